@@ -1,0 +1,167 @@
+import type { Address } from './address.ts'
+import type { Fact, FactScope } from './fact.ts'
+import type { Message } from './message.ts'
+import type { Delivery, Envelope, Helo, MailParameters, Receipt, RcptParameters, Route, Session } from './session.ts'
+import type { Reject, Refusal } from './verdict.ts'
+
+/** Structured log: fields first, then a fixed sentence. Session and plugin are added by themselves. */
+export interface Logger {
+  debug(fields: object, text: string): void
+  info(fields: object, text: string): void
+  warn(fields: object, text: string): void
+  error(fields: object, text: string): void
+}
+
+/** What every handler gets, whatever the hook. */
+export interface BaseContext {
+  /** Aborted when the client is gone, the time is up, or the server is closing. In `queue` the client's leaving does not abort. */
+  readonly signal: AbortSignal
+  readonly log: Logger
+  /** Milliseconds since the epoch; faked in tests. */
+  now(): number
+}
+
+/** What handlers of a session's hooks get. `S` says which facts may be written at this stage. */
+export interface HookContext<S extends FactScope = FactScope> extends BaseContext {
+  readonly session: Session
+  /**
+   * The fact's value.
+   *
+   * @throws {Error} when it is not there: declare `after: [fact]`, or use `find`
+   */
+  get<T>(fact: Fact<T>): T
+  /** The fact's value, if somebody set it. */
+  find<T>(fact: Fact<T>): T | undefined
+  /**
+   * Writes a fact, once.
+   *
+   * @throws {Error} when the handler does not declare it in `provides`, or it is there already
+   */
+  set<T>(fact: Fact<T, S>, value: T): void
+}
+
+export interface ConnectContext extends HookContext<'session'> {}
+
+export interface HeloContext extends HookContext<'session'> {
+  readonly helo: Helo
+}
+
+/** Keys derived from a password, RFC 5802 §3; what a server stores instead of it. */
+export interface ScramKeys {
+  readonly salt: Uint8Array
+  readonly iterations: number
+  readonly storedKey: Uint8Array
+  readonly serverKey: Uint8Array
+}
+
+/** What a client offered to prove who it is, RFC 4954. */
+export type AuthAttempt =
+  | { readonly mechanism: 'PLAIN' | 'LOGIN'; readonly username: string; readonly password: string; readonly authorize: string | undefined }
+  | { readonly mechanism: 'CRAM-MD5'; readonly username: string; verify(password: string): boolean }
+  | { readonly mechanism: 'SCRAM-SHA-256'; readonly username: string; readonly authorize: string | undefined; verify(keys: ScramKeys): Promise<boolean> }
+  | { readonly mechanism: 'XOAUTH2' | 'OAUTHBEARER'; readonly username: string; readonly token: string }
+  | { readonly mechanism: 'EXTERNAL'; readonly username: string; readonly certificate: { readonly subject: string; readonly fingerprint: string } }
+
+/** Name of a SASL mechanism the engine speaks. */
+export type Mechanism = AuthAttempt['mechanism']
+
+export interface AuthContext extends HookContext<'session'> {
+  readonly attempt: AuthAttempt
+}
+
+export interface MailContext extends HookContext<'session' | 'transaction'> {
+  readonly helo: Helo
+  readonly envelope: Envelope
+  /** Short for `envelope.parameters`. */
+  readonly parameters: MailParameters
+}
+
+export interface RcptContext extends HookContext {
+  readonly helo: Helo
+  readonly envelope: Envelope
+  /** The recipient of this command; not yet in `envelope.recipients`. */
+  readonly recipient: Address
+  readonly parameters: RcptParameters
+}
+
+export interface NexthopContext extends RcptContext {
+  readonly route: Route
+}
+
+export interface DataContext extends HookContext<'session' | 'transaction'> {
+  readonly helo: Helo
+  readonly envelope: Envelope
+}
+
+/** Where `receive` sends the bytes of a message while they arrive. */
+export interface ReceiveSink {
+  /** Octets after dot-unstuffing. Resolve late to slow the client down. */
+  write(chunk: Uint8Array): void | Promise<void>
+  end?(): void | Promise<void>
+  /** The message will not come to its end. */
+  abort?(): void
+}
+
+export interface MessageContext extends DataContext {
+  readonly message: Message
+  /** Sum of the points so far, of all stages. */
+  readonly points: number
+}
+
+export interface QueueContext extends MessageContext {
+  /** Recipients by route. */
+  readonly deliveries: readonly Delivery[]
+}
+
+export interface QuarantineContext extends QueueContext {
+  readonly reason: string
+}
+
+/** VRFY, EXPN, HELP and unknown verbs. */
+export interface CommandContext extends HookContext<'session'> {
+  /** Upper-case. */
+  readonly verb: string
+  /** What followed the verb, verbatim; may be empty. */
+  readonly argument: string
+}
+
+export interface AcceptedContext extends QueueContext {
+  readonly receipt: Receipt
+}
+
+/** Something was refused: a connection, a command, a recipient or a message. */
+export interface RefusedContext extends HookContext<'session' | 'transaction'> {
+  /** The hook whose opinion (or silence) it was. */
+  readonly hook: string
+  readonly plugin: string | undefined
+  readonly refusal: Refusal | Reject
+  readonly envelope: Envelope | undefined
+  readonly recipient: Address | undefined
+}
+
+export interface ClosedContext extends HookContext<'session'> {
+  readonly reason: 'quit' | 'client' | 'timeout' | 'error' | 'refused' | 'server'
+}
+
+/** One attempt to deliver a queued message. */
+export interface DeliveryContext extends BaseContext {
+  /** Queue id. */
+  readonly id: string
+  readonly envelope: { readonly id: string; readonly from: Address | undefined; readonly parameters: MailParameters }
+  readonly route: Route
+  readonly recipients: readonly { readonly address: Address; readonly parameters: RcptParameters }[]
+  /** 1 for the first. */
+  readonly attempt: number
+  /** Milliseconds since the epoch. */
+  readonly queuedAt: number
+}
+
+/** How an attempt ended for some recipients. */
+export interface DeliveryResultContext extends DeliveryContext {
+  /** The deciding reply, of the next hop or our own; untrusted text. */
+  readonly reply: { readonly code: number; readonly status: string | undefined; readonly text: string }
+  /** Class of the failure from the bounce table, e.g. `invalid-mailbox`; undefined on success. */
+  readonly class: string | undefined
+  /** Milliseconds since the epoch; only at `deferred`. */
+  readonly nextAttemptAt?: number
+}

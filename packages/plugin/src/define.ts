@@ -1,0 +1,137 @@
+import type { Logger } from './context.ts'
+import type { Hooks } from './hooks.ts'
+import type { Service, ServiceOf } from './service.ts'
+
+/** The part of Standard Schema v1 that we use; zod, valibot and arktype schemas all fit. */
+export interface Schema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined
+  }
+}
+
+/** What a {@link Schema} answers. */
+export type SchemaResult<O> = { readonly value: O; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] }
+
+/** One thing a {@link Schema} did not like. */
+export interface SchemaIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+type AnySchema = Schema<any, any>
+type InputOf<S> = S extends Schema<infer I, any> ? I : never
+type OutputOf<S> = S extends Schema<any, infer O> ? O : undefined
+
+/** Services by the name a plugin knows them by. */
+export type ServiceMap = Readonly<Record<string, Service<any>>>
+type Resolved<N> = { readonly [K in keyof N]: ServiceOf<N[K]> }
+
+/** A subcommand a plugin adds to the command line: `postroad PLUGIN NAME …`. */
+export interface PluginCommand {
+  /** One line for `--help`. */
+  readonly summary: string
+  /** Arguments in the usual notation: `<address> [--all]`. */
+  readonly usage?: string
+  /** Resolves to the exit code; nothing means 0. */
+  run(args: readonly string[], io: CommandIo): Promise<number | void>
+}
+
+/** How a {@link PluginCommand} speaks. */
+export interface CommandIo {
+  readonly json: boolean
+  /** One row: printed as a line of columns, or as a JSON line with `--json`. */
+  row(fields: Readonly<Record<string, string | number | boolean | undefined>>): void
+  print(line: string): void
+  readonly signal: AbortSignal
+}
+
+/** What `setup` gets besides options and services. */
+export interface Setup {
+  readonly log: Logger
+  /** Aborted when this generation of the server closes. */
+  readonly signal: AbortSignal
+  /** The server's own name, as in its banner. */
+  readonly hostname: string
+  /** Absolute path of a folder of the plugin's own that survives restarts; made on first use. */
+  folder(): Promise<string>
+}
+
+/** What a plugin does once it is set up. */
+export type Running<P extends ServiceMap = {}> = Hooks & {
+  /** Called when the generation closes, in reverse order of `use`. */
+  close?(): void | Promise<void>
+  readonly commands?: Readonly<Record<string, PluginCommand>>
+} & ({} extends P ? { readonly services?: Resolved<P> } : { readonly services: Resolved<P> })
+
+/** What the author says of a plugin. */
+export type PluginDefinition<S extends AnySchema | undefined, N extends ServiceMap, P extends ServiceMap> = {
+  /** Unique in a scope; names log lines, spans, metrics and `after`/`before`. Lower-case letters, digits and hyphens. */
+  readonly name: string
+  /** Standard Schema of the options; unknown keys should be errors (`z.strictObject`). */
+  readonly options?: S
+  /** Services that must be there before `setup` runs. */
+  readonly needs?: N
+  /** Services that `setup` returns as `services`. */
+  readonly provides?: P
+} & (
+  | { readonly hooks: Hooks; readonly setup?: never }
+  | { readonly hooks?: never; readonly setup: (context: Setup & { readonly options: OutputOf<S> } & Resolved<N>) => Running<P> | Promise<Running<P>> }
+)
+
+/** A plugin with its options, ready for `use`. Opaque: only the host looks inside. */
+export interface Plugin {
+  readonly name: string
+  readonly schema: AnySchema | undefined
+  readonly options: unknown
+  readonly needs: ServiceMap
+  readonly provides: ServiceMap
+  setup(context: Setup & { readonly options: any } & Record<string, any>): Running<any> | Promise<Running<any>>
+}
+
+type Arguments<S> = S extends AnySchema ? ({} extends InputOf<S> ? [options?: InputOf<S>] : [options: InputOf<S>]) : []
+
+/** Makes a {@link Plugin} of options; carries what a YAML configuration and the docs need. */
+export interface PluginFactory<S> {
+  (...options: Arguments<S>): Plugin
+  readonly pluginName: string
+  readonly schema: S
+}
+
+const NAME = /^[a-z][a-z0-9-]{0,63}$/
+
+/**
+ * Defines a plugin and gives the factory an operator calls.
+ *
+ * @throws {TypeError} when `name` is not of lower-case letters, digits and hyphens, or a key is unknown
+ * @example
+ * export const noLottery = definePlugin({
+ *   name: 'no-lottery',
+ *   hooks: {
+ *     message: ({ message }) => (/you have won/i.test(message.headers.get('subject') ?? '') ? reject('We did not buy a ticket') : undefined),
+ *   },
+ * })
+ */
+export function definePlugin<
+  const S extends AnySchema | undefined = undefined,
+  const N extends ServiceMap = {},
+  const P extends ServiceMap = {},
+>(definition: PluginDefinition<S, N, P>): PluginFactory<S> {
+  const { name, options: schema, needs = {}, provides = {}, hooks, setup, ...unknown } = definition
+  if (!NAME.test(name)) throw new TypeError(`definePlugin: name must be lower-case letters, digits and hyphens, not "${name}"`)
+  const [key] = Object.keys(unknown)
+  if (key !== undefined) throw new TypeError(`definePlugin: plugin "${name}" has an unknown key "${key}"`)
+  if (!hooks === !setup) throw new TypeError(`definePlugin: plugin "${name}" needs either hooks or setup`)
+  const make = (...[options]: readonly unknown[]): Plugin => ({
+    name,
+    schema,
+    options: options ?? {},
+    needs,
+    provides,
+    // `as`: the definition's types were checked where it was written; the host passes what they ask for.
+    setup: (setup ?? (() => hooks)) as Plugin['setup'],
+  })
+  return Object.assign(make, { pluginName: name, schema }) as unknown as PluginFactory<S> // the tuple type of the arguments cannot be written here
+}

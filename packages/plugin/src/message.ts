@@ -1,0 +1,65 @@
+/** One header field as received. */
+export interface HeaderField {
+  /** As written; compare without case. */
+  readonly name: string
+  /** Unfolded, trimmed; octets beyond ASCII are decoded as UTF-8. No RFC 2047 decoding. */
+  readonly value: string
+  /** The octets, from the first of the name to the last CRLF. */
+  readonly raw: Uint8Array
+}
+
+/** The header section, in order from top to bottom. */
+export interface Headers extends Iterable<HeaderField> {
+  readonly length: number
+  /** The first (topmost) field's value. */
+  get(name: string): string | undefined
+  /** All values, topmost first. */
+  all(name: string): readonly string[]
+  has(name: string): boolean
+}
+
+/** A part of a MIME message that is not text of the body. */
+export interface Attachment {
+  readonly filename: string | undefined
+  readonly contentType: string
+  /** Octets after decoding. */
+  readonly size: number
+  readonly contentId: string | undefined
+  /** SHA-256 of the decoded octets, hexadecimal. */
+  readonly sha256: string
+  readonly content: Uint8Array
+}
+
+/** The message as a human would read it. */
+export interface Mime {
+  readonly subject: string | undefined
+  /** Plain text; made from HTML where there is no text part. */
+  readonly text: string
+  readonly html: string | undefined
+  readonly attachments: readonly Attachment[]
+}
+
+/** A received message. Immutable: an edit gives a new one that shares the body. */
+export interface Message {
+  /** Octets, header section and body, after dot-unstuffing, RFC 5321 §4.5.2. */
+  readonly size: number
+  readonly headers: Headers
+  /** The octets of the whole message. May be called any number of times, by any number of readers at once. */
+  raw(): AsyncIterable<Uint8Array>
+  /** The octets of the body, after the empty line. */
+  body(): AsyncIterable<Uint8Array>
+  /** Parsed on the first call, then shared by all plugins of the transaction: costs nothing if nobody asks. */
+  mime(): Promise<Mime>
+  /** Short for `(await mime()).text`. */
+  text(): Promise<string>
+  /**
+   * A message with one more header field on top; the rest is untouched, octet for octet.
+   *
+   * @throws {TypeError} when the name is not a field name, or the value has a line break that does not fold (RFC 5322 §2.2)
+   */
+  withHeader(name: string, value: string): Message
+  /** Without the fields of that name for which `matches` holds (default: all of them). */
+  withoutHeader(name: string, matches?: (field: HeaderField) => boolean): Message
+  /** The first field of that name gets the value in its place; on top when there is none. */
+  withReplacedHeader(name: string, value: string): Message
+}

@@ -1,0 +1,121 @@
+/** Every mistake that must not compile. `npm run check` fails when one of them begins to. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { defer, defineFact, definePlugin, defineService, discard, quarantine, reject, type Schema, Store, suspect } from './index.ts'
+
+const spf = defineFact<string>('spf')
+const country = defineFact<string, 'session'>('country', 'session')
+const score = defineFact<number, 'recipient'>('score', 'recipient')
+const schema: Schema<{ delay?: number }, { delay: number }> = {
+  '~standard': { version: 1, vendor: 'test', validate: () => ({ value: { delay: 1 } }) },
+}
+const required: Schema<{ host: string }> = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as { host: string } }) } }
+const Geo = defineService<{ country(address: string): string }>('geo')
+
+function never(): void {
+  // @ts-expect-error a permanent refusal cannot carry a transient status
+  reject('no', { status: '4.7.1' })
+  // @ts-expect-error and the other way round
+  defer('later', { status: '5.7.1' })
+  // @ts-expect-error an opinion needs a text
+  reject()
+  // @ts-expect-error points are a number
+  suspect('2', 'x')
+
+  const greylist = definePlugin({ name: 'greylist', options: schema, needs: { store: Store }, setup: () => ({}) })
+  greylist()
+  greylist({ delay: 5 })
+  // @ts-expect-error unknown option
+  greylist({ dealy: 5 })
+  // @ts-expect-error wrong type of an option
+  greylist({ delay: '5' })
+  const proxy = definePlugin({ name: 'proxy', options: required, setup: () => ({}) })
+  // @ts-expect-error a required option is missing
+  proxy()
+  const plain = definePlugin({ name: 'plain', hooks: {} })
+  // @ts-expect-error no options here
+  plain({})
+
+  definePlugin({
+    name: 'x',
+    hooks: {
+      // @ts-expect-error there is no transaction yet at connect
+      connect: ({ set }) => set(spf, 'pass'),
+      // @ts-expect-error nor an envelope at helo
+      helo: ({ envelope }) => void envelope,
+      // @ts-expect-error a command cannot be quarantined
+      mail: () => quarantine('no'),
+      // @ts-expect-error there is no message yet at RCPT
+      rcpt: ({ message }) => void message,
+      // @ts-expect-error a command cannot be discarded
+      data: () => discard('no'),
+      // @ts-expect-error a fact has a type
+      message: ({ set }) => set(spf, 5),
+      // @ts-expect-error a route is not an opinion
+      route: () => ({ host: 'x' }),
+      // @ts-expect-error a receipt has an id
+      queue: () => ({}),
+      // @ts-expect-error the message is read, not changed
+      rewrite: ({ message }) => { message.size = 1 },
+    },
+  })
+  definePlugin({
+    name: 'y',
+    // @ts-expect-error no such hook
+    hooks: { onMail: () => undefined },
+  })
+  definePlugin({
+    name: 'z',
+    hooks: {
+      // @ts-expect-error a recipient's fact cannot be written for all of them
+      mail: ({ set }) => set(score, 1),
+      // @ts-expect-error an auth handler says its mechanisms
+      auth: () => undefined,
+      // @ts-expect-error an opinion, not a string
+      helo: () => 'no',
+      // @ts-expect-error no such option beside a handler
+      data: { handler: () => undefined, afetr: ['x'] },
+      // @ts-expect-error no such feature of a queue
+      queue: { handler: () => undefined, supports: ['CHUNKING'] },
+    },
+  })
+  definePlugin({
+    name: 'w',
+    needs: { store: Store },
+    // @ts-expect-error only what is needed is there
+    setup: ({ limiter }) => ({ mail: () => void limiter }),
+  })
+  definePlugin({
+    name: 'v',
+    provides: { geo: Geo },
+    // @ts-expect-error what is provided must be returned
+    setup: () => ({}),
+  })
+  // @ts-expect-error hooks or setup, not both
+  definePlugin({ name: 'u', hooks: {}, setup: () => ({}) })
+
+  // What must compile:
+  definePlugin({
+    name: 'ok',
+    options: schema,
+    needs: { store: Store },
+    provides: { geo: Geo },
+    setup: ({ options, store }) => ({
+      services: { geo: { country: () => 'NL' } },
+      connect: { provides: [country], handler: ({ set }) => set(country, 'NL') },
+      mail: { after: [country], handler: ({ get }) => (get(country) === 'NL' ? suspect(1, 'x') : undefined) },
+      rcpt: async ({ signal, recipient }) => {
+        const seen = await store.get(recipient.domain, signal)
+        return seen && options.delay > 0 ? defer('later') : undefined
+      },
+      auth: { mechanisms: ['PLAIN'], handler: ({ attempt }) => (attempt.mechanism === 'PLAIN' ? { name: attempt.username } : undefined) },
+      message: () => [suspect(1, 'a'), quarantine('b')],
+      queue: { supports: ['8BITMIME'], handler: () => ({ id: 'q1' }) },
+      rewrite: ({ message }) => message.withHeader('X-Seen', 'yes'),
+    }),
+  })
+}
+
+test('the mistakes above are compile errors, checked by tsc', () => {
+  assert.equal(typeof never, 'function')
+})

@@ -1,0 +1,129 @@
+/**
+ * The seam between the wire and whoever decides: the connection calls these methods in the order of the protocol, one
+ * at a time, and turns what they answer into replies. Everything may answer at once or with a promise; an answer at
+ * once costs no turn of the event loop.
+ */
+import type { Address } from '@postroad/message'
+
+export type Maybe<T> = T | Promise<T>
+
+/** One reply, RFC 5321 §4.2. */
+export interface Reply {
+  readonly code: number
+  /** Enhanced status, RFC 2034; absent on 3yz, the banner and EHLO. */
+  readonly status?: string | undefined
+  /** Without code and status; one element a line, or one line. The wire makes it ASCII and splits what is too long. */
+  readonly text: string | readonly string[]
+  /** Close the connection after it has been sent. */
+  readonly disconnect?: boolean
+}
+
+/** What TLS negotiated. */
+export interface TlsInfo {
+  readonly version: string
+  readonly cipher: string
+  readonly group?: string
+  readonly servername?: string
+  readonly client?: { readonly subject: string; readonly fingerprint: string }
+}
+
+export interface MailParameters {
+  readonly size?: number
+  readonly body?: '7BIT' | '8BITMIME' | 'BINARYMIME'
+  readonly smtputf8?: boolean
+  readonly requireTls?: boolean
+  readonly ret?: 'FULL' | 'HDRS'
+  readonly envid?: string
+  readonly auth?: string | null
+}
+
+export interface RcptParameters {
+  readonly notify?: readonly ('NEVER' | 'SUCCESS' | 'FAILURE' | 'DELAY')[]
+  readonly orcpt?: { readonly type: string; readonly address: string }
+}
+
+/** What a client offered to prove who it is; the SASL exchange itself is the wire's. */
+export type AuthAttempt =
+  | { readonly mechanism: 'PLAIN' | 'LOGIN'; readonly username: string; readonly password: string; readonly authorize: string | undefined }
+  | { readonly mechanism: 'CRAM-MD5'; readonly username: string; verify(password: string): boolean }
+  | {
+      readonly mechanism: 'SCRAM-SHA-256'
+      readonly username: string
+      readonly authorize: string | undefined
+      verify(keys: { readonly salt: Uint8Array; readonly iterations: number; readonly storedKey: Uint8Array; readonly serverKey: Uint8Array }): Promise<boolean>
+    }
+  | { readonly mechanism: 'XOAUTH2' | 'OAUTHBEARER'; readonly username: string; readonly token: string }
+  | { readonly mechanism: 'EXTERNAL'; readonly username: string; readonly certificate: { readonly subject: string; readonly fingerprint: string } }
+
+export type Mechanism = AuthAttempt['mechanism']
+
+/** Extensions that may only be offered when somebody behind the wire honours them. */
+export interface Offer {
+  /** SASL mechanisms; empty: no AUTH. The wire drops those that TLS rules forbid now. */
+  readonly mechanisms: readonly Mechanism[]
+  readonly eightBitMime: boolean
+  readonly binaryMime: boolean
+  readonly smtputf8: boolean
+  readonly dsn: boolean
+  readonly requireTls: boolean
+}
+
+/** Why a connection ended. */
+export type CloseReason = 'quit' | 'client' | 'timeout' | 'error' | 'refused' | 'server'
+
+/** What the wire lets the other side see and do of a connection. */
+export interface Wire {
+  /** Name of the listener. */
+  readonly listener: string
+  readonly protocol: 'smtp' | 'lmtp'
+  readonly remote: { readonly address: string; readonly port: number }
+  readonly local: { readonly address: string; readonly port: number }
+  readonly tls: TlsInfo | undefined
+  /** Sends the reply as soon as the protocol allows (after what is being answered), and closes. */
+  disconnect(reply: Reply): void
+}
+
+/** Where the decoded octets of one message go: no dot-stuffing, no final dot, chunks as they came. */
+export interface Body {
+  /** A promise slows the client down until it resolves; a rejection fails the message with 451. Never called again before it resolved. */
+  write(chunk: Uint8Array): void | Promise<void>
+  /** The message will not come to its end: connection lost, too big, malformed, rejected. Called at most once, and not after `message`. */
+  abort(): void
+}
+
+/** One connection, seen from behind the wire. A rejected promise or a throw is answered 451 4.3.0 and never passes anything. */
+export interface Stages {
+  /** Before the banner. Nothing: the default 220. A 5yz or 4yz is sent instead of the banner, and the connection closes. */
+  connect(): Maybe<Reply | undefined>
+  /** HELO, EHLO, LHLO. Nothing: the default 250. Resets the transaction, RFC 5321 §4.1.4. */
+  helo(name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<Reply | undefined>
+  /** What EHLO may offer now; asked at each EHLO. */
+  offer(): Offer
+  /** The handshake is done (STARTTLS or implicit); what was known of the client is to be forgotten, RFC 3207 §4.2. */
+  secured(tls: TlsInfo): void
+  /** Nothing: 535 5.7.8. A 2yz reply: authenticated. */
+  auth(attempt: AuthAttempt): Maybe<Reply | undefined>
+  /** `from` is undefined for the null reverse-path. Nothing: 250 2.1.0. */
+  mail(from: Address | undefined, parameters: MailParameters): Maybe<Reply | undefined>
+  /** Always answers; 2yz: the recipient counts. */
+  rcpt(to: Address, parameters: RcptParameters): Maybe<Reply>
+  /** DATA or the first BDAT, with at least one recipient. Nothing: go on. Always followed by `body` when it went on. */
+  data(): Maybe<Reply | undefined>
+  /** The store of the coming message. */
+  body(): Body
+  /** After the last octet was written. One reply, or one a recipient in the order of RCPT (LMTP, PRDR). Ends the transaction. */
+  message(): Maybe<Reply | readonly Reply[]>
+  /** RSET, or the transaction ended without a message. */
+  reset(): void
+  verify(argument: string): Maybe<Reply>
+  expand(argument: string): Maybe<Reply>
+  help(argument: string): Maybe<Reply>
+  unknown(verb: string, argument: string): Maybe<Reply>
+  /** The wire itself refused something (syntax, sequence, limits); for the log. */
+  refused(command: string, reply: Reply): void
+  /** The connection is gone; the last call. Comes at once, also while another call is still unanswered. */
+  close(reason: CloseReason): void
+}
+
+/** Makes the other side of each connection. Must not throw. */
+export type Attach = (wire: Wire) => Stages
