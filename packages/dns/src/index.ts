@@ -1,1 +1,12 @@
-export {}
+/** A DNS resolver for mail servers, and a zone literal for tests. */
+export type { Budget, DnsAnswer, MxRecord, Records, RecordType, TlsaRecord } from './asker.ts'
+export { Asker } from './asker.ts'
+export { forMessage, type MessageScope } from './budget.ts'
+export { type Clock, systemClock } from './clock.ts'
+export type { Exchange } from './exchange.ts'
+export { DnsError, type DnsFailure } from './failure.ts'
+export { normaliseName, reverseName } from './name.ts'
+export type { Query, Reply } from './packet.ts'
+export { createDns, type DnsOptions, type DnsStats, type Resolver } from './resolver.ts'
+export { parseServer, type Server } from './servers.ts'
+export { type Zone, type ZoneEntry, type ZoneResolver, zoneDns } from './zone.ts'
