@@ -1,0 +1,145 @@
+/** The octets of one complete message, in memory or in a file, for any number of readers. */
+import { MessageError } from './errors.ts'
+import type { HeaderExcess, HeaderScanner } from './header-scanner.ts'
+import type { SpillFile } from './spill-file.ts'
+
+/** A message that has come to its end. Offsets and sizes are octets. */
+export interface Stored {
+  readonly size: number
+  /** Size of the header section, without the empty line. */
+  readonly headerSize: number
+  /** Offset of the body, after the empty line; the size when there is none. */
+  readonly bodyStart: number
+  /** Fields in the header section; lines that are no fields count. */
+  readonly fieldCount: number
+  /** `Received` fields among them, RFC 5321 §6.3. */
+  readonly receivedCount: number
+  /** Which limits the header section exceeds; what follows from it is for others to say. */
+  readonly excess: HeaderExcess
+  /** The header section. When it exceeds its limit and is in a file: only the whole fields at its beginning. */
+  readonly header: Uint8Array
+  /** The octets from that offset, at once, when they are in memory. Not to be changed. */
+  chunks(from?: number): readonly Uint8Array[] | undefined
+  /** The octets from that offset. Rejects with `ERR_BODY_DISPOSED` when begun after `dispose`. */
+  read(from?: number): AsyncIterable<Uint8Array>
+  /** Frees memory or file; a reader that has begun may read to its end. */
+  dispose(): void | Promise<void>
+}
+
+const READ_SIZE = 64 * 1024
+
+/** What both kinds know of the message. */
+abstract class StoredBase {
+  readonly size: number
+  readonly headerSize: number
+  readonly bodyStart: number
+  readonly fieldCount: number
+  readonly receivedCount: number
+  readonly excess: HeaderExcess
+
+  constructor(size: number, scanner: HeaderScanner) {
+    this.size = size
+    this.headerSize = scanner.headerSize
+    this.bodyStart = scanner.bodyStart ?? size
+    this.fieldCount = scanner.fieldCount
+    this.receivedCount = scanner.receivedCount
+    this.excess = scanner.excess
+  }
+}
+
+/** {@link Stored} in memory. */
+export class StoredMemory extends StoredBase implements Stored {
+  #chunks: readonly Uint8Array[] | undefined
+  #header: Uint8Array | undefined
+
+  constructor(chunks: readonly Uint8Array[], size: number, scanner: HeaderScanner) {
+    super(size, scanner)
+    this.#chunks = chunks
+  }
+
+  get header(): Uint8Array {
+    return (this.#header ??= firstOctets(this.#all(), this.headerSize))
+  }
+
+  chunks(from = 0): readonly Uint8Array[] {
+    return skipOctets(this.#all(), from)
+  }
+
+  async *read(from = 0): AsyncIterable<Uint8Array> {
+    yield* this.chunks(from)
+  }
+
+  dispose(): void {
+    this.#chunks = undefined
+  }
+
+  #all(): readonly Uint8Array[] {
+    if (!this.#chunks) throw new MessageError('ERR_BODY_DISPOSED')
+    return this.#chunks
+  }
+}
+
+/** {@link Stored} in a file; its header section is in memory, too. */
+export class StoredFile extends StoredBase implements Stored {
+  readonly header: Uint8Array
+  readonly #file: SpillFile
+  #readers = 0
+  #isDisposed = false
+
+  constructor(file: SpillFile, head: Uint8Array, size: number, scanner: HeaderScanner) {
+    super(size, scanner)
+    this.#file = file
+    this.header = head.length < scanner.headerSize ? wholeFields(head) : head
+  }
+
+  chunks(): undefined {
+    return undefined
+  }
+
+  async *read(from = 0): AsyncIterable<Uint8Array> {
+    if (this.#isDisposed) throw new MessageError('ERR_BODY_DISPOSED')
+    this.#readers++
+    try {
+      for (let offset = from; offset < this.size; ) {
+        const chunk = await this.#file.read(offset, Math.min(READ_SIZE, this.size - offset))
+        if (chunk.length === 0) throw new MessageError('ERR_BODY_TRUNCATED')
+        offset += chunk.length
+        yield chunk
+      }
+    } finally {
+      this.#readers--
+      if (this.#isDisposed && this.#readers === 0) await this.#file.close()
+    }
+  }
+
+  dispose(): void | Promise<void> {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
+    if (this.#readers === 0) return this.#file.close()
+  }
+}
+
+/** One piece with the first octets; a view where they are in the first chunk. */
+function firstOctets(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const [first] = chunks
+  return first && first.length >= size ? first.subarray(0, size) : Buffer.concat(chunks, size)
+}
+
+function skipOctets(chunks: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+  let rest = count
+  for (const [index, chunk] of chunks.entries()) {
+    if (rest === 0) return index === 0 ? chunks : chunks.slice(index)
+    if (rest < chunk.length) return [chunk.subarray(rest), ...chunks.slice(index + 1)]
+    rest -= chunk.length
+  }
+  return []
+}
+
+/** Cuts back to where the last line that begins a field begins. */
+function wholeFields(head: Uint8Array): Uint8Array {
+  let end = head.lastIndexOf(0x0a)
+  // The octet after the line end says whether the field goes on.
+  while (end >= 0 && (end + 1 === head.length || head[end + 1] === 0x20 || head[end + 1] === 0x09))
+    end = end === 0 ? -1 : head.lastIndexOf(0x0a, end - 1)
+  return head.subarray(0, end + 1)
+}
