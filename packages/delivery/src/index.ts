@@ -1,1 +1,21 @@
-export {}
+/** Transports: SMTP and LMTP with pooled connections, Maildir. */
+export { ConnectError, type ConnectStage } from './client/connect.ts'
+export type { Reply } from './client/reply.ts'
+export { type Credentials, describeTarget, type Target, type TlsPolicy, targetKey } from './client/target.ts'
+export { TIMEOUTS, type Timeouts } from './client/timeouts.ts'
+export { discardTransport } from './discard-transport.ts'
+export { type FixedOptions, fixedTarget, fixedTransport, lmtpTransport } from './fixed-transport.ts'
+export { type Lease, Pool, type PoolOptions, type PoolStats } from './pool.ts'
+export { sendTo } from './send.ts'
+export {
+  type Job,
+  type JobLog,
+  type JobRecipient,
+  type JobRoute,
+  type MailParameters,
+  type MessageSource,
+  outcomeKind,
+  type RcptParameters,
+  type RecipientOutcome,
+  type Transport,
+} from './transport.ts'

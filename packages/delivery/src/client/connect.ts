@@ -1,0 +1,203 @@
+/** Opens a connection to a server, up to where the first MAIL may be sent. */
+import { connect as connectSocket, isIP, type Socket } from 'node:net'
+import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
+import { ClientConnection } from './connection.ts'
+import { localReply, type Reply, ReplyParser } from './reply.ts'
+import type { Credentials, Target } from './target.ts'
+import type { Timeouts } from './timeouts.ts'
+
+/** How far a connection came. */
+export type ConnectStage = 'connect' | 'greeting' | 'hello' | 'tls' | 'auth'
+
+/** Why there is no connection; an operational failure that a transport turns into outcomes. */
+export class ConnectError extends Error {
+  readonly stage: ConnectStage
+  /** What the server said, or our own words. A 5yz at the greeting is about the host, not about recipients. */
+  readonly reply: Reply
+
+  constructor(stage: ConnectStage, reply: Reply, cause?: unknown) {
+    super(reply.text, { cause })
+    this.name = 'ConnectError'
+    this.stage = stage
+    this.reply = reply
+  }
+}
+
+/** How to present ourselves, and how long to wait. */
+export interface ConnectOptions {
+  /** Name for EHLO, RFC 5321 §4.1.1.1. */
+  readonly hostname: string
+  readonly timeouts: Timeouts
+  readonly signal: AbortSignal
+}
+
+/**
+ * Connects, greets, negotiates TLS and authenticates.
+ *
+ * @throws {ConnectError} when any of it fails; nothing is left open then
+ */
+export async function openConnection(target: Target, options: ConnectOptions): Promise<ClientConnection> {
+  try {
+    return await openOnce(target, options)
+  } catch (error) {
+    // RFC 7435 §3, RFC 3207 §4.1: where TLS is only an opportunity, a handshake that fails must not stop the mail.
+    const mayFallBack = error instanceof ConnectError && error.stage === 'tls' && target.tls.mode === 'opportunistic'
+    if (!mayFallBack || options.signal.aborted) throw error
+    return await openOnce({ ...target, tls: { mode: 'none' } }, options)
+  }
+}
+
+async function openOnce(target: Target, options: ConnectOptions): Promise<ClientConnection> {
+  const socket = await openSocket(target, options)
+  const connection = new ClientConnection(connectionOptions(target, options, socket))
+  try {
+    await greet(connection, options)
+    if (target.auth !== undefined) await authenticate(connection, target.auth)
+    connection.takeOver()
+    return connection
+  } catch (error) {
+    connection.close()
+    socket.destroy()
+    throw error
+  }
+}
+
+/** TCP or a UNIX socket, with a time limit of its own. */
+function openSocket(target: Target, { timeouts, signal }: ConnectOptions): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const { localAddress } = target
+    const socket =
+      target.path !== undefined
+        ? connectSocket({ path: target.path })
+        : connectSocket({ host: target.address ?? target.host, port: target.port, noDelay: true, ...(localAddress && { localAddress }) })
+    const end = (error?: Error) => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+      socket.removeAllListeners('error')
+      if (error === undefined) return resolve(socket)
+      // The socket may still report what it was busy with.
+      socket.on('error', () => {})
+      socket.destroy()
+      reject(new ConnectError('connect', connectReply(error), error))
+    }
+    const timer = setTimeout(() => end(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })), timeouts.connect)
+    const abort = () => end(Object.assign(new Error('aborted'), { code: 'ABORT_ERR' }))
+    socket.once('error', end)
+    socket.once('connect', () => end())
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+  })
+}
+
+function connectionOptions(target: Target, { hostname, timeouts }: ConnectOptions, socket: Socket): SMTPConnectionOptions {
+  const { mode, verify = false, servername, options: tls } = target.tls
+  const name = servername ?? (isIP(target.host) === 0 && target.path === undefined ? target.host : undefined)
+  return {
+    connection: socket,
+    host: target.path === undefined ? target.host : 'localhost',
+    port: target.port,
+    name: hostname,
+    lmtp: target.protocol === 'lmtp',
+    secure: mode === 'implicit',
+    ignoreTLS: mode === 'none',
+    requireTLS: mode === 'required',
+    opportunisticTLS: mode === 'opportunistic',
+    tls: { ...tls, rejectUnauthorized: verify && mode !== 'opportunistic' },
+    ...(name !== undefined && { servername: name }),
+    connectionTimeout: timeouts.greeting,
+    greetingTimeout: timeouts.greeting,
+    socketTimeout: timeouts.command,
+    maxResponseSize: 65_536,
+    logger: false,
+  }
+}
+
+/** Greeting, EHLO (or HELO, or LHLO) and TLS. */
+function greet(connection: ClientConnection, { signal }: ConnectOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (error?: Error) => {
+      signal.removeEventListener('abort', abort)
+      connection.removeAllListeners('error')
+      connection.on('error', () => {}) // an error of a connection that has ended is nobody's
+      if (error === undefined) resolve()
+      else reject(toConnectError(error))
+    }
+    const abort = () => end(new Error('aborted'))
+    connection.once('error', end)
+    signal.addEventListener('abort', abort, { once: true })
+    connection.connect(end)
+  })
+}
+
+async function authenticate(connection: ClientConnection, auth: Credentials): Promise<void> {
+  const offered = connection.offeredMechanisms
+  const mechanism = auth.mechanism ?? (['PLAIN', 'LOGIN', 'CRAM-MD5'] as const).find((name) => offered.has(name))
+  // RFC 4954 §4: a failure to authenticate is ours to repair, not the sender's: never a bounce.
+  if (!connection.secure && !auth.withoutTls) throw new ConnectError('auth', localReply(454, '4.7.0', 'Not authenticating without TLS'))
+  if (mechanism === undefined || !offered.has(mechanism))
+    throw new ConnectError('auth', localReply(454, '4.7.0', 'The server offers no mechanism to authenticate with'))
+  await new Promise<void>((resolve, reject) => {
+    const fail = (error: Error) => reject(toConnectError(error))
+    connection.once('error', fail)
+    connection.login({ user: auth.username, pass: auth.password, method: mechanism }, (error) => {
+      connection.removeListener('error', fail)
+      if (error) fail(error)
+      else resolve()
+    })
+  })
+}
+
+const STAGES: readonly (readonly [prefix: string, stage: ConnectStage])[] = [
+  ['STARTTLS', 'tls'],
+  ['AUTH', 'auth'],
+  ['EHLO', 'hello'],
+  ['HELO', 'hello'],
+  ['LHLO', 'hello'],
+]
+
+/** What nodemailer reports. */
+interface ClientError extends Error {
+  readonly code?: string
+  readonly response?: string
+  readonly command?: string
+}
+
+function toConnectError(error: ClientError): ConnectError {
+  const { command = '', code } = error
+  const stage = code === 'ETLS' ? 'tls' : (STAGES.find(([prefix]) => command.startsWith(prefix))?.[1] ?? 'greeting')
+  const said = error.response === undefined ? undefined : parseReply(error.response)
+  // Neither is the sender's fault: try again later, RFC 4954 §4.7, RFC 8461 §5.
+  if (said !== undefined && stage === 'auth') return new ConnectError(stage, localReply(454, '4.7.8', said.text), error)
+  if (said !== undefined && stage === 'tls') return new ConnectError(stage, localReply(454, '4.7.4', `TLS refused: ${said.text}`), error)
+  if (said !== undefined && said.code >= 400) return new ConnectError(stage, said, error)
+  if (stage === 'tls') return new ConnectError(stage, localReply(454, '4.7.5', 'TLS could not be established'), error)
+  if (code === 'ETIMEDOUT') return new ConnectError(stage, localReply(451, '4.4.2', `The server did not answer in time (${stage})`), error)
+  if (said !== undefined) return new ConnectError(stage, localReply(451, '4.5.0', `Unexpected reply ${said.code} (${stage})`), error)
+  return new ConnectError(stage, localReply(451, '4.4.2', `Connection lost (${stage})`), error)
+}
+
+function parseReply(response: string): Reply | undefined {
+  let found: Reply | undefined
+  const text = `${response.replaceAll(/\r?\n/g, '\r\n')}\r\n`
+  new ReplyParser().read(Buffer.from(text, 'utf8'), (reply) => {
+    found = reply
+    return false
+  })
+  return found
+}
+
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['ECONNREFUSED', 'Connection refused'],
+  ['ETIMEDOUT', 'Connection timed out'],
+  ['EHOSTUNREACH', 'No route to host'],
+  ['ENETUNREACH', 'Network is unreachable'],
+  ['ENOTFOUND', 'Host not found'],
+  ['ENOENT', 'No such socket'],
+  ['ECONNRESET', 'Connection reset'],
+  ['ABORT_ERR', 'Given up'],
+])
+
+function connectReply(error: Error & { readonly code?: string }): Reply {
+  // With several addresses Node reports an AggregateError whose code is the first one's.
+  return localReply(451, '4.4.1', REASONS.get(error.code ?? '') ?? 'Cannot connect')
+}

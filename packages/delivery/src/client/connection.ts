@@ -1,0 +1,236 @@
+/**
+ * One connection to a server, as a client: nodemailer's `SMTPConnection` connects, greets, negotiates TLS and authenticates;
+ * from then on commands and replies of mail transactions are ours, in step, with as few writes as the server allows.
+ */
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
+import { type Extensions, parseExtensions } from './extensions.ts'
+import { localReply, type Reply, ReplyParser } from './reply.ts'
+
+/** What somebody waits for who has sent a command. */
+export interface Exchange {
+  /** Milliseconds the next reply may take, by stage: RFC 5321 §4.5.3.2. */
+  readonly timeoutMs: number
+  /** The reply to one command; calls come in the order of the commands. */
+  reply(reply: Reply): void
+  /** No further reply will come; called once for each exchange that waits for any. */
+  lost(reply: Reply): void
+}
+
+/** The parts of nodemailer's class that its types hide; the version is pinned, and `connection.test.ts` holds them in place. */
+interface Internals {
+  readonly _ehloLines?: readonly string[]
+  _onData(chunk: Buffer): void
+  _onClose(): void
+  _onTimeout(): void
+  _onError(error: Error, type: string, data: string | false, command: string): void
+}
+
+const Base = SMTPConnection as unknown as new (options: SMTPConnectionOptions) => SMTPConnection & Internals // adds what the types hide
+
+const NO_EXTENSIONS = parseExtensions([])
+
+/** An SMTP or LMTP connection. After {@link takeOver} only the methods of this class may be used. */
+export class ClientConnection extends Base {
+  #socket: Socket | undefined
+  #extensions: Extensions = NO_EXTENSIONS
+  readonly #parser = new ReplyParser()
+  readonly #waiting: Exchange[] = []
+  #pending = ''
+  #timer: NodeJS.Timeout | undefined
+  #timerMs = 0
+  #onDrain: (() => void) | undefined
+  #loss: Reply | undefined
+  /** Transactions so far. */
+  transactions = 0
+  /** Called once, when the connection is gone. */
+  onLost: (() => void) | undefined
+
+  get extensions(): Extensions {
+    return this.#extensions
+  }
+
+  /** Mechanisms for AUTH, before {@link takeOver}. */
+  get offeredMechanisms(): ReadonlySet<string> {
+    return parseExtensions(this._ehloLines ?? []).auth
+  }
+
+  get isAuthenticated(): boolean {
+    return this.authenticated
+  }
+
+  get isLmtp(): boolean {
+    return this.options.lmtp === true
+  }
+
+  /** No command is unanswered, and the connection stands. */
+  get isIdle(): boolean {
+    return this.#loss === undefined && this.#waiting.length === 0
+  }
+
+  get isOpen(): boolean {
+    return this.#socket !== undefined && this.#loss === undefined
+  }
+
+  /** Octets the kernel has not taken yet. */
+  get unsent(): number {
+    return this.#socket?.writableLength ?? 0
+  }
+
+  /** Version and cipher: `TLSv1.3 TLS_AES_256_GCM_SHA384`; undefined in the clear. */
+  get tls(): string | undefined {
+    if (!this.secure) return undefined
+    const socket = this.#socket as TLSSocket // `secure` says so
+    return `${socket.getProtocol()} ${socket.getCipher().standardName}`
+  }
+
+  /** After nodemailer's handshake: from now on what arrives is ours. */
+  takeOver(): void {
+    const socket = this._socket
+    if (!socket) throw new TypeError('takeOver: not connected')
+    this.#socket = socket
+    this.#extensions = parseExtensions(this._ehloLines ?? [])
+    socket.setTimeout(0)
+    socket.on('drain', () => this.#onDrain?.())
+  }
+
+  /** Puts a command into the next {@link flush}, RFC 5321 §4.1.1. More than one in a flush is for servers that pipeline, RFC 2920 §3.1. */
+  command(line: string, exchange: Exchange): void {
+    // Whoever made the line has checked it: this is what keeps a mistake from becoming a second command.
+    if (line.includes('\r') || line.includes('\n')) throw new TypeError('command: a line break in a command')
+    if (this.#loss !== undefined) {
+      exchange.lost(this.#loss)
+      return
+    }
+    this.#pending += `${line}\r\n`
+    this.#waiting.push(exchange)
+  }
+
+  /** Writes what {@link command} has collected. */
+  flush(): void {
+    if (this.#pending === '') return
+    const text = this.#pending
+    this.#pending = ''
+    this.#socket?.write(text, 'utf8')
+    this.#watch()
+  }
+
+  /** One more reply is to come without a command: for a message's octets. */
+  expect(exchange: Exchange): void {
+    if (this.#loss === undefined) this.#waiting.push(exchange)
+    else exchange.lost(this.#loss)
+  }
+
+  /** Writes octets of a message; false: wait for {@link drained} before the next. */
+  write(octets: Uint8Array): boolean {
+    const socket = this.#socket
+    if (socket === undefined || this.#loss !== undefined) return false
+    const isRoom = socket.write(octets)
+    this.#watch()
+    return isRoom
+  }
+
+  /** Resolves when there is room again, or the connection is gone. */
+  drained(): Promise<void> {
+    const socket = this.#socket
+    if (socket === undefined || this.#loss !== undefined || !socket.writableNeedDrain) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onDrain = () => {
+        this.#onDrain = undefined
+        resolve()
+      }
+    })
+  }
+
+  /** Makes the octets written until {@link uncork} one write. */
+  cork(): void {
+    this.#socket?.cork()
+  }
+
+  uncork(): void {
+    this.#socket?.uncork()
+  }
+
+  /** Says goodbye and goes, without waiting for the answer. */
+  leave(): void {
+    const socket = this.#socket
+    if (socket === undefined || this.#loss !== undefined) return
+    // RFC 5321 §4.1.1.10: QUIT first; nothing of ours depends on the answer.
+    const idle = this.isIdle
+    this.#drop(localReply(451, '4.4.2', 'Connection closed'))
+    if (!idle) return void socket.destroy()
+    socket.end('QUIT\r\n')
+    socket.setTimeout(5000, () => socket.destroy())
+  }
+
+  /** Cuts the connection; whoever waits gets `reply`. */
+  destroy(reply: Reply = localReply(451, '4.4.2', 'Connection closed')): void {
+    this.#drop(reply)
+    this.#socket?.destroy()
+  }
+
+  override _onData(chunk: Buffer): void {
+    if (this.#socket === undefined) super._onData(chunk)
+    else if (this.#loss === undefined && !this.#parser.read(chunk, this.#take))
+      this.destroy(localReply(451, '4.5.0', 'The server does not speak the protocol'))
+  }
+
+  override _onClose(): void {
+    if (this.#socket === undefined) super._onClose()
+    else this.#drop(localReply(451, '4.4.2', 'Connection lost'))
+  }
+
+  override _onTimeout(): void {
+    if (this.#socket === undefined) super._onTimeout()
+  }
+
+  override _onError(error: Error, type: string, data: string | false, command: string): void {
+    if (this.#socket === undefined) super._onError(error, type, data, command)
+    else this.destroy(localReply(451, '4.4.2', 'Connection lost'))
+  }
+
+  readonly #take = (reply: Reply): boolean => {
+    const exchange = this.#waiting.shift()
+    if (exchange === undefined) {
+      // RFC 5321 §3.8: 421 may come at any time; anything else here means that we are out of step.
+      this.destroy(reply.code === 421 ? reply : localReply(451, '4.5.0', 'Unexpected reply'))
+      return false
+    }
+    exchange.reply(reply)
+    if (reply.code === 421) {
+      this.destroy(reply)
+      return false
+    }
+    this.#watch()
+    return this.#loss === undefined
+  }
+
+  /** Starts the time of whoever waits first anew. */
+  #watch(): void {
+    const ms = this.#waiting[0]?.timeoutMs
+    if (ms === undefined) return
+    if (this.#timer !== undefined && this.#timerMs === ms) {
+      this.#timer.refresh()
+      return
+    }
+    clearTimeout(this.#timer)
+    this.#timerMs = ms
+    this.#timer = setTimeout(this.#onDeadline, ms)
+    this.#timer.unref()
+  }
+
+  // Not cleared when nothing is awaited: a transaction would pay twice for each of its stages.
+  readonly #onDeadline = (): void => {
+    if (this.#waiting.length > 0) this.destroy(localReply(451, '4.4.2', 'The server did not answer in time'))
+  }
+
+  #drop(reply: Reply): void {
+    if (this.#loss !== undefined) return
+    this.#loss = reply
+    clearTimeout(this.#timer)
+    this.#onDrain?.()
+    for (const exchange of new Set(this.#waiting.splice(0))) exchange.lost(reply)
+    this.onLost?.()
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * One mail transaction on a connection, RFC 5321 §3.3: MAIL, RCPT for each recipient, DATA, and the message; in as few writes
+ * and waits as the server allows, with a fate for each recipient whatever goes wrong and where.
+ */
+import type { Address } from '@postroad/message'
+import type { JobRecipient, MailParameters, MessageSource } from '../transport.ts'
+import { mailCommand, rcptCommand } from './command.ts'
+import type { ClientConnection, Exchange } from './connection.ts'
+import { DataEncoder } from './data-encoder.ts'
+import { localReply, type Reply } from './reply.ts'
+import type { Timeouts } from './timeouts.ts'
+
+/** What became of one recipient. */
+export interface Fate {
+  readonly recipient: JobRecipient
+  /** The deciding reply; 2yz: the server took the message for this recipient. */
+  readonly reply: Reply
+  /** All was sent, and no answer came: the server may have taken it. */
+  readonly isUncertain: boolean
+}
+
+/** What a transaction is made of, besides its recipients. */
+export interface TransactionOptions {
+  readonly from: Address | undefined
+  readonly parameters: MailParameters
+  /** Octets, for SIZE; undefined when not known yet. */
+  readonly size: number | undefined
+  readonly timeouts: Timeouts
+}
+
+/** Messages up to this size go out in one write, copied together; longer ones chunk by chunk. */
+const ONE_WRITE = 65_536
+
+const FINAL_DOT = Buffer.from('.\r\n')
+
+/** What the next reply is about. */
+type Stage = 'mail' | 'rcpt' | 'data' | 'body' | 'final' | 'empty' | 'done'
+
+const WAITING_FOR: Readonly<Record<Stage, string>> = {
+  mail: ', waiting for the answer to MAIL',
+  rcpt: ', waiting for the answer to RCPT',
+  data: ', waiting for the answer to DATA',
+  body: ' while sending the message',
+  final: ', waiting for the answer to the final dot',
+  empty: '',
+  done: '',
+}
+
+interface Slot {
+  readonly recipient: JobRecipient
+  fate: Reply | undefined
+  isUncertain: boolean
+  answered: ((reply: Reply) => void) | undefined
+}
+
+/** Ends by {@link send}, or is given up before; until then recipients may be added one by one. */
+export class Transaction implements Exchange {
+  readonly #connection: ClientConnection
+  readonly #options: TransactionOptions
+  readonly #slots: Slot[] = []
+  /** Slots before this index need no RCPT any more. */
+  #next = 0
+  /** Slots whose RCPT was sent, and how many of them were answered. */
+  readonly #asked: Slot[] = []
+  #answered = 0
+  #isDataSent = false
+  /** Where we are once MAIL and RCPT are answered. */
+  #phase: Exclude<Stage, 'mail' | 'rcpt'> = 'data'
+  #mail: Reply | undefined
+  #loss: Reply | undefined
+  #message: MessageSource | undefined
+  #resolve: ((fates: readonly Fate[]) => void) | undefined
+  /** The server knows of a transaction that has not come to its end: RSET before the next. */
+  needsReset = true
+  /** Why the message could not be read, if so. */
+  readError: unknown
+
+  /** MAIL goes out with the first recipient. */
+  constructor(connection: ClientConnection, options: TransactionOptions) {
+    this.#connection = connection
+    this.#options = options
+    connection.transactions++
+    connection.command(mailCommand(options.from, options.parameters, connection, options.size), this)
+  }
+
+  get timeoutMs(): number {
+    const { timeouts } = this.#options
+    const stage = this.#stage
+    if (stage === 'mail' || stage === 'rcpt' || stage === 'data' || stage === 'final') return timeouts[stage]
+    return stage === 'body' ? timeouts.block : timeouts.final
+  }
+
+  /** Recipients the server has not refused so far. */
+  get accepted(): readonly JobRecipient[] {
+    return this.#open().map((slot) => slot.recipient)
+  }
+
+  /** The connection is gone, or out of step. */
+  get isLost(): boolean {
+    return this.#loss !== undefined
+  }
+
+  /** The server has said nothing, or goodbye: a connection from a pool was closed while it idled, and nothing has happened. */
+  get wasDead(): boolean {
+    return this.#mail === undefined ? this.isLost : this.#mail.code === 421
+  }
+
+  /** Adds one recipient and resolves to the server's answer to it; or to MAIL, when that was refused. */
+  rcpt(recipient: JobRecipient): Promise<Reply> {
+    return new Promise((resolve) => {
+      this.#add(recipient, resolve)
+      this.#advance()
+    })
+  }
+
+  /** Sends the message to `recipients` and those added before. Resolves to one fate each; never rejects. */
+  send(message: MessageSource, recipients: readonly JobRecipient[] = []): Promise<readonly Fate[]> {
+    return new Promise((resolve) => {
+      this.#resolve = resolve
+      this.#message = message
+      for (const recipient of recipients) this.#add(recipient, undefined)
+      if (this.#loss !== undefined) this.#finish()
+      else this.#advance()
+    })
+  }
+
+  reply(reply: Reply): void {
+    switch (this.#stage) {
+      case 'mail':
+        this.#afterMail(reply)
+        break
+      case 'rcpt':
+        this.#afterRcpt(reply)
+        break
+      case 'data':
+        this.#afterData(reply)
+        break
+      case 'body':
+        this.#afterEarly(reply)
+        break
+      case 'final':
+        this.#afterFinal(reply)
+        break
+      default:
+        this.needsReset = false
+        this.#finish()
+    }
+  }
+
+  lost(reply: Reply): void {
+    if (this.#loss !== undefined) return
+    const stage = this.#stage
+    // The server's own 421 says that it did not take the message; any other end leaves that open.
+    const isOurs = reply.code !== 421
+    const loss = isOurs ? { ...reply, text: reply.text + WAITING_FOR[stage] } : reply
+    this.#loss = loss
+    this.#settle(this.#open(), loss, isOurs && stage === 'final')
+    this.needsReset = false
+    this.#finish()
+  }
+
+  get #stage(): Stage {
+    if (this.#mail === undefined) return 'mail'
+    return this.#answered < this.#asked.length ? 'rcpt' : this.#phase
+  }
+
+  /** Slots whose fate is open. */
+  #open(): Slot[] {
+    return this.#slots.filter((slot) => slot.fate === undefined)
+  }
+
+  #settle(slots: readonly Slot[], fate: Reply, isUncertain = false): void {
+    for (const slot of slots) {
+      slot.fate = fate
+      slot.isUncertain = isUncertain
+      slot.answered?.(fate)
+    }
+  }
+
+  #add(recipient: JobRecipient, answered: ((reply: Reply) => void) | undefined): void {
+    const slot: Slot = { recipient, fate: undefined, isUncertain: false, answered }
+    this.#slots.push(slot)
+    const refusal = this.#loss ?? (this.#mail !== undefined && !isPositive(this.#mail) ? this.#mail : undefined)
+    if (refusal !== undefined) this.#settle([slot], refusal)
+  }
+
+  /** Sends what may be sent now: all that is left where the server pipelines, one command where it does not. */
+  #advance(): void {
+    const { extensions } = this.#connection
+    const isOneByOne = !extensions.pipelining
+    const mustWait = () => isOneByOne && (this.#mail === undefined || this.#answered < this.#asked.length)
+    while (this.#next < this.#slots.length && !mustWait()) {
+      const slot = this.#slots[this.#next++] as Slot // within the bounds
+      if (slot.fate !== undefined) continue
+      this.#asked.push(slot)
+      this.#connection.command(rcptCommand(slot.recipient.address, slot.recipient.parameters, extensions), this)
+    }
+    if (this.#message !== undefined && !this.#isDataSent && this.#next === this.#slots.length && !mustWait()) this.#sendData()
+    this.#connection.flush()
+  }
+
+  #sendData(): void {
+    const isAnswered = this.#mail !== undefined && this.#answered === this.#asked.length
+    if (isAnswered && this.#open().length === 0) {
+      this.#finish()
+      return
+    }
+    this.#isDataSent = true
+    this.#connection.command('DATA', this)
+  }
+
+  #afterMail(reply: Reply): void {
+    this.#mail = reply
+    if (!isPositive(reply)) this.#settle(this.#open(), reply.code < 400 ? outOfStep(reply) : reply)
+    this.#advance()
+  }
+
+  #afterRcpt(reply: Reply): void {
+    const slot = this.#asked[this.#answered++] as Slot // the stage says that there is one
+    if (slot.fate === undefined) {
+      if (isPositive(reply)) slot.answered?.(reply)
+      else this.#settle([slot], reply.code < 400 ? outOfStep(reply) : reply)
+    }
+    this.#advance()
+  }
+
+  #afterData(reply: Reply): void {
+    const open = this.#open()
+    if (reply.code !== 354) {
+      this.#settle(open, reply.code < 400 ? outOfStep(reply) : reply)
+      this.#finish()
+      if (reply.code < 400) this.#connection.destroy()
+      return
+    }
+    if (open.length === 0) {
+      this.#sendEmpty()
+      return
+    }
+    const replies = this.#connection.isLmtp ? open.length : 1
+    this.#phase = 'body'
+    for (let i = 0; i < replies; i++) this.#connection.expect(this)
+    this.#sendBody()
+  }
+
+  /** RFC 2920 §3.1: the server goes on although it refused all recipients; a lone dot ends what nobody gets. */
+  #sendEmpty(): void {
+    this.#phase = 'empty'
+    this.#connection.expect(this)
+    this.#connection.write(FINAL_DOT)
+  }
+
+  #sendBody(): void {
+    const message = this.#message as MessageSource // DATA is sent by `send` only
+    const chunks = message.chunks?.()
+    if (chunks === undefined || message.size > ONE_WRITE) return void this.#stream(chunks ?? message.raw())
+    const out: Uint8Array[] = []
+    const encoder = new DataEncoder()
+    for (const chunk of chunks) encoder.encode(chunk, out)
+    encoder.end(out)
+    this.#phase = 'final'
+    this.#connection.write(Buffer.concat(out))
+  }
+
+  async #stream(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+    const connection = this.#connection
+    const encoder = new DataEncoder()
+    const out: Uint8Array[] = []
+    try {
+      for await (const chunk of chunks) {
+        encoder.encode(chunk, out)
+        if (!writeAll(connection, out)) await connection.drained()
+        if (this.#phase !== 'body') return
+      }
+    } catch (error) {
+      this.readError = error
+      // RFC 5321 §4.1.1.4: without the final dot the server must not take it; closing is the only way to say so.
+      return connection.destroy(localReply(451, '4.3.0', 'The message could not be read'))
+    }
+    encoder.end(out)
+    // Before the write: the answer may come at any time after.
+    this.#phase = 'final'
+    writeAll(connection, out)
+  }
+
+  /** An answer before the final dot: a refusal counts, but server and client no longer agree on what is text and what is a command. */
+  #afterEarly(reply: Reply): void {
+    this.#settle(this.#open(), reply.code < 400 ? outOfStep(reply) : reply)
+    this.#finish()
+    this.#connection.destroy()
+  }
+
+  #afterFinal(reply: Reply): void {
+    const final = reply.code < 400 && !isPositive(reply) ? outOfStep(reply) : reply
+    const open = this.#open()
+    this.#settle(this.#connection.isLmtp ? open.slice(0, 1) : open, final)
+    if (this.#connection.isLmtp && open.length > 1) return
+    this.needsReset = false
+    this.#finish()
+    // Answered before all was sent: the server would read the rest as commands.
+    if (this.#connection.unsent > 0 || final !== reply) this.#connection.destroy()
+  }
+
+  #finish(): void {
+    this.#phase = 'done'
+    const resolve = this.#resolve
+    this.#resolve = undefined
+    resolve?.(this.#slots.map(({ recipient, fate, isUncertain }) => ({ recipient, reply: fate ?? ABANDONED, isUncertain })))
+  }
+}
+
+/** A 2yz reply, RFC 5321 §4.2.1. */
+export function isPositive(reply: Reply): boolean {
+  return reply.code >= 200 && reply.code < 300
+}
+
+const ABANDONED = localReply(451, '4.3.0', 'The transaction was given up')
+
+function outOfStep(reply: Reply): Reply {
+  return localReply(451, '4.5.0', `Unexpected reply ${reply.code}`)
+}
+
+/** Writes and empties `out`; false when there is no room for more. */
+function writeAll(connection: ClientConnection, out: Uint8Array[]): boolean {
+  if (out.length === 1) return connection.write(out.pop() ?? FINAL_DOT)
+  let isRoom = true
+  connection.cork()
+  for (const octets of out) isRoom = connection.write(octets)
+  connection.uncork()
+  out.length = 0
+  return isRoom
+}

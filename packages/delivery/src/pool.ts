@@ -1,0 +1,262 @@
+/** Connections that are kept open and used again, by target. */
+import { ConnectError, openConnection } from './client/connect.ts'
+import type { ClientConnection, Exchange } from './client/connection.ts'
+import { localReply, type Reply } from './client/reply.ts'
+import { type Target, targetKey } from './client/target.ts'
+import { TIMEOUTS, type Timeouts } from './client/timeouts.ts'
+
+/** How a {@link Pool} behaves. */
+export interface PoolOptions {
+  /** Name for EHLO. */
+  readonly hostname: string
+  /** Connections to one target at a time. Default 20. */
+  readonly maxConnections?: number
+  /** Transactions on one connection, then it is closed. Default 1,000. */
+  readonly maxTransactions?: number
+  /** Milliseconds an unused connection is kept. Default 10,000: servers that count connections do not like to wait. */
+  readonly idleMs?: number
+  /** Milliseconds to wait for a connection when all are in use. Default 30,000. */
+  readonly waitMs?: number
+  readonly timeouts?: Partial<Timeouts>
+}
+
+/** A connection in use by one transaction at a time. Exactly one of the two ends must be called. */
+export interface Lease {
+  readonly connection: ClientConnection
+  /** It was used before: it may have died unnoticed. */
+  readonly isReused: boolean
+  /** Gives it back; with `needsReset`, RSET is said first (RFC 5321 §4.1.1.5). */
+  release(needsReset?: boolean): void
+  /** Closes it. */
+  discard(): void
+}
+
+/** Numbers for logs and metrics. */
+export interface PoolStats {
+  readonly open: number
+  readonly idle: number
+  readonly waiting: number
+}
+
+interface Waiter {
+  readonly resolve: (lease: Lease | undefined) => void
+}
+
+interface Bucket {
+  readonly target: Target
+  readonly idle: ClientConnection[]
+  readonly waiting: Waiter[]
+  /** Connections open, being opened, or being reset. */
+  open: number
+}
+
+/** Keeps connections by target. */
+export class Pool {
+  readonly #hostname: string
+  readonly #maxConnections: number
+  readonly #maxTransactions: number
+  readonly #idleMs: number
+  readonly #waitMs: number
+  readonly timeouts: Timeouts
+  readonly #buckets = new Map<string, Bucket>()
+  readonly #idleSince = new Map<ClientConnection, number>()
+  readonly #all = new Set<ClientConnection>()
+  #sweeper: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor(options: PoolOptions) {
+    this.#hostname = options.hostname
+    this.#maxConnections = options.maxConnections ?? 20
+    this.#maxTransactions = options.maxTransactions ?? 1000
+    this.#idleMs = options.idleMs ?? 10_000
+    this.#waitMs = options.waitMs ?? 30_000
+    this.timeouts = { ...TIMEOUTS, ...options.timeouts }
+  }
+
+  get stats(): PoolStats {
+    let open = 0
+    let waiting = 0
+    for (const bucket of this.#buckets.values()) {
+      open += bucket.open
+      waiting += bucket.waiting.length
+    }
+    return { open, idle: this.#idleSince.size, waiting }
+  }
+
+  /**
+   * A connection to the target: an idle one, a new one, or the next that becomes free.
+   *
+   * @throws {ConnectError} when it cannot be had
+   */
+  async acquire(target: Target, signal: AbortSignal): Promise<Lease> {
+    for (;;) {
+      const bucket = this.#bucket(target)
+      if (this.#isClosed || signal.aborted) {
+        // Whoever is next gets the place that this one was woken for.
+        bucket.waiting.shift()?.resolve(undefined)
+        throw this.#isClosed ? refusal('Shutting down') : refusal('Given up')
+      }
+      const lease = this.#reuse(bucket)
+      if (lease !== undefined) return lease
+      if (bucket.open < this.#maxConnections) return await this.#open(bucket, signal)
+      const handed = await this.#wait(bucket, signal)
+      if (handed !== undefined) return handed
+    }
+  }
+
+  /** A new connection, beside those that idle: when one of them turned out to be dead. */
+  async fresh(target: Target, signal: AbortSignal): Promise<Lease> {
+    const bucket = this.#bucket(target)
+    // They were opened at about the same time to the same server, and are likely to be dead as well.
+    for (const connection of bucket.idle.splice(0)) connection.leave()
+    return bucket.open < this.#maxConnections && !this.#isClosed ? await this.#open(bucket, signal) : await this.acquire(target, signal)
+  }
+
+  /** Closes what idles; what is in use closes when it is given back. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#sweeper)
+    for (const bucket of this.#buckets.values()) {
+      for (const waiter of bucket.waiting.splice(0)) waiter.resolve(undefined)
+      for (const connection of bucket.idle.splice(0)) connection.leave()
+    }
+  }
+
+  /** Cuts all connections at once. */
+  destroy(): void {
+    void this.close()
+    for (const connection of this.#all) connection.destroy()
+  }
+
+  #bucket(target: Target): Bucket {
+    const key = targetKey(target)
+    let bucket = this.#buckets.get(key)
+    if (bucket === undefined) this.#buckets.set(key, (bucket = { target, idle: [], waiting: [], open: 0 }))
+    return bucket
+  }
+
+  #reuse(bucket: Bucket): Lease | undefined {
+    for (;;) {
+      // The one used last: the others may grow old enough to be closed.
+      const connection = bucket.idle.pop()
+      if (connection === undefined) return undefined
+      this.#idleSince.delete(connection)
+      if (connection.isIdle) return this.#lease(bucket, connection, true)
+    }
+  }
+
+  async #open(bucket: Bucket, signal: AbortSignal): Promise<Lease> {
+    bucket.open++
+    try {
+      const connection = await openConnection(bucket.target, { hostname: this.#hostname, timeouts: this.timeouts, signal })
+      this.#all.add(connection)
+      connection.onLost = () => this.#lost(bucket, connection)
+      return this.#lease(bucket, connection, false)
+    } catch (error) {
+      this.#gone(bucket)
+      throw error
+    }
+  }
+
+  #lost(bucket: Bucket, connection: ClientConnection): void {
+    this.#all.delete(connection)
+    this.#idleSince.delete(connection)
+    const at = bucket.idle.indexOf(connection)
+    if (at >= 0) bucket.idle.splice(at, 1)
+    this.#gone(bucket)
+  }
+
+  /** A place is free. */
+  #gone(bucket: Bucket): void {
+    bucket.open--
+    const waiter = bucket.waiting.shift()
+    if (waiter !== undefined) waiter.resolve(undefined)
+    else if (bucket.open === 0) this.#buckets.delete(targetKey(bucket.target))
+  }
+
+  #lease(bucket: Bucket, connection: ClientConnection, isReused: boolean): Lease {
+    let isOver = false
+    const end = (then: () => void) => {
+      if (isOver) return
+      isOver = true
+      then()
+    }
+    return {
+      connection,
+      isReused,
+      release: (needsReset = false) => end(() => (needsReset ? this.#reset(bucket, connection) : this.#giveBack(bucket, connection))),
+      discard: () => end(() => connection.leave()),
+    }
+  }
+
+  #reset(bucket: Bucket, connection: ClientConnection): void {
+    if (!connection.isOpen) return
+    const exchange: Exchange = {
+      timeoutMs: this.timeouts.command,
+      reply: (reply: Reply) => (reply.code === 250 ? this.#giveBack(bucket, connection) : connection.leave()),
+      lost: () => {},
+    }
+    connection.command('RSET', exchange)
+    connection.flush()
+  }
+
+  #giveBack(bucket: Bucket, connection: ClientConnection): void {
+    if (!connection.isOpen) return
+    const limit = Math.min(this.#maxTransactions, connection.extensions.maxTransactions ?? this.#maxTransactions)
+    if (this.#isClosed || !connection.isIdle || connection.transactions >= limit) {
+      connection.leave()
+      return
+    }
+    const waiter = bucket.waiting.shift()
+    if (waiter !== undefined) {
+      waiter.resolve(this.#lease(bucket, connection, true))
+      return
+    }
+    bucket.idle.push(connection)
+    this.#idleSince.set(connection, performance.now())
+    this.#sweep()
+  }
+
+  /** Waits for a connection, or for a place for a new one (undefined). */
+  #wait(bucket: Bucket, signal: AbortSignal): Promise<Lease | undefined> {
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', abort)
+      }
+      const fail = (error: unknown) => {
+        const at = bucket.waiting.indexOf(waiter)
+        if (at >= 0) bucket.waiting.splice(at, 1)
+        end()
+        reject(error)
+      }
+      const waiter: Waiter = {
+        resolve: (lease) => {
+          end()
+          resolve(lease)
+        },
+      }
+      const timer = setTimeout(() => fail(refusal('All connections are in use')), this.#waitMs)
+      const abort = () => fail(refusal('Given up'))
+      signal.addEventListener('abort', abort, { once: true })
+      bucket.waiting.push(waiter)
+    })
+  }
+
+  /** One timer for all: looks at half the idle time whether anything is old. */
+  #sweep(): void {
+    if (this.#sweeper !== undefined) return
+    this.#sweeper = setInterval(() => {
+      const limit = performance.now() - this.#idleMs
+      for (const [connection, since] of this.#idleSince) if (since <= limit) connection.leave()
+      if (this.#idleSince.size > 0) return
+      clearInterval(this.#sweeper)
+      this.#sweeper = undefined
+    }, this.#idleMs / 2)
+    this.#sweeper.unref()
+  }
+}
+
+function refusal(text: string): ConnectError {
+  return new ConnectError('connect', localReply(451, '4.3.2', text))
+}

@@ -1,0 +1,130 @@
+/** Brings one job to one server: as few transactions as its limits allow, and one more try where a kept connection was dead. */
+import { ConnectError } from './client/connect.ts'
+import { unfitMessage, unfitRecipient } from './client/fitness.ts'
+import { localReply, type Reply } from './client/reply.ts'
+import type { Target } from './client/target.ts'
+import { type Fate, isPositive, Transaction } from './client/transaction.ts'
+import type { Lease, Pool } from './pool.ts'
+import { retryHint } from './retry-hint.ts'
+import { type Job, type JobRecipient, outcomeKind, type RecipientOutcome } from './transport.ts'
+
+/** Recipients in one transaction: what RFC 5321 §4.5.3.1.8 promises that every server takes. */
+const RECIPIENTS = 100
+
+/**
+ * Sends the message to the job's recipients over a connection of the pool. Resolves to one outcome a recipient.
+ *
+ * @throws {ConnectError} when there is no connection and nothing has been decided
+ */
+export async function sendTo(pool: Pool, target: Target, job: Job): Promise<RecipientOutcome[]> {
+  const outcomes: RecipientOutcome[] = []
+  let left = job.recipients
+  while (left.length > 0) {
+    const round = await nextRound(pool, target, { ...job, recipients: left }).catch((error: unknown) => {
+      if (!(error instanceof ConnectError) || outcomes.length === 0) throw error
+      return { outcomes: left.map((recipient) => toOutcome({ recipient, reply: error.reply, isUncertain: false }, {})), left: [] }
+    })
+    outcomes.push(...round.outcomes)
+    left = round.left
+  }
+  return outcomes
+}
+
+interface Round {
+  readonly outcomes: RecipientOutcome[]
+  readonly left: readonly JobRecipient[]
+}
+
+async function nextRound(pool: Pool, target: Target, job: Job): Promise<Round> {
+  const lease = await pool.acquire(target, job.signal)
+  const { connection } = lease
+  const about = { remote: target.host, tls: connection.tls, hasDsn: connection.extensions.dsn }
+  const unfit = await unfitMessage(job, connection)
+  if (unfit !== undefined) {
+    lease.release()
+    return { outcomes: job.recipients.map((recipient) => toOutcome({ recipient, reply: unfit, isUncertain: false }, about)), left: [] }
+  }
+  const { fit, refused } = sortOut(job.recipients, lease)
+  const size = Math.min(RECIPIENTS, connection.extensions.maxRecipients ?? RECIPIENTS)
+  const batch = fit.slice(0, size)
+  const rest = fit.slice(size)
+  if (batch.length === 0) lease.release()
+  const fates = batch.length === 0 ? [] : await transact(pool, target, { job: { ...job, recipients: batch }, lease })
+  const isTaken = fates.some((fate) => isPositive(fate.reply))
+  const over = isTaken ? fates.filter(isOverLimit) : []
+  const decided = fates.filter((fate) => !over.includes(fate))
+  return {
+    outcomes: [...refused, ...decided].map((fate) => toOutcome(fate, about)),
+    left: [...over.map((fate) => fate.recipient), ...rest],
+  }
+}
+
+function sortOut(recipients: readonly JobRecipient[], { connection }: Lease): { fit: JobRecipient[]; refused: Fate[] } {
+  const fit: JobRecipient[] = []
+  const refused: Fate[] = []
+  for (const recipient of recipients) {
+    const reply = unfitRecipient(recipient, connection)
+    if (reply === undefined) fit.push(recipient)
+    else refused.push({ recipient, reply, isUncertain: false })
+  }
+  return { fit, refused }
+}
+
+/** One transaction; a second one on a new connection where the first was dead before it began. */
+async function transact(
+  pool: Pool,
+  target: Target,
+  { job, lease }: { readonly job: Job; readonly lease: Lease },
+): Promise<readonly Fate[]> {
+  const first = await transactOnce(pool, job, lease)
+  if (!(first.wasDead && lease.isReused) || job.signal.aborted) return first.fates
+  const fresh = await pool.fresh(target, job.signal)
+  return (await transactOnce(pool, job, fresh)).fates
+}
+
+async function transactOnce(pool: Pool, job: Job, lease: Lease): Promise<{ readonly fates: readonly Fate[]; readonly wasDead: boolean }> {
+  const { connection } = lease
+  const { from, parameters, message, signal } = job
+  const abort = () => connection.destroy(localReply(451, '4.3.2', 'Given up'))
+  signal.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
+  const transaction = new Transaction(connection, { from, parameters, size: message.size, timeouts: pool.timeouts })
+  const fates = await transaction.send(message, job.recipients)
+  signal.removeEventListener('abort', abort)
+  if (transaction.readError !== undefined) job.log?.warn({ err: transaction.readError }, 'the message could not be read')
+  lease.release(transaction.needsReset)
+  return { fates, wasDead: transaction.wasDead }
+}
+
+/** RFC 5321 §4.5.3.1.10: too many recipients for one transaction is no fate, and 552 is read as 452. */
+function isOverLimit({ reply }: Fate): boolean {
+  return reply.status === '4.5.3' || reply.status === '5.5.3' || (reply.code === 452 && reply.status === undefined)
+}
+
+/** What an outcome says of the server besides the reply. */
+interface About {
+  readonly remote?: string | undefined
+  readonly tls?: string | undefined
+  readonly hasDsn?: boolean
+}
+
+/** The outcome of a fate. */
+export function toOutcome({ recipient, reply, isUncertain }: Fate, about: About): RecipientOutcome {
+  const kind = outcomeKind(reply.code)
+  const retryAfterMs = kind === 'deferred' ? retryHint(reply.text) : undefined
+  return {
+    recipient,
+    kind,
+    reply,
+    ...(about.remote !== undefined && { remote: about.remote }),
+    ...(about.tls !== undefined && { tls: about.tls }),
+    ...(about.hasDsn && kind === 'delivered' && { dsnRelayed: true }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(isUncertain && { uncertain: true }),
+  }
+}
+
+/** The same outcome for all. */
+export function sameForAll(recipients: readonly JobRecipient[], kind: RecipientOutcome['kind'], reply: Reply): RecipientOutcome[] {
+  return recipients.map((recipient) => ({ recipient, kind, reply }))
+}
