@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import {
+  type AuthResults,
+  claims,
+  describe,
+  type MethodResult,
+  parseArcAuthResults,
+  parseAuthResults,
+  toOpinion,
+  writeAuthResults,
+} from './index.ts'
+
+const unfold = (text: string) => text.replace(/\r\n/g, '')
+
+test('RFC 8601 §2.2: the examples of appendix B are read', () => {
+  assert.deepEqual(parseAuthResults('example.org 1; none'), { authservId: 'example.org', results: [] })
+  assert.deepEqual(parseAuthResults('example.com;\r\n               spf=pass smtp.mailfrom=example.net'), {
+    authservId: 'example.com',
+    results: [{ method: 'spf', result: 'pass', properties: [{ type: 'smtp', name: 'mailfrom', value: 'example.net' }] }],
+  })
+  const b5 = parseAuthResults(
+    'example.com;\r\n  auth=pass (cram-md5) smtp.auth=sender@example.net;\r\n  spf=pass smtp.mailfrom=example.net',
+  )
+  assert.equal(b5?.results[0]?.comment, 'cram-md5')
+  assert.equal(b5?.results[1]?.method, 'spf')
+  const b6 = parseAuthResults(
+    'example.com;\r\n   dkim=pass reason="good signature"\r\n     header.i=@mail-router.example.net;\r\n   dkim=fail reason="bad signature"\r\n     header.i=@newyork.example.com',
+  )
+  assert.deepEqual(b6?.results[1], {
+    method: 'dkim',
+    result: 'fail',
+    reason: 'bad signature',
+    properties: [{ type: 'header', name: 'i', value: '@newyork.example.com' }],
+  })
+  const b7 = parseAuthResults(
+    "foo.example.net (foobar) 1 (baz);\r\n    dkim (Because I like it) / 1 (One yay) = (wait for it) fail\r\n      policy (A dot can go here) . (like that) expired\r\n      (this surprised me) = (as I wasn't expecting it) 1362471462",
+  )
+  assert.deepEqual(b7?.results, [
+    { method: 'dkim', result: 'fail', properties: [{ type: 'policy', name: 'expired', value: '1362471462' }] },
+  ])
+})
+
+test('fields as they are found on the net are read, half a field is not', () => {
+  const gmail =
+    'mx.google.com; dkim=pass header.i=@a.example header.s=s1 header.b=ab/c+d=; spf=pass (google.com: domain of x@a.example designates 1.2.3.4) smtp.mailfrom="x y"@a.example;'
+  assert.deepEqual(parseAuthResults(gmail)?.results[1]?.properties, [{ type: 'smtp', name: 'mailfrom', value: '"x y"@a.example' }])
+  assert.equal(parseAuthResults(gmail)?.results[0]?.properties[2]?.value, 'ab/c+d=')
+  for (const broken of [
+    '',
+    ';',
+    'a b c; spf=pass',
+    'mx; spf',
+    'mx; spf=',
+    'mx; spf=pass smtp=',
+    'mx; spf=pass (open',
+    'mx (((',
+    '"mx',
+    `mx ${'('.repeat(100)}`,
+  ]) {
+    assert.equal(parseAuthResults(broken), undefined, broken)
+  }
+})
+
+test('RFC 8617 §4.1.1: an ARC-Authentication-Results field begins with its instance', () => {
+  assert.deepEqual(parseArcAuthResults(' i=2; lists.example; dmarc=pass'), {
+    instance: 2,
+    results: { authservId: 'lists.example', results: [{ method: 'dmarc', result: 'pass', properties: [] }] },
+  })
+  assert.equal(parseArcAuthResults('lists.example; dmarc=pass'), undefined)
+})
+
+test('RFC 8601 §5: a field that claims to be ours is known by its id in any spelling, and so is one nobody can read', () => {
+  for (const forged of [
+    'mx.example.com; dkim=pass',
+    'MX.Example.COM. 1; none',
+    '(a comment (nested)) mx.example.com(x); spf=pass',
+    '"mx.example.com"; spf=pass',
+    '"m\\x.example.com"; spf=pass',
+    'mx\uff0eexample\uff0ecom; spf=pass',
+    '\r\n\tmx.example.com\r\n\t; spf=pass',
+    'mx.example.com other; spf=pass',
+    '(never closed mx.example.com; spf=pass',
+    '; spf=pass',
+  ]) {
+    assert.ok(claims(forged, 'mx.example.com'), forged)
+  }
+  for (const foreign of ['mx.example.org; dkim=pass', 'example.com; none', 'mx.example.com.evil.example; none'])
+    assert.ok(!claims(foreign, 'mx.example.com'), foreign)
+  assert.ok(claims('xn--bcher-kva.example; none', 'B\u00dcCHER.example'))
+  assert.ok(claims('b\u00fccher.example; none', 'xn--bcher-kva.example'))
+  assert.ok(claims('mx7.example.com; none', '*.example.com'))
+  assert.ok(!claims('mxexample.com; none', '*.example.com'))
+})
+
+const sample: AuthResults = {
+  authservId: 'mx.example.com',
+  results: describe('mx.example.com', {
+    auth: 'joe',
+    spf: {
+      mailFrom: { identity: 'mailfrom', result: 'fail', domain: 'a.example', comment: 'evil) dkim=pass (\r\nX: y', explanation: undefined },
+      helo: { identity: 'helo', result: 'none', domain: 'h.example', comment: undefined, explanation: undefined },
+    },
+    dkim: {
+      signatures: [
+        {
+          result: 'pass',
+          domain: 'a.example',
+          selector: 's1',
+          algorithm: 'rsa-sha256',
+          identity: '@a.example',
+          b: 'AbC/+d==',
+          comment: undefined,
+          unsigned: 0,
+        },
+      ],
+      ignored: 3,
+    },
+    arc: { result: 'pass', comment: undefined, sealers: ['l.example', 'm.example'], trusted: undefined },
+    dmarc: {
+      result: 'fail',
+      domain: 'sub.a.example',
+      policyDomain: 'a.example',
+      policy: 'reject',
+      aligned: [],
+      override: 'arc',
+      comment: undefined,
+    },
+  }).results,
+}
+
+test('what the plugins found out becomes one field, and foreign text stays in its place', () => {
+  const lines = writeAuthResults(sample).split('\r\n\t')
+  assert.deepEqual(lines, [
+    'mx.example.com;',
+    'auth=pass smtp.auth=joe;',
+    'spf=none smtp.helo=h.example;',
+    'spf=fail (evil\\) dkim=pass \\( X: y) smtp.mailfrom=a.example;',
+    'dkim=pass header.d=a.example header.i=@a.example header.s=s1',
+    'header.a=rsa-sha256 header.b="AbC/+d==";',
+    'dkim=policy (3 more signatures were not looked at);',
+    'arc=pass (i=2 sealed by l.example m.example);',
+    'dmarc=fail (p=reject from a.example, not applied: arc)',
+    'header.from=sub.a.example policy.dmarc=reject',
+  ])
+  assert.equal(writeAuthResults({ authservId: 'mx.example.com', results: [] }), 'mx.example.com;\r\n\tnone')
+  assert.throws(() => writeAuthResults({ authservId: ' ', results: [] }), TypeError)
+})
+
+const text = fc
+  .string({ unit: 'grapheme', minLength: 1, maxLength: 30 })
+  .filter((value) => value === value.replace(/[\x00-\x20\x7f]+/g, ' ').trim())
+const word = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/).filter((value) => value !== 'none' && value !== 'reason')
+const result: fc.Arbitrary<MethodResult> = fc.record(
+  {
+    method: word,
+    result: word,
+    reason: text,
+    comment: text,
+    properties: fc.array(
+      fc.record(
+        { type: word, name: word, value: text.filter((value) => !/^".*@/.test(value) && !value.includes('@')) },
+        { noNullPrototype: true },
+      ),
+      { maxLength: 3 },
+    ),
+  },
+  { requiredKeys: ['method', 'result', 'properties'], noNullPrototype: true },
+)
+
+test('what is written is read again, and no line is longer than it must be', () => {
+  fc.assert(
+    fc.property(fc.array(result, { maxLength: 4 }), (results) => {
+      const written = writeAuthResults({ authservId: 'mx.example.com', results })
+      assert.deepEqual(parseAuthResults(unfold(written)), { authservId: 'mx.example.com', results })
+      assert.doesNotMatch(written.replaceAll('\r\n\t', ''), /[\r\n]/)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('any text is read or not, but never throws', () => {
+  const soup = fc.array(
+    fc.constantFrom('mx', ';', '=', '.', '"', '\\', '(', ')', ' ', 'spf', 'pass', 'reason', '@', '/', '1', 'none', '\r\n ', '\u00e9'),
+    { maxLength: 30 },
+  )
+  fc.assert(
+    fc.property(soup, (parts) => {
+      parseAuthResults(parts.join(''))
+      claims(parts.join(''), 'mx')
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('a result becomes the opinion the operator wants', () => {
+  const saying = { text: 'SPF failed', reason: 'spf=fail', rejectStatus: '5.7.23', deferStatus: '4.7.24' } as const
+  assert.deepEqual(toOpinion('reject', saying), { kind: 'reject', text: 'SPF failed', status: '5.7.23', code: 550, disconnect: false })
+  assert.deepEqual(toOpinion('defer', saying), { kind: 'defer', text: 'SPF failed', status: '4.7.24', code: 451, disconnect: false })
+  assert.deepEqual(toOpinion(2.5, saying), { kind: 'suspect', points: 2.5, reason: 'spf=fail' })
+  assert.deepEqual(toOpinion({ kind: 'suspect', points: 1, reason: 'mine' }, saying), { kind: 'suspect', points: 1, reason: 'mine' })
+  assert.deepEqual(toOpinion('quarantine', saying), { kind: 'quarantine', reason: 'spf=fail' })
+  assert.equal(toOpinion('none', saying), undefined)
+  assert.equal(toOpinion(0, saying), undefined)
+})

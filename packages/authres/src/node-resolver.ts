@@ -1,0 +1,77 @@
+/** The `Dns` service in the dress of `dns.resolve(name, type)`, as libraries for mail authentication want it. */
+import type { Dns, DnsFailure } from '@postroad/plugin'
+
+/** A resolver in the form of `dns.promises.resolve` (MX: objects, in spite of the type); rejects with the codes of `node:dns`. */
+export type NodeResolver = (name: string, type: string) => Promise<string[] | string[][]>
+
+/** Too many lookups for one message: nobody knows, so it must not look like "there is none". */
+const CODES: Readonly<Record<DnsFailure, string>> = {
+  NXDOMAIN: 'ENOTFOUND',
+  NODATA: 'ENODATA',
+  SERVFAIL: 'ESERVFAIL',
+  TIMEOUT: 'ETIMEOUT',
+  REFUSED: 'EREFUSED',
+  BUDGET: 'EBUDGET',
+}
+
+/** Types: A, AAAA, MX, TXT, PTR (by reverse name) and CNAME (whether there is one; the target is not told). */
+export function nodeResolver(dns: Dns, signal?: AbortSignal): NodeResolver {
+  return async (name, type) => {
+    if (!couldExist(name)) throw failure('EBADNAME', name)
+    try {
+      return (await query(dns, name, { type, signal })) as string[] | string[][] // `as`: the shape depends on the type of record
+    } catch (error) {
+      throw failure(CODES[(error as { code?: DnsFailure }).code ?? 'SERVFAIL'] ?? 'ESERVFAIL', name, error) // `as`: the contract of Dns
+    }
+  }
+}
+
+async function query(
+  dns: Dns,
+  name: string,
+  { type, signal }: { readonly type: string; readonly signal: AbortSignal | undefined },
+): Promise<unknown[]> {
+  switch (type) {
+    case 'A':
+      return [...(await dns.a(name, signal)).records]
+    case 'AAAA':
+      return [...(await dns.aaaa(name, signal)).records]
+    case 'TXT':
+      return (await dns.txt(name, signal)).records.map((text) => [text])
+    case 'MX':
+      return (await dns.mx(name, signal)).records.map(({ preference, exchange }) => ({ priority: preference, exchange }))
+    case 'PTR':
+      return [...(await dns.ptr(addressOf(name), signal)).records]
+    case 'CNAME':
+      return isAlias(dns, name, signal)
+    default:
+      throw new TypeError(`no question of type ${type} is foreseen`)
+  }
+}
+
+/** RFC 6604 §3: an NXDOMAIN may be that of the alias' target; the resolver tells. */
+async function isAlias(dns: Dns, name: string, signal: AbortSignal | undefined): Promise<string[]> {
+  try {
+    await dns.a(name, signal)
+    return []
+  } catch (error) {
+    if ((error as { alias?: boolean }).alias) return ['.'] // `as`: a property the resolver of @postroad/dns adds
+    throw error
+  }
+}
+
+/** RFC 1035 §2.3.4. */
+function couldExist(name: string): boolean {
+  const plain = name.endsWith('.') ? name.slice(0, -1) : name
+  return plain.length <= 253 && plain.split('.').every((label) => label.length > 0 && label.length <= 63)
+}
+
+/** From the reverse name back to the address, RFC 1035 §3.5, RFC 3596 §2.5. */
+function addressOf(name: string): string {
+  const labels = name.split('.').slice(0, -2).reverse()
+  return labels.length === 4 ? labels.join('.') : (labels.join('').match(/.{4}/g) ?? []).join(':')
+}
+
+function failure(code: string, name: string, cause?: unknown): Error {
+  return Object.assign(new Error(`${code} ${name}`, { cause }), { code })
+}

@@ -1,0 +1,103 @@
+/** Writes the value of an Authentication-Results field, RFC 8601 §2.2. */
+import type { AuthResults, MethodResult } from './results.ts'
+
+/** RFC 5322 §2.1.1: lines should not be longer than this. */
+const LINE = 78
+
+/** RFC 5322 §2.1.1 allows 998 octets a line; a value that long cannot be folded, so it is left out. */
+const LONGEST_VALUE = 900
+const LONGEST_COMMENT = 300
+
+/**
+ * The field's value, folded, without the name.
+ *
+ * Foreign text cannot get out of its place: control characters become spaces, what is not a token is quoted, comments are
+ * escaped and cut, values over 900 octets are left out.
+ *
+ * @throws {TypeError} when the authserv-id is empty or too long
+ * @example message.withHeader('Authentication-Results', writeAuthResults({ authservId: 'mx.example.com', results }))
+ */
+export function writeAuthResults({ authservId, results }: AuthResults): string {
+  return fold([writeId(authservId), ...(results.length === 0 ? [['none']] : results.map(toWords))])
+}
+
+function writeId(authservId: string): string[] {
+  const id = clean(authservId)
+  if (id === '' || Buffer.byteLength(id) > LONGEST_VALUE) throw new TypeError('the authserv-id is empty or too long')
+  return [isToken(id) ? id : quote(id)]
+}
+
+function toWords({ method, result, reason, comment, properties }: MethodResult): string[] {
+  const words = [`${keyword(method)}=${keyword(result)}`]
+  if (comment !== undefined && comment !== '') words.push(...writeComment(comment))
+  if (reason !== undefined && Buffer.byteLength(reason) <= LONGEST_VALUE) words.push(`reason=${writeValue(reason)}`)
+  for (const property of properties) {
+    if (Buffer.byteLength(property.value) > LONGEST_VALUE) continue
+    words.push(`${keyword(property.type)}.${keyword(property.name)}=${writeValue(property.value)}`)
+  }
+  return words
+}
+
+/** RFC 5321 §4.1.2 Keyword. */
+function keyword(text: string): string {
+  const letters = text.replace(/[^A-Za-z0-9-]/g, '').slice(0, 64)
+  return letters === '' ? 'unknown' : letters.toLowerCase()
+}
+
+/** `value / [ [ local-part ] "@" ] domain-name`. */
+function writeValue(text: string): string {
+  const value = clean(text)
+  if (isToken(value)) return value
+  const at = value.lastIndexOf('@')
+  if (at >= 0 && isDomain(value.slice(at + 1)) && (at === 0 || isDotAtom(value.slice(0, at)))) return value
+  return quote(value)
+}
+
+/** RFC 2045 §5.1: no specials, no controls, no space. */
+function isToken(text: string): boolean {
+  return /^[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+$/.test(text)
+}
+
+function isDomain(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(text)
+}
+
+function isDotAtom(text: string): boolean {
+  return /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/.test(text) && !text.startsWith('.') && !text.endsWith('.') && !text.includes('..')
+}
+
+function quote(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
+}
+
+/** One word of the comment each, so that it can be folded. */
+function writeComment(text: string): string[] {
+  const short = clean(text).slice(0, LONGEST_COMMENT).trimEnd()
+  return short === '' ? [] : `(${short.replace(/[\\()]/g, '\\$&')})`.split(' ')
+}
+
+/** No control characters, not even escaped; half a surrogate is no character. */
+function clean(text: string): string {
+  return text
+    .replace(/\p{Surrogate}/gu, '\ufffd')
+    .replace(/[\x00-\x20\x7f]+/g, ' ')
+    .trim()
+}
+
+/** Each result starts a line; words go on as long as there is room. */
+function fold(groups: readonly (readonly string[])[]): string {
+  const lines: string[] = []
+  for (const [index, words] of groups.entries()) {
+    let line = ''
+    for (const [place, word] of words.entries()) {
+      const end = place === words.length - 1 && index < groups.length - 1 ? ';' : ''
+      const longer = line === '' ? word : `${line} ${word}`
+      if (line !== '' && longer.length + end.length > LINE - 1) {
+        lines.push(line)
+        line = word + end
+      } else line = longer + end
+    }
+    lines.push(line)
+  }
+  return lines.join('\r\n\t')
+}
