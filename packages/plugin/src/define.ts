@@ -61,6 +61,8 @@ export interface Setup {
 
 /** What a plugin does once it is set up. */
 export type Running<P extends ServiceMap = {}> = Hooks & {
+  /** Called before the first connection: background work begins here, not in `setup`, which also serves `postroad check`. */
+  start?(): void | Promise<void>
   /** Called when the generation closes, in reverse order of `use`. */
   close?(): void | Promise<void>
   readonly commands?: Readonly<Record<string, PluginCommand>>

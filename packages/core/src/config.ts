@@ -1,0 +1,84 @@
+/** What an operator writes: which plugins, in which scopes, behind which listeners. */
+import type { BaseContext, HookContext, Plugin } from '@postroad/plugin'
+import type { ListenerOptions } from '@postroad/smtp'
+import type { LogOptions } from './log/log.ts'
+
+/** What the operator says about a plugin; its author has no say in it. */
+export interface UseOptions {
+  /** `shadow`: opinions are recorded, not obeyed. Default `enforce`. */
+  readonly mode?: 'enforce' | 'shadow'
+  /**
+   * What a handler that throws, is late, or answers nonsense is worth. `defer` (default): 451 4.3.0. `pass`: as if it had
+   * not been there. `reject`: 554 5.3.0. `disconnect`: 421 4.3.0 and the connection is closed.
+   */
+  readonly onError?: 'defer' | 'pass' | 'reject' | 'disconnect'
+  /** Milliseconds a run may take; goes before what the author says. */
+  readonly timeout?: number
+  /** Runs the plugin's handlers only when this holds. Must be quick and must not throw. */
+  readonly when?: (context: HookContext) => boolean
+  /** Run before these plugins, at every hook. */
+  readonly before?: readonly string[]
+  /** Run after these plugins, at every hook. */
+  readonly after?: readonly string[]
+  /** Another name, when a plugin is used twice. */
+  readonly as?: string
+}
+
+/** A listener as an operator writes it. */
+export type ListenOptions = Omit<ListenerOptions, 'name' | 'hostname'> & {
+  /** Names it in log lines. Default: the scope's name and the port. */
+  readonly name?: string
+  /** Another name than the server's in banner and trace fields. */
+  readonly hostname?: string
+}
+
+/** What `setup` of a configuration gets: a scope to fill. */
+export interface App {
+  /** Adds a plugin to this scope and those within it. */
+  use(plugin: Plugin, options?: UseOptions): this
+  /** Opens a scope within this one: it sees what this one uses, not the other way round. */
+  scope(name: string, fill: (scope: App) => void): this
+  /** Opens a listener whose sessions meet the plugins of this scope. */
+  listen(options: ListenOptions): this
+}
+
+/** Points that meet a threshold decide. */
+export interface Thresholds {
+  /** Set the message aside. */
+  readonly quarantine?: number
+  /** Answer 451, so that a real sender comes back. */
+  readonly defer?: number
+  /** Answer 550. */
+  readonly reject?: number
+}
+
+/** A whole configuration. */
+export interface Config {
+  /** The server's own name: banner, trace fields. Default: the machine's. */
+  readonly hostname?: string
+  /** Folder of everything that is kept: stores, queue, spool. Default `var`, below the configuration file. */
+  readonly folder?: string
+  readonly thresholds?: Thresholds
+  /** When a refusal at connect, helo or mail is said. Default `rcpt`: the log then has sender and recipient. */
+  readonly refuseAt?: 'rcpt' | 'now'
+  /**
+   * What an SMTP client hears when a message was refused for some recipients only. `defer-rest` (default): 451, nothing is
+   * taken, and the client's next attempts are taken one recipient at a time, so that each gets its own answer.
+   * `strictest`: the most severe refusal, nothing is taken.
+   */
+  readonly mixed?: 'defer-rest' | 'strictest'
+  /** Milliseconds that running transactions get when the server closes. Default 30,000. */
+  readonly grace?: number
+  /** Octets of a message kept in memory before it goes to a temporary file. Default 1 MiB. */
+  readonly memory?: number
+  readonly log?: LogOptions
+  setup(app: App): void | Promise<void>
+}
+
+/** Marks the configuration's type; the identity function. */
+export function defineConfig(config: Config): Config {
+  return config
+}
+
+/** When a run of `when` is asked; exported for the host. */
+export type Condition = (context: BaseContext) => boolean

@@ -1,0 +1,104 @@
+/** What a configuration means, before a byte is received: scopes, listeners, hooks, waves, EHLO keywords. */
+import { HOOKS, type HookName } from '@postroad/plugin'
+import type { Entry } from './host/entry.ts'
+import type { Generation, Scope } from './host/generation.ts'
+
+/** One handler, as shown. */
+export interface ExplainedHandler {
+  readonly plugin: string
+  readonly mode: 'enforce' | 'shadow'
+  readonly onError: string
+  /** Milliseconds. */
+  readonly timeout: number
+  readonly provides: readonly string[]
+  readonly conditional: boolean
+}
+
+/** One scope, as shown. */
+export interface ExplainedScope {
+  readonly name: string
+  readonly listeners: readonly { readonly name: string; readonly place: string; readonly protocol: string; readonly tls: string; readonly auth: string }[]
+  readonly keywords: readonly string[]
+  /** Waves of handlers by hook, in the order of the protocol. */
+  readonly hooks: Readonly<Partial<Record<HookName, readonly (readonly ExplainedHandler[])[]>>>
+  /** What would surprise an operator. */
+  readonly warnings: readonly string[]
+}
+
+export function explain(generation: Generation): readonly ExplainedScope[] {
+  return generation.scopes.map((scope) => ({
+    name: scope.name,
+    listeners: scope.listening.map(({ options, place }) => ({
+      name: options.name,
+      place,
+      protocol: options.protocol ?? 'smtp',
+      tls: options.tls ?? (options.certificate ? 'optional' : 'none'),
+      auth: options.auth ?? 'optional',
+    })),
+    keywords: keywords(scope),
+    hooks: Object.fromEntries(HOOKS.flatMap(({ name }) => (scope.runtime.plan[name] ? [[name, scope.runtime.plan[name].map((wave) => wave.map(shown))]] : []))),
+    warnings: scope.listening.length > 0 ? warnings(scope) : [],
+  }))
+}
+
+/** The same for people. */
+export function explainText(scopes: readonly ExplainedScope[]): string {
+  return scopes.map(scopeText).join('\n\n')
+}
+
+function scopeText(scope: ExplainedScope): string {
+  const hooks = Object.entries(scope.hooks).map(([hook, waves]) => `  ${hook.padEnd(10)} ${(waves ?? []).map((wave) => wave.map(handlerText).join(' + ')).join('  →  ')}`)
+  return [
+    `scope ${scope.name}`,
+    ...scope.listeners.map((one) => `  listens    ${one.place} (${one.protocol}, TLS ${one.tls}, AUTH ${one.auth})`),
+    ...(scope.listeners.length > 0 ? [`  EHLO       ${scope.keywords.join(' ')}`] : []),
+    ...hooks,
+    ...scope.warnings.map((warning) => `  warning    ${warning}`),
+  ].join('\n')
+}
+
+function handlerText(handler: ExplainedHandler): string {
+  const notes = [
+    ...(handler.mode === 'shadow' ? ['shadow'] : []),
+    ...(handler.onError === 'defer' ? [] : [`on error ${handler.onError}`]),
+    ...(handler.conditional ? ['when …'] : []),
+    ...(handler.provides.length > 0 ? [`sets ${handler.provides.join(', ')}`] : []),
+  ]
+  return notes.length > 0 ? `${handler.plugin} (${notes.join('; ')})` : handler.plugin
+}
+
+function shown(entry: Entry): ExplainedHandler {
+  return {
+    plugin: entry.plugin,
+    mode: entry.shadow ? 'shadow' : 'enforce',
+    onError: entry.onError,
+    timeout: entry.timeout,
+    provides: [...entry.provides],
+    conditional: entry.when !== undefined,
+  }
+}
+
+/** What EHLO says whatever plugins say, and what they add to it. */
+function keywords({ offer, listening }: Scope): readonly string[] {
+  const tls = listening.some(({ options }) => options.certificate && options.tls !== 'none' && options.tls !== 'implicit')
+  return [
+    'PIPELINING',
+    'SIZE',
+    'ENHANCEDSTATUSCODES',
+    ...(offer.eightBitMime ? ['8BITMIME'] : []),
+    ...(offer.binaryMime ? ['BINARYMIME'] : []),
+    ...(offer.smtputf8 ? ['SMTPUTF8'] : []),
+    ...(offer.dsn ? ['DSN'] : []),
+    ...(offer.requireTls ? ['REQUIRETLS (under TLS)'] : []),
+    ...(tls ? ['STARTTLS'] : []),
+    ...(offer.mechanisms.length > 0 ? [`AUTH ${offer.mechanisms.join(' ')}`] : []),
+  ]
+}
+
+function warnings({ runtime: { plan } }: Scope): readonly string[] {
+  return [
+    ...(plan.route ? [] : ['nobody answers route: every recipient is refused']),
+    ...(plan.queue ? [] : ['nobody answers queue: every message is deferred']),
+    ...(plan.quarantine ? [] : (plan.message ?? []).flat().length > 0 ? ['nobody answers quarantine: a message that a plugin wants set aside is deferred'] : []),
+  ]
+}

@@ -1,0 +1,95 @@
+/** Turns the hooks of the plugins a scope sees into a plan: waves by hook, checked. */
+import { HOOKS, type HookName, type HookOptions, type Mechanism, type QueueFeature, type Running } from '@postroad/plugin'
+import type { Mistakes } from '../errors.ts'
+import type { Entry, Plan, Wave } from './entry.ts'
+import { awaitedHooks, checkFacts } from './facts.ts'
+import type { ScopeSpec, Use } from './scope.ts'
+import { CycleError, waves } from './waves.ts'
+
+const NAMES: ReadonlySet<string> = new Set(HOOKS.map((hook) => hook.name))
+const BESIDE = new Set(['handler', 'after', 'before', 'provides', 'timeout', 'mechanisms', 'supports'])
+const NOT_HOOKS = new Set(['start', 'close', 'commands', 'services'])
+const TIMEOUT = 10_000
+const LONG_TIMEOUT = 60_000
+
+type Spec = HookOptions & { readonly handler: Entry['handler']; readonly mechanisms?: readonly Mechanism[]; readonly supports?: readonly QueueFeature[] }
+
+/** The plan of a scope. Mistakes are added, and what is wrong is left out. */
+export function compile(scope: ScopeSpec, running: ReadonlyMap<Use, Running>, mistakes: Mistakes): Plan {
+  const uses = scope.visible.filter((use) => running.has(use))
+  const own = new Set(scope.uses)
+  const handlers = new Map<HookName, Entry[]>()
+  for (const [index, use] of uses.entries()) {
+    // A mistake of a plugin is reported once, in the scope that uses it.
+    const sink = own.has(use) ? mistakes : undefined
+    for (const [hook, spec] of hooksOf(use, running.get(use) ?? {}, sink)) {
+      const entries = handlers.get(hook) ?? []
+      handlers.set(hook, entries)
+      entries.push(entry(use, hook, { spec, index }))
+    }
+    if (sink) checkOrder(use, scope, sink)
+  }
+  // With a plugin missing that could not be set up, a missing fact says nothing.
+  if (uses.length === scope.visible.length) checkFacts(scope.name, handlers, mistakes)
+  const plan: Partial<Record<HookName, readonly Wave[]>> = {}
+  for (const [hook, entries] of handlers) {
+    const known = entries.map((one) => ({ ...one, awaits: awaitedHooks(one, handlers) }))
+    const sorted = sort(hook, known, mistakes)
+    if (sorted) plan[hook] = sorted
+  }
+  return { ...plan, plugins: uses.map((use) => use.name) }
+}
+
+function sort(hook: HookName, entries: readonly Entry[], mistakes: Mistakes): readonly Wave[] | undefined {
+  try {
+    return waves(hook, entries)
+  } catch (error) {
+    if (!(error instanceof CycleError)) throw error
+    mistakes.add('ERR_CYCLE', error.message)
+    return undefined
+  }
+}
+
+function hooksOf(use: Use, running: Running, mistakes: Mistakes | undefined): [HookName, Spec][] {
+  const result: [HookName, Spec][] = []
+  for (const [hook, value] of Object.entries(running)) {
+    if (NOT_HOOKS.has(hook) || value === undefined) continue
+    // `as`: whatever a plugin without types returned; its shape is what is being checked.
+    const spec = (typeof value === 'function' ? { handler: value } : value) as Spec
+    if (!NAMES.has(hook)) mistakes?.add('ERR_HOOK', `${use.name} answers "${hook}", which is no hook`)
+    else if (typeof spec !== 'object' || typeof spec.handler !== 'function') mistakes?.add('ERR_HOOK', `${use.name}.${hook} is neither a function nor { handler }`)
+    else {
+      for (const key of Object.keys(spec)) if (!BESIDE.has(key)) mistakes?.add('ERR_HOOK', `${use.name}.${hook}: there is no option "${key}" beside a handler`)
+      if (hook === 'auth' && !spec.mechanisms?.length) mistakes?.add('ERR_HOOK', `${use.name}.auth does not say its mechanisms`)
+      result.push([hook as HookName, spec]) // it was just found among the names
+    }
+  }
+  return result
+}
+
+function entry(use: Use, hook: HookName, { spec, index }: { readonly spec: Spec; readonly index: number }): Entry {
+  const { options } = use
+  return {
+    plugin: use.name,
+    hook,
+    handler: spec.handler,
+    after: [...(spec.after ?? []), ...(options.after ?? [])],
+    before: [...(spec.before ?? []), ...(options.before ?? [])],
+    provides: new Set((spec.provides ?? []).map((fact) => fact.name)),
+    timeout: options.timeout ?? spec.timeout ?? (hook === 'queue' || hook === 'quarantine' ? LONG_TIMEOUT : TIMEOUT),
+    shadow: options.mode === 'shadow',
+    onError: options.onError ?? 'defer',
+    when: options.when,
+    awaits: [],
+    mechanisms: spec.mechanisms ?? [],
+    supports: spec.supports ?? [],
+    index,
+    asynchronous: spec.handler.constructor.name === 'AsyncFunction',
+  }
+}
+
+/** Names the author gives may be of plugins that are not in use; names the operator gives may not. */
+function checkOrder(use: Use, scope: ScopeSpec, mistakes: Mistakes): void {
+  for (const name of [...(use.options.before ?? []), ...(use.options.after ?? [])])
+    if (!scope.visible.some((other) => other.name === name)) mistakes.add('ERR_ORDER', `${use.name} is to run before or after "${name}", which is not in use in scope "${scope.name}"`)
+}

@@ -1,0 +1,55 @@
+/** The hooks of a queue's deliveries, as a service: the queue is a plugin, and plugins do not know the core. */
+import { type DeliveryContext, type DeliveryOpinion, type DeliveryResultContext, defineService } from '@postroad/plugin'
+import { deliveryOpinions } from '../run/check.ts'
+import { Failure, invoke } from '../run/guard.ts'
+import { tell } from '../run/tell.ts'
+import { Frame } from '../session/frame.ts'
+import type { Runtime } from './runtime.ts'
+
+/** What a queue asks and tells. */
+export interface DeliveryHooks {
+  /** Somebody answers `delivery`: without it, asking is not needed. */
+  readonly asks: boolean
+  /** The most severe opinion: reject, defer, reroute. */
+  ask(context: DeliveryFacts<DeliveryContext>): Promise<DeliveryOpinion | undefined>
+  tell(name: 'delivered' | 'deferred' | 'bounced', context: DeliveryFacts<DeliveryResultContext>): void
+}
+
+/** The host adds signal, log and clock. */
+export type DeliveryFacts<C> = Omit<C, 'signal' | 'log' | 'now'>
+
+export const DeliveryHooks = defineService<DeliveryHooks>('delivery-hooks')
+
+const SEVERITY: Readonly<Record<DeliveryOpinion['kind'], number>> = { reject: 3, defer: 2, reroute: 1 }
+
+/** `current` is undefined until the scope is compiled. */
+export function createDeliveryHooks(current: () => Runtime | undefined): DeliveryHooks {
+  return {
+    get asks() {
+      return current()?.plan.delivery !== undefined
+    },
+    async ask(context) {
+      const runtime = current()
+      if (!runtime?.plan.delivery) return undefined
+      // `as`: the host's part of the context is given by the run itself.
+      const frame = new Frame('delivery', { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryContext })
+      for (const wave of runtime.plan.delivery) {
+        const said = await Promise.all(wave.map((entry) => invoke(entry, frame, deliveryOpinions)))
+        let best: DeliveryOpinion | undefined
+        for (const [index, answer] of said.entries()) {
+          if (wave[index]?.shadow) continue
+          const opinions = answer instanceof Failure ? (answer.refusal ? [answer.refusal] : []) : (answer ?? [])
+          for (const opinion of opinions) if (!best || SEVERITY[opinion.kind] > SEVERITY[best.kind]) best = opinion
+        }
+        if (best) return best
+      }
+      return undefined
+    },
+    tell(name, context) {
+      const runtime = current()
+      const plan = runtime?.plan[name]
+      // `as`: as above.
+      if (runtime && plan) tell(plan, new Frame(name, { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryResultContext }))
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import type { HookName, Mechanism, QueueFeature } from '@postroad/plugin'
+import type { UseOptions } from '../config.ts'
+
+/** One handler of one plugin at one hook, with everything that was said of it: by its author and by the operator. */
+export interface Entry {
+  readonly plugin: string
+  readonly hook: HookName
+  // The host calls handlers of all hooks through one door; their answers are checked at run time.
+  readonly handler: (context: never) => unknown
+  readonly after: readonly (string | { readonly name: string })[]
+  readonly before: readonly string[]
+  /** Names of the facts it may set. */
+  readonly provides: ReadonlySet<string>
+  /** Milliseconds. */
+  readonly timeout: number
+  readonly shadow: boolean
+  readonly onError: NonNullable<UseOptions['onError']>
+  readonly when: UseOptions['when']
+  /** Hooks whose held handlers provide a fact this one reads. */
+  readonly awaits: readonly HeldHook[]
+  readonly mechanisms: readonly Mechanism[]
+  readonly supports: readonly QueueFeature[]
+  /** Index of the plugin in its scope, for the time account. */
+  readonly index: number
+  /** Is known to answer with a promise: then a rejection that nobody holds can be attributed to it. */
+  asynchronous: boolean
+}
+
+/** Hooks whose refusals may be held until RCPT. */
+export type HeldHook = 'connect' | 'helo' | 'mail'
+
+/** Handlers that depend on none of each other: they run at the same time. */
+export type Wave = readonly Entry[]
+
+/** The compiled handlers of a scope; a hook that nobody answers is undefined, and costs one check. */
+export type Plan = { readonly [K in HookName]?: readonly Wave[] } & {
+  /** Names of the plugins, by {@link Entry.index}. */
+  readonly plugins: readonly string[]
+}

@@ -1,0 +1,212 @@
+/**
+ * Everything one configuration makes: plugins set up, plans compiled, services found. A reload builds a complete new
+ * generation; sessions keep the one they began with, and it closes its plugins after the last of them.
+ */
+import { type PluginCommand, type QueueFeature, type Running, type Service } from '@postroad/plugin'
+import type { Mechanism, Offer, Wire } from '@postroad/smtp'
+import type { Config } from '../config.ts'
+import { Services } from '../container.ts'
+import { Mistakes, PostroadError } from '../errors.ts'
+import type { Log } from '../log/log.ts'
+import { Lifetime } from '../session/lifetime.ts'
+import { SessionStages } from '../session/session-stages.ts'
+import { compile } from './compile.ts'
+import { DeliveryHooks, createDeliveryHooks } from './delivery-hooks.ts'
+import type { Plan } from './entry.ts'
+import { rehearsed } from './rehearsal.ts'
+import { checkListeners, type Listening } from './listening.ts'
+import type { Runtime, Singles } from './runtime.ts'
+import { ScopeSpec, type Use } from './scope.ts'
+import { setUp } from './setup.ts'
+
+/** What outlives generations. */
+export interface Ground {
+  readonly log: Log
+  readonly hostname: string
+  readonly folder: string
+  readonly spool: string
+  readonly singles: Singles
+  /** Services of the core and of who started it: the plugins' own go before them. */
+  readonly services: readonly DefaultService[]
+  /** Nothing is called out, stored or delivered. */
+  readonly rehearsal: boolean
+  now(): number
+}
+
+/** A service that is there without a plugin. */
+export interface DefaultService {
+  readonly service: Service<unknown>
+  create(): unknown
+}
+
+/** A scope, compiled. */
+export interface Scope {
+  readonly name: string
+  readonly runtime: Runtime
+  readonly offer: Offer
+  readonly listening: readonly Listening[]
+}
+
+export class Generation {
+  readonly scopes: readonly Scope[]
+  readonly commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
+  readonly #running: readonly (readonly [Use, Running])[]
+  readonly #lifetime: Lifetime
+  readonly #controller: AbortController
+  readonly #log: Log
+  #sessions = 0
+  #retired: (() => void) | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(parts: { scopes: readonly Scope[]; running: ReadonlyMap<Use, Running>; lifetime: Lifetime; controller: AbortController; log: Log }) {
+    this.scopes = parts.scopes
+    this.#running = [...parts.running]
+    this.#lifetime = parts.lifetime
+    this.#controller = parts.controller
+    this.#log = parts.log
+    this.commands = new Map(this.#running.flatMap(([use, { commands }]) => (commands ? [[use.name, commands] as const] : [])))
+  }
+
+  /** The other side of a new connection. */
+  attach(scope: Scope, wire: Wire): SessionStages {
+    this.#sessions++
+    return new SessionStages(scope.runtime, wire, { offer: scope.offer, gone: this.#gone })
+  }
+
+  readonly #gone = (): void => {
+    this.#sessions--
+    if (this.#sessions === 0) this.#retired?.()
+  }
+
+  /** Lets background work of the plugins begin. */
+  async start(): Promise<void> {
+    for (const [use, running] of this.#running) {
+      try {
+        await running.start?.()
+      } catch (cause) {
+        throw new PostroadError('ERR_SETUP', `${use.name} could not be started`, { cause })
+      }
+    }
+  }
+
+  /** Resolves when the last session that began in this generation is gone. */
+  drained(): Promise<void> {
+    if (this.#sessions === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#retired = resolve
+    })
+  }
+
+  /** Aborts what still runs, and closes the plugins in reverse order of `use`. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const reason = new Error('the server is closing')
+    this.#lifetime.end(reason)
+    this.#controller.abort(reason)
+    for (const [use, running] of this.#running.toReversed()) {
+      try {
+        await running.close?.()
+      } catch (error) {
+        // The others must be closed all the same.
+        this.#log.error({ plugin: use.name, error }, 'a plugin could not be closed')
+      }
+    }
+  }
+}
+
+/**
+ * Builds a generation; nothing listens yet.
+ *
+ * @throws {BootError} with every mistake of the configuration; what had been set up is closed again
+ */
+export async function buildGeneration(config: Config, ground: Ground): Promise<Generation> {
+  const mistakes = new Mistakes()
+  const root = new ScopeSpec('server', undefined, mistakes)
+  await config.setup(root)
+  const lifetime = new Lifetime()
+  const controller = new AbortController()
+  const running = new Map<Use, Running>()
+  const services = Services.generation()
+  for (const { service, create } of ground.services) services.provide(service, create)
+  const context = { mistakes, log: ground.log, hostname: ground.hostname, folder: ground.folder, signal: controller.signal, running }
+  const scopes: Scope[] = []
+  const build = async (spec: ScopeSpec, own: Services): Promise<void> => {
+    let plan: Plan | undefined
+    let runtime: Runtime | undefined
+    // Its hooks are known only when all plugins are set up, and nobody calls them before.
+    own.provide(DeliveryHooks, () => createDeliveryHooks(() => runtime))
+    await setUp(spec, own, context)
+    plan = ground.rehearsal ? rehearsed(compile(spec, running, mistakes)) : compile(spec, running, mistakes)
+    runtime = makeRuntime(spec.name, { config, ground, plan, lifetime })
+    scopes.push({ name: spec.name, runtime, offer: offerOf(plan), listening: checkListeners(spec, { plan, config, hostname: ground.hostname, mistakes }) })
+    for (const child of spec.children) await build(child, own.scope())
+  }
+  await build(root, services)
+  checkAll(scopes, mistakes)
+  const generation = new Generation({ scopes, running, lifetime, controller, log: ground.log })
+  if (mistakes.any) await generation.close()
+  mistakes.throwIfAny()
+  return generation
+}
+
+function makeRuntime(scope: string, { config, ground, plan, lifetime }: { config: Config; ground: Ground; plan: Plan; lifetime: Lifetime }): Runtime {
+  const { log } = ground
+  const loggers = new Map<string, ReturnType<Log['child']>>()
+  return {
+    scope,
+    hostname: ground.hostname,
+    plan,
+    lifetime,
+    log,
+    timed: log.enabled,
+    thresholds: config.thresholds ?? {},
+    refuseAt: config.refuseAt ?? 'rcpt',
+    mixed: config.mixed ?? 'defer-rest',
+    memory: config.memory ?? 1_048_576,
+    spool: ground.spool,
+    now: ground.now,
+    record: log.record,
+    logFor(plugin) {
+      let own = loggers.get(plugin)
+      if (!own) {
+        own = log.child({ plugin })
+        loggers.set(plugin, own)
+      }
+      return own
+    },
+    singles: ground.singles,
+  }
+}
+
+/** EHLO keywords are derived: what nobody can honour is not offered. */
+function offerOf(plan: Plan): Offer {
+  const mechanisms = new Set<Mechanism>((plan.auth ?? []).flat().flatMap((entry) => entry.mechanisms))
+  const queues = (plan.queue ?? []).flat()
+  // Any of them may be the one that takes the message.
+  const all = (feature: QueueFeature): boolean => queues.length > 0 && queues.every((entry) => entry.supports.includes(feature))
+  return {
+    mechanisms: [...mechanisms],
+    eightBitMime: all('8BITMIME'),
+    binaryMime: all('BINARYMIME'),
+    smtputf8: all('SMTPUTF8'),
+    dsn: all('DSN'),
+    requireTls: all('REQUIRETLS'),
+  }
+}
+
+function checkAll(scopes: readonly Scope[], mistakes: Mistakes): void {
+  const listening = scopes.flatMap((scope) => scope.listening)
+  if (listening.length === 0) mistakes.add('ERR_NO_LISTENER', 'no scope listens')
+  const names = new Set<string>()
+  const places = new Set<string>()
+  for (const { options, place } of listening) {
+    if (names.has(options.name)) mistakes.add('ERR_LISTEN_TWICE', `two listeners have the name "${options.name}"`)
+    if (options.port !== 0 && places.has(place)) mistakes.add('ERR_LISTEN_TWICE', `two listeners want ${place}`)
+    names.add(options.name)
+    places.add(place)
+  }
+}

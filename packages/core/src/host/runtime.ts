@@ -1,0 +1,37 @@
+/** What every run of every handler of one scope shares. */
+import type { Logger } from '@postroad/plugin'
+import type { Thresholds } from '../config.ts'
+import type { Lifetime } from '../session/lifetime.ts'
+import type { Plan } from './entry.ts'
+
+export interface Runtime {
+  readonly scope: string
+  readonly hostname: string
+  readonly plan: Plan
+  /** Of the generation: ends when it closes and the grace is over. */
+  readonly lifetime: Lifetime
+  readonly log: Logger
+  /** Milliseconds are counted per plugin: somebody reads the log. */
+  readonly timed: boolean
+  readonly thresholds: Thresholds
+  readonly refuseAt: 'rcpt' | 'now'
+  readonly mixed: 'defer-rest' | 'strictest'
+  /** Octets of a message kept in memory. */
+  readonly memory: number
+  /** Folder for the temporary files of messages larger than that. */
+  readonly spool: string
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Writes a canonical line. */
+  record(line: object): void
+  /** A child logger for one plugin. */
+  logFor(plugin: string): Logger
+  /** Senders who are to send to one recipient at a time, after a mixed answer. */
+  readonly singles: Singles
+}
+
+/** Remembers who got a mixed answer, bounded in number and time. */
+export interface Singles {
+  add(client: string, now: number): void
+  has(client: string, now: number): boolean
+}

@@ -1,0 +1,93 @@
+/** Sets plugins up: options checked, services found, providers before those who need them. */
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { Running, Service } from '@postroad/plugin'
+import type { Services } from '../container.ts'
+import type { Mistakes } from '../errors.ts'
+import type { Log } from '../log/log.ts'
+import { validated } from './options.ts'
+import type { ScopeSpec, Use } from './scope.ts'
+
+/** What all set-ups share. */
+export interface SetupContext {
+  readonly mistakes: Mistakes
+  readonly log: Log
+  readonly hostname: string
+  readonly folder: string
+  readonly signal: AbortSignal
+  /** Set-up plugins in order, to be closed in reverse. */
+  readonly running: Map<Use, Running>
+}
+
+/** Sets up the plugins of one scope; those around it are there already. */
+export async function setUp(scope: ScopeSpec, services: Services, context: SetupContext): Promise<void> {
+  checkProviders(scope, context.mistakes)
+  const options = new Map<Use, unknown>()
+  for (const use of scope.uses) {
+    const result = await validated(use.name, use.plugin, context.mistakes)
+    if (result) options.set(use, result.value)
+  }
+  for (const use of inOrder(scope, context.mistakes)) {
+    const missing = Object.values(use.plugin.needs).filter((need) => !services.has(need))
+    for (const need of missing) {
+      const isHere = scope.uses.some((other) => provides(other, need))
+      // A provider that is here and did not come up has its own line.
+      if (!isHere) context.mistakes.add('ERR_NEED', `${use.name} needs "${need.name}", nobody provides it in scope "${scope.name}"`)
+    }
+    if (missing.length === 0 && options.has(use)) await start(use, options.get(use), { services, context })
+  }
+}
+
+async function start(use: Use, options: unknown, { services, context }: { services: Services; context: SetupContext }): Promise<void> {
+  const { plugin, name } = use
+  const needed = Object.fromEntries(Object.entries(plugin.needs).map(([key, service]) => [key, services.get(service)]))
+  const folder = async (): Promise<string> => {
+    const own = path.join(context.folder, name)
+    await mkdir(own, { recursive: true, mode: 0o750 })
+    return own
+  }
+  const log = context.log.child({ plugin: name })
+  try {
+    const running: Running = await plugin.setup({ options, log, signal: context.signal, hostname: context.hostname, folder, ...needed })
+    context.running.set(use, running)
+    // `as`: what a plugin provides is known by the keys it declares; whether it returned them is checked here.
+    const offered = (running.services ?? {}) as Readonly<Record<string, unknown>>
+    for (const [key, service] of Object.entries(plugin.provides)) {
+      if (offered[key] === undefined) context.mistakes.add('ERR_SERVICE_ABSENT', `${name} declares "${service.name}" and does not return it`)
+      else services.provide(service, () => offered[key])
+    }
+  } catch (cause) {
+    context.mistakes.add('ERR_SETUP', `${name} could not be set up`, cause)
+  }
+}
+
+function provides(use: Use, service: Service<unknown>): boolean {
+  return Object.values(use.plugin.provides).some((own) => own.name === service.name)
+}
+
+function checkProviders(scope: ScopeSpec, mistakes: Mistakes): void {
+  const seen = new Map<string, string>()
+  for (const use of scope.uses) {
+    for (const service of Object.values(use.plugin.provides)) {
+      const other = seen.get(service.name)
+      if (other) mistakes.add('ERR_SERVICE_TWICE', `both ${other} and ${use.name} provide "${service.name}" in scope "${scope.name}"`)
+      seen.set(service.name, use.name)
+    }
+  }
+}
+
+/** Providers before those who need them; otherwise the order of `use`. */
+function inOrder(scope: ScopeSpec, mistakes: Mistakes): readonly Use[] {
+  const waiting = new Set(scope.uses)
+  const result: Use[] = []
+  while (waiting.size > 0) {
+    const ready = [...waiting].filter((use) => ![...waiting].some((other) => other !== use && Object.values(use.plugin.needs).some((need) => provides(other, need))))
+    if (ready.length === 0) {
+      mistakes.add('ERR_NEED_CYCLE', `${[...waiting].map((use) => use.name).join(', ')} need services of each other`)
+      return result
+    }
+    for (const use of ready) waiting.delete(use)
+    result.push(...ready)
+  }
+  return result
+}

@@ -1,0 +1,69 @@
+/** The canonical line: one JSON object a transaction (and one a session) that answers "why was this mail refused?" by itself. */
+import type { CloseReason, Reply } from '@postroad/smtp'
+import type { SessionState } from '../session/session-state.ts'
+import type { Transaction } from '../session/transaction.ts'
+
+/** What is logged at the end of a transaction. */
+export function transactionRecord(session: SessionState, transaction: Transaction, reply: Reply | readonly Reply[]): object {
+  const { envelope, recipients, refused, trail } = transaction
+  const own = { ...session.facts.toJSON(), ...transaction.facts.toJSON() }
+  return {
+    event: 'transaction',
+    id: envelope.id,
+    ...client(session),
+    from: envelope.from?.toString() ?? '',
+    to: recipients.map((recipient) => recipient.address.toString()),
+    ...(refused.length > 0 ? { refused: refused.map(({ to, plugin, refusal }) => ({ to, plugin, reply: said(refusal) })) } : {}),
+    size: session.size,
+    points: Math.round((session.trail.points + trail.points) * 100) / 100,
+    ...(Object.keys(own).length > 0 ? { facts: own } : {}),
+    ...opinions([...(session.trail.opinions() ?? []), ...(trail.opinions() ?? [])], session.trail.dropped + trail.dropped),
+    plugins: times(session.trail.times(), trail.times()),
+    ...(session.queuedBy ? { queue: session.queuedBy, receipt: session.receipt } : {}),
+    ms: session.runtime.now() - transaction.startedAt,
+    reply: 'code' in reply ? said(reply) : reply.map(said),
+  }
+}
+
+/** What is logged when a connection is gone. */
+export function sessionRecord(session: SessionState, reason: CloseReason): object {
+  const opinions = session.trail.opinions()
+  return {
+    event: 'session',
+    id: session.id,
+    ...client(session),
+    transactions: session.transactions,
+    accepted: session.accepted,
+    refused: session.refused,
+    ...(opinions ? { opinions } : {}),
+    ms: session.runtime.now() - session.openedAt,
+    closed: reason,
+  }
+}
+
+function client({ view, helo, identity }: SessionState): object {
+  const { tls } = view
+  return {
+    listener: view.listener,
+    remote: view.remote.address,
+    port: view.remote.port,
+    helo: helo?.name,
+    ...(tls ? { tls: { version: tls.version, cipher: tls.cipher, ...(tls.group ? { group: tls.group } : {}) } } : {}),
+    ...(identity ? { identity: identity.name } : {}),
+  }
+}
+
+function opinions(list: readonly object[], dropped: number): object {
+  if (list.length === 0) return {}
+  return dropped > 0 ? { opinions: list, opinionsDropped: dropped } : { opinions: list }
+}
+
+function times(a: Record<string, number> | undefined, b: Record<string, number> | undefined): Record<string, number> {
+  const sum: Record<string, number> = { ...a }
+  for (const [plugin, ms] of Object.entries(b ?? {})) sum[plugin] = Math.round(((sum[plugin] ?? 0) + ms) * 100) / 100
+  return sum
+}
+
+function said({ code, status, text }: { readonly code: number; readonly status?: string | undefined; readonly text: string | readonly string[] }): string {
+  return `${code}${status ? ` ${status}` : ''} ${typeof text === 'string' ? text : text.join(' ')}`
+}

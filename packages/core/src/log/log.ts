@@ -1,0 +1,105 @@
+/** The log: one JSON line an event, or short coloured lines on a terminal. Written in batches; flushed when the process ends. */
+import { createHash } from 'node:crypto'
+import { writeSync } from 'node:fs'
+import type { Logger } from '@postroad/plugin'
+import { pretty } from './pretty.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** How the operator wants the log. */
+export interface LogOptions {
+  /** Default: `pretty` on a terminal, `json` elsewhere. `silent`: nothing is made, nothing is counted. */
+  readonly format?: 'json' | 'pretty' | 'silent'
+  /** Default `info`. */
+  readonly level?: LogLevel
+  /** `hashed`: local parts of addresses in canonical lines are replaced by a digest. Default `plain`. */
+  readonly addresses?: 'plain' | 'hashed'
+  /** Where lines go, each with its line break. Default: standard output. */
+  readonly write?: (lines: string) => void
+}
+
+const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
+const BATCH = 65_536
+
+/** The log of one server. */
+export interface Log extends Logger {
+  /** False when nobody reads: then nothing need be counted either. */
+  readonly enabled: boolean
+  /** A canonical line. */
+  record(line: object): void
+  child(fields: Readonly<Record<string, unknown>>): Logger
+  flush(): void
+}
+
+export function createLog(options: LogOptions = {}, now: () => number = Date.now): Log {
+  const format = options.format ?? (process.stdout.isTTY ? 'pretty' : 'json')
+  const least = LEVELS[options.level ?? 'info']
+  const write = options.write ?? toStandardOutput
+  let waiting = ''
+  const flush = (): void => {
+    const lines = waiting
+    waiting = ''
+    if (lines) write(lines)
+  }
+  const push = (line: string): void => {
+    if (!waiting) setImmediate(flush)
+    waiting += line
+    if (waiting.length > BATCH) flush()
+  }
+  const put = (level: LogLevel, fields: object, text: string | undefined): void => {
+    if (format === 'silent' || LEVELS[level] < least) return
+    const line = { time: new Date(now()).toISOString(), level, ...(text === undefined ? {} : { text }), ...fields }
+    push(format === 'json' ? `${JSON.stringify(line, safely)}\n` : pretty(line))
+  }
+  const logger = (bound: Readonly<Record<string, unknown>>): Logger => ({
+    debug: (fields, text) => put('debug', { ...bound, ...fields }, text),
+    info: (fields, text) => put('info', { ...bound, ...fields }, text),
+    warn: (fields, text) => put('warn', { ...bound, ...fields }, text),
+    error: (fields, text) => put('error', { ...bound, ...fields }, text),
+  })
+  const hashed = options.addresses === 'hashed'
+  return {
+    ...logger({}),
+    enabled: format !== 'silent',
+    record: (line) => put('info', hashed ? hashAddresses(line) : line, undefined),
+    child: logger,
+    flush,
+  }
+}
+
+/** Errors with their causes, and nothing that cannot be written. */
+function safely(_key: string, value: unknown): unknown {
+  if (value instanceof Error) return { name: value.name, message: value.message, ...('code' in value ? { code: value.code } : {}), stack: value.stack, ...(value.cause === undefined ? {} : { cause: value.cause }) }
+  if (typeof value === 'bigint') return value.toString()
+  if (value instanceof Map) return Object.fromEntries(value)
+  if (value instanceof Uint8Array) return `${value.length} octets`
+  return value
+}
+
+const ADDRESSES = new Set(['from', 'to'])
+
+function hashAddresses(value: unknown, key = ''): object {
+  if (Array.isArray(value)) return value.map((item) => (typeof item === 'object' && item !== null ? hashAddresses(item, key) : ADDRESSES.has(key) ? digest(String(item)) : item))
+  const entries = Object.entries(value as object).map(([name, item]): [string, unknown] => {
+    if (typeof item === 'object' && item !== null) return [name, hashAddresses(item, name)]
+    return [name, ADDRESSES.has(name) && typeof item === 'string' ? digest(item) : item]
+  })
+  return Object.fromEntries(entries)
+}
+
+function digest(address: string): string {
+  const at = address.lastIndexOf('@')
+  return at < 0 ? address : `${createHash('sha256').update(address.slice(0, at)).digest('hex').slice(0, 12)}${address.slice(at)}`
+}
+
+function toStandardOutput(lines: string): void {
+  let rest = Buffer.from(lines)
+  for (let tries = 0; rest.length > 0 && tries < 1_000; tries++) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      // A pipe that is full says so; a reader that is gone must not take the server with it.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) return
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/** What was decided about a message, recipient by recipient. */
+import type { Address, MessageOpinion, Recipient } from '@postroad/plugin'
+import type { Decision } from './severity.ts'
+
+export class Verdicts {
+  readonly #recipients: readonly Recipient[]
+  #some: Map<Recipient, Decision> | undefined
+
+  constructor(recipients: readonly Recipient[]) {
+    this.#recipients = recipients
+  }
+
+  /** Takes the decisions of one wave: the most severe counts, for those it is about. */
+  take(decisions: readonly Decision[], severer: (a: Decision | undefined, b: Decision) => Decision): void {
+    const before = this.undecided
+    for (const recipient of before) {
+      let best: Decision | undefined
+      for (const decision of decisions) if (concerns(decision.opinion, recipient.address)) best = severer(best, decision)
+      if (best) this.decide(recipient, best)
+    }
+  }
+
+  decide(recipient: Recipient, decision: Decision): void {
+    this.#some ??= new Map()
+    if (!this.#some.has(recipient)) this.#some.set(recipient, decision)
+  }
+
+  of(recipient: Recipient): Decision | undefined {
+    return this.#some?.get(recipient)
+  }
+
+  get undecided(): readonly Recipient[] {
+    const some = this.#some
+    return some ? this.#recipients.filter((recipient) => !some.has(recipient)) : this.#recipients
+  }
+
+  /** Nobody has said anything decisive of anyone. */
+  get none(): boolean {
+    return !this.#some
+  }
+
+  /** Recipients whose decision is of one of these kinds. */
+  withKind(...kinds: readonly MessageOpinion['kind'][]): readonly (readonly [Recipient, Decision])[] {
+    return [...(this.#some ?? [])].filter(([, decision]) => kinds.includes(decision.opinion.kind))
+  }
+}
+
+function concerns(opinion: MessageOpinion, address: Address): boolean {
+  if (!('for' in opinion) || !opinion.for) return true
+  return opinion.for.some((one) => one === address || (one.local === address.local && one.domain === address.domain))
+}

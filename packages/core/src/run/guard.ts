@@ -1,0 +1,192 @@
+/**
+ * Runs one handler and lets nothing out of it but a checked answer: a throw, a rejection, lateness and nonsense become
+ * what the operator said they are worth. A handler that answers at once costs no promise, no timer, no controller.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { tracingChannel } from 'node:diagnostics_channel'
+import { defer, type Refusal, reject } from '@postroad/plugin'
+import type { Entry } from '../host/entry.ts'
+import type { Frame } from '../session/frame.ts'
+import { DeliveryRunContext, RunContext } from '../session/run-context.ts'
+
+/** A handler's run failed: what that is worth, or undefined where it is worth nothing. */
+export class Failure {
+  readonly refusal: Refusal | undefined
+
+  constructor(refusal: Refusal | undefined) {
+    this.refusal = refusal
+  }
+}
+
+/** Turns a handler's raw answer into what the hook expects. @throws {TypeError} when it is nothing the hook knows */
+export type Check<T> = (answer: unknown, entry: Entry) => T | undefined
+
+/** Subscribe to `tracing:postroad:hook:*` to see every run; nobody there, no cost. */
+const channel = tracingChannel<HookRun>('postroad:hook')
+
+/** What the tracing channel carries. */
+export interface HookRun {
+  readonly plugin: string
+  readonly hook: string
+  readonly session: string | undefined
+  result?: unknown
+  error?: unknown
+}
+
+/** Whose run this is, for a rejection that nobody holds. */
+export const running = new AsyncLocalStorage<Entry>()
+let attributeAll = false
+
+/** From now on runs of handlers that answer at once are attributed too, which costs a little: some plugin let a promise float. */
+export function attributeEveryRun(): void {
+  attributeAll = true
+}
+
+/** Milliseconds that `queue` and `quarantine` get after their signal fired, to say whether they had stored the message. */
+const LAST_WORD = 5_000
+
+/**
+ * Runs the handler.
+ *
+ * @returns the checked answer, nothing, or a {@link Failure}; a promise only when the handler answers with one
+ */
+export function invoke<T>(entry: Entry, frame: Frame, check: Check<T>): T | Failure | undefined | Promise<T | Failure | undefined> {
+  const context = frame.moment.delivery ? new DeliveryRunContext(frame, entry, frame.moment.delivery) : new RunContext(frame, entry)
+  let answer: unknown
+  const start = frame.runtime.timed ? performance.now() : 0
+  try {
+    // `as never`: the context has every stage's fields; which of them a handler may read was decided by its type.
+    if (entry.when && !entry.when(context as never)) return undefined
+    answer = channel.hasSubscribers ? traced(entry, frame, context) : attributed(entry, context)
+  } catch (cause) {
+    context.end(OVER)
+    return failed(entry, frame, cause)
+  }
+  if (isThenable(answer)) {
+    entry.asynchronous = true
+    return settle({ entry, frame, context, check, start }, answer)
+  }
+  if (frame.runtime.timed) frame.spent(entry, performance.now() - start)
+  return checked(entry, frame, check, answer)
+}
+
+/** Runs a part of a plugin that is not a handler of its own, a `receive` sink, under the same guard; nothing but a failure comes out. */
+export function guarded(entry: Entry, frame: Frame, part: () => unknown): Failure | undefined | Promise<Failure | undefined> {
+  const result = invoke({ ...entry, when: undefined, handler: part }, frame, () => undefined)
+  return result instanceof Promise ? result.then((late) => (late instanceof Failure ? late : undefined)) : result instanceof Failure ? result : undefined
+}
+
+const OVER = new Error('the run is over')
+
+function attributed(entry: Entry, context: RunContext): unknown {
+  if (entry.asynchronous || attributeAll) return running.run(entry, entry.handler, context as never)
+  return entry.handler(context as never)
+}
+
+function traced(entry: Entry, frame: Frame, context: RunContext): unknown {
+  const run: HookRun = { plugin: entry.plugin, hook: entry.hook, session: frame.session?.id }
+  const result: unknown = channel.start.runStores(run, () => {
+    try {
+      return attributed(entry, context)
+    } catch (error) {
+      run.error = error
+      channel.error.publish(run)
+      throw error
+    } finally {
+      channel.end.publish(run)
+    }
+  })
+  if (!isThenable(result)) return result
+  const finish = (key: 'result' | 'error', value: unknown): void => {
+    run[key] = value
+    if (key === 'error') channel.error.publish(run)
+    channel.asyncEnd.publish(run)
+  }
+  result.then(
+    (value) => finish('result', value),
+    (error) => finish('error', error),
+  )
+  return result
+}
+
+interface Pending<T> {
+  readonly entry: Entry
+  readonly frame: Frame
+  readonly context: RunContext
+  readonly check: Check<T>
+  readonly start: number
+}
+
+/** Waits for an answer, no longer than the deadline, and not beyond the end of the session. */
+function settle<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<T | Failure | undefined> {
+  const { entry, frame, context } = run
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined
+    const finish = (result: T | Failure | undefined, reason: Error): void => {
+      if (!timer) return
+      clearTimeout(timer)
+      timer = undefined
+      frame.lifetime.unwatch(gone)
+      context.end(reason)
+      if (frame.runtime.timed) frame.spent(entry, performance.now() - run.start)
+      resolve(result)
+    }
+    const late = (): void => {
+      const reason = new Error(`no answer within ${entry.timeout} ms`)
+      if (!keepsPromises(entry)) return finish(failed(entry, frame, reason, 'late'), reason)
+      // It may have stored the message just now: the signal tells it to stop, and its last word decides.
+      context.abort(reason)
+      timer = setTimeout(() => finish(failed(entry, frame, reason, 'late'), reason), LAST_WORD)
+    }
+    const gone = (reason: Error): void => finish(new Failure(undefined), reason)
+    timer = setTimeout(late, entry.timeout)
+    frame.lifetime.watch(gone)
+    answer.then(
+      (value) => (timer ? finish(checked(entry, frame, run.check, value), OVER) : tooLate(run, value)),
+      (cause) => (timer ? finish(failed(entry, frame, cause), OVER) : tooLate(run, cause)),
+    )
+    if (frame.lifetime.ended) gone(frame.lifetime.ended)
+  })
+}
+
+function keepsPromises(entry: Entry): boolean {
+  return entry.hook === 'queue' || entry.hook === 'quarantine'
+}
+
+function tooLate<T>({ entry, frame }: Pending<T>, value: unknown): void {
+  if (value === undefined) return
+  const log = frame.runtime.logFor(entry.plugin)
+  if (value instanceof Error) log.debug({ hook: entry.hook, error: value }, 'a run that was over failed')
+  else if (keepsPromises(entry)) log.error({ hook: entry.hook, answer: value }, 'a receipt came after the client was told to try again: a duplicate is possible')
+  else log.warn({ hook: entry.hook }, 'an answer came after the run was over')
+}
+
+function checked<T>(entry: Entry, frame: Frame, check: Check<T>, answer: unknown): T | Failure | undefined {
+  if (answer === undefined) return undefined
+  try {
+    return check(answer, entry)
+  } catch (cause) {
+    return failed(entry, frame, cause)
+  }
+}
+
+/** A failure takes the operator's `onError`; its text never reaches the wire. */
+function failed(entry: Entry, frame: Frame, cause: unknown, kind: 'error' | 'late' = 'error'): Failure {
+  const error = cause instanceof Error ? cause : new Error(String(cause))
+  if (!frame.lifetime.ended) {
+    frame.runtime.logFor(entry.plugin).error({ hook: entry.hook, session: frame.session?.id, onError: entry.onError, error }, 'plugin failed')
+    frame.note(entry, { kind, reason: error.message })
+  }
+  return entry.shadow ? new Failure(undefined) : FAILURES[entry.onError]
+}
+
+const FAILURES: Readonly<Record<Entry['onError'], Failure>> = {
+  defer: new Failure(defer('Local error in processing, try again later', { status: '4.3.0', code: 451 })),
+  pass: new Failure(undefined),
+  reject: new Failure(reject('Local error in processing', { status: '5.3.0', code: 554 })),
+  disconnect: new Failure(defer('Local error in processing, try again later', { status: '4.3.0', code: 421, disconnect: true })),
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

@@ -1,0 +1,228 @@
+/**
+ * Token buckets and concurrency without any server. A bucket is one number, the time at which it will be full again (the
+ * "theoretical arrival time" of the generic cell rate algorithm, ITU-T I.371 §A.1): nothing has to be refilled by a timer.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Allowance, Clock, Limiter, Rate } from '@postroad/plugin'
+import { systemClock } from './clock.ts'
+import type { Closable } from './store.ts'
+import { Table } from './table.ts'
+
+/** Milliseconds between exchanges of what was taken with other processes. */
+const EXCHANGE = 1_000
+/** Milliseconds after which a process that holds places and says nothing counts as dead. */
+const SILENCE = 15_000
+
+interface Bucket {
+  /** When it will be full again, milliseconds since the epoch. */
+  fullAt: number
+  /** Taken here since the last exchange, in milliseconds of refill, and when that began. */
+  taken: number
+  takenSince: number
+  /** When `fullAt` was last compared with the other processes'. */
+  comparedAt: number
+}
+
+/** One of the places at once of a key. */
+type Place = readonly [id: string, owner: string, expiresAt: number]
+
+/** A {@link Limiter} that can be told to exchange now what it does each second anyway. */
+export interface EmbeddedLimiter extends Limiter, Closable {
+  /** Writes what was taken, and takes over what other processes took. */
+  flush(): Promise<void>
+}
+
+/**
+ * A {@link Limiter} in a folder. Buckets live in memory and are exchanged through the folder once a second and at `close`:
+ * they survive a restart (a crash forgets the last second), and with `n` processes a key may get, over what is allowed, at
+ * most what the other `n - 1` gave within that second, never more than `n` bursts. Places (`acquire`) are exact among the
+ * processes of the machine; those of a dead process are free again after 15 seconds.
+ *
+ * @param clock default: the machine's
+ */
+export function embeddedLimiter(folder: string, clock: Clock = systemClock()): EmbeddedLimiter {
+  const buckets = new Buckets(new Table({ folder, name: 'bucket', clock }))
+  const places = new Places(new Table({ folder, name: 'place', clock }), new Table({ folder, name: 'owner', clock }))
+  return {
+    async take(key, rate, cost = 1, signal) {
+      signal?.throwIfAborted()
+      return buckets.take(key, rate, cost)
+    },
+    async peek(key, rate, signal) {
+      signal?.throwIfAborted()
+      return buckets.peek(key, rate)
+    },
+    async acquire(key, max, ttlMs, signal) {
+      signal?.throwIfAborted()
+      return places.acquire(key, max, ttlMs)
+    },
+    async reset(key, signal) {
+      signal?.throwIfAborted()
+      await Promise.all([buckets.reset(key), places.reset(key)])
+    },
+    flush: () => buckets.exchange(),
+    async close() {
+      await buckets.close()
+      await places.close()
+    },
+  }
+}
+
+class Buckets {
+  readonly #table: Table<number>
+  readonly #buckets = new Map<string, Bucket>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(table: Table<number>) {
+    this.#table = table
+  }
+
+  peek(key: string, rate: Rate): Allowance {
+    return allowance(this.#bucket(key).fullAt, rate, this.#table.now(), 0)
+  }
+
+  take(key: string, rate: Rate, cost: number): Allowance {
+    const now = this.#table.now()
+    const bucket = this.#bucket(key)
+    const allowed = allowance(bucket.fullAt, rate, now, cost)
+    if (!allowed.ok) return allowed
+    const refill = (cost * rate.perMs) / rate.amount
+    bucket.fullAt = Math.max(bucket.fullAt, now) + refill
+    if (bucket.taken === 0) bucket.takenSince = now
+    bucket.taken += refill
+    return allowed
+  }
+
+  async reset(key: string): Promise<void> {
+    this.#buckets.delete(key)
+    await this.#table.transact(() => this.#table.remove(key))
+  }
+
+  async exchange(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const dirty: [string, Bucket][] = []
+    for (const entry of this.#buckets) {
+      if (entry[1].taken > 0) dirty.push(entry)
+      else this.#buckets.delete(entry[0])
+    }
+    if (dirty.length === 0) return
+    await this.#table.transact(() => {
+      for (const [key, bucket] of dirty) this.#merge(key, bucket)
+    })
+    if (this.#buckets.size > 0) this.#schedule()
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.exchange()
+    } finally {
+      clearTimeout(this.#timer)
+      await this.#table.close()
+    }
+  }
+
+  /** What others took meanwhile is in the table; what we took comes on top of it. */
+  #merge(key: string, bucket: Bucket): void {
+    const now = this.#table.now()
+    const shared = Math.max(this.#table.read(key) ?? 0, bucket.takenSince) + bucket.taken
+    bucket.fullAt = Math.max(bucket.fullAt, shared)
+    bucket.taken = 0
+    bucket.comparedAt = now
+    if (bucket.fullAt > now) this.#table.write(key, bucket.fullAt, bucket.fullAt)
+  }
+
+  #schedule(): void {
+    // An error waits for the next exchange: what was taken is kept until it could be written.
+    this.#timer ??= setTimeout(() => void this.exchange().catch(() => this.#schedule()), EXCHANGE).unref()
+  }
+
+  #bucket(key: string): Bucket {
+    const now = this.#table.now()
+    const known = this.#buckets.get(key)
+    if (known && (known.taken > 0 || known.comparedAt + EXCHANGE > now)) return known
+    const bucket = { fullAt: this.#table.read(key) ?? 0, taken: 0, takenSince: now, comparedAt: now }
+    this.#buckets.set(key, bucket)
+    this.#schedule()
+    return bucket
+  }
+}
+
+function allowance(fullAt: number, rate: Rate, now: number, cost: number): Allowance {
+  const perUnit = rate.perMs / rate.amount
+  const burst = rate.burst ?? rate.amount
+  // A hair of tolerance: times are fractions of milliseconds in floating point.
+  const left = burst - Math.max(0, fullAt - now) / perUnit + 1e-6
+  const needed = Math.max(cost, 1)
+  if (left >= (cost === 0 ? 1 : cost)) return { ok: true, remaining: Math.max(0, Math.floor(left - cost)), retryAfterMs: 0 }
+  const retryAfterMs = needed > burst ? Number.POSITIVE_INFINITY : Math.ceil((needed - left) * perUnit)
+  return { ok: false, remaining: Math.max(0, Math.floor(left)), retryAfterMs }
+}
+
+class Places {
+  readonly #places: Table<readonly Place[]>
+  readonly #owners: Table<true>
+  readonly #owner = randomUUID()
+  #held = 0
+  #pulse: NodeJS.Timeout | undefined
+
+  constructor(places: Table<readonly Place[]>, owners: Table<true>) {
+    this.#places = places
+    this.#owners = owners
+  }
+
+  async acquire(key: string, max: number, ttlMs: number): Promise<{ release(): Promise<void> } | undefined> {
+    const id = randomUUID()
+    const now = this.#places.now()
+    const taken = await this.#places.transact(() => {
+      const others = this.#alive(key)
+      if (others.length >= max) return false
+      this.#owners.write(this.#owner, true, now + SILENCE)
+      this.#write(key, [...others, [id, this.#owner, now + ttlMs]])
+      return true
+    })
+    if (!taken) return undefined
+    this.#held++
+    this.#pulse ??= setInterval(() => void this.#beat().catch(() => undefined), SILENCE / 3).unref() // the next beat tries again
+    let released = false
+    return {
+      release: async () => {
+        if (released) return
+        released = true
+        if (--this.#held === 0) this.#rest()
+        await this.#places.transact(() => this.#write(key, this.#alive(key).filter((place) => place[0] !== id)))
+      },
+    }
+  }
+
+  async reset(key: string): Promise<void> {
+    await this.#places.transact(() => this.#places.remove(key))
+  }
+
+  async close(): Promise<void> {
+    this.#rest()
+    if (this.#held > 0) await this.#owners.transact(() => this.#owners.remove(this.#owner))
+    await this.#places.close()
+    await this.#owners.close()
+  }
+
+  #alive(key: string): readonly Place[] {
+    const now = this.#places.now()
+    const lives = (owner: string) => owner === this.#owner || this.#owners.read(owner) !== undefined
+    return (this.#places.read(key) ?? []).filter(([, owner, expiresAt]) => expiresAt > now && lives(owner))
+  }
+
+  #write(key: string, places: readonly Place[]): void {
+    if (places.length === 0) this.#places.remove(key)
+    else this.#places.write(key, places, Math.max(...places.map((place) => place[2])))
+  }
+
+  async #beat(): Promise<void> {
+    await this.#owners.transact(() => this.#owners.write(this.#owner, true, this.#owners.now() + SILENCE))
+  }
+
+  #rest(): void {
+    clearInterval(this.#pulse)
+    this.#pulse = undefined
+  }
+}

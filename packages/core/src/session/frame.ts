@@ -1,0 +1,79 @@
+/** One moment of a session at which handlers run: what they may see, and where what they say is noted. */
+import type {
+  AuthAttempt,
+  Delivery,
+  DeliveryContext,
+  DeliveryResultContext,
+  HookName,
+  Identity,
+  Message,
+  Opinion,
+  RcptParameters,
+  Receipt,
+  Refusal,
+  Route,
+} from '@postroad/plugin'
+import type { Address } from '@postroad/plugin'
+import type { Entry } from '../host/entry.ts'
+import type { Runtime } from '../host/runtime.ts'
+import type { FactStore } from './fact-store.ts'
+import type { Lifetime } from './lifetime.ts'
+import type { SessionState } from './session-state.ts'
+import type { Transaction } from './transaction.ts'
+
+/** What a single hook adds to session and transaction. */
+export interface Moment {
+  readonly recipient?: Address
+  readonly parameters?: RcptParameters
+  readonly recipientFacts?: FactStore
+  readonly route?: Route
+  readonly attempt?: AuthAttempt
+  readonly message?: Message
+  readonly deliveries?: readonly Delivery[]
+  readonly reason?: string
+  readonly receipt?: Receipt
+  readonly verb?: string
+  readonly argument?: string
+  readonly refusedAt?: string
+  readonly refusedBy?: string | undefined
+  readonly refusal?: Refusal
+  readonly delivery?: DeliveryContext | DeliveryResultContext
+  readonly identity?: Identity
+}
+
+const NOTHING: Moment = Object.freeze({})
+
+/** How a run ended, for the trace. */
+export type Outcome = Opinion | { readonly kind: 'error' | 'late' | 'answer'; readonly reason: string }
+
+/** The frame of one hook's run over all its handlers. */
+export class Frame {
+  readonly hook: HookName
+  readonly runtime: Runtime
+  readonly session: SessionState | undefined
+  readonly transaction: Transaction | undefined
+  readonly moment: Moment
+  /** Ends the runs: the connection's, or in `queue` the generation's. */
+  readonly lifetime: Lifetime
+
+  constructor(hook: HookName, owner: { runtime: Runtime; session?: SessionState; transaction?: Transaction | undefined; lifetime: Lifetime }, moment: Moment = NOTHING) {
+    this.hook = hook
+    this.runtime = owner.runtime
+    this.session = owner.session
+    this.transaction = owner.transaction
+    this.lifetime = owner.lifetime
+    this.moment = moment
+  }
+
+  /** Notes what a handler said, obeyed or not. */
+  note(entry: Entry, outcome: Outcome): void {
+    const trail = this.transaction?.trail ?? this.session?.trail
+    trail?.add({ plugin: entry.plugin, hook: this.hook, shadow: entry.shadow, outcome, recipient: this.moment.recipient?.toString() })
+  }
+
+  /** Adds to the time account of a plugin, in milliseconds. */
+  spent(entry: Entry, ms: number): void {
+    const trail = this.transaction?.trail ?? this.session?.trail
+    trail?.spent(entry.index, ms)
+  }
+}

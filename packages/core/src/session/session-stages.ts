@@ -1,0 +1,161 @@
+/** One connection as the wire sees it: each stage of the protocol is a file of its own. */
+import type { Address } from '@postroad/plugin'
+import type { AuthAttempt, Body, CloseReason, MailParameters, Maybe, Offer, RcptParameters, Reply, Stages, TlsInfo, Wire } from '@postroad/smtp'
+import type { Runtime } from '../host/runtime.ts'
+import { sessionRecord } from '../log/canonical.ts'
+import { Failure } from '../run/guard.ts'
+import { tell } from '../run/tell.ts'
+import { auth } from '../stages/auth.ts'
+import { type Ears, earsFailed, IncomingBody, openEars } from '../stages/body.ts'
+import { command } from '../stages/command.ts'
+import { connect } from '../stages/connect.ts'
+import { data } from '../stages/data.ts'
+import { helo } from '../stages/helo.ts'
+import { mail } from '../stages/mail.ts'
+import { message } from '../stages/message.ts'
+import { rcpt } from '../stages/rcpt.ts'
+import { secured } from '../stages/tls.ts'
+import { Frame } from './frame.ts'
+import { SessionState } from './session-state.ts'
+
+const GONE = new Error('the connection is closed')
+const NO_EARS: Ears = []
+const LOST: Reply = { code: 451, status: '4.4.2', text: 'Connection lost before the end of the message' }
+const RESET: Reply = { code: 250, status: '2.0.0', text: 'Reset' }
+
+export class SessionStages implements Stages {
+  readonly #session: SessionState
+  readonly #offer: Offer
+  readonly #gone: () => void
+  #ears: Ears = NO_EARS
+  #incoming: IncomingBody | undefined
+
+  /** `gone` is called once, when the connection is. */
+  constructor(runtime: Runtime, wire: Wire, { offer, gone }: { readonly offer: Offer; readonly gone: () => void }) {
+    this.#session = new SessionState(runtime, wire)
+    this.#offer = offer
+    this.#gone = gone
+  }
+
+  connect(): Maybe<Reply | undefined> {
+    return connect(this.#session)
+  }
+
+  helo(name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<Reply | undefined> {
+    this.reset()
+    return helo(this.#session, name, verb)
+  }
+
+  offer(): Offer {
+    return this.#offer
+  }
+
+  secured(_tls: TlsInfo): void {
+    secured(this.#session)
+  }
+
+  auth(attempt: AuthAttempt): Maybe<Reply | undefined> {
+    return auth(this.#session, attempt)
+  }
+
+  mail(from: Address | undefined, parameters: MailParameters): Maybe<Reply | undefined> {
+    return mail(this.#session, from, parameters)
+  }
+
+  rcpt(to: Address, parameters: RcptParameters): Maybe<Reply> {
+    return rcpt(this.#session, to, parameters)
+  }
+
+  data(): Maybe<Reply | undefined> {
+    const reply = data(this.#session)
+    if (reply instanceof Promise) return reply.then((late) => late ?? this.#listen())
+    return reply ?? this.#listen()
+  }
+
+  body(): Body {
+    this.#incoming = new IncomingBody(this.#session, this.#ears)
+    this.#ears = NO_EARS
+    return this.#incoming
+  }
+
+  async message(): Promise<Reply | readonly Reply[]> {
+    const incoming = this.#incoming
+    this.#incoming = undefined
+    if (!incoming) throw new Error('there is no body')
+    try {
+      const reply = await message(this.#session, incoming)
+      this.#session.accepted += 'code' in reply ? Number(reply.code < 300) : Number(reply.some((one) => one.code < 300))
+      this.#session.finish(reply)
+      return reply
+    } catch (error) {
+      // Ours, not a plugin's: a disk that is full, for one. Nothing was taken.
+      this.#session.runtime.log.error({ session: this.#session.id, error }, 'a message could not be processed')
+      this.#session.finish(LOST)
+      return { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
+    }
+  }
+
+  reset(): void {
+    this.#drop()
+    const { transaction } = this.#session
+    if (!transaction) return
+    if (transaction.recipients.length > 0 || transaction.refused.length > 0) this.#session.finish(transaction.recipients.length > 0 ? RESET : lastRefusal(this.#session))
+    this.#session.transaction = undefined
+  }
+
+  verify(argument: string): Maybe<Reply> {
+    return command(this.#session, 'verify', { verb: 'VRFY', argument })
+  }
+
+  expand(argument: string): Maybe<Reply> {
+    return command(this.#session, 'expand', { verb: 'EXPN', argument })
+  }
+
+  help(argument: string): Maybe<Reply> {
+    return command(this.#session, 'help', { verb: 'HELP', argument })
+  }
+
+  unknown(verb: string, argument: string): Maybe<Reply> {
+    return command(this.#session, 'unknown', { verb, argument })
+  }
+
+  refused(command: string, reply: Reply): void {
+    this.#session.refused++
+    this.#session.runtime.log.debug({ session: this.#session.id, command, code: reply.code, status: reply.status }, 'refused by the wire')
+  }
+
+  close(reason: CloseReason): void {
+    const session = this.#session
+    const { runtime, transaction } = session
+    this.#drop()
+    session.lifetime.end(GONE)
+    if (transaction && (transaction.recipients.length > 0 || transaction.refused.length > 0)) session.finish(transaction.recipients.length > 0 ? LOST : lastRefusal(session))
+    session.transaction = undefined
+    if (runtime.plan.closed) tell(runtime.plan.closed, new Frame('closed', { runtime, session, lifetime: runtime.lifetime }, { reason }))
+    if (runtime.timed && session.transactions === 0) runtime.record(sessionRecord(session, reason))
+    this.#gone()
+  }
+
+  /** Opens what listens at `receive`. */
+  #listen(): Maybe<Reply | undefined> {
+    const ears = openEars(this.#session)
+    if (!(ears instanceof Promise)) return this.#opened(ears)
+    return ears.then((late) => this.#opened(late))
+  }
+
+  #opened(ears: Ears | Failure): Reply | undefined {
+    if (ears instanceof Failure) return earsFailed(ears)
+    this.#ears = ears
+    return undefined
+  }
+
+  #drop(): void {
+    this.#incoming?.abort()
+    this.#incoming = undefined
+  }
+}
+
+function lastRefusal(session: SessionState): Reply {
+  const refusal = session.transaction?.refused.at(-1)?.refusal
+  return refusal ? { code: refusal.code, status: refusal.status, text: refusal.text } : RESET
+}

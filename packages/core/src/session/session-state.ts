@@ -1,0 +1,157 @@
+import type { Helo, Identity, Session, TlsState } from '@postroad/plugin'
+import type { Reply, Wire } from '@postroad/smtp'
+import type { HeldHook } from '../host/entry.ts'
+import type { Runtime } from '../host/runtime.ts'
+import { transactionRecord } from '../log/canonical.ts'
+import type { Decision } from '../policy/severity.ts'
+import { FactStore } from './fact-store.ts'
+import { sessionId } from './id.ts'
+import { Lifetime } from './lifetime.ts'
+import { Trail } from './trail.ts'
+import type { Transaction } from './transaction.ts'
+
+/** What the engine knows of one connection. Plugins see it through {@link SessionView} only. */
+export class SessionState {
+  readonly id: string
+  readonly runtime: Runtime
+  readonly wire: Wire
+  readonly view: Session
+  readonly facts = new FactStore()
+  readonly trail: Trail
+  readonly lifetime = new Lifetime()
+  /** Milliseconds since the epoch. */
+  readonly openedAt: number
+  helo: Helo | undefined
+  identity: Identity | undefined
+  transaction: Transaction | undefined
+  /** Transactions begun, messages taken, refusals said: for the last log line. */
+  transactions = 0
+  accepted = 0
+  refused = 0
+  /** Refusals at connect and helo that are said at RCPT. */
+  readonly held = new Holding()
+
+  constructor(runtime: Runtime, wire: Wire) {
+    this.runtime = runtime
+    this.wire = wire
+    this.openedAt = runtime.now()
+    this.id = sessionId(this.openedAt)
+    this.view = new SessionView(this)
+    this.trail = new Trail(runtime.plan.plugins)
+  }
+
+  /** A frame's owner is the session itself. */
+  get session(): this {
+    return this
+  }
+
+  /** Octets of the last message, the receipt's id, and whose it is: for the log. */
+  size = 0
+  receipt: string | undefined
+  queuedBy: string | undefined
+
+  /** The transaction is over: its line is written. */
+  finish(reply: Reply | readonly Reply[]): void {
+    const { transaction, runtime } = this
+    if (!transaction) return
+    this.transaction = undefined
+    if (runtime.timed) runtime.record(transactionRecord(this, transaction, reply))
+    this.size = 0
+    this.receipt = undefined
+    this.queuedBy = undefined
+  }
+
+  /** From now on this client is to send to one recipient at a time: its recipients' answers differed. */
+  sendSingly(): void {
+    this.runtime.singles.add(this.#client, this.runtime.now())
+  }
+
+  get sendsSingly(): boolean {
+    return this.runtime.singles.has(this.#client, this.runtime.now())
+  }
+
+  get #client(): string {
+    return `${this.wire.remote.address} ${this.transaction?.envelope.from ?? '<>'}`
+  }
+
+  /** What must be known before handlers that read facts of these hooks may run; undefined when all is known. */
+  pendingAt(hooks: readonly HeldHook[]): Promise<unknown> | undefined {
+    const pending: Promise<unknown>[] = []
+    for (const hook of hooks) {
+      const run = (hook === 'mail' ? this.transaction?.held : this.held)?.pending(hook)
+      if (run) pending.push(run)
+    }
+    return pending.length > 0 ? Promise.all(pending) : undefined
+  }
+}
+
+/** Decisions of held hooks, known or still being found out. */
+export class Holding {
+  #pending: Map<HeldHook, Promise<void>> | undefined
+  #decisions: Map<HeldHook, Decision> | undefined
+
+  /** Keeps what is decided; a hook that runs again (helo after STARTTLS) replaces what it said. */
+  keep(hook: HeldHook, decision: Decision | undefined): void {
+    if (decision) (this.#decisions ??= new Map()).set(hook, decision)
+    else this.#decisions?.delete(hook)
+  }
+
+  begin(hook: HeldHook, run: Promise<void>): void {
+    this.#pending ??= new Map()
+    const pending = this.#pending
+    const tracked = run.finally(() => pending.get(hook) === tracked && pending.delete(hook))
+    pending.set(hook, tracked)
+  }
+
+  pending(hook: HeldHook): Promise<void> | undefined {
+    return this.#pending?.get(hook)
+  }
+
+  /** All that is still running; undefined when nothing is. */
+  get running(): readonly Promise<void>[] | undefined {
+    return this.#pending && this.#pending.size > 0 ? [...this.#pending.values()] : undefined
+  }
+
+  get(hook: HeldHook): Decision | undefined {
+    return this.#decisions?.get(hook)
+  }
+}
+
+class SessionView implements Session {
+  readonly #state: SessionState
+
+  constructor(state: SessionState) {
+    this.#state = state
+  }
+
+  get id(): string {
+    return this.#state.id
+  }
+  get listener(): string {
+    return this.#state.wire.listener
+  }
+  get scope(): string {
+    return this.#state.runtime.scope
+  }
+  get protocol(): 'smtp' | 'lmtp' {
+    return this.#state.wire.protocol
+  }
+  get remote() {
+    return this.#state.wire.remote
+  }
+  get local() {
+    return this.#state.wire.local
+  }
+  get tls(): TlsState | undefined {
+    return this.#state.wire.tls
+  }
+  get identity(): Identity | undefined {
+    return this.#state.identity
+  }
+  get helo(): Helo | undefined {
+    return this.#state.helo
+  }
+  get stress(): boolean {
+    return this.#state.wire.stress
+  }
+}

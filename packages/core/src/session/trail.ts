@@ -1,0 +1,68 @@
+/** What was said of a session or a transaction, by whom, and how long it took: the stuff of the canonical log line. */
+import type { HookName } from '@postroad/plugin'
+import type { Outcome } from './frame.ts'
+
+/** One thing a handler said. */
+export interface Note {
+  readonly plugin: string
+  readonly hook: HookName
+  readonly shadow: boolean
+  readonly outcome: Outcome
+  readonly recipient: string | undefined
+}
+
+/** More notes than this are counted, not kept: a transaction may have 1,000 recipients. */
+const KEPT = 200
+
+export class Trail {
+  #notes: Note[] | undefined
+  #times: Float64Array | undefined
+  readonly #plugins: readonly string[]
+  dropped = 0
+  /** Sum of the points of `suspect` that count for every recipient. */
+  points = 0
+
+  constructor(plugins: readonly string[]) {
+    this.#plugins = plugins
+  }
+
+  add(note: Note): void {
+    this.#notes ??= []
+    if (this.#notes.length < KEPT) this.#notes.push(note)
+    else this.dropped++
+  }
+
+  spent(index: number, ms: number): void {
+    this.#times ??= new Float64Array(this.#plugins.length)
+    this.#times[index] = (this.#times[index] ?? 0) + ms
+  }
+
+  get notes(): readonly Note[] {
+    return this.#notes ?? []
+  }
+
+  /** Milliseconds by plugin, to a hundredth; undefined when nothing ran. */
+  times(): Record<string, number> | undefined {
+    if (!this.#times) return undefined
+    const times: [string, number][] = []
+    for (let i = 0; i < this.#times.length; i++) {
+      const ms = this.#times[i] ?? 0
+      if (ms > 0) times.push([this.#plugins[i] ?? '', Math.round(ms * 100) / 100])
+    }
+    return Object.fromEntries(times)
+  }
+
+  /** Opinions as the log shows them; undefined when there are none. */
+  opinions(): Record<string, unknown>[] | undefined {
+    return this.#notes?.map(({ plugin, hook, shadow, outcome, recipient }) => {
+      const shown: Record<string, unknown> = { plugin, hook, kind: outcome.kind }
+      if (recipient !== undefined) shown['to'] = recipient
+      if ('status' in outcome) shown['status'] = outcome.status
+      if ('text' in outcome) shown['text'] = outcome.text
+      if ('points' in outcome) shown['points'] = outcome.points
+      if ('reason' in outcome) shown['reason'] = outcome.reason
+      if (shadow) shown['shadow'] = true
+      return shown
+    })
+  }
+}

@@ -1,0 +1,94 @@
+/** Where the bytes of a message go while they arrive: the body store, and whoever listens at `receive`. */
+import type { ReceiveSink } from '@postroad/plugin'
+import type { Body, Maybe, Reply } from '@postroad/smtp'
+import { type BodyWriter, createBodyWriter, type Stored } from '@postroad/message'
+import type { Entry } from '../host/entry.ts'
+import { sink as asSink } from '../run/check.ts'
+import { Failure, guarded, invoke } from '../run/guard.ts'
+import { Frame } from '../session/frame.ts'
+import type { SessionState } from '../session/session-state.ts'
+
+/** A listening plugin. */
+interface Ear {
+  readonly entry: Entry
+  readonly frame: Frame
+  readonly sink: ReceiveSink
+}
+
+export type Ears = readonly Ear[]
+
+const NONE: Ears = []
+
+/** Opens what listens at `receive`, before 354; a failure that is worth something is the answer to DATA. */
+export function openEars(session: SessionState): Maybe<Ears | Failure> {
+  const plan = session.runtime.plan.receive
+  return plan ? collectEars(plan.flat(), new Frame('receive', session)) : NONE
+}
+
+async function collectEars(entries: readonly Entry[], frame: Frame): Promise<Ears | Failure> {
+  const ears: Ear[] = []
+  for (const entry of entries) {
+    const sink = await invoke(entry, frame, asSink)
+    if (sink instanceof Failure) {
+      if (sink.refusal) return sink
+    } else if (sink) ears.push({ entry, frame, sink })
+  }
+  return ears
+}
+
+/** One message coming in. */
+export class IncomingBody implements Body {
+  readonly #writer: BodyWriter
+  #ears: readonly Ear[]
+  /** The first listener that failed and is worth something: the message's fate. */
+  failure: Failure | undefined
+
+  constructor(session: SessionState, ears: readonly Ear[]) {
+    this.#writer = createBodyWriter({ memoryLimit: session.runtime.memory, folder: session.runtime.spool })
+    this.#ears = ears
+  }
+
+  write(chunk: Uint8Array): void | Promise<void> {
+    const stored = this.#writer.write(chunk)
+    if (this.#ears.length === 0) return stored
+    const heard = this.#tellEars((ear) => ear.sink.write(chunk))
+    if (!stored) return heard
+    return heard ? Promise.all([stored, heard]).then(() => undefined) : stored
+  }
+
+  /** All bytes are there. */
+  async finish(): Promise<Stored> {
+    const heard = this.#tellEars((ear) => ear.sink.end?.())
+    if (heard) await heard
+    return this.#writer.finish()
+  }
+
+  abort(): void {
+    for (const { entry, frame, sink } of this.#ears) void guarded(entry, frame, () => sink.abort?.())
+    this.#ears = []
+    void this.#writer.abort()
+  }
+
+  #tellEars(call: (ear: Ear) => void | Promise<void>): void | Promise<void> {
+    let pending: Promise<unknown>[] | undefined
+    for (const ear of this.#ears) {
+      const result = guarded(ear.entry, ear.frame, () => call(ear))
+      if (result instanceof Promise) (pending ??= []).push(result.then((late) => this.#heard(ear, late)))
+      else this.#heard(ear, result)
+    }
+    return pending && Promise.all(pending).then(() => undefined)
+  }
+
+  /** A listener that failed hears no more. */
+  #heard(ear: Ear, result: Failure | undefined): void {
+    if (!result) return
+    this.#ears = this.#ears.filter((other) => other !== ear)
+    if (result.refusal) this.failure ??= result
+  }
+}
+
+/** The answer to DATA when a listener could not be opened. */
+export function earsFailed(failure: Failure): Reply | undefined {
+  const { refusal } = failure
+  return refusal && { code: refusal.code, status: refusal.status, text: refusal.text, disconnect: refusal.disconnect }
+}

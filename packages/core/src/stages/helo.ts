@@ -1,0 +1,13 @@
+import type { Maybe, Reply } from '@postroad/smtp'
+import { ask } from '../run/ask.ts'
+import { Frame } from '../session/frame.ts'
+import type { SessionState } from '../session/session-state.ts'
+import { hold } from './hold.ts'
+
+/** HELO, EHLO, LHLO; again after STARTTLS. RFC 5321 §4.1.1.1. */
+export function helo(session: SessionState, name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<Reply | undefined> {
+  session.transaction = undefined
+  session.helo = Object.freeze({ name, extended: verb !== 'HELO' })
+  const plan = session.runtime.plan.helo
+  return plan && hold(session, 'helo', ask(plan, new Frame('helo', session)))
+}

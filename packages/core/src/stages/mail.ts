@@ -1,0 +1,25 @@
+import type { Address } from '@postroad/plugin'
+import type { MailParameters, Maybe, Reply } from '@postroad/smtp'
+import { ask } from '../run/ask.ts'
+import { Frame } from '../session/frame.ts'
+import type { SessionState } from '../session/session-state.ts'
+import { Transaction } from '../session/transaction.ts'
+import { hold } from './hold.ts'
+
+/** MAIL FROM begins a transaction, RFC 5321 §4.1.1.2. */
+export function mail(session: SessionState, from: Address | undefined, parameters: MailParameters): Maybe<Reply | undefined> {
+  const { runtime } = session
+  const id = `${session.id}.${++session.transactions}`
+  session.transaction = new Transaction(id, from, parameters, { plugins: runtime.plan.plugins, now: runtime.now() })
+  const plan = runtime.plan.mail
+  if (!plan) return undefined
+  const reply = hold(session, 'mail', ask(plan, new Frame('mail', session)))
+  if (reply instanceof Promise) return reply.then((late) => refusedAtOnce(session, late))
+  return refusedAtOnce(session, reply)
+}
+
+/** A refused MAIL begins nothing. */
+function refusedAtOnce(session: SessionState, reply: Reply | undefined): Reply | undefined {
+  if (reply) session.finish(reply)
+  return reply
+}

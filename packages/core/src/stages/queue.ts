@@ -1,0 +1,125 @@
+/** Taking responsibility: `rewrite`, `quarantine`, `queue`. Only a receipt lets the core say 250, RFC 5321 §4.2.5. */
+import { defer, type Delivery, type Message, type Receipt, type Recipient, type Refusal } from '@postroad/plugin'
+import type { Reply } from '@postroad/smtp'
+import type { Verdicts } from '../policy/verdicts.ts'
+import { receipt as asReceipt } from '../run/check.ts'
+import { first } from '../run/first.ts'
+import { fold } from '../run/fold.ts'
+import { Failure } from '../run/guard.ts'
+import { tell } from '../run/tell.ts'
+import { Frame, type Moment } from '../session/frame.ts'
+import type { SessionState } from '../session/session-state.ts'
+import { refuse, toReply } from './refuse.ts'
+
+const NOT_STORED = defer('Message could not be stored, try again later', { status: '4.3.0', code: 451 })
+
+/** The `rewrite` hook. */
+export function rewrite(session: SessionState, message: Message): Message | Promise<Message | Failure> {
+  const plan = session.runtime.plan.rewrite
+  return plan ? fold(plan, new Frame('rewrite', session, { message }), message) : message
+}
+
+/** What became of the message. */
+export interface Taken {
+  /** By recipient; those that are not in it were not taken. */
+  readonly replies: ReadonlyMap<Recipient, Reply>
+  readonly common: Reply
+  /** Somebody still reads the message. */
+  readonly reading: Promise<unknown> | undefined
+}
+
+/** Quarantines, drops and queues; the most cautious first, so that a failure after it loses nothing. */
+export async function take(session: SessionState, message: Message, verdicts: Verdicts): Promise<Taken> {
+  const replies = new Map<Recipient, Reply>()
+  for (const [reason, recipients] of quarantined(verdicts)) {
+    const deliveries = group(recipients)
+    const stored = await ask(session, 'quarantine', { message, deliveries, reason })
+    settleGroup(session, recipients, { replies, stored })
+  }
+  for (const [recipient] of verdicts.withKind('discard')) replies.set(recipient, ok(session, undefined))
+  const passed = remaining(session, verdicts)
+  let reading: Promise<unknown> | undefined
+  if (passed.length > 0) {
+    const deliveries = group(passed)
+    const stored = await ask(session, 'queue', { message, deliveries })
+    settleGroup(session, passed, { replies, stored })
+    if (!('kind' in stored)) reading = announce(session, { message, deliveries, receipt: stored })
+  }
+  return { replies, common: toReply(NOT_STORED), reading }
+}
+
+function remaining(session: SessionState, verdicts: Verdicts): readonly Recipient[] {
+  const all = session.transaction?.recipients ?? []
+  if (verdicts.none) return all
+  return all.filter((recipient) => {
+    const decision = verdicts.of(recipient)
+    return !decision || decision.opinion.kind === 'accept'
+  })
+}
+
+function quarantined(verdicts: Verdicts): ReadonlyMap<string, readonly Recipient[]> {
+  const byReason = new Map<string, Recipient[]>()
+  for (const [recipient, { opinion }] of verdicts.withKind('quarantine')) {
+    const reason = 'reason' in opinion ? opinion.reason : ''
+    const recipients = byReason.get(reason) ?? []
+    byReason.set(reason, recipients)
+    recipients.push(recipient)
+  }
+  return byReason
+}
+
+/** A receipt, or why there is none. The client's leaving does not stop it; the closing of the server does. */
+async function ask(session: SessionState, hook: 'queue' | 'quarantine', moment: Moment): Promise<Receipt | Refusal> {
+  const plan = session.runtime.plan[hook]
+  if (!plan) return NOT_STORED
+  const owner = { runtime: session.runtime, session, transaction: session.transaction, lifetime: session.runtime.lifetime }
+  const answer = await first(plan, new Frame(hook, owner, moment), asReceipt)
+  if (!answer) return NOT_STORED
+  session.queuedBy = answer.plugin
+  return answer.value instanceof Failure ? (answer.value.refusal ?? NOT_STORED) : answer.value
+}
+
+type Group = { readonly replies: Map<Recipient, Reply>; readonly stored: Receipt | Refusal }
+
+function settleGroup(session: SessionState, recipients: readonly Recipient[], { replies, stored }: Group): void {
+  if ('kind' in stored) {
+    const reply = refuse(session, 'queue', { plugin: session.queuedBy, refusal: stored })
+    for (const recipient of recipients) replies.set(recipient, reply)
+    return
+  }
+  session.receipt = stored.id
+  const reply = ok(session, stored)
+  for (const recipient of recipients) replies.set(recipient, reply)
+  for (const { recipient, refusal } of stored.refused ?? []) replies.set(recipient, refusal)
+}
+
+function ok(session: SessionState, receipt: Receipt | undefined): Reply {
+  const id = session.transaction?.envelope.id ?? session.id
+  return { code: 250, status: '2.0.0', text: receipt && receipt.id !== id ? `Ok: ${id} queued as ${receipt.id}` : `Ok: queued as ${id}` }
+}
+
+function announce(session: SessionState, moment: Moment): Promise<unknown> | undefined {
+  const plan = session.runtime.plan.accepted
+  if (!plan) return undefined
+  const owner = { runtime: session.runtime, session, transaction: session.transaction, lifetime: session.runtime.lifetime }
+  return tell(plan, new Frame('accepted', owner, moment))
+}
+
+/** Recipients that share a route travel together. */
+export function group(recipients: readonly Recipient[]): readonly Delivery[] {
+  const [first] = recipients
+  if (first && recipients.length === 1) return [{ route: first.route, recipients }]
+  const groups = new Map<string, Recipient[]>()
+  for (const recipient of recipients) {
+    const key = routeKey(recipient.route)
+    const members = groups.get(key)
+    if (members) members.push(recipient)
+    else groups.set(key, [recipient])
+  }
+  return [...groups.values()].flatMap((members) => (members[0] ? [{ route: members[0].route, recipients: members }] : []))
+}
+
+function routeKey(route: Recipient['route']): string {
+  const { via, host, port, settings, to } = route
+  return JSON.stringify([via, host, port, settings && Object.entries(settings).toSorted(), to?.map(String)])
+}

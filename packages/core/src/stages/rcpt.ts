@@ -1,0 +1,78 @@
+/** Each recipient: may it, where does it go, will the next hop take it? RFC 5321 §4.1.1.3. */
+import { type Address, defer, type Refusal, reject, type Route } from '@postroad/plugin'
+import type { Maybe, RcptParameters, Reply } from '@postroad/smtp'
+import { isRefusal } from '../policy/severity.ts'
+import { ask } from '../run/ask.ts'
+import { route as asRoute } from '../run/check.ts'
+import { type Answer, first } from '../run/first.ts'
+import { Failure } from '../run/guard.ts'
+import { FactStore } from '../session/fact-store.ts'
+import { Frame } from '../session/frame.ts'
+import type { SessionState } from '../session/session-state.ts'
+import type { Decision } from '../policy/severity.ts'
+import { heldRefusal, unsettled } from './hold.ts'
+import { refuse } from './refuse.ts'
+
+const ACCEPTED: Reply = { code: 250, status: '2.1.5', text: 'Recipient ok' }
+const NO_ROUTE = reject('Relaying denied', { status: '5.7.1' })
+const ONE_AT_A_TIME = defer('One recipient at a time, please: send the others separately', { status: '4.5.3', code: 452 })
+
+/** A recipient being asked about. */
+interface Candidate {
+  readonly recipient: Address
+  readonly parameters: RcptParameters
+  readonly recipientFacts: FactStore
+}
+
+export function rcpt(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<Reply> {
+  const running = unsettled(session)
+  return running ? running.then(() => begin(session, recipient, parameters)) : begin(session, recipient, parameters)
+}
+
+function begin(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<Reply> {
+  const held = heldRefusal(session)
+  if (held && isRefusal(held.decision.opinion)) return refuse(session, held.hook, { plugin: held.decision.plugin, refusal: held.decision.opinion, recipient })
+  session.transaction?.beginRecipient()
+  if (session.sendsSingly && (session.transaction?.recipients.length ?? 0) > 0) return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
+  const candidate: Candidate = { recipient, parameters, recipientFacts: new FactStore() }
+  const plan = session.runtime.plan.rcpt
+  if (!plan) return findRoute(session, candidate)
+  const decision = ask(plan, new Frame('rcpt', session, candidate))
+  return decision instanceof Promise ? decision.then((late) => asked(session, candidate, late)) : asked(session, candidate, decision)
+}
+
+function asked(session: SessionState, candidate: Candidate, decision: Decision | undefined): Maybe<Reply> {
+  const refused = refusedBy(session, 'rcpt', { candidate, decision })
+  return refused ?? findRoute(session, candidate)
+}
+
+function findRoute(session: SessionState, candidate: Candidate): Maybe<Reply> {
+  const plan = session.runtime.plan.route
+  const answer = plan && first(plan, new Frame('route', session, candidate), asRoute)
+  return answer instanceof Promise ? answer.then((late) => routed(session, candidate, late)) : routed(session, candidate, answer)
+}
+
+function routed(session: SessionState, candidate: Candidate, answer: Answer<Route | Refusal> | undefined): Maybe<Reply> {
+  const { recipient } = candidate
+  // Acceptance is a route: whoever has none is refused, so an open relay cannot happen by forgetting something.
+  if (!answer) return refuse(session, 'route', { plugin: undefined, refusal: NO_ROUTE, recipient })
+  const { plugin, value } = answer
+  if (value instanceof Failure) return refuse(session, 'route', { plugin, refusal: value.refusal ?? NO_ROUTE, recipient })
+  if ('kind' in value) return refuse(session, 'route', { plugin, refusal: value, recipient })
+  const plan = session.runtime.plan.nexthop
+  if (!plan) return accept(session, candidate, value)
+  const decision = ask(plan, new Frame('nexthop', session, { ...candidate, route: value }))
+  if (decision instanceof Promise) return decision.then((late) => refusedBy(session, 'nexthop', { candidate, decision: late }) ?? accept(session, candidate, value))
+  return refusedBy(session, 'nexthop', { candidate, decision }) ?? accept(session, candidate, value)
+}
+
+function refusedBy(session: SessionState, hook: 'rcpt' | 'nexthop', said: { candidate: Candidate; decision: Decision | undefined }): Reply | undefined {
+  const { decision, candidate } = said
+  if (!decision || !isRefusal(decision.opinion)) return undefined
+  return refuse(session, hook, { plugin: decision.plugin, refusal: decision.opinion, recipient: candidate.recipient })
+}
+
+function accept(session: SessionState, { recipient, parameters }: Candidate, route: Route): Reply {
+  session.transaction?.accept(Object.freeze({ address: recipient, parameters, route }))
+  return ACCEPTED
+}

@@ -1,0 +1,30 @@
+import type { Address, HookName, Refusal } from '@postroad/plugin'
+import type { Reply } from '@postroad/smtp'
+import { tell } from '../run/tell.ts'
+import { Frame } from '../session/frame.ts'
+import type { SessionState } from '../session/session-state.ts'
+
+/** Whose refusal, and what it says. */
+export interface Refused {
+  readonly plugin: string | undefined
+  readonly refusal: Refusal
+  readonly recipient?: Address
+}
+
+/** The reply to a refusal; those who listen at `refused` hear of it. */
+export function refuse(session: SessionState, hook: HookName, { plugin, refusal, recipient }: Refused): Reply {
+  session.refused++
+  if (recipient) session.transaction?.refused.push({ to: recipient.toString(), plugin, refusal })
+  const plan = session.runtime.plan.refused
+  if (plan) {
+    const owner = { runtime: session.runtime, session, transaction: session.transaction, lifetime: session.runtime.lifetime }
+    tell(plan, new Frame('refused', owner, { refusedAt: hook, refusedBy: plugin, refusal, ...(recipient ? { recipient } : {}) }))
+  }
+  return toReply(refusal)
+}
+
+/** A refusal in the form the wire sends. */
+export function toReply(refusal: Refusal): Reply {
+  const text = refusal.text.includes('\n') ? refusal.text.split('\n') : refusal.text
+  return { code: refusal.code, status: refusal.status, text, disconnect: refusal.disconnect }
+}
