@@ -190,7 +190,12 @@ class Places {
         if (released) return
         released = true
         if (--this.#held === 0) this.#rest()
-        await this.#places.transact(() => this.#write(key, this.#alive(key).filter((place) => place[0] !== id)))
+        await this.#places.transact(() =>
+          this.#write(
+            key,
+            this.#alive(key).filter((place) => place[0] !== id),
+          ),
+        )
       },
     }
   }

@@ -1,0 +1,170 @@
+/** What every `Limiter` must do, the embedded one and those of plugins alike. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Limiter, Rate } from '@postroad/plugin'
+import { type Ground, type MakeGround, onGround } from './store.ts'
+
+/** A {@link Limiter} that may keep what it counts to itself for a while, until `flush`. */
+export type ContractLimiter = Limiter & { flush?(): Promise<void> }
+
+const FOUR_A_SECOND: Rate = { amount: 4, perMs: 1_000 }
+
+/**
+ * Registers the tests of the limiter contract.
+ *
+ * @example limiterContract('embedded', async () => ({ open, advance, close }))
+ */
+export function limiterContract(name: string, make: MakeGround<ContractLimiter>): void {
+  const on = (body: (ground: Ground<ContractLimiter>) => Promise<void>) => () => onGround(make, body)
+  describe(`limiter contract: ${name}`, () => {
+    test('a bucket gives what it holds, then says when to come back', on(empties))
+    test('a bucket refills with time, up to its burst and no further', on(refills))
+    test('a cost takes several units, or none when there are too few', on(costs))
+    test('a cost above the burst is never allowed, and the wait says so', on(neverEnough))
+    test('a burst of its own limits what may come at once', on(burst))
+    test('peek looks and takes nothing', on(peeks))
+    test('keys do not touch each other', on(keys))
+    test('reset makes a bucket full and frees its places', on(resets))
+    test('what was taken is known after a restart', on(survives))
+    test('what one handle took the other knows after an exchange', on(shared))
+    test('acquire gives so many places at once, of all handles together', on(places))
+    test('many at once never get more places than there are', on(race))
+    test('a place that is never released is free after its time', on(expires))
+    test('releasing twice frees one place', on(releaseTwice))
+    test('an aborted signal rejects and takes nothing', on(aborted))
+  })
+}
+
+async function drain(limiter: Limiter, key: string, rate: Rate): Promise<number> {
+  for (let taken = 0; taken < 1_000; taken++) if (!(await limiter.take(key, rate)).ok) return taken
+  return 1_000
+}
+
+async function empties({ open }: Ground<ContractLimiter>): Promise<void> {
+  const limiter = open()
+  for (const remaining of [3, 2, 1, 0]) assert.deepEqual(await limiter.take('a', FOUR_A_SECOND), { ok: true, remaining, retryAfterMs: 0 })
+  const refused = await limiter.take('a', FOUR_A_SECOND)
+  assert.equal(refused.ok, false)
+  assert.equal(refused.remaining, 0)
+  assert.ok(refused.retryAfterMs > 150 && refused.retryAfterMs <= 250, `a quarter of a second, not ${refused.retryAfterMs} ms`)
+}
+
+async function refills({ open, advance }: Ground<ContractLimiter>): Promise<void> {
+  const limiter = open()
+  assert.equal(await drain(limiter, 'a', FOUR_A_SECOND), 4)
+  await advance(300)
+  assert.equal(await drain(limiter, 'a', FOUR_A_SECOND), 1)
+  await advance(3_000)
+  assert.equal(await drain(limiter, 'a', FOUR_A_SECOND), 4)
+}
+
+async function costs({ open }: Ground<ContractLimiter>): Promise<void> {
+  const limiter = open()
+  assert.equal((await limiter.take('a', FOUR_A_SECOND, 3)).remaining, 1)
+  assert.equal((await limiter.take('a', FOUR_A_SECOND, 2)).ok, false)
+  assert.equal((await limiter.take('a', FOUR_A_SECOND, 0)).ok, true)
+  assert.equal((await limiter.take('a', FOUR_A_SECOND, 1)).ok, true)
+}
+
+async function neverEnough({ open }: Ground<ContractLimiter>): Promise<void> {
+  const refused = await open().take('a', FOUR_A_SECOND, 5)
+  assert.deepEqual(refused, { ok: false, remaining: 4, retryAfterMs: Number.POSITIVE_INFINITY })
+}
+
+async function burst({ open, advance }: Ground<ContractLimiter>): Promise<void> {
+  const limiter = open()
+  const rate: Rate = { amount: 4, perMs: 1_000, burst: 2 }
+  assert.equal(await drain(limiter, 'a', rate), 2)
+  await advance(2_000)
+  assert.equal(await drain(limiter, 'a', rate), 2)
+}
+
+async function peeks({ open }: Ground<ContractLimiter>): Promise<void> {
+  const limiter = open()
+  for (let i = 0; i < 3; i++) assert.deepEqual(await limiter.peek('a', FOUR_A_SECOND), { ok: true, remaining: 4, retryAfterMs: 0 })
+  await drain(limiter, 'a', FOUR_A_SECOND)
+  assert.equal((await limiter.peek('a', FOUR_A_SECOND)).ok, false)
+}
+
+async function keys({ open }: Ground<ContractLimiter>): Promise<void> {
+  const limiter = open()
+  assert.equal(await drain(limiter, 'a', FOUR_A_SECOND), 4)
+  assert.equal(await drain(limiter, '__proto__', FOUR_A_SECOND), 4)
+  assert.ok(await limiter.acquire('a', 1, 60_000))
+  assert.ok(await limiter.acquire('b', 1, 60_000))
+}
+
+async function resets({ open }: Ground<ContractLimiter>): Promise<void> {
+  const limiter = open()
+  await drain(limiter, 'a', FOUR_A_SECOND)
+  await limiter.acquire('a', 1, 60_000)
+  await limiter.reset('a')
+  assert.equal((await limiter.peek('a', FOUR_A_SECOND)).remaining, 4)
+  assert.ok(await limiter.acquire('a', 1, 60_000))
+}
+
+async function survives({ open }: Ground<ContractLimiter>): Promise<void> {
+  const rate: Rate = { amount: 4, perMs: 3_600_000 }
+  const first = open()
+  await drain(first, 'a', rate)
+  await first.close?.()
+  const second = open()
+  assert.equal((await second.take('a', rate)).ok, false)
+}
+
+async function shared({ open, advance }: Ground<ContractLimiter>): Promise<void> {
+  const rate: Rate = { amount: 10, perMs: 3_600_000 }
+  const [first, second] = [open(), open()]
+  for (let i = 0; i < 3; i++) await first.take('a', rate)
+  for (let i = 0; i < 4; i++) await second.take('a', rate)
+  await first.flush?.()
+  await second.flush?.()
+  await advance(1_100)
+  assert.equal((await first.peek('a', rate)).remaining, 3)
+  assert.equal((await second.peek('a', rate)).remaining, 3)
+}
+
+async function places({ open }: Ground<ContractLimiter>): Promise<void> {
+  const [first, second] = [open(), open()]
+  const held = await first.acquire('a', 2, 60_000)
+  assert.ok(held)
+  assert.ok(await second.acquire('a', 2, 60_000))
+  assert.equal(await first.acquire('a', 2, 60_000), undefined)
+  assert.equal(await second.acquire('a', 2, 60_000), undefined)
+  await held.release()
+  assert.ok(await second.acquire('a', 2, 60_000))
+}
+
+async function race({ open }: Ground<ContractLimiter>): Promise<void> {
+  const handles = [open(), open()]
+  const got = await Promise.all(Array.from({ length: 30 }, (_, i) => handles[i % 2]?.acquire('a', 7, 60_000)))
+  assert.equal(got.filter((place) => place !== undefined).length, 7)
+}
+
+async function expires({ open, advance }: Ground<ContractLimiter>): Promise<void> {
+  const limiter = open()
+  assert.ok(await limiter.acquire('a', 1, 300))
+  assert.equal(await limiter.acquire('a', 1, 300), undefined)
+  await advance(400)
+  assert.ok(await limiter.acquire('a', 1, 300))
+}
+
+async function releaseTwice({ open }: Ground<ContractLimiter>): Promise<void> {
+  const limiter = open()
+  const held = await limiter.acquire('a', 2, 60_000)
+  await limiter.acquire('a', 2, 60_000)
+  await held?.release()
+  await held?.release()
+  assert.ok(await limiter.acquire('a', 2, 60_000))
+  assert.equal(await limiter.acquire('a', 2, 60_000), undefined)
+}
+
+async function aborted({ open }: Ground<ContractLimiter>): Promise<void> {
+  const limiter = open()
+  const signal = AbortSignal.abort()
+  await assert.rejects(limiter.take('a', FOUR_A_SECOND, 1, signal))
+  await assert.rejects(limiter.peek('a', FOUR_A_SECOND, signal))
+  await assert.rejects(limiter.acquire('a', 1, 60_000, signal))
+  await assert.rejects(limiter.reset('a', signal))
+  assert.equal((await limiter.peek('a', FOUR_A_SECOND)).remaining, 4)
+}

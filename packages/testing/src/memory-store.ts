@@ -1,0 +1,138 @@
+/** Store, limiter and lock in memory: the services of a plugin under test. */
+import type { Allowance, Clock, Limiter, Lock, Rate, Store } from '@postroad/plugin'
+import { fakeClock } from './fake-clock.ts'
+
+interface Row {
+  readonly value: string
+  readonly expiresAt: number
+}
+
+/**
+ * A {@link Store} that forgets when it is gone.
+ *
+ * @param clock default: one that stands still
+ */
+export function memoryStore(clock: Clock = fakeClock()): Store {
+  const rows = new Map<string, Row>()
+  const read = (key: string): Row | undefined => {
+    const row = rows.get(key)
+    return row && row.expiresAt > clock.now() ? row : undefined
+  }
+  const until = (ttlMs: number | undefined) => (ttlMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + ttlMs)
+  return {
+    async get(key, signal) {
+      signal?.throwIfAborted()
+      return read(key)?.value
+    },
+    async set(key, value, ttlMs, signal) {
+      signal?.throwIfAborted()
+      rows.set(key, { value, expiresAt: until(ttlMs) })
+    },
+    async setIfAbsent(key, value, ttlMs, signal) {
+      signal?.throwIfAborted()
+      const present = read(key)
+      if (!present) rows.set(key, { value, expiresAt: until(ttlMs) })
+      return present?.value ?? value
+    },
+    async increment(key, by = 1, ttlMs, signal) {
+      signal?.throwIfAborted()
+      const present = read(key)
+      if (present && !/^-?\d{1,16}$/.test(present.value)) throw new TypeError('The value to increment is not an integer')
+      const sum = Number(present?.value ?? 0) + by
+      rows.set(key, { value: String(sum), expiresAt: present?.expiresAt ?? until(ttlMs) })
+      return sum
+    },
+    async delete(key, signal) {
+      signal?.throwIfAborted()
+      const present = read(key)
+      rows.delete(key)
+      return present !== undefined
+    },
+    async *entries(prefix, signal) {
+      signal?.throwIfAborted()
+      const keys = [...rows.keys()].filter((key) => key.startsWith(prefix))
+      for (const key of keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))) {
+        signal?.throwIfAborted()
+        const row = read(key)
+        if (row) yield [key, row.value]
+      }
+    },
+  }
+}
+
+interface Bucket {
+  left: number
+  at: number
+}
+
+/**
+ * A {@link Limiter} that forgets when it is gone; written as buckets that fill, so that it checks the others, which count time.
+ *
+ * @param clock default: one that stands still
+ */
+export function memoryLimiter(clock: Clock = fakeClock()): Limiter {
+  const buckets = new Map<string, Bucket>()
+  const places = new Map<string, Map<symbol, number>>()
+  const fill = (key: string, rate: Rate): Bucket => {
+    const burst = rate.burst ?? rate.amount
+    const bucket = buckets.get(key) ?? { left: burst, at: clock.now() }
+    const left = Math.min(burst, bucket.left + ((clock.now() - bucket.at) * rate.amount) / rate.perMs)
+    return { left, at: clock.now() }
+  }
+  const say = (bucket: Bucket, rate: Rate, needed: number): Allowance => {
+    const ok = bucket.left + 1e-6 >= needed
+    const wait =
+      needed > (rate.burst ?? rate.amount)
+        ? Number.POSITIVE_INFINITY
+        : Math.ceil(((needed - bucket.left) * rate.perMs) / rate.amount - 1e-6)
+    return { ok, remaining: Math.floor(bucket.left + 1e-6), retryAfterMs: ok ? 0 : wait }
+  }
+  return {
+    async take(key, rate, cost = 1, signal) {
+      signal?.throwIfAborted()
+      const bucket = fill(key, rate)
+      const allowed = say(bucket, rate, cost)
+      if (!allowed.ok) return allowed
+      bucket.left -= cost
+      buckets.set(key, bucket)
+      return { ...allowed, remaining: Math.floor(bucket.left + 1e-6) }
+    },
+    async peek(key, rate, signal) {
+      signal?.throwIfAborted()
+      return say(fill(key, rate), rate, 1)
+    },
+    async acquire(key, max, ttlMs, signal) {
+      signal?.throwIfAborted()
+      const held = places.get(key) ?? new Map<symbol, number>()
+      places.set(key, held)
+      for (const [id, expiresAt] of held) if (expiresAt <= clock.now()) held.delete(id)
+      if (held.size >= max) return undefined
+      const id = Symbol()
+      held.set(id, clock.now() + ttlMs)
+      return { release: async () => void held.delete(id) }
+    },
+    async reset(key, signal) {
+      signal?.throwIfAborted()
+      buckets.delete(key)
+      places.delete(key)
+    },
+  }
+}
+
+/**
+ * A {@link Lock} for one process; a lock that is held does not expire.
+ */
+export function memoryLock(): Lock {
+  const held = new Set<string>()
+  return {
+    async tryWith(key, _ttlMs, work) {
+      if (held.has(key)) return undefined
+      held.add(key)
+      try {
+        return await work(new AbortController().signal)
+      } finally {
+        held.delete(key)
+      }
+    },
+  }
+}

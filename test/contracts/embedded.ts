@@ -1,0 +1,28 @@
+/** Embedded services on a folder of their own, under a fake clock. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Clock } from '@postroad/plugin'
+import type { MakeGround } from '../../packages/testing/src/contract/store.ts'
+import { fakeClock } from '../../packages/testing/src/fake-clock.ts'
+
+/** A ground whose handles `open` makes. */
+export function embedded<T extends { close(): Promise<void> }>(open: (folder: string, clock: Clock) => T): MakeGround<T> {
+  return async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
+    const clock = fakeClock()
+    const handles: T[] = []
+    return {
+      open() {
+        const handle = open(folder, clock)
+        handles.push(handle)
+        return handle
+      },
+      advance: (ms) => clock.advance(ms),
+      async close() {
+        for (const handle of handles) await handle.close()
+        await rm(folder, { recursive: true })
+      },
+    }
+  }
+}

@@ -1,0 +1,4 @@
+/** What these tests and their workers open. */
+export { embeddedLimiter } from '../../packages/core/src/service/limiter.ts'
+export { embeddedLock } from '../../packages/core/src/service/lock.ts'
+export { embeddedStore } from '../../packages/core/src/service/store.ts'
