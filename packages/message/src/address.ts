@@ -24,7 +24,7 @@ export function parseAddress(text: string, options: AddressOptions = {}): Addres
   const reader = new MailboxReader(text, 0, options)
   if (!reader.read() || reader.at !== text.length) return undefined
   const address = new Mailbox(reader.local, reader.domain, reader.isInternational)
-  return isWithin(text, options, 2) ? address : undefined
+  return isWithin(text, address, options, 2) ? address : undefined
 }
 
 /**
@@ -40,7 +40,7 @@ export function makeAddress(local: string, domain: string, options: AddressOptio
   const address = new Mailbox(local, name, isInternational(local))
   const text = address.toString()
   const quoted = name === '' ? text : text.slice(0, -name.length - 1)
-  if (hasForbidden(local) || Buffer.byteLength(quoted) > localLimit || !isWithin(text, options, 2))
+  if (hasForbidden(local) || Buffer.byteLength(quoted) > localLimit || !isWithin(text, address, options, 2))
     throw new TypeError(`makeAddress: not a local part, or too long: ${JSON.stringify(local)}`)
   return address
 }
@@ -64,11 +64,16 @@ export function isPostmaster(local: string): boolean {
   return local.length === 10 && local.toLowerCase() === 'postmaster'
 }
 
-/** Whether an address of this text fits the path limit, `around` octets of punctuation included: RFC 5321 §4.5.3.1.3. */
-export function isWithin(text: string, options: AddressOptions, around: number): boolean {
+/**
+ * Whether an address fits the path limit, `around` octets of punctuation included: RFC 5321 §4.5.3.1.3. Both as it was `written` (with
+ * its source route) and as it will be sent on (A-labels are longer than U-labels).
+ */
+export function isWithin(written: string, address: Address, options: AddressOptions, around: number): boolean {
   const { pathLimit = 256 } = options
-  // No character of a string takes more than three octets a code unit.
-  return text.length * 3 + around <= pathLimit || Buffer.byteLength(text) + around <= pathLimit
+  // No character takes more than three octets a code unit, quotes and the @ at most five more than the doubled local part.
+  const bound = (Math.max(written.length, address.local.length * 2 + address.domain.length + 5) + 2) * 3
+  if (bound <= pathLimit) return true
+  return Buffer.byteLength(written) + around <= pathLimit && Buffer.byteLength(address.toString()) + 2 <= pathLimit
 }
 
 /** The one class behind {@link Address}; nothing is checked here. */

@@ -54,8 +54,9 @@ function parsePath(text: string, start: number, options: AddressOptions, isForwa
     if (!reader.readDomain()) return undefined
   } else if (!isForward || reader.isQuoted || !isPostmaster(reader.local)) return undefined
   if (isBracketed && text.charCodeAt(reader.at++) !== CLOSE) return undefined
-  if (!isWithin(text.slice(start, reader.at), options, isBracketed ? 0 : 2)) return undefined
-  return finish(text, reader.at, new Mailbox(reader.local, reader.domain, reader.isInternational))
+  const address = new Mailbox(reader.local, reader.domain, reader.isInternational)
+  if (!isWithin(text.slice(start, reader.at), address, options, isBracketed ? 0 : 2)) return undefined
+  return finish(text, reader.at, address)
 }
 
 /**
