@@ -1,0 +1,46 @@
+/** Ports of this machine. */
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const START_LIMIT_MS = 20_000
+
+/** TCP ports on loopback that nobody had a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => {
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('not a TCP port')
+    return address.port
+  })
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  return ports
+}
+
+/**
+ * Resolves when the server on this port of 127.0.0.1 says its first line.
+ *
+ * @throws {Error} when it has not after 20 s
+ */
+export async function waitForBanner(port: number): Promise<void> {
+  const end = performance.now() + START_LIMIT_MS
+  while (!(await hasBanner(port))) {
+    if (performance.now() > end) throw new Error(`nobody speaks on port ${port}`)
+    await sleep(25)
+  }
+}
+
+function hasBanner(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    const end = (value: boolean) => {
+      socket.destroy()
+      resolve(value)
+    }
+    socket.setTimeout(2_000, () => end(false))
+    socket.once('data', () => end(true))
+    socket.once('error', () => end(false))
+    socket.once('close', () => end(false))
+  })
+}
