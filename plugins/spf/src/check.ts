@@ -1,0 +1,87 @@
+/** One SPF check, RFC 7208 §4: the evaluation is that of the npm package mailauth, in its strict mode. */
+import { isIPv4, isIPv6 } from 'node:net'
+import { domainToASCII } from 'node:url'
+import { nodeResolver, type SpfCheck, type SpfResult } from '@postroad/authres'
+import type { Dns } from '@postroad/plugin'
+import { spf as evaluate } from 'mailauth/lib/spf/index.js'
+
+/** Who claims what. */
+export interface SpfQuestion {
+  /** Of the client. */
+  readonly ip: string
+  /** As the client said it. */
+  readonly helo: string
+  /** Local part and domain; `undefined`: the identity is that of HELO, RFC 7208 §2.4. */
+  readonly from: { readonly local: string; readonly domain: string } | undefined
+  /** Our own name, for the macro `r`. */
+  readonly hostname: string
+}
+
+/** How to find out. */
+export interface SpfMeans {
+  readonly dns: Dns
+  readonly signal?: AbortSignal
+  /** Milliseconds; then temperror. */
+  readonly timeout: number
+}
+
+const RESULTS: readonly string[] = ['none', 'neutral', 'pass', 'fail', 'softfail', 'temperror', 'permerror'] satisfies SpfResult[]
+
+/** Checks one identity. Never rejects: what goes wrong is a temperror. */
+export async function checkSpf(question: SpfQuestion, means: SpfMeans): Promise<SpfCheck> {
+  const identity = question.from === undefined ? 'helo' : 'mailfrom'
+  const domain = toDomain(question.from?.domain ?? question.helo)
+  const known = { identity, domain, explanation: undefined } as const
+  // RFC 7208 §4.3: an address literal, a single label or a malformed name has no SPF record, and need not be asked for.
+  if (domain === '') return { ...known, result: 'none', comment: 'no domain to ask' }
+  // RFC 7208 §4.1: there must be an address; a UNIX socket has none.
+  if (!isIPv4(question.ip) && !isIPv6(question.ip)) return { ...known, result: 'temperror', comment: 'no client address' }
+  try {
+    const { status, explanation } = await evaluate({
+      // RFC 7208 §4.3: an empty local part is replaced by postmaster.
+      sender: `${question.from?.local || 'postmaster'}@${domain}`,
+      ip: question.ip,
+      helo: question.helo,
+      mta: question.hostname,
+      resolver: nodeResolver(means.dns, means.signal),
+      strict: true,
+      maxElapsedTime: means.timeout,
+    })
+    return {
+      ...known,
+      result: toResult(status.result),
+      comment: shorten(status.comment, question.hostname),
+      explanation: explanation || undefined,
+    }
+  } catch (error) {
+    return { ...known, result: 'temperror', comment: error instanceof Error ? error.message : undefined }
+  }
+}
+
+/** Lower-case A-labels without the root dot; empty when it is not a name of two labels or more. */
+function toDomain(text: string): string {
+  const ascii = /[^\x00-\x7f]/.test(text) ? domainToASCII(text) : text
+  const domain = ascii.toLowerCase().replace(/\.$/, '')
+  return domain.includes('.') &&
+    !/[[\]\x00-\x20\x7f]/.test(domain) &&
+    !isIPv4(domain) &&
+    domain.split('.').every(isLabel) &&
+    domain.length <= 253
+    ? domain
+    : ''
+}
+
+function isLabel(label: string): boolean {
+  return label.length > 0 && label.length <= 63
+}
+
+/** What mailauth calls a result is a result; anything else means that we do not know. */
+function toResult(text: string): SpfResult {
+  return RESULTS.includes(text) ? (text as SpfResult) : 'temperror' // `as`: it is in the list
+}
+
+/** Without our own name in front, which the field has anyway. */
+function shorten(comment: string | false | undefined, hostname: string): string | undefined {
+  if (!comment) return undefined
+  return comment.startsWith(`${hostname}: `) ? comment.slice(hostname.length + 2) : comment
+}

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Spf, type SpfResult, spfFact } from '@postroad/authres'
+import { type Zone, zoneDns } from '@postroad/dns'
+import type { Address, Fact, MailContext, Opinion, Running } from '@postroad/plugin'
+import fc from 'fast-check'
+import { checkSpf } from './check.ts'
+import { spfOptions } from './options.ts'
+import { judge, spf } from './spf.ts'
+
+const zone: Zone = {
+  'example.com': { TXT: ['v=spf1 ip4:192.0.2.1 -all exp=why.example.com'] },
+  'why.example.com': { TXT: ['%{i} is not ours'] },
+  'soft.example': { TXT: ['v=spf1 ~all'] },
+  'slow.example': { TXT: ['v=spf1 -all'], delay: 60_000 },
+  'down.example': 'SERVFAIL',
+  'client.example': { TXT: ['v=spf1 a -all'], A: ['192.0.2.1'] },
+  'xn--bcher-kva.example': { TXT: ['v=spf1 -all'] },
+}
+
+const address = (local: string, domain: string): Address => ({
+  local,
+  domain,
+  isInternational: false,
+  toString: () => `${local}@${domain}`,
+})
+
+interface Attempt {
+  readonly from?: Address | undefined
+  readonly helo?: string
+  readonly ip?: string
+  readonly identity?: { readonly name: string }
+}
+
+/** Runs the plugin's handler of `mail` as the host would. */
+async function mail(options: unknown, { from, helo = 'client.example', ip = '192.0.2.1', identity }: Attempt) {
+  const dns = zoneDns(zone)
+  const plugin = spf(options as never)
+  const setup = { options: spfOptions.parse(plugin.options), dns, hostname: 'mx.example.net', signal: new AbortController().signal }
+  const running = (await plugin.setup(setup as never)) as Running
+  const hook = running.mail
+  assert.ok(typeof hook === 'object')
+  const facts = new Map<string, unknown>()
+  const session = { identity, remote: { address: ip, port: 1 } }
+  const context = {
+    session,
+    helo: { name: helo, extended: true },
+    envelope: { id: 't', from, recipients: [], parameters: {} },
+    signal: setup.signal,
+    set: (fact: Fact<unknown>, value: unknown) => facts.set(fact.name, value),
+  }
+  const opinions = await hook.handler(context as unknown as MailContext)
+  return { opinions: [opinions ?? []].flat() as Opinion[], spf: facts.get(spfFact.name) as Spf | undefined, dns }
+}
+
+test('both identities are checked at MAIL, and a pass says nothing', async () => {
+  const { opinions, spf } = await mail({}, { from: address('joe', 'example.com') })
+  assert.deepEqual(opinions, [])
+  assert.equal(spf?.mailFrom.result, 'pass')
+  assert.equal(spf?.mailFrom.domain, 'example.com')
+  assert.equal(spf?.helo?.result, 'pass')
+})
+
+test('RFC 7208 §8.4: a fail is worth points by default, and a refusal with the explanation when the operator says so', async () => {
+  const forged = { from: address('joe', 'example.com'), ip: '203.0.113.9', helo: 'unknown.example' }
+  const { opinions } = await mail({}, forged)
+  assert.deepEqual(opinions, [{ kind: 'suspect', points: 4, reason: 'spf=fail mailfrom=example.com' }])
+  const refused = await mail({ fail: 'reject' }, forged)
+  assert.deepEqual(refused.opinions, [
+    {
+      kind: 'reject',
+      text: 'SPF MAIL FROM check failed for example.com\nThe domain example.com explains:\n203.0.113.9 is not ours',
+      status: '5.7.23',
+      code: 550,
+      disconnect: false,
+    },
+  ])
+  assert.doesNotMatch(JSON.stringify((await mail({ fail: 'reject', explain: false }, forged)).opinions), /explains/)
+})
+
+test('RFC 7208 §2.4: the null reverse-path is checked as postmaster at HELO, once', async () => {
+  const { opinions, spf, dns } = await mail({ fail: 'reject', heloFail: 2 }, { from: undefined, ip: '203.0.113.9' })
+  assert.equal(spf?.mailFrom.identity, 'helo')
+  assert.equal(spf?.mailFrom.result, 'fail')
+  assert.deepEqual(opinions, [{ kind: 'suspect', points: 2, reason: 'spf=fail helo=client.example' }])
+  assert.equal(dns.questions.filter((question) => question === 'TXT client.example').length, 1)
+  const without = await mail({ fail: 'reject', helo: false }, { from: undefined, ip: '203.0.113.9' })
+  assert.equal(without.opinions[0]?.kind, 'suspect')
+})
+
+test('a client that proved who it is, and one on this machine, are not checked', async () => {
+  for (const attempt of [{ identity: { name: 'joe' } }, { ip: '' }]) {
+    const { opinions, spf, dns } = await mail({ fail: 'reject' }, { from: address('joe', 'example.com'), ...attempt })
+    assert.equal(spf, undefined)
+    assert.deepEqual(opinions, [])
+    assert.equal(dns.questions.length, 0)
+  }
+})
+
+test('RFC 7208 §2.6.6: DNS that fails or is late is a temperror, never a pass', async () => {
+  assert.equal((await mail({}, { from: address('joe', 'down.example') })).spf?.mailFrom.result, 'temperror')
+  const { opinions } = await mail({ temperror: 'defer' }, { from: address('joe', 'down.example') })
+  assert.deepEqual(opinions[0]?.kind, 'defer')
+  const late = await checkSpf(
+    { ip: '192.0.2.1', helo: 'x.example', from: address('joe', 'slow.example'), hostname: 'mx' },
+    { dns: zoneDns(zone), timeout: 5, signal: new AbortController().signal },
+  )
+  assert.equal(late.result, 'temperror')
+  const broken = { txt: () => Promise.reject(new Error('out of order')) }
+  const crash = await checkSpf(
+    { ip: '192.0.2.1', helo: 'x.example', from: address('joe', 'a.example'), hostname: 'mx' },
+    { dns: broken as never, timeout: 1000 },
+  )
+  assert.equal(crash.result, 'temperror')
+})
+
+const names: readonly (readonly [domain: string, result: SpfResult, asked: string])[] = [
+  ['[192.0.2.1]', 'none', ''],
+  ['192.0.2.1', 'none', ''],
+  ['localhost', 'none', ''],
+  ['a..b', 'none', ''],
+  ['EXAMPLE.com.', 'pass', 'example.com'],
+  ['b\u00fccher.example', 'fail', 'xn--bcher-kva.example'],
+  ['nowhere.example', 'none', 'nowhere.example'],
+  ['soft.example', 'softfail', 'soft.example'],
+  ['constructor.prototype', 'none', 'constructor.prototype'],
+]
+
+test('RFC 7208 §4.3: what is not a domain has no record', async () => {
+  for (const [domain, result, asked] of names) {
+    const check = await checkSpf(
+      { ip: '192.0.2.1', helo: 'h.example', from: { local: 'x', domain }, hostname: 'mx' },
+      { dns: zoneDns(zone), timeout: 1000 },
+    )
+    assert.deepEqual([check.result, check.domain], [result, asked], domain)
+  }
+})
+
+test('each result is worth what the operator says', () => {
+  const results: readonly SpfResult[] = ['none', 'neutral', 'pass', 'fail', 'softfail', 'temperror', 'permerror']
+  for (const result of results) {
+    const check = { identity: 'mailfrom', result, domain: 'a.example', comment: undefined, explanation: undefined } as const
+    const opinions = judge({ mailFrom: check, helo: undefined }, spfOptions.parse({ [result]: 'reject' }))
+    const status = result === 'permerror' || result === 'temperror' ? '5.7.24' : '5.7.23'
+    assert.deepEqual(
+      opinions.map((opinion) => 'status' in opinion && opinion.status),
+      [status],
+    )
+  }
+  assert.throws(() => spfOptions.parse({ fial: 'reject' }))
+  assert.throws(() => spfOptions.parse({ fail: 'quarantine' }))
+})
+
+test('whatever record a domain publishes, the check ends with a result', async () => {
+  const word = fc.constantFrom(
+    'v=spf1',
+    ' ',
+    'a',
+    'mx',
+    'ptr',
+    'include:',
+    'example.com',
+    'exists:',
+    '%{i}',
+    '%{',
+    '%{l1r-}',
+    '/',
+    '33',
+    '-all',
+    'redirect=',
+    'exp=',
+    'ip4:',
+    '::',
+    ':',
+    '=',
+    '?',
+    '\u00e9',
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(word, { maxLength: 12 }), fc.string({ maxLength: 20 }), async (words, local) => {
+      const dns = zoneDns({ ...zone, 'fuzz.example': { TXT: [`v=spf1 ${words.join('')}`] } })
+      const { result } = await checkSpf(
+        { ip: '2001:db8::1', helo: local, from: { local, domain: 'fuzz.example' }, hostname: 'mx' },
+        { dns, timeout: 1000 },
+      )
+      assert.ok(['none', 'neutral', 'pass', 'fail', 'softfail', 'temperror', 'permerror'].includes(result))
+    }),
+    { numRuns: 200 },
+  )
+})
