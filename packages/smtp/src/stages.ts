@@ -50,10 +50,19 @@ export type AuthAttempt =
       readonly mechanism: 'SCRAM-SHA-256'
       readonly username: string
       readonly authorize: string | undefined
-      verify(keys: { readonly salt: Uint8Array; readonly iterations: number; readonly storedKey: Uint8Array; readonly serverKey: Uint8Array }): Promise<boolean>
+      verify(keys: {
+        readonly salt: Uint8Array
+        readonly iterations: number
+        readonly storedKey: Uint8Array
+        readonly serverKey: Uint8Array
+      }): Promise<boolean>
     }
   | { readonly mechanism: 'XOAUTH2' | 'OAUTHBEARER'; readonly username: string; readonly token: string }
-  | { readonly mechanism: 'EXTERNAL'; readonly username: string; readonly certificate: { readonly subject: string; readonly fingerprint: string } }
+  | {
+      readonly mechanism: 'EXTERNAL'
+      readonly username: string
+      readonly certificate: { readonly subject: string; readonly fingerprint: string }
+    }
 
 export type Mechanism = AuthAttempt['mechanism']
 
@@ -79,6 +88,8 @@ export interface Wire {
   readonly remote: { readonly address: string; readonly port: number }
   readonly local: { readonly address: string; readonly port: number }
   readonly tls: TlsInfo | undefined
+  /** The server is near its limits. */
+  readonly stress: boolean
   /** Sends the reply as soon as the protocol allows (after what is being answered), and closes. */
   disconnect(reply: Reply): void
 }

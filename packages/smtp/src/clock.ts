@@ -1,0 +1,33 @@
+/** The time of all connections of a listener, and the one timer that looks at their deadlines. */
+
+/** Coarse: `now` moves when the timer fires. A deadline costs its connection one assignment, and no timer. */
+export class Clock {
+  /** Milliseconds, monotonic, as of the last tick. */
+  now = 0
+  readonly #intervalMs: number
+  readonly #onTick: (now: number) => void
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(intervalMs: number, onTick: (now: number) => void) {
+    this.#intervalMs = intervalMs
+    this.#onTick = onTick
+  }
+
+  /** Ticks until {@link stop}; does not keep the process alive. */
+  start(): void {
+    if (this.#timer !== undefined) return
+    this.now = performance.now()
+    this.#timer = setInterval(() => this.tick(), this.#intervalMs).unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  /** What the timer does; tests call it themselves. */
+  tick(now = performance.now()): void {
+    this.now = now
+    this.#onTick(now)
+  }
+}

@@ -1,0 +1,33 @@
+/** Addresses of the two ends of a connection, in the one form everything else may rely on. */
+import type { Socket } from 'node:net'
+import ipaddr from 'ipaddr.js'
+
+/** One end of a connection. */
+export interface Endpoint {
+  /** IPv4 or IPv6 without brackets or zone, IPv4-mapped shown as IPv4; empty on a UNIX socket. */
+  readonly address: string
+  /** 0 on a UNIX socket. */
+  readonly port: number
+}
+
+/** An address as the system gives it, without zone and IPv4-mapping. */
+export function plainAddress(address: string | undefined): string {
+  if (address === undefined) return ''
+  const zone = address.indexOf('%')
+  const plain = zone < 0 ? address : address.slice(0, zone)
+  return plain.startsWith('::ffff:') && plain.includes('.') ? plain.slice(7) : plain
+}
+
+export function remoteOf(socket: Socket): Endpoint {
+  return { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 }
+}
+
+export function localOf(socket: Socket): Endpoint {
+  return { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 }
+}
+
+/** What counts as one client where connections are counted: an IPv4 address, or the /64 an IPv6 customer has. */
+export function clientKey(address: string): string {
+  if (!address.includes(':') || !ipaddr.IPv6.isValid(address)) return address
+  return ipaddr.IPv6.parse(address).parts.slice(0, 4).join(':')
+}

@@ -1,0 +1,51 @@
+/** How much of everything one connection, and all of them together, may have. */
+
+/** Bounds of a listener; see architecture §9 for the reasons. Octets and milliseconds. */
+export interface Limits {
+  /** Octets of a command line with its CRLF. RFC 5321 §4.5.3.1.4 asks for 512, more with extensions. */
+  readonly commandLine: number
+  /** Octets of an AUTH command or of a line of its exchange. RFC 4954 §4 asks for 12,288. */
+  readonly authLine: number
+  /** Octets of a text line with its CRLF. RFC 5321 §4.5.3.1.6 asks for 1,000; real senders exceed it. */
+  readonly line: number
+  /** Octets of a message, RFC 1870. */
+  readonly size: number
+  /** Recipients of one transaction. RFC 5321 §4.5.3.1.8 asks for 100. */
+  readonly recipients: number
+  /** Errors of the protocol before 421. */
+  readonly errors: number
+  /** Commands that do nothing (NOOP, RSET, VRFY …) between two messages before 421. */
+  readonly noops: number
+  /** MAIL commands of one connection. */
+  readonly transactions: number
+  /** Open connections of the listener. */
+  readonly connections: number
+  /** Open connections from one address, the IPv6 /64 counting as one. */
+  readonly connectionsPerAddress: number
+  /** How long a command may take to arrive, RFC 5321 §4.5.3.2.7. */
+  readonly commandTimeoutMs: number
+  /** How long a connection may last in all. */
+  readonly sessionTimeoutMs: number
+  /** Octets a second below which a message that comes in is given up, measured from its begin; 0 for never. */
+  readonly minDataRate: number
+  /** How long a message may be slow before `minDataRate` counts. */
+  readonly dataGraceMs: number
+}
+
+/** What holds where nothing else is said. */
+export const DEFAULT_LIMITS: Limits = Object.freeze({
+  commandLine: 2048,
+  authLine: 16_384,
+  line: 65_536,
+  size: 25 * 1024 * 1024,
+  recipients: 1000,
+  errors: 10,
+  noops: 100,
+  transactions: 1000,
+  connections: 10_000,
+  connectionsPerAddress: 50,
+  commandTimeoutMs: 300_000,
+  sessionTimeoutMs: 7_200_000,
+  minDataRate: 500,
+  dataGraceMs: 30_000,
+})

@@ -1,0 +1,88 @@
+/** What an operator says of a listener, and what it comes to with the defaults. */
+import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import type { Certificate } from './tls.ts'
+
+/** One place where clients may connect. */
+export interface ListenerOptions {
+  /** Names the listener in logs. */
+  readonly name: string
+  /** The server's own name, in the banner and the replies to EHLO; a domain, RFC 5321 §4.1.1.1. */
+  readonly hostname: string
+  /** Default `smtp`. */
+  readonly protocol?: 'smtp' | 'lmtp'
+  /** Default 0: any that is free. */
+  readonly port?: number
+  /** Default: all addresses, IPv4 and IPv6. */
+  readonly host?: string
+  /** Path of a UNIX socket, instead of host and port. */
+  readonly path?: string
+  /** Connections the system may keep waiting; default 511. */
+  readonly backlog?: number
+  /**
+   * `none`: no TLS. `optional` (default): STARTTLS is offered when there is a certificate. `required`: MAIL is refused before STARTTLS.
+   * `implicit`: TLS from the first octet, RFC 8314 §3.
+   */
+  readonly tls?: 'none' | 'optional' | 'required' | 'implicit'
+  readonly certificate?: Certificate | readonly Certificate[]
+  /** `none`: never offered. `optional` (default): offered when there are mechanisms. `required`: MAIL is refused before AUTH. */
+  readonly auth?: 'none' | 'optional' | 'required'
+  /** Offer AUTH also where a listener could read the password. Default false, RFC 4954 §4. */
+  readonly authWithoutTls?: boolean
+  readonly limits?: Partial<Limits>
+  /** Text lines of at most 1,000 octets, RFC 5321 §4.5.3.1.6; the same as `limits.line` 1000. */
+  readonly strictLines?: boolean
+  /** What to do with a message that has a bare CR or LF: refuse it with 550 5.6.11 (default), or make CRLF of them. */
+  readonly bareLineEndings?: 'reject' | 'normalise'
+  /** Told of what was thrown at the wire where nobody else can know: by a stage, a handshake, the listening socket. */
+  readonly onError?: (error: unknown) => void
+}
+
+/** {@link ListenerOptions} with nothing left open; shared by all connections. */
+export interface Settings {
+  readonly name: string
+  readonly hostname: string
+  readonly protocol: 'smtp' | 'lmtp'
+  readonly tls: 'none' | 'optional' | 'required' | 'implicit'
+  readonly auth: 'none' | 'optional' | 'required'
+  readonly authWithoutTls: boolean
+  readonly limits: Limits
+  readonly normalise: boolean
+  readonly onError: (error: unknown) => void
+}
+
+/** Something to listen with that cannot be: the message says what to do. */
+export class ListenerError extends Error {
+  override readonly name = 'ListenerError'
+}
+
+/** @throws {ListenerError} when options contradict each other, or a limit is not a number */
+export function settingsOf(options: ListenerOptions): Settings {
+  const { name, hostname, protocol = 'smtp', tls = 'optional', auth = 'optional', authWithoutTls = false } = options
+  // RFC 5321 §2.3.5: a hostname goes into replies as it is; nothing but a domain or a literal may be in it.
+  if (!/^[A-Za-z0-9._:[\]-]{1,255}$/.test(hostname)) throw new ListenerError(`Listener ${name}: "${hostname}" is not a host name`)
+  if (certificatesOf(options).length === 0 && (tls === 'implicit' || tls === 'required'))
+    throw new ListenerError(`Listener ${name}: tls "${tls}" needs a certificate`)
+  const limits = { ...DEFAULT_LIMITS, ...(options.strictLines && { line: 1000 }), ...options.limits }
+  for (const [key, value] of Object.entries(limits))
+    if (!(value >= 0)) throw new ListenerError(`Listener ${name}: limit ${key} must be a number of at least 0, not ${value}`)
+  return Object.freeze({
+    name,
+    hostname,
+    protocol,
+    tls,
+    auth,
+    authWithoutTls,
+    limits: Object.freeze(limits),
+    normalise: options.bareLineEndings === 'normalise',
+    onError: options.onError ?? (() => {}),
+  })
+}
+
+/** The certificates as a list. */
+export function certificatesOf({ certificate = [] }: Pick<ListenerOptions, 'certificate'>): readonly Certificate[] {
+  return isList(certificate) ? certificate : [certificate]
+}
+
+function isList(value: Certificate | readonly Certificate[]): value is readonly Certificate[] {
+  return Array.isArray(value)
+}

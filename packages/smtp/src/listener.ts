@@ -1,0 +1,117 @@
+/** The public side of the wire: a place where clients connect, until it is closed. */
+import { chmod, lstat, unlink } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { certificatesOf, ListenerError, type ListenerOptions, settingsOf } from './listener-options.ts'
+import { Server } from './server.ts'
+import type { Attach } from './stages.ts'
+import type { Certificate } from './tls.ts'
+
+/** Where a {@link Listener} listens. */
+export type ListenerAddress = { readonly host: string; readonly port: number } | { readonly path: string }
+
+/** Listens for clients, and makes a connection of each. */
+export interface Listener {
+  readonly name: string
+  /** Where it listens. @throws {ListenerError} before `listen` has resolved */
+  readonly address: ListenerAddress
+  /** Sessions that are open. */
+  readonly connections: number
+  /** Resolves when clients can connect. @throws the system's error (EADDRINUSE …) */
+  listen(): Promise<void>
+  /** No new connections from now on; those that are open go on. A UNIX socket is taken away. */
+  stop(): Promise<void>
+  /** Stops; tells idle clients 421 4.3.2, lets transactions finish within the grace, then cuts them off. Resolves when all are gone. */
+  close(graceMs: number): Promise<void>
+  /** New connections get these stages; those that are open keep theirs. */
+  setAttach(attach: Attach): void
+  /** New handshakes use these certificates. */
+  setCertificate(certificate: Certificate | readonly Certificate[]): void
+}
+
+/**
+ * Makes a listener; it does nothing before `listen`.
+ *
+ * @throws {ListenerError} when options contradict each other
+ */
+export function createListener(options: ListenerOptions, attach: Attach): Listener {
+  const server = new Server(settingsOf(options), attach)
+  server.setCertificates(certificatesOf(options))
+  return new ServerListener(server, options)
+}
+
+class ServerListener implements Listener {
+  readonly #server: Server
+  readonly #options: ListenerOptions
+  #address: ListenerAddress | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(server: Server, options: ListenerOptions) {
+    this.#server = server
+    this.#options = options
+  }
+
+  get name(): string {
+    return this.#options.name
+  }
+
+  get address(): ListenerAddress {
+    if (this.#address === undefined) throw new ListenerError(`Listener ${this.name} does not listen yet`)
+    return this.#address
+  }
+
+  get connections(): number {
+    return this.#server.connections.size
+  }
+
+  async listen(): Promise<void> {
+    const { path, host, port = 0, backlog = 511 } = this.#options
+    if (path !== undefined) await removeStaleSocket(path)
+    const socket = this.#server.server
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      this.#server.listen(path === undefined ? { port, backlog, ...(host !== undefined && { host }) } : { path, backlog }, () => {
+        socket.off('error', reject)
+        resolve()
+      })
+    })
+    const address = socket.address()
+    if (typeof address === 'object' && address !== null) this.#address = { host: address.address, port: address.port }
+    else if (path !== undefined) {
+      this.#address = { path }
+      await chmod(path, 0o666)
+    }
+  }
+
+  stop(): Promise<void> {
+    // Node takes a UNIX socket away itself. The callback comes when the last connection is gone, and nobody waits for that here.
+    this.#stopping ??= new Promise((resolve) => {
+      this.#server.server.close()
+      setImmediate(resolve)
+    })
+    return this.#stopping
+  }
+
+  async close(graceMs: number): Promise<void> {
+    await this.stop()
+    await this.#server.drain(graceMs)
+  }
+
+  setAttach(attach: Attach): void {
+    this.#server.setAttach(attach)
+  }
+
+  setCertificate(certificate: Certificate | readonly Certificate[]): void {
+    this.#server.setCertificates(certificatesOf({ certificate }))
+  }
+}
+
+/** A UNIX socket that a crashed process left behind is taken away; one that somebody answers on is not. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const stat = await lstat(path).catch(() => undefined) // not there: nothing to take away
+  if (!stat?.isSocket()) return
+  const isAnswered = await new Promise<boolean>((resolve) => {
+    const probe = connect(path, () => resolve(true)).on('error', () => resolve(false))
+    probe.once('connect', () => probe.destroy())
+  })
+  if (!isAnswered) await unlink(path)
+}

@@ -1,0 +1,79 @@
+/** Certificates, and what a handshake came to. */
+import { readFile } from 'node:fs/promises'
+import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
+import type { TlsInfo } from './stages.ts'
+
+/** A certificate with its key, as PEM. */
+export interface Certificate {
+  readonly key: string | Buffer
+  /** The chain, the server's own certificate first. */
+  readonly cert: string | Buffer
+  /** Authorities whose client certificates are trusted, for `EXTERNAL`. */
+  readonly ca?: string | Buffer
+  readonly passphrase?: string
+  /** Names a client may ask for (SNI), lower-case; `*.example.com` stands for one label. Absent: for all others. */
+  readonly servernames?: readonly string[]
+}
+
+/** Where a {@link Certificate} lies. */
+export interface CertificateFiles {
+  readonly key: string
+  readonly cert: string
+  readonly ca?: string
+  readonly servernames?: readonly string[]
+}
+
+/**
+ * Reads certificates from files; call it again, and `Listener.setCertificate`, when they have changed.
+ *
+ * @throws when a file cannot be read
+ */
+export async function loadCertificates(files: readonly CertificateFiles[]): Promise<Certificate[]> {
+  return Promise.all(
+    files.map(async ({ key, cert, ca, servernames }) => {
+      const [keyText, certText, caText] = await Promise.all([readFile(key), readFile(cert), ca === undefined ? undefined : readFile(ca)])
+      return { key: keyText, cert: certText, ...(caText && { ca: caText }), ...(servernames && { servernames }) }
+    }),
+  )
+}
+
+/**
+ * Contexts by server name, `*` being the default; empty without certificates.
+ *
+ * @throws when a key and a certificate do not fit, or cannot be parsed
+ */
+export function secureContexts(certificates: readonly Certificate[]): Map<string, SecureContext> {
+  const contexts = new Map<string, SecureContext>()
+  for (const { servernames, ...pem } of certificates) {
+    // RFC 8996: TLS 1.0 and 1.1 MUST NOT be used.
+    const context = createSecureContext({ ...pem, minVersion: 'TLSv1.2', honorCipherOrder: true })
+    for (const name of servernames ?? []) contexts.set(name.toLowerCase(), context)
+    if (!contexts.has('*') || servernames === undefined) contexts.set('*', context)
+  }
+  return contexts
+}
+
+/** The context for the name a client asked for: exact, then with a wildcard for the first label, then the default. */
+export function contextFor(contexts: ReadonlyMap<string, SecureContext>, servername: string): SecureContext | undefined {
+  const name = servername.toLowerCase()
+  return contexts.get(name) ?? contexts.get(`*${name.slice(name.indexOf('.') >>> 0)}`) ?? contexts.get('*')
+}
+
+/** What TLS negotiated on a socket whose handshake is done. */
+export function tlsInfoOf(socket: TLSSocket): TlsInfo {
+  const cipher = socket.getCipher()
+  // `servername` is missing in the types: it is false when the client sent none.
+  const servername = 'servername' in socket && typeof socket.servername === 'string' ? socket.servername.toLowerCase() : undefined
+  const client = socket.authorized ? clientOf(socket) : undefined
+  return {
+    version: socket.getProtocol() ?? 'TLS',
+    cipher: cipher.standardName ?? cipher.name,
+    ...(servername && { servername }),
+    ...(client && { client }),
+  }
+}
+
+function clientOf(socket: TLSSocket): { subject: string; fingerprint: string } | undefined {
+  const certificate = socket.getPeerX509Certificate()
+  return certificate && { subject: certificate.subject, fingerprint: certificate.fingerprint256 }
+}

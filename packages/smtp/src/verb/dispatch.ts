@@ -1,0 +1,104 @@
+/** From a command line to what the verb means, RFC 5321 §4.1.1. */
+import type { Connection } from '../connection.ts'
+import { formatReply, reply } from '../reply.ts'
+import type { Maybe, Reply } from '../stages.ts'
+import { auth } from './auth.ts'
+import { data } from './data.ts'
+import { hello } from './hello.ts'
+import { mail } from './mail.ts'
+import { rcpt } from './rcpt.ts'
+import { startTls } from './starttls.ts'
+
+const OK = formatReply(reply(250, '2.0.0', 'Ok'))
+const BYE = formatReply(reply(221, '2.0.0', 'Bye'))
+const SYNTAX = reply(500, '5.5.2', 'Syntax error, command not recognised')
+const LINE_END = reply(500, '5.5.2', 'A command ends with CRLF and has no control characters in it')
+const TOO_LONG = reply(500, '5.5.2', 'Command line is too long')
+const ARGUMENT = reply(501, '5.5.4', 'No argument expected')
+const OBSOLETE = reply(502, '5.5.1', 'Command not implemented')
+const WEB = reply(421, '4.7.0', 'This is not a web server')
+
+/** One verb: does what it means, or refuses. `argument` is what follows it, without spaces around. */
+type Verb = (connection: Connection, argument: string, name: string) => void
+
+const VERBS = new Map<string, Verb>([
+  ['HELO', hello],
+  ['EHLO', hello],
+  ['LHLO', hello],
+  ['MAIL', mail],
+  ['RCPT', rcpt],
+  ['DATA', data],
+  ['RSET', rset],
+  ['NOOP', noop],
+  ['QUIT', quit],
+  ['STARTTLS', startTls],
+  ['AUTH', auth],
+  ['VRFY', (connection, argument) => ask(connection, () => connection.stages.verify(argument))],
+  ['EXPN', (connection, argument) => ask(connection, () => connection.stages.expand(argument))],
+  ['HELP', (connection, argument) => ask(connection, () => connection.stages.help(argument))],
+  // RFC 5321 §F.6, §F.1: not to be implemented.
+  ['TURN', obsolete],
+  ['SEND', obsolete],
+  ['SOML', obsolete],
+  ['SAML', obsolete],
+])
+
+/** One line that is a command. `strict` is false when it ended in a bare LF, or has a CR or a NUL in it. */
+export function dispatch(connection: Connection, line: string, strict: boolean) {
+  const space = line.indexOf(' ')
+  const name = (space < 0 ? line : line.slice(0, space)).toUpperCase()
+  if (!strict && !(connection.settings.normalise && !/[\r\0]/.test(line))) return connection.refuse(name, LINE_END)
+  const { commandLine } = connection.settings.limits
+  if (line.length + 2 > commandLine && name !== 'AUTH') return connection.refuse(name, TOO_LONG)
+  const verb = VERBS.get(name)
+  // RFC 5321 §4.1.1: white space before the CRLF is tolerated.
+  const argument = space < 0 ? '' : line.slice(space + 1).trim()
+  if (verb !== undefined) verb(connection, argument, name)
+  else unknown(connection, name, argument)
+}
+
+function unknown(connection: Connection, name: string, argument: string) {
+  if (argument.includes('HTTP/') && /^(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|CONNECT|PATCH)$/.test(name)) {
+    connection.stages.refused(name, WEB)
+    return connection.say(WEB)
+  }
+  if (!/^[A-Z][A-Z0-9-]{0,31}$/.test(name)) return connection.refuse(name, SYNTAX)
+  connection.answer(connection.stages.unknown(name, argument), unknownAnswered, undefined)
+}
+
+function unknownAnswered(connection: Connection, answer: Reply) {
+  if (answer.code >= 500) connection.countError(answer)
+  else connection.say(answer)
+}
+
+function ask(connection: Connection, question: () => Maybe<Reply>) {
+  if (connection.countNoop()) connection.answer(question(), say, undefined)
+}
+
+function say(connection: Connection, answer: Reply) {
+  connection.say(answer)
+}
+
+/** RFC 5321 §4.1.1.5: 250 whatever there was; 501 with an argument. */
+function rset(connection: Connection, argument: string) {
+  if (argument !== '') return connection.refuse('RSET', ARGUMENT)
+  if (!connection.countNoop()) return
+  connection.abandon()
+  connection.put(OK)
+}
+
+/** RFC 5321 §4.1.1.9: an argument is passed over. */
+function noop(connection: Connection) {
+  if (connection.countNoop()) connection.put(OK)
+}
+
+/** RFC 5321 §4.1.1.10. */
+function quit(connection: Connection, argument: string) {
+  if (argument !== '') return connection.refuse('QUIT', ARGUMENT)
+  connection.put(BYE)
+  connection.hangUp('quit')
+}
+
+function obsolete(connection: Connection, _argument: string, name: string) {
+  connection.refuse(name, OBSOLETE)
+}

@@ -1,0 +1,43 @@
+/** HELO, EHLO and LHLO, RFC 5321 §4.1.1.1 and RFC 2033 §4.1. */
+import type { Connection } from '../connection.ts'
+import { formatEhlo } from '../ehlo.ts'
+import { formatPlain, isPositive, reply } from '../reply.ts'
+import type { Reply } from '../stages.ts'
+
+const NAME = reply(501, '5.5.4', 'A domain or an address literal is needed')
+// RFC 2033 §4.1: HELO and EHLO are not used in LMTP, nor LHLO in SMTP.
+const LMTP = reply(500, '5.5.1', 'This is LMTP: say LHLO')
+const SMTP = reply(500, '5.5.1', 'This is SMTP: say EHLO')
+
+interface Hello {
+  readonly name: string
+  readonly verb: 'HELO' | 'EHLO' | 'LHLO'
+}
+
+/** All three verbs. */
+export function hello(connection: Connection, argument: string, verb: string) {
+  const isLmtp = connection.protocol === 'lmtp'
+  if ((verb === 'LHLO') !== isLmtp) return connection.refuse(verb, isLmtp ? LMTP : SMTP)
+  const name = connection.decode(argument)
+  // deviates: RFC 5321 §4.1.1.1 — anything printable that is one word is taken for a name: real clients send worse than a domain, and it is
+  // for policy to judge them. Beyond 255 octets it is none, RFC 5321 §4.5.3.1.2.
+  if (name === undefined || name.length > 255 || !/^[!-~\u00a1-\u{10ffff}]+$/u.test(name)) return connection.refuse(verb, NAME)
+  if (connection.helo !== undefined && !connection.countNoop()) return
+  const context: Hello = { name, verb: verb === 'HELO' || verb === 'LHLO' ? verb : 'EHLO' }
+  connection.answer(connection.stages.helo(name, context.verb), greeted, context)
+}
+
+function greeted(connection: Connection, answer: Reply | undefined, { name, verb }: Hello) {
+  if (answer !== undefined && !isPositive(answer)) {
+    connection.put(formatPlain(answer.code, [answer.text].flat()))
+    if (answer.disconnect || answer.code === 421) connection.end('refused')
+    return
+  }
+  // RFC 5321 §4.1.4: an EHLO in the middle of a session resets it like RSET.
+  connection.abandon()
+  const isExtended = verb !== 'HELO'
+  connection.helo = { name, isExtended }
+  const greeting = answer === undefined ? connection.settings.hostname : String([answer.text].flat()[0] ?? '')
+  connection.offer = connection.stages.offer()
+  connection.put(isExtended ? formatEhlo(connection, connection.offer, greeting) : formatPlain(250, [greeting]))
+}

@@ -1,0 +1,41 @@
+/** RCPT: one recipient, RFC 5321 §4.1.1.3. */
+import { parseForwardPath } from '@postroad/message'
+import type { Connection } from '../connection.ts'
+import { isReply, parseRcptParameters } from '../parameters.ts'
+import { isPositive, reply } from '../reply.ts'
+import type { Reply } from '../stages.ts'
+import type { Transaction } from '../transaction.ts'
+
+const MAIL_FIRST = reply(503, '5.5.1', 'Say MAIL first')
+const CHUNKS = reply(503, '5.5.1', 'The message is on its way already')
+const SYNTAX = reply(501, '5.5.4', 'Syntax: RCPT TO:<address> [parameters]')
+const PATH = reply(501, '5.1.3', 'Malformed forward-path')
+const NEEDS_UTF8 = reply(553, '5.6.7', 'Address needs SMTPUTF8')
+/** RFC 5321 §4.5.3.1.10: 452, and the client sends the rest in another transaction. */
+const TOO_MANY = reply(452, '4.5.3', 'Too many recipients')
+
+export function rcpt(connection: Connection, argument: string) {
+  const { transaction } = connection
+  if (transaction === undefined) return connection.refuse('RCPT', MAIL_FIRST)
+  if (transaction.hasContent) return connection.refuse('RCPT', CHUNKS)
+  const text = connection.decode(argument)
+  if (text === undefined || !/^TO:/i.test(text)) return connection.refuse('RCPT', SYNTAX)
+  const path = parseForwardPath(text.slice(3), { smtputf8: true })
+  if (path === undefined) return connection.refuse('RCPT', PATH)
+  // RFC 6531 §3.5: 553 5.6.7 for an address that SMTPUTF8 has not been said for.
+  if (text !== argument && !transaction.parameters.smtputf8) return connection.refuse('RCPT', NEEDS_UTF8)
+  const parameters = parseRcptParameters(path.rest, connection.offer ?? connection.stages.offer())
+  if (isReply(parameters)) return connection.refuse('RCPT', parameters)
+  if (transaction.accepted >= connection.settings.limits.recipients) {
+    transaction.refused++
+    connection.stages.refused('RCPT', TOO_MANY)
+    return connection.say(TOO_MANY)
+  }
+  connection.answer(connection.stages.rcpt(path.address, parameters), judged, transaction)
+}
+
+function judged(connection: Connection, answer: Reply, transaction: Transaction) {
+  if (isPositive(answer)) transaction.accepted++
+  else transaction.refused++
+  connection.say(answer)
+}

@@ -1,0 +1,18 @@
+/** STARTTLS, RFC 3207. */
+import type { Connection } from '../connection.ts'
+import { offersStartTls } from '../ehlo.ts'
+import { formatReply, reply } from '../reply.ts'
+
+const READY = formatReply(reply(220, '2.0.0', 'Ready to start TLS'))
+const ARGUMENT = reply(501, '5.5.4', 'No argument expected')
+const ALREADY = reply(503, '5.5.1', 'TLS is active already')
+const NOT_OFFERED = reply(502, '5.5.1', 'STARTTLS is not offered')
+
+export function startTls(connection: Connection, argument: string) {
+  // RFC 3207 §4: no parameters, 501.
+  if (argument !== '') return connection.refuse('STARTTLS', ARGUMENT)
+  if (connection.tls !== undefined) return connection.refuse('STARTTLS', ALREADY)
+  if (!offersStartTls(connection)) return connection.refuse('STARTTLS', NOT_OFFERED)
+  connection.put(READY)
+  connection.startTls()
+}

@@ -1,0 +1,19 @@
+/** The encoding of text in parameters of MAIL and RCPT, RFC 3461 §4. */
+
+/** RFC 3461 §4: xtext is printable ASCII but `+` and `=`, or `+` and two upper-case hexadecimal digits. RFC 6533 §3: UTF-8 as it is. */
+const XTEXT = /^(?:[!-*,-<>-~\u0080-\u{10ffff}]|\+[0-9A-F]{2})+$/u
+
+/**
+ * What the xtext stands for; undefined when it is not xtext, or has something in it that is not printable: `+0D+0A` would end the line
+ * of whoever writes it into a log, a header field or a report.
+ */
+export function decodeXtext(text: string): string | undefined {
+  if (!XTEXT.test(text)) return undefined
+  const decoded = text.replace(/\+([0-9A-F]{2})/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return /[\x00-\x1f\x7f-\x9f]/.test(decoded) ? undefined : decoded
+}
+
+/** Text as xtext; ASCII only. */
+export function encodeXtext(text: string): string {
+  return text.replace(/[^!-*,-<>-~]/g, (character) => `+${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+}
