@@ -1,0 +1,96 @@
+/** Every package.json: complete enough to stand alone, and exact. */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { type Manifest, ROOT, readManifest, readWorkspaces, type Workspace } from './workspace.ts'
+
+const workspaces = readWorkspaces()
+const published = workspaces.filter(({ manifest }) => manifest.private !== true)
+const ours = new Map(workspaces.map(({ manifest }) => [manifest.name, manifest]))
+const EXACT = /^\d+\.\d+\.\d+(?:-[\w.]+)?$/
+
+for (const workspace of workspaces) {
+  test(`${workspace.folder} has a README that begins with its name`, () => {
+    const path = join(ROOT, workspace.folder, 'README.md')
+    assert.ok(existsSync(path), 'README.md is missing')
+    assert.match(readFileSync(path, 'utf8'), /^# \S/)
+  })
+
+  test(`${workspace.folder} names its dependencies by exact versions, and ours by the version that is here`, () => {
+    assert.deepEqual(inexact(workspace.manifest), [])
+  })
+}
+
+for (const workspace of published) {
+  test(`${workspace.folder} can be published: name, licence, engines, files and exports`, () => {
+    const { manifest } = workspace
+    assert.match(manifest.name, /^(?:@postroad\/[a-z0-9-]+|postroad)$/)
+    assert.equal(manifest.license, 'MIT')
+    assert.equal(manifest.type, 'module')
+    assert.match(manifest.version, EXACT)
+    assert.ok((manifest.description ?? '').length > 10, 'a description')
+    assert.equal(manifest.engines?.['node'], '>=22.19')
+    assert.ok(manifest.files?.includes('dist'), 'files has dist')
+    assert.deepEqual(wrongExports(workspace), [])
+  })
+}
+
+test('a plugin has @postroad/plugin as a peer, and as a development dependency for turbo', () => {
+  const wrong = workspaces
+    .filter(({ kind }) => kind === 'plugins')
+    .filter(({ manifest }) => !manifest.peerDependencies?.['@postroad/plugin'] || !manifest.devDependencies?.['@postroad/plugin'])
+  assert.deepEqual(
+    wrong.map(({ folder }) => folder),
+    [],
+  )
+})
+
+test('the public API of plugins has no dependencies', () => {
+  for (const name of ['plugin', 'authres']) {
+    const { dependencies = {} } = readManifest(`packages/${name}/package.json`)
+    assert.deepEqual(
+      Object.keys(dependencies).filter((dependency) => !ours.has(dependency)),
+      [],
+      name,
+    )
+  }
+})
+
+test('the repository itself pins what it uses, and brings its own runtime', () => {
+  const root = readManifest('package.json')
+  assert.deepEqual(inexact(root), [])
+  assert.ok(root.devDependencies?.['node'], 'the npm package "node"')
+})
+
+test('the same library has the same version everywhere', () => {
+  const versions = new Map<string, Set<string>>()
+  for (const { manifest } of [...workspaces, { manifest: readManifest('package.json') }])
+    for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
+      if (!versions.has(name)) versions.set(name, new Set())
+      versions.get(name)?.add(version)
+    }
+  assert.deepEqual(
+    [...versions].filter(([, found]) => found.size > 1).map(([name, found]) => `${name}: ${[...found].join(', ')}`),
+    [],
+  )
+})
+
+function inexact({ dependencies = {}, devDependencies = {}, peerDependencies = {} }: Manifest): string[] {
+  const wrong = ([name, version]: [string, string]) => !EXACT.test(version) || (ours.has(name) && ours.get(name)?.version !== version)
+  const all = [...Object.entries(dependencies), ...Object.entries(devDependencies)].filter(wrong)
+  // A peer is chosen by whoever installs: a range, but one that the version here is in.
+  const peers = Object.entries(peerDependencies).filter(([, range]) => !/^(?:\^|>=)\d/.test(range))
+  return [...all, ...peers].map(([name, version]) => `${name}: ${version}`)
+}
+
+function wrongExports({ folder, manifest }: Workspace): string[] {
+  return Object.entries(manifest.exports ?? { '.': '' }).flatMap(([entry, target]) => {
+    if (typeof target === 'string') return target === './package.json' ? [] : [`${entry}: ${target}`]
+    const source = target['@postroad/source'] ?? ''
+    const stem = source.replace(/^\.\/src\//, './dist/').replace(/\.ts$/, '')
+    const isRight = existsSync(join(ROOT, folder, source)) && target['types'] === `${stem}.d.ts` && target['default'] === `${stem}.js`
+    // Conditions are tried in order: the source first, types before code.
+    return isRight && Object.keys(target).join() === '@postroad/source,types,default' ? [] : [`${entry}: ${JSON.stringify(target)}`]
+  })
+}
