@@ -17,7 +17,13 @@ export interface ExplainedHandler {
 /** One scope, as shown. */
 export interface ExplainedScope {
   readonly name: string
-  readonly listeners: readonly { readonly name: string; readonly place: string; readonly protocol: string; readonly tls: string; readonly auth: string }[]
+  readonly listeners: readonly {
+    readonly name: string
+    readonly place: string
+    readonly protocol: string
+    readonly tls: string
+    readonly auth: string
+  }[]
   readonly keywords: readonly string[]
   /** Waves of handlers by hook, in the order of the protocol. */
   readonly hooks: Readonly<Partial<Record<HookName, readonly (readonly ExplainedHandler[])[]>>>
@@ -36,7 +42,9 @@ export function explain(generation: Generation): readonly ExplainedScope[] {
       auth: options.auth ?? 'optional',
     })),
     keywords: keywords(scope),
-    hooks: Object.fromEntries(HOOKS.flatMap(({ name }) => (scope.runtime.plan[name] ? [[name, scope.runtime.plan[name].map((wave) => wave.map(shown))]] : []))),
+    hooks: Object.fromEntries(
+      HOOKS.flatMap(({ name }) => (scope.runtime.plan[name] ? [[name, scope.runtime.plan[name].map((wave) => wave.map(shown))]] : [])),
+    ),
     warnings: scope.listening.length > 0 ? warnings(scope) : [],
   }))
 }
@@ -47,7 +55,9 @@ export function explainText(scopes: readonly ExplainedScope[]): string {
 }
 
 function scopeText(scope: ExplainedScope): string {
-  const hooks = Object.entries(scope.hooks).map(([hook, waves]) => `  ${hook.padEnd(10)} ${(waves ?? []).map((wave) => wave.map(handlerText).join(' + ')).join('  →  ')}`)
+  const hooks = Object.entries(scope.hooks).map(
+    ([hook, waves]) => `  ${hook.padEnd(10)} ${(waves ?? []).map((wave) => wave.map(handlerText).join(' + ')).join('  →  ')}`,
+  )
   return [
     `scope ${scope.name}`,
     ...scope.listeners.map((one) => `  listens    ${one.place} (${one.protocol}, TLS ${one.tls}, AUTH ${one.auth})`),
@@ -99,6 +109,10 @@ function warnings({ runtime: { plan } }: Scope): readonly string[] {
   return [
     ...(plan.route ? [] : ['nobody answers route: every recipient is refused']),
     ...(plan.queue ? [] : ['nobody answers queue: every message is deferred']),
-    ...(plan.quarantine ? [] : (plan.message ?? []).flat().length > 0 ? ['nobody answers quarantine: a message that a plugin wants set aside is deferred'] : []),
+    ...(plan.quarantine
+      ? []
+      : (plan.message ?? []).flat().length > 0
+        ? ['nobody answers quarantine: a message that a plugin wants set aside is deferred']
+        : []),
   ]
 }

@@ -75,7 +75,16 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   const spool = path.join(folder, 'incoming')
   await mkdir(spool, { recursive: true, mode: 0o750 })
   const hostname = config.hostname ?? os.hostname()
-  const ground: Ground = { log, hostname, folder, spool, singles: createSingles(), services: options.services ?? [], rehearsal: options.rehearsal ?? false, now }
+  const ground: Ground = {
+    log,
+    hostname,
+    folder,
+    spool,
+    singles: createSingles(),
+    services: options.services ?? [],
+    rehearsal: options.rehearsal ?? false,
+    now,
+  }
   const generation = await buildGeneration(config, ground)
   return new RunningServer(config, ground, generation)
 }
@@ -128,14 +137,19 @@ class RunningServer implements Server {
 
   async #open(scope: Scope, options: ListenerOptions): Promise<void> {
     const generation = this.#generation
-    const listener = createListener(options, (wire) => generation.attach(scope, wire))
+    const onError = (error: unknown): void => this.log.error({ listener: options.name, error }, 'the wire reports an error')
+    const listener = createListener({ onError, ...options }, (wire) => generation.attach(scope, wire))
     try {
       await listener.listen()
     } catch (cause) {
       await Promise.all(this.#listeners.map((other) => other.stop()))
       this.#listeners = []
       this.#guard?.release()
-      throw new PostroadError('ERR_BIND', `${options.name} could not listen on ${options.path ?? `${options.host ?? '*'}:${options.port}`}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+      throw new PostroadError(
+        'ERR_BIND',
+        `${options.name} could not listen on ${options.path ?? `${options.host ?? '*'}:${options.port}`}: ${cause instanceof Error ? cause.message : cause}`,
+        { cause },
+      )
     }
     this.#listeners.push(listener)
   }
@@ -144,14 +158,17 @@ class RunningServer implements Server {
     const next = await buildGeneration(config, this.#ground)
     await next.start()
     const before = this.#generation
-    const wanted = new Map(next.scopes.flatMap((scope) => scope.listening.map(({ options }) => [options.name, { scope, options }] as const)))
+    const wanted = new Map(
+      next.scopes.flatMap((scope) => scope.listening.map(({ options }) => [options.name, { scope, options }] as const)),
+    )
     this.#generation = next
     this.#config = config
     const kept: Listener[] = []
     for (const listener of this.#listeners) {
       const target = wanted.get(listener.name)
       if (target) {
-        listener.update(target.options, (wire) => next.attach(target.scope, wire))
+        listener.setAttach((wire) => next.attach(target.scope, wire))
+        if (target.options.certificate) listener.setCertificate(target.options.certificate)
         kept.push(listener)
         wanted.delete(listener.name)
       } else {
@@ -173,7 +190,9 @@ class RunningServer implements Server {
 
   attach(name?: string): Attach {
     const generation = this.#generation
-    const scope = generation.scopes.find((one) => (name === undefined ? one.listening.length > 0 : one.name === name || one.listening.some(({ options }) => options.name === name)))
+    const scope = generation.scopes.find((one) =>
+      name === undefined ? one.listening.length > 0 : one.name === name || one.listening.some(({ options }) => options.name === name),
+    )
     if (!scope) throw new Error(`there is no listener or scope "${name}"`)
     return (wire) => generation.attach(scope, wire)
   }

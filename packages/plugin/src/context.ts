@@ -1,8 +1,8 @@
 import type { Address } from './address.ts'
 import type { Fact, FactScope } from './fact.ts'
 import type { Message } from './message.ts'
-import type { Delivery, Envelope, Helo, MailParameters, Receipt, RcptParameters, Route, Session } from './session.ts'
-import type { Reject, Refusal } from './verdict.ts'
+import type { Delivery, Envelope, Helo, MailParameters, RcptParameters, Receipt, Route, Session } from './session.ts'
+import type { Refusal, Reject } from './verdict.ts'
 
 /** Structured log: fields first, then a fixed sentence. Session and plugin are added by themselves. */
 export interface Logger {
@@ -58,9 +58,18 @@ export interface ScramKeys {
 export type AuthAttempt =
   | { readonly mechanism: 'PLAIN' | 'LOGIN'; readonly username: string; readonly password: string; readonly authorize: string | undefined }
   | { readonly mechanism: 'CRAM-MD5'; readonly username: string; verify(password: string): boolean }
-  | { readonly mechanism: 'SCRAM-SHA-256'; readonly username: string; readonly authorize: string | undefined; verify(keys: ScramKeys): Promise<boolean> }
+  | {
+      readonly mechanism: 'SCRAM-SHA-256'
+      readonly username: string
+      readonly authorize: string | undefined
+      verify(keys: ScramKeys): Promise<boolean>
+    }
   | { readonly mechanism: 'XOAUTH2' | 'OAUTHBEARER'; readonly username: string; readonly token: string }
-  | { readonly mechanism: 'EXTERNAL'; readonly username: string; readonly certificate: { readonly subject: string; readonly fingerprint: string } }
+  | {
+      readonly mechanism: 'EXTERNAL'
+      readonly username: string
+      readonly certificate: { readonly subject: string; readonly fingerprint: string }
+    }
 
 /** Name of a SASL mechanism the engine speaks. */
 export type Mechanism = AuthAttempt['mechanism']

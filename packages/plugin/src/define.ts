@@ -80,7 +80,10 @@ export type PluginDefinition<S extends AnySchema | undefined, N extends ServiceM
   readonly provides?: P
 } & (
   | { readonly hooks: Hooks; readonly setup?: never }
-  | { readonly hooks?: never; readonly setup: (context: Setup & { readonly options: OutputOf<S> } & Resolved<N>) => Running<P> | Promise<Running<P>> }
+  | {
+      readonly hooks?: never
+      readonly setup: (context: Setup & { readonly options: OutputOf<S> } & Resolved<N>) => Running<P> | Promise<Running<P>>
+    }
 )
 
 /** A plugin with its options, ready for `use`. Opaque: only the host looks inside. */

@@ -90,7 +90,9 @@ type Extra<K extends HookName> = K extends 'auth'
     : {}
 
 /** A bare function, or the function with its options (as in Rollup). `auth` always says its mechanisms. */
-export type Hook<K extends HookName> = (K extends 'auth' ? never : HookHandlers[K]) | (HookOptions & Extra<K> & { readonly handler: HookHandlers[K] })
+export type Hook<K extends HookName> =
+  | (K extends 'auth' ? never : HookHandlers[K])
+  | (HookOptions & Extra<K> & { readonly handler: HookHandlers[K] })
 
 /** Handlers by hook. */
 export type Hooks = { readonly [K in HookName]?: Hook<K> }
@@ -107,7 +109,13 @@ export interface HookInfo {
   readonly silence: string
 }
 
-const info = (name: HookName, kind: HookKind, moment: string, answer = '–', silence = '–'): HookInfo => ({ name, kind, moment, answer, silence })
+const info = (name: HookName, kind: HookKind, moment: string, answer = '–', silence = '–'): HookInfo => ({
+  name,
+  kind,
+  moment,
+  answer,
+  silence,
+})
 
 /** Every hook, in the order of the protocol. */
 export const HOOKS: readonly HookInfo[] = [
@@ -120,7 +128,13 @@ export const HOOKS: readonly HookInfo[] = [
   info('nexthop', 'ask', 'the recipient has a route: will the next hop take it?', 'opinion', '250 2.1.5'),
   info('data', 'ask', 'DATA or the first BDAT, before 354', 'opinion', '354'),
   info('receive', 'tap', 'while the bytes arrive', 'a sink, or nothing', 'the bytes go to the body store only'),
-  info('message', 'ask', 'after the final dot: the content is there', 'opinion, for all or some recipients; also quarantine, discard', 'goes on'),
+  info(
+    'message',
+    'ask',
+    'after the final dot: the content is there',
+    'opinion, for all or some recipients; also quarantine, discard',
+    'goes on',
+  ),
   info('rewrite', 'fold', 'accepted so far', 'the changed message', 'unchanged'),
   info('quarantine', 'first', 'the decision was to quarantine', 'a receipt', '451 4.3.0'),
   info('queue', 'first', 'take responsibility, RFC 5321 §4.2.5', 'a receipt, or a refusal', '451 4.3.0'),

@@ -1,6 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accept, type Address, defer, defineFact, definePlugin, defineService, discard, HOOKS, type Plugin, quarantine, reject, reply, suspect } from './index.ts'
+import {
+  type Address,
+  accept,
+  defer,
+  defineFact,
+  definePlugin,
+  defineService,
+  discard,
+  HOOKS,
+  type Plugin,
+  quarantine,
+  reject,
+  reply,
+  suspect,
+} from './index.ts'
 
 test('a refusal takes the basic code that IANA associates with its status', () => {
   assert.equal(reject('no').code, 550)

@@ -88,7 +88,10 @@ export interface Dns {
   /** Each record's strings joined, RFC 7208 §3.3. */
   txt(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>>
   ptr(address: string, signal?: AbortSignal): Promise<DnsAnswer<string>>
-  tlsa(name: string, signal?: AbortSignal): Promise<DnsAnswer<{ readonly usage: number; readonly selector: number; readonly matching: number; readonly data: Uint8Array }>>
+  tlsa(
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<DnsAnswer<{ readonly usage: number; readonly selector: number; readonly matching: number; readonly data: Uint8Array }>>
 }
 
 /** Time, faked in tests. */

@@ -131,5 +131,8 @@ export interface Receipt {
    * Recipients for whom responsibility was not taken, with the refusal to tell the client. Empty or absent: taken for all.
    * LMTP listeners answer per recipient; SMTP listeners follow the `mixed` policy.
    */
-  readonly refused?: readonly { readonly recipient: Recipient; readonly refusal: { readonly code: number; readonly status: string; readonly text: string } }[]
+  readonly refused?: readonly {
+    readonly recipient: Recipient
+    readonly refusal: { readonly code: number; readonly status: string; readonly text: string }
+  }[]
 }

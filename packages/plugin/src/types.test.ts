@@ -9,7 +9,9 @@ const score = defineFact<number, 'recipient'>('score', 'recipient')
 const schema: Schema<{ delay?: number }, { delay: number }> = {
   '~standard': { version: 1, vendor: 'test', validate: () => ({ value: { delay: 1 } }) },
 }
-const required: Schema<{ host: string }> = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as { host: string } }) } }
+const required: Schema<{ host: string }> = {
+  '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as { host: string } }) },
+}
 const Geo = defineService<{ country(address: string): string }>('geo')
 
 function never(): void {
@@ -56,7 +58,9 @@ function never(): void {
       // @ts-expect-error a receipt has an id
       queue: () => ({}),
       // @ts-expect-error the message is read, not changed
-      rewrite: ({ message }) => { message.size = 1 },
+      rewrite: ({ message }) => {
+        message.size = 1
+      },
     },
   })
   definePlugin({

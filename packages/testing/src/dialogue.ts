@@ -40,8 +40,8 @@ export function parseDialogue(text: string): readonly DialogueLine[] {
     if (row.trim() === '' || row.startsWith('#')) continue
     const mark = row.slice(0, 2)
     const rest = row.slice(2).replace(/^ /, '')
-    if (mark === 'C:') lines.push({ kind: 'client', text: `${unescape(rest)}\r\n`, line })
-    else if (mark === 'C!') lines.push({ kind: 'client', text: unescape(rest), line })
+    if (mark === 'C:') lines.push({ kind: 'client', text: `${unescaped(rest)}\r\n`, line })
+    else if (mark === 'C!') lines.push({ kind: 'client', text: unescaped(rest), line })
     else if (mark === 'S:') lines.push({ kind: 'server', text: rest.trimEnd(), line })
     else if (row.trim() === 'S! closed') lines.push({ kind: 'closed', text: '', line })
     else throw new SyntaxError(`line ${line}: neither C: nor S: nor a comment: ${row.slice(0, 60)}`)
@@ -173,12 +173,13 @@ class Peer {
 
 function pieces(bytes: Buffer, cut: DialogueOptions['cut']): readonly Buffer[] {
   if (cut === undefined) return [bytes]
-  if (typeof cut === 'number') return Array.from({ length: Math.ceil(bytes.length / cut) }, (_, index) => bytes.subarray(index * cut, (index + 1) * cut))
+  if (typeof cut === 'number')
+    return Array.from({ length: Math.ceil(bytes.length / cut) }, (_, index) => bytes.subarray(index * cut, (index + 1) * cut))
   const edges = [0, ...cut.filter((at) => at > 0 && at < bytes.length), bytes.length]
   return edges.slice(1).map((edge, index) => bytes.subarray(edges[index], edge))
 }
 
-function unescape(text: string): string {
+function unescaped(text: string): string {
   return text.replace(/\\(x[0-9a-fA-F]{2}|[rnt0\\])/g, (_, code: string) => {
     if (code.startsWith('x')) return String.fromCharCode(Number.parseInt(code.slice(1), 16))
     return { r: '\r', n: '\n', t: '\t', '0': '\0', '\\': '\\' }[code] ?? ''

@@ -126,7 +126,11 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
       const [verb = '', ...rest] = line.split(' ')
       const argument = rest.join(' ')
       const on = this.#on
-      const known: Record<string, () => unknown> = { VRFY: () => on.verify(argument), EXPN: () => on.expand(argument), HELP: () => on.help(argument) }
+      const known: Record<string, () => unknown> = {
+        VRFY: () => on.verify(argument),
+        EXPN: () => on.expand(argument),
+        HELP: () => on.help(argument),
+      }
       this.#said((await (known[verb.toUpperCase()] ?? (() => on.unknown(verb.toUpperCase(), argument)))()) as Reply) // all of them answer a reply
     })
   }
@@ -188,7 +192,12 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
 
   /** One reply a recipient, LMTP. */
   expectReplies(...codes: readonly number[]): this {
-    return this.#then(() => assert.deepEqual(this.#replies.map((reply) => reply.code), codes))
+    return this.#then(() =>
+      assert.deepEqual(
+        this.#replies.map((reply) => reply.code),
+        codes,
+      ),
+    )
   }
 
   /** Anything else about what was said so far. */
@@ -210,7 +219,10 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a session is awaited, that is its whole interface.
-  then<A, B>(resolve?: ((outcome: SessionOutcome) => A | PromiseLike<A>) | null, fail?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  then<A, B>(
+    resolve?: ((outcome: SessionOutcome) => A | PromiseLike<A>) | null,
+    fail?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     return this.#run().then(resolve, fail)
   }
 
@@ -288,7 +300,8 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
     const refusal = await this.#on.data()
     this.#said(refusal)
     if (refusal) return
-    const bytes = message instanceof Uint8Array ? message : typeof message === 'string' ? Buffer.from(message.replace(/\r?\n/g, '\r\n')) : mail(message)
+    const bytes =
+      message instanceof Uint8Array ? message : typeof message === 'string' ? Buffer.from(message.replace(/\r?\n/g, '\r\n')) : mail(message)
     const body = this.#on.body()
     for (let at = 0; at < bytes.length; at += 16_384) await body.write(bytes.subarray(at, at + 16_384))
     const reply = await this.#on.message()

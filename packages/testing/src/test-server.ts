@@ -1,9 +1,21 @@
 /** A server for plugins under test: no sockets, a fake clock, stores in memory, and a sink at the end of the road. */
-import { type Config, createServer, type DefaultService, type Server, type UseOptions } from '@postroad/core'
-import { Clock, definePlugin, type Delivery, Limiter, Lock, type Message, type Plugin, type Route, type Service, Store } from '@postroad/plugin'
+
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import { type Config, createServer, type DefaultService, type Server, type UseOptions } from '@postroad/core'
+import {
+  Clock,
+  type Delivery,
+  definePlugin,
+  Limiter,
+  Lock,
+  type Message,
+  type Plugin,
+  type Route,
+  type Service,
+  Store,
+} from '@postroad/plugin'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { memoryLimiter, memoryLock, memoryStore } from './memory-store.ts'
 
@@ -60,10 +72,22 @@ export async function createTestServer(plugins: readonly Used[], options: TestSe
       refuseAt: 'now',
       ...options.config,
       folder,
-      log: { format: 'json', level: 'debug', write: (text) => void lines.push(...text.trimEnd().split('\n').map((line) => JSON.parse(line))) },
+      log: {
+        format: 'json',
+        level: 'debug',
+        write: (text) =>
+          void lines.push(
+            ...text
+              .trimEnd()
+              .split('\n')
+              .map((line) => JSON.parse(line)),
+          ),
+      },
       setup(app) {
         for (const used of plugins) isPair(used) ? app.use(used[0], used[1]) : app.use(used)
-        app.use(sinkPlugin({ delivered, routes })()).listen({ name: 'test', port: 0, host: '127.0.0.1', protocol: options.protocol ?? 'smtp' })
+        app
+          .use(sinkPlugin({ delivered, routes })())
+          .listen({ name: 'test', port: 0, host: '127.0.0.1', protocol: options.protocol ?? 'smtp' })
       },
     },
     { now: clock.now, services: services(clock, options.services ?? []) },
@@ -115,11 +139,16 @@ function sinkPlugin({ delivered, routes }: { readonly delivered: Delivered[]; re
   })
 }
 
-async function entry(envelope: { id: string; from: unknown }, { deliveries, message }: { deliveries: readonly Delivery[]; message: Message }): Promise<Delivered> {
+async function entry(
+  envelope: { id: string; from: unknown },
+  { deliveries, message }: { deliveries: readonly Delivery[]; message: Message },
+): Promise<Delivered> {
   const chunks: Uint8Array[] = []
   for await (const chunk of message.raw()) chunks.push(chunk)
   const to = deliveries.flatMap((delivery) => delivery.recipients.map((recipient) => recipient.address.toString()))
-  return { id: envelope.id, from: envelope.from?.toString() ?? '', to, deliveries, message, bytes: Buffer.concat(chunks) }
+  const bytes = Buffer.concat(chunks)
+  // The body of the received message is gone when the transaction is.
+  return { id: envelope.id, from: envelope.from?.toString() ?? '', to, deliveries, message: messageFromBytes(bytes), bytes }
 }
 
 function isPair(used: Used): used is readonly [Plugin, UseOptions] {

@@ -12,7 +12,11 @@ const NOT_HOOKS = new Set(['start', 'close', 'commands', 'services'])
 const TIMEOUT = 10_000
 const LONG_TIMEOUT = 60_000
 
-type Spec = HookOptions & { readonly handler: Entry['handler']; readonly mechanisms?: readonly Mechanism[]; readonly supports?: readonly QueueFeature[] }
+type Spec = HookOptions & {
+  readonly handler: Entry['handler']
+  readonly mechanisms?: readonly Mechanism[]
+  readonly supports?: readonly QueueFeature[]
+}
 
 /** The plan of a scope. Mistakes are added, and what is wrong is left out. */
 export function compile(scope: ScopeSpec, running: ReadonlyMap<Use, Running>, mistakes: Mistakes): Plan {
@@ -57,9 +61,11 @@ function hooksOf(use: Use, running: Running, mistakes: Mistakes | undefined): [H
     // `as`: whatever a plugin without types returned; its shape is what is being checked.
     const spec = (typeof value === 'function' ? { handler: value } : value) as Spec
     if (!NAMES.has(hook)) mistakes?.add('ERR_HOOK', `${use.name} answers "${hook}", which is no hook`)
-    else if (typeof spec !== 'object' || typeof spec.handler !== 'function') mistakes?.add('ERR_HOOK', `${use.name}.${hook} is neither a function nor { handler }`)
+    else if (typeof spec !== 'object' || typeof spec.handler !== 'function')
+      mistakes?.add('ERR_HOOK', `${use.name}.${hook} is neither a function nor { handler }`)
     else {
-      for (const key of Object.keys(spec)) if (!BESIDE.has(key)) mistakes?.add('ERR_HOOK', `${use.name}.${hook}: there is no option "${key}" beside a handler`)
+      for (const key of Object.keys(spec))
+        if (!BESIDE.has(key)) mistakes?.add('ERR_HOOK', `${use.name}.${hook}: there is no option "${key}" beside a handler`)
       if (hook === 'auth' && !spec.mechanisms?.length) mistakes?.add('ERR_HOOK', `${use.name}.auth does not say its mechanisms`)
       result.push([hook as HookName, spec]) // it was just found among the names
     }
@@ -91,5 +97,6 @@ function entry(use: Use, hook: HookName, { spec, index }: { readonly spec: Spec;
 /** Names the author gives may be of plugins that are not in use; names the operator gives may not. */
 function checkOrder(use: Use, scope: ScopeSpec, mistakes: Mistakes): void {
   for (const name of [...(use.options.before ?? []), ...(use.options.after ?? [])])
-    if (!scope.visible.some((other) => other.name === name)) mistakes.add('ERR_ORDER', `${use.name} is to run before or after "${name}", which is not in use in scope "${scope.name}"`)
+    if (!scope.visible.some((other) => other.name === name))
+      mistakes.add('ERR_ORDER', `${use.name} is to run before or after "${name}", which is not in use in scope "${scope.name}"`)
 }

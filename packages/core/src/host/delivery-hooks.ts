@@ -49,7 +49,8 @@ export function createDeliveryHooks(current: () => Runtime | undefined): Deliver
       const runtime = current()
       const plan = runtime?.plan[name]
       // `as`: as above.
-      if (runtime && plan) tell(plan, new Frame(name, { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryResultContext }))
+      if (runtime && plan)
+        tell(plan, new Frame(name, { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryResultContext }))
     },
   }
 }

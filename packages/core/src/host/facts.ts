@@ -13,7 +13,8 @@ export function checkFacts(scope: string, handlers: Handlers, mistakes: Mistakes
   for (const entry of [...handlers.values()].flat()) {
     for (const fact of entry.provides) {
       const other = providers.get(fact)
-      if (other && other.plugin !== entry.plugin) mistakes.add('ERR_FACT_TWICE', `both ${other.plugin} and ${entry.plugin} provide "${fact}" in scope "${scope}"`)
+      if (other && other.plugin !== entry.plugin)
+        mistakes.add('ERR_FACT_TWICE', `both ${other.plugin} and ${entry.plugin} provide "${fact}" in scope "${scope}"`)
       if (!other || later(other.hook, entry.hook)) providers.set(fact, entry)
     }
   }

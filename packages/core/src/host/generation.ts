@@ -2,7 +2,7 @@
  * Everything one configuration makes: plugins set up, plans compiled, services found. A reload builds a complete new
  * generation; sessions keep the one they began with, and it closes its plugins after the last of them.
  */
-import { type PluginCommand, type QueueFeature, type Running, type Service } from '@postroad/plugin'
+import type { PluginCommand, QueueFeature, Running, Service } from '@postroad/plugin'
 import type { Mechanism, Offer, Wire } from '@postroad/smtp'
 import type { Config } from '../config.ts'
 import { Services } from '../container.ts'
@@ -11,10 +11,10 @@ import type { Log } from '../log/log.ts'
 import { Lifetime } from '../session/lifetime.ts'
 import { SessionStages } from '../session/session-stages.ts'
 import { compile } from './compile.ts'
-import { DeliveryHooks, createDeliveryHooks } from './delivery-hooks.ts'
+import { createDeliveryHooks, DeliveryHooks } from './delivery-hooks.ts'
 import type { Plan } from './entry.ts'
-import { rehearsed } from './rehearsal.ts'
 import { checkListeners, type Listening } from './listening.ts'
+import { rehearsed } from './rehearsal.ts'
 import type { Runtime, Singles } from './runtime.ts'
 import { ScopeSpec, type Use } from './scope.ts'
 import { setUp } from './setup.ts'
@@ -58,7 +58,13 @@ export class Generation {
   #retired: (() => void) | undefined
   #closing: Promise<void> | undefined
 
-  constructor(parts: { scopes: readonly Scope[]; running: ReadonlyMap<Use, Running>; lifetime: Lifetime; controller: AbortController; log: Log }) {
+  constructor(parts: {
+    scopes: readonly Scope[]
+    running: ReadonlyMap<Use, Running>
+    lifetime: Lifetime
+    controller: AbortController
+    log: Log
+  }) {
     this.scopes = parts.scopes
     this.#running = [...parts.running]
     this.#lifetime = parts.lifetime
@@ -135,14 +141,18 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
   const context = { mistakes, log: ground.log, hostname: ground.hostname, folder: ground.folder, signal: controller.signal, running }
   const scopes: Scope[] = []
   const build = async (spec: ScopeSpec, own: Services): Promise<void> => {
-    let plan: Plan | undefined
     let runtime: Runtime | undefined
     // Its hooks are known only when all plugins are set up, and nobody calls them before.
     own.provide(DeliveryHooks, () => createDeliveryHooks(() => runtime))
     await setUp(spec, own, context)
-    plan = ground.rehearsal ? rehearsed(compile(spec, running, mistakes)) : compile(spec, running, mistakes)
+    const plan = ground.rehearsal ? rehearsed(compile(spec, running, mistakes)) : compile(spec, running, mistakes)
     runtime = makeRuntime(spec.name, { config, ground, plan, lifetime })
-    scopes.push({ name: spec.name, runtime, offer: offerOf(plan), listening: checkListeners(spec, { plan, config, hostname: ground.hostname, mistakes }) })
+    scopes.push({
+      name: spec.name,
+      runtime,
+      offer: offerOf(plan),
+      listening: checkListeners(spec, { plan, config, hostname: ground.hostname, mistakes }),
+    })
     for (const child of spec.children) await build(child, own.scope())
   }
   await build(root, services)
@@ -153,7 +163,10 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
   return generation
 }
 
-function makeRuntime(scope: string, { config, ground, plan, lifetime }: { config: Config; ground: Ground; plan: Plan; lifetime: Lifetime }): Runtime {
+function makeRuntime(
+  scope: string,
+  { config, ground, plan, lifetime }: { config: Config; ground: Ground; plan: Plan; lifetime: Lifetime },
+): Runtime {
   const { log } = ground
   const loggers = new Map<string, ReturnType<Log['child']>>()
   return {

@@ -35,7 +35,9 @@ export function checkListeners(scope: ScopeSpec, around: Around): readonly Liste
 function checkOne(name: string, options: ListenOptions, { plan, mistakes }: Around): void {
   const { port, path, tls, certificate, auth } = options
   if ((port === undefined) === (path === undefined)) mistakes.add('ERR_LISTEN', `${name}: give either a port or the path of a UNIX socket`)
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) mistakes.add('ERR_LISTEN', `${name}: port is a whole number from 0 to 65535, not ${port}`)
-  if ((tls === 'required' || tls === 'implicit') && !certificate) mistakes.add('ERR_LISTEN', `${name}: tls is "${tls}" and there is no certificate`)
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535))
+    mistakes.add('ERR_LISTEN', `${name}: port is a whole number from 0 to 65535, not ${port}`)
+  if ((tls === 'required' || tls === 'implicit') && !certificate)
+    mistakes.add('ERR_LISTEN', `${name}: tls is "${tls}" and there is no certificate`)
   if (auth === 'required' && !plan.auth) mistakes.add('ERR_NO_AUTH', `${name} requires AUTH`)
 }

@@ -32,12 +32,16 @@ export class ScopeSpec implements App {
 
   use(plugin: Plugin, options: UseOptions = {}): this {
     if (!isPlugin(plugin)) {
-      this.#mistakes.add('ERR_USE', `scope "${this.name}" uses something that is not a plugin: ${typeof plugin === 'function' ? 'a factory that was not called' : String(plugin)}`)
+      this.#mistakes.add(
+        'ERR_USE',
+        `scope "${this.name}" uses something that is not a plugin: ${typeof plugin === 'function' ? 'a factory that was not called' : String(plugin)}`,
+      )
       return this
     }
     const name = options.as ?? plugin.name
     this.#checkSettings(name, options)
-    if (this.visible.some((use) => use.name === name)) this.#mistakes.add('ERR_DUPLICATE_PLUGIN', `"${name}" is used twice in scope "${this.name}"`)
+    if (this.visible.some((use) => use.name === name))
+      this.#mistakes.add('ERR_DUPLICATE_PLUGIN', `"${name}" is used twice in scope "${this.name}"`)
     this.uses.push({ plugin, options, name })
     return this
   }
@@ -74,8 +78,10 @@ export class ScopeSpec implements App {
   #checkSettings(name: string, options: UseOptions): void {
     for (const key of Object.keys(options)) if (!SETTINGS.has(key)) this.#mistakes.add('ERR_USE', `${name}: there is no setting "${key}"`)
     if (!MODES.includes(options.mode)) this.#mistakes.add('ERR_USE', `${name}: mode is "enforce" or "shadow", not "${options.mode}"`)
-    if (!ON_ERROR.includes(options.onError)) this.#mistakes.add('ERR_USE', `${name}: onError is "defer", "pass", "reject" or "disconnect", not "${options.onError}"`)
-    if (options.timeout !== undefined && !(options.timeout > 0)) this.#mistakes.add('ERR_USE', `${name}: timeout is a number of milliseconds above 0`)
+    if (!ON_ERROR.includes(options.onError))
+      this.#mistakes.add('ERR_USE', `${name}: onError is "defer", "pass", "reject" or "disconnect", not "${options.onError}"`)
+    if (options.timeout !== undefined && !(options.timeout > 0))
+      this.#mistakes.add('ERR_USE', `${name}: timeout is a number of milliseconds above 0`)
     if (options.when !== undefined && typeof options.when !== 'function') this.#mistakes.add('ERR_USE', `${name}: when is a function`)
   }
 }

@@ -53,7 +53,8 @@ async function start(use: Use, options: unknown, { services, context }: { servic
     // `as`: what a plugin provides is known by the keys it declares; whether it returned them is checked here.
     const offered = (running.services ?? {}) as Readonly<Record<string, unknown>>
     for (const [key, service] of Object.entries(plugin.provides)) {
-      if (offered[key] === undefined) context.mistakes.add('ERR_SERVICE_ABSENT', `${name} declares "${service.name}" and does not return it`)
+      if (offered[key] === undefined)
+        context.mistakes.add('ERR_SERVICE_ABSENT', `${name} declares "${service.name}" and does not return it`)
       else services.provide(service, () => offered[key])
     }
   } catch (cause) {
@@ -81,7 +82,9 @@ function inOrder(scope: ScopeSpec, mistakes: Mistakes): readonly Use[] {
   const waiting = new Set(scope.uses)
   const result: Use[] = []
   while (waiting.size > 0) {
-    const ready = [...waiting].filter((use) => ![...waiting].some((other) => other !== use && Object.values(use.plugin.needs).some((need) => provides(other, need))))
+    const ready = [...waiting].filter(
+      (use) => ![...waiting].some((other) => other !== use && Object.values(use.plugin.needs).some((need) => provides(other, need))),
+    )
     if (ready.length === 0) {
       mistakes.add('ERR_NEED_CYCLE', `${[...waiting].map((use) => use.name).join(', ')} need services of each other`)
       return result

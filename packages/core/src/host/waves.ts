@@ -28,7 +28,9 @@ function predecessors(entry: Entry, all: readonly Entry[]): Entry[] {
 }
 
 function waitsFor(entry: Entry, other: Entry): boolean {
-  return entry.after.some((dependency) => (typeof dependency === 'string' ? dependency === other.plugin : other.provides.has(dependency.name)))
+  return entry.after.some((dependency) =>
+    typeof dependency === 'string' ? dependency === other.plugin : other.provides.has(dependency.name),
+  )
 }
 
 /** Walks from any waiting handler along what it waits for until one comes up again. */

@@ -64,6 +64,14 @@ function times(a: Record<string, number> | undefined, b: Record<string, number> 
   return sum
 }
 
-function said({ code, status, text }: { readonly code: number; readonly status?: string | undefined; readonly text: string | readonly string[] }): string {
+function said({
+  code,
+  status,
+  text,
+}: {
+  readonly code: number
+  readonly status?: string | undefined
+  readonly text: string | readonly string[]
+}): string {
   return `${code}${status ? ` ${status}` : ''} ${typeof text === 'string' ? text : text.join(' ')}`
 }

@@ -69,7 +69,14 @@ export function createLog(options: LogOptions = {}, now: () => number = Date.now
 
 /** Errors with their causes, and nothing that cannot be written. */
 function safely(_key: string, value: unknown): unknown {
-  if (value instanceof Error) return { name: value.name, message: value.message, ...('code' in value ? { code: value.code } : {}), stack: value.stack, ...(value.cause === undefined ? {} : { cause: value.cause }) }
+  if (value instanceof Error)
+    return {
+      name: value.name,
+      message: value.message,
+      ...('code' in value ? { code: value.code } : {}),
+      stack: value.stack,
+      ...(value.cause === undefined ? {} : { cause: value.cause }),
+    }
   if (typeof value === 'bigint') return value.toString()
   if (value instanceof Map) return Object.fromEntries(value)
   if (value instanceof Uint8Array) return `${value.length} octets`
@@ -79,7 +86,10 @@ function safely(_key: string, value: unknown): unknown {
 const ADDRESSES = new Set(['from', 'to'])
 
 function hashAddresses(value: unknown, key = ''): object {
-  if (Array.isArray(value)) return value.map((item) => (typeof item === 'object' && item !== null ? hashAddresses(item, key) : ADDRESSES.has(key) ? digest(String(item)) : item))
+  if (Array.isArray(value))
+    return value.map((item) =>
+      typeof item === 'object' && item !== null ? hashAddresses(item, key) : ADDRESSES.has(key) ? digest(String(item)) : item,
+    )
   const entries = Object.entries(value as object).map(([name, item]): [string, unknown] => {
     if (typeof item === 'object' && item !== null) return [name, hashAddresses(item, name)]
     return [name, ADDRESSES.has(name) && typeof item === 'string' ? digest(item) : item]

@@ -6,7 +6,8 @@ type Line = Readonly<Record<string, unknown>>
 export function pretty(line: Line): string {
   const time = styleText('dim', String(line['time']).slice(11, 23))
   if (line['event'] === 'transaction') return `${time} ${transaction(line)}\n`
-  if (line['event'] === 'session') return `${time} ${styleText('dim', `session ${line['id']} from ${line['remote']} closed (${line['closed']}), ${line['accepted']} accepted, ${line['refused']} refused`)}\n`
+  if (line['event'] === 'session')
+    return `${time} ${styleText('dim', `session ${line['id']} from ${line['remote']} closed (${line['closed']}), ${line['accepted']} accepted, ${line['refused']} refused`)}\n`
   return `${time} ${plain(line)}\n`
 }
 
@@ -16,7 +17,10 @@ function transaction(line: Line): string {
   const rows = [
     replies.map((reply) => styleText(colourOf(reply), printable(reply))).join(' | '),
     `${line['id']} <${printable(line['from'])}> to ${to.length > 0 ? printable(to.slice(0, 5).join(', ')) : 'nobody'}${to.length > 5 ? ` and ${to.length - 5} more` : ''}, ${line['size']} octets, ${line['ms']} ms`,
-    ...list(line['refused']).map((one) => `${styleText('red', 'refused')} ${printable(one['to'])}: ${printable(one['reply'])}${one['plugin'] ? ` (${one['plugin']})` : ''}`),
+    ...list(line['refused']).map(
+      (one) =>
+        `${styleText('red', 'refused')} ${printable(one['to'])}: ${printable(one['reply'])}${one['plugin'] ? ` (${one['plugin']})` : ''}`,
+    ),
     ...list(line['opinions']).map(opinion),
   ]
   return rows.join('\n             ')
@@ -34,7 +38,9 @@ function colourOf(reply: string): 'green' | 'yellow' | 'red' {
 function plain({ time: _time, level, text, ...fields }: Line): string {
   const colour = level === 'error' ? 'red' : level === 'warn' ? 'yellow' : 'blue'
   const rest = Object.entries(fields).filter(([, value]) => value !== undefined)
-  const shown = rest.map(([name, value]) => `${styleText('dim', `${name}=`)}${value instanceof Error ? (value.stack ?? value.message) : printable(value)}`)
+  const shown = rest.map(
+    ([name, value]) => `${styleText('dim', `${name}=`)}${value instanceof Error ? (value.stack ?? value.message) : printable(value)}`,
+  )
   return [styleText(colour, String(level)), text, ...shown].join(' ')
 }
 

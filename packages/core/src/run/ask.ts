@@ -41,7 +41,8 @@ export function askWave(wave: Wave, frame: Frame): readonly Decision[] | undefin
   return Promise.all(pending).then(() => {
     // In the order of the wave, so that the clock decides nothing.
     for (const { entry, said } of late ?? []) if (said !== undefined) decisive = weigh(entry, frame, said, decisive)
-    return decisive
+    const place = (decision: Decision): number => wave.findIndex((entry) => entry.plugin === decision.plugin)
+    return decisive?.sort((a, b) => place(a) - place(b))
   })
 }
 

@@ -1,5 +1,16 @@
 /** Is this an answer? What a handler says is checked before it is believed; an answer that is none is a failure, not a pass. */
-import type { CommandReply, DeliveryOpinion, HookName, Identity, Message, MessageOpinion, Receipt, ReceiveSink, Refusal, Route } from '@postroad/plugin'
+import type {
+  CommandReply,
+  DeliveryOpinion,
+  HookName,
+  Identity,
+  Message,
+  MessageOpinion,
+  Receipt,
+  ReceiveSink,
+  Refusal,
+  Route,
+} from '@postroad/plugin'
 import type { Entry } from '../host/entry.ts'
 
 const COMMAND = new Set(['accept', 'reject', 'defer', 'suspect'])
@@ -37,12 +48,14 @@ export function identity(answer: unknown): Identity | Refusal {
 }
 
 export function reply(answer: unknown, entry: Entry): CommandReply {
-  if (isObject(answer) && answer['kind'] === 'reply' && typeof answer['code'] === 'number' && typeof answer['text'] === 'string') return answer as unknown as CommandReply // checked
+  if (isObject(answer) && answer['kind'] === 'reply' && typeof answer['code'] === 'number' && typeof answer['text'] === 'string')
+    return answer as unknown as CommandReply // checked
   throw notAnAnswer(answer, entry.hook)
 }
 
 export function message(answer: unknown): Message {
-  if (isObject(answer) && typeof answer['raw'] === 'function' && typeof answer['withHeader'] === 'function') return answer as unknown as Message // checked as far as it can be
+  if (isObject(answer) && typeof answer['raw'] === 'function' && typeof answer['withHeader'] === 'function')
+    return answer as unknown as Message // checked as far as it can be
   throw notAnAnswer(answer, 'rewrite')
 }
 

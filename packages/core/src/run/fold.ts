@@ -9,7 +9,12 @@ import { Failure, invoke } from './guard.ts'
 export async function fold(plan: readonly Wave[], frame: Frame, message: Message): Promise<Message | Failure> {
   let current = message
   for (const entry of plan.flat()) {
-    const owner = { runtime: frame.runtime, lifetime: frame.lifetime, transaction: frame.transaction, ...(frame.session ? { session: frame.session } : {}) }
+    const owner = {
+      runtime: frame.runtime,
+      lifetime: frame.lifetime,
+      transaction: frame.transaction,
+      ...(frame.session ? { session: frame.session } : {}),
+    }
     const result = await invoke(entry, new Frame(frame.hook, owner, { ...frame.moment, message: current }), asMessage)
     if (result instanceof Failure) {
       if (result.refusal) return result

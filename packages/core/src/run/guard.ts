@@ -73,7 +73,11 @@ export function invoke<T>(entry: Entry, frame: Frame, check: Check<T>): T | Fail
 /** Runs a part of a plugin that is not a handler of its own, a `receive` sink, under the same guard; nothing but a failure comes out. */
 export function guarded(entry: Entry, frame: Frame, part: () => unknown): Failure | undefined | Promise<Failure | undefined> {
   const result = invoke({ ...entry, when: undefined, handler: part }, frame, () => undefined)
-  return result instanceof Promise ? result.then((late) => (late instanceof Failure ? late : undefined)) : result instanceof Failure ? result : undefined
+  return result instanceof Promise
+    ? result.then((late) => (late instanceof Failure ? late : undefined))
+    : result instanceof Failure
+      ? result
+      : undefined
 }
 
 const OVER = new Error('the run is over')
@@ -133,7 +137,10 @@ function settle<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<T | F
     }
     const late = (): void => {
       const reason = new Error(`no answer within ${entry.timeout} ms`)
-      if (!keepsPromises(entry)) return finish(failed(entry, frame, reason, 'late'), reason)
+      if (!keepsPromises(entry)) {
+        finish(failed(entry, frame, reason, 'late'), reason)
+        return
+      }
       // It may have stored the message just now: the signal tells it to stop, and its last word decides.
       context.abort(reason)
       timer = setTimeout(() => finish(failed(entry, frame, reason, 'late'), reason), LAST_WORD)
@@ -157,7 +164,8 @@ function tooLate<T>({ entry, frame }: Pending<T>, value: unknown): void {
   if (value === undefined) return
   const log = frame.runtime.logFor(entry.plugin)
   if (value instanceof Error) log.debug({ hook: entry.hook, error: value }, 'a run that was over failed')
-  else if (keepsPromises(entry)) log.error({ hook: entry.hook, answer: value }, 'a receipt came after the client was told to try again: a duplicate is possible')
+  else if (keepsPromises(entry))
+    log.error({ hook: entry.hook, answer: value }, 'a receipt came after the client was told to try again: a duplicate is possible')
   else log.warn({ hook: entry.hook }, 'an answer came after the run was over')
 }
 
@@ -174,7 +182,9 @@ function checked<T>(entry: Entry, frame: Frame, check: Check<T>, answer: unknown
 function failed(entry: Entry, frame: Frame, cause: unknown, kind: 'error' | 'late' = 'error'): Failure {
   const error = cause instanceof Error ? cause : new Error(String(cause))
   if (!frame.lifetime.ended) {
-    frame.runtime.logFor(entry.plugin).error({ hook: entry.hook, session: frame.session?.id, onError: entry.onError, error }, 'plugin failed')
+    frame.runtime
+      .logFor(entry.plugin)
+      .error({ hook: entry.hook, session: frame.session?.id, onError: entry.onError, error }, 'plugin failed')
     frame.note(entry, { kind, reason: error.message })
   }
   return entry.shadow ? new Failure(undefined) : FAILURES[entry.onError]

@@ -1,5 +1,6 @@
 /** One moment of a session at which handlers run: what they may see, and where what they say is noted. */
 import type {
+  Address,
   AuthAttempt,
   Delivery,
   DeliveryContext,
@@ -13,7 +14,6 @@ import type {
   Refusal,
   Route,
 } from '@postroad/plugin'
-import type { Address } from '@postroad/plugin'
 import type { Entry } from '../host/entry.ts'
 import type { Runtime } from '../host/runtime.ts'
 import type { FactStore } from './fact-store.ts'
@@ -56,7 +56,11 @@ export class Frame {
   /** Ends the runs: the connection's, or in `queue` the generation's. */
   readonly lifetime: Lifetime
 
-  constructor(hook: HookName, owner: { runtime: Runtime; session?: SessionState; transaction?: Transaction | undefined; lifetime: Lifetime }, moment: Moment = NOTHING) {
+  constructor(
+    hook: HookName,
+    owner: { runtime: Runtime; session?: SessionState; transaction?: Transaction | undefined; lifetime: Lifetime },
+    moment: Moment = NOTHING,
+  ) {
     this.hook = hook
     this.runtime = owner.runtime
     this.session = owner.session

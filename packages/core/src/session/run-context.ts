@@ -116,7 +116,8 @@ export class RunContext {
   get set(): <T>(fact: Fact<T>, value: T) => void {
     return (fact, value) => {
       if (this.#over) throw new Error(`Fact "${fact.name}" was set after the run was over: ${this.#over.message}`)
-      if (!this.#entry.provides.has(fact.name)) throw new Error(`${this.#entry.plugin}.${this.#entry.hook} sets "${fact.name}" without declaring it: provides: [fact]`)
+      if (!this.#entry.provides.has(fact.name))
+        throw new Error(`${this.#entry.plugin}.${this.#entry.hook} sets "${fact.name}" without declaring it: provides: [fact]`)
       const store = this.#store(fact.scope)
       if (!store) throw new Error(`Fact "${fact.name}" belongs to a ${fact.scope}, and there is none at ${this.#entry.hook}`)
       store.set(fact, value)

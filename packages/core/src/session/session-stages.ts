@@ -1,6 +1,18 @@
 /** One connection as the wire sees it: each stage of the protocol is a file of its own. */
 import type { Address } from '@postroad/plugin'
-import type { AuthAttempt, Body, CloseReason, MailParameters, Maybe, Offer, RcptParameters, Reply, Stages, TlsInfo, Wire } from '@postroad/smtp'
+import type {
+  AuthAttempt,
+  Body,
+  CloseReason,
+  MailParameters,
+  Maybe,
+  Offer,
+  RcptParameters,
+  Reply,
+  Stages,
+  TlsInfo,
+  Wire,
+} from '@postroad/smtp'
 import type { Runtime } from '../host/runtime.ts'
 import { sessionRecord } from '../log/canonical.ts'
 import { Failure } from '../run/guard.ts'
@@ -99,7 +111,8 @@ export class SessionStages implements Stages {
     this.#drop()
     const { transaction } = this.#session
     if (!transaction) return
-    if (transaction.recipients.length > 0 || transaction.refused.length > 0) this.#session.finish(transaction.recipients.length > 0 ? RESET : lastRefusal(this.#session))
+    if (transaction.recipients.length > 0 || transaction.refused.length > 0)
+      this.#session.finish(transaction.recipients.length > 0 ? RESET : lastRefusal(this.#session))
     this.#session.transaction = undefined
   }
 
@@ -129,7 +142,8 @@ export class SessionStages implements Stages {
     const { runtime, transaction } = session
     this.#drop()
     session.lifetime.end(GONE)
-    if (transaction && (transaction.recipients.length > 0 || transaction.refused.length > 0)) session.finish(transaction.recipients.length > 0 ? LOST : lastRefusal(session))
+    if (transaction && (transaction.recipients.length > 0 || transaction.refused.length > 0))
+      session.finish(transaction.recipients.length > 0 ? LOST : lastRefusal(session))
     session.transaction = undefined
     if (runtime.plan.closed) tell(runtime.plan.closed, new Frame('closed', { runtime, session, lifetime: runtime.lifetime }, { reason }))
     if (runtime.timed && session.transactions === 0) runtime.record(sessionRecord(session, reason))

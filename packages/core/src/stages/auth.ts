@@ -1,3 +1,4 @@
+import type { Identity, Refusal } from '@postroad/plugin'
 import { type AuthAttempt, reject } from '@postroad/plugin'
 import type { Maybe, Reply } from '@postroad/smtp'
 import { identity } from '../run/check.ts'
@@ -6,7 +7,6 @@ import { Failure } from '../run/guard.ts'
 import { Frame } from '../session/frame.ts'
 import type { SessionState } from '../session/session-state.ts'
 import { refuse } from './refuse.ts'
-import type { Identity, Refusal } from '@postroad/plugin'
 
 const SUCCEEDED: Reply = { code: 235, status: '2.7.0', text: 'Authentication successful' }
 const FAILED = reject('Authentication credentials invalid', { status: '5.7.8', code: 535 })

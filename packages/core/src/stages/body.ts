@@ -1,7 +1,8 @@
 /** Where the bytes of a message go while they arrive: the body store, and whoever listens at `receive`. */
+
+import { type BodyWriter, createBodyWriter, type Stored } from '@postroad/message'
 import type { ReceiveSink } from '@postroad/plugin'
 import type { Body, Maybe, Reply } from '@postroad/smtp'
-import { type BodyWriter, createBodyWriter, type Stored } from '@postroad/message'
 import type { Entry } from '../host/entry.ts'
 import { sink as asSink } from '../run/check.ts'
 import { Failure, guarded, invoke } from '../run/guard.ts'

@@ -18,7 +18,11 @@ const SILENCE: Readonly<Record<CommandHook, Reply>> = {
   unknown: { code: 500, status: '5.5.2', text: 'Command not recognized' },
 }
 
-export function command(session: SessionState, hook: CommandHook, line: { readonly verb: string; readonly argument: string }): Maybe<Reply> {
+export function command(
+  session: SessionState,
+  hook: CommandHook,
+  line: { readonly verb: string; readonly argument: string },
+): Maybe<Reply> {
   const plan = session.runtime.plan[hook]
   if (!plan) return SILENCE[hook]
   const answer = first(plan, new Frame(hook, session, line), asReply)

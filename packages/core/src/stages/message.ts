@@ -28,7 +28,7 @@ export async function message(session: SessionState, incoming: IncomingBody): Pr
   try {
     const refusal = incoming.failure?.refusal ?? structural(stored)
     if (refusal) return refuse(session, 'message', { plugin: undefined, refusal })
-    const received = createMessage(stored, { prepend: trace(session, transaction) })
+    const received = createMessage(stored, trace(session, transaction))
     session.size = received.size
     const verdicts = await judgeMessage(session, received)
     if (verdicts instanceof Failure) return failed(session, verdicts)
@@ -114,7 +114,9 @@ async function settle(session: SessionState, received: Message, verdicts: Verdic
   if (!perRecipient) return { reply: oneReply(session, taken.replies, all), reading: taken.reading }
   const replies = all.map((recipient) => {
     const decision = verdicts.of(recipient)
-    return decision && isRefusal(decision.opinion) ? refuseOne(session, recipient, decision) : (taken.replies.get(recipient) ?? taken.common)
+    return decision && isRefusal(decision.opinion)
+      ? refuseOne(session, recipient, decision)
+      : (taken.replies.get(recipient) ?? taken.common)
   })
   return { reply: replies, reading: taken.reading }
 }

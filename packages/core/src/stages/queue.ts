@@ -1,5 +1,5 @@
 /** Taking responsibility: `rewrite`, `quarantine`, `queue`. Only a receipt lets the core say 250, RFC 5321 §4.2.5. */
-import { defer, type Delivery, type Message, type Receipt, type Recipient, type Refusal } from '@postroad/plugin'
+import { type Delivery, defer, type Message, type Receipt, type Recipient, type Refusal } from '@postroad/plugin'
 import type { Reply } from '@postroad/smtp'
 import type { Verdicts } from '../policy/verdicts.ts'
 import { receipt as asReceipt } from '../run/check.ts'

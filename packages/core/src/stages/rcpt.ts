@@ -1,6 +1,7 @@
 /** Each recipient: may it, where does it go, will the next hop take it? RFC 5321 §4.1.1.3. */
-import { type Address, defer, type Refusal, reject, type Route } from '@postroad/plugin'
+import { type Address, defer, type Refusal, type Route, reject } from '@postroad/plugin'
 import type { Maybe, RcptParameters, Reply } from '@postroad/smtp'
+import type { Decision } from '../policy/severity.ts'
 import { isRefusal } from '../policy/severity.ts'
 import { ask } from '../run/ask.ts'
 import { route as asRoute } from '../run/check.ts'
@@ -9,7 +10,6 @@ import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
 import { Frame } from '../session/frame.ts'
 import type { SessionState } from '../session/session-state.ts'
-import type { Decision } from '../policy/severity.ts'
 import { heldRefusal, unsettled } from './hold.ts'
 import { refuse } from './refuse.ts'
 
@@ -31,9 +31,11 @@ export function rcpt(session: SessionState, recipient: Address, parameters: Rcpt
 
 function begin(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<Reply> {
   const held = heldRefusal(session)
-  if (held && isRefusal(held.decision.opinion)) return refuse(session, held.hook, { plugin: held.decision.plugin, refusal: held.decision.opinion, recipient })
+  if (held && isRefusal(held.decision.opinion))
+    return refuse(session, held.hook, { plugin: held.decision.plugin, refusal: held.decision.opinion, recipient })
   session.transaction?.beginRecipient()
-  if (session.sendsSingly && (session.transaction?.recipients.length ?? 0) > 0) return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
+  if (session.sendsSingly && (session.transaction?.recipients.length ?? 0) > 0)
+    return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
   const candidate: Candidate = { recipient, parameters, recipientFacts: new FactStore() }
   const plan = session.runtime.plan.rcpt
   if (!plan) return findRoute(session, candidate)
@@ -62,11 +64,16 @@ function routed(session: SessionState, candidate: Candidate, answer: Answer<Rout
   const plan = session.runtime.plan.nexthop
   if (!plan) return accept(session, candidate, value)
   const decision = ask(plan, new Frame('nexthop', session, { ...candidate, route: value }))
-  if (decision instanceof Promise) return decision.then((late) => refusedBy(session, 'nexthop', { candidate, decision: late }) ?? accept(session, candidate, value))
+  if (decision instanceof Promise)
+    return decision.then((late) => refusedBy(session, 'nexthop', { candidate, decision: late }) ?? accept(session, candidate, value))
   return refusedBy(session, 'nexthop', { candidate, decision }) ?? accept(session, candidate, value)
 }
 
-function refusedBy(session: SessionState, hook: 'rcpt' | 'nexthop', said: { candidate: Candidate; decision: Decision | undefined }): Reply | undefined {
+function refusedBy(
+  session: SessionState,
+  hook: 'rcpt' | 'nexthop',
+  said: { candidate: Candidate; decision: Decision | undefined },
+): Reply | undefined {
   const { decision, candidate } = said
   if (!decision || !isRefusal(decision.opinion)) return undefined
   return refuse(session, hook, { plugin: decision.plugin, refusal: decision.opinion, recipient: candidate.recipient })

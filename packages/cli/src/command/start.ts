@@ -1,0 +1,79 @@
+/** `postroad start`: listens until it is told to stop. */
+import path from 'node:path'
+import type { Config, LogOptions, Server } from '@postroad/core'
+import type { Command } from 'commander'
+import { loadConfig } from '../config/load.ts'
+import { open } from '../open.ts'
+
+/** Settings of the command line. */
+interface StartOptions {
+  readonly log?: LogOptions['format']
+  readonly quiet?: boolean
+}
+
+export function startCommand(program: Command, outcome: { code: number }): void {
+  program
+    .command('start')
+    .description('start the server; Ctrl-C drains and stops it, SIGHUP reloads the configuration')
+    .argument('[config]', 'configuration file or folder')
+    .option('--log <format>', 'json, pretty or silent; default: pretty on a terminal, json elsewhere')
+    .option('--quiet', 'do not print what it listens on')
+    .action(async (given: string | undefined, options: StartOptions) => {
+      outcome.code = await start(given, options)
+    })
+}
+
+async function start(given: string | undefined, options: StartOptions): Promise<number> {
+  const opened = await open(given, options.log ? { log: { format: options.log } } : {})
+  const { server } = opened
+  try {
+    await server.listen()
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+  if (!options.quiet) greet(server, opened.base)
+  const code = await untilStopped(server, { file: opened.file, reload: async () => (await loadConfig(given)).config })
+  await opened.close()
+  return code
+}
+
+function greet(server: Server, base: string): void {
+  const [first] = server.addresses
+  const lines = server.addresses.map(
+    ({ name, host, port, path: socket }) => `  ${name.padEnd(12)} ${socket ?? `${host === '::' ? '*' : host}:${port}`}`,
+  )
+  process.stdout.write(
+    `Postroad is listening as ${server.hostname}\n${lines.join('\n')}\n  kept in      ${path.relative(process.cwd(), server.folder) || base}\n`,
+  )
+  if (first && !first.path) process.stdout.write(`Stop with Ctrl-C; reload the configuration with SIGHUP (process ${process.pid}).\n`)
+}
+
+/** Resolves to the exit code when a signal has ended the server: 0 when it drained, 1 when it was cut short. */
+function untilStopped(server: Server, { reload }: { readonly file: string; readonly reload: () => Promise<Config> }): Promise<number> {
+  return new Promise((resolve) => {
+    let stopping = false
+    const hangup = (): void => {
+      reload()
+        .then((config) => server.reload(config))
+        .catch((error: unknown) => server.log.error({ error }, 'the configuration was not reloaded; the old one goes on'))
+    }
+    const stop = (signal: NodeJS.Signals): void => {
+      if (stopping) {
+        process.stderr.write(`Stopped at once by a second ${signal}.\n`)
+        resolve(1)
+        return
+      }
+      stopping = true
+      server.log.info({ signal, connections: server.connections }, 'draining')
+      server.close().then(
+        () => resolve(0),
+        (error: unknown) => {
+          server.log.error({ error }, 'the server could not be closed in order')
+          resolve(1)
+        },
+      )
+    }
+    process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', hangup)
+  })
+}

@@ -1,0 +1,164 @@
+/** A configuration as data, for operators who do not write TypeScript: the same plugins by package name, the same schemas. */
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { App, Config, ListenOptions, UseOptions } from '@postroad/core'
+import type { Plugin } from '@postroad/plugin'
+import { loadCertificates } from '@postroad/smtp'
+import { z } from 'zod'
+import { UsageError } from './usage-error.ts'
+
+const settings = {
+  mode: z.enum(['enforce', 'shadow']).optional(),
+  onError: z.enum(['defer', 'pass', 'reject', 'disconnect']).optional(),
+  timeout: z.number().positive().optional(),
+  before: z.array(z.string()).optional(),
+  after: z.array(z.string()).optional(),
+  as: z.string().optional(),
+}
+const use = z.union([
+  z.string(),
+  z.strictObject({ plugin: z.string(), options: z.record(z.string(), z.unknown()).optional(), ...settings }),
+])
+const certificate = z.strictObject({ key: z.string(), cert: z.string(), names: z.array(z.string()).optional() })
+const listen = z.strictObject({
+  name: z.string().optional(),
+  protocol: z.enum(['smtp', 'lmtp']).optional(),
+  port: z.number().int().optional(),
+  host: z.string().optional(),
+  path: z.string().optional(),
+  backlog: z.number().int().optional(),
+  tls: z.enum(['none', 'optional', 'required', 'implicit']).optional(),
+  certificate: z.union([certificate, z.array(certificate)]).optional(),
+  auth: z.enum(['none', 'optional', 'required']).optional(),
+  authWithoutTls: z.boolean().optional(),
+  strictLines: z.boolean().optional(),
+  bareLineEndings: z.enum(['reject', 'normalise']).optional(),
+  hostname: z.string().optional(),
+  limits: z.record(z.string(), z.number()).optional(),
+})
+const scope = z.strictObject({ listen: z.array(listen).optional(), use: z.array(use).optional() })
+const schema = z.strictObject({
+  hostname: z.string().optional(),
+  folder: z.string().optional(),
+  thresholds: z.strictObject({ quarantine: z.number().optional(), defer: z.number().optional(), reject: z.number().optional() }).optional(),
+  refuseAt: z.enum(['rcpt', 'now']).optional(),
+  mixed: z.enum(['defer-rest', 'strictest']).optional(),
+  grace: z.number().nonnegative().optional(),
+  memory: z.number().nonnegative().optional(),
+  log: z
+    .strictObject({
+      format: z.enum(['json', 'pretty', 'silent']).optional(),
+      level: z.enum(['debug', 'info', 'warn', 'error']).optional(),
+      addresses: z.enum(['plain', 'hashed']).optional(),
+    })
+    .optional(),
+  listen: z.array(listen).optional(),
+  use: z.array(use).optional(),
+  scopes: z.record(z.string(), scope).optional(),
+})
+
+type Data = z.infer<typeof schema>
+type ScopeData = z.infer<typeof scope>
+type UseData = z.infer<typeof use>
+type ListenData = z.infer<typeof listen>
+
+/** @throws {UsageError} naming every path that does not fit */
+export function configFromData(data: unknown, file: string): Config {
+  const result = schema.safeParse(data)
+  if (!result.success)
+    throw new UsageError(
+      `${path.basename(file)} is not a configuration:\n${result.error.issues.map((issue) => `  ${issue.path.join('.') || '(top)'}: ${issue.message}`).join('\n')}`,
+    )
+  const { listen: listens, use: uses, scopes, ...rest } = result.data
+  const load = loader(file)
+  return {
+    ...(rest as Omit<Data, 'listen' | 'use' | 'scopes'> & object as Omit<Config, 'setup'>), // an absent key and an undefined one are the same to the core
+    async setup(app) {
+      await fill(app, { ...(listens ? { listen: listens } : {}), ...(uses ? { use: uses } : {}) }, { load, file })
+      for (const [name, content] of Object.entries(scopes ?? {})) {
+        let inner: App | undefined
+        app.scope(name, (one) => {
+          inner = one
+        })
+        if (inner) await fill(inner, content, { load, file })
+      }
+    },
+  }
+}
+
+type Load = (use: Exclude<UseData, string>) => Promise<Plugin>
+
+async function fill(
+  app: App,
+  { listen: listens = [], use: uses = [] }: ScopeData,
+  { load, file }: { readonly load: Load; readonly file: string },
+): Promise<void> {
+  for (const given of uses) {
+    const one = typeof given === 'string' ? { plugin: given } : given
+    const { plugin: _plugin, options: _options, ...operator } = one
+    app.use(await load(one), operator as UseOptions) // undefined settings are absent ones
+  }
+  for (const given of listens) app.listen(await listenOptions(given, file))
+}
+
+async function listenOptions({ certificate: files, ...rest }: ListenData, file: string): Promise<ListenOptions> {
+  const options = rest as ListenOptions // undefined settings are absent ones
+  if (!files) return options
+  const base = path.dirname(file)
+  const list = [files].flat().map((one) => ({ ...one, key: path.resolve(base, one.key), cert: path.resolve(base, one.cert) }))
+  return { ...options, certificate: await loadCertificates(list as Parameters<typeof loadCertificates>[0]) } // undefined names are absent ones
+}
+
+/** Plugins by name: `spf` is `@postroad/spf`; `./rules/house.js` is a file beside the configuration; `dkim#sign` is the export `sign`. */
+function loader(file: string): Load {
+  const require = createRequire(file)
+  return async ({ plugin: given, options }) => {
+    const [name = '', wanted] = given.split('#')
+    const specifier =
+      name.startsWith('.') || name.startsWith('/')
+        ? path.resolve(path.dirname(file), name)
+        : name.includes('/')
+          ? name
+          : /^[a-z0-9-]+$/.test(name)
+            ? await known(name, require)
+            : name
+    let module: Readonly<Record<string, unknown>>
+    try {
+      module = await import(pathToFileURL(require.resolve(specifier)).href)
+    } catch (cause) {
+      throw new UsageError(
+        `The plugin "${given}" cannot be loaded: ${cause instanceof Error ? cause.message.split('\n')[0] : cause}. Is it installed?`,
+        { cause },
+      )
+    }
+    const factories = Object.entries(module).filter(([, value]) => isFactory(value))
+    const [, factory] =
+      factories.find(([key, value]) => (wanted ? key === wanted : isFactory(value) && value.pluginName === name)) ??
+      (factories.length === 1 && !wanted ? factories[0] : undefined) ??
+      []
+    if (!isFactory(factory))
+      throw new UsageError(
+        `"${given}" has ${wanted ? `no plugin "${wanted}"` : 'no plugin of that name'}; it has: ${factories.map(([key]) => key).join(', ') || 'none'}`,
+      )
+    return factory(options)
+  }
+}
+
+async function known(name: string, require: NodeJS.Require): Promise<string> {
+  for (const specifier of [`@postroad/${name}`, `postroad-plugin-${name}`, name]) {
+    try {
+      require.resolve(specifier)
+      return specifier
+    } catch {
+      // Not this one; the last is reported by the import.
+    }
+  }
+  return `@postroad/${name}`
+}
+
+type Factory = { (options: unknown): Plugin; readonly pluginName: string }
+
+function isFactory(value: unknown): value is Factory {
+  return typeof value === 'function' && 'pluginName' in value
+}

@@ -1,0 +1,85 @@
+/** Finds and reads a configuration: TypeScript or JavaScript as it is, YAML and JSON through a schema. */
+import { readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Config } from '@postroad/core'
+import { parse as parseYaml } from 'yaml'
+import { configFromData } from './data.ts'
+import { UsageError } from './usage-error.ts'
+
+/** A configuration and where it came from. */
+export interface LoadedConfig {
+  readonly config: Config
+  /** Absolute. */
+  readonly file: string
+  /** Relative folders of the configuration start here. */
+  readonly base: string
+}
+
+const NAMES = [
+  'postroad.config.ts',
+  'postroad.config.js',
+  'postroad.config.mjs',
+  'postroad.config.yaml',
+  'postroad.config.yml',
+  'postroad.config.json',
+]
+let loads = 0
+
+/**
+ * Reads a configuration.
+ *
+ * @param given a file, or a folder with a `postroad.config.*`; default the working directory
+ * @throws {UsageError} when there is none, or it cannot be read, or is no configuration
+ */
+export async function loadConfig(given = '.'): Promise<LoadedConfig> {
+  const file = await find(path.resolve(given))
+  const base = path.dirname(file)
+  const config = /\.(ya?ml|json)$/.test(file) ? await fromData(file) : await fromModule(file)
+  return { config, file, base }
+}
+
+async function find(given: string): Promise<string> {
+  const found = await stat(given).catch(() => undefined)
+  if (found?.isFile()) return given
+  if (!found?.isDirectory()) throw new UsageError(`There is no configuration at ${shown(given)}`)
+  for (const name of NAMES) {
+    const file = path.join(given, name)
+    if ((await stat(file).catch(() => undefined))?.isFile()) return file
+  }
+  throw new UsageError(`There is no configuration in ${shown(given)}: looked for ${NAMES.join(', ')}`)
+}
+
+async function fromModule(file: string): Promise<Config> {
+  const url = pathToFileURL(file)
+  // A module is read once; a reload must see the file as it is now.
+  if (loads++ > 0) url.searchParams.set('load', String(loads))
+  let module: { readonly default?: unknown }
+  try {
+    module = await import(url.href)
+  } catch (cause) {
+    throw new UsageError(`${shown(file)} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+  if (!isConfig(module.default))
+    throw new UsageError(`${shown(file)} must have a default export made by defineConfig({ … , setup(app) { … } })`)
+  return module.default
+}
+
+async function fromData(file: string): Promise<Config> {
+  const text = await readFile(file, 'utf8')
+  let data: unknown
+  try {
+    data = file.endsWith('.json') ? JSON.parse(text) : parseYaml(text)
+  } catch (cause) {
+    throw new UsageError(`${shown(file)} cannot be read: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+  return configFromData(data, file)
+}
+
+function isConfig(value: unknown): value is Config {
+  return typeof value === 'object' && value !== null && 'setup' in value && typeof value.setup === 'function'
+}
+
+function shown(file: string): string {
+  return path.relative(process.cwd(), file) || '.'
+}

@@ -1,0 +1,38 @@
+import { BootError, PostroadError } from '@postroad/core'
+import { Command, CommanderError } from 'commander'
+import { checkCommand } from './command/check.ts'
+import { explainCommand } from './command/explain.ts'
+import { addPluginCommands } from './command/plugin.ts'
+import { startCommand } from './command/start.ts'
+import { tryCommand } from './command/try.ts'
+import { UsageError } from './config/usage-error.ts'
+import { version } from './version.ts'
+
+/** Runs the command line; resolves to the exit code: 0 done, 1 failed, 2 wrong usage. */
+export async function main(args: readonly string[]): Promise<number> {
+  const outcome = { code: 0 }
+  const program = new Command('postroad')
+    .description('A pluggable mail-processing framework: compose a mail server from plugins.')
+    .version(version())
+    .showHelpAfterError('(add --help for what there is)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      '\nThe configuration is a file, or a folder with a postroad.config.{ts,js,yaml,json}; default: this folder.\nPlugins add commands of their own: postroad PLUGIN COMMAND … --config FILE',
+    )
+  startCommand(program, outcome)
+  checkCommand(program, outcome)
+  explainCommand(program)
+  tryCommand(program, outcome)
+  addPluginCommands(program, outcome)
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return outcome.code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (error instanceof UsageError || error instanceof BootError || error instanceof PostroadError)
+      process.stderr.write(`${error.message}\n`)
+    else process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : error}\n`)
+    return 1
+  }
+}

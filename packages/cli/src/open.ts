@@ -1,0 +1,39 @@
+import path from 'node:path'
+import { type Config, createServer, type Server, type ServerOptions } from '@postroad/core'
+import { loadConfig } from './config/load.ts'
+import { serverServices } from './services.ts'
+
+/** A server from a configuration file. */
+export interface Opened {
+  readonly server: Server
+  readonly file: string
+  readonly base: string
+  close(): Promise<void>
+}
+
+/** What a command puts over the configuration. */
+export interface OpenOptions extends Pick<ServerOptions, 'rehearsal'> {
+  readonly log?: Config['log']
+}
+
+/** Reads the configuration and sets the server up; nothing listens yet. */
+export async function open(given: string | undefined, options: OpenOptions = {}): Promise<Opened> {
+  const { config, file, base } = await loadConfig(given)
+  const services = serverServices(path.resolve(base, config.folder ?? 'var'))
+  const merged = options.log ? { ...config, log: { ...config.log, ...options.log } } : config
+  try {
+    const server = await createServer(merged, { base, services: services.services, ...(options.rehearsal ? { rehearsal: true } : {}) })
+    return {
+      server,
+      file,
+      base,
+      async close() {
+        await server.close()
+        await services.close()
+      },
+    }
+  } catch (error) {
+    await services.close()
+    throw error
+  }
+}

@@ -1,0 +1,159 @@
+/** Every mistake that can be found before the first connection is, and all of them at once. */
+import assert from 'node:assert/strict'
+import { mkdtemp } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import { type App, BootError, type Config, createServer, explainText } from '@postroad/core'
+import { defineFact, definePlugin, defineService, type Plugin, type Schema, Store } from '@postroad/plugin'
+import { memoryStore } from '@postroad/testing'
+
+const fact = defineFact<string>('spf')
+const Geo = defineService<{ country(): string }>('geo')
+
+async function build(setup: (app: App) => void, config: Partial<Config> = {}) {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-boot-'))
+  return createServer(
+    { hostname: 'mx.test', folder, log: { format: 'silent' }, ...config, setup },
+    { services: [{ service: Store, create: () => memoryStore() }] },
+  )
+}
+
+/** The catalogued codes and texts of what is wrong. */
+async function mistakes(...args: Parameters<typeof build>): Promise<string[]> {
+  try {
+    const server = await build(...args)
+    await server.close()
+    return []
+  } catch (error) {
+    assert.ok(error instanceof BootError, String(error))
+    return error.errors.map((one) => `${one.code} ${one.message}`)
+  }
+}
+
+const listening =
+  (...plugins: Plugin[]) =>
+  (app: App) => {
+    for (const plugin of plugins) app.use(plugin)
+    app.listen({ port: 0, host: '127.0.0.1' })
+  }
+const hook = (name: string, hooks: object) => definePlugin({ name, hooks } as never)()
+
+test('a cycle names its members', async () => {
+  const found = await mistakes(
+    listening(
+      hook('a', { mail: { after: ['b'], handler() {} } }),
+      hook('b', { mail: { after: ['c'], handler() {} } }),
+      hook('c', { mail: { after: ['a'], handler() {} } }),
+    ),
+  )
+  assert.deepEqual(found, ['ERR_CYCLE the handlers of "mail" wait for each other: a → b → c → a'])
+})
+
+test('a fact has exactly one provider, no later than its reader', async () => {
+  const at = (name: string, stage: string) => hook(name, { [stage]: { provides: [fact], handler() {} } })
+  const reader = hook('dmarc', { mail: { after: [fact], handler() {} } })
+  assert.match((await mistakes(listening(reader))).join(), /ERR_FACT_MISSING dmarc\.mail reads "spf", nobody provides it/)
+  assert.match(
+    (await mistakes(listening(reader, at('spf', 'message')))).join(),
+    /ERR_FACT_LATE dmarc\.mail reads "spf", which spf provides only at message/,
+  )
+  assert.match((await mistakes(listening(at('a', 'mail'), at('b', 'mail')))).join(), /ERR_FACT_TWICE both a and b provide "spf"/)
+  assert.deepEqual(await mistakes(listening(reader, at('spf', 'mail'))), [])
+})
+
+test('all mistakes are reported at once', async () => {
+  const schema: Schema = {
+    '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [{ message: 'too small', path: ['delay'] }] }) },
+  }
+  const found = await mistakes(
+    (app) => {
+      app.use(definePlugin({ name: 'greylist', options: schema, setup: () => ({}) })())
+      app.use(definePlugin({ name: 'needy', needs: { geo: Geo }, setup: () => ({}) })())
+      app.use(hook('odd', { onMail: () => undefined }))
+      app.use(hook('same', {})).use(hook('same', {}))
+      app.use(hook('fine', {}), { after: ['nowhere'], mode: 'shadwo' as never, tiemout: 5 } as never)
+      app.use((() => undefined) as never)
+      app.scope('mx', (mx) =>
+        mx.listen({ port: 1, path: '/x' }).listen({ tls: 'required', port: 25 }).listen({ port: 25, auth: 'required' }),
+      )
+      app.scope('mx', () => undefined)
+    },
+    { thresholds: { quarantine: 5 } },
+  )
+  const codes = found.map((one) => one.split(' ')[0])
+  for (const code of [
+    'ERR_OPTIONS',
+    'ERR_NEED',
+    'ERR_HOOK',
+    'ERR_DUPLICATE_PLUGIN',
+    'ERR_ORDER',
+    'ERR_USE',
+    'ERR_LISTEN',
+    'ERR_LISTEN_TWICE',
+    'ERR_NO_AUTH',
+    'ERR_DUPLICATE_SCOPE',
+    'ERR_NO_QUARANTINE',
+  ])
+    assert.ok(codes.includes(code), `${code} is missing in ${found.join('\n')}`)
+  assert.match(found.join('\n'), /greylist\.delay: too small/)
+})
+
+test('no listener, a failing setup and an absent service are mistakes', async () => {
+  assert.match((await mistakes(() => undefined)).join(), /ERR_NO_LISTENER/)
+  const failing = definePlugin({
+    name: 'failing',
+    setup: () => {
+      throw new Error('no disk')
+    },
+  })
+  assert.match((await mistakes(listening(failing()))).join(), /ERR_SETUP failing could not be set up/)
+  const liar = definePlugin({ name: 'liar', provides: { geo: Geo }, setup: (() => ({})) as never })
+  assert.match((await mistakes(listening(liar()))).join(), /ERR_SERVICE_ABSENT liar declares "geo"/)
+  const provider = (name: string) =>
+    definePlugin({ name, provides: { geo: Geo }, setup: () => ({ services: { geo: { country: () => 'NL' } } }) })()
+  assert.match((await mistakes(listening(provider('a'), provider('b')))).join(), /ERR_SERVICE_TWICE both a and b provide "geo"/)
+})
+
+test('services: a provider is set up before who needs it, whatever the order of use; a circle is named', async () => {
+  const seen: string[] = []
+  const user = definePlugin({
+    name: 'user',
+    needs: { geo: Geo, store: Store },
+    setup: ({ geo }) => {
+      seen.push(geo.country())
+      return {}
+    },
+  })
+  const provider = definePlugin({ name: 'provider', provides: { geo: Geo }, setup: () => ({ services: { geo: { country: () => 'NL' } } }) })
+  assert.deepEqual(await mistakes(listening(user(), provider())), [])
+  assert.deepEqual(seen, ['NL'])
+  const Other = defineService<object>('other')
+  const a = definePlugin({
+    name: 'a',
+    needs: { o: Other },
+    provides: { geo: Geo },
+    setup: () => ({ services: { geo: { country: () => '' } } }),
+  })
+  const b = definePlugin({ name: 'b', needs: { g: Geo }, provides: { o: Other }, setup: () => ({ services: { o: {} } }) })
+  assert.match((await mistakes(listening(a(), b()))).join(), /ERR_NEED_CYCLE a, b need services of each other/)
+})
+
+test('a scope sees what is used around it, not the other way round', async () => {
+  const server = await build((app) => {
+    app.use(hook('outer', { mail: () => undefined }))
+    app.scope('in', (mx) => mx.use(hook('inner', { mail: () => undefined })).listen({ port: 0 }))
+    app.scope('out', (mx) => mx.listen({ port: 0 }))
+  })
+  const text = explainText(server.explain())
+  assert.match(text, /scope in\n[\s\S]*mail {7}outer \+ inner/)
+  assert.match(text, /scope out\n[\s\S]*mail {7}outer$/m)
+  await server.close()
+})
+
+test('plugins are closed in reverse order of use, also when boot fails', async () => {
+  const closed: string[] = []
+  const closing = (name: string) => definePlugin({ name, setup: () => ({ close: () => void closed.push(name) }) })()
+  await mistakes((app) => app.use(closing('a')).use(closing('b')))
+  assert.deepEqual(closed, ['b', 'a'])
+})
