@@ -1,0 +1,99 @@
+/** Messages and helpers of the queue contract. */
+import assert from 'node:assert/strict'
+import type { Address, RcptParameters } from '@postroad/plugin'
+import type { MessageSource } from './carrier.ts'
+import { type Claim, type DeliveryState, makeQueueId, type QueuedDelivery, type QueuedMessage } from './model.ts'
+import type { Gate, QueueEntry, QueueStore } from './store.ts'
+
+/** A queue that several processes share. */
+export interface QueueUnderTest {
+  /** The queue as another process sees it. */
+  store(): Promise<QueueStore>
+  /** Plays the sudden death of the process behind a store. */
+  kill(store: QueueStore): Promise<void>
+  /** Closes and removes everything. */
+  dispose(): Promise<void>
+}
+
+const START = 1_790_000_000_000
+
+/** A moment of the tests' time, in seconds. */
+export function at(seconds: number): number {
+  return START + seconds * 1_000
+}
+
+export const gateOpen: Gate = () => 'take'
+
+/** An address without the grammar. */
+export function address(local: string, domain: string): Address {
+  const text = /^[\w.+-]+$/.test(local) ? `${local}@${domain}` : `"${local}"@${domain}`
+  return { local, domain, isInternational: [...local].some((character) => character > '\x7f'), toString: () => text }
+}
+
+/** What a message is to be like. */
+export interface MessageShape {
+  readonly size?: number
+  readonly deliveries?: number
+  readonly lane?: string
+  readonly recipients?: readonly (readonly [local: string, domain: string])[]
+}
+
+let made = 0
+
+/** A message with every parameter there is. */
+export function makeMessage({ size = 30, deliveries = 1, lane, recipients = [['rcpt', 'example.com']] }: MessageShape = {}): QueuedMessage {
+  const parameters: RcptParameters = { notify: ['FAILURE', 'DELAY'], orcpt: { type: 'rfc822', address: 'Original+2B@example.net' } }
+  const all = recipients.map(([local, domain]) => ({ address: address(local, domain), parameters }))
+  return {
+    id: makeQueueId(START + made++),
+    queuedAt: START,
+    expiresAt: at(5 * 86_400),
+    from: address('sender', 'example.org'),
+    parameters: { body: '8BITMIME', smtputf8: true, ret: 'HDRS', envid: 'QQ314159' },
+    transaction: `t${made}`,
+    size,
+    deliveries: Array.from(
+      { length: deliveries },
+      (_, index): QueuedDelivery => ({
+        route: { via: 'smtp', host: 'mx.example.com', port: 2525, settings: { tls: 'required' } },
+        lane: lane ?? `smtp:lane-${index}.example.com`,
+        recipients: all,
+      }),
+    ),
+  }
+}
+
+/** Octets of a length. */
+export function octetsOf(length: number): Buffer {
+  return Buffer.alloc(length, 'Subject: test\r\n\r\nbody\r\n')
+}
+
+/** Octets as a source: in memory, or in chunks that have to be read. */
+export function sourceOf(octets: Buffer, options: { readonly chunked?: number } = {}): MessageSource {
+  const { chunked } = options
+  const source = {
+    size: octets.length,
+    async *raw() {
+      for (let from = 0; from < octets.length; from += chunked ?? octets.length)
+        yield octets.subarray(from, from + (chunked ?? octets.length))
+    },
+  }
+  return chunked === undefined ? { ...source, chunks: () => [octets] } : source
+}
+
+/** The state of a claim whose recipients all have it. */
+export function done(claim: Claim): DeliveryState {
+  return {
+    ...claim.state,
+    place: { kind: 'done' },
+    attempts: claim.state.attempts + 1,
+    recipients: claim.state.recipients.map(() => ({ fate: 'delivered', reply: { code: 250, text: 'OK' }, at: at(1) })),
+  }
+}
+
+/** An entry that must be there. */
+export async function stored(store: QueueStore, id: string): Promise<QueueEntry> {
+  const entry = await store.get(id)
+  assert.ok(entry, `${id} is not there`)
+  return entry
+}

@@ -1,0 +1,361 @@
+/**
+ * What every queue store must keep, as tests for `node --test`. An adapter that passes may mint receipts.
+ *
+ * @example queueContract({ name: 'redis', open: async () => myQueueUnderTest() })
+ */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { describe, type TestContext, test } from 'node:test'
+import { readAll } from './carrier.ts'
+import { differential } from './contract-differential.ts'
+import { at, done, gateOpen, makeMessage, octetsOf, type QueueUnderTest, sourceOf, stored } from './contract-fixture.ts'
+import { initialState } from './model.ts'
+import type { QueueStore } from './store.ts'
+
+export type { QueueUnderTest } from './contract-fixture.ts'
+
+/** Who is tested. */
+export interface QueueContractOptions {
+  readonly name: string
+  /** A fresh, empty queue. */
+  open(): Promise<QueueUnderTest>
+  /** Rounds of the random part. Default 25. */
+  readonly rounds?: number
+}
+
+/** Registers the contract with `node:test`. */
+export function queueContract(options: QueueContractOptions): void {
+  describe(`queue contract: ${options.name}`, () => {
+    const checked = (name: string, check: (store: QueueStore, queue: QueueUnderTest, t: TestContext) => Promise<void>): void => {
+      test(name, async (t) => {
+        const queue = await options.open()
+        t.after(() => queue.dispose())
+        await check(await queue.store(), queue, t)
+      })
+    }
+    keeping(checked)
+    claiming(checked)
+    settling(checked)
+    operating(checked)
+    dying(checked)
+    test('behaves as the model does under random events, also of several processes', async () => {
+      await differential(options.open, options.rounds ?? 25)
+    })
+  })
+}
+
+type Check = (name: string, check: (store: QueueStore, queue: QueueUnderTest, t: TestContext) => Promise<void>) => void
+
+function keeping(checked: Check): void {
+  checked('RFC 5321 §4.2.5: what was added is there for another process, envelope and octets as they came', async (store, queue) => {
+    const message = makeMessage({
+      recipients: [
+        ['a b', 'example.com'],
+        ['üser', 'xn--bcher-kva.example'],
+        ['x', '[192.0.2.1]'],
+      ],
+    })
+    const octets = Buffer.from('Subject: x\r\n\r\n\xff\x00body', 'latin1')
+    await store.add({ ...message, size: octets.length }, sourceOf(octets))
+    const other = await queue.store()
+    const entry = await stored(other, message.id)
+    assert.deepEqual(plain(entry.message), plain({ ...message, size: octets.length }))
+    assert.deepEqual(await readAll(other.body(entry.message)), octets)
+  })
+  checked('octets come back whole at any size: none, a few, and too many for one piece', async (store) => {
+    for (const size of [0, 1, 65_535, 65_536, 65_537, 3_000_000]) {
+      const octets = randomBytes(size)
+      const message = makeMessage({ size })
+      await store.add(message, sourceOf(octets, { chunked: 70_000 }))
+      assert.ok((await readAll(store.body(message))).equals(octets), `${size} octets`)
+    }
+  })
+  checked('a source that is shorter or longer than it says is refused, and leaves nothing', async (store) => {
+    for (const [size, real] of [
+      [10, 9],
+      [10, 11],
+      [200_000, 199_999],
+      [200_000, 200_001],
+    ] as const) {
+      const message = makeMessage({ size })
+      await assert.rejects(store.add(message, { size, raw: () => sourceOf(randomBytes(real)).raw() }))
+      assert.equal(await store.get(message.id), undefined)
+    }
+  })
+  checked('300 messages added at once are all there', async (store, queue) => {
+    const messages = Array.from({ length: 300 }, () => makeMessage({ size: 100 }))
+    await Promise.all(messages.map((message) => store.add(message, sourceOf(octetsOf(100)))))
+    const other = await queue.store()
+    const ids: string[] = []
+    for await (const { message } of other.list()) ids.push(message.id)
+    assert.deepEqual(ids, messages.map(({ id }) => id).sort())
+    assert.equal((await other.stats()).messages, 300)
+  })
+  checked('a list goes on behind an id', async (store) => {
+    const messages = Array.from({ length: 5 }, () => makeMessage())
+    for (const message of messages) await store.add(message, sourceOf(octetsOf(message.size)))
+    const ids = messages.map(({ id }) => id).sort()
+    const rest: string[] = []
+    for await (const { message } of store.list({ after: ids[1] ?? '' })) rest.push(message.id)
+    assert.deepEqual(rest, ids.slice(2))
+  })
+}
+
+function claiming(checked: Check): void {
+  checked('a message is born claimed by who added it: nobody else gets it', async (store, queue) => {
+    const message = makeMessage({ deliveries: 3 })
+    const claims = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.deepEqual(
+      claims.map(({ index }) => index),
+      [0, 1, 2],
+    )
+    const other = await queue.store()
+    assert.deepEqual((await other.claimDue({ now: at(1e9), limit: 10, gate: gateOpen })).claims, [])
+    assert.equal(await other.claimOne(message.id, 0), undefined)
+    const { states } = await stored(other, message.id)
+    assert.deepEqual(
+      states.map(({ place }) => place),
+      [0, 1, 2].map(() => ({ kind: 'claimed', owner: store.owner })),
+    )
+  })
+  checked('what is scheduled is not due before its time, comes oldest first, and only once', async (store, queue) => {
+    const late = await scheduled(store, at(20))
+    const early = await scheduled(store, at(10))
+    assert.equal(await store.nextDue(), at(10))
+    assert.equal((await store.claimDue({ now: at(9), limit: 10, gate: gateOpen })).moved, 0)
+    const other = await queue.store()
+    const [mine, theirs] = await Promise.all([store, other].map((each) => each.claimDue({ now: at(30), limit: 10, gate: gateOpen })))
+    const ids = [...(mine?.claims ?? []), ...(theirs?.claims ?? [])].map(({ message }) => message.id)
+    assert.deepEqual(ids, [early, late])
+    assert.equal(await store.nextDue(), undefined)
+  })
+  checked('the gate sends entries to their lane or to a later time, without a claim or an attempt', async (store) => {
+    const first = await scheduled(store, at(1), 'smtp:constructor')
+    const second = await scheduled(store, at(2), 'smtp:__proto__')
+    const seen: string[] = []
+    const result = await store.claimDue({
+      now: at(5),
+      limit: 10,
+      gate: (lane, { attempts, queuedAt }) => {
+        seen.push(`${lane} ${attempts} ${queuedAt === at(0)}`)
+        return lane === 'smtp:constructor' ? 'wait' : at(50)
+      },
+    })
+    assert.deepEqual([result.claims, result.moved, seen], [[], 2, ['smtp:constructor 1 true', 'smtp:__proto__ 1 true']])
+    assert.deepEqual(await store.waitingLanes(), ['smtp:constructor'])
+    assert.equal(await store.nextDue(), at(50))
+    assert.deepEqual(await store.claimWaiting('smtp:__proto__', 10), [])
+    const claims = await store.claimWaiting('smtp:constructor', 10)
+    assert.deepEqual(
+      claims.map(({ message, state }) => [message.id, state.attempts]),
+      [[first, 1]],
+    )
+    assert.deepEqual((await stored(store, second)).states[0]?.place, { kind: 'scheduled', at: at(50) })
+    assert.deepEqual(await store.waitingLanes(), [])
+  })
+  checked('claims given back wait or are scheduled again, and count no attempt', async (store) => {
+    const message = makeMessage({ deliveries: 2 })
+    const claims = await store.add(message, sourceOf(octetsOf(message.size)))
+    await store.release(claims.slice(0, 1), { kind: 'waiting', since: at(1) })
+    await store.release(claims.slice(1), { kind: 'scheduled', at: at(2) })
+    const { states } = await stored(store, message.id)
+    assert.deepEqual(
+      states.map(({ place, attempts }) => [place, attempts]),
+      [
+        [{ kind: 'waiting', since: at(1) }, 0],
+        [{ kind: 'scheduled', at: at(2) }, 0],
+      ],
+    )
+    await store.release(claims, { kind: 'scheduled', at: at(9) })
+    assert.deepEqual((await stored(store, message.id)).states, states, 'a claim that is not ours any more changes nothing')
+  })
+}
+
+function settling(checked: Check): void {
+  checked('a message ends with its last delivery, in a recorded final state', async (store) => {
+    const message = makeMessage({ deliveries: 2 })
+    const [first, second] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(first && second)
+    assert.equal(await store.settle({ claim: first, state: done(first), now: at(5) }), 'settled')
+    assert.equal((await stored(store, message.id)).states[0]?.place.kind, 'done')
+    assert.equal(await store.getFinished(message.id), undefined)
+    assert.equal(await store.settle({ claim: second, state: done(second), now: at(6) }), 'finished')
+    assert.equal(await store.get(message.id), undefined)
+    const finished = await store.getFinished(message.id)
+    assert.deepEqual(
+      finished?.recipients.map(({ state }) => state.fate),
+      ['delivered', 'delivered'],
+    )
+    assert.deepEqual([finished?.finishedAt, finished?.recipientCount, finished?.from], [at(6), 2, 'sender@example.org'])
+    assert.deepEqual(await counts(store), { messages: 0, scheduled: 0, waiting: 0, claimed: 0, held: 0, corrupt: 0 })
+  })
+  checked('many deliveries of one message may end at once', async (store) => {
+    const message = makeMessage({ deliveries: 20 })
+    const claims = await store.add(message, sourceOf(octetsOf(message.size)))
+    const results = await Promise.all(claims.map((claim) => store.settle({ claim, state: done(claim), now: at(1) })))
+    assert.deepEqual(results.filter((result) => result === 'finished').length, 1)
+    assert.equal(await store.get(message.id), undefined)
+  })
+  checked('a claim ends once', async (store) => {
+    const message = makeMessage({ deliveries: 2 })
+    const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(claim)
+    await store.settle({ claim, state: done(claim), now: at(1) })
+    assert.equal(await store.settle({ claim, state: { ...done(claim), attempts: 9 }, now: at(1) }), 'lost')
+    assert.equal((await stored(store, message.id)).states[0]?.attempts, 1)
+  })
+  checked('a notification becomes durable in the same step that ends its cause, or not at all', async (store) => {
+    const message = makeMessage({ deliveries: 1 })
+    const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(claim)
+    const report = { ...makeMessage({ size: 100_000 }), from: undefined, reportOn: message.id }
+    const spawn = [{ message: report, source: sourceOf(octetsOf(100_000)) }]
+    assert.equal(await store.settle({ claim, state: done(claim), spawn, now: at(1) }), 'finished')
+    const { message: kept, states } = await stored(store, report.id)
+    assert.deepEqual([kept.from, kept.reportOn, states[0]?.place], [undefined, message.id, { kind: 'claimed', owner: store.owner }])
+    assert.equal((await readAll(store.body(kept))).length, 100_000)
+    const again = { ...makeMessage({ size: 10 }), from: undefined }
+    assert.equal(
+      await store.settle({ claim, state: done(claim), spawn: [{ message: again, source: sourceOf(octetsOf(10)) }], now: at(1) }),
+      'lost',
+    )
+    assert.equal(await store.get(again.id), undefined)
+  })
+  checked('state survives: recipients, history, warning', async (store, queue) => {
+    const message = makeMessage({
+      recipients: [
+        ['a', 'example.com'],
+        ['b', 'example.com'],
+      ],
+    })
+    const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(claim)
+    const reply = { code: 450, status: '4.2.0', text: 'Greylisted ✓\nsecond line' }
+    const state = {
+      place: { kind: 'scheduled', at: at(60) },
+      attempts: 1,
+      recipients: [
+        { fate: 'delivered', at: at(1) },
+        { fate: 'pending', reply, remote: 'mx.example.com', class: 'greylist', at: at(1) },
+      ],
+      history: [{ at: at(0), tookMs: 12, outcomes: [{ kind: 'deferred', recipients: 1, reply, remote: 'mx.example.com' }] }],
+      warned: true,
+    } as const
+    assert.equal(await store.settle({ claim, state, now: at(1) }), 'settled')
+    const other = await queue.store()
+    const { claims } = await other.claimDue({ now: at(60), limit: 1, gate: gateOpen })
+    assert.deepEqual(
+      claims.map((each) => subset(each.state, state)),
+      [{ ...state, place: { kind: 'claimed', owner: other.owner } }],
+    )
+  })
+}
+
+function operating(checked: Check): void {
+  checked('hold sets aside what is free at once and what is claimed when its attempt ends; release brings it back', async (store) => {
+    const id = await scheduled(store, at(10))
+    assert.equal(await store.operate(id, { kind: 'hold', reason: 'looks odd' }, at(1)), 1)
+    assert.deepEqual((await stored(store, id)).states[0]?.place, { kind: 'held', since: at(1), reason: 'looks odd' })
+    assert.equal((await store.claimDue({ now: at(99), limit: 9, gate: gateOpen })).moved, 0)
+    assert.equal(await store.operate(id, { kind: 'release' }, at(2)), 1)
+    const { claims } = await store.claimDue({ now: at(2), limit: 9, gate: gateOpen })
+    const [claim] = claims
+    assert.ok(claim)
+    assert.equal(await store.operate(id, { kind: 'hold', reason: 'again' }, at(3)), 1)
+    assert.equal(await store.settle({ claim, state: { ...claim.state, place: { kind: 'scheduled', at: at(50) } }, now: at(4) }), 'settled')
+    assert.equal((await stored(store, id)).states[0]?.place.kind, 'held')
+  })
+  checked('retry makes due at once, delete ends at once and leaves a record; a claim on it is then lost', async (store) => {
+    const id = await scheduled(store, at(1_000))
+    assert.equal(await store.operate(id, { kind: 'retry' }, at(5)), 1)
+    const [claim] = (await store.claimDue({ now: at(5), limit: 9, gate: gateOpen })).claims
+    assert.ok(claim)
+    assert.equal(await store.operate(id, { kind: 'delete' }, at(6)), 1)
+    assert.equal(await store.get(id), undefined)
+    assert.deepEqual(
+      (await store.getFinished(id))?.recipients.map(({ state }) => state.fate),
+      ['cancelled'],
+    )
+    assert.equal(await store.settle({ claim, state: done(claim), now: at(7) }), 'lost')
+    assert.equal(await store.operate(id, { kind: 'retry' }, at(8)), 0)
+    assert.deepEqual(await counts(store), { messages: 0, scheduled: 0, waiting: 0, claimed: 0, held: 0, corrupt: 0 })
+  })
+  checked('one delivery can be claimed out of turn, from wherever it is', async (store) => {
+    const id = await scheduled(store, at(1_000))
+    await store.operate(id, { kind: 'hold', reason: 'x' }, at(1))
+    const claim = await store.claimOne(id, 0)
+    assert.equal(claim?.message.id, id)
+    assert.equal(await store.claimOne(id, 0), undefined)
+    assert.equal(await store.claimOne(id, 7), undefined)
+  })
+  checked('suspensions are shared and survive', async (store, queue) => {
+    const suspension = { target: 'example.com', since: at(1), reason: 'maintenance' }
+    await store.suspend(suspension)
+    const other = await queue.store()
+    assert.deepEqual(await other.suspensions(), [suspension])
+    assert.equal(await other.resume('example.com'), true)
+    assert.equal(await other.resume('example.com'), false)
+    assert.deepEqual(await store.suspensions(), [])
+  })
+}
+
+function dying(checked: Check): void {
+  checked('the claims of a process that died go to the next, whole; what the dead still says is lost', async (store, queue) => {
+    const message = makeMessage({ deliveries: 2 })
+    const [first] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(first)
+    const other = await queue.store()
+    assert.equal(await other.beat(at(1)), 0)
+    await queue.kill(store)
+    assert.equal(await other.beat(at(2)), 2)
+    assert.equal(await other.beat(at(2)), 0)
+    const { claims } = await other.claimDue({ now: at(2), limit: 9, gate: gateOpen })
+    assert.deepEqual(
+      claims.map(({ index }) => index),
+      [0, 1],
+    )
+    assert.equal(await store.settle({ claim: first, state: done(first), now: at(3) }), 'lost')
+    assert.deepEqual(await readAll(other.body(message)), octetsOf(message.size))
+  })
+  checked('a process that closes gives back what it has', async (store, queue) => {
+    const message = makeMessage()
+    await store.add(message, sourceOf(octetsOf(message.size)))
+    await store.close()
+    const other = await queue.store()
+    const { claims } = await other.claimDue({ now: Date.now() + 1_000, limit: 9, gate: gateOpen })
+    assert.deepEqual(
+      claims.map((claim) => claim.message.id),
+      [message.id],
+    )
+  })
+}
+
+/** A message that has had one attempt and is to be tried again. */
+async function scheduled(store: QueueStore, when: number, lane?: string): Promise<string> {
+  const message = makeMessage(lane === undefined ? {} : { lane })
+  const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
+  assert.ok(claim)
+  const [delivery] = message.deliveries
+  assert.ok(delivery)
+  const state = { ...initialState(delivery, { kind: 'scheduled', at: when }), attempts: 1 }
+  assert.equal(await store.settle({ claim, state, now: at(0) }), 'settled')
+  return message.id
+}
+
+async function counts(store: QueueStore): Promise<object> {
+  const { freeBytes: _, ...rest } = await store.stats()
+  return rest
+}
+
+function subset(value: object, shape: object): object {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => key in shape))
+}
+
+/** Addresses as text: the objects are of different classes. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_, each: unknown) => (isAddress(each) ? `${each.local} at ${each.domain}: ${each}` : each)))
+}
+
+function isAddress(value: unknown): value is { local: string; domain: string } {
+  return typeof value === 'object' && value !== null && 'local' in value && 'domain' in value
+}

@@ -1,0 +1,175 @@
+/**
+ * Large bodies: one file each, written once. A body counts when file and folder are synced; the database names it only
+ * afterwards, so a file without an entry is litter of a crash, and nothing else.
+ */
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, opendir, rm, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import type { MessageSource } from '../carrier.ts'
+import { isQueueId } from '../model.ts'
+import { QueueError } from '../store.ts'
+import type { Fault } from './fault.ts'
+
+/** Octets a read takes at once. */
+const READ_SIZE = 256 * 1024
+
+/** Folders by the last two characters of the id: chance, so all are used alike. */
+export class BodyFiles {
+  readonly #folder: string
+  readonly #fault: Fault
+  readonly #folders = new Set<string>()
+  readonly #running = new Map<string, Promise<void>>()
+  readonly #queued = new Map<string, Promise<void>>()
+
+  constructor(folder: string, fault: Fault) {
+    this.#folder = folder
+    this.#fault = fault
+  }
+
+  /** Writes a body; on stable storage when it resolves. Resolves to its CRC-32. */
+  async write(id: string, source: MessageSource): Promise<number> {
+    const folder = await this.#folderOf(id)
+    const path = join(folder, id)
+    const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
+    try {
+      const crc = await writeAll(file, source)
+      this.#fault('body:written')
+      await file.datasync()
+      this.#fault('body:synced')
+      await file.close()
+      await this.#syncFolder(folder)
+      this.#fault('body:folder-synced')
+      return crc
+    } catch (error) {
+      // The first error is the one to tell; what cannot be closed or removed now is litter, and swept later.
+      await file.close().catch(() => {})
+      await unlink(path).catch(() => {})
+      throw error
+    }
+  }
+
+  /** Reads a body; the last read rejects with `ERR_QUEUE_CORRUPT` when length or checksum differ. */
+  async *read(id: string, expected: { readonly size: number; readonly crc: number }): AsyncGenerator<Uint8Array> {
+    const file = await this.#open(id)
+    try {
+      let [size, crc] = [0, 0]
+      for (;;) {
+        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_SIZE), 0, READ_SIZE, size)
+        if (bytesRead === 0) break
+        const chunk = buffer.subarray(0, bytesRead)
+        crc = crc32(chunk, crc)
+        size += bytesRead
+        // The last octets are not given away before the whole is known to be right: no next hop then sees a final dot.
+        if (size >= expected.size && (size !== expected.size || crc !== expected.crc)) throw corruptBody(id)
+        yield chunk
+      }
+      if (size !== expected.size) throw corruptBody(id)
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Removes a body whose message has ended. A file that stays behind is swept later. */
+  async remove(id: string): Promise<void> {
+    await rm(join(this.#folder, id.slice(-2), id), { force: true })
+    this.#fault('body:removed')
+  }
+
+  /** Removes files that no entry names and that are older than `before` (milliseconds since the epoch). Resolves to how many. */
+  async sweep(isKnown: (id: string) => boolean, before: number): Promise<number> {
+    let swept = 0
+    for await (const folder of entries(this.#folder)) {
+      for await (const id of entries(join(this.#folder, folder))) {
+        if (!isQueueId(id) || isKnown(id)) continue
+        const path = join(this.#folder, folder, id)
+        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })) // gone meanwhile
+        if (mtimeMs > before || isKnown(id)) continue
+        await rm(path, { force: true })
+        swept++
+      }
+    }
+    return swept
+  }
+
+  async #open(id: string): Promise<FileHandle> {
+    try {
+      return await open(join(this.#folder, id.slice(-2), id), 'r')
+    } catch (cause) {
+      if (isCode(cause, 'ENOENT')) throw new QueueError('ERR_QUEUE_CORRUPT', `The body of ${id} is missing`, { cause })
+      throw cause
+    }
+  }
+
+  async #folderOf(id: string): Promise<string> {
+    const folder = join(this.#folder, id.slice(-2))
+    if (this.#folders.has(folder)) return folder
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    // A new folder is an entry of its parent: without this sync a power cut takes the folder with all that is in it.
+    await this.#syncFolder(this.#folder)
+    this.#folders.add(folder)
+    return folder
+  }
+
+  /** Several bodies in one folder share a sync, but never one that began before their entry was there. */
+  #syncFolder(folder: string): Promise<void> {
+    const queued = this.#queued.get(folder)
+    if (queued) return queued
+    const running = this.#running.get(folder)
+    if (!running) return this.#syncNow(folder)
+    const next = running
+      .catch(() => {}) // the ones who wait for that sync hear of it
+      .then(() => {
+        this.#queued.delete(folder)
+        return this.#syncNow(folder)
+      })
+    this.#queued.set(folder, next)
+    return next
+  }
+
+  #syncNow(folder: string): Promise<void> {
+    const sync = syncFolder(folder).finally(() => {
+      if (this.#running.get(folder) === sync) this.#running.delete(folder)
+    })
+    this.#running.set(folder, sync)
+    return sync
+  }
+}
+
+/** Makes a folder's entries durable. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function writeAll(file: FileHandle, source: MessageSource): Promise<number> {
+  let [crc, size] = [0, 0]
+  const ready = source.chunks?.()
+  for await (const chunk of ready ?? source.raw()) {
+    crc = crc32(chunk, crc)
+    for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten
+    size += chunk.length
+  }
+  if (size !== source.size) throw new QueueError('ERR_QUEUE_IO', 'The message is not as long as it says')
+  return crc
+}
+
+async function* entries(folder: string): AsyncGenerator<string> {
+  try {
+    for await (const entry of await opendir(folder)) yield entry.name
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error
+  }
+}
+
+function corruptBody(id: string): QueueError {
+  return new QueueError('ERR_QUEUE_CORRUPT', `The body of ${id} is not what was written`)
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

@@ -1,0 +1,44 @@
+/** How a message leaves the queue: everything of it goes, and what became of it is remembered for a while. For use within a commit. */
+import type { DeliveryState, FinishedMessage, QueuedMessage } from '../model.ts'
+import type { Tables } from './database.ts'
+import { leave } from './places.ts'
+import { encodeJson } from './record.ts'
+
+/** How many recipients of a finished message are remembered by name. */
+const RECIPIENT_LIMIT = 100
+
+/** Removes a message with all its states, and writes its final state. */
+export function finish(
+  tables: Tables,
+  message: QueuedMessage,
+  end: { readonly states: readonly DeliveryState[]; readonly now: number; readonly keep: number },
+): void {
+  for (const [index, state] of end.states.entries()) {
+    leave(tables, state.place, { id: message.id, index, lane: message.deliveries[index]?.lane ?? '' })
+    tables.states.remove([message.id, index])
+  }
+  tables.messages.remove(message.id)
+  if (end.keep === 0) return
+  tables.finished.put(message.id, encodeJson(finishedOf(message, end.states, end.now)))
+  forget(tables, end.keep)
+}
+
+/** Two at a time: the table shrinks again when `keep` was lowered, and no step is ever long. */
+function forget(tables: Tables, keep: number): void {
+  const { entryCount } = tables.finished.getStats() as { entryCount: number } // lmdb types it as {}
+  if (entryCount <= keep) return
+  for (const id of [...tables.finished.getKeys({ limit: Math.min(2, entryCount - keep) })]) tables.finished.remove(id)
+}
+
+function finishedOf(message: QueuedMessage, states: readonly DeliveryState[], now: number): FinishedMessage {
+  const recipients: FinishedMessage['recipients'][number][] = []
+  let recipientCount = 0
+  for (const [at, delivery] of message.deliveries.entries()) {
+    for (const [which, { address }] of delivery.recipients.entries()) {
+      const state = states[at]?.recipients[which]
+      if (state && recipientCount++ < RECIPIENT_LIMIT) recipients.push({ address: address.toString(), state })
+    }
+  }
+  const { id, from, queuedAt, size } = message
+  return { id, from: from?.toString() ?? '', queuedAt, finishedAt: now, size, recipients, recipientCount }
+}

@@ -1,0 +1,365 @@
+/**
+ * The durable queue inside the process: LMDB for envelopes, states, schedule and small bodies, one file for each large
+ * body. Several processes may have it open. A promise that resolves says: on stable storage.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { MessageSource } from '../carrier.ts'
+import { memorySource, readAll } from '../carrier.ts'
+import { type Claim, type FinishedMessage, initialState, type Place, type QueuedMessage, type Reply } from '../model.ts'
+import { withWish } from '../state.ts'
+import {
+  type Gate,
+  type NewMessage,
+  type Operation,
+  type QueueEntry,
+  QueueError,
+  type QueueStats,
+  type QueueStore,
+  type Settlement,
+  type SettleResult,
+  type Suspension,
+} from '../store.ts'
+import { BodyFiles } from './body-files.ts'
+import { type Taken, take, takeDue, takeOver, takeWaiting } from './claims.ts'
+import { QueueDatabase } from './database.ts'
+import { Disk } from './disk.ts'
+import { finish } from './ending.ts'
+import { type Fault, noFault } from './fault.ts'
+import { operate } from './operate.ts'
+import { isGone, makeOwnerId, type Owner, thisOwner } from './owners.ts'
+import { asRecord, bornState, enter, entryOf, isClaimed, move, readState, readStates, setAside } from './places.ts'
+import { decodeJson, decodeMessage, encodeJson, encodeMessage, type MessageRecord } from './record.ts'
+import * as view from './view.ts'
+
+/** How an embedded queue is opened. */
+export interface LmdbStoreOptions {
+  /** Made when it is not there. */
+  readonly folder: string
+  /** Bodies up to this many octets stand in the database; larger ones are files. Default 64 KiB. */
+  readonly inlineLimit?: number
+  /** Octets that must stay free; below, mail is refused with 452. Default 256 MiB. */
+  readonly minFreeBytes?: number
+  /** Finished messages to remember. Default 100,000. */
+  readonly keepFinished?: number
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
+  /** Something an operator should see: an entry was set aside, a file could not be removed. */
+  readonly onProblem?: (problem: QueueError) => void
+  /** For tests: called at every point of `FAULT_POINTS`. */
+  readonly fault?: Fault
+}
+
+/** How many entries one step moves. */
+const PAGE = 500
+
+/**
+ * Opens the embedded queue.
+ *
+ * @throws {QueueError} when the files are damaged (`ERR_QUEUE_UNSAFE`) or of a newer format (`ERR_QUEUE_FORMAT`)
+ * @example const store = await openLmdbStore({ folder: 'var/queue' })
+ */
+export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
+  mkdirSync(options.folder, { recursive: true, mode: 0o700 })
+  const store = new LmdbStore(options)
+  await store.disk.look()
+  return store
+}
+
+/** See {@link openLmdbStore}. */
+export class LmdbStore implements QueueStore {
+  readonly owner = makeOwnerId()
+  readonly disk: Disk
+  readonly #database: QueueDatabase
+  readonly #files: BodyFiles
+  readonly #fault: Fault
+  readonly #inlineLimit: number
+  readonly #keep: number
+  readonly #now: () => number
+  readonly #onProblem: (problem: QueueError) => void
+  #isRegistered = false
+
+  constructor(options: LmdbStoreOptions) {
+    const { folder, fault = noFault, now = Date.now } = options
+    this.#fault = fault
+    this.#now = now
+    this.#inlineLimit = options.inlineLimit ?? 64 * 1024
+    this.#keep = options.keepFinished ?? 100_000
+    this.#onProblem = options.onProblem ?? (() => {})
+    this.#database = new QueueDatabase(folder, fault)
+    this.#files = new BodyFiles(join(folder, 'bodies'), fault)
+    this.disk = new Disk({ folder, reserve: options.minFreeBytes ?? 256 * 1024 * 1024, everyMs: 1_000, now })
+  }
+
+  admit(size: number): Reply | undefined {
+    return this.disk.admit(size)
+  }
+
+  async add(message: QueuedMessage, source: MessageSource): Promise<readonly Claim[]> {
+    this.#fault('add:begin')
+    const record = await this.#prepare({ message, source })
+    try {
+      const claims = await this.#database.commit(() => this.#insert(message, record))
+      this.#fault('add:durable')
+      return claims
+    } catch (error) {
+      // The entry that would have named the file is not there.
+      if (message.size > this.#inlineLimit) this.#removeBody(message.id)
+      throw error
+    }
+  }
+
+  async claimDue({
+    now,
+    limit,
+    gate,
+  }: {
+    readonly now: number
+    readonly limit: number
+    readonly gate: Gate
+  }): Promise<{ claims: Claim[]; moved: number }> {
+    const found = await this.#database.commit(() => {
+      this.#register()
+      return takeDue(this.#tables, { owner: this.owner, now, limit, gate })
+    })
+    this.#fault('claim:durable')
+    return { claims: await this.#load(found.taken), moved: found.moved }
+  }
+
+  async claimWaiting(lane: string, limit: number): Promise<readonly Claim[]> {
+    if (this.#database.refresh().waiting.getKeysCount({ start: [lane, 0], end: [lane, Number.MAX_VALUE], limit: 1 }) === 0) return []
+    const taken = await this.#database.commit(() => {
+      this.#register()
+      return takeWaiting(this.#tables, { owner: this.owner, lane, limit })
+    })
+    this.#fault('claim:durable')
+    return this.#load(taken)
+  }
+
+  async claimOne(id: string, index: number): Promise<Claim | undefined> {
+    const taken = await this.#database.commit(() => {
+      const state = readState(this.#tables, id, index)
+      if (!state || state.place.kind === 'claimed' || state.place.kind === 'done') return []
+      this.#register()
+      return take(this.#tables, { id, index, lane: state.lane }, { owner: this.owner, from: state.place })
+    })
+    return (await this.#load(taken))[0]
+  }
+
+  async release(claims: readonly Claim[], place: Place): Promise<void> {
+    await this.#database.commit(() => {
+      for (const claim of claims) {
+        const { id, index } = entryOf(claim)
+        if (!isClaimed(this.#tables, this.owner, id, index)) continue
+        const wish = readState(this.#tables, id, index)?.wish
+        const state = asRecord(claim.message, index, withWish({ ...claim.state, place }, wish))
+        move(this.#tables, entryOf(claim), { from: { kind: 'claimed', owner: this.owner }, state })
+      }
+    })
+    this.#fault('release:durable')
+  }
+
+  async settle(settlement: Settlement): Promise<SettleResult> {
+    this.#fault('settle:begin')
+    const { claim, spawn = [] } = settlement
+    const records = spawn.length === 0 ? [] : await Promise.all(spawn.map((each) => this.#prepare(each)))
+    const result = await this.#database.commit(() => {
+      if (!isClaimed(this.#tables, this.owner, claim.message.id, claim.index)) return 'lost'
+      for (const [at, { message }] of spawn.entries()) this.#insert(message, records[at] ?? Buffer.alloc(0))
+      return this.#apply(settlement)
+    })
+    this.#fault('settle:durable')
+    if (result === 'finished' && claim.message.size > this.#inlineLimit) this.#removeBody(claim.message.id)
+    return result
+  }
+
+  async nextDue(): Promise<number | undefined> {
+    for (const [at] of this.#database.refresh().scheduled.getKeys({ limit: 1 })) return at
+    return undefined
+  }
+
+  async waitingLanes(): Promise<readonly string[]> {
+    return view.waitingLanes(this.#database.refresh())
+  }
+
+  body(message: QueuedMessage): MessageSource {
+    const record = this.#read(message.id)
+    if (record?.inline) return memorySource([record.inline])
+    if (record?.fileCrc === undefined) return missing(message)
+    const expected = { size: message.size, crc: record.fileCrc }
+    return { size: message.size, raw: () => this.#files.read(message.id, expected) }
+  }
+
+  async get(id: string): Promise<QueueEntry | undefined> {
+    this.#database.refresh()
+    const record = this.#read(id)
+    return record && { message: record.message, states: readStates(this.#tables, record) }
+  }
+
+  async getFinished(id: string): Promise<FinishedMessage | undefined> {
+    const record = this.#database.refresh().finished.get(id)
+    return record && decodeJson<FinishedMessage>(id, record)
+  }
+
+  list(options: { readonly after?: string; readonly signal?: AbortSignal } = {}): AsyncIterable<QueueEntry> {
+    return view.list(this.#database.refresh(), { ...options, onCorrupt: (error) => this.#onProblem(error) })
+  }
+
+  finished(options: { readonly after?: string; readonly signal?: AbortSignal } = {}): AsyncIterable<FinishedMessage> {
+    return view.finished(this.#database.refresh(), options)
+  }
+
+  async operate(id: string, operation: Operation, now: number): Promise<number> {
+    const changed = await this.#database.commit(() => {
+      const record = this.#read(id)
+      return record ? operate(this.#tables, record, { operation, now, keep: this.#keep }) : 0
+    })
+    if (operation.kind === 'delete' && changed > 0) this.#removeBody(id)
+    return changed
+  }
+
+  async suspend(suspension: Suspension): Promise<void> {
+    await this.#database.commit(() => this.#tables.suspensions.put(suspension.target, encodeJson(suspension)))
+  }
+
+  async resume(target: string): Promise<boolean> {
+    return this.#database.commit(() => {
+      const was = this.#tables.suspensions.doesExist(target)
+      this.#tables.suspensions.remove(target)
+      return was
+    })
+  }
+
+  async suspensions(): Promise<readonly Suspension[]> {
+    return [...this.#database.refresh().suspensions.getRange()].map(({ key, value }) => decodeJson<Suspension>(key, value))
+  }
+
+  async beat(now: number): Promise<number> {
+    const gone = await this.#database.commit(() => {
+      this.#tables.owners.put(this.owner, encodeJson(thisOwner(now)))
+      this.#isRegistered = true
+      const others = [...this.#tables.owners.getRange()].filter(({ key }) => key !== this.owner)
+      return others.filter(({ key, value }) => isGone(decodeJson<Owner>(key, value), now)).map(({ key }) => key)
+    })
+    let taken = 0
+    for (const owner of gone) taken += await this.#takeOver(owner, now)
+    return taken
+  }
+
+  async stats(): Promise<QueueStats> {
+    await this.disk.look()
+    return { ...view.counts(this.#database.refresh()), freeBytes: this.disk.free }
+  }
+
+  /** Entries that could not be read, with what was found in their place. */
+  async *corrupt(): AsyncGenerator<{ readonly id: string; readonly octets: Buffer }> {
+    for (const { key, value } of this.#tables.corrupt.getRange({ snapshot: false })) yield { id: key, octets: value }
+  }
+
+  /** Makes this process look gone to the others, as if it had not beaten for long: what it still says is then `lost`. For tests. */
+  async disown(): Promise<void> {
+    await this.#database.commit(() => this.#tables.owners.put(this.owner, encodeJson({ ...thisOwner(0), beat: 0 })))
+  }
+
+  /** Removes body files that no entry names and that are older than an hour. Resolves to how many. */
+  async sweep(): Promise<number> {
+    return this.#files.sweep((id) => this.#tables.messages.doesExist(id), this.#now() - 3_600_000)
+  }
+
+  async close(): Promise<void> {
+    if (this.#isRegistered) await this.#takeOver(this.owner, this.#now())
+    await this.#database.close()
+  }
+
+  get #tables() {
+    return this.#database.tables
+  }
+
+  /** What is slow and needs no transaction: encoding, and writing a large body to its file. */
+  async #prepare({ message, source }: NewMessage): Promise<Buffer> {
+    this.disk.take(message.size)
+    if (message.size > this.#inlineLimit) return encodeMessage(message, this.owner, { crc: await this.#files.write(message.id, source) })
+    const chunks = source.chunks?.() ?? [await readAll(source)]
+    return encodeMessage(message, this.owner, chunks)
+  }
+
+  #insert(message: QueuedMessage, record: Buffer): Claim[] {
+    this.#register()
+    const place: Place = { kind: 'claimed', owner: this.owner }
+    this.#tables.messages.put(message.id, record)
+    return message.deliveries.map((delivery, index) => {
+      enter(this.#tables, place, { id: message.id, index, lane: delivery.lane })
+      return { message, index, state: initialState(delivery, place) }
+    })
+  }
+
+  #register(): void {
+    if (this.#isRegistered) return
+    this.#tables.owners.put(this.owner, encodeJson(thisOwner(this.#now())))
+    this.#isRegistered = true
+  }
+
+  async #load(taken: readonly Taken[]): Promise<Claim[]> {
+    const claims: Claim[] = []
+    for (const { id, index } of taken) {
+      try {
+        const record = this.#read(id)
+        const state = readState(this.#tables, id, index)
+        if (record && state) claims.push({ message: record.message, index, state })
+      } catch (error) {
+        await this.#setAside({ id, index }, error)
+      }
+    }
+    return claims
+  }
+
+  #read(id: string): MessageRecord | undefined {
+    const record = this.#tables.messages.get(id)
+    return record && decodeMessage(id, record)
+  }
+
+  /** What cannot be read is kept for a human, out of the way of everything else. */
+  async #setAside({ id, index }: Taken, error: unknown): Promise<void> {
+    if (!(error instanceof QueueError) || error.code !== 'ERR_QUEUE_CORRUPT') throw error
+    await this.#database.commit(() => {
+      setAside(this.#tables, id)
+      this.#tables.claimed.remove([this.owner, id, index])
+    })
+    this.#onProblem(error)
+  }
+
+  #apply({ claim, state, now }: Settlement): SettleResult {
+    const { message, index } = claim
+    const stored = readState(this.#tables, message.id, index)
+    const next = asRecord(message, index, withWish(state, stored?.wish, now))
+    const from: Place = { kind: 'claimed', owner: this.owner }
+    if (next.place.kind === 'done') {
+      const states = message.deliveries.map((_, at) => (at === index ? { ...next, place: from } : readState(this.#tables, message.id, at)))
+      const known = states.map((each, at) => each ?? bornState(message, at, ''))
+      if (known.every((each, at) => at === index || each.place.kind === 'done')) {
+        finish(this.#tables, message, { states: known, now, keep: this.#keep })
+        return 'finished'
+      }
+    }
+    move(this.#tables, entryOf(claim), { from, state: next })
+    return 'settled'
+  }
+
+  async #takeOver(owner: string, now: number): Promise<number> {
+    let taken = 0
+    for (let page = PAGE; page === PAGE; taken += page)
+      page = await this.#database.commit(() => takeOver(this.#tables, { owner, now, limit: PAGE }))
+    return taken
+  }
+
+  #removeBody(id: string): void {
+    this.#files.remove(id).catch((cause: unknown) => {
+      this.#onProblem(new QueueError('ERR_QUEUE_IO', `The body of ${id} could not be removed`, { cause }))
+    })
+  }
+}
+
+function missing(message: QueuedMessage): MessageSource {
+  const error = new QueueError('ERR_QUEUE_CORRUPT', `The body of ${message.id} is missing`)
+  return { size: message.size, raw: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) }) }
+}

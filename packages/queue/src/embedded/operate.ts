@@ -1,0 +1,29 @@
+/** What an operator does to queued messages. For use within a commit. */
+import { operated, withdrawn } from '../state.ts'
+import type { Operation } from '../store.ts'
+import type { Tables } from './database.ts'
+import { finish } from './ending.ts'
+import { move, readStates } from './places.ts'
+import type { MessageRecord } from './record.ts'
+
+/** Changes the deliveries of a message; how many were changed. */
+export function operate(
+  tables: Tables,
+  record: MessageRecord,
+  order: { readonly operation: Operation; readonly now: number; readonly keep: number },
+): number {
+  const { message } = record
+  const states = readStates(tables, record)
+  if (order.operation.kind === 'delete') {
+    finish(tables, message, { states: states.map((state) => withdrawn(state, order.now)), now: order.now, keep: order.keep })
+    return states.length
+  }
+  let changed = 0
+  for (const [index, state] of states.entries()) {
+    const next = operated(state, order.operation, order.now)
+    if (!next) continue
+    move(tables, { id: message.id, index, lane: state.lane }, { from: state.place, state: next })
+    changed++
+  }
+  return changed
+}

@@ -1,0 +1,73 @@
+/** Reads of the embedded queue that write nothing: lists, counts, lanes. */
+import type { FinishedMessage } from '../model.ts'
+import { type QueueEntry, QueueError, type QueueStats } from '../store.ts'
+import type { Tables } from './database.ts'
+import { readStates } from './places.ts'
+import { decodeJson, decodeMessage } from './record.ts'
+
+/** Entries read before the event loop gets a turn, and before the read transaction is renewed: a long one keeps old pages alive. */
+const PAGE = 200
+
+/** How a list goes on, and how it ends early. */
+export interface ListOptions {
+  readonly after?: string
+  readonly signal?: AbortSignal
+}
+
+/** Messages in order of their ids. */
+export async function* list(
+  tables: Tables,
+  options: ListOptions & { readonly onCorrupt: (error: QueueError) => void },
+): AsyncGenerator<QueueEntry> {
+  for await (const { key, value } of pages(tables.messages, options)) {
+    try {
+      const record = decodeMessage(key, value)
+      yield { message: record.message, states: readStates(tables, record) }
+    } catch (error) {
+      if (!(error instanceof QueueError)) throw error
+      options.onCorrupt(error)
+    }
+  }
+}
+
+/** Finished messages in order of their ids. */
+export async function* finished(tables: Tables, options: ListOptions): AsyncGenerator<FinishedMessage> {
+  for await (const { key, value } of pages(tables.finished, options)) yield decodeJson<FinishedMessage>(key, value)
+}
+
+async function* pages(table: Tables['messages'], { after = '', signal }: ListOptions): AsyncGenerator<{ key: string; value: Buffer }> {
+  for (let last = after; ; ) {
+    const page = [...table.getRange({ start: last, exclusiveStart: last !== '', limit: PAGE, snapshot: false })]
+    for (const entry of page) {
+      if (signal?.aborted) return
+      yield entry
+      last = entry.key
+    }
+    if (page.length < PAGE) return
+    await new Promise(setImmediate)
+  }
+}
+
+/** Lanes with waiting deliveries: one seek a lane, whatever stands in each. */
+export function waitingLanes(tables: Tables): string[] {
+  const lanes: string[] = []
+  for (let start: [string, number, string, number] = ['', 0, '', 0]; ; ) {
+    const [key] = [...tables.waiting.getKeys({ start, limit: 1 })]
+    if (!key) return lanes
+    lanes.push(key[0])
+    start = [key[0], Number.MAX_VALUE, '', 0]
+  }
+}
+
+/** How much is where; the database knows without counting. */
+export function counts(tables: Tables): Omit<QueueStats, 'freeBytes'> {
+  const count = (table: { getStats(): {} }): number => (table.getStats() as { entryCount: number }).entryCount // lmdb types it as {}
+  return {
+    messages: count(tables.messages),
+    scheduled: count(tables.scheduled),
+    waiting: count(tables.waiting),
+    claimed: count(tables.claimed),
+    held: count(tables.held),
+    corrupt: count(tables.corrupt),
+  }
+}

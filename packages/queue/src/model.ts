@@ -1,0 +1,149 @@
+/**
+ * What the queue remembers of a message: written once when responsibility is taken (the envelope), and rewritten after
+ * every attempt (the state of each delivery). `STATES.md` draws the states and who may change them.
+ */
+import type { Address, MailParameters, RcptParameters, Route } from '@postroad/plugin'
+
+/** A reply, of a next hop or our own. Text from a next hop is foreign: never shown unescaped. */
+export interface Reply {
+  /** Basic code, RFC 5321 §4.2.1. */
+  readonly code: number
+  /** Enhanced status, RFC 3463, when there was one. */
+  readonly status?: string | undefined
+  /** Without codes; lines separated by `\n`. */
+  readonly text: string
+}
+
+/** One recipient of a queued message. */
+export interface QueuedRecipient {
+  readonly address: Address
+  readonly parameters: RcptParameters
+}
+
+/** Recipients that go the same way together: one transaction of a transport. */
+export interface QueuedDelivery {
+  readonly route: Route
+  /** Where concurrency, rate, back-off and suspension are counted: `smtp:example.com`. */
+  readonly lane: string
+  readonly recipients: readonly QueuedRecipient[]
+}
+
+/** The part of a queued message that never changes. */
+export interface QueuedMessage {
+  /** Queue id: 20 characters, sorts by time. */
+  readonly id: string
+  /** Milliseconds since the epoch. */
+  readonly queuedAt: number
+  /** Milliseconds since the epoch; an attempt that fails after it is the last. */
+  readonly expiresAt: number
+  /** `undefined` is the null reverse-path. */
+  readonly from: Address | undefined
+  readonly parameters: MailParameters
+  /** Id of the SMTP transaction it came in with. */
+  readonly transaction?: string
+  /** Queue id of the message this one reports on, when it is a delivery status notification. */
+  readonly reportOn?: string
+  /** Octets. */
+  readonly size: number
+  readonly deliveries: readonly QueuedDelivery[]
+}
+
+/** Where a delivery is; always exactly one. */
+export type Place =
+  /** Nobody has it until `at` (milliseconds since the epoch). */
+  | { readonly kind: 'scheduled'; readonly at: number }
+  /** Due, but its lane is full, too fast or suspended. */
+  | { readonly kind: 'waiting'; readonly since: number }
+  /** One process has it; goes back when that process is gone. */
+  | { readonly kind: 'claimed'; readonly owner: string }
+  /** Set aside: by the operator, or because the store could not read it. */
+  | { readonly kind: 'held'; readonly since: number; readonly reason: string }
+  /** Every recipient is final. */
+  | { readonly kind: 'done' }
+
+/** What became of a recipient. All but `pending` are final. */
+export type RecipientFate = 'pending' | 'delivered' | 'relayed' | 'failed' | 'expired' | 'cancelled'
+
+/** A recipient's fate, and the reply that decided it or spoke last. */
+export interface RecipientState {
+  readonly fate: RecipientFate
+  readonly reply?: Reply
+  /** Name of the host that said it. */
+  readonly remote?: string
+  /** Class of the bounce table, when it was not a success. */
+  readonly class?: string
+  /** Milliseconds since the epoch. */
+  readonly at?: number
+}
+
+/** One attempt, for `queue show`. */
+export interface AttemptRecord {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly tookMs: number
+  readonly outcomes: readonly {
+    readonly kind: string
+    readonly recipients: number
+    readonly reply: Reply
+    readonly remote?: string
+    readonly tls?: string
+  }[]
+}
+
+/** The part of a delivery that changes. */
+export interface DeliveryState {
+  readonly place: Place
+  /** Attempts made. */
+  readonly attempts: number
+  /** In the order of the delivery's recipients. */
+  readonly recipients: readonly RecipientState[]
+  /** The first and the latest attempts. */
+  readonly history: readonly AttemptRecord[]
+  /** A delay notification was sent (once, RFC 3461 §4.1). */
+  readonly warned: boolean
+  /** What the operator asked for while the delivery was claimed. */
+  readonly wish?: 'hold'
+}
+
+/** What is left of a message when every recipient is final. */
+export interface FinishedMessage {
+  readonly id: string
+  readonly from: string
+  readonly queuedAt: number
+  readonly finishedAt: number
+  readonly size: number
+  /** At most the first 100. */
+  readonly recipients: readonly { readonly address: string; readonly state: RecipientState }[]
+  readonly recipientCount: number
+}
+
+/** A delivery this process may work on. */
+export interface Claim {
+  readonly message: QueuedMessage
+  /** Index in `message.deliveries`. */
+  readonly index: number
+  readonly state: DeliveryState
+}
+
+/** The state a delivery is born with. */
+export function initialState(delivery: QueuedDelivery, place: Place): DeliveryState {
+  return { place, attempts: 0, recipients: delivery.recipients.map(() => PENDING), history: [], warned: false }
+}
+
+const PENDING: RecipientState = Object.freeze({ fate: 'pending' })
+
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
+
+/** A new queue id: 10 characters of time, 10 of chance; sorts by time, safe in file names and replies. */
+export function makeQueueId(now: number, random: () => number = Math.random): string {
+  let time = ''
+  for (let rest = now, at = 0; at < 10; at++, rest = Math.floor(rest / 32)) time = ALPHABET.charAt(rest % 32) + time
+  let chance = ''
+  for (let at = 0; at < 10; at++) chance += ALPHABET.charAt(Math.floor(random() * 32))
+  return time + chance
+}
+
+/** Whether a text has the shape of a queue id; check before it becomes a key or a file name. */
+export function isQueueId(text: string): boolean {
+  return /^[0-9a-hjkmnp-tv-z]{20}$/.test(text)
+}

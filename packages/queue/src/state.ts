@@ -1,0 +1,228 @@
+/**
+ * The state machine of a delivery: pure functions from a state and what happened to the next state, and to what has to be
+ * told. Who stores and who sends is not known here. The states are listed in `STATES.md`.
+ */
+import type { BounceClass } from './bounce-table.ts'
+import type { RecipientOutcome } from './carrier.ts'
+import { classify } from './classify.ts'
+import type { AttemptRecord, DeliveryState, Place, QueuedDelivery, QueuedMessage, RecipientState, Reply } from './model.ts'
+import { nextAttemptAt, type ScheduleOptions } from './schedule.ts'
+import type { Operation } from './store.ts'
+
+/** What a notification says of a recipient, RFC 3464 §2.3.3. */
+export type ReportAction = 'failed' | 'delayed' | 'delivered' | 'relayed'
+
+/** One recipient in a notification to come. */
+export interface Report {
+  readonly action: ReportAction
+  /** Index in the delivery's recipients. */
+  readonly recipient: number
+  readonly state: RecipientState
+}
+
+/** Recipients to whom the same happened, for the hooks and the log. */
+export interface Happening {
+  readonly name: 'delivered' | 'deferred' | 'bounced'
+  readonly recipients: readonly number[]
+  readonly reply: Reply
+  readonly class: BounceClass | undefined
+  readonly remote: string | undefined
+  readonly tls: string | undefined
+}
+
+/** A step of the machine. */
+export interface Transition {
+  readonly state: DeliveryState
+  readonly reports: readonly Report[]
+  readonly happenings: readonly Happening[]
+}
+
+/** How an attempt ended. */
+export interface Attempted {
+  readonly message: QueuedMessage
+  readonly delivery: QueuedDelivery
+  readonly state: DeliveryState
+  /** In the order of the delivery's recipients; nothing for those that were final before. */
+  readonly outcomes: readonly (RecipientOutcome | undefined)[]
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  readonly now: number
+  /** The carrier hands on to another server (smtp) instead of delivering for good (lmtp, maildir). */
+  readonly relays: boolean
+  /** No connection was made: the attempt is not counted. */
+  readonly untried?: boolean
+  readonly schedule: ScheduleOptions
+  /** From 0 up to 1. */
+  readonly random: number
+}
+
+/** How many attempts a state remembers: the first four and the latest twelve. */
+const HISTORY_HEAD = 4
+const HISTORY_TAIL = 12
+
+/** Applies the outcomes of an attempt. */
+export function afterAttempt(attempted: Attempted): Transition {
+  const { state, message } = attempted
+  const recipients = state.recipients.map((before, at) => settleRecipient(before, attempted.outcomes[at], attempted))
+  const attempts = state.attempts + (attempted.untried ? 0 : 1)
+  const isLate = isLateNow(attempted) && !state.warned
+  const reports = message.from === undefined ? [] : reportsOf(attempted, recipients, isLate)
+  return {
+    state: {
+      place: nextPlace(attempted, recipients, attempts),
+      attempts,
+      recipients,
+      history: attempted.untried ? state.history : remember(state.history, recordOf(attempted)),
+      warned: state.warned || (isLate && recipients.some(isPending)),
+    },
+    reports,
+    happenings: happeningsOf(attempted, recipients),
+  }
+}
+
+/** Gives up on everything that is pending, by the operator's word. */
+export function cancel(
+  message: QueuedMessage,
+  delivery: QueuedDelivery,
+  before: { readonly state: DeliveryState; readonly reply: Reply; readonly now: number },
+): Transition {
+  const recipients = before.state.recipients.map((recipient): RecipientState => {
+    return isPending(recipient) ? { fate: 'cancelled', reply: before.reply, class: 'policy', at: before.now } : recipient
+  })
+  const changed = recipients.flatMap((_, at) => (isPending(before.state.recipients[at]) ? [at] : []))
+  const wanted = message.from === undefined ? [] : changed.filter((at) => wants(delivery, at, 'FAILURE'))
+  return {
+    state: { ...before.state, place: { kind: 'done' }, recipients },
+    reports: wanted.map((recipient) => ({ action: 'failed', recipient, state: recipients[recipient] ?? { fate: 'cancelled' } })),
+    happenings: [{ name: 'bounced', recipients: changed, reply: before.reply, class: 'policy', remote: undefined, tls: undefined }],
+  }
+}
+
+/** Whether a recipient is still to be reached. */
+export function isPending(recipient: RecipientState | undefined): boolean {
+  return recipient?.fate === 'pending'
+}
+
+/** Whether a sender wants to hear of this, RFC 3461 §4.1. */
+export function wants(delivery: QueuedDelivery, recipient: number, what: 'SUCCESS' | 'FAILURE' | 'DELAY'): boolean {
+  const notify = delivery.recipients[recipient]?.parameters.notify
+  // RFC 3461 §4.1: absent means failure and, where the server likes to, delay.
+  return notify === undefined ? what !== 'SUCCESS' : notify.includes(what)
+}
+
+function settleRecipient(before: RecipientState, outcome: RecipientOutcome | undefined, attempted: Attempted): RecipientState {
+  if (!isPending(before) || outcome === undefined) return before
+  const { reply, remote } = outcome
+  const said = remote === undefined ? { reply, at: attempted.now } : { reply, remote, at: attempted.now }
+  if (outcome.kind === 'delivered') return { fate: attempted.relays && outcome.dsnRelayed !== true ? 'relayed' : 'delivered', ...said }
+  const failure = { ...said, class: classify(reply) }
+  if (outcome.kind === 'failed') return { fate: 'failed', ...failure }
+  return { fate: attempted.now >= attempted.message.expiresAt ? 'expired' : 'pending', ...failure }
+}
+
+function nextPlace(attempted: Attempted, recipients: readonly RecipientState[], attempts: number): Place {
+  const { now, message, schedule, random } = attempted
+  const times: number[] = []
+  for (const [at, recipient] of recipients.entries()) {
+    if (!isPending(recipient)) continue
+    const hintMs = attempted.outcomes[at]?.retryAfterMs
+    const failure = {
+      attempts: Math.max(1, attempts),
+      now,
+      expiresAt: message.expiresAt,
+      class: recipient.reply ? classify(recipient.reply) : 'other',
+    } as const
+    times.push(nextAttemptAt(hintMs === undefined ? failure : { ...failure, hintMs }, schedule, random))
+  }
+  return times.length === 0 ? { kind: 'done' } : { kind: 'scheduled', at: Math.min(...times) }
+}
+
+function isLateNow({ message, now, schedule }: Attempted): boolean {
+  return schedule.warnAfterMs > 0 && now - message.queuedAt >= schedule.warnAfterMs
+}
+
+function reportsOf(attempted: Attempted, recipients: readonly RecipientState[], isLate: boolean): Report[] {
+  const { state, delivery, outcomes } = attempted
+  return recipients.flatMap((after, recipient): Report[] => {
+    if (!isPending(state.recipients[recipient])) return []
+    const report = (action: ReportAction): Report[] => [{ action, recipient, state: after }]
+    if (after.fate === 'failed' || after.fate === 'expired') return wants(delivery, recipient, 'FAILURE') ? report('failed') : []
+    if (after.fate === 'pending') return isLate && wants(delivery, recipient, 'DELAY') ? report('delayed') : []
+    // RFC 3461 §5.2.1: a next hop that was told NOTIFY reports by itself.
+    if (outcomes[recipient]?.dsnRelayed === true || !wants(delivery, recipient, 'SUCCESS')) return []
+    return report(after.fate === 'relayed' ? 'relayed' : 'delivered')
+  })
+}
+
+function happeningsOf(attempted: Attempted, recipients: readonly RecipientState[]): Happening[] {
+  const groups = new Map<string, Happening & { recipients: number[] }>()
+  for (const [at, after] of recipients.entries()) {
+    const outcome = attempted.outcomes[at]
+    if (outcome === undefined || !isPending(attempted.state.recipients[at])) continue
+    const name = after.fate === 'pending' ? 'deferred' : after.fate === 'failed' || after.fate === 'expired' ? 'bounced' : 'delivered'
+    const { reply, remote, tls } = outcome
+    const key = recipients.length === 1 ? '' : JSON.stringify([name, reply.code, reply.status, reply.text, remote])
+    const group = groups.get(key)
+    if (group) group.recipients.push(at)
+    else groups.set(key, { name, recipients: [at], reply, class: name === 'delivered' ? undefined : classify(reply), remote, tls })
+  }
+  return [...groups.values()]
+}
+
+function recordOf({ outcomes, startedAt, now }: Attempted): AttemptRecord {
+  const groups = new Map<string, AttemptRecord['outcomes'][number] & { recipients: number }>()
+  for (const outcome of outcomes) {
+    if (outcome === undefined) continue
+    const { kind, reply, remote, tls } = outcome
+    const key = outcomes.length === 1 ? '' : JSON.stringify([kind, reply.code, reply.status, reply.text, remote])
+    const group = groups.get(key)
+    if (group) group.recipients++
+    else groups.set(key, { kind, recipients: 1, reply, ...(remote === undefined ? {} : { remote }), ...(tls === undefined ? {} : { tls }) })
+  }
+  return { at: startedAt, tookMs: now - startedAt, outcomes: [...groups.values()] }
+}
+
+function remember(history: readonly AttemptRecord[], record: AttemptRecord): readonly AttemptRecord[] {
+  const all = [...history, record]
+  return all.length <= HISTORY_HEAD + HISTORY_TAIL ? all : [...all.slice(0, HISTORY_HEAD), ...all.slice(-HISTORY_TAIL)]
+}
+
+/** What is stored when a claim ends: the operator may have asked for something while the attempt ran. For stores. */
+export function withWish<S extends DeliveryState>(
+  { wish: _, ...state }: S,
+  wish: DeliveryState['wish'],
+  now = momentOf(state.place),
+): Omit<S, 'wish'> {
+  if (wish !== 'hold' || state.place.kind === 'done') return state
+  return { ...state, place: { kind: 'held', since: now, reason: 'operator' } }
+}
+
+function momentOf(place: Place): number {
+  return 'at' in place ? place.at : 'since' in place ? place.since : 0
+}
+
+/** The state after an operator's `hold`, `release` or `retry`; nothing when it changes nothing. */
+export function operated<S extends DeliveryState>(state: S, operation: Operation, now: number): S | undefined {
+  const { kind } = state.place
+  if (operation.kind === 'hold') {
+    if (kind === 'claimed') return state.wish === 'hold' ? undefined : { ...state, wish: 'hold' }
+    return kind === 'scheduled' || kind === 'waiting'
+      ? { ...state, place: { kind: 'held', since: now, reason: operation.reason } }
+      : undefined
+  }
+  if (operation.kind === 'release' && kind === 'claimed' && state.wish) {
+    const { wish: _, ...without } = state
+    return without as S // a wish is optional in every S
+  }
+  const isFree = kind === 'held' || (operation.kind === 'retry' && (kind === 'scheduled' || kind === 'waiting'))
+  return isFree ? { ...state, place: { kind: 'scheduled', at: now } } : undefined
+}
+
+/** The state of a delivery whose message an operator deletes; its place is left to the store. */
+export function withdrawn<S extends DeliveryState>(state: S, now: number): S {
+  const reply = { code: 250, text: 'Deleted by the operator' }
+  return {
+    ...state,
+    recipients: state.recipients.map((each): RecipientState => (isPending(each) ? { fate: 'cancelled', reply, at: now } : each)),
+  }
+}

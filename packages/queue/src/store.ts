@@ -1,0 +1,124 @@
+/** What a queue must be able to remember. `queueContract` says it in tests; an adapter that passes them may mint receipts. */
+import type { MessageSource } from './carrier.ts'
+import type { Claim, DeliveryState, FinishedMessage, Place, QueuedMessage, Reply } from './model.ts'
+
+/** What to do with a delivery that is due: take it, let it wait for its lane, or come again at a time. */
+export type Gate = (lane: string, delivery: GateView) => 'take' | 'wait' | number
+
+/** What a {@link Gate} sees. */
+export interface GateView {
+  readonly queuedAt: number
+  readonly expiresAt: number
+  readonly attempts: number
+  readonly warned: boolean
+}
+
+/** The end of a claim. */
+export interface Settlement {
+  readonly claim: Claim
+  /** The new state; its place is not `claimed`. */
+  readonly state: DeliveryState
+  /** Notifications that become durable in the same step; claimed by this process. */
+  readonly spawn?: readonly NewMessage[]
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** A message to take, with its octets. */
+export interface NewMessage {
+  readonly message: QueuedMessage
+  readonly source: MessageSource
+}
+
+/** `lost`: the claim was not ours any more; nothing was changed, and nothing of `spawn` was kept. */
+export type SettleResult = 'settled' | 'finished' | 'lost'
+
+/** A message with the state of its deliveries. */
+export interface QueueEntry {
+  readonly message: QueuedMessage
+  readonly states: readonly DeliveryState[]
+}
+
+/** What an operator can do to a message, or to one of its deliveries. */
+export type Operation =
+  | { readonly kind: 'hold'; readonly reason: string }
+  | { readonly kind: 'release' }
+  | { readonly kind: 'retry' }
+  | { readonly kind: 'delete' }
+
+/** A lane the operator has stopped. */
+export interface Suspension {
+  /** A lane, or a domain: every lane that ends in `:domain`. */
+  readonly target: string
+  readonly since: number
+  readonly reason: string
+}
+
+/** How much is where. */
+export interface QueueStats {
+  readonly messages: number
+  readonly scheduled: number
+  readonly waiting: number
+  readonly claimed: number
+  readonly held: number
+  /** Entries that could not be read. */
+  readonly corrupt: number
+  /** Octets free on the store's file system, when that is known. */
+  readonly freeBytes: number | undefined
+}
+
+/** The durable memory behind the queue. Rejections are I/O failures: the caller says 451, or keeps what it has. */
+export interface QueueStore {
+  /** This process, in claims. */
+  readonly owner: string
+  /** A reply when there is no room for so many octets: asked before DATA and before {@link add}. */
+  admit(size: number): Reply | undefined
+  /** Takes responsibility: on stable storage when it resolves. Every delivery is born claimed by this process. */
+  add(message: QueuedMessage, source: MessageSource): Promise<readonly Claim[]>
+  /** Claims what is due, oldest first, a page at a time; entries the gate turns away are moved without a claim. */
+  claimDue(options: {
+    readonly now: number
+    readonly limit: number
+    readonly gate: Gate
+  }): Promise<{ readonly claims: readonly Claim[]; readonly moved: number }>
+  /** Claims what waits for a lane, oldest first. */
+  claimWaiting(lane: string, limit: number): Promise<readonly Claim[]>
+  /** Claims one delivery wherever it is, unless it is claimed or done. */
+  claimOne(id: string, index: number): Promise<Claim | undefined>
+  /** Gives claims back without an attempt. */
+  release(claims: readonly Claim[], place: Place): Promise<void>
+  /** Ends a claim; durable when it resolves. */
+  settle(settlement: Settlement): Promise<SettleResult>
+  /** When the next scheduled delivery is due. */
+  nextDue(): Promise<number | undefined>
+  /** Lanes for which something waits. */
+  waitingLanes(): Promise<readonly string[]>
+  /** The octets; reading rejects with `ERR_QUEUE_CORRUPT` when they are not what was written. */
+  body(message: QueuedMessage): MessageSource
+  get(id: string): Promise<QueueEntry | undefined>
+  /** What became of a message, as long as it is remembered. */
+  getFinished(id: string): Promise<FinishedMessage | undefined>
+  /** Messages in order of their ids, streamed; a message that ends meanwhile may be missing. */
+  list(options?: { readonly after?: string; readonly signal?: AbortSignal }): AsyncIterable<QueueEntry>
+  finished(options?: { readonly after?: string; readonly signal?: AbortSignal }): AsyncIterable<FinishedMessage>
+  /** How many deliveries were changed; a claimed one is held when its attempt ends, deleted at once, not retried. */
+  operate(id: string, operation: Operation, now: number): Promise<number>
+  suspend(suspension: Suspension): Promise<void>
+  resume(target: string): Promise<boolean>
+  suspensions(): Promise<readonly Suspension[]>
+  /** Says that this process lives, and takes back the claims of those that do not. Resolves to how many. */
+  beat(now: number): Promise<number>
+  stats(): Promise<QueueStats>
+  /** Claims of this process go back to the schedule. */
+  close(): Promise<void>
+}
+
+/** Thrown and rejected with by stores. */
+export class QueueError extends Error {
+  readonly code: 'ERR_QUEUE_CORRUPT' | 'ERR_QUEUE_IO' | 'ERR_QUEUE_FORMAT' | 'ERR_QUEUE_CLOSED' | 'ERR_QUEUE_UNSAFE'
+  constructor(code: QueueError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'QueueError'
+    this.code = code
+  }
+}

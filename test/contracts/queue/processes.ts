@@ -1,0 +1,30 @@
+/** An embedded queue in a fresh folder. Other processes are played by other stores on the same folder; `test/crash` has real ones. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type LmdbStore, openLmdbStore, type QueueStore } from '@postroad/queue'
+import type { QueueUnderTest } from '@postroad/queue/contract'
+
+export async function embeddedQueue(): Promise<QueueUnderTest> {
+  const folder = await mkdtemp(join(tmpdir(), 'postroad-queue-'))
+  const stores: LmdbStore[] = []
+  const closed = new Set<QueueStore>()
+  const open = async (): Promise<LmdbStore> => {
+    const store = await openLmdbStore({ folder, inlineLimit: 64 * 1024 })
+    const close = store.close.bind(store)
+    store.close = async () => {
+      if (!closed.has(store)) await close()
+      closed.add(store)
+    }
+    stores.push(store)
+    return store
+  }
+  return {
+    store: open,
+    kill: async (store) => (store as LmdbStore).disown(),
+    dispose: async () => {
+      for (const store of stores) await store.close()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
