@@ -141,7 +141,7 @@ export class Pool {
       const connection = bucket.idle.pop()
       if (connection === undefined) return undefined
       this.#idleSince.delete(connection)
-      if (connection.isIdle) return this.#lease(bucket, connection, true)
+      if (connection.isOpen) return this.#lease(bucket, connection, true)
     }
   }
 
@@ -191,19 +191,25 @@ export class Pool {
 
   #reset(bucket: Bucket, connection: ClientConnection): void {
     if (!connection.isOpen) return
+    const mayFollow = connection.extensions.pipelining
     const exchange: Exchange = {
       timeoutMs: this.timeouts.command,
-      reply: (reply: Reply) => (reply.code === 250 ? this.#giveBack(bucket, connection) : connection.leave()),
+      reply: (reply: Reply) => {
+        if (reply.code !== 250) connection.destroy()
+        else if (!mayFollow) this.#giveBack(bucket, connection)
+      },
       lost: () => {},
     }
     connection.command('RSET', exchange)
     connection.flush()
+    // RFC 2920 §3.1: the next MAIL may follow RSET without waiting for its answer.
+    if (mayFollow) this.#giveBack(bucket, connection)
   }
 
   #giveBack(bucket: Bucket, connection: ClientConnection): void {
     if (!connection.isOpen) return
     const limit = Math.min(this.#maxTransactions, connection.extensions.maxTransactions ?? this.#maxTransactions)
-    if (this.#isClosed || !connection.isIdle || connection.transactions >= limit) {
+    if (this.#isClosed || connection.transactions >= limit) {
       connection.leave()
       return
     }

@@ -120,7 +120,7 @@ function greet(connection: ClientConnection, { signal }: ConnectOptions): Promis
       connection.removeAllListeners('error')
       connection.on('error', () => {}) // an error of a connection that has ended is nobody's
       if (error === undefined) resolve()
-      else reject(toConnectError(error))
+      else reject(toConnectError(error, connection.upgrading))
     }
     const abort = () => end(new Error('aborted'))
     connection.once('error', end)
@@ -160,17 +160,24 @@ interface ClientError extends Error {
   readonly code?: string
   readonly response?: string
   readonly command?: string
+  /** The code of Node or OpenSSL. */
+  readonly originalCode?: string
 }
 
-function toConnectError(error: ClientError): ConnectError {
-  const { command = '', code } = error
-  const stage = code === 'ETLS' ? 'tls' : (STAGES.find(([prefix]) => command.startsWith(prefix))?.[1] ?? 'greeting')
+function toConnectError(error: ClientError, isUpgrading = false): ConnectError {
+  const { command = '', code, originalCode } = error
+  const stage = code === 'ETLS' || isUpgrading ? 'tls' : (STAGES.find(([prefix]) => command.startsWith(prefix))?.[1] ?? 'greeting')
   const said = error.response === undefined ? undefined : parseReply(error.response)
   // Neither is the sender's fault: try again later, RFC 4954 §4.7, RFC 8461 §5.
   if (said !== undefined && stage === 'auth') return new ConnectError(stage, localReply(454, '4.7.8', said.text), error)
   if (said !== undefined && stage === 'tls') return new ConnectError(stage, localReply(454, '4.7.4', `TLS refused: ${said.text}`), error)
   if (said !== undefined && said.code >= 400) return new ConnectError(stage, said, error)
-  if (stage === 'tls') return new ConnectError(stage, localReply(454, '4.7.5', 'TLS could not be established'), error)
+  if (stage === 'tls')
+    return new ConnectError(
+      stage,
+      localReply(454, '4.7.5', `TLS could not be established${originalCode === undefined ? '' : ` (${originalCode})`}`),
+      error,
+    )
   if (code === 'ETIMEDOUT') return new ConnectError(stage, localReply(451, '4.4.2', `The server did not answer in time (${stage})`), error)
   if (said !== undefined) return new ConnectError(stage, localReply(451, '4.5.0', `Unexpected reply ${said.code} (${stage})`), error)
   return new ConnectError(stage, localReply(451, '4.4.2', `Connection lost (${stage})`), error)

@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseAddress } from '@postroad/message'
+import { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep } from '../../testing/src/sink.ts'
+import { type FixedOptions, fixedTransport } from './fixed-transport.ts'
+import { job, recipient, source, streamed } from './support/fixture.ts'
+import type { RecipientOutcome, Transport } from './transport.ts'
+
+interface Setting {
+  readonly sink: Sink
+  readonly transport: Transport
+}
+
+async function withSink(options: SinkOptions, transport: Partial<FixedOptions>, work: (setting: Setting) => Promise<void>): Promise<void> {
+  const sink = await createSink(options)
+  const { protocol = 'smtp' } = options
+  const fixed = fixedTransport({
+    hostname: 'client.test',
+    protocol,
+    host: '127.0.0.1',
+    port: sink.port,
+    tls: { mode: 'none' },
+    ...transport,
+  })
+  try {
+    await work({ sink, transport: fixed })
+  } finally {
+    await fixed.close()
+    await sink.close()
+  }
+}
+
+/** A script that answers at one verb only. */
+const at =
+  (verb: string, answer: SinkAnswer, nth = 1) =>
+  (step: SinkStep) =>
+    step.verb === verb && step.nth === nth ? answer : undefined
+
+const show = (outcomes: readonly RecipientOutcome[]) =>
+  outcomes.map(
+    ({ recipient: { address }, kind, reply, uncertain }) => `${address.local} ${kind} ${reply.code}${uncertain ? ' uncertain' : ''}`,
+  )
+
+test('RFC 2920 §3.1: MAIL, RCPT and DATA go out in one write, the message and its dot in another', async () => {
+  await withSink({}, {}, async ({ sink, transport }) => {
+    const outcomes = await transport.deliver(job(['b@to.test', 'c@to.test'], { message: source('S: x\r\n\r\n', '.dot\r\n') }))
+    assert.deepEqual(show(outcomes), ['b delivered 250', 'c delivered 250'])
+    assert.equal(outcomes[0]?.reply.text, 'Ok: queued as SINK')
+    assert.equal(outcomes[0]?.remote, '127.0.0.1')
+    assert.deepEqual(sink.reads, [
+      'EHLO client.test\r\n',
+      'MAIL FROM:<a@from.test> SIZE=14\r\nRCPT TO:<b@to.test>\r\nRCPT TO:<c@to.test>\r\nDATA\r\n',
+      'S: x\r\n\r\n..dot\r\n.\r\n',
+    ])
+    assert.equal(String(sink.transactions[0]?.message), 'S: x\r\n\r\n.dot\r\n')
+  })
+})
+
+test('a server that does not pipeline gets one command at a time', async () => {
+  await withSink({ extensions: [] }, {}, async ({ sink, transport }) => {
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), ['b delivered 250', 'c delivered 250'])
+    const lines = ['MAIL FROM:<a@from.test>', 'RCPT TO:<b@to.test>', 'RCPT TO:<c@to.test>', 'DATA']
+    assert.deepEqual(
+      sink.reads.slice(1, 5),
+      lines.map((line) => `${line}\r\n`),
+    )
+  })
+})
+
+test('without pipelining, nothing more is asked once MAIL or all of RCPT were refused', async () => {
+  await withSink({ extensions: [], script: at('MAIL', '550 5.7.1 No') }, { maxConnections: 1 }, async ({ sink, transport }) => {
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), ['b failed 550', 'c failed 550'])
+    assert.deepEqual(sink.commands.slice(1), ['MAIL FROM:<a@from.test>'])
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b delivered 250'])
+    assert.equal(sink.connections, 1)
+    assert.equal(sink.commands[2], 'RSET')
+  })
+  const script = ({ verb }: SinkStep) => (verb === 'RCPT' ? '450 4.2.1 Later' : undefined)
+  await withSink({ extensions: [], script }, {}, async ({ sink, transport }) => {
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), ['b deferred 450', 'c deferred 450'])
+    assert.ok(!sink.commands.includes('DATA'))
+  })
+})
+
+test('RCPT 450 for one, 550 for another and DATA 554 for the rest are different fates', async () => {
+  const script = ({ verb, nth }: SinkStep) =>
+    verb === 'RCPT' ? ['450 4.2.1 Later', '550 5.1.1 Who?'][nth - 1] : verb === 'DATA' ? '554 5.7.1 No' : undefined
+  for (const extensions of [[], ['PIPELINING']]) {
+    await withSink({ extensions, script }, {}, async ({ transport }) => {
+      const outcomes = await transport.deliver(job(['b@to.test', 'c@to.test', 'd@to.test']))
+      assert.deepEqual(show(outcomes), ['b deferred 450', 'c failed 550', 'd failed 554'])
+      assert.equal(outcomes[1]?.reply.status, '5.1.1')
+    })
+  }
+})
+
+test('RFC 5321 §4.2: a bare 250 is success, and a bare 421 or 450 is worth another attempt', async () => {
+  for (const [reply, shown] of [
+    ['250', 'b delivered 250'],
+    ['421', 'b deferred 421'],
+    ['450', 'b deferred 450'],
+  ] as const) {
+    await withSink({ script: at('DOT', reply) }, {}, async ({ transport }) => {
+      assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), [shown])
+    })
+  }
+})
+
+test('RFC 2033 §4.2: LMTP answers the message once for each accepted recipient', async () => {
+  const script = ({ verb, argument, nth }: SinkStep) =>
+    verb === 'DOT' && argument.includes('c@') ? '452 4.2.2 Full' : verb === 'RCPT' && nth === 1 ? '550 5.1.1 Who?' : undefined
+  await withSink({ protocol: 'lmtp', script }, {}, async ({ sink, transport }) => {
+    const outcomes = await transport.deliver(job(['b@to.test', 'c@to.test', 'd@to.test']))
+    assert.deepEqual(show(outcomes), ['b failed 550', 'c deferred 452', 'd delivered 250'])
+    assert.equal(sink.commands[0], 'LHLO client.test')
+  })
+})
+
+test('a connection that is lost at any step defers, and only after the final dot the message may have been taken', async () => {
+  for (const verb of ['CONNECT', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'BODY', 'DOT']) {
+    for (const end of ['close', 'reset'] as const) {
+      for (const extensions of [[], ['PIPELINING']]) {
+        await withSink({ extensions, script: at(verb, { end }) }, {}, async ({ transport }) => {
+          // Too long for one write: at BODY it is still under way.
+          const message = verb === 'BODY' ? source('x'.repeat(8_000_000)) : source('x')
+          const [outcome, ...others] = await transport.deliver(job(['b@to.test'], { message }))
+          assert.equal(others.length, 0)
+          assert.equal(outcome?.kind, 'deferred', `${verb} ${end}`)
+          assert.match(outcome?.reply.status ?? '', /^4\.4\.[12]$/)
+          assert.equal(outcome?.uncertain ?? false, verb === 'DOT', `${verb} ${end}: ${outcome?.reply.text}`)
+        })
+      }
+    }
+  }
+})
+
+test('RFC 5321 §3.8: 421 defers at any step, is never uncertain, and ends the connection', async () => {
+  for (const verb of ['CONNECT', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'DOT']) {
+    for (const extensions of [[], ['PIPELINING']]) {
+      await withSink({ extensions, script: at(verb, '421 4.3.2 Bye') }, {}, async ({ sink, transport }) => {
+        assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), ['b deferred 421', 'c deferred 421'], verb)
+        assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b deferred 421'])
+        assert.equal(sink.connections, 2)
+      })
+    }
+  }
+})
+
+test('RFC 5321 §4.5.3.2: each stage has its own time', async () => {
+  const fast = { greeting: 30, command: 30, mail: 30, rcpt: 30, data: 30, block: 30, final: 30 }
+  for (const verb of ['CONNECT', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'BODY', 'DOT']) {
+    await withSink({ script: at(verb, { end: 'hang' }) }, { timeouts: fast }, async ({ transport }) => {
+      const [outcome] = await transport.deliver(job(['b@to.test'], { message: streamed('x'.repeat(100)) }))
+      assert.equal(outcome?.kind, 'deferred', verb)
+      assert.match(outcome?.reply.text ?? '', /in time/)
+      assert.equal(outcome?.uncertain ?? false, verb === 'DOT' || verb === 'BODY', `${verb}: ${outcome?.reply.text}`)
+    })
+  }
+})
+
+test('a refusal before the final dot counts, and the connection is not used again', async () => {
+  const script = ({ verb, connection }: SinkStep) =>
+    verb === 'BODY' && connection === 1 ? { reply: '552 5.3.4 Too big', end: 'close' as const } : undefined
+  await withSink({ script }, {}, async ({ sink, transport }) => {
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test'], { message: streamed('x'.repeat(9_000_000)) }))), ['b failed 552'])
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b delivered 250'])
+    assert.equal(sink.connections, 2)
+  })
+})
+
+test('RFC 2920 §3.1: 354 although all recipients were refused is answered with a lone dot', async () => {
+  const script = ({ verb, connection, nth }: SinkStep) =>
+    verb === 'RCPT' && nth === 1 && connection === 1 ? '550 5.1.1 Who?' : verb === 'DATA' && nth === 1 ? '354 Go on' : undefined
+  await withSink({ script }, {}, async ({ sink, transport }) => {
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b failed 550'])
+    assert.equal(sink.transactions[0]?.raw.toString(), '.\r\n')
+    assert.deepEqual(show(await transport.deliver(job(['c@to.test']))), ['c delivered 250'])
+    assert.equal(sink.connections, 1)
+  })
+})
+
+test('replies out of step end the connection and defer', async () => {
+  for (const script of [
+    at('MAIL', '250 Ok\n250 Once more'),
+    at('DATA', '250 Ok'),
+    at('DOT', '354 What?'),
+    at('RCPT', { raw: 'garbage\r\n' }),
+  ]) {
+    await withSink({ script }, {}, async ({ transport }) => {
+      const [outcome] = await transport.deliver(job(['b@to.test']))
+      assert.deepEqual([outcome?.kind, outcome?.reply.status], ['deferred', '4.5.0'])
+    })
+  }
+})
+
+test('large messages arrive whole, from memory and from a stream, with their dots', async () => {
+  const line = `.${'x'.repeat(70)}\r\n`
+  const text = line.repeat(40_000)
+  const chunks = Array.from({ length: Math.ceil(text.length / 60_001) }, (_, i) => text.slice(i * 60_001, (i + 1) * 60_001))
+  await withSink({}, {}, async ({ sink, transport }) => {
+    for (const message of [source(...chunks), streamed(...chunks)]) {
+      assert.deepEqual(show(await transport.deliver(job(['b@to.test'], { message }))), ['b delivered 250'])
+      assert.ok(sink.transactions.at(-1)?.message.equals(Buffer.from(text)))
+    }
+  })
+})
+
+test('a message that cannot be read is never ended by a dot, and is deferred', async () => {
+  const message = { size: 10, raw: async function* () { yield Buffer.from('abc\r\n'); throw new Error('disk') } } // biome-ignore format: short
+  await withSink({}, {}, async ({ sink, transport }) => {
+    const [outcome] = await transport.deliver(job(['b@to.test'], { message }))
+    assert.deepEqual([outcome?.kind, outcome?.reply.status, outcome?.uncertain], ['deferred', '4.3.0', undefined])
+    assert.equal(sink.transactions.length, 0)
+  })
+})
+
+test('an aborted signal ends an attempt at once, and defers', async () => {
+  const controller = new AbortController()
+  const script = ({ verb }: SinkStep) => {
+    if (verb !== 'RCPT') return undefined
+    controller.abort()
+    return { end: 'hang' as const }
+  }
+  await withSink({ extensions: [], script }, {}, async ({ transport }) => {
+    const [outcome] = await transport.deliver(job(['b@to.test'], { signal: controller.signal }))
+    assert.deepEqual([outcome?.kind, outcome?.reply.text], ['deferred', 'Given up, waiting for the answer to RCPT'])
+  })
+})
+
+test('what the server cannot take is refused before anything is sent', async () => {
+  const international = parseAddress('d\u00f6rte@from.test', { smtputf8: true })
+  await withSink({ extensions: ['SIZE 10'] }, {}, async ({ sink, transport }) => {
+    const deliver = async (...arguments_: Parameters<typeof job>) =>
+      (await transport.deliver(job(...arguments_))).map(({ kind, reply }) => `${kind} ${reply.code} ${reply.status}`)
+    const message = source('S: x\r\n\r\n')
+    assert.deepEqual(await deliver(['b@to.test']), ['failed 552 5.3.4'])
+    assert.deepEqual(await deliver(['b@to.test'], { message, from: international }), ['failed 553 5.6.7'])
+    assert.deepEqual(await deliver(['b@to.test'], { message, parameters: { requireTls: true } }), ['failed 550 5.7.30'])
+    assert.deepEqual(await deliver(['b@to.test'], { message, parameters: { body: 'BINARYMIME' } }), ['failed 554 5.6.1'])
+    assert.deepEqual(await deliver(['b@to.test'], { message: source('S: \u00e9\r\n'), parameters: { smtputf8: true } }), [
+      'failed 553 5.6.7',
+    ])
+    assert.equal(sink.commands.length, 1)
+    // Only the header needs SMTPUTF8, only the recipient that has such an address does.
+    assert.deepEqual(await deliver(['b@to.test'], { message: source('S:x\n\n\u00e9'), parameters: { smtputf8: true } }), [
+      'delivered 250 2.0.0',
+    ])
+    assert.deepEqual(await deliver(['d\u00f6@to.test', 'b@to.test'], { message }), ['failed 553 5.6.7', 'delivered 250 2.0.0'])
+  })
+})
+
+test('RFC 3461 §5.2.2: DSN parameters are passed on for each recipient, and the outcome says so', async () => {
+  const to = recipient('b@to.test', { notify: ['SUCCESS'], orcpt: { type: 'rfc822', address: 'x@to.test' } })
+  await withSink({ extensions: ['DSN', 'PIPELINING'] }, {}, async ({ sink, transport }) => {
+    const outcomes = await transport.deliver(job([to, 'c@to.test'], { parameters: { ret: 'HDRS', envid: 'e 1' } }))
+    assert.deepEqual(
+      outcomes.map((outcome) => outcome.dsnRelayed),
+      [true, true],
+    )
+    assert.equal(sink.transactions[0]?.from, '<a@from.test> RET=HDRS ENVID=e+201')
+    assert.deepEqual(sink.transactions[0]?.recipients, ['<b@to.test> NOTIFY=SUCCESS ORCPT=rfc822;x@to.test', '<c@to.test>'])
+  })
+  await withSink({ extensions: [] }, {}, async ({ transport }) => {
+    assert.equal((await transport.deliver(job([to])))[0]?.dsnRelayed, undefined)
+  })
+})
+
+test('RFC 5321 §4.5.3.1.10, RFC 9422: too many recipients go in further transactions', async () => {
+  const many = Array.from({ length: 7 }, (_, i) => `u${i}@to.test`)
+  const script = ({ verb, nth }: SinkStep) => (verb === 'RCPT' && [4, 5, 6, 7].includes(nth) ? '452 4.5.3 Too many recipients' : undefined)
+  await withSink({ script }, {}, async ({ sink, transport }) => {
+    const outcomes = await transport.deliver(job(many))
+    assert.ok(outcomes.length === 7 && outcomes.every(({ kind }) => kind === 'delivered'))
+    assert.deepEqual(
+      sink.transactions.map(({ recipients }) => recipients.length),
+      [3, 4],
+    )
+  })
+  await withSink({ extensions: ['PIPELINING', 'LIMITS RCPTMAX=3'] }, {}, async ({ sink, transport }) => {
+    await transport.deliver(job(many))
+    assert.deepEqual(
+      sink.transactions.map(({ recipients }) => recipients.length),
+      [3, 3, 1],
+    )
+  })
+})
+
+test('greylisting that says when to come back is heard', async () => {
+  await withSink({ script: at('RCPT', '450 4.7.1 Greylisted, please try again in 300 seconds') }, {}, async ({ transport }) => {
+    assert.equal((await transport.deliver(job(['b@to.test'])))[0]?.retryAfterMs, 300_000)
+  })
+})

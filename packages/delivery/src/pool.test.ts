@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createSink, type SinkStep } from '../../testing/src/sink.ts'
+import { ConnectError } from './client/connect.ts'
+import { fixedTarget } from './fixed-transport.ts'
+import { Pool } from './pool.ts'
+import { sendTo } from './send.ts'
+import { job } from './support/fixture.ts'
+
+const never = new AbortController().signal
+
+async function setting(options: Parameters<typeof createSink>[0] = {}, pool: Partial<ConstructorParameters<typeof Pool>[0]> = {}) {
+  const sink = await createSink(options)
+  const target = fixedTarget({ host: '127.0.0.1', port: sink.port, tls: { mode: 'none' } }, { via: 'test' })
+  const made = new Pool({ hostname: 'client.test', ...pool })
+  const close = async () => {
+    made.destroy()
+    await sink.close()
+  }
+  return { sink, target, pool: made, close }
+}
+
+test('a connection is used again, and says QUIT after the transactions it may have', async () => {
+  const { sink, target, pool, close } = await setting({}, { maxTransactions: 2 })
+  for (let i = 0; i < 3; i++) await sendTo(pool, target, job(['b@to.test']))
+  assert.deepEqual(
+    sink.transactions.map(({ connection }) => connection),
+    [1, 1, 2],
+  )
+  assert.equal(sink.commands.filter((line) => line === 'QUIT').length, 1)
+  await close()
+})
+
+test('RFC 9422: MAILMAX of the server bounds the transactions', async () => {
+  const { sink, target, pool, close } = await setting({ extensions: ['PIPELINING', 'LIMITS MAILMAX=1'] })
+  for (let i = 0; i < 2; i++) await sendTo(pool, target, job(['b@to.test']))
+  assert.deepEqual(
+    sink.transactions.map(({ connection }) => connection),
+    [1, 2],
+  )
+  await close()
+})
+
+test('a kept connection that the server has closed costs one more try, not the message', async () => {
+  for (const how of ['421 4.4.2 Idle too long', { end: 'close' }, { end: 'reset' }] as const) {
+    const script = ({ verb, nth, connection }: SinkStep) => (verb === 'MAIL' && nth === 2 && connection === 1 ? how : undefined)
+    const { sink, target, pool, close } = await setting({ script })
+    for (let i = 0; i < 2; i++) assert.equal((await sendTo(pool, target, job(['b@to.test'])))[0]?.kind, 'delivered')
+    assert.deepEqual(
+      sink.transactions.map(({ connection }) => connection),
+      [1, 2],
+    )
+    await close()
+  }
+})
+
+test('no more connections than allowed; who waits gets the next that is free, in turn', async () => {
+  const { sink, target, pool, close } = await setting({}, { maxConnections: 2 })
+  const outcomes = await Promise.all(Array.from({ length: 10 }, () => sendTo(pool, target, job(['b@to.test']))))
+  assert.ok(outcomes.flat().every(({ kind }) => kind === 'delivered'))
+  assert.equal(sink.connections, 2)
+  assert.deepEqual(pool.stats, { open: 2, idle: 2, waiting: 0 })
+  await close()
+})
+
+test('waiting has a limit, and ends with the signal; the place is not lost', async () => {
+  const { target, pool, close } = await setting({}, { maxConnections: 1, waitMs: 20 })
+  const lease = await pool.acquire(target, never)
+  await assert.rejects(
+    pool.acquire(target, never),
+    (error) => error instanceof ConnectError && error.reply.text === 'All connections are in use',
+  )
+  const controller = new AbortController()
+  const waiting = pool.acquire(target, controller.signal)
+  controller.abort()
+  await assert.rejects(waiting, ConnectError)
+  assert.equal(pool.stats.waiting, 0)
+  const next = pool.acquire(target, never)
+  lease.discard()
+  ;(await next).release()
+  assert.deepEqual(pool.stats, { open: 1, idle: 1, waiting: 0 })
+  await close()
+})
+
+test('a server that cannot be reached fails everybody who waits, and leaves nothing behind', async () => {
+  const { sink, target, pool, close } = await setting({}, { maxConnections: 1 })
+  await sink.close()
+  const results = await Promise.allSettled(Array.from({ length: 5 }, () => pool.acquire(target, never)))
+  assert.ok(
+    results.every((result) => result.status === 'rejected' && result.reason instanceof ConnectError && result.reason.reply.code === 451),
+  )
+  assert.deepEqual(pool.stats, { open: 0, idle: 0, waiting: 0 })
+  await close()
+})
+
+test('what idles too long is closed with QUIT', async () => {
+  const { sink, target, pool, close } = await setting({}, { idleMs: 10 })
+  await sendTo(pool, target, job(['b@to.test']))
+  while (!sink.commands.includes('QUIT')) await new Promise(setImmediate)
+  assert.deepEqual(pool.stats, { open: 0, idle: 0, waiting: 0 })
+  await close()
+})
+
+test('RFC 5321 §4.1.1.5: a transaction that was given up is reset before the next one begins', async () => {
+  const script = ({ verb, nth }: SinkStep) => (verb === 'RCPT' && nth === 1 ? '550 5.1.1 Who?' : undefined)
+  const { sink, target, pool, close } = await setting({ script })
+  for (let i = 0; i < 2; i++) await sendTo(pool, target, job(['b@to.test']))
+  assert.equal(sink.connections, 1)
+  assert.deepEqual(
+    sink.commands.map((line) => line.split(' ')[0]),
+    ['EHLO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'MAIL', 'RCPT', 'DATA'],
+  )
+  await close()
+})
+
+test('a closed pool gives no connection, and lets those in use end', async () => {
+  const { sink, target, pool, close } = await setting()
+  const lease = await pool.acquire(target, never)
+  await pool.close()
+  await assert.rejects(pool.acquire(target, never), ConnectError)
+  assert.equal(sink.open, 1)
+  lease.release()
+  assert.deepEqual(pool.stats, { open: 0, idle: 0, waiting: 0 })
+  await close()
+})

@@ -1,0 +1,308 @@
+/**
+ * A small SMTP or LMTP server for tests that takes mail and remembers it; each of its answers can be scripted: refusals, delays,
+ * half replies, closed connections. It checks nothing and knows no limits: loopback only.
+ */
+import { createServer, type Server, type Socket } from 'node:net'
+import { createSecureContext, TLSSocket } from 'node:tls'
+
+/** The moment that a script is asked about. */
+export interface SinkStep {
+  /** `CONNECT`, a verb in upper case, `BODY` (first octets after 354), or `DOT` (after the final dot; once a recipient on LMTP). */
+  readonly verb: string
+  /** What followed the verb, verbatim; the recipient's path at `DOT` on LMTP. */
+  readonly argument: string
+  /** 1 for the first connection. */
+  readonly connection: number
+  /** 1 for the first of this verb on this connection. */
+  readonly nth: number
+  readonly isSecure: boolean
+}
+
+/**
+ * What the sink does instead of its default: a reply (lines separated by `\n`, CRLF is added; an empty string says nothing), and
+ * perhaps an end: `close` sends FIN, `reset` RST, `hang` never speaks again. `raw` sends octets as they are.
+ */
+export type SinkAnswer = string | { readonly reply?: string; readonly raw?: string; readonly end?: 'close' | 'reset' | 'hang' }
+
+/** How a {@link Sink} behaves. */
+export interface SinkOptions {
+  /** Default `smtp`. */
+  readonly protocol?: 'smtp' | 'lmtp'
+  /** UNIX socket instead of a port of 127.0.0.1. */
+  readonly path?: string
+  /** Default: any free one. */
+  readonly port?: number
+  /** Default `127.0.0.1`. */
+  readonly host?: string
+  /** EHLO keywords. Default: PIPELINING, 8BITMIME, SMTPUTF8, DSN, ENHANCEDSTATUSCODES, SIZE 26214400; STARTTLS with `certificate`. */
+  readonly extensions?: readonly string[]
+  /** PEM; makes STARTTLS work. */
+  readonly certificate?: { readonly key: string; readonly cert: string }
+  /** TLS from the first octet. */
+  readonly isImplicitTls?: boolean
+  /** Asked before each answer; undefined: the default one. A promise holds the answer back. */
+  readonly script?: (step: SinkStep) => SinkAnswer | undefined | Promise<SinkAnswer | undefined>
+}
+
+/** A message that the sink got. */
+export interface SinkTransaction {
+  readonly connection: number
+  /** What followed `MAIL FROM:` */
+  readonly from: string
+  /** What followed `RCPT TO:`, of those that were answered 2yz. */
+  readonly recipients: readonly string[]
+  /** Octets after the reply to DATA, as they came, final dot included. */
+  readonly raw: Buffer
+  /** Octets of the message, dots unstuffed. */
+  readonly message: Buffer
+  readonly isSecure: boolean
+}
+
+/** A running sink. */
+export interface Sink {
+  readonly host: string
+  /** 0 for a UNIX socket. */
+  readonly port: number
+  readonly path: string | undefined
+  /** Messages whose final dot came, in order; also those that were then refused. */
+  readonly transactions: readonly SinkTransaction[]
+  /** Every command line, in order. */
+  readonly commands: readonly string[]
+  /** What came in one read each, as text; shows what was pipelined. */
+  readonly reads: readonly string[]
+  /** Connections so far. */
+  readonly connections: number
+  /** Connections open now. */
+  readonly open: number
+  close(): Promise<void>
+}
+
+const EXTENSIONS = ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'SIZE 26214400']
+
+/**
+ * Starts a sink.
+ *
+ * @example
+ * const sink = await createSink({ script: ({ verb, nth }) => (verb === 'RCPT' && nth === 2 ? '450 4.2.1 Busy' : undefined) })
+ */
+export async function createSink(options: SinkOptions = {}): Promise<Sink> {
+  const record: Recording = { transactions: [], commands: [], reads: [], connections: 0, sockets: new Set() }
+  const server = createServer({ noDelay: true }, (socket) => {
+    record.connections++
+    record.sockets.add(socket)
+    socket.on('close', () => record.sockets.delete(socket))
+    new SinkConnection(socket, options, record).start()
+  })
+  await listen(server, options)
+  const address = server.address()
+  return {
+    host: options.host ?? '127.0.0.1',
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    path: options.path,
+    transactions: record.transactions,
+    commands: record.commands,
+    reads: record.reads,
+    get connections() {
+      return record.connections
+    },
+    get open() {
+      return record.sockets.size
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        for (const socket of record.sockets) socket.destroy()
+      }),
+  }
+}
+
+interface Recording {
+  readonly transactions: SinkTransaction[]
+  readonly commands: string[]
+  readonly reads: string[]
+  connections: number
+  readonly sockets: Set<Socket>
+}
+
+function listen(server: Server, { path, port = 0, host = '127.0.0.1' }: SinkOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path !== undefined ? { path } : { port, host }, () => {
+      server.removeListener('error', reject)
+      resolve()
+    })
+  })
+}
+
+class SinkConnection {
+  readonly #options: SinkOptions
+  readonly #record: Recording
+  readonly #id: number
+  readonly #counts = new Map<string, number>()
+  #socket: Socket
+  #isSecure = false
+  /** Octets not looked at yet, as latin1. */
+  #input = ''
+  /** Undefined: commands are awaited; else the octets of the message so far. */
+  #body: string | undefined
+  #from: string | undefined
+  #recipients: string[] = []
+  #isBusy = false
+  #isOver = false
+
+  constructor(socket: Socket, options: SinkOptions, record: Recording) {
+    this.#socket = socket
+    this.#options = options
+    this.#record = record
+    this.#id = record.connections
+  }
+
+  start(): void {
+    if (this.#options.isImplicitTls) this.#secure()
+    else this.#listen()
+    void this.#run(async () => void (await this.#say('CONNECT', '', '220 sink.test ESMTP')))
+  }
+
+  #listen(): void {
+    this.#socket.on('error', () => {})
+    this.#socket.on('data', (chunk: Buffer) => {
+      const text = chunk.toString('latin1')
+      this.#record.reads.push(text)
+      this.#input += text
+      void this.#run(async () => {})
+    })
+  }
+
+  #secure(): void {
+    const { key, cert } = this.#options.certificate ?? { key: '', cert: '' }
+    this.#socket.removeAllListeners('data')
+    this.#input = ''
+    this.#socket = new TLSSocket(this.#socket, { isServer: true, secureContext: createSecureContext({ key, cert }) })
+    this.#isSecure = true
+    this.#listen()
+  }
+
+  /** One thing at a time: a script may hold an answer back. */
+  async #run(work: () => Promise<void>): Promise<void> {
+    if (this.#isBusy) return
+    this.#isBusy = true
+    await work()
+    while (!this.#isOver && (await this.#next())) {}
+    this.#isBusy = false
+  }
+
+  /** Takes one line, or the whole message; false: more octets are needed. */
+  async #next(): Promise<boolean> {
+    if (this.#body !== undefined) return await this.#text()
+    const end = this.#input.indexOf('\n')
+    if (end < 0) return false
+    const line = this.#input.slice(0, end).replace(/\r$/, '')
+    this.#input = this.#input.slice(end + 1)
+    this.#record.commands.push(Buffer.from(line, 'latin1').toString('utf8'))
+    await this.#command(line)
+    return true
+  }
+
+  async #command(line: string): Promise<void> {
+    const match = /^(\w+) ?(.*)$/s.exec(line)
+    const verb = (match?.[1] ?? '').toUpperCase()
+    const argument = Buffer.from(match?.[2] ?? '', 'latin1').toString('utf8')
+    const said = await this.#say(verb, argument, this.#default(verb, argument))
+    if (!/^[23]/.test(said)) return
+    if (verb === 'MAIL') this.#from = argument.replace(/^FROM:/i, '')
+    if (verb === 'RCPT') this.#recipients.push(argument.replace(/^TO:/i, ''))
+    if (verb === 'RSET' || verb === 'EHLO') this.#forget()
+    if (verb === 'DATA' && said.startsWith('354')) this.#body = ''
+    if (verb === 'STARTTLS') this.#secure()
+    if (verb === 'QUIT') this.#end('close')
+  }
+
+  #default(verb: string, argument: string): string {
+    switch (verb) {
+      case 'EHLO':
+      case 'LHLO':
+        return this.#hello()
+      case 'MAIL':
+        return '250 2.1.0 Ok'
+      case 'RCPT':
+        return this.#from === undefined ? '503 5.5.1 MAIL first' : '250 2.1.5 Ok'
+      case 'DATA':
+        return this.#recipients.length > 0 ? '354 Go on' : '503 5.5.1 No valid recipients'
+      case 'AUTH':
+        return argument.toUpperCase().startsWith('PLAIN ') ? '235 2.7.0 Ok' : '504 5.5.4 Only PLAIN'
+      case 'STARTTLS':
+        return this.#options.certificate ? '220 2.0.0 Ready' : '502 5.5.1 No TLS'
+      case 'QUIT':
+        return '221 2.0.0 Bye'
+      case 'HELO':
+      case 'RSET':
+      case 'NOOP':
+        return '250 2.0.0 Ok'
+      default:
+        return '500 5.5.2 Unknown'
+    }
+  }
+
+  #hello(): string {
+    const offered = [...(this.#options.extensions ?? EXTENSIONS), ...(this.#options.certificate && !this.#isSecure ? ['STARTTLS'] : [])]
+    const lines = ['sink.test', ...offered]
+    return lines.map((text, i) => `250${i === lines.length - 1 ? ' ' : '-'}${text}`).join('\n')
+  }
+
+  async #text(): Promise<boolean> {
+    if (this.#body === '' && this.#input !== '') await this.#say('BODY', '', '')
+    if (this.#isOver) return false
+    this.#body += this.#input
+    this.#input = ''
+    const body = this.#body ?? ''
+    const end = body.startsWith('.\r\n') ? 0 : body.indexOf('\r\n.\r\n') + 2
+    if (end === 1) return false
+    this.#input = body.slice(end + 3)
+    this.#body = undefined
+    await this.#taken(body.slice(0, end + 3), body.slice(0, end))
+    return true
+  }
+
+  async #taken(raw: string, stuffed: string): Promise<void> {
+    const recipients = this.#recipients
+    const message = Buffer.from(stuffed.replace(/(^|\r\n)\./g, '$1'), 'latin1')
+    const isSecure = this.#isSecure
+    this.#record.transactions.push({
+      connection: this.#id,
+      from: this.#from ?? '',
+      recipients,
+      raw: Buffer.from(raw, 'latin1'),
+      message,
+      isSecure,
+    })
+    this.#forget()
+    if (this.#options.protocol !== 'lmtp') await this.#say('DOT', '', '250 2.0.0 Ok: queued as SINK')
+    else for (const recipient of recipients) await this.#say('DOT', recipient, `250 2.1.5 ${recipient} Ok`)
+  }
+
+  #forget(): void {
+    this.#from = undefined
+    this.#recipients = []
+  }
+
+  async #say(verb: string, argument: string, usual: string): Promise<string> {
+    const nth = (this.#counts.get(verb) ?? 0) + 1
+    this.#counts.set(verb, nth)
+    const step = { verb, argument, nth, connection: this.#id, isSecure: this.#isSecure }
+    const answer = (await this.#options.script?.(step)) ?? usual
+    const { reply, raw, end } = typeof answer === 'string' ? { reply: answer } : answer
+    const text = reply ?? (raw === undefined && end === undefined ? usual : '')
+    if (this.#socket.writable) {
+      if (text !== '') this.#socket.write(`${text.replaceAll('\n', '\r\n')}\r\n`, 'utf8')
+      if (raw !== undefined) this.#socket.write(raw, 'latin1')
+    }
+    if (end !== undefined) this.#end(end)
+    return text || (raw ?? '')
+  }
+
+  #end(how: 'close' | 'reset' | 'hang'): void {
+    this.#isOver = true
+    if (how === 'close') this.#socket.end()
+    else if (how === 'reset') this.#socket.resetAndDestroy()
+  }
+}
