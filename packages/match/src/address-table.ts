@@ -1,0 +1,107 @@
+/** Address patterns as operators write them, and which of many an address fits. */
+import { DomainTable, domainName } from './domain-table.ts'
+import { type Glob, glob } from './glob.ts'
+
+/** What a mailbox is made of, RFC 5321 §4.1.2; undefined is the null reverse-path. */
+export interface AddressParts {
+  readonly local: string
+  /** Lower-case, A-labels; empty for the bare `postmaster`. */
+  readonly domain: string
+}
+
+/** What {@link AddressTable.find} found. */
+export interface Found<V> {
+  /** As the operator wrote it. */
+  readonly pattern: string
+  readonly value: V
+  /** What followed the separator, when only the address without it is in the table. */
+  readonly detail: string | undefined
+}
+
+interface Entry<V> {
+  readonly pattern: string
+  readonly value: V
+}
+
+/**
+ * Values by address. Patterns, the most particular first: `<>` (the null reverse-path); `user@example.com`; the same without
+ * `+detail`; globs such as `*-list@example.com` and `user@*.example.com`, in their order; `example.com` or `@example.com`;
+ * `*.example.com`; `user@`, in any domain; `*`. Local parts are compared without case: who has a table is the final host,
+ * RFC 5321 §2.4.
+ *
+ * @example new AddressTable([['sales@example.com', 1]]).find({ local: 'Sales+eu', domain: 'example.com' })?.value // 1
+ */
+export class AddressTable<V> {
+  readonly #separator: string
+  readonly #exact = new Map<string, Entry<V>>()
+  readonly #globs: { readonly local: Glob; readonly domain: Glob; readonly entry: Entry<V> }[] = []
+  readonly #domains = new DomainTable<Entry<V>>()
+  readonly #locals = new Map<string, Entry<V>>()
+  #none: Entry<V> | undefined
+  #all: Entry<V> | undefined
+
+  /**
+   * @param separator between user and detail; empty: there is no detail. Default `+`
+   * @throws {TypeError} when a pattern is not one
+   */
+  constructor(entries: Iterable<readonly [pattern: string, value: V]> = [], separator = '+') {
+    this.#separator = separator
+    for (const [pattern, value] of entries) this.add(pattern, value)
+  }
+
+  /** Later entries for the same pattern replace earlier ones. @throws {TypeError} when it is not a pattern */
+  add(pattern: string, value: V): void {
+    const entry = { pattern, value }
+    const at = pattern.lastIndexOf('@')
+    const [local, domain] = at < 0 ? ['', pattern] : [pattern.slice(0, at), pattern.slice(at + 1)]
+    if (pattern === '<>') this.#none = entry
+    else if (pattern === '*') this.#all = entry
+    else if (at < 0 && pattern.toLowerCase() === 'postmaster') this.#exact.set('postmaster@', entry)
+    else if (local === '' || local === '*') this.#domains.add(domain, entry)
+    else if (domain === '' || domain === '*') this.#addLocal(local, entry)
+    else if (/[*?]/.test(pattern)) this.#globs.push({ local: glob(unquote(local)), domain: glob(domain), entry })
+    else this.#exact.set(`${unquote(local).toLowerCase()}@${checked(domain)}`, entry)
+  }
+
+  find(address: AddressParts | undefined): Found<V> | undefined {
+    if (!address) return found(this.#none ?? this.#all)
+    const local = address.local.toLowerCase()
+    const cut = this.#separator === '' ? -1 : local.indexOf(this.#separator, 1)
+    const base = cut < 0 ? undefined : local.slice(0, cut)
+    const detail = cut < 0 ? undefined : address.local.slice(cut + this.#separator.length)
+    const { domain } = address
+    return (
+      found(this.#exact.get(`${local}@${domain}`)) ??
+      (base === undefined ? undefined : found(this.#exact.get(`${base}@${domain}`), detail)) ??
+      found(this.#glob(local, domain)) ??
+      found(this.#domains.find(domain)) ??
+      found(this.#locals.get(local)) ??
+      (base === undefined ? undefined : found(this.#locals.get(base), detail)) ??
+      found(this.#all)
+    )
+  }
+
+  #glob(local: string, domain: string): Entry<V> | undefined {
+    return this.#globs.find((one) => one.domain(domain) && one.local(local))?.entry
+  }
+
+  #addLocal(local: string, entry: Entry<V>): void {
+    if (/[*?]/.test(local)) this.#globs.push({ local: glob(local), domain: () => true, entry })
+    else this.#locals.set(unquote(local).toLowerCase(), entry)
+  }
+}
+
+function found<V>(entry: Entry<V> | undefined, detail?: string): Found<V> | undefined {
+  return entry && { ...entry, detail }
+}
+
+/** `"a b"` is the local part `a b`, RFC 5321 §4.1.2. */
+function unquote(local: string): string {
+  return /^".*"$/s.test(local) ? local.slice(1, -1).replace(/\\(.)/gs, '$1') : local
+}
+
+function checked(domain: string): string {
+  const normal = domainName(domain)
+  if (normal === undefined) throw new TypeError(`not a domain: ${JSON.stringify(domain)}`)
+  return normal
+}

@@ -1,0 +1,133 @@
+/** Networks in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3), and which of many an address is in. */
+import { isIPv4, isIPv6 } from 'node:net'
+
+/** A network: its bits, and how many of them count. */
+export interface Network {
+  readonly bits: bigint
+  readonly length: number
+  /** 32 for IPv4, 128 for IPv6. */
+  readonly width: 32 | 128
+}
+
+/**
+ * Networks by length of their prefix: a look-up is one for each length in use, however many networks there are.
+ *
+ * @example new NetworkTable([['192.0.2.0/24', 'office']]).find('192.0.2.7') // 'office'
+ */
+export class NetworkTable<V> {
+  readonly #tables = { 32: new Map<number, Map<bigint, V>>(), 128: new Map<number, Map<bigint, V>>() }
+  /** Prefix lengths in use, longest first. */
+  readonly #lengths: { 32: number[]; 128: number[] } = { 32: [], 128: [] }
+
+  /** @throws {TypeError} when something is not an address or a network */
+  constructor(entries: Iterable<readonly [network: string, value: V]> = []) {
+    for (const [network, value] of entries) this.add(network, value)
+  }
+
+  /** Later entries for the same network replace earlier ones. @throws {TypeError} when it is not an address or a network */
+  add(network: string, value: V): void {
+    const { bits, length, width } = parseNetwork(network)
+    const tables = this.#tables[width]
+    const table = tables.get(length) ?? new Map<bigint, V>()
+    if (!tables.has(length)) {
+      tables.set(length, table)
+      this.#lengths[width] = [...tables.keys()].sort((a, b) => b - a)
+    }
+    table.set(bits, value)
+  }
+
+  /** The value of the smallest network the address is in; undefined when there is none, or it is no address. */
+  find(address: string): V | undefined {
+    const parsed = parseAddress(address)
+    if (!parsed) return undefined
+    const { bits, width } = parsed
+    for (const length of this.#lengths[width]) {
+      const table = this.#tables[width].get(length)
+      const prefix = cut(bits, length, width)
+      if (table?.has(prefix)) return table.get(prefix)
+    }
+    return undefined
+  }
+}
+
+/**
+ * Whether an address is in one of the networks.
+ *
+ * @throws {TypeError} when something is not an address or a network
+ * @example networks(['127.0.0.0/8', '::1'])('127.0.0.5') // true
+ */
+export function networks(list: readonly string[]): (address: string) => boolean {
+  if (list.length === 0) return () => false
+  const table = new NetworkTable(list.map((network) => [network, true] as const))
+  return (address) => table.find(address) ?? false
+}
+
+/** The network of that length around an address, in canonical text; undefined when it is no address. */
+export function networkOf(address: string, lengths: { readonly v4: number; readonly v6: number }): string | undefined {
+  const parsed = parseAddress(address)
+  if (!parsed) return undefined
+  const length = parsed.width === 32 ? lengths.v4 : lengths.v6
+  return `${format(cut(parsed.bits, length, parsed.width), parsed.width)}/${length}`
+}
+
+function parseNetwork(text: string): Network {
+  const slash = text.indexOf('/')
+  const parsed = parseAddress(slash < 0 ? text : text.slice(0, slash))
+  const digits = slash < 0 ? undefined : text.slice(slash + 1)
+  if (!parsed || (digits !== undefined && !/^\d{1,3}$/.test(digits))) throw new TypeError(`not a network: ${JSON.stringify(text)}`)
+  const length = digits === undefined ? parsed.width : Number(digits)
+  if (length > parsed.width) throw new TypeError(`not a network, its prefix is too long: ${JSON.stringify(text)}`)
+  return { bits: cut(parsed.bits, length, parsed.width), length, width: parsed.width }
+}
+
+function cut(bits: bigint, length: number, width: number): bigint {
+  const rest = BigInt(width - length)
+  return (bits >> rest) << rest
+}
+
+const MAPPED = 0xffffn << 32n
+
+/** IPv4-mapped addresses (RFC 4291 §2.5.5.2) are IPv4. */
+function parseAddress(text: string): { readonly bits: bigint; readonly width: 32 | 128 } | undefined {
+  if (isIPv4(text)) return { bits: BigInt(ipv4(text)), width: 32 }
+  if (!isIPv6(text) || text.includes('%')) return undefined
+  const bits = ipv6(text)
+  return bits >> 32n === MAPPED >> 32n ? { bits: bits & 0xffffffffn, width: 32 } : { bits, width: 128 }
+}
+
+function ipv4(text: string): number {
+  return text.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0)
+}
+
+function ipv6(text: string): bigint {
+  const dots = text.indexOf('.')
+  const colon = text.lastIndexOf(':')
+  const tail = dots < 0 ? text : `${text.slice(0, colon + 1)}${hex(ipv4(text.slice(colon + 1)))}`
+  const [head = '', rest] = tail.split('::')
+  const before = head === '' ? [] : head.split(':')
+  const after = rest ? rest.split(':') : []
+  const zeros = rest === undefined ? 0 : 8 - before.length - after.length
+  return [...before, ...Array<string>(zeros).fill('0'), ...after].reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n)
+}
+
+function hex(ipv4: number): string {
+  return `${(ipv4 >>> 16).toString(16)}:${(ipv4 & 0xffff).toString(16)}`
+}
+
+function format(bits: bigint, width: 32 | 128): string {
+  if (width === 32) return [24n, 16n, 8n, 0n].map((shift) => (bits >> shift) & 0xffn).join('.')
+  const groups = Array.from({ length: 8 }, (_, i) => ((bits >> BigInt(112 - 16 * i)) & 0xffffn).toString(16))
+  return shorten(groups)
+}
+
+/** RFC 5952 §4.2: the longest run of zeros, the first of equals, becomes `::`. */
+function shorten(groups: readonly string[]): string {
+  let best = { start: 0, length: 0 }
+  for (let start = 0; start < 8; start++) {
+    let length = 0
+    while (groups[start + length] === '0') length++
+    if (length > best.length) best = { start, length }
+  }
+  if (best.length < 2) return groups.join(':')
+  return `${groups.slice(0, best.start).join(':')}::${groups.slice(best.start + best.length).join(':')}`
+}
