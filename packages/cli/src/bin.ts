@@ -2,4 +2,8 @@
 /** The command `postroad`. */
 import { main } from './main.ts'
 
+/** Milliseconds: a timer or socket that a plugin forgot must not keep the process. */
+const PATIENCE = 1_000
+
 process.exitCode = await main(process.argv.slice(2))
+setTimeout(() => process.exit(), PATIENCE).unref()

@@ -6,6 +6,8 @@ import type { Log } from './log/log.ts'
 import { attributeEveryRun, running } from './run/guard.ts'
 
 const logs = new Set<Log>()
+/** Milliseconds: what a plugin set going as its last act is caught too. */
+const AFTERMATH = 1_000
 
 /** Guards the process for as long as the server of this log is open. */
 export function guardProcess(log: Log): { release(): void } {
@@ -16,10 +18,12 @@ export function guardProcess(log: Log): { release(): void } {
   logs.add(log)
   return {
     release() {
-      logs.delete(log)
-      if (logs.size > 0) return
-      process.off('unhandledRejection', caught)
-      process.off('uncaughtException', caught)
+      setTimeout(() => {
+        logs.delete(log)
+        if (logs.size > 0) return
+        process.off('unhandledRejection', caught)
+        process.off('uncaughtException', caught)
+      }, AFTERMATH).unref()
     },
   }
 }

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { type Config, createServer, type DefaultService, type Server, type UseOptions } from '@postroad/core'
+import { messageFromBytes } from '@postroad/message'
 import {
   Clock,
   type Delivery,

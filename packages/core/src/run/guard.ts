@@ -42,7 +42,7 @@ export function attributeEveryRun(): void {
   attributeAll = true
 }
 
-/** Milliseconds that `queue` and `quarantine` get after their signal fired, to say whether they had stored the message. */
+/** Milliseconds at most that `queue` and `quarantine` get after their signal fired, to say whether they had stored the message; no longer than they had before it. */
 const LAST_WORD = 5_000
 
 /**
@@ -143,7 +143,7 @@ function settle<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<T | F
       }
       // It may have stored the message just now: the signal tells it to stop, and its last word decides.
       context.abort(reason)
-      timer = setTimeout(() => finish(failed(entry, frame, reason, 'late'), reason), LAST_WORD)
+      timer = setTimeout(() => finish(failed(entry, frame, reason, 'late'), reason), Math.min(LAST_WORD, entry.timeout))
     }
     const gone = (reason: Error): void => finish(new Failure(undefined), reason)
     timer = setTimeout(late, entry.timeout)
