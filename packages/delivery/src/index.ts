@@ -5,6 +5,8 @@ export { type Credentials, describeTarget, type Target, type TlsPolicy, targetKe
 export { TIMEOUTS, type Timeouts } from './client/timeouts.ts'
 export { discardTransport } from './discard-transport.ts'
 export { type FixedOptions, fixedTarget, fixedTransport, lmtpTransport } from './fixed-transport.ts'
+export { type MaildirOptions, type MaildirTransport, maildirTransport } from './maildir.ts'
+export { folderName } from './maildir-name.ts'
 export { type Lease, Pool, type PoolOptions, type PoolStats } from './pool.ts'
 export { sendTo } from './send.ts'
 export {
