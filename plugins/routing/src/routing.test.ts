@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createTestServer, session } from '@postroad/testing'
+import { routing } from './index.ts'
+
+const gateway = routing({
+  routes: [
+    { match: 'spamtrap@*', discard: true },
+    { match: { recipient: 'closed@example.com' }, refuse: { text: 'Mailbox closed', status: '5.2.1' } },
+    { match: { recipient: 'staff@example.com', identity: false }, refuse: 'Members only' },
+    { match: { from: '<>', recipient: 'noreply@example.com' }, via: 'discard' },
+    { match: { network: '198.51.100.0/24', listener: 'test' }, via: 'lmtp', host: '127.0.0.1', port: 2400 },
+  ],
+  addresses: {
+    'sales@example.com': ['alice@example.com', 'bob@example.com'],
+    'alice@example.net': 'alice@example.com',
+    'friend@example.com': 'friend@elsewhere.test',
+    'loop@example.com': 'pool@example.com',
+    'pool@example.com': 'loop@example.com',
+    'mixed@example.com': ['alice@example.com', 'friend@elsewhere.test'],
+    'old-*@example.com': '{detail}x{local}@example.com',
+  },
+  domains: {
+    'example.com': { via: 'maildir', users: ['alice', 'bob', 'staff', 'noreply'], settings: { quota: true } },
+    'example.net': { via: 'lmtp', host: '/run/lmtp' },
+    '*.example.org': { via: 'smtp', host: 'mx.example.org' },
+    'catch.test': { via: 'maildir', users: ['a'], catchAll: 'all@catch.test' },
+  },
+  relay: { networks: ['127.0.0.0/8'], authenticated: true, via: 'smtp' },
+})
+
+const maildir = { via: 'maildir', settings: { quota: true } }
+const to = (route: { to?: readonly unknown[] } | undefined) => route?.to?.map(String)
+
+test('a domain of ours has a route; of what is not ours nothing is said', async () => {
+  await session(routing({ domains: { 'postroad.test': { via: 'maildir' } } }))
+    .rcpt('anyone@postroad.test')
+    .expectAccepted()
+    .expectRoute({ via: 'maildir' })
+    .rcpt('anyone@elsewhere.test')
+    .expectRoute({ via: 'test-sink' })
+})
+
+test('a table of users refuses the others with 5.1.1, plus-addressing and postmaster exist', async () => {
+  await session(gateway)
+    .rcpt('Alice@example.com')
+    .expectRoute(maildir)
+    .rcpt('alice+news@example.com')
+    .expectRoute(maildir)
+    .rcpt('postmaster@EXAMPLE.com')
+    .expectRoute(maildir)
+    .rcpt('postmaster')
+    .expectRoute({ via: 'maildir' })
+    .rcpt('nobody@example.com')
+    .expectRefusal('5.1.1')
+    .expectCode(550)
+})
+
+test('the most particular domain decides; hosts and sockets are passed on', async () => {
+  await session(gateway)
+    .rcpt('x@example.net')
+    .expectRoute({ via: 'lmtp', host: '/run/lmtp' })
+    .rcpt('x@sub.example.org')
+    .expectRoute({ via: 'smtp', host: 'mx.example.org' })
+})
+
+test('a catch-all takes what is for nobody', async () => {
+  await session(gateway)
+    .rcpt('a@catch.test')
+    .expect(({ server }) => assert.equal(server.routes.at(-1)?.to, undefined))
+    .rcpt('b@catch.test')
+    .expect(({ server }) => assert.deepEqual(to(server.routes.at(-1)), ['all@catch.test']))
+})
+
+test('aliases become their addresses, one or many, through further aliases', async () => {
+  await session(gateway)
+    .rcpt('sales@example.com')
+    .expectRoute(maildir)
+    .expect(({ server }) => assert.deepEqual(to(server.routes.at(-1)), ['alice@example.com', 'bob@example.com']))
+    .rcpt('alice@example.net')
+    .expectRoute(maildir)
+    .expect(({ server }) => assert.deepEqual(to(server.routes.at(-1)), ['alice@example.com']))
+})
+
+test('an alias out of the house goes by the relay route, whoever sends', async () => {
+  await session(gateway)
+    .from('203.0.113.1')
+    .rcpt('friend@example.com')
+    .expectRoute({ via: 'smtp' })
+    .expect(({ server }) => assert.deepEqual(to(server.routes.at(-1)), ['friend@elsewhere.test']))
+})
+
+test('an alias loop is refused with 5.4.6', async () => {
+  await session(gateway).rcpt('loop@example.com').expectRefusal('5.4.6')
+})
+
+test('an alias whose addresses go different ways is deferred, not half delivered', async () => {
+  await session(gateway).rcpt('mixed@example.com').expectRefusal('4.3.5')
+})
+
+test('rules come first, in order: discard, refuse, by reverse-path, by network', async () => {
+  await session(gateway)
+    .mail('<>')
+    .rcpt('spamtrap@example.com')
+    .expectRoute({ via: 'discard' })
+    .rcpt('closed@example.com')
+    .expectRefusal('5.2.1', /Mailbox closed/)
+    .rcpt('staff@example.com')
+    .expectRefusal('5.7.1', /Members only/)
+    .rcpt('noreply@example.com')
+    .expectRoute({ via: 'discard' })
+    .from('198.51.100.9')
+    .rcpt('x@anywhere.test')
+    .expectRoute({ via: 'lmtp', host: '127.0.0.1', port: 2400 })
+})
+
+test('the listed networks may relay, strangers may not', async () => {
+  await session(gateway).from('127.0.0.9').rcpt('x@anywhere.test').expectRoute({ via: 'smtp' })
+  await session(gateway).from('203.0.113.1').rcpt('x@anywhere.test').expectRoute({ via: 'test-sink' })
+})
+
+test('what is not a pattern, an address or an action is a boot error', async () => {
+  const mistakes = [
+    routing({ domains: { 'not a domain': { via: 'maildir' } } }),
+    routing({ addresses: { 'a@example.com': 'not an address' } }),
+    routing({ routes: [{ match: 'a@example.com' }] }),
+    routing({ routes: [{ match: 'a@example.com', via: 'smtp', discard: true }] }),
+    routing({ routes: [{ match: { network: '10.0.0.0/99' }, via: 'smtp' }] }),
+    routing({ domains: { 'example.com': { host: 'x' } } }),
+    routing({ domains: { 'example.com': { via: 'maildir', user: ['x'] } as never } }),
+  ]
+  for (const plugin of mistakes) await assert.rejects(createTestServer([plugin]), /routing/)
+})
