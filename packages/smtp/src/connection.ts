@@ -2,14 +2,14 @@
  * One connection, from accept to close: it owns the socket, the replies on their way out, the deadlines and the state of the session. What the
  * commands mean is in `verb/`.
  */
-import { isUtf8 } from 'node:buffer'
 import type { TLSSocket } from 'node:tls'
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js'
 import type { Exchange } from './auth/exchange.ts'
+import { Deadlines } from './deadline.ts'
 import { type Endpoint, localOf, remoteOf } from './endpoint.ts'
 import { Input, type InputOwner } from './input.ts'
 import type { Settings } from './listener-options.ts'
-import { FAILURE, formatReply, reply } from './reply.ts'
+import { FAILURE, formatPlain, formatReply, reply } from './reply.ts'
 import type { Server } from './server.ts'
 import type { CloseReason, Maybe, Offer, Reply, Stages, TlsInfo, Wire } from './stages.ts'
 import { tlsInfoOf } from './tls.ts'
@@ -20,11 +20,10 @@ import { dispatch } from './verb/dispatch.ts'
 import { greet } from './verb/greet.ts'
 
 const CLOSING = reply(421, '4.3.2', 'Service is shutting down')
-const TIMEOUT = reply(421, '4.4.2', 'Timeout, closing the connection')
-const TOO_SLOW = reply(421, '4.4.2', 'Message comes in too slowly, closing the connection')
-const TOO_LONG_OPEN = reply(421, '4.4.2', 'Connection has been open for too long')
 const TOO_MANY_ERRORS = reply(421, '4.7.0', 'Too many errors, closing the connection')
 const LONG_LINE = reply(500, '5.5.6', 'Line is too long')
+/** RFC 2034 §4: replies to these have no enhanced status. */
+const HELLO = new Set(['HELO', 'EHLO', 'LHLO'])
 /** Errors of the socket that only mean that the client is gone. */
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_STREAM_DESTROYED'])
 
@@ -61,10 +60,7 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
   #farewell: Reply | undefined
   /** The server closes: leave after this transaction. */
   #isLeaving = false
-  readonly #openedAt: number
-  /** When the client last did what it should; deadlines count from here. */
-  #since: number
-  #bodyStartedAt = 0
+  readonly #deadlines: Deadlines
 
   constructor(server: Server, socket: SMTPConnection['_socket']) {
     super(server, socket, { id: 'c' })
@@ -73,7 +69,7 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
     this.remote = remoteOf(socket)
     this.peer = this.remote.address
     this.local = localOf(socket)
-    this.#openedAt = this.#since = server.clock.now
+    this.#deadlines = new Deadlines(this.settings.limits, server.clock.now)
   }
 
   /** @throws {Error} before {@link init} */
@@ -143,7 +139,7 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
   #settle(next: () => void): void {
     if (this.#isClosed) return
     this.input.release()
-    this.#since = this.server.clock.now
+    this.#deadlines.touch(this.server.clock.now)
     this.#isDispatching = true
     try {
       next()
@@ -166,7 +162,7 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
   }
 
   onLine(line: string, strict: boolean): void {
-    this.#since = this.server.clock.now
+    this.#deadlines.touch(this.server.clock.now)
     this.#isDispatching = true
     try {
       if (this.exchange !== undefined) respond(this, line)
@@ -184,7 +180,7 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
   }
 
   onContent(octets: Buffer): void {
-    this.#since = this.server.clock.now
+    this.#deadlines.touch(this.server.clock.now)
     content(this, octets)
     this.#goOn()
   }
@@ -213,8 +209,8 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
   }
 
   /** Adds a reply to what goes out next. A 421 closes the connection, RFC 5321 §3.8. */
-  say(answer: Reply): void {
-    this.#out += formatReply(answer)
+  say(answer: Reply, format = formatReply): void {
+    this.#out += format(answer)
     if (answer.disconnect || answer.code === 421) this.end('refused')
   }
 
@@ -225,13 +221,13 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
 
   /** The wire itself refuses a command; too many of these end the connection. */
   refuse(command: string, answer: Reply): void {
-    this.countError(answer)
+    this.countError(answer, HELLO.has(command) ? formatPlain : formatReply)
     this.stages.refused(command, answer)
   }
 
   /** Says a reply that counts as an error of the client. */
-  countError(answer: Reply): void {
-    this.say(++this.#errors < this.settings.limits.errors ? answer : TOO_MANY_ERRORS)
+  countError(answer: Reply, format = formatReply): void {
+    this.say(++this.#errors < this.settings.limits.errors ? answer : TOO_MANY_ERRORS, format)
   }
 
   /** A command that does nothing for a message; too many of them are refused. */
@@ -239,13 +235,6 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
     if (++this.#noops <= this.settings.limits.noops) return true
     this.refuse('', TOO_MANY_ERRORS)
     return false
-  }
-
-  /** What a client wrote, one character an octet, as UTF-8; undefined when it is not. */
-  decode(text: string): string | undefined {
-    if (!/[\x80-\xff]/.test(text)) return text
-    const octets = Buffer.from(text, 'latin1')
-    return isUtf8(octets) ? octets.toString('utf8') : undefined
   }
 
   /** Sends what there is to send, in one write. */
@@ -258,7 +247,7 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
 
   /** The octets of a message are to come: their rate is watched from now on. */
   watchBody(): void {
-    this.#bodyStartedAt = this.server.clock.now
+    this.#deadlines.startBody(this.server.clock.now)
   }
 
   /** The transaction is over, and what comes next is a new one. `isAccepted`: by a message that was taken. */
@@ -345,28 +334,18 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
 
   /** Looks at the deadlines; called by the server every now and then. */
   tick(now: number): void {
-    const { commandTimeoutMs, sessionTimeoutMs, minDataRate, dataGraceMs } = this.settings.limits
     if (this.#isClosed) return
     if (this._upgrading) {
-      if (now - this.#since > commandTimeoutMs) this.abort('timeout')
+      if (this.#deadlines.isIdle(now)) this.abort('timeout')
       return
     }
     if (this.input.isBlocked && !this.#isStalled) {
-      // It is us the client waits for. RFC 5321 §4.5.3.2 gives it minutes for that, and no reason to be cut off.
-      this.#bodyStartedAt += now - this.#since
-      this.#since = now
+      this.#deadlines.hold(now)
       return
     }
-    if (now - this.#openedAt > sessionTimeoutMs) this.#timeOut(TOO_LONG_OPEN)
-    if (now - this.#since > commandTimeoutMs) this.#timeOut(TIMEOUT)
-    const size = this.transaction?.body && this.transaction.size
-    const elapsed = now - this.#bodyStartedAt
-    if (size !== undefined && elapsed > dataGraceMs && size < (minDataRate * elapsed) / 1000) this.#timeOut(TOO_SLOW)
-  }
-
-  #timeOut(answer: Reply): void {
-    if (this.#isClosed) return
-    this.say(answer)
+    const farewell = this.#deadlines.expired(now, this.transaction?.body && this.transaction.size)
+    if (farewell === undefined) return
+    this.say(farewell)
     this.hangUp('timeout')
   }
 
@@ -379,7 +358,7 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
       () => {},
       () => {
         if (this.#isClosed) return
-        this.#since = this.server.clock.now
+        this.#deadlines.touch(this.server.clock.now)
         this.forget()
         this.#secured(this.stages)
       },

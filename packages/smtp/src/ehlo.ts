@@ -44,7 +44,7 @@ export function formatEhlo(connection: Connection, offer: Offer, greeting: strin
   if (texts === undefined) cache.set(offer, (texts = new Map()))
   let text = texts.get(key)
   if (text === undefined) {
-    text = formatPlain(250, [greeting, ...keywordsOf(connection, offer)])
+    text = formatPlain({ code: 250, text: [greeting, ...keywordsOf(connection, offer)] })
     texts.set(key, text)
   }
   return text

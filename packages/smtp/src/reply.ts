@@ -41,8 +41,8 @@ export function formatReply(answer: Reply): string {
 }
 
 /** The banner and replies to HELO and EHLO: these have no enhanced status, RFC 2034 §4. */
-export function formatPlain(code: number, lines: readonly string[]): string {
-  return formatLines(code, '', lines)
+export function formatPlain({ code, text }: Reply): string {
+  return formatLines(code, '', typeof text === 'string' ? [text] : text)
 }
 
 function statusFor(code: number, status: string | undefined): string {

@@ -98,7 +98,7 @@ export class Server extends SMTPServer {
   override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
     const address = plainAddress(socket.remoteAddress)
     if (!this.#admit(address)) {
-      turnAway(socket, handshake ? '' : formatPlain(421, [`${this.settings.hostname} Too many connections, try again later`]))
+      turnAway(socket, handshake ? '' : formatPlain({ code: 421, text: `${this.settings.hostname} Too many connections, try again later` }))
       return false
     }
     // STARTTLS takes the listeners off the socket, so a connection without TLS tells by itself when it is closed.

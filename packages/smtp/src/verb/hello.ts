@@ -1,8 +1,9 @@
 /** HELO, EHLO and LHLO, RFC 5321 §4.1.1.1 and RFC 2033 §4.1. */
 import type { Connection } from '../connection.ts'
 import { formatEhlo } from '../ehlo.ts'
-import { formatPlain, isPositive, reply } from '../reply.ts'
+import { FAILURE, formatPlain, isPositive, reply } from '../reply.ts'
 import type { Reply } from '../stages.ts'
+import { decodeUtf8 } from '../utf8.ts'
 
 const NAME = reply(501, '5.5.4', 'A domain or an address literal is needed')
 // RFC 2033 §4.1: HELO and EHLO are not used in LMTP, nor LHLO in SMTP.
@@ -18,20 +19,28 @@ interface Hello {
 export function hello(connection: Connection, argument: string, verb: string) {
   const isLmtp = connection.protocol === 'lmtp'
   if ((verb === 'LHLO') !== isLmtp) return connection.refuse(verb, isLmtp ? LMTP : SMTP)
-  const name = connection.decode(argument)
+  const name = decodeUtf8(argument)
   // deviates: RFC 5321 §4.1.1.1 — anything printable that is one word is taken for a name: real clients send worse than a domain, and it is
   // for policy to judge them. Beyond 255 octets it is none, RFC 5321 §4.5.3.1.2.
   if (name === undefined || name.length > 255 || !/^[!-~\u00a1-\u{10ffff}]+$/u.test(name)) return connection.refuse(verb, NAME)
   if (connection.helo !== undefined && !connection.countNoop()) return
   const context: Hello = { name, verb: verb === 'HELO' || verb === 'LHLO' ? verb : 'EHLO' }
-  connection.answer(connection.stages.helo(name, context.verb), greeted, context)
+  connection.answer(ask(connection, context), greeted, context)
+}
+
+/** A failure is answered like a refusal: without an enhanced status, RFC 2034 §4. */
+function ask(connection: Connection, { name, verb }: Hello): ReturnType<Connection['stages']['helo']> {
+  try {
+    return connection.stages.helo(name, verb)
+  } catch (error) {
+    connection.settings.onError(error)
+    return FAILURE
+  }
 }
 
 function greeted(connection: Connection, answer: Reply | undefined, { name, verb }: Hello) {
   if (answer !== undefined && !isPositive(answer)) {
-    connection.put(formatPlain(answer.code, [answer.text].flat()))
-    if (answer.disconnect || answer.code === 421) connection.end('refused')
-    return
+    return connection.say(answer, formatPlain)
   }
   // RFC 5321 §4.1.4: an EHLO in the middle of a session resets it like RSET.
   connection.abandon()
@@ -39,5 +48,5 @@ function greeted(connection: Connection, answer: Reply | undefined, { name, verb
   connection.helo = { name, isExtended }
   const greeting = answer === undefined ? connection.settings.hostname : String([answer.text].flat()[0] ?? '')
   connection.offer = connection.stages.offer()
-  connection.put(isExtended ? formatEhlo(connection, connection.offer, greeting) : formatPlain(250, [greeting]))
+  connection.put(isExtended ? formatEhlo(connection, connection.offer, greeting) : formatPlain({ code: 250, text: greeting }))
 }

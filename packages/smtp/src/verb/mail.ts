@@ -6,6 +6,7 @@ import { isReply, parseMailParameters } from '../parameters.ts'
 import { formatReply, isPositive, reply } from '../reply.ts'
 import type { MailParameters, Offer, Reply } from '../stages.ts'
 import { Transaction } from '../transaction.ts'
+import { decodeUtf8 } from '../utf8.ts'
 
 const OK = formatReply(reply(250, '2.1.0', 'Ok'))
 const HELLO_FIRST = reply(503, '5.5.1', 'Say EHLO first')
@@ -21,7 +22,7 @@ const TOO_MANY = reply(421, '4.7.0', 'Too many transactions in this connection')
 export function mail(connection: Connection, argument: string) {
   const refusal = outOfOrder(connection)
   if (refusal !== undefined) return connection.refuse('MAIL', refusal)
-  const text = connection.decode(argument)
+  const text = decodeUtf8(argument)
   if (text === undefined || !/^FROM:/i.test(text)) return connection.refuse('MAIL', SYNTAX)
   const path = parseReversePath(text.slice(5), { smtputf8: true })
   if (path === undefined) return connection.refuse('MAIL', PATH)

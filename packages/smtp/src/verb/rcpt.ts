@@ -5,6 +5,7 @@ import { isReply, parseRcptParameters } from '../parameters.ts'
 import { isPositive, reply } from '../reply.ts'
 import type { Reply } from '../stages.ts'
 import type { Transaction } from '../transaction.ts'
+import { decodeUtf8 } from '../utf8.ts'
 
 const MAIL_FIRST = reply(503, '5.5.1', 'Say MAIL first')
 const CHUNKS = reply(503, '5.5.1', 'The message is on its way already')
@@ -18,7 +19,7 @@ export function rcpt(connection: Connection, argument: string) {
   const { transaction } = connection
   if (transaction === undefined) return connection.refuse('RCPT', MAIL_FIRST)
   if (transaction.hasContent) return connection.refuse('RCPT', CHUNKS)
-  const text = connection.decode(argument)
+  const text = decodeUtf8(argument)
   if (text === undefined || !/^TO:/i.test(text)) return connection.refuse('RCPT', SYNTAX)
   const path = parseForwardPath(text.slice(3), { smtputf8: true })
   if (path === undefined) return connection.refuse('RCPT', PATH)
