@@ -1,0 +1,93 @@
+/** `npm run bench`: figures as ratios against a bare responder and peers in the same run. */
+import { existsSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { runCommand } from '../runner/command.ts'
+import { type Figures, measure } from './measure.ts'
+import { formatFigures, formatJudgement, type Judgement, judge } from './result.ts'
+import { BARS, SCENARIOS, type Scenario } from './scenario.ts'
+
+const HERE = dirname(fileURLToPath(import.meta.url))
+const ROOT = dirname(dirname(HERE))
+
+const HELP = `npm run bench -- [options]
+
+  --only a,b      scenarios: ${SCENARIOS.map(({ name }) => name).join(', ')}
+  --targets a,b   only these targets
+  --quick         fewer rounds, and without the long scenarios
+  --rounds N      rounds that take turns; the figures are their medians (default 5; quick 3)
+  --json FILE     all figures as JSON
+  --no-build      measure dist/ as it is
+  --help          this text
+
+Compare figures of one run only: the speed of a machine drifts. Exit code 1 when a bar is not met.
+
+${SCENARIOS.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n')}`
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    targets: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    json: { type: 'string' },
+    'no-build': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  if (options.help) return say(HELP)
+  const scenarios = select()
+  const rounds = Number(options.rounds ?? (options.quick ? 3 : 5))
+  if (scenarios === undefined || !(rounds >= 1)) return 2
+  if (!options['no-build'] && !(await build())) return 1
+  say(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${rounds} rounds`)
+  const results: { scenario: string; figures: readonly Figures[] }[] = []
+  const judgements: Judgement[] = []
+  for (const { scenario, targets } of scenarios) {
+    const figures = await measure(scenario, targets, { rounds, roundLimitMs: options.quick ? 4_000 : 8_000, say: progress })
+    progress('')
+    say(`\n${formatFigures(scenario, figures)}`)
+    results.push({ scenario: scenario.name, figures })
+    judgements.push(...judge(scenario, figures, BARS))
+  }
+  say(`\nBars\n${judgements.map(formatJudgement).join('\n')}`)
+  if (options.json !== undefined)
+    writeFileSync(options.json, `${JSON.stringify({ node: process.version, rounds, results, judgements }, null, 2)}\n`)
+  return judgements.every(({ isMet }) => isMet) ? 0 : 1
+}
+
+function select(): { scenario: Scenario; targets: string[] }[] | undefined {
+  const only = options.only?.split(',')
+  const unknown = only?.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name)) ?? []
+  const wanted = options.targets?.split(',')
+  const missing = wanted?.filter((name) => !existsSync(join(HERE, 'targets', `${name}.ts`))) ?? []
+  if (unknown.length + missing.length > 0) {
+    console.error(`there is no ${[...unknown, ...missing].join(', ')}; see --help`)
+    return undefined
+  }
+  return SCENARIOS.filter(({ name, isLong = false }) => only?.includes(name) ?? !(options.quick && isLong))
+    .map((scenario) => ({ scenario, targets: scenario.targets.filter((name) => wanted?.includes(name) ?? true) }))
+    .filter(({ targets }) => targets.length > 0)
+}
+
+async function build(): Promise<boolean> {
+  const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' }
+  const { code, output } = await runCommand([join(ROOT, 'node_modules/.bin/turbo'), 'run', 'build', '--output-logs=errors-only'], { env })
+  if (code !== 0) console.error(`${output}\nThe build failed.`)
+  return code === 0
+}
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+}
+
+function say(text: string): number {
+  process.stdout.write(`${text}\n`)
+  return 0
+}

@@ -1,0 +1,9 @@
+/** Limits under which one address may play two hundred. */
+import type { Limits } from '@postroad/smtp'
+
+export const LIMITS: Partial<Limits> = {
+  connectionsPerAddress: 20_000,
+  connections: 20_000,
+  transactions: 10_000_000,
+  size: 64 * 1024 * 1024,
+}

@@ -1,0 +1,133 @@
+/** One scenario: every target warmed up, then rounds that take turns, and the medians of the rounds. */
+
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Load, makeData, sendLoad } from './load.ts'
+import type { Scenario } from './scenario.ts'
+import { ServerProcess } from './server-process.ts'
+
+/** What one target came to in one scenario. Figures are medians. */
+export interface Figures {
+  readonly target: string
+  /** Messages a second. */
+  readonly rate?: number
+  /** Milliseconds of CPU a message. */
+  readonly cpu?: number
+  /** Lowest and highest of the rounds. */
+  readonly cpuRange?: readonly [number, number]
+  /** Octets, the most it ever was. */
+  readonly peakRss: number
+  /** Octets an idle session. */
+  readonly idle?: number
+  /** Messages counted, of all rounds. */
+  readonly messages: number
+}
+
+/** How thoroughly. */
+export interface MeasureOptions {
+  readonly rounds: number
+  /** Milliseconds after which a round begins no new message: a slow target must not hold up the others. */
+  readonly roundLimitMs: number
+  readonly say: (text: string) => void
+}
+
+/** Measures the targets of a scenario, those in `only` if it is given. */
+export async function measure(scenario: Scenario, targets: readonly string[], options: MeasureOptions): Promise<Figures[]> {
+  const sink = await ServerProcess.start('floor', 0)
+  const servers: ServerProcess[] = []
+  try {
+    for (const name of targets) {
+      options.say(`warming up ${name}`)
+      servers.push(await warm(scenario, await ServerProcess.start(name, sink.port)))
+    }
+    return scenario.idle ? await measureIdle(scenario, servers) : await measureRounds(scenario, servers, options)
+  } finally {
+    await Promise.all([...servers, sink].map((server) => server.stop()))
+  }
+}
+
+function loadOf({ sessions, octets, messages, single = false, pipelined = false }: Scenario, port: number): Load {
+  return { port, sessions, messages, data: makeData(octets), single, pipelined, limitMs: 60_000 }
+}
+
+async function warm(scenario: Scenario, server: ServerProcess): Promise<ServerProcess> {
+  // Most of the warm-up goes over connections that stay, so that a wait in each greeting does not last minutes.
+  const load = { ...loadOf(scenario, server.port), messages: scenario.warmUp, limitMs: 20_000 }
+  await sendLoad({ ...load, single: false, sessions: Math.min(scenario.sessions, 200) })
+  if (scenario.single) await sendLoad({ ...load, sessions: 200, messages: Math.ceil(scenario.warmUp / 4), limitMs: 5_000 })
+  return server
+}
+
+async function measureRounds(
+  scenario: Scenario,
+  servers: readonly ServerProcess[],
+  { rounds, roundLimitMs, say }: MeasureOptions,
+): Promise<Figures[]> {
+  const results = new Map(servers.map((server) => [server, [] as { rate: number; cpu: number; messages: number }[]]))
+  for (let round = 1; round <= rounds; round++) {
+    for (const [server, figures] of results) {
+      say(`round ${round} of ${rounds}: ${server.name}`)
+      const before = await server.usage()
+      const { messages, ms } = await sendLoad({ ...loadOf(scenario, server.port), limitMs: roundLimitMs })
+      // What is still to be done for the last messages is part of their price.
+      await sleep(100)
+      const after = await server.usage()
+      figures.push({ rate: (messages / ms) * 1000, cpu: (after.cpuUs - before.cpuUs) / 1000 / messages, messages })
+    }
+  }
+  return Promise.all(
+    [...results].map(async ([server, figures]) => {
+      const cpus = figures.map(({ cpu }) => cpu)
+      return {
+        target: server.name,
+        rate: median(figures.map(({ rate }) => rate)),
+        cpu: median(cpus),
+        cpuRange: [Math.min(...cpus), Math.max(...cpus)] as const,
+        peakRss: (await server.usage()).peakRss,
+        messages: figures.reduce((sum, { messages }) => sum + messages, 0),
+      }
+    }),
+  )
+}
+
+async function measureIdle({ sessions }: Scenario, servers: readonly ServerProcess[]): Promise<Figures[]> {
+  const results: Figures[] = []
+  for (const server of servers) {
+    const before = await server.idleUsage()
+    const sockets = await openIdle(server.port, sessions)
+    const after = await server.idleUsage()
+    for (const socket of sockets) socket.destroy()
+    results.push({ target: server.name, idle: (after.rss - before.rss) / sessions, peakRss: after.peakRss, messages: 0 })
+  }
+  return results
+}
+
+const AT_ONCE = 200
+
+async function openIdle(port: number, count: number): Promise<Socket[]> {
+  const sockets: Socket[] = []
+  while (sockets.length < count) {
+    const batch = Array.from({ length: Math.min(AT_ONCE, count - sockets.length) }, () =>
+      connect({ port, host: '127.0.0.1', noDelay: true }),
+    )
+    await Promise.all(
+      batch.map(async (socket) => {
+        await once(socket, 'data')
+        socket.write('EHLO client.example\r\n')
+        await once(socket, 'data')
+        socket.on('error', () => undefined)
+      }),
+    )
+    sockets.push(...batch)
+  }
+  return sockets
+}
+
+/** The middle value; of an even number, the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const [low = Number.NaN, high = Number.NaN] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]]
+  return (low + high) / 2
+}

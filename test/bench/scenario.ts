@@ -1,0 +1,134 @@
+/** What is measured, and what is expected of it. */
+
+/** One shape of load, and who meets it. */
+export interface Scenario {
+  readonly name: string
+  readonly title: string
+  /** Names of files in `targets/`. The first is what ratios are taken against. */
+  readonly targets: readonly string[]
+  readonly sessions: number
+  /** Octets of a message. */
+  readonly octets: number
+  /** Messages a round. */
+  readonly messages: number
+  /** Messages before anything is counted: a cold Node costs a third more. */
+  readonly warmUp: number
+  readonly single?: boolean
+  readonly pipelined?: boolean
+  /** Measures the memory of sessions that do nothing instead. */
+  readonly idle?: boolean
+  /** Left out by `--quick`. */
+  readonly isLong?: boolean
+}
+
+/** A figure that has to hold: `target` divided by `against` (or by itself: an absolute figure). */
+export interface Bar {
+  readonly scenario: string
+  readonly figure: 'cpu' | 'rate' | 'idle'
+  readonly target: string
+  readonly against?: string
+  readonly atMost?: number
+  readonly atLeast?: number
+}
+
+const SMALL = 4_096
+const LARGE = 10 * 1024 * 1024
+const DISCARDING = ['floor', 'smtp-server', 'wire', 'postroad', 'postroad-plugins']
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'many-20',
+    title: '20 sessions, many messages a connection, 4 KB',
+    targets: DISCARDING,
+    sessions: 20,
+    octets: SMALL,
+    messages: 8_000,
+    warmUp: 5_000,
+  },
+  {
+    name: 'many-200',
+    title: '200 sessions, many messages a connection, 4 KB',
+    targets: DISCARDING,
+    sessions: 200,
+    octets: SMALL,
+    messages: 8_000,
+    warmUp: 5_000,
+    isLong: true,
+  },
+  {
+    name: 'pipelined',
+    title: '20 sessions, MAIL, RCPT and DATA in one write, 4 KB',
+    targets: DISCARDING,
+    sessions: 20,
+    octets: SMALL,
+    messages: 8_000,
+    warmUp: 5_000,
+    pipelined: true,
+    isLong: true,
+  },
+  {
+    name: 'one-20',
+    title: '20 sessions, one message a connection, 4 KB',
+    targets: DISCARDING,
+    sessions: 20,
+    octets: SMALL,
+    messages: 4_000,
+    warmUp: 5_000,
+    single: true,
+  },
+  {
+    name: 'one-200',
+    title: '200 sessions, one message a connection, 4 KB',
+    targets: DISCARDING,
+    sessions: 200,
+    octets: SMALL,
+    messages: 4_000,
+    warmUp: 5_000,
+    single: true,
+    isLong: true,
+  },
+  {
+    name: 'large',
+    title: '10 sessions, 10 MB',
+    targets: ['floor', 'smtp-server', 'wire', 'postroad'],
+    sessions: 10,
+    octets: LARGE,
+    messages: 40,
+    warmUp: 30,
+  },
+  {
+    name: 'proxy',
+    title: '20 sessions, 4 KB, passed on to a sink before 250',
+    targets: ['smtp-server-nodemailer', 'postroad-proxy'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 4_000,
+    warmUp: 5_000,
+  },
+  {
+    name: 'idle',
+    title: '5,000 sessions after EHLO',
+    targets: ['floor', 'smtp-server', 'wire', 'postroad'],
+    sessions: 5_000,
+    octets: 0,
+    messages: 0,
+    warmUp: 2_000,
+    idle: true,
+  },
+]
+
+const SMALL_SCENARIOS = ['many-20', 'many-200', 'pipelined', 'one-20', 'one-200']
+
+export const BARS: readonly Bar[] = [
+  { scenario: 'many-20', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.7 },
+  { scenario: 'many-200', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.7 },
+  { scenario: 'one-20', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.8 },
+  { scenario: 'one-200', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.8 },
+  { scenario: 'many-20', figure: 'cpu', target: 'postroad-plugins', against: 'postroad', atMost: 1.15 },
+  { scenario: 'large', figure: 'cpu', target: 'wire', against: 'floor', atMost: 1.6 },
+  { scenario: 'large', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.6 },
+  { scenario: 'proxy', figure: 'cpu', target: 'postroad-proxy', against: 'smtp-server-nodemailer', atMost: 0.6 },
+  ...SMALL_SCENARIOS.map((scenario): Bar => ({ scenario, figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 })),
+  { scenario: 'large', figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 },
+  { scenario: 'idle', figure: 'idle', target: 'postroad', atMost: 20_000 },
+]

@@ -1,0 +1,100 @@
+/** A target in a process of its own, as the bench sees it. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePorts, waitForBanner } from '../interop/loopback.ts'
+import type { Question } from './host.ts'
+import type { Usage } from './target.ts'
+
+const CLOSE_LIMIT_MS = 5_000
+
+/** A started target. */
+export class ServerProcess {
+  readonly name: string
+  readonly port: number
+  readonly #child: ChildProcess
+  readonly #folder: string
+  #said = ''
+
+  private constructor(name: string, port: number) {
+    this.name = name
+    this.port = port
+    this.#folder = mkdtempSync(join(tmpdir(), 'pr-bench-'))
+    // Built code, as users run it: without the condition that picks the sources.
+    this.#child = fork(fileURLToPath(new URL('./host.ts', import.meta.url)), [], {
+      execArgv: ['--expose-gc'],
+      env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      cwd: this.#folder,
+    })
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#said = (this.#said + text).slice(-4_000)))
+  }
+
+  /**
+   * Starts a target of `targets/` and waits until it greets.
+   *
+   * @throws {Error} with what it said, when it does not
+   */
+  static async start(name: string, sinkPort: number): Promise<ServerProcess> {
+    const [port = 0] = await freePorts(1)
+    const server = new ServerProcess(name, port)
+    try {
+      const file = fileURLToPath(new URL(`./targets/${name}.ts`, import.meta.url))
+      await server.#ask({ kind: 'start', file, port, sinkPort, folder: server.#folder })
+      await waitForBanner(port)
+      return server
+    } catch (error) {
+      await server.stop()
+      throw new Error(`${name} does not start: ${error instanceof Error ? error.message : error}\n${server.#said}`)
+    }
+  }
+
+  /** What it has used until now. */
+  async usage(): Promise<Usage> {
+    return this.#usage({ kind: 'usage' })
+  }
+
+  /** The same, after its garbage has been collected. */
+  async idleUsage(): Promise<Usage> {
+    return this.#usage({ kind: 'idle' })
+  }
+
+  async stop(): Promise<void> {
+    const { exitCode, signalCode } = this.#child
+    if (exitCode === null && signalCode === null) {
+      const gone = once(this.#child, 'exit')
+      const limit = setTimeout(() => this.#child.kill('SIGKILL'), CLOSE_LIMIT_MS)
+      await this.#ask({ kind: 'close' }).catch(() => undefined) // it is ended below anyway
+      if (this.#child.connected) this.#child.disconnect()
+      await gone
+      clearTimeout(limit)
+    }
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  async #usage(question: Question): Promise<Usage> {
+    const usage = await this.#ask(question)
+    if (usage === undefined) throw new Error(`${this.name} does not say what it has used`)
+    return usage
+  }
+
+  async #ask(question: Question): Promise<Usage | undefined> {
+    this.#child.send(question)
+    const gone = new AbortController()
+    const exit = () => gone.abort(new Error(`${this.name} is gone: ${this.#said}`))
+    this.#child.once('exit', exit)
+    try {
+      // `as`: what host.ts sends.
+      const [{ value, error }] = (await once(this.#child, 'message', { signal: gone.signal })) as [{ value?: Usage; error?: string }]
+      if (error !== undefined) throw new Error(error)
+      return value
+    } catch (error) {
+      throw gone.signal.aborted ? gone.signal.reason : error
+    } finally {
+      this.#child.off('exit', exit)
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/** Something that can be measured: one small file in `targets/`, loaded in a process of its own. */
+
+/** What a target is given to start with. */
+export interface Place {
+  /** Port on 127.0.0.1 to listen on. */
+  readonly port: number
+  /** Port on 127.0.0.1 of a bare responder, for targets that pass mail on. */
+  readonly sinkPort: number
+  /** An empty folder of its own, taken away afterwards. */
+  readonly folder: string
+}
+
+/** A target that runs. */
+export interface Running {
+  close(): Promise<void> | void
+  /** For a target whose work is done by other processes. Default: this process. */
+  usage?(): Usage
+}
+
+/** What a target has used since it started. */
+export interface Usage {
+  /** User and system time, microseconds. */
+  readonly cpuUs: number
+  /** Resident memory now, octets. */
+  readonly rss: number
+  /** The most it ever was, octets. */
+  readonly peakRss: number
+}
+
+/** What a file in `targets/` exports as `target`. */
+export interface Target {
+  /** One line for `--help`. */
+  readonly title: string
+  start(place: Place): Promise<Running>
+}
