@@ -2,6 +2,7 @@
 export { type CommandAction, type MessageAction, type Saying, toOpinion } from './action.ts'
 export { BodyHash, type BodyHashOptions } from './body-hash.ts'
 export * from './fact.ts'
+export { readFields, type SignedField } from './field.ts'
 export { HeaderSection } from './header-section.ts'
 export { type NodeResolver, nodeResolver } from './node-resolver.ts'
 export { claims, parseArcAuthResults, parseAuthResults } from './parse.ts'

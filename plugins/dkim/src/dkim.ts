@@ -1,0 +1,83 @@
+/** DKIM: who has signed this message, and is it still what they signed? RFC 6376. */
+import { type Dkim, type DkimResult, dkimFact, nodeResolver, toOpinion } from '@postroad/authres'
+import { forMessage } from '@postroad/dns'
+import { type DataContext, Dns, definePlugin, type MessageContext, type MessageOpinion } from '@postroad/plugin'
+import { dkimCommands } from './command.ts'
+import { KeyStore } from './key-store.ts'
+import { type DkimOptions, dkimOptions } from './options.ts'
+import { overall, Verification } from './verification.ts'
+
+/**
+ * Verifies all signatures, sets `dkimFact` at `message`, and answers with what the operator says the best result is worth.
+ * Key lookups begin when the header section is there, the body is hashed while it arrives.
+ *
+ * @example mx.use(dkim())
+ */
+export const verifyDkim = definePlugin({
+  name: 'dkim',
+  options: dkimOptions,
+  needs: { dns: Dns },
+  setup: ({ options, dns, signal }) => {
+    const keys = new KeyStore(options)
+    const arriving = new WeakMap<object, { readonly id: string; readonly verification: Verification; isComplete: boolean }>()
+    const begin = (context: DataContext) => {
+      // The server's own signal, not the hook's: the lookups outlive the hook in which they began.
+      const resolve = nodeResolver(forMessage(dns, context), signal)
+      return new Verification(options, { keys: keys.forMessage(resolve), now: context.now() })
+    }
+    return {
+      receive(context) {
+        const entry = { id: context.envelope.id, verification: begin(context), isComplete: false }
+        arriving.set(context.session, entry)
+        return {
+          write: (chunk) => entry.verification.write(chunk),
+          end: () => {
+            entry.isComplete = true
+          },
+          abort: () => void arriving.delete(context.session),
+        }
+      },
+      message: {
+        provides: [dkimFact],
+        async handler(context) {
+          const entry = arriving.get(context.session)
+          arriving.delete(context.session)
+          const isHere = entry?.isComplete === true && entry.id === context.envelope.id
+          const verification = isHere ? entry.verification : await readAll(begin(context), context)
+          const found = await verification.finish()
+          context.set(dkimFact, found)
+          return judge(found, options)
+        },
+      },
+      commands: dkimCommands(dns),
+    }
+  },
+})
+
+/** For messages that did not arrive through `receive`: replay, and `postroad try`. */
+async function readAll(verification: Verification, { message }: MessageContext): Promise<Verification> {
+  for await (const chunk of message.raw()) verification.write(chunk)
+  return verification
+}
+
+/** The opinion on the best result. */
+export function judge(found: Dkim, options: DkimOptions): MessageOpinion | undefined {
+  const result = overall(found)
+  return toOpinion(options[result], {
+    text: result === 'none' ? 'The message has no DKIM signature' : 'The message has no acceptable DKIM signature',
+    reason: `dkim=${result}`,
+    // RFC 7372 §3.1.
+    rejectStatus: REJECT_STATUS[result],
+    deferStatus: '4.7.5',
+  })
+}
+
+const REJECT_STATUS: Readonly<Record<DkimResult, '5.7.20' | '5.7.21' | '5.7.5'>> = {
+  none: '5.7.20',
+  pass: '5.7.21',
+  fail: '5.7.20',
+  policy: '5.7.21',
+  neutral: '5.7.20',
+  permerror: '5.7.20',
+  temperror: '5.7.5',
+}

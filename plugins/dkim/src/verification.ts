@@ -1,0 +1,185 @@
+/** Verifies the signatures of one message while it arrives, RFC 6376 §6; the rules are those of the npm package mailauth, in its strict mode. */
+import { BodyHash, type Dkim, type DkimResult, type DkimSignature, HeaderSection, readFields, type SignedField } from '@postroad/authres'
+import { DkimVerifier, type SignatureHeader, type SignatureResult } from 'mailauth/lib/dkim/dkim-verifier.js'
+import { parseDkimHeaders } from 'mailauth/lib/tools.js'
+import type { MessageKeys } from './key-store.ts'
+import type { DkimOptions } from './options.ts'
+
+/** The limits among the options. */
+export type VerificationOptions = Pick<DkimOptions, 'maxSignatures' | 'maxHeader' | 'maxFields' | 'minBits' | 'bodyLength'>
+
+/** What a verification needs. */
+export interface VerificationMeans {
+  readonly keys: MessageKeys
+  /** Milliseconds since the epoch, for `x=`. */
+  readonly now: number
+}
+
+/** A signature field longer than this, or with names or white space beyond these, is nothing a signer writes. */
+const MAX_FIELD = 8192
+const MAX_NAMES = 500
+const BLANK = /[ \t\r\n]{256}/
+
+const RESULTS: readonly string[] = ['none', 'pass', 'fail', 'policy', 'neutral', 'temperror', 'permerror'] satisfies DkimResult[]
+
+/** One message's signatures. Feed it the message, then ask; key lookups begin as soon as the header section is complete. */
+export class Verification {
+  readonly #options: VerificationOptions
+  readonly #means: VerificationMeans
+  readonly #section: HeaderSection
+  #bodies: readonly BodyHash[] = []
+  #verifier: DkimVerifier | undefined
+  #ignored = 0
+  #obstacle: string | undefined
+  #hasBegun = false
+
+  constructor(options: VerificationOptions, means: VerificationMeans) {
+    this.#options = options
+    this.#means = means
+    this.#section = new HeaderSection(options.maxHeader)
+  }
+
+  write(chunk: Uint8Array): void {
+    const body = this.#section.push(chunk)
+    if (!this.#hasBegun && this.#section.isComplete) this.#begin()
+    if (body.length > 0) for (const hash of this.#bodies) hash.update(body)
+  }
+
+  /** The results; nothing may be written afterwards. Does not reject for anything a message or DNS can do. */
+  async finish(): Promise<Dkim> {
+    if (!this.#hasBegun) this.#begin()
+    if (this.#obstacle !== undefined) return { signatures: [unseen(this.#obstacle)], ignored: 0 }
+    if (this.#verifier === undefined) return { signatures: [], ignored: 0 }
+    await this.#verifier.finalChunk()
+    const headers = this.#verifier.signatureHeaders
+    const signatures = this.#verifier.results.map((result, index) => toSignature(result, headers[index], this.#options.bodyLength))
+    return { signatures, ignored: this.#ignored }
+  }
+
+  #begin(): void {
+    this.#hasBegun = true
+    if (this.#section.isTooLong) {
+      this.#obstacle = 'header section too long'
+      return
+    }
+    const section = this.#section.bytes()
+    // Most of what is not signed ends here.
+    if (!/^dkim-signature[ \t\r\n]*:/im.test(section.toString('latin1'))) return
+    const fields = readFields(section, this.#options.maxFields)
+    if (fields === undefined) this.#obstacle = 'too many header fields'
+    else this.#prepare(fields)
+  }
+
+  #prepare(fields: readonly SignedField[]): void {
+    const all = fields.filter((field) => field.key === 'dkim-signature')
+    const looked = all.slice(0, this.#options.maxSignatures)
+    if (looked.length === 0) return
+    this.#ignored = all.length - looked.length
+    const verifier = new DkimVerifier({ strict: true, minBitLength: this.#options.minBits, curTime: new Date(this.#means.now) })
+    verifier.headers = { parsed: fields }
+    verifier.keyCache = this.#means.keys
+    verifier.signatureHeaders = looked.map((field) => prepareSignature(verifier, field))
+    this.#verifier = verifier
+    this.#bodies = addBodyHashes(verifier)
+    for (const { skip, invalid, selector, signingDomain, hashAlgo } of verifier.signatureHeaders) {
+      if (skip || invalid || hashAlgo === 'sha1') continue
+      // The answer is kept in the message's keys; it is waited for, and its failure seen, when the body is there.
+      void this.#means.keys.get('DKIM', `${selector}._domainkey.${signingDomain}`, undefined, { hashAlgo })
+    }
+  }
+}
+
+function prepareSignature(verifier: DkimVerifier, field: SignedField): SignatureHeader {
+  const excessive = field.line.length > MAX_FIELD || BLANK.test(field.line.toString('latin1'))
+  const header = parseDkimHeaders(excessive ? Buffer.from('DKIM-Signature:') : field.line, { strict: true })
+  header.type = 'DKIM'
+  verifier.prepareSignature(header)
+  const names = header.parsed.h?.value
+  if (excessive || (typeof names === 'string' && names.split(':', MAX_NAMES + 1).length > MAX_NAMES))
+    header.skip = 'signature field too long'
+  return header
+}
+
+/** One hash for each combination of form, algorithm and `l=`, in the shape the verifier expects. */
+function addBodyHashes(verifier: DkimVerifier): readonly BodyHash[] {
+  const bodies: BodyHash[] = []
+  // The verifier ends early when it has no hashes and nothing to report.
+  for (const header of verifier.signatureHeaders) {
+    if (header.skip || header.invalid) continue
+    const id = `${header.bodyCanon}:${header.hashAlgo}:${header.maxBodyLength}`
+    header.bodyHashKey = id
+    if (verifier.bodyHashes.has(id)) continue
+    const body = new BodyHash({
+      canonicalization: header.bodyCanon === 'relaxed' ? 'relaxed' : 'simple',
+      algorithm: header.hashAlgo === 'sha1' ? 'sha1' : 'sha256',
+      ...(header.maxBodyLength === '' ? {} : { limit: header.maxBodyLength }),
+    })
+    bodies.push(body)
+    verifier.bodyHashes.set(id, new VerifierHash(body))
+  }
+  return bodies
+}
+
+/** A {@link BodyHash} as mailauth's verifier reads one. */
+class VerifierHash {
+  readonly #body: BodyHash
+
+  constructor(body: BodyHash) {
+    this.#body = body
+  }
+
+  digest(): string {
+    return this.#body.digest().toString('base64')
+  }
+
+  /** Only BIMI wants to know. */
+  getMimeStructureStart(): number {
+    return -1
+  }
+
+  get canonicalizedLength(): number {
+    return this.#body.length
+  }
+
+  get bodyHashedBytes(): number {
+    return this.#body.length - this.#body.unsigned
+  }
+}
+
+function toSignature(
+  { status }: SignatureResult,
+  header: SignatureHeader | undefined,
+  bodyLength: DkimOptions['bodyLength'],
+): DkimSignature {
+  const unsigned = status.underSized ?? 0
+  const found = RESULTS.includes(status.result) ? (status.result as DkimResult) : 'neutral' // `as`: it is in the list
+  const isPartial =
+    header?.maxBodyLength !== undefined &&
+    header.maxBodyLength !== '' &&
+    (bodyLength === 'refuse' || (bodyLength === 'whole' && unsigned > 0))
+  const partial = found === 'pass' && isPartial ? `l= leaves ${unsigned} octets unsigned` : undefined
+  const weak = status.policy?.['dkim-rules']
+  return {
+    result: partial === undefined ? found : 'policy',
+    domain: (status.header?.d || '').toLowerCase(),
+    selector: status.header?.s ?? '',
+    algorithm: status.header?.a ?? '',
+    identity: status.header?.i || '',
+    b: status.header?.b || '',
+    comment:
+      [status.comment || undefined, partial, weak, status.testing ? 'key is for testing' : undefined].filter(Boolean).join(', ') ||
+      undefined,
+    unsigned,
+  }
+}
+
+/** Stands for signatures that nobody looked at. */
+function unseen(comment: string): DkimSignature {
+  return { result: 'policy', domain: '', selector: '', algorithm: '', identity: '', b: '', comment, unsigned: 0 }
+}
+
+/** The result that counts when there are several signatures: the best one, RFC 6376 §6.1. */
+export function overall({ signatures, ignored }: Dkim): DkimResult {
+  const order: readonly DkimResult[] = ['pass', 'temperror', 'fail', 'policy', 'neutral', 'permerror']
+  return order.find((result) => signatures.some((signature) => signature.result === result)) ?? (ignored > 0 ? 'policy' : 'none')
+}
