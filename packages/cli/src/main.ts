@@ -15,6 +15,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .description('A pluggable mail-processing framework: compose a mail server from plugins.')
     .version(version())
     .showHelpAfterError('(add --help for what there is)')
+    .enablePositionalOptions()
     .exitOverride()
     .addHelpText(
       'after',

@@ -1,0 +1,191 @@
+/** The command `postroad`, run as an operator runs it. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { SmtpClient } from '../failure/smtp-client.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const bin = path.join(root, 'packages/cli/src/bin.ts')
+let folder = ''
+
+before(async () => {
+  // Inside the repository, so that a configuration finds the packages as it does where they are installed.
+  await mkdir(path.join(root, 'var'), { recursive: true })
+  folder = await mkdtemp(path.join(root, 'var', 'cli-test-'))
+})
+after(() => rm(folder, { recursive: true, force: true }))
+
+function spawnCli(args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, ['--conditions=@postroad/source', bin, ...args], { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] })
+}
+
+async function run(...args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawnCli(args)
+  child.stdin?.end()
+  const [out, err] = [collect(child.stdout), collect(child.stderr)]
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, out: out(), err: err() }
+}
+
+function collect(stream: NodeJS.ReadableStream | null): () => string {
+  let text = ''
+  stream?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+  })
+  return () => text
+}
+
+const rule = (subject: string) => `import { definePlugin, reject, suspect } from '@postroad/plugin'
+import { defineConfig } from 'postroad'
+const road = definePlugin({ name: 'road', hooks: {
+  route: ({ recipient }) => (recipient.domain === 'ours.test' ? { via: 'road' } : undefined),
+  message: ({ message }) => (message.headers.get('subject') === '${subject}' ? reject('not that one') : suspect(1.5, 'a little')),
+  queue: ({ envelope }) => ({ id: envelope.id }),
+} })
+export default defineConfig({ hostname: 'mx.test', folder: 'kept', setup: (app) => void app.use(road()).listen({ name: 'mx', host: '127.0.0.1', port: 0 }) })
+`
+
+async function config(name: string, text: string): Promise<string> {
+  await writeFile(path.join(folder, name), text)
+  return name
+}
+
+test('--help tells what there is, and so does no command at all', async () => {
+  const { code, out } = await run('--help')
+  assert.equal(code, 0)
+  for (const command of ['start', 'check', 'explain', 'try']) assert.match(out, new RegExp(`^ {2}${command} `, 'm'))
+  assert.match((await run('start', '--help')).out, /Ctrl-C drains/)
+  assert.match((await run()).out, /Usage: postroad/)
+})
+
+test('check: a configuration without mistakes, with mistakes, and none at all', async () => {
+  assert.deepEqual(await run('check', await config('good.ts', rule('bad'))), { code: 0, out: 'The configuration is fine.\n', err: '' })
+  const wrong = rule('bad').replace('.listen(', ".use({} as never, { mode: 'x' as never }).listen(").replace('route:', 'rout:')
+  const { code, out } = await run('check', '--json', await config('wrong.ts', wrong))
+  assert.equal(code, 1)
+  assert.deepEqual(
+    JSON.parse(out)
+      .mistakes.map((one: { code: string }) => one.code)
+      .toSorted(),
+    ['ERR_HOOK', 'ERR_USE'],
+  )
+  const none = await run('check', 'nowhere.ts')
+  assert.equal(none.code, 1)
+  assert.match(none.err, /There is no configuration at nowhere\.ts/)
+  const broken = await run('check', await config('broken.ts', 'export default {'))
+  assert.equal(broken.code, 1)
+  assert.match(broken.err, /broken\.ts cannot be loaded/)
+})
+
+test('explain prints scopes, hooks and what would surprise', async () => {
+  const name = await config('good.ts', rule('bad'))
+  const { out } = await run('explain', name)
+  assert.match(out, /scope server\n {2}listens {4}127\.0\.0\.1:0 \(smtp/)
+  assert.match(out, /queue {6}road/)
+  assert.match(out, /warning {4}nobody answers quarantine/)
+  const [scope] = JSON.parse((await run('explain', '--json', name)).out)
+  assert.equal(scope.hooks.route[0][0].plugin, 'road')
+})
+
+test('try runs a message through the hooks, prints opinions and the reply, and delivers nothing', async () => {
+  const name = await config('good.ts', rule('bad'))
+  await writeFile(path.join(folder, 'bad.eml'), 'Subject: bad\n\nx\n')
+  await writeFile(path.join(folder, 'good.eml'), 'Subject: good\n\nx\n')
+  const refused = await run('try', 'bad.eml', '--config', name, '--to', 'a@ours.test', '--from', 'b@c.test')
+  assert.equal(refused.code, 1)
+  assert.match(refused.out, /\. {2,}550 5\.7\.1 not that one/)
+  const taken = await run('try', 'good.eml', '--config', name, '--to', 'a@ours.test', '--json')
+  assert.equal(taken.code, 0)
+  const { transaction, steps } = JSON.parse(taken.out)
+  assert.equal(transaction.points, 1.5)
+  assert.match(steps.at(-1).reply, /^250 .* queued as rehearsal/)
+  const relay = await run('try', 'good.eml', '--config', name, '--to', 'a@elsewhere.test')
+  assert.match(relay.out, /RCPT TO:<a@elsewhere\.test> +550 5\.7\.1 Relaying denied/)
+})
+
+test('start listens, logs one line a transaction, reloads on SIGHUP, and drains on SIGTERM with exit code 0', async () => {
+  const name = await config('live.ts', rule('first'))
+  const child = spawnCli(['start', name, '--log', 'json'])
+  const out = collect(child.stdout)
+  const port = Number(await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1]))
+  assert.match(await send(port, 'first'), /^550 5\.7\.1 not that one/)
+  await config('live.ts', rule('second'))
+  child.kill('SIGHUP')
+  await until(() => (out().includes('"reloaded"') ? 'yes' : undefined))
+  assert.match(await send(port, 'second'), /^550 5\.7\.1 not that one/)
+  assert.match(await send(port, 'first'), /^250 2\.0\.0 Ok/)
+  await config('live.ts', 'export default 5')
+  child.kill('SIGHUP')
+  await until(() => (out().includes('the old one goes on') ? 'yes' : undefined))
+  assert.match(await send(port, 'second'), /^550/)
+  const idle = await SmtpClient.connect(port)
+  await idle.reply()
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  assert.match(await idle.reply(), /^421 4\.3\.2/)
+  assert.deepEqual(await exited, [0, null])
+  const lines = out()
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line))
+  const transactions = lines.filter((line) => line.event === 'transaction')
+  assert.equal(transactions.length, 4)
+  assert.deepEqual(transactions[0].opinions, [{ plugin: 'road', hook: 'message', kind: 'reject', status: '5.7.1', text: 'not that one' }])
+  assert.match(transactions[0].reply, /^550/)
+})
+
+test('a port that is taken is an error that says so', async () => {
+  const taken = rule('x').replace('port: 0', 'port: 0, path: undefined as never').replace('port: 0', 'port: 1')
+  const { code, err } = await run('start', await config('taken.ts', taken.replace("host: '127.0.0.1'", "host: '192.0.2.77'")))
+  assert.equal(code, 1)
+  assert.match(err, /could not listen on 192\.0\.2\.77:1/)
+})
+
+test('the same configuration as YAML and JSON: plugins by package name, mistakes by path', async () => {
+  const yaml = `hostname: mx.test
+folder: kept
+use:
+  - plugin: routing
+    options: { domains: { ours.test: { via: maildir } } }
+  - plugin: maildir
+    options: { folder: mail }
+listen:
+  - { host: 127.0.0.1, port: 0 }
+`
+  assert.deepEqual(await run('check', await config('c.yaml', yaml)), { code: 0, out: 'The configuration is fine.\n', err: '' })
+  const wrong = await run('check', await config('d.yaml', yaml.replace('port: 0', 'prot: 0').replace('hostname', 'hostnaem')))
+  assert.equal(wrong.code, 1)
+  assert.match(wrong.err, /listen\.0.*prot/)
+  assert.match(wrong.err, /hostnaem/)
+  const absent = await run('check', await config('e.yaml', yaml.replace('plugin: maildir', 'plugin: no-such-plugin')))
+  assert.match(absent.err, /"no-such-plugin" cannot be loaded/)
+})
+
+async function send(port: number, subject: string): Promise<string> {
+  const client = await SmtpClient.connect(port)
+  await client.reply()
+  for (const line of ['EHLO client.test', 'MAIL FROM:<a@b.test>', 'RCPT TO:<c@ours.test>', 'DATA']) await client.send(line)
+  const reply = await client.send(`Subject: ${subject}\r\n\r\nHello\r\n.`)
+  await client.quit()
+  return reply
+}
+
+async function until<T>(look: () => T | undefined): Promise<T> {
+  const deadline = Date.now() + 15_000
+  for (;;) {
+    const found = look()
+    if (found !== undefined) return found
+    if (Date.now() > deadline) throw new Error('nothing came')
+    await new Promise((wake) => setTimeout(wake, 20))
+  }
+}
+
+test('nothing was left behind but what is kept', async () => {
+  assert.ok((await readdir(path.join(folder, 'kept'))).includes('incoming'))
+  assert.deepEqual(await readdir(path.join(folder, 'kept', 'incoming')), [])
+  assert.ok((await readFile(path.join(folder, 'good.ts'), 'utf8')).length > 0)
+})
