@@ -7,21 +7,23 @@ import { type Load, makeData, sendLoad } from './load.ts'
 import type { Scenario } from './scenario.ts'
 import { ServerProcess } from './server-process.ts'
 
-/** What one target came to in one scenario. Figures are medians. */
+/** One round of one target. */
+export interface Round {
+  /** Messages a second. */
+  readonly rate: number
+  /** Milliseconds of CPU a message. */
+  readonly cpu: number
+}
+
+/** What one target came to in one scenario. */
 export interface Figures {
   readonly target: string
-  /** Messages a second. */
-  readonly rate?: number
-  /** Milliseconds of CPU a message. */
-  readonly cpu?: number
-  /** Lowest and highest of the rounds. */
-  readonly cpuRange?: readonly [number, number]
+  /** In the order in which they ran; rounds of the same index ran one after the other. Empty for idle sessions. */
+  readonly rounds: readonly Round[]
   /** Octets, the most it ever was. */
   readonly peakRss: number
   /** Octets an idle session. */
   readonly idle?: number
-  /** Messages counted, of all rounds. */
-  readonly messages: number
 }
 
 /** How thoroughly. */
@@ -64,8 +66,9 @@ async function measureRounds(
   servers: readonly ServerProcess[],
   { rounds, roundLimitMs, say }: MeasureOptions,
 ): Promise<Figures[]> {
-  const results = new Map(servers.map((server) => [server, [] as { rate: number; cpu: number; messages: number }[]]))
-  for (let round = 1; round <= rounds; round++) {
+  const results = new Map(servers.map((server) => [server, [] as Round[]]))
+  // Round 0 is thrown away: the warm-up was each target's alone, and the compiler is not done before the load is as in the rounds.
+  for (let round = 0; round <= rounds; round++) {
     for (const [server, figures] of results) {
       say(`round ${round} of ${rounds}: ${server.name}`)
       const before = await server.usage()
@@ -73,21 +76,11 @@ async function measureRounds(
       // What is still to be done for the last messages is part of their price.
       await sleep(100)
       const after = await server.usage()
-      figures.push({ rate: (messages / ms) * 1000, cpu: (after.cpuUs - before.cpuUs) / 1000 / messages, messages })
+      if (round > 0) figures.push({ rate: (messages / ms) * 1000, cpu: (after.cpuUs - before.cpuUs) / 1000 / messages })
     }
   }
   return Promise.all(
-    [...results].map(async ([server, figures]) => {
-      const cpus = figures.map(({ cpu }) => cpu)
-      return {
-        target: server.name,
-        rate: median(figures.map(({ rate }) => rate)),
-        cpu: median(cpus),
-        cpuRange: [Math.min(...cpus), Math.max(...cpus)] as const,
-        peakRss: (await server.usage()).peakRss,
-        messages: figures.reduce((sum, { messages }) => sum + messages, 0),
-      }
-    }),
+    [...results].map(async ([server, rounds]) => ({ target: server.name, rounds, peakRss: (await server.usage()).peakRss })),
   )
 }
 
@@ -98,7 +91,7 @@ async function measureIdle({ sessions }: Scenario, servers: readonly ServerProce
     const sockets = await openIdle(server.port, sessions)
     const after = await server.idleUsage()
     for (const socket of sockets) socket.destroy()
-    results.push({ target: server.name, idle: (after.rss - before.rss) / sessions, peakRss: after.peakRss, messages: 0 })
+    results.push({ target: server.name, idle: (after.rss - before.rss) / sessions, rounds: [], peakRss: after.peakRss })
   }
   return results
 }

@@ -1,5 +1,5 @@
 /** Figures as a table, and against the bars. */
-import type { Figures } from './measure.ts'
+import { type Figures, median } from './measure.ts'
 import type { Bar, Scenario } from './scenario.ts'
 
 /** One bar, held against what was measured. */
@@ -13,15 +13,18 @@ export interface Judgement {
 /** The scenario's figures as text, with ratios against its first target. */
 export function formatFigures(scenario: Scenario, figures: readonly Figures[]): string {
   const base = figures.find(({ target }) => target === scenario.targets[0])
-  const rows = figures.map((row) => [
-    row.target,
-    row.rate === undefined ? '' : row.rate.toFixed(row.rate < 100 ? 1 : 0),
-    row.cpu === undefined ? '' : row.cpu.toFixed(4),
-    row.cpuRange === undefined ? '' : row.cpuRange.map((value) => value.toFixed(4)).join('–'),
-    row.cpu === undefined || base?.cpu === undefined ? '' : `${(row.cpu / base.cpu).toFixed(2)} ×`,
-    row.idle === undefined ? '' : (row.idle / 1000).toFixed(1),
-    (row.peakRss / 1e6).toFixed(0),
-  ])
+  const rows = figures.map((row) => {
+    const cpus = row.rounds.map(({ cpu }) => cpu)
+    const rate = median(row.rounds.map((round) => round.rate))
+    const timed = [
+      rate.toFixed(rate < 100 ? 1 : 0),
+      median(cpus).toFixed(4),
+      `${Math.min(...cpus).toFixed(4)}–${Math.max(...cpus).toFixed(4)}`,
+      base === undefined ? '' : `${ratio(row, base, 'cpu').toFixed(2)} ×`,
+    ]
+    const cells = row.rounds.length === 0 ? ['', '', '', ''] : timed
+    return [row.target, ...cells, row.idle === undefined ? '' : (row.idle / 1000).toFixed(1), (row.peakRss / 1e6).toFixed(0)]
+  })
   const head = ['', 'msgs/s', 'CPU ms/msg', 'low–high', 'of the first', 'KB/session', 'peak RSS MB']
   const used = head.map((_, column) => column === 0 || rows.some((row) => row[column] !== ''))
   const table = [head, ...rows].map((row) => row.filter((_, column) => used[column]))
@@ -33,18 +36,23 @@ export function formatFigures(scenario: Scenario, figures: readonly Figures[]): 
 
 /** The bars of a scenario whose targets were all measured. */
 export function judge(scenario: Scenario, figures: readonly Figures[], bars: readonly Bar[]): Judgement[] {
-  const value = (target: string, figure: Bar['figure']) => figures.find((row) => row.target === target)?.[figure]
+  const find = (name: string | undefined) => figures.find((row) => row.target === name)
   return bars
     .filter((bar) => bar.scenario === scenario.name)
     .flatMap(({ figure, target, against, atMost, atLeast }) => {
-      const own = value(target, figure)
-      const other = against === undefined ? 1 : value(against, figure)
-      if (own === undefined || other === undefined) return []
-      const ratio = own / other
+      const own = find(target)
+      const other = find(against)
+      const value = figure === 'idle' ? own?.idle : own && other && ratio(own, other, figure)
+      if (value === undefined) return []
       const limit = atMost ?? atLeast ?? Number.NaN
       const what = `${scenario.name}: ${figure} of ${target}${against === undefined ? '' : ` / ${against}`} ${atMost === undefined ? '≥' : '≤'} ${limit}`
-      return [{ bar: what, value: ratio, limit, isMet: atMost === undefined ? ratio >= limit : ratio <= limit }]
+      return [{ bar: what, value, limit, isMet: atMost === undefined ? value >= limit : value <= limit }]
     })
+}
+
+/** The median of the rounds' ratios: what ran one after the other met the same machine. */
+function ratio(own: Figures, other: Figures, figure: 'cpu' | 'rate'): number {
+  return median(own.rounds.map((round, index) => round[figure] / (other.rounds[index]?.[figure] ?? Number.NaN)))
 }
 
 /** One line a bar. */
