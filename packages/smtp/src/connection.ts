@@ -15,6 +15,7 @@ import type { CloseReason, Maybe, Offer, Reply, Stages, TlsInfo, Wire } from './
 import { tlsInfoOf } from './tls.ts'
 import type { Transaction } from './transaction.ts'
 import { respond } from './verb/auth.ts'
+import type { Chunk } from './verb/bdat.ts'
 import { content, contentEnd } from './verb/data.ts'
 import { dispatch } from './verb/dispatch.ts'
 import { greet } from './verb/greet.ts'
@@ -42,6 +43,8 @@ export class Connection extends SMTPConnection implements Wire, InputOwner {
   offer: Offer | undefined
   isAuthenticated = false
   transaction: Transaction | undefined
+  /** The chunk of BDAT that is coming in. */
+  chunk: Chunk | undefined
   /** AUTH that waits for a line of the client. */
   exchange: Exchange | undefined
   /** MAIL commands so far. */

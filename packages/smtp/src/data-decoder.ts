@@ -26,6 +26,8 @@ export interface DecoderOptions {
   readonly lineLimit?: number
   /** False for the chunks of BDAT, which have no dots and no end: RFC 3030 §2. Default true. */
   readonly dots?: boolean
+  /** False where any octet may be: line ends are passed over. Default true. */
+  readonly isText?: boolean
 }
 
 /** Reads messages one after the other; one decoder serves a connection. */
@@ -38,6 +40,7 @@ export class DataDecoder {
   #state = LINE_START
   #lineLimit = Number.POSITIVE_INFINITY
   #dots = true
+  #isText = true
   #normaliser: LineNormaliser | undefined
   /** Index in the present chunk where its line began; negative when that was in an earlier one. */
   #lineStart = 0
@@ -54,12 +57,22 @@ export class DataDecoder {
     this.#state = LINE_START
     this.#lineLimit = options.lineLimit ?? Number.POSITIVE_INFINITY
     this.#dots = options.dots ?? true
+    this.#isText = options.isText ?? true
     this.#normaliser = options.normalise ? new LineNormaliser() : undefined
     this.#lineStart = 0
   }
 
+  /** There is no more: a CR at the very end is a bare one. */
+  finish(): void {
+    if (this.#state === AFTER_CR && this.#isText) this.hasBareLineEnd = true
+  }
+
   /** Reads `chunk` from `from` on. Gives the index behind the end of the message, or -1 when it goes on; the content is in `output`. */
   feed(chunk: Buffer, from: number): number {
+    if (!this.#isText) {
+      this.output = from === 0 ? chunk : chunk.subarray(from)
+      return -1
+    }
     const heldCr = this.#state === AFTER_DOT_CR
     this.#lineStart += from
     this.#first = this.#kept = this.#pending = from

@@ -60,6 +60,8 @@ function keywordsOf(connection: Connection, offer: Offer): string[] {
     mechanisms.length > 0 && `AUTH ${mechanisms.join(' ')}`, // RFC 4954
     'ENHANCEDSTATUSCODES', // RFC 2034
     offer.eightBitMime && '8BITMIME', // RFC 6152
+    'CHUNKING', // RFC 3030
+    offer.binaryMime && 'BINARYMIME', // RFC 3030 §3
     offer.smtputf8 && 'SMTPUTF8', // RFC 6531
     offer.dsn && 'DSN', // RFC 3461
     // RFC 8689 §2: not before TLS.

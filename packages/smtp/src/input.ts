@@ -77,8 +77,9 @@ export class Input extends SMTPStream {
 
   /** `size` octets follow, RFC 3030 §2; the decoder goes on from the chunk before, unless it was started anew. */
   startChunk(size: number): void {
-    this.#mode = 'chunk'
+    this.#mode = size > 0 ? 'chunk' : 'line'
     this.#left = size
+    this.#endDue = size === 0
   }
 
   /** Hands nothing on until {@link release} and {@link run}. */

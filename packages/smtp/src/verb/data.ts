@@ -1,8 +1,9 @@
 /** DATA and the message behind it, RFC 5321 §4.1.1.4. */
 import type { Connection } from '../connection.ts'
-import { FAILURE, formatReply, isPositive, reply } from '../reply.ts'
+import { FAILURE, formatReply, isPositive, last, reply } from '../reply.ts'
 import type { Reply } from '../stages.ts'
 import type { Transaction } from '../transaction.ts'
+import { chunkEnd } from './bdat.ts'
 
 const GO_ON = formatReply(reply(354, undefined, 'End data with <CRLF>.<CRLF>'))
 const ARGUMENT = reply(501, '5.5.4', 'No argument expected')
@@ -15,7 +16,7 @@ const CHUNKS = reply(503, '5.5.1', 'BDAT was said already')
 const BINARY = reply(503, '5.5.1', 'BINARYMIME needs BDAT')
 const TOO_BIG = reply(552, '5.3.4', 'Message is larger than the limit')
 /** Also what stops an endless one: nobody needs twice the limit to be told so. */
-const FAR_TOO_BIG = { ...TOO_BIG, disconnect: true }
+export const FAR_TOO_BIG = last(TOO_BIG)
 /** X.6.11: invalid content, RFC 5321 §2.3.8, CVE-2023-51764. */
 const BARE = reply(550, '5.6.11', 'Message has a bare CR or LF in it')
 const LINE = reply(554, '5.6.0', 'Message has a line that is too long')
@@ -49,8 +50,8 @@ function begin(connection: Connection, answer: Reply | undefined, transaction: T
 
 /** Octets of the message that is coming in. */
 export function content(connection: Connection, octets: Buffer) {
-  const { transaction } = connection
-  if (transaction === undefined) return
+  const { transaction, chunk } = connection
+  if (transaction === undefined || chunk?.refusal !== undefined) return
   transaction.size += octets.length
   const { size } = connection.settings.limits
   const refusal = faultOf(connection, transaction)
@@ -71,29 +72,31 @@ function stored(_connection: Connection, answer: Reply | void, transaction: Tran
 }
 
 /** What is wrong with the message so far. The rest of it is read, RFC 5321 §4.5.3.1.7, but not kept. */
-function faultOf(connection: Connection, transaction: Transaction): Reply | undefined {
+export function faultOf(connection: Connection, transaction: Transaction): Reply | undefined {
   const { decoder } = connection.input
   if (transaction.size > connection.settings.limits.size) return TOO_BIG
   if (decoder.hasBareLineEnd && !connection.settings.normalise) return BARE
   return decoder.isLineTooLong ? LINE : undefined
 }
 
-/** The final CRLF.CRLF has come. */
+/** The final CRLF.CRLF has come, or the end of a chunk. */
 export function contentEnd(connection: Connection) {
-  const { transaction } = connection
+  const { transaction, chunk } = connection
+  if (chunk !== undefined) return chunkEnd(connection, chunk)
   if (transaction === undefined) return
   const refusal = faultOf(connection, transaction)
   if (refusal !== undefined) transaction.fail(refusal)
   finish(connection, transaction)
 }
 
-/** All of the message is there: asks what becomes of it. */
-export function finish(connection: Connection, transaction: Transaction) {
+/** All of the message is there, or it has failed before that (`isWhole` false): asks what becomes of it. */
+export function finish(connection: Connection, transaction: Transaction, isWhole = true) {
   const { failure } = transaction
   transaction.body = undefined
   if (failure !== undefined) {
     connection.stages.refused('DATA', failure)
-    sayToAll(connection, transaction, failure)
+    if (isWhole) sayToAll(connection, transaction, failure)
+    else connection.say(failure)
     connection.endTransaction(false)
     return connection.stages.reset()
   }

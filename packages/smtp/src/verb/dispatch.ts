@@ -3,6 +3,7 @@ import type { Connection } from '../connection.ts'
 import { formatReply, reply } from '../reply.ts'
 import type { Maybe, Reply } from '../stages.ts'
 import { auth } from './auth.ts'
+import { bdat } from './bdat.ts'
 import { data } from './data.ts'
 import { hello } from './hello.ts'
 import { mail } from './mail.ts'
@@ -28,6 +29,7 @@ const VERBS = new Map<string, Verb>([
   ['MAIL', mail],
   ['RCPT', rcpt],
   ['DATA', data],
+  ['BDAT', bdat],
   ['RSET', rset],
   ['NOOP', noop],
   ['QUIT', quit],

@@ -1,0 +1,68 @@
+/** BDAT: the message in chunks of announced size, RFC 3030 §2. Whatever the answer, the octets of a chunk are read first. */
+import type { Connection } from '../connection.ts'
+import { FAILURE, isPositive, last, reply } from '../reply.ts'
+import type { Reply } from '../stages.ts'
+import type { Transaction } from '../transaction.ts'
+import { FAR_TOO_BIG, faultOf, finish, notReady } from './data.ts'
+
+/** Without a size nobody knows where the next command begins. */
+const SYNTAX = last(reply(501, '5.5.4', 'Syntax: BDAT size [LAST]'))
+const MAIL_FIRST = reply(503, '5.5.1', 'Say MAIL first')
+
+/** One chunk that is coming in. */
+export interface Chunk {
+  readonly size: number
+  readonly isLast: boolean
+  /** What it is answered, when its octets are not wanted. */
+  readonly refusal: Reply | undefined
+}
+
+export function bdat(connection: Connection, argument: string) {
+  const match = /^(\d{1,15})(?: +(LAST))?$/i.exec(argument)
+  if (match === null) return connection.refuse('BDAT', SYNTAX)
+  const { transaction, settings } = connection
+  const size = Number(match[1])
+  const isLast = match[2] !== undefined
+  if ((transaction?.size ?? 0) + size > 2 * settings.limits.size) return connection.refuse('BDAT', FAR_TOO_BIG)
+  const refusal = notReady(connection)
+  if (transaction === undefined || refusal !== undefined) return start(connection, { size, isLast, refusal: refusal ?? MAIL_FIRST })
+  if (transaction.hasContent) return start(connection, { size, isLast, refusal: undefined })
+  connection.answer(connection.stages.data(), begin, { transaction, size, isLast })
+}
+
+function begin(
+  connection: Connection,
+  answer: Reply | undefined,
+  { transaction, size, isLast }: { transaction: Transaction; size: number; isLast: boolean },
+) {
+  if (answer !== undefined) return start(connection, { size, isLast, refusal: isPositive(answer) ? FAILURE : answer })
+  transaction.begin(connection.stages.body())
+  const isText = transaction.parameters.body !== 'BINARYMIME'
+  // RFC 3030 §3: BINARYMIME may have any octets; other content is text, whichever way it comes.
+  connection.input.decoder.start(
+    isText
+      ? { dots: false, normalise: connection.settings.normalise, lineLimit: connection.settings.limits.line }
+      : { dots: false, isText },
+  )
+  connection.watchBody()
+  start(connection, { size, isLast, refusal: undefined })
+}
+
+function start(connection: Connection, chunk: Chunk) {
+  connection.chunk = chunk
+  connection.input.startChunk(chunk.size)
+}
+
+/** The last octet of the chunk has come. */
+export function chunkEnd(connection: Connection, { size, isLast, refusal }: Chunk) {
+  const { transaction } = connection
+  connection.chunk = undefined
+  if (refusal !== undefined) return refusal.code === 503 ? connection.refuse('BDAT', refusal) : connection.say(refusal)
+  if (transaction === undefined) return connection.refuse('BDAT', MAIL_FIRST)
+  if (isLast) connection.input.decoder.finish()
+  const fault = faultOf(connection, transaction)
+  if (fault !== undefined) transaction.fail(fault)
+  // RFC 3030 §2: a chunk that fails fails the message; those behind it are answered 503.
+  if (isLast || transaction.failure !== undefined) finish(connection, transaction, isLast)
+  else connection.say(reply(250, '2.0.0', `${size} octets received`))
+}
