@@ -1,5 +1,9 @@
 /** What policy plugins match with: globs, networks, domain names, address patterns, units, lists in files. */
 export { type AddressParts, AddressTable, type Found } from './address-table.ts'
 export { DomainTable, domainName } from './domain-table.ts'
+export { type Allowed, allowedClient, allowedRecipient, allowedSender, type ReverseDns, reverseDns } from './fact.ts'
 export { type Glob, glob } from './glob.ts'
 export { type Network, NetworkTable, networkOf, networks } from './network.ts'
+export { type Action, action, duration, opinionOf, stringList, type Wording } from './option.ts'
+export { type Limit, parseDuration, parseLimit } from './unit.ts'
+export { parseLines, type WatchedFile, type WatchOptions, watchFile } from './watched-file.ts'

@@ -1,0 +1,28 @@
+/** What policy plugins find out about a client and its mail, and tell each other. */
+import { defineFact } from '@postroad/plugin'
+
+/** An entry of an allow list that fitted. */
+export interface Allowed {
+  /** As the operator wrote it. */
+  readonly pattern: string
+  readonly reason: string | undefined
+}
+
+/** What the reverse DNS of a client says, RFC 8601 §2.7.3 (`iprev`). */
+export interface ReverseDns {
+  /** `pass`: a name leads back to the address; `fail`: none does; `none`: there is no name. */
+  readonly result: 'pass' | 'fail' | 'none' | 'temperror'
+  /** The name that leads back: lower-case A-labels. */
+  readonly name: string | undefined
+  /** All names, verified or not; a stranger's words. */
+  readonly names: readonly string[]
+}
+
+/** The client's network is on an allow list. Set by the plugin `access` at `connect`. */
+export const allowedClient = defineFact<Allowed, 'session'>('allowed-client', 'session')
+/** The reverse-path is on an allow list; anybody can write one, so this lifts no check of the client. Set by `access` at `mail`. */
+export const allowedSender = defineFact<Allowed>('allowed-sender')
+/** The recipient wants no checks. Set by `access` at `rcpt`. */
+export const allowedRecipient = defineFact<Allowed, 'recipient'>('allowed-recipient', 'recipient')
+/** Set by the plugin `helo` at `connect`. */
+export const reverseDns = defineFact<ReverseDns, 'session'>('reverse-dns', 'session')
