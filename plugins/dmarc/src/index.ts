@@ -1,1 +1,5 @@
-export {}
+/** DMARC for Postroad. */
+export { type Author, readAuthor } from './author.ts'
+export { checkDmarc, type DmarcEvidence, type DmarcMeans } from './check.ts'
+export { dmarc } from './dmarc.ts'
+export { dmarcOptions, readTrust, type Trust } from './options.ts'

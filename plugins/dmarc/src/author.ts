@@ -1,0 +1,28 @@
+/** Who a message says it is from. */
+import type { HeaderField, Headers } from '@postroad/plugin'
+import addressparser from 'nodemailer/lib/addressparser'
+
+/** The From fields of a message; in a proper one there is one. */
+export interface Author {
+  readonly fields: number
+  /** addr-specs, as written. */
+  readonly addresses: readonly string[]
+}
+
+/** RFC 9989 §5.3.1; RFC 6854: the mailboxes of a group are authors like any other. */
+export function readAuthor(headers: Headers): Author {
+  const values: string[] = []
+  for (const field of headers) {
+    const value = fromValue(field)
+    if (value !== undefined) values.push(value)
+  }
+  const mailboxes = values.flatMap((value) => addressparser(value, { flatten: true }))
+  return { fields: values.length, addresses: mailboxes.map(({ address }) => address).filter((address) => address !== '') }
+}
+
+/** A line that is no proper field but could be read as From counts: some reader will show it. */
+function fromValue({ name, value }: HeaderField): string | undefined {
+  if (name.trim().toLowerCase() === 'from') return value
+  const disguised = name === '' ? /^\s*from\s*:/i.exec(value) : null
+  return disguised ? value.slice(disguised[0].length) : undefined
+}

@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Arc, type Dkim, type DkimResult, nodeResolver, type Spf, type SpfResult } from '@postroad/authres'
+import { type Zone, zoneDns } from '@postroad/dns'
+import { messageFromBytes } from '@postroad/message'
+import fc from 'fast-check'
+import { readAuthor } from './author.ts'
+import { checkDmarc } from './check.ts'
+import { judge } from './dmarc.ts'
+import { dmarcOptions, readTrust } from './options.ts'
+
+const zone: Zone = {
+  'example.com': { A: ['192.0.2.1'] },
+  '_dmarc.example.com': { TXT: ['v=DMARC1; p=reject; sp=quarantine; np=reject; rua=mailto:d@example.com'] },
+  'sub.example.com': { A: ['192.0.2.2'] },
+  '_dmarc.strict.example': { TXT: ['v=DMARC1; p=quarantine; adkim=s; aspf=s'] },
+  '_dmarc.test.example': { TXT: ['v=DMARC1; p=reject; t=y'] },
+  '_dmarc.watch.example': { TXT: ['v=DMARC1; p=none'] },
+  '_dmarc.pct.example': { TXT: ['v=DMARC1; p=reject; pct=0'] },
+  '_dmarc.two.example': { TXT: ['v=DMARC1; p=reject', 'v=DMARC1; p=none'] },
+  '_dmarc.psd.test': { TXT: ['v=DMARC1; p=reject; psd=y'] },
+  '_dmarc.a.b.c.d.e.f.g.long.example': { TXT: ['v=DMARC1; p=quarantine'] },
+  '_dmarc.long.example': { TXT: ['v=DMARC1; p=reject'] },
+  '_dmarc.down.example': 'SERVFAIL',
+  '_dmarc.xn--bcher-kva.example': { TXT: ['v=DMARC1; p=reject'] },
+}
+
+const spf = (result: SpfResult, domain: string): Spf => ({
+  mailFrom: { identity: 'mailfrom', result, domain, comment: undefined, explanation: undefined },
+  helo: undefined,
+})
+const dkim = (...signatures: readonly (readonly [DkimResult, string])[]): Dkim => ({
+  signatures: signatures.map(([result, domain]) => ({
+    result,
+    domain,
+    selector: 's',
+    algorithm: 'rsa-sha256',
+    identity: `@${domain}`,
+    b: '',
+    comment: undefined,
+    unsigned: 0,
+  })),
+  ignored: 0,
+})
+
+interface Evidence {
+  readonly spf?: Spf | undefined
+  readonly dkim?: Dkim | undefined
+  readonly arc?: Arc
+  readonly address?: string
+  readonly trust?: readonly string[]
+  readonly zone?: Zone
+}
+
+const message = (...from: readonly string[]) => messageFromBytes(Buffer.from(`${from.map((value) => `From: ${value}\r\n`).join('')}\r\n`))
+
+async function check(from: string | readonly string[], evidence: Evidence = {}) {
+  const dns = zoneDns(evidence.zone ?? zone)
+  const all = {
+    spf: spf('none', 'elsewhere.test'),
+    dkim: dkim(),
+    arc: undefined,
+    address: '192.0.2.9',
+    ...evidence,
+    author: readAuthor(message(...[from].flat()).headers),
+  }
+  const found = await checkDmarc(all, { resolver: nodeResolver(dns), trust: readTrust(evidence.trust ?? []), options: { arc: true } })
+  return { ...found, questions: dns.questions }
+}
+
+test('RFC 9989 §4.10.2: SPF or DKIM must pass for a domain that is aligned', async () => {
+  const cases: readonly (readonly [string, Evidence, string, readonly string[]])[] = [
+    ['joe@example.com', { spf: spf('pass', 'example.com') }, 'pass', ['spf']],
+    ['joe@example.com', { spf: spf('pass', 'bounce.example.com') }, 'pass', ['spf']],
+    ['joe@example.com', { dkim: dkim(['pass', 'mail.example.com']) }, 'pass', ['dkim']],
+    ['joe@example.com', { dkim: dkim(['fail', 'example.com'], ['pass', 'other.test']) }, 'fail', []],
+    ['joe@example.com', { spf: spf('softfail', 'example.com') }, 'fail', []],
+    ['joe@example.com', { spf: spf('pass', 'notexample.com') }, 'fail', []],
+    ['joe@strict.example', { spf: spf('pass', 'bounce.strict.example'), dkim: dkim(['pass', 'strict.example']) }, 'pass', ['dkim']],
+    ['joe@strict.example', { dkim: dkim(['pass', 'sub.strict.example']) }, 'fail', []],
+  ]
+  for (const [from, evidence, result, aligned] of cases) {
+    const found = await check(from, evidence)
+    assert.deepEqual([found.result, found.aligned], [result, aligned], `${from} ${JSON.stringify(evidence)}`)
+  }
+})
+
+test('RFC 9989 §4.10.1: p, sp, np and t decide what is asked for, pct does not', async () => {
+  const cases = [
+    ['joe@example.com', 'reject'],
+    ['joe@sub.example.com', 'quarantine'],
+    ['joe@none.example.com', 'reject'],
+    ['joe@test.example', 'quarantine'],
+    ['joe@watch.example', 'none'],
+    ['joe@pct.example', 'reject'],
+    ['joe@BCHER.example', undefined],
+    ['joe@b\u00fccher.example', 'reject'],
+  ] as const
+  for (const [from, policy] of cases) assert.equal((await check(from)).policy, policy, from)
+})
+
+test('RFC 9989 §4.10: the tree is walked in at most eight steps; two records are none', async () => {
+  const found = await check('joe@1.2.3.a.b.c.d.e.f.g.long.example')
+  assert.equal(found.policyDomain, 'long.example')
+  assert.ok(found.questions.filter((question) => question.startsWith('TXT')).length <= 8)
+  assert.equal((await check('joe@two.example')).result, 'none')
+  assert.equal((await check('joe@x.psd.test')).policyDomain, 'psd.test')
+  assert.equal((await check('joe@nowhere.test')).result, 'none')
+})
+
+test('RFC 9989 §5.3.1: there must be one author domain', async () => {
+  assert.equal((await check(['joe@example.com', 'joe@evil.test'])).result, 'permerror')
+  assert.equal((await check('joe@example.com, ann@evil.test')).result, 'permerror')
+  assert.equal((await check('joe@example.com, ann@EXAMPLE.com')).result, 'fail')
+  assert.equal((await check('Group: joe@example.com;')).result, 'fail')
+  assert.equal((await check('"joe@example.com" <joe@evil.test>')).domain, 'evil.test')
+  assert.equal((await check('')).result, 'none')
+  assert.equal((await check([])).result, 'none')
+})
+
+test('a From field in disguise counts as one', () => {
+  const fields = (text: string) => readAuthor(messageFromBytes(Buffer.from(text)).headers)
+  assert.deepEqual(fields('From : joe@a.example\r\n\r\n'), { fields: 1, addresses: ['joe@a.example'] })
+  assert.equal(fields('From\r\n : joe@a.example\r\nFrom: ann@b.example\r\n\r\n').fields, 2)
+  assert.equal(fields('X-From: joe@a.example\r\n\r\n').fields, 0)
+})
+
+test('DNS that fails is a temperror, and so is a failure that a check not done might have prevented', async () => {
+  assert.equal((await check('joe@down.example')).result, 'temperror')
+  assert.equal((await check('joe@example.com', { spf: spf('temperror', 'example.com') })).result, 'temperror')
+  assert.equal((await check('joe@example.com', { dkim: dkim(['temperror', 'example.com']) })).result, 'temperror')
+  assert.equal((await check('joe@example.com', { spf: undefined })).comment, 'SPF was not checked')
+  assert.equal((await check('joe@example.com', { dkim: undefined })).comment, 'DKIM was not checked')
+  assert.equal((await check('joe@example.com', { spf: undefined, dkim: dkim(['pass', 'example.com']) })).result, 'pass')
+  const evidence = { author: { fields: 1, addresses: ['a@example.com'] }, spf: undefined, dkim: undefined, arc: undefined, address: '' }
+  const broken = await checkDmarc(evidence, {
+    resolver: () => {
+      throw new Error('out of order')
+    },
+    trust: readTrust([]),
+    options: { arc: true },
+  })
+  assert.equal(broken.result, 'temperror')
+})
+
+const sealed = (dmarc: string, from?: string): Arc => ({
+  result: 'pass',
+  comment: undefined,
+  sealers: ['lists.example'],
+  trusted: {
+    authservId: 'lists.example',
+    results: [{ method: 'dmarc', result: dmarc, properties: from === undefined ? [] : [{ type: 'header', name: 'from', value: from }] }],
+  },
+})
+
+test('RFC 8617 §7.2.1: a trusted sealer that saw a pass of this author overrides the failure, and only then', async () => {
+  assert.equal((await check('joe@example.com', { arc: sealed('pass') })).override, 'arc')
+  assert.equal((await check('joe@example.com', { arc: sealed('pass', 'Example.com') })).override, 'arc')
+  assert.equal((await check('joe@example.com', { arc: sealed('pass', 'other.test') })).override, undefined)
+  assert.equal((await check('joe@example.com', { arc: sealed('fail') })).override, undefined)
+  assert.equal((await check('joe@example.com', { arc: { ...sealed('pass'), trusted: undefined } })).override, undefined)
+})
+
+test('trusted forwarders are known by address, network, SPF or DKIM', async () => {
+  const evidence = { spf: spf('pass', 'lists.test'), dkim: dkim(['pass', 'mx.signer.test']) }
+  for (const trust of ['192.0.2.9', '192.0.2.0/24', 'lists.test', '*.signer.test'])
+    assert.equal((await check('joe@example.com', { ...evidence, trust: [trust] })).override, 'forwarder', trust)
+  for (const trust of ['192.0.2.8', '198.51.100.0/24', '2001:db8::/32', 'signer.test', '*.lists.test'])
+    assert.equal((await check('joe@example.com', { ...evidence, trust: [trust] })).override, undefined, trust)
+  assert.equal((await check('joe@example.com', { trust: ['2001:db8::/32'], address: '2001:db8::7' })).override, 'forwarder')
+  for (const wrong of ['lists', '192.0.2.0/33', '::/129', 'a b.c', '']) assert.throws(() => dmarcOptions.parse({ trust: [wrong] }), wrong)
+})
+
+test('the policy is followed unless the operator says otherwise', async () => {
+  const opinion = async (from: string, options: object = {}, evidence: Evidence = {}) =>
+    judge(await check(from, evidence), dmarcOptions.parse(options))
+  assert.deepEqual(await opinion('joe@example.com'), {
+    kind: 'reject',
+    text: 'DMARC check failed for example.com',
+    status: '5.7.26',
+    code: 550,
+    disconnect: false,
+  })
+  assert.deepEqual(await opinion('joe@sub.example.com'), { kind: 'quarantine', reason: 'dmarc=fail from=sub.example.com p=quarantine' })
+  assert.equal(await opinion('joe@watch.example'), undefined)
+  assert.deepEqual(await opinion('joe@watch.example', { monitor: 2 }), {
+    kind: 'suspect',
+    points: 2,
+    reason: 'dmarc=fail from=watch.example p=none',
+  })
+  assert.equal(await opinion('joe@example.com', {}, { trust: ['192.0.2.9'] }), undefined)
+  assert.equal((await opinion('joe@example.com', { reject: 'quarantine' }))?.kind, 'quarantine')
+  assert.equal((await opinion('joe@example.com, x@evil.test'))?.kind, 'reject')
+  assert.deepEqual(await opinion('joe@down.example'), {
+    kind: 'defer',
+    text: 'DMARC check could not be done, try again later',
+    status: '4.4.3',
+    code: 451,
+    disconnect: false,
+  })
+  assert.throws(() => dmarcOptions.parse({ polcy: 1 }))
+})
+
+test('whatever a From field or a record says, there is a result', async () => {
+  const piece = fc.constantFrom(
+    '<',
+    '>',
+    '@',
+    'a',
+    '"',
+    '(',
+    ')',
+    ',',
+    ';',
+    ':',
+    ' ',
+    'example.com',
+    '[',
+    ']',
+    '\\',
+    '=?utf-8?q?x?=',
+    '\u00e9',
+    '.',
+  )
+  const tag = fc.constantFrom(
+    'v=DMARC1',
+    ';',
+    'p=reject',
+    'p=',
+    'sp=x',
+    'np=none',
+    '=',
+    'psd=y',
+    't=y',
+    'adkim=s',
+    ' ',
+    '__proto__=x',
+    'rua=mailto:a@b',
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece, { maxLength: 15 }), fc.array(tag, { maxLength: 10 }), async (from, record) => {
+      const { result } = await check(from.join(''), { zone: { '_dmarc.example.com': { TXT: [record.join('')] } } })
+      assert.ok(['none', 'pass', 'fail', 'permerror', 'temperror'].includes(result))
+    }),
+    { numRuns: 300 },
+  )
+})

@@ -1,0 +1,67 @@
+/** DMARC: is the author who the From field says, and what does their domain want done if not? RFC 9989. */
+import { arcFact, type Dmarc, dkimFact, dmarcFact, type MessageAction, nodeResolver, spfFact, toOpinion } from '@postroad/authres'
+import { forMessage } from '@postroad/dns'
+import { Dns, definePlugin, type MessageOpinion } from '@postroad/plugin'
+import { readAuthor } from './author.ts'
+import { checkDmarc } from './check.ts'
+import { type DmarcOptions, dmarcOptions, readTrust } from './options.ts'
+
+/**
+ * Evaluates DMARC at `message`, sets `dmarcFact`, and follows the policy of the author's domain unless a trusted forwarder explains the failure.
+ * Authenticated clients and UNIX sockets are not checked.
+ *
+ * @example mx.use(spf()).use(dkim()).use(dmarc({ trust: ['lists.example.org'] }))
+ */
+export const dmarc = definePlugin({
+  name: 'dmarc',
+  options: dmarcOptions,
+  needs: { dns: Dns },
+  setup: ({ options, dns }) => {
+    const trust = readTrust(options.trust)
+    return {
+      message: {
+        // Without spf and dkim in the scope every message would fail: the host refuses to start. arc is optional.
+        after: [spfFact, dkimFact, 'arc'],
+        provides: [dmarcFact],
+        async handler(context) {
+          const { session, message, find, signal } = context
+          if (session.identity !== undefined || session.remote.address === '') return undefined
+          const evidence = {
+            author: readAuthor(message.headers),
+            spf: find(spfFact),
+            dkim: find(dkimFact),
+            arc: find(arcFact),
+            address: session.remote.address,
+          }
+          const resolver = nodeResolver(forMessage(dns, context), signal)
+          const found = await checkDmarc(evidence, { resolver, trust, options })
+          context.set(dmarcFact, found)
+          return judge(found, options)
+        },
+      },
+    }
+  },
+})
+
+/** The opinion on a result. */
+export function judge(found: Dmarc, options: DmarcOptions): MessageOpinion | undefined {
+  const isUnknown = found.result === 'temperror'
+  const text = `DMARC check failed for ${found.domain || 'the author'}`
+  return toOpinion(actionFor(found, options), {
+    text: isUnknown
+      ? 'DMARC check could not be done, try again later'
+      : found.result === 'permerror'
+        ? 'The author of the message is ambiguous'
+        : text,
+    reason: `dmarc=${found.result} from=${found.domain}${found.policy === undefined ? '' : ` p=${found.policy}`}`,
+    // RFC 7372 §3.3: several checks failed. RFC 3463: 4.4.3, a directory server did not answer.
+    rejectStatus: found.result === 'permerror' ? '5.6.0' : '5.7.26',
+    deferStatus: isUnknown ? '4.4.3' : '4.7.26',
+  })
+}
+
+function actionFor({ result, policy, override }: Dmarc, options: DmarcOptions): MessageAction {
+  if (result !== 'fail') return options[result]
+  if (override !== undefined) return options.overridden
+  return policy === 'reject' || policy === 'quarantine' ? options[policy] : options.monitor
+}
