@@ -1,0 +1,3 @@
+/** Allow and deny lists for networks, names, HELO, reverse-paths and recipients. */
+export { access } from './access.ts'
+export { type AccessOptions, options } from './options.ts'

@@ -1,0 +1,47 @@
+/** What an operator may say to `access`. */
+import { action } from '@postroad/match'
+import { z } from 'zod'
+
+const until = z.iso
+  .datetime({ offset: true })
+  .or(z.iso.date())
+  .transform((text) => Date.parse(text))
+
+const entry = z.union([
+  z.string(),
+  z.strictObject({
+    match: z.string().describe('The pattern'),
+    until: until.optional().describe('Ignored from this moment on: `2026-12-31` or `2026-12-31T18:00:00Z`'),
+    reason: z.string().optional().describe('For the log'),
+  }),
+])
+
+/** What a list is about. */
+export const KINDS = ['clients', 'names', 'helo', 'senders', 'recipients'] as const
+
+const lists = z.strictObject({
+  clients: z.array(entry).default([]).describe('Addresses and networks of clients, CIDR'),
+  names: z.array(entry).default([]).describe('Verified reverse-DNS names; needs the plugin `helo`'),
+  helo: z.array(entry).default([]).describe('Names in HELO; never an exemption, anybody can say one'),
+  senders: z.array(entry).default([]).describe('Address patterns of the reverse-path; `<>` is the null one'),
+  recipients: z.array(entry).default([]).describe('Address patterns of recipients'),
+})
+
+const file = z.strictObject({
+  path: z.string().describe('One pattern a line, then `until=…` if it expires, then a reason; `#` begins a comment'),
+  of: z.enum(KINDS).describe('What the patterns are about'),
+  say: z.enum(['allow', 'deny']).describe('Which list it belongs to'),
+})
+
+/** The options of {@link access}. */
+export const options = z.strictObject({
+  allow: lists.prefault({}).describe('Whom no further check of that hook concerns'),
+  deny: lists.prefault({}).describe('Whom to refuse'),
+  files: z.array(file).default([]).describe('More entries; read again when they change'),
+  action: action.default('reject').describe('What being denied is worth'),
+  text: z.string().default('Access denied').describe('What the client is told'),
+})
+
+export type AccessOptions = z.output<typeof options>
+export type Entry = z.output<typeof entry>
+export type Kind = (typeof KINDS)[number]
