@@ -25,8 +25,8 @@ export class SmtpClient {
     socket.on('error', over).on('close', over).on('end', over)
   }
 
-  static async connect(port: number): Promise<SmtpClient> {
-    const socket = net.connect({ host: '127.0.0.1', port })
+  static async connect(port: number | string): Promise<SmtpClient> {
+    const socket = typeof port === 'string' ? net.connect({ path: port }) : net.connect({ host: '127.0.0.1', port })
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
     return new SmtpClient(socket)
   }

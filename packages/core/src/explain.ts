@@ -1,6 +1,6 @@
 /** What a configuration means, before a byte is received: scopes, listeners, hooks, waves, EHLO keywords. */
-import { HOOKS, type HookName } from '@postroad/plugin'
-import type { Entry } from './host/entry.ts'
+import { HOOKS, type HookKind, type HookName } from '@postroad/plugin'
+import type { Entry, Wave } from './host/entry.ts'
 import type { Generation, Scope } from './host/generation.ts'
 
 /** One handler, as shown. */
@@ -43,7 +43,7 @@ export function explain(generation: Generation): readonly ExplainedScope[] {
     })),
     keywords: keywords(scope),
     hooks: Object.fromEntries(
-      HOOKS.flatMap(({ name }) => (scope.runtime.plan[name] ? [[name, scope.runtime.plan[name].map((wave) => wave.map(shown))]] : [])),
+      HOOKS.flatMap(({ name, kind }) => (scope.runtime.plan[name] ? [[name, shownWaves(kind, scope.runtime.plan[name])]] : [])),
     ),
     warnings: scope.listening.length > 0 ? warnings(scope) : [],
   }))
@@ -75,6 +75,12 @@ function handlerText(handler: ExplainedHandler): string {
     ...(handler.provides.length > 0 ? [`sets ${handler.provides.join(', ')}`] : []),
   ]
   return notes.length > 0 ? `${handler.plugin} (${notes.join('; ')})` : handler.plugin
+}
+
+/** Handlers that run in turn are each a wave of their own to the reader. */
+function shownWaves(kind: HookKind, waves: readonly Wave[]): readonly (readonly ExplainedHandler[])[] {
+  if (kind === 'ask' || kind === 'tell') return waves.map((wave) => wave.map(shown))
+  return waves.flat().map((entry) => [shown(entry)])
 }
 
 function shown(entry: Entry): ExplainedHandler {

@@ -7,6 +7,9 @@ import type { ScopeSpec, Use } from './scope.ts'
 import { CycleError, waves } from './waves.ts'
 
 const NAMES: ReadonlySet<string> = new Set(HOOKS.map((hook) => hook.name))
+const IN_TURN: ReadonlySet<HookName> = new Set(
+  HOOKS.filter(({ kind }) => kind === 'first' || kind === 'fold' || kind === 'tap').map(({ name }) => name),
+)
 const BESIDE = new Set(['handler', 'after', 'before', 'provides', 'timeout', 'mechanisms', 'supports'])
 const NOT_HOOKS = new Set(['start', 'close', 'commands', 'services'])
 const TIMEOUT = 10_000
@@ -39,7 +42,8 @@ export function compile(scope: ScopeSpec, running: ReadonlyMap<Use, Running>, mi
   for (const [hook, entries] of handlers) {
     const known = entries.map((one) => ({ ...one, awaits: awaitedHooks(one, handlers) }))
     const sorted = sort(hook, known, mistakes)
-    if (sorted) plan[hook] = sorted
+    // Where handlers run in turn there is nothing to run at the same time: one flat list.
+    if (sorted) plan[hook] = IN_TURN.has(hook) ? [sorted.flat()] : sorted
   }
   return { ...plan, plugins: uses.map((use) => use.name) }
 }

@@ -10,7 +10,8 @@ export interface Answer<T> {
 }
 
 export function first<T>(plan: readonly Wave[], frame: Frame, check: Check<T>): Answer<T> | undefined | Promise<Answer<T> | undefined> {
-  return from(plan.flat(), 0, { frame, check })
+  // Hooks whose handlers run in turn are compiled into one wave.
+  return from(plan[0] ?? [], 0, { frame, check })
 }
 
 type Turn<T> = { readonly frame: Frame; readonly check: Check<T> }
