@@ -1,4 +1,4 @@
-/** How the queue reaches the hooks of plugins: offered by the core as a service, because no plugin may call another. */
+/** How a queue reaches the hooks of plugins: offered by the core as a service, because no plugin may call another. */
 import {
   type Address,
   type DeliveryContext,
@@ -9,16 +9,22 @@ import {
   type Service,
 } from '@postroad/plugin'
 
+/** What a queue says of a delivery; the core adds signal, log and clock. */
+export type DeliveryFacts<C> = Omit<C, 'signal' | 'log' | 'now'>
+
 /** The hooks after 250. */
 export interface DeliveryHooks {
-  /** Runs `delivery`; the most severe opinion, or nothing. Whether anybody listens may be asked first, at no cost. */
-  ask(context: DeliveryContext): Promise<DeliveryOpinion | undefined>
-  /** Tells `delivered`, `deferred` or `bounced`; never throws, is not waited for. */
-  tell(name: 'delivered' | 'deferred' | 'bounced', context: DeliveryResultContext): void
-  /** False: nobody has this hook, and the context need not be made. */
-  has?(name: 'delivery' | 'delivered' | 'deferred' | 'bounced'): boolean
+  /** Somebody answers `delivery`: without it, asking is not needed. */
+  readonly asks: boolean
+  /** Runs `delivery`: the most severe opinion, or nothing. */
+  ask(context: DeliveryFacts<DeliveryContext>): Promise<DeliveryOpinion | undefined>
+  /** Tells `delivered`, `deferred` or `bounced`; is not waited for. */
+  tell(name: 'delivered' | 'deferred' | 'bounced', context: DeliveryFacts<DeliveryResultContext>): void
   /** Where a notification to this address goes; nothing: the queue's own default. */
   route?(recipient: Address): Promise<Route | undefined>
 }
 
 export const DeliveryHooks: Service<DeliveryHooks> = defineService('delivery-hooks')
+
+/** Hooks nobody listens to. */
+export const noHooks: DeliveryHooks = Object.freeze({ asks: false, ask: async () => undefined, tell: () => {} })

@@ -27,7 +27,7 @@ export const DEFAULT_SCHEDULE: ScheduleOptions = Object.freeze({
   waits: [5, 10, 20, 30, 60, 120, 180, 240].map((minutes) => minutes * MINUTE),
   classWaits: {
     // RFC 6647 §4: a greylist lets the second try through after minutes, and forgets after hours.
-    greylist: [2, 5, 5, 10, 15, 30, 60].map((minutes) => minutes * MINUTE),
+    greylist: [2, 5, 5, 10, 15, 30, 60, 120, 240].map((minutes) => minutes * MINUTE),
     rate: [10, 15, 30, 60].map((minutes) => minutes * MINUTE),
     quota: [1, 2, 4, 8].map((hours) => hours * HOUR),
   },

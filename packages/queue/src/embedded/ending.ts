@@ -7,6 +7,18 @@ import { encodeJson } from './record.ts'
 /** How many recipients of a finished message are remembered by name. */
 const RECIPIENT_LIMIT = 100
 
+/** Stands in the states of a message with several deliveries, for how many are not done: looking at each would be quadratic. */
+const REMAINING = -1
+
+/** Counts a delivery that is done; true when it was the last of its message. */
+export function isLast(tables: Tables, message: QueuedMessage): boolean {
+  if (message.deliveries.length === 1) return true
+  const stored = tables.states.get([message.id, REMAINING])
+  const remaining = (stored === undefined ? message.deliveries.length : Number(stored.toString())) - 1
+  if (remaining > 0) tables.states.put([message.id, REMAINING], Buffer.from(String(remaining)))
+  return remaining <= 0
+}
+
 /** Removes a message with all its states, and writes its final state. */
 export function finish(
   tables: Tables,
@@ -17,6 +29,7 @@ export function finish(
     leave(tables, state.place, { id: message.id, index, lane: message.deliveries[index]?.lane ?? '' })
     tables.states.remove([message.id, index])
   }
+  if (message.deliveries.length > 1) tables.states.remove([message.id, REMAINING])
   tables.messages.remove(message.id)
   if (end.keep === 0) return
   tables.finished.put(message.id, encodeJson(finishedOf(message, end.states, end.now)))

@@ -24,7 +24,7 @@ import { BodyFiles } from './body-files.ts'
 import { type Taken, take, takeDue, takeOver, takeWaiting } from './claims.ts'
 import { QueueDatabase } from './database.ts'
 import { Disk } from './disk.ts'
-import { finish } from './ending.ts'
+import { finish, isLast } from './ending.ts'
 import { type Fault, noFault } from './fault.ts'
 import { operate } from './operate.ts'
 import { isGone, makeOwnerId, type Owner, thisOwner } from './owners.ts'
@@ -333,13 +333,12 @@ export class LmdbStore implements QueueStore {
     const stored = readState(this.#tables, message.id, index)
     const next = asRecord(message, index, withWish(state, stored?.wish, now))
     const from: Place = { kind: 'claimed', owner: this.owner }
-    if (next.place.kind === 'done') {
-      const states = message.deliveries.map((_, at) => (at === index ? { ...next, place: from } : readState(this.#tables, message.id, at)))
-      const known = states.map((each, at) => each ?? bornState(message, at, ''))
-      if (known.every((each, at) => at === index || each.place.kind === 'done')) {
-        finish(this.#tables, message, { states: known, now, keep: this.#keep })
-        return 'finished'
-      }
+    if (next.place.kind === 'done' && isLast(this.#tables, message)) {
+      const known = message.deliveries.map((_, at) =>
+        at === index ? { ...next, place: from } : (readState(this.#tables, message.id, at) ?? bornState(message, at, this.owner)),
+      )
+      finish(this.#tables, message, { states: known, now, keep: this.#keep })
+      return 'finished'
     }
     move(this.#tables, entryOf(claim), { from, state: next })
     return 'settled'

@@ -67,7 +67,7 @@ export function setAside(tables: Tables, id: string): void {
   if (!record) return
   tables.corrupt.put(id, record)
   tables.messages.remove(id)
-  for (const key of [...tables.states.getKeys({ start: [id, 0], end: [id, Number.MAX_VALUE] })]) tables.states.remove(key)
+  for (const key of [...tables.states.getKeys({ start: [id, -1], end: [id, Number.MAX_VALUE] })]) tables.states.remove(key)
 }
 
 /** The state of every delivery of a message. */

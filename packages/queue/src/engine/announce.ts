@@ -1,0 +1,51 @@
+/** Tells the world how an attempt ended, after it has been written down: hooks, and one log line for each thing that happened. */
+
+import { oneLine } from '../dsn/foreign-text.ts'
+import type { Claim, QueuedDelivery } from '../model.ts'
+import type { Transition } from '../state.ts'
+import { contextOf } from './attempt.ts'
+import type { EngineOptions } from './options.ts'
+
+/** What is told. */
+export interface Announcement {
+  readonly claim: Claim
+  readonly delivery: QueuedDelivery
+  readonly transition: Transition
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  readonly now: number
+}
+
+/** See above. */
+export function announce({ hooks, log }: EngineOptions, { claim, delivery, transition, startedAt, now }: Announcement): void {
+  const { place } = transition.state
+  const nextAttemptAt = place.kind === 'scheduled' ? place.at : undefined
+  for (const { name, recipients, reply, class: kind, remote, tls } of transition.happenings) {
+    const some = recipients.flatMap((at) => delivery.recipients[at] ?? [])
+    log.info(
+      {
+        id: claim.message.id,
+        transaction: claim.message.transaction,
+        lane: delivery.lane,
+        recipients: some.length,
+        to: some.length === 1 ? some[0]?.address.toString() : undefined,
+        attempt: claim.state.attempts + 1,
+        code: reply.code,
+        status: reply.status,
+        reply: oneLine(reply.text),
+        class: kind,
+        remote,
+        tls,
+        ms: now - startedAt,
+        next: name === 'deferred' ? nextAttemptAt : undefined,
+      },
+      name,
+    )
+    const context = {
+      ...contextOf(claim, delivery, some),
+      reply: { code: reply.code, status: reply.status, text: reply.text },
+      class: kind,
+    }
+    hooks.tell(name, name === 'deferred' && nextAttemptAt !== undefined ? { ...context, nextAttemptAt } : context)
+  }
+}

@@ -1,0 +1,136 @@
+/** An engine with everything faked but itself: time, chance of the carrier, and the store unless a test brings its own. */
+import type { DeliveryOpinion } from '@postroad/plugin'
+import type { CarrierJob, RecipientOutcome } from '../carrier.ts'
+import { makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
+import type { DeliveryHooks } from '../hooks.ts'
+import { memoryStore } from '../memory-store.ts'
+import type { QueuedMessage, Reply } from '../model.ts'
+import { DEFAULT_SCHEDULE } from '../schedule.ts'
+import type { QueueStore } from '../store.ts'
+import { QueueEngine } from './engine.ts'
+import { DEFAULT_BACKOFF } from './lane.ts'
+import type { EngineClock, EngineOptions } from './options.ts'
+
+/** Time that stands still until it is told. */
+export class FakeTime implements EngineClock {
+  #now = 1_790_000_000_000
+  #timers: { readonly at: number; readonly run: () => void }[] = []
+
+  now(): number {
+    return this.#now
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const timer = { at: this.#now + ms, run }
+    this.#timers.push(timer)
+    return () => {
+      this.#timers = this.#timers.filter((each) => each !== timer)
+    }
+  }
+
+  /** Lets time pass, timer by timer, and everything they begin come to rest. */
+  async pass(ms: number): Promise<void> {
+    const end = this.#now + ms
+    for (;;) {
+      await rest()
+      const next = this.#timers.toSorted((a, b) => a.at - b.at)[0]
+      if (!next || next.at > end) break
+      this.#timers = this.#timers.filter((each) => each !== next)
+      this.#now = Math.max(this.#now, next.at)
+      next.run()
+    }
+    this.#now = end
+    await rest()
+  }
+}
+
+/** Until nothing that is ready to run is left: a few turns of the event loop. */
+export async function rest(): Promise<void> {
+  for (let turn = 0; turn < 12; turn++) await new Promise(setImmediate)
+}
+
+/** What a faked next hop answers to a job: a reply for all, or one for each. */
+export type Answer = (
+  job: CarrierJob,
+  attempt: number,
+) => Reply | readonly Partial<RecipientOutcome>[] | Promise<Reply | readonly Partial<RecipientOutcome>[]>
+
+/** An engine under test. */
+export interface Bench {
+  readonly engine: QueueEngine
+  readonly store: QueueStore
+  readonly time: FakeTime
+  /** Every job a carrier got. */
+  readonly jobs: CarrierJob[]
+  /** What the hooks were told: `deferred a@example.com 450`. */
+  readonly told: string[]
+  send(message?: QueuedMessage): Promise<QueuedMessage>
+}
+
+export const OK: Reply = { code: 250, status: '2.0.0', text: 'OK' }
+
+/** Makes an engine; `answer` plays all next hops. */
+export function makeBench(answer: Answer, options: Partial<EngineOptions> & { readonly opinion?: DeliveryOpinion } = {}): Bench {
+  const time = new FakeTime()
+  const store = options.store ?? memoryStore()
+  const jobs: CarrierJob[] = []
+  const told: string[] = []
+  const carrier = {
+    async deliver(job: CarrierJob): Promise<readonly RecipientOutcome[]> {
+      jobs.push(job)
+      const said = await answer(job, jobs.length)
+      const all = 'code' in said ? job.recipients.map(() => ({ reply: said })) : said
+      return all.map((each, at) => complete(each, job, at))
+    },
+  }
+  const hooks: DeliveryHooks = {
+    asks: options.opinion !== undefined,
+    ask: async () => options.opinion,
+    tell: (name, { recipients, reply }) => void told.push(`${name} ${recipients.map(({ address }) => address).join(' ')} ${reply.code}`),
+  }
+  const engine = new QueueEngine({
+    carriers: (route) => (route.via === 'nobody' ? undefined : { carrier, relays: route.via === 'smtp' }),
+    hooks,
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    hostname: 'mx.example.net',
+    schedule: DEFAULT_SCHEDULE,
+    limits: () => ({ concurrency: 20 }),
+    backoff: DEFAULT_BACKOFF,
+    routeReport: async () => ({ via: 'smtp' }),
+    returnLimit: 50_000,
+    maxActive: 100,
+    backlogShare: 0.5,
+    memoryLimit: 1_000_000,
+    laneLimit: 100,
+    attemptMs: 60_000,
+    lookMs: 1_000,
+    clock: time,
+    ...options,
+    store,
+  })
+  const send = async (message = makeMessage()): Promise<QueuedMessage> => {
+    const now = { ...message, queuedAt: time.now(), expiresAt: time.now() + DEFAULT_SCHEDULE.lifeMs }
+    await engine.accept(now, sourceOf(octetsOf(message.size)))
+    await rest()
+    return now
+  }
+  return { engine, store, time, jobs, told, send }
+}
+
+/** A store of which some methods are others. */
+export function overriding(store: QueueStore, methods: Partial<QueueStore>): QueueStore {
+  return new Proxy(store, {
+    get(target, key) {
+      const value: unknown = Reflect.get(methods, key) ?? Reflect.get(target, key, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+function complete(each: Partial<RecipientOutcome>, job: CarrierJob, at: number): RecipientOutcome {
+  const { reply = OK, ...rest } = each
+  const recipient = job.recipients[at]
+  if (!recipient) throw new RangeError('more outcomes than recipients')
+  const kind = reply.code < 300 ? 'delivered' : reply.code < 500 ? 'deferred' : 'failed'
+  return { recipient, kind, reply, ...rest }
+}

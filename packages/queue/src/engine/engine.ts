@@ -1,0 +1,333 @@
+/**
+ * Delivers what is queued: takes fresh messages straight from memory, brings deferred ones back when they are due, keeps
+ * every destination within its limits, and writes down how each attempt ended before anybody is told.
+ */
+import { type MessageSource, memorySource } from '../carrier.ts'
+import { type Claim, initialState, type QueuedMessage } from '../model.ts'
+import { afterAttempt, type Transition } from '../state.ts'
+import { type NewMessage, QueueError, type Settlement, type SettleResult } from '../store.ts'
+import { announce } from './announce.ts'
+import { type AttemptResult, attempt, commonFailure } from './attempt.ts'
+import { Intake } from './intake.ts'
+import type { Lane } from './lane.ts'
+import { LaneBook } from './lane-book.ts'
+import type { EngineOptions, Job } from './options.ts'
+import { report } from './reporter.ts'
+
+/** Milliseconds between tries to write down what happened, when the store fails. */
+const SETTLE_RETRY_MS = 1_000
+
+/** An attempt under way. */
+interface Running {
+  readonly startedAt: number
+  readonly controller: AbortController
+}
+
+/** See above. */
+export class QueueEngine {
+  readonly #options: EngineOptions
+  readonly #lanes: LaneBook
+  readonly #intake: Intake
+  readonly #running = new Set<Running>()
+  /** Lanes with jobs, while all places are taken. */
+  readonly #starved = new Set<Lane<Job>>()
+  readonly #closing = new AbortController()
+  #activeBacklog = 0
+  #queued = 0
+  #queuedBacklog = 0
+  #memory = 0
+  #cancelTick: (() => void) | undefined
+  #idle: (() => void) | undefined
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+    this.#lanes = new LaneBook(options)
+    const room = (): number => Math.min(options.laneLimit, Math.ceil(options.maxActive * options.backlogShare) * 2 - this.#queuedBacklog)
+    this.#intake = new Intake({
+      engine: options,
+      lanes: this.#lanes,
+      room,
+      offer: (claims) => this.#offer(claims),
+      resumed: () => this.#pumpAll(),
+    })
+  }
+
+  /** Takes back what dead processes had, and begins. */
+  start(): void {
+    this.#intake.wake()
+  }
+
+  /** Looks at the store now instead of within a second. */
+  wake(): void {
+    this.#intake.wake()
+  }
+
+  /**
+   * Takes responsibility for a message: it is on stable storage when this resolves, and its delivery begins.
+   *
+   * @throws {QueueError} when it could not be stored; then nobody has taken it
+   */
+  async accept(message: QueuedMessage, source: MessageSource): Promise<void> {
+    const claims = await this.#options.store.add(message, source)
+    // What is not in memory belongs to the caller, who may forget it now.
+    const chunks = source.chunks?.()
+    this.#offerFresh(claims, chunks && memorySource(chunks))
+  }
+
+  /** What the engine is doing now. */
+  get load(): { readonly active: number; readonly queued: number; readonly lanes: number; readonly memory: number } {
+    return { active: this.#running.size, queued: this.#queued, lanes: this.#lanes.size, memory: this.#memory }
+  }
+
+  /** Starts nothing more, waits up to `graceMs` for what is under way, then aborts it; what is left goes back to the store. */
+  async close(graceMs = 10_000): Promise<void> {
+    this.#closing.abort()
+    this.#cancelTick?.()
+    await this.#intake.close()
+    await this.#giveBackQueued()
+    if (this.#running.size === 0) return
+    const idle = new Promise<void>((resolve) => {
+      this.#idle = resolve
+    })
+    const cancelGrace = this.#options.clock.after(graceMs, () => {
+      for (const { controller } of this.#running) controller.abort()
+      // A carrier that does not listen is not waited for: its claims go back when the store closes.
+      this.#options.clock.after(2_000, () => this.#idle?.())
+    })
+    await idle
+    cancelGrace()
+  }
+
+  #offer(claims: readonly Claim[]): void {
+    for (const claim of claims) this.#enqueue({ claim, lane: this.#laneOf(claim), isFresh: false, source: undefined })
+  }
+
+  #offerFresh(claims: readonly Claim[], source: MessageSource | undefined): void {
+    const size = source?.size ?? 0
+    const keep = source && this.#memory + size <= this.#options.memoryLimit ? source : undefined
+    const full: Claim[] = []
+    for (const claim of claims) {
+      const lane = this.#laneOf(claim)
+      if (lane.isSuspended || lane.length >= this.#options.laneLimit || this.#closing.signal.aborted) full.push(claim)
+      else this.#enqueue({ claim, lane, isFresh: true, source: keep })
+    }
+    if (full.length > 0) void this.#park(full)
+  }
+
+  #laneOf({ message, index }: Claim): Lane<Job> {
+    return this.#lanes.get(message.deliveries[index]?.lane ?? '')
+  }
+
+  #enqueue(job: Job): void {
+    ;(job.isFresh ? job.lane.fresh : job.lane.backlog).push(job)
+    this.#queued++
+    if (!job.isFresh) this.#queuedBacklog++
+    this.#memory += job.source?.size ?? 0
+    // The next turn: the reply to the client is written before its mail is carried.
+    setImmediate(() => this.#pump(job.lane))
+  }
+
+  /** No room in memory: it waits in the store. */
+  async #park(claims: readonly Claim[]): Promise<void> {
+    try {
+      await this.#options.store.release(claims, { kind: 'waiting', since: this.#options.clock.now() })
+      for (const claim of claims) this.#laneOf(claim).hasStored = true
+    } catch (error) {
+      // They stay claimed by this process, and go back to the schedule when it ends.
+      this.#options.log.error({ err: error, deliveries: claims.length }, 'deliveries could not be put back')
+    }
+  }
+
+  #pump(lane: Lane<Job>): void {
+    const { clock, maxActive } = this.#options
+    while (lane.length > 0 && !this.#closing.signal.aborted) {
+      const now = clock.now()
+      const readyAt = lane.readyAt(now)
+      if (readyAt > now) {
+        if (Number.isFinite(readyAt)) this.#tickAt(readyAt)
+        return
+      }
+      const job = this.#running.size < maxActive ? lane.shift(this.#mayTakeBacklog()) : undefined
+      if (!job) {
+        this.#starved.add(lane)
+        return
+      }
+      this.#queued--
+      if (!job.isFresh) this.#queuedBacklog--
+      void this.#run(job)
+    }
+  }
+
+  #mayTakeBacklog(): boolean {
+    return this.#activeBacklog < Math.max(1, this.#options.maxActive * this.#options.backlogShare)
+  }
+
+  /** One timer for all lanes that wait for their rate. */
+  #tickAt(at: number): void {
+    if (this.#cancelTick) return
+    const { clock } = this.#options
+    this.#cancelTick = clock.after(Math.max(1, at - clock.now()), () => {
+      this.#cancelTick = undefined
+      this.#pumpAll()
+    })
+  }
+
+  #pumpAll(): void {
+    for (const lane of this.#lanes) if (lane.length > 0) this.#pump(lane)
+  }
+
+  async #run(job: Job): Promise<void> {
+    const { claim, lane } = job
+    const startedAt = this.#options.clock.now()
+    const running = { startedAt, controller: new AbortController() }
+    this.#running.add(running)
+    if (!job.isFresh) this.#activeBacklog++
+    lane.started(startedAt)
+    try {
+      await this.#carry(job, running)
+    } catch (error) {
+      await this.#failed(claim, error)
+    }
+    this.#running.delete(running)
+    if (!job.isFresh) this.#activeBacklog--
+    this.#memory -= job.source?.size ?? 0
+    this.#next(lane)
+  }
+
+  async #carry({ claim, lane, source: kept }: Job, running: Running): Promise<void> {
+    const { store, carriers, hooks, clock, schedule } = this.#options
+    const { message, index, state } = claim
+    const delivery = message.deliveries[index]
+    let damage: unknown
+    const source =
+      kept ??
+      watched(store.body(message), (error) => {
+        damage = error
+      })
+    if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Message ${message.id} has no delivery ${index}`)
+    const closed = lane.blockedUntil(running.startedAt) > 0 ? lane.lastFailure : undefined
+    const onError = (error: unknown): void => {
+      this.#options.log.error({ err: error, id: message.id, lane: lane.name }, 'an attempt failed')
+    }
+    const result = await this.#withDeadline(
+      running,
+      attempt({ claim, delivery, source, carriers, hooks, closed, onError, signal: running.controller.signal }),
+    )
+    const now = clock.now()
+    this.#leave(lane, result, now)
+    // Octets that are not what was written never had a final dot; trying again would change nothing: a human must look.
+    if (isCorrupt(damage)) throw damage
+    const transition = afterAttempt({
+      message,
+      delivery,
+      state,
+      ...result,
+      untried: result.how === 'skipped',
+      startedAt: running.startedAt,
+      now,
+      schedule,
+      random: Math.random(),
+    })
+    const [settled, spawned] = await this.#settle({ claim, transition, source })
+    if (settled === 'lost') {
+      this.#options.log.warn({ id: message.id, lane: lane.name }, 'the claim was lost while the attempt ran: the message may arrive twice')
+      return
+    }
+    announce(this.#options, { claim, delivery, transition, startedAt: running.startedAt, now })
+    for (const each of spawned) this.#offerFresh(claimsOf(each, store.owner), each.source)
+    if (settled === 'finished') this.#options.onFinished?.(message.id)
+  }
+
+  /** A carrier that never answers must not hold a place for ever. */
+  async #withDeadline(running: Running, made: Promise<AttemptResult>): Promise<AttemptResult> {
+    const cancelAbort = this.#options.clock.after(this.#options.attemptMs, () => running.controller.abort())
+    try {
+      return await made
+    } finally {
+      cancelAbort()
+    }
+  }
+
+  #leave(lane: Lane<Job>, { how, outcomes }: AttemptResult, now: number): void {
+    if (how === 'carried') lane.ended(commonFailure(outcomes), now)
+    else lane.skipped()
+  }
+
+  /** Writes down what happened; goes on trying, because the alternative is to deliver it again. */
+  async #settle(step: {
+    readonly claim: Claim
+    readonly transition: Transition
+    readonly source: MessageSource
+  }): Promise<[SettleResult, NewMessage[]]> {
+    const { store, clock, log, hostname, schedule, returnLimit, routeReport } = this.#options
+    const { claim, transition, source } = step
+    const now = clock.now()
+    const { message, index } = claim
+    const options = { hostname, lifeMs: schedule.lifeMs, returnLimit, route: routeReport }
+    const spawn =
+      transition.reports.length === 0 ? [] : await report({ message, delivery: index, reports: transition.reports, source, now }, options)
+    const settlement: Settlement = { claim, state: transition.state, spawn, now }
+    for (;;) {
+      try {
+        return [await store.settle(settlement), spawn]
+      } catch (error) {
+        if (this.#closing.signal.aborted) throw error
+        log.error({ err: error, id: message.id }, 'the end of an attempt could not be stored; trying again')
+        await new Promise<void>((resolve) => clock.after(SETTLE_RETRY_MS, resolve))
+      }
+    }
+  }
+
+  /** The attempt itself could not be made or written down. */
+  async #failed(claim: Claim, error: unknown): Promise<void> {
+    const { log, store, clock, schedule } = this.#options
+    const { id } = claim.message
+    log.error({ err: error, id }, isCorrupt(error) ? 'the message is damaged and was set aside' : 'the delivery was put back')
+    const now = clock.now()
+    const place = isCorrupt(error)
+      ? ({ kind: 'held', since: now, reason: 'corrupt' } as const)
+      : ({ kind: 'scheduled', at: now + (schedule.waits[0] ?? 300_000) } as const)
+    await store.release([claim], place).catch((cause: unknown) => log.error({ err: cause, id }, 'the delivery could not be put back'))
+  }
+
+  #next(lane: Lane<Job>): void {
+    if (this.#running.size === 0) this.#idle?.()
+    if (lane.length > 0) this.#pump(lane)
+    if (this.#starved.size > 0) {
+      const starved = [...this.#starved]
+      this.#starved.clear()
+      for (const each of starved) this.#pump(each)
+    }
+    if (lane.hasStored && lane.length === 0) this.#intake.wake()
+    this.#lanes.forget(lane)
+  }
+
+  async #giveBackQueued(): Promise<void> {
+    const claims = [...this.#lanes].flatMap((lane) => lane.clear().map(({ claim }) => claim))
+    if (claims.length > 0) await this.#options.store.release(claims, { kind: 'scheduled', at: this.#options.clock.now() })
+  }
+}
+
+function claimsOf({ message }: NewMessage, owner: string): Claim[] {
+  return message.deliveries.map((delivery, index) => ({ message, index, state: initialState(delivery, { kind: 'claimed', owner }) }))
+}
+
+/** A carrier swallows the errors of what it reads; the engine must know. */
+function watched(source: MessageSource, onError: (error: unknown) => void): MessageSource {
+  if (source.chunks?.()) return source
+  return {
+    size: source.size,
+    async *raw() {
+      try {
+        yield* source.raw()
+      } catch (error) {
+        onError(error)
+        throw error
+      }
+    },
+  }
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof QueueError && error.code === 'ERR_QUEUE_CORRUPT'
+}

@@ -1,0 +1,128 @@
+/**
+ * Brings work from the store into memory, a page at a time, so that 100,000 deferred messages cost no more memory than
+ * a hundred, and never stand in the way of fresh ones.
+ */
+import type { Claim } from '../model.ts'
+import type { Gate, GateView } from '../store.ts'
+import type { LaneBook } from './lane-book.ts'
+import { BEAT_MS, type EngineOptions, PAGE } from './options.ts'
+
+/** Milliseconds between pages while there is more that is due. */
+const PAGE_PAUSE_MS = 10
+
+/** What the intake needs of the engine. */
+export interface IntakeOptions {
+  readonly engine: EngineOptions
+  readonly lanes: LaneBook
+  /** How many claims there is room for. */
+  room(): number
+  /** Takes claims; what they are of is read back from the store. */
+  offer(claims: readonly Claim[]): void
+  /** A suspension has ended. */
+  resumed(): void
+}
+
+/** Looks at the store now and then. */
+export class Intake {
+  readonly #options: IntakeOptions
+  #cancel: () => void = () => {}
+  #looking: Promise<void> | undefined
+  #isClosed = false
+  #isWoken = false
+  #nextBeat = 0
+  #nextLook = 0
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+  }
+
+  /** Looks at once. */
+  wake(): void {
+    this.#isWoken = true
+    if (this.#isClosed || this.#looking) return
+    this.#isWoken = false
+    this.#cancel()
+    this.#looking = this.#look().then(
+      (pauseMs) => this.#rest(pauseMs),
+      (error: unknown) => {
+        this.#options.engine.log.error({ err: error }, 'the queue could not be read')
+        this.#rest(this.#options.engine.lookMs)
+      },
+    )
+  }
+
+  /** Ends; resolves when no look is under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancel()
+    await this.#looking
+  }
+
+  #rest(ms: number): void {
+    this.#looking = undefined
+    if (!this.#isClosed) this.#cancel = this.#options.engine.clock.after(this.#isWoken ? 1 : ms, () => this.wake())
+  }
+
+  /** Resolves to how long to rest. */
+  async #look(): Promise<number> {
+    const { engine, lanes, room } = this.#options
+    const now = engine.clock.now()
+    if (now >= this.#nextBeat) await this.#beat(now)
+    if (now >= this.#nextLook) {
+      this.#nextLook = now + engine.lookMs
+      if (lanes.suspend((await engine.store.suspensions()).map(({ target }) => target))) this.#options.resumed()
+      lanes.noteStored(await engine.store.waitingLanes())
+    }
+    await this.#fetchWaiting()
+    if (room() <= 0) return PAGE_PAUSE_MS
+    const limit = Math.min(PAGE, room())
+    const due = await engine.store.nextDue()
+    if (due === undefined || due > now) return Math.min(engine.lookMs, Math.max(1, (due ?? Number.POSITIVE_INFINITY) - now))
+    const { claims, moved } = await engine.store.claimDue({ now, limit, gate: this.#gate(now) })
+    this.#options.offer(claims)
+    return moved < limit ? Math.min(engine.lookMs, PAGE_PAUSE_MS * 5) : PAGE_PAUSE_MS
+  }
+
+  async #beat(now: number): Promise<void> {
+    const { store, log } = this.#options.engine
+    this.#nextBeat = now + BEAT_MS
+    const taken = await store.beat(now)
+    if (taken > 0) log.warn({ deliveries: taken }, 'took over deliveries of a process that is gone')
+  }
+
+  /** Lanes that have room again get what waits for them. */
+  async #fetchWaiting(): Promise<void> {
+    const { engine, lanes, room } = this.#options
+    for (const lane of lanes.hungry()) {
+      const limit = Math.min(PAGE, room())
+      if (limit <= 0) return
+      const claims = await engine.store.claimWaiting(lane.name, limit)
+      lane.hasStored = claims.length === limit
+      this.#options.offer(claims)
+    }
+  }
+
+  #gate(now: number): Gate {
+    const { engine, lanes } = this.#options
+    return (name, view) => {
+      const lane = lanes.get(name)
+      if (lane.isSuspended || lane.length >= engine.laneLimit) {
+        lane.hasStored = true
+        return 'wait'
+      }
+      const until = lane.blockedUntil(now)
+      return until > 0 && !this.#mustSpeak(view, now) ? spread(until, now) : 'take'
+    }
+  }
+
+  /** Behind a closed lane only what has to be told today is taken out: a warning, or the end. */
+  #mustSpeak({ queuedAt, expiresAt, warned }: GateView, now: number): boolean {
+    const { warnAfterMs } = this.#options.engine.schedule
+    return now >= expiresAt || (warnAfterMs > 0 && !warned && now - queuedAt >= warnAfterMs)
+  }
+}
+
+/** When the lane opens again, not all at once: over as much time as it stays closed, at most ten minutes. */
+function spread(until: number, now: number): number {
+  return Math.round(until + Math.random() * Math.min(600_000, until - now))
+}

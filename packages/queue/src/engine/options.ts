@@ -1,0 +1,70 @@
+/** What the engine is told, and what it does when it is told nothing. */
+import type { Address, Logger, Route } from '@postroad/plugin'
+import type { MessageSource } from '../carrier.ts'
+import type { DeliveryHooks } from '../hooks.ts'
+import type { Claim } from '../model.ts'
+import type { ScheduleOptions } from '../schedule.ts'
+import type { QueueStore } from '../store.ts'
+import type { Carriers } from './attempt.ts'
+import type { BackoffOptions, Lane, LaneLimits } from './lane.ts'
+
+/** Milliseconds and waiting; `setTimeout` in production, a fake in tests. */
+export interface EngineClock {
+  now(): number
+  /** Calls back once after `ms`; the result cancels. Must not keep the process alive. */
+  after(ms: number, run: () => void): () => void
+}
+
+/** How an engine is made. */
+export interface EngineOptions {
+  readonly store: QueueStore
+  readonly carriers: Carriers
+  readonly hooks: DeliveryHooks
+  readonly log: Logger
+  readonly hostname: string
+  readonly schedule: ScheduleOptions
+  /** What a lane may do. */
+  limits(lane: string): LaneLimits
+  readonly backoff: BackoffOptions
+  /** Where a notification to an address goes. */
+  routeReport(recipient: Address): Promise<Route>
+  /** Largest original that goes back whole with a failure, in octets. */
+  readonly returnLimit: number
+  /** Attempts at once, over all lanes. */
+  readonly maxActive: number
+  /** Part of `maxActive` that old mail may take, 0 to 1: the rest stays free for fresh mail. */
+  readonly backlogShare: number
+  /** Octets of fresh messages kept in memory until they are delivered; above, they are read back. */
+  readonly memoryLimit: number
+  /** Jobs in memory of one lane; what is more waits in the store. */
+  readonly laneLimit: number
+  /** Milliseconds after which an attempt is given up. */
+  readonly attemptMs: number
+  /** Milliseconds between looks at the store when nothing is due: others may have put something there. */
+  readonly lookMs: number
+  readonly clock: EngineClock
+  /** Is told when a message has ended in this process; for tests and metrics. */
+  onFinished?(id: string): void
+}
+
+/** A claim on its way through the engine. */
+export interface Job {
+  readonly claim: Claim
+  readonly lane: Lane<Job>
+  readonly isFresh: boolean
+  /** The octets, when they are still in memory. */
+  readonly source: MessageSource | undefined
+}
+
+/** How often it says that it lives. */
+export const BEAT_MS = 5_000
+/** Claims of one look. */
+export const PAGE = 100
+
+export const systemClock: EngineClock = {
+  now: Date.now,
+  after(ms, run) {
+    const timer = setTimeout(run, ms).unref()
+    return () => clearTimeout(timer)
+  },
+}

@@ -1,0 +1,68 @@
+/** Makes notifications of reports: new messages with the null reverse-path, to be stored in the same step as their cause. */
+import type { Address, Route } from '@postroad/plugin'
+import { type MessageSource, memorySource } from '../carrier.ts'
+import { type DsnKind, kindOf, writeDsn } from '../dsn/dsn.ts'
+import { readReturned } from '../dsn/return-part.ts'
+import { makeQueueId, type QueuedMessage } from '../model.ts'
+import { laneOf } from '../plan.ts'
+import type { Report } from '../state.ts'
+import type { NewMessage } from '../store.ts'
+
+/** How notifications are made. */
+export interface ReporterOptions {
+  readonly hostname: string
+  readonly lifeMs: number
+  /** Largest original that goes back whole, in octets, when RET=FULL asks for it. */
+  readonly returnLimit: number
+  /** Where a notification to an address goes. */
+  route(recipient: Address): Promise<Route>
+}
+
+/** What is reported. */
+export interface ReportInput {
+  readonly message: QueuedMessage
+  /** Index of the delivery. */
+  readonly delivery: number
+  readonly reports: readonly Report[]
+  readonly source: MessageSource
+  readonly now: number
+}
+
+/** One notification for each kind of news. */
+export async function report(input: ReportInput, options: ReporterOptions): Promise<NewMessage[]> {
+  const { message, reports } = input
+  // RFC 3461 §6.1, RFC 5321 §6.1: never about a message with the null reverse-path.
+  if (message.from === undefined || reports.length === 0) return []
+  const route = await options.route(message.from)
+  const kinds = new Set(reports.map(({ action }) => kindOf(action)))
+  return Promise.all([...kinds].map((kind) => make(kind, { ...input, sender: message.from as Address, route }, options))) // checked above
+}
+
+async function make(
+  kind: DsnKind,
+  input: ReportInput & { readonly sender: Address; readonly route: Route },
+  options: ReporterOptions,
+): Promise<NewMessage> {
+  const { message, reports, delivery, now, sender, route } = input
+  const recipients = reports.filter(({ action }) => kindOf(action) === kind).map((each) => ({ ...each, delivery }))
+  // RFC 3461 §4.3: RET speaks of failures only; everything else gets the header section.
+  const whole = kind === 'failed' && message.parameters.ret === 'FULL'
+  const returned = await readReturned(input.source, { whole, wholeLimit: options.returnLimit })
+  const id = makeQueueId(now)
+  const dsn = writeDsn({ message, recipients, returned, id, hostname: options.hostname, now })
+  const source = memorySource([dsn.octets])
+  return {
+    source,
+    message: {
+      id,
+      queuedAt: now,
+      expiresAt: now + options.lifeMs,
+      from: undefined,
+      parameters: { ...(dsn.needs8bit ? { body: '8BITMIME' as const } : {}), ...(dsn.needsUtf8 ? { smtputf8: true } : {}) },
+      reportOn: message.id,
+      size: source.size,
+      // RFC 3461 §6.1: a notification asks for none.
+      deliveries: [{ route, lane: laneOf(route, sender), recipients: [{ address: sender, parameters: { notify: ['NEVER'] } }] }],
+    },
+  }
+}

@@ -1,0 +1,86 @@
+/** Splits the recipients of an accepted message into deliveries: who goes the same way, in one transaction. */
+import type { Address, Delivery, MailParameters, RcptParameters, Recipient, Route } from '@postroad/plugin'
+import { makeQueueId, type QueuedDelivery, type QueuedMessage, type QueuedRecipient } from './model.ts'
+
+/** How messages are split. */
+export interface PlanOptions {
+  /** Recipients of one transaction; RFC 5321 §4.5.3.1.8 lets every server take 100. */
+  readonly maxRecipients: number
+  /** Milliseconds a message is tried. */
+  readonly lifeMs: number
+  /** Lanes shared by several destinations: `['*.outlook.com', 'microsoft']`. */
+  readonly groups: readonly (readonly [pattern: string, lane: string])[]
+}
+
+/** What a queued message is made of. */
+export interface PlanInput {
+  readonly from: Address | undefined
+  readonly parameters: MailParameters
+  readonly deliveries: readonly Delivery[]
+  readonly size: number
+  readonly transaction?: string
+  readonly reportOn?: string
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** The part of a queued message that never changes. */
+export function planMessage(input: PlanInput, options: PlanOptions): QueuedMessage {
+  const { from, parameters, size, now, transaction, reportOn } = input
+  return {
+    id: makeQueueId(now),
+    queuedAt: now,
+    expiresAt: now + options.lifeMs,
+    from,
+    parameters,
+    ...(transaction === undefined ? {} : { transaction }),
+    ...(reportOn === undefined ? {} : { reportOn }),
+    size,
+    deliveries: input.deliveries.flatMap((delivery) => split(delivery, options)),
+  }
+}
+
+/** Where a delivery's concurrency, rate and back-off are counted: the next hop if the route names one, else the domain. */
+export function laneOf({ via, host, port }: Route, address: Address, groups: PlanOptions['groups'] = []): string {
+  const isByDomain = via === 'smtp' && host === undefined
+  const target = isByDomain ? address.domain : (host ?? '')
+  const group = target === '' ? undefined : groups.find(([pattern]) => matchesDomain(pattern, target))
+  if (group) return `${via}:${group[1]}`
+  if (target === '') return via
+  return port === undefined ? `${via}:${target}` : `${via}:${target}:${port}`
+}
+
+/** Whether a domain is the pattern's: `example.com`, `*.example.com` (below it), or `*`. */
+export function matchesDomain(pattern: string, domain: string): boolean {
+  return pattern === '*' || pattern === domain || (pattern.startsWith('*.') && domain.endsWith(pattern.slice(1)))
+}
+
+function split({ route, recipients }: Delivery, options: PlanOptions): QueuedDelivery[] {
+  const { to: _, ...way } = route
+  const lanes = new Map<string, QueuedRecipient[]>()
+  for (const recipient of recipients) {
+    for (const target of targetsOf(recipient)) {
+      const lane = laneOf(route, target.address, options.groups)
+      const members = lanes.get(lane)
+      if (members) members.push(target)
+      else lanes.set(lane, [target])
+    }
+  }
+  return [...lanes].flatMap(([lane, members]) =>
+    chunk(members, options.maxRecipients).map((some) => ({ route: way, lane, recipients: some })),
+  )
+}
+
+/** A recipient whose route replaces it stays known by its name of before, RFC 3461 §5.2.7. */
+function targetsOf({ address, parameters, route }: Recipient): QueuedRecipient[] {
+  if (!route.to) return [{ address, parameters }]
+  const known: RcptParameters = { ...parameters, orcpt: parameters.orcpt ?? { type: 'rfc822', address: address.toString() } }
+  return route.to.map((to) => ({ address: to, parameters: known }))
+}
+
+function chunk<T>(all: readonly T[], size: number): (readonly T[])[] {
+  if (all.length <= size) return [all]
+  const chunks: (readonly T[])[] = []
+  for (let at = 0; at < all.length; at += size) chunks.push(all.slice(at, at + size))
+  return chunks
+}
