@@ -8,6 +8,7 @@ export { type FixedOptions, fixedTarget, fixedTransport, lmtpTransport } from '.
 export { type MaildirOptions, type MaildirTransport, maildirTransport } from './maildir.ts'
 export { folderName } from './maildir-name.ts'
 export { type Lease, Pool, type PoolOptions, type PoolStats } from './pool.ts'
+export { Relay, type RelayOptions } from './relay.ts'
 export { sendTo } from './send.ts'
 export {
   type Job,

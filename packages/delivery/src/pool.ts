@@ -104,6 +104,11 @@ export class Pool {
     }
   }
 
+  /** An idle connection, at once; undefined when there is none. */
+  take(target: Target): Lease | undefined {
+    return this.#reuse(this.#bucket(target))
+  }
+
   /** A new connection, beside those that idle: when one of them turned out to be dead. */
   async fresh(target: Target, signal: AbortSignal): Promise<Lease> {
     const bucket = this.#bucket(target)

@@ -1,6 +1,6 @@
 /** Brings one job to one server: as few transactions as its limits allow, and one more try where a kept connection was dead. */
 import { ConnectError } from './client/connect.ts'
-import { unfitMessage, unfitRecipient } from './client/fitness.ts'
+import { unfitEnvelope, unfitHeader, unfitRecipient } from './client/fitness.ts'
 import { localReply, type Reply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { type Fate, isPositive, Transaction } from './client/transaction.ts'
@@ -39,7 +39,8 @@ async function nextRound(pool: Pool, target: Target, job: Job): Promise<Round> {
   const lease = await pool.acquire(target, job.signal)
   const { connection } = lease
   const about = { remote: target.host, tls: connection.tls, hasDsn: connection.extensions.dsn }
-  const unfit = await unfitMessage(job, connection)
+  const load = { from: job.from, parameters: job.parameters, size: job.message.size }
+  const unfit = unfitEnvelope(load, connection) ?? (await unfitHeader(job, connection))
   if (unfit !== undefined) {
     lease.release()
     return { outcomes: job.recipients.map((recipient) => toOutcome({ recipient, reply: unfit, isUncertain: false }, about)), left: [] }
@@ -83,17 +84,28 @@ async function transact(
 }
 
 async function transactOnce(pool: Pool, job: Job, lease: Lease): Promise<{ readonly fates: readonly Fate[]; readonly wasDead: boolean }> {
-  const { connection } = lease
-  const { from, parameters, message, signal } = job
-  const abort = () => connection.destroy(localReply(451, '4.3.2', 'Given up'))
+  const { from, parameters, message, recipients } = job
+  const transaction = new Transaction(lease.connection, { from, parameters, size: message.size, timeouts: pool.timeouts })
+  return { fates: await complete({ lease, transaction, recipients }, job), wasDead: transaction.wasDead }
+}
+
+/** A transaction that only lacks its message, and perhaps recipients. */
+export interface Begun {
+  readonly lease: Lease
+  readonly transaction: Transaction
+  readonly recipients?: readonly JobRecipient[]
+}
+
+/** Sends the message, and gives the connection back. */
+export async function complete({ lease, transaction, recipients }: Begun, { message, signal, log }: Job): Promise<readonly Fate[]> {
+  const abort = () => lease.connection.destroy(localReply(451, '4.3.2', 'Given up'))
   signal.addEventListener('abort', abort, { once: true })
   if (signal.aborted) abort()
-  const transaction = new Transaction(connection, { from, parameters, size: message.size, timeouts: pool.timeouts })
-  const fates = await transaction.send(message, job.recipients)
+  const fates = await transaction.send(message, recipients)
   signal.removeEventListener('abort', abort)
-  if (transaction.readError !== undefined) job.log?.warn({ err: transaction.readError }, 'the message could not be read')
+  if (transaction.readError !== undefined) log?.warn({ err: transaction.readError }, 'the message could not be read')
   lease.release(transaction.needsReset)
-  return { fates, wasDead: transaction.wasDead }
+  return fates
 }
 
 /** RFC 5321 §4.5.3.1.10: too many recipients for one transaction is no fate, and 552 is read as 452. */
@@ -102,7 +114,7 @@ function isOverLimit({ reply }: Fate): boolean {
 }
 
 /** What an outcome says of the server besides the reply. */
-interface About {
+export interface About {
   readonly remote?: string | undefined
   readonly tls?: string | undefined
   readonly hasDsn?: boolean

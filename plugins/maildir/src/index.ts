@@ -1,1 +1,3 @@
-export {}
+/** Durable delivery into Maildir folders. */
+export { maildir } from './maildir.ts'
+export { options as maildirOptions } from './options.ts'

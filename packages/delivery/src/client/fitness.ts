@@ -7,26 +7,32 @@ const NO_UTF8 = localReply(553, '5.6.7', 'The next hop does not take internation
 const NO_BINARY = localReply(554, '5.6.1', 'The next hop does not take binary mail')
 const NO_TLS = localReply(550, '5.7.30', 'REQUIRETLS was asked for, and the next hop does not support it')
 
-/** The part of a job that its fitness depends on. */
-export type Load = Pick<Job, 'from' | 'parameters'> & { readonly message?: MessageSource | undefined }
+/** The part of a job that its fitness depends on before its content is known. */
+export interface Load extends Pick<Job, 'from' | 'parameters'> {
+  /** Octets, known or announced. */
+  readonly size: number | undefined
+}
 
-/**
- * Why the server cannot take this message for anybody; undefined when it can. Without `message` only the envelope is judged.
- */
-export async function unfitMessage(load: Load, connection: ClientConnection): Promise<Reply | undefined> {
-  const { from, parameters, message } = load
+/** Why the server cannot take this message for anybody, as far as the envelope tells; undefined when it can. */
+export function unfitEnvelope({ from, parameters, size }: Load, connection: ClientConnection): Reply | undefined {
   const { extensions } = connection
   // RFC 8689 §4.2.1: TLS alone is not enough, the next hop must promise to pass the wish on.
   if (parameters.requireTls && !(connection.secure && extensions.requireTls)) return NO_TLS
   if (parameters.body === 'BINARYMIME') return NO_BINARY
   // RFC 1870 §6.1: 0 is no limit.
-  if (message !== undefined && extensions.size !== undefined && extensions.size > 0 && message.size > extensions.size)
-    return localReply(552, '5.3.4', `Message of ${message.size} octets exceeds the next hop's limit of ${extensions.size}`)
-  if (extensions.smtputf8) return undefined
-  if (from?.isInternational) return NO_UTF8
+  if (size !== undefined && extensions.size !== undefined && extensions.size > 0 && size > extensions.size)
+    return localReply(552, '5.3.4', `Message of ${size} octets exceeds the next hop's limit of ${extensions.size}`)
+  return from?.isInternational && !extensions.smtputf8 ? NO_UTF8 : undefined
+}
+
+/** Why the server cannot take this message, as far as its header tells; undefined without a promise when that need not be known. */
+export function unfitHeader(
+  job: Pick<Job, 'parameters' | 'message'>,
+  connection: ClientConnection,
+): Promise<Reply | undefined> | undefined {
   // RFC 6531 §3.2: the client asked for SMTPUTF8; only the header tells whether it is needed.
-  if (!parameters.smtputf8 || message === undefined) return undefined
-  return (await hasInternationalHeader(message)) ? NO_UTF8 : undefined
+  if (!job.parameters.smtputf8 || connection.extensions.smtputf8) return undefined
+  return hasInternationalHeader(job.message).then((has) => (has ? NO_UTF8 : undefined))
 }
 
 /** Why the server cannot take this recipient. */

@@ -42,8 +42,16 @@ export interface Target {
   readonly localAddress?: string
 }
 
+const keys = new WeakMap<Target, string>()
+
 /** Connections to targets with the same key are interchangeable. */
 export function targetKey(target: Target): string {
+  let key = keys.get(target)
+  if (key === undefined) keys.set(target, (key = makeKey(target)))
+  return key
+}
+
+function makeKey(target: Target): string {
   const { protocol, host, address, port, path, tls, auth, localAddress } = target
   const trust = `${tls.mode}/${tls.verify ?? false}/${tls.servername ?? ''}`
   return [protocol, path ?? `${address ?? ''}|${host}|${port}`, trust, auth?.username ?? '', localAddress ?? ''].join('|')

@@ -63,6 +63,7 @@ export class Transaction implements Exchange {
   /** Slots whose RCPT was sent, and how many of them were answered. */
   readonly #asked: Slot[] = []
   #answered = 0
+  #isBegun = false
   #isDataSent = false
   /** Where we are once MAIL and RCPT are answered. */
   #phase: Exclude<Stage, 'mail' | 'rcpt'> = 'data'
@@ -71,7 +72,7 @@ export class Transaction implements Exchange {
   #message: MessageSource | undefined
   #resolve: ((fates: readonly Fate[]) => void) | undefined
   /** The server knows of a transaction that has not come to its end: RSET before the next. */
-  needsReset = true
+  needsReset = false
   /** Why the message could not be read, if so. */
   readError: unknown
 
@@ -79,8 +80,6 @@ export class Transaction implements Exchange {
   constructor(connection: ClientConnection, options: TransactionOptions) {
     this.#connection = connection
     this.#options = options
-    connection.transactions++
-    connection.command(mailCommand(options.from, options.parameters, connection, options.size), this)
   }
 
   get timeoutMs(): number {
@@ -187,6 +186,7 @@ export class Transaction implements Exchange {
   /** Sends what may be sent now: all that is left where the server pipelines, one command where it does not. */
   #advance(): void {
     const { extensions } = this.#connection
+    if (!this.#isBegun) this.#begin()
     const isOneByOne = !extensions.pipelining
     const mustWait = () => isOneByOne && (this.#mail === undefined || this.#answered < this.#asked.length)
     while (this.#next < this.#slots.length && !mustWait()) {
@@ -197,6 +197,14 @@ export class Transaction implements Exchange {
     }
     if (this.#message !== undefined && !this.#isDataSent && this.#next === this.#slots.length && !mustWait()) this.#sendData()
     this.#connection.flush()
+  }
+
+  #begin(): void {
+    const { from, parameters, size } = this.#options
+    this.#isBegun = true
+    this.needsReset = true
+    this.#connection.transactions++
+    this.#connection.command(mailCommand(from, parameters, this.#connection, size), this)
   }
 
   #sendData(): void {

@@ -1,0 +1,92 @@
+/** Puts mail into Maildirs on this machine while the client waits: 250 is said when it is on stable storage. */
+import { resolve } from 'node:path'
+import { type JobRecipient, maildirTransport, outcomeKind, type RecipientOutcome, type Reply } from '@postroad/delivery'
+import {
+  type Defer,
+  defer,
+  definePlugin,
+  type PermanentStatus,
+  type QueueContext,
+  type Receipt,
+  type Recipient,
+  type Reject,
+  reject,
+  type TransientStatus,
+} from '@postroad/plugin'
+import { options as schema } from './options.ts'
+
+/**
+ * Final delivery into Maildirs.
+ *
+ * @example
+ * mx.use(routing({ domains: { 'example.com': { via: 'maildir' } } })).use(maildir({ folder: '/var/mail/example' }))
+ */
+export const maildir = definePlugin({
+  name: 'maildir',
+  options: schema,
+  setup: async ({ options, folder }) => {
+    const { via, create, byDomain, returnPath, deliveredTo } = options
+    const path = resolve(options.folder ?? (await folder()))
+    const transport = maildirTransport({ folder: path, create, byDomain, returnPath, deliveredTo })
+    return {
+      nexthop: async ({ route, recipient, parameters }) => {
+        if (route.via !== via) return undefined
+        for (const address of route.to ?? [recipient]) {
+          const reply = await transport.check({ address, parameters })
+          if (reply !== undefined) return toRefusal(reply)
+        }
+        return undefined
+      },
+      queue: {
+        // Octets go to the file as they come: nothing between here and the mailbox could lose them.
+        supports: ['8BITMIME', 'BINARYMIME', 'SMTPUTF8'],
+        handler: async (context) => {
+          if (!context.deliveries.every(({ route }) => route.via === via)) return undefined
+          const copies = copiesOf(context)
+          const { envelope, message, signal, log } = context
+          const job = { route: { via }, from: envelope.from, parameters: envelope.parameters, recipients: copies, message, signal, log }
+          return settle(context, copies, await transport.deliver(job))
+        },
+      },
+      close: () => transport.close(),
+    }
+  },
+})
+
+/** One file to be written, for one recipient of the envelope. */
+interface Copy extends JobRecipient {
+  readonly recipient: Recipient
+}
+
+/** Each recipient's mailboxes; a mailbox that two of them lead to gets one copy for each. */
+function copiesOf({ deliveries }: QueueContext): Copy[] {
+  return deliveries.flatMap(({ route, recipients }) =>
+    recipients.flatMap((recipient) =>
+      (route.to ?? [recipient.address]).map((address) => ({ address, parameters: recipient.parameters, recipient })),
+    ),
+  )
+}
+
+/** The receipt when anybody was served; else the refusal. */
+function settle(
+  { deliveries, envelope }: QueueContext,
+  copies: readonly Copy[],
+  outcomes: readonly RecipientOutcome[],
+): Receipt | Reject | Defer {
+  const refused = new Map<Recipient, Reject | Defer>()
+  for (const { recipient, kind, reply } of outcomes) {
+    const owner = copies.find((copy) => copy === recipient)?.recipient
+    if (kind !== 'delivered' && owner !== undefined) refused.set(owner, toRefusal(reply))
+  }
+  const total = deliveries.reduce((sum, { recipients }) => sum + recipients.length, 0)
+  const list = [...refused.values()]
+  const [first] = list
+  if (first !== undefined && refused.size === total) return list.find(({ kind }) => kind === 'defer') ?? first
+  return { id: envelope.id, ...(refused.size > 0 && { refused: [...refused].map(([recipient, refusal]) => ({ recipient, refusal })) }) }
+}
+
+function toRefusal({ code, status, text }: Reply): Reject | Defer {
+  // `as`: replies of this transport always have a status, of the class of their code.
+  if (outcomeKind(code) === 'failed') return reject(text, { code, status: status as PermanentStatus })
+  return defer(text, { code, status: status as TransientStatus }) // as above
+}
