@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
 import { SMTPServer } from 'smtp-server'
+import type { Channel } from './channel.ts'
 import { Clock } from './clock.ts'
 import { Connection } from './connection.ts'
 import { clientKey, plainAddress } from './endpoint.ts'
@@ -26,7 +27,7 @@ export class Server extends SMTPServer {
   /** Sockets that are open, also before and after their session. */
   #open = 0
   readonly #byClient = new Map<string, number>()
-  readonly #live = new Set<Connection>()
+  readonly #live = new Set<Channel>()
   #onEmpty: (() => void) | undefined
 
   constructor(settings: Settings, attach: Attach) {
@@ -91,7 +92,7 @@ export class Server extends SMTPServer {
   }
 
   /** The socket of a connection is closed. */
-  release(connection: Connection): void {
+  release(connection: Channel): void {
     if (this.#live.delete(connection) && !this.isImplicitTls) this.#discount(connection.peer)
   }
 
