@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import { createLog, type LogOptions } from './log.ts'
+
+function logged(options: LogOptions, use: (log: ReturnType<typeof createLog>) => void): string {
+  let text = ''
+  const log = createLog(
+    {
+      ...options,
+      write: (lines) => {
+        text += lines
+      },
+    },
+    () => Date.UTC(2026, 0, 1),
+  )
+  use(log)
+  log.flush()
+  return text
+}
+
+test('one JSON line an event, with time, level, bound fields and errors with their causes', () => {
+  const text = logged({ format: 'json' }, (log) =>
+    log.child({ plugin: 'p' }).error({ error: new Error('no', { cause: new Error('why') }) }, 'failed'),
+  )
+  const line = JSON.parse(text)
+  assert.equal(text.split('\n').length, 2)
+  assert.equal(line.time, '2026-01-01T00:00:00.000Z')
+  assert.deepEqual(
+    [line.level, line.text, line.plugin, line.error.message, line.error.cause.message],
+    ['error', 'failed', 'p', 'no', 'why'],
+  )
+})
+
+test('foreign text cannot break a line, nor move the cursor of a reader', () => {
+  const nasty = 'a\r\n{"level":"error"}\u001b[2J'
+  assert.equal(
+    logged({ format: 'json' }, (log) => log.info({ helo: nasty }, 'x'))
+      .trimEnd()
+      .split('\n').length,
+    1,
+  )
+  const shown = stripVTControlCharacters(logged({ format: 'pretty' }, (log) => log.info({ helo: nasty }, 'x')))
+  assert.equal(shown.trimEnd().split('\n').length, 1)
+  assert.ok(!shown.includes('\u001b'))
+})
+
+test('the level keeps the rest out, and silent keeps everything out', () => {
+  const speak = (log: ReturnType<typeof createLog>): void => {
+    log.debug({}, 'd')
+    log.warn({}, 'w')
+  }
+  assert.deepEqual(
+    logged({ format: 'json', level: 'warn' }, speak)
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).level),
+    ['warn'],
+  )
+  assert.equal(logged({ format: 'silent' }, speak), '')
+  assert.equal(createLog({ format: 'silent' }).enabled, false)
+})
+
+test('addresses are hashed when the operator wants it; the domain stays', () => {
+  const line = {
+    event: 'transaction',
+    from: 'alice@a.test',
+    to: ['bob@b.test'],
+    refused: [{ to: 'carol@b.test', reply: '550' }],
+    helo: 'h',
+  }
+  const text = logged({ format: 'json', addresses: 'hashed' }, (log) => log.record(line))
+  assert.doesNotMatch(text, /alice|bob|carol/)
+  assert.match(text, /"from":"[0-9a-f]{12}@a\.test","to":\["[0-9a-f]{12}@b\.test"\]/)
+})
+
+test('a transaction for people: reply, envelope, refusals and opinions, each on a line', () => {
+  const line = {
+    event: 'transaction',
+    id: 'X.1',
+    from: 'a@b.test',
+    to: [],
+    size: 0,
+    ms: 3,
+    reply: '550 5.7.1 no',
+    refused: [{ to: 'c@d.test', plugin: 'rule', reply: '550 5.7.1 no' }],
+    opinions: [{ plugin: 'rule', hook: 'rcpt', kind: 'reject', text: 'no', shadow: true }],
+  }
+  const shown = stripVTControlCharacters(logged({ format: 'pretty' }, (log) => log.record(line)))
+  assert.match(
+    shown,
+    /550 5\.7\.1 no\n +X\.1 <a@b\.test> to nobody, 0 octets, 3 ms\n +refused c@d\.test: 550 5\.7\.1 no \(rule\)\n +rule at rcpt: reject no \(shadow\)/,
+  )
+})

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Address, accept, defer, discard, quarantine, type Recipient, reject } from '@postroad/plugin'
+import { type Decision, severer } from './severity.ts'
+import { createSingles } from './singles.ts'
+import { judge } from './thresholds.ts'
+import { Verdicts } from './verdicts.ts'
+
+const address = (local: string): Address => ({ local, domain: 'x.test', isInternational: false, toString: () => `${local}@x.test` })
+const recipient = (local: string): Recipient => ({ address: address(local), parameters: {}, route: { via: 'x' } })
+const by = (opinion: Decision['opinion'], plugin = 'p'): Decision => ({ opinion, plugin })
+
+test('reject > defer > quarantine > discard > accept', () => {
+  const order = [reject('a'), defer('b'), quarantine('c'), discard('d'), accept()]
+  for (const [index, opinion] of order.entries())
+    for (const weaker of order.slice(index + 1)) {
+      assert.equal(severer(by(opinion), by(weaker)).opinion, opinion)
+      assert.equal(severer(by(weaker), by(opinion)).opinion, opinion)
+    }
+})
+
+test('of two alike the first counts', () => {
+  assert.equal(severer(by(reject('a'), 'first'), by(reject('b'), 'second')).plugin, 'first')
+})
+
+test('the highest threshold that is met decides; none without thresholds', () => {
+  assert.equal(judge(100, {}), undefined)
+  assert.equal(judge(4.99, { quarantine: 5 }), undefined)
+  assert.equal(judge(5, { quarantine: 5 })?.kind, 'quarantine')
+  assert.equal(judge(9, { quarantine: 5, defer: 7, reject: 9 })?.kind, 'reject')
+  assert.equal(judge(8, { quarantine: 5, defer: 7, reject: 9 })?.kind, 'defer')
+})
+
+test('verdicts: an opinion for some decides those; the rest stays open for later waves', () => {
+  const [a, b, c] = [recipient('a'), recipient('b'), recipient('c')]
+  const verdicts = new Verdicts([a, b, c])
+  verdicts.take([by(reject('no', { for: [address('a')] })), by(defer('later', { for: [a.address, b.address] }))], severer)
+  assert.equal(verdicts.of(a)?.opinion.kind, 'reject')
+  assert.equal(verdicts.of(b)?.opinion.kind, 'defer')
+  assert.deepEqual(verdicts.undecided, [c])
+  verdicts.take([by(discard('all'))], severer)
+  assert.equal(verdicts.of(a)?.opinion.kind, 'reject')
+  assert.equal(verdicts.of(c)?.opinion.kind, 'discard')
+  assert.deepEqual(
+    verdicts.withKind('reject', 'defer').map(([one]) => one),
+    [a, b],
+  )
+})
+
+test('who got a mixed answer is remembered for a day, and 10,000 of them at most', () => {
+  const singles = createSingles()
+  singles.add('a', 0)
+  assert.ok(singles.has('a', 86_399_999))
+  assert.ok(!singles.has('a', 86_400_000))
+  for (let i = 0; i <= 10_000; i++) singles.add(`client ${i}`, 0)
+  assert.ok(!singles.has('client 0', 1))
+  assert.ok(singles.has('client 10000', 1))
+})

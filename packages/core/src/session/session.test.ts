@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { defineFact } from '@postroad/plugin'
+import { FactStore } from './fact-store.ts'
+import { sessionId } from './id.ts'
+import { Lifetime } from './lifetime.ts'
+import { Trail } from './trail.ts'
+
+test('session ids are 17 characters that sort by time and do not repeat', () => {
+  const now = Date.UTC(2026, 10, 22)
+  const ids = Array.from({ length: 1_000 }, () => sessionId(now))
+  assert.equal(new Set(ids).size, 1_000)
+  for (const id of ids) assert.match(id, /^[0-9A-HJKMNP-TV-Z]{17}$/)
+  assert.ok(sessionId(now) < sessionId(now + 1))
+  assert.ok(sessionId(0) < sessionId(32 ** 9 - 1))
+})
+
+test('a fact is written once, and cleared with its owner', () => {
+  const facts = new FactStore()
+  const fact = defineFact<string>('__proto__')
+  assert.equal(facts.find(fact), undefined)
+  facts.set(fact, 'x')
+  assert.equal(facts.find(fact), 'x')
+  assert.throws(() => facts.set(fact, 'y'), /written once per transaction/)
+  facts.clear()
+  assert.ok(!facts.has(fact))
+})
+
+test('a lifetime ends once, tells those who watch, and nobody who left', () => {
+  const lifetime = new Lifetime()
+  const heard: string[] = []
+  const gone = (): void => void heard.push('gone')
+  lifetime.watch((reason) => heard.push(reason.message))
+  lifetime.watch(gone)
+  lifetime.unwatch(gone)
+  lifetime.end(new Error('first'))
+  lifetime.end(new Error('second'))
+  assert.deepEqual(heard, ['first'])
+  assert.equal(lifetime.ended?.message, 'first')
+})
+
+test('a trail keeps 200 notes and counts the rest; times add up by plugin', () => {
+  const trail = new Trail(['a', 'b'])
+  for (let i = 0; i < 250; i++)
+    trail.add({ plugin: 'a', hook: 'rcpt', shadow: false, outcome: { kind: 'suspect', points: 1, reason: 'x' }, recipient: 'a@b' })
+  assert.equal(trail.notes.length, 200)
+  assert.equal(trail.dropped, 50)
+  assert.equal(trail.times(), undefined)
+  trail.spent(1, 1.234)
+  trail.spent(1, 1)
+  assert.deepEqual(trail.times(), { b: 2.23 })
+})
