@@ -1,0 +1,90 @@
+/** What a client's own words and its reverse DNS say of it: mail servers have names that fit, infected machines seldom do. */
+import { isIP } from 'node:net'
+import { type Action, allowedClient, DomainTable, domainName, networkOf, networks, opinionOf, reverseDns } from '@postroad/match'
+import { type CommandOpinion, Dns, definePlugin } from '@postroad/plugin'
+import { type HeloOptions, options } from './options.ts'
+import { looksDynamic, records, reverseOf } from './reverse.ts'
+
+const WHOLE = { v4: 32, v6: 128 }
+
+/** What is wrong with a HELO name, and what the client is told when that is a refusal. */
+interface Fault {
+  readonly kind: keyof HeloOptions['name']
+  readonly text: string
+}
+
+/**
+ * Checks reverse DNS at `connect` and the name at `helo`; points by default. Authenticated clients, exempt networks and
+ * allowed clients are left alone. RFC 5321 §4.1.4 forbids to refuse mail because the name does not belong to the address, so
+ * that is no fault here.
+ *
+ * @example app.use(helo({ name: { unknown: 'reject' } }))
+ */
+export const helo = definePlugin({
+  name: 'helo',
+  options,
+  needs: { dns: Dns },
+  setup({ options, dns, hostname }) {
+    const isExempt = networks(options.exempt)
+    const ours = new DomainTable([hostname, ...options.ourNames].map((name) => [name, true]))
+    return {
+      connect: {
+        provides: [reverseDns],
+        async handler({ session, signal, set, find }) {
+          const { address } = session.remote
+          if (address === '') return
+          const reverse = await reverseOf(address, dns, signal)
+          set(reverseDns, reverse)
+          // `access` has answered meanwhile, unless it waits for this very fact.
+          if (isExempt(address) || find(allowedClient) || reverse.result === 'temperror') return
+          if (reverse.result !== 'pass') return worth(options.reverse[reverse.result], `reverse DNS: ${reverse.result}`)
+          if (reverse.name !== undefined && looksDynamic(reverse.name, address))
+            return worth(options.reverse.dynamic, `reverse DNS looks dynamic: ${reverse.name}`)
+        },
+      },
+      helo: {
+        after: ['access'],
+        async handler({ helo, session, find, signal }) {
+          if (session.identity || session.protocol === 'lmtp' || isExempt(session.remote.address) || find(allowedClient)) return
+          const fault = wordFault(helo.name, { session, ours }) ?? (await unknownName(helo.name, dns, signal))
+          if (!fault) return
+          return opinionOf(options.name[fault.kind], { text: `HELO name refused: ${fault.text}`, reason: `HELO: ${fault.text}` })
+        },
+      },
+    }
+  },
+})
+
+function worth(action: Action, reason: string): CommandOpinion | undefined {
+  // RFC 7372 §3.3
+  return opinionOf(action, { text: 'Reverse DNS validation failed', reason, status: '5.7.25', transient: '4.7.25' })
+}
+
+interface Ground {
+  readonly session: { readonly remote: { readonly address: string }; readonly local: { readonly address: string } }
+  readonly ours: DomainTable<boolean>
+}
+
+function wordFault(name: string, { session, ours }: Ground): Fault | undefined {
+  const literal = /^\[(?:IPv6:)?([^\]]*)\]$/i.exec(name)?.[1]
+  if (literal !== undefined) return literalFault(literal, session)
+  const normal = domainName(name)
+  // An address without brackets is no literal, RFC 5321 §4.1.3.
+  if (normal === undefined || isIP(name)) return { kind: 'syntax', text: 'not a domain name' }
+  if (ours.find(normal)) return { kind: 'ours', text: 'that is us' }
+  if (!normal.includes('.')) return { kind: 'single', text: 'not a fully qualified name' }
+  return undefined
+}
+
+function literalFault(literal: string, { remote, local }: Ground['session']): Fault | undefined {
+  const own = networkOf(literal, WHOLE)
+  if (own === undefined) return { kind: 'syntax', text: 'not an address literal' }
+  if (own === networkOf(local.address, WHOLE)) return { kind: 'ours', text: 'that is us' }
+  if (own !== networkOf(remote.address, WHOLE)) return { kind: 'wrongLiteral', text: 'not your address' }
+  return { kind: 'literal', text: 'an address literal' }
+}
+
+async function unknownName(name: string, dns: Dns, signal: AbortSignal): Promise<Fault | undefined> {
+  const found = await Promise.all([records(dns.a(name, signal)), records(dns.aaaa(name, signal)), records(dns.mx(name, signal))])
+  return found.every((list) => list?.length === 0) ? { kind: 'unknown', text: 'no such host' } : undefined
+}
