@@ -1,0 +1,115 @@
+/** One DNS list, RFC 5782: what its answers mean, and whether it can be believed now. */
+
+import { reverseName } from '@postroad/dns'
+import { type Action, NetworkTable } from '@postroad/match'
+import type { Dns, Logger } from '@postroad/plugin'
+import { Breaker, type BreakerOptions } from './breaker.ts'
+import type { ListOptions } from './options.ts'
+
+/** An entry of a list. */
+export interface Listing {
+  readonly zone: string
+  /** Addresses it returned, in 127.0.0.0/8. */
+  readonly codes: readonly string[]
+  /** What they are worth. */
+  readonly actions: readonly Action[]
+}
+
+/** What a {@link List} stands on. */
+export interface ListSettings extends BreakerOptions {
+  readonly dns: Dns
+  readonly log: Logger
+}
+
+// RFC 5782 §2.1: answers are in 127.0.0.0/8; anything else is a parked domain or a resolver that lies.
+const ANSWERS = /^127\.\d+\.\d+\.\d+$/
+// Large lists say with these that they do not want to be asked by this resolver: no entry.
+const REFUSALS = /^127\.255\.255\.\d+$/
+
+/** RFC 5782 §5: what must be listed, and what must not. */
+const TESTS = {
+  client: { listed: '127.0.0.2', unlisted: '127.0.0.1' },
+  sender: { listed: 'test', unlisted: 'invalid' },
+  helo: { listed: 'test', unlisted: 'invalid' },
+} as const
+
+export class List {
+  readonly options: ListOptions
+  readonly #codes: NetworkTable<Action> | undefined
+  readonly #breaker: Breaker
+  readonly #dns: Dns
+  readonly #log: Logger
+
+  /** @throws {TypeError} when a code is not an address or a network */
+  constructor(options: ListOptions, settings: ListSettings) {
+    this.options = options
+    this.#codes = options.codes && new NetworkTable(Object.entries(options.codes))
+    this.#breaker = new Breaker(settings)
+    this.#dns = settings.dns
+    this.#log = settings.log
+  }
+
+  /** The entry for an address or a domain; undefined when there is none, or the list does not answer. */
+  async find(what: string, signal: AbortSignal): Promise<Listing | undefined> {
+    const name = this.#name(what)
+    if (name === undefined || !this.#breaker.allows()) return undefined
+    const codes = await this.#ask(name, signal)
+    if (!codes || codes.length === 0) return undefined
+    const { zone, action } = this.options
+    const actions = this.#codes ? codes.flatMap((code) => this.#codes?.find(code) ?? []) : [action]
+    return { zone, codes, actions }
+  }
+
+  /** The list's own words about an entry: a stranger's, of one line. */
+  async reason(what: string, signal: AbortSignal): Promise<string> {
+    const name = this.#name(what)
+    if (name === undefined) return ''
+    const records = await this.#dns.txt(name, signal).then(
+      (answer) => answer.records,
+      () => [], // the refusal stands without its reason
+    )
+    return (records[0] ?? '').replaceAll(/[^\x20-\x7e]/g, ' ').slice(0, 200)
+  }
+
+  /** Asks for the test entries; a list that has them wrong is left out for a while. */
+  async test(signal: AbortSignal): Promise<boolean> {
+    const { listed, unlisted } = TESTS[this.options.of]
+    const answers = await Promise.all([listed, unlisted].map((what) => this.#ask(this.#name(what) ?? '', signal)))
+    if (answers.includes(undefined)) return false // nobody knows; the breaker counts it
+    const isRight = (answers[0]?.length ?? 0) > 0 && answers[1]?.length === 0
+    if (!isRight) {
+      this.#breaker.trip()
+      this.#log.error(
+        { zone: this.options.zone, listed: answers[0], unlisted: answers[1] },
+        'a DNS list fails its test, RFC 5782 §5: it is left out',
+      )
+    }
+    return isRight
+  }
+
+  /** RFC 5782 §2.1, §2.4; domains as they are, §2.2. */
+  #name(what: string): string | undefined {
+    if (this.options.of !== 'client') return `${what}.${this.options.zone}`
+    const reversed = reverseName(what)?.replace(/\.(?:in-addr|ip6)\.arpa$/, '')
+    return reversed === undefined ? undefined : `${reversed}.${this.options.zone}`
+  }
+
+  async #ask(name: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
+    try {
+      const { records } = await this.#dns.a(name, signal)
+      if (records.some((record) => REFUSALS.test(record) || !ANSWERS.test(record))) throw new Error(`unusable answer ${records.join(' ')}`)
+      this.#breaker.succeeded()
+      return records
+    } catch (error) {
+      const code = (error as { readonly code?: unknown }).code // what Dns rejects with has a code
+      if (code === 'NXDOMAIN' || code === 'NODATA') {
+        this.#breaker.succeeded()
+        return []
+      }
+      if (signal.aborted) return undefined
+      if (this.#breaker.failed())
+        this.#log.warn({ zone: this.options.zone, error }, 'a DNS list does not answer: it is left out for a while')
+      return undefined
+    }
+  }
+}
