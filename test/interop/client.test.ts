@@ -38,10 +38,10 @@ after(() => new Promise<void>((resolve) => server.close(resolve)))
 for (const [name, client] of CLIENTS) {
   test(`${name} sends a message octet for octet, and tells when a recipient is refused`, { skip }, async () => {
     const data = trickyMessage(name)
-    const sent = await client.send({ port, from: 'sender@client.example', to: ['alice@postroad.test'], data })
+    const sent = await client.send({ port, from: 'sender@client.example', to: ['alice@example.test'], data })
     assert.ok(sent.isSent, sent.said)
     assert.equal(traceOf(received.pop()!, Buffer.concat([data, Buffer.from(client.tail)])), '')
-    const refused = await client.send({ port, from: 'sender@client.example', to: ['mallory@postroad.test'], data })
+    const refused = await client.send({ port, from: 'sender@client.example', to: ['mallory@example.test'], data })
     assert.ok(!refused.isSent)
     assert.match(refused.said, /550.*no such user/s)
     assert.equal(received.length, 0)

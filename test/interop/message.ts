@@ -8,7 +8,7 @@ const TRACE = new Set(['return-path', 'delivered-to', 'received', 'authenticatio
 export function trickyMessage(subject: string): Buffer {
   const lines = [
     'From: Sender <sender@client.example>',
-    'To: alice@postroad.test',
+    'To: alice@example.test',
     `Subject: ${subject}`,
     'Date: Sun, 22 Nov 2026 02:00:00 +0000',
     `Message-ID: <${createHash('sha256').update(subject).digest('hex').slice(0, 16)}@client.example>`,
@@ -41,7 +41,7 @@ export function largeMessage(subject: string, octets: number): Buffer {
   for (let i = 0; i < octets; i += 32) createHash('sha256').update(`${i}`).digest().copy(content, i)
   const head = [
     'From: Sender <sender@client.example>',
-    'To: alice@postroad.test',
+    'To: alice@example.test',
     `Subject: ${subject}`,
     'Date: Sun, 22 Nov 2026 02:00:00 +0000',
     'Message-ID: <large@client.example>',
