@@ -30,7 +30,8 @@ export class Relay {
   constructor(pool: Pool, target: Target, options: RelayOptions) {
     this.#pool = pool
     this.#target = target
-    this.#options = options
+    // Not kept as it is: it may be a view with more in it.
+    this.#options = { from: options.from, parameters: options.parameters }
   }
 
   /** Milliseconds since it was used last. */
@@ -79,7 +80,7 @@ export class Relay {
     }
     const fates = (await complete(open, job)).filter((fate) => asked.includes(fate.recipient))
     // Lost while the client took its time, and nothing was taken: no reason to make it come again.
-    if (open.transaction.isLost && fates.every(isUntouched) && !job.signal.aborted) return await sendTo(this.#pool, this.#target, job)
+    if (!connection.isOpen && fates.every(isUntouched) && !job.signal.aborted) return await sendTo(this.#pool, this.#target, job)
     return job.recipients.map((recipient, i) => toOutcome({ ...(fates[i] as Fate), recipient }, about)) // one fate each, in order
   }
 

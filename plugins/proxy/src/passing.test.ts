@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Pool, type Target } from '@postroad/delivery'
+import { makeAddress } from '@postroad/message'
+import { createSink } from '../../../packages/testing/src/sink.ts'
+import { PassingTable } from './passing.ts'
+
+const options = { from: undefined, parameters: {} }
+const to = { address: makeAddress('a', 'mx.test'), parameters: {} }
+const never = new AbortController().signal
+
+async function setting(holdMs: number) {
+  const sink = await createSink()
+  const target: Target = { protocol: 'smtp', host: '127.0.0.1', port: sink.port, tls: { mode: 'none' } }
+  const pool = new Pool({ hostname: 'mx.test' })
+  return { sink, target, pool, table: new PassingTable(pool, holdMs) }
+}
+
+test('a transaction held longer than allowed is reset, and its connection is free again', async () => {
+  const { sink, target, pool, table } = await setting(5)
+  await table.relay('s1', 'e1', { target, options }).rcpt(to, () => never)
+  while (!sink.commands.includes('RSET')) await new Promise(setImmediate)
+  assert.deepEqual([table.size, pool.stats.idle], [0, 1])
+  pool.destroy()
+  await sink.close()
+})
+
+test('a session that ends while a connection is being opened for it leaves nothing behind', async () => {
+  const { sink, target, pool, table } = await setting(60_000)
+  const asking = table.relay('s1', 'e1', { target, options }).rcpt(to, () => never)
+  table.release('s1')
+  await asking
+  table.close()
+  assert.deepEqual([table.size, pool.stats.open - pool.stats.idle], [0, 0])
+  pool.destroy()
+  await sink.close()
+})
