@@ -16,9 +16,15 @@ export function missing(name: string): string | false {
   return existsSync(suiteFile(name)) ? false : `${name} is missing: set POSTROAD_SUITES`
 }
 
-/** The documents of a YAML file. */
+/** The documents of a YAML file; a name that comes a second time gets a suffix, lest its case be lost. */
 export function readYaml<T>(name: string): T[] {
-  return parseAllDocuments(readFileSync(suiteFile(name), 'utf8'))
+  const seen = new Set<string>()
+  const text = readFileSync(suiteFile(name), 'utf8').replace(/^ {2}(\w+): *$/gm, (line, key: string) => {
+    if (seen.has(key)) return `  ${key}_again:`
+    seen.add(key)
+    return line
+  })
+  return parseAllDocuments(text)
     .map((document) => document.toJS() as T) // `as`: the suites are what their README says
     .filter((document) => document !== null)
 }

@@ -117,7 +117,7 @@ const sample: AuthResults = {
       ],
       ignored: 3,
     },
-    arc: { result: 'pass', comment: undefined, sealers: ['l.example', 'm.example'], trusted: undefined },
+    arc: { result: 'pass', comment: undefined, sealers: ['l.example', 'm.example'], trusted: undefined, isTemporary: false },
     dmarc: {
       result: 'fail',
       domain: 'sub.a.example',

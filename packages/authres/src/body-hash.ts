@@ -131,3 +131,29 @@ export class BodyHash {
     if (room > 0) this.#hash.update(room < octets.length ? octets.subarray(0, room) : octets)
   }
 }
+
+/** A {@link BodyHash} as the verifier of the npm package mailauth reads one. */
+export class VerifierHash {
+  readonly #body: BodyHash
+
+  constructor(body: BodyHash) {
+    this.#body = body
+  }
+
+  digest(): string {
+    return this.#body.digest().toString('base64')
+  }
+
+  /** Only BIMI wants to know. */
+  getMimeStructureStart(): number {
+    return -1
+  }
+
+  get canonicalizedLength(): number {
+    return this.#body.length
+  }
+
+  get bodyHashedBytes(): number {
+    return this.#body.length - this.#body.unsigned
+  }
+}

@@ -65,6 +65,8 @@ export interface Arc {
    * been changed since. `undefined` when the chain does not pass or its newest sealer is not trusted.
    */
   readonly trusted: AuthResults | undefined
+  /** DNS failed for a chain whose newest sealer is trusted: later it may pass. */
+  readonly isTemporary: boolean
 }
 
 /** A DMARC policy, RFC 9989 §4.7. */

@@ -1,6 +1,6 @@
 /** What spf, dkim, dmarc, arc and auth-results have in common. */
 export { type CommandAction, type MessageAction, type Saying, toOpinion } from './action.ts'
-export { BodyHash, type BodyHashOptions } from './body-hash.ts'
+export { BodyHash, type BodyHashOptions, VerifierHash } from './body-hash.ts'
 export * from './fact.ts'
 export { readFields, type SignedField } from './field.ts'
 export { HeaderSection } from './header-section.ts'

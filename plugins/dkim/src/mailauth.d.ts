@@ -1,19 +1,19 @@
 /** The parts of the npm package mailauth (7.1.0, pinned) that verify a signature; its own types have the front door only. */
 
+/** Beside the same text in the plugins dkim and arc: declarations of both are merged where they are compiled together. */
 declare module 'mailauth/lib/dkim/dkim-verifier.js' {
   export interface SignatureHeader {
-    type: string
+    type?: string
     skip?: string
     invalid?: string
-    readonly parsed: { readonly h?: { readonly value: unknown }; readonly l?: { readonly value: unknown } }
-    readonly signAlgo: string
+    bodyHashKey?: string
+    readonly original: Buffer
+    readonly parsed: { readonly [tag: string]: { readonly value: unknown } | undefined }
     readonly hashAlgo: string
-    readonly headerCanon: string
     readonly bodyCanon: string
     readonly maxBodyLength: number | ''
     readonly signingDomain: string
     readonly selector: string
-    bodyHashKey?: string
   }
 
   export interface SignatureResult {
@@ -27,16 +27,38 @@ declare module 'mailauth/lib/dkim/dkim-verifier.js' {
     }
   }
 
-  export class DkimVerifier {
-    constructor(options: { readonly strict: boolean; readonly minBitLength: number; readonly curTime: Date })
+  export interface ArcSet {
+    readonly i: number
+    readonly 'arc-seal': SignatureHeader
+    readonly 'arc-message-signature': SignatureHeader
+    readonly 'arc-authentication-results': SignatureHeader
+  }
+
+  export interface ArcData {
+    chain: readonly ArcSet[] | false
+    lastEntry?: ArcSet
+    error?: unknown
+  }
+
+  export interface DkimVerifier {
     headers: { readonly parsed: readonly object[] }
     signatureHeaders: SignatureHeader[]
     readonly bodyHashes: Map<string, object>
     keyCache: object
     readonly results: SignatureResult[]
+    readonly arc: ArcData
     prepareSignature(header: SignatureHeader): void
     finalChunk(): Promise<void>
   }
+
+  export interface VerifierOptions {
+    readonly strict: boolean
+    readonly minBitLength: number
+    readonly curTime: Date
+    readonly resolver?: unknown
+  }
+
+  export var DkimVerifier: new (options: VerifierOptions) => DkimVerifier
 }
 
 declare module 'mailauth/lib/tools.js' {

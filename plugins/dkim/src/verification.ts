@@ -1,5 +1,14 @@
 /** Verifies the signatures of one message while it arrives, RFC 6376 §6; the rules are those of the npm package mailauth, in its strict mode. */
-import { BodyHash, type Dkim, type DkimResult, type DkimSignature, HeaderSection, readFields, type SignedField } from '@postroad/authres'
+import {
+  BodyHash,
+  type Dkim,
+  type DkimResult,
+  type DkimSignature,
+  HeaderSection,
+  readFields,
+  type SignedField,
+  VerifierHash,
+} from '@postroad/authres'
 import { DkimVerifier, type SignatureHeader, type SignatureResult } from 'mailauth/lib/dkim/dkim-verifier.js'
 import { parseDkimHeaders } from 'mailauth/lib/tools.js'
 import type { MessageKeys } from './key-store.ts'
@@ -94,7 +103,7 @@ function prepareSignature(verifier: DkimVerifier, field: SignedField): Signature
   const header = parseDkimHeaders(excessive ? Buffer.from('DKIM-Signature:') : field.line, { strict: true })
   header.type = 'DKIM'
   verifier.prepareSignature(header)
-  const names = header.parsed.h?.value
+  const names = header.parsed['h']?.value
   if (excessive || (typeof names === 'string' && names.split(':', MAX_NAMES + 1).length > MAX_NAMES))
     header.skip = 'signature field too long'
   return header
@@ -118,32 +127,6 @@ function addBodyHashes(verifier: DkimVerifier): readonly BodyHash[] {
     verifier.bodyHashes.set(id, new VerifierHash(body))
   }
   return bodies
-}
-
-/** A {@link BodyHash} as mailauth's verifier reads one. */
-class VerifierHash {
-  readonly #body: BodyHash
-
-  constructor(body: BodyHash) {
-    this.#body = body
-  }
-
-  digest(): string {
-    return this.#body.digest().toString('base64')
-  }
-
-  /** Only BIMI wants to know. */
-  getMimeStructureStart(): number {
-    return -1
-  }
-
-  get canonicalizedLength(): number {
-    return this.#body.length
-  }
-
-  get bodyHashedBytes(): number {
-    return this.#body.length - this.#body.unsigned
-  }
 }
 
 function toSignature(

@@ -77,10 +77,11 @@ function weigh(response: DmarcResponse, evidence: DmarcEvidence, means: DmarcMea
   return { ...known, result: 'fail', override }
 }
 
-function findDoubt({ spf, dkim }: DmarcEvidence): string | undefined {
+function findDoubt({ spf, dkim, arc }: DmarcEvidence): string | undefined {
   if (spf === undefined || dkim === undefined) return `${spf === undefined ? 'SPF' : 'DKIM'} was not checked`
   if (spf.mailFrom.result === 'temperror') return 'SPF could not be checked'
-  return dkim.signatures.some(({ result }) => result === 'temperror') ? 'DKIM could not be checked' : undefined
+  if (dkim.signatures.some(({ result }) => result === 'temperror')) return 'DKIM could not be checked'
+  return arc?.isTemporary ? 'ARC could not be checked' : undefined
 }
 
 /** Local knowledge goes before the published policy, RFC 9989 §5.4. */

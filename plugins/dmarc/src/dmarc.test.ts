@@ -129,6 +129,7 @@ test('DNS that fails is a temperror, and so is a failure that a check not done m
   assert.equal((await check('joe@down.example')).result, 'temperror')
   assert.equal((await check('joe@example.com', { spf: spf('temperror', 'example.com') })).result, 'temperror')
   assert.equal((await check('joe@example.com', { dkim: dkim(['temperror', 'example.com']) })).result, 'temperror')
+  assert.equal((await check('joe@example.com', { arc: { ...sealed('pass'), trusted: undefined, isTemporary: true } })).result, 'temperror')
   assert.equal((await check('joe@example.com', { spf: undefined })).comment, 'SPF was not checked')
   assert.equal((await check('joe@example.com', { dkim: undefined })).comment, 'DKIM was not checked')
   assert.equal((await check('joe@example.com', { spf: undefined, dkim: dkim(['pass', 'example.com']) })).result, 'pass')
@@ -147,6 +148,7 @@ const sealed = (dmarc: string, from?: string): Arc => ({
   result: 'pass',
   comment: undefined,
   sealers: ['lists.example'],
+  isTemporary: false,
   trusted: {
     authservId: 'lists.example',
     results: [{ method: 'dmarc', result: dmarc, properties: from === undefined ? [] : [{ type: 'header', name: 'from', value: from }] }],
