@@ -1,8 +1,13 @@
 /** The main job on embedded defaults: an inbound MTA that checks, and delivers durably into Maildirs. */
+import path from 'node:path'
 import { maildir } from '@postroad/maildir'
 import { definePlugin, reject } from '@postroad/plugin'
 import { routing } from '@postroad/routing'
 import { defineConfig } from 'postroad'
+
+/** Relative to where the command is run: the top of the repository, with `npm start`. */
+const mail = process.env['POSTROAD_MAIL'] ?? 'var/mail'
+const port = Number(process.env['POSTROAD_PORT'] ?? 2525)
 
 /** A house rule may live in the configuration itself. */
 const noLottery = definePlugin({
@@ -16,12 +21,14 @@ const noLottery = definePlugin({
 
 export default defineConfig({
   hostname: 'mx.postroad.test',
-  folder: process.env['POSTROAD_FOLDER'] ?? '../../var',
+  folder: path.resolve(process.env['POSTROAD_FOLDER'] ?? 'var'),
   thresholds: { reject: 15 },
+  hint: `Mail for anyone@postroad.test goes to ${mail}/<local part>/. Try, in another terminal:
+  npx postroad send --server 127.0.0.1:${port} --to alice@postroad.test`,
   setup(app) {
     app.use(routing({ domains: { 'postroad.test': { via: 'maildir' } } }))
     app.use(noLottery())
-    app.use(maildir({ folder: process.env['POSTROAD_MAIL'] ?? '../../var/mail' }))
-    app.listen({ name: 'mx', host: '127.0.0.1', port: Number(process.env['POSTROAD_PORT'] ?? 2525) })
+    app.use(maildir({ folder: path.resolve(mail) }))
+    app.listen({ name: 'mx', host: '127.0.0.1', port })
   },
 })

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { checkCommand } from './command/check.ts'
 import { explainCommand } from './command/explain.ts'
 import { addPluginCommands } from './command/plugin.ts'
+import { sendCommand } from './command/send.ts'
 import { startCommand } from './command/start.ts'
 import { tryCommand } from './command/try.ts'
 import { UsageError } from './config/usage-error.ts'
@@ -25,6 +26,7 @@ export async function main(args: readonly string[]): Promise<number> {
   checkCommand(program, outcome)
   explainCommand(program)
   tryCommand(program, outcome)
+  sendCommand(program, outcome)
   addPluginCommands(program, outcome)
   try {
     await program.parseAsync([...args], { from: 'user' })

@@ -8,6 +8,7 @@ export interface Opened {
   readonly server: Server
   readonly file: string
   readonly base: string
+  readonly hint: string | undefined
   close(): Promise<void>
 }
 
@@ -27,6 +28,7 @@ export async function open(given: string | undefined, options: OpenOptions = {})
       server,
       file,
       base,
+      hint: config.hint,
       async close() {
         await server.close()
         await services.close()

@@ -72,6 +72,8 @@ export interface Config {
   /** Octets of a message kept in memory before it goes to a temporary file. Default 1 MiB. */
   readonly memory?: number
   readonly log?: LogOptions
+  /** Printed by `postroad start` after what it listens on: where mail goes, what to try. */
+  readonly hint?: string
   setup(app: App): void | Promise<void>
 }
 

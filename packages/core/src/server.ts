@@ -71,7 +71,8 @@ export interface Server extends AsyncDisposable {
 export async function createServer(config: Config, options: ServerOptions = {}): Promise<Server> {
   const now = options.now ?? Date.now
   const log = createLog(config.log, now)
-  const folder = path.resolve(options.base ?? process.cwd(), config.folder ?? 'var')
+  const base = path.resolve(options.base ?? '.')
+  const folder = path.resolve(base, config.folder ?? 'var')
   const spool = path.join(folder, 'incoming')
   await mkdir(spool, { recursive: true, mode: 0o750 })
   const hostname = config.hostname ?? os.hostname()
@@ -79,6 +80,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     log,
     hostname,
     folder,
+    base,
     spool,
     singles: createSingles(),
     services: options.services ?? [],

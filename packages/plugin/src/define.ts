@@ -55,6 +55,8 @@ export interface Setup {
   readonly signal: AbortSignal
   /** The server's own name, as in its banner. */
   readonly hostname: string
+  /** Absolute path of a file an option names: a relative one starts at the folder of the configuration. */
+  resolve(file: string): string
   /** Absolute path of a folder of the plugin's own that survives restarts; made on first use. */
   folder(): Promise<string>
 }

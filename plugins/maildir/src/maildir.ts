@@ -1,5 +1,4 @@
 /** Puts mail into Maildirs on this machine while the client waits: 250 is said when it is on stable storage. */
-import { resolve } from 'node:path'
 import { type JobRecipient, maildirTransport, outcomeKind, type RecipientOutcome, type Reply } from '@postroad/delivery'
 import {
   type Defer,
@@ -24,9 +23,9 @@ import { options as schema } from './options.ts'
 export const maildir = definePlugin({
   name: 'maildir',
   options: schema,
-  setup: async ({ options, folder }) => {
+  setup: async ({ options, folder, resolve }) => {
     const { via, create, byDomain, returnPath, deliveredTo } = options
-    const path = resolve(options.folder ?? (await folder()))
+    const path = options.folder === undefined ? await folder() : resolve(options.folder)
     const transport = maildirTransport({ folder: path, create, byDomain, returnPath, deliveredTo })
     return {
       nexthop: async ({ route, recipient, parameters }) => {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 /** What an operator may say of Maildir delivery. */
 export const options = z.strictObject({
-  /** The mailboxes are `folder/<local part>/`. A relative path starts at the working directory. Default: the plugin's own folder. */
+  /** The mailboxes are `folder/<local part>/`. A relative path starts at the folder of the configuration. Default: the plugin's own folder. */
   folder: z.string().min(1).optional(),
   /** The `via` of the routes that are delivered here. */
   via: z.string().min(1).default('maildir'),

@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { Config, LogOptions, Server } from '@postroad/core'
 import type { Command } from 'commander'
 import { loadConfig } from '../config/load.ts'
-import { open } from '../open.ts'
+import { type Opened, open } from '../open.ts'
 
 /** Settings of the command line. */
 interface StartOptions {
@@ -32,21 +32,20 @@ async function start(given: string | undefined, options: StartOptions): Promise<
     await opened.close()
     throw error
   }
-  if (!options.quiet) greet(server, opened.base)
+  if (!options.quiet) greet(opened)
   const code = await untilStopped(server, { file: opened.file, reload: async () => (await loadConfig(given)).config })
   await opened.close()
   return code
 }
 
-function greet(server: Server, base: string): void {
-  const [first] = server.addresses
+function greet({ server, hint }: Opened): void {
   const lines = server.addresses.map(
     ({ name, host, port, path: socket }) => `  ${name.padEnd(12)} ${socket ?? `${host === '::' ? '*' : host}:${port}`}`,
   )
+  const kept = path.relative(process.cwd(), server.folder) || '.'
   process.stdout.write(
-    `Postroad is listening as ${server.hostname}\n${lines.join('\n')}\n  kept in      ${path.relative(process.cwd(), server.folder) || base}\n`,
+    `Postroad is listening as ${server.hostname}\n${lines.join('\n')}\n  ${'kept in'.padEnd(12)} ${kept}\n${hint ? `${hint.trimEnd()}\n` : ''}Stop with Ctrl-C; reload the configuration with SIGHUP (process ${process.pid}).\n`,
   )
-  if (first && !first.path) process.stdout.write(`Stop with Ctrl-C; reload the configuration with SIGHUP (process ${process.pid}).\n`)
 }
 
 /** Resolves to the exit code when a signal has ended the server: 0 when it drained, 1 when it was cut short. */

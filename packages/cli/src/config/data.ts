@@ -46,6 +46,7 @@ const schema = z.strictObject({
   mixed: z.enum(['defer-rest', 'strictest']).optional(),
   grace: z.number().nonnegative().optional(),
   memory: z.number().nonnegative().optional(),
+  hint: z.string().optional(),
   log: z
     .strictObject({
       format: z.enum(['json', 'pretty', 'silent']).optional(),

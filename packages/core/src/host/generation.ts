@@ -24,6 +24,7 @@ export interface Ground {
   readonly log: Log
   readonly hostname: string
   readonly folder: string
+  readonly base: string
   readonly spool: string
   readonly singles: Singles
   /** Services of the core and of who started it: the plugins' own go before them. */
@@ -138,7 +139,15 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
   const running = new Map<Use, Running>()
   const services = Services.generation()
   for (const { service, create } of ground.services) services.provide(service, create)
-  const context = { mistakes, log: ground.log, hostname: ground.hostname, folder: ground.folder, signal: controller.signal, running }
+  const context = {
+    mistakes,
+    log: ground.log,
+    hostname: ground.hostname,
+    folder: ground.folder,
+    base: ground.base,
+    signal: controller.signal,
+    running,
+  }
   const scopes: Scope[] = []
   const build = async (spec: ScopeSpec, own: Services): Promise<void> => {
     let runtime: Runtime | undefined

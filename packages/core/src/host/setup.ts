@@ -14,6 +14,8 @@ export interface SetupContext {
   readonly log: Log
   readonly hostname: string
   readonly folder: string
+  /** Relative paths in options start here. */
+  readonly base: string
   readonly signal: AbortSignal
   /** Set-up plugins in order, to be closed in reverse. */
   readonly running: Map<Use, Running>
@@ -48,7 +50,15 @@ async function start(use: Use, options: unknown, { services, context }: { servic
   }
   const log = context.log.child({ plugin: name })
   try {
-    const running: Running = await plugin.setup({ options, log, signal: context.signal, hostname: context.hostname, folder, ...needed })
+    const running: Running = await plugin.setup({
+      options,
+      log,
+      signal: context.signal,
+      hostname: context.hostname,
+      folder,
+      resolve: (file) => path.resolve(context.base, file),
+      ...needed,
+    })
     context.running.set(use, running)
     // `as`: what a plugin provides is known by the keys it declares; whether it returned them is checked here.
     const offered = (running.services ?? {}) as Readonly<Record<string, unknown>>
