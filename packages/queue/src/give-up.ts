@@ -1,7 +1,7 @@
 /** Ends a delivery by the operator's word: works in any process, with or without a server. */
 
 import { type ReporterOptions, report } from './engine/reporter.ts'
-import type { Reply } from './model.ts'
+import { bornClaims, type Reply } from './model.ts'
 import { cancel } from './state.ts'
 import type { QueueStore } from './store.ts'
 
@@ -16,8 +16,7 @@ export interface GiveUpInput {
 }
 
 /**
- * Gives up whatever is pending in a delivery; the sender is told as for any failure (the notification is claimed by this store, and
- * goes to the schedule when it closes or is released). False: it is being tried right now, done, or gone.
+ * Gives up whatever is pending in a delivery; the sender is told as for any failure. False: it is being tried right now, done, or gone.
  */
 export async function giveUp(store: QueueStore, input: GiveUpInput, options: ReporterOptions): Promise<boolean> {
   const { id, index, reply, now } = input
@@ -28,7 +27,13 @@ export async function giveUp(store: QueueStore, input: GiveUpInput, options: Rep
   try {
     const transition = cancel(message, delivery, { state, reply, now })
     const spawn = await report({ message, delivery: index, reports: transition.reports, source: store.body(message), now }, options)
-    return (await store.settle({ claim, state: transition.state, spawn, now })) !== 'lost'
+    if ((await store.settle({ claim, state: transition.state, spawn, now })) === 'lost') return false
+    // Whoever delivers will find them there; this process may not be one who does.
+    await store.release(
+      spawn.flatMap((each) => bornClaims(each.message, store.owner)),
+      { kind: 'scheduled', at: now },
+    )
+    return true
   } catch (error) {
     await store.release([claim], { kind: 'scheduled', at: now })
     throw error

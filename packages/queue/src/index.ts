@@ -8,7 +8,7 @@ export { type LmdbStore, type LmdbStoreOptions, openLmdbStore } from './embedded
 export type { Carriers } from './engine/attempt.ts'
 export { QueueEngine } from './engine/engine.ts'
 export { type BackoffOptions, DEFAULT_BACKOFF, type LaneLimits } from './engine/lane.ts'
-export { type EngineClock, type EngineOptions, systemClock } from './engine/options.ts'
+export { type EngineClock, type EngineOptions, engineClock } from './engine/options.ts'
 export type { ReporterOptions } from './engine/reporter.ts'
 export * from './give-up.ts'
 export * from './hooks.ts'

@@ -130,6 +130,11 @@ export function initialState(delivery: QueuedDelivery, place: Place): DeliverySt
   return { place, attempts: 0, recipients: delivery.recipients.map(() => PENDING), history: [], warned: false }
 }
 
+/** The claims a process has on a message it has just added. */
+export function bornClaims(message: QueuedMessage, owner: string): Claim[] {
+  return message.deliveries.map((delivery, index) => ({ message, index, state: initialState(delivery, { kind: 'claimed', owner }) }))
+}
+
 const PENDING: RecipientState = Object.freeze({ fate: 'pending' })
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'

@@ -1,1 +1,3 @@
-export {}
+/** The embedded durable queue, with its delivery workers and commands. */
+export { options as queueOptions } from './options.ts'
+export { queue } from './queue.ts'

@@ -3,7 +3,7 @@
  * every destination within its limits, and writes down how each attempt ended before anybody is told.
  */
 import { type MessageSource, memorySource } from '../carrier.ts'
-import { type Claim, initialState, type QueuedMessage } from '../model.ts'
+import { bornClaims, type Claim, type QueuedMessage } from '../model.ts'
 import { afterAttempt, type Transition } from '../state.ts'
 import { type NewMessage, QueueError, type Settlement, type SettleResult } from '../store.ts'
 import { announce } from './announce.ts'
@@ -49,6 +49,7 @@ export class QueueEngine {
       room,
       offer: (claims) => this.#offer(claims),
       resumed: () => this.#pumpAll(),
+      looked: (now) => this.#abortOverdue(now),
     })
   }
 
@@ -68,10 +69,10 @@ export class QueueEngine {
    * @throws {QueueError} when it could not be stored; then nobody has taken it
    */
   async accept(message: QueuedMessage, source: MessageSource): Promise<void> {
-    const claims = await this.#options.store.add(message, source)
-    // What is not in memory belongs to the caller, who may forget it now.
+    // What is not in memory belongs to the caller, who may forget it when this has resolved.
     const chunks = source.chunks?.()
-    this.#offerFresh(claims, chunks && memorySource(chunks))
+    const kept = chunks && memorySource(chunks)
+    this.#offerFresh(await this.#options.store.add(message, kept ?? source), kept)
   }
 
   /** What the engine is doing now. */
@@ -209,10 +210,7 @@ export class QueueEngine {
     const onError = (error: unknown): void => {
       this.#options.log.error({ err: error, id: message.id, lane: lane.name }, 'an attempt failed')
     }
-    const result = await this.#withDeadline(
-      running,
-      attempt({ claim, delivery, source, carriers, hooks, closed, onError, signal: running.controller.signal }),
-    )
+    const result = await attempt({ claim, delivery, source, carriers, hooks, closed, onError, signal: running.controller.signal })
     const now = clock.now()
     this.#leave(lane, result, now)
     // Octets that are not what was written never had a final dot; trying again would change nothing: a human must look.
@@ -234,18 +232,14 @@ export class QueueEngine {
       return
     }
     announce(this.#options, { claim, delivery, transition, startedAt: running.startedAt, now })
-    for (const each of spawned) this.#offerFresh(claimsOf(each, store.owner), each.source)
+    for (const each of spawned) this.#offerFresh(bornClaims(each.message, store.owner), each.source)
     if (settled === 'finished') this.#options.onFinished?.(message.id)
   }
 
   /** A carrier that never answers must not hold a place for ever. */
-  async #withDeadline(running: Running, made: Promise<AttemptResult>): Promise<AttemptResult> {
-    const cancelAbort = this.#options.clock.after(this.#options.attemptMs, () => running.controller.abort())
-    try {
-      return await made
-    } finally {
-      cancelAbort()
-    }
+  #abortOverdue(now: number): void {
+    for (const { startedAt, controller } of this.#running)
+      if (now - startedAt >= this.#options.attemptMs) controller.abort(new Error('The attempt took too long'))
   }
 
   #leave(lane: Lane<Job>, { how, outcomes }: AttemptResult, now: number): void {
@@ -306,10 +300,6 @@ export class QueueEngine {
     const claims = [...this.#lanes].flatMap((lane) => lane.clear().map(({ claim }) => claim))
     if (claims.length > 0) await this.#options.store.release(claims, { kind: 'scheduled', at: this.#options.clock.now() })
   }
-}
-
-function claimsOf({ message }: NewMessage, owner: string): Claim[] {
-  return message.deliveries.map((delivery, index) => ({ message, index, state: initialState(delivery, { kind: 'claimed', owner }) }))
 }
 
 /** A carrier swallows the errors of what it reads; the engine must know. */

@@ -20,6 +20,8 @@ export interface IntakeOptions {
   offer(claims: readonly Claim[]): void
   /** A suspension has ended. */
   resumed(): void
+  /** Is called with every look. */
+  looked(now: number): void
 }
 
 /** Looks at the store now and then. */
@@ -67,6 +69,7 @@ export class Intake {
   async #look(): Promise<number> {
     const { engine, lanes, room } = this.#options
     const now = engine.clock.now()
+    this.#options.looked(now)
     if (now >= this.#nextBeat) await this.#beat(now)
     if (now >= this.#nextLook) {
       this.#nextLook = now + engine.lookMs

@@ -1,5 +1,5 @@
 /** What the engine is told, and what it does when it is told nothing. */
-import type { Address, Logger, Route } from '@postroad/plugin'
+import type { Address, Clock, Logger, Route } from '@postroad/plugin'
 import type { MessageSource } from '../carrier.ts'
 import type { DeliveryHooks } from '../hooks.ts'
 import type { Claim } from '../model.ts'
@@ -8,10 +8,10 @@ import type { QueueStore } from '../store.ts'
 import type { Carriers } from './attempt.ts'
 import type { BackoffOptions, Lane, LaneLimits } from './lane.ts'
 
-/** Milliseconds and waiting; `setTimeout` in production, a fake in tests. */
+/** Time and waiting; a fake in tests. */
 export interface EngineClock {
   now(): number
-  /** Calls back once after `ms`; the result cancels. Must not keep the process alive. */
+  /** Calls back once after `ms`; the result cancels. */
   after(ms: number, run: () => void): () => void
 }
 
@@ -61,10 +61,15 @@ export const BEAT_MS = 5_000
 /** Claims of one look. */
 export const PAGE = 100
 
-export const systemClock: EngineClock = {
-  now: Date.now,
-  after(ms, run) {
-    const timer = setTimeout(run, ms).unref()
-    return () => clearTimeout(timer)
-  },
+/** A clock of the core as the engine's. */
+export function engineClock(clock: Clock): EngineClock {
+  return {
+    now: () => clock.now(),
+    after(ms, run) {
+      const controller = new AbortController()
+      // A rejection is the cancelling.
+      clock.sleep(ms, controller.signal).then(run, () => {})
+      return () => controller.abort()
+    },
+  }
 }

@@ -1,0 +1,189 @@
+/** `postroad queue …`: looks at and changes the queue, also while a server has it open, and at any size. */
+import { createWriteStream } from 'node:fs'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Clock, CommandIo, PluginCommand } from '@postroad/plugin'
+import { giveUp, isQueueId, type LmdbStore, type Operation } from '@postroad/queue'
+import type { OpenedQueue } from '../opened.ts'
+import type { QueueOptions } from '../options.ts'
+import { FILTERS, parseSelection, select } from './filter.ts'
+import { showFinished, showQueued, summary } from './show.ts'
+
+/** What the commands work on. */
+export interface CommandContext {
+  readonly opened: OpenedQueue
+  readonly hostname: string
+  readonly clock: Clock
+  readonly options: QueueOptions
+}
+
+type Run = (store: LmdbStore, args: readonly string[], io: TimedIo) => Promise<number | void>
+
+/** What a command speaks through, and when it is. */
+type TimedIo = CommandIo & { now(): number }
+
+/** The commands, by name. */
+export function queueCommands(context: CommandContext): Readonly<Record<string, PluginCommand>> {
+  const command = (summaryText: string, usage: string, run: Run): PluginCommand => ({
+    summary: summaryText,
+    usage,
+    async run(args, io) {
+      try {
+        return await run(await context.opened.store(), args, { ...bound(io), now: () => context.clock.now() })
+      } catch (error) {
+        // A wrong argument is an answer, not a crash.
+        if (!(error instanceof TypeError)) throw error
+        io.print(error.message)
+        return 2
+      }
+    },
+  })
+  const changes =
+    (operation: (args: { text: string | undefined }) => Operation): Run =>
+    (store, args, io) =>
+      change(store, { args, io, operation })
+  return {
+    list: command('messages in the queue, oldest first', `${FILTERS} [--limit N]`, list),
+    show: command('one message: envelope, state, every attempt', '<id>', show),
+    body: command('the octets of a message, as text or into a file', '<id> [file]', body),
+    stats: command('how much is where', '', stats),
+    retry: command(
+      'try now',
+      `<id…> | ${FILTERS} | --all`,
+      changes(() => ({ kind: 'retry' })),
+    ),
+    hold: command(
+      'set aside until released',
+      `<id…> | ${FILTERS} | --all [--text WHY]`,
+      changes(({ text }) => ({ kind: 'hold', reason: text ?? 'operator' })),
+    ),
+    release: command(
+      'bring back what is held',
+      `<id…> | ${FILTERS} | --all`,
+      changes(() => ({ kind: 'release' })),
+    ),
+    delete: command(
+      'remove without telling the sender',
+      `<id…> | ${FILTERS} | --all`,
+      changes(() => ({ kind: 'delete' })),
+    ),
+    bounce: command('give up and tell the sender', `<id…> | ${FILTERS} | --all [--text WHY]`, (store, args, io) =>
+      bounce(context, store, { args, io }),
+    ),
+    suspend: command('stop deliveries to a domain or lane; without an argument: what is stopped', '[domain | lane] [reason]', suspend),
+    resume: command('start deliveries to a domain or lane again', '<domain | lane>', resume),
+    corrupt: command('entries that could not be read and were set aside', '', corrupt),
+  }
+}
+
+const list: Run = async (store, args, io) => {
+  const selection = parseSelection(args)
+  const all = selection.ids.length === 0 && !selection.matches ? { ...selection, matches: () => true } : selection
+  for await (const entry of select(store, all, io)) io.row(summary(entry, io.now()))
+}
+
+const show: Run = async (store, [id = ''], io) => {
+  const entry = isQueueId(id) ? await store.get(id) : undefined
+  const finished = entry || !isQueueId(id) ? undefined : await store.getFinished(id)
+  if (entry) showQueued(entry, io)
+  else if (finished) showFinished(finished, io)
+  else return unknown(id, io)
+  return 0
+}
+
+const body: Run = async (store, [id = '', file], io) => {
+  const entry = isQueueId(id) ? await store.get(id) : undefined
+  if (!entry) return unknown(id, io)
+  const source = Readable.from(store.body(entry.message).raw())
+  if (file !== undefined) await pipeline(source, createWriteStream(file, { flags: 'wx', mode: 0o600 }))
+  else await printText(source, io)
+  return 0
+}
+
+const stats: Run = async (store, _, io) => {
+  io.row({ ...(await store.stats()) })
+}
+
+const suspend: Run = async (store, [target, ...reason], io) => {
+  if (target === undefined)
+    for (const each of await store.suspensions())
+      io.row({ target: each.target, since: new Date(each.since).toISOString(), reason: each.reason })
+  else await store.suspend({ target: target.toLowerCase(), since: io.now(), reason: reason.join(' ') })
+}
+
+const resume: Run = async (store, [target = ''], io) => {
+  if (await store.resume(target.toLowerCase())) return 0
+  io.print(`"${target}" is not suspended`)
+  return 1
+}
+
+const corrupt: Run = async (store, _, io) => {
+  for await (const { id, octets } of store.corrupt()) io.row({ id, size: octets.length })
+}
+
+async function change(
+  store: LmdbStore,
+  asked: { readonly args: readonly string[]; readonly io: TimedIo; operation(args: { text: string | undefined }): Operation },
+): Promise<number> {
+  const selection = named(asked.args)
+  const operation = asked.operation({ text: selection.text })
+  let changed = 0
+  for await (const { message } of select(store, selection, asked.io)) {
+    const count = await store.operate(message.id, operation, asked.io.now())
+    if (count > 0) asked.io.row({ id: message.id, done: operation.kind, deliveries: count })
+    changed += count
+  }
+  return changed > 0 ? 0 : nothing(asked.io)
+}
+
+async function bounce(
+  { opened, hostname, options }: CommandContext,
+  store: LmdbStore,
+  { args, io }: { readonly args: readonly string[]; readonly io: TimedIo },
+): Promise<number> {
+  const selection = named(args)
+  const reply = { code: 550, status: '5.7.0', text: selection.text ?? 'Delivery was given up by the operator' }
+  const reporter = { hostname, lifeMs: options.life, returnLimit: options.returnLimit, route: opened.routeReport.bind(opened) }
+  let changed = 0
+  for await (const { message, states } of select(store, selection, io)) {
+    for (const [index, { place }] of states.entries()) {
+      if (place.kind === 'done') continue
+      const isGiven = await giveUp(store, { id: message.id, index, reply, now: io.now() }, reporter)
+      io.row({ id: message.id, delivery: message.deliveries[index]?.lane, done: isGiven ? 'bounced' : 'is being tried now: hold it first' })
+      if (isGiven) changed++
+    }
+  }
+  return changed > 0 ? 0 : nothing(io)
+}
+
+/** A change must say to what: no arguments are a mistake, not "everything". */
+function named(args: readonly string[]) {
+  const selection = parseSelection(args)
+  if (selection.ids.length === 0 && !selection.matches) throw new TypeError('Which messages? Give queue ids, a filter, or --all')
+  return selection
+}
+
+async function printText(source: Readable, io: CommandIo): Promise<void> {
+  let rest = ''
+  for await (const chunk of source.setEncoding('utf8')) {
+    const lines = `${rest}${chunk}`.split(/\r?\n/)
+    rest = lines.pop() ?? ''
+    for (const line of lines) io.print(line)
+  }
+  if (rest !== '') io.print(rest)
+}
+
+/** An io whose methods need no object. */
+function bound(io: CommandIo): CommandIo {
+  return { json: io.json, signal: io.signal, row: (fields) => io.row(fields), print: (line) => io.print(line) }
+}
+
+function unknown(id: string, io: CommandIo): number {
+  io.print(`There is no message ${JSON.stringify(id)}`)
+  return 1
+}
+
+function nothing(io: CommandIo): number {
+  io.print('Nothing was changed')
+  return 1
+}

@@ -1,0 +1,86 @@
+/** Which messages a command means: ids, or properties. */
+import { parseArgs } from 'node:util'
+import { isPending, isQueueId, type QueueEntry, type QueueStore } from '@postroad/queue'
+import { parseDuration } from '../options.ts'
+
+/** Arguments of a command that speaks of messages. */
+export interface Selection {
+  readonly ids: readonly string[]
+  readonly matches: ((entry: QueueEntry, now: number) => boolean) | undefined
+  readonly limit: number
+  /** What was left: options of the command itself. */
+  readonly text: string | undefined
+}
+
+/** How filters are written, for `--help`. */
+export const FILTERS = '[--from A] [--to A] [--domain D] [--state S] [--older 4h] [--reason TEXT]'
+
+/**
+ * Reads the arguments.
+ *
+ * @throws {TypeError} with a sentence for the operator
+ */
+export function parseSelection(args: readonly string[]): Selection {
+  const text = { type: 'string' } as const
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { from: text, to: text, domain: text, state: text, older: text, reason: text, limit: text, text, all: { type: 'boolean' } },
+  })
+  for (const id of positionals) if (!isQueueId(id)) throw new TypeError(`"${id}" is not a queue id`)
+  const { from, to, domain, state, older, reason, all, limit } = values
+  const age = older === undefined ? undefined : parseDuration(older)
+  if (Number.isNaN(age)) throw new TypeError(`--older takes a time such as 90s, 15m, 4h or 5d, not "${older}"`)
+  if (state !== undefined && !STATES.includes(state)) throw new TypeError(`--state takes one of ${STATES.join(', ')}, not "${state}"`)
+  const filters: ((entry: QueueEntry, now: number) => boolean)[] = []
+  if (from !== undefined) filters.push(({ message }) => has(message.from?.toString() ?? '<>', from))
+  if (to !== undefined) filters.push((entry) => recipientsOf(entry).some(({ address }) => has(address.toString(), to)))
+  if (domain !== undefined) filters.push((entry) => recipientsOf(entry).some(({ address }) => address.domain === domain.toLowerCase()))
+  if (state !== undefined) filters.push((entry) => entry.states.some(({ place }) => place.kind === state))
+  if (age !== undefined) filters.push(({ message }, now) => now - message.queuedAt >= age)
+  if (reason !== undefined)
+    filters.push((entry) =>
+      recipientsOf(entry).some(({ state: { reply, class: kind } }) =>
+        has(reply ? `${reply.code} ${reply.status ?? ''} ${reply.text} ${kind}` : '', reason),
+      ),
+    )
+  const matches = filters.length > 0 || all ? (entry: QueueEntry, now: number) => filters.every((filter) => filter(entry, now)) : undefined
+  return { ids: positionals, matches, limit: limit === undefined ? Number.POSITIVE_INFINITY : Number(limit), text: values.text }
+}
+
+const STATES: readonly string[] = ['scheduled', 'waiting', 'claimed', 'held']
+
+/** Every message that is meant; streamed. */
+export async function* select(
+  store: QueueStore,
+  selection: Selection,
+  io: { readonly signal: AbortSignal; now(): number },
+): AsyncGenerator<QueueEntry> {
+  let left = selection.limit
+  for (const id of selection.ids) {
+    const entry = await store.get(id)
+    if (entry && left-- > 0) yield entry
+  }
+  if (!selection.matches) return
+  const now = io.now()
+  for await (const entry of store.list({ signal: io.signal })) {
+    if (left <= 0) return
+    if (!selection.matches(entry, now)) continue
+    left--
+    yield entry
+  }
+}
+
+/** Recipients that are still to be reached, with their state. */
+export function recipientsOf({ message, states }: QueueEntry) {
+  return message.deliveries.flatMap((delivery, index) =>
+    delivery.recipients.flatMap(({ address }, at) => {
+      const state = states[index]?.recipients[at]
+      return state && isPending(state) ? [{ address, state, index }] : []
+    }),
+  )
+}
+
+function has(text: string, part: string): boolean {
+  return text.toLowerCase().includes(part.toLowerCase())
+}

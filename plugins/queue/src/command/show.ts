@@ -1,0 +1,107 @@
+/** What an operator sees of one message. */
+import type { CommandIo } from '@postroad/plugin'
+import type { AttemptRecord, FinishedMessage, Place, QueueEntry, RecipientState, Reply } from '@postroad/queue'
+
+/** One line of a list. */
+export function summary({ message, states }: QueueEntry, now: number): Record<string, string | number | undefined> {
+  const pending = states.flatMap(({ recipients }) => recipients).filter(({ fate }) => fate === 'pending')
+  const next = states
+    .map(({ place }) => ('at' in place ? place.at : Number.POSITIVE_INFINITY))
+    .reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+  const first = message.deliveries.find((_, at) => states[at]?.place.kind !== 'done')?.recipients[0]?.address.toString()
+  const reply = pending.find((each) => each.reply)?.reply
+  return {
+    id: message.id,
+    age: age(now - message.queuedAt),
+    size: message.size,
+    state: [...new Set(states.map(({ place }) => place.kind).filter((kind) => kind !== 'done'))].join(','),
+    from: message.from?.toString() ?? '<>',
+    to: `${first ?? ''}${pending.length > 1 ? ` +${pending.length - 1}` : ''}`,
+    attempts: Math.max(...states.map(({ attempts }) => attempts)),
+    next: Number.isFinite(next) ? (next <= now ? 'now' : age(next - now)) : undefined,
+    reason: reply && text(reply),
+  }
+}
+
+/** All there is to know of a queued message. */
+export function showQueued({ message, states }: QueueEntry, io: CommandIo): void {
+  if (io.json) {
+    const deliveries = message.deliveries.map((delivery, at) => ({ ...plain(delivery), ...states[at] }))
+    io.print(JSON.stringify({ ...message, from: message.from?.toString() ?? '', deliveries }))
+    return
+  }
+  const { id, from, size, queuedAt, expiresAt, transaction, reportOn, parameters } = message
+  io.print(`${id}  from <${from ?? ''}>  ${size} octets`)
+  io.print(
+    `  queued ${time(queuedAt)}, tried until ${time(expiresAt)}${transaction === undefined ? '' : `, transaction ${transaction}`}${reportOn === undefined ? '' : `, reports on ${reportOn}`}`,
+  )
+  if (Object.keys(parameters).length > 0) io.print(`  parameters ${JSON.stringify(parameters)}`)
+  for (const [at, delivery] of message.deliveries.entries()) {
+    const state = states[at]
+    if (!state) continue
+    io.print(`  ${delivery.lane}: ${place(state.place)}, ${state.attempts} attempts`)
+    for (const [which, { address }] of delivery.recipients.entries()) io.print(`    ${address}: ${fate(state.recipients[which])}`)
+    for (const attempt of state.history) showAttempt(attempt, io)
+  }
+}
+
+/** What became of a message that is not queued any more. */
+export function showFinished(message: FinishedMessage, io: CommandIo): void {
+  if (io.json) {
+    io.print(JSON.stringify(message))
+    return
+  }
+  io.print(`${message.id}  from <${message.from}>  ${message.size} octets`)
+  io.print(`  queued ${time(message.queuedAt)}, finished ${time(message.finishedAt)}`)
+  for (const { address, state } of message.recipients) io.print(`    ${address}: ${fate(state)}`)
+  if (message.recipientCount > message.recipients.length) io.print(`    and ${message.recipientCount - message.recipients.length} more`)
+}
+
+function showAttempt({ at, tookMs, outcomes }: AttemptRecord, io: CommandIo): void {
+  for (const { kind, recipients, reply, remote, tls } of outcomes)
+    io.print(
+      `      ${time(at)} (${tookMs} ms) ${kind} ×${recipients}: ${remote === undefined ? '' : `${safe(remote)} said `}${text(reply)}${tls === undefined ? '' : ` [${safe(tls)}]`}`,
+    )
+}
+
+function place(place: Place): string {
+  if (place.kind === 'scheduled') return `next attempt ${time(place.at)}`
+  if (place.kind === 'waiting') return `waits for its destination since ${time(place.since)}`
+  if (place.kind === 'held') return `held since ${time(place.since)}: ${safe(place.reason)}`
+  return place.kind === 'claimed' ? `is being tried by ${place.owner}` : 'done'
+}
+
+function fate(state: RecipientState | undefined): string {
+  if (!state) return 'unknown'
+  const { remote, reply } = state
+  return `${state.fate}${state.class === undefined ? '' : ` (${state.class})`}${reply ? `: ${remote === undefined ? '' : `${safe(remote)} said `}${text(reply)}` : ''}`
+}
+
+function text({ code, status, text: words }: Reply): string {
+  return `${code}${status === undefined ? '' : ` ${status}`} ${safe(words)}`
+}
+
+/** Foreign text on a terminal: no control characters. */
+function safe(words: string): string {
+  return words.slice(0, 500).replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, ' ')
+}
+
+function plain(delivery: QueueEntry['message']['deliveries'][number]): object {
+  return {
+    route: delivery.route,
+    lane: delivery.lane,
+    addresses: delivery.recipients.map(({ address, parameters }) => ({ address: address.toString(), parameters })),
+  }
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
+}
+
+/** The largest unit that says enough: `3d`, `4h`, `15m`, `8s`. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000))
+  if (seconds >= 172_800) return `${Math.floor(seconds / 86_400)}d`
+  if (seconds >= 7_200) return `${Math.floor(seconds / 3_600)}h`
+  return seconds >= 120 ? `${Math.floor(seconds / 60)}m` : `${seconds}s`
+}

@@ -1,0 +1,145 @@
+/** The open queue of this process: store, engine and transports, opened when first needed and never because of `postroad check`. */
+import type { Clock, Logger, Route } from '@postroad/plugin'
+import {
+  DEFAULT_BACKOFF,
+  DEFAULT_SCHEDULE,
+  type DeliveryHooks,
+  engineClock,
+  type LmdbStore,
+  matchesDomain,
+  openLmdbStore,
+  QueueEngine,
+  type ScheduleOptions,
+} from '@postroad/queue'
+import type { QueueOptions } from './options.ts'
+import { openTransports, type Transports } from './transports.ts'
+
+/** What an open queue is made of. */
+export interface OpenContext {
+  readonly options: QueueOptions
+  readonly folder: string
+  readonly hostname: string
+  readonly log: Logger
+  readonly hooks: DeliveryHooks
+  readonly clock: Clock
+}
+
+/** How long a refusal to open stays good, in milliseconds. */
+const REOPEN_MS = 10_000
+
+/** Opens at most once; what could not be opened is tried again later, so that a damaged queue means 451 and not a crash loop. */
+export class OpenedQueue {
+  readonly transports: Transports
+  readonly schedule: ScheduleOptions
+  readonly #context: OpenContext
+  #store: Promise<LmdbStore> | undefined
+  #engine: Promise<QueueEngine> | undefined
+  #failedAt = Number.NEGATIVE_INFINITY
+
+  constructor(context: OpenContext) {
+    const { life, warnAfter, retry } = context.options
+    this.#context = context
+    this.transports = openTransports(context.options, context.hostname)
+    this.schedule = { ...DEFAULT_SCHEDULE, lifeMs: life, warnAfterMs: warnAfter, ...(retry && { waits: retry }) }
+  }
+
+  /** The store; opened by the first who asks. */
+  store(): Promise<LmdbStore> {
+    const { folder, options, log, clock } = this.#context
+    this.#store ??= openLmdbStore({
+      folder,
+      inlineLimit: options.inlineLimit,
+      minFreeBytes: options.minFree,
+      keepFinished: options.keepFinished,
+      now: () => clock.now(),
+      onProblem: (error) => log.error({ err: error, code: error.code }, 'a queue entry has a problem'),
+    })
+    return this.#store
+  }
+
+  /** The running engine. Rejects, without trying each time, while the store cannot be opened. */
+  engine(): Promise<QueueEngine> {
+    if (this.#engine) return this.#engine
+    const engine = this.#startEngine()
+    this.#engine = engine
+    engine.catch((error: unknown) => {
+      this.#context.log.error({ err: error }, 'the queue could not be opened: mail is refused with 451')
+      this.#failedAt = Date.now()
+      this.#store = undefined
+      setTimeout(() => {
+        if (this.#engine === engine) this.#engine = undefined
+      }, REOPEN_MS).unref()
+    })
+    return engine
+  }
+
+  /** Whether it failed to open lately. */
+  get isBroken(): boolean {
+    return Date.now() - this.#failedAt < REOPEN_MS
+  }
+
+  /** Ends deliveries within the grace, and gives back what is left. */
+  async close(): Promise<void> {
+    // What could not be opened needs no closing; its error was told when it happened.
+    await (await this.#engine?.catch(() => undefined))?.close()
+    await (await this.#store?.catch(() => undefined))?.close()
+    await this.transports.close()
+  }
+
+  /** The route of a notification; the operator's default where no plugin says. */
+  async routeReport(recipient: Parameters<NonNullable<DeliveryHooks['route']>>[0]): Promise<Route> {
+    const { hooks, options, log } = this.#context
+    const { via, host, port } = options.reports
+    const ours: Route = { via, ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
+    try {
+      return (await hooks.route?.(recipient)) ?? ours
+    } catch (error) {
+      log.error({ err: error }, 'no route for a notification: the default is taken')
+      return ours
+    }
+  }
+
+  async #startEngine(): Promise<QueueEngine> {
+    const store = await this.store()
+    const { options, hooks, log, hostname, clock } = this.#context
+    const engine = new QueueEngine({
+      store,
+      carriers: this.transports.find,
+      hooks,
+      log,
+      hostname,
+      schedule: this.schedule,
+      limits: (lane) => limitsOf(options, lane),
+      backoff: DEFAULT_BACKOFF,
+      routeReport: (recipient) => this.routeReport(recipient),
+      returnLimit: options.returnLimit,
+      maxActive: options.concurrency,
+      backlogShare: options.backlogShare,
+      memoryLimit: options.memory,
+      laneLimit: 1_000,
+      attemptMs: 3_600_000,
+      lookMs: 1_000,
+      clock: engineClock(clock),
+    })
+    engine.start()
+    this.#sweepLater(store)
+    return engine
+  }
+
+  /** Bodies of messages that were never taken are litter of a crash; nobody waits for this. */
+  #sweepLater(store: LmdbStore): void {
+    setTimeout(() => {
+      store.sweep().then(
+        (swept) => swept > 0 && this.#context.log.info({ swept }, 'removed bodies without a message'),
+        (error: unknown) => this.#context.log.warn({ err: error }, 'bodies without a message could not be looked for'),
+      )
+    }, 60_000).unref()
+  }
+}
+
+function limitsOf({ lanes }: QueueOptions, lane: string): { concurrency: number; perSecond?: number } {
+  const [via = '', target = ''] = lane.split(':')
+  const found = lanes.find(({ match, group }) => match === via || group === target || matchesDomain(match, target))
+  const { concurrency = 20, perSecond } = found ?? {}
+  return perSecond === undefined ? { concurrency } : { concurrency, perSecond }
+}

@@ -1,0 +1,41 @@
+/** The carriers of the queue, by the `via` of a route. */
+import { resolve } from 'node:path'
+import { discardTransport, fixedTransport, lmtpTransport, maildirTransport, type Transport } from '@postroad/delivery'
+import type { Carriers } from '@postroad/queue'
+import type { QueueOptions } from './options.ts'
+
+/** Transports that are open. */
+export interface Transports {
+  readonly find: Carriers
+  has(via: string): boolean
+  close(): Promise<void>
+}
+
+/** Opens what the options ask for. */
+export function openTransports(options: QueueOptions, hostname: string): Transports {
+  const final = new Map<string, Transport>([['discard', discardTransport()]])
+  if (options.maildir) final.set('maildir', maildirTransport({ ...options.maildir, folder: resolve(options.maildir.folder) }))
+  if (options.lmtp) final.set('lmtp', lmtpTransport({ hostname, ...defined(options.lmtp) }))
+  const relays = new Map<string, Transport>([
+    ['smtp', fixedTransport({ hostname, ...defined(options.smtp) })],
+    ...Object.entries(options.transports),
+  ])
+  const find: Carriers = ({ via }) => {
+    const relay = relays.get(via)
+    if (relay) return { carrier: relay, relays: true }
+    const transport = final.get(via)
+    return transport && { carrier: transport, relays: false }
+  }
+  return {
+    find,
+    has: (via) => relays.has(via) || final.has(via),
+    async close() {
+      await Promise.all([...relays.values(), ...final.values()].map((transport) => transport.close()))
+    },
+  }
+}
+
+/** Without the keys that have no value: the transports' own defaults count. */
+function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never // only values were taken away
+}
