@@ -1,1 +1,2 @@
-export {}
+/** Authentication-Results for Postroad. */
+export { authResults, authResultsOptions, withoutForged } from './auth-results.ts'
