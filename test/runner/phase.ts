@@ -47,7 +47,7 @@ export function listPhases(root: string): Phase[] {
     ),
     tests('examples', find(root, 'examples/*/*.test.ts'), { concurrency: 1, limitMs: 3 * MINUTE }),
     // The tools have tests of their own; they run last because they say nothing about the product.
-    tests('tools', find(root, `test/{${[...TOOLS].join(',')}}/**/*.test.ts`), { concurrency: 2, limitMs: MINUTE }),
+    tests('tools', find(root, `test/{${[...TOOLS].join(',')}}/**/*.test.ts`), { concurrency: 1, limitMs: 4 * MINUTE }),
   ]
   return phases.filter((phase) => phase.kind === 'command' || phase.files.length > 0 || phase.name === 'unit')
 }
