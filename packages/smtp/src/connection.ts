@@ -1,6 +1,5 @@
 /** One session with a client: its state, and the way from its lines to the verbs. What the commands mean is in `verb/`. */
 import type { TLSSocket } from 'node:tls'
-import type { Exchange } from './auth/exchange.ts'
 import { Channel } from './channel.ts'
 import { type Endpoint, localOf, remoteOf } from './endpoint.ts'
 import { FAILURE, formatPlain, formatReply, reply } from './reply.ts'
@@ -33,8 +32,8 @@ export class Connection extends Channel implements Wire {
   transaction: Transaction | undefined
   /** The chunk of BDAT that is coming in. */
   chunk: Chunk | undefined
-  /** AUTH that waits for a line of the client. */
-  exchange: Exchange | undefined
+  /** Takes the next line, which is no command but the response to a challenge of AUTH; a reply: why there is none. */
+  onResponse: ((response: Buffer | Reply) => void) | undefined
   /** MAIL commands so far. */
   transactions = 0
   #stages: Stages | undefined
@@ -92,7 +91,7 @@ export class Connection extends Channel implements Wire {
   onLine(line: string, strict: boolean): void {
     this.beginStep()
     try {
-      if (this.exchange !== undefined) respond(this, line)
+      if (this.onResponse !== undefined) respond(this, line)
       else dispatch(this, line, strict)
     } catch (error) {
       this.failStep(error)
@@ -101,8 +100,10 @@ export class Connection extends Channel implements Wire {
   }
 
   onLongLine(): void {
-    this.exchange = undefined
-    this.refuse('', LONG_LINE)
+    const { onResponse } = this
+    this.onResponse = undefined
+    if (onResponse !== undefined) onResponse(LONG_LINE)
+    else this.refuse('', LONG_LINE)
     this.endStep()
   }
 
@@ -166,7 +167,7 @@ export class Connection extends Channel implements Wire {
   startTls(): void {
     this.upgradeToTls(() => {
       this.abandon()
-      this.helo = this.offer = this.exchange = undefined
+      this.helo = this.offer = this.onResponse = undefined
       this.isAuthenticated = false
       this.#secured(this.stages)
     })
@@ -180,7 +181,7 @@ export class Connection extends Channel implements Wire {
   protected onGone(reason: CloseReason): void {
     const { transaction } = this
     this.transaction = undefined
-    for (const step of [() => transaction?.abort(), () => this.#stages?.close(reason)])
+    for (const step of [() => transaction?.abort(), () => this.onResponse?.(CLOSING), () => this.#stages?.close(reason)])
       try {
         step()
       } catch (error) {

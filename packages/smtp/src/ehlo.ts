@@ -7,13 +7,13 @@ import type { Mechanism, Offer } from './stages.ts'
 
 const NOTHING: readonly Mechanism[] = []
 
-/** Mechanisms this connection may use now: RFC 4954 §4 wants those that show a password under TLS only. */
+/** Mechanisms this connection may use now. */
 export function mechanismsFor(connection: Connection, offer: Offer): readonly Mechanism[] {
   const { auth, authWithoutTls } = connection.settings
-  if (auth === 'none' || (connection.tls === undefined && !authWithoutTls)) return NOTHING
-  return offer.mechanisms.filter(
-    (mechanism) => mechanism in MECHANISMS && (mechanism !== 'EXTERNAL' || connection.tls?.client !== undefined),
-  )
+  if (auth === 'none' || offer.mechanisms.length === 0) return NOTHING
+  // RFC 4954 §4: what shows a password is not offered in the clear. What does not is not either: the mail behind it would be.
+  if (connection.tls === undefined && !authWithoutTls) return NOTHING
+  return offer.mechanisms.filter((name) => MECHANISMS.has(name) && (name !== 'EXTERNAL' || connection.tls?.client !== undefined))
 }
 
 /** Whether STARTTLS makes sense now, RFC 3207 §4.2. */

@@ -57,6 +57,9 @@ export class Server extends SMTPServer {
   /** Handshakes from now on use these. */
   setCertificates(certificates: readonly Certificate[]): void {
     this.secureContext = secureContexts(certificates)
+    // A client certificate is asked for where there is somebody to trust, and judged when EXTERNAL is used: nobody needs one to send mail.
+    this.options.requestCert = certificates.some(({ ca }) => ca !== undefined)
+    this.options.rejectUnauthorized = false
   }
 
   /** Connections from now on get these stages. */

@@ -21,19 +21,37 @@ const FAILED = reply(535, '5.7.8', 'Authentication credentials invalid')
 /** RFC 4648 §4, padded, nothing else in it. */
 const STRICT = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
+/** What the wire already knows of how an attempt ends, before it has been judged. */
+interface Outcome {
+  refusal: Reply | undefined
+}
+
+interface Attempt {
+  readonly exchange: Exchange
+  readonly outcome: Outcome
+}
+
 export function auth(connection: Connection, argument: string) {
   const refusal = outOfOrder(connection)
   if (refusal !== undefined) return connection.refuse('AUTH', refusal)
   const [name = '', initial, ...more] = argument.split(' ')
-  const offered = mechanismsFor(connection, connection.offer ?? connection.stages.offer())
-  const mechanism = offered.find((each) => each === name.toUpperCase())
-  const make = mechanism && MECHANISMS[mechanism]
-  if (make === undefined || more.length > 0) return connection.refuse('AUTH', MECHANISM)
-  if (initial === undefined) return proceed(connection, make(), undefined)
+  const offer = connection.offer ?? connection.stages.offer()
+  const mechanism = name.toUpperCase()
+  const make = MECHANISMS.get(mechanism)
+  if (make === undefined || more.length > 0 || !mechanismsFor(connection, offer).some((each) => each === mechanism))
+    return connection.refuse(
+      'AUTH',
+      offer.mechanisms.some((each) => each === mechanism) && connection.tls === undefined ? TLS_FIRST : MECHANISM,
+    )
+  const outcome: Outcome = { refusal: undefined }
+  const { hostname } = connection.settings
+  const exchange = make({ hostname, tls: connection.tls, ask: (text) => ask(connection, text, outcome) })
+  const attempt: Attempt = { exchange, outcome }
+  if (initial === undefined) return proceed(connection, attempt, undefined)
   // RFC 4954 §4: `=` is an initial response of no octets.
   const response = initial === '=' ? Buffer.alloc(0) : decodeBase64(initial)
   if (response === undefined) return connection.refuse('AUTH', BASE64)
-  proceed(connection, make(), response)
+  proceed(connection, attempt, response)
 }
 
 function outOfOrder(connection: Connection): Reply | undefined {
@@ -41,39 +59,78 @@ function outOfOrder(connection: Connection): Reply | undefined {
   if (connection.helo === undefined) return HELLO_FIRST
   if (connection.isAuthenticated) return ALREADY
   if (connection.transaction !== undefined) return IN_TRANSACTION
-  const { auth: setting, authWithoutTls } = connection.settings
   const offer = connection.offer ?? connection.stages.offer()
-  if (setting === 'none' || offer.mechanisms.length === 0) return NOT_OFFERED
-  return connection.tls === undefined && !authWithoutTls ? TLS_FIRST : undefined
+  return connection.settings.auth === 'none' || offer.mechanisms.length === 0 ? NOT_OFFERED : undefined
 }
 
 /** A line of the client that is not a command but its response to a challenge. */
 export function respond(connection: Connection, line: string) {
-  const { exchange } = connection
-  connection.exchange = undefined
+  const { onResponse } = connection
+  connection.onResponse = undefined
   // RFC 4954 §4: `*` cancels, 501.
-  if (line === '*') return connection.refuse('AUTH', CANCELLED)
-  if (line.length + 2 > connection.settings.limits.authLine) return connection.refuse('AUTH', TOO_LONG)
-  const response = decodeBase64(line)
-  if (exchange === undefined || response === undefined) return connection.refuse('AUTH', BASE64)
-  proceed(connection, exchange, response)
+  if (line === '*') return onResponse?.(CANCELLED)
+  if (line.length + 2 > connection.settings.limits.authLine) return onResponse?.(TOO_LONG)
+  onResponse?.(decodeBase64(line) ?? BASE64)
 }
 
-function proceed(connection: Connection, exchange: Exchange, response: Buffer | undefined) {
-  const step = exchange.next(response)
+function proceed(connection: Connection, attempt: Attempt, response: Buffer | undefined) {
+  const step = attempt.exchange.next(response)
   if ('refusal' in step) return connection.refuse('AUTH', step.refusal)
-  if ('challenge' in step) {
-    connection.exchange = exchange
-    return connection.put(`334 ${Buffer.from(step.challenge).toString('base64')}\r\n`)
-  }
-  connection.answer(connection.stages.auth(step.attempt), judged, undefined)
+  if ('attempt' in step) return connection.answer(connection.stages.auth(step.attempt), judged, attempt)
+  challenge(connection, step.challenge, (next) => proceed(connection, attempt, next))
 }
 
-function judged(connection: Connection, answer: Reply | undefined) {
-  if (answer === undefined) return connection.countError(FAILED)
-  if (!isPositive(answer)) return answer.code < 500 ? connection.say(answer) : connection.countError(answer)
+/** Sends a challenge; what the client answers goes to `next`, or is refused. */
+function challenge(connection: Connection, text: string, next: (response: Buffer) => void) {
+  put(connection, text)
+  connection.onResponse = (response) => {
+    if (Buffer.isBuffer(response)) next(response)
+    else connection.refuse('AUTH', response)
+  }
+}
+
+function put(connection: Connection, text: string) {
+  connection.put(`334 ${Buffer.from(text).toString('base64')}\r\n`)
+}
+
+/** A challenge in the middle of the judgement: one line is read, and then nothing more until the judgement is there. */
+async function ask(connection: Connection, text: string, outcome: Outcome): Promise<Buffer | undefined> {
+  // The judge may ask before it has given us the promise that blocks the input.
+  await Promise.resolve()
+  if (connection.isClosed) return undefined
+  put(connection, text)
+  connection.flush()
+  const response = new Promise<Buffer | undefined>((resolve) => {
+    connection.onResponse = (answer) => {
+      connection.input.block()
+      if (!Buffer.isBuffer(answer)) outcome.refusal = answer
+      resolve(Buffer.isBuffer(answer) ? answer : undefined)
+    }
+  })
+  connection.input.release()
+  connection.input.run()
+  return response
+}
+
+function judged(connection: Connection, answer: Reply | undefined, { exchange, outcome }: Attempt) {
+  connection.onResponse = undefined
+  if (outcome.refusal !== undefined) return connection.refuse('AUTH', outcome.refusal)
+  if (answer !== undefined && isPositive(answer)) return succeed(connection, answer, exchange.success?.())
+  const refusal = answer ?? FAILED
+  const farewell = exchange.failure?.()
+  if (typeof farewell === 'string') return challenge(connection, farewell, () => fail(connection, refusal))
+  connection.answer(farewell, () => fail(connection, outcome.refusal ?? refusal), undefined)
+}
+
+function succeed(connection: Connection, answer: Reply, proof: string | undefined) {
+  if (proof !== undefined) return challenge(connection, proof, () => succeed(connection, answer, undefined))
   connection.isAuthenticated = true
   connection.put(formatReply({ ...answer, code: 235 }))
+}
+
+function fail(connection: Connection, refusal: Reply) {
+  if (refusal.code < 500) connection.say(refusal)
+  else connection.countError(refusal)
 }
 
 function decodeBase64(text: string): Buffer | undefined {

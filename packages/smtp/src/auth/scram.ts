@@ -1,0 +1,76 @@
+/** SCRAM-SHA-256, RFC 5802 and RFC 7677: both sides show that they know the password, and neither sends it nor keeps it. */
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { AuthAttempt } from '../stages.ts'
+import type { Exchange, ExchangeContext, Step } from './exchange.ts'
+import { isName, MALFORMED, textOf } from './text.ts'
+import { decodeName } from './token.ts'
+
+type Keys = Parameters<Extract<AuthAttempt, { mechanism: 'SCRAM-SHA-256' }>['verify']>[0]
+
+/** RFC 5802 §7, client-first-message: GS2 header without channel binding, name, nonce; extensions are passed over. */
+const FIRST = /^([ny],(?:a=([^,]+))?,)(n=([^,]+),r=([!-+\--~]+)(?:,.*)?)$/
+/** client-final-message: the GS2 header again, both nonces, the proof. */
+const FINAL = /^(c=([A-Za-z0-9+/=]+),r=([!-+\--~]+)),p=([A-Za-z0-9+/=]+)$/
+
+/** Of this process: names that do not exist get a salt that is always the same for them, RFC 5802 §9. */
+const SECRET = randomBytes(32)
+const ITERATIONS = 4096
+
+/** The exchange of one attempt; the keys come from whoever judges it. */
+export class Scram implements Exchange {
+  readonly #context: ExchangeContext
+  #first: { readonly header: string; readonly bare: string; readonly nonce: string; readonly username: string } | undefined
+  #signature: string | undefined
+  #isAsked = false
+
+  constructor(context: ExchangeContext) {
+    this.#context = context
+  }
+
+  next(response: Buffer | undefined): Step {
+    if (response === undefined) return { challenge: '' }
+    const match = FIRST.exec(textOf(response) ?? '')
+    const [, header = '', authorize = '', bare = '', name = '', nonce = ''] = match ?? []
+    const username = decodeName(name)
+    if (!isName(username) || (authorize !== '' && !isName(decodeName(authorize)))) return MALFORMED
+    this.#first = { header, bare, nonce, username }
+    const verify = (keys: Keys): Promise<boolean> => this.#verify(keys)
+    return { attempt: { mechanism: 'SCRAM-SHA-256', username, authorize: decodeName(authorize) || undefined, verify } }
+  }
+
+  /** RFC 5802 §5, server-final-message: we know the password too. */
+  success(): string | undefined {
+    return this.#signature === undefined ? undefined : `v=${this.#signature}`
+  }
+
+  /** Nobody asked for a proof, so the name is unknown: the client is asked all the same, and cannot tell. */
+  failure(): Promise<unknown> {
+    if (this.#isAsked) return Promise.resolve()
+    const salt = createHmac('sha256', SECRET)
+      .update(this.#first?.username ?? '')
+      .digest()
+      .subarray(0, 16)
+    return this.#verify({ salt, iterations: ITERATIONS, storedKey: randomBytes(32), serverKey: randomBytes(32) })
+  }
+
+  async #verify({ salt, iterations, storedKey, serverKey }: Keys): Promise<boolean> {
+    if (this.#first === undefined || this.#isAsked) return false
+    this.#isAsked = true
+    const { header, bare, nonce } = this.#first
+    const both = nonce + randomBytes(18).toString('base64')
+    const serverFirst = `r=${both},s=${Buffer.from(salt).toString('base64')},i=${iterations}`
+    const response = await this.#context.ask(serverFirst)
+    const match = FINAL.exec((response && textOf(response)) ?? '')
+    const [, withoutProof = '', binding = '', echoed = '', proof = ''] = match ?? []
+    if (match === null || echoed !== both || Buffer.from(binding, 'base64').toString('latin1') !== header) return false
+    const message = `${bare},${serverFirst},${withoutProof}`
+    const clientSignature = createHmac('sha256', storedKey).update(message).digest()
+    const clientProof = Buffer.from(proof, 'base64')
+    if (clientProof.length !== clientSignature.length) return false
+    const clientKey = clientSignature.map((octet, i) => octet ^ (clientProof[i] ?? 0))
+    const stored = createHash('sha256').update(clientKey).digest()
+    if (storedKey.length !== stored.length || !timingSafeEqual(stored, storedKey)) return false
+    this.#signature = createHmac('sha256', serverKey).update(message).digest('base64')
+    return true
+  }
+}
