@@ -90,6 +90,27 @@ test('points add up over the stages and meet the thresholds at message', async (
     .expectRefusal('4.7.1')
 })
 
+test('a tagged message is taken with its score on top, and forged marks are gone', async () => {
+  const points = definePlugin({ name: 'points', hooks: { mail: () => suspect(3, 'odd (r\u00e9ally)') } })
+  const thresholds = { tag: 3, reject: 9, subject: '[SPAM] ' }
+  await sessionWith({ config: { thresholds } }, points())
+    .data({ Subject: 'Hi', 'X-Spam-Flag': 'NO' })
+    .expectDelivered(({ message }) => {
+      assert.deepEqual(message.headers.all('x-spam-flag'), ['YES'])
+      assert.equal(message.headers.get('x-spam-score'), '3 (points=3 odd ?r?ally?)')
+      assert.equal(message.headers.get('subject'), '[SPAM] Hi')
+    })
+  await sessionWith({ config: { thresholds: { ...thresholds, tag: 3.1 } } }, points())
+    .data()
+    .expectDelivered(({ message }) => assert.equal(message.headers.has('x-spam-flag'), false))
+})
+
+test('domains may have levels of their own', async () => {
+  const points = definePlugin({ name: 'points', hooks: { mail: () => suspect(5, 'x') } })
+  const options = { config: { thresholds: { reject: 9, domains: { 'strict.test': { reject: 5 } } } }, protocol: 'lmtp' } as const
+  await sessionWith(options, points()).rcpt('a@strict.test').rcpt('b@lax.test').data().expectReplies(550, 250)
+})
+
 test('points given at rcpt count for that recipient alone', async () => {
   const rule = definePlugin({ name: 'rule', hooks: { rcpt: ({ recipient }) => (recipient.local === 'bad' ? suspect(9, 'x') : undefined) } })
   const options = { config: { thresholds: { reject: 5 } }, protocol: 'lmtp' } as const

@@ -42,14 +42,24 @@ export interface App {
   listen(options: ListenOptions): this
 }
 
-/** Points that meet a threshold decide. */
-export interface Thresholds {
+/** Points that meet a threshold decide; the highest that is met counts. */
+export interface Levels {
+  /** Take the message, marked: `X-Spam-Flag: YES`, `X-Spam-Score`, and the `subject` of {@link Thresholds} before its own. */
+  readonly tag?: number
   /** Set the message aside. */
   readonly quarantine?: number
   /** Answer 451, so that a real sender comes back. */
   readonly defer?: number
   /** Answer 550. */
   readonly reject?: number
+}
+
+/** What the sum of a message's points is worth. */
+export interface Thresholds extends Levels {
+  /** Other levels for recipients of these domains (lower-case, A-labels); what a domain does not name is as for all. */
+  readonly domains?: Readonly<Record<string, Levels>>
+  /** Put before the subject of a tagged message, `[SPAM] ` for one. Default: the subject stays. */
+  readonly subject?: string
 }
 
 /** A whole configuration. */

@@ -1,5 +1,5 @@
 /** The engine of Postroad: plugin host, sessions, stages, policy, scopes, generations. */
-export { type App, type Config, defineConfig, type ListenOptions, type Thresholds, type UseOptions } from './config.ts'
+export { type App, type Config, defineConfig, type Levels, type ListenOptions, type Thresholds, type UseOptions } from './config.ts'
 export { type EmbeddedServices, embeddedServices } from './embedded.ts'
 export { BootError, ERRORS, type ErrorCode, type ErrorInfo, PostroadError } from './errors.ts'
 export { type ExplainedHandler, type ExplainedScope, explainText } from './explain.ts'

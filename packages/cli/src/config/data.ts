@@ -38,10 +38,18 @@ const listen = z.strictObject({
   limits: z.record(z.string(), z.number()).optional(),
 })
 const scope = z.strictObject({ listen: z.array(listen).optional(), use: z.array(use).optional() })
+const levels = {
+  tag: z.number().optional(),
+  quarantine: z.number().optional(),
+  defer: z.number().optional(),
+  reject: z.number().optional(),
+}
 const schema = z.strictObject({
   hostname: z.string().optional(),
   folder: z.string().optional(),
-  thresholds: z.strictObject({ quarantine: z.number().optional(), defer: z.number().optional(), reject: z.number().optional() }).optional(),
+  thresholds: z
+    .strictObject({ ...levels, subject: z.string().optional(), domains: z.record(z.string(), z.strictObject(levels)).optional() })
+    .optional(),
   refuseAt: z.enum(['rcpt', 'now']).optional(),
   mixed: z.enum(['defer-rest', 'strictest']).optional(),
   grace: z.number().nonnegative().optional(),

@@ -1,14 +1,27 @@
+/** What the sum of points is worth. */
 import { defer, type MessageOpinion, quarantine, reject } from '@postroad/plugin'
-import type { Thresholds } from '../config.ts'
+import type { Levels, Thresholds } from '../config.ts'
 
-/** What the sum of points is worth: the highest threshold it meets. */
-export function judge(points: number, thresholds: Thresholds): MessageOpinion | undefined {
-  if (thresholds.reject !== undefined && points >= thresholds.reject) return reject('Message refused by local policy', { status: '5.7.1' })
-  if (thresholds.defer !== undefined && points >= thresholds.defer) return defer('Message deferred by local policy', { status: '4.7.1' })
-  if (thresholds.quarantine !== undefined && points >= thresholds.quarantine) return quarantine(`${round(points)} points`)
+/** The highest threshold that is met, for a recipient of this domain. */
+export function judge(points: number, thresholds: Thresholds, domain = ''): MessageOpinion | undefined {
+  const levels = levelsFor(thresholds, domain)
+  if (levels.reject !== undefined && points >= levels.reject) return reject('Message refused by local policy', { status: '5.7.1' })
+  if (levels.defer !== undefined && points >= levels.defer) return defer('Message deferred by local policy', { status: '4.7.1' })
+  if (levels.quarantine !== undefined && points >= levels.quarantine) return quarantine(`${round(points)} points`)
   return undefined
 }
 
-function round(points: number): number {
+/** The points are enough for the mark. */
+export function isTagged(points: number, thresholds: Thresholds, domain = ''): boolean {
+  const { tag } = levelsFor(thresholds, domain)
+  return tag !== undefined && points >= tag
+}
+
+function levelsFor(thresholds: Thresholds, domain: string): Levels {
+  const { domains } = thresholds
+  return domains && Object.hasOwn(domains, domain) ? { ...thresholds, ...domains[domain] } : thresholds
+}
+
+export function round(points: number): number {
   return Math.round(points * 100) / 100
 }

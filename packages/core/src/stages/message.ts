@@ -13,6 +13,7 @@ import type { Transaction } from '../session/transaction.ts'
 import type { IncomingBody } from './body.ts'
 import { rewrite, take } from './queue.ts'
 import { refuse } from './refuse.ts'
+import { tagged } from './tag.ts'
 
 const TOO_MANY_HOPS = reject('Too many hops: this message is in a loop', { status: '5.4.6', code: 554 })
 const HEADER_TOO_LARGE = reject('The header section is too large', { status: '5.3.4', code: 552 })
@@ -91,7 +92,7 @@ function applyThresholds(session: SessionState, verdicts: Verdicts): void {
   if (!transaction) return
   const shared = trail.points + transaction.trail.points
   for (const recipient of verdicts.undecided) {
-    const opinion = judge(shared + transaction.pointsOf(recipient), runtime.thresholds)
+    const opinion = judge(shared + transaction.pointsOf(recipient), runtime.thresholds, recipient.address.domain)
     if (opinion) verdicts.decide(recipient, { opinion, plugin: 'thresholds' })
   }
 }
@@ -108,7 +109,7 @@ async function settle(session: SessionState, received: Message, verdicts: Verdic
   const perRecipient = session.wire.protocol === 'lmtp'
   if (refused.length > 0 && !perRecipient) return { reply: oneRefusal(session, refused, all.length) }
   if (refused.length === all.length) return { reply: all.map((recipient) => refuseOne(session, recipient, verdicts.of(recipient))) }
-  const final = await rewrite(session, received)
+  const final = await rewrite(session, tagged(session, received, verdicts))
   if (final instanceof Failure) return { reply: failed(session, final) }
   const taken = await take(session, final, verdicts)
   if (!perRecipient) return { reply: oneReply(session, taken.replies, all), reading: taken.reading }

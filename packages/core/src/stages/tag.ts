@@ -1,0 +1,34 @@
+import type { Message } from '@postroad/plugin'
+import { isTagged, round } from '../policy/thresholds.ts'
+import type { Verdicts } from '../policy/verdicts.ts'
+import type { SessionState } from '../session/session-state.ts'
+import type { Note } from '../session/trail.ts'
+
+const MOST_REASONS = 20
+
+/** The message with its mark, when the points of a recipient who gets it meet `thresholds.tag`. */
+export function tagged(session: SessionState, message: Message, verdicts: Verdicts): Message {
+  const { transaction, trail, runtime } = session
+  const { thresholds } = runtime
+  if (!transaction || (thresholds.tag === undefined && !thresholds.domains)) return message
+  const shared = trail.points + transaction.trail.points
+  const score = transaction.recipients
+    .filter((recipient) => (verdicts.of(recipient)?.opinion.kind ?? 'accept') === 'accept')
+    .map((recipient) => ({ points: shared + transaction.pointsOf(recipient), domain: recipient.address.domain }))
+    .filter(({ points, domain }) => isTagged(points, thresholds, domain))
+    .reduce<number | undefined>((most, { points }) => Math.max(most ?? points, points), undefined)
+  if (score === undefined) return message
+  const reasons = [...trail.notes, ...transaction.trail.notes].flatMap(reason).slice(0, MOST_REASONS)
+  const marked = message
+    .withoutHeader('X-Spam-Flag')
+    .withoutHeader('X-Spam-Score')
+    .withHeader('X-Spam-Score', `${round(score)} (${reasons.join(', ')})`)
+    .withHeader('X-Spam-Flag', 'YES')
+  return thresholds.subject ? marked.withReplacedHeader('Subject', `${thresholds.subject}${message.headers.get('subject') ?? ''}`) : marked
+}
+
+/** Reasons are the plugins' words, which may quote the message: nothing but printable ASCII goes into a header. */
+function reason({ plugin, outcome, shadow }: Note): readonly string[] {
+  if (outcome.kind !== 'suspect' || shadow) return []
+  return [`${plugin}=${round(outcome.points)} ${outcome.reason.replace(/[^\x20-\x7e]|[()\\]/g, '?').slice(0, 60)}`]
+}
