@@ -1,0 +1,128 @@
+/** Those who know which recipients exist: lists, an HTTP service, another mail server. */
+
+import { ConnectError, Pool, Relay, type Target } from '@postroad/delivery'
+import { AddressTable, parseLines, watchFile } from '@postroad/match'
+import type { Address } from '@postroad/plugin'
+import type { RecipientsOptions } from './options.ts'
+
+/** What a source knows of an address; `unavailable`: ask again later. */
+export type Answer = 'exists' | 'unknown' | 'unavailable'
+
+/** Somebody who can be asked. */
+export interface Source {
+  /** Its answers cost something: they are kept. */
+  readonly isRemote: boolean
+  ask(address: Address, signal: AbortSignal): Answer | Promise<Answer>
+  close?(): void | Promise<void>
+}
+
+/** Settings of {@link openSources}. */
+export interface SourceSettings {
+  readonly options: RecipientsOptions
+  readonly hostname: string
+  onError(what: string, error: unknown): void
+}
+
+/** @throws {Error} when a file cannot be read, or a pattern is not one */
+export async function openSources({ options, hostname, onError }: SourceSettings): Promise<readonly Source[]> {
+  const { users, files, http, callout, separator } = options
+  const sources: Source[] = []
+  if (users)
+    sources.push(
+      tableSource(
+        () =>
+          new AddressTable(
+            users.map((pattern) => [pattern, true]),
+            separator,
+          ),
+      ),
+    )
+  for (const path of files) {
+    const parse = (text: string) =>
+      new AddressTable(
+        parseLines(text).map(([pattern]) => [pattern, true] as const),
+        separator,
+      )
+    const file = await watchFile({ path, parse, onError: (error) => onError(path, error) })
+    sources.push({ ...tableSource(() => file.value), close: file.close })
+  }
+  if (http) sources.push(httpSource(http, onError))
+  if (callout) sources.push(calloutSource(callout, { hostname, timeout: options.timeout, onError }))
+  return sources
+}
+
+function tableSource(table: () => AddressTable<boolean>): Source {
+  table() // a pattern that is none is a boot error
+  let made: AddressTable<boolean> | undefined
+  return {
+    isRemote: false,
+    ask(address) {
+      made = table()
+      return made.find(address) ? 'exists' : 'unknown'
+    },
+  }
+}
+
+function httpSource({ url, headers }: NonNullable<RecipientsOptions['http']>, onError: SourceSettings['onError']): Source {
+  return {
+    isRemote: true,
+    async ask(address, signal) {
+      const parts: Readonly<Record<string, string>> = { address: address.toString(), local: address.local, domain: address.domain }
+      const target = url.replaceAll(/\{(address|local|domain)\}/g, (_, part: string) => encodeURIComponent(parts[part] ?? ''))
+      try {
+        const response = await fetch(target, { headers, signal, redirect: 'error' })
+        await response.body?.cancel()
+        if (response.ok) return 'exists'
+        if (response.status === 404 || response.status === 410) return 'unknown'
+        throw new Error(`HTTP status ${response.status}`)
+      } catch (error) {
+        onError(new URL(target).host, error)
+        return 'unavailable'
+      }
+    },
+  }
+}
+
+interface CalloutSettings {
+  readonly hostname: string
+  readonly timeout: number
+  onError(what: string, error: unknown): void
+}
+
+/** Asks as if there were a message; the null reverse-path, so that nobody is told of it (RFC 5321 §4.5.5). */
+function calloutSource(options: NonNullable<RecipientsOptions['callout']>, { hostname, timeout, onError }: CalloutSettings): Source {
+  const { protocol, host, port = protocol === 'lmtp' ? 24 : 25, path, tls } = options
+  const target: Target = { protocol, host, port, ...(path !== undefined && { path }), tls: { mode: tls } }
+  const pool = new Pool({
+    hostname,
+    maxConnections: 10,
+    waitMs: timeout,
+    timeouts: { connect: timeout, greeting: timeout, command: timeout, mail: timeout, rcpt: timeout },
+  })
+  return {
+    isRemote: true,
+    async ask(address, signal) {
+      const relay = new Relay(pool, target, { from: undefined, parameters: {} })
+      try {
+        const reply = await relay.rcpt({ address, parameters: {} }, () => signal)
+        return judge(reply)
+      } catch (error) {
+        if (!(error instanceof ConnectError) && !signal.aborted) throw error
+        onError(host, error)
+        return 'unavailable'
+      } finally {
+        relay.release()
+      }
+    },
+    close: () => pool.close(),
+  }
+}
+
+/** RFC 3463 §3.2: 5.1.z is about the address. A mailbox that is full exists; other refusals are about us. */
+function judge({ code, status }: { readonly code: number; readonly status?: string }): Answer {
+  if (code < 300) return 'exists'
+  if (code < 500) return 'unavailable'
+  if (status === undefined) return code === 550 || code === 551 || code === 553 ? 'unknown' : 'unavailable'
+  if (status.startsWith('5.2.')) return status === '5.2.1' ? 'unknown' : 'exists'
+  return status.startsWith('5.1.') ? 'unknown' : 'unavailable'
+}
