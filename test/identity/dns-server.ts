@@ -1,0 +1,65 @@
+/** A DNS server of a few TXT records, for programs that cannot be given a resolver. */
+import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { decode, encode } from 'dns-packet'
+
+/** A server that runs until it is disposed of. */
+export interface ZoneServer extends AsyncDisposable {
+  readonly address: string
+  readonly port: number
+  readonly questions: number
+}
+
+/** Serves TXT records over UDP; what is not in the zone is NXDOMAIN. */
+export async function serveZone(
+  zone: Readonly<Record<string, string>>,
+  { address = '127.0.0.1', port = 0 }: { readonly address?: string; readonly port?: number } = {},
+): Promise<ZoneServer> {
+  const records = new Map(Object.entries(zone))
+  const socket = createSocket('udp4')
+  let questions = 0
+  socket.on('message', (request, from) => {
+    questions++
+    const { id, questions: asked = [] } = decode(request)
+    const [question] = asked
+    const text = question?.type === 'TXT' ? records.get(question.name.toLowerCase()) : undefined
+    const answers =
+      text === undefined ? [] : [{ type: 'TXT' as const, name: question?.name ?? '', ttl: 60, data: text.match(/.{1,255}/gs) ?? [] }]
+    const RCODE_NXDOMAIN = 3
+    const flags = 0x0180 | (text === undefined ? RCODE_NXDOMAIN : 0) // RD and RA
+    socket.send(
+      encode({ type: 'response', ...(id === undefined ? {} : { id }), flags, questions: asked, answers }),
+      from.port,
+      from.address,
+    )
+  })
+  socket.bind(port, address)
+  await once(socket, 'listening')
+  return {
+    address,
+    port: socket.address().port,
+    get questions() {
+      return questions
+    },
+    async [Symbol.asyncDispose]() {
+      socket.close()
+      await once(socket, 'close')
+    },
+  }
+}
+
+/** Runs a program that sees this file as /etc/resolv.conf; nobody else does. Needs root. */
+export async function privateMount(
+  file: string,
+  command: readonly string[],
+  input: Uint8Array,
+): Promise<{ code: number | null; text: string }> {
+  const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+  const child = spawn('unshare', ['-m', 'sh', '-c', script, file, ...command])
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk))
+  child.stdin.end(input)
+  const [code] = (await once(child, 'close')) as [number | null] // `as`: the event's arguments
+  return { code, text }
+}
