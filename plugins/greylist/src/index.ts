@@ -1,0 +1,3 @@
+/** Greylisting, RFC 6647. */
+export { greylist } from './greylist.ts'
+export { type GreylistOptions, options } from './options.ts'

@@ -1,0 +1,110 @@
+/** What greylisting remembers: who was seen first when, who came back, whose network has earned trust. */
+import { createHash } from 'node:crypto'
+import { networkOf } from '@postroad/match'
+import type { Address, Store } from '@postroad/plugin'
+import type { GreylistOptions } from './options.ts'
+
+/** Keys of the store: `first` an attempt, `known` one that came back, `network` one whose mail was good. */
+const PREFIX = { first: 'greylist:first:', known: 'greylist:known:', network: 'greylist:network:', good: 'greylist:good:' } as const
+
+/** Who, from whom, to whom: RFC 6647 §2.4. */
+export interface Triplet {
+  /** Network of the client, canonical. */
+  readonly network: string
+  readonly from: Address | undefined
+  readonly to: Address
+}
+
+/** Something that is remembered, for the operator. */
+export interface Memory {
+  readonly what: 'first' | 'known' | 'network'
+  readonly network: string
+  readonly from: string | undefined
+  readonly to: string | undefined
+  /** Milliseconds since the epoch: of the first attempt, or of the last mail. */
+  readonly at: number
+}
+
+export class Greylist {
+  readonly #store: Store
+  readonly #options: GreylistOptions
+
+  constructor(store: Store, options: GreylistOptions) {
+    this.#store = store
+    this.#options = options
+  }
+
+  /** Undefined for a client without an address: a UNIX socket. */
+  networkOf(address: string): string | undefined {
+    return networkOf(address, this.#options.network)
+  }
+
+  /** Milliseconds that are left to wait; 0 for those who may pass. Remembers an attempt that is the first. */
+  async wait({ network, from, to }: Triplet, now: number, signal: AbortSignal): Promise<number> {
+    const { delay, window, lifetime } = this.#options
+    if ((await this.#store.get(PREFIX.network + network, signal)) !== undefined) return 0
+    const key = tripletKey({ network, from, to }, this.#options.separator)
+    if ((await this.#store.get(PREFIX.known + key, signal)) !== undefined) {
+      await this.#store.set(PREFIX.known + key, String(now), lifetime, signal)
+      return 0
+    }
+    const first = Number(await this.#store.setIfAbsent(PREFIX.first + key, String(now), window, signal))
+    const wait = first + delay - now
+    if (wait > 0) return wait
+    await this.#store.set(PREFIX.known + key, String(now), lifetime, signal)
+    await this.#store.delete(PREFIX.first + key, signal)
+    return 0
+  }
+
+  /** A message from there was accepted. */
+  async good(network: string, now: number): Promise<void> {
+    const { promote, lifetime } = this.#options
+    if (promote === 0) return
+    if ((await this.#store.get(PREFIX.network + network)) !== undefined) {
+      await this.#store.set(PREFIX.network + network, String(now), lifetime)
+    } else if ((await this.#store.increment(PREFIX.good + network, 1, lifetime)) >= promote) {
+      await this.#store.set(PREFIX.network + network, String(now), lifetime)
+      await this.#store.delete(PREFIX.good + network)
+    }
+  }
+
+  async *list(signal: AbortSignal): AsyncIterable<Memory> {
+    for (const what of ['first', 'known', 'network'] as const) {
+      for await (const [key, value] of this.#store.entries(PREFIX[what], signal)) {
+        const [network = '', from, to] = key.slice(PREFIX[what].length).split(' ')
+        yield { what, network, from, to, at: Number(value) }
+      }
+    }
+  }
+
+  /** Forgets all that has to do with a network, or a part of an address. Resolves to how many entries that were. */
+  async forget(text: string, signal: AbortSignal): Promise<number> {
+    const wanted = text.toLowerCase()
+    const network = this.networkOf(text)
+    let count = 0
+    for (const prefix of Object.values(PREFIX)) {
+      for await (const [key] of this.#store.entries(prefix, signal)) {
+        const parts = key.slice(prefix.length).split(' ')
+        const fits = parts[0] === (network ?? wanted) || parts.slice(1).some((part) => part.includes(wanted))
+        if (fits && (await this.#store.delete(key, signal))) count++
+      }
+    }
+    return count
+  }
+}
+
+/** Bounded whatever a stranger writes, and readable for an operator as long as it is short. */
+function tripletKey({ network, from, to }: Triplet, separator: string): string {
+  const key = `${network} ${from ? path(stable(from, separator)) : '<>'} ${path(to)}`
+  return Buffer.byteLength(key) <= 500 ? key : `${network} ${createHash('sha256').update(key).digest('hex')} ${path(to).slice(-60)}`
+}
+
+function path(address: { toString(): string }): string {
+  return address.toString().toLowerCase().replaceAll(' ', '_')
+}
+
+/** Without what changes from mail to mail: details, and digits (VERP, BATV, SRS). RFC 6647 §2.4. */
+function stable({ local, domain }: Address, separator: string): string {
+  const cut = separator === '' ? -1 : local.indexOf(separator, 1)
+  return `${(cut < 0 ? local : local.slice(0, cut)).replaceAll(/\d+/g, '#')}@${domain}`
+}
