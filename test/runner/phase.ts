@@ -1,5 +1,5 @@
 /** What `npm test` runs, in which order: a list of phases, most of them found by looking at the folders. */
-import { globSync, readdirSync } from 'node:fs'
+import { globSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Files of node:test. */
@@ -63,9 +63,13 @@ function listSuites(root: string): string[] {
 }
 
 function find(root: string, pattern: string): string[] {
-  const isSource = (path: string) => !/(?:^|\/)(?:node_modules|dist)\//.test(path)
-  return globSync(pattern, { cwd: root })
-    .filter(isSource)
-    .sort()
-    .map((path) => join(root, path))
+  const isOurs = (path: string) => !/(?:^|\/)(?:node_modules|dist)\//.test(path)
+  const paths = globSync(pattern, { cwd: root }).filter(isOurs).sort()
+  return paths.map((path) => join(root, path)).filter((path) => !isFixture(path))
+}
+
+// What tests share is named like a test, so that it is not built; it exports, and a test does not.
+function isFixture(path: string): boolean {
+  const text = readFileSync(path, 'utf8')
+  return /^export /m.test(text) && !/^import [^;]*?'node:test'/m.test(text)
 }

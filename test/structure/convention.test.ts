@@ -51,14 +51,6 @@ test('the index of a package re-exports and does nothing else', () => {
   assert.deepEqual(wrong, [])
 })
 
-test('there are no default exports, but for configuration files', () => {
-  const sources = all.filter(({ path }) => !/\.config\.ts$/.test(path))
-  assert.deepEqual(
-    check(sources, ({ text }) => (/^export default\b/m.test(text) ? 'export default' : undefined)),
-    [],
-  )
-})
-
 test('there are no barrels inside a package', () => {
   const inner = production.filter(({ path }) => basename(path) === 'index.ts' && !path.endsWith('/src/index.ts'))
   assert.deepEqual(

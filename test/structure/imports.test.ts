@@ -13,12 +13,13 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['message', []],
   ['dns', []],
   ['authres', ['plugin']],
+  ['match', ['plugin']],
   ['smtp', ['message']],
   ['core', ['plugin', 'message', 'smtp']],
   ['queue', ['plugin', 'message']],
   ['delivery', ['message', 'dns']],
 ])
-const LEAVES = ['plugin', 'message', 'authres', 'dns', 'queue', 'delivery']
+const LEAVES = ['plugin', 'message', 'authres', 'match', 'dns', 'queue', 'delivery']
 
 /** Packages by folder that production code of this workspace may import. */
 function allowedFor({ kind, name }: Workspace): readonly string[] | 'packages' | 'all' {
