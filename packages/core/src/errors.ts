@@ -11,6 +11,7 @@ export interface ErrorInfo {
   readonly fix: string
 }
 
+/** The catalogue, by code. */
 export const ERRORS = {
   ERR_CONFIG: {
     summary: 'The configuration itself is malformed.',

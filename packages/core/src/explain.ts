@@ -31,6 +31,7 @@ export interface ExplainedScope {
   readonly warnings: readonly string[]
 }
 
+/** What a generation means, scope by scope, as data. */
 export function explain(generation: Generation): readonly ExplainedScope[] {
   return generation.scopes.map((scope) => ({
     name: scope.name,

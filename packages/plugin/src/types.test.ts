@@ -57,8 +57,8 @@ function never(): void {
       route: () => ({ host: 'x' }),
       // @ts-expect-error a receipt has an id
       queue: () => ({}),
-      // @ts-expect-error the message is read, not changed
       rewrite: ({ message }) => {
+        // @ts-expect-error the message is read, not changed
         message.size = 1
       },
     },

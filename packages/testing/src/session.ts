@@ -33,6 +33,7 @@ export function sessionOn(server: TestServer): FluentSession {
   return new FluentSession(() => Promise.resolve(server), false)
 }
 
+/** A session being written down; it runs when it is awaited. */
 export class FluentSession implements PromiseLike<SessionOutcome> {
   readonly #make: () => Promise<TestServer>
   readonly #owned: boolean

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
 
+/** Adds `check`. */
 export function checkCommand(program: Command, outcome: { code: number }): void {
   program
     .command('check')

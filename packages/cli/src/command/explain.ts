@@ -3,6 +3,7 @@ import { explainText } from '@postroad/core'
 import type { Command } from 'commander'
 import { open } from '../open.ts'
 
+/** Adds `explain`. */
 export function explainCommand(program: Command): void {
   program
     .command('explain')

@@ -15,6 +15,7 @@ interface SendOptions {
   readonly quiet?: boolean
 }
 
+/** Adds `send`. */
 export function sendCommand(program: Command, outcome: { code: number }): void {
   program
     .command('send')

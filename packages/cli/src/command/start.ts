@@ -11,6 +11,7 @@ interface StartOptions {
   readonly quiet?: boolean
 }
 
+/** Adds `start`. */
 export function startCommand(program: Command, outcome: { code: number }): void {
   program
     .command('start')

@@ -16,6 +16,7 @@ interface TryOptions {
   readonly json?: boolean
 }
 
+/** Adds `try`. */
 export function tryCommand(program: Command, outcome: { code: number }): void {
   program
     .command('try')

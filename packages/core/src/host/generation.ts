@@ -48,6 +48,7 @@ export interface Scope {
   readonly listening: readonly Listening[]
 }
 
+/** One configuration at work. */
 export class Generation {
   readonly scopes: readonly Scope[]
   readonly commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>

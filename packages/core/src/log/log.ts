@@ -31,6 +31,7 @@ export interface Log extends Logger {
   flush(): void
 }
 
+/** Makes a log; `now` is milliseconds since the epoch. */
 export function createLog(options: LogOptions = {}, now: () => number = Date.now): Log {
   const format = options.format ?? (process.stdout.isTTY ? 'pretty' : 'json')
   const least = LEVELS[options.level ?? 'info']

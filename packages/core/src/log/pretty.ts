@@ -3,6 +3,7 @@ import { styleText } from 'node:util'
 
 type Line = Readonly<Record<string, unknown>>
 
+/** One event, with its line break. */
 export function pretty(line: Line): string {
   const time = styleText('dim', String(line['time']).slice(11, 23))
   if (line['event'] === 'transaction') return `${time} ${transaction(line)}\n`

@@ -22,6 +22,7 @@ function levelsFor(thresholds: Thresholds, domain: string): Levels {
   return domains && Object.hasOwn(domains, domain) ? { ...thresholds, ...domains[domain] } : thresholds
 }
 
+/** Points as people read them: to a hundredth. */
 export function round(points: number): number {
   return Math.round(points * 100) / 100
 }

@@ -2,6 +2,7 @@
 import type { Address, MessageOpinion, Recipient } from '@postroad/plugin'
 import type { Decision } from './severity.ts'
 
+/** Decisions by recipient; the first that is taken for a recipient stays. */
 export class Verdicts {
   readonly #recipients: readonly Recipient[]
   #some: Map<Recipient, Decision> | undefined

@@ -32,33 +32,39 @@ export function deliveryOpinions(answer: unknown): readonly DeliveryOpinion[] {
   return list as readonly DeliveryOpinion[] // each was just checked
 }
 
+/** An answer to `route`. @throws {TypeError} when it is neither a route nor a refusal */
 export function route(answer: unknown): Route | Refusal {
   if (isObject(answer) && typeof answer['via'] === 'string') return answer as unknown as Route // its one required field was checked
   return refusal(answer, 'route')
 }
 
+/** An answer to `queue` or `quarantine`. @throws {TypeError} when it is neither a receipt nor a refusal */
 export function receipt(answer: unknown, entry: Entry): Receipt | Refusal {
   if (isObject(answer) && typeof answer['id'] === 'string' && !('kind' in answer)) return answer as unknown as Receipt // its one required field was checked
   return refusal(answer, entry.hook)
 }
 
+/** An answer to `auth`. @throws {TypeError} when it is neither an identity nor a refusal */
 export function identity(answer: unknown): Identity | Refusal {
   if (isObject(answer) && typeof answer['name'] === 'string') return answer as unknown as Identity // its one required field was checked
   return refusal(answer, 'auth')
 }
 
+/** An answer to `verify`, `expand`, `help` or `unknown`. @throws {TypeError} when it is no reply */
 export function reply(answer: unknown, entry: Entry): CommandReply {
   if (isObject(answer) && answer['kind'] === 'reply' && typeof answer['code'] === 'number' && typeof answer['text'] === 'string')
     return answer as unknown as CommandReply // checked
   throw notAnAnswer(answer, entry.hook)
 }
 
+/** An answer to `rewrite`. @throws {TypeError} when it is no message */
 export function message(answer: unknown): Message {
   if (isObject(answer) && typeof answer['raw'] === 'function' && typeof answer['withHeader'] === 'function')
     return answer as unknown as Message // checked as far as it can be
   throw notAnAnswer(answer, 'rewrite')
 }
 
+/** An answer to `receive`. @throws {TypeError} when it cannot be written to */
 export function sink(answer: unknown): ReceiveSink {
   if (isObject(answer) && typeof answer['write'] === 'function') return answer as unknown as ReceiveSink // checked
   throw notAnAnswer(answer, 'receive')

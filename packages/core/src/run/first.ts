@@ -9,6 +9,7 @@ export interface Answer<T> {
   readonly value: T | Failure
 }
 
+/** The first answer that counts, and whose it is; a promise only when a handler answers with one. */
 export function first<T>(plan: readonly Wave[], frame: Frame, check: Check<T>): Answer<T> | undefined | Promise<Answer<T> | undefined> {
   // Hooks whose handlers run in turn are compiled into one wave.
   return from(plan[0] ?? [], 0, { frame, check })

@@ -197,6 +197,7 @@ const FAILURES: Readonly<Record<Entry['onError'], Failure>> = {
   disconnect: new Failure(defer('Local error in processing, try again later', { status: '4.3.0', code: 421, disconnect: true })),
 }
 
+/** True for promises, ours or not. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

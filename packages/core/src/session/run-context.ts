@@ -7,6 +7,7 @@ import type { Entry } from '../host/entry.ts'
 import type { FactStore } from './fact-store.ts'
 import type { Frame } from './frame.ts'
 
+/** The context of one run of one handler. */
 export class RunContext {
   readonly #frame: Frame
   readonly #entry: Entry

@@ -35,6 +35,7 @@ const NO_EARS: Ears = []
 const LOST: Reply = { code: 451, status: '4.4.2', text: 'Connection lost before the end of the message' }
 const RESET: Reply = { code: 250, status: '2.0.0', text: 'Reset' }
 
+/** The engine’s half of a connection. */
 export class SessionStages implements Stages {
   readonly #session: SessionState
   readonly #offer: Offer

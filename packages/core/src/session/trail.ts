@@ -14,6 +14,7 @@ export interface Note {
 /** More notes than this are counted, not kept: a transaction may have 1,000 recipients. */
 const KEPT = 200
 
+/** The notes and times of a session or a transaction. */
 export class Trail {
   #notes: Note[] | undefined
   #times: Float64Array | undefined

@@ -18,6 +18,7 @@ const SILENCE: Readonly<Record<CommandHook, Reply>> = {
   unknown: { code: 500, status: '5.5.2', text: 'Command not recognized' },
 }
 
+/** Answers one of the four. */
 export function command(
   session: SessionState,
   hook: CommandHook,

@@ -24,6 +24,7 @@ interface Candidate {
   readonly recipientFacts: FactStore
 }
 
+/** RCPT TO, from what was held to the recipient’s place in the envelope. */
 export function rcpt(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<Reply> {
   const running = unsettled(session)
   return running ? running.then(() => begin(session, recipient, parameters)) : begin(session, recipient, parameters)

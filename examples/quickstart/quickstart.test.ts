@@ -1,0 +1,58 @@
+/** The quickstart, run as `npm start` runs it: mail in, Maildir out. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import nodemailer from 'nodemailer'
+
+const bin = fileURLToPath(new URL('../../packages/cli/src/bin.ts', import.meta.url))
+const config = fileURLToPath(new URL('postroad.config.ts', import.meta.url))
+
+test('prints what it listens on, delivers into Maildirs, refuses the lottery and strangers’ domains, and stops on Ctrl-C with 0', async () => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-quickstart-'))
+  const env = { ...process.env, POSTROAD_PORT: '0', POSTROAD_FOLDER: path.join(folder, 'var'), POSTROAD_MAIL: path.join(folder, 'mail') }
+  const child = spawn(process.execPath, ['--conditions=@postroad/source', bin, 'start', config], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let out = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text
+  })
+  while (!out.includes('Stop with Ctrl-C')) await once(child.stdout, 'data')
+  assert.match(out, /Postroad is listening as mx\.postroad\.test\n {2}mx +127\.0\.0\.1:\d+\n/)
+  assert.match(out, /Mail for anyone@postroad\.test goes to .*\n +npx postroad send /)
+  const transport = nodemailer.createTransport({ host: '127.0.0.1', port: Number(/127\.0\.0\.1:(\d+)/.exec(out)?.[1]), ignoreTLS: true })
+  const from = 'bob@example.org'
+  const sent = await transport.sendMail({ from, to: 'alice@postroad.test', subject: 'Hello', text: 'It works.' })
+  assert.match(sent.response, /^250 2\.0\.0 Ok/)
+  await assert.rejects(
+    transport.sendMail({ from, to: 'alice@postroad.test', subject: 'You have won', text: 'x' }),
+    /550 5\.7\.1 We did not buy a ticket/,
+  )
+  await assert.rejects(transport.sendMail({ from, to: 'alice@elsewhere.test', subject: 'x', text: 'x' }), /550 5\.7\.1/)
+  transport.close()
+  const box = path.join(folder, 'mail', 'alice', 'new')
+  const files = await deliveredTo(box)
+  assert.equal(files.length, 1)
+  const text = await readFile(path.join(box, files[0] ?? ''), 'utf8')
+  assert.match(text, /^Return-Path: <bob@example\.org>\r\nReceived: from /)
+  assert.match(text, /\r\n\r\nIt works\.\r\n$/)
+  child.kill('SIGINT')
+  assert.deepEqual(await once(child, 'exit'), [0, null])
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** With a queue in between, delivery follows the reply. */
+async function deliveredTo(box: string): Promise<string[]> {
+  for (let tries = 0; tries < 500; tries++) {
+    const files = await readdir(box).catch(() => [])
+    if (files.length > 0) return files
+    await new Promise((wake) => setTimeout(wake, 10))
+  }
+  return []
+}
