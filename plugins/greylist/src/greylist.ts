@@ -4,7 +4,7 @@
  */
 import { spfFact } from '@postroad/authres'
 import { AddressTable, allowedClient, allowedRecipient, allowedSender, DomainTable, networks } from '@postroad/match'
-import { type Address, Clock, type CommandOpinion, defer, definePlugin, type HookContext, Store } from '@postroad/plugin'
+import { type Address, type CommandOpinion, defer, definePlugin, type HookContext, Store } from '@postroad/plugin'
 import { Greylist } from './memory.ts'
 import { options } from './options.ts'
 
