@@ -3,12 +3,13 @@
  * close. What is said is the business of `connection.ts` and `verb/`.
  */
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js'
+import type { Ticket } from './admission.ts'
 import { Deadlines } from './deadline.ts'
 import { plainAddress } from './endpoint.ts'
 import { Input, type InputOwner } from './input.ts'
 import type { Settings } from './listener-options.ts'
 import { FAILURE, formatReply } from './reply.ts'
-import type { Server } from './server.ts'
+import type { Origin, Server } from './server.ts'
 import type { CloseReason, Maybe, Reply } from './stages.ts'
 
 /** Errors of the socket that only mean that the client is gone. */
@@ -20,6 +21,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner {
   readonly settings: Settings
   /** Address of the host that connected, whatever a proxy says of the client behind it. */
   readonly peer: string
+  readonly ticket: Ticket
   #out = ''
   #isDispatching = true
   /** Blocked by a client that does not read, and not by an answer that is awaited. */
@@ -32,12 +34,13 @@ export abstract class Channel extends SMTPConnection implements InputOwner {
   #pause: NodeJS.Timeout | undefined
   readonly #deadlines: Deadlines
 
-  constructor(server: Server, socket: SMTPConnection['_socket']) {
-    super(server, socket, { id: 'c' })
+  constructor(server: Server, socket: SMTPConnection['_socket'], { id, ticket }: Origin) {
+    super(server, socket, { id })
+    this.ticket = ticket
     this.server = server
     this.settings = server.settings
     this.peer = plainAddress(socket.remoteAddress)
-    this.#deadlines = new Deadlines(this.settings.limits, server.clock.now)
+    this.#deadlines = new Deadlines(server.clock.now)
   }
 
   abstract onLine(line: string, strict: boolean): void
@@ -211,14 +214,14 @@ export abstract class Channel extends SMTPConnection implements InputOwner {
   tick(now: number): void {
     if (this.#isClosed) return
     if (this._upgrading) {
-      if (this.#deadlines.isIdle(now)) this.abort('timeout')
+      if (this.#deadlines.isIdle(now, this.server.limits)) this.abort('timeout')
       return
     }
     if (this.input.isBlocked && !this.#isStalled) {
       this.#deadlines.hold(now)
       return
     }
-    const farewell = this.#deadlines.expired(now, this.bodySize)
+    const farewell = this.#deadlines.expired(now, this.server.limits, this.bodySize)
     if (farewell === undefined) return
     this.say(farewell)
     this.hangUp('timeout')

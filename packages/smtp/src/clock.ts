@@ -5,10 +5,10 @@ export class Clock {
   /** Milliseconds, monotonic, as of the last tick. */
   now = 0
   readonly #intervalMs: number
-  readonly #onTick: (now: number) => void
+  readonly #onTick: (now: number, lateMs: number) => void
   #timer: NodeJS.Timeout | undefined
 
-  constructor(intervalMs: number, onTick: (now: number) => void) {
+  constructor(intervalMs: number, onTick: (now: number, lateMs: number) => void) {
     this.#intervalMs = intervalMs
     this.#onTick = onTick
   }
@@ -27,7 +27,8 @@ export class Clock {
 
   /** What the timer does; tests call it themselves. */
   tick(now = performance.now()): void {
+    const lateMs = Math.max(0, now - this.now - this.#intervalMs)
     this.now = now
-    this.#onTick(now)
+    this.#onTick(now, lateMs)
   }
 }

@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import { Channel } from './channel.ts'
 import { type Endpoint, localOf, remoteOf } from './endpoint.ts'
 import { FAILURE, formatPlain, formatReply, reply } from './reply.ts'
-import type { Server } from './server.ts'
+import type { Origin, Server } from './server.ts'
 import type { CloseReason, Offer, Reply, Stages, TlsInfo, Wire } from './stages.ts'
 import { tlsInfoOf } from './tls.ts'
 import type { Transaction } from './transaction.ts'
@@ -34,6 +34,8 @@ export class Connection extends Channel implements Wire {
   chunk: Chunk | undefined
   /** Takes the next line, which is no command but the response to a challenge of AUTH; a reply: why there is none. */
   onResponse: ((response: Buffer | Reply) => void) | undefined
+  /** What XFORWARD said of the client of this transaction; keys in lower case. */
+  forwarded: Readonly<Record<string, string>> | undefined
   /** MAIL commands so far. */
   transactions = 0
   #stages: Stages | undefined
@@ -42,10 +44,10 @@ export class Connection extends Channel implements Wire {
   /** The server closes: leave after this transaction. */
   #isLeaving = false
 
-  constructor(server: Server, socket: Channel['_socket']) {
-    super(server, socket)
-    this.remote = remoteOf(socket)
-    this.local = localOf(socket)
+  constructor(server: Server, socket: Channel['_socket'], origin: Origin) {
+    super(server, socket, origin)
+    this.remote = origin.header?.remote ?? remoteOf(socket)
+    this.local = origin.header?.local ?? localOf(socket)
   }
 
   /** @throws {Error} before {@link init} */
@@ -125,9 +127,11 @@ export class Connection extends Channel implements Wire {
     this.stages.refused(command, answer)
   }
 
-  /** Says a reply that counts as an error of the client. */
+  /** Says a reply that counts as an error of the client. One that makes many of them has to wait for the replies. */
   countError(answer: Reply, format = formatReply): void {
-    this.say(++this.#errors < this.settings.limits.errors ? answer : TOO_MANY_ERRORS, format)
+    const { errors, errorDelayMs } = this.server.limits
+    const isLast = ++this.#errors >= errors
+    this.later(this.#errors > errors / 3 ? errorDelayMs : 0, () => this.say(isLast ? TOO_MANY_ERRORS : answer, format))
   }
 
   /** A command that does nothing for a message; too many of them are refused. */
@@ -139,7 +143,7 @@ export class Connection extends Channel implements Wire {
 
   /** The transaction is over, and what comes next is a new one. `isAccepted`: by a message that was taken. */
   endTransaction(isAccepted: boolean): void {
-    this.transaction = undefined
+    this.transaction = this.forwarded = undefined
     if (isAccepted) this.#noops = 0
     if (this.#isLeaving) this.end('server', CLOSING)
   }
@@ -171,6 +175,20 @@ export class Connection extends Channel implements Wire {
       this.isAuthenticated = false
       this.#secured(this.stages)
     })
+  }
+
+  /** XCLIENT: a session with another client begins on this connection. */
+  restart(remote: Endpoint, local: Endpoint): void {
+    this.stages.close('quit')
+    this.#stages = undefined
+    this.remote = remote
+    this.local = local
+    this.helo = this.offer = undefined
+    this.isAuthenticated = false
+    const stages = this.server.attach(this)
+    this.#stages = stages
+    if (this.tls !== undefined) stages.secured(this.tls)
+    this.answer(stages.connect(), greet, undefined)
   }
 
   #secured(stages: Stages): void {

@@ -9,14 +9,12 @@ const TOO_LONG = reply(421, '4.4.2', 'Connection has been open for too long')
 
 /** The deadlines of one connection. All times are those of the {@link Clock}. */
 export class Deadlines {
-  readonly #limits: Limits
   readonly #openedAt: number
   /** When the client last did what it should: a whole command, octets of a message. */
   #since: number
   #bodyStartedAt = 0
 
-  constructor(limits: Limits, now: number) {
-    this.#limits = limits
+  constructor(now: number) {
     this.#openedAt = this.#since = now
   }
 
@@ -37,15 +35,15 @@ export class Deadlines {
   }
 
   /** Whether nothing has been done for the time of a command. */
-  isIdle(now: number): boolean {
-    return now - this.#since > this.#limits.commandTimeoutMs
+  isIdle(now: number, { commandTimeoutMs }: Limits): boolean {
+    return now - this.#since > commandTimeoutMs
   }
 
   /** Why the client is to be told good-bye, if it is. `bodySize`: octets of the message that is coming in, if one is. */
-  expired(now: number, bodySize: number | undefined): Reply | undefined {
-    const { sessionTimeoutMs, minDataRate, dataGraceMs } = this.#limits
+  expired(now: number, limits: Limits, bodySize: number | undefined): Reply | undefined {
+    const { sessionTimeoutMs, minDataRate, dataGraceMs } = limits
     if (now - this.#openedAt > sessionTimeoutMs) return TOO_LONG
-    if (this.isIdle(now)) return TIMEOUT
+    if (this.isIdle(now, limits)) return TIMEOUT
     const elapsed = now - this.#bodyStartedAt
     return bodySize !== undefined && elapsed > dataGraceMs && bodySize < (minDataRate * elapsed) / 1000 ? TOO_SLOW : undefined
   }

@@ -4,6 +4,7 @@ import { MECHANISMS } from './auth/mechanism.ts'
 import type { Connection } from './connection.ts'
 import { formatPlain } from './reply.ts'
 import type { Mechanism, Offer } from './stages.ts'
+import { XCLIENT, XFORWARD } from './verb/xclient.ts'
 
 const NOTHING: readonly Mechanism[] = []
 
@@ -22,36 +23,13 @@ export function offersStartTls(connection: Connection): boolean {
   return connection.tls === undefined && (tls === 'optional' || tls === 'required') && connection.server.hasCertificate
 }
 
-/** Replies made before, by what they were made of: a server says the same few again and again. */
-const cache = new WeakMap<Offer, Map<string, string>>()
-
 /** The whole reply to EHLO or LHLO. `greeting` stands in its first line. */
 export function formatEhlo(connection: Connection, offer: Offer, greeting: string): string {
-  const { hostname, limits } = connection.settings
-  const client = connection.tls?.client === undefined ? '' : 'client'
-  const key = [
-    hostname,
-    limits.size,
-    limits.recipients,
-    limits.transactions,
-    connection.settings.auth,
-    connection.tls !== undefined,
-    client,
-    offersStartTls(connection),
-    greeting,
-  ].join(' ')
-  let texts = cache.get(offer)
-  if (texts === undefined) cache.set(offer, (texts = new Map()))
-  let text = texts.get(key)
-  if (text === undefined) {
-    text = formatPlain({ code: 250, text: [greeting, ...keywordsOf(connection, offer)] })
-    texts.set(key, text)
-  }
-  return text
+  return formatPlain({ code: 250, text: [greeting, ...keywordsOf(connection, offer)] })
 }
 
 function keywordsOf(connection: Connection, offer: Offer): string[] {
-  const { limits } = connection.settings
+  const { limits, xclient, xforward } = connection.settings
   const mechanisms = mechanismsFor(connection, offer)
   const keywords = [
     'PIPELINING', // RFC 2920
@@ -67,7 +45,10 @@ function keywordsOf(connection: Connection, offer: Offer): string[] {
     // RFC 8689 §2: not before TLS.
     offer.requireTls && connection.tls !== undefined && 'REQUIRETLS',
     `LIMITS MAILMAX=${limits.transactions} RCPTMAX=${limits.recipients}`, // RFC 9422
+    offer.prdr && connection.protocol === 'smtp' && 'PRDR',
+    xclient(connection.peer) && `XCLIENT ${XCLIENT.join(' ')}`,
+    xforward(connection.peer) && `XFORWARD ${XFORWARD.join(' ')}`,
     'HELP',
   ]
-  return keywords.filter((keyword) => keyword !== false)
+  return keywords.filter((keyword) => typeof keyword === 'string')
 }

@@ -1,6 +1,5 @@
 /** Addresses of the two ends of a connection, in the one form everything else may rely on. */
 import type { Socket } from 'node:net'
-import ipaddr from 'ipaddr.js'
 
 /** One end of a connection. */
 export interface Endpoint {
@@ -24,10 +23,4 @@ export function remoteOf(socket: Socket): Endpoint {
 
 export function localOf(socket: Socket): Endpoint {
   return { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 }
-}
-
-/** What counts as one client where connections are counted: an IPv4 address, or the /64 an IPv6 customer has. */
-export function clientKey(address: string): string {
-  if (!address.includes(':') || !ipaddr.IPv6.isValid(address)) return address
-  return ipaddr.IPv6.parse(address).parts.slice(0, 4).join(':')
 }

@@ -16,12 +16,18 @@ export interface Limits {
   readonly errors: number
   /** Commands that do nothing (NOOP, RSET, VRFY …) between two messages before 421. */
   readonly noops: number
+  /** How long an error is kept from the client that has made more than a third of what it may; 0 for not at all. */
+  readonly errorDelayMs: number
   /** MAIL commands of one connection. */
   readonly transactions: number
   /** Open connections of the listener. */
   readonly connections: number
   /** Open connections from one address, the IPv6 /64 counting as one. */
   readonly connectionsPerAddress: number
+  /** Open connections from one network, IPv4 /24 or IPv6 /48. */
+  readonly connectionsPerNetwork: number
+  /** New connections in a minute from one address; 0 for any number. */
+  readonly connectionsPerMinute: number
   /** How long a command may take to arrive, RFC 5321 §4.5.3.2.7. */
   readonly commandTimeoutMs: number
   /** How long a connection may last in all. */
@@ -41,11 +47,26 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   recipients: 1000,
   errors: 10,
   noops: 100,
+  errorDelayMs: 0,
   transactions: 1000,
   connections: 10_000,
   connectionsPerAddress: 50,
+  connectionsPerNetwork: 200,
+  connectionsPerMinute: 0,
   commandTimeoutMs: 300_000,
   sessionTimeoutMs: 7_200_000,
   minDataRate: 500,
   dataGraceMs: 30_000,
 })
+
+/** The limits under stress: whoever keeps the server waiting makes room for others. */
+export function tightened(limits: Limits): Limits {
+  const { errors, commandTimeoutMs, dataGraceMs } = limits
+  return {
+    ...limits,
+    errors: Math.min(errors, 3),
+    errorDelayMs: 0,
+    commandTimeoutMs: Math.min(commandTimeoutMs, 10_000),
+    dataGraceMs: Math.min(dataGraceMs, 10_000),
+  }
+}

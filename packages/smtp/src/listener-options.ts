@@ -1,5 +1,7 @@
 /** What an operator says of a listener, and what it comes to with the defaults. */
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import { type NetworkList, networkList } from './network.ts'
+import type { StressOptions } from './stress.ts'
 import type { Certificate } from './tls.ts'
 
 /** One place where clients may connect. */
@@ -33,8 +35,30 @@ export interface ListenerOptions {
   readonly strictLines?: boolean
   /** What to do with a message that has a bare CR or LF: refuse it with 550 5.6.11 (default), or make CRLF of them. */
   readonly bareLineEndings?: 'reject' | 'normalise'
+  /** Addresses and networks whose connections begin with a header of the PROXY protocol (HAProxy), version 1 or 2. */
+  readonly proxies?: readonly string[]
+  /** Addresses and networks that may use XCLIENT, to speak for other clients as if those had connected. */
+  readonly xclient?: readonly string[]
+  /** Addresses and networks that may use XFORWARD, to say for the log who the client was. */
+  readonly xforward?: readonly string[]
+  /** How the first words are exchanged; default: at once. */
+  readonly greeting?: GreetingOptions
+  /** `lenient` (default): whatever comes is dealt with in its order. `strict`: what is sent behind EHLO, HELO or DATA before the reply closes the connection. */
+  readonly pipelining?: 'lenient' | 'strict'
+  /** Where stress begins; see {@link StressOptions} for the defaults. */
+  readonly stress?: StressOptions
   /** Told of what was thrown at the wire where nobody else can know: by a stage, a handshake, the listening socket. */
   readonly onError?: (error: unknown) => void
+}
+
+/** A client that has manners waits for the banner, RFC 5321 §4.3.1; many that send spam do not. */
+export interface GreetingOptions {
+  /** Milliseconds before the banner, at most 30,000; whoever speaks meanwhile is refused. */
+  readonly waitMs: number
+  /** Send the first of two lines before the wait: some read only that one, and speak. */
+  readonly twoLines?: boolean
+  /** Addresses and networks that do not wait. */
+  readonly except?: readonly string[]
 }
 
 /** {@link ListenerOptions} with nothing left open; shared by all connections. */
@@ -47,6 +71,12 @@ export interface Settings {
   readonly authWithoutTls: boolean
   readonly limits: Limits
   readonly normalise: boolean
+  readonly proxies: NetworkList
+  readonly xclient: NetworkList
+  readonly xforward: NetworkList
+  readonly greeting: { readonly waitMs: number; readonly twoLines: boolean; readonly except: NetworkList }
+  readonly strictPipelining: boolean
+  readonly stress: StressOptions
   readonly onError: (error: unknown) => void
 }
 
@@ -74,6 +104,12 @@ export function settingsOf(options: ListenerOptions): Settings {
     authWithoutTls,
     limits: Object.freeze(limits),
     normalise: options.bareLineEndings === 'normalise',
+    proxies: networkList(options.proxies),
+    xclient: networkList(options.xclient),
+    xforward: networkList(options.xforward),
+    greeting: { waitMs: 0, twoLines: false, ...options.greeting, except: networkList(options.greeting?.except) },
+    stress: options.stress ?? {},
+    strictPipelining: options.pipelining === 'strict',
     onError: options.onError ?? (() => {}),
   })
 }

@@ -110,6 +110,15 @@ const MAIL = new Map<string, Setter<MailParameters, MailRules>>([
     },
   ],
   [
+    'PRDR',
+    (into, value, { offer }) => {
+      if (!offer.prdr) return UNKNOWN
+      if (value !== '') return MALFORMED
+      into.prdr = true
+      return undefined
+    },
+  ],
+  [
     'RET',
     (into, value, { offer }) => {
       const ret = value.toUpperCase()

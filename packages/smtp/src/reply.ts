@@ -64,6 +64,10 @@ function formatLines(code: number, status: string, lines: readonly string[]): st
 
 /** Adds the line in pieces that fit, broken at spaces where there are any. */
 function fold(line: string, parts: string[]): void {
+  if (line.length <= LINE && !UNSAFE.test(line)) {
+    parts.push(line)
+    return
+  }
   let rest = line
     .slice(0, LINE * LINES)
     .replace(CONTROLS, ' ')

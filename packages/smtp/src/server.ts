@@ -2,13 +2,17 @@
 import type { Socket } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
 import { SMTPServer } from 'smtp-server'
+import { Admission, type Ticket } from './admission.ts'
 import type { Channel } from './channel.ts'
 import { Clock } from './clock.ts'
 import { Connection } from './connection.ts'
-import { clientKey, plainAddress } from './endpoint.ts'
+import { plainAddress } from './endpoint.ts'
+import { type Limits, tightened } from './limits.ts'
 import type { Settings } from './listener-options.ts'
+import { type ProxyHeader, readProxyHeader } from './proxy-header.ts'
 import { formatPlain } from './reply.ts'
 import type { Attach, Stages, Wire } from './stages.ts'
+import { Stress } from './stress.ts'
 import { type Certificate, contextFor, secureContexts } from './tls.ts'
 
 /** Deadlines are looked at this often, or four times in the shortest of them. */
@@ -16,18 +20,26 @@ const TICK_MS = 1000
 /** How long a client that is turned away may take to read why. */
 const LINGER_MS = 1000
 
+/** Where a connection comes from. */
+export interface Origin {
+  readonly id: string
+  readonly ticket: Ticket
+  /** What a proxy said of it. */
+  readonly header?: ProxyHeader
+}
+
 /** Accepts the connections of one listener. */
 export class Server extends SMTPServer {
   readonly settings: Settings
   readonly clock: Clock
   readonly isImplicitTls: boolean
-  /** The server is near its limits. */
-  stress = false
+  readonly #stress: Stress
+  readonly #tightened: Limits
   #attach: Attach
   /** Sockets that are open, also before and after their session. */
-  #open = 0
-  readonly #byClient = new Map<string, number>()
+  readonly #admission: Admission
   readonly #live = new Set<Channel>()
+  readonly #tickets = new WeakMap<Socket, Ticket>()
   #onEmpty: (() => void) | undefined
 
   constructor(settings: Settings, attach: Attach) {
@@ -43,10 +55,23 @@ export class Server extends SMTPServer {
     })
     this.settings = settings
     this.#attach = attach
+    this.#admission = new Admission(settings.limits)
     this.isImplicitTls = settings.tls === 'implicit'
     const { commandTimeoutMs, sessionTimeoutMs, dataGraceMs } = settings.limits
     const tickMs = Math.max(10, Math.min(TICK_MS, commandTimeoutMs / 4, sessionTimeoutMs / 4, dataGraceMs / 4))
-    this.clock = new Clock(tickMs, (now) => this.#tick(now))
+    this.#stress = new Stress(settings.stress)
+    this.#tightened = tightened(settings.limits)
+    this.clock = new Clock(tickMs, (now, lateMs) => this.#tick(now, lateMs))
+  }
+
+  /** The server is near its limits. */
+  get stress(): boolean {
+    return this.#stress.isOn
+  }
+
+  /** What holds now. */
+  get limits(): Limits {
+    return this.#stress.isOn ? this.#tightened : this.settings.limits
   }
 
   /** Whether STARTTLS can be honoured. */
@@ -75,7 +100,7 @@ export class Server extends SMTPServer {
   async drain(graceMs: number): Promise<void> {
     for (const socket of this._pendingSockets.values()) socket.destroy()
     for (const connection of this.#live) connection.leave()
-    if (this.#open === 0) return
+    if (this.#admission.open === 0) return
     const timer = setTimeout(() => this.#abort(), graceMs)
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve
@@ -87,8 +112,14 @@ export class Server extends SMTPServer {
     for (const connection of this.#live) connection.abort('server')
   }
 
-  override connect(socket: Socket | TLSSocket): void {
-    const connection = new Connection(this, socket)
+  override connect(socket: Socket | TLSSocket, origin: Origin): void {
+    const { ticket, header } = origin
+    // A client behind a proxy is only known now.
+    if (header?.remote !== undefined && !this.#admission.enterClient(ticket, header.remote.address, this.clock.now)) {
+      turnAway(socket, this.#full())
+      return
+    }
+    const connection = new Connection(this, socket, origin)
     this.connections.add(connection)
     this.#live.add(connection)
     connection.init()
@@ -96,50 +127,58 @@ export class Server extends SMTPServer {
 
   /** The socket of a connection is closed. */
   release(connection: Channel): void {
-    if (this.#live.delete(connection) && !this.isImplicitTls) this.#discount(connection.peer)
+    this.#live.delete(connection)
+    this.#leave(connection.ticket)
   }
 
   override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
     const address = plainAddress(socket.remoteAddress)
-    if (!this.#admit(address)) {
-      turnAway(socket, handshake ? '' : formatPlain({ code: 421, text: `${this.settings.hostname} Too many connections, try again later` }))
+    const isProxy = this.settings.proxies(address)
+    const ticket = this.#admission.enter()
+    if (ticket !== undefined && this.#admission.open === 1) this.clock.start()
+    if (ticket === undefined || !(isProxy || this.#admission.enterClient(ticket, address, this.clock.now))) {
+      if (ticket !== undefined) this.#leave(ticket)
+      turnAway(socket, handshake || isProxy ? '' : this.#full())
       return false
     }
-    // STARTTLS takes the listeners off the socket, so a connection without TLS tells by itself when it is closed.
-    if (handshake) socket.once('close', () => this.#discount(address))
+    this.#tickets.set(socket, ticket)
+    // STARTTLS takes the listeners off the socket, but then there is a connection that tells when it is closed.
+    if (handshake || isProxy) socket.once('close', () => this.#leave(ticket))
     return super._acceptSocket(socket, handshake)
   }
 
-  #admit(address: string): boolean {
-    const { connections, connectionsPerAddress } = this.settings.limits
-    const key = clientKey(address)
-    const ofClient = (this.#byClient.get(key) ?? 0) + 1
-    if (this.#open >= connections || (key !== '' && ofClient > connectionsPerAddress)) return false
-    this.#byClient.set(key, ofClient)
-    if (this.#open++ === 0) this.clock.start()
-    return true
-  }
-
-  #discount(address: string): void {
-    const key = clientKey(address)
-    const ofClient = (this.#byClient.get(key) ?? 1) - 1
-    if (ofClient > 0) this.#byClient.set(key, ofClient)
-    else this.#byClient.delete(key)
-    if (--this.#open > 0) return
+  #leave(ticket: Ticket): void {
+    this.#admission.leave(ticket)
+    if (this.#admission.open > 0) return
     this.clock.stop()
     this.#onEmpty?.()
   }
 
-  #tick(now: number): void {
+  #full(): string {
+    return formatPlain({ code: 421, text: `${this.settings.hostname} Too many connections, try again later` })
+  }
+
+  #tick(now: number, lateMs: number): void {
+    this.#stress.update({ connections: this.#admission.open / this.settings.limits.connections, loopDelayMs: lateMs })
+    // statfs works in the pool of threads: what it finds counts at the next tick.
+    void this.#stress.updateDisk()
     for (const connection of this.#live) connection.tick(now)
   }
 
-  override _expectsProxyHeader(): boolean {
-    return false
+  override _expectsProxyHeader(socket: Socket): boolean {
+    return this.settings.proxies(plainAddress(socket.remoteAddress))
   }
 
-  override _handleProxy(_socket: Socket, callback: (error: null, options: { id: string }) => void): void {
-    callback(null, { id: 'c' })
+  override _handleProxy(socket: Socket, callback: (error: Error | null, origin?: Origin) => void): void {
+    const ticket = this.#tickets.get(socket) ?? { address: undefined, isOpen: false }
+    if (!this._expectsProxyHeader(socket)) {
+      callback(null, { id: 'c', ticket })
+      return
+    }
+    readProxyHeader(socket, (header) => {
+      if (header !== undefined) callback(null, { id: 'c', ticket, header })
+      else callback(new Error('No PROXY header'))
+    })
   }
 
   override updateSecureContext(): void {

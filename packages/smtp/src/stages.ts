@@ -35,6 +35,8 @@ export interface MailParameters {
   readonly ret?: 'FULL' | 'HDRS'
   readonly envid?: string
   readonly auth?: string | null
+  /** The client takes one reply a recipient after the message, draft-hall-prdr-00. */
+  readonly prdr?: boolean
 }
 
 export interface RcptParameters {
@@ -75,6 +77,8 @@ export interface Offer {
   readonly smtputf8: boolean
   readonly dsn: boolean
   readonly requireTls: boolean
+  /** Whether `message` may answer for each recipient also in SMTP; absent: no. */
+  readonly prdr?: boolean
 }
 
 /** Why a connection ended. */
@@ -90,6 +94,8 @@ export interface Wire {
   readonly tls: TlsInfo | undefined
   /** The server is near its limits. */
   readonly stress: boolean
+  /** What a trusted host said of the client with XFORWARD, for the log: `name`, `addr`, `helo` …; printable, and otherwise unchecked. */
+  readonly forwarded?: Readonly<Record<string, string>> | undefined
   /** Sends the reply as soon as the protocol allows (after what is being answered), and closes. */
   disconnect(reply: Reply): void
 }

@@ -6,6 +6,8 @@ import type { Transaction } from '../transaction.ts'
 import { chunkEnd } from './bdat.ts'
 
 const GO_ON = formatReply(reply(354, undefined, 'End data with <CRLF>.<CRLF>'))
+/** draft-hall-prdr-00: replies for each recipient follow. */
+const CONTENT = formatReply(reply(353, undefined, 'Content analysis has started'))
 const ARGUMENT = reply(501, '5.5.4', 'No argument expected')
 const MAIL_FIRST = reply(503, '5.5.1', 'Say MAIL first')
 const RCPT_FIRST = reply(503, '5.5.1', 'Say RCPT first')
@@ -114,10 +116,18 @@ function ask(connection: Connection): ReturnType<Connection['stages']['message']
 
 function decided(connection: Connection, answer: Reply | readonly Reply[], transaction: Transaction) {
   const replies = isList(answer) ? answer : [answer]
-  if (connection.protocol === 'smtp' || !isList(answer)) sayToAll(connection, transaction, replies[0] ?? FAILURE)
-  // RFC 2033 §4.2: one reply for each RCPT that succeeded, in their order.
-  else for (let i = 0; i < transaction.accepted; i++) connection.say(replies[i] ?? FAILURE)
+  if (!isList(answer)) sayToAll(connection, transaction, answer)
+  else if (connection.protocol === 'lmtp' || transaction.parameters.prdr) sayEach(connection, transaction, answer)
+  else connection.say(answer[0] ?? FAILURE)
   connection.endTransaction(replies.some(isPositive))
+}
+
+/** RFC 2033 §4.2: one reply for each RCPT that succeeded, in their order. PRDR has 353 before them, and one for all behind them. */
+function sayEach(connection: Connection, { accepted, parameters }: Transaction, replies: readonly Reply[]) {
+  const isPrdr = connection.protocol === 'smtp' && parameters.prdr
+  if (isPrdr) connection.put(CONTENT)
+  for (let i = 0; i < accepted; i++) connection.say(replies[i] ?? FAILURE)
+  if (isPrdr) connection.say(replies.find(isPositive) ?? replies[0] ?? FAILURE)
 }
 
 /** In LMTP each recipient has a reply of its own, also when they are all the same. */

@@ -1,6 +1,6 @@
 /** From a command line to what the verb means, RFC 5321 §4.1.1. */
 import type { Connection } from '../connection.ts'
-import { formatReply, reply } from '../reply.ts'
+import { formatReply, last, reply } from '../reply.ts'
 import type { Maybe, Reply } from '../stages.ts'
 import { auth } from './auth.ts'
 import { bdat } from './bdat.ts'
@@ -9,6 +9,7 @@ import { hello } from './hello.ts'
 import { mail } from './mail.ts'
 import { rcpt } from './rcpt.ts'
 import { startTls } from './starttls.ts'
+import { xclient, xforward } from './xclient.ts'
 
 const OK = formatReply(reply(250, '2.0.0', 'Ok'))
 const BYE = formatReply(reply(221, '2.0.0', 'Bye'))
@@ -18,6 +19,10 @@ const TOO_LONG = reply(500, '5.5.2', 'Command line is too long')
 const ARGUMENT = reply(501, '5.5.4', 'No argument expected')
 const OBSOLETE = reply(502, '5.5.1', 'Command not implemented')
 const WEB = reply(421, '4.7.0', 'This is not a web server')
+
+/** RFC 2920 §3.1: pipelining has to be offered first, and nobody may send a message before 354. */
+const PIPELINED = last(reply(503, '5.5.0', 'Wait for the reply to this'))
+const ALONE = new Set(['HELO', 'EHLO', 'LHLO', 'DATA'])
 
 /** One verb: does what it means, or refuses. `argument` is what follows it, without spaces around. */
 type Verb = (connection: Connection, argument: string, name: string) => void
@@ -38,6 +43,8 @@ const VERBS = new Map<string, Verb>([
   ['VRFY', (connection, argument) => ask(connection, () => connection.stages.verify(argument))],
   ['EXPN', (connection, argument) => ask(connection, () => connection.stages.expand(argument))],
   ['HELP', (connection, argument) => ask(connection, () => connection.stages.help(argument))],
+  ['XCLIENT', xclient],
+  ['XFORWARD', xforward],
   // RFC 5321 §F.6, §F.1: not to be implemented.
   ['TURN', obsolete],
   ['SEND', obsolete],
@@ -55,7 +62,8 @@ export function dispatch(connection: Connection, line: string, strict: boolean) 
   const verb = VERBS.get(name)
   // RFC 5321 §4.1.1: white space before the CRLF is tolerated.
   const argument = space < 0 ? '' : line.slice(space + 1).trim()
-  if (verb !== undefined) verb(connection, argument, name)
+  if (connection.settings.strictPipelining && connection.input.hasPending && ALONE.has(name)) connection.say(PIPELINED)
+  else if (verb !== undefined) verb(connection, argument, name)
   else unknown(connection, name, argument)
 }
 

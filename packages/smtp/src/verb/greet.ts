@@ -1,14 +1,30 @@
-/** The banner, RFC 5321 §3.1. */
+/** The banner, RFC 5321 §3.1, and the wait before it that shows who has no manners. */
 import type { Connection } from '../connection.ts'
-import { FAILURE, formatPlain, isPositive } from '../reply.ts'
+import { FAILURE, formatPlain, isPositive, last, reply } from '../reply.ts'
 import type { Reply } from '../stages.ts'
+
+/** RFC 5321 §4.3.1: the client waits for the greeting. */
+const TOO_SOON = last(reply(554, '5.5.1', 'You spoke before the banner'))
 
 /** 220, or a refusal and the end. */
 export function greet(connection: Connection, answer: Reply | undefined) {
-  const { hostname, protocol } = connection.settings
+  const { hostname, protocol, greeting } = connection.settings
   const text = answer?.text ?? `${hostname} ${protocol === 'lmtp' ? 'LMTP' : 'ESMTP'}`
-  if (answer === undefined || isPositive(answer)) return connection.put(formatPlain({ code: 220, text }))
-  // RFC 5321 §3.8: 421 is what may be said at any time, so also for a failure of ours.
-  connection.put(formatPlain({ code: answer === FAILURE ? 421 : answer.code, text }))
-  connection.end('refused')
+  if (answer !== undefined && !isPositive(answer)) {
+    // RFC 5321 §3.8: 421 is what may be said at any time, so also for a failure of ours.
+    connection.put(formatPlain({ code: answer === FAILURE ? 421 : answer.code, text }))
+    return connection.end('refused')
+  }
+  const waits = greeting.waitMs > 0 && !greeting.except(connection.remote.address)
+  if (waits && greeting.twoLines) connection.put(`220-${hostname}\r\n`)
+  if (waits) connection.flush()
+  connection.later(waits ? greeting.waitMs : 0, () => {
+    if (waits && connection.input.hasPending) return refuse(connection)
+    connection.put(formatPlain({ code: 220, text }))
+  })
+}
+
+function refuse(connection: Connection) {
+  connection.stages.refused('', TOO_SOON)
+  connection.say(TOO_SOON, formatPlain)
 }

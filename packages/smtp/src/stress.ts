@@ -1,0 +1,59 @@
+/** Whether the server is near its limits: one boolean that tightens deadlines, and that plugins can read. */
+import { statfs } from 'node:fs/promises'
+import { totalmem } from 'node:os'
+
+/** Where stress begins. Shares are of 1. */
+export interface StressOptions {
+  /** Share of `limits.connections` that are open; default 0.8. */
+  readonly connections?: number
+  /** Milliseconds the event loop is late; default 250. */
+  readonly loopDelayMs?: number
+  /** Share of the memory the process may have (cgroup, or the machine's) that it has; default 0.9. */
+  readonly memory?: number
+  /** Free octets below which the file system of `path` is nearly full. Default: not looked at. */
+  readonly disk?: { readonly path: string; readonly freeBytes: number }
+}
+
+/** What is measured from the outside. */
+export interface Load {
+  /** Share of the connections that are open. */
+  readonly connections: number
+  readonly loopDelayMs: number
+}
+
+/** Stress ends when everything is this much below where it began: a server at the edge must not flap. */
+const RELIEF = 0.9
+
+/** Looks at the signs of stress. */
+export class Stress {
+  isOn = false
+  readonly #options: Required<Omit<StressOptions, 'disk'>> & Pick<StressOptions, 'disk'>
+  readonly #memoryLimit: number
+  /** Below 1 when there is room enough. */
+  #disk = 0
+
+  constructor(options: StressOptions = {}) {
+    this.#options = { connections: 0.8, loopDelayMs: 250, memory: 0.9, ...options }
+    const constrained = process.constrainedMemory()
+    this.#memoryLimit = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+  }
+
+  /** Measures; `rss` is for tests. */
+  update({ connections, loopDelayMs }: Load, rss = process.memoryUsage.rss()): void {
+    const begin = this.#options
+    const memory = rss / this.#memoryLimit / begin.memory
+    const level = Math.max(connections / begin.connections, loopDelayMs / begin.loopDelayMs, memory, this.#disk)
+    this.isOn = level >= (this.isOn ? RELIEF : 1)
+  }
+
+  /** Looks at the free space; the next {@link update} knows it. A file system that cannot be looked at is no reason for stress. */
+  async updateDisk(): Promise<void> {
+    const { disk } = this.#options
+    if (disk === undefined) return
+    const free = await statfs(disk.path).then(
+      ({ bavail, bsize }) => bavail * bsize,
+      () => Number.POSITIVE_INFINITY,
+    )
+    this.#disk = disk.freeBytes / Math.max(free, 1)
+  }
+}

@@ -1,0 +1,64 @@
+/** XCLIENT and XFORWARD, Postfix's XCLIENT_README and XFORWARD_README: a trusted host says for whom it speaks. */
+import type { Connection } from '../connection.ts'
+import type { Endpoint } from '../endpoint.ts'
+import { parseIp } from '../network.ts'
+import { formatReply, reply } from '../reply.ts'
+import { decodeXtext } from '../xtext.ts'
+
+const OK = formatReply(reply(250, '2.0.0', 'Ok'))
+const NOT_TRUSTED = reply(550, '5.7.0', 'Not authorised')
+const IN_TRANSACTION = reply(503, '5.5.1', 'Not during a transaction')
+const SYNTAX = reply(501, '5.5.4', 'Malformed attributes')
+
+/** What XCLIENT may say. LOGIN is not among them: who a client is, AUTH has to show. */
+export const XCLIENT = ['NAME', 'ADDR', 'PORT', 'PROTO', 'HELO', 'DESTADDR', 'DESTPORT']
+/** What XFORWARD may say. */
+export const XFORWARD = ['NAME', 'ADDR', 'PORT', 'PROTO', 'HELO', 'IDENT', 'SOURCE']
+
+const UNAVAILABLE = /^\[(?:UNAVAILABLE|TEMPUNAVAIL)\]$/i
+
+/** From here on the session is that of the client named: everything begins anew, with the banner. */
+export function xclient(connection: Connection, argument: string) {
+  if (!connection.settings.xclient(connection.peer)) return connection.refuse('XCLIENT', NOT_TRUSTED)
+  if (connection.transaction !== undefined) return connection.refuse('XCLIENT', IN_TRANSACTION)
+  const values = parse(argument, XCLIENT)
+  const remote = values && endpoint(connection.remote, values.get('ADDR'), values.get('PORT'))
+  const local = values && endpoint(connection.local, values.get('DESTADDR'), values.get('DESTPORT'))
+  if (remote === undefined || local === undefined) return connection.refuse('XCLIENT', SYNTAX)
+  connection.restart(remote, local)
+}
+
+/** For the log, and for this transaction only: nothing is decided by it. */
+export function xforward(connection: Connection, argument: string) {
+  if (!connection.settings.xforward(connection.peer)) return connection.refuse('XFORWARD', NOT_TRUSTED)
+  if (connection.transaction !== undefined) return connection.refuse('XFORWARD', IN_TRANSACTION)
+  const values = parse(argument, XFORWARD)
+  if (values === undefined) return connection.refuse('XFORWARD', SYNTAX)
+  const known: Record<string, string> = { ...connection.forwarded }
+  for (const [key, value] of values) {
+    if (value === undefined) delete known[key.toLowerCase()]
+    else known[key.toLowerCase()] = value
+  }
+  connection.forwarded = known
+  connection.put(OK)
+}
+
+/** Attributes with their values, undefined for what is not available; undefined when something is not as it should be. */
+function parse(argument: string, keys: readonly string[]): Map<string, string | undefined> | undefined {
+  const values = new Map<string, string | undefined>()
+  for (const part of argument.split(' ')) {
+    const equals = part.indexOf('=')
+    const key = part.slice(0, Math.max(equals, 0)).toUpperCase()
+    const value = decodeXtext(part.slice(equals + 1))
+    if (!keys.includes(key) || values.has(key) || value === undefined || value.length > 255) return undefined
+    values.set(key, UNAVAILABLE.test(value) ? undefined : value)
+  }
+  return values
+}
+
+/** The end of a connection as the attributes have it; undefined when they make none. */
+function endpoint(present: Endpoint, address: string | undefined, port: string | undefined): Endpoint | undefined {
+  const ip = address === undefined ? present.address : parseIp(address.replace(/^IPV6:/i, ''))
+  const number = port === undefined ? present.port : /^\d{1,5}$/.test(port) ? Number(port) : 65_536
+  return ip !== undefined && number < 65_536 ? { address: ip, port: number } : undefined
+}
