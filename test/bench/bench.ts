@@ -1,7 +1,7 @@
 /** `npm run bench`: figures as ratios against a bare responder and peers in the same run. */
 import { existsSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runCommand } from '../runner/command.ts'
@@ -19,6 +19,7 @@ const HELP = `npm run bench -- [options]
   --quick         fewer rounds, and without the long scenarios
   --rounds N      rounds that take turns; the figures are their medians (default 5; quick 3)
   --json FILE     all figures as JSON
+  --profile DIR   write CPU profiles of the targets (their figures are then too high)
   --no-build      measure dist/ as it is
   --help          this text
 
@@ -33,6 +34,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     json: { type: 'string' },
+    profile: { type: 'string' },
     'no-build': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -50,7 +52,12 @@ async function main(): Promise<number> {
   const results: { scenario: string; figures: readonly Figures[] }[] = []
   const judgements: Judgement[] = []
   for (const { scenario, targets } of scenarios) {
-    const figures = await measure(scenario, targets, { rounds, roundLimitMs: options.quick ? 4_000 : 8_000, say: progress })
+    const figures = await measure(scenario, targets, {
+      rounds,
+      roundLimitMs: options.quick ? 4_000 : 8_000,
+      profiles: options.profile && resolve(options.profile),
+      say: progress,
+    })
     progress('')
     say(`\n${formatFigures(scenario, figures)}`)
     results.push({ scenario: scenario.name, figures })

@@ -31,6 +31,8 @@ export interface MeasureOptions {
   readonly rounds: number
   /** Milliseconds after which a round begins no new message: a slow target must not hold up the others. */
   readonly roundLimitMs: number
+  /** A folder for CPU profiles of the targets; undefined: none are made. */
+  readonly profiles?: string | undefined
   readonly say: (text: string) => void
 }
 
@@ -41,12 +43,16 @@ export async function measure(scenario: Scenario, targets: readonly string[], op
   try {
     for (const name of targets) {
       options.say(`warming up ${name}`)
-      servers.push(await warm(scenario, await ServerProcess.start(name, sink.port)))
+      servers.push(await warm(scenario, await ServerProcess.start(name, sink.port, profiling(name, options.profiles))))
     }
     return scenario.idle ? await measureIdle(scenario, servers) : await measureRounds(scenario, servers, options)
   } finally {
     await Promise.all([...servers, sink].map((server) => server.stop()))
   }
+}
+
+function profiling(name: string, folder: string | undefined): string[] {
+  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}.cpuprofile`]
 }
 
 function loadOf({ sessions, octets, messages, single = false, pipelined = false }: Scenario, port: number): Load {

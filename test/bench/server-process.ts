@@ -19,13 +19,13 @@ export class ServerProcess {
   readonly #folder: string
   #said = ''
 
-  private constructor(name: string, port: number) {
+  private constructor(name: string, port: number, execArgv: readonly string[]) {
     this.name = name
     this.port = port
     this.#folder = mkdtempSync(join(tmpdir(), 'pr-bench-'))
     // Built code, as users run it: without the condition that picks the sources.
     this.#child = fork(fileURLToPath(new URL('./host.ts', import.meta.url)), [], {
-      execArgv: ['--expose-gc'],
+      execArgv: ['--expose-gc', ...execArgv],
       env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       cwd: this.#folder,
@@ -34,13 +34,13 @@ export class ServerProcess {
   }
 
   /**
-   * Starts a target of `targets/` and waits until it greets.
+   * Starts a target of `targets/` and waits until it greets; `execArgv` are arguments for its node.
    *
    * @throws {Error} with what it said, when it does not
    */
-  static async start(name: string, sinkPort: number): Promise<ServerProcess> {
+  static async start(name: string, sinkPort: number, execArgv: readonly string[] = []): Promise<ServerProcess> {
     const [port = 0] = await freePorts(1)
-    const server = new ServerProcess(name, port)
+    const server = new ServerProcess(name, port, execArgv)
     try {
       const file = fileURLToPath(new URL(`./targets/${name}.ts`, import.meta.url))
       await server.#ask({ kind: 'start', file, port, sinkPort, folder: server.#folder })
