@@ -1,0 +1,105 @@
+/** One limit: whom it concerns, how it counts, and what is said when it is exceeded. */
+import { type Allowance, type CommandOpinion, defer, type Limiter, type Rate, reject, suspect } from '@postroad/plugin'
+import { type KeyPart, keyFor, keyOf, type Subject } from './key.ts'
+import type { LimitOptions } from './options.ts'
+
+/** Places are given back at the end of what takes them; should that be missed, after this long. */
+const PLACE_TTL = 2 * 3_600_000
+
+/** A limit that was exceeded. */
+export interface Exceeded {
+  readonly gauge: Gauge
+  readonly retryAfterMs: number
+}
+
+/** Something that was taken, to be given back. */
+export interface Place {
+  release(): Promise<void>
+}
+
+export class Gauge {
+  readonly name: string
+  readonly options: LimitOptions
+  readonly #limiter: Limiter
+  /** Undefined for places. */
+  readonly #rate: Rate | undefined
+
+  constructor(options: LimitOptions, limiter: Limiter) {
+    this.options = options
+    this.#limiter = limiter
+    this.name = options.name ?? nameOf(options)
+    const { limit, burst } = options
+    this.#rate = 'atOnce' in limit ? undefined : burst === undefined ? limit : { ...limit, burst }
+  }
+
+  get isRate(): boolean {
+    return this.#rate !== undefined
+  }
+
+  /** Undefined when the limit does not concern the subject. */
+  key(subject: Subject): string | undefined {
+    const { clients, by } = this.options
+    if (clients !== 'all' && (subject.session.identity !== undefined) !== (clients === 'authenticated')) return undefined
+    return keyOf(this.name, by, subject)
+  }
+
+  /** Looks at a bucket; for places there is nothing to look at. */
+  peek(key: string, cost: number, signal?: AbortSignal): Promise<Allowance> | undefined {
+    return this.#rate && this.#peek(key, this.#rate, { cost, signal })
+  }
+
+  take(key: string, cost: number, signal?: AbortSignal): Promise<Allowance> {
+    if (!this.#rate) throw new TypeError(`${this.name} counts what is there at once`)
+    return this.#limiter.take(key, this.#rate, cost, signal)
+  }
+
+  acquire(key: string, signal?: AbortSignal): Promise<Place | undefined> {
+    const { limit } = this.options
+    if (!('atOnce' in limit)) throw new TypeError(`${this.name} counts by time`)
+    return this.#limiter.acquire(key, limit.atOnce, PLACE_TTL, signal)
+  }
+
+  /** What an operator sees of one key. */
+  async show(values: readonly string[]): Promise<Allowance | undefined> {
+    return this.#rate && this.#limiter.peek(keyFor(this.name, values), this.#rate)
+  }
+
+  reset(values: readonly string[]): Promise<void> {
+    return this.#limiter.reset(keyFor(this.name, values))
+  }
+
+  opinion(retryAfterMs: number): CommandOpinion | undefined {
+    const { action, of, text } = this.options
+    if (typeof action === 'number') return action === 0 ? undefined : suspect(action, `limit ${this.name} is exceeded`)
+    const words: Readonly<Record<string, string>> = { of, wait: inWords(retryAfterMs) }
+    const said = text.replaceAll(/\{(of|wait)\}/g, (_, word: string) => words[word] ?? '')
+    // X.7.28, mail flood detected: RFC 7504's registry.
+    if (action === 'defer') return defer(said, { status: '4.7.28' })
+    if (action === 'reject') return reject(said, { status: '5.7.28' })
+    return action === 'disconnect' ? defer(said, { status: '4.7.28', code: 421, disconnect: true }) : undefined
+  }
+
+  async #peek(
+    key: string,
+    rate: Rate,
+    { cost, signal }: { readonly cost: number; readonly signal: AbortSignal | undefined },
+  ): Promise<Allowance> {
+    const allowance = await this.#limiter.peek(key, rate, signal)
+    if (cost <= 1 || allowance.remaining >= cost) return allowance
+    const burst = rate.burst ?? rate.amount
+    const retryAfterMs = cost > burst ? Number.POSITIVE_INFINITY : Math.ceil(((cost - allowance.remaining) * rate.perMs) / rate.amount)
+    return { ...allowance, ok: false, retryAfterMs }
+  }
+}
+
+function nameOf({ of, by, limit }: LimitOptions): string {
+  const parts = by.map((part: KeyPart) => (typeof part === 'function' ? part.name || 'function' : part.toLowerCase()))
+  const amount = 'atOnce' in limit ? `${limit.atOnce}-at-once` : `${limit.amount}-per-${limit.perMs}`
+  return [of, ...parts, amount].join('-')
+}
+
+function inWords(ms: number): string {
+  if (!Number.isFinite(ms)) return 'smaller portions'
+  if (ms > 5_400_000) return `${Math.ceil(ms / 3_600_000)} h`
+  return ms > 90_000 ? `${Math.ceil(ms / 60_000)} min` : `${Math.max(1, Math.ceil(ms / 1_000))} s`
+}

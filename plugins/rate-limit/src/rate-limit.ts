@@ -1,0 +1,267 @@
+/** Counts connections, messages, recipients, octets and errors, by whatever is known of who causes them. */
+import { networks } from '@postroad/match'
+import { type CommandIo, type CommandOpinion, defineFact, definePlugin, Limiter, type Session } from '@postroad/plugin'
+import { Gauge, type Place } from './gauge.ts'
+import type { Subject } from './key.ts'
+import { type LimitOptions, options } from './options.ts'
+
+/** Names of the limits the transaction exceeded so far. Set at `data` for those who act on it later. */
+export const exceededLimits = defineFact<readonly string[]>('exceeded-limits')
+
+/** What a session holds until it ends. */
+interface Held {
+  /** Of the connection. */
+  readonly connection: Place[]
+  /** Of the present message. */
+  message: Place[]
+  /** Names of limits that were exceeded, by transaction. */
+  exceeded: { readonly envelope: string; readonly names: Set<string> } | undefined
+}
+
+/**
+ * Token buckets and concurrency by any key, several at once. Buckets survive a restart; how exact they are between processes is
+ * the limiter's word.
+ *
+ * @example app.use(rateLimit({ limits: [{ of: 'recipients', by: 'identity', limit: '500/d' }, { of: 'connections', limit: '20 at once' }] }))
+ */
+export const rateLimit = definePlugin({
+  name: 'rate-limit',
+  options,
+  needs: { limiter: Limiter },
+  setup({ options, limiter, log }) {
+    const gauges = options.limits.map((limit) => new Gauge(limit, limiter))
+    checkLimits(gauges)
+    const isExempt = networks(options.exempt)
+    const by = (of: LimitOptions['of']) => gauges.filter((gauge) => gauge.options.of === of)
+    const [connections, messages, recipients, octets, errors] = [
+      by('connections'),
+      by('messages'),
+      by('recipients'),
+      by('octets'),
+      by('errors'),
+    ]
+    const held = new Map<string, Held>()
+    const meter = new Meter(held, isExempt, (error) => log.warn({ error }, 'a place could not be given back, it expires by itself'))
+    const marks = messages.length + recipients.length > 0
+    return {
+      ...(connections.length + errors.length > 0 && {
+        connect: async ({ session, signal }) => {
+          const subject = { session, helo: undefined }
+          return (
+            (await meter.look(errors, subject, { cost: 1, signal })) ??
+            meter.count(connections, subject, { cost: 1, signal, keep: 'connection' })
+          )
+        },
+      }),
+      ...(errors.length > 0 && {
+        mail: ({ session, helo, envelope, signal }) =>
+          meter.look(errors, { session, helo, from: envelope.from ?? null }, { cost: 1, signal }),
+        async refused({ session, envelope, recipient }) {
+          const subject: Subject = {
+            session,
+            helo: session.helo,
+            ...(envelope && { from: envelope.from ?? null }),
+            ...(recipient && { recipient }),
+          }
+          await meter.count(errors, subject, { cost: 1 })
+        },
+      }),
+      // After `route`: a recipient that is refused for another reason costs nothing here.
+      ...(recipients.length > 0 && {
+        nexthop: ({ session, helo, envelope, recipient, signal }) =>
+          meter.count(recipients, { session, helo, from: envelope.from ?? null, recipient }, { cost: 1, signal, envelope: envelope.id }),
+      }),
+      ...(marks && {
+        data: {
+          provides: [exceededLimits],
+          async handler({ session, helo, envelope, signal, set }) {
+            await meter.endMessage(session)
+            const opinion = await meter.count(
+              messages,
+              { session, helo, from: envelope.from ?? null },
+              { cost: 1, signal, envelope: envelope.id, keep: 'message' },
+            )
+            set(exceededLimits, meter.exceeded(session, envelope.id))
+            return opinion
+          },
+        },
+      }),
+      ...(octets.length > 0 && {
+        message: ({ session, helo, envelope, message, signal }) =>
+          meter.count(octets, { session, helo, from: envelope.from ?? null }, { cost: message.size, signal, envelope: envelope.id }),
+      }),
+      ...(options.header !== undefined && {
+        rewrite({ session, envelope, message }) {
+          const names = meter.exceeded(session, envelope.id)
+          return names.length === 0 || options.header === undefined ? undefined : message.withHeader(options.header, names.join(', '))
+        },
+      }),
+      accepted: ({ session }) => meter.endMessage(session),
+      closed: ({ session }) => meter.end(session),
+      commands: commands(gauges),
+    }
+  },
+})
+
+/** @throws {TypeError} when two limits have one name, or one cannot count what it is to count */
+function checkLimits(gauges: readonly Gauge[]): void {
+  const names = new Set<string>()
+  for (const { name, options, isRate } of gauges) {
+    if (names.has(name)) throw new TypeError(`rate-limit: two limits have the name "${name}": give one of them another "name"`)
+    names.add(name)
+    if (!isRate && options.of !== 'connections' && options.of !== 'messages')
+      throw new TypeError(`rate-limit: ${name}: "at once" is for connections and messages`)
+    const needsRecipient = options.by.some((part) => part === 'recipient' || part === 'recipientDomain')
+    if (needsRecipient && options.of !== 'recipients')
+      throw new TypeError(`rate-limit: ${name}: only recipients can be counted by recipient`)
+  }
+}
+
+interface Counting {
+  readonly cost: number
+  readonly signal?: AbortSignal
+  /** Whose names are marked. */
+  readonly envelope?: string
+  /** Until when places are kept. */
+  readonly keep?: 'connection' | 'message'
+}
+
+class Meter {
+  readonly #held: Map<string, Held>
+  readonly #isExempt: (address: string) => boolean
+  readonly #onError: (error: unknown) => void
+
+  constructor(held: Map<string, Held>, isExempt: (address: string) => boolean, onError: (error: unknown) => void) {
+    this.#held = held
+    this.#isExempt = isExempt
+    this.#onError = onError
+  }
+
+  /** Looks at buckets and takes nothing. */
+  async look(gauges: readonly Gauge[], subject: Subject, counting: Counting): Promise<CommandOpinion | undefined> {
+    for (const [gauge, key] of this.#concerned(gauges, subject)) {
+      const seen = await gauge.peek(key, counting.cost, counting.signal)
+      if (seen && !seen.ok) return this.#exceed(gauge, seen.retryAfterMs, { subject, counting })
+    }
+    return undefined
+  }
+
+  /** Takes from all buckets, or from none. */
+  async count(gauges: readonly Gauge[], subject: Subject, counting: Counting): Promise<CommandOpinion | undefined> {
+    const concerned = this.#concerned(gauges, subject)
+    if (concerned.length > 1) {
+      const decisive = gauges.filter((gauge) => typeof gauge.options.action === 'string' && gauge.options.action !== 'none')
+      const refused = await this.look(decisive, subject, counting)
+      if (refused) return refused
+    }
+    let first: CommandOpinion | undefined
+    for (const [gauge, key] of concerned) {
+      const opinion = gauge.isRate
+        ? await this.#take(gauge, key, { subject, counting })
+        : await this.#acquire(gauge, key, { subject, counting })
+      first ??= opinion
+    }
+    return first
+  }
+
+  exceeded(session: Pick<Session, 'id'>, envelope: string): readonly string[] {
+    const marked = this.#held.get(session.id)?.exceeded
+    return marked?.envelope === envelope ? [...marked.names] : []
+  }
+
+  async endMessage(session: Pick<Session, 'id'>): Promise<void> {
+    const held = this.#held.get(session.id)
+    if (!held) return
+    const places = held.message
+    held.message = []
+    await this.#release(places)
+  }
+
+  async end(session: Pick<Session, 'id'>): Promise<void> {
+    const held = this.#held.get(session.id)
+    this.#held.delete(session.id)
+    if (held) await this.#release([...held.connection, ...held.message])
+  }
+
+  #concerned(gauges: readonly Gauge[], subject: Subject): readonly (readonly [Gauge, string])[] {
+    if (gauges.length === 0 || this.#isExempt(subject.session.remote.address)) return []
+    return gauges.flatMap((gauge) => {
+      const key = gauge.key(subject)
+      return key === undefined ? [] : [[gauge, key] as const]
+    })
+  }
+
+  async #take(gauge: Gauge, key: string, { subject, counting }: Act): Promise<CommandOpinion | undefined> {
+    const taken = await gauge.take(key, counting.cost, counting.signal)
+    return taken.ok ? undefined : this.#exceed(gauge, taken.retryAfterMs, { subject, counting })
+  }
+
+  async #acquire(gauge: Gauge, key: string, { subject, counting }: Act): Promise<CommandOpinion | undefined> {
+    const place = await gauge.acquire(key, counting.signal)
+    if (!place) return this.#exceed(gauge, 60_000, { subject, counting })
+    // The client may have left meanwhile: its places were given back without this one.
+    if (counting.signal?.aborted) await this.#release([place])
+    else this.#of(subject.session)[counting.keep ?? 'message'].push(place)
+    return undefined
+  }
+
+  #exceed(gauge: Gauge, retryAfterMs: number, { subject, counting }: Act): CommandOpinion | undefined {
+    if (counting.envelope !== undefined) {
+      const held = this.#of(subject.session)
+      if (held.exceeded?.envelope !== counting.envelope) held.exceeded = { envelope: counting.envelope, names: new Set() }
+      held.exceeded.names.add(gauge.name)
+    }
+    return gauge.opinion(retryAfterMs)
+  }
+
+  #of(session: Session): Held {
+    const held = this.#held.get(session.id) ?? { connection: [], message: [], exceeded: undefined }
+    this.#held.set(session.id, held)
+    return held
+  }
+
+  async #release(places: readonly Place[]): Promise<void> {
+    for (const place of places) await place.release().catch(this.#onError)
+  }
+}
+
+interface Act {
+  readonly subject: Subject
+  readonly counting: Counting
+}
+
+function commands(gauges: readonly Gauge[]) {
+  const find = (name: string | undefined) => gauges.find((gauge) => gauge.name === name)
+  return {
+    list: {
+      summary: 'Lists the limits',
+      async run(_: readonly string[], io: CommandIo) {
+        for (const { name, options } of gauges) {
+          const { limit, of, by, action } = options
+          const amount = 'atOnce' in limit ? `${limit.atOnce} at once` : `${limit.amount} per ${limit.perMs} ms`
+          io.row({ name, of, by: by.map((part) => (typeof part === 'function' ? 'function' : part)).join(' '), limit: amount, action })
+        }
+      },
+    },
+    show: {
+      summary: 'Says what is left of a limit for a key',
+      usage: '<limit> <value>…',
+      async run([name, ...values]: readonly string[], io: CommandIo) {
+        const gauge = find(name)
+        if (!gauge) return 64
+        const left = await gauge.show(values)
+        io.row({ name, key: values.join(' '), ok: left?.ok, remaining: left?.remaining, retryAfterMs: left?.retryAfterMs })
+      },
+    },
+    reset: {
+      summary: 'Makes a limit full again for a key',
+      usage: '<limit> <value>…',
+      async run([name, ...values]: readonly string[], io: CommandIo) {
+        const gauge = find(name)
+        if (!gauge) return 64
+        await gauge.reset(values)
+        io.row({ name, key: values.join(' '), reset: true })
+      },
+    },
+  }
+}
