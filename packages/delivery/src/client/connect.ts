@@ -1,6 +1,7 @@
 /** Opens a connection to a server, up to where the first MAIL may be sent. */
 import { connect as connectSocket, isIP, type Socket } from 'node:net'
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
+import { deadline } from '../deadline.ts'
 import { ClientConnection } from './connection.ts'
 import { localReply, type Reply, ReplyParser } from './reply.ts'
 import type { Credentials, Target } from './target.ts'
@@ -14,12 +15,15 @@ export class ConnectError extends Error {
   readonly stage: ConnectStage
   /** What the server said, or our own words. A 5yz at the greeting is about the host, not about recipients. */
   readonly reply: Reply
+  /** Of the operating system, where it was that: `ECONNREFUSED`. */
+  readonly code: string | undefined
 
   constructor(stage: ConnectStage, reply: Reply, cause?: unknown) {
     super(reply.text, { cause })
     this.name = 'ConnectError'
     this.stage = stage
     this.reply = reply
+    this.code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
   }
 }
 
@@ -47,17 +51,20 @@ export async function openConnection(target: Target, options: ConnectOptions): P
   }
 }
 
-async function openOnce(target: Target, options: ConnectOptions): Promise<ClientConnection> {
+async function openOnce(target: Target, given: ConnectOptions): Promise<ClientConnection> {
+  using limit = deadline(given.signal, given.timeouts.setup)
+  const options = { ...given, signal: limit.signal }
   const socket = await openSocket(target, options)
   const connection = new ClientConnection(connectionOptions(target, options, socket))
   try {
     await greet(connection, options)
-    if (target.auth !== undefined) await authenticate(connection, target.auth)
+    if (target.auth !== undefined) await authenticate(connection, target.auth, options)
     connection.takeOver()
     return connection
   } catch (error) {
     connection.close()
     socket.destroy()
+    if (given.signal.aborted) throw new ConnectError('connect', localReply(451, '4.3.2', 'Given up'), error)
     throw error
   }
 }
@@ -80,8 +87,8 @@ function openSocket(target: Target, { timeouts, signal }: ConnectOptions): Promi
       socket.destroy()
       reject(new ConnectError('connect', connectReply(error), error))
     }
-    const timer = setTimeout(() => end(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })), timeouts.connect)
-    const abort = () => end(Object.assign(new Error('aborted'), { code: 'ABORT_ERR' }))
+    const timer = setTimeout(() => end(tooLate()), timeouts.connect)
+    const abort = () => end(tooLate())
     socket.once('error', end)
     socket.once('connect', () => end())
     if (signal.aborted) abort()
@@ -122,14 +129,14 @@ function greet(connection: ClientConnection, { signal }: ConnectOptions): Promis
       if (error === undefined) resolve()
       else reject(toConnectError(error, connection.upgrading))
     }
-    const abort = () => end(new Error('aborted'))
+    const abort = () => end(tooLate())
     connection.once('error', end)
     signal.addEventListener('abort', abort, { once: true })
     connection.connect(end)
   })
 }
 
-async function authenticate(connection: ClientConnection, auth: Credentials): Promise<void> {
+async function authenticate(connection: ClientConnection, auth: Credentials, { signal }: ConnectOptions): Promise<void> {
   const offered = connection.offeredMechanisms
   const mechanism = auth.mechanism ?? (['PLAIN', 'LOGIN', 'CRAM-MD5'] as const).find((name) => offered.has(name))
   // RFC 4954 §4: a failure to authenticate is ours to repair, not the sender's: never a bounce.
@@ -137,14 +144,21 @@ async function authenticate(connection: ClientConnection, auth: Credentials): Pr
   if (mechanism === undefined || !offered.has(mechanism))
     throw new ConnectError('auth', localReply(454, '4.7.0', 'The server offers no mechanism to authenticate with'))
   await new Promise<void>((resolve, reject) => {
-    const fail = (error: Error) => reject(toConnectError(error))
-    connection.once('error', fail)
-    connection.login({ user: auth.username, pass: auth.password, method: mechanism }, (error) => {
-      connection.removeListener('error', fail)
-      if (error) fail(error)
+    const end = (error?: Error | null) => {
+      connection.removeListener('error', end)
+      signal.removeEventListener('abort', abort)
+      if (error) reject(toConnectError(Object.assign(error, { command: 'AUTH' })))
       else resolve()
-    })
+    }
+    const abort = () => end(tooLate())
+    connection.once('error', end)
+    signal.addEventListener('abort', abort, { once: true })
+    connection.login({ user: auth.username, pass: auth.password, method: mechanism }, end)
   })
+}
+
+function tooLate(): Error {
+  return Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })
 }
 
 const STAGES: readonly (readonly [prefix: string, stage: ConnectStage])[] = [
@@ -201,7 +215,6 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ['ENOTFOUND', 'Host not found'],
   ['ENOENT', 'No such socket'],
   ['ECONNRESET', 'Connection reset'],
-  ['ABORT_ERR', 'Given up'],
 ])
 
 function connectReply(error: Error & { readonly code?: string }): Reply {

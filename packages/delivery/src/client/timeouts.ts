@@ -5,6 +5,8 @@ export interface Timeouts {
   /** TCP, to one address; RFC 5321 leaves it open, and the kernel's own can be minutes. */
   readonly connect: number
   readonly greeting: number
+  /** From connecting to the first MAIL, everything together: the budget of one host. */
+  readonly setup: number
   /** EHLO, STARTTLS, AUTH, RSET: each reply. */
   readonly command: number
   readonly mail: number
@@ -23,6 +25,7 @@ const MINUTE = 60_000
 export const TIMEOUTS: Timeouts = Object.freeze({
   connect: 30_000,
   greeting: 5 * MINUTE,
+  setup: 5 * MINUTE,
   command: 5 * MINUTE,
   mail: 5 * MINUTE,
   rcpt: 5 * MINUTE,

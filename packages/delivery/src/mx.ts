@@ -1,0 +1,148 @@
+/** Where the mail of a domain goes: RFC 5321 §5.1, RFC 7505, RFC 3974. */
+import { isIP } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { localReply, type Reply } from './client/reply.ts'
+
+/** The part of a DNS resolver that is needed; the service `Dns` fits. Rejects with an `Error` that has a `code` as below. */
+export interface MxResolver {
+  a(name: string, signal?: AbortSignal): Promise<{ readonly records: readonly string[]; readonly secure: boolean }>
+  aaaa(name: string, signal?: AbortSignal): Promise<{ readonly records: readonly string[]; readonly secure: boolean }>
+  mx(
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly records: readonly { readonly preference: number; readonly exchange: string }[]; readonly secure: boolean }>
+}
+
+/** A host that takes mail for a domain. */
+export interface MailHost {
+  /** Lower-case, without a dot at the end; an address for address literals. */
+  readonly name: string
+  /** Smaller is tried first; 0 where the domain has no MX record. */
+  readonly preference: number
+  /** DNSSEC vouches for the way from the domain to this name, RFC 7672 §2.2.1. */
+  readonly isSecure: boolean
+}
+
+/** Why a domain's mail goes nowhere; an operational failure that the transport turns into outcomes. */
+export class RouteError extends Error {
+  readonly reply: Reply
+
+  constructor(reply: Reply, cause?: unknown) {
+    super(reply.text, { cause })
+    this.name = 'RouteError'
+    this.reply = reply
+  }
+}
+
+/** What finding hosts depends on. */
+export interface MxOptions {
+  readonly dns: MxResolver
+  readonly signal: AbortSignal
+  /** Whether a host is this server: by name, or by one of its addresses. */
+  isOwn(name: string): boolean
+}
+
+/**
+ * The hosts for a domain, best first; those of equal preference in random order.
+ *
+ * @param domain A-labels, or an address literal in brackets
+ * @throws {RouteError} when there are none: 5yz for good, 4yz while DNS does not answer
+ */
+export async function findMailHosts(domain: string, options: MxOptions): Promise<readonly MailHost[]> {
+  if (domain === '') throw new RouteError(localReply(550, '5.1.2', 'An address without a domain goes nowhere'))
+  if (domain.startsWith('[')) return [literalHost(domain)]
+  const { records, isSecure } = await lookUp(domain, options)
+  const hosts = records.map(({ preference, exchange }) => ({ name: exchange.toLowerCase().replace(/\.$/, ''), preference, isSecure }))
+  const usable = hosts.filter(({ name }) => name !== '')
+  // RFC 7505 §3: a lone "." says that the domain takes no mail.
+  if (usable.length === 0) throw new RouteError(localReply(556, '5.1.10', `The domain ${domain} takes no mail (null MX)`))
+  const sorted = shuffle(usable).toSorted((a, b) => a.preference - b.preference)
+  // RFC 5321 §5.1: hosts that are not better than ourselves would send it back to us.
+  const own = sorted.find(({ name }) => options.isOwn(name))
+  const better = own === undefined ? sorted : sorted.filter(({ preference }) => preference < own.preference)
+  if (better.length === 0) throw new RouteError(localReply(554, '5.4.6', `Mail for ${domain} loops back to this host`))
+  return better
+}
+
+/** RFC 5321 §4.1.3. */
+function literalHost(domain: string): MailHost {
+  const text = domain.slice(1, -1)
+  const address = /^ipv6:/i.test(text) ? text.slice(5) : text
+  if (isIP(address) === 0) throw new RouteError(localReply(550, '5.1.2', `Nobody knows the way to ${domain}`))
+  return { name: address, preference: 0, isSecure: false }
+}
+
+interface Found {
+  readonly records: readonly { readonly preference: number; readonly exchange: string }[]
+  readonly isSecure: boolean
+}
+
+async function lookUp(domain: string, { dns, signal }: MxOptions): Promise<Found> {
+  try {
+    const { records, secure } = await dns.mx(domain, signal)
+    return { records, isSecure: secure }
+  } catch (error) {
+    const code = codeOf(error)
+    // RFC 5321 §5.1: a domain without MX is its own and only mail host.
+    if (code === 'NODATA') return { records: [{ preference: 0, exchange: domain }], isSecure: false }
+    if (code === 'NXDOMAIN') throw new RouteError(localReply(550, '5.1.2', `The domain ${domain} does not exist`), error)
+    throw new RouteError(localReply(451, '4.4.3', `DNS does not answer for ${domain}`), error)
+  }
+}
+
+/** Addresses of one host. */
+export interface HostAddresses {
+  /** In the order to be tried. */
+  readonly addresses: readonly string[]
+  /** DNS did not answer: there may be more of them. */
+  readonly isIncomplete: boolean
+}
+
+/** The addresses of a host, families in turn, IPv6 first; empty when it has none. */
+export async function findAddresses(name: string, { dns, signal }: Pick<MxOptions, 'dns' | 'signal'>): Promise<HostAddresses> {
+  if (isIP(name) !== 0) return { addresses: [name], isIncomplete: false }
+  const [six, four] = await Promise.all([settle(dns.aaaa(name, signal)), settle(dns.a(name, signal))])
+  const addresses: string[] = []
+  for (let i = 0; i < Math.max(six.records.length, four.records.length); i++) {
+    for (const address of [six.records[i], four.records[i]]) if (address !== undefined) addresses.push(address)
+  }
+  return { addresses, isIncomplete: six.isIncomplete || four.isIncomplete }
+}
+
+async function settle(
+  asked: Promise<{ readonly records: readonly string[] }>,
+): Promise<{ records: readonly string[]; isIncomplete: boolean }> {
+  try {
+    return { records: shuffle((await asked).records), isIncomplete: false }
+  } catch (error) {
+    const code = codeOf(error)
+    return { records: [], isIncomplete: code !== 'NODATA' && code !== 'NXDOMAIN' }
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+/** Fisher and Yates: spreads the load over hosts of the same preference, RFC 5321 §5.1. */
+function shuffle<T>(items: readonly T[]): T[] {
+  const out = [...items]
+  for (let i = out.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1))
+    ;[out[i], out[j]] = [out[j] as T, out[i] as T] // both are within the bounds
+  }
+  return out
+}
+
+let ownAddresses: { readonly at: number; readonly list: ReadonlySet<string> } | undefined
+
+/** Whether an address is one of this machine's, or means it; looked up at most every 10 s. */
+export function isOwnAddress(address: string): boolean {
+  if (/^(?:127\.|0\.)/.test(address) || address === '::1' || address === '::') return true
+  const now = performance.now()
+  if (ownAddresses === undefined || now - ownAddresses.at > 10_000) {
+    const all = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+    ownAddresses = { at: now, list: new Set(all.map((each) => each.address)) }
+  }
+  return ownAddresses.list.has(address)
+}

@@ -1,0 +1,262 @@
+/** Delivery to anywhere: by MX from host to host until one has decided, or to the fixed next hop that a route names. */
+import { ConnectError } from './client/connect.ts'
+import { localReply, type Reply } from './client/reply.ts'
+import type { Credentials, Target, TlsPolicy } from './client/target.ts'
+import { deadline } from './deadline.ts'
+import { findAddresses, findMailHosts, isOwnAddress, type MailHost, type MxResolver, RouteError } from './mx.ts'
+import { Pool, type PoolOptions } from './pool.ts'
+import { sameForAll, sendTo } from './send.ts'
+import { type Job, type JobRecipient, outcomeKind, type RecipientOutcome, type Transport } from './transport.ts'
+
+/** What a {@link TlsChooser} is asked about. */
+export interface TlsQuestion {
+  /** The recipients' domain; undefined for a fixed next hop. */
+  readonly domain: string | undefined
+  readonly host: MailHost
+  /** Undefined for a fixed next hop, which is looked up when it is connected to. */
+  readonly address: string | undefined
+  readonly port: number
+  /** REQUIRETLS was given with MAIL, RFC 8689. */
+  readonly isRequired: boolean
+  readonly signal: AbortSignal
+}
+
+/** How TLS is to be done with a host; a reply instead means that this host must not get the mail. */
+export type TlsAnswer = TlsPolicy | { readonly refusal: Reply }
+
+/** The seam for MTA-STS, DANE and REQUIRETLS. Undefined: what the route or the options say. */
+export type TlsChooser = (question: TlsQuestion) => TlsAnswer | undefined | Promise<TlsAnswer | undefined>
+
+/** How an {@link smtpTransport} works. */
+export interface SmtpOptions extends PoolOptions {
+  readonly dns: MxResolver
+  /** Port of hosts found by MX. Default 25. */
+  readonly port?: number
+  /** TLS where neither route nor `tlsPolicy` says otherwise. Default: opportunistic. */
+  readonly tls?: TlsPolicy
+  readonly tlsPolicy?: TlsChooser
+  /** By the name that a route gives in `settings.credentials`. */
+  readonly credentials?: Readonly<Record<string, Credentials>>
+  /** Milliseconds for one attempt, over all hosts; each has `timeouts.setup`. Default 1,200,000: the final dot alone may take ten minutes. */
+  readonly messageMs?: number
+  /** Addresses that are connected to in one attempt. Default 5. */
+  readonly maxAddresses?: number
+  /** Hosts that are asked again when one has said 4yz. Default 2. */
+  readonly maxSessions?: number
+  /** Whether mail sent to an address would come back to us. Default, on port 25: an address of this machine. */
+  readonly isOwn?: (address: string) => boolean
+  /** Address to connect from. */
+  readonly localAddress?: string
+}
+
+/** Delivers by MX, or to the host of the route. */
+export function smtpTransport(options: SmtpOptions): Transport {
+  const pool = new Pool(options)
+  const courier = new Courier(pool, options)
+  return {
+    deliver: (job) => courier.deliver(job),
+    close: () => pool.close(),
+  }
+}
+
+/** One domain's part of a job. */
+interface Errand {
+  readonly domain: string | undefined
+  readonly job: Job
+}
+
+/** How far an errand has come. */
+interface Progress {
+  /** Recipients without a final answer, with the last one they got. */
+  readonly open: Map<JobRecipient, RecipientOutcome | undefined>
+  readonly done: RecipientOutcome[]
+  addresses: number
+  sessions: number
+  /** The last failure that concerns the host and not recipients. */
+  reply: Reply | undefined
+  remote: string | undefined
+}
+
+const NO_ADDRESS = localReply(550, '5.4.4', 'No mail host of the domain has an address')
+const DNS_SILENT = localReply(451, '4.4.3', 'DNS does not answer for the mail hosts of the domain')
+const LOOP = localReply(554, '5.4.6', 'Mail for the domain loops back to this host')
+
+/** Where a host is reached. */
+interface Place {
+  readonly host: MailHost
+  readonly address: string | undefined
+}
+
+/** What is known of a host's addresses. */
+interface Found {
+  readonly addresses: readonly (string | undefined)[]
+  readonly isIncomplete: boolean
+  readonly isOwn: boolean
+}
+
+class Courier {
+  readonly #pool: Pool
+  readonly #options: SmtpOptions
+
+  constructor(pool: Pool, options: SmtpOptions) {
+    this.#pool = pool
+    this.#options = options
+  }
+
+  async deliver(job: Job): Promise<readonly RecipientOutcome[]> {
+    using limit = deadline(job.signal, this.#options.messageMs ?? 1_200_000)
+    const { signal } = limit
+    const errands = errandsOf(job).map((errand) => this.#run({ ...errand, job: { ...errand.job, signal } }))
+    return (await Promise.all(errands)).flat()
+  }
+
+  async #run(errand: Errand): Promise<RecipientOutcome[]> {
+    const { job } = errand
+    try {
+      const hosts = await this.#hosts(errand)
+      return await this.#tryHosts(errand, hosts)
+    } catch (error) {
+      if (!(error instanceof RouteError)) throw error
+      return sameForAll(job.recipients, outcomeKind(error.reply.code), error.reply)
+    }
+  }
+
+  async #hosts({ domain, job }: Errand): Promise<readonly MailHost[]> {
+    const { dns, hostname, port = 25 } = this.#options
+    if (domain === undefined) return [{ name: job.route.host ?? '', preference: 0, isSecure: false }]
+    const own = hostname.toLowerCase()
+    // On another port than SMTP's own, the same name may be another server.
+    return await findMailHosts(domain, { dns, signal: job.signal, isOwn: (name) => port === 25 && name === own })
+  }
+
+  /** RFC 5321 §5.1: one host after the other, one address after the other, until there is nobody left without an answer. */
+  async #tryHosts(errand: Errand, hosts: readonly MailHost[]): Promise<RecipientOutcome[]> {
+    const { job } = errand
+    const open = new Map<JobRecipient, RecipientOutcome | undefined>(job.recipients.map((recipient) => [recipient, undefined]))
+    const progress: Progress = { open, done: [], addresses: 0, sessions: 0, reply: undefined, remote: undefined }
+    let isIncomplete = false
+    for (const host of hosts) {
+      if (!this.#mayGoOn(progress, job)) break
+      const found = await this.#addresses(errand, host)
+      // RFC 5321 §5.1: from here on it would come back to us. What better hosts have said counts.
+      if (found.isOwn) progress.reply ??= LOOP
+      if (found.isOwn) break
+      isIncomplete ||= found.isIncomplete
+      for (const address of found.addresses) {
+        if (!this.#mayGoOn(progress, job)) break
+        await this.#tryAddress(errand, { host, address, progress })
+      }
+    }
+    const isUnreached = progress.addresses === 0
+    const reply = progress.reply ?? (isIncomplete ? DNS_SILENT : NO_ADDRESS)
+    const rest = [...progress.open].map(([recipient, last]) => last ?? this.#unreached(recipient, { reply, isUnreached, progress }))
+    return [...progress.done, ...rest]
+  }
+
+  #unreached(
+    recipient: JobRecipient,
+    end: { readonly reply: Reply; readonly isUnreached: boolean; readonly progress: Progress },
+  ): RecipientOutcome {
+    // What a host says before MAIL is about the host: another attempt may find another one, or a better day.
+    const kind = end.isUnreached ? outcomeKind(end.reply.code) : 'deferred'
+    const { remote } = end.progress
+    return { recipient, kind, reply: end.reply, ...(remote !== undefined && { remote }) }
+  }
+
+  #mayGoOn({ open, addresses, sessions }: Progress, { signal }: Job): boolean {
+    const { maxAddresses = 5, maxSessions = 2 } = this.#options
+    return open.size > 0 && addresses < maxAddresses && sessions < maxSessions && !signal.aborted
+  }
+
+  async #addresses({ domain, job }: Errand, { name }: MailHost): Promise<Found> {
+    const { dns, port = 25, isOwn = port === 25 ? isOwnAddress : () => false } = this.#options
+    // A next hop that the operator has named is looked up as this machine looks up names, `/etc/hosts` and all.
+    if (domain === undefined) return { addresses: [undefined], isIncomplete: false, isOwn: false }
+    const found = await findAddresses(name, { dns, signal: job.signal })
+    return { ...found, isOwn: found.addresses.some(isOwn) }
+  }
+
+  async #tryAddress(errand: Errand, at: Place & { readonly progress: Progress }): Promise<void> {
+    const { job } = errand
+    const { host, progress } = at
+    const target = await this.#target(errand, at)
+    if ('refusal' in target) {
+      progress.addresses++
+      progress.reply = target.refusal
+      progress.remote = host.name
+      return
+    }
+    try {
+      const outcomes = await sendTo(this.#pool, target, { ...job, recipients: [...progress.open.keys()] })
+      progress.addresses++
+      progress.sessions++
+      for (const outcome of outcomes) settle(progress, outcome)
+    } catch (error) {
+      if (!(error instanceof ConnectError)) throw error
+      // A family that this machine does not have costs nothing, and counts for nothing.
+      if (error.code !== 'ENETUNREACH') progress.addresses++
+      progress.reply = error.reply
+      progress.remote = host.name
+      const { stage, reply } = error
+      job.log?.info({ host: host.name, address: at.address, stage, reply }, 'the mail host could not be used')
+    }
+  }
+
+  async #target({ domain, job }: Errand, { host, address }: Place): Promise<Target | { refusal: Reply }> {
+    const { route, parameters, signal } = job
+    const { tlsPolicy, localAddress } = this.#options
+    const port = domain === undefined ? (route.port ?? 25) : (this.#options.port ?? 25)
+    const isRequired = parameters.requireTls ?? false
+    const answer = await tlsPolicy?.({ domain, host, address, port, isRequired, signal })
+    if (answer !== undefined && 'refusal' in answer) return answer
+    // RFC 8689 §4.2.1: required, with a certificate that is valid for the name.
+    const tls = answer ?? (isRequired ? VERIFIED : (routeTls(route.settings?.['tls']) ?? this.#options.tls ?? OPPORTUNISTIC))
+    const auth = this.#options.credentials?.[String(route.settings?.['credentials'] ?? '')]
+    const base = { protocol: 'smtp', port, tls, ...(auth && { auth }), ...(localAddress !== undefined && { localAddress }) } as const
+    if (route.host?.startsWith('/')) return { ...base, tls: { mode: 'none' }, host: 'localhost', path: route.host }
+    return { ...base, host: host.name, ...(address !== undefined && { address }) }
+  }
+}
+
+const OPPORTUNISTIC: TlsPolicy = { mode: 'opportunistic' }
+const VERIFIED: TlsPolicy = { mode: 'required', verify: true }
+
+/** What a route says in `settings.tls`. */
+const ROUTE_TLS: ReadonlyMap<unknown, TlsPolicy> = new Map<unknown, TlsPolicy>([
+  ['none', { mode: 'none' }],
+  ['opportunistic', OPPORTUNISTIC],
+  ['required', { mode: 'required' }],
+  ['verified', VERIFIED],
+  ['implicit', { mode: 'implicit', verify: true }],
+])
+
+function routeTls(setting: string | number | boolean | undefined): TlsPolicy | undefined {
+  if (setting === undefined) return undefined
+  const policy = ROUTE_TLS.get(setting)
+  // A slip of the pen must not send mail in the clear.
+  if (policy === undefined)
+    throw new TypeError(`smtp transport: a route's settings.tls is "${setting}"; known are ${[...ROUTE_TLS.keys()].join(', ')}`)
+  return policy
+}
+
+/** Takes an outcome: it is final unless another host may do better, RFC 5321 §4.5.4.1. */
+function settle({ open, done }: Progress, outcome: RecipientOutcome): void {
+  if (outcome.kind === 'deferred' && !outcome.uncertain) {
+    open.set(outcome.recipient, outcome)
+    return
+  }
+  open.delete(outcome.recipient)
+  done.push(outcome)
+}
+
+/** One errand for a fixed next hop; else one for each domain. */
+function errandsOf(job: Job): Errand[] {
+  if (job.route.host !== undefined) return [{ domain: undefined, job }]
+  const domains = new Map<string, JobRecipient[]>()
+  for (const recipient of job.recipients) {
+    const members = domains.get(recipient.address.domain)
+    if (members) members.push(recipient)
+    else domains.set(recipient.address.domain, [recipient])
+  }
+  return [...domains].map(([domain, recipients]) => ({ domain, job: { ...job, recipients } }))
+}
