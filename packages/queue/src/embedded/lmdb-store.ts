@@ -3,7 +3,7 @@
  * body. Several processes may have it open. A promise that resolves says: on stable storage.
  */
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { MessageSource } from '../carrier.ts'
 import { memorySource, readAll } from '../carrier.ts'
 import { type Claim, type FinishedMessage, initialState, type Place, type QueuedMessage, type Reply } from '../model.ts'
@@ -20,7 +20,7 @@ import {
   type SettleResult,
   type Suspension,
 } from '../store.ts'
-import { BodyFiles } from './body-files.ts'
+import { BodyFiles, syncFolder } from './body-files.ts'
 import { type Taken, take, takeDue, takeOver, takeWaiting } from './claims.ts'
 import { QueueDatabase } from './database.ts'
 import { Disk } from './disk.ts'
@@ -60,8 +60,12 @@ const PAGE = 500
  * @example const store = await openLmdbStore({ folder: 'var/queue' })
  */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
-  mkdirSync(options.folder, { recursive: true, mode: 0o700 })
-  const store = new LmdbStore(options)
+  const folder = resolve(options.folder)
+  mkdirSync(join(folder, 'bodies'), { recursive: true, mode: 0o700 })
+  const store = new LmdbStore({ ...options, folder })
+  // LMDB syncs its file, not the entry of the file in its folder: a power cut could take the queue with all that was promised.
+  await syncFolder(folder)
+  await syncFolder(dirname(folder))
   await store.disk.look()
   return store
 }

@@ -1,0 +1,64 @@
+/**
+ * Works on a queue while `record.c` writes down what its disk sees. What was promised goes through the same record: a line in
+ * `promises.mark` stands in the log where a client would have read 250.
+ */
+import { openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { makeAddress } from '@postroad/message'
+import { type Claim, type DeliveryState, openLmdbStore, planMessage } from '@postroad/queue'
+
+/** Sizes around the limits of page, inline body and write. */
+const SIZES = [0, 300, 5_000, 9_000, 70_000, 300_000]
+
+/** The octets of a message, told by its id. */
+export function octetsOf(id: string, size: number): Buffer {
+  return Buffer.alloc(size, `${id}\r\n`)
+}
+
+async function work(folder: string, messages: number): Promise<void> {
+  const store = await openLmdbStore({ folder, inlineLimit: 8_192, minFreeBytes: 0, keepFinished: 20 })
+  const promises = openSync(join(folder, 'promises.mark'), 'a')
+  const promise = (word: string, id: string): void => void writeSync(promises, `${word} ${id}\n`)
+  let made = 0
+  const one = async (): Promise<void> => {
+    const size = SIZES[made++ % SIZES.length] ?? 0
+    const route = { via: 'smtp' }
+    const recipients = ['a@one.test', 'b@two.test'].map((text) => ({
+      address: makeAddress(text.slice(0, 1), text.slice(2)),
+      parameters: {},
+      route,
+    }))
+    const deliveries = [{ route, recipients: recipients.slice(0, 1 + (made % 2)) }]
+    const message = planMessage(
+      { from: undefined, parameters: {}, deliveries, size, now: Date.now() },
+      { maxRecipients: 100, lifeMs: 1e9, groups: [] },
+    )
+    const octets = octetsOf(message.id, size)
+    const claims = await store.add(message, {
+      size,
+      raw: async function* () {
+        yield octets
+      },
+      chunks: () => [octets],
+    })
+    promise('added', message.id)
+    if (made % 3 === 0) return
+    promise('ending', message.id)
+    for (const claim of claims) await store.settle({ claim, state: ended(claim), now: Date.now() })
+    promise('ended', message.id)
+  }
+  await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      while (made < messages) await one()
+    }),
+  )
+  // No close: the power does not announce itself.
+  process.exit(0)
+}
+
+function ended(claim: Claim): DeliveryState {
+  return { ...claim.state, place: { kind: 'done' }, recipients: claim.state.recipients.map(() => ({ fate: 'delivered' })) }
+}
+
+const [, , folder, messages] = process.argv
+if (folder !== undefined && messages !== undefined) await work(folder, Number(messages))

@@ -1,0 +1,83 @@
+/**
+ * The power goes. A worker's writes are recorded below it (a preloaded library in C), then replayed up to a random moment with what
+ * was not durable lost, kept or torn. LMDB's own pages and the body files are both in it. Simulated is the page cache, not a drive that
+ * lies about its sync.
+ */
+import assert from 'node:assert/strict'
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { openLmdbStore, readAll } from '@postroad/queue'
+import { afterPowerCut, promisesOf, readRecord } from './disk.ts'
+import { octetsOf } from './power-worker.ts'
+
+const CUTS = Number(process.env['CRASH_ROUNDS'] ?? 3) * 30
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const hasCompiler = works('cc')
+
+let folder = ''
+let steps: ReturnType<typeof readRecord> = []
+
+before(async () => {
+  if (!hasCompiler) return
+  folder = await mkdtemp(join(tmpdir(), 'postroad-power-'))
+  const library = join(folder, 'record.so')
+  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, here('record.c'), '-ldl', '-lpthread'])
+  const env = { ...process.env, LD_PRELOAD: library, RECORD_FOLDER: join(folder, 'queue'), RECORD_LOG: join(folder, 'log') }
+  await promisify(execFile)(process.execPath, ['--conditions=@postroad/source', here('power-worker.ts'), join(folder, 'queue'), '120'], {
+    env,
+  })
+  steps = readRecord(await readFile(join(folder, 'log')))
+})
+
+test(`after a power cut at any of ${CUTS} moments everything promised is there, whole, and the queue goes on`, async (t) => {
+  if (!hasCompiler) return t.skip('needs a C compiler (cc) for the recording library')
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  assert.ok(promisesOf(steps).length > 200 && steps.length > 500, `${steps.length} steps recorded`)
+  let checked = 0
+  for (let cut = 0; cut < CUTS; cut++) {
+    const seen = steps.slice(0, Math.ceil((steps.length * (cut + Math.random())) / CUTS))
+    const at = join(folder, `cut-${cut}`)
+    afterPowerCut(seen, at, { survival: [0, 0.5, 1][cut % 3] ?? 0, random: Math.random })
+    checked += await check(at, promisesOf(seen))
+    await rm(at, { recursive: true, force: true })
+  }
+  t.diagnostic(`${checked} promises kept over ${CUTS} cuts in ${steps.length} steps`)
+})
+
+/** How many messages had to be there. */
+async function check(at: string, promises: readonly { word: string; id: string }[]): Promise<number> {
+  const store = await openLmdbStore({ folder: at, inlineLimit: 8_192, minFreeBytes: 0 })
+  try {
+    const of = (word: string) => new Set(promises.filter((each) => each.word === word).map(({ id }) => id))
+    const [added, ending, ended] = [of('added'), of('ending'), of('ended')]
+    const there = new Set<string>()
+    for await (const { message } of store.list()) {
+      there.add(message.id)
+      // A message that nobody was promised may be there, and then is whole too.
+      assert.deepEqual(await readAll(store.body(message)), octetsOf(message.id, message.size))
+    }
+    for (const id of added) if (!ending.has(id)) assert.ok(there.has(id), `${id} was acknowledged and is gone`)
+    for (const id of ended) assert.ok(!there.has(id), `${id} had ended and is back`)
+    assert.equal((await store.stats()).corrupt, 0)
+    await store.beat(Date.now())
+    const { claims } = await store.claimDue({ now: Date.now(), limit: 10_000, gate: () => 'take' })
+    assert.equal(new Set(claims.map(({ message }) => message.id)).size, there.size, 'everything is due again')
+    return added.size - ending.size
+  } finally {
+    await store.close()
+  }
+}
+
+function works(command: string): boolean {
+  try {
+    execFileSync(command, ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
