@@ -141,6 +141,23 @@ test('start listens, logs one line a transaction, reloads on SIGHUP, and drains 
   assert.match(transactions[0].reply, /^550/)
 })
 
+test('--workers: several processes share the port, one that is killed is replaced, and all drain', async () => {
+  // A port of zero is another one in each process only without a supervisor; with one they share it.
+  const name = await config('many.ts', rule('bad'))
+  const child = spawnCli(['start', name, '--log', 'json', '--workers', '2'])
+  const [out, err] = [collect(child.stdout), collect(child.stderr)]
+  const port = Number(await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1]))
+  assert.match(await send(port, 'good'), /^250/)
+  const pid = Number(/process (\d+)/.exec(out())?.[1])
+  process.kill(pid, 'SIGKILL')
+  await until(() => (err().includes('another takes its place') ? 'yes' : undefined))
+  for (let i = 0; i < 6; i++) assert.match(await send(port, i % 2 ? 'good' : 'bad'), i % 2 ? /^250/ : /^550/)
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  assert.deepEqual(await exited, [0, null])
+  assert.match((await run('start', name, '--workers', 'many')).err, /whole number from 1 to 256, or auto/)
+})
+
 test('a port that is taken is an error that says so', async () => {
   const taken = rule('x').replace('port: 0', 'port: 0, path: undefined as never').replace('port: 0', 'port: 1')
   const { code, err } = await run('start', await config('taken.ts', taken.replace("host: '127.0.0.1'", "host: '192.0.2.77'")))

@@ -33,7 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return outcome.code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (error instanceof UsageError || error instanceof BootError || error instanceof PostroadError)
+    if (error instanceof UsageError || error instanceof RangeError || error instanceof BootError || error instanceof PostroadError)
       process.stderr.write(`${error.message}\n`)
     else process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : error}\n`)
     return 1

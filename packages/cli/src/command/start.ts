@@ -1,14 +1,17 @@
 /** `postroad start`: listens until it is told to stop. */
+import cluster from 'node:cluster'
 import path from 'node:path'
 import type { Config, LogOptions, Server } from '@postroad/core'
 import type { Command } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { type Opened, open } from '../open.ts'
+import { isWorker, parseWorkers, supervise } from './workers.ts'
 
 /** Settings of the command line. */
 interface StartOptions {
   readonly log?: LogOptions['format']
   readonly quiet?: boolean
+  readonly workers?: string
 }
 
 /** Adds `start`. */
@@ -18,6 +21,7 @@ export function startCommand(program: Command, outcome: { code: number }): void 
     .description('start the server; Ctrl-C drains and stops it, SIGHUP reloads the configuration')
     .argument('[config]', 'configuration file or folder')
     .option('--log <format>', 'json, pretty or silent; default: pretty on a terminal, json elsewhere')
+    .option('--workers <count>', 'processes on the same sockets, or auto for one a core; one that dies is replaced', '1')
     .option('--quiet', 'do not print what it listens on')
     .action(async (given: string | undefined, options: StartOptions) => {
       outcome.code = await start(given, options)
@@ -25,6 +29,8 @@ export function startCommand(program: Command, outcome: { code: number }): void 
 }
 
 async function start(given: string | undefined, options: StartOptions): Promise<number> {
+  const workers = parseWorkers(options.workers ?? '1')
+  if (workers > 1 && !isWorker()) return supervise(workers)
   const opened = await open(given, options.log ? { log: { format: options.log } } : {})
   const { server } = opened
   try {
@@ -33,7 +39,8 @@ async function start(given: string | undefined, options: StartOptions): Promise<
     await opened.close()
     throw error
   }
-  if (!options.quiet) greet(opened)
+  // With several, the first speaks for all.
+  if (!options.quiet && (cluster.worker?.id ?? 1) === 1) greet(opened)
   const code = await untilStopped(server, { file: opened.file, reload: async () => (await loadConfig(given)).config })
   await opened.close()
   return code
