@@ -1,6 +1,7 @@
-/** A certificate of our own for mx.example.com, good for nothing but tests. Has no tests. */
+/** Certificates good for nothing but tests. Has no tests. */
 import type { Certificate } from './tls.ts'
 
+/** For mx.example.com. */
 export const CERTIFICATE: Certificate = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgqbNC+X/AQNAbdK3t
@@ -18,6 +19,61 @@ IZLVRuMWlwHaPeWWP97K4wqjtDAfBgNVHSMEGDAWgBRvIZLVRuMWlwHaPeWWP97K
 4wqjtDAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQCKKKfbDf8a
 /tew3pTEGCQngYIW26z3LmWtvTzRBnPj6wIgHSdAJ0KabpcUXgjH6KX1m/2TW6fZ
 O2dqzSjdDQe4KMY=
+-----END CERTIFICATE-----
+`,
+}
+
+/** For mail.example.org. */
+export const OTHER: Certificate = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgz9kctI6145+8Pu37
+dmMsKOg3CR8As/8ghZdOtI3+9FWhRANCAATbAiLvkMYC0c6kmNvMwNVIYGonqyAv
+OSUq+b27G2JtLj8l3ScDbMny/HqhPsaE/vS0hBWW2k64SfFkZKvWdMZf
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBijCCATGgAwIBAgIUT0r6PrjfLmvn79joHHHnfiy1lI4wCgYIKoZIzj0EAwIw
+GzEZMBcGA1UEAwwQbWFpbC5leGFtcGxlLm9yZzAeFw0yNjExMjIwMzEyNDlaFw0z
+NjExMTkwMzEyNDlaMBsxGTAXBgNVBAMMEG1haWwuZXhhbXBsZS5vcmcwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAATbAiLvkMYC0c6kmNvMwNVIYGonqyAvOSUq+b27
+G2JtLj8l3ScDbMny/HqhPsaE/vS0hBWW2k64SfFkZKvWdMZfo1MwUTAdBgNVHQ4E
+FgQUBJ1uRJyWRxBHeFOLklkjMKe4p2owHwYDVR0jBBgwFoAUBJ1uRJyWRxBHeFOL
+klkjMKe4p2owDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiB11LSA
+GDYR3zhBDQl9jddiNsuyViAPOFMnwOD8oF/5gAIgDvLObaurLeU1+HO/egfl43nx
+F9cDlIBeb78kUWTqsoY=
+-----END CERTIFICATE-----
+`,
+}
+
+/** Has signed the certificate of {@link CLIENT}. */
+export const AUTHORITY = `-----BEGIN CERTIFICATE-----
+MIIBeDCCAR+gAwIBAgIUEf156XfcQbrkpTqTFDehBaoZ4rkwCgYIKoZIzj0EAwIw
+EjEQMA4GA1UEAwwHVGVzdCBDQTAeFw0yNjExMjIwMzEyNDlaFw0zNjExMTkwMzEy
+NDlaMBIxEDAOBgNVBAMMB1Rlc3QgQ0EwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AATZh2zwL3uKbmfeoFa1DRfPPE9ZC1+M+LEPnoWokNsvcZkdmN2mn1AJQl9fH67h
+6qTGl4YFM/h5k0M1EkBDrJluo1MwUTAdBgNVHQ4EFgQUb//YkS2a0MkVHfbtqo39
+flS5zQEwHwYDVR0jBBgwFoAUb//YkS2a0MkVHfbtqo39flS5zQEwDwYDVR0TAQH/
+BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiBD4agoeyfJhWIIJKUTAgOvxAuUBkT/
+PzwOwdjBs06zpAIgM9SBXQ8ZW3f6zhNEfKn4MTrwbfiacQl6cdAvbMD6ib4=
+-----END CERTIFICATE-----
+`
+
+/** Of a client, O=Example, CN=client.example. */
+export const CLIENT: Certificate = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgWvUjcoO6qHgZZb2w
+mFXxEeV9oG4YIIrdWVBciYlQkEGhRANCAARJN/1PIdM+DE4asSihH8OwBu5SnrYA
+R+eKd5F5dWipiKIxOyQYNCNzrKGMoYZh5LkeQlh2gYiwQg3hglCy3u9W
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBNzCB3gIUIgvSsMp3LnzANxJASbngT8oWITowCgYIKoZIzj0EAwIwEjEQMA4G
+A1UEAwwHVGVzdCBDQTAeFw0yNjExMjIwMzEyNDlaFw0zNjExMTkwMzEyNDlaMCsx
+EDAOBgNVBAoMB0V4YW1wbGUxFzAVBgNVBAMMDmNsaWVudC5leGFtcGxlMFkwEwYH
+KoZIzj0CAQYIKoZIzj0DAQcDQgAESTf9TyHTPgxOGrEooR/DsAbuUp62AEfnineR
+eXVoqYiiMTskGDQjc6yhjKGGYeS5HkJYdoGIsEIN4YJQst7vVjAKBggqhkjOPQQD
+AgNIADBFAiEAv3AW9kw9e3z3Uaks2kJgEwD9wMQtIqyukhxdeCGvN6YCIFJDfzV2
+4nYPalFoyXrgObctEpIiSjQv4jm2my44RV/E
 -----END CERTIFICATE-----
 `,
 }

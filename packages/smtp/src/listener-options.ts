@@ -95,6 +95,10 @@ export function settingsOf(options: ListenerOptions): Settings {
   const limits = { ...DEFAULT_LIMITS, ...(options.strictLines && { line: 1000 }), ...options.limits }
   for (const [key, value] of Object.entries(limits))
     if (!(value >= 0)) throw new ListenerError(`Listener ${name}: limit ${key} must be a number of at least 0, not ${value}`)
+  const { greeting } = options
+  if (greeting !== undefined && !(greeting.waitMs >= 0 && greeting.waitMs <= 30_000))
+    throw new ListenerError(`Listener ${name}: greeting.waitMs must be from 0 to 30000, not ${greeting.waitMs}`)
+  const networks = (key: 'proxies' | 'xclient' | 'xforward'): NetworkList => networksOf(name, key, options[key])
   return Object.freeze({
     name,
     hostname,
@@ -104,14 +108,22 @@ export function settingsOf(options: ListenerOptions): Settings {
     authWithoutTls,
     limits: Object.freeze(limits),
     normalise: options.bareLineEndings === 'normalise',
-    proxies: networkList(options.proxies),
-    xclient: networkList(options.xclient),
-    xforward: networkList(options.xforward),
-    greeting: { waitMs: 0, twoLines: false, ...options.greeting, except: networkList(options.greeting?.except) },
+    proxies: networks('proxies'),
+    xclient: networks('xclient'),
+    xforward: networks('xforward'),
+    greeting: { waitMs: 0, twoLines: false, ...greeting, except: networksOf(name, 'greeting.except', greeting?.except) },
     stress: options.stress ?? {},
     strictPipelining: options.pipelining === 'strict',
     onError: options.onError ?? (() => {}),
   })
+}
+
+function networksOf(name: string, key: string, entries: readonly string[] | undefined): NetworkList {
+  try {
+    return networkList(entries)
+  } catch (error) {
+    throw new ListenerError(`Listener ${name}: ${key}: ${error instanceof Error ? error.message : error}`, { cause: error })
+  }
 }
 
 /** The certificates as a list. */

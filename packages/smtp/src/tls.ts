@@ -1,7 +1,7 @@
 /** Certificates, and what a handshake came to. */
-import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import type { TlsInfo } from './stages.ts'
+import { keyExchangeGroup } from './tls-group.ts'
 
 /** A certificate with its key, as PEM. */
 export interface Certificate {
@@ -13,28 +13,6 @@ export interface Certificate {
   readonly passphrase?: string
   /** Names a client may ask for (SNI), lower-case; `*.example.com` stands for one label. Absent: for all others. */
   readonly servernames?: readonly string[]
-}
-
-/** Where a {@link Certificate} lies. */
-export interface CertificateFiles {
-  readonly key: string
-  readonly cert: string
-  readonly ca?: string
-  readonly servernames?: readonly string[]
-}
-
-/**
- * Reads certificates from files; call it again, and `Listener.setCertificate`, when they have changed.
- *
- * @throws when a file cannot be read
- */
-export async function loadCertificates(files: readonly CertificateFiles[]): Promise<Certificate[]> {
-  return Promise.all(
-    files.map(async ({ key, cert, ca, servernames }) => {
-      const [keyText, certText, caText] = await Promise.all([readFile(key), readFile(cert), ca === undefined ? undefined : readFile(ca)])
-      return { key: keyText, cert: certText, ...(caText && { ca: caText }), ...(servernames && { servernames }) }
-    }),
-  )
 }
 
 /**
@@ -62,12 +40,14 @@ export function contextFor(contexts: ReadonlyMap<string, SecureContext>, servern
 /** What TLS negotiated on a socket whose handshake is done. */
 export function tlsInfoOf(socket: TLSSocket): TlsInfo {
   const cipher = socket.getCipher()
+  const group = keyExchangeGroup(socket.getSession())
   // `servername` is missing in the types: it is false when the client sent none.
   const servername = 'servername' in socket && typeof socket.servername === 'string' ? socket.servername.toLowerCase() : undefined
   const client = socket.authorized ? clientOf(socket) : undefined
   return {
     version: socket.getProtocol() ?? 'TLS',
     cipher: cipher.standardName ?? cipher.name,
+    ...(group && { group }),
     ...(servername && { servername }),
     ...(client && { client }),
   }

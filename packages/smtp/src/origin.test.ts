@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CERTIFICATE } from './certificate.test.ts'
+import { Client, start } from './fixture.test.ts'
+
+const LOOPBACK = ['127.0.0.0/8']
+
+test('PROXY protocol: the client is who the proxy says it is', async () => {
+  await using fixture = await start({ proxies: LOOPBACK })
+  const client = await fixture.client()
+  client.send('PROXY TCP4 192.0.2.1 198.51.100.2 54321 25\r\nEHLO x\r\n')
+  assert.match(await client.reply(), /^220 /)
+  assert.match(await client.reply(), /^250-/)
+  assert.deepEqual(fixture.records[0]?.wire.remote, { address: '192.0.2.1', port: 54321 })
+  assert.deepEqual(fixture.records[0]?.wire.local, { address: '198.51.100.2', port: 25 })
+})
+
+test('PROXY protocol: before STARTTLS and before implicit TLS', async () => {
+  for (const tls of ['optional', 'implicit'] as const) {
+    await using fixture = await start({ proxies: LOOPBACK, tls, certificate: CERTIFICATE })
+    const client = await fixture.client()
+    client.send('PROXY TCP6 2001:db8::1 2001:db8::2 54321 25\r\n')
+    if (tls === 'optional') {
+      await client.reply()
+      await client.say('EHLO x')
+      await client.say('STARTTLS')
+    }
+    await client.upgrade()
+    assert.match(tls === 'implicit' ? await client.reply() : await client.say('EHLO x'), /^2[25]0/)
+    assert.equal(fixture.records[0]?.wire.remote.address, '2001:db8::1')
+    assert.equal(await client.say('QUIT'), '221 2.0.0 Bye')
+  }
+})
+
+test('PROXY protocol: a proxy without a header is no client, nor is a client with one', async () => {
+  await using trusting = await start({ proxies: LOOPBACK })
+  const proxy = await trusting.client()
+  proxy.send('EHLO x\r\n')
+  assert.equal(await proxy.reply(), 'closed')
+  assert.equal(trusting.records.length, 0)
+  await using wary = await start()
+  const client = await wary.client()
+  await client.reply()
+  assert.match(await client.say('PROXY TCP4 192.0.2.1 198.51.100.2 54321 25'), /^500 /)
+  assert.equal(wary.records[0]?.wire.remote.address, '127.0.0.1')
+})
+
+test('PROXY protocol: connections are counted for the client, not for the proxy', async () => {
+  await using fixture = await start({ proxies: LOOPBACK, limits: { connectionsPerAddress: 1 } })
+  const header = (last: number): string => `PROXY TCP4 192.0.2.${last} 198.51.100.2 54321 25\r\n`
+  const clients = [await fixture.client(), await fixture.client(), await fixture.client()] as const
+  for (const [i, client] of clients.entries()) client.send(header(i === 2 ? 1 : i))
+  assert.match(await clients[0].reply(), /^220 /)
+  assert.match(await clients[1].reply(), /^220 /)
+  assert.match(await clients[2].reply(), /^421 /)
+})
+
+test('a proxy that never sends its header is given up', async () => {
+  await using fixture = await start({ proxies: LOOPBACK, limits: { commandTimeoutMs: 40 } })
+  const client = await fixture.client()
+  client.send('PROXY ')
+  assert.equal(await client.reply(), 'closed')
+})
+
+test('XCLIENT: a trusted host speaks for another client, and the session begins anew', async () => {
+  await using fixture = await start({ xclient: LOOPBACK })
+  const client = await fixture.client()
+  await client.reply()
+  assert.match(await client.say('EHLO filter.example'), /\|250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT\|/)
+  assert.match(await client.say('XCLIENT ADDR=IPV6:2001:DB8::1 PORT=4 NAME=[UNAVAILABLE] HELO=evil+2Eexample'), /^220 /)
+  assert.match(await client.say('MAIL FROM:<a@example.com>'), /^503 5\.5\.1 /)
+  assert.match(await client.say('EHLO client.example'), /^250-/)
+  assert.equal(await client.say('MAIL FROM:<a@example.com>'), '250 2.1.0 Ok')
+  assert.match(await client.say('XCLIENT ADDR=192.0.2.1'), /^503 5\.5\.1 /)
+  assert.deepEqual(fixture.records[0]?.calls, ['connect', 'EHLO filter.example', 'close quit'])
+  assert.deepEqual(fixture.records[1]?.wire.remote, { address: '2001:db8::1', port: 4 })
+})
+
+for (const attributes of ['ADDR=1.2', 'ADDR=192.0.2.1 ADDR=192.0.2.1', 'FOO=1', 'LOGIN=root', 'HELO=a+0D+0Ab', 'PORT=65536', 'ADDR', ''])
+  test(`XCLIENT ${attributes} is refused as a whole`, async () => {
+    await using fixture = await start({ xclient: LOOPBACK, xforward: LOOPBACK })
+    const client = await fixture.client()
+    await client.reply()
+    assert.match(await client.say(`XCLIENT ${attributes}`), /^501 5\.5\.4 /)
+    assert.equal(fixture.records[0]?.wire.remote.address, '127.0.0.1')
+  })
+
+test('XCLIENT and XFORWARD are neither offered to strangers nor done for them', async () => {
+  await using fixture = await start({ xclient: ['192.0.2.0/24'] })
+  const client = await fixture.client()
+  await client.reply()
+  assert.doesNotMatch(await client.say('EHLO x'), /XCLIENT|XFORWARD/)
+  assert.match(await client.say('XCLIENT ADDR=192.0.2.1'), /^550 5\.7\.0 /)
+  assert.match(await client.say('XFORWARD ADDR=192.0.2.1'), /^550 5\.7\.0 /)
+})
+
+test('XFORWARD: what a trusted host says holds for one transaction', async () => {
+  await using fixture = await start({ xforward: LOOPBACK })
+  const client = await fixture.client()
+  await client.reply()
+  await client.say('EHLO x')
+  assert.equal(await client.say('XFORWARD NAME=spike.example ADDR=192.0.2.1'), '250 2.0.0 Ok')
+  assert.equal(await client.say('XFORWARD PROTO=ESMTP NAME=[UNAVAILABLE]'), '250 2.0.0 Ok')
+  assert.deepEqual(fixture.records[0]?.wire.forwarded, { addr: '192.0.2.1', proto: 'ESMTP' })
+  await client.talk('MAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n.\r\n', 4)
+  assert.equal(fixture.records[0]?.wire.forwarded, undefined)
+})
+
+test('PRDR: 353, one reply a recipient, and one for all', async () => {
+  const offer = {
+    mechanisms: [],
+    eightBitMime: true,
+    binaryMime: false,
+    smtputf8: false,
+    dsn: false,
+    requireTls: false,
+    prdr: true,
+  } as const
+  const answers = [
+    { code: 550, status: '5.7.1', text: 'Not a' },
+    { code: 250, status: '2.0.0', text: 'For b' },
+  ]
+  await using fixture = await start({}, { offer: () => offer, message: () => answers })
+  const client = await fixture.client()
+  await client.reply()
+  assert.match(await client.say('EHLO x'), /\|250-PRDR\|/)
+  const replies = await client.talk('MAIL FROM:<> PRDR\r\nRCPT TO:<a@b.example>\r\nRCPT TO:<b@b.example>\r\nDATA\r\n.\r\nNOOP\r\n', 9)
+  assert.deepEqual(replies.slice(4), [
+    '353 Content analysis has started',
+    '550 5.7.1 Not a',
+    '250 2.0.0 For b',
+    '250 2.0.0 For b',
+    '250 2.0.0 Ok',
+  ])
+  const plain = await client.talk('MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nRCPT TO:<b@b.example>\r\nDATA\r\n.\r\nNOOP\r\n', 6)
+  assert.deepEqual(plain.slice(4), ['550 5.7.1 Not a', '250 2.0.0 Ok'])
+})
+
+test('a client on a UNIX socket can be trusted by name', async () => {
+  const path = `${process.env['TMPDIR'] ?? '/tmp'}/postroad-${process.pid}.sock`
+  await using fixture = await start({ path, xclient: ['unix'] })
+  const client = await Client.connect(fixture.listener)
+  await client.reply()
+  assert.match(await client.say('XCLIENT ADDR=192.0.2.1'), /^220 /)
+  client.destroy()
+})
