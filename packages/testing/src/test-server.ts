@@ -4,10 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { type Config, createServer, type DefaultService, type Server, type UseOptions } from '@postroad/core'
+import { zoneDns } from '@postroad/dns'
 import { messageFromBytes } from '@postroad/message'
 import {
   Clock,
   type Delivery,
+  Dns,
   definePlugin,
   Limiter,
   Lock,
@@ -45,6 +47,8 @@ export interface TestServerOptions {
   readonly clock?: FakeClock
   /** `lmtp` for one reply a recipient. Default `smtp`. */
   readonly protocol?: 'smtp' | 'lmtp'
+  /** `false`: set up only, as `postroad check` does it. Default `true`. */
+  readonly start?: boolean
 }
 
 /** What {@link createTestServer} gives. */
@@ -93,7 +97,7 @@ export async function createTestServer(plugins: readonly Used[], options: TestSe
     },
     { now: clock.now, services: services(clock, options.services ?? []) },
   )
-  await server.start()
+  if (options.start !== false) await server.start()
   return {
     server,
     clock,
@@ -114,6 +118,7 @@ function services(clock: FakeClock, given: NonNullable<TestServerOptions['servic
     [Store, memoryStore(clock)],
     [Limiter, memoryLimiter(clock)],
     [Lock, memoryLock()],
+    [Dns, zoneDns({}, { clock })],
   ]
   return [...defaults, ...given].map(([service, value]) => ({ service, create: () => value }))
 }

@@ -1,0 +1,92 @@
+/** One case of a table, run on a server of its own, under watch. */
+import assert from 'node:assert/strict'
+import type { UseOptions } from '@postroad/core'
+import type { Plugin } from '@postroad/plugin'
+import { type CaseOutcome, checkExpectation, type Expectation } from './expectation.ts'
+import { watchLeaks } from './leak.ts'
+import { policed } from './police.ts'
+import { createTestServer, type TestServer, type TestServerOptions, type Used } from './test-server.ts'
+import { type Visit, VisitClient, type VisitStage } from './visit.ts'
+import { Watch } from './watch.ts'
+
+/** Where a plugin under test stands. */
+export interface Surroundings extends TestServerOptions {
+  /** What the operator says of the plugin. */
+  readonly use?: UseOptions
+  /** Other plugins of the scope. */
+  readonly with?: readonly Used[]
+}
+
+/** What one case is made of. */
+export interface CaseParts {
+  make(): Plugin
+  readonly surroundings: Surroundings
+  /** Visits whose outcome is not looked at. */
+  readonly earlier: readonly Visit[]
+  /** Milliseconds of fake time between those and the visit. */
+  readonly wait: number
+  readonly visit: Visit
+  readonly expected: Expectation
+}
+
+/** @throws {AssertionError} where it is not as expected, and for everything the plugin must not do */
+export async function runCase(parts: CaseParts): Promise<void> {
+  const { expected } = parts
+  if (expected.mistake) {
+    await assert.rejects(
+      async () => createTestServer([parts.make()], parts.surroundings).then((server) => server.close()),
+      expected.mistake,
+    )
+    return
+  }
+  const watch = new Watch()
+  const leaks = watchLeaks()
+  let left: readonly string[] = []
+  try {
+    await visited(parts, watch)
+  } finally {
+    left = await leaks.end()
+  }
+  assert.deepEqual([...watch.violations, ...left], [], 'the plugin does what it must not')
+}
+
+async function visited(parts: CaseParts, watch: Watch): Promise<void> {
+  const server = await createTestServer(used(parts, watch), parts.surroundings)
+  try {
+    for (const visit of parts.earlier) await new VisitClient(server, visit).run()
+    if (parts.wait > 0) await server.clock.advance(parts.wait)
+    watch.answers.length = 0
+    const said = await new VisitClient(server, parts.visit).run()
+    await watch.settled()
+    const outcome: CaseOutcome = { said, reply: said.at(-1)?.reply, answers: watch.answers, watch, server, failures: failuresOf(server) }
+    await checkExpectation(parts.expected, outcome, endOf(parts.visit))
+  } finally {
+    await server.close()
+  }
+}
+
+/** The plugins of a case, the one under test watched. */
+export function used({ make, surroundings }: Pick<CaseParts, 'make' | 'surroundings'>, watch: Watch): readonly Used[] {
+  const plugin = policed(make(), watch)
+  return [...(surroundings.with ?? []), surroundings.use ? [plugin, surroundings.use] : plugin]
+}
+
+/** What plugins failed with, as the log has it. */
+export function failuresOf(server: TestServer): readonly string[] {
+  server.server.log.flush()
+  return server.lines
+    .filter(({ level, text }) => level === 'error' && text === 'plugin failed')
+    .map(
+      ({ plugin, hook, error }) => `${plugin}.${hook} failed: ${(error as { message?: string } | undefined)?.message ?? 'for no reason'}`,
+    ) // as the log writes errors
+}
+
+/** The last thing a visit sends. */
+function endOf({ data, rcpt, mail, command, auth, helo }: Visit): VisitStage {
+  if (data !== undefined) return 'message'
+  if (rcpt !== undefined) return 'rcpt'
+  if (mail !== undefined) return 'mail'
+  if (command !== undefined) return 'command'
+  if (auth !== undefined) return 'auth'
+  return helo !== undefined ? 'helo' : 'connect'
+}

@@ -1,0 +1,87 @@
+/** Finds what is left behind: timers, sockets, processes, watchers and files that were opened and not closed. */
+import { createHook } from 'node:async_hooks'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
+
+const KINDS: Readonly<Record<string, string>> = {
+  Timeout: 'a timer',
+  TCPWRAP: 'a socket',
+  TCPSERVERWRAP: 'a listening socket',
+  TLSWRAP: 'a TLS socket',
+  PIPEWRAP: 'a pipe',
+  PIPESERVERWRAP: 'a listening UNIX socket',
+  UDPWRAP: 'a UDP socket',
+  PROCESSWRAP: 'a child process',
+  FSEVENTWRAP: 'a file watcher',
+  FILEHANDLE: 'a file',
+  WORKER: 'a worker',
+}
+/** Not the author's to close: weak timers of AbortSignal.timeout, the connections that fetch keeps, the test runner's own. */
+const FOREIGN = /node:internal\/(?:abort_controller|deps\/undici|test_runner)|node:diagnostics_channel/
+const FDS = '/proc/self/fd'
+/** Milliseconds, really, for what closes a little later. */
+const PATIENCE = 250
+
+/** Watches from now on. */
+export interface LeakWatch {
+  /** Ends the watch. One sentence for each thing that is still open. */
+  end(): Promise<readonly string[]>
+}
+
+/** Begins to watch what is opened. One at a time in a process. */
+export function watchLeaks(): LeakWatch {
+  const open = new Map<number, { readonly kind: string; readonly opener: string }>()
+  const before = openFiles()
+  const hook = createHook({
+    init(id, type) {
+      const kind = KINDS[type]
+      if (kind === undefined) return
+      const opener = openedAt()
+      if (opener !== undefined) open.set(id, { kind, opener })
+    },
+    destroy: (id) => void open.delete(id),
+  }).enable()
+  const files = (): readonly string[] => [...openFiles()].filter(([id, file]) => before.get(id) !== file).map(([, file]) => file)
+  return {
+    async end() {
+      const until = performance.now() + PATIENCE
+      while ((open.size > 0 || files().length > 0) && performance.now() < until) await turn()
+      hook.disable()
+      const things = [...open.values()].map(
+        ({ kind, opener }) => `${kind} opened ${opener} is still there: end it in \`close\`, or when \`signal\` fires.`,
+      )
+      return [...new Set([...things, ...files().map((file) => `the file ${file} is still open: close it in \`close\`.`)])]
+    },
+  }
+}
+
+/** The first frame that is not Node's, nor this file's; undefined when Node opened it for itself, or for something foreign. */
+function openedAt(): string | undefined {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 40
+  const { stack = '' } = new Error()
+  Error.stackTraceLimit = limit
+  const frames = stack
+    .split('\n')
+    .slice(1)
+    .filter((line) => !/\bleak\.[jt]s/.test(line))
+  const index = frames.findIndex((line) => !line.includes('node:'))
+  if (index < 0 || frames.slice(0, index).some((line) => FOREIGN.test(line))) return undefined
+  return frames[index]?.trim().replace('file://', '')
+}
+
+/** Descriptors of files on disk; empty where the system does not tell. */
+function openFiles(): ReadonlyMap<string, string> {
+  try {
+    const links = readdirSync(FDS).flatMap((id): [string, string][] => {
+      try {
+        return [[id, readlinkSync(`${FDS}/${id}`)]]
+      } catch {
+        return [] // the one that was opened to read this folder
+      }
+    })
+    return new Map(links.filter(([, file]) => file.startsWith('/') && !/^\/(?:dev|proc)\//.test(file)))
+  } catch {
+    return new Map() // not Linux
+  }
+}

@@ -1,0 +1,188 @@
+/** One visit of a client, told as data: what it sends, and how far it comes. */
+import { parseForwardPath, parseReversePath } from '@postroad/message'
+import type { AuthAttempt, MailParameters, RcptParameters } from '@postroad/plugin'
+import type { Reply, Stages, TlsInfo, Wire } from '@postroad/smtp'
+import { mail } from './mail.ts'
+import type { TestServer } from './test-server.ts'
+
+/** A path with the parameters of its command. */
+export type WithParameters<P> = string | ({ readonly path: string } & P)
+
+/** A message: text with any line ends, octets, or fields. */
+export type Content = string | Uint8Array | Readonly<Record<string, string>> | Iterable<Uint8Array>
+
+/** What a client sends; what is left out has a default. The visit ends with the last thing named. */
+export interface Visit {
+  /** The client's address. Default 192.0.2.1. */
+  readonly from?: string
+  /** Under TLS from the beginning. */
+  readonly tls?: boolean | TlsInfo
+  /** The server is near its limits. */
+  readonly stress?: boolean
+  /** Default `client.test`, by EHLO (LHLO on LMTP). */
+  readonly helo?: string
+  readonly auth?: AuthAttempt | { readonly username: string; readonly password: string }
+  /** The reverse-path; `<>` for the null one. Default `sender@client.test`. */
+  readonly mail?: WithParameters<MailParameters>
+  /** Forward-paths. Default `recipient@mx.test`. */
+  readonly rcpt?: WithParameters<RcptParameters> | readonly WithParameters<RcptParameters>[]
+  readonly data?: Content
+  /** VRFY, EXPN, HELP or any other verb with its argument, after the greeting. */
+  readonly command?: string
+}
+
+/** The keys of a {@link Visit}. */
+export const VISIT_KEYS = ['from', 'tls', 'stress', 'helo', 'auth', 'mail', 'rcpt', 'data', 'command'] as const
+
+/** Where in a session something was said. */
+export type VisitStage = 'connect' | 'helo' | 'auth' | 'command' | 'mail' | 'rcpt' | 'data' | 'message'
+
+/** One reply. */
+export interface Said {
+  readonly at: VisitStage
+  readonly reply: Reply
+}
+
+const OK: Reply = { code: 250, status: '2.0.0', text: 'Ok' }
+
+/** A visit under way: {@link VisitClient.hangUp} may come at any time. */
+export class VisitClient {
+  readonly said: Said[] = []
+  readonly #server: TestServer
+  readonly #visit: Visit
+  readonly #stages: Stages
+  #gone = false
+
+  constructor(server: TestServer, visit: Visit) {
+    this.#server = server
+    this.#visit = visit
+    const wire: Wire = {
+      listener: 'test',
+      protocol: server.protocol,
+      remote: { address: visit.from ?? '192.0.2.1', port: 4321 },
+      local: { address: '192.0.2.25', port: 25 },
+      tls: visit.tls === true ? { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } : visit.tls || undefined,
+      stress: visit.stress ?? false,
+      disconnect: (reply) => {
+        this.said.push({ at: this.#at, reply })
+        this.hangUp()
+      },
+    }
+    this.#stages = server.server.attach('test')(wire)
+  }
+  #at: VisitStage = 'connect'
+
+  /** The connection breaks. */
+  hangUp(reason: 'quit' | 'client' = 'client'): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.#stages.close(reason)
+  }
+
+  /** All of the visit, as far as it comes; hangs up at the end. */
+  async run(): Promise<readonly Said[]> {
+    try {
+      await this.#converse()
+    } finally {
+      this.hangUp('quit')
+    }
+    return this.said
+  }
+
+  async #converse(): Promise<void> {
+    const { helo, auth, mail, rcpt, data, command } = this.#visit
+    const on = this.#stages
+    const isTransaction = mail !== undefined || rcpt !== undefined || data !== undefined
+    if (!(await this.#ask('connect', () => on.connect()))) return
+    if (helo === undefined && auth === undefined && command === undefined && !isTransaction) return
+    const verb = this.#server.protocol === 'lmtp' ? 'LHLO' : 'EHLO'
+    if (!(await this.#ask('helo', () => on.helo(helo ?? 'client.test', verb)))) return
+    if (
+      auth &&
+      !(await this.#ask('auth', () => on.auth('mechanism' in auth ? auth : { mechanism: 'PLAIN', authorize: undefined, ...auth })))
+    )
+      return
+    if (command !== undefined && !(await this.#ask('command', () => commandOf(on, command)))) return
+    if (isTransaction) await this.#transaction()
+  }
+
+  async #transaction(): Promise<void> {
+    const { mail, rcpt, data } = this.#visit
+    const on = this.#stages
+    const { path, ...parameters } = withPath(mail ?? 'sender@client.test')
+    if (!(await this.#ask('mail', () => on.mail(reversePath(path), parameters)))) return
+    if (rcpt === undefined && data === undefined) return
+    let accepted = 0
+    for (const one of Array.isArray(rcpt) ? rcpt : [rcpt ?? 'recipient@mx.test']) {
+      const { path: to, ...own } = withPath<RcptParameters>(one)
+      if (await this.#ask('rcpt', () => on.rcpt(forwardPath(to), own))) accepted++
+      if (this.#gone) return
+    }
+    if (accepted === 0 || data === undefined || !(await this.#ask('data', () => on.data()))) return
+    this.#at = 'message'
+    const body = on.body()
+    for (const piece of pieces(data)) {
+      await body.write(piece)
+      if (this.#gone) return
+    }
+    const reply = await on.message()
+    for (const one of 'code' in reply ? [reply] : reply) this.said.push({ at: 'message', reply: one })
+  }
+
+  /** Whether it goes on. */
+  async #ask(at: VisitStage, command: () => Reply | undefined | Promise<Reply | undefined>): Promise<boolean> {
+    this.#at = at
+    const reply = (await command()) ?? OK
+    if (this.#gone) return false
+    this.said.push({ at, reply })
+    return reply.code < 400
+  }
+}
+
+function commandOf(on: Stages, line: string): Reply | Promise<Reply> {
+  const [verb = '', ...rest] = line.split(' ')
+  const argument = rest.join(' ')
+  switch (verb.toUpperCase()) {
+    case 'VRFY':
+      return on.verify(argument)
+    case 'EXPN':
+      return on.expand(argument)
+    case 'HELP':
+      return on.help(argument)
+    default:
+      return on.unknown(verb.toUpperCase(), argument)
+  }
+}
+
+function withPath<P>(given: WithParameters<P>): { readonly path: string } & Partial<P> {
+  return typeof given === 'string' ? ({ path: given } as { path: string } & Partial<P>) : given // without parameters
+}
+
+function reversePath(path: string) {
+  const parsed = parseReversePath(path === '<>' ? '<>' : `<${path}>`, { smtputf8: true })
+  if (!parsed) throw new SyntaxError(`"${path}" is not a reverse-path, RFC 5321 §4.1.2`)
+  return parsed.address
+}
+
+function forwardPath(path: string) {
+  const parsed = parseForwardPath(`<${path}>`, { smtputf8: true })
+  if (!parsed) throw new SyntaxError(`"${path}" is not a forward-path, RFC 5321 §4.1.2`)
+  return parsed.address
+}
+
+/** Octets of a chunk, as a socket gives them. */
+const CHUNK = 65_536
+
+function* pieces(content: Content): Generator<Uint8Array> {
+  if (typeof content !== 'string' && !(content instanceof Uint8Array) && Symbol.iterator in content) {
+    yield* content as Iterable<Uint8Array> // neither text nor octets nor fields
+    return
+  }
+  const bytes =
+    content instanceof Uint8Array
+      ? content
+      : typeof content === 'string'
+        ? Buffer.from(content.replace(/\r?\n/g, '\r\n'))
+        : mail(content as Readonly<Record<string, string>>) // all that is left
+  for (let at = 0; at < bytes.length; at += CHUNK) yield bytes.subarray(at, at + CHUNK)
+}
