@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { UseOptions } from '@postroad/core'
 import type { Plugin } from '@postroad/plugin'
 import { type CaseOutcome, checkExpectation, type Expectation } from './expectation.ts'
+import { failuresOf } from './failure.ts'
 import { watchLeaks } from './leak.ts'
 import { policed } from './police.ts'
 import { createTestServer, type TestServer, type TestServerOptions, type Used } from './test-server.ts'
@@ -69,16 +70,6 @@ async function visited(parts: CaseParts, watch: Watch): Promise<void> {
 export function used({ make, surroundings }: Pick<CaseParts, 'make' | 'surroundings'>, watch: Watch): readonly Used[] {
   const plugin = policed(make(), watch)
   return [...(surroundings.with ?? []), surroundings.use ? [plugin, surroundings.use] : plugin]
-}
-
-/** What plugins failed with, as the log has it. */
-export function failuresOf(server: TestServer): readonly string[] {
-  server.server.log.flush()
-  return server.lines
-    .filter(({ level, text }) => level === 'error' && text === 'plugin failed')
-    .map(
-      ({ plugin, hook, error }) => `${plugin}.${hook} failed: ${(error as { message?: string } | undefined)?.message ?? 'for no reason'}`,
-    ) // as the log writes errors
 }
 
 /** The last thing a visit sends. */

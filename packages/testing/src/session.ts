@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { parseForwardPath, parseReversePath } from '@postroad/message'
 import type { Address, AuthAttempt, MailParameters, RcptParameters, Route } from '@postroad/plugin'
 import type { Reply, Stages, TlsInfo, Wire } from '@postroad/smtp'
+import { failuresOf } from './failure.ts'
 import { mail } from './mail.ts'
 import { createTestServer, type Delivered, type TestServer, type TestServerOptions, type Used } from './test-server.ts'
 
@@ -235,8 +236,19 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
   #check(check: (reply: Reply) => void): this {
     return this.#then(() => {
       assert.ok(this.#last, 'nothing was answered yet')
-      check(this.#last)
+      try {
+        check(this.#last)
+      } catch (error) {
+        this.#explain(error)
+        throw error
+      }
     })
+  }
+
+  /** What plugins failed with is not in their replies, and it is what one wants to know. */
+  #explain(error: unknown): void {
+    const failures = this.#server ? failuresOf(this.#server) : []
+    if (error instanceof Error && failures.length > 0) error.message += `\n${failures.join('\n')}`
   }
 
   get #on(): Stages {
