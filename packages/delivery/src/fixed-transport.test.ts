@@ -249,6 +249,22 @@ test('what the server cannot take is refused before anything is sent', async () 
   })
 })
 
+test('RFC 6152 §3: a server of seven bits gets seven bits, or nothing', async () => {
+  const eight = source('Content-Type: text/plain; charset=utf-8\r\n\r\n\u00e9\r\n')
+  await withSink({ extensions: ['PIPELINING'] }, {}, async ({ sink, transport }) => {
+    await transport.deliver(job(['b@to.test'], { message: eight, parameters: { body: '8BITMIME' } }))
+    assert.match(String(sink.transactions[0]?.message), /Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=A9\r\n$/)
+    const [outcome] = await transport.deliver(job(['b@to.test'], { message: source('Subject: \u00e9\r\n\r\n') }))
+    assert.deepEqual([outcome?.kind, outcome?.reply.status], ['failed', '5.6.3'])
+    assert.equal(sink.transactions.length, 1)
+  })
+  await withSink({ extensions: ['8BITMIME'] }, {}, async ({ sink, transport }) => {
+    await transport.deliver(job(['b@to.test'], { message: eight, parameters: { body: '8BITMIME' } }))
+    assert.equal(sink.transactions[0]?.from, '<a@from.test> BODY=8BITMIME')
+    assert.match(String(sink.transactions[0]?.message), /\u00e9\r\n$/)
+  })
+})
+
 test('RFC 3461 §5.2.2: DSN parameters are passed on for each recipient, and the outcome says so', async () => {
   const to = recipient('b@to.test', { notify: ['SUCCESS'], orcpt: { type: 'rfc822', address: 'x@to.test' } })
   await withSink({ extensions: ['DSN', 'PIPELINING'] }, {}, async ({ sink, transport }) => {

@@ -2,7 +2,7 @@
  * A transaction in step with another one: each recipient is asked for as the client names it, and the message is passed on when
  * it has come. What was asked early is a shortcut only: whatever is lost of it on the way is done again with the message.
  */
-import { unfitEnvelope, unfitHeader, unfitRecipient } from './client/fitness.ts'
+import { fit, unfitEnvelope, unfitRecipient } from './client/fitness.ts'
 import { localReply, type Reply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { type Fate, Transaction } from './client/transaction.ts'
@@ -73,12 +73,14 @@ export class Relay {
     this.#open = undefined
     const { connection } = open.lease
     const about = { remote: this.#target.host, tls: connection.tls, hasDsn: connection.extensions.dsn }
-    const unfit = unfitEnvelope({ ...this.#options, size: job.message.size }, connection) ?? (await unfitHeader(job, connection))
-    if (unfit !== undefined) {
+    const made = fit(job, connection)
+    const fitted = made instanceof Promise ? await made : made
+    if (fitted.refusal !== undefined) {
       open.lease.release(true)
-      return job.recipients.map((recipient) => toOutcome({ recipient, reply: unfit, isUncertain: false }, about))
+      const { refusal } = fitted
+      return job.recipients.map((recipient) => toOutcome({ recipient, reply: refusal, isUncertain: false }, about))
     }
-    const fates = (await complete(open, job)).filter((fate) => asked.includes(fate.recipient))
+    const fates = (await complete(open, fitted.job)).filter((fate) => asked.includes(fate.recipient))
     // Lost while the client took its time, and nothing was taken: no reason to make it come again.
     if (!connection.isOpen && fates.every(isUntouched) && !job.signal.aborted) return await sendTo(this.#pool, this.#target, job)
     return job.recipients.map((recipient, i) => toOutcome({ ...(fates[i] as Fate), recipient }, about)) // one fate each, in order

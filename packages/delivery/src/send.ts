@@ -1,6 +1,6 @@
 /** Brings one job to one server: as few transactions as its limits allow, and one more try where a kept connection was dead. */
 import { ConnectError } from './client/connect.ts'
-import { unfitEnvelope, unfitHeader, unfitRecipient } from './client/fitness.ts'
+import { fit, unfitRecipient } from './client/fitness.ts'
 import { localReply, type Reply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { type Fate, isPositive, Transaction } from './client/transaction.ts'
@@ -39,18 +39,19 @@ async function nextRound(pool: Pool, target: Target, job: Job): Promise<Round> {
   const lease = await pool.acquire(target, job.signal)
   const { connection } = lease
   const about = { remote: target.host, tls: connection.tls, hasDsn: connection.extensions.dsn }
-  const load = { from: job.from, parameters: job.parameters, size: job.message.size }
-  const unfit = unfitEnvelope(load, connection) ?? (await unfitHeader(job, connection))
-  if (unfit !== undefined) {
+  const made = fit(job, connection)
+  const fitted = made instanceof Promise ? await made : made
+  if (fitted.refusal !== undefined) {
     lease.release()
-    return { outcomes: job.recipients.map((recipient) => toOutcome({ recipient, reply: unfit, isUncertain: false }, about)), left: [] }
+    const { refusal } = fitted
+    return { outcomes: job.recipients.map((recipient) => toOutcome({ recipient, reply: refusal, isUncertain: false }, about)), left: [] }
   }
-  const { fit, refused } = sortOut(job.recipients, lease)
+  const { able, refused } = sortOut(job.recipients, lease)
   const size = Math.min(RECIPIENTS, connection.extensions.maxRecipients ?? RECIPIENTS)
-  const batch = fit.slice(0, size)
-  const rest = fit.slice(size)
+  const batch = able.slice(0, size)
+  const rest = able.slice(size)
   if (batch.length === 0) lease.release()
-  const fates = batch.length === 0 ? [] : await transact(pool, target, { job: { ...job, recipients: batch }, lease })
+  const fates = batch.length === 0 ? [] : await transact(pool, target, { job: { ...fitted.job, recipients: batch }, lease })
   const isTaken = fates.some((fate) => isPositive(fate.reply))
   const over = isTaken ? fates.filter(isOverLimit) : []
   const decided = fates.filter((fate) => !over.includes(fate))
@@ -60,15 +61,15 @@ async function nextRound(pool: Pool, target: Target, job: Job): Promise<Round> {
   }
 }
 
-function sortOut(recipients: readonly JobRecipient[], { connection }: Lease): { fit: JobRecipient[]; refused: Fate[] } {
-  const fit: JobRecipient[] = []
+function sortOut(recipients: readonly JobRecipient[], { connection }: Lease): { able: JobRecipient[]; refused: Fate[] } {
+  const able: JobRecipient[] = []
   const refused: Fate[] = []
   for (const recipient of recipients) {
     const reply = unfitRecipient(recipient, connection)
-    if (reply === undefined) fit.push(recipient)
+    if (reply === undefined) able.push(recipient)
     else refused.push({ recipient, reply, isUncertain: false })
   }
-  return { fit, refused }
+  return { able, refused }
 }
 
 /** One transaction; a second one on a new connection where the first was dead before it began. */

@@ -1,10 +1,12 @@
 /** Whether a server can take a message as it is; asked before anything is sent, because what would be lost could not be told later. */
+import { hasEightBit, toSevenBit } from '../seven-bit.ts'
 import type { Job, JobRecipient, MessageSource } from '../transport.ts'
 import type { ClientConnection } from './connection.ts'
 import { localReply, type Reply } from './reply.ts'
 
 const NO_UTF8 = localReply(553, '5.6.7', 'The next hop does not take internationalized mail')
 const NO_BINARY = localReply(554, '5.6.1', 'The next hop does not take binary mail')
+const NO_EIGHT_BIT = localReply(554, '5.6.3', 'The next hop takes seven bits only, and this message cannot be converted')
 const NO_TLS = localReply(550, '5.7.30', 'REQUIRETLS was asked for, and the next hop does not support it')
 
 /** The part of a job that its fitness depends on before its content is known. */
@@ -25,14 +27,28 @@ export function unfitEnvelope({ from, parameters, size }: Load, connection: Clie
   return from?.isInternational && !extensions.smtputf8 ? NO_UTF8 : undefined
 }
 
-/** Why the server cannot take this message, as far as its header tells; undefined without a promise when that need not be known. */
-export function unfitHeader(
-  job: Pick<Job, 'parameters' | 'message'>,
-  connection: ClientConnection,
-): Promise<Reply | undefined> | undefined {
+/** A job as the server can take it, or why it cannot. */
+export type Fit = { readonly job: Job; readonly refusal?: undefined } | { readonly refusal: Reply }
+
+/** Makes a job fit for the server: at once where nothing is to be done, which is nearly always. */
+export function fit(job: Job, connection: ClientConnection): Fit | Promise<Fit> {
+  const { from, parameters, message } = job
+  const { extensions } = connection
+  const refusal = unfitEnvelope({ from, parameters, size: message.size }, connection)
+  if (refusal !== undefined) return { refusal }
+  const isHeaderOpen = parameters.smtputf8 === true && !extensions.smtputf8
+  return isHeaderOpen || !extensions.eightBitMime ? fitContent(job, connection) : { job }
+}
+
+/** For old servers: what they lack matters only if the content has it. */
+async function fitContent(job: Job, { extensions }: ClientConnection): Promise<Fit> {
+  const { parameters, message } = job
   // RFC 6531 §3.2: the client asked for SMTPUTF8; only the header tells whether it is needed.
-  if (!job.parameters.smtputf8 || connection.extensions.smtputf8) return undefined
-  return hasInternationalHeader(job.message).then((has) => (has ? NO_UTF8 : undefined))
+  if (parameters.smtputf8 && !extensions.smtputf8 && (await hasInternationalHeader(message))) return { refusal: NO_UTF8 }
+  if (extensions.eightBitMime || !(await hasEightBit(message))) return { job }
+  // RFC 6152 §3: convert, or give up.
+  const converted = await toSevenBit(message)
+  return converted === undefined ? { refusal: NO_EIGHT_BIT } : { job: { ...job, message: converted } }
 }
 
 /** Why the server cannot take this recipient. */
