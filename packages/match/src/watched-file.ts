@@ -9,6 +9,8 @@ export interface WatchOptions<T> {
   readonly path: string
   /** Makes the value of the file's text. Must throw when the text is wrong. */
   parse(text: string): T
+  /** The text of a file that is not there. Absent: that is an error. */
+  readonly absent?: string
   /** The file cannot be read, or is wrong now; the value stays what it was. */
   onError(error: Error): void
 }
@@ -27,15 +29,16 @@ export interface WatchedFile<T> {
  *
  * @throws {Error} when it cannot be read now, or is wrong
  */
-export async function watchFile<T>({ path, parse, onError }: WatchOptions<T>): Promise<WatchedFile<T>> {
-  let version = await versionOf(path)
-  let value = parse(await readFile(path, 'utf8'))
+export async function watchFile<T>({ path, parse, onError, absent }: WatchOptions<T>): Promise<WatchedFile<T>> {
+  const first = await read(path, absent, undefined)
+  let { version } = first
+  let value = parse(first.text)
   const refresh = async (): Promise<void> => {
     try {
-      const present = await versionOf(path)
-      if (present === version) return
-      value = parse(await readFile(path, 'utf8'))
-      version = present
+      const present = await read(path, absent, version)
+      if (present.version === version) return
+      value = parse(present.text)
+      version = present.version
     } catch (error) {
       onError(error instanceof Error ? error : new Error(String(error)))
     }
@@ -50,9 +53,20 @@ export async function watchFile<T>({ path, parse, onError }: WatchOptions<T>): P
   }
 }
 
-async function versionOf(path: string): Promise<string> {
-  const { mtimeNs, size, ino } = await stat(path, { bigint: true })
-  return `${mtimeNs} ${size} ${ino}`
+/** The text is read only when it is not the version that is known. */
+async function read(
+  path: string,
+  absent: string | undefined,
+  known: string | undefined,
+): Promise<{ readonly version: string; readonly text: string }> {
+  try {
+    const { mtimeNs, size, ino } = await stat(path, { bigint: true })
+    const version = `${mtimeNs} ${size} ${ino}`
+    return { version, text: version === known ? '' : await readFile(path, 'utf8') }
+  } catch (error) {
+    if (absent === undefined || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error // errors of fs have a code
+    return { version: 'absent', text: absent }
+  }
 }
 
 /**
