@@ -6,7 +6,7 @@ import { type CaseOutcome, checkExpectation, type Expectation } from './expectat
 import { failuresOf } from './failure.ts'
 import { watchLeaks } from './leak.ts'
 import { policed } from './police.ts'
-import { createTestServer, type TestServer, type TestServerOptions, type Used } from './test-server.ts'
+import { createTestServer, type TestServerOptions, type Used } from './test-server.ts'
 import { type Visit, VisitClient, type VisitStage } from './visit.ts'
 import { Watch } from './watch.ts'
 
