@@ -3,6 +3,7 @@ import type { Limits } from '@postroad/smtp'
 
 export const LIMITS: Partial<Limits> = {
   connectionsPerAddress: 20_000,
+  connectionsPerNetwork: 20_000,
   connections: 20_000,
   transactions: 10_000_000,
   size: 64 * 1024 * 1024,
