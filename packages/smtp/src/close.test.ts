@@ -158,7 +158,7 @@ test('too many connections are turned away, and there is room again when others 
 })
 
 test('RFC 5321 §4.5.3.2: a client that is silent for too long is told so', async () => {
-  await using fixture = await start({ limits: { commandTimeoutMs: 40 } })
+  await using fixture = await start({ limits: { commandTimeoutMs: 200 } })
   const client = await fixture.client()
   await hello(client)
   client.send('MAIL FR')

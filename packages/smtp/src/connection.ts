@@ -8,10 +8,10 @@ import type { CloseReason, Offer, Reply, Stages, TlsInfo, Wire } from './stages.
 import { tlsInfoOf } from './tls.ts'
 import type { Transaction } from './transaction.ts'
 import { respond } from './verb/auth.ts'
-import type { Chunk } from './verb/bdat.ts'
-import { content, contentEnd } from './verb/data.ts'
+import { type Chunk, chunkEnd } from './verb/bdat.ts'
 import { dispatch } from './verb/dispatch.ts'
 import { greet } from './verb/greet.ts'
+import { content, messageEnd } from './verb/message.ts'
 
 const CLOSING = reply(421, '4.3.2', 'Service is shutting down')
 const TOO_MANY_ERRORS = reply(421, '4.7.0', 'Too many errors, closing the connection')
@@ -117,7 +117,8 @@ export class Connection extends Channel implements Wire {
 
   onContentEnd(): void {
     this.beginStep()
-    contentEnd(this)
+    if (this.chunk !== undefined) chunkEnd(this, this.chunk)
+    else messageEnd(this)
     this.endStep()
   }
 

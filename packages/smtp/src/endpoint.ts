@@ -17,10 +17,12 @@ export function plainAddress(address: string | undefined): string {
   return plain.startsWith('::ffff:') && plain.includes('.') ? plain.slice(7) : plain
 }
 
+/** The client. */
 export function remoteOf(socket: Socket): Endpoint {
   return { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 }
 }
 
+/** Us. */
 export function localOf(socket: Socket): Endpoint {
   return { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 }
 }

@@ -56,7 +56,7 @@ test('PROXY protocol: connections are counted for the client, not for the proxy'
 })
 
 test('a proxy that never sends its header is given up', async () => {
-  await using fixture = await start({ proxies: LOOPBACK, limits: { commandTimeoutMs: 40 } })
+  await using fixture = await start({ proxies: LOOPBACK, limits: { commandTimeoutMs: 200 } })
   const client = await fixture.client()
   client.send('PROXY ')
   assert.equal(await client.reply(), 'closed')

@@ -93,7 +93,7 @@ test('RFC 9422 §4.1: the transactions of a connection have their limit', async 
 })
 
 test('a connection has its whole time, however busy it is', async () => {
-  await using fixture = await start({ limits: { sessionTimeoutMs: 40 } })
+  await using fixture = await start({ limits: { sessionTimeoutMs: 200 } })
   const client = await fixture.client()
   await hello(client)
   let reply: string
@@ -105,7 +105,7 @@ test('a connection has its whole time, however busy it is', async () => {
 })
 
 test('a client that never reads its replies is not read from, and times out', async () => {
-  await using fixture = await start({ limits: { commandTimeoutMs: 60, noops: 1e9 } })
+  await using fixture = await start({ limits: { commandTimeoutMs: 200, noops: 1e9 } })
   const client = await fixture.client()
   await hello(client)
   client.socket.pause()
@@ -170,7 +170,7 @@ test('under stress a client has ten seconds and three errors', () => {
 })
 
 test('a server under stress says so to its stages, and recovers', async () => {
-  await using fixture = await start({ limits: { connections: 2, commandTimeoutMs: 40 } })
+  await using fixture = await start({ limits: { connections: 2, commandTimeoutMs: 400 } })
   const clients = [await fixture.client(), await fixture.client()]
   for (const client of clients) await client.reply()
   while (!fixture.records[0]?.wire.stress) await new Promise((resolve) => setTimeout(resolve, 2))

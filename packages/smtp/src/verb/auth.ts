@@ -31,6 +31,7 @@ interface Attempt {
   readonly outcome: Outcome
 }
 
+/** Begins an exchange, or says why not. */
 export function auth(connection: Connection, argument: string) {
   const refusal = outOfOrder(connection)
   if (refusal !== undefined) return connection.refuse('AUTH', refusal)

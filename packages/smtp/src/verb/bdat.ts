@@ -3,7 +3,7 @@ import type { Connection } from '../connection.ts'
 import { FAILURE, isPositive, last, reply } from '../reply.ts'
 import type { Reply } from '../stages.ts'
 import type { Transaction } from '../transaction.ts'
-import { FAR_TOO_BIG, faultOf, finish, notReady } from './data.ts'
+import { FAR_TOO_BIG, faultOf, finish, notReady } from './message.ts'
 
 /** Without a size nobody knows where the next command begins. */
 const SYNTAX = last(reply(501, '5.5.4', 'Syntax: BDAT size [LAST]'))
@@ -17,6 +17,7 @@ export interface Chunk {
   readonly refusal: Reply | undefined
 }
 
+/** Reads the chunk, and answers it or the message. */
 export function bdat(connection: Connection, argument: string) {
   const match = /^(\d{1,15})(?: +(LAST))?$/i.exec(argument)
   if (match === null) return connection.refuse('BDAT', SYNTAX)

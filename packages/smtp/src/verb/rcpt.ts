@@ -15,6 +15,7 @@ const NEEDS_UTF8 = reply(553, '5.6.7', 'Address needs SMTPUTF8')
 /** RFC 5321 §4.5.3.1.10: 452, and the client sends the rest in another transaction. */
 const TOO_MANY = reply(452, '4.5.3', 'Too many recipients')
 
+/** Asks whether the recipient is taken, or says why it cannot be. */
 export function rcpt(connection: Connection, argument: string) {
   const { transaction } = connection
   if (transaction === undefined) return connection.refuse('RCPT', MAIL_FIRST)

@@ -8,6 +8,7 @@ const ARGUMENT = reply(501, '5.5.4', 'No argument expected')
 const ALREADY = reply(503, '5.5.1', 'TLS is active already')
 const NOT_OFFERED = reply(502, '5.5.1', 'STARTTLS is not offered')
 
+/** Goes on inside TLS, or says why not. */
 export function startTls(connection: Connection, argument: string) {
   // RFC 3207 §4: no parameters, 501.
   if (argument !== '') return connection.refuse('STARTTLS', ARGUMENT)
