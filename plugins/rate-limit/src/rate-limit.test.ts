@@ -180,6 +180,7 @@ test('exempt networks and those a limit is not for are not counted', async () =>
     .expectAccepted()
   await session(rateLimit({ limits: [{ of: 'messages', limit: '1/h', clients: 'authenticated' }] }))
     .data()
+    .mail('a@b.example')
     .data()
     .expectAccepted()
 })

@@ -1,0 +1,148 @@
+/** Users whose passwords, keys and certificates are in a file; for a submission server without a directory. */
+import { randomBytes } from 'node:crypto'
+import { AddressTable, watchFile } from '@postroad/match'
+import {
+  type AuthAttempt,
+  type AuthContext,
+  Clock,
+  defer,
+  definePlugin,
+  type Identity,
+  Limiter,
+  Lock,
+  type MailContext,
+  type Mechanism,
+  type Refusal,
+  reject,
+  Store,
+} from '@postroad/plugin'
+import { userCommands } from './command.ts'
+import { Guard } from './guard.ts'
+import { type AuthFileOptions, options } from './options.ts'
+import { hashPassword, verifyPassword } from './password.ts'
+import { parseUsers, type User, type Users, userKey } from './users.ts'
+
+const WRONG = reject('Authentication credentials invalid', { status: '5.7.8' })
+// RFC 4954 §6
+const LATER = defer('Too many failed attempts, try again later', { status: '4.7.0', code: 454 })
+const NOT_YOURS = reject('Sender address not owned by authenticated user', { status: '5.7.1', code: 553 })
+
+/**
+ * AUTH by a file of users, RFC 4954: PLAIN, LOGIN and SCRAM-SHA-256, and by option CRAM-MD5, EXTERNAL, XOAUTH2 and OAUTHBEARER.
+ * Users may send from their own addresses only.
+ *
+ * @example out.use(authFile({ path: '/etc/postroad/users' }))
+ */
+export const authFile = definePlugin({
+  name: 'auth-file',
+  options,
+  needs: { limiter: Limiter, store: Store, clock: Clock, lock: Lock },
+  async setup({ options, limiter, store, clock, lock, log }) {
+    const file = await watchFile({
+      path: options.path,
+      parse: parseUsers,
+      absent: '',
+      onError: (error) => log.error({ file: options.path, error }, 'the file of users cannot be read, the former users stay'),
+    })
+    const guard = new Guard({ limiter, store, failures: options.failures })
+    const judge = new Judge(options, () => file.value)
+    const own = ownAddresses(options)
+    return {
+      auth: {
+        mechanisms: mechanismsOf(options),
+        timeout: 30_000,
+        async handler({ attempt, session, signal }: AuthContext): Promise<Identity | Refusal> {
+          const about = { address: session.remote.address, user: userKey(attempt.username) }
+          if (!(await guard.allows(about, signal))) return LATER
+          const user = await judge.judge(attempt, signal)
+          if (user) {
+            await guard.succeeded(about)
+            return { name: user.name }
+          }
+          await guard.failed(about)
+          await clock.sleep(options.delay, signal)
+          return WRONG
+        },
+      },
+      ...(options.senders === 'own' && {
+        mail({ session, envelope }: MailContext) {
+          if (!session.identity || !envelope.from) return
+          const user = file.value.get(userKey(session.identity.name))
+          // Somebody else's user is not ours to restrict.
+          if (user && !own(user).find(envelope.from)) return NOT_YOURS
+        },
+      }),
+      commands: userCommands({ options, lock, guard, users: () => file.value, changed: () => file.refresh() }),
+      close: () => file.close(),
+    }
+  },
+})
+
+function mechanismsOf({ plain, certificates, verifyToken }: AuthFileOptions): readonly Mechanism[] {
+  return [
+    'SCRAM-SHA-256',
+    'PLAIN',
+    'LOGIN',
+    ...(plain ? (['CRAM-MD5'] as const) : []),
+    ...(certificates ? (['EXTERNAL'] as const) : []),
+    ...(verifyToken ? (['OAUTHBEARER', 'XOAUTH2'] as const) : []),
+  ]
+}
+
+/** The addresses of each user, made once for each version of the file. */
+function ownAddresses({ domains }: AuthFileOptions): (user: User) => AddressTable<boolean> {
+  const made = new WeakMap<User, AddressTable<boolean>>()
+  return (user) => {
+    let table = made.get(user)
+    if (!table) {
+      const names = user.name.includes('@') ? [user.name] : domains.map((domain) => `${user.name}@${domain}`)
+      table = new AddressTable([...names, ...user.from].map((pattern) => [pattern, true]))
+      made.set(user, table)
+    }
+    return table
+  }
+}
+
+class Judge {
+  readonly #options: AuthFileOptions
+  readonly #users: () => Users
+  /** Of a password nobody has: a name that does not exist takes as long as one that does. */
+  #decoy: Promise<string> | undefined
+
+  constructor(options: AuthFileOptions, users: () => Users) {
+    this.#options = options
+    this.#users = users
+  }
+
+  /** The user who made the attempt, if it is right. */
+  async judge(attempt: AuthAttempt, signal: AbortSignal): Promise<User | undefined> {
+    const user = this.#users().get(userKey(attempt.username))
+    // Acting for others is not for users of a file, RFC 4616 §2.
+    if ('authorize' in attempt && attempt.authorize !== undefined && userKey(attempt.authorize) !== userKey(attempt.username))
+      return undefined
+    return (await this.#isRight(attempt, user, signal)) ? user : undefined
+  }
+
+  async #isRight(attempt: AuthAttempt, user: User | undefined, signal: AbortSignal): Promise<boolean> {
+    switch (attempt.mechanism) {
+      case 'PLAIN':
+      case 'LOGIN':
+        return this.#checkPassword(attempt.password, user)
+      case 'SCRAM-SHA-256':
+        return user?.scram ? attempt.verify(user.scram) : false
+      case 'CRAM-MD5':
+        return user?.plain !== undefined && attempt.verify(user.plain)
+      case 'EXTERNAL':
+        return user?.certificates.includes(attempt.certificate.fingerprint.replaceAll(':', '').toLowerCase()) ?? false
+      case 'XOAUTH2':
+      case 'OAUTHBEARER':
+        return user !== undefined && ((await this.#options.verifyToken?.(attempt.token, user.name, signal)) ?? false)
+    }
+  }
+
+  async #checkPassword(password: string, user: User | undefined): Promise<boolean> {
+    this.#decoy ??= hashPassword(randomBytes(16).toString('hex'), this.#options.scrypt)
+    const isRight = await verifyPassword(password, user?.hash ?? (await this.#decoy))
+    return isRight && user?.hash !== undefined
+  }
+}

@@ -1,0 +1,125 @@
+/** The commands by which an operator manages users. */
+import { randomBytes } from 'node:crypto'
+import { createInterface } from 'node:readline'
+import { AddressTable } from '@postroad/match'
+import type { CommandIo, Lock, PluginCommand } from '@postroad/plugin'
+import type { Guard } from './guard.ts'
+import type { AuthFileOptions } from './options.ts'
+import { hashPassword, scramKeys } from './password.ts'
+import { type User, type Users, userKey, writeUser } from './users.ts'
+
+/** What the commands work on. */
+export interface CommandGround {
+  readonly options: AuthFileOptions
+  readonly lock: Lock
+  readonly guard: Guard
+  users(): Users
+  changed(): Promise<void>
+}
+
+const USAGE = 64
+const UNAVAILABLE = 75
+
+export function userCommands(ground: CommandGround): Readonly<Record<string, PluginCommand>> {
+  return {
+    add: {
+      summary: 'Adds a user; the password is read from standard input, or generated and printed',
+      usage: '<name> [--generate] [--from PATTERN]…',
+      run: (args, io) => add(args, io, ground),
+    },
+    password: {
+      summary: 'Gives a user another password',
+      usage: '<name> [--generate]',
+      run: (args, io) => changePassword(args, io, ground),
+    },
+    remove: {
+      summary: 'Removes a user',
+      usage: '<name>',
+      async run([name = ''], io) {
+        if (!ground.users().has(userKey(name))) return fail(io, `there is no user ${name}`)
+        return write(ground, name, undefined)
+      },
+    },
+    list: {
+      summary: 'Lists the users and how they may log in',
+      async run(_, io) {
+        for (const { name, hash, scram, plain, certificates, from } of ground.users().values()) {
+          const ways = [hash && 'password', scram && 'scram', plain !== undefined && 'plain', certificates.length > 0 && 'certificate']
+          io.row({ name, ways: ways.filter(Boolean).join(' '), from: from.join(' ') })
+        }
+      },
+    },
+    unlock: {
+      summary: 'Lets a user or an address try again after too many failures',
+      usage: '<name | address>',
+      async run([what], io) {
+        if (what === undefined) return USAGE
+        await ground.guard.unlock(what)
+        io.row({ unlocked: what })
+      },
+    },
+  }
+}
+
+async function add(args: readonly string[], io: CommandIo, ground: CommandGround): Promise<number> {
+  const { name, isGenerated, from } = parse(args)
+  if (name === undefined) return USAGE
+  if (ground.users().has(userKey(name))) return fail(io, `there is a user ${name} already`)
+  new AddressTable(from.map((pattern) => [pattern, true])) // a pattern that is none is said now, not at the next start
+  const password = await choose(isGenerated, io)
+  if (password === undefined) return fail(io, 'the password is empty')
+  return write(ground, name, { name, certificates: [], from, ...(await secrets(password, ground.options)) })
+}
+
+async function changePassword(args: readonly string[], io: CommandIo, ground: CommandGround): Promise<number> {
+  const { name, isGenerated } = parse(args)
+  if (name === undefined) return USAGE
+  const user = ground.users().get(userKey(name))
+  if (!user) return fail(io, `there is no user ${name}`)
+  const password = await choose(isGenerated, io)
+  if (password === undefined) return fail(io, 'the password is empty')
+  return write(ground, name, { ...user, ...(await secrets(password, ground.options)) })
+}
+
+async function secrets(password: string, { scrypt, iterations, plain }: AuthFileOptions): Promise<Pick<User, 'hash' | 'scram' | 'plain'>> {
+  return { hash: await hashPassword(password, scrypt), scram: await scramKeys(password, iterations), plain: plain ? password : undefined }
+}
+
+/** Two operators at once would lose one of the changes. */
+async function write({ options, lock, changed }: CommandGround, name: string, user: User | undefined): Promise<number> {
+  const done = await lock.tryWith(`auth-file:${options.path}`, 10_000, async () => {
+    await writeUser(options.path, name, user)
+    return true
+  })
+  if (!done) return UNAVAILABLE
+  await changed()
+  return 0
+}
+
+function parse(args: readonly string[]): {
+  readonly name: string | undefined
+  readonly isGenerated: boolean
+  readonly from: readonly string[]
+} {
+  const from = args.flatMap((arg, index) => (args[index - 1] === '--from' ? [arg] : []))
+  const [name] = args.filter((arg, index) => !arg.startsWith('--') && args[index - 1] !== '--from')
+  return { name, isGenerated: args.includes('--generate'), from }
+}
+
+async function choose(isGenerated: boolean, io: CommandIo): Promise<string | undefined> {
+  if (!isGenerated) return (await firstLine()) || undefined
+  const password = randomBytes(15).toString('base64url')
+  io.row({ password })
+  return password
+}
+
+async function firstLine(): Promise<string> {
+  const lines = createInterface({ input: process.stdin })
+  for await (const line of lines) return line
+  return ''
+}
+
+function fail(io: CommandIo, text: string): number {
+  io.print(text)
+  return 1
+}

@@ -1,0 +1,48 @@
+/** What an operator may say to `auth-file`. */
+import { duration, type Limit, parseLimit } from '@postroad/match'
+import { z } from 'zod'
+
+const rate = z.string().transform((text, context): Exclude<Limit, { atOnce: number }> => {
+  const limit = parseLimit(text)
+  if (limit && !('atOnce' in limit)) return limit
+  context.addIssue({ code: 'custom', message: 'not a limit such as "10 per 15 min"' })
+  return z.NEVER
+})
+
+/** Judges a token of XOAUTH2 or OAUTHBEARER, RFC 7628. */
+export type VerifyToken = (token: string, username: string, signal: AbortSignal) => Promise<boolean>
+
+/** The options of {@link authFile}. */
+export const options = z.strictObject({
+  path: z.string().describe('The file; made by `postroad auth-file add`'),
+  senders: z
+    .enum(['own', 'any'])
+    .default('own')
+    .describe('Reverse-paths a user may use: the own address and those of `from=` in the file, or any'),
+  domains: z.array(z.string()).default([]).describe('A user without a domain owns the address of that name in these'),
+  scrypt: z
+    .strictObject({
+      ln: z.int().min(4).max(22).default(15).describe('Base-2 logarithm of the cost'),
+      r: z.int().min(1).max(32).default(8),
+      p: z.int().min(1).max(16).default(3),
+    })
+    .prefault({})
+    .describe('Cost of new password hashes, RFC 7914; as OWASP recommends'),
+  iterations: z.int().min(4_096).default(4_096).describe('Of new SCRAM keys, RFC 7677 §4'),
+  plain: z.boolean().default(false).describe('Offer CRAM-MD5, for which passwords must be in the file as they are'),
+  certificates: z.boolean().default(false).describe('Offer EXTERNAL: client certificates whose fingerprint is in the file'),
+  verifyToken: z
+    .custom<VerifyToken>((value) => typeof value === 'function', 'not a function')
+    .optional()
+    .describe('Offer XOAUTH2 and OAUTHBEARER, and judge their tokens by this function'),
+  failures: z
+    .strictObject({
+      byAddress: rate.prefault('10 per 15 min').describe('Of one network'),
+      byUser: rate.prefault('20 per 15 min').describe('For one name, from networks where that user has not logged in before'),
+    })
+    .prefault({})
+    .describe('Failed attempts, after which further ones are deferred unseen'),
+  delay: duration.prefault('2 s').describe('How long the answer to a failed attempt is held back'),
+})
+
+export type AuthFileOptions = z.output<typeof options>
