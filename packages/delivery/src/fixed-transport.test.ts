@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAddress } from '@postroad/message'
-import { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep } from '../../testing/src/sink.ts'
+import { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep } from '@postroad/testing'
 import { type FixedOptions, fixedTransport } from './fixed-transport.ts'
 import { job, recipient, source, streamed } from './support/fixture.ts'
 import type { RecipientOutcome, Transport } from './transport.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createSink, type SinkStep } from '../../testing/src/sink.ts'
+import { createSink, type SinkStep } from '@postroad/testing'
 import { ConnectError } from './client/connect.ts'
 import { fixedTarget } from './fixed-transport.ts'
 import { Pool } from './pool.ts'

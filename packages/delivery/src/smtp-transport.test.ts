@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Zone, zoneDns } from '@postroad/dns'
-import { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep } from '../../testing/src/sink.ts'
+import { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep } from '@postroad/testing'
 import { type SmtpOptions, smtpTransport, type TlsQuestion } from './smtp-transport.ts'
 import { certificate, job } from './support/fixture.ts'
 import type { Job, RecipientOutcome } from './transport.ts'

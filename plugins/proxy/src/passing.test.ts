@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Pool, type Target } from '@postroad/delivery'
 import { makeAddress } from '@postroad/message'
-import { createSink } from '../../../packages/testing/src/sink.ts'
+import { createSink } from '@postroad/testing'
 import { PassingTable } from './passing.ts'
 
 const options = { from: undefined, parameters: {} }

@@ -2,9 +2,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeAddress } from '@postroad/message'
 import { definePlugin, reject } from '@postroad/plugin'
-import { createTestServer, sessionOn, type TestServer, type TestServerOptions, type Used } from '@postroad/testing'
-// The sink is exported by @postroad/testing only where that says so; the path keeps this test independent of it.
-import { createSink, type Sink, type SinkOptions, type SinkStep } from '../../../packages/testing/src/sink.ts'
+import {
+  createSink,
+  createTestServer,
+  type Sink,
+  type SinkOptions,
+  type SinkStep,
+  sessionOn,
+  type TestServer,
+  type TestServerOptions,
+  type Used,
+} from '@postroad/testing'
 import { proxy } from './proxy.ts'
 
 interface Setting {

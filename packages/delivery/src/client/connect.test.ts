@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createSink, type SinkOptions, type SinkStep } from '../../../testing/src/sink.ts'
+import { createSink, type SinkOptions, type SinkStep } from '@postroad/testing'
 import { fixedTransport } from '../fixed-transport.ts'
 import { certificate, job } from '../support/fixture.ts'
 import type { RecipientOutcome } from '../transport.ts'

@@ -39,6 +39,7 @@ export function streamed(...chunks: readonly (string | Uint8Array)[]): MessageSo
   }
 }
 
+/** A recipient with this address. */
 export function recipient(text: string, parameters: JobRecipient['parameters'] = {}): JobRecipient {
   const address = parseAddress(text, { smtputf8: true })
   if (address === undefined) throw new TypeError(`not an address: ${text}`)
