@@ -1,6 +1,6 @@
 /** The generated pages of the documentation, as text: `generate.ts` writes them, a test holds them against the files. */
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { ERRORS } from '@postroad/core'
 import { HOOKS, type HookKind } from '@postroad/plugin'
 import { ROOT, readWorkspaces } from '../structure/workspace.ts'
@@ -16,6 +16,7 @@ export async function renderPages(): Promise<ReadonlyMap<string, string>> {
     ['docs/hooks.md', renderHooks()],
     ['docs/errors.md', renderErrors()],
     ['docs/options.md', renderOptions(plugins)],
+    ['docs/README.md', fillIndex(readPage('docs/README.md'))],
   ])
   for (const { folder } of readWorkspaces()) {
     const path = `${folder}/README.md`
@@ -83,6 +84,31 @@ function renderOptions(plugins: readonly PluginOptions[]): string {
 From the schemas that check them. Unknown keys are mistakes, reported at boot.
 
 ${sections.join('\n')}`
+}
+
+/** Lists the decisions, and the pages that the index does not name by hand, between its markers. */
+function fillIndex(index: string): string {
+  const [before = '', after = ''] = index.split(/<!-- pages -->[\s\S]*<!-- \/pages -->/)
+  const pages = globSync('docs/**/*.md', { cwd: ROOT })
+    .map((path) => relative('docs', path))
+    .sort()
+    .filter((path) => path !== 'README.md' && !`${before}${after}`.includes(`](${path})`))
+  const list = (title: string, paths: readonly string[]) =>
+    paths.length === 0 ? '' : `\n## ${title}\n\n${paths.map((path) => `* [${titleOf(path)}](${path})`).join('\n')}\n`
+  const isDecision = (path: string) => path.startsWith('decisions/')
+  const more = list(
+    'More',
+    pages.filter((path) => !isDecision(path)),
+  )
+  return `${before}<!-- pages -->\n${more}${list('Decisions: where the design was left, and why', pages.filter(isDecision))}\n<!-- /pages -->${after}`
+}
+
+function titleOf(path: string): string {
+  return /^# (.+)$/m.exec(readPage(`docs/${path}`))?.[1] ?? path
+}
+
+function readPage(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8')
 }
 
 /** Replaces what stands between the markers `<!-- options -->`, or `<!-- options NAME -->` where a package has several plugins. */
