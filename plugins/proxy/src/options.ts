@@ -2,56 +2,66 @@ import { z } from 'zod'
 
 const ms = z.number().positive()
 
+const server = z.strictObject({
+  host: z.string().min(1).describe('Name or address'),
+  port: z.int().min(1).max(65_535).optional().describe('Default: 25 for `smtp`, 24 for `lmtp`'),
+})
+
+const socket = z.strictObject({ path: z.string().min(1).describe('UNIX socket') })
+
+const tls = z.strictObject({
+  mode: z
+    .enum(['none', 'opportunistic', 'required', 'implicit'])
+    .describe('`opportunistic` falls back to the clear, `implicit` begins with the first octet'),
+  verify: z.boolean().default(false).describe('The certificate must be valid for the name; with `required` and `implicit`'),
+  servername: z.string().optional().describe('The name, where it is not that of the host'),
+  ca: z.string().optional().describe('Certificates to trust instead of the system’s, PEM text'),
+})
+
+const auth = z.strictObject({
+  username: z.string(),
+  password: z.string(),
+  mechanism: z.enum(['PLAIN', 'LOGIN', 'CRAM-MD5']).optional().describe('Default: the first of these that is offered'),
+  withoutTls: z.boolean().default(false).describe('Send them in the clear too'),
+})
+
+const timeouts = z
+  .strictObject({
+    connect: ms.describe('TCP to one address; default 30,000'),
+    setup: ms.describe('From connecting to the first MAIL, everything together; default 300,000'),
+    greeting: ms.describe('Default 300,000'),
+    command: ms.describe('EHLO, STARTTLS, AUTH, RSET; default 300,000'),
+    mail: ms.describe('Default 300,000'),
+    rcpt: ms.describe('Default 300,000'),
+    data: ms.describe('Until 354; default 120,000'),
+    block: ms.describe('Each piece of the message; default 180,000'),
+    final: ms.describe('After the final dot; default 600,000. A short one makes duplicates'),
+  })
+  .partial()
+
 /** What an operator may say of the proxy. */
 export const options = z.strictObject({
-  /** The next hop of routes that name no host: a host and port, or the path of a UNIX socket. */
-  to: z
-    .union([
-      z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535).optional() }),
-      z.strictObject({ path: z.string().min(1) }),
-    ])
-    .optional(),
-  /** How to speak to it. Port 25 by default for `smtp`, 24 for `lmtp`. */
-  protocol: z.enum(['smtp', 'lmtp']).default('smtp'),
-  /** The `via` of the routes that this proxy carries. */
-  via: z.string().min(1).default('proxy'),
-  /** `rcpt`: each recipient is asked for while the client waits at RCPT; `never`: with the message only. */
-  verify: z.enum(['rcpt', 'never']).default('rcpt'),
-  /** TLS to the next hop; default: none, as it is usually on the same machine. `ca` is PEM text. */
-  tls: z
-    .strictObject({
-      mode: z.enum(['none', 'opportunistic', 'required', 'implicit']),
-      verify: z.boolean().default(false),
-      servername: z.string().optional(),
-      ca: z.string().optional(),
-    })
-    .default({ mode: 'none', verify: false }),
-  /** Credentials, RFC 4954. They are sent over TLS only, unless `withoutTls`. */
-  auth: z
-    .strictObject({
-      username: z.string(),
-      password: z.string(),
-      mechanism: z.enum(['PLAIN', 'LOGIN', 'CRAM-MD5']).optional(),
-      withoutTls: z.boolean().default(false),
-    })
-    .optional(),
-  /** What the next hop is known to support, beyond what every server does; offered to clients. */
-  features: z.array(z.enum(['8BITMIME', 'SMTPUTF8', 'DSN', 'REQUIRETLS'])).default(['8BITMIME', 'SMTPUTF8']),
-  /** Connections to one next hop at a time. */
-  maxConnections: z.int().positive().default(50),
-  /** Transactions on one connection. */
-  maxTransactions: z.int().positive().default(1000),
-  /** Milliseconds an unused connection is kept. */
-  idleMs: ms.default(30_000),
-  /** Milliseconds to wait for a connection when all are in use. */
-  waitMs: ms.default(30_000),
-  /** Milliseconds a transaction is held open for a client that says nothing; it is opened again with the message. */
-  holdMs: ms.default(60_000),
-  /** Milliseconds by stage; default: RFC 5321 §4.5.3.2, and 30 s to connect. */
-  timeouts: z
-    .strictObject({ connect: ms, greeting: ms, command: ms, mail: ms, rcpt: ms, data: ms, block: ms, final: ms })
-    .partial()
-    .default({}),
+  to: z.union([server, socket]).optional().describe('The next hop of routes that name no host'),
+  protocol: z.enum(['smtp', 'lmtp']).default('smtp').describe('How to speak to it'),
+  via: z.string().min(1).default('proxy').describe('The `via` of the routes that this proxy carries'),
+  verify: z
+    .enum(['rcpt', 'never'])
+    .default('rcpt')
+    .describe('`rcpt`: each recipient is asked for while the client waits at RCPT; `never`: with the message only'),
+  tls: tls.default({ mode: 'none', verify: false }).describe('TLS to the next hop'),
+  auth: auth.optional().describe('Credentials, RFC 4954'),
+  features: z
+    .array(z.enum(['8BITMIME', 'SMTPUTF8', 'DSN', 'REQUIRETLS']))
+    .default(['8BITMIME', 'SMTPUTF8'])
+    .describe('Extensions to offer to clients; `DSN` only if the next hop has it'),
+  maxConnections: z.int().positive().default(50).describe('Connections to one next hop at a time'),
+  maxTransactions: z.int().positive().default(1000).describe('Transactions on one connection'),
+  idleMs: ms.default(30_000).describe('Milliseconds an unused connection is kept'),
+  waitMs: ms.default(30_000).describe('Milliseconds to wait for a connection when all are in use'),
+  holdMs: ms
+    .default(60_000)
+    .describe('Milliseconds a transaction is held open for a client that says nothing; it is opened again with the message'),
+  timeouts: timeouts.default({}).describe('Milliseconds by stage, RFC 5321 §4.5.3.2'),
 })
 
 /** The options after validation. */
