@@ -1,0 +1,40 @@
+/** A Redis Cluster of three primaries without replicas. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type RedisServer, startRedis } from './redis.ts'
+
+const SLOTS = 16_384
+const READY_LIMIT_MS = 15_000
+
+/** See above. */
+export interface RedisCluster extends AsyncDisposable {
+  readonly nodes: readonly { readonly host: string; readonly port: number }[]
+}
+
+/** Starts it; resolves when all slots are served. */
+export async function startCluster(): Promise<RedisCluster> {
+  const servers: RedisServer[] = []
+  for (let at = 0; at < 3; at++) servers.push(await startRedis({ 'cluster-enabled': 'yes', 'cluster-node-timeout': '5000' }))
+  const [first] = servers
+  if (!first) throw new Error('no servers')
+  const size = Math.ceil(SLOTS / servers.length)
+  for (const [at, server] of servers.entries()) {
+    await server.command('cluster', 'addslotsrange', `${at * size}`, `${Math.min(SLOTS, (at + 1) * size) - 1}`)
+    if (server !== first) await server.command('cluster', 'meet', '127.0.0.1', `${first.port}`)
+  }
+  const end = performance.now() + READY_LIMIT_MS
+  for (const server of servers)
+    while (!String(await server.command('cluster', 'info')).includes('cluster_state:ok') || !(await knows(server, servers.length))) {
+      if (performance.now() > end) throw new Error('the cluster does not come up')
+      await sleep(100)
+    }
+  return {
+    nodes: servers.map(({ port }) => ({ host: '127.0.0.1', port })),
+    async [Symbol.asyncDispose]() {
+      for (const server of servers) await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function knows(server: RedisServer, count: number): Promise<boolean> {
+  return String(await server.command('cluster', 'info')).includes(`cluster_known_nodes:${count}`)
+}

@@ -1,0 +1,136 @@
+/** Redis servers of our own: on their own ports and folders, to be killed, stopped and brought back. Never the system's. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+
+const START_LIMIT_MS = 10_000
+
+/** Settings of a server, as in redis.conf. */
+export type RedisSettings = Readonly<Record<string, string>>
+
+/** What mail needs: nothing that was acknowledged is forgotten, nothing is thrown out. */
+export const DURABLE: RedisSettings = { appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction' }
+
+/** A server, running or not. */
+export interface RedisServer extends AsyncDisposable {
+  readonly port: number
+  readonly url: string
+  /** Starts it again with the same port and folder. */
+  start(): Promise<void>
+  /** SIGKILL: what its files say is what is left. */
+  kill(): Promise<void>
+  /** SIGSTOP: it takes connections and answers nothing. */
+  freeze(): void
+  thaw(): void
+  /** Runs one command on a connection of its own. */
+  command(...args: readonly string[]): Promise<unknown>
+}
+
+/** Starts a server with an empty folder. */
+export async function startRedis(settings: RedisSettings = {}): Promise<RedisServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'pr-redis-'))
+  const [port = 0] = await freePorts(1)
+  const config = { bind: '127.0.0.1', port: `${port}`, dir: folder, save: '""', daemonize: 'no', loglevel: 'warning', ...settings }
+  const file = join(folder, 'redis.conf')
+  // A Sentinel writes its findings into its file; a restart must find them.
+  writeFileSync(
+    file,
+    Object.entries(config)
+      .map(([name, value]) => `${name.split('#')[0]} ${value}`)
+      .join('\n'),
+  )
+  const server = new Server({ port, folder, file, isSentinel: Object.keys(settings).some((name) => name.startsWith('sentinel')) })
+  await server.start()
+  return server
+}
+
+/** Ports nobody had a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as { port: number }).port) // TCP: it has a port
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  return ports
+}
+
+class Server implements RedisServer {
+  readonly port: number
+  readonly #folder: string
+  readonly #argv: readonly string[]
+  #child: ChildProcess | undefined
+  #said = ''
+
+  constructor(options: { readonly port: number; readonly folder: string; readonly file: string; readonly isSentinel: boolean }) {
+    this.port = options.port
+    this.#folder = options.folder
+    this.#argv = [options.file, ...(options.isSentinel ? ['--sentinel'] : [])]
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`
+  }
+
+  async start(): Promise<void> {
+    const child = spawn('redis-server', this.#argv, { stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (this.#said += text))
+    this.#child = child
+    const end = performance.now() + START_LIMIT_MS
+    while (!(await this.#answers())) {
+      if (child.exitCode !== null || performance.now() > end) throw new Error(`redis-server does not start:\n${this.#said.slice(-2_000)}`)
+      await sleep(20)
+    }
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+
+  freeze(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
+  async command(name = '', ...args: readonly string[]): Promise<unknown> {
+    const client = this.#client()
+    try {
+      return await client.call(name, ...args)
+    } finally {
+      client.disconnect()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  async #answers(): Promise<boolean> {
+    const client = this.#client()
+    try {
+      // Not while it reads its files: then it says LOADING.
+      return (await client.call('ping')) === 'PONG'
+    } catch {
+      return false
+    } finally {
+      client.disconnect()
+    }
+  }
+
+  #client(): Redis {
+    const client = new Redis(this.port, '127.0.0.1', { retryStrategy: () => null, enableReadyCheck: false, commandTimeout: 2_000 })
+    client.on('error', () => {})
+    return client
+  }
+}

@@ -1,0 +1,58 @@
+/** The services of `redis`: the same contracts as the embedded ones, on a real server and on a cluster. */
+import { randomUUID } from 'node:crypto'
+import { after, before } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { limiterContract } from '../../packages/testing/src/contract/limiter.ts'
+import { lockContract } from '../../packages/testing/src/contract/lock.ts'
+import { type MakeGround, storeContract } from '../../packages/testing/src/contract/store.ts'
+import { redisLimiter } from '../../plugins/redis/src/limiter.ts'
+import { Link, type RedisLink } from '../../plugins/redis/src/link.ts'
+import { redisLock } from '../../plugins/redis/src/lock.ts'
+import { redisStore } from '../../plugins/redis/src/store.ts'
+import { requires } from '../runner/requires.ts'
+import { linkOptions, silent } from './link.ts'
+import { type RedisServer, startRedis } from './redis.ts'
+import { type RedisCluster, startCluster } from './redis-cluster.ts'
+
+const skip = requires('redis-server')
+
+let server: RedisServer | undefined
+let cluster: RedisCluster | undefined
+
+if (skip === false) {
+  before(async () => {
+    server = await startRedis()
+    cluster = await startCluster()
+  })
+  after(async () => {
+    await server?.[Symbol.asyncDispose]()
+    await cluster?.[Symbol.asyncDispose]()
+  })
+  for (const [name, where] of [
+    ['redis', () => ({ url: server?.url })],
+    ['redis cluster', () => ({ cluster: cluster?.nodes })],
+  ] as const) {
+    storeContract(name, ground(where, redisStore))
+    limiterContract(name, ground(where, redisLimiter))
+    lockContract(name, ground(where, redisLock))
+  }
+}
+
+/** Each test has a prefix of its own; every handle is a connection of its own, as in another process. */
+function ground<T extends object>(where: () => object, make: (link: RedisLink) => T): MakeGround<T> {
+  return async () => {
+    const prefix = `t-${randomUUID()}`
+    const links: Link[] = []
+    return {
+      open() {
+        const link = new Link(linkOptions({ ...where(), prefix }), silent)
+        links.push(link)
+        return Object.assign(make(link), { close: () => link.close() })
+      },
+      advance: (ms) => sleep(ms),
+      async close() {
+        for (const link of links) await link.close()
+      },
+    }
+  }
+}
