@@ -25,7 +25,7 @@ for (const workspace of workspaces) {
 for (const workspace of published) {
   test(`${workspace.folder} can be published: name, licence, engines, files and exports`, () => {
     const { manifest } = workspace
-    assert.match(manifest.name, /^(?:@postroad\/[a-z0-9-]+|postroad)$/)
+    assert.match(manifest.name, /^(?:@postroad\/[a-z0-9-]+|postroad|create-postroad)$/)
     assert.equal(manifest.license, 'MIT')
     assert.equal(manifest.type, 'module')
     assert.match(manifest.version, EXACT)

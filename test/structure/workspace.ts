@@ -29,6 +29,7 @@ export interface Source {
   /** From the root of the repository, with slashes. */
   readonly path: string
   readonly text: string
+  /** Fixtures too: what only tests use. */
   readonly isTest: boolean
   /** What it imports, as written: `./a.ts`, `node:net`, `@postroad/plugin`. */
   readonly imports: readonly string[]
@@ -65,10 +66,10 @@ export function readManifest(path: string): Manifest {
   return JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as Manifest
 }
 
-/** Every module below a folder, but for what was built or installed. */
+/** Every module below a folder, but for what was built or installed, and for templates, which belong to the package that is made of them. */
 export function readSources(folder: string): Source[] {
   return globSync(`${folder}/**/*.ts`, { cwd: ROOT, exclude: (path) => path === 'node_modules' || path === 'dist' })
-    .filter((path) => !/(?:^|\/)(?:node_modules|dist)\//.test(path))
+    .filter((path) => !/(?:^|\/)(?:node_modules|dist|template)\//.test(path))
     .sort()
     .map((path) => readSource(path))
 }
@@ -78,7 +79,7 @@ function readSource(path: string): Source {
   return {
     path,
     text,
-    isTest: /\.test\.ts$/.test(path),
+    isTest: /(?:\.test|fixture)\.ts$/.test(path),
     imports: findImports(text),
     runtimeImports: findImports(text.replace(/^(?:import|export) type\b[^;'"`]*'[^']+'/gm, '')),
   }
