@@ -1,0 +1,99 @@
+/** What the core offers to queues: the hooks after 250, and the way for mail of our own. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DeliveryHooks } from '@postroad/core'
+import { makeAddress } from '@postroad/message'
+import { type DeliveryResultContext, defer, definePlugin, reject, reroute } from '@postroad/plugin'
+import { createTestServer, type Used } from '@postroad/testing'
+
+const attempt = {
+  id: 'q1',
+  envelope: { id: 't1', from: undefined, parameters: {} },
+  route: { via: 'smtp' },
+  recipients: [],
+  attempt: 2,
+  queuedAt: 5,
+}
+
+async function hooksOf(...plugins: Used[]) {
+  let hooks: DeliveryHooks | undefined
+  const queue = definePlugin({
+    name: 'a-queue',
+    needs: { hooks: DeliveryHooks },
+    setup: (context) => {
+      hooks = context.hooks
+      return {}
+    },
+  })
+  const server = await createTestServer([queue(), ...plugins])
+  if (!hooks) throw new Error('the service was not given')
+  return { hooks, server }
+}
+
+test('nobody answers delivery: asking is not needed', async () => {
+  const { hooks, server } = await hooksOf()
+  assert.equal(hooks.asks, false)
+  assert.equal(await hooks.ask(attempt), undefined)
+  await server.close()
+})
+
+test('the most severe opinion of a wave counts, and the context is the attempt', async () => {
+  const seen: unknown[] = []
+  const one = definePlugin({
+    name: 'one',
+    hooks: {
+      delivery: ({ id, attempt: number, route, envelope, queuedAt }) => {
+        seen.push(id, number, route.via, envelope.id, queuedAt)
+        return reroute({ via: 'lmtp' })
+      },
+    },
+  })
+  const two = definePlugin({ name: 'two', hooks: { delivery: async () => defer('not now') } })
+  const { hooks, server } = await hooksOf(one(), two())
+  assert.equal((await hooks.ask(attempt))?.kind, 'defer')
+  assert.deepEqual(seen, ['q1', 2, 'smtp', 't1', 5])
+  await server.close()
+})
+
+test('a delivery handler that throws defers the attempt', async () => {
+  const broken = definePlugin({
+    name: 'broken',
+    hooks: {
+      delivery: () => {
+        throw new Error('boom')
+      },
+    },
+  })
+  const { hooks, server } = await hooksOf(broken())
+  const opinion = await hooks.ask(attempt)
+  assert.ok(opinion?.kind === 'defer' && opinion.status === '4.3.0')
+  await server.close()
+})
+
+test('delivered, deferred and bounced are told, with reply and class', async () => {
+  const heard: string[] = []
+  const note =
+    (name: string) =>
+    ({ reply, class: kind }: DeliveryResultContext) =>
+      void heard.push(`${name} ${reply.code} ${kind}`)
+  const ear = definePlugin({ name: 'ear', hooks: { delivered: note('delivered'), deferred: note('deferred'), bounced: note('bounced') } })
+  const { hooks, server } = await hooksOf(ear())
+  for (const name of ['delivered', 'deferred', 'bounced'] as const)
+    hooks.tell(name, { ...attempt, reply: { code: 250, status: '2.0.0', text: 'ok' }, class: undefined })
+  assert.deepEqual(heard, ['delivered 250 undefined', 'deferred 250 undefined', 'bounced 250 undefined'])
+  await server.close()
+})
+
+test('mail of our own goes where route says, as from a known client on this machine', async () => {
+  const road = definePlugin({
+    name: 'road',
+    hooks: {
+      route: ({ recipient, session, envelope }) =>
+        recipient.domain === 'shut.test' ? reject('no') : session.identity && envelope.from === undefined ? { via: 'maildir' } : undefined,
+    },
+  })
+  const { hooks, server } = await hooksOf(road())
+  assert.deepEqual(await hooks.route(makeAddress('a', 'b.test')), { via: 'maildir' })
+  assert.equal(await hooks.route(makeAddress('a', 'shut.test')), undefined)
+  await server.close()
+})
