@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parseDuration, parseLimit, parseLines, watchFile } from './index.ts'
+import { parseDuration, parseLimit, parseLines, parseSize, watchFile } from './index.ts'
 
 test('durations have units, and are milliseconds without', () => {
   const table: [string, number | undefined][] = [
@@ -22,6 +22,19 @@ test('durations have units, and are milliseconds without', () => {
     ['1e9', undefined],
   ]
   for (const [text, expected] of table) assert.equal(parseDuration(text), expected, text)
+})
+
+test('sizes have units, and are octets without', () => {
+  const table: [string, number | undefined][] = [
+    ['7', 7],
+    ['7 B', 7],
+    ['10 MB', 10_000_000],
+    ['1MiB', 1_048_576],
+    ['', undefined],
+    ['MB', undefined],
+    ['1.5 MB', undefined],
+  ]
+  for (const [text, expected] of table) assert.equal(parseSize(text), expected, text)
 })
 
 test('limits are so many in a time, or so many at once', () => {

@@ -44,6 +44,17 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /**
+ * Octets; undefined when it is not a size. A bare number is octets.
+ *
+ * @example parseSize('10 MB') // 10_000_000
+ */
+export function parseSize(text: string): number | undefined {
+  const parts = /^(\d{1,12}) ?([a-z]*)$/i.exec(text.trim())
+  const scale = parts && COUNT.get((parts[2] ?? '').toLowerCase().replace(/^b$/, ''))
+  return parts && scale !== null && scale !== undefined ? Number(parts[1]) * scale : undefined
+}
+
+/**
  * `100/h`, `10 per 15 min`, `5 MB/day`, `20 at once`; undefined when it is no limit.
  *
  * @example parseLimit('100/h') // { amount: 100, perMs: 3_600_000 }
