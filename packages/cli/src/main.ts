@@ -1,8 +1,11 @@
 import { BootError, PostroadError } from '@postroad/core'
 import { Command, CommanderError } from 'commander'
 import { checkCommand } from './command/check.ts'
+import { devCommand } from './command/dev.ts'
+import { dialogueCommand } from './command/dialogue.ts'
 import { explainCommand } from './command/explain.ts'
 import { addPluginCommands } from './command/plugin.ts'
+import { pluginNewCommand } from './command/plugin-new.ts'
 import { sendCommand } from './command/send.ts'
 import { startCommand } from './command/start.ts'
 import { tryCommand } from './command/try.ts'
@@ -27,6 +30,9 @@ export async function main(args: readonly string[]): Promise<number> {
   explainCommand(program)
   tryCommand(program, outcome)
   sendCommand(program, outcome)
+  dialogueCommand(program, outcome)
+  devCommand(program, outcome)
+  pluginNewCommand(program)
   addPluginCommands(program, outcome)
   try {
     await program.parseAsync([...args], { from: 'user' })

@@ -1,0 +1,54 @@
+/** `postroad dev`: a saved file is a new generation, also one that the configuration imports; transactions are trees. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, test } from 'node:test'
+import { collect, ended, makeFolder, startCommand, until } from './command.ts'
+
+const folder = await makeFolder()
+after(() => rm(folder, { recursive: true, force: true }))
+
+const config = `import { defineConfig } from 'postroad'
+import { road, rule } from './rule.ts'
+export default defineConfig({ hostname: 'mx.test', folder: 'kept', setup: (app) => void app.use(road()).use(rule()).listen({ host: '127.0.0.1', port: 0 }) })
+`
+const rule = (text: string) => `import { defineFact, definePlugin, reject, suspect } from '@postroad/plugin'
+const colour = defineFact<string>('colour')
+export const road = definePlugin({ name: 'road', hooks: { route: () => ({ via: 'road' }), queue: ({ envelope }) => ({ id: envelope.id }) } })
+export const rule = definePlugin({ name: 'rule', hooks: {
+  mail: { provides: [colour], handler: ({ set }) => { set(colour, 'red'); return suspect(1.5, 'a little') } },
+  message: async () => { await new Promise((wake) => setTimeout(wake, 20)); return reject('${text}') },
+} })
+`
+
+async function send(port: number): Promise<string> {
+  return (await ended(startCommand(folder, 'send', '--to', 'b@ours.test', '--server', `127.0.0.1:${port}`, '--quiet'))).out
+}
+
+test('serves, shows a tree, reloads what was saved, keeps the old one when it is wrong, ends with 0', async () => {
+  await writeFile(path.join(folder, 'postroad.config.ts'), config)
+  await writeFile(path.join(folder, 'rule.ts'), rule('first'))
+  const child = startCommand(folder, 'dev')
+  const [out, err] = [collect(child.stdout), collect(child.stderr)]
+  try {
+    const port = Number(await until(() => /127\.0\.0\.1:(\d+); watching/.exec(err())?.[1]))
+    assert.match(await send(port), /550 5\.7\.1 first/)
+    const tree = await until(() => (out().includes('└─ facts') ? out() : undefined))
+    assert.match(tree, /550 5\.7\.1 first\n.*<sender@example\.org> → b@ours\.test, \d+ octets, 1\.5 points\n/)
+    assert.match(tree, /├─ mail\n│ {2}└─ rule [\d.]+ ms {2}suspect 1\.5 a little\n/)
+    const ms = Number(/├─ message\n│ {2}└─ rule ([\d.]+) ms {2}reject 5\.7\.1 first/.exec(tree)?.[1])
+    assert.ok(ms >= 15, tree)
+    assert.match(tree, /└─ facts\n {3}└─ colour "red"/)
+    await writeFile(path.join(folder, 'rule.ts'), rule('second'))
+    await until(() => /reloaded in \d+ ms/.exec(err())?.[0])
+    assert.match(await send(port), /550 5\.7\.1 second/)
+    await writeFile(path.join(folder, 'rule.ts'), 'export {')
+    await until(() => /not reloaded, the old one goes on/.exec(err())?.[0])
+    assert.match(await send(port), /550 5\.7\.1 second/)
+  } finally {
+    child.kill('SIGINT')
+  }
+  const [code] = await once(child, 'close')
+  assert.equal(code, 0, err())
+})
