@@ -134,6 +134,8 @@ export class BodyHash {
 
 /** A {@link BodyHash} as the verifier of the npm package mailauth reads one. */
 export class VerifierHash {
+  /** The verifier keeps the digest here. */
+  hash?: string
   readonly #body: BodyHash
 
   constructor(body: BodyHash) {

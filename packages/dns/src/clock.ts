@@ -1,5 +1,4 @@
 /** Time, so that tests need not wait. */
-import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Structurally the `Clock` service of `@postroad/plugin`. */
 export interface Clock {
@@ -12,5 +11,18 @@ export interface Clock {
 /** The machine's own clock; a pending sleep does not keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal, ref: false } : { ref: false }),
+  // Not node:timers/promises: it makes an error with a stack of every sleep that is cut short, and nearly all of ours are.
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const abort = () => {
+        clearTimeout(timer)
+        reject(signal?.reason)
+      }
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', abort)
+        resolve()
+      }, ms).unref()
+      signal?.addEventListener('abort', abort, { once: true })
+    }),
 }

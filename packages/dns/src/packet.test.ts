@@ -62,7 +62,7 @@ test('RFC 2308 §5: the negative TTL is the lesser of the SOA TTL and its MINIMU
   const soa = (ttl: number, minimum: number): Answer => ({ type: 'SOA', name: 'com', ttl, data: { mname: 'a', rname: 'b', minimum } })
   assert.equal(readReply(query, respond([], { authorities: [soa(900, 60)] }))?.ttl, 60)
   assert.equal(readReply(query, respond([], { authorities: [soa(30, 60)] }))?.ttl, 30)
-  assert.equal(readReply(query, respond([]))?.ttl, 0)
+  assert.equal(readReply(query, respond([]))?.ttl, undefined)
 })
 
 test('RFC 7208 §3.3: the strings of a TXT record are joined, a character cut in two too', () => {

@@ -17,8 +17,8 @@ export interface Reply {
   readonly truncated: boolean
   readonly secure: boolean
   readonly records: readonly Records[RecordType][]
-  /** Seconds; for a reply without records the negative TTL of RFC 2308 §5, 0 when there is no SOA. */
-  readonly ttl: number
+  /** Seconds; for a reply without records the negative TTL of RFC 2308 §5, `undefined` when there is no SOA. */
+  readonly ttl: number | undefined
   /** The name asked is an alias. */
   readonly alias: boolean
 }
@@ -103,9 +103,9 @@ function ttlOf(answer: Answer): number {
 }
 
 /** RFC 2308 §5: the lesser of the SOA's own TTL and its MINIMUM field. */
-function negativeTtl(packet: DecodedPacket, aliasTtl: number): number {
+function negativeTtl(packet: DecodedPacket, aliasTtl: number): number | undefined {
   const soa = packet.authorities?.find((answer) => answer.type === 'SOA')
-  if (soa?.type !== 'SOA') return 0
+  if (soa?.type !== 'SOA') return undefined
   return Math.min(aliasTtl, ttlOf(soa), soa.data.minimum ?? 0)
 }
 

@@ -26,7 +26,7 @@ export interface DnsOptions {
   readonly maxTtl?: number
   /** Seconds a "there is none" is kept at most, RFC 2308 §5. Default 3,600. */
   readonly maxNegativeTtl?: number
-  /** Seconds a failure is kept, RFC 9520 §3.2. Default 5. */
+  /** Seconds a failure, or a denial without an SOA, is kept, RFC 9520 §3.2. Default 5. */
   readonly failureTtl?: number
   /** Queries on their way at once; more have to wait. Default 512. */
   readonly concurrency?: number
@@ -67,6 +67,7 @@ interface Entry {
   readonly records: readonly Records[RecordType][]
   readonly failure: DnsFailure | undefined
   readonly cause?: unknown
+  error?: DnsError
 }
 
 /**
@@ -119,7 +120,9 @@ class CachingResolver extends Asker implements Resolver {
     const normal = normaliseName(name)
     if (normal === undefined) throw new DnsError('NXDOMAIN', `${type} ${name}`)
     const entry = localEntry(type, normal) ?? (await this.#lookup(type, normal, context))
-    if (entry.failure !== undefined) throw new DnsError(entry.failure, `${type} ${normal}`, { alias: entry.alias, cause: entry.cause })
+    // One error for all who hear of it: a stack is dear, and a denial is asked for with every message.
+    if (entry.failure !== undefined)
+      throw (entry.error ??= new DnsError(entry.failure, `${type} ${normal}`, { alias: entry.alias, cause: entry.cause }))
     const ttl = Math.max(0, Math.floor((entry.expires - this.#clock.now()) / 1000))
     return { records: entry.records as readonly Records[T][], secure: entry.secure, ttl } // `as`: the key of the cache has the type
   }
@@ -180,7 +183,7 @@ class CachingResolver extends Asker implements Resolver {
     const secure = this.#trustAd && reply.secure
     if (reply.records.length > 0) {
       return {
-        expires: until(Math.min(reply.ttl, maxTtl)),
+        expires: until(Math.min(reply.ttl ?? 0, maxTtl)),
         secure,
         alias: reply.alias,
         records: Object.freeze(reply.records),
@@ -188,7 +191,8 @@ class CachingResolver extends Asker implements Resolver {
       }
     }
     const failure = reply.code === 'NXDOMAIN' ? 'NXDOMAIN' : 'NODATA'
-    return { expires: until(Math.min(reply.ttl, maxNegativeTtl)), secure, alias: reply.alias, records: [], failure }
+    // deviates: RFC 2308 §5 — a denial without an SOA is kept as briefly as a failure; a tree walk asks for it with every message.
+    return { expires: until(Math.min(reply.ttl ?? failureTtl, maxNegativeTtl)), secure, alias: reply.alias, records: [], failure }
   }
 }
 

@@ -29,6 +29,9 @@ export type Outcome = { readonly reply: Reply } | { readonly failure: 'SERVFAIL'
 /** A server that did not answer is asked last for this long. */
 const DEMOTED_MS = 30_000
 
+/** Why a deadline is no longer of interest; not an error, which would cost a stack for each query. */
+const ANSWERED = 'answered'
+
 /** Every query to a server is published here when it is over: `{ type, name, server, ms, code }`. */
 const queries = channel('postroad:dns')
 
@@ -110,7 +113,7 @@ export class Upstream {
       else this.stats.unreachable++
       return { failure: late.signal.aborted ? 'TIMEOUT' : 'SERVFAIL', cause }
     } finally {
-      done.abort()
+      done.abort(ANSWERED)
       await alarm
     }
   }

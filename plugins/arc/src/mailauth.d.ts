@@ -43,11 +43,13 @@ declare module 'mailauth/lib/dkim/dkim-verifier.js' {
   export interface DkimVerifier {
     headers: { readonly parsed: readonly object[] }
     signatureHeaders: SignatureHeader[]
-    readonly bodyHashes: Map<string, object>
+    readonly bodyHashes: Map<string, { hash?: string; digest(): string }>
     keyCache: object
     readonly results: SignatureResult[]
     readonly arc: ArcData
     prepareSignature(header: SignatureHeader): void
+    verifySignature(header: SignatureHeader): Promise<SignatureResult>
+    skippedSignatureResult(header: SignatureHeader): SignatureResult
     finalChunk(): Promise<void>
   }
 

@@ -59,9 +59,13 @@ export class Verification {
     if (!this.#hasBegun) this.#begin()
     if (this.#obstacle !== undefined) return { signatures: [unseen(this.#obstacle)], ignored: 0 }
     if (this.#verifier === undefined) return { signatures: [], ignored: 0 }
-    await this.#verifier.finalChunk()
-    const headers = this.#verifier.signatureHeaders
-    const signatures = this.#verifier.results.map((result, index) => toSignature(result, headers[index], this.#options.bodyLength))
+    for (const hash of this.#verifier.bodyHashes.values()) hash.hash = hash.digest()
+    const signatures: DkimSignature[] = []
+    for (const header of this.#verifier.signatureHeaders) {
+      // As the verifier's own finalChunk, but for the texts it would write for a header field.
+      const result = header.skip ? this.#verifier.skippedSignatureResult(header) : await this.#verifier.verifySignature(header)
+      signatures.push(toSignature(result, header, this.#options.bodyLength))
+    }
     return { signatures, ignored: this.#ignored }
   }
 
@@ -112,7 +116,6 @@ function prepareSignature(verifier: DkimVerifier, field: SignedField): Signature
 /** One hash for each combination of form, algorithm and `l=`, in the shape the verifier expects. */
 function addBodyHashes(verifier: DkimVerifier): readonly BodyHash[] {
   const bodies: BodyHash[] = []
-  // The verifier ends early when it has no hashes and nothing to report.
   for (const header of verifier.signatureHeaders) {
     if (header.skip || header.invalid) continue
     const id = `${header.bodyCanon}:${header.hashAlgo}:${header.maxBodyLength}`
