@@ -1,8 +1,15 @@
 /** Says where each recipient's mail goes; without it, or another plugin that does, no mail is accepted at all. */
-import { definePlugin, type RcptContext } from '@postroad/plugin'
+import { type Address, Clock, definePlugin, type HookContext, type MessageContext, type RcptContext, Store } from '@postroad/plugin'
+import { routeCommand } from './command.ts'
+import type { Question } from './condition.ts'
+import { judgeContent, tagsFor, withTags } from './content.ts'
+import { masqueradeMessage } from './masquerade.ts'
 import { options } from './options.ts'
-import { resolve } from './resolve.ts'
+import { type Outcome, resolve } from './resolve.ts'
 import { compile } from './table.ts'
+
+/** Those whose points and facts a rule may ask for. */
+const EARLIER = ['spf', 'dkim', 'arc', 'dmarc', 'greylist', 'dnsbl', 'helo', 'rate-limit']
 
 /**
  * Which recipient goes where, and who may relay. What no rule knows gets no route, and the core refuses it: 550 5.7.1.
@@ -12,21 +19,56 @@ import { compile } from './table.ts'
 export const routing = definePlugin({
   name: 'routing',
   options,
-  setup({ options, log }) {
-    const tables = compile(options)
-    const outcome = ({ recipient, session, envelope }: RcptContext) => resolve(tables, recipient, { session, from: envelope.from })
+  needs: { store: Store, clock: Clock },
+  async setup({ options, log, store, clock }) {
+    const onError = (table: string, error: Error) => log.error({ table, error }, 'a table cannot be read, its former entries stay')
+    const tables = await compile(options, { store, clock, onError })
+    // Both hooks want to know; a recipient is the same object at both.
+    const outcomes = new WeakMap<Address, Promise<Outcome | undefined>>()
+    const outcomeOf = (context: RcptContext) => {
+      const known = outcomes.get(context.recipient)
+      if (known) return known
+      const asked = resolve(tables, context.recipient, questionOf(context))
+      outcomes.set(context.recipient, asked)
+      return asked
+    }
+    const hasHold = tables.rules.some((rule) => rule.hold !== undefined)
+    const { contentRules, masquerade } = tables
     return {
       // A user that does not exist is refused at once and for good, not first greylisted.
-      rcpt(context) {
-        const answer = outcome(context)?.answer
-        return answer && 'kind' in answer && answer.kind === 'reject' ? answer : undefined
+      rcpt: {
+        after: ['access'],
+        async handler(context) {
+          const answer = (await outcomeOf(context))?.answer
+          return answer && 'kind' in answer && answer.kind === 'reject' ? answer : undefined
+        },
       },
-      route(context) {
-        const found = outcome(context)
+      async route(context) {
+        const found = await outcomeOf(context)
         if (found && 'kind' in found.answer && found.answer.kind === 'defer')
           log.error({ recipient: context.recipient.toString(), rules: found.by }, 'no route')
         return found?.answer
       },
+      ...((contentRules.length > 0 || hasHold) && {
+        message: { after: EARLIER, handler: (context: MessageContext) => judgeContent(tables, questionOf(context), context) },
+      }),
+      ...((contentRules.some((rule) => rule.tag) || masquerade) && {
+        rewrite: {
+          // Signatures come last.
+          before: ['dkim-sign', 'arc'],
+          handler(context: MessageContext) {
+            const tagged = withTags(context.message, tagsFor(tables, questionOf(context), context))
+            return masquerade && tables.mayRelay(context.session) ? masqueradeMessage(tagged, masquerade) : tagged
+          },
+        },
+      }),
+      commands: { route: routeCommand(() => tables) },
+      close: () => tables.close(),
     }
   },
 })
+
+function questionOf(context: HookContext & Pick<RcptContext, 'envelope'>): Question {
+  const { session, envelope, signal, find } = context
+  return { session, from: envelope.from, signal, find }
+}

@@ -1,156 +1,105 @@
 /** The operator's options made ready: every pattern parsed, every address checked, so that mistakes are boot errors. */
-import { type AddressParts, AddressTable, DomainTable, glob, networks } from '@postroad/match'
-import { parseAddress } from '@postroad/message'
-import { type Address, defer, type Refusal, type Route, reject, type Session } from '@postroad/plugin'
-import type { RoutingOptions, RuleOptions, TargetOptions } from './options.ts'
-
-/** What a rule may look at. */
-export interface Question {
-  readonly session: Pick<Session, 'remote' | 'listener' | 'identity'>
-  readonly from: AddressParts | undefined
-}
-
-/** Where something goes. */
-export interface Target {
-  /** Without `to`; undefined: as the addresses in `to` go. */
-  readonly route: Route | undefined
-  /** Addresses, perhaps with places for parts of the recipient. */
-  readonly to: readonly string[]
-}
-
-/** One of our domains. */
-export interface Domain extends Target {
-  /** Local parts that exist, lower-case; undefined: all. */
-  readonly users: ReadonlySet<string> | undefined
-  readonly catchAll: string | undefined
-}
+import { AddressTable, DomainTable, networks } from '@postroad/match'
+import { defer, type Refusal, type Route, reject } from '@postroad/plugin'
+import { type Condition, compileCondition, type Question } from './condition.ts'
+import { openTable, type Table, type TableGround } from './lookup.ts'
+import type { RoutingOptions, RuleOptions, TagOptions } from './options.ts'
+import { type Srs, srsOf } from './srs.ts'
+import { checkedAddress, type Domain, makeDomain, makeRoute, makeTarget, type Target } from './target.ts'
 
 /** A rule that can be asked. */
 export interface Rule {
   readonly name: string
-  fits(recipient: Address, question: Question): boolean
-  readonly action: Target | Refusal
+  readonly condition: Condition
+  /** Undefined: the rule only adds `hold`, `copy` or `tag`, and later ones decide. */
+  readonly action: Target | Refusal | undefined
+  readonly hold: string | undefined
+  readonly copy: readonly string[]
+  readonly tag: TagOptions | undefined
 }
 
 /** All options of `routing`, ready. */
 export interface Tables {
+  /** Asked for each recipient. */
   readonly rules: readonly Rule[]
+  /** Asked when the message is there. */
+  readonly contentRules: readonly Rule[]
   readonly addresses: AddressTable<Target>
   readonly domains: DomainTable<Domain>
+  readonly tables: readonly Table[]
   readonly separator: string
   readonly postmaster: string | undefined
   readonly relay: Route
+  readonly srs: Srs | undefined
+  /** Undefined when nothing is masqueraded. */
+  readonly masquerade: DomainTable<string> | undefined
   mayRelay(session: Question['session']): boolean
+  now(): number
+  close(): void
 }
 
 /** @throws {TypeError} naming the pattern or address that is not one */
-export function compile(options: RoutingOptions): Tables {
-  const { relay } = options
+export async function compile(options: RoutingOptions, ground: Omit<TableGround, 'separator'>): Promise<Tables> {
+  const { relay, separator, masquerade } = options
   const isNear = networks(relay?.networks ?? [])
-  const [first] = Object.keys(options.domains)
-  const postmaster = options.postmaster ?? (first === undefined || /[*?]/.test(first) ? undefined : `postmaster@${first}`)
+  const rules = options.routes.map((rule, index) => compileRule(rule, index, separator))
+  const masqueraded = Object.entries(masquerade)
+  const opened: Table[] = []
+  for (const table of options.tables) opened.push(await openTable(table, { ...ground, separator }))
   return {
-    rules: options.routes.map((rule, index) => compileRule(rule, index, options.separator)),
+    rules: rules.filter(({ condition }) => !condition.ofContent),
+    contentRules: rules.filter(({ condition }) => condition.ofContent),
     addresses: new AddressTable(
-      Object.entries(options.addresses).map(([pattern, value]) => [pattern, alias(value)]),
-      options.separator,
+      Object.entries(options.addresses).map(([pattern, value]) => [pattern, makeTarget(Array.isArray(value) ? { to: value } : value)]),
+      separator,
     ),
-    domains: new DomainTable(Object.entries(options.domains).map(([pattern, value]) => [pattern, domain(value)])),
-    separator: options.separator,
-    postmaster: postmaster === undefined ? undefined : checkedAddress(postmaster),
-    relay: route({ ...relay, via: relay?.via ?? 'smtp' }),
+    domains: new DomainTable(Object.entries(options.domains).map(([pattern, value]) => [pattern, makeDomain(value)])),
+    tables: opened,
+    separator,
+    postmaster: postmasterOf(options),
+    relay: makeRoute({ ...relay, via: relay?.via ?? 'smtp' }),
+    srs: options.srs && srsOf(options.srs),
+    masquerade: masqueraded.length === 0 ? undefined : new DomainTable(masqueraded),
     mayRelay: (session) =>
       relay !== undefined && ((relay.authenticated && session.identity !== undefined) || isNear(session.remote.address)),
+    now: ground.clock.now,
+    close() {
+      for (const table of opened) table.close?.()
+    },
   }
 }
 
-/** One or several. */
-export function asList(value: string | readonly string[] | undefined): readonly string[] {
-  return value === undefined ? [] : typeof value === 'string' ? [value] : value
+function postmasterOf({ postmaster, domains }: RoutingOptions): string | undefined {
+  const first = Object.keys(domains).find((pattern) => !/[*?]|^\./.test(pattern))
+  const address = postmaster ?? (first === undefined ? undefined : `postmaster@${first}`)
+  return address === undefined ? undefined : checkedAddress(address)
 }
 
 function compileRule(rule: RuleOptions, index: number, separator: string): Rule {
   const name = rule.name ?? `routes[${index}]`
-  return { name, fits: condition(rule.match, separator), action: action(rule, name) }
+  const condition = compileCondition(rule.match, separator)
+  const { hold, copy = [], tag } = rule
+  const action = actionOf(rule, name)
+  const adds = hold !== undefined || copy.length > 0 || tag !== undefined
+  if (!action && !adds) throw new TypeError(`routing: ${name} needs one of "via", "to", "refuse", "discard", "hold", "copy" and "tag"`)
+  if (tag && !condition.ofContent) throw new TypeError(`routing: ${name}: "tag" needs "header", "size" or "points" in its match`)
+  // The recipient has its route by then, and the client its 250.
+  if (condition.ofContent && (rule.via !== undefined || rule.to !== undefined || copy.length > 0))
+    throw new TypeError(`routing: ${name}: when the message is there it can only be refused, discarded, held or tagged`)
+  return { name, condition, action, hold, copy: copy.map(checkedAddress), tag }
 }
 
-function action(rule: RuleOptions, name: string): Target | Refusal {
+function actionOf(rule: RuleOptions, name: string): Target | Refusal | undefined {
   const { refuse, discard, via, to } = rule
   const said = [refuse !== undefined, discard === true, via !== undefined || to !== undefined].filter(Boolean).length
-  if (said !== 1) throw new TypeError(`routing: ${name} needs one of "via", "to", "refuse" and "discard"`)
+  if (said > 1) throw new TypeError(`routing: ${name} needs only one of "via" or "to", "refuse" and "discard"`)
+  if (said === 0) return undefined
   if (discard) return { route: Object.freeze({ via: 'discard' }), to: [] }
   if (refuse !== undefined) return refusal(typeof refuse === 'string' ? { text: refuse, status: '5.7.1' } : refuse)
-  return aliasOrRoute(rule)
+  return makeTarget(rule)
 }
 
 function refusal({ text, status }: { readonly text: string; readonly status: string }): Refusal {
   if (status.startsWith('4')) return defer(text, { status: status as `4.${number}.${number}` }) // the schema has checked its form
   return reject(text, { status: status as `5.${number}.${number}` }) // the schema has checked its form
-}
-
-function condition(match: RuleOptions['match'], separator: string): Rule['fits'] {
-  const conditions = match === undefined || typeof match === 'string' || Array.isArray(match) ? { recipient: match } : match
-  const checks: Rule['fits'][] = []
-  const patterns = (list: string | readonly string[]) =>
-    new AddressTable(
-      asList(list).map((pattern) => [pattern, true]),
-      separator,
-    )
-  if (conditions.recipient !== undefined) {
-    const table = patterns(conditions.recipient)
-    checks.push((recipient) => table.find(recipient) !== undefined)
-  }
-  if (!('from' in conditions || 'network' in conditions || 'listener' in conditions || 'identity' in conditions)) return all(checks)
-  const { from, network, listener, identity } = conditions
-  if (from !== undefined) {
-    const table = patterns(from)
-    checks.push((_, question) => table.find(question.from) !== undefined)
-  }
-  if (network !== undefined) {
-    const within = networks(asList(network))
-    checks.push((_, { session }) => within(session.remote.address))
-  }
-  if (listener !== undefined) checks.push((_, { session }) => asList(listener).includes(session.listener))
-  if (identity !== undefined) checks.push(identityIs(identity))
-  return all(checks)
-}
-
-function identityIs(wanted: boolean | string | readonly string[]): Rule['fits'] {
-  if (typeof wanted === 'boolean') return (_, { session }) => (session.identity !== undefined) === wanted
-  const names = asList(wanted).map(glob)
-  return (_, { session: { identity } }) => identity !== undefined && names.some((fits) => fits(identity.name))
-}
-
-function all(checks: readonly Rule['fits'][]): Rule['fits'] {
-  return (recipient, question) => checks.every((check) => check(recipient, question))
-}
-
-function alias(value: string | readonly string[] | TargetOptions): Target {
-  return aliasOrRoute(typeof value === 'string' || Array.isArray(value) ? { to: value as string | string[] } : (value as TargetOptions)) // Array.isArray does not narrow readonly arrays
-}
-
-function domain(options: TargetOptions): Domain {
-  const { users, catchAll } = options
-  return {
-    ...aliasOrRoute(options),
-    users: users && new Set(users.map((user) => user.toLowerCase())),
-    catchAll: catchAll === undefined ? undefined : checkedAddress(catchAll),
-  }
-}
-
-function aliasOrRoute(options: Partial<Omit<TargetOptions, 'to'>> & { readonly to?: string | readonly string[] | undefined }): Target {
-  const to = asList(options.to).map(checkedAddress)
-  if (options.via === undefined && to.length === 0) throw new TypeError('routing: a target needs "via" or "to"')
-  if (options.via === undefined && options.host !== undefined) throw new TypeError('routing: "host" needs "via"')
-  return { route: options.via === undefined ? undefined : route({ ...options, via: options.via }), to }
-}
-
-function route({ via, host, port, settings }: Pick<TargetOptions, 'host' | 'port' | 'settings'> & { readonly via: string }): Route {
-  return Object.freeze({ via, ...(host !== undefined && { host }), ...(port !== undefined && { port }), ...(settings && { settings }) })
-}
-
-function checkedAddress(text: string): string {
-  if (!parseAddress(text.replaceAll(/\{(?:local|domain|detail)\}/g, 'x'), { smtputf8: true }))
-    throw new TypeError(`routing: not an address: ${JSON.stringify(text)}`)
-  return text
 }

@@ -1,0 +1,50 @@
+/** `postroad routing route ADDRESS`: where its mail goes, and which rules say so. */
+import { parseForwardPath, parseReversePath } from '@postroad/message'
+import type { CommandIo, PluginCommand } from '@postroad/plugin'
+import type { Question } from './condition.ts'
+import { resolve } from './resolve.ts'
+import type { Tables } from './table.ts'
+
+const USAGE = 64
+const NO_HOST = 68
+
+export function routeCommand(tables: () => Tables): PluginCommand {
+  return {
+    summary: 'Says where the mail of an address goes, and which rules say so',
+    usage: '<address> [--from ADDRESS] [--client IP] [--identity NAME] [--listener NAME]',
+    async run([text, ...args], io) {
+      const recipient = parseForwardPath(`<${text ?? ''}>`, { smtputf8: true })?.address
+      if (!recipient) return USAGE
+      const outcome = await resolve(tables(), recipient, questionOf(args, io))
+      if (!outcome) {
+        io.row({ address: text, answer: '550 5.7.1 Relaying denied', by: 'no rule' })
+        return NO_HOST
+      }
+      const { answer, by } = outcome
+      if ('kind' in answer) {
+        io.row({ address: text, answer: `${answer.code} ${answer.status} ${answer.text}`, by: by.join(' → ') })
+        return NO_HOST
+      }
+      const { via, host, port, to, settings } = answer
+      io.row({ address: text, via, host, port, to: to?.join(' '), settings: settings && JSON.stringify(settings), by: by.join(' → ') })
+      return 0
+    },
+  }
+}
+
+function questionOf(args: readonly string[], io: CommandIo): Question {
+  const option = (name: string) => args[args.indexOf(name) + 1 || args.length]
+  const identity = option('--identity')
+  return {
+    session: {
+      remote: { address: option('--client') ?? '', port: 0 },
+      listener: option('--listener') ?? '',
+      identity: identity === undefined ? undefined : { name: identity },
+      tls: undefined,
+      helo: undefined,
+    },
+    from: parseReversePath(`<${option('--from') ?? ''}>`, { smtputf8: true })?.address,
+    signal: io.signal,
+    find: () => undefined,
+  }
+}

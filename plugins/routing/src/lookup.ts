@@ -1,0 +1,118 @@
+/** Tables that are elsewhere: in a file, the store, behind HTTP, or in a user's function. */
+import { AddressTable, DomainTable, parseLines, watchFile } from '@postroad/match'
+import type { Clock, Store } from '@postroad/plugin'
+import type { Lookup, TableOptions } from './options.ts'
+import { type Domain, readTarget } from './target.ts'
+
+/** An address or a domain, to be looked up. */
+export interface Wanted {
+  readonly local: string
+  readonly domain: string
+}
+
+/** What a table says. */
+export interface Row {
+  readonly target: Domain
+  /** For the explanation of a route. */
+  readonly key: string
+  readonly detail: string | undefined
+}
+
+/** One table. */
+export interface Table {
+  readonly of: TableOptions['of']
+  /** Rejects when nobody can say: that is no "no". */
+  find(wanted: Wanted, signal: AbortSignal): Row | undefined | Promise<Row | undefined>
+  refresh?(): Promise<void>
+  close?(): void
+}
+
+/** What tables stand on. */
+export interface TableGround {
+  readonly separator: string
+  readonly store: Store
+  readonly clock: Clock
+  onError(table: string, error: Error): void
+}
+
+const CACHED = 10_000
+
+/** @throws {Error} when the file cannot be read or has what is no target, or the table is none or two at once */
+export async function openTable(options: TableOptions, ground: TableGround): Promise<Table> {
+  const { file, store, http, lookup, of } = options
+  const kinds = [file, store, http, lookup].filter((kind) => kind !== undefined)
+  if (kinds.length !== 1) throw new TypeError('routing: a table needs one of "file", "store", "http" and "lookup"')
+  if (file !== undefined) return fileTable(file, of, ground)
+  if (store !== undefined) return keyed(of, ground, (key, signal) => ground.store.get(`${store}${key}`, signal))
+  const ask = lookup ?? httpLookup(http ?? '')
+  return keyed(of, ground, cached(ask, options.cache, ground.clock))
+}
+
+async function fileTable(path: string, of: TableOptions['of'], { separator, onError }: TableGround): Promise<Table> {
+  const rows = (text: string) =>
+    parseLines(text).map(([pattern, ...fields]) => [pattern, { key: pattern, target: readTarget(fields.join(' ')) }] as const)
+  const settings = { path, onError: (error: Error) => onError(path, error) }
+  if (of === 'domains') {
+    const watched = await watchFile({ ...settings, parse: (text) => new DomainTable(rows(text)) })
+    return { of, refresh: watched.refresh, close: watched.close, find: ({ domain }) => withDetail(watched.value.find(domain), undefined) }
+  }
+  const watched = await watchFile({ ...settings, parse: (text) => new AddressTable(rows(text), separator) })
+  const find = (wanted: Wanted) => {
+    const found = watched.value.find(wanted)
+    return withDetail(found?.value, found?.detail)
+  }
+  return { of, refresh: watched.refresh, close: watched.close, find }
+}
+
+function withDetail(row: Pick<Row, 'key' | 'target'> | undefined, detail: string | undefined): Row | undefined {
+  return row && { ...row, detail }
+}
+
+/** Keys are asked from the most particular: the address, without detail, its domain. */
+function keyed(of: TableOptions['of'], { separator }: TableGround, ask: Lookup): Table {
+  return {
+    of,
+    async find({ local, domain }, signal) {
+      if (of === 'domains') return read(domain, await ask(domain, signal))
+      const folded = local.toLowerCase()
+      const cut = separator === '' ? -1 : folded.indexOf(separator, 1)
+      const own = read(`${folded}@${domain}`, await ask(`${folded}@${domain}`, signal))
+      if (own) return own
+      const base = folded.slice(0, Math.max(cut, 0))
+      const known = cut < 0 ? undefined : read(`${base}@${domain}`, await ask(`${base}@${domain}`, signal))
+      if (known) return { ...known, detail: local.slice(cut + separator.length) }
+      return read(`@${domain}`, await ask(`@${domain}`, signal))
+    },
+  }
+}
+
+function read(key: string, value: unknown): Row | undefined {
+  return value === undefined || value === null || value === '' ? undefined : { key, target: readTarget(value), detail: undefined }
+}
+
+function httpLookup(url: string): Lookup {
+  return async (key, signal) => {
+    const response = await fetch(url.replaceAll('{key}', encodeURIComponent(key)), { signal, redirect: 'error' })
+    if (response.status === 404) {
+      await response.body?.cancel()
+      return undefined
+    }
+    if (response.status !== 200) throw new Error(`HTTP status ${response.status} of a routing table`)
+    return (await response.text()).trim()
+  }
+}
+
+/** Keeps answers, also those that there is none; never errors. */
+function cached(ask: Lookup, ttl: number, clock: Clock): Lookup {
+  const kept = new Map<string, { readonly value: unknown; readonly until: number }>()
+  return async (key, signal) => {
+    const known = kept.get(key)
+    if (known && known.until > clock.now()) return known.value
+    const value = await ask(key, signal)
+    kept.delete(key)
+    kept.set(key, { value, until: clock.now() + ttl })
+    const [oldest] = kept.keys()
+    if (kept.size > CACHED && oldest !== undefined) kept.delete(oldest)
+    return value
+  }
+}
