@@ -26,7 +26,7 @@ export const gateOpen: Gate = () => 'take'
 
 /** An address without the grammar. */
 export function address(local: string, domain: string): Address {
-  const text = /^[\w.+-]+$/.test(local) ? `${local}@${domain}` : `"${local}"@${domain}`
+  const text = /^[\w.+\-\u0080-\uffff]+$/.test(local) ? `${local}@${domain}` : `"${local}"@${domain}`
   return { local, domain, isInternational: [...local].some((character) => character > '\x7f'), toString: () => text }
 }
 

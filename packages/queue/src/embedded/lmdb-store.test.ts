@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { readAll } from '../carrier.ts'
+import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
+import type { QueueError } from '../store.ts'
+import { MIGRATIONS, QueueDatabase } from './database.ts'
+import { noFault } from './fault.ts'
+import { type LmdbStore, type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts'
+
+async function makeFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'postroad-store-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+async function openIn(folder: string, options: Partial<LmdbStoreOptions> = {}): Promise<LmdbStore> {
+  return openLmdbStore({ folder, minFreeBytes: 0, ...options })
+}
+
+async function add(store: LmdbStore, size: number) {
+  const message = makeMessage({ size })
+  const claims = await store.add(message, sourceOf(octetsOf(size)))
+  return { message, claims }
+}
+
+/** Changes octets where they stand in a file. */
+async function damage(path: string, find: Buffer): Promise<void> {
+  const content = await readFile(path)
+  const found = content.indexOf(find)
+  assert.ok(found >= 0, 'there is something to damage')
+  const file = await open(path, 'r+')
+  await file.write(Buffer.from('!!!!'), 0, 4, found + 2)
+  await file.close()
+}
+
+test('what was added is there after the process has ended without closing', async (t) => {
+  const folder = await makeFolder(t)
+  const first = await openIn(folder)
+  const { message } = await add(first, 100_000)
+  const second = await openIn(folder)
+  assert.equal((await readAll(second.body(message))).length, 100_000)
+  await first.close()
+  await second.close()
+})
+
+test('an I/O error is a rejection, nothing of the message is there, and the store goes on', async (t) => {
+  const folder = await makeFolder(t)
+  let isBroken = false
+  const store = await openIn(folder, {
+    fault: (point) => {
+      if (isBroken && point === 'commit:open') throw new Error('EIO')
+    },
+  })
+  isBroken = true
+  for (const size of [100, 100_000]) await assert.rejects(add(store, size), { code: 'ERR_QUEUE_IO' })
+  isBroken = false
+  const { claims } = await add(store, 100)
+  assert.equal((await store.stats()).messages, 1)
+  assert.equal(claims.length, 1)
+  await store.close()
+})
+
+test('without room on the disk mail is refused with 452 before it is taken', async (t) => {
+  const folder = await makeFolder(t)
+  const store = await openIn(folder, { minFreeBytes: Number.MAX_SAFE_INTEGER })
+  assert.deepEqual([store.admit(1)?.code, store.admit(1)?.status], [452, '4.3.1'])
+  await store.close()
+})
+
+test("a damaged entry is set aside, told of, and in nobody's way", async (t) => {
+  const folder = await makeFolder(t)
+  const store = await openIn(folder)
+  const { message, claims } = await add(store, 300)
+  const healthy = await add(store, 300)
+  await store.release([...claims, ...healthy.claims], { kind: 'scheduled', at: at(0) })
+  await store.close()
+  await damage(join(folder, 'data.mdb'), Buffer.from(`"q":${message.queuedAt}`))
+  const problems: QueueError[] = []
+  const again = await openIn(folder, { onProblem: (problem) => problems.push(problem) })
+  for (let round = 0; round < 3; round++) {
+    const { claims: due } = await again.claimDue({ now: at(1), limit: 10, gate: gateOpen })
+    if (round === 0) assert.equal(due.length, 1)
+  }
+  const corrupt: string[] = []
+  for await (const { id } of again.corrupt()) corrupt.push(id)
+  assert.equal(corrupt.length, 1)
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['ERR_QUEUE_CORRUPT'],
+  )
+  assert.equal((await again.stats()).messages, 1)
+  await again.close()
+})
+
+test('a body file that is not what was written is never read to its end', async (t) => {
+  const folder = await makeFolder(t)
+  const store = await openIn(folder)
+  const { message } = await add(store, 600_000)
+  const path = join(folder, 'bodies', message.id.slice(-2), message.id)
+  await damage(path, Buffer.from('Subject'))
+  let read = 0
+  await assert.rejects(
+    async () => {
+      for await (const chunk of store.body(message).raw()) read += chunk.length
+    },
+    { code: 'ERR_QUEUE_CORRUPT' },
+  )
+  assert.ok(read < 600_000)
+  await rm(path)
+  await assert.rejects(readAll(store.body(message)), { code: 'ERR_QUEUE_CORRUPT' })
+  await store.close()
+})
+
+test('a file that is no database is refused with a sentence, and left as it is', async (t) => {
+  const folder = await makeFolder(t)
+  await writeFile(join(folder, 'data.mdb'), Buffer.alloc(16_384, 'no'))
+  for (let round = 0; round < 2; round++) await assert.rejects(openIn(folder), { code: 'ERR_QUEUE_UNSAFE' })
+  assert.equal((await readFile(join(folder, 'data.mdb'), 'latin1')).slice(0, 4), 'nono')
+})
+
+test('after three openings that killed their process there is no fourth', async (t) => {
+  const folder = await makeFolder(t)
+  await writeFile(join(folder, 'opening'), '3')
+  await assert.rejects(openIn(folder), /remove the file "opening"/)
+  await rm(join(folder, 'opening'))
+  const store = await openIn(folder)
+  assert.ok(!(await readdir(folder)).includes('opening'))
+  await store.close()
+})
+
+test('a file that lost its end is completed before it is mapped, and what is whole is still there', async (t) => {
+  const folder = await makeFolder(t)
+  const store = await openIn(folder)
+  await Promise.all(Array.from({ length: 50 }, () => add(store, 3_000)))
+  await store.close()
+  const path = join(folder, 'data.mdb')
+  const content = await readFile(path)
+  await writeFile(path, content.subarray(0, content.length - 40_000))
+  const outcome = await openIn(folder).then(
+    async (again) => {
+      let readable = 0
+      for await (const _ of again.list()) readable++
+      await again.close()
+      return readable
+    },
+    (error: QueueError) => error,
+  )
+  assert.ok(outcome instanceof Error || outcome < 50, 'damage is told, one way or the other')
+})
+
+test('an older format is migrated in one step, a newer one is left alone', async (t) => {
+  const folder = await makeFolder(t)
+  await new QueueDatabase(folder, noFault).close()
+  const newer = new QueueDatabase(folder, noFault, [...MIGRATIONS, (tables) => void tables.meta.put('migrated', Buffer.from('yes'))])
+  assert.equal(newer.tables.meta.get('migrated')?.toString(), 'yes')
+  await newer.close()
+  assert.throws(() => new QueueDatabase(folder, noFault), { code: 'ERR_QUEUE_FORMAT' })
+})
+
+test('bodies without a message are swept when they are old; others stay', async (t) => {
+  const folder = await makeFolder(t)
+  const store = await openIn(folder)
+  const { message } = await add(store, 100_000)
+  const shelf = join(folder, 'bodies', message.id.slice(-2))
+  const old = `${message.id.slice(0, -4)}zz${message.id.slice(-2)}`
+  await writeFile(join(shelf, old), 'litter')
+  await utimes(join(shelf, old), 0, 0)
+  await writeFile(join(shelf, `${message.id.slice(0, -4)}yy${message.id.slice(-2)}`), 'being written')
+  assert.equal(await store.sweep(), 1)
+  assert.equal((await readdir(shelf)).length, 2)
+  await store.close()
+})
+
+test('finished messages are remembered up to a number, then the oldest go', async (t) => {
+  const folder = await makeFolder(t)
+  const store = await openIn(folder, { keepFinished: 3 })
+  for (let count = 0; count < 6; count++) {
+    const { claims } = await add(store, 10)
+    for (const claim of claims) assert.equal(await store.settle({ claim, state: done(claim), now: at(1) }), 'finished')
+  }
+  let kept = 0
+  for await (const _ of store.finished()) kept++
+  assert.equal(kept, 3)
+  await store.close()
+})
+
+test('a closed store says so', async (t) => {
+  const store = await openIn(await makeFolder(t))
+  await store.close()
+  await assert.rejects(add(store, 10), { code: 'ERR_QUEUE_CLOSED' })
+})

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Recipient, Route } from '@postroad/plugin'
+import { address } from './contract-fixture.ts'
+import { laneOf, matchesDomain, planMessage } from './plan.ts'
+
+const options = {
+  maxRecipients: 3,
+  lifeMs: 1_000,
+  groups: [
+    ['*.outlook.example', 'microsoft'],
+    ['hotmail.example', 'microsoft'],
+  ] as const,
+}
+const recipient = (text: string, route: Route): Recipient => ({
+  address: address(...(text.split('@') as [string, string])),
+  parameters: {},
+  route,
+})
+
+function plan(route: Route, recipients: readonly string[]) {
+  const deliveries = [{ route, recipients: recipients.map((text) => recipient(text, route)) }]
+  return planMessage({ from: undefined, parameters: {}, deliveries, size: 1, now: 5 }, options).deliveries.map(
+    ({ lane, recipients: some }) => `${lane}: ${some.map((each) => each.address).join(' ')}`,
+  )
+}
+
+test('recipients of one domain travel together, others apart', () => {
+  assert.deepEqual(plan({ via: 'smtp' }, ['a@one.example', 'b@two.example', 'c@one.example']), [
+    'smtp:one.example: a@one.example c@one.example',
+    'smtp:two.example: b@two.example',
+  ])
+})
+
+test('recipients of one fixed next hop travel together, whatever their domains', () => {
+  assert.deepEqual(plan({ via: 'smtp', host: 'relay', port: 26 }, ['a@one.example', 'b@two.example']), [
+    'smtp:relay:26: a@one.example b@two.example',
+  ])
+  assert.deepEqual(plan({ via: 'maildir' }, ['a@one.example', 'b@two.example']), ['maildir: a@one.example b@two.example'])
+})
+
+test('RFC 5321 §4.5.3.1.8: no transaction has more recipients than every server takes', () => {
+  assert.deepEqual(plan({ via: 'maildir' }, ['a@x', 'b@x', 'c@x', 'd@x']), ['maildir: a@x b@x c@x', 'maildir: d@x'])
+})
+
+test('domains of one provider share a lane when the operator says so', () => {
+  assert.equal(laneOf({ via: 'smtp' }, address('a', 'eur.outlook.example'), options.groups), 'smtp:microsoft')
+  assert.equal(laneOf({ via: 'smtp' }, address('a', 'hotmail.example'), options.groups), 'smtp:microsoft')
+  assert.equal(laneOf({ via: 'smtp' }, address('a', 'outlook.example'), options.groups), 'smtp:outlook.example')
+})
+
+test('RFC 3461 §5.2.7: who is replaced by his route stays known as the original recipient', () => {
+  const route: Route = { via: 'smtp', to: [address('x', 'new.example'), address('y', 'new.example')] }
+  const [delivery] = planMessage(
+    { from: undefined, parameters: {}, deliveries: [{ route, recipients: [recipient('old@old.example', route)] }], size: 1, now: 5 },
+    options,
+  ).deliveries
+  assert.deepEqual(
+    delivery?.recipients.map(({ address: to, parameters }) => [String(to), parameters.orcpt?.address]),
+    [
+      ['x@new.example', 'old@old.example'],
+      ['y@new.example', 'old@old.example'],
+    ],
+  )
+  assert.equal(delivery?.route.to, undefined)
+})
+
+test('patterns match a domain, what is below it, or all', () => {
+  const all = ['example.com', '*.example.com', '*'].map((pattern) =>
+    ['example.com', 'a.example.com', 'badexample.com'].map((domain) => matchesDomain(pattern, domain)),
+  )
+  assert.deepEqual(all, [
+    [true, false, false],
+    [false, true, false],
+    [true, true, true],
+  ])
+})
