@@ -1,1 +1,7 @@
-export {}
+/** The durable queue that nodes share, in Redis. */
+export { type Durability, inspect, judge, type ServerFacts } from './durability.ts'
+export { RedisLink } from './link.ts'
+export { options as redisQueueOptions } from './options.ts'
+export { redisQueue } from './redis-queue.ts'
+export { RedisStore, type RedisStoreOptions } from './store/redis-store.ts'
+export { TICKET_QUEUE } from './ticket/tickets.ts'

@@ -69,7 +69,8 @@ export class RedisStore implements QueueStore {
   readonly #link: RedisLink
   readonly #space: string
   readonly #keep: number
-  readonly #confirmation: Confirmation
+  #confirmation: Confirmation
+  readonly #replicas: number
   readonly #onProblem: (problem: QueueError) => void
   readonly #onScheduled: (entry: string, at: number) => void
 
@@ -78,6 +79,7 @@ export class RedisStore implements QueueStore {
     this.#link = link
     this.#space = `{${link.prefix}:queue:${name}}:`
     this.#keep = options.keepFinished ?? 10_000
+    this.#replicas = options.replicas ?? 0
     this.#confirmation = new Confirmation(link, options.replicas ?? 0)
     this.memory = new Memory(link, options.memoryLimit ?? 0.85)
     this.#onProblem = options.onProblem ?? (() => {})
@@ -105,23 +107,16 @@ export class RedisStore implements QueueStore {
     readonly limit: number
     readonly gate: Gate
   }): Promise<{ claims: Claim[]; moved: number }> {
-    const { now, limit, gate } = options
-    const due = (await this.#run(scripts.DUE, [now, limit])) as DueEntry[] // see the script
-    if (due.length === 0) return { claims: [], moved: 0 }
-    const orders = due.flatMap(([entry, at, queuedAt, expiresAt, lane, attempts]) => {
-      const view = { queuedAt: Number(queuedAt), expiresAt: Number(expiresAt), attempts: Number.parseInt(attempts ?? '0', 10) }
-      const verdict = gate(lane, { ...view, warned: attempts?.endsWith('!') ?? false })
-      const place: Place =
-        verdict === 'take'
-          ? { kind: 'claimed', owner: this.owner }
-          : verdict === 'wait'
-            ? { kind: 'waiting', since: now }
-            : { kind: 'scheduled', at: Math.max(verdict, now + 1) }
-      return [entry, at, encodePlace(place)]
-    })
-    const taken = await this.#run(scripts.TAKE_DUE, [this.owner, ...orders])
-    this.#tell(orders)
-    return { claims: await this.#load(taken), moved: due.length }
+    return this.#claim((await this.#run(scripts.DUE, [options.now, options.limit])) as DueEntry[], options) // see the script
+  }
+
+  /** Claims of these what is still scheduled for the time that is named. */
+  async claimEntries(
+    entries: readonly { readonly entry: string; readonly at: number }[],
+    options: { readonly now: number; readonly gate: Gate },
+  ): Promise<{ claims: Claim[]; moved: number }> {
+    const args = entries.flatMap(({ entry, at }) => [entry, at])
+    return this.#claim((await this.#run(scripts.LOOK, args)) as DueEntry[], options) // see the script
   }
 
   async claimWaiting(lane: string, limit: number): Promise<readonly Claim[]> {
@@ -235,8 +230,33 @@ export class RedisStore implements QueueStore {
     await this.#send('zadd', 'owners', 0, this.owner)
   }
 
+  /** From now on the server's disk has to confirm each message too: `WAITAOF`. */
+  askDisk(): void {
+    this.#confirmation = new Confirmation(this.#link, this.#replicas, true)
+  }
+
   async close(): Promise<void> {
     await this.#giveBack(scripts.LEAVE, Date.now())
+  }
+
+  async #claim(
+    due: readonly DueEntry[],
+    { now, gate }: { readonly now: number; readonly gate: Gate },
+  ): Promise<{ claims: Claim[]; moved: number }> {
+    if (due.length === 0) return { claims: [], moved: 0 }
+    const orders = due.flatMap(([entry, at, queuedAt, expiresAt, lane, attempts]) => {
+      const view = { queuedAt: Number(queuedAt), expiresAt: Number(expiresAt), attempts: Number.parseInt(attempts ?? '0', 10) }
+      const verdict = gate(lane, { ...view, warned: attempts?.endsWith('!') ?? false })
+      return [entry, at, encodePlace(this.#placeFor(verdict, now))]
+    })
+    const taken = await this.#run(scripts.TAKE_DUE, [this.owner, ...orders])
+    this.#tell(orders)
+    return { claims: await this.#load(taken), moved: due.length }
+  }
+
+  #placeFor(verdict: ReturnType<Gate>, now: number): Place {
+    if (verdict === 'take') return { kind: 'claimed', owner: this.owner }
+    return verdict === 'wait' ? { kind: 'waiting', since: now } : { kind: 'scheduled', at: Math.max(verdict, now + 1) }
   }
 
   async #insert(taken: NewMessage, place: Place): Promise<void> {

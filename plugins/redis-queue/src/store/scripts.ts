@@ -163,6 +163,21 @@ end
 return found
 `)
 
+/** entry, time; … → as `DUE`, of those that are scheduled for that time */
+export const LOOK = frees(`
+local found = {}
+for at = 1, #ARGV, 2 do
+  local entry = ARGV[at]
+  local score = call('ZSCORE', P .. 'scheduled', entry)
+  if score and score == ARGV[at + 1] then
+    local id, i = split(entry)
+    local view = call('HMGET', P .. 'm:' .. id, 'q', 'x', 'l' .. i, 'a' .. i)
+    if view[1] then found[#found + 1] = { entry, score, view[1], view[2], view[3], view[4] } end
+  end
+end
+return found
+`)
+
 /** owner, then entry, time it was due, place to go; … → what was claimed */
 export const TAKE_DUE = frees(`
 alive(ARGV[1])

@@ -1,0 +1,139 @@
+/**
+ * What all nodes together may do to one destination: so many at once, so many a second, and nothing while it is left alone.
+ * A permit is taken before a connection is made and given back after it; the permits of a node that dies expire.
+ */
+import { randomUUID } from 'node:crypto'
+import { type BackoffOptions, classify, type LaneLimits, type Reply } from '@postroad/queue'
+import { type RedisLink, script } from '../link.ts'
+
+/** Milliseconds a permit is good for without being renewed: a dead node's places are free again after so long. */
+export const PERMIT_LIFE_MS = 30_000
+
+/** KEYS: permits, state. ARGV: permit, places at once, milliseconds from one start to the next. */
+const ENTER = script(`#!lua flags=allow-oom
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local state = redis.call('HMGET', KEYS[2], 'until', 'next', 'reply')
+if state[1] and tonumber(state[1]) > now then return { 'closed', tonumber(state[1]) - now, state[3] } end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+-- After a failure one at a time: the first is a probe.
+local places = state[1] and 1 or tonumber(ARGV[2])
+if redis.call('ZCARD', KEYS[1]) >= places then return { 'full', 0, '' } end
+local step, due = tonumber(ARGV[3]), tonumber(state[2] or 0)
+if step > 0 then
+  if due > now then return { 'early', due - now, '' } end
+  redis.call('HSET', KEYS[2], 'next', math.max(due, now - step) + step)
+  redis.call('PEXPIRE', KEYS[2], 86400000, 'GT')
+  if redis.call('PTTL', KEYS[2]) < 0 then redis.call('PEXPIRE', KEYS[2], 86400000) end
+end
+redis.call('ZADD', KEYS[1], now + ${PERMIT_LIFE_MS}, ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ${PERMIT_LIFE_MS * 2})
+return { 'enter', 0, '' }
+`)
+
+/** KEYS: permits, state. ARGV: permit, health, failures before it closes, first and last wait, chance, reply. */
+const LEAVE = script(`#!lua flags=allow-oom
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREM', KEYS[1], ARGV[1])
+if ARGV[2] == 'up' then
+  redis.call('HDEL', KEYS[2], 'failures', 'blocks', 'until', 'reply')
+  return 0
+end
+if ARGV[2] == 'none' then return 0 end
+-- Connections that were under way when the lane closed say nothing new.
+local closed = tonumber(redis.call('HGET', KEYS[2], 'until') or 0)
+if closed > now or redis.call('HINCRBY', KEYS[2], 'failures', 1) < tonumber(ARGV[3]) then return 0 end
+local blocks = redis.call('HINCRBY', KEYS[2], 'blocks', 1)
+local wait = math.min(ARGV[4] * 2 ^ (blocks - 1), ARGV[5]) * (0.75 + ARGV[6] / 2)
+redis.call('HSET', KEYS[2], 'failures', ARGV[3] - 1, 'until', math.floor(now + wait), 'reply', ARGV[7])
+redis.call('PEXPIRE', KEYS[2], 86400000)
+return math.floor(wait)
+`)
+
+/** KEYS: permits. ARGV: permit, … */
+const RENEW = script(`#!lua flags=allow-oom
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, permit in ipairs(ARGV) do redis.call('ZADD', KEYS[1], 'XX', now + ${PERMIT_LIFE_MS}, permit) end
+return redis.call('PEXPIRE', KEYS[1], ${PERMIT_LIFE_MS * 2})
+`)
+
+/** What a lane says to one who wants in. */
+export type Entry =
+  | { readonly kind: 'enter'; readonly permit: string }
+  /** All places are taken, or it is too early: come again after so many milliseconds. */
+  | { readonly kind: 'wait'; readonly ms: number }
+  /** The destination is left alone; the reply that closed it. */
+  | { readonly kind: 'closed'; readonly reply: Reply }
+
+/** How a transaction ended, as far as it says something of the destination. */
+export type Health = 'up' | 'down' | 'none'
+
+const CLOSED: Reply = { code: 451, status: '4.4.1', text: 'The destination did not answer and is left alone for a while' }
+/** Milliseconds between questions while all places are taken. */
+const FULL_PAUSE_MS = 100
+
+/** The lanes of one queue. */
+export class SharedLanes {
+  readonly #link: RedisLink
+  readonly #space: string
+  readonly #backoff: BackoffOptions
+  readonly #held = new Map<string, Set<string>>()
+  #renewing: NodeJS.Timeout | undefined
+
+  constructor(link: RedisLink, name: string, backoff: BackoffOptions) {
+    this.#link = link
+    this.#space = `{${link.prefix}:queue:${name}}:`
+    this.#backoff = backoff
+  }
+
+  /** Asks for a place. Rejects when Redis is away: then nobody knows how many there are. */
+  async enter(lane: string, { concurrency, perSecond }: LaneLimits): Promise<Entry> {
+    const permit = randomUUID()
+    const step = perSecond === undefined ? 0 : 1_000 / perSecond
+    const said = await this.#link.run(ENTER, this.#keys(lane), [permit, concurrency, step])
+    const [kind, ms, reply] = said as [string, number, string | null] // see the script
+    if (kind === 'closed') return { kind, reply: reply ? JSON.parse(reply) : CLOSED } // LEAVE was given it as JSON
+    if (kind === 'full') return { kind: 'wait', ms: FULL_PAUSE_MS * (0.5 + Math.random()) }
+    if (kind === 'early') return { kind: 'wait', ms }
+    this.#hold(lane, permit)
+    return { kind: 'enter', permit }
+  }
+
+  /** Gives a place back. What cannot be given back expires. */
+  async leave(lane: string, permit: string, end: { readonly health: Health; readonly reply?: Reply | undefined }): Promise<void> {
+    const permits = this.#held.get(lane)
+    permits?.delete(permit)
+    if (permits?.size === 0) this.#held.delete(lane)
+    const { failures, firstMs, maxMs } = this.#backoff
+    const args = [permit, end.health, failures, firstMs, maxMs, Math.random(), JSON.stringify(end.reply ?? CLOSED)]
+    await this.#link.run(LEAVE, this.#keys(lane), args).catch(() => {})
+  }
+
+  close(): void {
+    clearInterval(this.#renewing)
+  }
+
+  #hold(lane: string, permit: string): void {
+    const permits = this.#held.get(lane)
+    if (permits) permits.add(permit)
+    else this.#held.set(lane, new Set([permit]))
+    this.#renewing ??= setInterval(() => void this.#renew(), PERMIT_LIFE_MS / 4).unref()
+  }
+
+  async #renew(): Promise<void> {
+    for (const [lane, permits] of [...this.#held])
+      if (permits.size > 0) await this.#link.run(RENEW, [this.#keys(lane)[0]], [...permits]).catch(() => {}) // tried again soon
+  }
+
+  #keys(lane: string): [string, string] {
+    return [`${this.#space}permits:${lane}`, `${this.#space}lane:${lane}`]
+  }
+}
+
+/** Reads a failure for what it says of the destination: of one recipient or message it says nothing. */
+export function healthOf(reply: Reply): Health {
+  const kind = classify(reply)
+  return kind === 'network' || kind === 'dns' || kind === 'rate' || reply.code === 421 ? 'down' : 'up'
+}

@@ -1,0 +1,184 @@
+/** One node's part in the queue: takes mail, delivers it, or both. */
+import type { Address, Clock, Dns, Logger, Route } from '@postroad/plugin'
+import {
+  DEFAULT_BACKOFF,
+  DEFAULT_SCHEDULE,
+  type DeliveryHooks,
+  engineClock,
+  type LaneLimits,
+  type MessageSource,
+  matchesDomain,
+  type QueuedMessage,
+  QueueEngine,
+  QueueError,
+  type ScheduleOptions,
+} from '@postroad/queue'
+import { type Durability, inspect } from './durability.ts'
+import { limitedCarriers } from './lane/limited-carriers.ts'
+import { SharedLanes } from './lane/shared-lanes.ts'
+import type { RedisLink } from './link.ts'
+import type { RedisQueueOptions } from './options.ts'
+import { RedisStore } from './store/redis-store.ts'
+import { TicketedStore } from './ticket/ticketed-store.ts'
+import { Tickets } from './ticket/tickets.ts'
+import { openTransports, type Transports } from './transports.ts'
+
+/** What a node is made of. */
+export interface NodeContext {
+  readonly options: RedisQueueOptions
+  readonly role: Role
+  readonly link: RedisLink
+  readonly hooks: DeliveryHooks
+  readonly dns: Dns
+  readonly clock: Clock
+  readonly hostname: string
+  readonly log: Logger
+}
+
+export type Role = 'all' | 'smtp' | 'delivery'
+
+/** Milliseconds between looks at how the server is set up: it may be another one by now. */
+const INSPECT_MS = 30_000
+
+/** See above. */
+export class QueueNode {
+  readonly store: RedisStore
+  readonly transports: Transports
+  readonly schedule: ScheduleOptions
+  readonly #context: NodeContext
+  readonly #tickets: Tickets
+  readonly #lanes: SharedLanes
+  readonly #closing = new AbortController()
+  #ticketed: TicketedStore | undefined
+  #engine: QueueEngine | undefined
+  #inspecting: NodeJS.Timeout | undefined
+  /** Why no mail may be taken now. */
+  #danger: string | undefined = 'The queue has not been looked at yet'
+
+  constructor(context: NodeContext) {
+    const { options, link, log, hostname, dns } = context
+    const { name, keepFinished, replicas, memoryLimit, concurrency, life, warnAfter, retry } = options
+    this.#context = context
+    this.transports = openTransports(options, hostname, dns)
+    this.schedule = { ...DEFAULT_SCHEDULE, lifeMs: life, warnAfterMs: warnAfter, ...(retry && { waits: retry }) }
+    this.#lanes = new SharedLanes(link, name, DEFAULT_BACKOFF)
+    this.#tickets = new Tickets({ link, name, log, concurrency })
+    this.store = new RedisStore({
+      link,
+      name,
+      keepFinished,
+      replicas,
+      memoryLimit,
+      onProblem: (error) => log.error({ err: error, code: error.code }, 'a queue entry has a problem'),
+      onScheduled: (entry, at) => this.#tickets.issue({ entry, at }),
+    })
+  }
+
+  /**
+   * Looks at the server and begins.
+   *
+   * @throws {QueueError} `ERR_QUEUE_UNSAFE` when it may lose acknowledged mail and the operator has not allowed that
+   */
+  async start(): Promise<void> {
+    const danger = await this.#inspect()
+    if (danger?.code === 'ERR_QUEUE_UNSAFE') throw danger
+    this.#inspecting = setInterval(() => void this.#inspect(), INSPECT_MS).unref()
+    if (this.#context.role !== 'smtp') this.#deliver()
+  }
+
+  /** Takes responsibility; resolves when the message is as safe as the server can make it. Rejects when it is not taken. */
+  async accept(message: QueuedMessage, source: MessageSource): Promise<void> {
+    if (this.#danger !== undefined) await this.#inspect()
+    if (this.#danger !== undefined) throw new QueueError('ERR_QUEUE_UNSAFE', this.#danger)
+    if (this.#engine) await this.#engine.accept(message, source)
+    else await this.store.addScheduled(message, source, this.#context.clock.now())
+  }
+
+  /** Ends deliveries within the grace and gives back what is left: another node goes on with it at once. */
+  async close(): Promise<void> {
+    clearInterval(this.#inspecting)
+    this.#closing.abort()
+    await this.#engine?.close()
+    // Without Redis nothing can be given back; then the claims end with this process.
+    await (this.#ticketed ?? this.store).close().catch((error: unknown) => {
+      this.#context.log.warn({ err: error }, 'the claims of this process could not be given back')
+    })
+    await this.#tickets.close()
+    this.#lanes.close()
+    await this.transports.close()
+  }
+
+  /** The route of a notification; the operator's default where no plugin says. */
+  async routeReport(recipient: Address): Promise<Route> {
+    const { hooks, options, log } = this.#context
+    const { via, host, port } = options.reports
+    const ours: Route = { via, ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
+    try {
+      return (await hooks.route?.(recipient)) ?? ours
+    } catch (error) {
+      log.error({ err: error }, 'no route for a notification: the default is taken')
+      return ours
+    }
+  }
+
+  #deliver(): void {
+    const { options, hooks, log, hostname, clock } = this.#context
+    const store = new TicketedStore(this.store)
+    const limits = (lane: string): LaneLimits => limitsOf(options, lane)
+    const limited = { lanes: this.#lanes, groups: groupsOf(options), limits, closing: this.#closing.signal }
+    const engine = new QueueEngine({
+      store,
+      carriers: limitedCarriers(this.transports.find, limited),
+      hooks,
+      log,
+      hostname,
+      schedule: this.schedule,
+      limits,
+      backoff: DEFAULT_BACKOFF,
+      routeReport: (recipient) => this.routeReport(recipient),
+      returnLimit: options.returnLimit,
+      maxActive: options.concurrency,
+      backlogShare: options.backlogShare,
+      memoryLimit: options.memory,
+      laneLimit: 1_000,
+      attemptMs: 3_600_000,
+      lookMs: 1_000,
+      clock: engineClock(clock),
+    })
+    this.#ticketed = store
+    this.#engine = engine
+    engine.start()
+    store.onTicket = () => engine.wake()
+    this.#tickets.take((ticket) => store.use(ticket))
+  }
+
+  async #inspect(): Promise<QueueError | undefined> {
+    const { link, options, log } = this.#context
+    let found: Durability
+    try {
+      found = await inspect(link, options.replicas)
+    } catch (cause) {
+      // Away is not unsafe: what is not there takes no mail either.
+      this.#danger &&= 'Redis is away'
+      return new QueueError('ERR_QUEUE_IO', 'Redis is away', { cause })
+    }
+    if (found.asksDisk) this.store.askDisk()
+    const text = found.dangers.join(' ')
+    this.#danger = text === '' || options.unsafe === 'warn' ? undefined : text
+    if (text === '') return undefined
+    log[options.unsafe === 'warn' ? 'warn' : 'error']({ dangers: found.dangers }, 'this Redis may lose acknowledged mail')
+    return this.#danger === undefined ? undefined : new QueueError('ERR_QUEUE_UNSAFE', text)
+  }
+}
+
+/** Lanes that several destinations share. */
+export function groupsOf({ lanes }: RedisQueueOptions): (readonly [pattern: string, lane: string])[] {
+  return lanes.flatMap(({ match, group }) => (group === undefined ? [] : [[match, group] as const]))
+}
+
+function limitsOf({ lanes }: RedisQueueOptions, lane: string): LaneLimits {
+  const [via = '', target = ''] = lane.split(':')
+  const found = lanes.find(({ match, group }) => match === via || group === target || matchesDomain(match, target))
+  const { concurrency = 20, perSecond } = found ?? {}
+  return perSecond === undefined ? { concurrency } : { concurrency, perSecond }
+}

@@ -1,0 +1,135 @@
+/** The queue's store as the engine of one node sees it: what is due comes by ticket, not by looking. */
+import type { Claim, Gate, Place, QueueStore, Settlement, SettleResult } from '@postroad/queue'
+import type { RedisStore } from '../store/redis-store.ts'
+import type { Ticket } from './tickets.ts'
+
+/** Milliseconds after which a delivery that is due and was not fetched by ticket is fetched by its time. */
+export const OVERDUE_MS = 10_000
+/** Milliseconds between looks for those. */
+const LOOK_MS = 2_000
+
+interface Held extends Ticket {
+  used(): void
+}
+
+/** See above. Everything else is the store's own. */
+export class TicketedStore implements QueueStore {
+  readonly owner: string
+  readonly #store: RedisStore
+  readonly #waiting: Held[] = []
+  /** Tickets whose delivery is under way, by entry. */
+  readonly #held = new Map<string, Held>()
+  #nextLook = 0
+  /** Called when a ticket has come. */
+  onTicket: () => void = () => {}
+
+  constructor(store: RedisStore) {
+    this.#store = store
+    this.owner = store.owner
+    this.admit = store.admit.bind(store)
+    this.add = store.add.bind(store)
+    this.waitingLanes = store.waitingLanes.bind(store)
+    this.body = store.body.bind(store)
+    this.get = store.get.bind(store)
+    this.getFinished = store.getFinished.bind(store)
+    this.list = store.list.bind(store)
+    this.finished = store.finished.bind(store)
+    this.operate = store.operate.bind(store)
+    this.suspend = store.suspend.bind(store)
+    this.resume = store.resume.bind(store)
+    this.suspensions = store.suspensions.bind(store)
+    this.beat = store.beat.bind(store)
+    this.stats = store.stats.bind(store)
+    this.claimWaiting = store.claimWaiting.bind(store)
+    this.claimOne = store.claimOne.bind(store)
+  }
+
+  readonly admit: QueueStore['admit']
+  readonly add: QueueStore['add']
+  readonly waitingLanes: QueueStore['waitingLanes']
+  readonly body: QueueStore['body']
+  readonly get: QueueStore['get']
+  readonly getFinished: QueueStore['getFinished']
+  readonly list: QueueStore['list']
+  readonly finished: QueueStore['finished']
+  readonly operate: QueueStore['operate']
+  readonly suspend: QueueStore['suspend']
+  readonly resume: QueueStore['resume']
+  readonly suspensions: QueueStore['suspensions']
+  readonly beat: QueueStore['beat']
+  readonly stats: QueueStore['stats']
+  readonly claimWaiting: QueueStore['claimWaiting']
+  readonly claimOne: QueueStore['claimOne']
+
+  /** Resolves when the delivery of the ticket has ended here, or there is none. */
+  use(ticket: Ticket): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ ...ticket, used: resolve })
+      this.onTicket()
+    })
+  }
+
+  async nextDue(): Promise<number | undefined> {
+    const [first] = this.#waiting
+    if (first) return 0
+    const now = Date.now()
+    if (now < this.#nextLook) return undefined
+    const due = await this.#store.nextDue()
+    if (due !== undefined && due < now - OVERDUE_MS) return due
+    this.#nextLook = now + LOOK_MS
+    return undefined
+  }
+
+  async claimDue(options: {
+    readonly now: number
+    readonly limit: number
+    readonly gate: Gate
+  }): Promise<{ claims: Claim[]; moved: number }> {
+    if (this.#waiting.length === 0) return this.#store.claimDue({ ...options, now: options.now - OVERDUE_MS })
+    const tickets = this.#waiting.splice(0, options.limit)
+    try {
+      const found = await this.#store.claimEntries(tickets, options)
+      this.#keep(tickets, found.claims)
+      return { claims: found.claims, moved: tickets.length }
+    } catch (error) {
+      for (const { used } of tickets) used()
+      throw error
+    }
+  }
+
+  async release(claims: readonly Claim[], place: Place): Promise<void> {
+    await this.#store.release(claims, place)
+    for (const claim of claims) this.#end(claim)
+  }
+
+  async settle(settlement: Settlement): Promise<SettleResult> {
+    const result = await this.#store.settle(settlement)
+    this.#end(settlement.claim)
+    return result
+  }
+
+  /** Gives back what is claimed; the store itself stays open for who opened it. */
+  async close(): Promise<void> {
+    for (const { used } of [...this.#waiting.splice(0), ...this.#held.values()]) used()
+    this.#held.clear()
+    await this.#store.close()
+  }
+
+  #keep(tickets: readonly Held[], claims: readonly Claim[]): void {
+    const claimed = new Set(claims.map(entryOf))
+    for (const ticket of tickets) {
+      if (claimed.has(ticket.entry)) this.#held.set(ticket.entry, ticket)
+      else ticket.used()
+    }
+  }
+
+  #end(claim: Claim): void {
+    const entry = entryOf(claim)
+    this.#held.get(entry)?.used()
+    this.#held.delete(entry)
+  }
+}
+
+function entryOf({ message, index }: Claim): string {
+  return `${message.id} ${index}`
+}

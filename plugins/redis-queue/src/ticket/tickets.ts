@@ -1,0 +1,128 @@
+/**
+ * Who does what when, by BullMQ: each scheduled delivery has a job, its *ticket*, that is due when the delivery is. The ticket is
+ * a hint and the record in the store the truth: a ticket that fits no record is thrown away, a record whose ticket was lost is
+ * found by its time. So BullMQ spreads the work over the nodes at once and shows it in its dashboards, and nothing is lost with it.
+ */
+import type { Logger } from '@postroad/plugin'
+import { type Job, Queue, Worker } from 'bullmq'
+import type { RedisLink } from '../link.ts'
+
+/** What a ticket is for: a delivery, at the time at which it was scheduled. */
+export interface Ticket {
+  /** Queue id, a space, index of the delivery. */
+  readonly entry: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
+/** How tickets are handled. */
+export interface TicketsOptions {
+  readonly link: RedisLink
+  /** Name of the mail queue. */
+  readonly name: string
+  readonly log: Logger
+  /** Tickets in one process at once. */
+  readonly concurrency: number
+}
+
+/** Name of the BullMQ queue, below the prefix `{PREFIX:queue:NAME}`. */
+export const TICKET_QUEUE = 'deliveries'
+
+/** Milliseconds a job belongs to a worker that says nothing; all workers of a queue must agree on it. */
+const LOCK_MS = 30_000
+/** A worker that dies is no failure of the mail: as good as any number. */
+const STALLED_LIMIT = 1_000_000
+
+/** See above. */
+export class Tickets {
+  readonly #options: TicketsOptions
+  /** Made when the first ticket is issued: to check a configuration opens no connection. */
+  #queue: Queue<Ticket> | undefined
+  #worker: Worker<Ticket> | undefined
+  #unsent: Ticket[] = []
+  #isSending = false
+
+  constructor(options: TicketsOptions) {
+    this.#options = options
+  }
+
+  /** Issues a ticket. Never fails: see above. */
+  issue(ticket: Ticket): void {
+    this.#unsent.push(ticket)
+    if (this.#isSending) return
+    this.#isSending = true
+    setImmediate(() => void this.#send())
+  }
+
+  /** Takes tickets as they fall due; the promise says when one is used up. */
+  take(use: (ticket: Ticket) => Promise<void>): void {
+    const { link, concurrency, log } = this.#options
+    this.#worker = new Worker<Ticket>(TICKET_QUEUE, (job: Job<Ticket>) => use(job.data), {
+      connection: link.connect('blocking'),
+      prefix: prefixOf(this.#options),
+      concurrency,
+      lockDuration: LOCK_MS,
+      stalledInterval: LOCK_MS,
+      maxStalledCount: STALLED_LIMIT,
+      skipVersionCheck: true,
+      metrics: { maxDataPoints: 1_440 },
+    })
+    this.#worker.on('error', (error) => log.debug({ err: error }, 'the ticket worker has an error'))
+  }
+
+  /** Ends; tickets that are being used go to others when their lock ends, and fit no record then. */
+  async close(): Promise<void> {
+    await this.#sent()
+    await within(1_000, this.#worker?.close(true))
+    await within(1_000, this.#queue?.close())
+  }
+
+  async #send(): Promise<void> {
+    while (this.#unsent.length > 0) {
+      const tickets = this.#unsent.splice(0, 500)
+      const now = Date.now()
+      const jobs = tickets.map((data) => ({
+        name: 'attempt',
+        data,
+        opts: { jobId: `${data.entry.replace(' ', '-')}-${data.at}`, delay: Math.max(0, data.at - now) },
+      }))
+      await this.#opened().addBulk(jobs).catch((error: unknown) => {
+        this.#options.log.warn(
+          { err: error, tickets: tickets.length },
+          'tickets could not be issued: the deliveries are found by their time',
+        )
+      })
+    }
+    this.#isSending = false
+  }
+
+  #opened(): Queue<Ticket> {
+    if (this.#queue) return this.#queue
+    const { link, log } = this.#options
+    this.#queue = new Queue<Ticket>(TICKET_QUEUE, {
+      connection: link.connect('command'),
+      prefix: prefixOf(this.#options),
+      skipVersionCheck: true,
+      defaultJobOptions: { removeOnComplete: true, removeOnFail: 1_000 },
+    })
+    this.#queue.on('error', (error) => log.debug({ err: error }, 'the ticket queue has an error'))
+    return this.#queue
+  }
+
+  async #sent(): Promise<void> {
+    for (let turn = 0; this.#isSending && turn < 50; turn++) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+function prefixOf({ link, name }: TicketsOptions): string {
+  return `{${link.prefix}:queue:${name}}`
+}
+
+async function within(ms: number, done: Promise<unknown> | undefined): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([done?.catch(() => {}), late])
+  clearTimeout(timer)
+}

@@ -1,0 +1,44 @@
+/** One node of a cluster as a process: `node.ts JSON`. Prints `ready` when it listens. */
+import { createServer, embeddedServices } from '@postroad/core'
+import { zoneDns } from '@postroad/dns'
+import { Dns, definePlugin } from '@postroad/plugin'
+import { redis } from '../../plugins/redis/src/redis.ts'
+import { redisQueue } from '../../plugins/redis-queue/src/redis-queue.ts'
+
+/** What a node is told. */
+export interface NodeSettings {
+  readonly host: string
+  readonly port: number
+  readonly folder: string
+  readonly redis: Parameters<typeof redis>[0]
+  readonly queue: Parameters<typeof redisQueue>[0]
+}
+
+const settings: NodeSettings = JSON.parse(process.argv[2] ?? '{}')
+const everywhere = definePlugin({ name: 'everywhere', hooks: { route: () => ({ via: 'smtp' }) } })
+const embedded = embeddedServices(settings.folder)
+
+const server = await createServer(
+  {
+    hostname: 'node.test',
+    folder: settings.folder,
+    grace: 5_000,
+    log: { format: 'json', level: 'warn' },
+    setup(app) {
+      const { host, port } = settings
+      app.use(everywhere()).use(redis(settings.redis)).use(redisQueue(settings.queue))
+      if (settings.queue?.role !== 'delivery') app.listen({ name: 'node', host, port, limits: { connectionsPerAddress: 1_000, connectionsPerNetwork: 1_000 } })
+    },
+  },
+  { services: [...embedded.services, { service: Dns, create: () => zoneDns({}) }] },
+)
+await server.listen()
+if (settings.queue?.role === 'delivery') setInterval(() => {}, 60_000)
+process.stdout.write('ready\n')
+
+process.once('SIGTERM', async () => {
+  await server.close()
+  await embedded.close()
+  process.exit(0)
+})
+process.once('disconnect', () => process.exit(1))

@@ -1,0 +1,85 @@
+/** Nodes as processes, each on a loopback address of its own. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { NodeSettings } from './node.ts'
+import { freePorts } from './redis.ts'
+
+const START_LIMIT_MS = 30_000
+
+/** See above. */
+export class Node implements AsyncDisposable {
+  readonly host: string
+  readonly port: number
+  readonly #settings: NodeSettings
+  #child: ChildProcess | undefined
+  #isListening = false
+  /** What it printed. */
+  said = ''
+
+  private constructor(settings: NodeSettings) {
+    this.#settings = settings
+    this.host = settings.host
+    this.port = settings.port
+  }
+
+  /** @param at decides its address: 127.0.0.(10 + at) */
+  static async start(at: number, settings: Omit<NodeSettings, 'host' | 'port' | 'folder'>): Promise<Node> {
+    const [port = 0] = await freePorts(1)
+    const folder = mkdtempSync(join(tmpdir(), 'pr-node-'))
+    const node = new Node({ ...settings, host: `127.0.0.${10 + at}`, port, folder })
+    await node.start()
+    return node
+  }
+
+  get isListening(): boolean {
+    return this.#isListening
+  }
+
+  async start(): Promise<void> {
+    const child = fork(join(import.meta.dirname, 'node.ts'), [JSON.stringify(this.#settings)], {
+      execArgv: ['--conditions=@postroad/source'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    this.#child = child
+    child.once('exit', () => (this.#isListening = false))
+    const end = performance.now() + START_LIMIT_MS
+    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (this.said = (this.said + text).slice(-50_000)))
+    const from = this.said.length
+    while (!this.said.slice(Math.min(from, this.said.length - 6)).includes('ready\n')) {
+      if (child.exitCode !== null || child.signalCode !== null || performance.now() > end)
+        throw new Error(`the node does not start:\n${this.said.slice(-3_000)}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    this.said = this.said.replaceAll('ready\n', '')
+    this.#isListening = true
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  /** SIGTERM: it gives back what it has. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+    rmSync(this.#settings.folder, { recursive: true, force: true })
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    this.#isListening = false
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    const limit = setTimeout(() => child.kill('SIGKILL'), 30_000)
+    await gone
+    clearTimeout(limit)
+  }
+}
