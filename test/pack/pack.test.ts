@@ -1,0 +1,200 @@
+/**
+ * Packages that stand alone: everything we publish is packed, installed from the tarballs into an empty project, type-checked there with the
+ * compilers and resolutions people use, started on the Node versions we promise, and given mail.
+ */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { after, describe, test } from 'node:test'
+import { collect, until } from '../kit/command.ts'
+import { ROOT } from '../structure/workspace.ts'
+import { build, installProject, installTools, PUBLISHED, packAll, readTarball, run } from './project.ts'
+
+const CONFIG = `import { maildir } from '@postroad/maildir'
+import { routing } from '@postroad/routing'
+import { defineConfig } from 'postroad'
+import { rule } from './rule.ts'
+
+export default defineConfig({
+  hostname: 'mx.test',
+  folder: process.env['KEPT'] ?? 'kept',
+  setup(app) {
+    app.use(routing({ domains: { 'ours.test': { via: 'maildir' } } }))
+    app.use(rule({ word: 'lottery' }), { onError: 'pass' })
+    app.use(maildir({ folder: process.env['MAIL'] ?? 'mail' }))
+    app.listen({ host: '127.0.0.1', port: 0 })
+  },
+})
+`
+const RULE = `import { defineFact, definePlugin, reject, suspect } from '@postroad/plugin'
+import { z } from 'zod'
+
+export const shouting = defineFact<boolean>('shouting')
+export const rule = definePlugin({
+  name: 'rule',
+  options: z.strictObject({ word: z.string() }),
+  setup: ({ options }) => ({
+    message: {
+      provides: [shouting],
+      handler({ message, set }) {
+        const subject = message.headers.get('subject') ?? ''
+        set(shouting, subject === subject.toUpperCase())
+        return subject.includes(options.word) ? reject('No') : suspect(1, 'a little')
+      },
+    },
+  }),
+})
+`
+/** What a compiler must refuse; it is not run. */
+const WRONG = `import { reject } from '@postroad/plugin'
+import { rule } from './rule.ts'
+
+// @ts-expect-error a refusal for good has no transient status
+export const a = () => reject('No', { status: '4.7.1' })
+// @ts-expect-error there is no such option
+export const b = () => rule({ wrod: 'x' })
+`
+
+const built = build()
+const packed = packAll()
+const tools = installTools()
+const project = installProject(packed)
+const folder = await mkdtemp(path.join(project, 'run-'))
+after(() => rm(folder, { recursive: true, force: true }))
+await writeFile(path.join(folder, 'postroad.config.ts'), CONFIG)
+await writeFile(path.join(folder, 'rule.ts'), RULE)
+await writeFile(path.join(folder, 'wrong.ts'), WRONG)
+
+test('everything that is published is built', () => {
+  const missing = PUBLISHED.filter((own) => !existsSync(path.join(ROOT, own, 'dist/index.js')))
+  assert.deepEqual({ missing, code: built.code }, { missing: [], code: 0 }, built.out.slice(-2_000))
+})
+
+describe('types, from an empty project', () => {
+  for (const compiler of ['typescript-5.9', 'typescript-6', 'typescript-7'])
+    for (const resolution of ['nodenext', 'bundler'] as const)
+      test(`a configuration and a plugin: ${compiler}, ${resolution}`, async () => {
+        const settings = {
+          noEmit: true,
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          target: 'es2023',
+          lib: ['es2023'],
+          types: ['node'],
+          allowImportingTsExtensions: true,
+          module: resolution === 'nodenext' ? 'nodenext' : 'esnext',
+          moduleResolution: resolution,
+        }
+        const file = `tsconfig.${resolution}.json`
+        await writeFile(path.join(folder, file), JSON.stringify({ compilerOptions: settings, files: ['postroad.config.ts', 'wrong.ts'] }))
+        const result = run(folder, process.execPath, [path.join(tools, compiler, 'bin/tsc'), '-p', file])
+        assert.deepEqual(result, { code: 0, out: '' })
+      })
+})
+
+describe('it starts, and takes mail', () => {
+  for (const version of ['22', '24', '26']) test(`on Node ${version}`, () => mailOn(version))
+})
+
+async function mailOn(version: string): Promise<void> {
+  const node = path.join(tools, `node-${version}`, 'bin/node')
+  const bin = path.join(project, 'node_modules/postroad/dist/bin.js')
+  const place = path.join(folder, `on-${version}`)
+  await mkdir(place)
+  assert.equal(run(place, node, ['--version']).out.split('.')[0], `v${version}`)
+  const server = startServer(node, bin, place)
+  const [out, err] = [collect(server.stdout), collect(server.stderr)]
+  try {
+    const port = await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1] ?? (server.exitCode === null ? undefined : err()))
+    const send = (...more: string[]) =>
+      run(place, node, [bin, 'send', '--server', `127.0.0.1:${port}`, '--to', 'bob@ours.test', '--quiet', ...more])
+    const taken = send('--subject', 'Minutes')
+    assert.match(taken.out, /^250 2\.0\.0 /, `${taken.out}\n${err()}`)
+    assert.match(send('--subject', 'lottery').out, /^550 5\.7\.1 No/)
+  } finally {
+    server.kill('SIGTERM')
+  }
+  const [code] = await once(server, 'close')
+  assert.equal(code, 0, err())
+  const inbox = (await readdir(path.join(place, 'mail'), { recursive: true, withFileTypes: true })).filter(
+    (entry) => entry.isFile() && entry.parentPath.endsWith('new'),
+  )
+  assert.equal(inbox.length, 1)
+  assert.match(await readFile(path.join(inbox[0]!.parentPath, inbox[0]!.name), 'utf8'), /^Subject: Minutes\r?$/m)
+}
+
+function startServer(node: string, bin: string, place: string): ChildProcess {
+  const env = { PATH: process.env['PATH'], KEPT: path.join(place, 'kept'), MAIL: path.join(place, 'mail') }
+  return spawn(node, [bin, 'start', path.join(folder, 'postroad.config.ts'), '--log', 'json'], {
+    cwd: place,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+test('a plugin that was just begun passes its own tests, is type-checked and built, all from tarballs', async () => {
+  const node = path.join(tools, 'node-22', 'bin/node')
+  const begun = run(folder, node, [path.join(project, 'node_modules/create-postroad/dist/bin.js'), 'begun'])
+  assert.equal(begun.code, 0, begun.out)
+  const place = path.join(folder, 'postroad-plugin-begun')
+  const tests = run(place, node, ['--test', 'src/begun.test.ts'])
+  assert.equal(tests.code, 0, tests.out)
+  const types = run(place, process.execPath, [path.join(tools, 'typescript-7/bin/tsc')])
+  assert.deepEqual(types, { code: 0, out: '' })
+  const loaded = run(place, node, ['--input-type=module', '-e', "import { begun } from './dist/index.js'; console.log(begun().name)"])
+  assert.deepEqual(loaded, { code: 0, out: 'begun\n' })
+})
+
+describe('every tarball', () => {
+  for (const { name, tarball } of packed)
+    test(`${name}: loads, has a README, types, source maps and no tests`, () => {
+      const files = run(ROOT, 'tar', ['-tzf', tarball]).out.trim().split('\n')
+      for (const file of ['README.md', 'dist/index.js', 'dist/index.d.ts', 'dist/index.js.map', 'src/index.ts'])
+        assert.ok(files.includes(`package/${file}`), `${file} is missing`)
+      assert.deepEqual(
+        files.filter((file) => /\.test\./.test(file) && !file.startsWith('package/template/')),
+        [],
+      )
+      const manifest = JSON.parse(readTarball(tarball, 'package.json'))
+      assert.equal(manifest.engines.node, '>=22.19')
+      const { code, out } = run(project, process.execPath, ['--input-type=module', '-e', `await import(${JSON.stringify(name)})`])
+      assert.deepEqual({ code, out }, { code: 0, out: '' })
+    })
+
+  test('publint has nothing to say', async () => {
+    const { publint } = await import(path.join(tools, 'publint/src/index-node.js'))
+    const said: string[] = []
+    for (const { name, tarball } of packed) {
+      const bytes = await readFile(tarball)
+      const { messages } = await publint({
+        pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) },
+        level: 'warning',
+        strict: true,
+      })
+      said.push(
+        ...messages.map(
+          (one: { readonly code: string; readonly path: readonly string[] }) => `${name}: ${one.code} at ${one.path.join('.')}`,
+        ),
+      )
+    }
+    assert.deepEqual(said, [])
+  })
+
+  test('are the types wrong? no', async () => {
+    const { checkPackage, createPackageFromTarballData } = await import(path.join(tools, '@arethetypeswrong/core/dist/index.js'))
+    // ESM only: there is nothing for require() of old.
+    const isOld = (kind: string | undefined) => kind === 'node10' || kind === 'node16-cjs'
+    const wrong: string[] = []
+    for (const { name, tarball } of packed) {
+      const { types, problems } = await checkPackage(createPackageFromTarballData(await readFile(tarball)))
+      if (!types) wrong.push(`${name}: no types`)
+      else
+        for (const { kind, resolutionKind, entrypoint } of problems)
+          if (!isOld(resolutionKind)) wrong.push(`${name}: ${kind} at ${entrypoint}`)
+    }
+    assert.deepEqual(wrong, [])
+  })
+})
