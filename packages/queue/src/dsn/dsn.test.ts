@@ -143,7 +143,7 @@ test('what the next hop says cannot become a field, a part or a line of its own'
 
 test('whatever is quoted: ASCII unless international, lines within limits, every line ends in CRLF', () => {
   const state = fc.record({
-    text: fc.string({ unit: 'binary', maxLength: 3_000 }),
+    text: fc.string({ unit: 'binary', maxLength: 1_200 }),
     remote: fc.string({ unit: 'binary' }),
     envid: fc.string({ unit: 'binary' }),
     orcpt: fc.string({ unit: 'binary' }),

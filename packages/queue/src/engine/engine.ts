@@ -47,6 +47,7 @@ export class QueueEngine {
       engine: options,
       lanes: this.#lanes,
       room,
+      isBusy: () => this.#queued - this.#queuedBacklog + this.#running.size - this.#activeBacklog > 0,
       offer: (claims) => this.#offer(claims),
       resumed: () => this.#pumpAll(),
       looked: (now) => this.#abortOverdue(now),

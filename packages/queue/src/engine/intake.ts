@@ -7,8 +7,9 @@ import type { Gate, GateView } from '../store.ts'
 import type { LaneBook } from './lane-book.ts'
 import { BEAT_MS, type EngineOptions, PAGE } from './options.ts'
 
-/** Milliseconds between pages while there is more that is due. */
+/** Milliseconds between pages while there is more that is due: when nothing else is to be done, and while there is fresh mail. */
 const PAGE_PAUSE_MS = 10
+const BUSY_PAUSE_MS = 100
 
 /** What the intake needs of the engine. */
 export interface IntakeOptions {
@@ -16,6 +17,8 @@ export interface IntakeOptions {
   readonly lanes: LaneBook
   /** How many claims there is room for. */
   room(): number
+  /** There is fresh mail: old mail must not slow it. */
+  isBusy(): boolean
   /** Takes claims; what they are of is read back from the store. */
   offer(claims: readonly Claim[]): void
   /** A suspension has ended. */
@@ -67,7 +70,7 @@ export class Intake {
 
   /** Resolves to how long to rest. */
   async #look(): Promise<number> {
-    const { engine, lanes, room } = this.#options
+    const { engine, lanes, room, isBusy } = this.#options
     const now = engine.clock.now()
     this.#options.looked(now)
     if (now >= this.#nextBeat) await this.#beat(now)
@@ -77,13 +80,14 @@ export class Intake {
       lanes.noteStored(await engine.store.waitingLanes())
     }
     await this.#fetchWaiting()
-    if (room() <= 0) return PAGE_PAUSE_MS
+    const pauseMs = isBusy() ? BUSY_PAUSE_MS : PAGE_PAUSE_MS
+    if (room() <= 0) return pauseMs
     const limit = Math.min(PAGE, room())
     const due = await engine.store.nextDue()
     if (due === undefined || due > now) return Math.min(engine.lookMs, Math.max(1, (due ?? Number.POSITIVE_INFINITY) - now))
     const { claims, moved } = await engine.store.claimDue({ now, limit, gate: this.#gate(now) })
     this.#options.offer(claims)
-    return moved < limit ? Math.min(engine.lookMs, PAGE_PAUSE_MS * 5) : PAGE_PAUSE_MS
+    return moved < limit ? Math.min(engine.lookMs, BUSY_PAUSE_MS) : pauseMs
   }
 
   async #beat(now: number): Promise<void> {
