@@ -1,0 +1,123 @@
+/** A real Postfix for tests: own folders, own configuration, own ports on loopback. It needs root, as its master process does. */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePorts, waitForBanner } from '../interop/loopback.ts'
+
+/** A next hop under test. */
+export interface NextHop extends AsyncDisposable {
+  readonly port: number
+  /** The same server without 8BITMIME, PIPELINING, DSN and SMTPUTF8. */
+  readonly oldPort: number
+  /** The Maildir of a user of `to.test`. */
+  mailbox(user: string): string
+}
+
+/** How a next hop is set up. */
+export interface NextHopOptions {
+  readonly certificate: { readonly key: string; readonly cert: string }
+  /** Port of 127.0.0.1 that gets the mail for every domain but `to.test`. */
+  readonly relayTo?: number
+}
+
+const NOBODY = 65_534
+
+/** Those who have mailboxes at `to.test`. */
+export const USERS = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'] as const
+
+/** Starts it; {@link USERS} have mailboxes at `to.test`, `slow` is deferred, anybody else is unknown. */
+export async function startPostfix(options: NextHopOptions): Promise<NextHop> {
+  const folder = mkdtempSync(join(tmpdir(), 'pr-postfix-'))
+  const [port = 0, oldPort = 0] = await freePorts(2)
+  chmodSync(folder, 0o755)
+  for (const name of ['etc', 'queue', 'data', 'mail']) mkdirSync(join(folder, name), { mode: 0o755 })
+  chownSync(join(folder, 'mail'), NOBODY, NOBODY)
+  execFileSync('chown', ['postfix', join(folder, 'data')])
+  writeFileSync(join(folder, 'etc', 'main.cf'), mainConfig(folder, options.relayTo))
+  writeFileSync(join(folder, 'etc', 'master.cf'), masterConfig(port, oldPort))
+  writeFileSync(join(folder, 'etc', 'header_checks'), '/^X-Refuse:/ REJECT Not this\n')
+  writeFileSync(join(folder, 'etc', 'tls.pem'), options.certificate.key + options.certificate.cert, { mode: 0o600 })
+  const child = spawn('/usr/sbin/postfix', ['-c', join(folder, 'etc'), 'start-fg'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  const gone = once(child, 'exit')
+  const dispose = async () => {
+    child.kill('SIGTERM')
+    await gone
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    const early = gone.then(() =>
+      Promise.reject(new Error(`postfix did not start: ${said}${readFileSync(join(folder, 'log'), { encoding: 'utf8', flag: 'a+' })}`)),
+    )
+    early.catch(() => undefined) // it ends one day
+    await Promise.race([Promise.all([waitForBanner(port), waitForBanner(oldPort)]), early])
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  return { port, oldPort, mailbox: (user) => join(folder, 'mail', user), [Symbol.asyncDispose]: dispose }
+}
+
+function mainConfig(folder: string, relayTo: number | undefined): string {
+  return `compatibility_level = 3.6
+config_directory = ${folder}/etc
+queue_directory = ${folder}/queue
+data_directory = ${folder}/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+maillog_file = ${folder}/log
+maillog_file_prefixes = ${tmpdir()}
+myhostname = postfix.test
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+alias_maps =
+local_recipient_maps =
+virtual_mailbox_domains = to.test
+virtual_mailbox_base = ${folder}/mail
+virtual_mailbox_maps = inline:{ ${[...USERS, 'slow'].map((user) => `${user}@to.test=${user}/`).join(', ')} }
+virtual_uid_maps = static:${NOBODY}
+virtual_gid_maps = static:${NOBODY}
+smtpd_recipient_restrictions = check_recipient_access inline:{ {slow@to.test = 450 4.2.1 Busy, try again in 300 seconds} }, permit_mynetworks, reject
+header_checks = regexp:${folder}/etc/header_checks
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = ${folder}/etc/tls.pem
+smtp_tls_security_level = may
+smtp_dns_support_level = disabled
+smtputf8_enable = yes
+message_size_limit = 200000
+virtual_mailbox_limit = 0
+mailbox_size_limit = 0
+${relayTo === undefined ? 'default_transport = error:no relay' : `relayhost = [127.0.0.1]:${relayTo}`}
+`
+}
+
+function masterConfig(port: number, oldPort: number): string {
+  const old = '-o smtpd_discard_ehlo_keywords=8bitmime,pipelining,dsn,smtputf8,chunking,starttls'
+  return `127.0.0.1:${port} inet n - n - - smtpd
+127.0.0.1:${oldPort} inet n - n - - smtpd ${old} -o strict_8bitmime_body=yes
+pickup    unix  n       -       n       60      1       pickup
+cleanup   unix  n       -       n       -       0       cleanup
+qmgr      unix  n       -       n       300     1       qmgr
+tlsmgr    unix  -       -       n       1000?   1       tlsmgr
+rewrite   unix  -       -       n       -       -       trivial-rewrite
+bounce    unix  -       -       n       -       0       bounce
+defer     unix  -       -       n       -       0       bounce
+trace     unix  -       -       n       -       0       bounce
+verify    unix  -       -       n       -       1       verify
+proxymap  unix  -       -       n       -       -       proxymap
+smtp      unix  -       -       n       -       -       smtp
+relay     unix  -       -       n       -       -       smtp
+error     unix  -       -       n       -       -       error
+retry     unix  -       -       n       -       -       error
+discard   unix  -       -       n       -       -       discard
+virtual   unix  -       n       n       -       -       virtual
+anvil     unix  -       -       n       -       1       anvil
+scache    unix  -       -       n       -       1       scache
+postlog   unix-dgram n  -       n       -       1       postlogd
+`
+}
