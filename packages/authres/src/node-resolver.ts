@@ -72,6 +72,11 @@ function addressOf(name: string): string {
   return labels.length === 4 ? labels.join('.') : (labels.join('').match(/.{4}/g) ?? []).join(':')
 }
 
+/** "There is none" is an everyday answer: no stack is taken of it, which would cost more than the question. */
 function failure(code: string, name: string, cause?: unknown): Error {
-  return Object.assign(new Error(`${code} ${name}`, { cause }), { code })
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  const error = Object.assign(new Error(`${code} ${name}`, { cause }), { code })
+  Error.stackTraceLimit = stackTraceLimit
+  return error
 }
