@@ -1,5 +1,6 @@
 /** Store, limiter and lock in memory: the services of a plugin under test. */
-import type { Allowance, Clock, Limiter, Lock, Rate, Store } from '@postroad/plugin'
+import { messageFromBytes } from '@postroad/message'
+import type { Allowance, Clock, Limiter, Lock, Rate, Spool, Store } from '@postroad/plugin'
 import { fakeClock } from './fake-clock.ts'
 
 interface Row {
@@ -133,6 +134,28 @@ export function memoryLock(): Lock {
       } finally {
         held.delete(key)
       }
+    },
+  }
+}
+
+/** A {@link Spool} that forgets when it is gone. */
+export function memorySpool(): Spool {
+  const kept = new Map<string, { readonly bytes: Uint8Array; readonly meta: string }>()
+  return {
+    async put(id, message, meta) {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of message.raw()) chunks.push(Uint8Array.from(chunk))
+      kept.set(id, { bytes: Buffer.concat(chunks), meta: JSON.stringify(meta) })
+    },
+    async get(id) {
+      const entry = kept.get(id)
+      return entry && { message: messageFromBytes(entry.bytes), meta: JSON.parse(entry.meta) as Record<string, unknown> } // written by put
+    },
+    async delete(id) {
+      return kept.delete(id)
+    },
+    async *list() {
+      yield* [...kept.keys()].sort()
     },
   }
 }

@@ -1,0 +1,51 @@
+/** Takes what the decision was to quarantine: keeps it durably, shows it to an operator, and sends it on when they say so. */
+import { glob } from '@postroad/match'
+import { Clock, definePlugin, Lock, Spool, Store } from '@postroad/plugin'
+import { quarantineCommands } from './command.ts'
+import { entryOf } from './entry.ts'
+import { options } from './options.ts'
+import { Vault } from './vault.ts'
+
+const HOUR = 3_600_000
+
+/**
+ * Keeps quarantined messages until they are released, deleted, or too old. A released message goes to a listener whose scope
+ * has none of the plugins that quarantined it, so it enters again after them.
+ *
+ * @example mx.use(quarantine({ keep: '14 d', release: { port: 2526 } }))
+ */
+export const quarantine = definePlugin({
+  name: 'quarantine',
+  options,
+  needs: { spool: Spool, store: Store, clock: Clock, lock: Lock },
+  setup({ options, spool, store, clock, lock, hostname, log, signal }) {
+    const vault = new Vault(spool, store)
+    const reasons = options.matches.map(glob)
+    let timer: NodeJS.Timeout | undefined
+    const expire = async (): Promise<void> => {
+      try {
+        const deleted = await lock.tryWith('quarantine:expire', HOUR, (lost) => vault.expire(clock.now(), AbortSignal.any([lost, signal])))
+        if (deleted) log.info({ deleted }, 'quarantined messages were too old')
+      } catch (error) {
+        if (!signal.aborted) log.warn({ error }, 'quarantined messages could not be expired')
+      }
+    }
+    return {
+      quarantine: {
+        timeout: 60_000,
+        async handler(context) {
+          if (!reasons.some((fits) => fits(context.reason))) return
+          const entry = entryOf(context, options.keep)
+          await vault.put(entry, context.message, context.now())
+          return { id: entry.id }
+        },
+      },
+      commands: quarantineCommands({ vault, options, clock, hostname }),
+      start() {
+        void expire()
+        timer = setInterval(() => void expire(), HOUR).unref()
+      },
+      close: () => clearInterval(timer),
+    }
+  },
+})

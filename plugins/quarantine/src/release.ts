@@ -1,0 +1,63 @@
+/** Sends a quarantined message on, to a listener behind the plugins that quarantined it. */
+import { ConnectError, fixedTarget, Pool, type RecipientOutcome, sendTo } from '@postroad/delivery'
+import { parseAddress } from '@postroad/message'
+import type { Message } from '@postroad/plugin'
+import type { Entry, EntryRecipient } from './entry.ts'
+import type { QuarantineOptions } from './options.ts'
+
+/** One message to be released. */
+export interface Release {
+  readonly entry: Entry
+  readonly message: Message
+  /** Of the entry's; the others stay. */
+  readonly recipients: readonly EntryRecipient[]
+  readonly target: NonNullable<QuarantineOptions['release']>
+  readonly hostname: string
+  readonly signal: AbortSignal
+}
+
+/** What became of it for one recipient. */
+export interface Released {
+  readonly recipient: EntryRecipient
+  readonly isTaken: boolean
+  /** The listener's own words. */
+  readonly reply: string
+}
+
+export async function release({ entry, message, recipients, target, hostname, signal }: Release): Promise<readonly Released[]> {
+  const pool = new Pool({ hostname, maxConnections: 1 })
+  const { path, ...where } = target
+  const to = fixedTarget({ ...defined(where), ...(path !== undefined && { path }), tls: { mode: 'none' } }, { via: target.protocol })
+  const jobs = recipients.map((recipient) => ({ recipient, address: parseAddress(recipient.address, { smtputf8: true }) }))
+  const able = jobs.flatMap(({ recipient, address }) => (address ? [{ address, parameters: recipient.parameters }] : []))
+  try {
+    const from = entry.from === '' ? undefined : parseAddress(entry.from, { smtputf8: true })
+    const outcomes = await sendTo(pool, to, {
+      route: { via: target.protocol },
+      from,
+      parameters: entry.parameters,
+      recipients: able,
+      message,
+      signal,
+    })
+    return recipients.map((recipient) => outcomeOf(recipient, outcomes))
+  } catch (error) {
+    if (!(error instanceof ConnectError)) throw error
+    return recipients.map((recipient) => ({ recipient, isTaken: false, reply: `${error.reply.code} ${error.reply.text}` }))
+  } finally {
+    await pool.close()
+  }
+}
+
+function outcomeOf(recipient: EntryRecipient, outcomes: readonly RecipientOutcome[]): Released {
+  const outcome = outcomes.find((each) => each.recipient.address.toString() === recipient.address)
+  if (!outcome) return { recipient, isTaken: false, reply: 'not an address' }
+  return { recipient, isTaken: outcome.kind === 'delivered', reply: `${outcome.reply.code} ${outcome.reply.text}` }
+}
+
+/** Without the keys whose value is undefined. */
+function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>
+  } // just filtered
+}

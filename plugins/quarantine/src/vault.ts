@@ -1,0 +1,66 @@
+/** Quarantined messages: their octets in the spool, what is known of them also in the store, where it is quickly listed. */
+import type { Message, Spool, Store } from '@postroad/plugin'
+import { type Entry, PREFIX, readEntry } from './entry.ts'
+
+const KEY = 'quarantine:'
+/** The index outlives what it points to: an entry is never in the spool and not in the index. */
+const MARGIN = 86_400_000
+
+export class Vault {
+  readonly #spool: Spool
+  readonly #store: Store
+
+  constructor(spool: Spool, store: Store) {
+    this.#spool = spool
+    this.#store = store
+  }
+
+  /** Durable when it resolves. */
+  async put(entry: Entry, message: Message, now: number): Promise<void> {
+    await this.#spool.put(entry.id, message, { ...entry })
+    await this.#index(entry, now)
+  }
+
+  async get(id: string): Promise<{ readonly entry: Entry; readonly message: Message } | undefined> {
+    const kept = id.startsWith(PREFIX) ? await this.#spool.get(id) : undefined
+    const entry = readEntry(kept?.meta)
+    return kept && entry && { entry, message: kept.message }
+  }
+
+  async delete(id: string): Promise<boolean> {
+    if (!id.startsWith(PREFIX)) return false
+    const gone = await this.#spool.delete(id)
+    await this.#store.delete(KEY + id)
+    return gone
+  }
+
+  async *list(signal: AbortSignal): AsyncIterable<Entry> {
+    for await (const [, value] of this.#store.entries(KEY, signal)) {
+      const entry = readEntry(JSON.parse(value))
+      if (entry) yield entry
+    }
+  }
+
+  /** Deletes what is too old. Resolves to how many that were. */
+  async expire(now: number, signal: AbortSignal): Promise<number> {
+    let count = 0
+    for await (const entry of this.list(signal)) if (entry.expiresAt <= now && (await this.delete(entry.id))) count++
+    return count
+  }
+
+  /** Makes the index again from the spool: after a store was lost. Resolves to how many entries there are. */
+  async reindex(now: number): Promise<number> {
+    let count = 0
+    for await (const id of this.#spool.list()) {
+      const kept = await this.get(id)
+      if (!kept) continue
+      await this.#index(kept.entry, now)
+      count++
+    }
+    return count
+  }
+
+  async #index(entry: Entry, now: number): Promise<void> {
+    await this.#store.set(KEY + entry.id, JSON.stringify(entry), Math.max(0, entry.expiresAt - now) + MARGIN)
+  }
+}
