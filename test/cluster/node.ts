@@ -27,7 +27,8 @@ const server = await createServer(
     setup(app) {
       const { host, port } = settings
       app.use(everywhere()).use(redis(settings.redis)).use(redisQueue(settings.queue))
-      if (settings.queue?.role !== 'delivery') app.listen({ name: 'node', host, port, limits: { connectionsPerAddress: 1_000, connectionsPerNetwork: 1_000 } })
+      if (settings.queue?.role !== 'delivery')
+        app.listen({ name: 'node', host, port, limits: { connectionsPerAddress: 1_000, connectionsPerNetwork: 1_000 } })
     },
   },
   { services: [...embedded.services, { service: Dns, create: () => zoneDns({}) }] },

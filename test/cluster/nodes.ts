@@ -46,7 +46,8 @@ export class Node implements AsyncDisposable {
     this.#child = child
     child.once('exit', () => (this.#isListening = false))
     const end = performance.now() + START_LIMIT_MS
-    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (this.said = (this.said + text).slice(-50_000)))
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => (this.said = (this.said + text).slice(-50_000)))
     const from = this.said.length
     while (!this.said.slice(Math.min(from, this.said.length - 6)).includes('ready\n')) {
       if (child.exitCode !== null || child.signalCode !== null || performance.now() > end)

@@ -292,7 +292,7 @@ local key = P .. 'm:' .. ARGV[1]
 local seen = call('HMGET', key, 'k', 'v')
 if not seen[1] then return 0 end
 if (seen[2] or '0') ~= ARGV[2] then return -1 end
-for i = 0, seen[1] - 1 do call('HSET', key, 'f' .. i, ARGV[5 + i]) end
+for i = 0, seen[1] - 1 do call('HSET', key, 'f' .. i, ARGV[5 + i] or '') end
 finish(ARGV[1], ARGV[3], tonumber(ARGV[4]))
 return tonumber(seen[1])
 `)

@@ -86,12 +86,14 @@ export class Tickets {
         data,
         opts: { jobId: `${data.entry.replace(' ', '-')}-${data.at}`, delay: Math.max(0, data.at - now) },
       }))
-      await this.#opened().addBulk(jobs).catch((error: unknown) => {
-        this.#options.log.warn(
-          { err: error, tickets: tickets.length },
-          'tickets could not be issued: the deliveries are found by their time',
-        )
-      })
+      await this.#opened()
+        .addBulk(jobs)
+        .catch((error: unknown) => {
+          this.#options.log.warn(
+            { err: error, tickets: tickets.length },
+            'tickets could not be issued: the deliveries are found by their time',
+          )
+        })
     }
     this.#isSending = false
   }

@@ -1,0 +1,56 @@
+/**
+ * Compares what this process believes to have with what Redis says it has. A step whose answer was lost may have been done all the
+ * same: its claims would be nobody's work for as long as this process lives, and a message that was refused would be delivered.
+ */
+import type { Claim } from '@postroad/queue'
+
+/** Milliseconds for which a command may lie unread in the socket of a server that was stopped. */
+const LATE_MS = 60_000
+
+/** See above. */
+export class OwnClaims {
+  readonly #known = new Set<string>()
+  /** Not known at the last look. Steps may have been under way then, so only the second look counts. */
+  #suspects = new Set<string>()
+  /** Messages whose sender was told that they are not taken, though nobody knows; and since when. */
+  readonly #refused = new Map<string, number>()
+
+  get size(): number {
+    return this.#known.size
+  }
+
+  take(claims: readonly Claim[]): void {
+    for (const claim of claims) this.#known.add(entryOf(claim))
+  }
+
+  end(claim: Claim): void {
+    this.#known.delete(entryOf(claim))
+  }
+
+  refuse(id: string): void {
+    this.#refused.set(id, performance.now())
+  }
+
+  /** Messages to remove, until `forgive`. */
+  get refused(): readonly string[] {
+    return [...this.#refused.keys()]
+  }
+
+  /** It was removed, or it was not there: then it may still come, for a while. */
+  forgive(id: string, wasThere: boolean): void {
+    if (wasThere || performance.now() - (this.#refused.get(id) ?? 0) > LATE_MS) this.#refused.delete(id)
+  }
+
+  /** Entries that Redis gives to this process, and that it has not had for two looks. */
+  strays(entries: readonly string[]): string[] {
+    const unknown = entries.filter((entry) => !this.#known.has(entry) && !this.#refused.has(entry.slice(0, 20)))
+    const strays = unknown.filter((entry) => this.#suspects.has(entry))
+    this.#suspects = new Set(unknown)
+    return strays
+  }
+}
+
+/** A delivery as the scripts name it. */
+export function entryOf({ message, index }: Claim): string {
+  return `${message.id} ${index}`
+}
