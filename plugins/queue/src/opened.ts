@@ -1,5 +1,5 @@
 /** The open queue of this process: store, engine and transports, opened when first needed and never because of `postroad check`. */
-import type { Clock, Logger, Route } from '@postroad/plugin'
+import type { Clock, Dns, Logger, Route } from '@postroad/plugin'
 import {
   DEFAULT_BACKOFF,
   DEFAULT_SCHEDULE,
@@ -22,6 +22,7 @@ export interface OpenContext {
   readonly log: Logger
   readonly hooks: DeliveryHooks
   readonly clock: Clock
+  readonly dns: Dns
 }
 
 /** How long a refusal to open stays good, in milliseconds. */
@@ -39,7 +40,7 @@ export class OpenedQueue {
   constructor(context: OpenContext) {
     const { life, warnAfter, retry } = context.options
     this.#context = context
-    this.transports = openTransports(context.options, context.hostname)
+    this.transports = openTransports(context.options, context)
     this.schedule = { ...DEFAULT_SCHEDULE, lifeMs: life, warnAfterMs: warnAfter, ...(retry && { waits: retry }) }
   }
 

@@ -1,6 +1,6 @@
 /** Takes responsibility for mail: writes it to stable storage, says 250, and delivers it from there, for days if it must. */
 import { resolve } from 'node:path'
-import { Clock, defer, definePlugin } from '@postroad/plugin'
+import { Clock, Dns, defer, definePlugin } from '@postroad/plugin'
 import { DeliveryHooks, planMessage } from '@postroad/queue'
 import { queueCommands } from './command/commands.ts'
 import { OpenedQueue } from './opened.ts'
@@ -17,9 +17,9 @@ const NOT_STORED = defer('Message could not be stored, try again later', { statu
 export const queue = definePlugin({
   name: 'queue',
   options: schema,
-  needs: { hooks: DeliveryHooks, clock: Clock },
-  setup: async ({ options, hooks, clock, hostname, log, folder }) => {
-    const context = { options, hooks, clock, hostname, log, folder: resolve(options.folder ?? (await folder())) }
+  needs: { hooks: DeliveryHooks, clock: Clock, dns: Dns },
+  setup: async ({ options, hooks, clock, dns, hostname, log, folder }) => {
+    const context = { options, hooks, clock, dns, hostname, log, folder: resolve(options.folder ?? (await folder())) }
     const opened = new OpenedQueue(context)
     const plan = { maxRecipients: options.maxRecipients, lifeMs: options.life, groups: groupsOf(options) }
     return {

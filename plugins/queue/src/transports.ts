@@ -1,6 +1,14 @@
 /** The carriers of the queue, by the `via` of a route. */
 import { resolve } from 'node:path'
-import { discardTransport, fixedTransport, lmtpTransport, maildirTransport, type Transport } from '@postroad/delivery'
+import {
+  discardTransport,
+  lmtpTransport,
+  type MxResolver,
+  maildirTransport,
+  smtpTransport,
+  type TlsPolicy,
+  type Transport,
+} from '@postroad/delivery'
 import type { Carriers } from '@postroad/queue'
 import type { QueueOptions } from './options.ts'
 
@@ -11,15 +19,18 @@ export interface Transports {
   close(): Promise<void>
 }
 
+/** What transports need besides options. */
+export interface TransportContext {
+  readonly hostname: string
+  readonly dns: MxResolver
+}
+
 /** Opens what the options ask for. */
-export function openTransports(options: QueueOptions, hostname: string): Transports {
+export function openTransports(options: QueueOptions, context: TransportContext): Transports {
   const final = new Map<string, Transport>([['discard', discardTransport()]])
   if (options.maildir) final.set('maildir', maildirTransport({ ...options.maildir, folder: resolve(options.maildir.folder) }))
-  if (options.lmtp) final.set('lmtp', lmtpTransport({ hostname, ...defined(options.lmtp) }))
-  const relays = new Map<string, Transport>([
-    ['smtp', fixedTransport({ hostname, ...defined(options.smtp) })],
-    ...Object.entries(options.transports),
-  ])
+  if (options.lmtp) final.set('lmtp', lmtpTransport({ hostname: context.hostname, ...defined(options.lmtp) }))
+  const relays = new Map<string, Transport>([['smtp', openSmtp(options.smtp, context)], ...Object.entries(options.transports)])
   const find: Carriers = ({ via }) => {
     const relay = relays.get(via)
     if (relay) return { carrier: relay, relays: true }
@@ -33,6 +44,13 @@ export function openTransports(options: QueueOptions, hostname: string): Transpo
       await Promise.all([...relays.values(), ...final.values()].map((transport) => transport.close()))
     },
   }
+}
+
+function openSmtp({ tls, credentials, ...pool }: QueueOptions['smtp'], context: TransportContext): Transport {
+  const { ca, ...policy } = tls
+  const trust: TlsPolicy = { ...defined(policy), ...(ca !== undefined && { options: { ca } }) }
+  const known = Object.fromEntries(Object.entries(credentials).map(([name, each]) => [name, defined(each)]))
+  return smtpTransport({ ...context, ...defined(pool), tls: trust, credentials: known })
 }
 
 /** Without the keys that have no value: the transports' own defaults count. */
