@@ -22,6 +22,8 @@ const NO: Reply = { code: 550, status: '5.7.1', text: ['No', 'n\u00f6'] }
 export interface Seen {
   /** `close` has been called. */
   closed: number
+  /** Messages that came to their end. */
+  messages: number
   /** Something never answered: the connection can only end with the client or the server. */
   stuck: boolean
 }
@@ -124,6 +126,7 @@ export function checkedStages(seen: Seen, mood: (call: string) => Mood, disconne
     },
     message: () => {
       assert.ok(data, 'message out of order')
+      seen.messages++
       const count = rcpts
       end()
       return answer<Reply | readonly Reply[]>(

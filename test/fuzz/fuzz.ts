@@ -8,5 +8,5 @@ import { fuzz } from './session.ts'
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' } } })
 const minutes = Number(values.minutes)
 if (!(minutes > 0)) throw new TypeError(`--minutes must be a number above 0, not ${values.minutes}`)
-const runs = await fuzz({ limitMs: minutes * 60_000, ...(values.seed !== undefined && { seed: Number(values.seed) }) })
-console.log(`${runs} sessions, nothing found`)
+const { sessions, messages } = await fuzz({ limitMs: minutes * 60_000, ...(values.seed !== undefined && { seed: Number(values.seed) }) })
+console.log(`${sessions} sessions, ${messages} messages, nothing found`)

@@ -87,26 +87,33 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   ending: fc.constantFrom('end', 'destroy', 'quit', 'server'),
 })
 
-/** Runs sessions until the time is up; gives their number. @throws the first thing that does not hold, with the session that shows it, shrunk */
-export async function fuzz({ limitMs, seed }: FuzzOptions): Promise<number> {
-  let runs = 0
+/** What has been done. */
+export interface FuzzResult {
+  readonly sessions: number
+  /** Messages that came to their end, whatever was said of them. */
+  readonly messages: number
+}
+
+/** Runs sessions until the time is up. @throws the first thing that does not hold, with the session that shows it, shrunk */
+export async function fuzz({ limitMs, seed }: FuzzOptions): Promise<FuzzResult> {
+  let [sessions, messages] = [0, 0]
   const stray: unknown[] = []
   const note = (error: unknown): void => void stray.push(error)
   process.on('unhandledRejection', note).on('uncaughtException', note)
   try {
     const property = fc.asyncProperty(plans, fc.constantFrom('smtp' as const, 'lmtp' as const), async (plan, protocol) => {
-      runs++
-      await runSession(plan, protocol)
+      sessions++
+      messages += await runSession(plan, protocol)
       assert.deepEqual(stray, [])
     })
     await fc.assert(property, { numRuns: 2 ** 30, interruptAfterTimeLimit: limitMs, ...(seed !== undefined && { seed }) })
-    return runs
+    return { sessions, messages }
   } finally {
     process.off('unhandledRejection', note).off('uncaughtException', note)
   }
 }
 
-async function runSession({ pieces, cuts, moods, ending }: Plan, protocol: 'smtp' | 'lmtp'): Promise<void> {
+async function runSession({ pieces, cuts, moods, ending }: Plan, protocol: 'smtp' | 'lmtp'): Promise<number> {
   const seen: Seen[] = []
   const faults: unknown[] = []
   let calls = 0
@@ -126,7 +133,7 @@ async function runSession({ pieces, cuts, moods, ending }: Plan, protocol: 'smtp
       },
     },
     (wire) => {
-      const one: Seen = { closed: 0, stuck: false }
+      const one: Seen = { closed: 0, messages: 0, stuck: false }
       seen.push(one)
       return checkedStages(one, next, () => wire.disconnect({ code: 421, status: '4.7.1', text: 'Leave' }))
     },
@@ -140,6 +147,7 @@ async function runSession({ pieces, cuts, moods, ending }: Plan, protocol: 'smtp
   // Whole lines, printable, each with its code: whatever the stages said. The last may be cut off with the connection.
   for (const line of replies.split('\r\n').slice(0, -1)) assert.match(line, /^[2-5]\d\d[ -][\x20-\x7e]*$/)
   assert.doesNotMatch(replies, /^250 injected/m)
+  return seen.reduce((sum, { messages }) => sum + messages, 0)
 }
 
 async function talk(listener: Listener, script: { octets: Buffer; cuts: readonly number[]; ending: Plan['ending'] }): Promise<string> {
