@@ -44,9 +44,9 @@ export async function startGateway(lmtp: string): Promise<Gateway> {
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    const gone = once(child, 'exit').then(() => Promise.reject(new Error('it ended')))
-    gone.catch(() => undefined) // it ends one day
-    await Promise.race([waitForBanner(port), gone])
+    const gone = new AbortController()
+    child.once('close', () => gone.abort(new Error('it ended')))
+    await waitForBanner(port, gone.signal)
   } catch (error) {
     await dispose()
     throw new Error(`mx-gateway does not start: ${error instanceof Error ? error.message : error}\n${said}`)

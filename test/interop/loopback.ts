@@ -21,11 +21,12 @@ export async function freePorts(count: number): Promise<number[]> {
 /**
  * Resolves when the server on this port of 127.0.0.1 says its first line.
  *
- * @throws {Error} when it has not after 20 s
+ * @throws {Error} when it has not after 20 s; the signal's reason when that aborts, because the server has ended, say
  */
-export async function waitForBanner(port: number): Promise<void> {
+export async function waitForBanner(port: number, signal?: AbortSignal): Promise<void> {
   const end = performance.now() + START_LIMIT_MS
   while (!(await hasBanner(port))) {
+    signal?.throwIfAborted()
     if (performance.now() > end) throw new Error(`nobody speaks on port ${port}`)
     await sleep(25)
   }
