@@ -36,7 +36,7 @@ export const quarantine = definePlugin({
         async handler(context) {
           if (!reasons.some((fits) => fits(context.reason))) return
           const entry = entryOf(context, options.keep)
-          await vault.put(entry, context.message, context.now())
+          await vault.putUnless(context.signal, entry, { message: context.message, now: context.now() })
           return { id: entry.id }
         },
       },

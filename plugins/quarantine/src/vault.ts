@@ -21,6 +21,29 @@ export class Vault {
     await this.#index(entry, now)
   }
 
+  /** As {@link put}, unless the signal fires before: then nothing stays, for the client is told to come again. */
+  async putUnless(signal: AbortSignal, entry: Entry, { message, now }: { readonly message: Message; readonly now: number }): Promise<void> {
+    signal.throwIfAborted()
+    const stored = this.put(entry, message, now)
+    let abort = (): void => undefined
+    const aborted = new Promise<never>((_, reject) => {
+      abort = () => reject(signal.reason)
+      signal.addEventListener('abort', abort)
+    })
+    try {
+      await Promise.race([stored, aborted])
+    } catch (error) {
+      // Also what was half stored; what cannot be deleted now is deleted when it is too old.
+      stored
+        .catch(() => undefined)
+        .then(() => this.delete(entry.id))
+        .catch(() => undefined)
+      throw error
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
   async get(id: string): Promise<{ readonly entry: Entry; readonly message: Message } | undefined> {
     const kept = id.startsWith(PREFIX) ? await this.#spool.get(id) : undefined
     const entry = readEntry(kept?.meta)

@@ -1,0 +1,4 @@
+import { pluginContract } from '@postroad/testing'
+import { authFile } from './index.ts'
+
+pluginContract(authFile, { options: { path: '/nonexistent/users', delay: 0 } })

@@ -1,0 +1,4 @@
+import { pluginContract } from '@postroad/testing'
+import { greylist } from './index.ts'
+
+pluginContract(greylist, {})
