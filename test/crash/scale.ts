@@ -98,8 +98,8 @@ async function measureOpening(): Promise<void> {
     first100Ms: round(claimed - opened),
     listed,
     listMs: round(performance.now() - claimed),
-    rssMb: mb(before),
-    rssAfterListMb: mb(most),
+    ownMb: before,
+    mostOwnMb: most,
   })
   await store.close()
 }
@@ -152,7 +152,7 @@ async function measureFresh(name: string, store: LmdbStore): Promise<number> {
   print(name, {
     perSecond: round((fresh / took) * 1_000),
     cpuMsEach: round((used.user + used.system) / 1_000 / fresh),
-    rssMb: mb(process.memoryUsage.rss()),
+    ownMb: ownMb(),
     ...engine.load,
   })
   await engine.close(1_000)
