@@ -141,6 +141,7 @@ test('files are read again when they change; entries expire; mistakes keep what 
   const lists = await openLists({
     options: options.parse({ files: [{ path, of: 'clients', say: 'deny' }], allow: { clients: ['203.0.0.0/8'] } }),
     now: () => time,
+    resolve: (file) => file,
     onError: (_, error) => errors.push(error),
   })
   assert.equal(lists.client('203.0.113.1')?.reason, 'seen spamming')

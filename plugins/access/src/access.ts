@@ -15,9 +15,9 @@ export const access = definePlugin({
   name: 'access',
   options,
   needs: { clock: Clock },
-  async setup({ options, log, clock }) {
+  async setup({ options, log, clock, resolve }) {
     const onError = (file: string, error: Error) => log.error({ file, error }, 'a list cannot be read, its former entries stay')
-    const lists = await openLists({ options, now: clock.now, onError })
+    const lists = await openLists({ options, now: clock.now, onError, resolve })
     const opinion = (hit: Hit | undefined, on: string, allow: (allowed: Allowed) => void): CommandOpinion | undefined => {
       if (hit?.say === 'deny') return denied(options, hit, on)
       if (hit) allow({ pattern: hit.pattern, reason: hit.reason })

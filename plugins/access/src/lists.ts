@@ -28,6 +28,8 @@ interface Tables {
 export interface ListSettings {
   readonly options: AccessOptions
   now(): number
+  /** Makes a path of the configuration absolute. */
+  resolve(file: string): string
   onError(file: string, error: Error): void
 }
 
@@ -45,12 +47,12 @@ export interface Lists {
 }
 
 /** @throws {Error} when a file cannot be read, or a pattern is not one */
-export async function openLists({ options, now, onError }: ListSettings): Promise<Lists> {
+export async function openLists({ options, now, onError, resolve }: ListSettings): Promise<Lists> {
   const inline = inlineSources(options)
   const files: WatchedFile<Source>[] = []
   for (const { path, of, say } of options.files) {
     const parse = (text: string): Source => checked({ of, hits: parseEntries(text, say) })
-    files.push(await watchFile({ path, parse, onError: (error) => onError(path, error) }))
+    files.push(await watchFile({ path: resolve(path), parse, onError: (error) => onError(path, error) }))
   }
   let seen: readonly Source[] = []
   let tables: Tables | undefined

@@ -37,12 +37,13 @@ export const authFile = definePlugin({
   name: 'auth-file',
   options,
   needs: { limiter: Limiter, store: Store, clock: Clock, lock: Lock },
-  async setup({ options, limiter, store, clock, lock, log }) {
+  async setup({ options, limiter, store, clock, lock, log, resolve }) {
+    const path = resolve(options.path)
     const file = await watchFile({
-      path: options.path,
+      path,
       parse: parseUsers,
       absent: '',
-      onError: (error) => log.error({ file: options.path, error }, 'the file of users cannot be read, the former users stay'),
+      onError: (error) => log.error({ file: path, error }, 'the file of users cannot be read, the former users stay'),
     })
     const guard = new Guard({ limiter, store, failures: options.failures })
     const judge = new Judge(options, () => file.value)
@@ -72,7 +73,7 @@ export const authFile = definePlugin({
           if (user && !own(user).find(envelope.from)) return NOT_YOURS
         },
       }),
-      commands: userCommands({ options, lock, guard, users: () => file.value, changed: () => file.refresh() }),
+      commands: userCommands({ options, path, lock, guard, users: () => file.value, changed: () => file.refresh() }),
       close: () => file.close(),
     }
   },

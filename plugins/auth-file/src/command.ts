@@ -11,6 +11,8 @@ import { type User, type Users, userKey, writeUser } from './users.ts'
 /** What the commands work on. */
 export interface CommandGround {
   readonly options: AuthFileOptions
+  /** Of the file. */
+  readonly path: string
   readonly lock: Lock
   readonly guard: Guard
   users(): Users
@@ -86,9 +88,9 @@ async function secrets(password: string, { scrypt, iterations, plain }: AuthFile
 }
 
 /** Two operators at once would lose one of the changes. */
-async function write({ options, lock, changed }: CommandGround, name: string, user: User | undefined): Promise<number> {
-  const done = await lock.tryWith(`auth-file:${options.path}`, 10_000, async () => {
-    await writeUser(options.path, name, user)
+async function write({ path, lock, changed }: CommandGround, name: string, user: User | undefined): Promise<number> {
+  const done = await lock.tryWith(`auth-file:${path}`, 10_000, async () => {
+    await writeUser(path, name, user)
     return true
   })
   if (!done) return UNAVAILABLE

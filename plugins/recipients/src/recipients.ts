@@ -16,12 +16,12 @@ export const recipients = definePlugin({
   name: 'recipients',
   options,
   needs: { store: Store },
-  async setup({ options, store, log, hostname }) {
+  async setup({ options, store, log, hostname, resolve }) {
     const { users, files, http, callout } = options
     if (!users && files.length === 0 && !http && !callout)
       throw new TypeError('recipients: needs one of "users", "files", "http" and "callout"')
     const onError = (source: string, error: unknown) => log.warn({ source, error }, 'a source of recipients cannot be asked')
-    const sources = await openSources({ options, hostname, onError })
+    const sources = await openSources({ options, hostname, onError, resolve })
     const domains = new DomainTable(options.domains.map((pattern) => [pattern, true]))
     const always = new Set(options.always.map((local) => local.toLowerCase()))
     const inquiry = new Inquiry(sources, store, options)

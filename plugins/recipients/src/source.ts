@@ -20,11 +20,13 @@ export interface Source {
 export interface SourceSettings {
   readonly options: RecipientsOptions
   readonly hostname: string
+  /** Makes a path of the configuration absolute. */
+  resolve(file: string): string
   onError(what: string, error: unknown): void
 }
 
 /** @throws {Error} when a file cannot be read, or a pattern is not one */
-export async function openSources({ options, hostname, onError }: SourceSettings): Promise<readonly Source[]> {
+export async function openSources({ options, hostname, onError, resolve }: SourceSettings): Promise<readonly Source[]> {
   const { users, files, http, callout, separator } = options
   const sources: Source[] = []
   if (users)
@@ -43,7 +45,7 @@ export async function openSources({ options, hostname, onError }: SourceSettings
         parseLines(text).map(([pattern]) => [pattern, true] as const),
         separator,
       )
-    const file = await watchFile({ path, parse, onError: (error) => onError(path, error) })
+    const file = await watchFile({ path: resolve(path), parse, onError: (error) => onError(path, error) })
     sources.push({ ...tableSource(() => file.value), close: file.close })
   }
   if (http) sources.push(httpSource(http, onError))

@@ -32,6 +32,8 @@ export interface TableGround {
   readonly separator: string
   readonly store: Store
   readonly clock: Clock
+  /** Makes a path of the configuration absolute. */
+  resolve(file: string): string
   onError(table: string, error: Error): void
 }
 
@@ -48,7 +50,8 @@ export async function openTable(options: TableOptions, ground: TableGround): Pro
   return keyed(of, ground, cached(ask, options.cache, ground.clock))
 }
 
-async function fileTable(path: string, of: TableOptions['of'], { separator, onError }: TableGround): Promise<Table> {
+async function fileTable(file: string, of: TableOptions['of'], { separator, onError, resolve }: TableGround): Promise<Table> {
+  const path = resolve(file)
   const rows = (text: string) =>
     parseLines(text).map(([pattern, ...fields]) => [pattern, { key: pattern, target: readTarget(fields.join(' ')) }] as const)
   const settings = { path, onError: (error: Error) => onError(path, error) }

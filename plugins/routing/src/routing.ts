@@ -20,9 +20,9 @@ export const routing = definePlugin({
   name: 'routing',
   options,
   needs: { store: Store, clock: Clock },
-  async setup({ options, log, store, clock }) {
+  async setup({ options, log, store, clock, resolve: absolute }) {
     const onError = (table: string, error: Error) => log.error({ table, error }, 'a table cannot be read, its former entries stay')
-    const tables = await compile(options, { store, clock, onError })
+    const tables = await compile(options, { store, clock, onError, resolve: absolute })
     // Both hooks want to know; a recipient is the same object at both.
     const outcomes = new WeakMap<Address, Promise<Outcome | undefined>>()
     const outcomeOf = (context: RcptContext) => {
