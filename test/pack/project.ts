@@ -1,7 +1,7 @@
 /** An empty project with everything we publish installed from tarballs by plain `npm install`, and the tools to look at it. */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { ROOT, readWorkspaces } from '../structure/workspace.ts'
 
@@ -152,9 +152,4 @@ function forget(prefix: string): void {
 
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16)
-}
-
-/** A package.json that is installed. */
-export function readInstalled(project: string, name: string): Readonly<Record<string, unknown>> {
-  return JSON.parse(readFileSync(path.join(project, 'node_modules', name, 'package.json'), 'utf8'))
 }

@@ -6,6 +6,7 @@ import { dialogueCommand } from './command/dialogue.ts'
 import { explainCommand } from './command/explain.ts'
 import { addPluginCommands } from './command/plugin.ts'
 import { pluginNewCommand } from './command/plugin-new.ts'
+import { replayCommand } from './command/replay.ts'
 import { sendCommand } from './command/send.ts'
 import { startCommand } from './command/start.ts'
 import { tryCommand } from './command/try.ts'
@@ -33,6 +34,7 @@ export async function main(args: readonly string[]): Promise<number> {
   dialogueCommand(program, outcome)
   devCommand(program, outcome)
   pluginNewCommand(program)
+  replayCommand(program, outcome)
   addPluginCommands(program, outcome)
   try {
     await program.parseAsync([...args], { from: 'user' })

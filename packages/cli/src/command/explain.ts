@@ -1,7 +1,15 @@
 /** `postroad explain`: what a configuration means, before a byte is received. */
-import { explainText } from '@postroad/core'
-import type { Command } from 'commander'
+import { type ExplainedScope, explainText } from '@postroad/core'
+import { type Command, Option } from 'commander'
 import { open } from '../open.ts'
+import { mermaid, svg } from './drawing.ts'
+
+const FORMATS: Readonly<Record<'text' | 'json' | 'mermaid' | 'svg', (scopes: readonly ExplainedScope[]) => string>> = {
+  text: explainText,
+  json: JSON.stringify,
+  mermaid,
+  svg,
+}
 
 /** Adds `explain`. */
 export function explainCommand(program: Command): void {
@@ -10,11 +18,12 @@ export function explainCommand(program: Command): void {
     .description('print scopes, listeners, EHLO keywords, hooks and waves')
     .argument('[config]', 'configuration file or folder')
     .option('--json', 'print JSON')
+    .addOption(new Option('--format <format>', 'how').choices(['text', 'json', 'mermaid', 'svg']).default('text'))
     .addHelpText('after', '\nIn a line of a hook, "a + b" run at the same time, "a → b" one after the other.')
-    .action(async (given: string | undefined, { json }: { readonly json?: boolean }) => {
+    .action(async (given: string | undefined, { json, format }: { readonly json?: boolean; readonly format: keyof typeof FORMATS }) => {
       const opened = await open(given, { log: { format: 'silent' } })
       const scopes = opened.server.explain()
       await opened.close()
-      process.stdout.write(`${json ? JSON.stringify(scopes) : explainText(scopes)}\n`)
+      process.stdout.write(`${FORMATS[json ? 'json' : format](scopes)}\n`)
     })
 }

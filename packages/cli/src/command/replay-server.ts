@@ -1,0 +1,176 @@
+/** A server in which the past happens again: its time, a memory of its own, and nobody to store or deliver. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { type App, type Config, createServer, type Server } from '@postroad/core'
+import { createDns, zoneDns } from '@postroad/dns'
+import { parseForwardPath, parseReversePath } from '@postroad/message'
+import { Clock, Dns, definePlugin, Limiter, Lock, type Plugin, type Running, Store } from '@postroad/plugin'
+import type { Stages, TlsInfo, Wire } from '@postroad/smtp'
+import { loadConfig } from '../config/load.ts'
+
+type Line = Readonly<Record<string, unknown>>
+
+/** Runs transactions again. */
+export interface Replayer {
+  /** The canonical line it has now. Transactions must come in the order of their time. `message`: its file, when it is kept. */
+  run(line: Line, message: string | undefined): Promise<Line>
+  /** Names of the plugins that set mail aside: a line whose `queue` is one of them tells of mail that was. */
+  readonly quarantines: ReadonlySet<string>
+  close(): Promise<void>
+}
+
+/** Hooks with an effect outside: they are not asked. */
+const EFFECTS = new Set(['nexthop', 'queue', 'quarantine', 'accepted', 'delivery', 'delivered', 'deferred', 'bounced', 'start'])
+
+/** Sets the other configuration up. @throws {BootError} with every mistake of it */
+export async function createReplayer(given: string | undefined, { dns }: { readonly dns: boolean }): Promise<Replayer> {
+  const { fakeClock, memoryLimiter, memoryLock, memoryStore } = await import('@postroad/testing')
+  const { config, base } = await loadConfig(given)
+  const clock = fakeClock(0)
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-replay-'))
+  const lines: Line[] = []
+  const write = (text: string): void =>
+    void lines.push(
+      ...text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    )
+  const services = [
+    { service: Clock, create: () => clock },
+    { service: Store, create: () => store },
+    { service: Limiter, create: () => limiter },
+    { service: Lock, create: () => lock },
+    { service: Dns, create: () => resolver },
+  ]
+  const [store, limiter, lock, resolver] = [memoryStore(clock), memoryLimiter(clock), memoryLock(), dns ? createDns() : zoneDns({})]
+  const state = { quarantined: false, quarantines: new Set<string>() }
+  const server = await createServer(
+    { ...harmless(config, state), folder, log: { format: 'json', level: 'info', write } },
+    { base, services, now: clock.now },
+  )
+  return {
+    quarantines: state.quarantines,
+    async run(line, message) {
+      lines.length = 0
+      state.quarantined = false
+      const time = Date.parse(String(line['time']))
+      if (time > clock.now()) await clock.advance(time - clock.now())
+      await happen(server, line, message === undefined ? undefined : await readFile(message))
+      server.log.flush()
+      const now = lines.findLast((one) => one['event'] === 'transaction')
+      return { to: [], reply: '', ...now, quarantined: state.quarantined }
+    },
+    async close() {
+      await server.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+interface State {
+  quarantined: boolean
+  readonly quarantines: Set<string>
+}
+
+/** The configuration without effects: who the client was is believed, and everything that is taken is forgotten. */
+function harmless(config: Config, state: State): Config {
+  const past = definePlugin({
+    name: 'replay',
+    hooks: {
+      auth: { mechanisms: ['EXTERNAL'], handler: ({ attempt }) => ({ name: attempt.username }) },
+      queue: { supports: ['8BITMIME', 'SMTPUTF8', 'DSN', 'BINARYMIME', 'REQUIRETLS'], handler: () => ({ id: 'replay' }) },
+      quarantine: () => {
+        state.quarantined = true
+        return { id: 'replay' }
+      },
+    },
+  })
+  return {
+    ...config,
+    setup(app) {
+      app.use(past())
+      return config.setup(wrapped(app, state))
+    },
+  }
+}
+
+function wrapped(app: App, state: State): App {
+  const own: App = {
+    use(plugin, options) {
+      app.use(withoutEffects(plugin, state), options)
+      return own
+    },
+    scope(name, fill) {
+      app.scope(name, (inner) => fill(wrapped(inner, state)))
+      return own
+    },
+    listen(options) {
+      app.listen(options)
+      return own
+    },
+  }
+  return own
+}
+
+function withoutEffects(plugin: Plugin, { quarantines }: State): Plugin {
+  return {
+    ...plugin,
+    async setup(context) {
+      const running = await plugin.setup(context)
+      if (running.quarantine && !running.queue) quarantines.add(plugin.name)
+      return Object.fromEntries(Object.entries(running).filter(([name]) => !EFFECTS.has(name))) as Running // some of its keys
+    },
+  }
+}
+
+const CHUNK = 65_536
+
+async function happen(server: Server, line: Line, message: Buffer | undefined): Promise<void> {
+  const stages = attach(server, line)
+  try {
+    const { helo, identity } = line
+    if (isRefused(await stages.connect())) return
+    if (isRefused(await stages.helo(typeof helo === 'string' ? helo : 'unknown', 'EHLO'))) return
+    if (typeof identity === 'string')
+      await stages.auth({ mechanism: 'EXTERNAL', username: identity, certificate: { subject: identity, fingerprint: '' } })
+    const from = parseReversePath(`<${line['from']}>`, { smtputf8: true })
+    if (isRefused(await stages.mail(from?.address, {}))) return
+    let taken = 0
+    for (const to of recipientsOf(line)) {
+      const path = parseForwardPath(`<${to}>`, { smtputf8: true })
+      if (path && !isRefused(await stages.rcpt(path.address, {}))) taken++
+    }
+    if (taken === 0 || message === undefined || isRefused(await stages.data())) return
+    const body = stages.body()
+    for (let at = 0; at < message.length; at += CHUNK) await body.write(message.subarray(at, at + CHUNK))
+    await stages.message()
+  } finally {
+    stages.close('quit')
+  }
+}
+
+function recipientsOf(line: Line): readonly string[] {
+  const refused = (line['refused'] ?? []) as readonly { readonly to: string }[] // as the canonical line has it
+  return [...((line['to'] ?? []) as readonly string[]), ...refused.map(({ to }) => to)] // as the canonical line has it
+}
+
+function attach(server: Server, line: Line): Stages {
+  const name = String(line['listener'])
+  const isKnown = server.explain().some(({ listeners }) => listeners.some((one) => one.name === name))
+  const wire: Wire = {
+    listener: name,
+    protocol: Array.isArray(line['reply']) ? 'lmtp' : 'smtp',
+    remote: { address: String(line['remote']), port: Number(line['port'] ?? 0) },
+    local: { address: '127.0.0.1', port: 25 },
+    tls: line['tls'] as TlsInfo | undefined, // as the canonical line has it
+    stress: false,
+    disconnect: () => undefined,
+  }
+  return server.attach(isKnown ? name : undefined)(wire)
+}
+
+function isRefused(reply: { readonly code: number } | undefined): boolean {
+  return reply !== undefined && reply.code >= 400
+}
