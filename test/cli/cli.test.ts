@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import net from 'node:net'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -110,9 +111,10 @@ test('try runs a message through the hooks, prints opinions and the reply, and d
   assert.match(relay.out, /RCPT TO:<a@elsewhere\.test> +550 5\.7\.1 Relaying denied/)
 })
 
-test('start listens, logs one line a transaction, reloads on SIGHUP, and drains on SIGTERM with exit code 0', async () => {
+test('start listens, logs one line a transaction, reloads on SIGHUP, and drains on SIGTERM with exit code 0', async (context) => {
   const name = await config('live.ts', rule('first'))
   const child = spawnCli(['start', name, '--log', 'json'])
+  context.after(() => child.kill('SIGKILL'))
   const out = collect(child.stdout)
   const port = Number(await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1]))
   assert.match(await send(port, 'first'), /^550 5\.7\.1 not that one/)
@@ -141,22 +143,32 @@ test('start listens, logs one line a transaction, reloads on SIGHUP, and drains 
   assert.match(transactions[0].reply, /^550/)
 })
 
-test('--workers: several processes share the port, one that is killed is replaced, and all drain', async () => {
-  // A port of zero is another one in each process only without a supervisor; with one they share it.
-  const name = await config('many.ts', rule('bad'))
+test('--workers: several processes share the port, one that is killed is replaced, and all drain', async (context) => {
+  const port = await freePort()
+  const name = await config('many.ts', rule('bad').replace('port: 0', `port: ${port}`))
   const child = spawnCli(['start', name, '--log', 'json', '--workers', '2'])
+  context.after(() => child.kill('SIGKILL'))
   const [out, err] = [collect(child.stdout), collect(child.stderr)]
-  const port = Number(await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1]))
+  const pid = Number(await until(() => /process (\d+)/.exec(out())?.[1]))
   assert.match(await send(port, 'good'), /^250/)
-  const pid = Number(/process (\d+)/.exec(out())?.[1])
   process.kill(pid, 'SIGKILL')
   await until(() => (err().includes('another takes its place') ? 'yes' : undefined))
-  for (let i = 0; i < 6; i++) assert.match(await send(port, i % 2 ? 'good' : 'bad'), i % 2 ? /^250/ : /^550/)
+  for (let i = 0; i < 6; i++)
+    assert.match(await until(() => send(port, i % 2 ? 'good' : 'bad').catch(() => undefined)), i % 2 ? /^250/ : /^550/)
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
   assert.match((await run('start', name, '--workers', 'many')).err, /whole number from 1 to 256, or auto/)
 })
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
 
 test('a port that is taken is an error that says so', async () => {
   const taken = rule('x').replace('port: 0', 'port: 0, path: undefined as never').replace('port: 0', 'port: 1')
@@ -194,10 +206,10 @@ async function send(port: number, subject: string): Promise<string> {
   return reply
 }
 
-async function until<T>(look: () => T | undefined): Promise<T> {
+async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
   const deadline = Date.now() + 15_000
   for (;;) {
-    const found = look()
+    const found = await look()
     if (found !== undefined) return found
     if (Date.now() > deadline) throw new Error('nothing came')
     await new Promise((wake) => setTimeout(wake, 20))

@@ -13,7 +13,7 @@ export interface Opened {
 }
 
 /** What a command puts over the configuration. */
-export interface OpenOptions extends Pick<ServerOptions, 'rehearsal'> {
+export interface OpenOptions extends Pick<ServerOptions, 'rehearsal' | 'role'> {
   readonly log?: Config['log']
 }
 
@@ -23,7 +23,12 @@ export async function open(given: string | undefined, options: OpenOptions = {})
   const services = serverServices(path.resolve(base, config.folder ?? 'var'))
   const merged = options.log ? { ...config, log: { ...config.log, ...options.log } } : config
   try {
-    const server = await createServer(merged, { base, services: services.services, ...(options.rehearsal ? { rehearsal: true } : {}) })
+    const server = await createServer(merged, {
+      base,
+      services: services.services,
+      ...(options.rehearsal ? { rehearsal: true } : {}),
+      ...(options.role ? { role: options.role } : {}),
+    })
     return {
       server,
       file,

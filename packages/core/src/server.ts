@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import type { PluginCommand } from '@postroad/plugin'
+import type { PluginCommand, Role } from '@postroad/plugin'
 import { type Attach, createListener, type Listener, type ListenerOptions } from '@postroad/smtp'
 import type { Config } from './config.ts'
 import { PostroadError } from './errors.ts'
@@ -22,6 +22,8 @@ export interface ServerOptions {
   readonly now?: () => number
   /** Nothing is called out, stored or delivered: `nexthop`, `queue` and `quarantine` are answered by the core. For `postroad try`. */
   readonly rehearsal?: boolean
+  /** `delivery`: nothing listens. `smtp`: plugins deliver nothing. Default `all`. */
+  readonly role?: Role
 }
 
 /** Where a listener listens. */
@@ -85,6 +87,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     singles: createSingles(),
     services: options.services ?? [],
     rehearsal: options.rehearsal ?? false,
+    role: options.role ?? 'all',
     now,
   }
   const generation = await buildGeneration(config, ground)
@@ -134,6 +137,7 @@ class RunningServer implements Server {
   async listen(): Promise<void> {
     this.#guard = guardProcess(this.log)
     await this.#generation.start()
+    if (this.#ground.role === 'delivery') return
     for (const scope of this.#generation.scopes) for (const { options } of scope.listening) await this.#open(scope, options)
   }
 
@@ -179,7 +183,7 @@ class RunningServer implements Server {
       }
     }
     this.#listeners = kept
-    for (const { scope, options } of wanted.values()) await this.#open(scope, options)
+    if (this.#ground.role !== 'delivery') for (const { scope, options } of wanted.values()) await this.#open(scope, options)
     const retired = before.drained().then(() => before.close())
     this.#retiring.add(retired)
     void retired.finally(() => this.#retiring.delete(retired))

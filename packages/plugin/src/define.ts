@@ -48,6 +48,9 @@ export interface CommandIo {
   readonly signal: AbortSignal
 }
 
+/** Part of the work of a process: `postroad start --role`. */
+export type Role = 'all' | 'smtp' | 'delivery'
+
 /** What `setup` gets besides options and services. */
 export interface Setup {
   readonly log: Logger
@@ -55,6 +58,8 @@ export interface Setup {
   readonly signal: AbortSignal
   /** The server's own name, as in its banner. */
   readonly hostname: string
+  /** Which part of the work this process does: `smtp` takes mail in, `delivery` sends queued mail out, `all` (the default) does both. */
+  readonly role: Role
   /** Absolute path of a file an option names: a relative one starts at the folder of the configuration. */
   resolve(file: string): string
   /** Absolute path of a folder of the plugin's own that survives restarts; made on first use. */

@@ -2,7 +2,8 @@
 import cluster from 'node:cluster'
 import path from 'node:path'
 import type { Config, LogOptions, Server } from '@postroad/core'
-import type { Command } from 'commander'
+import type { Role } from '@postroad/plugin'
+import { type Command, Option } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { type Opened, open } from '../open.ts'
 import { isWorker, parseWorkers, supervise } from './workers.ts'
@@ -12,6 +13,7 @@ interface StartOptions {
   readonly log?: LogOptions['format']
   readonly quiet?: boolean
   readonly workers?: string
+  readonly role?: Role
 }
 
 /** Adds `start`. */
@@ -22,6 +24,11 @@ export function startCommand(program: Command, outcome: { code: number }): void 
     .argument('[config]', 'configuration file or folder')
     .option('--log <format>', 'json, pretty or silent; default: pretty on a terminal, json elsewhere')
     .option('--workers <count>', 'processes on the same sockets, or auto for one a core; one that dies is replaced', '1')
+    .addOption(
+      new Option('--role <role>', 'smtp: take mail in; delivery: send queued mail out, nothing listens; all: both')
+        .choices(['all', 'smtp', 'delivery'])
+        .default('all'),
+    )
     .option('--quiet', 'do not print what it listens on')
     .action(async (given: string | undefined, options: StartOptions) => {
       outcome.code = await start(given, options)
@@ -31,7 +38,10 @@ export function startCommand(program: Command, outcome: { code: number }): void 
 async function start(given: string | undefined, options: StartOptions): Promise<number> {
   const workers = parseWorkers(options.workers ?? '1')
   if (workers > 1 && !isWorker()) return supervise(workers)
-  const opened = await open(given, options.log ? { log: { format: options.log } } : {})
+  const opened = await open(given, {
+    ...(options.log ? { log: { format: options.log } } : {}),
+    ...(options.role ? { role: options.role } : {}),
+  })
   const { server } = opened
   try {
     await server.listen()
@@ -52,7 +62,7 @@ function greet({ server, hint }: Opened): void {
   )
   const kept = path.relative(process.cwd(), server.folder) || '.'
   process.stdout.write(
-    `Postroad is listening as ${server.hostname}\n${lines.join('\n')}\n  ${'kept in'.padEnd(12)} ${kept}\n${hint ? `${hint.trimEnd()}\n` : ''}Stop with Ctrl-C; reload the configuration with SIGHUP (process ${process.pid}).\n`,
+    `${lines.length > 0 ? `Postroad is listening as ${server.hostname}\n${lines.join('\n')}` : `Postroad delivers queued mail as ${server.hostname}; nothing listens`}\n  ${'kept in'.padEnd(12)} ${kept}\n${hint ? `${hint.trimEnd()}\n` : ''}Stop with Ctrl-C; reload the configuration with SIGHUP (process ${process.pid}).\n`,
   )
 }
 

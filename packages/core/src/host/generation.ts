@@ -2,7 +2,7 @@
  * Everything one configuration makes: plugins set up, plans compiled, services found. A reload builds a complete new
  * generation; sessions keep the one they began with, and it closes its plugins after the last of them.
  */
-import type { PluginCommand, QueueFeature, Running, Service } from '@postroad/plugin'
+import type { PluginCommand, QueueFeature, Role, Running, Service } from '@postroad/plugin'
 import type { Mechanism, Offer, Wire } from '@postroad/smtp'
 import type { Config } from '../config.ts'
 import { Services } from '../container.ts'
@@ -25,6 +25,7 @@ export interface Ground {
   readonly hostname: string
   readonly folder: string
   readonly base: string
+  readonly role: Role
   readonly spool: string
   readonly singles: Singles
   /** Services of the core and of who started it: the plugins' own go before them. */
@@ -146,6 +147,7 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
     hostname: ground.hostname,
     folder: ground.folder,
     base: ground.base,
+    role: ground.role,
     signal: controller.signal,
     running,
   }

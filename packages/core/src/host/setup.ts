@@ -1,7 +1,7 @@
 /** Sets plugins up: options checked, services found, providers before those who need them. */
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import type { Running, Service } from '@postroad/plugin'
+import type { Role, Running, Service } from '@postroad/plugin'
 import type { Services } from '../container.ts'
 import type { Mistakes } from '../errors.ts'
 import type { Log } from '../log/log.ts'
@@ -14,6 +14,7 @@ export interface SetupContext {
   readonly log: Log
   readonly hostname: string
   readonly folder: string
+  readonly role: Role
   /** Relative paths in options start here. */
   readonly base: string
   readonly signal: AbortSignal
@@ -55,6 +56,7 @@ async function start(use: Use, options: unknown, { services, context }: { servic
       log,
       signal: context.signal,
       hostname: context.hostname,
+      role: context.role,
       folder,
       resolve: (file) => path.resolve(context.base, file),
       ...needed,
