@@ -249,6 +249,16 @@ test('what the server cannot take is refused before anything is sent', async () 
   })
 })
 
+test('RFC 6531 §3.4: an internationalized recipient is announced with MAIL', async () => {
+  await withSink({}, {}, async ({ sink, transport }) => {
+    assert.deepEqual(show(await transport.deliver(job(['d\u00f6@to.test']))), ['d\u00f6 delivered 250'])
+    assert.deepEqual(
+      [sink.transactions[0]?.from, sink.transactions[0]?.recipients],
+      ['<a@from.test> SIZE=21 SMTPUTF8', ['<d\u00f6@to.test>']],
+    )
+  })
+})
+
 test('RFC 6152 §3: a server of seven bits gets seven bits, or nothing', async () => {
   const eight = source('Content-Type: text/plain; charset=utf-8\r\n\r\n\u00e9\r\n')
   await withSink({ extensions: ['PIPELINING'] }, {}, async ({ sink, transport }) => {

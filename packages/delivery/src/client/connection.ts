@@ -35,6 +35,7 @@ const NO_EXTENSIONS = parseExtensions([])
 export class ClientConnection extends Base {
   #socket: Socket | undefined
   #extensions: Extensions = NO_EXTENSIONS
+  #tls: string | undefined
   readonly #parser = new ReplyParser()
   readonly #waiting: Exchange[] = []
   #pending = ''
@@ -80,9 +81,7 @@ export class ClientConnection extends Base {
 
   /** Version and cipher: `TLSv1.3 TLS_AES_256_GCM_SHA384`; undefined in the clear. */
   get tls(): string | undefined {
-    if (!this.secure) return undefined
-    const socket = this.#socket as TLSSocket // `secure` says so
-    return `${socket.getProtocol()} ${socket.getCipher().standardName}`
+    return this.#tls
   }
 
   /** After nodemailer's handshake: from now on what arrives is ours. */
@@ -91,6 +90,10 @@ export class ClientConnection extends Base {
     if (!socket) throw new TypeError('takeOver: not connected')
     this.#socket = socket
     this.#extensions = parseExtensions(this._ehloLines ?? [])
+    if (this.secure) {
+      const secured = socket as TLSSocket // `secure` says so
+      this.#tls = `${secured.getProtocol()} ${secured.getCipher().standardName}`
+    }
     socket.setTimeout(0)
     socket.on('drain', () => this.#onDrain?.())
   }

@@ -200,7 +200,10 @@ export class Transaction implements Exchange {
   }
 
   #begin(): void {
-    const { from, parameters, size } = this.#options
+    const { from, size } = this.#options
+    // RFC 6531 §3.4: an internationalized recipient needs it too, though the client knew it by another address.
+    const smtputf8 = this.#options.parameters.smtputf8 || this.#slots.some(({ recipient }) => recipient.address.isInternational)
+    const parameters = smtputf8 ? { ...this.#options.parameters, smtputf8 } : this.#options.parameters
     this.#isBegun = true
     this.needsReset = true
     this.#connection.transactions++
