@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Dns, DnsFailure } from '@postroad/plugin'
-import { nodeResolver } from './node-resolver.ts'
+import { nodeResolver, unlessAborted } from './node-resolver.ts'
 
 const answer = <T>(...records: T[]) => Promise.resolve({ records, secure: false, ttl: 1 })
 const asked: string[] = []
@@ -46,4 +46,15 @@ test('failures have the codes of node:dns, and a name that cannot exist is not a
   await assert.rejects(nodeResolver(dns)('unheard-of', 'TXT'), { code: 'ESERVFAIL' })
   for (const name of ['a..b', `${'a'.repeat(64)}.example`, '', 'a.'.repeat(128)])
     await assert.rejects(nodeResolver(dns)(name, 'TXT'), { code: 'EBADNAME' })
+})
+
+test('waiting ends with the signal, whatever becomes of the work', async () => {
+  const { signal } = new AbortController()
+  assert.equal(await unlessAborted(Promise.resolve(1), signal), 1)
+  await assert.rejects(unlessAborted(Promise.reject(new Error('broken')), signal), /broken/)
+  const late = new AbortController()
+  const waiting = unlessAborted(new Promise(() => undefined), late.signal)
+  late.abort(new Error('time is up'))
+  await assert.rejects(waiting, /time is up/)
+  await assert.rejects(unlessAborted(Promise.reject(new Error('later')), AbortSignal.abort(new Error('gone'))), /gone/)
 })

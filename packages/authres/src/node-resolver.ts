@@ -80,3 +80,13 @@ function failure(code: string, name: string, cause?: unknown): Error {
   Error.stackTraceLimit = stackTraceLimit
   return error
 }
+
+/** What the promise comes to, or a rejection as soon as the signal aborts; the work itself may go on. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+  })
+}

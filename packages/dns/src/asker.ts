@@ -45,52 +45,54 @@ export interface Budget {
 
 /** Resolver, structurally the `Dns` service of `@postroad/plugin`. Every call rejects with a {@link DnsError}. */
 export abstract class Asker {
-  /** Asks one question; `budget` is charged when the answer is not known already. */
-  abstract ask<T extends RecordType>(type: T, name: string, context?: AskContext): Promise<DnsAnswer<Records[T]>>
+  /** Asks one question; its budget is charged when the answer is not known already. */
+  abstract ask<T extends RecordType>(question: Question<T>, signal?: AbortSignal): Promise<DnsAnswer<Records[T]>>
   /** Questions one message may send to the network, see `forMessage`. */
   abstract readonly lookupsPerMessage: number
 
   a(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
-    return this.ask('A', name, { signal })
+    return this.ask({ type: 'A', name }, signal)
   }
 
   aaaa(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
-    return this.ask('AAAA', name, { signal })
+    return this.ask({ type: 'AAAA', name }, signal)
   }
 
   mx(name: string, signal?: AbortSignal): Promise<DnsAnswer<MxRecord>> {
-    return this.ask('MX', name, { signal })
+    return this.ask({ type: 'MX', name }, signal)
   }
 
   /** Each record's strings joined, RFC 7208 §3.3. */
   txt(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
-    return this.ask('TXT', name, { signal })
+    return this.ask({ type: 'TXT', name }, signal)
   }
 
   /** Takes an address; the reverse name of one is understood too. */
   ptr(address: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
     const name = reverseName(address)
     if (name === undefined) return Promise.reject(new DnsError('NXDOMAIN', `PTR ${address}`))
-    return this.ask('PTR', name, { signal })
+    return this.ask({ type: 'PTR', name }, signal)
   }
 
   tlsa(name: string, signal?: AbortSignal): Promise<DnsAnswer<TlsaRecord>> {
-    return this.ask('TLSA', name, { signal })
+    return this.ask({ type: 'TLSA', name }, signal)
   }
 
   /** The same resolver for one message: questions beyond the budget reject with `BUDGET`. */
   limited(budget: Budget): Asker {
-    return new Limited(this, budget)
+    return new LimitedAsker(this, budget)
   }
 }
 
-/** Who asks. */
-export interface AskContext {
-  readonly signal?: AbortSignal | undefined
+/** What is asked, and on whose account. */
+export interface Question<T extends RecordType> {
+  readonly type: T
+  readonly name: string
   readonly budget?: Budget | undefined
 }
 
-class Limited extends Asker {
+/** A resolver for one message: questions beyond the budget reject with `BUDGET`. */
+export class LimitedAsker extends Asker {
   readonly lookupsPerMessage: number
   readonly #inner: Asker
   readonly #budget: Budget
@@ -102,8 +104,8 @@ class Limited extends Asker {
     this.lookupsPerMessage = inner.lookupsPerMessage
   }
 
-  ask<T extends RecordType>(type: T, name: string, context?: AskContext): Promise<DnsAnswer<Records[T]>> {
-    return this.#inner.ask(type, name, { signal: context?.signal, budget: this.#budget })
+  ask<T extends RecordType>({ type, name }: Question<T>, signal?: AbortSignal): Promise<DnsAnswer<Records[T]>> {
+    return this.#inner.ask({ type, name, budget: this.#budget }, signal)
   }
 }
 

@@ -1,5 +1,5 @@
 /** One budget of lookups for everything that is done for a message, whichever plugin does it. */
-import { Asker, type Budget } from './asker.ts'
+import { Asker, type Budget, LimitedAsker } from './asker.ts'
 
 /** The parts of a plugin's context that say which message it is. */
 export interface MessageScope {
@@ -23,5 +23,5 @@ export function forMessage<D extends object>(dns: D, scope: MessageScope): D {
     entry = { id, budget: { left: dns.lookupsPerMessage } }
     budgets.set(scope.session, entry)
   }
-  return dns.limited(entry.budget) as Asker & D // `as`: Asker has every method of the Dns service, and D is an Asker here
+  return new LimitedAsker(dns, entry.budget) as Asker as Asker & D // `as`: Asker has every method of the Dns service, and D is an Asker here
 }

@@ -1,5 +1,5 @@
 /** The resolver: remembers answers, asks each question once at a time, and lets nobody wait for ever. */
-import { type AskContext, Asker, charge, type DnsAnswer, type Records, type RecordType } from './asker.ts'
+import { Asker, charge, type DnsAnswer, type Question, type Records, type RecordType } from './asker.ts'
 import { Cache } from './cache.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Exchange, exchange } from './exchange.ts'
@@ -115,11 +115,11 @@ class CachingResolver extends Asker implements Resolver {
     this.#cache = new Cache(options.cacheSize ?? 10_000)
   }
 
-  async ask<T extends RecordType>(type: T, name: string, context?: AskContext): Promise<DnsAnswer<Records[T]>> {
+  async ask<T extends RecordType>({ type, name, budget }: Question<T>, signal?: AbortSignal): Promise<DnsAnswer<Records[T]>> {
     this.#counts.questions++
     const normal = normaliseName(name)
     if (normal === undefined) throw new DnsError('NXDOMAIN', `${type} ${name}`)
-    const entry = localEntry(type, normal) ?? (await this.#lookup(type, normal, context))
+    const entry = localEntry(type, normal) ?? (await this.#lookup({ type, name: normal, budget }, signal))
     // One error for all who hear of it: a stack is dear, and a denial is asked for with every message.
     if (entry.failure !== undefined)
       throw (entry.error ??= new DnsError(entry.failure, `${type} ${normal}`, { alias: entry.alias, cause: entry.cause }))
@@ -135,7 +135,7 @@ class CachingResolver extends Asker implements Resolver {
     this.#cache.clear()
   }
 
-  #lookup(type: RecordType, name: string, context: AskContext | undefined): Entry | Promise<Entry> {
+  #lookup({ type, name, budget }: Question<RecordType>, signal: AbortSignal | undefined): Entry | Promise<Entry> {
     const key = `${type} ${name}`
     const cached = this.#cache.get(key, this.#clock.now())
     if (cached !== undefined) {
@@ -145,17 +145,17 @@ class CachingResolver extends Asker implements Resolver {
     const flight = this.#flights.get(key)
     if (flight !== undefined) {
       this.#counts.coalesced++
-      return unlessAborted(flight, key, context?.signal)
+      return unlessAborted(flight, key, signal)
     }
     try {
-      charge(context?.budget, key)
+      charge(budget, key)
     } catch (error) {
       this.#counts.overBudget++
       throw error
     }
     const started = this.#fly(type, name, key)
     this.#flights.set(key, started)
-    return unlessAborted(started, key, context?.signal)
+    return unlessAborted(started, key, signal)
   }
 
   /** Goes on when the one who asked first has left: others may have joined, and the answer is worth keeping. */

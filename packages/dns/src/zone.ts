@@ -1,5 +1,5 @@
 /** A resolver for tests: its answers are a literal, and it can fail and dawdle as real ones do. */
-import { type AskContext, Asker, charge, type DnsAnswer, type MxRecord, type Records, type RecordType, type TlsaRecord } from './asker.ts'
+import { Asker, charge, type DnsAnswer, type MxRecord, type Question, type Records, type RecordType, type TlsaRecord } from './asker.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { DnsError, type DnsFailure } from './failure.ts'
 import { normaliseName, reverseName } from './name.ts'
@@ -65,13 +65,13 @@ class LiteralZone extends Asker implements ZoneResolver {
     }
   }
 
-  async ask<T extends RecordType>(type: T, name: string, context?: AskContext): Promise<DnsAnswer<Records[T]>> {
+  async ask<T extends RecordType>({ type, name, budget }: Question<T>, signal?: AbortSignal): Promise<DnsAnswer<Records[T]>> {
     const normal = normaliseName(name)
     const question = `${type} ${normal ?? name}`
-    charge(context?.budget, question)
+    charge(budget, question)
     this.questions.push(question)
     if (normal === undefined) throw new DnsError('NXDOMAIN', question)
-    return this.#answer({ type, name: normal, question, signal: context?.signal, aliases: 0 })
+    return this.#answer({ type, name: normal, question, signal, aliases: 0 })
   }
 
   async #answer<T extends RecordType>(asked: Asked<T>): Promise<DnsAnswer<Records[T]>> {

@@ -1,5 +1,5 @@
 /** ARC: what did those see who had this message before us? RFC 8617. */
-import { arcFact, describe, dkimFact, dmarcFact, nodeResolver, spfFact, writeAuthResults } from '@postroad/authres'
+import { arcFact, describe, dkimFact, dmarcFact, nodeResolver, spfFact, unlessAborted, writeAuthResults } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
 import { type DataContext, Dns, definePlugin, type MessageContext } from '@postroad/plugin'
 import { arcOptions } from './options.ts'
@@ -40,7 +40,7 @@ export const arc = definePlugin({
           arriving.delete(context.session)
           const isHere = entry?.isComplete === true && entry.id === context.envelope.id
           const verification = isHere ? entry.verification : await readAll(begin(context), context)
-          context.set(arcFact, await verification.finish())
+          context.set(arcFact, await unlessAborted(verification.finish(), context.signal))
         },
       },
       ...(key && {

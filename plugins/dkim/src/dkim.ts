@@ -1,5 +1,5 @@
 /** DKIM: who has signed this message, and is it still what they signed? RFC 6376. */
-import { type Dkim, type DkimResult, dkimFact, nodeResolver, toOpinion } from '@postroad/authres'
+import { type Dkim, type DkimResult, dkimFact, nodeResolver, toOpinion, unlessAborted } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
 import { type DataContext, Dns, definePlugin, type MessageContext, type MessageOpinion } from '@postroad/plugin'
 import { dkimCommands } from './command.ts'
@@ -44,7 +44,7 @@ export const verifyDkim = definePlugin({
           arriving.delete(context.session)
           const isHere = entry?.isComplete === true && entry.id === context.envelope.id
           const verification = isHere ? entry.verification : await readAll(begin(context), context)
-          const found = await verification.finish()
+          const found = await unlessAborted(verification.finish(), context.signal)
           context.set(dkimFact, found)
           return judge(found, options)
         },
