@@ -1,5 +1,6 @@
 /** Networks in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3), and which of many an address is in. */
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
 
 /** A network: its bits, and how many of them count. */
 export interface Network {
@@ -85,49 +86,16 @@ function cut(bits: bigint, length: number, width: number): bigint {
   return (bits >> rest) << rest
 }
 
-const MAPPED = 0xffffn << 32n
-
 /** IPv4-mapped addresses (RFC 4291 §2.5.5.2) are IPv4. */
 function parseAddress(text: string): { readonly bits: bigint; readonly width: 32 | 128 } | undefined {
-  if (isIPv4(text)) return { bits: BigInt(ipv4(text)), width: 32 }
-  if (!isIPv6(text) || text.includes('%')) return undefined
-  const bits = ipv6(text)
-  return bits >> 32n === MAPPED >> 32n ? { bits: bits & 0xffffffffn, width: 32 } : { bits, width: 128 }
+  // The library takes more than the standard forms: `127.1`, `0x7f.0.0.1`, zones.
+  if (!isIP(text) || text.includes('%')) return undefined
+  const octets = ipaddr.process(text).toByteArray()
+  return { bits: BigInt(`0x${Buffer.from(octets).toString('hex')}`), width: octets.length === 4 ? 32 : 128 }
 }
 
-function ipv4(text: string): number {
-  return text.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0)
-}
-
-function ipv6(text: string): bigint {
-  const dots = text.indexOf('.')
-  const colon = text.lastIndexOf(':')
-  const tail = dots < 0 ? text : `${text.slice(0, colon + 1)}${hex(ipv4(text.slice(colon + 1)))}`
-  const [head = '', rest] = tail.split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = rest ? rest.split(':') : []
-  const zeros = rest === undefined ? 0 : 8 - before.length - after.length
-  return [...before, ...Array<string>(zeros).fill('0'), ...after].reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n)
-}
-
-function hex(ipv4: number): string {
-  return `${(ipv4 >>> 16).toString(16)}:${(ipv4 & 0xffff).toString(16)}`
-}
-
+/** RFC 5952 §4. */
 function format(bits: bigint, width: 32 | 128): string {
-  if (width === 32) return [24n, 16n, 8n, 0n].map((shift) => (bits >> shift) & 0xffn).join('.')
-  const groups = Array.from({ length: 8 }, (_, i) => ((bits >> BigInt(112 - 16 * i)) & 0xffffn).toString(16))
-  return shorten(groups)
-}
-
-/** RFC 5952 §4.2: the longest run of zeros, the first of equals, becomes `::`. */
-function shorten(groups: readonly string[]): string {
-  let best = { start: 0, length: 0 }
-  for (let start = 0; start < 8; start++) {
-    let length = 0
-    while (groups[start + length] === '0') length++
-    if (length > best.length) best = { start, length }
-  }
-  if (best.length < 2) return groups.join(':')
-  return `${groups.slice(0, best.start).join(':')}::${groups.slice(best.start + best.length).join(':')}`
+  const octets = [...Buffer.from(bits.toString(16).padStart(width / 4, '0'), 'hex')]
+  return ipaddr.fromByteArray(octets).toString()
 }

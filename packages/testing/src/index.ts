@@ -6,7 +6,7 @@ export { type DialogueLine, type DialogueOptions, parseDialogue, runDialogue } f
 export type { CaseOutcome, Expectation } from './expectation.ts'
 export { type FakeClock, fakeClock } from './fake-clock.ts'
 export { mail } from './mail.ts'
-export { memoryLimiter, memoryLock, memoryStore } from './memory-store.ts'
+export { memoryLimiter, memoryLock, memorySpool, memoryStore } from './memory-store.ts'
 export { type PluginContractOptions, pluginContract } from './plugin-contract.ts'
 export { FluentSession, type SessionOutcome, session, sessionOn, sessionWith } from './session.ts'
 export { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep, type SinkTransaction } from './sink.ts'

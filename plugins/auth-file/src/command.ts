@@ -22,6 +22,7 @@ export interface CommandGround {
 const USAGE = 64
 const UNAVAILABLE = 75
 
+/** `postroad auth-file add`, `password`, `remove`, `list`, `unlock`. */
 export function userCommands(ground: CommandGround): Readonly<Record<string, PluginCommand>> {
   return {
     add: {

@@ -21,6 +21,7 @@ export interface Attempt {
   readonly user: string
 }
 
+/** Counts failed attempts by network and by name, and says who may try again. */
 export class Guard {
   readonly #settings: GuardSettings
 

@@ -33,6 +33,7 @@ const TESTS = {
   helo: { listed: 'test', unlisted: 'invalid' },
 } as const
 
+/** One list, with its breaker. A failing list has no entries: it decides nothing. */
 export class List {
   readonly options: ListOptions
   readonly #codes: NetworkTable<Action> | undefined

@@ -25,6 +25,7 @@ export interface Memory {
   readonly at: number
 }
 
+/** Triplets and networks in the store; every entry expires. */
 export class Greylist {
   readonly #store: Store
   readonly #options: GreylistOptions

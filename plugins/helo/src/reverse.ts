@@ -6,6 +6,7 @@ import type { Dns } from '@postroad/plugin'
 const NAMES = 10
 const WHOLE = { v4: 32, v6: 128 }
 
+/** Looks an address up, and its names back; never rejects for what DNS says. */
 export async function reverseOf(address: string, dns: Dns, signal: AbortSignal): Promise<ReverseDns> {
   const asked = await records(dns.ptr(address, signal))
   if (asked === undefined) return { result: 'temperror', name: undefined, names: [] }

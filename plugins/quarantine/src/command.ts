@@ -17,6 +17,7 @@ const USAGE = 64
 const NO_INPUT = 66
 const FAILED = 75
 
+/** `postroad quarantine list`, `show`, `release`, `delete`, `expire`, `reindex`. */
 export function quarantineCommands(ground: CommandGround): Readonly<Record<string, PluginCommand>> {
   const { vault, clock } = ground
   return {

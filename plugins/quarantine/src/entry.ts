@@ -33,6 +33,7 @@ export interface Entry {
 /** Ids of this plugin in a spool it may share. */
 export const PREFIX = 'q-'
 
+/** Describes what is being quarantined. @param keep milliseconds */
 export function entryOf(context: QuarantineContext, keep: number): Entry {
   const { envelope, deliveries, message, session, reason, points } = context
   const recipients = deliveries.flatMap((delivery) =>

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type CommandIo, definePlugin, type Service, Spool, quarantine as setAside } from '@postroad/plugin'
-import { createSink, createTestServer, sessionOn, type TestServer } from '@postroad/testing'
-import { memorySpool } from '../../../packages/testing/src/memory-store.ts'
+import { createSink, createTestServer, memorySpool, sessionOn, type TestServer } from '@postroad/testing'
 import { quarantine } from './index.ts'
 
 const DAY = 86_400_000

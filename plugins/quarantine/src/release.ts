@@ -24,6 +24,7 @@ export interface Released {
   readonly reply: string
 }
 
+/** Offers the message to the listener; one outcome a recipient, and no connection is an outcome, too. */
 export async function release({ entry, message, recipients, target, hostname, signal }: Release): Promise<readonly Released[]> {
   const pool = new Pool({ hostname, maxConnections: 1 })
   const { path, ...where } = target

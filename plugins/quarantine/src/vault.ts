@@ -6,6 +6,7 @@ const KEY = 'quarantine:'
 /** The index outlives what it points to: an entry is never in the spool and not in the index. */
 const MARGIN = 86_400_000
 
+/** Puts, finds, lists and deletes quarantined messages. */
 export class Vault {
   readonly #spool: Spool
   readonly #store: Store

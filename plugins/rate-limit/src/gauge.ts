@@ -17,6 +17,7 @@ export interface Place {
   release(): Promise<void>
 }
 
+/** A limit of the configuration on top of the limiter. */
 export class Gauge {
   readonly name: string
   readonly options: LimitOptions

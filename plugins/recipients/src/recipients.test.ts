@@ -5,8 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { createTestServer, session, sessionOn } from '@postroad/testing'
-import { createSink } from '../../../packages/testing/src/sink.ts'
+import { createSink, createTestServer, session, sessionOn } from '@postroad/testing'
 import { recipients } from './index.ts'
 
 test('those on the list exist, with details; others are refused with 5.1.1, other domains are not our business', async () => {

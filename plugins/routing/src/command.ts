@@ -8,6 +8,7 @@ import type { Tables } from './table.ts'
 const USAGE = 64
 const NO_HOST = 68
 
+/** Exits with 0 when there is a route, 68 (EX_NOHOST) when there is none. */
 export function routeCommand(tables: () => Tables): PluginCommand {
   return {
     summary: 'Says where the mail of an address goes, and which rules say so',

@@ -32,6 +32,7 @@ export function tagsFor(
   return contentRules.flatMap((rule) => (rule.tag && fits(rule) ? [rule.tag] : []))
 }
 
+/** The message with the fields and the mark in its subject; a field of that name that came with it is replaced. */
 export function withTags(message: Message, tags: readonly TagOptions[]): Message {
   let result = message
   for (const { header, value, subject } of tags) {

@@ -4,6 +4,7 @@ import type { Message } from '@postroad/plugin'
 
 const FIELDS = ['From', 'Sender', 'Reply-To']
 
+/** The message with `From`, `Sender` and `Reply-To` masqueraded; the same one when nothing fits. */
 export function masqueradeMessage(message: Message, domains: DomainTable<string>): Message {
   let result = message
   for (const name of FIELDS) {

@@ -23,6 +23,7 @@ export interface Srs {
   decode(to: Address, now: number): Address | 'forged' | undefined
 }
 
+/** Times are milliseconds since the epoch; signatures are compared in constant time. */
 export function srsOf({ domain, secret, lifetime }: SrsOptions): Srs {
   const sign = (key: string, parts: readonly string[]) =>
     createHmac('sha256', key).update(parts.join('\0').toLowerCase()).digest('base64url').slice(0, HASH)
