@@ -1,22 +1,13 @@
-import { test } from 'node:test'
-import { session, sessionWith } from '@postroad/testing'
+import { pluginContract, testPlugin } from '@postroad/testing'
 import { houseRule } from './house-rule.ts'
 
-test('refuses the lottery', async () => {
-  await session(houseRule())
-    .data({ Subject: 'You have won!' })
-    .expectRefusal('5.7.1', /ticket/)
-})
+const shouting = { Subject: 'READ THIS NOW PLEASE' }
 
-test('lets an ordinary message through', async () => {
-  await session(houseRule()).data({ Subject: 'Minutes' }).expectCode(250).expectDelivered()
-})
+testPlugin(houseRule, [
+  { name: 'refuses the lottery', data: { Subject: 'You have won!' }, expect: { refused: '5.7.1', text: /ticket/ } },
+  { name: 'lets an ordinary message through', data: { Subject: 'Minutes' }, expect: { accepted: true, delivered: true } },
+  { name: 'shouting counts two points, and is not refused by itself', data: shouting, expect: { accepted: true, points: 2 } },
+  { name: 'what two points are worth is the operator’s word', config: { thresholds: { reject: 2 } }, data: shouting, expect: '5.7.1' },
+])
 
-test('shouting counts two points, and is not refused by itself', async () => {
-  await sessionWith({ config: { thresholds: { reject: 2 } } }, houseRule())
-    .data({ Subject: 'READ THIS NOW PLEASE' })
-    .expectRefusal('5.7.1')
-  await sessionWith({ config: { thresholds: { reject: 3 } } }, houseRule())
-    .data({ Subject: 'READ THIS NOW PLEASE' })
-    .expectCode(250)
-})
+pluginContract(houseRule, { large: 1_000_000 })
