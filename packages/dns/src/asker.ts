@@ -45,37 +45,37 @@ export interface Budget {
 
 /** Resolver, structurally the `Dns` service of `@postroad/plugin`. Every call rejects with a {@link DnsError}. */
 export abstract class Asker {
-  /** Asks one question; its budget is charged when the answer is not known already. */
-  abstract ask<T extends RecordType>(question: Question<T>, signal?: AbortSignal): Promise<DnsAnswer<Records[T]>>
+  /** Asks one question; `budget` is charged when the answer is not known already. */
+  abstract ask<T extends RecordType>(type: T, name: string, context?: AskContext): Promise<DnsAnswer<Records[T]>>
   /** Questions one message may send to the network, see `forMessage`. */
   abstract readonly lookupsPerMessage: number
 
   a(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
-    return this.ask({ type: 'A', name }, signal)
+    return this.ask('A', name, { signal })
   }
 
   aaaa(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
-    return this.ask({ type: 'AAAA', name }, signal)
+    return this.ask('AAAA', name, { signal })
   }
 
   mx(name: string, signal?: AbortSignal): Promise<DnsAnswer<MxRecord>> {
-    return this.ask({ type: 'MX', name }, signal)
+    return this.ask('MX', name, { signal })
   }
 
   /** Each record's strings joined, RFC 7208 §3.3. */
   txt(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
-    return this.ask({ type: 'TXT', name }, signal)
+    return this.ask('TXT', name, { signal })
   }
 
   /** Takes an address; the reverse name of one is understood too. */
   ptr(address: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
     const name = reverseName(address)
     if (name === undefined) return Promise.reject(new DnsError('NXDOMAIN', `PTR ${address}`))
-    return this.ask({ type: 'PTR', name }, signal)
+    return this.ask('PTR', name, { signal })
   }
 
   tlsa(name: string, signal?: AbortSignal): Promise<DnsAnswer<TlsaRecord>> {
-    return this.ask({ type: 'TLSA', name }, signal)
+    return this.ask('TLSA', name, { signal })
   }
 
   /** The same resolver for one message: questions beyond the budget reject with `BUDGET`. */
@@ -84,10 +84,9 @@ export abstract class Asker {
   }
 }
 
-/** What is asked, and on whose account. */
-export interface Question<T extends RecordType> {
-  readonly type: T
-  readonly name: string
+/** Who asks. */
+export interface AskContext {
+  readonly signal?: AbortSignal | undefined
   readonly budget?: Budget | undefined
 }
 
@@ -104,9 +103,25 @@ export class LimitedAsker extends Asker {
     this.lookupsPerMessage = inner.lookupsPerMessage
   }
 
-  ask<T extends RecordType>({ type, name }: Question<T>, signal?: AbortSignal): Promise<DnsAnswer<Records[T]>> {
-    return this.#inner.ask({ type, name, budget: this.#budget }, signal)
+  ask<T extends RecordType>(type: T, name: string, context?: AskContext): Promise<DnsAnswer<Records[T]>> {
+    const signal = context?.signal
+    const answer = this.#inner.ask(type, name, { signal, budget: this.#budget })
+    // Whatever the resolver below makes of the signal: who asks for a message does not wait longer than its hook.
+    return signal === undefined ? answer : unlessAborted(answer, { question: `${type} ${name}`, signal })
   }
+}
+
+/** Rejects as soon as the signal aborts; the question itself goes on. */
+export function unlessAborted<T>(
+  answer: Promise<T>,
+  { question, signal }: { readonly question: string; readonly signal: AbortSignal },
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(new DnsError('TIMEOUT', question, { cause: signal.reason }))
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+  })
 }
 
 /**

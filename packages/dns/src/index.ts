@@ -1,5 +1,5 @@
 /** A DNS resolver for mail servers, and a zone literal for tests. */
-export type { Budget, DnsAnswer, MxRecord, Records, RecordType, TlsaRecord } from './asker.ts'
+export type { AskContext, Budget, DnsAnswer, MxRecord, Records, RecordType, TlsaRecord } from './asker.ts'
 export { Asker } from './asker.ts'
 export { forMessage, type MessageScope } from './budget.ts'
 export { type Clock, systemClock } from './clock.ts'

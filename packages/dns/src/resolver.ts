@@ -1,5 +1,5 @@
 /** The resolver: remembers answers, asks each question once at a time, and lets nobody wait for ever. */
-import { Asker, charge, type DnsAnswer, type Question, type Records, type RecordType } from './asker.ts'
+import { type AskContext, Asker, charge, type DnsAnswer, type Records, type RecordType, unlessAborted } from './asker.ts'
 import { Cache } from './cache.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Exchange, exchange } from './exchange.ts'
@@ -115,11 +115,11 @@ class CachingResolver extends Asker implements Resolver {
     this.#cache = new Cache(options.cacheSize ?? 10_000)
   }
 
-  async ask<T extends RecordType>({ type, name, budget }: Question<T>, signal?: AbortSignal): Promise<DnsAnswer<Records[T]>> {
+  async ask<T extends RecordType>(type: T, name: string, context?: AskContext): Promise<DnsAnswer<Records[T]>> {
     this.#counts.questions++
     const normal = normaliseName(name)
     if (normal === undefined) throw new DnsError('NXDOMAIN', `${type} ${name}`)
-    const entry = localEntry(type, normal) ?? (await this.#lookup({ type, name: normal, budget }, signal))
+    const entry = localEntry(type, normal) ?? (await this.#lookup(type, normal, context))
     // One error for all who hear of it: a stack is dear, and a denial is asked for with every message.
     if (entry.failure !== undefined)
       throw (entry.error ??= new DnsError(entry.failure, `${type} ${normal}`, { alias: entry.alias, cause: entry.cause }))
@@ -135,17 +135,18 @@ class CachingResolver extends Asker implements Resolver {
     this.#cache.clear()
   }
 
-  #lookup({ type, name, budget }: Question<RecordType>, signal: AbortSignal | undefined): Entry | Promise<Entry> {
+  #lookup(type: RecordType, name: string, { signal, budget }: AskContext = {}): Entry | Promise<Entry> {
     const key = `${type} ${name}`
     const cached = this.#cache.get(key, this.#clock.now())
     if (cached !== undefined) {
       this.#counts.hits++
       return cached
     }
+    const waitFor = (flight: Promise<Entry>) => (signal === undefined ? flight : unlessAborted(flight, { question: key, signal }))
     const flight = this.#flights.get(key)
     if (flight !== undefined) {
       this.#counts.coalesced++
-      return unlessAborted(flight, key, signal)
+      return waitFor(flight)
     }
     try {
       charge(budget, key)
@@ -155,7 +156,7 @@ class CachingResolver extends Asker implements Resolver {
     }
     const started = this.#fly(type, name, key)
     this.#flights.set(key, started)
-    return unlessAborted(started, key, signal)
+    return waitFor(started)
   }
 
   /** Goes on when the one who asked first has left: others may have joined, and the answer is worth keeping. */
@@ -205,15 +206,4 @@ function localEntry(type: RecordType, name: string): Entry | undefined {
   if (type === 'A') return { ...known, records: ['127.0.0.1'], failure: undefined }
   if (type === 'AAAA') return { ...known, records: ['::1'], failure: undefined }
   return { ...known, failure: 'NODATA' }
-}
-
-/** Rejects as soon as the signal aborts; the flight itself goes on. */
-function unlessAborted(flight: Promise<Entry>, question: string, signal: AbortSignal | undefined): Promise<Entry> {
-  if (signal === undefined) return flight
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(new DnsError('TIMEOUT', question, { cause: signal.reason }))
-    if (signal.aborted) return abort()
-    signal.addEventListener('abort', abort, { once: true })
-    flight.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

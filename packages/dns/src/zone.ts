@@ -1,5 +1,5 @@
 /** A resolver for tests: its answers are a literal, and it can fail and dawdle as real ones do. */
-import { Asker, charge, type DnsAnswer, type MxRecord, type Question, type Records, type RecordType, type TlsaRecord } from './asker.ts'
+import { type AskContext, Asker, charge, type DnsAnswer, type MxRecord, type Records, type RecordType, type TlsaRecord } from './asker.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { DnsError, type DnsFailure } from './failure.ts'
 import { normaliseName, reverseName } from './name.ts'
@@ -65,7 +65,7 @@ class LiteralZone extends Asker implements ZoneResolver {
     }
   }
 
-  async ask<T extends RecordType>({ type, name, budget }: Question<T>, signal?: AbortSignal): Promise<DnsAnswer<Records[T]>> {
+  async ask<T extends RecordType>(type: T, name: string, { signal, budget }: AskContext = {}): Promise<DnsAnswer<Records[T]>> {
     const normal = normaliseName(name)
     const question = `${type} ${normal ?? name}`
     charge(budget, question)
