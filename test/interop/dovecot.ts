@@ -60,8 +60,10 @@ export async function startDovecot(users: readonly string[]): Promise<Dovecot> {
     let said = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text))
     const gone = new AbortController()
-    child.once('close', () => gone.abort(new Error(`dovecot did not start: ${said}${log()}`)))
+    const fail = () => gone.abort(new Error(`dovecot did not start: ${said}${log()}`))
+    child.once('close', fail)
     await Promise.all([waitForBanner(lmtpPort, gone.signal), waitForBanner(imapPort, gone.signal)])
+    child.off('close', fail)
   }
   const dispose = async () => {
     await stop()

@@ -79,6 +79,12 @@ test('a rejection nobody waited for is a failure', () => {
   assert.ok(counts.failed >= 1)
 })
 
+test('an error after a test has ended is a failure, shown with its message', () => {
+  const { counts, text } = reportOn(`test('x', () => { setTimeout(() => { throw new Error('too late') }, 20) })`)
+  assert.deepEqual(counts, { passed: 1, failed: 1, skipped: 0 })
+  assert.match(text, /too late/)
+})
+
 test('a file that never ends is stopped and is a failure', () => {
   const { counts } = reportOn(`test('x', () => {}); setInterval(() => {}, 1000)`)
   assert.ok(counts.failed >= 1)

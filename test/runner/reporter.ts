@@ -67,6 +67,8 @@ export class Reporter {
   async read(stream: TestsStream): Promise<void> {
     stream.on('test:pass', (event: TestEvent) => this.#pass(event))
     stream.on('test:fail', (event: TestEvent) => this.#fail(event))
+    // What went wrong outside of a test is told here only.
+    stream.on('test:diagnostic', ({ file, message }) => /^(?:Error|Warning): /.test(message) && this.#keep(file, `${message}\n`))
     stream.on('test:stdout', ({ file, message }) => this.#keep(file, message))
     stream.on('test:stderr', ({ file, message }) => this.#keep(file, message))
     stream.resume()
