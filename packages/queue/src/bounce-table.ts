@@ -35,7 +35,7 @@ export interface BounceRow {
   readonly text?: readonly string[]
 }
 
-// Texts come first: large providers put many things under 5.7.1 and 4.7.0, and some put the true cause only in words.
+/** The rows. Texts come first: large providers put many things under 5.7.1 and 4.7.0, and some put the true cause only in words. */
 // biome-ignore format: a table
 export const BOUNCE_TABLE: readonly BounceRow[] = [
   { class: 'greylist', digit: 4, text: ['greylist', 'graylist', 'grey-list', 'greylisting', 'please try again in 5 minutes'] },

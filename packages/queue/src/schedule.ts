@@ -21,6 +21,7 @@ export interface ScheduleOptions {
   readonly hintMaxMs: number
 }
 
+/** Five days; a warning after four hours; from five minutes to four hours between attempts. */
 export const DEFAULT_SCHEDULE: ScheduleOptions = Object.freeze({
   lifeMs: 5 * 24 * HOUR,
   warnAfterMs: 4 * HOUR,

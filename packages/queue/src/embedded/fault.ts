@@ -22,4 +22,5 @@ export const FAULT_POINTS = [
 
 export type FaultPoint = (typeof FAULT_POINTS)[number]
 
+/** No faults: production. */
 export const noFault: Fault = () => {}

@@ -18,6 +18,7 @@ export interface BackoffOptions {
   readonly maxMs: number
 }
 
+/** Three failures in a row close a lane for half a minute, at most for half an hour. */
 export const DEFAULT_BACKOFF: BackoffOptions = Object.freeze({ failures: 3, firstMs: 30_000, maxMs: 1_800_000 })
 
 /** Transactions at once with a destination that has not answered yet, RFC 5321 §4.5.4.1 wants care; grows with every success. */
