@@ -45,6 +45,8 @@ export interface RecipientOutcome<R extends CarrierRecipient = CarrierRecipient>
   readonly retryAfterMs?: number
   /** The next hop speaks DSN and was told NOTIFY: success is its to report, RFC 3461 §5.2.1. */
   readonly dsnRelayed?: boolean
+  /** Everything was sent, the answer never came: the next attempt may make a duplicate, RFC 1047. */
+  readonly uncertain?: boolean
 }
 
 /** Carries deliveries. A rejection counts as deferred for all recipients. */

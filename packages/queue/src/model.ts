@@ -87,6 +87,8 @@ export interface AttemptRecord {
     readonly reply: Reply
     readonly remote?: string
     readonly tls?: string
+    /** The answer never came: the next attempt may have made a duplicate. */
+    readonly uncertain?: boolean
   }[]
 }
 

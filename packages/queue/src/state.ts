@@ -28,6 +28,7 @@ export interface Happening {
   readonly class: BounceClass | undefined
   readonly remote: string | undefined
   readonly tls: string | undefined
+  readonly uncertain: boolean
 }
 
 /** A step of the machine. */
@@ -94,7 +95,9 @@ export function cancel(
   return {
     state: { ...before.state, place: { kind: 'done' }, recipients },
     reports: wanted.map((recipient) => ({ action: 'failed', recipient, state: recipients[recipient] ?? { fate: 'cancelled' } })),
-    happenings: [{ name: 'bounced', recipients: changed, reply: before.reply, class: 'policy', remote: undefined, tls: undefined }],
+    happenings: [
+      { name: 'bounced', recipients: changed, reply: before.reply, class: 'policy', remote: undefined, tls: undefined, uncertain: false },
+    ],
   }
 }
 
@@ -164,7 +167,16 @@ function happeningsOf(attempted: Attempted, recipients: readonly RecipientState[
     const key = recipients.length === 1 ? '' : JSON.stringify([name, reply.code, reply.status, reply.text, remote])
     const group = groups.get(key)
     if (group) group.recipients.push(at)
-    else groups.set(key, { name, recipients: [at], reply, class: name === 'delivered' ? undefined : classify(reply), remote, tls })
+    else
+      groups.set(key, {
+        name,
+        recipients: [at],
+        reply,
+        class: name === 'delivered' ? undefined : classify(reply),
+        remote,
+        tls,
+        uncertain: outcome.uncertain ?? false,
+      })
   }
   return [...groups.values()]
 }
@@ -173,11 +185,18 @@ function recordOf({ outcomes, startedAt, now }: Attempted): AttemptRecord {
   const groups = new Map<string, AttemptRecord['outcomes'][number] & { recipients: number }>()
   for (const outcome of outcomes) {
     if (outcome === undefined) continue
-    const { kind, reply, remote, tls } = outcome
+    const { kind, reply, remote, tls, uncertain } = outcome
     const key = outcomes.length === 1 ? '' : JSON.stringify([kind, reply.code, reply.status, reply.text, remote])
     const group = groups.get(key)
     if (group) group.recipients++
-    else groups.set(key, { kind, recipients: 1, reply, ...(remote === undefined ? {} : { remote }), ...(tls === undefined ? {} : { tls }) })
+    else {
+      const how = {
+        ...(remote === undefined ? {} : { remote }),
+        ...(tls === undefined ? {} : { tls }),
+        ...(uncertain ? { uncertain } : {}),
+      }
+      groups.set(key, { kind, recipients: 1, reply, ...how })
+    }
   }
   return { at: startedAt, tookMs: now - startedAt, outcomes: [...groups.values()] }
 }

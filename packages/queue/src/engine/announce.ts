@@ -20,7 +20,7 @@ export interface Announcement {
 export function announce({ hooks, log }: EngineOptions, { claim, delivery, transition, startedAt, now }: Announcement): void {
   const { place } = transition.state
   const nextAttemptAt = place.kind === 'scheduled' ? place.at : undefined
-  for (const { name, recipients, reply, class: kind, remote, tls } of transition.happenings) {
+  for (const { name, recipients, reply, class: kind, remote, tls, uncertain } of transition.happenings) {
     const some = recipients.flatMap((at) => delivery.recipients[at] ?? [])
     log.info(
       {
@@ -36,6 +36,7 @@ export function announce({ hooks, log }: EngineOptions, { claim, delivery, trans
         class: kind,
         remote,
         tls,
+        uncertain: uncertain || undefined,
         ms: now - startedAt,
         next: name === 'deferred' ? nextAttemptAt : undefined,
       },

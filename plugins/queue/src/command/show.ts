@@ -58,9 +58,9 @@ export function showFinished(message: FinishedMessage, io: CommandIo): void {
 }
 
 function showAttempt({ at, tookMs, outcomes }: AttemptRecord, io: CommandIo): void {
-  for (const { kind, recipients, reply, remote, tls } of outcomes)
+  for (const { kind, recipients, reply, remote, tls, uncertain } of outcomes)
     io.print(
-      `      ${time(at)} (${tookMs} ms) ${kind} ×${recipients}: ${remote === undefined ? '' : `${safe(remote)} said `}${text(reply)}${tls === undefined ? '' : ` [${safe(tls)}]`}`,
+      `      ${time(at)} (${tookMs} ms) ${kind} ×${recipients}: ${remote === undefined ? '' : `${safe(remote)} said `}${text(reply)}${tls === undefined ? '' : ` [${safe(tls)}]`}${uncertain ? ' (may have arrived)' : ''}`,
     )
 }
 
