@@ -1,4 +1,4 @@
-/** One node of a cluster as a process: `node.ts JSON`. Prints `ready` when it listens. */
+/** One node of a cluster as a process: `node.ts JSON`. Tells its parent when it listens. */
 import { createServer, embeddedServices } from '@postroad/core'
 import { zoneDns } from '@postroad/dns'
 import { Dns, definePlugin } from '@postroad/plugin'
@@ -27,15 +27,14 @@ const server = await createServer(
     setup(app) {
       const { host, port } = settings
       app.use(everywhere()).use(redis(settings.redis)).use(redisQueue(settings.queue))
-      if (settings.queue?.role !== 'delivery')
-        app.listen({ name: 'node', host, port, limits: { connectionsPerAddress: 1_000, connectionsPerNetwork: 1_000 } })
+      // The core wants a listener, also of a node that only delivers; nobody connects to that one.
+      app.listen({ name: 'node', host, port, limits: { connectionsPerAddress: 1_000, connectionsPerNetwork: 1_000 } })
     },
   },
   { services: [...embedded.services, { service: Dns, create: () => zoneDns({}) }] },
 )
 await server.listen()
-if (settings.queue?.role === 'delivery') setInterval(() => {}, 60_000)
-process.stdout.write('ready\n')
+process.send?.('ready')
 
 process.once('SIGTERM', async () => {
   await server.close()

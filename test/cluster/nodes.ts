@@ -38,6 +38,10 @@ export class Node implements AsyncDisposable {
     return this.#isListening
   }
 
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
   async start(): Promise<void> {
     const child = fork(join(import.meta.dirname, 'node.ts'), [JSON.stringify(this.#settings)], {
       execArgv: ['--conditions=@postroad/source'],
@@ -45,16 +49,13 @@ export class Node implements AsyncDisposable {
     })
     this.#child = child
     child.once('exit', () => (this.#isListening = false))
-    const end = performance.now() + START_LIMIT_MS
     for (const stream of [child.stdout, child.stderr])
-      stream?.setEncoding('utf8').on('data', (text: string) => (this.said = (this.said + text).slice(-50_000)))
-    const from = this.said.length
-    while (!this.said.slice(Math.min(from, this.said.length - 6)).includes('ready\n')) {
-      if (child.exitCode !== null || child.signalCode !== null || performance.now() > end)
-        throw new Error(`the node does not start:\n${this.said.slice(-3_000)}`)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-    this.said = this.said.replaceAll('ready\n', '')
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.said = (this.said + text).slice(-50_000)
+      })
+    const gone = once(child, 'exit').then(() => 'gone')
+    const isReady = await Promise.race([once(child, 'message', { signal: AbortSignal.timeout(START_LIMIT_MS) }), gone])
+    if (isReady === 'gone') throw new Error(`the node does not start:\n${this.said.slice(-3_000)}`)
     this.#isListening = true
   }
 

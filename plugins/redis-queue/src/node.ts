@@ -39,6 +39,8 @@ export type Role = 'all' | 'smtp' | 'delivery'
 
 /** Milliseconds between looks at how the server is set up: it may be another one by now. */
 const INSPECT_MS = 30_000
+/** Milliseconds between signs of life of a node that delivers nothing. */
+const BEAT_MS = 5_000
 
 /** See above. */
 export class QueueNode {
@@ -52,6 +54,7 @@ export class QueueNode {
   #ticketed: TicketedStore | undefined
   #engine: QueueEngine | undefined
   #inspecting: NodeJS.Timeout | undefined
+  #beating: NodeJS.Timeout | undefined
   /** Why no mail may be taken now. */
   #danger: string | undefined = 'The queue has not been looked at yet'
 
@@ -83,7 +86,8 @@ export class QueueNode {
     const danger = await this.#inspect()
     if (danger?.code === 'ERR_QUEUE_UNSAFE') throw danger
     this.#inspecting = setInterval(() => void this.#inspect(), INSPECT_MS).unref()
-    if (this.#context.role !== 'smtp') this.#deliver()
+    if (this.#context.role === 'smtp') this.#beating = setInterval(() => void this.#beat(), BEAT_MS).unref()
+    else this.#deliver()
   }
 
   /** Takes responsibility; resolves when the message is as safe as the server can make it. Rejects when it is not taken. */
@@ -97,6 +101,7 @@ export class QueueNode {
   /** Ends deliveries within the grace and gives back what is left: another node goes on with it at once. */
   async close(): Promise<void> {
     clearInterval(this.#inspecting)
+    clearInterval(this.#beating)
     this.#closing.abort()
     await this.#engine?.close()
     // Without Redis nothing can be given back; then the claims end with this process.
@@ -150,6 +155,13 @@ export class QueueNode {
     engine.start()
     store.onTicket = () => engine.wake()
     this.#tickets.take((ticket) => store.use(ticket))
+  }
+
+  /** Without an engine, which beats by itself; any node may take over what a dead one had. */
+  async #beat(): Promise<void> {
+    await this.store.beat(this.#context.clock.now()).catch((error: unknown) => {
+      this.#context.log.warn({ err: error }, 'the queue could not be looked after')
+    })
   }
 
   async #inspect(): Promise<QueueError | undefined> {

@@ -1,0 +1,109 @@
+/** The proof: mail goes in while everything dies; at the end each message that was acknowledged has arrived. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Link } from '../../plugins/redis/src/link.ts'
+import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
+import { type Sent, sendAll } from './client.ts'
+import { linkOptions, silent } from './link.ts'
+import { Node } from './nodes.ts'
+import { CountingSink } from './sink.ts'
+
+/** How a proof is made. */
+export interface ProofOptions {
+  readonly messages: number
+  readonly domains: number
+  /** What each node is told of Redis. */
+  readonly redis: object
+  readonly queue?: object
+  /** Roles of the nodes. */
+  readonly roles?: readonly ('all' | 'smtp' | 'delivery')[]
+  /** Transactions of one domain at once, of all nodes together. */
+  readonly concurrency: number
+  readonly perSecond?: number
+  readonly sessions?: number
+  /** Milliseconds that are given to the mail to arrive once all of it was taken. */
+  readonly drainMs: number
+  /** What goes wrong while mail comes in; ends when the signal says that all of it was taken. */
+  chaos(nodes: readonly Node[], signal: AbortSignal): Promise<void>
+}
+
+/** What was found. */
+export interface Proof {
+  readonly sent: Sent
+  readonly sink: CountingSink
+  /** Acknowledged and not arrived. */
+  readonly lost: readonly string[]
+  /** Most transactions at once, of the domain that had most. */
+  readonly peak: number
+  /** Messages in the queue at the end. */
+  readonly left: number
+  readonly sendMs: number
+  readonly drainMs: number
+}
+
+/** Makes the proof. */
+export async function prove(options: ProofOptions): Promise<Proof> {
+  const { roles = ['all', 'all', 'all'], concurrency, perSecond } = options
+  await using sink = await CountingSink.open(3)
+  const lanes = [{ match: '*', concurrency, ...(perSecond !== undefined && { perSecond }) }]
+  const queue = { smtp: { host: '127.0.0.1', port: sink.port }, retry: [2_000], lanes, ...options.queue }
+  const redis = { deadline: 1_000, ...options.redis }
+  const nodes: Node[] = []
+  try {
+    for (const [at, role] of roles.entries()) nodes.push(await Node.start(at, { redis, queue: { ...queue, role } }))
+    const entrances = nodes.filter((_, at) => roles[at] !== 'delivery')
+    const started = performance.now()
+    const over = new AbortController()
+    const chaos = options.chaos(nodes, over.signal)
+    const sent = await sendAll({
+      targets: () => entrances.filter((node) => node.isListening),
+      messages: options.messages,
+      domains: options.domains,
+      sessions: options.sessions ?? 24,
+      octets: 2_000,
+      signal: AbortSignal.timeout(600_000),
+    })
+    over.abort()
+    await chaos
+    const sendMs = performance.now() - started
+    for (const node of nodes) if (!node.isRunning) await node.start()
+    const left = await drained(redis, options.drainMs)
+    return {
+      sent,
+      sink,
+      lost: [...sent.acknowledged].filter((name) => !sink.arrived.has(name)),
+      peak: Math.max(...[...sink.domains.values()].map(({ peak }) => peak)),
+      left,
+      sendMs,
+      drainMs: performance.now() - started - sendMs,
+    }
+  } finally {
+    for (const node of nodes) await node[Symbol.asyncDispose]()
+  }
+}
+
+/** One line for the reader of the test. */
+export function describe({ sent, sink, lost, peak, left, sendMs, drainMs }: Proof): string {
+  const refusals = [...sent.refusals].map(([reply, count]) => `${count}× ${reply}`).join('; ')
+  return [
+    `${sent.acknowledged.size} acknowledged in ${Math.round(sendMs)} ms, ${lost.length} lost, ${left} left after ${Math.round(drainMs)} ms`,
+    `${sink.duplicates} arrived again (${sent.unanswered.size} final dots got no answer, ${sent.broken} connections broke)`,
+    `at most ${peak} transactions of one domain at once; refusals: ${refusals || 'none'}`,
+  ].join('\n')
+}
+
+/** Waits until the queue is empty; what is left. */
+async function drained(redis: object, limitMs: number): Promise<number> {
+  const link = new Link(linkOptions(redis), silent)
+  const store = new RedisStore({ link, name: 'mail' })
+  const end = performance.now() + limitMs
+  let left = Number.NaN
+  while (performance.now() < end && left !== 0) {
+    left = await store.stats().then(
+      ({ messages }) => messages,
+      () => Number.NaN,
+    )
+    await sleep(100)
+  }
+  await link.close()
+  return left
+}
