@@ -1,0 +1,53 @@
+/** A replica becomes the primary while mail comes in: what a replica has confirmed before 250 is still there. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { requires } from '../runner/requires.ts'
+import { describe, prove } from './proof.ts'
+import { DURABLE, type RedisServer, startRedis } from './redis.ts'
+
+const skip = requires('redis-server')
+const isLong = process.env['POSTROAD_CLUSTER'] === 'long'
+const PROMOTION_LIMIT_MS = 30_000
+
+test('a replica is promoted by Sentinel: nothing acknowledged is lost', { skip }, async (t) => {
+  await using primary = await startRedis(DURABLE)
+  await using replica = await startRedis({ ...DURABLE, replicaof: `127.0.0.1 ${primary.port}`, 'repl-diskless-sync-delay': '0' })
+  await using sentinel = await startRedis({
+    'sentinel#1': `monitor mail 127.0.0.1 ${primary.port} 1`,
+    'sentinel#2': 'down-after-milliseconds mail 1000',
+    'sentinel#3': 'failover-timeout mail 10000',
+  })
+  await until(async () => String(await primary.command('info', 'replication')).includes('state=online'))
+  await until(async () => String(await sentinel.command('info', 'sentinel')).includes('slaves=1'))
+  const proof = await prove({
+    messages: isLong ? 20_000 : 1_000,
+    domains: 40,
+    redis: { sentinel: { name: 'mail', nodes: [{ host: '127.0.0.1', port: sentinel.port }] } },
+    queue: { replicas: 1 },
+    roles: ['all', 'all'],
+    concurrency: 3,
+    drainMs: 90_000,
+    chaos: () => promote(primary, replica),
+  })
+  for (const line of describe(proof).split('\n')) t.diagnostic(line)
+  assert.match(String(await replica.command('info', 'replication')), /role:master/)
+  assert.deepEqual(proof.lost, [])
+  assert.equal(proof.left, 0, 'messages still in the queue')
+})
+
+/** Kills the primary; when the replica has taken its place, it comes back as the replica of its replica. */
+async function promote(primary: RedisServer, replica: RedisServer): Promise<void> {
+  await sleep(1_000)
+  await primary.kill()
+  await until(async () => String(await replica.command('info', 'replication')).includes('role:master'))
+  await primary.start()
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + PROMOTION_LIMIT_MS
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error('it did not come about in time')
+    await sleep(50)
+  }
+}
