@@ -1,5 +1,5 @@
 /** From a recipient to where its mail goes, and which rule said so. */
-import { makeAddress, parseAddress } from '@postroad/message'
+import { makeAddress, parseAddress, sameMailbox } from '@postroad/message'
 import { type Address, defer, type Refusal, type Route, reject } from '@postroad/plugin'
 import type { Question } from './condition.ts'
 import type { Tables } from './table.ts'
@@ -10,6 +10,14 @@ export interface Outcome {
   readonly answer: Route | Refusal
   /** The rules that led there, first to last. */
   readonly by: readonly string[]
+  /** Where each address of an alias goes, when the answer does not say it for all. */
+  readonly members?: readonly Member[]
+}
+
+/** One address of an alias. */
+interface Member {
+  readonly address: Address
+  readonly route: Route
 }
 
 /** Aliases of aliases, so deep. */
@@ -20,6 +28,8 @@ const NO_SUCH_USER = reject('No such user here', { status: '5.1.1' })
 const LOOP = reject('Alias loop', { status: '5.4.6' })
 const TOO_MANY = reject('The alias has too many addresses', { status: '5.5.3' })
 const FORGED = reject('This address does not take mail any more', { status: '5.1.1' })
+/** What {@link resolveMember} takes apart again. */
+const SPLIT_ROUTE: Route = Object.freeze({ via: 'smtp', settings: Object.freeze({ split: true }) })
 const SPLIT = defer('Local configuration error, try again later', { status: '4.3.5' })
 
 /** Undefined: no rule knows it, and the client may not relay. Rejects when a table cannot be asked. */
@@ -41,6 +51,14 @@ function shown(tables: Tables, route: Route, { from }: Question): Route {
   return from && domain !== undefined ? withReversePath(route, makeAddress(from.local, domain)) : route
 }
 
+/**
+ * Where a copy goes that was queued with others which go other ways. Rules on the client do not apply: it is long gone.
+ * Rejects when a table cannot be asked.
+ */
+export function resolveMember(tables: Tables, address: Address, question: Question): Promise<Outcome> {
+  return new Resolution(tables, question).member(address)
+}
+
 /** One recipient or alias' address on its way. */
 interface Step {
   readonly recipient: Address
@@ -57,6 +75,13 @@ class Resolution {
   constructor(tables: Tables, question: Question) {
     this.#tables = tables
     this.#question = question
+  }
+
+  async member(address: Address): Promise<Outcome> {
+    const outcome = (await this.lookUp(address, [], 0)) ?? { answer: this.#outward(), by: ['relay'] }
+    // An alias that has itself among its addresses: this copy is its own.
+    const own = outcome.members?.find((member) => sameMailbox(member.address, address, { foldCase: true }))
+    return own ? { ...outcome, answer: own.route } : outcome
   }
 
   async lookUp(recipient: Address, path: readonly string[], depth: number): Promise<Outcome | undefined> {
@@ -179,9 +204,33 @@ function merge(outcomes: readonly Outcome[]): Outcome {
   const routes = outcomes.map(({ answer }) => answer).filter((answer): answer is Route => !('kind' in answer))
   const [first] = routes
   if (!first) return { answer: outcomes.find(({ answer }) => 'kind' in answer)?.answer ?? NO_SUCH_USER, by }
-  if (routes.some((route) => place(route) !== place(first))) return { answer: SPLIT, by: [...by, 'addresses with different routes'] }
-  const to = new Map(routes.flatMap((route) => route.to ?? []).map((each) => [each.toString(), each]))
-  return { answer: withAddresses(first, [...to.values()]), by }
+  const members = membersOf(outcomes)
+  const to = members.map(({ address }) => address)
+  if (routes.every((route) => place(route) === place(first))) return { answer: withAddresses(first, to), by, members }
+  // A recipient has one route, and the queue makes a delivery of each domain of it: then `delivery` sends each its way.
+  return { answer: isByDomain(members) ? withAddresses(SPLIT_ROUTE, to) : SPLIT, by, members }
+}
+
+/** Each address once, the first route of it. */
+function membersOf(outcomes: readonly Outcome[]): readonly Member[] {
+  const members = new Map<string, Member>()
+  for (const { answer, members: own } of outcomes) {
+    if ('kind' in answer) continue
+    for (const member of own ?? (answer.to ?? []).map((address) => ({ address, route: answer }))) {
+      const key = member.address.toString()
+      if (!members.has(key)) members.set(key, member)
+    }
+  }
+  return [...members.values()]
+}
+
+function isByDomain(members: readonly Member[]): boolean {
+  const places = new Map<string, string>()
+  return members.every(({ address: { domain }, route }) => {
+    const own = places.get(domain) ?? place(route)
+    places.set(domain, own)
+    return own === place(route)
+  })
 }
 
 function place({ via, host, port, settings }: Route): string {

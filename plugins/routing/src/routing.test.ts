@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createTestServer, session } from '@postroad/testing'
+import { definePlugin, defineService } from '@postroad/plugin'
+import { createTestServer, session, sessionOn } from '@postroad/testing'
 import { routing } from './index.ts'
 
 const gateway = routing({
@@ -94,8 +95,35 @@ test('an alias loop is refused with 5.4.6', async () => {
   await session(gateway).rcpt('loop@example.com').expectRefusal('5.4.6')
 })
 
-test('an alias whose addresses go different ways is deferred, not half delivered', async () => {
-  await session(gateway).rcpt('mixed@example.com').expectRefusal('4.3.5')
+test('an alias whose addresses go different ways, by domain: each copy goes its own when it is delivered', async () => {
+  let hooks: { ask(context: object): Promise<unknown> } | undefined
+  const queue = definePlugin({
+    name: 'queue',
+    needs: { delivery: defineService<{ ask(context: object): Promise<unknown> }>('delivery-hooks') },
+    setup({ delivery }) {
+      hooks = delivery
+      return {}
+    },
+  })
+  const server = await createTestServer([gateway, queue()])
+  await sessionOn(server).rcpt('mixed@example.com').expectAccepted()
+  const { to: members = [], ...route } = server.routes.at(-1) ?? { via: '' }
+  assert.deepEqual(members.map(String), ['alice@example.com', 'friend@elsewhere.test'])
+  const envelope = { id: 'x', from: undefined, parameters: {} }
+  const ask = (address: unknown) =>
+    hooks?.ask({ id: 'q', route, envelope, recipients: [{ address, parameters: {} }], attempt: 1, queuedAt: 0 })
+  assert.deepEqual(await ask(members[0]), { kind: 'reroute', route: maildir })
+  assert.deepEqual(await ask(members[1]), { kind: 'reroute', route: { via: 'smtp' } })
+  await server.close()
+})
+
+test('an alias whose addresses of one domain go different ways is deferred, not half delivered', async () => {
+  const plugin = routing({
+    routes: [{ match: 'fax@example.com', via: 'lmtp' }],
+    addresses: { 'mixed@example.com': ['alice@example.com', 'fax@example.com'] },
+    domains: { 'example.com': { via: 'maildir' } },
+  })
+  await session(plugin).rcpt('mixed@example.com').expectRefusal('4.3.5')
 })
 
 test('rules come first, in order: discard, refuse, by reverse-path, by network', async () => {
