@@ -16,8 +16,8 @@ const KINDS: Readonly<Record<string, string>> = {
   FILEHANDLE: 'a file',
   WORKER: 'a worker',
 }
-/** Not the author's to close: weak timers of AbortSignal.timeout, the connections that fetch keeps, the test runner's own. */
-const FOREIGN = /node:internal\/(?:abort_controller|deps\/undici|test_runner)|node:diagnostics_channel/
+/** Not the author's to close: weak timers of AbortSignal.timeout, the connections that fetch keeps, the clock of HTTP dates, the test runner's own. */
+const FOREIGN = /node:internal\/(?:abort_controller|deps\/undici|http\b|test_runner)|node:diagnostics_channel/
 const FDS = '/proc/self/fd'
 /** Milliseconds, really, for what closes a little later. */
 const PATIENCE = 250
