@@ -1,27 +1,54 @@
-/** The filter in front of a mailbox server: every message is passed on to Dovecot over LMTP before 250 is said. */
+/** The filter in front of a mailbox server: every message is checked, and passed on to Dovecot over LMTP before 250 is said. */
+import path from 'node:path'
+import { access } from '@postroad/access'
+import { arc } from '@postroad/arc'
+import { authResults } from '@postroad/auth-results'
+import { dkim } from '@postroad/dkim'
+import { dmarc } from '@postroad/dmarc'
+import { dnsbl } from '@postroad/dnsbl'
+import { greylist } from '@postroad/greylist'
+import { helo } from '@postroad/helo'
 import { proxy } from '@postroad/proxy'
+import { quarantine } from '@postroad/quarantine'
+import { rateLimit } from '@postroad/rate-limit'
 import { routing } from '@postroad/routing'
+import { spf } from '@postroad/spf'
 import { houseRule } from '@postroad-example/house-rule'
-import { defineConfig } from 'postroad'
+import { type App, defineConfig } from 'postroad'
 
-/** `host:port`, or the path of a UNIX socket. */
-const lmtp = process.env['POSTROAD_LMTP'] ?? '127.0.0.1:24'
-const [host = '127.0.0.1', port = '24'] = lmtp.split(':')
+const { env } = process
+const port = Number(env['POSTROAD_PORT'] ?? 2525)
+const releasePort = Number(env['POSTROAD_RELEASE_PORT'] ?? 2526)
+/** `host:port` of Dovecot's LMTP, or the path of its UNIX socket. */
+const lmtp = env['POSTROAD_LMTP'] ?? '127.0.0.1:24'
+const dovecot = lmtp.startsWith('/') ? { path: lmtp } : { host: lmtp.split(':')[0] ?? '', port: Number(lmtp.split(':')[1]) }
+
+const LISTS = [
+  { zone: 'zen.spamhaus.org', action: 8 },
+  { zone: 'list.dnswl.org', action: -2 },
+]
+const limits = { size: 50 * 1024 * 1024 }
+
+/** Where mail for our domain goes, for messages that come in and for those that leave the quarantine. */
+const toDovecot = (scope: App): App =>
+  scope.use(routing({ domains: { 'example.test': { via: 'proxy' } } })).use(proxy({ to: dovecot, protocol: 'lmtp' }))
 
 export default defineConfig({
   hostname: 'mx.example.test',
-  folder: process.env['POSTROAD_FOLDER'] ?? 'var',
-  thresholds: { reject: 15 },
+  folder: path.resolve(env['POSTROAD_FOLDER'] ?? 'var'),
+  thresholds: { tag: 5, quarantine: 8, reject: 15 },
+  ...(env['POSTROAD_DNS'] ? { dns: { servers: [env['POSTROAD_DNS']] } } : {}),
   setup(app) {
-    app.use(routing({ domains: { 'example.test': { via: 'proxy' } } }))
-    app.use(houseRule())
-    app.use(proxy({ to: lmtp.startsWith('/') ? { path: lmtp } : { host, port: Number(port) }, protocol: 'lmtp' }))
-    app.listen({
-      name: 'mx',
-      host: '127.0.0.1',
-      port: Number(process.env['POSTROAD_PORT'] ?? 2525),
-      // What the mailbox server takes: 20 MB of attachment are 27 MB in Base64.
-      limits: { size: 50 * 1024 * 1024 },
+    app.scope('mx', (mx) => {
+      mx.listen({ name: 'mx', host: '127.0.0.1', port, limits })
+      mx.use(access({ deny: { senders: ['*@spam.example'] } }))
+      mx.use(rateLimit({ limits: [{ of: 'messages', by: 'network', limit: '1000 per 10 min' }] })).use(helo())
+      mx.use(dnsbl({ lists: LISTS }), { onError: 'pass' })
+      mx.use(spf()).use(dkim()).use(arc()).use(dmarc()).use(authResults())
+      mx.use(greylist({ at: 'message', points: 3, delay: '2 min' })).use(houseRule())
+      mx.use(quarantine({ keep: '14 d', release: { port: releasePort } }))
+      toDovecot(mx)
     })
+    app.scope('released', (behind) => toDovecot(behind).listen({ name: 'released', host: '127.0.0.1', port: releasePort, limits }))
   },
 })

@@ -74,6 +74,7 @@ test('all mistakes are reported at once', async () => {
       app.use(hook('same', {})).use(hook('same', {}))
       app.use(hook('fine', {}), { after: ['nowhere'], mode: 'shadwo' as never, tiemout: 5 } as never)
       app.use((() => undefined) as never)
+      app.use(hook('judge', { message: () => undefined }))
       app.scope('mx', (mx) =>
         mx.listen({ port: 1, path: '/x' }).listen({ tls: 'required', port: 25 }).listen({ port: 25, auth: 'required' }),
       )

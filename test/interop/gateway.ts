@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { serveZone } from '../identity/dns-server.ts'
 import { ROOT } from '../structure/workspace.ts'
 import { freePorts, waitForBanner } from './loopback.ts'
 
@@ -25,7 +26,7 @@ export interface Gateway extends AsyncDisposable {
  */
 export async function startGateway(lmtp: string): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), 'pr-gateway-'))
-  const [port = 0] = await freePorts(1)
+  const [port = 0, releasePort = 0] = await freePorts(2)
   const command = [
     '--conditions=@postroad/source',
     join(ROOT, 'packages/cli/src/bin.ts'),
@@ -34,13 +35,23 @@ export async function startGateway(lmtp: string): Promise<Gateway> {
     '--log',
     'json',
   ]
-  const env = { ...process.env, POSTROAD_PORT: `${port}`, POSTROAD_LMTP: lmtp, POSTROAD_FOLDER: folder }
+  // No name is known: what the checks make of that must not stop the mail.
+  const dns = await serveZone({})
+  const env = {
+    ...process.env,
+    POSTROAD_DNS: `${dns.address}:${dns.port}`,
+    POSTROAD_PORT: `${port}`,
+    POSTROAD_RELEASE_PORT: `${releasePort}`,
+    POSTROAD_LMTP: lmtp,
+    POSTROAD_FOLDER: folder,
+  }
   const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
   const stop = () => end(child)
   const dispose = async () => {
     await stop()
+    await dns[Symbol.asyncDispose]()
     rmSync(folder, { recursive: true, force: true })
   }
   try {

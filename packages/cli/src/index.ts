@@ -12,5 +12,5 @@ export {
   type Thresholds,
   type UseOptions,
 } from '@postroad/core'
-export { type Certificate, loadCertificates } from '@postroad/smtp'
+export { type Certificate, type CertificateFiles, loadCertificates } from '@postroad/smtp'
 export { type LoadedConfig, loadConfig } from './config/load.ts'

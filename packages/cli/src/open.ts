@@ -20,7 +20,7 @@ export interface OpenOptions extends Pick<ServerOptions, 'rehearsal' | 'role'> {
 /** Reads the configuration and sets the server up; nothing listens yet. */
 export async function open(given: string | undefined, options: OpenOptions = {}): Promise<Opened> {
   const { config, file, base } = await loadConfig(given)
-  const services = serverServices(path.resolve(base, config.folder ?? 'var'))
+  const services = serverServices(path.resolve(base, config.folder ?? 'var'), config.dns)
   const merged = options.log ? { ...config, log: { ...config.log, ...options.log } } : config
   try {
     const server = await createServer(merged, {

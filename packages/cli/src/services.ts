@@ -1,6 +1,6 @@
 /** The services every server has without a plugin: embedded, and surviving a restart. */
 import path from 'node:path'
-import { type DefaultService, type EmbeddedServices, embeddedServices } from '@postroad/core'
+import { type Config, type DefaultService, type EmbeddedServices, embeddedServices } from '@postroad/core'
 import { createDns, type Resolver } from '@postroad/dns'
 import { Dns } from '@postroad/plugin'
 
@@ -11,11 +11,11 @@ export interface ServerServices {
 }
 
 /** @param folder absolute: where the stores are kept */
-export function serverServices(folder: string): ServerServices {
+export function serverServices(folder: string, dnsOptions: Config['dns'] = {}): ServerServices {
   const embedded: EmbeddedServices = embeddedServices(path.join(folder, 'services'))
   let dns: Resolver | undefined
   return {
-    services: [...embedded.services, { service: Dns, create: () => (dns ??= createDns()) }],
+    services: [...embedded.services, { service: Dns, create: () => (dns ??= createDns(dnsOptions)) }],
     close: () => embedded.close(),
   }
 }

@@ -1,6 +1,6 @@
 /** What an operator writes: which plugins, in which scopes, behind which listeners. */
 import type { BaseContext, HookContext, Plugin } from '@postroad/plugin'
-import type { ListenerOptions } from '@postroad/smtp'
+import type { CertificateFiles, ListenerOptions } from '@postroad/smtp'
 import type { LogOptions } from './log/log.ts'
 
 /** What the operator says about a plugin; its author has no say in it. */
@@ -30,6 +30,8 @@ export type ListenOptions = Omit<ListenerOptions, 'name' | 'hostname'> & {
   readonly name?: string
   /** Another name than the server's in banner and trace fields. */
   readonly hostname?: string
+  /** Certificates in files, PEM; read again when they change. Relative paths start at the folder of the configuration. */
+  readonly certificateFiles?: CertificateFiles | readonly CertificateFiles[]
 }
 
 /** What `setup` of a configuration gets: a scope to fill. */
@@ -82,6 +84,17 @@ export interface Config {
   /** Octets of a message kept in memory before it goes to a temporary file. Default 1 MiB. */
   readonly memory?: number
   readonly log?: LogOptions
+  /** The resolver behind the service `Dns`. Default: the servers of /etc/resolv.conf. */
+  readonly dns?: {
+    /** Recursive resolvers in order of preference, `192.0.2.53` or `[2001:db8::53]:5353`. */
+    readonly servers?: readonly string[]
+    /** Believe the servers' AD bit, RFC 4035. Default: as resolv.conf says, or when all are on this machine. */
+    readonly trustAd?: boolean
+    /** Milliseconds a lookup may take in all. Default 5,000. */
+    readonly timeoutMs?: number
+    /** Questions one message may send to the network. Default 100. */
+    readonly lookupsPerMessage?: number
+  }
   /** Printed by `postroad start` after what it listens on: where mail goes, what to try. */
   readonly hint?: string
   setup(app: App): void | Promise<void>

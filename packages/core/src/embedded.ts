@@ -1,10 +1,11 @@
 /** The services every server has without a plugin: embedded, on disk, surviving a restart. */
 import path from 'node:path'
-import { Clock, Limiter, Lock, Store } from '@postroad/plugin'
+import { Clock, Limiter, Lock, Spool, Store } from '@postroad/plugin'
 import type { DefaultService } from './host/generation.ts'
 import { systemClock } from './service/clock.ts'
 import { embeddedLimiter } from './service/limiter.ts'
 import { embeddedLock } from './service/lock.ts'
+import { embeddedSpool } from './service/spool.ts'
 import { embeddedStore } from './service/store.ts'
 
 /** Made when first needed. */
@@ -27,6 +28,7 @@ export function embeddedServices(folder: string): EmbeddedServices {
       { service: Clock, create: () => clock },
       { service: Store, create: once(() => opened(embeddedStore(path.join(folder, 'store'), clock))) },
       { service: Limiter, create: once(() => opened(embeddedLimiter(path.join(folder, 'limiter'), clock))) },
+      { service: Spool, create: once(() => opened(embeddedSpool(path.join(folder, 'spool')))) },
       { service: Lock, create: once(() => opened(embeddedLock(path.join(folder, 'lock'), clock))) },
     ],
     async close() {

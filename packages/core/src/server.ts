@@ -3,11 +3,12 @@ import { mkdir } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import type { PluginCommand, Role } from '@postroad/plugin'
-import { type Attach, createListener, type Listener, type ListenerOptions } from '@postroad/smtp'
+import { type Attach, type Certificate, type CertificateFiles, createListener, type Listener, watchCertificates } from '@postroad/smtp'
 import type { Config } from './config.ts'
 import { PostroadError } from './errors.ts'
 import { type ExplainedScope, explain } from './explain.ts'
 import { buildGeneration, type DefaultService, type Generation, type Ground, type Scope } from './host/generation.ts'
+import type { Listening } from './host/listening.ts'
 import { createLog, type Log } from './log/log.ts'
 import { createSingles } from './policy/singles.ts'
 import { guardProcess } from './process-guard.ts'
@@ -99,6 +100,7 @@ class RunningServer implements Server {
   #config: Config
   #generation: Generation
   #listeners: Listener[] = []
+  readonly #watches = new Map<Listener, { close(): void }>()
   /** Taken out by a reload, their last sessions still running. */
   readonly #leaving: Listener[] = []
   #guard: { release(): void } | undefined
@@ -138,10 +140,10 @@ class RunningServer implements Server {
     this.#guard = guardProcess(this.log)
     await this.#generation.start()
     if (this.#ground.role === 'delivery') return
-    for (const scope of this.#generation.scopes) for (const { options } of scope.listening) await this.#open(scope, options)
+    for (const scope of this.#generation.scopes) for (const one of scope.listening) await this.#open(scope, one)
   }
 
-  async #open(scope: Scope, options: ListenerOptions): Promise<void> {
+  async #open(scope: Scope, { options, files }: Listening): Promise<void> {
     const generation = this.#generation
     const onError = (error: unknown): void => this.log.error({ listener: options.name, error }, 'the wire reports an error')
     const listener = createListener({ onError, ...options }, (wire) => generation.attach(scope, wire))
@@ -158,15 +160,28 @@ class RunningServer implements Server {
       )
     }
     this.#listeners.push(listener)
+    this.#watch(listener, files)
+  }
+
+  /** Certificates that change on disk are taken over, for new connections. */
+  #watch(listener: Listener, files: readonly CertificateFiles[]): void {
+    this.#watches.get(listener)?.close()
+    this.#watches.delete(listener)
+    if (files.length === 0) return
+    const onChange = (certificates: readonly Certificate[]): void => {
+      listener.setCertificate(certificates)
+      this.log.info({ listener: listener.name }, 'certificates were read again')
+    }
+    const onError = (error: unknown): void =>
+      this.log.error({ listener: listener.name, error }, 'certificates cannot be read again; the old ones stay')
+    this.#watches.set(listener, watchCertificates(files, { onChange, onError }))
   }
 
   async reload(config: Config): Promise<void> {
     const next = await buildGeneration(config, this.#ground)
     await next.start()
     const before = this.#generation
-    const wanted = new Map(
-      next.scopes.flatMap((scope) => scope.listening.map(({ options }) => [options.name, { scope, options }] as const)),
-    )
+    const wanted = new Map(next.scopes.flatMap((scope) => scope.listening.map((one) => [one.options.name, { scope, one }] as const)))
     this.#generation = next
     this.#config = config
     const kept: Listener[] = []
@@ -174,16 +189,18 @@ class RunningServer implements Server {
       const target = wanted.get(listener.name)
       if (target) {
         listener.setAttach((wire) => next.attach(target.scope, wire))
-        if (target.options.certificate) listener.setCertificate(target.options.certificate)
+        if (target.one.options.certificate) listener.setCertificate(target.one.options.certificate)
+        this.#watch(listener, target.one.files)
         kept.push(listener)
         wanted.delete(listener.name)
       } else {
+        this.#watch(listener, [])
         await listener.stop()
         this.#leaving.push(listener)
       }
     }
     this.#listeners = kept
-    if (this.#ground.role !== 'delivery') for (const { scope, options } of wanted.values()) await this.#open(scope, options)
+    if (this.#ground.role !== 'delivery') for (const { scope, one } of wanted.values()) await this.#open(scope, one)
     const retired = before.drained().then(() => before.close())
     this.#retiring.add(retired)
     void retired.finally(() => this.#retiring.delete(retired))
@@ -209,6 +226,7 @@ class RunningServer implements Server {
   }
 
   async #close(grace: number): Promise<void> {
+    for (const watch of this.#watches.values()) watch.close()
     await Promise.all([...this.#listeners, ...this.#leaving].map((listener) => listener.close(grace)))
     this.#listeners = []
     await this.#generation.close()

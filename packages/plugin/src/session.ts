@@ -67,6 +67,8 @@ export interface MailParameters {
   readonly smtputf8?: boolean
   /** RFC 8689. */
   readonly requireTls?: boolean
+  /** The client takes one reply a recipient after the message, draft-hall-prdr-00. */
+  readonly prdr?: boolean
   /** How much of the message a DSN returns, RFC 3461 §4.3. */
   readonly ret?: 'FULL' | 'HDRS'
   /** Envelope id, xtext decoded, RFC 3461 §4.4. */

@@ -4,7 +4,6 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { App, Config, ListenOptions, UseOptions } from '@postroad/core'
 import type { Plugin } from '@postroad/plugin'
-import { loadCertificates } from '@postroad/smtp'
 import { z } from 'zod'
 import { UsageError } from './usage-error.ts'
 
@@ -20,7 +19,12 @@ const use = z.union([
   z.string(),
   z.strictObject({ plugin: z.string(), options: z.record(z.string(), z.unknown()).optional(), ...settings }),
 ])
-const certificate = z.strictObject({ key: z.string(), cert: z.string(), names: z.array(z.string()).optional() })
+const certificateFiles = z.strictObject({
+  key: z.string(),
+  cert: z.string(),
+  ca: z.string().optional(),
+  servernames: z.array(z.string()).optional(),
+})
 const listen = z.strictObject({
   name: z.string().optional(),
   protocol: z.enum(['smtp', 'lmtp']).optional(),
@@ -29,7 +33,13 @@ const listen = z.strictObject({
   path: z.string().optional(),
   backlog: z.number().int().optional(),
   tls: z.enum(['none', 'optional', 'required', 'implicit']).optional(),
-  certificate: z.union([certificate, z.array(certificate)]).optional(),
+  certificateFiles: z.union([certificateFiles, z.array(certificateFiles)]).optional(),
+  proxies: z.array(z.string()).optional(),
+  xclient: z.array(z.string()).optional(),
+  xforward: z.array(z.string()).optional(),
+  pipelining: z.enum(['lenient', 'strict']).optional(),
+  greeting: z.record(z.string(), z.unknown()).optional(),
+  stress: z.record(z.string(), z.unknown()).optional(),
   auth: z.enum(['none', 'optional', 'required']).optional(),
   authWithoutTls: z.boolean().optional(),
   strictLines: z.boolean().optional(),
@@ -55,6 +65,14 @@ const schema = z.strictObject({
   grace: z.number().nonnegative().optional(),
   memory: z.number().nonnegative().optional(),
   hint: z.string().optional(),
+  dns: z
+    .strictObject({
+      servers: z.array(z.string()).optional(),
+      trustAd: z.boolean().optional(),
+      timeoutMs: z.number().positive().optional(),
+      lookupsPerMessage: z.number().int().positive().optional(),
+    })
+    .optional(),
   log: z
     .strictObject({
       format: z.enum(['json', 'pretty', 'silent']).optional(),
@@ -70,7 +88,6 @@ const schema = z.strictObject({
 type Data = z.infer<typeof schema>
 type ScopeData = z.infer<typeof scope>
 type UseData = z.infer<typeof use>
-type ListenData = z.infer<typeof listen>
 
 /** @throws {UsageError} naming every path that does not fit */
 export function configFromData(data: unknown, file: string): Config {
@@ -84,13 +101,13 @@ export function configFromData(data: unknown, file: string): Config {
   return {
     ...(rest as Omit<Data, 'listen' | 'use' | 'scopes'> & object as Omit<Config, 'setup'>), // an absent key and an undefined one are the same to the core
     async setup(app) {
-      await fill(app, { ...(listens ? { listen: listens } : {}), ...(uses ? { use: uses } : {}) }, { load, file })
+      await fill(app, { ...(listens ? { listen: listens } : {}), ...(uses ? { use: uses } : {}) }, { load })
       for (const [name, content] of Object.entries(scopes ?? {})) {
         let inner: App | undefined
         app.scope(name, (one) => {
           inner = one
         })
-        if (inner) await fill(inner, content, { load, file })
+        if (inner) await fill(inner, content, { load })
       }
     },
   }
@@ -98,25 +115,13 @@ export function configFromData(data: unknown, file: string): Config {
 
 type Load = (use: Exclude<UseData, string>) => Promise<Plugin>
 
-async function fill(
-  app: App,
-  { listen: listens = [], use: uses = [] }: ScopeData,
-  { load, file }: { readonly load: Load; readonly file: string },
-): Promise<void> {
+async function fill(app: App, { listen: listens = [], use: uses = [] }: ScopeData, { load }: { readonly load: Load }): Promise<void> {
   for (const given of uses) {
     const one = typeof given === 'string' ? { plugin: given } : given
     const { plugin: _plugin, options: _options, ...operator } = one
     app.use(await load(one), operator as UseOptions) // undefined settings are absent ones
   }
-  for (const given of listens) app.listen(await listenOptions(given, file))
-}
-
-async function listenOptions({ certificate: files, ...rest }: ListenData, file: string): Promise<ListenOptions> {
-  const options = rest as ListenOptions // undefined settings are absent ones
-  if (!files) return options
-  const base = path.dirname(file)
-  const list = [files].flat().map((one) => ({ ...one, key: path.resolve(base, one.key), cert: path.resolve(base, one.cert) }))
-  return { ...options, certificate: await loadCertificates(list as Parameters<typeof loadCertificates>[0]) } // undefined names are absent ones
+  for (const given of listens) app.listen(given as unknown as ListenOptions) // undefined settings are absent ones
 }
 
 /** Plugins by name: `spf` is `@postroad/spf`; `./rules/house.js` is a file beside the configuration; `dkim#sign` is the export `sign`. */

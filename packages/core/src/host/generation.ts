@@ -163,7 +163,14 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
       name: spec.name,
       runtime,
       offer: offerOf(plan),
-      listening: checkListeners(spec, { plan, config, hostname: ground.hostname, mistakes }),
+      listening: await checkListeners(spec, {
+        plan,
+        config,
+        hostname: ground.hostname,
+        base: ground.base,
+        folder: ground.folder,
+        mistakes,
+      }),
     })
     for (const child of spec.children) await build(child, own.scope())
   }
@@ -220,6 +227,8 @@ function offerOf(plan: Plan): Offer {
     smtputf8: all('SMTPUTF8'),
     dsn: all('DSN'),
     requireTls: all('REQUIRETLS'),
+    // The core answers each recipient by itself when the client can take it.
+    prdr: true,
   }
 }
 

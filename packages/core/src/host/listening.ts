@@ -1,4 +1,5 @@
-import type { ListenerOptions } from '@postroad/smtp'
+import path from 'node:path'
+import { type CertificateFiles, type ListenerOptions, loadCertificates } from '@postroad/smtp'
 import type { Config, ListenOptions } from '../config.ts'
 import type { Mistakes } from '../errors.ts'
 import type { Plan } from './entry.ts'
@@ -9,6 +10,8 @@ export interface Listening {
   readonly options: ListenerOptions
   /** Where: `host:port` or a path. */
   readonly place: string
+  /** Absolute; watched while it listens. */
+  readonly files: readonly CertificateFiles[]
 }
 
 /** What is known of the scope. */
@@ -16,20 +19,59 @@ interface Around {
   readonly plan: Plan
   readonly config: Config
   readonly hostname: string
+  /** Relative paths of certificates start here. */
+  readonly base: string
+  /** What is kept; when its disk is nearly full, the listener is under stress. */
+  readonly folder: string
   readonly mistakes: Mistakes
 }
 
+/** Free octets below which a listener is under stress. */
+const SCARCE = 268_435_456
+
 /** The listeners of a scope, their contradictions reported. */
-export function checkListeners(scope: ScopeSpec, around: Around): readonly Listening[] {
-  const { plan, config, hostname, mistakes } = around
-  if (scope.listens.length > 0 && config.thresholds?.quarantine !== undefined && !plan.quarantine)
+export async function checkListeners(scope: ScopeSpec, around: Around): Promise<readonly Listening[]> {
+  const { plan, config, mistakes } = around
+  if (scope.listens.length > 0 && config.thresholds?.quarantine !== undefined && !plan.quarantine && givesPoints(plan))
     mistakes.add('ERR_NO_QUARANTINE', `scope "${scope.name}" would have nowhere to put a message of ${config.thresholds.quarantine} points`)
-  return scope.listens.map((options) => {
-    const place = options.path ?? `${options.host ?? '*'}:${options.port ?? 'no port'}`
-    const name = options.name ?? `${scope.name}:${options.path ?? options.port}`
-    checkOne(name, options, around)
-    return { place, options: { ...options, name, hostname: options.hostname ?? hostname } }
-  })
+  return Promise.all(scope.listens.map((options) => listening(scope, options, around)))
+}
+
+/** Somebody of the scope might: where nobody does, no threshold is ever met. */
+function givesPoints({ connect, helo, mail, data, message }: Plan): boolean {
+  return [connect, helo, mail, data, message].some((waves) => waves !== undefined)
+}
+
+async function listening(scope: ScopeSpec, given: ListenOptions, around: Around): Promise<Listening> {
+  const { certificateFiles = [], ...options } = given
+  const place = options.path ?? `${options.host ?? '*'}:${options.port ?? 'no port'}`
+  const name = options.name ?? `${scope.name}:${options.path ?? options.port}`
+  const absolute = (file: string): string => path.resolve(around.base, file)
+  const files = [certificateFiles]
+    .flat()
+    .map((one) => ({ ...one, key: absolute(one.key), cert: absolute(one.cert), ...(one.ca ? { ca: absolute(one.ca) } : {}) }))
+  const certificate = files.length > 0 ? await loaded(name, files, around.mistakes) : options.certificate
+  checkOne(name, { ...options, ...(certificate ? { certificate } : {}) }, around)
+  const stress = { disk: { path: around.folder, freeBytes: SCARCE }, ...options.stress }
+  return {
+    place,
+    files,
+    options: { ...options, ...(certificate ? { certificate } : {}), name, stress, hostname: options.hostname ?? around.hostname },
+  }
+}
+
+/** Something stands in for certificates that could not be read, so that this is the only mistake that is reported. */
+async function loaded(
+  name: string,
+  files: readonly CertificateFiles[],
+  mistakes: Mistakes,
+): Promise<Awaited<ReturnType<typeof loadCertificates>>> {
+  try {
+    return await loadCertificates(files)
+  } catch (cause) {
+    mistakes.add('ERR_LISTEN', `${name}: a certificate cannot be read`, cause)
+    return [{ key: '', cert: '' }]
+  }
 }
 
 function checkOne(name: string, options: ListenOptions, { plan, mistakes }: Around): void {

@@ -106,7 +106,7 @@ interface Outcome {
 async function settle(session: SessionState, received: Message, verdicts: Verdicts): Promise<Outcome> {
   const refused = verdicts.withKind('reject', 'defer')
   const all = session.transaction?.recipients ?? []
-  const perRecipient = session.wire.protocol === 'lmtp'
+  const perRecipient = session.wire.protocol === 'lmtp' || session.transaction?.envelope.parameters.prdr === true
   if (refused.length > 0 && !perRecipient) return { reply: oneRefusal(session, refused, all.length) }
   if (refused.length === all.length) return { reply: all.map((recipient) => refuseOne(session, recipient, verdicts.of(recipient))) }
   const final = await rewrite(session, tagged(session, received, verdicts))

@@ -1,0 +1,85 @@
+/** The example `submission`: real TLS, real AUTH, real limits, DKIM, and a queue that delivers to a sink. */
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { createSink } from '@postroad/testing'
+import nodemailer from 'nodemailer'
+import { CERTIFICATE } from '../conformance/certificate.ts'
+import { command, type Example, startExample } from './run.ts'
+
+let folder = ''
+let example: Example
+let sink: Awaited<ReturnType<typeof createSink>>
+let env: Record<string, string> = {}
+
+before(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-submission-'))
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  await writeFile(path.join(folder, 'key.pem'), CERTIFICATE.key)
+  await writeFile(path.join(folder, 'cert.pem'), CERTIFICATE.cert)
+  await writeFile(path.join(folder, 'dkim.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  sink = await createSink()
+  env = { POSTROAD_FOLDER: folder, POSTROAD_PORTS: '0,0', POSTROAD_RELAY: `127.0.0.1:${sink.port}` }
+  await command(['auth-file', 'add', 'alice@example.test', '--config', 'examples/submission'], env, 'correct horse\n')
+  example = await startExample('submission', env)
+})
+
+after(async () => {
+  assert.equal(await example.stop(), 0)
+  await sink.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+function client(options: { secure?: boolean; pass?: string; method?: string }) {
+  const { secure = false, pass = 'correct horse', method } = options
+  return nodemailer.createTransport({
+    host: '127.0.0.1',
+    port: example.ports[secure ? 'submissions' : 'submission'] ?? 0,
+    secure,
+    requireTLS: !secure,
+    auth: { user: 'alice@example.test', pass },
+    tls: { rejectUnauthorized: false },
+    ...(method ? { authMethod: method } : {}),
+  })
+}
+const message = { from: 'alice@example.test', to: 'bob@elsewhere.test', subject: 'Hello', text: 'It works.' }
+
+for (const secure of [false, true]) {
+  test(`mail handed in on ${secure ? 'port 465' : 'port 587'} is signed, queued and delivered`, async () => {
+    const before = sink.transactions.length
+    const { response } = await client({ secure }).sendMail(message)
+    assert.match(response, /^250 2\.0\.0 Ok/)
+    await arrived(before + 1)
+    const text = String(sink.transactions.at(-1)?.message)
+    assert.match(text, /^DKIM-Signature: v=1; a=rsa-sha256;[\s\S]*d=example\.test;/m)
+    assert.match(text, /^Received: from [\s\S]*? with ESMTPSA id /m)
+    assert.match(text, /It works\./)
+  })
+}
+
+test('a wrong password, a foreign sender, and a client without TLS or AUTH are refused', async () => {
+  await assert.rejects(client({ pass: 'wrong' }).sendMail(message), /535 5\.7\.8/)
+  await assert.rejects(client({}).sendMail({ ...message, from: 'boss@example.test' }), /553 5\.7\.1/)
+  const plain = nodemailer.createTransport({ host: '127.0.0.1', port: example.ports['submission'] ?? 0, ignoreTLS: true })
+  await assert.rejects(plain.sendMail(message), /530 5\.7\.0/)
+  const open = nodemailer.createTransport({
+    host: '127.0.0.1',
+    port: example.ports['submissions'] ?? 0,
+    secure: true,
+    tls: { rejectUnauthorized: false },
+  })
+  await assert.rejects(open.sendMail(message), /530 5\.7\.0/)
+})
+
+test('the queue shows that nothing is left', async () => {
+  const out = await command(['queue', 'stats', '--json', '--config', 'examples/submission'], env)
+  assert.ok(out.length > 0)
+})
+
+async function arrived(count: number): Promise<void> {
+  for (let tries = 0; tries < 1_000 && sink.transactions.length < count; tries++) await new Promise((wake) => setTimeout(wake, 10))
+  assert.equal(sink.transactions.length, count)
+}
