@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type ListenOptions } from '@postroad/core'
-import { Clock, definePlugin, Limiter, Lock, type Plugin, Store } from '@postroad/plugin'
+import { zoneDns } from '@postroad/dns'
+import { Clock, Dns, definePlugin, Limiter, Lock, type Plugin, Store } from '@postroad/plugin'
 import { fakeClock, memoryLimiter, memoryLock, memoryStore } from '@postroad/testing'
 
 /** A server, and what takes it down. */
@@ -13,15 +14,24 @@ export interface PolicyServer extends AsyncDisposable {
 
 const terminal = definePlugin({ name: 'terminal', hooks: { queue: ({ envelope }) => ({ id: envelope.id }) } })
 
+/** Time stands still, and nobody sleeps. */
+function standing(): Clock {
+  return { ...fakeClock(), sleep: async () => undefined }
+}
+
 /** Starts it on a free port of the loopback. */
-export async function startServer(plugins: readonly Plugin[], listen: Partial<ListenOptions> = {}): Promise<PolicyServer> {
+export async function startServer(
+  plugins: readonly Plugin[],
+  listen: Partial<ListenOptions> = {},
+  clock: Clock = standing(),
+): Promise<PolicyServer> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
-  const clock = { ...fakeClock(), sleep: async () => undefined }
   const services = [
     { service: Clock, create: () => clock },
     { service: Store, create: () => memoryStore(clock) },
     { service: Limiter, create: () => memoryLimiter(clock) },
     { service: Lock, create: () => memoryLock() },
+    { service: Dns, create: () => zoneDns({}) },
   ]
   const server = await createServer(
     {
