@@ -98,8 +98,12 @@ export class DataDecoder {
       if (state === MIDDLE) {
         i = nextLineEnd(chunk, words, i)
         if (i === length) break
-        if (chunk[i++] === CR) state = AFTER_CR
-        else this.#endLine(i, true)
+        if (chunk[i++] !== CR) this.#endLine(i, true)
+        else if (chunk[i] === LF) {
+          // What nearly every line ends with, without a turn of the loop for each octet of it.
+          this.#endLine(++i, false)
+          if (i === length || (chunk[i] === DOT && this.#dots)) state = LINE_START
+        } else state = AFTER_CR
         continue
       }
       const octet = chunk[i]

@@ -24,7 +24,7 @@ export interface Limits {
   readonly connections: number
   /** Open connections from one address, the IPv6 /64 counting as one. */
   readonly connectionsPerAddress: number
-  /** Open connections from one network, IPv4 /24 or IPv6 /48. */
+  /** Open connections from one network, IPv4 /24 or IPv6 /48; default: four times `connectionsPerAddress`. */
   readonly connectionsPerNetwork: number
   /** New connections in a minute from one address; 0 for any number. */
   readonly connectionsPerMinute: number

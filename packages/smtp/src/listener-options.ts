@@ -18,6 +18,8 @@ export interface ListenerOptions {
   readonly host?: string
   /** Path of a UNIX socket, instead of host and port. */
   readonly path?: string
+  /** Permissions of the UNIX socket; default 0o660: the user of the server, and its group. */
+  readonly mode?: number
   /** Connections the system may keep waiting; default 511. */
   readonly backlog?: number
   /**
@@ -92,7 +94,8 @@ export function settingsOf(options: ListenerOptions): Settings {
   if (!/^[A-Za-z0-9._:[\]-]{1,255}$/.test(hostname)) throw new ListenerError(`Listener ${name}: "${hostname}" is not a host name`)
   if (certificatesOf(options).length === 0 && (tls === 'implicit' || tls === 'required'))
     throw new ListenerError(`Listener ${name}: tls "${tls}" needs a certificate`)
-  const limits = { ...DEFAULT_LIMITS, ...(options.strictLines && { line: 1000 }), ...options.limits }
+  const perNetwork = 4 * (options.limits?.connectionsPerAddress ?? DEFAULT_LIMITS.connectionsPerAddress)
+  const limits = { ...DEFAULT_LIMITS, connectionsPerNetwork: perNetwork, ...(options.strictLines && { line: 1000 }), ...options.limits }
   for (const [key, value] of Object.entries(limits))
     if (!(value >= 0)) throw new ListenerError(`Listener ${name}: limit ${key} must be a number of at least 0, not ${value}`)
   const { greeting } = options

@@ -78,7 +78,7 @@ class ServerListener implements Listener {
     if (typeof address === 'object' && address !== null) this.#address = { host: address.address, port: address.port }
     else if (path !== undefined) {
       this.#address = { path }
-      await chmod(path, 0o666)
+      await chmod(path, this.#options.mode ?? 0o660)
     }
   }
 
