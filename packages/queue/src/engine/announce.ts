@@ -47,6 +47,11 @@ export function announce({ hooks, log }: EngineOptions, { claim, delivery, trans
       reply: { code: reply.code, status: reply.status, text: reply.text },
       class: kind,
     }
-    hooks.tell(name, name === 'deferred' && nextAttemptAt !== undefined ? { ...context, nextAttemptAt } : context)
+    try {
+      hooks.tell(name, name === 'deferred' && nextAttemptAt !== undefined ? { ...context, nextAttemptAt } : context)
+    } catch (error) {
+      // What was written down stays so, whoever listens.
+      log.error({ err: error, id: claim.message.id }, 'a hook that was told could not listen')
+    }
   }
 }

@@ -294,7 +294,7 @@ export class QueueEngine {
       for (const each of starved) this.#pump(each)
     }
     if (lane.hasStored && lane.length === 0) this.#intake.wake()
-    this.#lanes.forget(lane)
+    this.#lanes.forget(lane, this.#options.clock.now())
   }
 
   async #giveBackQueued(): Promise<void> {

@@ -93,6 +93,7 @@ export class Intake {
   async #beat(now: number): Promise<void> {
     const { store, log } = this.#options.engine
     this.#nextBeat = now + BEAT_MS
+    this.#options.lanes.prune(now)
     const taken = await store.beat(now)
     if (taken > 0) log.warn({ deliveries: taken }, 'took over deliveries of a process that is gone')
   }

@@ -52,8 +52,14 @@ export class LaneBook {
     return [...this.#lanes.values()].filter((lane) => lane.hasStored && !lane.isSuspended && lane.length < low)
   }
 
-  forget(lane: Lane<Job>): void {
-    if (lane.isIdle) this.#lanes.delete(lane.name)
+  /** Forgets a lane of which there is nothing to remember. */
+  forget(lane: Lane<Job>, now: number): void {
+    if (lane.isIdle(now)) this.#lanes.delete(lane.name)
+  }
+
+  /** Forgets all such lanes: a million dead domains must not stay in memory. */
+  prune(now: number): void {
+    for (const lane of this.#lanes.values()) this.forget(lane, now)
   }
 
   #isSuspended(name: string): boolean {

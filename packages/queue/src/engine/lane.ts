@@ -24,6 +24,9 @@ export const DEFAULT_BACKOFF: BackoffOptions = Object.freeze({ failures: 3, firs
 /** Transactions at once with a destination that has not answered yet, RFC 5321 §4.5.4.1 wants care; grows with every success. */
 const FIRST_WINDOW = 5
 
+/** How long the failures of a destination that nobody writes to are remembered, in milliseconds. */
+const MEMORY_MS = 3_600_000
+
 /** What a reply says of the destination as a whole. */
 export type Health = 'up' | 'slow' | 'down'
 
@@ -54,6 +57,7 @@ export class Lane<J> {
   #blocks = 0
   #blockedUntil = 0
   #nextStart = 0
+  #lastStart = 0
   #turn = 0
 
   constructor(name: string, limits: LaneLimits, backoff: BackoffOptions = DEFAULT_BACKOFF) {
@@ -67,9 +71,10 @@ export class Lane<J> {
     return this.fresh.length + this.backlog.length
   }
 
-  /** Nothing to remember: the lane can be forgotten. */
-  get isIdle(): boolean {
-    return this.active === 0 && this.length === 0 && !this.hasStored && !this.isSuspended && this.#failures === 0
+  /** Nothing to remember: the lane can be forgotten. Failures are remembered for an hour. */
+  isIdle(now: number): boolean {
+    if (this.active > 0 || this.length > 0 || this.hasStored || this.isSuspended) return false
+    return this.#failures === 0 || now - Math.max(this.#lastStart, this.#blockedUntil) > MEMORY_MS
   }
 
   /** Until when the destination is left alone; 0: it is not. */
@@ -100,6 +105,7 @@ export class Lane<J> {
 
   started(now: number): void {
     this.active++
+    this.#lastStart = now
     if (this.limits.perSecond !== undefined) this.#nextStart = Math.max(this.#nextStart, now - 1_000) + 1_000 / this.limits.perSecond
   }
 

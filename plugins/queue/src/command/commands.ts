@@ -22,26 +22,17 @@ type Run = (store: LmdbStore, args: readonly string[], io: TimedIo) => Promise<n
 /** What a command speaks through, and when it is. */
 type TimedIo = CommandIo & { now(): number }
 
+/** Messages changed in one step. */
+const CHANGE_PAGE = 500
+
 /** The commands, by name. */
 export function queueCommands(context: CommandContext): Readonly<Record<string, PluginCommand>> {
   const command = (summaryText: string, usage: string, run: Run): PluginCommand => ({
     summary: summaryText,
     usage,
-    async run(args, io) {
-      try {
-        return await run(await context.opened.store(), args, { ...bound(io), now: () => context.clock.now() })
-      } catch (error) {
-        // A wrong argument is an answer, not a crash.
-        if (!(error instanceof TypeError)) throw error
-        io.print(error.message)
-        return 2
-      }
-    },
+    run: (args, io) => runSafely(context, run, { args, io }),
   })
-  const changes =
-    (operation: (args: { text: string | undefined }) => Operation): Run =>
-    (store, args, io) =>
-      change(store, { args, io, operation })
+  const some = `<id…> | ${FILTERS} | --all`
   return {
     list: command('messages in the queue, oldest first', `${FILTERS} [--limit N]`, list),
     show: command('one message: envelope, state, every attempt', '<id>', show),
@@ -49,31 +40,49 @@ export function queueCommands(context: CommandContext): Readonly<Record<string, 
     stats: command('how much is where', '', stats),
     retry: command(
       'try now',
-      `<id…> | ${FILTERS} | --all`,
-      changes(() => ({ kind: 'retry' })),
+      some,
+      changing(() => ({ kind: 'retry' })),
     ),
     hold: command(
       'set aside until released',
-      `<id…> | ${FILTERS} | --all [--text WHY]`,
-      changes(({ text }) => ({ kind: 'hold', reason: text ?? 'operator' })),
+      `${some} [--text WHY]`,
+      changing(({ text }) => ({ kind: 'hold', reason: text ?? 'operator' })),
     ),
     release: command(
       'bring back what is held',
-      `<id…> | ${FILTERS} | --all`,
-      changes(() => ({ kind: 'release' })),
+      some,
+      changing(() => ({ kind: 'release' })),
     ),
     delete: command(
       'remove without telling the sender',
-      `<id…> | ${FILTERS} | --all`,
-      changes(() => ({ kind: 'delete' })),
+      some,
+      changing(() => ({ kind: 'delete' })),
     ),
-    bounce: command('give up and tell the sender', `<id…> | ${FILTERS} | --all [--text WHY]`, (store, args, io) =>
-      bounce(context, store, { args, io }),
-    ),
+    bounce: command('give up and tell the sender', `${some} [--text WHY]`, (store, args, io) => bounce(context, store, { args, io })),
     suspend: command('stop deliveries to a domain or lane; without an argument: what is stopped', '[domain | lane] [reason]', suspend),
     resume: command('start deliveries to a domain or lane again', '<domain | lane>', resume),
     corrupt: command('entries that could not be read and were set aside', '', corrupt),
   }
+}
+
+async function runSafely(
+  context: CommandContext,
+  run: Run,
+  { args, io }: { readonly args: readonly string[]; readonly io: CommandIo },
+): Promise<number | void> {
+  try {
+    return await run(await context.opened.store(), args, { ...bound(io), now: () => context.clock.now() })
+  } catch (error) {
+    // A wrong argument is an answer, not a crash.
+    if (!(error instanceof TypeError)) throw error
+    io.print(error.message)
+    return 2
+  }
+}
+
+/** An operation on all messages that the arguments mean. */
+function changing(operation: (args: { text: string | undefined }) => Operation): Run {
+  return (store, args, io) => change(store, { args, io, operation })
 }
 
 const list: Run = async (store, args, io) => {
@@ -128,11 +137,18 @@ async function change(
   const selection = named(asked.args)
   const operation = asked.operation({ text: selection.text })
   let changed = 0
-  for await (const { message } of select(store, selection, asked.io)) {
-    const count = await store.operate(message.id, operation, asked.io.now())
-    if (count > 0) asked.io.row({ id: message.id, done: operation.kind, deliveries: count })
-    changed += count
+  let page: string[] = []
+  const flush = async (): Promise<void> => {
+    const counts = await Promise.all(page.map((id) => store.operate(id, operation, asked.io.now())))
+    for (const [at, id] of page.entries()) if ((counts[at] ?? 0) > 0) asked.io.row({ id, done: operation.kind, deliveries: counts[at] })
+    changed += counts.reduce((sum, count) => sum + count, 0)
+    page = []
   }
+  for await (const { message } of select(store, selection, asked.io)) {
+    // A page shares a sync: a million messages are minutes, not hours.
+    if (page.push(message.id) === CHANGE_PAGE) await flush()
+  }
+  await flush()
   return changed > 0 ? 0 : nothing(asked.io)
 }
 
