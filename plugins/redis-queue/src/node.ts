@@ -13,6 +13,7 @@ import {
   QueueError,
   type ScheduleOptions,
 } from '@postroad/queue'
+import type { CommandContext } from './commands.ts'
 import { type Durability, inspect } from './durability.ts'
 import { limitedCarriers } from './lane/limited-carriers.ts'
 import { SharedLanes } from './lane/shared-lanes.ts'
@@ -111,6 +112,18 @@ export class QueueNode {
     await this.#tickets.close()
     this.#lanes.close()
     await this.transports.close()
+  }
+
+  /** For commands: the queue without a part in its work. */
+  commandContext(): CommandContext {
+    const { options, hostname, clock } = this.#context
+    const reporter = { hostname, lifeMs: options.life, returnLimit: options.returnLimit, route: this.routeReport.bind(this) }
+    // What a command has claimed, a notification for one, goes to the schedule, and a ticket with it.
+    const close = async (): Promise<void> => {
+      await this.store.close()
+      await this.#tickets.flushed()
+    }
+    return { store: this.store, reporter, now: () => clock.now(), close }
   }
 
   /** The route of a notification; the operator's default where no plugin says. */

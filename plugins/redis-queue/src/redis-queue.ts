@@ -1,6 +1,7 @@
 /** Takes responsibility for mail: writes it to Redis, says 250, and lets any node deliver it from there. */
 import { Clock, Dns, defer, definePlugin } from '@postroad/plugin'
 import { DeliveryHooks, planMessage } from '@postroad/queue'
+import { queueCommands } from './commands.ts'
 import { RedisLink } from './link.ts'
 import { groupsOf, QueueNode, type Role } from './node.ts'
 import { options as schema } from './options.ts'
@@ -43,6 +44,7 @@ export const redisQueue = definePlugin({
           }
         },
       },
+      commands: queueCommands(() => node.commandContext()),
       start: () => node.start(),
       close: () => node.close(),
     }

@@ -3,6 +3,7 @@
  * nothing is sent twice. Offered as the service `redis`, so that other plugins share what was configured once.
  */
 import { defineService, type Logger, type Service } from '@postroad/plugin'
+import { Cluster } from 'ioredis'
 import { type ClientKind, createClient, type RedisClient } from './client.ts'
 import type { RedisOptions } from './options.ts'
 import type { Script } from './script.ts'
@@ -59,6 +60,8 @@ export class Link implements RedisLink {
   /** Resolves when the server is there again. */
   #return = gate()
   #isClosed = false
+  /** The connection was given up and is not closed yet. */
+  #isResetting = false
 
   constructor(options: RedisOptions, log: Logger) {
     this.#options = options
@@ -142,6 +145,7 @@ export class Link implements RedisLink {
       this.#return.open()
     })
     client.on('close', () => {
+      this.#isResetting = false
       if (this.#awaySince === 0 && !this.#isClosed) this.#log.warn({}, 'Redis is away; trying again until it is back')
       if (this.#awaySince > 0) return
       this.#awaySince = Date.now()
@@ -156,8 +160,12 @@ export class Link implements RedisLink {
   #look(error: unknown): void {
     if (!(error instanceof Error && error.message === 'Command timed out')) return
     const client = this.#client
-    if (client && 'nodes' in client) for (const node of client.nodes()) node.disconnect(true)
-    else if (client?.status === 'ready') (client as Exclude<RedisClient, { nodes: unknown }>).disconnect(true) // nodes: a cluster, above
+    if (client instanceof Cluster) {
+      for (const node of client.nodes()) if (node.status === 'ready') node.disconnect(true)
+    } else if (client?.status === 'ready' && !this.#isResetting) {
+      this.#isResetting = true
+      client.disconnect(true)
+    }
   }
 }
 

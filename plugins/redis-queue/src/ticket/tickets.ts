@@ -72,7 +72,7 @@ export class Tickets {
 
   /** Ends; tickets that are being used go to others when their lock ends, and fit no record then. */
   async close(): Promise<void> {
-    await this.#sent()
+    await this.flushed()
     await within(1_000, this.#worker?.close(true))
     await within(1_000, this.#queue?.close())
   }
@@ -111,7 +111,8 @@ export class Tickets {
     return this.#queue
   }
 
-  async #sent(): Promise<void> {
+  /** Resolves when what was issued is with Redis, or a second has passed. */
+  async flushed(): Promise<void> {
     for (let turn = 0; this.#isSending && turn < 50; turn++) await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
