@@ -1,6 +1,6 @@
-/** The main job on embedded defaults: an inbound MTA that checks, and delivers durably into Maildirs. */
+/** The main job on embedded defaults: an inbound MTA that checks, queues durably, and delivers into Maildirs. */
 import path from 'node:path'
-import { maildir } from '@postroad/maildir'
+import { queue } from '@postroad/embedded-queue'
 import { definePlugin, reject } from '@postroad/plugin'
 import { routing } from '@postroad/routing'
 import { defineConfig } from 'postroad'
@@ -24,11 +24,12 @@ export default defineConfig({
   folder: path.resolve(process.env['POSTROAD_FOLDER'] ?? 'var'),
   thresholds: { reject: 15 },
   hint: `Mail for anyone@postroad.test goes to ${mail}/<local part>/. Try, in another terminal:
-  npx postroad send --server 127.0.0.1:${port} --to alice@postroad.test`,
+  npx postroad send --server 127.0.0.1:${port} --to alice@postroad.test
+What is queued: npx postroad queue list --config examples/quickstart`,
   setup(app) {
     app.use(routing({ domains: { 'postroad.test': { via: 'maildir' } } }))
     app.use(noLottery())
-    app.use(maildir({ folder: path.resolve(mail) }))
+    app.use(queue({ maildir: { folder: path.resolve(mail) } }))
     app.listen({ name: 'mx', host: '127.0.0.1', port })
   },
 })

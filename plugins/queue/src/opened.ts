@@ -23,6 +23,8 @@ export interface OpenContext {
   readonly hooks: DeliveryHooks
   readonly clock: Clock
   readonly dns: Dns
+  /** Absolute path of a file an option names. */
+  resolve(file: string): string
 }
 
 /** How long a refusal to open stays good, in milliseconds. */

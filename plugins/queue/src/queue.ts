@@ -1,5 +1,4 @@
 /** Takes responsibility for mail: writes it to stable storage, says 250, and delivers it from there, for days if it must. */
-import { resolve } from 'node:path'
 import { Clock, Dns, defer, definePlugin } from '@postroad/plugin'
 import { DeliveryHooks, planMessage } from '@postroad/queue'
 import { queueCommands } from './command/commands.ts'
@@ -18,8 +17,17 @@ export const queue = definePlugin({
   name: 'queue',
   options: schema,
   needs: { hooks: DeliveryHooks, clock: Clock, dns: Dns },
-  setup: async ({ options, hooks, clock, dns, hostname, log, folder }) => {
-    const context = { options, hooks, clock, dns, hostname, log, folder: resolve(options.folder ?? (await folder())) }
+  setup: async ({ options, hooks, clock, dns, hostname, log, folder, resolve }) => {
+    const context = {
+      options,
+      hooks,
+      clock,
+      dns,
+      hostname,
+      log,
+      folder: options.folder === undefined ? await folder() : resolve(options.folder),
+      resolve,
+    }
     const opened = new OpenedQueue(context)
     const plan = { maxRecipients: options.maxRecipients, lifeMs: options.life, groups: groupsOf(options) }
     return {

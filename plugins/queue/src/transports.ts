@@ -1,5 +1,4 @@
 /** The carriers of the queue, by the `via` of a route. */
-import { resolve } from 'node:path'
 import {
   discardTransport,
   lmtpTransport,
@@ -23,12 +22,14 @@ export interface Transports {
 export interface TransportContext {
   readonly hostname: string
   readonly dns: MxResolver
+  /** Absolute path of a file an option names. */
+  resolve(file: string): string
 }
 
 /** Opens what the options ask for. */
 export function openTransports(options: QueueOptions, context: TransportContext): Transports {
   const final = new Map<string, Transport>([['discard', discardTransport()]])
-  if (options.maildir) final.set('maildir', maildirTransport({ ...options.maildir, folder: resolve(options.maildir.folder) }))
+  if (options.maildir) final.set('maildir', maildirTransport({ ...options.maildir, folder: context.resolve(options.maildir.folder) }))
   if (options.lmtp) final.set('lmtp', lmtpTransport({ hostname: context.hostname, ...defined(options.lmtp) }))
   const relays = new Map<string, Transport>([['smtp', openSmtp(options.smtp, context)], ...Object.entries(options.transports)])
   const find: Carriers = ({ via }) => {
