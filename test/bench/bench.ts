@@ -57,6 +57,7 @@ async function main(): Promise<number> {
       roundLimitMs: options.quick ? 4_000 : 8_000,
       profiles: options.profile && resolve(options.profile),
       say: progress,
+      leftOut,
     })
     progress('')
     say(`\n${formatFigures(scenario, figures)}`)
@@ -88,6 +89,10 @@ async function build(): Promise<boolean> {
   const { code, output } = await runCommand([join(ROOT, 'node_modules/.bin/turbo'), 'run', 'build', '--output-logs=errors-only'], { env })
   if (code !== 0) console.error(`${output}\nThe build failed.`)
   return code === 0
+}
+
+function leftOut(target: string): void {
+  say(`\n${target} is left out: it is not installed`)
 }
 
 function progress(text: string): void {

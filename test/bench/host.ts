@@ -39,6 +39,12 @@ async function answer(question: Question): Promise<Usage | undefined> {
 
 function usage(): Usage {
   if (running?.usage) return running.usage()
+  const received = running?.received?.()
   const { user, system } = process.cpuUsage()
-  return { cpuUs: user + system, rss: process.memoryUsage.rss(), peakRss: process.resourceUsage().maxRSS * 1024 }
+  return {
+    cpuUs: user + system,
+    rss: process.memoryUsage.rss(),
+    peakRss: process.resourceUsage().maxRSS * 1024,
+    ...(received !== undefined && { received }),
+  }
 }

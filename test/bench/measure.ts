@@ -33,7 +33,10 @@ export interface MeasureOptions {
   readonly roundLimitMs: number
   /** A folder for CPU profiles of the targets; undefined: none are made. */
   readonly profiles?: string | undefined
+  /** Told of progress. */
   readonly say: (text: string) => void
+  /** Told of a target that the machine has no program for. */
+  readonly leftOut: (target: string) => void
 }
 
 /** Measures the targets of a scenario, those in `only` if it is given. */
@@ -43,11 +46,24 @@ export async function measure(scenario: Scenario, targets: readonly string[], op
   try {
     for (const name of targets) {
       options.say(`warming up ${name}`)
-      servers.push(await warm(scenario, await ServerProcess.start(name, sink.port, profiling(name, options.profiles))))
+      const server = await startTarget(name, sink.port, options)
+      if (server === undefined) continue
+      servers.push(server)
+      await warm(scenario, server, sink)
     }
-    return scenario.idle ? await measureIdle(scenario, servers) : await measureRounds(scenario, servers, options)
+    return scenario.idle ? await measureIdle(scenario, servers) : await measureRounds(scenario, { servers, sink }, options)
   } finally {
     await Promise.all([...servers, sink].map((server) => server.stop()))
+  }
+}
+
+async function startTarget(name: string, sinkPort: number, { profiles, leftOut }: MeasureOptions): Promise<ServerProcess | undefined> {
+  try {
+    return await ServerProcess.start(name, sinkPort, profiling(name, profiles))
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes('not installed:'))) throw error
+    leftOut(name)
+    return undefined
   }
 }
 
@@ -59,17 +75,18 @@ function loadOf({ sessions, octets, messages, single = false, pipelined = false 
   return { port, sessions, messages, data: makeData(octets), single, pipelined, limitMs: 60_000 }
 }
 
-async function warm(scenario: Scenario, server: ServerProcess): Promise<ServerProcess> {
+async function warm(scenario: Scenario, server: ServerProcess, sink: ServerProcess): Promise<void> {
   // Most of the warm-up goes over connections that stay, so that a wait in each greeting does not last minutes.
   const load = { ...loadOf(scenario, server.port), messages: scenario.warmUp, limitMs: 20_000 }
-  await sendLoad({ ...load, single: false, sessions: Math.min(scenario.sessions, 200) })
+  const before = await received(sink)
+  const { messages } = await sendLoad({ ...load, single: false, sessions: Math.min(scenario.sessions, 200) })
+  if (scenario.forwards) await arrival(sink, before + messages)
   if (scenario.single) await sendLoad({ ...load, sessions: 200, messages: Math.ceil(scenario.warmUp / 4), limitMs: 5_000 })
-  return server
 }
 
 async function measureRounds(
   scenario: Scenario,
-  servers: readonly ServerProcess[],
+  { servers, sink }: { readonly servers: readonly ServerProcess[]; readonly sink: ServerProcess },
   { rounds, roundLimitMs, say }: MeasureOptions,
 ): Promise<Figures[]> {
   const results = new Map(servers.map((server) => [server, [] as Round[]]))
@@ -77,17 +94,52 @@ async function measureRounds(
   for (let round = 0; round <= rounds; round++) {
     for (const [server, figures] of results) {
       say(`round ${round} of ${rounds}: ${server.name}`)
-      const before = await server.usage()
-      const { messages, ms } = await sendLoad({ ...loadOf(scenario, server.port), limitMs: roundLimitMs })
-      // What is still to be done for the last messages is part of their price.
-      await sleep(100)
-      const after = await server.usage()
-      if (round > 0) figures.push({ rate: (messages / ms) * 1000, cpu: (after.cpuUs - before.cpuUs) / 1000 / messages })
+      const figure = await measureOnce(scenario, { server, sink }, roundLimitMs)
+      if (round > 0) figures.push(figure)
     }
   }
   return Promise.all(
     [...results].map(async ([server, rounds]) => ({ target: server.name, rounds, peakRss: (await server.usage()).peakRss })),
   )
+}
+
+async function measureOnce(
+  scenario: Scenario,
+  { server, sink }: { readonly server: ServerProcess; readonly sink: ServerProcess },
+  limitMs: number,
+): Promise<Round> {
+  const arrived = await received(sink)
+  const before = await server.usage()
+  const started = performance.now()
+  const { messages } = await sendLoad({ ...loadOf(scenario, server.port), limitMs })
+  if (scenario.forwards) await arrival(sink, arrived + messages)
+  const ms = performance.now() - started
+  // What is still to be done for the last messages is part of their price.
+  await sleep(scenario.forwards ? 700 : 100)
+  const after = await server.usage()
+  const duplicates = scenario.forwards ? (await received(sink)) - arrived - messages : 0
+  if (duplicates > 0) throw new Error(`${server.name}: ${duplicates} messages arrived twice`)
+  return { rate: (messages / ms) * 1000, cpu: (after.cpuUs - before.cpuUs) / 1000 / messages }
+}
+
+async function received(sink: ServerProcess): Promise<number> {
+  return (await sink.usage()).received ?? 0
+}
+
+const STALL_MS = 30_000
+
+/** Resolves when the sink has this many. @throws {Error} when nothing has come for half a minute: mail was lost */
+async function arrival(sink: ServerProcess, count: number): Promise<void> {
+  let last = -1
+  let since = performance.now()
+  for (;;) {
+    const now = await received(sink)
+    if (now >= count) return
+    if (now !== last) since = performance.now()
+    else if (performance.now() - since > STALL_MS) throw new Error(`${count - now} messages did not arrive`)
+    last = now
+    await sleep(5)
+  }
 }
 
 async function measureIdle({ sessions }: Scenario, servers: readonly ServerProcess[]): Promise<Figures[]> {

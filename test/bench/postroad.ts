@@ -1,6 +1,8 @@
 /** Postroad as the targets measure it. */
-import { createServer } from '@postroad/core'
-import { definePlugin, type Plugin } from '@postroad/plugin'
+import { join } from 'node:path'
+import { createServer, defineConfig, embeddedServices } from '@postroad/core'
+import { createDns } from '@postroad/dns'
+import { Dns, definePlugin, type Plugin } from '@postroad/plugin'
 import { LIMITS } from './limits.ts'
 import type { Place, Running } from './target.ts'
 
@@ -13,9 +15,11 @@ export const discardAll = definePlugin({
   },
 })
 
-/** A server with these plugins and no log, as the peers have none. */
+/** A server with these plugins, the services that the command gives it too, and no log, as the peers have none. */
 export async function startPostroad({ port, folder }: Place, plugins: readonly Plugin[]): Promise<Running> {
-  const server = await createServer({
+  const embedded = embeddedServices(join(folder, 'services'))
+  const services = [...embedded.services, { service: Dns, create: () => createDns({}) }]
+  const config = defineConfig({
     hostname: 'mx.postroad.test',
     folder,
     log: { format: 'silent' },
@@ -24,6 +28,12 @@ export async function startPostroad({ port, folder }: Place, plugins: readonly P
       app.listen({ port, host: '127.0.0.1', backlog: 1024, limits: LIMITS })
     },
   })
+  const server = await createServer(config, { services })
   await server.listen()
-  return { close: () => server.close({ grace: 100 }) }
+  return {
+    close: async () => {
+      await server.close({ grace: 100 })
+      await embedded.close()
+    },
+  }
 }

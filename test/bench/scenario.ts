@@ -15,6 +15,8 @@ export interface Scenario {
   readonly warmUp: number
   readonly single?: boolean
   readonly pipelined?: boolean
+  /** The targets answer first and deliver to the sink later: a round lasts until the sink has everything. */
+  readonly forwards?: boolean
   /** Measures the memory of sessions that do nothing instead. */
   readonly idle?: boolean
   /** Left out by `--quick`. */
@@ -34,6 +36,8 @@ export interface Bar {
 const SMALL = 4_096
 const LARGE = 10 * 1024 * 1024
 const DISCARDING = ['floor', 'smtp-server', 'wire', 'postroad', 'postroad-plugins']
+
+const QUEUEING = ['postfix', 'smtp-server-queue', 'postroad-queue']
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -106,6 +110,38 @@ export const SCENARIOS: readonly Scenario[] = [
     warmUp: 5_000,
   },
   {
+    name: 'queue',
+    title: '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink',
+    targets: QUEUEING,
+    sessions: 20,
+    octets: SMALL,
+    messages: 3_000,
+    warmUp: 5_000,
+    forwards: true,
+  },
+  {
+    name: 'queue-200',
+    title: '200 sessions, 4 KB, on stable storage before 250, then delivered to a sink',
+    targets: QUEUEING,
+    sessions: 200,
+    octets: SMALL,
+    messages: 3_000,
+    warmUp: 5_000,
+    forwards: true,
+    isLong: true,
+  },
+  {
+    name: 'queue-large',
+    title: '10 sessions, 10 MB, on stable storage before 250, then delivered to a sink',
+    targets: QUEUEING,
+    sessions: 10,
+    octets: LARGE,
+    messages: 40,
+    warmUp: 30,
+    forwards: true,
+    isLong: true,
+  },
+  {
     name: 'idle',
     title: '5,000 sessions after EHLO',
     targets: ['floor', 'smtp-server', 'wire', 'postroad'],
@@ -130,5 +166,10 @@ export const BARS: readonly Bar[] = [
   { scenario: 'proxy', figure: 'cpu', target: 'postroad-proxy', against: 'smtp-server-nodemailer', atMost: 0.6 },
   ...SMALL_SCENARIOS.map((scenario): Bar => ({ scenario, figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 })),
   { scenario: 'large', figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 },
+  { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 3 },
+  { scenario: 'queue', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.33 },
+  { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'smtp-server-queue', atLeast: 1 },
+  { scenario: 'queue-large', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 1 },
+  { scenario: 'queue-large', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.7 },
   { scenario: 'idle', figure: 'idle', target: 'postroad', atMost: 20_000 },
 ]

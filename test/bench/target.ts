@@ -15,6 +15,8 @@ export interface Running {
   close(): Promise<void> | void
   /** For a target whose work is done by other processes. Default: this process. */
   usage?(): Usage
+  /** Messages that have come to it; for a sink. */
+  received?(): number
 }
 
 /** What a target has used since it started. */
@@ -25,11 +27,14 @@ export interface Usage {
   readonly rss: number
   /** The most it ever was, octets. */
   readonly peakRss: number
+  /** Messages that have come to it, where it counts them. */
+  readonly received?: number
 }
 
 /** What a file in `targets/` exports as `target`. */
 export interface Target {
   /** One line for `--help`. */
   readonly title: string
+  /** @throws {Error} `not installed: …` when the machine lacks what it needs: it is then left out */
   start(place: Place): Promise<Running>
 }

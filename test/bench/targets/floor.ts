@@ -10,14 +10,15 @@ const OK = '250 2.0.0 Ok\r\n'
 export const target: Target = {
   title: 'bare node:net responder: the floor of every ratio',
   async start({ port }) {
-    const server = createServer({ noDelay: true }, respond).listen({ port, host: '127.0.0.1', backlog: 1024 })
+    const counter = { received: 0 }
+    const server = createServer({ noDelay: true }, (socket) => respond(socket, counter)).listen({ port, host: '127.0.0.1', backlog: 1024 })
     await once(server, 'listening')
-    return { close: () => void server.close() }
+    return { close: () => void server.close(), received: () => counter.received }
   },
 }
 
 /** Answers every command as if all were well, and looks for the end of data. */
-function respond(socket: Socket): void {
+function respond(socket: Socket, counter: { received: number }): void {
   let isData = false
   let tail: Buffer = Buffer.alloc(0)
   let line = ''
@@ -53,6 +54,7 @@ function respond(socket: Socket): void {
           return
         }
         isData = false
+        counter.received++
         rest = seen.subarray(end + END.length)
         socket.write(OK)
         continue

@@ -1,0 +1,157 @@
+/** One process of the measurement: takes and delivers messages as fast as it can; `worker.ts JSON`. Answers its parent with figures. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { zoneDns } from '@postroad/dns'
+import type { Logger } from '@postroad/plugin'
+import {
+  DEFAULT_BACKOFF,
+  DEFAULT_SCHEDULE,
+  engineClock,
+  makeQueueId,
+  memorySource,
+  noHooks,
+  openLmdbStore,
+  type QueuedMessage,
+  QueueEngine,
+} from '@postroad/queue'
+import { Link } from '../../../plugins/redis/src/link.ts'
+import { options as linkOptions } from '../../../plugins/redis/src/options.ts'
+import { QueueNode } from '../../../plugins/redis-queue/src/node.ts'
+import { options as queueOptions } from '../../../plugins/redis-queue/src/options.ts'
+
+/** What a worker is told. */
+export interface WorkerTask {
+  readonly kind: 'redis' | 'embedded'
+  /** Redis's address, or a folder. */
+  readonly where: string
+  readonly messages: number
+  readonly octets: number
+  /** Only take them; deliver nothing. */
+  readonly enqueueOnly: boolean
+}
+
+/** What it measured. */
+export interface WorkerFigures {
+  readonly takeMs: number
+  readonly doneMs: number
+  readonly cpuMs: number
+}
+
+const AT_ONCE = 64
+const log: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error: (fields, text) => void process.stderr.write(`${text} ${JSON.stringify(fields)}\n`),
+}
+const clock = { now: Date.now, sleep: (ms: number) => sleep(ms) }
+const task: WorkerTask = JSON.parse(process.argv[2] ?? '{}')
+const queue = await (task.kind === 'redis' ? openRedis() : openEmbedded())
+process.send?.('ready')
+process.once('message', () => void measure())
+
+interface Opened {
+  accept(message: QueuedMessage): Promise<unknown>
+  left(): number | Promise<number>
+  close(): Promise<void>
+}
+
+async function measure(): Promise<void> {
+  const cpu = process.cpuUsage()
+  const started = performance.now()
+  let next = 0
+  const one = async (): Promise<void> => {
+    while (next < task.messages) await queue.accept(makeMessage(next++))
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, one))
+  const takeMs = performance.now() - started
+  while (!task.enqueueOnly && (await queue.left()) > 0) await sleep(5)
+  const doneMs = performance.now() - started
+  const { user, system } = process.cpuUsage(cpu)
+  const figures: WorkerFigures = { takeMs, doneMs, cpuMs: (user + system) / 1_000 }
+  process.send?.(figures)
+  await queue.close()
+  process.exit(0)
+}
+
+/** Text as mail is: it can be compressed, but not to nothing. */
+function makeBody(): Buffer {
+  const words = Array.from({ length: 400 }, () =>
+    Math.random()
+      .toString(36)
+      .slice(2, 3 + Math.floor(Math.random() * 7)),
+  )
+  let text = 'From: a@example.org\r\nTo: b@example.com\r\nSubject: measurement\r\n\r\n'
+  while (text.length < task.octets) text += `${words[Math.floor(Math.random() * words.length)]} `
+  return Buffer.from(text.slice(0, task.octets))
+}
+
+function makeMessage(number: number): QueuedMessage {
+  const now = Date.now()
+  const address = (local: string, domain: string) => ({ local, domain, isInternational: false, toString: () => `${local}@${domain}` })
+  const recipients = [{ address: address('user', `d${number % 500}.test`), parameters: {} }]
+  return {
+    id: makeQueueId(now),
+    queuedAt: now,
+    expiresAt: now + 432_000_000,
+    from: address('sender', 'example.org'),
+    parameters: {},
+    size: task.octets,
+    deliveries: [{ route: { via: 'discard' }, lane: 'discard', recipients }],
+  }
+}
+
+async function openRedis(): Promise<Opened> {
+  const link = new Link(linkOptions.parse({ url: task.where }), log)
+  const options = queueOptions.parse({ lanes: [{ match: '*', concurrency: 10_000 }] })
+  const role = task.enqueueOnly ? 'smtp' : 'all'
+  const node = new QueueNode({ options, role, link: link as never, hooks: noHooks, dns: zoneDns({}), clock, hostname: 'mx.test', log })
+  await node.start()
+  const body = memorySource([makeBody()])
+  return {
+    // Without the ticket: what is measured is the taking.
+    accept: (message) => (task.enqueueOnly ? node.store.add(message, body) : node.accept(message, body)),
+    left: async () => (await node.store.stats()).messages,
+    close: async () => {
+      if (!task.enqueueOnly) await node.close()
+      await link.close()
+    },
+  }
+}
+
+async function openEmbedded(): Promise<Opened> {
+  const store = await openLmdbStore({ folder: task.where })
+  const carrier = {
+    deliver: async ({ recipients }: { recipients: readonly never[] }) =>
+      recipients.map((recipient) => ({ recipient, kind: 'delivered' as const, reply: { code: 250, text: 'OK' } })),
+  }
+  const engine = new QueueEngine({
+    store,
+    carriers: () => ({ carrier: carrier as never, relays: false }),
+    hooks: noHooks,
+    log,
+    hostname: 'mx.test',
+    schedule: DEFAULT_SCHEDULE,
+    limits: () => ({ concurrency: 10_000 }),
+    backoff: DEFAULT_BACKOFF,
+    routeReport: async () => ({ via: 'discard' }),
+    returnLimit: 1,
+    maxActive: 200,
+    backlogShare: 0.5,
+    memoryLimit: 67_108_864,
+    laneLimit: 1_000,
+    attemptMs: 3_600_000,
+    lookMs: 1_000,
+    clock: engineClock(clock),
+  })
+  if (!task.enqueueOnly) engine.start()
+  const body = memorySource([makeBody()])
+  return {
+    accept: (message) => (task.enqueueOnly ? store.add(message, body) : engine.accept(message, body)),
+    left: async () => (await store.stats()).messages,
+    close: async () => {
+      await engine.close(100)
+      await store.close()
+    },
+  }
+}
