@@ -15,8 +15,8 @@ export const arc = definePlugin({
   name: 'arc',
   options: arcOptions,
   needs: { dns: Dns },
-  setup: async ({ options, dns, hostname, signal }) => {
-    const key = options.seal === undefined ? undefined : await readSealKey(options.seal)
+  setup: async ({ options, dns, hostname, signal, resolve }) => {
+    const key = options.seal === undefined ? undefined : await readSealKey({ ...options.seal, file: resolve(options.seal.file) })
     const authservId = options.seal?.authservId ?? hostname
     const arriving = new WeakMap<object, { readonly id: string; readonly verification: ArcVerification; isComplete: boolean }>()
     const begin = (context: DataContext) =>

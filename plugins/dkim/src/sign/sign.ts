@@ -17,8 +17,9 @@ export const signDkim = definePlugin({
   name: 'dkim-sign',
   options: signOptions,
   needs: { dns: Dns },
-  setup: async ({ options, dns, log }) => {
-    const ring = await KeyRing.open(options.keys, { log, reload: options.reload }, Date.now())
+  setup: async ({ options, dns, log, resolve }) => {
+    const keys = options.keys.map((key) => ({ ...key, file: resolve(key.file) }))
+    const ring = await KeyRing.open(keys, { log, reload: options.reload }, Date.now())
     return {
       rewrite: {
         after: ['auth-results', 'arc'],
