@@ -96,7 +96,7 @@ test('RFC 5782 §2.2: the domain of the reverse-path, and the name in HELO', asy
     .expectAccepted()
     .mail('<>')
     .expectAccepted()
-  await on(plugin).helo('spam.test').expectRefusal('5.7.1').helo('[192.0.2.1]').expectAccepted()
+  await on(plugin).helo('spam.test').mail('<>').expectRefusal('5.7.1').helo('[192.0.2.1]').mail('<>').expectAccepted()
 })
 
 test('the lists a client is on are a fact', async () => {

@@ -55,23 +55,17 @@ export const dnsbl = definePlugin({
           },
         },
       }),
-      ...(helos.length > 0 && {
-        helo: {
-          after: ['access'],
-          async handler({ helo, session, signal, find }) {
-            const name = domainName(helo.name)
-            if (name === undefined || name.startsWith('[') || isExempt(session.remote.address) || find(allowedClient)) return
-            return (await ask({ lists: helos, what: name, options, signal })).opinions
-          },
-        },
-      }),
-      ...(senders.length > 0 && {
+      // HELO comes again after STARTTLS, and AUTH after it: so its name is looked up when a message comes.
+      ...(helos.length + senders.length > 0 && {
         mail: {
           after: ['access'],
-          async handler({ envelope, session, signal, find }) {
-            const domain = envelope.from?.domain ?? ''
-            if (domain === '' || domain.startsWith('[') || session.identity || find(allowedClient)) return
-            return (await ask({ lists: senders, what: domain, options, signal })).opinions
+          async handler({ helo, envelope, session, signal, find }) {
+            if (session.identity || find(allowedClient)) return
+            const said = await Promise.all([
+              isExempt(session.remote.address) ? [] : askDomain({ lists: helos, what: domainName(helo.name), options, signal }),
+              askDomain({ lists: senders, what: envelope.from?.domain, options, signal }),
+            ])
+            return said.flat()
           },
         },
       }),
@@ -108,6 +102,15 @@ export const dnsbl = definePlugin({
     }
   },
 })
+
+/** Address literals and the null reverse-path have no domain. */
+async function askDomain({
+  what,
+  ...asked
+}: Omit<Asked, 'what'> & { readonly what: string | undefined }): Promise<readonly CommandOpinion[]> {
+  if (!what || what.startsWith('[') || asked.lists.length === 0) return []
+  return (await ask({ ...asked, what })).opinions
+}
 
 async function ask({
   lists,

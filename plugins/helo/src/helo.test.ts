@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { zoneDns } from '@postroad/dns'
 import { reverseDns } from '@postroad/match'
 import { Dns, definePlugin } from '@postroad/plugin'
-import { sessionWith } from '@postroad/testing'
+import { type SessionOutcome, sessionWith } from '@postroad/testing'
 import { helo } from './index.ts'
 import { looksDynamic, reverseOf } from './reverse.ts'
 
@@ -119,8 +119,34 @@ test('RFC 5321 §4.1.1.1: names that are none, single, unknown, ours, or another
   const plugin = helo({ name: all, ourNames: ['*.ours.example'] })
   for (const [name, refusal] of table) {
     const steps = on(plugin).from('203.0.113.1').helo(name)
+    if (name === 'missing.example') steps.mail('a@b.example')
     await (refusal ? steps.expectRefusal('5.7.1', refusal) : steps.expectAccepted())
   }
+})
+
+test('HELO that is said again, after STARTTLS, counts once; that of an authenticated client does not', async () => {
+  const login = definePlugin({ name: 'login', hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'u' }) } } })
+  const steps = () =>
+    on(helo({ reverse: { none: 0 } }), login())
+      .from('203.0.113.99')
+      .helo('missing.example')
+      .tls()
+      .helo('missing.example')
+  const points =
+    (expected: RegExp) =>
+    ({ lines }: SessionOutcome) =>
+      assert.match(JSON.stringify(lines), expected)
+  await steps()
+    .mail('a@b.example')
+    .rcpt('x@mx.test')
+    .data()
+    .expect(points(/"points":1[,}]/))
+  await steps()
+    .auth({ username: 'u', password: '' })
+    .mail('a@b.example')
+    .rcpt('x@mx.test')
+    .data()
+    .expect(points(/"points":0[,}]/))
 })
 
 test('by default only our own name is refused; the rest is points', async () => {

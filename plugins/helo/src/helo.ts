@@ -1,7 +1,7 @@
 /** What a client's own words and its reverse DNS say of it: mail servers have names that fit, infected machines seldom do. */
 import { isIP } from 'node:net'
 import { type Action, allowedClient, DomainTable, domainName, networkOf, networks, opinionOf, reverseDns } from '@postroad/match'
-import { type CommandOpinion, Dns, definePlugin } from '@postroad/plugin'
+import { type CommandOpinion, Dns, definePlugin, type Session } from '@postroad/plugin'
 import { type HeloOptions, options } from './options.ts'
 import { looksDynamic, records, reverseOf } from './reverse.ts'
 
@@ -14,7 +14,7 @@ interface Fault {
 }
 
 /**
- * Checks reverse DNS at `connect` and the name at `helo`; points by default. Authenticated clients, exempt networks and
+ * Checks reverse DNS at `connect`, and the name at `helo` (what refuses by its form) and `mail` (points, and what needs DNS). Authenticated clients, exempt networks and
  * allowed clients are left alone. RFC 5321 §4.1.4 forbids to refuse mail because the name does not belong to the address, so
  * that is no fault here.
  *
@@ -26,6 +26,10 @@ export const helo = definePlugin({
   needs: { dns: Dns },
   setup({ options, dns, hostname }) {
     const isExempt = networks(options.exempt)
+    const isLeftAlone = ({ identity, protocol, remote }: Session) =>
+      identity !== undefined || protocol === 'lmtp' || isExempt(remote.address)
+    const opinionOn = (fault: Fault | undefined) =>
+      fault && opinionOf(options.name[fault.kind], { text: `HELO name refused: ${fault.text}`, reason: `HELO: ${fault.text}` })
     const ours = new DomainTable([hostname, ...options.ourNames].map((name) => [name, true]))
     return {
       connect: {
@@ -44,11 +48,18 @@ export const helo = definePlugin({
       },
       helo: {
         after: ['access'],
+        handler({ helo, session, find }) {
+          if (isLeftAlone(session) || find(allowedClient)) return
+          const opinion = opinionOn(wordFault(helo.name, { session, ours }))
+          return opinion?.kind === 'suspect' ? undefined : opinion
+        },
+      },
+      // HELO comes again after STARTTLS, and AUTH after it: points are given once for each message, and not to users.
+      mail: {
+        after: ['access'],
         async handler({ helo, session, find, signal }) {
-          if (session.identity || session.protocol === 'lmtp' || isExempt(session.remote.address) || find(allowedClient)) return
-          const fault = wordFault(helo.name, { session, ours }) ?? (await unknownName(helo.name, dns, signal))
-          if (!fault) return
-          return opinionOf(options.name[fault.kind], { text: `HELO name refused: ${fault.text}`, reason: `HELO: ${fault.text}` })
+          if (isLeftAlone(session) || find(allowedClient)) return
+          return opinionOn(wordFault(helo.name, { session, ours }) ?? (await unknownName(helo.name, dns, signal)))
         },
       },
     }
