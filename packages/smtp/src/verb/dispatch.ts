@@ -2,6 +2,7 @@
 import type { Connection } from '../connection.ts'
 import { formatReply, last, reply } from '../reply.ts'
 import type { Maybe, Reply } from '../stages.ts'
+import { decodeUtf8 } from '../utf8.ts'
 import { auth } from './auth.ts'
 import { bdat } from './bdat.ts'
 import { data } from './data.ts'
@@ -40,9 +41,9 @@ const VERBS = new Map<string, Verb>([
   ['QUIT', quit],
   ['STARTTLS', startTls],
   ['AUTH', auth],
-  ['VRFY', (connection, argument) => ask(connection, () => connection.stages.verify(argument))],
-  ['EXPN', (connection, argument) => ask(connection, () => connection.stages.expand(argument))],
-  ['HELP', (connection, argument) => ask(connection, () => connection.stages.help(argument))],
+  ['VRFY', (connection, argument) => ask(connection, () => connection.stages.verify(readable(argument)))],
+  ['EXPN', (connection, argument) => ask(connection, () => connection.stages.expand(readable(argument)))],
+  ['HELP', (connection, argument) => ask(connection, () => connection.stages.help(readable(argument)))],
   ['XCLIENT', xclient],
   ['XFORWARD', xforward],
   // RFC 5321 §F.6, §F.1: not to be implemented.
@@ -61,10 +62,22 @@ export function dispatch(connection: Connection, line: string, strict: boolean) 
   if (line.length + 2 > commandLine && name !== 'AUTH') return connection.refuse(name, TOO_LONG)
   const verb = VERBS.get(name)
   // RFC 5321 §4.1.1: white space before the CRLF is tolerated.
-  const argument = space < 0 ? '' : line.slice(space + 1).trim()
+  const argument = space < 0 ? '' : trimmed(line, space + 1)
   if (connection.settings.strictPipelining && connection.input.hasPending && ALONE.has(name)) connection.say(PIPELINED)
   else if (verb !== undefined) verb(connection, argument, name)
   else unknown(connection, name, argument)
+}
+
+/** Without spaces and tabs at either end; other white space is none here, and half a character in UTF-8. */
+function trimmed(line: string, from: number) {
+  let [start, end] = [from, line.length]
+  while (start < end && isBlank(line.charCodeAt(start))) start++
+  while (end > start && isBlank(line.charCodeAt(end - 1))) end--
+  return line.slice(start, end)
+}
+
+function isBlank(code: number) {
+  return code === 0x20 || code === 0x09
 }
 
 function unknown(connection: Connection, name: string, argument: string) {
@@ -73,7 +86,7 @@ function unknown(connection: Connection, name: string, argument: string) {
     return connection.say(WEB)
   }
   if (!/^[A-Z][A-Z0-9-]{0,31}$/.test(name)) return connection.refuse(name, SYNTAX)
-  connection.answer(connection.stages.unknown(name, argument), unknownAnswered, undefined)
+  connection.answer(connection.stages.unknown(name, readable(argument)), unknownAnswered, undefined)
 }
 
 function unknownAnswered(connection: Connection, answer: Reply) {
@@ -83,6 +96,11 @@ function unknownAnswered(connection: Connection, answer: Reply) {
 
 function ask(connection: Connection, question: () => Maybe<Reply>) {
   if (connection.countNoop()) connection.answer(question(), say, undefined)
+}
+
+/** As text if it is UTF-8, else one character an octet: what it means is for the stages to say. */
+function readable(argument: string) {
+  return decodeUtf8(argument) ?? argument
 }
 
 function say(connection: Connection, answer: Reply) {

@@ -3,7 +3,6 @@ import type { Connection } from '../connection.ts'
 import { formatEhlo } from '../ehlo.ts'
 import { FAILURE, formatPlain, isPositive, reply } from '../reply.ts'
 import type { Reply } from '../stages.ts'
-import { decodeUtf8 } from '../utf8.ts'
 
 const NAME = reply(501, '5.5.4', 'A domain or an address literal is needed')
 // RFC 2033 §4.1: HELO and EHLO are not used in LMTP, nor LHLO in SMTP.
@@ -19,12 +18,11 @@ interface Hello {
 export function hello(connection: Connection, argument: string, verb: string) {
   const isLmtp = connection.protocol === 'lmtp'
   if ((verb === 'LHLO') !== isLmtp) return connection.refuse(verb, isLmtp ? LMTP : SMTP)
-  const name = decodeUtf8(argument)
-  // deviates: RFC 5321 §4.1.1.1 — anything printable that is one word is taken for a name: real clients send worse than a domain, and it is
+  // deviates: RFC 5321 §4.1.1.1 — any word of printable ASCII is taken for a name: real clients send worse than a domain, and it is
   // for policy to judge them. Beyond 255 octets it is none, RFC 5321 §4.5.3.1.2.
-  if (name === undefined || name.length > 255 || !/^[!-~\u00a1-\u{10ffff}]+$/u.test(name)) return connection.refuse(verb, NAME)
+  if (argument.length > 255 || !/^[!-~]+$/.test(argument)) return connection.refuse(verb, NAME)
   if (connection.helo !== undefined && !connection.countNoop()) return
-  const context: Hello = { name, verb: verb === 'HELO' || verb === 'LHLO' ? verb : 'EHLO' }
+  const context: Hello = { name: argument, verb: verb === 'HELO' || verb === 'LHLO' ? verb : 'EHLO' }
   connection.answer(ask(connection, context), greeted, context)
 }
 
