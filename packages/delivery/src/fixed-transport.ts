@@ -1,9 +1,9 @@
 /** Delivery to one fixed server, over LMTP (RFC 2033) or SMTP: a mailbox server, a filter, a smarthost. */
 import { ConnectError } from './client/connect.ts'
 import type { Credentials, Target, TlsPolicy } from './client/target.ts'
-import { Pool, type PoolOptions } from './pool.ts'
+import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'
-import type { Job, JobRoute, RecipientOutcome, Transport } from './transport.ts'
+import type { Job, JobRoute, RecipientOutcome } from './transport.ts'
 
 /** Where a {@link fixedTransport} delivers when the route does not say. */
 export interface FixedOptions extends PoolOptions {
@@ -44,16 +44,19 @@ export function fixedTarget(options: Omit<FixedOptions, keyof PoolOptions>, rout
 }
 
 /** Delivers each job to one server, with pooled connections. */
-export function fixedTransport(options: FixedOptions): Transport {
+export function fixedTransport(options: FixedOptions): PooledTransport {
   const pool = new Pool(options)
   return {
     deliver: (job) => deliverTo(pool, fixedTarget(options, job.route), job),
+    get stats() {
+      return pool.stats
+    },
     close: () => pool.close(),
   }
 }
 
 /** {@link fixedTransport} over LMTP: one answer a recipient, RFC 2033 §4.2. */
-export function lmtpTransport(options: Omit<FixedOptions, 'protocol'>): Transport {
+export function lmtpTransport(options: Omit<FixedOptions, 'protocol'>): PooledTransport {
   return fixedTransport({ ...options, protocol: 'lmtp' })
 }
 

@@ -8,7 +8,7 @@ export { type FixedOptions, fixedTarget, fixedTransport, lmtpTransport } from '.
 export { type MaildirOptions, type MaildirTransport, maildirTransport } from './maildir.ts'
 export { folderName } from './maildir-name.ts'
 export type { MailHost, MxResolver } from './mx.ts'
-export { type Lease, Pool, type PoolOptions, type PoolStats } from './pool.ts'
+export { type Lease, Pool, type PooledTransport, type PoolOptions, type PoolStats } from './pool.ts'
 export { Relay, type RelayOptions } from './relay.ts'
 export { sendTo } from './send.ts'
 export { type SmtpOptions, smtpTransport, type TlsAnswer, type TlsChooser, type TlsQuestion } from './smtp-transport.ts'

@@ -59,7 +59,7 @@ test('no more connections than allowed; who waits gets the next that is free, in
   const outcomes = await Promise.all(Array.from({ length: 10 }, () => sendTo(pool, target, job(['b@to.test']))))
   assert.ok(outcomes.flat().every(({ kind }) => kind === 'delivered'))
   assert.equal(sink.connections, 2)
-  assert.deepEqual(pool.stats, { open: 2, idle: 2, waiting: 0 })
+  assert.deepEqual(pool.stats, { open: 2, idle: 2, waiting: 0, uncertain: 0 })
   await close()
 })
 
@@ -78,7 +78,7 @@ test('waiting has a limit, and ends with the signal; the place is not lost', asy
   const next = pool.acquire(target, never)
   lease.discard()
   ;(await next).release()
-  assert.deepEqual(pool.stats, { open: 1, idle: 1, waiting: 0 })
+  assert.deepEqual(pool.stats, { open: 1, idle: 1, waiting: 0, uncertain: 0 })
   await close()
 })
 
@@ -89,7 +89,7 @@ test('a server that cannot be reached fails everybody who waits, and leaves noth
   assert.ok(
     results.every((result) => result.status === 'rejected' && result.reason instanceof ConnectError && result.reason.reply.code === 451),
   )
-  assert.deepEqual(pool.stats, { open: 0, idle: 0, waiting: 0 })
+  assert.deepEqual(pool.stats, { open: 0, idle: 0, waiting: 0, uncertain: 0 })
   await close()
 })
 
@@ -97,7 +97,7 @@ test('what idles too long is closed with QUIT', async () => {
   const { sink, target, pool, close } = await setting({}, { idleMs: 10 })
   await sendTo(pool, target, job(['b@to.test']))
   while (!sink.commands.includes('QUIT')) await new Promise(setImmediate)
-  assert.deepEqual(pool.stats, { open: 0, idle: 0, waiting: 0 })
+  assert.deepEqual(pool.stats, { open: 0, idle: 0, waiting: 0, uncertain: 0 })
   await close()
 })
 
@@ -113,6 +113,14 @@ test('RFC 5321 §4.1.1.5: a transaction that was given up is reset before the ne
   await close()
 })
 
+test('RFC 1047: transactions whose final dot was never answered are counted', async () => {
+  const script = ({ verb, connection }: SinkStep) => (verb === 'DOT' && connection === 1 ? { end: 'reset' as const } : undefined)
+  const { target, pool, close } = await setting({ script })
+  for (const kind of ['deferred', 'delivered']) assert.equal((await sendTo(pool, target, job(['b@to.test', 'c@to.test'])))[0]?.kind, kind)
+  assert.equal(pool.stats.uncertain, 1)
+  await close()
+})
+
 test('a closed pool gives no connection, and lets those in use end', async () => {
   const { sink, target, pool, close } = await setting()
   const lease = await pool.acquire(target, never)
@@ -120,6 +128,6 @@ test('a closed pool gives no connection, and lets those in use end', async () =>
   await assert.rejects(pool.acquire(target, never), ConnectError)
   assert.equal(sink.open, 1)
   lease.release()
-  assert.deepEqual(pool.stats, { open: 0, idle: 0, waiting: 0 })
+  assert.deepEqual(pool.stats, { open: 0, idle: 0, waiting: 0, uncertain: 0 })
   await close()
 })

@@ -4,6 +4,7 @@ import type { ClientConnection, Exchange } from './client/connection.ts'
 import { localReply, type Reply } from './client/reply.ts'
 import { type Target, targetKey } from './client/target.ts'
 import { TIMEOUTS, type Timeouts } from './client/timeouts.ts'
+import type { Transport } from './transport.ts'
 
 /** How a {@link Pool} behaves. */
 export interface PoolOptions {
@@ -36,6 +37,13 @@ export interface PoolStats {
   readonly open: number
   readonly idle: number
   readonly waiting: number
+  /** Transactions so far whose final dot was never answered: each may have made a duplicate. */
+  readonly uncertain: number
+}
+
+/** A transport that keeps connections. */
+export interface PooledTransport extends Transport {
+  readonly stats: PoolStats
 }
 
 interface Waiter {
@@ -58,6 +66,8 @@ export class Pool {
   readonly #idleMs: number
   readonly #waitMs: number
   readonly timeouts: Timeouts
+  /** Counted by who sends. */
+  uncertain = 0
   readonly #buckets = new Map<string, Bucket>()
   readonly #idleSince = new Map<ClientConnection, number>()
   readonly #all = new Set<ClientConnection>()
@@ -80,7 +90,7 @@ export class Pool {
       open += bucket.open
       waiting += bucket.waiting.length
     }
-    return { open, idle: this.#idleSince.size, waiting }
+    return { open, idle: this.#idleSince.size, waiting, uncertain: this.uncertain }
   }
 
   /**

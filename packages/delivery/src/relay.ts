@@ -80,7 +80,7 @@ export class Relay {
       const { refusal } = fitted
       return job.recipients.map((recipient) => toOutcome({ recipient, reply: refusal, isUncertain: false }, about))
     }
-    const fates = (await complete(open, fitted.job)).filter((fate) => asked.includes(fate.recipient))
+    const fates = (await complete(this.#pool, open, fitted.job)).filter((fate) => asked.includes(fate.recipient))
     // Lost while the client took its time, and nothing was taken: no reason to make it come again.
     if (!connection.isOpen && fates.every(isUntouched) && !job.signal.aborted) return await sendTo(this.#pool, this.#target, job)
     return job.recipients.map((recipient, i) => toOutcome({ ...(fates[i] as Fate), recipient }, about)) // one fate each, in order

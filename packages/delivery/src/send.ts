@@ -87,7 +87,7 @@ async function transact(
 async function transactOnce(pool: Pool, job: Job, lease: Lease): Promise<{ readonly fates: readonly Fate[]; readonly wasDead: boolean }> {
   const { from, parameters, message, recipients } = job
   const transaction = new Transaction(lease.connection, { from, parameters, size: message.size, timeouts: pool.timeouts })
-  return { fates: await complete({ lease, transaction, recipients }, job), wasDead: transaction.wasDead }
+  return { fates: await complete(pool, { lease, transaction, recipients }, job), wasDead: transaction.wasDead }
 }
 
 /** A transaction that only lacks its message, and perhaps recipients. */
@@ -98,13 +98,18 @@ export interface Begun {
 }
 
 /** Sends the message, and gives the connection back. */
-export async function complete({ lease, transaction, recipients }: Begun, { message, signal, log }: Job): Promise<readonly Fate[]> {
+export async function complete(
+  pool: Pool,
+  { lease, transaction, recipients }: Begun,
+  { message, signal, log }: Job,
+): Promise<readonly Fate[]> {
   const abort = () => lease.connection.destroy(localReply(451, '4.3.2', 'Given up'))
   signal.addEventListener('abort', abort, { once: true })
   if (signal.aborted) abort()
   const fates = await transaction.send(message, recipients)
   signal.removeEventListener('abort', abort)
   if (transaction.readError !== undefined) log?.warn({ err: transaction.readError }, 'the message could not be read')
+  if (fates.some((fate) => fate.isUncertain)) pool.uncertain++
   lease.release(transaction.needsReset)
   return fates
 }

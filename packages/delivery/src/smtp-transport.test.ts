@@ -241,6 +241,22 @@ test('RFC 8689 §4.2.1: REQUIRETLS goes only to a host with a valid certificate 
   })
 })
 
+test('an attempt that ends before it began defers, and never bounces', async () => {
+  const changes = { signal: AbortSignal.abort() }
+  assert.deepEqual(show(await attempt(9, { changes })), ['deferred 451 4.3.2 '])
+})
+
+test('an address that could not be connected to is tried last for a while', async () => {
+  await withHosts([undefined, {}], async ([, two], port) => {
+    const logged: object[] = []
+    const log = { debug: () => {}, warn: () => {}, info: (fields: object) => void logged.push(fields) }
+    const transport = smtpTransport({ hostname: 'client.test', dns: zoneDns(MX), port })
+    for (let i = 0; i < 3; i++) assert.equal((await transport.deliver(job(['b@to.test'], { log })))[0]?.kind, 'delivered')
+    await transport.close()
+    assert.deepEqual([logged.length, two?.transactions.length], [1, 3])
+  })
+})
+
 test('each host has a budget, and so has the message', async () => {
   await withHosts([at('CONNECT', { end: 'hang' }), {}], async (_, port) => {
     assert.deepEqual(show(await attempt(port, { options: { timeouts: { setup: 40 } } })), ['delivered 250 2.0.0 mx2.to.test'])

@@ -4,9 +4,10 @@ import { localReply, type Reply } from './client/reply.ts'
 import type { Credentials, Target, TlsPolicy } from './client/target.ts'
 import { deadline } from './deadline.ts'
 import { findAddresses, findMailHosts, isOwnAddress, type MailHost, type MxResolver, RouteError } from './mx.ts'
-import { Pool, type PoolOptions } from './pool.ts'
+import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'
-import { type Job, type JobRecipient, outcomeKind, type RecipientOutcome, type Transport } from './transport.ts'
+import { type Job, type JobRecipient, outcomeKind, type RecipientOutcome } from './transport.ts'
+import { Unreachable } from './unreachable.ts'
 
 /** What a {@link TlsChooser} is asked about. */
 export interface TlsQuestion {
@@ -50,11 +51,14 @@ export interface SmtpOptions extends PoolOptions {
 }
 
 /** Delivers by MX, or to the host of the route. */
-export function smtpTransport(options: SmtpOptions): Transport {
+export function smtpTransport(options: SmtpOptions): PooledTransport {
   const pool = new Pool(options)
   const courier = new Courier(pool, options)
   return {
     deliver: (job) => courier.deliver(job),
+    get stats() {
+      return pool.stats
+    },
     close: () => pool.close(),
   }
 }
@@ -79,6 +83,7 @@ interface Progress {
 
 const NO_ADDRESS = localReply(550, '5.4.4', 'No mail host of the domain has an address')
 const DNS_SILENT = localReply(451, '4.4.3', 'DNS does not answer for the mail hosts of the domain')
+const GIVEN_UP = localReply(451, '4.3.2', 'Given up')
 const LOOP = localReply(554, '5.4.6', 'Mail for the domain loops back to this host')
 
 /** Where a host is reached. */
@@ -97,6 +102,7 @@ interface Found {
 class Courier {
   readonly #pool: Pool
   readonly #options: SmtpOptions
+  readonly #unreachable = new Unreachable()
 
   constructor(pool: Pool, options: SmtpOptions) {
     this.#pool = pool
@@ -134,23 +140,33 @@ class Courier {
     const { job } = errand
     const open = new Map<JobRecipient, RecipientOutcome | undefined>(job.recipients.map((recipient) => [recipient, undefined]))
     const progress: Progress = { open, done: [], addresses: 0, sessions: 0, reply: undefined, remote: undefined }
+    const isIncomplete = await this.#tryAll(errand, hosts, progress)
+    const isUnreached = progress.addresses === 0 && !job.signal.aborted
+    const reply = progress.reply ?? (job.signal.aborted ? GIVEN_UP : isIncomplete ? DNS_SILENT : NO_ADDRESS)
+    const rest = [...progress.open].map(([recipient, last]) => last ?? this.#unreached(recipient, { reply, isUnreached, progress }))
+    return [...progress.done, ...rest]
+  }
+
+  /** Resolves to whether DNS was silent about some of the addresses. */
+  async #tryAll(errand: Errand, hosts: readonly MailHost[], progress: Progress): Promise<boolean> {
+    const { job } = errand
+    const later: Place[] = []
     let isIncomplete = false
     for (const host of hosts) {
       if (!this.#mayGoOn(progress, job)) break
       const found = await this.#addresses(errand, host)
-      // RFC 5321 §5.1: from here on it would come back to us. What better hosts have said counts.
-      if (found.isOwn) progress.reply ??= LOOP
+      // RFC 5321 §5.1: from here on it would come back to us. What better hosts have said counts, and may still be said.
+      if (found.isOwn && later.length === 0) progress.reply ??= LOOP
       if (found.isOwn) break
       isIncomplete ||= found.isIncomplete
       for (const address of found.addresses) {
         if (!this.#mayGoOn(progress, job)) break
-        await this.#tryAddress(errand, { host, address, progress })
+        if (address !== undefined && this.#unreachable.has(address)) later.push({ host, address })
+        else await this.#tryAddress(errand, { host, address, progress })
       }
     }
-    const isUnreached = progress.addresses === 0
-    const reply = progress.reply ?? (isIncomplete ? DNS_SILENT : NO_ADDRESS)
-    const rest = [...progress.open].map(([recipient, last]) => last ?? this.#unreached(recipient, { reply, isUnreached, progress }))
-    return [...progress.done, ...rest]
+    for (const place of later) if (this.#mayGoOn(progress, job)) await this.#tryAddress(errand, { ...place, progress })
+    return isIncomplete
   }
 
   #unreached(
@@ -191,10 +207,14 @@ class Courier {
       progress.addresses++
       progress.sessions++
       for (const outcome of outcomes) settle(progress, outcome)
+      if (at.address !== undefined) this.#unreachable.delete(at.address)
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error
       // A family that this machine does not have costs nothing, and counts for nothing.
       if (error.code !== 'ENETUNREACH') progress.addresses++
+      // Without a code it was our own pool that had no room.
+      const isDown = error.code !== undefined && (error.stage === 'connect' || error.stage === 'greeting')
+      if (isDown && at.address !== undefined && !job.signal.aborted) this.#unreachable.add(at.address)
       progress.reply = error.reply
       progress.remote = host.name
       const { stage, reply } = error
