@@ -7,6 +7,9 @@ import type { GreylistOptions } from './options.ts'
 /** Keys of the store: `first` an attempt, `known` one that came back, `network` one whose mail was good. */
 const PREFIX = { first: 'greylist:first:', known: 'greylist:known:', network: 'greylist:network:', good: 'greylist:good:' } as const
 
+/** So often, at most, is an entry prolonged within its lifetime. */
+const REFRESHES = 36
+
 /** Who, from whom, to whom: RFC 6647 §2.4. */
 export interface Triplet {
   /** Network of the client, canonical. */
@@ -21,7 +24,7 @@ export interface Memory {
   readonly network: string
   readonly from: string | undefined
   readonly to: string | undefined
-  /** Milliseconds since the epoch: of the first attempt, or of the last mail. */
+  /** Milliseconds since the epoch: of the first attempt, or of the last mail, to within a 36th of the lifetime. */
   readonly at: number
 }
 
@@ -45,8 +48,9 @@ export class Greylist {
     const { delay, window, lifetime } = this.#options
     if ((await this.#store.get(PREFIX.network + network, signal)) !== undefined) return 0
     const key = tripletKey({ network, from, to }, this.#options.separator)
-    if ((await this.#store.get(PREFIX.known + key, signal)) !== undefined) {
-      await this.#store.set(PREFIX.known + key, String(now), lifetime, signal)
+    const known = await this.#store.get(PREFIX.known + key, signal)
+    if (known !== undefined) {
+      if (this.#isStale(known, now)) await this.#store.set(PREFIX.known + key, String(now), lifetime, signal)
       return 0
     }
     const first = Number(await this.#store.setIfAbsent(PREFIX.first + key, String(now), window, signal))
@@ -61,12 +65,18 @@ export class Greylist {
   async good(network: string, now: number): Promise<void> {
     const { promote, lifetime } = this.#options
     if (promote === 0) return
-    if ((await this.#store.get(PREFIX.network + network)) !== undefined) {
-      await this.#store.set(PREFIX.network + network, String(now), lifetime)
+    const known = await this.#store.get(PREFIX.network + network)
+    if (known !== undefined) {
+      if (this.#isStale(known, now)) await this.#store.set(PREFIX.network + network, String(now), lifetime)
     } else if ((await this.#store.increment(PREFIX.good + network, 1, lifetime)) >= promote) {
       await this.#store.set(PREFIX.network + network, String(now), lifetime)
       await this.#store.delete(PREFIX.good + network)
     }
+  }
+
+  /** Who writes every minute is not written down every minute. */
+  #isStale(at: string, now: number): boolean {
+    return now - Number(at) > this.#options.lifetime / REFRESHES
   }
 
   async *list(signal: AbortSignal): AsyncIterable<Memory> {

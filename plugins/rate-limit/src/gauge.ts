@@ -22,6 +22,7 @@ export class Gauge {
   readonly name: string
   readonly options: LimitOptions
   readonly #limiter: Limiter
+  readonly action: NonNullable<LimitOptions['action']>
   /** Undefined for places. */
   readonly #rate: Rate | undefined
 
@@ -29,6 +30,8 @@ export class Gauge {
     this.options = options
     this.#limiter = limiter
     this.name = options.name ?? nameOf(options)
+    // A refusal may be held until RCPT; a connection too many must not stay open for it.
+    this.action = options.action ?? (options.of === 'connections' ? 'disconnect' : 'defer')
     const { limit, burst } = options
     this.#rate = 'atOnce' in limit ? undefined : burst === undefined ? limit : { ...limit, burst }
   }
@@ -70,7 +73,8 @@ export class Gauge {
   }
 
   opinion(retryAfterMs: number): CommandOpinion | undefined {
-    const { action, of, text } = this.options
+    const { action } = this
+    const { of, text } = this.options
     if (typeof action === 'number') return action === 0 ? undefined : suspect(action, `limit ${this.name} is exceeded`)
     const words: Readonly<Record<string, string>> = { of, wait: inWords(retryAfterMs) }
     const said = text.replaceAll(/\{(of|wait)\}/g, (_, word: string) => words[word] ?? '')

@@ -28,8 +28,8 @@ const limit = z.strictObject({
   burst: z.number().positive().optional().describe('Most that may come at once; default: the amount'),
   action: z
     .union([z.number(), z.enum(['defer', 'reject', 'disconnect', 'none'])])
-    .default('defer')
-    .describe('What exceeding it is worth'),
+    .optional()
+    .describe('What exceeding it is worth; default: `disconnect` for connections, else `defer`'),
   text: z.string().default('Too many {of}, try again in {wait}').describe('What the client is told'),
   clients: z.enum(['all', 'strangers', 'authenticated']).default('all').describe('Whom it concerns'),
 })

@@ -212,7 +212,7 @@ test('the commands show and reset', async () => {
   await show?.run(['conn', '192.0.2.1'], io)
   await reset?.run(['conn', '192.0.2.1'], io)
   assert.deepEqual(rows, [
-    { name: 'conn', of: 'connections', by: 'address', limit: '1 per 3600000 ms', action: 'defer' },
+    { name: 'conn', of: 'connections', by: 'address', limit: '1 per 3600000 ms', action: 'disconnect' },
     { name: 'conn', key: '192.0.2.1', ok: false, remaining: 0, retryAfterMs: HOUR },
     { name: 'conn', key: '192.0.2.1', reset: true },
   ])

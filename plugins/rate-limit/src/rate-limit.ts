@@ -150,7 +150,7 @@ class Meter {
   async count(gauges: readonly Gauge[], subject: Subject, counting: Counting): Promise<CommandOpinion | undefined> {
     const concerned = this.#concerned(gauges, subject)
     if (concerned.length > 1) {
-      const decisive = gauges.filter((gauge) => typeof gauge.options.action === 'string' && gauge.options.action !== 'none')
+      const decisive = gauges.filter((gauge) => typeof gauge.action === 'string' && gauge.action !== 'none')
       const refused = await this.look(decisive, subject, counting)
       if (refused) return refused
     }
@@ -236,8 +236,8 @@ function commands(gauges: readonly Gauge[]) {
     list: {
       summary: 'Lists the limits',
       async run(_: readonly string[], io: CommandIo) {
-        for (const { name, options } of gauges) {
-          const { limit, of, by, action } = options
+        for (const { name, options, action } of gauges) {
+          const { limit, of, by } = options
           const amount = 'atOnce' in limit ? `${limit.atOnce} at once` : `${limit.amount} per ${limit.perMs} ms`
           io.row({ name, of, by: by.map((part) => (typeof part === 'function' ? 'function' : part)).join(' '), limit: amount, action })
         }
