@@ -34,12 +34,6 @@ test('every dependency has its sentence in docs/dependencies.md, and nothing els
   assert.deepEqual(explained.toSorted(), [...used].filter((name) => !ours.has(name)).sort())
 })
 
-test('every page of docs/ is in its index', () => {
-  const index = links(read('docs/README.md')).map((link) => join('docs', link.split('#')[0] ?? ''))
-  const missing = pages.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md' && !index.includes(page))
-  assert.deepEqual(missing, [])
-})
-
 test('no path of a machine and no host of a registry is in the repository', () => {
   const suspicious =
     /(?:^|[\s"'`(=:,])\/(?:work|farm|home|root|Users)\/[\w.-]+|\/tmp\/bash_jobs|"resolved": "https?:\/\/(?!registry\.npmjs\.org\/)/
