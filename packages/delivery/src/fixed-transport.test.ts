@@ -205,6 +205,18 @@ test('large messages arrive whole, from memory and from a stream, with their dot
   })
 })
 
+test('long lines and octets of every kind go out as they are', async () => {
+  const octets = Buffer.concat([
+    Buffer.from(`S: x\r\n\r\n${'y'.repeat(70_000)}\r\n`),
+    Buffer.from(Array.from({ length: 256 }, (_, i) => i).filter((i) => i !== 10 && i !== 13)),
+    Buffer.from('\r\n'),
+  ])
+  await withSink({}, {}, async ({ sink, transport }) => {
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test'], { message: source(octets) }))), ['b delivered 250'])
+    assert.ok(sink.transactions[0]?.message.equals(octets))
+  })
+})
+
 test('a message that cannot be read is never ended by a dot, and is deferred', async () => {
   const message = { size: 10, raw: async function* () { yield Buffer.from('abc\r\n'); throw new Error('disk') } } // biome-ignore format: short
   await withSink({}, {}, async ({ sink, transport }) => {
