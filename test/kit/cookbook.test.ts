@@ -9,13 +9,15 @@ import { ended, makeFolder, startCommand, startNode } from './command.ts'
 import { readPage, type ShownFile } from './markdown.ts'
 
 const pages = readdirSync(path.join(ROOT, 'docs/cookbook')).filter((name) => name.endsWith('.md'))
-const files = pages.flatMap((page) =>
-  readPage(readFileSync(path.join(ROOT, 'docs/cookbook', page), 'utf8')).filter((one): one is ShownFile => 'name' in one),
-)
+const shown = (page: string) =>
+  readPage(readFileSync(path.join(ROOT, 'docs', page), 'utf8')).filter((one): one is ShownFile => 'name' in one)
+const files = pages.flatMap((page) => shown(`cookbook/${page}`))
+/** Configurations elsewhere in the documentation. */
+const others = shown('beside-postfix.md')
 const folder = await makeFolder()
 after(() => rm(folder, { recursive: true, force: true }))
 before(async () => {
-  for (const { name, text } of files) await writeFile(path.join(folder, name), text)
+  for (const { name, text } of [...files, ...others]) await writeFile(path.join(folder, name), text)
 })
 
 test('there are twenty recipes, each with a test or a configuration, and no two files of one name', () => {
@@ -35,7 +37,7 @@ test('the recipes pass their tables', async () => {
   assert.ok(Number(/(?:# |ℹ )pass (\d+)/.exec(out)?.[1]) > 60, out)
 })
 
-for (const { name } of files.filter((file) => file.name.endsWith('.config.ts')))
+for (const { name } of [...files, ...others].filter((file) => file.name.endsWith('.config.ts')))
   test(`${name}: postroad check has nothing to say`, async () => {
     assert.deepEqual(await ended(startCommand(folder, 'check', name)), { code: 0, out: 'The configuration is fine.\n', err: '' })
   })
