@@ -13,6 +13,10 @@ import type { Fault } from './fault.ts'
 
 /** Octets a read takes at once. */
 const READ_SIZE = 256 * 1024
+/** Octets gathered for a write. */
+const WRITE_SIZE = 1024 * 1024
+/** Pieces of a write: what every system takes at once, IOV_MAX of Linux is 1,024. */
+const VECTOR_LIMIT = 512
 
 /** Folders by the last two characters of the id: chance, so all are used alike. */
 export class BodyFiles {
@@ -148,14 +152,33 @@ export async function syncFolder(folder: string): Promise<void> {
 
 async function writeAll(file: FileHandle, source: MessageSource): Promise<number> {
   let [crc, size] = [0, 0]
-  const ready = source.chunks?.()
-  for await (const chunk of ready ?? source.raw()) {
+  let waiting: Uint8Array[] = []
+  let held = 0
+  for await (const chunk of source.chunks?.() ?? source.raw()) {
     crc = crc32(chunk, crc)
-    for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten
     size += chunk.length
+    held += chunk.length
+    waiting.push(chunk)
+    if (held < WRITE_SIZE && waiting.length < VECTOR_LIMIT) continue
+    await writePieces(file, waiting)
+    waiting = []
+    held = 0
   }
+  await writePieces(file, waiting)
   if (size !== source.size) throw new QueueError('ERR_QUEUE_IO', 'The message is not as long as it says')
   return crc
+}
+
+/** One call for many chunks; a disk that is nearly full may take only some of their octets. */
+async function writePieces(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  for (let left = pieces; left.length > 0; ) {
+    let { bytesWritten } = await file.writev(left)
+    left = left.flatMap((piece) => {
+      const taken = Math.min(bytesWritten, piece.length)
+      bytesWritten -= taken
+      return taken === piece.length ? [] : [piece.subarray(taken)]
+    })
+  }
 }
 
 async function* entries(folder: string): AsyncGenerator<string> {

@@ -72,8 +72,11 @@ export class QueueEngine {
   async accept(message: QueuedMessage, source: MessageSource): Promise<void> {
     // What is not in memory belongs to the caller, who may forget it when this has resolved.
     const chunks = source.chunks?.()
+    const hasRoom = this.#memory + source.size <= this.#options.memoryLimit
+    const gathered = chunks || !hasRoom ? undefined : gathering(source)
     const kept = chunks && memorySource(chunks)
-    this.#offerFresh(await this.#options.store.add(message, kept ?? source), kept)
+    const claims = await this.#options.store.add(message, kept ?? gathered?.source ?? source)
+    this.#offerFresh(claims, kept ?? gathered?.take())
   }
 
   /** What the engine is doing now. */
@@ -300,6 +303,23 @@ export class QueueEngine {
   async #giveBackQueued(): Promise<void> {
     const claims = [...this.#lanes].flatMap((lane) => lane.clear().map(({ claim }) => claim))
     if (claims.length > 0) await this.#options.store.release(claims, { kind: 'scheduled', at: this.#options.clock.now() })
+  }
+}
+
+/** What the store reads to write it is kept: it need not be read back to be delivered. */
+function gathering(source: MessageSource): { readonly source: MessageSource; take(): MessageSource } {
+  const chunks: Uint8Array[] = []
+  return {
+    source: {
+      size: source.size,
+      async *raw() {
+        for await (const chunk of source.raw()) {
+          chunks.push(chunk)
+          yield chunk
+        }
+      },
+    },
+    take: () => memorySource(chunks),
   }
 }
 
