@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -67,6 +67,15 @@ test('octets without their meta are a message that never was', () =>
     await writeFile(join(folder, 'half.eml'), 'x')
     assert.equal(await spool.get('half'), undefined)
     for await (const id of spool.list()) assert.fail(id)
+  }))
+
+test('what a crash left behind is removed a day later, what is being written is not', () =>
+  onSpool(async (spool, folder) => {
+    for (const name of ['.dead.tmp', '.alive.tmp', 'dead.eml', 'alive.eml']) await writeFile(join(folder, name), 'x')
+    const yesterday = new Date(Date.now() - 90_000_000)
+    for (const name of ['.dead.tmp', 'dead.eml']) await utimes(join(folder, name), yesterday, yesterday)
+    await spool.put('a', messageFromBytes(Buffer.from('\r\n')), {})
+    assert.deepEqual((await readdir(folder)).sort(), ['.alive.tmp', 'a.eml', 'a.json', 'alive.eml'])
   }))
 
 test('an id is no path', () =>

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { createBodyWriter, createMessage, type SpillFile } from '@postroad/message'
 import type { Message, Spool } from '@postroad/plugin'
@@ -12,6 +12,9 @@ import type { Closable } from './store.ts'
 
 /** Long enough for the ids of transactions and then some; the rest keeps them apart from paths. */
 const ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
+
+/** Milliseconds after which an unfinished file is nobody's any more. */
+const LEFT_BEHIND = 86_400_000
 
 /**
  * A {@link Spool} in a folder. When `put` resolves, octets, names and folder have been synced: a power failure loses nothing.
@@ -21,7 +24,13 @@ const ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
  */
 export function embeddedSpool(folder: string): Spool & Closable {
   let made: Promise<unknown> | undefined
-  const ready = () => (made ??= mkdir(folder, { recursive: true, mode: 0o750 }))
+  const ready = () => {
+    made ??= prepare(folder).catch((error) => {
+      made = undefined // a disk that was full is to be asked again
+      throw error
+    })
+    return made
+  }
   const place = (id: string, kind: 'eml' | 'json') => path.join(folder, `${checked(id)}.${kind}`)
   return {
     async put(id, message, meta) {
@@ -70,6 +79,26 @@ async function write(file: string, chunks: AsyncIterable<Uint8Array> | Iterable<
     await handle.close().catch(() => undefined) // what failed before is what matters
     await unlink(unfinished).catch(() => undefined)
     throw error
+  }
+}
+
+async function prepare(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: 0o750 })
+  // A new folder is as durable as its own entry.
+  if (first !== undefined) for (let at = folder; at.length >= first.length; at = path.dirname(at)) await sync(path.dirname(at))
+  await sweep(folder)
+}
+
+/** What a process left behind that died while it wrote: unfinished files, and octets of which nothing is known. */
+async function sweep(folder: string): Promise<void> {
+  const names = await readdir(folder)
+  const known = new Set(names)
+  for (const name of names) {
+    const isLeft = (name.startsWith('.') && name.endsWith('.tmp')) || (name.endsWith('.eml') && !known.has(`${name.slice(0, -4)}.json`))
+    const file = path.join(folder, name)
+    // Another process may be writing it now.
+    const age = isLeft ? Date.now() - ((await unlessAbsent(stat(file)))?.mtimeMs ?? Date.now()) : 0
+    if (age > LEFT_BEHIND) await unlessAbsent(unlink(file))
   }
 }
 
