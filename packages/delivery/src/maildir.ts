@@ -4,7 +4,7 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, rename, stat, unlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { localReply, type Reply } from './client/reply.ts'
 import { DirectorySync, syncDirectory } from './directory-sync.ts'
 import { folderName, uniqueName } from './maildir-name.ts'
@@ -60,10 +60,12 @@ interface Item {
 
 class MaildirWriter {
   readonly #options: MaildirOptions
+  readonly #folder: string
   readonly #sync = new DirectorySync()
 
   constructor(options: MaildirOptions) {
     this.#options = options
+    this.#folder = resolve(options.folder)
   }
 
   async check(recipient: JobRecipient): Promise<Reply | undefined> {
@@ -101,9 +103,9 @@ class MaildirWriter {
   #mailbox({ address }: JobRecipient): string | undefined {
     const name = folderName(address.local)
     if (name === undefined) return undefined
-    if (!this.#options.byDomain) return join(this.#options.folder, name)
+    if (!this.#options.byDomain) return join(this.#folder, name)
     const domain = folderName(address.domain === '' ? 'localhost' : address.domain)
-    return domain === undefined ? undefined : join(this.#options.folder, domain, name)
+    return domain === undefined ? undefined : join(this.#folder, domain, name)
   }
 
   /** Does a step for every recipient that is not decided yet; an error decides for its recipient only. */
@@ -133,7 +135,7 @@ class MaildirWriter {
       if (codeOf(error) !== 'ENOENT') throw error
       if (this.#options.create === false) item.reply = await this.#missing(item.mailbox)
       if (item.reply !== undefined) return
-      await makeMaildir(item.mailbox)
+      await makeMaildir(item.mailbox, this.#folder)
       item.handle = await open(path, 'wx', 0o600)
     }
   }
@@ -141,7 +143,7 @@ class MaildirWriter {
   /** Whether a mailbox is not there; when not even the folder of all is, that is a fault of ours and no reason to bounce. */
   async #missing(mailbox: string): Promise<Reply | undefined> {
     if (await isDirectory(mailbox)) return undefined
-    return (await isDirectory(this.#options.folder)) ? UNKNOWN : NO_FOLDER
+    return (await isDirectory(this.#folder)) ? UNKNOWN : NO_FOLDER
   }
 
   async #write(items: readonly Item[], message: MessageSource): Promise<void> {
@@ -174,15 +176,21 @@ class MaildirWriter {
   }
 }
 
-/** Makes the folders of a mailbox, durably. */
-async function makeMaildir(mailbox: string): Promise<void> {
-  // `tmp` last: who finds it finds the others.
-  for (const name of ['cur', 'new', 'tmp']) {
+/** Makes the folders of a mailbox, durably: up to `folder`, and above it what was not there. */
+async function makeMaildir(mailbox: string, folder: string): Promise<void> {
+  let top = folder
+  let isTopNew = false
+  for (const name of ['cur', 'new']) {
     const first = await mkdir(join(mailbox, name), { recursive: true, mode: 0o700 })
-    if (first === undefined) continue
-    // Each new directory is a change of its parent.
-    for (let path = join(mailbox, name); path.length >= first.length; path = dirname(path)) await syncDirectory(dirname(path))
+    if (first === undefined || first.length > top.length) continue
+    top = first
+    isTopNew = true
   }
+  // All of them, whoever made them: another delivery that did so a moment ago may not have synced them yet.
+  for (let path = mailbox; path.length >= top.length; path = dirname(path)) await syncDirectory(path)
+  if (isTopNew) await syncDirectory(dirname(top))
+  // Last: a delivery that finds `tmp` relies on everything else.
+  await mkdir(join(mailbox, 'tmp'), { recursive: true, mode: 0o700 })
 }
 
 /** Writes all of it: `writev` may stop early, when a disk is nearly full. */
