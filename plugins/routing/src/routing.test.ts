@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseForwardPath } from '@postroad/message'
 import { definePlugin, defineService } from '@postroad/plugin'
-import { createTestServer, session, sessionOn } from '@postroad/testing'
-import { routing } from './index.ts'
+import { createTestServer, fakeClock, memoryStore, session, sessionOn } from '@postroad/testing'
+import fc from 'fast-check'
+import { options, routing } from './index.ts'
+import { resolve } from './resolve.ts'
+import { compile } from './table.ts'
 
 const gateway = routing({
   routes: [
@@ -158,4 +162,46 @@ test('what is not a pattern, an address or an action is a boot error', async () 
     routing({ domains: { 'example.com': { via: 'maildir', user: ['x'] } as never } }),
   ]
   for (const plugin of mistakes) await assert.rejects(createTestServer([plugin]), /routing/)
+})
+
+test('no forward-path, however odd, has a route that leaves our domains when the client may not relay', async () => {
+  const ground = { store: memoryStore(), clock: fakeClock(), resolve: (file: string) => file, onError: () => undefined }
+  const tables = await compile(
+    options.parse({ domains: { 'mx.test': { via: 'maildir' }, '*.mx.test': { via: 'maildir' } }, relay: { networks: ['127.0.0.0/8'] } }),
+    ground,
+  )
+  const session = { remote: { address: '203.0.113.1', port: 1 }, listener: 'mx', identity: undefined, tls: undefined, helo: undefined }
+  const question = { session, from: undefined, signal: new AbortController().signal, find: () => undefined }
+  const piece = fc.constantFrom(
+    'a',
+    '@',
+    'mx.test',
+    'evil.test',
+    '%',
+    '!',
+    '"',
+    '\\',
+    ':',
+    ',',
+    '.',
+    '[127.0.0.1]',
+    'MX.TEST',
+    '+',
+    ' ',
+    'ü',
+    'postmaster',
+  )
+  let routed = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece, { minLength: 1, maxLength: 9 }), async (pieces) => {
+      const recipient = parseForwardPath(`<${pieces.join('')}>`, { smtputf8: true })?.address
+      const outcome = recipient && (await resolve(tables, recipient, question))
+      if (!outcome || 'kind' in outcome.answer) return
+      routed++
+      assert.equal(outcome.answer.via, 'maildir')
+      assert.match(recipient.domain, /(^|\.)mx\.test$|^$/)
+    }),
+    { numRuns: 3_000 },
+  )
+  assert.ok(routed > 0, 'some of them were ours')
 })
