@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { ERRORS } from '@postroad/core'
 import { HOOKS, type HookKind } from '@postroad/plugin'
+import { renderRfcPage } from '../conformance/rfc-page.ts'
 import { ROOT, readWorkspaces } from '../structure/workspace.ts'
 import { loadFactories, type PluginOptions } from './factory.ts'
 import { formatOptions } from './option.ts'
@@ -16,6 +17,7 @@ export async function renderPages(): Promise<ReadonlyMap<string, string>> {
     ['docs/hooks.md', renderHooks()],
     ['docs/errors.md', renderErrors()],
     ['docs/options.md', renderOptions(plugins)],
+    ['docs/rfc.md', renderRfcPage()],
     ['docs/README.md', fillIndex(readPage('docs/README.md'))],
   ])
   for (const { folder } of readWorkspaces()) {

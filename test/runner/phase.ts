@@ -27,6 +27,9 @@ const MINUTE = 60_000
 /** Folders below `test/` that are tools and not suites. */
 const TOOLS = new Set(['runner', 'bench', 'fuzz'])
 
+/** Folders below `test/` that are run as a part of another phase. */
+const PARTS = new Set(['examples'])
+
 /** The order in which suites run; a folder that is not named here runs after these, by name. */
 const ORDER = ['structure', 'conformance', 'dialogues', 'contracts', 'integration', 'smuggling', 'delivery', 'interop', 'crash', 'docs']
 
@@ -45,7 +48,7 @@ export function listPhases(root: string): Phase[] {
     ...listSuites(root).map((name) =>
       tests(name, find(root, `test/${name}/**/*.test.ts`), { concurrency: PARALLEL.has(name) ? 2 : 1, limitMs: 6 * MINUTE }),
     ),
-    tests('examples', find(root, 'examples/*/*.test.ts'), { concurrency: 1, limitMs: 3 * MINUTE }),
+    tests('examples', find(root, '{examples,test/examples}/**/*.test.ts'), { concurrency: 1, limitMs: 3 * MINUTE }),
     // The tools have tests of their own; they run last because they say nothing about the product.
     tests('tools', find(root, `test/{${[...TOOLS].join(',')}}/**/*.test.ts`), { concurrency: 1, limitMs: 4 * MINUTE }),
   ]
@@ -57,7 +60,9 @@ function tests(name: string, files: readonly string[], options: { readonly concu
 }
 
 function listSuites(root: string): string[] {
-  const folders = readdirSync(join(root, 'test'), { withFileTypes: true }).filter((entry) => entry.isDirectory() && !TOOLS.has(entry.name))
+  const folders = readdirSync(join(root, 'test'), { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && !TOOLS.has(entry.name) && !PARTS.has(entry.name),
+  )
   const rank = (name: string) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length)
   return folders.map((entry) => entry.name).sort((a, b) => rank(a) - rank(b) || a.localeCompare(b))
 }
