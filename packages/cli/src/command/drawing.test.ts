@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
 import { test } from 'node:test'
 import { createServer } from '@postroad/core'
 import { defineFact, definePlugin } from '@postroad/plugin'
@@ -7,9 +10,10 @@ import { mermaid, svg } from './drawing.ts'
 const geo = defineFact<string>('geo')
 const plugin = (name: string, after: readonly string[] = []) =>
   definePlugin({ name, hooks: { rcpt: { after, handler: () => undefined } } })()
+const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-drawing-'))
 const server = await createServer({
   log: { format: 'silent' },
-  folder: 'var/drawing-test',
+  folder,
   setup(app) {
     app
       .use(plugin('a'))
@@ -21,6 +25,7 @@ const server = await createServer({
 })
 const scopes = server.explain()
 await server.close()
+await rm(folder, { recursive: true })
 
 test('Mermaid: a subgraph a listening scope, hooks in order, waves joined by arrows', () => {
   const lines = mermaid(scopes).split('\n')
