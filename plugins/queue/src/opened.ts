@@ -40,10 +40,16 @@ export class OpenedQueue {
   #failedAt = Number.NEGATIVE_INFINITY
 
   constructor(context: OpenContext) {
-    const { life, warnAfter, retry } = context.options
+    const { life, warnAfter, retry, retryByClass } = context.options
     this.#context = context
     this.transports = openTransports(context.options, context)
-    this.schedule = { ...DEFAULT_SCHEDULE, lifeMs: life, warnAfterMs: warnAfter, ...(retry && { waits: retry }) }
+    this.schedule = {
+      ...DEFAULT_SCHEDULE,
+      lifeMs: life,
+      warnAfterMs: warnAfter,
+      ...(retry && { waits: retry }),
+      classWaits: { ...DEFAULT_SCHEDULE.classWaits, ...(retryByClass as ScheduleOptions['classWaits']) }, // zod writes absent keys as undefined
+    }
   }
 
   /** The store; opened by the first who asks. */
@@ -113,6 +119,7 @@ export class OpenedQueue {
       hostname,
       schedule: this.schedule,
       limits: (lane) => limitsOf(options, lane),
+      scheduleOf: (lane) => this.#scheduleOf(lane),
       backoff: DEFAULT_BACKOFF,
       routeReport: (recipient) => this.routeReport(recipient),
       returnLimit: options.returnLimit,
@@ -129,6 +136,11 @@ export class OpenedQueue {
     return engine
   }
 
+  #scheduleOf(lane: string): ScheduleOptions | undefined {
+    const waits = laneOptions(this.#context.options, lane)?.retry
+    return waits && { ...this.schedule, waits, classWaits: {} }
+  }
+
   /** Bodies of messages that were never taken are litter of a crash; nobody waits for this. */
   #sweepLater(store: LmdbStore): void {
     setTimeout(() => {
@@ -140,9 +152,15 @@ export class OpenedQueue {
   }
 }
 
-function limitsOf({ lanes }: QueueOptions, lane: string): { concurrency: number; perSecond?: number } {
-  const [via = '', target = ''] = lane.split(':')
-  const found = lanes.find(({ match, group }) => match === via || group === target || matchesDomain(match, target))
-  const { concurrency = 20, perSecond } = found ?? {}
+function limitsOf(options: QueueOptions, lane: string): { concurrency: number; perSecond?: number } {
+  const { concurrency = 20, perSecond } = laneOptions(options, lane) ?? {}
   return perSecond === undefined ? { concurrency } : { concurrency, perSecond }
+}
+
+/** The first entry of `lanes` that means this lane: by transport, group, domain or host. */
+function laneOptions({ lanes }: QueueOptions, lane: string): QueueOptions['lanes'][number] | undefined {
+  const at = lane.indexOf(':')
+  const via = at === -1 ? lane : lane.slice(0, at)
+  const target = at === -1 ? '' : lane.slice(at + 1).replace(/:\d+$/, '')
+  return lanes.find(({ match, group }) => match === via || match === target || group === target || matchesDomain(match, target))
 }

@@ -1,5 +1,6 @@
 /** What an operator may say of the embedded queue; `docs/options.md` is made of it. */
 import type { Transport } from '@postroad/delivery'
+import { BOUNCE_TABLE } from '@postroad/queue'
 import { z } from 'zod'
 
 const duration = z.union([
@@ -21,6 +22,7 @@ const lane = z.strictObject({
     .regex(/^[a-z0-9-]+$/)
     .optional()
     .describe('Destinations of one group share their limits: the domains of one provider'),
+  retry: z.array(duration).min(1).optional().describe('Waits for these destinations, instead of `retry` and `retryByClass`'),
 })
 
 const tls = z.strictObject({
@@ -59,6 +61,8 @@ const maildir = z.strictObject({
   create: z.boolean().default(true).describe('Make mailboxes that are not there'),
 })
 
+const CLASSES = [...new Set(BOUNCE_TABLE.map((row) => row.class)), 'other' as const]
+
 const isTransport = (value: unknown): boolean => typeof value === 'object' && value !== null && 'deliver' in value
 
 /** The schema. */
@@ -82,6 +86,10 @@ export const options = z.strictObject({
     .min(1)
     .optional()
     .describe('Waits after the first, second, … failure; the last repeats. Default: 5, 10, 20, 30 minutes, 1, 2, 3, 4 hours'),
+  retryByClass: z
+    .partialRecord(z.enum(CLASSES), z.array(duration).min(1))
+    .default({})
+    .describe('Other waits for a class of failure. Default: `greylist` from 2 minutes, `rate` from 10, `quota` from an hour'),
   maxRecipients: z.int().positive().default(100).describe('Recipients of one transaction'),
   inlineLimit: z.int().nonnegative().default(65_536).describe('Bodies up to this many octets stand in the database, larger ones are files'),
   minFree: z

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import type { Job, RecipientOutcome, Transport } from '@postroad/delivery'
 import { type CommandIo, definePlugin, type PluginCommand, reject } from '@postroad/plugin'
 import { createTestServer, sessionOn, type TestServer } from '@postroad/testing'
+import { options as queueOptions } from './options.ts'
 import { queue } from './queue.ts'
 
 const routes = definePlugin({
@@ -41,11 +42,21 @@ interface World {
   run(command: string, ...args: string[]): Promise<{ code: number; lines: string[]; rows: Record<string, unknown>[] }>
 }
 
-async function inWorld(work: (world: World) => Promise<void>, prepare: (folder: string) => Promise<void> = async () => {}): Promise<void> {
+async function inWorld(
+  work: (world: World) => Promise<void>,
+  prepare: (folder: string) => Promise<void> = async () => {},
+  options: Parameters<typeof queue>[0] = {},
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-queue-'))
   const hop = new NextHop()
   await prepare(folder)
-  const plugin = queue({ folder: join(folder, 'queue'), maildir: { folder: join(folder, 'mail') }, transports: { smtp: hop }, minFree: 0 })
+  const plugin = queue({
+    folder: join(folder, 'queue'),
+    maildir: { folder: join(folder, 'mail') },
+    transports: { smtp: hop },
+    minFree: 0,
+    ...options,
+  })
   const server = await createTestServer([routes(), plugin], {})
   try {
     await work({ server, hop, folder, run: (command, ...args) => runCommand(server, command, args) })
@@ -201,4 +212,25 @@ test('the delivery hook of another plugin is asked', async () => {
     await server.close()
     await rm(folder, { recursive: true, force: true })
   }
+})
+
+test('destinations have schedules of their own, and what makes no sense is refused', async () => {
+  const lanes = [{ match: '*.example.com' }, { match: 'example.com', retry: ['5s'], perSecond: 100 }]
+  await inWorld(
+    async ({ server, hop }) => {
+      await sessionOn(server).mail('s@client.test').rcpt('later@example.com').data('Subject: x\n\nHi\n').expectCode(250)
+      await until(server, () => hop.jobs.length === 1)
+      await until(server, () => hop.jobs.length === 2)
+    },
+    async () => {},
+    { lanes },
+  )
+  for (const wrong of [
+    { retry: ['soon'] },
+    { lanes: [{ concurrency: 1 }] },
+    { retryByClass: { nonsense: ['5m'] } },
+    { concurrency: 0 },
+    { unknown: 1 },
+  ])
+    assert.ok(!queueOptions.safeParse(wrong).success, JSON.stringify(wrong))
 })

@@ -200,7 +200,8 @@ export class QueueEngine {
   }
 
   async #carry({ claim, lane, source: kept }: Job, running: Running): Promise<void> {
-    const { store, carriers, hooks, clock, schedule } = this.#options
+    const { store, carriers, hooks, clock } = this.#options
+    const schedule = this.#options.scheduleOf?.(lane.name) ?? this.#options.schedule
     const { message, index, state } = claim
     const delivery = message.deliveries[index]
     let damage: unknown

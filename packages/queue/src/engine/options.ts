@@ -23,6 +23,8 @@ export interface EngineOptions {
   readonly log: Logger
   readonly hostname: string
   readonly schedule: ScheduleOptions
+  /** Another schedule for a lane. */
+  scheduleOf?(lane: string): ScheduleOptions | undefined
   /** What a lane may do. */
   limits(lane: string): LaneLimits
   readonly backoff: BackoffOptions
