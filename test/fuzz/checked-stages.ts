@@ -1,6 +1,7 @@
 /** Stages that answer at random (now, later, never, with a throw or a rejection) and see that the wire keeps the order of the protocol. */
 import assert from 'node:assert/strict'
 import type { Body, Maybe, Offer, Reply, Stages } from '@postroad/smtp'
+import type { Subject } from './session.ts'
 
 /** How one call is answered. */
 export type Mood = 'yes' | 'no' | 'later' | 'later no' | 'throw' | 'reject' | 'never' | 'leave'
@@ -144,6 +145,25 @@ export function checkedStages(seen: Seen, mood: (call: string) => Mood, disconne
     refused: () => assert.equal(seen.closed, 0),
     close: () => {
       seen.closed++
+    },
+  }
+}
+
+/** The wire alone, held against the order of the protocol. */
+export function wireSubject(): Subject {
+  let seen: Seen[] = []
+  return {
+    prepare: (mood) => {
+      seen = []
+      return (wire) => {
+        const one: Seen = { closed: 0, messages: 0, stuck: false }
+        seen.push(one)
+        return checkedStages(one, mood, () => wire.disconnect({ code: 421, status: '4.7.1', text: 'Leave' }))
+      }
+    },
+    finish: () => {
+      for (const { closed } of seen) assert.equal(closed, 1)
+      return seen.reduce((sum, { messages }) => sum + messages, 0)
     },
   }
 }

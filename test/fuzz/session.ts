@@ -1,9 +1,9 @@
 /** Random sessions, and what must hold for every one of them. */
 import assert from 'node:assert/strict'
 import net from 'node:net'
-import { createListener, type Listener } from '@postroad/smtp'
+import { type Attach, createListener, type Listener, type ListenerOptions } from '@postroad/smtp'
 import fc from 'fast-check'
-import { checkedStages, type Mood, type Seen } from './checked-stages.ts'
+import type { Mood } from './checked-stages.ts'
 
 /** A run of the fuzzer. */
 export interface FuzzOptions {
@@ -94,8 +94,16 @@ export interface FuzzResult {
   readonly messages: number
 }
 
+/** What stands behind the wire, for one session after the other. */
+export interface Subject {
+  /** Stages for the next session; they answer as `mood` says. */
+  prepare(mood: (call: string) => Mood): Attach
+  /** After the session, with all that was replied: messages that came to their end. @throws when something does not hold */
+  finish(replies: string): number
+}
+
 /** Runs sessions until the time is up. @throws the first thing that does not hold, with the session that shows it, shrunk */
-export async function fuzz({ limitMs, seed }: FuzzOptions): Promise<FuzzResult> {
+export async function fuzz(subject: Subject, { limitMs, seed }: FuzzOptions): Promise<FuzzResult> {
   let [sessions, messages] = [0, 0]
   const stray: unknown[] = []
   const note = (error: unknown): void => void stray.push(error)
@@ -103,7 +111,7 @@ export async function fuzz({ limitMs, seed }: FuzzOptions): Promise<FuzzResult> 
   try {
     const property = fc.asyncProperty(plans, fc.constantFrom('smtp' as const, 'lmtp' as const), async (plan, protocol) => {
       sessions++
-      messages += await runSession(plan, protocol)
+      messages += await runSession(subject, plan, protocol)
       assert.deepEqual(stray, [])
     })
     await fc.assert(property, { numRuns: 2 ** 30, interruptAfterTimeLimit: limitMs, ...(seed !== undefined && { seed }) })
@@ -113,41 +121,33 @@ export async function fuzz({ limitMs, seed }: FuzzOptions): Promise<FuzzResult> 
   }
 }
 
-async function runSession({ pieces, cuts, moods, ending }: Plan, protocol: 'smtp' | 'lmtp'): Promise<number> {
-  const seen: Seen[] = []
+async function runSession(subject: Subject, { pieces, cuts, moods, ending }: Plan, protocol: 'smtp' | 'lmtp'): Promise<number> {
   const faults: unknown[] = []
   let calls = 0
-  const next = (): Mood => moods[calls++ % moods.length] ?? 'yes'
-  const listener = createListener(
-    {
-      name: 'fuzz',
-      hostname: 'mx.test',
-      host: '127.0.0.1',
-      protocol,
-      authWithoutTls: true,
-      xclient: ['127.0.0.1'],
-      xforward: ['127.0.0.1'],
-      limits: { size: 500, line: 300, errors: 30 },
-      onError: (error) => {
-        if (!(error instanceof Error && error.message.startsWith('fuzz: '))) faults.push(error)
-      },
+  const options: ListenerOptions = {
+    name: 'fuzz',
+    hostname: 'mx.test',
+    host: '127.0.0.1',
+    protocol,
+    authWithoutTls: true,
+    xclient: ['127.0.0.1'],
+    xforward: ['127.0.0.1'],
+    limits: { size: 500, line: 300, errors: 30 },
+    onError: (error) => {
+      if (!(error instanceof Error && error.message.startsWith('fuzz: '))) faults.push(error)
     },
-    (wire) => {
-      const one: Seen = { closed: 0, messages: 0, stuck: false }
-      seen.push(one)
-      return checkedStages(one, next, () => wire.disconnect({ code: 421, status: '4.7.1', text: 'Leave' }))
-    },
-  )
+  }
+  const attach = subject.prepare(() => moods[calls++ % moods.length] ?? 'yes')
+  const listener = createListener(options, attach)
   await listener.listen()
   const replies = await talk(listener, { octets: Buffer.from(pieces.join(''), 'latin1'), cuts, ending })
   await listener.close(0)
   assert.deepEqual(faults, [])
   assert.equal(listener.connections, 0)
-  for (const { closed } of seen) assert.equal(closed, 1)
   // Whole lines, printable, each with its code: whatever the stages said. The last may be cut off with the connection.
   for (const line of replies.split('\r\n').slice(0, -1)) assert.match(line, /^[2-5]\d\d[ -][\x20-\x7e]*$/)
   assert.doesNotMatch(replies, /^250 injected/m)
-  return seen.reduce((sum, { messages }) => sum + messages, 0)
+  return subject.finish(replies)
 }
 
 async function talk(listener: Listener, script: { octets: Buffer; cuts: readonly number[]; ending: Plan['ending'] }): Promise<string> {

@@ -22,6 +22,9 @@ export function hello(connection: Connection, argument: string, verb: string) {
   // for policy to judge them. Beyond 255 octets it is none, RFC 5321 §4.5.3.1.2.
   if (argument.length > 255 || !/^[!-~]+$/.test(argument)) return connection.refuse(verb, NAME)
   if (connection.helo !== undefined && !connection.countNoop()) return
+  // RFC 5321 §4.1.4: an EHLO in the middle of a session resets it like RSET.
+  // deviates: RFC 5321 §4.1.4 — one that policy refuses does, too: whoever calls itself something else has begun anew.
+  connection.abandon()
   const context: Hello = { name: argument, verb: verb === 'HELO' || verb === 'LHLO' ? verb : 'EHLO' }
   connection.answer(ask(connection, context), greeted, context)
 }
@@ -40,8 +43,6 @@ function greeted(connection: Connection, answer: Reply | undefined, { name, verb
   if (answer !== undefined && !isPositive(answer)) {
     return connection.say(answer, formatPlain)
   }
-  // RFC 5321 §4.1.4: an EHLO in the middle of a session resets it like RSET.
-  connection.abandon()
   const isExtended = verb !== 'HELO'
   connection.helo = { name, isExtended }
   const greeting = answer === undefined ? connection.settings.hostname : String([answer.text].flat()[0] ?? '')
