@@ -21,7 +21,7 @@ test('a replica is promoted by Sentinel: nothing acknowledged is lost', { skip }
   await until(async () => String(await primary.command('info', 'replication')).includes('state=online'))
   await until(async () => String(await sentinel.command('info', 'sentinel')).includes('slaves=1'))
   const proof = await prove({
-    messages: isLong ? 20_000 : 1_000,
+    messages: isLong ? 20_000 : 500,
     domains: 40,
     redis: { sentinel: { name: 'mail', nodes: [{ host: '127.0.0.1', port: sentinel.port }] } },
     queue: { replicas: 1 },

@@ -30,6 +30,8 @@ export const TICKET_QUEUE = 'deliveries'
 
 /** Milliseconds a job belongs to a worker that says nothing; all workers of a queue must agree on it. */
 const LOCK_MS = 30_000
+/** Milliseconds after which a worker that lost Redis asks again for tickets. */
+const RETRY_MS = 1_000
 /** A worker that dies is no failure of the mail: as good as any number. */
 const STALLED_LIMIT = 1_000_000
 
@@ -39,6 +41,7 @@ export class Tickets {
   /** Made when the first ticket is issued: to check a configuration opens no connection. */
   #queue: Queue<Ticket> | undefined
   #worker: Worker<Ticket> | undefined
+  readonly #clients: ReturnType<RedisLink['connect']>[] = []
   #unsent: Ticket[] = []
   #isSending = false
 
@@ -56,14 +59,15 @@ export class Tickets {
 
   /** Takes tickets as they fall due; the promise says when one is used up. */
   take(use: (ticket: Ticket) => Promise<void>): void {
-    const { link, concurrency, log } = this.#options
+    const { concurrency, log } = this.#options
     this.#worker = new Worker<Ticket>(TICKET_QUEUE, (job: Job<Ticket>) => use(job.data), {
-      connection: link.connect('blocking'),
+      connection: this.#connect('blocking'),
       prefix: prefixOf(this.#options),
       concurrency,
       lockDuration: LOCK_MS,
       stalledInterval: LOCK_MS,
       maxStalledCount: STALLED_LIMIT,
+      runRetryDelay: RETRY_MS,
       skipVersionCheck: true,
       metrics: { maxDataPoints: 1_440 },
     })
@@ -75,6 +79,8 @@ export class Tickets {
     await this.flushed()
     await within(1_000, this.#worker?.close(true))
     await within(1_000, this.#queue?.close())
+    // BullMQ closes what it has made itself, and leaves what it was given.
+    for (const client of this.#clients) client.disconnect()
   }
 
   async #send(): Promise<void> {
@@ -98,11 +104,17 @@ export class Tickets {
     this.#isSending = false
   }
 
+  #connect(kind: 'command' | 'blocking'): ReturnType<RedisLink['connect']> {
+    const client = this.#options.link.connect(kind)
+    this.#clients.push(client)
+    return client
+  }
+
   #opened(): Queue<Ticket> {
     if (this.#queue) return this.#queue
-    const { link, log } = this.#options
+    const { log } = this.#options
     this.#queue = new Queue<Ticket>(TICKET_QUEUE, {
-      connection: link.connect('command'),
+      connection: this.#connect('command'),
       prefix: prefixOf(this.#options),
       skipVersionCheck: true,
       defaultJobOptions: { removeOnComplete: true, removeOnFail: 1_000 },
