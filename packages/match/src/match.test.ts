@@ -48,6 +48,8 @@ test('RFC 4632 §3.1: the smallest network wins, and IPv4-mapped addresses are I
   assert.equal(table.find('192.0.2.7'), 'host')
   assert.equal(table.find('192.0.2.8'), 'net')
   assert.equal(table.find('::ffff:192.0.2.8'), 'net')
+  assert.equal(table.find('::192.0.2.8'), undefined)
+  assert.equal(table.find('::ffff:c000:208'), 'net')
   assert.equal(table.find('198.51.100.1'), 'all')
   assert.equal(table.find('2001:db8:ffff::1'), 'doc')
   assert.equal(table.find('2001:db9::1'), undefined)

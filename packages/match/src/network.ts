@@ -89,9 +89,18 @@ function cut(bits: bigint, length: number, width: number): bigint {
 /** IPv4-mapped addresses (RFC 4291 §2.5.5.2) are IPv4. */
 function parseAddress(text: string): { readonly bits: bigint; readonly width: 32 | 128 } | undefined {
   // The library takes more than the standard forms: `127.1`, `0x7f.0.0.1`, zones.
-  if (!isIP(text) || text.includes('%')) return undefined
-  const octets = ipaddr.process(text).toByteArray()
+  const family = isIP(text)
+  if (family === 0 || text.includes('%')) return undefined
+  const octets = ipaddr.process(family === 4 ? text : withoutDots(text)).toByteArray()
   return { bits: BigInt(`0x${Buffer.from(octets).toString('hex')}`), width: octets.length === 4 ? 32 : 128 }
+}
+
+/** RFC 4291 §2.2 (3). The library takes `::192.0.2.1` for IPv4-mapped, which it is not. */
+function withoutDots(text: string): string {
+  const end = text.lastIndexOf(':') + 1
+  if (!text.includes('.')) return text
+  const [a = 0, b = 0, c = 0, d = 0] = text.slice(end).split('.').map(Number)
+  return `${text.slice(0, end)}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
 }
 
 /** RFC 5952 §4. */
