@@ -72,7 +72,7 @@ function weigh(response: DmarcResponse, evidence: DmarcEvidence, means: DmarcMea
   if (status.result !== 'fail') return { ...known, result: 'temperror' }
   const doubt = findDoubt(evidence)
   const override = findOverride(known.domain, evidence, means)
-  // What could not be checked might have passed, RFC 9989 §5.3.3; a trusted forwarder settles it all the same.
+  // What could not be checked might have passed, RFC 9989 §5.3; a trusted forwarder settles it all the same.
   if (doubt !== undefined && override === undefined) return { ...known, result: 'temperror', comment: doubt }
   return { ...known, result: 'fail', override }
 }
@@ -84,7 +84,7 @@ function findDoubt({ spf, dkim, arc }: DmarcEvidence): string | undefined {
   return arc?.isTemporary ? 'ARC could not be checked' : undefined
 }
 
-/** Local knowledge goes before the published policy, RFC 9989 §5.4. */
+/** Local knowledge goes before the published policy, RFC 9989 §5.3. */
 function findOverride(domain: string, { spf, dkim, arc, address }: DmarcEvidence, { trust, options }: DmarcMeans): Dmarc['override'] {
   const senders = [spf?.mailFrom, spf?.helo].filter((check) => check?.result === 'pass').map((check) => check?.domain ?? '')
   const signers = (dkim?.signatures ?? []).filter(({ result }) => result === 'pass').map((signature) => signature.domain)

@@ -33,7 +33,7 @@ const checks = definePlugin({
 testPlugin(
   dmarc,
   [
-    { name: 'RFC 9989 §5.3.6: p=reject refuses what is not aligned', data: { From: 'x@a.example' }, expect: '5.7.26' },
+    { name: 'RFC 9989 §5.3: p=reject refuses what is not aligned', data: { From: 'x@a.example' }, expect: '5.7.26' },
     { name: 'p=quarantine sets it aside', data: { From: 'x@q.example' }, expect: { quarantined: /p=quarantine/ } },
     { name: 'no policy says nothing', data: { From: 'x@sender.example' }, expect: 'accepted' },
     { name: 'DNS that fails defers', data: { From: 'x@down.example' }, expect: '4.4.3' },
