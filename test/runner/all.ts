@@ -107,7 +107,7 @@ async function runTests(phase: TestPhase): Promise<Report> {
     cwd: ROOT,
     concurrency: phase.concurrency,
     fileLimitMs: FILE_LIMIT_MS,
-    execArgv: ['--conditions=@postroad/source'],
+    execArgv: ['--conditions=@postroad/source', `--import=${new URL('./seed.ts', import.meta.url).href}`],
     signal: limit,
   })
   const result = reporter.report
