@@ -9,6 +9,12 @@ interface Round {
 export class DirectorySync {
   readonly #running = new Map<string, Round>()
   readonly #next = new Map<string, Round>()
+  readonly #run: (path: string) => Promise<void>
+
+  /** @param run syncs one directory; for tests */
+  constructor(run: (path: string) => Promise<void> = syncDirectory) {
+    this.#run = run
+  }
 
   /** Resolves when every change made to the directory before the call is on stable storage. */
   async sync(path: string): Promise<void> {
@@ -28,7 +34,7 @@ export class DirectorySync {
   }
 
   #start(path: string): Promise<void> {
-    const done = syncDirectory(path)
+    const done = this.#run(path)
     const round = { done }
     this.#running.set(path, round)
     const end = () => {

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { retryHint } from './retry-hint.ts'
+
+test('what servers that greylist say about when to come back is understood, within bounds', () => {
+  const table: readonly (readonly [text: string, ms: number | undefined])[] = [
+    ['Greylisted, please try again in 300 seconds', 300_000],
+    ['Greylisted for 5 minutes', 300_000],
+    ['Try again after 1 hour', 3_600_000],
+    ['please wait at least 30s', 30_000],
+    ['retry in 2 min', 120_000],
+    ['retry in 1 second', 10_000],
+    ['come back in 99 hours', 14_400_000],
+    ['try again later', undefined],
+    ['queued in 250 mailboxes', undefined],
+    ['in 0 seconds', undefined],
+    ['[192.0.2.1] for 3 months', undefined],
+  ]
+  for (const [text, ms] of table) assert.equal(retryHint(text), ms, text)
+})
+
+test('never throws, and never answers beyond its bounds', () => {
+  const words = fc.constantFrom('in ', 'for ', 'at least ', '99999', ' ', 's', 'hours', 'minutes', 'x')
+  fc.assert(
+    fc.property(fc.array(words, { maxLength: 200 }), (parts) => {
+      const ms = retryHint(parts.join(''))
+      assert.ok(ms === undefined || (ms >= 10_000 && ms <= 14_400_000))
+    }),
+  )
+})
