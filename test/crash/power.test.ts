@@ -12,21 +12,22 @@ import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { openLmdbStore, readAll } from '@postroad/queue'
+import { requires } from '../runner/requires.ts'
 import { afterPowerCut, promisesOf, readRecord } from './disk.ts'
 import { octetsOf } from './power-worker.ts'
 
 const CUTS = Number(process.env['CRASH_ROUNDS'] ?? 3) * 30
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
-const hasCompiler = works('cc')
+const skip = requires('gcc', 'libc6-dev')
 
 let folder = ''
 let steps: ReturnType<typeof readRecord> = []
 
 before(async () => {
-  if (!hasCompiler) return
+  if (skip !== false) return
   folder = await mkdtemp(join(tmpdir(), 'postroad-power-'))
   const library = join(folder, 'record.so')
-  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, here('record.c'), '-ldl', '-lpthread'])
+  execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-o', library, here('record.c'), '-ldl', '-lpthread'])
   const env = { ...process.env, LD_PRELOAD: library, RECORD_FOLDER: join(folder, 'queue'), RECORD_LOG: join(folder, 'log') }
   await promisify(execFile)(process.execPath, ['--conditions=@postroad/source', here('power-worker.ts'), join(folder, 'queue'), '120'], {
     env,
@@ -34,8 +35,7 @@ before(async () => {
   steps = readRecord(await readFile(join(folder, 'log')))
 })
 
-test(`after a power cut at any of ${CUTS} moments everything promised is there, whole, and the queue goes on`, async (t) => {
-  if (!hasCompiler) return t.skip('needs a C compiler (cc) for the recording library')
+test(`after a power cut at any of ${CUTS} moments everything promised is there, whole, and the queue goes on`, { skip }, async (t) => {
   t.after(() => rm(folder, { recursive: true, force: true }))
   assert.ok(promisesOf(steps).length > 200 && steps.length > 500, `${steps.length} steps recorded`)
   let checked = 0
@@ -70,14 +70,5 @@ async function check(at: string, promises: readonly { word: string; id: string }
     return added.size - ending.size
   } finally {
     await store.close()
-  }
-}
-
-function works(command: string): boolean {
-  try {
-    execFileSync(command, ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
   }
 }
