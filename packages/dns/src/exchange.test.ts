@@ -18,9 +18,6 @@ async function listen(answer: (request: Buffer) => Buffer[]) {
   udp.on('message', (request, from) => {
     for (const bytes of answer(request)) udp.send(bytes, from.port, from.address)
   })
-  udp.bind(0, '127.0.0.1')
-  await once(udp, 'listening')
-  const { port } = udp.address()
   const tcp = createServer((socket) => {
     socket.on('data', (data) => {
       const bytes = reply(data.subarray(2), [address, { ...address, data: '192.0.2.8' }])
@@ -29,10 +26,14 @@ async function listen(answer: (request: Buffer) => Buffer[]) {
       socket.end(framed.subarray(5))
     })
   })
-  tcp.listen(port, '127.0.0.1')
+  // TCP first: a port it is given may be taken there, and hardly ever is for UDP.
+  tcp.listen(0, '127.0.0.1')
   await once(tcp, 'listening')
+  const { port } = tcp.address() as AddressInfo
+  udp.bind(port, '127.0.0.1')
+  await once(udp, 'listening')
   return {
-    port: (tcp.address() as AddressInfo).port,
+    port,
     close() {
       udp.close()
       tcp.close()
