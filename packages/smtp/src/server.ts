@@ -39,7 +39,8 @@ export class Server extends SMTPServer {
   /** Sockets that are open, also before and after their session. */
   readonly #admission: Admission
   readonly #live = new Set<Channel>()
-  readonly #tickets = new WeakMap<Socket, Ticket>()
+  /** Of the socket that is being accepted: smtp-server calls `_acceptSocket` and `_handleProxy` one right after the other. */
+  #ticket: Ticket = { address: undefined, isOpen: false }
   #onEmpty: (() => void) | undefined
 
   constructor(settings: Settings, attach: Attach) {
@@ -141,7 +142,7 @@ export class Server extends SMTPServer {
       turnAway(socket, handshake || isProxy ? '' : this.#full())
       return false
     }
-    this.#tickets.set(socket, ticket)
+    this.#ticket = ticket
     // STARTTLS takes the listeners off the socket, but then there is a connection that tells when it is closed.
     if (handshake || isProxy) socket.once('close', () => this.#leave(ticket))
     return super._acceptSocket(socket, handshake)
@@ -170,7 +171,7 @@ export class Server extends SMTPServer {
   }
 
   override _handleProxy(socket: Socket, callback: (error: Error | null, origin?: Origin) => void): void {
-    const ticket = this.#tickets.get(socket) ?? { address: undefined, isOpen: false }
+    const ticket = this.#ticket
     if (!this._expectsProxyHeader(socket)) {
       callback(null, { id: 'c', ticket })
       return
