@@ -31,7 +31,7 @@ async function startNode(redis: RedisServer, name: string, { role = 'all', deliv
     },
     close: async () => {},
   }
-  const clock = { now: Date.now, sleep: (ms: number) => sleep(ms) }
+  const clock = { now: Date.now, sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, { signal, ref: false }) }
   const given = { retry: [1_500], transports: { smtp: transport } }
   const node = new QueueNode({
     options: options.parse(given),

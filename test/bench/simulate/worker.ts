@@ -44,7 +44,7 @@ const log: Logger = {
   warn() {},
   error: (fields, text) => void process.stderr.write(`${text} ${JSON.stringify(fields)}\n`),
 }
-const clock = { now: Date.now, sleep: (ms: number) => sleep(ms) }
+const clock = { now: Date.now, sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, { signal, ref: false }) }
 const task: WorkerTask = JSON.parse(process.argv[2] ?? '{}')
 const queue = await (task.kind === 'redis' ? openRedis() : openEmbedded())
 process.send?.('ready')
