@@ -90,6 +90,34 @@ test('points add up over the stages and meet the thresholds at message', async (
     .expectRefusal('4.7.1')
 })
 
+test('points of helo are those of the last one; points of connect and helo do not concern who proved who it is', async () => {
+  const users = definePlugin({ name: 'users', hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'carol' }) } } })
+  const points = definePlugin({
+    name: 'points',
+    hooks: { connect: () => suspect(1, 'a'), helo: ({ helo }) => (helo.name === 'odd' ? suspect(4, 'odd') : undefined) },
+  })
+  const options = { config: { thresholds: { reject: 5 } } }
+  await sessionWith(options, points()).helo('odd').data().expectRefusal('5.7.1')
+  await sessionWith(options, points())
+    .helo('odd')
+    .tls()
+    .helo('odd')
+    .data()
+    .expectRefusal('5.7.1')
+    .expect(({ lines }) => assert.equal(lines.find((line) => line['event'] === 'transaction')?.['points'], 5))
+  await sessionWith(options, points()).helo('odd').helo('even').data().expectCode(250)
+  await sessionWith(options, points(), users()).helo('odd').auth({ username: 'c', password: 'x' }).data().expectCode(250)
+})
+
+test('RFC 5321 §4.3.2: a refusal in place of the banner is 554 or 421', async () => {
+  await session(definePlugin({ name: 'never', hooks: { connect: () => reject('no', { status: '5.7.1' }) } })())
+    .connect()
+    .expectCode(554)
+  await session(definePlugin({ name: 'later', hooks: { connect: () => defer('not now') } })())
+    .connect()
+    .expectCode(421)
+})
+
 test('a tagged message is taken with its score on top, and forged marks are gone', async () => {
   const points = definePlugin({ name: 'points', hooks: { mail: () => suspect(3, 'odd (r\u00e9ally)') } })
   const thresholds = { tag: 3, reject: 9, subject: '[SPAM] ' }

@@ -15,7 +15,7 @@ export function transactionRecord(session: SessionState, transaction: Transactio
     to: recipients.map((recipient) => recipient.address.toString()),
     ...(refused.length > 0 ? { refused: refused.map(({ to, plugin, refusal }) => ({ to, plugin, reply: said(refusal) })) } : {}),
     size: session.size,
-    points: Math.round((session.trail.points + trail.points) * 100) / 100,
+    points: Math.round((session.points + trail.points) * 100) / 100,
     ...(Object.keys(own).length > 0 ? { facts: own } : {}),
     ...opinions([...(session.trail.opinions() ?? []), ...(trail.opinions() ?? [])], session.trail.dropped + trail.dropped),
     plugins: times(session.trail.times(), trail.times()),

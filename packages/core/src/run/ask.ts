@@ -69,9 +69,10 @@ function weigh(entry: Entry, frame: Frame, said: Exclude<Said, undefined>, decis
 
 function addPoints(frame: Frame, points: number): void {
   const { transaction, session, hook, moment } = frame
-  if (moment.recipient && transaction) transaction.addRecipientPoints(moment.recipient, points)
-  else if (transaction && hook !== 'connect' && hook !== 'helo') transaction.trail.points += points
-  else if (session) session.trail.points += points
+  if (hook === 'connect' || hook === 'helo') {
+    if (session) session.early[hook] += points
+  } else if (moment.recipient && transaction) transaction.addRecipientPoints(moment.recipient, points)
+  else if (transaction) transaction.trail.points += points
 }
 
 function strongest(list: readonly Decision[]): Decision | undefined {

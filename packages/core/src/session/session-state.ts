@@ -40,6 +40,14 @@ export class SessionState {
     this.trail = new Trail(runtime.plan.plugins)
   }
 
+  /** Points given at connect and at the last helo, which count for every message of the session. */
+  readonly early = { connect: 0, helo: 0 }
+
+  /** Like refusals there, they do not concern a client that proved who it is. */
+  get points(): number {
+    return this.identity ? 0 : this.early.connect + this.early.helo
+  }
+
   /** A frame's owner is the session itself. */
   get session(): this {
     return this

@@ -20,7 +20,7 @@ export class Trail {
   #times: Float64Array | undefined
   readonly #plugins: readonly string[]
   dropped = 0
-  /** Sum of the points of `suspect` that count for every recipient. */
+  /** Sum of the points given in this transaction that count for every recipient. */
   points = 0
 
   constructor(plugins: readonly string[]) {
@@ -31,6 +31,11 @@ export class Trail {
     this.#notes ??= []
     if (this.#notes.length < KEPT) this.#notes.push(note)
     else this.dropped++
+  }
+
+  /** What was said at that hook no longer counts: the hook runs again. */
+  forget(hook: HookName): void {
+    if (this.#notes) this.#notes = this.#notes.filter((note) => note.hook !== hook)
   }
 
   spent(index: number, ms: number): void {

@@ -7,5 +7,12 @@ import { hold } from './hold.ts'
 /** TCP accepted, before the banner. */
 export function connect(session: SessionState): Maybe<Reply | undefined> {
   const plan = session.runtime.plan.connect
-  return plan && hold(session, 'connect', ask(plan, new Frame('connect', session)))
+  if (!plan) return undefined
+  const reply = hold(session, 'connect', ask(plan, new Frame('connect', session)))
+  return reply instanceof Promise ? reply.then(inPlaceOfTheBanner) : inPlaceOfTheBanner(reply)
+}
+
+/** RFC 5321 §4.3.2: in place of 220 there is 554, or 421 for now; after either the connection is closed. */
+function inPlaceOfTheBanner(reply: Reply | undefined): Reply | undefined {
+  return reply && { ...reply, code: reply.code >= 500 ? 554 : 421, disconnect: true }
 }

@@ -88,9 +88,9 @@ async function judgeMessage(session: SessionState, received: Message): Promise<V
 }
 
 function applyThresholds(session: SessionState, verdicts: Verdicts): void {
-  const { runtime, transaction, trail } = session
+  const { runtime, transaction } = session
   if (!transaction) return
-  const shared = trail.points + transaction.trail.points
+  const shared = session.points + transaction.trail.points
   for (const recipient of verdicts.undecided) {
     const opinion = judge(shared + transaction.pointsOf(recipient), runtime.thresholds, recipient.address.domain)
     if (opinion) verdicts.decide(recipient, { opinion, plugin: 'thresholds' })

@@ -11,7 +11,7 @@ export function tagged(session: SessionState, message: Message, verdicts: Verdic
   const { transaction, trail, runtime } = session
   const { thresholds } = runtime
   if (!transaction || (thresholds.tag === undefined && !thresholds.domains)) return message
-  const shared = trail.points + transaction.trail.points
+  const shared = session.points + transaction.trail.points
   const score = transaction.recipients
     .filter((recipient) => (verdicts.of(recipient)?.opinion.kind ?? 'accept') === 'accept')
     .map((recipient) => ({ points: shared + transaction.pointsOf(recipient), domain: recipient.address.domain }))
