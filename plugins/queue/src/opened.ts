@@ -9,6 +9,7 @@ import {
   matchesDomain,
   openLmdbStore,
   QueueEngine,
+  type Reply,
   type ScheduleOptions,
 } from '@postroad/queue'
 import type { QueueOptions } from './options.ts'
@@ -37,7 +38,7 @@ export class OpenedQueue {
   readonly #context: OpenContext
   #store: Promise<LmdbStore> | undefined
   #engine: Promise<QueueEngine> | undefined
-  #failedAt = Number.NEGATIVE_INFINITY
+  #admitting: LmdbStore | undefined
 
   constructor(context: OpenContext) {
     const { life, warnAfter, retry, retryByClass } = context.options
@@ -73,7 +74,6 @@ export class OpenedQueue {
     this.#engine = engine
     engine.catch((error: unknown) => {
       this.#context.log.error({ err: error }, 'the queue could not be opened: mail is refused with 451')
-      this.#failedAt = Date.now()
       this.#store = undefined
       setTimeout(() => {
         if (this.#engine === engine) this.#engine = undefined
@@ -82,9 +82,9 @@ export class OpenedQueue {
     return engine
   }
 
-  /** Whether it failed to open lately. */
-  get isBroken(): boolean {
-    return Date.now() - this.#failedAt < REOPEN_MS
+  /** A refusal when the disk is nearly full; nothing while the queue is not open. */
+  admit(size: number): Reply | undefined {
+    return this.#admitting?.admit(size)
   }
 
   /** Ends deliveries within the grace, and gives back what is left. */
@@ -110,6 +110,7 @@ export class OpenedQueue {
 
   async #startEngine(): Promise<QueueEngine> {
     const store = await this.store()
+    this.#admitting = store
     const { options, hooks, log, hostname, clock } = this.#context
     const engine = new QueueEngine({
       store,

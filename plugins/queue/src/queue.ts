@@ -31,9 +31,9 @@ export const queue = definePlugin({
     const opened = new OpenedQueue(context)
     const plan = { maxRecipients: options.maxRecipients, lifeMs: options.life, groups: groupsOf(options) }
     return {
-      async mail({ parameters }) {
+      mail({ parameters }) {
         // RFC 1870 §6.1: what will not fit is refused before its octets come.
-        const full = opened.isBroken ? undefined : (await opened.store()).admit(parameters.size ?? 0)
+        const full = opened.admit(parameters.size ?? 0)
         return full && defer(full.text, { status: '4.3.1', code: full.code })
       },
       queue: {
@@ -42,7 +42,7 @@ export const queue = definePlugin({
           if (!deliveries.every(({ route }) => opened.transports.has(route.via))) return undefined
           try {
             const engine = await opened.engine()
-            const full = (await opened.store()).admit(message.size)
+            const full = opened.admit(message.size)
             if (full) return defer(full.text, { status: '4.3.1', code: full.code })
             const { from, parameters, id: transaction } = envelope
             const queued = planMessage({ from, parameters, deliveries, size: message.size, transaction, now: now() }, plan)
