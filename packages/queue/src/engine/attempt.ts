@@ -1,5 +1,6 @@
 /** One attempt for one delivery: asks the hooks, lets the carrier carry, and says what became of every recipient. */
-import type { DeliveryContext, Route } from '@postroad/plugin'
+import { parseAddress } from '@postroad/message'
+import type { Address, DeliveryContext, Route } from '@postroad/plugin'
 import type { Carrier, CarrierJob, MessageSource, RecipientOutcome } from '../carrier.ts'
 import type { DeliveryFacts, DeliveryHooks } from '../hooks.ts'
 import type { Claim, QueuedDelivery, QueuedRecipient, Reply } from '../model.ts'
@@ -51,7 +52,7 @@ export async function attempt(input: AttemptInput): Promise<AttemptResult> {
   const { message } = claim
   const job: CarrierJob<QueuedRecipient> = {
     route,
-    from: message.from,
+    from: reversePathOf(route, message.from),
     parameters: message.parameters,
     recipients,
     message: input.source,
@@ -64,6 +65,12 @@ export async function attempt(input: AttemptInput): Promise<AttemptResult> {
     input.onError(error)
     return same(input, 'carried', { kind: 'deferred', reply: BROKEN })
   }
+}
+
+/** A route may say another reverse-path, for SRS and masquerading; notifications still go to the sender. What is no address changes nothing. */
+function reversePathOf({ settings }: Route, from: Address | undefined): Address | undefined {
+  const given = settings?.['reversePath']
+  return typeof given === 'string' ? (parseAddress(given, { smtputf8: true }) ?? from) : from
 }
 
 /** What `delivery` and its sisters are told of. */
