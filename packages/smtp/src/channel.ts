@@ -62,6 +62,11 @@ export abstract class Channel extends SMTPConnection implements InputOwner {
     return this.#isClosed
   }
 
+  /** Whether the connection is to close once what is going on has been answered. */
+  get isEnding(): boolean {
+    return this.#ending !== undefined
+  }
+
   override _createParser(): Input {
     // Called by the constructor of SMTPConnection: nothing of this class is there yet but what the server knows.
     return new Input(this, (this._server as Server).settings.limits.authLine) // a Channel is only made by a Server

@@ -8,6 +8,8 @@ const TOO_SOON = last(reply(554, '5.5.1', 'You spoke before the banner'))
 
 /** 220, or a refusal and the end. */
 export function greet(connection: Connection, answer: Reply | undefined) {
+  // Disconnected before it has begun: the last words are the first.
+  if (connection.isEnding) return
   const { hostname, protocol, greeting } = connection.settings
   const text = answer?.text ?? `${hostname} ${protocol === 'lmtp' ? 'LMTP' : 'ESMTP'}`
   if (answer !== undefined && !isPositive(answer)) {
