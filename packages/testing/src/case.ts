@@ -16,6 +16,8 @@ export interface Surroundings extends TestServerOptions {
   readonly use?: UseOptions
   /** Other plugins of the scope. */
   readonly with?: readonly Used[]
+  /** Milliseconds, really, that are waited for runs that end, and things that close, a little late. Default 1,000. */
+  readonly patience?: number
 }
 
 /** What one case is made of. */
@@ -40,8 +42,8 @@ export async function runCase(parts: CaseParts): Promise<void> {
     )
     return
   }
-  const watch = new Watch()
-  const leaks = watchLeaks()
+  const watch = new Watch(parts.surroundings.patience)
+  const leaks = watchLeaks(parts.surroundings.patience)
   let left: readonly string[] = []
   try {
     await visited(parts, watch)

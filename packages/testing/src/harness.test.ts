@@ -14,7 +14,7 @@ const colour = defineFact<string>('colour')
 
 function attempt(hooks: Hooks, expected: Expectation = { accepted: true }, visit: Visit = { data: 'Subject: x\n\nx\n' }): Promise<void> {
   const make = definePlugin({ name: 'bad', hooks })
-  return runCase({ make, surroundings: {}, earlier: [], wait: 0, visit, expected })
+  return runCase({ make, surroundings: { patience: 50 }, earlier: [], wait: 0, visit, expected })
 }
 
 const WRONGS: readonly (readonly [name: string, hooks: Hooks, sentence: RegExp])[] = [
@@ -119,7 +119,7 @@ test('tables that ask nothing, twice, or with unknown keys are refused before an
 })
 
 function contract<A extends readonly unknown[]>(name: RegExp, factory: Factory<A>): Promise<void> {
-  const [, run] = [...contractTests(factory)].find(([title]) => name.test(title)) ?? []
+  const [, run] = [...contractTests(factory, { patience: 50 })].find(([title]) => name.test(title)) ?? []
   assert.ok(run, String(name))
   return run()
 }

@@ -2,6 +2,7 @@
 import { createHook } from 'node:async_hooks'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
+import { PATIENCE } from './watch.ts'
 
 const KINDS: Readonly<Record<string, string>> = {
   Timeout: 'a timer',
@@ -19,17 +20,18 @@ const KINDS: Readonly<Record<string, string>> = {
 /** Not the author's to close: weak timers of AbortSignal.timeout, the connections that fetch keeps, the clock of HTTP dates, the test runner's own. */
 const FOREIGN = /node:internal\/(?:abort_controller|deps\/undici|http\b|test_runner)|node:diagnostics_channel/
 const FDS = '/proc/self/fd'
-/** Milliseconds, really, for what closes a little later. */
-const PATIENCE = 250
-
 /** Watches from now on. */
 export interface LeakWatch {
   /** Ends the watch. One sentence for each thing that is still open. */
   end(): Promise<readonly string[]>
 }
 
-/** Begins to watch what is opened. One at a time in a process. */
-export function watchLeaks(): LeakWatch {
+/**
+ * Begins to watch what is opened. One at a time in a process.
+ *
+ * @param patience milliseconds, really, for what closes a little later
+ */
+export function watchLeaks(patience: number = PATIENCE): LeakWatch {
   const open = new Map<number, { readonly kind: string; readonly opener: string }>()
   const before = openFiles()
   const hook = createHook({
@@ -44,7 +46,7 @@ export function watchLeaks(): LeakWatch {
   const files = (): readonly string[] => [...openFiles()].filter(([id, file]) => before.get(id) !== file).map(([, file]) => file)
   return {
     async end() {
-      const until = performance.now() + PATIENCE
+      const until = performance.now() + patience
       while ((open.size > 0 || files().length > 0) && performance.now() < until) await turn()
       hook.disable()
       const things = [...open.values()].map(

@@ -102,7 +102,7 @@ export function contractTests<A extends readonly unknown[]>(
 
 /** Runs `body` on a server with the plugin, and checks afterwards that it did nothing it must not. */
 async function onServer(terms: Terms, body: (server: TestServer, watch: Watch) => Promise<void>): Promise<void> {
-  const watch = new Watch()
+  const watch = new Watch(terms.patience)
   const server = await createTestServer(used({ make: terms.make, surroundings: terms }, watch), terms)
   try {
     await body(server, watch)
@@ -211,7 +211,7 @@ async function refusesUnknownOption(terms: Terms): Promise<void> {
 }
 
 async function leavesNothing(terms: Terms, isStarted: boolean): Promise<void> {
-  const leaks = watchLeaks()
+  const leaks = watchLeaks(terms.patience)
   let left: readonly string[] = []
   try {
     const watch = new Watch()

@@ -55,14 +55,20 @@ function watched(plugin: string, hook: HookName, { value, watch }: { readonly va
       throw error
     }
     watch.onCall?.(hook)
-    if (!(said instanceof Promise)) {
+    if (!isThenable(said)) {
       watch.end(run)
       return judge(said)
     }
-    return said.finally(() => watch.end(run)).then(judge)
+    return Promise.resolve(said)
+      .finally(() => watch.end(run))
+      .then(judge)
   }
   // `as`: the host gives every handler a context with a signal.
   return { ...spec, handler: handler as Handler }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 interface Terms {

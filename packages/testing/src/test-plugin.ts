@@ -23,7 +23,7 @@ export interface PluginCase<O = unknown> extends Visit, Surroundings {
   readonly expect: 'accepted' | `${4 | 5}.${number}.${number}` | Expectation
 }
 
-const SURROUNDINGS = ['services', 'config', 'clock', 'protocol', 'use', 'with'] as const
+const SURROUNDINGS = ['services', 'config', 'clock', 'protocol', 'use', 'with', 'patience'] as const
 const OWN = ['name', 'options', 'earlier', 'wait', 'expect'] as const
 const CASE_KEYS: ReadonlySet<string> = new Set([...VISIT_KEYS, ...SURROUNDINGS, ...OWN])
 

@@ -19,14 +19,15 @@ export interface Answer {
   readonly value: unknown
 }
 
-/** Milliseconds, really, that a run may go on after its signal fired. */
-const PATIENCE = 250
+/** Milliseconds, really, that is waited for what ends a little late: a machine may be busy. */
+export const PATIENCE = 1_000
 
 /** Whose run is going on, for services that are called within it. */
 export const currentRun = new AsyncLocalStorage<Run>()
 
 /** A harness's notebook. */
 export class Watch {
+  readonly #patience: number
   readonly answers: Answer[] = []
   /** Facts that were set, last value by name. */
   readonly facts = new Map<string, unknown>()
@@ -34,6 +35,11 @@ export class Watch {
   readonly #running = new Set<Run>()
   /** Called when a handler has been called and has not answered yet, or has just answered. */
   onCall: ((hook: HookName) => unknown) | undefined
+
+  /** @param patience milliseconds, really, that a run may go on after its signal fired */
+  constructor(patience: number = PATIENCE) {
+    this.#patience = patience
+  }
 
   /** What was done that must not be; each a sentence that says what to do. */
   get violations(): readonly string[] {
@@ -59,7 +65,7 @@ export class Watch {
 
   /** Waits for the runs whose signal fired; who goes on regardless is noted. */
   async settled(): Promise<void> {
-    const until = performance.now() + PATIENCE
+    const until = performance.now() + this.#patience
     while (this.#aborted().length > 0 && performance.now() < until) await turn()
     for (const { plugin, hook, waits } of this.#aborted()) {
       const where = waits.size > 0 ? ` It waits for ${[...waits].join(', ')}.` : ''

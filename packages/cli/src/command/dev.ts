@@ -1,7 +1,7 @@
 /** `postroad dev`: the server while it is being written. A saved file is a new generation; each transaction is shown as a tree. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { type FSWatcher, watch } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { watch } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
 import { registerHooks } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -41,7 +41,7 @@ async function develop(given: string | undefined, json: boolean): Promise<number
   say(
     `${server.hostname} listens on ${server.addresses.map((one) => one.path ?? `${one.host}:${one.port}`).join(', ')}; watching ${path.relative('.', base) || '.'}`,
   )
-  const watcher = watchFolder(base, { ignore: server.folder, changed: () => reload(opened.server, given, modules) })
+  const watcher = await watchFolder(base, { ignore: server.folder, changed: () => reload(opened.server, given, modules) })
   await new Promise<void>((resolve) => void process.once('SIGINT', resolve).once('SIGTERM', resolve))
   watcher.close()
   tracer.stop()
@@ -64,8 +64,8 @@ async function reload(server: Server, given: string | undefined, modules: { rene
     await server.reload((await loadConfig(given)).config)
     say(`reloaded in ${Math.round(performance.now() - started)} ms`)
   } catch (error) {
-    if (!(error instanceof BootError || error instanceof PostroadError || error instanceof UsageError)) throw error
-    say(`not reloaded, the old one goes on: ${error.message}`)
+    const isKnown = error instanceof BootError || error instanceof PostroadError || error instanceof UsageError
+    say(`not reloaded, the old one goes on${isKnown ? `: ${error.message}` : reason(error)}`)
   }
 }
 
@@ -83,19 +83,34 @@ function freshModules(base: string): { renew(): void; stop(): void } {
   return { renew: () => void generation++, stop: () => hooks.deregister() }
 }
 
-function watchFolder(folder: string, { ignore, changed }: { readonly ignore: string; readonly changed: () => Promise<void> }): FSWatcher {
+/** Folders that are never the author's own text; to watch what is installed would take long and see nothing. */
+const FOREIGN = new Set(['node_modules', '.git', 'dist'])
+const TEXT = /\.(?:[cm]?[jt]s|json|ya?ml|txt|pem)$/
+
+/** Watches the folder and the folders in it that are there now, but for what the server keeps. */
+async function watchFolder(
+  folder: string,
+  { ignore, changed }: { readonly ignore: string; readonly changed: () => Promise<void> },
+): Promise<{ close(): void }> {
   let timer: NodeJS.Timeout | undefined
   let last = Promise.resolve()
-  return watch(folder, { recursive: true }, (_event, name) => {
-    const file = path.join(folder, name ?? '')
-    const isOurs = file.startsWith(`${ignore}${path.sep}`) || /(?:^|[/\\])(?:node_modules|\.git)(?:[/\\]|$)/.test(name ?? '')
-    if (isOurs || !/\.(?:[cm]?[jt]s|json|ya?ml|txt|pem)$/.test(file)) return
+  const saw = (_event: string, name: string | null): void => {
+    if (name === null || !TEXT.test(name)) return
     clearTimeout(timer)
     timer = setTimeout(() => {
       // One after the other: two saves must not build two generations at once.
       last = last.then(changed)
     }, QUIET)
-  })
+  }
+  const entries = await readdir(folder, { withFileTypes: true })
+  const inner = entries.filter((entry) => entry.isDirectory() && !FOREIGN.has(entry.name)).map(({ name }) => path.join(folder, name))
+  const watchers = [watch(folder, saw), ...inner.filter((one) => one !== ignore).map((one) => watch(one, { recursive: true }, saw))]
+  return {
+    close() {
+      clearTimeout(timer)
+      for (const watcher of watchers) watcher.close()
+    },
+  }
 }
 
 interface Tracer {
@@ -149,7 +164,7 @@ type Shown = { readonly tracer: Tracer; readonly json: boolean; scopes(): Return
 
 function show(line: Readonly<Record<string, unknown>>, { tracer, json, scopes }: Shown): void {
   if (line['event'] !== 'transaction' && line['event'] !== 'session') {
-    if (line['text'] !== 'reloaded') say(`${line['level']} ${line['plugin'] ?? ''} ${line['text']}: ${reason(line['error'])}`.trimEnd())
+    if (line['text'] !== 'reloaded') say(`${line['level']} ${line['plugin'] ?? ''} ${line['text']}${reason(line['error'])}`)
     return
   }
   const runs = tracer.take(String(line['id']).slice(0, ID))
@@ -157,7 +172,8 @@ function show(line: Readonly<Record<string, unknown>>, { tracer, json, scopes }:
 }
 
 function reason(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'stack' in error ? String(error.stack) : ''
+  if (error === undefined) return ''
+  return `: ${typeof error === 'object' && error !== null && 'stack' in error ? error.stack : error}`
 }
 
 function say(text: string): void {
