@@ -41,7 +41,7 @@ export function sessionRecord(session: SessionState, reason: CloseReason): objec
   }
 }
 
-function client({ view, helo, identity }: SessionState): object {
+function client({ view, wire, helo, identity }: SessionState): object {
   const { tls } = view
   return {
     listener: view.listener,
@@ -50,6 +50,8 @@ function client({ view, helo, identity }: SessionState): object {
     helo: helo?.name,
     ...(tls ? { tls: { version: tls.version, cipher: tls.cipher, ...(tls.group ? { group: tls.group } : {}) } } : {}),
     ...(identity ? { identity: identity.name } : {}),
+    // What a trusted host said of the client, XFORWARD.
+    ...(wire.forwarded ? { forwarded: wire.forwarded } : {}),
   }
 }
 
