@@ -7,6 +7,9 @@ import { linkOptions, silent } from './link.ts'
 import { Node } from './nodes.ts'
 import { CountingSink } from './sink.ts'
 
+/** Milliseconds in which all mail must have been taken. */
+const SEND_LIMIT_MS = 300_000
+
 /** How a proof is made. */
 export interface ProofOptions {
   readonly messages: number
@@ -49,18 +52,23 @@ export async function prove(options: ProofOptions): Promise<Proof> {
   const redis = { deadline: 1_000, ...options.redis }
   const nodes: Node[] = []
   try {
-    for (const [at, role] of roles.entries()) nodes.push(await Node.start(at, { redis, queue: { ...queue, role } }))
+    const starting = await Promise.allSettled(roles.map((role, at) => Node.start(at, { redis, queue: { ...queue, role } })))
+    for (const each of starting) if (each.status === 'fulfilled') nodes.push(each.value)
+    for (const each of starting) if (each.status === 'rejected') throw each.reason
     const entrances = nodes.filter((_, at) => roles[at] !== 'delivery')
     const started = performance.now()
     const over = new AbortController()
+    const gaveUp = new AbortController()
     const chaos = options.chaos(nodes, over.signal)
+    // A disaster that does not come about as planned ends the proof; what it was is told where it is awaited.
+    chaos.catch(() => gaveUp.abort())
     const sent = await sendAll({
       targets: () => entrances.filter((node) => node.isListening),
       messages: options.messages,
       domains: options.domains,
       sessions: options.sessions ?? 24,
       octets: 2_000,
-      signal: AbortSignal.timeout(600_000),
+      signal: AbortSignal.any([gaveUp.signal, AbortSignal.timeout(SEND_LIMIT_MS)]),
     })
     over.abort()
     await chaos

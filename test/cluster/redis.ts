@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 
-const START_LIMIT_MS = 10_000
+const START_LIMIT_MS = 30_000
 
 /** Settings of a server, as in redis.conf. */
 export type RedisSettings = Readonly<Record<string, string>>
@@ -49,13 +49,27 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
   return server
 }
 
+/** Below the range from which the kernel gives ports to connections: a server that is killed must find its port free again. */
+const PORTS = { from: 20_000, to: 32_000 }
+
 /** Ports nobody had a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as { port: number }).port) // TCP: it has a port
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
-  return ports
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from))
+    if (await isFree(port)) ports.add(port)
+  }
+  return [...ports]
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  const listening = new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+  })
+  if (!(await listening)) return false
+  await once(server.close(), 'close')
+  return true
 }
 
 class Server implements RedisServer {
@@ -76,13 +90,13 @@ class Server implements RedisServer {
   }
 
   async start(): Promise<void> {
-    const child = spawn('redis-server', this.#argv, { stdio: ['ignore', 'pipe', 'pipe'] })
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (this.#said += text))
-    this.#child = child
     const end = performance.now() + START_LIMIT_MS
+    let child = this.#spawn()
     while (!(await this.#answers())) {
-      if (child.exitCode !== null || performance.now() > end) throw new Error(`redis-server does not start:\n${this.#said.slice(-2_000)}`)
+      if (performance.now() > end) throw new Error(`redis-server does not start:\n${this.#said.slice(-2_000)}`)
       await sleep(20)
+      // Its port may be somebody's for a moment.
+      if (child.exitCode !== null || child.signalCode !== null) child = this.#spawn()
     }
   }
 
@@ -114,6 +128,16 @@ class Server implements RedisServer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
     rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  #spawn(): ChildProcess {
+    const child = spawn('redis-server', this.#argv, { stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.#said = (this.#said + text).slice(-10_000)
+      })
+    this.#child = child
+    return child
   }
 
   async #answers(): Promise<boolean> {
