@@ -8,6 +8,7 @@ import type { Config } from '../config.ts'
 import { Services } from '../container.ts'
 import { Mistakes, PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
+import { type BodyMemory, createBodyMemory } from '../policy/body-memory.ts'
 import { Lifetime } from '../session/lifetime.ts'
 import { SessionStages } from '../session/session-stages.ts'
 import { compile } from './compile.ts'
@@ -141,6 +142,7 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
   const running = new Map<Use, Running>()
   const services = Services.generation()
   for (const { service, create } of ground.services) services.provide(service, create)
+  const memory = createBodyMemory(config.memory)
   const context = {
     mistakes,
     log: ground.log,
@@ -158,7 +160,7 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
     own.provide(DeliveryHooks, () => createDeliveryHooks(() => runtime))
     await setUp(spec, own, context)
     const plan = ground.rehearsal ? rehearsed(compile(spec, running, mistakes)) : compile(spec, running, mistakes)
-    runtime = makeRuntime(spec.name, { config, ground, plan, lifetime })
+    runtime = makeRuntime(spec.name, { config, ground, plan, lifetime, memory })
     scopes.push({
       name: spec.name,
       runtime,
@@ -184,7 +186,7 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
 
 function makeRuntime(
   scope: string,
-  { config, ground, plan, lifetime }: { config: Config; ground: Ground; plan: Plan; lifetime: Lifetime },
+  { config, ground, plan, lifetime, memory }: { config: Config; ground: Ground; plan: Plan; lifetime: Lifetime; memory: BodyMemory },
 ): Runtime {
   const { log } = ground
   const loggers = new Map<string, ReturnType<Log['child']>>()
@@ -198,7 +200,7 @@ function makeRuntime(
     thresholds: config.thresholds ?? {},
     refuseAt: config.refuseAt ?? 'rcpt',
     mixed: config.mixed ?? 'defer-rest',
-    memory: config.memory ?? 1_048_576,
+    memory,
     spool: ground.spool,
     now: ground.now,
     record: log.record,

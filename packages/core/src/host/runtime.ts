@@ -1,6 +1,7 @@
 /** What every run of every handler of one scope shares. */
 import type { Logger } from '@postroad/plugin'
 import type { Thresholds } from '../config.ts'
+import type { BodyMemory } from '../policy/body-memory.ts'
 import type { Lifetime } from '../session/lifetime.ts'
 import type { Plan } from './entry.ts'
 
@@ -17,7 +18,7 @@ export interface Runtime {
   readonly refuseAt: 'rcpt' | 'now'
   readonly mixed: 'defer-rest' | 'strictest'
   /** Octets of a message kept in memory. */
-  readonly memory: number
+  readonly memory: BodyMemory
   /** Folder for the temporary files of messages larger than that. */
   readonly spool: string
   /** Milliseconds since the epoch. */

@@ -4,6 +4,7 @@ import { type BodyWriter, createBodyWriter, type Stored } from '@postroad/messag
 import type { ReceiveSink } from '@postroad/plugin'
 import type { Body, Maybe, Reply } from '@postroad/smtp'
 import type { Entry } from '../host/entry.ts'
+import type { BodyMemory } from '../policy/body-memory.ts'
 import { sink as asSink } from '../run/check.ts'
 import { Failure, guarded, invoke } from '../run/guard.ts'
 import { Frame } from '../session/frame.ts'
@@ -40,12 +41,15 @@ async function collectEars(entries: readonly Entry[], frame: Frame): Promise<Ear
 /** One message coming in. */
 export class IncomingBody implements Body {
   readonly #writer: BodyWriter
+  readonly #memory: BodyMemory
+  #isOver = false
   #ears: readonly Ear[]
   /** The first listener that failed and is worth something: the message's fate. */
   failure: Failure | undefined
 
   constructor(session: SessionState, ears: readonly Ear[]) {
-    this.#writer = createBodyWriter({ memoryLimit: session.runtime.memory, folder: session.runtime.spool })
+    this.#writer = createBodyWriter({ memoryLimit: session.runtime.memory.open(), folder: session.runtime.spool })
+    this.#memory = session.runtime.memory
     this.#ears = ears
   }
 
@@ -64,7 +68,15 @@ export class IncomingBody implements Body {
     return this.#writer.finish()
   }
 
+  /** Nobody reads it any more; its memory may be another's. */
+  release(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#memory.close()
+  }
+
   abort(): void {
+    this.release()
     for (const { entry, frame, sink } of this.#ears) void guarded(entry, frame, () => sink.abort?.())
     this.#ears = []
     void this.#writer.abort()

@@ -23,8 +23,14 @@ const ONE_BY_ONE = defer('The recipients’ answers differ: send to one recipien
 /** Everything from the final dot to the reply. */
 export async function message(session: SessionState, incoming: IncomingBody): Promise<Reply | readonly Reply[]> {
   const { transaction } = session
-  if (!transaction) return NO_TRANSACTION
-  const stored = await incoming.finish()
+  if (!transaction) {
+    incoming.abort()
+    return NO_TRANSACTION
+  }
+  const stored = await incoming.finish().catch((cause: unknown) => {
+    incoming.release()
+    throw cause
+  })
   let reading: Promise<unknown> | undefined
   try {
     const refusal = incoming.failure?.refusal ?? structural(stored)
@@ -37,8 +43,12 @@ export async function message(session: SessionState, incoming: IncomingBody): Pr
     reading = outcome.reading
     return outcome.reply
   } finally {
-    if (reading) void reading.finally(() => stored.dispose())
-    else stored.dispose()
+    const over = (): void => {
+      stored.dispose()
+      incoming.release()
+    }
+    if (reading) void reading.finally(over)
+    else over()
   }
 }
 

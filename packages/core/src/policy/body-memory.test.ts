@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createBodyMemory } from './body-memory.ts'
+
+test('while few messages come in at once each may keep much in memory, and later ones little', () => {
+  const memory = createBodyMemory(undefined)
+  const first = Array.from({ length: 8 }, () => memory.open())
+  assert.deepEqual(new Set(first), new Set([16_777_216]))
+  assert.equal(memory.open(), 1_048_576)
+  memory.close()
+  memory.close()
+  assert.equal(memory.open(), 16_777_216)
+})
+
+test('what the operator says holds for all', () => {
+  const memory = createBodyMemory(10)
+  assert.deepEqual(
+    Array.from({ length: 20 }, () => memory.open()),
+    Array(20).fill(10),
+  )
+})
