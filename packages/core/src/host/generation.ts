@@ -94,7 +94,9 @@ export class Generation {
       try {
         await running.start?.()
       } catch (cause) {
-        throw new PostroadError('ERR_SETUP', `${use.name} could not be started`, { cause })
+        throw new PostroadError('ERR_SETUP', `${use.name} could not be started: ${cause instanceof Error ? cause.message : cause}`, {
+          cause,
+        })
       }
     }
   }
