@@ -29,7 +29,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       await waitForBanner(port)
       const transport = createTransport({ host: '127.0.0.1', port, ignoreTLS: true })
       await transport.sendMail({ from: 'sender@client.example', to: 'alice@postroad.test', subject: 'first mail', text: 'Hello' })
-      const [file] = globSync(join(folder, 'mail/alice/new/*'))
+      // 250 says that it is stored; it is in the mailbox a moment later.
+      const arrived = () => globSync(join(folder, 'mail/alice/new/*'))
+      await until(() => arrived().length > 0 || npm.exitCode !== null)
+      const [file] = arrived()
       assert.ok(file, said)
       assert.match(readFileSync(file, 'latin1'), /^Return-Path: <sender@client\.example>\r?\nReceived: .*\r?\nSubject: first mail\r?\n/s)
       const server = Number(/process (\d+)/.exec(said)?.[1])
