@@ -26,7 +26,10 @@ const finder = definePlugin({
     mail: { provides: [spfFact], handler: ({ set }) => set(spfFact, spf) },
     message: {
       provides: [dkimFact, dmarcFact],
-      handler: ({ set }) => (set(dkimFact, { signatures: [], ignored: 0 }), set(dmarcFact, dmarc)),
+      handler: ({ set }) => {
+        set(dkimFact, { signatures: [], ignored: 0 })
+        set(dmarcFact, dmarc)
+      },
     },
   },
 })

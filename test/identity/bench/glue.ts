@@ -26,7 +26,7 @@ const server = new SMTPServer({
       disableArc: true,
       disableBimi: true,
     })
-    const results = [found.spf && found.spf.status.result, found.dkim.results[0]?.status.result, found.dmarc && found.dmarc.status.result]
+    const results = [found.spf?.status.result, found.dkim.results[0]?.status.result, found.dmarc?.status.result]
     done(results.every((result) => result === 'pass') ? null : new Error(`spf, dkim, dmarc: ${results.join(', ')}`))
   },
 })
