@@ -4,7 +4,7 @@ import { createBodyMemory } from './body-memory.ts'
 
 test('while few messages come in at once each may keep much in memory, and later ones little', () => {
   const memory = createBodyMemory(undefined)
-  const first = Array.from({ length: 8 }, () => memory.open())
+  const first = Array.from({ length: 16 }, () => memory.open())
   assert.deepEqual(new Set(first), new Set([16_777_216]))
   assert.equal(memory.open(), 1_048_576)
   memory.close()

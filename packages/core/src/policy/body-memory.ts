@@ -1,6 +1,6 @@
 /** How much of a message may stay in memory: much while few come in at once, little when many do. */
 
-const FEW = 8
+const FEW = 16
 const MUCH = 16 * 1_048_576
 const LITTLE = 1_048_576
 
@@ -12,7 +12,7 @@ export interface BodyMemory {
   close(): void
 }
 
-/** @param fixed octets a message, whatever else comes in; without it at most 128 MiB for large ones, and 1 MiB for each of the others */
+/** @param fixed octets a message, whatever else comes in; without it at most 256 MiB for large ones, and 1 MiB for each of the others */
 export function createBodyMemory(fixed: number | undefined): BodyMemory {
   let open = 0
   return {
