@@ -23,7 +23,7 @@ before(async () => {
   await writeFile(path.join(folder, 'dkim.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
   sink = await createSink()
   env = { POSTROAD_FOLDER: folder, POSTROAD_PORTS: '0,0', POSTROAD_RELAY: `127.0.0.1:${sink.port}` }
-  await command(['auth-file', 'add', 'alice@example.test', '--config', 'examples/submission'], env, 'correct horse\n')
+  await command(['user', 'add', 'alice@example.test', '--config', 'examples/submission'], env, 'correct horse\n')
   example = await startExample('submission', env)
 })
 
@@ -72,6 +72,13 @@ test('a wrong password, a foreign sender, and a client without TLS or AUTH are r
     tls: { rejectUnauthorized: false },
   })
   await assert.rejects(open.sendMail(message), /530 5\.7\.0/)
+})
+
+test('postroad route says which rule decides', async () => {
+  assert.match(
+    await command(['route', 'bob@elsewhere.test', '--identity', 'alice@example.test', '--config', 'examples/submission'], env),
+    /smtp/,
+  )
 })
 
 test('the queue shows that nothing is left', async () => {

@@ -44,10 +44,11 @@ interface Asked {
   readonly rest: readonly string[]
 }
 
-async function run({ plugin, command, rest }: Asked, options: RunOptions, outcome: { code: number }): Promise<void> {
+async function run(asked: Asked, options: RunOptions, outcome: { code: number }): Promise<void> {
   const opened = await open(options.config, { log: { format: 'silent' } })
   try {
     const { commands } = opened.server
+    const { plugin, command, rest } = resolved(asked, commands)
     const own = plugin === undefined ? undefined : commands.get(plugin)
     if (!own)
       throw new UsageError(
@@ -65,6 +66,21 @@ async function run({ plugin, command, rest }: Asked, options: RunOptions, outcom
   } finally {
     await opened.close()
   }
+}
+
+/** `postroad user add` is `postroad auth-file add`: what the plugin is about, where its name is not what one would type. */
+const ALSO: ReadonlyMap<string, string> = new Map([['user', 'auth-file']])
+
+/** `postroad route ADDRESS` is `postroad routing route ADDRESS`, as long as only one plugin has such a command. */
+function resolved(asked: Asked, commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>): Asked {
+  const name = asked.plugin
+  if (name === undefined || commands.has(name)) return asked
+  const also = ALSO.get(name)
+  if (also !== undefined && commands.has(also)) return { ...asked, plugin: also }
+  const owners = [...commands].filter(([, own]) => Object.hasOwn(own, name))
+  const [owner] = owners
+  if (!owner || owners.length > 1) return asked
+  return { plugin: owner[0], command: name, rest: asked.command === undefined ? asked.rest : [asked.command, ...asked.rest] }
 }
 
 function io(json: boolean, signal: AbortSignal): CommandIo {
