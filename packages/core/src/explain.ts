@@ -103,12 +103,16 @@ function keywords({ offer, listening }: Scope): readonly string[] {
     'SIZE',
     'ENHANCEDSTATUSCODES',
     ...(offer.eightBitMime ? ['8BITMIME'] : []),
+    'CHUNKING',
     ...(offer.binaryMime ? ['BINARYMIME'] : []),
     ...(offer.smtputf8 ? ['SMTPUTF8'] : []),
     ...(offer.dsn ? ['DSN'] : []),
     ...(offer.requireTls ? ['REQUIRETLS (under TLS)'] : []),
     ...(tls ? ['STARTTLS'] : []),
     ...(offer.mechanisms.length > 0 ? [`AUTH ${offer.mechanisms.join(' ')}`] : []),
+    'LIMITS',
+    ...(offer.prdr ? ['PRDR'] : []),
+    'HELP',
   ]
 }
 
