@@ -1,5 +1,6 @@
 /** The load: a client that does little more than write and count lines, so that what is measured is the server. */
 import { connect, type Socket } from 'node:net'
+import { connect as secure } from 'node:tls'
 
 /** What to send. */
 export interface Load {
@@ -13,6 +14,8 @@ export interface Load {
   readonly single: boolean
   /** MAIL, RCPT and DATA in one write, RFC 2920. */
   readonly pipelined: boolean
+  /** STARTTLS before anything else, RFC 3207; whoever the certificate names. */
+  readonly starttls?: boolean
   /** Milliseconds after which no new message is begun. */
   readonly limitMs: number
 }
@@ -26,6 +29,7 @@ export interface Loaded {
 const HELO = 'EHLO client.example\r\n'
 const MAIL = 'MAIL FROM:<sender@client.example>\r\n'
 const RCPT = 'RCPT TO:<alice@postroad.test>\r\n'
+const STARTTLS = 'STARTTLS\r\n'
 const DATA = 'DATA\r\n'
 const QUIT = 'QUIT\r\n'
 
@@ -79,11 +83,12 @@ async function sendMany(load: Load, budget: Budget): Promise<void> {
   }).done
 }
 
-type Step = 'banner' | 'helo' | 'mail' | 'rcpt' | 'data' | 'dot' | 'quit'
+type Step = 'banner' | 'helo' | 'starttls' | 'mail' | 'rcpt' | 'data' | 'dot' | 'quit'
 
 const EXPECTED: Readonly<Record<Step, string>> = {
   banner: '220',
   helo: '250',
+  starttls: '220',
   mail: '250',
   rcpt: '250',
   data: '354',
@@ -94,7 +99,8 @@ const EXPECTED: Readonly<Record<Step, string>> = {
 class Session {
   readonly done: Promise<void>
   readonly #load: Load
-  readonly #socket: Socket
+  #socket: Socket
+  #isSecure = false
   readonly #again: () => boolean
   #step: Step = 'banner'
   #text = ''
@@ -105,10 +111,14 @@ class Session {
     this.#load = load
     this.#again = again
     this.done = new Promise((resolve, reject) => (this.#settle = (error) => (error ? reject(error) : resolve())))
-    this.#socket = connect({ port: load.port, host: '127.0.0.1', noDelay: true })
-    this.#socket.on('data', (chunk) => this.#read(chunk.toString('latin1')))
-    this.#socket.on('error', (error) => this.#settle(error))
-    this.#socket.on('close', () => this.#settle(new Error(`the server hung up after "${this.#step}"`)))
+    this.#socket = this.#listenTo(connect({ port: load.port, host: '127.0.0.1', noDelay: true }))
+  }
+
+  #listenTo(socket: Socket): Socket {
+    socket.on('data', (chunk) => this.#read(chunk.toString('latin1')))
+    socket.on('error', (error) => this.#settle(error))
+    socket.on('close', () => this.#settle(new Error(`the server hung up after "${this.#step}"`)))
+    return socket
   }
 
   #read(chunk: string): void {
@@ -130,6 +140,8 @@ class Session {
     const { pipelined, data } = this.#load
     const step = this.#step
     if (step === 'banner') this.#say('helo', HELO)
+    else if (step === 'helo' && this.#load.starttls && !this.#isSecure) this.#say('starttls', STARTTLS)
+    else if (step === 'starttls') this.#secure()
     else if (step === 'helo') this.#begin()
     else if (step === 'mail') this.#say('rcpt', pipelined ? '' : RCPT)
     else if (step === 'rcpt') this.#say('data', pipelined ? '' : DATA)
@@ -137,6 +149,14 @@ class Session {
     else if (step === 'quit') this.#end()
     else if (this.#again()) this.#begin()
     else this.#say('quit', QUIT)
+  }
+
+  /** What was said before is forgotten: EHLO again, RFC 3207 §4.2. */
+  #secure(): void {
+    this.#isSecure = true
+    this.#socket.removeAllListeners('data')
+    this.#socket = this.#listenTo(secure({ socket: this.#socket, rejectUnauthorized: false }))
+    this.#say('helo', HELO)
   }
 
   #begin(): void {

@@ -71,8 +71,8 @@ function profiling(name: string, folder: string | undefined): string[] {
   return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}.cpuprofile`]
 }
 
-function loadOf({ sessions, octets, messages, single = false, pipelined = false }: Scenario, port: number): Load {
-  return { port, sessions, messages, data: makeData(octets), single, pipelined, limitMs: 60_000 }
+function loadOf({ sessions, octets, messages, single = false, pipelined = false, starttls = false }: Scenario, port: number): Load {
+  return { port, sessions, messages, data: makeData(octets), single, pipelined, starttls, limitMs: 60_000 }
 }
 
 async function warm(scenario: Scenario, server: ServerProcess, sink: ServerProcess): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createServer, defineConfig, embeddedServices } from '@postroad/core'
 import { createDns } from '@postroad/dns'
 import { Dns, definePlugin, type Plugin } from '@postroad/plugin'
+import type { ListenerOptions } from '@postroad/smtp'
 import { LIMITS } from './limits.ts'
 import type { Place, Running } from './target.ts'
 
@@ -15,8 +16,13 @@ export const discardAll = definePlugin({
   },
 })
 
+/** What a target wants otherwise. */
+export interface PostroadOptions {
+  readonly listener?: Pick<ListenerOptions, 'certificate'>
+}
+
 /** A server with these plugins, the services that the command gives it too, and no log, as the peers have none. */
-export async function startPostroad({ port, folder }: Place, plugins: readonly Plugin[]): Promise<Running> {
+export async function startPostroad({ port, folder }: Place, plugins: readonly Plugin[], options: PostroadOptions = {}): Promise<Running> {
   const embedded = embeddedServices(join(folder, 'services'))
   const services = [...embedded.services, { service: Dns, create: () => createDns({}) }]
   const config = defineConfig({
@@ -25,7 +31,7 @@ export async function startPostroad({ port, folder }: Place, plugins: readonly P
     log: { format: 'silent' },
     setup(app) {
       for (const plugin of plugins) app.use(plugin)
-      app.listen({ port, host: '127.0.0.1', backlog: 1024, limits: LIMITS })
+      app.listen({ port, host: '127.0.0.1', backlog: 1024, limits: LIMITS, ...options.listener })
     },
   })
   const server = await createServer(config, { services })

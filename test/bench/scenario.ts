@@ -15,6 +15,8 @@ export interface Scenario {
   readonly warmUp: number
   readonly single?: boolean
   readonly pipelined?: boolean
+  /** After STARTTLS; the targets have a certificate. */
+  readonly starttls?: boolean
   /** The targets answer first and deliver to the sink later: a round lasts until the sink has everything. */
   readonly forwards?: boolean
   /** Measures the memory of sessions that do nothing instead. */
@@ -101,6 +103,16 @@ export const SCENARIOS: readonly Scenario[] = [
     warmUp: 30,
   },
   {
+    name: 'starttls',
+    title: '20 sessions, many messages a connection, 4 KB, after STARTTLS',
+    targets: ['smtp-server-starttls', 'postroad-starttls'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 8_000,
+    warmUp: 5_000,
+    starttls: true,
+  },
+  {
     name: 'proxy',
     title: '20 sessions, 4 KB, passed on to a sink before 250',
     targets: ['smtp-server-nodemailer', 'postroad-proxy'],
@@ -166,6 +178,7 @@ export const BARS: readonly Bar[] = [
   { scenario: 'proxy', figure: 'cpu', target: 'postroad-proxy', against: 'smtp-server-nodemailer', atMost: 0.6 },
   ...SMALL_SCENARIOS.map((scenario): Bar => ({ scenario, figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 })),
   { scenario: 'large', figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 },
+  { scenario: 'starttls', figure: 'rate', target: 'postroad-starttls', against: 'smtp-server-starttls', atLeast: 1 },
   { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 3 },
   { scenario: 'queue', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.33 },
   { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'smtp-server-queue', atLeast: 1 },
