@@ -87,8 +87,9 @@ async function warm(scenario: Scenario, server: ServerProcess, sink: ServerProce
 async function measureRounds(
   scenario: Scenario,
   { servers, sink }: { readonly servers: readonly ServerProcess[]; readonly sink: ServerProcess },
-  { rounds, roundLimitMs, say }: MeasureOptions,
+  { rounds: wanted, roundLimitMs, say }: MeasureOptions,
 ): Promise<Figures[]> {
+  const rounds = Math.min(wanted, scenario.maxRounds ?? wanted)
   const results = new Map(servers.map((server) => [server, [] as Round[]]))
   // Round 0 is thrown away: the warm-up was each target's alone, and the compiler is not done before the load is as in the rounds.
   for (let round = 0; round <= rounds; round++) {

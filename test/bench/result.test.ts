@@ -35,6 +35,12 @@ test('a bar of a target that was not measured is left out', () => {
   assert.deepEqual(judge(scenario, [figures('floor', 1)], [bar]), [])
 })
 
+test('peak memory is held against a bar by itself, in MB', () => {
+  const bar = { scenario: 's', figure: 'peakRss', target: 'ours', atMost: 600 } as const
+  const [judgement] = judge(scenario, [{ target: 'ours', rounds: [], peakRss: 601e6 }], [bar])
+  assert.deepEqual(judgement, { bar: 's: peakRss of ours ≤ 600', value: 601, limit: 600, isMet: false })
+})
+
 test('columns that nobody has a figure for are left out', () => {
   const text = formatFigures(scenario, [{ target: 'floor', rounds: [], idle: 2_500, peakRss: 3e6 }])
   assert.match(text, /KB\/session +peak RSS MB\n {2}floor +2\.5 +3/)

@@ -42,12 +42,16 @@ export function judge(scenario: Scenario, figures: readonly Figures[], bars: rea
     .flatMap(({ figure, target, against, atMost, atLeast }) => {
       const own = find(target)
       const other = find(against)
-      const value = figure === 'idle' ? own?.idle : own && other && ratio(own, other, figure)
+      const value = figure === 'cpu' || figure === 'rate' ? own && other && ratio(own, other, figure) : own && absolute(own, figure)
       if (value === undefined) return []
       const limit = atMost ?? atLeast ?? Number.NaN
       const what = `${scenario.name}: ${figure} of ${target}${against === undefined ? '' : ` / ${against}`} ${atMost === undefined ? '≥' : '≤'} ${limit}`
       return [{ bar: what, value, limit, isMet: atMost === undefined ? value >= limit : value <= limit }]
     })
+}
+
+function absolute({ idle, peakRss }: Figures, figure: 'idle' | 'peakRss'): number | undefined {
+  return figure === 'idle' ? idle : peakRss / 1e6
 }
 
 /** The median of the rounds' ratios: what ran one after the other met the same machine. */

@@ -13,6 +13,8 @@ export interface Scenario {
   readonly messages: number
   /** Messages before anything is counted: a cold Node costs a third more. */
   readonly warmUp: number
+  /** Rounds at most, where one more would tell nothing new. */
+  readonly maxRounds?: number
   readonly single?: boolean
   readonly pipelined?: boolean
   /** After STARTTLS; the targets have a certificate. */
@@ -28,7 +30,8 @@ export interface Scenario {
 /** A figure that has to hold: `target` divided by `against` (or by itself: an absolute figure). */
 export interface Bar {
   readonly scenario: string
-  readonly figure: 'cpu' | 'rate' | 'idle'
+  /** `peakRss` in MB, `idle` in octets a session; both only by themselves. */
+  readonly figure: 'cpu' | 'rate' | 'idle' | 'peakRss'
   readonly target: string
   readonly against?: string
   readonly atMost?: number
@@ -101,6 +104,16 @@ export const SCENARIOS: readonly Scenario[] = [
     octets: LARGE,
     messages: 40,
     warmUp: 30,
+  },
+  {
+    name: 'large-50',
+    title: '50 sessions at once, 10 MB each: memory is bounded',
+    targets: ['postroad'],
+    sessions: 50,
+    octets: LARGE,
+    messages: 50,
+    warmUp: 50,
+    maxRounds: 2,
   },
   {
     name: 'starttls',
@@ -178,6 +191,7 @@ export const BARS: readonly Bar[] = [
   { scenario: 'proxy', figure: 'cpu', target: 'postroad-proxy', against: 'smtp-server-nodemailer', atMost: 0.6 },
   ...SMALL_SCENARIOS.map((scenario): Bar => ({ scenario, figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 })),
   { scenario: 'large', figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 },
+  { scenario: 'large-50', figure: 'peakRss', target: 'postroad', atMost: 600 },
   { scenario: 'starttls', figure: 'rate', target: 'postroad-starttls', against: 'smtp-server-starttls', atLeast: 1 },
   { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 3 },
   { scenario: 'queue', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.33 },
