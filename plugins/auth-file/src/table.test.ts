@@ -1,0 +1,106 @@
+/** What the README promises, as a table of visits. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after } from 'node:test'
+import { type FakeClock, fakeClock, sessionOn, testPlugin } from '@postroad/testing'
+import { authFile, hashPassword } from './index.ts'
+
+const CHEAP = { ln: 4, r: 8, p: 1 }
+const START = Date.UTC(2026, 0, 1)
+
+const folder = mkdtempSync(join(tmpdir(), 'postroad-'))
+after(() => rmSync(folder, { recursive: true }))
+const path = join(folder, 'users')
+const wrongPath = join(folder, 'wrong')
+writeFileSync(
+  path,
+  `alice@example.com ${await hashPassword('secret', CHEAP)} from=*@sales.example.com\nbob ${await hashPassword('hidden', CHEAP)}\n`,
+)
+writeFileSync(wrongPath, 'alice@example.com secret\n')
+
+/** A clock on which who sleeps makes the time pass. */
+function restless(): FakeClock {
+  const clock = fakeClock(START)
+  return { ...clock, sleep: (ms) => clock.advance(ms) }
+}
+
+const options = { path, scrypt: CHEAP }
+const alice = { username: 'alice@example.com', password: 'secret' }
+const bob = { username: 'bob', password: 'hidden' }
+const guess = { username: 'alice@example.com', password: 'guess' }
+
+testPlugin(authFile, [
+  {
+    name: 'a user may send from the own address and those of from=, and the name is compared without case',
+    options,
+    auth: { username: 'ALICE@Example.com', password: 'secret' },
+    mail: 'north@sales.example.com',
+    expect: 'accepted',
+  },
+  {
+    name: 'but not from one that is somebody else’s',
+    options,
+    auth: alice,
+    mail: 'bob@example.com',
+    expect: { refused: '5.7.1', code: 553 },
+  },
+  {
+    name: 'unless the operator allows any',
+    options: { ...options, senders: 'any' },
+    auth: alice,
+    mail: 'bob@example.com',
+    expect: 'accepted',
+  },
+  {
+    name: 'a user without a domain owns the address of that name in `domains`',
+    options: { ...options, domains: ['example.com'] },
+    auth: bob,
+    mail: 'bob@example.com',
+    expect: 'accepted',
+  },
+  {
+    name: 'RFC 4954 §6: a wrong password is refused with 535 5.7.8, two seconds later',
+    options,
+    clock: restless(),
+    auth: guess,
+    expect: { refused: '5.7.8', code: 535, check: ({ server }) => assert.equal(server.clock.now() - START, 2_000) },
+  },
+  {
+    name: 'RFC 4616 §2: acting for another user is refused',
+    options,
+    clock: restless(),
+    auth: { mechanism: 'PLAIN', authorize: 'bob', ...alice },
+    expect: '5.7.8',
+  },
+  {
+    name: 'RFC 4954 §6: after too many failures of one address not even the right password is looked at',
+    options: { ...options, failures: { byAddress: '2/h' } },
+    clock: restless(),
+    earlier: [{ auth: guess }, { auth: guess }],
+    auth: alice,
+    expect: { refused: '4.7.0', code: 454 },
+  },
+  {
+    name: 'failures for a name lock it, but not in a network where it has logged in',
+    options: { ...options, failures: { byUser: '2/h' } },
+    clock: restless(),
+    earlier: [{ auth: alice }, { from: '203.0.113.9', auth: guess }, { from: '203.0.113.9', auth: guess }],
+    auth: alice,
+    expect: {
+      accepted: true,
+      async check({ server }) {
+        await sessionOn(server).from('198.51.100.7').auth(alice).expectRefusal('4.7.0').quit()
+      },
+    },
+  },
+  {
+    name: 'a missing file is one without users',
+    options: { ...options, path: join(folder, 'missing') },
+    clock: restless(),
+    auth: alice,
+    expect: '5.7.8',
+  },
+  { name: 'a wrong file at start is a boot error', options: { path: wrongPath }, expect: { mistake: /"secret" is not a field/ } },
+])
