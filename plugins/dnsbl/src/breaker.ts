@@ -41,10 +41,4 @@ export class Breaker {
     this.#openUntil = clock.now() + pause
     return this.#failures === failures
   }
-
-  /** Opens it at once. */
-  trip(): void {
-    this.#failures = this.#options.failures
-    this.#openUntil = this.#options.clock.now() + this.#options.pause
-  }
 }

@@ -40,6 +40,12 @@ export class List {
   readonly #breaker: Breaker
   readonly #dns: Dns
   readonly #log: Logger
+  readonly #settings: ListSettings
+  /** It had its test entries wrong: until they are right nothing else it says is believed. */
+  #isWrong = false
+  #testAgainAt = 0
+  /** The test under way: who asks meanwhile waits for what it says. */
+  #testing: Promise<boolean> | undefined
 
   /** @throws {TypeError} when a code is not an address or a network */
   constructor(options: ListOptions, settings: ListSettings) {
@@ -48,14 +54,16 @@ export class List {
     this.#breaker = new Breaker(settings)
     this.#dns = settings.dns
     this.#log = settings.log
+    this.#settings = settings
   }
 
   /** The entry for an address or a domain; undefined when there is none, or the list does not answer. */
   async find(what: string, signal: AbortSignal): Promise<Listing | undefined> {
     const name = this.#name(what)
-    if (name === undefined || !this.#breaker.allows()) return undefined
+    if (name === undefined || !this.#breaker.allows() || !(await this.#isTrusted(signal))) return undefined
     const codes = await this.#ask(name, signal)
-    if (!codes || codes.length === 0) return undefined
+    // The test may have failed meanwhile.
+    if (!codes || codes.length === 0 || this.#isWrong) return undefined
     const { zone, action } = this.options
     const actions = this.#codes ? codes.flatMap((code) => this.#codes?.find(code) ?? []) : [action]
     return { zone, codes, actions }
@@ -73,19 +81,38 @@ export class List {
   }
 
   /** Asks for the test entries; a list that has them wrong is left out for a while. */
-  async test(signal: AbortSignal): Promise<boolean> {
+  test(signal: AbortSignal): Promise<boolean> {
+    this.#testing ??= this.#test(signal).finally(() => {
+      this.#testing = undefined
+    })
+    return this.#testing
+  }
+
+  async #test(signal: AbortSignal): Promise<boolean> {
     const { listed, unlisted } = TESTS[this.options.of]
     const answers = await Promise.all([listed, unlisted].map((what) => this.#ask(this.#name(what) ?? '', signal)))
     if (answers.includes(undefined)) return false // nobody knows; the breaker counts it
     const isRight = (answers[0]?.length ?? 0) > 0 && answers[1]?.length === 0
-    if (!isRight) {
-      this.#breaker.trip()
+    if (!isRight && !this.#isWrong)
       this.#log.error(
         { zone: this.options.zone, listed: answers[0], unlisted: answers[1] },
         'a DNS list fails its test, RFC 5782 §5: it is left out',
       )
-    }
+    if (isRight && this.#isWrong) this.#log.info({ zone: this.options.zone }, 'a DNS list passes its test again')
+    this.#isWrong = !isRight
+    this.#testAgainAt = this.#settings.clock.now() + this.#settings.pause
     return isRight
+  }
+
+  /** A list that was wrong is tested again after each pause, by the first who wants to know. */
+  async #isTrusted(signal: AbortSignal): Promise<boolean> {
+    if (this.#testing) await ended(this.#testing, signal)
+    if (signal.aborted) return false
+    if (!this.#isWrong) return true
+    const now = this.#settings.clock.now()
+    if (now < this.#testAgainAt) return false
+    this.#testAgainAt = now + this.#settings.pause
+    return this.test(signal)
   }
 
   /** RFC 5782 §2.1, §2.4; domains as they are, §2.2. */
@@ -113,4 +140,17 @@ export class List {
       return undefined
     }
   }
+}
+
+/** Resolves when the work is done, or the signal fires. */
+function ended(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    signal.addEventListener('abort', done)
+    if (signal.aborted) done()
+    work.then(done, done)
+  })
 }

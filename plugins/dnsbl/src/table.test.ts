@@ -74,7 +74,13 @@ testPlugin(
     {
       name: 'RFC 5782 §5: a list that lists the whole world is left out',
       options: { lists: [{ ...bl, zone: 'world.example' }] },
-      wait: 1, // the test runs beside the start
+      expect: 'accepted',
+    },
+    {
+      name: 'and stays left out after the pause, as long as its test fails',
+      options: { lists: [{ ...bl, zone: 'world.example' }] },
+      earlier: [{ from: '203.0.113.8' }],
+      wait: 61_000,
       expect: 'accepted',
     },
     {
