@@ -20,7 +20,7 @@ for (const kind of [{}, { single: true }, { pipelined: true }, { single: true, p
 }
 
 for (const single of [false, true]) {
-  test(`RFC 3207: every message is sent after STARTTLS${single ? ', one a connection' : ''}`, async () => {
+  test(`every message is sent after STARTTLS${single ? ', one a connection' : ''}`, async () => {
     const [port = 0] = await freePorts(1)
     const running = await withCertificate.start({ port, sinkPort: 0, folder: '' })
     const { messages } = await sendLoad({ ...load, single, starttls: true, port })

@@ -14,7 +14,7 @@ export interface Load {
   readonly single: boolean
   /** MAIL, RCPT and DATA in one write, RFC 2920. */
   readonly pipelined: boolean
-  /** STARTTLS before anything else, RFC 3207; whoever the certificate names. */
+  /** STARTTLS before anything else; the certificate may name anybody. */
   readonly starttls?: boolean
   /** Milliseconds after which no new message is begun. */
   readonly limitMs: number
@@ -151,7 +151,7 @@ class Session {
     else this.#say('quit', QUIT)
   }
 
-  /** What was said before is forgotten: EHLO again, RFC 3207 §4.2. */
+  /** What was said before is forgotten: EHLO again. */
   #secure(): void {
     this.#isSecure = true
     this.#socket.removeAllListeners('data')

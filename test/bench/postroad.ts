@@ -1,7 +1,7 @@
 /** Postroad as the targets measure it. */
 import { join } from 'node:path'
-import { createServer, defineConfig, embeddedServices } from '@postroad/core'
-import { createDns } from '@postroad/dns'
+import { type Config, createServer, defineConfig, embeddedServices } from '@postroad/core'
+import { createDns, type DnsOptions } from '@postroad/dns'
 import { Dns, definePlugin, type Plugin } from '@postroad/plugin'
 import type { ListenerOptions } from '@postroad/smtp'
 import { LIMITS } from './limits.ts'
@@ -19,16 +19,20 @@ export const discardAll = definePlugin({
 /** What a target wants otherwise. */
 export interface PostroadOptions {
   readonly listener?: Pick<ListenerOptions, 'certificate'>
+  readonly thresholds?: Config['thresholds']
+  /** Default: the system's resolvers. */
+  readonly dns?: DnsOptions
 }
 
 /** A server with these plugins, the services that the command gives it too, and no log, as the peers have none. */
 export async function startPostroad({ port, folder }: Place, plugins: readonly Plugin[], options: PostroadOptions = {}): Promise<Running> {
   const embedded = embeddedServices(join(folder, 'services'))
-  const services = [...embedded.services, { service: Dns, create: () => createDns({}) }]
+  const services = [...embedded.services, { service: Dns, create: () => createDns(options.dns) }]
   const config = defineConfig({
     hostname: 'mx.postroad.test',
     folder,
     log: { format: 'silent' },
+    ...(options.thresholds && { thresholds: options.thresholds }),
     setup(app) {
       for (const plugin of plugins) app.use(plugin)
       app.listen({ port, host: '127.0.0.1', backlog: 1024, limits: LIMITS, ...options.listener })

@@ -116,6 +116,15 @@ export const SCENARIOS: readonly Scenario[] = [
     maxRounds: 2,
   },
   {
+    name: 'policy',
+    title: '20 sessions, 4 KB, with every check of a mail exchanger',
+    targets: ['postroad', 'postroad-policy'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 4_000,
+    warmUp: 5_000,
+  },
+  {
     name: 'starttls',
     title: '20 sessions, many messages a connection, 4 KB, after STARTTLS',
     targets: ['smtp-server-starttls', 'postroad-starttls'],
