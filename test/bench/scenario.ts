@@ -201,6 +201,7 @@ export const BARS: readonly Bar[] = [
   ...SMALL_SCENARIOS.map((scenario): Bar => ({ scenario, figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 })),
   { scenario: 'large', figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 },
   { scenario: 'large-50', figure: 'peakRss', target: 'postroad', atMost: 600 },
+  { scenario: 'policy', figure: 'cpu', target: 'postroad-policy', against: 'postroad', atMost: 3 },
   { scenario: 'starttls', figure: 'rate', target: 'postroad-starttls', against: 'smtp-server-starttls', atLeast: 1 },
   { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 3 },
   { scenario: 'queue', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.33 },
