@@ -2,6 +2,15 @@
 export { limiterContract } from './contract/limiter.ts'
 export { lockContract } from './contract/lock.ts'
 export { type Ground, type MakeGround, storeContract } from './contract/store.ts'
+export { transportContract } from './contract/transport.ts'
+export type {
+  Arrived,
+  ClosableCarrier,
+  Plight,
+  TransportContractOptions,
+  TransportGround,
+  TransportPlace,
+} from './contract/transport-ground.ts'
 export { type DialogueLine, type DialogueOptions, parseDialogue, runDialogue } from './dialogue.ts'
 export type { CaseOutcome, Expectation } from './expectation.ts'
 export { type FakeClock, fakeClock } from './fake-clock.ts'
