@@ -1,5 +1,8 @@
 /** Nothing that was acknowledged is lost, whatever is killed; and no destination gets more than it may, of all nodes together. */
 import assert from 'node:assert/strict'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { requires } from '../runner/requires.ts'
@@ -54,6 +57,28 @@ test('roles apart, restarted in turn: nothing is lost, nothing is refused', { sk
   check(t, proof, ROLE_MESSAGES)
   assert.deepEqual(
     [...proof.sent.refusals.keys()].filter((reply) => !reply.startsWith('421')),
+    [],
+  )
+})
+
+test('bodies in a shared folder, nodes and Redis killed: nothing acknowledged is lost, and no file stays behind', { skip }, async (t) => {
+  const bodyFolder = await mkdtemp(join(tmpdir(), 'pr-bodies-'))
+  t.after(() => rm(bodyFolder, { recursive: true, force: true }))
+  await using redis = await startRedis(DURABLE)
+  const proof = await prove({
+    messages: ROLE_MESSAGES,
+    domains: DOMAINS,
+    redis: { url: redis.url },
+    bodyFolder,
+    concurrency: 3,
+    drainMs: DRAIN_MS,
+    chaos: async (nodes, signal) => {
+      await Promise.all([killNodes(nodes, signal), hurtRedis(redis, signal)])
+    },
+  })
+  check(t, proof, ROLE_MESSAGES)
+  assert.deepEqual(
+    (await readdir(bodyFolder, { recursive: true })).filter((path) => path.split('/').length === 3),
     [],
   )
 })

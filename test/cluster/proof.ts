@@ -1,6 +1,7 @@
 /** The proof: mail goes in while everything dies; at the end each message that was acknowledged has arrived. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Link } from '../../plugins/redis/src/link.ts'
+import type { BodyFolder } from '../../plugins/redis-queue/src/store/bodies.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
 import { type Sent, sendAll } from './client.ts'
 import { linkOptions, silent } from './link.ts'
@@ -17,6 +18,8 @@ export interface ProofOptions {
   /** What each node is told of Redis. */
   readonly redis: object
   readonly queue?: object
+  /** Bodies are files there. */
+  readonly bodyFolder?: string
   /** Roles of the nodes. */
   readonly roles?: readonly ('all' | 'smtp' | 'delivery')[]
   /** Transactions of one domain at once, of all nodes together. */
@@ -39,6 +42,8 @@ export interface Proof {
   readonly peak: number
   /** Messages in the queue at the end. */
   readonly left: number
+  /** Files of the shared folder whose message was over or never taken: what crashes leave behind, and a sweep removes. */
+  readonly orphans: number
   readonly sendMs: number
   readonly drainMs: number
 }
@@ -48,7 +53,9 @@ export async function prove(options: ProofOptions): Promise<Proof> {
   const { roles = ['all', 'all', 'all'], concurrency, perSecond } = options
   await using sink = await CountingSink.open(3)
   const lanes = [{ match: '*', concurrency, ...(perSecond !== undefined && { perSecond }) }]
-  const queue = { smtp: { host: '127.0.0.1', port: sink.port }, retry: [2_000], lanes, ...options.queue }
+  const files = options.bodyFolder === undefined ? undefined : { folder: options.bodyFolder, inlineLimit: 0, minFree: 0 }
+  const bodies = files && { bodyFolder: files.folder, inlineLimit: files.inlineLimit, minFree: files.minFree }
+  const queue = { smtp: { host: '127.0.0.1', port: sink.port }, retry: [2_000], lanes, ...bodies, ...options.queue }
   const redis = { deadline: 1_000, ...options.redis }
   const nodes: Node[] = []
   try {
@@ -74,13 +81,14 @@ export async function prove(options: ProofOptions): Promise<Proof> {
     await chaos
     const sendMs = performance.now() - started
     for (const node of nodes) if (!node.isRunning) await node.start()
-    const left = await drained(redis, options.drainMs)
+    const { left, orphans } = await drained(redis, { files, limitMs: options.drainMs })
     return {
       sent,
       sink,
       lost: [...sent.acknowledged].filter((name) => !sink.arrived.has(name)),
       peak: Math.max(...[...sink.domains.values()].map(({ peak }) => peak)),
       left,
+      orphans,
       sendMs,
       drainMs: performance.now() - started - sendMs,
     }
@@ -90,19 +98,23 @@ export async function prove(options: ProofOptions): Promise<Proof> {
 }
 
 /** One line for the reader of the test. */
-export function describe({ sent, sink, lost, peak, left, sendMs, drainMs }: Proof): string {
+export function describe({ sent, sink, lost, peak, left, orphans, sendMs, drainMs }: Proof): string {
   const refusals = [...sent.refusals].map(([reply, count]) => `${count}× ${reply}`).join('; ')
   return [
     `${sent.acknowledged.size} acknowledged in ${Math.round(sendMs)} ms, ${lost.length} lost, ${left} left after ${Math.round(drainMs)} ms`,
     `${sink.duplicates} arrived again (${sent.unanswered.size} final dots got no answer, ${sent.broken} connections broke)`,
     `at most ${peak} transactions of one domain at once; refusals: ${refusals || 'none'}`,
+    ...(orphans > 0 ? [`${orphans} bodies without a message were swept from the shared folder`] : []),
   ].join('\n')
 }
 
 /** Waits until the queue is empty; what is left. */
-async function drained(redis: object, limitMs: number): Promise<number> {
+async function drained(
+  redis: object,
+  { files, limitMs }: { readonly files: BodyFolder | undefined; readonly limitMs: number },
+): Promise<{ left: number; orphans: number }> {
   const link = new Link(linkOptions(redis), silent)
-  const store = new RedisStore({ link, name: 'mail' })
+  const store = new RedisStore({ link, name: 'mail', files })
   const end = performance.now() + limitMs
   let left = Number.NaN
   while (performance.now() < end && left !== 0) {
@@ -112,6 +124,7 @@ async function drained(redis: object, limitMs: number): Promise<number> {
     )
     await sleep(100)
   }
+  const orphans = await store.sweep(-1_000)
   await link.close()
-  return left
+  return { left, orphans }
 }

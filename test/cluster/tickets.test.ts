@@ -42,6 +42,7 @@ async function startNode(redis: RedisServer, name: string, { role = 'all', deliv
     clock,
     hostname: name,
     log: silent,
+    resolve: (file) => file,
   })
   await node.start()
   const close = async () => {

@@ -3,5 +3,7 @@ export { type Durability, inspect, judge, type ServerFacts } from './durability.
 export { RedisLink } from './link.ts'
 export { options as redisQueueOptions } from './options.ts'
 export { redisQueue } from './redis-queue.ts'
+export type { BodyFolder } from './store/bodies.ts'
+export type { ReaderOptions } from './store/redis-reader.ts'
 export { RedisStore, type RedisStoreOptions } from './store/redis-store.ts'
 export { TICKET_QUEUE } from './ticket/tickets.ts'

@@ -34,6 +34,8 @@ export interface NodeContext {
   readonly clock: Clock
   readonly hostname: string
   readonly log: Logger
+  /** Absolute path of a file an option names. */
+  resolve(file: string): string
 }
 
 export type Role = 'all' | 'smtp' | 'delivery'
@@ -42,6 +44,8 @@ export type Role = 'all' | 'smtp' | 'delivery'
 const INSPECT_MS = 30_000
 /** Milliseconds between signs of life of a node that delivers nothing. */
 const BEAT_MS = 5_000
+/** Milliseconds between looks for bodies of messages that were never taken: litter of crashes, which nobody waits for. */
+const SWEEP_MS = 3_600_000
 
 /** See above. */
 export class QueueNode {
@@ -56,12 +60,13 @@ export class QueueNode {
   #engine: QueueEngine | undefined
   #inspecting: NodeJS.Timeout | undefined
   #beating: NodeJS.Timeout | undefined
+  #sweeping: NodeJS.Timeout | undefined
   /** Why no mail may be taken now. */
   #danger: string | undefined = 'The queue has not been looked at yet'
 
   constructor(context: NodeContext) {
     const { options, link, log, hostname, dns } = context
-    const { name, keepFinished, replicas, memoryLimit, concurrency, life, warnAfter, retry } = options
+    const { name, keepFinished, replicas, memoryLimit, concurrency, life, warnAfter, retry, bodyFolder, inlineLimit, minFree } = options
     this.#context = context
     this.transports = openTransports(options, hostname, dns)
     this.schedule = { ...DEFAULT_SCHEDULE, lifeMs: life, warnAfterMs: warnAfter, ...(retry && { waits: retry }) }
@@ -73,6 +78,7 @@ export class QueueNode {
       keepFinished,
       replicas,
       memoryLimit,
+      files: bodyFolder === undefined ? undefined : { folder: context.resolve(bodyFolder), inlineLimit, minFree },
       onProblem: (error) => log.error({ err: error, code: error.code }, 'a queue entry has a problem'),
       onScheduled: (entry, at) => this.#tickets.issue({ entry, at }),
     })
@@ -87,6 +93,7 @@ export class QueueNode {
     const danger = await this.#inspect()
     if (danger?.code === 'ERR_QUEUE_UNSAFE') throw danger
     this.#inspecting = setInterval(() => void this.#inspect(), INSPECT_MS).unref()
+    if (this.#context.options.bodyFolder !== undefined) this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS).unref()
     if (this.#context.role === 'smtp') this.#beating = setInterval(() => void this.#beat(), BEAT_MS).unref()
     else this.#deliver()
   }
@@ -103,6 +110,7 @@ export class QueueNode {
   async close(): Promise<void> {
     clearInterval(this.#inspecting)
     clearInterval(this.#beating)
+    clearInterval(this.#sweeping)
     this.#closing.abort()
     await this.#engine?.close()
     // Without Redis nothing can be given back; then the claims end with this process.
@@ -175,6 +183,14 @@ export class QueueNode {
     await this.store.beat(this.#context.clock.now()).catch((error: unknown) => {
       this.#context.log.warn({ err: error }, 'the queue could not be looked after')
     })
+  }
+
+  async #sweep(): Promise<void> {
+    const { log } = this.#context
+    await this.store.sweep().then(
+      (swept) => swept > 0 && log.info({ swept }, 'removed bodies without a message'),
+      (error: unknown) => log.warn({ err: error }, 'bodies without a message could not be looked for'),
+    )
   }
 
   async #inspect(): Promise<QueueError | undefined> {

@@ -47,6 +47,12 @@ export const options = z.strictObject({
   replicas: z.number().int().nonnegative().default(0),
   /** Part of Redis's `maxmemory` above which mail is refused with 452. */
   memoryLimit: z.number().min(0.1).max(0.95).default(0.85),
+  /** Folder for large bodies, mounted on every node. Default: all bodies are in Redis. */
+  bodyFolder: z.string().min(1).optional(),
+  /** With `bodyFolder`: bodies up to this many octets stand in Redis all the same. */
+  inlineLimit: z.number().int().nonnegative().default(65_536),
+  /** With `bodyFolder`: octets that must stay free there; below, mail is refused with 452. */
+  minFree: z.number().nonnegative().default(268_435_456),
   /** Deliveries under way at once, in one process. */
   concurrency: z.number().int().positive().default(200),
   /** Part of `concurrency` that deferred mail may take; the rest stays free for fresh mail. */

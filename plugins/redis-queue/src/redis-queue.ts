@@ -17,9 +17,9 @@ export const redisQueue = definePlugin({
   name: 'redis-queue',
   options: schema,
   needs: { link: RedisLink, hooks: DeliveryHooks, dns: Dns, clock: Clock },
-  setup: ({ options, link, hooks, dns, clock, hostname, log, ...rest }) => {
+  setup: ({ options, link, hooks, dns, clock, hostname, log, resolve, ...rest }) => {
     const role = options.role ?? roleOf(rest)
-    const node = new QueueNode({ options, role, link, hooks, dns, clock, hostname, log })
+    const node = new QueueNode({ options, role, link, hooks, dns, clock, hostname, log, resolve })
     const plan = { maxRecipients: options.maxRecipients, lifeMs: options.life, groups: groupsOf(options) }
     return {
       mail({ parameters }) {

@@ -105,7 +105,8 @@ async function openRedis(): Promise<Opened> {
   const link = new Link(linkOptions.parse({ url: task.where }), log)
   const options = queueOptions.parse({ lanes: [{ match: '*', concurrency: 10_000 }] })
   const role = task.enqueueOnly ? 'smtp' : 'all'
-  const node = new QueueNode({ options, role, link: link as never, hooks: noHooks, dns: zoneDns({}), clock, hostname: 'mx.test', log })
+  const context = { options, role, link: link as never, hooks: noHooks, dns: zoneDns({}), clock, hostname: 'mx.test', log } as const // one client, two packages
+  const node = new QueueNode({ ...context, resolve: (file) => file })
   await node.start()
   const body = memorySource([makeBody()])
   return {

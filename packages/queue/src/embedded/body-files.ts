@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib'
 import type { MessageSource } from '../carrier.ts'
 import { isQueueId } from '../model.ts'
 import { QueueError } from '../store.ts'
-import type { Fault } from './fault.ts'
+import { type Fault, noFault } from './fault.ts'
 
 /** Octets a read takes at once. */
 const READ_SIZE = 256 * 1024
@@ -18,7 +18,7 @@ const WRITE_SIZE = 1024 * 1024
 /** Pieces of a write: what every system takes at once, IOV_MAX of Linux is 1,024. */
 const VECTOR_LIMIT = 512
 
-/** Folders by the last two characters of the id: chance, so all are used alike. */
+/** Files in a folder that is there, in folders by the last two characters of the id: chance, so all are used alike. */
 export class BodyFiles {
   readonly #folder: string
   readonly #fault: Fault
@@ -26,7 +26,7 @@ export class BodyFiles {
   readonly #running = new Map<string, Promise<void>>()
   readonly #queued = new Map<string, Promise<void>>()
 
-  constructor(folder: string, fault: Fault) {
+  constructor(folder: string, fault: Fault = noFault) {
     this.#folder = folder
     this.#fault = fault
   }
@@ -81,14 +81,14 @@ export class BodyFiles {
   }
 
   /** Removes files that no entry names and that are older than `before` (milliseconds since the epoch). Resolves to how many. */
-  async sweep(isKnown: (id: string) => boolean, before: number): Promise<number> {
+  async sweep(isKnown: (id: string) => boolean | Promise<boolean>, before: number): Promise<number> {
     let swept = 0
     for await (const folder of entries(this.#folder)) {
       for await (const id of entries(join(this.#folder, folder))) {
-        if (!isQueueId(id) || isKnown(id)) continue
+        if (!isQueueId(id) || (await isKnown(id))) continue
         const path = join(this.#folder, folder, id)
         const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })) // gone meanwhile
-        if (mtimeMs > before || isKnown(id)) continue
+        if (mtimeMs > before || (await isKnown(id))) continue
         await rm(path, { force: true })
         swept++
       }
@@ -108,7 +108,10 @@ export class BodyFiles {
   async #folderOf(id: string): Promise<string> {
     const folder = join(this.#folder, id.slice(-2))
     if (this.#folders.has(folder)) return folder
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    // Not its parents: a file system that is not mounted any more must fail, not be written beside.
+    await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
+      if (!isCode(error, 'EEXIST')) throw error
+    })
     // A new folder is an entry of its parent: without this sync a power cut takes the folder with all that is in it.
     await this.#syncFolder(this.#folder)
     this.#folders.add(folder)

@@ -1,8 +1,9 @@
-/** Bodies in Redis: compressed, in pieces, so that a large message never is in memory whole. */
+/** Bodies in Redis: compressed, in pieces, so that a large message never is in memory whole. Large ones, by choice, in a shared folder. */
 import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { type MessageSource, QueueError } from '@postroad/queue'
+import { type MessageSource, QueueError, type Reply } from '@postroad/queue'
 import type { RedisLink } from '../link.ts'
 import type { BodyNote } from './record.ts'
+import { SharedFolder } from './shared-folder.ts'
 
 /** Octets of a piece before it is compressed. */
 export const PIECE = 1_048_576
@@ -20,6 +21,66 @@ export interface PreparedBody extends BodyNote {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+/** Where large bodies are files. */
+export interface BodyFolder {
+  readonly folder: string
+  /** Bodies up to this many octets stand in Redis all the same. */
+  readonly inlineLimit: number
+  /** Octets that must stay free in the folder. */
+  readonly minFree: number
+}
+
+/** The bodies of one queue. */
+export class Bodies {
+  readonly #link: RedisLink
+  readonly #space: string
+  readonly #inlineLimit: number
+  readonly #folder: SharedFolder | undefined
+
+  /** @param space begins every key of the queue */
+  constructor(link: RedisLink, space: string, files?: BodyFolder) {
+    this.#link = link
+    this.#space = space
+    this.#inlineLimit = files?.inlineLimit ?? Number.POSITIVE_INFINITY
+    this.#folder = files && new SharedFolder({ ...files, link, key: `${space}folder` })
+  }
+
+  /** Octets that a body of this size takes in Redis, or a reply when the folder has no room for it. */
+  admit(size: number): number | Reply {
+    if (!this.#folder || size <= this.#inlineLimit) return size
+    return this.#folder.admit(size) ?? 0
+  }
+
+  /** Encodes a body, and writes ahead what does not go with the envelope. `known`: a file that was written, though the step after it failed. */
+  async prepare(id: string, source: MessageSource, known?: BodyNote): Promise<PreparedBody> {
+    if (known?.pieces === 0) return { ...known, only: NOTHING }
+    if (!this.#folder || source.size <= this.#inlineLimit) return prepareBody(this.#link, this.#keyOf(id), source)
+    return { crc: await this.#folder.write(id, source), pieces: 0, only: NOTHING }
+  }
+
+  /** The octets. Reading rejects with `ERR_QUEUE_CORRUPT` when they are not what was written. */
+  read(id: string, expected: BodyNote & { readonly size: number }): MessageSource {
+    if (expected.pieces > 0) return readBody(this.#link, this.#keyOf(id), expected)
+    const folder = this.#folder
+    if (folder) return { size: expected.size, raw: () => folder.read(id, expected) }
+    return failingSource(expected.size, new QueueError('ERR_QUEUE_IO', 'The body is in a shared folder, and this node has none'))
+  }
+
+  /** Removes what is not in Redis; a message that ends there takes its pieces along. */
+  async remove(id: string, note: BodyNote | undefined): Promise<void> {
+    if (note?.pieces === 0) await this.#folder?.remove(id)
+  }
+
+  /** Removes files whose message nobody knows. Resolves to how many. */
+  async sweep(isKnown: (id: string) => Promise<boolean>, olderMs?: number): Promise<number> {
+    return (await this.#folder?.sweep(isKnown, olderMs)) ?? 0
+  }
+
+  #keyOf(id: string): string {
+    return `${this.#space}b:${id}`
+  }
+}
 
 /**
  * Encodes a body; all but those of one piece are sent ahead.
@@ -48,7 +109,8 @@ async function sendPieces(link: RedisLink, key: string, source: MessageSource): 
     if (size > source.size) throw wrongLength()
     const encoded = encodePiece(piece)
     if (isSmall) only = encoded
-    else await link.send('set', [`${key}:${pieces}`, encoded, 'PX', ORPHAN_LIFE_MS])
+    // NX: a step that is tried again may have been done, and then its pieces must stay for good.
+    else await link.send('set', [`${key}:${pieces}`, encoded, 'NX', 'PX', ORPHAN_LIFE_MS])
     pieces++
   }
   if (size !== source.size) throw wrongLength()
@@ -116,9 +178,13 @@ export function decodePiece(piece: unknown): Buffer {
   }
 }
 
-/** A source whose reading fails. */
+/** The source of a body that is gone. */
 export function missingBody(size: number): MessageSource {
-  return { size, raw: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(corrupt()) }) }) }
+  return failingSource(size, corrupt())
+}
+
+function failingSource(size: number, error: QueueError): MessageSource {
+  return { size, raw: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) }) }
 }
 
 function corrupt(cause?: unknown): QueueError {

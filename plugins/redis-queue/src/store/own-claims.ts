@@ -2,7 +2,7 @@
  * Compares what this process believes to have with what Redis says it has. A step whose answer was lost may have been done all the
  * same: its claims would be nobody's work for as long as this process lives, and a message that was refused would be delivered.
  */
-import type { Claim } from '@postroad/queue'
+import type { Claim, QueuedMessage } from '@postroad/queue'
 
 /** Milliseconds for which a command may lie unread in the socket of a server that was stopped. */
 const LATE_MS = 60_000
@@ -13,7 +13,7 @@ export class OwnClaims {
   /** Not known at the last look. Steps may have been under way then, so only the second look counts. */
   #suspects = new Set<string>()
   /** Messages whose sender was told that they are not taken, though nobody knows; and since when. */
-  readonly #refused = new Map<string, number>()
+  readonly #refused = new Map<string, { readonly message: QueuedMessage; readonly since: number }>()
 
   get size(): number {
     return this.#known.size
@@ -27,18 +27,19 @@ export class OwnClaims {
     this.#known.delete(entryOf(claim))
   }
 
-  refuse(id: string): void {
-    this.#refused.set(id, performance.now())
+  refuse(message: QueuedMessage): void {
+    this.#refused.set(message.id, { message, since: performance.now() })
   }
 
   /** Messages to remove, until `forgive`. */
-  get refused(): readonly string[] {
-    return [...this.#refused.keys()]
+  get refused(): readonly QueuedMessage[] {
+    return [...this.#refused.values()].map(({ message }) => message)
   }
 
-  /** It was removed, or it was not there: then it may still come, for a while. */
-  forgive(id: string, wasThere: boolean): void {
-    if (wasThere || performance.now() - (this.#refused.get(id) ?? 0) > LATE_MS) this.#refused.delete(id)
+  /** It was removed, or it was not there: then it may still come, for a while. Whether that is over. */
+  forgive(id: string, wasThere: boolean): boolean {
+    const isOver = wasThere || performance.now() - (this.#refused.get(id)?.since ?? 0) > LATE_MS
+    return isOver && this.#refused.delete(id)
   }
 
   /** Entries that Redis gives to this process, and that it has not had for two looks. */

@@ -128,7 +128,7 @@ test('a body of several pieces is read back whole; a piece that is missing or ch
 
 test('a claim is a stray when it was unknown at two looks in a row, and never when its message was refused', () => {
   const own = new OwnClaims()
-  own.refuse('r'.repeat(20))
+  own.refuse({ ...message(1), id: 'r'.repeat(20) })
   assert.deepEqual(own.strays(['a 0', `${'r'.repeat(20)} 0`]), [])
   assert.deepEqual(own.strays(['b 0']), [], 'b is new, a is gone')
   assert.deepEqual(own.strays(['b 0']), ['b 0'])

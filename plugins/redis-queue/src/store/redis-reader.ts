@@ -1,22 +1,35 @@
 /** What reads of the queue in Redis and writes nothing: lists, counts, bodies. */
 import { type FinishedMessage, type MessageSource, type QueuedMessage, type QueueEntry, QueueError, type Suspension } from '@postroad/queue'
 import type { Argument, RedisLink, Script } from '../link.ts'
-import { missingBody, readBody } from './bodies.ts'
+import { Bodies, type BodyFolder, missingBody } from './bodies.ts'
 import { type BodyNote, decodeEnvelope, decodeFinished, decodeStates } from './record.ts'
 import * as scripts from './scripts.ts'
 
 /** Entries of one step. */
 export const PAGE = 200
 
+/** Whose entries are read. */
+export interface ReaderOptions {
+  readonly link: RedisLink
+  /** Name of the queue: several may share a server. */
+  readonly name: string
+  /** Large bodies are files in a folder that all nodes share. Default: all bodies are in Redis. */
+  readonly files?: BodyFolder | undefined
+  /** Something an operator should see. */
+  readonly onProblem?: (problem: QueueError) => void
+}
+
 /** See above. */
 export class RedisReader {
   protected readonly link: RedisLink
   protected readonly space: string
+  protected readonly bodies: Bodies
   protected readonly onProblem: (problem: QueueError) => void
 
-  constructor(link: RedisLink, name: string, onProblem: (problem: QueueError) => void) {
+  constructor({ link, name, files, onProblem = () => {} }: ReaderOptions) {
     this.link = link
     this.space = `{${link.prefix}:queue:${name}}:`
+    this.bodies = new Bodies(link, this.space, files)
     this.onProblem = onProblem
   }
 
@@ -31,7 +44,7 @@ export class RedisReader {
 
   body(message: QueuedMessage): MessageSource {
     const note = notes.get(message)
-    return note ? readBody(this.link, this.bodyKey(message.id), { ...note, size: message.size }) : this.#lookUp(message)
+    return note ? this.bodies.read(message.id, { ...note, size: message.size }) : this.#lookUp(message)
   }
 
   async get(id: string): Promise<QueueEntry | undefined> {
@@ -72,13 +85,13 @@ export class RedisReader {
     notes.set(message, note)
   }
 
+  protected noteOf(message: QueuedMessage): BodyNote | undefined {
+    return notes.get(message)
+  }
+
   /** Version of the states that were read with the message. */
   protected versionOf(message: QueuedMessage): string {
     return versions.get(message) ?? '0'
-  }
-
-  protected bodyKey(id: string): string {
-    return `${this.space}b:${id}`
   }
 
   protected run(script: Script, args: readonly Argument[]): Promise<unknown> {
@@ -88,6 +101,7 @@ export class RedisReader {
   protected send(command: string, key: string, ...args: readonly Argument[]): Promise<unknown> {
     return this.link.send(command, [this.space + key, ...args])
   }
+
   protected async read(ids: readonly string[]): Promise<QueueEntry[]> {
     const found = (await this.run(scripts.READ, ids)) as [string, string, string[]][] // see the script
     return found.flatMap(([id, envelope, fields]) => {

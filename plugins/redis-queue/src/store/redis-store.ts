@@ -21,8 +21,7 @@ import {
   type Suspension,
   withdrawn,
 } from '@postroad/queue'
-import type { Argument, RedisLink, Script } from '../link.ts'
-import { type PreparedBody, prepareBody } from './bodies.ts'
+import type { Argument, Script } from '../link.ts'
 import { Confirmation } from './confirmation.ts'
 import { Memory } from './memory.ts'
 import { entryOf, OwnClaims } from './own-claims.ts'
@@ -37,25 +36,23 @@ import {
   finishedHead,
   finishedPart,
 } from './record.ts'
-import { PAGE, RedisReader } from './redis-reader.ts'
+import { PAGE, type ReaderOptions, RedisReader } from './redis-reader.ts'
 import * as scripts from './scripts.ts'
 
 /** How a queue in Redis is opened. */
-export interface RedisStoreOptions {
-  readonly link: RedisLink
-  /** Name of the queue: several may share a server. */
-  readonly name: string
+export interface RedisStoreOptions extends ReaderOptions {
   /** Finished messages to remember. Default 10,000. */
   readonly keepFinished?: number
   /** Replicas that must have a message before it is taken. Default 0. */
   readonly replicas?: number
   /** Part of `maxmemory` above which mail is refused with 452. Default 0.85. */
   readonly memoryLimit?: number
-  /** Something an operator should see. */
-  readonly onProblem?: (problem: QueueError) => void
   /** An entry went to the schedule, or to another time of it. */
   readonly onScheduled?: (entry: string, at: number) => void
 }
+
+/** Milliseconds between sweeps of the shared folder; a little less than the timers of the nodes. */
+const SWEEP_EVERY_MS = 3_500_000
 
 /** See above. */
 export class RedisStore extends RedisReader implements QueueStore {
@@ -68,17 +65,17 @@ export class RedisStore extends RedisReader implements QueueStore {
   readonly #onScheduled: (entry: string, at: number) => void
 
   constructor(options: RedisStoreOptions) {
-    const { link, name, onProblem = () => {} } = options
-    super(link, name, onProblem)
+    super(options)
     this.#keep = options.keepFinished ?? 10_000
     this.#replicas = options.replicas ?? 0
-    this.#confirmation = new Confirmation(link, options.replicas ?? 0)
-    this.memory = new Memory(link, options.memoryLimit ?? 0.85)
+    this.#confirmation = new Confirmation(options.link, options.replicas ?? 0)
+    this.memory = new Memory(options.link, options.memoryLimit ?? 0.85)
     this.#onScheduled = options.onScheduled ?? (() => {})
   }
 
   admit(size: number): Reply | undefined {
-    return this.memory.admit(size)
+    const octets = this.bodies.admit(size)
+    return typeof octets === 'number' ? this.memory.admit(octets) : octets
   }
 
   async add(message: QueuedMessage, source: MessageSource): Promise<readonly Claim[]> {
@@ -144,6 +141,7 @@ export class RedisStore extends RedisReader implements QueueStore {
     this.#own.end(claim)
     if (result !== 'lost') for (const each of spawn) this.#own.take(bornClaims(each.message, born))
     if (result === 'settled' && state.place.kind === 'scheduled') this.#onScheduled(entry, state.place.at)
+    if (result === 'finished') this.#dropBody(message)
     return result
   }
 
@@ -174,6 +172,15 @@ export class RedisStore extends RedisReader implements QueueStore {
     await this.memory.look()
     const [messages = 0, scheduled = 0, waiting = 0, claimed = 0, held = 0, corrupt = 0] = (await this.run(scripts.COUNTS, [])) as number[]
     return { messages, scheduled, waiting, claimed, held, corrupt, freeBytes: this.memory.free }
+  }
+
+  /**
+   * Removes files of the shared folder whose message nobody knows; once an hour, whichever process comes first. Resolves to how many.
+   * `olderMs` is for tests: an age at which nobody can be writing them any more.
+   */
+  async sweep(olderMs?: number): Promise<number> {
+    if (olderMs === undefined && (await this.send('set', 'swept', this.owner, 'NX', 'PX', SWEEP_EVERY_MS)) !== 'OK') return 0
+    return this.bodies.sweep(async (id) => (await this.send('exists', `e:${id}`)) === 1, olderMs)
   }
 
   /** Makes this process look dead to the others at once: what it still says is then `lost`. For tests. */
@@ -211,7 +218,6 @@ export class RedisStore extends RedisReader implements QueueStore {
   }
 
   async #insert(taken: NewMessage, place: Place): Promise<void> {
-    const { id } = taken.message
     const args = await this.#prepare(taken, place)
     try {
       if ((await this.run(scripts.ADD, [this.owner, ...args])) !== 1)
@@ -219,20 +225,27 @@ export class RedisStore extends RedisReader implements QueueStore {
       await this.#confirmation.wait()
     } catch (error) {
       // The client hears 451 and comes again: what is here all the same would arrive twice.
-      this.#own.refuse(id)
-      void this.#remove(id)
+      this.#own.refuse(taken.message)
+      void this.#remove(taken.message)
       throw error
     }
   }
 
   /** Removes a message that was refused; when Redis is away, the next beat tries again. */
-  async #remove(id: string): Promise<void> {
-    const done = await this.run(scripts.DELETE, [id, '0', '', 0]).catch(() => undefined)
-    if (done !== undefined) this.#own.forgive(id, done !== 0)
+  async #remove(message: QueuedMessage): Promise<void> {
+    const done = await this.run(scripts.DELETE, [message.id, '0', '', 0]).catch(() => undefined)
+    if (done !== undefined && this.#own.forgive(message.id, done !== 0)) this.#dropBody(message)
+  }
+
+  /** The body of a message that has ended. */
+  #dropBody(message: QueuedMessage): void {
+    this.bodies.remove(message.id, this.noteOf(message)).catch((cause: unknown) => {
+      this.onProblem(new QueueError('ERR_QUEUE_IO', `The body of ${message.id} could not be removed; it is swept later`, { cause }))
+    })
   }
 
   async #tidy(now: number): Promise<void> {
-    for (const id of this.#own.refused) await this.#remove(id)
+    for (const message of this.#own.refused) await this.#remove(message)
     const range = [`[${this.owner} `, `(${this.owner}!`]
     if ((await this.send('zlexcount', 'claimed', ...range)) === this.#own.size) return
     const claims = (await this.send('zrangebylex', 'claimed', ...range)) as string[] // as the command says
@@ -248,10 +261,10 @@ export class RedisStore extends RedisReader implements QueueStore {
     }
   }
 
-  /** What is slow and needs no script: encoding, and sending a large body ahead. */
+  /** What is slow and needs no script: encoding, and writing a large body ahead. */
   async #prepare({ message, source }: NewMessage, place: Place): Promise<Argument[]> {
     const { id, queuedAt, expiresAt, deliveries } = message
-    const body: PreparedBody = await prepareBody(this.link, this.bodyKey(id), source)
+    const body = await this.bodies.prepare(id, source, this.noteOf(message))
     const note: BodyNote = { crc: body.crc, pieces: body.pieces }
     this.note(message, note)
     const envelope = encodeEnvelope(message, note)
@@ -297,6 +310,7 @@ export class RedisStore extends RedisReader implements QueueStore {
       const args = [id, this.versionOf(message), finishedHead(message, now), this.#keep, ...parts]
       const deleted = Number(await this.run(scripts.DELETE, args))
       // An attempt ended meanwhile: what became of its recipients belongs into the record.
+      if (deleted > 0) this.#dropBody(message)
       if (deleted >= 0) return deleted
     }
   }
