@@ -30,7 +30,8 @@ test('a copy into the mailbox, a copy to the other server', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
   const sink = await createSink()
   const rules = routing({
-    addresses: { 'team@mx.test': ['alice@mx.test', 'friend@elsewhere.test'] },
+    routes: [{ match: 'fax@mx.test', via: 'smtp', host: '127.0.0.1', port: sink.port }],
+    addresses: { 'team@mx.test': ['alice@mx.test', 'fax@mx.test', 'friend@elsewhere.test'] },
     domains: { 'mx.test': { via: 'maildir' } },
     relay: { via: 'smtp', host: '127.0.0.1', port: sink.port },
   })
@@ -44,7 +45,7 @@ test('a copy into the mailbox, a copy to the other server', async () => {
   }
   assert.deepEqual(
     sink.transactions.map(({ recipients }) => recipients.map((recipient) => recipient.split(' ')[0])),
-    [['<friend@elsewhere.test>']],
+    [['<fax@mx.test>', '<friend@elsewhere.test>']],
   )
   const [file, ...others] = await readdir(join(mailboxes, 'alice', 'new'))
   assert.equal(others.length, 0)

@@ -114,9 +114,17 @@ export interface Route {
   readonly port?: number
   /** Further settings the transport understands (TLS, credentials by name, folder, …). */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
+  /** Further ways, for an alias whose addresses go different ways; each names its own in `to`. */
+  readonly also?: readonly Omit<Route, 'also'>[]
 }
 
-/** Recipients of one transaction that share a route. */
+/** All ways of a route: its own, and the further ones. */
+export function waysOf(route: Route): readonly Omit<Route, 'also'>[] {
+  const { also, ...own } = route
+  return also ? [own, ...also] : [route]
+}
+
+/** Recipients of one transaction that share a route; one whose route has several ways is in several. */
 export interface Delivery {
   readonly route: Route
   readonly recipients: readonly Recipient[]

@@ -55,27 +55,29 @@ export function matchesDomain(pattern: string, domain: string): boolean {
   return pattern === '*' || pattern === domain || (pattern.startsWith('*.') && domain.endsWith(pattern.slice(1)))
 }
 
-function split({ route, recipients }: Delivery, options: PlanOptions): QueuedDelivery[] {
+/** What a delivery is queued as: by lane, in transactions that are not too large. */
+export function split(
+  { route, recipients }: Delivery,
+  { groups, maxRecipients }: Pick<PlanOptions, 'groups' | 'maxRecipients'>,
+): QueuedDelivery[] {
   const { to: _, ...way } = route
   const lanes = new Map<string, QueuedRecipient[]>()
   for (const recipient of recipients) {
-    for (const target of targetsOf(recipient)) {
-      const lane = laneOf(route, target.address, options.groups)
+    for (const target of targetsOf(recipient, route)) {
+      const lane = laneOf(route, target.address, groups)
       const members = lanes.get(lane)
       if (members) members.push(target)
       else lanes.set(lane, [target])
     }
   }
-  return [...lanes].flatMap(([lane, members]) =>
-    chunk(members, options.maxRecipients).map((some) => ({ route: way, lane, recipients: some })),
-  )
+  return [...lanes].flatMap(([lane, members]) => chunk(members, maxRecipients).map((some) => ({ route: way, lane, recipients: some })))
 }
 
 /** A recipient whose route replaces it stays known by its name of before, RFC 3461 §5.2.7. */
-function targetsOf({ address, parameters, route }: Recipient): QueuedRecipient[] {
-  if (!route.to) return [{ address, parameters }]
+function targetsOf({ address, parameters }: Pick<Recipient, 'address' | 'parameters'>, { to }: Route): QueuedRecipient[] {
+  if (!to) return [{ address, parameters }]
   const known: RcptParameters = { ...parameters, orcpt: parameters.orcpt ?? { type: 'rfc822', address: address.toString() } }
-  return route.to.map((to) => ({ address: to, parameters: known }))
+  return to.map((target) => ({ address: target, parameters: known }))
 }
 
 function chunk<T>(all: readonly T[], size: number): (readonly T[])[] {

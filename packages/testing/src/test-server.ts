@@ -57,7 +57,7 @@ export interface TestServer {
   readonly clock: FakeClock
   readonly protocol: 'smtp' | 'lmtp'
   readonly delivered: readonly Delivered[]
-  /** Routes of accepted recipients, in order. */
+  /** Routes of accepted recipients, in order; each way of those that have several. */
   readonly routes: readonly Route[]
   /** Canonical lines and log lines, parsed. */
   readonly lines: readonly Readonly<Record<string, unknown>>[]
@@ -151,7 +151,8 @@ async function entry(
 ): Promise<Delivered> {
   const chunks: Uint8Array[] = []
   for await (const chunk of message.raw()) chunks.push(chunk)
-  const to = deliveries.flatMap((delivery) => delivery.recipients.map((recipient) => recipient.address.toString()))
+  const recipients = new Set(deliveries.flatMap((delivery) => delivery.recipients))
+  const to = [...recipients].map(({ address }) => address.toString())
   const bytes = Buffer.concat(chunks)
   // The body of the received message is gone when the transaction is.
   return { id: envelope.id, from: envelope.from?.toString() ?? '', to, deliveries, message: messageFromBytes(bytes), bytes }

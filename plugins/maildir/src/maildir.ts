@@ -77,7 +77,7 @@ function settle(
     const owner = copies.find((copy) => copy === recipient)?.recipient
     if (kind !== 'delivered' && owner !== undefined) refused.set(owner, toRefusal(reply))
   }
-  const total = deliveries.reduce((sum, { recipients }) => sum + recipients.length, 0)
+  const total = new Set(deliveries.flatMap(({ recipients }) => recipients)).size
   const list = [...refused.values()]
   const [first] = list
   if (first !== undefined && refused.size === total) return list.find(({ kind }) => kind === 'defer') ?? first

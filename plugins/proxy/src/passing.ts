@@ -1,10 +1,21 @@
-/** Envelopes that are being passed on: one relay for each session and next hop, none left behind. */
+/** Envelopes that are being passed on: one relay for each session, next hop and reverse-path, none left behind. */
 import type { Pool, RelayOptions, Target } from '@postroad/delivery'
 import { Relay, targetKey } from '@postroad/delivery'
 
 interface Passing {
   readonly envelope: string
   readonly relays: Map<string, Relay>
+}
+
+/** A transaction that is to be opened at a next hop. */
+export interface Hop {
+  readonly target: Target
+  readonly options: RelayOptions
+}
+
+/** What goes to one server with one reverse-path is one transaction. */
+export function hopKey({ target, options }: Hop): string {
+  return `${targetKey(target)} <${options.from ?? ''}>`
 }
 
 /** The relays of all sessions. */
@@ -25,7 +36,7 @@ export class PassingTable {
   }
 
   /** The relay of this envelope to this target; that of an older envelope of the session is released. */
-  relay(session: string, envelope: string, start: { readonly target: Target; readonly options: RelayOptions }): Relay {
+  relay(session: string, envelope: string, start: Hop): Relay {
     let passing = this.#bySession.get(session)
     if (passing?.envelope !== envelope) {
       this.release(session)
@@ -33,7 +44,7 @@ export class PassingTable {
       this.#bySession.set(session, passing)
       this.#sweep()
     }
-    const key = targetKey(start.target)
+    const key = hopKey(start)
     let relay = passing.relays.get(key)
     if (relay === undefined) passing.relays.set(key, (relay = new Relay(this.#pool, start.target, start.options)))
     return relay

@@ -32,6 +32,10 @@ const route = definePlugin({
   hooks: {
     route: ({ recipient: { local } }) => {
       if (local === 'other') return { via: 'elsewhere' }
+      const srs = { via: 'proxy', settings: { reversePath: 'SRS0=x@mx.test' } }
+      if (local === 'friend') return srs
+      if (local === 'split')
+        return { via: 'proxy', to: [makeAddress('a', 'mx.test')], also: [{ ...srs, to: [makeAddress('away', 'mx.test')] }] }
       return { via: 'proxy', ...(local === 'both' && { to: [makeAddress('a', 'mx.test'), makeAddress('b', 'mx.test')] }) }
     },
   },
@@ -259,5 +263,25 @@ test('what the next hop cannot take is refused before the message comes', async 
       .expectRefusal('5.3.4')
     await sessionOn(server).mail('d\u00f6@client.test', { smtputf8: true }).rcpt('a@mx.test').expectRefusal('5.6.7')
     assert.equal(sink.transactions.length, 0)
+  })
+})
+
+test('the next hop hears the reverse-path that the route says (SRS, masquerading), in a transaction of its own', async () => {
+  await withProxy({}, async ({ sink, server }) => {
+    await sessionOn(server).mail('s@client.test').rcpt('a@mx.test').rcpt('friend@mx.test').data().expectCode(250)
+    await sessionOn(server).mail('s@client.test').rcpt('split@mx.test').data().expectCode(250)
+    const seen = sink.transactions.map(({ from, recipients }) => `${from.split(' ')[0]} ${recipients}`)
+    assert.deepEqual(seen.sort(), [
+      '<SRS0=x@mx.test> <away@mx.test>',
+      '<SRS0=x@mx.test> <friend@mx.test>',
+      '<s@client.test> <a@mx.test>',
+      '<s@client.test> <a@mx.test>',
+    ])
+  })
+})
+
+test('a recipient that goes two ways is refused when one of them refuses it', async () => {
+  await withProxy({ sink: { script: atRcpt('away', '550 5.1.1 Nobody') } }, async ({ server }) => {
+    await sessionOn(server).mail('s@client.test').rcpt('split@mx.test').expectRefusal('5.1.1')
   })
 })

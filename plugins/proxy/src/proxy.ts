@@ -8,10 +8,11 @@ import {
   fixedTarget,
   Pool,
   type RecipientOutcome,
+  type RelayOptions,
   type Target,
   type TlsPolicy,
-  targetKey,
 } from '@postroad/delivery'
+import { parseAddress } from '@postroad/message'
 import {
   type Address,
   type Defer,
@@ -24,7 +25,7 @@ import {
   type Route,
 } from '@postroad/plugin'
 import { type Options, options as schema } from './options.ts'
-import { PassingTable } from './passing.ts'
+import { type Hop, hopKey, PassingTable } from './passing.ts'
 import { printable, toRefusal, UNAVAILABLE } from './refusal.ts'
 
 /** RFC 5321 §4.5.3.2.6: the answer to the final dot may take ten minutes; giving up before makes duplicates. */
@@ -65,8 +66,7 @@ export const proxy = definePlugin({
 const AFTER_ENVELOPE: ReadonlySet<string> = new Set(['data', 'message', 'rewrite', 'quarantine', 'queue'])
 
 /** What one next hop is to get of a message. */
-interface Share {
-  readonly target: Target
+interface Share extends Hop {
   readonly recipients: { readonly recipient: Recipient; readonly address: Address; readonly parameters: Recipient['parameters'] }[]
 }
 
@@ -86,8 +86,8 @@ class Passer {
   /** RCPT: what the next hop says to it. */
   async ask(context: NexthopContext): Promise<Reject | Defer | undefined> {
     const { route, recipient, parameters, session, envelope } = context
-    const target = this.#target(route)
-    const relay = this.passing.relay(session.id, envelope.id, { target, options: envelope })
+    const hop = this.#hop(route, envelope)
+    const relay = this.passing.relay(session.id, envelope.id, hop)
     try {
       // An alias is refused when any of its members is: with a 250, a bounce would be ours to send.
       for (const address of route.to ?? [recipient]) {
@@ -96,7 +96,7 @@ class Passer {
       }
       return undefined
     } catch (error) {
-      return this.#unavailable(context, target, error)
+      return this.#unavailable(context, hop.target, error)
     }
   }
 
@@ -113,13 +113,13 @@ class Passer {
     await this.#pool.close()
   }
 
-  #shares({ deliveries }: QueueContext): Share[] {
+  #shares({ deliveries, envelope }: QueueContext): Share[] {
     const shares = new Map<string, Share>()
     for (const { route, recipients } of deliveries) {
-      const target = this.#target(route)
-      const key = targetKey(target)
+      const hop = this.#hop(route, envelope)
+      const key = hopKey(hop)
       let share = shares.get(key)
-      if (share === undefined) shares.set(key, (share = { target, recipients: [] }))
+      if (share === undefined) shares.set(key, (share = { ...hop, recipients: [] }))
       for (const recipient of recipients) {
         for (const address of route.to ?? [recipient.address])
           share.recipients.push({ recipient, address, parameters: recipient.parameters })
@@ -128,13 +128,12 @@ class Passer {
     return [...shares.values()]
   }
 
-  async #share(context: QueueContext, { target, recipients }: Share): Promise<Answer[]> {
+  async #share(context: QueueContext, { target, options, recipients }: Share): Promise<Answer[]> {
     const { envelope, message, session, signal, log } = context
-    const relay = this.passing.relay(session.id, envelope.id, { target, options: envelope })
+    const relay = this.passing.relay(session.id, envelope.id, { target, options })
     const job = {
+      ...options,
       route: { via: this.#options.via },
-      from: envelope.from,
-      parameters: envelope.parameters,
       recipients,
       message,
       signal,
@@ -150,6 +149,13 @@ class Passer {
       const refusal = this.#unavailable(context, target, error)
       return recipients.map(({ recipient }) => ({ recipient, refusal }))
     }
+  }
+
+  #hop(route: Route, { from, parameters }: RelayOptions): Hop {
+    const given = route.settings?.['reversePath']
+    // SRS and masquerading; what is no address changes nothing.
+    const own = typeof given === 'string' ? parseAddress(given, { smtputf8: true }) : undefined
+    return { target: this.#target(route), options: { from: own ?? from, parameters } }
   }
 
   #target(route: Route): Target {

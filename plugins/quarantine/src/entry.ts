@@ -36,9 +36,9 @@ export const PREFIX = 'q-'
 /** Describes what is being quarantined. @param keep milliseconds */
 export function entryOf(context: QuarantineContext, keep: number): Entry {
   const { envelope, deliveries, message, session, reason, points } = context
-  const recipients = deliveries.flatMap((delivery) =>
-    delivery.recipients.map(({ address, parameters }) => ({ address: address.toString(), parameters })),
-  )
+  // One that goes several ways is in several deliveries; it is released as one.
+  const aside = new Set(deliveries.flatMap((delivery) => delivery.recipients))
+  const recipients = [...aside].map(({ address, parameters }) => ({ address: address.toString(), parameters }))
   const at = context.now()
   return {
     id: idOf(envelope.id, recipients),

@@ -1,5 +1,14 @@
 /** Rules that are asked when the message is there: for each recipient, refuse, discard, hold; and tags for the message. */
-import { type Address, discard, type Message, type MessageContext, type MessageOpinion, quarantine, type Recipient } from '@postroad/plugin'
+import {
+  type Address,
+  discard,
+  type Message,
+  type MessageContext,
+  type MessageOpinion,
+  quarantine,
+  type Recipient,
+  waysOf,
+} from '@postroad/plugin'
 import type { Content, Question } from './condition.ts'
 import type { TagOptions } from './options.ts'
 import type { Rule, Tables } from './table.ts'
@@ -12,7 +21,7 @@ export function judgeContent(
 ): readonly MessageOpinion[] {
   const opinions: MessageOpinion[] = []
   for (const { address, route } of envelope.recipients) {
-    const held = route.settings?.['hold']
+    const held = waysOf(route).find(({ settings }) => settings?.['hold'] !== undefined)?.settings?.['hold']
     const opinion = first(contentRules, address, { question, content: { message, points } })
     if (opinion) opinions.push(opinion)
     else if (typeof held === 'string') opinions.push(quarantine(held, { for: [address] }))

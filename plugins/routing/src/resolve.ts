@@ -1,6 +1,6 @@
 /** From a recipient to where its mail goes, and which rule said so. */
 import { makeAddress, parseAddress, sameMailbox } from '@postroad/message'
-import { type Address, defer, type Refusal, type Route, reject } from '@postroad/plugin'
+import { type Address, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
 import type { Question } from './condition.ts'
 import type { Tables } from './table.ts'
 import type { Domain, Target } from './target.ts'
@@ -10,14 +10,6 @@ export interface Outcome {
   readonly answer: Route | Refusal
   /** The rules that led there, first to last. */
   readonly by: readonly string[]
-  /** Where each address of an alias goes, when the answer does not say it for all. */
-  readonly members?: readonly Member[]
-}
-
-/** One address of an alias. */
-interface Member {
-  readonly address: Address
-  readonly route: Route
 }
 
 /** Aliases of aliases, so deep. */
@@ -28,9 +20,6 @@ const NO_SUCH_USER = reject('No such user here', { status: '5.1.1' })
 const LOOP = reject('Alias loop', { status: '5.4.6' })
 const TOO_MANY = reject('The alias has too many addresses', { status: '5.5.3' })
 const FORGED = reject('This address does not take mail any more', { status: '5.1.1' })
-/** What {@link resolveMember} takes apart again. */
-const SPLIT_ROUTE: Route = Object.freeze({ via: 'smtp', settings: Object.freeze({ split: true }) })
-const SPLIT = defer('Local configuration error, try again later', { status: '4.3.5' })
 
 /** Undefined: no rule knows it, and the client may not relay. Rejects when a table cannot be asked. */
 export async function resolve(tables: Tables, recipient: Address, question: Question): Promise<Outcome | undefined> {
@@ -51,14 +40,6 @@ function shown(tables: Tables, route: Route, { from }: Question): Route {
   return from && domain !== undefined ? withReversePath(route, makeAddress(from.local, domain)) : route
 }
 
-/**
- * Where a copy goes that was queued with others which go other ways. Rules on the client do not apply: it is long gone.
- * Rejects when a table cannot be asked.
- */
-export function resolveMember(tables: Tables, address: Address, question: Question): Promise<Outcome> {
-  return new Resolution(tables, question).member(address)
-}
-
 /** One recipient or alias' address on its way. */
 interface Step {
   readonly recipient: Address
@@ -75,13 +56,6 @@ class Resolution {
   constructor(tables: Tables, question: Question) {
     this.#tables = tables
     this.#question = question
-  }
-
-  async member(address: Address): Promise<Outcome> {
-    const outcome = (await this.lookUp(address, [], 0)) ?? { answer: this.#outward(), by: ['relay'] }
-    // An alias that has itself among its addresses: this copy is its own.
-    const own = outcome.members?.find((member) => sameMailbox(member.address, address, { foldCase: true }))
-    return own ? { ...outcome, answer: own.route } : outcome
   }
 
   async lookUp(recipient: Address, path: readonly string[], depth: number): Promise<Outcome | undefined> {
@@ -103,7 +77,7 @@ class Resolution {
 
   async #inTables(step: Step): Promise<Outcome | undefined> {
     const { recipient, by } = step
-    const { addresses, domains, tables } = this.#tables
+    const { addresses, tables } = this.#tables
     const found = addresses.find(recipient)
     if (found) return this.#follow(found.value, { ...step, by: [...by, `addresses["${found.pattern}"]`], detail: found.detail })
     for (const [index, table] of tables.entries()) {
@@ -111,11 +85,18 @@ class Resolution {
       if (row) return this.#follow(row.target, { ...step, by: [...by, `tables[${index}]["${row.key}"]`], detail: row.detail })
     }
     if (recipient.domain === '') return this.#postmaster(step)
+    const own = await this.#domainOf(step)
+    return own && this.#inDomain(own.domain, { ...step, by: own.by })
+  }
+
+  /** One of our domains, in the configuration or in a table. */
+  async #domainOf({ recipient, by }: Step): Promise<{ readonly domain: Domain; readonly by: readonly string[] } | undefined> {
+    const { domains, tables } = this.#tables
     const domain = domains.find(recipient.domain)
-    if (domain) return this.#inDomain(domain, { ...step, by: [...by, `domains["${recipient.domain}"]`] })
+    if (domain) return { domain, by: [...by, `domains["${recipient.domain}"]`] }
     for (const [index, table] of tables.entries()) {
       const row = table.of === 'domains' ? await table.find(recipient, this.#question.signal) : undefined
-      if (row) return this.#inDomain(row.target, { ...step, by: [...by, `tables[${index}]["${row.key}"]`] })
+      if (row) return { domain: row.target, by: [...by, `tables[${index}]["${row.key}"]`] }
     }
     return undefined
   }
@@ -135,7 +116,7 @@ class Resolution {
     if (exists || base === 'postmaster') return this.#follow(domain, { ...step, detail })
     if (domain.catchAll === undefined) return { answer: NO_SUCH_USER, by: step.by }
     const by = [...step.by, 'catchAll']
-    if (domain.route) return { answer: withAddresses(domain.route, [fill(domain.catchAll, step)]), by }
+    if (domain.route) return { answer: routeFor(domain.route, [domain.catchAll], step), by }
     return this.#follow({ route: undefined, to: [domain.catchAll] }, { ...step, by })
   }
 
@@ -148,22 +129,24 @@ class Resolution {
 
   async #follow({ route, to }: Target, step: Step): Promise<Outcome> {
     if (to.length === 0) return { answer: route ?? this.#tables.relay, by: step.by }
-    const addresses = to.map((template) => fill(template, step))
-    if (route) return { answer: withAddresses(route, addresses), by: step.by }
+    if (route) return { answer: routeFor(route, to, step), by: step.by }
     // A chain of aliases that multiply would grow without bound before the depth ends it.
-    this.#members += addresses.length
+    this.#members += to.length
     if (this.#members > MEMBERS) return { answer: TOO_MANY, by: step.by }
     const outcomes: Outcome[] = []
-    for (const address of addresses) outcomes.push(await this.#next(address, step))
+    for (const template of to) outcomes.push(await this.#next(template, step))
     return merge(outcomes)
   }
 
   /** Where an alias' address goes: by our own tables, or out, which the operator allowed by writing it there. */
-  async #next(to: Address, { recipient, by, depth }: Step): Promise<Outcome> {
+  async #next(template: string, step: Step): Promise<Outcome> {
+    const { recipient, by, depth } = step
+    const to = fill(template, step)
+    if (!to) return { answer: NO_SUCH_USER, by }
     // An alias that has itself among its addresses means its own mailbox.
-    if (to.domain === recipient.domain && to.local.toLowerCase() === recipient.local.toLowerCase()) {
-      const domain = this.#tables.domains.find(to.domain)
-      return forAddress({ answer: domain?.route ?? this.#tables.relay, by: domain ? [...by, `domains["${to.domain}"]`] : by }, to)
+    if (sameMailbox(to, recipient, { foldCase: true })) {
+      const own = await this.#domainOf({ recipient, by, depth })
+      return forAddress({ answer: own?.domain.route ?? NO_SUCH_USER, by: own?.by ?? by }, to)
     }
     const known = await this.lookUp(to, by, depth + 1)
     return forAddress(known ?? { answer: this.#outward(), by: [...by, 'relay'] }, to)
@@ -186,7 +169,7 @@ class Resolution {
     const held = hold === undefined ? outcome.answer : Object.freeze({ ...outcome.answer, settings: { ...outcome.answer.settings, hold } })
     if (copies.length === 0) return { ...outcome, answer: held }
     const own = forAddress({ ...outcome, answer: held }, step.recipient)
-    return merge([own, ...(await Promise.all(copies.map((copy) => this.#next(fill(copy, step), step))))])
+    return merge([own, ...(await Promise.all(copies.map((copy) => this.#next(copy, step))))])
   }
 }
 
@@ -196,45 +179,47 @@ function forAddress(outcome: Outcome, to: Address): Outcome {
   return { ...outcome, answer: withAddresses(outcome.answer, [to]) }
 }
 
-/** One route for all: members that do not exist are left out, unless it is all of them; what is only half known is not taken. */
+/** All ways of the members; those that do not exist are left out, unless it is all of them. What is only half known is not taken. */
 function merge(outcomes: readonly Outcome[]): Outcome {
   const by = [...new Set(outcomes.flatMap((outcome) => outcome.by))]
   const fatal = outcomes.find(({ answer }) => answer === LOOP || answer === TOO_MANY || ('kind' in answer && answer.kind === 'defer'))
   if (fatal) return { answer: fatal.answer, by }
-  const routes = outcomes.map(({ answer }) => answer).filter((answer): answer is Route => !('kind' in answer))
-  const [first] = routes
-  if (!first) return { answer: outcomes.find(({ answer }) => 'kind' in answer)?.answer ?? NO_SUCH_USER, by }
-  const members = membersOf(outcomes)
-  const to = members.map(({ address }) => address)
-  if (routes.every((route) => place(route) === place(first))) return { answer: withAddresses(first, to), by, members }
-  // A recipient has one route, and the queue makes a delivery of each domain of it: then `delivery` sends each its way.
-  return { answer: isByDomain(members) ? withAddresses(SPLIT_ROUTE, to) : SPLIT, by, members }
+  const [first, ...also] = waysTogether(outcomes.flatMap(({ answer }) => ('kind' in answer ? [] : waysOf(answer))))
+  if (first) return { answer: also.length === 0 ? first : Object.freeze({ ...first, also }), by }
+  return { answer: outcomes.find(({ answer }) => 'kind' in answer)?.answer ?? NO_SUCH_USER, by }
 }
 
-/** Each address once, the first route of it. */
-function membersOf(outcomes: readonly Outcome[]): readonly Member[] {
-  const members = new Map<string, Member>()
-  for (const { answer, members: own } of outcomes) {
-    if ('kind' in answer) continue
-    for (const member of own ?? (answer.to ?? []).map((address) => ({ address, route: answer }))) {
-      const key = member.address.toString()
-      if (!members.has(key)) members.set(key, member)
+/** Ways to one place are one; an address that several lead to gets the message once, by the first. */
+function waysTogether(ways: readonly Route[]): readonly Route[] {
+  const seen = new Set<string>()
+  const places = new Map<string, { readonly way: Route; readonly to: Address[] }>()
+  for (const way of ways) {
+    const { to } = getOrAdd(places, place(way), way)
+    for (const address of way.to ?? []) {
+      if (!seen.has(address.toString())) to.push(address)
+      seen.add(address.toString())
     }
   }
-  return [...members.values()]
+  return [...places.values()].filter(({ to }) => to.length > 0).map(({ way, to }) => withAddresses(way, to))
 }
 
-function isByDomain(members: readonly Member[]): boolean {
-  const places = new Map<string, string>()
-  return members.every(({ address: { domain }, route }) => {
-    const own = places.get(domain) ?? place(route)
-    places.set(domain, own)
-    return own === place(route)
-  })
+function getOrAdd(
+  places: Map<string, { readonly way: Route; readonly to: Address[] }>,
+  key: string,
+  way: Route,
+): { readonly way: Route; readonly to: Address[] } {
+  const known = places.get(key) ?? { way, to: [] }
+  places.set(key, known)
+  return known
 }
 
 function place({ via, host, port, settings }: Route): string {
   return JSON.stringify([via, host, port, settings])
+}
+
+function routeFor(route: Route, templates: readonly string[], step: Step): Route | Refusal {
+  const to = templates.flatMap((template) => fill(template, step) ?? [])
+  return to.length === 0 ? NO_SUCH_USER : withAddresses(route, to)
 }
 
 function withAddresses(route: Route, to: readonly Address[]): Route {
@@ -245,9 +230,21 @@ function withReversePath(route: Route, from: Address): Route {
   return Object.freeze({ ...route, settings: { ...route.settings, reversePath: from.toString() } })
 }
 
-function fill(template: string, { recipient, detail }: Step): Address {
+/** Undefined when what a stranger wrote makes no address of the template: then it is nobody's. */
+function fill(template: string, { recipient, detail }: Step): Address | undefined {
   const parts: Readonly<Record<string, string>> = { local: recipient.local, domain: recipient.domain, detail: detail ?? '' }
-  const text = template.replaceAll(/\{(local|domain|detail)\}/g, (_, part: string) => parts[part] ?? '')
-  // What a stranger's local part makes of a template may be no address: then it is nobody's.
-  return parseAddress(text, { smtputf8: true }) ?? recipient
+  const filled = (text: string) => text.replaceAll(/\{(local|domain|detail)\}/g, (_, part: string) => parts[part] ?? '')
+  const at = template.lastIndexOf('@')
+  // Filled in and then parsed, a quoted local part could bring a domain of its own.
+  const local = filled(unquoted(template.slice(0, at)))
+  try {
+    return local === '' ? undefined : makeAddress(local, filled(template.slice(at + 1)), { smtputf8: true })
+  } catch {
+    return undefined // a domain that is none, or too long
+  }
+}
+
+/** RFC 5321 §4.1.2 */
+function unquoted(local: string): string {
+  return local.startsWith('"') ? local.slice(1, -1).replaceAll(/\\(.)/gs, '$1') : local
 }

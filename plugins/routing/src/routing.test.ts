@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseForwardPath } from '@postroad/message'
-import { definePlugin, defineService } from '@postroad/plugin'
-import { createTestServer, fakeClock, memoryStore, session, sessionOn } from '@postroad/testing'
+import type { Delivery } from '@postroad/plugin'
+import { createTestServer, fakeClock, memoryStore, session } from '@postroad/testing'
 import fc from 'fast-check'
 import { options, routing } from './index.ts'
 import { resolve } from './resolve.ts'
@@ -99,35 +99,56 @@ test('an alias loop is refused with 5.4.6', async () => {
   await session(gateway).rcpt('loop@example.com').expectRefusal('5.4.6')
 })
 
-test('an alias whose addresses go different ways, by domain: each copy goes its own when it is delivered', async () => {
-  let hooks: { ask(context: object): Promise<unknown> } | undefined
-  const queue = definePlugin({
-    name: 'queue',
-    needs: { delivery: defineService<{ ask(context: object): Promise<unknown> }>('delivery-hooks') },
-    setup({ delivery }) {
-      hooks = delivery
-      return {}
-    },
-  })
-  const server = await createTestServer([gateway, queue()])
-  await sessionOn(server).rcpt('mixed@example.com').expectAccepted()
-  const { to: members = [], ...route } = server.routes.at(-1) ?? { via: '' }
-  assert.deepEqual(members.map(String), ['alice@example.com', 'friend@elsewhere.test'])
-  const envelope = { id: 'x', from: undefined, parameters: {} }
-  const ask = (address: unknown) =>
-    hooks?.ask({ id: 'q', route, envelope, recipients: [{ address, parameters: {} }], attempt: 1, queuedAt: 0 })
-  assert.deepEqual(await ask(members[0]), { kind: 'reroute', route: maildir })
-  assert.deepEqual(await ask(members[1]), { kind: 'reroute', route: { via: 'smtp' } })
-  await server.close()
-})
-
-test('an alias whose addresses of one domain go different ways is deferred, not half delivered', async () => {
+test('an alias whose addresses go different ways, within a domain too, is one recipient with several routes', async () => {
   const plugin = routing({
     routes: [{ match: 'fax@example.com', via: 'lmtp' }],
-    addresses: { 'mixed@example.com': ['alice@example.com', 'fax@example.com'] },
+    addresses: {
+      'mixed@example.com': ['alice@example.com', 'fax@example.com', 'Friend@elsewhere.test', 'more@example.com'],
+      'more@example.com': ['fax@example.com', 'bob@example.com', 'nobody@example.com'],
+    },
+    domains: { 'example.com': { via: 'maildir', users: ['alice', 'bob'] } },
+  })
+  const ways = (deliveries: readonly Delivery[]) => deliveries.map(({ route }) => `${route.via}: ${route.to?.join(' ')}`)
+  await session(plugin)
+    .mail('a@b.test')
+    .rcpt('mixed@example.com')
+    .expectAccepted()
+    .data()
+    .expectDelivered(({ deliveries }) =>
+      assert.deepEqual(ways(deliveries), [
+        'maildir: alice@example.com bob@example.com',
+        'lmtp: fax@example.com',
+        'smtp: Friend@elsewhere.test',
+      ]),
+    )
+})
+
+test('an alias with itself among its addresses keeps its mailbox, also where the domain is in a table', async () => {
+  const lookup = (key: string) => (key === 'hosted.test' ? 'maildir' : undefined)
+  const plugin = routing({ addresses: { 'own@hosted.test': ['own@hosted.test', 'x@away.test'] }, tables: [{ of: 'domains', lookup }] })
+  await session(plugin)
+    .rcpt('own@hosted.test')
+    .expect(({ server }) =>
+      assert.deepEqual(
+        server.routes.map(({ via, to }) => [via, String(to)]),
+        [
+          ['maildir', 'own@hosted.test'],
+          ['smtp', 'x@away.test'],
+        ],
+      ),
+    )
+})
+
+test('a template that makes no address is nobody; an odd local part stays one local part', async () => {
+  const plugin = routing({
+    addresses: { 'box@virtual.test': '{detail}@example.com', 'moved.test': '{local}@example.com' },
     domains: { 'example.com': { via: 'maildir' } },
   })
-  await session(plugin).rcpt('mixed@example.com').expectRefusal('4.3.5')
+  await session(plugin)
+    .rcpt('box@virtual.test')
+    .expectRefusal('5.1.1')
+    .rcpt('"x@evil.test"@moved.test')
+    .expect(({ server }) => assert.deepEqual(to(server.routes.at(-1)), ['"x@evil.test"@example.com']))
 })
 
 test('rules come first, in order: discard, refuse, by reverse-path, by network', async () => {

@@ -1,21 +1,11 @@
 /** Says where each recipient's mail goes; without it, or another plugin that does, no mail is accepted at all. */
-import {
-  type Address,
-  Clock,
-  type DeliveryContext,
-  definePlugin,
-  type HookContext,
-  type MessageContext,
-  type RcptContext,
-  reroute,
-  Store,
-} from '@postroad/plugin'
+import { type Address, Clock, definePlugin, type HookContext, type MessageContext, type RcptContext, Store } from '@postroad/plugin'
 import { routeCommand } from './command.ts'
 import type { Question } from './condition.ts'
 import { judgeContent, tagsFor, withTags } from './content.ts'
 import { masqueradeMessage } from './masquerade.ts'
 import { options } from './options.ts'
-import { type Outcome, resolve, resolveMember } from './resolve.ts'
+import { type Outcome, resolve } from './resolve.ts'
 import { compile } from './table.ts'
 
 /** Those whose points and facts a rule may ask for. */
@@ -72,26 +62,11 @@ export const routing = definePlugin({
           },
         },
       }),
-      ...(tables.hasAliases && {
-        // An alias whose addresses go different ways was queued as one: here each goes its own.
-        async delivery({ route, recipients, envelope, signal }: DeliveryContext) {
-          const [first] = recipients
-          if (route.settings?.['split'] !== true || !first) return
-          const question: Question = { session: NOBODY, from: envelope.from, signal, find: () => undefined }
-          const { answer } = await resolveMember(tables, first.address, question)
-          if ('kind' in answer) return answer
-          const { to: _, ...way } = answer
-          return reroute(way)
-        },
-      }),
       commands: { route: routeCommand(() => tables) },
       close: () => tables.close(),
     }
   },
 })
-
-/** The client of a queued message is gone. */
-const NOBODY: Question['session'] = { remote: { address: '', port: 0 }, listener: '', identity: undefined, tls: undefined, helo: undefined }
 
 function questionOf(context: HookContext & Pick<RcptContext, 'envelope'>): Question {
   const { session, envelope, signal, find } = context

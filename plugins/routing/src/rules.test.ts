@@ -112,7 +112,15 @@ test('hold and copy add to what later rules decide', async () => {
     .rcpt('team@example.com')
     .expect(({ server }) => assert.deepEqual(to(server)?.sort(), ['a@example.com', 'archive@example.com', 'b@example.com']))
     .rcpt('direct@example.com')
-    .expectRefusal('4.3.5')
+    .expect(({ server }) =>
+      assert.deepEqual(
+        server.routes.slice(-2).map(({ via, to }) => [via, String(to)]),
+        [
+          ['lmtp', 'direct@example.com'],
+          ['maildir', 'archive@example.com,second@example.com'],
+        ],
+      ),
+    )
     .mail('x@y.test')
     .rcpt('watched@example.com')
     .expectRoute({ via: 'maildir', settings: { hold: 'watched' } })

@@ -28,8 +28,6 @@ export interface Tables {
   readonly domains: DomainTable<Domain>
   readonly tables: readonly Table[]
   readonly separator: string
-  /** Whether one recipient may become several. */
-  readonly hasAliases: boolean
   readonly postmaster: string | undefined
   readonly relay: Route
   readonly srs: Srs | undefined
@@ -58,9 +56,6 @@ export async function compile(options: RoutingOptions, ground: Omit<TableGround,
     domains: new DomainTable(Object.entries(options.domains).map(([pattern, value]) => [pattern, makeDomain(value)])),
     tables: opened,
     separator,
-    hasAliases:
-      Object.keys(options.addresses).length + opened.length > 0 ||
-      options.routes.some(({ to, copy }) => to !== undefined || copy !== undefined),
     postmaster: postmasterOf(options),
     relay: makeRoute({ ...relay, via: relay?.via ?? 'smtp' }),
     srs: options.srs && srsOf(options.srs),

@@ -1,5 +1,5 @@
 /** Taking responsibility: `rewrite`, `quarantine`, `queue`. Only a receipt lets the core say 250, RFC 5321 §4.2.5. */
-import { type Delivery, defer, type Message, type Receipt, type Recipient, type Refusal } from '@postroad/plugin'
+import { type Delivery, defer, type Message, type Receipt, type Recipient, type Refusal, type Route, waysOf } from '@postroad/plugin'
 import type { Reply } from '@postroad/smtp'
 import type { Verdicts } from '../policy/verdicts.ts'
 import { receipt as asReceipt } from '../run/check.ts'
@@ -105,21 +105,22 @@ function announce(session: SessionState, moment: Moment): Promise<unknown> | und
   return tell(plan, new Frame('accepted', owner, moment))
 }
 
-/** Recipients that share a route travel together. */
+/** Recipients that share a route travel together; one with several ways travels each of them. */
 export function group(recipients: readonly Recipient[]): readonly Delivery[] {
   const [first] = recipients
-  if (first && recipients.length === 1) return [{ route: first.route, recipients }]
-  const groups = new Map<string, Recipient[]>()
+  if (first && recipients.length === 1 && !first.route.also) return [{ route: first.route, recipients }]
+  const groups = new Map<string, { readonly route: Route; readonly recipients: Recipient[] }>()
   for (const recipient of recipients) {
-    const key = routeKey(recipient.route)
-    const members = groups.get(key)
-    if (members) members.push(recipient)
-    else groups.set(key, [recipient])
+    for (const route of waysOf(recipient.route)) {
+      const key = routeKey(route)
+      const members = groups.get(key)
+      if (members) members.recipients.push(recipient)
+      else groups.set(key, { route, recipients: [recipient] })
+    }
   }
-  return [...groups.values()].flatMap((members) => (members[0] ? [{ route: members[0].route, recipients: members }] : []))
+  return [...groups.values()]
 }
 
-function routeKey(route: Recipient['route']): string {
-  const { via, host, port, settings, to } = route
+function routeKey({ via, host, port, settings, to }: Route): string {
   return JSON.stringify([via, host, port, settings && Object.entries(settings).toSorted(), to?.map(String)])
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defer, reject, reroute } from '@postroad/plugin'
 import { readAll } from '../carrier.ts'
-import { makeMessage } from '../contract-fixture.ts'
+import { address, makeMessage } from '../contract-fixture.ts'
 import { memoryStore } from '../memory-store.ts'
 import { makeBench, OK, overriding, rest } from './engine-fixture.ts'
 
@@ -161,6 +161,21 @@ test('what is late behind a closed lane is still warned about and still ends', a
   await time.pass(121 * HOUR)
   assert.equal((await store.getFinished(id))?.recipients[0]?.state.fate, 'expired')
   assert.equal(reports(jobs).length, 2)
+})
+
+test('a notification to a sender who is an alias goes to its addresses, each its way', async () => {
+  const routeReport = async () => ({
+    via: 'smtp',
+    to: [address('x', 'one.example')],
+    also: [{ via: 'maildir', to: [address('y', 'two.example')] }],
+  })
+  const { engine, send, jobs } = makeBench(({ from }) => (from === undefined ? OK : UNKNOWN), { routeReport })
+  engine.start()
+  await send()
+  assert.deepEqual(
+    reports(jobs).map(({ recipients }) => recipients.map(({ address: to }) => String(to))),
+    [['x@one.example'], ['y@two.example']],
+  )
 })
 
 test('no more transactions at once than a lane allows, nor faster', async () => {

@@ -1,10 +1,10 @@
 /** Makes notifications of reports: new messages with the null reverse-path, to be stored in the same step as their cause. */
-import type { Address, Route } from '@postroad/plugin'
+import { type Address, type Recipient, type Route, waysOf } from '@postroad/plugin'
 import { type MessageSource, memorySource } from '../carrier.ts'
 import { type DsnKind, kindOf, writeDsn } from '../dsn/dsn.ts'
 import { readReturned } from '../dsn/return-part.ts'
 import { makeQueueId, type QueuedMessage } from '../model.ts'
-import { laneOf } from '../plan.ts'
+import { split } from '../plan.ts'
 import type { Report } from '../state.ts'
 import type { NewMessage } from '../store.ts'
 
@@ -61,8 +61,14 @@ async function make(
       parameters: { ...(dsn.needs8bit ? { body: '8BITMIME' as const } : {}), ...(dsn.needsUtf8 ? { smtputf8: true } : {}) },
       reportOn: message.id,
       size: source.size,
-      // RFC 3461 §6.1: a notification asks for none.
-      deliveries: [{ route, lane: laneOf(route, sender), recipients: [{ address: sender, parameters: { notify: ['NEVER'] } }] }],
+      deliveries: waysOf(route).flatMap((way) => split({ route: way, recipients: [recipientOf(sender, route)] }, UNLIMITED)),
     },
   }
+}
+
+const UNLIMITED = { groups: [], maxRecipients: Number.POSITIVE_INFINITY } as const
+
+/** RFC 3461 §6.1: a notification asks for none. */
+function recipientOf(address: Address, route: Route): Recipient {
+  return { address, parameters: { notify: ['NEVER'] }, route }
 }
