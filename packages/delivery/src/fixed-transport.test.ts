@@ -226,6 +226,16 @@ test('a message that cannot be read is never ended by a dot, and is deferred', a
   })
 })
 
+test('a message that cannot be read while it is looked at for an old server is deferred, and its connection is used again', async () => {
+  const broken = { size: 10, raw: async function* () { yield Buffer.from('abc\r\n'); throw new Error('disk') } } // biome-ignore format: short
+  await withSink({ extensions: [] }, { maxConnections: 1 }, async ({ sink, transport }) => {
+    const [outcome] = await transport.deliver(job(['b@to.test'], { message: broken }))
+    assert.deepEqual([outcome?.kind, outcome?.reply.status], ['deferred', '4.3.0'])
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b delivered 250'])
+    assert.equal(sink.connections, 1)
+  })
+})
+
 test('an aborted signal ends an attempt at once, and defers', async () => {
   const controller = new AbortController()
   const script = ({ verb }: SinkStep) => {
@@ -313,6 +323,14 @@ test('RFC 5321 §4.5.3.1.10, RFC 9422: too many recipients go in further transac
       sink.transactions.map(({ recipients }) => recipients.length),
       [3, 4],
     )
+  })
+  const old = ({ verb, nth }: SinkStep) => (verb === 'RCPT' && nth === 4 ? '552 Too many recipients' : undefined)
+  await withSink({ script: old }, {}, async ({ transport }) => {
+    assert.ok((await transport.deliver(job(many))).every(({ kind }) => kind === 'delivered'))
+  })
+  // Of a mailbox it is said for good, and so it is to whoever is alone.
+  await withSink({ script: at('RCPT', '552 Mailbox full') }, {}, async ({ transport }) => {
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b failed 552'])
   })
   await withSink({ extensions: ['PIPELINING', 'LIMITS RCPTMAX=3'] }, {}, async ({ sink, transport }) => {
     await transport.deliver(job(many))

@@ -1,5 +1,5 @@
 /** Where the mail of a domain goes: RFC 5321 §5.1, RFC 7505, RFC 3974. */
-import { isIP } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { localReply, type Reply } from './client/reply.ts'
 
@@ -134,15 +134,23 @@ function shuffle<T>(items: readonly T[]): T[] {
   return out
 }
 
-let ownAddresses: { readonly at: number; readonly list: ReadonlySet<string> } | undefined
+let own: { readonly at: number; readonly list: BlockList } | undefined
 
-/** Whether an address is one of this machine's, or means it; looked up at most every 10 s. */
+/** Whether an address is one of this machine's, or means it, however it is written; looked up at most every 10 s. */
 export function isOwnAddress(address: string): boolean {
-  if (/^(?:127\.|0\.)/.test(address) || address === '::1' || address === '::') return true
   const now = performance.now()
-  if (ownAddresses === undefined || now - ownAddresses.at > 10_000) {
-    const all = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
-    ownAddresses = { at: now, list: new Set(all.map((each) => each.address)) }
-  }
-  return ownAddresses.list.has(address)
+  if (own === undefined || now - own.at > 10_000) own = { at: now, list: listOwnAddresses() }
+  // It finds an IPv4 address that is mapped into IPv6 too.
+  return own.list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+}
+
+function listOwnAddresses(): BlockList {
+  const list = new BlockList()
+  list.addSubnet('127.0.0.0', 8)
+  list.addSubnet('0.0.0.0', 8)
+  list.addAddress('::1', 'ipv6')
+  list.addAddress('::', 'ipv6')
+  for (const { address, family } of Object.values(networkInterfaces()).flatMap((each) => each ?? []))
+    list.addAddress(address, family === 'IPv6' ? 'ipv6' : 'ipv4')
+  return list
 }

@@ -4,6 +4,7 @@ import { fit, unfitRecipient } from './client/fitness.ts'
 import { localReply, type Reply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { type Fate, isPositive, Transaction } from './client/transaction.ts'
+import { TimeUp } from './deadline.ts'
 import type { Lease, Pool } from './pool.ts'
 import { retryHint } from './retry-hint.ts'
 import { type Job, type JobRecipient, outcomeKind, type RecipientOutcome } from './transport.ts'
@@ -103,7 +104,11 @@ export async function complete(
   { lease, transaction, recipients }: Begun,
   { message, signal, log }: Job,
 ): Promise<readonly Fate[]> {
-  const abort = () => lease.connection.destroy(localReply(451, '4.3.2', 'Given up'))
+  const abort = () => {
+    // RFC 5321 §4.5.3.2.6: all is said, and the answer has ten minutes of its own; to leave now makes duplicates.
+    if (transaction.isSent && signal.reason instanceof TimeUp) return
+    lease.connection.destroy(localReply(451, '4.3.2', 'Given up'))
+  }
   signal.addEventListener('abort', abort, { once: true })
   if (signal.aborted) abort()
   const fates = await transaction.send(message, recipients)
@@ -115,8 +120,8 @@ export async function complete(
 }
 
 /** RFC 5321 §4.5.3.1.10: too many recipients for one transaction is no fate, and 552 is read as 452. */
-function isOverLimit({ reply }: Fate): boolean {
-  return reply.status === '4.5.3' || reply.status === '5.5.3' || (reply.code === 452 && reply.status === undefined)
+function isOverLimit({ reply: { code, status } }: Fate): boolean {
+  return status === '4.5.3' || status === '5.5.3' || (status === undefined && (code === 452 || code === 552))
 }
 
 /** What an outcome says of the server besides the reply. */

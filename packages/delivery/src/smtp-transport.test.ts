@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Zone, zoneDns } from '@postroad/dns'
 import { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep } from '@postroad/testing'
+import { isOwnAddress } from './mx.ts'
 import { type SmtpOptions, smtpTransport, type TlsQuestion } from './smtp-transport.ts'
 import { certificate, job } from './support/fixture.ts'
 import type { Job, RecipientOutcome } from './transport.ts'
@@ -161,6 +164,14 @@ test('RFC 5321 §5.1: a host that is ourselves, by name or by address, and those
   assert.deepEqual(show(await attempt(25, { zone, to: ['b@loop.test'] })), ['failed 554 5.4.6 '])
 })
 
+test('every way to write an address of this machine is known as its own', () => {
+  for (const own of ['127.0.0.1', '127.9.9.9', '0.0.0.0', '::1', '0:0:0:0:0:0:0:1', '::', '::ffff:127.0.0.1', '::FFFF:7f00:1'])
+    assert.equal(isOwnAddress(own), true, own)
+  const [, { address } = { address: '' }] = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  if (address !== '') assert.equal(isOwnAddress(address), true, address)
+  for (const foreign of ['192.0.2.1', '2001:db8::1', '::ffff:192.0.2.1', '::127.0.0.2']) assert.equal(isOwnAddress(foreign), false, foreign)
+})
+
 test('hosts of the same preference take turns', async () => {
   const zone: Zone = { 'to.test': { MX: [[10, 'mx1.to.test'], [10, 'mx2.to.test']] }, 'mx1.to.test': { A: ['127.0.0.2'] }, 'mx2.to.test': { A: ['127.0.0.3'] } } // biome-ignore format: a table
   await withHosts([{}, {}], async ([one, two], port) => {
@@ -172,6 +183,10 @@ test('IPv6 goes first, and where it leads nowhere IPv4 follows', async () => {
   const zone: Zone = { 'to.test': { MX: [[10, 'mx1.to.test']] }, 'mx1.to.test': { AAAA: ['::1'], A: ['127.0.0.2'] } }
   await withHosts([{}], async (_, port) => {
     assert.equal((await attempt(port, { zone }))[0]?.kind, 'delivered')
+    const logged: object[] = []
+    const log = { debug: () => {}, warn: () => {}, info: (fields: object) => void logged.push(fields) }
+    const [outcome] = await attempt(port, { zone, options: { localAddress: '127.0.0.1' }, changes: { log } })
+    assert.deepEqual([outcome?.kind, logged], ['delivered', []], 'from an IPv4 address nothing is tried over IPv6')
   })
 })
 
@@ -264,5 +279,15 @@ test('each host has a budget, and so has the message', async () => {
   await withHosts([at('CONNECT', { end: 'hang' }), {}], async ([, two], port) => {
     const [outcome] = await attempt(port, { options: { messageMs: 40 } })
     assert.deepEqual([outcome?.kind, outcome?.reply.text, two?.connections], ['deferred', 'Given up', 0])
+  })
+})
+
+test('RFC 5321 §4.5.3.2.6: the budget of the message does not cut the wait for the answer to the final dot short', async () => {
+  const script = async ({ verb }: SinkStep) => (verb === 'DOT' ? await sleep(120, '250 2.0.0 At last') : undefined)
+  await withHosts([{ script }], async (_, port) => {
+    assert.deepEqual(show(await attempt(port, { options: { messageMs: 40 } })), ['delivered 250 2.0.0 mx1.to.test'])
+    // Who ends the attempt from outside is obeyed.
+    const [outcome] = await attempt(port, { changes: { signal: AbortSignal.timeout(40) } })
+    assert.deepEqual([outcome?.kind, outcome?.uncertain], ['deferred', true])
   })
 })

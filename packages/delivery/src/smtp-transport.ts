@@ -1,4 +1,5 @@
 /** Delivery to anywhere: by MX from host to host until one has decided, or to the fixed next hop that a route names. */
+import { isIP } from 'node:net'
 import { ConnectError } from './client/connect.ts'
 import { localReply, type Reply } from './client/reply.ts'
 import type { Credentials, Target, TlsPolicy } from './client/target.ts'
@@ -185,11 +186,14 @@ class Courier {
   }
 
   async #addresses({ domain, job }: Errand, { name }: MailHost): Promise<Found> {
-    const { dns, port = 25, isOwn = port === 25 ? isOwnAddress : () => false } = this.#options
+    const { dns, localAddress, port = 25, isOwn = port === 25 ? isOwnAddress : () => false } = this.#options
     // A next hop that the operator has named is looked up as this machine looks up names, `/etc/hosts` and all.
     if (domain === undefined) return { addresses: [undefined], isIncomplete: false, isOwn: false }
     const found = await findAddresses(name, { dns, signal: job.signal })
-    return { ...found, isOwn: found.addresses.some(isOwn) }
+    // From an address of one family no way leads to the other.
+    const family = isIP(localAddress ?? '')
+    const addresses = found.addresses.filter((address) => family === 0 || isIP(address) === family)
+    return { ...found, addresses, isOwn: found.addresses.some(isOwn) }
   }
 
   async #tryAddress(errand: Errand, at: Place & { readonly progress: Progress }): Promise<void> {
@@ -211,7 +215,7 @@ class Courier {
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error
       // A family that this machine does not have costs nothing, and counts for nothing.
-      if (error.code !== 'ENETUNREACH') progress.addresses++
+      if (!NO_FAMILY.has(error.code ?? '')) progress.addresses++
       // Without a code it was our own pool that had no room.
       const isDown = error.code !== undefined && (error.stage === 'connect' || error.stage === 'greeting')
       if (isDown && at.address !== undefined && !job.signal.aborted) this.#unreachable.add(at.address)
@@ -237,6 +241,9 @@ class Courier {
     return { ...base, host: host.name, ...(address !== undefined && { address }) }
   }
 }
+
+/** What the system says of IPv6 where it has none: no route, or not even an address. */
+const NO_FAMILY: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'])
 
 const OPPORTUNISTIC: TlsPolicy = { mode: 'opportunistic' }
 const VERIFIED: TlsPolicy = { mode: 'required', verify: true }

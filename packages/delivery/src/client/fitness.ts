@@ -7,6 +7,7 @@ import { localReply, type Reply } from './reply.ts'
 const NO_UTF8 = localReply(553, '5.6.7', 'The next hop does not take internationalized mail')
 const NO_BINARY = localReply(554, '5.6.1', 'The next hop does not take binary mail')
 const NO_EIGHT_BIT = localReply(554, '5.6.3', 'The next hop takes seven bits only, and this message cannot be converted')
+const UNREADABLE = localReply(451, '4.3.0', 'The message could not be read')
 const NO_TLS = localReply(550, '5.7.30', 'REQUIRETLS was asked for, and the next hop does not support it')
 
 /** The part of a job that its fitness depends on before its content is known. */
@@ -37,7 +38,11 @@ export function fit(job: Job, connection: ClientConnection): Fit | Promise<Fit> 
   const refusal = unfitEnvelope({ from, parameters, size: message.size }, connection)
   if (refusal !== undefined) return { refusal }
   const isHeaderOpen = parameters.smtputf8 === true && !extensions.smtputf8
-  return isHeaderOpen || !extensions.eightBitMime ? fitContent(job, connection) : { job }
+  if (!isHeaderOpen && extensions.eightBitMime) return { job }
+  return fitContent(job, connection).catch((error: unknown) => {
+    job.log?.warn({ err: error }, 'the message could not be read')
+    return { refusal: UNREADABLE }
+  })
 }
 
 /** For old servers: what they lack matters only if the content has it. */

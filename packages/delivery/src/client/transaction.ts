@@ -94,6 +94,11 @@ export class Transaction implements Exchange {
     return this.#open().map((slot) => slot.recipient)
   }
 
+  /** The final dot is on its way: only the answer to it is awaited. */
+  get isSent(): boolean {
+    return this.#phase === 'final'
+  }
+
   /** The connection is gone, or out of step. */
   get isLost(): boolean {
     return this.#loss !== undefined
