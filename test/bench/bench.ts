@@ -5,9 +5,11 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runCommand } from '../runner/command.ts'
+import { clearLeftOver } from './folder.ts'
 import { type Figures, measure } from './measure.ts'
 import { formatFigures, formatJudgement, type Judgement, judge } from './result.ts'
 import { BARS, SCENARIOS, type Scenario } from './scenario.ts'
+import { endServers } from './server-process.ts'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 const ROOT = dirname(dirname(HERE))
@@ -25,7 +27,7 @@ const HELP = `npm run bench -- [options]
 
 Compare figures of one run only: the speed of a machine drifts. Exit code 1 when a bar is not met.
 
-${SCENARIOS.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n')}`
+${SCENARIOS.map(({ name, title }) => `  ${name.padEnd(14)} ${title}`).join('\n')}`
 
 const { values: options } = parseArgs({
   options: {
@@ -40,6 +42,14 @@ const { values: options } = parseArgs({
   },
 })
 
+process.on('exit', endServers)
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)
+  process.once(signal, () => process.exit(code))
+clearLeftOver()
 process.exitCode = await main()
 
 async function main(): Promise<number> {
@@ -57,7 +67,7 @@ async function main(): Promise<number> {
       roundLimitMs: options.quick ? 4_000 : 8_000,
       profiles: options.profile && resolve(options.profile),
       say: progress,
-      leftOut,
+      leftOut: (target, why) => say(`\n${target} is left out: ${why}`),
     })
     progress('')
     say(`\n${formatFigures(scenario, figures)}`)
@@ -89,10 +99,6 @@ async function build(): Promise<boolean> {
   const { code, output } = await runCommand([join(ROOT, 'node_modules/.bin/turbo'), 'run', 'build', '--output-logs=errors-only'], { env })
   if (code !== 0) console.error(`${output}\nThe build failed.`)
   return code === 0
-}
-
-function leftOut(target: string): void {
-  say(`\n${target} is left out: it is not installed`)
 }
 
 function progress(text: string): void {

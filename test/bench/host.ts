@@ -1,5 +1,6 @@
 /** The process around one target: starts it, and answers what it has used. Started by `server-process.ts`. */
 import { pathToFileURL } from 'node:url'
+import { clearFolder } from './folder.ts'
 import type { Running, Target, Usage } from './target.ts'
 
 /** What the parent may ask. */
@@ -15,7 +16,11 @@ process.on('message', (question: Question) => {
     (error: unknown) => process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   )
 })
-process.once('disconnect', () => process.exit(0))
+// The parent wants no more, or is gone without a word: then nobody else ends what the target has started.
+process.once('disconnect', () => {
+  clearFolder(process.cwd())
+  process.exit(0)
+})
 
 async function answer(question: Question): Promise<Usage | undefined> {
   switch (question.kind) {

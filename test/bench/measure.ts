@@ -35,8 +35,8 @@ export interface MeasureOptions {
   readonly profiles?: string | undefined
   /** Told of progress. */
   readonly say: (text: string) => void
-  /** Told of a target that the machine has no program for. */
-  readonly leftOut: (target: string) => void
+  /** Told of a target that the machine has no program for, and cannot get. */
+  readonly leftOut: (target: string, why: string) => void
 }
 
 /** Measures the targets of a scenario, those in `only` if it is given. */
@@ -61,8 +61,9 @@ async function startTarget(name: string, sinkPort: number, { profiles, leftOut }
   try {
     return await ServerProcess.start(name, sinkPort, profiling(name, profiles))
   } catch (error) {
-    if (!(error instanceof Error && error.message.includes('not installed:'))) throw error
-    leftOut(name)
+    const why = error instanceof Error && /not installed: .*/.exec(error.message)?.[0]
+    if (!why) throw error
+    leftOut(name, why)
     return undefined
   }
 }
@@ -79,9 +80,11 @@ async function warm(scenario: Scenario, server: ServerProcess, sink: ServerProce
   // Most of the warm-up goes over connections that stay, so that a wait in each greeting does not last minutes.
   const load = { ...loadOf(scenario, server.port), messages: scenario.warmUp, limitMs: 20_000 }
   const before = await received(sink)
-  const { messages } = await sendLoad({ ...load, single: false, sessions: Math.min(scenario.sessions, 200) })
-  if (scenario.forwards) await arrival(sink, before + messages)
-  if (scenario.single) await sendLoad({ ...load, sessions: 200, messages: Math.ceil(scenario.warmUp / 4), limitMs: 5_000 })
+  const many = await sendLoad({ ...load, single: false, sessions: Math.min(scenario.sessions, 200) })
+  const single = scenario.single
+    ? await sendLoad({ ...load, sessions: 200, messages: Math.ceil(scenario.warmUp / 4), limitMs: 5_000 })
+    : undefined
+  if (scenario.forwards) await arrival(sink, before + many.messages + (single?.messages ?? 0))
 }
 
 async function measureRounds(

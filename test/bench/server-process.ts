@@ -1,15 +1,20 @@
 /** A target in a process of its own, as the bench sees it. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePorts, waitForBanner } from '../interop/loopback.ts'
+import { clearFolder, makeFolder } from './folder.ts'
 import type { Question } from './host.ts'
 import type { Usage } from './target.ts'
 
 const CLOSE_LIMIT_MS = 5_000
+
+const folders = new Set<string>()
+
+/** Ends every target that runs, and all it has started: for the end of a bench that was cut short. */
+export function endServers(): void {
+  for (const folder of folders) clearFolder(folder)
+}
 
 /** A started target. */
 export class ServerProcess {
@@ -22,7 +27,8 @@ export class ServerProcess {
   private constructor(name: string, port: number, execArgv: readonly string[]) {
     this.name = name
     this.port = port
-    this.#folder = mkdtempSync(join(tmpdir(), 'pr-bench-'))
+    this.#folder = makeFolder()
+    folders.add(this.#folder)
     // Built code, as users run it: without the condition that picks the sources.
     this.#child = fork(fileURLToPath(new URL('./host.ts', import.meta.url)), [], {
       execArgv: ['--expose-gc', ...execArgv],
@@ -72,7 +78,8 @@ export class ServerProcess {
       await gone
       clearTimeout(limit)
     }
-    rmSync(this.#folder, { recursive: true, force: true })
+    clearFolder(this.#folder)
+    folders.delete(this.#folder)
   }
 
   async #usage(question: Question): Promise<Usage> {
