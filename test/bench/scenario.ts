@@ -42,7 +42,7 @@ const SMALL = 4_096
 const LARGE = 10 * 1024 * 1024
 const DISCARDING = ['floor', 'smtp-server', 'wire', 'postroad', 'postroad-plugins']
 
-const QUEUEING = ['postfix', 'smtp-server-queue', 'postroad-queue']
+const QUEUEING = ['postfix', 'haraka', 'smtp-server-queue', 'postroad-queue']
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -165,6 +165,41 @@ export const SCENARIOS: readonly Scenario[] = [
     isLong: true,
   },
   {
+    name: 'queue-one',
+    title: '20 sessions, one message a connection, 4 KB, on stable storage before 250, then delivered to a sink',
+    targets: QUEUEING,
+    sessions: 20,
+    octets: SMALL,
+    messages: 3_000,
+    warmUp: 5_000,
+    single: true,
+    forwards: true,
+    isLong: true,
+  },
+  {
+    name: 'queue-one-200',
+    title: '200 sessions, one message a connection, 4 KB, on stable storage before 250, then delivered to a sink',
+    targets: QUEUEING,
+    sessions: 200,
+    octets: SMALL,
+    messages: 3_000,
+    warmUp: 5_000,
+    single: true,
+    forwards: true,
+    isLong: true,
+  },
+  {
+    name: 'backlog',
+    title: '20 sessions, 4 KB, queued and delivered beside 100,000 deferred messages',
+    targets: ['postroad-queue', 'postroad-queue-backlog'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 10_000,
+    warmUp: 10_000,
+    forwards: true,
+    isLong: true,
+  },
+  {
     name: 'queue-large',
     title: '10 sessions, 10 MB, on stable storage before 250, then delivered to a sink',
     targets: QUEUEING,
@@ -188,6 +223,7 @@ export const SCENARIOS: readonly Scenario[] = [
 ]
 
 const SMALL_SCENARIOS = ['many-20', 'many-200', 'pipelined', 'one-20', 'one-200']
+const QUEUE_SCENARIOS = ['queue', 'queue-200', 'queue-one', 'queue-one-200']
 
 export const BARS: readonly Bar[] = [
   { scenario: 'many-20', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.7 },
@@ -203,9 +239,13 @@ export const BARS: readonly Bar[] = [
   { scenario: 'large-50', figure: 'peakRss', target: 'postroad', atMost: 600 },
   { scenario: 'policy', figure: 'cpu', target: 'postroad-policy', against: 'postroad', atMost: 3 },
   { scenario: 'starttls', figure: 'rate', target: 'postroad-starttls', against: 'smtp-server-starttls', atLeast: 1 },
-  { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 3 },
-  { scenario: 'queue', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.33 },
+  ...QUEUE_SCENARIOS.flatMap((scenario): Bar[] => [
+    { scenario, figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 3 },
+    { scenario, figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.33 },
+    { scenario, figure: 'rate', target: 'postroad-queue', against: 'haraka', atLeast: 2.5 },
+  ]),
   { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'smtp-server-queue', atLeast: 1 },
+  { scenario: 'backlog', figure: 'rate', target: 'postroad-queue-backlog', against: 'postroad-queue', atLeast: 0.9 },
   { scenario: 'queue-large', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 1 },
   { scenario: 'queue-large', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.7 },
   { scenario: 'idle', figure: 'idle', target: 'postroad', atMost: 20_000 },

@@ -1,15 +1,18 @@
 /** Debian's Postfix with folders of its own and its defaults: queue durably, deliver to the sink. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { requires } from '../../runner/requires.ts'
 import { usageOfTree } from '../process-tree.ts'
 import type { Place, Target } from '../target.ts'
 
 export const target: Target = {
   title: 'Debian’s Postfix: queue durably, then deliver to the sink',
   async start(place) {
-    if (!existsSync('/usr/sbin/postfix') || process.getuid?.() !== 0) throw new Error('not installed: postfix, or we are not root')
+    const missing = requires('postfix')
+    if (missing) throw new Error(missing)
+    if (process.getuid?.() !== 0) throw new Error('not installed: postfix for us, who are not root')
     const config = join(place.folder, 'etc')
     for (const name of ['etc', 'queue', 'data']) mkdirSync(join(place.folder, name))
     chmodSync(place.folder, 0o755)
