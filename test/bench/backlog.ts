@@ -6,7 +6,6 @@ import { type Claim, openLmdbStore, planMessage } from '@postroad/queue'
 const DESTINATIONS = 50
 const OCTETS = 1_000
 const STEP = 1_000
-const DAY_MS = 86_400_000
 
 /** How much, and when it is to be tried again. */
 export interface Backlog {
@@ -45,6 +44,6 @@ function makeMessage(number: number, port: number) {
   const recipients = [{ address: makeAddress('user', 'dead.test'), parameters: {}, route }]
   return planMessage(
     { from: makeAddress('sender', 'client.test'), parameters: {}, deliveries: [{ route, recipients }], size: OCTETS, now: Date.now() },
-    { maxRecipients: 100, lifeMs: 5 * DAY_MS, groups: [] },
+    { maxRecipients: 100, groups: [] },
   )
 }

@@ -21,7 +21,7 @@ test('list, show, hold, release, retry, bounce, delete, suspend and resume do wh
   for (const message of [first, second])
     await store.release(await store.add(message, sourceOf(octetsOf(message.size))), { kind: 'scheduled', at: at(60) })
 
-  const reporter = { hostname: 'mx.test', lifeMs: 1_000, returnLimit: 1_000, route: async () => ({ via: 'smtp' }) }
+  const reporter = { hostname: 'mx.test', returnLimit: 1_000, route: async () => ({ via: 'smtp' }) }
   const commands = queueCommands(() => {
     const own = new RedisStore({ link, name: 'mail' })
     return { store: own, reporter, now: () => at(10), close: () => own.close() }

@@ -54,7 +54,7 @@ async function startNode(redis: RedisServer, name: string, { role = 'all', deliv
 
 function fresh() {
   const now = Date.now()
-  return { ...makeMessage(), queuedAt: now, expiresAt: now + 86_400_000 }
+  return { ...makeMessage(), queuedAt: now }
 }
 
 async function until(holds: () => boolean | Promise<boolean>, limitMs: number): Promise<number> {

@@ -62,7 +62,7 @@ function makeMessage(domain: string) {
       size: octets.length,
       now: Date.now(),
     },
-    { maxRecipients: 100, lifeMs: 1e9, groups: [] },
+    { maxRecipients: 100, groups: [] },
   )
 }
 
@@ -123,7 +123,7 @@ async function measureFresh(name: string, store: LmdbStore): Promise<number> {
       },
     }),
     hooks: { asks: false, ask: async () => undefined, tell: () => {} },
-    schedule: DEFAULT_SCHEDULE,
+    scheduleOf: () => DEFAULT_SCHEDULE,
     limits: () => ({ concurrency: 20 }),
     backoff: DEFAULT_BACKOFF,
     routeReport: async () => ({ via: 'smtp' }),

@@ -47,7 +47,6 @@ export function makeMessage({ size = 30, deliveries = 1, lane, recipients = [['r
   return {
     id: makeQueueId(START + made++),
     queuedAt: START,
-    expiresAt: at(5 * 86_400),
     from: address('sender', 'example.org'),
     parameters: { body: '8BITMIME', smtputf8: true, ret: 'HDRS', envid: 'QQ314159' },
     transaction: `t${made}`,

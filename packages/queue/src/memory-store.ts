@@ -67,13 +67,9 @@ class MemoryStore implements QueueStore {
       .sort((a, b) => a.place.at - b.place.at)
       .slice(0, limit)
     const claims = due.flatMap(({ held, index, state }) => {
-      const { queuedAt, expiresAt } = held.message
-      const verdict = gate(held.message.deliveries[index]?.lane ?? '', {
-        queuedAt,
-        expiresAt,
-        attempts: state.attempts,
-        warned: state.warned,
-      })
+      const { queuedAt, deliveries } = held.message
+      const { attempts, warned } = state
+      const verdict = gate(deliveries[index]?.lane ?? '', { queuedAt, attempts, warned })
       if (verdict === 'take') return [this.#claim(held, index)]
       held.states[index] = {
         ...state,

@@ -34,8 +34,6 @@ export interface QueuedMessage {
   readonly id: string
   /** Milliseconds since the epoch. */
   readonly queuedAt: number
-  /** Milliseconds since the epoch; an attempt that fails after it is the last. */
-  readonly expiresAt: number
   /** `undefined` is the null reverse-path. */
   readonly from: Address | undefined
   readonly parameters: MailParameters

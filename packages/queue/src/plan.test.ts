@@ -6,7 +6,6 @@ import { laneOf, matchesDomain, planMessage } from './plan.ts'
 
 const options = {
   maxRecipients: 3,
-  lifeMs: 1_000,
   groups: [
     ['*.outlook.example', 'microsoft'],
     ['hotmail.example', 'microsoft'],

@@ -6,8 +6,6 @@ import { makeQueueId, type QueuedDelivery, type QueuedMessage, type QueuedRecipi
 export interface PlanOptions {
   /** Recipients of one transaction; RFC 5321 §4.5.3.1.8 lets every server take 100. */
   readonly maxRecipients: number
-  /** Milliseconds a message is tried. */
-  readonly lifeMs: number
   /** Lanes shared by several destinations: `['*.outlook.com', 'microsoft']`. */
   readonly groups: readonly (readonly [pattern: string, lane: string])[]
 }
@@ -30,7 +28,6 @@ export function planMessage(input: PlanInput, options: PlanOptions): QueuedMessa
   return {
     id: makeQueueId(now),
     queuedAt: now,
-    expiresAt: now + options.lifeMs,
     from,
     parameters,
     ...(transaction === undefined ? {} : { transaction }),

@@ -18,6 +18,8 @@ export interface Report {
   /** Index in the delivery's recipients. */
   readonly recipient: number
   readonly state: RecipientState
+  /** With `delayed`: until when it is tried, in milliseconds since the epoch. */
+  readonly until?: number
 }
 
 /** Recipients to whom the same happened, for the hooks and the log. */
@@ -120,11 +122,12 @@ function settleRecipient(before: RecipientState, outcome: RecipientOutcome | und
   if (outcome.kind === 'delivered') return { fate: attempted.relays && outcome.dsnRelayed !== true ? 'relayed' : 'delivered', ...said }
   const failure = { ...said, class: classify(reply) }
   if (outcome.kind === 'failed') return { fate: 'failed', ...failure }
-  return { fate: attempted.now >= attempted.message.expiresAt ? 'expired' : 'pending', ...failure }
+  return { fate: attempted.now >= expiryOf(attempted) ? 'expired' : 'pending', ...failure }
 }
 
 function nextPlace(attempted: Attempted, recipients: readonly RecipientState[], attempts: number): Place {
-  const { now, message, schedule, random } = attempted
+  const { now, schedule, random } = attempted
+  const expiresAt = expiryOf(attempted)
   const times: number[] = []
   for (const [at, recipient] of recipients.entries()) {
     if (!isPending(recipient)) continue
@@ -132,12 +135,17 @@ function nextPlace(attempted: Attempted, recipients: readonly RecipientState[], 
     const failure = {
       attempts: Math.max(1, attempts),
       now,
-      expiresAt: message.expiresAt,
+      expiresAt,
       class: recipient.reply ? classify(recipient.reply) : 'other',
     } as const
     times.push(nextAttemptAt(hintMs === undefined ? failure : { ...failure, hintMs }, schedule, random))
   }
   return times.length === 0 ? { kind: 'done' } : { kind: 'scheduled', at: Math.min(...times) }
+}
+
+/** The operator's word of today counts, not that of the day the message came: a life that is shortened ends old mail too. */
+function expiryOf({ message, schedule }: Attempted): number {
+  return message.queuedAt + schedule.lifeMs
 }
 
 function isLateNow({ message, now, schedule }: Attempted): boolean {
@@ -148,7 +156,9 @@ function reportsOf(attempted: Attempted, recipients: readonly RecipientState[], 
   const { state, delivery, outcomes } = attempted
   return recipients.flatMap((after, recipient): Report[] => {
     if (!isPending(state.recipients[recipient])) return []
-    const report = (action: ReportAction): Report[] => [{ action, recipient, state: after }]
+    const report = (action: ReportAction): Report[] => [
+      action === 'delayed' ? { action, recipient, state: after, until: expiryOf(attempted) } : { action, recipient, state: after },
+    ]
     if (after.fate === 'failed' || after.fate === 'expired') return wants(delivery, recipient, 'FAILURE') ? report('failed') : []
     if (after.fate === 'pending') return isLate && wants(delivery, recipient, 'DELAY') ? report('delayed') : []
     // RFC 3461 §5.2.1: a next hop that was told NOTIFY reports by itself.

@@ -8,7 +8,6 @@ export type Gate = (lane: string, delivery: GateView) => 'take' | 'wait' | numbe
 /** What a {@link Gate} sees. */
 export interface GateView {
   readonly queuedAt: number
-  readonly expiresAt: number
   readonly attempts: number
   readonly warned: boolean
 }

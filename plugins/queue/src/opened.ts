@@ -2,15 +2,13 @@
 import type { Clock, Dns, Logger, Route } from '@postroad/plugin'
 import {
   DEFAULT_BACKOFF,
-  DEFAULT_SCHEDULE,
   type DeliveryHooks,
   engineClock,
+  LaneRules,
   type LmdbStore,
-  matchesDomain,
   openLmdbStore,
   QueueEngine,
   type Reply,
-  type ScheduleOptions,
 } from '@postroad/queue'
 import type { QueueOptions } from './options.ts'
 import { openTransports, type Transports } from './transports.ts'
@@ -34,23 +32,16 @@ const REOPEN_MS = 10_000
 /** Opens at most once; what could not be opened is tried again later, so that a damaged queue means 451 and not a crash loop. */
 export class OpenedQueue {
   readonly transports: Transports
-  readonly schedule: ScheduleOptions
+  readonly rules: LaneRules
   readonly #context: OpenContext
   #store: Promise<LmdbStore> | undefined
   #engine: Promise<QueueEngine> | undefined
   #admitting: LmdbStore | undefined
 
   constructor(context: OpenContext) {
-    const { life, warnAfter, retry, retryByClass } = context.options
     this.#context = context
     this.transports = openTransports(context.options, context)
-    this.schedule = {
-      ...DEFAULT_SCHEDULE,
-      lifeMs: life,
-      warnAfterMs: warnAfter,
-      ...(retry && { waits: retry }),
-      classWaits: { ...DEFAULT_SCHEDULE.classWaits, ...(retryByClass as ScheduleOptions['classWaits']) }, // zod writes absent keys as undefined
-    }
+    this.rules = new LaneRules(context.options)
   }
 
   /** The store; opened by the first who asks. */
@@ -118,9 +109,8 @@ export class OpenedQueue {
       hooks,
       log,
       hostname,
-      schedule: this.schedule,
-      limits: (lane) => limitsOf(options, lane),
-      scheduleOf: (lane) => this.#scheduleOf(lane),
+      limits: this.rules.limitsOf,
+      scheduleOf: this.rules.scheduleOf,
       backoff: DEFAULT_BACKOFF,
       routeReport: (recipient) => this.routeReport(recipient),
       returnLimit: options.returnLimit,
@@ -137,11 +127,6 @@ export class OpenedQueue {
     return engine
   }
 
-  #scheduleOf(lane: string): ScheduleOptions | undefined {
-    const waits = laneOptions(this.#context.options, lane)?.retry
-    return waits && { ...this.schedule, waits, classWaits: {} }
-  }
-
   /** Bodies of messages that were never taken are litter of a crash; nobody waits for this. */
   #sweepLater(store: LmdbStore): void {
     setTimeout(() => {
@@ -151,17 +136,4 @@ export class OpenedQueue {
       )
     }, 60_000).unref()
   }
-}
-
-function limitsOf(options: QueueOptions, lane: string): { concurrency: number; perSecond?: number } {
-  const { concurrency = 20, perSecond } = laneOptions(options, lane) ?? {}
-  return perSecond === undefined ? { concurrency } : { concurrency, perSecond }
-}
-
-/** The first entry of `lanes` that means this lane: by transport, group, domain or host. */
-function laneOptions({ lanes }: QueueOptions, lane: string): QueueOptions['lanes'][number] | undefined {
-  const at = lane.indexOf(':')
-  const via = at === -1 ? lane : lane.slice(0, at)
-  const target = at === -1 ? '' : lane.slice(at + 1).replace(/:\d+$/, '')
-  return lanes.find(({ match, group }) => match === via || match === target || group === target || matchesDomain(match, target))
 }

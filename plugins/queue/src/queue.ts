@@ -29,7 +29,7 @@ export const queue = definePlugin({
       resolve,
     }
     const opened = new OpenedQueue(context)
-    const plan = { maxRecipients: options.maxRecipients, lifeMs: options.life, groups: groupsOf(options) }
+    const plan = { maxRecipients: options.maxRecipients, groups: opened.rules.groups }
     return {
       mail({ parameters }) {
         // RFC 1870 §6.1: what will not fit is refused before its octets come.
@@ -63,11 +63,3 @@ export const queue = definePlugin({
     }
   },
 })
-
-function groupsOf({
-  lanes,
-}: {
-  readonly lanes: readonly { readonly match: string; readonly group?: string | undefined }[]
-}): (readonly [string, string])[] {
-  return lanes.flatMap(({ match, group }) => (group === undefined ? [] : [[match, group] as const]))
-}

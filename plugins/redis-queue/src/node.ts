@@ -2,16 +2,13 @@
 import type { Address, Clock, Dns, Logger, Route } from '@postroad/plugin'
 import {
   DEFAULT_BACKOFF,
-  DEFAULT_SCHEDULE,
   type DeliveryHooks,
   engineClock,
-  type LaneLimits,
+  LaneRules,
   type MessageSource,
-  matchesDomain,
   type QueuedMessage,
   QueueEngine,
   QueueError,
-  type ScheduleOptions,
 } from '@postroad/queue'
 import type { CommandContext } from './commands.ts'
 import { type Durability, inspect } from './durability.ts'
@@ -51,7 +48,7 @@ const SWEEP_MS = 3_600_000
 export class QueueNode {
   readonly store: RedisStore
   readonly transports: Transports
-  readonly schedule: ScheduleOptions
+  readonly rules: LaneRules
   readonly #context: NodeContext
   readonly #tickets: Tickets
   readonly #lanes: SharedLanes
@@ -66,10 +63,10 @@ export class QueueNode {
 
   constructor(context: NodeContext) {
     const { options, link, log, hostname, dns } = context
-    const { name, keepFinished, replicas, memoryLimit, concurrency, life, warnAfter, retry, bodyFolder, inlineLimit, minFree } = options
+    const { name, keepFinished, replicas, memoryLimit, concurrency, bodyFolder, inlineLimit, minFree } = options
     this.#context = context
     this.transports = openTransports(options, hostname, dns)
-    this.schedule = { ...DEFAULT_SCHEDULE, lifeMs: life, warnAfterMs: warnAfter, ...(retry && { waits: retry }) }
+    this.rules = new LaneRules(options)
     this.#lanes = new SharedLanes(link, name, DEFAULT_BACKOFF)
     this.#tickets = new Tickets({ link, name, log, concurrency })
     this.store = new RedisStore({
@@ -125,7 +122,7 @@ export class QueueNode {
   /** For commands: the queue without a part in its work. */
   commandContext(): CommandContext {
     const { options, hostname, clock } = this.#context
-    const reporter = { hostname, lifeMs: options.life, returnLimit: options.returnLimit, route: this.routeReport.bind(this) }
+    const reporter = { hostname, returnLimit: options.returnLimit, route: this.routeReport.bind(this) }
     // What a command has claimed, a notification for one, goes to the schedule, and a ticket with it.
     const close = async (): Promise<void> => {
       await this.store.close()
@@ -150,16 +147,15 @@ export class QueueNode {
   #deliver(): void {
     const { options, hooks, log, hostname, clock } = this.#context
     const store = new TicketedStore(this.store)
-    const limits = (lane: string): LaneLimits => limitsOf(options, lane)
-    const limited = { lanes: this.#lanes, groups: groupsOf(options), limits, closing: this.#closing.signal }
+    const limited = { lanes: this.#lanes, groups: this.rules.groups, limits: this.rules.limitsOf, closing: this.#closing.signal }
     const engine = new QueueEngine({
       store,
       carriers: limitedCarriers(this.transports.find, limited),
       hooks,
       log,
       hostname,
-      schedule: this.schedule,
-      limits,
+      limits: this.rules.limitsOf,
+      scheduleOf: this.rules.scheduleOf,
       backoff: DEFAULT_BACKOFF,
       routeReport: (recipient) => this.routeReport(recipient),
       returnLimit: options.returnLimit,
@@ -210,16 +206,4 @@ export class QueueNode {
     log[options.unsafe === 'warn' ? 'warn' : 'error']({ dangers: found.dangers }, 'this Redis may lose acknowledged mail')
     return this.#danger === undefined ? undefined : new QueueError('ERR_QUEUE_UNSAFE', text)
   }
-}
-
-/** Lanes that several destinations share. */
-export function groupsOf({ lanes }: RedisQueueOptions): (readonly [pattern: string, lane: string])[] {
-  return lanes.flatMap(({ match, group }) => (group === undefined ? [] : [[match, group] as const]))
-}
-
-function limitsOf({ lanes }: RedisQueueOptions, lane: string): LaneLimits {
-  const [via = '', target = ''] = lane.split(':')
-  const found = lanes.find(({ match, group }) => match === via || group === target || matchesDomain(match, target))
-  const { concurrency = 20, perSecond } = found ?? {}
-  return perSecond === undefined ? { concurrency } : { concurrency, perSecond }
 }

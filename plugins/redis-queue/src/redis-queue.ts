@@ -3,7 +3,7 @@ import { Clock, Dns, defer, definePlugin } from '@postroad/plugin'
 import { DeliveryHooks, planMessage } from '@postroad/queue'
 import { queueCommands } from './commands.ts'
 import { RedisLink } from './link.ts'
-import { groupsOf, QueueNode, type Role } from './node.ts'
+import { QueueNode, type Role } from './node.ts'
 import { options as schema } from './options.ts'
 
 const NOT_STORED = defer('Message could not be stored, try again later', { status: '4.3.0', code: 451 })
@@ -20,7 +20,7 @@ export const redisQueue = definePlugin({
   setup: ({ options, link, hooks, dns, clock, hostname, log, resolve, ...rest }) => {
     const role = options.role ?? roleOf(rest)
     const node = new QueueNode({ options, role, link, hooks, dns, clock, hostname, log, resolve })
-    const plan = { maxRecipients: options.maxRecipients, lifeMs: options.life, groups: groupsOf(options) }
+    const plan = { maxRecipients: options.maxRecipients, groups: node.rules.groups }
     return {
       mail({ parameters }) {
         // RFC 1870 §6.1: what will not fit is refused before its octets come.

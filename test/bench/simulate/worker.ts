@@ -93,7 +93,6 @@ function makeMessage(number: number): QueuedMessage {
   return {
     id: makeQueueId(now),
     queuedAt: now,
-    expiresAt: now + 432_000_000,
     from: address('sender', 'example.org'),
     parameters: {},
     size: task.octets,
@@ -132,7 +131,7 @@ async function openEmbedded(): Promise<Opened> {
     hooks: noHooks,
     log,
     hostname: 'mx.test',
-    schedule: DEFAULT_SCHEDULE,
+    scheduleOf: () => DEFAULT_SCHEDULE,
     limits: () => ({ concurrency: 10_000 }),
     backoff: DEFAULT_BACKOFF,
     routeReport: async () => ({ via: 'discard' }),

@@ -15,11 +15,12 @@ interface Over {
   readonly message?: Partial<QueuedMessage>
   readonly action?: ReportAction
   readonly state?: RecipientState
+  readonly until?: number
   readonly octets?: Buffer
   readonly isWhole?: boolean
 }
 
-function write({ message = {}, action = 'failed', state, octets = ORIGINAL, isWhole = true }: Over = {}): Dsn {
+function write({ message = {}, action = 'failed', state, until, octets = ORIGINAL, isWhole = true }: Over = {}): Dsn {
   const decided: RecipientState = state ?? {
     fate: 'failed',
     reply: { code: 550, status: '5.1.1', text: 'User unknown' },
@@ -28,7 +29,7 @@ function write({ message = {}, action = 'failed', state, octets = ORIGINAL, isWh
   }
   return writeDsn({
     message: { ...makeMessage(), ...message, parameters: message.parameters ?? { envid: 'QQ314159' } },
-    recipients: [{ action, recipient: 0, delivery: 0, state: decided }],
+    recipients: [{ action, recipient: 0, delivery: 0, state: decided, ...(until !== undefined && { until }) }],
     returned: { octets, isWhole },
     id: '01m80kw13pa8e0ehpzy5',
     hostname: 'mx.example.net',
@@ -78,6 +79,13 @@ test('RFC 3464 §2.2, §2.3: the fields, of the message and of each recipient', 
       '',
     ].join('\r\n'),
   )
+})
+
+test('RFC 3464 §2.3.9: a delay says until when it is tried, to people and to machines', () => {
+  const text = write({ action: 'delayed', until: at(86_400) }).octets.toString()
+  const date = new Date(at(86_400)).toUTCString().replace('GMT', '\\+0000')
+  assert.match(text, new RegExp(`^    It will be tried until ${date}\\.\r$`, 'm'))
+  assert.match(text, new RegExp(`^Will-Retry-Until: ${date}\r$`, 'm'))
 })
 
 test('RFC 3834 §5: it says that it is automatic, and goes to the reverse-path', () => {

@@ -98,8 +98,8 @@ function textOf(input: DsnInput, kind: DsnKind, utf8: boolean): string {
     // RFC 3464 §2: the words of the next hop are quoted, not made ours.
     if (reply)
       text += paragraph(`${remote === undefined ? 'Reason' : `${oneLine(remote)} said`}: ${diagnostic(recipient.state, utf8)}`, '    ')
+    if (recipient.until !== undefined) text += `    It will be tried until ${dateOf(recipient.until)}.\r\n`
   }
-  if (kind === 'delayed') text += `\r\nIt will be tried until ${dateOf(input.message.expiresAt)}.\r\n`
   return text
 }
 
@@ -138,7 +138,7 @@ function recipientFields(input: DsnInput, recipient: DsnRecipient, utf8: boolean
     state.remote === undefined ? '' : field('Remote-MTA', `dns; ${oneLine(state.remote)}`),
     state.reply === undefined ? '' : field('Diagnostic-Code', `smtp; ${diagnostic(state, utf8)}`),
     state.at === undefined ? '' : field('Last-Attempt-Date', dateOf(state.at)),
-    action === 'delayed' ? field('Will-Retry-Until', dateOf(input.message.expiresAt)) : '',
+    recipient.until === undefined ? '' : field('Will-Retry-Until', dateOf(recipient.until)),
   ].join('')
 }
 

@@ -86,8 +86,8 @@ export function bornState(message: QueuedMessage, index: number, owner: string):
 export function asRecord(message: QueuedMessage, index: number, state: DeliveryState): StateRecord {
   const { place, attempts, recipients, history, warned, wish } = state
   const lane = message.deliveries[index]?.lane ?? ''
-  const { queuedAt, expiresAt } = message
-  return { place, attempts, recipients, history, warned, ...(wish === undefined ? {} : { wish }), lane, queuedAt, expiresAt }
+  const { queuedAt } = message
+  return { place, attempts, recipients, history, warned, ...(wish === undefined ? {} : { wish }), lane, queuedAt }
 }
 
 /** Name and lane of a claimed delivery. */

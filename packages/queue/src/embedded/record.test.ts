@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { makeMessage } from '../contract-fixture.ts'
 import { decodeMessage, encodeMessage } from './record.ts'
@@ -27,6 +28,18 @@ test('what is encoded comes back, with its octets or the checksum of its file', 
   )
   const file = decodeMessage(message.id, encodeMessage(message, 'me', { crc: 7 }))
   assert.deepEqual([file.fileCrc, file.inline, file.owner], [7, undefined, 'me'])
+})
+
+test('a record of before the life of a message was the lane’s to say is read as it is', () => {
+  const message = makeMessage({ size: 2 })
+  const record = encodeMessage(message, 'me', [Buffer.from('ab')])
+  const end = 12 + record.readUInt32BE(8)
+  const text = JSON.stringify({ e: message.queuedAt + 432_000_000, ...JSON.parse(record.toString('utf8', 12, end)) })
+  const old = Buffer.concat([record.subarray(0, 12), Buffer.from(text), record.subarray(end)])
+  old.writeUInt32BE(Buffer.byteLength(text), 8)
+  old.writeUInt32BE(crc32(old.subarray(8)), 4)
+  const { message: read, inline } = decodeMessage(message.id, old)
+  assert.deepEqual([read.queuedAt, Object.keys(read), inline?.toString()], [message.queuedAt, Object.keys(message), 'ab'])
 })
 
 test('a record that was changed anywhere, or cut, is refused, and never read', () => {

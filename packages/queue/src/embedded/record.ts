@@ -17,7 +17,6 @@ type StoredAddress = readonly [local: string, domain: string, text?: string]
 
 interface StoredEnvelope {
   readonly q: number
-  readonly e: number
   /** Absent: the null reverse-path. */
   readonly f?: StoredAddress
   readonly p?: MailParameters
@@ -52,7 +51,6 @@ export interface MessageRecord {
 export interface StateRecord extends DeliveryState {
   readonly lane: string
   readonly queuedAt: number
-  readonly expiresAt: number
 }
 
 /** Encodes a message; `body` is either its octets or the checksum of its file. */
@@ -60,7 +58,6 @@ export function encodeMessage(message: QueuedMessage, owner: string, body: reado
   const chunks = 'crc' in body ? undefined : body
   const envelope: StoredEnvelope = {
     q: message.queuedAt,
-    e: message.expiresAt,
     ...(message.from === undefined ? {} : { f: storeAddress(message.from) }),
     ...(isEmpty(message.parameters) ? {} : { p: message.parameters }),
     ...(message.transaction === undefined ? {} : { t: message.transaction }),
@@ -98,7 +95,6 @@ export function decodeMessage(id: string, record: Buffer): MessageRecord {
   const message: QueuedMessage = {
     id,
     queuedAt: envelope.q,
-    expiresAt: envelope.e,
     from: envelope.f && loadAddress(envelope.f),
     parameters: envelope.p ?? {},
     ...(envelope.t === undefined ? {} : { transaction: envelope.t }),

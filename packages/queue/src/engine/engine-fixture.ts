@@ -93,7 +93,7 @@ export function makeBench(answer: Answer, options: Partial<EngineOptions> & { re
     hooks,
     log: { debug() {}, info() {}, warn() {}, error() {} },
     hostname: 'mx.example.net',
-    schedule: DEFAULT_SCHEDULE,
+    scheduleOf: () => DEFAULT_SCHEDULE,
     limits: () => ({ concurrency: 20 }),
     backoff: DEFAULT_BACKOFF,
     routeReport: async () => ({ via: 'smtp' }),
@@ -109,7 +109,7 @@ export function makeBench(answer: Answer, options: Partial<EngineOptions> & { re
     store,
   })
   const send = async (message = makeMessage()): Promise<QueuedMessage> => {
-    const now = { ...message, queuedAt: time.now(), expiresAt: time.now() + DEFAULT_SCHEDULE.lifeMs }
+    const now = { ...message, queuedAt: time.now() }
     await engine.accept(now, sourceOf(octetsOf(message.size)))
     await rest()
     return now

@@ -4,6 +4,7 @@ import { defer, reject, reroute } from '@postroad/plugin'
 import { readAll } from '../carrier.ts'
 import { address, makeMessage } from '../contract-fixture.ts'
 import { memoryStore } from '../memory-store.ts'
+import { DEFAULT_SCHEDULE } from '../schedule.ts'
 import { makeBench, OK, overriding, rest } from './engine-fixture.ts'
 
 const HOUR = 3_600_000
@@ -37,7 +38,8 @@ test('RFC 5321 §4.5.4.1: what is deferred is tried again after minutes, and not
 test('RFC 5321 §4.5.4.1: after five days a message is given up, with one delay warning before and one failure at the end', async () => {
   const { engine, send, jobs, time, store } = makeBench(({ from }) => (from === undefined ? OK : GREYLISTED), { lookMs: HOUR })
   engine.start()
-  const { id, queuedAt, expiresAt } = await send()
+  const { id, queuedAt } = await send()
+  const expiresAt = queuedAt + 5 * 24 * HOUR
   await time.pass(5 * 24 * HOUR + HOUR)
   const state = (await store.getFinished(id))?.recipients[0]?.state
   assert.equal(state?.fate, 'expired')
@@ -49,6 +51,31 @@ test('RFC 5321 §4.5.4.1: after five days a message is given up, with one delay 
   )
   assert.match(texts[1] ?? '', /^Status: 4\.4\.7/m)
   assert.ok(jobs.length > 20 && jobs.length < 80, `${jobs.length} attempts in five days since ${queuedAt}`)
+})
+
+test('each destination has its own life, warning and waits, also for two of the same message', async () => {
+  const short = { ...DEFAULT_SCHEDULE, lifeMs: 2 * HOUR, warnAfterMs: HOUR / 2, waits: [HOUR / 4], classWaits: {} }
+  const { engine, send, jobs, time, store } = makeBench(({ from }) => (from === undefined ? OK : GREYLISTED), {
+    lookMs: HOUR,
+    scheduleOf: (lane) => (lane === 'smtp:lane-0.example.com' ? short : DEFAULT_SCHEDULE),
+  })
+  engine.start()
+  const { id } = await send(makeMessage({ deliveries: 2 }))
+  await time.pass(3 * HOUR)
+  const { states } = (await store.get(id)) ?? { states: [] }
+  assert.deepEqual(
+    states.map(({ place, recipients, warned }) => [place.kind, recipients[0]?.fate, warned]),
+    [
+      ['done', 'expired', true],
+      ['scheduled', 'pending', false],
+    ],
+  )
+  assert.ok((states[0]?.attempts ?? 0) >= 6, `${states[0]?.attempts} attempts every quarter of an hour`)
+  const texts = await Promise.all(reports(jobs).map(async (job) => (await readAll((job as (typeof jobs)[number]).message)).toString()))
+  assert.deepEqual(
+    texts.map((text) => /^Action: (\w+)/m.exec(text)?.[1]),
+    ['delayed', 'failed'],
+  )
 })
 
 test('RFC 5321 §6.1: a failure is reported to the sender with the null reverse-path, and a failed report to nobody', async () => {

@@ -182,7 +182,7 @@ export class QueueEngine {
   }
 
   async #run(job: Job): Promise<void> {
-    const { claim, lane } = job
+    const { lane } = job
     const startedAt = this.#options.clock.now()
     const running = { startedAt, controller: new AbortController() }
     this.#running.add(running)
@@ -191,7 +191,7 @@ export class QueueEngine {
     try {
       await this.#carry(job, running)
     } catch (error) {
-      await this.#failed(claim, error)
+      await this.#failed(job, error)
     }
     this.#running.delete(running)
     if (!job.isFresh) this.#activeBacklog--
@@ -201,7 +201,6 @@ export class QueueEngine {
 
   async #carry({ claim, lane, source: kept }: Job, running: Running): Promise<void> {
     const { store, carriers, hooks, clock } = this.#options
-    const schedule = this.#options.scheduleOf?.(lane.name) ?? this.#options.schedule
     const { message, index, state } = claim
     const delivery = message.deliveries[index]
     let damage: unknown
@@ -228,7 +227,7 @@ export class QueueEngine {
       untried: result.how === 'skipped',
       startedAt: running.startedAt,
       now,
-      schedule,
+      schedule: this.#options.scheduleOf(lane.name),
       random: Math.random(),
     })
     const [settled, spawned] = await this.#settle({ claim, transition, source })
@@ -258,11 +257,11 @@ export class QueueEngine {
     readonly transition: Transition
     readonly source: MessageSource
   }): Promise<[SettleResult, NewMessage[]]> {
-    const { store, clock, log, hostname, schedule, returnLimit, routeReport } = this.#options
+    const { store, clock, log, hostname, returnLimit, routeReport } = this.#options
     const { claim, transition, source } = step
     const now = clock.now()
     const { message, index } = claim
-    const options = { hostname, lifeMs: schedule.lifeMs, returnLimit, route: routeReport }
+    const options = { hostname, returnLimit, route: routeReport }
     const spawn =
       transition.reports.length === 0 ? [] : await report({ message, delivery: index, reports: transition.reports, source, now }, options)
     const settlement: Settlement = { claim, state: transition.state, spawn, now }
@@ -278,14 +277,14 @@ export class QueueEngine {
   }
 
   /** The attempt itself could not be made or written down. */
-  async #failed(claim: Claim, error: unknown): Promise<void> {
-    const { log, store, clock, schedule } = this.#options
+  async #failed({ claim, lane }: Job, error: unknown): Promise<void> {
+    const { log, store, clock, scheduleOf } = this.#options
     const { id } = claim.message
     log.error({ err: error, id }, isCorrupt(error) ? 'the message is damaged and was set aside' : 'the delivery was put back')
     const now = clock.now()
     const place = isCorrupt(error)
       ? ({ kind: 'held', since: now, reason: 'corrupt' } as const)
-      : ({ kind: 'scheduled', at: now + (schedule.waits[0] ?? 300_000) } as const)
+      : ({ kind: 'scheduled', at: now + (scheduleOf(lane.name).waits[0] ?? 300_000) } as const)
     await store.release([claim], place).catch((cause: unknown) => log.error({ err: cause, id }, 'the delivery could not be put back'))
   }
 

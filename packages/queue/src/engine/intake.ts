@@ -3,6 +3,7 @@
  * a hundred, and never stand in the way of fresh ones.
  */
 import type { Claim } from '../model.ts'
+import type { ScheduleOptions } from '../schedule.ts'
 import type { Gate, GateView } from '../store.ts'
 import type { LaneBook } from './lane-book.ts'
 import { BEAT_MS, type EngineOptions, PAGE } from './options.ts'
@@ -119,15 +120,14 @@ export class Intake {
         return 'wait'
       }
       const until = lane.blockedUntil(now)
-      return until > 0 && !this.#mustSpeak(view, now) ? spread(until, now) : 'take'
+      return until > 0 && !mustSpeak(view, engine.scheduleOf(name), now) ? spread(until, now) : 'take'
     }
   }
+}
 
-  /** Behind a closed lane only what has to be told today is taken out: a warning, or the end. */
-  #mustSpeak({ queuedAt, expiresAt, warned }: GateView, now: number): boolean {
-    const { warnAfterMs } = this.#options.engine.schedule
-    return now >= expiresAt || (warnAfterMs > 0 && !warned && now - queuedAt >= warnAfterMs)
-  }
+/** Behind a closed lane only what has to be told today is taken out: a warning, or the end. */
+function mustSpeak({ queuedAt, warned }: GateView, { lifeMs, warnAfterMs }: ScheduleOptions, now: number): boolean {
+  return now >= queuedAt + lifeMs || (warnAfterMs > 0 && !warned && now - queuedAt >= warnAfterMs)
 }
 
 /** When the lane opens again, not all at once: over as much time as it stays closed, at most ten minutes. */

@@ -22,9 +22,8 @@ export interface EngineOptions {
   readonly hooks: DeliveryHooks
   readonly log: Logger
   readonly hostname: string
-  readonly schedule: ScheduleOptions
-  /** Another schedule for a lane. */
-  scheduleOf?(lane: string): ScheduleOptions | undefined
+  /** When the mail of a lane is tried, and for how long. */
+  scheduleOf(lane: string): ScheduleOptions
   /** What a lane may do. */
   limits(lane: string): LaneLimits
   readonly backoff: BackoffOptions

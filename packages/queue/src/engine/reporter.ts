@@ -11,7 +11,6 @@ import type { NewMessage } from '../store.ts'
 /** How notifications are made. */
 export interface ReporterOptions {
   readonly hostname: string
-  readonly lifeMs: number
   /** Largest original that goes back whole, in octets, when RET=FULL asks for it. */
   readonly returnLimit: number
   /** Where a notification to an address goes. */
@@ -56,7 +55,6 @@ async function make(
     message: {
       id,
       queuedAt: now,
-      expiresAt: now + options.lifeMs,
       from: undefined,
       parameters: { ...(dsn.needs8bit ? { body: '8BITMIME' as const } : {}), ...(dsn.needsUtf8 ? { smtputf8: true } : {}) },
       reportOn: message.id,

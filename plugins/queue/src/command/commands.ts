@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Clock, CommandIo, PluginCommand } from '@postroad/plugin'
-import { giveUp, isQueueId, type LmdbStore, type Operation } from '@postroad/queue'
+import { giveUp, isQueueId, type LaneRules, type LmdbStore, type Operation } from '@postroad/queue'
 import type { OpenedQueue } from '../opened.ts'
 import type { QueueOptions } from '../options.ts'
 import { FILTERS, parseSelection, select } from './filter.ts'
@@ -35,7 +35,7 @@ export function queueCommands(context: CommandContext): Readonly<Record<string, 
   const some = `<id…> | ${FILTERS} | --all`
   return {
     list: command('messages in the queue, oldest first', `${FILTERS} [--limit N]`, list),
-    show: command('one message: envelope, state, every attempt', '<id>', show),
+    show: command('one message: envelope, state, every attempt', '<id>', showing(context.opened.rules)),
     body: command('the octets of a message, as text or into a file', '<id> [file]', body),
     stats: command('how much is where', '', stats),
     retry: command(
@@ -91,13 +91,15 @@ const list: Run = async (store, args, io) => {
   for await (const entry of select(store, all, io)) io.row(summary(entry, io.now()))
 }
 
-const show: Run = async (store, [id = ''], io) => {
-  const entry = isQueueId(id) ? await store.get(id) : undefined
-  const finished = entry || !isQueueId(id) ? undefined : await store.getFinished(id)
-  if (entry) showQueued(entry, io)
-  else if (finished) showFinished(finished, io)
-  else return unknown(id, io)
-  return 0
+function showing(rules: LaneRules): Run {
+  return async (store, [id = ''], io) => {
+    const entry = isQueueId(id) ? await store.get(id) : undefined
+    const finished = entry || !isQueueId(id) ? undefined : await store.getFinished(id)
+    if (entry) showQueued(entry, rules, io)
+    else if (finished) showFinished(finished, io)
+    else return unknown(id, io)
+    return 0
+  }
 }
 
 const body: Run = async (store, [id = '', file], io) => {
@@ -159,7 +161,7 @@ async function bounce(
 ): Promise<number> {
   const selection = named(args)
   const reply = { code: 550, status: '5.7.0', text: selection.text ?? 'Delivery was given up by the operator' }
-  const reporter = { hostname, lifeMs: options.life, returnLimit: options.returnLimit, route: opened.routeReport.bind(opened) }
+  const reporter = { hostname, returnLimit: options.returnLimit, route: opened.routeReport.bind(opened) }
   let changed = 0
   for await (const { message, states } of select(store, selection, io)) {
     for (const [index, { place }] of states.entries()) {

@@ -1,7 +1,6 @@
 /** Which messages a command means: ids, or properties. */
 import { parseArgs } from 'node:util'
-import { isPending, isQueueId, type QueueEntry, type QueueStore } from '@postroad/queue'
-import { parseDuration } from '../options.ts'
+import { isPending, isQueueId, parseDuration, type QueueEntry, type QueueStore } from '@postroad/queue'
 
 /** Arguments of a command that speaks of messages. */
 export interface Selection {

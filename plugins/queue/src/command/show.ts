@@ -1,6 +1,6 @@
 /** What an operator sees of one message. */
 import type { CommandIo } from '@postroad/plugin'
-import type { AttemptRecord, FinishedMessage, Place, QueueEntry, RecipientState, Reply } from '@postroad/queue'
+import type { AttemptRecord, FinishedMessage, LaneRules, Place, QueueEntry, RecipientState, Reply } from '@postroad/queue'
 
 /** One line of a list. */
 export function summary({ message, states }: QueueEntry, now: number): Record<string, string | number | undefined> {
@@ -24,22 +24,24 @@ export function summary({ message, states }: QueueEntry, now: number): Record<st
 }
 
 /** All there is to know of a queued message. */
-export function showQueued({ message, states }: QueueEntry, io: CommandIo): void {
+export function showQueued({ message, states }: QueueEntry, rules: LaneRules, io: CommandIo): void {
   if (io.json) {
     const deliveries = message.deliveries.map((delivery, at) => ({ ...plain(delivery), ...states[at] }))
     io.print(JSON.stringify({ ...message, from: message.from?.toString() ?? '', deliveries }))
     return
   }
-  const { id, from, size, queuedAt, expiresAt, transaction, reportOn, parameters } = message
+  const { id, from, size, queuedAt, transaction, reportOn, parameters } = message
   io.print(`${id}  from <${from ?? ''}>  ${size} octets`)
   io.print(
-    `  queued ${time(queuedAt)}, tried until ${time(expiresAt)}${transaction === undefined ? '' : `, transaction ${transaction}`}${reportOn === undefined ? '' : `, reports on ${reportOn}`}`,
+    `  queued ${time(queuedAt)}${transaction === undefined ? '' : `, transaction ${transaction}`}${reportOn === undefined ? '' : `, reports on ${reportOn}`}`,
   )
   if (Object.keys(parameters).length > 0) io.print(`  parameters ${JSON.stringify(parameters)}`)
   for (const [at, delivery] of message.deliveries.entries()) {
     const state = states[at]
     if (!state) continue
-    io.print(`  ${delivery.lane}: ${place(state.place)}, ${state.attempts} attempts`)
+    io.print(
+      `  ${delivery.lane}: ${place(state.place)}, ${state.attempts} attempts, until ${time(queuedAt + rules.scheduleOf(delivery.lane).lifeMs)}`,
+    )
     for (const [which, { address }] of delivery.recipients.entries()) io.print(`    ${address}: ${fate(state.recipients[which])}`)
     for (const attempt of state.history) showAttempt(attempt, io)
   }

@@ -25,7 +25,6 @@ function message(recipients: number): QueuedMessage {
   return {
     id: '0123456789abcdefghjk',
     queuedAt: 1,
-    expiresAt: 2,
     from: undefined,
     parameters: { envid: 'x' },
     size: 3,
@@ -56,7 +55,7 @@ test('an envelope comes back as it was, addresses with their text', () => {
   assert.deepEqual(body, { crc: 7, pieces: 1 })
   assert.equal(decoded.deliveries[0]?.recipients[1]?.address.toString(), 'ü1@example.com')
   assert.equal(decoded.deliveries[0]?.recipients[1]?.address.isInternational, true)
-  assert.deepEqual([decoded.from, decoded.parameters, decoded.expiresAt], [undefined, { envid: 'x' }, 2])
+  assert.deepEqual([decoded.from, decoded.parameters], [undefined, { envid: 'x' }])
 })
 
 test('what is no envelope is corrupt, whatever it is', () => {

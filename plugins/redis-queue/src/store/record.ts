@@ -27,7 +27,6 @@ interface StoredEnvelope {
   /** Version. */
   readonly v: 1
   readonly q: number
-  readonly e: number
   /** Absent: the null reverse-path. */
   readonly f?: StoredAddress
   readonly p?: MailParameters
@@ -44,11 +43,10 @@ interface StoredEnvelope {
 
 /** The envelope, with what is known of the body. */
 export function encodeEnvelope(message: QueuedMessage, body: BodyNote): string {
-  const { queuedAt, expiresAt, from, parameters, transaction, reportOn, size, deliveries } = message
+  const { queuedAt, from, parameters, transaction, reportOn, size, deliveries } = message
   const envelope: StoredEnvelope = {
     v: 1,
     q: queuedAt,
-    e: expiresAt,
     ...(from && { f: storeAddress(from) }),
     ...(!isEmpty(parameters) && { p: parameters }),
     ...(transaction !== undefined && { t: transaction }),
@@ -67,14 +65,13 @@ export function encodeEnvelope(message: QueuedMessage, body: BodyNote): string {
  */
 export function decodeEnvelope(id: string, text: string): { readonly message: QueuedMessage; readonly body: BodyNote } {
   try {
-    const { v, q, e, f, p, t, r, s, b, d }: StoredEnvelope = JSON.parse(text) // what is not ours fails in the lines below
+    const { v, q, f, p, t, r, s, b, d }: StoredEnvelope = JSON.parse(text) // what is not ours fails in the lines below
     if (v !== 1) throw new TypeError(`version ${v}`)
     return {
       body: b,
       message: {
         id,
         queuedAt: q,
-        expiresAt: e,
         from: f && new LoadedAddress(f),
         parameters: p ?? {},
         ...(t !== undefined && { transaction: t }),

@@ -202,8 +202,8 @@ export class RedisStore extends RedisReader implements QueueStore {
     { now, gate }: { readonly now: number; readonly gate: Gate },
   ): Promise<{ claims: Claim[]; moved: number }> {
     if (due.length === 0) return { claims: [], moved: 0 }
-    const orders = due.flatMap(([entry, at, queuedAt, expiresAt, lane, attempts]) => {
-      const view = { queuedAt: Number(queuedAt), expiresAt: Number(expiresAt), attempts: Number.parseInt(attempts ?? '0', 10) }
+    const orders = due.flatMap(([entry, at, queuedAt, lane, attempts]) => {
+      const view = { queuedAt: Number(queuedAt), attempts: Number.parseInt(attempts ?? '0', 10) }
       const verdict = gate(lane, { ...view, warned: attempts?.endsWith('!') ?? false })
       return [entry, at, encodePlace(this.#placeFor(verdict, now))]
     })
@@ -263,13 +263,13 @@ export class RedisStore extends RedisReader implements QueueStore {
 
   /** What is slow and needs no script: encoding, and writing a large body ahead. */
   async #prepare({ message, source }: NewMessage, place: Place): Promise<Argument[]> {
-    const { id, queuedAt, expiresAt, deliveries } = message
+    const { id, queuedAt, deliveries } = message
     const body = await this.bodies.prepare(id, source, this.noteOf(message))
     const note: BodyNote = { crc: body.crc, pieces: body.pieces }
     this.note(message, note)
     const envelope = encodeEnvelope(message, note)
     const lanes = deliveries.map(({ lane }) => lane)
-    return [id, encodePlace(place), envelope, queuedAt, expiresAt, body.pieces, body.only, deliveries.length, ...lanes]
+    return [id, encodePlace(place), envelope, queuedAt, body.pieces, body.only, deliveries.length, ...lanes]
   }
 
   async #load(taken: unknown): Promise<Claim[]> {
@@ -336,4 +336,4 @@ function bornClaims(message: QueuedMessage, place: Place): Claim[] {
   return message.deliveries.map((delivery, index) => ({ message, index, state: decodeState(delivery, undefined, place) }))
 }
 
-type DueEntry = [entry: string, at: string, queuedAt: string, expiresAt: string, lane: string, attempts: string | null]
+type DueEntry = [entry: string, at: string, queuedAt: string, lane: string, attempts: string | null]

@@ -4,7 +4,7 @@
  *
  * Below the queue's prefix P:
  *
- *     m:ID       hash: q queuedAt, x expiresAt, k deliveries, n of them not done, v version of the recipients' states;
+ *     m:ID       hash: q queuedAt, k deliveries, n of them not done, v version of the recipients' states;
  *                of delivery I: pI place, lI lane, aI attempts (and ! when warned), sI state, wI wish, fI its part of the final record
  *     e:ID       envelope          b:ID:N     piece N of the body
  *     ids        all messages      scheduled  by time       w:LANE waiting, by time      lanes  how many wait, by lane
@@ -84,15 +84,15 @@ local function loaded(entry)
   local id, i = split(entry)
   return { entry, call('GET', P .. 'e:' .. id), call('HGET', P .. 'm:' .. id, 's' .. i) }
 end
--- ARGV from at on: id, place of birth, envelope, queuedAt, expiresAt, pieces, body when it is one piece, number of deliveries, their lanes
+-- ARGV from at on: id, place of birth, envelope, queuedAt, pieces, body when it is one piece, number of deliveries, their lanes
 local function insert(at)
-  local id, place, pieces, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 5]), tonumber(ARGV[at + 7])
-  if pieces == 1 then call('SET', P .. 'b:' .. id .. ':0', ARGV[at + 6])
+  local id, place, pieces, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 4]), tonumber(ARGV[at + 6])
+  if pieces == 1 then call('SET', P .. 'b:' .. id .. ':0', ARGV[at + 5])
   else for piece = 0, pieces - 1 do call('PERSIST', P .. 'b:' .. id .. ':' .. piece) end end
   call('SET', P .. 'e:' .. id, ARGV[at + 2])
-  local fields = { 'q', ARGV[at + 3], 'x', ARGV[at + 4], 'k', count, 'n', count, 'b', pieces }
+  local fields = { 'q', ARGV[at + 3], 'k', count, 'n', count, 'b', pieces }
   for i = 0, count - 1 do
-    local lane = ARGV[at + 8 + i]
+    local lane = ARGV[at + 7 + i]
     fields[#fields + 1] = 'p' .. i
     fields[#fields + 1] = place
     fields[#fields + 1] = 'l' .. i
@@ -102,11 +102,11 @@ local function insert(at)
   end
   if #fields > 0 then call('HSET', P .. 'm:' .. id, unpack(fields)) end
   call('ZADD', P .. 'ids', 0, id)
-  return at + 8 + count
+  return at + 7 + count
 end
 -- Pieces that were sent before must all be there.
 local function complete(at)
-  local pieces = tonumber(ARGV[at + 5])
+  local pieces = tonumber(ARGV[at + 4])
   if pieces > 1 then for piece = 0, pieces - 1 do
     if call('EXISTS', P .. 'b:' .. ARGV[at] .. ':' .. piece) == 0 then return false end
   end end
@@ -150,14 +150,14 @@ insert(2)
 return 1
 `)
 
-/** now, limit → entry, time, queuedAt, expiresAt, lane, attempts; … */
+/** now, limit → entry, time, queuedAt, lane, attempts; … */
 export const DUE = frees(`
 local due = call('ZRANGEBYSCORE', P .. 'scheduled', '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
 local found = {}
 for at = 1, #due, 2 do
   local id, i = split(due[at])
-  local view = call('HMGET', P .. 'm:' .. id, 'q', 'x', 'l' .. i, 'a' .. i)
-  if view[1] then found[#found + 1] = { due[at], due[at + 1], view[1], view[2], view[3], view[4] }
+  local view = call('HMGET', P .. 'm:' .. id, 'q', 'l' .. i, 'a' .. i)
+  if view[1] then found[#found + 1] = { due[at], due[at + 1], view[1], view[2], view[3] }
   else call('ZREM', P .. 'scheduled', due[at]) end
 end
 return found
@@ -171,8 +171,8 @@ for at = 1, #ARGV, 2 do
   local score = call('ZSCORE', P .. 'scheduled', entry)
   if score and score == ARGV[at + 1] then
     local id, i = split(entry)
-    local view = call('HMGET', P .. 'm:' .. id, 'q', 'x', 'l' .. i, 'a' .. i)
-    if view[1] then found[#found + 1] = { entry, score, view[1], view[2], view[3], view[4] } end
+    local view = call('HMGET', P .. 'm:' .. id, 'q', 'l' .. i, 'a' .. i)
+    if view[1] then found[#found + 1] = { entry, score, view[1], view[2], view[3] } end
   end
 end
 return found
@@ -238,7 +238,7 @@ if placeOf(entry) ~= 'c:' .. ARGV[1] then return 'lost' end
 local at = 10
 while at < #ARGV do
   if not complete(at) then return redis.error_reply('ERR a piece of the body is missing') end
-  at = at + 8 + ARGV[at + 7]
+  at = at + 7 + ARGV[at + 6]
 end
 at = 10
 while at < #ARGV do at = insert(at) end

@@ -1,0 +1,68 @@
+/** What an operator may say of deliveries, whatever store the queue has: the options that all queue plugins share. */
+import { z } from 'zod'
+import { BOUNCE_TABLE } from '../bounce-table.ts'
+import { duration } from './duration.ts'
+
+const CLASSES = [...new Set(BOUNCE_TABLE.map((row) => row.class)), 'other' as const]
+
+const waits = z.array(duration).min(1)
+const waitsByClass = z.partialRecord(z.enum(CLASSES), waits)
+
+const lane = z.strictObject({
+  match: z.string().min(1).describe('Domain (`example.com`, `*.example.com`), host of a route, or name of a transport; `*` is all others'),
+  concurrency: z.int().positive().optional().describe('Transactions at once. Default, with `perSecond` or `group` alone: 20'),
+  perSecond: z.number().positive().optional().describe('Transactions a second'),
+  group: z
+    .string()
+    .regex(/^[a-z0-9-]+$/)
+    .optional()
+    .describe('Destinations of one group share their limits: the domains of one provider'),
+  life: duration.optional().describe('`life` for these destinations'),
+  warnAfter: duration.optional().describe('`warnAfter` for these destinations'),
+  retry: waits.optional().describe('Waits for these destinations, instead of `retry` and `retryByClass`'),
+  retryByClass: waitsByClass.optional().describe('Waits for a class of failure of these destinations'),
+})
+
+/** A part of a plugin's options: spread it into the schema. */
+export const deliveryOptions = {
+  concurrency: z.int().positive().default(200).describe('Deliveries under way at once, in one process'),
+  backlogShare: z
+    .number()
+    .min(0.05)
+    .max(1)
+    .default(0.5)
+    .describe('Part of `concurrency` that deferred mail may take; the rest stays free for fresh mail'),
+  lanes: z
+    .array(lane)
+    .default([])
+    .describe(
+      'Limits and schedules by destination. Limits come from the first entry that matches and has any, the schedule from the first that matches and has any. Default: 20 transactions at once',
+    ),
+  life: duration
+    .default(432_000_000)
+    .describe('How long a message is tried: milliseconds, or `5d`. A change concerns mail that is queued too'),
+  warnAfter: duration.default(14_400_000).describe('When senders hear that their mail is late; 0: never'),
+  retry: waits
+    .optional()
+    .describe('Waits after the first, second, … failure; the last repeats. Default: 5, 10, 20, 30 minutes, 1, 2, 3, 4 hours'),
+  retryByClass: waitsByClass
+    .default({})
+    .describe('Other waits for a class of failure. Default: `greylist` from 2 minutes, `rate` from 10, `quota` from an hour'),
+  maxRecipients: z.int().positive().default(100).describe('Recipients of one transaction'),
+  memory: z.number().nonnegative().default(67_108_864).describe('Octets of fresh mail kept in memory until it is delivered'),
+  returnLimit: z
+    .number()
+    .nonnegative()
+    .default(50_000)
+    .describe('Largest original that goes back whole with a failure notification, when the sender asked for it'),
+  reports: z
+    .strictObject({ via: z.string().min(1), host: z.string().min(1).optional(), port: z.int().optional() })
+    .default({ via: 'smtp' })
+    .describe('The route of notifications. Default: by MX to the sender’s domain'),
+} as const
+
+/** The options, checked. */
+export type DeliveryOptions = z.output<z.ZodObject<typeof deliveryOptions>>
+
+/** An entry of `lanes`, checked. */
+export type LaneOptions = z.output<typeof lane>
