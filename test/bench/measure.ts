@@ -50,6 +50,7 @@ export async function measure(scenario: Scenario, targets: readonly string[], op
       if (server === undefined) continue
       servers.push(server)
       await warm(scenario, server, sink)
+      server.pause()
     }
     return scenario.idle ? await measureIdle(scenario, servers) : await measureRounds(scenario, { servers, sink }, options)
   } finally {
@@ -98,10 +99,13 @@ async function measureRounds(
   for (let round = 0; round <= rounds; round++) {
     for (const [server, figures] of results) {
       say(`round ${round} of ${rounds}: ${server.name}`)
+      server.resume()
       const figure = await measureOnce(scenario, { server, sink }, roundLimitMs)
+      server.pause()
       if (round > 0) figures.push(figure)
     }
   }
+  for (const server of servers) server.resume()
   return Promise.all(
     [...results].map(async ([server, rounds]) => ({ target: server.name, rounds, peakRss: (await server.usage()).peakRss })),
   )
@@ -149,6 +153,7 @@ async function arrival(sink: ServerProcess, count: number): Promise<void> {
 async function measureIdle({ sessions }: Scenario, servers: readonly ServerProcess[]): Promise<Figures[]> {
   const results: Figures[] = []
   for (const server of servers) {
+    server.resume()
     const before = await server.idleUsage()
     const sockets = await openIdle(server.port, sessions)
     const after = await server.idleUsage()

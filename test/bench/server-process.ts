@@ -68,7 +68,17 @@ export class ServerProcess {
     return this.#usage({ kind: 'idle' })
   }
 
+  /** Does nothing, not even in the background, until it is resumed: others are measured. */
+  pause(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT')
+  }
+
   async stop(): Promise<void> {
+    this.resume()
     const { exitCode, signalCode } = this.#child
     if (exitCode === null && signalCode === null) {
       const gone = once(this.#child, 'exit')

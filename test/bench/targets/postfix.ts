@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { stopMaster } from '../../delivery/postfix.ts'
 import { requires } from '../../runner/requires.ts'
 import { usageOfTree } from '../process-tree.ts'
 import type { Place, Target } from '../target.ts'
@@ -19,13 +20,13 @@ export const target: Target = {
     execFileSync('chown', ['postfix', join(place.folder, 'data')])
     writeFileSync(join(config, 'main.cf'), makeMain(place))
     writeFileSync(join(config, 'master.cf'), makeMaster(place))
-    // It becomes the master process, which waits for every daemon it starts.
+    // It waits for the master process, which waits for every daemon it starts.
     const master = spawn('/usr/sbin/postfix', ['-c', config, 'start-fg'], { stdio: 'ignore' })
     return {
       usage: () => usageOfTree(master.pid ?? 0),
       close: async () => {
         const gone = once(master, 'exit')
-        master.kill('SIGTERM')
+        stopMaster(place.folder, master)
         await gone
       },
     }
