@@ -58,7 +58,7 @@ function run([program = '', ...args]: readonly string[], cwd?: string): boolean 
   )
 }
 
-/** Starts it; {@link USERS} have mailboxes at `to.test`, `slow` is deferred, anybody else is unknown; AUTH PLAIN as `user` with `secret`. */
+/** Starts it; {@link USERS} have mailboxes, `slow` is deferred, anybody else is unknown; AUTH PLAIN as `user` with `secret`. */
 export async function startExim(options: NextHopOptions): Promise<NextHop> {
   const folder = mkdtempSync(join(tmpdir(), 'pr-exim-'))
   const [port = 0, oldPort = 0] = await freePorts(2)
@@ -66,7 +66,7 @@ export async function startExim(options: NextHopOptions): Promise<NextHop> {
   for (const name of ['spool', 'spool/log', 'mail']) mkdirSync(join(folder, name))
   writeFileSync(join(folder, 'tls.pem'), options.certificate.key + options.certificate.cert)
   run(['chown', '-R', `${USER}:${USER}`, folder])
-  writeFileSync(join(folder, 'exim.conf'), config({ folder, port, oldPort, relayTo: options.relayTo }), { mode: 0o644 })
+  writeFileSync(join(folder, 'exim.conf'), config({ folder, port, oldPort, ...options }), { mode: 0o644 })
   const script = `mount --make-rprivate / && mkdir -p /etc/exim4 && mount -t tmpfs -o size=1m tmpfs /etc/exim4 && install -m 644 ${folder}/exim.conf /etc/exim4/exim4.conf && exec ${PROGRAM} -bdf -q1m`
   const child = spawn('unshare', ['-m', 'bash', '-c', script], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
@@ -85,17 +85,22 @@ export async function startExim(options: NextHopOptions): Promise<NextHop> {
     await dispose()
     throw error
   }
-  return { port, oldPort, mailbox: (user) => join(folder, 'mail', user), [Symbol.asyncDispose]: dispose }
+  return {
+    port,
+    oldPort,
+    mailbox: (user) => join(folder, 'mail', user),
+    relent: () => writeFileSync(join(folder, 'relented'), ''),
+    [Symbol.asyncDispose]: dispose,
+  }
 }
 
-interface Settings {
+interface Settings extends NextHopOptions {
   readonly folder: string
   readonly port: number
   readonly oldPort: number
-  readonly relayTo: number | undefined
 }
 
-function config({ folder, port, oldPort, relayTo }: Settings): string {
+function config({ folder, port, oldPort, relayTo, domain = 'to.test' }: Settings): string {
   return `exim_path = ${PROGRAM}
 exim_user = ${USER}
 exim_group = ${USER}
@@ -114,6 +119,7 @@ smtp_enforce_sync = true
 smtp_accept_queue_per_connection = 0
 message_size_limit = 200000
 dsn_advertise_hosts = *
+smtputf8_advertise_hosts = \${if ={$received_port}{${port}}{*}{}}
 tls_advertise_hosts = \${if ={$received_port}{${port}}{*}{}}
 pipelining_advertise_hosts = \${if ={$received_port}{${port}}{*}{}}
 chunking_advertise_hosts =
@@ -126,9 +132,13 @@ acl_smtp_data = data
 begin acl
 rcpt:
   defer local_parts = slow
-        domains = to.test
+        domains = ${domain}
         message = 450 4.2.1 Busy, try again in 300 seconds
-  deny  domains = to.test
+  defer local_parts = later
+        domains = ${domain}
+        condition = \${if !exists{${folder}/relented}}
+        message = 450 4.2.0 Greylisted
+  deny  domains = ${domain}
         ! local_parts = ${USERS.join(' : ')}
         message = 550 5.1.1 Unknown user
   accept
@@ -139,7 +149,7 @@ data:
 begin routers
 here:
   driver = accept
-  domains = to.test
+  domains = ${domain}
   local_parts = ${USERS.join(' : ')}
   transport = mailbox
 ${relayTo === undefined ? '' : `away:\n  driver = manualroute\n  route_list = * 127.0.0.1\n  self = send\n  transport = relay\n`}

@@ -1,10 +1,9 @@
 /** Delivery to, and mail from, the servers that others run: Debian's Postfix and Exim. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer } from '@postroad/core'
 import { type Job, type RecipientOutcome, type SmtpOptions, smtpTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
@@ -16,6 +15,7 @@ import { trickyMessage } from '../interop/message.ts'
 import { requires } from '../runner/requires.ts'
 import { certificate } from './certificate.ts'
 import { requiresExim, startExim } from './exim.ts'
+import { content, mails } from './mailbox.ts'
 import { type NextHop, startPostfix } from './postfix.ts'
 
 const SERVERS = [
@@ -67,25 +67,6 @@ async function send({
   })
   await transport.close()
   return outcomes
-}
-
-/** The mails of a mailbox, once there are as many; servers write them with bare line feeds. */
-async function mails(folder: string, count: number): Promise<Buffer[]> {
-  const end = performance.now() + 20_000
-  for (;;) {
-    const names = existsSync(join(folder, 'new')) ? readdirSync(join(folder, 'new')) : []
-    if (names.length >= count) return names.map((name) => readFileSync(join(folder, 'new', name)))
-    if (performance.now() > end) throw new Error(`${names.length} of ${count} messages arrived`)
-    await sleep(50)
-  }
-}
-
-/** Everything below the trace fields that servers put on top. */
-function content(mail: Buffer): string {
-  return mail
-    .toString('latin1')
-    .replaceAll('\r\n', '\n')
-    .replace(/^(?:(?:Return-path|X-Original-To|Delivered-To|Envelope-to|Delivery-date|Received):.*\n(?:[ \t].*\n)*)+/i, '')
 }
 
 forEach('everything that is easily damaged arrives as it was, over TLS', async (hop) => {

@@ -1,7 +1,8 @@
 /** A real Postfix for tests: own folders, own configuration, own ports on loopback. It needs root, as its master process does. */
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts, waitForBanner } from '../interop/loopback.ts'
@@ -11,31 +12,36 @@ export interface NextHop extends AsyncDisposable {
   readonly port: number
   /** The same server without 8BITMIME, PIPELINING, DSN and SMTPUTF8. */
   readonly oldPort: number
-  /** The Maildir of a user of `to.test`. */
+  /** The Maildir of a user of its domain. */
   mailbox(user: string): string
+  /** From now on it takes mail for `later` too. */
+  relent(): void
 }
 
 /** How a next hop is set up. */
 export interface NextHopOptions {
   readonly certificate: { readonly key: string; readonly cert: string }
-  /** Port of 127.0.0.1 that gets the mail for every domain but `to.test`. */
+  /** Port of 127.0.0.1 that gets the mail for every domain but its own. */
   readonly relayTo?: number
+  /** Default `to.test`. */
+  readonly domain?: string
 }
 
 const NOBODY = 65_534
 
-/** Those who have mailboxes at `to.test`. */
-export const USERS = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'] as const
+/** Those who have mailboxes. `later` is greylisted until the server relents. */
+export const USERS = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank', 'd\u00f6rte', 'later'] as const
 
-/** Starts it; {@link USERS} have mailboxes at `to.test`, `slow` is deferred, anybody else is unknown. */
+/** Starts it; {@link USERS} have mailboxes, `slow` is deferred, anybody else is unknown. */
 export async function startPostfix(options: NextHopOptions): Promise<NextHop> {
   const folder = mkdtempSync(join(tmpdir(), 'pr-postfix-'))
-  const [port = 0, oldPort = 0] = await freePorts(2)
+  const [port = 0, oldPort = 0, policyPort = 0] = await freePorts(3)
+  const policy = await startPolicy(policyPort, options.domain)
   chmodSync(folder, 0o755)
   for (const name of ['etc', 'queue', 'data', 'mail']) mkdirSync(join(folder, name), { mode: 0o755 })
   chownSync(join(folder, 'mail'), NOBODY, NOBODY)
   execFileSync('chown', ['postfix', join(folder, 'data')])
-  writeFileSync(join(folder, 'etc', 'main.cf'), mainConfig(folder, options.relayTo))
+  writeFileSync(join(folder, 'etc', 'main.cf'), mainConfig({ folder, policyPort, ...options }))
   writeFileSync(join(folder, 'etc', 'master.cf'), masterConfig(port, oldPort))
   writeFileSync(join(folder, 'etc', 'header_checks'), '/^X-Refuse:/ REJECT Not this\n')
   writeFileSync(join(folder, 'etc', 'tls.pem'), options.certificate.key + options.certificate.cert, { mode: 0o600 })
@@ -44,8 +50,9 @@ export async function startPostfix(options: NextHopOptions): Promise<NextHop> {
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   const gone = once(child, 'exit')
   const dispose = async () => {
-    child.kill('SIGTERM')
+    stopMaster(folder, child)
     await gone
+    policy.close()
     rmSync(folder, { recursive: true, force: true })
   }
   try {
@@ -58,10 +65,47 @@ export async function startPostfix(options: NextHopOptions): Promise<NextHop> {
     await dispose()
     throw error
   }
-  return { port, oldPort, mailbox: (user) => join(folder, 'mail', user), [Symbol.asyncDispose]: dispose }
+  return { port, oldPort, mailbox: (user) => join(folder, 'mail', user), relent: policy.relent, [Symbol.asyncDispose]: dispose }
 }
 
-function mainConfig(folder: string, relayTo: number | undefined): string {
+/** The program that was started only waits for the master process, which ends all others; killed itself, it would leave them. */
+export function stopMaster(folder: string, child: ChildProcess): void {
+  const file = join(folder, 'queue/pid/master.pid')
+  if (existsSync(file)) process.kill(Number(readFileSync(file, 'utf8')), 'SIGTERM')
+  else child.kill('SIGTERM')
+}
+
+/** A policy server, see Postfix' SMTPD_POLICY_README. */
+async function startPolicy(port: number, domain = 'to.test'): Promise<{ relent(): void; close(): void }> {
+  let action = '450 4.2.0 Greylisted'
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    let text = ''
+    socket.on('error', () => undefined)
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+      if (!text.endsWith('\n\n')) return
+      socket.write(`action=${text.includes(`\nrecipient=later@${domain}\n`) ? action : 'DUNNO'}\n\n`)
+      text = ''
+    })
+  }).listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    relent: () => void (action = 'DUNNO'),
+    close: () => {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+interface Settings extends NextHopOptions {
+  readonly folder: string
+  readonly policyPort: number
+}
+
+function mainConfig({ folder, policyPort, relayTo, domain = 'to.test' }: Settings): string {
   return `compatibility_level = 3.6
 config_directory = ${folder}/etc
 queue_directory = ${folder}/queue
@@ -77,12 +121,12 @@ inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 alias_maps =
 local_recipient_maps =
-virtual_mailbox_domains = to.test
+virtual_mailbox_domains = ${domain}
 virtual_mailbox_base = ${folder}/mail
-virtual_mailbox_maps = inline:{ ${[...USERS, 'slow'].map((user) => `${user}@to.test=${user}/`).join(', ')} }
+virtual_mailbox_maps = inline:{ ${[...USERS, 'slow'].map((user) => `${user}@${domain}=${user}/`).join(', ')} }
 virtual_uid_maps = static:${NOBODY}
 virtual_gid_maps = static:${NOBODY}
-smtpd_recipient_restrictions = check_recipient_access inline:{ {slow@to.test = 450 4.2.1 Busy, try again in 300 seconds} }, permit_mynetworks, reject
+smtpd_recipient_restrictions = check_recipient_access inline:{ {slow@${domain} = 450 4.2.1 Busy, try again in 300 seconds} }, check_policy_service inet:127.0.0.1:${policyPort}, permit_mynetworks, reject
 header_checks = regexp:${folder}/etc/header_checks
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = ${folder}/etc/tls.pem
