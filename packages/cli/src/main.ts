@@ -4,7 +4,7 @@ import { checkCommand } from './command/check.ts'
 import { devCommand } from './command/dev.ts'
 import { dialogueCommand } from './command/dialogue.ts'
 import { explainCommand } from './command/explain.ts'
-import { addPluginCommands } from './command/plugin.ts'
+import { addPluginCommands, namePluginCommand } from './command/plugin.ts'
 import { pluginNewCommand } from './command/plugin-new.ts'
 import { replayCommand } from './command/replay.ts'
 import { sendCommand } from './command/send.ts'
@@ -37,7 +37,7 @@ export async function main(args: readonly string[]): Promise<number> {
   replayCommand(program, outcome)
   addPluginCommands(program, outcome)
   try {
-    await program.parseAsync([...args], { from: 'user' })
+    await program.parseAsync(namePluginCommand(program, args), { from: 'user' })
     return outcome.code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2

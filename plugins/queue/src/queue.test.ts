@@ -123,7 +123,7 @@ test('a route that nobody here carries is left to the next plugin', async () => 
 })
 
 test('the commands list, show, hold, release, retry, bounce and delete', async () => {
-  await inWorld(async ({ server, hop, run }) => {
+  await inWorld(async ({ server, hop, folder, run }) => {
     await sessionOn(server).mail('s@client.test').rcpt('later@example.com').data('Subject: x\n\nHi\n').expectCode(250)
     await until(server, async () => (await run('list', '--state', 'scheduled')).rows.length === 1)
     const [row] = (await run('list', '--domain', 'example.com', '--reason', 'greylist')).rows
@@ -134,6 +134,10 @@ test('the commands list, show, hold, release, retry, bounce and delete', async (
     )
     assert.match((await run('show', id)).lines.join('\n'), /mx\.example\.com said 450 4\.2\.0 Greylisted/)
     assert.match((await run('body', id)).lines.join('\n'), /Subject: x/)
+    assert.equal((await run('body', id, join(folder, 'x.eml'))).code, 0)
+    assert.match(await readFile(join(folder, 'x.eml'), 'latin1'), /\r\nSubject: x\r\n\r\nHi\r\n$/)
+    const again = await run('body', id, join(folder, 'x.eml'))
+    assert.deepEqual([again.code, again.lines.length], [1, 1], 'a file is never overwritten')
     assert.equal((await run('hold', id)).code, 0)
     assert.equal((await run('list', '--state', 'held')).rows.length, 1)
     assert.equal((await run('release', '--all')).code, 0)
@@ -154,10 +158,25 @@ test('commands refuse what they do not understand, and change nothing without be
       ['list', '--state', 'lost'],
       ['hold', '../x'],
       ['list', '--what'],
+      ['list', '--limit', 'many'],
+      ['list', '--limit', '0'],
+      ['delete', '01m8b4byahqyx2vsk2c9', '--from', 'x'],
+      ['show'],
+      ['show', '01m8b4byahqyx2vsk2c9', '--all'],
+      ['body'],
+      ['stats', 'everything'],
+      ['suspend', '--all'],
+      ['resume'],
+      ['corrupt', '--delete'],
     ] as const) {
       const { code, lines } = await run(name, ...args)
       assert.equal(code, 2, `${name} ${args.join(' ')}`)
       assert.equal(lines.length, 1)
+    }
+    for (const name of ['show', 'list', 'retry', 'body']) {
+      const { code, lines } = await run(name, '01m8b4byahqyx2vsk2c9')
+      assert.equal(code, 1, name)
+      assert.match(lines[0] ?? '', /There is no message/, name)
     }
     assert.equal((await run('show', 'x')).code, 1)
   })

@@ -17,9 +17,12 @@ export function addPluginCommands(program: Command, outcome: { code: number }): 
     .option(CONFIG, 'configuration file or folder')
     .option('--json', 'print JSON lines')
     .allowUnknownOption()
-    .action((plugin: string | undefined, command: string | undefined, rest: string[], options: RunOptions) =>
-      run({ plugin, command, rest }, options, outcome),
-    )
+    // Of a plugin's command it is asked below.
+    .helpOption(false)
+    .action(async (plugin: string | undefined, command: string | undefined, rest: string[], options: RunOptions, self: Command) => {
+      if (isHelp(plugin)) self.help()
+      else await run({ plugin, command, rest }, options, outcome)
+    })
   program
     .argument('[plugin]')
     .argument('[command]')
@@ -31,6 +34,17 @@ export function addPluginCommands(program: Command, outcome: { code: number }): 
       if (plugin === undefined) program.help()
       else await run({ plugin, command, rest }, options, outcome)
     })
+}
+
+/** Arguments as commander is to see them: what is no command of ours is a plugin's, with options of its own. */
+export function namePluginCommand(program: Command, args: readonly string[]): string[] {
+  const [first = '-'] = args
+  const isOurs = first.startsWith('-') || program.commands.some((command) => command.name() === first || first === 'help')
+  return isOurs ? [...args] : ['run', ...args]
+}
+
+function isHelp(argument: string | undefined): boolean {
+  return argument === '--help' || argument === '-h'
 }
 
 interface RunOptions {
@@ -55,9 +69,9 @@ async function run(asked: Asked, options: RunOptions, outcome: { code: number })
         `${plugin === undefined ? 'Name a plugin' : `"${plugin}" is neither a command nor a plugin with commands in this configuration`}.\n${overview(commands)}`,
       )
     const chosen = command === undefined ? undefined : own[command]
-    if (!chosen || rest.includes('--help')) {
-      process.stdout.write(`${usage(plugin ?? '', own)}\n`)
-      outcome.code = chosen || command === undefined ? 0 : 2
+    if (!chosen || rest.some(isHelp)) {
+      process.stdout.write(`${usage(plugin ?? '', chosen && command ? { [command]: chosen } : own)}\n`)
+      outcome.code = chosen || command === undefined || isHelp(command) ? 0 : 2
       return
     }
     const controller = new AbortController()

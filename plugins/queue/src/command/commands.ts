@@ -6,7 +6,7 @@ import type { Clock, CommandIo, PluginCommand } from '@postroad/plugin'
 import { giveUp, isQueueId, type LaneRules, type LmdbStore, type Operation } from '@postroad/queue'
 import type { OpenedQueue } from '../opened.ts'
 import type { QueueOptions } from '../options.ts'
-import { FILTERS, parseSelection, select } from './filter.ts'
+import { FILTERS, parsePlain, parseSelection, select } from './filter.ts'
 import { showFinished, showQueued, summary } from './show.ts'
 
 /** What the commands work on. */
@@ -34,7 +34,7 @@ export function queueCommands(context: CommandContext): Readonly<Record<string, 
   })
   const some = `<id…> | ${FILTERS} | --all`
   return {
-    list: command('messages in the queue, oldest first', `${FILTERS} [--limit N]`, list),
+    list: command('messages in the queue, oldest first', `[id…] | ${FILTERS}`, list),
     show: command('one message: envelope, state, every attempt', '<id>', showing(context.opened.rules)),
     body: command('the octets of a message, as text or into a file', '<id> [file]', body),
     stats: command('how much is where', '', stats),
@@ -73,10 +73,11 @@ async function runSafely(
   try {
     return await run(await context.opened.store(), args, { ...bound(io), now: () => context.clock.now() })
   } catch (error) {
-    // A wrong argument is an answer, not a crash.
-    if (!(error instanceof TypeError)) throw error
+    // A wrong argument is an answer, not a crash; so is a file that cannot be written.
+    const isOfSystem = error instanceof Error && 'syscall' in error
+    if (!(error instanceof TypeError) && !isOfSystem) throw error
     io.print(error.message)
-    return 2
+    return isOfSystem ? 1 : 2
   }
 }
 
@@ -88,11 +89,17 @@ function changing(operation: (args: { text: string | undefined }) => Operation):
 const list: Run = async (store, args, io) => {
   const selection = parseSelection(args)
   const all = selection.ids.length === 0 && !selection.matches ? { ...selection, matches: () => true } : selection
-  for await (const entry of select(store, all, io)) io.row(summary(entry, io.now()))
+  let listed = 0
+  for await (const entry of select(store, all, io)) {
+    io.row(summary(entry, io.now()))
+    listed++
+  }
+  return selection.ids.length > listed && listed < selection.limit ? 1 : 0
 }
 
 function showing(rules: LaneRules): Run {
-  return async (store, [id = ''], io) => {
+  return async (store, args, io) => {
+    const [id = ''] = parsePlain(args, 1, 1)
     const entry = isQueueId(id) ? await store.get(id) : undefined
     const finished = entry || !isQueueId(id) ? undefined : await store.getFinished(id)
     if (entry) showQueued(entry, rules, io)
@@ -102,7 +109,8 @@ function showing(rules: LaneRules): Run {
   }
 }
 
-const body: Run = async (store, [id = '', file], io) => {
+const body: Run = async (store, args, io) => {
+  const [id = '', file] = parsePlain(args, 1, 2)
   const entry = isQueueId(id) ? await store.get(id) : undefined
   if (!entry) return unknown(id, io)
   const source = Readable.from(store.body(entry.message).raw())
@@ -111,24 +119,28 @@ const body: Run = async (store, [id = '', file], io) => {
   return 0
 }
 
-const stats: Run = async (store, _, io) => {
+const stats: Run = async (store, args, io) => {
+  parsePlain(args, 0, 0)
   io.row({ ...(await store.stats()) })
 }
 
-const suspend: Run = async (store, [target, ...reason], io) => {
+const suspend: Run = async (store, args, io) => {
+  const [target, ...reason] = parsePlain(args, 0, Number.POSITIVE_INFINITY)
   if (target === undefined)
     for (const each of await store.suspensions())
       io.row({ target: each.target, since: new Date(each.since).toISOString(), reason: each.reason })
   else await store.suspend({ target: target.toLowerCase(), since: io.now(), reason: reason.join(' ') })
 }
 
-const resume: Run = async (store, [target = ''], io) => {
+const resume: Run = async (store, args, io) => {
+  const [target = ''] = parsePlain(args, 1, 1)
   if (await store.resume(target.toLowerCase())) return 0
   io.print(`"${target}" is not suspended`)
   return 1
 }
 
-const corrupt: Run = async (store, _, io) => {
+const corrupt: Run = async (store, args, io) => {
+  parsePlain(args, 0, 0)
   for await (const { id, octets } of store.corrupt()) io.row({ id, size: octets.length })
 }
 

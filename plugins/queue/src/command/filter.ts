@@ -1,5 +1,7 @@
 /** Which messages a command means: ids, or properties. */
+import { domainToASCII } from 'node:url'
 import { parseArgs } from 'node:util'
+import type { CommandIo } from '@postroad/plugin'
 import { isPending, isQueueId, parseDuration, type QueueEntry, type QueueStore } from '@postroad/queue'
 
 /** Arguments of a command that speaks of messages. */
@@ -12,7 +14,7 @@ export interface Selection {
 }
 
 /** How filters are written, for `--help`. */
-export const FILTERS = '[--from A] [--to A] [--domain D] [--state S] [--older 4h] [--reason TEXT]'
+export const FILTERS = '[--from A] [--to A] [--domain D] [--state S] [--older 4h] [--reason TEXT] [--limit N]'
 
 /**
  * Reads the arguments.
@@ -27,14 +29,17 @@ export function parseSelection(args: readonly string[]): Selection {
     options: { from: text, to: text, domain: text, state: text, older: text, reason: text, limit: text, text, all: { type: 'boolean' } },
   })
   for (const id of positionals) if (!isQueueId(id)) throw new TypeError(`"${id}" is not a queue id`)
-  const { from, to, domain, state, older, reason, all, limit } = values
+  const { from, to, state, older, reason, all } = values
+  const domain = values.domain && (domainToASCII(values.domain) || values.domain.toLowerCase())
+  const limit = values.limit === undefined ? Number.POSITIVE_INFINITY : Number(values.limit)
+  if (!(limit >= 1)) throw new TypeError(`--limit takes a number from 1 on, not "${values.limit}"`)
   const age = older === undefined ? undefined : parseDuration(older)
   if (Number.isNaN(age)) throw new TypeError(`--older takes a time such as 90s, 15m, 4h or 5d, not "${older}"`)
   if (state !== undefined && !STATES.includes(state)) throw new TypeError(`--state takes one of ${STATES.join(', ')}, not "${state}"`)
   const filters: ((entry: QueueEntry, now: number) => boolean)[] = []
   if (from !== undefined) filters.push(({ message }) => has(message.from?.toString() ?? '<>', from))
   if (to !== undefined) filters.push((entry) => recipientsOf(entry).some(({ address }) => has(address.toString(), to)))
-  if (domain !== undefined) filters.push((entry) => recipientsOf(entry).some(({ address }) => address.domain === domain.toLowerCase()))
+  if (domain !== undefined) filters.push((entry) => recipientsOf(entry).some(({ address }) => address.domain === domain))
   if (state !== undefined) filters.push((entry) => entry.states.some(({ place }) => place.kind === state))
   if (age !== undefined) filters.push(({ message }, now) => now - message.queuedAt >= age)
   if (reason !== undefined)
@@ -44,7 +49,21 @@ export function parseSelection(args: readonly string[]): Selection {
       ),
     )
   const matches = filters.length > 0 || all ? (entry: QueueEntry, now: number) => filters.every((filter) => filter(entry, now)) : undefined
-  return { ids: positionals, matches, limit: limit === undefined ? Number.POSITIVE_INFINITY : Number(limit), text: values.text }
+  // "These, and all that match" is not what one expects of `delete`, and neither is "these, if they match".
+  if (matches && positionals.length > 0) throw new TypeError('Give queue ids or filters, not both')
+  return { ids: positionals, matches, limit, text: values.text }
+}
+
+/**
+ * Reads the arguments of a command without filters.
+ *
+ * @throws {TypeError} with a sentence for the operator
+ */
+export function parsePlain(args: readonly string[], least: number, most: number): string[] {
+  const { positionals } = parseArgs({ args: [...args], allowPositionals: true })
+  if (positionals.length < least || positionals.length > most)
+    throw new TypeError(`${positionals.length < least ? 'An argument is missing' : 'There is an argument too many'}; see --help`)
+  return positionals
 }
 
 const STATES: readonly string[] = ['scheduled', 'waiting', 'claimed', 'held']
@@ -53,12 +72,13 @@ const STATES: readonly string[] = ['scheduled', 'waiting', 'claimed', 'held']
 export async function* select(
   store: QueueStore,
   selection: Selection,
-  io: { readonly signal: AbortSignal; now(): number },
+  io: Pick<CommandIo, 'signal' | 'print'> & { now(): number },
 ): AsyncGenerator<QueueEntry> {
   let left = selection.limit
   for (const id of selection.ids) {
     const entry = await store.get(id)
-    if (entry && left-- > 0) yield entry
+    if (!entry) io.print(`There is no message "${id}" in the queue`)
+    else if (left-- > 0) yield entry
   }
   if (!selection.matches) return
   const now = io.now()
