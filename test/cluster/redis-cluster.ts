@@ -1,6 +1,6 @@
 /** A Redis Cluster of three primaries without replicas. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type RedisServer, startRedis } from './redis.ts'
+import { type RedisAccess, type RedisServer, type RedisSettings, startRedis } from './redis.ts'
 
 const SLOTS = 16_384
 const READY_LIMIT_MS = 15_000
@@ -11,9 +11,10 @@ export interface RedisCluster extends AsyncDisposable {
 }
 
 /** Starts it; resolves when all slots are served. */
-export async function startCluster(): Promise<RedisCluster> {
+export async function startCluster(settings: RedisSettings = {}, access: RedisAccess = {}): Promise<RedisCluster> {
   const servers: RedisServer[] = []
-  for (let at = 0; at < 3; at++) servers.push(await startRedis({ 'cluster-enabled': 'yes', 'cluster-node-timeout': '5000' }))
+  const common = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '5000', ...(access.certificate && { 'tls-cluster': 'yes' }) }
+  for (let at = 0; at < 3; at++) servers.push(await startRedis({ ...common, ...settings }, access))
   const [first] = servers
   if (!first) throw new Error('no servers')
   const size = Math.ceil(SLOTS / servers.length)

@@ -6,7 +6,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
+import type { TestCertificate } from './certificate.ts'
 
 const START_LIMIT_MS = 30_000
 
@@ -15,6 +16,16 @@ export type RedisSettings = Readonly<Record<string, string>>
 
 /** What mail needs: nothing that was acknowledged is forgotten, nothing is thrown out. */
 export const DURABLE: RedisSettings = { appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction' }
+
+/** How the tests themselves get in. */
+export interface RedisAccess {
+  /** TLS, and nothing else. */
+  readonly certificate?: TestCertificate
+  readonly username?: string
+  readonly password?: string
+  /** Default: the `redis-server` of the system. */
+  readonly program?: string
+}
 
 /** A server, running or not. */
 export interface RedisServer extends AsyncDisposable {
@@ -32,10 +43,18 @@ export interface RedisServer extends AsyncDisposable {
 }
 
 /** Starts a server with an empty folder. */
-export async function startRedis(settings: RedisSettings = {}): Promise<RedisServer> {
+export async function startRedis(settings: RedisSettings = {}, access: RedisAccess = {}): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'pr-redis-'))
   const [port = 0] = await freePorts(1)
-  const config = { bind: '127.0.0.1', port: `${port}`, dir: folder, save: '""', daemonize: 'no', loglevel: 'warning', ...settings }
+  const config = {
+    bind: '127.0.0.1',
+    ...listening(port, access.certificate),
+    dir: folder,
+    save: '""',
+    daemonize: 'no',
+    loglevel: 'warning',
+    ...settings,
+  }
   const file = join(folder, 'redis.conf')
   // A Sentinel writes its findings into its file; a restart must find them.
   writeFileSync(
@@ -44,9 +63,29 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
       .map(([name, value]) => `${name.split('#')[0]} ${value}`)
       .join('\n'),
   )
-  const server = new Server({ port, folder, file, isSentinel: Object.keys(settings).some((name) => name.startsWith('sentinel')) })
-  await server.start()
+  const isSentinel = Object.keys(settings).some((name) => name.startsWith('sentinel'))
+  const server = new Server({ port, folder, access, argv: [file, ...(isSentinel ? ['--sentinel'] : [])] })
+  try {
+    await server.start()
+  } catch (error) {
+    await server[Symbol.asyncDispose]()
+    throw error
+  }
   return server
+}
+
+function listening(port: number, certificate: TestCertificate | undefined): RedisSettings {
+  if (!certificate) return { port: `${port}` }
+  const { certFile, keyFile } = certificate
+  return {
+    port: '0',
+    'tls-port': `${port}`,
+    'tls-cert-file': certFile,
+    'tls-key-file': keyFile,
+    'tls-ca-cert-file': certFile,
+    'tls-auth-clients': 'no',
+    'tls-replication': 'yes',
+  }
 }
 
 /** Below the range from which the kernel gives ports to connections: a server that is killed must find its port free again. */
@@ -75,18 +114,25 @@ async function isFree(port: number): Promise<boolean> {
 class Server implements RedisServer {
   readonly port: number
   readonly #folder: string
+  readonly #access: RedisAccess
   readonly #argv: readonly string[]
   #child: ChildProcess | undefined
   #said = ''
 
-  constructor(options: { readonly port: number; readonly folder: string; readonly file: string; readonly isSentinel: boolean }) {
+  constructor(options: {
+    readonly port: number
+    readonly folder: string
+    readonly access: RedisAccess
+    readonly argv: readonly string[]
+  }) {
     this.port = options.port
     this.#folder = options.folder
-    this.#argv = [options.file, ...(options.isSentinel ? ['--sentinel'] : [])]
+    this.#access = options.access
+    this.#argv = options.argv
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`
+    return `${this.#access.certificate ? 'rediss' : 'redis'}://127.0.0.1:${this.port}`
   }
 
   async start(): Promise<void> {
@@ -131,7 +177,7 @@ class Server implements RedisServer {
   }
 
   #spawn(): ChildProcess {
-    const child = spawn('redis-server', this.#argv, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(this.#access.program ?? 'redis-server', this.#argv, { stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.#said = (this.#said + text).slice(-10_000)
@@ -153,7 +199,14 @@ class Server implements RedisServer {
   }
 
   #client(): Redis {
-    const client = new Redis(this.port, '127.0.0.1', { retryStrategy: () => null, enableReadyCheck: false, commandTimeout: 2_000 })
+    const { certificate, username, password } = this.#access
+    const options: Omit<RedisOptions, 'replyMapping'> = { retryStrategy: () => null, enableReadyCheck: false, commandTimeout: 2_000 }
+    const client = new Redis(this.port, '127.0.0.1', {
+      ...options,
+      ...(certificate && { tls: { ca: certificate.ca } }),
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+    })
     client.on('error', () => {})
     return client
   }

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Link } from '../../plugins/redis/src/link.ts'
+import { redisStore } from '../../plugins/redis/src/store.ts'
 import { requires } from '../runner/requires.ts'
+import { linkOptions, silent } from './link.ts'
 import { describe, prove } from './proof.ts'
 import { DURABLE, type RedisServer, startRedis } from './redis.ts'
 
@@ -36,6 +39,24 @@ test('a replica is promoted by Sentinel: nothing acknowledged is lost', { skip }
   assert.equal(proof.sent.acknowledged.size, MESSAGES, 'all of it was taken in the end')
   assert.deepEqual(proof.lost, [])
   assert.equal(proof.left, 0, 'messages still in the queue')
+})
+
+test('a Sentinel that takes questions and answers none: the next one is asked', { skip }, async () => {
+  await using primary = await startRedis()
+  const monitor = { 'sentinel#1': `monitor mail 127.0.0.1 ${primary.port} 1` }
+  await using silentOne = await startRedis(monitor)
+  await using other = await startRedis(monitor)
+  silentOne.freeze()
+  const nodes = [silentOne, other].map(({ port }) => ({ host: '127.0.0.1', port }))
+  const link = new Link(linkOptions({ sentinel: { name: 'mail', nodes }, deadline: 500 }), silent)
+  const store = redisStore(link)
+  await until(() =>
+    store.get('a').then(
+      () => true,
+      () => false,
+    ),
+  )
+  await link.close()
 })
 
 /** Kills the primary; when the replica has taken its place, it comes back as the replica of its replica. */

@@ -1,16 +1,13 @@
 /** The services of `redis`: the same contracts as the embedded ones, on a real server and on a cluster. */
-import { randomUUID } from 'node:crypto'
 import { after, before } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { limiterContract } from '../../packages/testing/src/contract/limiter.ts'
 import { lockContract } from '../../packages/testing/src/contract/lock.ts'
-import { type MakeGround, storeContract } from '../../packages/testing/src/contract/store.ts'
+import { storeContract } from '../../packages/testing/src/contract/store.ts'
 import { redisLimiter } from '../../plugins/redis/src/limiter.ts'
-import { Link, type RedisLink } from '../../plugins/redis/src/link.ts'
 import { redisLock } from '../../plugins/redis/src/lock.ts'
 import { redisStore } from '../../plugins/redis/src/store.ts'
 import { requires } from '../runner/requires.ts'
-import { linkOptions, silent } from './link.ts'
+import { ground } from './ground.ts'
 import { type RedisServer, startRedis } from './redis.ts'
 import { type RedisCluster, startCluster } from './redis-cluster.ts'
 
@@ -37,24 +34,5 @@ if (skip === false) {
     // Its seconds are real ones: on a cluster not in every run.
     if (name === 'redis' || isLong) limiterContract(name, ground(where, redisLimiter))
     lockContract(name, ground(where, redisLock))
-  }
-}
-
-/** Each test has a prefix of its own; every handle is a connection of its own, as in another process. */
-function ground<T extends object>(where: () => object, make: (link: RedisLink) => T): MakeGround<T> {
-  return async () => {
-    const prefix = `t-${randomUUID()}`
-    const links: Link[] = []
-    return {
-      open() {
-        const link = new Link(linkOptions({ ...where(), prefix }), silent)
-        links.push(link)
-        return Object.assign(make(link), { close: () => link.close() })
-      },
-      advance: (ms) => sleep(ms),
-      async close() {
-        for (const link of links) await link.close()
-      },
-    }
   }
 }

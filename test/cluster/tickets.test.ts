@@ -2,60 +2,15 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { zoneDns } from '@postroad/dns'
-import { noHooks } from '@postroad/queue'
 import { Queue } from 'bullmq'
-import { makeMessage, octetsOf, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
-import { Link } from '../../plugins/redis/src/link.ts'
-import { QueueNode, type Role } from '../../plugins/redis-queue/src/node.ts'
-import { options } from '../../plugins/redis-queue/src/options.ts'
-import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
+import { octetsOf, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
 import { TICKET_QUEUE } from '../../plugins/redis-queue/src/ticket/tickets.ts'
 import { requires } from '../runner/requires.ts'
-import { linkOptions, silent } from './link.ts'
-import { DURABLE, type RedisServer, startRedis } from './redis.ts'
+import { type Deliver, fresh, startNode } from './queue-node.ts'
+import { DURABLE, startRedis } from './redis.ts'
 
 const skip = requires('redis-server')
 const isLong = process.env['POSTROAD_CLUSTER'] === 'long'
-
-type Deliver = (name: string) => 'delivered' | 'deferred'
-
-/** A node in this process, whose next hop is a function. */
-async function startNode(redis: RedisServer, name: string, { role = 'all', deliver }: { role?: Role; deliver: Deliver }) {
-  const link = new Link(linkOptions({ url: redis.url }), silent)
-  const transport = {
-    async deliver({ recipients }: { recipients: readonly object[] }) {
-      const kind = deliver(name)
-      const reply = kind === 'delivered' ? { code: 250, text: 'OK' } : { code: 450, status: '4.2.0', text: 'Later' }
-      return recipients.map((recipient) => ({ recipient, kind, reply }))
-    },
-    close: async () => {},
-  }
-  const clock = { now: Date.now, sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, { signal, ref: false }) }
-  const given = { retry: [1_500], transports: { smtp: transport } }
-  const node = new QueueNode({
-    options: options.parse(given),
-    role,
-    link,
-    hooks: noHooks,
-    dns: zoneDns({}),
-    clock,
-    hostname: name,
-    log: silent,
-    resolve: (file) => file,
-  })
-  await node.start()
-  const close = async () => {
-    await node.close()
-    await link.close()
-  }
-  return { node, close, store: new RedisStore({ link, name: 'mail' }) }
-}
-
-function fresh() {
-  const now = Date.now()
-  return { ...makeMessage(), queuedAt: now }
-}
 
 async function until(holds: () => boolean | Promise<boolean>, limitMs: number): Promise<number> {
   const started = performance.now()
@@ -72,7 +27,7 @@ test('a deferred delivery has a job that is due with it, which the dashboards se
   await using redis = await startRedis(DURABLE)
   const attempts: string[] = []
   const deliver: Deliver = (name) => (attempts.push(name) === 1 ? 'deferred' : 'delivered')
-  const first = await startNode(redis, 'first', { deliver })
+  const first = await startNode({ url: redis.url }, 'first', { deliver })
   const message = fresh()
   await first.node.accept(message, sourceOf(octetsOf(message.size)))
   await until(() => attempts.length === 1, 3_000)
@@ -82,7 +37,7 @@ test('a deferred delivery has a job that is due with it, which the dashboards se
   const [job] = await board.getDelayed()
   assert.equal(job?.data.entry, `${message.id} 0`)
   await first.close()
-  const second = await startNode(redis, 'second', { deliver })
+  const second = await startNode({ url: redis.url }, 'second', { deliver })
   await until(() => attempts.length === 2, 5_000)
   assert.deepEqual(attempts, ['first', 'second'])
   await until(async () => (await second.store.getFinished(message.id)) !== undefined, 2_000)
@@ -97,7 +52,7 @@ test('a deferred delivery has a job that is due with it, which the dashboards se
 test('without its ticket a delivery is found by its time', { skip }, async () => {
   await using redis = await startRedis(DURABLE)
   let delivered = 0
-  const { node, store, close } = await startNode(redis, 'only', { deliver: () => (++delivered ? 'delivered' : 'deferred') })
+  const { node, store, close } = await startNode({ url: redis.url }, 'only', { deliver: () => (++delivered ? 'delivered' : 'deferred') })
   const message = fresh()
   // As a process would leave it that died between the step and the ticket.
   const claims = await store.add(message, sourceOf(octetsOf(message.size)))
@@ -111,8 +66,8 @@ test('a node that takes and does not deliver hands over at once', { skip }, asyn
   await using redis = await startRedis(DURABLE)
   const attempts: string[] = []
   const deliver: Deliver = (name) => (attempts.push(name) ? 'delivered' : 'deferred')
-  const taker = await startNode(redis, 'taker', { role: 'smtp', deliver })
-  const worker = await startNode(redis, 'worker', { role: 'delivery', deliver })
+  const taker = await startNode({ url: redis.url }, 'taker', { role: 'smtp', deliver })
+  const worker = await startNode({ url: redis.url }, 'worker', { role: 'delivery', deliver })
   const message = fresh()
   await taker.node.accept(message, sourceOf(octetsOf(message.size)))
   assert.ok((await until(() => attempts.length === 1, 3_000)) < 2_000)
@@ -127,7 +82,7 @@ if (isLong) test('the mail of a node that dies is taken over within 25 seconds',
 async function takenOver(t: TestContext): Promise<void> {
   await using redis = await startRedis(DURABLE)
   let delivered = 0
-  const { store, close } = await startNode(redis, 'survivor', { deliver: () => (++delivered ? 'delivered' : 'deferred') })
+  const { store, close } = await startNode({ url: redis.url }, 'survivor', { deliver: () => (++delivered ? 'delivered' : 'deferred') })
   await sleep(21_000)
   const message = fresh()
   // Claimed by a store that never beats again.

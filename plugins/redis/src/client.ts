@@ -25,11 +25,17 @@ export function createClient(options: RedisOptions, kind: ClientKind): RedisClie
       slotsRefreshTimeout: options.deadline,
     })
   if (!sentinel) return new Redis(url ?? 'redis://127.0.0.1:6379', common)
+  const sentinelTls = tlsOf(sentinel.tls ?? options.tls)
   return new Redis({
     ...common,
     name: sentinel.name,
     sentinels: [...sentinel.nodes],
     sentinelRetryStrategy: retryAfter,
+    // A Sentinel that takes questions and answers none: the next one is asked.
+    sentinelCommandTimeout: options.deadline,
+    // Without this word ioredis would go to the primary in the clear, whatever `tls` says.
+    enableTLSForSentinelMode: common.tls !== undefined,
+    ...(sentinelTls && { sentinelTLS: sentinelTls }),
     ...(sentinel.username !== undefined && { sentinelUsername: sentinel.username }),
     ...(sentinel.password !== undefined && { sentinelPassword: sentinel.password }),
     // A primary that was demoted answers READONLY: look for the new one instead of failing on.
@@ -38,7 +44,8 @@ export function createClient(options: RedisOptions, kind: ClientKind): RedisClie
 }
 
 function commonOptions(options: RedisOptions, kind: ClientKind): Omit<ClientOptions, 'replyMapping'> {
-  const { username, password, tls, deadline } = options
+  const { username, password, deadline } = options
+  const tls = tlsOf(options.tls)
   return {
     lazyConnect: true,
     connectTimeout: deadline,
@@ -53,7 +60,7 @@ function commonOptions(options: RedisOptions, kind: ClientKind): Omit<ClientOpti
     ...(kind === 'command' && { commandTimeout: deadline }),
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
-    ...(tls !== undefined && tls !== false && { tls: tls === true ? {} : defined(tls) }),
+    ...(tls && { tls }),
   }
 }
 
@@ -62,6 +69,7 @@ export function retryAfter(times: number): number {
   return Math.min(FIRST_RETRY_MS * 2 ** Math.min(times - 1, 10), LAST_RETRY_MS)
 }
 
-function defined(tls: Exclude<RedisOptions['tls'], boolean | undefined>): Record<string, string> {
+function tlsOf(tls: RedisOptions['tls']): Record<string, string> | undefined {
+  if (tls === undefined || tls === false) return undefined
   return Object.fromEntries(Object.entries(tls).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])))
 }

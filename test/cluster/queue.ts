@@ -1,0 +1,28 @@
+/** A queue as its contract opens it. */
+import { randomUUID } from 'node:crypto'
+import type { QueueUnderTest } from '../../packages/queue/src/contract.ts'
+import { Link } from '../../plugins/redis/src/link.ts'
+import type { BodyFolder } from '../../plugins/redis-queue/src/store/bodies.ts'
+import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
+import { linkOptions, silent } from './link.ts'
+
+/** Every process is a store with a connection of its own. */
+export async function openQueue(where: object, files?: BodyFolder): Promise<QueueUnderTest> {
+  const name = randomUUID()
+  const opened: { link: Link; store: RedisStore }[] = []
+  return {
+    async store() {
+      const link = new Link(linkOptions(where), silent)
+      const store = new RedisStore({ link, name, files })
+      opened.push({ link, store })
+      return store
+    },
+    async kill(store: { readonly owner: string }) {
+      const found = opened.find((each) => each.store.owner === store.owner)
+      await found?.store.disown()
+    },
+    async dispose() {
+      for (const { link } of opened) await link.close()
+    },
+  }
+}
