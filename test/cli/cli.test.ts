@@ -221,3 +221,21 @@ test('nothing was left behind but what is kept', async () => {
   assert.deepEqual(await readdir(path.join(folder, 'kept', 'incoming')), [])
   assert.ok((await readFile(path.join(folder, 'good.ts'), 'utf8')).length > 0)
 })
+
+test('a plugin that several scopes use has its commands for each: none answers for another', async () => {
+  const file = await config(
+    'scopes.config.ts',
+    `import { routing } from '@postroad/routing'
+import { defineConfig } from 'postroad'
+const rules = (domain: string) => routing({ domains: { [domain]: { via: 'maildir' } } })
+${EXPORT} defineConfig({ hostname: 'mx.test', folder: 'kept', setup: (app) => void app
+  .scope('in', (scope) => void scope.use(rules('ours.test')).listen({ name: 'in', host: '127.0.0.1', port: 0 }))
+  .scope('out', (scope) => void scope.use(rules('theirs.test')).listen({ name: 'out', host: '127.0.0.1', port: 0 })) })
+`,
+  )
+  const ambiguous = await run('route', 'x@ours.test', '--config', file)
+  assert.equal(ambiguous.code, 1)
+  assert.match(ambiguous.err, /"route" is there several times[\s\S]*postroad routing@in route[\s\S]*postroad routing@out route/)
+  assert.match((await run('routing@in', 'route', 'x@ours.test', '--config', file)).out, /maildir/)
+  assert.match((await run('routing@out', 'route', 'x@ours.test', '--config', file)).out, /Relaying denied/)
+})

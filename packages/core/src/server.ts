@@ -58,7 +58,7 @@ export interface Server extends AsyncDisposable {
    */
   reload(config: Config): Promise<void>
   explain(): readonly ExplainedScope[]
-  /** Subcommands that plugins add, by plugin. */
+  /** Subcommands that plugins add, by plugin; `name@scope` where several scopes use one of that name. */
   readonly commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
   /** The engine behind a listener, or behind the first of a scope, without a socket: for tests and `postroad try`. */
   attach(name?: string): Attach

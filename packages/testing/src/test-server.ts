@@ -57,7 +57,7 @@ export interface TestServer {
   readonly clock: FakeClock
   readonly protocol: 'smtp' | 'lmtp'
   readonly delivered: readonly Delivered[]
-  /** Routes of accepted recipients, in order; each way of those that have several. */
+  /** Routes of accepted recipients, in order. */
   readonly routes: readonly Route[]
   /** Canonical lines and log lines, parsed. */
   readonly lines: readonly Readonly<Record<string, unknown>>[]

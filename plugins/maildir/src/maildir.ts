@@ -11,6 +11,7 @@ import {
   type Reject,
   reject,
   type TransientStatus,
+  waysOf,
 } from '@postroad/plugin'
 import { options as schema } from './options.ts'
 
@@ -29,8 +30,8 @@ export const maildir = definePlugin({
     const transport = maildirTransport({ folder: path, create, byDomain, returnPath, deliveredTo })
     return {
       nexthop: async ({ route, recipient, parameters }) => {
-        if (route.via !== via) return undefined
-        for (const address of route.to ?? [recipient]) {
+        const own = waysOf(route).filter((way) => way.via === via)
+        for (const address of own.flatMap(({ to }) => to ?? [recipient])) {
           const reply = await transport.check({ address, parameters })
           if (reply !== undefined) return toRefusal(reply)
         }

@@ -23,6 +23,7 @@ import {
   type Recipient,
   type Reject,
   type Route,
+  waysOf,
 } from '@postroad/plugin'
 import { type Options, options as schema } from './options.ts'
 import { type Hop, hopKey, PassingTable } from './passing.ts'
@@ -46,7 +47,7 @@ export const proxy = definePlugin({
     return {
       nexthop: {
         timeout: (options.timeouts.rcpt ?? 300_000) + options.waitMs,
-        handler: (context) => (options.verify === 'rcpt' && context.route.via === options.via ? passer.ask(context) : undefined),
+        handler: (context) => (options.verify === 'rcpt' ? passer.ask(context) : undefined),
       },
       queue: {
         supports: options.features,
@@ -83,14 +84,21 @@ class Passer {
     this.passing = new PassingTable(this.#pool, options.holdMs)
   }
 
-  /** RCPT: what the next hop says to it. */
+  /** RCPT: what the next hops of it say; it is refused when one of them refuses it. */
   async ask(context: NexthopContext): Promise<Reject | Defer | undefined> {
-    const { route, recipient, parameters, session, envelope } = context
-    const hop = this.#hop(route, envelope)
+    for (const way of waysOf(context.route)) {
+      const refusal = way.via === this.#options.via ? await this.#askAt(this.#hop(way, context.envelope), { way, context }) : undefined
+      if (refusal) return refusal
+    }
+    return undefined
+  }
+
+  async #askAt(hop: Hop, { way, context }: { readonly way: Route; readonly context: NexthopContext }): Promise<Reject | Defer | undefined> {
+    const { recipient, parameters, session, envelope } = context
     const relay = this.passing.relay(session.id, envelope.id, hop)
     try {
       // An alias is refused when any of its members is: with a 250, a bounce would be ours to send.
-      for (const address of route.to ?? [recipient]) {
+      for (const address of way.to ?? [recipient]) {
         const reply = await relay.rcpt({ address, parameters }, () => context.signal)
         if (reply.code >= 300) return toRefusal(reply)
       }

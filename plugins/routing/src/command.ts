@@ -1,6 +1,6 @@
 /** `postroad routing route ADDRESS`: where its mail goes, and which rules say so. */
 import { parseForwardPath, parseReversePath } from '@postroad/message'
-import type { CommandIo, PluginCommand } from '@postroad/plugin'
+import { type CommandIo, type PluginCommand, waysOf } from '@postroad/plugin'
 import type { Question } from './condition.ts'
 import { resolve } from './resolve.ts'
 import type { Tables } from './table.ts'
@@ -26,8 +26,8 @@ export function routeCommand(tables: () => Tables): PluginCommand {
         io.row({ address: text, answer: `${answer.code} ${answer.status} ${answer.text}`, by: by.join(' → ') })
         return NO_HOST
       }
-      const { via, host, port, to, settings } = answer
-      io.row({ address: text, via, host, port, to: to?.join(' '), settings: settings && JSON.stringify(settings), by: by.join(' → ') })
+      for (const { via, host, port, to, settings } of waysOf(answer))
+        io.row({ address: text, via, host, port, to: to?.join(' '), settings: settings && JSON.stringify(settings), by: by.join(' → ') })
       return 0
     },
   }

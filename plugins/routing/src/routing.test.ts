@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseForwardPath } from '@postroad/message'
-import type { Delivery } from '@postroad/plugin'
+import { type Delivery, waysOf } from '@postroad/plugin'
 import { createTestServer, fakeClock, memoryStore, session } from '@postroad/testing'
 import fc from 'fast-check'
 import { options, routing } from './index.ts'
@@ -130,7 +130,7 @@ test('an alias with itself among its addresses keeps its mailbox, also where the
     .rcpt('own@hosted.test')
     .expect(({ server }) =>
       assert.deepEqual(
-        server.routes.map(({ via, to }) => [via, String(to)]),
+        server.routes.flatMap(waysOf).map(({ via, to }) => [via, String(to)]),
         [
           ['maildir', 'own@hosted.test'],
           ['smtp', 'x@away.test'],

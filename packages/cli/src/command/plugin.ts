@@ -64,10 +64,7 @@ async function run(asked: Asked, options: RunOptions, outcome: { code: number })
     const { commands } = opened.server
     const { plugin, command, rest } = resolved(asked, commands)
     const own = plugin === undefined ? undefined : commands.get(plugin)
-    if (!own)
-      throw new UsageError(
-        `${plugin === undefined ? 'Name a plugin' : `"${plugin}" is neither a command nor a plugin with commands in this configuration`}.\n${overview(commands)}`,
-      )
+    if (!own) throw new UsageError(`${complaint(plugin, commands)}.\n${overview(near(plugin, commands))}`)
     const chosen = command === undefined ? undefined : own[command]
     if (!chosen || rest.some(isHelp)) {
       process.stdout.write(`${usage(plugin ?? '', chosen && command ? { [command]: chosen } : own)}\n`)
@@ -86,7 +83,7 @@ async function run(asked: Asked, options: RunOptions, outcome: { code: number })
 const ALSO: ReadonlyMap<string, string> = new Map([['user', 'auth-file']])
 
 /** `postroad route ADDRESS` is `postroad routing route ADDRESS`, as long as only one plugin has such a command. */
-function resolved(asked: Asked, commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>): Asked {
+function resolved(asked: Asked, commands: Commands): Asked {
   const name = asked.plugin
   if (name === undefined || commands.has(name)) return asked
   const also = ALSO.get(name)
@@ -95,6 +92,22 @@ function resolved(asked: Asked, commands: ReadonlyMap<string, Readonly<Record<st
   const [owner] = owners
   if (!owner || owners.length > 1) return asked
   return { plugin: owner[0], command: name, rest: asked.command === undefined ? asked.rest : [asked.command, ...asked.rest] }
+}
+
+type Commands = ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
+
+function complaint(plugin: string | undefined, commands: Commands): string {
+  if (plugin === undefined) return 'Name a plugin'
+  return near(plugin, commands) === commands
+    ? `"${plugin}" is neither a command nor a plugin with commands in this configuration`
+    : `"${plugin}" is there several times in this configuration, say which`
+}
+
+/** Those that may have been meant; all, when there are none. */
+function near(plugin: string | undefined, commands: Commands): Commands {
+  if (plugin === undefined) return commands
+  const meant = [...commands].filter(([name, own]) => name.startsWith(`${plugin}@`) || Object.hasOwn(own, plugin))
+  return meant.length === 0 ? commands : new Map(meant)
 }
 
 function io(json: boolean, signal: AbortSignal): CommandIo {
@@ -128,7 +141,7 @@ function columns(cells: readonly string[], widths: readonly number[]): string {
     .trimEnd()
 }
 
-function overview(commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>): string {
+function overview(commands: Commands): string {
   if (commands.size === 0) return 'No plugin of this configuration has commands. Is --config right?'
   return [...commands].map(([name, own]) => usage(name, own)).join('\n')
 }

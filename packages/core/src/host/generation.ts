@@ -74,7 +74,7 @@ export class Generation {
     this.#lifetime = parts.lifetime
     this.#controller = parts.controller
     this.#log = parts.log
-    this.commands = new Map(this.#running.flatMap(([use, { commands }]) => (commands ? [[use.name, commands] as const] : [])))
+    this.commands = commandsOf(this.#running)
   }
 
   /** The other side of a new connection. */
@@ -247,4 +247,11 @@ function checkAll(scopes: readonly Scope[], mistakes: Mistakes): void {
     names.add(options.name)
     places.add(place)
   }
+}
+
+/** By plugin; uses of one name in several scopes are told apart as `name@scope`. */
+function commandsOf(running: readonly (readonly [Use, Running])[]): Generation['commands'] {
+  const all = running.flatMap(([use, { commands }]) => (commands ? [{ use, commands }] : []))
+  const isAlone = (name: string) => all.filter(({ use }) => use.name === name).length === 1
+  return new Map(all.map(({ use, commands }) => [isAlone(use.name) ? use.name : `${use.name}@${use.scope}`, commands]))
 }

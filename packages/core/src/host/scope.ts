@@ -9,6 +9,8 @@ export interface Use {
   readonly options: UseOptions
   /** The plugin's, or what `as` says. */
   readonly name: string
+  /** Name of the scope it was used in. */
+  readonly scope: string
 }
 
 const SETTINGS = new Set(['mode', 'onError', 'timeout', 'when', 'before', 'after', 'as'])
@@ -42,7 +44,7 @@ export class ScopeSpec implements App {
     this.#checkSettings(name, options)
     if (this.visible.some((use) => use.name === name))
       this.#mistakes.add('ERR_DUPLICATE_PLUGIN', `"${name}" is used twice in scope "${this.name}"`)
-    this.uses.push({ plugin, options, name })
+    this.uses.push({ plugin, options, name, scope: this.name })
     return this
   }
 

@@ -1,5 +1,5 @@
 /** Each recipient: may it, where does it go, will the next hop take it? RFC 5321 §4.1.1.3. */
-import { type Address, defer, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
+import { type Address, defer, type Refusal, type Route, reject } from '@postroad/plugin'
 import type { Maybe, RcptParameters, Reply } from '@postroad/smtp'
 import type { Decision } from '../policy/severity.ts'
 import { isRefusal } from '../policy/severity.ts'
@@ -62,26 +62,12 @@ function routed(session: SessionState, candidate: Candidate, answer: Answer<Rout
   const { plugin, value } = answer
   if (value instanceof Failure) return refuse(session, 'route', { plugin, refusal: value.refusal ?? NO_ROUTE, recipient })
   if ('kind' in value) return refuse(session, 'route', { plugin, refusal: value, recipient })
-  return askNexthops(session, { candidate, route: value, ways: waysOf(value) })
-}
-
-interface Asking {
-  readonly candidate: Candidate
-  readonly route: Route
-  /** Those that are still to be asked about. */
-  readonly ways: readonly Route[]
-}
-
-/** One way after the other: the recipient is taken when each of them takes it. */
-function askNexthops(session: SessionState, asking: Asking): Maybe<Reply> {
-  const { candidate, route, ways } = asking
-  const [way] = ways
   const plan = session.runtime.plan.nexthop
-  if (!plan || !way) return accept(session, candidate, route)
-  const settle = (decision: Decision | undefined) =>
-    refusedBy(session, 'nexthop', { candidate, decision }) ?? askNexthops(session, { ...asking, ways: ways.slice(1) })
-  const decision = ask(plan, new Frame('nexthop', session, { ...candidate, route: way }))
-  return decision instanceof Promise ? decision.then(settle) : settle(decision)
+  if (!plan) return accept(session, candidate, value)
+  const decision = ask(plan, new Frame('nexthop', session, { ...candidate, route: value }))
+  if (decision instanceof Promise)
+    return decision.then((late) => refusedBy(session, 'nexthop', { candidate, decision: late }) ?? accept(session, candidate, value))
+  return refusedBy(session, 'nexthop', { candidate, decision }) ?? accept(session, candidate, value)
 }
 
 function refusedBy(
