@@ -26,3 +26,8 @@ export const allowedSender = defineFact<Allowed>('allowed-sender')
 export const allowedRecipient = defineFact<Allowed, 'recipient'>('allowed-recipient', 'recipient')
 /** Set by the plugin `helo` at `connect`. */
 export const reverseDns = defineFact<ReverseDns, 'session'>('reverse-dns', 'session')
+/**
+ * The recipient exists though no list of users may know it: it stands for other addresses, as an alias or a rewritten
+ * reverse-path that a bounce comes back to. Set by the plugin `routing` at `rcpt`, with the rules that say so.
+ */
+export const knownRecipient = defineFact<readonly string[], 'recipient'>('known-recipient', 'recipient')

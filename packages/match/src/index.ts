@@ -1,7 +1,7 @@
 /** What policy plugins match with: globs, networks, domain names, address patterns, units, lists in files. */
 export { type AddressParts, AddressTable, type Found } from './address-table.ts'
 export { DomainTable, domainName } from './domain-table.ts'
-export { type Allowed, allowedClient, allowedRecipient, allowedSender, type ReverseDns, reverseDns } from './fact.ts'
+export { type Allowed, allowedClient, allowedRecipient, allowedSender, knownRecipient, type ReverseDns, reverseDns } from './fact.ts'
 export { type Glob, glob } from './glob.ts'
 export { type Network, NetworkTable, networkOf, networks } from './network.ts'
 export { type Action, action, duration, opinionOf, size, stringList, type Wording } from './option.ts'

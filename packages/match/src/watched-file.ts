@@ -18,54 +18,78 @@ export interface WatchOptions<T> {
 /** What is in the file now. */
 export interface WatchedFile<T> {
   readonly value: T
-  /** Looks at once; resolves when the value is that of the file. */
+  /** Takes the file as it is now; resolves when the value is that of the file. */
   refresh(): Promise<void>
+  /** What a timer does: a file that is being written is left alone until two looks have found it the same. */
+  look(): Promise<void>
   close(): void
 }
 
 /**
- * Reads a file now, and again whenever it has changed; half of an edit never counts, because a file that is wrong leaves
- * the value as it was.
+ * Reads a file now, and again whenever it has changed. A file that is wrong, or cannot be read, leaves the value as it was,
+ * and is said once.
  *
- * @throws {Error} when it cannot be read now, or is wrong
+ * @throws {Error} naming it, when it cannot be read now, or is wrong
  */
 export async function watchFile<T>({ path, parse, onError, absent }: WatchOptions<T>): Promise<WatchedFile<T>> {
-  const first = await read(path, absent, undefined)
-  let { version } = first
-  let value = parse(first.text)
-  const refresh = async (): Promise<void> => {
+  const take = () => readValue({ path, parse, ...(absent !== undefined && { absent }) })
+  let known = await versionOf(path)
+  let seen = known
+  let value = await take()
+  const takeIfChanged = async (version: string): Promise<void> => {
+    if (version === known) return
+    known = version
     try {
-      const present = await read(path, absent, version)
-      if (present.version === version) return
-      value = parse(present.text)
-      version = present.version
+      value = await take()
     } catch (error) {
-      onError(error instanceof Error ? error : new Error(String(error)))
+      onError(error as Error) // made by readValue
     }
   }
-  const timer = setInterval(refresh, INTERVAL).unref()
+  // One after the other: a slow reading must not overtake a later one.
+  let turn = Promise.resolve()
+  const refresh = () => (turn = turn.then(async () => takeIfChanged(await versionOf(path))))
+  const look = () =>
+    (turn = turn.then(async () => {
+      const version = await versionOf(path)
+      const isSettled = version === seen
+      seen = version
+      if (isSettled) await takeIfChanged(version)
+    }))
+  const timer = setInterval(look, INTERVAL).unref()
   return {
     get value() {
       return value
     },
     refresh,
+    look,
     close: () => clearInterval(timer),
   }
 }
 
-/** The text is read only when it is not the version that is known. */
-async function read(
-  path: string,
-  absent: string | undefined,
-  known: string | undefined,
-): Promise<{ readonly version: string; readonly text: string }> {
+async function readValue<T>({ path, parse, absent }: Pick<WatchOptions<T>, 'path' | 'parse' | 'absent'>): Promise<T> {
   try {
-    const { mtimeNs, size, ino } = await stat(path, { bigint: true })
-    const version = `${mtimeNs} ${size} ${ino}`
-    return { version, text: version === known ? '' : await readFile(path, 'utf8') }
+    return parse(await textOf(path, absent))
+  } catch (cause) {
+    throw new Error(`${path}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+}
+
+/** What differs when the file does; also when it cannot be looked at. */
+async function versionOf(path: string): Promise<string> {
+  try {
+    const { mtimeNs, ctimeNs, size, ino } = await stat(path, { bigint: true })
+    return `${mtimeNs} ${ctimeNs} ${size} ${ino}`
+  } catch (error) {
+    return `no file: ${(error as NodeJS.ErrnoException).code}` // errors of fs have a code
+  }
+}
+
+async function textOf(path: string, absent: string | undefined): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
   } catch (error) {
     if (absent === undefined || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error // errors of fs have a code
-    return { version: 'absent', text: absent }
+    return absent
   }
 }
 

@@ -132,6 +132,13 @@ test('points instead of a refusal, and a refusal that ends the connection', asyn
     .expectRefusal('5.7.1')
 })
 
+test('a denied HELO name is denied in any spelling', async () => {
+  const plugin = access({ deny: { helo: ['bad.example', 'bücher.example'] } })
+  for (const name of ['BAD.example', 'bad.example.', 'bücher.example', 'XN--BCHER-KVA.example.'])
+    await session(plugin).helo(name).expectRefusal('5.7.1')
+  await session(plugin).helo('notbad.example').mail('a@b.test').expectAccepted()
+})
+
 test('files are read again when they change; entries expire; mistakes keep what was there', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
   const path = join(folder, 'deny')

@@ -1,5 +1,14 @@
 /** All entries of all sources in one table a kind: of several that fit the most particular decides, of equals the one that denies. */
-import { type AddressParts, AddressTable, DomainTable, NetworkTable, parseLines, type WatchedFile, watchFile } from '@postroad/match'
+import {
+  type AddressParts,
+  AddressTable,
+  DomainTable,
+  domainName,
+  NetworkTable,
+  parseLines,
+  type WatchedFile,
+  watchFile,
+} from '@postroad/match'
 import type { AccessOptions, Entry, Kind } from './options.ts'
 
 /** An entry that fitted. */
@@ -72,7 +81,7 @@ export async function openLists({ options, now, onError, resolve }: ListSettings
   return {
     client: (address) => look(({ clients }) => clients.find(address)),
     name: (name) => look(({ names }) => names.find(name)),
-    helo: (name) => look(({ helo }) => helo.find(name.toLowerCase())),
+    helo: (name) => look(({ helo }) => helo.find(domainName(name) ?? name.toLowerCase())),
     sender: (address) => look(({ senders }) => senders.find(address)?.value),
     recipient: (address) => look(({ recipients }) => recipients.find(address)?.value),
     uses: (kind) => options.files.some((file) => file.of === kind) || inline.some((source) => source.of === kind && source.hits.length > 0),

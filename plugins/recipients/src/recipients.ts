@@ -1,5 +1,5 @@
 /** Refuses recipients that do not exist, so that their mail is not taken and bounced to an innocent third party. */
-import { DomainTable } from '@postroad/match'
+import { DomainTable, knownRecipient } from '@postroad/match'
 import { type Address, type CommandOpinion, defer, definePlugin, reject, Store } from '@postroad/plugin'
 import { options, type RecipientsOptions } from './options.ts'
 import { type Answer, openSources, type Source } from './source.ts'
@@ -27,10 +27,10 @@ export const recipients = definePlugin({
     const inquiry = new Inquiry(sources, store, options)
     return {
       rcpt: {
-        after: ['access'],
+        after: ['access', 'routing'],
         timeout: 2 * options.timeout + 1_000,
-        async handler({ recipient, signal }) {
-          if (!domains.find(recipient.domain) || always.has(recipient.local.toLowerCase())) return
+        async handler({ recipient, signal, find }) {
+          if (!domains.find(recipient.domain) || always.has(recipient.local.toLowerCase()) || find(knownRecipient)) return
           return opinion(await inquiry.ask(recipient, signal), options)
         },
       },

@@ -1,5 +1,5 @@
 /** When a rule applies: conditions on envelope and client, and on the message once it is there. */
-import { AddressTable, glob, networks } from '@postroad/match'
+import { AddressTable, domainName, glob, networks } from '@postroad/match'
 import { type Address, defineFact, type Fact, type Message, type Session } from '@postroad/plugin'
 import type { RuleOptions } from './options.ts'
 
@@ -52,7 +52,7 @@ function envelopeChecks(
   }
   if (helo) {
     const fits = anyOf(helo)
-    checks.push((_, { session }) => session.helo !== undefined && fits(session.helo.name))
+    checks.push((_, { session }) => session.helo !== undefined && fits(domainName(session.helo.name) ?? session.helo.name))
   }
   if (listener) checks.push((_, { session }) => listener.includes(session.listener))
   if (tls !== undefined) checks.push((_, { session }) => (session.tls !== undefined) === tls)

@@ -1,5 +1,17 @@
 /** Says where each recipient's mail goes; without it, or another plugin that does, no mail is accepted at all. */
-import { type Address, Clock, definePlugin, type HookContext, type MessageContext, type RcptContext, Store } from '@postroad/plugin'
+import { knownRecipient } from '@postroad/match'
+import { sameMailbox } from '@postroad/message'
+import {
+  type Address,
+  Clock,
+  definePlugin,
+  type HookContext,
+  type MessageContext,
+  type RcptContext,
+  type Route,
+  Store,
+  waysOf,
+} from '@postroad/plugin'
 import { routeCommand } from './command.ts'
 import type { Question } from './condition.ts'
 import { judgeContent, tagsFor, withTags } from './content.ts'
@@ -38,9 +50,12 @@ export const routing = definePlugin({
       // A user that does not exist is refused at once and for good, not first greylisted.
       rcpt: {
         after: ['access'],
+        provides: [knownRecipient],
         async handler(context) {
-          const answer = (await outcomeOf(context))?.answer
-          return answer && 'kind' in answer && answer.kind === 'reject' ? answer : undefined
+          const { answer, by = [] } = (await outcomeOf(context)) ?? {}
+          if (answer && 'kind' in answer) return answer.kind === 'reject' ? answer : undefined
+          if (answer && isReplaced(context.recipient, answer)) context.set(knownRecipient, by)
+          return undefined
         },
       },
       async route(context) {
@@ -67,6 +82,11 @@ export const routing = definePlugin({
     }
   },
 })
+
+/** None of the addresses the mail goes to is the recipient's own. */
+function isReplaced(recipient: Address, route: Route): boolean {
+  return waysOf(route).every(({ to }) => to && !to.some((address) => sameMailbox(address, recipient, { foldCase: true })))
+}
 
 function questionOf(context: HookContext & Pick<RcptContext, 'envelope'>): Question {
   const { session, envelope, signal, find } = context

@@ -41,7 +41,7 @@ test('rules on the client: helo, TLS, identity globs, facts of other plugins', a
     .rcpt('x@example.com')
     .expectRefusal('5.7.1', /Bad score/)
     .from('192.0.2.2')
-    .helo('a.dyn.example')
+    .helo('a.DYN.example.')
     .rcpt('x@example.com')
     .expectRefusal('5.7.1', /Dynamic/)
     .from('192.0.2.2')
