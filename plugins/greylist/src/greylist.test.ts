@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Spf, spfFact } from '@postroad/authres'
-import { allowedClient, allowedRecipient } from '@postroad/match'
+import { allowedClient, allowedRecipient, reverseDns } from '@postroad/match'
 import { type CommandIo, definePlugin, suspect } from '@postroad/plugin'
 import { createTestServer, session, sessionOn } from '@postroad/testing'
 import { greylist } from './index.ts'
@@ -217,5 +217,54 @@ test('the commands list and forget', async () => {
   assert.deepEqual(rows.slice(2), [{ forgotten: 1 }, { forgotten: 1 }])
   await server.clock.advance(5 * MINUTE)
   await sessionOn(server).from('203.0.113.1').mail('a@b.example').rcpt('x@mx.test').expectRefusal('4.7.1')
+  await server.close()
+})
+
+test('hosts of a big sender are left alone by their verified name, from whatever network they come back', async () => {
+  const names = definePlugin({
+    name: 'helo',
+    hooks: {
+      connect: {
+        provides: [reverseDns],
+        handler({ session, set }) {
+          const isTheirs = session.remote.address.startsWith('203.0.113.')
+          const name = isTheirs ? 'mail-7.pool.example' : 'pool.example.evil.test'
+          set(reverseDns, { result: session.remote.address === '203.0.113.9' ? 'fail' : 'pass', name, names: [name] })
+        },
+      },
+    },
+  })
+  const used = [names(), greylist({ trustedNames: ['*.pool.example'] })]
+  await session(...used)
+    .from('203.0.113.1')
+    .mail('a@b.example')
+    .rcpt('x@mx.test')
+    .expectAccepted()
+  await session(...used)
+    .from('192.0.2.1')
+    .mail('a@b.example')
+    .rcpt('x@mx.test')
+    .expectRefusal('4.7.1')
+  await assert.rejects(createTestServer([greylist({ trustedNames: ['*.pool.example'] })]), /reverse-dns/)
+})
+
+test('a recipient that wants no checks is spared at the message, too', async () => {
+  const plugin = greylist({ at: 'message' })
+  await session(teller(), plugin).mail('a@b.example').rcpt('eager@mx.test').data().expectAccepted()
+  await session(teller(), plugin).mail('a@b.example').rcpt('x@mx.test').data().expectRefusal('4.7.1')
+})
+
+test('a network that tries every name is remembered no more than it may, and others still get in', async () => {
+  const server = await createTestServer([greylist({ attempts: 3 })])
+  for (let i = 0; i < 10; i++) await sessionOn(server).from('203.0.113.1').mail(`a@x${i}.test`).rcpt('x@mx.test').expectRefusal('4.7.1')
+  const rows: unknown[] = []
+  const io: CommandIo = { json: true, row: (fields) => rows.push(fields), print: () => undefined, signal: new AbortController().signal }
+  await server.server.commands.get('greylist')?.['list']?.run([], io)
+  assert.equal(rows.length, 3)
+  await sessionOn(server).from('192.0.2.1').mail('a@b.test').rcpt('x@mx.test').expectRefusal('4.7.1')
+  await server.clock.advance(5 * MINUTE)
+  await sessionOn(server).from('192.0.2.1').mail('a@b.test').rcpt('x@mx.test').expectAccepted()
+  await sessionOn(server).from('203.0.113.1').mail('a@x1.test').rcpt('x@mx.test').expectAccepted()
+  await sessionOn(server).from('203.0.113.1').mail('a@x9.test').rcpt('x@mx.test').expectRefusal('4.7.1')
   await server.close()
 })

@@ -3,14 +3,14 @@
  * not.
  */
 import { spfFact } from '@postroad/authres'
-import { AddressTable, allowedClient, allowedRecipient, allowedSender, DomainTable, networks } from '@postroad/match'
+import { AddressTable, allowedClient, allowedRecipient, allowedSender, DomainTable, networks, reverseDns } from '@postroad/match'
 import { type Address, type CommandOpinion, defer, definePlugin, type HookContext, Store } from '@postroad/plugin'
 import { Greylist } from './memory.ts'
 import { options } from './options.ts'
 
 /**
  * Greylisting by network, reverse-path and recipient, RFC 6647 §2.4, at RCPT or after the message. Left alone: authenticated
- * and allowed clients, allowed reverse-paths and recipients, trusted networks, networks whose mail was good, and domains that
+ * and allowed clients, allowed reverse-paths and recipients, trusted networks and names, networks whose mail was good, and domains that
  * are known when SPF passes for them.
  *
  * @example app.use(greylist({ delay: '2 min' }))
@@ -22,23 +22,29 @@ export const greylist = definePlugin({
   setup({ options, store }) {
     const memory = new Greylist(store, options)
     const isTrusted = networks(options.trusted)
+    const trustedNames = new DomainTable(options.trustedNames.map((pattern) => [pattern, true]))
     const trustedDomains = new DomainTable(options.trustedDomains.map((pattern) => [pattern, true]))
     const spared = new AddressTable(options.spared.map((pattern) => [pattern, true]))
     /** The client's network, unless it is to be left alone. */
     const stranger = ({ session, find }: HookContext): string | undefined => {
       if (session.identity || session.protocol === 'lmtp' || isTrusted(session.remote.address)) return undefined
       if (find(allowedClient) || find(allowedSender)) return undefined
+      const name = options.trustedNames.length > 0 ? find(reverseDns)?.name : undefined
+      if (name !== undefined && trustedNames.find(name)) return undefined
       const spf = find(spfFact)?.mailFrom
       if (spf?.result === 'pass' && trustedDomains.find(spf.domain)) return undefined
       return memory.networkOf(session.remote.address)
     }
     const refusal = (wait: number): CommandOpinion | undefined =>
       wait > 0 ? defer(options.text.replaceAll('{wait}', inWords(wait)), { status: '4.7.1' }) : undefined
-    const isSpared = (to: Address) => spared.find(to) !== undefined
+    // The facts of a recipient are gone when its message comes; the address is the same object.
+    const allowed = new WeakSet<Address>()
+    const isSpared = (to: Address) => allowed.has(to) || spared.find(to) !== undefined
+    const facts = options.trustedNames.length > 0 ? [reverseDns] : []
     return {
       ...(options.at === 'rcpt' && {
         rcpt: {
-          after: ['access', 'spf', 'recipients', 'routing'],
+          after: ['access', 'spf', 'recipients', 'routing', ...facts],
           async handler(context) {
             const { recipient, envelope, signal, now, find } = context
             const network = stranger(context)
@@ -48,8 +54,14 @@ export const greylist = definePlugin({
         },
       }),
       ...(options.at === 'message' && {
+        rcpt: {
+          after: ['access'],
+          handler({ recipient, find }) {
+            if (find(allowedRecipient)) allowed.add(recipient)
+          },
+        },
         message: {
-          after: ['spf', 'dkim', 'dmarc'],
+          after: ['spf', 'dkim', 'dmarc', ...facts],
           async handler(context) {
             const { envelope, signal, now, points } = context
             const network = stranger(context)

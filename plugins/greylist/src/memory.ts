@@ -4,8 +4,14 @@ import { networkOf } from '@postroad/match'
 import type { Address, Store } from '@postroad/plugin'
 import type { GreylistOptions } from './options.ts'
 
-/** Keys of the store: `first` an attempt, `known` one that came back, `network` one whose mail was good. */
-const PREFIX = { first: 'greylist:first:', known: 'greylist:known:', network: 'greylist:network:', good: 'greylist:good:' } as const
+/** Keys of the store: `first` an attempt, `count` of them by network, `known` one that came back, `network` one whose mail was `good`. */
+const PREFIX = {
+  first: 'greylist:first:',
+  count: 'greylist:count:',
+  known: 'greylist:known:',
+  network: 'greylist:network:',
+  good: 'greylist:good:',
+} as const
 
 /** So often, at most, is an entry prolonged within its lifetime. */
 const REFRESHES = 36
@@ -45,7 +51,7 @@ export class Greylist {
 
   /** Milliseconds that are left to wait; 0 for those who may pass. Remembers an attempt that is the first. */
   async wait({ network, from, to }: Triplet, now: number, signal: AbortSignal): Promise<number> {
-    const { delay, window, lifetime } = this.#options
+    const { delay, lifetime } = this.#options
     if ((await this.#store.get(PREFIX.network + network, signal)) !== undefined) return 0
     const key = tripletKey({ network, from, to }, this.#options.separator)
     const known = await this.#store.get(PREFIX.known + key, signal)
@@ -53,12 +59,19 @@ export class Greylist {
       if (this.#isStale(known, now)) await this.#store.set(PREFIX.known + key, String(now), lifetime, signal)
       return 0
     }
-    const first = Number(await this.#store.setIfAbsent(PREFIX.first + key, String(now), window, signal))
-    const wait = first + delay - now
+    const first = (await this.#store.get(PREFIX.first + key, signal)) ?? (await this.#begin(network, key, { now, signal }))
+    const wait = Number(first) + delay - now
     if (wait > 0) return wait
     await this.#store.set(PREFIX.known + key, String(now), lifetime, signal)
     await this.#store.delete(PREFIX.first + key, signal)
     return 0
+  }
+
+  /** Remembers a first attempt, unless its network has made too many: who tries every name there is fills no disk. */
+  async #begin(network: string, key: string, { now, signal }: { readonly now: number; readonly signal: AbortSignal }): Promise<string> {
+    const { attempts, window } = this.#options
+    const count = await this.#store.increment(PREFIX.count + network, 1, window, signal)
+    return count > attempts ? String(now) : this.#store.setIfAbsent(PREFIX.first + key, String(now), window, signal)
   }
 
   /** A message from there was accepted. */
@@ -97,7 +110,7 @@ export class Greylist {
       for await (const [key] of this.#store.entries(prefix, signal)) {
         const parts = key.slice(prefix.length).split(' ')
         const fits = parts[0] === (network ?? wanted) || parts.slice(1).some((part) => part.includes(wanted))
-        if (fits && (await this.#store.delete(key, signal))) count++
+        if (fits && (await this.#store.delete(key, signal)) && prefix !== PREFIX.count) count++
       }
     }
     return count
