@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import * as crypto from 'node:crypto'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -72,6 +72,19 @@ test('RFC 7914 §12 and RFC 9106: hashes made elsewhere are understood', async (
   assert.equal(await verifyPassword('Password', argon), false)
 })
 
+test('RFC 9106: a new user gets an argon2id hash where the operator says so', async (t) => {
+  if (typeof crypto.argon2 !== 'function') return t.skip('argon2id needs Node 24')
+  await on({ hash: 'argon2id', argon2: { m: 64, t: 1, p: 1 } }, async ({ server, path, run }) => {
+    const [{ password = '' } = {}] = (await run('add', 'alice', '--generate')).rows as { password: string }[]
+    assert.match(await readFile(path, 'utf8'), /^alice \$argon2id\$v=19\$m=64,t=1,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43} /)
+    await sessionOn(server).auth({ username: 'alice', password }).expectCode(235)
+    await sessionOn(server)
+      .auth({ username: 'alice', password: `${password}x` })
+      .expectCode(535)
+    await sessionOn(server).auth({ username: 'nobody', password }).expectCode(535)
+  })
+})
+
 test('RFC 5802 §3: SCRAM keys are written and read', async () => {
   const keys = await scramKeys('pencil', 4_096)
   assert.deepEqual(parseScram(formatScram(keys)), keys)
@@ -96,6 +109,16 @@ test('a user is added, logs in, gets another password, is removed', () =>
     assert.equal((await run('remove', 'alice@example.com')).code, 0)
     await sessionOn(server).auth({ username: 'alice@example.com', password: second }).expectCode(535)
     assert.equal((await run('remove', 'alice@example.com')).code, 1)
+  }))
+
+test('a command changes neither the mode of the file nor the link that leads to it', () =>
+  on({}, async ({ path, run }) => {
+    const file = `${path}.real`
+    await writeFile(file, '# users\n', { mode: 0o640 })
+    await symlink(file, path)
+    await run('add', 'alice', '--generate')
+    assert.match(await readFile(file, 'utf8'), /^# users\nalice /)
+    assert.equal((await stat(file)).mode & 0o777, 0o640)
   }))
 
 test('a user may send from the own addresses and nobody else’s', () =>
@@ -137,14 +160,17 @@ test('SCRAM, CRAM-MD5, certificates and tokens, as far as they are offered', () 
       const keys = await scramKeys('p', 4_096)
       await writeFile(path, `alice ${hash} ${formatScram(keys)} plain=p%20p cert=AB:CD\n`)
       await run('add', 'bob', '--generate')
-      let asked: ScramKeys | undefined
+      const asked: ScramKeys[] = []
       const verify = async (given: ScramKeys) => {
-        asked = given
+        asked.unshift(given)
         return true
       }
       await sessionOn(server).auth({ mechanism: 'SCRAM-SHA-256', username: 'alice', authorize: undefined, verify }).expectCode(235)
-      assert.deepEqual(asked, keys)
+      assert.deepEqual(asked, [keys])
       await sessionOn(server).auth({ mechanism: 'SCRAM-SHA-256', username: 'nobody', authorize: undefined, verify }).expectCode(535)
+      assert.equal(asked.length, 2, 'RFC 5802 §9: nobody is asked for a proof as anybody is')
+      await sessionOn(server).auth({ mechanism: 'SCRAM-SHA-256', username: 'NOBODY', authorize: undefined, verify }).expectCode(535)
+      assert.deepEqual(asked[0]?.salt, asked[1]?.salt, 'with the same salt each time')
       await sessionOn(server).auth({ mechanism: 'SCRAM-SHA-256', username: 'alice', authorize: 'bob', verify }).expectCode(535)
       await sessionOn(server)
         .auth({ mechanism: 'CRAM-MD5', username: 'alice', verify: (password) => password === 'p p' })
@@ -179,6 +205,8 @@ test('guessing is slow: too many failures from one network, or for one name', ()
 
 test('a file that is wrong is refused by name of the user; a name may have any character', () => {
   assert.throws(() => parseUsers('alice nonsense'), /alice/)
+  for (const hash of ['$scrypt$ln=15$x', '$argon2id$v=16$m=64,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc'])
+    assert.throws(() => parseUsers(`alice ${hash}`), /alice/)
   assert.throws(() => parseUsers('alice SCRAM-SHA-256$x'), /alice/)
   assert.throws(() => parseUsers('alice\nALICE'), /two users/)
   assert.throws(() => parseUsers('alice from=a@b@c..d'), TypeError)

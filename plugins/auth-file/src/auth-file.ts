@@ -1,5 +1,5 @@
 /** Users whose passwords, keys and certificates are in a file; for a submission server without a directory. */
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { AddressTable, watchFile } from '@postroad/match'
 import {
   type AuthAttempt,
@@ -14,12 +14,13 @@ import {
   type Mechanism,
   type Refusal,
   reject,
+  type ScramKeys,
   Store,
 } from '@postroad/plugin'
 import { userCommands } from './command.ts'
 import { Guard } from './guard.ts'
-import { type AuthFileOptions, options } from './options.ts'
-import { hashPassword, verifyPassword } from './password.ts'
+import { type AuthFileOptions, costOf, options } from './options.ts'
+import { hasArgon2, hashPassword, verifyPassword } from './password.ts'
 import { parseUsers, type User, type Users, userKey } from './users.ts'
 
 const WRONG = reject('Authentication credentials invalid', { status: '5.7.8' })
@@ -38,6 +39,7 @@ export const authFile = definePlugin({
   options,
   needs: { limiter: Limiter, store: Store, clock: Clock, lock: Lock },
   async setup({ options, limiter, store, clock, lock, log, resolve }) {
+    if (options.hash === 'argon2id' && !hasArgon2()) throw new TypeError('auth-file: "hash": "argon2id" needs Node 24')
     const path = resolve(options.path)
     const file = await watchFile({
       path,
@@ -109,6 +111,7 @@ class Judge {
   readonly #users: () => Users
   /** Of a password nobody has: a name that does not exist takes as long as one that does. */
   #decoy: Promise<string> | undefined
+  readonly #secret = randomBytes(32)
 
   constructor(options: AuthFileOptions, users: () => Users) {
     this.#options = options
@@ -130,7 +133,7 @@ class Judge {
       case 'LOGIN':
         return this.#checkPassword(attempt.password, user)
       case 'SCRAM-SHA-256':
-        return user?.scram ? attempt.verify(user.scram) : false
+        return (await attempt.verify(user?.scram ?? this.#nobodysKeys(attempt.username))) && user?.scram !== undefined
       case 'CRAM-MD5':
         return user?.plain !== undefined && attempt.verify(user.plain)
       case 'EXTERNAL':
@@ -141,8 +144,14 @@ class Judge {
     }
   }
 
+  /** RFC 5802 §9: a name that does not exist has always the same salt, as one that does. */
+  #nobodysKeys(username: string): ScramKeys {
+    const salt = createHmac('sha256', this.#secret).update(userKey(username)).digest().subarray(0, 16)
+    return { salt, iterations: this.#options.iterations, storedKey: randomBytes(32), serverKey: randomBytes(32) }
+  }
+
   async #checkPassword(password: string, user: User | undefined): Promise<boolean> {
-    this.#decoy ??= hashPassword(randomBytes(16).toString('hex'), this.#options.scrypt)
+    this.#decoy ??= hashPassword(randomBytes(16).toString('hex'), costOf(this.#options))
     const isRight = await verifyPassword(password, user?.hash ?? (await this.#decoy))
     return isRight && user?.hash !== undefined
   }

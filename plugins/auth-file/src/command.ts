@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { AddressTable } from '@postroad/match'
 import type { CommandIo, Lock, PluginCommand } from '@postroad/plugin'
 import type { Guard } from './guard.ts'
-import type { AuthFileOptions } from './options.ts'
+import { type AuthFileOptions, costOf } from './options.ts'
 import { hashPassword, scramKeys } from './password.ts'
 import { type User, type Users, userKey, writeUser } from './users.ts'
 
@@ -84,8 +84,13 @@ async function changePassword(args: readonly string[], io: CommandIo, ground: Co
   return write(ground, name, { ...user, ...(await secrets(password, ground.options)) })
 }
 
-async function secrets(password: string, { scrypt, iterations, plain }: AuthFileOptions): Promise<Pick<User, 'hash' | 'scram' | 'plain'>> {
-  return { hash: await hashPassword(password, scrypt), scram: await scramKeys(password, iterations), plain: plain ? password : undefined }
+async function secrets(password: string, options: AuthFileOptions): Promise<Pick<User, 'hash' | 'scram' | 'plain'>> {
+  const { iterations, plain } = options
+  return {
+    hash: await hashPassword(password, costOf(options)),
+    scram: await scramKeys(password, iterations),
+    plain: plain ? password : undefined,
+  }
 }
 
 /** Two operators at once would lose one of the changes. */

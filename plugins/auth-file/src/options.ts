@@ -1,6 +1,7 @@
 /** What an operator may say to `auth-file`. */
 import { duration, type Limit, parseLimit } from '@postroad/match'
 import { z } from 'zod'
+import type { Argon2Cost, ScryptCost } from './password.ts'
 
 const rate = z.string().transform((text, context): Exclude<Limit, { atOnce: number }> => {
   const limit = parseLimit(text)
@@ -20,6 +21,15 @@ export const options = z.strictObject({
     .default('own')
     .describe('Reverse-paths a user may use: the own address and those of `from=` in the file, or any'),
   domains: z.array(z.string()).default([]).describe('A user without a domain owns the address of that name in these'),
+  hash: z.enum(['scrypt', 'argon2id']).default('scrypt').describe('How new passwords are kept; `argon2id` needs Node 24'),
+  argon2: z
+    .strictObject({
+      m: z.int().min(8).max(4_194_304).default(19_456).describe('Memory, in KiB'),
+      t: z.int().min(1).max(100).default(2).describe('Passes'),
+      p: z.int().min(1).max(64).default(1),
+    })
+    .prefault({})
+    .describe('Cost of new argon2id hashes, RFC 9106; as OWASP recommends'),
   scrypt: z
     .strictObject({
       ln: z.int().min(4).max(22).default(15).describe('Base-2 logarithm of the cost'),
@@ -27,7 +37,7 @@ export const options = z.strictObject({
       p: z.int().min(1).max(16).default(3),
     })
     .prefault({})
-    .describe('Cost of new password hashes, RFC 7914; as OWASP recommends'),
+    .describe('Cost of new scrypt hashes, RFC 7914; as OWASP recommends'),
   iterations: z.int().min(4_096).default(4_096).describe('Of new SCRAM keys, RFC 7677 §4'),
   plain: z.boolean().default(false).describe('Offer CRAM-MD5, for which passwords must be in the file as they are'),
   certificates: z.boolean().default(false).describe('Offer EXTERNAL: client certificates whose fingerprint is in the file'),
@@ -46,3 +56,8 @@ export const options = z.strictObject({
 })
 
 export type AuthFileOptions = z.output<typeof options>
+
+/** Of new hashes. */
+export function costOf({ hash, argon2, scrypt }: AuthFileOptions): Argon2Cost | ScryptCost {
+  return hash === 'argon2id' ? argon2 : scrypt
+}

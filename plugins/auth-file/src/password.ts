@@ -16,11 +16,37 @@ export interface ScryptCost {
   readonly p: number
 }
 
-/** A hash in PHC notation: `$scrypt$ln=15,r=8,p=3$salt$hash`, base64 without padding. */
-export async function hashPassword(password: string, cost: ScryptCost): Promise<string> {
+/** Cost of argon2id, RFC 9106 §3.1. */
+export interface Argon2Cost {
+  /** KiB */
+  readonly m: number
+  readonly t: number
+  readonly p: number
+}
+
+/** PHC notation, of the one version of argon2 that is in use. */
+const HASHES =
+  /^\$(?:scrypt\$ln=\d{1,2},r=\d{1,3},p=\d{1,3}|argon2id\$v=19\$m=\d{1,8},t=\d{1,4},p=\d{1,3})\$[A-Za-z0-9+/]+={0,2}\$[A-Za-z0-9+/]{22,}={0,2}$/
+
+/** Whether it is a hash that {@link verifyPassword} understands. */
+export function isPasswordHash(text: string): boolean {
+  return HASHES.test(text)
+}
+
+/**
+ * A hash in PHC notation, base64 without padding: `$scrypt$ln=15,r=8,p=3$salt$hash`, or `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`
+ * when the cost is that of argon2id.
+ *
+ * @throws {TypeError} when the runtime has no argon2id
+ */
+export async function hashPassword(password: string, cost: ScryptCost | Argon2Cost): Promise<string> {
   const salt = crypto.randomBytes(SALT)
-  const hash = await derive(prepare(password), salt, cost)
-  return `$scrypt$ln=${cost.ln},r=${cost.r},p=${cost.p}$${base64(salt)}$${base64(hash)}`
+  const given = prepare(password)
+  if ('m' in cost) {
+    const hash = await argon2id(given, salt, { ...cost, length: HASH })
+    return `$argon2id$v=19$m=${cost.m},t=${cost.t},p=${cost.p}$${base64(salt)}$${base64(hash)}`
+  }
+  return `$scrypt$ln=${cost.ln},r=${cost.r},p=${cost.p}$${base64(salt)}$${base64(await derive(given, salt, cost))}`
 }
 
 /**
@@ -30,11 +56,11 @@ export async function hashPassword(password: string, cost: ScryptCost): Promise<
  */
 export async function verifyPassword(password: string, hash: string): Promise<boolean> {
   const [, scheme, ...rest] = hash.split('$')
-  const [cost = '', salt = '', expected = ''] = scheme === 'argon2id' && rest[0]?.startsWith('v=') ? rest.slice(1) : rest
+  const [cost = '', salt = '', expected = ''] = scheme === 'argon2id' ? rest.slice(1) : rest
+  if (!isPasswordHash(hash)) throw new TypeError('not a password hash: neither scrypt nor argon2id')
   const wanted = Buffer.from(expected, 'base64')
   const parameters = new Map(cost.split(',').map((pair) => pair.split('=', 2) as [string, string])) // a missing value reads as NaN below
   const number = (name: string) => Number(parameters.get(name))
-  if (wanted.length < 16) throw new TypeError('not a password hash')
   const given = prepare(password)
   if (scheme === 'scrypt') {
     return crypto.timingSafeEqual(
@@ -42,12 +68,10 @@ export async function verifyPassword(password: string, hash: string): Promise<bo
       wanted,
     )
   }
-  if (scheme === 'argon2id')
-    return crypto.timingSafeEqual(
-      await argon2id(given, Buffer.from(salt, 'base64'), { m: number('m'), t: number('t'), p: number('p'), length: wanted.length }),
-      wanted,
-    )
-  throw new TypeError('not a password hash: neither scrypt nor argon2id')
+  return crypto.timingSafeEqual(
+    await argon2id(given, Buffer.from(salt, 'base64'), { m: number('m'), t: number('t'), p: number('p'), length: wanted.length }),
+    wanted,
+  )
 }
 
 /** SCRAM-SHA-256 keys of a password, RFC 5802 §3. */
@@ -87,15 +111,17 @@ function derive(
   return scrypt(password, salt, length, { N, r, p, maxmem: 128 * N * r * 2 + 128 * r * p + 1_048_576 })
 }
 
-interface Argon2Cost {
-  readonly m: number
-  readonly t: number
-  readonly p: number
-  readonly length: number
+/** Whether the runtime has argon2id: Node 24. */
+export function hasArgon2(): boolean {
+  return typeof crypto.argon2 === 'function'
 }
 
-async function argon2id(password: string, nonce: Uint8Array, { m, t, p, length }: Argon2Cost): Promise<Buffer> {
-  if (typeof crypto.argon2 !== 'function') throw new TypeError('argon2id needs Node 24')
+async function argon2id(
+  password: string,
+  nonce: Uint8Array,
+  { m, t, p, length }: Argon2Cost & { readonly length: number },
+): Promise<Buffer> {
+  if (!hasArgon2()) throw new TypeError('argon2id needs Node 24')
   const run = promisify(crypto.argon2)
   return run('argon2id', { message: password, nonce, parallelism: p, tagLength: length, memory: m, passes: t })
 }

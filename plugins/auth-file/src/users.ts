@@ -4,11 +4,11 @@
  *     alice@example.com $scrypt$ln=15,r=8,p=3$… SCRAM-SHA-256$4096:… from=sales@example.com
  */
 import { randomUUID } from 'node:crypto'
-import { open, readFile, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { AddressTable, parseLines } from '@postroad/match'
 import type { ScramKeys } from '@postroad/plugin'
-import { formatScram, parseScram } from './password.ts'
+import { formatScram, isPasswordHash, parseScram } from './password.ts'
 
 /** One user. */
 export interface User {
@@ -50,6 +50,8 @@ function parseUser(name: string, fields: readonly string[]): User {
   const known = ['$scrypt$', '$argon2id$', 'SCRAM-SHA-256$', 'plain=', 'cert=', 'from=']
   const odd = fields.find((field) => !known.some((prefix) => field.startsWith(prefix)))
   if (odd !== undefined) throw new TypeError(`user ${name}: "${odd.slice(0, 12)}" is not a field`)
+  const hash = fields.find((field) => field.startsWith('$'))
+  if (hash !== undefined && !isPasswordHash(hash)) throw new TypeError(`user ${name}: wrong password hash`)
   const [scram] = fields.filter((field) => field.startsWith('SCRAM-'))
   const keys = scram === undefined ? undefined : parseScram(scram)
   if (scram !== undefined && !keys) throw new TypeError(`user ${name}: wrong SCRAM keys`)
@@ -58,7 +60,7 @@ function parseUser(name: string, fields: readonly string[]): User {
   const [plain] = with_('plain=')
   return {
     name,
-    hash: fields.find((field) => field.startsWith('$')),
+    hash,
     scram: keys,
     plain: plain === undefined ? undefined : decodeURIComponent(plain),
     certificates: with_('cert=').map((print) => print.replaceAll(':', '').toLowerCase()),
@@ -85,7 +87,7 @@ export async function writeUser(file: string, name: string, user: User | undefin
   const lines = text.split('\n').filter(isOther)
   while (lines.at(-1) === '') lines.pop()
   if (user) lines.push(formatUser(user))
-  await replace(file, `${lines.join('\n')}\n`)
+  await replace(await realpath(file).catch(() => file), `${lines.join('\n')}\n`) // one that is not there yet has no other name
 }
 
 async function replace(file: string, text: string): Promise<void> {
@@ -93,6 +95,7 @@ async function replace(file: string, text: string): Promise<void> {
   const unfinished = path.join(folder, `.${randomUUID()}.tmp`)
   const handle = await open(unfinished, 'wx', 0o600)
   try {
+    await keepOwner(file, handle)
     await handle.writeFile(text)
     await handle.sync()
     await rename(unfinished, file)
@@ -104,4 +107,12 @@ async function replace(file: string, text: string): Promise<void> {
   }
   const directory = await open(folder, 'r')
   await directory.sync().finally(() => directory.close())
+}
+
+/** An administrator's command must not take the file from the account the server runs as. */
+async function keepOwner(file: string, handle: FileHandle): Promise<void> {
+  const before = await stat(file).catch(() => undefined) // a new file is its maker's
+  if (!before) return
+  await handle.chmod(before.mode & 0o777)
+  if (process.getuid?.() === 0) await handle.chown(before.uid, before.gid)
 }
