@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, test } from 'node:test'
+import { runDialogue } from '@postroad/testing'
 import { collect, ended, makeFolder, startCommand, until } from './command.ts'
 
 const folder = await makeFolder()
@@ -62,6 +63,65 @@ test('mail of the past against another rule: what would change, from log and Mai
     /^0 transactions/,
   )
   assert.equal((await readdir(path.join(folder, 'kept'))).includes('services'), false)
+})
+
+test('what the client asked for with HELO, MAIL and RCPT is recorded, and asked again', async () => {
+  await write(
+    'asked.config.ts',
+    `import { queue } from '@postroad/embedded-queue'
+import { definePlugin, suspect } from '@postroad/plugin'
+import { routing } from '@postroad/routing'
+import { defineConfig } from 'postroad'
+const rule = definePlugin({ name: 'rule', hooks: {
+  helo: ({ helo }) => suspect(0, 'extended ' + helo.extended),
+  mail: ({ envelope }) => suspect(0, JSON.stringify(envelope.parameters)),
+  rcpt: ({ parameters }) => suspect(0, JSON.stringify(parameters)),
+} })
+export default defineConfig({ hostname: 'mx.test', folder: 'asked', setup(app) {
+  app.use(routing({ domains: { 'ours.test': { via: 'maildir' } } })).use(rule())
+  app.use(queue({ maildir: { folder: 'mail' } })).listen({ name: 'mx', host: '127.0.0.1', port: 0 })
+} })
+`,
+  )
+  const server = startCommand(folder, 'start', 'asked.config.ts', '--log', 'json')
+  const out = collect(server.stdout)
+  const port = await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1])
+  const lines = [
+    'EHLO c.test',
+    'MAIL FROM:<a@b.test> SIZE=20 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=e+2B1',
+    'RCPT TO:<x@ours.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;y@ours.test',
+    'RCPT TO:<z@other.test> NOTIFY=NEVER',
+    'RCPT TO:<w@ours.test>',
+    'RSET',
+    'QUIT',
+  ]
+  const octets = ['HELO c.test', 'MAIL FROM:<a@b.test>', 'RCPT TO:<w@ours.test>', 'RSET', ...lines].map((line) => `C: ${line}\nS: *\n`)
+  await runDialogue(`S: 220 *\n${octets.join('')}`.replace('C: EHLO c.test\nS: *', 'C: EHLO c.test\nS: 250-*\nS: 250 *'), {
+    port: Number(port),
+  })
+  server.kill('SIGTERM')
+  await once(server, 'close')
+  await write('asked.log', out())
+  const recorded = out()
+    .split('\n')
+    .filter((line) => line.includes('"event":"transaction"'))
+    .map((line) => JSON.parse(line))
+  assert.deepEqual(
+    recorded.map(({ verb, mail }) => [verb, mail]),
+    [
+      ['HELO', undefined],
+      [undefined, { size: 20, body: '8BITMIME', smtputf8: true, ret: 'HDRS', envid: 'e+1' }],
+    ],
+  )
+  const { out: again } = await ended(startCommand(folder, 'replay', 'asked.log', '--config', 'asked.config.ts', '--json', '--no-dns'))
+  const repeated = again
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const reasons = (one: { opinions: { reason: string }[] }) => one.opinions.map(({ reason }) => reason).sort()
+  assert.deepEqual(repeated.map(reasons), recorded.map(reasons))
+  assert.match(JSON.stringify(repeated[1].opinions), /NEVER/)
+  assert.equal(repeated[1].changed, false)
 })
 
 test('time is replayed: a greylisted client that came back after five minutes passes', async () => {

@@ -5,7 +5,18 @@ import path from 'node:path'
 import { type App, type Config, createServer, type Server } from '@postroad/core'
 import { createDns, zoneDns } from '@postroad/dns'
 import { parseForwardPath, parseReversePath } from '@postroad/message'
-import { Clock, Dns, definePlugin, Limiter, Lock, type Plugin, type Running, Store } from '@postroad/plugin'
+import {
+  Clock,
+  Dns,
+  definePlugin,
+  Limiter,
+  Lock,
+  type MailParameters,
+  type Plugin,
+  type RcptParameters,
+  type Running,
+  Store,
+} from '@postroad/plugin'
 import type { Stages, TlsInfo, Wire } from '@postroad/smtp'
 import { loadConfig } from '../config/load.ts'
 
@@ -132,15 +143,16 @@ async function happen(server: Server, line: Line, message: Buffer | undefined): 
   try {
     const { helo, identity } = line
     if (isRefused(await stages.connect())) return
-    if (isRefused(await stages.helo(typeof helo === 'string' ? helo : 'unknown', 'EHLO'))) return
+    const verb = line['verb'] === 'HELO' ? 'HELO' : Array.isArray(line['reply']) ? 'LHLO' : 'EHLO'
+    if (isRefused(await stages.helo(typeof helo === 'string' ? helo : 'unknown', verb))) return
     if (typeof identity === 'string')
       await stages.auth({ mechanism: 'EXTERNAL', username: identity, certificate: { subject: identity, fingerprint: '' } })
     const from = parseReversePath(`<${line['from']}>`, { smtputf8: true })
-    if (isRefused(await stages.mail(from?.address, {}))) return
+    if (isRefused(await stages.mail(from?.address, (line['mail'] ?? {}) as MailParameters))) return // as the canonical line has it
     let taken = 0
     for (const to of recipientsOf(line)) {
       const path = parseForwardPath(`<${to}>`, { smtputf8: true })
-      if (path && !isRefused(await stages.rcpt(path.address, {}))) taken++
+      if (path && !isRefused(await stages.rcpt(path.address, parametersOf(line, to)))) taken++
     }
     if (taken === 0 || message === undefined || isRefused(await stages.data())) return
     const body = stages.body()
@@ -156,6 +168,13 @@ function recipientsOf(line: Line): readonly string[] {
   return [...((line['to'] ?? []) as readonly string[]), ...refused.map(({ to }) => to)] // as the canonical line has it
 }
 
+/** What the client asked for with RCPT. */
+function parametersOf(line: Line, to: string): RcptParameters {
+  const all = (line['rcpt'] ?? []) as readonly ({ readonly to: string } & RcptParameters)[] // as the canonical line has it
+  const { to: _, ...parameters } = all.find((one) => one.to === to) ?? { to }
+  return parameters
+}
+
 function attach(server: Server, line: Line): Stages {
   const name = String(line['listener'])
   const isKnown = server.explain().some(({ listeners }) => listeners.some((one) => one.name === name))
@@ -165,6 +184,7 @@ function attach(server: Server, line: Line): Stages {
     remote: { address: String(line['remote']), port: Number(line['port'] ?? 0) },
     local: { address: '127.0.0.1', port: 25 },
     tls: line['tls'] as TlsInfo | undefined, // as the canonical line has it
+    forwarded: line['forwarded'] as Wire['forwarded'], // as the canonical line has it
     stress: false,
     disconnect: () => undefined,
   }

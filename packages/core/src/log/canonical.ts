@@ -5,13 +5,16 @@ import type { Transaction } from '../session/transaction.ts'
 
 /** What is logged at the end of a transaction. */
 export function transactionRecord(session: SessionState, transaction: Transaction, reply: Reply | readonly Reply[]): object {
-  const { envelope, recipients, refused, trail } = transaction
+  const { envelope, recipients, refused, asked, trail } = transaction
   const own = { ...session.facts.toJSON(), ...transaction.facts.toJSON() }
   return {
     event: 'transaction',
     id: envelope.id,
     ...client(session),
     from: envelope.from?.toString() ?? '',
+    // Parameters, as the client gave them: what is run again is to be the same mail.
+    ...(Object.keys(envelope.parameters).length > 0 ? { mail: envelope.parameters } : {}),
+    ...(asked.length > 0 ? { rcpt: asked } : {}),
     to: recipients.map((recipient) => recipient.address.toString()),
     ...(refused.length > 0 ? { refused: refused.map(({ to, plugin, refusal }) => ({ to, plugin, reply: said(refusal) })) } : {}),
     size: session.size,
@@ -48,6 +51,7 @@ function client({ view, wire, helo, identity }: SessionState): object {
     remote: view.remote.address,
     port: view.remote.port,
     helo: helo?.name,
+    ...(helo?.extended === false ? { verb: 'HELO' } : {}),
     ...(tls ? { tls: { version: tls.version, cipher: tls.cipher, ...(tls.group ? { group: tls.group } : {}) } } : {}),
     ...(identity ? { identity: identity.name } : {}),
     // What a trusted host said of the client, XFORWARD.

@@ -84,7 +84,8 @@ function safely(_key: string, value: unknown): unknown {
   return value
 }
 
-const ADDRESSES = new Set(['from', 'to'])
+/** Those of MAIL AUTH= and RCPT ORCPT= too. */
+const ADDRESSES = new Set(['from', 'to', 'auth', 'address'])
 
 function hashAddresses(value: unknown, key = ''): object {
   if (Array.isArray(value))

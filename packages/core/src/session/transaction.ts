@@ -1,4 +1,4 @@
-import type { Address, Envelope, MailParameters, Recipient, Refusal } from '@postroad/plugin'
+import type { Address, Envelope, MailParameters, RcptParameters, Recipient, Refusal } from '@postroad/plugin'
 import { FactStore } from './fact-store.ts'
 import { Holding } from './session-state.ts'
 import { Trail } from './trail.ts'
@@ -10,6 +10,11 @@ export interface RefusedRecipient {
   readonly refusal: Refusal
 }
 
+/** What a client asked for with one RCPT, for the log. */
+export interface Asked extends RcptParameters {
+  readonly to: string
+}
+
 /** One mail transaction, from MAIL to the reply after the final dot, RFC 5321 §3.3. */
 export class Transaction {
   readonly envelope: Envelope
@@ -18,6 +23,8 @@ export class Transaction {
   readonly trail: Trail
   readonly held = new Holding()
   readonly refused: RefusedRecipient[] = []
+  /** One for each RCPT with parameters, refused or not. */
+  readonly asked: Asked[] = []
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   #points: Map<Recipient, number> | undefined

@@ -26,6 +26,7 @@ interface Candidate {
 
 /** RCPT TO, from what was held to the recipient’s place in the envelope. */
 export function rcpt(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<Reply> {
+  if (Object.keys(parameters).length > 0) session.transaction?.asked.push({ to: recipient.toString(), ...parameters })
   const running = unsettled(session)
   return running ? running.then(() => begin(session, recipient, parameters)) : begin(session, recipient, parameters)
 }
