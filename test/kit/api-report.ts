@@ -1,5 +1,5 @@
 /** The public API of a package as text: every declaration that its entry points export, and what those refer to, without comments. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Manifest, ROOT, readWorkspaces } from '../structure/workspace.ts'
 
@@ -170,26 +170,13 @@ function split(text: string): readonly string[] {
   return statements
 }
 
-/** Packages a changeset speaks of. */
-export function announced(): ReadonlySet<string> {
-  const folder = path.join(ROOT, '.changeset')
-  const texts = readdirSync(folder).filter((name) => name.endsWith('.md') && name !== 'README.md')
-  return new Set(texts.flatMap((name) => packagesOf(readFileSync(path.join(folder, name), 'utf8'))))
-}
-
-/** @param text a changeset: front matter with a package and a size on each line */
-export function packagesOf(text: string): readonly string[] {
-  const [, head = ''] = /^---\n([\s\S]*?)\n---/.exec(text) ?? []
-  return [...head.matchAll(/^['"]?(@?[\w/-]+)['"]?: *(?:patch|minor|major)$/gm)].map((match) => match[1] ?? '')
-}
-
 /** What an API was when it was released: version and digest by package. */
 export type Released = Readonly<Record<string, { readonly version: string; readonly digest: string }>>
 
 /** Packages whose API is not what was released, and of which no changeset speaks. A package that was never released owes nothing. */
 export function unannounced(
   reports: readonly { readonly name: string; readonly digest: string }[],
-  { released, changesets }: { readonly released: Released; readonly changesets: ReadonlySet<string> },
+  { released, changesets }: { readonly released: Released; readonly changesets: { has(name: string): boolean } },
 ): readonly string[] {
   return reports
     .filter(({ name, digest }) => released[name] !== undefined && released[name]?.digest !== digest && !changesets.has(name))

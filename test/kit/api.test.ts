@@ -5,7 +5,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { ROOT } from '../structure/workspace.ts'
-import { announced, apiReports, packagesOf, surface, unannounced } from './api-report.ts'
+import { apiReports, surface, unannounced } from './api-report.ts'
+import { announced, entriesOf } from './changeset.ts'
 import { digestOf, readReleased } from './released.ts'
 
 const reports = apiReports()
@@ -29,7 +30,10 @@ test('a change without a changeset is found, one with it is not, and a package n
   const released = { a: { version: '1.0.0', digest: 'x' }, b: { version: '1.0.0', digest: 'x' } }
   const now = ['a', 'b', 'c'].map((name) => ({ name, digest: 'y' }))
   assert.deepEqual(unannounced(now, { released, changesets: new Set(['b']) }), ['a'])
-  assert.deepEqual(packagesOf(`---\n"@postroad/spf": minor\n'postroad': patch\n---\n\nText: major\n`), ['@postroad/spf', 'postroad'])
+  assert.deepEqual(entriesOf(`---\n"@postroad/spf": minor\n'postroad': patch\n---\n\nText: major\n`), [
+    { name: '@postroad/spf', bump: 'minor' },
+    { name: 'postroad', bump: 'patch' },
+  ])
 })
 
 test('a surface has what is exported and what that refers to, and nothing else', () => {

@@ -1,20 +1,43 @@
 /**
  * `npm run release -- --dry-run`: what would be published, file by file, without a registry. `--version` turns changesets into versions and
- * changelogs, to be committed; without an option what has a new version is published.
+ * changelogs, to be committed; `--address URL` writes into every package where the project lives; without an option what has a new version
+ * is published, to the registry that npm is set to. A registry of this machine is a rehearsal, and asks for no address.
  */
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { ROOT, readWorkspaces } from '../structure/workspace.ts'
-import { announced, apiReports, unannounced } from './api-report.ts'
+import { withoutAddress, writeAddress } from './address.ts'
+import { apiReports, unannounced } from './api-report.ts'
+import { addConsequences, announced } from './changeset.ts'
 import { digestOf, readReleased, writeReleased } from './released.ts'
 
-const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean', default: false }, version: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: {
+    'dry-run': { type: 'boolean', default: false },
+    version: { type: 'boolean', default: false },
+    address: { type: 'string' },
+  },
+})
 const bin = (name: string) => path.join(ROOT, 'node_modules/.bin', name)
+/** Where everything goes. Said to all that is run here: changesets would take the world's own where npm's settings name another. */
+const registry = run('npm', ['config', 'get', 'registry'], 'pipe').trim()
 
-process.exitCode = values.version ? prepare() : release(values['dry-run'])
+process.exitCode = main()
+
+function main(): number {
+  if (values.address !== undefined) return address(values.address)
+  return values.version ? prepare() : release(values['dry-run'])
+}
+
+function address(url: string): number {
+  writeAddress(url)
+  console.log(`Every package that is published now says that it comes from ${url}. Commit it.`)
+  return 0
+}
 
 function prepare(): number {
+  addConsequences()
   run(bin('changeset'), ['version'])
   run('npm', ['install', '--package-lock-only', '--no-audit', '--no-fund'])
   return 0
@@ -23,17 +46,11 @@ function prepare(): number {
 function release(isDry: boolean): number {
   run(bin('turbo'), ['run', 'build', '--output-logs=errors-only'])
   const reports = apiReports()
-  const silent = unannounced(
-    reports.map(({ name, text }) => ({ name, digest: digestOf(text) })),
-    { released: readReleased(), changesets: announced() },
-  )
-  if (silent.length > 0) {
-    console.error(`The API of ${silent.join(', ')} has changed, and no changeset says so: npx changeset`)
-    return 1
-  }
-  for (const row of contents()) console.log(row)
+  const wrong = [...unspoken(reports), ...(isRehearsal() ? [] : homeless())]
+  if (wrong.length > 0 && !isDry) return refuse(wrong)
+  for (const row of [...contents(), ...wrong]) console.log(row)
   if (isDry) {
-    const names = [...announced()]
+    const names = [...announced().keys()]
     console.log(
       `\nDry run: nothing was published. ${names.length > 0 ? `Changesets wait for ${names.join(', ')}: npm run release -- --version` : 'No changeset waits.'}`,
     )
@@ -42,6 +59,35 @@ function release(isDry: boolean): number {
   run(bin('changeset'), ['publish'])
   writeReleased(reports)
   return 0
+}
+
+function refuse(sentences: readonly string[]): number {
+  for (const sentence of sentences) console.error(sentence)
+  console.error('Nothing was published.')
+  return 1
+}
+
+/** What is wrong with the changesets: a change that nobody is told of. */
+function unspoken(reports: ReturnType<typeof apiReports>): readonly string[] {
+  const digests = reports.map(({ name, text }) => ({ name, digest: digestOf(text) }))
+  const silent = unannounced(digests, { released: readReleased(), changesets: announced() })
+  return silent.length > 0 ? [`The API of ${silent.join(', ')} has changed, and no changeset says so: npx changeset`] : []
+}
+
+/** A reader of the registry must find the source and a place to complain. */
+function homeless(): readonly string[] {
+  const names = withoutAddress()
+  return names.length > 0
+    ? [
+        `${names.length} packages do not say where they come from (repository, homepage, bugs): npm run release -- --address https://host/owner/name, and commit that.`,
+      ]
+    : []
+}
+
+/** Whether what is published goes no further than this machine. */
+function isRehearsal(): boolean {
+  const { hostname } = new URL(registry)
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname)
 }
 
 /** A row a package: what its tarball would be. */
@@ -60,7 +106,8 @@ function contents(): readonly string[] {
 }
 
 function run(command: string, args: readonly string[], output: 'inherit' | 'pipe' = 'inherit'): string {
-  const { status, stdout, error } = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', output, 'inherit'] })
+  const env = { ...process.env, ...(args[0] !== 'config' && { npm_config_registry: registry }) }
+  const { status, stdout, error } = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', env, stdio: ['ignore', output, 'inherit'] })
   if (status !== 0) throw new Error(`${path.basename(command)} ${args[0]} ended with ${status}`, { cause: error })
   return stdout ?? ''
 }

@@ -17,7 +17,7 @@ for (const workspace of workspaces) {
     assert.match(readFileSync(path, 'utf8'), /^# \S/)
   })
 
-  test(`${workspace.folder} names its dependencies by exact versions, and ours by the version that is here`, () => {
+  test(`${workspace.folder} names foreign dependencies by exact versions, and ours by the version that is here`, () => {
     assert.deepEqual(inexact(workspace.manifest), [])
   })
 }
@@ -76,12 +76,26 @@ test('the same library has the same version everywhere', () => {
   )
 })
 
-function inexact({ dependencies = {}, devDependencies = {}, peerDependencies = {} }: Manifest): string[] {
-  const wrong = ([name, version]: [string, string]) => !EXACT.test(version) || (ours.has(name) && ours.get(name)?.version !== version)
-  const all = [...Object.entries(dependencies), ...Object.entries(devDependencies)].filter(wrong)
-  // A peer is chosen by whoever installs: a range, but one that the version here is in.
-  const peers = Object.entries(peerDependencies).filter(([, range]) => !/^(?:\^|>=)\d/.test(range))
-  return [...all, ...peers].map(([name, version]) => `${name}: ${version}`)
+/** Ours have versions of their own: what is published takes their patches without being published again. */
+function inexact({ private: isPrivate, dependencies = {}, devDependencies = {}, peerDependencies = {} }: Manifest): string[] {
+  const isExact = ([name, version]: [string, string]) => EXACT.test(version) && (!ours.has(name) || ours.get(name)?.version === version)
+  const isRange = ([name, range]: [string, string]) => inRange(ours.get(name)?.version ?? '', range)
+  const run = Object.entries(dependencies).filter((one) => !(ours.has(one[0]) && isPrivate !== true ? isRange(one) : isExact(one)))
+  const develop = Object.entries(devDependencies).filter((one) => !isExact(one))
+  // A foreign peer is chosen by whoever installs.
+  const peers = Object.entries(peerDependencies).filter((one) => !(ours.has(one[0]) ? isRange(one) : /^(?:\^|>=)\d/.test(one[1])))
+  return [...run, ...develop, ...peers].map(([name, version]) => `${name}: ${version}`)
+}
+
+/** `^1.2.3` takes 1.x.y from there on, `^0.2.3` takes 0.2.x. */
+function inRange(version: string, range: string): boolean {
+  const [[major = 0, minor = 0, patch = 0], least] = [version, range.slice(1)].map((text) => text.split('.').map(Number)) as [
+    number[],
+    number[],
+  ] // two
+  const [leastMajor = 0, leastMinor = 0, leastPatch = 0] = least
+  if (!range.startsWith('^') || major !== leastMajor) return false
+  return minor === leastMinor ? patch >= leastPatch : major > 0 && minor > leastMinor
 }
 
 function wrongExports({ folder, manifest }: Workspace): string[] {

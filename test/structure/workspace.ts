@@ -13,6 +13,9 @@ export interface Manifest {
   readonly private?: boolean
   readonly description?: string
   readonly license?: string
+  readonly repository?: unknown
+  readonly homepage?: string
+  readonly bugs?: unknown
   readonly type?: string
   readonly engines?: Readonly<Record<string, string>>
   readonly exports?: Readonly<Record<string, string | Readonly<Record<string, string>>>>

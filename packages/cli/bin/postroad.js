@@ -1,3 +1,8 @@
 #!/usr/bin/env node
-// A file that is there before the build, so that npm can link the command at once.
-import '../dist/bin.js'
+// A file that is there before the build, so that npm can link the command at once; and one that an old Node can read.
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major > 22 || (major === 22 && minor >= 19)) await import('../dist/bin.js')
+else {
+  console.error(`Postroad needs Node 22.19 or newer; this is ${process.versions.node}.`)
+  process.exitCode = 1
+}
