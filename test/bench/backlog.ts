@@ -44,6 +44,6 @@ function makeMessage(number: number, port: number) {
   const recipients = [{ address: makeAddress('user', 'dead.test'), parameters: {}, route }]
   return planMessage(
     { from: makeAddress('sender', 'client.test'), parameters: {}, deliveries: [{ route, recipients }], size: OCTETS, now: Date.now() },
-    { maxRecipients: 100, groups: [] },
+    { maxRecipients: 100 },
   )
 }

@@ -13,7 +13,7 @@ const store = await openLmdbStore({ folder: join(folder, 'queue'), inlineLimit: 
 async function add(size: number): Promise<readonly Claim[]> {
   const route = { via: 'smtp' }
   const deliveries = [{ route, recipients: [{ address: makeAddress('a', 'example.com'), parameters: {}, route }] }]
-  const message = planMessage({ from: undefined, parameters: {}, deliveries, size, now: Date.now() }, { maxRecipients: 100, groups: [] })
+  const message = planMessage({ from: undefined, parameters: {}, deliveries, size, now: Date.now() }, { maxRecipients: 100 })
   const octets = Buffer.alloc(size, message.id)
   return store.add(message, {
     size,

@@ -29,7 +29,7 @@ async function work(folder: string, messages: number): Promise<void> {
       route,
     }))
     const deliveries = [{ route, recipients: recipients.slice(0, 1 + (made % 2)) }]
-    const message = planMessage({ from: undefined, parameters: {}, deliveries, size, now: Date.now() }, { maxRecipients: 100, groups: [] })
+    const message = planMessage({ from: undefined, parameters: {}, deliveries, size, now: Date.now() }, { maxRecipients: 100 })
     const octets = octetsOf(message.id, size)
     const claims = await store.add(message, {
       size,

@@ -62,7 +62,7 @@ function makeMessage(domain: string) {
       size: octets.length,
       now: Date.now(),
     },
-    { maxRecipients: 100, groups: [] },
+    { maxRecipients: 100 },
   )
 }
 
@@ -124,7 +124,7 @@ async function measureFresh(name: string, store: LmdbStore): Promise<number> {
     }),
     hooks: { asks: false, ask: async () => undefined, tell: () => {} },
     scheduleOf: () => DEFAULT_SCHEDULE,
-    limits: () => ({ concurrency: 20 }),
+    siteOf: (name) => ({ name, limits: { concurrency: 20 } }),
     backoff: DEFAULT_BACKOFF,
     routeReport: async () => ({ via: 'smtp' }),
     returnLimit: 50_000,

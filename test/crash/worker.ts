@@ -103,7 +103,7 @@ const engine = new QueueEngine({
   hooks: { asks: false, ask: async () => undefined, tell: () => {} },
   // Retries after moments: a crash test has no minutes.
   scheduleOf: () => ({ ...DEFAULT_SCHEDULE, lifeMs: 3_600_000, waits: [50], classWaits: {}, warnAfterMs: 0 }),
-  limits: () => ({ concurrency: 20 }),
+  siteOf: (name) => ({ name, limits: { concurrency: 20 } }),
   backoff: { ...DEFAULT_BACKOFF, failures: 1_000_000 },
   routeReport: async () => ({ via: 'smtp' }),
   returnLimit: 50_000,
@@ -134,7 +134,7 @@ async function accept({ key, recipients, octets }: Extract<ToWorker, { kind: 'se
   const deliveries = [{ route, recipients: recipients.map((text) => ({ address: makeAddress(...split(text)), parameters: {}, route })) }]
   const message = planMessage(
     { from: makeAddress('sender', 'client.test'), parameters: {}, deliveries, size: octets.length, now: Date.now() },
-    { maxRecipients: 100, groups: [] },
+    { maxRecipients: 100 },
   )
   try {
     await engine.accept(message, {

@@ -64,6 +64,19 @@ export async function findMailHosts(domain: string, options: MxOptions): Promise
   return better
 }
 
+/** Milliseconds in which the best hosts must be known; they are asked for without a client or a job that waits. */
+const BEST_MS = 60_000
+
+/**
+ * The names of the hosts of best preference, sorted: domains for which they are the same have the same provider.
+ *
+ * @throws {RouteError} when the domain has none, or DNS does not answer
+ */
+export async function bestMailHosts(domain: string, dns: MxResolver): Promise<readonly string[]> {
+  const hosts = await findMailHosts(domain, { dns, signal: AbortSignal.timeout(BEST_MS), isOwn: () => false })
+  return hosts.flatMap(({ name, preference }) => (preference === hosts[0]?.preference ? [name] : [])).sort()
+}
+
 /** RFC 5321 §4.1.3. */
 function literalHost(domain: string): MailHost {
   const text = domain.slice(1, -1)

@@ -2,15 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Recipient, Route } from '@postroad/plugin'
 import { address } from './contract-fixture.ts'
-import { laneOf, matchesDomain, planMessage } from './plan.ts'
+import { matchesDomain, planMessage } from './plan.ts'
 
-const options = {
-  maxRecipients: 3,
-  groups: [
-    ['*.outlook.example', 'microsoft'],
-    ['hotmail.example', 'microsoft'],
-  ] as const,
-}
+const options = { maxRecipients: 3 }
 const recipient = (text: string, route: Route): Recipient => ({
   address: address(...(text.split('@') as [string, string])),
   parameters: {},
@@ -40,12 +34,6 @@ test('recipients of one fixed next hop travel together, whatever their domains',
 
 test('RFC 5321 §4.5.3.1.8: no transaction has more recipients than every server takes', () => {
   assert.deepEqual(plan({ via: 'maildir' }, ['a@x', 'b@x', 'c@x', 'd@x']), ['maildir: a@x b@x c@x', 'maildir: d@x'])
-})
-
-test('domains of one provider share a lane when the operator says so', () => {
-  assert.equal(laneOf({ via: 'smtp' }, address('a', 'eur.outlook.example'), options.groups), 'smtp:microsoft')
-  assert.equal(laneOf({ via: 'smtp' }, address('a', 'hotmail.example'), options.groups), 'smtp:microsoft')
-  assert.equal(laneOf({ via: 'smtp' }, address('a', 'outlook.example'), options.groups), 'smtp:outlook.example')
 })
 
 test('RFC 3461 §5.2.7: who is replaced by his route stays known as the original recipient', () => {

@@ -6,8 +6,6 @@ import { makeQueueId, type QueuedDelivery, type QueuedMessage, type QueuedRecipi
 export interface PlanOptions {
   /** Recipients of one transaction; RFC 5321 §4.5.3.1.8 lets every server take 100. */
   readonly maxRecipients: number
-  /** Lanes shared by several destinations: `['*.outlook.com', 'microsoft']`. */
-  readonly groups: readonly (readonly [pattern: string, lane: string])[]
 }
 
 /** What a queued message is made of. */
@@ -37,12 +35,10 @@ export function planMessage(input: PlanInput, options: PlanOptions): QueuedMessa
   }
 }
 
-/** Where a delivery's concurrency, rate and back-off are counted: the next hop if the route names one, else the domain. */
-export function laneOf({ via, host, port }: Route, address: Address, groups: PlanOptions['groups'] = []): string {
+/** What a delivery waits for, and by which it is suspended: the next hop if the route names one, else the domain. */
+export function laneOf({ via, host, port }: Route, address: Address): string {
   const isByDomain = via === 'smtp' && host === undefined
   const target = isByDomain ? address.domain : (host ?? '')
-  const group = target === '' ? undefined : groups.find(([pattern]) => matchesDomain(pattern, target))
-  if (group) return `${via}:${group[1]}`
   if (target === '') return via
   return port === undefined ? `${via}:${target}` : `${via}:${target}:${port}`
 }
@@ -53,15 +49,12 @@ export function matchesDomain(pattern: string, domain: string): boolean {
 }
 
 /** What a delivery is queued as: by lane, in transactions that are not too large. */
-export function split(
-  { route, recipients }: Delivery,
-  { groups, maxRecipients }: Pick<PlanOptions, 'groups' | 'maxRecipients'>,
-): QueuedDelivery[] {
+export function split({ route, recipients }: Delivery, { maxRecipients }: PlanOptions): QueuedDelivery[] {
   const { to: _, ...way } = route
   const lanes = new Map<string, QueuedRecipient[]>()
   for (const recipient of recipients) {
     for (const target of targetsOf(recipient, route)) {
-      const lane = laneOf(route, target.address, groups)
+      const lane = laneOf(route, target.address)
       const members = lanes.get(lane)
       if (members) members.push(target)
       else lanes.set(lane, [target])

@@ -11,7 +11,7 @@ import {
   type Reply,
 } from '@postroad/queue'
 import type { QueueOptions } from './options.ts'
-import { openTransports, type Transports } from './transports.ts'
+import { mailHostsOf, openTransports, type Transports } from './transports.ts'
 
 /** What an open queue is made of. */
 export interface OpenContext {
@@ -41,7 +41,7 @@ export class OpenedQueue {
   constructor(context: OpenContext) {
     this.#context = context
     this.transports = openTransports(context.options, context)
-    this.rules = new LaneRules(context.options)
+    this.rules = new LaneRules(context.options, mailHostsOf(context.options, context.dns))
   }
 
   /** The store; opened by the first who asks. */
@@ -109,7 +109,7 @@ export class OpenedQueue {
       hooks,
       log,
       hostname,
-      limits: this.rules.limitsOf,
+      siteOf: this.rules.siteOf,
       scheduleOf: this.rules.scheduleOf,
       backoff: DEFAULT_BACKOFF,
       routeReport: (recipient) => this.routeReport(recipient),

@@ -24,6 +24,7 @@ const auth = z.strictObject({
 const smtp = z.strictObject({
   tls: tls.default({ mode: 'opportunistic', verify: false }).describe('TLS where the route says nothing of it'),
   credentials: z.record(z.string(), auth).default({}).describe('By the name that a route gives in `settings.credentials`'),
+  port: z.int().min(1).max(65_535).optional().describe('Port of hosts found by MX. Default: 25'),
   maxConnections: z.int().positive().default(20).describe('Connections to one host at a time'),
   idleMs: ms.default(10_000).describe('Milliseconds an unused connection is kept'),
   localAddress: z.string().optional().describe('Address to connect from'),

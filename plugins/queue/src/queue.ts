@@ -29,7 +29,7 @@ export const queue = definePlugin({
       resolve,
     }
     const opened = new OpenedQueue(context)
-    const plan = { maxRecipients: options.maxRecipients, groups: opened.rules.groups }
+    const plan = { maxRecipients: options.maxRecipients }
     return {
       mail({ parameters }) {
         // RFC 1870 §6.1: what will not fit is refused before its octets come.

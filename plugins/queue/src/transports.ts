@@ -1,5 +1,6 @@
 /** The carriers of the queue, by the `via` of a route. */
 import {
+  bestMailHosts,
   discardTransport,
   lmtpTransport,
   type MxResolver,
@@ -8,7 +9,7 @@ import {
   type TlsPolicy,
   type Transport,
 } from '@postroad/delivery'
-import type { Carriers } from '@postroad/queue'
+import type { Carriers, MailHosts } from '@postroad/queue'
 import type { QueueOptions } from './options.ts'
 
 /** Transports that are open. */
@@ -45,6 +46,11 @@ export function openTransports(options: QueueOptions, context: TransportContext)
       await Promise.all([...relays.values(), ...final.values()].map((transport) => transport.close()))
     },
   }
+}
+
+/** How `smtp` finds the hosts of a domain; nothing when another transport has its place. */
+export function mailHostsOf({ transports }: QueueOptions, dns: MxResolver): MailHosts | undefined {
+  return transports['smtp'] ? undefined : (domain) => bestMailHosts(domain, dns)
 }
 
 function openSmtp({ tls, credentials, ...pool }: QueueOptions['smtp'], context: TransportContext): Transport {

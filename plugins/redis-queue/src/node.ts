@@ -5,6 +5,7 @@ import {
   type DeliveryHooks,
   engineClock,
   LaneRules,
+  limitedCarriers,
   type MessageSource,
   type QueuedMessage,
   QueueEngine,
@@ -12,14 +13,13 @@ import {
 } from '@postroad/queue'
 import type { CommandContext } from './commands.ts'
 import { type Durability, inspect } from './durability.ts'
-import { limitedCarriers } from './lane/limited-carriers.ts'
 import { SharedLanes } from './lane/shared-lanes.ts'
 import type { RedisLink } from './link.ts'
 import type { RedisQueueOptions } from './options.ts'
 import { RedisStore } from './store/redis-store.ts'
 import { TicketedStore } from './ticket/ticketed-store.ts'
 import { Tickets } from './ticket/tickets.ts'
-import { openTransports, type Transports } from './transports.ts'
+import { mailHostsOf, openTransports, type Transports } from './transports.ts'
 
 /** What a node is made of. */
 export interface NodeContext {
@@ -66,7 +66,7 @@ export class QueueNode {
     const { name, keepFinished, replicas, memoryLimit, concurrency, bodyFolder, inlineLimit, minFree } = options
     this.#context = context
     this.transports = openTransports(options, hostname, dns)
-    this.rules = new LaneRules(options)
+    this.rules = new LaneRules(options, mailHostsOf(options, dns))
     this.#lanes = new SharedLanes(link, name, DEFAULT_BACKOFF)
     this.#tickets = new Tickets({ link, name, log, concurrency })
     this.store = new RedisStore({
@@ -147,15 +147,17 @@ export class QueueNode {
   #deliver(): void {
     const { options, hooks, log, hostname, clock } = this.#context
     const store = new TicketedStore(this.store)
-    const limited = { lanes: this.#lanes, groups: this.rules.groups, limits: this.rules.limitsOf, closing: this.#closing.signal }
+    const { siteOf, scheduleOf } = this.rules
+    // Who knows nothing of other nodes must not guess: all limits are shared, also those nobody wrote down.
+    const limited = { permits: this.#lanes, siteOf, isShared: () => true, closing: this.#closing.signal }
     const engine = new QueueEngine({
       store,
       carriers: limitedCarriers(this.transports.find, limited),
       hooks,
       log,
       hostname,
-      limits: this.rules.limitsOf,
-      scheduleOf: this.rules.scheduleOf,
+      siteOf,
+      scheduleOf,
       backoff: DEFAULT_BACKOFF,
       routeReport: (recipient) => this.routeReport(recipient),
       returnLimit: options.returnLimit,

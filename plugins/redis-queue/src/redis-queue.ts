@@ -20,7 +20,7 @@ export const redisQueue = definePlugin({
   setup: ({ options, link, hooks, dns, clock, hostname, log, resolve, ...rest }) => {
     const role = options.role ?? roleOf(rest)
     const node = new QueueNode({ options, role, link, hooks, dns, clock, hostname, log, resolve })
-    const plan = { maxRecipients: options.maxRecipients, groups: node.rules.groups }
+    const plan = { maxRecipients: options.maxRecipients }
     return {
       mail({ parameters }) {
         // RFC 1870 §6.1: what will not fit is refused before its octets come.

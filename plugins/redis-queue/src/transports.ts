@@ -1,7 +1,15 @@
 /** The carriers of the queue, by the `via` of a route. */
-import { discardTransport, fixedTransport, lmtpTransport, maildirTransport, smtpTransport, type Transport } from '@postroad/delivery'
+import {
+  bestMailHosts,
+  discardTransport,
+  fixedTransport,
+  lmtpTransport,
+  maildirTransport,
+  smtpTransport,
+  type Transport,
+} from '@postroad/delivery'
 import type { Dns } from '@postroad/plugin'
-import type { Carriers } from '@postroad/queue'
+import type { Carriers, MailHosts } from '@postroad/queue'
 import type { RedisQueueOptions } from './options.ts'
 
 /** Transports that are open. */
@@ -31,6 +39,11 @@ export function openTransports(options: RedisQueueOptions, hostname: string, dns
       await Promise.all([...relays.values(), ...final.values()].map((transport) => transport.close()))
     },
   }
+}
+
+/** How `smtp` finds the hosts of a domain; nothing when it goes to one place, or another transport has its. */
+export function mailHostsOf({ smtp, transports }: RedisQueueOptions, dns: Dns): MailHosts | undefined {
+  return (smtp.host ?? smtp.path ?? transports['smtp']) ? undefined : (domain) => bestMailHosts(domain, dns)
 }
 
 /** Without the keys that have no value: the transports' own defaults count. */

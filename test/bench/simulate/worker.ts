@@ -132,7 +132,7 @@ async function openEmbedded(): Promise<Opened> {
     log,
     hostname: 'mx.test',
     scheduleOf: () => DEFAULT_SCHEDULE,
-    limits: () => ({ concurrency: 10_000 }),
+    siteOf: (name) => ({ name, limits: { concurrency: 10_000 } }),
     backoff: DEFAULT_BACKOFF,
     routeReport: async () => ({ via: 'discard' }),
     returnLimit: 1,

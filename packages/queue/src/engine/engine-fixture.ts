@@ -8,8 +8,8 @@ import type { QueuedMessage, Reply } from '../model.ts'
 import { DEFAULT_SCHEDULE } from '../schedule.ts'
 import type { QueueStore } from '../store.ts'
 import { QueueEngine } from './engine.ts'
-import { DEFAULT_BACKOFF } from './lane.ts'
 import type { EngineClock, EngineOptions } from './options.ts'
+import { DEFAULT_BACKOFF, type LaneLimits, type SiteRule } from './site.ts'
 
 /** Time that stands still until it is told. */
 export class FakeTime implements EngineClock {
@@ -94,7 +94,7 @@ export function makeBench(answer: Answer, options: Partial<EngineOptions> & { re
     log: { debug() {}, info() {}, warn() {}, error() {} },
     hostname: 'mx.example.net',
     scheduleOf: () => DEFAULT_SCHEDULE,
-    limits: () => ({ concurrency: 20 }),
+    siteOf: (lane) => siteRule(lane),
     backoff: DEFAULT_BACKOFF,
     routeReport: async () => ({ via: 'smtp' }),
     returnLimit: 50_000,
@@ -115,6 +115,11 @@ export function makeBench(answer: Answer, options: Partial<EngineOptions> & { re
     return now
   }
   return { engine, store, time, jobs, told, send }
+}
+
+/** Where a lane is counted, when nobody says more. */
+export function siteRule(name: string, limits: LaneLimits = { concurrency: 20 }): SiteRule {
+  return { name, limits }
 }
 
 /** A store of which some methods are others. */

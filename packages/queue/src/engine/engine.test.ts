@@ -5,7 +5,7 @@ import { readAll } from '../carrier.ts'
 import { address, makeMessage } from '../contract-fixture.ts'
 import { memoryStore } from '../memory-store.ts'
 import { DEFAULT_SCHEDULE } from '../schedule.ts'
-import { makeBench, OK, overriding, rest } from './engine-fixture.ts'
+import { makeBench, OK, overriding, rest, siteRule } from './engine-fixture.ts'
 
 const HOUR = 3_600_000
 const GREYLISTED = { code: 450, status: '4.7.1', text: 'Greylisted' }
@@ -215,7 +215,7 @@ test('no more transactions at once than a lane allows, nor faster', async () => 
       active--
       return OK
     },
-    { limits: () => ({ concurrency: 3 }) },
+    { siteOf: (lane) => siteRule(lane, { concurrency: 3 }) },
   )
   engine.start()
   for (let count = 0; count < 9; count++) void send(makeMessage({ lane: 'smtp:one.example' }))
@@ -226,7 +226,7 @@ test('no more transactions at once than a lane allows, nor faster', async () => 
   await rest()
   assert.deepEqual([jobs.length, most], [9, 3])
 
-  const slow = makeBench(() => OK, { limits: () => ({ concurrency: 20, perSecond: 2 }) })
+  const slow = makeBench(() => OK, { siteOf: (lane) => siteRule(lane, { concurrency: 20, perSecond: 2 }) })
   slow.engine.start()
   for (let count = 0; count < 10; count++) void slow.send(makeMessage({ lane: 'smtp:slow.example' }))
   await slow.time.pass(2_000)
@@ -245,7 +245,7 @@ test('what a lane has no room for waits in the store, and comes when there is ro
       await gate
       return OK
     },
-    { laneLimit: 4, limits: () => ({ concurrency: 2 }) },
+    { laneLimit: 4, siteOf: (lane) => siteRule(lane, { concurrency: 2 }) },
   )
   engine.start()
   for (let count = 0; count < 20; count++) await send(makeMessage({ lane: 'smtp:busy.example' }))
@@ -296,7 +296,7 @@ test('a store that cannot take a message says so, and nothing is carried', async
 test('closing waits for what is under way, then aborts it, and gives back the rest', async () => {
   const { engine, send, jobs, store, time } = makeBench(
     ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve({ code: 451, text: 'aborted' }))),
-    { limits: () => ({ concurrency: 1 }) },
+    { siteOf: (lane) => siteRule(lane, { concurrency: 1 }) },
   )
   engine.start()
   for (let count = 0; count < 3; count++) await send(makeMessage({ lane: 'smtp:slow.example' }))

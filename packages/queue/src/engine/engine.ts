@@ -13,6 +13,7 @@ import type { Lane } from './lane.ts'
 import { LaneBook } from './lane-book.ts'
 import type { EngineOptions, Job } from './options.ts'
 import { report } from './reporter.ts'
+import type { Site } from './site.ts'
 
 /** Milliseconds between tries to write down what happened, when the store fails. */
 const SETTLE_RETRY_MS = 1_000
@@ -29,14 +30,14 @@ export class QueueEngine {
   readonly #lanes: LaneBook
   readonly #intake: Intake
   readonly #running = new Set<Running>()
-  /** Lanes with jobs, while all places are taken. */
-  readonly #starved = new Set<Lane<Job>>()
+  /** Sites with jobs, while all places are taken. */
+  readonly #starved = new Set<Site<Job>>()
   readonly #closing = new AbortController()
   #activeBacklog = 0
   #queued = 0
   #queuedBacklog = 0
   #memory = 0
-  #cancelTick: (() => void) | undefined
+  #tick: { readonly at: number; cancel(): void } | undefined
   #idle: (() => void) | undefined
 
   constructor(options: EngineOptions) {
@@ -49,7 +50,9 @@ export class QueueEngine {
       room,
       isBusy: () => this.#queued - this.#queuedBacklog + this.#running.size - this.#activeBacklog > 0,
       offer: (claims) => this.#offer(claims),
-      resumed: () => this.#pumpAll(),
+      stopped: (lanes) => {
+        for (const lane of lanes) this.#withdraw(lane)
+      },
       looked: (now) => this.#abortOverdue(now),
     })
   }
@@ -87,7 +90,7 @@ export class QueueEngine {
   /** Starts nothing more, waits up to `graceMs` for what is under way, then aborts it; what is left goes back to the store. */
   async close(graceMs = 10_000): Promise<void> {
     this.#closing.abort()
-    this.#cancelTick?.()
+    this.#tick?.cancel()
     await this.#intake.close()
     await this.#giveBackQueued()
     if (this.#running.size === 0) return
@@ -128,8 +131,31 @@ export class QueueEngine {
     this.#queued++
     if (!job.isFresh) this.#queuedBacklog++
     this.#memory += job.source?.size ?? 0
+    job.lane.site?.ready.add(job.lane)
     // The next turn: the reply to the client is written before its mail is carried.
-    setImmediate(() => this.#pump(job.lane))
+    setImmediate(() => this.#locate(job))
+  }
+
+  #locate({ lane, claim: { message, index } }: Job): void {
+    const { route } = message.deliveries[index] ?? {}
+    const located = (): void => (lane.isSuspended ? this.#withdraw(lane) : this.#pump(lane.site))
+    if (route) this.#lanes.locate(lane, route, located)
+    located()
+  }
+
+  /** A lane that is stopped keeps nothing in memory: what waits there would take the room of others. */
+  #withdraw(lane: Lane<Job>): void {
+    const jobs = lane.clear()
+    for (const job of jobs) {
+      this.#dequeued(job)
+      this.#memory -= job.source?.size ?? 0
+    }
+    if (jobs.length > 0) void this.#park(jobs.map(({ claim }) => claim))
+  }
+
+  #dequeued({ isFresh }: Job): void {
+    this.#queued--
+    if (!isFresh) this.#queuedBacklog--
   }
 
   /** No room in memory: it waits in the store. */
@@ -143,23 +169,22 @@ export class QueueEngine {
     }
   }
 
-  #pump(lane: Lane<Job>): void {
+  #pump(site: Site<Job> | undefined): void {
     const { clock, maxActive } = this.#options
-    while (lane.length > 0 && !this.#closing.signal.aborted) {
+    while (site && site.ready.size > 0 && !this.#closing.signal.aborted) {
       const now = clock.now()
-      const readyAt = lane.readyAt(now)
+      const readyAt = site.readyAt(now)
       if (readyAt > now) {
         if (Number.isFinite(readyAt)) this.#tickAt(readyAt)
         return
       }
-      const job = this.#running.size < maxActive ? lane.shift(this.#mayTakeBacklog()) : undefined
+      const job = this.#running.size < maxActive ? site.shift(this.#mayTakeBacklog()) : undefined
       if (!job) {
-        this.#starved.add(lane)
+        this.#starved.add(site)
         return
       }
-      this.#queued--
-      if (!job.isFresh) this.#queuedBacklog--
-      void this.#run(job)
+      this.#dequeued(job)
+      void this.#run(job, site)
     }
   }
 
@@ -167,39 +192,36 @@ export class QueueEngine {
     return this.#activeBacklog < Math.max(1, this.#options.maxActive * this.#options.backlogShare)
   }
 
-  /** One timer for all lanes that wait for their rate. */
+  /** One timer for all sites that wait for their rate: the first of them. */
   #tickAt(at: number): void {
-    if (this.#cancelTick) return
+    if (this.#tick && this.#tick.at <= at) return
+    this.#tick?.cancel()
     const { clock } = this.#options
-    this.#cancelTick = clock.after(Math.max(1, at - clock.now()), () => {
-      this.#cancelTick = undefined
-      this.#pumpAll()
+    const cancel = clock.after(Math.max(1, at - clock.now()), () => {
+      this.#tick = undefined
+      for (const site of this.#lanes.sites) this.#pump(site)
     })
+    this.#tick = { at, cancel }
   }
 
-  #pumpAll(): void {
-    for (const lane of this.#lanes) if (lane.length > 0) this.#pump(lane)
-  }
-
-  async #run(job: Job): Promise<void> {
-    const { lane } = job
+  async #run(job: Job, site: Site<Job>): Promise<void> {
     const startedAt = this.#options.clock.now()
     const running = { startedAt, controller: new AbortController() }
     this.#running.add(running)
     if (!job.isFresh) this.#activeBacklog++
-    lane.started(startedAt)
+    site.started(startedAt)
     try {
-      await this.#carry(job, running)
+      await this.#carry(job, site, running)
     } catch (error) {
       await this.#failed(job, error)
     }
     this.#running.delete(running)
     if (!job.isFresh) this.#activeBacklog--
     this.#memory -= job.source?.size ?? 0
-    this.#next(lane)
+    this.#next(job.lane, site)
   }
 
-  async #carry({ claim, lane, source: kept }: Job, running: Running): Promise<void> {
+  async #carry({ claim, lane, source: kept }: Job, site: Site<Job>, running: Running): Promise<void> {
     const { store, carriers, hooks, clock } = this.#options
     const { message, index, state } = claim
     const delivery = message.deliveries[index]
@@ -210,13 +232,13 @@ export class QueueEngine {
         damage = error
       })
     if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Message ${message.id} has no delivery ${index}`)
-    const closed = lane.blockedUntil(running.startedAt) > 0 ? lane.lastFailure : undefined
+    const closed = site.blockedUntil(running.startedAt) > 0 ? site.lastFailure : undefined
     const onError = (error: unknown): void => {
       this.#options.log.error({ err: error, id: message.id, lane: lane.name }, 'an attempt failed')
     }
     const result = await attempt({ claim, delivery, source, carriers, hooks, closed, onError, signal: running.controller.signal })
     const now = clock.now()
-    this.#leave(lane, result, now)
+    leave(site, result, now)
     // Octets that are not what was written never had a final dot; trying again would change nothing: a human must look.
     if (isCorrupt(damage)) throw damage
     const transition = afterAttempt({
@@ -244,11 +266,6 @@ export class QueueEngine {
   #abortOverdue(now: number): void {
     for (const { startedAt, controller } of this.#running)
       if (now - startedAt >= this.#options.attemptMs) controller.abort(new Error('The attempt took too long'))
-  }
-
-  #leave(lane: Lane<Job>, { how, outcomes }: AttemptResult, now: number): void {
-    if (how === 'carried') lane.ended(commonFailure(outcomes), now)
-    else lane.skipped()
   }
 
   /** Writes down what happened; goes on trying, because the alternative is to deliver it again. */
@@ -288,22 +305,26 @@ export class QueueEngine {
     await store.release([claim], place).catch((cause: unknown) => log.error({ err: cause, id }, 'the delivery could not be put back'))
   }
 
-  #next(lane: Lane<Job>): void {
+  #next(lane: Lane<Job>, site: Site<Job>): void {
     if (this.#running.size === 0) this.#idle?.()
-    if (lane.length > 0) this.#pump(lane)
+    this.#pump(site)
     if (this.#starved.size > 0) {
       const starved = [...this.#starved]
       this.#starved.clear()
       for (const each of starved) this.#pump(each)
     }
     if (lane.hasStored && lane.length === 0) this.#intake.wake()
-    this.#lanes.forget(lane, this.#options.clock.now())
   }
 
   async #giveBackQueued(): Promise<void> {
     const claims = [...this.#lanes].flatMap((lane) => lane.clear().map(({ claim }) => claim))
     if (claims.length > 0) await this.#options.store.release(claims, { kind: 'scheduled', at: this.#options.clock.now() })
   }
+}
+
+function leave(site: Site<Job>, { how, outcomes }: AttemptResult, now: number): void {
+  if (how === 'carried') site.ended(commonFailure(outcomes), now)
+  else site.skipped()
 }
 
 /** What the store reads to write it is kept: it need not be read back to be delivered. */

@@ -5,8 +5,9 @@
 import type { Claim } from '../model.ts'
 import type { ScheduleOptions } from '../schedule.ts'
 import type { Gate, GateView } from '../store.ts'
+import type { Lane } from './lane.ts'
 import type { LaneBook } from './lane-book.ts'
-import { BEAT_MS, type EngineOptions, PAGE } from './options.ts'
+import { BEAT_MS, type EngineOptions, type Job, PAGE } from './options.ts'
 
 /** Milliseconds between pages while there is more that is due: when nothing else is to be done, and while there is fresh mail. */
 const PAGE_PAUSE_MS = 10
@@ -22,8 +23,8 @@ export interface IntakeOptions {
   isBusy(): boolean
   /** Takes claims; what they are of is read back from the store. */
   offer(claims: readonly Claim[]): void
-  /** A suspension has ended. */
-  resumed(): void
+  /** These lanes were suspended. */
+  stopped(lanes: readonly Lane<Job>[]): void
   /** Is called with every look. */
   looked(now: number): void
 }
@@ -77,7 +78,7 @@ export class Intake {
     if (now >= this.#nextBeat) await this.#beat(now)
     if (now >= this.#nextLook) {
       this.#nextLook = now + engine.lookMs
-      if (lanes.suspend((await engine.store.suspensions()).map(({ target }) => target))) this.#options.resumed()
+      this.#options.stopped(lanes.suspend((await engine.store.suspensions()).map(({ target }) => target)))
       lanes.noteStored(await engine.store.waitingLanes())
     }
     await this.#fetchWaiting()

@@ -1,11 +1,18 @@
-/** All lanes that are in use; those that are idle are forgotten. */
+/** All lanes and sites that are in use; those that are idle are forgotten. */
+import type { Route } from '@postroad/plugin'
+import { matchesDomain } from '../plan.ts'
 import { Lane } from './lane.ts'
 import type { EngineOptions, Job } from './options.ts'
+import { Site, type SiteRule } from './site.ts'
 
-/** Lanes by name. */
+/** How long a looked-up site is good for, in milliseconds: domains move. DNS has its own idea, and its own cache. */
+const LOCATED_MS = 300_000
+
+/** Lanes and sites by name. */
 export class LaneBook {
   readonly #options: EngineOptions
   readonly #lanes = new Map<string, Lane<Job>>()
+  readonly #sites = new Map<string, Site<Job>>()
   #suspended: readonly string[] = []
 
   constructor(options: EngineOptions) {
@@ -19,8 +26,8 @@ export class LaneBook {
   get(name: string): Lane<Job> {
     const known = this.#lanes.get(name)
     if (known) return known
-    const lane = new Lane<Job>(name, this.#options.limits(name), this.#options.backoff)
-    lane.isSuspended = this.#isSuspended(name)
+    const lane = new Lane<Job>(name)
+    lane.isSuspended = this.#isSuspended(lane)
     this.#lanes.set(name, lane)
     return lane
   }
@@ -29,16 +36,37 @@ export class LaneBook {
     return this.#lanes.values()
   }
 
-  /** Lanes, or domains of lanes, that the operator has stopped; true when one of before is stopped no more. */
-  suspend(targets: readonly string[]): boolean {
-    this.#suspended = targets
-    let isResumed = false
-    for (const lane of this.#lanes.values()) {
-      const was = lane.isSuspended
-      lane.isSuspended = this.#isSuspended(lane.name)
-      isResumed ||= was && !lane.isSuspended
+  get sites(): Iterable<Site<Job>> {
+    return this.#sites.values()
+  }
+
+  /** Finds out where the lane's transactions are counted, unless that is known; calls back when it had to wait for it. */
+  locate(lane: Lane<Job>, route: Route, located: () => void): void {
+    if (lane.isLocating || lane.locateAt > this.#options.clock.now()) return
+    const rule = this.#options.siteOf(lane.name, route)
+    if (!(rule instanceof Promise)) {
+      this.#place(lane, rule)
+      lane.locateAt = Number.POSITIVE_INFINITY
+      return
     }
-    return isResumed
+    lane.isLocating = true
+    void rule.then((found) => {
+      lane.isLocating = false
+      lane.locateAt = this.#options.clock.now() + LOCATED_MS
+      this.#place(lane, found)
+      located()
+    })
+  }
+
+  /** Takes the targets an operator has stopped: lanes, domains, groups, mail hosts. Lanes that were not stopped before. */
+  suspend(targets: readonly string[]): readonly Lane<Job>[] {
+    if (targets.length === 0 && this.#suspended.length === 0) return []
+    this.#suspended = targets
+    return [...this.#lanes.values()].filter((lane) => {
+      const was = lane.isSuspended
+      lane.isSuspended = this.#isSuspended(lane)
+      return lane.isSuspended && !was
+    })
   }
 
   /** Lanes for which the store has something. */
@@ -52,17 +80,32 @@ export class LaneBook {
     return [...this.#lanes.values()].filter((lane) => lane.hasStored && !lane.isSuspended && lane.length < low)
   }
 
-  /** Forgets a lane of which there is nothing to remember. */
-  forget(lane: Lane<Job>, now: number): void {
-    if (lane.isIdle(now)) this.#lanes.delete(lane.name)
-  }
-
-  /** Forgets all such lanes: a million dead domains must not stay in memory. */
+  /** Forgets lanes and sites of which there is nothing to remember: a million dead domains must not stay in memory. */
   prune(now: number): void {
-    for (const lane of this.#lanes.values()) this.forget(lane, now)
+    const used = new Set<Site<Job>>()
+    for (const lane of this.#lanes.values()) {
+      if (lane.isIdle(now)) this.#lanes.delete(lane.name)
+      else if (lane.site) used.add(lane.site)
+    }
+    for (const site of this.#sites.values()) if (!used.has(site) && site.isIdle(now)) this.#sites.delete(site.name)
   }
 
-  #isSuspended(name: string): boolean {
-    return this.#suspended.some((target) => name === target || name.endsWith(`:${target}`))
+  #place(lane: Lane<Job>, rule: SiteRule): void {
+    if (lane.site?.name !== rule.name) {
+      lane.site?.ready.delete(lane)
+      lane.site = this.#sites.get(rule.name) ?? new Site<Job>(rule, this.#options.backoff)
+      this.#sites.set(rule.name, lane.site)
+    }
+    lane.hosts = rule.hosts ?? []
+    lane.isSuspended = this.#isSuspended(lane)
+    if (lane.length > 0) lane.site.ready.add(lane)
+  }
+
+  #isSuspended({ name, site, hosts }: Lane<Job>): boolean {
+    const names = site ? [name, site.name] : [name]
+    return this.#suspended.some((target) => {
+      if (names.some((each) => each === target || each.endsWith(`:${target}`))) return true
+      return target.startsWith('mx:') && hosts.some((host) => matchesDomain(target.slice(3), host))
+    })
   }
 }

@@ -6,7 +6,8 @@ import type { Claim } from '../model.ts'
 import type { ScheduleOptions } from '../schedule.ts'
 import type { QueueStore } from '../store.ts'
 import type { Carriers } from './attempt.ts'
-import type { BackoffOptions, Lane, LaneLimits } from './lane.ts'
+import type { Lane } from './lane.ts'
+import type { BackoffOptions, SiteRule } from './site.ts'
 
 /** Time and waiting; a fake in tests. */
 export interface EngineClock {
@@ -24,8 +25,11 @@ export interface EngineOptions {
   readonly hostname: string
   /** When the mail of a lane is tried, and for how long. */
   scheduleOf(lane: string): ScheduleOptions
-  /** What a lane may do. */
-  limits(lane: string): LaneLimits
+  /**
+   * Where the transactions of a lane are counted; a promise when its mail hosts must be looked up, which is not waited for
+   * by those who hand in mail. Does not reject: where DNS does not answer, a lane is counted by itself.
+   */
+  siteOf(lane: string, route: Route): SiteRule | Promise<SiteRule>
   readonly backoff: BackoffOptions
   /** Where a notification to an address goes. */
   routeReport(recipient: Address): Promise<Route>

@@ -64,7 +64,7 @@ async function make(
   }
 }
 
-const UNLIMITED = { groups: [], maxRecipients: Number.POSITIVE_INFINITY } as const
+const UNLIMITED = { maxRecipients: Number.POSITIVE_INFINITY } as const
 
 /** RFC 3461 §6.1: a notification asks for none. */
 function recipientOf(address: Address, route: Route): Recipient {

@@ -8,20 +8,36 @@ const CLASSES = [...new Set(BOUNCE_TABLE.map((row) => row.class)), 'other' as co
 const waits = z.array(duration).min(1)
 const waitsByClass = z.partialRecord(z.enum(CLASSES), waits)
 
-const lane = z.strictObject({
-  match: z.string().min(1).describe('Domain (`example.com`, `*.example.com`), host of a route, or name of a transport; `*` is all others'),
+const laneShape = z.strictObject({
+  match: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Domain (`example.com`, `*.example.com`), host of a route, or name of a transport; `*` is all others'),
+  mx: z
+    .string()
+    .min(1)
+    .toLowerCase()
+    .optional()
+    .describe('Instead of `match`: a best mail host (`*.mail.example.com`). All its domains together have these limits'),
   concurrency: z.int().positive().optional().describe('Transactions at once. Default, with `perSecond` or `group` alone: 20'),
   perSecond: z.number().positive().optional().describe('Transactions a second'),
   group: z
     .string()
     .regex(/^[a-z0-9-]+$/)
     .optional()
-    .describe('Destinations of one group share their limits: the domains of one provider'),
+    .describe('Destinations of one group have the limits of its first entry together'),
   life: duration.optional().describe('`life` for these destinations'),
   warnAfter: duration.optional().describe('`warnAfter` for these destinations'),
   retry: waits.optional().describe('Waits for these destinations, instead of `retry` and `retryByClass`'),
   retryByClass: waitsByClass.optional().describe('Waits for a class of failure of these destinations'),
 })
+
+const lane = laneShape
+  .refine(({ match, mx }) => (match === undefined) !== (mx === undefined), 'an entry has either match or mx')
+  .refine((entry) => entry.mx === undefined || !(entry.life ?? entry.warnAfter ?? entry.retry ?? entry.retryByClass), {
+    message: 'mail hosts have limits; schedules are by match',
+  })
 
 /** A part of a plugin's options: spread it into the schema. */
 export const deliveryOptions = {
@@ -36,7 +52,7 @@ export const deliveryOptions = {
     .array(lane)
     .default([])
     .describe(
-      'Limits and schedules by destination. Limits come from the first entry that matches and has any, the schedule from the first that matches and has any. Default: 20 transactions at once',
+      'Limits and schedules by destination. Limits come from the first entry that matches and has any, the schedule from the first that matches and has any. Default: 20 transactions at once with all domains that have the same best mail hosts',
     ),
   life: duration
     .default(432_000_000)

@@ -1,5 +1,6 @@
-/** What the operator said of each destination: its limits, and its schedule. */
-import type { LaneLimits } from '../engine/lane.ts'
+/** What the operator said of each destination: where its transactions are counted, its limits, and its schedule. */
+import type { Route } from '@postroad/plugin'
+import type { LaneLimits, SiteRule } from '../engine/site.ts'
 import { matchesDomain } from '../plan.ts'
 import { DEFAULT_SCHEDULE, type ScheduleOptions } from '../schedule.ts'
 import type { DeliveryOptions, LaneOptions } from './delivery-options.ts'
@@ -7,42 +8,85 @@ import type { DeliveryOptions, LaneOptions } from './delivery-options.ts'
 /** Transactions at once with a destination of which nothing is said. */
 const CONCURRENCY = 20
 
+/** The names of the best mail hosts of a domain. Rejects when there are none, or DNS does not answer. */
+export type MailHosts = (domain: string) => Promise<readonly string[]>
+
 /** See above. */
 export class LaneRules {
-  /** Lanes that several destinations share. */
-  readonly groups: readonly (readonly [pattern: string, lane: string])[]
   readonly #limited: readonly LaneOptions[]
   readonly #scheduled: readonly { readonly entry: LaneOptions; readonly schedule: ScheduleOptions }[]
   readonly #schedule: ScheduleOptions
+  readonly #mailHosts: MailHosts | undefined
 
-  constructor(options: DeliveryOptions) {
-    const { lanes } = options
-    this.groups = lanes.flatMap(({ match, group }) => (group === undefined ? [] : [[match, group] as const]))
+  /** @param mailHosts absent: `smtp` does not go by MX */
+  constructor(options: Pick<DeliveryOptions, 'lanes' | 'life' | 'warnAfter' | 'retry' | 'retryByClass'>, mailHosts?: MailHosts) {
+    this.#mailHosts = mailHosts
     this.#schedule = scheduleOf(options, DEFAULT_SCHEDULE)
-    this.#limited = lanes.filter((entry) => (entry.concurrency ?? entry.perSecond ?? entry.group) !== undefined)
-    this.#scheduled = lanes
+    this.#limited = options.lanes.filter((entry) => (entry.concurrency ?? entry.perSecond ?? entry.group) !== undefined)
+    this.#scheduled = options.lanes
       .filter(({ life, warnAfter, retry, retryByClass }) => (life ?? warnAfter ?? retry ?? retryByClass) !== undefined)
       // Waits that are given for a destination are meant as they stand: no class of failure has others by default.
       .map((entry) => ({ entry, schedule: scheduleOf(entry, entry.retry ? { ...this.#schedule, classWaits: {} } : this.#schedule) }))
   }
 
   /** When the mail of a lane is tried, and for how long. */
-  readonly scheduleOf = (lane: string): ScheduleOptions =>
-    this.#scheduled.find(({ entry }) => means(entry, lane))?.schedule ?? this.#schedule
+  readonly scheduleOf = (lane: string): ScheduleOptions => {
+    const means = meaning(lane)
+    return this.#scheduled.find(({ entry }) => means(entry))?.schedule ?? this.#schedule
+  }
 
-  /** What a lane may do. */
-  readonly limitsOf = (lane: string): LaneLimits => {
-    const { concurrency = CONCURRENCY, perSecond } = this.#limited.find((entry) => means(entry, lane)) ?? {}
-    return perSecond === undefined ? { concurrency } : { concurrency, perSecond }
+  /** Where the transactions of a lane are counted, and what is allowed there; a promise only when mail hosts decide. Never rejects. */
+  readonly siteOf = (lane: string, { via, host }: Pick<Route, 'via' | 'host'>): SiteRule | Promise<SiteRule> => {
+    const named = this.#limited.findIndex(meaning(lane))
+    const entry = this.#limited[named]
+    const [, domain] = split(lane)
+    const own = this.#rule(entry?.group === undefined ? lane : `group:${entry.group}`, entry)
+    if (via !== 'smtp' || host !== undefined || domain === '' || !this.#mailHosts) return own
+    const before = this.#limited.slice(0, entry ? named : undefined).filter(({ mx }) => mx !== undefined)
+    // An entry that names the domain counts it by itself, whoever its mail hosts are.
+    const isNamed = entry !== undefined && ((entry.match !== '*' && entry.match !== via) || entry.group !== undefined)
+    if (before.length === 0 && isNamed) return own
+    return this.#mailHosts(domain).then(
+      (hosts) => this.#byHosts(hosts, { before, entry, own: isNamed ? own : undefined }),
+      // The attempt itself will say what is wrong with DNS.
+      () => own,
+    )
+  }
+
+  #byHosts(
+    hosts: readonly string[],
+    {
+      before,
+      entry,
+      own,
+    }: { readonly before: readonly LaneOptions[]; readonly entry: LaneOptions | undefined; readonly own: SiteRule | undefined },
+  ): SiteRule {
+    const found = before.find(({ mx = '' }) => hosts.some((host) => matchesDomain(mx, host)))
+    if (found) return { ...this.#rule(found.group === undefined ? `mx:${found.mx}` : `group:${found.group}`, found), hosts }
+    return { ...(own ?? this.#rule(`mx:${hosts.join(',')}`, entry)), hosts }
+  }
+
+  /** The limits of a group are those of its first entry. */
+  #rule(name: string, entry: LaneOptions | undefined): SiteRule {
+    const said = entry?.group === undefined ? entry : this.#limited.find(({ group }) => group === entry.group)
+    return { name, limits: limitsOf(said), isWritten: said !== undefined }
   }
 }
 
-/** Whether an entry means a lane: by transport, group, domain or host. */
-function means({ match, group }: LaneOptions, lane: string): boolean {
+function limitsOf({ concurrency = CONCURRENCY, perSecond }: Pick<LaneOptions, 'concurrency' | 'perSecond'> = {}): LaneLimits {
+  return perSecond === undefined ? { concurrency } : { concurrency, perSecond }
+}
+
+/** Transport, and domain or host without the port. */
+function split(lane: string): [via: string, target: string] {
   const at = lane.indexOf(':')
-  const via = at === -1 ? lane : lane.slice(0, at)
-  const target = at === -1 ? '' : lane.slice(at + 1).replace(/:\d+$/, '')
-  return match === via || group === target || matchesDomain(match, target)
+  return at === -1 ? [lane, ''] : [lane.slice(0, at), lane.slice(at + 1).replace(/:\d+$/, '')]
+}
+
+/** Whether an entry names a lane: by transport, domain or host. */
+function meaning(lane: string): (entry: LaneOptions) => boolean {
+  const [via, target] = split(lane)
+  return ({ match }) => match !== undefined && (match === via || matchesDomain(match, target))
 }
 
 function scheduleOf(

@@ -3,7 +3,7 @@
  * A permit is taken before a connection is made and given back after it; the permits of a node that dies expire.
  */
 import { randomUUID } from 'node:crypto'
-import { type BackoffOptions, classify, type LaneLimits, type Reply } from '@postroad/queue'
+import type { BackoffOptions, LaneLimits, LanePermits, PermitAnswer, PermitEnd, Reply } from '@postroad/queue'
 import { type RedisLink, script } from '../link.ts'
 
 /** Milliseconds a permit is good for without being renewed: a dead node's places are free again after so long. */
@@ -59,23 +59,12 @@ for _, permit in ipairs(ARGV) do redis.call('ZADD', KEYS[1], 'XX', now + ${PERMI
 return redis.call('PEXPIRE', KEYS[1], ${PERMIT_LIFE_MS * 2})
 `)
 
-/** What a lane says to one who wants in. */
-export type Entry =
-  | { readonly kind: 'enter'; readonly permit: string }
-  /** All places are taken, or it is too early: come again after so many milliseconds. */
-  | { readonly kind: 'wait'; readonly ms: number }
-  /** The destination is left alone; the reply that closed it. */
-  | { readonly kind: 'closed'; readonly reply: Reply }
-
-/** How a transaction ended, as far as it says something of the destination. */
-export type Health = 'up' | 'down' | 'none'
-
 const CLOSED: Reply = { code: 451, status: '4.4.1', text: 'The destination did not answer and is left alone for a while' }
 /** Milliseconds between questions while all places are taken. */
 const FULL_PAUSE_MS = 100
 
 /** The lanes of one queue. */
-export class SharedLanes {
+export class SharedLanes implements LanePermits {
   readonly #link: RedisLink
   readonly #space: string
   readonly #backoff: BackoffOptions
@@ -89,7 +78,7 @@ export class SharedLanes {
   }
 
   /** Asks for a place. Rejects when Redis is away: then nobody knows how many there are. */
-  async enter(lane: string, { concurrency, perSecond }: LaneLimits): Promise<Entry> {
+  async enter(lane: string, { concurrency, perSecond }: LaneLimits): Promise<PermitAnswer> {
     const permit = randomUUID()
     const step = perSecond === undefined ? 0 : 1_000 / perSecond
     const said = await this.#link.run(ENTER, this.#keys(lane), [permit, concurrency, step])
@@ -102,7 +91,7 @@ export class SharedLanes {
   }
 
   /** Gives a place back. What cannot be given back expires. */
-  async leave(lane: string, permit: string, end: { readonly health: Health; readonly reply?: Reply | undefined }): Promise<void> {
+  async leave(lane: string, permit: string, end: PermitEnd): Promise<void> {
     const permits = this.#held.get(lane)
     permits?.delete(permit)
     if (permits?.size === 0) this.#held.delete(lane)
@@ -130,10 +119,4 @@ export class SharedLanes {
   #keys(lane: string): [string, string] {
     return [`${this.#space}permits:${lane}`, `${this.#space}lane:${lane}`]
   }
-}
-
-/** Reads a failure for what it says of the destination: of one recipient or message it says nothing. */
-export function healthOf(reply: Reply): Health {
-  const kind = classify(reply)
-  return kind === 'network' || kind === 'dns' || kind === 'rate' || reply.code === 421 ? 'down' : 'up'
 }

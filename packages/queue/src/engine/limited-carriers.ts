@@ -1,27 +1,24 @@
-/** Carriers that ask the lanes of all nodes before they make a connection. */
+/** Carriers that ask for a permit before they make a connection: limits then hold over all processes, not in each. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  type Carrier,
-  type CarrierJob,
-  type CarrierRecipient,
-  type Carriers,
-  type LaneLimits,
-  laneOf,
-  type RecipientOutcome,
-  type Reply,
-} from '@postroad/queue'
-import { healthOf, type SharedLanes } from './shared-lanes.ts'
+import type { Route } from '@postroad/plugin'
+import type { Carrier, CarrierJob, RecipientOutcome } from '../carrier.ts'
+import type { Reply } from '../model.ts'
+import { laneOf } from '../plan.ts'
+import { type Carriers, commonFailure } from './attempt.ts'
+import type { LanePermits } from './permits.ts'
+import { healthOf, type SiteRule } from './site.ts'
 
-/** Milliseconds between tries while Redis is away: nobody knows then how many connections there are. */
+/** Milliseconds between tries while nobody can say how many connections there are. */
 const AWAY_PAUSE_MS = 500
 
 const LATE: Reply = { code: 451, status: '4.4.5', text: 'The destination had no place free in time' }
 
 /** What limiting needs. */
 export interface LimitedOptions {
-  readonly lanes: SharedLanes
-  readonly groups: readonly (readonly [pattern: string, lane: string])[]
-  limits(lane: string): LaneLimits
+  readonly permits: LanePermits
+  siteOf(lane: string, route: Route): SiteRule | Promise<SiteRule>
+  /** Whether a site's limits are shared; where not, each process has them for itself. */
+  isShared(site: SiteRule): boolean
   /** Aborted when the process ends: who still waits then is put back without an attempt. */
   readonly closing: AbortSignal
 }
@@ -39,23 +36,25 @@ export function limitedCarriers(carriers: Carriers, options: LimitedOptions): Ca
 async function deliverWithin(carrier: Carrier, job: CarrierJob, options: LimitedOptions): Promise<readonly RecipientOutcome[]> {
   const [first] = job.recipients
   if (!first) return []
-  const lane = laneOf(job.route, first.address, options.groups)
-  const entry = await enter(lane, job.signal, options)
+  const site = await options.siteOf(laneOf(job.route, first.address), job.route)
+  if (!options.isShared(site)) return carrier.deliver(job)
+  const entry = await enter(site, job.signal, options)
   if (typeof entry !== 'string') return job.recipients.map((recipient) => ({ recipient, kind: 'deferred', reply: entry }))
   let outcomes: readonly RecipientOutcome[] | undefined
   try {
     outcomes = await carrier.deliver(job)
     return outcomes
   } finally {
-    const failure = outcomes && commonFailure(outcomes)
-    await options.lanes.leave(lane, entry, { health: outcomes ? (failure ? healthOf(failure) : 'up') : 'none', reply: failure })
+    const reply = outcomes && commonFailure(outcomes)
+    const health = outcomes ? (reply && healthOf(reply) !== 'up' ? 'down' : 'up') : 'none'
+    await options.permits.leave(site.name, entry, { health, reply })
   }
 }
 
 /** The permit, or why there is none. */
-async function enter(lane: string, signal: AbortSignal, { lanes, limits, closing }: LimitedOptions): Promise<string | Reply> {
+async function enter({ name, limits }: SiteRule, signal: AbortSignal, { permits, closing }: LimitedOptions): Promise<string | Reply> {
   while (!signal.aborted && !closing.aborted) {
-    const entry = await lanes.enter(lane, limits(lane)).catch(() => ({ kind: 'wait', ms: AWAY_PAUSE_MS }) as const)
+    const entry = await permits.enter(name, limits).catch(() => ({ kind: 'wait', ms: AWAY_PAUSE_MS }) as const)
     if (entry.kind === 'enter') return entry.permit
     if (entry.kind === 'closed') return entry.reply
     await sleep(entry.ms, undefined, { signal: AbortSignal.any([signal, closing]) }).catch(() => {}) // the loop looks why
@@ -63,9 +62,4 @@ async function enter(lane: string, signal: AbortSignal, { lanes, limits, closing
   // No attempt was made, so none is to be counted: the claim goes back when the store closes.
   if (closing.aborted) return new Promise(() => {})
   return LATE
-}
-
-/** The failure that all recipients share: it may be the destination's. */
-function commonFailure(outcomes: readonly RecipientOutcome<CarrierRecipient>[]): Reply | undefined {
-  return outcomes.every(({ kind }) => kind === 'deferred') ? outcomes[0]?.reply : undefined
 }
