@@ -23,23 +23,29 @@ export function writeAuthResults({ authservId, results }: AuthResults): string {
 
 function writeId(authservId: string): string[] {
   const id = clean(authservId)
-  if (id === '' || Buffer.byteLength(id) > LONGEST_VALUE) throw new TypeError('the authserv-id is empty or too long')
+  if (id === '' || isTooLong(id)) throw new TypeError('the authserv-id is empty or too long')
   return [isToken(id) ? id : quote(id)]
 }
 
 function toWords({ method, result, reason, comment, properties }: MethodResult): string[] {
   const words = [`${keyword(method)}=${keyword(result)}`]
   if (comment !== undefined && comment !== '') words.push(...writeComment(comment))
-  if (reason !== undefined && Buffer.byteLength(reason) <= LONGEST_VALUE) words.push(`reason=${writeValue(reason)}`)
+  if (reason !== undefined && !isTooLong(reason)) words.push(`reason=${writeValue(reason)}`)
   for (const property of properties) {
-    if (Buffer.byteLength(property.value) > LONGEST_VALUE) continue
+    if (isTooLong(property.value)) continue
     words.push(`${keyword(property.type)}.${keyword(property.name)}=${writeValue(property.value)}`)
   }
   return words
 }
 
+/** In octets; most are far from it in any encoding. */
+function isTooLong(text: string): boolean {
+  return text.length * 3 > LONGEST_VALUE && Buffer.byteLength(text) > LONGEST_VALUE
+}
+
 /** RFC 5321 §4.1.2 Keyword. */
 function keyword(text: string): string {
+  if (/^[a-z0-9-]{1,64}$/.test(text)) return text
   const letters = text.replace(/[^A-Za-z0-9-]/g, '').slice(0, 64)
   return letters === '' ? 'unknown' : letters.toLowerCase()
 }
@@ -78,6 +84,7 @@ function writeComment(text: string): string[] {
 
 /** No control characters, not even escaped; half a surrogate is no character. */
 function clean(text: string): string {
+  if (/^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(text)) return text
   return text
     .replace(/\p{Surrogate}/gu, '\ufffd')
     .replace(/[\x00-\x20\x7f]+/g, ' ')
@@ -89,13 +96,14 @@ function fold(groups: readonly (readonly string[])[]): string {
   const lines: string[] = []
   for (const [index, words] of groups.entries()) {
     let line = ''
-    for (const [place, word] of words.entries()) {
-      const end = place === words.length - 1 && index < groups.length - 1 ? ';' : ''
-      const longer = line === '' ? word : `${line} ${word}`
-      if (line !== '' && longer.length + end.length > LINE - 1) {
+    for (let place = 0; place < words.length; place++) {
+      const isLast = place === words.length - 1 && index < groups.length - 1
+      const word = isLast ? `${words[place]};` : (words[place] ?? '')
+      if (line === '') line = word
+      else if (line.length + 1 + word.length > LINE - 1) {
         lines.push(line)
-        line = word + end
-      } else line = longer + end
+        line = word
+      } else line += ` ${word}`
     }
     lines.push(line)
   }

@@ -9,10 +9,17 @@ export class DnsError extends Error {
   readonly code: DnsFailure
   /** True when the name that was asked is an alias (CNAME): it exists, whatever became of its target, RFC 6604 §3. */
   readonly alias: boolean
+  /** Until when a denial may be kept, milliseconds since the epoch; undefined when nobody knows. */
+  readonly expires: number | undefined
 
-  constructor(code: DnsFailure, question: string, options?: { readonly alias?: boolean; readonly cause?: unknown }) {
+  constructor(
+    code: DnsFailure,
+    question: string,
+    options?: { readonly alias?: boolean; readonly expires?: number | undefined; readonly cause?: unknown },
+  ) {
     super(`${code}: ${question}`, options?.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.alias = options?.alias ?? false
+    this.expires = options?.expires
   }
 }

@@ -121,8 +121,7 @@ class CachingResolver extends Asker implements Resolver {
     if (normal === undefined) throw new DnsError('NXDOMAIN', `${type} ${name}`)
     const entry = localEntry(type, normal) ?? (await this.#lookup(type, normal, context))
     // One error for all who hear of it: a stack is dear, and a denial is asked for with every message.
-    if (entry.failure !== undefined)
-      throw (entry.error ??= new DnsError(entry.failure, `${type} ${normal}`, { alias: entry.alias, cause: entry.cause }))
+    if (entry.failure !== undefined) throw (entry.error ??= toError(entry, `${type} ${normal}`))
     const ttl = Math.max(0, Math.floor((entry.expires - this.#clock.now()) / 1000))
     return { records: entry.records as readonly Records[T][], secure: entry.secure, ttl } // `as`: the key of the cache has the type
   }
@@ -195,6 +194,11 @@ class CachingResolver extends Asker implements Resolver {
     // deviates: RFC 2308 §5 — a denial without an SOA is kept as briefly as a failure; a tree walk asks for it with every message.
     return { expires: until(Math.min(reply.ttl ?? failureTtl, maxNegativeTtl)), secure, alias: reply.alias, records: [], failure }
   }
+}
+
+function toError({ failure = 'SERVFAIL', alias, expires, cause }: Entry, question: string): DnsError {
+  const isDenial = failure === 'NXDOMAIN' || failure === 'NODATA'
+  return new DnsError(failure, question, { alias, expires: isDenial ? expires : undefined, cause })
 }
 
 /** RFC 6761 §6.3: names below `localhost` are never asked of a server; §6.4: `invalid` does not exist. */

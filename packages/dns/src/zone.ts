@@ -78,15 +78,16 @@ class LiteralZone extends Asker implements ZoneResolver {
     const { type, name, question, aliases } = asked
     const alias = aliases > 0
     const entry = this.#entries.get(name)
-    if (entry === undefined) throw new DnsError(this.#inner.has(name) ? 'NODATA' : 'NXDOMAIN', question, { alias })
+    const expires = this.#clock.now() + 300_000
+    if (entry === undefined) throw new DnsError(this.#inner.has(name) ? 'NODATA' : 'NXDOMAIN', question, { alias, expires })
     if (typeof entry === 'string') throw new DnsError(entry, question, { alias })
     if (entry.delay !== undefined) await this.#wait(entry.delay, asked)
     if (entry.CNAME !== undefined && aliases < 16) {
       return this.#answer({ ...asked, name: normaliseName(entry.CNAME) ?? entry.CNAME, aliases: aliases + 1 })
     }
-    const records = entry[type] ?? 'NODATA'
+    const records = entry[type] ?? []
     if (typeof records === 'string') throw new DnsError(records, question, { alias })
-    if (records.length === 0) throw new DnsError('NODATA', question, { alias })
+    if (records.length === 0) throw new DnsError('NODATA', question, { alias, expires })
     const plain = type === 'MX' ? (records as readonly MxRecord[]).map(toMx) : records // `as`: MX is checked just here
     return { records: plain as readonly Records[T][], secure: entry.secure ?? false, ttl: entry.ttl ?? 300 } // `as`: the key is the type
   }

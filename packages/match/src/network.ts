@@ -2,9 +2,12 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
+/** Bits of an address: a number for IPv4, which is looked at with every message, and a bigint for IPv6. */
+type Bits = number | bigint
+
 /** A network: its bits, and how many of them count. */
 export interface Network {
-  readonly bits: bigint
+  readonly bits: Bits
   readonly length: number
   /** 32 for IPv4, 128 for IPv6. */
   readonly width: 32 | 128
@@ -16,7 +19,7 @@ export interface Network {
  * @example new NetworkTable([['192.0.2.0/24', 'office']]).find('192.0.2.7') // 'office'
  */
 export class NetworkTable<V> {
-  readonly #tables = { 32: new Map<number, Map<bigint, V>>(), 128: new Map<number, Map<bigint, V>>() }
+  readonly #tables = { 32: new Map<number, Map<Bits, V>>(), 128: new Map<number, Map<Bits, V>>() }
   /** Prefix lengths in use, longest first. */
   readonly #lengths: { 32: number[]; 128: number[] } = { 32: [], 128: [] }
 
@@ -44,7 +47,7 @@ export class NetworkTable<V> {
     const { bits, width } = parsed
     for (const length of this.#lengths[width]) {
       const table = this.#tables[width].get(length)
-      const prefix = cut(bits, length, width)
+      const prefix = cut(bits, length)
       if (table?.has(prefix)) return table.get(prefix)
     }
     return undefined
@@ -68,7 +71,7 @@ export function networkOf(address: string, lengths: { readonly v4: number; reado
   const parsed = parseAddress(address)
   if (!parsed) return undefined
   const length = parsed.width === 32 ? lengths.v4 : lengths.v6
-  return `${format(cut(parsed.bits, length, parsed.width), parsed.width)}/${length}`
+  return `${format(cut(parsed.bits, length))}/${length}`
 }
 
 function parseNetwork(text: string): Network {
@@ -78,33 +81,53 @@ function parseNetwork(text: string): Network {
   if (!parsed || (digits !== undefined && !/^\d{1,3}$/.test(digits))) throw new TypeError(`not a network: ${JSON.stringify(text)}`)
   const length = digits === undefined ? parsed.width : Number(digits)
   if (length > parsed.width) throw new TypeError(`not a network, its prefix is too long: ${JSON.stringify(text)}`)
-  return { bits: cut(parsed.bits, length, parsed.width), length, width: parsed.width }
+  return { bits: cut(parsed.bits, length), length, width: parsed.width }
 }
 
-function cut(bits: bigint, length: number, width: number): bigint {
-  const rest = BigInt(width - length)
+function cut(bits: Bits, length: number): Bits {
+  if (typeof bits === 'number') return length === 0 ? 0 : (bits & (-1 << (32 - length))) >>> 0
+  const rest = BigInt(128 - length)
   return (bits >> rest) << rest
 }
 
 /** IPv4-mapped addresses (RFC 4291 §2.5.5.2) are IPv4. */
-function parseAddress(text: string): { readonly bits: bigint; readonly width: 32 | 128 } | undefined {
+function parseAddress(text: string): { readonly bits: Bits; readonly width: 32 | 128 } | undefined {
   // The library takes more than the standard forms: `127.1`, `0x7f.0.0.1`, zones.
   const family = isIP(text)
+  if (family === 4) return { bits: readQuad(text, 0), width: 32 }
   if (family === 0 || text.includes('%')) return undefined
-  const octets = ipaddr.process(family === 4 ? text : withoutDots(text)).toByteArray()
-  return { bits: BigInt(`0x${Buffer.from(octets).toString('hex')}`), width: octets.length === 4 ? 32 : 128 }
+  const octets = ipaddr.process(withoutDots(text)).toByteArray()
+  const hex = Buffer.from(octets).toString('hex')
+  return octets.length === 4 ? { bits: Number.parseInt(hex, 16), width: 32 } : { bits: BigInt(`0x${hex}`), width: 128 }
 }
+
+/** The four octets of `192.0.2.1` from an offset on; the text was seen to be an address. */
+function readQuad(text: string, from: number): number {
+  let bits = 0
+  let octet = 0
+  for (let i = from; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === DOT) {
+      bits = bits * 256 + octet
+      octet = 0
+    } else octet = octet * 10 + code - ZERO
+  }
+  return bits * 256 + octet
+}
+
+const DOT = 0x2e
+const ZERO = 0x30
 
 /** RFC 4291 §2.2 (3). The library takes `::192.0.2.1` for IPv4-mapped, which it is not. */
 function withoutDots(text: string): string {
-  const end = text.lastIndexOf(':') + 1
   if (!text.includes('.')) return text
-  const [a = 0, b = 0, c = 0, d = 0] = text.slice(end).split('.').map(Number)
-  return `${text.slice(0, end)}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
+  const end = text.lastIndexOf(':') + 1
+  const bits = readQuad(text, end)
+  return `${text.slice(0, end)}${(bits >>> 16).toString(16)}:${(bits & 0xffff).toString(16)}`
 }
 
 /** RFC 5952 §4. */
-function format(bits: bigint, width: 32 | 128): string {
-  const octets = [...Buffer.from(bits.toString(16).padStart(width / 4, '0'), 'hex')]
-  return ipaddr.fromByteArray(octets).toString()
+function format(bits: Bits): string {
+  if (typeof bits === 'number') return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`
+  return ipaddr.fromByteArray([...Buffer.from(bits.toString(16).padStart(32, '0'), 'hex')]).toString()
 }

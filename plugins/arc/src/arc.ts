@@ -1,5 +1,5 @@
 /** ARC: what did those see who had this message before us? RFC 8617. */
-import { arcFact, describe, dkimFact, dmarcFact, nodeResolver, spfFact, unlessAborted, writeAuthResults } from '@postroad/authres'
+import { type Arc, arcFact, describe, dkimFact, dmarcFact, nodeResolver, spfFact, unlessAborted, writeAuthResults } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
 import { type DataContext, Dns, definePlugin, type MessageContext } from '@postroad/plugin'
 import { arcOptions } from './options.ts'
@@ -35,12 +35,13 @@ export const arc = definePlugin({
       },
       message: {
         provides: [arcFact],
-        async handler(context) {
+        handler(context) {
           const entry = arriving.get(context.session)
           arriving.delete(context.session)
+          const conclude = (found: Arc) => context.set(arcFact, found)
           const isHere = entry?.isComplete === true && entry.id === context.envelope.id
-          const verification = isHere ? entry.verification : await readAll(begin(context), context)
-          context.set(arcFact, await unlessAborted(verification.finish(), context.signal))
+          const found = isHere ? entry.verification.finish() : readAll(begin(context), context).then((late) => late.finish())
+          return found instanceof Promise ? unlessAborted(found, context.signal).then(conclude) : conclude(found)
         },
       },
       ...(key && {

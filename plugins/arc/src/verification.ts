@@ -52,8 +52,8 @@ export class ArcVerification {
     if (body.length > 0) this.#body?.update(body)
   }
 
-  /** The result; nothing may be written afterwards. Does not reject for anything a message or DNS can do. */
-  async finish(): Promise<Arc> {
+  /** The result, at once when there is no chain; nothing may be written afterwards. Does not reject for anything a message or DNS can do. */
+  finish(): Arc | Promise<Arc> {
     if (!this.#hasBegun) this.#begin()
     if (this.#obstacle !== undefined) return { ...NO_CHAIN, result: 'fail', comment: this.#obstacle }
     if (this.#verifier === undefined) return NO_CHAIN

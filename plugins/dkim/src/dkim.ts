@@ -39,14 +39,16 @@ export const verifyDkim = definePlugin({
       },
       message: {
         provides: [dkimFact],
-        async handler(context) {
+        handler(context) {
           const entry = arriving.get(context.session)
           arriving.delete(context.session)
+          const conclude = (found: Dkim) => {
+            context.set(dkimFact, found)
+            return judge(found, options)
+          }
           const isHere = entry?.isComplete === true && entry.id === context.envelope.id
-          const verification = isHere ? entry.verification : await readAll(begin(context), context)
-          const found = await unlessAborted(verification.finish(), context.signal)
-          context.set(dkimFact, found)
-          return judge(found, options)
+          const found = isHere ? entry.verification.finish() : readAll(begin(context), context).then((late) => late.finish())
+          return found instanceof Promise ? unlessAborted(found, context.signal).then(conclude) : conclude(found)
         },
       },
       commands: dkimCommands(dns),

@@ -29,6 +29,8 @@ const MAX_FIELD = 8192
 const MAX_NAMES = 500
 const BLANK = /[ \t\r\n]{256}/
 
+const UNSIGNED: Dkim = Object.freeze({ signatures: Object.freeze([]), ignored: 0 })
+
 const RESULTS: readonly string[] = ['none', 'pass', 'fail', 'policy', 'neutral', 'temperror', 'permerror'] satisfies DkimResult[]
 
 /** One message's signatures. Feed it the message, then ask; key lookups begin as soon as the header section is complete. */
@@ -54,16 +56,19 @@ export class Verification {
     if (body.length > 0) for (const hash of this.#bodies) hash.update(body)
   }
 
-  /** The results; nothing may be written afterwards. Does not reject for anything a message or DNS can do. */
-  async finish(): Promise<Dkim> {
+  /** The results, at once when there is nothing to verify; nothing may be written afterwards. Does not reject for anything a message or DNS can do. */
+  finish(): Dkim | Promise<Dkim> {
     if (!this.#hasBegun) this.#begin()
     if (this.#obstacle !== undefined) return { signatures: [unseen(this.#obstacle)], ignored: 0 }
-    if (this.#verifier === undefined) return { signatures: [], ignored: 0 }
-    for (const hash of this.#verifier.bodyHashes.values()) hash.hash = hash.digest()
+    return this.#verifier === undefined ? UNSIGNED : this.#verify(this.#verifier)
+  }
+
+  async #verify(verifier: DkimVerifier): Promise<Dkim> {
+    for (const hash of verifier.bodyHashes.values()) hash.hash = hash.digest()
     const signatures: DkimSignature[] = []
-    for (const header of this.#verifier.signatureHeaders) {
+    for (const header of verifier.signatureHeaders) {
       // As the verifier's own finalChunk, but for the texts it would write for a header field.
-      const result = header.skip ? this.#verifier.skippedSignatureResult(header) : await this.#verifier.verifySignature(header)
+      const result = header.skip ? verifier.skippedSignatureResult(header) : await verifier.verifySignature(header)
       signatures.push(toSignature(result, header, this.#options.bodyLength))
     }
     return { signatures, ignored: this.#ignored }

@@ -16,8 +16,19 @@ export function readAuthor(headers: Headers): Author {
     const value = fromValue(field)
     if (value !== undefined) values.push(value)
   }
-  const mailboxes = values.flatMap((value) => addressparser(value, { flatten: true }))
-  return { fields: values.length, addresses: mailboxes.map(({ address }) => address).filter((address) => address !== '') }
+  return { fields: values.length, addresses: values.flatMap(readAddresses) }
+}
+
+/** One plain mailbox, as nearly all are: `joe@example.com`, `Joe Doe <joe@example.com>`, `"Doe, Joe" <joe@example.com>`. */
+const PLAIN = /^(?:[\w '-]+ <|"[\w ,.'-]+" <|<|)([\w+-]+(?:\.[\w+-]+)*@[a-z0-9-]+(?:\.[a-z0-9-]+)+)(>?)$/i
+
+/** The addr-specs of one field; what is not plain goes to the parser. */
+function readAddresses(value: string): string[] {
+  const [, address, close] = PLAIN.exec(value) ?? []
+  if (address !== undefined && value.includes('<') === (close === '>')) return [address]
+  return addressparser(value, { flatten: true })
+    .map((mailbox) => mailbox.address)
+    .filter((parsed) => parsed !== '')
 }
 
 /** A line that is no proper field but could be read as From counts: some reader will show it. */

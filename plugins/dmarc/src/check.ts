@@ -1,5 +1,7 @@
 /** What the owner of the author's domain asks for, and whether it matters here, RFC 9989 §5.3; the evaluation is that of the npm package mailauth. */
-import type { Arc, Dkim, Dmarc, NodeResolver, Spf } from '@postroad/authres'
+import { type Arc, type Dkim, type Dmarc, nodeResolver, type Spf } from '@postroad/authres'
+import { DnsMemo } from '@postroad/dns'
+import type { Dns } from '@postroad/plugin'
 import { type DmarcResponse, evaluateDmarc } from 'mailauth/lib/dmarc/index.js'
 import type { Author } from './author.ts'
 import type { DmarcOptions, Trust } from './options.ts'
@@ -17,29 +19,74 @@ export interface DmarcEvidence {
 
 /** How to judge it. */
 export interface DmarcMeans {
-  readonly resolver: NodeResolver
+  readonly dns: Dns
+  readonly signal?: AbortSignal
+  /** Milliseconds since the epoch. */
+  readonly now: number
   readonly trust: Trust
   readonly options: Pick<DmarcOptions, 'arc'>
 }
 
-/** Evaluates DMARC. Never rejects: what goes wrong is a temperror. */
-export async function checkDmarc(evidence: DmarcEvidence, means: DmarcMeans): Promise<Dmarc> {
-  const { author, spf, dkim } = evidence
-  try {
-    const { response, reason, authorDomains } = await evaluateDmarc({
-      headerFrom: author.addresses,
-      fromFields: author.fields,
-      spfDomains: spf?.mailFrom.result === 'pass' ? [{ domain: spf.mailFrom.domain }] : [],
-      dkimDomains: (dkim?.signatures ?? [])
-        .filter(({ result }) => result === 'pass')
-        .map(({ domain, unsigned }) => ({ domain, underSized: unsigned })),
-      resolver: means.resolver,
-      strict: true,
-    })
-    return response === false ? withoutAuthor(reason, authorDomains) : weigh(response, evidence, means)
-  } catch (error) {
-    return { ...NOTHING, result: 'temperror', comment: error instanceof Error ? error.message : undefined }
+type Evaluation = Awaited<ReturnType<typeof evaluateDmarc>>
+type Question = Omit<Parameters<typeof evaluateDmarc>[0], 'resolver' | 'strict'>
+
+/** Longer ones are evaluated anew each time. */
+const MAX_KEY = 500
+
+/** Evaluates, and remembers what a domain asks for as long as the records it rests on may be kept. */
+export class DmarcChecks {
+  readonly #memo = new DnsMemo<Evaluation>()
+
+  /** Evaluates DMARC; at once when the policy is known. Never rejects: what goes wrong is a temperror. */
+  check(evidence: DmarcEvidence, means: DmarcMeans): Dmarc | Promise<Dmarc> {
+    const question = questionOf(evidence)
+    const key = keyOf(question)
+    const known = key === undefined ? undefined : this.#memo.get(key, means.now)
+    if (known !== undefined) return conclude(known, evidence, means)
+    return this.#evaluate(question, key, means).then(
+      (evaluation) => conclude(evaluation, evidence, means),
+      (error: unknown) => ({ ...NOTHING, result: 'temperror', comment: error instanceof Error ? error.message : undefined }),
+    )
   }
+
+  #evaluate(question: Question, key: string | undefined, { dns, signal, now }: DmarcMeans): Promise<Evaluation> {
+    const draw = (asked: Dns) => evaluateDmarc({ ...question, resolver: nodeResolver(asked, signal), strict: true })
+    return key === undefined ? draw(dns) : this.#memo.learn(key, { dns, now, draw })
+  }
+}
+
+/** Evaluates DMARC once. Never rejects: what goes wrong is a temperror. */
+export async function checkDmarc(evidence: DmarcEvidence, means: DmarcMeans): Promise<Dmarc> {
+  return new DmarcChecks().check(evidence, means)
+}
+
+/** What the policy and its alignment depend on. */
+function questionOf({ author, spf, dkim }: DmarcEvidence): Question {
+  return {
+    // Only the domain matters; what is no plain local part is left to be judged as it is.
+    headerFrom: author.addresses.map((address) => address.replace(/^[\w.+-]+@/, 'x@')),
+    fromFields: author.fields,
+    spfDomains: spf?.mailFrom.result === 'pass' ? [{ domain: spf.mailFrom.domain }] : [],
+    dkimDomains: (dkim?.signatures ?? [])
+      .filter(({ result }) => result === 'pass')
+      .map(({ domain, unsigned }) => ({ domain, underSized: unsigned })),
+  }
+}
+
+/** What is no plain author is evaluated anew each time, so that no text of a stranger can be taken for another question. */
+function keyOf({ headerFrom, fromFields, spfDomains, dkimDomains }: Question): string | undefined {
+  const [author = '', ...others] = headerFrom
+  if (others.length > 0 || !PLAIN_AUTHOR.test(author)) return undefined
+  let key = `${fromFields} ${author}`
+  for (const { domain } of spfDomains) key += ` spf:${domain}`
+  for (const { domain, underSized } of dkimDomains) key += ` dkim:${domain}:${underSized}`
+  return key.length <= MAX_KEY ? key : undefined
+}
+
+const PLAIN_AUTHOR = /^x@[a-z0-9.-]+$/i
+
+function conclude({ response, reason, authorDomains }: Evaluation, evidence: DmarcEvidence, means: DmarcMeans): Dmarc {
+  return response === false ? withoutAuthor(reason, authorDomains) : weigh(response, evidence, means)
 }
 
 const NOTHING = { domain: '', policyDomain: undefined, policy: undefined, aligned: [], override: undefined, comment: undefined } as const

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Arc, type Dkim, type DkimResult, nodeResolver, type Spf, type SpfResult } from '@postroad/authres'
+import type { Arc, Dkim, DkimResult, Spf, SpfResult } from '@postroad/authres'
 import { type Zone, zoneDns } from '@postroad/dns'
 import { messageFromBytes } from '@postroad/message'
 import fc from 'fast-check'
+import addressparser from 'nodemailer/lib/addressparser'
 import { readAuthor } from './author.ts'
-import { checkDmarc } from './check.ts'
+import { checkDmarc, DmarcChecks } from './check.ts'
 import { judge } from './dmarc.ts'
 import { dmarcOptions, readTrust } from './options.ts'
 
@@ -64,7 +65,7 @@ async function check(from: string | readonly string[], evidence: Evidence = {}) 
     ...evidence,
     author: readAuthor(message(...[from].flat()).headers),
   }
-  const found = await checkDmarc(all, { resolver: nodeResolver(dns), trust: readTrust(evidence.trust ?? []), options: { arc: true } })
+  const found = await checkDmarc(all, { dns, now: 0, trust: readTrust(evidence.trust ?? []), options: { arc: true } })
   return { ...found, questions: dns.questions }
 }
 
@@ -135,9 +136,8 @@ test('DNS that fails is a temperror, and so is a failure that a check not done m
   assert.equal((await check('joe@example.com', { spf: undefined, dkim: dkim(['pass', 'example.com']) })).result, 'pass')
   const evidence = { author: { fields: 1, addresses: ['a@example.com'] }, spf: undefined, dkim: undefined, arc: undefined, address: '' }
   const broken = await checkDmarc(evidence, {
-    resolver: () => {
-      throw new Error('out of order')
-    },
+    dns: { txt: () => Promise.reject(new Error('out of order')) } as never,
+    now: 0,
     trust: readTrust([]),
     options: { arc: true },
   })
@@ -246,4 +246,43 @@ test('whatever a From field or a record says, there is a result', async () => {
     }),
     { numRuns: 300 },
   )
+})
+
+test('RFC 5322 §3.4: a plain author is read as the parser reads it', () => {
+  const atom = fc.stringMatching(/^[A-Za-z0-9_+-]{1,8}$/)
+  const local = fc.array(atom, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('.'))
+  const domain = fc.array(fc.stringMatching(/^[A-Za-z0-9-]{1,8}$/), { minLength: 1, maxLength: 4 }).map((parts) => parts.join('.'))
+  const name = fc.stringMatching(/^[A-Za-z0-9_ ,.'"@<>()-]{0,12}$/)
+  const shape = fc.constantFrom('', ' ', '<', ' <', '" <', '">')
+  const tail = fc.constantFrom('', '>', ' >', '> ', ',', '>, b@c.example')
+  fc.assert(
+    fc.property(fc.constantFrom('', '"'), name, shape, local, domain, tail, (quote, who, before, mailbox, host, after) => {
+      const value = `${quote}${who}${before}${mailbox}@${host}${after}`.trim()
+      const parsed = addressparser(value, { flatten: true }).map(({ address }) => address)
+      const { addresses } = readAuthor([{ name: 'From', value, raw: new Uint8Array() }] as never)
+      assert.deepEqual(
+        addresses,
+        parsed.filter((address) => address !== ''),
+      )
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('what a domain asks for is found again without a question, for every author and each of its ways to pass', async () => {
+  const dns = zoneDns({ '_dmarc.example.com': { TXT: ['v=DMARC1; p=reject'], ttl: 60 } })
+  const checks = new DmarcChecks()
+  const check = (author: string, passed: string, now: number) =>
+    checks.check(
+      { author: { fields: 1, addresses: [author] }, spf: spf('pass', passed), dkim: dkim(), arc: undefined, address: '192.0.2.1' },
+      { dns, now, trust: readTrust([]), options: { arc: true } },
+    )
+  assert.equal((await check('joe@example.com', 'example.com', 0)).result, 'pass')
+  const asked = dns.questions.length
+  assert.ok(!(check('ann.b@example.com', 'example.com', 1) instanceof Promise))
+  assert.equal(dns.questions.length, asked)
+  assert.equal((await check('joe@example.com', 'example.net', 1)).result, 'fail')
+  assert.equal((await check('joe@example.com', 'example.com', 400_000)).result, 'pass')
+  assert.ok(dns.questions.length > 2 * asked)
+  assert.ok(check('"joe spf:example.com"@example.net', 'example.net', 1) instanceof Promise)
 })

@@ -1,9 +1,9 @@
 /** DMARC: is the author who the From field says, and what does their domain want done if not? RFC 9989. */
-import { arcFact, type Dmarc, dkimFact, dmarcFact, type MessageAction, nodeResolver, spfFact, toOpinion } from '@postroad/authres'
+import { arcFact, type Dmarc, dkimFact, dmarcFact, type MessageAction, spfFact, toOpinion } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
 import { Dns, definePlugin, type MessageOpinion } from '@postroad/plugin'
 import { readAuthor } from './author.ts'
-import { checkDmarc } from './check.ts'
+import { DmarcChecks } from './check.ts'
 import { type DmarcOptions, dmarcOptions, readTrust } from './options.ts'
 
 /**
@@ -18,13 +18,14 @@ export const dmarc = definePlugin({
   needs: { dns: Dns },
   setup: ({ options, dns }) => {
     const trust = readTrust(options.trust)
+    const checks = new DmarcChecks()
     return {
       message: {
         // Without spf and dkim in the scope every message would fail: the host refuses to start. arc is optional.
         after: [spfFact, dkimFact, 'arc'],
         provides: [dmarcFact],
-        async handler(context) {
-          const { session, message, find, signal } = context
+        handler(context) {
+          const { session, message, find } = context
           if (session.identity !== undefined || session.remote.address === '') return undefined
           const evidence = {
             author: readAuthor(message.headers),
@@ -33,10 +34,22 @@ export const dmarc = definePlugin({
             arc: find(arcFact),
             address: session.remote.address,
           }
-          const resolver = nodeResolver(forMessage(dns, context), signal)
-          const found = await checkDmarc(evidence, { resolver, trust, options })
-          context.set(dmarcFact, found)
-          return judge(found, options)
+          const means = {
+            dns: forMessage(dns, context),
+            now: context.now(),
+            trust,
+            options,
+            // Made only for who has to wait.
+            get signal() {
+              return context.signal
+            },
+          }
+          const conclude = (found: Dmarc) => {
+            context.set(dmarcFact, found)
+            return judge(found, options)
+          }
+          const found = checks.check(evidence, means)
+          return found instanceof Promise ? found.then(conclude) : conclude(found)
         },
       },
     }

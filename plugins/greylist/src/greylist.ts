@@ -62,20 +62,21 @@ export const greylist = definePlugin({
         },
         message: {
           after: ['spf', 'dkim', 'dmarc', ...facts],
-          async handler(context) {
-            const { envelope, signal, now, points } = context
+          handler(context) {
+            if (context.points < options.points) return
             const network = stranger(context)
-            if (network === undefined || points < options.points) return
+            if (network === undefined) return
+            const { envelope, signal, now } = context
             const recipients = envelope.recipients.map(({ address }) => address).filter((address) => !isSpared(address))
-            const waits = await Promise.all(recipients.map((to) => memory.wait({ network, from: envelope.from, to }, now(), signal)))
-            return refusal(Math.max(0, ...waits))
+            const waits = recipients.map((to) => memory.wait({ network, from: envelope.from, to }, now(), signal))
+            return Promise.all(waits).then((list) => refusal(Math.max(0, ...list)))
           },
         },
       }),
-      async accepted(context) {
+      accepted(context) {
         // What came with points is no reason for trust.
         const network = context.points > 0 ? undefined : stranger(context)
-        if (network !== undefined) await memory.good(network, context.now())
+        return network === undefined ? undefined : memory.good(network, context.now())
       },
       commands: {
         list: {

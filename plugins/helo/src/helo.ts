@@ -1,5 +1,6 @@
 /** What a client's own words and its reverse DNS say of it: mail servers have names that fit, infected machines seldom do. */
 import { isIP } from 'node:net'
+import { DnsMemo } from '@postroad/dns'
 import { type Action, allowedClient, DomainTable, domainName, networkOf, networks, opinionOf, reverseDns } from '@postroad/match'
 import { type CommandOpinion, Dns, definePlugin, type Session } from '@postroad/plugin'
 import { type HeloOptions, options } from './options.ts'
@@ -30,6 +31,7 @@ export const helo = definePlugin({
       identity !== undefined || protocol === 'lmtp' || isExempt(remote.address)
     const opinionOn = (fault: Fault | undefined) =>
       fault && opinionOf(options.name[fault.kind], { text: `HELO name refused: ${fault.text}`, reason: `HELO: ${fault.text}` })
+    const exists = new DnsMemo<boolean>()
     const ours = new DomainTable([hostname, ...options.ourNames].map((name) => [name, true]))
     return {
       connect: {
@@ -57,9 +59,17 @@ export const helo = definePlugin({
       // HELO comes again after STARTTLS, and AUTH after it: points are given once for each message, and not to users.
       mail: {
         after: ['access'],
-        async handler({ helo, session, find, signal }) {
+        handler(context) {
+          const { helo, session, find } = context
           if (isLeftAlone(session) || find(allowedClient)) return
-          return opinionOn(wordFault(helo.name, { session, ours }) ?? (await unknownName(helo.name, dns, signal)))
+          const fault = wordFault(helo.name, { session, ours })
+          if (fault) return opinionOn(fault)
+          const now = context.now()
+          const key = helo.name.toLowerCase()
+          const known = exists.get(key, now)
+          if (known !== undefined) return opinionOn(known ? undefined : UNKNOWN)
+          const draw = (asked: Dns) => hasRecords(helo.name, asked, context.signal)
+          return exists.learn(key, { dns, now, draw }).then((found) => opinionOn(found ? undefined : UNKNOWN))
         },
       },
     }
@@ -95,7 +105,10 @@ function literalFault(literal: string, { remote, local }: Ground['session']): Fa
   return { kind: 'literal', text: 'an address literal' }
 }
 
-async function unknownName(name: string, dns: Dns, signal: AbortSignal): Promise<Fault | undefined> {
+const UNKNOWN: Fault = { kind: 'unknown', text: 'no such host' }
+
+/** False only when it is certain that there is nothing. */
+async function hasRecords(name: string, dns: Dns, signal: AbortSignal): Promise<boolean> {
   const found = await Promise.all([records(dns.a(name, signal)), records(dns.aaaa(name, signal)), records(dns.mx(name, signal))])
-  return found.every((list) => list?.length === 0) ? { kind: 'unknown', text: 'no such host' } : undefined
+  return found.some((list) => list?.length !== 0)
 }

@@ -169,18 +169,19 @@ class Meter {
     return marked?.envelope === envelope ? [...marked.names] : []
   }
 
-  async endMessage(session: Pick<Session, 'id'>): Promise<void> {
+  /** A promise only when there is something to give back. */
+  endMessage(session: Pick<Session, 'id'>): Promise<void> | undefined {
     const held = this.#held.get(session.id)
-    if (!held) return
+    if (!held || held.message.length === 0) return undefined
     const places = held.message
     held.message = []
-    await this.#release(places)
+    return this.#release(places)
   }
 
-  async end(session: Pick<Session, 'id'>): Promise<void> {
+  end(session: Pick<Session, 'id'>): Promise<void> | undefined {
     const held = this.#held.get(session.id)
     this.#held.delete(session.id)
-    if (held) await this.#release([...held.connection, ...held.message])
+    return held && this.#release([...held.connection, ...held.message])
   }
 
   #concerned(gauges: readonly Gauge[], subject: Subject): readonly (readonly [Gauge, string])[] {

@@ -2,6 +2,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { nodeResolver, type SpfCheck, type SpfResult } from '@postroad/authres'
+import { DnsMemo } from '@postroad/dns'
 import type { Dns } from '@postroad/plugin'
 import { spf as evaluate } from 'mailauth/lib/spf/index.js'
 
@@ -27,6 +28,30 @@ export interface SpfMeans {
 
 const RESULTS: readonly string[] = ['none', 'neutral', 'pass', 'fail', 'softfail', 'temperror', 'permerror'] satisfies SpfResult[]
 
+/** Macros that make a record speak of one sender, or of the moment: RFC 7208 §7.2. */
+const PERSONAL = /%\{[slt]/i
+
+/** Checks, and remembers what it has found for as long as the records it rests on may be kept. */
+export class SpfChecks {
+  readonly #memo = new DnsMemo<SpfCheck>()
+
+  /** As {@link checkSpf}; at once when it is known. `now`: milliseconds since the epoch. */
+  check(question: SpfQuestion, means: SpfMeans & { readonly now: number }): SpfCheck | Promise<SpfCheck> {
+    const { now, dns } = means
+    const { ip, helo, from } = question
+    const key = `${ip} ${from === undefined ? '' : from.domain} ${helo}`
+    return (
+      this.#memo.get(key, now) ??
+      this.#memo.learn(key, {
+        dns,
+        now,
+        draw: (witness) => checkSpf(question, { ...means, dns: witness }),
+        isCommon: ({ result }, texts) => result !== 'temperror' && !texts.some((text) => PERSONAL.test(text)),
+      })
+    )
+  }
+}
+
 /** Checks one identity. Never rejects: what goes wrong is a temperror. */
 export async function checkSpf(question: SpfQuestion, means: SpfMeans): Promise<SpfCheck> {
   const identity = question.from === undefined ? 'helo' : 'mailfrom'
@@ -36,10 +61,11 @@ export async function checkSpf(question: SpfQuestion, means: SpfMeans): Promise<
   if (domain === '') return { ...known, result: 'none', comment: 'no domain to ask' }
   // RFC 7208 §4.1: there must be an address; a UNIX socket has none.
   if (!isIPv4(question.ip) && !isIPv6(question.ip)) return { ...known, result: 'temperror', comment: 'no client address' }
+  // RFC 7208 §4.3: an empty local part is replaced by postmaster.
+  const sender = `${question.from?.local || 'postmaster'}@${domain}`
   try {
     const { status, explanation } = await evaluate({
-      // RFC 7208 §4.3: an empty local part is replaced by postmaster.
-      sender: `${question.from?.local || 'postmaster'}@${domain}`,
+      sender,
       ip: question.ip,
       helo: question.helo,
       mta: question.hostname,
@@ -50,7 +76,7 @@ export async function checkSpf(question: SpfQuestion, means: SpfMeans): Promise<
     return {
       ...known,
       result: toResult(status.result),
-      comment: shorten(status.comment, question.hostname),
+      comment: shorten(status.comment, { sender, domain, hostname: question.hostname }),
       explanation: explanation || undefined,
     }
   } catch (error) {
@@ -80,8 +106,12 @@ function toResult(text: string): SpfResult {
   return RESULTS.includes(text) ? (text as SpfResult) : 'temperror' // `as`: it is in the list
 }
 
-/** Without our own name in front, which the field has anyway. */
-function shorten(comment: string | false | undefined, hostname: string): string | undefined {
+/** Without our own name in front, which the field has anyway, and of the domain instead of one sender: it holds for all of them. */
+function shorten(
+  comment: string | false | undefined,
+  { sender, domain, hostname }: { readonly sender: string; readonly domain: string; readonly hostname: string },
+): string | undefined {
   if (!comment) return undefined
-  return comment.startsWith(`${hostname}: `) ? comment.slice(hostname.length + 2) : comment
+  const own = comment.startsWith(`${hostname}: `) ? comment.slice(hostname.length + 2) : comment
+  return own.replace(sender, () => domain)
 }

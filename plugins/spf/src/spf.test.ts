@@ -4,7 +4,7 @@ import { type Spf, type SpfResult, spfFact } from '@postroad/authres'
 import { type Zone, zoneDns } from '@postroad/dns'
 import type { Address, Fact, MailContext, Opinion, Running } from '@postroad/plugin'
 import fc from 'fast-check'
-import { checkSpf } from './check.ts'
+import { checkSpf, SpfChecks } from './check.ts'
 import { spfOptions } from './options.ts'
 import { judge, spf } from './spf.ts'
 
@@ -47,6 +47,7 @@ async function mail(options: unknown, { from, helo = 'client.example', ip = '192
     helo: { name: helo, extended: true },
     envelope: { id: 't', from, recipients: [], parameters: {} },
     signal: setup.signal,
+    now: () => 1_000,
     set: (fact: Fact<unknown>, value: unknown) => facts.set(fact.name, value),
   }
   const opinions = await hook.handler(context as unknown as MailContext)
@@ -187,4 +188,47 @@ test('whatever record a domain publishes, the check ends with a result', async (
     }),
     { numRuns: 200 },
   )
+})
+
+test('what was found is found again without a question, for every sender of the domain, as long as the records may be kept', async () => {
+  const dns = zoneDns({
+    'a.example': { TXT: ['v=spf1 include:b.example -all'], ttl: 600 },
+    'b.example': { TXT: ['v=spf1 ip4:192.0.2.1'], ttl: 60 },
+  })
+  const checks = new SpfChecks()
+  const check = (local: string, now: number) =>
+    checks.check({ ip: '192.0.2.1', helo: 'x.example', from: address(local, 'a.example'), hostname: 'mx' }, { dns, timeout: 1000, now })
+  const first = await check('joe', 0)
+  assert.equal(first.comment, 'domain of a.example designates 192.0.2.1 as permitted sender')
+  assert.equal(check('ann', 59_999), first)
+  assert.equal(dns.questions.length, 2)
+  await check('ann', 60_000)
+  assert.equal(dns.questions.length, 4)
+})
+
+test('RFC 7208 §7.2: what depends on the sender is found for one sender only', async () => {
+  const dns = zoneDns({
+    'a.example': { TXT: ['v=spf1 exists:%{L}._spf.a.example -all'] },
+    'joe._spf.a.example': { A: ['127.0.0.2'] },
+  })
+  const checks = new SpfChecks()
+  for (const [local, result] of [
+    ['joe', 'pass'],
+    ['ann', 'fail'],
+    ['joe', 'pass'],
+  ] as const) {
+    const question = { ip: '192.0.2.1', helo: 'x.example', from: address(local, 'a.example'), hostname: 'mx' }
+    assert.equal((await checks.check(question, { dns, timeout: 1000, now: 0 })).result, result)
+  }
+})
+
+test('other clients, other names and the null reverse-path are other questions', async () => {
+  const dns = zoneDns({ 'a.example': { TXT: ['v=spf1 ip4:192.0.2.1 -all'] } })
+  const checks = new SpfChecks()
+  const check = async (ip: string, from: Address | undefined) =>
+    await checks.check({ ip, helo: 'a.example', from, hostname: 'mx' }, { dns, timeout: 1000, now: 0 })
+  assert.equal((await check('192.0.2.1', address('joe', 'a.example'))).result, 'pass')
+  assert.equal((await check('203.0.113.9', address('joe', 'a.example'))).result, 'fail')
+  assert.equal((await check('192.0.2.1', undefined)).identity, 'helo')
+  assert.equal((await check('192.0.2.1', address('joe', 'b.example'))).result, 'none')
 })

@@ -2,7 +2,7 @@
 import { type Spf, type SpfCheck, spfFact, toOpinion } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
 import { type CommandOpinion, Dns, definePlugin } from '@postroad/plugin'
-import { checkSpf } from './check.ts'
+import { SpfChecks } from './check.ts'
 import { type SpfOptions, spfOptions } from './options.ts'
 
 /** Longer than the check itself may take: its own limit gives a temperror, the hook's would be a failure. */
@@ -18,25 +18,39 @@ export const spf = definePlugin({
   name: 'spf',
   options: spfOptions,
   needs: { dns: Dns },
-  setup: ({ options, dns, hostname }) => ({
-    mail: {
-      provides: [spfFact],
-      timeout: options.timeout + MARGIN_MS,
-      async handler(context) {
-        const { session, helo, envelope, signal } = context
-        if (session.identity !== undefined || session.remote.address === '') return undefined
-        const means = { dns: forMessage(dns, context), signal, timeout: options.timeout }
-        const claim = { ip: session.remote.address, helo: helo.name, hostname }
-        const asHelo = options.helo || envelope.from === undefined ? checkSpf({ ...claim, from: undefined }, means) : undefined
-        const mailFrom = envelope.from === undefined ? asHelo : checkSpf({ ...claim, from: envelope.from }, means)
-        const [heloCheck, mailFromCheck] = await Promise.all([asHelo, mailFrom])
-        if (mailFromCheck === undefined) return undefined
-        const found: Spf = { mailFrom: mailFromCheck, helo: heloCheck }
-        context.set(spfFact, found)
-        return judge(found, options)
+  setup: ({ options, dns, hostname }) => {
+    const checks = new SpfChecks()
+    return {
+      mail: {
+        provides: [spfFact],
+        timeout: options.timeout + MARGIN_MS,
+        handler(context) {
+          const { session, helo, envelope } = context
+          if (session.identity !== undefined || session.remote.address === '') return undefined
+          const means = {
+            dns: forMessage(dns, context),
+            now: context.now(),
+            timeout: options.timeout,
+            // Made only for who has to wait.
+            get signal() {
+              return context.signal
+            },
+          }
+          const claim = { ip: session.remote.address, helo: helo.name, hostname }
+          const asHelo = options.helo || envelope.from === undefined ? checks.check({ ...claim, from: undefined }, means) : undefined
+          const mailFrom = envelope.from === undefined ? asHelo : checks.check({ ...claim, from: envelope.from }, means)
+          const conclude = (heloCheck: SpfCheck | undefined, mailFromCheck: SpfCheck | undefined) => {
+            if (mailFromCheck === undefined) return undefined
+            const found: Spf = { mailFrom: mailFromCheck, helo: heloCheck }
+            context.set(spfFact, found)
+            return judge(found, options)
+          }
+          if (!(asHelo instanceof Promise || mailFrom instanceof Promise)) return conclude(asHelo, mailFrom)
+          return Promise.all([asHelo, mailFrom]).then(([one, other]) => conclude(one, other))
+        },
       },
-    },
-  }),
+    }
+  },
 })
 
 /** The opinions on both identities. */

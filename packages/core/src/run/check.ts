@@ -70,7 +70,7 @@ export function sink(answer: unknown): ReceiveSink {
   throw notAnAnswer(answer, 'receive')
 }
 
-/** *Tell* hooks: whatever it is, it is nothing. */
+/** *Tell* hooks, and parts of handlers: whatever it is, it is nothing. */
 export function nothing(): undefined {
   return undefined
 }

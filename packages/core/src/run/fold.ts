@@ -15,7 +15,8 @@ export async function fold(plan: readonly Wave[], frame: Frame, message: Message
       transaction: frame.transaction,
       ...(frame.session ? { session: frame.session } : {}),
     }
-    const result = await invoke(entry, new Frame(frame.hook, owner, { ...frame.moment, message: current }), asMessage)
+    const answer = invoke(entry, new Frame(frame.hook, owner, { ...frame.moment, message: current }), asMessage)
+    const result = answer instanceof Promise ? await answer : answer
     if (result instanceof Failure) {
       if (result.refusal) return result
     } else if (result && !entry.shadow) current = result

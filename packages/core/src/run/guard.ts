@@ -8,6 +8,7 @@ import { defer, type Refusal, reject } from '@postroad/plugin'
 import type { Entry } from '../host/entry.ts'
 import type { Frame } from '../session/frame.ts'
 import { DeliveryRunContext, RunContext } from '../session/run-context.ts'
+import { nothing } from './check.ts'
 
 /** A handler's run failed: what that is worth, or undefined where it is worth nothing. */
 export class Failure {
@@ -71,13 +72,8 @@ export function invoke<T>(entry: Entry, frame: Frame, check: Check<T>): T | Fail
 }
 
 /** Runs a part of a plugin that is not a handler of its own, a `receive` sink, under the same guard; nothing but a failure comes out. */
-export function guarded(entry: Entry, frame: Frame, part: () => unknown): Failure | undefined | Promise<Failure | undefined> {
-  const result = invoke({ ...entry, when: undefined, handler: part }, frame, () => undefined)
-  return result instanceof Promise
-    ? result.then((late) => (late instanceof Failure ? late : undefined))
-    : result instanceof Failure
-      ? result
-      : undefined
+export function guarded(entry: Entry, frame: Frame): Failure | undefined | Promise<Failure | undefined> {
+  return invoke(entry, frame, nothing)
 }
 
 const OVER = new Error('the run is over')

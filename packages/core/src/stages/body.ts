@@ -11,10 +11,16 @@ import { Frame } from '../session/frame.ts'
 import type { SessionState } from '../session/session-state.ts'
 
 /** A listening plugin. */
-interface Ear {
+class Ear {
+  /** Runs {@link call} under the guard of the plugin's own handler. */
   readonly entry: Entry
   readonly frame: Frame
-  readonly sink: ReceiveSink
+  call: (sink: ReceiveSink) => unknown = () => undefined
+
+  constructor(entry: Entry, frame: Frame, sink: ReceiveSink) {
+    this.entry = { ...entry, when: undefined, handler: () => this.call(sink) }
+    this.frame = frame
+  }
 }
 
 export type Ears = readonly Ear[]
@@ -27,15 +33,16 @@ export function openEars(session: SessionState): Maybe<Ears | Failure> {
   return plan ? collectEars(plan.flat(), new Frame('receive', session)) : NONE
 }
 
-async function collectEars(entries: readonly Entry[], frame: Frame): Promise<Ears | Failure> {
-  const ears: Ear[] = []
-  for (const entry of entries) {
-    const sink = await invoke(entry, frame, asSink)
-    if (sink instanceof Failure) {
-      if (sink.refusal) return sink
-    } else if (sink) ears.push({ entry, frame, sink })
+function collectEars(entries: readonly Entry[], frame: Frame, ears: readonly Ear[] = []): Maybe<Ears | Failure> {
+  const [entry, ...rest] = entries
+  if (!entry) return ears
+  const heard = (sink: ReceiveSink | Failure | undefined): Maybe<Ears | Failure> => {
+    if (sink instanceof Failure && sink.refusal) return sink
+    const isListening = sink !== undefined && !(sink instanceof Failure)
+    return collectEars(rest, frame, isListening ? [...ears, new Ear(entry, frame, sink)] : ears)
   }
-  return ears
+  const sink = invoke(entry, frame, asSink)
+  return sink instanceof Promise ? sink.then(heard) : heard(sink)
 }
 
 /** One message coming in. */
@@ -56,14 +63,14 @@ export class IncomingBody implements Body {
   write(chunk: Uint8Array): void | Promise<void> {
     const stored = this.#writer.write(chunk)
     if (this.#ears.length === 0) return stored
-    const heard = this.#tellEars((ear) => ear.sink.write(chunk))
+    const heard = this.#tellEars((sink) => sink.write(chunk))
     if (!stored) return heard
     return heard ? Promise.all([stored, heard]).then(() => undefined) : stored
   }
 
   /** All bytes are there. */
   async finish(): Promise<Stored> {
-    const heard = this.#tellEars((ear) => ear.sink.end?.())
+    const heard = this.#tellEars((sink) => sink.end?.())
     if (heard) await heard
     return this.#writer.finish()
   }
@@ -77,15 +84,16 @@ export class IncomingBody implements Body {
 
   abort(): void {
     this.release()
-    for (const { entry, frame, sink } of this.#ears) void guarded(entry, frame, () => sink.abort?.())
+    void this.#tellEars((sink) => sink.abort?.())
     this.#ears = []
     void this.#writer.abort()
   }
 
-  #tellEars(call: (ear: Ear) => void | Promise<void>): void | Promise<void> {
+  #tellEars(call: Ear['call']): void | Promise<void> {
     let pending: Promise<unknown>[] | undefined
     for (const ear of this.#ears) {
-      const result = guarded(ear.entry, ear.frame, () => call(ear))
+      ear.call = call
+      const result = guarded(ear.entry, ear.frame)
       if (result instanceof Promise) (pending ??= []).push(result.then((late) => this.#heard(ear, late)))
       else this.#heard(ear, result)
     }

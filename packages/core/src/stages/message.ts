@@ -88,7 +88,8 @@ async function judgeMessage(session: SessionState, received: Message): Promise<V
   if (plan) {
     const frame = new Frame('message', session, { message: received })
     for (const wave of plan) {
-      const decisions = await askWave(wave, frame)
+      const asked = askWave(wave, frame)
+      const decisions = asked instanceof Promise ? await asked : asked
       if (decisions) verdicts.take(decisions, severer)
       if (verdicts.undecided.length === 0) break
     }
