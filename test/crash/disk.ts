@@ -13,7 +13,7 @@ interface Step {
   readonly data: Buffer
 }
 
-const [CREATE, WRITE, SYNC_BEGIN, SYNC_END, TRUNCATE, UNLINK, MKDIR, DSYNC_WRITE, MARK] = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+const [CREATE, WRITE, SYNC_BEGIN, SYNC_END, TRUNCATE, UNLINK, MKDIR, DSYNC_WRITE, MARK, RENAME] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 
 /** Reads the log of `record.c`; an incomplete last record is left out. */
 export function readRecord(log: Buffer): Step[] {
@@ -57,29 +57,46 @@ const SECTOR = 512
 
 /** Writes the files as they may be after the steps, below `folder`. `random` gives numbers from 0 up to 1. */
 export function afterPowerCut(steps: readonly Step[], folder: string, options: { readonly survival: Survival; random(): number }): void {
-  const kept = changesOf(steps).filter(({ isDurable }) => isDurable || options.random() < options.survival)
-  const files = new Map<string, Buffer>()
+  const files = new Map<string, File>()
   const folders = new Set([''])
-  for (const { step, isDurable } of kept) {
+  for (const { step, isDurable } of changesOf(steps)) {
+    const isKept = isDurable || options.random() < options.survival
+    const keeps = isDurable || options.survival === 1 ? () => true : () => options.random() < 0.7
+    if (step.op === CREATE) {
+      const content = files.get(step.path)?.content ?? Buffer.alloc(0)
+      files.set(step.path, { content, isThere: isKept && folders.has(parent(step.path)) })
+    } else if (!isKept) continue
     // What stands in a folder that was lost is lost with it.
-    if (step.op === MKDIR && folders.has(parent(step.path))) folders.add(step.path)
-    else if (step.op === CREATE && folders.has(parent(step.path))) files.set(step.path, files.get(step.path) ?? Buffer.alloc(0))
+    else if (step.op === MKDIR && folders.has(parent(step.path))) folders.add(step.path)
     else if (step.op === UNLINK) files.delete(step.path)
-    else {
-      const file = files.get(step.path)
-      if (file)
-        files.set(
-          step.path,
-          step.op === TRUNCATE
-            ? resized(file, step.offset)
-            : patched(file, step, isDurable || options.survival === 1 ? () => true : () => options.random() < 0.7),
-        )
-    }
+    else if (step.op === RENAME) move(files, folders, step)
+    else change(files, step, keeps)
   }
-  for (const [path, content] of files) {
+  for (const [path, { content, isThere }] of files) {
+    if (!isThere) continue
     mkdirSync(join(folder, dirname(path)), { recursive: true })
     writeFileSync(join(folder, path), content)
   }
+}
+
+/** A file has octets of its own, whether an entry of its folder has survived or not. */
+interface File {
+  readonly content: Buffer
+  readonly isThere: boolean
+}
+
+function move(files: Map<string, File>, folders: ReadonlySet<string>, { path, data }: Step): void {
+  const file = files.get(path)
+  const to = data.toString()
+  files.delete(path)
+  if (file) files.set(to, { ...file, isThere: folders.has(parent(to)) })
+}
+
+function change(files: Map<string, File>, step: Step, keeps: () => boolean): void {
+  const file = files.get(step.path)
+  if (!file) return
+  const content = step.op === TRUNCATE ? resized(file.content, step.offset) : patched(file.content, step, keeps)
+  files.set(step.path, { ...file, content })
 }
 
 function changesOf(steps: readonly Step[]): Change[] {
@@ -95,8 +112,9 @@ function changesOf(steps: readonly Step[]): Change[] {
   return changes
 }
 
-/** A file's sync is for its octets, a folder's for its entries. */
-function concerns({ op, path }: Step, synced: string): boolean {
+/** A file's sync is for its octets, a folder's for its entries: of a file that is moved, for the new one. */
+function concerns({ op, path, data }: Step, synced: string): boolean {
+  if (op === RENAME) return parent(data.toString()) === synced
   return op === WRITE || op === TRUNCATE ? path === synced : parent(path) === synced
 }
 

@@ -4,20 +4,17 @@
  * lies about its sync.
  */
 import assert from 'node:assert/strict'
-import { execFile, execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { openLmdbStore, readAll } from '@postroad/queue'
 import { requires } from '../runner/requires.ts'
-import { afterPowerCut, promisesOf, readRecord } from './disk.ts'
+import { afterPowerCut, promisesOf, type readRecord } from './disk.ts'
 import { octetsOf } from './power-worker.ts'
+import { recordWork } from './recording.ts'
 
 const CUTS = Number(process.env['CRASH_ROUNDS'] ?? 3) * 30
-const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const skip = requires('gcc', 'libc6-dev')
 
 let folder = ''
@@ -26,13 +23,7 @@ let steps: ReturnType<typeof readRecord> = []
 before(async () => {
   if (skip !== false) return
   folder = await mkdtemp(join(tmpdir(), 'postroad-power-'))
-  const library = join(folder, 'record.so')
-  execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-o', library, here('record.c'), '-ldl', '-lpthread'])
-  const env = { ...process.env, LD_PRELOAD: library, RECORD_FOLDER: join(folder, 'queue'), RECORD_LOG: join(folder, 'log') }
-  await promisify(execFile)(process.execPath, ['--conditions=@postroad/source', here('power-worker.ts'), join(folder, 'queue'), '120'], {
-    env,
-  })
-  steps = readRecord(await readFile(join(folder, 'log')))
+  steps = await recordWork(folder, 'power-worker.ts', '120')
 })
 
 test(`after a power cut at any of ${CUTS} moments everything promised is there, whole, and the queue goes on`, { skip }, async (t) => {

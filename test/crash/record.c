@@ -213,3 +213,14 @@ int mkdir(const char *path, mode_t mode) {
   if (result == 0 && ours(path)) note_path(MKDIR, path);
   return result;
 }
+
+int rename(const char *from, const char *to) {
+  int result = REAL(rename)(from, to);
+  if (result == 0 && ours(from) && ours(to)) {
+    struct iovec part = {(void *)(to + folder_length), strlen(to) - folder_length};
+    pthread_mutex_lock(&mutex);
+    note(RENAME, from, 0, &part, 1);
+    pthread_mutex_unlock(&mutex);
+  }
+  return result;
+}

@@ -283,11 +283,19 @@ test('each host has a budget, and so has the message', async () => {
 })
 
 test('RFC 5321 §4.5.3.2.6: the budget of the message does not cut the wait for the answer to the final dot short', async () => {
-  const script = async ({ verb }: SinkStep) => (verb === 'DOT' ? await sleep(120, '250 2.0.0 At last') : undefined)
-  await withHosts([{ script }], async (_, port) => {
-    assert.deepEqual(show(await attempt(port, { options: { messageMs: 40 } })), ['delivered 250 2.0.0 mx1.to.test'])
-    // Who ends the attempt from outside is obeyed.
-    const [outcome] = await attempt(port, { changes: { signal: AbortSignal.timeout(40) } })
+  const slow = async ({ verb }: SinkStep) => (verb === 'DOT' ? await sleep(700, '250 2.0.0 At last') : undefined)
+  await withHosts([{ script: slow }], async (_, port) => {
+    assert.deepEqual(show(await attempt(port, { options: { messageMs: 500 } })), ['delivered 250 2.0.0 mx1.to.test'])
+  })
+  // Who ends the attempt from outside is obeyed.
+  const controller = new AbortController()
+  const silent = ({ verb }: SinkStep) => {
+    if (verb !== 'DOT') return undefined
+    controller.abort()
+    return { end: 'hang' as const }
+  }
+  await withHosts([{ script: silent }], async (_, port) => {
+    const [outcome] = await attempt(port, { changes: { signal: controller.signal } })
     assert.deepEqual([outcome?.kind, outcome?.uncertain], ['deferred', true])
   })
 })
