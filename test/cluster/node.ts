@@ -1,5 +1,6 @@
 /** One node of a cluster as a process: `node.ts JSON`. Tells its parent when it listens. */
 import { createServer, embeddedServices } from '@postroad/core'
+import { fixedTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
 import { Dns, definePlugin } from '@postroad/plugin'
 import { redis } from '../../plugins/redis/src/redis.ts'
@@ -12,6 +13,8 @@ export interface NodeSettings {
   readonly folder: string
   readonly redis: Parameters<typeof redis>[0]
   readonly queue: Parameters<typeof redisQueue>[0]
+  /** Where all mail goes; its lanes are those of its domains all the same. */
+  readonly sinkPort: number
 }
 
 const settings: NodeSettings = JSON.parse(process.argv[2] ?? '{}')
@@ -25,8 +28,12 @@ const server = await createServer(
     grace: 5_000,
     log: { format: 'json', level: 'warn' },
     setup(app) {
-      const { host, port } = settings
-      app.use(everywhere()).use(redis(settings.redis)).use(redisQueue(settings.queue))
+      const { host, port, sinkPort } = settings
+      const transports = { smtp: fixedTransport({ hostname: 'node.test', host: '127.0.0.1', port: sinkPort }) }
+      app
+        .use(everywhere())
+        .use(redis(settings.redis))
+        .use(redisQueue({ ...settings.queue, transports }))
       // The core wants a listener, also of a node that only delivers; nobody connects to that one.
       app.listen({ name: 'node', host, port, limits: { connectionsPerAddress: 1_000, connectionsPerNetwork: 1_000 } })
     },

@@ -55,11 +55,13 @@ export async function prove(options: ProofOptions): Promise<Proof> {
   const lanes = [{ match: '*', concurrency, ...(perSecond !== undefined && { perSecond }) }]
   const files = options.bodyFolder === undefined ? undefined : { folder: options.bodyFolder, inlineLimit: 0, minFree: 0 }
   const bodies = files && { bodyFolder: files.folder, inlineLimit: files.inlineLimit, minFree: files.minFree }
-  const queue = { smtp: { host: '127.0.0.1', port: sink.port }, retry: [2_000], lanes, ...bodies, ...options.queue }
+  const queue = { retry: [2_000], lanes, ...bodies, ...options.queue }
   const redis = { deadline: 1_000, ...options.redis }
   const nodes: Node[] = []
   try {
-    const starting = await Promise.allSettled(roles.map((role, at) => Node.start(at, { redis, queue: { ...queue, role } })))
+    const starting = await Promise.allSettled(
+      roles.map((role, at) => Node.start(at, { redis, queue: { ...queue, role }, sinkPort: sink.port })),
+    )
     for (const each of starting) if (each.status === 'fulfilled') nodes.push(each.value)
     for (const each of starting) if (each.status === 'rejected') throw each.reason
     const entrances = nodes.filter((_, at) => roles[at] !== 'delivery')

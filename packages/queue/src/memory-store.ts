@@ -185,6 +185,8 @@ class MemoryStore implements QueueStore {
     }
   }
 
+  async *corrupt() {}
+
   async close(): Promise<void> {
     this.#giveBack(({ owner }) => owner === this.owner, 0)
   }

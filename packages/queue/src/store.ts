@@ -108,6 +108,8 @@ export interface QueueStore {
   /** Says that this process lives, and takes back the claims of those that do not. Resolves to how many. */
   beat(now: number): Promise<number>
   stats(): Promise<QueueStats>
+  /** Entries that could not be read and were set aside, with what was found in their place. */
+  corrupt(): AsyncIterable<{ readonly id: string; readonly octets: Uint8Array }>
   /** Claims of this process go back to the schedule. */
   close(): Promise<void>
 }

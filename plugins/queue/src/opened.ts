@@ -1,26 +1,13 @@
 /** The open queue of this process: store, engine and transports, opened when first needed and never because of `postroad check`. */
-import type { Clock, Dns, Logger, Route } from '@postroad/plugin'
-import {
-  DEFAULT_BACKOFF,
-  type DeliveryHooks,
-  engineClock,
-  LaneRules,
-  type LmdbStore,
-  openLmdbStore,
-  QueueEngine,
-  type Reply,
-} from '@postroad/queue'
+import { openTransports, type Transports } from '@postroad/delivery'
+import type { Dns } from '@postroad/plugin'
+import { type EngineContext, LaneRules, type LmdbStore, openEngine, openLmdbStore, type QueueEngine, type Reply } from '@postroad/queue'
 import type { QueueOptions } from './options.ts'
-import { mailHostsOf, openTransports, type Transports } from './transports.ts'
 
 /** What an open queue is made of. */
-export interface OpenContext {
+export interface OpenContext extends EngineContext {
   readonly options: QueueOptions
   readonly folder: string
-  readonly hostname: string
-  readonly log: Logger
-  readonly hooks: DeliveryHooks
-  readonly clock: Clock
   readonly dns: Dns
   /** Absolute path of a file an option names. */
   resolve(file: string): string
@@ -41,7 +28,7 @@ export class OpenedQueue {
   constructor(context: OpenContext) {
     this.#context = context
     this.transports = openTransports(context.options, context)
-    this.rules = new LaneRules(context.options, mailHostsOf(context.options, context.dns))
+    this.rules = new LaneRules(context.options, this.transports.mailHosts)
   }
 
   /** The store; opened by the first who asks. */
@@ -86,42 +73,10 @@ export class OpenedQueue {
     await this.transports.close()
   }
 
-  /** The route of a notification; the operator's default where no plugin says. */
-  async routeReport(recipient: Parameters<NonNullable<DeliveryHooks['route']>>[0]): Promise<Route> {
-    const { hooks, options, log } = this.#context
-    const { via, host, port } = options.reports
-    const ours: Route = { via, ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
-    try {
-      return (await hooks.route?.(recipient)) ?? ours
-    } catch (error) {
-      log.error({ err: error }, 'no route for a notification: the default is taken')
-      return ours
-    }
-  }
-
   async #startEngine(): Promise<QueueEngine> {
     const store = await this.store()
     this.#admitting = store
-    const { options, hooks, log, hostname, clock } = this.#context
-    const engine = new QueueEngine({
-      store,
-      carriers: this.transports.find,
-      hooks,
-      log,
-      hostname,
-      siteOf: this.rules.siteOf,
-      scheduleOf: this.rules.scheduleOf,
-      backoff: DEFAULT_BACKOFF,
-      routeReport: (recipient) => this.routeReport(recipient),
-      returnLimit: options.returnLimit,
-      maxActive: options.concurrency,
-      backlogShare: options.backlogShare,
-      memoryLimit: options.memory,
-      laneLimit: 1_000,
-      attemptMs: 3_600_000,
-      lookMs: 1_000,
-      clock: engineClock(clock),
-    })
+    const engine = openEngine(this.#context, { store, carriers: this.transports.find, rules: this.rules })
     engine.start()
     this.#sweepLater(store)
     return engine

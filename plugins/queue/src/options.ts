@@ -1,48 +1,7 @@
 /** What an operator may say of the embedded queue; `docs/options.md` is made of it. */
-import type { Transport } from '@postroad/delivery'
+import { transportOptions } from '@postroad/delivery'
 import { deliveryOptions } from '@postroad/queue'
 import { z } from 'zod'
-
-const ms = z.number().positive()
-
-const tls = z.strictObject({
-  mode: z
-    .enum(['none', 'opportunistic', 'required', 'implicit'])
-    .describe('`opportunistic` falls back to the clear, `implicit` begins with the first octet'),
-  verify: z.boolean().default(false).describe('The certificate must be valid for the name; with `required` and `implicit`'),
-  servername: z.string().optional().describe('The name, where it is not that of the host'),
-  ca: z.string().optional().describe('Certificates to trust instead of the system’s, PEM text'),
-})
-
-const auth = z.strictObject({
-  username: z.string(),
-  password: z.string(),
-  mechanism: z.enum(['PLAIN', 'LOGIN', 'CRAM-MD5']).optional().describe('Default: the first of these that is offered'),
-  withoutTls: z.boolean().default(false).describe('Send them in the clear too'),
-})
-
-const smtp = z.strictObject({
-  tls: tls.default({ mode: 'opportunistic', verify: false }).describe('TLS where the route says nothing of it'),
-  credentials: z.record(z.string(), auth).default({}).describe('By the name that a route gives in `settings.credentials`'),
-  port: z.int().min(1).max(65_535).optional().describe('Port of hosts found by MX. Default: 25'),
-  maxConnections: z.int().positive().default(20).describe('Connections to one host at a time'),
-  idleMs: ms.default(10_000).describe('Milliseconds an unused connection is kept'),
-  localAddress: z.string().optional().describe('Address to connect from'),
-})
-
-const lmtp = z.strictObject({
-  host: z.string().min(1).optional().describe('Default: the host of the route'),
-  port: z.int().min(1).max(65_535).optional().describe('Default: 24'),
-  path: z.string().min(1).optional().describe('UNIX socket; goes before host and port'),
-})
-
-const maildir = z.strictObject({
-  folder: z.string().min(1).describe('The mailboxes are `folder/<local part>/`'),
-  byDomain: z.boolean().default(false).describe('One level more: `folder/<domain>/<local part>/`'),
-  create: z.boolean().default(true).describe('Make mailboxes that are not there'),
-})
-
-const isTransport = (value: unknown): boolean => typeof value === 'object' && value !== null && 'deliver' in value
 
 /** The schema. */
 export const options = z.strictObject({
@@ -55,13 +14,7 @@ export const options = z.strictObject({
     .default(268_435_456)
     .describe('Octets that must stay free on the disk: below, mail is refused with 452'),
   keepFinished: z.int().nonnegative().default(100_000).describe('Finished messages that `postroad queue show` remembers'),
-  smtp: smtp.prefault({}).describe('Delivery by SMTP, by MX or to the host of a route with `via: smtp`'),
-  lmtp: lmtp.optional().describe('Delivery by LMTP, routes with `via: lmtp`'),
-  maildir: maildir.optional().describe('Delivery into Maildirs, routes with `via: maildir`'),
-  transports: z
-    .record(z.string(), z.custom<Transport>(isTransport))
-    .default({})
-    .describe('Further transports, by the `via` of their routes; only in TypeScript'),
+  ...transportOptions,
 })
 
 /** Options, checked. */

@@ -1,11 +1,8 @@
 /** Takes responsibility for mail: writes it to stable storage, says 250, and delivers it from there, for days if it must. */
-import { Clock, Dns, defer, definePlugin } from '@postroad/plugin'
-import { DeliveryHooks, planMessage } from '@postroad/queue'
-import { queueCommands } from './command/commands.ts'
+import { Clock, Dns, definePlugin } from '@postroad/plugin'
+import { DeliveryHooks, queueCommands, queueHooks, reporterOf } from '@postroad/queue'
 import { OpenedQueue } from './opened.ts'
 import { options as schema } from './options.ts'
-
-const NOT_STORED = defer('Message could not be stored, try again later', { status: '4.3.0', code: 451 })
 
 /**
  * The embedded durable queue.
@@ -29,32 +26,17 @@ export const queue = definePlugin({
       resolve,
     }
     const opened = new OpenedQueue(context)
-    const plan = { maxRecipients: options.maxRecipients }
+    const { rules, transports } = opened
     return {
-      mail({ parameters }) {
-        // RFC 1870 §6.1: what will not fit is refused before its octets come.
-        const full = opened.admit(parameters.size ?? 0)
-        return full && defer(full.text, { status: '4.3.1', code: full.code })
-      },
-      queue: {
-        supports: ['8BITMIME', 'SMTPUTF8', 'DSN'],
-        async handler({ message, deliveries, envelope, now, log }) {
-          if (!deliveries.every(({ route }) => opened.transports.has(route.via))) return undefined
-          try {
-            const engine = await opened.engine()
-            const full = opened.admit(message.size)
-            if (full) return defer(full.text, { status: '4.3.1', code: full.code })
-            const { from, parameters, id: transaction } = envelope
-            const queued = planMessage({ from, parameters, deliveries, size: message.size, transaction, now: now() }, plan)
-            await engine.accept(queued, message)
-            return { id: queued.id }
-          } catch (error) {
-            log.error({ err: error }, 'a message could not be stored')
-            return NOT_STORED
-          }
+      ...queueHooks({
+        plan: { maxRecipients: options.maxRecipients },
+        carries: transports.has,
+        admit: (size) => opened.admit(size),
+        async accept(message, source) {
+          await (await opened.engine()).accept(message, source)
         },
-      },
-      commands: queueCommands({ opened, clock, hostname, options }),
+      }),
+      commands: queueCommands({ rules, reporter: reporterOf(context), now: () => clock.now(), store: () => opened.store() }),
       async start() {
         // A queue that cannot be opened refuses mail; to end the process over it would be a crash loop.
         await opened.engine().catch(() => {})

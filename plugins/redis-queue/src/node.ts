@@ -1,17 +1,19 @@
 /** One node's part in the queue: takes mail, delivers it, or both. */
-import type { Address, Clock, Dns, Logger, Route } from '@postroad/plugin'
+import { openTransports, type Transports } from '@postroad/delivery'
+import type { Dns } from '@postroad/plugin'
 import {
+  type CommandedQueue,
   DEFAULT_BACKOFF,
-  type DeliveryHooks,
-  engineClock,
+  type EngineContext,
   LaneRules,
   limitedCarriers,
   type MessageSource,
+  openEngine,
   type QueuedMessage,
-  QueueEngine,
+  type QueueEngine,
   QueueError,
+  reporterOf,
 } from '@postroad/queue'
-import type { CommandContext } from './commands.ts'
 import { type Durability, inspect } from './durability.ts'
 import { SharedLanes } from './lane/shared-lanes.ts'
 import type { RedisLink } from './link.ts'
@@ -19,18 +21,13 @@ import type { RedisQueueOptions } from './options.ts'
 import { RedisStore } from './store/redis-store.ts'
 import { TicketedStore } from './ticket/ticketed-store.ts'
 import { Tickets } from './ticket/tickets.ts'
-import { mailHostsOf, openTransports, type Transports } from './transports.ts'
 
 /** What a node is made of. */
-export interface NodeContext {
+export interface NodeContext extends EngineContext {
   readonly options: RedisQueueOptions
   readonly role: Role
   readonly link: RedisLink
-  readonly hooks: DeliveryHooks
   readonly dns: Dns
-  readonly clock: Clock
-  readonly hostname: string
-  readonly log: Logger
   /** Absolute path of a file an option names. */
   resolve(file: string): string
 }
@@ -62,11 +59,11 @@ export class QueueNode {
   #danger: string | undefined = 'The queue has not been looked at yet'
 
   constructor(context: NodeContext) {
-    const { options, link, log, hostname, dns } = context
+    const { options, link, log } = context
     const { name, keepFinished, replicas, memoryLimit, concurrency, bodyFolder, inlineLimit, minFree } = options
     this.#context = context
-    this.transports = openTransports(options, hostname, dns)
-    this.rules = new LaneRules(options, mailHostsOf(options, dns))
+    this.transports = openTransports(options, context)
+    this.rules = new LaneRules(options, this.transports.mailHosts)
     this.#lanes = new SharedLanes(link, name, DEFAULT_BACKOFF)
     this.#tickets = new Tickets({ link, name, log, concurrency })
     this.store = new RedisStore({
@@ -120,55 +117,27 @@ export class QueueNode {
   }
 
   /** For commands: the queue without a part in its work. */
-  commandContext(): CommandContext {
-    const { options, hostname, clock } = this.#context
-    const reporter = { hostname, returnLimit: options.returnLimit, route: this.routeReport.bind(this) }
-    // What a command has claimed, a notification for one, goes to the schedule, and a ticket with it.
-    const close = async (): Promise<void> => {
-      await this.store.close()
-      await this.#tickets.flushed()
-    }
-    return { store: this.store, reporter, now: () => clock.now(), close }
-  }
-
-  /** The route of a notification; the operator's default where no plugin says. */
-  async routeReport(recipient: Address): Promise<Route> {
-    const { hooks, options, log } = this.#context
-    const { via, host, port } = options.reports
-    const ours: Route = { via, ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
-    try {
-      return (await hooks.route?.(recipient)) ?? ours
-    } catch (error) {
-      log.error({ err: error }, 'no route for a notification: the default is taken')
-      return ours
+  commanded(): CommandedQueue {
+    const { clock } = this.#context
+    return {
+      rules: this.rules,
+      reporter: reporterOf(this.#context),
+      now: () => clock.now(),
+      store: async () => this.store,
+      // What a command has claimed, a notification for one, goes to the schedule, and a ticket with it.
+      done: async () => {
+        await this.store.close()
+        await this.#tickets.flushed()
+      },
     }
   }
 
   #deliver(): void {
-    const { options, hooks, log, hostname, clock } = this.#context
     const store = new TicketedStore(this.store)
-    const { siteOf, scheduleOf } = this.rules
     // Who knows nothing of other nodes must not guess: all limits are shared, also those nobody wrote down.
-    const limited = { permits: this.#lanes, siteOf, isShared: () => true, closing: this.#closing.signal }
-    const engine = new QueueEngine({
-      store,
-      carriers: limitedCarriers(this.transports.find, limited),
-      hooks,
-      log,
-      hostname,
-      siteOf,
-      scheduleOf,
-      backoff: DEFAULT_BACKOFF,
-      routeReport: (recipient) => this.routeReport(recipient),
-      returnLimit: options.returnLimit,
-      maxActive: options.concurrency,
-      backlogShare: options.backlogShare,
-      memoryLimit: options.memory,
-      laneLimit: 1_000,
-      attemptMs: 3_600_000,
-      lookMs: 1_000,
-      clock: engineClock(clock),
-    })
+    const limited = { permits: this.#lanes, siteOf: this.rules.siteOf, isShared: () => true, closing: this.#closing.signal }
+    const carriers = limitedCarriers(this.transports.find, limited)
+    const engine = openEngine(this.#context, { store, carriers, rules: this.rules })
     this.#ticketed = store
     this.#engine = engine
     engine.start()

@@ -1,10 +1,7 @@
-/**
- * How messages and states stand in the database. A message is one value: a fixed head, the envelope as JSON, and the octets
- * when they are few. JSON, because at these sizes it costs a microsecond, can be read in an emergency, and grows without migration.
- */
+/** How messages and states stand in the database. A message is one value: a fixed head, the envelope, and the octets when they are few. */
 import { crc32 } from 'node:zlib'
-import type { Address, MailParameters, RcptParameters, Route } from '@postroad/plugin'
-import type { DeliveryState, FinishedMessage, QueuedDelivery, QueuedMessage } from '../model.ts'
+import { loadEnvelope, type StoredEnvelope, storeEnvelope } from '../envelope.ts'
+import type { DeliveryState, FinishedMessage, QueuedMessage } from '../model.ts'
 import { QueueError } from '../store.ts'
 
 /** Version of a message's value. */
@@ -13,27 +10,11 @@ const VERSION = 1
 const HEAD = 12
 const INLINE = 1
 
-type StoredAddress = readonly [local: string, domain: string, text?: string]
-
-interface StoredEnvelope {
-  readonly q: number
-  /** Absent: the null reverse-path. */
-  readonly f?: StoredAddress
-  readonly p?: MailParameters
-  readonly t?: string
-  readonly r?: string
-  readonly s: number
+interface StoredMessage extends StoredEnvelope {
   /** The process that took it, and has it as long as no state says otherwise. */
   readonly o: string
   /** CRC-32 of a body that is a file. */
   readonly b?: number
-  readonly d: readonly StoredDelivery[]
-}
-
-interface StoredDelivery {
-  readonly r: Omit<Route, 'to'>
-  readonly l: string
-  readonly c: readonly (readonly [StoredAddress, RcptParameters?])[]
 }
 
 /** A message as it is in the database. */
@@ -56,17 +37,7 @@ export interface StateRecord extends DeliveryState {
 /** Encodes a message; `body` is either its octets or the checksum of its file. */
 export function encodeMessage(message: QueuedMessage, owner: string, body: readonly Uint8Array[] | { readonly crc: number }): Buffer {
   const chunks = 'crc' in body ? undefined : body
-  const envelope: StoredEnvelope = {
-    q: message.queuedAt,
-    ...(message.from === undefined ? {} : { f: storeAddress(message.from) }),
-    ...(isEmpty(message.parameters) ? {} : { p: message.parameters }),
-    ...(message.transaction === undefined ? {} : { t: message.transaction }),
-    ...(message.reportOn === undefined ? {} : { r: message.reportOn }),
-    s: message.size,
-    o: owner,
-    ...('crc' in body ? { b: body.crc } : {}),
-    d: message.deliveries.map(storeDelivery),
-  }
+  const envelope: StoredMessage = { ...storeEnvelope(message), o: owner, ...('crc' in body && { b: body.crc }) }
   const text = JSON.stringify(envelope)
   const length = Buffer.byteLength(text)
   const record = Buffer.allocUnsafe(HEAD + length + (chunks ? message.size : 0))
@@ -91,18 +62,14 @@ export function decodeMessage(id: string, record: Buffer): MessageRecord {
   if (record.length < HEAD || record[0] !== VERSION) throw corrupt(id, 'unknown version')
   if (crc32(record.subarray(8)) !== record.readUInt32BE(4)) throw corrupt(id, 'checksum')
   const end = HEAD + record.readUInt32BE(8)
-  const envelope: StoredEnvelope = JSON.parse(record.toString('utf8', HEAD, end)) // the checksum says that we wrote it
-  const message: QueuedMessage = {
-    id,
-    queuedAt: envelope.q,
-    from: envelope.f && loadAddress(envelope.f),
-    parameters: envelope.p ?? {},
-    ...(envelope.t === undefined ? {} : { transaction: envelope.t }),
-    ...(envelope.r === undefined ? {} : { reportOn: envelope.r }),
-    size: envelope.s,
-    deliveries: envelope.d.map(loadDelivery),
+  const envelope: StoredMessage = JSON.parse(record.toString('utf8', HEAD, end)) // the checksum says that we wrote it
+  const isInline = ((record[1] ?? 0) & INLINE) !== 0
+  return {
+    message: loadEnvelope(id, envelope),
+    owner: envelope.o,
+    inline: isInline ? record.subarray(end) : undefined,
+    fileCrc: envelope.b,
   }
-  return { message, owner: envelope.o, inline: ((record[1] ?? 0) & INLINE) === 0 ? undefined : record.subarray(end), fileCrc: envelope.b }
 }
 
 /** Encodes a state, or a finished message. */
@@ -125,56 +92,4 @@ export function decodeJson<T>(id: string, record: Buffer): T {
 
 function corrupt(id: string, what: string, cause?: unknown): QueueError {
   return new QueueError('ERR_QUEUE_CORRUPT', `Queue entry ${id} cannot be read: ${what}`, { cause })
-}
-
-function isEmpty(parameters: object): boolean {
-  for (const _ in parameters) return false
-  return true
-}
-
-function storeAddress(address: Address): StoredAddress {
-  const { local, domain } = address
-  const text = address.toString()
-  return text === `${local}@${domain}` ? [local, domain] : [local, domain, text]
-}
-
-function storeDelivery({ route, lane, recipients }: QueuedDelivery): StoredDelivery {
-  const { to: _, ...way } = route
-  return {
-    r: way,
-    l: lane,
-    c: recipients.map(({ address, parameters }) => (isEmpty(parameters) ? [storeAddress(address)] : [storeAddress(address), parameters])),
-  }
-}
-
-function loadDelivery({ r, l, c }: StoredDelivery): QueuedDelivery {
-  return { route: r, lane: l, recipients: c.map(([address, parameters = {}]) => ({ address: loadAddress(address), parameters })) }
-}
-
-/** An address that was checked when it came in. */
-class LoadedAddress implements Address {
-  readonly local: string
-  readonly domain: string
-  readonly isInternational: boolean
-  readonly #text: string
-
-  constructor([local, domain, text]: StoredAddress) {
-    this.local = local
-    this.domain = domain
-    this.isInternational = !isAscii(local)
-    this.#text = text ?? `${local}@${domain}`
-  }
-
-  toString(): string {
-    return this.#text
-  }
-}
-
-function loadAddress(stored: StoredAddress): Address {
-  return new LoadedAddress(stored)
-}
-
-function isAscii(text: string): boolean {
-  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return false
-  return true
 }

@@ -1,13 +1,15 @@
-/** How messages and states stand in Redis: JSON, because it can be read in an emergency and grows without migration. */
-import type { Address, MailParameters, RcptParameters, Route } from '@postroad/plugin'
+/** How messages and states stand in Redis. */
 import {
   type DeliveryState,
   type FinishedMessage,
   initialState,
+  loadEnvelope,
   type Place,
   type QueuedDelivery,
   type QueuedMessage,
   QueueError,
+  type StoredEnvelope,
+  storeEnvelope,
 } from '@postroad/queue'
 
 /** How many recipients of a finished message are remembered by name. */
@@ -21,41 +23,16 @@ export interface BodyNote {
   readonly pieces: number
 }
 
-type StoredAddress = readonly [local: string, domain: string, text?: string]
-
-interface StoredEnvelope {
+interface StoredMessage extends StoredEnvelope {
   /** Version. */
   readonly v: 1
-  readonly q: number
-  /** Absent: the null reverse-path. */
-  readonly f?: StoredAddress
-  readonly p?: MailParameters
-  readonly t?: string
-  readonly r?: string
-  readonly s: number
   readonly b: BodyNote
-  readonly d: readonly {
-    readonly r: Omit<Route, 'to'>
-    readonly l: string
-    readonly c: readonly (readonly [StoredAddress, RcptParameters?])[]
-  }[]
 }
 
 /** The envelope, with what is known of the body. */
 export function encodeEnvelope(message: QueuedMessage, body: BodyNote): string {
-  const { queuedAt, from, parameters, transaction, reportOn, size, deliveries } = message
-  const envelope: StoredEnvelope = {
-    v: 1,
-    q: queuedAt,
-    ...(from && { f: storeAddress(from) }),
-    ...(!isEmpty(parameters) && { p: parameters }),
-    ...(transaction !== undefined && { t: transaction }),
-    ...(reportOn !== undefined && { r: reportOn }),
-    s: size,
-    b: body,
-    d: deliveries.map(storeDelivery),
-  }
-  return JSON.stringify(envelope)
+  const stored: StoredMessage = { v: 1, b: body, ...storeEnvelope(message) }
+  return JSON.stringify(stored)
 }
 
 /**
@@ -65,21 +42,9 @@ export function encodeEnvelope(message: QueuedMessage, body: BodyNote): string {
  */
 export function decodeEnvelope(id: string, text: string): { readonly message: QueuedMessage; readonly body: BodyNote } {
   try {
-    const { v, q, f, p, t, r, s, b, d }: StoredEnvelope = JSON.parse(text) // what is not ours fails in the lines below
+    const { v, b, ...envelope }: StoredMessage = JSON.parse(text) // what is not ours fails in the lines below
     if (v !== 1) throw new TypeError(`version ${v}`)
-    return {
-      body: b,
-      message: {
-        id,
-        queuedAt: q,
-        from: f && new LoadedAddress(f),
-        parameters: p ?? {},
-        ...(t !== undefined && { transaction: t }),
-        ...(r !== undefined && { reportOn: r }),
-        size: s,
-        deliveries: d.map(loadDelivery),
-      },
-    }
+    return { body: b, message: loadEnvelope(id, envelope) }
   } catch (cause) {
     throw new QueueError('ERR_QUEUE_CORRUPT', `Queue entry ${id} cannot be read`, { cause })
   }
@@ -143,50 +108,6 @@ export function finishedPart(delivery: QueuedDelivery, { recipients }: DeliveryS
 
 /** Reads a final record. */
 export function decodeFinished(text: string): FinishedMessage {
-  const finished: FinishedMessage = JSON.parse(text) // the scripts put it together from the two functions above
-  return { ...finished, recipients: finished.recipients.slice(0, RECIPIENT_LIMIT) }
-}
-
-function isEmpty(parameters: object): boolean {
-  for (const _ in parameters) return false
-  return true
-}
-
-function storeAddress(address: Address): StoredAddress {
-  const { local, domain } = address
-  const text = address.toString()
-  return text === `${local}@${domain}` ? [local, domain] : [local, domain, text]
-}
-
-function storeDelivery({ route, lane, recipients }: QueuedDelivery): StoredEnvelope['d'][number] {
-  const { to: _, ...way } = route
-  return {
-    r: way,
-    l: lane,
-    c: recipients.map(({ address, parameters }) => (isEmpty(parameters) ? [storeAddress(address)] : [storeAddress(address), parameters])),
-  }
-}
-
-function loadDelivery({ r, l, c }: StoredEnvelope['d'][number]): QueuedDelivery {
-  const recipients = c.map(([address, parameters = {}]) => ({ address: new LoadedAddress(address), parameters }))
-  return { route: r, lane: l, recipients }
-}
-
-/** An address that was checked when it came in. */
-class LoadedAddress implements Address {
-  readonly local: string
-  readonly domain: string
-  readonly isInternational: boolean
-  readonly #text: string
-
-  constructor([local, domain, text]: StoredAddress) {
-    this.local = local
-    this.domain = domain
-    this.isInternational = /[^\0-\x7f]/.test(local)
-    this.#text = text ?? `${local}@${domain}`
-  }
-
-  toString(): string {
-    return this.#text
-  }
+  const { recipients, recipientCount, ...head }: FinishedMessage = JSON.parse(text) // the scripts put it together from the two functions above
+  return { ...head, recipients: recipients.slice(0, RECIPIENT_LIMIT), recipientCount }
 }

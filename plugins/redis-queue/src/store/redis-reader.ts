@@ -80,6 +80,14 @@ export class RedisReader {
     return all.map((each): Suspension => JSON.parse(each)) // `suspend` wrote them
   }
 
+  async *corrupt(): AsyncGenerator<{ readonly id: string; readonly octets: Buffer }> {
+    for (const id of (await this.send('smembers', 'corrupt')) as string[]) {
+      // as the command says
+      const octets = await this.link.send('get', [`${this.space}e:${id}`], { buffers: true })
+      yield { id, octets: Buffer.isBuffer(octets) ? octets : Buffer.alloc(0) }
+    }
+  }
+
   /** What is known of a message's body; for whoever has read or written its envelope. */
   protected note(message: QueuedMessage, note: BodyNote): void {
     notes.set(message, note)

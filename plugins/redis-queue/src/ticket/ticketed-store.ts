@@ -40,6 +40,7 @@ export class TicketedStore implements QueueStore {
     this.suspensions = store.suspensions.bind(store)
     this.beat = store.beat.bind(store)
     this.stats = store.stats.bind(store)
+    this.corrupt = store.corrupt.bind(store)
     this.claimWaiting = store.claimWaiting.bind(store)
     this.claimOne = store.claimOne.bind(store)
   }
@@ -58,6 +59,7 @@ export class TicketedStore implements QueueStore {
   readonly suspensions: QueueStore['suspensions']
   readonly beat: QueueStore['beat']
   readonly stats: QueueStore['stats']
+  readonly corrupt: QueueStore['corrupt']
   readonly claimWaiting: QueueStore['claimWaiting']
   readonly claimOne: QueueStore['claimOne']
 

@@ -1,21 +1,20 @@
-/** The carriers of the queue, by the `via` of a route. */
-import {
-  bestMailHosts,
-  discardTransport,
-  lmtpTransport,
-  type MxResolver,
-  maildirTransport,
-  smtpTransport,
-  type TlsPolicy,
-  type Transport,
-} from '@postroad/delivery'
-import type { Carriers, MailHosts } from '@postroad/queue'
-import type { QueueOptions } from './options.ts'
+/** The transports of a queue, by the `via` of a route. */
+import type { TlsPolicy } from './client/target.ts'
+import { discardTransport } from './discard-transport.ts'
+import { lmtpTransport } from './fixed-transport.ts'
+import { maildirTransport } from './maildir.ts'
+import { bestMailHosts, type MxResolver } from './mx.ts'
+import { smtpTransport } from './smtp-transport.ts'
+import type { Transport } from './transport.ts'
+import type { TransportOptions } from './transport-options.ts'
 
 /** Transports that are open. */
 export interface Transports {
-  readonly find: Carriers
+  /** The transport of a route; `relays` says that what it delivers is not at its end. */
+  find(route: { readonly via: string }): { readonly carrier: Transport; readonly relays: boolean } | undefined
   has(via: string): boolean
+  /** How `smtp` finds the hosts of a domain; nothing when another transport has its place. */
+  readonly mailHosts: ((domain: string) => ReturnType<typeof bestMailHosts>) | undefined
   close(): Promise<void>
 }
 
@@ -28,12 +27,12 @@ export interface TransportContext {
 }
 
 /** Opens what the options ask for. */
-export function openTransports(options: QueueOptions, context: TransportContext): Transports {
+export function openTransports(options: TransportOptions, context: TransportContext): Transports {
   const final = new Map<string, Transport>([['discard', discardTransport()]])
   if (options.maildir) final.set('maildir', maildirTransport({ ...options.maildir, folder: context.resolve(options.maildir.folder) }))
   if (options.lmtp) final.set('lmtp', lmtpTransport({ hostname: context.hostname, ...defined(options.lmtp) }))
   const relays = new Map<string, Transport>([['smtp', openSmtp(options.smtp, context)], ...Object.entries(options.transports)])
-  const find: Carriers = ({ via }) => {
+  const find: Transports['find'] = ({ via }) => {
     const relay = relays.get(via)
     if (relay) return { carrier: relay, relays: true }
     const transport = final.get(via)
@@ -42,18 +41,14 @@ export function openTransports(options: QueueOptions, context: TransportContext)
   return {
     find,
     has: (via) => relays.has(via) || final.has(via),
+    mailHosts: options.transports['smtp'] ? undefined : (domain) => bestMailHosts(domain, context.dns),
     async close() {
       await Promise.all([...relays.values(), ...final.values()].map((transport) => transport.close()))
     },
   }
 }
 
-/** How `smtp` finds the hosts of a domain; nothing when another transport has its place. */
-export function mailHostsOf({ transports }: QueueOptions, dns: MxResolver): MailHosts | undefined {
-  return transports['smtp'] ? undefined : (domain) => bestMailHosts(domain, dns)
-}
-
-function openSmtp({ tls, credentials, ...pool }: QueueOptions['smtp'], context: TransportContext): Transport {
+function openSmtp({ tls, credentials, ...pool }: TransportOptions['smtp'], context: TransportContext): Transport {
   const { ca, ...policy } = tls
   const trust: TlsPolicy = { ...defined(policy), ...(ca !== undefined && { options: { ca } }) }
   const known = Object.fromEntries(Object.entries(credentials).map(([name, each]) => [name, defined(each)]))

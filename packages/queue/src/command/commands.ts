@@ -2,22 +2,27 @@
 import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Clock, CommandIo, PluginCommand } from '@postroad/plugin'
-import { giveUp, isQueueId, type LaneRules, type LmdbStore, type Operation } from '@postroad/queue'
-import type { OpenedQueue } from '../opened.ts'
-import type { QueueOptions } from '../options.ts'
+import type { CommandIo, PluginCommand } from '@postroad/plugin'
+import type { ReporterOptions } from '../engine/reporter.ts'
+import { giveUp } from '../give-up.ts'
+import { isQueueId } from '../model.ts'
+import type { LaneRules } from '../rule/lane-rules.ts'
+import type { Operation, QueueStore } from '../store.ts'
 import { FILTERS, parsePlain, parseSelection, select } from './filter.ts'
 import { showFinished, showQueued, summary } from './show.ts'
 
 /** What the commands work on. */
-export interface CommandContext {
-  readonly opened: OpenedQueue
-  readonly hostname: string
-  readonly clock: Clock
-  readonly options: QueueOptions
+export interface CommandedQueue {
+  readonly rules: LaneRules
+  readonly reporter: ReporterOptions
+  now(): number
+  /** Opened by the command that runs, never because of `--help`. */
+  store(): Promise<QueueStore>
+  /** Called when a command has ended; what it has left to do is done when this resolves. */
+  done?(): Promise<void>
 }
 
-type Run = (store: LmdbStore, args: readonly string[], io: TimedIo) => Promise<number | void>
+type Run = (store: QueueStore, args: readonly string[], io: TimedIo) => Promise<number | void>
 
 /** What a command speaks through, and when it is. */
 type TimedIo = CommandIo & { now(): number }
@@ -26,16 +31,16 @@ type TimedIo = CommandIo & { now(): number }
 const CHANGE_PAGE = 500
 
 /** The commands, by name. */
-export function queueCommands(context: CommandContext): Readonly<Record<string, PluginCommand>> {
+export function queueCommands(queue: CommandedQueue): Readonly<Record<string, PluginCommand>> {
   const command = (summaryText: string, usage: string, run: Run): PluginCommand => ({
     summary: summaryText,
     usage,
-    run: (args, io) => runSafely(context, run, { args, io }),
+    run: (args, io) => runSafely(queue, run, { args, io }),
   })
   const some = `<id…> | ${FILTERS} | --all`
   return {
     list: command('messages in the queue, oldest first', `[id…] | ${FILTERS}`, list),
-    show: command('one message: envelope, state, every attempt', '<id>', showing(context.opened.rules)),
+    show: command('one message: envelope, state, every attempt', '<id>', showing(queue.rules)),
     body: command('the octets of a message, as text or into a file', '<id> [file]', body),
     stats: command('how much is where', '', stats),
     retry: command(
@@ -58,7 +63,9 @@ export function queueCommands(context: CommandContext): Readonly<Record<string, 
       some,
       changing(() => ({ kind: 'delete' })),
     ),
-    bounce: command('give up and tell the sender', `${some} [--text WHY]`, (store, args, io) => bounce(context, store, { args, io })),
+    bounce: command('give up and tell the sender', `${some} [--text WHY]`, (store, args, io) =>
+      bounce(queue.reporter, store, { args, io }),
+    ),
     suspend: command('stop deliveries to a domain or lane; without an argument: what is stopped', '[domain | lane] [reason]', suspend),
     resume: command('start deliveries to a domain or lane again', '<domain | lane>', resume),
     corrupt: command('entries that could not be read and were set aside', '', corrupt),
@@ -66,18 +73,20 @@ export function queueCommands(context: CommandContext): Readonly<Record<string, 
 }
 
 async function runSafely(
-  context: CommandContext,
+  queue: CommandedQueue,
   run: Run,
   { args, io }: { readonly args: readonly string[]; readonly io: CommandIo },
 ): Promise<number | void> {
   try {
-    return await run(await context.opened.store(), args, { ...bound(io), now: () => context.clock.now() })
+    return await run(await queue.store(), args, { ...bound(io), now: () => queue.now() })
   } catch (error) {
     // A wrong argument is an answer, not a crash; so is a file that cannot be written.
     const isOfSystem = error instanceof Error && 'syscall' in error
     if (!(error instanceof TypeError) && !isOfSystem) throw error
     io.print(error.message)
     return isOfSystem ? 1 : 2
+  } finally {
+    await queue.done?.()
   }
 }
 
@@ -145,7 +154,7 @@ const corrupt: Run = async (store, args, io) => {
 }
 
 async function change(
-  store: LmdbStore,
+  store: QueueStore,
   asked: { readonly args: readonly string[]; readonly io: TimedIo; operation(args: { text: string | undefined }): Operation },
 ): Promise<number> {
   const selection = named(asked.args)
@@ -167,13 +176,12 @@ async function change(
 }
 
 async function bounce(
-  { opened, hostname, options }: CommandContext,
-  store: LmdbStore,
+  reporter: ReporterOptions,
+  store: QueueStore,
   { args, io }: { readonly args: readonly string[]; readonly io: TimedIo },
 ): Promise<number> {
   const selection = named(args)
   const reply = { code: 550, status: '5.7.0', text: selection.text ?? 'Delivery was given up by the operator' }
-  const reporter = { hostname, returnLimit: options.returnLimit, route: opened.routeReport.bind(opened) }
   let changed = 0
   for await (const { message, states } of select(store, selection, io)) {
     for (const [index, { place }] of states.entries()) {

@@ -2,7 +2,10 @@
 import { domainToASCII } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { CommandIo } from '@postroad/plugin'
-import { isPending, isQueueId, parseDuration, type QueueEntry, type QueueStore } from '@postroad/queue'
+import { isQueueId } from '../model.ts'
+import { parseDuration } from '../rule/duration.ts'
+import { isPending } from '../state.ts'
+import type { QueueEntry, QueueStore } from '../store.ts'
 
 /** Arguments of a command that speaks of messages. */
 export interface Selection {

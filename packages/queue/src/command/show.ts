@@ -1,6 +1,8 @@
 /** What an operator sees of one message. */
 import type { CommandIo } from '@postroad/plugin'
-import type { AttemptRecord, FinishedMessage, LaneRules, Place, QueueEntry, RecipientState, Reply } from '@postroad/queue'
+import type { AttemptRecord, DeliveryState, FinishedMessage, Place, RecipientState, Reply } from '../model.ts'
+import type { LaneRules } from '../rule/lane-rules.ts'
+import type { QueueEntry } from '../store.ts'
 
 /** One line of a list. */
 export function summary({ message, states }: QueueEntry, now: number): Record<string, string | number | undefined> {
@@ -26,7 +28,7 @@ export function summary({ message, states }: QueueEntry, now: number): Record<st
 /** All there is to know of a queued message. */
 export function showQueued({ message, states }: QueueEntry, rules: LaneRules, io: CommandIo): void {
   if (io.json) {
-    const deliveries = message.deliveries.map((delivery, at) => ({ ...plain(delivery), ...states[at] }))
+    const deliveries = message.deliveries.map((delivery, at) => ({ ...plain(delivery), ...known(states[at]) }))
     io.print(JSON.stringify({ ...message, from: message.from?.toString() ?? '', deliveries }))
     return
   }
@@ -94,6 +96,13 @@ function plain(delivery: QueueEntry['message']['deliveries'][number]): object {
     lane: delivery.lane,
     addresses: delivery.recipients.map(({ address, parameters }) => ({ address: address.toString(), parameters })),
   }
+}
+
+/** What the model says of a state; a store may know more. */
+function known(state: DeliveryState | undefined): Partial<DeliveryState> {
+  if (!state) return {}
+  const { place, attempts, recipients, history, warned, wish } = state
+  return { place, attempts, recipients, history, warned, ...(wish !== undefined && { wish }) }
 }
 
 function time(ms: number): string {

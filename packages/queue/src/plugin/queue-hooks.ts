@@ -1,0 +1,49 @@
+/** How a queue plugin takes mail, whatever its store: asks for room before the octets come, and says 250 when they are safe. */
+import { defer, type Hooks, type Refusal } from '@postroad/plugin'
+import type { MessageSource } from '../carrier.ts'
+import type { QueuedMessage, Reply } from '../model.ts'
+import { type PlanOptions, planMessage } from '../plan.ts'
+
+/** A queue as its hooks see it. */
+export interface TakingQueue {
+  readonly plan: PlanOptions
+  /** Whether routes with this `via` are ours. */
+  carries(via: string): boolean
+  /** A reply when there is no room for so many octets. */
+  admit(size: number): Reply | undefined
+  /** Takes responsibility: on stable storage when it resolves. */
+  accept(message: QueuedMessage, source: MessageSource): Promise<void>
+}
+
+const NOT_STORED = defer('Message could not be stored, try again later', { status: '4.3.0', code: 451 })
+
+/** The hooks of a queue. */
+export function queueHooks(queue: TakingQueue): Required<Pick<Hooks, 'mail' | 'queue'>> {
+  return {
+    mail({ parameters }) {
+      // RFC 1870 §6.1: what will not fit is refused before its octets come.
+      return refusal(queue.admit(parameters.size ?? 0))
+    },
+    queue: {
+      supports: ['8BITMIME', 'SMTPUTF8', 'DSN'],
+      async handler({ message, deliveries, envelope, now, log }) {
+        if (!deliveries.every(({ route }) => queue.carries(route.via))) return undefined
+        try {
+          const full = refusal(queue.admit(message.size))
+          if (full) return full
+          const { from, parameters, id: transaction } = envelope
+          const queued = planMessage({ from, parameters, deliveries, size: message.size, transaction, now: now() }, queue.plan)
+          await queue.accept(queued, message)
+          return { id: queued.id }
+        } catch (error) {
+          log.error({ err: error }, 'a message could not be stored')
+          return NOT_STORED
+        }
+      },
+    },
+  }
+}
+
+function refusal(full: Reply | undefined): Refusal | undefined {
+  return full && defer(full.text, { status: full.code === 452 ? '4.3.1' : '4.3.0', code: full.code })
+}
