@@ -49,7 +49,15 @@ export interface RecipientOutcome<R extends CarrierRecipient = CarrierRecipient>
   readonly uncertain?: boolean
 }
 
-/** Carries deliveries. A rejection counts as deferred for all recipients. */
+/** No attempt was made: a carrier that rejects with this gives the delivery back, and none is counted. */
+export class NotTried extends Error {
+  constructor() {
+    super('No attempt was made')
+    this.name = 'NotTried'
+  }
+}
+
+/** Carries deliveries. A rejection counts as deferred for all recipients, but for {@link NotTried}. */
 export interface Carrier {
   deliver(job: CarrierJob): Promise<readonly RecipientOutcome[]>
 }

@@ -11,6 +11,7 @@ export { type LmdbStore, type LmdbStoreOptions, openLmdbStore } from './embedded
 export type { Carriers } from './engine/attempt.ts'
 export { QueueEngine } from './engine/engine.ts'
 export { limitedCarriers } from './engine/limited-carriers.ts'
+export { limiterPermits } from './engine/limiter-permits.ts'
 export { type EngineClock, type EngineOptions, engineClock } from './engine/options.ts'
 export type { LanePermits, PermitAnswer, PermitEnd } from './engine/permits.ts'
 export type { ReporterOptions } from './engine/reporter.ts'

@@ -1,7 +1,20 @@
 /** The open queue of this process: store, engine and transports, opened when first needed and never because of `postroad check`. */
+import cluster from 'node:cluster'
 import { openTransports, type Transports } from '@postroad/delivery'
-import type { Dns } from '@postroad/plugin'
-import { type EngineContext, LaneRules, type LmdbStore, openEngine, openLmdbStore, type QueueEngine, type Reply } from '@postroad/queue'
+import type { Dns, Limiter } from '@postroad/plugin'
+import {
+  type Carriers,
+  type EngineContext,
+  LaneRules,
+  type LmdbStore,
+  limitedCarriers,
+  limiterPermits,
+  openEngine,
+  openLmdbStore,
+  type QueueEngine,
+  type Reply,
+  type SiteRule,
+} from '@postroad/queue'
 import type { QueueOptions } from './options.ts'
 
 /** What an open queue is made of. */
@@ -9,6 +22,7 @@ export interface OpenContext extends EngineContext {
   readonly options: QueueOptions
   readonly folder: string
   readonly dns: Dns
+  readonly limiter: Limiter
   /** Absolute path of a file an option names. */
   resolve(file: string): string
 }
@@ -21,6 +35,7 @@ export class OpenedQueue {
   readonly transports: Transports
   readonly rules: LaneRules
   readonly #context: OpenContext
+  readonly #closing = new AbortController()
   #store: Promise<LmdbStore> | undefined
   #engine: Promise<QueueEngine> | undefined
   #admitting: LmdbStore | undefined
@@ -67,6 +82,7 @@ export class OpenedQueue {
 
   /** Ends deliveries within the grace, and gives back what is left. */
   async close(): Promise<void> {
+    this.#closing.abort()
     // What could not be opened needs no closing; its error was told when it happened.
     await (await this.#engine?.catch(() => undefined))?.close()
     await (await this.#store?.catch(() => undefined))?.close()
@@ -76,10 +92,19 @@ export class OpenedQueue {
   async #startEngine(): Promise<QueueEngine> {
     const store = await this.store()
     this.#admitting = store
-    const engine = openEngine(this.#context, { store, carriers: this.transports.find, rules: this.rules })
+    const engine = openEngine(this.#context, { store, carriers: this.#carriers(), rules: this.rules })
     engine.start()
     this.#sweepLater(store)
     return engine
+  }
+
+  /** Limits that were written down hold over all workers; one process alone keeps them without asking anybody. */
+  #carriers(): Carriers {
+    const { find } = this.transports
+    if (!cluster.isWorker || !this.rules.hasLimits) return find
+    const permits = limiterPermits(this.#context.limiter)
+    const isShared = ({ isWritten = false }: SiteRule): boolean => isWritten
+    return limitedCarriers(find, { permits, siteOf: this.rules.siteOf, isShared, closing: this.#closing.signal })
   }
 
   /** Bodies of messages that were never taken are litter of a crash; nobody waits for this. */

@@ -1,5 +1,5 @@
 /** Takes responsibility for mail: writes it to stable storage, says 250, and delivers it from there, for days if it must. */
-import { Clock, Dns, definePlugin } from '@postroad/plugin'
+import { Clock, Dns, definePlugin, Limiter } from '@postroad/plugin'
 import { DeliveryHooks, queueCommands, queueHooks, reporterOf } from '@postroad/queue'
 import { OpenedQueue } from './opened.ts'
 import { options as schema } from './options.ts'
@@ -13,13 +13,14 @@ import { options as schema } from './options.ts'
 export const queue = definePlugin({
   name: 'queue',
   options: schema,
-  needs: { hooks: DeliveryHooks, clock: Clock, dns: Dns },
-  setup: async ({ options, hooks, clock, dns, hostname, log, folder, resolve }) => {
+  needs: { hooks: DeliveryHooks, clock: Clock, dns: Dns, limiter: Limiter },
+  setup: async ({ options, hooks, clock, dns, limiter, hostname, log, folder, resolve }) => {
     const context = {
       options,
       hooks,
       clock,
       dns,
+      limiter,
       hostname,
       log,
       folder: options.folder === undefined ? await folder() : resolve(options.folder),

@@ -1,7 +1,7 @@
 /** One attempt for one delivery: asks the hooks, lets the carrier carry, and says what became of every recipient. */
 import { parseAddress } from '@postroad/message'
 import type { Address, DeliveryContext, Route } from '@postroad/plugin'
-import type { Carrier, CarrierJob, MessageSource, RecipientOutcome } from '../carrier.ts'
+import { type Carrier, type CarrierJob, type MessageSource, NotTried, type RecipientOutcome } from '../carrier.ts'
 import type { DeliveryFacts, DeliveryHooks } from '../hooks.ts'
 import type { Claim, QueuedDelivery, QueuedRecipient, Reply } from '../model.ts'
 import { isPending } from '../state.ts'
@@ -26,8 +26,8 @@ export interface AttemptInput {
 export interface AttemptResult {
   readonly outcomes: readonly (RecipientOutcome | undefined)[]
   readonly relays: boolean
-  /** `carried`: a carrier tried. `decided`: a hook, or the lack of a carrier. `skipped`: the lane is closed; not counted as an attempt. */
-  readonly how: 'carried' | 'decided' | 'skipped'
+  /** `carried`: a carrier tried. `decided`: a hook, or the lack of a carrier. `skipped`: the site is closed; not counted as an attempt. `withdrawn`: it is given back as it was. */
+  readonly how: 'carried' | 'decided' | 'skipped' | 'withdrawn'
 }
 
 const NO_CARRIER: Reply = { code: 451, status: '4.3.5', text: 'No transport carries this route' }
@@ -62,6 +62,7 @@ export async function attempt(input: AttemptInput): Promise<AttemptResult> {
   try {
     return { outcomes: inOrder(delivery, claim, await found.carrier.deliver(job)), relays: found.relays, how: 'carried' }
   } catch (error) {
+    if (error instanceof NotTried) return { outcomes: [], relays: true, how: 'withdrawn' }
     input.onError(error)
     return same(input, 'carried', { kind: 'deferred', reply: BROKEN })
   }

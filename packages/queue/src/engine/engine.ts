@@ -239,6 +239,10 @@ export class QueueEngine {
     const result = await attempt({ claim, delivery, source, carriers, hooks, closed, onError, signal: running.controller.signal })
     const now = clock.now()
     leave(site, result, now)
+    if (result.how === 'withdrawn') {
+      await store.release([claim], { kind: 'scheduled', at: now })
+      return
+    }
     // Octets that are not what was written never had a final dot; trying again would change nothing: a human must look.
     if (isCorrupt(damage)) throw damage
     const transition = afterAttempt({

@@ -1,7 +1,7 @@
 /** Carriers that ask for a permit before they make a connection: limits then hold over all processes, not in each. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Route } from '@postroad/plugin'
-import type { Carrier, CarrierJob, RecipientOutcome } from '../carrier.ts'
+import { type Carrier, type CarrierJob, NotTried, type RecipientOutcome } from '../carrier.ts'
 import type { Reply } from '../model.ts'
 import { laneOf } from '../plan.ts'
 import { type Carriers, commonFailure } from './attempt.ts'
@@ -11,15 +11,13 @@ import { healthOf, type SiteRule } from './site.ts'
 /** Milliseconds between tries while nobody can say how many connections there are. */
 const AWAY_PAUSE_MS = 500
 
-const LATE: Reply = { code: 451, status: '4.4.5', text: 'The destination had no place free in time' }
-
 /** What limiting needs. */
 export interface LimitedOptions {
   readonly permits: LanePermits
   siteOf(lane: string, route: Route): SiteRule | Promise<SiteRule>
   /** Whether a site's limits are shared; where not, each process has them for itself. */
   isShared(site: SiteRule): boolean
-  /** Aborted when the process ends: who still waits then is put back without an attempt. */
+  /** Aborted when the process ends: who still waits then is given back. */
   readonly closing: AbortSignal
 }
 
@@ -51,7 +49,7 @@ async function deliverWithin(carrier: Carrier, job: CarrierJob, options: Limited
   }
 }
 
-/** The permit, or why there is none. */
+/** The permit, or the reply that closed the site. */
 async function enter({ name, limits }: SiteRule, signal: AbortSignal, { permits, closing }: LimitedOptions): Promise<string | Reply> {
   while (!signal.aborted && !closing.aborted) {
     const entry = await permits.enter(name, limits).catch(() => ({ kind: 'wait', ms: AWAY_PAUSE_MS }) as const)
@@ -59,7 +57,5 @@ async function enter({ name, limits }: SiteRule, signal: AbortSignal, { permits,
     if (entry.kind === 'closed') return entry.reply
     await sleep(entry.ms, undefined, { signal: AbortSignal.any([signal, closing]) }).catch(() => {}) // the loop looks why
   }
-  // No attempt was made, so none is to be counted: the claim goes back when the store closes.
-  if (closing.aborted) return new Promise(() => {})
-  return LATE
+  throw new NotTried()
 }

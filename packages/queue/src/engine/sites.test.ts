@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeMessage } from '../contract-fixture.ts'
+import { DEFAULT_SCHEDULE } from '../schedule.ts'
 import { type Answer, makeBench, OK, rest, siteRule } from './engine-fixture.ts'
 import type { EngineOptions } from './options.ts'
 
@@ -82,6 +83,7 @@ test('a domain that moves is counted where it is now, after five minutes', async
       return { name: lane === 'smtp:moving.test' && moved ? 'mx:new' : 'mx:old', limits: { concurrency: 20 } }
     },
     backoff: { failures: 1, firstMs: HOUR, maxMs: HOUR },
+    scheduleOf: () => ({ ...DEFAULT_SCHEDULE, waits: [HOUR] }),
   })
   const to = (domain: string) => send(makeMessage({ recipients: [['x', domain]], lane: `smtp:${domain}` }))
   engine.start()

@@ -29,6 +29,11 @@ export class LaneRules {
       .map((entry) => ({ entry, schedule: scheduleOf(entry, entry.retry ? { ...this.#schedule, classWaits: {} } : this.#schedule) }))
   }
 
+  /** An operator wrote down limits. */
+  get hasLimits(): boolean {
+    return this.#limited.length > 0
+  }
+
   /** When the mail of a lane is tried, and for how long. */
   readonly scheduleOf = (lane: string): ScheduleOptions => {
     const means = meaning(lane)
