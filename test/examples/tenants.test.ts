@@ -55,6 +55,10 @@ test('the same points are worth a quarantine to one and a refusal to the other',
   assert.match(await send('partner@law-firm.test', { subject }), /^250/)
   assert.match(await send('shop@bakery.test', { subject }), /^550 5\.7\.1/)
   assert.match(await command(['quarantine', 'list', '--config', 'examples/tenants'], env), /partner@law-firm\.test/)
+  const args = ['try', '-', '--to', 'partner@law-firm.test', '--from', 'x@newsletter.example', '--config', 'examples/tenants']
+  const tried = await command(args, env, `Subject: ${subject}\r\n\r\nx\r\n`)
+  assert.match(tried, /quarantined: 3 points/)
+  assert.match(tried, /access +reject Access denied \(shadow: not obeyed\)[\s\S]*shouting +suspect 3[\s\S]*3 points in all/)
 })
 
 test('programs are not taken by the bakery, and are by the law firm', async () => {

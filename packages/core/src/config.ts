@@ -58,7 +58,7 @@ export interface Levels {
 
 /** What the sum of a message's points is worth. */
 export interface Thresholds extends Levels {
-  /** Other levels for recipients of these domains (lower-case, A-labels); what a domain does not name is as for all. */
+  /** Other levels for recipients of these domains; what a domain does not name is as for all. */
   readonly domains?: Readonly<Record<string, Levels>>
   /** Put before the subject of a tagged message, `[SPAM] ` for one. Default: the subject stays. */
   readonly subject?: string

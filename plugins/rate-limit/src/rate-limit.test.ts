@@ -172,6 +172,21 @@ test('messages at once: the place is free after the message, whatever became of 
     .expectAccepted()
 })
 
+test('messages at once: a client that was refused and stays holds no place', async () => {
+  const limits = rateLimit({ limits: [{ of: 'messages', by: [], limit: '1 at once' }] })
+  const picky = definePlugin({
+    name: 'picky',
+    hooks: { message: ({ envelope }) => (envelope.from?.local === 'no' ? reject('no') : undefined) },
+  })
+  const server = await createTestServer([limits, picky()])
+  const idle = sessionOn(server)
+  await idle.mail('no@b.example').data().expectRefusal('5.7.1')
+  await server.clock.advance(0)
+  await sessionOn(server).mail('a@b.example').data().expectAccepted()
+  await idle.quit()
+  await server.close()
+})
+
 test('exempt networks and those a limit is not for are not counted', async () => {
   await session(rateLimit({ limits: [{ of: 'connections', limit: '1/h' }], exempt: '192.0.2.0/24' }))
     .connect()

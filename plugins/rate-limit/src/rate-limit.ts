@@ -56,7 +56,11 @@ export const rateLimit = definePlugin({
       ...(errors.length > 0 && {
         mail: ({ session, helo, envelope, signal }) =>
           meter.look(errors, { session, helo, from: envelope.from ?? null }, { cost: 1, signal }),
+      }),
+      ...(errors.length + messages.length > 0 && {
         async refused({ session, envelope, recipient }) {
+          // A refusal before DATA finds no place of a message; one after it ends the message.
+          await meter.endMessage(session)
           const subject: Subject = {
             session,
             helo: session.helo,

@@ -9,6 +9,7 @@ import { Services } from '../container.ts'
 import { Mistakes, PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import { type BodyMemory, createBodyMemory } from '../policy/body-memory.ts'
+import { withNormalDomains } from '../policy/thresholds.ts'
 import { Lifetime } from '../session/lifetime.ts'
 import { SessionStages } from '../session/session-stages.ts'
 import { compile } from './compile.ts'
@@ -199,7 +200,7 @@ function makeRuntime(
     lifetime,
     log,
     timed: log.enabled,
-    thresholds: config.thresholds ?? {},
+    thresholds: withNormalDomains(config.thresholds ?? {}),
     refuseAt: config.refuseAt ?? 'rcpt',
     mixed: config.mixed ?? 'defer-rest',
     memory,

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { type CertificateFiles, type ListenerOptions, loadCertificates } from '@postroad/smtp'
 import type { Config, ListenOptions } from '../config.ts'
 import type { Mistakes } from '../errors.ts'
+import { quarantineLevel } from '../policy/thresholds.ts'
 import type { Plan } from './entry.ts'
 import type { ScopeSpec } from './scope.ts'
 
@@ -32,8 +33,9 @@ const SCARCE = 268_435_456
 /** The listeners of a scope, their contradictions reported. */
 export async function checkListeners(scope: ScopeSpec, around: Around): Promise<readonly Listening[]> {
   const { plan, config, mistakes } = around
-  if (scope.listens.length > 0 && config.thresholds?.quarantine !== undefined && !plan.quarantine && givesPoints(plan))
-    mistakes.add('ERR_NO_QUARANTINE', `scope "${scope.name}" would have nowhere to put a message of ${config.thresholds.quarantine} points`)
+  const level = quarantineLevel(config.thresholds ?? {})
+  if (scope.listens.length > 0 && level !== undefined && !plan.quarantine && givesPoints(plan))
+    mistakes.add('ERR_NO_QUARANTINE', `scope "${scope.name}" would have nowhere to put a message of ${level} points`)
   return Promise.all(scope.listens.map((options) => listening(scope, options, around)))
 }
 

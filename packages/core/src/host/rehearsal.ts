@@ -4,14 +4,18 @@ import type { Entry, Plan } from './entry.ts'
 
 /** The same plan, but nothing is called out, stored or delivered. */
 export function rehearsed({ nexthop: _nexthop, accepted: _accepted, queue: _queue, quarantine: _quarantine, ...plan }: Plan): Plan {
-  return { ...plan, queue: [[answer('queue')]], quarantine: [[answer('quarantine')]] }
+  return {
+    ...plan,
+    queue: [[answer('queue', () => ({ id: 'rehearsal' }))]],
+    quarantine: [[answer('quarantine', ({ reason }) => ({ id: `rehearsal, quarantined: ${reason}` }))]],
+  }
 }
 
-function answer(hook: HookName): Entry {
+function answer(hook: HookName, handler: Entry['handler']): Entry {
   return {
     plugin: 'rehearsal',
     hook,
-    handler: () => ({ id: 'rehearsal' }),
+    handler,
     after: [],
     before: [],
     provides: new Set(),

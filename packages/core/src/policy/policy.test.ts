@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type Address, accept, defer, discard, quarantine, type Recipient, reject } from '@postroad/plugin'
 import { type Decision, severer } from './severity.ts'
 import { createSingles } from './singles.ts'
-import { judge } from './thresholds.ts'
+import { judge, quarantineLevel, withNormalDomains } from './thresholds.ts'
 import { Verdicts } from './verdicts.ts'
 
 const address = (local: string): Address => ({ local, domain: 'x.test', isInternational: false, toString: () => `${local}@x.test` })
@@ -29,6 +29,14 @@ test('the highest threshold that is met decides; none without thresholds', () =>
   assert.equal(judge(5, { quarantine: 5 })?.kind, 'quarantine')
   assert.equal(judge(9, { quarantine: 5, defer: 7, reject: 9 })?.kind, 'reject')
   assert.equal(judge(8, { quarantine: 5, defer: 7, reject: 9 })?.kind, 'defer')
+})
+
+test('levels of a domain are found however its name was written, and one that quarantines counts', () => {
+  const thresholds = withNormalDomains({ reject: 9, domains: { 'Strict.TEST': { reject: 2 }, 'bücher.test': { quarantine: 3 } } })
+  assert.equal(judge(2, thresholds, 'strict.test')?.kind, 'reject')
+  assert.equal(judge(3, thresholds, 'xn--bcher-kva.test')?.kind, 'quarantine')
+  assert.equal(judge(3, thresholds, 'other.test'), undefined)
+  assert.deepEqual([quarantineLevel(thresholds), quarantineLevel({ reject: 1 })], [3, undefined])
 })
 
 test('verdicts: an opinion for some decides those; the rest stays open for later waves', () => {

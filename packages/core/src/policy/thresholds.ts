@@ -1,4 +1,5 @@
 /** What the sum of points is worth. */
+import { normalizeDomain } from '@postroad/message'
 import { defer, type MessageOpinion, quarantine, reject } from '@postroad/plugin'
 import type { Levels, Thresholds } from '../config.ts'
 
@@ -9,6 +10,19 @@ export function judge(points: number, thresholds: Thresholds, domain = ''): Mess
   if (levels.defer !== undefined && points >= levels.defer) return defer('Message deferred by local policy', { status: '4.7.1' })
   if (levels.quarantine !== undefined && points >= levels.quarantine) return quarantine(`${round(points)} points`)
   return undefined
+}
+
+/** The same, with the names of domains as addresses have them; what is no name stays, and fits nobody. */
+export function withNormalDomains({ domains, ...levels }: Thresholds): Thresholds {
+  if (!domains) return levels
+  const entries = Object.entries(domains).map(([name, own]) => [normalizeDomain(name, { smtputf8: true }) ?? name, own] as const)
+  return { ...levels, domains: Object.fromEntries(entries) }
+}
+
+/** The lowest level that quarantines, for whomever. */
+export function quarantineLevel({ quarantine, domains = {} }: Thresholds): number | undefined {
+  const all = [quarantine, ...Object.values(domains).map((levels) => levels.quarantine)].filter((level) => level !== undefined)
+  return all.length === 0 ? undefined : Math.min(...all)
 }
 
 /** The points are enough for the mark. */
