@@ -13,7 +13,11 @@ import { linkOptions, silent } from './link.ts'
 export type Deliver = (name: string) => 'delivered' | 'deferred'
 
 /** A node in this process, whose next hop is a function. */
-export async function startNode(where: object, name: string, { role = 'all', deliver }: { role?: Role; deliver: Deliver }) {
+export async function startNode(
+  where: object,
+  name: string,
+  { role = 'all', deliver, options: more = {} }: { role?: Role; deliver: Deliver; options?: object },
+) {
   const link = new Link(linkOptions(where), silent)
   const transport = {
     async deliver({ recipients }: { recipients: readonly object[] }) {
@@ -24,7 +28,7 @@ export async function startNode(where: object, name: string, { role = 'all', del
     close: async () => {},
   }
   const clock = { now: Date.now, sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, { signal, ref: false }) }
-  const given = { retry: [1_500], transports: { smtp: transport } }
+  const given = { retry: [1_500], transports: { smtp: transport }, ...more }
   const node = new QueueNode({
     options: options.parse(given),
     role,

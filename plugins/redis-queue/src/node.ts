@@ -71,6 +71,7 @@ export class QueueNode {
       name,
       keepFinished,
       replicas,
+      takesUnconfirmed: options.unsafe === 'warn',
       memoryLimit,
       files: bodyFolder === undefined ? undefined : { folder: context.resolve(bodyFolder), inlineLimit, minFree },
       onProblem: (error) => log.error({ err: error, code: error.code }, 'a queue entry has a problem'),
@@ -170,7 +171,7 @@ export class QueueNode {
       this.#danger &&= 'Redis is away'
       return new QueueError('ERR_QUEUE_IO', 'Redis is away', { cause })
     }
-    if (found.asksDisk) this.store.askDisk()
+    this.store.asksDisk = found.asksDisk
     const text = found.dangers.join(' ')
     this.#danger = text === '' || options.unsafe === 'warn' ? undefined : text
     if (text === '') return undefined

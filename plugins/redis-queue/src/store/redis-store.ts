@@ -45,6 +45,8 @@ export interface RedisStoreOptions extends ReaderOptions {
   readonly keepFinished?: number
   /** Replicas that must have a message before it is taken. Default 0. */
   readonly replicas?: number
+  /** Take a message that too few replicas, or no disk, has confirmed, and tell `onProblem`. Default: it is refused. */
+  readonly takesUnconfirmed?: boolean
   /** Part of `maxmemory` above which mail is refused with 452. Default 0.85. */
   readonly memoryLimit?: number
   /** An entry went to the schedule, or to another time of it. */
@@ -59,16 +61,19 @@ export class RedisStore extends RedisReader implements QueueStore {
   readonly owner = `${process.pid.toString(36)}.${randomBytes(8).toString('hex')}`
   readonly memory: Memory
   readonly #keep: number
-  #confirmation: Confirmation
-  readonly #replicas: number
+  readonly #confirmation: Confirmation
   readonly #own = new OwnClaims()
   readonly #onScheduled: (entry: string, at: number) => void
 
   constructor(options: RedisStoreOptions) {
     super(options)
     this.#keep = options.keepFinished ?? 10_000
-    this.#replicas = options.replicas ?? 0
-    this.#confirmation = new Confirmation(options.link, options.replicas ?? 0)
+    this.#confirmation = new Confirmation({
+      link: options.link,
+      key: `${this.space}ids`,
+      replicas: options.replicas ?? 0,
+      onUnconfirmed: options.takesUnconfirmed ? this.onProblem : undefined,
+    })
     this.memory = new Memory(options.link, options.memoryLimit ?? 0.85)
     this.#onScheduled = options.onScheduled ?? (() => {})
   }
@@ -188,12 +193,13 @@ export class RedisStore extends RedisReader implements QueueStore {
     await this.send('zadd', 'owners', 0, this.owner)
   }
 
-  /** From now on the server's disk has to confirm each message too: `WAITAOF`. */
-  askDisk(): void {
-    this.#confirmation = new Confirmation(this.link, this.#replicas, true)
+  /** Whether the server's disk has to confirm each message too: `WAITAOF`. */
+  set asksDisk(asks: boolean) {
+    this.#confirmation.asksDisk = asks
   }
 
   async close(): Promise<void> {
+    this.#confirmation.close()
     await this.#giveBack(scripts.LEAVE, Date.now())
   }
 
@@ -222,7 +228,7 @@ export class RedisStore extends RedisReader implements QueueStore {
     try {
       if ((await this.run(scripts.ADD, [this.owner, ...args])) !== 1)
         throw new QueueError('ERR_QUEUE_IO', 'The body took too long to arrive and is gone')
-      await this.#confirmation.wait()
+      await this.#confirmation.wait(taken.message.id)
     } catch (error) {
       // The client hears 451 and comes again: what is here all the same would arrive twice.
       this.#own.refuse(taken.message)

@@ -9,7 +9,7 @@
  *     e:ID       envelope          b:ID:N     piece N of the body
  *     ids        all messages      scheduled  by time       w:LANE waiting, by time      lanes  how many wait, by lane
  *     claimed    OWNER ID I        held       ID I          owners  alive until          clock  when the queue was last looked after
- *     finished, finishedIds, suspensions, corrupt
+ *     finished, finishedIds, suspensions, corrupt, folder of large bodies, swept, asked
  *
  * A place is one text: `s:TIME`, `w:SINCE`, `c:OWNER`, `h:SINCE:REASON`, `d:`.
  */
@@ -148,6 +148,16 @@ if not complete(2) then return 0 end
 alive(ARGV[1])
 insert(2)
 return 1
+`)
+
+/** ids → how many of them are there, or have been. It writes: then what waits for replicas or the disk waits for all that was written before. */
+export const CONFIRM = frees(`
+local there = 0
+for _, id in ipairs(ARGV) do
+  if call('EXISTS', P .. 'e:' .. id) == 1 or call('HEXISTS', P .. 'finished', id) == 1 then there = there + 1 end
+end
+call('SET', P .. 'asked', 1)
+return there
 `)
 
 /** now, limit → entry, time, queuedAt, lane, attempts; … */
