@@ -168,6 +168,46 @@ test('a client that goes away in the middle of SCRAM ends the judgement', async 
   assert.equal(await settled, false)
 })
 
+test('a judge who asks for the proof after the attempt is over is given none, and the session goes on', async () => {
+  let verify: (() => Promise<boolean>) | undefined
+  await using fixture = await open(
+    judge((attempt) => {
+      if (attempt.mechanism === 'SCRAM-SHA-256') verify = () => attempt.verify(KEYS)
+      throw new Error('late')
+    }),
+    ['SCRAM-SHA-256'],
+  )
+  await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('n,,n=user,r=abc')}`)
+  assert.match(await fixture.talker.say('*'), /^501 5\.7\.0 /)
+  assert.equal(await verify?.(), false)
+  await using eager = await open(
+    (attempt) => {
+      if (attempt.mechanism === 'SCRAM-SHA-256') setImmediate(() => void attempt.verify(KEYS))
+      return WELCOME
+    },
+    ['SCRAM-SHA-256'],
+  )
+  assert.equal(await eager.talker.say(`AUTH SCRAM-SHA-256 ${base64('n,,n=user,r=abc')}`), '235 2.7.0 Welcome')
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  assert.equal(await eager.talker.say('NOOP'), '250 2.0.0 Ok')
+})
+
+test('a judge who gives up while the client thinks is told that there is no proof', async () => {
+  let proven: Promise<boolean> | undefined
+  await using fixture = await open(
+    async (attempt) => {
+      if (attempt.mechanism === 'SCRAM-SHA-256') proven = attempt.verify(KEYS)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      return { code: 454, status: '4.7.0', text: 'Too late' }
+    },
+    ['SCRAM-SHA-256'],
+  )
+  assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('n,,n=user,r=abc')}`), /^334 /)
+  assert.equal(await fixture.talker.reply(), '454 4.7.0 Too late')
+  assert.equal(await proven, false)
+  assert.equal(await fixture.talker.say('NOOP'), '250 2.0.0 Ok')
+})
+
 test('RFC 4954 §4: AUTH has its place, and its lines their length', async () => {
   await using fixture = await open(
     judge(() => true),

@@ -41,6 +41,26 @@ test('RFC 3030 §2: a data stage that refuses is heard after the chunk', async (
   assert.deepEqual(await client.talk('BDAT 6\r\nQUIT\r\nNOOP\r\n', 2), ['451 4.7.1 Later', '250 2.0.0 Ok'])
 })
 
+test('RFC 3030 §2: a message whose first chunk the data stage refused has failed: the chunks behind it make no message of their own', async () => {
+  let asked = 0
+  await using fixture = await start({}, { data: () => (++asked === 1 ? { code: 451, status: '4.7.1', text: 'Later' } : undefined) })
+  const client = await ready(fixture)
+  const replies = await client.talk('BDAT 6\r\nfirst \r\nBDAT 8 LAST\r\nsecond\r\nNOOP\r\n'.replace('first \r\n', 'first '), 3)
+  assert.deepEqual(
+    replies.map((reply) => reply.slice(0, 9)),
+    ['451 4.7.1', '503 5.5.1', '250 2.0.0'],
+  )
+  assert.equal(asked, 1)
+  assert.deepEqual(fixture.records[0]?.messages, [])
+  assert.deepEqual(fixture.records[0]?.calls.slice(-2), ['reset', 'refused BDAT 503'])
+})
+
+test('RFC 2033 §4.3: a data stage that refuses the only chunk answers for each recipient', async () => {
+  await using fixture = await start({ name: 'lmtp', protocol: 'lmtp' }, { data: () => ({ code: 451, status: '4.7.1', text: 'Later' }) })
+  const client = await ready(fixture, `${ENVELOPE}RCPT TO:<c@example.org>\r\n`)
+  assert.deepEqual(await client.talk('BDAT 3 LAST\r\na\r\nNOOP\r\n', 3), ['451 4.7.1 Later', '451 4.7.1 Later', '250 2.0.0 Ok'])
+})
+
 test('RFC 3030 §2: between chunks neither DATA nor RCPT nor MAIL is in its place, and RSET throws the message away', async () => {
   await using fixture = await start()
   const client = await ready(fixture)

@@ -19,7 +19,7 @@ const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETU
 export abstract class Channel extends SMTPConnection implements InputOwner {
   readonly server: Server
   readonly settings: Settings
-  /** Address of the host that connected, whatever a proxy says of the client behind it. */
+  /** Address of the host that connected, to the proxy if there is one; XCLIENT does not change it. */
   readonly peer: string
   readonly ticket: Ticket
   #out = ''
@@ -34,12 +34,12 @@ export abstract class Channel extends SMTPConnection implements InputOwner {
   #pause: NodeJS.Timeout | undefined
   readonly #deadlines: Deadlines
 
-  constructor(server: Server, socket: SMTPConnection['_socket'], { id, ticket }: Origin) {
+  constructor(server: Server, socket: SMTPConnection['_socket'], { id, ticket, header }: Origin) {
     super(server, socket, { id })
     this.ticket = ticket
     this.server = server
     this.settings = server.settings
-    this.peer = plainAddress(socket.remoteAddress)
+    this.peer = header?.remote?.address ?? plainAddress(socket.remoteAddress)
     this.#deadlines = new Deadlines(server.clock.now)
   }
 
@@ -148,6 +148,11 @@ export abstract class Channel extends SMTPConnection implements InputOwner {
 
   onEnd(): void {
     this.hangUp('client')
+  }
+
+  onFailure(error: unknown): void {
+    this.settings.onError(error)
+    this.abort('error')
   }
 
   /** Adds a reply to what goes out next. A 421 closes the connection, RFC 5321 §3.8. */

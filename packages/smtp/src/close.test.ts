@@ -119,6 +119,23 @@ test('RFC 5321 §3.8: a reply of 421, or one that says so, closes the connection
   assert.deepEqual(await client.talk(`${ENVELOPE}NOOP\r\n`, 2), ['550 5.7.1 Go', 'closed'])
 })
 
+for (const where of ['write', 'reset', 'refused'] as const)
+  test(`a stage that throws at ${where}, where no reply can be told from another, ends the connection and nothing else`, async () => {
+    const fail = (): never => {
+      throw new Error('a mistake of ours')
+    }
+    const broken = where === 'write' ? { body: () => ({ write: () => undefined, abort: fail }) } : { [where]: fail }
+    await using fixture = await start({ limits: { size: 10 } }, broken)
+    const client = await fixture.client()
+    await hello(client)
+    await client.talk(`${ENVELOPE}DATA\r\n`, 3)
+    client.send(`${'a'.repeat(11)}\r\n.\r\nNOOP\r\n`)
+    while ((await client.reply()) !== 'closed');
+    assert.match(await (fixture.records[0]?.closed ?? ''), /error|client/)
+    assert.equal(fixture.errors.length > 0, true)
+    assert.equal(fixture.listener.connections, 0)
+  })
+
 test('too many errors close the connection', async () => {
   await using fixture = await start({ limits: { errors: 3 } })
   const client = await fixture.client()

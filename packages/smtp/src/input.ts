@@ -26,6 +26,8 @@ export interface InputOwner {
   onPause(): void
   /** The client has closed its side, and everything before that has been handed on. */
   onEnd(): void
+  /** One of the others threw: what was said and what was not is not known any more. */
+  onFailure(error: unknown): void
 }
 
 type Mode = 'line' | 'data' | 'chunk'
@@ -129,6 +131,23 @@ export class Input extends SMTPStream {
 
   #run(): void {
     this.#running = true
+    try {
+      this.#handOn()
+    } catch (error) {
+      this.#owner.onFailure(error)
+    }
+    this.#running = false
+    if (this.isClosed) return
+    this.#owner.onPause()
+    if (this.#blocked || this.isClosed) return
+    if (this.#ended) this.#owner.onEnd()
+    else if (this.#paused) {
+      this.#paused = false
+      this.emit('drain')
+    }
+  }
+
+  #handOn(): void {
     let lines = 0
     while (!this.#blocked && !this.isClosed) {
       if (this.#endDue) {
@@ -143,15 +162,6 @@ export class Input extends SMTPStream {
         if (++lines >= BURST && !this.#blocked && this.hasPending) this.#breathe()
       } else if (this.#mode === 'data') this.#readData(chunk)
       else this.#readChunk(chunk)
-    }
-    this.#running = false
-    if (this.isClosed) return
-    this.#owner.onPause()
-    if (this.#blocked || this.isClosed) return
-    if (this.#ended) this.#owner.onEnd()
-    else if (this.#paused) {
-      this.#paused = false
-      this.emit('drain')
     }
   }
 

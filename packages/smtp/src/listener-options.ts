@@ -87,7 +87,10 @@ export class ListenerError extends Error {
   override readonly name = 'ListenerError'
 }
 
-/** @throws {ListenerError} when options contradict each other, or a limit is not a number */
+/** Limits where nothing at all has a meaning. */
+const MAY_BE_ZERO = new Set(['noops', 'errorDelayMs', 'connectionsPerMinute', 'minDataRate', 'dataGraceMs'])
+
+/** @throws {ListenerError} when options contradict each other, or a limit is none */
 export function settingsOf(options: ListenerOptions): Settings {
   const { name, hostname, protocol = 'smtp', tls = 'optional', auth = 'optional', authWithoutTls = false } = options
   // RFC 5321 §2.3.5: a hostname goes into replies as it is; nothing but a domain or a literal may be in it.
@@ -96,8 +99,7 @@ export function settingsOf(options: ListenerOptions): Settings {
     throw new ListenerError(`Listener ${name}: tls "${tls}" needs a certificate`)
   const perNetwork = 4 * (options.limits?.connectionsPerAddress ?? DEFAULT_LIMITS.connectionsPerAddress)
   const limits = { ...DEFAULT_LIMITS, connectionsPerNetwork: perNetwork, ...(options.strictLines && { line: 1000 }), ...options.limits }
-  for (const [key, value] of Object.entries(limits))
-    if (!(value >= 0)) throw new ListenerError(`Listener ${name}: limit ${key} must be a number of at least 0, not ${value}`)
+  for (const [key, value] of Object.entries(limits)) checkLimit(name, key, value)
   const { greeting } = options
   if (greeting !== undefined && !(greeting.waitMs >= 0 && greeting.waitMs <= 30_000))
     throw new ListenerError(`Listener ${name}: greeting.waitMs must be from 0 to 30000, not ${greeting.waitMs}`)
@@ -119,6 +121,14 @@ export function settingsOf(options: ListenerOptions): Settings {
     strictPipelining: options.pipelining === 'strict',
     onError: options.onError ?? (() => {}),
   })
+}
+
+function checkLimit(name: string, key: string, value: unknown): void {
+  if (!Object.hasOwn(DEFAULT_LIMITS, key))
+    throw new ListenerError(`Listener ${name}: there is no limit "${key}"; there are ${Object.keys(DEFAULT_LIMITS).join(', ')}`)
+  const least = MAY_BE_ZERO.has(key) ? 0 : 1
+  if (!(Number.isSafeInteger(value) && Number(value) >= least))
+    throw new ListenerError(`Listener ${name}: limit ${key} must be a whole number of at least ${least}, not ${value}`)
 }
 
 function networksOf(name: string, key: string, entries: readonly string[] | undefined): NetworkList {

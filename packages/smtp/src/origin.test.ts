@@ -62,6 +62,17 @@ test('a proxy that never sends its header is given up', async () => {
   assert.equal(await client.reply(), 'closed')
 })
 
+test('a proxy that sends its header octet by octet has no more time for it', async () => {
+  await using fixture = await start({ proxies: LOOPBACK, limits: { commandTimeoutMs: 200 } })
+  const client = await fixture.client()
+  const drip = setInterval(() => client.send('1'), 20)
+  client.send('PROXY TCP4 ')
+  const before = performance.now()
+  assert.equal(await client.reply(), 'closed')
+  clearInterval(drip)
+  assert.ok(performance.now() - before < 1000)
+})
+
 test('XCLIENT: a trusted host speaks for another client, and the session begins anew', async () => {
   await using fixture = await start({ xclient: LOOPBACK })
   const client = await fixture.client()
@@ -92,6 +103,25 @@ test('XCLIENT and XFORWARD are neither offered to strangers nor done for them', 
   assert.doesNotMatch(await client.say('EHLO x'), /XCLIENT|XFORWARD/)
   assert.match(await client.say('XCLIENT ADDR=192.0.2.1'), /^550 5\.7\.0 /)
   assert.match(await client.say('XFORWARD ADDR=192.0.2.1'), /^550 5\.7\.0 /)
+})
+
+test('XCLIENT and XFORWARD: behind a proxy it is the client that has to be trusted, not the proxy', async () => {
+  await using fixture = await start({ proxies: LOOPBACK, xclient: ['127.0.0.0/8', '192.0.2.0/24'], xforward: LOOPBACK })
+  const stranger = await fixture.client()
+  stranger.send('PROXY TCP4 198.51.100.7 198.51.100.2 54321 25\r\n')
+  await stranger.reply()
+  assert.doesNotMatch(await stranger.say('EHLO x'), /XCLIENT|XFORWARD/)
+  assert.match(await stranger.say('XCLIENT ADDR=10.0.0.1'), /^550 5\.7\.0 /)
+  assert.match(await stranger.say('XFORWARD ADDR=10.0.0.1'), /^550 5\.7\.0 /)
+  const friend = await fixture.client()
+  friend.send('PROXY TCP4 192.0.2.1 198.51.100.2 54321 25\r\n')
+  await friend.reply()
+  assert.match(await friend.say('XCLIENT ADDR=10.0.0.1'), /^220 /)
+  assert.match(await friend.say('XCLIENT ADDR=10.0.0.2'), /^220 /)
+  const proxy = await fixture.client()
+  proxy.send('PROXY UNKNOWN\r\n')
+  await proxy.reply()
+  assert.match(await proxy.say('XCLIENT ADDR=10.0.0.1'), /^220 /)
 })
 
 test('XFORWARD: what a trusted host says holds for one transaction', async () => {

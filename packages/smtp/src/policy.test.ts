@@ -83,6 +83,18 @@ test('RFC 5321 §4.5.3.1.10: too many recipients are 452, and the message goes t
   assert.equal(replies[5], '250 2.0.0 Queued')
 })
 
+test('recipients that are refused have their number, too: nobody keeps a list without end', async () => {
+  await using fixture = await start({ limits: { recipients: 2 } })
+  const client = await fixture.client()
+  await hello(client)
+  const replies = await client.talk(`MAIL FROM:<>\r\n${'RCPT TO:<no@example.org>\r\n'.repeat(4)}`, 5)
+  assert.deepEqual(
+    replies.map((reply) => reply.slice(0, 3)),
+    ['250', '550', '550', '452', '452'],
+  )
+  assert.equal(fixture.records[0]?.calls.filter((call) => call.startsWith('rcpt')).length, 2)
+})
+
 test('RFC 9422 §4.1: the transactions of a connection have their limit', async () => {
   await using fixture = await start({ limits: { transactions: 1 } })
   const client = await fixture.client()
@@ -187,8 +199,14 @@ for (const [options, text] of [
   [{ hostname: 'mx\r\nexample' }, /is not a host name/],
   [{ tls: 'implicit' }, /needs a certificate/],
   [{ tls: 'required' }, /needs a certificate/],
-  [{ limits: { size: -1 } }, /limit size must be a number/],
-  [{ limits: { size: Number.NaN } }, /limit size must be a number/],
+  [{ limits: { size: -1 } }, /limit size must be a whole number of at least 1, not -1/],
+  [{ limits: { size: Number.NaN } }, /limit size must be a whole number/],
+  [{ limits: { size: Number.POSITIVE_INFINITY } }, /limit size must be a whole number/],
+  // Postfix reads 0 as "no limit", RFC 1870 §4 too: here it would be a server that takes nothing.
+  [{ limits: { size: 0 } }, /limit size must be a whole number of at least 1, not 0/],
+  [{ limits: { connections: 0 } }, /limit connections must be a whole number of at least 1/],
+  [{ limits: { minDataRate: -1 } }, /limit minDataRate must be a whole number of at least 0/],
+  [{ limits: { recipient: 5 } as never }, /there is no limit "recipient"; there are commandLine, /],
   [{ proxies: ['192.0.2.0/33'] }, /not an address or network/],
   [{ greeting: { waitMs: 60_000 } }, /waitMs/],
 ] as const satisfies readonly (readonly [Partial<ListenerOptions>, RegExp])[])

@@ -39,6 +39,8 @@ export class Server extends SMTPServer {
   /** Sockets that are open, also before and after their session. */
   readonly #admission: Admission
   readonly #live = new Set<Channel>()
+  /** Sockets before their session, in a TLS handshake or a PROXY header, and since when: each octet buys them no more time. */
+  readonly #early = new Map<Socket, number>()
   /** Of the socket that is being accepted: smtp-server calls `_acceptSocket` and `_handleProxy` one right after the other. */
   #ticket: Ticket = { address: undefined, isOpen: false }
   #onEmpty: (() => void) | undefined
@@ -145,7 +147,15 @@ export class Server extends SMTPServer {
     this.#ticket = ticket
     // STARTTLS takes the listeners off the socket, but then there is a connection that tells when it is closed.
     if (handshake || isProxy) socket.once('close', () => this.#leave(ticket))
-    return super._acceptSocket(socket, handshake)
+    const release = super._acceptSocket(socket, handshake)
+    if (release === false || !(handshake || isProxy)) return release
+    this.#early.set(socket, this.clock.now)
+    const isReady = (): void => void this.#early.delete(socket)
+    socket.once('close', isReady)
+    return () => {
+      isReady()
+      release()
+    }
   }
 
   #leave(ticket: Ticket): void {
@@ -164,6 +174,8 @@ export class Server extends SMTPServer {
     // statfs works in the pool of threads: what it finds counts at the next tick.
     void this.#stress.updateDisk()
     for (const connection of this.#live) connection.tick(now)
+    for (const [socket, since] of this.#early)
+      if (now - since > this.limits.commandTimeoutMs) (this._pendingSockets.get(socket) ?? socket).destroy()
   }
 
   override _expectsProxyHeader(socket: Socket): boolean {

@@ -24,6 +24,10 @@ const STRICT = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 /** What the wire already knows of how an attempt ends, before it has been judged. */
 interface Outcome {
   refusal: Reply | undefined
+  /** The client has heard that it is good: nobody may ask it for anything more. */
+  isGood: boolean
+  /** Ends the wait for the client's response. */
+  giveUp: () => void
 }
 
 interface Attempt {
@@ -44,7 +48,7 @@ export function auth(connection: Connection, argument: string) {
       'AUTH',
       offer.mechanisms.some((each) => each === mechanism) && connection.tls === undefined ? TLS_FIRST : MECHANISM,
     )
-  const outcome: Outcome = { refusal: undefined }
+  const outcome: Outcome = { refusal: undefined, isGood: false, giveUp: () => {} }
   const { hostname } = connection.settings
   const exchange = make({ hostname, tls: connection.tls, ask: (text) => ask(connection, text, outcome) })
   const attempt: Attempt = { exchange, outcome }
@@ -98,10 +102,11 @@ function put(connection: Connection, text: string) {
 async function ask(connection: Connection, text: string, outcome: Outcome): Promise<Buffer | undefined> {
   // The judge may ask before it has given us the promise that blocks the input.
   await Promise.resolve()
-  if (connection.isClosed) return undefined
+  if (connection.isClosed || outcome.isGood) return undefined
   put(connection, text)
   connection.flush()
   const response = new Promise<Buffer | undefined>((resolve) => {
+    outcome.giveUp = () => resolve(undefined)
     connection.onResponse = (answer) => {
       connection.input.block()
       if (!Buffer.isBuffer(answer)) outcome.refusal = answer
@@ -115,8 +120,12 @@ async function ask(connection: Connection, text: string, outcome: Outcome): Prom
 
 function judged(connection: Connection, answer: Reply | undefined, { exchange, outcome }: Attempt) {
   connection.onResponse = undefined
+  outcome.giveUp()
   if (outcome.refusal !== undefined) return connection.refuse('AUTH', outcome.refusal)
-  if (answer !== undefined && isPositive(answer)) return succeed(connection, answer, exchange.success?.())
+  if (answer !== undefined && isPositive(answer)) {
+    outcome.isGood = true
+    return succeed(connection, answer, exchange.success?.())
+  }
   const refusal = answer ?? FAILED
   const farewell = exchange.failure?.()
   if (typeof farewell === 'string') return challenge(connection, farewell, () => fail(connection, refusal))

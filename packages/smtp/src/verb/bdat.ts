@@ -3,7 +3,7 @@ import type { Connection } from '../connection.ts'
 import { FAILURE, isPositive, last, reply } from '../reply.ts'
 import type { Reply } from '../stages.ts'
 import type { Transaction } from '../transaction.ts'
-import { FAR_TOO_BIG, faultOf, finish, notReady } from './message.ts'
+import { FAR_TOO_BIG, faultOf, finish, notReady, sayToAll } from './message.ts'
 
 /** Without a size nobody knows where the next command begins. */
 const SYNTAX = last(reply(501, '5.5.4', 'Syntax: BDAT size [LAST]'))
@@ -15,6 +15,8 @@ export interface Chunk {
   readonly isLast: boolean
   /** What it is answered, when its octets are not wanted. */
   readonly refusal: Reply | undefined
+  /** The refusal is that of the whole message. */
+  readonly isOver?: boolean
 }
 
 /** Reads the chunk, and answers it or the message. */
@@ -36,7 +38,8 @@ function begin(
   answer: Reply | undefined,
   { transaction, size, isLast }: { transaction: Transaction; size: number; isLast: boolean },
 ) {
-  if (answer !== undefined) return start(connection, { size, isLast, refusal: isPositive(answer) ? FAILURE : answer })
+  // The stage is not asked again for the next chunk: a message without its begin would be taken.
+  if (answer !== undefined) return start(connection, { size, isLast, refusal: isPositive(answer) ? FAILURE : answer, isOver: true })
   transaction.begin(connection.stages.body())
   const isText = transaction.parameters.body !== 'BINARYMIME'
   // RFC 3030 §3: BINARYMIME may have any octets; other content is text, whichever way it comes.
@@ -55,9 +58,10 @@ function start(connection: Connection, chunk: Chunk) {
 }
 
 /** The last octet of the chunk has come. */
-export function chunkEnd(connection: Connection, { size, isLast, refusal }: Chunk) {
+export function chunkEnd(connection: Connection, { size, isLast, refusal, isOver }: Chunk) {
   const { transaction } = connection
   connection.chunk = undefined
+  if (isOver && transaction !== undefined && refusal !== undefined) return refuseMessage(connection, { transaction, refusal, isLast })
   if (refusal !== undefined) return refusal.code === 503 ? connection.refuse('BDAT', refusal) : connection.say(refusal)
   if (transaction === undefined) return connection.refuse('BDAT', MAIL_FIRST)
   if (isLast) connection.input.decoder.finish()
@@ -66,4 +70,14 @@ export function chunkEnd(connection: Connection, { size, isLast, refusal }: Chun
   // RFC 3030 §2: a chunk that fails fails the message; those behind it are answered 503.
   if (isLast || transaction.failure !== undefined) finish(connection, transaction, isLast)
   else connection.say(reply(250, '2.0.0', `${size} octets received`))
+}
+
+/** RFC 3030 §2: chunks behind this one are answered 503, until there is another MAIL. */
+function refuseMessage(
+  connection: Connection,
+  { transaction, refusal, isLast }: { transaction: Transaction; refusal: Reply; isLast: boolean },
+) {
+  if (isLast) sayToAll(connection, transaction, refusal)
+  else connection.say(refusal)
+  connection.abandon()
 }

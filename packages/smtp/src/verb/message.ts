@@ -106,7 +106,7 @@ function sayEach(connection: Connection, { accepted, parameters }: Transaction, 
 }
 
 /** In LMTP each recipient has a reply of its own, also when they are all the same. */
-function sayToAll(connection: Connection, transaction: Transaction, answer: Reply) {
+export function sayToAll(connection: Connection, transaction: Transaction, answer: Reply) {
   const count = connection.protocol === 'lmtp' ? transaction.accepted : 1
   for (let i = 0; i < count; i++) connection.say(answer)
 }

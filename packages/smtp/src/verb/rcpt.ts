@@ -28,8 +28,9 @@ export function rcpt(connection: Connection, argument: string) {
   if (text !== argument && !transaction.parameters.smtputf8) return connection.refuse('RCPT', NEEDS_UTF8)
   const parameters = parseRcptParameters(path.rest, connection.offer ?? connection.stages.offer())
   if (isReply(parameters)) return connection.refuse('RCPT', parameters)
-  if (transaction.accepted >= connection.settings.limits.recipients) {
-    transaction.refused++
+  const { recipients } = connection.settings.limits
+  // Also of those that were refused: whoever keeps a list of them must not need memory without end.
+  if (transaction.accepted >= recipients || transaction.refused >= recipients) {
     connection.stages.refused('RCPT', TOO_MANY)
     return connection.say(TOO_MANY)
   }
