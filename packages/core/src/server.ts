@@ -3,12 +3,11 @@ import { mkdir } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import type { PluginCommand, Role } from '@postroad/plugin'
-import { type Attach, type Certificate, type CertificateFiles, createListener, type Listener, watchCertificates } from '@postroad/smtp'
+import type { Attach } from '@postroad/smtp'
 import type { Config } from './config.ts'
-import { PostroadError } from './errors.ts'
 import { type ExplainedScope, explain } from './explain.ts'
-import { buildGeneration, type DefaultService, type Generation, type Ground, type Scope } from './host/generation.ts'
-import type { Listening } from './host/listening.ts'
+import { buildGeneration, type DefaultService, type Generation, type Ground } from './host/generation.ts'
+import { Listeners } from './host/listeners.ts'
 import { createLog, type Log } from './log/log.ts'
 import { createSingles } from './policy/singles.ts'
 import { guardProcess } from './process-guard.ts'
@@ -52,9 +51,12 @@ export interface Server extends AsyncDisposable {
   /** Connections now. */
   readonly connections: number
   /**
-   * Builds a complete new generation; new sessions get it, running ones keep theirs, sockets are shared.
+   * Builds a complete new generation; new sessions get it, running ones keep theirs, sockets are shared. Host name, folder and log stay
+   * as they are.
    *
-   * @throws {BootError} when anything of it fails; the old one stays
+   * @throws {BootError} with every mistake of the configuration
+   * @throws {PostroadError} `ERR_BIND`, `ERR_LISTEN` when a listener cannot be opened
+   * Whatever is thrown, the old generation stays with all its listeners.
    */
   reload(config: Config): Promise<void>
   explain(): readonly ExplainedScope[]
@@ -99,10 +101,9 @@ class RunningServer implements Server {
   readonly #ground: Ground
   #config: Config
   #generation: Generation
-  #listeners: Listener[] = []
-  readonly #watches = new Map<Listener, { close(): void }>()
-  /** Taken out by a reload, their last sessions still running. */
-  readonly #leaving: Listener[] = []
+  readonly #listeners: Listeners
+  /** The reloads so far: they happen one after the other. */
+  #turn: Promise<unknown> = Promise.resolve()
   #guard: { release(): void } | undefined
   #closing: Promise<void> | undefined
   readonly #retiring = new Set<Promise<void>>()
@@ -111,6 +112,7 @@ class RunningServer implements Server {
     this.#config = config
     this.#ground = ground
     this.#generation = generation
+    this.#listeners = new Listeners(ground.log)
   }
 
   get hostname(): string {
@@ -126,10 +128,10 @@ class RunningServer implements Server {
     return this.#generation.commands
   }
   get addresses(): readonly Address[] {
-    return this.#listeners.map((listener) => ({ name: listener.name, host: '', port: 0, ...listener.address }))
+    return this.#listeners.all.map((listener) => ({ name: listener.name, host: '', port: 0, ...listener.address }))
   }
   get connections(): number {
-    return this.#listeners.reduce((sum, listener) => sum + listener.connections, 0)
+    return this.#listeners.all.reduce((sum, listener) => sum + listener.connections, 0)
   }
 
   start(): Promise<void> {
@@ -139,68 +141,28 @@ class RunningServer implements Server {
   async listen(): Promise<void> {
     this.#guard = guardProcess(this.log)
     await this.#generation.start()
-    if (this.#ground.role === 'delivery') return
-    for (const scope of this.#generation.scopes) for (const one of scope.listening) await this.#open(scope, one)
+    if (this.#ground.role !== 'delivery') await this.#listeners.turnTo(this.#generation)
   }
 
-  async #open(scope: Scope, { options, files }: Listening): Promise<void> {
-    const generation = this.#generation
-    const onError = (error: unknown): void => this.log.error({ listener: options.name, error }, 'the wire reports an error')
-    const listener = createListener({ onError, ...options }, (wire) => generation.attach(scope, wire))
-    try {
-      await listener.listen()
-    } catch (cause) {
-      await Promise.all(this.#listeners.map((other) => other.stop()))
-      this.#listeners = []
-      this.#guard?.release()
-      throw new PostroadError(
-        'ERR_BIND',
-        `${options.name} could not listen on ${options.path ?? `${options.host ?? '*'}:${options.port}`}: ${cause instanceof Error ? cause.message : cause}`,
-        { cause },
-      )
-    }
-    this.#listeners.push(listener)
-    this.#watch(listener, files)
+  reload(config: Config): Promise<void> {
+    const run = this.#turn.then(() => this.#reload(config))
+    this.#turn = run.catch(() => undefined) // told to who asked; the next one waits for the end only
+    return run
   }
 
-  /** Certificates that change on disk are taken over, for new connections. */
-  #watch(listener: Listener, files: readonly CertificateFiles[]): void {
-    this.#watches.get(listener)?.close()
-    this.#watches.delete(listener)
-    if (files.length === 0) return
-    const onChange = (certificates: readonly Certificate[]): void => {
-      listener.setCertificate(certificates)
-      this.log.info({ listener: listener.name }, 'certificates were read again')
-    }
-    const onError = (error: unknown): void =>
-      this.log.error({ listener: listener.name, error }, 'certificates cannot be read again; the old ones stay')
-    this.#watches.set(listener, watchCertificates(files, { onChange, onError }))
-  }
-
-  async reload(config: Config): Promise<void> {
+  async #reload(config: Config): Promise<void> {
+    if (this.#closing) throw new Error('the server is closing')
     const next = await buildGeneration(config, this.#ground)
-    await next.start()
+    try {
+      await next.start()
+      if (this.#ground.role !== 'delivery') await this.#listeners.turnTo(next)
+    } catch (error) {
+      await next.close()
+      throw error
+    }
     const before = this.#generation
-    const wanted = new Map(next.scopes.flatMap((scope) => scope.listening.map((one) => [one.options.name, { scope, one }] as const)))
     this.#generation = next
     this.#config = config
-    const kept: Listener[] = []
-    for (const listener of this.#listeners) {
-      const target = wanted.get(listener.name)
-      if (target) {
-        listener.setAttach((wire) => next.attach(target.scope, wire))
-        if (target.one.options.certificate) listener.setCertificate(target.one.options.certificate)
-        this.#watch(listener, target.one.files)
-        kept.push(listener)
-        wanted.delete(listener.name)
-      } else {
-        this.#watch(listener, [])
-        await listener.stop()
-        this.#leaving.push(listener)
-      }
-    }
-    this.#listeners = kept
-    if (this.#ground.role !== 'delivery') for (const { scope, one } of wanted.values()) await this.#open(scope, one)
     const retired = before.drained().then(() => before.close())
     this.#retiring.add(retired)
     void retired.finally(() => this.#retiring.delete(retired))
@@ -226,9 +188,8 @@ class RunningServer implements Server {
   }
 
   async #close(grace: number): Promise<void> {
-    for (const watch of this.#watches.values()) watch.close()
-    await Promise.all([...this.#listeners, ...this.#leaving].map((listener) => listener.close(grace)))
-    this.#listeners = []
+    await this.#turn
+    await this.#listeners.close(grace)
     await this.#generation.close()
     await Promise.all(this.#retiring)
     this.#guard?.release()

@@ -18,19 +18,19 @@ export interface Ticket {
 export class Admission {
   /** Connections that are open. */
   open = 0
-  readonly #limits: Limits
+  limits: Limits
   readonly #byAddress = new Map<string, number>()
   readonly #byNetwork = new Map<string, number>()
   readonly #recent = new Map<string, number>()
   #windowStart = 0
 
   constructor(limits: Limits) {
-    this.#limits = limits
+    this.limits = limits
   }
 
   /** Lets a connection in; undefined when the server is full. */
   enter(): Ticket | undefined {
-    if (this.open >= this.#limits.connections) return undefined
+    if (this.open >= this.limits.connections) return undefined
     this.open++
     return { address: undefined, isOpen: true }
   }
@@ -38,7 +38,7 @@ export class Admission {
   /** Counts the connection for its client; false when that has too many connections, or makes too many. */
   enterClient(ticket: Ticket, address: string, now: number): boolean {
     if (address === '') return true
-    const { connectionsPerAddress, connectionsPerNetwork, connectionsPerMinute } = this.#limits
+    const { connectionsPerAddress, connectionsPerNetwork, connectionsPerMinute } = this.limits
     const [host, network] = keysOf(address)
     const ofHost = this.#byAddress.get(host) ?? 0
     const ofNetwork = this.#byNetwork.get(network) ?? 0

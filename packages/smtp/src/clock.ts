@@ -4,7 +4,7 @@
 export class Clock {
   /** Milliseconds, monotonic, as of the last tick. */
   now = 0
-  readonly #intervalMs: number
+  #intervalMs: number
   readonly #onTick: (now: number, lateMs: number) => void
   #timer: NodeJS.Timeout | undefined
 
@@ -18,6 +18,15 @@ export class Clock {
     if (this.#timer !== undefined) return
     this.now = performance.now()
     this.#timer = setInterval(() => this.tick(), this.#intervalMs).unref()
+  }
+
+  /** Ticks in this interval from now on. */
+  pace(intervalMs: number): void {
+    if (intervalMs === this.#intervalMs) return
+    this.#intervalMs = intervalMs
+    if (this.#timer === undefined) return
+    this.stop()
+    this.start()
   }
 
   stop(): void {

@@ -251,13 +251,15 @@ test('a UNIX socket is taken away at the end, and a stale one at the start', asy
   await rm(folder, { recursive: true })
 })
 
-test('new stages are for new connections', async () => {
+test('new options and stages are for new connections', async () => {
   await using fixture = await start()
   const old = await fixture.client()
   await hello(old)
-  fixture.listener.setAttach(() => {
+  fixture.listener.update({ name: 'new', hostname: 'new.example.com' }, () => {
     throw new Error('no more')
   })
+  assert.equal(fixture.listener.name, 'new')
+  assert.throws(() => fixture.listener.update({ name: 'x', hostname: 'x', limits: { size: 0 } }, () => assert.fail()), /limit size/)
   assert.equal(await old.say('MAIL FROM:<>'), '250 2.1.0 Ok')
   const fresh = await fixture.client()
   assert.match(await fresh.reply(), /^421 /)

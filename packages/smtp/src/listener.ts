@@ -22,8 +22,12 @@ export interface Listener {
   stop(): Promise<void>
   /** Stops; tells idle clients 421 4.3.2, lets transactions finish within the grace, then cuts them off. Resolves when all are gone. */
   close(graceMs: number): Promise<void>
-  /** New connections get these stages; those that are open keep theirs. */
-  setAttach(attach: Attach): void
+  /**
+   * New connections get these options and stages; those that are open keep theirs. Where it listens stays, and whether TLS is implicit.
+   *
+   * @throws {ListenerError} when options contradict each other; nothing has changed then
+   */
+  update(options: ListenerOptions, attach: Attach): void
   /** New handshakes use these certificates. */
   setCertificate(certificate: Certificate | readonly Certificate[]): void
 }
@@ -42,16 +46,18 @@ export function createListener(options: ListenerOptions, attach: Attach): Listen
 class ServerListener implements Listener {
   readonly #server: Server
   readonly #options: ListenerOptions
+  #name: string
   #address: ListenerAddress | undefined
   #stopping: Promise<void> | undefined
 
   constructor(server: Server, options: ListenerOptions) {
     this.#server = server
     this.#options = options
+    this.#name = options.name
   }
 
   get name(): string {
-    return this.#options.name
+    return this.#name
   }
 
   get address(): ListenerAddress {
@@ -96,8 +102,11 @@ class ServerListener implements Listener {
     await this.#server.drain(graceMs)
   }
 
-  setAttach(attach: Attach): void {
-    this.#server.setAttach(attach)
+  update(options: ListenerOptions, attach: Attach): void {
+    const settings = settingsOf(options)
+    this.#server.setCertificates(certificatesOf(options))
+    this.#server.update(settings, attach)
+    this.#name = settings.name
   }
 
   setCertificate(certificate: Certificate | readonly Certificate[]): void {

@@ -30,11 +30,12 @@ export interface Origin {
 
 /** Accepts the connections of one listener. */
 export class Server extends SMTPServer {
-  readonly settings: Settings
+  /** Of connections from now on. */
+  settings: Settings
   readonly clock: Clock
   readonly isImplicitTls: boolean
-  readonly #stress: Stress
-  readonly #tightened: Limits
+  #stress: Stress
+  #tightened: Limits
   #attach: Attach
   /** Sockets that are open, also before and after their session. */
   readonly #admission: Admission
@@ -60,11 +61,9 @@ export class Server extends SMTPServer {
     this.#attach = attach
     this.#admission = new Admission(settings.limits)
     this.isImplicitTls = settings.tls === 'implicit'
-    const { commandTimeoutMs, sessionTimeoutMs, dataGraceMs } = settings.limits
-    const tickMs = Math.max(10, Math.min(TICK_MS, commandTimeoutMs / 4, sessionTimeoutMs / 4, dataGraceMs / 4))
     this.#stress = new Stress(settings.stress)
     this.#tightened = tightened(settings.limits)
-    this.clock = new Clock(tickMs, (now, lateMs) => this.#tick(now, lateMs))
+    this.clock = new Clock(tickOf(settings.limits), (now, lateMs) => this.#tick(now, lateMs))
   }
 
   /** The server is near its limits. */
@@ -90,9 +89,15 @@ export class Server extends SMTPServer {
     this.options.rejectUnauthorized = false
   }
 
-  /** Connections from now on get these stages. */
-  setAttach(attach: Attach): void {
+  /** Connections from now on get these. */
+  update(settings: Settings, attach: Attach): void {
+    this.settings = settings
     this.#attach = attach
+    this.#stress = new Stress(settings.stress)
+    this.#tightened = tightened(settings.limits)
+    this.#admission.limits = settings.limits
+    this.options.socketTimeout = settings.limits.commandTimeoutMs
+    this.clock.pace(tickOf(settings.limits))
   }
 
   attach(wire: Wire): Stages {
@@ -210,6 +215,10 @@ export class Server extends SMTPServer {
   override _onError(error: Error): void {
     this.settings.onError(error)
   }
+}
+
+function tickOf({ commandTimeoutMs, sessionTimeoutMs, dataGraceMs }: Limits): number {
+  return Math.max(10, Math.min(TICK_MS, commandTimeoutMs / 4, sessionTimeoutMs / 4, dataGraceMs / 4))
 }
 
 /** One connection too many: said in one packet, if it can be, and closed whether it is read or not. */

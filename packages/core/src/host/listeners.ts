@@ -1,0 +1,132 @@
+/** The sockets of a server: opened all or none, told anew by a reload, closed. */
+import { type Certificate, type CertificateFiles, createListener, type Listener, watchCertificates } from '@postroad/smtp'
+import { PostroadError } from '../errors.ts'
+import type { Log } from '../log/log.ts'
+import type { Generation, Scope } from './generation.ts'
+import type { Listening } from './listening.ts'
+
+/** A listener that a generation wants, and the scope behind it. */
+interface Wanted {
+  readonly scope: Scope
+  readonly one: Listening
+  readonly generation: Generation
+}
+
+interface Open {
+  readonly listener: Listener
+  readonly one: Listening
+}
+
+/** The listeners of one server. */
+export class Listeners {
+  readonly #log: Log
+  #open: readonly Open[] = []
+  readonly #watches = new Map<Listener, { close(): void }>()
+  /** Taken out by a reload, their last sessions still running. */
+  readonly #leaving: Listener[] = []
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  get all(): readonly Listener[] {
+    return this.#open.map(({ listener }) => listener)
+  }
+
+  /**
+   * Listens where the generation says: what is open at the same place stays open and serves the new one from now on, what is not wanted stops.
+   *
+   * @throws {PostroadError} `ERR_BIND`, `ERR_LISTEN` when that cannot be; nothing has changed then
+   */
+  async turnTo(generation: Generation): Promise<void> {
+    const wanted = generation.scopes.flatMap((scope) => scope.listening.map((one): Wanted => ({ scope, one, generation })))
+    const before = new Map(this.#open.map((open) => [keyOf(open.one), open]))
+    const kept = new Map<Wanted, Open>()
+    for (const each of wanted) {
+      const open = before.get(keyOf(each.one))
+      if (!open) continue
+      checkTls(open.one, each.one)
+      kept.set(each, open)
+    }
+    const fresh = await this.#openAll(wanted.filter((each) => !kept.has(each)))
+    for (const [{ scope, one }, { listener }] of kept) listener.update(one.options, (wire) => generation.attach(scope, wire))
+    const staying = new Set([...kept.values()].map(({ listener }) => listener))
+    const gone = this.all.filter((listener) => !staying.has(listener))
+    this.#open = wanted.map((each) => ({ one: each.one, listener: kept.get(each)?.listener ?? (fresh.get(each) as Listener) })) // it is one or the other
+    for (const { listener, one } of this.#open) this.#watch(listener, one.files)
+    for (const listener of gone) {
+      this.#watch(listener, [])
+      this.#leaving.push(listener)
+      await listener.stop()
+    }
+  }
+
+  /** Stops, and waits for the sessions no longer than the grace. */
+  async close(grace: number): Promise<void> {
+    for (const watch of this.#watches.values()) watch.close()
+    await Promise.all([...this.all, ...this.#leaving].map((listener) => listener.close(grace)))
+    this.#open = []
+  }
+
+  async #openAll(wanted: readonly Wanted[]): Promise<ReadonlyMap<Wanted, Listener>> {
+    const opened = new Map<Wanted, Listener>()
+    try {
+      for (const each of wanted) opened.set(each, await this.#openOne(each))
+    } catch (error) {
+      await Promise.all([...opened.values()].map((listener) => listener.close(0)))
+      throw error
+    }
+    return opened
+  }
+
+  async #openOne({ scope, one: { options, place }, generation }: Wanted): Promise<Listener> {
+    const onError = (error: unknown): void => this.#log.error({ listener: options.name, error }, 'the wire reports an error')
+    const listener = createListener({ onError, ...options }, (wire) => generation.attach(scope, wire))
+    try {
+      await listener.listen()
+    } catch (cause) {
+      throw new PostroadError('ERR_BIND', `${options.name} could not listen on ${place}: ${why(cause)}`, { cause })
+    }
+    return listener
+  }
+
+  /** Certificates that change on disk are taken over, for new connections. */
+  #watch(listener: Listener, files: readonly CertificateFiles[]): void {
+    this.#watches.get(listener)?.close()
+    this.#watches.delete(listener)
+    if (files.length === 0) return
+    const onChange = (certificates: readonly Certificate[]): void => {
+      listener.setCertificate(certificates)
+      this.#log.info({ listener: listener.name }, 'certificates were read again')
+    }
+    const onError = (error: unknown): void =>
+      this.#log.error({ listener: listener.name, error }, 'certificates cannot be read again; the old ones stay')
+    this.#watches.set(listener, watchCertificates(files, { onChange, onError }))
+  }
+}
+
+/** Which of the open sockets serves it: the one at its place; a port that the system chose is known by the listener's name. */
+function keyOf({ place, options }: Listening): string {
+  return options.port === 0 ? `${place} ${options.name}` : place
+}
+
+/** @throws {PostroadError} `ERR_LISTEN` when one of the two has TLS from the first octet and the other has not */
+function checkTls({ options: before }: Listening, { place, options }: Listening): void {
+  if ((before.tls === 'implicit') !== (options.tls === 'implicit'))
+    throw new PostroadError('ERR_LISTEN', `${options.name}: tls at ${place} cannot become or cease to be "implicit" by a reload: restart`)
+}
+
+const HINTS: ReadonlyMap<string, string> = new Map([
+  [
+    'EACCES',
+    'ports below 1024 are for root, who gives them to others with `postroad start --user NAME`, or for a process with CAP_NET_BIND_SERVICE; a UNIX socket needs a folder that can be written to',
+  ],
+  ['EADDRINUSE', 'another process listens there; `ss -ltnp` shows which'],
+  ['EADDRNOTAVAIL', 'this machine does not have that address'],
+  ['ENOENT', 'the folder of the socket does not exist'],
+])
+
+function why(cause: unknown): string {
+  const hint = cause instanceof Error && 'code' in cause ? HINTS.get(String(cause.code)) : undefined
+  return `${cause instanceof Error ? cause.message : cause}${hint === undefined ? '' : ` (${hint})`}`
+}
