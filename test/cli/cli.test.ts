@@ -1,62 +1,17 @@
 /** The command `postroad`, run as an operator runs it. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import net from 'node:net'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { after, test } from 'node:test'
 import { SmtpClient } from '../failure/smtp-client.ts'
+import { collect, EXPORT, Operator, rule, send, until } from './operator.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const bin = path.join(root, 'packages/cli/src/bin.ts')
-let folder = ''
-
-before(async () => {
-  // Inside the repository, so that a configuration finds the packages as it does where they are installed.
-  await mkdir(path.join(root, 'var'), { recursive: true })
-  folder = await mkdtemp(path.join(root, 'var', 'cli-test-'))
-})
-after(() => rm(folder, { recursive: true, force: true }))
-
-function spawnCli(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, ['--conditions=@postroad/source', bin, ...args], { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] })
-}
-
-async function run(...args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawnCli(args)
-  child.stdin?.end()
-  const [out, err] = [collect(child.stdout), collect(child.stderr)]
-  const [code] = (await once(child, 'close')) as [number | null]
-  return { code, out: out(), err: err() }
-}
-
-function collect(stream: NodeJS.ReadableStream | null): () => string {
-  let text = ''
-  stream?.setEncoding('utf8').on('data', (chunk: string) => {
-    text += chunk
-  })
-  return () => text
-}
-
-/** In pieces, for the sake of the check that there are none in our code. */
-const EXPORT = ['export', 'default'].join(' ')
-
-const rule = (subject: string) => `import { definePlugin, reject, suspect } from '@postroad/plugin'
-import { defineConfig } from 'postroad'
-const road = definePlugin({ name: 'road', hooks: {
-  route: ({ recipient }) => (recipient.domain === 'ours.test' ? { via: 'road' } : undefined),
-  message: ({ message }) => (message.headers.get('subject') === '${subject}' ? reject('not that one') : suspect(1.5, 'a little')),
-  queue: ({ envelope }) => ({ id: envelope.id }),
-} })
-${EXPORT} defineConfig({ hostname: 'mx.test', folder: 'kept', setup: (app) => void app.use(road()).listen({ name: 'mx', host: '127.0.0.1', port: 0 }) })
-`
-
-async function config(name: string, text: string): Promise<string> {
-  await writeFile(path.join(folder, name), text)
-  return name
-}
+const operator = await Operator.begin()
+const { folder } = operator
+const run: Operator['run'] = (...args) => operator.run(...args)
+const config: Operator['config'] = (name, text) => operator.config(name, text)
+after(() => operator.end())
 
 test('--help tells what there is, and so does no command at all', async () => {
   const { code, out } = await run('--help')
@@ -113,7 +68,7 @@ test('try runs a message through the hooks, prints opinions and the reply, and d
 
 test('start listens, logs one line a transaction, reloads on SIGHUP, and drains on SIGTERM with exit code 0', async (context) => {
   const name = await config('live.ts', rule('first'))
-  const child = spawnCli(['start', name, '--log', 'json'])
+  const child = operator.spawn(['start', name, '--log', 'json'])
   context.after(() => child.kill('SIGKILL'))
   const out = collect(child.stdout)
   const port = Number(await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1]))
@@ -143,33 +98,6 @@ test('start listens, logs one line a transaction, reloads on SIGHUP, and drains 
   assert.match(transactions[0].reply, /^550/)
 })
 
-test('--workers: several processes share the port, one that is killed is replaced, and all drain', async (context) => {
-  const port = await freePort()
-  const name = await config('many.ts', rule('bad').replace('port: 0', `port: ${port}`))
-  const child = spawnCli(['start', name, '--log', 'json', '--workers', '2'])
-  context.after(() => child.kill('SIGKILL'))
-  const [out, err] = [collect(child.stdout), collect(child.stderr)]
-  const pid = Number(await until(() => /process (\d+)/.exec(out())?.[1]))
-  assert.match(await send(port, 'good'), /^250/)
-  process.kill(pid, 'SIGKILL')
-  await until(() => (err().includes('another takes its place') ? 'yes' : undefined))
-  for (let i = 0; i < 6; i++)
-    assert.match(await until(() => send(port, i % 2 ? 'good' : 'bad').catch(() => undefined)), i % 2 ? /^250/ : /^550/)
-  const exited = once(child, 'exit')
-  child.kill('SIGTERM')
-  assert.deepEqual(await exited, [0, null])
-  assert.match((await run('start', name, '--workers', 'many')).err, /whole number from 1 to 256, or auto/)
-})
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 test('a port that is taken is an error that says so', async () => {
   const taken = rule('x').replace('port: 0', 'port: 0, path: undefined as never').replace('port: 0', 'port: 1')
   const { code, err } = await run('start', await config('taken.ts', taken.replace("host: '127.0.0.1'", "host: '192.0.2.77'")))
@@ -196,25 +124,6 @@ listen:
   const absent = await run('check', await config('e.yaml', yaml.replace('plugin: maildir', 'plugin: no-such-plugin')))
   assert.match(absent.err, /"no-such-plugin" cannot be loaded/)
 })
-
-async function send(port: number, subject: string): Promise<string> {
-  const client = await SmtpClient.connect(port)
-  await client.reply()
-  for (const line of ['EHLO client.test', 'MAIL FROM:<a@b.test>', 'RCPT TO:<c@ours.test>', 'DATA']) await client.send(line)
-  const reply = await client.send(`Subject: ${subject}\r\n\r\nHello\r\n.`)
-  await client.quit()
-  return reply
-}
-
-async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 15_000
-  for (;;) {
-    const found = await look()
-    if (found !== undefined) return found
-    if (Date.now() > deadline) throw new Error('nothing came')
-    await new Promise((wake) => setTimeout(wake, 20))
-  }
-}
 
 test('nothing was left behind but what is kept', async () => {
   assert.ok((await readdir(path.join(folder, 'kept'))).includes('incoming'))

@@ -1,4 +1,4 @@
-import { BootError, PostroadError } from '@postroad/core'
+import { BootError, ERRORS, PostroadError } from '@postroad/core'
 import { Command, CommanderError } from 'commander'
 import { checkCommand } from './command/check.ts'
 import { devCommand } from './command/dev.ts'
@@ -41,7 +41,8 @@ export async function main(args: readonly string[]): Promise<number> {
     return outcome.code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (error instanceof UsageError || error instanceof RangeError || error instanceof BootError || error instanceof PostroadError)
+    if (error instanceof PostroadError) process.stderr.write(`${error.code}: ${error.message}\n  ${ERRORS[error.code].fix}\n`)
+    else if (error instanceof UsageError || error instanceof RangeError || error instanceof BootError)
       process.stderr.write(`${error.message}\n`)
     else process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : error}\n`)
     return 1

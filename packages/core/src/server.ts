@@ -1,10 +1,11 @@
 /** A server's life: createServer → listen → (reload)* → close. */
-import { mkdir } from 'node:fs/promises'
+import { access, constants, mkdir } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import type { PluginCommand, Role } from '@postroad/plugin'
 import type { Attach } from '@postroad/smtp'
 import type { Config } from './config.ts'
+import { PostroadError } from './errors.ts'
 import { type ExplainedScope, explain } from './explain.ts'
 import { buildGeneration, type DefaultService, type Generation, type Ground } from './host/generation.ts'
 import { Listeners } from './host/listeners.ts'
@@ -79,7 +80,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   const base = path.resolve(options.base ?? '.')
   const folder = path.resolve(base, config.folder ?? 'var')
   const spool = path.join(folder, 'incoming')
-  await mkdir(spool, { recursive: true, mode: 0o750 })
+  await makeFolder(spool, folder)
   const hostname = config.hostname ?? os.hostname()
   const ground: Ground = {
     log,
@@ -95,6 +96,15 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   }
   const generation = await buildGeneration(config, ground)
   return new RunningServer(config, ground, generation)
+}
+
+async function makeFolder(spool: string, folder: string): Promise<void> {
+  try {
+    await mkdir(spool, { recursive: true, mode: 0o750 })
+    await access(spool, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    throw new PostroadError('ERR_CONFIG', `folder ${folder} cannot be used: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
 }
 
 class RunningServer implements Server {

@@ -84,7 +84,17 @@ class ServerListener implements Listener {
     if (typeof address === 'object' && address !== null) this.#address = { host: address.address, port: address.port }
     else if (path !== undefined) {
       this.#address = { path }
-      await chmod(path, this.#options.mode ?? 0o660)
+      await this.#allow(path)
+    }
+  }
+
+  async #allow(path: string): Promise<void> {
+    const { mode } = this.#options
+    try {
+      await chmod(path, mode ?? 0o660)
+    } catch (error) {
+      // A supervisor with more rights has made the socket, and sees to the default itself.
+      if (mode !== undefined || !(error instanceof Error && 'code' in error && error.code === 'EPERM')) throw error
     }
   }
 

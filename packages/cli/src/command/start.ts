@@ -6,7 +6,7 @@ import type { Role } from '@postroad/plugin'
 import { type Command, Option } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { type Opened, open } from '../open.ts'
-import { isWorker, parseWorkers, supervise } from './workers.ts'
+import { isWorker, parseWorkers, rightsOf, supervise, tellSupervisor } from './workers.ts'
 
 /** Settings of the command line. */
 interface StartOptions {
@@ -14,6 +14,7 @@ interface StartOptions {
   readonly quiet?: boolean
   readonly workers?: string
   readonly role?: Role
+  readonly user?: string
 }
 
 /** Adds `start`. */
@@ -29,6 +30,7 @@ export function startCommand(program: Command, outcome: { code: number }): void 
         .choices(['all', 'smtp', 'delivery'])
         .default('all'),
     )
+    .option('--user <name>', 'user whose rights the server has; sockets are opened before with those of who starts it, most often root')
     .option('--quiet', 'do not print what it listens on')
     .action(async (given: string | undefined, options: StartOptions) => {
       outcome.code = await start(given, options)
@@ -37,7 +39,8 @@ export function startCommand(program: Command, outcome: { code: number }): void 
 
 async function start(given: string | undefined, options: StartOptions): Promise<number> {
   const workers = parseWorkers(options.workers ?? '1')
-  if (workers > 1 && !isWorker()) return supervise(workers)
+  if ((workers > 1 || options.user !== undefined) && !isWorker())
+    return supervise(workers, options.user === undefined ? {} : await rightsOf(options.user))
   const opened = await open(given, {
     ...(options.log ? { log: { format: options.log } } : {}),
     ...(options.role ? { role: options.role } : {}),
@@ -49,6 +52,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
     await opened.close()
     throw error
   }
+  if (isWorker()) tellSupervisor()
   // With several, the first speaks for all.
   if (!options.quiet && (cluster.worker?.id ?? 1) === 1) greet(opened)
   const code = await untilStopped(server, { file: opened.file, reload: async () => (await loadConfig(given)).config })
@@ -62,11 +66,11 @@ function greet({ server, hint }: Opened): void {
   )
   const kept = path.relative(process.cwd(), server.folder) || '.'
   process.stdout.write(
-    `${lines.length > 0 ? `Postroad is listening as ${server.hostname}\n${lines.join('\n')}` : `Postroad delivers queued mail as ${server.hostname}; nothing listens`}\n  ${'kept in'.padEnd(12)} ${kept}\n${hint ? `${hint.trimEnd()}\n` : ''}Stop with Ctrl-C; reload the configuration with SIGHUP (process ${process.pid}).\n`,
+    `${lines.length > 0 ? `Postroad is listening as ${server.hostname}\n${lines.join('\n')}` : `Postroad delivers queued mail as ${server.hostname}; nothing listens`}\n  ${'kept in'.padEnd(12)} ${kept}\n${hint ? `${hint.trimEnd()}\n` : ''}Stop with Ctrl-C; reload the configuration with SIGHUP (process ${isWorker() ? process.ppid : process.pid}).\n`,
   )
 }
 
-/** Resolves to the exit code when a signal has ended the server: 0 when it drained, 1 when it was cut short. */
+/** Resolves to the exit code when a signal has ended the server: 0 when it drained. A second one ends the process at once, with 1. */
 function untilStopped(server: Server, { reload }: { readonly file: string; readonly reload: () => Promise<Config> }): Promise<number> {
   return new Promise((resolve) => {
     let stopping = false
@@ -78,8 +82,8 @@ function untilStopped(server: Server, { reload }: { readonly file: string; reado
     const stop = (signal: NodeJS.Signals): void => {
       if (stopping) {
         process.stderr.write(`Stopped at once by a second ${signal}.\n`)
-        resolve(1)
-        return
+        server.log.flush()
+        process.exit(1)
       }
       stopping = true
       server.log.info({ signal, connections: server.connections }, 'draining')
@@ -91,6 +95,8 @@ function untilStopped(server: Server, { reload }: { readonly file: string; reado
         },
       )
     }
-    process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', hangup)
+    // Ctrl-C goes to every process of a terminal; what it means for a worker the supervisor says, with SIGTERM.
+    process.on('SIGINT', isWorker() ? () => undefined : stop)
+    process.on('SIGTERM', stop).on('SIGHUP', hangup)
   })
 }

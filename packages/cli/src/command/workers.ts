@@ -1,6 +1,10 @@
 /** Several processes on the same sockets: a worker that dies is replaced, and loses nothing that was acknowledged. */
+import { execFile } from 'node:child_process'
 import cluster, { type Worker } from 'node:cluster'
+import { chmodSync, chownSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { promisify } from 'node:util'
+import { UsageError } from '../config/usage-error.ts'
 
 /** Milliseconds: a worker that lives shorter than this counts as one that cannot start. */
 const HEALTHY = 10_000
@@ -21,39 +25,108 @@ export function parseWorkers(text: string): number {
   return count
 }
 
+/** Whose rights the workers have; absent: those of the supervisor. */
+export interface Rights {
+  readonly uid?: number
+  readonly gid?: number
+}
+
+/** The rights of a user, with its first group and no others. @throws {UsageError} when there is no such user, or we may not become it */
+export async function rightsOf(user: string): Promise<Rights> {
+  const ask = async (what: '-u' | '-g'): Promise<number> => Number((await promisify(execFile)('id', [what, '--', user])).stdout)
+  const [uid, gid] = await Promise.all([ask('-u'), ask('-g')]).catch(() => {
+    throw new UsageError(`--user: there is no user "${user}"`)
+  })
+  if (process.getuid?.() !== 0 && process.getuid?.() !== uid) throw new UsageError(`--user: only root may become "${user}"`)
+  return { uid, gid }
+}
+
+/** Octal permissions of a UNIX socket that the supervisor has opened for workers of fewer rights. */
+const SOCKET_MODE = 0o660
+
+/** Tells the supervisor that this worker serves. */
+export function tellSupervisor(): void {
+  process.send?.(SERVES)
+}
+const SERVES = 'serves'
+
 /** Runs the workers until a signal ends them; resolves to the exit code: 0 when all drained. */
-export function supervise(count: number): Promise<number> {
-  return new Promise((resolve) => {
-    const born = new Map<Worker, number>()
-    let stopping = false
-    let failures = 0
-    let code = 0
-    const spawn = (): void => {
-      born.set(cluster.fork(), Date.now())
-    }
-    const stop = (signal: NodeJS.Signals): void => {
-      stopping = true
-      for (const worker of born.keys()) worker.process.kill(signal)
-    }
-    cluster.on('exit', (worker, exit, signal) => {
-      const age = Date.now() - (born.get(worker) ?? 0)
-      born.delete(worker)
-      if (!stopping) {
-        failures = age < HEALTHY ? failures + 1 : 0
-        process.stderr.write(
-          `worker ${worker.process.pid} ended (${signal ?? exit}); ${failures < ATTEMPTS ? 'another takes its place' : 'giving up'}\n`,
-        )
-        if (failures < ATTEMPTS) return spawn()
-        code = 1
-        stop('SIGTERM')
-        // A worker that had not begun to serve ends by the signal itself.
-      } else if (exit !== 0 && signal === null) code = 1
-      if (born.size === 0) resolve(code)
+export function supervise(count: number, rights: Rights = {}): Promise<number> {
+  cluster.setupPrimary(rights)
+  giveSockets(rights)
+  return new Promise((resolve) => new Supervisor(count, resolve).start())
+}
+
+class Supervisor {
+  readonly #count: number
+  readonly #done: (code: number) => void
+  readonly #born = new Map<Worker, number>()
+  #isStopping = false
+  /** Some worker does, or did: the configuration can be served. */
+  #serves = false
+  #failures = 0
+  #code = 0
+
+  constructor(count: number, done: (code: number) => void) {
+    this.#count = count
+    this.#done = done
+  }
+
+  start(): void {
+    cluster.on('message', (_worker, message) => {
+      if (message !== SERVES || this.#serves || this.#isStopping) return
+      this.#serves = true
+      for (let i = 1; i < this.#count; i++) this.#spawn()
     })
+    cluster.on('exit', (worker, exit, signal) => this.#ended(worker, signal ?? exit))
+    const stop = (): void => this.#stop()
     process.on('SIGINT', stop).on('SIGTERM', stop)
     process.on('SIGHUP', () => {
-      for (const worker of born.keys()) worker.process.kill('SIGHUP')
+      for (const worker of this.#born.keys()) worker.process.kill('SIGHUP')
     })
-    for (let i = 0; i < count; i++) spawn()
+    this.#spawn()
+  }
+
+  #spawn(): void {
+    this.#born.set(cluster.fork(), Date.now())
+  }
+
+  #stop(): void {
+    this.#isStopping = true
+    for (const worker of this.#born.keys()) worker.process.kill('SIGTERM')
+  }
+
+  #ended(worker: Worker, how: string | number): void {
+    const age = Date.now() - (this.#born.get(worker) ?? 0)
+    this.#born.delete(worker)
+    // A worker that had not begun to serve ends by the signal itself.
+    if (this.#isStopping) this.#code = how !== 0 && typeof how === 'number' ? 1 : this.#code
+    // It has said why it cannot serve, and another would say it again.
+    else if (!this.#serves && typeof how === 'number') this.#code = how || 1
+    else if (this.#replaces(age, `worker ${worker.process.pid} ended (${how})`)) return
+    if (this.#born.size === 0) this.#done(this.#code)
+  }
+
+  /** Whether another worker takes the place of the one that ended; after too many of them all stop. */
+  #replaces(age: number, what: string): boolean {
+    this.#failures = age < HEALTHY ? this.#failures + 1 : 0
+    const goesOn = this.#failures < ATTEMPTS
+    process.stderr.write(`${what}; ${goesOn ? 'another takes its place' : 'giving up'}\n`)
+    if (goesOn) this.#spawn()
+    else {
+      this.#code = 1
+      this.#stop()
+    }
+    return goesOn
+  }
+}
+
+/** A UNIX socket is made by the supervisor, and belongs to those who serve it. */
+function giveSockets({ uid, gid }: Rights): void {
+  if (uid === undefined || gid === undefined) return
+  cluster.on('listening', (_worker, { address, addressType }) => {
+    if (addressType !== -1) return
+    chownSync(address, uid, gid)
+    chmodSync(address, SOCKET_MODE)
   })
 }

@@ -1,0 +1,103 @@
+/** The command `postroad`, run as an operator runs it: what the tests of it share. Has no tests of its own. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import net from 'node:net'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { SmtpClient } from '../failure/smtp-client.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const bin = path.join(root, 'packages/cli/src/bin.ts')
+
+/** In pieces, for the sake of the check that there are none in our code. */
+export const EXPORT = ['export', 'default'].join(' ')
+
+/** A configuration that refuses one subject. */
+export const rule = (subject: string): string => `import { definePlugin, reject, suspect } from '@postroad/plugin'
+import { defineConfig } from 'postroad'
+const road = definePlugin({ name: 'road', hooks: {
+  route: ({ recipient }) => (recipient.domain === 'ours.test' ? { via: 'road' } : undefined),
+  message: ({ message }) => (message.headers.get('subject') === '${subject}' ? reject('not that one') : suspect(1.5, 'a little')),
+  queue: ({ envelope }) => ({ id: envelope.id }),
+} })
+${EXPORT} defineConfig({ hostname: 'mx.test', folder: 'kept', setup: (app) => void app.use(road()).listen({ name: 'mx', host: '127.0.0.1', port: 0 }) })
+`
+
+/** A folder of its own in which commands run. */
+export class Operator {
+  readonly folder: string
+
+  private constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** Inside the repository, so that a configuration finds the packages as it does where they are installed. */
+  static async begin(): Promise<Operator> {
+    await mkdir(path.join(root, 'var'), { recursive: true })
+    return new Operator(await mkdtemp(path.join(root, 'var', 'cli-test-')))
+  }
+
+  end(): Promise<void> {
+    return rm(this.folder, { recursive: true, force: true })
+  }
+
+  /** Writes a configuration; gives its name. */
+  async config(name: string, text: string): Promise<string> {
+    await writeFile(path.join(this.folder, name), text)
+    return name
+  }
+
+  /** `detached`: in a process group of its own, as a terminal has one for each command. */
+  spawn(args: readonly string[], options: { readonly detached?: boolean } = {}): ChildProcess {
+    const node = ['--conditions=@postroad/source', bin, ...args]
+    return spawn(process.execPath, node, { cwd: this.folder, stdio: ['pipe', 'pipe', 'pipe'], ...options })
+  }
+
+  async run(...args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
+    const child = this.spawn(args)
+    child.stdin?.end()
+    const [out, err] = [collect(child.stdout), collect(child.stderr)]
+    const [code] = (await once(child, 'close')) as [number | null]
+    return { code, out: out(), err: err() }
+  }
+}
+
+/** What has come so far. */
+export function collect(stream: NodeJS.ReadableStream | null): () => string {
+  let text = ''
+  stream?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+  })
+  return () => text
+}
+
+export async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Hands in a message; gives the reply to it. */
+export async function send(port: number, subject: string): Promise<string> {
+  const client = await SmtpClient.connect(port)
+  await client.reply()
+  for (const line of ['EHLO client.test', 'MAIL FROM:<a@b.test>', 'RCPT TO:<c@ours.test>', 'DATA']) await client.send(line)
+  const reply = await client.send(`Subject: ${subject}\r\n\r\nHello\r\n.`)
+  await client.quit()
+  return reply
+}
+
+/** Looks again and again, for a while. */
+export async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  const deadline = Date.now() + 15_000
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    if (Date.now() > deadline) throw new Error('nothing came')
+    await new Promise((wake) => setTimeout(wake, 20))
+  }
+}

@@ -1,0 +1,147 @@
+/** `postroad start` as a process: signals, workers, users. */
+import assert from 'node:assert/strict'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, chown, mkdir, readFile, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { after, type TestContext, test } from 'node:test'
+import { SmtpClient } from '../failure/smtp-client.ts'
+import { collect, freePort, Operator, rule, send, until } from './operator.ts'
+
+const operator = await Operator.begin()
+after(() => operator.end())
+
+interface Running {
+  readonly child: ChildProcess
+  readonly port: number
+  readonly out: () => string
+  readonly err: () => string
+}
+
+interface StartOptions {
+  readonly args?: readonly string[]
+  /** Of the configuration. */
+  readonly edit?: (text: string) => string
+}
+
+/** Starts a server on a free port, in a process group of its own, and waits until it listens. */
+async function start(context: TestContext, name: string, options: StartOptions = {}): Promise<Running> {
+  const { args = [], edit = (text) => text } = options
+  const port = await freePort()
+  const text = rule('bad').replace('port: 0', `port: ${port}`).replace('kept', `kept-${name}`)
+  const file = await operator.config(`${name}.ts`, edit(text))
+  const child = operator.spawn(['start', file, '--log', 'json', ...args], { detached: true })
+  context.after(() => signalGroup(child, 'SIGKILL'))
+  const [out, err] = [collect(child.stdout), collect(child.stderr)]
+  await until(() => /Stop with Ctrl-C/.exec(out())?.[0])
+  return { child, port, out, err }
+}
+
+/** What a terminal does: the signal goes to all processes of the group. */
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-(child.pid ?? 0), signal)
+  } catch {
+    // All of them are gone already.
+  }
+}
+
+/** A transaction that will not end. */
+async function busy(port: number): Promise<SmtpClient> {
+  const client = await SmtpClient.connect(port)
+  await client.reply()
+  for (const line of ['EHLO client.test', 'MAIL FROM:<a@b.test>', 'RCPT TO:<c@ours.test>', 'DATA']) await client.send(line)
+  return client
+}
+
+async function workersOf({ child }: Running): Promise<readonly number[]> {
+  const children = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
+  return children.trim().split(' ').map(Number)
+}
+
+test('the first Ctrl-C lets a transaction finish, the second stops at once', async (context) => {
+  const running = await start(context, 'twice')
+  const client = await busy(running.port)
+  signalGroup(running.child, 'SIGINT')
+  await until(() => /"draining"/.exec(running.out())?.[0])
+  const before = performance.now()
+  const exited = once(running.child, 'exit')
+  signalGroup(running.child, 'SIGINT')
+  assert.deepEqual(await exited, [1, null])
+  assert.ok(performance.now() - before < 2_000)
+  assert.match(running.err(), /Stopped at once by a second SIGINT/)
+  client.end()
+})
+
+test('--workers: several processes share the port, one that is killed is replaced, and all drain', async (context) => {
+  const running = await start(context, 'many', { args: ['--workers', '2'] })
+  const { child, port, out, err } = running
+  assert.match(out(), new RegExp(`process ${child.pid}\\)`), 'a reload is for all of them')
+  assert.match(await send(port, 'good'), /^250/)
+  process.kill((await workersOf(running))[0] ?? 0, 'SIGKILL')
+  await until(() => (err().includes('another takes its place') ? 'yes' : undefined))
+  for (let i = 0; i < 6; i++)
+    assert.match(await until(() => send(port, i % 2 ? 'good' : 'bad').catch(() => undefined)), i % 2 ? /^250/ : /^550/)
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  assert.deepEqual(await exited, [0, null])
+  assert.match((await operator.run('start', 'many.ts', '--workers', 'many')).err, /whole number from 1 to 256, or auto/)
+})
+
+test('--workers: Ctrl-C, which a terminal sends to every process, lets transactions finish', async (context) => {
+  const running = await start(context, 'ctrl-c', { args: ['--workers', '2'] })
+  const { child, port, out, err } = running
+  const client = await busy(port)
+  const exited = once(child, 'exit')
+  child.kill('SIGINT')
+  await until(() => /"draining"/.exec(out())?.[0])
+  for (const worker of await workersOf(running)) process.kill(worker, 'SIGINT')
+  assert.match(await client.send('Subject: x\r\n\r\nx\r\n.'), /^250/)
+  assert.deepEqual(await exited, [0, null])
+  assert.equal(err(), '')
+})
+
+test('--workers: the second Ctrl-C stops all of them at once', async (context) => {
+  const { child, port, out } = await start(context, 'ctrl-c-twice', { args: ['--workers', '2'] })
+  const client = await busy(port)
+  signalGroup(child, 'SIGINT')
+  await until(() => /"draining"/.exec(out())?.[0])
+  const exited = once(child, 'exit')
+  signalGroup(child, 'SIGINT')
+  assert.deepEqual(await exited, [1, null])
+  client.end()
+})
+
+const isRoot = process.getuid?.() === 0
+
+test('--user: the sockets are opened with all rights, the mail is handled with few', { skip: !isRoot && 'needs root' }, async (context) => {
+  const kept = path.join(operator.folder, 'kept-rights')
+  await mkdir(kept)
+  await chmod(operator.folder, 0o755)
+  const nobody = Number((await readFile('/etc/passwd', 'utf8')).match(/^nobody:[^:]*:(\d+):/m)?.[1])
+  await chown(kept, nobody, nobody)
+  const listens = `.listen({ name: 'lmtp', protocol: 'lmtp', path: 'rights.sock' }).listen(`
+  const running = await start(context, 'rights', { args: ['--user', 'nobody'], edit: (text) => text.replace('.listen(', listens) })
+  assert.match(await send(running.port, 'good'), /^250/)
+  const [worker] = await workersOf(running)
+  const status = await readFile(`/proc/${worker}/status`, 'utf8')
+  assert.match(status, new RegExp(`^Uid:(?:\\t${nobody}){4}$`, 'm'))
+  assert.match(status, /^Groups:\t *$/m)
+  assert.match(status, /^CapEff:\t0+$/m)
+  assert.equal((await stat(path.join(kept, 'incoming'))).uid, nobody)
+  const socket = await stat(path.join(operator.folder, 'rights.sock'))
+  assert.deepEqual([socket.uid, socket.mode & 0o777], [nobody, 0o660])
+  const local = await SmtpClient.connect(path.join(operator.folder, 'rights.sock'))
+  assert.match(await local.reply(), /^220 mx\.test LMTP/)
+  local.end()
+  const exited = once(running.child, 'exit')
+  running.child.kill('SIGTERM')
+  assert.deepEqual(await exited, [0, null])
+  assert.match((await operator.run('start', 'rights.ts', '--user', 'no-such-user')).err, /^--user: there is no user "no-such-user"\n$/)
+  await chown(kept, 0, 0)
+  await rm(path.join(kept, 'incoming'), { recursive: true })
+  await chmod(kept, 0o700)
+  const refused = await operator.run('start', 'rights.ts', '--user', 'nobody')
+  assert.equal(refused.code, 1)
+  assert.match(refused.err, /^ERR_CONFIG: folder .*kept-rights cannot be used: EACCES[^\n]*\n {2}[^\n]*\n$/)
+})
