@@ -47,24 +47,47 @@ export function createLog(options: LogOptions = {}, now: () => number = Date.now
     waiting += line
     if (waiting.length > BATCH) flush()
   }
-  const put = (level: LogLevel, fields: object, text: string | undefined): void => {
+  const hashes = options.addresses === 'hashed'
+  const shape: Shape = (line) => (format === 'json' ? `${JSON.stringify(line, safely)}\n` : pretty(line))
+  const shapeHashed: Shape = (line) => shape(hashAddresses(line))
+  const put = (level: LogLevel, fields: object, { text, as = shape }: { text?: string; as?: Shape }): void => {
     if (format === 'silent' || LEVELS[level] < least) return
-    const line = { time: new Date(now()).toISOString(), level, ...(text === undefined ? {} : { text }), ...fields }
-    push(format === 'json' ? `${JSON.stringify(line, safely)}\n` : pretty(line))
+    push(written({ time: new Date(now()).toISOString(), level, ...(text === undefined ? {} : { text }), ...fields }, as))
   }
   const logger = (bound: Readonly<Record<string, unknown>>): Logger => ({
-    debug: (fields, text) => put('debug', { ...bound, ...fields }, text),
-    info: (fields, text) => put('info', { ...bound, ...fields }, text),
-    warn: (fields, text) => put('warn', { ...bound, ...fields }, text),
-    error: (fields, text) => put('error', { ...bound, ...fields }, text),
+    debug: (fields, text) => put('debug', { ...bound, ...fields }, { text }),
+    info: (fields, text) => put('info', { ...bound, ...fields }, { text }),
+    warn: (fields, text) => put('warn', { ...bound, ...fields }, { text }),
+    error: (fields, text) => put('error', { ...bound, ...fields }, { text }),
   })
-  const hashed = options.addresses === 'hashed'
   return {
     ...logger({}),
     enabled: format !== 'silent',
-    record: (line) => put('info', hashed ? hashAddresses(line) : line, undefined),
+    record: (line) => put('info', line, hashes ? { as: shapeHashed } : {}),
     child: logger,
     flush,
+  }
+}
+
+type Line = Readonly<Record<string, unknown>>
+type Shape = (line: Line) => string
+
+/** A field that cannot be written (a circle, a getter that throws) is no reason to lose the line, and none to throw at whoever logs. */
+function written(line: Line, shape: Shape): string {
+  try {
+    return shape(line)
+  } catch {
+    return shape(Object.fromEntries(Object.keys(line).map((key) => [key, writable(line, key, shape)])))
+  }
+}
+
+function writable(line: Line, key: string, shape: Shape): unknown {
+  try {
+    const value = line[key]
+    shape({ [key]: value })
+    return value
+  } catch {
+    return '(cannot be written)'
   }
 }
 
@@ -87,16 +110,14 @@ function safely(_key: string, value: unknown): unknown {
 /** Those of MAIL AUTH= and RCPT ORCPT= too. */
 const ADDRESSES = new Set(['from', 'to', 'auth', 'address'])
 
-function hashAddresses(value: unknown, key = ''): object {
-  if (Array.isArray(value))
-    return value.map((item) =>
-      typeof item === 'object' && item !== null ? hashAddresses(item, key) : ADDRESSES.has(key) ? digest(String(item)) : item,
-    )
-  const entries = Object.entries(value as object).map(([name, item]): [string, unknown] => {
-    if (typeof item === 'object' && item !== null) return [name, hashAddresses(item, name)]
-    return [name, ADDRESSES.has(name) && typeof item === 'string' ? digest(item) : item]
-  })
-  return Object.fromEntries(entries)
+function hashAddresses(line: Line): Line {
+  return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, hashed(value, name)]))
+}
+
+function hashed(value: unknown, key: string): unknown {
+  if (typeof value === 'string') return ADDRESSES.has(key) ? digest(value) : value
+  if (Array.isArray(value)) return value.map((item) => hashed(item, key))
+  return typeof value === 'object' && value !== null ? hashAddresses(value as Line) : value // any object has fields
 }
 
 function digest(address: string): string {

@@ -69,6 +69,7 @@ function weigh(entry: Entry, frame: Frame, said: Exclude<Said, undefined>, decis
 
 function addPoints(frame: Frame, points: number): void {
   const { transaction, session, hook, moment } = frame
+  if (frame.isStale) return
   if (hook === 'connect' || hook === 'helo') {
     if (session) session.early[hook] += points
   } else if (moment.recipient && transaction) transaction.addRecipientPoints(moment.recipient, points)

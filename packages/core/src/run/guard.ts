@@ -59,13 +59,13 @@ export function invoke<T>(entry: Entry, frame: Frame, check: Check<T>): T | Fail
     // `as never`: the context has every stage's fields; which of them a handler may read was decided by its type.
     if (entry.when && !entry.when(context as never)) return undefined
     answer = channel.hasSubscribers ? traced(entry, frame, context) : attributed(entry, context)
+    if (isThenable(answer)) {
+      entry.asynchronous = true
+      return settle({ entry, frame, context, check, start }, answer)
+    }
   } catch (cause) {
     context.end(OVER)
     return failed(entry, frame, cause)
-  }
-  if (isThenable(answer)) {
-    entry.asynchronous = true
-    return settle({ entry, frame, context, check, start }, answer)
   }
   if (frame.runtime.timed) frame.spent(entry, performance.now() - start)
   return checked(entry, frame, check, answer)
@@ -144,10 +144,12 @@ function settle<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<T | F
     const gone = (reason: Error): void => finish(new Failure(undefined), reason)
     timer = setTimeout(late, entry.timeout)
     frame.lifetime.watch(gone)
-    answer.then(
-      (value) => (timer ? finish(checked(entry, frame, run.check, value), OVER) : tooLate(run, value)),
-      (cause) => (timer ? finish(failed(entry, frame, cause), OVER) : tooLate(run, cause)),
-    )
+    const fail = (cause: unknown): void => (timer ? finish(failed(entry, frame, cause), OVER) : tooLate(run, cause))
+    try {
+      answer.then((value) => (timer ? finish(checked(entry, frame, run.check, value), OVER) : tooLate(run, value)), fail)
+    } catch (cause) {
+      fail(cause) // no promise of the language's: its `then` may do anything
+    }
     if (frame.lifetime.ended) gone(frame.lifetime.ended)
   })
 }

@@ -19,8 +19,8 @@ export class FactStore {
     this.#values.set(fact.name, value)
   }
 
-  clear(): void {
-    this.#values = undefined
+  delete(name: string): void {
+    this.#values?.delete(name)
   }
 
   /** For the log; undefined when there are none. */

@@ -5,6 +5,7 @@ import type {
   Delivery,
   DeliveryContext,
   DeliveryResultContext,
+  Helo,
   HookName,
   Identity,
   Message,
@@ -23,6 +24,8 @@ import type { Transaction } from './transaction.ts'
 
 /** What a single hook adds to session and transaction. */
 export interface Moment {
+  /** At `helo`: the name this run is about. */
+  readonly helo?: Helo
   readonly recipient?: Address
   readonly parameters?: RcptParameters
   readonly recipientFacts?: FactStore
@@ -69,8 +72,15 @@ export class Frame {
     this.moment = moment
   }
 
+  /** The client has called itself something else since: what is found out now is of no use. */
+  get isStale(): boolean {
+    const { helo } = this.moment
+    return helo !== undefined && helo !== this.session?.helo
+  }
+
   /** Notes what a handler said, obeyed or not. */
   note(entry: Entry, outcome: Outcome): void {
+    if (this.isStale) return
     const trail = this.transaction?.trail ?? this.session?.trail
     trail?.add({ plugin: entry.plugin, hook: this.hook, shadow: entry.shadow, outcome, recipient: this.moment.recipient?.toString() })
   }

@@ -51,7 +51,7 @@ export class RunContext {
     return this.#frame.session?.view
   }
   get helo() {
-    return this.#frame.session?.helo
+    return this.#frame.moment.helo ?? this.#frame.session?.helo
   }
   get envelope() {
     return this.#frame.transaction?.envelope
@@ -121,7 +121,9 @@ export class RunContext {
         throw new Error(`${this.#entry.plugin}.${this.#entry.hook} sets "${fact.name}" without declaring it: provides: [fact]`)
       const store = this.#store(fact.scope)
       if (!store) throw new Error(`Fact "${fact.name}" belongs to a ${fact.scope}, and there is none at ${this.#entry.hook}`)
+      if (this.#frame.isStale) return
       store.set(fact, value)
+      if (this.#frame.moment.helo) this.#frame.session?.heloFacts.add(fact.name)
     }
   }
 

@@ -18,7 +18,7 @@ import { sessionRecord } from '../log/canonical.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
 import { auth } from '../stages/auth.ts'
-import { type Ears, earsFailed, IncomingBody, openEars } from '../stages/body.ts'
+import { abortEars, type Ears, earsFailed, IncomingBody, openEars } from '../stages/body.ts'
 import { command } from '../stages/command.ts'
 import { connect } from '../stages/connect.ts'
 import { data } from '../stages/data.ts'
@@ -42,6 +42,8 @@ export class SessionStages implements Stages {
   readonly #gone: () => void
   #ears: Ears = NO_EARS
   #incoming: IncomingBody | undefined
+  /** Why the message of this transaction will not be taken, before anybody was asked about it. */
+  #refusal: Reply | undefined
 
   /** `gone` is called once, when the connection is. */
   constructor(runtime: Runtime, wire: Wire, { offer, gone }: { readonly offer: Offer; readonly gone: () => void }) {
@@ -72,6 +74,7 @@ export class SessionStages implements Stages {
   }
 
   mail(from: Address | undefined, parameters: MailParameters): Maybe<Reply | undefined> {
+    this.#refusal = undefined
     return mail(this.#session, from, parameters)
   }
 
@@ -81,7 +84,12 @@ export class SessionStages implements Stages {
 
   data(): Maybe<Reply | undefined> {
     const reply = data(this.#session)
-    if (reply instanceof Promise) return reply.then((late) => late ?? this.#listen())
+    if (reply instanceof Promise) return reply.then((late) => this.#asked(late))
+    return this.#asked(reply)
+  }
+
+  #asked(reply: Reply | undefined): Maybe<Reply | undefined> {
+    this.#refusal = reply
     return reply ?? this.#listen()
   }
 
@@ -110,11 +118,7 @@ export class SessionStages implements Stages {
 
   reset(): void {
     this.#drop()
-    const { transaction } = this.#session
-    if (!transaction) return
-    if (transaction.recipients.length > 0 || transaction.refused.length > 0)
-      this.#session.finish(transaction.recipients.length > 0 ? RESET : lastRefusal(this.#session))
-    this.#session.transaction = undefined
+    this.#finish(RESET)
   }
 
   verify(argument: string): Maybe<Reply> {
@@ -135,17 +139,16 @@ export class SessionStages implements Stages {
 
   refused(command: string, reply: Reply): void {
     this.#session.refused++
+    if (command === 'DATA' || command === 'BDAT') this.#refusal = reply
     this.#session.runtime.log.debug({ session: this.#session.id, command, code: reply.code, status: reply.status }, 'refused by the wire')
   }
 
   close(reason: CloseReason): void {
     const session = this.#session
-    const { runtime, transaction } = session
+    const { runtime } = session
     this.#drop()
     session.lifetime.end(GONE)
-    if (transaction && (transaction.recipients.length > 0 || transaction.refused.length > 0))
-      session.finish(transaction.recipients.length > 0 ? LOST : lastRefusal(session))
-    session.transaction = undefined
+    this.#finish(LOST)
     if (runtime.plan.closed) tell(runtime.plan.closed, new Frame('closed', { runtime, session, lifetime: runtime.lifetime }, { reason }))
     if (runtime.timed && session.transactions === 0) runtime.record(sessionRecord(session, reason))
     this.#gone()
@@ -159,14 +162,30 @@ export class SessionStages implements Stages {
   }
 
   #opened(ears: Ears | Failure): Reply | undefined {
-    if (ears instanceof Failure) return earsFailed(ears)
+    if (ears instanceof Failure) {
+      this.#refusal = earsFailed(ears)
+      return this.#refusal
+    }
     this.#ears = ears
+    // The client has gone while they were opened: there will be no body.
+    if (this.#session.lifetime.ended) this.#drop()
     return undefined
   }
 
   #drop(): void {
     this.#incoming?.abort()
     this.#incoming = undefined
+    abortEars(this.#ears)
+    this.#ears = NO_EARS
+  }
+
+  /** The transaction, if there is one, came to no message; `how`, unless somebody has refused it. */
+  #finish(how: Reply): void {
+    const { transaction } = this.#session
+    if (!transaction) return
+    if (transaction.recipients.length > 0) this.#session.finish(this.#refusal ?? how)
+    else if (transaction.refused.length > 0) this.#session.finish(lastRefusal(this.#session))
+    this.#session.transaction = undefined
   }
 }
 

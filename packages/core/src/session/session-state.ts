@@ -40,6 +40,19 @@ export class SessionState {
     this.trail = new Trail(runtime.plan.plugins)
   }
 
+  /** Facts that were found out at the last helo, by name. */
+  readonly heloFacts = new Set<string>()
+
+  /** What the client called itself, and what followed from it, holds no longer: it calls itself something else, or speaks TLS now. */
+  forgetHelo(): void {
+    this.helo = undefined
+    this.early.helo = 0
+    this.trail.forget('helo')
+    this.held.keep('helo', undefined)
+    for (const name of this.heloFacts) this.facts.delete(name)
+    this.heloFacts.clear()
+  }
+
   /** Points given at connect and at the last helo, which count for every message of the session. */
   readonly early = { connect: 0, helo: 0 }
 

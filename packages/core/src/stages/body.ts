@@ -37,12 +37,23 @@ function collectEars(entries: readonly Entry[], frame: Frame, ears: readonly Ear
   const [entry, ...rest] = entries
   if (!entry) return ears
   const heard = (sink: ReceiveSink | Failure | undefined): Maybe<Ears | Failure> => {
-    if (sink instanceof Failure && sink.refusal) return sink
+    if (sink instanceof Failure && sink.refusal) {
+      abortEars(ears)
+      return sink
+    }
     const isListening = sink !== undefined && !(sink instanceof Failure)
     return collectEars(rest, frame, isListening ? [...ears, new Ear(entry, frame, sink)] : ears)
   }
   const sink = invoke(entry, frame, asSink)
   return sink instanceof Promise ? sink.then(heard) : heard(sink)
+}
+
+/** Tells those who listen that there is no more to hear. */
+export function abortEars(ears: Ears): void {
+  for (const ear of ears) {
+    ear.call = (sink) => sink.abort?.()
+    void guarded(ear.entry, ear.frame)
+  }
 }
 
 /** One message coming in. */
@@ -84,7 +95,7 @@ export class IncomingBody implements Body {
 
   abort(): void {
     this.release()
-    void this.#tellEars((sink) => sink.abort?.())
+    abortEars(this.#ears)
     this.#ears = []
     void this.#writer.abort()
   }

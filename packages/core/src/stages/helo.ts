@@ -7,10 +7,8 @@ import { hold } from './hold.ts'
 /** HELO, EHLO, LHLO; again after STARTTLS. RFC 5321 §4.1.1.1. */
 export function helo(session: SessionState, name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<Reply | undefined> {
   session.transaction = undefined
-  // What the former name was worth is forgotten with it.
-  session.early.helo = 0
-  session.trail.forget('helo')
+  session.forgetHelo()
   session.helo = Object.freeze({ name, extended: verb !== 'HELO' })
   const plan = session.runtime.plan.helo
-  return plan && hold(session, 'helo', ask(plan, new Frame('helo', session)))
+  return plan && hold(session, 'helo', ask(plan, new Frame('helo', session, { helo: session.helo })))
 }

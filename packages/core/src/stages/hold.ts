@@ -13,7 +13,10 @@ export function hold(session: SessionState, hook: HeldHook, decision: Maybe<Deci
   const holding = hook === 'mail' ? session.transaction?.held : session.held
   if (!(decision instanceof Promise)) return decide(session, hook, { holding, decision })
   if (session.runtime.refuseAt === 'now') return decision.then((late) => decide(session, hook, { holding, decision: late }))
+  const { helo } = session
   const run = decision.then((late) => {
+    // Of a name the client no longer has.
+    if (hook === 'helo' && session.helo !== helo) return
     const reply = decide(session, hook, { holding, decision: late })
     if (reply) session.wire.disconnect(reply)
   })
