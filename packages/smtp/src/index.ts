@@ -3,6 +3,7 @@ export { type CertificateFiles, loadCertificates, type WatchOptions, watchCertif
 export type { Endpoint } from './endpoint.ts'
 export { DEFAULT_LIMITS, type Limits } from './limits.ts'
 export { createListener, type Listener, type ListenerAddress } from './listener.ts'
+export { listenerMistakes } from './listener-check.ts'
 export { type GreetingOptions, ListenerError, type ListenerOptions } from './listener-options.ts'
 export * from './stages.ts'
 export type { StressOptions } from './stress.ts'

@@ -1,5 +1,6 @@
 /** What an operator says of a listener, and what it comes to with the defaults. */
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import { listenerMistakes } from './listener-check.ts'
 import { type NetworkList, networkList } from './network.ts'
 import type { StressOptions } from './stress.ts'
 import type { Certificate } from './tls.ts'
@@ -87,23 +88,14 @@ export class ListenerError extends Error {
   override readonly name = 'ListenerError'
 }
 
-/** Limits where nothing at all has a meaning. */
-const MAY_BE_ZERO = new Set(['noops', 'errorDelayMs', 'connectionsPerMinute', 'minDataRate', 'dataGraceMs'])
-
-/** @throws {ListenerError} when options contradict each other, or a limit is none */
+/** @throws {ListenerError} naming all that is wrong with them */
 export function settingsOf(options: ListenerOptions): Settings {
-  const { name, hostname, protocol = 'smtp', tls = 'optional', auth = 'optional', authWithoutTls = false } = options
-  // RFC 5321 §2.3.5: a hostname goes into replies as it is; nothing but a domain or a literal may be in it.
-  if (!/^[A-Za-z0-9._:[\]-]{1,255}$/.test(hostname)) throw new ListenerError(`Listener ${name}: "${hostname}" is not a host name`)
-  if (certificatesOf(options).length === 0 && (tls === 'implicit' || tls === 'required'))
-    throw new ListenerError(`Listener ${name}: tls "${tls}" needs a certificate`)
+  const { name, hostname, protocol = 'smtp', tls = 'optional', auth = 'optional', authWithoutTls = false, greeting } = options
+  const mistakes = listenerMistakes(options)
+  if (mistakes.length > 0) throw new ListenerError(`Listener ${name}: ${mistakes.join('; ')}`)
   const perNetwork = 4 * (options.limits?.connectionsPerAddress ?? DEFAULT_LIMITS.connectionsPerAddress)
-  const limits = { ...DEFAULT_LIMITS, connectionsPerNetwork: perNetwork, ...(options.strictLines && { line: 1000 }), ...options.limits }
-  for (const [key, value] of Object.entries(limits)) checkLimit(name, key, value)
-  const { greeting } = options
-  if (greeting !== undefined && !(greeting.waitMs >= 0 && greeting.waitMs <= 30_000))
-    throw new ListenerError(`Listener ${name}: greeting.waitMs must be from 0 to 30000, not ${greeting.waitMs}`)
-  const networks = (key: 'proxies' | 'xclient' | 'xforward'): NetworkList => networksOf(name, key, options[key])
+  const limits = { ...DEFAULT_LIMITS, connectionsPerNetwork: perNetwork, ...(options.strictLines && { line: 1000 }) }
+  for (const [key, value] of Object.entries(options.limits ?? {})) if (value !== undefined) Object.assign(limits, { [key]: value })
   return Object.freeze({
     name,
     hostname,
@@ -113,37 +105,12 @@ export function settingsOf(options: ListenerOptions): Settings {
     authWithoutTls,
     limits: Object.freeze(limits),
     normalise: options.bareLineEndings === 'normalise',
-    proxies: networks('proxies'),
-    xclient: networks('xclient'),
-    xforward: networks('xforward'),
-    greeting: { waitMs: 0, twoLines: false, ...greeting, except: networksOf(name, 'greeting.except', greeting?.except) },
+    proxies: networkList(options.proxies),
+    xclient: networkList(options.xclient),
+    xforward: networkList(options.xforward),
+    greeting: { waitMs: 0, twoLines: false, ...greeting, except: networkList(greeting?.except) },
     stress: options.stress ?? {},
     strictPipelining: options.pipelining === 'strict',
     onError: options.onError ?? (() => {}),
   })
-}
-
-function checkLimit(name: string, key: string, value: unknown): void {
-  if (!Object.hasOwn(DEFAULT_LIMITS, key))
-    throw new ListenerError(`Listener ${name}: there is no limit "${key}"; there are ${Object.keys(DEFAULT_LIMITS).join(', ')}`)
-  const least = MAY_BE_ZERO.has(key) ? 0 : 1
-  if (!(Number.isSafeInteger(value) && Number(value) >= least))
-    throw new ListenerError(`Listener ${name}: limit ${key} must be a whole number of at least ${least}, not ${value}`)
-}
-
-function networksOf(name: string, key: string, entries: readonly string[] | undefined): NetworkList {
-  try {
-    return networkList(entries)
-  } catch (error) {
-    throw new ListenerError(`Listener ${name}: ${key}: ${error instanceof Error ? error.message : error}`, { cause: error })
-  }
-}
-
-/** The certificates as a list. */
-export function certificatesOf({ certificate = [] }: Pick<ListenerOptions, 'certificate'>): readonly Certificate[] {
-  return isList(certificate) ? certificate : [certificate]
-}
-
-function isList(value: Certificate | readonly Certificate[]): value is readonly Certificate[] {
-  return Array.isArray(value)
 }

@@ -1,10 +1,10 @@
 /** The public side of the wire: a place where clients connect, until it is closed. */
 import { chmod, lstat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { certificatesOf, ListenerError, type ListenerOptions, settingsOf } from './listener-options.ts'
+import { ListenerError, type ListenerOptions, settingsOf } from './listener-options.ts'
 import { Server } from './server.ts'
 import type { Attach } from './stages.ts'
-import type { Certificate } from './tls.ts'
+import { type Certificate, certificatesOf } from './tls.ts'
 
 /** Where a {@link Listener} listens. */
 export type ListenerAddress = { readonly host: string; readonly port: number } | { readonly path: string }

@@ -15,6 +15,19 @@ export interface Certificate {
   readonly servernames?: readonly string[]
 }
 
+/** The certificates as a list. */
+export function certificatesOf({
+  certificate = [],
+}: {
+  readonly certificate?: Certificate | readonly Certificate[]
+}): readonly Certificate[] {
+  return isList(certificate) ? certificate : [certificate]
+}
+
+function isList(value: Certificate | readonly Certificate[]): value is readonly Certificate[] {
+  return Array.isArray(value)
+}
+
 /**
  * Contexts by server name, `*` being the default; empty without certificates.
  *

@@ -40,5 +40,6 @@ async function check(given: string | undefined): Promise<readonly Mistake[]> {
 }
 
 function mistake({ code, message, cause }: PostroadError): Mistake {
-  return { code, message: cause instanceof Error ? `${message}: ${cause.message}` : message, fix: ERRORS[code].fix }
+  const tellsCause = !(cause instanceof Error) || message.includes(cause.message)
+  return { code, message: tellsCause ? message : `${message}: ${cause.message}`, fix: ERRORS[code].fix }
 }

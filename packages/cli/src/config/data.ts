@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { App, Config, ListenOptions, UseOptions } from '@postroad/core'
+import { parseServer } from '@postroad/dns'
 import type { Plugin } from '@postroad/plugin'
 import { z } from 'zod'
 import { UsageError } from './usage-error.ts'
@@ -31,6 +32,7 @@ const listen = z.strictObject({
   port: z.number().int().optional(),
   host: z.string().optional(),
   path: z.string().optional(),
+  mode: z.number().int().optional(),
   backlog: z.number().int().optional(),
   tls: z.enum(['none', 'optional', 'required', 'implicit']).optional(),
   certificateFiles: z.union([certificateFiles, z.array(certificateFiles)]).optional(),
@@ -54,7 +56,7 @@ const levels = {
   defer: z.number().optional(),
   reject: z.number().optional(),
 }
-const schema = z.strictObject({
+const general = {
   hostname: z.string().optional(),
   folder: z.string().optional(),
   thresholds: z
@@ -67,7 +69,9 @@ const schema = z.strictObject({
   hint: z.string().optional(),
   dns: z
     .strictObject({
-      servers: z.array(z.string()).optional(),
+      servers: z
+        .array(z.string().refine(isServer, 'not the address of a server: 192.0.2.53 or [2001:db8::53]:5353, for example'))
+        .optional(),
       trustAd: z.boolean().optional(),
       timeoutMs: z.number().positive().optional(),
       lookupsPerMessage: z.number().int().positive().optional(),
@@ -78,25 +82,38 @@ const schema = z.strictObject({
       format: z.enum(['json', 'pretty', 'silent']).optional(),
       level: z.enum(['debug', 'info', 'warn', 'error']).optional(),
       addresses: z.enum(['plain', 'hashed']).optional(),
+      write: z.custom((value) => typeof value === 'function', 'must be a function').optional(),
     })
     .optional(),
+}
+const schema = z.strictObject({
+  ...general,
   listen: z.array(listen).optional(),
   use: z.array(use).optional(),
   scopes: z.record(z.string(), scope).optional(),
 })
+const module = z.strictObject({ ...general, setup: z.custom((value) => typeof value === 'function', 'must be a function') })
 
 type Data = z.infer<typeof schema>
 type ScopeData = z.infer<typeof scope>
 type UseData = z.infer<typeof use>
 
 /** @throws {UsageError} naming every path that does not fit */
+export function configFromModule(value: unknown, file: string): Config {
+  checked(module, value, file)
+  return value as Config // just checked, but for what `setup` does
+}
+
+function checked<S extends z.ZodType>(schema: S, value: unknown, file: string): z.infer<S> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const lines = result.error.issues.map((issue) => `  ${issue.path.join('.') || '(top)'}: ${issue.message}`)
+  throw new UsageError(`${path.basename(file)} is not a configuration:\n${lines.join('\n')}`)
+}
+
+/** @throws {UsageError} naming every path that does not fit */
 export function configFromData(data: unknown, file: string): Config {
-  const result = schema.safeParse(data)
-  if (!result.success)
-    throw new UsageError(
-      `${path.basename(file)} is not a configuration:\n${result.error.issues.map((issue) => `  ${issue.path.join('.') || '(top)'}: ${issue.message}`).join('\n')}`,
-    )
-  const { listen: listens, use: uses, scopes, ...rest } = result.data
+  const { listen: listens, use: uses, scopes, ...rest } = checked(schema, data, file)
   const load = loader(file)
   return {
     ...(rest as Omit<Data, 'listen' | 'use' | 'scopes'> & object as Omit<Config, 'setup'>), // an absent key and an undefined one are the same to the core
@@ -110,6 +127,15 @@ export function configFromData(data: unknown, file: string): Config {
         if (inner) await fill(inner, content, { load })
       }
     },
+  }
+}
+
+function isServer(text: string): boolean {
+  try {
+    parseServer(text)
+    return true
+  } catch {
+    return false // that is all it says
   }
 }
 

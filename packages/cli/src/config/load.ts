@@ -4,7 +4,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Config } from '@postroad/core'
 import { parse as parseYaml } from 'yaml'
-import { configFromData } from './data.ts'
+import { configFromData, configFromModule } from './data.ts'
 import { UsageError } from './usage-error.ts'
 
 /** A configuration and where it came from. */
@@ -62,7 +62,7 @@ async function fromModule(file: string): Promise<Config> {
   }
   if (!isConfig(module.default))
     throw new UsageError(`${shown(file)} must have a default export made by defineConfig({ … , setup(app) { … } })`)
-  return module.default
+  return configFromModule(module.default, file)
 }
 
 async function fromData(file: string): Promise<Config> {

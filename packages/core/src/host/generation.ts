@@ -139,7 +139,8 @@ export class Generation {
 export async function buildGeneration(config: Config, ground: Ground): Promise<Generation> {
   const mistakes = new Mistakes()
   const root = new ScopeSpec('server', undefined, mistakes)
-  await config.setup(root)
+  // Of half a configuration nothing else can be said.
+  if (!(await fill(root, config, mistakes))) mistakes.throwIfAny()
   const lifetime = new Lifetime()
   const controller = new AbortController()
   const running = new Map<Use, Running>()
@@ -185,6 +186,20 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
   if (mistakes.any) await generation.close()
   mistakes.throwIfAny()
   return generation
+}
+
+/** A throw of the operator's own code, or of a plugin's factory, is a mistake like any other; where it was made is told, too. */
+async function fill(root: ScopeSpec, config: Config, mistakes: Mistakes): Promise<boolean> {
+  try {
+    await config.setup(root)
+    return true
+  } catch (cause) {
+    // Errors of a class of their own say what to do; of the others the place has to be known.
+    const isPlain = cause instanceof Error && /^(?:Error|TypeError|RangeError|ReferenceError)$/.test(cause.name)
+    const where = isPlain ? /^ +at .*$/m.exec(cause.stack ?? '')?.[0].trim() : undefined
+    mistakes.add('ERR_CONFIG', `setup of the configuration failed${where === undefined ? '' : ` ${where}`}`, cause)
+    return false
+  }
 }
 
 function makeRuntime(

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { type CertificateFiles, type ListenerOptions, loadCertificates } from '@postroad/smtp'
+import { type CertificateFiles, type ListenerOptions, listenerMistakes, loadCertificates } from '@postroad/smtp'
 import type { Config, ListenOptions } from '../config.ts'
 import type { Mistakes } from '../errors.ts'
 import { quarantineLevel } from '../policy/thresholds.ts'
@@ -44,8 +44,7 @@ function givesPoints({ connect, helo, mail, data, message }: Plan): boolean {
   return [connect, helo, mail, data, message].some((waves) => waves !== undefined)
 }
 
-async function listening(scope: ScopeSpec, given: ListenOptions, around: Around): Promise<Listening> {
-  const { certificateFiles = [], ...options } = given
+async function listening(scope: ScopeSpec, { certificateFiles = [], ...options }: ListenOptions, around: Around): Promise<Listening> {
   const place = options.path ?? `${options.host ?? '*'}:${options.port ?? 'no port'}`
   const name = options.name ?? `${scope.name}:${options.path ?? options.port}`
   const absolute = (file: string): string => path.resolve(around.base, file)
@@ -53,35 +52,30 @@ async function listening(scope: ScopeSpec, given: ListenOptions, around: Around)
     .flat()
     .map((one) => ({ ...one, key: absolute(one.key), cert: absolute(one.cert), ...(one.ca ? { ca: absolute(one.ca) } : {}) }))
   const certificate = files.length > 0 ? await loaded(name, files, around.mistakes) : options.certificate
-  checkOne(name, { ...options, ...(certificate ? { certificate } : {}) }, around)
   const stress = { disk: { path: around.folder, freeBytes: SCARCE }, ...options.stress }
-  return {
-    place,
-    files,
-    options: { ...options, ...(certificate ? { certificate } : {}), name, stress, hostname: options.hostname ?? around.hostname },
-  }
+  const full = { ...options, ...(certificate ? { certificate } : {}), name, stress, hostname: options.hostname ?? around.hostname }
+  // What certificates that cannot be read would have been good for is no mistake of its own.
+  const isUnread = files.length > 0 && !certificate
+  checkOne(isUnread ? { ...full, tls: 'optional' } : full, around)
+  return { place, files, options: full }
 }
 
-/** Something stands in for certificates that could not be read, so that this is the only mistake that is reported. */
 async function loaded(
   name: string,
   files: readonly CertificateFiles[],
   mistakes: Mistakes,
-): Promise<Awaited<ReturnType<typeof loadCertificates>>> {
+): Promise<Awaited<ReturnType<typeof loadCertificates>> | undefined> {
   try {
     return await loadCertificates(files)
   } catch (cause) {
-    mistakes.add('ERR_LISTEN', `${name}: a certificate cannot be read`, cause)
-    return [{ key: '', cert: '' }]
+    mistakes.add('ERR_LISTEN', `${name}: certificateFiles: a certificate cannot be read`, cause)
+    return undefined
   }
 }
 
-function checkOne(name: string, options: ListenOptions, { plan, mistakes }: Around): void {
-  const { port, path, tls, certificate, auth } = options
+function checkOne(options: ListenerOptions, { plan, mistakes }: Around): void {
+  const { name, port, path, auth } = options
   if ((port === undefined) === (path === undefined)) mistakes.add('ERR_LISTEN', `${name}: give either a port or the path of a UNIX socket`)
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535))
-    mistakes.add('ERR_LISTEN', `${name}: port is a whole number from 0 to 65535, not ${port}`)
-  if ((tls === 'required' || tls === 'implicit') && !certificate)
-    mistakes.add('ERR_LISTEN', `${name}: tls is "${tls}" and there is no certificate`)
+  for (const mistake of listenerMistakes(options)) mistakes.add('ERR_LISTEN', `${name}: ${mistake}`)
   if (auth === 'required' && !plan.auth) mistakes.add('ERR_NO_AUTH', `${name} requires AUTH`)
 }

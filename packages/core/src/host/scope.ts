@@ -2,6 +2,7 @@
 import type { Plugin } from '@postroad/plugin'
 import type { App, ListenOptions, UseOptions } from '../config.ts'
 import type { Mistakes } from '../errors.ts'
+import { isThenable } from '../run/guard.ts'
 
 /** One `use`. */
 export interface Use {
@@ -52,12 +53,18 @@ export class ScopeSpec implements App {
     if (this.#root.all.some((other) => other.name === name)) this.#mistakes.add('ERR_DUPLICATE_SCOPE', `"${name}" is there twice`)
     const child = new ScopeSpec(name, this, this.#mistakes)
     this.children.push(child)
-    fill(child)
+    const filled: unknown = fill(child)
+    if (isThenable(filled))
+      this.#mistakes.add(
+        'ERR_CONFIG',
+        `scope "${name}" is filled by an async function, for which nobody waits; make setup async and await before`,
+      )
     return this
   }
 
   listen(options: ListenOptions): this {
-    this.listens.push(options)
+    if (typeof options === 'object' && options !== null) this.listens.push(options)
+    else this.#mistakes.add('ERR_LISTEN', `scope "${this.name}": listen needs an object, { port: 25 } for one`)
     return this
   }
 

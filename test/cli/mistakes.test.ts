@@ -1,0 +1,78 @@
+/** Mistakes of an operator: each is told in a sentence that names the option, before anything listens. */
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { EXPORT, Operator } from './operator.ts'
+
+const operator = await Operator.begin()
+after(() => operator.end())
+
+const HEAD = `import { definePlugin } from '@postroad/plugin'
+import { defineConfig } from 'postroad'
+const road = definePlugin({ name: 'road', hooks: { route: () => ({ via: 'x' }), queue: () => ({ id: 'x' }) } })
+`
+const config = (inner: string): string => `${HEAD}${EXPORT} defineConfig({ hostname: 'mx.test', ${inner} })\n`
+const listening = (...listens: readonly string[]): string =>
+  config(`setup: (app) => void app.use(road())${listens.map((one) => `.listen(${one})`).join('')}`)
+
+const TABLE: readonly (readonly [what: string, text: string, mistakes: readonly RegExp[]])[] = [
+  [
+    'options of the whole',
+    config(`threshold: {}, refuseAt: 'data', grace: 'x', thresholds: { quarantin: 1 }, log: { level: 'loud' }, dns: { servers: ['dns.test'] },
+      setup: (app) => void app.use(road()).listen({ port: 0 })`),
+    [
+      /^ {2}\(top\): Unrecognized key: "threshold"$/m,
+      /^ {2}refuseAt: .*"rcpt"\|"now"/m,
+      /^ {2}grace: .*number/m,
+      /^ {2}thresholds: .*"quarantin"/m,
+      /^ {2}log\.level: /m,
+      /^ {2}dns\.servers\.0: not the address of a server/m,
+    ],
+  ],
+  [
+    'options of listeners',
+    listening(
+      `{ port: 12526, tls: 'require', limits: { recipient: 3, size: 0 }, xclients: [] }`,
+      `{ port: '25', proxies: '10.0.0.1', greeting: { wait: 5 } }`,
+      `{ port: 12527, tls: 'required', certificateFiles: { key: 'no.pem', cert: 'no.pem' } }`,
+      `{ port: 12528, tls: 'required', certificateFiles: { key: 'bad.pem', cert: 'bad.pem' } }`,
+      '',
+    ),
+    [
+      /^ERR_LISTEN: server:12526: tls must be none, optional, required or implicit, not "require"$/m,
+      /^ERR_LISTEN: server:12526: limits\.recipient: there is no such option; there are commandLine, /m,
+      /^ERR_LISTEN: server:12526: limits\.size must be a whole number of at least 1, not 0$/m,
+      /^ERR_LISTEN: server:12526: xclients: there is no such option; there are /m,
+      /^ERR_LISTEN: server:25: port must be a whole number from 0 to 65535, not "25"$/m,
+      /^ERR_LISTEN: server:25: proxies must be a list of addresses and networks, not "10\.0\.0\.1"$/m,
+      /^ERR_LISTEN: server:25: greeting\.wait: there is no such option; there are waitMs, twoLines, except$/m,
+      /^ERR_LISTEN: server:12527: certificateFiles: a certificate cannot be read: ENOENT.*no\.pem/m,
+      /^ERR_LISTEN: server:12528: certificate: key and certificate cannot be read, or do not fit: /m,
+      /^ERR_LISTEN: scope "server": listen needs an object/m,
+    ],
+  ],
+  [
+    'code that throws',
+    config(`setup() { throw new Error('a mistake of mine') }`),
+    [/^ERR_CONFIG: setup of the configuration failed at Object\.setup \(.*t2\.ts:4:\d+\): a mistake of mine\n {2}[^\n]*\n$/],
+  ],
+  [
+    'a scope for which nobody waits',
+    config(`setup: (app) => void app.use(road()).listen({ port: 0 }).scope('late', async () => {})`),
+    [/^ERR_CONFIG: scope "late" is filled by an async function/m],
+  ],
+  [
+    'a folder that cannot be one',
+    config(`folder: 'bad.pem', setup: (app) => void app.use(road()).listen({ port: 0 })`),
+    [/^ERR_CONFIG: folder .*bad\.pem cannot be used: [A-Z]+: [^:]*\n/],
+  ],
+]
+
+for (const [index, [what, text, mistakes]] of TABLE.entries())
+  test(`check names ${what}`, async () => {
+    await operator.config('bad.pem', 'not a certificate')
+    const { code, out, err } = await operator.run('check', await operator.config(`t${index}.ts`, text))
+    assert.equal(code, 1)
+    assert.equal(out, '')
+    for (const mistake of mistakes) assert.match(err, mistake)
+    assert.equal(err.match(/^(?:ERR_\w+:| {2}[\w.()]+: )/gm)?.length, mistakes.length + (index === 0 ? 1 : 0), err)
+  })
