@@ -26,7 +26,7 @@ interface Entry<V> {
 /**
  * Values by address. Patterns, the most particular first: `<>` (the null reverse-path); `user@example.com`; the same without
  * `+detail`; globs such as `*-list@example.com` and `user@*.example.com`, in their order; `example.com` or `@example.com`;
- * `*.example.com`; `user@`, in any domain; `*`. Local parts are compared without case: who has a table is the final host,
+ * `*.example.com`; `user@`, in any domain; `*`. Local parts are compared in NFC and without case: who has a table is the final host,
  * RFC 5321 §2.4.
  *
  * @example new AddressTable([['sales@example.com', 1]]).find({ local: 'Sales+eu', domain: 'example.com' })?.value // 1
@@ -59,13 +59,13 @@ export class AddressTable<V> {
     else if (at < 0 && pattern.toLowerCase() === 'postmaster') this.#exact.set('postmaster@', entry)
     else if (local === '' || local === '*') this.#domains.add(domain, entry)
     else if (domain === '' || domain === '*') this.#addLocal(local, entry)
-    else if (/[*?]/.test(pattern)) this.#globs.push({ local: glob(unquote(local)), domain: glob(domain), entry })
-    else this.#exact.set(`${unquote(local).toLowerCase()}@${checked(domain)}`, entry)
+    else if (/[*?]/.test(pattern)) this.#globs.push({ local: glob(folded(unquote(local))), domain: glob(domain), entry })
+    else this.#exact.set(`${folded(unquote(local))}@${checked(domain)}`, entry)
   }
 
   find(address: AddressParts | undefined): Found<V> | undefined {
     if (!address) return found(this.#none ?? this.#all)
-    const local = address.local.toLowerCase()
+    const local = folded(address.local)
     const cut = this.#separator === '' ? -1 : local.indexOf(this.#separator, 1)
     const base = cut < 0 ? undefined : local.slice(0, cut)
     const detail = cut < 0 ? undefined : address.local.slice(cut + this.#separator.length)
@@ -86,13 +86,18 @@ export class AddressTable<V> {
   }
 
   #addLocal(local: string, entry: Entry<V>): void {
-    if (/[*?]/.test(local)) this.#globs.push({ local: glob(local), domain: () => true, entry })
-    else this.#locals.set(unquote(local).toLowerCase(), entry)
+    if (/[*?]/.test(local)) this.#globs.push({ local: glob(folded(unquote(local))), domain: () => true, entry })
+    else this.#locals.set(folded(unquote(local)), entry)
   }
 }
 
 function found<V>(entry: Entry<V> | undefined, detail?: string): Found<V> | undefined {
   return entry && { ...entry, detail }
+}
+
+/** RFC 6532 §3.1: what looks the same is the same. */
+function folded(local: string): string {
+  return local.normalize('NFC').toLowerCase()
 }
 
 /** `"a b"` is the local part `a b`, RFC 5321 §4.1.2. */

@@ -149,3 +149,12 @@ test('any text is looked up without an error', () => {
   ])
   fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.string(), (local, domain) => void table.find({ local, domain })))
 })
+
+test('RFC 6532 §3.1: a local part beyond ASCII fits in any normal form and case', () => {
+  const table = new AddressTable([
+    ['J\u00fcrgen@example.com', 'exact'],
+    ['*-\u00fc@example.com', 'glob'],
+  ])
+  assert.equal(table.find({ local: 'ju\u0308rgen+x', domain: 'example.com' })?.value, 'exact')
+  assert.equal(table.find({ local: 'list-u\u0308', domain: 'example.com' })?.value, 'glob')
+})

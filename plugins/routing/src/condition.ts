@@ -1,12 +1,10 @@
 /** When a rule applies: conditions on envelope and client, and on the message once it is there. */
 import { AddressTable, domainName, glob, networks } from '@postroad/match'
-import { type Address, defineFact, type Fact, type Message, type Session } from '@postroad/plugin'
-import type { RuleOptions } from './options.ts'
+import { type Address, defineFact, type Fact, type Message } from '@postroad/plugin'
+import type { RouteQuestion, RuleOptions } from './options.ts'
 
 /** What is known when a recipient is routed. */
-export interface Question {
-  readonly session: Pick<Session, 'remote' | 'listener' | 'identity' | 'tls' | 'helo'>
-  readonly from: Address | undefined
+export interface Question extends Omit<RouteQuestion, 'recipient'> {
   readonly signal: AbortSignal
   find<T>(fact: Fact<T>): T | undefined
 }
@@ -40,7 +38,7 @@ export function compileCondition(match: RuleOptions['match'], separator: string)
 }
 
 function envelopeChecks(
-  { recipient, from, network, helo, listener, identity, tls, facts }: Conditions,
+  { recipient, from, network, helo, listener, identity, tls, facts, test }: Conditions,
   separator: string,
 ): readonly Check[] {
   const checks: Check[] = []
@@ -57,6 +55,7 @@ function envelopeChecks(
   if (listener) checks.push((_, { session }) => listener.includes(session.listener))
   if (tls !== undefined) checks.push((_, { session }) => (session.tls !== undefined) === tls)
   if (identity !== undefined) checks.push(identityIs(identity))
+  if (test) checks.push((to, { from: path, session }) => test({ recipient: to, from: path, session }))
   for (const [path, wanted] of Object.entries(facts ?? {})) checks.push(factIs(path, Array.isArray(wanted) ? wanted : [String(wanted)]))
   return checks
 }

@@ -77,7 +77,7 @@ function keyed(of: TableOptions['of'], { separator }: TableGround, ask: Lookup):
     of,
     async find({ local, domain }, signal) {
       if (of === 'domains') return read(domain, await ask(domain, signal))
-      const folded = local.toLowerCase()
+      const folded = local.normalize('NFC').toLowerCase()
       const cut = separator === '' ? -1 : folded.indexOf(separator, 1)
       const own = read(`${folded}@${domain}`, await ask(`${folded}@${domain}`, signal))
       if (own) return own

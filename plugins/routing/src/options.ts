@@ -1,5 +1,6 @@
 /** What an operator may say to `routing`. */
 import { duration, size, stringList } from '@postroad/match'
+import type { Address, Session } from '@postroad/plugin'
 import { z } from 'zod'
 
 const where = {
@@ -24,6 +25,14 @@ export const target = z.strictObject({
 
 const bounds = z.strictObject({ over: z.number().optional(), under: z.number().optional() })
 
+/** What a condition in code is told. */
+export interface RouteQuestion {
+  readonly recipient: Address
+  /** `undefined` is the null reverse-path. */
+  readonly from: Address | undefined
+  readonly session: Pick<Session, 'remote' | 'listener' | 'identity' | 'tls' | 'helo'>
+}
+
 const match = z.strictObject({
   recipient: stringList.optional().describe('Address patterns'),
   from: stringList.optional().describe('Address patterns of the reverse-path; `<>` is the null one'),
@@ -36,6 +45,10 @@ const match = z.strictObject({
     .record(z.string(), z.union([stringList, z.number(), z.boolean()]))
     .optional()
     .describe('Globs by fact and the path in it: `spf.mailFrom.result: [fail, softfail]`'),
+  test: z
+    .custom<(question: RouteQuestion) => boolean>((value) => typeof value === 'function', 'not a function')
+    .optional()
+    .describe('A condition in code: a function of `{ recipient, from, session }`'),
   header: z
     .record(z.string(), stringList)
     .optional()

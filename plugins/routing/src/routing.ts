@@ -16,9 +16,10 @@ import { routeCommand } from './command.ts'
 import type { Question } from './condition.ts'
 import { judgeContent, tagsFor, withTags } from './content.ts'
 import { masqueradeMessage } from './masquerade.ts'
-import { options } from './options.ts'
+import { options, type RoutingOptions } from './options.ts'
 import { type Outcome, resolve } from './resolve.ts'
 import { compile } from './table.ts'
+import { type StoreTable, tableCommands } from './table-command.ts'
 
 /** Those whose points and facts a rule may ask for. */
 const EARLIER = ['spf', 'dkim', 'arc', 'dmarc', 'greylist', 'dnsbl', 'helo', 'rate-limit']
@@ -77,11 +78,15 @@ export const routing = definePlugin({
           },
         },
       }),
-      commands: { route: routeCommand(() => tables) },
+      commands: { route: routeCommand(() => tables), ...tableCommands(storeTables(options), store) },
       close: () => tables.close(),
     }
   },
 })
+
+function storeTables({ tables }: RoutingOptions): readonly StoreTable[] {
+  return tables.flatMap(({ store, of }) => (store === undefined ? [] : [{ prefix: store, of }]))
+}
 
 /** None of the addresses the mail goes to is the recipient's own. */
 function isReplaced(recipient: Address, route: Route): boolean {

@@ -285,6 +285,52 @@ test('postroad routing route explains', async () => {
   await server.close()
 })
 
+test('a rule may have a condition in code', async () => {
+  const plugin = routing({
+    routes: [{ match: { test: ({ recipient, from }) => recipient.local === from?.local }, refuse: 'No echoes' }],
+    domains,
+  })
+  await session(plugin)
+    .mail('a@b.test')
+    .rcpt('a@example.com')
+    .expectRefusal('5.7.1', /No echoes/)
+    .rcpt('b@example.com')
+    .expectAccepted()
+})
+
+test('tables in the store are filled by commands', async () => {
+  const server = await createTestServer([routing({ tables: [{ store: 'alias:' }, { store: 'own:', of: 'domains' }], domains })])
+  const said: string[] = []
+  const run = async (name: string, ...args: string[]) => {
+    const rows: Record<string, unknown>[] = []
+    const io: CommandIo = {
+      json: true,
+      row: (fields) => rows.push(fields),
+      print: (line) => said.push(line),
+      signal: new AbortController().signal,
+    }
+    return [await server.server.commands.get('routing')?.[name]?.run(args, io), rows]
+  }
+  assert.deepEqual(await run('set', 'Info@Example.com', 'alice@example.com,', 'bob@example.com', '--table', 'alias:'), [0, []])
+  assert.deepEqual(await run('set', 'Hosted.test.', 'lmtp', '127.0.0.1', '24', '--table', 'own:'), [0, []])
+  assert.deepEqual(await run('set', 'x@example.com', 'alice@example.com'), [64, []])
+  assert.match(said.join(), /Say --table, one of: alias: own:/)
+  await assert.rejects(run('set', 'x@example.com', 'no', 'target', 'this', '--table', 'alias:'), /not a target/)
+  await sessionOn(server)
+    .rcpt('INFO@example.com')
+    .expect(() => assert.deepEqual(to(server), ['alice@example.com', 'bob@example.com']))
+    .rcpt('x@hosted.test')
+    .expectRoute({ via: 'lmtp', host: '127.0.0.1', port: 24 })
+  const [, entries] = await run('entries')
+  assert.deepEqual(entries, [
+    { table: 'alias:', key: 'info@example.com', value: 'alice@example.com, bob@example.com' },
+    { table: 'own:', key: 'hosted.test', value: 'lmtp 127.0.0.1 24' },
+  ])
+  assert.deepEqual(await run('unset', 'info@example.com', '--table', 'alias:'), [0, [{ removed: true }]])
+  assert.deepEqual(await run('entries', '--table', 'alias:'), [undefined, []])
+  await server.close()
+})
+
 test('rules that cannot be are boot errors', async () => {
   const mistakes = [
     routing({ routes: [{ match: { points: { over: 1 } }, via: 'smtp' }] }),
