@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 /** The command behind `npm create postroad NAME`. */
-import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { scaffold } from './scaffold.ts'
+import { describeScaffold, scaffold } from './scaffold.ts'
 
-const USAGE =
-  'Usage: npm create postroad NAME [-- --folder FOLDER]\n\nBegins a Postroad plugin: a folder that passes its own tests at once.\n'
+const USAGE = `Usage: npm create postroad NAME [-- --folder FOLDER] [--file]
+
+Begins a Postroad plugin: a folder that passes its own tests at once; with --file one file and its test, for a project that is there.
+NAME is of lower-case letters, digits and hyphens, with or without a scope: no-lottery, @acme/no-lottery.
+`
 
 process.exitCode = await main()
 
@@ -13,18 +15,15 @@ async function main(): Promise<number> {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { folder: { type: 'string' }, help: { type: 'boolean' } },
+      options: { folder: { type: 'string' }, file: { type: 'boolean' }, help: { type: 'boolean' } },
     })
     const [name] = positionals
     if (values.help || name === undefined) {
       process.stdout.write(USAGE)
       return values.help ? 0 : 2
     }
-    const { folder, files } = await scaffold({ name, folder: values.folder })
-    const place = path.relative('.', folder)
-    process.stdout.write(
-      `${files.map((file) => `  ${path.join(place, file)}`).join('\n')}\n\nNext:\n  cd ${place} && npm install && npm test\n`,
-    )
+    const kind = values.file ? 'file' : 'package'
+    process.stdout.write(describeScaffold(await scaffold({ name, folder: values.folder, kind }), kind))
     return 0
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`)

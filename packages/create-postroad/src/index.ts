@@ -1,2 +1,2 @@
 /** Begins a Postroad plugin: a folder, or one file in a project that is there. */
-export { type Scaffold, type Scaffolded, scaffold } from './scaffold.ts'
+export { describeScaffold, type Scaffold, type Scaffolded, scaffold } from './scaffold.ts'

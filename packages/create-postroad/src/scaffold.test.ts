@@ -42,7 +42,22 @@ test('nothing is overwritten, and a name that is none is refused', async () => {
   await writeFile(path.join(place, 'z.ts'), 'mine')
   await assert.rejects(scaffold({ name: 'z', folder: place }), /is there already/)
   assert.equal(await readFile(path.join(place, 'z.ts'), 'utf8'), 'mine')
-  for (const name of ['', 'A', '../x', 'a/b', '1x']) await assert.rejects(scaffold({ name, folder: path.join(folder, 'd') }), RangeError)
+  for (const name of ['', 'A', '../x', 'a/b', '1x', 'x-', 'a--b', '@/x', '@A/x', 'x'.repeat(65), 'postroad-plugin-'])
+    await assert.rejects(scaffold({ name, folder: path.join(folder, 'd') }), RangeError)
+})
+
+test('a name with a scope is that of the package, and not of the plugin', async () => {
+  const place = path.join(folder, 'f')
+  for (const [name, where] of [
+    ['@acme/no-lottery', 'short'],
+    ['@acme/postroad-plugin-no-lottery', 'long'],
+  ] as const) {
+    await scaffold({ name, folder: path.join(place, where) })
+    const read = (file: string) => readFile(path.join(place, where, file), 'utf8')
+    assert.equal(JSON.parse(await read('package.json')).name, '@acme/postroad-plugin-no-lottery')
+    assert.match(await read('README.md'), /npm install @acme\/postroad-plugin-no-lottery/)
+    assert.match(await read('src/no-lottery.ts'), /name: 'no-lottery'/)
+  }
 })
 
 test('a name that is a word of the language still makes an identifier', async () => {

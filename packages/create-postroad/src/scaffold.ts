@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 /** What is wanted. */
 export interface Scaffold {
-  /** Of the plugin: lower-case letters, digits and hyphens. A `postroad-plugin-` before it is taken off. */
+  /** Of the plugin: lower-case letters, digits and hyphens; or of its package, `@acme/postroad-plugin-no-lottery`. */
   readonly name: string
   /** Where; for `package` default `postroad-plugin-NAME`, for `file` the working directory. */
   readonly folder?: string | undefined
@@ -24,7 +24,7 @@ export interface Scaffolded {
 }
 
 const TEMPLATE = fileURLToPath(new URL('../template/', import.meta.url))
-const NAME = /^[a-z][a-z0-9-]{0,63}$/
+const NAME = /^(?:(@[a-z0-9][a-z0-9._-]{0,63}\/))?(?:postroad-plugin-)?([a-z][a-z0-9]*(?:-[a-z0-9]+)*)$/
 const RESERVED =
   /^(?:break|case|catch|class|const|continue|debugger|default|delete|do|else|enum|export|extends|false|finally|for|function|if|import|in|instanceof|new|null|return|super|switch|this|throw|true|try|typeof|var|void|while|with|let|static|yield|await|options)$/
 
@@ -35,18 +35,33 @@ const RESERVED =
  * @example await scaffold({ name: 'no-lottery' })
  */
 export async function scaffold({ name: given, folder, kind = 'package' }: Scaffold): Promise<Scaffolded> {
-  const name = given.replace(/^postroad-plugin-/, '')
-  if (!NAME.test(name)) throw new RangeError(`A plugin's name is of lower-case letters, digits and hyphens, not "${given}"`)
+  const [, scope = '', name = ''] = NAME.exec(given) ?? []
+  if (name === '' || name.length > 64)
+    throw new RangeError(`A plugin's name is of lower-case letters, digits and hyphens, with or without a scope, not "${given}"`)
   const target = path.resolve(folder ?? (kind === 'package' ? `postroad-plugin-${name}` : '.'))
   const needs = await versions()
-  const files = kind === 'package' ? [...(await packageFiles()), manifestFile(name, needs)] : await singleFiles()
-  const named = files.map(({ path: file, text }) => ({ path: rename(file, name), text: rename(text, name) }))
+  const files =
+    kind === 'package' ? [...(await packageFiles()), manifestFile(`${scope}postroad-plugin-${name}`, needs)] : await singleFiles()
+  const named = files.map(({ path: file, text }) => ({
+    path: rename(file, name),
+    text: rename(text.replaceAll('postroad-plugin-my-plugin', `${scope}postroad-plugin-my-plugin`), name),
+  }))
   await refuseToOverwrite(target, kind, named)
   for (const { path: file, text } of named) {
     await mkdir(path.dirname(path.join(target, file)), { recursive: true })
     await writeFile(path.join(target, file), text, { flag: 'wx' })
   }
   return { folder: target, files: named.map((file) => file.path), needs }
+}
+
+/** What was written, and what to do next, for people. */
+export function describeScaffold({ folder, files, needs }: Scaffolded, kind: Scaffold['kind'] = 'package'): string {
+  const place = path.relative('.', folder)
+  const written = files.map((file) => `  ${path.join(place, file)}`).join('\n')
+  if (kind === 'package') return `${written}\n\nNext:\n  cd ${place} && npm install && npm test\n`
+  const tools = ['@postroad/plugin', '@postroad/testing', 'zod'].map((tool) => `${tool}@${needs[tool]}`).join(' ')
+  const test = path.join(place, files.at(-1) ?? '')
+  return `${written}\n\nNext:\n  npm install ${tools}\n  node --test ${test}\n\nThen: import it in postroad.config.ts, and app.use(…) it.\n`
 }
 
 interface TextFile {
@@ -82,7 +97,7 @@ async function versions(): Promise<Readonly<Record<string, string>>> {
 function manifestFile(name: string, needs: Readonly<Record<string, string>>): TextFile {
   const { zod = '', '@postroad/plugin': plugin = '', ...tools } = needs
   const manifest = {
-    name: `postroad-plugin-${name}`,
+    name,
     version: '0.1.0',
     description: 'A Postroad plugin.',
     keywords: ['postroad', 'postroad-plugin'],
