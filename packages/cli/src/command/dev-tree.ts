@@ -27,7 +27,12 @@ export function transactionTree({ record, runs, scopes }: Transaction): string {
   const facts = Object.entries((record['facts'] as object | undefined) ?? {}).map(([name, value]) =>
     leaf(`${name} ${styleText('dim', JSON.stringify(value) ?? '')}`),
   ) // as the canonical line has it
-  const all: readonly Branch[] = [...branches, ...(facts.length > 0 ? [{ text: 'facts', children: facts }] : [])]
+  const refused = list(record['refused']).map(({ to, reply, plugin }) => leaf(printable(`${to} ${reply}${plugin ? ` (${plugin})` : ''}`)))
+  const all: readonly Branch[] = [
+    ...branches,
+    ...(refused.length > 0 ? [{ text: 'refused', children: refused }] : []),
+    ...(facts.length > 0 ? [{ text: 'facts', children: facts }] : []),
+  ]
   return `${head(record)}\n${drawn(all, '')}`
 }
 
@@ -55,15 +60,12 @@ function hookBranch(
       }),
     ),
   )
+  // One after the other is not the same as at once, and must not look like it.
   const isPlain = leaves.length === 1
   return [
     {
       text: styleText('bold', hook),
-      children: isPlain
-        ? (leaves[0] ?? [])
-        : leaves.map((children, index) =>
-            children.length === 1 && children[0] ? children[0] : { text: styleText('dim', `wave ${index + 1}`), children },
-          ),
+      children: isPlain ? (leaves[0] ?? []) : leaves.map((children, index) => ({ text: styleText('dim', `wave ${index + 1}`), children })),
     },
   ]
 }

@@ -164,11 +164,17 @@ type Shown = { readonly tracer: Tracer; readonly json: boolean; scopes(): Return
 
 function show(line: Readonly<Record<string, unknown>>, { tracer, json, scopes }: Shown): void {
   if (line['event'] !== 'transaction' && line['event'] !== 'session') {
-    if (line['text'] !== 'reloaded') say(`${line['level']} ${line['plugin'] ?? ''} ${line['text']}${reason(line['error'])}`)
+    if (line['text'] !== 'reloaded') say(logged(line))
     return
   }
   const runs = tracer.take(String(line['id']).slice(0, ID))
   process.stdout.write(json ? `${JSON.stringify({ ...line, runs })}\n` : `\n${transactionTree({ record: line, runs, scopes: scopes() })}`)
+}
+
+/** A line of a plugin's log: who, what, and the fields that are its own. */
+function logged({ time: _, level, plugin, hook, text, error, session: __, id: ___, ...own }: Readonly<Record<string, unknown>>): string {
+  const who = [level, plugin, hook].filter((part) => part !== undefined).join(' ')
+  return `${who}: ${text}${Object.keys(own).length > 0 ? ` ${JSON.stringify(own)}` : ''}${reason(error)}`
 }
 
 function reason(error: unknown): string {

@@ -1,7 +1,7 @@
 /** Finds and reads a configuration: TypeScript or JavaScript as it is, YAML and JSON through a schema. */
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Config } from '@postroad/core'
 import { parse as parseYaml } from 'yaml'
 import { configFromData, configFromModule } from './data.ts'
@@ -58,11 +58,21 @@ async function fromModule(file: string): Promise<Config> {
   try {
     module = await import(url.href)
   } catch (cause) {
-    throw new UsageError(`${shown(file)} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new UsageError(`${shown(file)} cannot be loaded: ${cause instanceof Error ? withPlace(cause) : cause}`, { cause })
   }
   if (!isConfig(module.default))
     throw new UsageError(`${shown(file)} must have a default export made by defineConfig({ … , setup(app) { … } })`)
   return configFromModule(module.default, file)
+}
+
+/** The message of an error, with file and line: it may be in any module that the configuration imports. */
+function withPlace({ message, stack = '' }: Error): string {
+  // A syntax error's stack begins with the place and the line itself; of another error the first frame of a file counts.
+  const [, url = '', line = ''] =
+    /^(file:\/\/[^\n]*?):(\d+)$/m.exec(stack) ?? /^ +at [^\n]*?(file:\/\/[^\n]*?):(\d+):\d+\)?$/m.exec(stack) ?? []
+  if (url === '') return message
+  const [, code = ''] = stack.startsWith('file:') ? stack.split('\n') : []
+  return `${shown(fileURLToPath(url.replace(/\?.*$/, '')))}:${line}: ${message}${code.trim() === '' ? '' : `\n  ${code.trim()}`}`
 }
 
 async function fromData(file: string): Promise<Config> {
