@@ -80,13 +80,18 @@ export class Listeners {
   }
 
   async #openOne({ scope, one: { options, place }, generation }: Wanted): Promise<Listener> {
-    const onError = (error: unknown): void => this.#log.error({ listener: options.name, error }, 'the wire reports an error')
+    let isOpen = false
+    const onError = (error: unknown): void => {
+      // Why it does not open is thrown.
+      if (isOpen) this.#log.error({ listener: options.name, error }, 'the wire reports an error')
+    }
     const listener = createListener({ onError, ...options }, (wire) => generation.attach(scope, wire))
     try {
       await listener.listen()
     } catch (cause) {
       throw new PostroadError('ERR_BIND', `${options.name} could not listen on ${place}: ${why(cause)}`, { cause })
     }
+    isOpen = true
     return listener
   }
 
