@@ -123,8 +123,14 @@ class Play {
     if (!claim) return
     const state = (each: Claim): DeliveryState =>
       isDone ? done(each) : { ...each.state, attempts: each.state.attempts + 1, place: { kind: 'scheduled', at: this.#now + wait * 1_000 } }
-    const real = await claim.pair.real.settle({ claim: claim.real, state: state(claim.real), now: this.#now })
-    const model = await claim.pair.model.settle({ claim: claim.model, state: state(claim.model), now: this.#now })
+    // Now and then another delivery of the message ends in the same step, whether or not its claim is still good.
+    const { message, index } = claim.real
+    const other = wait % 2 === 0 ? undefined : this.#claims.find((each) => each.pair === claim.pair && each.real.message.id === message.id && each.real.index !== index) // biome-ignore format: long
+    const settled = (which: 'real' | 'model') => {
+      const also = other ? [{ claim: other[which], state: state(other[which]) }] : []
+      return claim.pair[which].settle({ claim: claim[which], state: state(claim[which]), also, now: this.#now })
+    }
+    const [real, model] = [await settled('real'), await settled('model')]
     assert.equal(real, model, 'result of a settlement')
   }
 

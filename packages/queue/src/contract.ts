@@ -9,8 +9,8 @@ import { describe, type TestContext, test } from 'node:test'
 import { readAll } from './carrier.ts'
 import { differential } from './contract-differential.ts'
 import { at, done, gateOpen, makeMessage, octetsOf, type QueueUnderTest, sourceOf, stored } from './contract-fixture.ts'
-import { initialState } from './model.ts'
-import type { QueueStore } from './store.ts'
+import { type Claim, initialState } from './model.ts'
+import type { Gate, QueueStore } from './store.ts'
 
 export type { QueueUnderTest } from './contract-fixture.ts'
 
@@ -220,6 +220,42 @@ function settling(checked: Check): void {
       'lost',
     )
     assert.equal(await store.get(again.id), undefined)
+  })
+  checked('deliveries of one message may end in one step, or none of them does', async (store, queue) => {
+    const message = makeMessage({ deliveries: 3 })
+    const [first, second, third] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(first && second && third)
+    const later = (claim: Claim) => ({ claim, state: { ...claim.state, place: { kind: 'scheduled', at: at(9) } } as const })
+    assert.equal(await store.settle({ ...later(first), also: [later(second)], now: at(1) }), 'settled')
+    const report = { ...makeMessage({ size: 10 }), from: undefined }
+    const spawn = [{ message: report, source: sourceOf(octetsOf(10)) }]
+    const also = [{ claim: first, state: done(first) }]
+    assert.equal(await store.settle({ claim: third, state: done(third), also, spawn, now: at(2) }), 'lost')
+    const { states } = await stored(store, message.id)
+    assert.deepEqual([states[2]?.place.kind, await store.get(report.id)], ['claimed', undefined])
+    const other = await queue.store()
+    const { claims } = await other.claimDue({ now: at(9), limit: 9, gate: gateOpen })
+    const [one, ...rest] = claims.map((claim) => ({ claim, state: done(claim) }))
+    assert.ok(one && rest.length === 1)
+    assert.equal(await other.settle({ ...one, also: rest, now: at(10) }), 'settled')
+    assert.equal(await store.settle({ claim: third, state: done(third), spawn, now: at(11) }), 'finished')
+    assert.equal((await store.getFinished(message.id))?.recipients.length, 3)
+    assert.equal((await store.stats()).messages, 1, 'the notification')
+  })
+  checked('what is owed to the sender survives, and the gate sees it', async (store, queue) => {
+    const message = makeMessage({ deliveries: 2 })
+    const [claim, next] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(claim && next)
+    await store.settle({ claim, state: { ...done(claim), place: { kind: 'scheduled', at: at(5) }, owed: [0] }, now: at(1) })
+    await store.settle({ claim: next, state: { ...next.state, place: { kind: 'scheduled', at: at(5) } }, now: at(1) })
+    const owes: [string, boolean][] = []
+    const gate: Gate = (lane, view) => {
+      owes.push([lane, view.owes])
+      return 'take'
+    }
+    const { claims } = await (await queue.store()).claimDue({ now: at(5), limit: 9, gate })
+    assert.deepEqual(owes.sort(), [['smtp:lane-0.example.com', true], ['smtp:lane-1.example.com', false]]) // biome-ignore format: a table
+    assert.deepEqual(claims.map(({ index, state }) => [index, state.owed]).sort(), [[0, [0]], [1, undefined]]) // biome-ignore format: a table
   })
   checked('state survives: recipients, history, warning', async (store, queue) => {
     const message = makeMessage({

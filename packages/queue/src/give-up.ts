@@ -26,7 +26,10 @@ export async function giveUp(store: QueueStore, input: GiveUpInput, options: Rep
   const { message, state } = claim
   try {
     const transition = cancel(message, delivery, { state, reply, now })
-    const spawn = await report({ message, delivery: index, reports: transition.reports, source: store.body(message), now }, options)
+    const spawn = await report(
+      { message, reports: transition.reports.map((each) => ({ ...each, delivery: index })), source: store.body(message), now },
+      options,
+    )
     if ((await store.settle({ claim, state: transition.state, spawn, now })) === 'lost') return false
     // Whoever delivers will find them there; this process may not be one who does.
     await store.release(

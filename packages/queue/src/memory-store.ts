@@ -68,8 +68,8 @@ class MemoryStore implements QueueStore {
       .slice(0, limit)
     const claims = due.flatMap(({ held, index, state }) => {
       const { queuedAt, deliveries } = held.message
-      const { attempts, warned } = state
-      const verdict = gate(deliveries[index]?.lane ?? '', { queuedAt, attempts, warned })
+      const { attempts, warned, owed } = state
+      const verdict = gate(deliveries[index]?.lane ?? '', { queuedAt, attempts, warned, owes: owed !== undefined })
       if (verdict === 'take') return [this.#claim(held, index)]
       held.states[index] = {
         ...state,
@@ -101,12 +101,13 @@ class MemoryStore implements QueueStore {
     }
   }
 
-  async settle({ claim, state, spawn = [], now }: Settlement): Promise<SettleResult> {
+  async settle({ claim, state, also = [], spawn = [], now }: Settlement): Promise<SettleResult> {
     const bodies = await Promise.all(spawn.map(({ source }) => exactly(source)))
+    const ends = [{ claim, state }, ...also]
     const held = this.#mine(claim.message.id, claim.index)
-    if (!held) return 'lost'
+    if (!held || !ends.every((end) => this.#mine(end.claim.message.id, end.claim.index))) return 'lost'
     for (const [at, each] of spawn.entries()) this.#insert(each, bodies[at] ?? Buffer.alloc(0))
-    held.states[claim.index] = withWish(state, held.states[claim.index]?.wish, now)
+    for (const end of ends) held.states[end.claim.index] = withWish(end.state, held.states[end.claim.index]?.wish, now)
     if (held.states.some(({ place }) => place.kind !== 'done')) return 'settled'
     this.#finish(held, now)
     return 'finished'

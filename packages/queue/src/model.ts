@@ -103,6 +103,8 @@ export interface DeliveryState {
   readonly warned: boolean
   /** What the operator asked for while the delivery was claimed. */
   readonly wish?: 'hold'
+  /** Recipients that failed and whose failure the sender has yet to be told, with those of other deliveries: nobody is pending. */
+  readonly owed?: readonly number[]
 }
 
 /** What is left of a message when every recipient is final. */

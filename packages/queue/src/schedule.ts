@@ -16,6 +16,8 @@ export interface ScheduleOptions {
   readonly classWaits: { readonly [C in BounceClass]?: readonly number[] }
   /** Part of a wait that is left to chance, 0 to 1: 0.2 is ±20 %. */
   readonly jitter: number
+  /** How long a failure waits for those of other deliveries of its message, to be told in one notification. */
+  readonly gatherMs: number
   /** A next hop's wish is obeyed between these. */
   readonly hintMinMs: number
   readonly hintMaxMs: number
@@ -33,6 +35,7 @@ export const DEFAULT_SCHEDULE: ScheduleOptions = Object.freeze({
     quota: [1, 2, 4, 8].map((hours) => hours * HOUR),
   },
   jitter: 0.2,
+  gatherMs: 20_000,
   hintMinMs: 30_000,
   hintMaxMs: 4 * HOUR,
 })

@@ -5,7 +5,7 @@ import type { RecipientOutcome } from './carrier.ts'
 import { makeMessage } from './contract-fixture.ts'
 import { type DeliveryState, initialState, type QueuedDelivery, type QueuedMessage } from './model.ts'
 import { DEFAULT_SCHEDULE } from './schedule.ts'
-import { afterAttempt, cancel, isPending, type Report } from './state.ts'
+import { afterAttempt, cancel, isPending, type Report, told } from './state.ts'
 
 const HOUR = 3_600_000
 type Kind = RecipientOutcome['kind']
@@ -119,6 +119,22 @@ test('history keeps the first and the latest attempts', () => {
   )
 })
 
+test('a failure that ends a delivery waits for those of other deliveries, and is then told once', () => {
+  const { message, delivery, state } = begin(3)
+  const started = { message: { ...message, deliveries: [delivery, delivery] }, delivery, state }
+  const first = step(started, ['failed', 'deferred', 'delivered'])
+  assert.deepEqual([actions(first.reports), first.state.owed, first.state.place.kind], [['failed 0'], undefined, 'scheduled'])
+  const last = step({ ...started, state: first.state }, [undefined, 'failed', undefined])
+  assert.deepEqual(
+    [actions(last.reports), last.state.owed, last.state.place],
+    [[], [1], { kind: 'scheduled', at: message.queuedAt + 20_000 }],
+  )
+  const end = told(last.state)
+  assert.deepEqual([actions(end.reports), end.state.owed, end.state.place.kind], [['failed 1'], undefined, 'done'])
+  const given = cancel(started.message, delivery, { state: last.state, reply: { code: 550, text: '' }, now: message.queuedAt })
+  assert.deepEqual([actions(given.reports), given.state], [['failed 1'], end.state], 'what is owed is told, whoever ends it')
+})
+
 test('the operator gives up on what is pending only', () => {
   const started = begin(2)
   const { state } = step(started, ['delivered', 'deferred'])
@@ -136,30 +152,42 @@ test('whatever happens: what is final stays so, places fit recipients, everybody
     untried: fc.boolean(),
   })
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 4 }), fc.boolean(), fc.array(event, { maxLength: 30 }), (recipients, from, events) => {
-      let started = begin(recipients, from)
-      let after = 0
-      const told = new Set<string>()
-      // The last two are at the end of the message's life, where nothing is deferred any more.
-      const all: readonly Kind[] = ['deferred', 'deferred', 'deferred', 'deferred']
-      for (const { kinds, wait, untried } of [...events, { kinds: all, wait: 200 * HOUR, untried: false }]) {
-        if (started.state.place.kind === 'done') break
-        after += wait
-        const { state, reports } = step(started, kinds, { after, untried })
-        for (const [at, before] of started.state.recipients.entries())
-          if (!isPending(before)) assert.deepEqual(state.recipients[at], before)
-        assert.equal(state.place.kind === 'done', !state.recipients.some(isPending))
-        assert.ok(state.attempts >= started.state.attempts)
-        if (!from) assert.deepEqual(reports, [])
-        for (const each of actions(reports)) {
-          assert.ok(!told.has(each), `told twice: ${each}`)
-          told.add(each)
+    fc.property(
+      fc.integer({ min: 1, max: 4 }),
+      fc.boolean(),
+      fc.boolean(),
+      fc.array(event, { maxLength: 30 }),
+      (recipients, from, isOneOfTwo, events) => {
+        let started = begin(recipients, from)
+        if (isOneOfTwo) started = { ...started, message: { ...started.message, deliveries: [started.delivery, started.delivery] } }
+        let after = 0
+        const heard = new Set<string>()
+        // The last two are at the end of the message's life, where nothing is deferred any more.
+        const all: readonly Kind[] = ['deferred', 'deferred', 'deferred', 'deferred']
+        for (const { kinds, wait, untried } of [...events, { kinds: all, wait: 200 * HOUR, untried: false }]) {
+          if (started.state.place.kind === 'done' || started.state.owed) break
+          after += wait
+          const { state, reports } = step(started, kinds, { after, untried })
+          for (const [at, before] of started.state.recipients.entries())
+            if (!isPending(before)) assert.deepEqual(state.recipients[at], before)
+          assert.equal(state.place.kind === 'done' || state.owed !== undefined, !state.recipients.some(isPending))
+          assert.ok(state.attempts >= started.state.attempts)
+          if (!from) assert.deepEqual(reports, [])
+          for (const each of actions(reports)) {
+            assert.ok(!heard.has(each), `told twice: ${each}`)
+            heard.add(each)
+          }
+          started = { ...started, state }
         }
-        started = { ...started, state }
-      }
-      assert.equal(started.state.place.kind, 'done')
-      for (const [at, { fate }] of started.state.recipients.entries())
-        assert.equal(told.has(`failed ${at}`), from && (fate === 'failed' || fate === 'expired'))
-    }),
+        const end = started.state.owed ? told(started.state) : { state: started.state, reports: [] }
+        assert.equal(end.state.place.kind, 'done')
+        for (const each of actions(end.reports)) {
+          assert.ok(!heard.has(each), `told twice: ${each}`)
+          heard.add(each)
+        }
+        for (const [at, { fate }] of started.state.recipients.entries())
+          assert.equal(heard.has(`failed ${at}`), from && (fate === 'failed' || fate === 'expired'))
+      },
+    ),
   )
 })

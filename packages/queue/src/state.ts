@@ -70,17 +70,35 @@ export function afterAttempt(attempted: Attempted): Transition {
   const attempts = state.attempts + (attempted.untried ? 0 : 1)
   const isLate = isLateNow(attempted) && !state.warned
   const reports = message.from === undefined ? [] : reportsOf(attempted, recipients, isLate)
-  return {
-    state: {
-      place: nextPlace(attempted, recipients, attempts),
-      attempts,
-      recipients,
-      history: attempted.untried ? state.history : remember(state.history, recordOf(attempted)),
-      warned: state.warned || (isLate && recipients.some(isPending)),
-    },
-    reports,
-    happenings: happeningsOf(attempted, recipients),
+  const next: DeliveryState = {
+    place: nextPlace(attempted, recipients, attempts),
+    attempts,
+    recipients,
+    history: attempted.untried ? state.history : remember(state.history, recordOf(attempted)),
+    warned: state.warned || (isLate && recipients.some(isPending)),
   }
+  const happenings = happeningsOf(attempted, recipients)
+  return { ...postponed({ state: next, reports }, message, attempted.now + attempted.schedule.gatherMs), happenings }
+}
+
+/** What is told of the failures that a delivery owes, and its state then. */
+export function told({ owed = [], ...state }: DeliveryState): Pick<Transition, 'state' | 'reports'> {
+  const reports = owed.flatMap((recipient): Report[] => {
+    const failed = state.recipients[recipient]
+    return failed ? [{ action: 'failed', recipient, state: failed }] : []
+  })
+  return { state: { ...state, place: { kind: 'done' } }, reports }
+}
+
+/** Other deliveries of the message may fail within moments: when nothing else is to be done here, its failures wait to be told with theirs. */
+function postponed(
+  { state, reports }: Pick<Transition, 'state' | 'reports'>,
+  message: QueuedMessage,
+  at: number,
+): Pick<Transition, 'state' | 'reports'> {
+  const owed = reports.filter(({ action }) => action === 'failed').map(({ recipient }) => recipient)
+  if (message.deliveries.length === 1 || state.place.kind !== 'done' || owed.length === 0) return { state, reports }
+  return { state: { ...state, place: { kind: 'scheduled', at }, owed }, reports: reports.filter(({ action }) => action !== 'failed') }
 }
 
 /** Gives up on everything that is pending, by the operator's word. */
@@ -89,14 +107,18 @@ export function cancel(
   delivery: QueuedDelivery,
   before: { readonly state: DeliveryState; readonly reply: Reply; readonly now: number },
 ): Transition {
+  const owed = told(before.state).reports
   const recipients = before.state.recipients.map((recipient): RecipientState => {
     return isPending(recipient) ? { fate: 'cancelled', reply: before.reply, class: 'policy', at: before.now } : recipient
   })
   const changed = recipients.flatMap((_, at) => (isPending(before.state.recipients[at]) ? [at] : []))
   const wanted = message.from === undefined ? [] : changed.filter((at) => wants(delivery, at, 'FAILURE'))
   return {
-    state: { ...before.state, place: { kind: 'done' }, recipients },
-    reports: wanted.map((recipient) => ({ action: 'failed', recipient, state: recipients[recipient] ?? { fate: 'cancelled' } })),
+    state: { ...told(before.state).state, recipients },
+    reports: [
+      ...owed,
+      ...wanted.map((recipient): Report => ({ action: 'failed', recipient, state: recipients[recipient] ?? { fate: 'cancelled' } })),
+    ],
     happenings: [
       { name: 'bounced', recipients: changed, reply: before.reply, class: 'policy', remote: undefined, tls: undefined, uncertain: false },
     ],

@@ -10,6 +10,8 @@ export interface GateView {
   readonly queuedAt: number
   readonly attempts: number
   readonly warned: boolean
+  /** Nothing is pending; the sender has yet to be told: {@link DeliveryState.owed}. */
+  readonly owes: boolean
 }
 
 /** The end of a claim. */
@@ -17,6 +19,8 @@ export interface Settlement {
   readonly claim: Claim
   /** The new state; its place is not `claimed`. */
   readonly state: DeliveryState
+  /** More deliveries of the same message, in the same step: when one claim of all is lost, nothing is done. */
+  readonly also?: readonly Pick<Settlement, 'claim' | 'state'>[]
   /** Notifications that become durable in the same step; claimed by this process. */
   readonly spawn?: readonly NewMessage[]
   /** Milliseconds since the epoch. */

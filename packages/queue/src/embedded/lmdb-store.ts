@@ -165,12 +165,13 @@ export class LmdbStore implements QueueStore {
 
   async settle(settlement: Settlement): Promise<SettleResult> {
     this.#fault('settle:begin')
-    const { claim, spawn = [] } = settlement
+    const { claim, state, also = [], spawn = [], now } = settlement
+    const ends = [{ claim, state }, ...also]
     const records = spawn.length === 0 ? [] : await Promise.all(spawn.map((each) => this.#prepare(each)))
     const result = await this.#database.commit(() => {
-      if (!isClaimed(this.#tables, this.owner, claim.message.id, claim.index)) return 'lost'
+      if (!ends.every((end) => isClaimed(this.#tables, this.owner, end.claim.message.id, end.claim.index))) return 'lost'
       for (const [at, { message }] of spawn.entries()) this.#insert(message, records[at] ?? Buffer.alloc(0))
-      return this.#apply(settlement)
+      return ends.map((end) => this.#apply({ ...end, now })).includes('finished') ? 'finished' : 'settled'
     })
     this.#fault('settle:durable')
     if (result === 'finished' && claim.message.size > this.#inlineLimit) this.#removeBody(claim.message.id)

@@ -4,19 +4,17 @@
  */
 import { type MessageSource, memorySource } from '../carrier.ts'
 import { bornClaims, type Claim, type QueuedMessage } from '../model.ts'
-import { afterAttempt, type Transition } from '../state.ts'
-import { type NewMessage, QueueError, type Settlement, type SettleResult } from '../store.ts'
+import { afterAttempt } from '../state.ts'
+import { type NewMessage, QueueError } from '../store.ts'
 import { announce } from './announce.ts'
 import { type AttemptResult, attempt, commonFailure } from './attempt.ts'
+import { byMessage } from './gather.ts'
 import { Intake } from './intake.ts'
 import type { Lane } from './lane.ts'
 import { LaneBook } from './lane-book.ts'
 import type { EngineOptions, Job } from './options.ts'
-import { report } from './reporter.ts'
+import { Settler } from './settler.ts'
 import type { Site } from './site.ts'
-
-/** Milliseconds between tries to write down what happened, when the store fails. */
-const SETTLE_RETRY_MS = 1_000
 
 /** An attempt under way. */
 interface Running {
@@ -29,6 +27,7 @@ export class QueueEngine {
   readonly #options: EngineOptions
   readonly #lanes: LaneBook
   readonly #intake: Intake
+  readonly #settler: Settler
   readonly #running = new Set<Running>()
   /** Sites with jobs, while all places are taken. */
   readonly #starved = new Set<Site<Job>>()
@@ -43,6 +42,7 @@ export class QueueEngine {
   constructor(options: EngineOptions) {
     this.#options = options
     this.#lanes = new LaneBook(options)
+    this.#settler = new Settler(options, this.#closing.signal)
     const room = (): number => Math.min(options.laneLimit, Math.ceil(options.maxActive * options.backlogShare) * 2 - this.#queuedBacklog)
     this.#intake = new Intake({
       engine: options,
@@ -107,7 +107,9 @@ export class QueueEngine {
   }
 
   #offer(claims: readonly Claim[]): void {
-    for (const claim of claims) this.#enqueue({ claim, lane: this.#laneOf(claim), isFresh: false, source: undefined })
+    for (const message of byMessage(claims.filter(({ state }) => state.owed))) void this.#tell(message)
+    for (const claim of claims)
+      if (!claim.state.owed) this.#enqueue({ claim, lane: this.#laneOf(claim), isFresh: false, source: undefined })
   }
 
   #offerFresh(claims: readonly Claim[], source: MessageSource | undefined): void {
@@ -256,14 +258,31 @@ export class QueueEngine {
       schedule: this.#options.scheduleOf(lane.name),
       random: Math.random(),
     })
-    const [settled, spawned] = await this.#settle({ claim, transition, source })
+    const [settled, spawned] = await this.#settler.end(claim, transition, source)
     if (settled === 'lost') {
       this.#options.log.warn({ id: message.id, lane: lane.name }, 'the claim was lost while the attempt ran: the message may arrive twice')
       return
     }
     announce(this.#options, { claim, delivery, transition, startedAt: running.startedAt, now })
-    for (const each of spawned) this.#offerFresh(bornClaims(each.message, store.owner), each.source)
+    this.#offerSpawned(spawned)
     if (settled === 'finished') this.#options.onFinished?.(message.id)
+  }
+
+  /** Nothing is to be carried any more; the sender has yet to be told. */
+  async #tell(claims: readonly Claim[]): Promise<void> {
+    const [first] = claims
+    if (!first) return
+    try {
+      const [settled, spawned] = await this.#settler.tell(claims)
+      this.#offerSpawned(spawned)
+      if (settled === 'finished') this.#options.onFinished?.(first.message.id)
+    } catch (error) {
+      for (const claim of claims) await this.#failed({ claim, lane: this.#laneOf(claim) }, error)
+    }
+  }
+
+  #offerSpawned(spawned: readonly NewMessage[]): void {
+    for (const { message, source } of spawned) this.#offerFresh(bornClaims(message, this.#options.store.owner), source)
   }
 
   /** A carrier that never answers must not hold a place for ever. */
@@ -272,33 +291,8 @@ export class QueueEngine {
       if (now - startedAt >= this.#options.attemptMs) controller.abort(new Error('The attempt took too long'))
   }
 
-  /** Writes down what happened; goes on trying, because the alternative is to deliver it again. */
-  async #settle(step: {
-    readonly claim: Claim
-    readonly transition: Transition
-    readonly source: MessageSource
-  }): Promise<[SettleResult, NewMessage[]]> {
-    const { store, clock, log, hostname, returnLimit, routeReport } = this.#options
-    const { claim, transition, source } = step
-    const now = clock.now()
-    const { message, index } = claim
-    const options = { hostname, returnLimit, route: routeReport }
-    const spawn =
-      transition.reports.length === 0 ? [] : await report({ message, delivery: index, reports: transition.reports, source, now }, options)
-    const settlement: Settlement = { claim, state: transition.state, spawn, now }
-    for (;;) {
-      try {
-        return [await store.settle(settlement), spawn]
-      } catch (error) {
-        if (this.#closing.signal.aborted) throw error
-        log.error({ err: error, id: message.id }, 'the end of an attempt could not be stored; trying again')
-        await new Promise<void>((resolve) => clock.after(SETTLE_RETRY_MS, resolve))
-      }
-    }
-  }
-
   /** The attempt itself could not be made or written down. */
-  async #failed({ claim, lane }: Job, error: unknown): Promise<void> {
+  async #failed({ claim, lane }: Pick<Job, 'claim' | 'lane'>, error: unknown): Promise<void> {
     const { log, store, clock, scheduleOf } = this.#options
     const { id } = claim.message
     log.error({ err: error, id }, isCorrupt(error) ? 'the message is damaged and was set aside' : 'the delivery was put back')

@@ -115,6 +115,8 @@ export class Intake {
   #gate(now: number): Gate {
     const { engine, lanes } = this.#options
     return (name, view) => {
+      // What is owed to the sender needs no destination.
+      if (view.owes) return 'take'
       const lane = lanes.get(name)
       if (lane.isSuspended || lane.length >= engine.laneLimit) {
         lane.hasStored = true

@@ -1,11 +1,10 @@
 /** Makes notifications of reports: new messages with the null reverse-path, to be stored in the same step as their cause. */
 import { type Address, type Recipient, type Route, waysOf } from '@postroad/plugin'
 import { type MessageSource, memorySource } from '../carrier.ts'
-import { type DsnKind, kindOf, writeDsn } from '../dsn/dsn.ts'
+import { type DsnKind, type DsnRecipient, kindOf, writeDsn } from '../dsn/dsn.ts'
 import { readReturned } from '../dsn/return-part.ts'
 import { makeQueueId, type QueuedMessage } from '../model.ts'
 import { split } from '../plan.ts'
-import type { Report } from '../state.ts'
 import type { NewMessage } from '../store.ts'
 
 /** How notifications are made. */
@@ -20,9 +19,8 @@ export interface ReporterOptions {
 /** What is reported. */
 export interface ReportInput {
   readonly message: QueuedMessage
-  /** Index of the delivery. */
-  readonly delivery: number
-  readonly reports: readonly Report[]
+  /** Of one delivery or of several. */
+  readonly reports: readonly DsnRecipient[]
   readonly source: MessageSource
   readonly now: number
 }
@@ -42,8 +40,8 @@ async function make(
   input: ReportInput & { readonly sender: Address; readonly route: Route },
   options: ReporterOptions,
 ): Promise<NewMessage> {
-  const { message, reports, delivery, now, sender, route } = input
-  const recipients = reports.filter(({ action }) => kindOf(action) === kind).map((each) => ({ ...each, delivery }))
+  const { message, reports, now, sender, route } = input
+  const recipients = reports.filter(({ action }) => kindOf(action) === kind)
   // RFC 3461 §4.3: RET speaks of failures only; everything else gets the header section.
   const whole = kind === 'failed' && message.parameters.ret === 'FULL'
   const returned = await readReturned(input.source, { whole, wholeLimit: options.returnLimit })

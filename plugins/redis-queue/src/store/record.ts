@@ -69,8 +69,8 @@ function decodePlace(text: string): Place {
 }
 
 /** The part of a state that a script need not understand. */
-export function encodeState({ attempts, recipients, history, warned }: DeliveryState): string {
-  return JSON.stringify({ attempts, recipients, history, warned })
+export function encodeState({ attempts, recipients, history, warned, owed }: DeliveryState): string {
+  return JSON.stringify({ attempts, recipients, history, warned, owed })
 }
 
 /** A state that was stored, or the one it was born with. */
@@ -88,8 +88,8 @@ export function decodeStates(message: QueuedMessage, fields: ReadonlyMap<string,
 }
 
 /** Attempts as the gate wants to see them without reading the state. */
-export function encodeAttempts({ attempts, warned }: DeliveryState): string {
-  return `${attempts}${warned ? '!' : ''}`
+export function encodeAttempts({ attempts, warned, owed }: DeliveryState): string {
+  return `${attempts}${warned ? '!' : ''}${owed ? '?' : ''}`
 }
 
 /** The final record up to its list of recipients; scripts append what each delivery contributes, and close it. */

@@ -132,20 +132,17 @@ export class RedisStore extends RedisReader implements QueueStore {
     for (const claim of claims) this.#own.end(claim)
   }
 
-  async settle({ claim, state, spawn = [], now }: Settlement): Promise<SettleResult> {
-    const { message, index } = claim
-    const delivery = message.deliveries[index]
-    if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Message ${message.id} has no delivery ${index}`)
+  async settle({ claim, state, also = [], spawn = [], now }: Settlement): Promise<SettleResult> {
+    const { message } = claim
+    const ends = [{ claim, state }, ...also]
     const born: Place = { kind: 'claimed', owner: this.owner }
     const spawned = await Promise.all(spawn.map((each) => this.#prepare(each, born)))
-    const entry = entryOf(claim)
-    const isDone = state.place.kind === 'done'
-    const end = isDone ? [finishedPart(delivery, state), finishedHead(message, now)] : ['', '']
-    const args = [this.owner, entry, encodePlace(state.place), now, encodeAttempts(state), encodeState(state), ...end, this.#keep]
+    const args = [this.owner, now, finishedHead(message, now), this.#keep, ends.length, ...ends.flatMap(endOf)]
     const result = (await this.run(scripts.SETTLE, [...args, ...spawned.flat()])) as SettleResult // see the script
-    this.#own.end(claim)
+    for (const end of ends) this.#own.end(end.claim)
     if (result !== 'lost') for (const each of spawn) this.#own.take(bornClaims(each.message, born))
-    if (result === 'settled' && state.place.kind === 'scheduled') this.#onScheduled(entry, state.place.at)
+    if (result === 'settled')
+      for (const end of ends) if (end.state.place.kind === 'scheduled') this.#onScheduled(entryOf(end.claim), end.state.place.at)
     if (result === 'finished') this.#dropBody(message)
     return result
   }
@@ -210,7 +207,7 @@ export class RedisStore extends RedisReader implements QueueStore {
     if (due.length === 0) return { claims: [], moved: 0 }
     const orders = due.flatMap(([entry, at, queuedAt, lane, attempts]) => {
       const view = { queuedAt: Number(queuedAt), attempts: Number.parseInt(attempts ?? '0', 10) }
-      const verdict = gate(lane, { ...view, warned: attempts?.endsWith('!') ?? false })
+      const verdict = gate(lane, { ...view, warned: attempts?.includes('!') ?? false, owes: attempts?.includes('?') ?? false })
       return [entry, at, encodePlace(this.#placeFor(verdict, now))]
     })
     const taken = await this.run(scripts.TAKE_DUE, [this.owner, ...orders])
@@ -343,3 +340,11 @@ function bornClaims(message: QueuedMessage, place: Place): Claim[] {
 }
 
 type DueEntry = [entry: string, at: string, queuedAt: string, lane: string, attempts: string | null]
+
+/** An end as the script wants it. */
+function endOf({ claim, state }: Pick<Settlement, 'claim' | 'state'>): Argument[] {
+  const delivery = claim.message.deliveries[claim.index]
+  if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Message ${claim.message.id} has no delivery ${claim.index}`)
+  const part = state.place.kind === 'done' ? finishedPart(delivery, state) : ''
+  return [entryOf(claim), encodePlace(state.place), encodeAttempts(state), encodeState(state), part]
+}

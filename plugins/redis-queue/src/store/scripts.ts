@@ -5,7 +5,7 @@
  * Below the queue's prefix P:
  *
  *     m:ID       hash: q queuedAt, k deliveries, n of them not done, v version of the recipients' states;
- *                of delivery I: pI place, lI lane, aI attempts (and ! when warned), sI state, wI wish, fI its part of the final record
+ *                of delivery I: pI place, lI lane, aI attempts (and ! when warned, ? when a failure is owed), sI state, wI wish, fI its part of the final record
  *     e:ID       envelope          b:ID:N     piece N of the body
  *     ids        all messages      scheduled  by time       w:LANE waiting, by time      lanes  how many wait, by lane
  *     claimed    OWNER ID I        held       ID I          owners  alive until          clock  when the queue was last looked after
@@ -239,28 +239,37 @@ end
 return released
 `)
 
-/** owner, entry, place, now, attempts, state, part of the final record, its head, how many to keep, then messages to insert */
+/** owner, now, head of the final record, how many to keep, number of ends; of each: entry, place, attempts, state, part of the final record; then messages to insert */
 export const SETTLE = frees(`
-local entry = ARGV[2]
-local id, i = split(entry)
-local key = P .. 'm:' .. id
-if placeOf(entry) ~= 'c:' .. ARGV[1] then return 'lost' end
-local at = 10
+local owner, now, born = ARGV[1], ARGV[2], 6 + 5 * ARGV[5]
+for at = 6, born - 1, 5 do
+  if placeOf(ARGV[at]) ~= 'c:' .. owner then return 'lost' end
+end
+local at = born
 while at < #ARGV do
   if not complete(at) then return redis.error_reply('ERR a piece of the body is missing') end
   at = at + 7 + ARGV[at + 6]
 end
-at = 10
+at = born
 while at < #ARGV do at = insert(at) end
-local to = wished(entry, ARGV[3], ARGV[4])
-move(entry, to)
-call('HSET', key, 'a' .. i, ARGV[5], 's' .. i, ARGV[6])
-call('HINCRBY', key, 'v', 1)
-if to ~= 'd:' then return 'settled' end
-call('HSET', key, 'f' .. i, ARGV[7])
-if call('HINCRBY', key, 'n', -1) > 0 then return 'settled' end
-finish(id, ARGV[8], tonumber(ARGV[9]))
-return 'finished'
+local result = 'settled'
+for at = 6, born - 1, 5 do
+  local entry = ARGV[at]
+  local id, i = split(entry)
+  local key = P .. 'm:' .. id
+  local to = wished(entry, ARGV[at + 1], now)
+  move(entry, to)
+  call('HSET', key, 'a' .. i, ARGV[at + 2], 's' .. i, ARGV[at + 3])
+  call('HINCRBY', key, 'v', 1)
+  if to == 'd:' then
+    call('HSET', key, 'f' .. i, ARGV[at + 4])
+    if call('HINCRBY', key, 'n', -1) < 1 then
+      finish(id, ARGV[3], tonumber(ARGV[4]))
+      result = 'finished'
+    end
+  end
+end
+return result
 `)
 
 /** ids → envelope and fields of each; an id that is not there is left out */

@@ -106,7 +106,7 @@ export class TicketedStore implements QueueStore {
 
   async settle(settlement: Settlement): Promise<SettleResult> {
     const result = await this.#store.settle(settlement)
-    this.#end(settlement.claim)
+    for (const { claim } of [settlement, ...(settlement.also ?? [])]) this.#end(claim)
     return result
   }
 

@@ -1,0 +1,89 @@
+/** Writes down how deliveries ended, together with what has to be told of it; goes on trying, because the alternative is to deliver again. */
+import type { MessageSource } from '../carrier.ts'
+import type { Claim } from '../model.ts'
+import type { Transition } from '../state.ts'
+import type { NewMessage, SettleResult } from '../store.ts'
+import { lateNews, type News, owedNews } from './gather.ts'
+import type { EngineOptions } from './options.ts'
+import { report } from './reporter.ts'
+
+/** Milliseconds between tries to write down what happened, when the store fails. */
+const SETTLE_RETRY_MS = 1_000
+
+/** What became of an end, and the notifications that are now durable. */
+export type Settled = readonly [result: SettleResult, spawned: readonly NewMessage[]]
+
+/** See above. */
+export class Settler {
+  readonly #options: EngineOptions
+  readonly #closing: AbortSignal
+
+  constructor(options: EngineOptions, closing: AbortSignal) {
+    this.#options = options
+    this.#closing = closing
+  }
+
+  /** Ends an attempt. */
+  async end(claim: Claim, { state, reports }: Transition, source: MessageSource): Promise<Settled> {
+    const own: News = { ends: [{ claim, state }], reports: reports.map((each) => ({ ...each, delivery: claim.index })) }
+    const late = claim.message.deliveries.length > 1 && reports.some(({ action }) => action === 'delayed') ? await this.#late(claim) : []
+    if (late.length === 0) return this.#settle(own, source)
+    const settled = await this.#settle(together([own, ...late]), source)
+    if (settled[0] !== 'lost') return settled
+    // Perhaps it was one of the others.
+    await this.#giveBack(late)
+    return this.#settle(own, source)
+  }
+
+  /** Tells the sender what deliveries of one message owe. */
+  async tell(claims: readonly Claim[]): Promise<Settled> {
+    const [first] = claims
+    if (!first) return ['lost', []]
+    const news = await owedNews(this.#options.store, claims)
+    const settled = await this.#settle(news, this.#options.store.body(first.message))
+    if (settled[0] === 'lost') await this.#giveBack([news])
+    return settled
+  }
+
+  /** To tell less is better than to lose what has happened. */
+  async #late(claim: Claim): Promise<News[]> {
+    try {
+      const news = await lateNews(this.#options, claim, this.#options.clock.now())
+      return news.ends.length === 0 ? [] : [news]
+    } catch (error) {
+      this.#options.log.warn({ err: error, id: claim.message.id }, 'other late deliveries of a message could not be looked for')
+      return []
+    }
+  }
+
+  async #giveBack(news: readonly News[]): Promise<void> {
+    const { store, clock } = this.#options
+    await store.release(
+      news.flatMap(({ ends }) => ends.map(({ claim }) => claim)),
+      { kind: 'scheduled', at: clock.now() },
+    )
+  }
+
+  async #settle({ ends: [first, ...also], reports }: News, source: MessageSource): Promise<Settled> {
+    const { store, clock, log, hostname, returnLimit, routeReport } = this.#options
+    if (!first) return ['lost', []]
+    const now = clock.now()
+    const { message } = first.claim
+    const options = { hostname, returnLimit, route: routeReport }
+    const spawn = reports.length === 0 ? [] : await report({ message, reports, source, now }, options)
+    for (;;) {
+      try {
+        const result = await store.settle({ ...first, also, spawn, now })
+        return [result, result === 'lost' ? [] : spawn]
+      } catch (error) {
+        if (this.#closing.aborted) throw error
+        log.error({ err: error, id: message.id }, 'the end of an attempt could not be stored; trying again')
+        await new Promise<void>((resolve) => clock.after(SETTLE_RETRY_MS, resolve))
+      }
+    }
+  }
+}
+
+function together(news: readonly News[]): News {
+  return { ends: news.flatMap(({ ends }) => ends), reports: news.flatMap(({ reports }) => reports) }
+}
