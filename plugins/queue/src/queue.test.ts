@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -179,6 +179,23 @@ test('commands refuse what they do not understand, and change nothing without be
       assert.match(lines[0] ?? '', /There is no message/, name)
     }
     assert.equal((await run('show', 'x')).code, 1)
+  })
+})
+
+test('a message whose body is damaged can be looked at, and given up: its sender hears of it', async () => {
+  await inWorld(async ({ server, hop, folder, run }) => {
+    const octets = `Subject: x\n\n${'y'.repeat(70)}\n`.repeat(2_000)
+    await sessionOn(server).mail('s@client.test').rcpt('later@example.com').data(octets).expectCode(250)
+    await until(server, async () => (await run('list', '--state', 'scheduled')).rows.length === 1)
+    const id = String((await run('list')).rows[0]?.['id'])
+    const [file = ''] = (await readdir(join(folder, 'queue', 'bodies'), { recursive: true })).filter((name) => name.endsWith(id))
+    await truncate(join(folder, 'queue', 'bodies', file), 1_000)
+    const { code, lines } = await run('body', id)
+    assert.equal(code, 1)
+    assert.match(lines.join('\n'), /is not what was written$/)
+    assert.equal((await run('bounce', id)).code, 0)
+    await until(server, () => hop.jobs.some(({ from }) => from === undefined))
+    assert.match((await run('show', id)).lines.join('\n'), /cancelled/)
   })
 })
 

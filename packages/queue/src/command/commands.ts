@@ -7,7 +7,7 @@ import type { ReporterOptions } from '../engine/reporter.ts'
 import { giveUp } from '../give-up.ts'
 import { isQueueId } from '../model.ts'
 import type { LaneRules } from '../rule/lane-rules.ts'
-import type { Operation, QueueStore } from '../store.ts'
+import { type Operation, QueueError, type QueueStore } from '../store.ts'
 import { FILTERS, parsePlain, parseSelection, select } from './filter.ts'
 import { showFinished, showQueued, summary } from './show.ts'
 
@@ -80,11 +80,11 @@ async function runSafely(
   try {
     return await run(await queue.store(), args, { ...bound(io), now: () => queue.now() })
   } catch (error) {
-    // A wrong argument is an answer, not a crash; so is a file that cannot be written.
-    const isOfSystem = error instanceof Error && 'syscall' in error
-    if (!(error instanceof TypeError) && !isOfSystem) throw error
+    // A wrong argument is an answer, not a crash; so is a file that cannot be written, and a queue or a message that is damaged.
+    const isAnswer = error instanceof QueueError || (error instanceof Error && 'syscall' in error)
+    if (!(error instanceof TypeError) && !isAnswer) throw error
     io.print(error.message)
-    return isOfSystem ? 1 : 2
+    return isAnswer ? 1 : 2
   } finally {
     await queue.done?.()
   }

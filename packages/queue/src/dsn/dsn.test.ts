@@ -5,6 +5,7 @@ import { memorySource } from '../carrier.ts'
 import { address, at, makeMessage } from '../contract-fixture.ts'
 import type { QueuedMessage, RecipientState } from '../model.ts'
 import type { ReportAction } from '../state.ts'
+import { QueueError } from '../store.ts'
 import { type Dsn, writeDsn } from './dsn.ts'
 import { oneLine } from './foreign-text.ts'
 import { readReturned } from './return-part.ts'
@@ -122,6 +123,20 @@ test('RFC 3461 §4.3: the whole original only when it was asked for and is small
   const endless = memorySource([Buffer.from('A: b\r\n'.repeat(50_000))])
   const { octets } = await readReturned(endless, { whole: false, wholeLimit: 0 })
   assert.ok(octets.length <= 65_536 && octets.toString().endsWith('b\r\n'))
+})
+
+test('a damaged original is not returned, and does not keep its sender from hearing', async () => {
+  const broken = (error: Error) => ({
+    size: 100_000,
+    async *raw() {
+      yield ORIGINAL
+      throw error
+    },
+  })
+  const damaged = broken(new QueueError('ERR_QUEUE_CORRUPT', 'not what was written'))
+  assert.deepEqual(await readReturned(damaged, { whole: true, wholeLimit: 1e6 }), { octets: Buffer.alloc(0), isWhole: false })
+  assert.match(write({ octets: Buffer.alloc(0), isWhole: false }).octets.toString(), /^Action: failed\r$/m)
+  await assert.rejects(readReturned(broken(new Error('disk')), { whole: true, wholeLimit: 1e6 }), /disk/)
 })
 
 test('RFC 6533: the international form when an address or a header needs it, and only then', () => {

@@ -1,5 +1,6 @@
 /** What of the original goes back with a notification: all of it, or its header section. RFC 3461 §4.3. */
 import type { MessageSource } from '../carrier.ts'
+import { QueueError } from '../store.ts'
 
 /** The original, or its beginning. */
 export interface ReturnedContent {
@@ -10,14 +11,21 @@ export interface ReturnedContent {
 /** How much of a header section goes back, in octets. */
 const HEADER_LIMIT = 64 * 1024
 
-/** Reads the original: whole when that is asked for and it has at most `wholeLimit` octets, otherwise its header section. */
+/**
+ * Reads the original: whole when that is asked for and it has at most `wholeLimit` octets, otherwise its header section. Of one that is
+ * damaged nothing goes back; its sender is told all the same.
+ */
 export async function readReturned(
   source: MessageSource,
   options: { readonly whole: boolean; readonly wholeLimit: number },
 ): Promise<ReturnedContent> {
   const isWhole = options.whole && source.size <= options.wholeLimit
   const limit = isWhole ? source.size : HEADER_LIMIT
-  const octets = await readUpTo(source, limit)
+  const octets = await readUpTo(source, limit).catch((error: unknown) => {
+    if (error instanceof QueueError && error.code === 'ERR_QUEUE_CORRUPT') return undefined
+    throw error
+  })
+  if (octets === undefined) return { octets: Buffer.alloc(0), isWhole: false }
   return isWhole ? { octets, isWhole } : { octets: headerSection(octets), isWhole }
 }
 
