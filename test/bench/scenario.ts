@@ -154,6 +154,17 @@ export const SCENARIOS: readonly Scenario[] = [
     forwards: true,
   },
   {
+    name: 'redis-queue',
+    title: '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink: embedded, and in Redis',
+    targets: ['postroad-queue', 'postroad-redis-queue'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 3_000,
+    warmUp: 5_000,
+    forwards: true,
+    isLong: true,
+  },
+  {
     name: 'queue-200',
     title: '200 sessions, 4 KB, on stable storage before 250, then delivered to a sink',
     targets: QUEUEING,

@@ -1,50 +1,66 @@
-/**
- * How many machines a volume needs, from what was measured:
- *
- *     node --conditions=@postroad/source test/bench/simulate/simulate.ts figures.json [messages a day]
- */
-import { readFileSync } from 'node:fs'
-import { type Day, playDay } from './day.ts'
+/** `npm run simulate`: measures the queues, plays days of mail with the figures, and prints the tables of `docs/scale.md`. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
 import type { Figures, Row } from './figures.ts'
+import { measureQueues } from './measure.ts'
+import { type Needs, needsOf } from './needs.ts'
 
-/** Part of a core that may be busy in the worst minute: the rest is for fsync, failover and the day that is worse. */
-const HEADROOM = 0.5
-const DAY = { peakFactor: 3, deferred: 0.08, deferredAgain: 0.5, waits: [5, 10, 20, 30, 60, 120, 180, 240] }
-const OUTAGE = { share: 0.2, fromMinute: 540, minutes: 240 }
+const HELP = `npm run simulate -- [options]
 
-const [file = 'figures.json', only] = process.argv.slice(2)
-const figures: Figures = JSON.parse(readFileSync(file, 'utf8')) // measure.ts wrote it
-const take = find('take')
-const whole = find('take and deliver')
-for (const messagesADay of only ? [Number(only)] : [1e6, 1e7, 1e8, 1e9]) {
-  const day = playDay({ ...DAY, messagesADay })
-  const bad = playDay({ ...DAY, messagesADay, outage: OUTAGE })
-  process.stdout.write(`${JSON.stringify({ messagesADay, ...needs(day, bad) })}\n`)
+  --messages N    messages of one measurement (default 6000)
+  --rounds N      rounds that take turns; the figures are their medians (default 3)
+  --figures FILE  do not measure: take these figures
+  --json FILE     write the figures
+  --day N         messages a day (default: a million to a billion)
+  --help          this text`
+
+const { values: options } = parseArgs({
+  options: {
+    messages: { type: 'string', default: '6000' },
+    rounds: { type: 'string', default: '3' },
+    figures: { type: 'string' },
+    json: { type: 'string' },
+    day: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+if (options.help) process.stdout.write(`${HELP}\n`)
+else await main()
+
+async function main(): Promise<void> {
+  const figures = await figuresOf(options.figures)
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(figures, null, 2)}\n`)
+  const days = options.day === undefined ? [1e6, 1e7, 1e8, 1e9] : [Number(options.day)]
+  process.stdout.write(`${tableOf(figures)}\n\n${memoryOf(figures)}\n\n${tableOfDays(days.map((day) => needsOf(figures, day)))}\n`)
 }
 
-function needs(day: Day, bad: Day): Record<string, number> {
-  // An attempt is what is left of a message's cycle when its taking is done.
-  const attempt = { node: positive(whole.cpuMs - take.cpuMs), redis: positive((whole.redisCpuMs ?? 0) - (take.redisCpuMs ?? 0)) }
-  const load = (cost: { readonly take: number; readonly attempt: number }): number =>
-    (bad.peakMessagesPerSecond * cost.take + bad.peakAttemptsPerSecond * cost.attempt) / 1_000
-  const redisCores = load({ take: take.redisCpuMs ?? 0, attempt: attempt.redis })
-  return {
-    messagesPerSecondAtPeak: Math.round(day.peakMessagesPerSecond),
-    attemptsPerSecondAtPeak: Math.round(bad.peakAttemptsPerSecond),
-    redisShards: Math.max(1, Math.ceil(redisCores / HEADROOM)),
-    queueCores: Math.max(1, Math.ceil(load({ take: take.cpuMs, attempt: attempt.node }) / HEADROOM)),
-    backlog: Math.round(day.peakBacklog),
-    backlogInOutage: Math.round(bad.peakBacklog),
-    redisGigabytesInOutage: Number(((bad.peakBacklog * (take.memoryOctets ?? 0)) / 1e9).toFixed(1)),
-  }
+async function figuresOf(file: string | undefined): Promise<Figures> {
+  if (file !== undefined) return JSON.parse(readFileSync(file, 'utf8')) // --json wrote it
+  const say = (text: string): void => void process.stderr.write(`${text}\n`)
+  return measureQueues({ messages: Number(options.messages), rounds: Number(options.rounds), say })
 }
 
-function find(step: Row['step']): Row {
-  const found = figures.rows.find((row) => row.kind === 'redis' && row.processes === 1 && row.step === step)
-  if (!found) throw new Error(`no measurement of "${step}" with one process in ${file}`)
-  return found
+function tableOf({ rows }: Figures): string {
+  const head = '| processes | step | queue | messages/s | CPU ms a message, ours | CPU ms, Redis |\n|---|---|---|---|---|---|'
+  const line = ({ processes, step, kind, perSecond, cpuMs, redisCpuMs }: Row): string =>
+    `| ${processes} | ${step} | ${kind} | ${whole(perSecond)} | ${cpuMs.toFixed(3)} | ${redisCpuMs?.toFixed(3) ?? ''} |`
+  return [head, ...rows.map(line)].join('\n')
 }
 
-function positive(value: number): number {
-  return Math.max(value, 0.001)
+function memoryOf({ rows, octets }: Figures): string {
+  const found = rows.find(({ memoryOctets }) => memoryOctets !== undefined)
+  return `A message in the queue takes ${whole(found?.memoryOctets ?? 0)} octets of Redis's memory (text of ${whole(octets)} octets, compressed).`
+}
+
+function tableOfDays(all: readonly Needs[]): string {
+  const head =
+    '| messages a day | messages/s at the peak | attempts/s in the outage | Redis shards | cores for the queue | messages in the queue at worst | GB of Redis for them |\n|---|---|---|---|---|---|---|'
+  const line = ({ messagesADay, messagesPerSecond, attemptsPerSecond, shards, cores, backlog, memory }: Needs): string =>
+    `| ${whole(messagesADay)} | ${whole(messagesPerSecond)} | ${whole(attemptsPerSecond)} | ${shards} | ${cores} | ${whole(backlog)} | ${(memory / 1e9).toFixed(1)} |`
+  return [head, ...all.map(line)].join('\n')
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en')
 }
