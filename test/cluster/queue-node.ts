@@ -1,10 +1,11 @@
 /** A node of the queue in the process of the test. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { zoneDns } from '@postroad/dns'
+import type { Role } from '@postroad/plugin'
 import { noHooks } from '@postroad/queue'
 import { makeMessage } from '../../packages/queue/src/contract-fixture.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
-import { QueueNode, type Role } from '../../plugins/redis-queue/src/node.ts'
+import { QueueNode } from '../../plugins/redis-queue/src/node.ts'
 import { options } from '../../plugins/redis-queue/src/options.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
 import { linkOptions, silent } from './link.ts'

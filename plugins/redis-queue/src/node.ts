@@ -1,6 +1,6 @@
 /** One node's part in the queue: takes mail, delivers it, or both. */
 import { openTransports, type Transports } from '@postroad/delivery'
-import type { Dns } from '@postroad/plugin'
+import type { Dns, Role } from '@postroad/plugin'
 import {
   type CommandedQueue,
   DEFAULT_BACKOFF,
@@ -31,8 +31,6 @@ export interface NodeContext extends EngineContext {
   /** Absolute path of a file an option names. */
   resolve(file: string): string
 }
-
-export type Role = 'all' | 'smtp' | 'delivery'
 
 /** Milliseconds between looks at how the server is set up: it may be another one by now. */
 const INSPECT_MS = 30_000

@@ -2,7 +2,7 @@
 import { Clock, Dns, definePlugin } from '@postroad/plugin'
 import { DeliveryHooks, queueCommands, queueHooks } from '@postroad/queue'
 import { RedisLink } from './link.ts'
-import { QueueNode, type Role } from './node.ts'
+import { QueueNode } from './node.ts'
 import { options as schema } from './options.ts'
 
 /**
@@ -14,9 +14,8 @@ export const redisQueue = definePlugin({
   name: 'redis-queue',
   options: schema,
   needs: { link: RedisLink, hooks: DeliveryHooks, dns: Dns, clock: Clock },
-  setup: ({ options, link, hooks, dns, clock, hostname, log, resolve, ...rest }) => {
-    const role = options.role ?? roleOf(rest)
-    const node = new QueueNode({ options, role, link, hooks, dns, clock, hostname, log, resolve })
+  setup: ({ options, link, hooks, dns, clock, hostname, log, resolve, role }) => {
+    const node = new QueueNode({ options, role: options.role ?? role, link, hooks, dns, clock, hostname, log, resolve })
     return {
       ...queueHooks({
         plan: { maxRecipients: options.maxRecipients },
@@ -30,9 +29,3 @@ export const redisQueue = definePlugin({
     }
   },
 })
-
-/** What the server was started as, where the core tells. */
-function roleOf(setup: object): Role {
-  const role = 'role' in setup ? setup.role : undefined
-  return role === 'smtp' || role === 'delivery' ? role : 'all'
-}
