@@ -1,4 +1,4 @@
-/** Ends a delivery by the operator's word: works in any process, with or without a server. */
+/** Ends a message by the operator's word: works in any process, with or without a server. */
 
 import { type ReporterOptions, report } from './engine/reporter.ts'
 import { bornClaims, type Reply } from './model.ts'
@@ -8,37 +8,36 @@ import type { QueueStore } from './store.ts'
 /** What is given up, and why. */
 export interface GiveUpInput {
   readonly id: string
-  /** Index of the delivery. */
-  readonly index: number
   /** Told to the sender; 5yz. */
   readonly reply: Reply
   readonly now: number
 }
 
 /**
- * Gives up whatever is pending in a delivery; the sender is told as for any failure. False: it is being tried right now, done, or gone.
+ * Gives up whatever of a message is pending and not being tried right now; the sender is told in one notification. Resolves to
+ * the indexes of the deliveries that have ended.
  */
-export async function giveUp(store: QueueStore, input: GiveUpInput, options: ReporterOptions): Promise<boolean> {
-  const { id, index, reply, now } = input
-  const claim = await store.claimOne(id, index)
-  const delivery = claim?.message.deliveries[index]
-  if (!claim || !delivery) return false
-  const { message, state } = claim
+export async function giveUp(store: QueueStore, { id, reply, now }: GiveUpInput, options: ReporterOptions): Promise<readonly number[]> {
+  const { states } = (await store.get(id)) ?? { states: [] }
+  const taken = await Promise.all(states.map(({ place }, index) => (place.kind === 'done' ? undefined : store.claimOne(id, index))))
+  const claims = taken.filter((claim) => claim !== undefined)
+  const ends = claims.flatMap((claim) => {
+    const delivery = claim.message.deliveries[claim.index]
+    return delivery ? [{ claim, ...cancel(claim.message, delivery, { state: claim.state, reply, now }) }] : []
+  })
+  const [first, ...also] = ends
+  if (!first) return []
   try {
-    const transition = cancel(message, delivery, { state, reply, now })
-    const spawn = await report(
-      { message, reports: transition.reports.map((each) => ({ ...each, delivery: index })), source: store.body(message), now },
-      options,
-    )
-    if ((await store.settle({ claim, state: transition.state, spawn, now })) === 'lost') return false
+    const { message } = first.claim
+    const reports = ends.flatMap((end) => end.reports.map((each) => ({ ...each, delivery: end.claim.index })))
+    const spawn = await report({ message, reports, source: store.body(message), now }, options)
+    const result = await store.settle({ claim: first.claim, state: first.state, also, spawn, now })
     // Whoever delivers will find them there; this process may not be one who does.
-    await store.release(
-      spawn.flatMap((each) => bornClaims(each.message, store.owner)),
-      { kind: 'scheduled', at: now },
-    )
-    return true
+    const left = result === 'lost' ? claims : spawn.flatMap((each) => bornClaims(each.message, store.owner))
+    await store.release(left, { kind: 'scheduled', at: now })
+    return result === 'lost' ? [] : claims.map(({ index }) => index)
   } catch (error) {
-    await store.release([claim], { kind: 'scheduled', at: now })
+    await store.release(claims, { kind: 'scheduled', at: now })
     throw error
   }
 }

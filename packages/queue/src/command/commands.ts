@@ -184,12 +184,13 @@ async function bounce(
   const reply = { code: 550, status: '5.7.0', text: selection.text ?? 'Delivery was given up by the operator' }
   let changed = 0
   for await (const { message, states } of select(store, selection, io)) {
+    const given = await giveUp(store, { id: message.id, reply, now: io.now() }, reporter)
     for (const [index, { place }] of states.entries()) {
       if (place.kind === 'done') continue
-      const isGiven = await giveUp(store, { id: message.id, index, reply, now: io.now() }, reporter)
-      io.row({ id: message.id, delivery: message.deliveries[index]?.lane, done: isGiven ? 'bounced' : 'is being tried now: hold it first' })
-      if (isGiven) changed++
+      const done = given.includes(index) ? 'bounced' : 'is being tried now: hold it first'
+      io.row({ id: message.id, delivery: message.deliveries[index]?.lane, done })
     }
+    changed += given.length
   }
   return changed > 0 ? 0 : nothing(io)
 }

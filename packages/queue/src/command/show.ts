@@ -42,7 +42,7 @@ export function showQueued({ message, states }: QueueEntry, rules: LaneRules, io
     const state = states[at]
     if (!state) continue
     io.print(
-      `  ${delivery.lane}: ${place(state.place)}, ${state.attempts} attempts, until ${time(queuedAt + rules.scheduleOf(delivery.lane).lifeMs)}`,
+      `  ${delivery.lane}: ${state.owed ? 'the sender is told soon' : place(state.place)}, ${state.attempts} attempts, until ${time(queuedAt + rules.scheduleOf(delivery.lane).lifeMs)}`,
     )
     for (const [which, { address }] of delivery.recipients.entries()) io.print(`    ${address}: ${fate(state.recipients[which])}`)
     for (const attempt of state.history) showAttempt(attempt, io)

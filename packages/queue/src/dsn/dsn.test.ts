@@ -82,6 +82,12 @@ test('RFC 3464 §2.2, §2.3: the fields, of the message and of each recipient', 
   )
 })
 
+test('RFC 3464 §2.3.6: a reason of our own is not said to be the reply of another server', () => {
+  const text = write({ state: { fate: 'failed', reply: { code: 550, status: '5.4.4', text: 'No host' }, at: at(1) } }).octets.toString()
+  assert.match(text, /^Diagnostic-Code: x-postroad; 550 5\.4\.4 No host\r$/m)
+  assert.doesNotMatch(text, /^Remote-MTA/m)
+})
+
 test('RFC 3464 §2.3.9: a delay says until when it is tried, to people and to machines', () => {
   const text = write({ action: 'delayed', until: at(86_400) }).octets.toString()
   const date = new Date(at(86_400)).toUTCString().replace('GMT', '\\+0000')

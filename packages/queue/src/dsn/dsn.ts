@@ -135,8 +135,11 @@ function recipientFields(input: DsnInput, recipient: DsnRecipient, utf8: boolean
     field('Final-Recipient', `${address.isInternational ? 'utf-8' : 'rfc822'}; ${oneLine(address.toString(), utf8)}`),
     field('Action', action),
     field('Status', statusCode(recipient)),
+    // RFC 3464 §2.3.6: `smtp` is what another server said in SMTP, and not what we say ourselves.
     state.remote === undefined ? '' : field('Remote-MTA', `dns; ${oneLine(state.remote)}`),
-    state.reply === undefined ? '' : field('Diagnostic-Code', `smtp; ${diagnostic(state, utf8)}`),
+    state.reply === undefined
+      ? ''
+      : field('Diagnostic-Code', `${state.remote === undefined ? 'x-postroad' : 'smtp'}; ${diagnostic(state, utf8)}`),
     state.at === undefined ? '' : field('Last-Attempt-Date', dateOf(state.at)),
     recipient.until === undefined ? '' : field('Will-Retry-Until', dateOf(recipient.until)),
   ].join('')

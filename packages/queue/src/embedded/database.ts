@@ -28,8 +28,8 @@ export interface Tables {
 /** What happens to an older format: the function at index n makes format n + 1 of format n. Runs in one transaction. */
 export type Migration = (tables: Tables) => void
 
-/** Format 1 is the first. */
-export const MIGRATIONS: readonly Migration[] = [() => {}]
+/** Format 1 is the first. In 2 a state may say what is owed to the sender: whoever does not know that would end it untold. */
+export const MIGRATIONS: readonly Migration[] = [() => {}, () => {}]
 
 interface Work {
   run(): unknown

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readAll } from '../carrier.ts'
 import { makeMessage } from '../contract-fixture.ts'
+import { giveUp } from '../give-up.ts'
 import { memoryQueue } from '../memory-store.ts'
 import type { QueuedMessage } from '../model.ts'
 import { type Answer, type Bench, makeBench, OK, overriding } from './engine-fixture.ts'
@@ -123,4 +124,20 @@ test('RFC 3461 §4.1: a message that is late is told of once, with all its late 
   const [, , ...last] = await mailOf(bench)
   assert.deepEqual(last.join(', ').split(', ').sort(), [1, 2, 3, 4, 5].map((at) => `failed ${at}`)) // biome-ignore format: short
   assert.equal(last.length, 1)
+})
+
+test('an operator who gives a message up makes one notification, with what was owed before', async () => {
+  const bench = makeBench(failing((at) => at === 0, GREYLISTED))
+  const { id } = await bench.send(toMany(4))
+  const reply = { code: 550, status: '5.7.0', text: 'Enough' }
+  const reporter = { hostname: 'mx.example.net', returnLimit: 0, route: async () => ({ via: 'smtp' }) }
+  assert.deepEqual(await giveUp(bench.store, { id, reply, now: bench.time.now() }, reporter), [0, 1, 2, 3])
+  assert.deepEqual(await giveUp(bench.store, { id, reply, now: bench.time.now() }, reporter), [])
+  bench.engine.start()
+  await bench.time.pass(30_000)
+  assert.deepEqual(await mailOf(bench), ['failed 0, failed 1, failed 2, failed 3'])
+  assert.deepEqual(
+    (await bench.store.getFinished(id))?.recipients.map(({ state }) => state.fate),
+    ['failed', 'cancelled', 'cancelled', 'cancelled'],
+  )
 })
