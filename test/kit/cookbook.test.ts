@@ -1,9 +1,10 @@
 /** Every recipe of the cookbook, run from the page: plugins by their tables, configurations by `postroad check`, all by the compiler. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { CERTIFICATE } from '../conformance/certificate.ts'
 import { ROOT } from '../structure/workspace.ts'
 import { ended, makeFolder, startCommand, startNode } from './command.ts'
 import { readPage, type ShownFile } from './markdown.ts'
@@ -13,11 +14,15 @@ const shown = (page: string) =>
   readPage(readFileSync(path.join(ROOT, 'docs', page), 'utf8')).filter((one): one is ShownFile => 'name' in one)
 const files = pages.flatMap((page) => shown(`cookbook/${page}`))
 /** Configurations elsewhere in the documentation. */
-const others = shown('beside-postfix.md')
+const others = ['beside-postfix.md', 'operating.md'].flatMap(shown)
 const folder = await makeFolder()
 after(() => rm(folder, { recursive: true, force: true }))
 before(async () => {
   for (const { name, text } of [...files, ...others]) await writeFile(path.join(folder, name), text)
+  // operating.md says how to get them.
+  await mkdir(path.join(folder, 'tls'))
+  await writeFile(path.join(folder, 'tls/fullchain.pem'), CERTIFICATE.cert)
+  await writeFile(path.join(folder, 'tls/privkey.pem'), CERTIFICATE.key)
 })
 
 test('there are twenty recipes, each with a test or a configuration, and no two files of one name', () => {
