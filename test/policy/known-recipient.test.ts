@@ -30,3 +30,20 @@ test('aliases and bounces to rewritten reverse-paths are let through; who is onl
   await sessionOn(server).mail('boss@mx.test').rcpt('nobody@mx.test').expectRefusal('5.1.1')
   await server.close()
 })
+
+test('a bounce to a sender who is ours by now goes to the mailbox, not out', async () => {
+  const of = (domains: Record<string, { via: string }>) =>
+    routing({
+      addresses: { 'away@mx.test': 'x@away.test' },
+      domains: { 'mx.test': { via: 'maildir' }, ...domains },
+      srs: { domain: 'mx.test', secret: 'only for this test' },
+    })
+  const before = await createTestServer([of({})])
+  await sessionOn(before).mail('a@later-ours.test').rcpt('away@mx.test').expectAccepted()
+  const from = String(before.routes.at(-1)?.settings?.['reversePath'])
+  await before.close()
+  const server = await createTestServer([of({ 'later-ours.test': { via: 'lmtp' } })])
+  await sessionOn(server).mail('<>').rcpt(from).expectRoute({ via: 'lmtp' })
+  assert.deepEqual(server.routes.at(-1)?.to?.map(String), ['a@later-ours.test'])
+  await server.close()
+})

@@ -26,8 +26,7 @@ export async function resolve(tables: Tables, recipient: Address, question: Ques
   const bounced = tables.srs?.decode(recipient, tables.now())
   if (bounced === 'forged') return { answer: FORGED, by: ['srs'] }
   // What was sent on from here comes back with the null reverse-path, RFC 5321 §6.1; anything else is abuse of the address.
-  if (bounced)
-    return question.from ? { answer: FORGED, by: ['srs'] } : { answer: withAddresses(tables.relay, [bounced]), by: ['srs', 'relay'] }
+  if (bounced) return question.from ? { answer: FORGED, by: ['srs'] } : new Resolution(tables, question).outOrHome(bounced, ['srs'])
   const outcome = await new Resolution(tables, question).lookUp(recipient, [], 0)
   if (outcome) return outcome
   if (!tables.mayRelay(question.session)) return undefined
@@ -148,7 +147,12 @@ class Resolution {
       const own = await this.#domainOf({ recipient, by, depth })
       return forAddress({ answer: own?.domain.route ?? NO_SUCH_USER, by: own?.by ?? by }, to)
     }
-    const known = await this.lookUp(to, by, depth + 1)
+    return this.outOrHome(to, by, depth + 1)
+  }
+
+  /** By our own tables where they know the address, else out: for those who did not name it themselves. */
+  async outOrHome(to: Address, by: readonly string[], depth = 0): Promise<Outcome> {
+    const known = await this.lookUp(to, by, depth)
     return forAddress(known ?? { answer: this.#outward(), by: [...by, 'relay'] }, to)
   }
 

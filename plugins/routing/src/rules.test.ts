@@ -336,6 +336,8 @@ test('rules that cannot be are boot errors', async () => {
     routing({ routes: [{ match: { points: { over: 1 } }, via: 'smtp' }] }),
     routing({ routes: [{ match: 'a@b.test', tag: { header: 'X' } }] }),
     routing({ tables: [{}] }),
+    routing({ srs: { domain: 'no domain', secret: 's' } }),
+    routing({ masquerade: { '*.internal.test': 'no domain' } }),
     routing({ tables: [{ file: '/nonexistent/table' }] }),
     routing({ tables: [{ store: 'a', http: 'http://b' }] }),
   ]

@@ -95,3 +95,10 @@ test('an alias to another domain sends on with our reverse-path; our own senders
     .rcpt(rewritten.replace('someone', 'anyone'))
     .expectRefusal('5.1.1')
 })
+
+test('the domain of the reverse-paths may be written in any form', () => {
+  const srs = srsOf({ domain: 'Bücher.example.', secret: ['s'], lifetime: 21 })
+  const sent = srs.encode(alice, NOW)
+  assert.equal(sent?.domain, 'xn--bcher-kva.example')
+  assert.equal(String(srs.decode(sent ?? alice, NOW)), String(alice))
+})

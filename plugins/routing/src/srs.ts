@@ -7,6 +7,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { makeAddress } from '@postroad/message'
 import type { Address } from '@postroad/plugin'
 import type { SrsOptions } from './options.ts'
+import { checkedDomain } from './target.ts'
 
 const DAY = 86_400_000
 /** Five bits a character, two characters: days modulo 1,024. */
@@ -23,12 +24,16 @@ export interface Srs {
   decode(to: Address, now: number): Address | 'forged' | undefined
 }
 
-/** Times are milliseconds since the epoch; signatures are compared in constant time. */
+/**
+ * Times are milliseconds since the epoch; signatures are compared in constant time.
+ *
+ * @throws {TypeError} when the domain is not one
+ */
 export function srsOf({ domain, secret, lifetime }: SrsOptions): Srs {
   const sign = (key: string, parts: readonly string[]) =>
     createHmac('sha256', key).update(parts.join('\0').toLowerCase()).digest('base64url').slice(0, HASH)
   const isRight = (given: string, parts: readonly string[]) => secret.some((key) => equal(given, sign(key, parts)))
-  const ours = domain.toLowerCase()
+  const ours = checkedDomain(domain)
   const [first = ''] = secret
   return {
     encode(from, now) {

@@ -5,7 +5,7 @@ import { type Condition, compileCondition, type Question } from './condition.ts'
 import { openTable, type Table, type TableGround } from './lookup.ts'
 import type { RoutingOptions, RuleOptions, TagOptions } from './options.ts'
 import { type Srs, srsOf } from './srs.ts'
-import { checkedAddress, type Domain, makeDomain, makeRoute, makeTarget, type Target } from './target.ts'
+import { checkedAddress, checkedDomain, type Domain, makeDomain, makeRoute, makeTarget, type Target } from './target.ts'
 
 /** A rule that can be asked. */
 export interface Rule {
@@ -43,7 +43,7 @@ export async function compile(options: RoutingOptions, ground: Omit<TableGround,
   const { relay, separator, masquerade } = options
   const isNear = networks(relay?.networks ?? [])
   const rules = options.routes.map((rule, index) => compileRule(rule, index, separator))
-  const masqueraded = Object.entries(masquerade)
+  const masqueraded = Object.entries(masquerade).map(([pattern, shown]) => [pattern, checkedDomain(shown)] as const)
   const opened: Table[] = []
   for (const table of options.tables) opened.push(await openTable(table, { ...ground, separator }))
   return {

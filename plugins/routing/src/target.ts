@@ -1,4 +1,5 @@
 /** Where something goes, checked and ready: by a transport, or as other addresses go. */
+import { domainName } from '@postroad/match'
 import { parseAddress } from '@postroad/message'
 import type { Route } from '@postroad/plugin'
 import { type TargetOptions, target as targetSchema } from './options.ts'
@@ -51,6 +52,13 @@ export function checkedAddress(text: string): string {
   if (!parseAddress(text.replaceAll(/\{(?:local|domain|detail)\}/g, 'x'), { smtputf8: true }))
     throw new TypeError(`routing: not an address: ${JSON.stringify(text)}`)
   return text
+}
+
+/** As addresses have it. @throws {TypeError} when it is not a domain */
+export function checkedDomain(text: string): string {
+  const domain = domainName(text)
+  if (domain === undefined) throw new TypeError(`routing: not a domain: ${JSON.stringify(text)}`)
+  return domain
 }
 
 /**
