@@ -3,15 +3,19 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { makeMessage, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
+import { definePlugin, Store } from '@postroad/plugin'
+import { createTestServer, sessionOn } from '@postroad/testing'
+import { makeMessage, octetsOf, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
 import { redisLimiter } from '../../plugins/redis/src/limiter.ts'
 import { Link, RedisAwayError } from '../../plugins/redis/src/link.ts'
 import { redisLock } from '../../plugins/redis/src/lock.ts'
+import { redis as redisPlugin } from '../../plugins/redis/src/redis.ts'
 import { redisStore } from '../../plugins/redis/src/store.ts'
 import { inspect } from '../../plugins/redis-queue/src/durability.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
 import { requires } from '../runner/requires.ts'
 import { linkOptions, silent } from './link.ts'
+import { fresh, startNode } from './queue-node.ts'
 import { DURABLE, startRedis } from './redis.ts'
 
 const skip = requires('redis-server')
@@ -116,6 +120,53 @@ test('a full Redis: mail is refused before anything is taken, and what is there 
   await store.memory.look()
   assert.equal(store.admit(1_000), undefined)
   await link.close()
+})
+
+test('a node that starts without Redis refuses mail, and takes and delivers it when Redis is there', { skip }, async () => {
+  await using redis = await startRedis(DURABLE)
+  await redis.kill()
+  let delivered = 0
+  const { node, close } = await startNode({ url: redis.url, deadline: DEADLINE }, 'early', {
+    deliver: () => (++delivered ? 'delivered' : 'deferred'),
+  })
+  const send = () => {
+    const message = fresh()
+    return node.accept(message, sourceOf(octetsOf(message.size)))
+  }
+  try {
+    assert.equal(node.store.admit(1)?.code, 451, 'MAIL is refused already')
+    assert.ok((await msOf(send())) < 3 * DEADLINE)
+    await assert.rejects(send(), /Redis is away/)
+    await redis.start()
+    await works(send)
+    await works(async () => assert.ok(delivered > 0))
+  } finally {
+    await close()
+  }
+})
+
+test('plugins that use Redis fail as their operator says: deferred, passed or refused', { skip }, async (t) => {
+  const away = { url: 'redis://127.0.0.1:1', deadline: DEADLINE }
+  const keeper = definePlugin({
+    name: 'keeper',
+    needs: { store: Store },
+    setup: ({ store }) => ({
+      async rcpt() {
+        await store.increment('seen')
+      },
+    }),
+  })
+  for (const [onError, code] of [
+    [undefined, 451],
+    ['pass', 250],
+    ['reject', 554],
+  ] as const) {
+    const server = await createTestServer([redisPlugin(away), onError === undefined ? keeper() : [keeper(), { onError }]])
+    t.after(() => server.close())
+    const started = performance.now()
+    await sessionOn(server).mail('s@client.test').rcpt('a@mx.test').expectCode(code)
+    assert.ok(performance.now() - started < 3 * DEADLINE)
+  }
 })
 
 test('what a server may lose is read from it and said in sentences', { skip }, async () => {

@@ -85,6 +85,8 @@ export class QueueNode {
   async start(): Promise<void> {
     const danger = await this.#inspect()
     if (danger?.code === 'ERR_QUEUE_UNSAFE') throw danger
+    // So that MAIL has an answer from the first on.
+    await this.store.memory.look()
     this.#inspecting = setInterval(() => void this.#inspect(), INSPECT_MS).unref()
     if (this.#context.options.bodyFolder !== undefined) this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS).unref()
     if (this.#context.role === 'smtp') this.#beating = setInterval(() => void this.#beat(), BEAT_MS).unref()

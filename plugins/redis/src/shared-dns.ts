@@ -1,8 +1,6 @@
 /** A layer of DNS answers that all nodes share: what one has asked, the others need not ask until it expires. */
-import { Asker, type DnsAnswer, type Records, type RecordType } from '@postroad/dns'
+import { type AskContext, Asker, type DnsAnswer, type Records, type RecordType } from '@postroad/dns'
 import type { RedisLink } from './link.ts'
-
-type AskContext = Parameters<Asker['ask']>[2]
 
 /** Seconds an answer is shared at most: a changed record should not outlive a working day. */
 const MAX_TTL = 3_600
