@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -82,16 +82,19 @@ test('npm install postroad: the quickstart from the registry takes mail', async 
   const place = path.join(folder, 'operator')
   await mkdir(place)
   await npm(place, 'init', '-y')
-  await npm(place, 'install', 'postroad', '@postroad/plugin', '@postroad/routing', '@postroad/maildir', '@postroad/greylist')
-  const text = await readFile(path.join(ROOT, 'examples/quickstart/postroad.config.ts'), 'utf8')
-  await writeFile(path.join(place, 'postroad.config.ts'), text.replace(/port: \d+/, 'port: 0'))
+  await npm(place, 'install', 'postroad', '@postroad/plugin', '@postroad/routing', '@postroad/embedded-queue')
+  await copyFile(path.join(ROOT, 'examples/quickstart/postroad.config.ts'), path.join(place, 'postroad.config.ts'))
   const bin = path.join(place, 'node_modules/.bin/postroad')
-  const server = spawn(bin, ['start'], { cwd: place, stdio: ['ignore', 'pipe', 'pipe'] })
+  const server = spawn(bin, ['start'], {
+    cwd: place,
+    env: { ...process.env, ...env, POSTROAD_PORT: '0' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const [out, err] = [collect(server.stdout), collect(server.stderr)]
   try {
-    const port = await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1])
+    const port = await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1] ?? (server.exitCode === null ? undefined : err()))
     const args = ['send', '--server', `127.0.0.1:${port}`, '--to', 'alice@postroad.test', '--quiet']
-    assert.match(await follow(place, bin, { args }), /^250 2\.0\.0 /, err())
+    assert.match(await follow(place, bin, { args, env }), /^250 2\.0\.0 /, err())
   } finally {
     server.kill('SIGTERM')
   }

@@ -10,12 +10,13 @@ import { run } from './project.ts'
 /** Folders of `node_modules` that lead back into the repository. */
 const OWN = new Set(['@postroad', '@postroad-example', 'postroad', 'create-postroad', '.package-lock.json'])
 
-/** Makes the copy, with what is built here. */
+/** Makes the copy, with what is built here, and without the changesets that wait: a rehearsal brings its own. */
 export function copyRepository(folder: string): void {
   const git = (...args: string[]) =>
     check(run(folder, 'git', ['-c', 'user.name=Rehearsal', '-c', 'user.email=rehearsal@postroad.test', ...args]))
   const files = check(run(ROOT, 'git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'])).split('\0')
-  for (const file of files.filter((name) => name !== '')) cpSync(path.join(ROOT, file), path.join(folder, file))
+  const isWanted = (name: string): boolean => name !== '' && !/^\.changeset\/(?!README).*\.md$/.test(name)
+  for (const file of files.filter(isWanted)) cpSync(path.join(ROOT, file), path.join(folder, file))
   for (const kind of ['packages', 'plugins'])
     for (const name of readdirSync(path.join(ROOT, kind))) {
       const dist = path.join(kind, name, 'dist')
