@@ -29,6 +29,7 @@ export class QueueEngine {
   readonly #intake: Intake
   readonly #settler: Settler
   readonly #running = new Set<Running>()
+  readonly #telling = new Set<Promise<void>>()
   /** Sites with jobs, while all places are taken. */
   readonly #starved = new Set<Site<Job>>()
   readonly #closing = new AbortController()
@@ -93,6 +94,7 @@ export class QueueEngine {
     this.#tick?.cancel()
     await this.#intake.close()
     await this.#giveBackQueued()
+    await Promise.all(this.#telling)
     if (this.#running.size === 0) return
     const idle = new Promise<void>((resolve) => {
       this.#idle = resolve
@@ -107,7 +109,10 @@ export class QueueEngine {
   }
 
   #offer(claims: readonly Claim[]): void {
-    for (const message of byMessage(claims.filter(({ state }) => state.owed))) void this.#tell(message)
+    for (const message of byMessage(claims.filter(({ state }) => state.owed))) {
+      const telling: Promise<void> = this.#tell(message).finally(() => this.#telling.delete(telling))
+      this.#telling.add(telling)
+    }
     for (const claim of claims)
       if (!claim.state.owed) this.#enqueue({ claim, lane: this.#laneOf(claim), isFresh: false, source: undefined })
   }

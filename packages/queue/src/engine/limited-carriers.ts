@@ -10,6 +10,8 @@ import { healthOf, type SiteRule } from './site.ts'
 
 /** Milliseconds between tries while nobody can say how many connections there are. */
 const AWAY_PAUSE_MS = 500
+/** The longest pause in milliseconds: so soon it is seen that the process ends. */
+const MAX_PAUSE_MS = 1_000
 
 /** What limiting needs. */
 export interface LimitedOptions {
@@ -55,7 +57,7 @@ async function enter({ name, limits }: SiteRule, signal: AbortSignal, { permits,
     const entry = await permits.enter(name, limits).catch(() => ({ kind: 'wait', ms: AWAY_PAUSE_MS }) as const)
     if (entry.kind === 'enter') return entry.permit
     if (entry.kind === 'closed') return entry.reply
-    await sleep(entry.ms, undefined, { signal: AbortSignal.any([signal, closing]) }).catch(() => {}) // the loop looks why
+    await sleep(Math.min(entry.ms, MAX_PAUSE_MS), undefined, { signal }).catch(() => {}) // the loop looks why
   }
   throw new NotTried()
 }
