@@ -170,8 +170,8 @@ onEachRoad('a refusal of the content comes back to a real mailbox', async ({ sen
 
 onEachRoad('an internationalized address is a sender and a recipient', async ({ sender, hop }) => {
   const data = trickyMessage('für Dörte')
-  const dörte = 'd\u00f6rte@to.test'
-  await hand(sender.port, { from: 'd\u00f6rte@from.test', to: [dörte], data, parameters: { body: '8BITMIME', smtputf8: true } })
+  const parameters = { body: '8BITMIME', smtputf8: true } as const
+  await hand(sender.port, { from: 'd\u00f6rte@from.test', to: ['d\u00f6rte@to.test'], data, parameters })
   const mail = await find(hop.mailbox('d\u00f6rte'), `Subject: ${Buffer.from('für Dörte').toString('latin1')}\n`)
   assert.equal(content(Buffer.from(mail, 'latin1')), content(data))
   assert.match(Buffer.from(mail, 'latin1').toString(), /^Return-path: <d\u00f6rte@from\.test>/im)
