@@ -2,6 +2,7 @@
 import { makeAddress, parseAddress, sameMailbox } from '@postroad/message'
 import { type Address, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
 import type { Question } from './condition.ts'
+import { run, type Steps, wait } from './steps.ts'
 import type { Tables } from './table.ts'
 import type { Domain, Target } from './target.ts'
 
@@ -21,13 +22,21 @@ const LOOP = reject('Alias loop', { status: '5.4.6' })
 const TOO_MANY = reject('The alias has too many addresses', { status: '5.5.3' })
 const FORGED = reject('This address does not take mail any more', { status: '5.1.1' })
 
-/** Undefined: no rule knows it, and the client may not relay. Rejects when a table cannot be asked. */
-export async function resolve(tables: Tables, recipient: Address, question: Question): Promise<Outcome | undefined> {
+/**
+ * Undefined: no rule knows it, and the client may not relay. A promise only when a table has to be waited for.
+ *
+ * @throws {unknown} (or as a rejection) what a table that cannot be asked throws
+ */
+export function resolve(tables: Tables, recipient: Address, question: Question): Outcome | undefined | Promise<Outcome | undefined> {
+  return run(steps(tables, recipient, question))
+}
+
+function* steps(tables: Tables, recipient: Address, question: Question): Steps<Outcome | undefined> {
   const bounced = tables.srs?.decode(recipient, tables.now())
   if (bounced === 'forged') return { answer: FORGED, by: ['srs'] }
   // What was sent on from here comes back with the null reverse-path, RFC 5321 §6.1; anything else is abuse of the address.
-  if (bounced) return question.from ? { answer: FORGED, by: ['srs'] } : new Resolution(tables, question).outOrHome(bounced, ['srs'])
-  const outcome = await new Resolution(tables, question).lookUp(recipient, [], 0)
+  if (bounced) return question.from ? { answer: FORGED, by: ['srs'] } : yield* new Resolution(tables, question).outOrHome(bounced, ['srs'])
+  const outcome = yield* new Resolution(tables, question).lookUp(recipient, [], 0)
   if (outcome) return outcome
   if (!tables.mayRelay(question.session)) return undefined
   return { answer: shown(tables, tables.relay, question), by: ['relay'] }
@@ -57,66 +66,68 @@ class Resolution {
     this.#question = question
   }
 
-  async lookUp(recipient: Address, path: readonly string[], depth: number): Promise<Outcome | undefined> {
+  *lookUp(recipient: Address, path: readonly string[], depth: number): Steps<Outcome | undefined> {
     if (depth >= DEPTH) return { answer: LOOP, by: path }
     let hold: string | undefined
     const copies: string[] = []
     const by = [...path]
     const step: Step = { recipient, by, depth }
-    const finish = async (outcome: Outcome | undefined) => (outcome ? this.#add(outcome, { hold, copies, step }) : undefined)
     for (const rule of this.#tables.rules) {
       if (!rule.condition.fits(recipient, this.#question)) continue
       by.push(rule.name)
       hold ??= rule.hold
       copies.push(...rule.copy)
-      if (rule.action) return finish('kind' in rule.action ? { answer: rule.action, by } : await this.#follow(rule.action, step))
+      if (!rule.action) continue
+      const decided: Outcome = 'kind' in rule.action ? { answer: rule.action, by } : yield* this.#follow(rule.action, step)
+      return yield* this.#add(decided, { hold, copies, step })
     }
-    return finish(await this.#inTables(step))
+    const found = yield* this.#inTables(step)
+    return found && (yield* this.#add(found, { hold, copies, step }))
   }
 
-  async #inTables(step: Step): Promise<Outcome | undefined> {
+  *#inTables(step: Step): Steps<Outcome | undefined> {
     const { recipient, by } = step
     const { addresses, tables } = this.#tables
     const found = addresses.find(recipient)
-    if (found) return this.#follow(found.value, { ...step, by: [...by, `addresses["${found.pattern}"]`], detail: found.detail })
+    if (found) return yield* this.#follow(found.value, { ...step, by: [...by, `addresses["${found.pattern}"]`], detail: found.detail })
     for (const [index, table] of tables.entries()) {
-      const row = table.of === 'addresses' ? await table.find(recipient, this.#question.signal) : undefined
-      if (row) return this.#follow(row.target, { ...step, by: [...by, `tables[${index}]["${row.key}"]`], detail: row.detail })
+      const row = table.of === 'addresses' ? yield* wait(table.find(recipient, this.#question.signal)) : undefined
+      if (row) return yield* this.#follow(row.target, { ...step, by: [...by, `tables[${index}]["${row.key}"]`], detail: row.detail })
     }
-    if (recipient.domain === '') return this.#postmaster(step)
-    const own = await this.#domainOf(step)
-    return own && this.#inDomain(own.domain, { ...step, by: own.by })
+    if (recipient.domain === '') return yield* this.#postmaster(step)
+    const own = yield* this.#domainOf(step)
+    return own && (yield* this.#inDomain(own.domain, { ...step, by: own.by }))
   }
 
   /** One of our domains, in the configuration or in a table. */
-  async #domainOf({ recipient, by }: Step): Promise<{ readonly domain: Domain; readonly by: readonly string[] } | undefined> {
+  *#domainOf({ recipient, by }: Step): Steps<{ readonly domain: Domain; readonly by: readonly string[] } | undefined> {
     const { domains, tables } = this.#tables
     const domain = domains.find(recipient.domain)
     if (domain) return { domain, by: [...by, `domains["${recipient.domain}"]`] }
     for (const [index, table] of tables.entries()) {
-      const row = table.of === 'domains' ? await table.find(recipient, this.#question.signal) : undefined
+      const row = table.of === 'domains' ? yield* wait(table.find(recipient, this.#question.signal)) : undefined
       if (row) return { domain: row.target, by: [...by, `tables[${index}]["${row.key}"]`] }
     }
     return undefined
   }
 
   /** RFC 5321 §4.5.1: the bare postmaster is somebody's. */
-  async #postmaster({ by, depth }: Step): Promise<Outcome | undefined> {
+  *#postmaster({ by, depth }: Step): Steps<Outcome | undefined> {
     const { postmaster } = this.#tables
     const address = postmaster === undefined ? undefined : parseAddress(postmaster)
-    const outcome = address && (await this.lookUp(address, [...by, 'postmaster'], depth + 1))
+    const outcome = address && (yield* this.lookUp(address, [...by, 'postmaster'], depth + 1))
     return outcome && address && forAddress(outcome, address)
   }
 
-  async #inDomain(domain: Domain, step: Step): Promise<Outcome> {
+  *#inDomain(domain: Domain, step: Step): Steps<Outcome> {
     const { base, detail } = this.#split(step.recipient)
     const exists = !domain.users || domain.users.has(step.recipient.local.toLowerCase()) || domain.users.has(base)
     // RFC 5321 §4.5.1: postmaster of a domain exists; without a mailbox of its own its mail goes the domain's way.
-    if (exists || base === 'postmaster') return this.#follow(domain, { ...step, detail })
+    if (exists || base === 'postmaster') return yield* this.#follow(domain, { ...step, detail })
     if (domain.catchAll === undefined) return { answer: NO_SUCH_USER, by: step.by }
     const by = [...step.by, 'catchAll']
     if (domain.route) return { answer: routeFor(domain.route, [domain.catchAll], step), by }
-    return this.#follow({ route: undefined, to: [domain.catchAll] }, { ...step, by })
+    return yield* this.#follow({ route: undefined, to: [domain.catchAll] }, { ...step, by })
   }
 
   #split({ local }: Address): { readonly base: string; readonly detail: string | undefined } {
@@ -126,33 +137,33 @@ class Resolution {
     return { base: local.slice(0, cut).toLowerCase(), detail: local.slice(cut + separator.length) }
   }
 
-  async #follow({ route, to }: Target, step: Step): Promise<Outcome> {
+  *#follow({ route, to }: Target, step: Step): Steps<Outcome> {
     if (to.length === 0) return { answer: route ?? this.#tables.relay, by: step.by }
     if (route) return { answer: routeFor(route, to, step), by: step.by }
     // A chain of aliases that multiply would grow without bound before the depth ends it.
     this.#members += to.length
     if (this.#members > MEMBERS) return { answer: TOO_MANY, by: step.by }
     const outcomes: Outcome[] = []
-    for (const template of to) outcomes.push(await this.#next(template, step))
+    for (const template of to) outcomes.push(yield* this.#next(template, step))
     return merge(outcomes)
   }
 
   /** Where an alias' address goes: by our own tables, or out, which the operator allowed by writing it there. */
-  async #next(template: string, step: Step): Promise<Outcome> {
+  *#next(template: string, step: Step): Steps<Outcome> {
     const { recipient, by, depth } = step
     const to = fill(template, step)
     if (!to) return { answer: NO_SUCH_USER, by }
     // An alias that has itself among its addresses means its own mailbox.
     if (sameMailbox(to, recipient, { foldCase: true })) {
-      const own = await this.#domainOf({ recipient, by, depth })
+      const own = yield* this.#domainOf({ recipient, by, depth })
       return forAddress({ answer: own?.domain.route ?? NO_SUCH_USER, by: own?.by ?? by }, to)
     }
-    return this.outOrHome(to, by, depth + 1)
+    return yield* this.outOrHome(to, by, depth + 1)
   }
 
   /** By our own tables where they know the address, else out: for those who did not name it themselves. */
-  async outOrHome(to: Address, by: readonly string[], depth = 0): Promise<Outcome> {
-    const known = await this.lookUp(to, by, depth)
+  *outOrHome(to: Address, by: readonly string[], depth = 0): Steps<Outcome> {
+    const known = yield* this.lookUp(to, by, depth)
     return forAddress(known ?? { answer: this.#outward(), by: [...by, 'relay'] }, to)
   }
 
@@ -165,15 +176,13 @@ class Resolution {
   }
 
   /** What rules that do not decide add to the decision. */
-  async #add(
-    outcome: Outcome,
-    { hold, copies, step }: { hold: string | undefined; copies: readonly string[]; step: Step },
-  ): Promise<Outcome> {
+  *#add(outcome: Outcome, { hold, copies, step }: { hold: string | undefined; copies: readonly string[]; step: Step }): Steps<Outcome> {
     if ('kind' in outcome.answer) return outcome
     const held = hold === undefined ? outcome.answer : Object.freeze({ ...outcome.answer, settings: { ...outcome.answer.settings, hold } })
     if (copies.length === 0) return { ...outcome, answer: held }
-    const own = forAddress({ ...outcome, answer: held }, step.recipient)
-    return merge([own, ...(await Promise.all(copies.map((copy) => this.#next(copy, step))))])
+    const outcomes = [forAddress({ ...outcome, answer: held }, step.recipient)]
+    for (const copy of copies) outcomes.push(yield* this.#next(copy, step))
+    return merge(outcomes)
   }
 }
 

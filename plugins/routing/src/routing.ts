@@ -37,13 +37,17 @@ export const routing = definePlugin({
     const onError = (table: string, error: Error) => log.error({ table, error }, 'a table cannot be read, its former entries stay')
     const tables = await compile(options, { store, clock, onError, resolve: absolute })
     // Both hooks want to know; a recipient is the same object at both.
-    const outcomes = new WeakMap<Address, Promise<Outcome | undefined>>()
+    const outcomes = new WeakMap<Address, { readonly found: Outcome | undefined | Promise<Outcome | undefined> }>()
     const outcomeOf = (context: RcptContext) => {
       const known = outcomes.get(context.recipient)
-      if (known) return known
-      const asked = resolve(tables, context.recipient, questionOf(context))
-      outcomes.set(context.recipient, asked)
-      return asked
+      if (known) return known.found
+      const found = resolve(tables, context.recipient, questionOf(context))
+      outcomes.set(context.recipient, { found })
+      return found
+    }
+    const whenFound = <T>(context: RcptContext, say: (outcome: Outcome | undefined) => T): T | Promise<T> => {
+      const found = outcomeOf(context)
+      return found instanceof Promise ? found.then(say) : say(found)
     }
     const hasHold = tables.rules.some((rule) => rule.hold !== undefined)
     const { contentRules, masquerade } = tables
@@ -52,19 +56,19 @@ export const routing = definePlugin({
       rcpt: {
         after: ['access'],
         provides: [knownRecipient],
-        async handler(context) {
-          const { answer, by = [] } = (await outcomeOf(context)) ?? {}
-          if (answer && 'kind' in answer) return answer.kind === 'reject' ? answer : undefined
-          if (answer && isReplaced(context.recipient, answer)) context.set(knownRecipient, by)
-          return undefined
-        },
+        handler: (context) =>
+          whenFound(context, ({ answer, by = [] }: Partial<Outcome> = {}) => {
+            if (answer && 'kind' in answer) return answer.kind === 'reject' ? answer : undefined
+            if (answer && isReplaced(context.recipient, answer)) context.set(knownRecipient, by)
+            return undefined
+          }),
       },
-      async route(context) {
-        const found = await outcomeOf(context)
-        if (found && 'kind' in found.answer && found.answer.kind === 'defer')
-          log.error({ recipient: context.recipient.toString(), rules: found.by }, 'no route')
-        return found?.answer
-      },
+      route: (context) =>
+        whenFound(context, (found) => {
+          if (found && 'kind' in found.answer && found.answer.kind === 'defer')
+            log.error({ recipient: context.recipient.toString(), rules: found.by }, 'no route')
+          return found?.answer
+        }),
       ...((contentRules.length > 0 || hasHold) && {
         message: { after: EARLIER, handler: (context: MessageContext) => judgeContent(tables, questionOf(context), context) },
       }),
@@ -94,6 +98,14 @@ function isReplaced(recipient: Address, route: Route): boolean {
 }
 
 function questionOf(context: HookContext & Pick<RcptContext, 'envelope'>): Question {
-  const { session, envelope, signal, find } = context
-  return { session, from: envelope.from, signal, find }
+  const { session, envelope, find } = context
+  return {
+    session,
+    from: envelope.from,
+    find,
+    // Made only for who has to wait.
+    get signal() {
+      return context.signal
+    },
+  }
 }
