@@ -22,10 +22,15 @@ export class Cache<T extends Expiring> {
   get(key: string, now: number): T | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
-    this.#entries.delete(key)
-    if (entry.expires <= now) return undefined
-    // A Map iterates in the order of insertion: the newest use is last.
-    this.#entries.set(key, entry)
+    if (entry.expires <= now) {
+      this.#entries.delete(key)
+      return undefined
+    }
+    // A Map iterates in the order of insertion: the newest use is last. While there is much room the order does not matter yet.
+    if (this.#entries.size * 2 > this.#limit) {
+      this.#entries.delete(key)
+      this.#entries.set(key, entry)
+    }
     return entry
   }
 

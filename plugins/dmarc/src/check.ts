@@ -20,7 +20,8 @@ export interface DmarcEvidence {
 /** How to judge it. */
 export interface DmarcMeans {
   readonly dns: Dns
-  readonly signal?: AbortSignal
+  /** Whose signal ends it; read only when there is something to wait for. */
+  readonly context?: { readonly signal: AbortSignal }
   /** Milliseconds since the epoch. */
   readonly now: number
   readonly trust: Trust
@@ -49,8 +50,8 @@ export class DmarcChecks {
     )
   }
 
-  #evaluate(question: Question, key: string | undefined, { dns, signal, now }: DmarcMeans): Promise<Evaluation> {
-    const draw = (asked: Dns) => evaluateDmarc({ ...question, resolver: nodeResolver(asked, signal), strict: true })
+  #evaluate(question: Question, key: string | undefined, { dns, context, now }: DmarcMeans): Promise<Evaluation> {
+    const draw = (asked: Dns) => evaluateDmarc({ ...question, resolver: nodeResolver(asked, context?.signal), strict: true })
     return key === undefined ? draw(dns) : this.#memo.learn(key, { dns, now, draw })
   }
 }

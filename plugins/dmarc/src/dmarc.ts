@@ -34,16 +34,7 @@ export const dmarc = definePlugin({
             arc: find(arcFact),
             address: session.remote.address,
           }
-          const means = {
-            dns: forMessage(dns, context),
-            now: context.now(),
-            trust,
-            options,
-            // Made only for who has to wait.
-            get signal() {
-              return context.signal
-            },
-          }
+          const means = { dns: forMessage(dns, context), now: context.now(), context, trust, options }
           const conclude = (found: Dmarc) => {
             context.set(dmarcFact, found)
             return judge(found, options)

@@ -189,11 +189,13 @@ class Meter {
   }
 
   #concerned(gauges: readonly Gauge[], subject: Subject): readonly (readonly [Gauge, string])[] {
-    if (gauges.length === 0 || this.#isExempt(subject.session.remote.address)) return []
-    return gauges.flatMap((gauge) => {
+    const concerned: [Gauge, string][] = []
+    if (gauges.length === 0 || this.#isExempt(subject.session.remote.address)) return concerned
+    for (const gauge of gauges) {
       const key = gauge.key(subject)
-      return key === undefined ? [] : [[gauge, key] as const]
-    })
+      if (key !== undefined) concerned.push([gauge, key])
+    }
+    return concerned
   }
 
   async #take(gauge: Gauge, key: string, { subject, counting }: Act): Promise<CommandOpinion | undefined> {

@@ -45,7 +45,7 @@ function questionOf(args: readonly string[], io: CommandIo): Question {
       helo: undefined,
     },
     from: parseReversePath(`<${option('--from') ?? ''}>`, { smtputf8: true })?.address,
-    signal: io.signal,
+    context: io,
     find: () => undefined,
   }
 }

@@ -5,7 +5,8 @@ import type { RouteQuestion, RuleOptions } from './options.ts'
 
 /** What is known when a recipient is routed. */
 export interface Question extends Omit<RouteQuestion, 'recipient'> {
-  readonly signal: AbortSignal
+  /** Whose signal ends the search; read only when there is something to wait for. */
+  readonly context: { readonly signal: AbortSignal }
   find<T>(fact: Fact<T>): T | undefined
 }
 

@@ -22,7 +22,7 @@ export interface Row {
 export interface Table {
   readonly of: TableOptions['of']
   /** Rejects when nobody can say: that is no "no". */
-  find(wanted: Wanted, signal: AbortSignal): Row | undefined | Promise<Row | undefined>
+  find(wanted: Wanted, context: { readonly signal: AbortSignal }): Row | undefined | Promise<Row | undefined>
   refresh?(): Promise<void>
   close?(): void
 }
@@ -75,7 +75,7 @@ function withDetail(row: Pick<Row, 'key' | 'target'> | undefined, detail: string
 function keyed(of: TableOptions['of'], { separator }: TableGround, ask: Lookup): Table {
   return {
     of,
-    async find({ local, domain }, signal) {
+    async find({ local, domain }, { signal }) {
       if (of === 'domains') return read(domain, await ask(domain, signal))
       const folded = local.normalize('NFC').toLowerCase()
       const cut = separator === '' ? -1 : folded.indexOf(separator, 1)

@@ -91,7 +91,7 @@ class Resolution {
     const found = addresses.find(recipient)
     if (found) return yield* this.#follow(found.value, { ...step, by: [...by, `addresses["${found.pattern}"]`], detail: found.detail })
     for (const [index, table] of tables.entries()) {
-      const row = table.of === 'addresses' ? yield* wait(table.find(recipient, this.#question.signal)) : undefined
+      const row = table.of === 'addresses' ? yield* wait(table.find(recipient, this.#question.context)) : undefined
       if (row) return yield* this.#follow(row.target, { ...step, by: [...by, `tables[${index}]["${row.key}"]`], detail: row.detail })
     }
     if (recipient.domain === '') return yield* this.#postmaster(step)
@@ -105,7 +105,7 @@ class Resolution {
     const domain = domains.find(recipient.domain)
     if (domain) return { domain, by: [...by, `domains["${recipient.domain}"]`] }
     for (const [index, table] of tables.entries()) {
-      const row = table.of === 'domains' ? yield* wait(table.find(recipient, this.#question.signal)) : undefined
+      const row = table.of === 'domains' ? yield* wait(table.find(recipient, this.#question.context)) : undefined
       if (row) return { domain: row.target, by: [...by, `tables[${index}]["${row.key}"]`] }
     }
     return undefined

@@ -192,7 +192,7 @@ test('no forward-path, however odd, has a route that leaves our domains when the
     ground,
   )
   const session = { remote: { address: '203.0.113.1', port: 1 }, listener: 'mx', identity: undefined, tls: undefined, helo: undefined }
-  const question = { session, from: undefined, signal: new AbortController().signal, find: () => undefined }
+  const question = { session, from: undefined, context: { signal: new AbortController().signal }, find: () => undefined }
   const piece = fc.constantFrom(
     'a',
     '@',

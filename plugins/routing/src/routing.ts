@@ -4,6 +4,7 @@ import { sameMailbox } from '@postroad/message'
 import {
   type Address,
   Clock,
+  defineFact,
   definePlugin,
   type HookContext,
   type MessageContext,
@@ -21,6 +22,9 @@ import { type Outcome, resolve } from './resolve.ts'
 import { compile } from './table.ts'
 import { type StoreTable, tableCommands } from './table-command.ts'
 
+/** What the tables say of the recipient: for `route`, which need not ask again. */
+const outcomeFact = defineFact<{ readonly found: Found | Promise<Found> }, 'recipient'>('routing-outcome', 'recipient')
+
 /** Those whose points and facts a rule may ask for. */
 const EARLIER = ['spf', 'dkim', 'arc', 'dmarc', 'greylist', 'dnsbl', 'helo', 'rate-limit']
 
@@ -36,35 +40,26 @@ export const routing = definePlugin({
   async setup({ options, log, store, clock, resolve: absolute }) {
     const onError = (table: string, error: Error) => log.error({ table, error }, 'a table cannot be read, its former entries stay')
     const tables = await compile(options, { store, clock, onError, resolve: absolute })
-    // Both hooks want to know; a recipient is the same object at both.
-    const outcomes = new WeakMap<Address, { readonly found: Outcome | undefined | Promise<Outcome | undefined> }>()
-    const outcomeOf = (context: RcptContext) => {
-      const known = outcomes.get(context.recipient)
-      if (known) return known.found
-      const found = resolve(tables, context.recipient, questionOf(context))
-      outcomes.set(context.recipient, { found })
-      return found
-    }
-    const whenFound = <T>(context: RcptContext, say: (outcome: Outcome | undefined) => T): T | Promise<T> => {
-      const found = outcomeOf(context)
-      return found instanceof Promise ? found.then(say) : say(found)
-    }
+    const outcomeOf = (context: RcptContext) => resolve(tables, context.recipient, questionOf(context))
     const hasHold = tables.rules.some((rule) => rule.hold !== undefined)
     const { contentRules, masquerade } = tables
     return {
       // A user that does not exist is refused at once and for good, not first greylisted.
       rcpt: {
         after: ['access'],
-        provides: [knownRecipient],
-        handler: (context) =>
-          whenFound(context, ({ answer, by = [] }: Partial<Outcome> = {}) => {
+        provides: [knownRecipient, outcomeFact],
+        handler(context) {
+          const found = outcomeOf(context)
+          context.set(outcomeFact, { found })
+          return whenFound(found, ({ answer, by = [] }: Partial<Outcome> = {}) => {
             if (answer && 'kind' in answer) return answer.kind === 'reject' ? answer : undefined
             if (answer && isReplaced(context.recipient, answer)) context.set(knownRecipient, by)
             return undefined
-          }),
+          })
+        },
       },
       route: (context) =>
-        whenFound(context, (found) => {
+        whenFound(context.find(outcomeFact)?.found ?? outcomeOf(context), (found) => {
           if (found && 'kind' in found.answer && found.answer.kind === 'defer')
             log.error({ recipient: context.recipient.toString(), rules: found.by }, 'no route')
           return found?.answer
@@ -92,20 +87,17 @@ function storeTables({ tables }: RoutingOptions): readonly StoreTable[] {
   return tables.flatMap(({ store, of }) => (store === undefined ? [] : [{ prefix: store, of }]))
 }
 
+type Found = Outcome | undefined
+
+function whenFound<T>(found: Found | Promise<Found>, say: (found: Found) => T): T | Promise<T> {
+  return found instanceof Promise ? found.then(say) : say(found)
+}
+
 /** None of the addresses the mail goes to is the recipient's own. */
 function isReplaced(recipient: Address, route: Route): boolean {
   return waysOf(route).every(({ to }) => to && !to.some((address) => sameMailbox(address, recipient, { foldCase: true })))
 }
 
 function questionOf(context: HookContext & Pick<RcptContext, 'envelope'>): Question {
-  const { session, envelope, find } = context
-  return {
-    session,
-    from: envelope.from,
-    find,
-    // Made only for who has to wait.
-    get signal() {
-      return context.signal
-    },
-  }
+  return { session: context.session, from: context.envelope.from, context, find: context.find }
 }

@@ -28,6 +28,14 @@ export interface SpfMeans {
 
 const RESULTS: readonly string[] = ['none', 'neutral', 'pass', 'fail', 'softfail', 'temperror', 'permerror'] satisfies SpfResult[]
 
+/** How to find out, for many. */
+export interface SpfCheckMeans extends Omit<SpfMeans, 'signal'> {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** Whose signal ends it; read only when there is something to wait for. */
+  readonly context?: { readonly signal: AbortSignal }
+}
+
 /** Macros that make a record speak of one sender, or of the moment: RFC 7208 §7.2. */
 const PERSONAL = /%\{[slt]/i
 
@@ -35,9 +43,8 @@ const PERSONAL = /%\{[slt]/i
 export class SpfChecks {
   readonly #memo = new DnsMemo<SpfCheck>()
 
-  /** As {@link checkSpf}; at once when it is known. `now`: milliseconds since the epoch. */
-  check(question: SpfQuestion, means: SpfMeans & { readonly now: number }): SpfCheck | Promise<SpfCheck> {
-    const { now, dns } = means
+  /** As {@link checkSpf}; at once when it is known. */
+  check(question: SpfQuestion, { dns, now, timeout, context }: SpfCheckMeans): SpfCheck | Promise<SpfCheck> {
     const { ip, helo, from } = question
     const key = `${ip} ${from === undefined ? '' : from.domain} ${helo}`
     return (
@@ -45,7 +52,7 @@ export class SpfChecks {
       this.#memo.learn(key, {
         dns,
         now,
-        draw: (witness) => checkSpf(question, { ...means, dns: witness }),
+        draw: (witness) => checkSpf(question, { dns: witness, timeout, ...(context && { signal: context.signal }) }),
         isCommon: ({ result }, texts) => result !== 'temperror' && !texts.some((text) => PERSONAL.test(text)),
       })
     )

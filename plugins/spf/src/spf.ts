@@ -27,15 +27,7 @@ export const spf = definePlugin({
         handler(context) {
           const { session, helo, envelope } = context
           if (session.identity !== undefined || session.remote.address === '') return undefined
-          const means = {
-            dns: forMessage(dns, context),
-            now: context.now(),
-            timeout: options.timeout,
-            // Made only for who has to wait.
-            get signal() {
-              return context.signal
-            },
-          }
+          const means = { dns: forMessage(dns, context), now: context.now(), timeout: options.timeout, context }
           const claim = { ip: session.remote.address, helo: helo.name, hostname }
           const asHelo = options.helo || envelope.from === undefined ? checks.check({ ...claim, from: undefined }, means) : undefined
           const mailFrom = envelope.from === undefined ? asHelo : checks.check({ ...claim, from: envelope.from }, means)
