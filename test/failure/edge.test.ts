@@ -1,11 +1,14 @@
 /** What happens at the edges of a session: lines of the log, facts nobody can write down, late words, clients that leave early. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
-import { type Config, createServer, type Server } from '@postroad/core'
+import { type Config, createServer, type ListenOptions, type Server } from '@postroad/core'
 import { defineFact, definePlugin, type Plugin, reject, suspect } from '@postroad/plugin'
+import { CERTIFICATE } from '../conformance/certificate.ts'
 import { SmtpClient } from './smtp-client.ts'
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-edge-'))
@@ -17,7 +20,8 @@ type Started = { readonly server: Server; readonly port: number; readonly lines:
 const road = definePlugin({ name: 'road', hooks: { route: () => ({ via: 'x' }), queue: () => ({ id: 'kept' }) } })
 
 /** A server with these plugins, that takes everything. */
-async function start(plugins: readonly Plugin[], config: Partial<Config> = {}): Promise<Started> {
+async function start(plugins: readonly Plugin[], more: Partial<Config> & { listen?: ListenOptions } = {}): Promise<Started> {
+  const { listen, ...config } = more
   let text = ''
   const server = await createServer({
     hostname: 'mx.test',
@@ -26,7 +30,7 @@ async function start(plugins: readonly Plugin[], config: Partial<Config> = {}): 
     ...config,
     setup(app) {
       for (const plugin of [...plugins, road()]) app.use(plugin)
-      app.listen({ host: '127.0.0.1', port: 0, limits: { size: 100_000 } })
+      app.listen({ host: '127.0.0.1', port: 0, limits: { size: 100_000 }, ...listen })
     },
   })
   await server.listen()
@@ -212,4 +216,47 @@ test('session facts found out at HELO may be found out again', async () => {
   const client = await ready(started.port, 'EHLO second.test', ENVELOPE[0] ?? '')
   assert.match(await client.send(ENVELOPE[1] ?? ''), /^550 5\.7\.1 second\.test/)
   client.end()
+})
+
+test('a login that was refused has a line of its own: who guesses passwords begins no transaction', async () => {
+  const users = definePlugin({
+    name: 'users',
+    hooks: {
+      auth: {
+        mechanisms: ['PLAIN'],
+        handler: ({ attempt }) => ('password' in attempt && attempt.password === 'b' ? { name: 'a' } : undefined),
+      },
+    },
+  })
+  await using started = await start([users()], { listen: { authWithoutTls: true } })
+  const client = await ready(started.port)
+  const plain = (password: string): string => `AUTH PLAIN ${Buffer.from(`\0a\0${password}`).toString('base64')}`
+  assert.match(await client.send(plain('secret')), /^535/)
+  assert.match(await client.send(plain('b')), /^235/)
+  client.end()
+  const lines = started.lines().filter((line) => line['event'] === 'auth')
+  assert.deepEqual(
+    lines.map(({ user, mechanism, remote, reply }) => ({ user, mechanism, remote, reply })),
+    [{ user: 'a', mechanism: 'PLAIN', remote: '127.0.0.1', reply: '535 5.7.8 Authentication credentials invalid' }],
+  )
+  assert.ok(!JSON.stringify(started.lines()).includes('secret'))
+})
+
+test('a handshake that fails is the client’s affair, told in a short line with its address; other errors are ours', async () => {
+  for (const tls of ['implicit', 'optional'] as const) {
+    await using started = await start([], { listen: { tls, certificate: CERTIFICATE } })
+    const socket = net.connect(started.port, '127.0.0.1').on('error', () => undefined)
+    if (tls === 'optional') {
+      socket.write('EHLO x\r\nSTARTTLS\r\n')
+      let text = ''
+      while (!text.includes('Ready')) text += String((await once(socket, 'data'))[0])
+    }
+    socket.write('GET / HTTP/1.1\r\n\r\n')
+    await once(socket.resume(), 'close')
+    const failed = (): Line | undefined => started.lines().find((line) => line['text'] === 'TLS handshake failed')
+    while (!failed()) await new Promise((resolve) => setTimeout(resolve, 5))
+    assert.deepEqual([failed()?.['level'], failed()?.['remote']], ['info', '127.0.0.1'])
+    assert.match(String(failed()?.['reason']), /^[\x20-\x7e]{1,200}$/)
+    assert.ok(!started.lines().some((line) => line['level'] === 'error'))
+  }
 })

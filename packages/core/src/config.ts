@@ -81,7 +81,7 @@ export interface Config {
   readonly mixed?: 'defer-rest' | 'strictest'
   /** Milliseconds that running transactions get when the server closes. Default 30,000. */
   readonly grace?: number
-  /** Octets of a message kept in memory before it goes to a temporary file. Default: 16 MiB while at most sixteen come in at once, else 1 MiB. */
+  /** Octets of a message kept in memory before it goes to a temporary file. Default: 16 MiB while at most sixteen come in at once, 1 MiB while at most 256 do, else 64 KiB. */
   readonly memory?: number
   readonly log?: LogOptions
   /** The resolver behind the service `Dns`. Default: the servers of /etc/resolv.conf. */

@@ -11,6 +11,7 @@ import type { Settings } from './listener-options.ts'
 import { FAILURE, formatReply } from './reply.ts'
 import type { Origin, Server } from './server.ts'
 import type { CloseReason, Maybe, Reply } from './stages.ts'
+import { HandshakeError } from './tls.ts'
 
 /** Errors of the socket that only mean that the client is gone. */
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_STREAM_DESTROYED'])
@@ -260,7 +261,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner {
 
   override _onError(error: Error & { code?: string }): void {
     const isGone = GONE.has(error.code ?? '')
-    if (!isGone) this.settings.onError(error)
+    if (!isGone) this.settings.onError(this._upgrading ? new HandshakeError(error, this.peer) : error)
     this.abort(isGone ? 'client' : 'error')
   }
 

@@ -194,7 +194,7 @@ test('RFC 3207 §4: STARTTLS, and what was known of the client is forgotten', as
   await using fixture = await start({ tls: 'required', certificate: CERTIFICATE })
   const client = await fixture.client()
   await hello(client)
-  assert.match(await client.say('MAIL FROM:<a@example.com>'), /^530 5\.7\.0 /)
+  for (const line of ['MAIL FROM:<a@example.com>', 'VRFY a', 'EXPN a']) assert.match(await client.say(line), /^530 5\.7\.0 /)
   assert.equal(await client.say('STARTTLS'), '220 2.0.0 Ready to start TLS')
   await client.upgrade()
   assert.match(await client.say('MAIL FROM:<a@example.com>'), /^503 5\.5\.1 /)

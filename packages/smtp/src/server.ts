@@ -13,7 +13,7 @@ import { type ProxyHeader, readProxyHeader } from './proxy-header.ts'
 import { formatPlain } from './reply.ts'
 import type { Attach, Stages, Wire } from './stages.ts'
 import { Stress } from './stress.ts'
-import { type Certificate, contextFor, secureContexts } from './tls.ts'
+import { type Certificate, contextFor, HandshakeError, secureContexts } from './tls.ts'
 
 /** Deadlines are looked at this often, or four times in the shortest of them. */
 const TICK_MS = 1000
@@ -212,8 +212,9 @@ export class Server extends SMTPServer {
     callback()
   }
 
-  override _onError(error: Error): void {
-    this.settings.onError(error)
+  override _onError(error: Error & { readonly meta?: { readonly stage?: string; readonly remoteAddress?: string } }): void {
+    const isHandshake = error.meta?.stage === 'connect'
+    this.settings.onError(isHandshake ? new HandshakeError(error, plainAddress(error.meta?.remoteAddress)) : error)
   }
 }
 

@@ -50,6 +50,22 @@ export function contextFor(contexts: ReadonlyMap<string, SecureContext>, servern
   return contexts.get(name) ?? contexts.get(`*${name.slice(name.indexOf('.') >>> 0)}`) ?? contexts.get('*')
 }
 
+/** A handshake that came to nothing: the affair of the client, most often one that looks for something else than mail. */
+export class HandshakeError extends Error {
+  override readonly name = 'HandshakeError'
+  /** Address of the host that connected. */
+  readonly remote: string
+
+  /** The cause's message is OpenSSL's, with places in its source; its reason is what can be read. */
+  constructor(cause: Error, remote: string) {
+    super(
+      'reason' in cause && typeof cause.reason === 'string' ? cause.reason : cause.message.replace(/[^\x20-\x7e]+/g, ' ').slice(0, 200),
+      { cause },
+    )
+    this.remote = remote
+  }
+}
+
 /** What TLS negotiated on a socket whose handshake is done. */
 export function tlsInfoOf(socket: TLSSocket): TlsInfo {
   const cipher = socket.getCipher()

@@ -1,5 +1,5 @@
 /** The sockets of a server: opened all or none, told anew by a reload, closed. */
-import { type Certificate, type CertificateFiles, createListener, type Listener, watchCertificates } from '@postroad/smtp'
+import { type Certificate, type CertificateFiles, createListener, HandshakeError, type Listener, watchCertificates } from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import type { Generation, Scope } from './generation.ts'
@@ -83,7 +83,7 @@ export class Listeners {
     let isOpen = false
     const onError = (error: unknown): void => {
       // Why it does not open is thrown.
-      if (isOpen) this.#log.error({ listener: options.name, error }, 'the wire reports an error')
+      if (isOpen) this.#report(options.name, error)
     }
     const listener = createListener({ onError, ...options }, (wire) => generation.attach(scope, wire))
     try {
@@ -93,6 +93,11 @@ export class Listeners {
     }
     isOpen = true
     return listener
+  }
+
+  #report(listener: string, error: unknown): void {
+    if (error instanceof HandshakeError) this.#log.info({ listener, remote: error.remote, reason: error.message }, 'TLS handshake failed')
+    else this.#log.error({ listener, error }, 'the wire reports an error')
   }
 
   /** Certificates that change on disk are taken over, for new connections. */

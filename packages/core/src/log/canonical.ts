@@ -1,4 +1,5 @@
 /** The canonical line: one JSON object a transaction (and one a session) that answers "why was this mail refused?" by itself. */
+import type { AuthAttempt } from '@postroad/plugin'
 import type { CloseReason, Reply } from '@postroad/smtp'
 import type { SessionState } from '../session/session-state.ts'
 import type { Transaction } from '../session/transaction.ts'
@@ -42,6 +43,11 @@ export function sessionRecord(session: SessionState, reason: CloseReason): objec
     ms: session.runtime.now() - session.openedAt,
     closed: reason,
   }
+}
+
+/** What is logged of an attempt to log in that was refused. */
+export function authRecord(session: SessionState, { mechanism, username }: AuthAttempt, reply: Reply): object {
+  return { event: 'auth', id: session.id, ...client(session), mechanism, user: username, reply: said(reply) }
 }
 
 function client({ view, wire, helo, identity }: SessionState): object {

@@ -69,10 +69,12 @@ test('addresses are hashed when the operator wants it; the domain stays', () => 
     refused: [{ to: 'carol@b.test', reply: '550' }],
     mail: { auth: 'dave@a.test', size: 5 },
     rcpt: [{ to: 'bob@b.test', orcpt: { type: 'rfc822', address: 'erin@b.test' } }],
+    identity: 'frank',
+    user: 'grace@a.test',
     helo: 'h',
   }
   const text = logged({ format: 'json', addresses: 'hashed' }, (log) => log.record(line))
-  assert.doesNotMatch(text, /alice|bob|carol|dave|erin/)
+  assert.doesNotMatch(text, /alice|bob|carol|dave|erin|frank|grace/)
   assert.match(text, /"from":"[0-9a-f]{12}@a\.test","to":\["[0-9a-f]{12}@b\.test"\]/)
 })
 

@@ -108,7 +108,7 @@ function safely(_key: string, value: unknown): unknown {
 }
 
 /** Those of MAIL AUTH= and RCPT ORCPT= too. */
-const ADDRESSES = new Set(['from', 'to', 'auth', 'address'])
+const ADDRESSES = new Set(['from', 'to', 'auth', 'address', 'user', 'identity'])
 
 function hashAddresses(line: Line): Line {
   return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, hashed(value, name)]))
@@ -121,8 +121,9 @@ function hashed(value: unknown, key: string): unknown {
 }
 
 function digest(address: string): string {
-  const at = address.lastIndexOf('@')
-  return at < 0 ? address : `${createHash('sha256').update(address.slice(0, at)).digest('hex').slice(0, 12)}${address.slice(at)}`
+  if (address === '') return ''
+  const at = address.includes('@') ? address.lastIndexOf('@') : address.length
+  return `${createHash('sha256').update(address.slice(0, at)).digest('hex').slice(0, 12)}${address.slice(at)}`
 }
 
 function toStandardOutput(lines: string): void {

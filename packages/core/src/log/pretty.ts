@@ -7,6 +7,8 @@ type Line = Readonly<Record<string, unknown>>
 export function pretty(line: Line): string {
   const time = styleText('dim', String(line['time']).slice(11, 23))
   if (line['event'] === 'transaction') return `${time} ${transaction(line)}\n`
+  if (line['event'] === 'auth')
+    return `${time} ${styleText('yellow', printable(line['reply']))} ${line['mechanism']} as ${printable(line['user'])} from ${line['remote']}, session ${line['id']}\n`
   if (line['event'] === 'session')
     return `${time} ${styleText('dim', `session ${line['id']} from ${line['remote']} closed (${line['closed']}), ${line['accepted']} accepted, ${line['refused']} refused`)}\n`
   return `${time} ${plain(line)}\n`
@@ -40,7 +42,8 @@ function plain({ time: _time, level, text, ...fields }: Line): string {
   const colour = level === 'error' ? 'red' : level === 'warn' ? 'yellow' : 'blue'
   const rest = Object.entries(fields).filter(([, value]) => value !== undefined)
   const shown = rest.map(
-    ([name, value]) => `${styleText('dim', `${name}=`)}${value instanceof Error ? (value.stack ?? value.message) : printable(value)}`,
+    ([name, value]) =>
+      `${styleText('dim', `${name}=`)}${value instanceof Error ? (value.stack ?? value.message).split('\n').map(printable).join('\n') : printable(value)}`,
   )
   return [styleText(colour, String(level)), text, ...shown].join(' ')
 }

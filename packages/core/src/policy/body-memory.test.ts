@@ -12,6 +12,12 @@ test('while few messages come in at once each may keep much in memory, and later
   assert.equal(memory.open(), 16_777_216)
 })
 
+test('ten thousand messages at once may keep little more than a gigabyte in all', () => {
+  const memory = createBodyMemory(undefined)
+  const sum = Array.from({ length: 10_000 }, () => memory.open()).reduce((a, b) => a + b)
+  assert.ok(sum < 1.2e9, `${sum}`)
+})
+
 test('what the operator says holds for all', () => {
   const memory = createBodyMemory(10)
   assert.deepEqual(

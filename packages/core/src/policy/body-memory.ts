@@ -2,7 +2,10 @@
 
 const FEW = 16
 const MUCH = 16 * 1_048_576
+const MANY = 256
 const LITTLE = 1_048_576
+/** Beyond that: 10,000 clients that send most of a message each, and then wait, must not fill the memory. */
+const LEAST = 65_536
 
 /** The bodies that are coming in, or being looked at. */
 export interface BodyMemory {
@@ -12,13 +15,13 @@ export interface BodyMemory {
   close(): void
 }
 
-/** @param fixed octets a message, whatever else comes in; without it at most 256 MiB for large ones, and 1 MiB for each of the others */
+/** @param fixed octets a message, whatever else comes in; without it at most 256 MiB for the first few, as much for many more, and 64 KiB for each of the others */
 export function createBodyMemory(fixed: number | undefined): BodyMemory {
   let open = 0
   return {
     open: () => {
       open++
-      return fixed ?? (open <= FEW ? MUCH : LITTLE)
+      return fixed ?? (open <= FEW ? MUCH : open <= MANY ? LITTLE : LEAST)
     },
     close: () => void open--,
   }

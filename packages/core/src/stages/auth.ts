@@ -1,6 +1,7 @@
 import type { Identity, Refusal } from '@postroad/plugin'
 import { type AuthAttempt, reject } from '@postroad/plugin'
 import type { Maybe, Reply } from '@postroad/smtp'
+import { authRecord } from '../log/canonical.ts'
 import { identity } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
@@ -16,14 +17,18 @@ export function auth(session: SessionState, attempt: AuthAttempt): Maybe<Reply |
   const plan = session.runtime.plan.auth
   const able = plan?.map((wave) => wave.filter((entry) => entry.mechanisms.includes(attempt.mechanism))) ?? []
   const answer = first(able, new Frame('auth', session, { attempt }), identity)
-  return answer instanceof Promise ? answer.then((late) => decided(session, late)) : decided(session, answer)
+  return answer instanceof Promise ? answer.then((late) => decided(session, attempt, late)) : decided(session, attempt, answer)
 }
 
-function decided(session: SessionState, answer: Answer<Identity | Refusal> | undefined): Reply {
-  if (!answer) return refuse(session, 'auth', { plugin: undefined, refusal: FAILED })
-  const { plugin, value } = answer
-  if (value instanceof Failure) return refuse(session, 'auth', { plugin, refusal: value.refusal ?? FAILED })
-  if ('kind' in value) return refuse(session, 'auth', { plugin, refusal: value })
-  session.identity = Object.freeze({ ...value })
+function decided(session: SessionState, attempt: AuthAttempt, answer: Answer<Identity | Refusal> | undefined): Reply {
+  const { plugin, value = FAILED } = answer ?? { plugin: undefined }
+  const refusal = value instanceof Failure ? (value.refusal ?? FAILED) : 'kind' in value ? value : undefined
+  if (refusal) {
+    const reply = refuse(session, 'auth', { plugin, refusal })
+    // Whoever guesses passwords never begins a transaction: without a line of its own it would not be seen.
+    session.runtime.record(authRecord(session, attempt, reply))
+    return reply
+  }
+  session.identity = Object.freeze({ ...(value as Identity) }) // it is no refusal
   return SUCCEEDED
 }

@@ -7,7 +7,7 @@ import { auth } from './auth.ts'
 import { bdat } from './bdat.ts'
 import { data } from './data.ts'
 import { hello } from './hello.ts'
-import { mail } from './mail.ts'
+import { mail, tooEarly } from './mail.ts'
 import { rcpt } from './rcpt.ts'
 import { startTls } from './starttls.ts'
 import { xclient, xforward } from './xclient.ts'
@@ -41,8 +41,8 @@ const VERBS = new Map<string, Verb>([
   ['QUIT', quit],
   ['STARTTLS', startTls],
   ['AUTH', auth],
-  ['VRFY', (connection, argument) => ask(connection, () => connection.stages.verify(readable(argument)))],
-  ['EXPN', (connection, argument) => ask(connection, () => connection.stages.expand(readable(argument)))],
+  ['VRFY', (connection, argument) => ask(connection, () => tooEarly(connection) ?? connection.stages.verify(readable(argument)))],
+  ['EXPN', (connection, argument) => ask(connection, () => tooEarly(connection) ?? connection.stages.expand(readable(argument)))],
   ['HELP', (connection, argument) => ask(connection, () => connection.stages.help(readable(argument)))],
   ['XCLIENT', xclient],
   ['XFORWARD', xforward],

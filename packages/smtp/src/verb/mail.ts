@@ -52,11 +52,15 @@ function rulesOf(connection: Connection, offer: Offer): Parameters<typeof parseM
 }
 
 function outOfOrder(connection: Connection): Reply | undefined {
-  const { tls, auth, limits } = connection.settings
   if (connection.helo === undefined) return HELLO_FIRST
   if (connection.transaction !== undefined) return NESTED
+  return tooEarly(connection) ?? (connection.transactions < connection.settings.limits.transactions ? undefined : TOO_MANY)
+}
+
+/** What the operator wants first, for the commands that tell or take something. */
+export function tooEarly({ settings, tls, isAuthenticated }: Connection): Reply | undefined {
   // RFC 3207 §4: 530 before STARTTLS, where it is required.
-  if (tls === 'required' && connection.tls === undefined) return TLS_FIRST
-  if (auth === 'required' && !connection.isAuthenticated) return AUTH_FIRST
-  return connection.transactions < limits.transactions ? undefined : TOO_MANY
+  if (settings.tls === 'required' && tls === undefined) return TLS_FIRST
+  // RFC 4954 §6: 530 before AUTH, where it is required.
+  return settings.auth === 'required' && !isAuthenticated ? AUTH_FIRST : undefined
 }
