@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
 import { test } from 'node:test'
+import type { TLSSocket } from 'node:tls'
 import { MECHANISMS } from './auth/mechanism.ts'
+import { CERTIFICATE } from './certificate.test.ts'
 import { type Client, type Fixture, OFFER, type Stages, start } from './fixture.test.ts'
 import type { AuthAttempt, Mechanism, Reply } from './stages.ts'
 
@@ -22,7 +24,16 @@ const judge =
     (await judgement(attempt)) ? WELCOME : undefined
 
 test('every mechanism of the seam has its exchange', () => {
-  assert.deepEqual([...MECHANISMS.keys()].sort(), ['CRAM-MD5', 'EXTERNAL', 'LOGIN', 'OAUTHBEARER', 'PLAIN', 'SCRAM-SHA-256', 'XOAUTH2'])
+  assert.deepEqual([...MECHANISMS.keys()].sort(), [
+    'CRAM-MD5',
+    'EXTERNAL',
+    'LOGIN',
+    'OAUTHBEARER',
+    'PLAIN',
+    'SCRAM-SHA-256',
+    'SCRAM-SHA-256-PLUS',
+    'XOAUTH2',
+  ])
 })
 
 test('RFC 4616 §4: PLAIN with an initial response, and with an authorization identity', async () => {
@@ -92,13 +103,16 @@ const KEYS = {
   serverKey: hmac(salted, 'Server Key'),
 }
 
-/** The client's half of RFC 5802; gives the replies to the two messages. */
-async function scram(talker: Client, key = clientKey): Promise<[string, string]> {
+/** The client's half of RFC 5802; gives the replies to the two messages. With a channel binding it is PLUS. */
+async function scram(talker: Client, key = clientKey, channel?: Buffer): Promise<[string, string]> {
   const bare = 'n=user,r=rOprNGfwEbeRWgbNEkqO'
-  const first = Buffer.from((await talker.say(`AUTH SCRAM-SHA-256 ${base64(`n,,${bare}`)}`)).slice(4), 'base64').toString()
+  const header = channel ? 'p=tls-exporter,,' : 'n,,'
+  const name = channel ? 'SCRAM-SHA-256-PLUS' : 'SCRAM-SHA-256'
+  const first = Buffer.from((await talker.say(`AUTH ${name} ${base64(`${header}${bare}`)}`)).slice(4), 'base64').toString()
   const nonce = /^r=([^,]+),s=[^,]+,i=4096$/.exec(first)?.[1] ?? ''
   assert.ok(nonce.startsWith('rOprNGfwEbeRWgbNEkqO'), first)
-  const withoutProof = `c=biws,r=${nonce}`
+  const binding = Buffer.concat([Buffer.from(header), channel ?? Buffer.alloc(0)]).toString('base64')
+  const withoutProof = `c=${binding},r=${nonce}`
   const signature = hmac(createHash('sha256').update(key).digest(), `${bare},${first},${withoutProof}`)
   const proof = Buffer.from(key.map((octet, i) => octet ^ (signature[i] ?? 0))).toString('base64')
   const answer = await talker.say(base64(`${withoutProof},p=${proof}`))
@@ -114,6 +128,48 @@ test('RFC 7677 §3: SCRAM-SHA-256 proves the password both ways', async () => {
   const [signature, expected] = await scram(fixture.talker)
   assert.equal(signature, expected)
   assert.equal(await fixture.talker.say(''), '235 2.7.0 Welcome')
+})
+
+async function openTls(maxVersion: 'TLSv1.2' | 'TLSv1.3'): Promise<Fixture & { talker: Client; secure: TLSSocket; keywords: string }> {
+  const auth = judge((attempt) => attempt.mechanism === 'SCRAM-SHA-256' && attempt.verify(KEYS))
+  const fixture = await start(
+    { tls: 'implicit', certificate: CERTIFICATE },
+    { auth, offer: () => ({ ...OFFER, mechanisms: ['SCRAM-SHA-256'] }) },
+  )
+  const talker = await fixture.client({ tls: true, maxVersion })
+  await talker.reply()
+  const keywords = await talker.say('EHLO x')
+  return Object.assign(fixture, { talker, secure: talker.socket as TLSSocket, keywords })
+}
+
+test('RFC 9266 §2: SCRAM-SHA-256-PLUS proves the password for this TLS connection, and for no other', async () => {
+  await using fixture = await openTls('TLSv1.3')
+  const { talker, secure, keywords } = fixture
+  assert.match(keywords, /AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256\|/)
+  const channel = secure.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
+  const other = Buffer.from(channel).fill(0, 31)
+  await scram(talker, clientKey, other)
+  assert.equal(await talker.say('NOOP'), '250 2.0.0 Ok')
+  const [signature, expected] = await scram(talker, clientKey, channel)
+  assert.equal(signature, expected)
+  assert.equal(await talker.say(''), '235 2.7.0 Welcome')
+})
+
+test('RFC 5802 §6: a client that could bind and believes that we cannot was lied to; one that cannot is welcome', async () => {
+  await using fixture = await openTls('TLSv1.3')
+  assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('y,,n=user,r=abc')}`), /^535 5\.7\.8 /)
+  assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('p=tls-exporter,,n=user,r=abc')}`), /^501 5\.5\.2 /)
+  assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256-PLUS ${base64('n,,n=user,r=abc')}`), /^501 5\.5\.2 /)
+  assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256-PLUS ${base64('p=tls-unique,,n=user,r=abc')}`), /^501 5\.5\.2 /)
+  const [signature, expected] = await scram(fixture.talker)
+  assert.equal(signature, expected)
+})
+
+test('RFC 9266 §4.2: before TLS 1.3 nothing is bound, and PLUS not offered', async () => {
+  await using fixture = await openTls('TLSv1.2')
+  assert.match(fixture.keywords, /AUTH SCRAM-SHA-256\|/)
+  assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256-PLUS ${base64('p=tls-exporter,,n=user,r=abc')}`), /^504 5\.5\.4 /)
+  assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('y,,n=user,r=abc')}`), /^334 /)
 })
 
 test('RFC 5802 §5: a wrong proof is refused', async () => {

@@ -5,7 +5,7 @@ import { type Endpoint, localOf, remoteOf } from './endpoint.ts'
 import { FAILURE, formatPlain, formatReply, reply } from './reply.ts'
 import type { Origin, Server } from './server.ts'
 import type { CloseReason, Offer, Reply, Stages, TlsInfo, Wire } from './stages.ts'
-import { tlsInfoOf } from './tls.ts'
+import { channelBindingOf, tlsInfoOf } from './tls.ts'
 import type { Transaction } from './transaction.ts'
 import { respond } from './verb/auth.ts'
 import { type Chunk, chunkEnd } from './verb/bdat.ts'
@@ -66,6 +66,11 @@ export class Connection extends Channel implements Wire {
 
   get protocol(): 'smtp' | 'lmtp' {
     return this.settings.protocol
+  }
+
+  /** Ties AUTH to this TLS connection; undefined without one, or before TLS 1.3. */
+  get channelBinding(): Buffer | undefined {
+    return this.tls && channelBindingOf(this._socket as TLSSocket) // `tls` is only set when the handshake is done
   }
 
   protected get bodySize(): number | undefined {

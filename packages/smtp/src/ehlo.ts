@@ -1,20 +1,22 @@
 /** What EHLO and LHLO say the server can do. Nothing is said that nobody would honour. */
 
-import { MECHANISMS } from './auth/mechanism.ts'
+import { MECHANISMS, type WireMechanism } from './auth/mechanism.ts'
 import type { Connection } from './connection.ts'
 import { formatPlain } from './reply.ts'
-import type { Mechanism, Offer } from './stages.ts'
+import type { Offer } from './stages.ts'
 import { XCLIENT, XFORWARD } from './verb/xclient.ts'
 
-const NOTHING: readonly Mechanism[] = []
+const NOTHING: readonly WireMechanism[] = []
 
 /** Mechanisms this connection may use now. */
-export function mechanismsFor(connection: Connection, offer: Offer): readonly Mechanism[] {
+export function mechanismsFor(connection: Connection, offer: Offer): readonly WireMechanism[] {
   const { auth, authWithoutTls } = connection.settings
   if (auth === 'none' || offer.mechanisms.length === 0) return NOTHING
   // RFC 4954 §4: what shows a password is not offered in the clear. What does not is not either: the mail behind it would be.
   if (connection.tls === undefined && !authWithoutTls) return NOTHING
-  return offer.mechanisms.filter((name) => MECHANISMS.has(name) && (name !== 'EXTERNAL' || connection.tls?.client !== undefined))
+  return offer.mechanisms
+    .filter((name) => MECHANISMS.has(name) && (name !== 'EXTERNAL' || connection.tls?.client !== undefined))
+    .flatMap((name) => (name === 'SCRAM-SHA-256' && connection.tls?.version === 'TLSv1.3' ? ['SCRAM-SHA-256-PLUS', name] : [name]))
 }
 
 /** Whether STARTTLS makes sense now, RFC 3207 §4.2. */

@@ -24,11 +24,16 @@ export interface Record_ {
 
 type Overrides = Partial<Stages> | ((wire: Wire, record: Record_) => Partial<Stages>)
 
+interface TlsOptions {
+  readonly tls?: boolean
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
+}
+
 export interface Fixture extends AsyncDisposable {
   readonly listener: Listener
   readonly records: Record_[]
   readonly errors: unknown[]
-  client(options?: { readonly tls?: boolean }): Promise<Client>
+  client(options?: TlsOptions): Promise<Client>
 }
 
 function stub(record: Record_, onClose: (reason: string) => void): Stages {
@@ -122,10 +127,10 @@ export class Client {
   #waiting: (() => void) | undefined
   isClosed = false
 
-  static async connect(listener: Listener, { tls = false } = {}): Promise<Client> {
+  static async connect(listener: Listener, { tls = false, ...versions }: TlsOptions = {}): Promise<Client> {
     const { address } = listener
     const target = 'path' in address ? { path: address.path } : { host: address.host, port: address.port }
-    const socket = tls ? connectTls({ ...target, rejectUnauthorized: false }) : connect({ ...target, noDelay: true })
+    const socket = tls ? connectTls({ ...target, ...versions, rejectUnauthorized: false }) : connect({ ...target, noDelay: true })
     await new Promise((resolve, reject) => socket.once(tls ? 'secureConnect' : 'connect', resolve).once('error', reject))
     return new Client(socket)
   }

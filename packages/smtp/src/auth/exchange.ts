@@ -8,6 +8,8 @@ export type Step = { readonly challenge: string } | { readonly attempt: AuthAtte
 export interface ExchangeContext {
   readonly hostname: string
   readonly tls: TlsInfo | undefined
+  /** What ties an exchange to this TLS connection, RFC 9266 §2; undefined where there is nothing of the kind. */
+  readonly channelBinding: Buffer | undefined
   /** Sends a challenge while the attempt is being judged; undefined: cancelled, or the client is gone. */
   ask(challenge: string): Promise<Buffer | undefined>
 }

@@ -6,15 +6,19 @@ import { Scram } from './scram.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
 import { OAuthBearer, XOAuth2 } from './token.ts'
 
+/** What a client may say in AUTH: the mechanisms that are judged, and what the wire makes of one of them by itself. */
+export type WireMechanism = Mechanism | 'SCRAM-SHA-256-PLUS'
+
 /** Makes the exchange of one AUTH command. */
 export const MECHANISMS: ReadonlyMap<string, (context: ExchangeContext) => Exchange> = new Map<
-  Mechanism,
+  WireMechanism,
   (context: ExchangeContext) => Exchange
 >([
   ['PLAIN', () => ({ next: plain })],
   ['LOGIN', () => new Login()],
   ['CRAM-MD5', ({ hostname }) => new CramMd5(hostname)],
   ['SCRAM-SHA-256', (context) => new Scram(context)],
+  ['SCRAM-SHA-256-PLUS', (context) => new Scram(context, true)],
   ['XOAUTH2', () => new XOAuth2()],
   ['OAUTHBEARER', () => new OAuthBearer()],
   ['EXTERNAL', (context) => ({ next: (response) => external(response, context) })],

@@ -1,5 +1,9 @@
-/** SCRAM-SHA-256, RFC 5802 and RFC 7677: both sides show that they know the password, and neither sends it nor keeps it. */
+/**
+ * SCRAM-SHA-256, RFC 5802 and RFC 7677: both sides show that they know the password, and neither sends it nor keeps it. With PLUS they show it
+ * for this TLS connection only, RFC 9266: somebody between them who has a certificate of his own gains nothing.
+ */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { reply } from '../reply.ts'
 import type { AuthAttempt } from '../stages.ts'
 import type { Exchange, ExchangeContext, Step } from './exchange.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
@@ -7,31 +11,39 @@ import { decodeName } from './token.ts'
 
 type Keys = Parameters<Extract<AuthAttempt, { mechanism: 'SCRAM-SHA-256' }>['verify']>[0]
 
-/** RFC 5802 §7, client-first-message: GS2 header without channel binding, name, nonce; extensions are passed over. */
-const FIRST = /^([ny],(?:a=([^,]+))?,)(n=([^,]+),r=([!-+\--~]+)(?:,.*)?)$/
+/** RFC 5802 §7, client-first-message: GS2 header, name, nonce; extensions are passed over. */
+const FIRST = /^(([ny]|p=tls-exporter),(?:a=([^,]+))?,)(n=([^,]+),r=([!-+\--~]+)(?:,.*)?)$/
 /** client-final-message: the GS2 header again, both nonces, the proof. */
 const FINAL = /^(c=([A-Za-z0-9+/=]+),r=([!-+\--~]+)),p=([A-Za-z0-9+/=]+)$/
+
+/** RFC 5802 §6: a client that can bind, and was told that we cannot, has talked to somebody between us. */
+const DOWNGRADED: Step = { refusal: reply(535, '5.7.8', 'Authentication credentials invalid') }
 
 /** Of this process: names that do not exist get a salt that is always the same for them, RFC 5802 §9. */
 const SECRET = randomBytes(32)
 const ITERATIONS = 4096
+const NO_BINDING = Buffer.alloc(0)
 
 /** The exchange of one attempt; the keys come from whoever judges it. */
 export class Scram implements Exchange {
   readonly #context: ExchangeContext
+  readonly #isPlus: boolean
   #first: { readonly header: string; readonly bare: string; readonly nonce: string; readonly username: string } | undefined
   #signature: string | undefined
   #isAsked = false
 
-  constructor(context: ExchangeContext) {
+  constructor(context: ExchangeContext, isPlus = false) {
     this.#context = context
+    this.#isPlus = isPlus
   }
 
   next(response: Buffer | undefined): Step {
     if (response === undefined) return { challenge: '' }
     const match = FIRST.exec(textOf(response) ?? '')
-    const [, header = '', authorize = '', bare = '', name = '', nonce = ''] = match ?? []
+    const [, header = '', flag = '', authorize = '', bare = '', name = '', nonce = ''] = match ?? []
     const username = decodeName(name)
+    if (flag.length > 1 !== this.#isPlus) return MALFORMED
+    if (flag === 'y' && this.#context.channelBinding !== undefined) return DOWNGRADED
     if (!isName(username) || (authorize !== '' && !isName(decodeName(authorize)))) return MALFORMED
     this.#first = { header, bare, nonce, username }
     const verify = (keys: Keys): Promise<boolean> => this.#verify(keys)
@@ -62,7 +74,9 @@ export class Scram implements Exchange {
     const response = await this.#context.ask(serverFirst)
     const match = FINAL.exec((response && textOf(response)) ?? '')
     const [, withoutProof = '', binding = '', echoed = '', proof = ''] = match ?? []
-    if (match === null || echoed !== both || Buffer.from(binding, 'base64').toString('latin1') !== header) return false
+    const channel = this.#isPlus ? this.#context.channelBinding : NO_BINDING
+    if (match === null || echoed !== both || channel === undefined) return false
+    if (!Buffer.from(binding, 'base64').equals(Buffer.concat([Buffer.from(header), channel]))) return false
     const message = `${bare},${serverFirst},${withoutProof}`
     const clientSignature = createHmac('sha256', storedKey).update(message).digest()
     const clientProof = Buffer.from(proof, 'base64')

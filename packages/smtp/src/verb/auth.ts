@@ -50,7 +50,8 @@ export function auth(connection: Connection, argument: string) {
     )
   const outcome: Outcome = { refusal: undefined, isGood: false, giveUp: () => {} }
   const { hostname } = connection.settings
-  const exchange = make({ hostname, tls: connection.tls, ask: (text) => ask(connection, text, outcome) })
+  const { tls, channelBinding } = connection
+  const exchange = make({ hostname, tls, channelBinding, ask: (text) => ask(connection, text, outcome) })
   const attempt: Attempt = { exchange, outcome }
   if (initial === undefined) return proceed(connection, attempt, undefined)
   // RFC 4954 §4: `=` is an initial response of no octets.
