@@ -88,6 +88,21 @@ test('--workers: several processes share the port, one that is killed is replace
   assert.match((await operator.run('start', 'many.ts', '--workers', 'many')).err, /whole number from 1 to 256, or auto/)
 })
 
+test('--workers: workers that die again and again are replaced more slowly, and the others go on', async (context) => {
+  const running = await start(context, 'dying', { args: ['--workers', '2'] })
+  const [steady = 0] = await workersOf(running)
+  for (let i = 1; i <= 5; i++) {
+    const victim = await until(async () => (await workersOf(running)).find((pid) => pid !== steady && pid > 0))
+    process.kill(victim, 'SIGKILL')
+    await until(() => running.err().split('another takes its place').length > i || undefined)
+  }
+  assert.match(running.err(), /another takes its place in 5000 ms\n$/)
+  assert.match(await send(running.port, 'good'), /^250/)
+  const exited = once(running.child, 'exit')
+  running.child.kill('SIGTERM')
+  assert.deepEqual(await exited, [0, null])
+})
+
 test('--workers: Ctrl-C, which a terminal sends to every process, lets transactions finish', async (context) => {
   const running = await start(context, 'ctrl-c', { args: ['--workers', '2'] })
   const { child, port, out, err } = running

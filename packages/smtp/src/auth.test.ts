@@ -165,7 +165,7 @@ test('RFC 5802 §6: a client that could bind and believes that we cannot was lie
   assert.equal(signature, expected)
 })
 
-test('RFC 9266 §4.2: before TLS 1.3 nothing is bound, and PLUS not offered', async () => {
+test('RFC 9266 §4: before TLS 1.3 nothing is bound, and PLUS not offered', async () => {
   await using fixture = await openTls('TLSv1.2')
   assert.match(fixture.keywords, /AUTH SCRAM-SHA-256\|/)
   assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256-PLUS ${base64('p=tls-exporter,,n=user,r=abc')}`), /^504 5\.5\.4 /)

@@ -68,7 +68,7 @@ export class HandshakeError extends Error {
 
 /**
  * RFC 9266 §2, `tls-exporter`: the same on both ends of this connection and on no other. Only of TLS 1.3: before it the extended master secret
- * would have to be there, RFC 9266 §4.2, and Node does not tell.
+ * would have to be there, RFC 9266 §4, and Node does not tell.
  */
 export function channelBindingOf(socket: TLSSocket): Buffer | undefined {
   return socket.getProtocol() === 'TLSv1.3' ? socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)) : undefined

@@ -6,10 +6,11 @@ import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { UsageError } from '../config/usage-error.ts'
 
-/** Milliseconds: a worker that lives shorter than this counts as one that cannot start. */
+/** Milliseconds: a worker that lives shorter than this has failed. */
 const HEALTHY = 10_000
-/** So many of those in a row, and the supervisor gives up. */
+/** So many of those in a row, and the next ones have to wait: what serves goes on serving, and a crash that comes back does not eat the machine. */
 const ATTEMPTS = 5
+const PAUSE = 5_000
 
 /** True in a worker: it serves; the supervisor only watches. */
 export function isWorker(): boolean {
@@ -94,30 +95,27 @@ class Supervisor {
   #stop(): void {
     this.#isStopping = true
     for (const worker of this.#born.keys()) worker.process.kill('SIGTERM')
+    if (this.#born.size === 0) this.#done(this.#code)
   }
 
   #ended(worker: Worker, how: string | number): void {
     const age = Date.now() - (this.#born.get(worker) ?? 0)
     this.#born.delete(worker)
-    // A worker that had not begun to serve ends by the signal itself.
-    if (this.#isStopping) this.#code = how !== 0 && typeof how === 'number' ? 1 : this.#code
-    // It has said why it cannot serve, and another would say it again.
-    else if (!this.#serves && typeof how === 'number') this.#code = how || 1
-    else if (this.#replaces(age, `worker ${worker.process.pid} ended (${how})`)) return
+    const hasFailed = typeof how === 'number' && how !== 0
+    if (!this.#isStopping && (this.#serves || typeof how === 'string')) {
+      this.#replace(`worker ${worker.process.pid} ended (${how})`, age)
+      return
+    }
+    // Before anybody has served it has said why, and another would say it again; after a signal of ours it may end by that alone.
+    if (hasFailed || !this.#isStopping) this.#code = 1
     if (this.#born.size === 0) this.#done(this.#code)
   }
 
-  /** Whether another worker takes the place of the one that ended; after too many of them all stop. */
-  #replaces(age: number, what: string): boolean {
+  #replace(what: string, age: number): void {
     this.#failures = age < HEALTHY ? this.#failures + 1 : 0
-    const goesOn = this.#failures < ATTEMPTS
-    process.stderr.write(`${what}; ${goesOn ? 'another takes its place' : 'giving up'}\n`)
-    if (goesOn) this.#spawn()
-    else {
-      this.#code = 1
-      this.#stop()
-    }
-    return goesOn
+    const pause = this.#failures < ATTEMPTS ? 0 : PAUSE
+    process.stderr.write(`${what}; another takes its place${pause > 0 ? ` in ${pause} ms` : ''}\n`)
+    setTimeout(() => this.#isStopping || this.#spawn(), pause)
   }
 }
 
