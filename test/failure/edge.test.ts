@@ -15,7 +15,12 @@ const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-edge-'))
 after(() => rm(folder, { recursive: true, force: true }))
 
 type Line = Readonly<Record<string, unknown>>
-type Started = { readonly server: Server; readonly port: number; readonly lines: () => Line[] } & AsyncDisposable
+type Started = {
+  readonly server: Server
+  readonly port: number
+  readonly reload: () => Promise<void>
+  readonly lines: () => Line[]
+} & AsyncDisposable
 
 const road = definePlugin({ name: 'road', hooks: { route: () => ({ via: 'x' }), queue: () => ({ id: 'kept' }) } })
 
@@ -23,7 +28,7 @@ const road = definePlugin({ name: 'road', hooks: { route: () => ({ via: 'x' }), 
 async function start(plugins: readonly Plugin[], more: Partial<Config> & { listen?: ListenOptions } = {}): Promise<Started> {
   const { listen, ...config } = more
   let text = ''
-  const server = await createServer({
+  const whole: Config = {
     hostname: 'mx.test',
     folder,
     log: { format: 'json', level: 'debug', write: (lines) => (text += lines) },
@@ -32,13 +37,20 @@ async function start(plugins: readonly Plugin[], more: Partial<Config> & { liste
       for (const plugin of [...plugins, road()]) app.use(plugin)
       app.listen({ host: '127.0.0.1', port: 0, limits: { size: 100_000 }, ...listen })
     },
-  })
+  }
+  const server = await createServer(whole)
   await server.listen()
   const lines = (): Line[] => {
     server.log.flush()
     return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Line]))
   }
-  return { server, port: server.addresses[0]?.port ?? 0, lines, [Symbol.asyncDispose]: () => server.close({ grace: 0 }) }
+  return {
+    server,
+    port: server.addresses[0]?.port ?? 0,
+    reload: () => server.reload(whole),
+    lines,
+    [Symbol.asyncDispose]: () => server.close({ grace: 0 }),
+  }
 }
 
 async function ready(port: number, ...lines: readonly string[]): Promise<SmtpClient> {
@@ -245,6 +257,7 @@ test('a login that was refused has a line of its own: who guesses passwords begi
 test('a handshake that fails is the client’s affair, told in a short line with its address; other errors are ours', async () => {
   for (const tls of ['implicit', 'optional'] as const) {
     await using started = await start([], { listen: { tls, certificate: CERTIFICATE } })
+    if (tls === 'implicit') await started.reload()
     const socket = net.connect(started.port, '127.0.0.1').on('error', () => undefined)
     if (tls === 'optional') {
       socket.write('EHLO x\r\nSTARTTLS\r\n')

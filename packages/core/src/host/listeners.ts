@@ -49,7 +49,10 @@ export class Listeners {
       kept.set(each, open)
     }
     const fresh = await this.#openAll(wanted.filter((each) => !kept.has(each)))
-    for (const [{ scope, one }, { listener }] of kept) listener.update(one.options, (wire) => generation.attach(scope, wire))
+    for (const [{ scope, one }, { listener }] of kept) {
+      const onError = (error: unknown): void => this.#report(one.options.name, error)
+      listener.update({ onError, ...one.options }, (wire) => generation.attach(scope, wire))
+    }
     const staying = new Set([...kept.values()].map(({ listener }) => listener))
     const gone = this.all.filter((listener) => !staying.has(listener))
     this.#open = wanted.map((each) => ({ one: each.one, listener: kept.get(each)?.listener ?? (fresh.get(each) as Listener) })) // it is one or the other
