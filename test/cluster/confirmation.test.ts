@@ -16,7 +16,8 @@ import { requiresValkey } from './valkey.ts'
 
 const skip = requires('redis-server')
 const valkey = requiresValkey()
-const DEADLINE = 1_000
+/** Long enough for a machine that is busy: what is there must not look as if it were away. */
+const DEADLINE = 4_000
 
 async function startPair(): Promise<{ primary: RedisServer; replica: RedisServer } & AsyncDisposable> {
   const primary = await startRedis(DURABLE)
@@ -66,7 +67,7 @@ test('a replica that is there has each message before it is taken; one that is s
   await sleep(50)
   const asked = performance.now()
   await queue.store.stats()
-  assert.ok(performance.now() - asked < 300)
+  assert.ok(performance.now() - asked < DEADLINE / 4)
   await assert.rejects(waiting.taken)
   for (const { message } of late) assert.equal(await queue.store.get(message.id), undefined)
   pair.replica.thaw()
