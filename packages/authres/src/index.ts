@@ -1,5 +1,6 @@
 /** What spf, dkim, dmarc, arc and auth-results have in common. */
 export { type CommandAction, type MessageAction, type Saying, toOpinion } from './action.ts'
+export { Arrivals, type Check } from './arrivals.ts'
 export { BodyHash, type BodyHashOptions, VerifierHash } from './body-hash.ts'
 export * from './fact.ts'
 export { readFields, type SignedField } from './field.ts'

@@ -1,7 +1,7 @@
 /** ARC: what did those see who had this message before us? RFC 8617. */
-import { type Arc, arcFact, describe, dkimFact, dmarcFact, nodeResolver, spfFact, unlessAborted, writeAuthResults } from '@postroad/authres'
+import { type Arc, Arrivals, arcFact, describe, dkimFact, dmarcFact, nodeResolver, spfFact, writeAuthResults } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
-import { type DataContext, Dns, definePlugin, type MessageContext } from '@postroad/plugin'
+import { Dns, definePlugin, type MessageContext } from '@postroad/plugin'
 import { arcOptions } from './options.ts'
 import { readSealKey, sealMessage } from './seal.ts'
 import { ArcVerification } from './verification.ts'
@@ -18,30 +18,17 @@ export const arc = definePlugin({
   setup: async ({ options, dns, hostname, signal, resolve }) => {
     const key = options.seal === undefined ? undefined : await readSealKey({ ...options.seal, file: resolve(options.seal.file) })
     const authservId = options.seal?.authservId ?? hostname
-    const arriving = new WeakMap<object, { readonly id: string; readonly verification: ArcVerification; isComplete: boolean }>()
-    const begin = (context: DataContext) =>
-      new ArcVerification(options, { resolver: nodeResolver(forMessage(dns, context), signal), now: context.now() })
+    const arrivals = new Arrivals(
+      (context) => new ArcVerification(options, { resolver: nodeResolver(forMessage(dns, context), signal), now: context.now() }),
+    )
     return {
-      receive(context) {
-        const entry = { id: context.envelope.id, verification: begin(context), isComplete: false }
-        arriving.set(context.session, entry)
-        return {
-          write: (chunk) => entry.verification.write(chunk),
-          end: () => {
-            entry.isComplete = true
-          },
-          abort: () => void arriving.delete(context.session),
-        }
-      },
+      receive: (context) => arrivals.listen(context),
       message: {
         provides: [arcFact],
         handler(context) {
-          const entry = arriving.get(context.session)
-          arriving.delete(context.session)
           const conclude = (found: Arc) => context.set(arcFact, found)
-          const isHere = entry?.isComplete === true && entry.id === context.envelope.id
-          const found = isHere ? entry.verification.finish() : readAll(begin(context), context).then((late) => late.finish())
-          return found instanceof Promise ? unlessAborted(found, context.signal).then(conclude) : conclude(found)
+          const found = arrivals.finish(context)
+          return found instanceof Promise ? found.then(conclude) : conclude(found)
         },
       },
       ...(key && {
@@ -58,9 +45,3 @@ export const arc = definePlugin({
     }
   },
 })
-
-/** For messages that did not arrive through `receive`: replay, and `postroad try`. */
-async function readAll(verification: ArcVerification, { message }: MessageContext): Promise<ArcVerification> {
-  for await (const chunk of message.raw()) verification.write(chunk)
-  return verification
-}

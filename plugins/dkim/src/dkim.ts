@@ -1,7 +1,7 @@
 /** DKIM: who has signed this message, and is it still what they signed? RFC 6376. */
-import { type Dkim, type DkimResult, dkimFact, nodeResolver, toOpinion, unlessAborted } from '@postroad/authres'
+import { Arrivals, type Dkim, type DkimResult, dkimFact, nodeResolver, toOpinion } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
-import { type DataContext, Dns, definePlugin, type MessageContext, type MessageOpinion } from '@postroad/plugin'
+import { Dns, definePlugin, type MessageOpinion } from '@postroad/plugin'
 import { dkimCommands } from './command.ts'
 import { KeyStore } from './key-store.ts'
 import { type DkimOptions, dkimOptions } from './options.ts'
@@ -19,48 +19,28 @@ export const verifyDkim = definePlugin({
   needs: { dns: Dns },
   setup: ({ options, dns, signal }) => {
     const keys = new KeyStore(options)
-    const arriving = new WeakMap<object, { readonly id: string; readonly verification: Verification; isComplete: boolean }>()
-    const begin = (context: DataContext) => {
+    const arrivals = new Arrivals((context) => {
       // The server's own signal, not the hook's: the lookups outlive the hook in which they began.
       const resolve = nodeResolver(forMessage(dns, context), signal)
       return new Verification(options, { keys: keys.forMessage(resolve), now: context.now() })
-    }
+    })
     return {
-      receive(context) {
-        const entry = { id: context.envelope.id, verification: begin(context), isComplete: false }
-        arriving.set(context.session, entry)
-        return {
-          write: (chunk) => entry.verification.write(chunk),
-          end: () => {
-            entry.isComplete = true
-          },
-          abort: () => void arriving.delete(context.session),
-        }
-      },
+      receive: (context) => arrivals.listen(context),
       message: {
         provides: [dkimFact],
         handler(context) {
-          const entry = arriving.get(context.session)
-          arriving.delete(context.session)
           const conclude = (found: Dkim) => {
             context.set(dkimFact, found)
             return judge(found, options)
           }
-          const isHere = entry?.isComplete === true && entry.id === context.envelope.id
-          const found = isHere ? entry.verification.finish() : readAll(begin(context), context).then((late) => late.finish())
-          return found instanceof Promise ? unlessAborted(found, context.signal).then(conclude) : conclude(found)
+          const found = arrivals.finish(context)
+          return found instanceof Promise ? found.then(conclude) : conclude(found)
         },
       },
       commands: dkimCommands(dns),
     }
   },
 })
-
-/** For messages that did not arrive through `receive`: replay, and `postroad try`. */
-async function readAll(verification: Verification, { message }: MessageContext): Promise<Verification> {
-  for await (const chunk of message.raw()) verification.write(chunk)
-  return verification
-}
 
 /** The opinion on the best result. */
 export function judge(found: Dkim, options: DkimOptions): MessageOpinion | undefined {
