@@ -1,7 +1,7 @@
 /** `postroad dev`: a saved file is a new generation, also one that the configuration imports; transactions are trees. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { collect, ended, makeFolder, startCommand, until } from './command.ts'
@@ -51,4 +51,21 @@ test('serves, shows a tree, reloads what was saved, keeps the old one when it is
   }
   const [code] = await once(child, 'close')
   assert.equal(code, 0, err())
+})
+
+test('in a package of CommonJS, as npm init writes it, the sentence says what to do; under another name it works', async () => {
+  const common = path.join(folder, 'common')
+  await mkdir(common)
+  await writeFile(path.join(common, 'package.json'), '{ "type": "commonjs" }')
+  const text = config
+    .replace("import { first, road, rule } from './rule.ts'\n", '')
+    .replace('app.use(road()).use(first()).use(rule())', 'app')
+  await writeFile(path.join(common, 'postroad.config.ts'), text)
+  assert.match(
+    (await ended(startCommand(common, 'check'))).err,
+    /cannot be loaded: .*`npm pkg set type=module` makes it one, or name the file postroad\.config\.mts/,
+  )
+  await rm(path.join(common, 'postroad.config.ts'))
+  await writeFile(path.join(common, 'postroad.config.mts'), text)
+  assert.deepEqual((await ended(startCommand(common, 'check'))).out, 'The configuration is fine.\n')
 })

@@ -1,6 +1,6 @@
 /** The tutorial, step by step, as it is written: files are made, commands are run, and what they print is what the page says. */
 import assert from 'node:assert/strict'
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
@@ -35,7 +35,7 @@ async function follow({ command, output }: ShownCommand): Promise<void> {
   }
   if (command.endsWith(' &')) return begin(words.slice(2, -1), output)
   // Packages are installed from tarballs by test/pack, and published by nobody here.
-  if (/^npm (?:init|install|run build|publish)/.test(command)) return
+  if (/^npm (?:install|run build|publish)/.test(command)) return
   const { code, out, err } = await runShown(words)
   const isRefusal = out.includes('550 ')
   assert.equal(code, isRefusal ? 1 : 0, `${out}${err}`)
@@ -44,6 +44,7 @@ async function follow({ command, output }: ShownCommand): Promise<void> {
 }
 
 function runShown([program = '', first = '', ...rest]: readonly string[]): Promise<Ran> {
+  if (program === 'npm' && (first === 'init' || first === 'pkg')) return ended(spawn('npm', [first, ...rest], { cwd: place }))
   if (program === 'npx') return ended(startCommand(place, ...rest))
   if (program === 'npm' && first === 'create')
     return ended(startNode(place, path.join(ROOT, 'packages/create-postroad/src/bin.ts'), ...rest.slice(1)))

@@ -82,6 +82,7 @@ test('npm install postroad: the quickstart from the registry takes mail', async 
   const place = path.join(folder, 'operator')
   await mkdir(place)
   await npm(place, 'init', '-y')
+  await npm(place, 'pkg', 'set', 'type=module')
   await npm(place, 'install', 'postroad', '@postroad/plugin', '@postroad/routing', '@postroad/embedded-queue')
   await copyFile(path.join(ROOT, 'examples/quickstart/postroad.config.ts'), path.join(place, 'postroad.config.ts'))
   const bin = path.join(place, 'node_modules/.bin/postroad')

@@ -18,6 +18,7 @@ export interface LoadedConfig {
 
 const NAMES = [
   'postroad.config.ts',
+  'postroad.config.mts',
   'postroad.config.js',
   'postroad.config.mjs',
   'postroad.config.yaml',
@@ -70,6 +71,9 @@ function withPlace({ message, stack = '' }: Error): string {
   // A syntax error's stack begins with the place and the line itself; of another error the first frame of a file counts.
   const [, url = '', line = ''] =
     /^(file:\/\/[^\n]*?):(\d+)$/m.exec(stack) ?? /^ +at [^\n]*?(file:\/\/[^\n]*?):(\d+):\d+\)?$/m.exec(stack) ?? []
+  // What `npm init` writes is a package of CommonJS.
+  if (message.startsWith('Cannot use import statement'))
+    return `${message}: \`npm pkg set type=module\` makes it one, or name the file postroad.config.mts`
   if (url === '') return message
   const [, code = ''] = stack.startsWith('file:') ? stack.split('\n') : []
   return `${shown(fileURLToPath(url.replace(/\?.*$/, '')))}:${line}: ${message}${code.trim() === '' ? '' : `\n  ${code.trim()}`}`
