@@ -10,20 +10,24 @@ const folder = await makeFolder()
 after(() => rm(folder, { recursive: true, force: true }))
 
 const config = `import { defineConfig } from 'postroad'
-import { road, rule } from './rule.ts'
-export default defineConfig({ hostname: 'mx.test', folder: 'kept', setup: (app) => void app.use(road()).use(rule()).listen({ host: '127.0.0.1', port: 0 }) })
+import { first, road, rule } from './rule.ts'
+export default defineConfig({ hostname: 'mx.test', folder: 'kept', setup: (app) => void app.use(road()).use(first()).use(rule()).listen({ host: '127.0.0.1', port: 0 }) })
 `
 const rule = (text: string) => `import { defineFact, definePlugin, reject, suspect } from '@postroad/plugin'
 const colour = defineFact<string>('colour')
 export const road = definePlugin({ name: 'road', hooks: { route: () => ({ via: 'road' }), queue: ({ envelope }) => ({ id: envelope.id }) } })
+export const first = definePlugin({ name: 'first', hooks: { helo: () => suspect(0, 'before') } })
 export const rule = definePlugin({ name: 'rule', hooks: {
   mail: { provides: [colour], handler: ({ set }) => { set(colour, 'red'); return suspect(1.5, 'a little') } },
+  rcpt: ({ log, recipient }) => { log.info({ recipient: recipient.toString() }, 'asked'); return recipient.local === 'nobody' ? reject('Who?') : undefined },
+  helo: { after: ['first'], handler: () => undefined },
   message: async () => { await new Promise((wake) => setTimeout(wake, 20)); return reject('${text}') },
 } })
 `
 
 async function send(port: number): Promise<string> {
-  return (await ended(startCommand(folder, 'send', '--to', 'b@ours.test', '--server', `127.0.0.1:${port}`, '--quiet'))).out
+  return (await ended(startCommand(folder, 'send', '--to', 'b@ours.test', 'nobody@ours.test', '--server', `127.0.0.1:${port}`, '--quiet')))
+    .out
 }
 
 test('serves, shows a tree, reloads what was saved, keeps the old one when it is wrong, ends with 0', async () => {
@@ -36,6 +40,12 @@ test('serves, shows a tree, reloads what was saved, keeps the old one when it is
     assert.match(await send(port), /550 5\.7\.1 first/)
     const tree = await until(() => (out().includes('└─ facts') ? out() : undefined))
     assert.match(tree, /550 5\.7\.1 first\n.*<sender@example\.org> → b@ours\.test, \d+ octets, 1\.5 points\n/)
+    assert.match(
+      tree,
+      /├─ helo\n│ {2}├─ wave 1\n│ {2}│ {2}└─ first [\d.]+ ms {2}suspect 0 before\n│ {2}└─ wave 2\n│ {5}└─ rule [\d.]+ ms\n/,
+    )
+    assert.match(tree, /├─ refused\n│ {2}└─ nobody@ours\.test 550 5\.7\.1 Who\? \(rule\)\n/)
+    assert.match(err(), /info rule: asked \{.*"recipient":"b@ours\.test"\}/)
     assert.match(tree, /├─ mail\n│ {2}└─ rule [\d.]+ ms {2}suspect 1\.5 a little\n/)
     const ms = Number(/├─ message\n│ {2}└─ rule ([\d.]+) ms {2}reject 5\.7\.1 first/.exec(tree)?.[1])
     assert.ok(ms >= 15, tree)
@@ -44,7 +54,9 @@ test('serves, shows a tree, reloads what was saved, keeps the old one when it is
     await until(() => /reloaded in \d+ ms/.exec(err())?.[0])
     assert.match(await send(port), /550 5\.7\.1 second/)
     await writeFile(path.join(folder, 'rule.ts'), 'export {')
-    await until(() => /not reloaded, the old one goes on/.exec(err())?.[0])
+    await until(
+      () => /not reloaded, the old one goes on: postroad\.config\.ts cannot be loaded: rule\.ts:1: .*\n {2}export \{/.exec(err())?.[0],
+    )
     assert.match(await send(port), /550 5\.7\.1 second/)
   } finally {
     child.kill('SIGINT')

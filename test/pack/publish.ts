@@ -1,5 +1,5 @@
 /**
- * `npm run rehearsal`: publishing, rehearsed in some two minutes. A copy of the repository is released to a registry on loopback by the commands that release it, and people who
+ * `npm run rehearsal`: publishing, rehearsed in some eighty seconds on two idle cores. A copy of the repository is released to a registry on loopback by the commands that release it, and people who
  * have nothing but npm and that registry begin a plugin, install a server and send it mail.
  */
 import assert from 'node:assert/strict'
