@@ -121,6 +121,13 @@ test('a command changes neither the mode of the file nor the link that leads to 
     assert.equal((await stat(file)).mode & 0o777, 0o640)
   }))
 
+test('a password among the arguments is refused: others see it there', () =>
+  on({}, async ({ path, run }) => {
+    for (const command of ['add', 'password'])
+      assert.match((await run(command, 'alice', 's3cret', '--generate')).said.join(), /a password among the arguments is seen/)
+    await assert.rejects(readFile(path), { code: 'ENOENT' })
+  }))
+
 test('a user may send from the own addresses and nobody else’s', () =>
   on({ domains: ['example.net'] }, async ({ server, path }) => {
     const hash = await hashPassword('p', CHEAP)

@@ -1,11 +1,11 @@
 /** The commands by which an operator manages users. */
 import { randomBytes } from 'node:crypto'
-import { createInterface } from 'node:readline'
 import { AddressTable } from '@postroad/match'
 import type { CommandIo, Lock, PluginCommand } from '@postroad/plugin'
 import type { Guard } from './guard.ts'
 import { type AuthFileOptions, costOf } from './options.ts'
 import { hashPassword, scramKeys } from './password.ts'
+import { readPassword } from './prompt.ts'
 import { type User, type Users, userKey, writeUser } from './users.ts'
 
 /** What the commands work on. */
@@ -21,12 +21,13 @@ export interface CommandGround {
 
 const USAGE = 64
 const UNAVAILABLE = 75
+const SEEN = 'one name only: a password among the arguments is seen by everyone on this machine, and kept by the shell; it is asked for'
 
 /** `postroad auth-file add`, `password`, `remove`, `list`, `unlock`. */
 export function userCommands(ground: CommandGround): Readonly<Record<string, PluginCommand>> {
   return {
     add: {
-      summary: 'Adds a user; the password is read from standard input, or generated and printed',
+      summary: 'Adds a user; the password is asked for, read from standard input, or generated and printed',
       usage: '<name> [--generate] [--from PATTERN]…',
       run: (args, io) => add(args, io, ground),
     },
@@ -45,6 +46,7 @@ export function userCommands(ground: CommandGround): Readonly<Record<string, Plu
     },
     list: {
       summary: 'Lists the users and how they may log in',
+      onlyLooks: true,
       async run(_, io) {
         for (const { name, hash, scram, plain, certificates, from } of ground.users().values()) {
           const ways = [hash && 'password', scram && 'scram', plain !== undefined && 'plain', certificates.length > 0 && 'certificate']
@@ -65,22 +67,24 @@ export function userCommands(ground: CommandGround): Readonly<Record<string, Plu
 }
 
 async function add(args: readonly string[], io: CommandIo, ground: CommandGround): Promise<number> {
-  const { name, isGenerated, from } = parse(args)
+  const { name, isGenerated, from, surplus } = parse(args)
   if (name === undefined) return USAGE
+  if (surplus) return fail(io, SEEN)
   if (ground.users().has(userKey(name))) return fail(io, `there is a user ${name} already`)
   new AddressTable(from.map((pattern) => [pattern, true])) // a pattern that is none is said now, not at the next start
   const password = await choose(isGenerated, io)
-  if (password === undefined) return fail(io, 'the password is empty')
+  if (password === undefined) return 1
   return write(ground, name, { name, certificates: [], from, ...(await secrets(password, ground.options)) })
 }
 
 async function changePassword(args: readonly string[], io: CommandIo, ground: CommandGround): Promise<number> {
-  const { name, isGenerated } = parse(args)
+  const { name, isGenerated, surplus } = parse(args)
   if (name === undefined) return USAGE
+  if (surplus) return fail(io, SEEN)
   const user = ground.users().get(userKey(name))
   if (!user) return fail(io, `there is no user ${name}`)
   const password = await choose(isGenerated, io)
-  if (password === undefined) return fail(io, 'the password is empty')
+  if (password === undefined) return 1
   return write(ground, name, { ...user, ...(await secrets(password, ground.options)) })
 }
 
@@ -108,23 +112,18 @@ function parse(args: readonly string[]): {
   readonly name: string | undefined
   readonly isGenerated: boolean
   readonly from: readonly string[]
+  readonly surplus: boolean
 } {
   const from = args.flatMap((arg, index) => (args[index - 1] === '--from' ? [arg] : []))
-  const [name] = args.filter((arg, index) => !arg.startsWith('--') && args[index - 1] !== '--from')
-  return { name, isGenerated: args.includes('--generate'), from }
+  const [name, ...others] = args.filter((arg, index) => !arg.startsWith('--') && args[index - 1] !== '--from')
+  return { name, isGenerated: args.includes('--generate'), from, surplus: others.length > 0 }
 }
 
 async function choose(isGenerated: boolean, io: CommandIo): Promise<string | undefined> {
-  if (!isGenerated) return (await firstLine()) || undefined
+  if (!isGenerated) return readPassword({ input: process.stdin, output: process.stderr })
   const password = randomBytes(15).toString('base64url')
   io.row({ password })
   return password
-}
-
-async function firstLine(): Promise<string> {
-  const lines = createInterface({ input: process.stdin })
-  for await (const line of lines) return line
-  return ''
 }
 
 function fail(io: CommandIo, text: string): number {
