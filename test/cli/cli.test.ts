@@ -131,7 +131,7 @@ test('nothing was left behind but what is kept', async () => {
   assert.ok((await readFile(path.join(folder, 'good.ts'), 'utf8')).length > 0)
 })
 
-test('a plugin that several scopes use has its commands for each: none answers for another', async () => {
+test('a plugin that several scopes use has its commands for each: all answer what only looks', async () => {
   const file = await config(
     'scopes.config.ts',
     `import { routing } from '@postroad/routing'
@@ -142,9 +142,23 @@ ${EXPORT} defineConfig({ hostname: 'mx.test', folder: 'kept', setup: (app) => vo
   .scope('out', (scope) => void scope.use(rules('theirs.test')).listen({ name: 'out', host: '127.0.0.1', port: 0 })) })
 `,
   )
-  const ambiguous = await run('route', 'x@ours.test', '--config', file)
-  assert.equal(ambiguous.code, 1)
-  assert.match(ambiguous.err, /"route" is there several times[\s\S]*postroad routing@in route[\s\S]*postroad routing@out route/)
+  const both = await run('route', 'x@ours.test', '--json', '--config', file)
+  assert.deepEqual([both.code, both.err], [0, ''], 'one of them knows')
+  const rows = both.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  assert.deepEqual(
+    rows.map(({ scope, via, answer }) => [scope, via ?? answer]),
+    [
+      ['in', 'maildir'],
+      ['out', '550 5.7.1 Relaying denied'],
+    ],
+  )
+  assert.equal((await run('routing', 'route', 'x@elsewhere.test', '--config', file)).code, 68)
+  const wrong = await run('route', '--config', file)
+  assert.equal(wrong.code, 64)
+  assert.match(wrong.err, /postroad routing@in route <address>/)
   assert.match((await run('routing@in', 'route', 'x@ours.test', '--config', file)).out, /maildir/)
   assert.match((await run('routing@out', 'route', 'x@ours.test', '--config', file)).out, /Relaying denied/)
 })

@@ -35,7 +35,9 @@ export interface PluginCommand {
   readonly summary: string
   /** Arguments in the usual notation: `<address> [--all]`. */
   readonly usage?: string
-  /** Resolves to the exit code; nothing means 0. */
+  /** It changes nothing, and its answer is that of the plugin's own options: of a plugin that several scopes use, all may be asked at once. */
+  readonly onlyLooks?: boolean
+  /** Resolves to the exit code; nothing means 0, and 64 (EX_USAGE) that the arguments are wrong: then the usage is shown. */
   run(args: readonly string[], io: CommandIo): Promise<number | void>
 }
 

@@ -54,6 +54,7 @@ export const access = definePlugin({
         check: {
           summary: 'Says what the lists say of an address, a network or a name',
           usage: '<client | name | address>',
+          onlyLooks: true,
           async run([what = ''], io) {
             report(lists, what, io)
           },

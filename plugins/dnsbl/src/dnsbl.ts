@@ -73,6 +73,7 @@ export const dnsbl = definePlugin({
         check: {
           summary: 'Asks all lists about an address or a domain',
           usage: '<address | domain>',
+          onlyLooks: true,
           async run([what = ''], io) {
             const kind = what.includes(':') || /^[\d.]+$/.test(what) ? clients : [...senders, ...helos]
             for (const list of kind) {

@@ -242,6 +242,7 @@ function commands(gauges: readonly Gauge[]) {
   return {
     list: {
       summary: 'Lists the limits',
+      onlyLooks: true,
       async run(_: readonly string[], io: CommandIo) {
         for (const { name, options, action } of gauges) {
           const { limit, of, by } = options

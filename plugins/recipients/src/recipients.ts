@@ -38,6 +38,7 @@ export const recipients = definePlugin({
         check: {
           summary: 'Says whether an address exists, and who says so',
           usage: '<address>',
+          onlyLooks: true,
           async run([text = ''], io) {
             const at = text.lastIndexOf('@')
             const address = {

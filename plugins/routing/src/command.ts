@@ -13,6 +13,7 @@ export function routeCommand(tables: () => Tables): PluginCommand {
   return {
     summary: 'Says where the mail of an address goes, and which rules say so',
     usage: '<address> [--from ADDRESS] [--client IP] [--identity NAME] [--listener NAME]',
+    onlyLooks: true,
     async run([text, ...args], io) {
       const recipient = parseForwardPath(`<${text ?? ''}>`, { smtputf8: true })?.address
       if (!recipient) return USAGE

@@ -1,10 +1,12 @@
 /** Commands that plugins add: `postroad queue list`. */
 import type { CommandIo, PluginCommand } from '@postroad/plugin'
 import type { Command } from 'commander'
-import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
+import { type Asked, type Commands, choose, overview } from './plugin-choice.ts'
 
 const CONFIG = '--config <config>'
+/** What a plugin's command gives back when its arguments are wrong: EX_USAGE. */
+const USAGE = 64
 
 /** What is no command of ours may be a plugin's; which there are is known when the configuration has been read. */
 export function addPluginCommands(program: Command, outcome: { code: number }): void {
@@ -52,62 +54,46 @@ interface RunOptions {
   readonly json?: boolean
 }
 
-interface Asked {
-  readonly plugin: string | undefined
-  readonly command: string | undefined
-  readonly rest: readonly string[]
-}
-
 async function run(asked: Asked, options: RunOptions, outcome: { code: number }): Promise<void> {
   const opened = await open(options.config, { log: { format: 'silent' } })
   try {
-    const { commands } = opened.server
-    const { plugin, command, rest } = resolved(asked, commands)
-    const own = plugin === undefined ? undefined : commands.get(plugin)
-    if (!own) throw new UsageError(`${complaint(plugin, commands)}.\n${overview(near(plugin, commands))}`)
-    const chosen = command === undefined ? undefined : own[command]
-    if (!chosen || rest.some(isHelp)) {
-      process.stdout.write(`${usage(plugin ?? '', chosen && command ? { [command]: chosen } : own)}\n`)
-      outcome.code = chosen || command === undefined || isHelp(command) ? 0 : 2
+    const { plugins, command, rest } = choose(asked, opened.server.commands)
+    const chosen = [...plugins].flatMap(([plugin, own]) => {
+      const one = command === undefined ? undefined : own[command]
+      return command !== undefined && one ? [{ plugin, name: command, command: one }] : []
+    })
+    if (chosen.length === 0 || rest.some(isHelp)) {
+      process.stdout.write(`${overview(chosen.length === 0 ? plugins : usageOf(chosen))}\n`)
+      outcome.code = chosen.length > 0 || command === undefined || isHelp(command) ? 0 : 2
       return
     }
     const controller = new AbortController()
     process.once('SIGINT', () => controller.abort(new Error('interrupted')))
-    outcome.code = (await chosen.run(rest, io(options.json ?? false, controller.signal))) ?? 0
+    const out = io(options.json ?? false, controller.signal)
+    const codes: number[] = []
+    for (const { plugin, command } of chosen) codes.push((await command.run(rest, chosen.length > 1 ? labelled(out, plugin) : out)) ?? 0)
+    // Several are asked where something is: that one knows is enough.
+    outcome.code = Math.min(...codes)
+    if (outcome.code === USAGE) process.stderr.write(`Wrong usage:\n${overview(usageOf(chosen))}\n`)
   } finally {
     await opened.close()
   }
 }
 
-/** `postroad user add` is `postroad auth-file add`: what the plugin is about, where its name is not what one would type. */
-const ALSO: ReadonlyMap<string, string> = new Map([['user', 'auth-file']])
-
-/** `postroad route ADDRESS` is `postroad routing route ADDRESS`, as long as only one plugin has such a command. */
-function resolved(asked: Asked, commands: Commands): Asked {
-  const name = asked.plugin
-  if (name === undefined || commands.has(name)) return asked
-  const also = ALSO.get(name)
-  if (also !== undefined && commands.has(also)) return { ...asked, plugin: also }
-  const owners = [...commands].filter(([, own]) => Object.hasOwn(own, name))
-  const [owner] = owners
-  if (!owner || owners.length > 1) return asked
-  return { plugin: owner[0], command: name, rest: asked.command === undefined ? asked.rest : [asked.command, ...asked.rest] }
+interface Chosen {
+  readonly plugin: string
+  readonly name: string
+  readonly command: PluginCommand
 }
 
-type Commands = ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
-
-function complaint(plugin: string | undefined, commands: Commands): string {
-  if (plugin === undefined) return 'Name a plugin'
-  return near(plugin, commands) === commands
-    ? `"${plugin}" is neither a command nor a plugin with commands in this configuration`
-    : `"${plugin}" is there several times in this configuration, say which`
+function usageOf(chosen: readonly Chosen[]): Commands {
+  return new Map(chosen.map(({ plugin, name, command }) => [plugin, { [name]: command }]))
 }
 
-/** Those that may have been meant; all, when there are none. */
-function near(plugin: string | undefined, commands: Commands): Commands {
-  if (plugin === undefined) return commands
-  const meant = [...commands].filter(([name, own]) => name.startsWith(`${plugin}@`) || Object.hasOwn(own, plugin))
-  return meant.length === 0 ? commands : new Map(meant)
+/** For one of several that say the same kind of thing. */
+function labelled(io: CommandIo, plugin: string): CommandIo {
+  const scope = plugin.slice(plugin.indexOf('@') + 1)
+  return { ...io, row: (fields) => io.row({ scope, ...fields }), print: (line) => io.print(`${scope}: ${line}`) }
 }
 
 function io(json: boolean, signal: AbortSignal): CommandIo {
@@ -139,15 +125,4 @@ function columns(cells: readonly string[], widths: readonly number[]): string {
     .map((cell, index) => cell.replace(/[\u0000-\u001f\u007f-\u009f]/g, '·').padEnd(widths[index] ?? 0))
     .join('  ')
     .trimEnd()
-}
-
-function overview(commands: Commands): string {
-  if (commands.size === 0) return 'No plugin of this configuration has commands. Is --config right?'
-  return [...commands].map(([name, own]) => usage(name, own)).join('\n')
-}
-
-function usage(plugin: string, own: Readonly<Record<string, PluginCommand>>): string {
-  return Object.entries(own)
-    .map(([name, command]) => `  postroad ${plugin} ${name}${command.usage ? ` ${command.usage}` : ''}\n      ${command.summary}`)
-    .join('\n')
 }
