@@ -63,6 +63,26 @@ test('an I/O error is a rejection, nothing of the message is there, and the stor
   await store.close()
 })
 
+test('a settlement whose commit failed is tried again with a notification that has its file already', async (t) => {
+  const folder = await makeFolder(t)
+  let failures = 0
+  const store = await openIn(folder, {
+    fault: (point) => {
+      if (point === 'commit:open' && failures-- > 0) throw new Error('EIO')
+    },
+  })
+  const { claims } = await add(store, 100)
+  const [claim] = claims
+  assert.ok(claim)
+  const spawn = [{ message: makeMessage({ size: 100_000 }), source: sourceOf(octetsOf(100_000)) }]
+  const settlement = { claim, state: done(claim), spawn, now: at(1) }
+  failures = 2
+  for (let round = 0; round < 2; round++) await assert.rejects(store.settle(settlement), /could not be written/)
+  assert.equal(await store.settle(settlement), 'finished')
+  for (const { message } of spawn) assert.deepEqual(await readAll(store.body(message)), octetsOf(100_000))
+  await store.close()
+})
+
 test('without room on the disk mail is refused with 452 before it is taken', async (t) => {
   const folder = await makeFolder(t)
   const store = await openIn(folder, { minFreeBytes: Number.MAX_SAFE_INTEGER })

@@ -81,6 +81,8 @@ export class LmdbStore implements QueueStore {
   readonly #keep: number
   readonly #now: () => number
   readonly #onProblem: (problem: QueueError) => void
+  /** Checksums of files that are written: a settlement that failed is tried again with the same messages. */
+  readonly #written = new WeakMap<QueuedMessage, number>()
   #isRegistered = false
 
   constructor(options: LmdbStoreOptions) {
@@ -108,7 +110,7 @@ export class LmdbStore implements QueueStore {
       return claims
     } catch (error) {
       // The entry that would have named the file is not there.
-      if (message.size > this.#inlineLimit) this.#removeBody(message.id)
+      if (this.#written.delete(message)) this.#removeBody(message.id)
       throw error
     }
   }
@@ -283,7 +285,11 @@ export class LmdbStore implements QueueStore {
   /** What is slow and needs no transaction: encoding, and writing a large body to its file. */
   async #prepare({ message, source }: NewMessage): Promise<Buffer> {
     this.disk.take(message.size)
-    if (message.size > this.#inlineLimit) return encodeMessage(message, this.owner, { crc: await this.#files.write(message.id, source) })
+    if (message.size > this.#inlineLimit) {
+      const crc = this.#written.get(message) ?? (await this.#files.write(message.id, source))
+      this.#written.set(message, crc)
+      return encodeMessage(message, this.owner, { crc })
+    }
     const chunks = source.chunks?.() ?? [await readAll(source)]
     return encodeMessage(message, this.owner, chunks)
   }
