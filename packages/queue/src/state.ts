@@ -54,6 +54,8 @@ export interface Attempted {
   readonly relays: boolean
   /** No connection was made: the attempt is not counted. */
   readonly untried?: boolean
+  /** When to come again at the latest, because the destination is only left alone until then. */
+  readonly opensAt?: number | undefined
   readonly schedule: ScheduleOptions
   /** From 0 up to 1. */
   readonly random: number
@@ -148,7 +150,7 @@ function settleRecipient(before: RecipientState, outcome: RecipientOutcome | und
 }
 
 function nextPlace(attempted: Attempted, recipients: readonly RecipientState[], attempts: number): Place {
-  const { now, schedule, random } = attempted
+  const { now, schedule, random, opensAt = Number.POSITIVE_INFINITY } = attempted
   const expiresAt = expiryOf(attempted)
   const times: number[] = []
   for (const [at, recipient] of recipients.entries()) {
@@ -162,7 +164,7 @@ function nextPlace(attempted: Attempted, recipients: readonly RecipientState[], 
     } as const
     times.push(nextAttemptAt(hintMs === undefined ? failure : { ...failure, hintMs }, schedule, random))
   }
-  return times.length === 0 ? { kind: 'done' } : { kind: 'scheduled', at: Math.min(...times) }
+  return times.length === 0 ? { kind: 'done' } : { kind: 'scheduled', at: Math.min(...times, opensAt) }
 }
 
 /** The operator's word of today counts, not that of the day the message came: a life that is shortened ends old mail too. */

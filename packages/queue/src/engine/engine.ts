@@ -14,7 +14,7 @@ import type { Lane } from './lane.ts'
 import { LaneBook } from './lane-book.ts'
 import type { EngineOptions, Job } from './options.ts'
 import { Settler } from './settler.ts'
-import type { Site } from './site.ts'
+import { type Site, spread } from './site.ts'
 
 /** An attempt under way. */
 interface Running {
@@ -239,7 +239,8 @@ export class QueueEngine {
         damage = error
       })
     if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Message ${message.id} has no delivery ${index}`)
-    const closed = site.blockedUntil(running.startedAt) > 0 ? site.lastFailure : undefined
+    const until = site.blockedUntil(running.startedAt)
+    const closed = until > 0 ? site.lastFailure : undefined
     const onError = (error: unknown): void => {
       this.#options.log.error({ err: error, id: message.id, lane: lane.name }, 'an attempt failed')
     }
@@ -258,6 +259,7 @@ export class QueueEngine {
       state,
       ...result,
       untried: result.how === 'skipped',
+      opensAt: closed && spread(until, now),
       startedAt: running.startedAt,
       now,
       schedule: this.#options.scheduleOf(lane.name),

@@ -8,6 +8,7 @@ import type { Gate, GateView } from '../store.ts'
 import type { Lane } from './lane.ts'
 import type { LaneBook } from './lane-book.ts'
 import { BEAT_MS, type EngineOptions, type Job, PAGE } from './options.ts'
+import { spread } from './site.ts'
 
 /** Milliseconds between pages while there is more that is due: when nothing else is to be done, and while there is fresh mail. */
 const PAGE_PAUSE_MS = 10
@@ -131,9 +132,4 @@ export class Intake {
 /** Behind a closed lane only what has to be told today is taken out: a warning, or the end. */
 function mustSpeak({ queuedAt, warned }: GateView, { lifeMs, warnAfterMs }: ScheduleOptions, now: number): boolean {
   return now >= queuedAt + lifeMs || (warnAfterMs > 0 && !warned && now - queuedAt >= warnAfterMs)
-}
-
-/** When the lane opens again, not all at once: over as much time as it stays closed, at most ten minutes. */
-function spread(until: number, now: number): number {
-  return Math.round(until + Math.random() * Math.min(600_000, until - now))
 }

@@ -93,7 +93,7 @@ export class LaneBook {
   #place(lane: Lane<Job>, rule: SiteRule): void {
     if (lane.site?.name !== rule.name) {
       lane.site?.ready.delete(lane)
-      lane.site = this.#sites.get(rule.name) ?? new Site<Job>(rule, this.#options.backoff)
+      lane.site = this.#sites.get(rule.name) ?? new Site<Job>(rule, rule.backoff ?? this.#options.backoff)
       this.#sites.set(rule.name, lane.site)
     }
     lane.hosts = rule.hosts ?? []

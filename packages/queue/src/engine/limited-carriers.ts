@@ -47,7 +47,7 @@ async function deliverWithin(carrier: Carrier, job: CarrierJob, options: Limited
   } finally {
     const reply = outcomes && commonFailure(outcomes)
     const health = outcomes ? (reply && healthOf(reply) !== 'up' ? 'down' : 'up') : 'none'
-    await options.permits.leave(site.name, entry, { health, reply })
+    await options.permits.leave(site.name, entry, { health, reply, backoff: site.backoff })
   }
 }
 

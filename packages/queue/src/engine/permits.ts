@@ -1,6 +1,6 @@
 /** What all processes that share a queue may do together. A permit is taken before a connection is made and given back after it. */
 import type { Reply } from '../model.ts'
-import type { LaneLimits } from './site.ts'
+import type { BackoffOptions, LaneLimits } from './site.ts'
 
 /** What one hears who wants to begin a transaction. */
 export type PermitAnswer =
@@ -14,6 +14,8 @@ export type PermitAnswer =
 export interface PermitEnd {
   readonly health: 'up' | 'down' | 'none'
   readonly reply?: Reply | undefined
+  /** How the site backs off, when it has an own way. */
+  readonly backoff?: BackoffOptions | undefined
 }
 
 /** Counts the transactions of all processes. The permits of a process that is gone become free by themselves. */

@@ -19,6 +19,8 @@ export interface SiteRule {
   readonly hosts?: readonly string[]
   /** An operator wrote the limits down: they hold over all processes. */
   readonly isWritten?: boolean
+  /** Default: that of the engine. */
+  readonly backoff?: BackoffOptions
 }
 
 /** How a site backs off. Milliseconds. */
@@ -31,6 +33,9 @@ export interface BackoffOptions {
 
 /** Three failures in a row close a site for half a minute, at most for half an hour. */
 export const DEFAULT_BACKOFF: BackoffOptions = Object.freeze({ failures: 3, firstMs: 30_000, maxMs: 1_800_000 })
+
+/** A next hop that the operator has named is his own, or paid for: it is back after a restart, and wants its mail then. */
+export const FIXED_BACKOFF: BackoffOptions = Object.freeze({ ...DEFAULT_BACKOFF, firstMs: 5_000 })
 
 /** Transactions at once with a destination that has not answered yet, RFC 5321 §4.5.4.1 wants care; grows with every success. */
 const FIRST_WINDOW = 5
@@ -46,6 +51,11 @@ export function healthOf(reply: Reply): Health {
   const kind = classify(reply)
   if (kind === 'network' || kind === 'dns' || reply.code === 421) return 'down'
   return kind === 'rate' ? 'slow' : 'up'
+}
+
+/** When a site opens again, not all at once: over as much time as it stays closed, at most ten minutes. */
+export function spread(until: number, now: number): number {
+  return Math.round(until + Math.random() * Math.min(600_000, until - now))
 }
 
 /** Something that has jobs: a lane. */

@@ -4,6 +4,7 @@ import { makeMessage } from '../contract-fixture.ts'
 import { DEFAULT_SCHEDULE } from '../schedule.ts'
 import { type Answer, makeBench, OK, rest, siteRule } from './engine-fixture.ts'
 import type { EngineOptions } from './options.ts'
+import { FIXED_BACKOFF } from './site.ts'
 
 const HOUR = 3_600_000
 const REFUSED = { code: 451, status: '4.4.1', text: 'Connection refused' }
@@ -97,6 +98,19 @@ test('a domain that moves is counted where it is now, after five minutes', async
   await to('moving.test')
   assert.ok(jobs.length > 1, 'it is not held up by its old site')
   assert.equal(asked, 3, 'asked once for many messages')
+})
+
+test('a site closes for as long as its rule says: a next hop of our own is tried again five seconds after a restart', async () => {
+  let isDown = true
+  const { engine, send, jobs, time } = makeBench(() => (isDown ? REFUSED : OK), {
+    siteOf: (lane) => (lane === 'lmtp:own' ? { ...siteRule(lane), backoff: FIXED_BACKOFF } : siteRule(lane)),
+  })
+  engine.start()
+  for (const lane of ['lmtp:own', 'smtp:far.test']) for (let count = 0; count < 4; count++) await send(makeMessage({ lane }))
+  const before = jobs.length
+  isDown = false
+  await time.pass(13_000)
+  assert.deepEqual([before, jobs.length], [6, 7], 'the fourth message of each waited behind the closed site')
 })
 
 test('a mail host may be suspended: its domains keep nothing in memory, and come when it is resumed', async () => {

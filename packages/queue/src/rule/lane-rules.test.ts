@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
+import { FIXED_BACKOFF } from '../engine/site.ts'
 import { DEFAULT_SCHEDULE } from '../schedule.ts'
 import { deliveryOptions } from './delivery-options.ts'
 import { parseDuration } from './duration.ts'
@@ -142,14 +143,19 @@ test('an entry for all, or for the transport, is for every site; a group is one 
   assert.deepEqual(group.asked, ['a.test'])
 })
 
-test('a fixed next hop and other transports ask no DNS', async () => {
+test('a fixed next hop and other transports ask no DNS, and are tried again soon after a restart', async () => {
   const { rules, asked } = await sitesOf([{ mx: '*', concurrency: 2 }], [])
   for (const [lane, route] of [
     ['smtp:relay.test:26', { via: 'smtp', host: 'relay.test' }],
     ['maildir', { via: 'maildir' }],
     ['lmtp:a.test', { via: 'lmtp', host: 'a.test' }],
   ] as const)
-    assert.deepEqual(rules.siteOf(lane, route), { name: lane, limits: { concurrency: 20 }, isWritten: false })
+    assert.deepEqual(rules.siteOf(lane, route), {
+      name: lane,
+      limits: { concurrency: 20 },
+      isWritten: false,
+      backoff: FIXED_BACKOFF,
+    })
   assert.deepEqual(asked, [])
 })
 

@@ -1,6 +1,6 @@
 /** What the operator said of each destination: where its transactions are counted, its limits, and its schedule. */
 import type { Route } from '@postroad/plugin'
-import type { LaneLimits, SiteRule } from '../engine/site.ts'
+import { FIXED_BACKOFF, type LaneLimits, type SiteRule } from '../engine/site.ts'
 import { matchesDomain } from '../plan.ts'
 import { DEFAULT_SCHEDULE, type ScheduleOptions } from '../schedule.ts'
 import type { DeliveryOptions, LaneOptions } from './delivery-options.ts'
@@ -46,7 +46,8 @@ export class LaneRules {
     const entry = this.#limited[named]
     const [, domain] = split(lane)
     const own = this.#rule(entry?.group === undefined ? lane : `group:${entry.group}`, entry)
-    if (via !== 'smtp' || host !== undefined || domain === '' || !this.#mailHosts) return own
+    if (via !== 'smtp' || host !== undefined || domain === '') return { ...own, backoff: FIXED_BACKOFF }
+    if (!this.#mailHosts) return own
     const before = this.#limited.slice(0, entry ? named : undefined).filter(({ mx }) => mx !== undefined)
     // An entry that names the domain counts it by itself, whoever its mail hosts are.
     const isNamed = entry !== undefined && ((entry.match !== '*' && entry.match !== via) || entry.group !== undefined)

@@ -95,7 +95,7 @@ export class SharedLanes implements LanePermits {
     const permits = this.#held.get(lane)
     permits?.delete(permit)
     if (permits?.size === 0) this.#held.delete(lane)
-    const { failures, firstMs, maxMs } = this.#backoff
+    const { failures, firstMs, maxMs } = end.backoff ?? this.#backoff
     const args = [permit, end.health, failures, firstMs, maxMs, Math.random(), JSON.stringify(end.reply ?? CLOSED)]
     await this.#link.run(LEAVE, this.#keys(lane), args).catch(() => {})
   }
