@@ -279,7 +279,7 @@ const LMTP = { protocol: 'lmtp' } as const
 claim(
   'RFC 2033 §4.1',
   'LMTP begins with LHLO; HELO and EHLO are refused',
-  ['S: 220 mx.test LMTP*', 'C: EHLO client.test', 'S: 500 *', 'C: HELO client.test', 'S: 500 *', ...LHLO.slice(1)],
+  ['S: 220 mx.test LMTP*', 'C: EHLO client.test', 'S: 500 5.5.1 *', 'C: HELO client.test', 'S: 500 5.5.1 *', ...LHLO.slice(1)],
   LMTP,
 )
 claim(

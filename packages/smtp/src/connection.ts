@@ -128,8 +128,8 @@ export class Connection extends Channel implements Wire {
   }
 
   /** The wire itself refuses a command; too many of these end the connection. */
-  refuse(command: string, answer: Reply): void {
-    this.countError(answer, HELLO.has(command) ? formatPlain : formatReply)
+  refuse(command: string, answer: Reply, format = HELLO.has(command) ? formatPlain : formatReply): void {
+    this.countError(answer, format)
     this.stages.refused(command, answer)
   }
 

@@ -1,11 +1,12 @@
 /** HELO, EHLO and LHLO, RFC 5321 §4.1.1.1 and RFC 2033 §4.1. */
 import type { Connection } from '../connection.ts'
 import { formatEhlo } from '../ehlo.ts'
-import { FAILURE, formatPlain, isPositive, reply } from '../reply.ts'
+import { FAILURE, formatPlain, formatReply, isPositive, reply } from '../reply.ts'
 import type { Reply } from '../stages.ts'
 
 const NAME = reply(501, '5.5.4', 'A domain or an address literal is needed')
-// RFC 2033 §4.1: HELO and EHLO are not used in LMTP, nor LHLO in SMTP.
+// RFC 2033 §4.1: HELO and EHLO are not used in LMTP, nor LHLO in SMTP. Whoever says them all the same has said an unknown command, not
+// one of those whose replies have no enhanced status.
 const LMTP = reply(500, '5.5.1', 'This is LMTP: say LHLO')
 const SMTP = reply(500, '5.5.1', 'This is SMTP: say EHLO')
 
@@ -17,7 +18,7 @@ interface Hello {
 /** All three verbs. */
 export function hello(connection: Connection, argument: string, verb: string) {
   const isLmtp = connection.protocol === 'lmtp'
-  if ((verb === 'LHLO') !== isLmtp) return connection.refuse(verb, isLmtp ? LMTP : SMTP)
+  if ((verb === 'LHLO') !== isLmtp) return connection.refuse(verb, isLmtp ? LMTP : SMTP, formatReply)
   // deviates: RFC 5321 §4.1.1.1 — any word of printable ASCII is taken for a name: real clients send worse than a domain, and it is
   // for policy to judge them. Beyond 255 octets it is none, RFC 5321 §4.5.3.1.2.
   if (argument.length > 255 || !/^[!-~]+$/.test(argument)) return connection.refuse(verb, NAME)
