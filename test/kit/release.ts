@@ -50,10 +50,7 @@ function release(isDry: boolean): number {
   if (wrong.length > 0 && !isDry) return refuse(wrong)
   for (const row of [...contents(), ...wrong]) console.log(row)
   if (isDry) {
-    const names = [...announced().keys()]
-    console.log(
-      `\nDry run: nothing was published. ${names.length > 0 ? `Changesets wait for ${names.join(', ')}: npm run release -- --version` : 'No changeset waits.'}`,
-    )
+    console.log(`\nDry run: nothing was published. ${outlook()}`)
     return 0
   }
   run(bin('changeset'), ['publish'])
@@ -65,6 +62,17 @@ function refuse(sentences: readonly string[]): number {
   for (const sentence of sentences) console.error(sentence)
   console.error('Nothing was published.')
   return 1
+}
+
+/** What is to come, for a dry run. */
+function outlook(): string {
+  const names = [...announced().keys()]
+  if (names.length > 0) return `Changesets wait for ${names.join(', ')}: npm run release -- --version`
+  return isFirst() ? 'It will be the first release: all of it is new, and no changeset is needed.' : 'No changeset waits.'
+}
+
+function isFirst(): boolean {
+  return Object.keys(readReleased()).length === 0
 }
 
 /** What is wrong with the changesets: a change that nobody is told of. */

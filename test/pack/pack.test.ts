@@ -155,7 +155,7 @@ describe('every tarball', () => {
   for (const { name, tarball } of packed)
     test(`${name}: loads, has a README, types, source maps and no tests`, () => {
       const files = run(ROOT, 'tar', ['-tzf', tarball]).out.trim().split('\n')
-      for (const file of ['README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'dist/index.js.map', 'src/index.ts'])
+      for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts', 'dist/index.js.map', 'src/index.ts'])
         assert.ok(files.includes(`package/${file}`), `${file} is missing`)
       assert.deepEqual(
         files.filter((file) => /\.test\./.test(file) && !file.startsWith('package/template/')),

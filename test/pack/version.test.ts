@@ -1,6 +1,6 @@
 /** What a changeset leads to: versions of those packages that must have a new one, and of no others. In a copy of the repository. */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -39,6 +39,15 @@ describe('npm run release -- --version', () => {
       await follow(copy, 'git', { args: ['checkout', '-q', '.'] })
       await follow(copy, 'git', { args: ['clean', '-qfd'] })
     })
+})
+
+test('what changed stands in the changelog, above the first release', async () => {
+  announce(copy, { '@postroad/greylist': 'patch' })
+  await follow(copy, process.execPath, { args: ['--conditions=@postroad/source', 'test/kit/release.ts', '--version'] })
+  assert.match(
+    await readFile(path.join(copy, 'plugins/greylist/CHANGELOG.md'), 'utf8'),
+    /^# @postroad\/greylist\n\n## 0\.1\.1\n.*A rehearsal\.\n\n## 0\.1\.0\n\nThe first release\.\n$/s,
+  )
 })
 
 function isBreak(changed: Readonly<Record<string, string>>): void {

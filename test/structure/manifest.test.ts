@@ -1,6 +1,6 @@
 /** Every package.json: complete enough to stand alone, and exact. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Manifest, ROOT, readManifest, readWorkspaces, type Workspace } from './workspace.ts'
@@ -32,9 +32,26 @@ for (const workspace of published) {
     assert.ok((manifest.description ?? '').length > 10, 'a description')
     assert.equal(manifest.engines?.['node'], '>=22.19')
     assert.ok(manifest.files?.includes('dist'), 'files has dist')
+    assert.ok(manifest.files?.includes('CHANGELOG.md'), 'files has CHANGELOG.md')
     assert.deepEqual(wrongExports(workspace), [])
   })
 }
+
+test('the changelog of each package speaks of the version that is here', () => {
+  const silent = published.filter(({ folder, manifest }) => {
+    const path = join(ROOT, folder, 'CHANGELOG.md')
+    return !existsSync(path) || !readFileSync(path, 'utf8').includes(`\n## ${manifest.version}\n`)
+  })
+  assert.deepEqual(
+    silent.map(({ folder }) => folder),
+    [],
+  )
+})
+
+test('before the first release there is nothing to compare with: no changeset waits; delete it, git log keeps it', () => {
+  const waiting = globSync('.changeset/*.md', { cwd: ROOT }).filter((path) => !path.endsWith('README.md'))
+  assert.deepEqual(existsSync(join(ROOT, '.changeset/released.json')) ? [] : waiting, [])
+})
 
 test('a plugin has @postroad/plugin as a peer, and as a development dependency for turbo', () => {
   const wrong = workspaces
