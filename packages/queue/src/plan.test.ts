@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Recipient, Route } from '@postroad/plugin'
 import { address } from './contract-fixture.ts'
-import { matchesDomain, planMessage } from './plan.ts'
+import { matchesDomain, meansLane, planMessage } from './plan.ts'
 
 const options = { maxRecipients: 3 }
 const recipient = (text: string, route: Route): Recipient => ({
@@ -61,4 +61,11 @@ test('patterns match a domain, what is below it, or all', () => {
     [false, true, false],
     [true, true, true],
   ])
+})
+
+test('an operator names a lane by its domain or host, with or without transport and port', () => {
+  for (const name of ['smtp:relay.test:26', 'relay.test:26', 'relay.test']) assert.equal(meansLane(name, 'smtp:relay.test:26'), true, name)
+  for (const name of ['smtp', 'test', 'relay', 'lmtp:relay.test:26', '26']) assert.equal(meansLane(name, 'smtp:relay.test:26'), false, name)
+  assert.equal(meansLane('maildir', 'maildir'), true)
+  assert.equal(meansLane('/run/dovecot', 'lmtp:/run/Dovecot'), true)
 })

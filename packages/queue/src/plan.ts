@@ -43,6 +43,13 @@ export function laneOf({ via, host, port }: Route, address: Address): string {
   return port === undefined ? `${via}:${target}` : `${via}:${target}:${port}`
 }
 
+/** Whether a name that an operator gave, in lower case, means a lane: all of it, or without the transport, or without the port too. */
+export function meansLane(name: string, lane: string): boolean {
+  const full = lane.toLowerCase()
+  const target = full.slice(full.indexOf(':') + 1)
+  return name === full || name === target || name === target.replace(/:\d+$/, '')
+}
+
 /** Whether a domain is the pattern's: `example.com`, `*.example.com` (below it), or `*`. */
 export function matchesDomain(pattern: string, domain: string): boolean {
   return pattern === '*' || pattern === domain || (pattern.startsWith('*.') && domain.endsWith(pattern.slice(1)))

@@ -6,9 +6,10 @@ import type { CommandIo, PluginCommand } from '@postroad/plugin'
 import type { ReporterOptions } from '../engine/reporter.ts'
 import { giveUp } from '../give-up.ts'
 import { isQueueId } from '../model.ts'
+import { meansLane } from '../plan.ts'
 import type { LaneRules } from '../rule/lane-rules.ts'
 import { type Operation, QueueError, type QueueStore } from '../store.ts'
-import { FILTERS, parsePlain, parseSelection, select } from './filter.ts'
+import { FILTERS, parsePlain, parseSelection, recipientsOf, select } from './filter.ts'
 import { showFinished, showQueued, summary } from './show.ts'
 
 /** What the commands work on. */
@@ -27,6 +28,8 @@ type Run = (store: QueueStore, args: readonly string[], io: TimedIo) => Promise<
 /** What a command speaks through, and when it is. */
 type TimedIo = CommandIo & { now(): number }
 
+/** Messages looked at for what a suspension stops: it is in force already, and its operator in a hurry. */
+const LOOK_LIMIT = 10_000
 /** Messages changed in one step. */
 const CHANGE_PAGE = 500
 
@@ -138,7 +141,31 @@ const suspend: Run = async (store, args, io) => {
   if (target === undefined)
     for (const each of await store.suspensions())
       io.row({ target: each.target, since: new Date(each.since).toISOString(), reason: each.reason })
-  else await store.suspend({ target: target.toLowerCase(), since: io.now(), reason: reason.join(' ') })
+  else {
+    const name = target.toLowerCase()
+    await store.suspend({ target: name, since: io.now(), reason: reason.join(' ') })
+    // Of mail hosts and groups only the server knows which lanes they are.
+    if (!/^(mx|group):/.test(name)) await tellStopped(store, name, io)
+  }
+}
+
+/** A domain whose route names its next hop goes by the lane of that, with other domains: an operator must hear that it still does. */
+async function tellStopped(store: QueueStore, name: string, io: TimedIo): Promise<void> {
+  const others = new Set<string>()
+  let [looked, stopped] = [0, 0]
+  for await (const entry of store.list({ signal: io.signal })) {
+    if (++looked > LOOK_LIMIT) break
+    if (entry.message.deliveries.some(({ lane }, at) => entry.states[at]?.place.kind !== 'done' && meansLane(name, lane))) stopped++
+    for (const { address, index } of recipientsOf(entry)) {
+      const lane = entry.message.deliveries[index]?.lane ?? ''
+      if (address.domain === name && !meansLane(name, lane)) others.add(lane)
+    }
+  }
+  for (const lane of others)
+    io.print(
+      `Mail for ${name} goes to the next hop that its route names: that is not stopped. It is, with all it carries, by: suspend ${lane}`,
+    )
+  if (others.size === 0 && stopped === 0) io.print(`Nothing that is in the queue now goes by ${JSON.stringify(name)}`)
 }
 
 const resume: Run = async (store, args, io) => {

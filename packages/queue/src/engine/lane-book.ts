@@ -1,6 +1,6 @@
 /** All lanes and sites that are in use; those that are idle are forgotten. */
 import type { Route } from '@postroad/plugin'
-import { matchesDomain } from '../plan.ts'
+import { matchesDomain, meansLane } from '../plan.ts'
 import { Lane } from './lane.ts'
 import type { EngineOptions, Job } from './options.ts'
 import { Site, type SiteRule } from './site.ts'
@@ -102,9 +102,8 @@ export class LaneBook {
   }
 
   #isSuspended({ name, site, hosts }: Lane<Job>): boolean {
-    const names = site ? [name, site.name] : [name]
     return this.#suspended.some((target) => {
-      if (names.some((each) => each === target || each.endsWith(`:${target}`))) return true
+      if (meansLane(target, name) || target === site?.name) return true
       return target.startsWith('mx:') && hosts.some((host) => matchesDomain(target.slice(3), host))
     })
   }
