@@ -4,6 +4,7 @@
  */
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js'
 import type { Ticket } from './admission.ts'
+import type { Linked } from './chain.ts'
 import { Deadlines } from './deadline.ts'
 import { plainAddress } from './endpoint.ts'
 import { Input, type InputOwner } from './input.ts'
@@ -17,12 +18,14 @@ import { HandshakeError } from './tls.ts'
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_STREAM_DESTROYED'])
 
 /** A socket with replies going out and pieces of input coming in. */
-export abstract class Channel extends SMTPConnection implements InputOwner {
+export abstract class Channel extends SMTPConnection implements InputOwner, Linked<Channel> {
   readonly server: Server
   readonly settings: Settings
   /** Address of the host that connected, to the proxy if there is one; XCLIENT does not change it. */
   readonly peer: string
   readonly ticket: Ticket
+  previous: Channel | undefined
+  next: Channel | undefined
   #out = ''
   #isDispatching = true
   /** Blocked by a client that does not read, and not by an answer that is awaited. */
@@ -217,7 +220,6 @@ export abstract class Channel extends SMTPConnection implements InputOwner {
     this.#isClosed = true
     clearTimeout(this.#pause)
     this.input.retire()
-    this.server.connections.delete(this)
     this.onGone(reason)
   }
 

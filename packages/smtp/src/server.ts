@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
 import { SMTPServer } from 'smtp-server'
 import { Admission, type Ticket } from './admission.ts'
+import { Chain } from './chain.ts'
 import type { Channel } from './channel.ts'
 import { Clock } from './clock.ts'
 import { Connection } from './connection.ts'
@@ -39,7 +40,7 @@ export class Server extends SMTPServer {
   #attach: Attach
   /** Sockets that are open, also before and after their session. */
   readonly #admission: Admission
-  readonly #live = new Set<Channel>()
+  readonly #live = new Chain<Channel>()
   /** Sockets before their session, in a TLS handshake or a PROXY header, and since when: each octet buys them no more time. */
   readonly #early = new Map<Socket, number>()
   /** Of the socket that is being accepted: smtp-server calls `_acceptSocket` and `_handleProxy` one right after the other. */
@@ -128,7 +129,6 @@ export class Server extends SMTPServer {
       return
     }
     const connection = new Connection(this, socket, origin)
-    this.connections.add(connection)
     this.#live.add(connection)
     connection.init()
   }
