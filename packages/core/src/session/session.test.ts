@@ -26,6 +26,22 @@ test('a fact is written once, and can be forgotten', () => {
   assert.ok(!facts.has(fact))
 })
 
+test('of several who watch a lifetime any may leave', () => {
+  for (const leaving of [0, 1, 2]) {
+    const lifetime = new Lifetime()
+    const heard: number[] = []
+    const watchers = [0, 1, 2].map((index) => () => void heard.push(index))
+    for (const watcher of watchers) lifetime.watch(watcher)
+    lifetime.unwatch(watchers[leaving] ?? assert.fail())
+    lifetime.unwatch(() => assert.fail('nobody watches with this'))
+    lifetime.end(new Error('over'))
+    assert.deepEqual(
+      heard.sort(),
+      [0, 1, 2].filter((index) => index !== leaving),
+    )
+  }
+})
+
 test('a lifetime ends once, tells those who watch, and nobody who left', () => {
   const lifetime = new Lifetime()
   const heard: string[] = []
