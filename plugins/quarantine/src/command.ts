@@ -1,25 +1,28 @@
 /** The commands by which an operator looks at the quarantine and empties it. */
-import type { Clock, CommandIo, Message, PluginCommand } from '@postroad/plugin'
+import type { Clock, CommandIo, Lock, Message, PluginCommand } from '@postroad/plugin'
 import { concerns, type Entry } from './entry.ts'
 import type { QuarantineOptions } from './options.ts'
 import { release } from './release.ts'
-import type { Vault } from './vault.ts'
+import type { Kept, Vault } from './vault.ts'
 
 /** What the commands work on. */
 export interface CommandGround {
   readonly vault: Vault
   readonly options: QuarantineOptions
   readonly clock: Pick<Clock, 'now'>
+  readonly lock: Lock
   readonly hostname: string
 }
 
 const USAGE = 64
 const NO_INPUT = 66
 const FAILED = 75
+/** Milliseconds a message stays locked after its releaser has died. */
+const DEAD = 60_000
 
 /** `postroad quarantine list`, `show`, `release`, `delete`, `expire`, `reindex`. */
 export function quarantineCommands(ground: CommandGround): Readonly<Record<string, PluginCommand>> {
-  const { vault, clock } = ground
+  const { vault, clock, lock } = ground
   return {
     list: {
       summary: 'Lists what is quarantined, or what of it has to do with an address',
@@ -44,7 +47,8 @@ export function quarantineCommands(ground: CommandGround): Readonly<Record<strin
       async run(ids, io) {
         let missing = 0
         for (const id of ids) {
-          const deleted = await vault.delete(id)
+          // Not while it is being released: what is left of it then would come back.
+          const deleted = (await lock.tryWith(keyOf(id), DEAD, () => vault.delete(id))) ?? false
           if (!deleted) missing++
           io.row({ id, deleted })
         }
@@ -129,18 +133,33 @@ interface Releasing {
   readonly target: NonNullable<QuarantineOptions['release']>
 }
 
-async function releaseOne(id: string, { only, io, ground, target }: Releasing): Promise<number> {
+/** Two operators at once would deliver it twice. */
+async function releaseOne(id: string, releasing: Releasing): Promise<number> {
+  const { lock, vault } = releasing.ground
+  const code = await lock.tryWith(keyOf(id), DEAD, async (lost) => {
+    const kept = await vault.get(id)
+    return kept ? releaseKept(kept, releasing, AbortSignal.any([lost, releasing.io.signal])) : NO_INPUT
+  })
+  if (code === NO_INPUT) releasing.io.row({ id, to: releasing.only, released: false, reply: 'not in the quarantine, or not any more' })
+  if (code !== undefined) return code
+  releasing.io.row({ id, to: releasing.only, released: false, reply: 'somebody else is releasing or deleting it at this moment' })
+  return FAILED
+}
+
+function keyOf(id: string): string {
+  return `quarantine:${id}`
+}
+
+async function releaseKept({ entry, message }: Kept, { only, io, ground, target }: Releasing, signal: AbortSignal): Promise<number> {
   const { vault, hostname, clock } = ground
-  const kept = await vault.get(id)
-  const recipients = kept?.entry.recipients.filter(({ address }) => only === undefined || address.toLowerCase() === only) ?? []
-  if (!kept || recipients.length === 0) return NO_INPUT
-  const { entry, message } = kept
-  const outcomes = await release({ entry, message, recipients, target, hostname, signal: io.signal })
-  for (const { recipient, isTaken, reply } of outcomes) io.row({ id, to: recipient.address, released: isTaken, reply })
+  const recipients = entry.recipients.filter(({ address }) => only === undefined || address.toLowerCase() === only)
+  if (recipients.length === 0) return NO_INPUT
+  const outcomes = await release({ entry, message, recipients, target, hostname, signal })
+  for (const { recipient, isTaken, reply } of outcomes) io.row({ id: entry.id, to: recipient.address, released: isTaken, reply })
   const taken = new Set(outcomes.filter(({ isTaken }) => isTaken).map(({ recipient }) => recipient.address))
   const left = entry.recipients.filter(({ address }) => !taken.has(address))
   // Twice is better than never: only what the listener has taken is taken out of here.
-  if (left.length === 0) await vault.delete(id)
+  if (left.length === 0) await vault.delete(entry.id)
   else if (taken.size > 0) await vault.put({ ...entry, recipients: left }, message, clock.now())
   return outcomes.every(({ isTaken }) => isTaken) ? 0 : FAILED
 }

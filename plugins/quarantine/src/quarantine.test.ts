@@ -98,6 +98,23 @@ test('a released message goes to the listener it is told, and out of the quarant
   await sink.close()
 })
 
+test('two operators who release a message at once deliver it once, and the second is told', async (t) => {
+  const sink = await createSink()
+  t.after(() => sink.close())
+  await on({ release: { port: sink.port } }, async ({ server, run }) => {
+    await sessionOn(server).rcpt('a@mx.test').data('Subject: all\n\nx\n').expectAccepted()
+    const id = String((await run('list')).rows[0]?.['id'])
+    const both = await Promise.all([run('release', id), run('release', id), run('delete', id)])
+    assert.deepEqual(
+      both.map(({ code }) => code),
+      [0, 75, 66],
+    )
+    assert.match(String(both[1]?.rows[0]?.['reply']), /somebody else is releasing/)
+    assert.match(String((await run('release', id)).rows[0]?.['reply']), /not in the quarantine/)
+    assert.equal(sink.transactions.length, 1)
+  })
+})
+
 test('what the listener does not take stays; without a listener nothing is lost', async () => {
   const sink = await createSink({ script: ({ verb }) => (verb === 'RCPT' ? '451 4.3.0 later' : undefined) })
   await on({ release: { port: sink.port } }, async ({ server, run }) => {

@@ -40,7 +40,7 @@ export const quarantine = definePlugin({
           return { id: entry.id }
         },
       },
-      commands: quarantineCommands({ vault, options, clock, hostname }),
+      commands: quarantineCommands({ vault, options, clock, lock, hostname }),
       start() {
         void expire()
         timer = setInterval(() => void expire(), HOUR).unref()

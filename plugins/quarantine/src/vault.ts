@@ -6,6 +6,12 @@ const KEY = 'quarantine:'
 /** The index outlives what it points to: an entry is never in the spool and not in the index. */
 const MARGIN = 86_400_000
 
+/** A message and what is known of it. */
+export interface Kept {
+  readonly entry: Entry
+  readonly message: Message
+}
+
 /** Puts, finds, lists and deletes quarantined messages. */
 export class Vault {
   readonly #spool: Spool
@@ -45,7 +51,7 @@ export class Vault {
     }
   }
 
-  async get(id: string): Promise<{ readonly entry: Entry; readonly message: Message } | undefined> {
+  async get(id: string): Promise<Kept | undefined> {
     const kept = id.startsWith(PREFIX) ? await this.#spool.get(id) : undefined
     const entry = readEntry(kept?.meta)
     return kept && entry && { entry, message: kept.message }
