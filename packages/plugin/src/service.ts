@@ -55,6 +55,8 @@ export interface Allowance {
 export interface Limiter {
   /** Takes `cost` (default 1) from the bucket of `key`, or nothing when there is not enough. */
   take(key: string, rate: Rate, cost?: number, signal?: AbortSignal): Promise<Allowance>
+  /** Gives back what was taken a moment ago, for what did not come to pass; a bucket gets no fuller than full. */
+  giveBack(key: string, rate: Rate, cost?: number, signal?: AbortSignal): Promise<void>
   /** Looks without taking. */
   peek(key: string, rate: Rate, signal?: AbortSignal): Promise<Allowance>
   /** Takes one of `max` places at once; `undefined` when all are taken. The place expires after `ttlMs` if never released. */

@@ -98,6 +98,11 @@ export function memoryLimiter(clock: Clock = fakeClock()): Limiter {
       buckets.set(key, bucket)
       return { ...allowed, remaining: Math.floor(bucket.left + 1e-6) }
     },
+    async giveBack(key, rate, cost = 1, signal) {
+      signal?.throwIfAborted()
+      const { left, at } = fill(key, rate)
+      buckets.set(key, { left: Math.min(rate.burst ?? rate.amount, left + cost), at })
+    },
     async peek(key, rate, signal) {
       signal?.throwIfAborted()
       return say(fill(key, rate), rate, 1)

@@ -22,6 +22,15 @@ end
 return { allowed and 1 or 0, string.format('%.6f', left) }
 `)
 
+/** KEYS: bucket. ARGV: milliseconds of refill. */
+const giveBack = script(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local fullAt = tonumber(redis.call('GET', KEYS[1]) or 0) - ARGV[1]
+if fullAt <= now then return redis.call('DEL', KEYS[1]) end
+redis.call('SET', KEYS[1], string.format('%.3f', fullAt), 'PX', math.ceil(fullAt - now))
+`)
+
 /** KEYS: places. ARGV: id, how many there are, milliseconds. */
 const acquire = script(`
 local time = redis.call('TIME')
@@ -50,6 +59,9 @@ export function redisLimiter(link: RedisLink): Limiter {
   }
   return {
     take: (key, rate, cost = 1, signal) => ask(key, rate, { cost, take: true, signal }),
+    async giveBack(key, { perMs, amount }, cost = 1, signal) {
+      await link.run(giveBack, [bucketOf(key)], [(cost * perMs) / amount], { signal })
+    },
     peek: (key, rate, signal) => ask(key, rate, { cost: 0, take: false, signal }),
     async acquire(key, max, ttlMs, signal) {
       const id = randomUUID()

@@ -16,7 +16,7 @@ const SILENCE = 15_000
 interface Bucket {
   /** When it will be full again, milliseconds since the epoch. */
   fullAt: number
-  /** Taken here since the last exchange, in milliseconds of refill, and when that began. */
+  /** Taken here since the last exchange, in milliseconds of refill (less than nothing: given back), and when that began. */
   taken: number
   takenSince: number
   /** When `fullAt` was last compared with the other processes'. */
@@ -47,6 +47,10 @@ export function embeddedLimiter(folder: string, clock: Clock = systemClock()): E
     async take(key, rate, cost = 1, signal) {
       signal?.throwIfAborted()
       return buckets.take(key, rate, cost)
+    },
+    async giveBack(key, rate, cost = 1, signal) {
+      signal?.throwIfAborted()
+      buckets.giveBack(key, rate, cost)
     },
     async peek(key, rate, signal) {
       signal?.throwIfAborted()
@@ -93,6 +97,14 @@ class Buckets {
     return allowed
   }
 
+  giveBack(key: string, rate: Rate, cost: number): void {
+    const bucket = this.#bucket(key)
+    const refill = (cost * rate.perMs) / rate.amount
+    bucket.fullAt -= refill
+    if (bucket.taken === 0) bucket.takenSince = this.#table.now()
+    bucket.taken -= refill
+  }
+
   async reset(key: string): Promise<void> {
     this.#buckets.delete(key)
     await this.#table.transact(() => this.#table.remove(key))
@@ -103,7 +115,7 @@ class Buckets {
     this.#timer = undefined
     const dirty: [string, Bucket][] = []
     for (const entry of this.#buckets) {
-      if (entry[1].taken > 0) dirty.push(entry)
+      if (entry[1].taken !== 0) dirty.push(entry)
       else this.#buckets.delete(entry[0])
     }
     if (dirty.length === 0) return
@@ -130,6 +142,7 @@ class Buckets {
     bucket.taken = 0
     bucket.comparedAt = now
     if (bucket.fullAt > now) this.#table.write(key, bucket.fullAt, bucket.fullAt)
+    else this.#table.remove(key)
   }
 
   #schedule(): void {
@@ -140,7 +153,7 @@ class Buckets {
   #bucket(key: string): Bucket {
     const now = this.#table.now()
     const known = this.#buckets.get(key)
-    if (known && (known.taken > 0 || known.comparedAt + EXCHANGE > now)) return known
+    if (known && (known.taken !== 0 || known.comparedAt + EXCHANGE > now)) return known
     const bucket = { fullAt: this.#table.read(key) ?? 0, taken: 0, takenSince: now, comparedAt: now }
     this.#buckets.set(key, bucket)
     this.#schedule()

@@ -23,6 +23,8 @@ export function limiterContract(name: string, make: MakeGround<ContractLimiter>)
     test('a cost above the burst is never allowed, and the wait says so', on(neverEnough))
     test('a burst of its own limits what may come at once', on(burst))
     test('peek looks and takes nothing', on(peeks))
+    test('what is given back can be taken again, and no bucket gets fuller than full', on(givesBack))
+    test('what is given back after an exchange is there for all', on(givesBackToAll))
     test('keys do not touch each other', on(keys))
     test('reset makes a bucket full and frees its places', on(resets))
     test('what was taken is known after a restart', on(survives))
@@ -84,6 +86,30 @@ async function peeks({ open }: Ground<ContractLimiter>): Promise<void> {
   for (let i = 0; i < 3; i++) assert.deepEqual(await limiter.peek('a', FOUR_A_SECOND), { ok: true, remaining: 4, retryAfterMs: 0 })
   await drain(limiter, 'a', FOUR_A_SECOND)
   assert.equal((await limiter.peek('a', FOUR_A_SECOND)).ok, false)
+}
+
+async function givesBack({ open }: Ground<ContractLimiter>): Promise<void> {
+  const limiter = open()
+  assert.equal(await drain(limiter, 'a', FOUR_A_SECOND), 4)
+  await limiter.giveBack('a', FOUR_A_SECOND, 3)
+  assert.equal(await drain(limiter, 'a', FOUR_A_SECOND), 3)
+  await limiter.giveBack('a', FOUR_A_SECOND, 40)
+  await limiter.giveBack('b', FOUR_A_SECOND)
+  assert.deepEqual([await drain(limiter, 'a', FOUR_A_SECOND), await drain(limiter, 'b', FOUR_A_SECOND)], [4, 4])
+}
+
+async function givesBackToAll({ open, advance }: Ground<ContractLimiter>): Promise<void> {
+  const [first, second] = [open(), open()]
+  const rate: Rate = { amount: 4, perMs: 3_600_000 }
+  for (const cost of [3, 4]) {
+    const key = `back ${cost}`
+    assert.equal(await drain(first, key, rate), 4)
+    await first.flush?.()
+    await first.giveBack(key, rate, cost)
+    await first.flush?.()
+    await advance(1_100)
+    assert.equal(await drain(second, key, rate), cost)
+  }
 }
 
 async function keys({ open }: Ground<ContractLimiter>): Promise<void> {
