@@ -5,10 +5,11 @@ import type { LimitOptions } from './options.ts'
 
 /** Places are given back at the end of what takes them; should that be missed, after this long. */
 const PLACE_TTL = 2 * 3_600_000
+/** When to come again while all places are taken, milliseconds: nobody knows. */
+const FULL = 60_000
 
-/** A limit that was exceeded. */
+/** A limit was exceeded, and nothing taken. */
 export interface Exceeded {
-  readonly gauge: Gauge
   readonly retryAfterMs: number
 }
 
@@ -47,20 +48,23 @@ export class Gauge {
     return keyOf(this.name, by, subject)
   }
 
+  /** What exceeding it leads to is a refusal. */
+  get isDecisive(): boolean {
+    return typeof this.action === 'string' && this.action !== 'none'
+  }
+
   /** Looks at a bucket; for places there is nothing to look at. */
-  peek(key: string, cost: number, signal?: AbortSignal): Promise<Allowance> | undefined {
-    return this.#rate && this.#peek(key, this.#rate, { cost, signal })
+  peek(key: string, signal?: AbortSignal): Promise<Allowance> | undefined {
+    return this.#rate && this.#limiter.peek(key, this.#rate, signal)
   }
 
-  take(key: string, cost: number, signal?: AbortSignal): Promise<Allowance> {
-    if (!this.#rate) throw new TypeError(`${this.name} counts what is there at once`)
-    return this.#limiter.take(key, this.#rate, cost, signal)
-  }
-
-  acquire(key: string, signal?: AbortSignal): Promise<Place | undefined> {
+  /** Takes the cost, or a place. */
+  async take(key: string, cost: number, signal?: AbortSignal): Promise<Place | Exceeded> {
     const { limit } = this.options
-    if (!('atOnce' in limit)) throw new TypeError(`${this.name} counts by time`)
-    return this.#limiter.acquire(key, limit.atOnce, PLACE_TTL, signal)
+    if ('atOnce' in limit) return (await this.#limiter.acquire(key, limit.atOnce, PLACE_TTL, signal)) ?? { retryAfterMs: FULL }
+    const rate = this.#rate ?? limit
+    const { ok, retryAfterMs } = await this.#limiter.take(key, rate, cost, signal)
+    return ok ? { release: () => this.#limiter.giveBack(key, rate, cost) } : { retryAfterMs }
   }
 
   /** What an operator sees of one key. */
@@ -82,18 +86,6 @@ export class Gauge {
     if (action === 'defer') return defer(said, { status: '4.7.28' })
     if (action === 'reject') return reject(said, { status: '5.7.28' })
     return action === 'disconnect' ? defer(said, { status: '4.7.28', code: 421, disconnect: true }) : undefined
-  }
-
-  async #peek(
-    key: string,
-    rate: Rate,
-    { cost, signal }: { readonly cost: number; readonly signal: AbortSignal | undefined },
-  ): Promise<Allowance> {
-    const allowance = await this.#limiter.peek(key, rate, signal)
-    if (cost <= 1 || allowance.remaining >= cost) return allowance
-    const burst = rate.burst ?? rate.amount
-    const retryAfterMs = cost > burst ? Number.POSITIVE_INFINITY : Math.ceil(((cost - allowance.remaining) * rate.perMs) / rate.amount)
-    return { ...allowance, ok: false, retryAfterMs }
   }
 }
 

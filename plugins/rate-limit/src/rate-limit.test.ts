@@ -79,6 +79,24 @@ test('messages by reverse-path, recipients by identity, octets by domain: severa
     .expectRefusal('5.7.28', /recipients/)
 })
 
+test('what one limit refuses is charged to none, also when many come at once', async () => {
+  const limits = rateLimit({
+    limits: [
+      { name: 'wide', of: 'connections', by: [], limit: '10/h' },
+      { name: 'places', of: 'connections', by: [], limit: '10 at once' },
+      { name: 'narrow', of: 'connections', by: 'address', limit: '1/h' },
+    ],
+  })
+  const server = await createTestServer([limits])
+  const connect = (address: string) => sessionOn(server).from(address).connect()
+  const outcomes = await Promise.allSettled(Array.from({ length: 8 }, async () => connect('192.0.2.1').expectAccepted()))
+  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+  await connect('192.0.2.1').expectCode(421)
+  for (let host = 2; host <= 10; host++) await connect(`192.0.2.${host}`).expectAccepted()
+  await connect('192.0.2.11').expectCode(421)
+  await server.close()
+})
+
 test('a recipient that is refused for another reason costs nothing', async () => {
   const picky = definePlugin({ name: 'picky', hooks: { rcpt: ({ recipient }) => (recipient.local === 'no' ? reject('no') : undefined) } })
   const steps = session(picky(), rateLimit({ limits: [{ of: 'recipients', limit: '1/h' }] }))

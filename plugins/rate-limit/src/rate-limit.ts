@@ -41,21 +41,17 @@ export const rateLimit = definePlugin({
       by('errors'),
     ]
     const held = new Map<string, Held>()
-    const meter = new Meter(held, isExempt, (error) => log.warn({ error }, 'a place could not be given back, it expires by itself'))
+    const meter = new Meter(held, isExempt, (error) => log.warn({ error }, 'what was taken could not be given back, it is free again with time'))
     const marks = messages.length + recipients.length > 0
     return {
       ...(connections.length + errors.length > 0 && {
         connect: async ({ session, signal }) => {
           const subject = { session, helo: undefined }
-          return (
-            (await meter.look(errors, subject, { cost: 1, signal })) ??
-            meter.count(connections, subject, { cost: 1, signal, keep: 'connection' })
-          )
+          return (await meter.look(errors, subject, signal)) ?? meter.count(connections, subject, { cost: 1, signal, keep: 'connection' })
         },
       }),
       ...(errors.length > 0 && {
-        mail: ({ session, helo, envelope, signal }) =>
-          meter.look(errors, { session, helo, from: envelope.from ?? null }, { cost: 1, signal }),
+        mail: ({ session, helo, envelope, signal }) => meter.look(errors, { session, helo, from: envelope.from ?? null }, signal),
       }),
       ...(errors.length + messages.length > 0 && {
         async refused({ session, envelope, recipient }) {
@@ -142,29 +138,47 @@ class Meter {
   }
 
   /** Looks at buckets and takes nothing. */
-  async look(gauges: readonly Gauge[], subject: Subject, counting: Counting): Promise<CommandOpinion | undefined> {
+  async look(gauges: readonly Gauge[], subject: Subject, signal: AbortSignal): Promise<CommandOpinion | undefined> {
     for (const [gauge, key] of this.#concerned(gauges, subject)) {
-      const seen = await gauge.peek(key, counting.cost, counting.signal)
-      if (seen && !seen.ok) return this.#exceed(gauge, seen.retryAfterMs, { subject, counting })
+      const seen = await gauge.peek(key, signal)
+      if (seen && !seen.ok) return gauge.opinion(seen.retryAfterMs)
     }
     return undefined
   }
 
-  /** Takes from all buckets, or from none. */
+  /** Takes from all in order. When one refuses, those before it get theirs back: none is charged for what another refused. */
   async count(gauges: readonly Gauge[], subject: Subject, counting: Counting): Promise<CommandOpinion | undefined> {
     const concerned = this.#concerned(gauges, subject)
-    if (concerned.length > 1) {
-      const decisive = gauges.filter((gauge) => typeof gauge.action === 'string' && gauge.action !== 'none')
-      const refused = await this.look(decisive, subject, counting)
-      if (refused) return refused
+    if (concerned.length === 0) return undefined
+    const taken: Place[] = []
+    try {
+      return await this.#takeAll(concerned, taken, { subject, counting })
+    } catch (error) {
+      await this.#release(taken)
+      throw error
     }
+  }
+
+  async #takeAll(concerned: Concerned, taken: Place[], { subject, counting }: Act): Promise<CommandOpinion | undefined> {
     let first: CommandOpinion | undefined
+    const places: Place[] = []
     for (const [gauge, key] of concerned) {
-      const opinion = gauge.isRate
-        ? await this.#take(gauge, key, { subject, counting })
-        : await this.#acquire(gauge, key, { subject, counting })
+      const outcome = await gauge.take(key, counting.cost, counting.signal)
+      if ('release' in outcome) {
+        taken.push(outcome)
+        if (!gauge.isRate) places.push(outcome)
+        continue
+      }
+      const opinion = this.#exceed(gauge, outcome.retryAfterMs, { subject, counting })
+      if (gauge.isDecisive) {
+        await this.#release(taken)
+        return opinion
+      }
       first ??= opinion
     }
+    // The client may have left meanwhile: its places were given back without these.
+    if (counting.signal?.aborted) await this.#release(places)
+    else if (places.length > 0) this.#of(subject.session)[counting.keep ?? 'message'].push(...places)
     return first
   }
 
@@ -188,7 +202,7 @@ class Meter {
     return held && this.#release([...held.connection, ...held.message])
   }
 
-  #concerned(gauges: readonly Gauge[], subject: Subject): readonly (readonly [Gauge, string])[] {
+  #concerned(gauges: readonly Gauge[], subject: Subject): Concerned {
     const concerned: [Gauge, string][] = []
     if (gauges.length === 0 || this.#isExempt(subject.session.remote.address)) return concerned
     for (const gauge of gauges) {
@@ -196,20 +210,6 @@ class Meter {
       if (key !== undefined) concerned.push([gauge, key])
     }
     return concerned
-  }
-
-  async #take(gauge: Gauge, key: string, { subject, counting }: Act): Promise<CommandOpinion | undefined> {
-    const taken = await gauge.take(key, counting.cost, counting.signal)
-    return taken.ok ? undefined : this.#exceed(gauge, taken.retryAfterMs, { subject, counting })
-  }
-
-  async #acquire(gauge: Gauge, key: string, { subject, counting }: Act): Promise<CommandOpinion | undefined> {
-    const place = await gauge.acquire(key, counting.signal)
-    if (!place) return this.#exceed(gauge, 60_000, { subject, counting })
-    // The client may have left meanwhile: its places were given back without this one.
-    if (counting.signal?.aborted) await this.#release([place])
-    else this.#of(subject.session)[counting.keep ?? 'message'].push(place)
-    return undefined
   }
 
   #exceed(gauge: Gauge, retryAfterMs: number, { subject, counting }: Act): CommandOpinion | undefined {
@@ -231,6 +231,9 @@ class Meter {
     for (const place of places) await place.release().catch(this.#onError)
   }
 }
+
+/** Limits that concern a subject, and its key in each. */
+type Concerned = readonly (readonly [Gauge, string])[]
 
 interface Act {
   readonly subject: Subject
