@@ -210,6 +210,21 @@ test('guessing is slow: too many failures from one network, or for one name', ()
     await attempt('198.51.100.1', 'alice', password).expectCode(235)
   }))
 
+test('guesses at once count each; right ones at once, as a mail program has them, do not', () =>
+  on({ failures: { byAddress: '3/h', byUser: '5/h' } }, async ({ server, run }) => {
+    const [{ password = '' } = {}] = (await run('add', 'alice', '--generate')).rows as { password: string }[]
+    const attempt = (address: string, username: string, given: string) =>
+      sessionOn(server).from(address).auth({ username, password: given })
+    const together = (made: (index: number) => ReturnType<typeof attempt>, code: number) =>
+      Promise.allSettled(Array.from({ length: 20 }, async (_, index) => made(index).expectCode(code)))
+    const count = (outcomes: readonly PromiseSettledResult<unknown>[]) => outcomes.filter(({ status }) => status === 'fulfilled').length
+    assert.equal(count(await together(() => attempt('203.0.113.1', 'alice', password), 235)), 20)
+    assert.equal(count(await together((index) => attempt('198.51.100.1', `guess${index}`, 'x'), 535)), 3, 'of one network')
+    await attempt('198.51.100.1', 'alice', password).expectCode(454)
+    assert.equal(count(await together((index) => attempt(`192.0.2.${index}`, 'alice', 'x'), 535)), 5, 'for one name')
+    await attempt('192.0.2.99', 'alice', password).expectCode(454)
+  }))
+
 test('a file that is wrong is refused by name of the user; a name may have any character', () => {
   assert.throws(() => parseUsers('alice nonsense'), /alice/)
   for (const hash of ['$scrypt$ln=15$x', '$argon2id$v=16$m=64,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc'])

@@ -56,13 +56,9 @@ export const authFile = definePlugin({
         timeout: 30_000,
         async handler({ attempt, session, signal }: AuthContext): Promise<Identity | Refusal> {
           const about = { address: session.remote.address, user: userKey(attempt.username) }
-          if (!(await guard.allows(about, signal))) return LATER
-          const user = await judge.judge(attempt, signal)
-          if (user) {
-            await guard.succeeded(about)
-            return { name: user.name }
-          }
-          await guard.failed(about)
+          const user = await guard.judge(about, signal, () => judge.judge(attempt, signal))
+          if (user === 'later') return LATER
+          if (user) return { name: user.name }
           await clock.sleep(options.delay, signal)
           return WRONG
         },

@@ -1,7 +1,7 @@
 /** Makes guessing passwords slow: who failed too often is not even heard, by network and by name. */
 import { createHash } from 'node:crypto'
 import { networkOf } from '@postroad/match'
-import type { Limiter, Store } from '@postroad/plugin'
+import type { Limiter, Rate, Store } from '@postroad/plugin'
 import type { AuthFileOptions } from './options.ts'
 
 /** How long a network is remembered where a user has logged in. */
@@ -21,34 +21,77 @@ export interface Attempt {
   readonly user: string
 }
 
+/** What is counted: a bucket and how fast it fills. */
+type Count = readonly [key: string, rate: Rate]
+
 /** Counts failed attempts by network and by name, and says who may try again. */
 export class Guard {
   readonly #settings: GuardSettings
+  /** Attempts that are being judged, by network and by name. */
+  readonly #running = new Map<string, Set<Promise<unknown>>>()
 
   constructor(settings: GuardSettings) {
     this.#settings = settings
   }
 
-  /** Whether the attempt may be looked at. A stranger's failures do not lock a user out of where they logged in before. */
-  async allows(attempt: Attempt, signal: AbortSignal): Promise<boolean> {
+  /**
+   * Counts the attempt as a failure before it is judged, or of many at once none would count; a right one is given back. Resolves to who
+   * made it; undefined: it was wrong; `later`: it was not looked at. A stranger's failures do not lock a user out of where they logged in before.
+   */
+  async judge<T extends object>(
+    attempt: Attempt,
+    signal: AbortSignal,
+    judge: () => Promise<T | undefined>,
+  ): Promise<T | undefined | 'later'> {
+    const place = keys(attempt)
+    let taken = await this.#take(place, signal)
+    while (!taken) {
+      // Many right ones at once, as a mail program has them, are no guesses: those before may give back what they took.
+      const before = [...(this.#running.get(place.network) ?? []), ...(this.#running.get(place.user) ?? [])]
+      if (before.length === 0) return 'later'
+      await Promise.race(before)
+      taken = await this.#take(place, signal)
+    }
+    const judged = this.#settle(judge(), place, taken)
+    this.#run(judged, place)
+    return judged
+  }
+
+  async #take({ network, user, home }: Keys, signal: AbortSignal): Promise<readonly Count[] | undefined> {
     const { limiter, store, failures } = this.#settings
-    const { network, user, home } = keys(attempt)
+    const take = async (count: Count) => ((await limiter.take(...count, 1, signal)).ok ? [count] : [])
     const [byNetwork, byUser, isHome] = await Promise.all([
-      limiter.peek(network, failures.byAddress, signal),
-      limiter.peek(user, failures.byUser, signal),
+      take([network, failures.byAddress]),
+      take([user, failures.byUser]),
       store.get(home, signal),
     ])
-    return byNetwork.ok && (byUser.ok || isHome !== undefined)
+    const taken = [...byNetwork, ...byUser]
+    if (byNetwork.length > 0 && (byUser.length > 0 || isHome !== undefined)) return taken
+    await this.#giveBack(taken)
+    return undefined
   }
 
-  async failed(attempt: Attempt): Promise<void> {
-    const { limiter, failures } = this.#settings
-    const { network, user } = keys(attempt)
-    await Promise.all([limiter.take(network, failures.byAddress), limiter.take(user, failures.byUser)])
+  async #settle<T>(judging: Promise<T | undefined>, { home }: Keys, taken: readonly Count[]): Promise<T | undefined> {
+    const user = await judging.catch(async (error: unknown) => {
+      await this.#giveBack(taken) // nobody knows whether it was wrong
+      throw error
+    })
+    if (user) await Promise.all([this.#giveBack(taken), this.#settings.store.set(home, '', REMEMBER)])
+    return user
   }
 
-  async succeeded(attempt: Attempt): Promise<void> {
-    await this.#settings.store.set(keys(attempt).home, '', REMEMBER)
+  async #giveBack(taken: readonly Count[]): Promise<void> {
+    await Promise.all(taken.map((count) => this.#settings.limiter.giveBack(...count)))
+  }
+
+  /** Known as long as it is being judged. */
+  #run(judged: Promise<unknown>, { network, user }: Keys): void {
+    const ended = judged.catch(() => undefined) // the caller hears of it
+    for (const key of [network, user]) {
+      const running = this.#running.get(key) ?? new Set()
+      this.#running.set(key, running.add(ended))
+      void ended.then(() => running.delete(ended) && running.size === 0 && this.#running.delete(key))
+    }
   }
 
   /** Lets a user, or a network, try again at once. */
@@ -58,7 +101,13 @@ export class Guard {
   }
 }
 
-function keys({ address, user }: Attempt): { readonly network: string; readonly user: string; readonly home: string } {
+interface Keys {
+  readonly network: string
+  readonly user: string
+  readonly home: string
+}
+
+function keys({ address, user }: Attempt): Keys {
   const network = networkOf(address, { v4: 32, v6: 64 }) ?? 'socket'
   // Whatever a client calls itself: a key is short.
   const name = createHash('sha256').update(user).digest('base64url')
