@@ -41,7 +41,9 @@ export const rateLimit = definePlugin({
       by('errors'),
     ]
     const held = new Map<string, Held>()
-    const meter = new Meter(held, isExempt, (error) => log.warn({ error }, 'what was taken could not be given back, it is free again with time'))
+    const meter = new Meter(held, isExempt, (error) =>
+      log.warn({ error }, 'what was taken could not be given back, it is free again with time'),
+    )
     const marks = messages.length + recipients.length > 0
     return {
       ...(connections.length + errors.length > 0 && {
