@@ -63,7 +63,22 @@ test('no more connections than allowed; who waits gets the next that is free, in
   await close()
 })
 
-test('waiting has a limit, and ends with the signal; the place is not lost', async () => {
+test('by default whoever needs a connection waits for it: that all are busy is not the failure of a destination', async (t) => {
+  const { target, pool, close } = await setting({}, { maxConnections: 1 })
+  t.after(close)
+  const lease = await pool.acquire(target, never)
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const sent = sendTo(pool, target, job(['b@to.test']))
+  t.mock.timers.tick(3_600_000)
+  t.mock.timers.reset()
+  lease.release()
+  assert.deepEqual(
+    (await sent).map(({ kind }) => kind),
+    ['delivered'],
+  )
+})
+
+test('waiting may have a limit, and ends with the signal; the place is not lost', async () => {
   const { target, pool, close } = await setting({}, { maxConnections: 1, waitMs: 20 })
   const lease = await pool.acquire(target, never)
   await assert.rejects(

@@ -16,7 +16,7 @@ export interface PoolOptions {
   readonly maxTransactions?: number
   /** Milliseconds an unused connection is kept. Default 10,000: servers that count connections do not like to wait. */
   readonly idleMs?: number
-  /** Milliseconds to wait for a connection when all are in use. Default 30,000. */
+  /** Milliseconds to wait for a connection when all are in use. Default: as long as the attempt may last, for nobody has refused anything. */
   readonly waitMs?: number
   readonly timeouts?: Partial<Timeouts>
 }
@@ -64,7 +64,7 @@ export class Pool {
   readonly #maxConnections: number
   readonly #maxTransactions: number
   readonly #idleMs: number
-  readonly #waitMs: number
+  readonly #waitMs: number | undefined
   readonly timeouts: Timeouts
   /** Counted by who sends. */
   uncertain = 0
@@ -79,7 +79,7 @@ export class Pool {
     this.#maxConnections = options.maxConnections ?? 20
     this.#maxTransactions = options.maxTransactions ?? 1000
     this.#idleMs = options.idleMs ?? 10_000
-    this.#waitMs = options.waitMs ?? 30_000
+    this.#waitMs = options.waitMs
     this.timeouts = { ...TIMEOUTS, ...options.timeouts }
   }
 
@@ -257,7 +257,8 @@ export class Pool {
           resolve(lease)
         },
       }
-      const timer = setTimeout(() => fail(refusal('All connections are in use')), this.#waitMs)
+      const late = () => fail(refusal('All connections are in use'))
+      const timer = this.#waitMs === undefined ? undefined : setTimeout(late, this.#waitMs)
       const abort = () => fail(refusal('Given up'))
       signal.addEventListener('abort', abort, { once: true })
       bucket.waiting.push(waiter)
