@@ -15,6 +15,7 @@ import { content, messageEnd } from './verb/message.ts'
 
 const CLOSING = reply(421, '4.3.2', 'Service is shutting down')
 const TOO_MANY_ERRORS = reply(421, '4.7.0', 'Too many errors, closing the connection')
+const TOO_MANY_REFUSED = reply(421, '4.7.0', 'Too many refused recipients, closing the connection')
 const LONG_LINE = reply(500, '5.5.6', 'Line is too long')
 /** RFC 2034 §4: replies to these have no enhanced status. */
 const HELLO = new Set(['HELO', 'EHLO', 'LHLO'])
@@ -41,6 +42,7 @@ export class Connection extends Channel implements Wire {
   #stages: Stages | undefined
   #errors = 0
   #noops = 0
+  #refusedRecipients = 0
   /** The server closes: leave after this transaction. */
   #isLeaving = false
 
@@ -140,6 +142,12 @@ export class Connection extends Channel implements Wire {
     this.later(this.#errors > errors / 3 ? errorDelayMs : 0, () => this.say(isLast ? TOO_MANY_ERRORS : answer, format))
   }
 
+  /** Says that a recipient is refused; too many without a message that is taken end the connection. */
+  countRefused(answer: Reply): void {
+    const isLast = answer.code >= 500 && ++this.#refusedRecipients >= this.server.limits.refusedRecipients
+    this.say(isLast ? TOO_MANY_REFUSED : answer)
+  }
+
   /** A command that does nothing for a message; too many of them are refused. */
   countNoop(): boolean {
     if (++this.#noops <= this.settings.limits.noops) return true
@@ -150,7 +158,7 @@ export class Connection extends Channel implements Wire {
   /** The transaction is over, and what comes next is a new one. `isAccepted`: by a message that was taken. */
   endTransaction(isAccepted: boolean): void {
     this.transaction = this.forwarded = undefined
-    if (isAccepted) this.#noops = 0
+    if (isAccepted) this.#noops = this.#refusedRecipients = 0
     if (this.#isLeaving) this.end('server', CLOSING)
   }
 
@@ -191,6 +199,7 @@ export class Connection extends Channel implements Wire {
     this.local = local
     this.helo = this.offer = undefined
     this.isAuthenticated = false
+    this.#refusedRecipients = 0
     const stages = this.server.attach(this)
     this.#stages = stages
     if (this.tls !== undefined) stages.secured(this.tls)

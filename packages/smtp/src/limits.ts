@@ -14,6 +14,11 @@ export interface Limits {
   readonly recipients: number
   /** Errors of the protocol before 421. */
   readonly errors: number
+  /**
+   * Recipients refused for good (5yz) between two messages that were taken, before 421: who tries out addresses has to begin again. More than
+   * `errors`, because the dead addresses of a mailing list are no errors of its protocol.
+   */
+  readonly refusedRecipients: number
   /** Commands that do nothing (NOOP, RSET, VRFY …) between two messages before 421. */
   readonly noops: number
   /** How long an error is kept from the client that has made more than a third of what it may; 0 for not at all. */
@@ -46,6 +51,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   size: 25 * 1024 * 1024,
   recipients: 1000,
   errors: 10,
+  refusedRecipients: 100,
   noops: 100,
   errorDelayMs: 0,
   transactions: 1000,
@@ -61,10 +67,11 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
 
 /** The limits under stress: whoever keeps the server waiting makes room for others. */
 export function tightened(limits: Limits): Limits {
-  const { errors, commandTimeoutMs, dataGraceMs } = limits
+  const { errors, refusedRecipients, commandTimeoutMs, dataGraceMs } = limits
   return {
     ...limits,
     errors: Math.min(errors, 3),
+    refusedRecipients: Math.min(refusedRecipients, 20),
     errorDelayMs: 0,
     commandTimeoutMs: Math.min(commandTimeoutMs, 10_000),
     dataGraceMs: Math.min(dataGraceMs, 10_000),

@@ -75,6 +75,20 @@ test('commands that do nothing are counted between messages', async () => {
   )
 })
 
+test('who tries out addresses is sent away; the dead addresses of a list do not add up over its messages', async () => {
+  await using fixture = await start({ limits: { refusedRecipients: 3 } })
+  const client = await fixture.client()
+  await hello(client)
+  const no = 'RCPT TO:<no@example.org>\r\n'
+  const message = `MAIL FROM:<a@example.com>\r\n${no}${no}RCPT TO:<b@example.org>\r\nDATA\r\n.\r\n`
+  for (let count = 0; count < 3; count++) assert.match((await client.talk(message, 6)).at(-1) ?? '', /^250 2\.0\.0 /)
+  const replies = await client.talk(`MAIL FROM:<a@example.com>\r\n${no}RSET\r\nMAIL FROM:<a@example.com>\r\n${no}${no}`, 7)
+  assert.deepEqual(
+    replies.map((reply) => reply.slice(0, 3)),
+    ['250', '550', '250', '250', '550', '421', 'clo'],
+  )
+})
+
 test('RFC 5321 §4.5.3.1.10: too many recipients are 452, and the message goes to those before', async () => {
   await using fixture = await start({ limits: { recipients: 2 } })
   const client = await fixture.client()
@@ -179,7 +193,7 @@ test('stress begins at any one sign, and ends well below it', async () => {
 test('under stress a client has ten seconds and three errors', () => {
   const limits = tightened(DEFAULT_LIMITS)
   assert.equal(limits.commandTimeoutMs, 10_000)
-  assert.equal(limits.errors, 3)
+  assert.deepEqual([limits.errors, limits.refusedRecipients], [3, 20])
 })
 
 test('a server under stress says so to its stages, and recovers', async () => {

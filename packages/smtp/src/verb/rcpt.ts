@@ -38,7 +38,10 @@ export function rcpt(connection: Connection, argument: string) {
 }
 
 function judged(connection: Connection, answer: Reply, transaction: Transaction) {
-  if (isPositive(answer)) transaction.accepted++
-  else transaction.refused++
-  connection.say(answer)
+  if (isPositive(answer)) {
+    transaction.accepted++
+    return connection.say(answer)
+  }
+  transaction.refused++
+  connection.countRefused(answer)
 }
