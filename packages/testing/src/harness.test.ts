@@ -1,5 +1,10 @@
 /** The harness polices and teaches: each way to do wrong fails, with the sentence that says what to do. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { closeSync, openSync, watch } from 'node:fs'
+import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as later } from 'node:timers/promises'
 import { defineFact, definePlugin, type Hooks, reject, Store, suspect } from '@postroad/plugin'
@@ -59,12 +64,73 @@ const WRONGS: readonly (readonly [name: string, hooks: Hooks, sentence: RegExp])
 for (const [name, hooks, sentence] of WRONGS)
   test(`fails when ${name}`, () => assert.rejects(attempt(hooks, { failure: /|/, check: () => undefined }), sentence))
 
-test('fails when a timer, a server or a file is left behind, and says where it was opened', async () => {
-  let timer: NodeJS.Timeout | undefined
-  const hooks: Hooks = { mail: () => void (timer = setInterval(() => undefined, 1_000).unref()) }
-  await assert.rejects(attempt(hooks), /a timer opened .*harness\.test\.ts:\d+.* is still there: end it in `close`/)
-  clearInterval(timer)
-})
+/** Opens something and gives what closes it. */
+type Opening = () => Promise<() => unknown> | (() => unknown)
+
+const LEFT: readonly (readonly [what: string, open: Opening, sentence: RegExp])[] = [
+  [
+    'a timer',
+    () => {
+      const timer = setInterval(() => undefined, 1_000).unref()
+      return () => clearInterval(timer)
+    },
+    /a timer opened .*harness\.test\.ts:\d+.* is still there: end it in `close`, or when `signal` fires\./,
+  ],
+  [
+    'a server',
+    async () => {
+      const server = createServer().listen(0, '127.0.0.1').unref()
+      await once(server, 'listening')
+      return () => server.close()
+    },
+    /a listening socket opened .*harness\.test\.ts:\d+.* is still there: end it in `close`/,
+  ],
+  [
+    'a socket',
+    () => {
+      const socket = createSocket('udp4').unref()
+      return () => socket.close()
+    },
+    /a UDP socket opened .*harness\.test\.ts:\d+.* is still there: end it in `close`/,
+  ],
+  [
+    'a child process',
+    () => {
+      const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
+      child.unref()
+      return () => child.kill()
+    },
+    /a child process opened .*harness\.test\.ts:\d+.* is still there: end it in `close`/,
+  ],
+  [
+    'a watcher',
+    () => {
+      const watcher = watch(import.meta.dirname, { persistent: false })
+      return () => watcher.close()
+    },
+    /a file watcher opened .*harness\.test\.ts:\d+.* is still there: end it in `close`/,
+  ],
+  [
+    'a file',
+    () => {
+      const descriptor = openSync(import.meta.filename, 'r')
+      return () => closeSync(descriptor)
+    },
+    /the file .*harness\.test\.ts is still open: close it in `close`\./,
+  ],
+]
+
+for (const [what, open, sentence] of LEFT)
+  test(`fails when ${what} is left behind, and says which`, async () => {
+    let close: () => unknown = () => undefined
+    const hooks: Hooks = {
+      mail: async () => {
+        close = await open()
+      },
+    }
+    await assert.rejects(attempt(hooks), sentence)
+    await close()
+  })
 
 test('fails when a plugin fails and nobody expected it, and passes when it was expected', async () => {
   const hooks: Hooks = {

@@ -1,5 +1,5 @@
 /** Finds what is left behind: timers, sockets, processes, watchers and files that were opened and not closed. */
-import { createHook } from 'node:async_hooks'
+import { createHook, executionAsyncId } from 'node:async_hooks'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { PATIENCE } from './watch.ts'
@@ -19,7 +19,10 @@ const KINDS: Readonly<Record<string, string>> = {
 }
 /** Not the author's to close: weak timers of AbortSignal.timeout, the connections that fetch keeps, the clock of HTTP dates, the test runner's own. */
 const FOREIGN = /node:internal\/(?:abort_controller|deps\/undici|http\b|test_runner)|node:diagnostics_channel/
+/** What `server.listen(port, host)` waits for before it opens anything: its caller is no longer on the stack then. */
+const STEPS = new Set(['TickObject', 'GETADDRINFOREQWRAP'])
 const FDS = '/proc/self/fd'
+
 /** Watches from now on. */
 export interface LeakWatch {
   /** Ends the watch. One sentence for each thing that is still open. */
@@ -33,15 +36,21 @@ export interface LeakWatch {
  */
 export function watchLeaks(patience: number = PATIENCE): LeakWatch {
   const open = new Map<number, { readonly kind: string; readonly opener: string }>()
+  /** Where steps that are under way were begun. */
+  const steps = new Map<number, Error>()
   const before = openFiles()
   const hook = createHook({
     init(id, type) {
       const kind = KINDS[type]
+      if (STEPS.has(type)) steps.set(id, trace())
       if (kind === undefined) return
-      const opener = openedAt()
+      const opener = openedAt(trace(), steps.get(executionAsyncId()))
       if (opener !== undefined) open.set(id, { kind, opener })
     },
-    destroy: (id) => void open.delete(id),
+    destroy(id) {
+      open.delete(id)
+      steps.delete(id)
+    },
   }).enable()
   const files = (): readonly string[] => [...openFiles()].filter(([id, file]) => before.get(id) !== file).map(([, file]) => file)
   return {
@@ -57,19 +66,28 @@ export function watchLeaks(patience: number = PATIENCE): LeakWatch {
   }
 }
 
-/** The first frame that is not Node's, nor this file's; undefined when Node opened it for itself, or for something foreign. */
-function openedAt(): string | undefined {
+/** The stack, which V8 makes text of only when somebody reads it. */
+function trace(): Error {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 40
-  const { stack = '' } = new Error()
+  const error = new Error()
   Error.stackTraceLimit = limit
-  const frames = stack
+  return error
+}
+
+/** The first frame that is not Node's, nor this file's; undefined when Node opened it for itself, or for something foreign. */
+function openedAt(now: Error, begun: Error | undefined): string | undefined {
+  const frames = framesOf(now)
+  const index = frames.findIndex((line) => !line.includes('node:'))
+  if (index < 0) return begun && openedAt(begun, undefined)
+  return frames.slice(0, index).some((line) => FOREIGN.test(line)) ? undefined : frames[index]?.trim().replace('file://', '')
+}
+
+function framesOf({ stack = '' }: Error): readonly string[] {
+  return stack
     .split('\n')
     .slice(1)
     .filter((line) => !/\bleak\.[jt]s/.test(line))
-  const index = frames.findIndex((line) => !line.includes('node:'))
-  if (index < 0 || frames.slice(0, index).some((line) => FOREIGN.test(line))) return undefined
-  return frames[index]?.trim().replace('file://', '')
 }
 
 /** Descriptors of files on disk; empty where the system does not tell. */
