@@ -178,6 +178,29 @@ test('a dead destination is left alone after three failures, and probed later; o
   assert.ok(dead() > 3 && dead() < 40, `${dead()} connections in an hour`)
 })
 
+test('where a destination was closed one message goes first: the others are not taken out of the store for nothing', async () => {
+  let taken = 0
+  const memory = memoryStore()
+  const store = overriding(memory, {
+    claimDue: async (due) => {
+      const found = await memory.claimDue(due)
+      taken += found.claims.length
+      return found
+    },
+  })
+  let isUp = false
+  const { engine, send, jobs, time } = makeBench(() => (isUp ? OK : REFUSED), { store })
+  engine.start()
+  for (let count = 0; count < 50; count++) await send(makeMessage({ recipients: [['x', 'dead.example']], lane: 'smtp:dead.example' }))
+  const before = jobs.length
+  await time.pass(3 * HOUR)
+  assert.ok(jobs.length - before > 5, 'it is tried again')
+  assert.ok(taken - (jobs.length - before) <= 2, `${taken} taken for ${jobs.length - before} connections`)
+  isUp = true
+  await time.pass(2 * HOUR)
+  assert.equal((await memory.stats()).messages, 0)
+})
+
 test('what is late behind a closed lane is still warned about and still ends', async () => {
   const { engine, send, jobs, time, store } = makeBench(({ from }) => (from === undefined ? OK : REFUSED), {
     lookMs: HOUR,

@@ -8,11 +8,14 @@ import type { Gate, GateView } from '../store.ts'
 import type { Lane } from './lane.ts'
 import type { LaneBook } from './lane-book.ts'
 import { BEAT_MS, type EngineOptions, type Job, PAGE } from './options.ts'
-import { spread } from './site.ts'
+import { type Site, spread } from './site.ts'
 
 /** Milliseconds between pages while there is more that is due: when nothing else is to be done, and while there is fresh mail. */
 const PAGE_PAUSE_MS = 10
 const BUSY_PAUSE_MS = 100
+
+/** Milliseconds after which those who follow a first one look again. */
+const FOLLOW_MS = 5_000
 
 /** What the intake needs of the engine. */
 export interface IntakeOptions {
@@ -113,8 +116,17 @@ export class Intake {
     }
   }
 
+  /** Where a site was closed one goes first, and shows whether the others may follow; 0: nobody has to wait. */
+  #turnOf({ site }: Lane<Job>, tried: Set<Site<Job>>, now: number): number {
+    if (!site?.isDoubtful) return 0
+    if (site.isBusy || tried.has(site)) return now + FOLLOW_MS
+    tried.add(site)
+    return 0
+  }
+
   #gate(now: number): Gate {
     const { engine, lanes } = this.#options
+    const tried = new Set<Site<Job>>()
     return (name, view) => {
       // What is owed to the sender needs no destination.
       if (view.owes) return 'take'
@@ -123,7 +135,7 @@ export class Intake {
         lane.hasStored = true
         return 'wait'
       }
-      const until = lane.blockedUntil(now)
+      const until = lane.blockedUntil(now) || this.#turnOf(lane, tried, now)
       return until > 0 && !mustSpeak(view, engine.scheduleOf(name), now) ? spread(until, now) : 'take'
     }
   }

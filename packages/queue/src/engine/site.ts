@@ -98,6 +98,16 @@ export class Site<J> {
     return this.#active === 0 && !this.hasFailures(now)
   }
 
+  /** It was closed, and no transaction has shown yet that it is up again. */
+  get isDoubtful(): boolean {
+    return this.#blocks > 0
+  }
+
+  /** Something is under way, or about to be. */
+  get isBusy(): boolean {
+    return this.#active > 0 || this.ready.size > 0
+  }
+
   /** Until when the destination is left alone; 0: it is not. */
   blockedUntil(now: number): number {
     return this.#blockedUntil > now ? this.#blockedUntil : 0
