@@ -60,6 +60,41 @@ for (const secure of [false, true]) {
   })
 }
 
+for (const mode of ['starttls', 'implicit'] as const) {
+  test(`postroad send hands mail in with --tls ${mode}, and shows no credentials`, async () => {
+    const before = sink.transactions.length
+    const port = example.ports[mode === 'implicit' ? 'submissions' : 'submission']
+    const from = ['--user', 'alice@example.test', '--from', 'alice@example.test', '--header', 'X-Trial: yes', '--attach', 'LICENSE']
+    const args = ['send', '--server', `127.0.0.1:${port}`, '--tls', mode, ...from, '--to', 'bob@elsewhere.test', 'eve@elsewhere.test']
+    const out = await command(args, env, 'correct horse\n')
+    assert.match(out, /^\* TLS, the certificate was not checked$/m)
+    assert.match(out, /^> AUTH PLAIN \*\*\*\n< 235 [\s\S]*^> RCPT TO:<eve@elsewhere\.test>\n[\s\S]*^> \(\d+ octets\)\n< 250 2\.0\.0 /m)
+    for (const secret of ['correct horse', '\0alice@example.test\0correct horse'])
+      assert.ok(!out.includes(secret) && !out.includes(Buffer.from(secret).toString('base64')), out)
+    await arrived(before + 1)
+    assert.match(String(sink.transactions.at(-1)?.message), /^X-Trial: yes\r\n[\s\S]*^Content-Disposition: attachment; filename=LICENSE/m)
+  })
+}
+
+test('postroad send sends no password in the clear, and says how it was refused', async () => {
+  const to = ['--server', `127.0.0.1:${example.ports['submission']}`, '--to', 'bob@elsewhere.test']
+  const known = { ...env, POSTROAD_PASSWORD: 'wrong' }
+  await assert.rejects(
+    command(['send', ...to, '--user', 'alice@example.test'], known),
+    /AUTH PLAIN \*\*\*\n< 535 5\.7\.8 [\s\S]*> QUIT\n< 221 /,
+  )
+  // Another name of the loopback, which is not one that is known as such.
+  const far = ['send', '--server', `0.0.0.0:${example.ports['submission']}`, '--to', 'bob@elsewhere.test', '--user', 'alice@example.test']
+  await assert.rejects(command(far, known), /> STARTTLS\n[^>]*certificate[^>]*; --insecure takes any certificate\n$/)
+  await assert.rejects(command([...far, '--insecure'], known), /\* TLS, the certificate was not checked\n[\s\S]*< 535 /)
+  await assert.rejects(command([...far, '--tls', 'none'], known), /in the clear: it was not sent\n$/)
+  await assert.rejects(command(['send', ...to, '--tls', 'none', '--quiet'], known), /code 1\n530 5\.7\.0 /)
+  await assert.rejects(
+    command(['send', '--server', `127.0.0.1:${example.ports['submissions']}`, '--timeout', '0.5', '--to', 'x'], known),
+    /[Tt]ime/,
+  )
+})
+
 test('a wrong password, a foreign sender, and a client without TLS or AUTH are refused', async () => {
   await assert.rejects(client({ pass: 'wrong' }).sendMail(message), /535 5\.7\.8/)
   await assert.rejects(client({}).sendMail({ ...message, from: 'boss@example.test' }), /553 5\.7\.1/)

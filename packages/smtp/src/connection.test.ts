@@ -91,7 +91,7 @@ for (const [line, reply] of [
   ['EHLO '.padEnd(261, 'x'), '501 A domain'],
   ['EHLO x\t ', '250-mx.example.com'],
   ['VRFY \xc3\xa0', '252 2.1.5 Try ?'],
-  ['LHLO a', '500 This is SMTP'],
+  ['LHLO a', '500 5.5.1 This is SMTP'],
   ['RSET x', '501 5.5.4'],
   ['NOOP x', '250 2.0.0'],
   ['VRFY joe', '252 2.1.5 Try joe'],
@@ -154,7 +154,7 @@ test('RFC 2033 §4.2: LMTP answers for each recipient that was accepted', async 
   await using fixture = await start({ protocol: 'lmtp' }, { message: async () => answers })
   const client = await fixture.client()
   assert.equal(await client.reply(), '220 mx.example.com LMTP')
-  assert.match(await client.say('EHLO x'), /^500 This is LMTP/)
+  assert.match(await client.say('EHLO x'), /^500 5\.5\.1 This is LMTP/)
   assert.match(await client.say('LHLO x'), /^250-/)
   const replies = await client.talk(
     'MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nRCPT TO:<no@b.example>\r\nRCPT TO:<c@b.example>\r\nDATA\r\n.\r\nQUIT\r\n',

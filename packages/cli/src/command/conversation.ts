@@ -1,0 +1,152 @@
+/** An SMTP session as a client that shows what is said, but no credentials. Nodemailer speaks; this listens. */
+import net from 'node:net'
+import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
+import { UsageError } from '../config/usage-error.ts'
+
+/** STARTTLS or nothing, TLS from the first octet, or never. */
+export const TLS_MODES = ['starttls', 'implicit', 'none'] as const
+export type TlsMode = (typeof TLS_MODES)[number]
+
+/** Where to, and how. */
+export interface Server {
+  readonly host: string
+  readonly port: number
+  /** Default: STARTTLS when it is offered; on port 465 implicit. */
+  readonly tls?: TlsMode
+  /** Takes any certificate. */
+  readonly isInsecure: boolean
+  readonly login?: { readonly user: string; readonly pass: string }
+}
+
+/** What is to be said. */
+export interface Conversation {
+  readonly helo: string
+  readonly from: string
+  readonly to: readonly string[]
+  readonly message: Buffer
+  /** How long each reply may take, in milliseconds. */
+  readonly timeoutMs: number
+  /** Takes the lines of the dialogue: `>` ours, `<` theirs, `*` what is to be known besides. */
+  print(line: string): void
+}
+
+/** What nodemailer says of a failure. */
+interface Failure extends Error {
+  readonly response?: string
+  readonly rejectedErrors?: readonly Failure[]
+}
+
+/**
+ * Resolves to the last line of the reply that decided.
+ *
+ * @throws {UsageError} when there was none: no connection, no TLS that counts, no answer
+ */
+export async function converse(server: Server, conversation: Conversation): Promise<string> {
+  const socket = await connect(server, conversation.timeoutMs)
+  const connection = new SMTPConnection(optionsOf(server, conversation, socket))
+  const failed = new Promise<never>((_, reject) => connection.on('error', reject))
+  const ended = new Promise<void>((resolve) => connection.once('end', resolve))
+  try {
+    return lastLine(await Promise.race([failed, speak(connection, server, conversation)]))
+  } catch (error) {
+    const failure = error as Failure // nodemailer's, or a UsageError, which is one too
+    const reply = failure.rejectedErrors?.at(-1)?.response ?? failure.response
+    if (reply !== undefined) return lastLine(reply)
+    if (error instanceof UsageError) throw error
+    const hint = /certificate|altname/i.test(failure.message) ? '; --insecure takes any certificate' : ''
+    throw new UsageError(`${server.host}:${server.port}: ${failure.message}${hint}`, { cause: error })
+  } finally {
+    // Says nothing when there is nobody left to say it to.
+    connection.quit()
+    await ended
+    socket.destroy()
+  }
+}
+
+async function speak(connection: SMTPConnection, server: Server, { from, to, message, print }: Conversation): Promise<string> {
+  await new Promise<void>((resolve) => connection.connect(() => resolve()))
+  if (connection.secure) print(isChecked(server) ? '* TLS, the certificate is valid' : '* TLS, the certificate was not checked')
+  if (server.login) {
+    if (!connection.secure && !isLoopback(server.host))
+      throw new UsageError('Without TLS the password would go out in the clear: it was not sent')
+    const { login } = server
+    await called<unknown>((done) => connection.login(login, done))
+  }
+  const use8BitMime = message.some((octet) => octet > 127)
+  const { response } = await called<{ response: string }>((done) => connection.send({ from, to: [...to], use8BitMime }, message, done))
+  return response
+}
+
+function optionsOf(server: Server, { helo, timeoutMs, print }: Conversation, socket: net.Socket): SMTPConnectionOptions {
+  const { host, port, tls = port === 465 ? 'implicit' : undefined } = server
+  return {
+    connection: socket,
+    host,
+    port,
+    name: helo,
+    secure: tls === 'implicit',
+    ignoreTLS: tls === 'none',
+    requireTLS: tls === 'starttls',
+    tls: { rejectUnauthorized: isChecked(server) },
+    ...(net.isIP(host) === 0 && { servername: host }),
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+    transactionLog: true,
+    logger: listener(print),
+  }
+}
+
+function isChecked({ host, isInsecure }: Server): boolean {
+  return !isInsecure && !isLoopback(host)
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}
+
+/** A logger for nodemailer, which tells it what is said. */
+function listener(print: Conversation['print']) {
+  let isSecret = false
+  const said = (mark: '>' | '<', text: string): void => {
+    for (const line of text.split(/\r?\n/)) print(`${mark} ${line.replace(/[\u0000-\u001f\u007f-\u009f]/g, '·')}`)
+  }
+  const log = (entry: { readonly tnx?: string; readonly outByteCount?: number }, text: string): void => {
+    if (entry.tnx === 'message') said('>', `(${entry.outByteCount} octets)`)
+    if (entry.tnx === 'client') {
+      const [auth] = /^AUTH \S+/.exec(text) ?? []
+      isSecret ||= auth !== undefined
+      said('>', isSecret ? `${auth ?? ''} ***`.trim() : text)
+    }
+    if (entry.tnx !== 'server') return
+    said('<', text)
+    isSecret &&= text.startsWith('334')
+  }
+  const quiet = (): void => {}
+  return { level: quiet, trace: quiet, debug: log, info: log, warn: quiet, error: quiet, fatal: quiet }
+}
+
+function connect({ host, port }: Server, timeoutMs: number): Promise<net.Socket> {
+  const socket = net.connect({ host, port, noDelay: true })
+  return new Promise((resolve, reject) => {
+    const fail = (cause: Error): void => {
+      socket.destroy()
+      reject(new UsageError(`${host}:${port} cannot be reached: ${cause.message}`, { cause }))
+    }
+    const timer = setTimeout(() => fail(new Error('timed out')), timeoutMs)
+    socket.once('error', fail).once('connect', () => {
+      clearTimeout(timer)
+      socket.removeListener('error', fail)
+      resolve(socket)
+    })
+    socket.once('close', () => clearTimeout(timer))
+  })
+}
+
+function called<T>(run: (done: (error?: Error | null, value?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => run((error, value) => (error ? reject(error) : resolve(value as T)))) // without an error there is one
+}
+
+function lastLine(reply: string): string {
+  return reply.trimEnd().split(/\r?\n/).at(-1) ?? ''
+}
