@@ -62,6 +62,11 @@ test('try runs a message through the hooks, prints opinions and the reply, and d
   const { transaction, steps } = JSON.parse(taken.out)
   assert.equal(transaction.points, 1.5)
   assert.match(steps.at(-1).reply, /^250 .* queued as rehearsal/)
+  const strict = await config('strict.ts', rule('bad').replace("hostname: 'mx.test',", "hostname: 'mx.test', thresholds: { reject: 1 },"))
+  assert.match(
+    (await run('try', 'good.eml', '--config', strict, '--to', 'a@ours.test')).out,
+    /thresholds: reject from 1, for 1\.5 points of a@ours\.test/,
+  )
   const relay = await run('try', 'good.eml', '--config', name, '--to', 'a@elsewhere.test')
   assert.match(relay.out, /RCPT TO:<a@elsewhere\.test> +550 5\.7\.1 Relaying denied/)
 })

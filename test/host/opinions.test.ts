@@ -139,6 +139,38 @@ test('domains may have levels of their own', async () => {
   await sessionWith(options, points()).rcpt('a@strict.test').rcpt('b@lax.test').data().expectReplies(550, 250)
 })
 
+test('the canonical line names the threshold that decided, and for whom', async () => {
+  const rule = definePlugin({
+    name: 'rule',
+    hooks: {
+      mail: () => suspect(5, 'x'),
+      rcpt: ({ recipient }) => (recipient.local === 'worse' ? suspect(0.25, 'y') : undefined),
+      quarantine: () => ({ id: 'aside' }),
+    },
+  })
+  const domains = { 'reject.test': { reject: 5 }, 'defer.test': { defer: 4 }, 'aside.test': { quarantine: 3 }, 'tag.test': { tag: 2 } }
+  const options = { config: { thresholds: { domains } }, protocol: 'lmtp' } as const
+  await sessionWith(options, rule())
+    .rcpt('a@reject.test')
+    .rcpt('b@reject.test')
+    .rcpt('worse@reject.test')
+    .rcpt('a@defer.test')
+    .rcpt('a@aside.test')
+    .rcpt('a@tag.test')
+    .rcpt('a@lax.test')
+    .data()
+    .expectReplies(550, 550, 550, 451, 250, 250, 250)
+    .expect(({ lines }) =>
+      assert.deepEqual(lines.find((line) => line['event'] === 'transaction')?.['thresholds'], [
+        { level: 'reject', at: 5, points: 5, to: ['a@reject.test', 'b@reject.test'] },
+        { level: 'reject', at: 5, points: 5.25, to: ['worse@reject.test'] },
+        { level: 'defer', at: 4, points: 5, to: ['a@defer.test'] },
+        { level: 'quarantine', at: 3, points: 5, to: ['a@aside.test'] },
+        { level: 'tag', at: 2, points: 5, to: ['a@tag.test'] },
+      ]),
+    )
+})
+
 test('points given at rcpt count for that recipient alone', async () => {
   const rule = definePlugin({ name: 'rule', hooks: { rcpt: ({ recipient }) => (recipient.local === 'bad' ? suspect(9, 'x') : undefined) } })
   const options = { config: { thresholds: { reject: 5 } }, protocol: 'lmtp' } as const

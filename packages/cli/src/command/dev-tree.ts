@@ -28,9 +28,13 @@ export function transactionTree({ record, runs, scopes }: Transaction): string {
     leaf(`${name} ${styleText('dim', JSON.stringify(value) ?? '')}`),
   ) // as the canonical line has it
   const refused = list(record['refused']).map(({ to, reply, plugin }) => leaf(printable(`${to} ${reply}${plugin ? ` (${plugin})` : ''}`)))
+  const met = list(record['thresholds']).map(({ level, at, points, to }) =>
+    leaf(printable(`${level} from ${at}, for ${points} points of ${to}`)),
+  )
   const all: readonly Branch[] = [
     ...branches,
     ...(refused.length > 0 ? [{ text: 'refused', children: refused }] : []),
+    ...(met.length > 0 ? [{ text: 'thresholds', children: met }] : []),
     ...(facts.length > 0 ? [{ text: 'facts', children: facts }] : []),
   ]
   return `${head(record)}\n${drawn(all, '')}`

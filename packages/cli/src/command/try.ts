@@ -34,6 +34,14 @@ export function tryCommand(program: Command, outcome: { code: number }): void {
     })
 }
 
+/** As the canonical line has it. */
+interface Met {
+  readonly level: string
+  readonly at: number
+  readonly points: number
+  readonly to: readonly string[]
+}
+
 interface Step {
   readonly command: string
   readonly reply: string
@@ -149,6 +157,9 @@ function text(steps: readonly Step[], record: Readonly<Record<string, unknown>> 
     ...rows,
     ...(opinions.length > 0 ? ['', 'opinions', ...opinions] : []),
     ...(record?.['points'] ? [`  ${record['points']} points in all`] : []),
+    ...((record?.['thresholds'] as readonly Met[] | undefined) ?? []).map(
+      ({ level, at, points, to }) => `  thresholds: ${level} from ${at}, for ${points} points of ${to.join(', ')}`,
+    ),
     ...(facts.length > 0 ? ['', 'facts', ...facts] : []),
     ...(failures.length > 0 ? ['', 'failures', ...failures.map((one) => `  ${JSON.stringify(one)}`)] : []),
     ...(times.length > 0 ? ['', `time: ${times.join(', ')}`] : []),

@@ -6,7 +6,7 @@ import type { Transaction } from '../session/transaction.ts'
 
 /** What is logged at the end of a transaction. */
 export function transactionRecord(session: SessionState, transaction: Transaction, reply: Reply | readonly Reply[]): object {
-  const { envelope, recipients, refused, asked, trail } = transaction
+  const { envelope, recipients, refused, asked, met, trail } = transaction
   const own = { ...session.facts.toJSON(), ...transaction.facts.toJSON() }
   return {
     event: 'transaction',
@@ -20,6 +20,7 @@ export function transactionRecord(session: SessionState, transaction: Transactio
     ...(refused.length > 0 ? { refused: refused.map(({ to, plugin, refusal }) => ({ to, plugin, reply: said(refusal) })) } : {}),
     size: session.size,
     points: Math.round((session.points + trail.points) * 100) / 100,
+    ...(met.length > 0 ? { thresholds: met } : {}),
     ...(Object.keys(own).length > 0 ? { facts: own } : {}),
     ...opinions([...(session.trail.opinions() ?? []), ...(trail.opinions() ?? [])], session.trail.dropped + trail.dropped),
     plugins: times(session.trail.times(), trail.times()),

@@ -89,10 +89,11 @@ test('a transaction for people: reply, envelope, refusals and opinions, each on 
     reply: '550 5.7.1 no',
     refused: [{ to: 'c@d.test', plugin: 'rule', reply: '550 5.7.1 no' }],
     opinions: [{ plugin: 'rule', hook: 'rcpt', kind: 'reject', text: 'no', shadow: true }],
+    thresholds: [{ level: 'reject', at: 9, points: 9.5, to: ['e@f.test'] }],
   }
   const shown = stripVTControlCharacters(logged({ format: 'pretty' }, (log) => log.record(line)))
   assert.match(
     shown,
-    /550 5\.7\.1 no\n +X\.1 <a@b\.test> to nobody, 0 octets, 3 ms\n +refused c@d\.test: 550 5\.7\.1 no \(rule\)\n +rule at rcpt: reject no \(shadow\)/,
+    /550 5\.7\.1 no\n +X\.1 <a@b\.test> to nobody, 0 octets, 3 ms\n +refused c@d\.test: 550 5\.7\.1 no \(rule\)\n +rule at rcpt: reject no \(shadow\)\n +thresholds: reject from 9, for 9\.5 points of e@f\.test/,
   )
 })

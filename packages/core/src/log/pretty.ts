@@ -25,6 +25,7 @@ function transaction(line: Line): string {
         `${styleText('red', 'refused')} ${printable(one['to'])}: ${printable(one['reply'])}${one['plugin'] ? ` (${one['plugin']})` : ''}`,
     ),
     ...list(line['opinions']).map(opinion),
+    ...list(line['thresholds']).map(threshold),
   ]
   return rows.join('\n             ')
 }
@@ -32,6 +33,10 @@ function transaction(line: Line): string {
 function opinion(one: Line): string {
   const points = one['points'] === undefined ? '' : ` ${one['points']}`
   return `${styleText('cyan', String(one['plugin']))} at ${one['hook']}: ${one['kind']}${points} ${printable(one['text'] ?? one['reason'] ?? '')}${one['shadow'] ? ' (shadow)' : ''}`
+}
+
+function threshold({ level, at, points, to }: Line): string {
+  return `${styleText('cyan', 'thresholds')}: ${level} from ${at}, for ${points} points of ${Array.isArray(to) ? printable(to.join(', ')) : ''}`
 }
 
 function colourOf(reply: string): 'green' | 'yellow' | 'red' {

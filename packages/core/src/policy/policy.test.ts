@@ -26,15 +26,15 @@ test('of two alike the first counts', () => {
 test('the highest threshold that is met decides; none without thresholds', () => {
   assert.equal(judge(100, {}), undefined)
   assert.equal(judge(4.99, { quarantine: 5 }), undefined)
-  assert.equal(judge(5, { quarantine: 5 })?.kind, 'quarantine')
-  assert.equal(judge(9, { quarantine: 5, defer: 7, reject: 9 })?.kind, 'reject')
-  assert.equal(judge(8, { quarantine: 5, defer: 7, reject: 9 })?.kind, 'defer')
+  assert.equal(judge(5, { quarantine: 5 })?.opinion.kind, 'quarantine')
+  assert.equal(judge(9, { quarantine: 5, defer: 7, reject: 9 })?.opinion.kind, 'reject')
+  assert.equal(judge(8, { quarantine: 5, defer: 7, reject: 9 })?.opinion.kind, 'defer')
 })
 
 test('levels of a domain are found however its name was written, and one that quarantines counts', () => {
   const thresholds = withNormalDomains({ reject: 9, domains: { 'Strict.TEST': { reject: 2 }, 'bücher.test': { quarantine: 3 } } })
-  assert.equal(judge(2, thresholds, 'strict.test')?.kind, 'reject')
-  assert.equal(judge(3, thresholds, 'xn--bcher-kva.test')?.kind, 'quarantine')
+  assert.equal(judge(2, thresholds, 'strict.test')?.opinion.kind, 'reject')
+  assert.equal(judge(3, thresholds, 'xn--bcher-kva.test')?.opinion.kind, 'quarantine')
   assert.equal(judge(3, thresholds, 'other.test'), undefined)
   assert.deepEqual([quarantineLevel(thresholds), quarantineLevel({ reject: 1 })], [3, undefined])
 })

@@ -3,13 +3,29 @@ import { normalizeDomain } from '@postroad/message'
 import { defer, type MessageOpinion, quarantine, reject } from '@postroad/plugin'
 import type { Levels, Thresholds } from '../config.ts'
 
-/** The highest threshold that is met, for a recipient of this domain. */
-export function judge(points: number, thresholds: Thresholds, domain = ''): MessageOpinion | undefined {
+/** A threshold that is met. */
+export interface Met {
+  readonly level: keyof Levels
+  /** Its points. */
+  readonly at: number
+}
+
+/** The highest threshold that decides and is met, for a recipient of this domain. */
+export function judge(points: number, thresholds: Thresholds, domain = ''): (Met & { readonly opinion: MessageOpinion }) | undefined {
   const levels = levelsFor(thresholds, domain)
-  if (levels.reject !== undefined && points >= levels.reject) return reject('Message refused by local policy', { status: '5.7.1' })
-  if (levels.defer !== undefined && points >= levels.defer) return defer('Message deferred by local policy', { status: '4.7.1' })
-  if (levels.quarantine !== undefined && points >= levels.quarantine) return quarantine(`${round(points)} points`)
+  for (const level of DECISIVE) {
+    const at = levels[level]
+    if (at !== undefined && points >= at) return { level, at, opinion: opinionOf(level, points) }
+  }
   return undefined
+}
+
+const DECISIVE = ['reject', 'defer', 'quarantine'] as const
+
+function opinionOf(level: (typeof DECISIVE)[number], points: number): MessageOpinion {
+  if (level === 'reject') return reject('Message refused by local policy', { status: '5.7.1' })
+  if (level === 'defer') return defer('Message deferred by local policy', { status: '4.7.1' })
+  return quarantine(`${round(points)} points`)
 }
 
 /** The same, with the names of domains as addresses have them; what is no name stays, and fits nobody. */
@@ -25,10 +41,10 @@ export function quarantineLevel({ quarantine, domains = {} }: Thresholds): numbe
   return all.length === 0 ? undefined : Math.min(...all)
 }
 
-/** The points are enough for the mark. */
-export function isTagged(points: number, thresholds: Thresholds, domain = ''): boolean {
+/** The threshold of the mark, when it is met. */
+export function marks(points: number, thresholds: Thresholds, domain = ''): Met | undefined {
   const { tag } = levelsFor(thresholds, domain)
-  return tag !== undefined && points >= tag
+  return tag !== undefined && points >= tag ? { level: 'tag', at: tag } : undefined
 }
 
 function levelsFor(thresholds: Thresholds, domain: string): Levels {

@@ -1,4 +1,5 @@
 import type { Address, Envelope, MailParameters, RcptParameters, Recipient, Refusal } from '@postroad/plugin'
+import { type Met, round } from '../policy/thresholds.ts'
 import { FactStore } from './fact-store.ts'
 import { Holding } from './session-state.ts'
 import { Trail } from './trail.ts'
@@ -8,6 +9,14 @@ export interface RefusedRecipient {
   readonly to: string
   readonly plugin: string | undefined
   readonly refusal: Refusal
+}
+
+/** A threshold that was met, for the log. */
+export interface MetThreshold {
+  readonly level: string
+  readonly at: number
+  readonly points: number
+  readonly to: string[]
 }
 
 /** What a client asked for with one RCPT, for the log. */
@@ -25,6 +34,7 @@ export class Transaction {
   readonly refused: RefusedRecipient[] = []
   /** One for each RCPT with parameters, refused or not. */
   readonly asked: Asked[] = []
+  readonly met: MetThreshold[] = []
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   #points: Map<Recipient, number> | undefined
@@ -48,6 +58,15 @@ export class Transaction {
   accept(recipient: Recipient): void {
     this.recipients.push(recipient)
     if (this.#comingPoints !== 0) (this.#points ??= new Map()).set(recipient, this.#comingPoints)
+  }
+
+  /** A threshold decided about a recipient; alike for several, it is one. */
+  meet({ level, at }: Met, points: number, address: Address): void {
+    const to = address.toString()
+    const sum = round(points)
+    const alike = this.met.find((one) => one.level === level && one.at === at && one.points === sum)
+    if (alike) alike.to.push(to)
+    else this.met.push({ level, at, points: sum, to: [to] })
   }
 
   /** Points of one recipient, without those that count for all. */

@@ -103,8 +103,11 @@ function applyThresholds(session: SessionState, verdicts: Verdicts): void {
   if (!transaction) return
   const shared = session.points + transaction.trail.points
   for (const recipient of verdicts.undecided) {
-    const opinion = judge(shared + transaction.pointsOf(recipient), runtime.thresholds, recipient.address.domain)
-    if (opinion) verdicts.decide(recipient, { opinion, plugin: 'thresholds' })
+    const points = shared + transaction.pointsOf(recipient)
+    const met = judge(points, runtime.thresholds, recipient.address.domain)
+    if (!met) continue
+    transaction.meet(met, points, recipient.address)
+    verdicts.decide(recipient, { opinion: met.opinion, plugin: 'thresholds' })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Message } from '@postroad/plugin'
-import { isTagged, round } from '../policy/thresholds.ts'
+import { marks, round } from '../policy/thresholds.ts'
 import type { Verdicts } from '../policy/verdicts.ts'
 import type { SessionState } from '../session/session-state.ts'
 import type { Note } from '../session/trail.ts'
@@ -12,11 +12,15 @@ export function tagged(session: SessionState, message: Message, verdicts: Verdic
   const { thresholds } = runtime
   if (!transaction || (thresholds.tag === undefined && !thresholds.domains)) return message
   const shared = session.points + transaction.trail.points
-  const score = transaction.recipients
-    .filter((recipient) => (verdicts.of(recipient)?.opinion.kind ?? 'accept') === 'accept')
-    .map((recipient) => ({ points: shared + transaction.pointsOf(recipient), domain: recipient.address.domain }))
-    .filter(({ points, domain }) => isTagged(points, thresholds, domain))
-    .reduce<number | undefined>((most, { points }) => Math.max(most ?? points, points), undefined)
+  let score: number | undefined
+  for (const recipient of transaction.recipients) {
+    if ((verdicts.of(recipient)?.opinion.kind ?? 'accept') !== 'accept') continue
+    const points = shared + transaction.pointsOf(recipient)
+    const met = marks(points, thresholds, recipient.address.domain)
+    if (!met) continue
+    transaction.meet(met, points, recipient.address)
+    score = Math.max(score ?? points, points)
+  }
   if (score === undefined) return message
   const reasons = [...trail.notes, ...transaction.trail.notes].flatMap(reason).slice(0, MOST_REASONS)
   const marked = message
