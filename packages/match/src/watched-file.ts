@@ -93,16 +93,25 @@ async function textOf(path: string, absent: string | undefined): Promise<string>
   }
 }
 
+/** One entry of a list. */
+export type Line = readonly [key: string, ...fields: string[]]
+
 /**
- * The entries of a list: one a line, `#` begins a comment line, fields are parted by spaces or tabs.
+ * What is made of the entries of a list: one a line, `#` begins a comment line, fields are parted by spaces or tabs.
  *
- * @example parseLines('# ours\n192.0.2.0/24  office\n') // [['192.0.2.0/24', 'office']]
+ * @throws {TypeError} what `make` throws, with the number of the line
+ * @example parseLines('# ours\n192.0.2.0/24  office\n', (line) => line) // [['192.0.2.0/24', 'office']]
  */
-export function parseLines(text: string): readonly (readonly [key: string, ...fields: string[]])[] {
-  const entries: [string, ...string[]][] = []
-  for (const line of text.split(/\r?\n/)) {
+export function parseLines<T>(text: string, make: (line: Line) => T): readonly T[] {
+  const made: T[] = []
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
     const [key, ...fields] = line.trim().split(/[ \t]+/)
-    if (key && !key.startsWith('#')) entries.push([key, ...fields])
+    if (!key || key.startsWith('#')) continue
+    try {
+      made.push(make([key, ...fields]))
+    } catch (cause) {
+      throw new TypeError(`line ${index + 1}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    }
   }
-  return entries
+  return made
 }

@@ -60,7 +60,7 @@ export async function openLists({ options, now, onError, resolve }: ListSettings
   const inline = inlineSources(options)
   const files: WatchedFile<Source>[] = []
   for (const { path, of, say } of options.files) {
-    const parse = (text: string): Source => checked({ of, hits: parseEntries(text, say) })
+    const parse = (text: string) => parseEntries(text, { of, say })
     files.push(await watchFile({ path: resolve(path), parse, onError: (error) => onError(path, error) }))
   }
   let seen: readonly Source[] = []
@@ -108,29 +108,31 @@ function hitOf(entry: Entry, say: Hit['say']): Hit {
   return { say, pattern: entry.match, reason: entry.reason, until: entry.until ?? Number.POSITIVE_INFINITY }
 }
 
-function parseEntries(text: string, say: Hit['say']): readonly Hit[] {
-  return parseLines(text).map(([pattern, ...fields]) => {
+function parseEntries(text: string, { of, say }: Pick<AccessOptions['files'][number], 'of' | 'say'>): Source {
+  const tables = emptyTables()
+  const hits = parseLines(text, ([pattern, ...fields]) => {
     const expiry = fields[0]?.startsWith('until=') ? fields.shift()?.slice(6) : undefined
     const until = expiry === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiry)
     if (Number.isNaN(until)) throw new TypeError(`not a date: until=${expiry}`)
-    return { say, pattern, reason: fields.join(' ') || undefined, until }
+    const hit: Hit = { say, pattern, reason: fields.join(' ') || undefined, until }
+    tables[of].add(pattern, hit) // a pattern that is wrong is found when the file is read, not when the tables are made
+    return hit
   })
+  return { of, hits }
 }
 
-/** Patterns that are wrong are found when the file is read, not when the tables are made. */
-function checked(source: Source): Source {
-  build([source], Number.NEGATIVE_INFINITY)
-  return source
-}
-
-function build(sources: readonly Source[], now: number): Tables {
-  const tables: Tables = {
+function emptyTables(): Tables {
+  return {
     clients: new NetworkTable(),
     names: new DomainTable(),
     helo: new DomainTable(),
     senders: new AddressTable(),
     recipients: new AddressTable(),
   }
+}
+
+function build(sources: readonly Source[], now: number): Tables {
+  const tables = emptyTables()
   // A later entry replaces an equal one: so denials come last.
   for (const say of ['allow', 'deny'] as const) {
     for (const { of, hits } of sources) for (const hit of hits) if (hit.say === say && hit.until > now) tables[of].add(hit.pattern, hit)

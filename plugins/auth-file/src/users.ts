@@ -36,12 +36,12 @@ export function userKey(name: string): string {
 /** @throws {TypeError} naming the user whose line is wrong */
 export function parseUsers(text: string): Users {
   const users = new Map<string, User>()
-  for (const [encoded, ...fields] of parseLines(text)) {
+  parseLines(text, ([encoded, ...fields]) => {
     const name = decodeURIComponent(encoded)
     const key = userKey(name)
     if (users.has(key)) throw new TypeError(`two users have the name ${encoded}`)
     users.set(key, parseUser(name, fields))
-  }
+  })
   return users
 }
 
@@ -81,7 +81,7 @@ export async function writeUser(file: string, name: string, user: User | undefin
     throw error
   })
   const isOther = (line: string) => {
-    const [entry] = parseLines(line)
+    const [entry] = parseLines(line, (entry) => entry)
     return !entry || userKey(decodeURIComponent(entry[0])) !== userKey(name)
   }
   const lines = text.split('\n').filter(isOther)

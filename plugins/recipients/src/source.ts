@@ -29,22 +29,19 @@ export interface SourceSettings {
 export async function openSources({ options, hostname, onError, resolve }: SourceSettings): Promise<readonly Source[]> {
   const { users, files, http, callout, separator } = options
   const sources: Source[] = []
-  if (users)
-    sources.push(
-      tableSource(
-        () =>
-          new AddressTable(
-            users.map((pattern) => [pattern, true]),
-            separator,
-          ),
-      ),
+  if (users) {
+    const table = new AddressTable(
+      users.map((pattern) => [pattern, true]),
+      separator,
     )
+    sources.push(tableSource(() => table))
+  }
   for (const path of files) {
-    const parse = (text: string) =>
-      new AddressTable(
-        parseLines(text).map(([pattern]) => [pattern, true] as const),
-        separator,
-      )
+    const parse = (text: string) => {
+      const table = new AddressTable<boolean>([], separator)
+      parseLines(text, ([pattern]) => table.add(pattern, true))
+      return table
+    }
     const file = await watchFile({ path: resolve(path), parse, onError: (error) => onError(path, error) })
     sources.push({ ...tableSource(() => file.value), close: file.close })
   }
@@ -54,15 +51,7 @@ export async function openSources({ options, hostname, onError, resolve }: Sourc
 }
 
 function tableSource(table: () => AddressTable<boolean>): Source {
-  table() // a pattern that is none is a boot error
-  let made: AddressTable<boolean> | undefined
-  return {
-    isRemote: false,
-    ask(address) {
-      made = table()
-      return made.find(address) ? 'exists' : 'unknown'
-    },
-  }
+  return { isRemote: false, ask: (address) => (table().find(address) ? 'exists' : 'unknown') }
 }
 
 function httpSource({ url, headers }: NonNullable<RecipientsOptions['http']>, onError: SourceSettings['onError']): Source {

@@ -18,6 +18,8 @@ export interface Row {
   readonly detail: string | undefined
 }
 
+type Entry = Pick<Row, 'key' | 'target'>
+
 /** One table. */
 export interface Table {
   readonly of: TableOptions['of']
@@ -38,6 +40,10 @@ export interface TableGround {
 }
 
 const CACHED = 10_000
+/** Octets of a value: a thousand addresses, and no more than a page that is there by mistake. */
+const LONGEST = 65_536
+/** Milliseconds a service may take for one key; the client's patience may end before. */
+const PATIENCE = 10_000
 
 /** @throws {Error} when the file cannot be read or has what is no target, or the table is none or two at once */
 export async function openTable(options: TableOptions, ground: TableGround): Promise<Table> {
@@ -52,14 +58,19 @@ export async function openTable(options: TableOptions, ground: TableGround): Pro
 
 async function fileTable(file: string, of: TableOptions['of'], { separator, onError, resolve }: TableGround): Promise<Table> {
   const path = resolve(file)
-  const rows = (text: string) =>
-    parseLines(text).map(([pattern, ...fields]) => [pattern, { key: pattern, target: readTarget(fields.join(' ')) }] as const)
+  const filled = <T extends { add(pattern: string, row: Entry): void }>(text: string, table: T): T => {
+    parseLines(text, ([key, ...fields]) => table.add(key, { key, target: readTarget(fields.join(' ')) }))
+    return table
+  }
   const settings = { path, onError: (error: Error) => onError(path, error) }
   if (of === 'domains') {
-    const watched = await watchFile({ ...settings, parse: (text) => new DomainTable(rows(text)) })
+    const watched = await watchFile({ ...settings, parse: (text) => filled(text, new DomainTable<Entry>()) })
     return { of, refresh: watched.refresh, close: watched.close, find: ({ domain }) => withDetail(watched.value.find(domain), undefined) }
   }
-  const watched = await watchFile({ ...settings, parse: (text) => new AddressTable(rows(text), separator) })
+  const watched = await watchFile({
+    ...settings,
+    parse: (text) => filled(text, new AddressTable<Entry>([], separator)),
+  })
   const find = (wanted: Wanted) => {
     const found = watched.value.find(wanted)
     return withDetail(found?.value, found?.detail)
@@ -67,7 +78,7 @@ async function fileTable(file: string, of: TableOptions['of'], { separator, onEr
   return { of, refresh: watched.refresh, close: watched.close, find }
 }
 
-function withDetail(row: Pick<Row, 'key' | 'target'> | undefined, detail: string | undefined): Row | undefined {
+function withDetail(row: Entry | undefined, detail: string | undefined): Row | undefined {
   return row && { ...row, detail }
 }
 
@@ -95,14 +106,27 @@ function read(key: string, value: unknown): Row | undefined {
 
 function httpLookup(url: string): Lookup {
   return async (key, signal) => {
-    const response = await fetch(url.replaceAll('{key}', encodeURIComponent(key)), { signal, redirect: 'error' })
+    const within = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)])
+    const response = await fetch(url.replaceAll('{key}', encodeURIComponent(key)), { signal: within, redirect: 'error' })
     if (response.status === 404) {
       await response.body?.cancel()
       return undefined
     }
     if (response.status !== 200) throw new Error(`HTTP status ${response.status} of a routing table`)
-    return (await response.text()).trim()
+    return (await textOf(response)).trim()
   }
+}
+
+/** @throws {Error} when it is too long; the rest is not waited for */
+async function textOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of body ?? []) {
+    length += chunk.length
+    if (length > LONGEST) throw new Error(`more than ${LONGEST} octets from a routing table`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
 }
 
 /** Keeps answers, also those that there is none; never errors. */

@@ -224,6 +224,45 @@ test('tables in files, the store, behind HTTP and in functions', async () => {
   await rm(folder, { recursive: true })
 })
 
+test('a table of addresses in a file that is wrong is refused with the number of the line', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'table')
+  for (const [text, complaint] of [
+    ['# ours\n\na@b.example c@d.example\nx@b.example lmtp host nonsense\n', /table: line 4: .*nonsense/],
+    ['a@b.example c@d.example\na@c..d x@y.example\n', /table: line 2: /],
+  ] as const) {
+    await writeFile(file, text)
+    await assert.rejects(createTestServer([routing({ tables: [{ file }] })]), complaint)
+  }
+})
+
+test('a service of a table that says too much, or does not end, is not waited for', async (t) => {
+  const service = createServer((request, response) => {
+    if (request.url === '/much%40example.com') return response.end('a@example.com '.repeat(10_000))
+    if (request.url === '/alice%40example.com') response.statusCode = 404
+    response.write('alice@example.com')
+    if (request.url !== '/endless%40example.com') response.end()
+    return response
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => service.once('listening', resolve))
+  t.after(() => {
+    service.closeAllConnections()
+    service.close()
+  })
+  t.mock.method(AbortSignal, 'timeout', () => AbortSignal.abort(new Error('ten seconds are over')), { times: 1 })
+  const tables = [{ http: `http://127.0.0.1:${(service.address() as AddressInfo).port}/{key}` }]
+  const server = await createTestServer([routing({ tables, domains })])
+  await sessionOn(server)
+    .rcpt('endless@example.com')
+    .expectRefusal('4.3.0')
+    .rcpt('much@example.com')
+    .expectRefusal('4.3.0')
+    .rcpt('whole@example.com')
+    .expect(() => assert.deepEqual(to(server), ['alice@example.com']))
+  await server.close()
+})
+
 test('masquerading changes addresses and nothing else', () => {
   const table = new DomainTable([['*.internal.example.com', 'example.com']])
   const cases: [string, string][] = [
