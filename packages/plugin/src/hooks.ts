@@ -86,7 +86,14 @@ export interface HookOptions {
 type Extra<K extends HookName> = K extends 'auth'
   ? { readonly mechanisms: readonly Mechanism[] }
   : K extends 'queue'
-    ? { readonly supports?: readonly QueueFeature[] }
+    ? {
+        readonly supports?: readonly QueueFeature[]
+        /**
+         * Whether routes with this `via` are taken. A recipient nobody takes is then refused at RCPT, and recipients nobody takes together
+         * are taken one after the other. Absent: all may be.
+         */
+        readonly carries?: (via: string) => boolean
+      }
     : {}
 
 /** A bare function, or the function with its options (as in Rollup). `auth` always says its mechanisms. */

@@ -40,6 +40,7 @@ export const maildir = definePlugin({
       queue: {
         // Octets go to the file as they come: nothing between here and the mailbox could lose them.
         supports: ['8BITMIME', 'BINARYMIME', 'SMTPUTF8'],
+        carries: (each) => each === via,
         handler: async (context) => {
           if (!context.deliveries.every(({ route }) => route.via === via)) return undefined
           const copies = copiesOf(context)

@@ -51,6 +51,7 @@ export const proxy = definePlugin({
       },
       queue: {
         supports: options.features,
+        carries: (via) => via === options.via,
         timeout: QUEUE_TIMEOUT,
         handler: (context) => (context.deliveries.every(({ route }) => route.via === options.via) ? passer.pass(context) : undefined),
       },

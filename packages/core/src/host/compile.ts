@@ -10,7 +10,7 @@ const NAMES: ReadonlySet<string> = new Set(HOOKS.map((hook) => hook.name))
 const IN_TURN: ReadonlySet<HookName> = new Set(
   HOOKS.filter(({ kind }) => kind === 'first' || kind === 'fold' || kind === 'tap').map(({ name }) => name),
 )
-const BESIDE = new Set(['handler', 'after', 'before', 'provides', 'timeout', 'mechanisms', 'supports'])
+const BESIDE = new Set(['handler', 'after', 'before', 'provides', 'timeout', 'mechanisms', 'supports', 'carries'])
 const NOT_HOOKS = new Set(['start', 'close', 'commands', 'services'])
 const TIMEOUT = 10_000
 const LONG_TIMEOUT = 60_000
@@ -19,6 +19,7 @@ type Spec = HookOptions & {
   readonly handler: Entry['handler']
   readonly mechanisms?: readonly Mechanism[]
   readonly supports?: readonly QueueFeature[]
+  readonly carries?: (via: string) => boolean
 }
 
 /** The plan of a scope. Mistakes are added, and what is wrong is left out. */
@@ -93,6 +94,7 @@ function entry(use: Use, hook: HookName, { spec, index }: { readonly spec: Spec;
     awaits: [],
     mechanisms: spec.mechanisms ?? [],
     supports: spec.supports ?? [],
+    carries: spec.carries,
     index,
     asynchronous: spec.handler.constructor.name === 'AsyncFunction',
   }

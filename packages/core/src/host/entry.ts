@@ -20,6 +20,8 @@ export interface Entry {
   readonly awaits: readonly HeldHook[]
   readonly mechanisms: readonly Mechanism[]
   readonly supports: readonly QueueFeature[]
+  /** Undefined: it may take routes with any `via`. */
+  readonly carries: ((via: string) => boolean) | undefined
   /** Index of the plugin in its scope, for the time account. */
   readonly index: number
   /** Is known to answer with a promise: then a rejection that nobody holds can be attributed to it. */

@@ -3,10 +3,11 @@ import type { HookName } from '@postroad/plugin'
 import type { Entry, Plan } from './entry.ts'
 
 /** The same plan, but nothing is called out, stored or delivered. */
-export function rehearsed({ nexthop: _nexthop, accepted: _accepted, queue: _queue, quarantine: _quarantine, ...plan }: Plan): Plan {
+export function rehearsed({ nexthop: _nexthop, accepted: _accepted, queue, quarantine: _quarantine, ...plan }: Plan): Plan {
   return {
     ...plan,
-    queue: [[answer('queue', () => ({ id: 'rehearsal' }))]],
+    // Whom nobody takes is refused as it would be.
+    queue: [(queue?.flat() ?? [undefined]).map((entry) => ({ ...answer('queue', () => ({ id: 'rehearsal' })), carries: entry?.carries }))],
     quarantine: [[answer('quarantine', ({ reason }) => ({ id: `rehearsal, quarantined: ${reason}` }))]],
   }
 }
@@ -26,6 +27,7 @@ function answer(hook: HookName, handler: Entry['handler']): Entry {
     awaits: [],
     mechanisms: [],
     supports: ['8BITMIME', 'SMTPUTF8', 'DSN'],
+    carries: undefined,
     index: -1,
     asynchronous: false,
   }

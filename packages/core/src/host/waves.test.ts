@@ -19,6 +19,7 @@ function entry(plugin: string, after: Entry['after'] = [], before: readonly stri
     awaits: [],
     mechanisms: [],
     supports: [],
+    carries: undefined,
     index: 0,
     asynchronous: false,
   } // prettier-ignore

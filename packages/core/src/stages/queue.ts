@@ -13,6 +13,9 @@ import { refuse, toReply } from './refuse.ts'
 
 const NOT_STORED = defer('Message could not be stored, try again later', { status: '4.3.0', code: 451 })
 
+/** The `via` of what is taken and dropped: nobody has to carry it. */
+export const DISCARD = 'discard'
+
 /** The `rewrite` hook. */
 export function rewrite(session: SessionState, message: Message): Message | Promise<Message | Failure> {
   const plan = session.runtime.plan.rewrite
@@ -38,11 +41,13 @@ export async function take(session: SessionState, message: Message, verdicts: Ve
   }
   for (const [recipient] of verdicts.withKind('discard')) replies.set(recipient, ok(session, undefined))
   const passed = remaining(session, verdicts)
+  const deliveries = group(passed).filter(({ route }) => route.via !== DISCARD)
+  for (const recipient of passed)
+    if (waysOf(recipient.route).every(({ via }) => via === DISCARD)) replies.set(recipient, ok(session, undefined))
   let reading: Promise<unknown> | undefined
-  if (passed.length > 0) {
-    const deliveries = group(passed)
+  if (deliveries.length > 0) {
     const stored = await ask(session, 'queue', { message, deliveries })
-    settleGroup(session, passed, { replies, stored })
+    settleGroup(session, [...new Set(deliveries.flatMap(({ recipients }) => recipients))], { replies, stored })
     if (!('kind' in stored)) reading = announce(session, { message, deliveries, receipt: stored })
   }
   return { replies, common: toReply(NOT_STORED), reading }

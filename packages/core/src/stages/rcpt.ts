@@ -1,5 +1,5 @@
 /** Each recipient: may it, where does it go, will the next hop take it? RFC 5321 §4.1.1.3. */
-import { type Address, defer, type Refusal, type Route, reject } from '@postroad/plugin'
+import { type Address, defer, type Recipient, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
 import type { Maybe, RcptParameters, Reply } from '@postroad/smtp'
 import type { Decision } from '../policy/severity.ts'
 import { isRefusal } from '../policy/severity.ts'
@@ -11,11 +11,15 @@ import { FactStore } from '../session/fact-store.ts'
 import { Frame } from '../session/frame.ts'
 import type { SessionState } from '../session/session-state.ts'
 import { heldRefusal, unsettled } from './hold.ts'
+import { DISCARD } from './queue.ts'
 import { refuse } from './refuse.ts'
 
 const ACCEPTED: Reply = { code: 250, status: '2.1.5', text: 'Recipient ok' }
 const NO_ROUTE = reject('Relaying denied', { status: '5.7.1' })
 const ONE_AT_A_TIME = defer('One recipient at a time, please: send the others separately', { status: '4.5.3', code: 452 })
+
+// RFC 3463 §3.4: X.3.5, the system is not configured for it.
+const NOBODY_TAKES = defer('Mail for this recipient cannot be taken at the moment', { status: '4.3.5', code: 451 })
 
 /** A recipient being asked about. */
 interface Candidate {
@@ -82,6 +86,25 @@ function refusedBy(
 }
 
 function accept(session: SessionState, { recipient, parameters }: Candidate, route: Route): Reply {
-  session.transaction?.accept(Object.freeze({ address: recipient, parameters, route }))
+  const taken = Object.freeze({ address: recipient, parameters, route })
+  const others = session.transaction?.recipients ?? []
+  if (others.at(-1)?.route !== route && !isTaken(session, [...others, taken])) {
+    if (isTaken(session, [taken])) return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
+    session.runtime.log.error(
+      { to: recipient.toString(), via: waysOf(route).map(({ via }) => via) },
+      'no plugin of this scope takes mail that goes these ways (together): use one that does, or route it otherwise',
+    )
+    return refuse(session, 'rcpt', { plugin: undefined, refusal: NOBODY_TAKES, recipient })
+  }
+  session.transaction?.accept(taken)
   return ACCEPTED
+}
+
+/** Whether one plugin takes responsibility for all of them: it is asked when the message is there, and then it would be too late to part them. */
+function isTaken({ runtime }: SessionState, recipients: readonly Recipient[]): boolean {
+  const [takers] = runtime.plan.queue ?? []
+  if (!takers) return true // said at boot; the reply is that of `queue`
+  const vias = new Set(recipients.flatMap(({ route }) => waysOf(route).map(({ via }) => via)))
+  vias.delete(DISCARD)
+  return takers.some(({ carries, shadow }) => !shadow && (!carries || [...vias].every(carries)))
 }

@@ -26,6 +26,7 @@ export function queueHooks(queue: TakingQueue): Required<Pick<Hooks, 'mail' | 'q
     },
     queue: {
       supports: ['8BITMIME', 'SMTPUTF8', 'DSN'],
+      carries: queue.carries,
       async handler({ message, deliveries, envelope, now, log }) {
         if (!deliveries.every(({ route }) => queue.carries(route.via))) return undefined
         try {
