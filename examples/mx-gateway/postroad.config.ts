@@ -1,4 +1,5 @@
 /** The filter in front of a mailbox server: every message is checked, and passed on to Dovecot over LMTP before 250 is said. */
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { access } from '@postroad/access'
 import { arc } from '@postroad/arc'
@@ -17,6 +18,8 @@ import { houseRule } from '@postroad-example/house-rule'
 import { type App, defineConfig } from 'postroad'
 
 const { env } = process
+const folder = path.resolve(import.meta.dirname, env['POSTROAD_FOLDER'] ?? 'var')
+const host = env['POSTROAD_HOST'] ?? '127.0.0.1'
 const port = Number(env['POSTROAD_PORT'] ?? 2525)
 const releasePort = Number(env['POSTROAD_RELEASE_PORT'] ?? 2526)
 /** `host:port` of Dovecot's LMTP, or the path of its UNIX socket. */
@@ -25,9 +28,11 @@ const dovecot = lmtp.startsWith('/') ? { path: lmtp } : { host: lmtp.split(':')[
 
 const LISTS = [
   { zone: 'zen.spamhaus.org', action: 8 },
-  { zone: 'list.dnswl.org', action: -2 },
+  { zone: 'list.dnswl.org', codes: { '127.0.0.0/16': -2, '127.0.0.255': 'none' as const } }, // .255: asked too often
 ]
 const limits = { size: 50 * 1024 * 1024 }
+const pem = { key: path.join(folder, 'key.pem'), cert: path.join(folder, 'cert.pem') }
+const tls = existsSync(pem.cert) ? { certificateFiles: pem } : {}
 
 /** Where mail for our domain goes, for messages that come in and for those that leave the quarantine. */
 const toDovecot = (scope: App): App =>
@@ -35,12 +40,12 @@ const toDovecot = (scope: App): App =>
 
 export default defineConfig({
   hostname: 'mx.example.test',
-  folder: path.resolve(env['POSTROAD_FOLDER'] ?? 'var'),
+  folder,
   thresholds: { tag: 5, quarantine: 8, reject: 15 },
   ...(env['POSTROAD_DNS'] ? { dns: { servers: [env['POSTROAD_DNS']] } } : {}),
   setup(app) {
     app.scope('mx', (mx) => {
-      mx.listen({ name: 'mx', host: '127.0.0.1', port, limits })
+      mx.listen({ name: 'mx', host, port, limits, ...tls })
       mx.use(access({ deny: { senders: ['*@spam.example'] } }))
       mx.use(rateLimit({ limits: [{ of: 'messages', by: 'network', limit: '1000 per 10 min' }] })).use(helo())
       mx.use(dnsbl({ lists: LISTS }), { onError: 'pass' })

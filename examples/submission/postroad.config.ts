@@ -9,10 +9,11 @@ import { routing } from '@postroad/routing'
 import { defineConfig } from 'postroad'
 
 const { env } = process
-const base = path.resolve(env['POSTROAD_FOLDER'] ?? 'var')
+const base = path.resolve(import.meta.dirname, env['POSTROAD_FOLDER'] ?? 'var')
+const host = env['POSTROAD_HOST'] ?? '127.0.0.1'
 const ports = (env['POSTROAD_PORTS'] ?? '587,465').split(',').map(Number)
 const certificateFiles = { key: path.join(base, 'key.pem'), cert: path.join(base, 'cert.pem') }
-const dkimKey = path.join(base, 'dkim.pem')
+const dkimKey = path.join(base, 'mail._domainkey.example.test.pem')
 /** `host:port` everything is sent to; without it, by MX. */
 const [relayHost, relayPort] = env['POSTROAD_RELAY']?.split(':') ?? []
 
@@ -21,8 +22,8 @@ export default defineConfig({
   folder: base,
   ...(env['POSTROAD_DNS'] ? { dns: { servers: [env['POSTROAD_DNS']] } } : {}),
   setup(app) {
-    app.listen({ name: 'submission', host: '127.0.0.1', port: ports[0] ?? 587, tls: 'required', auth: 'required', certificateFiles })
-    app.listen({ name: 'submissions', host: '127.0.0.1', port: ports[1] ?? 465, tls: 'implicit', auth: 'required', certificateFiles })
+    app.listen({ name: 'submission', host, port: ports[0] ?? 587, tls: 'required', auth: 'required', certificateFiles })
+    app.listen({ name: 'submissions', host, port: ports[1] ?? 465, tls: 'implicit', auth: 'required', certificateFiles })
     app.use(authFile({ path: path.join(base, 'users'), domains: ['example.test'] }))
     app.use(
       rateLimit({

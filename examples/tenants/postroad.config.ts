@@ -8,7 +8,9 @@ import { routing } from '@postroad/routing'
 import { defineConfig } from 'postroad'
 
 const { env } = process
-const base = path.resolve(env['POSTROAD_FOLDER'] ?? 'var')
+const base = path.resolve(import.meta.dirname, env['POSTROAD_FOLDER'] ?? 'var')
+const host = env['POSTROAD_HOST'] ?? '127.0.0.1'
+const releasePort = Number(env['POSTROAD_RELEASE_PORT'] ?? 2526)
 
 /** What the bakery wants: nothing that can be run. */
 const noPrograms = definePlugin({
@@ -35,10 +37,6 @@ export default defineConfig({
   folder: base,
   thresholds: { reject: 10, domains: { 'law-firm.test': { quarantine: 3 }, 'bakery.test': { reject: 3 } } },
   setup(app) {
-    app.listen({ name: 'mx', host: '127.0.0.1', port: Number(env['POSTROAD_PORT'] ?? 2525) })
-    app.use(noPrograms()).use(shouting())
-    // Tried without being obeyed: the log shows whom it would have refused.
-    app.use(access({ deny: { senders: ['*@newsletter.example'] } }), { mode: 'shadow' })
     app.use(
       routing({
         domains: {
@@ -47,7 +45,15 @@ export default defineConfig({
         },
       }),
     )
-    app.use(quarantine())
     app.use(queue({ maildir: { folder: path.join(base, 'mail'), byDomain: true } }))
+    app.use(quarantine({ release: { port: releasePort } }))
+    app.scope('mx', (mx) => {
+      mx.listen({ name: 'mx', host, port: Number(env['POSTROAD_PORT'] ?? 2525) })
+      mx.use(noPrograms()).use(shouting())
+      // Tried without being obeyed: the log shows whom it would have refused.
+      mx.use(access({ deny: { senders: ['*@newsletter.example'] } }), { mode: 'shadow' })
+    })
+    // What is released enters again here, behind the rules; for this machine only.
+    app.scope('released', (behind) => behind.listen({ name: 'released', host: '127.0.0.1', port: releasePort }))
   },
 })

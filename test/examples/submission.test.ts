@@ -1,6 +1,5 @@
 /** The example `submission`: real TLS, real AUTH, real limits, DKIM, and a queue that delivers to a sink. */
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -17,12 +16,12 @@ let env: Record<string, string> = {}
 
 before(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-submission-'))
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   await writeFile(path.join(folder, 'key.pem'), CERTIFICATE.key)
   await writeFile(path.join(folder, 'cert.pem'), CERTIFICATE.cert)
-  await writeFile(path.join(folder, 'dkim.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
   sink = await createSink()
   env = { POSTROAD_FOLDER: folder, POSTROAD_PORTS: '0,0', POSTROAD_RELAY: `127.0.0.1:${sink.port}` }
+  const key = ['dkim', 'keygen', 'example.test', '--selector', 'mail', '--folder', folder, '--config', 'examples/mx-gateway']
+  assert.match(await command(key, env), /mail\._domainkey\.example\.test\. IN TXT/)
   await command(['user', 'add', 'alice@example.test', '--config', 'examples/submission'], env, 'correct horse\n')
   example = await startExample('submission', env)
 })
