@@ -25,12 +25,20 @@ export type Check<T> = (answer: unknown, entry: Entry) => T | undefined
 /** Subscribe to `tracing:postroad:hook:*` to see every run; nobody there, no cost. */
 const channel = tracingChannel<HookRun>('postroad:hook')
 
-/** What the tracing channel carries. */
+/** What the tracing channel carries: a run as the guard sees it, from the call of the handler to what its answer is taken for. */
 export interface HookRun {
   readonly plugin: string
   readonly hook: string
   readonly session: string | undefined
+  /** What it answers is not obeyed. */
+  readonly shadow: boolean
+  /** By `performance.now()`. */
+  readonly startedAt: number
+  /** It answers later: after `end`, when the handler was called, comes `asyncEnd`. */
+  asynchronous: boolean
+  /** The answer, checked. */
   result?: unknown
+  /** It threw, rejected, was late, or answered what is no answer. */
   error?: unknown
 }
 
@@ -53,22 +61,28 @@ const LAST_WORD = 5_000
  */
 export function invoke<T>(entry: Entry, frame: Frame, check: Check<T>): T | Failure | undefined | Promise<T | Failure | undefined> {
   const context = frame.moment.delivery ? new DeliveryRunContext(frame, entry, frame.moment.delivery) : new RunContext(frame, entry)
-  let answer: unknown
   const start = frame.runtime.timed ? performance.now() : 0
+  let trace: HookRun | undefined
   try {
     // `as never`: the context has every stage's fields; which of them a handler may read was decided by its type.
     if (entry.when && !entry.when(context as never)) return undefined
-    answer = channel.hasSubscribers ? traced(entry, frame, context) : attributed(entry, context)
+    if (channel.hasSubscribers) trace = traceOf(entry, frame)
+    const answer = trace ? channel.start.runStores(trace, () => attributed(entry, context)) : attributed(entry, context)
     if (isThenable(answer)) {
       entry.asynchronous = true
-      return settle({ entry, frame, context, check, start }, answer)
+      if (trace) calledFor(trace)
+      return settle({ entry, frame, context, check, start, trace }, answer)
     }
+    if (frame.runtime.timed) frame.spent(entry, performance.now() - start)
+    const result = answer === undefined ? undefined : check(answer, entry)
+    if (trace) over(trace, result)
+    return result
   } catch (cause) {
     context.end(OVER)
-    return failed(entry, frame, cause)
+    const failure = failed({ entry, frame, trace }, cause)
+    if (trace) over(trace, failure)
+    return failure
   }
-  if (frame.runtime.timed) frame.spent(entry, performance.now() - start)
-  return checked(entry, frame, check, answer)
 }
 
 /** Runs a part of a plugin that is not a handler of its own, a `receive` sink, under the same guard; nothing but a failure comes out. */
@@ -83,35 +97,29 @@ function attributed(entry: Entry, context: RunContext): unknown {
   return entry.handler(context as never)
 }
 
-function traced(entry: Entry, frame: Frame, context: RunContext): unknown {
-  const run: HookRun = { plugin: entry.plugin, hook: entry.hook, session: frame.session?.id }
-  const result: unknown = channel.start.runStores(run, () => {
-    try {
-      return attributed(entry, context)
-    } catch (error) {
-      run.error = error
-      channel.error.publish(run)
-      throw error
-    } finally {
-      channel.end.publish(run)
-    }
-  })
-  if (!isThenable(result)) return result
-  const finish = (key: 'result' | 'error', value: unknown): void => {
-    run[key] = value
-    if (key === 'error') channel.error.publish(run)
-    channel.asyncEnd.publish(run)
-  }
-  result.then(
-    (value) => finish('result', value),
-    (error) => finish('error', error),
-  )
-  return result
+function traceOf(entry: Entry, frame: Frame): HookRun {
+  const { plugin, hook, shadow } = entry
+  return { plugin, hook, session: frame.session?.id, shadow, startedAt: performance.now(), asynchronous: false }
 }
 
-interface Pending<T> {
+function calledFor(trace: HookRun): void {
+  trace.asynchronous = true
+  channel.end.publish(trace)
+}
+
+function over(trace: HookRun, result: unknown): void {
+  if (!(result instanceof Failure)) trace.result = result
+  if (trace.asynchronous) channel.asyncEnd.publish(trace)
+  else channel.end.publish(trace)
+}
+
+interface Run {
   readonly entry: Entry
   readonly frame: Frame
+  readonly trace: HookRun | undefined
+}
+
+interface Pending<T> extends Run {
   readonly context: RunContext
   readonly check: Check<T>
   readonly start: number
@@ -129,24 +137,25 @@ function settle<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<T | F
       frame.lifetime.unwatch(gone)
       context.end(reason)
       if (frame.runtime.timed) frame.spent(entry, performance.now() - run.start)
+      if (run.trace) over(run.trace, result)
       resolve(result)
     }
     const late = (): void => {
       const reason = new Error(`no answer within ${entry.timeout} ms`)
       if (!keepsPromises(entry)) {
-        finish(failed(entry, frame, reason, 'late'), reason)
+        finish(failed(run, reason, 'late'), reason)
         return
       }
       // It may have stored the message just now: the signal tells it to stop, and its last word decides.
       context.abort(reason)
-      timer = setTimeout(() => finish(failed(entry, frame, reason, 'late'), reason), Math.min(LAST_WORD, entry.timeout))
+      timer = setTimeout(() => finish(failed(run, reason, 'late'), reason), Math.min(LAST_WORD, entry.timeout))
     }
     const gone = (reason: Error): void => finish(new Failure(undefined), reason)
     timer = setTimeout(late, entry.timeout)
     frame.lifetime.watch(gone)
-    const fail = (cause: unknown): void => (timer ? finish(failed(entry, frame, cause), OVER) : tooLate(run, cause))
+    const fail = (cause: unknown): void => (timer ? finish(failed(run, cause), OVER) : tooLate(run, cause))
     try {
-      answer.then((value) => (timer ? finish(checked(entry, frame, run.check, value), OVER) : tooLate(run, value)), fail)
+      answer.then((value) => (timer ? finish(checked(run, value), OVER) : tooLate(run, value)), fail)
     } catch (cause) {
       fail(cause) // no promise of the language's: its `then` may do anything
     }
@@ -167,23 +176,27 @@ function tooLate<T>({ entry, frame }: Pending<T>, value: unknown): void {
   else log.warn({ hook: entry.hook }, 'an answer came after the run was over')
 }
 
-function checked<T>(entry: Entry, frame: Frame, check: Check<T>, answer: unknown): T | Failure | undefined {
+function checked<T>(run: Pending<T>, answer: unknown): T | Failure | undefined {
   if (answer === undefined) return undefined
   try {
-    return check(answer, entry)
+    return run.check(answer, run.entry)
   } catch (cause) {
-    return failed(entry, frame, cause)
+    return failed(run, cause)
   }
 }
 
 /** A failure takes the operator's `onError`; its text never reaches the wire. */
-function failed(entry: Entry, frame: Frame, cause: unknown, kind: 'error' | 'late' = 'error'): Failure {
+function failed({ entry, frame, trace }: Run, cause: unknown, kind: 'error' | 'late' = 'error'): Failure {
   const error = cause instanceof Error ? cause : new Error(String(cause))
   if (!frame.lifetime.ended) {
     frame.runtime
       .logFor(entry.plugin)
       .error({ hook: entry.hook, session: frame.session?.id, onError: entry.onError, error }, 'plugin failed')
     frame.note(entry, { kind, reason: error.message })
+    if (trace) {
+      trace.error = error
+      channel.error.publish(trace)
+    }
   }
   return entry.shadow ? new Failure(undefined) : FAILURES[entry.onError]
 }
