@@ -1,5 +1,6 @@
 export * from './bounce-table.ts'
 export * from './carrier.ts'
+export * from './census.ts'
 export * from './classify.ts'
 export { type CommandedQueue, queueCommands } from './command/commands.ts'
 export * from './dsn/dsn.ts'

@@ -3,6 +3,7 @@ import cluster from 'node:cluster'
 import { openTransports, type Transports } from '@postroad/delivery'
 import type { Dns, Limiter } from '@postroad/plugin'
 import {
+  answerCensus,
   type Carriers,
   type EngineContext,
   LaneRules,
@@ -39,6 +40,7 @@ export class OpenedQueue {
   #store: Promise<LmdbStore> | undefined
   #engine: Promise<QueueEngine> | undefined
   #admitting: LmdbStore | undefined
+  #census: { stop(): void } | undefined
 
   constructor(context: OpenContext) {
     this.#context = context
@@ -85,6 +87,7 @@ export class OpenedQueue {
     this.#closing.abort()
     // What could not be opened needs no closing; its error was told when it happened.
     await (await this.#engine?.catch(() => undefined))?.close()
+    this.#census?.stop()
     await (await this.#store?.catch(() => undefined))?.close()
     await this.transports.close()
   }
@@ -94,6 +97,7 @@ export class OpenedQueue {
     this.#admitting = store
     const engine = openEngine(this.#context, { store, carriers: this.#carriers(), rules: this.rules })
     engine.start()
+    this.#census = answerCensus(this.#context.folder, store)
     this.#sweepLater(store)
     return engine
   }

@@ -2,6 +2,7 @@
 import { openTransports, type Transports } from '@postroad/delivery'
 import type { Dns, Role } from '@postroad/plugin'
 import {
+  answerCensus,
   type CommandedQueue,
   DEFAULT_BACKOFF,
   type EngineContext,
@@ -50,6 +51,7 @@ export class QueueNode {
   readonly #closing = new AbortController()
   #ticketed: TicketedStore | undefined
   #engine: QueueEngine | undefined
+  #census: { stop(): void } | undefined
   #inspecting: NodeJS.Timeout | undefined
   #beating: NodeJS.Timeout | undefined
   #sweeping: NodeJS.Timeout | undefined
@@ -87,6 +89,7 @@ export class QueueNode {
     if (danger?.code === 'ERR_QUEUE_UNSAFE') throw danger
     // So that MAIL has an answer from the first on.
     await this.store.memory.look()
+    this.#census = answerCensus(this.#context.options.name, this.store)
     this.#inspecting = setInterval(() => void this.#inspect(), INSPECT_MS).unref()
     if (this.#context.options.bodyFolder !== undefined) this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS).unref()
     if (this.#context.role === 'smtp') this.#beating = setInterval(() => void this.#beat(), BEAT_MS).unref()
@@ -107,6 +110,7 @@ export class QueueNode {
     clearInterval(this.#beating)
     clearInterval(this.#sweeping)
     this.#closing.abort()
+    this.#census?.stop()
     await this.#engine?.close()
     // Without Redis nothing can be given back; then the claims end with this process.
     await (this.#ticketed ?? this.store).close().catch((error: unknown) => {
