@@ -125,6 +125,16 @@ export const SCENARIOS: readonly Scenario[] = [
     warmUp: 5_000,
   },
   {
+    name: 'telemetry',
+    title: '20 sessions, 4 KB, with every check of a mail exchanger and metrics of them',
+    targets: ['postroad-policy', 'postroad-telemetry'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 4_000,
+    warmUp: 5_000,
+    isLong: true,
+  },
+  {
     name: 'starttls',
     title: '20 sessions, many messages a connection, 4 KB, after STARTTLS',
     targets: ['smtp-server-starttls', 'postroad-starttls'],
@@ -249,6 +259,7 @@ export const BARS: readonly Bar[] = [
   { scenario: 'large', figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 },
   { scenario: 'large-50', figure: 'peakRss', target: 'postroad', atMost: 600 },
   { scenario: 'policy', figure: 'cpu', target: 'postroad-policy', against: 'postroad', atMost: 3 },
+  { scenario: 'telemetry', figure: 'cpu', target: 'postroad-telemetry', against: 'postroad-policy', atMost: 1.3 },
   { scenario: 'starttls', figure: 'rate', target: 'postroad-starttls', against: 'smtp-server-starttls', atLeast: 1 },
   ...QUEUE_SCENARIOS.flatMap((scenario): Bar[] => [
     { scenario, figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 3 },

@@ -15,6 +15,7 @@ import { quarantine } from '@postroad/quarantine'
 import { rateLimit } from '@postroad/rate-limit'
 import { recipients } from '@postroad/recipients'
 import { routing } from '@postroad/routing'
+import { telemetry } from '@postroad/telemetry'
 import { memoryLimiter, memorySpool, runDialogue, type TestServerOptions, testDialogue, type Used } from '@postroad/testing'
 import { startServer } from './server.ts'
 
@@ -45,6 +46,10 @@ dialogue('helo', [helo({ exempt: [], reverse: { none: 0 }, name: { wrongLiteral:
 dialogue('dnsbl', [dnsbl({ exempt: [], lists: [{ zone: 'bl.test', action: 'reject', selfTest: false }] })], { services: dns })
 dialogue('dnsbl-sender', [dnsbl({ lists: [{ zone: 'dom.test', of: 'sender', action: 'defer', selfTest: false }] })], { services: dns })
 dialogue('recipients', [recipients({ domains: ['mx.test'], users: ['alice@mx.test'] })])
+dialogue('recipients', [
+  telemetry({ prometheus: { port: 0 }, traces: true }),
+  recipients({ domains: ['mx.test'], users: ['alice@mx.test'] }),
+])
 dialogue('greylist', [greylist({ spared: ['hurry@'] })])
 dialogue('rate-limit', [rateLimit({ limits: [{ of: 'recipients', limit: '2/d' }] })])
 dialogue('rate-limit-connections', [rateLimit({ limits: [{ of: 'connections', limit: '1 at once', action: 'disconnect' }] })], {

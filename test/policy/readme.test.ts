@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ended, makeFolder, startCommand } from '../kit/command.ts'
 
-const PLUGINS = ['access', 'auth-file', 'dnsbl', 'greylist', 'helo', 'quarantine', 'rate-limit', 'recipients', 'routing']
+const PLUGINS = ['access', 'auth-file', 'dnsbl', 'greylist', 'helo', 'quarantine', 'rate-limit', 'recipients', 'routing', 'telemetry']
 /** What a README must say of a plugin. */
 const PARTS = [
   /npm install/,

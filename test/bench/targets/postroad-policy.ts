@@ -7,6 +7,7 @@ import { dmarc } from '@postroad/dmarc'
 import { dnsbl } from '@postroad/dnsbl'
 import { greylist } from '@postroad/greylist'
 import { helo } from '@postroad/helo'
+import type { Plugin } from '@postroad/plugin'
 import { quarantine } from '@postroad/quarantine'
 import { rateLimit } from '@postroad/rate-limit'
 import { routing } from '@postroad/routing'
@@ -14,7 +15,7 @@ import { spf } from '@postroad/spf'
 import { houseRule } from '@postroad-example/house-rule'
 import { serveZone } from '../../identity/dns-server.ts'
 import { discardAll, startPostroad } from '../postroad.ts'
-import type { Target } from '../target.ts'
+import type { Place, Running, Target } from '../target.ts'
 
 /** SPF passes and DMARC with it; every other question is answered with NXDOMAIN. */
 const ZONE = {
@@ -48,17 +49,20 @@ const plugins = () => [
 
 export const target: Target = {
   title: 'Postroad with the checks of a mail exchanger: accept and discard',
-  async start(place) {
-    const zone = await serveZone(ZONE)
-    const running = await startPostroad(place, plugins(), {
-      thresholds: { tag: 5, quarantine: 8, reject: 15 },
-      dns: { servers: [`${zone.address}:${zone.port}`] },
-    })
-    return {
-      async close() {
-        await running.close()
-        await zone[Symbol.asyncDispose]()
-      },
-    }
-  },
+  start: (place) => startPolicy(place),
+}
+
+/** The same, after plugins of the caller's. */
+export async function startPolicy(place: Place, before: readonly Plugin[] = []): Promise<Running> {
+  const zone = await serveZone(ZONE)
+  const running = await startPostroad(place, [...before, ...plugins()], {
+    thresholds: { tag: 5, quarantine: 8, reject: 15 },
+    dns: { servers: [`${zone.address}:${zone.port}`] },
+  })
+  return {
+    async close() {
+      await running.close()
+      await zone[Symbol.asyncDispose]()
+    },
+  }
 }

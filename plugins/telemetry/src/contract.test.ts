@@ -1,0 +1,4 @@
+import { pluginContract } from '@postroad/testing'
+import { telemetry } from './index.ts'
+
+pluginContract(telemetry, { options: { prometheus: { port: 0 }, traces: true } })

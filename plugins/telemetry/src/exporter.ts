@@ -1,0 +1,107 @@
+/** The numbers over HTTP, for Prometheus. */
+import cluster from 'node:cluster'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Dns } from '@postroad/plugin'
+import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client'
+import { measureDns } from './dns-stats.ts'
+import { Meter } from './meter.ts'
+import { measureQueues } from './queue-stats.ts'
+import { watchRuns } from './runs.ts'
+import { Siblings } from './siblings.ts'
+
+/** Connections at once: a scrape needs one. */
+const CONNECTIONS = 32
+
+/** Where, and who we are. */
+export interface ExporterOptions {
+  readonly host: string
+  readonly port: number
+  /** Name of the plugin whose runs are not counted. */
+  readonly own: string
+  /** Absolute path of a folder in which workers of one server find each other. */
+  folder(): Promise<string>
+}
+
+let ofProcess: Registry | undefined
+
+/** Memory, CPU, event loop and collections of the process. What gathers them cannot be stopped again, so they are there once. */
+function processMetrics(): Registry {
+  if (ofProcess) return ofProcess
+  ofProcess = new Registry()
+  collectDefaultMetrics({ register: ofProcess })
+  return ofProcess
+}
+
+/** Serves `/metrics` and `/healthz`. */
+export class Exporter {
+  readonly meter = new Meter()
+  /** The resolver of the youngest generation. */
+  dns: Dns | undefined
+  readonly #server: Server
+  readonly #all = Registry.merge([this.meter.registry, processMetrics()])
+  #siblings: Siblings | undefined
+  #runs: { stop(): void } | undefined
+  #gathering: Promise<string> | undefined
+
+  private constructor() {
+    measureDns(this.#all, () => this.dns)
+    measureQueues(this.#all)
+    this.#server = createServer((request, response) => void this.#respond(request, response))
+    this.#server.maxConnections = CONNECTIONS
+  }
+
+  /** @throws {Error} what `listen` says, when the port cannot be had */
+  static async open({ host, port, own, folder }: ExporterOptions): Promise<Exporter> {
+    const exporter = new Exporter()
+    exporter.#server.listen({ host, port })
+    await once(exporter.#server, 'listening')
+    try {
+      if (cluster.isWorker) exporter.#siblings = await Siblings.join(await folder(), exporter.port, () => exporter.#all.getMetricsAsJSON())
+    } catch (error) {
+      exporter.#server.close()
+      throw error
+    }
+    exporter.#runs = watchRuns(own, (run) => exporter.meter.ran(run))
+    return exporter
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port // it listens on a port, so the address is no path
+  }
+
+  async close(): Promise<void> {
+    this.#runs?.stop()
+    await this.#siblings?.leave()
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+
+  async #respond({ method, url = '' }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path] = url.split('?')
+    if (method !== 'GET' && method !== 'HEAD') response.writeHead(405, { allow: 'GET, HEAD' }).end()
+    else if (path === '/healthz') response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n')
+    else if (path !== '/metrics') response.writeHead(404).end()
+    else {
+      const text = await this.#gather().catch(() => undefined)
+      // Without a body: what went wrong is no business of who asks.
+      if (text === undefined) response.writeHead(500).end()
+      else response.writeHead(200, { 'content-type': this.#all.contentType }).end(text)
+    }
+  }
+
+  /** Who asks while an answer is being put together gets the same one. */
+  #gather(): Promise<string> {
+    this.#gathering ??= this.#sum().finally(() => {
+      this.#gathering = undefined
+    })
+    return this.#gathering
+  }
+
+  async #sum(): Promise<string> {
+    const others = (await this.#siblings?.ask()) ?? []
+    if (others.length === 0) return this.#all.metrics()
+    return AggregatorRegistry.aggregate([await this.#all.getMetricsAsJSON(), ...others]).metrics()
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What is counted, and under which names. Every label is a word of the operator's or of the protocol's: who connects, writes or
+ * is written to must not decide how many series there are.
+ */
+import type { AcceptedContext, ClosedContext, DeliveryResultContext, RefusedContext, Session } from '@postroad/plugin'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Run } from './runs.ts'
+
+/** Seconds: from handlers that look something up in memory to those that ask a server and are given up. */
+const RUN_BUCKETS = [0.0005, 0.002, 0.01, 0.05, 0.25, 1, 5, 10, 60]
+/** Seconds: from mail that is passed on at once to what is tried for days. */
+const DELIVERY_BUCKETS = [1, 5, 30, 120, 600, 3600, 14_400, 86_400, 432_000]
+/** Octets. */
+const SIZE_BUCKETS = [2_000, 10_000, 50_000, 250_000, 1_000_000, 5_000_000, 25_000_000]
+
+/** The label of what no plugin said. */
+const CORE = 'core'
+
+type Observe = (seconds: number) => void
+
+/** The numbers of one process, in a registry of their own. */
+export class Meter {
+  readonly registry = new Registry()
+  readonly #registers = [this.registry]
+  readonly #open = this.#gauge('connections_open', 'Connections now', ['listener'])
+  readonly #connections = this.#counter('connections_total', 'Connections', ['listener'])
+  readonly #closed = this.#counter('connections_closed_total', 'Connections that ended, by how', ['listener', 'reason'])
+  readonly #accepted = this.#counter('messages_accepted_total', 'Messages that were answered 250', ['listener'])
+  readonly #recipients = this.#counter('recipients_accepted_total', 'Recipients of those messages', ['listener'])
+  readonly #size = this.#histogram('message_octets', 'Sizes of those messages', { labelNames: ['listener'], buckets: SIZE_BUCKETS })
+  readonly #refused = this.#counter('refusals_total', 'Refusals that clients were told, by hook and by whose they were', [
+    'listener',
+    'hook',
+    'plugin',
+    'kind',
+  ])
+  readonly #auth = this.#counter('auth_total', 'Attempts to log in', ['plugin', 'outcome'])
+  readonly #opinions = this.#counter('opinions_total', 'What plugins said, obeyed or not', ['plugin', 'hook', 'kind', 'shadow'])
+  readonly #receipts = this.#counter('receipts_total', 'Messages that were queued, passed on or set aside, by who took them', [
+    'plugin',
+    'hook',
+  ])
+  readonly #failures = this.#counter('plugin_failures_total', 'Runs that threw, were late, or answered nonsense', ['plugin', 'hook'])
+  readonly #seconds = this.#histogram('hook_seconds', 'How long runs of handlers took', {
+    labelNames: ['plugin', 'hook'],
+    buckets: RUN_BUCKETS,
+  })
+  readonly #deliveries = this.#counter('deliveries_total', 'Ends of delivery attempts, one for each recipient', ['via', 'outcome', 'class'])
+  readonly #delay = this.#histogram('delivery_seconds', 'From 250 until the next hop had it', {
+    labelNames: ['via'],
+    buckets: DELIVERY_BUCKETS,
+  })
+  /** One histogram's labels are put together once, not at each run. */
+  readonly #observers = new Map<string, Map<string, Observe>>()
+
+  constructor() {
+    this.#gauge('workers', 'Processes that these numbers are the sum of').set(1)
+  }
+
+  opened({ listener }: Session): void {
+    this.#open.inc({ listener })
+    this.#connections.inc({ listener })
+  }
+
+  closed({ session: { listener }, reason }: ClosedContext): void {
+    this.#open.dec({ listener })
+    this.#closed.inc({ listener, reason })
+  }
+
+  accepted({ session: { listener }, envelope, message }: AcceptedContext): void {
+    this.#accepted.inc({ listener })
+    this.#recipients.inc({ listener }, envelope.recipients.length)
+    this.#size.observe({ listener }, message.size)
+  }
+
+  refused({ session: { listener }, hook, plugin = CORE, refusal: { kind } }: RefusedContext): void {
+    this.#refused.inc({ listener, hook, plugin, kind })
+    if (hook === 'auth') this.#auth.inc({ plugin, outcome: kind === 'defer' ? 'deferred' : 'failed' })
+  }
+
+  /** How an attempt ended. */
+  attempted(outcome: 'delivered' | 'deferred' | 'bounced', context: DeliveryResultContext): void {
+    const { route, recipients, queuedAt } = context
+    this.#deliveries.inc({ via: route.via, outcome, class: context.class ?? '' }, recipients.length)
+    if (outcome === 'delivered') this.#delay.observe({ via: route.via }, (context.now() - queuedAt) / 1000)
+  }
+
+  ran(run: Run): void {
+    const { plugin, hook } = run
+    this.#observe(plugin, hook)((performance.now() - run.startedAt) / 1000)
+    if (run.error !== undefined) this.#failures.inc({ plugin, hook })
+    else if (run.result !== undefined) this.#answered(run, run.result)
+  }
+
+  #answered({ plugin, hook, shadow }: Run, result: unknown): void {
+    if (Array.isArray(result)) {
+      for (const { kind } of result) this.#opinions.inc({ plugin, hook, kind, shadow: String(shadow) })
+    } else if (shadow || typeof result !== 'object' || result === null || 'kind' in result) return
+    else if (hook === 'auth') this.#auth.inc({ plugin, outcome: 'succeeded' })
+    else if (hook === 'queue' || hook === 'quarantine') this.#receipts.inc({ plugin, hook })
+  }
+
+  #observe(plugin: string, hook: string): Observe {
+    let hooks = this.#observers.get(plugin)
+    if (!hooks) this.#observers.set(plugin, (hooks = new Map()))
+    let observe = hooks.get(hook)
+    if (!observe) {
+      const series = this.#seconds.labels(plugin, hook)
+      hooks.set(hook, (observe = (seconds) => series.observe(seconds)))
+    }
+    return observe
+  }
+
+  #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
+    return new Counter({ name: `postroad_${name}`, help, labelNames, registers: this.#registers })
+  }
+
+  #gauge<L extends string>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> {
+    return new Gauge({ name: `postroad_${name}`, help, labelNames, registers: this.#registers })
+  }
+
+  #histogram<L extends string>(name: string, help: string, shape: { labelNames: readonly L[]; buckets: number[] }): Histogram<L> {
+    return new Histogram({ name: `postroad_${name}`, help, ...shape, registers: this.#registers })
+  }
+}

@@ -1,0 +1,59 @@
+/** Tells what the server does: numbers for Prometheus, spans for OpenTelemetry. */
+import { Dns, definePlugin } from '@postroad/plugin'
+import { type Hold, hold } from './hold.ts'
+import { options as schema } from './options.ts'
+import { watchRuns } from './runs.ts'
+import { Traces } from './traces.ts'
+
+const NAME = 'telemetry'
+
+/**
+ * Metrics and spans of everything around and below it: use it first, and outside of scopes.
+ *
+ * @example app.use(telemetry({ prometheus: { port: 9464, host: '127.0.0.1' } }))
+ */
+export const telemetry = definePlugin({
+  name: NAME,
+  options: schema,
+  needs: { dns: Dns },
+  setup: async ({ options: { prometheus, traces: wantsTraces }, dns, folder, log }) => {
+    // Only who wants spans needs the package.
+    const traces = wantsTraces ? new Traces(await import('@opentelemetry/api')) : undefined
+    let held: Hold | undefined
+    let runs: { stop(): void } | undefined
+    const meter = () => held?.exporter.meter
+    return {
+      async start() {
+        if (traces) runs = watchRuns(NAME, (run) => traces.ran(run))
+        if (!prometheus) return
+        held = await hold({ ...prometheus, own: NAME, folder })
+        held.exporter.dns = dns
+        log.info({ host: prometheus.host, port: held.exporter.port }, 'metrics are served')
+      },
+      async close() {
+        runs?.stop()
+        await held?.release()
+      },
+      connect({ session }) {
+        meter()?.opened(session)
+        traces?.opened(session)
+      },
+      ...(traces && { mail: ({ session, envelope }) => traces.began(session, envelope) }),
+      accepted(context) {
+        meter()?.accepted(context)
+        traces?.accepted(context)
+      },
+      refused(context) {
+        meter()?.refused(context)
+        traces?.refused(context)
+      },
+      closed(context) {
+        meter()?.closed(context)
+        traces?.closed(context)
+      },
+      delivered: (context) => meter()?.attempted('delivered', context),
+      deferred: (context) => meter()?.attempted('deferred', context),
+      bounced: (context) => meter()?.attempted('bounced', context),
+    }
+  },
+})
