@@ -22,6 +22,24 @@ test('every link within the documentation leads to a file, and to a heading of i
   assert.deepEqual(wrong, [])
 })
 
+test('every threat of docs/security.md names a test that shows what is done, and every boundary has threats', () => {
+  const [, table = ''] = /^## Threats\n([\s\S]*?)^## /m.exec(read('docs/security.md')) ?? []
+  const rows = [...table.matchAll(/^\| (?:\*\*(B\d)\*\* )?([STRIDE, ]+) \| (.+) \| .+ \| (.+) \| .+ \|$/gm)]
+  const unshown = rows.filter(([, , , , shown = '']) => {
+    const tests = links(shown)
+    return tests.length === 0 || tests.some((link) => !/\.test\.ts$/.test(link) || !existsSync(join(ROOT, 'docs', link)))
+  })
+  assert.deepEqual(
+    unshown.map(([, , , threat]) => threat),
+    [],
+  )
+  assert.deepEqual(
+    rows.flatMap(([, boundary]) => boundary ?? []),
+    ['B1', 'B2', 'B3', 'B4', 'B5', 'B6'],
+  )
+  assert.equal(rows.length, table.split('\n').filter((line) => line.startsWith('| ')).length - 1)
+})
+
 test('every dependency has its sentence in docs/dependencies.md, and nothing else has', () => {
   const ours = new Set(readWorkspaces().map(({ manifest }) => manifest.name))
   const manifests = [...readWorkspaces().map(({ manifest }) => manifest), readManifest('package.json')]
