@@ -25,6 +25,9 @@ export interface NextHopOptions {
   readonly relayTo?: number
   /** Default `to.test`. */
   readonly domain?: string
+  /** More lines of main.cf, which go before those that are there, and of master.cf. */
+  readonly main?: string
+  readonly master?: string
 }
 
 const NOBODY = 65_534
@@ -41,8 +44,8 @@ export async function startPostfix(options: NextHopOptions): Promise<NextHop> {
   for (const name of ['etc', 'queue', 'data', 'mail']) mkdirSync(join(folder, name), { mode: 0o755 })
   chownSync(join(folder, 'mail'), NOBODY, NOBODY)
   execFileSync('chown', ['postfix', join(folder, 'data')])
-  writeFileSync(join(folder, 'etc', 'main.cf'), mainConfig({ folder, policyPort, ...options }))
-  writeFileSync(join(folder, 'etc', 'master.cf'), masterConfig(port, oldPort))
+  writeFileSync(join(folder, 'etc', 'main.cf'), `${mainConfig({ folder, policyPort, ...options })}${options.main ?? ''}`)
+  writeFileSync(join(folder, 'etc', 'master.cf'), `${masterConfig(port, oldPort)}${options.master ?? ''}`)
   writeFileSync(join(folder, 'etc', 'header_checks'), '/^X-Refuse:/ REJECT Not this\n')
   writeFileSync(join(folder, 'etc', 'tls.pem'), options.certificate.key + options.certificate.cert, { mode: 0o600 })
   const child = spawn('/usr/sbin/postfix', ['-c', join(folder, 'etc'), 'start-fg'], { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -156,6 +159,7 @@ verify    unix  -       -       n       -       1       verify
 proxymap  unix  -       -       n       -       -       proxymap
 smtp      unix  -       -       n       -       -       smtp
 relay     unix  -       -       n       -       -       smtp
+lmtp      unix  -       -       n       -       -       lmtp
 error     unix  -       -       n       -       -       error
 retry     unix  -       -       n       -       -       error
 discard   unix  -       -       n       -       -       discard

@@ -13,8 +13,8 @@ const pages = readdirSync(path.join(ROOT, 'docs/cookbook')).filter((name) => nam
 const shown = (page: string) =>
   readPage(readFileSync(path.join(ROOT, 'docs', page), 'utf8')).filter((one): one is ShownFile => 'name' in one)
 const files = pages.flatMap((page) => shown(`cookbook/${page}`))
-/** Configurations elsewhere in the documentation. */
-const others = ['beside-postfix.md', 'operating.md'].flatMap(shown)
+/** Plugins and configurations elsewhere in the documentation. */
+const others = ['beside-postfix.md', 'coming-from-haraka.md', 'operating.md'].flatMap(shown)
 const folder = await makeFolder()
 after(() => rm(folder, { recursive: true, force: true }))
 before(async () => {
