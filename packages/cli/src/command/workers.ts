@@ -93,6 +93,8 @@ class Supervisor {
   }
 
   #stop(): void {
+    // A second signal: the workers are stopped at once, by whatever end.
+    if (this.#isStopping) this.#code = 1
     this.#isStopping = true
     for (const worker of this.#born.keys()) worker.process.kill('SIGTERM')
     if (this.#born.size === 0) this.#done(this.#code)

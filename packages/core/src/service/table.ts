@@ -5,6 +5,7 @@
 import { mkdirSync, realpathSync } from 'node:fs'
 import type { Clock } from '@postroad/plugin'
 import { type Database, open, type RootDatabase } from 'lmdb'
+import { transact } from './transaction.ts'
 
 /** Octets of the longest key: LMDB allows 1,978, and the index of expiry needs some of them. */
 export const MAX_KEY = 1_024
@@ -73,7 +74,7 @@ export class Table<V> {
   async transact<T>(action: () => T): Promise<T> {
     const { root } = this.#open().file
     // A throw inside an asynchronous LMDB transaction does not undo its writes: a nested one does.
-    const done = await root.transaction((): { readonly value: T } | { readonly error: unknown } => {
+    const done = await transact(root, (): { readonly value: T } | { readonly error: unknown } => {
       try {
         return { value: root.transactionSync(action) }
       } catch (error) {

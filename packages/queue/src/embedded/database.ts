@@ -4,6 +4,7 @@ import { type Database, open, type RootDatabase } from 'lmdb'
 import { QueueError } from '../store.ts'
 import type { Fault } from './fault.ts'
 import { guarded } from './guard.ts'
+import { transact } from './transaction.ts'
 
 type Table<K extends (string | number)[] | string> = Database<Buffer, K>
 
@@ -94,7 +95,7 @@ export class QueueDatabase {
   async #commitBatch(batch: readonly Work[]): Promise<void> {
     const ends: (() => void)[] = []
     try {
-      await this.#root.transaction(() => {
+      await transact(this.#root, () => {
         this.#fault('commit:open')
         for (const work of batch) ends.push(runOne(work))
         this.#fault('commit:written')
