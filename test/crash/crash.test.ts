@@ -14,7 +14,7 @@ for (const point of FAULT_POINTS) {
     t.after(() => world.dispose())
     for (const nth of [1, 4, 15]) {
       const victim = await world.start({ point, nth })
-      for (const end = Date.now() + 30_000; world.isAlive(victim) && Date.now() < end; await pause(20)) load(world, victim, 8)
+      for (const end = performance.now() + 30_000; world.isAlive(victim) && performance.now() < end; await pause(20)) load(world, victim, 8)
       assert.ok(!world.isAlive(victim), 'the point was reached')
     }
     check(await recovered(world))

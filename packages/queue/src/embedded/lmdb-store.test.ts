@@ -182,7 +182,8 @@ test('an older format is migrated in one step, a newer one is left alone', async
 
 test('bodies without a message are swept when they are old; others stay', async (t) => {
   const folder = await makeFolder(t)
-  const store = await openIn(folder)
+  const begun = Date.now()
+  const store = await openIn(folder, { now: () => begun })
   const { message } = await add(store, 100_000)
   const shelf = join(folder, 'bodies', message.id.slice(-2))
   const old = `${message.id.slice(0, -4)}zz${message.id.slice(-2)}`
