@@ -76,10 +76,10 @@ function quote(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }
 
-/** One word of the comment each, so that it can be folded. */
+/** In one piece; where there is no room for it, {@link fold} breaks it at its spaces. */
 function writeComment(text: string): string[] {
   const short = clean(text).slice(0, LONGEST_COMMENT).trimEnd()
-  return short === '' ? [] : `(${short.replace(/[\\()]/g, '\\$&')})`.split(' ')
+  return short === '' ? [] : [`(${short.replace(/[\\()]/g, '\\$&')})`]
 }
 
 /** No control characters, not even escaped; half a surrogate is no character. */
@@ -99,13 +99,19 @@ function fold(groups: readonly (readonly string[])[]): string {
     for (let place = 0; place < words.length; place++) {
       const isLast = place === words.length - 1 && index < groups.length - 1
       const word = isLast ? `${words[place]};` : (words[place] ?? '')
-      if (line === '') line = word
-      else if (line.length + 1 + word.length > LINE - 1) {
-        lines.push(line)
-        line = word
-      } else line += ` ${word}`
+      const pieces = fits(line, word) || !word.startsWith('(') ? [word] : word.split(' ')
+      for (const piece of pieces) {
+        if (line !== '' && !fits(line, piece)) {
+          lines.push(line)
+          line = piece
+        } else line = line === '' ? piece : `${line} ${piece}`
+      }
     }
     lines.push(line)
   }
   return lines.join('\r\n\t')
+}
+
+function fits(line: string, word: string): boolean {
+  return line.length + 1 + word.length <= LINE - 1
 }

@@ -77,7 +77,8 @@ export const rateLimit = definePlugin({
         data: {
           provides: [exceededLimits],
           async handler({ session, helo, envelope, signal, set }) {
-            await meter.endMessage(session)
+            const ended = meter.endMessage(session)
+            if (ended) await ended
             const opinion = await meter.count(
               messages,
               { session, helo, from: envelope.from ?? null },

@@ -97,12 +97,12 @@ export class SessionState {
 
   /** What must be known before handlers that read facts of these hooks may run; undefined when all is known. */
   pendingAt(hooks: readonly HeldHook[]): Promise<unknown> | undefined {
-    const pending: Promise<unknown>[] = []
+    let pending: Promise<unknown>[] | undefined
     for (const hook of hooks) {
       const run = (hook === 'mail' ? this.transaction?.held : this.held)?.pending(hook)
-      if (run) pending.push(run)
+      if (run) (pending ??= []).push(run)
     }
-    return pending.length > 0 ? Promise.all(pending) : undefined
+    return pending && Promise.all(pending)
   }
 }
 
