@@ -1,11 +1,12 @@
 /** The command `postroad`, run as an operator runs it: what the tests of it share. Has no tests of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SmtpClient } from '../failure/smtp-client.ts'
+import { makeTestFolder } from '../runner/folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const bin = path.join(root, 'packages/cli/src/bin.ts')
@@ -34,8 +35,7 @@ export class Operator {
 
   /** Inside the repository, so that a configuration finds the packages as it does where they are installed. */
   static async begin(): Promise<Operator> {
-    await mkdir(path.join(root, 'var'), { recursive: true })
-    return new Operator(await mkdtemp(path.join(root, 'var', 'cli-test-')))
+    return new Operator(makeTestFolder('cli'))
   }
 
   end(): Promise<void> {

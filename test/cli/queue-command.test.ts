@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { SmtpClient } from '../failure/smtp-client.ts'
 import { freePorts, waitForBanner } from '../interop/loopback.ts'
+import { makeTestFolder } from '../runner/folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const argv = ['--conditions=@postroad/source', join(root, 'packages/cli/src/bin.ts')]
@@ -21,8 +22,7 @@ let server: ChildProcess | undefined
 
 before(async () => {
   // Inside the repository, so that a configuration finds the packages as it does where they are installed.
-  await mkdir(join(root, 'var'), { recursive: true })
-  folder = await mkdtemp(join(root, 'var', 'queue-command-'))
+  folder = makeTestFolder('queue-command')
   const [listen = 0, dead = 0] = await freePorts(2)
   port = listen
   await writeFile(join(folder, 'postroad.config.ts'), config(listen, dead))

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { programPath } from '../runner/program.ts'
 
 /** See above. */
 export interface TestCertificate extends Disposable {
@@ -31,7 +32,7 @@ export function makeCertificate(): TestCertificate {
     '/CN=redis.test',
   ]
   const names = ['-addext', 'subjectAltName=IP:127.0.0.1,DNS:redis.test']
-  execFileSync('openssl', [...request, ...names, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' })
+  execFileSync(programPath('openssl'), [...request, ...names, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' })
   return {
     ca: readFileSync(certFile, 'utf8'),
     certFile,

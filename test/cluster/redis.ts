@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis, type RedisOptions } from 'ioredis'
+import { programPath } from '../runner/program.ts'
 import type { TestCertificate } from './certificate.ts'
 
 const START_LIMIT_MS = 30_000
@@ -177,7 +178,7 @@ class Server implements RedisServer {
   }
 
   #spawn(): ChildProcess {
-    const child = spawn(this.#access.program ?? 'redis-server', this.#argv, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(this.#access.program ?? programPath('redis-server'), this.#argv, { stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.#said = (this.#said + text).slice(-10_000)

@@ -1,7 +1,8 @@
 /** A server that is newer than Debian 12's Redis: Valkey, of the backports, unpacked beside the dependencies and never installed. */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { findProgram, programPath } from '../runner/program.ts'
 
 const PLACE = join(import.meta.dirname, '../../node_modules/.cache/valkey')
 const LIMIT_MS = 120_000
@@ -9,7 +10,8 @@ const LIMIT_MS = 120_000
 /** Where the program is, or why there is none: `skip` as `requires` has it. */
 export function requiresValkey(): { readonly skip: string | false; readonly program: string } {
   const program = join(PLACE, 'valkey-server')
-  if (spawnSync('valkey-server', ['--version']).status === 0) return { skip: false, program: 'valkey-server' }
+  const installed = findProgram('valkey-server')
+  if (installed !== undefined) return { skip: false, program: installed }
   if (existsSync(program)) return { skip: false, program }
   if (!existsSync('/usr/bin/apt-get')) return absent('not on Debian')
   try {
@@ -48,7 +50,7 @@ function unpack(): void {
     apt([...options, 'update'], folder)
     apt([...options, 'download', 'valkey-tools'], folder)
     const [file = ''] = globSync(join(folder, '*.deb'))
-    execFileSync('dpkg-deb', ['-x', file, join(folder, 'root')])
+    execFileSync(programPath('dpkg-deb'), ['-x', file, join(folder, 'root')])
     const place = join(folder, 'place')
     renameSync(join(folder, 'root/usr/bin'), place)
     // One program with several names; the name of the server is in another package.
@@ -61,5 +63,10 @@ function unpack(): void {
 }
 
 function apt(args: readonly string[], cwd: string): string {
-  return execFileSync('apt-get', ['-q', ...args], { cwd, encoding: 'utf8', timeout: LIMIT_MS, stdio: ['ignore', 'pipe', 'pipe'] })
+  return execFileSync(programPath('apt-get'), ['-q', ...args], {
+    cwd,
+    encoding: 'utf8',
+    timeout: LIMIT_MS,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 }

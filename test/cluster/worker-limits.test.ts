@@ -3,13 +3,14 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { SmtpClient } from '../failure/smtp-client.ts'
 import { freePorts } from '../interop/loopback.ts'
+import { makeTestFolder } from '../runner/folder.ts'
 import { CountingSink, type DomainCount } from './sink.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -33,8 +34,7 @@ ${['export', 'default'].join(' ')} defineConfig({
 `
 
 test('three workers have one limit together, also when one of them is killed in the middle', { timeout: 120_000 }, async (t) => {
-  await mkdir(join(ROOT, 'var'), { recursive: true })
-  const folder = await mkdtemp(join(ROOT, 'var', 'worker-limits-'))
+  const folder = makeTestFolder('worker-limits')
   t.after(() => rm(folder, { recursive: true, force: true }))
   await using sink = await CountingSink.open(40)
   const [port = 0] = await freePorts(1)

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePorts, waitForBanner } from '../interop/loopback.ts'
+import { programPath, systemPath } from '../runner/program.ts'
 import { type NextHop, type NextHopOptions, USERS } from './postfix.ts'
 
 const CACHE = join(dirname(fileURLToPath(import.meta.url)), '../../node_modules/.cache/postroad-exim')
@@ -29,7 +30,8 @@ export function requiresExim(): string | false {
 
 function bringExim(): string | false {
   if (process.getuid?.() !== 0) return 'Exim needs root'
-  if (spawnSync('id', [USER]).status !== 0) run(['useradd', '--system', '--no-create-home', '--shell', '/usr/sbin/nologin', USER])
+  if (spawnSync(programPath('id'), [USER]).status !== 0)
+    run(['useradd', '--system', '--no-create-home', '--shell', '/usr/sbin/nologin', USER])
   if (existsSync(PROGRAM)) return false
   const folder = `${CACHE}-${process.pid}`
   mkdirSync(folder, { recursive: true })
@@ -49,10 +51,10 @@ function bringExim(): string | false {
 
 function run([program = '', ...args]: readonly string[], cwd?: string): boolean {
   return (
-    spawnSync(program, args, {
+    spawnSync(programPath(program), args, {
       stdio: 'ignore',
       timeout: 240_000,
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      env: { ...process.env, PATH: systemPath(), DEBIAN_FRONTEND: 'noninteractive' },
       ...(cwd !== undefined && { cwd }),
     }).status === 0
   )
@@ -68,7 +70,7 @@ export async function startExim(options: NextHopOptions): Promise<NextHop> {
   run(['chown', '-R', `${USER}:${USER}`, folder])
   writeFileSync(join(folder, 'exim.conf'), config({ folder, port, oldPort, ...options }), { mode: 0o644 })
   const script = `mount --make-rprivate / && mkdir -p /etc/exim4 && mount -t tmpfs -o size=1m tmpfs /etc/exim4 && install -m 644 ${folder}/exim.conf /etc/exim4/exim4.conf && exec ${PROGRAM} -bdf -q1m`
-  const child = spawn('unshare', ['-m', 'bash', '-c', script], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(programPath('unshare'), ['-m', 'bash', '-c', script], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   const gone = once(child, 'exit')

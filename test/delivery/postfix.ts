@@ -6,6 +6,7 @@ import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts, waitForBanner } from '../interop/loopback.ts'
+import { programPath } from '../runner/program.ts'
 
 /** A next hop under test. */
 export interface NextHop extends AsyncDisposable {
@@ -43,12 +44,12 @@ export async function startPostfix(options: NextHopOptions): Promise<NextHop> {
   chmodSync(folder, 0o755)
   for (const name of ['etc', 'queue', 'data', 'mail']) mkdirSync(join(folder, name), { mode: 0o755 })
   chownSync(join(folder, 'mail'), NOBODY, NOBODY)
-  execFileSync('chown', ['postfix', join(folder, 'data')])
+  execFileSync(programPath('chown'), ['postfix', join(folder, 'data')])
   writeFileSync(join(folder, 'etc', 'main.cf'), `${mainConfig({ folder, policyPort, ...options })}${options.main ?? ''}`)
   writeFileSync(join(folder, 'etc', 'master.cf'), `${masterConfig(port, oldPort)}${options.master ?? ''}`)
   writeFileSync(join(folder, 'etc', 'header_checks'), '/^X-Refuse:/ REJECT Not this\n')
   writeFileSync(join(folder, 'etc', 'tls.pem'), options.certificate.key + options.certificate.cert, { mode: 0o600 })
-  const child = spawn('/usr/sbin/postfix', ['-c', join(folder, 'etc'), 'start-fg'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(programPath('postfix'), ['-c', join(folder, 'etc'), 'start-fg'], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   const gone = once(child, 'exit')

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { decode, encode } from 'dns-packet'
+import { programPath } from '../runner/program.ts'
 
 /** A server that runs until it is disposed of. */
 export interface ZoneServer extends AsyncDisposable {
@@ -56,7 +57,7 @@ export async function privateMount(
   input: Uint8Array,
 ): Promise<{ code: number | null; text: string }> {
   const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
-  const child = spawn('unshare', ['-m', 'sh', '-c', script, file, ...command])
+  const child = spawn(programPath('unshare'), ['-m', 'sh', '-c', script, file, ...command])
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk))
   child.stdin.end(input)

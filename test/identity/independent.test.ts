@@ -13,11 +13,12 @@ import { dkimOptions, KeyRing, KeyStore, keyRecord, signMessage, signOptions, Ve
 import { zoneDns } from '@postroad/dns'
 import { messageFromBytes } from '@postroad/message'
 import type { Message } from '@postroad/plugin'
+import { programPath } from '../runner/program.ts'
 import { requires } from '../runner/requires.ts'
 import { privateMount, serveZone } from './dns-server.ts'
 
 const skip = requires('python3-dkim', 'python3-nacl', 'python3-authres', 'opendkim-tools')
-const canMount = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0
+const canMount = process.getuid?.() === 0 && spawnSync(programPath('unshare'), ['-m', 'true']).status === 0
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const ed = generateKeyPairSync('ed25519')
@@ -148,7 +149,7 @@ test('dkimpy validates our seals, and we validate its own', { skip }, async () =
 
 test('RFC 8301 §3.1: what OpenDKIM’s tool signs has the right hashes, but rsa-sha1 does not count', { skip }, async () => {
   for (const body of ['Hello\r\n', ' a  b\t \r\n\r\n c \r\n\r\n\r\n']) {
-    const { stdout, stderr } = spawnSync('opendkim-testmsg', ['-C', '-d', 'a.example', '-s', 'r', '-k', join(folder, 'r')], {
+    const { stdout, stderr } = spawnSync(programPath('opendkim-testmsg'), ['-C', '-d', 'a.example', '-s', 'r', '-k', join(folder, 'r')], {
       input: HEAD + body,
     })
     assert.match(stdout.toString(), /^DKIM-Signature:/, stderr.toString())
@@ -161,7 +162,7 @@ test('OpenDKIM verifies what we sign', { skip: skip || !canMount || process.plat
   await using server = await serveZone(zone, { address: '127.0.0.154', port: 53 })
   await writeFile(join(folder, 'resolv.conf'), `nameserver ${server.address}\n`)
   // OpenDKIM asks the resolver of the machine: it gets a /etc/resolv.conf of its own.
-  const verified = (message: Buffer) => privateMount(join(folder, 'resolv.conf'), ['opendkim-testmsg'], message)
+  const verified = (message: Buffer) => privateMount(join(folder, 'resolv.conf'), [programPath('opendkim-testmsg')], message)
   const signed = (await sign('Hello  there \r\n\r\n')).toString()
   // This build knows no Ed25519.
   const rsaOnly = signed.slice(0, signed.indexOf('DKIM-Signature', 10)) + signed.slice(signed.indexOf('From:'))

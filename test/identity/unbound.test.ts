@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createDns, type Resolver } from '@postroad/dns'
 import { freePorts } from '../interop/loopback.ts'
+import { programPath } from '../runner/program.ts'
 import { requires } from '../runner/requires.ts'
 
 const skip = requires('unbound')
@@ -57,7 +58,7 @@ before(async () => {
     '  control-enable: no',
   ]
   await writeFile(join(folder, 'unbound.conf'), `${conf.join('\n')}\n`)
-  unbound = spawn('unbound', ['-d', '-c', join(folder, 'unbound.conf')], { stdio: 'ignore' })
+  unbound = spawn(programPath('unbound'), ['-d', '-c', join(folder, 'unbound.conf')], { stdio: 'ignore' })
   dns = createDns({ servers: [`127.0.0.1:${port}`] })
   for (let tries = 0; tries < 50 && !(await dns.a('mx.zone.example').then(Boolean, () => false)); tries++) {
     dns.flush()

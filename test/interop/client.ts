@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTransport } from 'nodemailer'
+import { programPath, systemPath } from '../runner/program.ts'
 
 /** One message to send. */
 export interface Mail {
@@ -101,8 +102,8 @@ function withNewlines(data: Buffer): Buffer {
 function run(argv: readonly string[], input: Buffer | string): Promise<Sent> {
   const [program = '', ...rest] = argv
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/bin` }
-    const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'pipe'], env, timeout: LIMIT_MS })
+    const env = { ...process.env, PATH: systemPath() }
+    const child = spawn(programPath(program), rest, { stdio: ['pipe', 'pipe', 'pipe'], env, timeout: LIMIT_MS })
     let said = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))

@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { programPath, systemPath } from '../runner/program.ts'
 import { freePorts, waitForBanner } from './loopback.ts'
 
 /** The password of every mailbox. */
@@ -55,7 +56,11 @@ export async function startDovecot(users: readonly string[]): Promise<Dovecot> {
     await once(running, 'exit')
   }
   const start = async () => {
-    server = spawn('dovecot', ['-F', '-c', config], { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: systemPath() }, ...account.ids })
+    server = spawn(programPath('dovecot'), ['-F', '-c', config], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: systemPath() },
+      ...account.ids,
+    })
     const child = server
     let said = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text))
@@ -81,7 +86,7 @@ export async function startDovecot(users: readonly string[]): Promise<Dovecot> {
 function chooseAccount(): Account {
   const { uid, username } = userInfo()
   const name = uid === 0 ? 'nobody' : username
-  const id = (flag: string) => execFileSync('id', [flag, name], { encoding: 'utf8' }).trim()
+  const id = (flag: string) => execFileSync(programPath('id'), [flag, name], { encoding: 'utf8' }).trim()
   return { name, group: id('-gn'), ids: uid === 0 ? { uid: Number(id('-u')), gid: Number(id('-g')) } : {} }
 }
 
@@ -93,13 +98,8 @@ function makeFolder({ ids }: Account): string {
   return folder
 }
 
-// Debian keeps it in /usr/sbin, which a user's PATH may lack.
-function systemPath(): string {
-  return `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin`
-}
-
 function version(): string {
-  return execFileSync('dovecot', ['--version'], { encoding: 'utf8', env: { PATH: systemPath() } })
+  return execFileSync(programPath('dovecot'), ['--version'], { encoding: 'utf8', env: { PATH: systemPath() } })
 }
 
 interface Settings {

@@ -1,8 +1,8 @@
 /** Runs the command `postroad` as an operator does, in a folder from which the packages are found. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp } from 'node:fs/promises'
 import path from 'node:path'
+import { makeTestFolder } from '../runner/folder.ts'
 import { ROOT } from '../structure/workspace.ts'
 
 const BIN = path.join(ROOT, 'packages/cli/src/bin.ts')
@@ -16,8 +16,7 @@ export interface Ran {
 
 /** A new folder inside the repository, so that the packages are found as they are where they are installed. */
 export async function makeFolder(): Promise<string> {
-  await mkdir(path.join(ROOT, 'var'), { recursive: true })
-  return mkdtemp(path.join(ROOT, 'var', 'kit-test-'))
+  return makeTestFolder('kit')
 }
 
 /** Starts `postroad …`; standard input is closed. */

@@ -7,6 +7,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
 import { after, test } from 'node:test'
+import { programPath } from '../runner/program.ts'
 import { ROOT } from '../structure/workspace.ts'
 import { collect, ended, makeFolder, type Ran, startCommand, startNode, until } from './command.ts'
 import { fits, readPage, type ShownCommand } from './markdown.ts'
@@ -44,7 +45,7 @@ async function follow({ command, output }: ShownCommand): Promise<void> {
 }
 
 function runShown([program = '', first = '', ...rest]: readonly string[]): Promise<Ran> {
-  if (program === 'npm' && (first === 'init' || first === 'pkg')) return ended(spawn('npm', [first, ...rest], { cwd: place }))
+  if (program === 'npm' && (first === 'init' || first === 'pkg')) return ended(spawn(programPath('npm'), [first, ...rest], { cwd: place }))
   if (program === 'npx') return ended(startCommand(place, ...rest))
   if (program === 'npm' && first === 'create')
     return ended(startNode(place, path.join(ROOT, 'packages/create-postroad/src/bin.ts'), ...rest.slice(1)))

@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { keptFolder } from '../runner/folder.ts'
+import { programPath } from '../runner/program.ts'
 import { ROOT, readWorkspaces } from '../structure/workspace.ts'
 
 /** What is published: name, folder, and the tarball once it is packed. */
@@ -13,7 +15,7 @@ export interface Packed {
   readonly tarball: string
 }
 
-const STATE = path.join(ROOT, 'var', 'pack')
+const STATE = keptFolder('pack')
 /** Milliseconds one program may take. */
 const LIMIT = 150_000
 
@@ -133,7 +135,13 @@ function npm(folder: string, args: readonly string[]): string {
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^npm_(?:lifecycle|package|command|config_local_prefix)|^NODE_/i.test(name)),
   )
-  const { status, stdout, stderr } = spawnSync('npm', args, { cwd: folder, encoding: 'utf8', env, timeout: LIMIT, maxBuffer: 67_108_864 })
+  const { status, stdout, stderr } = spawnSync(programPath('npm'), args, {
+    cwd: folder,
+    encoding: 'utf8',
+    env,
+    timeout: LIMIT,
+    maxBuffer: 67_108_864,
+  })
   if (status !== 0) throw new Error(`npm ${args[0]} ended with ${status}:\n${`${stdout}${stderr}`.slice(-4_000)}`)
   return stdout
 }

@@ -6,6 +6,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { programPath, systemPath } from './program.ts'
 
 const POLICY = '/usr/sbin/policy-rc.d'
 // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of dpkg-query
@@ -34,7 +35,7 @@ export function requires(...packages: readonly string[]): string | false {
 
 /** Whether Debian's package manager has the package, configured. */
 function isInstalled(name: string): boolean {
-  const { stdout } = spawnSync('dpkg-query', ['-W', STATUS_FORMAT, name], { encoding: 'utf8' })
+  const { stdout } = spawnSync(programPath('dpkg-query'), ['-W', STATUS_FORMAT, name], { encoding: 'utf8' })
   return stdout === 'installed'
 }
 
@@ -57,8 +58,8 @@ function install(packages: readonly string[]): void {
 
 function apt(args: readonly string[]): { readonly code: number | null; readonly output: string } {
   const options = ['-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=1']
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' }
-  const { status, stdout, stderr } = spawnSync('apt-get', [...options, ...args], {
+  const env = { ...process.env, PATH: systemPath(), DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' }
+  const { status, stdout, stderr } = spawnSync(programPath('apt-get'), [...options, ...args], {
     encoding: 'utf8',
     env,
     timeout: INSTALL_LIMIT_MS,

@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import { createTransport } from 'nodemailer'
 import { freePorts, waitForBanner } from '../interop/loopback.ts'
 import { ROOT } from '../structure/workspace.ts'
+import { programPath } from './program.ts'
 
 const START_LIMIT_MS = 120_000
 
@@ -20,7 +21,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const [port = 0] = await freePorts(1)
     const env = { ...process.env, POSTROAD_PORT: `${port}`, POSTROAD_FOLDER: join(folder, 'var'), POSTROAD_MAIL: join(folder, 'mail') }
     // A group of its own: a key press at a terminal reaches every process of it, and npm passes the signal on as well.
-    const npm = spawn('npm', ['start'], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+    const npm = spawn(programPath('npm'), ['start'], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
     let said = ''
     for (const stream of [npm.stdout, npm.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
     const gone = once(npm, 'exit')

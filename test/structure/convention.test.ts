@@ -74,6 +74,22 @@ test('every exported function, class and constant of a package has a docstring',
   assert.deepEqual(wrong, [])
 })
 
+test('tests start programs of the system by the path where they were found', () => {
+  const bare = /\b(?:spawn|spawnSync|execFile|execFileSync|promisify\(execFile\))\('(?!\/)[^']*'/
+  assert.deepEqual(
+    check(readSources('test'), ({ text }) => bare.exec(text)?.[0]),
+    [],
+  )
+})
+
+test('tests write nothing where `npm start` keeps its mail', () => {
+  const place = /(?:ROOT|root), '(var)'/
+  assert.deepEqual(
+    check(readSources('test'), ({ text }) => place.exec(text)?.[1]),
+    [],
+  )
+})
+
 test('nothing is unfinished by its own word', () => {
   const word = new RegExp(`\\b(?:${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`)
   assert.deepEqual(

@@ -4,9 +4,13 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { programPath } from '../runner/program.ts'
 import { ROOT, readManifest, readWorkspaces } from './workspace.ts'
 
-const tracked = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
+const tracked = execFileSync(programPath('git'), ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
   .split('\0')
   .filter(Boolean)
 const existing = tracked.filter((path) => existsSync(join(ROOT, path)))
@@ -66,7 +70,7 @@ test('no path of a machine and no host of a registry is in the repository', () =
 })
 
 test('nothing that is built, installed or secret is in the repository', () => {
-  const wrong = execFileSync('git', ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8' })
+  const wrong = execFileSync(programPath('git'), ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8' })
     .split('\0')
     .filter((path) => /(?:^|\/)(?:node_modules|dist|\.turbo|\.env)(?:\/|$)|\.(?:tgz|tsbuildinfo|cpuprofile|log)$/.test(path))
   assert.deepEqual(wrong, [])

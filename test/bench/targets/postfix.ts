@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stopMaster } from '../../delivery/postfix.ts'
+import { programPath } from '../../runner/program.ts'
 import { requires } from '../../runner/requires.ts'
 import { usageOfTree } from '../process-tree.ts'
 import type { Place, Target } from '../target.ts'
@@ -17,11 +18,11 @@ export const target: Target = {
     const config = join(place.folder, 'etc')
     for (const name of ['etc', 'queue', 'data']) mkdirSync(join(place.folder, name))
     chmodSync(place.folder, 0o755)
-    execFileSync('chown', ['postfix', join(place.folder, 'data')])
+    execFileSync(programPath('chown'), ['postfix', join(place.folder, 'data')])
     writeFileSync(join(config, 'main.cf'), makeMain(place))
     writeFileSync(join(config, 'master.cf'), makeMaster(place))
     // It waits for the master process, which waits for every daemon it starts.
-    const master = spawn('/usr/sbin/postfix', ['-c', config, 'start-fg'], { stdio: 'ignore' })
+    const master = spawn(programPath('postfix'), ['-c', config, 'start-fg'], { stdio: 'ignore' })
     return {
       usage: () => usageOfTree(master.pid ?? 0),
       close: async () => {
