@@ -1,7 +1,8 @@
 /** Transports: SMTP and LMTP with pooled connections, Maildir. */
 export { ConnectError, type ConnectStage } from './client/connect.ts'
 export type { Reply } from './client/reply.ts'
-export { type Credentials, describeTarget, type Target, type TlsPolicy, targetKey } from './client/target.ts'
+export { type Credentials, describeTarget, type Target, type TlsPolicy } from './client/target.ts'
+export { targetKey } from './client/target-key.ts'
 export { TIMEOUTS, type Timeouts } from './client/timeouts.ts'
 export { discardTransport } from './discard-transport.ts'
 export { type FixedOptions, fixedTarget, fixedTransport, lmtpTransport } from './fixed-transport.ts'

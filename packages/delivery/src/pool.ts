@@ -2,7 +2,8 @@
 import { ConnectError, openConnection } from './client/connect.ts'
 import type { ClientConnection, Exchange } from './client/connection.ts'
 import { localReply, type Reply } from './client/reply.ts'
-import { type Target, targetKey } from './client/target.ts'
+import type { Target } from './client/target.ts'
+import { targetKey } from './client/target-key.ts'
 import { TIMEOUTS, type Timeouts } from './client/timeouts.ts'
 import type { Transport } from './transport.ts'
 

@@ -1,8 +1,9 @@
 /** Opens a connection to a server, up to where the first MAIL may be sent. */
-import { connect as connectSocket, isIP, type Socket } from 'node:net'
+import { connect as connectSocket, type Socket } from 'node:net'
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { deadline } from '../deadline.ts'
 import { ClientConnection } from './connection.ts'
+import { identityError, tlsOptions } from './identity.ts'
 import { localReply, type Reply, ReplyParser } from './reply.ts'
 import type { Credentials, Target } from './target.ts'
 import type { Timeouts } from './timeouts.ts'
@@ -58,6 +59,7 @@ async function openOnce(target: Target, given: ConnectOptions): Promise<ClientCo
   const connection = new ClientConnection(connectionOptions(target, options, socket))
   try {
     await greet(connection, options)
+    verifyIdentity(connection, target)
     if (target.auth !== undefined) await authenticate(connection, target.auth, options)
     connection.takeOver()
     return connection
@@ -67,6 +69,13 @@ async function openOnce(target: Target, given: ConnectOptions): Promise<ClientCo
     if (given.signal.aborted) throw new ConnectError('connect', localReply(451, '4.3.2', 'Given up'), error)
     throw error
   }
+}
+
+function verifyIdentity({ secured }: ClientConnection, target: Target): void {
+  const error = secured && identityError(target, secured)
+  if (!error) return
+  const code = 'code' in error ? ` (${String(error.code)})` : ''
+  throw new ConnectError('tls', localReply(454, '4.7.5', `The certificate was not accepted${code}`), error)
 }
 
 /** TCP or a UNIX socket, with a time limit of its own. */
@@ -97,8 +106,7 @@ function openSocket(target: Target, { timeouts, signal }: ConnectOptions): Promi
 }
 
 function connectionOptions(target: Target, { hostname, timeouts }: ConnectOptions, socket: Socket): SMTPConnectionOptions {
-  const { mode, verify = false, servername, options: tls } = target.tls
-  const name = servername ?? (isIP(target.host) === 0 && target.path === undefined ? target.host : undefined)
+  const { mode } = target.tls
   return {
     connection: socket,
     host: target.path === undefined ? target.host : 'localhost',
@@ -109,8 +117,7 @@ function connectionOptions(target: Target, { hostname, timeouts }: ConnectOption
     ignoreTLS: mode === 'none',
     requireTLS: mode === 'required',
     opportunisticTLS: mode === 'opportunistic',
-    tls: { ...tls, rejectUnauthorized: verify && mode !== 'opportunistic' },
-    ...(name !== undefined && { servername: name }),
+    tls: tlsOptions(target),
     connectionTimeout: timeouts.greeting,
     greetingTimeout: timeouts.greeting,
     socketTimeout: timeouts.command,

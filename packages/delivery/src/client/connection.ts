@@ -61,6 +61,11 @@ export class ClientConnection extends Base {
     return this.authenticated
   }
 
+  /** The socket once TLS protects it, before {@link takeOver}. */
+  get secured(): TLSSocket | undefined {
+    return this.secure && this._socket ? (this._socket as TLSSocket) : undefined // `secure` says so
+  }
+
   get isLmtp(): boolean {
     return this.options.lmtp === true
   }
@@ -90,10 +95,8 @@ export class ClientConnection extends Base {
     if (!socket) throw new TypeError('takeOver: not connected')
     this.#socket = socket
     this.#extensions = parseExtensions(this._ehloLines ?? [])
-    if (this.secure) {
-      const secured = socket as TLSSocket // `secure` says so
-      this.#tls = `${secured.getProtocol()} ${secured.getCipher().standardName}`
-    }
+    const { secured } = this
+    if (secured) this.#tls = `${secured.getProtocol()} ${secured.getCipher().standardName}`
     socket.setTimeout(0)
     socket.on('drain', () => this.#onDrain?.())
   }

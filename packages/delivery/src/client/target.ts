@@ -8,11 +8,23 @@ export interface TlsPolicy {
    * nothing; `implicit`: TLS from the first octet (RFC 8314 §3).
    */
   readonly mode: 'none' | 'opportunistic' | 'required' | 'implicit'
-  /** The certificate must be valid for the server's name (RFC 6125). Only with `required` and `implicit`. Default false. */
+  /**
+   * The certificate must be trusted, and valid for the server's name (RFC 6125). Only with `required` and `implicit`. Default
+   * false: any certificate will do.
+   */
   readonly verify?: boolean
-  /** Name in the certificate and in SNI. Default: the host's. */
+  /** Name in the certificate and in SNI. Default: that in the options, or the host's. */
   readonly servername?: string
-  /** Further options for `tls.connect`: `ca`, `minVersion`, `key` and `cert` of our own, `checkServerIdentity`. */
+  /**
+   * Further options for `tls.connect`: `ca`, `minVersion`, `key` and `cert` of our own. No session is resumed, and
+   * `rejectUnauthorized` is what `verify` says.
+   *
+   * `checkServerIdentity` is called after each handshake, in every mode, with the name above and the server's certificate,
+   * whether that can be trusted or not; with `verify` it takes the place of the comparison of names, and is called for trusted
+   * certificates only. When it returns an error, or throws, a server that TLS is `required` or `implicit` for gets no mail;
+   * `opportunistic` goes on, for TLS with a stranger is still better than none (RFC 7435). Connections are shared between
+   * messages only where it is the same function.
+   */
   readonly options?: ConnectionOptions
 }
 
@@ -40,21 +52,6 @@ export interface Target {
   readonly auth?: Credentials
   /** Local address to connect from. */
   readonly localAddress?: string
-}
-
-const keys = new WeakMap<Target, string>()
-
-/** Connections to targets with the same key are interchangeable. */
-export function targetKey(target: Target): string {
-  let key = keys.get(target)
-  if (key === undefined) keys.set(target, (key = makeKey(target)))
-  return key
-}
-
-function makeKey(target: Target): string {
-  const { protocol, host, address, port, path, tls, auth, localAddress } = target
-  const trust = `${tls.mode}/${tls.verify ?? false}/${tls.servername ?? ''}`
-  return [protocol, path ?? `${address ?? ''}|${host}|${port}`, trust, auth?.username ?? '', localAddress ?? ''].join('|')
 }
 
 /** The target as logs show it: `mx.example.com[192.0.2.1]:25`. */

@@ -1,0 +1,44 @@
+/** TLS as a policy wants it, and whether the server is who it should be. */
+import { isIP } from 'node:net'
+import { type ConnectionOptions, checkServerIdentity, type TLSSocket } from 'node:tls'
+import type { Target } from './target.ts'
+
+/** The name that goes into SNI, RFC 6066 §3: never an address; undefined: none. */
+export function sniOf({ host, path, tls }: Target): string | undefined {
+  return tls.servername ?? tls.options?.servername ?? (isIP(host) === 0 && path === undefined ? host : undefined)
+}
+
+/** Options for `tls.connect`: the policy's, without those that would undo what the policy says. */
+export function tlsOptions(target: Target): ConnectionOptions {
+  const { mode, verify = false, options = {} } = target.tls
+  // A resumed session has no certificate, and Node asks nobody about it; the others name another way to the server than ours.
+  const { session: _session, socket: _socket, host: _host, port: _port, path: _path, ...own } = options
+  const servername = sniOf(target)
+  return {
+    ...own,
+    ...(servername !== undefined && { servername }),
+    rejectUnauthorized: verify && mode !== 'opportunistic',
+    // Node asks only where the chain is trusted; `identityError` asks always, and once.
+    checkServerIdentity: () => undefined,
+  }
+}
+
+/** Why the server is not the one that the policy means, RFC 6125 §6; undefined when it is, or when any will do. */
+export function identityError(target: Target, socket: TLSSocket): Error | undefined {
+  const { mode, verify = false, options } = target.tls
+  const isBinding = mode !== 'opportunistic'
+  const check = options?.checkServerIdentity ?? (verify && isBinding ? checkServerIdentity : undefined)
+  if (check === undefined) return undefined
+  const error = ask(check, sniOf(target) ?? target.host, socket)
+  return isBinding ? error : undefined
+}
+
+/** Somebody else's code may throw, and may answer with what is no error; only "nothing" lets a server pass. */
+function ask(check: typeof checkServerIdentity, name: string, socket: TLSSocket): Error | undefined {
+  try {
+    const answer: unknown = check(name, socket.getPeerCertificate(true))
+    return answer === undefined || answer instanceof Error ? answer : new Error('the check of the certificate failed', { cause: answer })
+  } catch (error) {
+    return error instanceof Error ? error : new Error('the check of the certificate failed', { cause: error })
+  }
+}
