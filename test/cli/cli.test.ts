@@ -1,7 +1,7 @@
 /** The command `postroad`, run as an operator runs it. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { SmtpClient } from '../failure/smtp-client.ts'
@@ -101,6 +101,40 @@ test('start listens, logs one line a transaction, reloads on SIGHUP, and drains 
   assert.equal(transactions.length, 4)
   assert.deepEqual(transactions[0].opinions, [{ plugin: 'road', hook: 'message', kind: 'reject', status: '5.7.1', text: 'not that one' }])
   assert.match(transactions[0].reply, /^550/)
+})
+
+test('a reload reads what the configuration imports anew, however far below, and says what only a restart can do', async (context) => {
+  const write = async (name: string, text: string): Promise<void> => {
+    await mkdir(path.dirname(path.join(operator.folder, name)), { recursive: true })
+    await config(name, text)
+  }
+  const deep = (subject: string): Promise<void> => write('rules/deep.ts', `export const subject = '${subject}'`)
+  const common = (subject: string): Promise<void> => write('rules/common.cjs', `module.exports = '${subject}'`)
+  const installed = (text: string): Promise<void> => write('node_modules/installed/index.js', `export const text = '${text}'`)
+  await write('node_modules/installed/package.json', '{ "name": "installed", "type": "module", "exports": "./index.js" }')
+  await Promise.all([deep('first'), common('common first'), installed('not that one')])
+  await write(
+    'rules/rule.ts',
+    `export { subject } from './deep.ts'\nexport { default as common } from './common.cjs'\nexport { text } from 'installed'`,
+  )
+  const using = `import { common, subject, text } from './rules/rule.ts'\n${rule('x')}`
+    .replace("=== 'x'", '=== subject || message.headers.get("subject") === common')
+    .replace("reject('not that one')", 'reject(text)')
+  const child = operator.spawn(['start', await config('imports.ts', using), '--log', 'json'])
+  context.after(() => child.kill('SIGKILL'))
+  const out = collect(child.stdout)
+  const port = Number(await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1]))
+  for (const name of ['first', 'common first']) assert.match(await send(port, name), /^550 5\.7\.1 not that one/)
+  await Promise.all([deep('second'), common('common second'), installed('another')])
+  child.kill('SIGHUP')
+  await until(() => (out().includes('"reloaded"') ? 'yes' : undefined))
+  for (const name of ['first', 'common first']) assert.match(await send(port, name), /^250/)
+  // What is installed goes on as it was, and that is said.
+  for (const name of ['second', 'common second']) assert.match(await send(port, name), /^550 5\.7\.1 not that one/)
+  await until(() => /"packages":\["installed"\]/.exec(out())?.[0])
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  assert.deepEqual(await exited, [0, null])
 })
 
 test('a port that is taken is an error that says so', async () => {

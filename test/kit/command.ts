@@ -1,5 +1,5 @@
 /** Runs the command `postroad` as an operator does, in a folder from which the packages are found. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { makeTestFolder } from '../runner/folder.ts'
@@ -19,15 +19,20 @@ export async function makeFolder(): Promise<string> {
   return makeTestFolder('kit')
 }
 
-/** Starts `postroad …`; standard input is closed. */
-export function startCommand(folder: string, ...args: readonly string[]): ChildProcess {
-  return startNode(folder, BIN, ...args)
+/** Starts `postroad …`; standard input is closed. `stdio` of `spawn` may be given first. */
+export function startCommand(folder: string, ...args: readonly (string | Pick<SpawnOptions, 'stdio'>)[]): ChildProcess {
+  const words = args.filter((one) => typeof one === 'string')
+  return spawnNode(folder, [BIN, ...words], args.find((one) => typeof one === 'object')?.stdio)
 }
 
 /** Starts a program with the Node of the repository. */
 export function startNode(folder: string, ...args: readonly string[]): ChildProcess {
+  return spawnNode(folder, args)
+}
+
+function spawnNode(folder: string, args: readonly string[], stdio: SpawnOptions['stdio'] = ['ignore', 'pipe', 'pipe']): ChildProcess {
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined, FORCE_COLOR: undefined, NO_COLOR: '1' }
-  return spawn(process.execPath, ['--conditions=@postroad/source', ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(process.execPath, ['--conditions=@postroad/source', ...args], { cwd: folder, env, stdio })
 }
 
 /** Resolves when it has ended. */

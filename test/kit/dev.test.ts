@@ -1,7 +1,8 @@
 /** `postroad dev`: a saved file is a new generation, also one that the configuration imports; transactions are trees. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdir, open, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { collect, ended, makeFolder, startCommand, until } from './command.ts'
@@ -63,6 +64,32 @@ test('serves, shows a tree, reloads what was saved, keeps the old one when it is
   }
   const [code] = await once(child, 'close')
   assert.equal(code, 0, err())
+})
+
+test('what it writes into the folder itself is no reason to reload; a module that was missing is waited for', async () => {
+  const own = path.join(folder, 'output')
+  await mkdir(own)
+  await writeFile(path.join(own, 'postroad.config.ts'), config)
+  await writeFile(path.join(own, 'rule.ts'), rule('first'))
+  const file = await open(path.join(own, 'dev.txt'), 'w')
+  const child = startCommand(own, { stdio: ['ignore', file.fd, file.fd] }, 'dev')
+  const said = () => readFileSync(path.join(own, 'dev.txt'), 'utf8')
+  try {
+    await until(() => /; watching/.exec(said())?.[0])
+    await writeFile(path.join(own, 'notes.txt'), 'no part of it')
+    await writeFile(path.join(own, 'rule.ts'), rule('second'))
+    await until(() => /reloaded in/.exec(said())?.[0])
+    await writeFile(path.join(own, 'rule.ts'), `import './later.ts'\n${rule('third')}`)
+    await until(() => /not reloaded, .*later\.ts/.exec(said())?.[0])
+    await writeFile(path.join(own, 'later.ts'), 'console.log("later is there")')
+    await until(() => /later is there[\s\S]*reloaded in/.exec(said())?.[0])
+    // A loop would have turned many times meanwhile.
+    assert.equal(said().match(/reloaded/g)?.length, 3, said())
+  } finally {
+    child.kill('SIGINT')
+    await once(child, 'close')
+    await file.close()
+  }
 })
 
 test('in a package of CommonJS, as npm init writes it, the sentence says what to do; under another name it works', async () => {

@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly rehearsal?: boolean
   /** `delivery`: nothing listens. `smtp`: plugins deliver nothing. Default `all`. */
   readonly role?: Role
+  /** Told of every file that an option of a plugin names, absolute, whenever a configuration is set up: for who watches them. */
+  readonly onFile?: (file: string) => void
 }
 
 /** Where a listener listens. */
@@ -92,6 +94,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     services: options.services ?? [],
     rehearsal: options.rehearsal ?? false,
     role: options.role ?? 'all',
+    onFile: options.onFile ?? (() => undefined),
     now,
   }
   const generation = await buildGeneration(config, ground)

@@ -1,16 +1,14 @@
 /** `postroad dev`: the server while it is being written. A saved file is a new generation; each transaction is shown as a tree. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { watch } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
-import { registerHooks } from 'node:module'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { BootError, type HookRun, PostroadError, type Server } from '@postroad/core'
 import type { Command } from 'commander'
 import { loadConfig } from '../config/load.ts'
+import { ownFiles } from '../config/modules.ts'
 import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
 import { type TimedRun, transactionTree } from './dev-tree.ts'
+import { watchFiles } from './dev-watch.ts'
 
 /** Milliseconds: editors write a file in several steps. */
 const QUIET = 100
@@ -28,88 +26,38 @@ export function devCommand(program: Command, outcome: { code: number }): void {
 }
 
 async function develop(given: string | undefined, json: boolean): Promise<number> {
-  const base = await folderOf(given)
-  const modules = freshModules(base)
+  const tables = new Set<string>()
   const tracer = traceRuns()
   let server: Server | undefined
   const write = (text: string): void => {
     for (const line of text.trimEnd().split('\n')) show(JSON.parse(line), { tracer, json, scopes: () => server?.explain() ?? [] })
   }
-  const opened = await open(given, { log: { format: 'json', level: 'info', write } })
+  const opened = await open(given, { log: { format: 'json', level: 'info', write }, onFile: (file) => void tables.add(file) })
   server = opened.server
   await server.listen()
   say(
-    `${server.hostname} listens on ${server.addresses.map((one) => one.path ?? `${one.host}:${one.port}`).join(', ')}; watching ${path.relative('.', base) || '.'}`,
+    `${server.hostname} listens on ${server.addresses.map((one) => one.path ?? `${one.host}:${one.port}`).join(', ')}; watching ${path.relative('.', opened.file)} and what it imports`,
   )
-  const watcher = await watchFolder(base, { ignore: server.folder, changed: () => reload(opened.server, given, modules) })
+  const watched = (): readonly string[] => [opened.file, ...ownFiles(), ...tables]
+  const watcher = watchFiles(watched, { quietMs: QUIET, changed: () => reload(opened.server, given) })
   await new Promise<void>((resolve) => void process.once('SIGINT', resolve).once('SIGTERM', resolve))
   watcher.close()
   tracer.stop()
-  modules.stop()
   await opened.server.close({ grace: 0 })
   await opened.close()
   return 0
 }
 
-/** The folder to watch; whether there is a configuration is for {@link open} to say. */
-async function folderOf(given = '.'): Promise<string> {
-  const found = await stat(given).catch(() => undefined)
-  return path.resolve(found?.isDirectory() ? given : path.dirname(given))
-}
-
-async function reload(server: Server, given: string | undefined, modules: { renew(): void }): Promise<void> {
-  modules.renew()
+async function reload(server: Server, given: string | undefined): Promise<void> {
   const started = performance.now()
   try {
-    await server.reload((await loadConfig(given)).config)
+    const { config, outdated } = await loadConfig(given)
+    await server.reload(config)
     say(`reloaded in ${Math.round(performance.now() - started)} ms`)
+    if (outdated.length > 0) say(`installed packages have changed; start again to use them: ${outdated.join(', ')}`)
   } catch (error) {
     const isKnown = error instanceof BootError || error instanceof PostroadError || error instanceof UsageError
     say(`not reloaded, the old one goes on${isKnown ? `: ${error.message}` : reason(error)}`)
-  }
-}
-
-/** Local modules are read anew after `renew`, not only the configuration itself; what is installed is not. */
-function freshModules(base: string): { renew(): void; stop(): void } {
-  const prefix = `${pathToFileURL(base).href}/`
-  let generation = 0
-  const hooks = registerHooks({
-    resolve(specifier, context, next) {
-      const result = next(specifier, context)
-      const isLocal = generation > 0 && result.url.startsWith(prefix) && !result.url.includes('/node_modules/')
-      return isLocal ? { ...result, url: `${result.url}${result.url.includes('?') ? '&' : '?'}dev=${generation}` } : result
-    },
-  })
-  return { renew: () => void generation++, stop: () => hooks.deregister() }
-}
-
-/** Folders that are never the author's own text; to watch what is installed would take long and see nothing. */
-const FOREIGN = new Set(['node_modules', '.git', 'dist'])
-const TEXT = /\.(?:[cm]?[jt]s|json|ya?ml|txt|pem)$/
-
-/** Watches the folder and the folders in it that are there now, but for what the server keeps. */
-async function watchFolder(
-  folder: string,
-  { ignore, changed }: { readonly ignore: string; readonly changed: () => Promise<void> },
-): Promise<{ close(): void }> {
-  let timer: NodeJS.Timeout | undefined
-  let last = Promise.resolve()
-  const saw = (_event: string, name: string | null): void => {
-    if (name === null || !TEXT.test(name)) return
-    clearTimeout(timer)
-    timer = setTimeout(() => {
-      // One after the other: two saves must not build two generations at once.
-      last = last.then(changed)
-    }, QUIET)
-  }
-  const entries = await readdir(folder, { withFileTypes: true })
-  const inner = entries.filter((entry) => entry.isDirectory() && !FOREIGN.has(entry.name)).map(({ name }) => path.join(folder, name))
-  const watchers = [watch(folder, saw), ...inner.filter((one) => one !== ignore).map((one) => watch(one, { recursive: true }, saw))]
-  return {
-    close() {
-      clearTimeout(timer)
-      for (const watcher of watchers) watcher.close()
-    },
   }
 }
 

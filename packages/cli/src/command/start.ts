@@ -1,7 +1,7 @@
 /** `postroad start`: listens until it is told to stop. */
 import cluster from 'node:cluster'
 import path from 'node:path'
-import type { Config, LogOptions, Server } from '@postroad/core'
+import type { LogOptions, Server } from '@postroad/core'
 import type { Role } from '@postroad/plugin'
 import { type Command, Option } from 'commander'
 import { loadConfig } from '../config/load.ts'
@@ -55,9 +55,16 @@ async function start(given: string | undefined, options: StartOptions): Promise<
   if (isWorker()) tellSupervisor()
   // With several, the first speaks for all.
   if (!options.quiet && (cluster.worker?.id ?? 1) === 1) greet(opened)
-  const code = await untilStopped(server, { file: opened.file, reload: async () => (await loadConfig(given)).config })
+  const code = await untilStopped(server, { reload: () => reloadFrom(given, server) })
   await opened.close()
   return code
+}
+
+async function reloadFrom(given: string | undefined, server: Server): Promise<void> {
+  const { config, outdated } = await loadConfig(given)
+  await server.reload(config)
+  if (outdated.length > 0)
+    server.log.warn({ packages: outdated }, 'installed packages have changed: they go on as they were until a restart')
 }
 
 function greet({ server, hint }: Opened): void {
@@ -71,13 +78,11 @@ function greet({ server, hint }: Opened): void {
 }
 
 /** Resolves to the exit code when a signal has ended the server: 0 when it drained. A second one ends the process at once, with 1. */
-function untilStopped(server: Server, { reload }: { readonly file: string; readonly reload: () => Promise<Config> }): Promise<number> {
+function untilStopped(server: Server, { reload }: { readonly reload: () => Promise<void> }): Promise<number> {
   return new Promise((resolve) => {
     let stopping = false
     const hangup = (): void => {
-      reload()
-        .then((config) => server.reload(config))
-        .catch((error: unknown) => server.log.error({ error }, 'the configuration was not reloaded; the old one goes on'))
+      reload().catch((error: unknown) => server.log.error({ error }, 'the configuration was not reloaded; the old one goes on'))
     }
     const stop = (signal: NodeJS.Signals): void => {
       if (stopping) {

@@ -6,6 +6,7 @@ import type { App, Config, ListenOptions, UseOptions } from '@postroad/core'
 import { parseServer } from '@postroad/dns'
 import type { Plugin } from '@postroad/plugin'
 import { z } from 'zod'
+import { importOwn } from './modules.ts'
 import { UsageError } from './usage-error.ts'
 
 const settings = {
@@ -165,7 +166,8 @@ function loader(file: string): Load {
             : name
     let module: Readonly<Record<string, unknown>>
     try {
-      module = await import(pathToFileURL(require.resolve(specifier)).href)
+      const resolved = require.resolve(specifier)
+      module = await (path.isAbsolute(specifier) ? importOwn(resolved) : import(pathToFileURL(resolved).href))
     } catch (cause) {
       throw new UsageError(
         `The plugin "${given}" cannot be loaded: ${cause instanceof Error ? cause.message.split('\n')[0] : cause}. Is it installed?`,

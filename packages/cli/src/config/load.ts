@@ -1,10 +1,11 @@
 /** Finds and reads a configuration: TypeScript or JavaScript as it is, YAML and JSON through a schema. */
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import type { Config } from '@postroad/core'
 import { parse as parseYaml } from 'yaml'
 import { configFromData, configFromModule } from './data.ts'
+import { beginLoad, importOwn, outdatedPackages } from './modules.ts'
 import { UsageError } from './usage-error.ts'
 
 /** A configuration and where it came from. */
@@ -14,6 +15,8 @@ export interface LoadedConfig {
   readonly file: string
   /** Relative folders of the configuration start here. */
   readonly base: string
+  /** Installed packages that have changed since this process read them: it goes on with what they were until it is started again. */
+  readonly outdated: readonly string[]
 }
 
 const NAMES = [
@@ -25,10 +28,9 @@ const NAMES = [
   'postroad.config.yml',
   'postroad.config.json',
 ]
-let loads = 0
 
 /**
- * Reads a configuration.
+ * Reads a configuration, and anew at each call: itself and every module that it imports by path.
  *
  * @param given a file, or a folder with a `postroad.config.*`; default the working directory
  * @throws {UsageError} when there is none, or it cannot be read, or is no configuration
@@ -36,8 +38,9 @@ let loads = 0
 export async function loadConfig(given = '.'): Promise<LoadedConfig> {
   const file = await find(path.resolve(given))
   const base = path.dirname(file)
+  beginLoad()
   const config = /\.(ya?ml|json)$/.test(file) ? await fromData(file) : await fromModule(file)
-  return { config, file, base }
+  return { config, file, base, outdated: outdatedPackages() }
 }
 
 async function find(given: string): Promise<string> {
@@ -52,12 +55,9 @@ async function find(given: string): Promise<string> {
 }
 
 async function fromModule(file: string): Promise<Config> {
-  const url = pathToFileURL(file)
-  // A module is read once; a reload must see the file as it is now.
-  if (loads++ > 0) url.searchParams.set('load', String(loads))
   let module: { readonly default?: unknown }
   try {
-    module = await import(url.href)
+    module = await importOwn(file)
   } catch (cause) {
     throw new UsageError(`${shown(file)} cannot be loaded: ${cause instanceof Error ? withPlace(cause) : cause}`, { cause })
   }

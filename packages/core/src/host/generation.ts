@@ -34,6 +34,8 @@ export interface Ground {
   readonly services: readonly DefaultService[]
   /** Nothing is called out, stored or delivered. */
   readonly rehearsal: boolean
+  /** Told of every file that an option names. */
+  onFile(file: string): void
   now(): number
 }
 
@@ -153,6 +155,7 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
     hostname: ground.hostname,
     folder: ground.folder,
     base: ground.base,
+    onFile: ground.onFile,
     role: ground.role,
     signal: controller.signal,
     running,

@@ -17,6 +17,7 @@ export interface SetupContext {
   readonly role: Role
   /** Relative paths in options start here. */
   readonly base: string
+  onFile(file: string): void
   readonly signal: AbortSignal
   /** Set-up plugins in order, to be closed in reverse. */
   readonly running: Map<Use, Running>
@@ -58,7 +59,11 @@ async function start(use: Use, options: unknown, { services, context }: { servic
       hostname: context.hostname,
       role: context.role,
       folder,
-      resolve: (file) => path.resolve(context.base, file),
+      resolve(file) {
+        const absolute = path.resolve(context.base, file)
+        context.onFile(absolute)
+        return absolute
+      },
       ...needed,
     })
     context.running.set(use, running)
