@@ -14,9 +14,10 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['dns', []],
   ['authres', ['plugin']],
   ['match', ['plugin']],
+  ['embedded', []],
   ['smtp', ['message']],
-  ['core', ['plugin', 'message', 'smtp']],
-  ['queue', ['plugin', 'message']],
+  ['core', ['plugin', 'message', 'smtp', 'embedded']],
+  ['queue', ['plugin', 'message', 'embedded']],
   ['delivery', ['message', 'dns']],
 ])
 const LEAVES = ['plugin', 'message', 'authres', 'match', 'dns', 'queue', 'delivery']
@@ -113,6 +114,14 @@ test('only the container of the core knows tsyringe', () => {
   assert.deepEqual(
     knows.map(({ path }) => path),
     ['packages/core/src/container.ts'],
+  )
+})
+
+test('only the package embedded opens LMDB files: two ways to open one lock each other out', () => {
+  const knows = workspaces.filter(({ sources }) => sources.some(({ imports }) => imports.includes('lmdb')))
+  assert.deepEqual(
+    knows.map(({ folder }) => folder),
+    ['packages/embedded'],
   )
 })
 

@@ -46,14 +46,17 @@ export function embeddedLimiter(folder: string, clock: Clock = systemClock()): E
   return {
     async take(key, rate, cost = 1, signal) {
       signal?.throwIfAborted()
+      if (!buckets.isOpen) await buckets.open()
       return buckets.take(key, rate, cost)
     },
     async giveBack(key, rate, cost = 1, signal) {
       signal?.throwIfAborted()
+      if (!buckets.isOpen) await buckets.open()
       buckets.giveBack(key, rate, cost)
     },
     async peek(key, rate, signal) {
       signal?.throwIfAborted()
+      if (!buckets.isOpen) await buckets.open()
       return buckets.peek(key, rate)
     },
     async acquire(key, max, ttlMs, signal) {
@@ -79,6 +82,14 @@ class Buckets {
 
   constructor(table: Table<number>) {
     this.#table = table
+  }
+
+  get isOpen(): boolean {
+    return this.#table.isOpen
+  }
+
+  open(): Promise<void> {
+    return this.#table.open()
   }
 
   peek(key: string, rate: Rate): Allowance {
@@ -187,6 +198,7 @@ class Places {
   async acquire(key: string, max: number, ttlMs: number): Promise<{ release(): Promise<void> } | undefined> {
     const id = randomUUID()
     const now = this.#places.now()
+    if (!this.#owners.isOpen) await this.#owners.open()
     const taken = await this.#places.transact(() => {
       const others = this.#alive(key)
       if (others.length >= max) return false

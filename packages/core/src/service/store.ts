@@ -23,6 +23,7 @@ export function embeddedStore(folder: string, clock: Clock = systemClock()): Sto
   return {
     async get(key, signal) {
       signal?.throwIfAborted()
+      if (!table.isOpen) await table.open()
       return table.read(key)
     },
     async set(key, value, ttlMs, signal) {
@@ -31,6 +32,7 @@ export function embeddedStore(folder: string, clock: Clock = systemClock()): Sto
     },
     async setIfAbsent(key, value, ttlMs, signal) {
       signal?.throwIfAborted()
+      if (!table.isOpen) await table.open()
       const present = table.read(key) // most often it is there: no transaction is needed to see it
       if (present !== undefined) return present
       return table.transact(() => {

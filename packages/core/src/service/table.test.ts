@@ -9,6 +9,7 @@ async function onTable(body: (table: Table<string>, clock: { time: number }) => 
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
   const clock = { time: 1_000 }
   const table = new Table<string>({ folder, name: 'test', clock: { now: () => clock.time, sleep: async () => undefined } })
+  await table.open()
   await body(table, clock)
   await table.close()
   await rm(folder, { recursive: true })

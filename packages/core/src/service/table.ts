@@ -2,10 +2,8 @@
  * Keys and values that may expire, in a database file on this machine (LMDB). Several processes may open the same folder;
  * each transaction is atomic among them. What the embedded store, limiter and lock are made of.
  */
-import { mkdirSync, realpathSync } from 'node:fs'
+import { type LmdbFile, openLmdb, type TypedTable } from '@postroad/embedded'
 import type { Clock } from '@postroad/plugin'
-import { type Database, open, type RootDatabase } from 'lmdb'
-import { transact } from './transaction.ts'
 
 /** Octets of the longest key: LMDB allows 1,978, and the index of expiry needs some of them. */
 export const MAX_KEY = 1_024
@@ -15,25 +13,10 @@ const SWEEP = 2
 /** Keys read at once by {@link Table.entries}: a longer read would keep LMDB from reusing pages. */
 const PAGE = 256
 const NEVER = 0
+const ATOMIC = { isAtomic: true }
 const TIME_DIGITS = 15
 
 type Row<V> = readonly [value: V, expiresAt: number]
-
-/** LMDB files by folder. Two handles of one process on one file deadlock in nested transactions, so tables share one. */
-const FILES = new Map<string, File>()
-
-interface File {
-  readonly path: string
-  readonly root: RootDatabase
-  users: number
-}
-
-interface Opened<V> {
-  readonly file: File
-  readonly rows: Database<Row<V>, string>
-  /** Time of expiry and key, joined, so that the oldest come first. */
-  readonly expiry: Database<true, string>
-}
 
 /** Where a {@link Table} is. */
 export interface TableOptions {
@@ -43,14 +26,34 @@ export interface TableOptions {
   readonly clock: Clock
 }
 
-/** One table of a folder; opened on first use. `write` and `remove` are only for use within `transact`. */
+/** One table of a folder. All but `open`, `transact` and `close` is for when it is open; `write` and `remove` only for use within `transact`. */
 export class Table<V> {
   readonly #options: TableOptions
-  #opened: Opened<V> | undefined
+  #file: LmdbFile | undefined
+  #opening: Promise<void> | undefined
   #closed = false
 
   constructor(options: TableOptions) {
     this.#options = options
+  }
+
+  /** Whether it can be read without being opened first. */
+  get isOpen(): boolean {
+    return this.#file !== undefined
+  }
+
+  /**
+   * Opens it, once; what failed is tried again by the next who asks.
+   *
+   * @throws {EmbeddedError} when the file is damaged, or cannot be opened
+   */
+  open(): Promise<void> {
+    if (this.#closed) return Promise.reject(new Error(`The table "${this.#options.name}" is closed`))
+    this.#opening ??= this.#openNow().catch((error: unknown) => {
+      this.#opening = undefined
+      throw error
+    })
+    return this.#opening
   }
 
   /** Milliseconds since the epoch, of the table's clock. */
@@ -60,34 +63,25 @@ export class Table<V> {
 
   /** The value, unless it has expired. @throws {RangeError} when the key is too long */
   read(key: string): V | undefined {
-    const row = this.#open().rows.get(checked(key))
+    const row = this.#rows.get(checked(key))
     return row === undefined || this.#isExpired(row) ? undefined : row[0]
   }
 
   /** When the key expires: milliseconds since the epoch, or `undefined` for never or absent. */
   expiresAt(key: string): number | undefined {
-    const row = this.#open().rows.get(checked(key))
+    const row = this.#rows.get(checked(key))
     return row === undefined || row[1] === NEVER || this.#isExpired(row) ? undefined : row[1]
   }
 
   /** Runs `action` with nobody else writing; its writes are seen together, or (when it throws) not at all. */
   async transact<T>(action: () => T): Promise<T> {
-    const { root } = this.#open().file
-    // A throw inside an asynchronous LMDB transaction does not undo its writes: a nested one does.
-    const done = await transact(root, (): { readonly value: T } | { readonly error: unknown } => {
-      try {
-        return { value: root.transactionSync(action) }
-      } catch (error) {
-        return { error }
-      }
-    })
-    if ('error' in done) throw done.error
-    return done.value
+    if (!this.#file) await this.open()
+    return this.#opened().write(action, ATOMIC)
   }
 
   /** Sets a value, and lets some expired keys go. `expiresAt` absent: for ever. */
   write(key: string, value: V, expiresAt: number = NEVER): void {
-    const { rows, expiry } = this.#open()
+    const [rows, expiry] = [this.#rows, this.#expiry]
     this.remove(key)
     this.#sweep()
     rows.putSync(key, [value, expiresAt])
@@ -96,7 +90,7 @@ export class Table<V> {
 
   /** Resolves to whether there was a value that had not expired. */
   remove(key: string): boolean {
-    const { rows, expiry } = this.#open()
+    const [rows, expiry] = [this.#rows, this.#expiry]
     const row = rows.get(checked(key))
     if (row === undefined) return false
     rows.removeSync(key)
@@ -106,11 +100,12 @@ export class Table<V> {
 
   /** Keys with the prefix and their values, in the order of their octets, read page by page. */
   async *entries(prefix: string, signal?: AbortSignal): AsyncIterable<readonly [key: string, value: V]> {
+    if (!this.#file) await this.open()
     let last: string | undefined
     while (true) {
       signal?.throwIfAborted()
       const start = last ?? prefix
-      const page = [...this.#open().rows.getRange({ start, limit: PAGE })].map(({ key, value }) => [key, value] as const)
+      const page = [...this.#rows.getRange({ start, limit: PAGE })].map(({ key, value }) => [key, value] as const)
       for (const [key, row] of page) {
         if (!key.startsWith(prefix)) return
         if (key !== last && !this.#isExpired(row)) yield [key, row[0]]
@@ -122,26 +117,42 @@ export class Table<V> {
 
   /** How many rows there are, expired ones included. */
   size(): number {
-    return this.#open().rows.getCount()
+    return this.#rows.getCount()
   }
 
   /** Resolves when everything is on the disk and the file is closed. Nothing may be called afterwards. */
   async close(): Promise<void> {
     this.#closed = true
-    const opened = this.#opened
-    this.#opened = undefined
-    if (!opened) return
-    await opened.file.root.flushed
-    await closeFile(opened.file)
+    await this.#opening?.catch(() => undefined) // who opened it heard of it
+    const file = this.#file
+    this.#file = undefined
+    await file?.close()
   }
 
-  #open(): Opened<V> {
-    if (this.#opened) return this.#opened
+  async #openNow(): Promise<void> {
     const { folder, name } = this.#options
-    if (this.#closed) throw new Error(`The table "${name}" is closed`)
-    const file = openFile(folder)
-    this.#opened = { file, rows: file.root.openDB({ name }), expiry: file.root.openDB({ name: `${name}.expiry` }) }
-    return this.#opened
+    const file = await openLmdb({ folder, isDurable: false, isBinary: false })
+    try {
+      await file.prepare([name, `${name}.expiry`])
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+    this.#file = file
+  }
+
+  #opened(): LmdbFile {
+    if (!this.#file) throw new Error(`The table "${this.#options.name}" is ${this.#closed ? 'closed' : 'not open'}`)
+    return this.#file
+  }
+
+  get #rows(): TypedTable<Row<V>, string> {
+    return this.#opened().table(this.#options.name)
+  }
+
+  /** Time of expiry and key, joined, so that the oldest come first. */
+  get #expiry(): TypedTable<true, string> {
+    return this.#opened().table(`${this.#options.name}.expiry`)
   }
 
   #isExpired(row: Row<V>): boolean {
@@ -149,28 +160,13 @@ export class Table<V> {
   }
 
   #sweep(): void {
-    const { rows, expiry } = this.#open()
+    const [rows, expiry] = [this.#rows, this.#expiry]
     const end = indexKey(this.now(), '')
     for (const entry of [...expiry.getKeys({ end, limit: SWEEP })]) {
       rows.removeSync(entry.slice(TIME_DIGITS))
       expiry.removeSync(entry)
     }
   }
-}
-
-function openFile(folder: string): File {
-  mkdirSync(folder, { recursive: true })
-  const path = realpathSync(folder)
-  const file = FILES.get(path) ?? { path, root: open({ path, maxDbs: 32 }), users: 0 }
-  FILES.set(path, file)
-  file.users++
-  return file
-}
-
-async function closeFile(file: File): Promise<void> {
-  if (--file.users > 0) return
-  FILES.delete(file.path)
-  await file.root.close()
 }
 
 function indexKey(expiresAt: number, key: string): string {

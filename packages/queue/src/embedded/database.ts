@@ -1,12 +1,9 @@
 /** The LMDB environment: its tables, its format, and the one way to write: closures that share a transaction and a sync. */
-import { mkdirSync } from 'node:fs'
-import { type Database, open, type RootDatabase } from 'lmdb'
+import { EmbeddedError, type LmdbFile, openLmdb, type TypedTable } from '@postroad/embedded'
 import { QueueError } from '../store.ts'
-import type { Fault } from './fault.ts'
-import { guarded } from './guard.ts'
-import { transact } from './transaction.ts'
+import { type Fault, noFault } from './fault.ts'
 
-type Table<K extends (string | number)[] | string> = Database<Buffer, K>
+type Table<K extends (string | number)[] | string> = TypedTable<Buffer, K>
 
 /** Every table; the arrays are keys in their order. */
 export interface Tables {
@@ -32,138 +29,153 @@ export type Migration = (tables: Tables) => void
 /** Format 1 is the first. In 2 a state may say what is owed to the sender: whoever does not know that would end it untold. */
 export const MIGRATIONS: readonly Migration[] = [() => {}, () => {}]
 
-interface Work {
-  run(): unknown
-  resolve(value: unknown): void
-  reject(error: unknown): void
+const TABLES = [
+  'messages',
+  'states',
+  'scheduled',
+  'waiting',
+  'claimed',
+  'held',
+  'finished',
+  'corrupt',
+  'owners',
+  'suspensions',
+  'meta',
+] as const satisfies readonly (keyof Tables)[]
+
+/** How a database is opened. */
+export interface DatabaseOptions {
+  readonly folder: string
+  readonly fault?: Fault
+  readonly migrations?: readonly Migration[]
+  /** For the operator: the file is locked, cannot be written, can be written again. */
+  readonly onNotice?: (message: string, error?: unknown) => void
 }
 
-/** An open environment. */
+/** How something is committed. */
+export interface CommitOptions {
+  /** Goes on when the disk is full: what ends, moves or removes something. */
+  readonly makesRoom?: boolean
+}
+
+const MAKES_ROOM: CommitOptions = { makesRoom: true }
+
+/** An open database: this store's share of the file. */
 export class QueueDatabase {
   readonly tables: Tables
-  readonly #root: RootDatabase<Buffer, string>
+  readonly #file: LmdbFile
   readonly #fault: Fault
-  #pending: Work[] = []
-  #running: Promise<void> | undefined
-  #isClosed = false
 
-  /** @throws {QueueError} when the files are damaged or of a newer format */
-  constructor(folder: string, fault: Fault, migrations: readonly Migration[] = MIGRATIONS) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  /** @throws {QueueError} when the files are damaged, of a newer format, or cannot be opened */
+  static async open({ folder, fault = noFault, migrations = MIGRATIONS, onNotice }: DatabaseOptions): Promise<QueueDatabase> {
+    try {
+      const file = await openLmdb({ folder, isDurable: true, isBinary: true, failure, ...(onNotice && { onNotice }) })
+      try {
+        const database = new QueueDatabase(file, fault)
+        await database.#migrate(migrations)
+        return database
+      } catch (error) {
+        await file.close()
+        throw error
+      }
+    } catch (error) {
+      throw failure(error)
+    }
+  }
+
+  private constructor(file: LmdbFile, fault: Fault) {
+    this.#file = file
     this.#fault = fault
-    ;[this.#root, this.tables] = guarded(folder, (isShort) => openTables(folder, isShort))
-    migrate(this.#root, this.tables, migrations)
+    this.tables = tablesOf(file)
+  }
+
+  /** Why nothing should be taken now, when it could not be written. */
+  get trouble(): string | undefined {
+    return this.#file.trouble
   }
 
   /**
    * Runs `work` in a write transaction together with whatever else is waiting, and resolves when it is on stable storage.
    * `work` must be synchronous, and must not throw after its first write.
    *
-   * @throws {QueueError} `ERR_QUEUE_IO` when the transaction could not be made durable: then nothing of it happened
+   * @throws {QueueError} `ERR_QUEUE_IO` when the transaction could not be made durable, or not begun: then nothing of it happened
    */
-  commit<T>(work: () => T): Promise<T> {
-    if (this.#isClosed) return Promise.reject(new QueueError('ERR_QUEUE_CLOSED', 'The queue is closed'))
-    return new Promise<T>((resolve, reject) => {
-      this.#pending.push({ run: work, resolve: resolve as (value: unknown) => void, reject }) // `run` gives the T of this `resolve`
-      this.#running ??= this.#loop()
-    })
+  commit<T>(work: () => T, options?: CommitOptions): Promise<T> {
+    return this.#fault === noFault ? this.#file.write(work, options) : this.#commitWithFaults(work, options)
+  }
+
+  /** {@link commit} for what ends, moves or removes something: on a full disk it has the room of a reserve. */
+  settle<T>(work: () => T): Promise<T> {
+    return this.commit(work, MAKES_ROOM)
   }
 
   /** What is read next is what any process has committed by now; without it reads may be a turn of the event loop old. */
   refresh(): Tables {
-    this.#root.resetReadTxn()
+    this.#file.refresh()
     return this.tables
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
-    await this.#running
-    await this.#root.close()
+    await this.#file.close()
   }
 
-  async #loop(): Promise<void> {
-    // A turn of the event loop: everything that comes in with the same bytes from the sockets shares the sync.
-    await new Promise(setImmediate)
-    while (this.#pending.length > 0) {
-      const batch = this.#pending
-      this.#pending = []
-      await this.#commitBatch(batch)
+  async #commitWithFaults<T>(work: () => T, options?: CommitOptions): Promise<T> {
+    const at = (point: Parameters<Fault>[0]): void => {
+      try {
+        this.#fault(point)
+      } catch (cause) {
+        throw new QueueError('ERR_QUEUE_IO', 'The queue could not be written', { cause })
+      }
     }
-    this.#running = undefined
+    const value = await this.#file.write(() => {
+      at('commit:open')
+      const result = work()
+      at('commit:written')
+      return result
+    }, options)
+    at('commit:durable')
+    return value
   }
 
-  async #commitBatch(batch: readonly Work[]): Promise<void> {
-    const ends: (() => void)[] = []
-    try {
-      await transact(this.#root, () => {
-        this.#fault('commit:open')
-        for (const work of batch) ends.push(runOne(work))
-        this.#fault('commit:written')
-      })
-      this.#fault('commit:durable')
-      for (const end of ends) end()
-    } catch (error) {
-      const cause = await causeOf(error)
-      const failure = new QueueError('ERR_QUEUE_IO', 'The queue could not be written', { cause })
-      for (const work of batch) work.reject(failure)
+  /** A queue of the present format is opened by reading alone: a command must not wait for who writes. */
+  async #migrate(migrations: readonly Migration[]): Promise<void> {
+    const upgrade = (): void => {
+      const format = this.#format(migrations.length)
+      for (const migration of migrations.slice(format)) migration(this.tables)
+      if (format < migrations.length) this.tables.meta.put('format', Buffer.from(String(migrations.length)))
     }
+    await this.#file.prepare(TABLES, upgrade)
+    if (this.#format(migrations.length) < migrations.length) await this.#file.write(upgrade)
   }
-}
 
-function runOne(work: Work): () => void {
-  try {
-    const value = work.run()
-    return () => work.resolve(value)
-  } catch (error) {
-    return () => work.reject(error)
-  }
-}
-
-/** lmdb puts the true error into a promise of its own, whose rejection must be heard. */
-async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error && 'commitError' in error)) return error
-  return Promise.resolve(error.commitError).catch((cause: unknown) => cause)
-}
-
-function openTables(folder: string, isShort: boolean): [RootDatabase<Buffer, string>, Tables] {
-  const root = open<Buffer, string>({
-    path: folder,
-    encoding: 'binary',
-    maxDbs: 16,
-    // A commit is then durable when its promise resolves; the default resolves before the sync.
-    overlappingSync: false,
-    // Batches are ours; lmdb's own leave a rejection that nobody can catch when the disk is full.
-    eventTurnBatching: false,
-  })
-  const table = <K extends (string | number)[] | string>(name: string): Table<K> => root.openDB<Buffer, K>(name, { encoding: 'binary' })
-  const tables: Tables = {
-    messages: table('messages'),
-    states: table('states'),
-    scheduled: table('scheduled'),
-    waiting: table('waiting'),
-    claimed: table('claimed'),
-    held: table('held'),
-    finished: table('finished'),
-    corrupt: table('corrupt'),
-    owners: table('owners'),
-    suspensions: table('suspensions'),
-    meta: table('meta'),
-  }
-  // Damage behind a lost end shows here, under the mark, and not in the middle of the day.
-  if (isShort) for (const each of Object.values(tables)) for (const _ of each.getKeys({ snapshot: false }));
-  return [root, tables]
-}
-
-function migrate(root: RootDatabase<Buffer, string>, tables: Tables, migrations: readonly Migration[]): void {
-  root.transactionSync(() => {
-    const found = tables.meta.get('format')?.toString()
+  #format(known: number): number {
+    const found = this.tables.meta.get('format')?.toString()
     const format = found === undefined ? 0 : Number(found)
-    if (!(format <= migrations.length))
-      throw new QueueError(
-        'ERR_QUEUE_FORMAT',
-        `The queue has format ${found}; this version knows up to ${migrations.length}: use the version that wrote it`,
-      )
-    for (const migration of migrations.slice(format)) migration(tables)
-    if (format < migrations.length) tables.meta.put('format', Buffer.from(String(migrations.length)))
-  })
+    if (format <= known) return format
+    throw new QueueError(
+      'ERR_QUEUE_FORMAT',
+      `The queue has format ${found}; this version knows up to ${known}: use the version that wrote it`,
+    )
+  }
+}
+
+/** Looked up each time: after an error of the disk the file is opened anew, below all who use it. */
+function tablesOf(file: LmdbFile): Tables {
+  const tables = {}
+  for (const name of TABLES) Object.defineProperty(tables, name, { enumerable: true, get: () => file.table(name) })
+  return tables as Tables // TABLES has all their names
+}
+
+const CODES: Readonly<Record<EmbeddedError['code'], QueueError['code']>> = {
+  ERR_EMBEDDED_UNSAFE: 'ERR_QUEUE_UNSAFE',
+  ERR_EMBEDDED_FOREIGN: 'ERR_QUEUE_UNSAFE',
+  ERR_EMBEDDED_DAMAGED: 'ERR_QUEUE_UNSAFE',
+  ERR_EMBEDDED_IO: 'ERR_QUEUE_IO',
+  ERR_EMBEDDED_BUSY: 'ERR_QUEUE_IO',
+  ERR_EMBEDDED_CLOSED: 'ERR_QUEUE_CLOSED',
+}
+
+function failure(error: unknown): unknown {
+  if (!(error instanceof EmbeddedError)) return error
+  return new QueueError(CODES[error.code], error.message, { cause: error.cause ?? error })
 }

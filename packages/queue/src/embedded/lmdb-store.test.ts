@@ -6,8 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { readAll } from '../carrier.ts'
 import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
 import type { QueueError } from '../store.ts'
-import { MIGRATIONS, QueueDatabase } from './database.ts'
-import { noFault } from './fault.ts'
+import { MIGRATIONS, type Migration, QueueDatabase } from './database.ts'
 import { type LmdbStore, type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts'
 
 async function makeFolder(t: TestContext): Promise<string> {
@@ -141,16 +140,6 @@ test('a file that is no database is refused with a sentence, and left as it is',
   assert.equal((await readFile(join(folder, 'data.mdb'), 'latin1')).slice(0, 4), 'nono')
 })
 
-test('after three openings that killed their process there is no fourth', async (t) => {
-  const folder = await makeFolder(t)
-  await writeFile(join(folder, 'opening'), '3')
-  await assert.rejects(openIn(folder), /remove the file "opening"/)
-  await rm(join(folder, 'opening'))
-  const store = await openIn(folder)
-  assert.ok(!(await readdir(folder)).includes('opening'))
-  await store.close()
-})
-
 test('a file that lost its end is completed before it is mapped, and what is whole is still there', async (t) => {
   const folder = await makeFolder(t)
   const store = await openIn(folder)
@@ -173,11 +162,12 @@ test('a file that lost its end is completed before it is mapped, and what is who
 
 test('an older format is migrated in one step, a newer one is left alone', async (t) => {
   const folder = await makeFolder(t)
-  await new QueueDatabase(folder, noFault).close()
-  const newer = new QueueDatabase(folder, noFault, [...MIGRATIONS, (tables) => void tables.meta.put('migrated', Buffer.from('yes'))])
+  await (await QueueDatabase.open({ folder })).close()
+  const migrations: Migration[] = [...MIGRATIONS, (tables) => void tables.meta.put('migrated', Buffer.from('yes'))]
+  const newer = await QueueDatabase.open({ folder, migrations })
   assert.equal(newer.tables.meta.get('migrated')?.toString(), 'yes')
   await newer.close()
-  assert.throws(() => new QueueDatabase(folder, noFault), { code: 'ERR_QUEUE_FORMAT' })
+  await assert.rejects(QueueDatabase.open({ folder }), { code: 'ERR_QUEUE_FORMAT' })
 })
 
 test('bodies without a message are swept when they are old; others stay', async (t) => {

@@ -50,6 +50,9 @@ export interface LmdbStoreOptions {
   readonly fault?: Fault
 }
 
+/** RFC 3463 §3.4: 4.3.0, the mail system itself; said at MAIL, so that nobody sends octets that cannot be stored. */
+const UNWRITABLE: Reply = Object.freeze({ code: 451, status: '4.3.0', text: 'Mail cannot be stored at present, try again later' })
+
 /** How many entries one step moves. */
 const PAGE = 500
 
@@ -62,7 +65,10 @@ const PAGE = 500
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
   const folder = resolve(options.folder)
   mkdirSync(join(folder, 'bodies'), { recursive: true, mode: 0o700 })
-  const store = new LmdbStore({ ...options, folder })
+  const { fault, onProblem = () => {} } = options
+  const onNotice = (message: string, cause?: unknown): void => onProblem(new QueueError('ERR_QUEUE_IO', message, { cause }))
+  const database = await QueueDatabase.open({ folder, onNotice, ...(fault && { fault }) })
+  const store = new LmdbStore({ ...options, folder }, database)
   // LMDB syncs its file, not the entry of the file in its folder: a power cut could take the queue with all that was promised.
   await syncFolder(folder)
   await syncFolder(dirname(folder))
@@ -85,20 +91,20 @@ export class LmdbStore implements QueueStore {
   readonly #written = new WeakMap<QueuedMessage, number>()
   #isRegistered = false
 
-  constructor(options: LmdbStoreOptions) {
+  constructor(options: LmdbStoreOptions, database: QueueDatabase) {
     const { folder, fault = noFault, now = Date.now } = options
     this.#fault = fault
     this.#now = now
     this.#inlineLimit = options.inlineLimit ?? 64 * 1024
     this.#keep = options.keepFinished ?? 100_000
     this.#onProblem = options.onProblem ?? (() => {})
-    this.#database = new QueueDatabase(folder, fault)
+    this.#database = database
     this.#files = new BodyFiles(join(folder, 'bodies'), fault)
     this.disk = new Disk({ folder, reserve: options.minFreeBytes ?? 256 * 1024 * 1024, everyMs: 1_000, now })
   }
 
   admit(size: number): Reply | undefined {
-    return this.disk.admit(size)
+    return this.#database.trouble === undefined ? this.disk.admit(size) : UNWRITABLE
   }
 
   async add(message: QueuedMessage, source: MessageSource): Promise<readonly Claim[]> {
@@ -124,7 +130,7 @@ export class LmdbStore implements QueueStore {
     readonly limit: number
     readonly gate: Gate
   }): Promise<{ claims: Claim[]; moved: number }> {
-    const found = await this.#database.commit(() => {
+    const found = await this.#database.settle(() => {
       this.#register()
       return takeDue(this.#tables, { owner: this.owner, now, limit, gate })
     })
@@ -134,7 +140,7 @@ export class LmdbStore implements QueueStore {
 
   async claimWaiting(lane: string, limit: number): Promise<readonly Claim[]> {
     if (this.#database.refresh().waiting.getKeysCount({ start: [lane, 0], end: [lane, Number.MAX_VALUE], limit: 1 }) === 0) return []
-    const taken = await this.#database.commit(() => {
+    const taken = await this.#database.settle(() => {
       this.#register()
       return takeWaiting(this.#tables, { owner: this.owner, lane, limit })
     })
@@ -143,7 +149,7 @@ export class LmdbStore implements QueueStore {
   }
 
   async claimOne(id: string, index: number): Promise<Claim | undefined> {
-    const taken = await this.#database.commit(() => {
+    const taken = await this.#database.settle(() => {
       const state = readState(this.#tables, id, index)
       if (!state || state.place.kind === 'claimed' || state.place.kind === 'done') return []
       this.#register()
@@ -153,7 +159,7 @@ export class LmdbStore implements QueueStore {
   }
 
   async release(claims: readonly Claim[], place: Place): Promise<void> {
-    await this.#database.commit(() => {
+    await this.#database.settle(() => {
       for (const claim of claims) {
         const { id, index } = entryOf(claim)
         if (!isClaimed(this.#tables, this.owner, id, index)) continue
@@ -170,7 +176,7 @@ export class LmdbStore implements QueueStore {
     const { claim, state, also = [], spawn = [], now } = settlement
     const ends = [{ claim, state }, ...also]
     const records = spawn.length === 0 ? [] : await Promise.all(spawn.map((each) => this.#prepare(each)))
-    const result = await this.#database.commit(() => {
+    const result = await this.#database.settle(() => {
       if (!ends.every((end) => isClaimed(this.#tables, this.owner, end.claim.message.id, end.claim.index))) return 'lost'
       for (const [at, { message }] of spawn.entries()) this.#insert(message, records[at] ?? Buffer.alloc(0))
       return ends.map((end) => this.#apply({ ...end, now })).includes('finished') ? 'finished' : 'settled'
@@ -217,7 +223,7 @@ export class LmdbStore implements QueueStore {
   }
 
   async operate(id: string, operation: Operation, now: number): Promise<number> {
-    const changed = await this.#database.commit(() => {
+    const changed = await this.#database.settle(() => {
       const record = this.#read(id)
       return record ? operate(this.#tables, record, { operation, now, keep: this.#keep }) : 0
     })
@@ -226,11 +232,11 @@ export class LmdbStore implements QueueStore {
   }
 
   async suspend(suspension: Suspension): Promise<void> {
-    await this.#database.commit(() => this.#tables.suspensions.put(suspension.target, encodeJson(suspension)))
+    await this.#database.settle(() => this.#tables.suspensions.put(suspension.target, encodeJson(suspension)))
   }
 
   async resume(target: string): Promise<boolean> {
-    return this.#database.commit(() => {
+    return this.#database.settle(() => {
       const was = this.#tables.suspensions.doesExist(target)
       this.#tables.suspensions.remove(target)
       return was
@@ -242,7 +248,7 @@ export class LmdbStore implements QueueStore {
   }
 
   async beat(now: number): Promise<number> {
-    const gone = await this.#database.commit(() => {
+    const gone = await this.#database.settle(() => {
       this.#tables.owners.put(this.owner, encodeJson(thisOwner(now)))
       this.#isRegistered = true
       const others = [...this.#tables.owners.getRange()].filter(({ key }) => key !== this.owner)
@@ -265,7 +271,7 @@ export class LmdbStore implements QueueStore {
 
   /** Makes this process look gone to the others, as if it had not beaten for long: what it still says is then `lost`. For tests. */
   async disown(): Promise<void> {
-    await this.#database.commit(() => this.#tables.owners.put(this.owner, encodeJson({ ...thisOwner(0), beat: 0 })))
+    await this.#database.settle(() => this.#tables.owners.put(this.owner, encodeJson({ ...thisOwner(0), beat: 0 })))
   }
 
   /** Removes body files that no entry names and that are older than an hour. Resolves to how many. */
@@ -332,7 +338,7 @@ export class LmdbStore implements QueueStore {
   /** What cannot be read is kept for a human, out of the way of everything else. */
   async #setAside({ id, index }: Taken, error: unknown): Promise<void> {
     if (!(error instanceof QueueError) || error.code !== 'ERR_QUEUE_CORRUPT') throw error
-    await this.#database.commit(() => {
+    await this.#database.settle(() => {
       setAside(this.#tables, id)
       this.#tables.claimed.remove([this.owner, id, index])
     })
@@ -358,7 +364,7 @@ export class LmdbStore implements QueueStore {
   async #takeOver(owner: string, now: number): Promise<number> {
     let taken = 0
     for (let page = PAGE; page === PAGE; taken += page)
-      page = await this.#database.commit(() => takeOver(this.#tables, { owner, now, limit: PAGE }))
+      page = await this.#database.settle(() => takeOver(this.#tables, { owner, now, limit: PAGE }))
     return taken
   }
 

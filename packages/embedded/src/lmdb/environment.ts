@@ -1,0 +1,126 @@
+/**
+ * One LMDB environment, opened without the writer's lock. lmdb's own `open` and `openDB` begin a write transaction on the main
+ * thread: while an asynchronous one of this process is open that is a deadlock, and while another process is stopped in one it lasts
+ * as long as that. Here tables that are there are opened by a read transaction, as lmdb does for a read-only environment.
+ */
+import { type Database, openAsClass, type RootDatabase } from 'lmdb'
+import { walk } from './walk.ts'
+
+export type { Database as TypedTable } from 'lmdb'
+
+/** Any table; who asks for it knows what is in it. */
+// biome-ignore lint/suspicious/noExplicitAny: keys and values are the business of whoever opened the table
+export type Table = Database<any, any>
+
+/** How an environment is opened. */
+export interface EnvironmentOptions {
+  /** A commit resolves after the sync; without, before it. */
+  readonly isDurable: boolean
+  /** Values are octets; without, MessagePack. */
+  readonly isBinary: boolean
+}
+
+/** What lmdb's types leave out. */
+interface Root extends RootDatabase {
+  ensureReadTxn(): void
+  _commitReadTxn(): void
+}
+
+type Begin = (this: Root, action: () => unknown, flags?: number) => unknown
+
+/** See above. Of these there is one for each file in a process: a second one breaks LMDB's locks. */
+export class Environment {
+  readonly root: RootDatabase
+  readonly #tables = new Map<string, Table>()
+  readonly #encoding: 'binary' | 'msgpack'
+  #isOpening = false
+
+  /** Synchronous; maps the file. @param folder must be there */
+  constructor(folder: string, { isDurable, isBinary }: EnvironmentOptions, isShort: boolean) {
+    this.#encoding = isBinary ? 'binary' : 'msgpack'
+    const Store = openAsClass({
+      path: folder,
+      encoding: this.#encoding,
+      maxDbs: 32,
+      // lmdb's own batches leave a rejection that nobody can catch when the disk is full; ours are in the writer.
+      eventTurnBatching: false,
+      ...(isDurable && { overlappingSync: false }),
+    }) as unknown as new (
+      name: null,
+      options: object,
+    ) => Root // its type has no constructor that can be called
+    this.#openByReading(Store.prototype)
+    this.root = this.#opening(() => new Store(null, { encoding: this.#encoding, isRoot: true }))
+    if (isShort) this.#walk()
+  }
+
+  /** A table that {@link openTable} has opened. */
+  table(name: string): Table | undefined {
+    return this.#tables.get(name)
+  }
+
+  /** Opens a table that is there, and tells whether it is. Never while a transaction of this process is open. */
+  openTable(name: string): boolean {
+    if (this.#tables.has(name)) return true
+    const table = this.#opening(() => this.root.openDB({ name, encoding: this.#encoding, create: false } as { name: string })) as
+      | Table
+      | undefined // lmdb's types know neither `create` nor that a table may be missing
+    if (table) this.#tables.set(name, table)
+    return table !== undefined
+  }
+
+  /** Opens tables, and makes those that are not there. Only within a write transaction; `undo` is for when it fails. */
+  makeTables(names: readonly string[]): { undo(): void } {
+    const made = names.filter((name) => !this.#tables.has(name))
+    for (const name of made) this.#tables.set(name, this.root.openDB({ name, encoding: this.#encoding }))
+    return {
+      undo: () => {
+        for (const name of made) this.#tables.delete(name)
+      },
+    }
+  }
+
+  /** Whether LMDB gave up the environment (MDB_PANIC): nothing can be read or written until it is opened anew. */
+  isBroken(): boolean {
+    const root = this.root as Root // see Root
+    try {
+      root.resetReadTxn()
+      root._commitReadTxn()
+      root.ensureReadTxn()
+      return false
+    } catch {
+      return true
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.root.close()
+  }
+
+  #opening<T>(open: () => T): T {
+    this.#isOpening = true
+    try {
+      return open()
+    } finally {
+      this.#isOpening = false
+    }
+  }
+
+  /** lmdb's constructor of a table calls `transactionSync`; the class is this environment's own. */
+  #openByReading(prototype: Root): void {
+    const begin = prototype.transactionSync as Begin
+    const isOpening = (): boolean => this.#isOpening
+    const instead: Begin = function (action, flags) {
+      if (!isOpening()) return begin.call(this, action, flags)
+      this.resetReadTxn()
+      this.ensureReadTxn()
+      return action()
+    }
+    prototype.transactionSync = instead as Root['transactionSync'] // the same, less generic
+  }
+
+  /** Damage behind a lost end shows here, under the mark, and not in the middle of the day. */
+  #walk(): void {
+    walk(this.root, (name) => (this.openTable(name) ? this.table(name) : undefined))
+  }
+}

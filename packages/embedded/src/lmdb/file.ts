@@ -1,0 +1,148 @@
+/**
+ * An LMDB file of this process. However many ask for it (the generations of a reload, services, commands), there is one environment:
+ * two on one file lose LMDB's locks to each other, and wait for each other for ever.
+ */
+import { mkdirSync, statSync } from 'node:fs'
+import type { EnvironmentOptions, Table } from './environment.ts'
+import { EmbeddedError } from './error.ts'
+import { SharedFile } from './shared-file.ts'
+import type { Work } from './writer.ts'
+
+export type { Table, TypedTable } from './environment.ts'
+
+/** Where a file is, and how it is used; all who share it must agree on how. */
+export interface LmdbOptions extends EnvironmentOptions {
+  /** Made when it is not there. */
+  readonly folder: string
+  /** For people: the lock is waited for, the file cannot be written, it can again. */
+  readonly onNotice?: (message: string, error?: unknown) => void
+  /** What errors become for who uses the file. Default: {@link EmbeddedError} */
+  readonly failure?: (error: unknown) => unknown
+}
+
+/** How something is written. */
+export interface WriteOptions {
+  /** What throws leaves nothing behind; without, it must not throw after its first write. */
+  readonly isAtomic?: boolean
+  /** Goes on when the disk is full: what ends or removes something. */
+  readonly makesRoom?: boolean
+}
+
+/** By device and inode of the folder: a path may be written in many ways. */
+const FILES = new Map<string, Promise<SharedFile>>()
+
+/**
+ * Opens a file, or shares it. Needs no lock of the writer.
+ *
+ * @throws {EmbeddedError} `ERR_EMBEDDED_UNSAFE`, `ERR_EMBEDDED_FOREIGN`, `ERR_EMBEDDED_DAMAGED`: the file; `ERR_EMBEDDED_IO`: the system
+ */
+export async function openLmdb(options: LmdbOptions): Promise<LmdbFile> {
+  mkdirSync(options.folder, { recursive: true, mode: 0o700 })
+  const key = keyOf(options.folder)
+  for (;;) {
+    const opening = FILES.get(key) ?? open(key, options)
+    const shared = await opening
+    if (shared.enter(options.onNotice)) return new LmdbFile(shared, options)
+    await shared.closed // by its last user, while we waited
+  }
+}
+
+/** Somebody's share of a file. */
+export class LmdbFile {
+  readonly #shared: SharedFile
+  readonly #options: LmdbOptions
+  #writing = 0
+  #rest: (() => void) | undefined
+  #isClosed = false
+
+  constructor(shared: SharedFile, options: LmdbOptions) {
+    this.#shared = shared
+    this.#options = options
+  }
+
+  /**
+   * Makes sure that tables are there; `fill` runs with them when any was made, in the same transaction.
+   * What is there already is opened without the writer's lock.
+   */
+  async prepare(names: readonly string[], fill?: () => void): Promise<void> {
+    if (this.#shared.openTables(names)) return
+    let undo = (): void => {}
+    try {
+      await this.write(() => {
+        undo = this.#shared.makeTables(names).undo
+        fill?.()
+      })
+    } catch (error) {
+      undo()
+      throw error
+    }
+  }
+
+  /** A table that was prepared. */
+  table(name: string): Table {
+    return this.#shared.table(name)
+  }
+
+  /**
+   * Runs `action` in a write transaction together with whatever else waits; resolves when it is committed (of a durable file: on stable
+   * storage). It must be synchronous.
+   *
+   * @throws {EmbeddedError} `ERR_EMBEDDED_IO`, `ERR_EMBEDDED_BUSY`: then nothing of it happened
+   */
+  write<T>(action: () => T, { isAtomic = false, makesRoom = false }: WriteOptions = {}): Promise<T> {
+    const { failure = (error: unknown) => error } = this.#options
+    if (this.#isClosed) return Promise.reject(failure(new EmbeddedError('ERR_EMBEDDED_CLOSED', `${this.#shared.path} is closed`)))
+    this.#writing++
+    return new Promise<T>((resolve, reject) => {
+      const work: Work = {
+        run: action,
+        isAtomic,
+        makesRoom,
+        since: performance.now(),
+        resolve: (value) => {
+          this.#written()
+          resolve(value as T) // `run` gives the T of this `resolve`
+        },
+        reject: (error) => {
+          this.#written()
+          reject(failure(error))
+        },
+      }
+      this.#shared.writer.add(work)
+    })
+  }
+
+  /** What is read next is what any process has committed by now; without it reads may be a turn of the event loop old. */
+  refresh(): void {
+    this.#shared.refresh()
+  }
+
+  /** Why nothing should be taken now: the last write failed a moment ago, or the lock has been waited for too long. */
+  get trouble(): string | undefined {
+    return this.#shared.trouble
+  }
+
+  /** Resolves when what this one wrote is committed and, of the last one, the file is closed. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (this.#writing > 0 && !this.#shared.isLast) await new Promise<void>((resolve) => (this.#rest = resolve))
+    await this.#shared.leave(this.#options.onNotice)
+  }
+
+  #written(): void {
+    if (--this.#writing === 0) this.#rest?.()
+  }
+}
+
+function open(key: string, options: LmdbOptions): Promise<SharedFile> {
+  const opening = SharedFile.open(options, () => FILES.delete(key))
+  FILES.set(key, opening)
+  opening.catch(() => FILES.delete(key)) // whoever awaits it hears why
+  return opening
+}
+
+function keyOf(folder: string): string {
+  const { dev, ino } = statSync(folder)
+  return `${dev}:${ino}`
+}

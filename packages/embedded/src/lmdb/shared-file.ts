@@ -1,0 +1,176 @@
+/** The one environment of a file, for all of a process that use it: opened under guard, opened anew when LMDB gave it up. */
+import { join } from 'node:path'
+import { Environment, type EnvironmentOptions, type Table } from './environment.ts'
+import { damaged, EmbeddedError, systemCode } from './error.ts'
+import { guarded } from './guard.ts'
+import { Reserve } from './reserve.ts'
+import { Writer } from './writer.ts'
+
+type Notice = (message: string, error?: unknown) => void
+
+/** Milliseconds after a failed write in which nothing new is taken. */
+const REFUSE_MS = 5_000
+/** Milliseconds of waiting for the lock after which nothing new is taken. */
+const STALL_MS = 5_000
+/** Milliseconds between attempts to keep a reserve. */
+const KEEP_MS = 60_000
+const ENOSPC = 28
+
+/** See above. */
+export class SharedFile {
+  readonly path: string
+  readonly writer: Writer
+  /** Resolves when its last user has left. */
+  readonly closed: Promise<void>
+  readonly #folder: string
+  readonly #options: EnvironmentOptions
+  readonly #reserve: Reserve | undefined
+  readonly #notices: (Notice | undefined)[] = []
+  readonly #names = new Set<string>()
+  #environment: Environment | undefined
+  #users = 0
+  #isClosing = false
+  #settle: () => void = () => {}
+  #failedAt = Number.NEGATIVE_INFINITY
+  #failure: string | undefined
+  #keptAt = Number.NEGATIVE_INFINITY
+
+  static async open(options: EnvironmentOptions & { readonly folder: string }, gone: () => void): Promise<SharedFile> {
+    const environment = await openEnvironment(options.folder, options)
+    return new SharedFile(options, environment, gone)
+  }
+
+  private constructor(options: EnvironmentOptions & { readonly folder: string }, environment: Environment, gone: () => void) {
+    this.#folder = options.folder
+    this.path = join(options.folder, 'data.mdb')
+    this.#options = options
+    this.#environment = environment
+    this.#reserve = options.isDurable ? new Reserve(options.folder) : undefined
+    this.closed = new Promise((resolve) => {
+      this.#settle = () => {
+        gone()
+        resolve()
+      }
+    })
+    this.writer = new Writer({
+      path: this.path,
+      root: async () => (this.#environment ?? (await this.#reopen())).root,
+      failed: (cause) => this.#failed(cause),
+      wrote: () => this.#wrote(),
+      tell: (message) => this.#tell(message),
+    })
+    this.#keepReserve()
+  }
+
+  get isLast(): boolean {
+    return this.#users === 1
+  }
+
+  /** See `LmdbFile.trouble`. */
+  get trouble(): string | undefined {
+    if (this.writer.waitedMs > STALL_MS) return `${this.path} is locked by another process`
+    return this.#failure !== undefined && performance.now() - this.#failedAt < REFUSE_MS ? this.#failure : undefined
+  }
+
+  /** One more uses it; false when it is being closed. */
+  enter(notice: Notice | undefined): boolean {
+    if (this.#isClosing) return false
+    this.#users++
+    this.#notices.push(notice)
+    return true
+  }
+
+  async leave(notice: Notice | undefined): Promise<void> {
+    this.#notices.splice(this.#notices.indexOf(notice), 1)
+    if (--this.#users > 0) return
+    this.#isClosing = true
+    if (await this.writer.end()) {
+      await this.#environment?.close()
+      this.#settle()
+    } else {
+      // The thread that waits for the lock cannot be called back: the file stays open for whoever comes, or until the process ends.
+      this.#isClosing = false
+    }
+  }
+
+  table(name: string): Table {
+    const table = this.#environment?.table(name)
+    if (!table) throw new EmbeddedError('ERR_EMBEDDED_IO', `${this.path} is being opened anew`)
+    return table
+  }
+
+  refresh(): void {
+    this.#environment?.root.resetReadTxn()
+  }
+
+  /** Opens what is there; false when something is missing, or cannot be opened just now without a transaction. */
+  openTables(names: readonly string[]): boolean {
+    const environment = this.#environment
+    for (const name of names) this.#names.add(name)
+    if (!environment) return false
+    if (names.every((name) => environment.table(name))) return true
+    // LMDB must not learn of tables by two threads at once.
+    return this.writer.isIdle && names.every((name) => environment.openTable(name))
+  }
+
+  makeTables(names: readonly string[]): { undo(): void } {
+    if (!this.#environment) throw new EmbeddedError('ERR_EMBEDDED_IO', `${this.path} is being opened anew`)
+    return this.#environment.makeTables(names)
+  }
+
+  /** Resolves to whether there is room again for what makes more of it. */
+  async #failed(cause: unknown): Promise<boolean> {
+    const code = systemCode(cause)
+    this.#failedAt = performance.now()
+    const isBroken = this.#environment?.isBroken() ?? true
+    if (this.#failure === undefined || isBroken) this.#tell(`${this.path} cannot be written`, cause)
+    this.#failure = `${this.path} cannot be written: ${cause instanceof Error ? cause.message : cause}`
+    if (isBroken && this.#environment) await this.#abandon()
+    return code === ENOSPC && ((await this.#reserve?.give()) ?? false)
+  }
+
+  /** After a failed write of its meta page LMDB does nothing more: what is on the disk is whole, and is opened anew. */
+  async #abandon(): Promise<void> {
+    const broken = this.#environment
+    this.#environment = undefined
+    await broken?.close()
+    await this.#reopen().catch((error: unknown) => this.#tell(`${this.path} could not be opened anew`, error))
+  }
+
+  async #reopen(): Promise<Environment> {
+    const environment = await openEnvironment(this.#folder, this.#options)
+    for (const name of this.#names) environment.openTable(name)
+    this.#environment = environment
+    this.#tell(`${this.path} was opened anew`)
+    return environment
+  }
+
+  #wrote(): void {
+    if (this.#failure !== undefined) this.#tell(`${this.path} is written again`)
+    this.#failure = undefined
+    this.#keepReserve()
+  }
+
+  #keepReserve(): void {
+    const now = performance.now()
+    if (!this.#reserve || now - this.#keptAt < KEEP_MS) return
+    this.#keptAt = now
+    void this.#reserve.keep()
+  }
+
+  #tell(message: string, error?: unknown): void {
+    for (const notice of new Set(this.#notices)) notice?.(message, error)
+  }
+}
+
+async function openEnvironment(folder: string, options: EnvironmentOptions): Promise<Environment> {
+  const path = join(folder, 'data.mdb')
+  try {
+    return await guarded(folder, ({ isShort }) => new Environment(folder, options, isShort))
+  } catch (cause) {
+    if (cause instanceof EmbeddedError) throw cause
+    if (cause instanceof Error && /^MDB_(?:CORRUPTED|PAGE_NOTFOUND|INVALID|VERSION_MISMATCH|INCOMPATIBLE)/.test(cause.message))
+      throw damaged(path, cause)
+    throw new EmbeddedError('ERR_EMBEDDED_IO', `${path} could not be opened: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+}

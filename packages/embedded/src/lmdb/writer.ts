@@ -1,0 +1,168 @@
+/** The one way to write: closures that share a transaction and a sync, never on the main thread, and never for ever. */
+import type { RootDatabase } from 'lmdb'
+import { EmbeddedError } from './error.ts'
+import { transactOnce } from './exit.ts'
+
+/** Milliseconds of waiting for the lock after which it is told, and after which what waits is given up. */
+const TELL_MS = 2_000
+const GIVE_UP_MS = 30_000
+/** Milliseconds between looks at what waits. */
+const LOOK_MS = 250
+
+/** Something to be done in a transaction. */
+export interface Work {
+  run(): unknown
+  resolve(value: unknown): void
+  reject(error: unknown): void
+  /** Must not leave anything behind when it throws: it gets a nested transaction. */
+  readonly isAtomic: boolean
+  /** Goes on when the disk is full, by the room of the reserve. */
+  readonly makesRoom: boolean
+  readonly since: number
+}
+
+/** What the writer needs of its file. */
+export interface WriterHost {
+  readonly path: string
+  /** The environment; rejects while there is none. */
+  root(): Promise<RootDatabase>
+  /** A transaction failed: does what can be done, and resolves to whether those that make room may try again. */
+  failed(cause: unknown): Promise<boolean>
+  /** A transaction is on its way again, or is not. */
+  wrote(): void
+  tell(message: string): void
+}
+
+/** Writes to one file: one transaction at a time, with all that waits. */
+export class Writer {
+  readonly #host: WriterHost
+  #pending: Work[] = []
+  #running: Promise<void> | undefined
+  /** What the transaction that was asked for last is of; emptied when it has begun, or is given up. */
+  #asked: readonly Work[] = []
+  #watch: NodeJS.Timeout | undefined
+  #isTold = false
+
+  constructor(host: WriterHost) {
+    this.#host = host
+  }
+
+  /** Nothing is being written. */
+  get isIdle(): boolean {
+    return this.#running === undefined
+  }
+
+  /** Milliseconds for which the lock has been waited for. */
+  get waitedMs(): number {
+    const [first] = this.#asked
+    return first ? performance.now() - first.since : 0
+  }
+
+  add(work: Work): void {
+    this.#pending.push(work)
+    this.#running ??= this.#loop()
+  }
+
+  /** Resolves when all is written; after a while without the lock, to false, when all is given up. */
+  async end(): Promise<boolean> {
+    while (this.#running) {
+      const isStuck = await Promise.race([this.#running.then(() => false), new Promise<true>((go) => setTimeout(go, TELL_MS, true))])
+      if (!isStuck || this.#asked.length === 0) continue
+      this.#giveUp(() => true)
+      return false
+    }
+    return true
+  }
+
+  async #loop(): Promise<void> {
+    // A turn of the event loop: everything that comes in with the same bytes from the sockets shares the sync.
+    await new Promise(setImmediate)
+    while (this.#pending.length > 0) {
+      const batch = this.#pending
+      this.#pending = []
+      await this.#write(batch)
+    }
+    this.#running = undefined
+  }
+
+  async #write(batch: readonly Work[]): Promise<void> {
+    try {
+      await this.#commit(batch)
+    } catch (error) {
+      const cause = await causeOf(error)
+      const again = (await this.#host.failed(cause)) ? batch.filter(({ makesRoom }) => makesRoom) : []
+      const failure = new EmbeddedError('ERR_EMBEDDED_IO', `${this.#host.path} could not be written: ${messageOf(cause)}`, { cause })
+      for (const work of batch) if (!again.includes(work)) work.reject(failure)
+      if (again.length > 0) await this.#write(again.map((work) => ({ ...work, makesRoom: false })))
+    }
+  }
+
+  async #commit(batch: readonly Work[]): Promise<void> {
+    const root = await this.#host.root()
+    const ends: (() => void)[] = []
+    this.#asked = batch
+    this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref()
+    try {
+      await transactOnce(root, () => {
+        // Empty when it was given up: nobody waits for it, and nothing of it may happen.
+        const asked = this.#asked
+        this.#asked = []
+        for (const work of asked) ends.push(runOne(root, work))
+      })
+    } finally {
+      this.#asked = []
+      if (this.#pending.length === 0) this.#rest()
+    }
+    this.#host.wrote()
+    for (const end of ends) end()
+  }
+
+  /** The lock may be with a process that is stopped: nobody waits for that without a word, or without an end. */
+  #look(): void {
+    if (this.waitedMs > TELL_MS && !this.#isTold) {
+      this.#isTold = true
+      this.#host.tell(`${this.#host.path} is locked: another process writes to it, or was stopped while it wrote; waiting`)
+    }
+    const now = performance.now()
+    this.#giveUp(({ since }) => now - since > GIVE_UP_MS)
+  }
+
+  #giveUp(isOver: (work: Work) => boolean): void {
+    if (this.#asked.length === 0) return
+    const over = [...this.#asked, ...this.#pending].filter(isOver)
+    if (over.length === 0) return
+    this.#asked = this.#asked.filter((work) => !over.includes(work))
+    this.#pending = this.#pending.filter((work) => !over.includes(work))
+    const error = new EmbeddedError(
+      'ERR_EMBEDDED_BUSY',
+      `${this.#host.path} is locked by another process that does not go on: nothing was changed. See which processes have it open (lsof, fuser), and end or continue the one that is stopped`,
+    )
+    for (const work of over) work.reject(error)
+  }
+
+  #rest(): void {
+    clearInterval(this.#watch)
+    this.#watch = undefined
+    this.#isTold = false
+  }
+}
+
+function runOne(root: RootDatabase, { run, resolve, reject, isAtomic }: Work): () => void {
+  try {
+    // A throw inside an asynchronous transaction does not undo its writes: a nested one does.
+    const value = isAtomic ? root.transactionSync(run) : run()
+    return () => resolve(value)
+  } catch (error) {
+    return () => reject(error)
+  }
+}
+
+/** lmdb puts the true error into a promise of its own, whose rejection must be heard. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && 'commitError' in error)) return error
+  return Promise.resolve(error.commitError).catch((cause: unknown) => cause)
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
