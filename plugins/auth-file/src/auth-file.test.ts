@@ -225,6 +225,28 @@ test('guesses at once count each; right ones at once, as a mail program has them
     await attempt('192.0.2.99', 'alice', password).expectCode(454)
   }))
 
+test('eighty wrong logins at once stop no file operation; those too many are deferred, and count as no failure', () =>
+  on({ scrypt: { ln: 13 }, checks: { atOnce: 1, waiting: 10 }, failures: { byUser: '20/h' } }, async ({ server, path, run }) => {
+    const codes: number[] = []
+    const attempt = (index: number) =>
+      sessionOn(server)
+        .from(`192.0.2.${index}`)
+        .auth({ username: 'alice', password: 'x' })
+        .expectCode(535)
+        .then(
+          () => codes.push(535),
+          (error: Error) => codes.push(Number(/4\d\d/.exec(error.message)?.[0])),
+        )
+    const logins = Array.from({ length: 20 }, (_, index) => attempt(index)) // no more, or the name would be locked
+    for (let i = 0; i < 10; i++) await stat(path).catch(() => undefined)
+    assert.ok(codes.filter((code) => code === 535).length < 5, `${codes} came before a file was looked at ten times`)
+    await Promise.all(logins)
+    assert.deepEqual(codes.sort(), [...Array(9).fill(454), ...Array(11).fill(535)])
+    await run('add', 'alice', '--generate')
+    for (let i = 20; i < 28; i++) await attempt(i)
+    assert.deepEqual(codes.slice(20), Array(8).fill(535), 'what was not looked at is no guess')
+  }))
+
 test('a file that is wrong is refused by name of the user; a name may have any character', () => {
   assert.throws(() => parseUsers('alice nonsense'), /alice/)
   for (const hash of ['$scrypt$ln=15$x', '$argon2id$v=16$m=64,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc'])

@@ -19,13 +19,18 @@ import {
 } from '@postroad/plugin'
 import { userCommands } from './command.ts'
 import { Guard } from './guard.ts'
-import { type AuthFileOptions, costOf, options } from './options.ts'
-import { hasArgon2, hashPassword, verifyPassword } from './password.ts'
+import { HashesBusy, HashPool } from './hash/pool.ts'
+import { hasArgon2 } from './hash/work.ts'
+import { type AuthFileOptions, costOf, hashLimitsOf, options } from './options.ts'
+import { checkPassword, makeHash } from './password.ts'
 import { parseUsers, type User, type Users, userKey } from './users.ts'
 
 const WRONG = reject('Authentication credentials invalid', { status: '5.7.8' })
 // RFC 4954 §6
 const LATER = defer('Too many failed attempts, try again later', { status: '4.7.0', code: 454 })
+const BUSY = defer('Too many logins at once, try again later', { status: '4.7.0', code: 454 })
+/** Milliseconds between two lines of the log about one flood. */
+const SAY_AGAIN = 60_000
 const NOT_YOURS = reject('Sender address not owned by authenticated user', { status: '5.7.1', code: 553 })
 
 /**
@@ -48,7 +53,14 @@ export const authFile = definePlugin({
       onError: (error) => log.error({ file: path, error }, 'the file of users cannot be read, the former users stay'),
     })
     const guard = new Guard({ limiter, store, failures: options.failures })
-    const judge = new Judge(options, () => file.value)
+    const hashes = new HashPool(hashLimitsOf(options))
+    const judge = new Judge({ options, hashes, users: () => file.value })
+    let saidAt = Number.NEGATIVE_INFINITY
+    const sayBusy = (): void => {
+      if (clock.now() - saidAt < SAY_AGAIN) return
+      saidAt = clock.now()
+      log.warn({ ...hashes.counts }, 'more logins at once than passwords can be checked, some are deferred')
+    }
     const own = ownAddresses(options)
     return {
       auth: {
@@ -56,7 +68,9 @@ export const authFile = definePlugin({
         timeout: 30_000,
         async handler({ attempt, session, signal }: AuthContext): Promise<Identity | Refusal> {
           const about = { address: session.remote.address, user: userKey(attempt.username) }
-          const user = await guard.judge(about, signal, () => judge.judge(attempt, signal))
+          const user = await guard.judge(about, signal, () => judge.judge(attempt, signal)).catch(unlessBusy)
+          if (user === 'busy') sayBusy()
+          if (user === 'busy') return BUSY
           if (user === 'later') return LATER
           if (user) return { name: user.name }
           await clock.sleep(options.delay, signal)
@@ -72,10 +86,18 @@ export const authFile = definePlugin({
         },
       }),
       commands: userCommands({ options, path, lock, guard, users: () => file.value, changed: () => file.refresh() }),
-      close: () => file.close(),
+      async close() {
+        file.close()
+        await hashes.close()
+      },
     }
   },
 })
+
+function unlessBusy(error: unknown): 'busy' {
+  if (error instanceof HashesBusy) return 'busy'
+  throw error
+}
 
 function mechanismsOf({ plain, certificates, verifyToken }: AuthFileOptions): readonly Mechanism[] {
   return [
@@ -102,21 +124,25 @@ function ownAddresses({ domains }: AuthFileOptions): (user: User) => AddressTabl
   }
 }
 
+interface JudgeGround {
+  readonly options: AuthFileOptions
+  readonly hashes: HashPool
+  users(): Users
+}
+
 class Judge {
-  readonly #options: AuthFileOptions
-  readonly #users: () => Users
+  readonly #ground: JudgeGround
   /** Of a password nobody has: a name that does not exist takes as long as one that does. */
   #decoy: Promise<string> | undefined
   readonly #secret = randomBytes(32)
 
-  constructor(options: AuthFileOptions, users: () => Users) {
-    this.#options = options
-    this.#users = users
+  constructor(ground: JudgeGround) {
+    this.#ground = ground
   }
 
   /** The user who made the attempt, if it is right. */
   async judge(attempt: AuthAttempt, signal: AbortSignal): Promise<User | undefined> {
-    const user = this.#users().get(userKey(attempt.username))
+    const user = this.#ground.users().get(userKey(attempt.username))
     // Acting for others is not for users of a file, RFC 4616 §2.
     if ('authorize' in attempt && attempt.authorize !== undefined && userKey(attempt.authorize) !== userKey(attempt.username))
       return undefined
@@ -127,7 +153,7 @@ class Judge {
     switch (attempt.mechanism) {
       case 'PLAIN':
       case 'LOGIN':
-        return this.#checkPassword(attempt.password, user)
+        return this.#checkPassword(attempt.password, user, signal)
       case 'SCRAM-SHA-256':
         return (await attempt.verify(user?.scram ?? this.#nobodysKeys(attempt.username))) && user?.scram !== undefined
       case 'CRAM-MD5':
@@ -136,19 +162,29 @@ class Judge {
         return user?.certificates.includes(attempt.certificate.fingerprint.replaceAll(':', '').toLowerCase()) ?? false
       case 'XOAUTH2':
       case 'OAUTHBEARER':
-        return user !== undefined && ((await this.#options.verifyToken?.(attempt.token, user.name, signal)) ?? false)
+        return user !== undefined && ((await this.#ground.options.verifyToken?.(attempt.token, user.name, signal)) ?? false)
     }
   }
 
   /** RFC 5802 §9: a name that does not exist has always the same salt, as one that does. */
   #nobodysKeys(username: string): ScramKeys {
     const salt = createHmac('sha256', this.#secret).update(userKey(username)).digest().subarray(0, 16)
-    return { salt, iterations: this.#options.iterations, storedKey: randomBytes(32), serverKey: randomBytes(32) }
+    return { salt, iterations: this.#ground.options.iterations, storedKey: randomBytes(32), serverKey: randomBytes(32) }
   }
 
-  async #checkPassword(password: string, user: User | undefined): Promise<boolean> {
-    this.#decoy ??= hashPassword(randomBytes(16).toString('hex'), costOf(this.#options))
-    const isRight = await verifyPassword(password, user?.hash ?? (await this.#decoy))
+  async #checkPassword(password: string, user: User | undefined, signal: AbortSignal): Promise<boolean> {
+    const expected = user?.hash ?? (await this.#decoyHash())
+    const isRight = await checkPassword(password, expected, (work) => this.#ground.hashes.hash(work, signal))
     return isRight && user?.hash !== undefined
+  }
+
+  /** One that could not be made, because too much was going on, is made for the next. */
+  #decoyHash(): Promise<string> {
+    const { options, hashes } = this.#ground
+    this.#decoy ??= makeHash(randomBytes(16).toString('hex'), costOf(options), (work) => hashes.hash(work)).catch((error: unknown) => {
+      this.#decoy = undefined
+      throw error
+    })
+    return this.#decoy
   }
 }

@@ -1,7 +1,8 @@
 /** What an operator may say to `auth-file`. */
 import { duration, type Limit, parseLimit } from '@postroad/match'
 import { z } from 'zod'
-import type { Argon2Cost, ScryptCost } from './password.ts'
+import { defaultThreads, type HashLimits } from './hash/pool.ts'
+import type { Argon2Cost, ScryptCost } from './hash/work.ts'
 
 const rate = z.string().transform((text, context): Exclude<Limit, { atOnce: number }> => {
   const limit = parseLimit(text)
@@ -52,6 +53,19 @@ export const options = z.strictObject({
     })
     .prefault({})
     .describe('Failed attempts, after which further ones are deferred unseen'),
+  checks: z
+    .strictObject({
+      atOnce: z
+        .int()
+        .min(1)
+        .max(64)
+        .optional()
+        .describe('Passwords checked at once, each on a thread of its own. Default: one less than there are cores, from 1 to 8'),
+      waiting: z.int().min(0).max(10_000).default(64).describe('Further ones that may wait; beyond them an attempt is deferred unseen'),
+      memory: z.int().min(1).default(256).describe('MiB that checks at once may take; a hash that needs more is checked alone'),
+    })
+    .prefault({})
+    .describe('How much of the machine the checking of passwords may take'),
   delay: duration.prefault('2 s').describe('How long the answer to a failed attempt is held back'),
 })
 
@@ -60,4 +74,9 @@ export type AuthFileOptions = z.output<typeof options>
 /** Of new hashes. */
 export function costOf({ hash, argon2, scrypt }: AuthFileOptions): Argon2Cost | ScryptCost {
   return hash === 'argon2id' ? argon2 : scrypt
+}
+
+/** Of the threads that check passwords. */
+export function hashLimitsOf({ checks: { atOnce = defaultThreads(), waiting, memory } }: AuthFileOptions): HashLimits {
+  return { atOnce, waiting, memory: memory * 1_048_576 }
 }

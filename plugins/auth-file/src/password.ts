@@ -1,28 +1,15 @@
 /** Passwords are kept as what they cannot be found from: scrypt or argon2id hashes, and SCRAM keys. */
 import * as crypto from 'node:crypto'
-import { promisify } from 'node:util'
 import type { ScramKeys } from '@postroad/plugin'
+import { HashPool } from './hash/pool.ts'
+import type { Argon2Cost, Hasher, ScryptCost } from './hash/work.ts'
 
-const scrypt = promisify<string, Uint8Array, number, crypto.ScryptOptions, Buffer>(crypto.scrypt)
-const pbkdf2 = promisify(crypto.pbkdf2)
+/** For who asks without a server: commands, and other programs. */
+const alone = new HashPool({ atOnce: 1, waiting: Number.POSITIVE_INFINITY, memory: 0 })
+const hashAlone: Hasher = (work) => alone.hash(work)
+
 const SALT = 16
 const HASH = 32
-
-/** Cost of scrypt, RFC 7914 §2. */
-export interface ScryptCost {
-  /** Base-2 logarithm of N. */
-  readonly ln: number
-  readonly r: number
-  readonly p: number
-}
-
-/** Cost of argon2id, RFC 9106 §3.1. */
-export interface Argon2Cost {
-  /** KiB */
-  readonly m: number
-  readonly t: number
-  readonly p: number
-}
 
 /** PHC notation, of the one version of argon2 that is in use. */
 const HASHES =
@@ -35,49 +22,52 @@ export function isPasswordHash(text: string): boolean {
 
 /**
  * A hash in PHC notation, base64 without padding: `$scrypt$ln=15,r=8,p=3$salt$hash`, or `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`
- * when the cost is that of argon2id.
+ * when the cost is that of argon2id. One is made at a time, whoever asks.
  *
  * @throws {TypeError} when the runtime has no argon2id
  */
 export async function hashPassword(password: string, cost: ScryptCost | Argon2Cost): Promise<string> {
+  return makeHash(password, cost, hashAlone)
+}
+
+/** {@link hashPassword}, done by `hash`. */
+export async function makeHash(password: string, cost: ScryptCost | Argon2Cost, hash: Hasher): Promise<string> {
   const salt = crypto.randomBytes(SALT)
-  const given = prepare(password)
-  if ('m' in cost) {
-    const hash = await argon2id(given, salt, { ...cost, length: HASH })
-    return `$argon2id$v=19$m=${cost.m},t=${cost.t},p=${cost.p}$${base64(salt)}$${base64(hash)}`
-  }
-  return `$scrypt$ln=${cost.ln},r=${cost.r},p=${cost.p}$${base64(salt)}$${base64(await derive(given, salt, cost))}`
+  const made = base64(await hash({ password: prepare(password), salt, length: HASH, cost }))
+  if ('m' in cost) return `$argon2id$v=19$m=${cost.m},t=${cost.t},p=${cost.p}$${base64(salt)}$${made}`
+  return `$scrypt$ln=${cost.ln},r=${cost.r},p=${cost.p}$${base64(salt)}$${made}`
 }
 
 /**
- * Whether a password is the one behind a hash; scrypt, or argon2id where the runtime has it (Node 24).
+ * Whether a password is the one behind a hash; scrypt, or argon2id where the runtime has it (Node 24). One is checked at a time, whoever asks.
  *
  * @throws {TypeError} when the hash is of no known form
  */
 export async function verifyPassword(password: string, hash: string): Promise<boolean> {
-  const [, scheme, ...rest] = hash.split('$')
-  const [cost = '', salt = '', expected = ''] = scheme === 'argon2id' ? rest.slice(1) : rest
-  if (!isPasswordHash(hash)) throw new TypeError('not a password hash: neither scrypt nor argon2id')
-  const wanted = Buffer.from(expected, 'base64')
-  const parameters = new Map(cost.split(',').map((pair) => pair.split('=', 2) as [string, string])) // a missing value reads as NaN below
+  return checkPassword(password, hash, hashAlone)
+}
+
+/** {@link verifyPassword}, done by `hash`. */
+export async function checkPassword(password: string, expected: string, hash: Hasher): Promise<boolean> {
+  const { salt, wanted, cost } = parseHash(expected)
+  return crypto.timingSafeEqual(await hash({ password: prepare(password), salt, length: wanted.length, cost }), wanted)
+}
+
+function parseHash(text: string): { readonly salt: Uint8Array; readonly wanted: Uint8Array; readonly cost: ScryptCost | Argon2Cost } {
+  const [, scheme, ...rest] = text.split('$')
+  const [pairs = '', salt = '', wanted = ''] = scheme === 'argon2id' ? rest.slice(1) : rest
+  if (!isPasswordHash(text)) throw new TypeError('not a password hash: neither scrypt nor argon2id')
+  const parameters = new Map(pairs.split(',').map((pair) => pair.split('=', 2) as [string, string])) // a missing value reads as NaN below
   const number = (name: string) => Number(parameters.get(name))
-  const given = prepare(password)
-  if (scheme === 'scrypt') {
-    return crypto.timingSafeEqual(
-      await derive(given, Buffer.from(salt, 'base64'), { ln: number('ln'), r: number('r'), p: number('p'), length: wanted.length }),
-      wanted,
-    )
-  }
-  return crypto.timingSafeEqual(
-    await argon2id(given, Buffer.from(salt, 'base64'), { m: number('m'), t: number('t'), p: number('p'), length: wanted.length }),
-    wanted,
-  )
+  const cost =
+    scheme === 'scrypt' ? { ln: number('ln'), r: number('r'), p: number('p') } : { m: number('m'), t: number('t'), p: number('p') }
+  return { salt: Buffer.from(salt, 'base64'), wanted: Buffer.from(wanted, 'base64'), cost }
 }
 
 /** SCRAM-SHA-256 keys of a password, RFC 5802 §3. */
 export async function scramKeys(password: string, iterations: number): Promise<ScramKeys> {
   const salt = crypto.randomBytes(SALT)
-  const salted = await pbkdf2(prepare(password), salt, iterations, 32, 'sha256')
+  const salted = await hashAlone({ password: prepare(password), salt, length: HASH, cost: { iterations } })
   const clientKey = hmac(salted, 'Client Key')
   return { salt, iterations, storedKey: crypto.createHash('sha256').update(clientKey).digest(), serverKey: hmac(salted, 'Server Key') }
 }
@@ -100,30 +90,6 @@ export function parseScram(text: string): ScramKeys | undefined {
 /** RFC 4013 in what matters: the same password typed on two keyboards is the same octets. */
 function prepare(password: string): string {
   return password.normalize('NFKC')
-}
-
-function derive(
-  password: string,
-  salt: Uint8Array,
-  { ln, r, p, length = HASH }: ScryptCost & { readonly length?: number },
-): Promise<Buffer> {
-  const N = 2 ** ln
-  return scrypt(password, salt, length, { N, r, p, maxmem: 128 * N * r * 2 + 128 * r * p + 1_048_576 })
-}
-
-/** Whether the runtime has argon2id: Node 24. */
-export function hasArgon2(): boolean {
-  return typeof crypto.argon2 === 'function'
-}
-
-async function argon2id(
-  password: string,
-  nonce: Uint8Array,
-  { m, t, p, length }: Argon2Cost & { readonly length: number },
-): Promise<Buffer> {
-  if (!hasArgon2()) throw new TypeError('argon2id needs Node 24')
-  const run = promisify(crypto.argon2)
-  return run('argon2id', { message: password, nonce, parallelism: p, tagLength: length, memory: m, passes: t })
 }
 
 function hmac(key: Uint8Array, text: string): Buffer {
