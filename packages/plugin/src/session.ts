@@ -24,9 +24,12 @@ export interface Identity {
 
 /** One end of a connection. */
 export interface Endpoint {
-  /** IPv4 or IPv6 without brackets or zone, IPv4-mapped shown as IPv4; empty on a UNIX socket. */
+  /**
+   * IPv4 or IPv6 without brackets or zone, IPv4-mapped shown as IPv4; empty on a UNIX socket; `unknown` where the host in front of us cannot or
+   * would not name the client. What is no address is in no network: trust nobody for it, and count all of them as one.
+   */
   readonly address: string
-  /** 0 on a UNIX socket. */
+  /** 0 on a UNIX socket, or when it is not known. */
   readonly port: number
 }
 

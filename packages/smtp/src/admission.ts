@@ -1,5 +1,6 @@
 /** Who may connect: so many at a time in all, from one address and from one network, and so many in a minute. */
 import ipaddr from 'ipaddr.js'
+import { UNKNOWN_ADDRESS } from './endpoint.ts'
 import type { Limits } from './limits.ts'
 
 /** Rates are counted in windows of this length. */
@@ -35,9 +36,12 @@ export class Admission {
     return { address: undefined, isOpen: true }
   }
 
-  /** Counts the connection for its client; false when that has too many connections, or makes too many. */
+  /**
+   * Counts the connection for its client; false when that has too many connections, or makes too many. Clients without an address, and those
+   * nobody names, may be many: they are not counted as one.
+   */
   enterClient(ticket: Ticket, address: string, now: number): boolean {
-    if (address === '') return true
+    if (address === '' || address === UNKNOWN_ADDRESS) return true
     const { connectionsPerAddress, connectionsPerNetwork, connectionsPerMinute } = this.limits
     const [host, network] = keysOf(address)
     const ofHost = this.#byAddress.get(host) ?? 0

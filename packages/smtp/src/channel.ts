@@ -21,7 +21,7 @@ const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETU
 export abstract class Channel extends SMTPConnection implements InputOwner, Linked<Channel> {
   readonly server: Server
   readonly settings: Settings
-  /** Address of the host that connected, to the proxy if there is one; XCLIENT does not change it. */
+  /** Address of the host that connected, to the proxy if there is one, and unknown if that does not say; XCLIENT does not change it. */
   readonly peer: string
   readonly ticket: Ticket
   previous: Channel | undefined
@@ -43,7 +43,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
     this.ticket = ticket
     this.server = server
     this.settings = server.settings
-    this.peer = header?.remote?.address ?? plainAddress(socket.remoteAddress)
+    this.peer = header?.remote.address ?? plainAddress(socket.remoteAddress)
     this.#deadlines = new Deadlines(server.clock.now)
   }
 

@@ -24,6 +24,12 @@ const HELLO = new Set(['HELO', 'EHLO', 'LHLO'])
 export class Connection extends Channel implements Wire {
   remote: Endpoint
   local: Endpoint
+  /** Our end, whatever XCLIENT says of it. */
+  readonly here: Endpoint
+  /** XCLIENT has been said: whoever speaks is not who connected, and what TLS knows is not of them. */
+  isForwarded = false
+  /** There is no client: the proxy wants to see that we are there. */
+  readonly isProbe: boolean
   tls: TlsInfo | undefined
   /** What the client called itself, and how; undefined before HELO and after STARTTLS. */
   helo: { readonly name: string; readonly isExtended: boolean } | undefined
@@ -49,7 +55,8 @@ export class Connection extends Channel implements Wire {
   constructor(server: Server, socket: Channel['_socket'], origin: Origin) {
     super(server, socket, origin)
     this.remote = origin.header?.remote ?? remoteOf(socket)
-    this.local = origin.header?.local ?? localOf(socket)
+    this.isProbe = origin.header?.isProbe ?? false
+    this.here = this.local = origin.header?.local ?? localOf(socket)
   }
 
   /** @throws {Error} before {@link init} */
@@ -70,8 +77,9 @@ export class Connection extends Channel implements Wire {
     return this.settings.protocol
   }
 
-  /** Ties AUTH to this TLS connection; undefined without one, or before TLS 1.3. */
+  /** Ties AUTH to this TLS connection; undefined without one, before TLS 1.3, or when it is not that of the client. */
   get channelBinding(): Buffer | undefined {
+    if (this.isForwarded) return undefined
     return this.tls && channelBindingOf(this._socket as TLSSocket) // `tls` is only set when the handshake is done
   }
 
@@ -191,15 +199,17 @@ export class Connection extends Channel implements Wire {
     })
   }
 
-  /** XCLIENT: a session with another client begins on this connection. */
+  /** XCLIENT: a session with another client begins on this connection, and nothing that is known of the one before holds for it. */
   restart(remote: Endpoint, local: Endpoint): void {
     this.stages.close('quit')
     this.#stages = undefined
     this.remote = remote
     this.local = local
-    this.helo = this.offer = undefined
+    this.helo = this.offer = this.onResponse = this.forwarded = undefined
     this.isAuthenticated = false
-    this.#refusedRecipients = 0
+    this.#errors = this.#refusedRecipients = 0
+    this.isForwarded = true
+    this.tls = this.tls && withoutClient(this.tls)
     const stages = this.server.attach(this)
     this.#stages = stages
     if (this.tls !== undefined) stages.secured(this.tls)
@@ -207,7 +217,8 @@ export class Connection extends Channel implements Wire {
   }
 
   #secured(stages: Stages): void {
-    this.tls = tlsInfoOf(this._socket as TLSSocket) // only called when the handshake is done
+    const tls = tlsInfoOf(this._socket as TLSSocket) // only called when the handshake is done
+    this.tls = this.isForwarded ? withoutClient(tls) : tls
     stages.secured(this.tls)
   }
 
@@ -221,4 +232,9 @@ export class Connection extends Channel implements Wire {
         this.settings.onError(error)
       }
   }
+}
+
+/** The certificate is that of the host in front of us, and the name it asked for its own affair. */
+function withoutClient({ client: _client, servername: _servername, ...tls }: TlsInfo): TlsInfo {
+  return tls
 }

@@ -16,7 +16,11 @@ export function mechanismsFor(connection: Connection, offer: Offer): readonly Wi
   if (connection.tls === undefined && !authWithoutTls) return NOTHING
   return offer.mechanisms
     .filter((name) => MECHANISMS.has(name) && (name !== 'EXTERNAL' || connection.tls?.client !== undefined))
-    .flatMap((name) => (name === 'SCRAM-SHA-256' && connection.tls?.version === 'TLSv1.3' ? ['SCRAM-SHA-256-PLUS', name] : [name]))
+    .flatMap((name) => (name === 'SCRAM-SHA-256' && canBind(connection) ? ['SCRAM-SHA-256-PLUS', name] : [name]))
+}
+
+function canBind({ tls, isForwarded }: Connection): boolean {
+  return tls?.version === 'TLSv1.3' && !isForwarded
 }
 
 /** Whether STARTTLS makes sense now, RFC 3207 §4.2. */

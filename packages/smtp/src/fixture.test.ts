@@ -1,6 +1,6 @@
 /** What the tests of this package share: stages that write down what they are asked, and a client. Has no tests of its own. */
 import { connect, type Socket } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { createListener, type Listener } from './listener.ts'
 import type { ListenerOptions } from './listener-options.ts'
 import type { Body, Offer, Reply, Stages, Wire } from './stages.ts'
@@ -187,9 +187,9 @@ export class Client {
   }
 
   /** Goes on inside TLS. */
-  async upgrade(): Promise<void> {
+  async upgrade(options: ConnectionOptions = {}): Promise<void> {
     this.socket.removeAllListeners('data')
-    const secure = connectTls({ socket: this.socket, rejectUnauthorized: false })
+    const secure = connectTls({ ...options, socket: this.socket, rejectUnauthorized: false })
     await new Promise((resolve, reject) => secure.once('secureConnect', resolve).once('error', reject))
     this.socket = secure
     this.#listen()

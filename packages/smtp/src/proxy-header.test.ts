@@ -7,7 +7,8 @@ import { parseProxyHeader } from './proxy-header.ts'
 const SIGNATURE = '0d0a0d0a000d0a515549540a'
 const V2_TCP4 = Buffer.from(`${SIGNATURE}2111000cc0000201c6336402d43100197465`, 'hex')
 const V2_TCP6 = Buffer.from(`${SIGNATURE}21210024${'20010db8000000000000000000000001'}${'20010db8000000000000000000000002'}d4310019`, 'hex')
-const ENDS = { remote: { address: '192.0.2.1', port: 54321 }, local: { address: '198.51.100.2', port: 25 } }
+const ENDS = { remote: { address: '192.0.2.1', port: 54321 }, local: { address: '198.51.100.2', port: 25 }, isProbe: false }
+const UNKNOWN_CLIENT = { remote: { address: 'unknown', port: 0 }, local: undefined, isProbe: false }
 
 for (const [name, octets, header] of [
   ['version 1, TCP4', 'PROXY TCP4 192.0.2.1 198.51.100.2 54321 25\r\n', ENDS],
@@ -16,10 +17,17 @@ for (const [name, octets, header] of [
     'PROXY TCP6 2001:DB8::1 ::ffff:198.51.100.2 54321 25\r\n',
     { ...ENDS, remote: { address: '2001:db8::1', port: 54321 } },
   ],
-  ['version 1, UNKNOWN', 'PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n', { remote: undefined, local: undefined }],
+  ['version 1, UNKNOWN', 'PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n', UNKNOWN_CLIENT],
   ['version 2, TCP4', V2_TCP4.subarray(0, 28), ENDS],
-  ['version 2, TCP6', V2_TCP6, { remote: { address: '2001:db8::1', port: 54321 }, local: { address: '2001:db8::2', port: 25 } }],
-  ['version 2, LOCAL', Buffer.from(`${SIGNATURE}20000000`, 'hex'), { remote: undefined, local: undefined }],
+  ['version 2, TCP6', V2_TCP6, { ...ENDS, remote: { address: '2001:db8::1', port: 54321 }, local: { address: '2001:db8::2', port: 25 } }],
+  ['version 2, LOCAL', Buffer.from(`${SIGNATURE}20000000`, 'hex'), { ...UNKNOWN_CLIENT, isProbe: true }],
+  [
+    'version 2, LOCAL with addresses',
+    Buffer.from(`${SIGNATURE}2011000c7f0000017f00000100190019`, 'hex'),
+    { ...UNKNOWN_CLIENT, isProbe: true },
+  ],
+  ['version 2, UNSPEC', Buffer.from(`${SIGNATURE}21000000`, 'hex'), UNKNOWN_CLIENT],
+  ['version 2, a UNIX socket', Buffer.from(`${SIGNATURE}213100d8${'00'.repeat(216)}`, 'hex'), UNKNOWN_CLIENT],
   ['version 2, with TLVs', Buffer.from(`${SIGNATURE}21110010c0000201c6336402d431001904000100`, 'hex'), ENDS],
 ] as const)
   test(`PROXY protocol §2: ${name} is read, however it is cut`, () => {

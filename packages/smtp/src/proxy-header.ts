@@ -1,12 +1,16 @@
 /** The PROXY protocol of HAProxy, versions 1 and 2: who the client is, said by the proxy in front before the first octet of the client. */
 import type { Socket } from 'node:net'
-import type { Endpoint } from './endpoint.ts'
+import { type Endpoint, UNKNOWN } from './endpoint.ts'
 import { parseIp } from './network.ts'
 
-/** Both ends as the proxy saw them; undefined where it speaks for itself (LOCAL, UNKNOWN). */
+/** Both ends as the proxy saw them. */
 export interface ProxyHeader {
-  readonly remote: Endpoint | undefined
+  /** Of the client; unknown where the proxy does not say whom it speaks for. */
+  readonly remote: Endpoint
+  /** Of the server; undefined: as the system has it. */
   readonly local: Endpoint | undefined
+  /** The proxy speaks for itself, to see that we are there. */
+  readonly isProbe: boolean
 }
 
 /** What {@link parseProxyHeader} found in the octets so far. */
@@ -18,7 +22,11 @@ const V1 = Buffer.from('PROXY ', 'latin1')
 const V1_LIMIT = 107
 /** §2.2: more than any address needs; the rest are TLVs. */
 const V2_LIMIT = 4096
-const NOBODY: ProxyHeader = Object.freeze({ remote: undefined, local: undefined })
+/** `UNKNOWN`, and every family but TCP: somebody is behind the proxy, and must not be taken for it. */
+const NOBODY: ProxyHeader = Object.freeze({ remote: UNKNOWN, local: undefined, isProbe: false })
+// deviates: PROXY protocol §2.2 — the real endpoints are to be used for LOCAL, and the address of the proxy may be one that may relay: a probe
+// needs no rights, and what looks like one must not be a way to get them.
+const PROBE: ProxyHeader = Object.freeze({ remote: UNKNOWN, local: undefined, isProbe: true })
 
 /** Reads a header at the begin of `octets`: there, broken, or not all of it there yet. */
 export function parseProxyHeader(octets: Buffer): ProxyResult {
@@ -72,7 +80,7 @@ function parseText(octets: Buffer): ProxyResult {
   if ((family !== 'TCP4' && family !== 'TCP6') || more.length > 0) return 'bad'
   const remote = endpoint(source, sourcePort)
   const local = endpoint(destination, destinationPort)
-  return remote && local ? { header: { remote, local }, length } : 'bad'
+  return remote && local ? { header: { remote, local, isProbe: false }, length } : 'bad'
 }
 
 function endpoint(text: string, portText: string): Endpoint | undefined {
@@ -88,8 +96,7 @@ function parseBinary(octets: Buffer): ProxyResult {
   const length = 16 + size
   if (version >> 4 !== 2 || (version & 15) > 1 || length > V2_LIMIT) return 'bad'
   if (octets.length < length) return 'more'
-  // LOCAL: the proxy checks that we are there. Anything but TCP is passed over, as the standard wants it.
-  if ((version & 15) === 0) return { header: NOBODY, length }
+  if ((version & 15) === 0) return { header: PROBE, length }
   const width = family === 0x11 ? 4 : family === 0x21 ? 16 : 0
   if (width === 0) return { header: NOBODY, length }
   if (size < 2 * width + 4) return 'bad'
@@ -97,7 +104,7 @@ function parseBinary(octets: Buffer): ProxyResult {
   const ports = 16 + 2 * width
   const remote = endpoint(at(0), String(octets.readUInt16BE(ports)))
   const local = endpoint(at(width), String(octets.readUInt16BE(ports + 2)))
-  return remote && local ? { header: { remote, local }, length } : 'bad'
+  return remote && local ? { header: { remote, local, isProbe: false }, length } : 'bad'
 }
 
 function addressAt(octets: Buffer): string {

@@ -124,7 +124,7 @@ export class Server extends SMTPServer {
   override connect(socket: Socket | TLSSocket, origin: Origin): void {
     const { ticket, header } = origin
     // A client behind a proxy is only known now.
-    if (header?.remote !== undefined && !this.#admission.enterClient(ticket, header.remote.address, this.clock.now)) {
+    if (header !== undefined && !this.#admission.enterClient(ticket, header.remote.address, this.clock.now)) {
       turnAway(socket, this.#full())
       return
     }

@@ -26,6 +26,8 @@ interface Source {
 }
 
 interface Tables {
+  /** Keeps everybody out, and so those whom nobody can name: they are in no network, but in `0.0.0.0/0` and `::/0` all are meant. */
+  everyone: Hit | undefined
   readonly clients: NetworkTable<Hit>
   readonly names: DomainTable<Hit>
   readonly helo: DomainTable<Hit>
@@ -79,7 +81,7 @@ export async function openLists({ options, now, onError, resolve }: ListSettings
     return find(current())
   }
   return {
-    client: (address) => look(({ clients }) => clients.find(address)),
+    client: (address) => look(({ clients, everyone }) => (address === 'unknown' ? everyone : clients.find(address))),
     name: (name) => look(({ names }) => names.find(name)),
     helo: (name) => look(({ helo }) => helo.find(domainName(name) ?? name.toLowerCase())),
     sender: (address) => look(({ senders }) => senders.find(address)?.value),
@@ -123,6 +125,7 @@ function parseEntries(text: string, { of, say }: Pick<AccessOptions['files'][num
 
 function emptyTables(): Tables {
   return {
+    everyone: undefined,
     clients: new NetworkTable(),
     names: new DomainTable(),
     helo: new DomainTable(),
@@ -135,7 +138,13 @@ function build(sources: readonly Source[], now: number): Tables {
   const tables = emptyTables()
   // A later entry replaces an equal one: so denials come last.
   for (const say of ['allow', 'deny'] as const) {
-    for (const { of, hits } of sources) for (const hit of hits) if (hit.say === say && hit.until > now) tables[of].add(hit.pattern, hit)
+    for (const { of, hits } of sources)
+      for (const hit of hits) {
+        if (hit.say !== say || hit.until <= now) continue
+        tables[of].add(hit.pattern, hit)
+        // A rule of trust never means those whom nobody can name; one that keeps all of them out does.
+        if (say === 'deny' && of === 'clients' && hit.pattern.endsWith('/0')) tables.everyone = hit
+      }
   }
   return tables
 }

@@ -1,4 +1,5 @@
 /** Asks DNS lists about clients and domains; all at the same time, each with its own weight. */
+import { isIP } from 'node:net'
 import { allowedClient, domainName, networks, opinionOf } from '@postroad/match'
 import { Clock, type CommandOpinion, Dns, defineFact, definePlugin, type Suspect, suspect } from '@postroad/plugin'
 import { List, type Listing } from './list.ts'
@@ -45,7 +46,8 @@ export const dnsbl = definePlugin({
           provides: [dnsListed],
           async handler({ session, signal, find, set }) {
             const { address } = session.remote
-            if (address === '' || isExempt(address) || find(allowedClient)) return
+            // A UNIX socket has no address, and a client whom nobody names none that could be asked about.
+            if (isIP(address) === 0 || isExempt(address) || find(allowedClient)) return
             const { opinions, listings } = await ask({ lists: clients, what: address, options, signal })
             set(
               dnsListed,

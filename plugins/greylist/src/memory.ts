@@ -13,6 +13,9 @@ const PREFIX = {
   good: 'greylist:good:',
 } as const
 
+/** What the wire says of a client whom nobody can name. */
+const UNNAMED = 'unknown'
+
 /** So often, at most, is an entry prolonged within its lifetime. */
 const REFRESHES = 36
 
@@ -44,9 +47,9 @@ export class Greylist {
     this.#options = options
   }
 
-  /** Undefined for a client without an address: a UNIX socket. */
+  /** Undefined for a client without an address: a UNIX socket. Clients whom nobody can name are one network. */
   networkOf(address: string): string | undefined {
-    return networkOf(address, this.#options.network)
+    return networkOf(address, this.#options.network) ?? (address === UNNAMED ? UNNAMED : undefined)
   }
 
   /** Milliseconds that are left to wait; 0 for those who may pass. Remembers an attempt that is the first. */
@@ -77,7 +80,8 @@ export class Greylist {
   /** A message from there was accepted. */
   async good(network: string, now: number): Promise<void> {
     const { promote, lifetime } = this.#options
-    if (promote === 0) return
+    // Whom nobody can name has earned nothing for the next one.
+    if (promote === 0 || network === UNNAMED) return
     const known = await this.#store.get(PREFIX.network + network)
     if (known !== undefined) {
       if (this.#isStale(known, now)) await this.#store.set(PREFIX.network + network, String(now), lifetime)

@@ -1,12 +1,24 @@
 /** What a client's own words and its reverse DNS say of it: mail servers have names that fit, infected machines seldom do. */
 import { isIP } from 'node:net'
 import { DnsMemo } from '@postroad/dns'
-import { type Action, allowedClient, DomainTable, domainName, networkOf, networks, opinionOf, reverseDns } from '@postroad/match'
+import {
+  type Action,
+  allowedClient,
+  DomainTable,
+  domainName,
+  networkOf,
+  networks,
+  opinionOf,
+  type ReverseDns,
+  reverseDns,
+} from '@postroad/match'
 import { type CommandOpinion, Dns, definePlugin, type Session } from '@postroad/plugin'
 import { type HeloOptions, options } from './options.ts'
 import { looksDynamic, records, reverseOf } from './reverse.ts'
 
 const WHOLE = { v4: 32, v6: 128 }
+/** Of a client whom nobody can name. */
+const NAMELESS: ReverseDns = { result: 'none', name: undefined, names: [] }
 
 /** What is wrong with a HELO name, and what the client is told when that is a refusal. */
 interface Fault {
@@ -39,7 +51,7 @@ export const helo = definePlugin({
         async handler({ session, signal, set, find }) {
           const { address } = session.remote
           if (address === '') return
-          const reverse = await reverseOf(address, dns, signal)
+          const reverse = isIP(address) === 0 ? NAMELESS : await reverseOf(address, dns, signal)
           set(reverseDns, reverse)
           // `access` has answered meanwhile, unless it waits for this very fact.
           if (isExempt(address) || find(allowedClient) || reverse.result === 'temperror') return

@@ -22,7 +22,8 @@ export type KeyPart = Part | ((subject: Subject) => string | undefined)
 
 const READ: Readonly<Record<Part, (subject: Subject) => string | undefined>> = {
   address: ({ session }) => session.remote.address || undefined,
-  network: ({ session }) => networkOf(session.remote.address, { v4: 24, v6: 64 }),
+  // Those whom nobody can name are counted as one; a UNIX socket is not.
+  network: ({ session: { remote } }) => networkOf(remote.address, { v4: 24, v6: 64 }) ?? (remote.address || undefined),
   helo: ({ helo }) => helo?.name.toLowerCase(),
   identity: ({ session }) => session.identity?.name,
   from: ({ from }) => (from === null ? '<>' : from?.toString().toLowerCase()),

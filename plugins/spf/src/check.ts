@@ -66,8 +66,8 @@ export async function checkSpf(question: SpfQuestion, means: SpfMeans): Promise<
   const known = { identity, domain, explanation: undefined } as const
   // RFC 7208 §4.3: an address literal, a single label or a malformed name has no SPF record, and need not be asked for.
   if (domain === '') return { ...known, result: 'none', comment: 'no domain to ask' }
-  // RFC 7208 §4.1: there must be an address; a UNIX socket has none.
-  if (!isIPv4(question.ip) && !isIPv6(question.ip)) return { ...known, result: 'temperror', comment: 'no client address' }
+  // RFC 7208 §4.1: there must be an address, and nobody can name this client's. To try again later would not help.
+  if (!isIPv4(question.ip) && !isIPv6(question.ip)) return { ...known, result: 'none', comment: 'no client address' }
   // RFC 7208 §4.3: an empty local part is replaced by postmaster.
   const sender = `${question.from?.local || 'postmaster'}@${domain}`
   try {

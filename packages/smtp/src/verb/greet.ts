@@ -17,7 +17,8 @@ export function greet(connection: Connection, answer: Reply | undefined) {
     connection.put(formatPlain({ code: answer === FAILURE ? 421 : answer.code, text }))
     return connection.end('refused')
   }
-  const waits = greeting.waitMs > 0 && !greeting.except(connection.remote.address)
+  // A proxy that looks whether we are there would take us for dead.
+  const waits = greeting.waitMs > 0 && !connection.isProbe && !greeting.except(connection.remote.address)
   if (waits && greeting.twoLines) connection.put(`220-${hostname}\r\n`)
   if (waits) connection.flush()
   connection.later(waits ? greeting.waitMs : 0, () => {

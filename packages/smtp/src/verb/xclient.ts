@@ -1,6 +1,6 @@
 /** XCLIENT and XFORWARD, Postfix's XCLIENT_README and XFORWARD_README: a trusted host says for whom it speaks. */
 import type { Connection } from '../connection.ts'
-import type { Endpoint } from '../endpoint.ts'
+import { type Endpoint, UNKNOWN_ADDRESS } from '../endpoint.ts'
 import { parseIp } from '../network.ts'
 import { formatReply, reply } from '../reply.ts'
 import { decodeXtext } from '../xtext.ts'
@@ -22,8 +22,8 @@ export function xclient(connection: Connection, argument: string) {
   if (!connection.settings.xclient(connection.peer)) return connection.refuse('XCLIENT', NOT_TRUSTED)
   if (connection.transaction !== undefined) return connection.refuse('XCLIENT', IN_TRANSACTION)
   const values = parse(argument, XCLIENT)
-  const remote = values && endpoint(connection.remote, values.get('ADDR'), values.get('PORT'))
-  const local = values && endpoint(connection.local, values.get('DESTADDR'), values.get('DESTPORT'))
+  const remote = values && clientOf(values)
+  const local = values && hereOf(values, connection.here)
   if (remote === undefined || local === undefined) return connection.refuse('XCLIENT', SYNTAX)
   connection.restart(remote, local)
 }
@@ -56,9 +56,25 @@ function parse(argument: string, keys: readonly string[]): Map<string, string | 
   return values
 }
 
-/** The end of a connection as the attributes have it; undefined when they make none. */
-function endpoint(present: Endpoint, address: string | undefined, port: string | undefined): Endpoint | undefined {
-  const ip = address === undefined ? present.address : parseIp(address.replace(/^IPV6:/i, ''))
-  const number = port === undefined ? present.port : /^\d{1,5}$/.test(port) ? Number(port) : 65_536
+/**
+ * The client; undefined when an attribute makes no sense. What is not available, or not said, is not known: it is never what is known of the
+ * host that says so, which may be trusted with more than a stranger.
+ */
+function clientOf(values: ReadonlyMap<string, string | undefined>): Endpoint | undefined {
+  return endpoint(values.get('ADDR') ?? UNKNOWN_ADDRESS, values.get('PORT') ?? '0')
+}
+
+/** Our end as the client saw it; as we see it where nothing is said. */
+function hereOf(values: ReadonlyMap<string, string | undefined>, here: Endpoint): Endpoint | undefined {
+  const address = values.has('DESTADDR') ? (values.get('DESTADDR') ?? UNKNOWN_ADDRESS) : here.address
+  const port = values.has('DESTPORT') ? (values.get('DESTPORT') ?? '0') : String(here.port)
+  return endpoint(address, port)
+}
+
+function endpoint(address: string, port: string): Endpoint | undefined {
+  // A UNIX socket has no address.
+  const isPlain = address === UNKNOWN_ADDRESS || address === ''
+  const ip = isPlain ? address : parseIp(address.replace(/^IPV6:/i, ''))
+  const number = /^\d{1,5}$/.test(port) ? Number(port) : 65_536
   return ip !== undefined && number < 65_536 ? { address: ip, port: number } : undefined
 }
