@@ -235,7 +235,7 @@ test('eighty wrong logins at once stop no file operation; those too many are def
         .expectCode(535)
         .then(
           () => codes.push(535),
-          (error: Error) => codes.push(Number(/4\d\d/.exec(error.message)?.[0])),
+          (error: unknown) => codes.push(Number(/4\d\d/.exec(String(error))?.[0])),
         )
     const logins = Array.from({ length: 20 }, (_, index) => attempt(index)) // no more, or the name would be locked
     for (let i = 0; i < 10; i++) await stat(path).catch(() => undefined)
