@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Address, RcptParameters } from '@postroad/plugin'
 import type { MessageSource } from './carrier.ts'
-import { type Claim, type DeliveryState, makeQueueId, type QueuedDelivery, type QueuedMessage } from './model.ts'
+import { type Claim, type DeliveryState, initialState, makeQueueId, type QueuedDelivery, type QueuedMessage } from './model.ts'
 import type { Gate, QueueEntry, QueueStore } from './store.ts'
 
 /** A queue that several processes share. */
@@ -95,4 +95,36 @@ export async function stored(store: QueueStore, id: string): Promise<QueueEntry>
   const entry = await store.get(id)
   assert.ok(entry, `${id} is not there`)
   return entry
+}
+
+/** A message that has had one attempt and is to be tried again. */
+export async function scheduled(store: QueueStore, when: number, lane?: string): Promise<string> {
+  const message = makeMessage(lane === undefined ? {} : { lane })
+  const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
+  assert.ok(claim)
+  const [delivery] = message.deliveries
+  assert.ok(delivery)
+  const state = { ...initialState(delivery, { kind: 'scheduled', at: when }), attempts: 1 }
+  assert.equal(await store.settle({ claim, state, now: at(0) }), 'settled')
+  return message.id
+}
+
+/** Counts of a store, without what differs from disk to disk. */
+export async function counts(store: QueueStore): Promise<object> {
+  const { freeBytes: _, ...rest } = await store.stats()
+  return rest
+}
+
+/** The part of a value that a shape has. */
+export function subset(value: object, shape: object): object {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => key in shape))
+}
+
+/** Addresses as text: the objects are of different classes. */
+export function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_, each: unknown) => (isAddress(each) ? `${each.local} at ${each.domain}: ${each}` : each)))
+}
+
+function isAddress(value: unknown): value is { local: string; domain: string } {
+  return typeof value === 'object' && value !== null && 'local' in value && 'domain' in value
 }

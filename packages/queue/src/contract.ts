@@ -8,8 +8,21 @@ import { randomBytes } from 'node:crypto'
 import { describe, type TestContext, test } from 'node:test'
 import { readAll } from './carrier.ts'
 import { differential } from './contract-differential.ts'
-import { at, done, gateOpen, makeMessage, octetsOf, type QueueUnderTest, sourceOf, stored } from './contract-fixture.ts'
-import { type Claim, initialState } from './model.ts'
+import {
+  at,
+  counts,
+  done,
+  gateOpen,
+  makeMessage,
+  octetsOf,
+  plain,
+  type QueueUnderTest,
+  scheduled,
+  sourceOf,
+  stored,
+  subset,
+} from './contract-fixture.ts'
+import type { Claim } from './model.ts'
 import type { Gate, QueueStore } from './store.ts'
 
 export type { QueueUnderTest } from './contract-fixture.ts'
@@ -353,6 +366,19 @@ function dying(checked: Check): void {
     assert.equal(await store.settle({ claim: first, state: done(first), now: at(3) }), 'lost')
     assert.deepEqual(await readAll(other.body(message)), octetsOf(message.size))
   })
+  checked('a process that was taken for dead while it lived goes on: what it takes then is its own', async (store, queue) => {
+    const [before, after] = [makeMessage(), makeMessage()]
+    const [lost] = await store.add(before, sourceOf(octetsOf(before.size)))
+    const other = await queue.store()
+    await queue.kill(store)
+    assert.equal(await other.beat(at(1)), 1)
+    const [claim] = await store.add(after, sourceOf(octetsOf(after.size)))
+    assert.ok(lost && claim)
+    await store.beat(at(2))
+    assert.equal(await other.beat(at(2)), 0)
+    assert.equal(await store.settle({ claim: lost, state: done(lost), now: at(3) }), 'lost')
+    assert.equal(await store.settle({ claim, state: done(claim), now: at(3) }), 'finished')
+  })
   checked('a process that closes gives back what it has', async (store, queue) => {
     const message = makeMessage()
     await store.add(message, sourceOf(octetsOf(message.size)))
@@ -364,34 +390,4 @@ function dying(checked: Check): void {
       [message.id],
     )
   })
-}
-
-/** A message that has had one attempt and is to be tried again. */
-async function scheduled(store: QueueStore, when: number, lane?: string): Promise<string> {
-  const message = makeMessage(lane === undefined ? {} : { lane })
-  const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
-  assert.ok(claim)
-  const [delivery] = message.deliveries
-  assert.ok(delivery)
-  const state = { ...initialState(delivery, { kind: 'scheduled', at: when }), attempts: 1 }
-  assert.equal(await store.settle({ claim, state, now: at(0) }), 'settled')
-  return message.id
-}
-
-async function counts(store: QueueStore): Promise<object> {
-  const { freeBytes: _, ...rest } = await store.stats()
-  return rest
-}
-
-function subset(value: object, shape: object): object {
-  return Object.fromEntries(Object.entries(value).filter(([key]) => key in shape))
-}
-
-/** Addresses as text: the objects are of different classes. */
-function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (_, each: unknown) => (isAddress(each) ? `${each.local} at ${each.domain}: ${each}` : each)))
-}
-
-function isAddress(value: unknown): value is { local: string; domain: string } {
-  return typeof value === 'object' && value !== null && 'local' in value && 'domain' in value
 }

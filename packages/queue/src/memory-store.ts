@@ -42,16 +42,24 @@ class Memory {
   readonly finished = new Map<string, FinishedMessage>()
   readonly suspensions = new Map<string, Suspension>()
   readonly dead = new Set<string>()
-  owners = 0
+  #owners = 0
+
+  name(): string {
+    return `memory-${++this.#owners}`
+  }
 }
 
 class MemoryStore implements QueueStore {
-  readonly owner: string
   readonly #memory: Memory
+  #owner: string
 
   constructor(memory: Memory) {
     this.#memory = memory
-    this.owner = `memory-${++memory.owners}`
+    this.#owner = memory.name()
+  }
+
+  get owner(): string {
+    return this.#owner
   }
 
   admit(): undefined {
@@ -193,16 +201,22 @@ class MemoryStore implements QueueStore {
   }
 
   #insert({ message }: NewMessage, octets: Buffer): Claim[] {
-    const place: Place = { kind: 'claimed', owner: this.owner }
+    const place = this.#claimed()
     const states = message.deliveries.map((delivery) => initialState(delivery, place))
     this.#memory.messages.set(message.id, { message, octets, states })
     return states.map((state, index) => ({ message, index, state }))
   }
 
   #claim(held: Held, index: number): Claim {
-    const state: DeliveryState = { ...(held.states[index] as DeliveryState), place: { kind: 'claimed', owner: this.owner } } // the index comes from the states
+    const state: DeliveryState = { ...(held.states[index] as DeliveryState), place: this.#claimed() } // the index comes from the states
     held.states[index] = state
     return { message: held.message, index, state }
+  }
+
+  /** Who was taken for dead goes on under another name. */
+  #claimed(): Place {
+    if (this.#memory.dead.has(this.#owner)) this.#owner = this.#memory.name()
+    return { kind: 'claimed', owner: this.#owner }
   }
 
   #mine(id: string, index: number): Held | undefined {

@@ -4,6 +4,7 @@ import { withWish } from '../state.ts'
 import type { Gate } from '../store.ts'
 import type { Tables } from './database.ts'
 import { type Entry, leave, move, stateOf } from './places.ts'
+import type { Lost } from './roll.ts'
 
 /** A claimed delivery, by name. */
 export interface Taken {
@@ -43,24 +44,29 @@ export function take(tables: Tables, entry: Entry, { owner, from }: { readonly o
   return [{ id, index }]
 }
 
-/** Puts a page of an owner's claims back into the schedule; when it was the last page the owner is forgotten. How many there were. */
+/** Puts a page of an owner's claims back into the schedule; when it was the last page the owner is forgotten. How many there were; none when its row is not `row` any more: it lives. */
 export function takeOver(
   tables: Tables,
-  { owner, now, limit }: { readonly owner: string; readonly now: number; readonly limit: number },
+  { lost, now, limit }: { readonly lost: Lost; readonly now: number; readonly limit: number },
 ): number {
+  const { owner, row } = lost
+  if (tables.owners.get(owner)?.toString() !== row) return 0
   const keys = [...tables.claimed.getKeys({ start: [owner, ''], end: [owner, '\uffff'], limit })]
-  for (const [, id, index] of keys) {
-    const state = stateOf(tables, id, index)
-    if (!state) tables.claimed.remove([owner, id, index])
-    else
-      move(
-        tables,
-        { id, index, lane: state.lane },
-        { from: { kind: 'claimed', owner }, state: withWish({ ...state, place: { kind: 'scheduled', at: now } }, state.wish, now) },
-      )
-  }
+  for (const [, id, index] of keys) giveBack(tables, { id, index }, { owner, now })
   if (keys.length < limit) tables.owners.remove(owner)
   return keys.length
+}
+
+/** Puts one claim of an owner back into the schedule. */
+export function giveBack(tables: Tables, { id, index }: Taken, { owner, now }: { readonly owner: string; readonly now: number }): void {
+  if (!tables.claimed.doesExist([owner, id, index])) return
+  const state = stateOf(tables, id, index)
+  if (!state) {
+    tables.claimed.remove([owner, id, index])
+    return
+  }
+  const place: Place = { kind: 'scheduled', at: now }
+  move(tables, { id, index, lane: state.lane }, { from: { kind: 'claimed', owner }, state: withWish({ ...state, place }, state.wish, now) })
 }
 
 function pass(

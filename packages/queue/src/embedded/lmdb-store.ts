@@ -21,15 +21,16 @@ import {
   type Suspension,
 } from '../store.ts'
 import { BodyFiles, syncFolder } from './body-files.ts'
-import { type Taken, take, takeDue, takeOver, takeWaiting } from './claims.ts'
+import { Claimant } from './claimant.ts'
+import { type Taken, take, takeDue, takeWaiting } from './claims.ts'
 import { QueueDatabase } from './database.ts'
 import { Disk } from './disk.ts'
 import { finish, isLast } from './ending.ts'
 import { type Fault, noFault } from './fault.ts'
 import { operate } from './operate.ts'
-import { isGone, makeOwnerId, type Owner, thisOwner } from './owners.ts'
+import { thisOwner } from './owners.ts'
 import { asRecord, bornState, enter, entryOf, isClaimed, move, readState, readStates, setAside } from './places.ts'
-import { decodeJson, decodeMessage, encodeJson, encodeMessage, type MessageRecord } from './record.ts'
+import { decodeJson, decodeMessage, encodeJson, encodeMessage, type MessageRecord, ownedBy, type StateRecord } from './record.ts'
 import * as view from './view.ts'
 
 /** How an embedded queue is opened. */
@@ -44,6 +45,8 @@ export interface LmdbStoreOptions {
   readonly keepFinished?: number
   /** Milliseconds since the epoch. */
   readonly now?: () => number
+  /** Milliseconds of a clock that never jumps. Default: `performance.now`. */
+  readonly elapsed?: () => number
   /** Something an operator should see: an entry was set aside, a file could not be removed. */
   readonly onProblem?: (problem: QueueError) => void
   /** For tests: called at every point of `FAULT_POINTS`. */
@@ -53,8 +56,14 @@ export interface LmdbStoreOptions {
 /** RFC 3463 §3.4: 4.3.0, the mail system itself; said at MAIL, so that nobody sends octets that cannot be stored. */
 const UNWRITABLE: Reply = Object.freeze({ code: 451, status: '4.3.0', text: 'Mail cannot be stored at present, try again later' })
 
-/** How many entries one step moves. */
-const PAGE = 500
+/** More than any kernel gives: a pid that nobody has. */
+const NOBODY = 0x7fff_ffff
+
+/** A message's record, and the owner it names. */
+interface Prepared {
+  readonly record: Buffer
+  readonly owner: string
+}
 
 /**
  * Opens the embedded queue.
@@ -78,9 +87,9 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStor
 
 /** See {@link openLmdbStore}. */
 export class LmdbStore implements QueueStore {
-  readonly owner = makeOwnerId()
   readonly disk: Disk
   readonly #database: QueueDatabase
+  readonly #claimant: Claimant
   readonly #files: BodyFiles
   readonly #fault: Fault
   readonly #inlineLimit: number
@@ -89,18 +98,23 @@ export class LmdbStore implements QueueStore {
   readonly #onProblem: (problem: QueueError) => void
   /** Checksums of files that are written: a settlement that failed is tried again with the same messages. */
   readonly #written = new WeakMap<QueuedMessage, number>()
-  #isRegistered = false
 
   constructor(options: LmdbStoreOptions, database: QueueDatabase) {
-    const { folder, fault = noFault, now = Date.now } = options
+    const { folder, fault = noFault, now = Date.now, elapsed = () => performance.now() } = options
     this.#fault = fault
     this.#now = now
     this.#inlineLimit = options.inlineLimit ?? 64 * 1024
     this.#keep = options.keepFinished ?? 100_000
     this.#onProblem = options.onProblem ?? (() => {})
     this.#database = database
+    this.#claimant = new Claimant({ database: this.#database, now, elapsed, onProblem: this.#onProblem })
     this.#files = new BodyFiles(join(folder, 'bodies'), fault)
-    this.disk = new Disk({ folder, reserve: options.minFreeBytes ?? 256 * 1024 * 1024, everyMs: 1_000, now })
+    this.disk = new Disk({ folder, reserve: options.minFreeBytes ?? 256 * 1024 * 1024, everyMs: 1_000, now: elapsed })
+  }
+
+  /** Another one when this process was taken for dead. */
+  get owner(): string {
+    return this.#claimant.name
   }
 
   admit(size: number): Reply | undefined {
@@ -112,6 +126,7 @@ export class LmdbStore implements QueueStore {
     const record = await this.#prepare({ message, source })
     try {
       const claims = await this.#database.commit(() => this.#insert(message, record))
+      this.#claimant.entered()
       this.#fault('add:durable')
       return claims
     } catch (error) {
@@ -130,42 +145,37 @@ export class LmdbStore implements QueueStore {
     readonly limit: number
     readonly gate: Gate
   }): Promise<{ claims: Claim[]; moved: number }> {
-    const found = await this.#database.settle(() => {
-      this.#register()
-      return takeDue(this.#tables, { owner: this.owner, now, limit, gate })
-    })
+    const [found, owner] = await this.#claimant.claim((owner) => takeDue(this.#tables, { owner, now, limit, gate }))
     this.#fault('claim:durable')
-    return { claims: await this.#load(found.taken), moved: found.moved }
+    return { claims: await this.#load(found.taken, owner), moved: found.moved }
   }
 
   async claimWaiting(lane: string, limit: number): Promise<readonly Claim[]> {
     if (this.#database.refresh().waiting.getKeysCount({ start: [lane, 0], end: [lane, Number.MAX_VALUE], limit: 1 }) === 0) return []
-    const taken = await this.#database.settle(() => {
-      this.#register()
-      return takeWaiting(this.#tables, { owner: this.owner, lane, limit })
-    })
+    const [taken, owner] = await this.#claimant.claim((owner) => takeWaiting(this.#tables, { owner, lane, limit }))
     this.#fault('claim:durable')
-    return this.#load(taken)
+    return this.#load(taken, owner)
   }
 
   async claimOne(id: string, index: number): Promise<Claim | undefined> {
-    const taken = await this.#database.settle(() => {
-      const state = readState(this.#tables, id, index)
-      if (!state || state.place.kind === 'claimed' || state.place.kind === 'done') return []
-      this.#register()
-      return take(this.#tables, { id, index, lane: state.lane }, { owner: this.owner, from: state.place })
+    const [taken, owner] = await this.#claimant.claim((owner) => {
+      const state = readState(this.#tables, id, index) ?? this.#bornState(id, index)
+      if (!state || state.place.kind === 'done') return []
+      if (state.place.kind === 'claimed' && !this.#claimant.isLost(state.place.owner)) return []
+      return take(this.#tables, { id, index, lane: state.lane }, { owner, from: state.place })
     })
-    return (await this.#load(taken))[0]
+    return (await this.#load(taken, owner))[0]
   }
 
   async release(claims: readonly Claim[], place: Place): Promise<void> {
     await this.#database.settle(() => {
       for (const claim of claims) {
         const { id, index } = entryOf(claim)
-        if (!isClaimed(this.#tables, this.owner, id, index)) continue
+        const owner = this.#ownerOf(claim)
+        if (!isClaimed(this.#tables, owner, id, index)) continue
         const wish = readState(this.#tables, id, index)?.wish
         const state = asRecord(claim.message, index, withWish({ ...claim.state, place }, wish))
-        move(this.#tables, entryOf(claim), { from: { kind: 'claimed', owner: this.owner }, state })
+        move(this.#tables, entryOf(claim), { from: { kind: 'claimed', owner }, state })
       }
     })
     this.#fault('release:durable')
@@ -175,12 +185,14 @@ export class LmdbStore implements QueueStore {
     this.#fault('settle:begin')
     const { claim, state, also = [], spawn = [], now } = settlement
     const ends = [{ claim, state }, ...also]
-    const records = spawn.length === 0 ? [] : await Promise.all(spawn.map((each) => this.#prepare(each)))
+    const records =
+      spawn.length === 0 ? [] : await Promise.all(spawn.map(async (each) => [each.message, await this.#prepare(each)] as const))
     const result = await this.#database.settle(() => {
-      if (!ends.every((end) => isClaimed(this.#tables, this.owner, end.claim.message.id, end.claim.index))) return 'lost'
-      for (const [at, { message }] of spawn.entries()) this.#insert(message, records[at] ?? Buffer.alloc(0))
+      if (!ends.every((end) => isClaimed(this.#tables, this.#ownerOf(end.claim), end.claim.message.id, end.claim.index))) return 'lost'
+      for (const [message, record] of records) this.#insert(message, record)
       return ends.map((end) => this.#apply({ ...end, now })).includes('finished') ? 'finished' : 'settled'
     })
+    if (spawn.length > 0) this.#claimant.entered()
     this.#fault('settle:durable')
     if (result === 'finished' && claim.message.size > this.#inlineLimit) this.#removeBody(claim.message.id)
     return result
@@ -225,7 +237,14 @@ export class LmdbStore implements QueueStore {
   async operate(id: string, operation: Operation, now: number): Promise<number> {
     const changed = await this.#database.settle(() => {
       const record = this.#read(id)
-      return record ? operate(this.#tables, record, { operation, now, keep: this.#keep }) : 0
+      return record
+        ? operate(this.#tables, record, {
+            operation,
+            now,
+            keep: this.#keep,
+            isLost: (owner) => this.#claimant.isLost(owner),
+          })
+        : 0
     })
     if (operation.kind === 'delete' && changed > 0) this.#removeBody(id)
     return changed
@@ -247,16 +266,8 @@ export class LmdbStore implements QueueStore {
     return [...this.#database.refresh().suspensions.getRange()].map(({ key, value }) => decodeJson<Suspension>(key, value))
   }
 
-  async beat(now: number): Promise<number> {
-    const gone = await this.#database.settle(() => {
-      this.#tables.owners.put(this.owner, encodeJson(thisOwner(now)))
-      this.#isRegistered = true
-      const others = [...this.#tables.owners.getRange()].filter(({ key }) => key !== this.owner)
-      return others.filter(({ key, value }) => isGone(decodeJson<Owner>(key, value), now)).map(({ key }) => key)
-    })
-    let taken = 0
-    for (const owner of gone) taken += await this.#takeOver(owner, now)
-    return taken
+  beat(now: number): Promise<number> {
+    return this.#claimant.beat(now)
   }
 
   async stats(): Promise<QueueStats> {
@@ -269,9 +280,9 @@ export class LmdbStore implements QueueStore {
     for (const { key, value } of this.#tables.corrupt.getRange({ snapshot: false })) yield { id: key, octets: value }
   }
 
-  /** Makes this process look gone to the others, as if it had not beaten for long: what it still says is then `lost`. For tests. */
+  /** Makes this process look gone to the others, as if it had ended: what it still says is then `lost`. For tests. */
   async disown(): Promise<void> {
-    await this.#database.settle(() => this.#tables.owners.put(this.owner, encodeJson({ ...thisOwner(0), beat: 0 })))
+    await this.#database.settle(() => this.#tables.owners.put(this.owner, encodeJson({ ...thisOwner(0), pid: NOBODY })))
   }
 
   /** Removes body files that no entry names and that are older than an hour. Resolves to how many. */
@@ -280,8 +291,11 @@ export class LmdbStore implements QueueStore {
   }
 
   async close(): Promise<void> {
-    if (this.#isRegistered) await this.#takeOver(this.owner, this.#now())
-    await this.#database.close()
+    try {
+      await this.#claimant.leave()
+    } finally {
+      await this.#database.close()
+    }
   }
 
   get #tables() {
@@ -289,42 +303,41 @@ export class LmdbStore implements QueueStore {
   }
 
   /** What is slow and needs no transaction: encoding, and writing a large body to its file. */
-  async #prepare({ message, source }: NewMessage): Promise<Buffer> {
+  async #prepare({ message, source }: NewMessage): Promise<Prepared> {
+    const { owner } = this
     this.disk.take(message.size)
     if (message.size > this.#inlineLimit) {
       const crc = this.#written.get(message) ?? (await this.#files.write(message.id, source))
       this.#written.set(message, crc)
-      return encodeMessage(message, this.owner, { crc })
+      return { owner, record: encodeMessage(message, owner, { crc }) }
     }
     const chunks = source.chunks?.() ?? [await readAll(source)]
-    return encodeMessage(message, this.owner, chunks)
+    return { owner, record: encodeMessage(message, owner, chunks) }
   }
 
-  #insert(message: QueuedMessage, record: Buffer): Claim[] {
-    this.#register()
-    const place: Place = { kind: 'claimed', owner: this.owner }
-    this.#tables.messages.put(message.id, record)
+  #insert(message: QueuedMessage, prepared: Prepared): Claim[] {
+    const owner = this.#claimant.enter()
+    const place: Place = { kind: 'claimed', owner }
+    this.#tables.messages.put(message.id, owner === prepared.owner ? prepared.record : ownedBy(message.id, prepared.record, owner))
     return message.deliveries.map((delivery, index) => {
       enter(this.#tables, place, { id: message.id, index, lane: delivery.lane })
       return { message, index, state: initialState(delivery, place) }
     })
   }
 
-  #register(): void {
-    if (this.#isRegistered) return
-    this.#tables.owners.put(this.owner, encodeJson(thisOwner(this.#now())))
-    this.#isRegistered = true
-  }
-
-  async #load(taken: readonly Taken[]): Promise<Claim[]> {
+  /** Never rejects: what was claimed is somebody's work, whatever becomes of the others. */
+  async #load(taken: readonly Taken[], owner: string): Promise<Claim[]> {
     const claims: Claim[] = []
-    for (const { id, index } of taken) {
+    for (const each of taken) {
       try {
-        const record = this.#read(id)
-        const state = readState(this.#tables, id, index)
-        if (record && state) claims.push({ message: record.message, index, state })
+        const record = this.#read(each.id)
+        const state = readState(this.#tables, each.id, each.index)
+        if (record && state) claims.push({ message: record.message, index: each.index, state })
       } catch (error) {
-        await this.#setAside({ id, index }, error)
+        await this.#setAside(each, owner, error).catch((cause: unknown) => {
+          this.#claimant.stray(owner, each)
+          this.#onProblem(new QueueError('ERR_QUEUE_IO', `Queue entry ${each.id} was claimed and could not be read`, { cause }))
+        })
       }
     }
     return claims
@@ -336,11 +349,11 @@ export class LmdbStore implements QueueStore {
   }
 
   /** What cannot be read is kept for a human, out of the way of everything else. */
-  async #setAside({ id, index }: Taken, error: unknown): Promise<void> {
+  async #setAside({ id, index }: Taken, owner: string, error: unknown): Promise<void> {
     if (!(error instanceof QueueError) || error.code !== 'ERR_QUEUE_CORRUPT') throw error
     await this.#database.settle(() => {
       setAside(this.#tables, id)
-      this.#tables.claimed.remove([this.owner, id, index])
+      this.#tables.claimed.remove([owner, id, index])
     })
     this.#onProblem(error)
   }
@@ -349,10 +362,11 @@ export class LmdbStore implements QueueStore {
     const { message, index } = claim
     const stored = readState(this.#tables, message.id, index)
     const next = asRecord(message, index, withWish(state, stored?.wish, now))
-    const from: Place = { kind: 'claimed', owner: this.owner }
+    const owner = this.#ownerOf(claim)
+    const from: Place = { kind: 'claimed', owner }
     if (next.place.kind === 'done' && isLast(this.#tables, message)) {
       const known = message.deliveries.map((_, at) =>
-        at === index ? { ...next, place: from } : (readState(this.#tables, message.id, at) ?? bornState(message, at, this.owner)),
+        at === index ? { ...next, place: from } : (readState(this.#tables, message.id, at) ?? bornState(message, at, owner)),
       )
       finish(this.#tables, message, { states: known, now, keep: this.#keep })
       return 'finished'
@@ -361,11 +375,14 @@ export class LmdbStore implements QueueStore {
     return 'settled'
   }
 
-  async #takeOver(owner: string, now: number): Promise<number> {
-    let taken = 0
-    for (let page = PAGE; page === PAGE; taken += page)
-      page = await this.#database.settle(() => takeOver(this.#tables, { owner, now, limit: PAGE }))
-    return taken
+  /** Claims stand under the name that this process had when it made them. */
+  #ownerOf({ state: { place } }: Claim): string {
+    return place.kind === 'claimed' ? place.owner : this.owner
+  }
+
+  #bornState(id: string, index: number): StateRecord | undefined {
+    const record = this.#read(id)
+    return record && index < record.message.deliveries.length ? bornState(record.message, index, record.owner) : undefined
   }
 
   #removeBody(id: string): void {

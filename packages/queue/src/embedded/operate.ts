@@ -10,7 +10,13 @@ import type { MessageRecord } from './record.ts'
 export function operate(
   tables: Tables,
   record: MessageRecord,
-  order: { readonly operation: Operation; readonly now: number; readonly keep: number },
+  order: {
+    readonly operation: Operation
+    readonly now: number
+    readonly keep: number
+    /** Whether a process that has a claim is surely gone: then the claim stands in nobody's way. */
+    isLost(owner: string): boolean
+  },
 ): number {
   const { message } = record
   const states = readStates(tables, record)
@@ -20,7 +26,9 @@ export function operate(
   }
   let changed = 0
   for (const [index, state] of states.entries()) {
-    const next = operated(state, order.operation, order.now)
+    const isLost = state.place.kind === 'claimed' && order.isLost(state.place.owner)
+    const free = isLost ? { ...state, place: { kind: 'scheduled', at: order.now } as const } : state
+    const next = operated(free, order.operation, order.now)
     if (!next) continue
     move(tables, { id: message.id, index, lane: state.lane }, { from: state.place, state: next })
     changed++

@@ -72,6 +72,12 @@ export function decodeMessage(id: string, record: Buffer): MessageRecord {
   }
 }
 
+/** The same message under the name of another owner. */
+export function ownedBy(id: string, record: Buffer, owner: string): Buffer {
+  const { message, inline, fileCrc = 0 } = decodeMessage(id, record)
+  return encodeMessage(message, owner, inline ? [inline] : { crc: fileCrc })
+}
+
 /** Encodes a state, or a finished message. */
 export function encodeJson(value: StateRecord | FinishedMessage | object): Buffer {
   return Buffer.from(JSON.stringify(value))
