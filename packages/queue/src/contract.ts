@@ -200,7 +200,7 @@ function settling(checked: Check): void {
       ['delivered', 'delivered'],
     )
     assert.deepEqual([finished?.finishedAt, finished?.recipientCount, finished?.from], [at(6), 2, 'sender@example.org'])
-    assert.deepEqual(await counts(store), { messages: 0, scheduled: 0, waiting: 0, claimed: 0, held: 0, corrupt: 0 })
+    assert.deepEqual(await counts(store), { messages: 0, scheduled: 0, waiting: 0, claimed: 0, held: 0, corrupt: 0, unreturned: 0 })
   })
   checked('many deliveries of one message may end at once', async (store) => {
     const message = makeMessage({ deliveries: 20 })
@@ -243,7 +243,7 @@ function settling(checked: Check): void {
     const report = { ...makeMessage({ size: 10 }), from: undefined }
     const spawn = [{ message: report, source: sourceOf(octetsOf(10)) }]
     const also = [{ claim: first, state: done(first) }]
-    assert.equal(await store.settle({ claim: third, state: done(third), also, spawn, now: at(2) }), 'lost')
+    assert.equal(await store.settle({ claim: third, state: done(third), also, spawn, unreturned: 5, now: at(2) }), 'lost')
     const { states } = await stored(store, message.id)
     assert.deepEqual([states[2]?.place.kind, await store.get(report.id)], ['claimed', undefined])
     const other = await queue.store()
@@ -251,9 +251,10 @@ function settling(checked: Check): void {
     const [one, ...rest] = claims.map((claim) => ({ claim, state: done(claim) }))
     assert.ok(one && rest.length === 1)
     assert.equal(await other.settle({ ...one, also: rest, now: at(10) }), 'settled')
-    assert.equal(await store.settle({ claim: third, state: done(third), spawn, now: at(11) }), 'finished')
+    assert.equal(await store.settle({ claim: third, state: done(third), spawn, unreturned: 2, now: at(11) }), 'finished')
     assert.equal((await store.getFinished(message.id))?.recipients.length, 3)
-    assert.equal((await store.stats()).messages, 1, 'the notification')
+    const { messages, unreturned } = await store.stats()
+    assert.deepEqual([messages, unreturned], [1, 2], 'the notification, and those nobody can be told of')
   })
   checked('what is owed to the sender survives, and the gate sees it', async (store, queue) => {
     const message = makeMessage({ deliveries: 2 })
@@ -327,7 +328,7 @@ function operating(checked: Check): void {
     )
     assert.equal(await store.settle({ claim, state: done(claim), now: at(7) }), 'lost')
     assert.equal(await store.operate(id, { kind: 'retry' }, at(8)), 0)
-    assert.deepEqual(await counts(store), { messages: 0, scheduled: 0, waiting: 0, claimed: 0, held: 0, corrupt: 0 })
+    assert.deepEqual(await counts(store), { messages: 0, scheduled: 0, waiting: 0, claimed: 0, held: 0, corrupt: 0, unreturned: 0 })
   })
   checked('one delivery can be claimed out of turn, from wherever it is', async (store) => {
     const id = await scheduled(store, at(1_000))

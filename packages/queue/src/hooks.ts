@@ -5,6 +5,7 @@ import {
   type DeliveryOpinion,
   type DeliveryResultContext,
   defineService,
+  type Refusal,
   type Route,
   type Service,
 } from '@postroad/plugin'
@@ -20,8 +21,11 @@ export interface DeliveryHooks {
   ask(context: DeliveryFacts<DeliveryContext>): Promise<DeliveryOpinion | undefined>
   /** Tells `delivered`, `deferred` or `bounced`; is not waited for. */
   tell(name: 'delivered' | 'deferred' | 'bounced', context: DeliveryFacts<DeliveryResultContext>): void
-  /** Where a notification to this address goes; nothing: the queue's own default. */
-  route?(recipient: Address): Promise<Route | undefined>
+  /**
+   * Where a notification to this address goes, by a way that is carried; a refusal: nobody's, or not to be known now; nothing: the
+   * queue's own default.
+   */
+  route?(recipient: Address, carries?: (via: string) => boolean): Promise<Route | Refusal | undefined>
 }
 
 export const DeliveryHooks: Service<DeliveryHooks> = defineService('delivery-hooks')

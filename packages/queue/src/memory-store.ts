@@ -41,6 +41,7 @@ class Memory {
   readonly messages = new Map<string, Held>()
   readonly finished = new Map<string, FinishedMessage>()
   readonly suspensions = new Map<string, Suspension>()
+  unreturned = 0
   readonly dead = new Set<string>()
   #owners = 0
 
@@ -109,11 +110,12 @@ class MemoryStore implements QueueStore {
     }
   }
 
-  async settle({ claim, state, also = [], spawn = [], now }: Settlement): Promise<SettleResult> {
+  async settle({ claim, state, also = [], spawn = [], unreturned = 0, now }: Settlement): Promise<SettleResult> {
     const bodies = await Promise.all(spawn.map(({ source }) => exactly(source)))
     const ends = [{ claim, state }, ...also]
     const held = this.#mine(claim.message.id, claim.index)
     if (!held || !ends.every((end) => this.#mine(end.claim.message.id, end.claim.index))) return 'lost'
+    this.#memory.unreturned += unreturned
     for (const [at, each] of spawn.entries()) this.#insert(each, bodies[at] ?? Buffer.alloc(0))
     for (const end of ends) held.states[end.claim.index] = withWish(end.state, held.states[end.claim.index]?.wish, now)
     if (held.states.some(({ place }) => place.kind !== 'done')) return 'settled'
@@ -190,6 +192,7 @@ class MemoryStore implements QueueStore {
       claimed: count('claimed'),
       held: count('held'),
       corrupt: 0,
+      unreturned: this.#memory.unreturned,
       freeBytes: undefined,
     }
   }

@@ -2,6 +2,12 @@
 import type { Address, Delivery, MailParameters, RcptParameters, Recipient, Route } from '@postroad/plugin'
 import { makeQueueId, type QueuedDelivery, type QueuedMessage, type QueuedRecipient } from './model.ts'
 
+/** The `via` of what is taken and dropped. */
+export const DISCARD = 'discard'
+
+/** The `via` of mail of our own that nobody could route when it was made: the routes are asked at each attempt. */
+export const UNROUTED = 'ask-routes'
+
 /** How messages are split. */
 export interface PlanOptions {
   /** Recipients of one transaction; RFC 5321 §4.5.3.1.8 lets every server take 100. */
@@ -67,7 +73,14 @@ export function split({ route, recipients }: Delivery, { maxRecipients }: PlanOp
       else lanes.set(lane, [target])
     }
   }
-  return [...lanes].flatMap(([lane, members]) => chunk(members, maxRecipients).map((some) => ({ route: way, lane, recipients: some })))
+  return [...lanes].flatMap(([lane, members]) =>
+    chunk(mailboxes(members), maxRecipients).map((some) => ({ route: way, lane, recipients: some.flat() })),
+  )
+}
+
+/** The same text for one mailbox: domains are in lower case already, a local part is exactly itself. RFC 5321 §2.4 */
+export function mailboxKey({ local, domain }: Address): string {
+  return `${local}@${domain}`
 }
 
 /** A recipient whose route replaces it stays known by its name of before, RFC 3461 §5.2.7. */
@@ -75,6 +88,19 @@ function targetsOf({ address, parameters }: Pick<Recipient, 'address' | 'paramet
   if (!to) return [{ address, parameters }]
   const known: RcptParameters = { ...parameters, orcpt: parameters.orcpt ?? { type: 'rfc822', address: address.toString() } }
   return to.map((target) => ({ address: target, parameters: known }))
+}
+
+/** Recipients of one mailbox travel together, and are one of a transaction: an attempt hands them on once. */
+function mailboxes(members: readonly QueuedRecipient[]): readonly (readonly QueuedRecipient[])[] {
+  if (members.length === 1) return [members]
+  const found = new Map<string, QueuedRecipient[]>()
+  for (const member of members) {
+    const key = mailboxKey(member.address)
+    const others = found.get(key)
+    if (others) others.push(member)
+    else found.set(key, [member])
+  }
+  return [...found.values()]
 }
 
 function chunk<T>(all: readonly T[], size: number): (readonly T[])[] {

@@ -23,6 +23,8 @@ export interface Settlement {
   readonly also?: readonly Pick<Settlement, 'claim' | 'state'>[]
   /** Notifications that become durable in the same step; claimed by this process. */
   readonly spawn?: readonly NewMessage[]
+  /** Recipients that this ends for good and of whom nobody can be told; they are counted. */
+  readonly unreturned?: number
   /** Milliseconds since the epoch. */
   readonly now: number
 }
@@ -66,6 +68,8 @@ export interface QueueStats {
   readonly held: number
   /** Entries that could not be read. */
   readonly corrupt: number
+  /** Recipients of mail with the null reverse-path that were given up since the queue was made: nobody could be told. */
+  readonly unreturned: number
   /** Octets free on the store's file system, when that is known. */
   readonly freeBytes: number | undefined
 }

@@ -95,7 +95,7 @@ export class OpenedQueue {
   async #startEngine(): Promise<QueueEngine> {
     const store = await this.store()
     this.#admitting = store
-    const engine = openEngine(this.#context, { store, carriers: this.#carriers(), rules: this.rules })
+    const engine = openEngine({ ...this.#context, carries: this.transports.has }, { store, carriers: this.#carriers(), rules: this.rules })
     engine.start()
     this.#census = answerCensus(this.#context.folder, store)
     this.#sweepLater(store)

@@ -37,7 +37,12 @@ export const queue = definePlugin({
           await (await opened.engine()).accept(message, source)
         },
       }),
-      commands: queueCommands({ rules, reporter: reporterOf(context), now: () => clock.now(), store: () => opened.store() }),
+      commands: queueCommands({
+        rules,
+        reporter: reporterOf({ ...context, carries: transports.has }),
+        now: () => clock.now(),
+        store: () => opened.store(),
+      }),
       async start() {
         // A queue that cannot be opened refuses mail; to end the process over it would be a crash loop.
         await opened.engine().catch(() => {})

@@ -126,7 +126,7 @@ export class QueueNode {
     const { clock } = this.#context
     return {
       rules: this.rules,
-      reporter: reporterOf(this.#context),
+      reporter: reporterOf({ ...this.#context, carries: this.transports.has }),
       now: () => clock.now(),
       store: async () => this.store,
       // What a command has claimed, a notification for one, goes to the schedule, and a ticket with it.
@@ -142,7 +142,7 @@ export class QueueNode {
     // Who knows nothing of other nodes must not guess: all limits are shared, also those nobody wrote down.
     const limited = { permits: this.#lanes, siteOf: this.rules.siteOf, isShared: () => true, closing: this.#closing.signal }
     const carriers = limitedCarriers(this.transports.find, limited)
-    const engine = openEngine(this.#context, { store, carriers, rules: this.rules })
+    const engine = openEngine({ ...this.#context, carries: this.transports.has }, { store, carriers, rules: this.rules })
     this.#ticketed = store
     this.#engine = engine
     engine.start()

@@ -46,6 +46,11 @@ export class Meter {
     buckets: RUN_BUCKETS,
   })
   readonly #deliveries = this.#counter('deliveries_total', 'Ends of delivery attempts, one for each recipient', ['via', 'outcome', 'class'])
+  readonly #unreturned = this.#counter(
+    'unreturned_total',
+    'Recipients of mail with the null reverse-path that were given up: nobody could be told',
+    ['via'],
+  )
   readonly #delay = this.#histogram('delivery_seconds', 'From 250 until the next hop had it', {
     labelNames: ['via'],
     buckets: DELIVERY_BUCKETS,
@@ -80,8 +85,9 @@ export class Meter {
 
   /** How an attempt ended. */
   attempted(outcome: 'delivered' | 'deferred' | 'bounced', context: DeliveryResultContext): void {
-    const { route, recipients, queuedAt } = context
+    const { route, recipients, queuedAt, envelope } = context
     this.#deliveries.inc({ via: route.via, outcome, class: context.class ?? '' }, recipients.length)
+    if (outcome === 'bounced' && envelope.from === undefined) this.#unreturned.inc({ via: route.via }, recipients.length)
     if (outcome === 'delivered') this.#delay.observe({ via: route.via }, (context.now() - queuedAt) / 1000)
   }
 

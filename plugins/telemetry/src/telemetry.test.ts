@@ -130,6 +130,7 @@ test('ends of delivery attempts are counted by transport, outcome and class of t
     const seen = await samples()
     assert.equal(seen.get('postroad_deliveries_total{via="smtp",outcome="delivered",class=""}'), 2)
     assert.equal(seen.get('postroad_deliveries_total{via="smtp",outcome="bounced",class="invalid-mailbox"}'), 1)
+    assert.equal(seen.get('postroad_unreturned_total{via="smtp"}'), 1)
     assert.equal(seen.get('postroad_deliveries_total{via="smtp",outcome="deferred",class="no-answer"}'), 2)
     assert.equal(seen.get('postroad_delivery_seconds_sum{via="smtp"}'), 40)
   })

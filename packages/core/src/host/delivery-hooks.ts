@@ -5,16 +5,14 @@ import {
   type DeliveryOpinion,
   type DeliveryResultContext,
   defineService,
+  type Refusal,
   type Route,
 } from '@postroad/plugin'
-import { route as asRoute, deliveryOpinions } from '../run/check.ts'
-import { first } from '../run/first.ts'
+import { deliveryOpinions } from '../run/check.ts'
 import { Failure, invoke } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
-import { FactStore } from '../session/fact-store.ts'
 import { Frame } from '../session/frame.ts'
-import { SessionState } from '../session/session-state.ts'
-import { Transaction } from '../session/transaction.ts'
+import { ownRoute } from './own-route.ts'
 import type { Runtime } from './runtime.ts'
 
 /** What a queue asks and tells. */
@@ -24,8 +22,12 @@ export interface DeliveryHooks {
   /** The most severe opinion: reject, defer, reroute. */
   ask(context: DeliveryFacts<DeliveryContext>): Promise<DeliveryOpinion | undefined>
   tell(name: 'delivered' | 'deferred' | 'bounced', context: DeliveryFacts<DeliveryResultContext>): void
-  /** Where mail of our own to this address goes, a notification for one, as `route` says; nothing when nobody says. */
-  route(recipient: Address): Promise<Route | undefined>
+  /**
+   * Where mail of our own to this address goes, a notification for one, as the `route` hooks of the queue's scope and of the
+   * scopes within it say. A refusal: it is ours and nobody's (`reject`), or cannot be known now (`defer`). Nothing when nobody
+   * says. `carries` tells the transports of the queue: a way that it cannot go is no way.
+   */
+  route(recipient: Address, carries?: (via: string) => boolean): Promise<Route | Refusal | undefined>
 }
 
 /** The host adds signal, log and clock. */
@@ -35,8 +37,8 @@ export const DeliveryHooks = defineService<DeliveryHooks>('delivery-hooks')
 
 const SEVERITY: Readonly<Record<DeliveryOpinion['kind'], number>> = { reject: 3, defer: 2, reroute: 1 }
 
-/** `current` is undefined until the scope is compiled. */
-export function createDeliveryHooks(current: () => Runtime | undefined): DeliveryHooks {
+/** `current` is undefined until the scope is compiled; `within` are the scopes in it, outer first. */
+export function createDeliveryHooks(current: () => Runtime | undefined, within: () => readonly Runtime[] = () => []): DeliveryHooks {
   return {
     get asks() {
       return current()?.plan.delivery !== undefined
@@ -65,33 +67,9 @@ export function createDeliveryHooks(current: () => Runtime | undefined): Deliver
       if (runtime && plan)
         tell(plan, new Frame(name, { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryResultContext }))
     },
-    async route(recipient) {
+    async route(recipient, carries = () => true) {
       const runtime = current()
-      const plan = runtime?.plan.route
-      if (!runtime || !plan) return undefined
-      const session = ownSession(runtime)
-      const answer = await first(plan, new Frame('route', session, { recipient, parameters: {}, recipientFacts: new FactStore() }), asRoute)
-      session.lifetime.end(new Error('the answer is known'))
-      return !answer || answer.value instanceof Failure || 'kind' in answer.value ? undefined : answer.value
+      return runtime && ownRoute([runtime, ...within()], recipient, carries)
     },
   }
-}
-
-/** The session in which we are our own client: on this machine, known by name, so that rules for strangers do not apply. */
-function ownSession(runtime: Runtime): SessionState {
-  const here = { address: '127.0.0.1', port: 0 }
-  const wire = {
-    listener: 'internal',
-    protocol: 'smtp',
-    remote: here,
-    local: here,
-    tls: undefined,
-    stress: false,
-    disconnect: () => undefined,
-  } as const
-  const session = new SessionState(runtime, wire)
-  session.helo = { name: runtime.hostname, extended: true }
-  session.identity = { name: 'postroad' }
-  session.transaction = new Transaction(`${session.id}.1`, undefined, {}, { plugins: runtime.plan.plugins, now: runtime.now() })
-  return session
 }

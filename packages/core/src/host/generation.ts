@@ -161,10 +161,12 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
     running,
   }
   const scopes: Scope[] = []
+  const runtimeOf = ({ name }: ScopeSpec): readonly Runtime[] => scopes.flatMap((scope) => (scope.name === name ? scope.runtime : []))
   const build = async (spec: ScopeSpec, own: Services): Promise<void> => {
     let runtime: Runtime | undefined
-    // Its hooks are known only when all plugins are set up, and nobody calls them before.
-    own.provide(DeliveryHooks, () => createDeliveryHooks(() => runtime))
+    // Their hooks are known only when all plugins are set up, and nobody calls them before.
+    const within = () => spec.all.slice(1).flatMap(runtimeOf)
+    own.provide(DeliveryHooks, () => createDeliveryHooks(() => runtime, within))
     await setUp(spec, own, context)
     const plan = ground.rehearsal ? rehearsed(compile(spec, running, mistakes)) : compile(spec, running, mistakes)
     runtime = makeRuntime(spec.name, { config, ground, plan, lifetime, memory })

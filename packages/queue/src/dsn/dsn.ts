@@ -2,6 +2,7 @@
  * Writes delivery status notifications: the mail that tells a sender what became of their mail. Format RFC 3464 in a
  * multipart/report of RFC 6522, content RFC 3461 §6, international form RFC 6533, marked as automatic by RFC 3834 §5.
  */
+import type { Address } from '@postroad/plugin'
 import type { QueuedMessage, RecipientState } from '../model.ts'
 import type { Report, ReportAction } from '../state.ts'
 import { field, oneLine, paragraph } from './foreign-text.ts'
@@ -23,6 +24,8 @@ export interface DsnInput {
   readonly hostname: string
   /** Milliseconds since the epoch. */
   readonly now: number
+  /** Who is told instead of the sender: the postmaster, of mail that has none. */
+  readonly to?: Address | undefined
 }
 
 /** The octets of a notification, and what its envelope must ask for. */
@@ -52,6 +55,12 @@ const INTRODUCTIONS: Readonly<Record<DsnKind, string>> = {
   success: 'Your message was delivered, or handed on, to the recipients below. You asked for this report.',
 }
 
+const TO_POSTMASTER = {
+  subject: 'Undelivered mail that cannot be returned',
+  introduction:
+    'This message could not be delivered, and it has no sender to whom it could be returned: nobody else is told. Perhaps it is a notification, and somebody waits for what it says.',
+}
+
 /**
  * Writes one notification. All recipients must be of one kind.
  *
@@ -59,7 +68,8 @@ const INTRODUCTIONS: Readonly<Record<DsnKind, string>> = {
  */
 export function writeDsn(input: DsnInput): Dsn {
   const { message, returned } = input
-  if (message.from === undefined) throw new TypeError('writeDsn: a message with the null reverse-path is not reported on')
+  if (message.from === undefined && input.to === undefined)
+    throw new TypeError('writeDsn: a message with the null reverse-path is not reported on')
   const needsUtf8 = isInternational(input)
   const needs8bit = needsUtf8 || !isAscii(returned.octets)
   const boundary = `=_${input.id}/${input.hostname.slice(0, 40).replace(/[^a-z0-9.-]/gi, '')}`
@@ -74,12 +84,12 @@ export function writeDsn(input: DsnInput): Dsn {
   return { octets: Buffer.concat([Buffer.from(before), returned.octets, Buffer.from(`\r\n--${boundary}--\r\n`)]), needs8bit, needsUtf8 }
 }
 
-function headerOf({ message, id, hostname, now }: DsnInput, options: { kind: DsnKind; boundary: string; cte: string }): string {
+function headerOf({ message, id, hostname, now, to }: DsnInput, options: { kind: DsnKind; boundary: string; cte: string }): string {
   return [
     `Date: ${dateOf(now)}`,
     `From: Mail Delivery System <MAILER-DAEMON@${hostname}>`,
-    `To: <${message.from}>`,
-    `Subject: ${SUBJECTS[options.kind]}`,
+    `To: <${to ?? message.from}>`,
+    `Subject: ${to ? TO_POSTMASTER.subject : SUBJECTS[options.kind]}`,
     `Message-ID: <${id}@${hostname}>`,
     // RFC 3834 §5: nobody's autoresponder is to answer this.
     'Auto-Submitted: auto-replied',
@@ -91,7 +101,7 @@ function headerOf({ message, id, hostname, now }: DsnInput, options: { kind: Dsn
 }
 
 function textOf(input: DsnInput, kind: DsnKind, utf8: boolean): string {
-  let text = `This is the mail system at ${input.hostname}.\r\n\r\n${paragraph(INTRODUCTIONS[kind], '')}`
+  let text = `This is the mail system at ${input.hostname}.\r\n\r\n${paragraph(input.to ? TO_POSTMASTER.introduction : INTRODUCTIONS[kind], '')}`
   for (const recipient of input.recipients) {
     const { reply, remote } = recipient.state
     text += `\r\n${paragraph(`<${oneLine(addressOf(input, recipient), utf8)}>: ${oneLine(WORDS[recipient.action])}`, '')}`
@@ -170,7 +180,7 @@ function addressOf(input: DsnInput, recipient: DsnRecipient): string {
 
 /** RFC 6533 §3: the international form only when something in it needs it; most readers know the old one. */
 function isInternational(input: DsnInput): boolean {
-  if (input.message.from?.isInternational) return true
+  if ((input.to ?? input.message.from)?.isInternational) return true
   return input.recipients.some((recipient) => queuedRecipient(input, recipient).address.isInternational) || !isAsciiHeader(input)
 }
 

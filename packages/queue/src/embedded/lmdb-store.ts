@@ -183,13 +183,14 @@ export class LmdbStore implements QueueStore {
 
   async settle(settlement: Settlement): Promise<SettleResult> {
     this.#fault('settle:begin')
-    const { claim, state, also = [], spawn = [], now } = settlement
+    const { claim, state, also = [], spawn = [], unreturned = 0, now } = settlement
     const ends = [{ claim, state }, ...also]
     const records =
       spawn.length === 0 ? [] : await Promise.all(spawn.map(async (each) => [each.message, await this.#prepare(each)] as const))
     const result = await this.#database.settle(() => {
       if (!ends.every((end) => isClaimed(this.#tables, this.#ownerOf(end.claim), end.claim.message.id, end.claim.index))) return 'lost'
       for (const [message, record] of records) this.#insert(message, record)
+      if (unreturned > 0) this.#tables.meta.put('unreturned', Buffer.from(String(view.unreturned(this.#tables) + unreturned)))
       return ends.map((end) => this.#apply({ ...end, now })).includes('finished') ? 'finished' : 'settled'
     })
     if (spawn.length > 0) this.#claimant.entered()

@@ -69,5 +69,11 @@ export function counts(tables: Tables): Omit<QueueStats, 'freeBytes'> {
     claimed: count(tables.claimed),
     held: count(tables.held),
     corrupt: count(tables.corrupt),
+    unreturned: unreturned(tables),
   }
+}
+
+/** See {@link QueueStats.unreturned}. */
+export function unreturned(tables: Tables): number {
+  return Number(tables.meta.get('unreturned')?.toString() ?? 0)
 }

@@ -22,10 +22,13 @@ export function announce({ hooks, log }: EngineOptions, { claim, delivery, trans
   const nextAttemptAt = place.kind === 'scheduled' ? place.at : undefined
   for (const { name, recipients, reply, class: kind, remote, tls, uncertain } of transition.happenings) {
     const some = recipients.flatMap((at) => delivery.recipients[at] ?? [])
-    log.info(
+    const isLost = name === 'bounced' && claim.message.from === undefined
+    const level = !isLost ? 'info' : claim.message.reportOn === undefined ? 'warn' : 'error'
+    log[level](
       {
         id: claim.message.id,
         transaction: claim.message.transaction,
+        reportOn: claim.message.reportOn,
         lane: delivery.lane,
         recipients: some.length,
         to: some.length === 1 ? some[0]?.address.toString() : undefined,
@@ -40,7 +43,7 @@ export function announce({ hooks, log }: EngineOptions, { claim, delivery, trans
         ms: now - startedAt,
         next: name === 'deferred' ? nextAttemptAt : undefined,
       },
-      name,
+      isLost ? 'bounced, and there is nobody to tell' : name,
     )
     const context = {
       ...contextOf(claim, delivery, some),

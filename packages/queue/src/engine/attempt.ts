@@ -1,9 +1,10 @@
 /** One attempt for one delivery: asks the hooks, lets the carrier carry, and says what became of every recipient. */
 import { parseAddress } from '@postroad/message'
-import type { Address, DeliveryContext, Route } from '@postroad/plugin'
+import { type Address, type DeliveryContext, type Refusal, type Route, waysOf } from '@postroad/plugin'
 import { type Carrier, type CarrierJob, type MessageSource, NotTried, type RecipientOutcome } from '../carrier.ts'
 import type { DeliveryFacts, DeliveryHooks } from '../hooks.ts'
 import type { Claim, QueuedDelivery, QueuedRecipient, Reply } from '../model.ts'
+import { DISCARD, mailboxKey, UNROUTED } from '../plan.ts'
 import { isPending } from '../state.ts'
 
 /** Finds the carrier of a route. `relays`: it hands on to another server instead of delivering for good. */
@@ -20,6 +21,8 @@ export interface AttemptInput {
   /** The lane is closed: its last failure, to be said instead of connecting. */
   readonly closed: Reply | undefined
   onError(error: unknown): void
+  /** Where a recipient's mail goes that nobody could route before. Does not reject. */
+  routeOf(recipient: Address): Promise<Route | Refusal>
 }
 
 /** How it ended; `outcomes` in the order of the delivery's recipients. */
@@ -30,6 +33,7 @@ export interface AttemptResult {
   readonly how: 'carried' | 'decided' | 'skipped' | 'withdrawn'
 }
 
+const DROPPED: Reply = { code: 250, status: '2.0.0', text: 'Dropped, as its route says' }
 const NO_CARRIER: Reply = { code: 451, status: '4.3.5', text: 'No transport carries this route' }
 const BROKEN: Reply = { code: 451, status: '4.3.0', text: 'The attempt failed' }
 const SILENT: Reply = { code: 451, status: '4.3.0', text: 'The transport said nothing about this recipient' }
@@ -47,25 +51,102 @@ export async function attempt(input: AttemptInput): Promise<AttemptResult> {
       reply: { code: opinion.code, status: opinion.status, text: opinion.text },
     })
   const route = opinion?.kind === 'reroute' ? opinion.route : delivery.route
+  if (route.via === UNROUTED) return byRoutes(input, recipients)
+  const result = await carry(input, route, recipients)
+  return result.how === 'withdrawn' ? result : { ...result, outcomes: inOrder(input, result.outcomes) }
+}
+
+/** Asks where the recipient's mail goes, and carries it all those ways; the worst that comes of it is what came of it. */
+async function byRoutes(input: AttemptInput, recipients: readonly QueuedRecipient[]): Promise<AttemptResult> {
+  const [recipient] = recipients
+  const found = recipient && (await input.routeOf(recipient.address))
+  if (!found) return { outcomes: [], relays: true, how: 'withdrawn' }
+  if ('kind' in found) return same(input, 'decided', { kind: found.kind === 'defer' ? 'deferred' : 'failed', reply: replyOf(found) })
+  let worst: AttemptResult = { outcomes: [{ recipient, kind: 'delivered', reply: DROPPED }], relays: false, how: 'decided' }
+  for (const way of waysOf(found)) {
+    if (way.via === DISCARD) continue
+    const result = await carry(
+      input,
+      way,
+      (way.to ?? [recipient.address]).map((address) => ({ ...recipient, address })),
+    )
+    if (result.how === 'withdrawn') return result
+    if (badness(result) >= badness(worst)) worst = result
+  }
+  const said = worst.outcomes.find((outcome) => outcome && BADNESS[outcome.kind] === badness(worst))
+  return { ...worst, outcomes: inOrder(input, [said && { ...said, recipient }]) }
+}
+
+const BADNESS: Readonly<Record<RecipientOutcome['kind'], number>> = { delivered: 0, failed: 1, deferred: 2 }
+
+function badness({ outcomes }: AttemptResult): number {
+  return Math.max(0, ...outcomes.map((outcome) => (outcome ? BADNESS[outcome.kind] : 0)))
+}
+
+function replyOf({ code, status, text }: Refusal): Reply {
+  return { code, status, text }
+}
+
+/** One transaction of a transport; `outcomes` in the order of these recipients. */
+async function carry(input: AttemptInput, route: Route, recipients: readonly QueuedRecipient[]): Promise<AttemptResult> {
   const found = input.carriers(route)
-  if (!found) return same(input, 'decided', { kind: 'deferred', reply: NO_CARRIER })
-  const { message } = claim
+  if (!found) return all(recipients, 'decided', { kind: 'deferred', reply: NO_CARRIER })
+  const { message } = input.claim
+  const mailboxes = byMailbox(recipients)
   const job: CarrierJob<QueuedRecipient> = {
     route,
     from: reversePathOf(route, message.from),
     parameters: message.parameters,
-    recipients,
+    recipients: mailboxes,
     message: input.source,
     signal: input.signal,
     id: message.id,
   }
   try {
-    return { outcomes: inOrder(delivery, claim, await found.carrier.deliver(job)), relays: found.relays, how: 'carried' }
+    return { outcomes: answers(recipients, mailboxes, await found.carrier.deliver(job)), relays: found.relays, how: 'carried' }
   } catch (error) {
     if (error instanceof NotTried) return { outcomes: [], relays: true, how: 'withdrawn' }
     input.onError(error)
-    return same(input, 'carried', { kind: 'deferred', reply: BROKEN })
+    return all(recipients, 'carried', { kind: 'deferred', reply: BROKEN })
   }
+}
+
+/** One mailbox gets the message once, however many recipients lead to it, RFC 5321 §3.9; each of them is reported on by itself. */
+function byMailbox(recipients: readonly QueuedRecipient[]): readonly QueuedRecipient[] {
+  if (recipients.length === 1) return recipients
+  const mailboxes = new Map<string, QueuedRecipient>()
+  for (const recipient of recipients) {
+    const key = mailboxKey(recipient.address)
+    const known = mailboxes.get(key)
+    mailboxes.set(key, known ? together(known, recipient) : recipient)
+  }
+  return mailboxes.size === recipients.length ? recipients : [...mailboxes.values()]
+}
+
+/** The next hop is asked for whatever one of them wants to hear, RFC 3461 §4.1: NEVER stands alone, and absent means failure and delay. */
+function together(known: QueuedRecipient, { parameters: { notify } }: QueuedRecipient): QueuedRecipient {
+  const wanted = new Set([...(known.parameters.notify ?? ON_FAILURE), ...(notify ?? ON_FAILURE)])
+  if (wanted.size > 1) wanted.delete('NEVER')
+  return { ...known, parameters: { ...known.parameters, notify: [...wanted] } }
+}
+
+const ON_FAILURE = ['FAILURE', 'DELAY'] as const
+
+function answers(
+  recipients: readonly QueuedRecipient[],
+  mailboxes: readonly QueuedRecipient[],
+  said: readonly RecipientOutcome[],
+): RecipientOutcome[] {
+  const [only] = said
+  if (only && said.length === 1 && recipients.length === 1) return [only]
+  const byRecipient = new Map(said.map((outcome) => [outcome.recipient, outcome]))
+  if (mailboxes === recipients)
+    return recipients.map((recipient) => byRecipient.get(recipient) ?? { recipient, kind: 'deferred', reply: SILENT })
+  const ofMailbox = new Map(mailboxes.map((each) => [mailboxKey(each.address), byRecipient.get(each)]))
+  return recipients.map((recipient) => ({
+    ...(ofMailbox.get(mailboxKey(recipient.address)) ?? { kind: 'deferred', reply: SILENT }),
+    recipient,
+  }))
 }
 
 /** A route may say another reverse-path, for SRS and masquerading; notifications still go to the sender. What is no address changes nothing. */
@@ -98,19 +179,25 @@ async function ask(input: AttemptInput, recipients: readonly QueuedRecipient[]) 
   }
 }
 
-function same({ claim, delivery }: AttemptInput, how: AttemptResult['how'], said: Pick<RecipientOutcome, 'kind' | 'reply'>): AttemptResult {
-  const outcomes = delivery.recipients.map((recipient, at) => (isPending(claim.state.recipients[at]) ? { recipient, ...said } : undefined))
-  return { outcomes, relays: true, how }
+function same(input: AttemptInput, how: AttemptResult['how'], said: Pick<RecipientOutcome, 'kind' | 'reply'>): AttemptResult {
+  const pending = input.delivery.recipients.filter((_, at) => isPending(input.claim.state.recipients[at]))
+  const result = all(pending, how, said)
+  return { ...result, outcomes: inOrder(input, result.outcomes) }
 }
 
-function inOrder(delivery: QueuedDelivery, claim: Claim, said: readonly RecipientOutcome[]): (RecipientOutcome | undefined)[] {
-  const [only] = said
-  if (only && said.length === 1 && delivery.recipients.length === 1) return [only]
-  const byRecipient = new Map(said.map((outcome) => [outcome.recipient, outcome]))
-  return delivery.recipients.map((recipient, at): RecipientOutcome | undefined => {
-    if (!isPending(claim.state.recipients[at])) return undefined
-    return byRecipient.get(recipient) ?? { recipient, kind: 'deferred', reply: SILENT }
-  })
+function all(
+  recipients: readonly QueuedRecipient[],
+  how: AttemptResult['how'],
+  said: Pick<RecipientOutcome, 'kind' | 'reply'>,
+): AttemptResult {
+  return { outcomes: recipients.map((recipient) => ({ recipient, ...said })), relays: true, how }
+}
+
+/** From the order of those that were pending to that of the delivery's recipients. */
+function inOrder({ delivery, claim }: AttemptInput, outcomes: AttemptResult['outcomes']): AttemptResult['outcomes'] {
+  if (outcomes.length === delivery.recipients.length) return outcomes
+  let at = 0
+  return delivery.recipients.map((_, which) => (isPending(claim.state.recipients[which]) ? outcomes[at++] : undefined))
 }
 
 /** The failure that all recipients share, when the attempt failed as a whole: it may be the destination's. */

@@ -329,7 +329,7 @@ test('closing waits for what is under way, then aborts it, and gives back the re
   assert.equal(jobs.length, 1)
   assert.deepEqual(
     { ...(await store.stats()), freeBytes: 0 },
-    { messages: 3, scheduled: 3, waiting: 0, claimed: 0, held: 0, corrupt: 0, freeBytes: 0 },
+    { messages: 3, scheduled: 3, waiting: 0, claimed: 0, held: 0, corrupt: 0, unreturned: 0, freeBytes: 0 },
   )
 })
 

@@ -244,7 +244,8 @@ export class QueueEngine {
     const onError = (error: unknown): void => {
       this.#options.log.error({ err: error, id: message.id, lane: lane.name }, 'an attempt failed')
     }
-    const result = await attempt({ claim, delivery, source, carriers, hooks, closed, onError, signal: running.controller.signal })
+    const { signal } = running.controller
+    const result = await attempt({ claim, delivery, source, carriers, hooks, closed, onError, signal, routeOf: this.#options.routeReport })
     const now = clock.now()
     leave(site, result, now)
     if (result.how === 'withdrawn') {

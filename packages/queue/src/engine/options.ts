@@ -1,5 +1,5 @@
 /** What the engine is told, and what it does when it is told nothing. */
-import type { Address, Clock, Logger, Route } from '@postroad/plugin'
+import type { Address, Clock, Logger, Refusal, Route } from '@postroad/plugin'
 import type { MessageSource } from '../carrier.ts'
 import type { DeliveryHooks } from '../hooks.ts'
 import type { Claim } from '../model.ts'
@@ -31,8 +31,10 @@ export interface EngineOptions {
    */
   siteOf(lane: string, route: Route): SiteRule | Promise<SiteRule>
   readonly backoff: BackoffOptions
-  /** Where a notification to an address goes. */
-  routeReport(recipient: Address): Promise<Route>
+  /** Where a notification to an address goes, or why it goes nowhere. Does not reject. */
+  routeReport(recipient: Address): Promise<Route | Refusal>
+  /** Who is told of mail that could be neither delivered nor returned. */
+  readonly postmaster?: Address | undefined
   /** Largest original that goes back whole with a failure, in octets. */
   readonly returnLimit: number
   /** Attempts at once, over all lanes. */

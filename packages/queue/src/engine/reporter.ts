@@ -1,10 +1,12 @@
 /** Makes notifications of reports: new messages with the null reverse-path, to be stored in the same step as their cause. */
-import { type Address, type Recipient, type Route, waysOf } from '@postroad/plugin'
+import { parseAddress, sameMailbox } from '@postroad/message'
+import { type Address, type Recipient, type Refusal, type Route, waysOf } from '@postroad/plugin'
 import { type MessageSource, memorySource } from '../carrier.ts'
 import { type DsnKind, type DsnRecipient, kindOf, writeDsn } from '../dsn/dsn.ts'
 import { readReturned } from '../dsn/return-part.ts'
-import { makeQueueId, type QueuedMessage } from '../model.ts'
-import { split } from '../plan.ts'
+import { type Claim, makeQueueId, type QueuedMessage } from '../model.ts'
+import { DISCARD, split, UNROUTED } from '../plan.ts'
+import type { Transition } from '../state.ts'
 import type { NewMessage } from '../store.ts'
 
 /** How notifications are made. */
@@ -12,8 +14,10 @@ export interface ReporterOptions {
   readonly hostname: string
   /** Largest original that goes back whole, in octets, when RET=FULL asks for it. */
   readonly returnLimit: number
-  /** Where a notification to an address goes. */
-  route(recipient: Address): Promise<Route>
+  /** Where a notification to an address goes, or why it goes nowhere. Does not reject. */
+  route(recipient: Address): Promise<Route | Refusal>
+  /** Who is told of mail that could be neither delivered nor returned. */
+  readonly postmaster?: Address | undefined
 }
 
 /** What is reported. */
@@ -23,16 +27,42 @@ export interface ReportInput {
   readonly reports: readonly DsnRecipient[]
   readonly source: MessageSource
   readonly now: number
+  /** Who is told instead of the sender. */
+  readonly to?: Address | undefined
 }
 
 /** One notification for each kind of news. */
 export async function report(input: ReportInput, options: ReporterOptions): Promise<NewMessage[]> {
   const { message, reports } = input
-  // RFC 3461 §6.1, RFC 5321 §6.1: never about a message with the null reverse-path.
-  if (message.from === undefined || reports.length === 0) return []
-  const route = await options.route(message.from)
+  // RFC 3461 §6.1, RFC 5321 §6.1: to the sender never about a message with the null reverse-path.
+  const sender = input.to ?? message.from
+  if (sender === undefined || reports.length === 0) return []
+  const found = await options.route(sender)
+  // Who refuses it now may be asked again when it is delivered, and its end is told there.
+  const route = 'kind' in found ? { via: UNROUTED } : found
+  if (waysOf(route).every(({ via }) => via === DISCARD)) return []
   const kinds = new Set(reports.map(({ action }) => kindOf(action)))
-  return Promise.all([...kinds].map((kind) => make(kind, { ...input, sender: message.from as Address, route }, options))) // checked above
+  return Promise.all([...kinds].map((kind) => make(kind, { ...input, sender, route }, options)))
+}
+
+/** Recipients that have failed for good, of mail with the null reverse-path: nobody is told. */
+export function unreturned({ message, index }: Claim, { state, happenings }: Pick<Transition, 'state' | 'happenings'>): DsnRecipient[] {
+  if (message.from !== undefined) return []
+  const failed = happenings.flatMap(({ name, recipients }) => (name === 'bounced' ? recipients : []))
+  return failed.flatMap((recipient): DsnRecipient[] => {
+    const after = state.recipients[recipient]
+    return after ? [{ action: 'failed', recipient, delivery: index, state: after }] : []
+  })
+}
+
+/** Whether the mail was for this address itself: a notice about a notice would go on for ever. */
+export function isFor(address: Address, message: QueuedMessage): boolean {
+  return message.deliveries.some(({ recipients }) =>
+    recipients.some((recipient) => {
+      const first = parseAddress(recipient.parameters.orcpt?.address ?? '', { smtputf8: true })
+      return [recipient.address, first].some((each) => each && sameMailbox(each, address, { foldCase: true }))
+    }),
+  )
 }
 
 async function make(
@@ -43,10 +73,10 @@ async function make(
   const { message, reports, now, sender, route } = input
   const recipients = reports.filter(({ action }) => kindOf(action) === kind)
   // RFC 3461 §4.3: RET speaks of failures only; everything else gets the header section.
-  const whole = kind === 'failed' && message.parameters.ret === 'FULL'
+  const whole = input.to !== undefined || (kind === 'failed' && message.parameters.ret === 'FULL')
   const returned = await readReturned(input.source, { whole, wholeLimit: options.returnLimit })
   const id = makeQueueId(now)
-  const dsn = writeDsn({ message, recipients, returned, id, hostname: options.hostname, now })
+  const dsn = writeDsn({ message, recipients, returned, id, hostname: options.hostname, now, to: input.to })
   const source = memorySource([dsn.octets])
   return {
     source,
@@ -57,7 +87,9 @@ async function make(
       parameters: { ...(dsn.needs8bit ? { body: '8BITMIME' as const } : {}), ...(dsn.needsUtf8 ? { smtputf8: true } : {}) },
       reportOn: message.id,
       size: source.size,
-      deliveries: waysOf(route).flatMap((way) => split({ route: way, recipients: [recipientOf(sender, route)] }, UNLIMITED)),
+      deliveries: waysOf(route).flatMap((way) =>
+        way.via === DISCARD ? [] : split({ route: way, recipients: [recipientOf(sender, route)] }, UNLIMITED),
+      ),
     },
   }
 }

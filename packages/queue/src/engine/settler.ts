@@ -5,7 +5,7 @@ import type { Transition } from '../state.ts'
 import type { NewMessage, SettleResult } from '../store.ts'
 import { lateNews, type News, owedNews } from './gather.ts'
 import type { EngineOptions } from './options.ts'
-import { report } from './reporter.ts'
+import { isFor, report, unreturned } from './reporter.ts'
 
 /** Milliseconds between tries to write down what happened, when the store fails. */
 const SETTLE_RETRY_MS = 1_000
@@ -24,7 +24,10 @@ export class Settler {
   }
 
   /** Ends an attempt. */
-  async end(claim: Claim, { state, reports }: Transition, source: MessageSource): Promise<Settled> {
+  async end(claim: Claim, transition: Transition, source: MessageSource): Promise<Settled> {
+    const { state, reports } = transition
+    const lost = unreturned(claim, transition)
+    if (lost.length > 0) return this.#settle({ ends: [{ claim, state }], reports: lost }, source, lost.length)
     const own: News = { ends: [{ claim, state }], reports: reports.map((each) => ({ ...each, delivery: claim.index })) }
     const late = claim.message.deliveries.length > 1 && reports.some(({ action }) => action === 'delayed') ? await this.#late(claim) : []
     if (late.length === 0) return this.#settle(own, source)
@@ -64,16 +67,17 @@ export class Settler {
     )
   }
 
-  async #settle({ ends: [first, ...also], reports }: News, source: MessageSource): Promise<Settled> {
-    const { store, clock, log, hostname, returnLimit, routeReport } = this.#options
+  async #settle({ ends: [first, ...also], reports }: News, source: MessageSource, unreturned = 0): Promise<Settled> {
+    const { store, clock, log, hostname, returnLimit, routeReport, postmaster } = this.#options
     if (!first) return ['lost', []]
     const now = clock.now()
     const { message } = first.claim
     const options = { hostname, returnLimit, route: routeReport }
-    const spawn = reports.length === 0 ? [] : await report({ message, reports, source, now }, options)
+    const to = unreturned > 0 && postmaster && !isFor(postmaster, message) ? postmaster : undefined
+    const spawn = reports.length === 0 ? [] : await report({ message, reports, source, now, to }, options)
     for (;;) {
       try {
-        const result = await store.settle({ ...first, also, spawn, now })
+        const result = await store.settle({ ...first, also, spawn, now, ...(unreturned > 0 && { unreturned }) })
         return [result, result === 'lost' ? [] : spawn]
       } catch (error) {
         if (this.#closing.aborted) throw error

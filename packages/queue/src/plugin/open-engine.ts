@@ -1,5 +1,6 @@
 /** Makes the engine of a queue plugin from what the operator said, whatever the store. */
-import type { Address, Clock, Logger, Route } from '@postroad/plugin'
+import { parseAddress } from '@postroad/message'
+import { type Address, type Clock, defer, type Logger, type Refusal, type Route } from '@postroad/plugin'
 import type { Carriers } from '../engine/attempt.ts'
 import { QueueEngine } from '../engine/engine.ts'
 import { engineClock } from '../engine/options.ts'
@@ -17,6 +18,8 @@ export interface EngineContext {
   readonly clock: Clock
   readonly hostname: string
   readonly log: Logger
+  /** Whether a transport of the queue has this name. Default: any. */
+  readonly carries?: ((via: string) => boolean) | undefined
 }
 
 /** An engine that is not started yet. */
@@ -25,7 +28,7 @@ export function openEngine(
   { store, carriers, rules }: { readonly store: QueueStore; readonly carriers: Carriers; readonly rules: LaneRules },
 ): QueueEngine {
   const { options, hooks, clock, hostname, log } = context
-  const { returnLimit, route } = reporterOf(context)
+  const { returnLimit, route, postmaster } = reporterOf(context)
   return new QueueEngine({
     store,
     carriers,
@@ -37,6 +40,7 @@ export function openEngine(
     backoff: DEFAULT_BACKOFF,
     routeReport: route,
     returnLimit,
+    postmaster,
     maxActive: options.concurrency,
     backlogShare: options.backlogShare,
     memoryLimit: options.memory,
@@ -47,17 +51,29 @@ export function openEngine(
   })
 }
 
-/** How notifications are made: they go where a plugin says, or else the operator's default way. */
-export function reporterOf({ options, hooks, hostname, log }: Omit<EngineContext, 'clock'>): ReporterOptions {
-  const { via, host, port } = options.reports
-  const ours: Route = { via, ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
-  const route = async (recipient: Address): Promise<Route> => {
+/**
+ * How notifications are made: they go the operator's fixed way if there is one, else where a plugin says, by the transports that
+ * the queue has, else by MX.
+ */
+export function reporterOf({ options, hooks, hostname, log, carries }: Omit<EngineContext, 'clock'>): ReporterOptions {
+  const { reports, returnLimit, postmaster } = options
+  const fixed: Route | undefined = reports && {
+    via: reports.via,
+    ...(reports.host !== undefined && { host: reports.host }),
+    ...(reports.port !== undefined && { port: reports.port }),
+  }
+  const route = async (recipient: Address): Promise<Route | Refusal> => {
+    if (fixed) return fixed
     try {
-      return (await hooks.route?.(recipient)) ?? ours
+      return (await hooks.route?.(recipient, carries)) ?? BY_MX
     } catch (error) {
-      log.error({ err: error }, 'no route for a notification: the default is taken')
-      return ours
+      // An error says nothing of the address: by MX it might come back to this very host and be lost.
+      log.error({ err: error }, 'no route for a notification: it is asked for again')
+      return NOT_NOW
     }
   }
-  return { hostname, returnLimit: options.returnLimit, route }
+  return { hostname, returnLimit, route, postmaster: postmaster === undefined ? undefined : parseAddress(postmaster, { smtputf8: true }) }
 }
+
+const BY_MX: Route = { via: 'smtp' }
+const NOT_NOW = defer('The route could not be asked for', { status: '4.3.0', code: 451 })

@@ -1,4 +1,5 @@
 /** What an operator may say of deliveries, whatever store the queue has: the options that all queue plugins share. */
+import { parseAddress } from '@postroad/message'
 import { z } from 'zod'
 import { BOUNCE_TABLE } from '../bounce-table.ts'
 import { duration } from './duration.ts'
@@ -73,8 +74,17 @@ export const deliveryOptions = {
     .describe('Largest original that goes back whole with a failure notification, when the sender asked for it'),
   reports: z
     .strictObject({ via: z.string().min(1), host: z.string().min(1).optional(), port: z.int().optional() })
-    .default({ via: 'smtp' })
-    .describe('The route of notifications. Default: by MX to the sender’s domain'),
+    .optional()
+    .describe(
+      'The way of all notifications. Default: where `route` hooks of the scopes around and within say, and where none does by MX to the sender’s domain',
+    ),
+  postmaster: z
+    .string()
+    .refine((text) => parseAddress(text, { smtputf8: true }) !== undefined, 'not an address')
+    .optional()
+    .describe(
+      'Address that is told of mail with the null reverse-path that was given up: a notification whose sender cannot be reached. Default: the log and `postroad queue stats`',
+    ),
 } as const
 
 /** The options, checked. */

@@ -132,7 +132,7 @@ export class RedisStore extends RedisReader implements QueueStore {
     for (const claim of claims) this.#own.end(claim)
   }
 
-  async settle({ claim, state, also = [], spawn = [], now }: Settlement): Promise<SettleResult> {
+  async settle({ claim, state, also = [], spawn = [], unreturned = 0, now }: Settlement): Promise<SettleResult> {
     const { message } = claim
     const ends = [{ claim, state }, ...also]
     const born: Place = { kind: 'claimed', owner: this.owner }
@@ -140,6 +140,8 @@ export class RedisStore extends RedisReader implements QueueStore {
     const args = [this.owner, now, finishedHead(message, now), this.#keep, ends.length, ...ends.flatMap(endOf)]
     const result = (await this.run(scripts.SETTLE, [...args, ...spawned.flat()])) as SettleResult // see the script
     for (const end of ends) this.#own.end(end.claim)
+    // The count is for people: a kill between the two steps may leave it one short, never the mail.
+    if (result !== 'lost' && unreturned > 0) await this.send('incrby', 'unreturned', unreturned)
     if (result !== 'lost') for (const each of spawn) this.#own.take(bornClaims(each.message, born))
     if (result === 'settled')
       for (const end of ends) if (end.state.place.kind === 'scheduled') this.#onScheduled(entryOf(end.claim), end.state.place.at)
@@ -173,7 +175,8 @@ export class RedisStore extends RedisReader implements QueueStore {
   async stats(): Promise<QueueStats> {
     await this.memory.look()
     const [messages = 0, scheduled = 0, waiting = 0, claimed = 0, held = 0, corrupt = 0] = (await this.run(scripts.COUNTS, [])) as number[]
-    return { messages, scheduled, waiting, claimed, held, corrupt, freeBytes: this.memory.free }
+    const unreturned = Number((await this.send('get', 'unreturned')) ?? 0)
+    return { messages, scheduled, waiting, claimed, held, corrupt, unreturned, freeBytes: this.memory.free }
   }
 
   /**

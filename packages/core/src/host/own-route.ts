@@ -1,0 +1,73 @@
+/**
+ * Where mail of our own goes, a notification for one: asked of every scope that hands mail to the queue, because a queue often
+ * stands around the scopes that know the addresses.
+ */
+import { type Address, defer, type Refusal, type Route, waysOf } from '@postroad/plugin'
+import { route as asRoute } from '../run/check.ts'
+import { first } from '../run/first.ts'
+import { Failure } from '../run/guard.ts'
+import { FactStore } from '../session/fact-store.ts'
+import { Frame } from '../session/frame.ts'
+import { SessionState } from '../session/session-state.ts'
+import { Transaction } from '../session/transaction.ts'
+import { DISCARD } from '../stages/queue.ts'
+import type { Runtime } from './runtime.ts'
+
+/** Who asks: a client of whom nothing is known, or this server. */
+type Asker = 'stranger' | 'ourselves'
+
+/**
+ * The way of the first scope that takes mail for the address from anybody, which is its home; else of the first that takes it
+ * from us, which is a relay. A home that refuses it is believed: what nobody has is not sent out to come back.
+ */
+export async function ownRoute(
+  scopes: readonly Runtime[],
+  recipient: Address,
+  carries: (via: string) => boolean,
+): Promise<Route | Refusal | undefined> {
+  const isWay = (answer: Route | Refusal | undefined): answer is Route =>
+    answer !== undefined && !('kind' in answer) && waysOf(answer).every(({ via }) => via === DISCARD || carries(via))
+  const homes = await Promise.all(scopes.map((scope) => ask(scope, recipient, 'stranger')))
+  const home = homes.find(isWay)
+  if (home) return home
+  const answers = await Promise.all(scopes.map((scope) => ask(scope, recipient, 'ourselves')))
+  const refusals = answers.filter((answer): answer is Refusal => answer !== undefined && 'kind' in answer)
+  const believed = refusals.filter((refusal) => isRefusal(homes[answers.indexOf(refusal)]))
+  // What cannot be known now may be known later: it goes before a refusal for good.
+  return believed.find(({ kind }) => kind === 'defer') ?? believed[0] ?? answers.find(isWay) ?? refusals[0]
+}
+
+function isRefusal(answer: Route | Refusal | undefined): boolean {
+  return answer !== undefined && 'kind' in answer
+}
+
+const UNKNOWN_NOW = defer('The route could not be asked for', { status: '4.3.0', code: 451 })
+
+async function ask(runtime: Runtime, recipient: Address, asker: Asker): Promise<Route | Refusal | undefined> {
+  const plan = runtime.plan.route
+  if (!plan) return undefined
+  const session = sessionOf(runtime, asker)
+  const answer = await first(plan, new Frame('route', session, { recipient, parameters: {}, recipientFacts: new FactStore() }), asRoute)
+  session.lifetime.end(new Error('the answer is known'))
+  // A failure says nothing of the address, whatever the operator made of it for clients.
+  return answer?.value instanceof Failure ? UNKNOWN_NOW : answer?.value
+}
+
+/** As ourselves: on this machine and known by name, so that rules for strangers do not apply. A stranger has no address that a rule could know. */
+function sessionOf(runtime: Runtime, asker: Asker): SessionState {
+  const remote = { address: asker === 'stranger' ? '0.0.0.0' : '127.0.0.1', port: 0 }
+  const wire = {
+    listener: 'internal',
+    protocol: 'smtp',
+    remote,
+    local: { address: '127.0.0.1', port: 0 },
+    tls: undefined,
+    stress: false,
+    disconnect: () => undefined,
+  } as const
+  const session = new SessionState(runtime, wire)
+  session.helo = { name: runtime.hostname, extended: true }
+  if (asker === 'ourselves') session.identity = { name: 'postroad' }
+  session.transaction = new Transaction(`${session.id}.1`, undefined, {}, { plugins: runtime.plan.plugins, now: runtime.now() })
+  return session
+}
