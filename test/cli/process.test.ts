@@ -1,9 +1,9 @@
 /** `postroad start` as a process: signals, workers, users. */
 import assert from 'node:assert/strict'
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
-import { chmod, chown, mkdir, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { SmtpClient } from '../failure/smtp-client.ts'
@@ -137,13 +137,22 @@ function othersReach(folder: string): boolean {
   return (statSync(folder).mode & 0o005) === 0o005 && (above === folder || othersReach(above))
 }
 
+/** A UNIX socket on which nobody answers. */
+async function leaveSocket(file: string): Promise<void> {
+  const script = `require('node:net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`
+  await once(spawn(process.execPath, ['-e', script]), 'exit')
+}
+
 test('--user: the sockets are opened with all rights, the mail is handled with few', { skip: skipUser }, async (context) => {
   const kept = path.join(operator.folder, 'kept-rights')
   await mkdir(kept)
   const nobody = Number((await readFile('/etc/passwd', 'utf8')).match(/^nobody:[^:]*:(\d+):/m)?.[1])
   await chown(kept, nobody, nobody)
-  const listens = `.listen({ name: 'lmtp', protocol: 'lmtp', path: 'rights.sock' }).listen(`
-  const running = await start(context, 'rights', { args: ['--user', 'nobody'], edit: (text) => text.replace('.listen(', listens) })
+  const listens = `.listen({ name: 'lmtp', protocol: 'lmtp', path: 'rights.sock' }).listen({ name: 'milter', path: 'group.sock', mode: 0o666, group: 'mail' }).listen(`
+  const args = ['--user', 'nobody', '--workers', '2']
+  // What a crash has left behind in a folder where nobody may write.
+  for (const name of ['rights.sock', 'group.sock']) await leaveSocket(path.join(operator.folder, name))
+  const running = await start(context, 'rights', { args, edit: (text) => text.replace('.listen(', listens) })
   assert.match(await send(running.port, 'good'), /^250/)
   const [worker] = await workersOf(running)
   const status = await readFile(`/proc/${worker}/status`, 'utf8')
@@ -153,6 +162,19 @@ test('--user: the sockets are opened with all rights, the mail is handled with f
   assert.equal((await stat(path.join(kept, 'incoming'))).uid, nobody)
   const socket = await stat(path.join(operator.folder, 'rights.sock'))
   assert.deepEqual([socket.uid, socket.mode & 0o777], [nobody, 0o660])
+  const mail = Number((await readFile('/etc/group', 'utf8')).match(/^mail:[^:]*:(\d+):/m)?.[1])
+  const rightsOfGroup = async () => {
+    const { uid, gid, mode } = await stat(path.join(operator.folder, 'group.sock'))
+    return [uid, gid, mode & 0o777]
+  }
+  assert.deepEqual(await rightsOfGroup(), [nobody, mail, 0o666])
+  // A reload with other rights; a worker that takes the place of another asks for the same.
+  const file = path.join(operator.folder, 'rights.ts')
+  await writeFile(file, (await readFile(file, 'utf8')).replace('0o666', '0o620'))
+  running.child.kill('SIGHUP')
+  await until(async () => ((await rightsOfGroup())[2] === 0o620 ? 'yes' : undefined))
+  assert.deepEqual(await rightsOfGroup(), [nobody, mail, 0o620])
+  assert.doesNotMatch(running.out() + running.err(), /not reloaded|ERR_|EPERM/)
   const local = await SmtpClient.connect(path.join(operator.folder, 'rights.sock'))
   assert.match(await local.reply(), /^220 mx\.test LMTP/)
   local.end()

@@ -13,7 +13,7 @@ export interface Opened {
 }
 
 /** What a command puts over the configuration. */
-export interface OpenOptions extends Pick<ServerOptions, 'rehearsal' | 'role' | 'onFile'> {
+export interface OpenOptions extends Pick<ServerOptions, 'rehearsal' | 'role' | 'onFile' | 'sockets'> {
   readonly log?: Config['log']
 }
 
@@ -28,6 +28,7 @@ export async function open(given: string | undefined, options: OpenOptions = {})
       services: services.services,
       ...(options.rehearsal ? { rehearsal: true } : {}),
       ...(options.role ? { role: options.role } : {}),
+      ...(options.sockets ? { sockets: options.sockets } : {}),
       ...(options.onFile ? { onFile: options.onFile } : {}),
     })
     return {

@@ -3,7 +3,7 @@ import { access, constants, mkdir } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import type { PluginCommand, Role } from '@postroad/plugin'
-import type { Attach } from '@postroad/smtp'
+import type { Attach, SocketKeeper } from '@postroad/smtp'
 import type { Config } from './config.ts'
 import { PostroadError } from './errors.ts'
 import { type ExplainedScope, explain } from './explain.ts'
@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly rehearsal?: boolean
   /** `delivery`: nothing listens. `smtp`: plugins deliver nothing. Default `all`. */
   readonly role?: Role
+  /** Sees to UNIX sockets in place of this process, which may not: a worker's supervisor. */
+  readonly sockets?: SocketKeeper
   /** Told of every file that an option of a plugin names, absolute, whenever a configuration is set up: for who watches them. */
   readonly onFile?: (file: string) => void
 }
@@ -98,7 +100,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     now,
   }
   const generation = await buildGeneration(config, ground)
-  return new RunningServer(config, ground, generation)
+  return new RunningServer(config, { ground, generation, sockets: options.sockets })
 }
 
 async function makeFolder(spool: string, folder: string): Promise<void> {
@@ -121,11 +123,18 @@ class RunningServer implements Server {
   #closing: Promise<void> | undefined
   readonly #retiring = new Set<Promise<void>>()
 
-  constructor(config: Config, ground: Ground, generation: Generation) {
+  constructor(
+    config: Config,
+    {
+      ground,
+      generation,
+      sockets,
+    }: { readonly ground: Ground; readonly generation: Generation; readonly sockets: SocketKeeper | undefined },
+  ) {
     this.#config = config
     this.#ground = ground
     this.#generation = generation
-    this.#listeners = new Listeners(ground.log)
+    this.#listeners = new Listeners(ground.log, sockets)
   }
 
   get hostname(): string {

@@ -27,6 +27,11 @@ const CHECKS: { readonly [K in keyof Required<ListenerOptions>]: Check } = {
   host: text,
   path: text,
   mode: whole(0, 0o777),
+  group: (value, path) =>
+    must((typeof value === 'string' && /^[^\s:]+$/.test(value)) || (Number.isSafeInteger(value) && Number(value) >= 0), path, {
+      be: 'the name or the number of a group',
+      value,
+    }),
   backlog: whole(1),
   tls: oneOf('none', 'optional', 'required', 'implicit'),
   certificate: () => [],
@@ -50,6 +55,9 @@ export function listenerMistakes(options: ListenerOptions): readonly string[] {
     ...object((key) => (Object.hasOwn(CHECKS, key) ? CHECKS[key as keyof ListenerOptions] : undefined), Object.keys(CHECKS))(options, ''),
   ] // it was just found there
   const { tls } = options
+  if (options.path === undefined)
+    for (const key of ['mode', 'group'] as const)
+      if (options[key] !== undefined) mistakes.push(`${key}: only a UNIX socket has one: give the path of it instead of a port`)
   const certificates = certificatesOf(options)
   if (certificates.length === 0 && (tls === 'implicit' || tls === 'required')) mistakes.push(`tls: "${tls}" needs a certificate`)
   try {

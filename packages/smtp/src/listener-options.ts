@@ -21,6 +21,8 @@ export interface ListenerOptions {
   readonly path?: string
   /** Permissions of the UNIX socket; default 0o660: the user of the server, and its group. */
   readonly mode?: number
+  /** Group of the UNIX socket, by name or number; default: the group of the server. For who is neither its user nor in its group, a Postfix in its chroot for one. */
+  readonly group?: string | number
   /** Connections the system may keep waiting; default 511. */
   readonly backlog?: number
   /**

@@ -1,10 +1,9 @@
 /** The public side of the wire: a place where clients connect, until it is closed. */
-import { chmod, lstat, unlink } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { ListenerError, type ListenerOptions, settingsOf } from './listener-options.ts'
 import { Server } from './server.ts'
 import type { Attach } from './stages.ts'
 import { type Certificate, certificatesOf } from './tls.ts'
+import { groupId, type SocketKeeper, socketKeeper } from './unix-socket.ts'
 
 /** Where a {@link Listener} listens. */
 export type ListenerAddress = { readonly host: string; readonly port: number } | { readonly path: string }
@@ -28,6 +27,8 @@ export interface Listener {
    * @throws {ListenerError} when options contradict each other; nothing has changed then
    */
   update(options: ListenerOptions, attach: Attach): void
+  /** Lets those connect to the UNIX socket who `mode` and `group` say. Rejects with the system's error. */
+  permit(options: Pick<ListenerOptions, 'mode' | 'group'>): Promise<void>
   /** New handshakes use these certificates. */
   setCertificate(certificate: Certificate | readonly Certificate[]): void
 }
@@ -35,24 +36,30 @@ export interface Listener {
 /**
  * Makes a listener; it does nothing before `listen`.
  *
+ * @param keeper who sees to UNIX sockets; default: this process by its own rights
  * @throws {ListenerError} when options contradict each other
  */
-export function createListener(options: ListenerOptions, attach: Attach): Listener {
+export function createListener(options: ListenerOptions, attach: Attach, keeper: SocketKeeper = socketKeeper()): Listener {
   const server = new Server(settingsOf(options), attach)
   server.setCertificates(certificatesOf(options))
-  return new ServerListener(server, options)
+  return new ServerListener(server, { options, keeper })
 }
+
+/** Octal: the user of the server and its group. */
+const SOCKET_MODE = 0o660
 
 class ServerListener implements Listener {
   readonly #server: Server
   readonly #options: ListenerOptions
+  readonly #keeper: SocketKeeper
   #name: string
   #address: ListenerAddress | undefined
   #stopping: Promise<void> | undefined
 
-  constructor(server: Server, options: ListenerOptions) {
+  constructor(server: Server, { options, keeper }: { readonly options: ListenerOptions; readonly keeper: SocketKeeper }) {
     this.#server = server
     this.#options = options
+    this.#keeper = keeper
     this.#name = options.name
   }
 
@@ -71,7 +78,7 @@ class ServerListener implements Listener {
 
   async listen(): Promise<void> {
     const { path, host, port = 0, backlog = 511 } = this.#options
-    if (path !== undefined) await removeStaleSocket(path)
+    if (path !== undefined) await this.#keeper.clear(path)
     const socket = this.#server.server
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject)
@@ -84,18 +91,13 @@ class ServerListener implements Listener {
     if (typeof address === 'object' && address !== null) this.#address = { host: address.address, port: address.port }
     else if (path !== undefined) {
       this.#address = { path }
-      await this.#allow(path)
+      await this.permit(this.#options)
     }
   }
 
-  async #allow(path: string): Promise<void> {
-    const { mode } = this.#options
-    try {
-      await chmod(path, mode ?? 0o660)
-    } catch (error) {
-      // A supervisor with more rights has made the socket, and sees to the default itself.
-      if (mode !== undefined || !(error instanceof Error && 'code' in error && error.code === 'EPERM')) throw error
-    }
+  async permit({ mode = SOCKET_MODE, group }: Pick<ListenerOptions, 'mode' | 'group'>): Promise<void> {
+    const { path } = this.#options
+    if (path !== undefined) await this.#keeper.give(path, { mode, ...(group === undefined ? {} : { gid: await groupId(group) }) })
   }
 
   stop(): Promise<void> {
@@ -122,15 +124,4 @@ class ServerListener implements Listener {
   setCertificate(certificate: Certificate | readonly Certificate[]): void {
     this.#server.setCertificates(certificatesOf({ certificate }))
   }
-}
-
-/** A UNIX socket that a crashed process left behind is taken away; one that somebody answers on is not. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const stat = await lstat(path).catch(() => undefined) // not there: nothing to take away
-  if (!stat?.isSocket()) return
-  const isAnswered = await new Promise<boolean>((resolve) => {
-    const probe = connect(path, () => resolve(true)).on('error', () => resolve(false))
-    probe.once('connect', () => probe.destroy())
-  })
-  if (!isAnswered) await unlink(path)
 }

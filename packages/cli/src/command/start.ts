@@ -6,6 +6,7 @@ import type { Role } from '@postroad/plugin'
 import { type Command, Option } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { type Opened, open } from '../open.ts'
+import { supervisedSockets } from './sockets.ts'
 import { isWorker, parseWorkers, rightsOf, supervise, tellSupervisor } from './workers.ts'
 
 /** Settings of the command line. */
@@ -44,6 +45,8 @@ async function start(given: string | undefined, options: StartOptions): Promise<
   const opened = await open(given, {
     ...(options.log ? { log: { format: options.log } } : {}),
     ...(options.role ? { role: options.role } : {}),
+    // Who opened the sockets has rights that we have not.
+    ...(isWorker() && options.user !== undefined ? { sockets: supervisedSockets() } : {}),
   })
   const { server } = opened
   try {

@@ -1,10 +1,10 @@
 /** Several processes on the same sockets: a worker that dies is replaced, and loses nothing that was acknowledged. */
 import { execFile } from 'node:child_process'
 import cluster, { type Worker } from 'node:cluster'
-import { chmodSync, chownSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { UsageError } from '../config/usage-error.ts'
+import { keepSockets } from './sockets.ts'
 
 /** Milliseconds: a worker that lives shorter than this has failed. */
 const HEALTHY = 10_000
@@ -42,9 +42,6 @@ export async function rightsOf(user: string): Promise<Rights> {
   return { uid, gid }
 }
 
-/** Octal permissions of a UNIX socket that the supervisor has opened for workers of fewer rights. */
-const SOCKET_MODE = 0o660
-
 /** Tells the supervisor that this worker serves. */
 export function tellSupervisor(): void {
   process.send?.(SERVES)
@@ -54,7 +51,8 @@ const SERVES = 'serves'
 /** Runs the workers until a signal ends them; resolves to the exit code: 0 when all drained. */
 export function supervise(count: number, rights: Rights = {}): Promise<number> {
   cluster.setupPrimary(rights)
-  giveSockets(rights)
+  const { uid, gid } = rights
+  if (uid !== undefined && gid !== undefined) keepSockets({ uid, gid })
   return new Promise((resolve) => new Supervisor(count, resolve).start())
 }
 
@@ -119,14 +117,4 @@ class Supervisor {
     process.stderr.write(`${what}; another takes its place${pause > 0 ? ` in ${pause} ms` : ''}\n`)
     setTimeout(() => this.#isStopping || this.#spawn(), pause)
   }
-}
-
-/** A UNIX socket is made by the supervisor, and belongs to those who serve it. */
-function giveSockets({ uid, gid }: Rights): void {
-  if (uid === undefined || gid === undefined) return
-  cluster.on('listening', (_worker, { address, addressType }) => {
-    if (addressType !== -1) return
-    chownSync(address, uid, gid)
-    chmodSync(address, SOCKET_MODE)
-  })
 }

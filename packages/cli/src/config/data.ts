@@ -34,6 +34,7 @@ const listen = z.strictObject({
   host: z.string().optional(),
   path: z.string().optional(),
   mode: z.number().int().optional(),
+  group: z.union([z.string(), z.number().int()]).optional(),
   backlog: z.number().int().optional(),
   tls: z.enum(['none', 'optional', 'required', 'implicit']).optional(),
   certificateFiles: z.union([certificateFiles, z.array(certificateFiles)]).optional(),

@@ -1,5 +1,13 @@
 /** The sockets of a server: opened all or none, told anew by a reload, closed. */
-import { type Certificate, type CertificateFiles, createListener, HandshakeError, type Listener, watchCertificates } from '@postroad/smtp'
+import {
+  type Certificate,
+  type CertificateFiles,
+  createListener,
+  HandshakeError,
+  type Listener,
+  type SocketKeeper,
+  watchCertificates,
+} from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import type { Generation, Scope } from './generation.ts'
@@ -25,8 +33,12 @@ export class Listeners {
   /** Taken out by a reload, their last sessions still running. */
   readonly #leaving: Listener[] = []
 
-  constructor(log: Log) {
+  readonly #keeper: SocketKeeper | undefined
+
+  /** @param keeper who sees to UNIX sockets, where this process may not */
+  constructor(log: Log, keeper: SocketKeeper | undefined) {
     this.#log = log
+    this.#keeper = keeper
   }
 
   get all(): readonly Listener[] {
@@ -48,6 +60,7 @@ export class Listeners {
       checkTls(open.one, each.one)
       kept.set(each, open)
     }
+    for (const [{ one }, open] of kept) await repermit(open, one)
     const fresh = await this.#openAll(wanted.filter((each) => !kept.has(each)))
     for (const [{ scope, one }, { listener }] of kept) {
       const onError = (error: unknown): void => this.#report(one.options.name, error)
@@ -88,10 +101,11 @@ export class Listeners {
       // Why it does not open is thrown.
       if (isOpen) this.#report(options.name, error)
     }
-    const listener = createListener({ onError, ...options }, (wire) => generation.attach(scope, wire))
+    const listener = createListener({ onError, ...options }, (wire) => generation.attach(scope, wire), this.#keeper)
     try {
       await listener.listen()
     } catch (cause) {
+      await listener.close(0).catch(() => undefined) // most often it was never opened; why is what is thrown
       throw new PostroadError('ERR_BIND', `${options.name} could not listen on ${place}: ${why(cause)}`, { cause })
     }
     isOpen = true
@@ -123,6 +137,16 @@ function keyOf({ place, options }: Listening): string {
   return options.port === 0 ? `${place} ${options.name}` : place
 }
 
+/** The socket stays, and belongs to whom the new configuration says. @throws {PostroadError} `ERR_BIND` when it cannot be given */
+async function repermit({ listener, one: { options: before } }: Open, { options, place }: Listening): Promise<void> {
+  if (before.mode === options.mode && before.group === options.group) return
+  try {
+    await listener.permit(options)
+  } catch (cause) {
+    throw new PostroadError('ERR_BIND', `${options.name}: ${place} cannot be given to whom it should: ${why(cause)}`, { cause })
+  }
+}
+
 /** @throws {PostroadError} `ERR_LISTEN` when one of the two has TLS from the first octet and the other has not */
 function checkTls({ options: before }: Listening, { place, options }: Listening): void {
   if ((before.tls === 'implicit') !== (options.tls === 'implicit'))
@@ -134,6 +158,7 @@ const HINTS: ReadonlyMap<string, string> = new Map([
     'EACCES',
     'ports below 1024 are for root, who gives them to others with `postroad start --user NAME`, or for a process with CAP_NET_BIND_SERVICE; a UNIX socket needs a folder that can be written to',
   ],
+  ['EPERM', 'only root may give a UNIX socket to a group that it is no member of: start as root, with --user NAME'],
   ['EADDRINUSE', 'another process listens there; `ss -ltnp` shows which'],
   ['EADDRNOTAVAIL', 'this machine does not have that address'],
   ['ENOENT', 'the folder of the socket does not exist'],

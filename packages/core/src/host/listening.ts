@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { type CertificateFiles, type ListenerOptions, listenerMistakes, loadCertificates } from '@postroad/smtp'
+import { type CertificateFiles, groupId, type ListenerOptions, listenerMistakes, loadCertificates } from '@postroad/smtp'
 import type { Config, ListenOptions } from '../config.ts'
 import type { Mistakes } from '../errors.ts'
 import { quarantineLevel } from '../policy/thresholds.ts'
@@ -57,6 +57,9 @@ async function listening(scope: ScopeSpec, { certificateFiles = [], ...options }
   // What certificates that cannot be read would have been good for is no mistake of its own.
   const isUnread = files.length > 0 && !certificate
   checkOne(isUnread ? { ...full, tls: 'optional' } : full, around)
+  // What is no group at all was said just now.
+  if (typeof full.group === 'string' && full.path !== undefined)
+    await groupId(full.group).catch((error: Error) => around.mistakes.add('ERR_LISTEN', `${name}: ${error.message}`))
   return { place, files, options: full }
 }
 
