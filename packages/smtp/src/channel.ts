@@ -17,6 +17,9 @@ import { HandshakeError } from './tls.ts'
 /** Errors of the socket that only mean that the client is gone. */
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_STREAM_DESTROYED'])
 
+/** RFC 5321 §4.5.3.2.6: no client that closed its side waits longer than this for a reply. */
+const REPLY_TIMEOUT_MS = 600_000
+
 /** A socket with replies going out and pieces of input coming in. */
 export abstract class Channel extends SMTPConnection implements InputOwner, Linked<Channel> {
   readonly server: Server
@@ -36,6 +39,8 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
   /** What is said before that. */
   #farewell: Reply | undefined
   #pause: NodeJS.Timeout | undefined
+  /** When the client was seen to have closed its side, while an answer is awaited. */
+  #endedAt: number | undefined
   readonly #deadlines: Deadlines
 
   constructor(server: Server, socket: SMTPConnection['_socket'], { id, ticket, header }: Origin) {
@@ -51,6 +56,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
   abstract onLongLine(): void
   abstract onContent(octets: Buffer): void
   abstract onContentEnd(): void
+  abstract readonly owesReply: boolean
   /** The server closes. */
   abstract leave(): void
   /** The connection is over; called once. */
@@ -232,6 +238,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
     }
     if (this.input.isBlocked && !this.#isStalled) {
       this.#deadlines.hold(now)
+      if (this.input.hasEnded && now - (this.#endedAt ??= now) > REPLY_TIMEOUT_MS) this.abort('client')
       return
     }
     const farewell = this.#deadlines.expired(now, this.server.limits, this.bodySize)

@@ -17,13 +17,13 @@ async function hello(client: Client): Promise<void> {
   await client.say('EHLO client.example')
 }
 
-test('a client that goes away while a stage has not answered is told of at once', async () => {
+test('a client whose connection is reset while a stage has not answered is told of at once', async () => {
   await using fixture = await start({}, { rcpt: never })
   const client = await fixture.client()
   await hello(client)
   client.send(ENVELOPE)
   await client.reply()
-  client.destroy()
+  client.socket.resetAndDestroy()
   assert.equal(await fixture.records[0]?.closed, 'client')
   assert.equal(fixture.listener.connections, 0)
 })

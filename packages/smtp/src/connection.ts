@@ -36,6 +36,8 @@ export class Connection extends Channel implements Wire {
   /** What was offered last. */
   offer: Offer | undefined
   isAuthenticated = false
+  /** See {@link InputOwner}: not for the banner, for part of a message, or for AUTH, which whoever is gone has no use for. */
+  owesReply = false
   transaction: Transaction | undefined
   /** The chunk of BDAT that is coming in. */
   chunk: Chunk | undefined
@@ -107,6 +109,7 @@ export class Connection extends Channel implements Wire {
 
   onLine(line: string, strict: boolean): void {
     this.beginStep()
+    this.owesReply = true
     try {
       if (this.onResponse !== undefined) respond(this, line)
       else dispatch(this, line, strict)
@@ -126,12 +129,14 @@ export class Connection extends Channel implements Wire {
 
   onContent(octets: Buffer): void {
     this.beginStep()
+    this.owesReply = false
     content(this, octets)
     this.endStep()
   }
 
   onContentEnd(): void {
     this.beginStep()
+    this.owesReply = true
     if (this.chunk !== undefined) chunkEnd(this, this.chunk)
     else messageEnd(this)
     this.endStep()
@@ -206,7 +211,7 @@ export class Connection extends Channel implements Wire {
     this.remote = remote
     this.local = local
     this.helo = this.offer = this.onResponse = this.forwarded = undefined
-    this.isAuthenticated = false
+    this.isAuthenticated = this.owesReply = false
     this.#errors = this.#refusedRecipients = 0
     this.isForwarded = true
     this.tls = this.tls && withoutClient(this.tls)

@@ -24,8 +24,10 @@ export interface InputOwner {
   onContentEnd(): void
   /** All that came has been handed on, or the input has been blocked. */
   onPause(): void
-  /** The client has closed its side, and everything before that has been handed on. */
+  /** The client has closed its side, and everything before that has been handed on and answered, or nothing of it needs an answer. */
   onEnd(): void
+  /** Whether the client is to hear the answer that is awaited even if it has closed its side: it may have stopped only to send. */
+  readonly owesReply: boolean
   /** One of the others threw: what was said and what was not is not known any more. */
   onFailure(error: unknown): void
 }
@@ -64,6 +66,11 @@ export class Input extends SMTPStream {
 
   get isBlocked(): boolean {
     return this.#blocked
+  }
+
+  /** Whether the client has closed its side. */
+  get hasEnded(): boolean {
+    return this.#ended
   }
 
   /** Whether octets of the client wait to be looked at. */
@@ -124,8 +131,8 @@ export class Input extends SMTPStream {
   /** The client has closed its side. */
   override end(): this {
     this.#ended = true
-    // A client that is gone while an answer is awaited is told of at once, unless it had already sent more and may only have half-closed.
-    if (!this.isClosed && !this.hasPending) this.#owner.onEnd()
+    // What it had sent is dealt with first, and what that comes to is said; `run` tells of the end then.
+    if (!this.isClosed && !this.hasPending && !(this.#blocked && this.#owner.owesReply)) this.#owner.onEnd()
     return this
   }
 

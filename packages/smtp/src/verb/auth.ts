@@ -82,6 +82,8 @@ export function respond(connection: Connection, line: string) {
 function proceed(connection: Connection, attempt: Attempt, response: Buffer | undefined) {
   const step = attempt.exchange.next(response)
   if ('refusal' in step) return connection.refuse('AUTH', step.refusal)
+  // To judge a password costs much; nobody does it for a client that has left.
+  connection.owesReply = false
   if ('attempt' in step) return connection.answer(connection.stages.auth(step.attempt), judged, attempt)
   challenge(connection, step.challenge, (next) => proceed(connection, attempt, next))
 }
