@@ -187,6 +187,7 @@ async function change(
   const selection = named(asked.args)
   const operation = asked.operation({ text: selection.text })
   let changed = 0
+  let claimed = 0
   let page: string[] = []
   const flush = async (): Promise<void> => {
     const counts = await Promise.all(page.map((id) => store.operate(id, operation, asked.io.now())))
@@ -194,12 +195,17 @@ async function change(
     changed += counts.reduce((sum, count) => sum + count, 0)
     page = []
   }
-  for await (const { message } of select(store, selection, asked.io)) {
+  for await (const { message, states } of select(store, selection, asked.io)) {
+    if (operation.kind === 'retry') claimed += states.filter(({ place }) => place.kind === 'claimed').length
     // A page shares a sync: a million messages are minutes, not hours.
     if (page.push(message.id) === CHANGE_PAGE) await flush()
   }
   await flush()
-  return changed > 0 ? 0 : nothing(asked.io)
+  // Some may be those of a process that is gone, which were changed.
+  if (claimed > changed)
+    asked.io.print(`${claimed - changed} deliveries are in the hands of a running process, which tries them or puts them back`)
+  else if (changed === 0) return nothing(asked.io)
+  return changed > 0 ? 0 : 1
 }
 
 async function bounce(

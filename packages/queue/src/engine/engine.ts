@@ -13,6 +13,7 @@ import { Intake } from './intake.ts'
 import type { Lane } from './lane.ts'
 import { LaneBook } from './lane-book.ts'
 import type { EngineOptions, Job } from './options.ts'
+import { PutBack } from './put-back.ts'
 import { Settler } from './settler.ts'
 import { type Site, spread } from './site.ts'
 
@@ -27,6 +28,7 @@ export class QueueEngine {
   readonly #options: EngineOptions
   readonly #lanes: LaneBook
   readonly #intake: Intake
+  readonly #putBack: PutBack
   readonly #settler: Settler
   readonly #running = new Set<Running>()
   readonly #telling = new Set<Promise<void>>()
@@ -43,7 +45,10 @@ export class QueueEngine {
   constructor(options: EngineOptions) {
     this.#options = options
     this.#lanes = new LaneBook(options)
-    this.#settler = new Settler(options, this.#closing.signal)
+    this.#putBack = new PutBack(options, (claims) => {
+      for (const claim of claims) this.#laneOf(claim).hasStored = true
+    })
+    this.#settler = new Settler(options, this.#putBack, this.#closing.signal)
     const room = (): number => Math.min(options.laneLimit, Math.ceil(options.maxActive * options.backlogShare) * 2 - this.#queuedBacklog)
     this.#intake = new Intake({
       engine: options,
@@ -126,7 +131,7 @@ export class QueueEngine {
       if (lane.isSuspended || lane.length >= this.#options.laneLimit || this.#closing.signal.aborted) full.push(claim)
       else this.#enqueue({ claim, lane, isFresh: true, source: keep })
     }
-    if (full.length > 0) void this.#park(full)
+    this.#park(full)
   }
 
   #laneOf({ message, index }: Claim): Lane<Job> {
@@ -157,7 +162,7 @@ export class QueueEngine {
       this.#dequeued(job)
       this.#memory -= job.source?.size ?? 0
     }
-    if (jobs.length > 0) void this.#park(jobs.map(({ claim }) => claim))
+    this.#park(jobs.map(({ claim }) => claim))
   }
 
   #dequeued({ isFresh }: Job): void {
@@ -166,14 +171,8 @@ export class QueueEngine {
   }
 
   /** No room in memory: it waits in the store. */
-  async #park(claims: readonly Claim[]): Promise<void> {
-    try {
-      await this.#options.store.release(claims, { kind: 'waiting', since: this.#options.clock.now() })
-      for (const claim of claims) this.#laneOf(claim).hasStored = true
-    } catch (error) {
-      // They stay claimed by this process, and go back to the schedule when it ends.
-      this.#options.log.error({ err: error, deliveries: claims.length }, 'deliveries could not be put back')
-    }
+  #park(claims: readonly Claim[]): void {
+    void this.#putBack.give(claims, { kind: 'waiting', since: this.#options.clock.now() })
   }
 
   #pump(site: Site<Job> | undefined): void {
@@ -249,7 +248,7 @@ export class QueueEngine {
     const now = clock.now()
     leave(site, result, now)
     if (result.how === 'withdrawn') {
-      await store.release([claim], { kind: 'scheduled', at: now })
+      await this.#putBack.give([claim], { kind: 'scheduled', at: now })
       return
     }
     // Octets that are not what was written never had a final dot; trying again would change nothing: a human must look.
@@ -301,14 +300,14 @@ export class QueueEngine {
 
   /** The attempt itself could not be made or written down. */
   async #failed({ claim, lane }: Pick<Job, 'claim' | 'lane'>, error: unknown): Promise<void> {
-    const { log, store, clock, scheduleOf } = this.#options
+    const { log, clock, scheduleOf } = this.#options
     const { id } = claim.message
-    log.error({ err: error, id }, isCorrupt(error) ? 'the message is damaged and was set aside' : 'the delivery was put back')
+    log.error({ err: error, id }, isCorrupt(error) ? 'the message is damaged and is set aside' : 'the delivery is put back')
     const now = clock.now()
     const place = isCorrupt(error)
       ? ({ kind: 'held', since: now, reason: 'corrupt' } as const)
       : ({ kind: 'scheduled', at: now + (scheduleOf(lane.name).waits[0] ?? 300_000) } as const)
-    await store.release([claim], place).catch((cause: unknown) => log.error({ err: cause, id }, 'the delivery could not be put back'))
+    await this.#putBack.give([claim], place)
   }
 
   #next(lane: Lane<Job>, site: Site<Job>): void {
@@ -324,7 +323,8 @@ export class QueueEngine {
 
   async #giveBackQueued(): Promise<void> {
     const claims = [...this.#lanes].flatMap((lane) => lane.clear().map(({ claim }) => claim))
-    if (claims.length > 0) await this.#options.store.release(claims, { kind: 'scheduled', at: this.#options.clock.now() })
+    await this.#putBack.give(claims, { kind: 'scheduled', at: this.#options.clock.now() })
+    await this.#putBack.close()
   }
 }
 

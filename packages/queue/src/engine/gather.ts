@@ -68,6 +68,7 @@ function isFree({ kind }: Place): boolean {
 
 /** Claims those deliveries that are wanted; who was quicker keeps theirs. */
 async function claimFree(store: QueueStore, id: string, wanted: readonly boolean[]): Promise<Claim[]> {
-  const taken = await Promise.all(wanted.map((isWanted, index) => (isWanted ? store.claimOne(id, index) : undefined)))
-  return taken.filter((claim) => claim !== undefined)
+  const taken = await Promise.allSettled(wanted.map((isWanted, index) => (isWanted ? store.claimOne(id, index) : undefined)))
+  // What could not be claimed is told by itself later; what could is in our hands.
+  return taken.flatMap((each) => (each.status === 'fulfilled' && each.value ? [each.value] : []))
 }

@@ -2,9 +2,10 @@
 import type { MessageSource } from '../carrier.ts'
 import type { Claim } from '../model.ts'
 import type { Transition } from '../state.ts'
-import type { NewMessage, SettleResult } from '../store.ts'
+import { type NewMessage, QueueError, type SettleResult } from '../store.ts'
 import { lateNews, type News, owedNews } from './gather.ts'
 import type { EngineOptions } from './options.ts'
+import type { PutBack } from './put-back.ts'
 import { isFor, report, unreturned } from './reporter.ts'
 
 /** Milliseconds between tries to write down what happened, when the store fails. */
@@ -16,10 +17,12 @@ export type Settled = readonly [result: SettleResult, spawned: readonly NewMessa
 /** See above. */
 export class Settler {
   readonly #options: EngineOptions
+  readonly #putBack: PutBack
   readonly #closing: AbortSignal
 
-  constructor(options: EngineOptions, closing: AbortSignal) {
+  constructor(options: EngineOptions, putBack: PutBack, closing: AbortSignal) {
     this.#options = options
+    this.#putBack = putBack
     this.#closing = closing
   }
 
@@ -31,7 +34,10 @@ export class Settler {
     const own: News = { ends: [{ claim, state }], reports: reports.map((each) => ({ ...each, delivery: claim.index })) }
     const late = claim.message.deliveries.length > 1 && reports.some(({ action }) => action === 'delayed') ? await this.#late(claim) : []
     if (late.length === 0) return this.#settle(own, source)
-    const settled = await this.#settle(together([own, ...late]), source)
+    const settled = await this.#settle(together([own, ...late]), source).catch(async (error: unknown) => {
+      await this.#giveBack(late)
+      throw error
+    })
     if (settled[0] !== 'lost') return settled
     // Perhaps it was one of the others.
     await this.#giveBack(late)
@@ -43,9 +49,15 @@ export class Settler {
     const [first] = claims
     if (!first) return ['lost', []]
     const news = await owedNews(this.#options.store, claims)
-    const settled = await this.#settle(news, this.#options.store.body(first.message))
-    if (settled[0] === 'lost') await this.#giveBack([news])
-    return settled
+    try {
+      const settled = await this.#settle(news, this.#options.store.body(first.message))
+      if (settled[0] === 'lost') await this.#giveBack([news])
+      return settled
+    } catch (error) {
+      // Those that were given to us are for whoever gave them to put back.
+      await this.#giveBack([{ ...news, ends: news.ends.filter(({ claim }) => !claims.includes(claim)) }])
+      throw error
+    }
   }
 
   /** To tell less is better than to lose what has happened. */
@@ -60,11 +72,8 @@ export class Settler {
   }
 
   async #giveBack(news: readonly News[]): Promise<void> {
-    const { store, clock } = this.#options
-    await store.release(
-      news.flatMap(({ ends }) => ends.map(({ claim }) => claim)),
-      { kind: 'scheduled', at: clock.now() },
-    )
+    const claims = news.flatMap(({ ends }) => ends.map(({ claim }) => claim))
+    await this.#putBack.give(claims, { kind: 'scheduled', at: this.#options.clock.now() })
   }
 
   async #settle({ ends: [first, ...also], reports }: News, source: MessageSource, unreturned = 0): Promise<Settled> {
@@ -74,13 +83,15 @@ export class Settler {
     const { message } = first.claim
     const options = { hostname, returnLimit, route: routeReport }
     const to = unreturned > 0 && postmaster && !isFor(postmaster, message) ? postmaster : undefined
-    const spawn = reports.length === 0 ? [] : await report({ message, reports, source, now, to }, options)
+    let spawn: readonly NewMessage[] | undefined = reports.length === 0 ? [] : undefined
     for (;;) {
       try {
+        // What cannot be read now, for want of a descriptor, does not undo what has happened.
+        spawn ??= await report({ message, reports, source, now, to }, options)
         const result = await store.settle({ ...first, also, spawn, now, ...(unreturned > 0 && { unreturned }) })
         return [result, result === 'lost' ? [] : spawn]
       } catch (error) {
-        if (this.#closing.aborted) throw error
+        if (this.#closing.aborted || (error instanceof QueueError && error.code === 'ERR_QUEUE_CORRUPT')) throw error
         log.error({ err: error, id: message.id }, 'the end of an attempt could not be stored; trying again')
         await new Promise<void>((resolve) => clock.after(SETTLE_RETRY_MS, resolve))
       }
