@@ -57,7 +57,11 @@ export class OpenedQueue {
       minFreeBytes: options.minFree,
       keepFinished: options.keepFinished,
       now: () => clock.now(),
-      onProblem: (error) => log.error({ err: error, code: error.code }, 'a queue entry has a problem'),
+      onProblem: (error) =>
+        log.error(
+          { err: error, code: error.code },
+          error.code === 'ERR_QUEUE_IO' ? 'the queue has a problem' : 'a queue entry has a problem',
+        ),
     })
     return this.#store
   }
@@ -85,6 +89,7 @@ export class OpenedQueue {
   /** Ends deliveries within the grace, and gives back what is left. */
   async close(): Promise<void> {
     this.#closing.abort()
+    void this.#store?.then((store) => store.hurry()).catch(() => undefined)
     // What could not be opened needs no closing; its error was told when it happened.
     await (await this.#engine?.catch(() => undefined))?.close()
     this.#census?.stop()

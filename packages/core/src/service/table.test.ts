@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -56,4 +56,26 @@ test('a closed table says so', () =>
   onTable(async (table) => {
     await table.close()
     assert.throws(() => table.read('a'), /closed/)
+  }))
+
+test('a file that lost its end is an error with its path, or opens; it does not end the process', () =>
+  onTable(async (table) => {
+    for (let i = 0; i < 3; i++)
+      await table.transact(() => {
+        for (let j = 0; j < 200; j++) table.write(`key ${i} ${j}`, 'v'.repeat(100))
+      })
+    const { folder } = table
+    await table.close()
+    const path = join(folder, 'data.mdb')
+    await truncate(path, 3 * 4_096)
+    const again = new Table<string>({ folder, name: 'test', clock: { now: () => 1_000, sleep: async () => undefined } })
+    await assert.rejects(
+      again.open(),
+      (error: Error & { code?: string }) => error.code === 'ERR_EMBEDDED_DAMAGED' && error.message.includes(path),
+    )
+    await assert.rejects(
+      again.transact(() => 0),
+      { code: 'ERR_EMBEDDED_DAMAGED' },
+    )
+    await again.close()
   }))

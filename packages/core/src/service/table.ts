@@ -37,6 +37,10 @@ export class Table<V> {
     this.#options = options
   }
 
+  get folder(): string {
+    return this.#options.folder
+  }
+
   /** Whether it can be read without being opened first. */
   get isOpen(): boolean {
     return this.#file !== undefined

@@ -51,7 +51,7 @@ export class Environment {
     ) => Root // its type has no constructor that can be called
     this.#openByReading(Store.prototype)
     this.root = this.#opening(() => new Store(null, { encoding: this.#encoding, isRoot: true }))
-    if (isShort) this.#walk()
+    this.#touch(isShort)
   }
 
   /** A table that {@link openTable} has opened. */
@@ -119,8 +119,14 @@ export class Environment {
     prototype.transactionSync = instead as Root['transactionSync'] // the same, less generic
   }
 
-  /** Damage behind a lost end shows here, under the mark, and not in the middle of the day. */
-  #walk(): void {
-    walk(this.root, (name) => (this.openTable(name) ? this.table(name) : undefined))
+  /** What kills kills here, under the mark, and not in the middle of the day: the head of each table, and all of it behind a lost end. */
+  #touch(isShort: boolean): void {
+    try {
+      walk(this.root, (name) => (this.openTable(name) ? this.table(name) : undefined), isShort ? Number.POSITIVE_INFINITY : 1)
+    } catch (error) {
+      // Without writes that wait this closes at once; a file that stayed open would be shared by the next attempt.
+      void this.root.close()
+      throw error
+    }
   }
 }

@@ -20,6 +20,11 @@ export class EmbeddedError extends Error {
   }
 }
 
+/** What LMDB says of a file's content. Anything else (no memory, no descriptors, no lock) tells nothing of the file. */
+export function meansDamage(error: unknown): boolean {
+  return error instanceof Error && /^MDB_(?:CORRUPTED|PAGE_NOTFOUND|INVALID|VERSION_MISMATCH|INCOMPATIBLE|BAD_TXN)/.test(error.message)
+}
+
 /** The sentence for a file that LMDB, or we, cannot read. */
 export function damaged(path: string, cause: unknown): EmbeddedError {
   const seen = cause instanceof Error ? cause.message : String(cause)

@@ -28,6 +28,10 @@ export interface WriteOptions {
   readonly makesRoom?: boolean
 }
 
+/** Milliseconds for which the writer's lock is waited for, and how long by who wants to end. */
+const PATIENCE = 30_000
+const HURRY = 2_000
+
 /** By device and inode of the folder: a path may be written in many ways. */
 const FILES = new Map<string, Promise<SharedFile>>()
 
@@ -52,6 +56,7 @@ export class LmdbFile {
   readonly #shared: SharedFile
   readonly #options: LmdbOptions
   #writing = 0
+  #patience = PATIENCE
   #rest: (() => void) | undefined
   #isClosed = false
 
@@ -99,6 +104,7 @@ export class LmdbFile {
         isAtomic,
         makesRoom,
         since: performance.now(),
+        patience: this.#patienceNow,
         resolve: (value) => {
           this.#written()
           resolve(value as T) // `run` gives the T of this `resolve`
@@ -110,6 +116,11 @@ export class LmdbFile {
       }
       this.#shared.writer.add(work)
     })
+  }
+
+  /** From now on nothing of this one waits for long: the process wants to end, and another may hold the lock for ever. */
+  hurry(): void {
+    this.#patience = HURRY
   }
 
   /** What is read next is what any process has committed by now; without it reads may be a turn of the event loop old. */
@@ -129,6 +140,8 @@ export class LmdbFile {
     if (this.#writing > 0 && !this.#shared.isLast) await new Promise<void>((resolve) => (this.#rest = resolve))
     await this.#shared.leave(this.#options.onNotice)
   }
+
+  readonly #patienceNow = (): number => this.#patience
 
   #written(): void {
     if (--this.#writing === 0) this.#rest?.()

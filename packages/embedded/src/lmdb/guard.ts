@@ -38,8 +38,21 @@ export async function guarded<T>(folder: string, openNow: (shape: Shape) => T): 
     const opened = openNow({ isShort })
     for (const name of left) rmSync(join(folder, name), { force: true })
     return opened
+  } catch (error) {
+    // It has its length again, and nobody would look at all of it any more: who comes next shall.
+    if (isShort) remember(folder)
+    throw error
   } finally {
     if (mark !== undefined) rmSync(mark, { force: true })
+  }
+}
+
+/** Leaves a mark that is nobody's. */
+function remember(folder: string): void {
+  try {
+    writeFileSync(join(folder, MARK), '')
+  } catch {
+    // What is read of the file tells the same, later.
   }
 }
 

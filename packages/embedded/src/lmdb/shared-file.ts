@@ -1,7 +1,7 @@
 /** The one environment of a file, for all of a process that use it: opened under guard, opened anew when LMDB gave it up. */
 import { join } from 'node:path'
 import { Environment, type EnvironmentOptions, type Table } from './environment.ts'
-import { damaged, EmbeddedError, systemCode } from './error.ts'
+import { damaged, EmbeddedError, meansDamage, systemCode } from './error.ts'
 import { guarded } from './guard.ts'
 import { Reserve } from './reserve.ts'
 import { Writer } from './writer.ts'
@@ -169,8 +169,7 @@ async function openEnvironment(folder: string, options: EnvironmentOptions): Pro
     return await guarded(folder, ({ isShort }) => new Environment(folder, options, isShort))
   } catch (cause) {
     if (cause instanceof EmbeddedError) throw cause
-    if (cause instanceof Error && /^MDB_(?:CORRUPTED|PAGE_NOTFOUND|INVALID|VERSION_MISMATCH|INCOMPATIBLE)/.test(cause.message))
-      throw damaged(path, cause)
+    if (meansDamage(cause)) throw damaged(path, cause)
     throw new EmbeddedError('ERR_EMBEDDED_IO', `${path} could not be opened: ${cause instanceof Error ? cause.message : cause}`, { cause })
   }
 }

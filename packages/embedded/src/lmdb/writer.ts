@@ -3,9 +3,8 @@ import type { RootDatabase } from 'lmdb'
 import { EmbeddedError } from './error.ts'
 import { transactOnce } from './exit.ts'
 
-/** Milliseconds of waiting for the lock after which it is told, and after which what waits is given up. */
+/** Milliseconds of waiting for the lock after which it is told. */
 const TELL_MS = 2_000
-const GIVE_UP_MS = 30_000
 /** Milliseconds between looks at what waits. */
 const LOOK_MS = 250
 
@@ -19,6 +18,8 @@ export interface Work {
   /** Goes on when the disk is full, by the room of the reserve. */
   readonly makesRoom: boolean
   readonly since: number
+  /** Milliseconds after which it is given up when the lock was not got. */
+  patience(): number
 }
 
 /** What the writer needs of its file. */
@@ -124,7 +125,7 @@ export class Writer {
       this.#host.tell(`${this.#host.path} is locked: another process writes to it, or was stopped while it wrote; waiting`)
     }
     const now = performance.now()
-    this.#giveUp(({ since }) => now - since > GIVE_UP_MS)
+    this.#giveUp(({ since, patience }) => now - since > patience())
   }
 
   #giveUp(isOver: (work: Work) => boolean): void {

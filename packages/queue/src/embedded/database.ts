@@ -115,6 +115,11 @@ export class QueueDatabase {
     return this.tables
   }
 
+  /** See `LmdbFile.hurry`. */
+  hurry(): void {
+    this.#file.hurry()
+  }
+
   async close(): Promise<void> {
     await this.#file.close()
   }

@@ -24,7 +24,7 @@ import { BodyFiles, syncFolder } from './body-files.ts'
 import { Claimant } from './claimant.ts'
 import { type Taken, take, takeDue, takeWaiting } from './claims.ts'
 import { QueueDatabase } from './database.ts'
-import { Disk } from './disk.ts'
+import { Disk, UNWRITABLE } from './disk.ts'
 import { finish, isLast } from './ending.ts'
 import { type Fault, noFault } from './fault.ts'
 import { operate } from './operate.ts'
@@ -51,18 +51,6 @@ export interface LmdbStoreOptions {
   readonly onProblem?: (problem: QueueError) => void
   /** For tests: called at every point of `FAULT_POINTS`. */
   readonly fault?: Fault
-}
-
-/** RFC 3463 §3.4: 4.3.0, the mail system itself; said at MAIL, so that nobody sends octets that cannot be stored. */
-const UNWRITABLE: Reply = Object.freeze({ code: 451, status: '4.3.0', text: 'Mail cannot be stored at present, try again later' })
-
-/** More than any kernel gives: a pid that nobody has. */
-const NOBODY = 0x7fff_ffff
-
-/** A message's record, and the owner it names. */
-interface Prepared {
-  readonly record: Buffer
-  readonly owner: string
 }
 
 /**
@@ -289,6 +277,11 @@ export class LmdbStore implements QueueStore {
   /** Removes body files that no entry names and that are older than an hour. Resolves to how many. */
   async sweep(): Promise<number> {
     return this.#files.sweep((id) => this.#tables.messages.doesExist(id), this.#now() - 3_600_000)
+  }
+
+  /** Says that this process wants to end: from now on it does not wait for long while another holds the lock of the file. */
+  hurry(): void {
+    this.#database.hurry()
   }
 
   async close(): Promise<void> {
