@@ -53,6 +53,15 @@ export interface LmdbStoreOptions {
   readonly fault?: Fault
 }
 
+/** More than any kernel gives: a pid that nobody has. */
+const NOBODY = 0x7fff_ffff
+
+/** A message's record, and the owner it names. */
+interface Prepared {
+  readonly record: Buffer
+  readonly owner: string
+}
+
 /**
  * Opens the embedded queue.
  *
