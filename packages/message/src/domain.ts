@@ -6,11 +6,11 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { hasForbidden, isLetDig } from './character.ts'
 
-/** What {@link normalizeDomain} takes beyond host names of ASCII letters, digits and hyphens. */
+/** What {@link normalizeDomain} takes beyond host names of ASCII letters, digits, hyphens and underscores. */
 export interface DomainOptions {
   /** U-labels (RFC 6531 §3.3) are taken, and become A-labels. Default false. */
   readonly smtputf8?: boolean
-  /** An underscore counts as a letter; RFC 5321 §4.1.2 has none, some hosts do. Default false. */
+  /** An underscore counts as a letter: RFC 5321 §4.1.2 has none, the DNS has, and senders use such names for their bounces. Default true. */
   readonly underscore?: boolean
   /** Octets a domain may have after normalisation, RFC 5321 §4.5.3.1.2. Default 255. */
   readonly domainLimit?: number
@@ -33,7 +33,7 @@ export function normalizeDomain(text: string, options: DomainOptions = {}): stri
 
 /** Index after the well-formed domain name that starts at `start`, or -1. Says nothing of what follows. */
 export function domainEnd(text: string, start: number, options: DomainOptions): number {
-  const { smtputf8 = false, underscore = false } = options
+  const { smtputf8 = false, underscore = true } = options
   let label = start
   let last = DOT
   let at = start
@@ -78,8 +78,8 @@ function toAscii(name: string, options: DomainOptions): string | undefined {
   if (given.length !== made.length) return undefined
   for (const [index, label] of made.entries()) {
     const unicode = given[index] ?? ''
-    // RFC 5891 §4.2.3.1: no U-label has hyphens in the third and fourth place.
-    if (label !== unicode && (unicode.startsWith('--', 2) || domainToUnicode(label) !== unicode)) return undefined
+    // RFC 5891 §4.2.3.1: no U-label has hyphens in the third and fourth place, and §4.2.2: none has an underscore.
+    if (label !== unicode && (unicode.startsWith('--', 2) || unicode.includes('_') || domainToUnicode(label) !== unicode)) return undefined
   }
   return ascii
 }

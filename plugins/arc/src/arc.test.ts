@@ -60,6 +60,20 @@ test('RFC 8617 §5: what is sealed validates, and a change of the body since doe
   assert.deepEqual([changed.result, changed.trusted, changed.isTemporary], ['fail', undefined, false])
 })
 
+test('names of the DNS that are no host names seal and validate as others do', async () => {
+  for (const [domain, selector] of [
+    ['a_b.example', 's_1'],
+    ['first.example', 'k1-'],
+    ['-x.example', '_x._y'],
+  ] as const) {
+    const key = { domain, selector, privateKey }
+    const sealed = await sealMessage(plain, { key, authResults: `mx.${domain};\r\n\tdmarc=pass`, result: 'none', now: NOW })
+    assert.ok(sealed, domain)
+    const found = await validate(await bytesOf(sealed), [domain], { [`${selector}._domainkey.${domain}`]: record })
+    assert.deepEqual([found.result, found.sealers, found.trusted?.results[0]?.result], ['pass', [domain], 'pass'], found.comment)
+  }
+})
+
 test('RFC 8617 §7.2.1: the oldest of the unbroken row of trusted sealers is believed', async () => {
   const bytes = await chain(['first.example', 'pass'], ['second.example', 'none'], ['third.example', 'fail'])
   const seen = async (...trust: string[]) => (await validate(bytes, trust)).trusted?.results[0]?.result

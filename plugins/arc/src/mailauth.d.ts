@@ -8,12 +8,14 @@ declare module 'mailauth/lib/dkim/dkim-verifier.js' {
     invalid?: string
     bodyHashKey?: string
     readonly original: Buffer
-    readonly parsed: { readonly [tag: string]: { readonly value: unknown } | undefined }
+    parsed: { readonly [tag: string]: { readonly value: unknown } | undefined }
     readonly hashAlgo: string
     readonly bodyCanon: string
     readonly maxBodyLength: number | ''
     readonly signingDomain: string
     readonly selector: string
+    readonly identity?: string
+    readonly identityDomain?: string
   }
 
   export interface SignatureResult {

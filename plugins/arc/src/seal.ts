@@ -45,7 +45,8 @@ export async function sealMessage(message: Message, { key, authResults, result, 
   const { headers: set } = await createSeal(false, {
     headers: parsed,
     arc: { chain: result === 'pass' ? getARChain(parsed, { strict: true }) : false },
-    strict: true,
+    // Its strict mode takes the names of hosts only, senders have those of the DNS; whether the chain may go on was asked above.
+    strict: [key.domain, key.selector].every((name) => !/_|-(\.|$)|(^|\.)-/.test(name)),
     seal: {
       signingDomain: key.domain,
       selector: key.selector,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { before, test } from 'node:test'
 import { BodyHash, nodeResolver } from '@postroad/authres'
 import { type Zone, zoneDns } from '@postroad/dns'
@@ -123,6 +123,54 @@ test('a message cut at any size gives the same result', async () => {
 
 test('RFC 6376 §5: what is signed here verifies, with either algorithm', async () => {
   for (const key of [rsa, ed]) assert.deepEqual((await verify(await signed(undefined, key), { zone: keys })).results, ['pass'])
+})
+
+/** A key that signs in other names; `domain` may bring more tags. */
+const named = (selector: string, domain: string) => ({ ...ed, selector, domain })
+
+test('selectors and domains are names of the DNS, as senders have them: with underscores, and hyphens at an end', async () => {
+  const record = keys['e._domainkey.a.example']
+  for (const [selector, domain] of [
+    ['s_1', 'a.example'],
+    ['k1-', 'a.example'],
+    ['_x._y', 'a.example'],
+    ['-', 'a.example'],
+    ['s', 'bounce_1.a.example'],
+    ['s', 'a-.example'],
+    ['S_1', 'A_B.example'],
+  ] as const) {
+    const host = domain.toLowerCase()
+    const zone = { [`${selector.toLowerCase()}._domainkey.${host}`]: record ?? {} }
+    const { signatures } = await verify(await signed(undefined, named(selector, domain)), { zone })
+    const [found] = signatures
+    assert.deepEqual([found?.result, found?.selector, found?.domain, found?.identity.toLowerCase()], ['pass', selector, host, `@${host}`])
+  }
+})
+
+test('RFC 6376 §6.1.1: what else is wrong with such a signature is seen as with any', async () => {
+  const record = keyRecord(createPublicKey(ed.key))
+  const zone = { 's_1._domainkey.a_b.example': { TXT: [record] }, 't._domainkey.a_b.example': { TXT: [`${record}; t=s`] } }
+  for (const [selector, tags, result, comment] of [
+    ['s_1', 'a_b.example; i=joe@a_b.example', 'pass', undefined],
+    ['s_1', 'a_b.example; i=joe=2Fx@mail.A_B.example', 'pass', undefined],
+    ['t', 'a_b.example; i=@a_b.example', 'pass', undefined],
+    ['t', 'a_b.example; i=@mail.a_b.example', 'neutral', 'domain mismatch'],
+    ['s_1', 'a_b.example; i=@axb.example', 'neutral', 'domain mismatch'],
+    ['s_1', 'a_b.example; i=@d.example', 'neutral', 'domain mismatch'],
+    ['s_1', 'a_b.example; i=joe(doe@a_b.example', 'neutral', 'signature syntax error'],
+    ['s_1', 'a_b.example; i=a_b.example', 'neutral', 'signature syntax error'],
+    ['s_1', 'a_b.example; q=x', 'neutral', 'unsupported query method'],
+    ['s_1', 'a_b.example; x=1', 'neutral', 'invalid expiration'],
+    ['s_1', 'a_b.example; l=-1', 'neutral', 'signature syntax error'],
+    ['s_1', 'a_b..example', 'neutral', 'signature syntax error'],
+    ['s_1', 'a b.example', 'neutral', 'signature syntax error'],
+    ['s_1', 'a_b', 'neutral', 'signature syntax error'],
+    ['s/1', 'a_b.example', 'neutral', 'signature syntax error'],
+    ['s_2', 'a_b.example', 'neutral', 'no key'],
+  ] as const) {
+    const { signatures } = await verify(await signed(undefined, named(selector, tags)), { zone })
+    assert.deepEqual([signatures[0]?.result, signatures[0]?.comment], [result, comment], `${selector} ${tags}`)
+  }
 })
 
 test('RFC 6376 §8.15: a field added to an oversigned name breaks the signature, a list field does not', async () => {

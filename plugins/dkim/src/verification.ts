@@ -12,6 +12,7 @@ import {
 import { DkimVerifier, type SignatureHeader, type SignatureResult } from 'mailauth/lib/dkim/dkim-verifier.js'
 import { parseDkimHeaders } from 'mailauth/lib/tools.js'
 import type { MessageKeys } from './key-store.ts'
+import { prepareNames } from './names.ts'
 import type { DkimOptions } from './options.ts'
 
 /** The limits among the options. */
@@ -111,7 +112,7 @@ function prepareSignature(verifier: DkimVerifier, field: SignedField): Signature
   const excessive = field.line.length > MAX_FIELD || BLANK.test(field.line.toString('latin1'))
   const header = parseDkimHeaders(excessive ? Buffer.from('DKIM-Signature:') : field.line, { strict: true })
   header.type = 'DKIM'
-  verifier.prepareSignature(header)
+  prepareNames(verifier, header)
   const names = header.parsed['h']?.value
   if (excessive || (typeof names === 'string' && names.split(':', MAX_NAMES + 1).length > MAX_NAMES))
     header.skip = 'signature field too long'

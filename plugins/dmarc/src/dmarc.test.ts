@@ -77,6 +77,8 @@ test('RFC 9989 §4.10.2: SPF or DKIM must pass for a domain that is aligned', as
     ['joe@example.com', { dkim: dkim(['fail', 'example.com'], ['pass', 'other.test']) }, 'fail', []],
     ['joe@example.com', { spf: spf('softfail', 'example.com') }, 'fail', []],
     ['joe@example.com', { spf: spf('pass', 'notexample.com') }, 'fail', []],
+    ['joe@a_b-.example.com', { dkim: dkim(['pass', 'a_b-.example.com']) }, 'pass', ['dkim']],
+    ['joe@example.com', { spf: spf('pass', 'bounce_1.example.com') }, 'pass', ['spf']],
     ['joe@strict.example', { spf: spf('pass', 'bounce.strict.example'), dkim: dkim(['pass', 'strict.example']) }, 'pass', ['dkim']],
     ['joe@strict.example', { dkim: dkim(['pass', 'sub.strict.example']) }, 'fail', []],
   ]

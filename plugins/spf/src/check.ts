@@ -5,6 +5,7 @@ import { nodeResolver, type SpfCheck, type SpfResult } from '@postroad/authres'
 import { DnsMemo } from '@postroad/dns'
 import type { Dns } from '@postroad/plugin'
 import { spf as evaluate } from 'mailauth/lib/spf/index.js'
+import { type StandIn, standIn } from './stand-in.ts'
 
 /** Who claims what. */
 export interface SpfQuestion {
@@ -68,23 +69,24 @@ export async function checkSpf(question: SpfQuestion, means: SpfMeans): Promise<
   if (domain === '') return { ...known, result: 'none', comment: 'no domain to ask' }
   // RFC 7208 §4.1: there must be an address, and nobody can name this client's. To try again later would not help.
   if (!isIPv4(question.ip) && !isIPv6(question.ip)) return { ...known, result: 'none', comment: 'no client address' }
+  const asked = standIn(domain, nodeResolver(means.dns, means.signal))
   // RFC 7208 §4.3: an empty local part is replaced by postmaster.
-  const sender = `${question.from?.local || 'postmaster'}@${domain}`
+  const sender = `${question.from?.local || 'postmaster'}@${asked.domain}`
   try {
     const { status, explanation } = await evaluate({
       sender,
       ip: question.ip,
       helo: question.helo,
       mta: question.hostname,
-      resolver: nodeResolver(means.dns, means.signal),
+      resolver: asked.resolver,
       strict: true,
       maxElapsedTime: means.timeout,
     })
     return {
       ...known,
       result: toResult(status.result),
-      comment: shorten(status.comment, { sender, domain, hostname: question.hostname }),
-      explanation: explanation || undefined,
+      comment: shorten(status.comment, { sender, asked, hostname: question.hostname }),
+      explanation: explanation ? asked.restore(explanation) : undefined,
     }
   } catch (error) {
     return { ...known, result: 'temperror', comment: error instanceof Error ? error.message : undefined }
@@ -116,9 +118,9 @@ function toResult(text: string): SpfResult {
 /** Without our own name in front, which the field has anyway, and of the domain instead of one sender: it holds for all of them. */
 function shorten(
   comment: string | false | undefined,
-  { sender, domain, hostname }: { readonly sender: string; readonly domain: string; readonly hostname: string },
+  { sender, asked, hostname }: { readonly sender: string; readonly asked: StandIn; readonly hostname: string },
 ): string | undefined {
   if (!comment) return undefined
   const own = comment.startsWith(`${hostname}: `) ? comment.slice(hostname.length + 2) : comment
-  return own.replace(sender, () => domain)
+  return asked.restore(own.replace(sender, () => asked.domain))
 }

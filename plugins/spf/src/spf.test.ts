@@ -137,6 +137,65 @@ test('RFC 7208 §4.3: what is not a domain has no record', async () => {
   }
 })
 
+const ODD = {
+  'bounce_1.shop.example': { TXT: ['v=spf1 include:_spf.%{d} exp=why.%{d} -all'] },
+  '_spf.bounce_1.shop.example': { TXT: ['v=spf1 exists:%{o3}._x.%{o} -all'] },
+  'bounce_1.shop.example._x.bounce_1.shop.example': { A: ['127.0.0.2'] },
+  'why.bounce_1.shop.example': { TXT: ['%{o} says: not %{i}'] },
+  'hard_1.example': { TXT: ['v=spf1 exp=why.bounce_1.shop.example -all'] },
+  'p_q.example': { TXT: ['v=spf1 ptr -all'] },
+  'lit_1.example': { TXT: ['v=spf1 ptr:Lit_1.example -all'] },
+  '192.0.2.1': { PTR: ['m.P_q.example', 'm.lit_1.example'] },
+  'm.p_q.example': { A: ['192.0.2.1'] },
+  'm.lit_1.example': { A: ['192.0.2.1'] },
+  '-a.b-.example': { TXT: ['v=spf1 a mx -all'], A: ['192.0.2.9'], MX: [[10, 'm.p_q.example'] as const] },
+  'rr_.example': { TXT: ['v=spf1 redirect=p_q.example'] },
+  'slow_1.example': { TXT: 'REFUSED' as const },
+}
+
+const odds: readonly (readonly [domain: string, result: SpfResult, comment?: string])[] = [
+  ['bounce_1.shop.example', 'pass', 'domain of bounce_1.shop.example designates 192.0.2.1 as permitted sender'],
+  ['hard_1.example', 'fail', 'domain of hard_1.example does not designate 192.0.2.1 as permitted sender'],
+  ['P_Q.example.', 'pass'],
+  ['lit_1.example', 'pass'],
+  ['-a.b-.example', 'pass'],
+  ['rr_.example', 'pass'],
+  ['no_such.example', 'none'],
+  [
+    'slow_1.example',
+    'temperror',
+    'error in processing during lookup of slow_1.example: DNS request refused by server when resolving slow_1.example',
+  ],
+]
+
+test('names with underscores, and hyphens at an end, are names of the DNS: senders use them, RFC 2181 §11', async () => {
+  for (const [domain, result, comment] of odds)
+    for (const from of [{ local: 'x', domain }, undefined]) {
+      const dns = zoneDns(ODD)
+      const check = await checkSpf({ ip: '192.0.2.1', helo: domain, from, hostname: 'mx' }, { dns, timeout: 1000 })
+      assert.deepEqual([check.result, check.domain], [result, domain.toLowerCase().replace(/\.$/, '')], `${domain} ${check.comment}`)
+      if (comment !== undefined) assert.equal(check.comment, comment)
+      if (domain === 'hard_1.example') assert.equal(check.explanation, 'hard_1.example says: not 192.0.2.1')
+      assert.ok(!dns.questions.some((question) => question.includes('zzq')))
+    }
+})
+
+test('RFC 7208 §7.1: delimiters are a set in whatever order, never a range', async () => {
+  const delimiters = ['.', '-', '+', ',', '/', '_', '=']
+  for (const first of delimiters)
+    for (const second of delimiters)
+      for (const third of delimiters) {
+        const macro = `%{l2r${first}${second}${third}}`
+        const dns = zoneDns({
+          'a.example': { TXT: [`v=spf1 exists:${macro}.x.example -all`] },
+          'b.a.x.example': { A: ['127.0.0.2'] },
+        })
+        const from = { local: `a${first}b${third}c`, domain: 'a.example' }
+        const { result, comment } = await checkSpf({ ip: '192.0.2.1', helo: 'h.example', from, hostname: 'mx' }, { dns, timeout: 1000 })
+        assert.equal(result, 'pass', `${macro} ${comment}`)
+      }
+})
+
 test('each result is worth what the operator says', () => {
   const results: readonly SpfResult[] = ['none', 'neutral', 'pass', 'fail', 'softfail', 'temperror', 'permerror']
   for (const result of results) {
