@@ -121,6 +121,8 @@ class RunningServer implements Server {
   #turn: Promise<unknown> = Promise.resolve()
   #guard: { release(): void } | undefined
   #closing: Promise<void> | undefined
+  /** Aborted when the server stops: old generations that still have something under way must come to their end. */
+  readonly #stop = new AbortController()
   readonly #retiring = new Set<Promise<void>>()
 
   constructor(
@@ -185,7 +187,7 @@ class RunningServer implements Server {
     const before = this.#generation
     this.#generation = next
     this.#config = config
-    const retired = before.drained().then(() => before.close())
+    const retired = before.drained().then(() => before.close(this.#stop.signal))
     this.#retiring.add(retired)
     void retired.finally(() => this.#retiring.delete(retired))
     this.log.info({ scopes: next.scopes.length }, 'reloaded')
@@ -211,6 +213,7 @@ class RunningServer implements Server {
 
   async #close(grace: number): Promise<void> {
     await this.#turn
+    this.#stop.abort()
     await this.#listeners.close(grace)
     await this.#generation.close()
     await Promise.all(this.#retiring)

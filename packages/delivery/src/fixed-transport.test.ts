@@ -249,6 +249,37 @@ test('an aborted signal ends an attempt at once, and defers', async () => {
   })
 })
 
+test('RFC 1047: an attempt that is to stop waits for the answer to its final dot where somebody bounds that, and for nothing else', async () => {
+  for (const [verb, stays, end] of [
+    ['RCPT', false, 'Given up, waiting for the answer to RCPT'],
+    ['BODY', false, 'Given up while sending the message'],
+    ['DOT', true, 'queued'],
+    ['DOT', true, 'Given up, waiting for the answer to the final dot'],
+  ] as const) {
+    const controller = new AbortController()
+    let answer: (reply: string) => void = () => {}
+    const answered = new Promise<string>((resolve) => (answer = resolve))
+    const script = async (step: SinkStep) => {
+      if (step.verb !== verb) return undefined
+      controller.abort()
+      return await answered
+    }
+    await withSink({ extensions: [], script }, {}, async ({ transport }) => {
+      let cut: (() => void) | undefined
+      const unanswered = { stay: (then: () => void) => (cut = then) }
+      const message = verb === 'BODY' ? streamed('x'.repeat(9_000_000)) : source('x')
+      const sent = transport.deliver(job(['b@to.test'], { signal: controller.signal, unanswered, message }))
+      if (stays) while (cut === undefined) await new Promise(setImmediate)
+      if (end === 'queued') answer('250 2.0.0 queued')
+      else cut?.()
+      const [outcome] = await sent
+      answer('250 2.0.0 late')
+      assert.deepEqual([cut !== undefined, outcome?.reply.text], [stays, end], verb)
+      assert.equal(outcome?.uncertain ?? false, stays && end !== 'queued')
+    })
+  }
+})
+
 test('what the server cannot take is refused before anything is sent', async () => {
   const international = parseAddress('d\u00f6rte@from.test', { smtputf8: true })
   await withSink({ extensions: ['SIZE 10'] }, {}, async ({ sink, transport }) => {

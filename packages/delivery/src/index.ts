@@ -25,5 +25,6 @@ export {
   type RcptParameters,
   type RecipientOutcome,
   type Transport,
+  type Unanswered,
 } from './transport.ts'
 export { type TransportOptions, transportOptions } from './transport-options.ts'

@@ -102,12 +102,13 @@ export interface Begun {
 export async function complete(
   pool: Pool,
   { lease, transaction, recipients }: Begun,
-  { message, signal, log }: Job,
+  { message, signal, log, unanswered }: Job,
 ): Promise<readonly Fate[]> {
   const abort = () => {
     // RFC 5321 §4.5.3.2.6: all is said, and the answer has ten minutes of its own; to leave now makes duplicates.
-    if (transaction.isSent && signal.reason instanceof TimeUp) return
-    lease.connection.destroy(localReply(451, '4.3.2', 'Given up'))
+    const cut = () => lease.connection.destroy(localReply(451, '4.3.2', 'Given up'))
+    if (transaction.isSent && unanswered !== undefined) unanswered.stay(cut)
+    else if (!transaction.isSent || !(signal.reason instanceof TimeUp)) cut()
   }
   signal.addEventListener('abort', abort, { once: true })
   if (signal.aborted) abort()

@@ -56,6 +56,12 @@ export interface JobLog {
   warn(fields: object, text: string): void
 }
 
+/** Is told of a transaction whose final dot was sent when the attempt was to stop: to leave before the answer makes a duplicate, RFC 1047. */
+export interface Unanswered {
+  /** Called while the signal's listeners run. The answer is then waited for; `cut` ends it, when that takes too long. */
+  stay(cut: () => void): void
+}
+
 /** One attempt to bring one message to some recipients. */
 export interface Job {
   readonly route: JobRoute
@@ -64,8 +70,10 @@ export interface Job {
   readonly parameters: MailParameters
   readonly recipients: readonly JobRecipient[]
   readonly message: MessageSource
-  /** Stops the attempt; recipients that are undecided are deferred. */
+  /** Stops the attempt, unless it stays `unanswered`; recipients that are undecided are deferred. */
   readonly signal: AbortSignal
+  /** Where to say that it goes on all the same; absent: it never does. */
+  readonly unanswered?: Unanswered
   readonly log?: JobLog
 }
 

@@ -72,8 +72,11 @@ export interface Setup {
 export type Running<P extends ServiceMap = {}> = Hooks & {
   /** Called before the first connection: background work begins here, not in `setup`, which also serves `postroad check`. */
   start?(): void | Promise<void>
-  /** Called when the generation closes, in reverse order of `use`. */
-  close?(): void | Promise<void>
+  /**
+   * Called when the generation closes, in reverse order of `use`. `stop` is aborted when the whole server stops; while it is
+   * not, only the configuration has changed, and what is under way may come to its end.
+   */
+  close?(stop: AbortSignal): void | Promise<void>
   readonly commands?: Readonly<Record<string, PluginCommand>>
 } & ({} extends P ? { readonly services?: Resolved<P> } : { readonly services: Resolved<P> })
 

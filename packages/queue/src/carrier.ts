@@ -21,9 +21,18 @@ export interface CarrierJob<R extends CarrierRecipient = CarrierRecipient> {
   readonly parameters: MailParameters
   readonly recipients: readonly R[]
   readonly message: MessageSource
+  /** Stops the attempt, unless it stays `unanswered`. */
   readonly signal: AbortSignal
+  /** Where to say that it goes on all the same. */
+  readonly unanswered?: Unanswered
   /** Queue id, for the log. */
   readonly id?: string
+}
+
+/** Is told of a transaction whose final dot was sent when the attempt was to stop: to leave before the answer makes a duplicate, RFC 1047. */
+export interface Unanswered {
+  /** Called while the signal's listeners run. The answer is then waited for; `cut` ends it, when that takes too long. */
+  stay(cut: () => void): void
 }
 
 export interface CarrierRecipient {

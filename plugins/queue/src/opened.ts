@@ -87,11 +87,11 @@ export class OpenedQueue {
   }
 
   /** Ends deliveries within the grace, and gives back what is left. */
-  async close(): Promise<void> {
+  async close(stop?: AbortSignal): Promise<void> {
     this.#closing.abort()
     void this.#store?.then((store) => store.hurry()).catch(() => undefined)
     // What could not be opened needs no closing; its error was told when it happened.
-    await (await this.#engine?.catch(() => undefined))?.close()
+    await (await this.#engine?.catch(() => undefined))?.close(undefined, stop)
     this.#census?.stop()
     await (await this.#store?.catch(() => undefined))?.close()
     await this.transports.close()

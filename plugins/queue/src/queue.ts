@@ -47,7 +47,7 @@ export const queue = definePlugin({
         // A queue that cannot be opened refuses mail; to end the process over it would be a crash loop.
         await opened.engine().catch(() => {})
       },
-      close: () => opened.close(),
+      close: (stop) => opened.close(stop),
     }
   },
 })

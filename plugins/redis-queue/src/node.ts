@@ -105,13 +105,14 @@ export class QueueNode {
   }
 
   /** Ends deliveries within the grace and gives back what is left: another node goes on with it at once. */
-  async close(): Promise<void> {
+  async close(stop?: AbortSignal): Promise<void> {
     clearInterval(this.#inspecting)
     clearInterval(this.#beating)
     clearInterval(this.#sweeping)
     this.#closing.abort()
     this.#census?.stop()
-    await this.#engine?.close()
+    this.#tickets.rest()
+    await this.#engine?.close(undefined, stop)
     // Without Redis nothing can be given back; then the claims end with this process.
     await (this.#ticketed ?? this.store).close().catch((error: unknown) => {
       this.#context.log.warn({ err: error }, 'the claims of this process could not be given back')

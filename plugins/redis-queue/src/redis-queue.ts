@@ -25,7 +25,7 @@ export const redisQueue = definePlugin({
       }),
       commands: queueCommands(node.commanded()),
       start: () => node.start(),
-      close: () => node.close(),
+      close: (stop) => node.close(stop),
     }
   },
 })

@@ -112,19 +112,19 @@ export class Generation {
     })
   }
 
-  /** Aborts what still runs, and closes the plugins in reverse order of `use`. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  /** Aborts what still runs, and closes the plugins in reverse order of `use`; until `stop` is aborted they may take their time. */
+  close(stop: AbortSignal = AbortSignal.abort()): Promise<void> {
+    this.#closing ??= this.#close(stop)
     return this.#closing
   }
 
-  async #close(): Promise<void> {
+  async #close(stop: AbortSignal): Promise<void> {
     const reason = new Error('the server is closing')
     this.#lifetime.end(reason)
     this.#controller.abort(reason)
     for (const [use, running] of this.#running.toReversed()) {
       try {
-        await running.close?.()
+        await running.close?.(stop)
       } catch (error) {
         // The others must be closed all the same.
         this.#log.error({ plugin: use.name, error }, 'a plugin could not be closed')

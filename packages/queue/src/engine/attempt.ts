@@ -6,6 +6,7 @@ import type { DeliveryFacts, DeliveryHooks } from '../hooks.ts'
 import type { Claim, QueuedDelivery, QueuedRecipient, Reply } from '../model.ts'
 import { DISCARD, mailboxKey, UNROUTED } from '../plan.ts'
 import { isPending } from '../state.ts'
+import type { Running } from './ending.ts'
 
 /** Finds the carrier of a route. `relays`: it hands on to another server instead of delivering for good. */
 export type Carriers = (route: Route) => { readonly carrier: Carrier; readonly relays: boolean } | undefined
@@ -17,7 +18,7 @@ export interface AttemptInput {
   readonly source: MessageSource
   readonly carriers: Carriers
   readonly hooks: DeliveryHooks
-  readonly signal: AbortSignal
+  readonly running: Running
   /** The lane is closed: its last failure, to be said instead of connecting. */
   readonly closed: Reply | undefined
   onError(error: unknown): void
@@ -99,7 +100,8 @@ async function carry(input: AttemptInput, route: Route, recipients: readonly Que
     parameters: message.parameters,
     recipients: mailboxes,
     message: input.source,
-    signal: input.signal,
+    signal: input.running.controller.signal,
+    unanswered: input.running,
     id: message.id,
   }
   try {

@@ -8,6 +8,7 @@ import { afterAttempt } from '../state.ts'
 import { type NewMessage, QueueError } from '../store.ts'
 import { announce } from './announce.ts'
 import { type AttemptResult, attempt, commonFailure } from './attempt.ts'
+import { Ending, Running } from './ending.ts'
 import { byMessage } from './gather.ts'
 import { Intake } from './intake.ts'
 import type { Lane } from './lane.ts'
@@ -16,12 +17,6 @@ import type { EngineOptions, Job } from './options.ts'
 import { PutBack } from './put-back.ts'
 import { Settler } from './settler.ts'
 import { type Site, spread } from './site.ts'
-
-/** An attempt under way. */
-interface Running {
-  readonly startedAt: number
-  readonly controller: AbortController
-}
 
 /** See above. */
 export class QueueEngine {
@@ -40,7 +35,7 @@ export class QueueEngine {
   #queuedBacklog = 0
   #memory = 0
   #tick: { readonly at: number; cancel(): void } | undefined
-  #idle: (() => void) | undefined
+  #ending: Ending | undefined
 
   constructor(options: EngineOptions) {
     this.#options = options
@@ -93,24 +88,28 @@ export class QueueEngine {
     return { active: this.#running.size, queued: this.#queued, lanes: this.#lanes.size, memory: this.#memory }
   }
 
-  /** Starts nothing more, waits up to `graceMs` for what is under way, then aborts it; what is left goes back to the store. */
-  async close(graceMs = 10_000): Promise<void> {
+  /**
+   * Starts nothing more, and waits for what is under way: to its end while `stop` is not aborted (after a reload another engine
+   * goes on), else up to `graceMs`, and longer for what has sent its final dot. What is left goes back to the store.
+   */
+  async close(graceMs = this.#options.stopGraceMs ?? 10_000, stop: AbortSignal = AbortSignal.abort()): Promise<void> {
     this.#closing.abort()
     this.#tick?.cancel()
     await this.#intake.close()
     await this.#giveBackQueued()
     await Promise.all(this.#telling)
     if (this.#running.size === 0) return
-    const idle = new Promise<void>((resolve) => {
-      this.#idle = resolve
-    })
-    const cancelGrace = this.#options.clock.after(graceMs, () => {
-      for (const { controller } of this.#running) controller.abort()
-      // A carrier that does not listen is not waited for: its claims go back when the store closes.
-      this.#options.clock.after(2_000, () => this.#idle?.())
-    })
-    await idle
-    cancelGrace()
+    const { clock, log, answerGraceMs = 120_000 } = this.#options
+    const beat = (): Promise<void> => this.#beatWhileEnding()
+    this.#ending = new Ending({ running: this.#running, clock, log, graceMs, answerMs: answerGraceMs, beat })
+    await this.#ending.wait(stop)
+  }
+
+  async #beatWhileEnding(): Promise<void> {
+    const { store, clock, log } = this.#options
+    const now = clock.now()
+    this.#abortOverdue(now)
+    await store.beat(now).catch((error: unknown) => log.error({ err: error }, 'the queue could not be told that this process lives'))
   }
 
   #offer(claims: readonly Claim[]): void {
@@ -212,7 +211,7 @@ export class QueueEngine {
 
   async #run(job: Job, site: Site<Job>): Promise<void> {
     const startedAt = this.#options.clock.now()
-    const running = { startedAt, controller: new AbortController() }
+    const running = new Running(startedAt)
     this.#running.add(running)
     if (!job.isFresh) this.#activeBacklog++
     site.started(startedAt)
@@ -243,8 +242,7 @@ export class QueueEngine {
     const onError = (error: unknown): void => {
       this.#options.log.error({ err: error, id: message.id, lane: lane.name }, 'an attempt failed')
     }
-    const { signal } = running.controller
-    const result = await attempt({ claim, delivery, source, carriers, hooks, closed, onError, signal, routeOf: this.#options.routeReport })
+    const result = await attempt({ claim, delivery, source, carriers, hooks, closed, onError, running, routeOf: this.#options.routeReport })
     const now = clock.now()
     leave(site, result, now)
     if (result.how === 'withdrawn') {
@@ -311,7 +309,7 @@ export class QueueEngine {
   }
 
   #next(lane: Lane<Job>, site: Site<Job>): void {
-    if (this.#running.size === 0) this.#idle?.()
+    this.#ending?.attemptEnded()
     this.#pump(site)
     if (this.#starved.size > 0) {
       const starved = [...this.#starved]

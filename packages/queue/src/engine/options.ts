@@ -47,6 +47,10 @@ export interface EngineOptions {
   readonly laneLimit: number
   /** Milliseconds after which an attempt is given up. */
   readonly attemptMs: number
+  /** Milliseconds that attempts have when the process stops. Default 10,000. */
+  readonly stopGraceMs?: number
+  /** Milliseconds that they have when all was sent and only the answer is awaited. Default 120,000. */
+  readonly answerGraceMs?: number
   /** Milliseconds between looks at the store when nothing is due: others may have put something there. */
   readonly lookMs: number
   readonly clock: EngineClock

@@ -46,6 +46,8 @@ export function openEngine(
     memoryLimit: options.memory,
     laneLimit: 1_000,
     attemptMs: 3_600_000,
+    stopGraceMs: options.stopGrace,
+    answerGraceMs: options.answerGrace,
     lookMs: 1_000,
     clock: engineClock(clock),
   })

@@ -66,6 +66,14 @@ export const deliveryOptions = {
     .default({})
     .describe('Other waits for a class of failure. Default: `greylist` from 2 minutes, `rate` from 10, `quota` from an hour'),
   maxRecipients: z.int().positive().default(100).describe('Recipients of one transaction'),
+  stopGrace: duration
+    .default(10_000)
+    .describe('How long deliveries under way may go on when the server stops; then they are cut, and tried again later'),
+  answerGrace: duration
+    .default(120_000)
+    .describe(
+      'How long, when the server stops, a delivery may go on of which all was sent and only the answer is awaited: to cut it makes a duplicate. RFC 5321 grants the next hop `10m`; what starts and stops the server must wait longer than this',
+    ),
   memory: z.number().nonnegative().default(67_108_864).describe('Octets of fresh mail kept in memory until it is delivered'),
   returnLimit: z
     .number()

@@ -74,6 +74,11 @@ export class Tickets {
     this.#worker.on('error', (error) => log.debug({ err: error }, 'the ticket worker has an error'))
   }
 
+  /** Takes no more of them, while those that were taken are used up. */
+  rest(): void {
+    void this.#worker?.pause(true).catch(() => {}) // then they are found by their time
+  }
+
   /** Ends; tickets that are being used go to others when their lock ends, and fit no record then. */
   async close(): Promise<void> {
     await this.flushed()
