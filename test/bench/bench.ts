@@ -7,12 +7,15 @@ import { parseArgs } from 'node:util'
 import { runCommand } from '../runner/command.ts'
 import { clearLeftOver } from './folder.ts'
 import { type Figures, measure } from './measure.ts'
-import { formatFigures, formatJudgement, type Judgement, judge } from './result.ts'
+import { compare, formatFigures, formatJudgement, type Judgement, judge } from './result.ts'
 import { BARS, SCENARIOS, type Scenario } from './scenario.ts'
 import { endServers } from './server-process.ts'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 const ROOT = dirname(dirname(HERE))
+
+/** What a figure may be of what it was before. */
+const MOST = 1.05
 
 const HELP = `npm run bench -- [options]
 
@@ -20,6 +23,8 @@ const HELP = `npm run bench -- [options]
   --targets a,b   only these targets
   --quick         fewer rounds, and without the long scenarios
   --rounds N      rounds that take turns; the figures are their medians (default 5; quick 3)
+  --against DIR   measure each target of ours from here and from that checkout (installed and built), in pairs that take
+                  turns; exit code 1 when the CPU of one is more than 5 % higher here (default then 9 rounds, and no peers)
   --json FILE     all figures as JSON
   --profile DIR   write CPU profiles of the targets (their figures are then too high)
   --no-build      measure dist/ as it is
@@ -35,6 +40,7 @@ const { values: options } = parseArgs({
     targets: { type: 'string' },
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
+    against: { type: 'string' },
     json: { type: 'string' },
     profile: { type: 'string' },
     'no-build': { type: 'boolean', default: false },
@@ -55,7 +61,7 @@ process.exitCode = await main()
 async function main(): Promise<number> {
   if (options.help) return say(HELP)
   const scenarios = select()
-  const rounds = Number(options.rounds ?? (options.quick ? 3 : 5))
+  const rounds = Number(options.rounds ?? (options.against !== undefined ? 9 : options.quick ? 3 : 5))
   if (scenarios === undefined || !(rounds >= 1)) return 2
   if (!options['no-build'] && !(await build())) return 1
   say(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${rounds} rounds`)
@@ -65,6 +71,7 @@ async function main(): Promise<number> {
     const figures = await measure(scenario, targets, {
       rounds,
       roundLimitMs: options.quick ? 4_000 : 8_000,
+      against: options.against && resolve(options.against),
       profiles: options.profile && resolve(options.profile),
       say: progress,
       leftOut: (target, why) => say(`\n${target} is left out: ${why}`),
@@ -72,7 +79,7 @@ async function main(): Promise<number> {
     progress('')
     say(`\n${formatFigures(scenario, figures)}`)
     results.push({ scenario: scenario.name, figures })
-    judgements.push(...judge(scenario, figures, BARS))
+    judgements.push(...(options.against === undefined ? judge(scenario, figures, BARS) : compare(scenario, figures, MOST)))
   }
   say(`\nBars\n${judgements.map(formatJudgement).join('\n')}`)
   if (options.json !== undefined)
@@ -90,8 +97,13 @@ function select(): { scenario: Scenario; targets: string[] }[] | undefined {
     return undefined
   }
   return SCENARIOS.filter(({ name, isLong = false }) => only?.includes(name) ?? !(options.quick && isLong))
-    .map((scenario) => ({ scenario, targets: scenario.targets.filter((name) => wanted?.includes(name) ?? true) }))
+    .map((scenario) => ({ scenario, targets: scenario.targets.filter((name) => (wanted?.includes(name) ?? true) && isCompared(name)) }))
     .filter(({ targets }) => targets.length > 0)
+}
+
+/** Against another checkout only what is ours is worth a round. */
+function isCompared(name: string): boolean {
+  return options.against === undefined || /^(?:postroad|wire)/.test(name)
 }
 
 async function build(): Promise<boolean> {

@@ -33,6 +33,8 @@ export interface MeasureOptions {
   readonly roundLimitMs: number
   /** A folder for CPU profiles of the targets; undefined: none are made. */
   readonly profiles?: string | undefined
+  /** Another checkout, built, against which this one is measured: each target then runs from both. */
+  readonly against?: string | undefined
   /** Told of progress. */
   readonly say: (text: string) => void
   /** Told of a target that the machine has no program for, and cannot get. */
@@ -45,12 +47,14 @@ export async function measure(scenario: Scenario, targets: readonly string[], op
   const servers: ServerProcess[] = []
   try {
     for (const name of targets) {
-      options.say(`warming up ${name}`)
-      const server = await startTarget(name, sink.port, options)
-      if (server === undefined) continue
-      servers.push(server)
-      await warm(scenario, server, sink)
-      server.pause()
+      for (const tree of options.against === undefined ? [undefined] : [undefined, options.against]) {
+        options.say(`warming up ${name}`)
+        const server = await startTarget(name, sink.port, { ...options, tree })
+        if (server === undefined) continue
+        servers.push(server)
+        await warm(scenario, server, sink)
+        server.pause()
+      }
     }
     return scenario.idle ? await measureIdle(scenario, servers) : await measureRounds(scenario, { servers, sink }, options)
   } finally {
@@ -58,9 +62,13 @@ export async function measure(scenario: Scenario, targets: readonly string[], op
   }
 }
 
-async function startTarget(name: string, sinkPort: number, { profiles, leftOut }: MeasureOptions): Promise<ServerProcess | undefined> {
+async function startTarget(
+  name: string,
+  sinkPort: number,
+  { profiles, leftOut, tree }: MeasureOptions & { readonly tree: string | undefined },
+): Promise<ServerProcess | undefined> {
   try {
-    return await ServerProcess.start(name, sinkPort, profiling(name, profiles))
+    return await ServerProcess.start(name, sinkPort, { execArgv: profiling(name, profiles), tree })
   } catch (error) {
     const why = error instanceof Error && /not installed: .*/.exec(error.message)?.[0]
     if (!why) throw error
@@ -97,7 +105,8 @@ async function measureRounds(
   const results = new Map(servers.map((server) => [server, [] as Round[]]))
   // Round 0 is thrown away: the warm-up was each target's alone, and the compiler is not done before the load is as in the rounds.
   for (let round = 0; round <= rounds; round++) {
-    for (const [server, figures] of results) {
+    // Who is always second meets another machine than who is always first.
+    for (const [server, figures] of round % 2 === 0 ? results : [...results].reverse()) {
       say(`round ${round} of ${rounds}: ${server.name}`)
       server.resume()
       const figure = await measureOnce(scenario, { server, sink }, roundLimitMs)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Figures, median } from './measure.ts'
-import { formatFigures, judge } from './result.ts'
+import { compare, formatFigures, judge } from './result.ts'
 import type { Scenario } from './scenario.ts'
 
 const scenario: Scenario = { name: 's', title: 'a title', targets: ['floor', 'ours'], sessions: 1, octets: 1, messages: 1, warmUp: 1 }
@@ -50,4 +50,11 @@ test('columns that nobody has a figure for are left out', () => {
 test('the median of an even number is the mean of the two in the middle', () => {
   assert.equal(median([4, 1, 3, 2]), 2.5)
   assert.equal(median([9, 1, 5]), 5)
+})
+
+test('a target from two checkouts is held against itself, pair by pair', () => {
+  const rows = [figures('ours', 1.1, 3, 1.06), figures('ours@before', 1, 3, 1), figures('alone', 1)]
+  assert.deepEqual(compare(scenario, rows, 1.05), [
+    { bar: 's: cpu of ours, now / before, median of 3 pairs, ≤ 1.05', value: 1.06, limit: 1.05, isMet: false },
+  ])
 })

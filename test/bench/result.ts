@@ -50,6 +50,17 @@ export function judge(scenario: Scenario, figures: readonly Figures[], bars: rea
     })
 }
 
+/** A figure of this checkout against another one's, where each target ran from both; `most` is what it may be. */
+export function compare(scenario: Scenario, figures: readonly Figures[], most: number): Judgement[] {
+  return figures.flatMap((before) => {
+    const own = figures.find(({ target }) => `${target}@before` === before.target)
+    if (own === undefined) return []
+    const what = `${scenario.name}: cpu of ${own.target}, now / before, median of ${own.rounds.length} pairs, ≤ ${most}`
+    const value = own.idle === undefined ? ratio(own, before, 'cpu') : own.idle / (before.idle ?? Number.NaN)
+    return [{ bar: own.idle === undefined ? what : what.replace('cpu', 'memory of a session'), value, limit: most, isMet: value <= most }]
+  })
+}
+
 function absolute({ idle, peakRss }: Figures, figure: 'idle' | 'peakRss'): number | undefined {
   return figure === 'idle' ? idle : peakRss / 1e6
 }
@@ -61,5 +72,5 @@ function ratio(own: Figures, other: Figures, figure: 'cpu' | 'rate'): number {
 
 /** One line a bar. */
 export function formatJudgement({ bar, value, isMet }: Judgement): string {
-  return `  ${isMet ? 'pass' : 'FAIL'}  ${bar}: ${value >= 100 ? value.toFixed(0) : value.toFixed(2)}`
+  return `  ${isMet ? 'pass' : 'FAIL'}  ${bar}: ${value >= 100 ? value.toFixed(0) : value.toFixed(3)}`
 }

@@ -1,6 +1,7 @@
 /** A target in a process of its own, as the bench sees it. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePorts, waitForBanner } from '../interop/loopback.ts'
 import { clearFolder, makeFolder } from './folder.ts'
@@ -16,6 +17,16 @@ export function endServers(): void {
   for (const folder of folders) clearFolder(folder)
 }
 
+const HERE = fileURLToPath(new URL('.', import.meta.url))
+
+/** How a target is started. */
+export interface StartOptions {
+  /** Arguments for its node. */
+  readonly execArgv?: readonly string[]
+  /** Another checkout, built, whose target it is. Default: this one. */
+  readonly tree?: string | undefined
+}
+
 /** A started target. */
 export class ServerProcess {
   readonly name: string
@@ -24,13 +35,13 @@ export class ServerProcess {
   readonly #folder: string
   #said = ''
 
-  private constructor(name: string, port: number, execArgv: readonly string[]) {
+  private constructor(name: string, port: number, here: string, execArgv: readonly string[]) {
     this.name = name
     this.port = port
     this.#folder = makeFolder()
     folders.add(this.#folder)
     // Built code, as users run it: without the condition that picks the sources.
-    this.#child = fork(fileURLToPath(new URL('./host.ts', import.meta.url)), [], {
+    this.#child = fork(join(here, 'host.ts'), [], {
       execArgv: ['--expose-gc', ...execArgv],
       env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -40,15 +51,16 @@ export class ServerProcess {
   }
 
   /**
-   * Starts a target of `targets/` and waits until it greets; `execArgv` are arguments for its node.
+   * Starts a target of `targets/` and waits until it greets. One of another checkout is called `name@before`.
    *
    * @throws {Error} with what it said, when it does not
    */
-  static async start(name: string, sinkPort: number, execArgv: readonly string[] = []): Promise<ServerProcess> {
+  static async start(name: string, sinkPort: number, { execArgv = [], tree }: StartOptions = {}): Promise<ServerProcess> {
     const [port = 0] = await freePorts(1)
-    const server = new ServerProcess(name, port, execArgv)
+    const here = tree === undefined ? HERE : join(tree, 'test', 'bench')
+    const server = new ServerProcess(tree === undefined ? name : `${name}@before`, port, here, execArgv)
     try {
-      const file = fileURLToPath(new URL(`./targets/${name}.ts`, import.meta.url))
+      const file = join(here, 'targets', `${name}.ts`)
       await server.#ask({ kind: 'start', file, port, sinkPort, folder: server.#folder })
       await waitForBanner(port)
       return server
