@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { FAULT_POINTS } from '@postroad/queue'
+import { killCommand } from './kill/cli.ts'
 
 const HELP = `npm run crash -- [--rounds N]
 
@@ -16,7 +17,8 @@ arrives twice without a reason. Each part tells what it did: messages acknowledg
 
 Fault points: ${FAULT_POINTS.join(', ')}`
 
-process.exitCode = await main()
+const args = process.argv.slice(2)
+process.exitCode = args.some((each) => each === '--kills' || each === '--world') ? await killCommand(args) : await main()
 
 async function main(): Promise<number> {
   const rounds = readRounds()

@@ -1,0 +1,34 @@
+/** Reads what a server logged in a life: which deliveries were written down, and what must never be said of a sound queue. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { World } from './world.ts'
+
+/** What no log may hold, whatever was done to the server. */
+const NEVER: readonly [name: string, pattern: RegExp][] = [
+  ['UNSAFE', /ERR_QUEUE_UNSAFE|repair or replace/],
+  ['CORRUPT', /ERR_QUEUE_CORRUPT|the message is damaged/],
+  ['UNCAUGHT', /Unhandled|uncaught|UnhandledPromise|Assertion failed|FATAL ERROR|free\(\)|malloc|TypeError: |ReferenceError: /],
+]
+
+/** See above. */
+export async function readLog(world: World, life: number): Promise<void> {
+  const name = `life-${String(life).padStart(2, '0')}.log`
+  const text = await readFile(join(world.ground.folder, name), 'utf8').catch(() => '')
+  for (const line of text.split('\n')) {
+    for (const [kind, pattern] of NEVER) if (pattern.test(line)) world.problem(`${kind} in ${name}: ${line.slice(0, 300)}`)
+    if (!line.includes('"delivered"')) continue
+    const record = parse(line)
+    if (record?.text === 'delivered' && record.transaction && record.to)
+      world.book.recorded({ transaction: record.transaction, recipient: record.to, at: Date.parse(record.time ?? '') })
+  }
+}
+
+function parse(
+  line: string,
+): { readonly time?: string; readonly text?: string; readonly transaction?: string; readonly to?: string } | undefined {
+  try {
+    return JSON.parse(line) as object // our own log; absent fields are looked for
+  } catch {
+    return undefined // the kill cut it
+  }
+}

@@ -1,0 +1,113 @@
+/** One life of a real `postroad start`, from its start to its end, with all processes that belong to it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Book } from './book.ts'
+import type { Ground } from './ground.ts'
+import { rest } from './letters.ts'
+import { membersOf, signal } from './processes.ts'
+
+/** Whom a signal is for. */
+export type Target = 'all' | 'supervisor' | 'worker'
+
+/** See above. */
+export class Server {
+  readonly workers: number
+  readonly log: string
+  readonly #book: Book
+  readonly #child: ChildProcess
+  readonly #exit: Promise<void>
+  /** Of its last end: the exit code, or the signal. */
+  ended: number | string | undefined
+  /** A signal of ours has ended it, or is going to. */
+  isDoomed = false
+  port = 0
+
+  constructor(ground: Ground, { number, workers, book, env = {} }: { number: number; workers: number; book: Book; env?: object }) {
+    this.workers = workers
+    this.#book = book
+    this.log = join(ground.folder, `life-${String(number).padStart(2, '0')}.log`)
+    // A file: what was written before a kill stays.
+    const out = openSync(this.log, 'a')
+    const [program = '', ...args] = ground.command
+    const several = workers > 1 ? ['--workers', String(workers)] : []
+    this.#child = spawn(program, [...args, 'start', '--log', 'json', ...several], {
+      cwd: ground.folder,
+      env: { ...ground.env, ...env },
+      stdio: ['ignore', out, out],
+      detached: true,
+    })
+    closeSync(out)
+    this.#exit = new Promise((resolve) => {
+      this.#child.on('error', (error) => {
+        this.ended = error.message
+        resolve()
+      })
+      this.#child.on('exit', (code, name) => {
+        this.ended = name ?? code ?? 0
+        book.died(this.pid, { at: Date.now(), how: 'ended' })
+        resolve()
+      })
+    })
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  /** Of the supervisor, or of the only process, and of the workers. */
+  get members(): number[] {
+    return membersOf(this.pid)
+  }
+
+  get workerPids(): number[] {
+    const others = this.members.filter((pid) => pid !== this.pid)
+    return others.length > 0 ? others : [this.pid]
+  }
+
+  /** Resolves to whether it listens within the time. */
+  async listening(withinMs: number): Promise<boolean> {
+    for (let waited = 0; waited < withinMs && this.ended === undefined; waited += 15) {
+      const found = /^ {2}in +127\.0\.0\.1:(\d+)$/m.exec(await this.read())
+      if (found) {
+        this.port = Number(found[1])
+        return true
+      }
+      await rest(15)
+    }
+    return false
+  }
+
+  read(): Promise<string> {
+    return readFile(this.log, 'utf8').catch(() => '')
+  }
+
+  /** Kills; the book learns who died before they do. False: nobody was there any more. */
+  kill(target: Target, pick: (from: readonly number[]) => number = ([first = 0]) => first): boolean {
+    const at = Date.now()
+    if (target === 'worker') {
+      const worker = pick(this.workerPids)
+      this.#book.died(worker, { at, how: 'killed' })
+      return signal(worker, 'SIGKILL')
+    }
+    this.isDoomed = true
+    // Workers end when their supervisor is gone: not before now.
+    for (const pid of this.members) this.#book.died(pid, { at, how: 'killed' })
+    return signal(target === 'all' ? -this.pid : this.pid, 'SIGKILL')
+  }
+
+  signal(name: NodeJS.Signals, pid: number = this.pid): boolean {
+    return signal(pid, name)
+  }
+
+  /** Resolves to whether all its processes have ended within the time. */
+  async gone(withinMs: number): Promise<boolean> {
+    for (let waited = 0; this.members.length > 0; waited += 20) {
+      if (waited > withinMs) return false
+      await rest(20)
+    }
+    await this.#exit
+    return true
+  }
+}
