@@ -1,12 +1,11 @@
 /** `npm run crash -- --kills N`: the campaign, for people and for files. */
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type CampaignOptions, campaign, readResults, writeResults } from './campaign.ts'
 import { SCENARIOS, type ScenarioName } from './scenario.ts'
 import { faultsOf, sumOf, tableOf, type WorldResult } from './verdict.ts'
 
-const OUT = fileURLToPath(new URL('../../../var/crash.json', import.meta.url))
+const OUT = fileURLToPath(new URL('../../../.work/crash.json', import.meta.url))
 
 /** Runs it; resolves to the exit code. */
 export async function killCommand(args: readonly string[]): Promise<number> {
@@ -70,7 +69,7 @@ function read(args: readonly string[]): Options {
     sideBySide: number('side', 3),
     lives: number('lives', 8),
     patienceMs: number('patience', 60) * 1_000,
-    out: values.out ?? join(OUT),
+    out: values.out ?? OUT,
     resume: values.resume,
     keepsAll: values.keep,
   }

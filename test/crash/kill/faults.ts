@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { programPath } from '../../runner/program.ts'
 
 /** Kinds of calls, as bits of `fault.c`. */
 export const CALLS = { write: 1, sync: 2, truncate: 4, open: 8, socket: 16, accept: 32, pipe: 64 } as const
@@ -30,7 +31,7 @@ const HITS_AT = 24
 /** Compiles the library into a folder. Gives its path. */
 export function buildFaults(folder: string): string {
   const library = join(folder, 'fault.so')
-  execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-o', library, fileURLToPath(new URL('fault.c', import.meta.url)), '-ldl'])
+  execFileSync(programPath('gcc'), ['-shared', '-fPIC', '-O1', '-o', library, fileURLToPath(new URL('fault.c', import.meta.url)), '-ldl'])
   return library
 }
 

@@ -1,8 +1,10 @@
 /** The ground of a world: a folder with a configuration of the real command, and what every process in it is started with. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeTestFolder } from '../../runner/folder.ts'
 import { Faults } from './faults.ts'
 import { DOMAINS, TRASH } from './letters.ts'
 import { HOSTS } from './next-hop.ts'
@@ -56,16 +58,14 @@ export interface GroundOptions {
 
 /** Makes a folder inside the repository, so that the configuration finds the packages as it does where they are installed. */
 export async function makeGround({ name, library, ports, defect }: GroundOptions): Promise<Ground> {
-  const above = join(root, 'var')
-  await mkdir(above, { recursive: true })
-  const folder = await mkdtemp(join(above, `crash-${name}-`))
+  const folder = makeTestFolder(`crash-${name}`)
   await writeFile(join(folder, 'postroad.config.ts'), configuration({ ports, defect, port: await freePort() }))
   const faults = new Faults({ folder, queue: join(folder, 'kept', 'queue'), library })
   return {
     folder,
     faults,
     command: [process.execPath, '--conditions=@postroad/source', join(root, 'packages/cli/src/bin.ts')],
-    env: { ...process.env, NODE_COMPILE_CACHE: join(above, 'crash-cache'), NODE_TEST_CONTEXT: undefined, ...faults.env },
+    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'postroad-crash-cache'), NODE_TEST_CONTEXT: undefined, ...faults.env },
     remove: () => rm(folder, { recursive: true, force: true }),
   }
 }

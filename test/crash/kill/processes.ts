@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { findProgram } from '../../runner/program.ts'
 
 /** Pids of a process group that have not ended. */
 export function membersOf(group: number): number[] {
@@ -55,7 +56,9 @@ async function threads(pid: number): Promise<string> {
 /** With the debugger, where there is one. */
 async function backtrace(pid: number): Promise<string> {
   const args = ['-p', String(pid), '-batch', '-nx', '-ex', 'set pagination off', '-ex', 'thread apply all bt 12']
-  return promisify(execFile)('gdb', args, { timeout: 60_000, maxBuffer: 32 << 20 }).then(
+  const gdb = findProgram('gdb')
+  if (gdb === undefined) return '  no debugger'
+  return promisify(execFile)(gdb, args, { timeout: 60_000, maxBuffer: 32 << 20 }).then(
     ({ stdout }) => stdout,
     (error: unknown) => `  no debugger: ${error instanceof Error ? error.message.slice(0, 200) : error}`,
   )
