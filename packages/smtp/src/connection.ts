@@ -16,6 +16,8 @@ import { content, messageEnd } from './verb/message.ts'
 const CLOSING = reply(421, '4.3.2', 'Service is shutting down')
 const TOO_MANY_ERRORS = reply(421, '4.7.0', 'Too many errors, closing the connection')
 const TOO_MANY_REFUSED = reply(421, '4.7.0', 'Too many refused recipients, closing the connection')
+/** XCLIENT and XFORWARD before a MAIL that are not counted: what does not fit in one line comes in several. */
+const SPEECHES = 10
 const LONG_LINE = reply(500, '5.5.6', 'Line is too long')
 /** RFC 2034 §4: replies to these have no enhanced status. */
 const HELLO = new Set(['HELO', 'EHLO', 'LHLO'])
@@ -47,6 +49,10 @@ export class Connection extends Channel implements Wire {
   forwarded: Readonly<Record<string, string>> | undefined
   /** MAIL commands so far. */
   transactions = 0
+  /** Refused HELO, EHLO and LHLO. */
+  refusedHellos = 0
+  /** XCLIENT and XFORWARD since the last MAIL. */
+  sinceMail = 0
   #stages: Stages | undefined
   #errors = 0
   #noops = 0
@@ -155,10 +161,24 @@ export class Connection extends Channel implements Wire {
     this.later(this.#errors > errors / 3 ? errorDelayMs : 0, () => this.say(isLast ? TOO_MANY_ERRORS : answer, format))
   }
 
-  /** Says that a recipient is refused; too many without a message that is taken end the connection. */
-  countRefused(answer: Reply): void {
-    const isLast = answer.code >= 500 && ++this.#refusedRecipients >= this.server.limits.refusedRecipients
+  /**
+   * Says that a recipient is refused, or MAIL; too many without a message that is taken end the connection. Recipients refused for now do not
+   * count: a mailing list that is greylisted is refused hundreds of them at a time.
+   */
+  countRefused(answer: Reply, counts = answer.code >= 500): void {
+    const isLast = counts && ++this.#refusedRecipients >= this.server.limits.refusedRecipients
     this.say(isLast ? TOO_MANY_REFUSED : answer)
+  }
+
+  /** Says no to what could not succeed any more in this transaction: an error, but for the first `free` times. */
+  countFutile(answer: Reply, free: number): void {
+    if (this.transaction !== undefined && ++this.transaction.futile <= free) this.say(answer)
+    else this.countError(answer)
+  }
+
+  /** XCLIENT and XFORWARD: some for each MAIL are as it should be, more of them do nothing. */
+  countSpeech(): boolean {
+    return ++this.sinceMail <= SPEECHES || this.countNoop()
   }
 
   /** A command that does nothing for a message; too many of them are refused. */
@@ -212,7 +232,7 @@ export class Connection extends Channel implements Wire {
     this.local = local
     this.helo = this.offer = this.onResponse = this.forwarded = undefined
     this.isAuthenticated = this.owesReply = false
-    this.#errors = this.#refusedRecipients = 0
+    this.#errors = this.#refusedRecipients = this.refusedHellos = 0
     this.isForwarded = true
     this.tls = this.tls && withoutClient(this.tls)
     const stages = this.server.attach(this)

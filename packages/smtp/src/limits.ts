@@ -12,14 +12,14 @@ export interface Limits {
   readonly size: number
   /** Recipients of one transaction. RFC 5321 §4.5.3.1.8 asks for 100. */
   readonly recipients: number
-  /** Errors of the protocol before 421. */
+  /** Errors of the protocol, and AUTH that failed, before 421. */
   readonly errors: number
   /**
-   * Recipients refused for good (5yz) between two messages that were taken, before 421: who tries out addresses has to begin again. More than
-   * `errors`, because the dead addresses of a mailing list are no errors of its protocol.
+   * Recipients refused for good (5yz), and MAIL refused, between two messages that were taken, before 421: who tries out addresses has to begin
+   * again. More than `errors`, because the dead addresses of a mailing list are no errors of its protocol.
    */
   readonly refusedRecipients: number
-  /** Commands that do nothing (NOOP, RSET, VRFY …) between two messages before 421. */
+  /** Commands that do nothing (NOOP, RSET, VRFY, another EHLO …) between two messages before 421. */
   readonly noops: number
   /** How long an error is kept from the client that has made more than a third of what it may; 0 for not at all. */
   readonly errorDelayMs: number

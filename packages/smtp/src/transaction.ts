@@ -8,6 +8,10 @@ export class Transaction {
   accepted = 0
   /** Recipients refused. */
   refused = 0
+  /** Replies that said no to what could not succeed any more. */
+  futile = 0
+  /** Chunks of BDAT that were hardly worth their reply. */
+  smallChunks = 0
   /** Content has begun to come: after 354, or the first BDAT. */
   hasContent = false
   /** Open from 354 (or the first BDAT) to the end of the message. */

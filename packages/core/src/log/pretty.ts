@@ -8,7 +8,7 @@ export function pretty(line: Line): string {
   const time = styleText('dim', String(line['time']).slice(11, 23))
   if (line['event'] === 'transaction') return `${time} ${transaction(line)}\n`
   if (line['event'] === 'auth')
-    return `${time} ${styleText('yellow', printable(line['reply']))} ${line['mechanism']} as ${printable(line['user'])} from ${line['remote']}, session ${line['id']}\n`
+    return `${time} ${styleText('yellow', printable(line['reply']))} ${line['mechanism']} as ${printable(line['user'])} from ${line['remote']}, session ${line['id']}${line['attempts'] === undefined ? '' : `, the last of ${line['attempts']}`}\n`
   if (line['event'] === 'session')
     return `${time} ${styleText('dim', `session ${line['id']} from ${line['remote']} closed (${line['closed']}), ${line['accepted']} accepted, ${line['refused']} refused`)}\n`
   return `${time} ${plain(line)}\n`

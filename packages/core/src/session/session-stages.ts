@@ -30,6 +30,8 @@ import { secured } from '../stages/tls.ts'
 import { Frame } from './frame.ts'
 import { SessionState } from './session-state.ts'
 
+/** Refusals of the wire that are written down; all are counted. */
+const LINES = 100
 const GONE = new Error('the connection is closed')
 const NO_EARS: Ears = []
 const LOST: Reply = { code: 451, status: '4.4.2', text: 'Connection lost before the end of the message' }
@@ -140,6 +142,7 @@ export class SessionStages implements Stages {
   refused(command: string, reply: Reply): void {
     this.#session.refused++
     if (command === 'DATA' || command === 'BDAT') this.#refusal = reply
+    if (this.#session.refused > LINES) return
     this.#session.runtime.log.debug({ session: this.#session.id, command, code: reply.code, status: reply.status }, 'refused by the wire')
   }
 
@@ -150,6 +153,7 @@ export class SessionStages implements Stages {
     session.lifetime.end(GONE)
     this.#finish(LOST)
     if (runtime.plan.closed) tell(runtime.plan.closed, new Frame('closed', { runtime, session, lifetime: runtime.lifetime }, { reason }))
+    if (session.unlogged) runtime.record({ ...session.unlogged, attempts: session.authRefusals })
     if (runtime.timed && session.transactions === 0) runtime.record(sessionRecord(session, reason))
     this.#gone()
   }

@@ -10,6 +10,9 @@ import { Lifetime } from './lifetime.ts'
 import { Trail } from './trail.ts'
 import type { Transaction } from './transaction.ts'
 
+/** Lines of the log that one connection may cause of a kind: who repeats itself fills no disk. */
+const LINES = 50
+
 /** What the engine knows of one connection. Plugins see it through {@link SessionView} only. */
 export class SessionState {
   readonly id: string
@@ -59,6 +62,23 @@ export class SessionState {
   /** Like refusals there, they do not concern a client that proved who it is. */
   get points(): number {
     return this.identity ? 0 : this.early.connect + this.early.helo
+  }
+
+  /** Attempts to log in that were refused; the first {@link LINES} have a line each. */
+  authRefusals = 0
+  /** The last of those that have none; they have one together when the connection is gone. */
+  unlogged: object | undefined
+  #lines = 0
+
+  /** Writes down an attempt to log in that was refused: whoever guesses passwords never begins a transaction, and would not be seen without. */
+  noteAuth(record: object): void {
+    if (++this.authRefusals <= LINES) this.runtime.record(record)
+    else this.unlogged = record
+  }
+
+  /** Whether the client may cause one more line of the log beside those of its transactions. */
+  mayLog(): boolean {
+    return ++this.#lines <= LINES
   }
 
   /** A frame's owner is the session itself. */

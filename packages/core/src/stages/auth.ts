@@ -25,8 +25,7 @@ function decided(session: SessionState, attempt: AuthAttempt, answer: Answer<Ide
   const refusal = value instanceof Failure ? (value.refusal ?? FAILED) : 'kind' in value ? value : undefined
   if (refusal) {
     const reply = refuse(session, 'auth', { plugin, refusal })
-    // Whoever guesses passwords never begins a transaction: without a line of its own it would not be seen.
-    session.runtime.record(authRecord(session, attempt, reply))
+    session.noteAuth(authRecord(session, attempt, reply))
     return reply
   }
   session.identity = Object.freeze({ ...(value as Identity) }) // it is no refusal

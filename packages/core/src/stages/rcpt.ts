@@ -90,10 +90,11 @@ function accept(session: SessionState, { recipient, parameters }: Candidate, rou
   const others = session.transaction?.recipients ?? []
   if (others.at(-1)?.route !== route && !isTaken(session, [...others, taken])) {
     if (isTaken(session, [taken])) return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
-    session.runtime.log.error(
-      { to: recipient.toString(), via: waysOf(route).map(({ via }) => via) },
-      'no plugin of this scope takes mail that goes these ways (together): use one that does, or route it otherwise',
-    )
+    if (session.mayLog())
+      session.runtime.log.error(
+        { to: recipient.toString(), via: waysOf(route).map(({ via }) => via) },
+        'no plugin of this scope takes mail that goes these ways (together): use one that does, or route it otherwise',
+      )
     return refuse(session, 'rcpt', { plugin: undefined, refusal: NOBODY_TAKES, recipient })
   }
   session.transaction?.accept(taken)

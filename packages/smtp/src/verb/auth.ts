@@ -141,9 +141,9 @@ function succeed(connection: Connection, answer: Reply, proof: string | undefine
   connection.put(formatReply({ ...answer, code: 235 }))
 }
 
+/** Also what is refused for now: whoever asks again at once has not understood it. */
 function fail(connection: Connection, refusal: Reply) {
-  if (refusal.code < 500) connection.say(refusal)
-  else connection.countError(refusal)
+  connection.countError(refusal)
 }
 
 function decodeBase64(text: string): Buffer | undefined {

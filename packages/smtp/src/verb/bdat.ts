@@ -8,6 +8,13 @@ import { FAR_TOO_BIG, faultOf, finish, notReady, sayToAll } from './message.ts'
 /** Without a size nobody knows where the next command begins. */
 const SYNTAX = last(reply(501, '5.5.4', 'Syntax: BDAT size [LAST]'))
 const MAIL_FIRST = reply(503, '5.5.1', 'Say MAIL first')
+const TOO_SMALL = reply(421, '4.7.0', 'Too many small chunks, closing the connection')
+
+/** Octets of a chunk that is hardly worth its reply, and how many of those a message may have. */
+const SMALL = 512
+const SMALL_CHUNKS = 1000
+/** Chunks a client may have sent before it reads that no recipient was taken. */
+const PIPELINED = 100
 
 /** One chunk that is coming in. */
 export interface Chunk {
@@ -62,13 +69,14 @@ export function chunkEnd(connection: Connection, { size, isLast, refusal, isOver
   const { transaction } = connection
   connection.chunk = undefined
   if (isOver && transaction !== undefined && refusal !== undefined) return refuseMessage(connection, { transaction, refusal, isLast })
-  if (refusal !== undefined) return refusal.code === 503 ? connection.refuse('BDAT', refusal) : connection.say(refusal)
+  if (refusal !== undefined) return refusal.code === 503 ? connection.refuse('BDAT', refusal) : connection.countFutile(refusal, PIPELINED)
   if (transaction === undefined) return connection.refuse('BDAT', MAIL_FIRST)
   if (isLast) connection.input.decoder.finish()
   const fault = faultOf(connection, transaction)
   if (fault !== undefined) transaction.fail(fault)
   // RFC 3030 §2: a chunk that fails fails the message; those behind it are answered 503.
   if (isLast || transaction.failure !== undefined) finish(connection, transaction, isLast)
+  else if (size < SMALL && ++transaction.smallChunks > SMALL_CHUNKS) connection.refuse('BDAT', TOO_SMALL)
   else connection.say(reply(250, '2.0.0', `${size} octets received`))
 }
 

@@ -3,7 +3,7 @@ import type { Connection } from '../connection.ts'
 import { FAILURE, formatReply, isPositive, reply } from '../reply.ts'
 import type { Reply } from '../stages.ts'
 import type { Transaction } from '../transaction.ts'
-import { notReady } from './message.ts'
+import { NO_VALID, notReady } from './message.ts'
 
 const GO_ON = formatReply(reply(354, undefined, 'End data with <CRLF>.<CRLF>'))
 const ARGUMENT = reply(501, '5.5.4', 'No argument expected')
@@ -17,14 +17,21 @@ export function data(connection: Connection, argument: string) {
   const { transaction } = connection
   const refusal = notReady(connection)
   if (argument !== '') return connection.refuse('DATA', ARGUMENT)
-  if (transaction === undefined || refusal !== undefined) return connection.refuse('DATA', refusal ?? MAIL_FIRST)
+  if (transaction === undefined || refusal !== undefined) return tooSoon(connection, refusal ?? MAIL_FIRST)
   if (transaction.hasContent) return connection.refuse('DATA', CHUNKS)
   if (transaction.parameters.body === 'BINARYMIME') return connection.refuse('DATA', BINARY)
   connection.answer(connection.stages.data(), begin, transaction)
 }
 
+/** With PIPELINING DATA is said before it is known that no recipient was taken: that is no error, once. */
+function tooSoon(connection: Connection, refusal: Reply) {
+  if (refusal !== NO_VALID) return connection.refuse('DATA', refusal)
+  connection.stages.refused('DATA', refusal)
+  connection.countFutile(refusal, 1)
+}
+
 function begin(connection: Connection, answer: Reply | undefined, transaction: Transaction) {
-  if (answer !== undefined) return connection.say(isPositive(answer) ? FAILURE : answer)
+  if (answer !== undefined) return connection.countFutile(isPositive(answer) ? FAILURE : answer, 1)
   transaction.begin(connection.stages.body())
   connection.input.startData({ normalise: connection.settings.normalise, lineLimit: connection.settings.limits.line })
   connection.watchBody()

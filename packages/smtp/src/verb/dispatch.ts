@@ -91,7 +91,7 @@ function unknown(connection: Connection, name: string, argument: string) {
 
 function unknownAnswered(connection: Connection, answer: Reply) {
   if (answer.code >= 500) connection.countError(answer)
-  else connection.say(answer)
+  else if (connection.countNoop()) connection.say(answer)
 }
 
 function ask(connection: Connection, question: () => Maybe<Reply>) {

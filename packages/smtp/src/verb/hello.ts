@@ -22,7 +22,7 @@ export function hello(connection: Connection, argument: string, verb: string) {
   // deviates: RFC 5321 §4.1.1.1 — any word of printable ASCII is taken for a name: real clients send worse than a domain, and it is
   // for policy to judge them. Beyond 255 octets it is none, RFC 5321 §4.5.3.1.2.
   if (argument.length > 255 || !/^[!-~]+$/.test(argument)) return connection.refuse(verb, NAME)
-  if (connection.helo !== undefined && !connection.countNoop()) return
+  if ((connection.helo !== undefined || connection.refusedHellos > 1) && !connection.countNoop()) return
   // RFC 5321 §4.1.4: an EHLO in the middle of a session resets it like RSET.
   // deviates: RFC 5321 §4.1.4 — one that policy refuses does, too: whoever calls itself something else has begun anew.
   connection.abandon()
@@ -42,6 +42,8 @@ function ask(connection: Connection, { name, verb }: Hello): ReturnType<Connecti
 
 function greeted(connection: Connection, answer: Reply | undefined, { name, verb }: Hello) {
   if (answer !== undefined && !isPositive(answer)) {
+    // EHLO, and HELO after it: whoever says it yet again makes no progress.
+    connection.refusedHellos++
     return connection.say(answer, formatPlain)
   }
   const isExtended = verb !== 'HELO'

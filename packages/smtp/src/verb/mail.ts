@@ -32,11 +32,12 @@ export function mail(connection: Connection, argument: string) {
   // RFC 6531 §3.5: 553 5.6.7 for an address that SMTPUTF8 has not been said for.
   if (text !== argument && !parameters.smtputf8) return connection.refuse('MAIL', NEEDS_UTF8)
   connection.transactions++
+  connection.sinceMail = 0
   connection.answer(connection.stages.mail(path.address, parameters), begun, parameters)
 }
 
 function begun(connection: Connection, answer: Reply | undefined, parameters: MailParameters) {
-  if (answer !== undefined && !isPositive(answer)) return connection.say(answer)
+  if (answer !== undefined && !isPositive(answer)) return connection.countRefused(answer, true)
   connection.transaction = new Transaction(parameters)
   if (answer === undefined) connection.put(OK)
   else connection.say(answer)

@@ -9,7 +9,7 @@ const CONTENT = formatReply(reply(353, undefined, 'Content analysis has started'
 const MAIL_FIRST = reply(503, '5.5.1', 'Say MAIL first')
 const RCPT_FIRST = reply(503, '5.5.1', 'Say RCPT first')
 /** RFC 5321 §3.3: 554 when all recipients were refused. */
-const NO_VALID = reply(554, '5.5.1', 'No valid recipients')
+export const NO_VALID = reply(554, '5.5.1', 'No valid recipients')
 const TOO_BIG = reply(552, '5.3.4', 'Message is larger than the limit')
 /** Also what stops an endless one: nobody needs twice the limit to be told so. */
 export const FAR_TOO_BIG = last(TOO_BIG)

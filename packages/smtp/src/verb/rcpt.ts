@@ -32,7 +32,8 @@ export function rcpt(connection: Connection, argument: string) {
   // Also of those that were refused: whoever keeps a list of them must not need memory without end.
   if (transaction.accepted >= recipients || transaction.refused >= recipients) {
     connection.stages.refused('RCPT', TOO_MANY)
-    return connection.say(TOO_MANY)
+    // RFC 5321 §4.5.3.1.10: a client with a long list may have sent all of it before it reads this.
+    return connection.countFutile(TOO_MANY, recipients)
   }
   connection.answer(connection.stages.rcpt(path.address, parameters), judged, transaction)
 }

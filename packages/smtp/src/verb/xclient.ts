@@ -25,7 +25,7 @@ export function xclient(connection: Connection, argument: string) {
   const remote = values && clientOf(values)
   const local = values && hereOf(values, connection.here)
   if (remote === undefined || local === undefined) return connection.refuse('XCLIENT', SYNTAX)
-  connection.restart(remote, local)
+  if (connection.countSpeech()) connection.restart(remote, local)
 }
 
 /** For the log, and for this transaction only: nothing is decided by it. */
@@ -34,6 +34,7 @@ export function xforward(connection: Connection, argument: string) {
   if (connection.transaction !== undefined) return connection.refuse('XFORWARD', IN_TRANSACTION)
   const values = parse(argument, XFORWARD)
   if (values === undefined) return connection.refuse('XFORWARD', SYNTAX)
+  if (!connection.countSpeech()) return
   const known: Record<string, string> = { ...connection.forwarded }
   for (const [key, value] of values) {
     if (value === undefined) delete known[key.toLowerCase()]
