@@ -51,15 +51,104 @@ test('fields as they are found on the net are read, half a field is not', () => 
     '',
     ';',
     'a b c; spf=pass',
-    'mx; spf',
-    'mx; spf=',
-    'mx; spf=pass smtp=',
     'mx; spf=pass (open',
+    'mx; x=" ; spf=pass',
+    'mx; spf=pass smtp.mailfrom="a',
     'mx (((',
     '"mx',
     `mx ${'('.repeat(100)}`,
   ]) {
     assert.equal(parseAuthResults(broken), undefined, broken)
+  }
+})
+
+/** As the great receivers write them; names and addresses are ours. */
+const FOUND: readonly (readonly [who: string, field: string, results: string])[] = [
+  [
+    'Microsoft, ARC',
+    'i=1; mx.microsoft.com 1; spf=pass\r\n smtp.mailfrom=a.example; dmarc=pass action=none header.from=a.example;\r\n dkim=pass header.d=a.example; arc=none',
+    'spf=pass smtp.mailfrom=a.example; dmarc=pass .action=none header.from=a.example; dkim=pass header.d=a.example; arc=none',
+  ],
+  [
+    'Microsoft, ARC of a foreign message',
+    'i=2; mx.microsoft.com 1; spf=pass (sender ip is\r\n 192.0.2.9) smtp.rcpttodomain=b.example smtp.mailfrom=a.example;\r\n dmarc=pass (p=none sp=none pct=100) action=none header.from=a.example;\r\n dkim=pass (signature was verified) header.d=a.example; arc=pass (0 oda=1 ltdi=1\r\n spf=[1,1,smtp.mailfrom=a.example] dkim=[1,1,header.d=a.example]\r\n dmarc=[1,1,header.from=a.example])',
+    'spf=pass smtp.rcpttodomain=b.example smtp.mailfrom=a.example; dmarc=pass .action=none header.from=a.example; dkim=pass header.d=a.example; arc=pass',
+  ],
+  [
+    'Microsoft, with the tenant between',
+    'mx.a.example; spf=pass (sender IP is 192.0.2.9)\r\n smtp.mailfrom=a.example; tenant.onmicrosoft.example; dkim=none (message not signed)\r\n header.d=none;tenant.onmicrosoft.example; dmarc=bestguesspass\r\n action=none header.from=a.example;compauth=pass reason=109',
+    'spf=pass smtp.mailfrom=a.example; dkim=none header.d=none; dmarc=bestguesspass .action=none header.from=a.example; compauth=pass reason=109',
+  ],
+  [
+    'Google, ARC',
+    'i=1; mx.google.com;\r\n       dkim=pass header.i=@a.example header.s=s1 header.b="AbC+/9d1";\r\n       spf=pass (google.com: domain of x@a.example designates 192.0.2.9 as permitted sender) smtp.mailfrom=x@a.example;\r\n       dmarc=pass (p=REJECT sp=REJECT dis=NONE) header.from=a.example',
+    'dkim=pass header.i=@a.example header.s=s1 header.b=AbC+/9d1; spf=pass smtp.mailfrom=x@a.example; dmarc=pass header.from=a.example',
+  ],
+  [
+    'Yahoo',
+    'atlas101.mail.yahoo.example;\r\n dkim=unknown;\r\n spf=softfail smtp.mailfrom=a.example arc_overridden_status=NOT_OVERRIDDEN;\r\n dmarc=pass(p=QUARANTINE,sp=QUARANTINE) header.from=a.example;',
+    'dkim=unknown; spf=softfail smtp.mailfrom=a.example .arc_overridden_status=NOT_OVERRIDDEN; dmarc=pass header.from=a.example',
+  ],
+  [
+    'Fastmail',
+    'mx1.messagingengine.example;\r\n    bimi=none (No BIMI records found);\r\n    dkim=pass (2048-bit rsa key sha256) header.d=a.example header.i=@a.example\r\n    header.b=AbC+/9d1 header.a=rsa-sha256 header.s=s1 x-bits=2048;\r\n    dmarc=pass policy.published-domain-policy=none\r\n    policy.applied-disposition=none (p=none,d=none,d.eval=none) policy.policy-from=p header.from=a.example;\r\n    x-return-mx=pass header.domain=a.example policy.is_org=yes (MX Records found: a,b);\r\n    x-tls=pass smtp.version=TLSv1.3 smtp.bits=256/256; x-vs=clean score=0 state=0',
+    'bimi=none; dkim=pass header.d=a.example header.i=@a.example header.b=AbC+/9d1 header.a=rsa-sha256 header.s=s1 .x-bits=2048; dmarc=pass policy.published-domain-policy=none policy.applied-disposition=none policy.policy-from=p header.from=a.example; x-return-mx=pass header.domain=a.example policy.is_org=yes; x-tls=pass smtp.version=TLSv1.3 smtp.bits=256/256; x-vs=clean .score=0 .state=0',
+  ],
+  ['Apple', 'bimi.icloud.example; bimi=skipped reason="insufficient dmarc"', 'bimi=skipped reason=insufficient dmarc'],
+  [
+    'Apple, DKIM',
+    'dkim-verifier.icloud.example;\r\n\tdkim=pass (2048-bit key) header.d=a.example header.i=@a.example header.b=AbC+9d1x',
+    'dkim=pass header.d=a.example header.i=@a.example header.b=AbC+9d1x',
+  ],
+  [
+    'Mimecast',
+    'relay.mimecast.example;\r\n auth=pass smtp.auth=CUSA124A263 smtp.mailfrom=x@a.example',
+    'auth=pass smtp.auth=CUSA124A263 smtp.mailfrom=x@a.example',
+  ],
+  [
+    'Proofpoint',
+    'ppops.example;\r\n\tspf=pass smtp.mailfrom=x@a.example smtp.helo=mx.a.example;\r\n\tdkim=pass header.s=s1 header.d=a.example;\r\n\tdmarc=pass (policy=reject; dkim=pass) header.from=a.example',
+    'spf=pass smtp.mailfrom=x@a.example smtp.helo=mx.a.example; dkim=pass header.s=s1 header.d=a.example; dmarc=pass header.from=a.example',
+  ],
+  [
+    'kernel.org',
+    'smtp.subspace.example; dkim=pass (2048-bit key,\r\n unprotected) header.d=a.example; arc=none smtp.client-ip=192.0.2.9',
+    'dkim=pass header.d=a.example; arc=none smtp.client-ip=192.0.2.9',
+  ],
+]
+
+const inShort = ({ results }: AuthResults) =>
+  results
+    .map(({ method, result, reason, properties }) =>
+      [
+        `${method}=${result}`,
+        ...(reason === undefined ? [] : [`reason=${reason}`]),
+        ...properties.map(({ type, name, value }) => `${type}.${name}=${value}`),
+      ].join(' '),
+    )
+    .join('; ')
+
+test('fields of the great receivers are read, their own words too, and written back as they were read', () => {
+  for (const [who, field, expected] of FOUND) {
+    const read = field.startsWith('i=') ? parseArcAuthResults(field)?.results : parseAuthResults(field)
+    assert.equal(read && inShort(read), expected, who)
+    assert.deepEqual(read && parseAuthResults(writeAuthResults(read).replaceAll('\r\n\t', ' ')), read, who)
+  }
+})
+
+test('a result that cannot be understood is left out whole, the others stay', () => {
+  for (const [field, expected] of [
+    ['mx; spf; dkim=pass', 'dkim=pass'],
+    ['mx; spf=; dkim=pass', 'dkim=pass'],
+    ['mx; dmarc=pass header.from; dkim=pass', 'dkim=pass'],
+    ['mx; dmarc=pass header.from=a b.example; dkim=pass', 'dkim=pass'],
+    ['mx; dmarc=pass "; spf=pass"; dkim=pass', 'dkim=pass'],
+    ['mx; dmarc=pass x (; spf=pass) y; dkim=pass', 'dkim=pass'],
+    ['mx; dkim/2x=pass; spf=pass \0 x; arc=pass;; none ;', 'arc=pass'],
+    ['mx; spf=pass smtp.mailfrom=', 'spf=pass smtp.mailfrom='],
+  ] as const) {
+    const read = parseAuthResults(field)
+    assert.equal(read && inShort(read), expected, field)
   }
 })
 
@@ -83,10 +172,27 @@ test('RFC 8601 §5: a field that claims to be ours is known by its id in any spe
     'mx.example.com other; spf=pass',
     '(never closed mx.example.com; spf=pass',
     '; spf=pass',
+    'mx.example.com@; spf=pass',
+    'x@mx.example.com; spf=pass',
+    '<mx.example.com>; spf=pass',
+    'mx.example.com,; spf=pass',
+    'mx.example.com/1; spf=pass',
+    'mx.exam\0ple.com; spf=pass',
+    'mx.example\u00ad.com; spf=pass',
+    'mx.example.\u200bcom; spf=pass',
+    '"mx.example .com"; spf=pass',
+    '"x mx.example.com"; spf=pass',
+    'mx.example.com=x; spf=pass',
   ]) {
     assert.ok(claims(forged, 'mx.example.com'), forged)
   }
-  for (const foreign of ['mx.example.org; dkim=pass', 'example.com; none', 'mx.example.com.evil.example; none'])
+  for (const foreign of [
+    'mx.example.org; dkim=pass',
+    'example.com; none',
+    'mx.example.com.evil.example; none',
+    'x-mx.example.com; none',
+    'example.org (mx.example.com); none',
+  ])
     assert.ok(!claims(foreign, 'mx.example.com'), foreign)
   assert.ok(claims('xn--bcher-kva.example; none', 'B\u00dcCHER.example'))
   assert.ok(claims('b\u00fccher.example; none', 'xn--bcher-kva.example'))

@@ -7,6 +7,8 @@ const MAX_DEPTH = 32
 export class Lexer {
   readonly #text: string
   #at = 0
+  /** A comment or a quoted string had no end: what came after its beginning is in it, and there is no more. */
+  isUnfinished = false
 
   constructor(text: string) {
     this.#text = text
@@ -57,7 +59,23 @@ export class Lexer {
       if (character === '"') return value
       value += character === '\\' ? this.#next() : character === '\r' || character === '\n' ? '' : character
     }
+    this.isUnfinished = true
     return undefined
+  }
+
+  /** Where it is, to come back to. */
+  get place(): number {
+    return this.#at
+  }
+
+  /** Goes on from `place` to the next `;` that is not in a comment or a quoted string, or to the end. */
+  skipToSemicolon(place: number): void {
+    this.#at = place
+    while (!this.isUnfinished && !this.isAtEnd && this.peek() !== ';') {
+      if (this.peek() === '"') this.quoted()
+      else if (this.peek() === '(') this.#comment()
+      else this.#at++
+    }
   }
 
   #next(): string {
@@ -70,10 +88,11 @@ export class Lexer {
     while (!this.isAtEnd) {
       const character = this.#next()
       if (character === '\\') text += this.#next()
-      else if (character === '(' && ++depth > MAX_DEPTH) return undefined
+      else if (character === '(' && ++depth > MAX_DEPTH) break
       else if (character === ')' && --depth === 0) return text.slice(1)
       else if (character !== '\r' && character !== '\n') text += character
     }
+    this.isUnfinished = true
     return undefined
   }
 }

@@ -6,47 +6,65 @@ import type { AuthResults, MethodResult, Property } from './results.ts'
 /**
  * Reads the value of an Authentication-Results field, folded or not.
  *
- * More is accepted than the grammar has: unquoted values with any character but white space, `;` and `(`, and an empty last
- * result. `undefined` when there is no authserv-id or a part cannot be understood: half a field is worse than none.
+ * More is accepted than the grammar has: unquoted values with any character but white space, `;` and `(`, words without a type
+ * (`action=none`), and results that cannot be understood, which are left out whole: half a result could mean something else.
+ * `undefined` when there is no authserv-id, or a comment or a quoted string has no end: then nobody knows where a result does.
  */
 export function parseAuthResults(value: string): AuthResults | undefined {
-  const lexer = new Lexer(value)
-  const authservId = readHead(lexer)
-  if (authservId === undefined) return undefined
-  const results: MethodResult[] = []
-  while (lexer.take(';')) {
-    if (lexer.cfws() === undefined) return undefined
-    if (lexer.isAtEnd) break
-    const result = readResult(lexer)
-    if (result === undefined) return undefined
-    if (result !== 'none') results.push(result)
-  }
-  return lexer.isAtEnd ? { authservId, results } : undefined
+  return readAll(new Lexer(value))
 }
 
 /** An ARC-Authentication-Results field, RFC 8617 §4.1.1: `i=1; ` and the rest as above. */
 export function parseArcAuthResults(value: string): { readonly instance: number; readonly results: AuthResults } | undefined {
-  const match = /^[ \t\r\n]*i[ \t\r\n]*=[ \t\r\n]*(\d{1,2})[ \t\r\n]*;/.exec(value)
-  const results = match ? parseAuthResults(value.slice(match[0].length)) : undefined
-  return match && results ? { instance: Number(match[1]), results } : undefined
+  const lexer = new Lexer(value)
+  if (lexer.cfws() === undefined || lexer.word(';(=').toLowerCase() !== 'i') return undefined
+  const instance = readAssigned(lexer) ?? ''
+  if (!/^\d{1,2}$/.test(instance) || lexer.cfws() === undefined || !lexer.take(';')) return undefined
+  const results = readAll(lexer)
+  return results && { instance: Number(instance), results }
+}
+
+function readAll(lexer: Lexer): AuthResults | undefined {
+  const authservId = readHead(lexer)
+  if (authservId === undefined) return undefined
+  const results: MethodResult[] = []
+  while (lexer.take(';')) {
+    const { place } = lexer
+    const result = readResult(lexer)
+    const isWhole = result !== undefined && (lexer.isAtEnd || lexer.peek() === ';')
+    if (!isWhole) lexer.skipToSemicolon(place)
+    else if (result !== 'none') results.push(result)
+    if (lexer.isUnfinished) return undefined
+  }
+  return { authservId, results }
 }
 
 /**
- * Whether the field claims to be written by `authservId` (a pattern `*.example.com` stands for all names below), or cannot be
- * read well enough to say that it does not: such a field must not come in from outside, RFC 8601 §5. Names are compared
- * without case and as A-labels.
+ * Whether the field claims to be written by `authservId` (a pattern `*.example.com` stands for all names below) in any reading a mail
+ * program might have, or cannot be read well enough to say that it does not: such a field must not come in from outside, RFC 8601 §5.
+ * Names are compared without case and as A-labels.
  */
 export function claims(value: string, authservId: string): boolean {
   const id = readHead(new Lexer(value))
   if (id === undefined) return true
-  const claimed = normaliseId(id)
-  if (authservId.startsWith('*.')) return claimed.endsWith(`.${normaliseId(authservId.slice(2))}`)
-  return claimed === normaliseId(authservId)
+  const own = normaliseId(authservId.replace(/^\*(?=\.)/, ''))
+  const isOwn = (text: string): boolean => {
+    const claimed = normaliseId(text)
+    return authservId.startsWith('*.') ? claimed.endsWith(own) && claimed !== own : claimed === own
+  }
+  // An id outside the grammar, such as `mx.example.com@`: whatever a lenient reader takes for the name in it.
+  return isOwn(id) || id.split(NO_NAME).some((piece) => piece !== '' && isOwn(piece))
 }
 
-/** RFC 8601 §2.5: usually a domain name; other ids are compared as text. */
+/** What can stand in no host name: of ASCII, all but letters, digits, hyphens, underscores and dots. */
+const NO_NAME = /[^\w.\-\u0080-\uffff]+/
+
+/** RFC 8601 §2.5: usually a domain name; other ids are compared as text. What cannot be seen does not count. */
 function normaliseId(id: string): string {
-  const text = id.trim().normalize('NFKC').toLowerCase()
+  const text = id
+    .replace(/[\p{Cc}\p{Cf}\s]/gu, '')
+    .normalize('NFKC')
+    .toLowerCase()
   return (domainToASCII(text) || text).replace(/\.$/, '')
 }
 
@@ -60,7 +78,9 @@ function readHead(lexer: Lexer): string | undefined {
   return lexer.isAtEnd || lexer.peek() === ';' ? id : undefined
 }
 
+/** Undefined: it cannot be understood, or is empty. */
 function readResult(lexer: Lexer): MethodResult | 'none' | undefined {
+  if (lexer.cfws() === undefined) return undefined
   const method = lexer.word(';(=/.').toLowerCase()
   if (lexer.cfws() === undefined || method === '') return undefined
   if (method === 'none' && (lexer.isAtEnd || lexer.peek() === ';')) return 'none'
@@ -71,23 +91,33 @@ function readResult(lexer: Lexer): MethodResult | 'none' | undefined {
   return readDetails(lexer, method, result)
 }
 
-/** `[ reasonspec ] *propspec`, and the comment after the result. */
+/** `[ reasonspec ] *propspec`, and the comments between. */
 function readDetails(lexer: Lexer, method: string, result: string): MethodResult | undefined {
   const properties: Property[] = []
-  const comment = lexer.cfws()
+  const comments: string[] = []
   let reason: string | undefined
-  if (comment === undefined) return undefined
-  while (!lexer.isAtEnd && lexer.peek() !== ';') {
-    const type = lexer.word(';(=.').toLowerCase()
-    if (type === '' || lexer.cfws() === undefined) return undefined
-    const name = lexer.take('.') ? readName(lexer) : ''
-    const value = name === undefined ? undefined : readAssigned(lexer)
-    if (value === undefined || lexer.cfws() === undefined) return undefined
-    if (name) properties.push({ type, name, value })
-    else if (type === 'reason') reason = value
-    else return undefined
+  for (;;) {
+    const comment = lexer.cfws()
+    if (comment === undefined) return undefined
+    if (comment !== '') comments.push(comment)
+    if (lexer.isAtEnd || lexer.peek() === ';') break
+    const property = readProperty(lexer)
+    if (property === undefined) return undefined
+    if (property.type === '' && property.name === 'reason') reason = property.value
+    else properties.push(property)
   }
+  const comment = comments.join(' ')
   return { method, result, ...(reason === undefined ? {} : { reason }), ...(comment === '' ? {} : { comment }), properties }
+}
+
+/** `ptype [CFWS] "." [CFWS] property [CFWS] "=" pvalue`, or without a type. */
+function readProperty(lexer: Lexer): Property | undefined {
+  const word = lexer.word(';(=.').toLowerCase()
+  if (word === '' || lexer.cfws() === undefined) return undefined
+  const name = lexer.take('.') ? readName(lexer) : ''
+  const value = name === undefined ? undefined : readAssigned(lexer)
+  if (name === undefined || value === undefined) return undefined
+  return name === '' ? { type: '', name: word, value } : { type: word, name, value }
 }
 
 function readName(lexer: Lexer): string | undefined {

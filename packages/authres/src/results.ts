@@ -3,7 +3,7 @@ import type { Arc, Dkim, Dmarc, Spf, SpfCheck } from './fact.ts'
 
 /** A property of a result: `smtp.mailfrom=example.com`. */
 export interface Property {
-  /** `smtp`, `header`, `body`, `policy`. */
+  /** `smtp`, `header`, `body`, `policy`; empty for a word of others that has none, as Microsoft's `action=none`. */
   readonly type: string
   readonly name: string
   /** Without quotes. */
@@ -17,7 +17,7 @@ export interface MethodResult {
   /** Lower-case keyword. */
   readonly result: string
   readonly reason?: string
-  /** For humans; text of a comment, without parentheses. */
+  /** For humans; the texts of its comments, without parentheses. */
   readonly comment?: string
   readonly properties: readonly Property[]
 }

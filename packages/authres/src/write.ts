@@ -33,7 +33,8 @@ function toWords({ method, result, reason, comment, properties }: MethodResult):
   if (reason !== undefined && !isTooLong(reason)) words.push(`reason=${writeValue(reason)}`)
   for (const property of properties) {
     if (isTooLong(property.value)) continue
-    words.push(`${keyword(property.type)}.${keyword(property.name)}=${writeValue(property.value)}`)
+    const type = property.type === '' ? '' : `${keyword(property.type)}.`
+    words.push(`${type}${keyword(property.name)}=${writeValue(property.value)}`)
   }
   return words
 }
@@ -43,10 +44,10 @@ function isTooLong(text: string): boolean {
   return text.length * 3 > LONGEST_VALUE && Buffer.byteLength(text) > LONGEST_VALUE
 }
 
-/** RFC 5321 §4.1.2 Keyword. */
+/** RFC 5321 §4.1.2 Keyword, and what others have besides: `policy.is_org`. */
 function keyword(text: string): string {
-  if (/^[a-z0-9-]{1,64}$/.test(text)) return text
-  const letters = text.replace(/[^A-Za-z0-9-]/g, '').slice(0, 64)
+  if (/^[a-z0-9_-]{1,64}$/.test(text)) return text
+  const letters = text.replace(/[^A-Za-z0-9_-]/g, '').slice(0, 64)
   return letters === '' ? 'unknown' : letters.toLowerCase()
 }
 

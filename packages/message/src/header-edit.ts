@@ -26,10 +26,11 @@ export function prependBlock(section: HeaderSection, bytes: Uint8Array): HeaderS
   return new HeaderSection([new HeaderBlock(bytes), ...section.blocks])
 }
 
-/** The section without the fields of that name for which `matches` holds; the same section when there are none. */
+/** The section without the fields of that name for which `matches` holds; the same section when there are none. The empty name is that of lines that are no fields. */
 export function removeFields(section: HeaderSection, name: string, matches?: (field: HeaderField) => boolean): HeaderSection {
-  checkName(name)
-  const gone = new Set(matches ? section.named(name).filter(matches) : section.named(name))
+  if (name !== '') checkName(name)
+  const named = name === '' ? section.fields.filter((field) => field.name === '') : section.named(name)
+  const gone = new Set(matches ? named.filter(matches) : named)
   if (gone.size === 0) return section
   return rebuild(section, (field) => (gone.has(field) ? undefined : field))
 }

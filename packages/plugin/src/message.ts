@@ -58,7 +58,7 @@ export interface Message {
    * @throws {TypeError} when the name is not a field name, or the value has a line break that does not fold (RFC 5322 §2.2)
    */
   withHeader(name: string, value: string): Message
-  /** Without the fields of that name for which `matches` holds (default: all of them). */
+  /** Without the fields of that name for which `matches` holds (default: all of them); the empty name is that of lines that are no fields. */
   withoutHeader(name: string, matches?: (field: HeaderField) => boolean): Message
   /** The first field of that name gets the value in its place; on top when there is none. */
   withReplacedHeader(name: string, value: string): Message

@@ -84,6 +84,17 @@ test('RFC 8617 §7.2.1: the oldest of the unbroken row of trusted sealers is bel
   assert.equal(await seen('first.example', 'second.example'), undefined)
 })
 
+test('what Microsoft seals helps those who trust it', async () => {
+  const words =
+    'mx.microsoft.example 1; spf=pass (sender ip is 192.0.2.9) smtp.rcpttodomain=b.example smtp.mailfrom=a.example; dmarc=pass (p=none sp=none pct=100) action=none header.from=a.example; dkim=pass (signature was verified) header.d=a.example; arc=none (0)'
+  const key = { domain: 'first.example', selector: 's', privateKey }
+  const sealed = await sealMessage(plain, { key, authResults: words, result: 'none', now: NOW })
+  const { trusted } = await validate(await bytesOf(sealed ?? plain), ['first.example'])
+  const dmarc = trusted?.results.find(({ method }) => method === 'dmarc')
+  assert.equal(dmarc?.result, 'pass')
+  assert.deepEqual(dmarc?.properties.at(-1), { type: 'header', name: 'from', value: 'a.example' })
+})
+
 test('DNS that fails is no pass, and temporary when the newest sealer is trusted', async () => {
   const bytes = await chain(['first.example', 'pass'])
   const down: Zone = { 's._domainkey.first.example': 'SERVFAIL' }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { arcFact, type Dmarc, dkimFact, dmarcFact, parseAuthResults, type Spf, spfFact } from '@postroad/authres'
 import { messageFromBytes } from '@postroad/message'
-import { definePlugin } from '@postroad/plugin'
+import { definePlugin, type Message } from '@postroad/plugin'
 import { session } from '@postroad/testing'
 import { authResults, authResultsOptions, withoutForged } from './auth-results.ts'
 
@@ -92,6 +92,21 @@ test('RFC 8601 §5: fields that claim to be ours are removed in any spelling, th
   assert.deepEqual(withoutForged(message(foreign), ['mx.example.com'], 'all').headers.all('authentication-results'), [])
   const untouched = messageFromBytes(Buffer.from('From: a@b\r\n\r\n'))
   assert.equal(withoutForged(untouched, ['mx.example.com'], 'own'), untouched)
+})
+
+test('a field whose name or id is outside the grammar goes, too, where a lenient reader would take it for ours', () => {
+  const kept = ['X\0: y', 'Authentication\0-Results: mx.example.org; dkim=pass']
+  const lines = [
+    'Authentication-Results\0: mx.example.com; dkim=pass',
+    'Authentication\0-Results: mx.example.com; dkim=pass',
+    '\u0001authentication-results: mx.example.com@; dkim=pass',
+    'Authentication-Results: mx.example.com@; dkim=pass',
+    ...kept,
+  ]
+  const given = messageFromBytes(Buffer.from(`${lines.join('\r\n')}\r\nFrom: a@b\r\n\r\n`))
+  const raws = (message: Message) => [...message.headers].map(({ raw }) => Buffer.from(raw).toString().trimEnd())
+  assert.deepEqual(raws(withoutForged(given, ['mx.example.com'], 'own')), [...kept, 'From: a@b'])
+  assert.deepEqual(raws(withoutForged(given, ['mx.example.com'], 'all')), ['X\0: y', 'From: a@b'])
 })
 
 test('options are checked', () => {

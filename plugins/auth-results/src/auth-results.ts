@@ -1,6 +1,6 @@
 /** One Authentication-Results field for everything that was found out, and none that somebody else wrote in our name, RFC 8601. */
 import { arcFact, claims, describe, dkimFact, dmarcFact, spfFact, writeAuthResults } from '@postroad/authres'
-import { definePlugin, type HeaderField, type Message } from '@postroad/plugin'
+import { definePlugin, type Message } from '@postroad/plugin'
 import { z } from 'zod'
 
 const id = z.string().min(1).max(255)
@@ -52,6 +52,22 @@ export const authResults = definePlugin({
 
 /** RFC 8601 §5: a field from outside that claims to be ours, or that nobody can read, must go. */
 export function withoutForged(message: Message, own: readonly string[], remove: AuthResultsOptions['remove']): Message {
-  const isForged = ({ value }: HeaderField) => remove === 'all' || own.some((authservId) => claims(value, authservId))
-  return message.headers.has(FIELD) ? message.withoutHeader(FIELD, isForged) : message
+  const isForged = (value: string) => remove === 'all' || own.some((authservId) => claims(value, authservId))
+  const proper = message.headers.has(FIELD) ? message.withoutHeader(FIELD, ({ value }) => isForged(value)) : message
+  return proper.withoutHeader('', ({ value }) => {
+    const disguised = disguisedValue(value)
+    return disguised !== undefined && isForged(disguised)
+  })
+}
+
+/** A line that is no field because of what stands in its name, NUL for one; some reader will pass over that. */
+function disguisedValue(line: string): string | undefined {
+  const colon = line.indexOf(':')
+  return colon >= 0 &&
+    line
+      .slice(0, colon)
+      .replace(/[^A-Za-z-]/g, '')
+      .toLowerCase() === FIELD.toLowerCase()
+    ? line.slice(colon + 1)
+    : undefined
 }
