@@ -100,6 +100,8 @@ export interface Dns {
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
+  /** Milliseconds since some moment, by a clock that nobody sets: for durations. Absent: `now` is such a clock, as in tests. */
+  monotonic?(): number
   /** Resolves after `ms`; rejects when the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }

@@ -179,6 +179,7 @@ class MemoryStore implements QueueStore {
   }
 
   async beat(now: number): Promise<number> {
+    this.#claimed()
     return this.#giveBack(({ owner }) => this.#memory.dead.has(owner), now)
   }
 

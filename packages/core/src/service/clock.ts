@@ -10,6 +10,7 @@ import type { Clock } from '@postroad/plugin'
 export function systemClock(): Clock {
   return {
     now: () => Date.now(),
+    monotonic: () => performance.now(),
     sleep: (ms, signal) => wait(ms, undefined, signal ? { signal } : {}),
   }
 }

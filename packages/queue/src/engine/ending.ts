@@ -8,6 +8,7 @@ const HEAR_MS = 2_000
 
 /** An attempt under way. */
 export class Running implements Unanswered {
+  /** By the monotonic clock. */
   readonly startedAt: number
   readonly controller = new AbortController()
   #cuts: (() => void)[] | undefined

@@ -13,11 +13,27 @@ import { DEFAULT_BACKOFF, type LaneLimits, type SiteRule } from './site.ts'
 
 /** Time that stands still until it is told. */
 export class FakeTime implements EngineClock {
-  #now = 1_790_000_000_000
+  /** Not the time of the wall: whoever takes one for the other fails. */
+  #now = 5_000
+  #wall = 1_790_000_000_000 - 5_000
   #timers: { readonly at: number; readonly run: () => void }[] = []
 
   now(): number {
+    return this.#wall + this.#now
+  }
+
+  monotonic(): number {
     return this.#now
+  }
+
+  /** The process stands still meanwhile. */
+  skip(ms: number): void {
+    this.#now += ms
+  }
+
+  /** Somebody sets the clock. */
+  step(ms: number): void {
+    this.#wall += ms
   }
 
   after(ms: number, run: () => void): () => void {

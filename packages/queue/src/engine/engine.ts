@@ -54,7 +54,8 @@ export class QueueEngine {
       stopped: (lanes) => {
         for (const lane of lanes) this.#withdraw(lane)
       },
-      looked: (now) => this.#abortOverdue(now),
+      looked: (elapsed) => this.#abortOverdue(elapsed),
+      heard: () => this.#pumpStarved(),
     })
   }
 
@@ -107,9 +108,10 @@ export class QueueEngine {
 
   async #beatWhileEnding(): Promise<void> {
     const { store, clock, log } = this.#options
-    const now = clock.now()
-    this.#abortOverdue(now)
-    await store.beat(now).catch((error: unknown) => log.error({ err: error }, 'the queue could not be told that this process lives'))
+    this.#abortOverdue(clock.monotonic())
+    await store
+      .beat(clock.now())
+      .catch((error: unknown) => log.error({ err: error }, 'the queue could not be told that this process lives'))
   }
 
   #offer(claims: readonly Claim[]): void {
@@ -177,9 +179,13 @@ export class QueueEngine {
   #pump(site: Site<Job> | undefined): void {
     const { clock, maxActive } = this.#options
     while (site && site.ready.size > 0 && !this.#closing.signal.aborted) {
-      const now = clock.now()
-      const readyAt = site.readyAt(now)
-      if (readyAt > now) {
+      const elapsed = clock.monotonic()
+      const readyAt = site.readyAt(elapsed)
+      if (this.#intake.isSilent(elapsed)) {
+        this.#starved.add(site)
+        return
+      }
+      if (readyAt > elapsed) {
         if (Number.isFinite(readyAt)) this.#tickAt(readyAt)
         return
       }
@@ -189,8 +195,27 @@ export class QueueEngine {
         return
       }
       this.#dequeued(job)
-      void this.#run(job, site)
+      if (this.#isOurs(job.claim)) void this.#run(job, site)
+      else this.#drop(job)
     }
+  }
+
+  #pumpStarved(): void {
+    if (this.#starved.size === 0) return
+    const starved = [...this.#starved]
+    this.#starved.clear()
+    for (const site of starved) this.#pump(site)
+  }
+
+  /** A process that was taken for dead has another name by now: what it claimed before went to others. */
+  #isOurs({ state: { place } }: Claim): boolean {
+    return place.kind !== 'claimed' || place.owner === this.#options.store.owner
+  }
+
+  #drop({ claim, source }: Job): void {
+    this.#memory -= source?.size ?? 0
+    this.#options.log.warn({ id: claim.message.id }, 'a delivery went to another process before it was tried here')
+    void this.#putBack.give([claim], { kind: 'scheduled', at: this.#options.clock.now() })
   }
 
   #mayTakeBacklog(): boolean {
@@ -202,7 +227,7 @@ export class QueueEngine {
     if (this.#tick && this.#tick.at <= at) return
     this.#tick?.cancel()
     const { clock } = this.#options
-    const cancel = clock.after(Math.max(1, at - clock.now()), () => {
+    const cancel = clock.after(Math.max(1, at - clock.monotonic()), () => {
       this.#tick = undefined
       for (const site of this.#lanes.sites) this.#pump(site)
     })
@@ -210,7 +235,7 @@ export class QueueEngine {
   }
 
   async #run(job: Job, site: Site<Job>): Promise<void> {
-    const startedAt = this.#options.clock.now()
+    const startedAt = this.#options.clock.monotonic()
     const running = new Running(startedAt)
     this.#running.add(running)
     if (!job.isFresh) this.#activeBacklog++
@@ -243,8 +268,9 @@ export class QueueEngine {
       this.#options.log.error({ err: error, id: message.id, lane: lane.name }, 'an attempt failed')
     }
     const result = await attempt({ claim, delivery, source, carriers, hooks, closed, onError, running, routeOf: this.#options.routeReport })
-    const now = clock.now()
-    leave(site, result, now)
+    const [now, elapsed] = [clock.now(), clock.monotonic()]
+    const startedAt = now - (elapsed - running.startedAt)
+    leave(site, result, elapsed)
     if (result.how === 'withdrawn') {
       await this.#putBack.give([claim], { kind: 'scheduled', at: now })
       return
@@ -257,8 +283,8 @@ export class QueueEngine {
       state,
       ...result,
       untried: result.how === 'skipped',
-      opensAt: closed && spread(until, now),
-      startedAt: running.startedAt,
+      opensAt: closed && now + spread(until, elapsed),
+      startedAt,
       now,
       schedule: this.#options.scheduleOf(lane.name),
       random: Math.random(),
@@ -268,7 +294,7 @@ export class QueueEngine {
       this.#options.log.warn({ id: message.id, lane: lane.name }, 'the claim was lost while the attempt ran: the message may arrive twice')
       return
     }
-    announce(this.#options, { claim, delivery, transition, startedAt: running.startedAt, now })
+    announce(this.#options, { claim, delivery, transition, startedAt, now })
     this.#offerSpawned(spawned)
     if (settled === 'finished') this.#options.onFinished?.(message.id)
   }
@@ -291,9 +317,9 @@ export class QueueEngine {
   }
 
   /** A carrier that never answers must not hold a place for ever. */
-  #abortOverdue(now: number): void {
+  #abortOverdue(elapsed: number): void {
     for (const { startedAt, controller } of this.#running)
-      if (now - startedAt >= this.#options.attemptMs) controller.abort(new Error('The attempt took too long'))
+      if (elapsed - startedAt >= this.#options.attemptMs) controller.abort(new Error('The attempt took too long'))
   }
 
   /** The attempt itself could not be made or written down. */
@@ -311,11 +337,7 @@ export class QueueEngine {
   #next(lane: Lane<Job>, site: Site<Job>): void {
     this.#ending?.attemptEnded()
     this.#pump(site)
-    if (this.#starved.size > 0) {
-      const starved = [...this.#starved]
-      this.#starved.clear()
-      for (const each of starved) this.#pump(each)
-    }
+    this.#pumpStarved()
     if (lane.hasStored && lane.length === 0) this.#intake.wake()
   }
 
@@ -326,8 +348,8 @@ export class QueueEngine {
   }
 }
 
-function leave(site: Site<Job>, { how, outcomes }: AttemptResult, now: number): void {
-  if (how === 'carried') site.ended(commonFailure(outcomes), now)
+function leave(site: Site<Job>, { how, outcomes }: AttemptResult, elapsed: number): void {
+  if (how === 'carried') site.ended(commonFailure(outcomes), elapsed)
   else site.skipped()
 }
 

@@ -14,6 +14,9 @@ import { type Site, spread } from './site.ts'
 const PAGE_PAUSE_MS = 10
 const BUSY_PAUSE_MS = 100
 
+/** Milliseconds without a beat after which others may soon take this process for dead: nothing new is begun before it has beaten again. */
+const SILENCE_MS = 30_000
+
 /** Milliseconds after which those who follow a first one look again. */
 const FOLLOW_MS = 5_000
 
@@ -29,8 +32,10 @@ export interface IntakeOptions {
   offer(claims: readonly Claim[]): void
   /** These lanes were suspended. */
   stopped(lanes: readonly Lane<Job>[]): void
-  /** Is called with every look. */
-  looked(now: number): void
+  /** Is called with every look, with the monotonic time. */
+  looked(elapsed: number): void
+  /** The store has heard of this process again, after {@link Intake.isSilent}. */
+  heard(): void
 }
 
 /** Looks at the store now and then. */
@@ -40,8 +45,10 @@ export class Intake {
   #looking: Promise<void> | undefined
   #isClosed = false
   #isWoken = false
-  #nextBeat = 0
-  #nextLook = 0
+  #nextBeat = Number.NEGATIVE_INFINITY
+  #nextLook = Number.NEGATIVE_INFINITY
+  /** When the last beat that was stored began; before the first there is nothing to be silent about. */
+  #beatAt = Number.POSITIVE_INFINITY
 
   constructor(options: IntakeOptions) {
     this.#options = options
@@ -62,6 +69,13 @@ export class Intake {
     )
   }
 
+  /** This process was stopped for long, or cannot write: what it has may be another's by now. Looks at once. */
+  isSilent(elapsed: number): boolean {
+    if (elapsed - this.#beatAt <= SILENCE_MS) return false
+    if (!this.#looking) this.wake()
+    return true
+  }
+
   /** Ends; resolves when no look is under way. */
   async close(): Promise<void> {
     this.#isClosed = true
@@ -77,11 +91,11 @@ export class Intake {
   /** Resolves to how long to rest. */
   async #look(): Promise<number> {
     const { engine, lanes, room, isBusy } = this.#options
-    const now = engine.clock.now()
-    this.#options.looked(now)
-    if (now >= this.#nextBeat) await this.#beat(now)
-    if (now >= this.#nextLook) {
-      this.#nextLook = now + engine.lookMs
+    const elapsed = engine.clock.monotonic()
+    this.#options.looked(elapsed)
+    if (elapsed >= this.#nextBeat) await this.#beat(elapsed)
+    if (elapsed >= this.#nextLook) {
+      this.#nextLook = elapsed + engine.lookMs
       this.#options.stopped(lanes.suspend((await engine.store.suspensions()).map(({ target }) => target)))
       lanes.noteStored(await engine.store.waitingLanes())
     }
@@ -89,18 +103,22 @@ export class Intake {
     const pauseMs = isBusy() ? BUSY_PAUSE_MS : PAGE_PAUSE_MS
     if (room() <= 0) return pauseMs
     const limit = Math.min(PAGE, room())
+    const now = engine.clock.now()
     const due = await engine.store.nextDue()
     if (due === undefined || due > now) return Math.min(engine.lookMs, Math.max(1, (due ?? Number.POSITIVE_INFINITY) - now))
-    const { claims, moved } = await engine.store.claimDue({ now, limit, gate: this.#gate(now) })
+    const { claims, moved } = await engine.store.claimDue({ now, limit, gate: this.#gate(now, elapsed) })
     this.#options.offer(claims)
     return moved < limit ? Math.min(engine.lookMs, BUSY_PAUSE_MS) : pauseMs
   }
 
-  async #beat(now: number): Promise<void> {
-    const { store, log } = this.#options.engine
-    this.#nextBeat = now + BEAT_MS
-    this.#options.lanes.prune(now)
-    const taken = await store.beat(now)
+  async #beat(elapsed: number): Promise<void> {
+    const { store, log, clock } = this.#options.engine
+    this.#nextBeat = elapsed + BEAT_MS
+    this.#options.lanes.prune(elapsed)
+    const taken = await store.beat(clock.now())
+    const wasSilent = this.isSilent(elapsed)
+    this.#beatAt = elapsed
+    if (wasSilent) this.#options.heard()
     if (taken > 0) log.warn({ deliveries: taken }, 'took over deliveries of a process that is gone')
   }
 
@@ -117,14 +135,14 @@ export class Intake {
   }
 
   /** Where a site was closed one goes first, and shows whether the others may follow; 0: nobody has to wait. */
-  #turnOf({ site }: Lane<Job>, tried: Set<Site<Job>>, now: number): number {
+  #turnOf({ site }: Lane<Job>, tried: Set<Site<Job>>, elapsed: number): number {
     if (!site?.isDoubtful) return 0
-    if (site.isBusy || tried.has(site)) return now + FOLLOW_MS
+    if (site.isBusy || tried.has(site)) return elapsed + FOLLOW_MS
     tried.add(site)
     return 0
   }
 
-  #gate(now: number): Gate {
+  #gate(now: number, elapsed: number): Gate {
     const { engine, lanes } = this.#options
     const tried = new Set<Site<Job>>()
     return (name, view) => {
@@ -135,8 +153,8 @@ export class Intake {
         lane.hasStored = true
         return 'wait'
       }
-      const until = lane.blockedUntil(now) || this.#turnOf(lane, tried, now)
-      return until > 0 && !mustSpeak(view, engine.scheduleOf(name), now) ? spread(until, now) : 'take'
+      const until = lane.blockedUntil(elapsed) || this.#turnOf(lane, tried, elapsed)
+      return until > 0 && !mustSpeak(view, engine.scheduleOf(name), now) ? now + spread(until, elapsed) : 'take'
     }
   }
 }

@@ -42,7 +42,7 @@ export class LaneBook {
 
   /** Finds out where the lane's transactions are counted, unless that is known; calls back when it had to wait for it. */
   locate(lane: Lane<Job>, route: Route, located: () => void): void {
-    if (lane.isLocating || lane.locateAt > this.#options.clock.now()) return
+    if (lane.isLocating || lane.locateAt > this.#options.clock.monotonic()) return
     const rule = this.#options.siteOf(lane.name, route)
     if (!(rule instanceof Promise)) {
       this.#place(lane, rule)
@@ -50,11 +50,16 @@ export class LaneBook {
       return
     }
     lane.isLocating = true
-    void rule.then((found) => {
+    const found = (site: SiteRule): void => {
       lane.isLocating = false
-      lane.locateAt = this.#options.clock.now() + LOCATED_MS
-      this.#place(lane, found)
+      lane.locateAt = this.#options.clock.monotonic() + LOCATED_MS
+      this.#place(lane, site)
       located()
+    }
+    rule.then(found, (error: unknown) => {
+      // It is not to reject; a lane that waits for it for ever would be worse than one that is counted with care.
+      this.#options.log.error({ err: error, lane: lane.name }, 'it could not be found out where a lane is counted')
+      found({ name: lane.name, limits: { concurrency: 1 } })
     })
   }
 

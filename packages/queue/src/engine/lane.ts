@@ -17,8 +17,8 @@ export class Lane<J> {
   hosts: readonly string[] = []
   /** It is being found out where this lane belongs. */
   isLocating = false
-  /** When to find out again, in milliseconds since the epoch. */
-  locateAt = 0
+  /** When to find out again, by the monotonic clock. */
+  locateAt = Number.NEGATIVE_INFINITY
   #turn = 0
 
   constructor(name: string) {

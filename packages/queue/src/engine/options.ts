@@ -11,7 +11,10 @@ import type { BackoffOptions, SiteRule } from './site.ts'
 
 /** Time and waiting; a fake in tests. */
 export interface EngineClock {
+  /** Milliseconds since the epoch: for what is written down. May be set, forth and back. */
   now(): number
+  /** Milliseconds since some moment: for whatever lasts. Never jumps. */
+  monotonic(): number
   /** Calls back once after `ms`; the result cancels. */
   after(ms: number, run: () => void): () => void
 }
@@ -76,6 +79,7 @@ export const PAGE = 100
 export function engineClock(clock: Clock): EngineClock {
   return {
     now: () => clock.now(),
+    monotonic: () => clock.monotonic?.() ?? clock.now(),
     after(ms, run) {
       const controller = new AbortController()
       // A rejection is the cancelling.

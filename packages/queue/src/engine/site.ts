@@ -1,4 +1,4 @@
-/** Where the transactions of one or of many lanes are counted: how many at once, how fast, and when to leave it alone. Pure but for its own counters; time comes from outside. */
+/** Where the transactions of one or of many lanes are counted: how many at once, how fast, and when to leave it alone. Pure but for its own counters; time comes from outside, by a clock that never jumps. */
 import { classify } from '../classify.ts'
 import type { Reply } from '../model.ts'
 
@@ -53,9 +53,10 @@ export function healthOf(reply: Reply): Health {
   return kind === 'rate' ? 'slow' : 'up'
 }
 
-/** When a site opens again, not all at once: over as much time as it stays closed, at most ten minutes. */
+/** In how many milliseconds to come to a site that opens again, not all at once: over as much time as it stays closed, at most ten minutes. */
 export function spread(until: number, now: number): number {
-  return Math.round(until + Math.random() * Math.min(600_000, until - now))
+  const ms = until - now
+  return Math.round(ms + Math.random() * Math.min(600_000, ms))
 }
 
 /** Something that has jobs: a lane. */
