@@ -28,6 +28,9 @@ export interface OpenContext extends EngineContext {
   resolve(file: string): string
 }
 
+/** RFC 3463 §3.4: 4.3.0, the mail system itself; nobody has to send octets for it. */
+const NOT_OPEN: Reply = Object.freeze({ code: 451, status: '4.3.0', text: 'Mail cannot be stored at present, try again later' })
+
 /** How long a refusal to open stays good, in milliseconds. */
 const REOPEN_MS = 10_000
 
@@ -40,6 +43,7 @@ export class OpenedQueue {
   #store: Promise<LmdbStore> | undefined
   #engine: Promise<QueueEngine> | undefined
   #admitting: LmdbStore | undefined
+  #isRefusing = false
   #census: { stop(): void } | undefined
 
   constructor(context: OpenContext) {
@@ -71,19 +75,18 @@ export class OpenedQueue {
     if (this.#engine) return this.#engine
     const engine = this.#startEngine()
     this.#engine = engine
-    engine.catch((error: unknown) => {
-      this.#context.log.error({ err: error }, 'the queue could not be opened: mail is refused with 451')
-      this.#store = undefined
-      setTimeout(() => {
-        if (this.#engine === engine) this.#engine = undefined
-      }, REOPEN_MS).unref()
-    })
+    engine.then(
+      () => {
+        this.#isRefusing = false
+      },
+      (error: unknown) => this.#refuse(error),
+    )
     return engine
   }
 
-  /** A refusal when the disk is nearly full; nothing while the queue is not open. */
+  /** A refusal when the disk is nearly full, or the queue could not be opened. */
   admit(size: number): Reply | undefined {
-    return this.#admitting?.admit(size)
+    return this.#isRefusing ? NOT_OPEN : this.#admitting?.admit(size)
   }
 
   /** Ends deliveries within the grace, and gives back what is left. */
@@ -95,6 +98,18 @@ export class OpenedQueue {
     this.#census?.stop()
     await (await this.#store?.catch(() => undefined))?.close()
     await this.transports.close()
+  }
+
+  /** What waits in the queue cannot wait for new mail, which is refused: it is tried again until it is open. */
+  #refuse(error: unknown): void {
+    this.#isRefusing = true
+    this.#context.log.error({ err: error }, 'the queue could not be opened: mail is refused with 451')
+    void this.#store?.then((store) => store.close()).catch(() => undefined) // it was not opened: `error` says why
+    this.#store = undefined
+    setTimeout(() => {
+      this.#engine = undefined
+      if (!this.#closing.signal.aborted) this.engine().catch(() => undefined) // told when it happened
+    }, REOPEN_MS).unref()
   }
 
   async #startEngine(): Promise<QueueEngine> {

@@ -54,6 +54,12 @@ export class Environment {
     this.#touch(isShort)
   }
 
+  /** Octets of the file that are in use. */
+  get used(): number {
+    const { lastPageNumber, pageSize } = this.root.getStats() as { lastPageNumber: number; pageSize: number } // lmdb types it as {}
+    return (lastPageNumber + 1) * pageSize
+  }
+
   /** A table that {@link openTable} has opened. */
   table(name: string): Table | undefined {
     return this.#tables.get(name)

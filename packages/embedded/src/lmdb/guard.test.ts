@@ -12,7 +12,7 @@ const PAGE = 4096
 const NOBODY = 2 ** 22 + 1
 
 async function openIn(folder: string): Promise<LmdbFile> {
-  const file = await openLmdb({ folder, isDurable: true, isBinary: true })
+  const file = await openLmdb({ folder, isDurable: false, isBinary: true })
   await file.prepare(['words'])
   return file
 }
@@ -61,7 +61,7 @@ test('a file that kills who reads it kills one process; who comes after it says 
   const sound = await readFile(join(folder, 'data.mdb'))
   await poison(folder)
   const script = `import { openLmdb } from ${JSON.stringify(fileURLToPath(new URL('./file.ts', import.meta.url)))}
-    const file = await openLmdb({ folder: ${JSON.stringify(folder)}, isDurable: true, isBinary: true })
+    const file = await openLmdb({ folder: ${JSON.stringify(folder)}, isDurable: false, isBinary: true })
     await file.prepare(['words'])`
   const first = spawnSync(process.execPath, ['--input-type=module', '-e', script])
   assert.match(first.signal ?? '', /SIGBUS/)

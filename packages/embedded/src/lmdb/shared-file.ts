@@ -12,8 +12,8 @@ type Notice = (message: string, error?: unknown) => void
 const REFUSE_MS = 5_000
 /** Milliseconds of waiting for the lock after which nothing new is taken. */
 const STALL_MS = 5_000
-/** Milliseconds between attempts to keep a reserve. */
-const KEEP_MS = 60_000
+/** Milliseconds between looks at the reserve. */
+const KEEP_MS = 5_000
 const ENOSPC = 28
 
 /** See above. */
@@ -34,6 +34,7 @@ export class SharedFile {
   #failedAt = Number.NEGATIVE_INFINITY
   #failure: string | undefined
   #keptAt = Number.NEGATIVE_INFINITY
+  #keeping: Promise<void> | undefined
 
   static async open(options: EnvironmentOptions & { readonly folder: string }, gone: () => void): Promise<SharedFile> {
     const environment = await openEnvironment(options.folder, options)
@@ -45,7 +46,7 @@ export class SharedFile {
     this.path = join(options.folder, 'data.mdb')
     this.#options = options
     this.#environment = environment
-    this.#reserve = options.isDurable ? new Reserve(options.folder) : undefined
+    this.#reserve = options.isDurable ? new Reserve(this.path) : undefined
     this.closed = new Promise((resolve) => {
       this.#settle = () => {
         gone()
@@ -85,6 +86,7 @@ export class SharedFile {
     if (--this.#users > 0) return
     this.#isClosing = true
     if (await this.writer.end()) {
+      await this.#keeping
       await this.#environment?.close()
       this.#settle()
     } else {
@@ -120,13 +122,13 @@ export class SharedFile {
 
   /** Resolves to whether there is room again for what makes more of it. */
   async #failed(cause: unknown): Promise<boolean> {
-    const code = systemCode(cause)
+    const failure = `${this.path} cannot be written: ${cause instanceof Error ? cause.message : cause}`
     this.#failedAt = performance.now()
     const isBroken = this.#environment?.isBroken() ?? true
-    if (this.#failure === undefined || isBroken) this.#tell(`${this.path} cannot be written`, cause)
-    this.#failure = `${this.path} cannot be written: ${cause instanceof Error ? cause.message : cause}`
+    if (this.#failure === undefined || isBroken) this.#tell(failure, cause)
+    this.#failure = failure
     if (isBroken && this.#environment) await this.#abandon()
-    return code === ENOSPC && ((await this.#reserve?.give()) ?? false)
+    return systemCode(cause) === ENOSPC && ((await this.#reserve?.give()) ?? false)
   }
 
   /** After a failed write of its meta page LMDB does nothing more: what is on the disk is whole, and is opened anew. */
@@ -134,7 +136,9 @@ export class SharedFile {
     const broken = this.#environment
     this.#environment = undefined
     await broken?.close()
-    await this.#reopen().catch((error: unknown) => this.#tell(`${this.path} could not be opened anew`, error))
+    await this.#reopen().catch((error: unknown) =>
+      this.#tell(`${this.path} could not be opened anew: ${error instanceof Error ? error.message : error}`, error),
+    )
   }
 
   async #reopen(): Promise<Environment> {
@@ -153,9 +157,9 @@ export class SharedFile {
 
   #keepReserve(): void {
     const now = performance.now()
-    if (!this.#reserve || now - this.#keptAt < KEEP_MS) return
+    if (!this.#reserve || !this.#environment || now - this.#keptAt < KEEP_MS) return
     this.#keptAt = now
-    void this.#reserve.keep()
+    this.#keeping = this.#reserve.keep(this.#environment.used)
   }
 
   #tell(message: string, error?: unknown): void {

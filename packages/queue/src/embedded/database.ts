@@ -49,7 +49,7 @@ export interface DatabaseOptions {
   readonly fault?: Fault
   readonly migrations?: readonly Migration[]
   /** For the operator: the file is locked, cannot be written, can be written again. */
-  readonly onNotice?: (message: string, error?: unknown) => void
+  readonly onProblem?: (problem: QueueError) => void
 }
 
 /** How something is committed. */
@@ -67,9 +67,10 @@ export class QueueDatabase {
   readonly #fault: Fault
 
   /** @throws {QueueError} when the files are damaged, of a newer format, or cannot be opened */
-  static async open({ folder, fault = noFault, migrations = MIGRATIONS, onNotice }: DatabaseOptions): Promise<QueueDatabase> {
+  static async open({ folder, fault = noFault, migrations = MIGRATIONS, onProblem }: DatabaseOptions): Promise<QueueDatabase> {
+    const onNotice = (message: string, cause?: unknown): void => onProblem?.(new QueueError('ERR_QUEUE_IO', message, { cause }))
     try {
-      const file = await openLmdb({ folder, isDurable: true, isBinary: true, failure, ...(onNotice && { onNotice }) })
+      const file = await openLmdb({ folder, isDurable: true, isBinary: true, failure, onNotice })
       try {
         const database = new QueueDatabase(file, fault)
         await database.#migrate(migrations)

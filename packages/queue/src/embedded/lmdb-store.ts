@@ -53,7 +53,7 @@ export interface LmdbStoreOptions {
   readonly fault?: Fault
 }
 
-/** More than any kernel gives: a pid that nobody has. */
+/** A pid that nobody has. */
 const NOBODY = 0x7fff_ffff
 
 /** A message's record, and the owner it names. */
@@ -71,9 +71,8 @@ interface Prepared {
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
   const folder = resolve(options.folder)
   mkdirSync(join(folder, 'bodies'), { recursive: true, mode: 0o700 })
-  const { fault, onProblem = () => {} } = options
-  const onNotice = (message: string, cause?: unknown): void => onProblem(new QueueError('ERR_QUEUE_IO', message, { cause }))
-  const database = await QueueDatabase.open({ folder, onNotice, ...(fault && { fault }) })
+  const { fault, onProblem } = options
+  const database = await QueueDatabase.open({ folder, ...(onProblem && { onProblem }), ...(fault && { fault }) })
   const store = new LmdbStore({ ...options, folder }, database)
   // LMDB syncs its file, not the entry of the file in its folder: a power cut could take the queue with all that was promised.
   await syncFolder(folder)
