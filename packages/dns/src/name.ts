@@ -19,10 +19,14 @@ export function normaliseName(name: string): string | undefined {
   return plain
 }
 
-/** RFC 8616 §3: U-labels are converted before a lookup. A space, as an SPF macro may produce, is a legal octet of a label. */
+/**
+ * RFC 8616 §3: U-labels are converted before a lookup. A space, as an SPF macro may produce, is a legal octet of a label. `domainToASCII`
+ * is the host parser of URLs: what it would decode or cut off must not come to it.
+ */
 function toALabels(name: string): string {
   if (/[\x00-\x1f\x7f]/.test(name)) return ''
-  return /[^\x20-\x7e]/.test(name) ? domainToASCII(name) : name
+  if (!/[^\x20-\x7e]/.test(name)) return name
+  return /[%/?#\\:@[\]]/.test(name) ? '' : domainToASCII(name)
 }
 
 /**

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { nodeResolver } from '@postroad/authres'
+import { normaliseName } from '@postroad/dns'
 import type { CommandIo, Dns, PluginCommand } from '@postroad/plugin'
 import { getPublicKey } from 'mailauth/lib/tools.js'
 
@@ -38,10 +39,10 @@ async function keygen(args: readonly string[], io: CommandIo): Promise<number> {
       folder: { type: 'string', default: '.' },
     },
   })
-  const [domain] = positionals
+  const domain = normaliseName(positionals[0] ?? '')
   const bits = Number(values.bits)
   const isRsa = values.type === 'rsa'
-  if (domain === undefined || !isHost(domain)) return complain(io, 'say a domain, in A-labels')
+  if (domain === undefined || !isHost(domain)) return complain(io, 'say a domain')
   if (!isRsa && values.type !== 'ed25519') return complain(io, '--type is rsa or ed25519')
   // RFC 8301 §3.2: at least 1,024 bits and better 2,048; verifiers need not know more than 4,096.
   if (isRsa && !(bits >= 1024 && bits <= 4096)) return complain(io, '--bits is from 1024 to 4096')
@@ -67,7 +68,7 @@ async function check(args: readonly string[], io: CommandIo, dns: Dns): Promise<
     allowPositionals: true,
     options: { selector: { type: 'string' }, key: { type: 'string' } },
   })
-  const [domain] = positionals
+  const domain = normaliseName(positionals[0] ?? '')
   if (domain === undefined || values.selector === undefined) return complain(io, 'say a domain and --selector')
   const name = `${values.selector}._domainkey.${domain}`
   try {

@@ -147,6 +147,23 @@ test('selectors and domains are names of the DNS, as senders have them: with und
   }
 })
 
+test('RFC 8616 §4: a signature with U-labels verifies by the key of the A-labels', async () => {
+  const record = { TXT: [keyRecord(createPublicKey(ed.key))] }
+  const zone = { 's._domainkey.xn--bnk-qla.example': record, 's_1._domainkey.xn--bnk-qla.example': record }
+  // The signer writes octets.
+  const octets = (text: string) => Buffer.from(text).toString('latin1')
+  for (const selector of ['s', 's_1'])
+    for (const tags of [
+      'b\u00e4nk.example',
+      'b\u00e4nk.example; i=j\u00f6e@b\u00e4nk.example',
+      'b\u00e4nk.example; i=@mail.xn--bnk-qla.example',
+    ]) {
+      const message = await signed(undefined, named(selector, octets(tags)))
+      const { signatures } = await verify(Buffer.from(message, 'latin1'), { zone })
+      assert.deepEqual([signatures[0]?.result, signatures[0]?.domain], ['pass', 'xn--bnk-qla.example'], `${tags} ${signatures[0]?.comment}`)
+    }
+})
+
 test('RFC 6376 §6.1.1: what else is wrong with such a signature is seen as with any', async () => {
   const record = keyRecord(createPublicKey(ed.key))
   const zone = { 's_1._domainkey.a_b.example': { TXT: [record] }, 't._domainkey.a_b.example': { TXT: [`${record}; t=s`] } }

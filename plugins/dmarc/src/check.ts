@@ -1,6 +1,6 @@
 /** What the owner of the author's domain asks for, and whether it matters here, RFC 9989 §5.3; the evaluation is that of the npm package mailauth. */
 import { type Arc, type Dkim, type Dmarc, nodeResolver, type Spf } from '@postroad/authres'
-import { DnsMemo } from '@postroad/dns'
+import { DnsMemo, normaliseName } from '@postroad/dns'
 import type { Dns } from '@postroad/plugin'
 import { type DmarcResponse, evaluateDmarc } from 'mailauth/lib/dmarc/index.js'
 import type { Author } from './author.ts'
@@ -64,14 +64,24 @@ export async function checkDmarc(evidence: DmarcEvidence, means: DmarcMeans): Pr
 /** What the policy and its alignment depend on. */
 function questionOf({ author, spf, dkim }: DmarcEvidence): Question {
   return {
-    // Only the domain matters; what is no plain local part is left to be judged as it is.
-    headerFrom: author.addresses.map((address) => address.replace(/^[\w.+-]+@/, 'x@')),
+    headerFrom: author.addresses.map(plainAuthor),
     fromFields: author.fields,
     spfDomains: spf?.mailFrom.result === 'pass' ? [{ domain: spf.mailFrom.domain }] : [],
     dkimDomains: (dkim?.signatures ?? [])
       .filter(({ result }) => result === 'pass')
       .map(({ domain, unsigned }) => ({ domain, underSized: unsigned })),
   }
+}
+
+/**
+ * Only the domain matters; what is no plain local part is left to be judged as it is. RFC 9989 §5.3.1: A-labels; of what is written
+ * otherwise (full width, ideographic dots) the name that a reader is led to by it.
+ */
+function plainAuthor(address: string): string {
+  const at = address.lastIndexOf('@') + 1
+  const domain = address.slice(at)
+  const author = /[^\x00-\x7f]/.test(domain) ? `${address.slice(0, at)}${normaliseName(domain) ?? domain}` : address
+  return author.replace(/^[\w.+-]+@/, 'x@')
 }
 
 /** What is no plain author is evaluated anew each time, so that no text of a stranger can be taken for another question. */
@@ -84,7 +94,7 @@ function keyOf({ headerFrom, fromFields, spfDomains, dkimDomains }: Question): s
   return key.length <= MAX_KEY ? key : undefined
 }
 
-const PLAIN_AUTHOR = /^x@[a-z0-9.-]+$/i
+const PLAIN_AUTHOR = /^x@[a-z0-9._-]+$/i
 
 function conclude({ response, reason, authorDomains }: Evaluation, evidence: DmarcEvidence, means: DmarcMeans): Dmarc {
   return response === false ? withoutAuthor(reason, authorDomains) : weigh(response, evidence, means)

@@ -1,6 +1,7 @@
 /** Private keys from files: parsed once, read again when the file changes, kept when the new one is no good. */
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
+import { normaliseName } from '@postroad/dns'
 import type { Logger } from '@postroad/plugin'
 import type { KeyOptions } from './options.ts'
 
@@ -33,7 +34,7 @@ interface Entry {
  */
 export function readSigningKey(pem: string | Buffer, { domain, selector }: Pick<KeyOptions, 'domain' | 'selector'>): SigningKey {
   const key = createPrivateKey(pem)
-  const name = { domain: domain.toLowerCase(), selector, key }
+  const name = { domain: normaliseName(domain) ?? domain.toLowerCase(), selector, key }
   if (key.asymmetricKeyType === 'ed25519') return { ...name, algorithm: 'ed25519-sha256' }
   if (key.asymmetricKeyType !== 'rsa') throw new Error(`a ${key.asymmetricKeyType} key cannot sign mail, use RSA or Ed25519`)
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0

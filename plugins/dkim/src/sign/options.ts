@@ -1,4 +1,5 @@
 /** What an operator may say of signing. */
+import { normaliseName } from '@postroad/dns'
 import { z } from 'zod'
 
 /**
@@ -37,11 +38,18 @@ const DEFAULT_LOOSE_HEADERS = [
 ]
 
 const name = z.string().regex(/^[\x21-\x39\x3b-\x7e]+$/, 'not the name of a header field')
-const host = z.string().regex(/^(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$/, 'not a domain name in A-labels')
+const host = z.string().regex(/^(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$/, 'not a name')
+// RFC 8616 §3: in the signature a domain has A-labels; an operator may write it as people read it.
+const domain = z.string().transform((text, context): string => {
+  const name = normaliseName(text) ?? ''
+  if (host.safeParse(name).success) return name
+  context.addIssue({ code: 'custom', message: 'not a domain name' })
+  return z.NEVER
+})
 
 /** A key to sign with. */
 export const keyOptions = z.strictObject({
-  domain: host.describe('Signs for this author domain and the names below it, d=.'),
+  domain: domain.describe('Signs for this author domain and the names below it, d=.'),
   selector: host.describe('Where the public key is published: SELECTOR._domainkey.DOMAIN, s=.'),
   file: z.string().min(1).describe('Private key, PEM (PKCS#8 or PKCS#1): RSA or Ed25519. Read again when it changes.'),
 })

@@ -55,6 +55,41 @@ test('RFC 8463 §3: all keys of the domain that fits best sign, for it and the n
   assert.deepEqual(await values('From: joe@deep.sub.a.example\r\n'), ['ed25519-sha256 sub.a.example s-c'])
 })
 
+test('RFC 8616 §3: authors in other scripts are signed for, with A-labels, however they and the key are written', async () => {
+  const signed = ['rsa-sha256 xn--bnk-qla.example s-a']
+  for (const written of ['b\u00e4nk.example', 'B\u00c4NK.Example', 'xn--bnk-qla.example', 'XN--BNK-QLA.example', 'ba\u0308nk.example']) {
+    const keys = signOptions.parse({ keys: [key(written, 'a')] }).keys
+    for (const from of [
+      'joe@b\u00e4nk.example',
+      'joe@B\u00c4NK.Example',
+      'joe@ba\u0308nk.example',
+      'joe@xn--bnk-qla.example',
+      'joe@b\u00e4nk\u3002example',
+      'j\u00f6e@mail.b\u00e4nk.example',
+      '"a@b.example"@b\u00e4nk.example',
+      'J\u00f6e (at work) <joe@b\u00e4nk.example> (x@y.example)',
+      '=?utf-8?q?J=C3=B6e?= <joe@b\u00e4nk.example>',
+      '"x@evil.example" <joe@b\u00e4nk.example>',
+      'us: joe@b\u00e4nk.example, ann@xn--bnk-qla.example;',
+      'joe@b\u00e4nk.example, ann@XN--BNK-QLA.example',
+    ])
+      assert.deepEqual(
+        ((await sign(`From: ${from}\r\n`, [...keys]))?.headers.all('dkim-signature') ?? []).map((value) =>
+          /a=([^;]+).*d=([^;]+); s=([^;]+)/s.exec(value)?.slice(1).join(' '),
+        ),
+        signed,
+        `${written}: ${from}`,
+      )
+    for (const from of [
+      'joe@bank.example',
+      'joe@b\u00e4nk.example, x@b.example',
+      'joe@b\u00e4nk%2eexample',
+      'joe@b\u00e4nk.example.evil.example',
+    ])
+      assert.equal(await sign(`From: ${from}\r\n`, [...keys]), undefined, from)
+  }
+})
+
 test('a message without one author domain of ours stays as it is', async () => {
   for (const from of [
     '',

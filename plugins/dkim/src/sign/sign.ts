@@ -1,5 +1,6 @@
 /** Signs what our own users send, RFC 6376 §5. */
 import { BodyHash } from '@postroad/authres'
+import { normaliseName } from '@postroad/dns'
 import { Dns, definePlugin, type Headers, type Message } from '@postroad/plugin'
 import addressparser from 'nodemailer/lib/addressparser'
 import { dkimCommands } from '../command.ts'
@@ -51,12 +52,12 @@ export async function signMessage(
   return values.reduceRight((signed, value) => signed.withHeader('DKIM-Signature', value), message)
 }
 
-/** The one domain of the From field, lower-case; `undefined` when there is no From, more than one, or several domains. */
+/** The one domain of the From field, in lower-case A-labels; `undefined` when there is no From, more than one, or several domains. */
 function authorDomain(headers: Headers): string | undefined {
   const [from, ...more] = headers.all('from')
   if (from === undefined || more.length > 0) return undefined
   const domains = new Set(
-    addressparser(from, { flatten: true }).map(({ address }) => address.slice(address.lastIndexOf('@') + 1).toLowerCase()),
+    addressparser(from, { flatten: true }).map(({ address }) => normaliseName(address.slice(address.lastIndexOf('@') + 1)) ?? ''),
   )
   const [domain] = domains
   return domains.size === 1 && domain !== '' ? domain : undefined
