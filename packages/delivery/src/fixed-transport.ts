@@ -1,5 +1,5 @@
 /** Delivery to one fixed server, over LMTP (RFC 2033) or SMTP: a mailbox server, a filter, a smarthost. */
-import { ConnectError } from './client/connect.ts'
+import { ConnectError } from './client/connect-error.ts'
 import type { Credentials, Target, TlsPolicy } from './client/target.ts'
 import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'

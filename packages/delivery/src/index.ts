@@ -1,5 +1,5 @@
 /** Transports: SMTP and LMTP with pooled connections, Maildir. */
-export { ConnectError, type ConnectStage } from './client/connect.ts'
+export { ConnectError, type ConnectStage } from './client/connect-error.ts'
 export type { Reply } from './client/reply.ts'
 export { type Credentials, describeTarget, type Target, type TlsPolicy } from './client/target.ts'
 export { targetKey } from './client/target-key.ts'

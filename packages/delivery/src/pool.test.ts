@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createSink, type SinkStep } from '@postroad/testing'
-import { ConnectError } from './client/connect.ts'
+import { ConnectError } from './client/connect-error.ts'
 import { fixedTarget } from './fixed-transport.ts'
 import { Pool } from './pool.ts'
 import { sendTo } from './send.ts'

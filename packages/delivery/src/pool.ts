@@ -1,5 +1,6 @@
 /** Connections that are kept open and used again, by target. */
-import { ConnectError, openConnection } from './client/connect.ts'
+import { openConnection } from './client/connect.ts'
+import { ConnectError } from './client/connect-error.ts'
 import type { ClientConnection, Exchange } from './client/connection.ts'
 import { localReply, type Reply } from './client/reply.ts'
 import type { Target } from './client/target.ts'

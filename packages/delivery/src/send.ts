@@ -1,5 +1,5 @@
 /** Brings one job to one server: as few transactions as its limits allow, and one more try where a kept connection was dead. */
-import { ConnectError } from './client/connect.ts'
+import { ConnectError } from './client/connect-error.ts'
 import { fit, unfitRecipient } from './client/fitness.ts'
 import { localReply, type Reply } from './client/reply.ts'
 import type { Target } from './client/target.ts'

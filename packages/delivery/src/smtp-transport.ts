@@ -1,6 +1,6 @@
 /** Delivery to anywhere: by MX from host to host until one has decided, or to the fixed next hop that a route names. */
 import { isIP } from 'node:net'
-import { ConnectError } from './client/connect.ts'
+import { ConnectError } from './client/connect-error.ts'
 import { localReply, type Reply } from './client/reply.ts'
 import type { Credentials, Target, TlsPolicy } from './client/target.ts'
 import { deadline } from './deadline.ts'

@@ -2,31 +2,12 @@
 import { connect as connectSocket, type Socket } from 'node:net'
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { deadline } from '../deadline.ts'
-import { ClientConnection } from './connection.ts'
+import { ConnectError, connectReply, toConnectError } from './connect-error.ts'
+import { ClientConnection, type ConnectStep } from './connection.ts'
 import { identityError, tlsOptions } from './identity.ts'
-import { localReply, type Reply, ReplyParser } from './reply.ts'
-import type { Credentials, Target } from './target.ts'
+import { localReply } from './reply.ts'
+import type { Credentials, Target, TlsPolicy } from './target.ts'
 import type { Timeouts } from './timeouts.ts'
-
-/** How far a connection came. */
-export type ConnectStage = 'connect' | 'greeting' | 'hello' | 'tls' | 'auth'
-
-/** Why there is no connection; an operational failure that a transport turns into outcomes. */
-export class ConnectError extends Error {
-  readonly stage: ConnectStage
-  /** What the server said, or our own words. A 5yz at the greeting is about the host, not about recipients. */
-  readonly reply: Reply
-  /** Of the operating system, where it was that: `ECONNREFUSED`. */
-  readonly code: string | undefined
-
-  constructor(stage: ConnectStage, reply: Reply, cause?: unknown) {
-    super(reply.text, { cause })
-    this.name = 'ConnectError'
-    this.stage = stage
-    this.reply = reply
-    this.code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
-  }
-}
 
 /** How to present ourselves, and how long to wait. */
 export interface ConnectOptions {
@@ -58,7 +39,9 @@ async function openOnce(target: Target, given: ConnectOptions): Promise<ClientCo
   const socket = await openSocket(target, options)
   const connection = new ClientConnection(connectionOptions(target, options, socket))
   try {
-    await greet(connection, options)
+    await greet(connection, { ...options, mode: target.tls.mode })
+    // 421 as the answer to STARTTLS: nodemailer goes on in the clear, and only then hears the goodbye.
+    if (connection.isLeaving) throw toConnectError(new Error('the server closed the connection'), connection)
     verifyIdentity(connection, target)
     if (target.auth !== undefined) await authenticate(connection, target.auth, options)
     connection.takeOver()
@@ -127,21 +110,32 @@ function connectionOptions(target: Target, { hostname, timeouts }: ConnectOption
 }
 
 /** Greeting, EHLO (or HELO, or LHLO) and TLS. */
-function greet(connection: ClientConnection, { signal }: ConnectOptions): Promise<void> {
+function greet(connection: ClientConnection, { signal, timeouts, mode }: ConnectOptions & Pick<TlsPolicy, 'mode'>): Promise<void> {
   return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined
     const end = (error?: Error) => {
+      clearTimeout(timer)
+      connection.onStep = undefined
       signal.removeEventListener('abort', abort)
       connection.removeAllListeners('error')
       connection.on('error', () => {}) // an error of a connection that has ended is nobody's
       if (error === undefined) resolve()
-      else reject(toConnectError(error, connection.upgrading))
+      else reject(toConnectError(error, connection))
     }
     const abort = () => end(tooLate())
+    connection.onStep = (step) => {
+      // TLS adds its steps to those that RFC 5321 has times for; where the mail may do without it, it must not be late for it.
+      const isTimed = TLS_STEPS.has(step) && (step !== 'EHLO under TLS' || mode === 'opportunistic')
+      if (isTimed) timer ??= setTimeout(abort, timeouts.connect)
+      else clearTimeout(timer)
+    }
     connection.once('error', end)
     signal.addEventListener('abort', abort, { once: true })
     connection.connect(end)
   })
 }
+
+const TLS_STEPS: ReadonlySet<ConnectStep> = new Set(['STARTTLS', 'TLS handshake', 'EHLO under TLS'])
 
 async function authenticate(connection: ClientConnection, auth: Credentials, { signal }: ConnectOptions): Promise<void> {
   const offered = connection.offeredMechanisms
@@ -154,7 +148,7 @@ async function authenticate(connection: ClientConnection, auth: Credentials, { s
     const end = (error?: Error | null) => {
       connection.removeListener('error', end)
       signal.removeEventListener('abort', abort)
-      if (error) reject(toConnectError(Object.assign(error, { command: 'AUTH' })))
+      if (error) reject(toConnectError(error, connection))
       else resolve()
     }
     const abort = () => end(tooLate())
@@ -166,65 +160,4 @@ async function authenticate(connection: ClientConnection, auth: Credentials, { s
 
 function tooLate(): Error {
   return Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })
-}
-
-const STAGES: readonly (readonly [prefix: string, stage: ConnectStage])[] = [
-  ['STARTTLS', 'tls'],
-  ['AUTH', 'auth'],
-  ['EHLO', 'hello'],
-  ['HELO', 'hello'],
-  ['LHLO', 'hello'],
-]
-
-/** What nodemailer reports. */
-interface ClientError extends Error {
-  readonly code?: string
-  readonly response?: string
-  readonly command?: string
-  /** The code of Node or OpenSSL. */
-  readonly originalCode?: string
-}
-
-function toConnectError(error: ClientError, isUpgrading = false): ConnectError {
-  const { command = '', code, originalCode } = error
-  const stage = code === 'ETLS' || isUpgrading ? 'tls' : (STAGES.find(([prefix]) => command.startsWith(prefix))?.[1] ?? 'greeting')
-  const said = error.response === undefined ? undefined : parseReply(error.response)
-  // Neither is the sender's fault: try again later, RFC 4954 §4.7, RFC 8461 §5.
-  if (said !== undefined && stage === 'auth') return new ConnectError(stage, localReply(454, '4.7.8', said.text), error)
-  if (said !== undefined && stage === 'tls') return new ConnectError(stage, localReply(454, '4.7.4', `TLS refused: ${said.text}`), error)
-  if (said !== undefined && said.code >= 400) return new ConnectError(stage, said, error)
-  if (stage === 'tls')
-    return new ConnectError(
-      stage,
-      localReply(454, '4.7.5', `TLS could not be established${originalCode === undefined ? '' : ` (${originalCode})`}`),
-      error,
-    )
-  if (code === 'ETIMEDOUT') return new ConnectError(stage, localReply(451, '4.4.2', `The server did not answer in time (${stage})`), error)
-  if (said !== undefined) return new ConnectError(stage, localReply(451, '4.5.0', `Unexpected reply ${said.code} (${stage})`), error)
-  return new ConnectError(stage, localReply(451, '4.4.2', `Connection lost (${stage})`), error)
-}
-
-function parseReply(response: string): Reply | undefined {
-  let found: Reply | undefined
-  const text = `${response.replaceAll(/\r?\n/g, '\r\n')}\r\n`
-  new ReplyParser().read(Buffer.from(text, 'utf8'), (reply) => {
-    found = reply
-    return false
-  })
-  return found
-}
-
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ['ECONNREFUSED', 'Connection refused'],
-  ['ETIMEDOUT', 'Connection timed out'],
-  ['EHOSTUNREACH', 'No route to host'],
-  ['ENETUNREACH', 'Network is unreachable'],
-  ['ENOTFOUND', 'Host not found'],
-  ['ENOENT', 'No such socket'],
-  ['ECONNRESET', 'Connection reset'],
-])
-
-function connectReply(error: Error & { readonly code?: string }): Reply {
-  // With several addresses Node reports an AggregateError whose code is the first one's.
-  return localReply(451, '4.4.1', REASONS.get(error.code ?? '') ?? 'Cannot connect')
 }

@@ -40,7 +40,16 @@ function listen(count: number): { readonly exchange: Exchange; readonly heard: P
 
 test('nodemailer still has the parts that its types hide and ours stand on', () => {
   const prototype = SMTPConnection.prototype as unknown as Record<string, unknown> // hidden by the types
-  for (const name of ['_onData', '_onClose', '_onTimeout', '_onError', '_parseEhloExtensions'])
+  for (const name of [
+    '_onConnect',
+    '_sendCommand',
+    '_upgradeConnection',
+    '_onData',
+    '_onClose',
+    '_onTimeout',
+    '_onError',
+    '_parseEhloExtensions',
+  ])
     assert.equal(typeof prototype[name], 'function', name)
 })
 

@@ -21,6 +21,10 @@ export interface Exchange {
 /** The parts of nodemailer's class that its types hide; the version is pinned, and `connection.test.ts` holds them in place. */
 interface Internals {
   readonly _ehloLines?: readonly string[]
+  readonly _closing: boolean
+  _onConnect(): void
+  _sendCommand(line: string, shown?: string): void
+  _upgradeConnection(done: (error?: Error | null, secured?: boolean) => void): void
   _onData(chunk: Buffer): void
   _onClose(): void
   _onTimeout(): void
@@ -29,6 +33,12 @@ interface Internals {
 
 const Base = SMTPConnection as unknown as new (options: SMTPConnectionOptions) => SMTPConnection & Internals // adds what the types hide
 
+/** What a connection waits for before the first MAIL, as operators know it. */
+export type ConnectStep = 'greeting' | 'EHLO' | 'STARTTLS' | 'TLS handshake' | 'EHLO under TLS' | 'AUTH'
+
+/** Octets of a server's words that are kept, as long as they may be no reply. */
+const MAX_HEARD = 1000
+
 const NO_EXTENSIONS = parseExtensions([])
 
 /** An SMTP or LMTP connection. After {@link takeOver} only the methods of this class may be used. */
@@ -36,6 +46,9 @@ export class ClientConnection extends Base {
   #socket: Socket | undefined
   #extensions: Extensions = NO_EXTENSIONS
   #tls: string | undefined
+  #step: ConnectStep = 'greeting'
+  /** Latin1. */
+  #heard = ''
   readonly #parser = new ReplyParser()
   readonly #waiting: Exchange[] = []
   #pending = ''
@@ -47,6 +60,23 @@ export class ClientConnection extends Base {
   transactions = 0
   /** Called once, when the connection is gone. */
   onLost: (() => void) | undefined
+  /** Called with each step before {@link takeOver} that begins to be waited for. */
+  onStep: ((step: ConnectStep) => void) | undefined
+
+  /** What is, or was, waited for before {@link takeOver}. */
+  get step(): ConnectStep {
+    return this.#step
+  }
+
+  /** What the server has said since the present step began, beginning only: untrusted. */
+  get heard(): string {
+    return Buffer.from(this.#heard, 'latin1').toString('utf8')
+  }
+
+  /** One of the two has said goodbye. */
+  get isLeaving(): boolean {
+    return this._closing || this.destroyed
+  }
 
   get extensions(): Extensions {
     return this.#extensions
@@ -176,9 +206,28 @@ export class ClientConnection extends Base {
     this.#socket?.destroy()
   }
 
+  override _onConnect(): void {
+    this.#begin('greeting')
+    super._onConnect()
+  }
+
+  override _sendCommand(line: string, shown?: string): void {
+    if (line.startsWith('STARTTLS')) this.#begin('STARTTLS')
+    else if (/^[EHL]HLO |^HELO /.test(line)) this.#begin(this.secure && !this.secureConnection ? 'EHLO under TLS' : 'EHLO')
+    else this.#begin('AUTH')
+    super._sendCommand(line, shown)
+  }
+
+  override _upgradeConnection(done: (error?: Error | null, secured?: boolean) => void): void {
+    this.#begin('TLS handshake')
+    super._upgradeConnection(done)
+  }
+
   override _onData(chunk: Buffer): void {
-    if (this.#socket === undefined) super._onData(chunk)
-    else if (this.#loss === undefined && !this.#parser.read(chunk, this.#take))
+    if (this.#socket === undefined) {
+      if (this.#heard.length < MAX_HEARD) this.#heard += chunk.toString('latin1', 0, MAX_HEARD)
+      super._onData(chunk)
+    } else if (this.#loss === undefined && !this.#parser.read(chunk, this.#take))
       this.destroy(localReply(451, '4.5.0', 'The server does not speak the protocol'))
   }
 
@@ -194,6 +243,12 @@ export class ClientConnection extends Base {
   override _onError(error: Error, type: string, data: string | false, command: string): void {
     if (this.#socket === undefined) super._onError(error, type, data, command)
     else this.destroy(localReply(451, '4.4.2', 'Connection lost'))
+  }
+
+  #begin(step: ConnectStep): void {
+    this.#step = step
+    this.#heard = ''
+    this.onStep?.(step)
   }
 
   readonly #take = (reply: Reply): boolean => {

@@ -108,6 +108,26 @@ function cleanText(raw: string): string {
   return Buffer.from(text, 'latin1').toString('utf8').replace(CONTROL, '?')
 }
 
+/** The first reply in what a server said; undefined when it is none. */
+export function parseReply(said: string): Reply | undefined {
+  let found: Reply | undefined
+  const text = `${said.replaceAll(/\r?\n/g, '\r\n')}\r\n`
+  new ReplyParser().read(Buffer.from(text, 'utf8'), (reply) => {
+    found = reply
+    return false
+  })
+  return found
+}
+
+/** Foreign words in quotes on one line: at most `max` characters, control characters as `\x0d`. */
+export function escapeText(text: string, max: number): string {
+  const escaped = text
+    .slice(0, max)
+    .replaceAll(/\r?\n/g, '\\n')
+    .replace(CONTROL, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return `"${escaped}${text.length > max ? '...' : ''}"`
+}
+
 /** A reply in our own words, where the server has said nothing (or nothing that can be used). */
 export function localReply(code: number, status: string, text: string): Reply {
   return { code, status, text }
