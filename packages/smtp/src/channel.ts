@@ -12,7 +12,7 @@ import type { Settings } from './listener-options.ts'
 import { FAILURE, formatReply } from './reply.ts'
 import type { Origin, Server } from './server.ts'
 import type { CloseReason, Maybe, Reply } from './stages.ts'
-import { HandshakeError } from './tls.ts'
+import { giveUpAtEnd, HandshakeError } from './tls.ts'
 
 /** Errors of the socket that only mean that the client is gone. */
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_STREAM_DESTROYED'])
@@ -233,7 +233,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
   tick(now: number): void {
     if (this.#isClosed) return
     if (this._upgrading) {
-      if (this.#deadlines.isIdle(now, this.server.limits)) this.abort('timeout')
+      if (this.#deadlines.isHandshakeOver(now, this.server.limits)) this.abort('timeout')
       return
     }
     if (this.input.isBlocked && !this.#isStalled) {
@@ -250,6 +250,10 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
   /** STARTTLS: from here on only what comes through TLS counts, RFC 3207 §4.2. */
   upgradeToTls(done: () => void): void {
     this.flush()
+    if (this.input.hasEnded) {
+      this.hangUp('client')
+      return
+    }
     // What the client sent behind STARTTLS came in the clear: it is thrown away, and nothing of it is ever answered. CVE-2011-0411
     this.input.retire()
     const secured = (): void => {
@@ -260,8 +264,10 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
     this.upgrade(() => {}, secured)
   }
 
-  override _armTimeout(): void {
-    // Deadlines are looked after by `tick`, for all connections with one timer.
+  /** Deadlines are looked after by `tick`, for all connections with one timer. Called for the socket of STARTTLS before its handshake. */
+  override _armTimeout(socket: SMTPConnection['_socket'] = this._socket): void {
+    if (!this._upgrading) return
+    giveUpAtEnd(socket, this._socket)
   }
 
   override _resetSession(): void {

@@ -34,6 +34,11 @@ export class Deadlines {
     this.#since = now
   }
 
+  /** Whether the handshake that began with the last command takes too long. */
+  isHandshakeOver(now: number, { commandTimeoutMs, handshakeTimeoutMs }: Limits): boolean {
+    return now - this.#since > Math.min(commandTimeoutMs, handshakeTimeoutMs)
+  }
+
   /** Whether nothing has been done for the time of a command. */
   isIdle(now: number, { commandTimeoutMs }: Limits): boolean {
     return now - this.#since > commandTimeoutMs

@@ -35,6 +35,8 @@ export interface Limits {
   readonly connectionsPerMinute: number
   /** How long a command may take to arrive, RFC 5321 §4.5.3.2.7. */
   readonly commandTimeoutMs: number
+  /** How long a TLS handshake, and the header of a proxy before it, may take. */
+  readonly handshakeTimeoutMs: number
   /** How long a connection may last in all. */
   readonly sessionTimeoutMs: number
   /** Octets a second below which a message that comes in is given up, measured from its begin; 0 for never. */
@@ -60,6 +62,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   connectionsPerNetwork: 200,
   connectionsPerMinute: 0,
   commandTimeoutMs: 300_000,
+  handshakeTimeoutMs: 60_000,
   sessionTimeoutMs: 7_200_000,
   minDataRate: 500,
   dataGraceMs: 30_000,
@@ -67,13 +70,14 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
 
 /** The limits under stress: whoever keeps the server waiting makes room for others. */
 export function tightened(limits: Limits): Limits {
-  const { errors, refusedRecipients, commandTimeoutMs, dataGraceMs } = limits
+  const { errors, refusedRecipients, commandTimeoutMs, handshakeTimeoutMs, dataGraceMs } = limits
   return {
     ...limits,
     errors: Math.min(errors, 3),
     refusedRecipients: Math.min(refusedRecipients, 20),
     errorDelayMs: 0,
     commandTimeoutMs: Math.min(commandTimeoutMs, 10_000),
+    handshakeTimeoutMs: Math.min(handshakeTimeoutMs, 10_000),
     dataGraceMs: Math.min(dataGraceMs, 10_000),
   }
 }

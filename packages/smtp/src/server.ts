@@ -14,7 +14,7 @@ import { type ProxyHeader, readProxyHeader } from './proxy-header.ts'
 import { formatPlain } from './reply.ts'
 import type { Attach, Stages, Wire } from './stages.ts'
 import { Stress } from './stress.ts'
-import { type Certificate, contextFor, HandshakeError, secureContexts } from './tls.ts'
+import { type Certificate, contextFor, giveUpAtEnd, HandshakeError, secureContexts } from './tls.ts'
 
 /** Deadlines are looked at this often, or four times in the shortest of them. */
 const TICK_MS = 1000
@@ -179,8 +179,15 @@ export class Server extends SMTPServer {
     // statfs works in the pool of threads: what it finds counts at the next tick.
     void this.#stress.updateDisk()
     for (const connection of this.#live) connection.tick(now)
-    for (const [socket, since] of this.#early)
-      if (now - since > this.limits.commandTimeoutMs) (this._pendingSockets.get(socket) ?? socket).destroy()
+    const { commandTimeoutMs, handshakeTimeoutMs } = this.limits
+    const patience = Math.min(commandTimeoutMs, handshakeTimeoutMs)
+    for (const [socket, since] of this.#early) if (now - since > patience) (this._pendingSockets.get(socket) ?? socket).destroy()
+  }
+
+  override _upgrade(socket: Socket, callback: (error: Error | null, socket?: TLSSocket) => void): void {
+    super._upgrade(socket, callback)
+    const secure = this._pendingSockets.get(socket)
+    if (secure !== undefined) giveUpAtEnd(secure, socket)
   }
 
   override _expectsProxyHeader(socket: Socket): boolean {
@@ -218,8 +225,8 @@ export class Server extends SMTPServer {
   }
 }
 
-function tickOf({ commandTimeoutMs, sessionTimeoutMs, dataGraceMs }: Limits): number {
-  return Math.max(10, Math.min(TICK_MS, commandTimeoutMs / 4, sessionTimeoutMs / 4, dataGraceMs / 4))
+function tickOf({ commandTimeoutMs, handshakeTimeoutMs, sessionTimeoutMs, dataGraceMs }: Limits): number {
+  return Math.max(10, Math.min(TICK_MS, commandTimeoutMs / 4, handshakeTimeoutMs / 4, sessionTimeoutMs / 4, dataGraceMs / 4))
 }
 
 /** One connection too many: said in one packet, if it can be, and closed whether it is read or not. */

@@ -1,4 +1,5 @@
 /** Certificates, and what a handshake came to. */
+import type { Socket } from 'node:net'
 import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import type { TlsInfo } from './stages.ts'
 import { keyExchangeGroup } from './tls-group.ts'
@@ -48,6 +49,23 @@ export function secureContexts(certificates: readonly Certificate[]): Map<string
 export function contextFor(contexts: ReadonlyMap<string, SecureContext>, servername: string): SecureContext | undefined {
   const name = servername.toLowerCase()
   return contexts.get(name) ?? contexts.get(`*${name.slice(name.indexOf('.') >>> 0)}`) ?? contexts.get('*')
+}
+
+/**
+ * Closes a socket whose client ends its side before the handshake is done: it cannot come to anything, and where half-open sockets are allowed
+ * nobody else would close it. The end is seen on the socket below when it came with what was read before TLS.
+ */
+export function giveUpAtEnd(secure: Socket, raw: Socket): void {
+  const giveUp = (): void => {
+    secure.destroy()
+    raw.destroy()
+  }
+  raw.once('end', giveUp)
+  secure.once('end', giveUp)
+  secure.once('secure', () => {
+    raw.off('end', giveUp)
+    secure.off('end', giveUp)
+  })
 }
 
 /** A handshake that came to nothing: the affair of the client, most often one that looks for something else than mail. */
