@@ -1,4 +1,5 @@
 import { BootError, ERRORS, PostroadError } from '@postroad/core'
+import { errorOf } from '@postroad/plugin'
 import { Command, CommanderError } from 'commander'
 import { checkCommand } from './command/check.ts'
 import { devCommand } from './command/dev.ts'
@@ -39,12 +40,14 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     await program.parseAsync(namePluginCommand(program, args), { from: 'user' })
     return outcome.code
-  } catch (error) {
+  } catch (thrown) {
+    // A configuration may throw anything.
+    const error = errorOf(thrown)
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (error instanceof PostroadError) process.stderr.write(`${error.code}: ${error.message}\n  ${ERRORS[error.code].fix}\n`)
     else if (error instanceof UsageError || error instanceof RangeError || error instanceof BootError)
       process.stderr.write(`${error.message}\n`)
-    else process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : error}\n`)
+    else process.stderr.write(`${error.stack ?? error.message}\n`)
     return 1
   }
 }

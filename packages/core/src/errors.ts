@@ -2,6 +2,7 @@
  * Every mistake that can be found before the first connection, with what to do about it. `docs/errors.md` is made of
  * this table, and a test holds the two against each other.
  */
+import { textOf } from '@postroad/plugin'
 
 /** What the catalogue says of one mistake. */
 export interface ErrorInfo {
@@ -119,6 +120,6 @@ export class Mistakes {
 }
 
 function line(error: PostroadError): string {
-  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
+  const cause = error.cause === undefined ? '' : ` (${textOf(error.cause)})`
   return `  ${error.code}: ${error.message}${cause}\n    ${ERRORS[error.code].fix}`
 }

@@ -1,5 +1,7 @@
 /** `postroad check`: validates a configuration without listening. */
+
 import { BootError, ERRORS, PostroadError } from '@postroad/core'
+import { textOf } from '@postroad/plugin'
 import type { Command } from 'commander'
 import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
@@ -40,6 +42,6 @@ async function check(given: string | undefined): Promise<readonly Mistake[]> {
 }
 
 function mistake({ code, message, cause }: PostroadError): Mistake {
-  const tellsCause = !(cause instanceof Error) || message.includes(cause.message)
-  return { code, message: tellsCause ? message : `${message}: ${cause.message}`, fix: ERRORS[code].fix }
+  const why = textOf(cause)
+  return { code, message: cause === undefined || message.includes(why) ? message : `${message}: ${why}`, fix: ERRORS[code].fix }
 }

@@ -1,7 +1,9 @@
 /** `postroad dev`: the server while it is being written. A saved file is a new generation; each transaction is shown as a tree. */
+
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import path from 'node:path'
 import { BootError, type HookRun, PostroadError, type Server } from '@postroad/core'
+import { errorOf } from '@postroad/plugin'
 import type { Command } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { ownFiles } from '../config/modules.ts'
@@ -57,7 +59,7 @@ async function reload(server: Server, given: string | undefined): Promise<void> 
     if (outdated.length > 0) say(`installed packages have changed; start again to use them: ${outdated.join(', ')}`)
   } catch (error) {
     const isKnown = error instanceof BootError || error instanceof PostroadError || error instanceof UsageError
-    say(`not reloaded, the old one goes on${isKnown ? `: ${error.message}` : reason(error)}`)
+    say(`not reloaded, the old one goes on${isKnown ? `: ${error.message}` : reason(errorOf(error))}`)
   }
 }
 

@@ -1,7 +1,9 @@
 /** The message that `postroad send` sends: a file, standard input, or one that is made. */
+
 import { readFile } from 'node:fs/promises'
 import os from 'node:os'
 import { basename } from 'node:path'
+import { textOf } from '@postroad/plugin'
 import MailComposer from 'nodemailer/lib/mail-composer'
 import { UsageError } from '../config/usage-error.ts'
 
@@ -45,6 +47,6 @@ async function read(file: string): Promise<Buffer> {
     for await (const chunk of process.stdin) chunks.push(chunk)
     return Buffer.concat(chunks)
   } catch (cause) {
-    throw new UsageError(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new UsageError(`${file} cannot be read: ${textOf(cause)}`, { cause })
   }
 }

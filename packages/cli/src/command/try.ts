@@ -1,6 +1,8 @@
 /** `postroad try FILE.eml`: runs a message through the hooks offline and prints every opinion, fact and reply. */
+
 import { readFile } from 'node:fs/promises'
 import { type Address, parseForwardPath, parseReversePath } from '@postroad/message'
+import { textOf } from '@postroad/plugin'
 import type { Reply, Stages, Wire } from '@postroad/smtp'
 import type { Command } from 'commander'
 import { UsageError } from '../config/usage-error.ts'
@@ -80,7 +82,7 @@ async function read(file: string): Promise<Buffer> {
     // A file on disk may have bare LF; on the wire there is CRLF only.
     return Buffer.from(Buffer.concat(chunks).toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1')
   } catch (cause) {
-    throw new UsageError(`${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new UsageError(`${file} cannot be read: ${textOf(cause)}`, { cause })
   }
 }
 

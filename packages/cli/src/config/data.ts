@@ -4,7 +4,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { App, Config, ListenOptions, UseOptions } from '@postroad/core'
 import { parseServer } from '@postroad/dns'
-import type { Plugin } from '@postroad/plugin'
+import { type Plugin, textOf } from '@postroad/plugin'
 import { z } from 'zod'
 import { importOwn } from './modules.ts'
 import { UsageError } from './usage-error.ts'
@@ -170,10 +170,7 @@ function loader(file: string): Load {
       const resolved = require.resolve(specifier)
       module = await (path.isAbsolute(specifier) ? importOwn(resolved) : import(pathToFileURL(resolved).href))
     } catch (cause) {
-      throw new UsageError(
-        `The plugin "${given}" cannot be loaded: ${cause instanceof Error ? cause.message.split('\n')[0] : cause}. Is it installed?`,
-        { cause },
-      )
+      throw new UsageError(`The plugin "${given}" cannot be loaded: ${textOf(cause).split('\n')[0]}. Is it installed?`, { cause })
     }
     const factories = Object.entries(module).filter(([, value]) => isFactory(value))
     const [, factory] =

@@ -1,8 +1,10 @@
 /** Finds and reads a configuration: TypeScript or JavaScript as it is, YAML and JSON through a schema. */
+
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '@postroad/core'
+import { errorOf, textOf } from '@postroad/plugin'
 import { parse as parseYaml } from 'yaml'
 import { configFromData, configFromModule } from './data.ts'
 import { beginLoad, importOwn, outdatedPackages } from './modules.ts'
@@ -59,7 +61,7 @@ async function fromModule(file: string): Promise<Config> {
   try {
     module = await importOwn(file)
   } catch (cause) {
-    throw new UsageError(`${shown(file)} cannot be loaded: ${cause instanceof Error ? withPlace(cause) : cause}`, { cause })
+    throw new UsageError(`${shown(file)} cannot be loaded: ${withPlace(errorOf(cause))}`, { cause })
   }
   if (!isConfig(module.default))
     throw new UsageError(`${shown(file)} must have a default export made by defineConfig({ … , setup(app) { … } })`)
@@ -85,7 +87,7 @@ async function fromData(file: string): Promise<Config> {
   try {
     data = file.endsWith('.json') ? JSON.parse(text) : parseYaml(text)
   } catch (cause) {
-    throw new UsageError(`${shown(file)} cannot be read: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new UsageError(`${shown(file)} cannot be read: ${textOf(cause)}`, { cause })
   }
   return configFromData(data, file)
 }

@@ -30,10 +30,15 @@ export function compile(scope: ScopeSpec, running: ReadonlyMap<Use, Running>, mi
   for (const [index, use] of uses.entries()) {
     // A mistake of a plugin is reported once, in the scope that uses it.
     const sink = own.has(use) ? mistakes : undefined
-    for (const [hook, spec] of hooksOf(use, running.get(use) ?? {}, sink)) {
-      const entries = handlers.get(hook) ?? []
-      handlers.set(hook, entries)
-      entries.push(entry(use, hook, { spec, index }))
+    try {
+      for (const [hook, spec] of hooksOf(use, running.get(use) ?? {}, sink)) {
+        const entries = handlers.get(hook) ?? []
+        handlers.set(hook, entries)
+        entries.push(entry(use, hook, { spec, index }))
+      }
+    } catch (cause) {
+      // What `setup` returned throws when it is read.
+      sink?.add('ERR_HOOK', `the hooks of ${use.name} cannot be read`, cause)
     }
     if (sink) checkOrder(use, scope, sink)
   }

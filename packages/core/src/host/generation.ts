@@ -2,7 +2,7 @@
  * Everything one configuration makes: plugins set up, plans compiled, services found. A reload builds a complete new
  * generation; sessions keep the one they began with, and it closes its plugins after the last of them.
  */
-import type { PluginCommand, QueueFeature, Role, Running, Service } from '@postroad/plugin'
+import { errorOf, type PluginCommand, type QueueFeature, type Role, type Running, type Service, textOf } from '@postroad/plugin'
 import type { Mechanism, Offer, Wire } from '@postroad/smtp'
 import type { Config } from '../config.ts'
 import { Services } from '../container.ts'
@@ -97,7 +97,7 @@ export class Generation {
       try {
         await running.start?.()
       } catch (cause) {
-        throw new PostroadError('ERR_SETUP', `${use.name} could not be started: ${cause instanceof Error ? cause.message : cause}`, {
+        throw new PostroadError('ERR_SETUP', `${use.name} could not be started: ${textOf(cause)}`, {
           cause,
         })
       }
@@ -200,8 +200,10 @@ async function fill(root: ScopeSpec, config: Config, mistakes: Mistakes): Promis
     return true
   } catch (cause) {
     // Errors of a class of their own say what to do; of the others the place has to be known.
-    const isPlain = cause instanceof Error && /^(?:Error|TypeError|RangeError|ReferenceError)$/.test(cause.name)
-    const where = isPlain ? /^ +at .*$/m.exec(cause.stack ?? '')?.[0].trim() : undefined
+    const error = errorOf(cause)
+    const { name, stack = '' } = error
+    const isPlain = error === cause && /^(?:Error|TypeError|RangeError|ReferenceError)$/.test(name)
+    const where = isPlain ? /^ +at .*$/m.exec(stack)?.[0].trim() : undefined
     mistakes.add('ERR_CONFIG', `setup of the configuration failed${where === undefined ? '' : ` ${where}`}`, cause)
     return false
   }

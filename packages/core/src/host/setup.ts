@@ -44,7 +44,6 @@ export async function setUp(scope: ScopeSpec, services: Services, context: Setup
 
 async function start(use: Use, options: unknown, { services, context }: { services: Services; context: SetupContext }): Promise<void> {
   const { plugin, name } = use
-  const needed = Object.fromEntries(Object.entries(plugin.needs).map(([key, service]) => [key, services.get(service)]))
   const folder = async (): Promise<string> => {
     const own = path.join(context.folder, name)
     await mkdir(own, { recursive: true, mode: 0o750 })
@@ -52,6 +51,7 @@ async function start(use: Use, options: unknown, { services, context }: { servic
   }
   const log = context.log.child({ plugin: name })
   try {
+    const needed = Object.fromEntries(Object.entries(plugin.needs).map(([key, service]) => [key, services.get(service)]))
     const running: Running = await plugin.setup({
       options,
       log,

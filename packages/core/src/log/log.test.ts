@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
+import vm from 'node:vm'
 import { createLog, type LogOptions } from './log.ts'
 
 function logged(options: LogOptions, use: (log: ReturnType<typeof createLog>) => void): string {
@@ -96,4 +97,45 @@ test('a transaction for people: reply, envelope, refusals and opinions, each on 
     shown,
     /550 5\.7\.1 no\n +X\.1 <a@b\.test> to nobody, 0 octets, 3 ms\n +refused c@d\.test: 550 5\.7\.1 no \(rule\)\n +rule at rcpt: reject no \(shadow\)\n +thresholds: reject from 9, for 9\.5 points of e@f\.test/,
   )
+})
+
+test('every value can be logged: what throws when it is looked at costs its field, not the line, and nothing of whoever logs', () => {
+  const boo = (): never => {
+    throw new Error('boo')
+  }
+  const { proxy: revoked, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const values: readonly unknown[] = [
+    undefined,
+    Symbol('s'),
+    1n,
+    Object.create(null),
+    { toJSON: boo },
+    Object.defineProperty(new Error('x'), 'stack', { get: boo }),
+    Object.assign(new Error('x'), { stack: 5, message: {} }),
+    new Proxy(new Error('x'), { get: boo, getPrototypeOf: boo }),
+    revoked,
+  ]
+  for (const format of ['json', 'pretty'] as const)
+    for (const value of values) {
+      const text = logged({ format }, (log) => log.child({ plugin: 'p' }).error({ error: value, ok: 'fine' }, 'said'))
+      assert.ok(/said/.test(text) && /fine/.test(text), text)
+      // As the fields themselves, from JavaScript.
+      assert.match(
+        logged({ format }, (log) => log.info(value as object, 'said')),
+        /said/,
+      )
+    }
+  const foreign = logged({ format: 'json' }, (log) => log.error({ error: vm.runInNewContext('new TypeError("far")') }, 'said'))
+  assert.deepEqual([JSON.parse(foreign).error.name, JSON.parse(foreign).error.message], ['TypeError', 'far'])
+  assert.match(
+    logged({ format: 'json' }, (log) => log.error({ error: Symbol('s') }, 'x')),
+    /Symbol\(s\)/,
+  )
+})
+
+test('a log that cannot be written fails nobody', () => {
+  const log = createLog({ format: 'json', write: () => assert.fail('the pipe is gone') })
+  log.error({ text: 'x'.repeat(100_000) }, 'long')
+  log.flush()
 })

@@ -1,7 +1,8 @@
 /** The log: one JSON line an event, or short coloured lines on a terminal. Written in batches; flushed when the process ends. */
 import { createHash } from 'node:crypto'
 import { writeSync } from 'node:fs'
-import type { Logger } from '@postroad/plugin'
+import { types } from 'node:util'
+import { errorOf, type Logger, textOf } from '@postroad/plugin'
 import { pretty } from './pretty.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -40,7 +41,11 @@ export function createLog(options: LogOptions = {}, now: () => number = Date.now
   const flush = (): void => {
     const lines = waiting
     waiting = ''
-    if (lines) write(lines)
+    try {
+      if (lines) write(lines)
+    } catch {
+      // Of all things the log must not fail whoever writes into it; there is nowhere left to say so.
+    }
   }
   const push = (line: string): void => {
     if (!waiting) setImmediate(flush)
@@ -50,15 +55,16 @@ export function createLog(options: LogOptions = {}, now: () => number = Date.now
   const hashes = options.addresses === 'hashed'
   const shape: Shape = (line) => (format === 'json' ? `${JSON.stringify(line, safely)}\n` : pretty(line))
   const shapeHashed: Shape = (line) => shape(hashAddresses(line))
-  const put = (level: LogLevel, fields: object, { text, as = shape }: { text?: string; as?: Shape }): void => {
+  type Bound = { text?: string; bound?: Line; as?: Shape }
+  const put = (level: LogLevel, fields: object, { text, bound, as = shape }: Bound): void => {
     if (format === 'silent' || LEVELS[level] < least) return
-    push(written({ time: new Date(now()).toISOString(), level, ...(text === undefined ? {} : { text }), ...fields }, as))
+    push(written({ time: new Date(now()).toISOString(), level, ...(text === undefined ? {} : { text }), ...bound }, fields, as))
   }
   const logger = (bound: Readonly<Record<string, unknown>>): Logger => ({
-    debug: (fields, text) => put('debug', { ...bound, ...fields }, { text }),
-    info: (fields, text) => put('info', { ...bound, ...fields }, { text }),
-    warn: (fields, text) => put('warn', { ...bound, ...fields }, { text }),
-    error: (fields, text) => put('error', { ...bound, ...fields }, { text }),
+    debug: (fields, text) => put('debug', fields, { bound, text }),
+    info: (fields, text) => put('info', fields, { bound, text }),
+    warn: (fields, text) => put('warn', fields, { bound, text }),
+    error: (fields, text) => put('error', fields, { bound, text }),
   })
   return {
     ...logger({}),
@@ -73,11 +79,19 @@ type Line = Readonly<Record<string, unknown>>
 type Shape = (line: Line) => string
 
 /** A field that cannot be written (a circle, a getter that throws) is no reason to lose the line, and none to throw at whoever logs. */
-function written(line: Line, shape: Shape): string {
+function written(head: Line, fields: object, shape: Shape): string {
   try {
-    return shape(line)
+    return shape({ ...head, ...fields })
   } catch {
-    return shape(Object.fromEntries(Object.keys(line).map((key) => [key, writable(line, key, shape)])))
+    return shape({ ...head, ...writableFields(fields as Line, shape) }) // any object has fields
+  }
+}
+
+function writableFields(fields: Line, shape: Shape): Line {
+  try {
+    return Object.fromEntries(Object.keys(fields).map((key) => [key, writable(fields, key, shape)]))
+  } catch {
+    return { fields: '(cannot be written)' } // a proxy that does not even name them
   }
 }
 
@@ -91,16 +105,24 @@ function writable(line: Line, key: string, shape: Shape): unknown {
   }
 }
 
+/** Of any realm. */
+function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value)
+}
+
 /** Errors with their causes, and nothing that cannot be written. */
 function safely(_key: string, value: unknown): unknown {
-  if (value instanceof Error)
+  if (isError(value)) {
+    const { name, message, stack } = errorOf(value)
     return {
-      name: value.name,
-      message: value.message,
+      name,
+      message,
       ...('code' in value ? { code: value.code } : {}),
-      stack: value.stack,
+      stack,
       ...(value.cause === undefined ? {} : { cause: value.cause }),
     }
+  }
+  if (typeof value === 'symbol') return textOf(value)
   if (typeof value === 'bigint') return value.toString()
   if (value instanceof Map) return Object.fromEntries(value)
   if (value instanceof Uint8Array) return `${value.length} octets`

@@ -1,5 +1,6 @@
 /** Log lines for people: one line a thing, colours, no braces. */
-import { styleText } from 'node:util'
+import { styleText, types } from 'node:util'
+import { errorOf } from '@postroad/plugin'
 
 type Line = Readonly<Record<string, unknown>>
 
@@ -48,9 +49,13 @@ function plain({ time: _time, level, text, ...fields }: Line): string {
   const rest = Object.entries(fields).filter(([, value]) => value !== undefined)
   const shown = rest.map(
     ([name, value]) =>
-      `${styleText('dim', `${name}=`)}${value instanceof Error ? (value.stack ?? value.message).split('\n').map(printable).join('\n') : printable(value)}`,
+      `${styleText('dim', `${name}=`)}${value instanceof Error || types.isNativeError(value) ? stackOf(errorOf(value)) : printable(value)}`,
   )
   return [styleText(colour, String(level)), text, ...shown].join(' ')
+}
+
+function stackOf({ stack, message }: Error): string {
+  return (stack ?? message).split('\n').map(printable).join('\n')
 }
 
 function list(value: unknown): readonly Line[] {

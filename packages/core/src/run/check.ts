@@ -1,15 +1,18 @@
 /** Is this an answer? What a handler says is checked before it is believed; an answer that is none is a failure, not a pass. */
-import type {
-  CommandReply,
-  DeliveryOpinion,
-  HookName,
-  Identity,
-  Message,
-  MessageOpinion,
-  Receipt,
-  ReceiveSink,
-  Refusal,
-  Route,
+import { types } from 'node:util'
+import {
+  type CommandReply,
+  type DeliveryOpinion,
+  type HookName,
+  type Identity,
+  type Message,
+  type MessageOpinion,
+  type Receipt,
+  type ReceiveSink,
+  type Recipient,
+  type Refusal,
+  type Route,
+  textOf,
 } from '@postroad/plugin'
 import type { Entry } from '../host/entry.ts'
 
@@ -17,44 +20,54 @@ const COMMAND = new Set(['accept', 'reject', 'defer', 'suspect'])
 const MESSAGE = new Set([...COMMAND, 'quarantine', 'discard'])
 const DELIVERY = new Set(['reject', 'defer', 'reroute'])
 
-/** One opinion or several, of the kinds the hook allows. */
+/** One opinion or several, of the kinds the hook allows; copies, because what is looked at again later must not have changed. */
 export function opinions(answer: unknown, entry: Entry): readonly MessageOpinion[] {
-  const list: readonly unknown[] = Array.isArray(answer) ? answer : [answer]
   const kinds = entry.hook === 'message' ? MESSAGE : COMMAND
-  for (const opinion of list) checkOpinion(opinion, kinds, entry.hook)
-  return list as readonly MessageOpinion[] // each was just checked
+  if (!Array.isArray(answer)) return [opinion<MessageOpinion>(answer, kinds, entry.hook)]
+  return answer.map((each) => opinion<MessageOpinion>(each, kinds, entry.hook))
 }
 
 /** As {@link opinions}, at `delivery`. */
 export function deliveryOpinions(answer: unknown): readonly DeliveryOpinion[] {
   const list: readonly unknown[] = Array.isArray(answer) ? answer : [answer]
-  for (const opinion of list) checkOpinion(opinion, DELIVERY, 'delivery')
-  return list as readonly DeliveryOpinion[] // each was just checked
+  return list.map((each) => opinion<DeliveryOpinion>(each, DELIVERY, 'delivery'))
 }
 
 /** An answer to `route`. @throws {TypeError} when it is neither a route nor a refusal */
 export function route(answer: unknown): Route | Refusal {
-  if (isObject(answer) && typeof answer['via'] === 'string') return answer as unknown as Route // its one required field was checked
-  return refusal(answer, 'route')
+  return isObject(answer) && typeof answer['via'] === 'string' ? asRoute(answer, 'route') : opinion<Refusal>(answer, REFUSALS, 'route')
 }
 
 /** An answer to `queue` or `quarantine`. @throws {TypeError} when it is neither a receipt nor a refusal */
 export function receipt(answer: unknown, entry: Entry): Receipt | Refusal {
-  if (isObject(answer) && typeof answer['id'] === 'string' && !('kind' in answer)) return answer as unknown as Receipt // its one required field was checked
-  return refusal(answer, entry.hook)
+  if (!isObject(answer) || 'kind' in answer) return opinion<Refusal>(answer, REFUSALS, entry.hook)
+  const { id, refused } = answer
+  if (typeof id !== 'string') throw notAnAnswer(answer, entry.hook)
+  if (refused === undefined) return { id }
+  // Once the message is stored nothing may fail any more: what is said of single recipients is read here.
+  if (!Array.isArray(refused)) throw notAnAnswer(answer, entry.hook)
+  return { id, refused: refused.map((each) => refusedRecipient(each, entry.hook)) }
+}
+
+function refusedRecipient(each: unknown, hook: HookName): NonNullable<Receipt['refused']>[number] {
+  if (!isObject(each) || !isObject(each['recipient'])) throw notAnAnswer(each, hook)
+  return { recipient: each['recipient'] as unknown as Recipient, refusal: opinion<Refusal>(each['refusal'], REFUSALS, hook) } // it is looked up by identity
 }
 
 /** An answer to `auth`. @throws {TypeError} when it is neither an identity nor a refusal */
 export function identity(answer: unknown): Identity | Refusal {
-  if (isObject(answer) && typeof answer['name'] === 'string') return answer as unknown as Identity // its one required field was checked
-  return refusal(answer, 'auth')
+  if (!isObject(answer) || 'kind' in answer) return opinion<Refusal>(answer, REFUSALS, 'auth')
+  const { name } = answer
+  if (typeof name !== 'string') throw notAnAnswer(answer, 'auth')
+  return isSettled(answer) ? (answer as unknown as Identity) : { ...answer, name } // its one required field was checked
 }
 
 /** An answer to `verify`, `expand`, `help` or `unknown`. @throws {TypeError} when it is no reply */
 export function reply(answer: unknown, entry: Entry): CommandReply {
-  if (isObject(answer) && answer['kind'] === 'reply' && typeof answer['code'] === 'number' && typeof answer['text'] === 'string')
-    return answer as unknown as CommandReply // checked
-  throw notAnAnswer(answer, entry.hook)
+  if (!isObject(answer)) throw notAnAnswer(answer, entry.hook)
+  const { kind, code, text } = answer
+  if (kind !== 'reply' || typeof code !== 'number' || typeof text !== 'string') throw notAnAnswer(answer, entry.hook)
+  return { ...answer, kind, code, text } as unknown as CommandReply // checked
 }
 
 /** An answer to `rewrite`. @throws {TypeError} when it is no message */
@@ -75,19 +88,52 @@ export function nothing(): undefined {
   return undefined
 }
 
-function refusal(answer: unknown, hook: HookName): Refusal {
-  checkOpinion(answer, REFUSALS, hook)
-  return answer as Refusal // just checked
-}
 const REFUSALS = new Set(['reject', 'defer'])
 
-function checkOpinion(opinion: unknown, kinds: ReadonlySet<string>, hook: HookName): void {
-  if (!isObject(opinion) || typeof opinion['kind'] !== 'string' || !kinds.has(opinion['kind'])) throw notAnAnswer(opinion, hook)
-  const { kind, text, code, points } = opinion
+/** `O` is what the kinds allow. */
+function opinion<O>(said: unknown, kinds: ReadonlySet<string>, hook: HookName): O {
+  if (!isObject(said)) throw notAnAnswer(said, hook)
+  const { kind } = said
+  if (typeof kind !== 'string' || !kinds.has(kind)) throw notAnAnswer(said, hook)
+  return copyOf(said, kind, hook) as O // as its kind says
+}
+
+function copyOf(said: Readonly<Record<string, unknown>>, kind: string, hook: HookName): object {
+  if (kind === 'accept') return { kind }
+  if (kind === 'reroute') return { kind, route: asRoute(said['route'], hook) }
   if (kind === 'reject' || kind === 'defer') {
-    const digit = kind === 'reject' ? 5 : 4
-    if (typeof text !== 'string' || typeof code !== 'number' || Math.floor(code / 100) !== digit) throw notAnAnswer(opinion, hook)
-  } else if (kind === 'suspect' && !Number.isFinite(points)) throw notAnAnswer(opinion, hook)
+    const { text, status, code, disconnect } = said
+    if (typeof text !== 'string' || typeof code !== 'number' || Math.floor(code / 100) !== (kind === 'reject' ? 5 : 4))
+      throw notAnAnswer(said, hook)
+    if (status !== undefined && typeof status !== 'string') throw notAnAnswer(said, hook)
+    return { kind, text, status, code, disconnect: disconnect === true, ...recipientsOf(said, hook) }
+  }
+  const { reason = '', points } = said
+  if (typeof reason !== 'string') throw notAnAnswer(said, hook)
+  if (kind !== 'suspect') return { kind, reason, ...recipientsOf(said, hook) }
+  if (!Number.isFinite(points)) throw notAnAnswer(said, hook)
+  return { kind, points, reason }
+}
+
+function recipientsOf(said: Readonly<Record<string, unknown>>, hook: HookName): { readonly for?: readonly unknown[] } {
+  const whom = said['for']
+  if (whom === undefined) return {}
+  if (!Array.isArray(whom)) throw notAnAnswer(said, hook)
+  return { for: [...whom] }
+}
+
+function asRoute(answer: unknown, hook: HookName): Route {
+  if (!isObject(answer)) throw notAnAnswer(answer, hook)
+  // One frozen object for many recipients is what makes them one delivery without a look at it.
+  if (isSettled(answer) && typeof answer['via'] === 'string') return answer as unknown as Route // its one required field was checked
+  const { via } = answer
+  if (typeof via !== 'string') throw notAnAnswer(answer, hook)
+  return { ...answer, via }
+}
+
+/** It says tomorrow what it says today. */
+function isSettled(answer: object): boolean {
+  return Object.isFrozen(answer) && !types.isProxy(answer)
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -95,11 +141,5 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function notAnAnswer(answer: unknown, hook: HookName): TypeError {
-  let shown: string
-  try {
-    shown = JSON.stringify(answer) ?? String(answer)
-  } catch {
-    shown = String(answer) // a cycle or a throwing getter: any text will do for the log
-  }
-  return new TypeError(`not an answer to ${hook}: ${shown.slice(0, 200)}`)
+  return new TypeError(`not an answer to ${hook}: ${textOf(answer).slice(0, 200)}`)
 }

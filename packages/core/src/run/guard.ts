@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { tracingChannel } from 'node:diagnostics_channel'
-import { defer, type Refusal, reject } from '@postroad/plugin'
+import { defer, errorOf, type Logger, type Refusal, reject } from '@postroad/plugin'
 import type { Entry } from '../host/entry.ts'
 import type { Frame } from '../session/frame.ts'
 import { DeliveryRunContext, RunContext } from '../session/run-context.ts'
@@ -153,7 +153,10 @@ function settle<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<T | F
     const gone = (reason: Error): void => finish(new Failure(undefined), reason)
     timer = setTimeout(late, entry.timeout)
     frame.lifetime.watch(gone)
-    const fail = (cause: unknown): void => (timer ? finish(failed(run, cause), OVER) : tooLate(run, cause))
+    const fail = (cause: unknown): void => {
+      if (timer) finish(failed(run, cause), OVER)
+      else if (cause !== undefined) logOf(run).debug({ hook: entry.hook, error: cause }, 'a run that was over failed')
+    }
     try {
       answer.then((value) => (timer ? finish(checked(run, value), OVER) : tooLate(run, value)), fail)
     } catch (cause) {
@@ -169,11 +172,14 @@ function keepsPromises(entry: Entry): boolean {
 
 function tooLate<T>({ entry, frame }: Pending<T>, value: unknown): void {
   if (value === undefined) return
-  const log = frame.runtime.logFor(entry.plugin)
-  if (value instanceof Error) log.debug({ hook: entry.hook, error: value }, 'a run that was over failed')
-  else if (keepsPromises(entry))
+  const log = logOf({ entry, frame })
+  if (keepsPromises(entry))
     log.error({ hook: entry.hook, answer: value }, 'a receipt came after the client was told to try again: a duplicate is possible')
   else log.warn({ hook: entry.hook }, 'an answer came after the run was over')
+}
+
+function logOf({ entry, frame }: Pick<Run, 'entry' | 'frame'>): Logger {
+  return frame.runtime.logFor(entry.plugin)
 }
 
 function checked<T>(run: Pending<T>, answer: unknown): T | Failure | undefined {
@@ -187,11 +193,9 @@ function checked<T>(run: Pending<T>, answer: unknown): T | Failure | undefined {
 
 /** A failure takes the operator's `onError`; its text never reaches the wire. */
 function failed({ entry, frame, trace }: Run, cause: unknown, kind: 'error' | 'late' = 'error'): Failure {
-  const error = cause instanceof Error ? cause : new Error(String(cause))
+  const error = errorOf(cause)
   if (!frame.lifetime.ended) {
-    frame.runtime
-      .logFor(entry.plugin)
-      .error({ hook: entry.hook, session: frame.session?.id, onError: entry.onError, error }, 'plugin failed')
+    logOf({ entry, frame }).error({ hook: entry.hook, session: frame.session?.id, onError: entry.onError, error }, 'plugin failed')
     frame.note(entry, { kind, reason: error.message })
     if (trace) {
       trace.error = error

@@ -96,7 +96,12 @@ export class SessionState {
     const { transaction, runtime } = this
     if (!transaction) return
     this.transaction = undefined
-    if (runtime.timed) runtime.record(transactionRecord(this, transaction, reply))
+    try {
+      if (runtime.timed) runtime.record(transactionRecord(this, transaction, reply))
+    } catch (error) {
+      // What was answered stands, whatever a plugin left in the record.
+      runtime.log.error({ session: this.id, error }, 'the line of a transaction could not be written')
+    }
     this.size = 0
     this.receipt = undefined
     this.queuedBy = undefined

@@ -1,6 +1,6 @@
 /** One attempt for one delivery: asks the hooks, lets the carrier carry, and says what became of every recipient. */
 import { parseAddress } from '@postroad/message'
-import { type Address, type DeliveryContext, type Refusal, type Route, waysOf } from '@postroad/plugin'
+import { type Address, type DeliveryContext, errorOf, type Refusal, type Route, textOf, waysOf } from '@postroad/plugin'
 import { type Carrier, type CarrierJob, type MessageSource, NotTried, type RecipientOutcome } from '../carrier.ts'
 import type { DeliveryFacts, DeliveryHooks } from '../hooks.ts'
 import type { Claim, QueuedDelivery, QueuedRecipient, Reply } from '../model.ts'
@@ -106,7 +106,9 @@ async function carry(input: AttemptInput, route: Route, recipients: readonly Que
   }
   try {
     return { outcomes: answers(recipients, mailboxes, await found.carrier.deliver(job)), relays: found.relays, how: 'carried' }
-  } catch (error) {
+  } catch (thrown) {
+    // A transport of the operator's may throw anything.
+    const error = errorOf(thrown)
     if (error instanceof NotTried) return { outcomes: [], relays: true, how: 'withdrawn' }
     input.onError(error)
     return all(recipients, 'carried', { kind: 'deferred', reply: BROKEN })
@@ -139,6 +141,7 @@ function answers(
   mailboxes: readonly QueuedRecipient[],
   said: readonly RecipientOutcome[],
 ): RecipientOutcome[] {
+  for (const outcome of said) check(outcome)
   const [only] = said
   if (only && said.length === 1 && recipients.length === 1) return [only]
   const byRecipient = new Map(said.map((outcome) => [outcome.recipient, outcome]))
@@ -179,6 +182,17 @@ async function ask(input: AttemptInput, recipients: readonly QueuedRecipient[]) 
     input.onError(error)
     return { kind: 'defer', ...UNREADABLE, status: UNREADABLE.status } as const
   }
+}
+
+/** What it said is written down and counted on. @throws {TypeError} when it is no outcome */
+function check({ kind, reply, remote }: RecipientOutcome): void {
+  const isReply = typeof reply?.code === 'number' && typeof reply.text === 'string' && isTextOrNothing(reply.status)
+  if (!(kind in BADNESS) || !isReply || !isTextOrNothing(remote))
+    throw new TypeError(`not an outcome of a delivery: ${textOf({ kind, reply })}`)
+}
+
+function isTextOrNothing(value: unknown): boolean {
+  return value === undefined || typeof value === 'string'
 }
 
 function same(input: AttemptInput, how: AttemptResult['how'], said: Pick<RecipientOutcome, 'kind' | 'reply'>): AttemptResult {
