@@ -40,19 +40,30 @@ export class DmarcChecks {
 
   /** Evaluates DMARC; at once when the policy is known. Never rejects: what goes wrong is a temperror. */
   check(evidence: DmarcEvidence, means: DmarcMeans): Dmarc | Promise<Dmarc> {
-    const question = questionOf(evidence)
-    const key = keyOf(question)
-    const known = key === undefined ? undefined : this.#memo.get(key, means.now)
-    if (known !== undefined) return conclude(known, evidence, means)
-    return this.#evaluate(question, key, means).then(
-      (evaluation) => conclude(evaluation, evidence, means),
+    const evaluation = this.#evaluate(questionOf(evidence), means)
+    if (!(evaluation instanceof Promise)) return this.#conclude(evaluation, evidence, means)
+    return evaluation.then(
+      (found) => this.#conclude(found, evidence, means),
       (error: unknown) => ({ ...NOTHING, result: 'temperror', comment: error instanceof Error ? error.message : undefined }),
     )
   }
 
-  #evaluate(question: Question, key: string | undefined, { dns, context, now }: DmarcMeans): Promise<Evaluation> {
+  #evaluate(question: Question, { dns, context, now }: DmarcMeans): Evaluation | Promise<Evaluation> {
+    const key = keyOf(question)
+    const known = key === undefined ? undefined : this.#memo.get(key, now)
+    if (known !== undefined) return known
     const draw = (asked: Dns) => evaluateDmarc({ ...question, resolver: nodeResolver(asked, context?.signal), strict: true })
     return key === undefined ? draw(dns) : this.#memo.learn(key, { dns, now, draw })
+  }
+
+  /** Where an identifier could not be checked it is asked what a pass of it would change: one that cannot align leaves the failure a failure. */
+  #conclude(evaluation: Evaluation, evidence: DmarcEvidence, means: DmarcMeans): Dmarc | Promise<Dmarc> {
+    const doubt = hasFailed(evaluation) ? findDoubt(evidence, means) : undefined
+    const imagined = doubt === undefined ? undefined : imagine(evidence, means)
+    if (imagined === undefined) return conclude(evaluation, { evidence, means, doubt })
+    const settle = (other: Evaluation) => conclude(evaluation, { evidence, means, doubt: hasFailed(other) ? undefined : doubt })
+    const other = this.#evaluate(questionOf(imagined), means)
+    return other instanceof Promise ? other.then(settle, () => conclude(evaluation, { evidence, means, doubt })) : settle(other)
   }
 }
 
@@ -96,8 +107,19 @@ function keyOf({ headerFrom, fromFields, spfDomains, dkimDomains }: Question): s
 
 const PLAIN_AUTHOR = /^x@[a-z0-9._-]+$/i
 
-function conclude({ response, reason, authorDomains }: Evaluation, evidence: DmarcEvidence, means: DmarcMeans): Dmarc {
-  return response === false ? withoutAuthor(reason, authorDomains) : weigh(response, evidence, means)
+function hasFailed({ response }: Evaluation): boolean {
+  return response !== false && response.status.result === 'fail'
+}
+
+interface Conclusion {
+  readonly evidence: DmarcEvidence
+  readonly means: DmarcMeans
+  /** Why a failure might be none. */
+  readonly doubt: string | undefined
+}
+
+function conclude({ response, reason, authorDomains }: Evaluation, conclusion: Conclusion): Dmarc {
+  return response === false ? withoutAuthor(reason, authorDomains) : weigh(response, conclusion)
 }
 
 const NOTHING = { domain: '', policyDomain: undefined, policy: undefined, aligned: [], override: undefined, comment: undefined } as const
@@ -112,7 +134,7 @@ function withoutAuthor(reason: string | undefined, domains: readonly string[] | 
   }
 }
 
-function weigh(response: DmarcResponse, evidence: DmarcEvidence, means: DmarcMeans): Dmarc {
+function weigh(response: DmarcResponse, { evidence, means, doubt }: Conclusion): Dmarc {
   const { status, policyDomain, policy, alignment, error, testMode } = response
   const aligned = [
     alignment?.spf.result === undefined ? [] : ['spf' as const],
@@ -127,19 +149,42 @@ function weigh(response: DmarcResponse, evidence: DmarcEvidence, means: DmarcMea
     comment: error ?? (testMode ? 't=y' : undefined),
   }
   if (status.result === 'pass' || status.result === 'none') return { ...known, result: status.result }
-  if (status.result !== 'fail') return { ...known, result: 'temperror' }
-  const doubt = findDoubt(evidence)
   const override = findOverride(known.domain, evidence, means)
+  if (status.result !== 'fail') {
+    const certain = isCertain(response, known.domain) ? policy : undefined
+    return { ...known, result: 'temperror', policy: certain, aligned: alignedAnyway(known.domain, evidence), override }
+  }
   // What could not be checked might have passed, RFC 9989 §5.3; a trusted forwarder settles it all the same.
   if (doubt !== undefined && override === undefined) return { ...known, result: 'temperror', comment: doubt }
   return { ...known, result: 'fail', override }
 }
 
-function findDoubt({ spf, dkim, arc }: DmarcEvidence): string | undefined {
+/** RFC 9989 §4.10.1: whether `sp` or `np` is the policy may be what could not be found out. */
+function isCertain({ policyDomain, sp, np }: DmarcResponse, domain: string): boolean {
+  return policyDomain === domain || np === undefined || np === sp
+}
+
+/** The author's own domain is aligned with itself in every mode and under every policy, RFC 9989 §3.2.10. */
+function alignedAnyway(domain: string, { spf, dkim }: DmarcEvidence): Dmarc['aligned'] {
+  if (domain === '') return []
+  const bySpf = spf?.mailFrom.result === 'pass' && spf.mailFrom.domain === domain
+  const byDkim = dkim?.signatures.some((signature) => signature.result === 'pass' && signature.domain === domain)
+  return [...(bySpf ? (['spf'] as const) : []), ...(byDkim ? (['dkim'] as const) : [])]
+}
+
+function findDoubt({ spf, dkim, arc }: DmarcEvidence, { options }: DmarcMeans): string | undefined {
   if (spf === undefined || dkim === undefined) return `${spf === undefined ? 'SPF' : 'DKIM'} was not checked`
   if (spf.mailFrom.result === 'temperror') return 'SPF could not be checked'
   if (dkim.signatures.some(({ result }) => result === 'temperror')) return 'DKIM could not be checked'
-  return arc?.isTemporary ? 'ARC could not be checked' : undefined
+  return options.arc && arc?.isTemporary ? 'ARC could not be checked' : undefined
+}
+
+/** The evidence as it would be if what could not be checked had passed; undefined where that alone would not settle it. */
+function imagine(evidence: DmarcEvidence, { options }: DmarcMeans): DmarcEvidence | undefined {
+  const { spf, dkim, arc } = evidence
+  if (spf === undefined || dkim === undefined || (options.arc && arc?.isTemporary)) return undefined
+  const passed = <T extends { readonly result: string }>(one: T): T => (one.result === 'temperror' ? { ...one, result: 'pass' } : one)
+  return { ...evidence, spf: { ...spf, mailFrom: passed(spf.mailFrom) }, dkim: { ...dkim, signatures: dkim.signatures.map(passed) } }
 }
 
 /** Local knowledge goes before the published policy, RFC 9989 §5.3. */

@@ -151,6 +151,67 @@ test('DNS that fails is a temperror, and so is a failure that a check not done m
   assert.equal(broken.result, 'temperror')
 })
 
+test('what cannot align is not waited for: a check that failed matters only where its pass would have', async () => {
+  const down = (domain: string) => ({ dkim: dkim(['temperror', domain]) })
+  const cases: readonly (readonly [string, Evidence, string])[] = [
+    ['joe@example.com', { spf: spf('temperror', 'elsewhere.test') }, 'fail'],
+    ['joe@example.com', { spf: spf('temperror', '') }, 'fail'],
+    ['joe@example.com', { spf: spf('temperror', 'bounce.example.com') }, 'temperror'],
+    ['joe@example.com', down('elsewhere.test'), 'fail'],
+    ['joe@example.com', down('notexample.com'), 'fail'],
+    ['joe@example.com', down('mail.example.com'), 'temperror'],
+    ['joe@sub.example.com', down('other.example.com'), 'temperror'],
+    ['joe@strict.example', down('mail.strict.example'), 'fail'],
+    ['joe@strict.example', down('strict.example'), 'temperror'],
+    ['joe@example.com', { spf: spf('temperror', 'elsewhere.test'), dkim: dkim(['temperror', 'example.com']) }, 'temperror'],
+    ['joe@example.com', { spf: spf('temperror', 'example.com'), dkim: dkim(['pass', 'example.com']) }, 'pass'],
+    ['joe@example.com', { spf: spf('temperror', 'elsewhere.test'), dkim: undefined }, 'temperror'],
+    ['joe@strict.example', { spf: spf('temperror', 'x.example'), zone: { ...zone, '_dmarc.x.example': 'SERVFAIL' } }, 'fail'],
+  ]
+  for (const [from, evidence, result] of cases)
+    assert.equal((await check(from, evidence)).result, result, `${from} ${JSON.stringify(evidence)}`)
+  assert.equal((await check('joe@example.com', { spf: spf('temperror', 'elsewhere.test') })).comment, undefined)
+})
+
+test('a message is not deferred where every answer would come to the same', async () => {
+  const opinion = async (from: string, evidence: Evidence = {}, options: object = {}) =>
+    judge(await check(from, evidence), dmarcOptions.parse(options))?.kind
+  const doubtful = { spf: spf('temperror', 'watch.example') }
+  assert.equal(await opinion('joe@watch.example', doubtful), undefined, 'p=none')
+  assert.equal(await opinion('joe@watch.example', { spf: undefined }), undefined, 'p=none')
+  assert.equal(await opinion('joe@watch.example', doubtful, { monitor: 2 }), 'defer', 'but where the operator gives points')
+  assert.equal(await opinion('joe@watch.example', doubtful, { pass: -1, monitor: -1, overridden: -1 }), 'suspect')
+  assert.equal(await opinion('joe@example.com', { spf: spf('temperror', 'example.com') }), 'defer')
+  assert.equal(await opinion('joe@down.example', { dkim: dkim(['pass', 'down.example']) }), undefined, 'it passes, or there is no policy')
+  assert.equal(await opinion('joe@down.example', { dkim: dkim(['pass', 'mail.down.example']) }), 'defer', 'the policy may be strict')
+  assert.equal(await opinion('joe@down.example', { spf: spf('pass', 'down.example') }), undefined)
+  assert.equal(await opinion('joe@down.example', { trust: ['192.0.2.9'] }), undefined, 'it would be overridden')
+  const lost = { 'lost.example': 'SERVFAIL' as const, '_dmarc.lost.example': 'NXDOMAIN' as const }
+  const unsure = (record: string): Evidence => ({
+    zone: { '_dmarc.up.example': { TXT: [record] }, 'lost.up.example': 'SERVFAIL', '_dmarc.lost.up.example': 'NXDOMAIN', ...lost },
+  })
+  assert.equal(await opinion('joe@lost.up.example', unsure('v=DMARC1; p=none; np=reject')), 'defer', 'it may not exist')
+  assert.equal(await opinion('joe@lost.up.example', unsure('v=DMARC1; p=reject; sp=none; np=none')), undefined)
+  const temporary = { arc: { ...sealed('pass'), trusted: undefined, isTemporary: true } }
+  assert.equal(await opinion('joe@example.com', temporary), 'defer')
+  assert.equal(await opinion('joe@watch.example', temporary), undefined)
+})
+
+test('ARC that nobody asked for is no reason to wait', async () => {
+  const evidence = {
+    author: { fields: 1, addresses: ['joe@example.com'] },
+    spf: spf('fail', 'example.com'),
+    dkim: dkim(),
+    arc: { ...sealed('pass'), trusted: undefined, isTemporary: true },
+    address: '192.0.2.1',
+  }
+  for (const [arc, result] of [
+    [true, 'temperror'],
+    [false, 'fail'],
+  ] as const)
+    assert.equal((await checkDmarc(evidence, { dns: zoneDns(zone), now: 0, trust: readTrust([]), options: { arc } })).result, result)
+})
+
 const sealed = (dmarc: string, from?: string): Arc => ({
   result: 'pass',
   comment: undefined,

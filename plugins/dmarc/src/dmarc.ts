@@ -64,8 +64,23 @@ export function judge(found: Dmarc, options: DmarcOptions): MessageOpinion | und
   })
 }
 
-function actionFor({ result, policy, override }: Dmarc, options: DmarcOptions): MessageAction {
+function actionFor({ result, policy, override, aligned }: Dmarc, options: DmarcOptions): MessageAction {
+  if (result === 'temperror') return onlyOutcome({ policy, override, aligned }, options) ?? options.temperror
   if (result !== 'fail') return options[result]
-  if (override !== undefined) return options.overridden
+  return override === undefined ? actionByPolicy(policy, options) : options.overridden
+}
+
+function actionByPolicy(policy: Dmarc['policy'], options: DmarcOptions): MessageAction {
   return policy === 'reject' || policy === 'quarantine' ? options[policy] : options.monitor
+}
+
+/** What is not known need not be known where every answer comes to the same: nobody is to try again for nothing. */
+function onlyOutcome(
+  { policy, override, aligned }: Pick<Dmarc, 'policy' | 'override' | 'aligned'>,
+  options: DmarcOptions,
+): MessageAction | undefined {
+  const { pass, none, overridden, monitor, quarantine, reject } = options
+  const failed = policy === undefined ? [none, monitor, quarantine, reject] : [actionByPolicy(policy, options)]
+  const possible = aligned.length > 0 ? [none] : override === undefined ? [...failed, overridden] : [none, overridden]
+  return possible.every((action) => JSON.stringify(action) === JSON.stringify(pass)) ? pass : undefined
 }

@@ -4,6 +4,8 @@ declare module 'mailauth/lib/dmarc/index.js' {
     readonly status: { readonly result: string; readonly comment?: string | false; readonly header?: { readonly from?: string } }
     readonly policyDomain?: string
     readonly policy?: 'none' | 'quarantine' | 'reject'
+    readonly sp?: string
+    readonly np?: string
     readonly testMode?: boolean
     readonly error?: string
     readonly alignment?: { readonly spf: { readonly result?: string }; readonly dkim: { readonly result?: string } }
