@@ -4,21 +4,51 @@ import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { FAULT_POINTS } from '@postroad/queue'
-import { killCommand } from './kill/cli.ts'
+import { killCommand, reloadCommand } from './kill/cli.ts'
+import { SCENARIOS } from './kill/scenario.ts'
 
 const HELP = `npm run crash -- [--rounds N]
+npm run crash -- --kills N [--seed S] [--scenario NAME] [--workers N] [--side N] [--lives N] [--patience S] [--out FILE] [--resume] [--keep]
+npm run crash -- --world I --seed S …
+npm run crash -- --reloads N [--seed S] [--workers N] [--patience S] [--out FILE]
 
-Kills a queue at each of its ${FAULT_POINTS.length} fault points, at random under load, and one of two processes on one queue; kills a whole
+The first kills a queue at each of its ${FAULT_POINTS.length} fault points, at random under load, and one of two processes on one queue; kills a whole
 server; cuts the power in a record of every write; fills a disk. Fails when something that was acknowledged is lost or damaged, or
 arrives twice without a reason. Each part tells what it did: messages acknowledged, arrived twice, kills, promises kept.
 
   --rounds N   kills at random of each kind, and a thirtieth of the power cuts (default 20)
-  --help       this text
+
+The second kills real \`postroad start\` processes, their workers and \`postroad queue\` commands while they start, take mail, drain, are
+reloaded or frozen, and while calls to the system fail; worlds of some lives each, until there were N kills. At the end of a world
+everything that was acknowledged must have arrived, whole; what came twice is explained by a death; the queue is empty; nothing hangs.
+
+  --kills N        so many kills in all
+  --seed S         of all that is left to chance; printed (the moments themselves are the machine's)
+  --world I        only this world, as a campaign with the same seed and options made it
+  --scenario NAME  only ${Object.keys(SCENARIOS).join(', ')}
+  --workers N      processes of each server (default: one or three)
+  --side N         worlds at the same time (default 3)
+  --lives N        of servers in a world (default 8)
+  --patience S     seconds without an answer or progress that are a hang (default 60)
+  --out FILE       results as JSON, written after each world (default .work/crash.json)
+  --resume         goes on with what that file has
+  --keep           keeps the folders of all worlds below .work, not only where something was found
+
+The third reloads servers N times in all, 50 each, with one and three processes in turn, under load and with commands meanwhile.
+
+  --help           this text
 
 Fault points: ${FAULT_POINTS.join(', ')}`
 
 const args = process.argv.slice(2)
-process.exitCode = args.some((each) => each === '--kills' || each === '--world') ? await killCommand(args) : await main()
+const isGiven = (name: string): boolean => args.some((each) => each === name || each.startsWith(`${name}=`))
+process.exitCode = await choose()
+
+function choose(): Promise<number> {
+  if (isGiven('--help')) return main()
+  if (isGiven('--reloads')) return reloadCommand(args)
+  return isGiven('--kills') || isGiven('--world') ? killCommand(args) : main()
+}
 
 async function main(): Promise<number> {
   const rounds = readRounds()

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type CampaignOptions, campaign, readResults, writeResults } from './campaign.ts'
+import { reloadCampaign } from './reloads.ts'
 import { SCENARIOS, type ScenarioName } from './scenario.ts'
 import { faultsOf, sumOf, tableOf, type WorldResult } from './verdict.ts'
 
@@ -24,6 +25,34 @@ export async function killCommand(args: readonly string[]): Promise<number> {
       await writeResults(out, { seed, command: again(undefined, options), sum: sumOf(all), worlds: all })
     },
   })
+  return conclude(results)
+}
+
+/** `npm run crash -- --reloads N`; resolves to the exit code. */
+export async function reloadCommand(args: readonly string[]): Promise<number> {
+  const { reloads, seed, workers, patienceMs, out } = read(args)
+  console.log(`seed ${seed}; results go to ${out}`)
+  const results = await reloadCampaign({
+    reloads,
+    perServer: 50,
+    seed,
+    workers,
+    patienceMs,
+    async onWorld(result, all) {
+      const { acknowledged, arrivals, deeds, folder } = result
+      const found = faultsOf(result)
+      console.log(
+        `server ${all.length}: ${result.workers} proc, ${deeds.reloads} reloads, ${deeds.commands} commands, ${acknowledged} acknowledged, ${arrivals} arrivals, ${Math.round(result.ms / 1_000)} s  ${found.length === 0 ? 'ok' : `FOUND, kept in ${folder}`}`,
+      )
+      for (const each of found) console.log(`    ${each}`)
+      await writeResults(out, { seed, command: `--reloads ${reloads} --seed ${seed}`, sum: sumOf(all), worlds: all })
+    },
+  })
+  return conclude(results)
+}
+
+/** The table, and the exit code. */
+function conclude(results: readonly WorldResult[]): number {
   const found = results.filter((each) => faultsOf(each).length > 0)
   console.log(`\n${tableOf(results)}\n`)
   console.log(
@@ -32,7 +61,7 @@ export async function killCommand(args: readonly string[]): Promise<number> {
   return found.length === 0 ? 0 : 1
 }
 
-type Options = CampaignOptions & { readonly out: string; readonly resume: boolean }
+type Options = CampaignOptions & { readonly out: string; readonly resume: boolean; readonly reloads: number }
 
 function read(args: readonly string[]): Options {
   const text = { type: 'string' } as const
@@ -40,6 +69,7 @@ function read(args: readonly string[]): Options {
     args: [...args],
     options: {
       kills: text,
+      reloads: text,
       seed: text,
       scenario: text,
       workers: text,
@@ -62,6 +92,7 @@ function read(args: readonly string[]): Options {
     throw new RangeError(`--scenario takes one of ${Object.keys(SCENARIOS).join(', ')}, not "${scenario}"`)
   return {
     kills: number('kills', 100),
+    reloads: number('reloads', 100),
     seed: number('seed', Math.floor(Math.random() * 1_000_000)),
     scenario: scenario as ScenarioName | undefined, // looked up above
     workers: values.workers === undefined ? undefined : number('workers', 1),

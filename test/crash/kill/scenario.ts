@@ -82,7 +82,7 @@ function drain(world: World): Promise<void> {
 }
 
 /** What operators do, harmless to letters. */
-function operation(world: World): readonly string[] {
+export function operation(world: World): readonly string[] {
   const { chance } = world.options
   const host = chance.pick(HOSTS)
   return chance.pick([
