@@ -172,6 +172,33 @@ async function* readReplies(socket: Socket): AsyncGenerator<string> {
   }
 }
 
+/**
+ * Time that somebody else had to answer: passes by the clock, but never faster than four times what was slept, because a machine that stands
+ * still is nobody's hang.
+ */
+export class Patience {
+  readonly #withinMs: number
+  #spentMs = 0
+  #lookedAt = performance.now()
+
+  constructor(withinMs: number) {
+    this.#withinMs = withinMs
+  }
+
+  /** Sleeps; resolves to whether there is time left. */
+  async wait(ms: number): Promise<boolean> {
+    this.#lookedAt = performance.now()
+    await rest(ms)
+    this.#spentMs += Math.min(performance.now() - this.#lookedAt, ms * 4)
+    return this.#spentMs < this.#withinMs
+  }
+
+  /** Something moved. */
+  renew(): void {
+    this.#spentMs = 0
+  }
+}
+
 /** Lets time pass, or not. */
 export function rest(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -25,6 +25,16 @@ function groupOf(pid: number): number | undefined {
   }
 }
 
+/** Whether a process has a handler for SIGHUP, proc(5): bit 0 of SigCgt. */
+export function catchesHangup(pid: number): boolean {
+  try {
+    const mask = /^SigCgt:\t([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '0'
+    return (Number.parseInt(mask.slice(-1), 16) & 1) === 1
+  } catch {
+    return false // it ended while we looked
+  }
+}
+
 /** Sends a signal to a process, or (negative) a group; false: there is none any more. */
 export function signal(pid: number, name: NodeJS.Signals): boolean {
   try {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Chance } from './chance.ts'
 import { buildFaults } from './faults.ts'
-import { rest } from './letters.ts'
+import { Patience, rest } from './letters.ts'
 import { operation } from './scenario.ts'
 import type { Server } from './server.ts'
 import { faultsOf, type WorldResult } from './verdict.ts'
@@ -76,6 +76,7 @@ async function operate(world: World, signal: AbortSignal): Promise<void> {
 
 async function reloadOften(world: World, server: Server, reloads: number): Promise<void> {
   const { chance } = world.options
+  await until(world, server, { is: () => server.isReady, what: 'not all workers have come' })
   for (let count = 0; count < reloads && server.ended === undefined && !world.hasHung; ) {
     const before = await countReloads(server)
     // Now and then the next one comes before the last is done.
@@ -94,10 +95,19 @@ async function reloadOften(world: World, server: Server, reloads: number): Promi
 
 /** Each process says it once; of two that come at once a process may make one. */
 async function confirmed(world: World, server: Server, count: number): Promise<void> {
-  for (let waited = 0; server.ended === undefined && !world.hasHung; waited += 25) {
-    if ((await countReloads(server)) >= count) return
-    if (waited > world.options.patienceMs) return world.hang(server, 'a reload does not come to its end')
-    await rest(25)
+  await until(world, server, { is: async () => (await countReloads(server)) >= count, what: 'a reload does not come to its end' })
+}
+
+/** Waits; what does not come about is a hang. */
+async function until(
+  world: World,
+  server: Server,
+  { is, what }: { readonly is: () => boolean | Promise<boolean>; readonly what: string },
+): Promise<void> {
+  const patience = new Patience(world.options.patienceMs)
+  while (server.ended === undefined && !world.hasHung) {
+    if (await is()) return
+    if (!(await patience.wait(25))) return world.hang(server, what)
   }
 }
 

@@ -1,6 +1,6 @@
 /** What is done to a server in one life of it. Each scenario ends with no process left. */
 import { CALLS, type Fault } from './faults.ts'
-import { type Clients, rest, TRASH } from './letters.ts'
+import { type Clients, Patience, rest, TRASH } from './letters.ts'
 import { HOSTS } from './next-hop.ts'
 import type { Server } from './server.ts'
 import type { World } from './world.ts'
@@ -141,11 +141,12 @@ async function answers(world: World, server: Server): Promise<void> {
   if (server.ended !== undefined || server.isDoomed) return
   const before = world.book.counts.acknowledged
   const probe = world.clients(server, { limit: 200, clients: 1, pauseMs: 100 })
-  let waited = 0
-  for (; waited < world.options.patienceMs && world.book.counts.acknowledged === before && server.ended === undefined; waited += 50)
-    await rest(50)
-  const isTaken = world.book.counts.acknowledged > before
-  if (!isTaken && server.ended === undefined) await world.hang(server, `no letter was taken for ${Math.round(waited / 1_000)} s`)
+  const patience = new Patience(world.options.patienceMs)
+  while (world.book.counts.acknowledged === before && server.ended === undefined) {
+    if (await patience.wait(50)) continue
+    await world.hang(server, `no letter was taken for ${Math.round(world.options.patienceMs / 1_000)} s`)
+    break
+  }
   await probe.end()
 }
 
@@ -156,24 +157,26 @@ async function faulty(world: World, fault: Fault, meanwhile: (server: Server) =>
   await underLoad(world, async (server, clients) => {
     const from = Date.now()
     clients.isPatient = true
-    faults.arm(fault)
+    // Until it is cleared below; what is left to chance is how long that takes.
+    faults.arm({ ...fault, forMs: FAULT_LIMIT_MS })
     world.note(`fault ${JSON.stringify(fault)}`)
     await Promise.all([meanwhile(server), rest(chance.between(100, fault.forMs))])
-    if (chance.percent(70)) {
-      await rest(fault.forMs)
-      faults.clear()
-    }
+    const isOver = chance.percent(70)
+    if (isOver) faults.clear()
     const hits = await faults.hits()
     world.deeds.faults += hits
     world.note(`${hits} calls failed`)
-    world.book.troubled({ from, to: from + fault.forMs + RECOVERY_MS, isDisk: fault.error !== 'EMFILE' && hits > 0 })
+    world.book.troubled({ from, to: Date.now() + RECOVERY_MS, isDisk: fault.error !== 'EMFILE' && hits > 0 })
     clients.isPatient = false
     if (fault.error === 'EMFILE' && server.ended !== undefined && !server.isDoomed)
       world.problem(`a server ended (${server.ended}) for want of descriptors, see ${server.log}`)
-    if (Date.now() >= from + fault.forMs) await answers(world, server)
+    if (isOver) await answers(world, server)
     faults.clear()
   })
 }
+
+/** Milliseconds after which all is well, whatever became of us. */
+const FAULT_LIMIT_MS = 90_000
 
 /** Milliseconds in which what a disk refused may still have its effect. */
 const RECOVERY_MS = 10_000

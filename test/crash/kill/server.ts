@@ -5,8 +5,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Book } from './book.ts'
 import type { Ground } from './ground.ts'
-import { rest } from './letters.ts'
-import { membersOf, signal } from './processes.ts'
+import { Patience } from './letters.ts'
+import { catchesHangup, membersOf, signal } from './processes.ts'
 
 /** Whom a signal is for. */
 export type Target = 'all' | 'supervisor' | 'worker'
@@ -66,16 +66,22 @@ export class Server {
     return others.length > 0 ? others : [this.pid]
   }
 
+  /** All processes are there and know what SIGHUP means; before, it would end them. */
+  get isReady(): boolean {
+    const serving = this.members.filter(catchesHangup)
+    return serving.length >= (this.workers === 1 ? 1 : this.workers + 1)
+  }
+
   /** Resolves to whether it listens within the time. */
   async listening(withinMs: number): Promise<boolean> {
-    for (let waited = 0; waited < withinMs && this.ended === undefined; waited += 15) {
+    const patience = new Patience(withinMs)
+    do {
       const found = /^ {2}in +127\.0\.0\.1:(\d+)$/m.exec(await this.read())
       if (found) {
         this.port = Number(found[1])
         return true
       }
-      await rest(15)
-    }
+    } while (this.ended === undefined && (await patience.wait(15)))
     return false
   }
 
@@ -103,10 +109,8 @@ export class Server {
 
   /** Resolves to whether all its processes have ended within the time. */
   async gone(withinMs: number): Promise<boolean> {
-    for (let waited = 0; this.members.length > 0; waited += 20) {
-      if (waited > withinMs) return false
-      await rest(20)
-    }
+    const patience = new Patience(withinMs)
+    while (this.members.length > 0) if (!(await patience.wait(20))) return false
     await this.#exit
     return true
   }

@@ -5,7 +5,7 @@ import { Book } from './book.ts'
 import type { Chance } from './chance.ts'
 import { type CommandOptions, type CommandResult, runCommand } from './command.ts'
 import { type Defect, type Ground, makeGround } from './ground.ts'
-import { Clients, Letters, rest, TRASH } from './letters.ts'
+import { Clients, Letters, Patience, rest, TRASH } from './letters.ts'
 import { readLog } from './log.ts'
 import { HOSTS, NextHop } from './next-hop.ts'
 import { signal, stacksOf } from './processes.ts'
@@ -186,12 +186,12 @@ export class World {
 
   /** What comes, comes: only a standstill ends the waiting. */
   async #awaitArrivals(): Promise<void> {
-    let last = this.book.counts.arrivals
-    for (let idle = 0; idle < this.options.patienceMs && this.book.missing().length > 0; idle += 50) {
-      await rest(50)
+    const patience = new Patience(this.options.patienceMs)
+    for (let last = -1; this.book.missing().length > 0; ) {
       const { arrivals } = this.book.counts
-      if (arrivals !== last) idle = 0
+      if (arrivals !== last) patience.renew()
       last = arrivals
+      if (!(await patience.wait(50))) return
     }
   }
 
