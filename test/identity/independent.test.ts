@@ -22,7 +22,17 @@ const canMount = process.getuid?.() === 0 && spawnSync(programPath('unshare'), [
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const ed = generateKeyPairSync('ed25519')
-const zone = { 'r._domainkey.a.example': keyRecord(rsa.publicKey), 'e._domainkey.a.example': keyRecord(ed.publicKey) }
+/** Names of the DNS that no host may have; senders have them. */
+const ODD = [
+  ['s_1', 'a.example'],
+  ['k1-', 'a.example'],
+  ['_x._y', 'b_c.example'],
+] as const
+const zone = {
+  'r._domainkey.a.example': keyRecord(rsa.publicKey),
+  'e._domainkey.a.example': keyRecord(ed.publicKey),
+  ...Object.fromEntries(ODD.map(([selector, domain]) => [`${selector}._domainkey.${domain}`, keyRecord(rsa.publicKey)])),
+}
 const pem = rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
 const dns = zoneDns(Object.fromEntries(Object.entries(zone).map(([name, text]) => [name, { TXT: [text] }])))
 const none = () => undefined
@@ -118,6 +128,21 @@ test('we verify what dkimpy signs, in all canonical forms and with l=', { skip }
   )
   for (const [index, signed] of dkimpy<string>(requests).entries()) {
     assert.deepEqual(await verify(Buffer.from(signed, 'base64')), ['pass'], JSON.stringify(requests[index]))
+  }
+})
+
+test('dkimpy and we verify each other’s signatures by names with underscores and hyphens at an end', { skip }, async () => {
+  const message = Buffer.from(`${HEAD}Hello\r\n`)
+  const requests = ODD.map(([selector, domain]) => ({ do: 'sign', selector, domain, key: pem, algorithm: 'rsa-sha256', message }))
+  const theirs = dkimpy<string>(requests.map((request) => ({ ...request, canonicalize: ['relaxed', 'relaxed'], length: false })))
+  for (const signed of theirs) assert.deepEqual(await verify(Buffer.from(signed, 'base64')), ['pass'])
+  for (const [selector, domain] of ODD) {
+    const { keys, ...options } = signOptions.parse({ keys: [{ domain, selector, file: join(folder, 'r') }] })
+    const own = await KeyRing.open(keys, { log, reload: 1e9 }, 0)
+    const from = messageFromBytes(Buffer.from(`From: joe@${domain}\r\n\r\nHello\r\n`))
+    const ours = await bytesOf(await signMessage(from, { ring: own, options: { ...options, keys }, now: Date.now() - 5000 }))
+    assert.deepEqual(dkimpy([{ do: 'verify', message: ours }]), [[true]], `${selector} ${domain}`)
+    assert.deepEqual(await verify(ours), ['pass'])
   }
 })
 
