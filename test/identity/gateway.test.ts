@@ -130,10 +130,17 @@ test('DNS that fails defers, and never passes', async () => {
 test('a message has one budget of lookups for all plugins', async () => {
   const dns = zoneDns(zone, { lookupsPerMessage: 2 })
   await receive(dns)
-    .mail('joe@good.example')
+    .mail('joe@lists.example')
     .data(await signed())
     .expectRefusal('4.4.3')
   assert.equal(dns.questions.length, 2)
+})
+
+test('RFC 9989 §3.2.10: where the author’s own domain passes its policy need not be known', async () => {
+  await receive(zoneDns(zone, { lookupsPerMessage: 2 }))
+    .mail('joe@good.example')
+    .data(await signed())
+    .expectDelivered(({ message }) => assert.equal(results(message)['dmarc'], 'temperror'))
 })
 
 test('a message with slow DNS holds up no other', async () => {
