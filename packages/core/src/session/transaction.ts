@@ -39,6 +39,8 @@ export class Transaction {
   readonly startedAt: number
   #points: Map<Recipient, number> | undefined
   #comingPoints = 0
+  #answers: Recipient[] | undefined
+  #known: Map<string, Recipient> | undefined
 
   constructor(id: string, from: Address | undefined, parameters: MailParameters, owner: { plugins: readonly string[]; now: number }) {
     this.envelope = new EnvelopeView({ id, from, parameters, recipients: this.recipients })
@@ -57,7 +59,27 @@ export class Transaction {
 
   accept(recipient: Recipient): void {
     this.recipients.push(recipient)
+    this.#answers?.push(recipient)
+    this.#known?.set(keyOf(recipient), recipient)
     if (this.#comingPoints !== 0) (this.#points ??= new Map()).set(recipient, this.#comingPoints)
+  }
+
+  /** The recipient that a RCPT before this one named, with the same parameters: it gets the message once. */
+  namedBefore(address: Address, parameters: RcptParameters): Recipient | undefined {
+    if (this.recipients.length === 0) return undefined
+    this.#known ??= new Map(this.recipients.map((recipient) => [keyOf(recipient), recipient]))
+    return this.#known.get(keyOf({ address, parameters }))
+  }
+
+  /** It was named again: there is one more RCPT to answer for, and no more to deliver. */
+  repeat(recipient: Recipient): void {
+    this.#answers ??= [...this.recipients]
+    this.#answers.push(recipient)
+  }
+
+  /** One for each RCPT that was accepted, in their order: where each gets a reply of its own after the final dot. */
+  get answers(): readonly Recipient[] {
+    return this.#answers ?? this.recipients
   }
 
   /** A threshold decided about a recipient; alike for several, it is one. */
@@ -73,6 +95,13 @@ export class Transaction {
   pointsOf(recipient: Recipient): number {
     return this.#points?.get(recipient) ?? 0
   }
+}
+
+/** Domains are in lower case already, a local part is exactly itself, RFC 5321 §2.4; other wishes (NOTIFY, ORCPT) are another report, RFC 3461 §4. */
+function keyOf({ address: { local, domain }, parameters }: Pick<Recipient, 'address' | 'parameters'>): string {
+  const { notify, orcpt } = parameters
+  const wishes = notify || orcpt ? ` ${JSON.stringify([notify && [...notify].sort(), orcpt?.type, orcpt?.address])}` : ''
+  return `${local}@${domain}${wishes}`
 }
 
 class EnvelopeView implements Envelope {

@@ -122,12 +122,13 @@ async function settle(session: SessionState, received: Message, verdicts: Verdic
   const all = session.transaction?.recipients ?? []
   const perRecipient = session.wire.protocol === 'lmtp' || session.transaction?.envelope.parameters.prdr === true
   if (refused.length > 0 && !perRecipient) return { reply: oneRefusal(session, refused, all.length) }
-  if (refused.length === all.length) return { reply: all.map((recipient) => refuseOne(session, recipient, verdicts.of(recipient))) }
+  const answers = session.transaction?.answers ?? all
+  if (refused.length === all.length) return { reply: answers.map((recipient) => refuseOne(session, recipient, verdicts.of(recipient))) }
   const final = await rewrite(session, tagged(session, received, verdicts))
   if (final instanceof Failure) return { reply: failed(session, final) }
   const taken = await take(session, final, verdicts)
   if (!perRecipient) return { reply: oneReply(session, taken.replies, all), reading: taken.reading }
-  const replies = all.map((recipient) => {
+  const replies = answers.map((recipient) => {
     const decision = verdicts.of(recipient)
     return decision && isRefusal(decision.opinion)
       ? refuseOne(session, recipient, decision)

@@ -44,14 +44,21 @@ function begin(session: SessionState, recipient: Address, parameters: RcptParame
     return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
   const candidate: Candidate = { recipient, parameters, recipientFacts: new FactStore() }
   const plan = session.runtime.plan.rcpt
-  if (!plan) return findRoute(session, candidate)
+  if (!plan) return asked(session, candidate, undefined)
   const decision = ask(plan, new Frame('rcpt', session, candidate))
   return decision instanceof Promise ? decision.then((late) => asked(session, candidate, late)) : asked(session, candidate, decision)
 }
 
 function asked(session: SessionState, candidate: Candidate, decision: Decision | undefined): Maybe<Reply> {
   const refused = refusedBy(session, 'rcpt', { candidate, decision })
-  return refused ?? findRoute(session, candidate)
+  return refused ?? (repeated(session, candidate) ? ACCEPTED : findRoute(session, candidate))
+}
+
+/** What was named before goes the way it had; only the checks are made again, because they count. */
+function repeated({ transaction }: SessionState, { recipient, parameters }: Candidate): boolean {
+  const known = transaction?.namedBefore(recipient, parameters)
+  if (known) transaction?.repeat(known)
+  return known !== undefined
 }
 
 function findRoute(session: SessionState, candidate: Candidate): Maybe<Reply> {
