@@ -1,5 +1,6 @@
 /** The one environment of a file, for all of a process that use it: opened under guard, opened anew when LMDB gave it up. */
 import { join } from 'node:path'
+import type { RootDatabase } from 'lmdb'
 import { Environment, type EnvironmentOptions, type Table } from './environment.ts'
 import { damaged, EmbeddedError, meansDamage, systemCode } from './error.ts'
 import { guarded } from './guard.ts'
@@ -55,7 +56,7 @@ export class SharedFile {
     })
     this.writer = new Writer({
       path: this.path,
-      root: async () => (this.#environment ?? (await this.#reopen())).root,
+      root: () => this.#root(),
       failed: (cause) => this.#failed(cause),
       wrote: () => this.#wrote(),
       tell: (message) => this.#tell(message),
@@ -118,6 +119,16 @@ export class SharedFile {
   makeTables(names: readonly string[]): { undo(): void } {
     if (!this.#environment) throw new EmbeddedError('ERR_EMBEDDED_IO', `${this.path} is being opened anew`)
     return this.#environment.makeTables(names)
+  }
+
+  /** To begin a transaction of an environment that LMDB gave up would block lmdb's thread for ever. */
+  async #root(): Promise<RootDatabase> {
+    // Without the promise to be durable lmdb says nothing of a sync that failed after the commit.
+    if (!this.#options.isDurable && this.#environment?.isBroken()) {
+      this.#tell(`${this.path} could not be written to its disk`)
+      await this.#abandon()
+    }
+    return (this.#environment ?? (await this.#reopen())).root
   }
 
   /** Resolves to whether there is room again for what makes more of it. */
