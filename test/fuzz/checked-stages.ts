@@ -97,6 +97,7 @@ export function checkedStages(seen: Seen, mood: (call: string) => Mood, disconne
       }),
     offer: () => OFFER,
     secured: () => {},
+    authenticated: () => assert.fail('nobody says LOGIN'),
     auth: async (attempt) => {
       const isGood =
         'verify' in attempt && attempt.mechanism === 'SCRAM-SHA-256'

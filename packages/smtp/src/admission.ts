@@ -54,13 +54,24 @@ export class Admission {
     return true
   }
 
+  /** The connection is that of another client from now on; false as in {@link enterClient}. */
+  changeClient(ticket: Ticket, address: string, now: number): boolean {
+    this.#leaveClient(ticket)
+    return this.enterClient(ticket, address, now)
+  }
+
   /** The connection is over; may be said twice. */
   leave(ticket: Ticket): void {
     if (!ticket.isOpen) return
     ticket.isOpen = false
     this.open--
+    this.#leaveClient(ticket)
+  }
+
+  #leaveClient(ticket: Ticket): void {
     if (ticket.address === undefined) return
     const [host, network] = keysOf(ticket.address)
+    ticket.address = undefined
     decrement(this.#byAddress, host)
     decrement(this.#byNetwork, network)
   }

@@ -22,6 +22,14 @@ const LONG_LINE = reply(500, '5.5.6', 'Line is too long')
 /** RFC 2034 §4: replies to these have no enhanced status. */
 const HELLO = new Set(['HELO', 'EHLO', 'LHLO'])
 
+/** Who speaks from now on, as a host in front of us has it. */
+export interface Introduction {
+  readonly remote: Endpoint
+  readonly local: Endpoint
+  /** Who the client has proved to be there, if that is to be believed. */
+  readonly login: string | undefined
+}
+
 /** A client's connection. The fields are for the verbs; to the stages it is a {@link Wire}. */
 export class Connection extends Channel implements Wire {
   remote: Endpoint
@@ -225,7 +233,7 @@ export class Connection extends Channel implements Wire {
   }
 
   /** XCLIENT: a session with another client begins on this connection, and nothing that is known of the one before holds for it. */
-  restart(remote: Endpoint, local: Endpoint): void {
+  restart({ remote, local, login }: Introduction): void {
     this.stages.close('quit')
     this.#stages = undefined
     this.remote = remote
@@ -238,6 +246,8 @@ export class Connection extends Channel implements Wire {
     const stages = this.server.attach(this)
     this.#stages = stages
     if (this.tls !== undefined) stages.secured(this.tls)
+    if (login !== undefined) stages.authenticated(login)
+    this.isAuthenticated = login !== undefined
     this.answer(stages.connect(), greet, undefined)
   }
 

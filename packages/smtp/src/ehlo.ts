@@ -4,7 +4,7 @@ import { MECHANISMS, type WireMechanism } from './auth/mechanism.ts'
 import type { Connection } from './connection.ts'
 import { formatPlain } from './reply.ts'
 import type { Offer } from './stages.ts'
-import { XCLIENT, XFORWARD } from './verb/xclient.ts'
+import { XFORWARD, xclientOffer } from './verb/xclient.ts'
 
 const NOTHING: readonly WireMechanism[] = []
 
@@ -52,7 +52,7 @@ function keywordsOf(connection: Connection, offer: Offer): string[] {
     offer.requireTls && connection.tls !== undefined && 'REQUIRETLS',
     `LIMITS MAILMAX=${limits.transactions} RCPTMAX=${limits.recipients}`, // RFC 9422
     offer.prdr && connection.protocol === 'smtp' && 'PRDR',
-    xclient(connection.peer) && `XCLIENT ${XCLIENT.join(' ')}`,
+    xclient(connection.peer) && `XCLIENT ${xclientOffer(connection).join(' ')}`,
     xforward(connection.peer) && `XFORWARD ${XFORWARD.join(' ')}`,
     'HELP',
   ]

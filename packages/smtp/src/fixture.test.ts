@@ -44,6 +44,7 @@ function stub(record: Record_, onClose: (reason: string) => void): Stages {
     helo: (name, verb) => log(`${verb} ${name}`) as undefined,
     offer: () => OFFER,
     secured: (tls) => log(`secured ${tls.version}`),
+    authenticated: (name) => log(`authenticated ${name}`),
     auth: (attempt) => {
       log(`auth ${attempt.mechanism} ${attempt.username} ${'password' in attempt ? attempt.password : ''}`)
       return 'password' in attempt && attempt.password === 'secret' ? { code: 235, status: '2.7.0', text: 'Welcome' } : undefined

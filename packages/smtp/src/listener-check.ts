@@ -42,6 +42,7 @@ const CHECKS: { readonly [K in keyof Required<ListenerOptions>]: Check } = {
   bareLineEndings: oneOf('reject', 'normalise'),
   proxies: networks,
   xclient: networks,
+  xclientLogin: oneOf('ignore', 'trust'),
   xforward: networks,
   greeting: fields({ waitMs: whole(0, 30_000), twoLines: flag, except: networks }),
   pipelining: oneOf('lenient', 'strict'),

@@ -42,8 +42,16 @@ export interface ListenerOptions {
   readonly bareLineEndings?: 'reject' | 'normalise'
   /** Addresses and networks whose connections begin with a header of the PROXY protocol (HAProxy), version 1 or 2. */
   readonly proxies?: readonly string[]
-  /** Addresses and networks that may use XCLIENT, to speak for other clients as if those had connected. */
+  /**
+   * Addresses and networks that may use XCLIENT, to speak for other clients as if those had connected. They are not held to the limits of one
+   * address; each client is, when it is named.
+   */
   readonly xclient?: readonly string[]
+  /**
+   * What LOGIN in XCLIENT is worth. `ignore` (default): it is read, and nobody is authenticated by it. `trust`: whom a host of `xclient` names has
+   * logged in there, and is that user here, as after AUTH.
+   */
+  readonly xclientLogin?: 'ignore' | 'trust'
   /** Addresses and networks that may use XFORWARD, to say for the log who the client was. */
   readonly xforward?: readonly string[]
   /** How the first words are exchanged; default: at once. */
@@ -78,6 +86,7 @@ export interface Settings {
   readonly normalise: boolean
   readonly proxies: NetworkList
   readonly xclient: NetworkList
+  readonly trustsLogin: boolean
   readonly xforward: NetworkList
   readonly greeting: { readonly waitMs: number; readonly twoLines: boolean; readonly except: NetworkList }
   readonly strictPipelining: boolean
@@ -109,6 +118,7 @@ export function settingsOf(options: ListenerOptions): Settings {
     normalise: options.bareLineEndings === 'normalise',
     proxies: networkList(options.proxies),
     xclient: networkList(options.xclient),
+    trustsLogin: options.xclientLogin === 'trust',
     xforward: networkList(options.xforward),
     greeting: { waitMs: 0, twoLines: false, ...greeting, except: networkList(greeting?.except) },
     stress: options.stress ?? {},

@@ -124,7 +124,7 @@ export class Server extends SMTPServer {
   override connect(socket: Socket | TLSSocket, origin: Origin): void {
     const { ticket, header } = origin
     // A client behind a proxy is only known now.
-    if (header !== undefined && !this.#admission.enterClient(ticket, header.remote.address, this.clock.now)) {
+    if (header !== undefined && !this.#enterClient(ticket, header.remote.address)) {
       turnAway(socket, this.#full())
       return
     }
@@ -144,7 +144,7 @@ export class Server extends SMTPServer {
     const isProxy = this.settings.proxies(address)
     const ticket = this.#admission.enter()
     if (ticket !== undefined && this.#admission.open === 1) this.clock.start()
-    if (ticket === undefined || !(isProxy || this.#admission.enterClient(ticket, address, this.clock.now))) {
+    if (ticket === undefined || !(isProxy || this.#enterClient(ticket, address))) {
       if (ticket !== undefined) this.#leave(ticket)
       turnAway(socket, handshake || isProxy ? '' : this.#full())
       return false
@@ -161,6 +161,16 @@ export class Server extends SMTPServer {
       isReady()
       release()
     }
+  }
+
+  /** Counts the connection for its client; a host that speaks for others is none. */
+  #enterClient(ticket: Ticket, address: string): boolean {
+    return this.settings.xclient(address) || this.#admission.enterClient(ticket, address, this.clock.now)
+  }
+
+  /** XCLIENT: counts the connection for the client that is named; false when that has too many. */
+  admit({ ticket }: Channel, address: string): boolean {
+    return this.#admission.changeClient(ticket, address, this.clock.now)
   }
 
   #leave(ticket: Ticket): void {

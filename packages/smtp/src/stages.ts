@@ -118,6 +118,8 @@ export interface Stages {
   offer(): Offer
   /** The handshake is done (STARTTLS or implicit); what was known of the client is to be forgotten, RFC 3207 §4.2. */
   secured(tls: TlsInfo): void
+  /** A host in front of us, which is trusted with it, has authenticated the client by this name: XCLIENT with LOGIN. Comes before `connect`. */
+  authenticated(name: string): void
   /** Nothing: 535 5.7.8. A 2yz reply: authenticated. */
   auth(attempt: AuthAttempt): Maybe<Reply | undefined>
   /** `from` is undefined for the null reverse-path. Nothing: 250 2.1.0. */

@@ -20,7 +20,17 @@ test('XCLIENT: a trusted host speaks for another client, and the session begins 
   assert.deepEqual(fixture.records[1]?.wire.remote, { address: '2001:db8::1', port: 4 })
 })
 
-for (const attributes of ['ADDR=1.2', 'ADDR=192.0.2.1 ADDR=192.0.2.1', 'FOO=1', 'LOGIN=root', 'HELO=a+0D+0Ab', 'PORT=65536', 'ADDR', ''])
+for (const attributes of [
+  'ADDR=1.2',
+  'ADDR=192.0.2.1 ADDR=192.0.2.1',
+  'FOO=1',
+  'LOGIN=',
+  'LOGIN=a+0D+0Ab',
+  'HELO=a+0D+0Ab',
+  'PORT=65536',
+  'ADDR',
+  '',
+])
   test(`XCLIENT ${attributes} is refused as a whole`, async () => {
     await using fixture = await start({ xclient: LOOPBACK, xforward: LOOPBACK })
     const client = await fixture.client()
@@ -146,6 +156,63 @@ test('XCLIENT: in every field the connection is as one that has just begun', asy
   assert.deepEqual(fixture.records[1]?.calls.at(-1), 'close quit')
   assert.deepEqual(fixture.records[2]?.calls, ['connect'])
 })
+
+test('XCLIENT with LOGIN: by default it is read, and nobody is authenticated by it', async () => {
+  await using fixture = await start({ xclient: LOOPBACK, auth: 'required', authWithoutTls: true })
+  const client = await fixture.client()
+  await client.reply()
+  assert.match(await client.say('EHLO proxy.example'), /XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT\|/)
+  assert.match(await client.say('XCLIENT ADDR=192.0.2.1 LOGIN=alice NAME=[UNAVAILABLE]'), /^220 /)
+  assert.equal(fixture.records[1]?.wire.remote.address, '192.0.2.1')
+  await client.say('EHLO client.example')
+  assert.match(await client.say('MAIL FROM:<a@example.com>'), /^530 5\.7\.0 Authentication/)
+  assert.deepEqual(fixture.records[1]?.calls.slice(0, 2), ['connect', 'EHLO client.example'])
+})
+
+test('XCLIENT with LOGIN: where it is trusted it is as good as AUTH, until somebody else is named', async () => {
+  await using fixture = await start({ xclient: LOOPBACK, xclientLogin: 'trust', auth: 'required', authWithoutTls: true })
+  const client = await fixture.client()
+  await client.reply()
+  assert.match(await client.say('EHLO proxy.example'), /XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT LOGIN\|/)
+  await client.say('XCLIENT ADDR=192.0.2.1 LOGIN=alice+40example.com')
+  await client.say('EHLO client.example')
+  assert.equal(await client.say('MAIL FROM:<a@example.com>'), '250 2.1.0 Ok')
+  await client.say('RSET')
+  assert.match(await client.say('AUTH PLAIN AGEAc2VjcmV0'), /^503 /)
+  assert.deepEqual(fixture.records[1]?.calls.slice(0, 2), ['authenticated alice@example.com', 'connect'])
+  for (const nobody of ['', ' LOGIN=[UNAVAILABLE]', ' LOGIN=[TEMPUNAVAIL]']) {
+    await client.say(`XCLIENT ADDR=192.0.2.1${nobody}`)
+    await client.say('EHLO client.example')
+    assert.match(await client.say('MAIL FROM:<a@example.com>'), /^530 5\.7\.0 Authentication/)
+  }
+})
+
+test('XCLIENT with LOGIN: who may not say XCLIENT is nobody by it', async () => {
+  await using fixture = await start({ xclient: ['192.0.2.0/24'], xclientLogin: 'trust', auth: 'required', authWithoutTls: true })
+  const client = await fixture.client()
+  await client.talk('EHLO x\r\n', 2)
+  assert.match(await client.say('XCLIENT ADDR=192.0.2.1 LOGIN=alice'), /^550 5\.7\.0 /)
+  assert.match(await client.say('MAIL FROM:<a@example.com>'), /^530 5\.7\.0 Authentication/)
+})
+
+for (const proxies of [[], ['127.0.0.1']])
+  test(`XCLIENT: limits of an address are those of the client that is named${proxies.length > 0 ? ', behind PROXY too' : ''}`, async () => {
+    await using fixture = await start({ proxies, xclient: ['127.0.0.1', '192.0.2.9'], limits: { connectionsPerAddress: 1 } })
+    const clients: Client[] = []
+    const name = async (address: string): Promise<string> => {
+      const client = await fixture.client()
+      clients.push(client)
+      if (proxies.length > 0) client.send('PROXY TCP4 192.0.2.9 192.0.2.2 1 2\r\n')
+      await client.reply()
+      return client.say(`XCLIENT ADDR=${address}`)
+    }
+    for (const address of ['198.51.100.1', '198.51.101.1', '[UNAVAILABLE]', '[UNAVAILABLE]']) assert.match(await name(address), /^220 /)
+    assert.match(await name('198.51.100.1'), /^421 4\.7\.0 Too many connections/)
+    assert.equal(await clients[4]?.reply(), 'closed')
+    // Somebody else speaks there now, so there is room again.
+    assert.match((await clients[0]?.say('XCLIENT ADDR=198.51.102.1')) ?? '', /^220 /)
+    assert.match(await name('198.51.100.1'), /^220 /)
+  })
 
 async function login(client: Client): Promise<void> {
   await client.reply()

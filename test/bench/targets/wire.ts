@@ -14,6 +14,7 @@ const STAGES: Stages = {
   helo: nothing,
   offer: () => OFFER,
   secured: nothing,
+  authenticated: nothing,
   auth: nothing,
   mail: nothing,
   rcpt: () => OK,

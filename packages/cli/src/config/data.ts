@@ -40,6 +40,7 @@ const listen = z.strictObject({
   certificateFiles: z.union([certificateFiles, z.array(certificateFiles)]).optional(),
   proxies: z.array(z.string()).optional(),
   xclient: z.array(z.string()).optional(),
+  xclientLogin: z.enum(['ignore', 'trust']).optional(),
   xforward: z.array(z.string()).optional(),
   pipelining: z.enum(['lenient', 'strict']).optional(),
   greeting: z.record(z.string(), z.unknown()).optional(),

@@ -71,6 +71,10 @@ export class SessionStages implements Stages {
     secured(this.#session)
   }
 
+  authenticated(name: string): void {
+    this.#session.identity = Object.freeze({ name })
+  }
+
   auth(attempt: AuthAttempt): Maybe<Reply | undefined> {
     return auth(this.#session, attempt)
   }

@@ -8,10 +8,13 @@ import { decodeXtext } from '../xtext.ts'
 const OK = formatReply(reply(250, '2.0.0', 'Ok'))
 const NOT_TRUSTED = reply(550, '5.7.0', 'Not authorised')
 const IN_TRANSACTION = reply(503, '5.5.1', 'Not during a transaction')
+const TOO_MANY = reply(421, '4.7.0', 'Too many connections, try again later')
 const SYNTAX = reply(501, '5.5.4', 'Malformed attributes')
 
-/** What XCLIENT may say. LOGIN is not among them: who a client is, AUTH has to show. */
-export const XCLIENT = ['NAME', 'ADDR', 'PORT', 'PROTO', 'HELO', 'DESTADDR', 'DESTPORT']
+/** What XCLIENT may say beside LOGIN. */
+const XCLIENT = ['NAME', 'ADDR', 'PORT', 'PROTO', 'HELO', 'DESTADDR', 'DESTPORT']
+/** nginx says it by itself when its clients log in. It is offered where it is believed, and passed over elsewhere. */
+const WITH_LOGIN = [...XCLIENT, 'LOGIN']
 /** What XFORWARD may say. */
 export const XFORWARD = ['NAME', 'ADDR', 'PORT', 'PROTO', 'HELO', 'IDENT', 'SOURCE']
 
@@ -21,11 +24,18 @@ const UNAVAILABLE = /^\[(?:UNAVAILABLE|TEMPUNAVAIL)\]$/i
 export function xclient(connection: Connection, argument: string) {
   if (!connection.settings.xclient(connection.peer)) return connection.refuse('XCLIENT', NOT_TRUSTED)
   if (connection.transaction !== undefined) return connection.refuse('XCLIENT', IN_TRANSACTION)
-  const values = parse(argument, XCLIENT)
+  const values = parse(argument, WITH_LOGIN)
   const remote = values && clientOf(values)
   const local = values && hereOf(values, connection.here)
   if (remote === undefined || local === undefined) return connection.refuse('XCLIENT', SYNTAX)
-  if (connection.countSpeech()) connection.restart(remote, local)
+  if (!connection.countSpeech()) return
+  if (!connection.server.admit(connection, remote.address)) return connection.refuse('XCLIENT', TOO_MANY)
+  connection.restart({ remote, local, login: connection.settings.trustsLogin ? values?.get('LOGIN') : undefined })
+}
+
+/** The attributes that EHLO offers. */
+export function xclientOffer({ settings }: Connection): readonly string[] {
+  return settings.trustsLogin ? WITH_LOGIN : XCLIENT
 }
 
 /** For the log, and for this transaction only: nothing is decided by it. */
