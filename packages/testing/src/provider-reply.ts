@@ -49,7 +49,7 @@ export const PROVIDER_REPLIES: readonly ProviderReply[] = [
   { who: 'iCloud', at: 'RCPT', says: '450 4.1.8 <a@from.test>: Sender address rejected: Domain not found', is: 'deferred 450 4.1.8', means: 'policy' },
   { who: 'Postfix with postgrey', at: 'RCPT', says: '450 4.2.0 <b@to.test>: Recipient address rejected: Greylisted, see http://postgrey.example/help/to.test.html', is: 'deferred 450 4.2.0', means: 'greylist' },
   { who: 'Exim, greylisting', at: 'RCPT', says: '451 Greylisted, please retry in 5 minutes', is: 'deferred 451 undefined', means: 'greylist', retryAfterMs: 300_000 },
-  { who: 'milter-greylist', at: 'RCPT', says: '451 4.7.1 Greylisting in action, please come back later in 00:04:59', is: 'deferred 451 4.7.1', means: 'greylist' },
+  { who: 'milter-greylist', at: 'RCPT', says: '451 4.7.1 Greylisting in action, please come back later in 00:04:59', is: 'deferred 451 4.7.1', means: 'greylist', retryAfterMs: 299_000 },
   { who: 'postscreen', at: 'RCPT', says: '450 4.3.2 Service currently unavailable', is: 'deferred 450 4.3.2', means: 'system' },
   { who: 'qmail', at: 'RCPT', says: "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", is: 'failed 553 undefined', means: 'relaying' },
   { who: 'Barracuda', at: 'RCPT', says: '550 permanent failure for one or more recipients (b@to.test:blocked)', is: 'failed 550 undefined', means: 'spam-block' },
