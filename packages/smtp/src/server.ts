@@ -46,6 +46,7 @@ export class Server extends SMTPServer {
   /** Of the socket that is being accepted: smtp-server calls `_acceptSocket` and `_handleProxy` one right after the other. */
   #ticket: Ticket = { address: undefined, isOpen: false }
   #onEmpty: (() => void) | undefined
+  #isClosing = false
 
   constructor(settings: Settings, attach: Attach) {
     super({
@@ -107,6 +108,8 @@ export class Server extends SMTPServer {
 
   /** Tells the clients that it is over, gives those in a transaction time to finish, and resolves when all sockets are closed. */
   async drain(graceMs: number): Promise<void> {
+    this.#isClosing = true
+    this.#rest()
     for (const socket of this._pendingSockets.values()) socket.destroy()
     for (const connection of this.#live) connection.leave()
     if (this.#admission.open === 0) return
@@ -176,8 +179,13 @@ export class Server extends SMTPServer {
   #leave(ticket: Ticket): void {
     this.#admission.leave(ticket)
     if (this.#admission.open > 0) return
-    this.clock.stop()
+    this.#rest()
     this.#onEmpty?.()
+  }
+
+  /** Nobody is connected: nothing has to be looked at, but stress, which would be found by the next client as the last one left it. */
+  #rest(): void {
+    if (this.#admission.open === 0 && (this.#isClosing || !this.#stress.isOn)) this.clock.stop()
   }
 
   #full(): string {
@@ -189,6 +197,7 @@ export class Server extends SMTPServer {
     // statfs works in the pool of threads: what it finds counts at the next tick.
     void this.#stress.updateDisk()
     for (const connection of this.#live) connection.tick(now)
+    this.#rest()
     const { commandTimeoutMs, handshakeTimeoutMs } = this.limits
     const patience = Math.min(commandTimeoutMs, handshakeTimeoutMs)
     for (const [socket, since] of this.#early) if (now - since > patience) (this._pendingSockets.get(socket) ?? socket).destroy()
