@@ -54,6 +54,38 @@ test('a kept connection that the server has closed costs one more try, not the m
   }
 })
 
+test('a connection that is too old begins no further transaction, whether it idles or is waited for', async () => {
+  const { sink, target, pool, close } = await setting({}, { maxAgeMs: 30, maxConnections: 1 })
+  await sendTo(pool, target, job(['b@to.test']))
+  await new Promise((resolve) => setTimeout(resolve, 40))
+  const lease = await pool.acquire(target, never)
+  const waiting = pool.acquire(target, never)
+  await new Promise((resolve) => setTimeout(resolve, 40))
+  lease.release()
+  const next = await waiting
+  assert.deepEqual([lease.isReused, next.isReused, sink.connections], [false, false, 3])
+  await close()
+})
+
+test('not now, said to MAIL on a kept connection, is asked again on a fresh one; there it counts', async () => {
+  for (const reply of ['450 4.7.1 Too many messages on this connection', '451 4.3.0 No', '503 5.5.1 Bad sequence', '421 4.7.0 Bye']) {
+    const script = ({ verb, nth }: SinkStep) => (verb === 'MAIL' && nth > 2 ? reply : undefined)
+    const { sink, target, pool, close } = await setting({ script })
+    for (let i = 0; i < 6; i++) assert.equal((await sendTo(pool, target, job(['b@to.test'])))[0]?.kind, 'delivered', reply)
+    assert.deepEqual(
+      sink.transactions.map(({ connection }) => connection),
+      [1, 1, 2, 2, 3, 3],
+    )
+    await close()
+  }
+  const script = ({ verb, nth, connection }: SinkStep) => (verb === 'MAIL' && nth + connection > 2 ? '450 4.7.1 Later' : undefined)
+  const { sink, target, pool, close } = await setting({ script })
+  for (const kind of ['delivered', 'deferred', 'deferred']) assert.equal((await sendTo(pool, target, job(['b@to.test'])))[0]?.kind, kind)
+  // The last one was asked on the connection that had said no before, and once more.
+  assert.equal(sink.connections, 3)
+  await close()
+})
+
 test('no more connections than allowed; who waits gets the next that is free, in turn', async () => {
   const { sink, target, pool, close } = await setting({}, { maxConnections: 2 })
   const outcomes = await Promise.all(Array.from({ length: 10 }, () => sendTo(pool, target, job(['b@to.test']))))

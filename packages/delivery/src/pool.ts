@@ -16,6 +16,8 @@ export interface PoolOptions {
   readonly maxConnections?: number
   /** Transactions on one connection, then it is closed. Default 1,000. */
   readonly maxTransactions?: number
+  /** Milliseconds after which a connection begins no further transaction. Default 300,000. */
+  readonly maxAgeMs?: number
   /** Milliseconds an unused connection is kept. Default 10,000: servers that count connections do not like to wait. */
   readonly idleMs?: number
   /** Milliseconds to wait for a connection when all are in use. Default: as long as the attempt may last, for nobody has refused anything. */
@@ -65,6 +67,7 @@ export class Pool {
   readonly #hostname: string
   readonly #maxConnections: number
   readonly #maxTransactions: number
+  readonly #maxAgeMs: number
   readonly #idleMs: number
   readonly #waitMs: number | undefined
   readonly timeouts: Timeouts
@@ -80,6 +83,7 @@ export class Pool {
     this.#hostname = options.hostname
     this.#maxConnections = options.maxConnections ?? 20
     this.#maxTransactions = options.maxTransactions ?? 1000
+    this.#maxAgeMs = options.maxAgeMs ?? 300_000
     this.#idleMs = options.idleMs ?? 10_000
     this.#waitMs = options.waitMs
     this.timeouts = { ...TIMEOUTS, ...options.timeouts }
@@ -123,9 +127,10 @@ export class Pool {
 
   /** A new connection, beside those that idle: when one of them turned out to be dead. */
   async fresh(target: Target, signal: AbortSignal): Promise<Lease> {
-    const bucket = this.#bucket(target)
     // They were opened at about the same time to the same server, and are likely to be dead as well.
-    for (const connection of bucket.idle.splice(0)) connection.leave()
+    for (const connection of this.#bucket(target).idle.splice(0)) connection.leave()
+    // Not the same as before when that was the last connection.
+    const bucket = this.#bucket(target)
     return bucket.open < this.#maxConnections && !this.#isClosed ? await this.#open(bucket, signal) : await this.acquire(target, signal)
   }
 
@@ -158,7 +163,8 @@ export class Pool {
       const connection = bucket.idle.pop()
       if (connection === undefined) return undefined
       this.#idleSince.delete(connection)
-      if (connection.isOpen) return this.#lease(bucket, connection, true)
+      if (this.#isWornOut(connection)) connection.leave()
+      else if (connection.isOpen) return this.#lease(bucket, connection, true)
     }
   }
 
@@ -225,8 +231,7 @@ export class Pool {
 
   #giveBack(bucket: Bucket, connection: ClientConnection): void {
     if (!connection.isOpen) return
-    const limit = Math.min(this.#maxTransactions, connection.extensions.maxTransactions ?? this.#maxTransactions)
-    if (this.#isClosed || connection.transactions >= limit) {
+    if (this.#isClosed || this.#isWornOut(connection)) {
       connection.leave()
       return
     }
@@ -238,6 +243,11 @@ export class Pool {
     bucket.idle.push(connection)
     this.#idleSince.set(connection, performance.now())
     this.#sweep()
+  }
+
+  #isWornOut({ transactions, extensions, openedAt }: ClientConnection): boolean {
+    const limit = Math.min(this.#maxTransactions, extensions.maxTransactions ?? this.#maxTransactions)
+    return transactions >= limit || performance.now() - openedAt >= this.#maxAgeMs
   }
 
   /** Waits for a connection, or for a place for a new one (undefined). */

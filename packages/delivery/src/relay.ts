@@ -98,7 +98,7 @@ export class Relay {
     const refusal = open === undefined ? this.#refusal : unfitRecipient(recipient, open.lease.connection)
     if (open === undefined || refusal !== undefined) return refusal ?? NOT_OPEN
     const reply = await open.transaction.rcpt(recipient)
-    if (!(open.transaction.wasDead && open.lease.isReused) || this.#isReleased) return reply
+    if (!(open.transaction.wasStale && open.lease.isReused) || this.#isReleased) return reply
     open.lease.discard()
     const fresh = this.#start(await this.#pool.fresh(this.#target, signal()))
     return fresh === undefined ? (this.#refusal ?? NOT_OPEN) : await fresh.transaction.rcpt(recipient)

@@ -73,22 +73,22 @@ function sortOut(recipients: readonly JobRecipient[], { connection }: Lease): { 
   return { able, refused }
 }
 
-/** One transaction; a second one on a new connection where the first was dead before it began. */
+/** One transaction; a second one on a new connection where a kept one was dead, or not welcome any more. */
 async function transact(
   pool: Pool,
   target: Target,
   { job, lease }: { readonly job: Job; readonly lease: Lease },
 ): Promise<readonly Fate[]> {
   const first = await transactOnce(pool, job, lease)
-  if (!(first.wasDead && lease.isReused) || job.signal.aborted) return first.fates
+  if (!(first.wasStale && lease.isReused) || job.signal.aborted) return first.fates
   const fresh = await pool.fresh(target, job.signal)
   return (await transactOnce(pool, job, fresh)).fates
 }
 
-async function transactOnce(pool: Pool, job: Job, lease: Lease): Promise<{ readonly fates: readonly Fate[]; readonly wasDead: boolean }> {
+async function transactOnce(pool: Pool, job: Job, lease: Lease): Promise<{ readonly fates: readonly Fate[]; readonly wasStale: boolean }> {
   const { from, parameters, message, recipients } = job
   const transaction = new Transaction(lease.connection, { from, parameters, size: message.size, timeouts: pool.timeouts })
-  return { fates: await complete(pool, { lease, transaction, recipients }, job), wasDead: transaction.wasDead }
+  return { fates: await complete(pool, { lease, transaction, recipients }, job), wasStale: transaction.wasStale }
 }
 
 /** A transaction that only lacks its message, and perhaps recipients. */

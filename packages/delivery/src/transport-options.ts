@@ -25,6 +25,16 @@ const smtp = z.strictObject({
   credentials: z.record(z.string(), auth).default({}).describe('By the name that a route gives in `settings.credentials`'),
   port: z.int().min(1).max(65_535).optional().describe('Port of hosts found by MX. Default: 25'),
   maxConnections: z.int().positive().default(20).describe('Connections to one host at a time'),
+  maxTransactions: z
+    .int()
+    .positive()
+    .default(500)
+    .describe(
+      'Messages on one connection, then another one is opened; `connection_max_messages` of Exim, `smtp_connection_reuse_count_limit` of Postfix',
+    ),
+  maxAgeMs: ms
+    .default(300_000)
+    .describe('Milliseconds after which a connection gets no further message; `smtp_connection_reuse_time_limit` of Postfix'),
   idleMs: ms.default(10_000).describe('Milliseconds an unused connection is kept'),
   localAddress: z.string().optional().describe('Address to connect from'),
 })

@@ -56,6 +56,7 @@ export const options = z.strictObject({
     .describe('Extensions to offer to clients; `DSN` only if the next hop has it'),
   maxConnections: z.int().positive().default(50).describe('Connections to one next hop at a time'),
   maxTransactions: z.int().positive().default(1000).describe('Transactions on one connection'),
+  maxAgeMs: ms.default(300_000).describe('Milliseconds after which a connection gets no further transaction'),
   idleMs: ms.default(30_000).describe('Milliseconds an unused connection is kept'),
   waitMs: ms.default(30_000).describe('Milliseconds to wait for a connection when all are in use'),
   holdMs: ms

@@ -80,8 +80,8 @@ class Passer {
 
   constructor(options: Options, hostname: string) {
     this.#options = options
-    const { maxConnections, maxTransactions, idleMs, waitMs, timeouts } = options
-    this.#pool = new Pool({ hostname, maxConnections, maxTransactions, idleMs, waitMs, timeouts: defined(timeouts) })
+    const { maxConnections, maxTransactions, maxAgeMs, idleMs, waitMs, timeouts } = options
+    this.#pool = new Pool({ hostname, maxConnections, maxTransactions, maxAgeMs, idleMs, waitMs, timeouts: defined(timeouts) })
     this.passing = new PassingTable(this.#pool, options.holdMs)
   }
 

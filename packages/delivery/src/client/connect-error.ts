@@ -54,7 +54,7 @@ export function toConnectError(error: ClientError, { step, heard }: Pick<ClientC
 
 /** What happened, and whatever the server said: it is for the operator, who knows an SSH banner when he sees one. */
 function ownWords({ code, originalCode }: ClientError, step: ConnectStep, said: string): Reply {
-  const words = said === '' ? '' : `, it said: ${escapeText(said, MAX_WORDS)}`
+  const words = said === '' ? '' : `, it said: ${escapeText(said)}`
   if (code === 'ETIMEDOUT')
     return localReply(
       STAGES[step] === 'tls' ? 454 : 451,
@@ -66,9 +66,6 @@ function ownWords({ code, originalCode }: ClientError, step: ConnectStep, said: 
   if (code === 'EPROTOCOL') return localReply(451, '4.5.0', `The server does not speak the protocol (${step})${words}`)
   return localReply(451, '4.4.2', `${words === '' ? 'Connection lost without a word' : 'Connection lost'} (${step})${words}`)
 }
-
-/** Characters of what a server says that is no reply. */
-const MAX_WORDS = 300
 
 const REASONS: ReadonlyMap<string, string> = new Map([
   ['ECONNREFUSED', 'Connection refused'],

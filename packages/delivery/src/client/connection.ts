@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { type Extensions, parseExtensions } from './extensions.ts'
-import { localReply, type Reply, ReplyParser } from './reply.ts'
+import { escapeText, localReply, type Reply, ReplyParser } from './reply.ts'
 
 /** What somebody waits for who has sent a command. */
 export interface Exchange {
@@ -51,11 +51,17 @@ export class ClientConnection extends Base {
   #heard = ''
   readonly #parser = new ReplyParser()
   readonly #waiting: Exchange[] = []
+  /** Replies that may come in the octets that are being read: those for which somebody waited before. */
+  #due = 0
+  /** What has come of a reply came before anybody waited for it. */
+  #isUnasked = false
   #pending = ''
   #timer: NodeJS.Timeout | undefined
   #timerMs = 0
   #onDrain: (() => void) | undefined
   #loss: Reply | undefined
+  /** By `performance.now()`. */
+  readonly openedAt = performance.now()
   /** Transactions so far. */
   transactions = 0
   /** Called once, when the connection is gone. */
@@ -227,8 +233,15 @@ export class ClientConnection extends Base {
     if (this.#socket === undefined) {
       if (this.#heard.length < MAX_HEARD) this.#heard += chunk.toString('latin1', 0, MAX_HEARD)
       super._onData(chunk)
-    } else if (this.#loss === undefined && !this.#parser.read(chunk, this.#take))
-      this.destroy(localReply(451, '4.5.0', 'The server does not speak the protocol'))
+    } else if (this.#loss === undefined) this.#read(chunk)
+  }
+
+  #read(chunk: Buffer): void {
+    // Whatever is written while these replies are read, they are not the answer to it.
+    this.#due = this.#isUnasked ? 0 : this.#waiting.length
+    if (!this.#parser.read(chunk, this.#take))
+      this.destroy(localReply(451, '4.5.0', `The server does not speak the protocol, it said: ${escapeText(this.#parser.garbage)}`))
+    this.#isUnasked = this.#parser.isPartial && this.#due <= 0
   }
 
   override _onClose(): void {
@@ -252,7 +265,7 @@ export class ClientConnection extends Base {
   }
 
   readonly #take = (reply: Reply): boolean => {
-    const exchange = this.#waiting.shift()
+    const exchange = this.#due-- > 0 ? this.#waiting.shift() : undefined
     if (exchange === undefined) {
       // RFC 5321 §3.8: 421 may come at any time; anything else here means that we are out of step.
       this.destroy(reply.code === 421 ? reply : localReply(451, '4.5.0', 'Unexpected reply'))

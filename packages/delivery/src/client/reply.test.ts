@@ -39,12 +39,27 @@ const TABLE: readonly (readonly [input: string, replies: Reply[] | undefined])[]
   ['550 5.1.1x\r\n', [{ code: 550, text: '5.1.1x' }]],
   ['550 5.1.1 gar\u00e7on\r\n', [{ code: 550, status: '5.1.1', text: 'gar\u00e7on' }]],
   ['550 a\u0000\u001b[31mb\r\n', [{ code: 550, text: 'a??[31mb' }]],
-  ['250-one\r\n251 two\r\n', undefined],
+  // What was clearly meant.
+  ['250-one\r\n251 two\r\n', [{ code: 251, text: 'one\ntwo' }]],
+  ['250Ok\r\n', [{ code: 250, text: 'Ok' }]],
+  ['250\tOk\r\n', [{ code: 250, text: '?Ok' }]],
+  ['250:Ok\r\n', [{ code: 250, text: ':Ok' }]],
+  ['\r\n250 Ok\r\n\n', [{ code: 250, text: 'Ok' }]],
+  ['250-one\r\ntwo\r\n\r\n250 three\r\n', [{ code: 250, text: 'one\ntwo\n\nthree' }]],
+  ['250-\n250-\n250\n', [{ code: 250, text: '\n\n' }]],
+  ['250 \0a\0\r\n', [{ code: 250, text: '?a?' }]],
+  // What was not.
+  ['250-one\r\n550 two\r\n', undefined],
+  ['550-one\r\n250 two\r\n', undefined],
+  ['2500 Ok\r\n', undefined],
+  ['\x00250 Ok\r\n', undefined],
+  [' 250 Ok\r\n', undefined],
+  ['150 Ok\r\n', undefined],
+  ['OK\r\n', undefined],
   ['25 Ok\r\n', undefined],
   ['HTTP/1.1 400\r\n', undefined],
-  ['250Ok\r\n', undefined],
   ['650 Ok\r\n', undefined],
-  ['\r\n', undefined],
+  ['\r\n', []],
 ]
 
 test('RFC 5321 §4.2: replies of one or more lines, bare codes, foreign line ends; and what is none', () => {

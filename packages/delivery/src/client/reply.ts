@@ -25,9 +25,14 @@ export class ReplyParser {
   #code = 0
   #size = 0
 
-  /** Octets of a reply that is not complete yet have been seen. */
+  /** A reply has begun that is not complete yet. */
   get isPartial(): boolean {
-    return this.#size > 0
+    return this.#code !== 0 || (this.#rest !== '' && this.#rest !== '\r')
+  }
+
+  /** The line that is no reply, when {@link read} has said so: untrusted. */
+  get garbage(): string {
+    return Buffer.from(this.#rest, 'latin1').toString('utf8')
   }
 
   /**
@@ -51,7 +56,10 @@ export class ReplyParser {
       this.#rest = ''
       start = end + 1
       const reply = this.#line(line)
-      if (reply === false) return false
+      if (reply === false) {
+        this.#rest = line
+        return false
+      }
       if (reply !== undefined && !take(reply)) return true
       if (start === chunk.length) return true
     }
@@ -60,22 +68,32 @@ export class ReplyParser {
   /** A line without its LF: a whole reply, part of one, or (false) no reply at all. */
   #line(line: string): Reply | undefined | false {
     const end = line.endsWith('\r') ? line.length - 1 : line.length
+    // Old gateways put one before or after a reply; nobody means anything by it.
+    if (end === 0 && this.#code === 0) return undefined
     const code = readCode(line, end)
-    if (code === 0 || (this.#code !== 0 && code !== this.#code)) return false
     const separator = end > 3 ? line.charCodeAt(3) : 0x20
-    if (separator === 0x2d) {
-      this.#code = code
-      if (this.#lines.length < MAX_TEXT) this.#lines += `${line.slice(4, end)}\n`
-      return undefined
-    }
-    // RFC 5321 §4.2.1: "250" alone is a complete reply; "250text" is none.
-    if (separator !== 0x20) return false
-    const text = this.#lines === '' ? line.slice(4, end) : this.#lines + line.slice(4, end)
+    // Within a reply a line without a code is text of somebody who forgot it. The end is still to come.
+    if (code === 0 || isDigit(separator)) return this.#code !== 0 && this.#add(line.slice(0, end), this.#code)
+    // RFC 5321 §4.2.1: all lines have the same code. Of one class, the last one counts; of two, nobody knows what is meant.
+    if (this.#code !== 0 && Math.floor(code / 100) !== Math.floor(this.#code / 100)) return false
+    if (separator === 0x2d) return this.#add(line.slice(4, end), code)
+    // RFC 5321 §4.2.1: "250" alone is a complete reply; "250OK" is none, but says what it means.
+    const text = this.#lines + line.slice(separator === 0x20 ? 4 : 3, end)
     this.#code = 0
     this.#lines = ''
     this.#size = 0
     return makeReply(code, text)
   }
+
+  /** A line of a reply that goes on. */
+  #add(text: string, code: number): undefined {
+    this.#code = code
+    if (this.#lines.length < MAX_TEXT) this.#lines += `${text}\n`
+  }
+}
+
+function isDigit(character: number): boolean {
+  return character >= 0x30 && character <= 0x39
 }
 
 function readCode(line: string, end: number): number {
@@ -119,13 +137,16 @@ export function parseReply(said: string): Reply | undefined {
   return found
 }
 
-/** Foreign words in quotes on one line: at most `max` characters, control characters as `\x0d`. */
-export function escapeText(text: string, max: number): string {
+/** Characters of what a server says that is no reply. */
+const MAX_WORDS = 300
+
+/** Foreign words in quotes on one line: at most 300 characters, control characters as `\x0d`. */
+export function escapeText(text: string): string {
   const escaped = text
-    .slice(0, max)
+    .slice(0, MAX_WORDS)
     .replaceAll(/\r?\n/g, '\\n')
     .replace(CONTROL, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
-  return `"${escaped}${text.length > max ? '...' : ''}"`
+  return `"${escaped}${text.length > MAX_WORDS ? '...' : ''}"`
 }
 
 /** A reply in our own words, where the server has said nothing (or nothing that can be used). */

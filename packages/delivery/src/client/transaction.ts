@@ -104,9 +104,14 @@ export class Transaction implements Exchange {
     return this.#loss !== undefined
   }
 
-  /** The server has said nothing, or goodbye: a connection from a pool was closed while it idled, and nothing has happened. */
-  get wasDead(): boolean {
-    return this.#mail === undefined ? this.isLost : this.#mail.code === 421
+  /**
+   * The server has said nothing, or not now, and nothing has happened: a connection from a pool was closed while it idled, or
+   * was used for as long as the server likes it. Another one may do.
+   */
+  get wasStale(): boolean {
+    if (this.#mail === undefined) return this.isLost
+    // 503: it believes that something is out of order, and that can only be what was before.
+    return (this.#mail.code >= 400 && this.#mail.code < 500) || this.#mail.code === 503
   }
 
   /** Adds one recipient and resolves to the server's answer to it; or to MAIL, when that was refused. */
@@ -306,14 +311,16 @@ export class Transaction implements Exchange {
   }
 
   #afterFinal(reply: Reply): void {
-    const final = reply.code < 400 && !isPositive(reply) ? outOfStep(reply) : reply
+    const isAllSent = this.#connection.unsent === 0
+    // Who says yes before the end has come does not mean this message; who says no may mean its beginning.
+    const final = reply.code < 400 && !(isPositive(reply) && isAllSent) ? outOfStep(reply) : reply
     const open = this.#open()
-    this.#settle(this.#connection.isLmtp ? open.slice(0, 1) : open, final)
+    this.#settle(this.#connection.isLmtp ? open.slice(0, 1) : open, final, final !== reply && isAllSent)
     if (this.#connection.isLmtp && open.length > 1) return
     this.needsReset = false
     this.#finish()
     // Answered before all was sent: the server would read the rest as commands.
-    if (this.#connection.unsent > 0 || final !== reply) this.#connection.destroy()
+    if (!isAllSent || final !== reply) this.#connection.destroy()
   }
 
   #finish(): void {
