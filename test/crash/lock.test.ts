@@ -1,6 +1,6 @@
 /** Processes that wait for each other: whoever only waits, or is ended while it waits, has not died of the queue. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { openLmdbStore } from '@postroad/queue'
+import { collect, freePort } from '../cli/operator.ts'
+import { SmtpClient } from '../failure/smtp-client.ts'
 
+const bin = fileURLToPath(new URL('../../packages/cli/src/bin.ts', import.meta.url))
+const config = fileURLToPath(new URL('../../examples/quickstart/postroad.config.ts', import.meta.url))
 const worker = fileURLToPath(new URL('lock-worker.ts', import.meta.url))
 
 interface Beside {
@@ -64,4 +68,42 @@ test('eight processes that open at once all open', async (t) => {
   const folder = join(await makeQueue(t), 'new')
   const users = Array.from({ length: 8 }, () => beside(t, 'use', folder))
   for (const user of users) await user.heard('written')
+})
+
+test('a server beside a stopped process with the lock refuses mail with 451, and ends when it is told to', async (t) => {
+  const folder = await makeQueue(t)
+  const port = await freePort()
+  const env = { ...process.env, POSTROAD_PORT: String(port), POSTROAD_FOLDER: folder, POSTROAD_MAIL: join(folder, 'mail') }
+  const server = spawn(process.execPath, ['--conditions=@postroad/source', bin, 'start', config], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.after(() => server.kill('SIGKILL'))
+  const [out, err] = [collect(server.stdout), collect(server.stderr)]
+  while (!/Stop with Ctrl-C/.test(out())) await Promise.race([once(server.stdout, 'data'), once(server, 'exit')])
+  const holder = beside(t, 'hold', join(folder, 'queue'))
+  await holder.heard('held')
+  holder.child.kill('SIGSTOP')
+  const mail = async (): Promise<string> => {
+    const client = await SmtpClient.connect(port)
+    await client.reply()
+    for (const line of ['EHLO client.test', 'MAIL FROM:<a@client.test>']) await client.send(line)
+    // What a plugin refuses at MAIL is said here, with who it was for in the log.
+    const reply = await client.send('RCPT TO:<alice@postroad.test>')
+    client.end()
+    return reply
+  }
+  const waiting = await SmtpClient.connect(port)
+  await waiting.reply()
+  for (const line of ['EHLO client.test', 'MAIL FROM:<a@client.test>', 'RCPT TO:<alice@postroad.test>', 'DATA']) await waiting.send(line)
+  const stored = waiting.send('Subject: a\r\n\r\nHello\r\n.')
+  let reply = ''
+  for (const end = performance.now() + 30_000; !reply.startsWith('451 4.3.0'); reply = await mail()) {
+    assert.ok(performance.now() < end, `${reply}\n${out()}${err()}`)
+    await new Promise((wake) => setTimeout(wake, 200))
+  }
+  server.kill('SIGTERM')
+  if (server.exitCode === null && server.signalCode === null) await once(server, 'exit')
+  assert.doesNotMatch(await stored, /^250/)
+  assert.match(out() + err(), /data\.mdb is locked/)
 })

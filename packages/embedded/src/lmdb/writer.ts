@@ -39,8 +39,10 @@ export class Writer {
   readonly #host: WriterHost
   #pending: Work[] = []
   #running: Promise<void> | undefined
-  /** What the transaction that was asked for last is of; emptied when it has begun, or is given up. */
+  /** What the transaction that was asked for last is of; emptied when it has begun, and of what is given up. */
   #asked: readonly Work[] = []
+  /** Since when the lock is waited for. */
+  #waitsSince: number | undefined
   #watch: NodeJS.Timeout | undefined
   #isTold = false
 
@@ -55,8 +57,7 @@ export class Writer {
 
   /** Milliseconds for which the lock has been waited for. */
   get waitedMs(): number {
-    const [first] = this.#asked
-    return first ? performance.now() - first.since : 0
+    return this.#waitsSince === undefined ? 0 : performance.now() - this.#waitsSince
   }
 
   add(work: Work): void {
@@ -68,7 +69,7 @@ export class Writer {
   async end(): Promise<boolean> {
     while (this.#running) {
       const isStuck = await Promise.race([this.#running.then(() => false), new Promise<true>((go) => setTimeout(go, TELL_MS, true))])
-      if (!isStuck || this.#asked.length === 0) continue
+      if (!isStuck || this.#waitsSince === undefined) continue
       this.#giveUp(() => true)
       return false
     }
@@ -102,16 +103,17 @@ export class Writer {
     const root = await this.#host.root()
     const ends: (() => void)[] = []
     this.#asked = batch
+    this.#waitsSince = performance.now()
     this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref()
     try {
       await transactOnce(root, () => {
         // Empty when it was given up: nobody waits for it, and nothing of it may happen.
         const asked = this.#asked
-        this.#asked = []
+        this.#begun()
         for (const work of asked) ends.push(runOne(root, work))
       })
     } finally {
-      this.#asked = []
+      this.#begun()
       if (this.#pending.length === 0) this.#rest()
     }
     this.#host.wrote()
@@ -129,7 +131,7 @@ export class Writer {
   }
 
   #giveUp(isOver: (work: Work) => boolean): void {
-    if (this.#asked.length === 0) return
+    if (this.#waitsSince === undefined) return
     const over = [...this.#asked, ...this.#pending].filter(isOver)
     if (over.length === 0) return
     this.#asked = this.#asked.filter((work) => !over.includes(work))
@@ -139,6 +141,11 @@ export class Writer {
       `${this.#host.path} is locked by another process that does not go on: nothing was changed. See which processes have it open (lsof, fuser), and end or continue the one that is stopped`,
     )
     for (const work of over) work.reject(error)
+  }
+
+  #begun(): void {
+    this.#asked = []
+    this.#waitsSince = undefined
   }
 
   #rest(): void {
