@@ -13,8 +13,17 @@ export function membersOf(group: number): number[] {
   })
 }
 
+/** The children of a process. */
+export function childrenOf(pid: number): number[] {
+  try {
+    return (readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').match(/\d+/g) ?? []).map(Number)
+  } catch {
+    return [] // it has ended
+  }
+}
+
 /** Undefined: it has ended. */
-function groupOf(pid: number): number | undefined {
+export function groupOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // proc(5): after the name in parentheses come state, parent and group.

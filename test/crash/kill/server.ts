@@ -6,10 +6,13 @@ import { join } from 'node:path'
 import type { Book } from './book.ts'
 import type { Ground } from './ground.ts'
 import { Patience } from './letters.ts'
-import { catchesHangup, membersOf, signal } from './processes.ts'
+import { catchesHangup, childrenOf, groupOf, membersOf, signal } from './processes.ts'
 
 /** Whom a signal is for. */
 export type Target = 'all' | 'supervisor' | 'worker'
+
+/** Milliseconds between looks at who lives. */
+const LOOK_MS = 100
 
 /** See above. */
 export class Server {
@@ -18,6 +21,9 @@ export class Server {
   readonly #book: Book
   readonly #child: ChildProcess
   readonly #exit: Promise<void>
+  /** Workers, and when each was last seen alive. */
+  readonly #seen = new Map<number, number>()
+  #lookedAt = Date.now()
   /** Of its last end: the exit code, or the signal. */
   ended: number | string | undefined
   /** A signal of ours has ended it, or is going to. */
@@ -39,6 +45,7 @@ export class Server {
       detached: true,
     })
     closeSync(out)
+    const look = workers > 1 ? setInterval(() => this.#look(), LOOK_MS) : undefined
     this.#exit = new Promise((resolve) => {
       this.#child.on('error', (error) => {
         this.ended = error.message
@@ -47,9 +54,34 @@ export class Server {
       this.#child.on('exit', (code, name) => {
         this.ended = name ?? code ?? 0
         book.died(this.pid, { at: Date.now(), how: 'ended' })
+        clearInterval(look)
+        this.#look()
+        this.#lookUntilAllHaveEnded()
         resolve()
       })
     })
+  }
+
+  /** A worker that ends without us ended not before it was last seen. */
+  #look(): void {
+    const at = Date.now()
+    for (const pid of childrenOf(this.pid)) if (!this.#seen.has(pid)) this.#seen.set(pid, this.#lookedAt)
+    this.#lookedAt = at
+    for (const [pid, last] of this.#seen) {
+      if (groupOf(pid) === this.pid) this.#seen.set(pid, at)
+      else {
+        this.#book.died(pid, { at: last, how: 'ended' })
+        this.#seen.delete(pid)
+      }
+    }
+  }
+
+  #lookUntilAllHaveEnded(): void {
+    if (this.#seen.size > 0)
+      setTimeout(() => {
+        this.#look()
+        this.#lookUntilAllHaveEnded()
+      }, LOOK_MS)
   }
 
   get pid(): number {
