@@ -10,6 +10,7 @@ import { meansLane } from '../plan.ts'
 import type { LaneRules } from '../rule/lane-rules.ts'
 import { type Operation, QueueError, type QueueStore } from '../store.ts'
 import { FILTERS, parsePlain, parseSelection, recipientsOf, select } from './filter.ts'
+import { REROUTE_USAGE, rerouteCommand } from './reroute.ts'
 import { showFinished, showQueued, summary } from './show.ts'
 
 /** What the commands work on. */
@@ -68,6 +69,9 @@ export function queueCommands(queue: CommandedQueue): Readonly<Record<string, Pl
     ),
     bounce: command('give up and tell the sender', `${some} [--text WHY]`, (store, args, io) =>
       bounce(queue.reporter, store, { args, io }),
+    ),
+    reroute: command('send another way, to a next hop or as routing says today', `${some} ${REROUTE_USAGE}`, (store, args, io) =>
+      rerouteCommand(queue.reporter, store, { args, io }),
     ),
     suspend: command('stop deliveries to a domain or lane; without an argument: what is stopped', '[domain | lane] [reason]', suspend),
     resume: command('start deliveries to a domain or lane again', '<domain | lane>', resume),

@@ -58,6 +58,33 @@ export function parseSelection(args: readonly string[]): Selection {
 }
 
 /**
+ * Reads the arguments of `reroute`: messages, and one of two ways to go.
+ *
+ * @throws {TypeError} with a sentence for the operator
+ */
+export function parseReroute(args: readonly string[]): {
+  readonly selection: Selection
+  readonly via: string | undefined
+  readonly dryRun: boolean
+} {
+  const own: string[] = []
+  let via: string | undefined
+  let [again, dryRun] = [false, false]
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? ''
+    if (arg === '--via') via = args[++at] ?? ''
+    else if (arg.startsWith('--via=')) via = arg.slice(6)
+    else if (arg === '--again') again = true
+    else if (arg === '--dry-run') dryRun = true
+    else own.push(arg)
+  }
+  if (again === (via !== undefined)) throw new TypeError('Where to? Give --via transport[:host[:port]], or --again to ask the routes')
+  const selection = parseSelection(own)
+  if (selection.ids.length === 0 && !selection.matches) throw new TypeError('Which messages? Give queue ids, a filter, or --all')
+  return { selection, via, dryRun }
+}
+
+/**
  * Reads the arguments of a command without filters.
  *
  * @throws {TypeError} with a sentence for the operator

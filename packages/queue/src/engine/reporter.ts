@@ -16,6 +16,10 @@ export interface ReporterOptions {
   readonly returnLimit: number
   /** Where a notification to an address goes, or why it goes nowhere. Does not reject. */
   route(recipient: Address): Promise<Route | Refusal>
+  /** As `route`, also where the operator has written down a way for all notifications. */
+  ask?(recipient: Address): Promise<Route | Refusal>
+  /** Whether a transport of the queue has this name. */
+  readonly carries?: ((via: string) => boolean) | undefined
   /** Who is told of mail that could be neither delivered nor returned. */
   readonly postmaster?: Address | undefined
 }

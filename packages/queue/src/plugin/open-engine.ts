@@ -64,8 +64,7 @@ export function reporterOf({ options, hooks, hostname, log, carries }: Omit<Engi
     ...(reports.host !== undefined && { host: reports.host }),
     ...(reports.port !== undefined && { port: reports.port }),
   }
-  const route = async (recipient: Address): Promise<Route | Refusal> => {
-    if (fixed) return fixed
+  const ask = async (recipient: Address): Promise<Route | Refusal> => {
     try {
       return (await hooks.route?.(recipient, carries)) ?? BY_MX
     } catch (error) {
@@ -74,7 +73,15 @@ export function reporterOf({ options, hooks, hostname, log, carries }: Omit<Engi
       return NOT_NOW
     }
   }
-  return { hostname, returnLimit, route, postmaster: postmaster === undefined ? undefined : parseAddress(postmaster, { smtputf8: true }) }
+  const route = async (recipient: Address): Promise<Route | Refusal> => fixed ?? ask(recipient)
+  return {
+    hostname,
+    returnLimit,
+    route,
+    ask,
+    carries,
+    postmaster: postmaster === undefined ? undefined : parseAddress(postmaster, { smtputf8: true }),
+  }
 }
 
 const BY_MX: Route = { via: 'smtp' }

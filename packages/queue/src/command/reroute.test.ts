@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { makeAddress } from '@postroad/message'
+import { type Route, reject } from '@postroad/plugin'
+import { readAll } from '../carrier.ts'
+import { at, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
+import { openLmdbStore } from '../embedded/lmdb-store.ts'
+import { memoryStore } from '../memory-store.ts'
+import { reroute } from '../reroute.ts'
+import { LaneRules } from '../rule/lane-rules.ts'
+import type { QueueEntry } from '../store.ts'
+import { queueCommands } from './commands.ts'
+
+/** A queue with mail for a.test and b.test, of which the first delivery of `tried` is being tried. */
+async function makeQueue(ask: (domain: string) => Route | ReturnType<typeof reject> = () => ({ via: 'smtp' })) {
+  const store = memoryStore()
+  const ids: string[] = []
+  for (const domain of ['a.test', 'b.test']) {
+    const message = makeMessage({ lane: `smtp:${domain}`, recipients: [['x', domain]] })
+    ids.push(message.id)
+    await store.release(await store.add(message, sourceOf(octetsOf(message.size))), { kind: 'scheduled', at: at(5) })
+  }
+  const reporter = {
+    hostname: 'mx.test',
+    returnLimit: 0,
+    route: async () => ({ via: 'never' }),
+    ask: async ({ domain }: { readonly domain: string }) => ask(domain),
+    carries: (via: string) => ['smtp', 'lmtp'].includes(via),
+  }
+  const run = async (...args: readonly string[]) => {
+    const printed: string[] = []
+    const print = (line: string) => void printed.push(line)
+    const io = { json: false, signal: new AbortController().signal, row: (fields: object) => print(JSON.stringify(fields)), print }
+    const rules = new LaneRules({ lanes: [], life: 1, warnAfter: 0, retryByClass: {} })
+    const code = await queueCommands({ rules, reporter, now: () => at(7), store: async () => store })['reroute']?.run(args, io)
+    return { code, printed }
+  }
+  const queued = async () => {
+    const entries: QueueEntry[] = []
+    for await (const entry of store.list()) entries.push(entry)
+    return entries
+      .flatMap(({ message: { deliveries } }) => deliveries.map(({ lane, recipients }) => `${lane} ${recipients[0]?.address}`))
+      .sort()
+  }
+  return { store, ids, run, queued }
+}
+
+test('another next hop: the preview changes nothing, the command only what is meant; age and octets stay', async () => {
+  const { store, ids: [id = '', other = ''], run, queued } = await makeQueue() // biome-ignore format: short
+  const before = await store.get(id)
+  assert.ok(before)
+  const way = ['--domain', 'a.test', '--via', 'lmtp:new.test:24']
+  const shown = await run(...way, '--dry-run')
+  assert.match(shown.printed.join('\n'), /"to":"lmtp:new\.test:24".*\n1 deliveries would go another way; nothing was changed$/)
+  assert.deepEqual([shown.code, await store.get(id)], [0, before])
+  const { code, printed } = await run(...way)
+  const next = JSON.parse(printed[0] ?? '').as
+  assert.deepEqual([code, await queued()], [0, ['lmtp:new.test:24 x@a.test', 'smtp:b.test x@b.test']])
+  const after = await store.get(next)
+  assert.ok(after)
+  assert.deepEqual([after.message.queuedAt, after.message.from, after.message.parameters], [before.message.queuedAt, before.message.from, before.message.parameters]) // biome-ignore format: short
+  assert.deepEqual(after.message.deliveries[0]?.route, { via: 'lmtp', host: 'new.test', port: 24 })
+  assert.deepEqual(after.states[0]?.place, { kind: 'scheduled', at: at(7) })
+  assert.deepEqual(await readAll(store.body(after.message)), octetsOf(before.message.size))
+  assert.equal((await store.getFinished(id))?.recipients[0]?.state.reply?.text, 'Rerouted by the operator')
+  assert.ok(await store.get(other))
+  assert.equal((await run(...way)).code, 1, 'it goes that way already')
+})
+
+test('what is being tried now is left alone', async () => {
+  const { store, ids: [id = ''], run } = await makeQueue() // biome-ignore format: short
+  const claim = await store.claimOne(id, 0)
+  assert.deepEqual(await run(id, '--via', 'lmtp:h'), { code: 1, printed: ['Nothing was changed'] })
+  assert.ok(claim && (await store.get(id)))
+})
+
+test('the routes are asked again: with aliases, several ways, and those that refuse', async () => {
+  const route: Route = { via: 'lmtp', to: [makeAddress('y', 'c.test')], also: [{ via: 'smtp', to: [makeAddress('z', 'd.test')] }] }
+  const { run, queued } = await makeQueue((domain) => (domain === 'a.test' ? route : reject('No such user here', { status: '5.1.1' })))
+  const { printed } = await run('--all', '--again')
+  assert.equal(printed.at(-1), 'x@b.test stays: 550 5.1.1 No such user here')
+  assert.deepEqual(await queued(), ['lmtp y@c.test', 'smtp:b.test x@b.test', 'smtp:d.test z@d.test'])
+})
+
+test('mistakes are answers: no way, two ways, no messages, no such transport, what is no way', async () => {
+  const { run } = await makeQueue()
+  for (const args of [
+    ['--all'],
+    ['--all', '--again', '--via', 'smtp'],
+    ['--again'],
+    ['--all', '--via', 'uucp'],
+    ['--all', '--via', 'smtp:h:x'],
+  ])
+    assert.equal((await run(...args)).code, 2, args.join(' '))
+})
+
+test('on disk: a body that is a file of its own goes with it, and another process may do it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'postroad-reroute-'))
+  const server = await openLmdbStore({ folder, inlineLimit: 10, minFreeBytes: 0 })
+  const message = makeMessage({ size: 5_000 })
+  await server.release(await server.add(message, sourceOf(octetsOf(5_000))), { kind: 'scheduled', at: at(5) })
+  const command = await openLmdbStore({ folder, inlineLimit: 10, minFreeBytes: 0 })
+  const wayOf = async () => [{ via: 'lmtp', host: 'h' }]
+  const { id = '', deliveries } = await reroute(command, { id: message.id, now: at(7), maxRecipients: 100, wayOf })
+  await command.close()
+  const { claims } = await server.claimDue({ now: at(8), limit: 9, gate: () => 'take' })
+  assert.deepEqual([deliveries, claims.map((claim) => [claim.message.id, claim.message.deliveries[0]?.lane])], [[0], [[id, 'lmtp:h']]])
+  const [claim] = claims
+  assert.ok(claim)
+  assert.deepEqual(await readAll(server.body(claim.message)), octetsOf(5_000))
+  assert.equal(await server.get(message.id), undefined)
+  await server.close()
+  await rm(folder, { recursive: true })
+})

@@ -1,0 +1,83 @@
+/** `postroad queue reroute`: what is queued goes another way, to one that is named or to where routing says today. */
+import { type Route, waysOf } from '@postroad/plugin'
+import type { ReporterOptions } from '../engine/reporter.ts'
+import { DISCARD } from '../plan.ts'
+import { parseWay, type RerouteInput, reroute, waysOfDelivery } from '../reroute.ts'
+import type { QueueEntry, QueueStore } from '../store.ts'
+import { parseReroute, select } from './filter.ts'
+
+/** How it is called. */
+export const REROUTE_USAGE = '(--via transport[:host[:port]] | --again) [--dry-run]'
+
+interface Io {
+  readonly signal: AbortSignal
+  row(fields: object): void
+  print(line: string): void
+  now(): number
+}
+
+/** Recipients of one transaction; RFC 5321 §4.5.3.1.8 lets every server take 100. */
+const MAX_RECIPIENTS = 100
+
+/** Exits with 1 when nothing was changed, or would be. */
+export async function rerouteCommand(
+  reporter: ReporterOptions,
+  store: QueueStore,
+  { args, io }: { readonly args: readonly string[]; readonly io: Io },
+): Promise<number> {
+  const { selection, via, dryRun } = parseReroute(args)
+  const wayOf = via === undefined ? askedOf(reporter, io) : namedOf(parseWay(via), reporter)
+  let changed = 0
+  for await (const entry of select(store, selection, io)) {
+    const input = { id: entry.message.id, now: io.now(), maxRecipients: MAX_RECIPIENTS, wayOf }
+    if (dryRun) changed += await preview(entry, input, io)
+    else {
+      const { deliveries, id } = await reroute(store, input)
+      for (const index of deliveries)
+        io.row({ id: entry.message.id, delivery: entry.message.deliveries[index]?.lane, done: 'rerouted', as: id })
+      changed += deliveries.length
+    }
+  }
+  if (changed === 0) io.print('Nothing was changed')
+  else if (dryRun) io.print(`${changed} deliveries would go another way; nothing was changed`)
+  return changed === 0 ? 1 : 0
+}
+
+async function preview({ message, states }: QueueEntry, input: RerouteInput, io: Io): Promise<number> {
+  let count = 0
+  for (const [index, state] of states.entries()) {
+    const delivery = message.deliveries[index]
+    if (!delivery || state.place.kind === 'done' || state.place.kind === 'claimed' || state.owed) continue
+    const ways = await waysOfDelivery(delivery, state, input)
+    if (!ways) continue
+    count++
+    io.row({ id: message.id, delivery: delivery.lane, to: ways.map(({ lane }) => lane).join(', ') })
+  }
+  return count
+}
+
+/** @throws {TypeError} when the queue has no such transport: mail would wait for it until it is given up */
+function namedOf(route: Route, { carries }: ReporterOptions): RerouteInput['wayOf'] {
+  if (carries && !carries(route.via)) throw new TypeError(`The queue has no transport "${route.via}"`)
+  return async (_, delivery) => [withReversePath(route, delivery.route)]
+}
+
+function askedOf({ ask, route }: ReporterOptions, io: Io): RerouteInput['wayOf'] {
+  return async ({ address }, delivery) => {
+    const found = await (ask ?? route)(address)
+    if ('kind' in found) {
+      io.print(`${address} stays: ${found.code} ${found.status} ${found.text}`)
+      return undefined
+    }
+    const ways = waysOf(found).filter(({ via }) => via !== DISCARD)
+    return ways.length === 0 ? undefined : ways.map((way) => withReversePath(way, delivery.route))
+  }
+}
+
+/** What SRS wrote when the message came goes with it, wherever it goes. */
+function withReversePath(way: Route, { settings }: Omit<Route, 'to'>): Route {
+  const known = settings?.['reversePath']
+  return known === undefined || way.settings?.['reversePath'] !== undefined
+    ? way
+    : { ...way, settings: { ...way.settings, reversePath: known } }
+}

@@ -1,0 +1,107 @@
+/**
+ * Sends what is queued another way, by the operator's word: works in any process, with or without a server. The envelope of a
+ * queued message never changes; what is left of it becomes a message of its own, in the same step in which the old one ends.
+ */
+import type { Route } from '@postroad/plugin'
+import { bornClaims, type Claim, isQueueId, makeQueueId, type QueuedDelivery, type QueuedMessage, type QueuedRecipient } from './model.ts'
+import { split } from './plan.ts'
+import { isPending } from './state.ts'
+import type { QueueStore } from './store.ts'
+
+/** What is sent another way. */
+export interface RerouteInput {
+  readonly id: string
+  readonly now: number
+  readonly maxRecipients: number
+  /** The way of a recipient; nothing: it stays as it is. */
+  wayOf(recipient: QueuedRecipient, delivery: QueuedDelivery): Promise<readonly Route[] | undefined>
+}
+
+/** What became of it. */
+export interface Rerouted {
+  /** Indexes of the deliveries that go another way now. */
+  readonly deliveries: readonly number[]
+  /** Id under which they do. */
+  readonly id: string | undefined
+}
+
+/** The ways that what is pending of a delivery would go; nothing when it stays as it is. */
+export async function waysOfDelivery(
+  delivery: QueuedDelivery,
+  state: { readonly recipients: Claim['state']['recipients'] },
+  { wayOf, maxRecipients }: Pick<RerouteInput, 'wayOf' | 'maxRecipients'>,
+): Promise<QueuedDelivery[] | undefined> {
+  const pending = delivery.recipients.filter((_, at) => isPending(state.recipients[at]))
+  const planned: QueuedDelivery[] = []
+  for (const recipient of pending) {
+    const ways = await wayOf(recipient, delivery)
+    if (ways === undefined) return undefined
+    for (const route of ways) planned.push(...split({ route, recipients: [{ ...recipient, route }] }, { maxRecipients }))
+  }
+  const merged = together(planned, maxRecipients)
+  const isSame = merged.length === 1 && merged[0]?.lane === delivery.lane && alike(merged[0].route, delivery.route)
+  return merged.length === 0 || isSame ? undefined : merged
+}
+
+/** Reroutes whatever of a message is pending, not being tried right now, and not owed to the sender. */
+export async function reroute(store: QueueStore, input: RerouteInput): Promise<Rerouted> {
+  const { id, now } = input
+  const entry = isQueueId(id) ? await store.get(id) : undefined
+  const wanted: { readonly index: number; readonly deliveries: readonly QueuedDelivery[] }[] = []
+  for (const [index, state] of (entry?.states ?? []).entries()) {
+    const delivery = entry?.message.deliveries[index]
+    if (!delivery || state.place.kind === 'done' || state.place.kind === 'claimed' || state.owed) continue
+    const deliveries = await waysOfDelivery(delivery, state, input)
+    if (deliveries) wanted.push({ index, deliveries })
+  }
+  const taken: { readonly claim: Claim; readonly deliveries: readonly QueuedDelivery[] }[] = []
+  for (const { index, deliveries } of wanted) {
+    const claim = await store.claimOne(id, index)
+    if (claim) taken.push({ claim, deliveries })
+  }
+  const [first, ...also] = taken.map(({ claim }) => ({ claim, state: ended(claim, now) }))
+  if (!first) return { deliveries: [], id: undefined }
+  const claims = taken.map(({ claim }) => claim)
+  try {
+    const { message } = first.claim
+    const next: QueuedMessage = { ...message, id: makeQueueId(now), deliveries: taken.flatMap(({ deliveries }) => deliveries) }
+    const result = await store.settle({ ...first, also, spawn: [{ message: next, source: store.body(message) }], now })
+    await store.release(result === 'lost' ? claims : bornClaims(next, store.owner), { kind: 'scheduled', at: now })
+    return result === 'lost' ? { deliveries: [], id: undefined } : { deliveries: claims.map(({ index }) => index), id: next.id }
+  } catch (error) {
+    await store.release(claims, { kind: 'scheduled', at: now })
+    throw error
+  }
+}
+
+/** Nobody is told: the recipients are still to be reached, as another message. */
+function ended({ state }: Claim, now: number): Claim['state'] {
+  const reply = { code: 250, text: 'Rerouted by the operator' }
+  const recipients = state.recipients.map((each) => (isPending(each) ? ({ fate: 'cancelled', reply, at: now } as const) : each))
+  return { ...state, place: { kind: 'done' }, recipients }
+}
+
+function together(deliveries: readonly QueuedDelivery[], most: number): QueuedDelivery[] {
+  const merged: { readonly route: QueuedDelivery['route']; readonly lane: string; readonly recipients: QueuedRecipient[] }[] = []
+  for (const { route, lane, recipients } of deliveries) {
+    const same = merged.find((each) => each.lane === lane && alike(each.route, route) && each.recipients.length + recipients.length <= most)
+    if (same) same.recipients.push(...recipients)
+    else merged.push({ route, lane, recipients: [...recipients] })
+  }
+  return merged
+}
+
+function alike(a: QueuedDelivery['route'], b: QueuedDelivery['route']): boolean {
+  const key = ({ via, host, port, settings }: QueuedDelivery['route']) =>
+    JSON.stringify([via, host, port, settings && Object.entries(settings).toSorted()])
+  return key(a) === key(b)
+}
+
+/** `via`, `via:host`, `via:host:port`; a host of IPv6 in brackets. @throws {TypeError} with a sentence for the operator */
+export function parseWay(text: string): Route {
+  const match = /^([a-z][\w-]*)(?::(\[[0-9a-f:.]+\]|[^:[\]\s]+)(?::(\d{1,5}))?)?$/i.exec(text)
+  const [, via = '', host, port] = match ?? []
+  if (!match || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535)
+    throw new TypeError(`--to takes transport, transport:host or transport:host:port, not "${text}"`)
+  return { via, ...(host !== undefined && { host: host.replace(/^\[|\]$/g, '') }), ...(port !== undefined && { port: Number(port) }) }
+}
