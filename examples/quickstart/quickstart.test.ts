@@ -24,8 +24,8 @@ test('prints what it listens on, delivers into Maildirs, refuses the lottery and
     out += text
   })
   while (!out.includes('Stop with Ctrl-C')) await once(child.stdout, 'data')
-  assert.match(out, /Postroad is listening as mx\.postroad\.test\n {2}mx +127\.0\.0\.1:\d+\n/)
-  assert.match(out, /Mail for anyone@postroad\.test goes to .*\n +npx postroad send /)
+  assert.match(out, /"hostname":"mx\.postroad\.test","listeners":\{"mx":"127\.0\.0\.1:\d+"\}/)
+  assert.match(out, /Mail for anyone@postroad\.test goes to .*\\n +npx postroad send /)
   const transport = nodemailer.createTransport({ host: '127.0.0.1', port: Number(/127\.0\.0\.1:(\d+)/.exec(out)?.[1]), ignoreTLS: true })
   const from = 'bob@example.org'
   const sent = await transport.sendMail({ from, to: 'alice@postroad.test', subject: 'Hello', text: 'It works.' })

@@ -75,7 +75,7 @@ test('start listens, logs one line a transaction, reloads on SIGHUP, and drains 
   const name = await config('live.ts', rule('first'))
   const child = operator.spawn(['start', name, '--log', 'json'])
   context.after(() => child.kill('SIGKILL'))
-  const out = collect(child.stdout)
+  const [out, err] = [collect(child.stdout), collect(child.stderr)]
   const port = Number(await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1]))
   assert.match(await send(port, 'first'), /^550 5\.7\.1 not that one/)
   await config('live.ts', rule('second'))
@@ -93,10 +93,13 @@ test('start listens, logs one line a transaction, reloads on SIGHUP, and drains 
   child.kill('SIGTERM')
   assert.match(await idle.reply(), /^421 4\.3\.2/)
   assert.deepEqual(await exited, [0, null])
+  // Nothing else is said, on either stream: a program reads it.
+  assert.equal(err(), '')
   const lines = out()
+    .trimEnd()
     .split('\n')
-    .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line))
+  assert.deepEqual([lines[0].hostname, lines[0].process, lines[0].listeners], ['mx.test', child.pid, { mx: `127.0.0.1:${port}` }])
   const transactions = lines.filter((line) => line.event === 'transaction')
   assert.equal(transactions.length, 4)
   assert.deepEqual(transactions[0].opinions, [{ plugin: 'road', hook: 'message', kind: 'reject', status: '5.7.1', text: 'not that one' }])
@@ -139,9 +142,16 @@ test('a reload reads what the configuration imports anew, however far below, and
 
 test('a port that is taken is an error that says so', async () => {
   const taken = rule('x').replace('port: 0', 'port: 0, path: undefined as never').replace('port: 0', 'port: 1')
-  const { code, err } = await run('start', await config('taken.ts', taken.replace("host: '127.0.0.1'", "host: '192.0.2.77'")))
+  const file = await config('taken.ts', taken.replace("host: '127.0.0.1'", "host: '192.0.2.77'"))
+  const { code, err } = await run('start', file)
   assert.equal(code, 1)
   assert.match(err, /could not listen on 192\.0\.2\.77:1/)
+  const asJson = await run('start', file, '--log', 'json')
+  const { level, error } = JSON.parse(asJson.err)
+  assert.deepEqual([asJson.code, asJson.out, level, error.code, error.cause.syscall], [1, '', 'error', 'ERR_BIND', 'listen'])
+  const unknown = await run('start', file, '--log', 'xml')
+  assert.equal(unknown.code, 2)
+  assert.match(unknown.err, /'xml' is invalid\. Allowed choices are json, pretty, silent/)
 })
 
 test('the same configuration as YAML and JSON: plugins by package name, mistakes by path', async () => {

@@ -55,7 +55,7 @@ export async function startExample(name: string, env: Readonly<Record<string, st
     if (ended) throw new Error(`${name} does not start:\n${out}`)
   }
   return {
-    ports: Object.fromEntries([...out.matchAll(/^ {2}(\S+) +127\.0\.0\.1:(\d+)$/gm)].map((match) => [match[1] ?? '', Number(match[2])])),
+    ports: Object.fromEntries([...out.matchAll(/"([^"]+)":"127\.0\.0\.1:(\d+)"/g)].map((match) => [match[1] ?? '', Number(match[2])])),
     lines: () =>
       out
         .split('\n')

@@ -36,7 +36,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       const [file] = arrived()
       assert.ok(file, said)
       assert.match(readFileSync(file, 'latin1'), /^Return-Path: <sender@client\.example>\r?\nReceived: .*\r?\nSubject: first mail\r?\n/s)
-      const server = Number(/process (\d+)/.exec(said)?.[1])
+      const server = Number(/"process":(\d+)/.exec(said)?.[1])
       assert.ok(isAlive(server), said)
       process.kill(-(npm.pid ?? 0), signal)
       assert.deepEqual(await gone, [0, null], said)

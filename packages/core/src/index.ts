@@ -5,6 +5,6 @@ export { BootError, ERRORS, type ErrorCode, type ErrorInfo, PostroadError } from
 export { type ExplainedHandler, type ExplainedScope, explainText } from './explain.ts'
 export { DeliveryHooks } from './host/delivery-hooks.ts'
 export type { DefaultService } from './host/generation.ts'
-export type { Log, LogLevel, LogOptions } from './log/log.ts'
+export { createLog, type Log, type LogLevel, type LogOptions } from './log/log.ts'
 export type { HookRun } from './run/guard.ts'
 export { type Address as ListeningAddress, createServer, type Server, type ServerOptions } from './server.ts'

@@ -53,6 +53,22 @@ test('RFC 5321 §4.4: the null reverse-path is written too; Delivered-To is by o
   })
 })
 
+test('a mailbox that cannot be written is deferred without internals, and the log has the call, the error and the path', async () => {
+  await withFolder({}, async (folder, transport) => {
+    await mkdir(join(folder, 'b'))
+    await writeFile(join(folder, 'b', 'tmp'), 'no folder')
+    const lines: object[] = []
+    const log = { debug: () => {}, info: () => {}, warn: (fields: object) => void lines.push(fields) }
+    const [outcome] = await transport.deliver({ ...job(['b@to.test']), log })
+    assert.deepEqual([outcome?.kind, outcome?.reply.text], ['deferred', 'The mailbox cannot be written now'])
+    const [{ mailbox, error }] = lines as [{ mailbox: string; error: NodeJS.ErrnoException }]
+    assert.deepEqual(
+      [mailbox, error.code, error.syscall, error.path?.startsWith(join(folder, 'b', 'tmp'))],
+      [join(folder, 'b'), 'ENOTDIR', 'open', true],
+    )
+  })
+})
+
 test('the size in the name is the size of the file', async () => {
   await withFolder({}, async (folder, transport) => {
     await transport.deliver(job(['b@to.test'], { message: source('x'.repeat(100)) }))

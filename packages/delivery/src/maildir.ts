@@ -54,6 +54,7 @@ interface Item {
   /** Goes before the message. */
   readonly head: Uint8Array
   readonly name: string
+  readonly log: Job['log']
   handle: FileHandle | undefined
   reply: Reply | undefined
 }
@@ -97,7 +98,15 @@ class MaildirWriter {
     const lines = [deliveredTo ? `Delivered-To: ${recipient.address}\r\n` : '', returnPath ? `Return-Path: <${job.from ?? ''}>\r\n` : '']
     const head = Buffer.from(lines.join(''), 'utf8')
     const name = uniqueName(now(), head.length + job.message.size)
-    return { recipient, mailbox: mailbox ?? '', head, name, handle: undefined, reply: mailbox === undefined ? BAD_NAME : undefined }
+    return {
+      recipient,
+      mailbox: mailbox ?? '',
+      head,
+      name,
+      log: job.log,
+      handle: undefined,
+      reply: mailbox === undefined ? BAD_NAME : undefined,
+    }
   }
 
   #mailbox({ address }: JobRecipient): string | undefined {
@@ -116,6 +125,8 @@ class MaildirWriter {
         try {
           await step(item)
         } catch (error) {
+          // The sender is told no internals; who runs the server needs them.
+          item.log?.warn({ mailbox: item.mailbox, error }, 'a mailbox cannot be written')
           item.reply = toReply(error)
         }
       }),
@@ -152,7 +163,8 @@ class MaildirWriter {
     await this.#each(items, (item) => writeAll(item.handle, [item.head]))
     try {
       for await (const chunk of message.raw()) await this.#each(items, (item) => writeAll(item.handle, [chunk]))
-    } catch {
+    } catch (error) {
+      items[0]?.log?.warn({ error }, 'a message cannot be read')
       this.#fail(items, localReply(451, '4.3.0', 'The message could not be read'))
     }
   }

@@ -13,6 +13,7 @@ import {
   quarantine,
   reject,
   reply,
+  reroute,
   suspect,
 } from './index.ts'
 
@@ -31,6 +32,29 @@ test('a refusal of the wrong class throws where it is made, for authors without 
   assert.throws(() => reject('no', { status: '5.7.1\r\n250 ok' as never }), /status must be/)
   assert.throws(() => suspect(Number.NaN, 'x'), /finite/)
   assert.throws(() => reply(150, 'x'), /200 to 599/)
+})
+
+test('an option that is not understood throws where it is made: it would silently mean nothing, or nobody', () => {
+  const wrong: readonly (readonly [() => unknown, RegExp])[] = [
+    [
+      () => reject('no', { for: ['a@x.test'] as never }),
+      /^TypeError: reject: for takes addresses of recipients, `recipient\.address` for one, not "a@x\.test"$/,
+    ],
+    [() => defer('no', { for: [{ address: 1 }] as never }), /defer: for takes addresses/],
+    [() => quarantine('no', { for: 'a@x.test' as never }), /quarantine: for must be an array of addresses, not "a@x\.test"/],
+    [() => discard('no', { for: [undefined] as never }), /discard: for takes addresses/],
+    [() => discard('no', { to: [] } as never), /discard: there is no option "to"; there are for/],
+    [() => reject('no', { Status: '5.1.1' } as never), /reject: there is no option "Status"; there are status, code, disconnect, for/],
+    [() => reject('no', { disconnect: 'yes' as never }), /disconnect must be true or false, not "yes"/],
+    [() => reject('no', '5.7.1' as never), /options must be an object, not "5\.7\.1"/],
+    [() => reject(undefined as never), /reject: text must be a text, not undefined/],
+    [() => quarantine(5 as never), /quarantine: reason must be a text, not 5/],
+    [() => suspect(1, undefined as never), /suspect: reason must be a text/],
+    [() => reroute({} as never), /reroute: route\.via must be a text/],
+    [() => reply(250, undefined as never), /reply: text must be a text/],
+  ]
+  for (const [make, said] of wrong) assert.throws(make, said)
+  assert.deepEqual(reject('no', { for: [], code: 550, disconnect: true }).for, [])
 })
 
 test('opinions are plain values', () => {

@@ -111,11 +111,13 @@ export function accept(): Accept {
  * Refuse for good (5yz): the client must not try again unchanged.
  *
  * @param text shown to the client; generic English, no internals
- * @throws {TypeError} when `status` or `code` is not of class 5
+ * @throws {TypeError} when `status` or `code` is not of class 5, or `text` or another option is not what its type says
  * @example return reject('We did not buy a ticket', { status: '5.7.1' })
  */
 export function reject(text: string, options?: RefusalOptions<PermanentStatus>): Reject {
   const { status = '5.7.1', code = basicCode(status), disconnect = false } = options ?? {}
+  checkText('reject', 'text', text)
+  if (options) checkOptions('reject', options, REFUSAL_OPTIONS)
   checkClass('reject', '5', status, code)
   const refusal: Reject = { kind: 'reject', text, status, code, disconnect }
   return options?.for ? { ...refusal, for: options.for } : refusal
@@ -125,11 +127,13 @@ export function reject(text: string, options?: RefusalOptions<PermanentStatus>):
  * Refuse for now (4yz): the client should try again later.
  *
  * @param text shown to the client; generic English, no internals
- * @throws {TypeError} when `status` or `code` is not of class 4
+ * @throws {TypeError} when `status` or `code` is not of class 4, or `text` or another option is not what its type says
  * @example return defer('Greylisted, try again later', { status: '4.7.1' })
  */
 export function defer(text: string, options?: RefusalOptions<TransientStatus>): Defer {
   const { status = '4.7.1', code = basicCode(status), disconnect = false } = options ?? {}
+  checkText('defer', 'text', text)
+  if (options) checkOptions('defer', options, REFUSAL_OPTIONS)
   checkClass('defer', '4', status, code)
   const refusal: Defer = { kind: 'defer', text, status, code, disconnect }
   return options?.for ? { ...refusal, for: options.for } : refusal
@@ -138,18 +142,24 @@ export function defer(text: string, options?: RefusalOptions<TransientStatus>): 
 /**
  * Take the message and set it aside for a human to look at.
  *
+ * @throws {TypeError} when an argument is not what its type says
  * @example message: ({ message }) => (message.headers.get('x-bulk') ? quarantine('bulk') : undefined)
  */
 export function quarantine(reason: string, options?: { readonly for?: readonly Address[] }): Quarantine {
+  checkText('quarantine', 'reason', reason)
+  if (options) checkOptions('quarantine', options, ['for'])
   return options?.for ? { kind: 'quarantine', reason, for: options.for } : { kind: 'quarantine', reason }
 }
 
 /**
  * Take the message and drop it. The sender is not told: prefer {@link reject}, RFC 5321 §6.2.
  *
+ * @throws {TypeError} when an argument is not what its type says
  * @example message: ({ message }) => (message.size === 0 ? discard('empty') : undefined)
  */
 export function discard(reason: string, options?: { readonly for?: readonly Address[] }): Discard {
+  checkText('discard', 'reason', reason)
+  if (options) checkOptions('discard', options, ['for'])
   return options?.for ? { kind: 'discard', reason, for: options.for } : { kind: 'discard', reason }
 }
 
@@ -157,20 +167,23 @@ export function discard(reason: string, options?: { readonly for?: readonly Addr
  * Not decisive by itself: points add up over the transaction and meet the operator's thresholds at `message`.
  * Negative points speak for the message.
  *
- * @throws {TypeError} when `points` is not a finite number
+ * @throws {TypeError} when `points` is not a finite number, or `reason` no text
  * @example mail: ({ helo }) => (helo.name.startsWith('[') ? suspect(1.5, 'helo is an address literal') : undefined)
  */
 export function suspect(points: number, reason: string): Suspect {
   if (!Number.isFinite(points)) throw new TypeError(`suspect: points must be a finite number, not ${points}`)
+  checkText('suspect', 'reason', reason)
   return { kind: 'suspect', points, reason }
 }
 
 /**
  * At `delivery`: send this attempt another way.
  *
+ * @throws {TypeError} when `route` has no `via`
  * @example delivery: ({ attempt }) => (attempt > 3 ? reroute({ via: 'smtp', host: 'fallback.example.com' }) : undefined)
  */
 export function reroute(route: Route): Reroute {
+  checkText('reroute', 'route.via', route?.via)
   return { kind: 'reroute', route }
 }
 
@@ -186,12 +199,45 @@ export interface CommandReply {
 /**
  * The whole reply to VRFY, EXPN, HELP or an unknown verb; other hooks answer with opinions.
  *
- * @throws {TypeError} when `code` is not from 200 to 599
+ * @throws {TypeError} when `code` is not from 200 to 599, or `text` no text
  * @example verify: ({ argument }) => reply(252, 'Send some mail, I will try my best', '2.5.1')
  */
 export function reply(code: number, text: string, status?: string): CommandReply {
   if (!(code >= 200 && code <= 599)) throw new TypeError(`reply: code must be from 200 to 599, not ${code}`)
+  checkText('reply', 'text', text)
   return { kind: 'reply', code, status, text }
+}
+
+const REFUSAL_OPTIONS: readonly string[] = ['status', 'code', 'disconnect', 'for']
+
+/** Who writes JavaScript has no compiler that says so: an option that is not understood would silently mean nothing. */
+function checkOptions(name: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object') throw new TypeError(`${name}: options must be an object, not ${shown(options)}`)
+  for (const [key, value] of Object.entries(options)) {
+    if (!known.includes(key)) throw new TypeError(`${name}: there is no option "${key}"; there are ${known.join(', ')}`)
+    if (key === 'disconnect' && value !== undefined && typeof value !== 'boolean')
+      throw new TypeError(`${name}: disconnect must be true or false, not ${shown(value)}`)
+    if (key === 'for' && value !== undefined) checkAddresses(name, value)
+  }
+}
+
+function checkAddresses(name: string, value: unknown): void {
+  if (!Array.isArray(value)) throw new TypeError(`${name}: for must be an array of addresses, not ${shown(value)}`)
+  const wrong = value.find((one) => typeof one?.local !== 'string' || typeof one.domain !== 'string')
+  if (wrong !== undefined || value.includes(undefined))
+    throw new TypeError(`${name}: for takes addresses of recipients, \`recipient.address\` for one, not ${shown(wrong)}`)
+}
+
+function checkText(name: string, what: string, value: unknown): void {
+  if (typeof value !== 'string') throw new TypeError(`${name}: ${what} must be a text, not ${shown(value)}`)
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string'
+    ? JSON.stringify(value)
+    : typeof value === 'object' && value !== null
+      ? 'an object of another kind'
+      : String(value)
 }
 
 function checkClass(name: string, digit: '4' | '5', status: string, code: number): void {

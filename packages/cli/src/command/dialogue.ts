@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { type App, type Config, createServer, type Server } from '@postroad/core'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { UsageError } from '../config/usage-error.ts'
 import { serverServices } from '../services.ts'
@@ -12,7 +12,7 @@ interface DialogueOptions {
   readonly server: string
   readonly config?: string
   readonly listener?: string
-  readonly timeout: string
+  readonly timeout: number
   readonly octets?: boolean
   readonly json?: boolean
 }
@@ -26,7 +26,7 @@ export function dialogueCommand(program: Command, outcome: { code: number }): vo
     .option('--server <host:port>', 'against this server', '127.0.0.1:2525')
     .option('--config <config>', 'against this configuration, on a free port of loopback, with a folder of its own')
     .option('--listener <name>', 'of the configuration; default: the first')
-    .option('--timeout <ms>', 'to wait for a reply', '5000')
+    .option('--timeout <ms>', 'to wait for a reply', milliseconds, 5_000)
     .option('--octets', 'send octet by octet')
     .option('--json', 'print JSON lines')
     .addHelpText(
@@ -36,6 +36,12 @@ export function dialogueCommand(program: Command, outcome: { code: number }): vo
     .action(async (files: readonly string[], options: DialogueOptions) => {
       outcome.code = options.config === undefined ? await run(files, options, place(options.server)) : await onConfig(files, options)
     })
+}
+
+function milliseconds(text: string): number {
+  const value = Number(text)
+  if (!(value > 0 && value <= 86_400_000)) throw new InvalidArgumentError('milliseconds, from 1 on.')
+  return value
 }
 
 interface Place {
@@ -51,7 +57,7 @@ async function run(files: readonly string[], options: DialogueOptions, at: Place
     const text = await readFile(file, 'utf8').catch((cause: Error) => {
       throw new UsageError(`${file} cannot be read: ${cause.message}`, { cause })
     })
-    const error = await runDialogue(text, { ...at, timeout: Number(options.timeout), ...(options.octets ? { cut: 1 } : {}) }).then(
+    const error = await runDialogue(text, { ...at, timeout: options.timeout, ...(options.octets ? { cut: 1 } : {}) }).then(
       () => undefined,
       (cause: Error) => cause.message,
     )

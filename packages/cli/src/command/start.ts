@@ -6,6 +6,7 @@ import type { Role } from '@postroad/plugin'
 import { type Command, Option } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { type Opened, open } from '../open.ts'
+import { report } from './report.ts'
 import { supervisedSockets } from './sockets.ts'
 import { isWorker, parseWorkers, rightsOf, supervise, tellSupervisor } from './workers.ts'
 
@@ -24,7 +25,7 @@ export function startCommand(program: Command, outcome: { code: number }): void 
     .command('start')
     .description('start the server; Ctrl-C drains and stops it, SIGHUP reloads the configuration')
     .argument('[config]', 'configuration file or folder')
-    .option('--log <format>', 'json, pretty or silent; default: pretty on a terminal, json elsewhere')
+    .addOption(new Option('--log <format>', 'default: pretty on a terminal, json elsewhere').choices(['json', 'pretty', 'silent']))
     .option('--workers <count>', 'processes on the same sockets, or auto for one a core; one that dies is replaced', '1')
     .addOption(
       new Option('--role <role>', 'smtp: take mail in; delivery: send queued mail out, nothing listens; all: both')
@@ -34,14 +35,21 @@ export function startCommand(program: Command, outcome: { code: number }): void 
     .option('--user <name>', 'user whose rights the server has; sockets are opened before with those of who starts it, most often root')
     .option('--quiet', 'do not print what it listens on')
     .action(async (given: string | undefined, options: StartOptions) => {
-      outcome.code = await start(given, options)
+      outcome.code = await start(given, options).catch((error: unknown) => failed(error, options))
     })
+}
+
+/** Who reads the log as JSON reads why there is none as JSON, too. @throws the error, where people read */
+function failed(error: unknown, { log }: StartOptions): number {
+  if (log !== 'json') throw error
+  report(log)('error', 'the server could not be started', { error })
+  return 1
 }
 
 async function start(given: string | undefined, options: StartOptions): Promise<number> {
   const workers = parseWorkers(options.workers ?? '1')
   if ((workers > 1 || options.user !== undefined) && !isWorker())
-    return supervise(workers, options.user === undefined ? {} : await rightsOf(options.user))
+    return supervise(workers, options.user === undefined ? {} : await rightsOf(options.user), report(options.log))
   const opened = await open(given, {
     ...(options.log ? { log: { format: options.log } } : {}),
     ...(options.role ? { role: options.role } : {}),
@@ -70,13 +78,21 @@ async function reloadFrom(given: string | undefined, server: Server): Promise<vo
     server.log.warn({ packages: outdated }, 'installed packages have changed: they go on as they were until a restart')
 }
 
+/** Where it listens: for people, or in a log that a program reads as a line like any other. */
 function greet({ server, hint }: Opened): void {
-  const lines = server.addresses.map(
-    ({ name, host, port, path: socket }) => `  ${name.padEnd(12)} ${socket ?? `${host === '::' ? '*' : host}:${port}`}`,
+  const places = server.addresses.map(
+    ({ name, host, port, path: socket }) => [name, socket ?? `${host === '::' ? '*' : host}:${port}`] as const,
   )
   const kept = path.relative(process.cwd(), server.folder) || '.'
+  const pid = isWorker() ? process.ppid : process.pid
+  if (server.log.format === 'json') {
+    const fields = { hostname: server.hostname, listeners: Object.fromEntries(places), folder: kept, process: pid, ...(hint && { hint }) }
+    server.log.info(fields, `${places.length > 0 ? 'listening' : 'delivering queued mail'}. Stop with Ctrl-C; reload with SIGHUP`)
+    return
+  }
+  const lines = places.map(([name, place]) => `  ${name.padEnd(12)} ${place}`)
   process.stdout.write(
-    `${lines.length > 0 ? `Postroad is listening as ${server.hostname}\n${lines.join('\n')}` : `Postroad delivers queued mail as ${server.hostname}; nothing listens`}\n  ${'kept in'.padEnd(12)} ${kept}\n${hint ? `${hint.trimEnd()}\n` : ''}Stop with Ctrl-C; reload the configuration with SIGHUP (process ${isWorker() ? process.ppid : process.pid}).\n`,
+    `${lines.length > 0 ? `Postroad is listening as ${server.hostname}\n${lines.join('\n')}` : `Postroad delivers queued mail as ${server.hostname}; nothing listens`}\n  ${'kept in'.padEnd(12)} ${kept}\n${hint ? `${hint.trimEnd()}\n` : ''}Stop with Ctrl-C; reload the configuration with SIGHUP (process ${pid}).\n`,
   )
 }
 
@@ -89,7 +105,7 @@ function untilStopped(server: Server, { reload }: { readonly reload: () => Promi
     }
     const stop = (signal: NodeJS.Signals): void => {
       if (stopping) {
-        process.stderr.write(`Stopped at once by a second ${signal}.\n`)
+        report(server.log.format)('warn', `Stopped at once by a second ${signal}.`)
         server.log.flush()
         process.exit(1)
       }

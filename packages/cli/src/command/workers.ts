@@ -4,6 +4,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { UsageError } from '../config/usage-error.ts'
+import type { Report } from './report.ts'
 import { keepSockets } from './sockets.ts'
 
 /** Milliseconds: a worker that lives shorter than this has failed. */
@@ -49,15 +50,16 @@ export function tellSupervisor(): void {
 const SERVES = 'serves'
 
 /** Runs the workers until a signal ends them; resolves to the exit code: 0 when all drained. */
-export function supervise(count: number, rights: Rights = {}): Promise<number> {
+export function supervise(count: number, rights: Rights, report: Report): Promise<number> {
   cluster.setupPrimary(rights)
   const { uid, gid } = rights
   if (uid !== undefined && gid !== undefined) keepSockets({ uid, gid })
-  return new Promise((resolve) => new Supervisor(count, resolve).start())
+  return new Promise((resolve) => new Supervisor({ count, report }, resolve).start())
 }
 
 class Supervisor {
   readonly #count: number
+  readonly #report: Report
   readonly #done: (code: number) => void
   readonly #born = new Map<Worker, number>()
   #isStopping = false
@@ -66,8 +68,9 @@ class Supervisor {
   #failures = 0
   #code = 0
 
-  constructor(count: number, done: (code: number) => void) {
+  constructor({ count, report }: { readonly count: number; readonly report: Report }, done: (code: number) => void) {
     this.#count = count
+    this.#report = report
     this.#done = done
   }
 
@@ -114,7 +117,7 @@ class Supervisor {
   #replace(what: string, age: number): void {
     this.#failures = age < HEALTHY ? this.#failures + 1 : 0
     const pause = this.#failures < ATTEMPTS ? 0 : PAUSE
-    process.stderr.write(`${what}; another takes its place${pause > 0 ? ` in ${pause} ms` : ''}\n`)
+    this.#report('warn', `${what}; another takes its place${pause > 0 ? ` in ${pause} ms` : ''}`)
     setTimeout(() => this.#isStopping || this.#spawn(), pause)
   }
 }

@@ -33,6 +33,32 @@ test('one JSON line an event, with time, level, bound fields and errors with the
   )
 })
 
+test('what the system said is told at every level of the chain: call, errno, path; for people, too', () => {
+  const denied = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES', errno: -13, syscall: 'open', path: '/var/mail/a' })
+  const all = new AggregateError(
+    [Object.assign(new Error('refused'), { code: 'ECONNREFUSED', address: '127.0.0.1', port: 24 })],
+    'nobody answers',
+  )
+  const speak = (log: ReturnType<typeof createLog>): void =>
+    log.error({ error: new Error('top', { cause: new Error('middle', { cause: denied }) }), all }, 'x')
+  const line = JSON.parse(logged({ format: 'json' }, speak))
+  const { code, errno, syscall, path } = line.error.cause.cause
+  assert.deepEqual([code, errno, syscall, path], ['EACCES', -13, 'open', '/var/mail/a'])
+  assert.deepEqual([line.all.errors[0].code, line.all.errors[0].port], ['ECONNREFUSED', 24])
+  assert.match(
+    stripVTControlCharacters(logged({ format: 'pretty' }, speak)),
+    /top[\s\S]*caused by[\s\S]*middle[\s\S]*caused by[\s\S]*EACCES: permission denied/,
+  )
+})
+
+test('causes in a circle are told as far as they go', () => {
+  const error: Error = new Error('a')
+  error.cause = new Error('b', { cause: error })
+  const speak = (log: ReturnType<typeof createLog>): void => log.error({ error }, 'x')
+  assert.equal(JSON.parse(logged({ format: 'json' }, speak)).error.cause.message, 'b')
+  assert.match(logged({ format: 'pretty' }, speak), /caused by/)
+})
+
 test('foreign text cannot break a line, nor move the cursor of a reader', () => {
   const nasty = 'a\r\n{"level":"error"}\u001b[2J'
   assert.equal(

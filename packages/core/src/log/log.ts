@@ -26,6 +26,7 @@ const BATCH = 65_536
 export interface Log extends Logger {
   /** False when nobody reads: then nothing need be counted either. */
   readonly enabled: boolean
+  readonly format: NonNullable<LogOptions['format']>
   /** A canonical line. */
   record(line: object): void
   child(fields: Readonly<Record<string, unknown>>): Logger
@@ -69,6 +70,7 @@ export function createLog(options: LogOptions = {}, now: () => number = Date.now
   return {
     ...logger({}),
     enabled: format !== 'silent',
+    format,
     record: (line) => put('info', line, hashes ? { as: shapeHashed } : {}),
     child: logger,
     flush,
@@ -112,21 +114,33 @@ function isError(value: unknown): value is Error {
 
 /** Errors with their causes, and nothing that cannot be written. */
 function safely(_key: string, value: unknown): unknown {
-  if (isError(value)) {
-    const { name, message, stack } = errorOf(value)
-    return {
-      name,
-      message,
-      ...('code' in value ? { code: value.code } : {}),
-      stack,
-      ...(value.cause === undefined ? {} : { cause: value.cause }),
-    }
-  }
+  if (isError(value)) return errorFields(value)
   if (typeof value === 'symbol') return textOf(value)
   if (typeof value === 'bigint') return value.toString()
   if (value instanceof Map) return Object.fromEntries(value)
   if (value instanceof Uint8Array) return `${value.length} octets`
   return value
+}
+
+/** What the system says beside the words of an error: which call failed with what, where. */
+const SYSTEM_FIELDS = ['code', 'errno', 'syscall', 'path', 'dest', 'address', 'port'] as const
+
+/** Causes that are told of one error: a chain may be a circle. */
+const CAUSES = 8
+
+function errorFields(error: Error, depth = 0): Line {
+  const { name, message, stack } = errorOf(error)
+  const said = error as unknown as Line // any error may have any of them
+  const system = SYSTEM_FIELDS.filter((key) => typeof said[key] === 'string' || typeof said[key] === 'number')
+  const { cause } = error
+  return {
+    name,
+    message,
+    ...Object.fromEntries(system.map((key) => [key, said[key]])),
+    stack,
+    ...(error instanceof AggregateError && error.errors.length > 0 ? { errors: error.errors } : {}),
+    ...(cause === undefined || depth >= CAUSES ? {} : { cause: isError(cause) ? errorFields(cause, depth + 1) : cause }),
+  }
 }
 
 /** Those of MAIL AUTH= and RCPT ORCPT= too. */

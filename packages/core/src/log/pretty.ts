@@ -47,11 +47,23 @@ function colourOf(reply: string): 'green' | 'yellow' | 'red' {
 function plain({ time: _time, level, text, ...fields }: Line): string {
   const colour = level === 'error' ? 'red' : level === 'warn' ? 'yellow' : 'blue'
   const rest = Object.entries(fields).filter(([, value]) => value !== undefined)
-  const shown = rest.map(
-    ([name, value]) =>
-      `${styleText('dim', `${name}=`)}${value instanceof Error || types.isNativeError(value) ? stackOf(errorOf(value)) : printable(value)}`,
-  )
+  const shown = rest.map(([name, value]) => `${styleText('dim', `${name}=`)}${isError(value) ? errorText(value) : printable(value)}`)
   return [styleText(colour, String(level)), text, ...shown].join(' ')
+}
+
+/** Causes that are shown of one error: a chain may be a circle. */
+const CAUSES = 8
+
+/** An error and what it comes from: the last of the chain most often knows which file it was. */
+function errorText(error: Error): string {
+  const chain: string[] = []
+  for (let one: unknown = error; one !== undefined && chain.length < CAUSES; one = isError(one) ? one.cause : undefined)
+    chain.push(isError(one) ? stackOf(errorOf(one)) : printable(one))
+  return chain.join('\n  caused by ')
+}
+
+function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value)
 }
 
 function stackOf({ stack, message }: Error): string {

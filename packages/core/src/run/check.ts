@@ -118,8 +118,13 @@ function copyOf(said: Readonly<Record<string, unknown>>, kind: string, hook: Hoo
 function recipientsOf(said: Readonly<Record<string, unknown>>, hook: HookName): { readonly for?: readonly unknown[] } {
   const whom = said['for']
   if (whom === undefined) return {}
-  if (!Array.isArray(whom)) throw notAnAnswer(said, hook)
+  // What is no address would silently mean nobody.
+  if (!Array.isArray(whom) || !whom.every(isAddress)) throw notAnAnswer(said, hook)
   return { for: [...whom] }
+}
+
+function isAddress(value: unknown): boolean {
+  return isObject(value) && typeof value['local'] === 'string' && typeof value['domain'] === 'string'
 }
 
 function asRoute(answer: unknown, hook: HookName): Route {
