@@ -8,6 +8,7 @@ import { loadConfig } from '../config/load.ts'
 import { type Opened, open } from '../open.ts'
 import { report } from './report.ts'
 import { supervisedSockets } from './sockets.ts'
+import { parseStuck, startWatchdog } from './watchdog.ts'
 import { isWorker, parseWorkers, rightsOf, supervise, tellSupervisor } from './workers.ts'
 
 /** Settings of the command line. */
@@ -17,6 +18,7 @@ interface StartOptions {
   readonly workers?: string
   readonly role?: Role
   readonly user?: string
+  readonly stuck?: string
 }
 
 /** Adds `start`. */
@@ -33,6 +35,7 @@ export function startCommand(program: Command, outcome: { code: number }): void 
         .default('all'),
     )
     .option('--user <name>', 'user whose rights the server has; sockets are opened before with those of who starts it, most often root')
+    .option('--stuck <seconds>', 'a process whose JavaScript stands still for so long is killed, and the plugin named; 0: never', '30')
     .option('--quiet', 'do not print what it listens on')
     .action(async (given: string | undefined, options: StartOptions) => {
       outcome.code = await start(given, options).catch((error: unknown) => failed(error, options))
@@ -48,6 +51,7 @@ function failed(error: unknown, { log }: StartOptions): number {
 
 async function start(given: string | undefined, options: StartOptions): Promise<number> {
   const workers = parseWorkers(options.workers ?? '1')
+  const stuckMs = parseStuck(options.stuck ?? '30')
   if ((workers > 1 || options.user !== undefined) && !isWorker())
     return supervise(workers, options.user === undefined ? {} : await rightsOf(options.user), report(options.log))
   const opened = await open(given, {
@@ -63,6 +67,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
     await opened.close()
     throw error
   }
+  startWatchdog(stuckMs)
   if (isWorker()) tellSupervisor()
   // With several, the first speaks for all.
   if (!options.quiet && (cluster.worker?.id ?? 1) === 1) greet(opened)

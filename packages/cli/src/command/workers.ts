@@ -9,6 +9,12 @@ import { keepSockets } from './sockets.ts'
 
 /** Milliseconds: a worker that lives shorter than this has failed. */
 const HEALTHY = 10_000
+/** Milliseconds before another try when a process cannot be started: doubled each time, up to the pause below. */
+const FORK_PAUSE = 250
+/** Milliseconds after which a worker that was told to stop is killed: longer than any delivery that is waited for. */
+const STOP_LIMIT = 300_000
+/** The same after a second signal. */
+const SECOND_LIMIT = 2_000
 /** So many of those in a row, and the next ones have to wait: what serves goes on serving, and a crash that comes back does not eat the machine. */
 const ATTEMPTS = 5
 const PAUSE = 5_000
@@ -66,6 +72,8 @@ class Supervisor {
   /** Some worker does, or did: the configuration can be served. */
   #serves = false
   #failures = 0
+  /** Processes in a row that could not be started. */
+  #unborn = 0
   #code = 0
 
   constructor({ count, report }: { readonly count: number; readonly report: Report }, done: (code: number) => void) {
@@ -90,19 +98,60 @@ class Supervisor {
   }
 
   #spawn(): void {
-    this.#born.set(cluster.fork(), Date.now())
+    try {
+      const worker = cluster.fork()
+      this.#born.set(worker, performance.now())
+      worker.on('error', (error) => this.#troubled(worker, error))
+      worker.once('online', () => {
+        this.#unborn = 0
+      })
+    } catch (error) {
+      this.#retry(error)
+    }
+  }
+
+  /** No descriptors, no memory, too many processes: nothing that those who serve should pay for. */
+  #troubled(worker: Worker, error: Error): void {
+    if (worker.process.pid !== undefined) {
+      process.stderr.write(`worker ${worker.process.pid}: ${error.message}\n`)
+      return
+    }
+    this.#born.delete(worker)
+    delete cluster.workers?.[worker.id]
+    this.#retry(error)
+  }
+
+  #retry(error: unknown): void {
+    if (this.#isStopping) {
+      if (this.#born.size === 0) this.#done(this.#code)
+      return
+    }
+    const pause = Math.min(FORK_PAUSE * 2 ** this.#unborn++, PAUSE)
+    const why = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`a worker could not be started: ${why}; ${this.#born.size} are left, trying again in ${pause} ms\n`)
+    setTimeout(() => this.#isStopping || this.#spawn(), pause)
   }
 
   #stop(): void {
     // A second signal: the workers are stopped at once, by whatever end.
     if (this.#isStopping) this.#code = 1
+    const limit = this.#isStopping ? SECOND_LIMIT : STOP_LIMIT
     this.#isStopping = true
     for (const worker of this.#born.keys()) worker.process.kill('SIGTERM')
+    // One that stands still hears nothing.
+    setTimeout(() => this.#kill(), limit).unref()
     if (this.#born.size === 0) this.#done(this.#code)
   }
 
+  #kill(): void {
+    for (const worker of this.#born.keys()) {
+      process.stderr.write(`worker ${worker.process.pid} does not stop; it is killed\n`)
+      worker.process.kill('SIGKILL')
+    }
+  }
+
   #ended(worker: Worker, how: string | number): void {
-    const age = Date.now() - (this.#born.get(worker) ?? 0)
+    const age = performance.now() - (this.#born.get(worker) ?? 0)
     this.#born.delete(worker)
     const hasFailed = typeof how === 'number' && how !== 0
     if (!this.#isStopping && (this.#serves || typeof how === 'string')) {
