@@ -28,7 +28,7 @@ everything that was acknowledged must have arrived, whole; what came twice is ex
   --scenario NAME  only ${Object.keys(SCENARIOS).join(', ')}
   --workers N      processes of each server (default: one or three)
   --side N         worlds at the same time (default 3)
-  --lives N        of servers in a world (default 8)
+  --lives N        of servers in a world (default 12)
   --patience S     seconds without an answer or progress that are a hang (default 60)
   --out FILE       results as JSON, written after each world (default .work/crash.json)
   --resume         goes on with what that file has

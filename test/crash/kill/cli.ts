@@ -6,6 +6,9 @@ import { reloadCampaign } from './reloads.ts'
 import { SCENARIOS, type ScenarioName } from './scenario.ts'
 import { faultsOf, sumOf, tableOf, type WorldResult } from './verdict.ts'
 
+/** Of servers in a world. */
+const LIVES = 12
+
 const OUT = fileURLToPath(new URL('../../../.work/crash.json', import.meta.url))
 
 /** Runs it; resolves to the exit code. */
@@ -98,7 +101,7 @@ function read(args: readonly string[]): Options {
     workers: values.workers === undefined ? undefined : number('workers', 1),
     world: values.world === undefined ? undefined : number('world', 0),
     sideBySide: number('side', 3),
-    lives: number('lives', 8),
+    lives: number('lives', LIVES),
     patienceMs: number('patience', 60) * 1_000,
     out: values.out ?? OUT,
     resume: values.resume,
@@ -110,7 +113,7 @@ function again(result: WorldResult | undefined, { seed, scenario, workers, kills
   const parts = [
     result === undefined ? `--kills ${kills}` : `--world ${result.world}`,
     `--seed ${seed}`,
-    ...(lives === 8 ? [] : [`--lives ${lives}`]),
+    ...(lives === LIVES ? [] : [`--lives ${lives}`]),
     ...(scenario === undefined ? [] : [`--scenario ${scenario}`]),
     ...(workers === undefined ? [] : [`--workers ${workers}`]),
   ]
