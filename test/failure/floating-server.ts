@@ -1,5 +1,5 @@
 /** A server whose plugin lets rejections float at every hook, and throws in a timer: run by floating.test.ts in a process of its own. */
-import { createServer } from '@postroad/core'
+import { createServer, guardProcess } from '@postroad/core'
 import { definePlugin, HOOKS, quarantine } from '@postroad/plugin'
 
 const floating = async () => {
@@ -34,6 +34,7 @@ const server = await createServer({
   log: { format: 'json' },
   setup: (app) => app.use(failing()).use(sync()).use(road()).listen({ host: '127.0.0.1', port: 0, authWithoutTls: true }) && undefined,
 })
+guardProcess(server.log)
 await server.listen()
 process.send?.({ port: server.addresses[0]?.port })
 process.once('disconnect', () => void server.close({ grace: 0 }))

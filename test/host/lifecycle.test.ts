@@ -38,6 +38,16 @@ async function deliver(client: SmtpClient): Promise<string> {
   return client.send('Subject: x\r\n\r\nx\r\n.')
 }
 
+test('a program that embeds a server keeps its own word on uncaught errors', async () => {
+  const count = () => ['uncaughtException', 'unhandledRejection'].map((name) => process.listenerCount(name))
+  const before = count()
+  const server = await createServer(generation('embedded', []))
+  await server.listen()
+  assert.deepEqual(count(), before)
+  await server.close({ grace: 0 })
+  assert.deepEqual(count(), before)
+})
+
 test('reload: new sessions get the new generation, running ones keep theirs, and it is closed after the last of them', async () => {
   const closed: string[] = []
   const server = await createServer(generation('one', closed))

@@ -5,6 +5,7 @@ export {
   type Config,
   createServer,
   defineConfig,
+  guardProcess,
   type ListenOptions,
   type LogOptions,
   PostroadError,

@@ -6,5 +6,6 @@ export { type ExplainedHandler, type ExplainedScope, explainText } from './expla
 export { DeliveryHooks } from './host/delivery-hooks.ts'
 export type { DefaultService } from './host/generation.ts'
 export { createLog, type Log, type LogLevel, type LogOptions } from './log/log.ts'
+export { guardProcess } from './process-guard.ts'
 export type { HookRun } from './run/guard.ts'
 export { type Address as ListeningAddress, createServer, type Server, type ServerOptions } from './server.ts'

@@ -1,6 +1,7 @@
 /**
  * No plugin can kill the process: a rejection that nobody holds, or a throw in a timer, is caught, attributed to its
- * plugin where possible, and logged. Installed while a server is open.
+ * plugin where possible, and logged. `postroad start` installs it. A program that embeds a server decides by itself what its uncaught
+ * errors are worth, and asks for this when it wants it.
  */
 import type { Log } from './log/log.ts'
 import { attributeEveryRun, running } from './run/guard.ts'
@@ -9,7 +10,11 @@ const logs = new Set<Log>()
 /** Milliseconds: what a plugin set going as its last act is caught too. */
 const AFTERMATH = 1_000
 
-/** Guards the process for as long as the server of this log is open. */
+/**
+ * Keeps uncaught errors and unhandled rejections of the whole process from ending it: they are logged, with their plugin where it is known.
+ *
+ * @example const guard = guardProcess(server.log)
+ */
 export function guardProcess(log: Log): { release(): void } {
   if (logs.size === 0) {
     process.on('unhandledRejection', caught)

@@ -11,7 +11,6 @@ import { buildGeneration, type DefaultService, type Generation, type Ground } fr
 import { Listeners } from './host/listeners.ts'
 import { createLog, type Log } from './log/log.ts'
 import { createSingles } from './policy/singles.ts'
-import { guardProcess } from './process-guard.ts'
 
 /** What who starts a server may put in place of the real world. */
 export interface ServerOptions {
@@ -119,7 +118,6 @@ class RunningServer implements Server {
   readonly #listeners: Listeners
   /** The reloads so far: they happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve()
-  #guard: { release(): void } | undefined
   #closing: Promise<void> | undefined
   /** Aborted when the server stops: old generations that still have something under way must come to their end. */
   readonly #stop = new AbortController()
@@ -163,7 +161,6 @@ class RunningServer implements Server {
   }
 
   async listen(): Promise<void> {
-    this.#guard = guardProcess(this.log)
     await this.#generation.start()
     if (this.#ground.role !== 'delivery') await this.#listeners.turnTo(this.#generation)
   }
@@ -217,7 +214,6 @@ class RunningServer implements Server {
     await this.#listeners.close(grace)
     await this.#generation.close()
     await Promise.all(this.#retiring)
-    this.#guard?.release()
     this.log.flush()
   }
 

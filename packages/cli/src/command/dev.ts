@@ -2,7 +2,7 @@
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import path from 'node:path'
-import { BootError, type HookRun, PostroadError, type Server } from '@postroad/core'
+import { BootError, guardProcess, type HookRun, PostroadError, type Server } from '@postroad/core'
 import { errorOf } from '@postroad/plugin'
 import type { Command } from 'commander'
 import { loadConfig } from '../config/load.ts'
@@ -36,6 +36,7 @@ async function develop(given: string | undefined, json: boolean): Promise<number
   }
   const opened = await open(given, { log: { format: 'json', level: 'info', write }, onFile: (file) => void tables.add(file) })
   server = opened.server
+  guardProcess(server.log)
   await server.listen()
   say(
     `${server.hostname} listens on ${server.addresses.map((one) => one.path ?? `${one.host}:${one.port}`).join(', ')}; watching ${path.relative('.', opened.file)} and what it imports`,

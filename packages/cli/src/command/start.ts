@@ -1,7 +1,7 @@
 /** `postroad start`: listens until it is told to stop. */
 import cluster from 'node:cluster'
 import path from 'node:path'
-import type { LogOptions, Server } from '@postroad/core'
+import { guardProcess, type LogOptions, type Server } from '@postroad/core'
 import type { Role } from '@postroad/plugin'
 import { type Command, Option } from 'commander'
 import { loadConfig } from '../config/load.ts'
@@ -61,6 +61,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
     ...(isWorker() && options.user !== undefined ? { sockets: supervisedSockets() } : {}),
   })
   const { server } = opened
+  const guard = guardProcess(server.log)
   try {
     await server.listen()
   } catch (error) {
@@ -73,6 +74,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
   if (!options.quiet && (cluster.worker?.id ?? 1) === 1) greet(opened)
   const code = await untilStopped(server, { reload: () => reloadFrom(given, server) })
   await opened.close()
+  guard.release()
   return code
 }
 

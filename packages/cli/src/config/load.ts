@@ -76,6 +76,8 @@ function withPlace({ message, stack = '' }: Error): string {
   // What `npm init` writes is a package of CommonJS.
   if (message.startsWith('Cannot use import statement'))
     return `${message}: \`npm pkg set type=module\` makes it one, or name the file postroad.config.mts`
+  const [, missing] = /^Cannot find package '([^']+)'/.exec(message) ?? []
+  if (missing !== undefined) return `${message}: \`npm install ${missing}\``
   if (url === '') return message
   const [, code = ''] = stack.startsWith('file:') ? stack.split('\n') : []
   return `${shown(fileURLToPath(url.replace(/\?.*$/, '')))}:${line}: ${message}${code.trim() === '' ? '' : `\n  ${code.trim()}`}`
