@@ -9,12 +9,12 @@ import { dmarc } from '@postroad/dmarc'
 import { dnsbl } from '@postroad/dnsbl'
 import { greylist } from '@postroad/greylist'
 import { helo } from '@postroad/helo'
+import { definePlugin, reject } from '@postroad/plugin'
 import { proxy } from '@postroad/proxy'
 import { quarantine } from '@postroad/quarantine'
 import { rateLimit } from '@postroad/rate-limit'
 import { routing } from '@postroad/routing'
 import { spf } from '@postroad/spf'
-import { houseRule } from '@postroad-example/house-rule'
 import { type App, defineConfig } from 'postroad'
 
 const { env } = process
@@ -33,6 +33,16 @@ const LISTS = [
 const limits = { size: 50 * 1024 * 1024 }
 const pem = { key: path.join(folder, 'key.pem'), cert: path.join(folder, 'cert.pem') }
 const tls = existsSync(pem.cert) ? { certificateFiles: pem } : {}
+
+/** A rule of one's own; `examples/house-rule` is one in a package with tests. */
+const houseRule = definePlugin({
+  name: 'house-rule',
+  hooks: {
+    message({ message }) {
+      if (/you(?:'ve| have) won/i.test(message.headers.get('subject') ?? '')) return reject('We did not buy a ticket')
+    },
+  },
+})
 
 /** Where mail for our domain goes, for messages that come in and for those that leave the quarantine. */
 const toDovecot = (scope: App): App =>

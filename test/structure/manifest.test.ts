@@ -37,6 +37,14 @@ for (const workspace of published) {
   })
 }
 
+test('an example can be copied: what it imports is published', () => {
+  const isPrivate = new Set(readWorkspaces().flatMap(({ manifest }) => (manifest.private === true ? [manifest.name] : [])))
+  const wrong = readWorkspaces().flatMap(({ kind, manifest }) =>
+    kind === 'examples' ? Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).filter((name) => isPrivate.has(name)) : [],
+  )
+  assert.deepEqual(wrong, [])
+})
+
 test('the changelog of each package speaks of the version that is here', () => {
   const silent = published.filter(({ folder, manifest }) => {
     const path = join(ROOT, folder, 'CHANGELOG.md')
