@@ -108,7 +108,7 @@ export class Server {
   async listening(withinMs: number): Promise<boolean> {
     const patience = new Patience(withinMs)
     do {
-      const found = /^ {2}in +127\.0\.0\.1:(\d+)$/m.exec(await this.read())
+      const found = /"listeners":\{"in":"127\.0\.0\.1:(\d+)"\}/.exec(await this.read())
       if (found) {
         this.port = Number(found[1])
         return true
