@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, type TestContext, test } from 'node:test'
+import { programPath } from '../runner/program.ts'
 import { requires } from '../runner/requires.ts'
 import { collect, freePort, Operator, rule, send, until } from './operator.ts'
 
@@ -81,7 +82,9 @@ test('a single process that is stuck ends after SIGTERM, and says in whose code 
   await stuck
 })
 
-test('a worker that is stopped by a signal for longer than the deadline is not killed for it', async (t) => {
+test('a worker that is stopped by a signal for longer than the deadline is not killed for it', {
+  skip: process.getuid?.() !== 0 && 'needs root',
+}, async (t) => {
   const { child, port, err } = await start(t, 'stopped', ['--workers', '1', '--user', 'root', '--stuck', '3'])
   const [worker = 0] = await workersOf(child)
   process.kill(worker, 'SIGSTOP')
@@ -95,7 +98,7 @@ test('a worker that cannot be started for want of descriptors is tried again; th
   skip: requires('util-linux'),
 }, async (t) => {
   const { child, port, err } = await start(t, 'fork', ['--workers', '2'])
-  const limit = (count: number): void => void execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${count}:`])
+  const limit = (count: number): void => void execFileSync(programPath('prlimit'), ['--pid', String(child.pid), `--nofile=${count}:`])
   const [steady = 0, victim = 0] = await until(async () => {
     const all = await workersOf(child)
     return all.length === 2 ? all : undefined
