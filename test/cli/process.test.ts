@@ -89,6 +89,17 @@ test('--workers: several processes share the port, one that is killed is replace
   assert.match((await operator.run('start', 'many.ts', '--workers', 'many')).err, /whole number from 1 to 256, or auto/)
 })
 
+test('SIGHUP while processes begin ends none of them, and is not forgotten', async (context) => {
+  const running = await start(context, 'young', { args: ['--workers', '3'] })
+  // One serves, two have just been forked.
+  running.child.kill('SIGHUP')
+  await until(() => (running.out().split('"reloaded"').length > 3 ? 'all three' : undefined))
+  assert.doesNotMatch(`${running.out()}${running.err()}`, /another takes its place/)
+  const exited = once(running.child, 'exit')
+  running.child.kill('SIGTERM')
+  assert.deepEqual(await exited, [0, null])
+})
+
 test('--workers: workers that die again and again are replaced more slowly, and the others go on', async (context) => {
   const running = await start(context, 'dying', { args: ['--workers', '2'] })
   const [steady = 0] = await workersOf(running)

@@ -54,6 +54,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
   const stuckMs = parseStuck(options.stuck ?? '30')
   if ((workers > 1 || options.user !== undefined) && !isWorker())
     return supervise(workers, options.user === undefined ? {} : await rightsOf(options.user), report(options.log))
+  const hangups = awaitHangups()
   const opened = await open(given, {
     ...(options.log ? { log: { format: options.log } } : {}),
     ...(options.role ? { role: options.role } : {}),
@@ -72,7 +73,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
   if (isWorker()) tellSupervisor()
   // With several, the first speaks for all.
   if (!options.quiet && (cluster.worker?.id ?? 1) === 1) greet(opened)
-  const code = await untilStopped(server, { reload: () => reloadFrom(given, server) })
+  const code = await untilStopped(server, { hangups, reload: () => reloadFrom(given, server) })
   await opened.close()
   guard.release()
   return code
@@ -104,7 +105,10 @@ function greet({ server, hint }: Opened): void {
 }
 
 /** Resolves to the exit code when a signal has ended the server: 0 when it drained. A second one ends the process at once, with 1. */
-function untilStopped(server: Server, { reload }: { readonly reload: () => Promise<void> }): Promise<number> {
+function untilStopped(
+  server: Server,
+  { hangups, reload }: { readonly hangups: Hangups; readonly reload: () => Promise<void> },
+): Promise<number> {
   return new Promise((resolve) => {
     let stopping = false
     const hangup = (): void => {
@@ -128,6 +132,27 @@ function untilStopped(server: Server, { reload }: { readonly reload: () => Promi
     }
     // Ctrl-C goes to every process of a terminal; what it means for a worker the supervisor says, with SIGTERM.
     process.on('SIGINT', isWorker() ? () => undefined : stop)
-    process.on('SIGTERM', stop).on('SIGHUP', hangup)
+    process.on('SIGTERM', stop)
+    hangups.on(hangup)
   })
+}
+
+interface Hangups {
+  /** Calls back for each SIGHUP from now on, and at once if one came before. */
+  on(hangup: () => void): void
+}
+
+/** A SIGHUP that nobody listens to ends the process; before it serves there is nothing to reload yet, and afterwards it must be. */
+function awaitHangups(): Hangups {
+  let came = false
+  let tell = (): void => {
+    came = true
+  }
+  process.on('SIGHUP', () => tell())
+  return {
+    on(hangup) {
+      tell = hangup
+      if (came) hangup()
+    },
+  }
 }

@@ -68,6 +68,10 @@ class Supervisor {
   readonly #report: Report
   readonly #done: (code: number) => void
   readonly #born = new Map<Worker, number>()
+  /** Workers that have said so, and know what SIGHUP means: before, it would end them. */
+  readonly #serving = new Set<Worker>()
+  /** Workers that may have read the configuration of before the last SIGHUP: they are told when they serve. */
+  #outdated = new Set<Worker>()
   #isStopping = false
   /** Some worker does, or did: the configuration can be served. */
   #serves = false
@@ -83,18 +87,26 @@ class Supervisor {
   }
 
   start(): void {
-    cluster.on('message', (_worker, message) => {
-      if (message !== SERVES || this.#serves || this.#isStopping) return
-      this.#serves = true
-      for (let i = 1; i < this.#count; i++) this.#spawn()
+    cluster.on('message', (worker, message) => {
+      if (message === SERVES) this.#began(worker)
     })
     cluster.on('exit', (worker, exit, signal) => this.#ended(worker, signal ?? exit))
     const stop = (): void => this.#stop()
     process.on('SIGINT', stop).on('SIGTERM', stop)
     process.on('SIGHUP', () => {
-      for (const worker of this.#born.keys()) worker.process.kill('SIGHUP')
+      for (const worker of this.#serving) worker.process.kill('SIGHUP')
+      this.#outdated = new Set([...this.#born.keys()].filter((worker) => !this.#serving.has(worker)))
     })
     this.#spawn()
+  }
+
+  #began(worker: Worker): void {
+    this.#serving.add(worker)
+    if (this.#isStopping) return
+    if (this.#outdated.delete(worker)) worker.process.kill('SIGHUP')
+    if (this.#serves) return
+    this.#serves = true
+    for (let i = 1; i < this.#count; i++) this.#spawn()
   }
 
   #spawn(): void {
@@ -153,6 +165,8 @@ class Supervisor {
   #ended(worker: Worker, how: string | number): void {
     const age = performance.now() - (this.#born.get(worker) ?? 0)
     this.#born.delete(worker)
+    this.#serving.delete(worker)
+    this.#outdated.delete(worker)
     const hasFailed = typeof how === 'number' && how !== 0
     if (!this.#isStopping && (this.#serves || typeof how === 'string')) {
       this.#replace(`worker ${worker.process.pid} ended (${how})`, age)
