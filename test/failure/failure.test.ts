@@ -230,7 +230,7 @@ test('a handler that is late cannot set a fact any more, and hears so', async ()
   assert.match(String(late), /after the run was over/)
 })
 
-test('a client that leaves aborts what runs for it, except in queue', async () => {
+test('a client whose connection breaks aborts what runs for it, except in queue', async () => {
   for (const hook of ['rcpt', 'queue'] as const) {
     let reason: unknown
     let entered = (): void => undefined
@@ -252,7 +252,7 @@ test('a client that leaves aborts what runs for it, except in queue', async () =
     )
     const speaking = speakUntil(hook === 'rcpt' ? 'RCPT' : '.', port).catch(() => undefined)
     await begun
-    SmtpClient.endAll()
+    SmtpClient.breakAll()
     await speaking
     await new Promise((wake) => setTimeout(wake, 30))
     assert.equal(reason !== undefined, hook === 'rcpt', hook)

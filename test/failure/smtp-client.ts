@@ -31,9 +31,9 @@ export class SmtpClient {
     return new SmtpClient(socket)
   }
 
-  /** Every client hangs up without a word. */
-  static endAll(): void {
-    for (const client of open) client.end()
+  /** The connection of every client breaks. One that only closes its side is owed its reply, docs/decisions/0021. */
+  static breakAll(): void {
+    for (const client of open) client.#socket.resetAndDestroy()
   }
 
   send(line: string): Promise<string> {
