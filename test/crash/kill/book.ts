@@ -114,6 +114,10 @@ export class Book {
     if (!this.#deaths.has(pid)) this.#deaths.set(pid, death)
   }
 
+  isKilled(pid: number): boolean {
+    return this.#deaths.get(pid)?.how === 'killed'
+  }
+
   recorded({ transaction, recipient, at }: Record): void {
     const name = `${transaction} ${recipient}`
     const known = this.#records.get(name)

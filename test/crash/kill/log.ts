@@ -6,6 +6,7 @@ import type { World } from './world.ts'
 /** What no log may hold, whatever was done to the server. */
 const NEVER: readonly [name: string, pattern: RegExp][] = [
   ['UNSAFE', /ERR_QUEUE_UNSAFE|repair or replace/],
+  ['STUCK', /has stood still for/],
   ['CORRUPT', /ERR_QUEUE_CORRUPT|the message is damaged/],
   ['UNCAUGHT', /Unhandled|uncaught|UnhandledPromise|Assertion failed|FATAL ERROR|free\(\)|malloc|TypeError: |ReferenceError: /],
 ]
@@ -18,6 +19,8 @@ export async function readLog(world: World, life: number): Promise<void> {
   for (const [at, line] of lines.entries()) {
     for (const [kind, pattern] of NEVER)
       if (pattern.test(line) && !isOrphan(lines.slice(at, at + 10).join('\n'))) world.problem(`${kind} in ${name}: ${line.slice(0, 300)}`)
+    const ended = /worker (\d+) ended \(([^)]*)\)/.exec(line)
+    if (ended && !world.faulty.has(life) && !world.book.isKilled(Number(ended[1]))) world.problem(`${ended[0]} by itself, in ${name}`)
     if (!line.includes('"delivered"')) continue
     const record = parse(line)
     if (record?.text === 'delivered' && record.transaction && record.to)

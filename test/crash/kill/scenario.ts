@@ -31,7 +31,6 @@ async function startup(world: World): Promise<void> {
   const { chance, workers } = world.options
   const server = world.start()
   await rest(chance.between(50, workers > 1 ? 1_500 : 700))
-  if (server.ended !== undefined) world.problem(`a server ended by itself (${server.ended}), see ${server.log}`)
   await world.end(server, chance.percent(50) ? 'all' : 'supervisor')
 }
 
@@ -157,6 +156,8 @@ async function faulty(world: World, fault: Fault, meanwhile: (server: Server) =>
   await underLoad(world, async (server, clients) => {
     const from = Date.now()
     clients.isPatient = true
+    world.faulty.add(world.deeds.lives)
+    if (fault.error !== 'EMFILE') world.mayEnd.add(world.deeds.lives)
     // Until it is cleared below; what is left to chance is how long that takes.
     faults.arm({ ...fault, forMs: FAULT_LIMIT_MS })
     world.note(`fault ${JSON.stringify(fault)}`)
@@ -168,8 +169,6 @@ async function faulty(world: World, fault: Fault, meanwhile: (server: Server) =>
     world.note(`${hits} calls failed`)
     world.book.troubled({ from, to: Date.now() + RECOVERY_MS, isDisk: fault.error !== 'EMFILE' && hits > 0 })
     clients.isPatient = false
-    if (fault.error === 'EMFILE' && server.ended !== undefined && !server.isDoomed)
-      world.problem(`a server ended (${server.ended}) for want of descriptors, see ${server.log}`)
     if (isOver) await answers(world, server)
     faults.clear()
   })

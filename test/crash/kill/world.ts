@@ -36,6 +36,10 @@ export class World {
   readonly scenarios: string[] = []
   readonly options: WorldOptions
   readonly letters: Letters
+  /** Lives in which the disk failed: a process may then end, so that another begins anew. */
+  readonly mayEnd = new Set<number>()
+  /** Lives with faults of any kind: a worker that has just begun may end of them. */
+  readonly faulty = new Set<number>()
   readonly #hop: NextHop
   readonly #began = performance.now()
   #server: Server | undefined
@@ -120,6 +124,8 @@ export class World {
   /** Kills all that is left of a server, and waits for its end. */
   async end(server: Server, target: Target = 'all'): Promise<void> {
     await this.#hanging
+    if (server.ended !== undefined && !server.isDoomed && !this.mayEnd.has(this.deeds.lives))
+      this.problem(`a server ended by itself (${server.ended}), see ${server.log}`)
     if (server.ended === undefined) this.kill(server, target)
     if (!(await server.gone(ORPHANS_MS))) await this.hang(server, 'processes live on after their server was killed')
   }
