@@ -93,7 +93,7 @@ export async function send(port: number, subject: string): Promise<string> {
 
 /** Looks again and again, for a while. */
 export async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + 60_000
   for (;;) {
     const found = await look()
     if (found !== undefined) return found

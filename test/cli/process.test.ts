@@ -100,6 +100,52 @@ test('SIGHUP while processes begin ends none of them, and is not forgotten', asy
   assert.deepEqual(await exited, [0, null])
 })
 
+/** A server that has read its configuration half, and goes on when it is told to. */
+async function halfStarted(context: TestContext, name: string, args: readonly string[] = []) {
+  const wait = `import { existsSync, writeSync } from 'node:fs'
+writeSync(1, 'it begins')
+while (!existsSync('${name}.go')) await new Promise((wake) => setTimeout(wake, 20))
+`
+  const text = rule('bad').replace('kept', `kept-${name}`)
+  const child = operator.spawn(['start', await operator.config(`${name}.ts`, wait + text), '--log', 'json', ...args], { detached: true })
+  context.after(() => signalGroup(child, 'SIGKILL'))
+  const [out, err] = [collect(child.stdout), collect(child.stderr)]
+  await until(() => /it begins/.exec(out())?.[0])
+  return { child, out, err, goOn: () => writeFile(path.join(operator.folder, `${name}.go`), '') }
+}
+
+for (const args of [[], ['--workers', '2']]) {
+  const who = args.length > 0 ? 'a supervisor' : 'one process'
+  test(`${who} that is not ready yet: SIGHUP is a reload when it is, SIGTERM an end in order`, async (context) => {
+    const { child, out, err, goOn } = await halfStarted(context, `half-${args.length}`, args)
+    child.kill('SIGHUP')
+    await goOn()
+    await until(() => /"reloaded"/.exec(out())?.[0])
+    const exited = once(child, 'exit')
+    child.kill('SIGTERM')
+    assert.deepEqual([await exited, err()], [[0, null], ''])
+  })
+
+  test(`${who} that is told to stop before it is ready, by Ctrl-C: an end in order`, async (context) => {
+    const { child, out, goOn } = await halfStarted(context, `early-${args.length}`, args)
+    const exited = once(child, 'exit')
+    signalGroup(child, 'SIGINT')
+    await goOn()
+    assert.deepEqual(await exited, [0, null])
+    assert.match(out(), /"draining"/)
+  })
+}
+
+test('a second SIGTERM ends at once who is not ready yet', async (context) => {
+  const { child } = await halfStarted(context, 'early-twice')
+  const exited = once(child, 'exit')
+  for (const pause of [0, 200]) {
+    await new Promise((wake) => setTimeout(wake, pause))
+    child.kill('SIGTERM')
+  }
+  assert.deepEqual(await exited, [1, null])
+})
+
 test('--workers: workers that die again and again are replaced more slowly, and the others go on', async (context) => {
   const running = await start(context, 'dying', { args: ['--workers', '2'] })
   const [steady = 0] = await workersOf(running)

@@ -7,6 +7,7 @@ import { type Command, Option } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { type Opened, open } from '../open.ts'
 import { report } from './report.ts'
+import { Signals } from './signals.ts'
 import { supervisedSockets } from './sockets.ts'
 import { parseStuck, startWatchdog } from './watchdog.ts'
 import { isWorker, parseWorkers, rightsOf, supervise, tellSupervisor } from './workers.ts'
@@ -50,11 +51,14 @@ function failed(error: unknown, { log }: StartOptions): number {
 }
 
 async function start(given: string | undefined, options: StartOptions): Promise<number> {
+  const tell = report(options.log)
+  const signals = new Signals(tell, isWorker())
   const workers = parseWorkers(options.workers ?? '1')
   const stuckMs = parseStuck(options.stuck ?? '30')
-  if ((workers > 1 || options.user !== undefined) && !isWorker())
-    return supervise(workers, options.user === undefined ? {} : await rightsOf(options.user), report(options.log))
-  const hangups = awaitHangups()
+  if ((workers > 1 || options.user !== undefined) && !isWorker()) {
+    const rights = options.user === undefined ? {} : await rightsOf(options.user)
+    return supervise({ count: workers, rights, report: tell, signals })
+  }
   const opened = await open(given, {
     ...(options.log ? { log: { format: options.log } } : {}),
     ...(options.role ? { role: options.role } : {}),
@@ -73,7 +77,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
   if (isWorker()) tellSupervisor()
   // With several, the first speaks for all.
   if (!options.quiet && (cluster.worker?.id ?? 1) === 1) greet(opened)
-  const code = await untilStopped(server, { hangups, reload: () => reloadFrom(given, server) })
+  const code = await untilStopped(server, { signals, reload: () => reloadFrom(given, server) })
   await opened.close()
   guard.release()
   return code
@@ -107,7 +111,7 @@ function greet({ server, hint }: Opened): void {
 /** Resolves to the exit code when a signal has ended the server: 0 when it drained. A second one ends the process at once, with 1. */
 function untilStopped(
   server: Server,
-  { hangups, reload }: { readonly hangups: Hangups; readonly reload: () => Promise<void> },
+  { signals, reload }: { readonly signals: Signals; readonly reload: () => Promise<void> },
 ): Promise<number> {
   return new Promise((resolve) => {
     let stopping = false
@@ -130,29 +134,6 @@ function untilStopped(
         },
       )
     }
-    // Ctrl-C goes to every process of a terminal; what it means for a worker the supervisor says, with SIGTERM.
-    process.on('SIGINT', isWorker() ? () => undefined : stop)
-    process.on('SIGTERM', stop)
-    hangups.on(hangup)
+    signals.answer({ stop, hangup })
   })
-}
-
-interface Hangups {
-  /** Calls back for each SIGHUP from now on, and at once if one came before. */
-  on(hangup: () => void): void
-}
-
-/** A SIGHUP that nobody listens to ends the process; before it serves there is nothing to reload yet, and afterwards it must be. */
-function awaitHangups(): Hangups {
-  let came = false
-  let tell = (): void => {
-    came = true
-  }
-  process.on('SIGHUP', () => tell())
-  return {
-    on(hangup) {
-      tell = hangup
-      if (came) hangup()
-    },
-  }
 }

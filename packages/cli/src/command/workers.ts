@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { UsageError } from '../config/usage-error.ts'
 import type { Report } from './report.ts'
+import type { Signals } from './signals.ts'
 import { keepSockets } from './sockets.ts'
 
 /** Milliseconds: a worker that lives shorter than this has failed. */
@@ -55,12 +56,19 @@ export function tellSupervisor(): void {
 }
 const SERVES = 'serves'
 
+interface SuperviseOptions {
+  readonly count: number
+  readonly rights: Rights
+  readonly report: Report
+  readonly signals: Signals
+}
+
 /** Runs the workers until a signal ends them; resolves to the exit code: 0 when all drained. */
-export function supervise(count: number, rights: Rights, report: Report): Promise<number> {
+export function supervise({ count, rights, report, signals }: SuperviseOptions): Promise<number> {
   cluster.setupPrimary(rights)
   const { uid, gid } = rights
   if (uid !== undefined && gid !== undefined) keepSockets({ uid, gid })
-  return new Promise((resolve) => new Supervisor({ count, report }, resolve).start())
+  return new Promise((resolve) => new Supervisor({ count, report }, resolve).start(signals))
 }
 
 class Supervisor {
@@ -86,18 +94,18 @@ class Supervisor {
     this.#done = done
   }
 
-  start(): void {
+  start(signals: Signals): void {
     cluster.on('message', (worker, message) => {
       if (message === SERVES) this.#began(worker)
     })
     cluster.on('exit', (worker, exit, signal) => this.#ended(worker, signal ?? exit))
-    const stop = (): void => this.#stop()
-    process.on('SIGINT', stop).on('SIGTERM', stop)
-    process.on('SIGHUP', () => {
-      for (const worker of this.#serving) worker.process.kill('SIGHUP')
-      this.#outdated = new Set([...this.#born.keys()].filter((worker) => !this.#serving.has(worker)))
-    })
-    this.#spawn()
+    signals.answer({ stop: () => this.#stop(), hangup: () => this.#hangup() })
+    if (!this.#isStopping) this.#spawn()
+  }
+
+  #hangup(): void {
+    for (const worker of this.#serving) worker.process.kill('SIGHUP')
+    this.#outdated = new Set([...this.#born.keys()].filter((worker) => !this.#serving.has(worker)))
   }
 
   #began(worker: Worker): void {
