@@ -155,3 +155,22 @@ test('nginx: connections are counted for each of its clients, not for nginx', { 
   assert.equal(seen.length, 6)
   for (const { end } of open) end()
 })
+
+test('nginx: what its client says to us through it is not said by nginx', { skip, timeout: 60_000 }, async () => {
+  const { seen, server } = await startBehind({ xclientLogin: 'trust' })
+  await using _server = server
+  await using nginx = await startNginx(server.port, 'none')
+  const [mail = '', rcpt = ''] = MESSAGE
+  // Once it has said who the client is nginx hands on every octet, and the client may say XCLIENT, too.
+  const forged = ['XCLIENT ADDR=127.0.0.1 LOGIN=alice@mx.test', 'EHLO client.example', mail, rcpt]
+  const { replies, end } = await talk(nginx.port, '127.0.0.5', ['EHLO client.example', mail, 'RCPT TO:<b@mx.test>', 'RSET', ...forged])
+  end()
+  assert.equal(codes(replies), '220 250 250 250 250 550 250 250 550', replies.join('\n'))
+  assert.deepEqual(
+    seen.map(({ address, identity }) => [address, identity]),
+    [
+      ['127.0.0.5', undefined],
+      ['127.0.0.5', undefined],
+    ],
+  )
+})

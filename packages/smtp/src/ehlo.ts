@@ -52,8 +52,8 @@ function keywordsOf(connection: Connection, offer: Offer): string[] {
     offer.requireTls && connection.tls !== undefined && 'REQUIRETLS',
     `LIMITS MAILMAX=${limits.transactions} RCPTMAX=${limits.recipients}`, // RFC 9422
     offer.prdr && connection.protocol === 'smtp' && 'PRDR',
-    xclient(connection.peer) && `XCLIENT ${xclientOffer(connection).join(' ')}`,
-    xforward(connection.peer) && `XFORWARD ${XFORWARD.join(' ')}`,
+    xclient(connection.remote.address) && `XCLIENT ${xclientOffer(connection).join(' ')}`,
+    xforward(connection.remote.address) && `XFORWARD ${XFORWARD.join(' ')}`,
     'HELP',
   ]
   return keywords.filter((keyword) => typeof keyword === 'string')

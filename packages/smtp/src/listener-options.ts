@@ -44,7 +44,7 @@ export interface ListenerOptions {
   readonly proxies?: readonly string[]
   /**
    * Addresses and networks that may use XCLIENT, to speak for other clients as if those had connected. They are not held to the limits of one
-   * address; each client is, when it is named.
+   * address; each client is, when it is named. Whoever is named may use it again only if listed, too.
    */
   readonly xclient?: readonly string[]
   /**

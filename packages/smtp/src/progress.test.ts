@@ -78,7 +78,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
 
 for (const [name, { begin = '', again, stages }] of Object.entries(SHAPES))
   test(`said ${TIMES} times, ${name} ends with 421 after a bounded number of replies`, async () => {
-    const options = { authWithoutTls: true, xclient: ['127.0.0.1'], xforward: ['127.0.0.1'] }
+    const options = { authWithoutTls: true, xclient: ['127.0.0.1', '192.0.2.1'], xforward: ['127.0.0.1'] }
     await using fixture = await start(options, { offer: () => ({ ...OFFER, mechanisms: ['PLAIN', 'LOGIN'] }), ...stages })
     const client = await fixture.client()
     const times = Math.min(TIMES, Math.ceil(8_000_000 / again.length))

@@ -7,7 +7,7 @@ const LOOPBACK = ['127.0.0.0/8']
 const UNKNOWN = { address: 'unknown', port: 0 }
 
 test('XCLIENT: a trusted host speaks for another client, and the session begins anew', async () => {
-  await using fixture = await start({ xclient: LOOPBACK })
+  await using fixture = await start({ xclient: [...LOOPBACK, '2001:db8::1'] })
   const client = await fixture.client()
   await client.reply()
   assert.match(await client.say('EHLO filter.example'), /\|250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT\|/)
@@ -69,20 +69,35 @@ for (const [attributes, remote] of [
   })
 
 test('XCLIENT: what is not said is not known from the XCLIENT before either', async () => {
-  await using fixture = await start({ xclient: LOOPBACK })
+  await using fixture = await start({ xclient: [...LOOPBACK, '10.0.0.1'] })
   const client = await fixture.client()
   await client.reply()
   const { address, port } = fixture.records[0]?.wire.local ?? UNKNOWN
   await client.say('XCLIENT ADDR=10.0.0.1 PORT=1 DESTADDR=10.0.0.2 DESTPORT=2')
   assert.deepEqual(fixture.records[1]?.wire.local, { address: '10.0.0.2', port: 2 })
-  await client.say('XCLIENT NAME=client.example DESTPORT=3')
-  assert.deepEqual(fixture.records[2]?.wire.remote, UNKNOWN)
+  await client.say('XCLIENT ADDR=10.0.0.1 DESTPORT=3')
+  assert.deepEqual(fixture.records[2]?.wire.remote, { address: '10.0.0.1', port: 0 })
   assert.deepEqual(fixture.records[2]?.wire.local, { address, port: 3 })
-  await client.say('XCLIENT ADDR=192.0.2.1 DESTADDR=[UNAVAILABLE] DESTPORT=[UNAVAILABLE]')
+  await client.say('XCLIENT ADDR=10.0.0.1 DESTADDR=[UNAVAILABLE] DESTPORT=[UNAVAILABLE]')
   assert.deepEqual(fixture.records[3]?.wire.local, UNKNOWN)
-  await client.say('XCLIENT ADDR=192.0.2.1')
+  await client.say('XCLIENT NAME=client.example')
+  assert.deepEqual(fixture.records[4]?.wire.remote, UNKNOWN)
   assert.deepEqual(fixture.records[4]?.wire.local, { address, port })
 })
+
+for (const attributes of ['ADDR=192.0.2.1', 'ADDR=[UNAVAILABLE]', 'NAME=client.example'])
+  test(`XCLIENT ${attributes}: who is named by it may not say whom else to take it for`, async () => {
+    await using fixture = await start({ xclient: LOOPBACK, xclientLogin: 'trust', xforward: LOOPBACK })
+    const client = await fixture.client()
+    await client.reply()
+    await client.say(`XCLIENT ${attributes}`)
+    const { remote } = fixture.records[1]?.wire ?? assert.fail()
+    assert.doesNotMatch(await client.say('EHLO client.example'), /XCLIENT|XFORWARD/)
+    assert.match(await client.say('XCLIENT ADDR=127.0.0.1 LOGIN=alice'), /^550 5\.7\.0 /)
+    assert.match(await client.say('XFORWARD ADDR=127.0.0.1'), /^550 5\.7\.0 /)
+    assert.equal(fixture.records.length, 2)
+    assert.deepEqual(fixture.records[1]?.wire.remote, remote)
+  })
 
 test('XCLIENT: where AUTH is required the next client has to show who it is', async () => {
   await using fixture = await start({ xclient: LOOPBACK, auth: 'required', authWithoutTls: true })
@@ -170,7 +185,7 @@ test('XCLIENT with LOGIN: by default it is read, and nobody is authenticated by 
 })
 
 test('XCLIENT with LOGIN: where it is trusted it is as good as AUTH, until somebody else is named', async () => {
-  await using fixture = await start({ xclient: LOOPBACK, xclientLogin: 'trust', auth: 'required', authWithoutTls: true })
+  await using fixture = await start({ xclient: [...LOOPBACK, '192.0.2.1'], xclientLogin: 'trust', auth: 'required', authWithoutTls: true })
   const client = await fixture.client()
   await client.reply()
   assert.match(await client.say('EHLO proxy.example'), /XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT LOGIN\|/)
@@ -197,7 +212,11 @@ test('XCLIENT with LOGIN: who may not say XCLIENT is nobody by it', async () => 
 
 for (const proxies of [[], ['127.0.0.1']])
   test(`XCLIENT: limits of an address are those of the client that is named${proxies.length > 0 ? ', behind PROXY too' : ''}`, async () => {
-    await using fixture = await start({ proxies, xclient: ['127.0.0.1', '192.0.2.9'], limits: { connectionsPerAddress: 1 } })
+    await using fixture = await start({
+      proxies,
+      xclient: ['127.0.0.1', '192.0.2.9', '198.51.100.1'],
+      limits: { connectionsPerAddress: 1 },
+    })
     const clients: Client[] = []
     const name = async (address: string): Promise<string> => {
       const client = await fixture.client()

@@ -21,8 +21,9 @@ export const XFORWARD = ['NAME', 'ADDR', 'PORT', 'PROTO', 'HELO', 'IDENT', 'SOUR
 const UNAVAILABLE = /^\[(?:UNAVAILABLE|TEMPUNAVAIL)\]$/i
 
 /** From here on the session is that of the client named: everything begins anew, with the banner. */
+/** Who is named has no more rights than if it had connected: a front end hands on what its clients say, XCLIENT too (nginx's mail proxy does). */
 export function xclient(connection: Connection, argument: string) {
-  if (!connection.settings.xclient(connection.peer)) return connection.refuse('XCLIENT', NOT_TRUSTED)
+  if (!connection.settings.xclient(connection.remote.address)) return connection.refuse('XCLIENT', NOT_TRUSTED)
   if (connection.transaction !== undefined) return connection.refuse('XCLIENT', IN_TRANSACTION)
   const values = parse(argument, WITH_LOGIN)
   const remote = values && clientOf(values)
@@ -40,7 +41,7 @@ export function xclientOffer({ settings }: Connection): readonly string[] {
 
 /** For the log, and for this transaction only: nothing is decided by it. */
 export function xforward(connection: Connection, argument: string) {
-  if (!connection.settings.xforward(connection.peer)) return connection.refuse('XFORWARD', NOT_TRUSTED)
+  if (!connection.settings.xforward(connection.remote.address)) return connection.refuse('XFORWARD', NOT_TRUSTED)
   if (connection.transaction !== undefined) return connection.refuse('XFORWARD', IN_TRANSACTION)
   const values = parse(argument, XFORWARD)
   if (values === undefined) return connection.refuse('XFORWARD', SYNTAX)
