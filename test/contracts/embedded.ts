@@ -19,6 +19,7 @@ export function embedded<T extends { close(): Promise<void> }>(open: (folder: st
         return handle
       },
       advance: (ms) => clock.advance(ms),
+      step: async (ms) => clock.step(ms),
       async close() {
         for (const handle of handles) await handle.close()
         await rm(folder, { recursive: true })

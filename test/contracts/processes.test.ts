@@ -6,6 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { Clock } from '@postroad/plugin'
+import { systemClock } from '../../packages/core/src/service/clock.ts'
 import { embeddedLimiter, embeddedStore } from './services.ts'
 
 const PROCESSES = 3
@@ -35,7 +37,8 @@ test('a process that is killed leaves what it wrote, and nothing that blocks oth
   await once(child, 'exit')
   const counted = Number(await store.get('counter'))
   assert.equal(await store.increment('counter'), counted + 1)
-  const limiter = embeddedLimiter(folder, { now: () => Date.now() + 20_000, sleep: async () => undefined })
+  const later: Clock = { ...systemClock(), monotonic: () => (systemClock().monotonic?.() ?? 0) + 20_000 }
+  const limiter = embeddedLimiter(folder, later)
   assert.ok(await limiter.acquire('places', 10, 60_000), 'the places of the dead are free after 15 seconds')
   await limiter.close()
   await store.close()

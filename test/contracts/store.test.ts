@@ -8,5 +8,5 @@ storeContract('embedded', embedded(embeddedStore))
 storeContract('memory', async () => {
   const clock = fakeClock()
   const store = memoryStore(clock)
-  return { open: () => store, advance: clock.advance, close: async () => undefined }
+  return { open: () => store, advance: clock.advance, step: async (ms) => clock.step(ms), close: async () => undefined }
 })

@@ -9,6 +9,10 @@ interface Sleeper {
 
 /** A {@link Clock} for tests. */
 export interface FakeClock extends Clock {
+  /** What passed since the clock was made, and then some: not the time of the wall, so that who takes one for the other fails. */
+  monotonic(): number
+  /** Sets the wall clock forth or back; no time passes. */
+  step(ms: number): void
   /** Lets `ms` pass, waking sleepers on the way, each at its time; resolves when what they started has had its turn. */
   advance(ms: number): Promise<void>
 }
@@ -22,10 +26,15 @@ export interface FakeClock extends Clock {
  * await clock.advance(60_000)
  */
 export function fakeClock(start: number = Date.UTC(2026, 0, 1)): FakeClock {
-  let now = start
+  let now = 5_000
+  let wall = start - now
   const sleepers = new Set<Sleeper>()
   return {
-    now: () => now,
+    now: () => wall + now,
+    monotonic: () => now,
+    step(ms) {
+      wall += ms
+    },
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason)

@@ -3,6 +3,11 @@ import { messageFromBytes } from '@postroad/message'
 import type { Allowance, Clock, Limiter, Lock, Rate, Spool, Store } from '@postroad/plugin'
 import { fakeClock } from './fake-clock.ts'
 
+/** Durations are not the wall clock's. */
+function elapsed(clock: Clock): number {
+  return clock.monotonic?.() ?? clock.now()
+}
+
 interface Row {
   readonly value: string
   readonly expiresAt: number
@@ -17,9 +22,9 @@ export function memoryStore(clock: Clock = fakeClock()): Store {
   const rows = new Map<string, Row>()
   const read = (key: string): Row | undefined => {
     const row = rows.get(key)
-    return row && row.expiresAt > clock.now() ? row : undefined
+    return row && row.expiresAt > elapsed(clock) ? row : undefined
   }
-  const until = (ttlMs: number | undefined) => (ttlMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + ttlMs)
+  const until = (ttlMs: number | undefined) => (ttlMs === undefined ? Number.POSITIVE_INFINITY : elapsed(clock) + ttlMs)
   return {
     async get(key, signal) {
       signal?.throwIfAborted()
@@ -76,9 +81,9 @@ export function memoryLimiter(clock: Clock = fakeClock()): Limiter {
   const places = new Map<string, Map<symbol, number>>()
   const fill = (key: string, rate: Rate): Bucket => {
     const burst = rate.burst ?? rate.amount
-    const bucket = buckets.get(key) ?? { left: burst, at: clock.now() }
-    const left = Math.min(burst, bucket.left + ((clock.now() - bucket.at) * rate.amount) / rate.perMs)
-    return { left, at: clock.now() }
+    const bucket = buckets.get(key) ?? { left: burst, at: elapsed(clock) }
+    const left = Math.min(burst, bucket.left + ((elapsed(clock) - bucket.at) * rate.amount) / rate.perMs)
+    return { left, at: elapsed(clock) }
   }
   const say = (bucket: Bucket, rate: Rate, needed: number): Allowance => {
     const ok = bucket.left + 1e-6 >= needed
@@ -111,10 +116,10 @@ export function memoryLimiter(clock: Clock = fakeClock()): Limiter {
       signal?.throwIfAborted()
       const held = places.get(key) ?? new Map<symbol, number>()
       places.set(key, held)
-      for (const [id, expiresAt] of held) if (expiresAt <= clock.now()) held.delete(id)
+      for (const [id, expiresAt] of held) if (expiresAt <= elapsed(clock)) held.delete(id)
       if (held.size >= max) return undefined
       const id = Symbol()
-      held.set(id, clock.now() + ttlMs)
+      held.set(id, elapsed(clock) + ttlMs)
       return { release: async () => void held.delete(id) }
     },
     async reset(key, signal) {

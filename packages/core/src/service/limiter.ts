@@ -14,7 +14,7 @@ const EXCHANGE = 1_000
 const SILENCE = 15_000
 
 interface Bucket {
-  /** When it will be full again, milliseconds since the epoch. */
+  /** When it will be full again, by the time of the folder. */
   fullAt: number
   /** Taken here since the last exchange, in milliseconds of refill (less than nothing: given back), and when that began. */
   taken: number
@@ -197,9 +197,9 @@ class Places {
 
   async acquire(key: string, max: number, ttlMs: number): Promise<{ release(): Promise<void> } | undefined> {
     const id = randomUUID()
-    const now = this.#places.now()
     if (!this.#owners.isOpen) await this.#owners.open()
     const taken = await this.#places.transact(() => {
+      const now = this.#places.now()
       const others = this.#alive(key)
       if (others.length >= max) return false
       this.#owners.write(this.#owner, true, now + SILENCE)

@@ -7,7 +7,7 @@ import { Table } from './table.ts'
 
 /**
  * A {@link Lock} in a folder. While `work` runs the lock is prolonged every third of `ttlMs`, so it outlives its time only
- * with its owner alive; when it is lost all the same (the process was stopped for too long) the signal of `work` aborts.
+ * with its owner alive, whoever sets the wall clock; when it is lost all the same (the process was stopped for too long) the signal of `work` aborts.
  *
  * @param clock default: the machine's
  */
@@ -18,7 +18,7 @@ export function embeddedLock(folder: string, clock: Clock = systemClock()): Lock
       const owner = randomUUID()
       const taken = await table.transact(() => {
         if (table.read(key) !== undefined) return false
-        table.write(key, owner, clock.now() + ttlMs)
+        table.write(key, owner, table.now() + ttlMs)
         return true
       })
       if (!taken) return undefined
@@ -56,7 +56,7 @@ async function prolong({ table, clock, key, owner, ttlMs, done }: Held): Promise
     if (!slept) return
     const held = await table.transact(() => {
       if (table.read(key) !== owner) return false
-      table.write(key, owner, clock.now() + ttlMs)
+      table.write(key, owner, table.now() + ttlMs)
       return true
     })
     if (!held) throw new Error('The lock expired and was given to somebody else')

@@ -11,7 +11,7 @@ export interface Closable {
 /**
  * A {@link Store} in a folder. Opened on first use; expired keys are removed by later writes, so the file does not grow
  * without bound. A promise that resolves means: seen by every process of this machine, and there after the death of this
- * one; the last moments before a power failure may be lost, but never half of a change.
+ * one, and expires after its time, whoever sets the wall clock; the last moments before a power failure may be lost, but never half of a change.
  *
  * @param clock default: the machine's
  * @throws {RangeError} (as a rejection) when a key has more than 1,024 octets of UTF-8
@@ -19,7 +19,7 @@ export interface Closable {
  */
 export function embeddedStore(folder: string, clock: Clock = systemClock()): Store & Closable {
   const table = new Table<string>({ folder, name: 'store', clock })
-  const until = (ttlMs: number | undefined) => (ttlMs === undefined ? undefined : clock.now() + ttlMs)
+  const until = (ttlMs: number | undefined) => (ttlMs === undefined ? undefined : table.now() + ttlMs)
   return {
     async get(key, signal) {
       signal?.throwIfAborted()

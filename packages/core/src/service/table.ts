@@ -4,6 +4,7 @@
  */
 import { type LmdbFile, openLmdb, type TypedTable } from '@postroad/embedded'
 import type { Clock } from '@postroad/plugin'
+import { type Anchor, FolderTime } from './folder-time.ts'
 
 /** Octets of the longest key: LMDB allows 1,978, and the index of expiry needs some of them. */
 export const MAX_KEY = 1_024
@@ -15,6 +16,8 @@ const PAGE = 256
 const NEVER = 0
 const ATOMIC = { isAtomic: true }
 const TIME_DIGITS = 15
+/** The table with the one {@link Anchor} of a folder, and its key. */
+const TIME = 'time'
 
 type Row<V> = readonly [value: V, expiresAt: number]
 
@@ -30,6 +33,7 @@ export interface TableOptions {
 export class Table<V> {
   readonly #options: TableOptions
   #file: LmdbFile | undefined
+  #time: FolderTime | undefined
   #opening: Promise<void> | undefined
   #closed = false
 
@@ -60,9 +64,10 @@ export class Table<V> {
     return this.#opening
   }
 
-  /** Milliseconds since the epoch, of the table's clock. */
+  /** Milliseconds of the folder's time, by which everything in it expires: see {@link FolderTime}. */
   now(): number {
-    return this.#options.clock.now()
+    if (!this.#time) throw this.#notOpen()
+    return this.#time.now()
   }
 
   /** The value, unless it has expired. @throws {RangeError} when the key is too long */
@@ -71,7 +76,7 @@ export class Table<V> {
     return row === undefined || this.#isExpired(row) ? undefined : row[0]
   }
 
-  /** When the key expires: milliseconds since the epoch, or `undefined` for never or absent. */
+  /** When the key expires, by {@link now}, or `undefined` for never or absent. */
   expiresAt(key: string): number | undefined {
     const row = this.#rows.get(checked(key))
     return row === undefined || row[1] === NEVER || this.#isExpired(row) ? undefined : row[1]
@@ -80,10 +85,13 @@ export class Table<V> {
   /** Runs `action` with nobody else writing; its writes are seen together, or (when it throws) not at all. */
   async transact<T>(action: () => T): Promise<T> {
     if (!this.#file) await this.open()
-    return this.#opened().write(action, ATOMIC)
+    return this.#opened().write(() => {
+      if (this.#time?.isStale) this.#anchor(this.#time)
+      return action()
+    }, ATOMIC)
   }
 
-  /** Sets a value, and lets some expired keys go. `expiresAt` absent: for ever. */
+  /** Sets a value, and lets some expired keys go. `expiresAt` is by {@link now}; absent: for ever. */
   write(key: string, value: V, expiresAt: number = NEVER): void {
     const [rows, expiry] = [this.#rows, this.#expiry]
     this.remove(key)
@@ -137,17 +145,28 @@ export class Table<V> {
     const { folder, name } = this.#options
     const file = await openLmdb({ folder, isDurable: false, isBinary: false })
     try {
-      await file.prepare([name, `${name}.expiry`])
+      await file.prepare([name, `${name}.expiry`, TIME])
     } catch (error) {
       await file.close()
       throw error
     }
+    this.#time = new FolderTime(this.#options.clock, file.table(TIME).get(TIME))
     this.#file = file
   }
 
   #opened(): LmdbFile {
-    if (!this.#file) throw new Error(`The table "${this.#options.name}" is ${this.#closed ? 'closed' : 'not open'}`)
+    if (!this.#file) throw this.#notOpen()
     return this.#file
+  }
+
+  #notOpen(): Error {
+    return new Error(`The table "${this.#options.name}" is ${this.#closed ? 'closed' : 'not open'}`)
+  }
+
+  /** Within a transaction, so that all who open the folder agree. */
+  #anchor(time: FolderTime): void {
+    const table: TypedTable<Anchor, string> = this.#opened().table(TIME)
+    table.putSync(TIME, time.anchor(table.get(TIME)))
   }
 
   get #rows(): TypedTable<Row<V>, string> {

@@ -8,6 +8,7 @@ import { type Ground, type MakeGround, onGround } from './store.ts'
 export type ContractLimiter = Limiter & { flush?(): Promise<void> }
 
 const FOUR_A_SECOND: Rate = { amount: 4, perMs: 1_000 }
+const HOUR = 3_600_000
 
 /**
  * Registers the tests of the limiter contract.
@@ -33,6 +34,8 @@ export function limiterContract(name: string, make: MakeGround<ContractLimiter>)
     test('many at once never get more places than there are', on(race))
     test('a place that is never released is free after its time', on(expires))
     test('releasing twice frees one place', on(releaseTwice))
+    test('whoever sets the wall clock, a bucket refills with the time that passes', on(steps))
+    test('whoever sets the wall clock, a place lasts as long as it was asked for', on(stepsOfPlaces))
     test('an aborted signal rejects and takes nothing', on(aborted))
   })
 }
@@ -183,6 +186,38 @@ async function releaseTwice({ open }: Ground<ContractLimiter>): Promise<void> {
   await held?.release()
   assert.ok(await limiter.acquire('a', 2, 60_000))
   assert.equal(await limiter.acquire('a', 2, 60_000), undefined)
+}
+
+async function steps({ open, advance, step }: Ground<ContractLimiter>): Promise<void> {
+  if (!step) return
+  const rate: Rate = { amount: 4, perMs: 8_000 }
+  for (const ms of [-HOUR, HOUR, -900]) {
+    const limiter = open()
+    await limiter.reset('a')
+    assert.equal(await drain(limiter, 'a', rate), 4)
+    await limiter.flush?.()
+    await step(ms)
+    const other = open()
+    assert.deepEqual([await drain(limiter, 'a', rate), await drain(other, 'a', rate)], [0, 0], `${ms} ms`)
+    await advance(2_100)
+    assert.equal(await drain(limiter, 'a', rate), 1, `${ms} ms`)
+    await advance(8_100)
+    assert.equal(await drain(other, 'a', rate), 4, `${ms} ms`)
+  }
+}
+
+async function stepsOfPlaces({ open, advance, step }: Ground<ContractLimiter>): Promise<void> {
+  if (!step) return
+  for (const ms of [-HOUR, HOUR, -900]) {
+    const [limiter, other] = [open(), open()]
+    await limiter.reset('a')
+    assert.ok(await limiter.acquire('a', 1, 2_000))
+    await step(ms)
+    for (const each of [limiter, other, open()]) assert.equal(await each.acquire('a', 1, 2_000), undefined, `${ms} ms`)
+    await advance(2_100)
+    assert.ok(await other.acquire('a', 1, 2_000), `${ms} ms`)
+    await advance(2_100)
+  }
 }
 
 async function aborted({ open }: Ground<ContractLimiter>): Promise<void> {

@@ -20,6 +20,7 @@ export function lockContract(name: string, make: MakeGround<Lock>): void {
     test('work that throws gives the lock back', on(throws))
     test('locks of other keys are free', on(keys))
     test('work that takes longer than the time keeps the lock', on(prolongs))
+    test('whoever sets the wall clock, who works keeps the lock', on(steps))
   })
 }
 
@@ -67,6 +68,20 @@ async function throws({ open }: Ground<Lock>): Promise<void> {
 async function keys({ open }: Ground<Lock>): Promise<void> {
   const lock = open()
   assert.equal(await lock.tryWith('a', TTL, () => lock.tryWith('b', TTL, async () => 'both')), 'both')
+}
+
+async function steps({ open, advance, step }: Ground<Lock>): Promise<void> {
+  if (!step) return
+  const [first, second] = [open(), open()]
+  await first.tryWith('a', TTL, async (signal) => {
+    for (const ms of [120_000, -3_600_000, TTL, -TTL]) {
+      await step(ms)
+      for (const lock of [first, second, open()]) assert.equal(await lock.tryWith('a', TTL, async () => 'no'), undefined, `${ms} ms`)
+      await advance(TTL / 2)
+    }
+    assert.equal(signal.aborted, false)
+  })
+  assert.equal(await second.tryWith('a', TTL, async () => 'now'), 'now')
 }
 
 async function prolongs({ open, advance }: Ground<Lock>): Promise<void> {

@@ -9,6 +9,8 @@ export interface Ground<T> {
   open(): T & { close?(): void | Promise<void> }
   /** Lets time pass: of the fake clock, or really. */
   advance(ms: number): Promise<void>
+  /** Somebody sets the wall clock, and no time passes. Absent: the clock is somebody else's, as that of a server. */
+  step?(ms: number): Promise<void>
   /** Closes the handles and cleans up. */
   close(): Promise<void>
 }
@@ -27,6 +29,7 @@ export async function onGround<T>(make: MakeGround<T>, body: (ground: Ground<T>)
 }
 
 const TTL = 400
+const HOUR = 3_600_000
 
 /**
  * Registers the tests of the store contract.
@@ -48,6 +51,7 @@ export function storeContract(name: string, make: MakeGround<Store>): void {
     test('entries of more than a page lists each key once while others change', on(longEntries))
     test('another handle sees what was written, also after the writer closed', on(survives))
     test('foreign text is a key and a value like any other', on(foreignText))
+    test('whoever sets the wall clock, a value expires after its time, and not before', on(steps))
     test('an aborted signal rejects and changes nothing', on(aborted))
   })
 }
@@ -167,6 +171,20 @@ async function foreignText({ open }: Ground<Store>): Promise<void> {
   for (const text of texts) assert.equal(await store.get(`f:${text}`), text)
   await store.set('empty', '')
   assert.equal(await store.get('empty'), '')
+}
+
+async function steps({ open, advance, step }: Ground<Store>): Promise<void> {
+  if (!step) return
+  for (const ms of [HOUR, -HOUR, -90, 90]) {
+    const [store, other] = [open(), open()]
+    await store.set('set', '1', TTL)
+    await store.increment('counted', 1, TTL)
+    await step(ms)
+    // One that was opened before, and one that comes after.
+    for (const each of [store, other, open()]) assert.deepEqual([await each.get('set'), await each.get('counted')], ['1', '1'], `${ms} ms`)
+    await advance(TTL + 1)
+    for (const each of [store, other, open()]) assert.deepEqual([await each.get('set'), await each.get('counted')], [undefined, undefined])
+  }
 }
 
 async function aborted({ open }: Ground<Store>): Promise<void> {
