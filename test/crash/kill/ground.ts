@@ -31,7 +31,9 @@ LmdbStore.prototype.settle = function (e) { return ++n % 3 === 1 ? Promise.resol
   // Some bodies are not what was sent.
   damages: `const { body } = LmdbStore.prototype
 LmdbStore.prototype.body = function (m) { const s = body.call(this, m); return { size: s.size, raw: async function* () { for await (const c of s.raw()) yield Buffer.from(c).fill(0x79, c.length >> 1, (c.length >> 1) + 1) } } }`,
-  hangs: 'setTimeout(() => { for (;;); }, 1_500)',
+  // The third message is never done with, and nothing else is either.
+  hangs: `let n = 0; const { add } = LmdbStore.prototype
+LmdbStore.prototype.add = function (m, s) { if (++n === 3) for (;;); return add.call(this, m, s) }`,
 }
 
 /** From a world's folder. */
