@@ -151,6 +151,8 @@ const ODD = {
   '-a.b-.example': { TXT: ['v=spf1 a mx -all'], A: ['192.0.2.9'], MX: [[10, 'm.p_q.example'] as const] },
   'rr_.example': { TXT: ['v=spf1 redirect=p_q.example'] },
   'slow_1.example': { TXT: 'REFUSED' as const },
+  '-all.wild.example': { TXT: ['v=spf1 ip4:192.0.2.9 -all'] },
+  '-mx.wild.example': { TXT: ['v=spf1 -mx a:-mx.wild.example -all'], A: ['192.0.2.1'], MX: [[10, 'x.example'] as const] },
 }
 
 const odds: readonly (readonly [domain: string, result: SpfResult, comment?: string])[] = [
@@ -161,6 +163,9 @@ const odds: readonly (readonly [domain: string, result: SpfResult, comment?: str
   ['-a.b-.example', 'pass'],
   ['rr_.example', 'pass'],
   ['no_such.example', 'none'],
+  // Below a name with a wildcard the sender chooses the label: it must not be one of the record's terms.
+  ['-all.wild.example', 'fail'],
+  ['-mx.wild.example', 'pass'],
   [
     'slow_1.example',
     'temperror',

@@ -24,12 +24,12 @@ export function standIn(domain: string, resolver: NodeResolver): StandIn {
   const names = new Map(odd.map((label, index) => [label, token(index)]))
   const labels = new Map(odd.map((label, index) => [token(index), label]))
   const restore = (text: string): string => text.replace(TOKEN, (found) => labels.get(found.toLowerCase()) ?? found)
-  const hide = (text: string): string => text.replace(WORD, (word) => names.get(word.toLowerCase()) ?? word)
+  const hide = (text: string, words = WORD): string => text.replace(words, (word) => names.get(word.toLowerCase()) ?? word)
   const ask = withOrder(async (name, type) => {
     const records = await resolver(restore(name), type)
     // What is compared with the domain, RFC 7208 §5.5, must have its other name, too, where it comes from DNS and where a record spells it out.
-    if (type === 'PTR') return (records as string[]).map(hide) // `as`: what PTR records are
-    return type === 'TXT' ? (records as string[][]).map((strings) => strings.map(hide)) : records // `as`: what TXT records are
+    if (type === 'PTR') return (records as string[]).map((name) => hide(name)) // `as`: what PTR records are
+    return type === 'TXT' ? (records as string[][]).map((strings) => strings.map((text) => hide(text, NAMED))) : records // `as`: what TXT records are
   })
   return { domain: hide(domain), resolver: ask, restore }
 }
@@ -52,6 +52,8 @@ function order(text: string): string {
 
 /** A label, or what else stands between these. */
 const WORD = /[^.:/= ]+/g
+/** The same within a name of a record; `-all` by itself is a term, whatever the domain is called. */
+const NAMED = /(?<=[.:=])[^.:/= ]+/g
 const TOKEN = /zzq[a-z]{2}qzz/gi
 
 /** A label that a host may have, and none has. */
