@@ -73,7 +73,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
     await opened.close()
     throw error
   }
-  startWatchdog(stuckMs)
+  startWatchdog(stuckMs, server.log.format)
   if (isWorker()) tellSupervisor()
   // With several, the first speaks for all.
   if (!options.quiet && (cluster.worker?.id ?? 1) === 1) greet(opened)

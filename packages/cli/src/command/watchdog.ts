@@ -4,6 +4,7 @@
  */
 import { url } from 'node:inspector'
 import { Worker } from 'node:worker_threads'
+import type { Log } from '@postroad/core'
 
 /** What the stack is read with. */
 type StackModule = typeof import('./stack.ts')
@@ -19,6 +20,8 @@ export interface Watched {
   /** Ticks of the thread without one of the process, after which it is ended. */
   readonly ticks: number
   readonly pid: number
+  /** Whether the log is JSON: this is a line of it, too. */
+  readonly isJson: boolean
   /** URL of the module that takes stacks and reads them. */
   readonly stack: string
 }
@@ -31,8 +34,8 @@ export function parseStuck(text: string): number {
   return seconds * 1_000
 }
 
-/** Watches this process from now on. */
-export function startWatchdog(deadlineMs: number): void {
+/** Watches this process from now on; what it has to say has the form of the log. */
+export function startWatchdog(deadlineMs: number, format: Log['format']): void {
   if (deadlineMs === 0) return
   const counts = new Int32Array(new SharedArrayBuffer(8))
   const count = (): void => {
@@ -42,7 +45,14 @@ export function startWatchdog(deadlineMs: number): void {
   count()
   setInterval(count, TICK).unref()
   const stack = new URL(import.meta.url.endsWith('.ts') ? './stack.ts' : './stack.js', import.meta.url).href
-  const workerData: Watched = { counts, tickMs: TICK, ticks: Math.ceil(deadlineMs / TICK), pid: process.pid, stack }
+  const workerData: Watched = {
+    counts,
+    tickMs: TICK,
+    ticks: Math.ceil(deadlineMs / TICK),
+    pid: process.pid,
+    isJson: format === 'json',
+    stack,
+  }
   // As text: nothing is loaded, and in the repository no types are stripped, before it is needed. Costs 16 MB and 0.1 s once.
   const code = `(${watch})(process.getBuiltinModule('node:worker_threads').workerData)`
   const resourceLimits = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 1 }
@@ -55,7 +65,7 @@ export function startWatchdog(deadlineMs: number): void {
  * The thread. Only what is in here: it runs as text. Ticks are counted, not time: a process that was stopped by a signal has none of them,
  * and on a busy machine this thread has as few as the main one.
  */
-function watch({ counts, tickMs, ticks, pid, stack }: Watched): void {
+function watch({ counts, tickMs, ticks, pid, isJson, stack }: Watched): void {
   // Code that is no JavaScript, a disk that does not answer, shows no stack; it is given so many times the deadline.
   const patience = 4
   let seen = Atomics.load(counts, 0)
@@ -72,10 +82,11 @@ function watch({ counts, tickMs, ticks, pid, stack }: Watched): void {
     const where = await (import(stack) as Promise<StackModule>).then((reader) => reader.whereItStands()).catch(String) // see `stack`
     if (Atomics.load(counts, 0) !== seen) return
     const isLast = where !== undefined || count >= ticks * patience
-    const text = `${where ?? 'in code that is not JavaScript'}; ${isLast ? 'it is killed' : 'it is given more time'}`
+    const end = `${where ?? 'in code that is not JavaScript'}; ${isLast ? 'it is killed' : 'it is given more time'}`
     try {
-      const seconds = Math.round((count * tickMs) / 1_000)
-      process.getBuiltinModule('node:fs').writeSync(2, `Process ${pid} has stood still for ${seconds} s ${text}\n`)
+      const text = `Process ${pid} has stood still for ${Math.round((count * tickMs) / 1_000)} s ${end}`
+      const line = isJson ? JSON.stringify({ time: new Date().toISOString(), level: 'error', text }) : text
+      process.getBuiltinModule('node:fs').writeSync(2, `${line}\n`)
     } catch {
       // Nobody listens; to end the process matters more.
     }

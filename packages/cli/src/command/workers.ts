@@ -133,7 +133,7 @@ class Supervisor {
   /** No descriptors, no memory, too many processes: nothing that those who serve should pay for. */
   #troubled(worker: Worker, error: Error): void {
     if (worker.process.pid !== undefined) {
-      process.stderr.write(`worker ${worker.process.pid}: ${error.message}\n`)
+      this.#report('error', `worker ${worker.process.pid}: ${error.message}`)
       return
     }
     this.#born.delete(worker)
@@ -148,7 +148,7 @@ class Supervisor {
     }
     const pause = Math.min(FORK_PAUSE * 2 ** this.#unborn++, PAUSE)
     const why = error instanceof Error ? error.message : String(error)
-    process.stderr.write(`a worker could not be started: ${why}; ${this.#born.size} are left, trying again in ${pause} ms\n`)
+    this.#report('error', `a worker could not be started: ${why}; ${this.#born.size} are left, trying again in ${pause} ms`)
     setTimeout(() => this.#isStopping || this.#spawn(), pause)
   }
 
@@ -165,7 +165,7 @@ class Supervisor {
 
   #kill(): void {
     for (const worker of this.#born.keys()) {
-      process.stderr.write(`worker ${worker.process.pid} does not stop; it is killed\n`)
+      this.#report('warn', `worker ${worker.process.pid} does not stop; it is killed`)
       worker.process.kill('SIGKILL')
     }
   }
