@@ -13,7 +13,7 @@ export interface Opened {
 }
 
 /** What a command puts over the configuration. */
-export interface OpenOptions extends Pick<ServerOptions, 'rehearsal' | 'role' | 'onFile' | 'sockets'> {
+export interface OpenOptions extends Pick<ServerOptions, 'rehearsal' | 'looks' | 'role' | 'onFile' | 'sockets'> {
   readonly log?: Config['log']
 }
 
@@ -27,6 +27,7 @@ export async function open(given: string | undefined, options: OpenOptions = {})
       base,
       services: services.services,
       ...(options.rehearsal ? { rehearsal: true } : {}),
+      ...(options.looks ? { looks: true } : {}),
       ...(options.role ? { role: options.role } : {}),
       ...(options.sockets ? { sockets: options.sockets } : {}),
       ...(options.onFile ? { onFile: options.onFile } : {}),

@@ -1,6 +1,6 @@
 /** The services every server has without a plugin: embedded, on disk, surviving a restart. */
 import path from 'node:path'
-import { Clock, Limiter, Lock, Spool, Store } from '@postroad/plugin'
+import { Clock, Limiter, Lock, type Service, Spool, Store } from '@postroad/plugin'
 import type { DefaultService } from './host/generation.ts'
 import { systemClock } from './service/clock.ts'
 import { embeddedLimiter } from './service/limiter.ts'
@@ -23,13 +23,17 @@ export function embeddedServices(folder: string): EmbeddedServices {
     made.push(service)
     return service
   }
+  const kept = <T>(service: Service<T>, name: string, open: (folder: string) => T): DefaultService => {
+    const own = path.join(folder, name)
+    return { service, folder: own, create: once(() => open(own)) }
+  }
   return {
     services: [
       { service: Clock, create: () => clock },
-      { service: Store, create: once(() => opened(embeddedStore(path.join(folder, 'store'), clock))) },
-      { service: Limiter, create: once(() => opened(embeddedLimiter(path.join(folder, 'limiter'), clock))) },
-      { service: Spool, create: once(() => opened(embeddedSpool(path.join(folder, 'spool')))) },
-      { service: Lock, create: once(() => opened(embeddedLock(path.join(folder, 'lock'), clock))) },
+      kept(Store, 'store', (own) => opened(embeddedStore(own, clock))),
+      kept(Limiter, 'limiter', (own) => opened(embeddedLimiter(own, clock))),
+      kept(Spool, 'spool', (own) => opened(embeddedSpool(own))),
+      kept(Lock, 'lock', (own) => opened(embeddedLock(own, clock))),
     ],
     async close() {
       await Promise.all(made.map((service) => service.close()))

@@ -68,6 +68,18 @@ export const ERRORS = {
     summary: 'A quarantine threshold is set and no plugin of the scope answers `quarantine`.',
     fix: 'Use the plugin `quarantine`, or drop the threshold.',
   },
+  ERR_VIA: {
+    summary: 'Mail is sent by a `via` that no plugin of the scope takes; found by `postroad check`.',
+    fix: 'Correct the `via`, or use a plugin that takes it in this scope or one around it: `queue({ maildir: … })` for "maildir", `proxy` for "proxy", `transports` of the queue for one of your own.',
+  },
+  ERR_FOLDER: {
+    summary: 'A folder cannot be made or written by the user that runs the server; found by `postroad check`.',
+    fix: 'Make it and give it to that user, `install -d -o USER -m 0750 FOLDER`, or name another one.',
+  },
+  ERR_FILE: {
+    summary: 'A file cannot be read by the user that runs the server; found by `postroad check`.',
+    fix: 'Give that user the right, `chown USER FILE` for one, and `chmod a+x` to the folders above it.',
+  },
   ERR_BIND: {
     summary: 'A listener could not be opened.',
     fix: 'Is the port taken, or below 1024 without the right to it? The cause tells.',

@@ -5,6 +5,7 @@ export { BootError, ERRORS, type ErrorCode, type ErrorInfo, PostroadError } from
 export { type ExplainedHandler, type ExplainedScope, explainText } from './explain.ts'
 export { DeliveryHooks } from './host/delivery-hooks.ts'
 export type { DefaultService } from './host/generation.ts'
+export type { Finding } from './host/inspect.ts'
 export { createLog, type Log, type LogLevel, type LogOptions } from './log/log.ts'
 export { guardProcess } from './process-guard.ts'
 export type { HookRun } from './run/guard.ts'

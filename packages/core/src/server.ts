@@ -8,6 +8,7 @@ import type { Config } from './config.ts'
 import { PostroadError } from './errors.ts'
 import { type ExplainedScope, explain } from './explain.ts'
 import { buildGeneration, type DefaultService, type Generation, type Ground } from './host/generation.ts'
+import { type Finding, inspect } from './host/inspect.ts'
 import { Listeners } from './host/listeners.ts'
 import { createLog, type Log } from './log/log.ts'
 import { createSingles } from './policy/singles.ts'
@@ -22,6 +23,8 @@ export interface ServerOptions {
   readonly now?: () => number
   /** Nothing is called out, stored or delivered: `nexthop`, `queue` and `quarantine` are answered by the core. For `postroad try`. */
   readonly rehearsal?: boolean
+  /** Nothing is made or changed: for `postroad check`. Such a server is not to be started. */
+  readonly looks?: boolean
   /** `delivery`: nothing listens. `smtp`: plugins deliver nothing. Default `all`. */
   readonly role?: Role
   /** Sees to UNIX sockets in place of this process, which may not: a worker's supervisor. */
@@ -64,6 +67,8 @@ export interface Server extends AsyncDisposable {
    */
   reload(config: Config): Promise<void>
   explain(): readonly ExplainedScope[]
+  /** What would go wrong later, as far as it can be seen now with the rights of this process; nothing is made or changed. */
+  inspect(): Promise<readonly Finding[]>
   /** Subcommands that plugins add, by plugin; `name@scope` where several scopes use one of that name. */
   readonly commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
   /** The engine behind a listener, or behind the first of a scope, without a socket: for tests and `postroad try`. */
@@ -83,7 +88,8 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   const base = path.resolve(options.base ?? '.')
   const folder = path.resolve(base, config.folder ?? 'var')
   const spool = path.join(folder, 'incoming')
-  await makeFolder(spool, folder)
+  const looks = options.looks ?? false
+  if (!looks) await makeFolder(spool, folder)
   const hostname = config.hostname ?? os.hostname()
   const ground: Ground = {
     log,
@@ -94,6 +100,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     singles: createSingles(),
     services: options.services ?? [],
     rehearsal: options.rehearsal ?? false,
+    looks,
     role: options.role ?? 'all',
     onFile: options.onFile ?? (() => undefined),
     now,
@@ -192,6 +199,10 @@ class RunningServer implements Server {
 
   explain(): readonly ExplainedScope[] {
     return explain(this.#generation)
+  }
+
+  inspect(): Promise<readonly Finding[]> {
+    return inspect(this.#generation, this.#ground)
   }
 
   attach(name?: string): Attach {

@@ -9,7 +9,7 @@ export { type FixedOptions, fixedTarget, fixedTransport, lmtpTransport } from '.
 export { type MaildirOptions, type MaildirTransport, maildirTransport } from './maildir.ts'
 export { folderName } from './maildir-name.ts'
 export { bestMailHosts, type MailHost, type MxResolver } from './mx.ts'
-export { openTransports, type TransportContext, type Transports } from './open-transports.ts'
+export { openTransports, type TransportContext, type Transports, transportFolders } from './open-transports.ts'
 export { type Lease, Pool, type PooledTransport, type PoolOptions, type PoolStats } from './pool.ts'
 export { Relay, type RelayOptions } from './relay.ts'
 export { sendTo } from './send.ts'

@@ -1,4 +1,5 @@
 /** The transports of a queue, by the `via` of a route. */
+import type { WrittenFolder } from '@postroad/plugin'
 import type { TlsPolicy } from './client/target.ts'
 import { discardTransport } from './discard-transport.ts'
 import { lmtpTransport } from './fixed-transport.ts'
@@ -46,6 +47,14 @@ export function openTransports(options: TransportOptions, context: TransportCont
       await Promise.all([...relays.values(), ...final.values()].map((transport) => transport.close()))
     },
   }
+}
+
+/** The folders that the transports write into: for who looks whether they can. */
+export function transportFolders(
+  { maildir }: Pick<TransportOptions, 'maildir'>,
+  resolve: TransportContext['resolve'],
+): readonly WrittenFolder[] {
+  return maildir ? [{ at: 'maildir.folder', path: resolve(maildir.folder), isMade: maildir.create }] : []
 }
 
 function openSmtp({ tls, credentials, ...pool }: TransportOptions['smtp'], context: TransportContext): Transport {

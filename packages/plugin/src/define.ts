@@ -68,6 +68,16 @@ export interface Setup {
   folder(): Promise<string>
 }
 
+/** A folder that a plugin writes into. */
+export interface WrittenFolder {
+  /** Absolute. */
+  readonly path: string
+  /** `maildir.folder`: the place in the plugin's options. */
+  readonly at: string
+  /** Whether the plugin makes it when it is not there, and writes into it itself, not only into folders in it. Default: it does. */
+  readonly isMade?: boolean
+}
+
 /** What a plugin does once it is set up. */
 export type Running<P extends ServiceMap = {}> = Hooks & {
   /** Called before the first connection: background work begins here, not in `setup`, which also serves `postroad check`. */
@@ -78,6 +88,11 @@ export type Running<P extends ServiceMap = {}> = Hooks & {
    */
   close?(stop: AbortSignal): void | Promise<void>
   readonly commands?: Readonly<Record<string, PluginCommand>>
+  /**
+   * Folders that options name and that are written to, for `postroad check`: it finds those that cannot be. What `folder()` gave and
+   * files to be read (`resolve`) are known without being named here.
+   */
+  readonly folders?: readonly WrittenFolder[]
 } & ({} extends P ? { readonly services?: Resolved<P> } : { readonly services: Resolved<P> })
 
 /** What the author says of a plugin. */

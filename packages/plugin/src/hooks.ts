@@ -83,18 +83,33 @@ export interface HookOptions {
   readonly timeout?: number
 }
 
+/** A way that mail may go, and where the operator wrote it down. */
+export interface KnownWay {
+  readonly via: string
+  /** `domains["example.com"]`: the place in the plugin's options. */
+  readonly at: string
+}
+
+/** What `postroad check` is told of ways: it finds those that nobody takes. */
+interface SaysWays {
+  /** The ways it may answer with, as far as they are known before any mail; asked when a configuration is looked at. Absent: none is. */
+  readonly ways?: () => Iterable<KnownWay>
+}
+
 type Extra<K extends HookName> = K extends 'auth'
   ? { readonly mechanisms: readonly Mechanism[] }
-  : K extends 'queue'
-    ? {
-        readonly supports?: readonly QueueFeature[]
-        /**
-         * Whether routes with this `via` are taken. A recipient nobody takes is then refused at RCPT, and recipients nobody takes together
-         * are taken one after the other. Absent: all may be.
-         */
-        readonly carries?: (via: string) => boolean
-      }
-    : {}
+  : K extends 'route'
+    ? SaysWays
+    : K extends 'queue'
+      ? SaysWays & {
+          readonly supports?: readonly QueueFeature[]
+          /**
+           * Whether routes with this `via` are taken. A recipient nobody takes is then refused at RCPT, and recipients nobody takes together
+           * are taken one after the other. Absent: all may be.
+           */
+          readonly carries?: (via: string) => boolean
+        }
+      : {}
 
 /** A bare function, or the function with its options (as in Rollup). `auth` always says its mechanisms. */
 export type Hook<K extends HookName> =

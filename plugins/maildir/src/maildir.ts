@@ -49,6 +49,7 @@ export const maildir = definePlugin({
           return settle(context, copies, await transport.deliver(job))
         },
       },
+      folders: options.folder === undefined ? [] : [{ at: 'folder', path, isMade: create }],
       close: () => transport.close(),
     }
   },

@@ -1,4 +1,6 @@
 /** Takes responsibility for mail: writes it to stable storage, says 250, and delivers it from there, for days if it must. */
+
+import { transportFolders } from '@postroad/delivery'
 import { Clock, Dns, definePlugin, Limiter } from '@postroad/plugin'
 import { DeliveryHooks, queueCommands, queueHooks, reporterOf } from '@postroad/queue'
 import { OpenedQueue } from './opened.ts'
@@ -32,11 +34,13 @@ export const queue = definePlugin({
       ...queueHooks({
         plan: { maxRecipients: options.maxRecipients },
         carries: transports.has,
+        reports: options.reports,
         admit: (size) => opened.admit(size),
         async accept(message, source) {
           await (await opened.engine()).accept(message, source)
         },
       }),
+      folders: [...(options.folder === undefined ? [] : [{ at: 'folder', path: context.folder }]), ...transportFolders(options, resolve)],
       commands: queueCommands({
         rules,
         reporter: reporterOf({ ...context, carries: transports.has }),

@@ -1,4 +1,5 @@
 /** Takes responsibility for mail: writes it to Redis, says 250, and lets any node deliver it from there. */
+import { transportFolders } from '@postroad/delivery'
 import { Clock, Dns, definePlugin } from '@postroad/plugin'
 import { DeliveryHooks, queueCommands, queueHooks } from '@postroad/queue'
 import { RedisLink } from './link.ts'
@@ -20,9 +21,14 @@ export const redisQueue = definePlugin({
       ...queueHooks({
         plan: { maxRecipients: options.maxRecipients },
         carries: node.transports.has,
+        reports: options.reports,
         admit: (size) => node.store.admit(size),
         accept: (message, source) => node.accept(message, source),
       }),
+      folders: [
+        ...(options.bodyFolder === undefined ? [] : [{ at: 'bodyFolder', path: resolve(options.bodyFolder) }]),
+        ...transportFolders(options, resolve),
+      ],
       commands: queueCommands(node.commanded()),
       start: () => node.start(),
       close: (stop) => node.close(stop),

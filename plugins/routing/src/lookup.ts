@@ -26,6 +26,8 @@ export interface Table {
   /** Rejects when nobody can say: that is no "no". */
   find(wanted: Wanted, context: { readonly signal: AbortSignal }): Row | undefined | Promise<Row | undefined>
   refresh?(): Promise<void>
+  /** Each `via` that its rows name, with the key of the first that does, as far as it can be known without asking. */
+  ways?(): Iterable<{ readonly key: string; readonly via: string }>
   close?(): void
 }
 
@@ -58,24 +60,37 @@ export async function openTable(options: TableOptions, ground: TableGround): Pro
 
 async function fileTable(file: string, of: TableOptions['of'], { separator, onError, resolve }: TableGround): Promise<Table> {
   const path = resolve(file)
-  const filled = <T extends { add(pattern: string, row: Entry): void }>(text: string, table: T): T => {
-    parseLines(text, ([key, ...fields]) => table.add(key, { key, target: readTarget(fields.join(' ')) }))
-    return table
+  const filled = <T extends { add(pattern: string, row: Entry): void }>(text: string, table: T): Filled<T> => {
+    const ways = new Map<string, string>()
+    parseLines(text, ([key, ...fields]) => {
+      const target = readTarget(fields.join(' '))
+      if (target.route && !ways.has(target.route.via)) ways.set(target.route.via, key)
+      table.add(key, { key, target })
+    })
+    return { table, ways }
   }
+  const waysOf = ({ ways }: Filled<unknown>) => [...ways].map(([via, key]) => ({ via, key }))
   const settings = { path, onError: (error: Error) => onError(path, error) }
   if (of === 'domains') {
     const watched = await watchFile({ ...settings, parse: (text) => filled(text, new DomainTable<Entry>()) })
-    return { of, refresh: watched.refresh, close: watched.close, find: ({ domain }) => withDetail(watched.value.find(domain), undefined) }
+    const find = ({ domain }: Wanted) => withDetail(watched.value.table.find(domain), undefined)
+    return { of, refresh: watched.refresh, close: watched.close, ways: () => waysOf(watched.value), find }
   }
   const watched = await watchFile({
     ...settings,
     parse: (text) => filled(text, new AddressTable<Entry>([], separator)),
   })
   const find = (wanted: Wanted) => {
-    const found = watched.value.find(wanted)
+    const found = watched.value.table.find(wanted)
     return withDetail(found?.value, found?.detail)
   }
-  return { of, refresh: watched.refresh, close: watched.close, find }
+  return { of, refresh: watched.refresh, close: watched.close, ways: () => waysOf(watched.value), find }
+}
+
+/** A table of a file, and the key of the first row with each `via`. */
+interface Filled<T> {
+  readonly table: T
+  readonly ways: ReadonlyMap<string, string>
 }
 
 function withDetail(row: Entry | undefined, detail: string | undefined): Row | undefined {

@@ -21,6 +21,7 @@ import { options, type RoutingOptions } from './options.ts'
 import { type Outcome, resolve } from './resolve.ts'
 import { compile } from './table.ts'
 import { type StoreTable, tableCommands } from './table-command.ts'
+import { ways } from './ways.ts'
 
 /** What the tables say of the recipient: for `route`, which need not ask again. */
 const outcomeFact = defineFact<{ readonly found: Found | Promise<Found> }, 'recipient'>('routing-outcome', 'recipient')
@@ -58,12 +59,15 @@ export const routing = definePlugin({
           })
         },
       },
-      route: (context) =>
-        whenFound(context.find(outcomeFact)?.found ?? outcomeOf(context), (found) => {
-          if (found && 'kind' in found.answer && found.answer.kind === 'defer')
-            log.error({ recipient: context.recipient.toString(), rules: found.by }, 'no route')
-          return found?.answer
-        }),
+      route: {
+        ways: () => ways(options, tables),
+        handler: (context) =>
+          whenFound(context.find(outcomeFact)?.found ?? outcomeOf(context), (found) => {
+            if (found && 'kind' in found.answer && found.answer.kind === 'defer')
+              log.error({ recipient: context.recipient.toString(), rules: found.by }, 'no route')
+            return found?.answer
+          }),
+      },
       ...((contentRules.length > 0 || hasHold) && {
         message: { after: EARLIER, handler: (context: MessageContext) => judgeContent(tables, questionOf(context), context) },
       }),

@@ -5,6 +5,7 @@ import { textOf } from '@postroad/plugin'
 import type { Command } from 'commander'
 import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
+import { become } from './workers.ts'
 
 /** Adds `check`. */
 export function checkCommand(program: Command, outcome: { code: number }): void {
@@ -13,7 +14,10 @@ export function checkCommand(program: Command, outcome: { code: number }): void 
     .description('validate a configuration without listening; exit code 1 when there are mistakes')
     .argument('[config]', 'configuration file or folder')
     .option('--json', 'print the mistakes as JSON')
-    .action(async (given: string | undefined, { json }: { readonly json?: boolean }) => {
+    .option('--user <name>', 'look with the rights of this user, as start --user has them')
+    .addHelpText('after', '\nNothing is made or changed. Folders and files are looked at with the rights of who runs it.')
+    .action(async (given: string | undefined, { json, user }: { readonly json?: boolean; readonly user?: string }) => {
+      if (user !== undefined) await become(user)
       const mistakes = await check(given)
       if (json) process.stdout.write(`${JSON.stringify({ ok: mistakes.length === 0, mistakes })}\n`)
       else if (mistakes.length === 0) process.stdout.write('The configuration is fine.\n')
@@ -30,9 +34,12 @@ interface Mistake {
 
 async function check(given: string | undefined): Promise<readonly Mistake[]> {
   try {
-    const opened = await open(given, { log: { format: 'silent' } })
-    await opened.close()
-    return []
+    const opened = await open(given, { looks: true, log: { format: 'silent' } })
+    try {
+      return (await opened.server.inspect()).map(({ error }) => mistake(error))
+    } finally {
+      await opened.close()
+    }
   } catch (error) {
     if (error instanceof BootError) return error.errors.map(mistake)
     if (error instanceof PostroadError) return [mistake(error)]

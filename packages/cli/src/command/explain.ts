@@ -1,5 +1,5 @@
 /** `postroad explain`: what a configuration means, before a byte is received. */
-import { type ExplainedScope, explainText } from '@postroad/core'
+import { type ExplainedScope, explainText, type Finding } from '@postroad/core'
 import { type Command, Option } from 'commander'
 import { open } from '../open.ts'
 import { mermaid, svg } from './drawing.ts'
@@ -21,9 +21,16 @@ export function explainCommand(program: Command): void {
     .addOption(new Option('--format <format>', 'how').choices(['text', 'json', 'mermaid', 'svg']).default('text'))
     .addHelpText('after', '\nIn a line of a hook, "a + b" run at the same time, "a → b" one after the other.')
     .action(async (given: string | undefined, { json, format }: { readonly json?: boolean; readonly format: keyof typeof FORMATS }) => {
-      const opened = await open(given, { log: { format: 'silent' } })
-      const scopes = opened.server.explain()
+      const opened = await open(given, { looks: true, log: { format: 'silent' } })
+      const findings = await opened.server.inspect()
+      const scopes = opened.server.explain().map((scope) => withFindings(scope, findings))
       await opened.close()
       process.stdout.write(`${FORMATS[json ? 'json' : format](scopes)}\n`)
     })
+}
+
+/** What `postroad check` finds beyond mistakes is a warning here: the rest is shown all the same. */
+function withFindings(scope: ExplainedScope, findings: readonly Finding[]): ExplainedScope {
+  const own = findings.filter((finding) => finding.scope === scope.name).map(({ error }) => error.message)
+  return { ...scope, warnings: [...scope.warnings, ...own] }
 }

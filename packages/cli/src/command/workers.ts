@@ -50,6 +50,15 @@ export async function rightsOf(user: string): Promise<Rights> {
   return { uid, gid }
 }
 
+/** Gives up all rights but those that a worker of this user has; for good. @throws {UsageError} as {@link rightsOf} */
+export async function become(user: string): Promise<void> {
+  const { uid, gid } = await rightsOf(user)
+  if (uid === undefined || gid === undefined || process.getuid?.() !== 0) return
+  process.setgroups?.([])
+  process.setgid?.(gid)
+  process.setuid?.(uid)
+}
+
 /** Tells the supervisor that this worker serves. */
 export function tellSupervisor(): void {
   process.send?.(SERVES)

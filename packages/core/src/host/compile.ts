@@ -10,8 +10,8 @@ const NAMES: ReadonlySet<string> = new Set(HOOKS.map((hook) => hook.name))
 const IN_TURN: ReadonlySet<HookName> = new Set(
   HOOKS.filter(({ kind }) => kind === 'first' || kind === 'fold' || kind === 'tap').map(({ name }) => name),
 )
-const BESIDE = new Set(['handler', 'after', 'before', 'provides', 'timeout', 'mechanisms', 'supports', 'carries'])
-const NOT_HOOKS = new Set(['start', 'close', 'commands', 'services'])
+const BESIDE = new Set(['handler', 'after', 'before', 'provides', 'timeout', 'mechanisms', 'supports', 'carries', 'ways'])
+const NOT_HOOKS = new Set(['start', 'close', 'commands', 'services', 'folders'])
 const TIMEOUT = 10_000
 const LONG_TIMEOUT = 60_000
 
@@ -20,6 +20,7 @@ type Spec = HookOptions & {
   readonly mechanisms?: readonly Mechanism[]
   readonly supports?: readonly QueueFeature[]
   readonly carries?: (via: string) => boolean
+  readonly ways?: Entry['ways']
 }
 
 /** The plan of a scope. Mistakes are added, and what is wrong is left out. */
@@ -100,6 +101,7 @@ function entry(use: Use, hook: HookName, { spec, index }: { readonly spec: Spec;
     mechanisms: spec.mechanisms ?? [],
     supports: spec.supports ?? [],
     carries: spec.carries,
+    ways: spec.ways,
     index,
     asynchronous: spec.handler.constructor.name === 'AsyncFunction',
   }

@@ -1,4 +1,4 @@
-import type { HookName, Mechanism, QueueFeature } from '@postroad/plugin'
+import type { HookName, KnownWay, Mechanism, QueueFeature } from '@postroad/plugin'
 import type { UseOptions } from '../config.ts'
 
 /** One handler of one plugin at one hook, with everything that was said of it: by its author and by the operator. */
@@ -22,6 +22,8 @@ export interface Entry {
   readonly supports: readonly QueueFeature[]
   /** Undefined: it may take routes with any `via`. */
   readonly carries: ((via: string) => boolean) | undefined
+  /** Undefined: nobody knows which ways it may answer with. */
+  readonly ways: (() => Iterable<KnownWay>) | undefined
   /** Index of the plugin in its scope, for the time account. */
   readonly index: number
   /** Is known to answer with a promise: then a rejection that nobody holds can be attributed to it. */

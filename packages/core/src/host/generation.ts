@@ -16,6 +16,7 @@ import { compile } from './compile.ts'
 import { createDeliveryHooks, DeliveryHooks } from './delivery-hooks.ts'
 import type { Plan } from './entry.ts'
 import { checkListeners, type Listening } from './listening.ts'
+import type { Places } from './places.ts'
 import { rehearsed } from './rehearsal.ts'
 import type { Runtime, Singles } from './runtime.ts'
 import { ScopeSpec, type Use } from './scope.ts'
@@ -34,6 +35,8 @@ export interface Ground {
   readonly services: readonly DefaultService[]
   /** Nothing is called out, stored or delivered. */
   readonly rehearsal: boolean
+  /** Nothing is made or changed: somebody only looks. */
+  readonly looks: boolean
   /** Told of every file that an option names. */
   onFile(file: string): void
   now(): number
@@ -42,6 +45,8 @@ export interface Ground {
 /** A service that is there without a plugin. */
 export interface DefaultService {
   readonly service: Service<unknown>
+  /** Absolute: the folder it makes and writes into once it is used. */
+  readonly folder?: string
   create(): unknown
 }
 
@@ -57,6 +62,8 @@ export interface Scope {
 export class Generation {
   readonly scopes: readonly Scope[]
   readonly commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
+  /** What its plugins read and write. */
+  readonly places: Places
   readonly #running: readonly (readonly [Use, Running])[]
   readonly #lifetime: Lifetime
   readonly #controller: AbortController
@@ -71,8 +78,10 @@ export class Generation {
     lifetime: Lifetime
     controller: AbortController
     log: Log
+    places: Places
   }) {
     this.scopes = parts.scopes
+    this.places = parts.places
     this.#running = [...parts.running]
     this.#lifetime = parts.lifetime
     this.#controller = parts.controller
@@ -147,7 +156,13 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
   const controller = new AbortController()
   const running = new Map<Use, Running>()
   const services = Services.generation()
-  for (const { service, create } of ground.services) services.provide(service, create)
+  const places: Places = { folders: [], files: [] }
+  for (const { service, create, folder } of ground.services) {
+    services.provide(service, () => {
+      if (folder !== undefined) places.folders.push({ path: folder, at: '', plugin: service.name, scope: root.name, isMade: true })
+      return create()
+    })
+  }
   const memory = createBodyMemory(config.memory)
   const context = {
     mistakes,
@@ -159,6 +174,8 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
     role: ground.role,
     signal: controller.signal,
     running,
+    looks: ground.looks,
+    places,
   }
   const scopes: Scope[] = []
   const runtimeOf = ({ name }: ScopeSpec): readonly Runtime[] => scopes.flatMap((scope) => (scope.name === name ? scope.runtime : []))
@@ -187,7 +204,7 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
   }
   await build(root, services)
   checkAll(scopes, mistakes)
-  const generation = new Generation({ scopes, running, lifetime, controller, log: ground.log })
+  const generation = new Generation({ scopes, running, lifetime, controller, log: ground.log, places })
   if (mistakes.any) await generation.close()
   mistakes.throwIfAny()
   return generation

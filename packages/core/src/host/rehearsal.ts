@@ -28,6 +28,7 @@ function answer(hook: HookName, handler: Entry['handler']): Entry {
     mechanisms: [],
     supports: ['8BITMIME', 'SMTPUTF8', 'DSN'],
     carries: undefined,
+    ways: undefined,
     index: -1,
     asynchronous: false,
   }

@@ -6,6 +6,7 @@ import type { Services } from '../container.ts'
 import type { Mistakes } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import { validated } from './options.ts'
+import type { Places } from './places.ts'
 import type { ScopeSpec, Use } from './scope.ts'
 
 /** What all set-ups share. */
@@ -18,6 +19,9 @@ export interface SetupContext {
   /** Relative paths in options start here. */
   readonly base: string
   onFile(file: string): void
+  /** Nothing is made. */
+  readonly looks: boolean
+  readonly places: Places
   readonly signal: AbortSignal
   /** Set-up plugins in order, to be closed in reverse. */
   readonly running: Map<Use, Running>
@@ -46,7 +50,8 @@ async function start(use: Use, options: unknown, { services, context }: { servic
   const { plugin, name } = use
   const folder = async (): Promise<string> => {
     const own = path.join(context.folder, name)
-    await mkdir(own, { recursive: true, mode: 0o750 })
+    if (!context.looks) await mkdir(own, { recursive: true, mode: 0o750 })
+    context.places.folders.push({ path: own, at: '', plugin: name, scope: use.scope, isMade: true })
     return own
   }
   const log = context.log.child({ plugin: name })
@@ -62,11 +67,13 @@ async function start(use: Use, options: unknown, { services, context }: { servic
       resolve(file) {
         const absolute = path.resolve(context.base, file)
         context.onFile(absolute)
+        context.places.files.push({ path: absolute, plugin: name, scope: use.scope })
         return absolute
       },
       ...needed,
     })
     context.running.set(use, running)
+    for (const folder of running.folders ?? []) context.places.folders.push({ isMade: true, ...folder, plugin: name, scope: use.scope })
     // `as`: what a plugin provides is known by the keys it declares; whether it returned them is checked here.
     const offered = (running.services ?? {}) as Readonly<Record<string, unknown>>
     for (const [key, service] of Object.entries(plugin.provides)) {

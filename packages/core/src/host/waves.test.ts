@@ -20,6 +20,7 @@ function entry(plugin: string, after: Entry['after'] = [], before: readonly stri
     mechanisms: [],
     supports: [],
     carries: undefined,
+    ways: undefined,
     index: 0,
     asynchronous: false,
   } // prettier-ignore

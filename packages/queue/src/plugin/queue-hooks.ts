@@ -9,6 +9,8 @@ export interface TakingQueue {
   readonly plan: PlanOptions
   /** Whether routes with this `via` are ours. */
   carries(via: string): boolean
+  /** The way of all notifications, if the operator wrote one down. */
+  readonly reports?: { readonly via: string } | undefined
   /** A reply when there is no room for so many octets. */
   admit(size: number): Reply | undefined
   /** Takes responsibility: on stable storage when it resolves. */
@@ -27,6 +29,7 @@ export function queueHooks(queue: TakingQueue): Required<Pick<Hooks, 'mail' | 'q
     queue: {
       supports: ['8BITMIME', 'SMTPUTF8', 'DSN'],
       carries: queue.carries,
+      ways: () => (queue.reports ? [{ via: queue.reports.via, at: 'reports' }] : []),
       async handler({ message, deliveries, envelope, now, log }) {
         if (!deliveries.every(({ route }) => queue.carries(route.via))) return undefined
         try {
