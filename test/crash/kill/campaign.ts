@@ -1,4 +1,5 @@
 /** Many worlds, some at the same time, until there were kills enough. */
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -100,8 +101,9 @@ export async function writeResults(file: string, report: object): Promise<void> 
   await writeFile(file, `${JSON.stringify(report, undefined, 1)}\n`)
 }
 
-/** What an earlier campaign with the same seed has written. */
+/** What an earlier campaign with the same seed has written; nothing where there was none. */
 export async function readResults(file: string, seed: number): Promise<WorldResult[]> {
+  if (!existsSync(file)) return []
   const report = JSON.parse(await readFile(file, 'utf8')) as { seed: number; worlds: WorldResult[] } // `writeResults` wrote it
   if (report.seed !== seed) throw new RangeError(`${file} is of seed ${report.seed}: give --seed ${report.seed}, or another file`)
   return report.worlds
