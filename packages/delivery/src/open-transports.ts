@@ -1,5 +1,4 @@
 /** The transports of a queue, by the `via` of a route. */
-import type { WrittenFolder } from '@postroad/plugin'
 import type { TlsPolicy } from './client/target.ts'
 import { discardTransport } from './discard-transport.ts'
 import { lmtpTransport } from './fixed-transport.ts'
@@ -53,7 +52,7 @@ export function openTransports(options: TransportOptions, context: TransportCont
 export function transportFolders(
   { maildir }: Pick<TransportOptions, 'maildir'>,
   resolve: TransportContext['resolve'],
-): readonly WrittenFolder[] {
+): readonly { readonly at: string; readonly path: string; readonly isMade: boolean }[] {
   return maildir ? [{ at: 'maildir.folder', path: resolve(maildir.folder), isMade: maildir.create }] : []
 }
 
