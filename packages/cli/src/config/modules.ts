@@ -24,6 +24,8 @@ const state = {
   load: 0,
   /** Files that are the operator's own, of all loads. */
   own: new Set<string>(),
+  /** Those of CommonJS: in what they import it cannot be seen which load they are of. */
+  common: new Set<string>(),
   /** Those of the last load, and those it looked for and did not find. */
   files: new Set<string>(),
   /** Installed files as they were when they were read. */
@@ -75,6 +77,7 @@ const resolve: Resolve = (specifier, context, next) => {
   }
   if (!result.url.startsWith('file:')) return result
   const file = fileOf(result.url)
+  if (result.format?.startsWith('commonjs')) state.common.add(file)
   if (!isFollowed || file.includes(`${path.sep}node_modules${path.sep}`)) {
     if (!state.own.has(file) && !state.installed.has(file)) state.installed.set(file, look(file))
     return result
@@ -93,8 +96,10 @@ function fileOf(url: string): string {
   return fileURLToPath(url.replace(/[?#].*$/, ''))
 }
 
+/** What an old generation imports late is of its own load, and not of one that may have failed since. */
 function loadOf(url: string): number {
-  return Number(new URL(url).searchParams.get(LOAD) ?? state.load)
+  const load = new URL(url).searchParams.get(LOAD)
+  return load === null ? (state.common.has(fileOf(url)) ? state.load : 1) : Number(load)
 }
 
 function versioned(href: string, load: number): string {
