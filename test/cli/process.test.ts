@@ -100,6 +100,25 @@ test('SIGHUP while processes begin ends none of them, and is not forgotten', asy
   assert.deepEqual(await exited, [0, null])
 })
 
+test('of several reloads the last counts, however long a file before it takes to be read', async (context) => {
+  const slow = `import { existsSync, writeSync } from 'node:fs'
+writeSync(1, '"it is read"')
+while (existsSync('turns.slow')) await new Promise((wake) => setTimeout(wake, 20))
+`
+  const { child, port, out } = await start(context, 'turns', { edit: (text) => slow + text })
+  const [file, wait] = [path.join(operator.folder, 'turns.ts'), path.join(operator.folder, 'turns.slow')]
+  await writeFile(wait, '')
+  child.kill('SIGHUP')
+  await until(() => (out().split('"it is read"').length > 2 ? 'twice' : undefined))
+  await writeFile(file, (await readFile(file, 'utf8')).slice(slow.length).replace("'bad'", "'worse'"))
+  child.kill('SIGHUP')
+  await until(() => /"reloaded"/.exec(out())?.[0])
+  await rm(wait)
+  await until(() => /"not reloaded: another reload was asked for meanwhile"/.exec(out())?.[0])
+  assert.match(await send(port, 'worse'), /^550/)
+  assert.match(await send(port, 'bad'), /^250/)
+})
+
 /** A server that has read its configuration half, and goes on when it is told to. */
 async function halfStarted(context: TestContext, name: string, args: readonly string[] = []) {
   const wait = `import { existsSync, writeSync } from 'node:fs'

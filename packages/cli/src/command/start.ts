@@ -77,14 +77,19 @@ async function start(given: string | undefined, options: StartOptions): Promise<
   if (isWorker()) tellSupervisor()
   // With several, the first speaks for all.
   if (!options.quiet && (cluster.worker?.id ?? 1) === 1) greet(opened)
-  const code = await untilStopped(server, { signals, reload: () => reloadFrom(given, server) })
+  const code = await untilStopped(server, { signals, reload: (isLast) => reloadFrom(given, { server, isLast }) })
   await opened.close()
   guard.release()
   return code
 }
 
-async function reloadFrom(given: string | undefined, server: Server): Promise<void> {
+/** A file that is slow to read, or never read to its end, must not take the place of the one that was asked for after it. */
+async function reloadFrom(
+  given: string | undefined,
+  { server, isLast }: { readonly server: Server; readonly isLast: () => boolean },
+): Promise<void> {
   const { config, outdated } = await loadConfig(given)
+  if (!isLast()) return server.log.info({}, 'not reloaded: another reload was asked for meanwhile')
   await server.reload(config)
   if (outdated.length > 0)
     server.log.warn({ packages: outdated }, 'installed packages have changed: they go on as they were until a restart')
@@ -111,12 +116,16 @@ function greet({ server, hint }: Opened): void {
 /** Resolves to the exit code when a signal has ended the server: 0 when it drained. A second one ends the process at once, with 1. */
 function untilStopped(
   server: Server,
-  { signals, reload }: { readonly signals: Signals; readonly reload: () => Promise<void> },
+  { signals, reload }: { readonly signals: Signals; readonly reload: (isLast: () => boolean) => Promise<void> },
 ): Promise<number> {
   return new Promise((resolve) => {
     let stopping = false
+    let hangups = 0
     const hangup = (): void => {
-      reload().catch((error: unknown) => server.log.error({ error }, 'the configuration was not reloaded; the old one goes on'))
+      const own = ++hangups
+      reload(() => own === hangups).catch((error: unknown) =>
+        server.log.error({ error }, 'the configuration was not reloaded; the old one goes on'),
+      )
     }
     const stop = (signal: NodeJS.Signals): void => {
       if (stopping) {
