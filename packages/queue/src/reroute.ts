@@ -3,7 +3,16 @@
  * queued message never changes; what is left of it becomes a message of its own, in the same step in which the old one ends.
  */
 import type { Route } from '@postroad/plugin'
-import { bornClaims, type Claim, isQueueId, makeQueueId, type QueuedDelivery, type QueuedMessage, type QueuedRecipient } from './model.ts'
+import {
+  bornClaims,
+  type Claim,
+  type DeliveryState,
+  isQueueId,
+  makeQueueId,
+  type QueuedDelivery,
+  type QueuedMessage,
+  type QueuedRecipient,
+} from './model.ts'
 import { split } from './plan.ts'
 import { isPending } from './state.ts'
 import type { QueueStore } from './store.ts'
@@ -47,17 +56,19 @@ export async function waysOfDelivery(
 export async function reroute(store: QueueStore, input: RerouteInput): Promise<Rerouted> {
   const { id, now } = input
   const entry = isQueueId(id) ? await store.get(id) : undefined
-  const wanted: { readonly index: number; readonly deliveries: readonly QueuedDelivery[] }[] = []
+  const wanted: { readonly index: number; readonly deliveries: readonly QueuedDelivery[]; readonly state: DeliveryState }[] = []
   for (const [index, state] of (entry?.states ?? []).entries()) {
     const delivery = entry?.message.deliveries[index]
     if (!delivery || state.place.kind === 'done' || state.place.kind === 'claimed' || state.owed) continue
     const deliveries = await waysOfDelivery(delivery, state, input)
-    if (deliveries) wanted.push({ index, deliveries })
+    if (deliveries) wanted.push({ index, deliveries, state })
   }
   const taken: { readonly claim: Claim; readonly deliveries: readonly QueuedDelivery[] }[] = []
-  for (const { index, deliveries } of wanted) {
+  for (const { index, deliveries, state } of wanted) {
     const claim = await store.claimOne(id, index)
-    if (claim) taken.push({ claim, deliveries })
+    // Tried while the ways were asked for: who has it by now must not get it again.
+    if (claim && !isAsPending(claim.state, state)) await store.release([claim], { kind: 'scheduled', at: now })
+    else if (claim) taken.push({ claim, deliveries })
   }
   const [first, ...also] = taken.map(({ claim }) => ({ claim, state: ended(claim, now) }))
   if (!first) return { deliveries: [], id: undefined }
@@ -72,6 +83,10 @@ export async function reroute(store: QueueStore, input: RerouteInput): Promise<R
     await store.release(claims, { kind: 'scheduled', at: now })
     throw error
   }
+}
+
+function isAsPending({ recipients }: DeliveryState, before: DeliveryState): boolean {
+  return recipients.every((each, at) => isPending(each) === isPending(before.recipients[at]))
 }
 
 /** Nobody is told: the recipients are still to be reached, as another message. */

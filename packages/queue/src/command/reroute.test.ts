@@ -85,6 +85,32 @@ test('the routes are asked again: with aliases, several ways, and those that ref
   assert.deepEqual(await queued(), ['lmtp y@c.test', 'smtp:b.test x@b.test', 'smtp:d.test z@d.test'])
 })
 
+test('who got the message while the ways were asked for does not get it again', async () => {
+  const store = memoryStore()
+  const message = makeMessage({ lane: 'smtp:a.test', recipients: [['x', 'a.test'], ['y', 'a.test']] }) // biome-ignore format: short
+  await store.release(await store.add(message, sourceOf(octetsOf(message.size))), { kind: 'scheduled', at: at(5) })
+  const wayOf = async () => {
+    const claim = await store.claimOne(message.id, 0)
+    if (claim?.state.recipients.every((each) => each.fate === 'pending')) {
+      const [, second = claim.state.recipients[0]] = claim.state.recipients
+      assert.ok(second)
+      const first = { fate: 'delivered', reply: { code: 250, text: 'OK' }, at: at(6) } as const
+      await store.settle({
+        claim,
+        state: { ...claim.state, place: { kind: 'scheduled', at: at(9) }, recipients: [first, second] },
+        now: at(6),
+      })
+    } else if (claim) await store.release([claim], { kind: 'scheduled', at: at(9) })
+    return [{ via: 'lmtp', host: 'h' }]
+  }
+  assert.deepEqual(await reroute(store, { id: message.id, now: at(7), maxRecipients: 100, wayOf }), { deliveries: [], id: undefined })
+  const { deliveries } = await reroute(store, { id: message.id, now: at(7), maxRecipients: 100, wayOf })
+  assert.deepEqual(deliveries, [0])
+  const left: string[] = []
+  for await (const { message: { deliveries } } of store.list()) left.push(...deliveries.flatMap(({ recipients }) => recipients.map(({ address }) => `${address}`))) // biome-ignore format: long
+  assert.deepEqual(left, ['y@a.test'])
+})
+
 test('mistakes are answers: no way, two ways, no messages, no such transport, what is no way', async () => {
   const { run } = await makeQueue()
   for (const args of [
