@@ -11,6 +11,8 @@ export class Running implements Unanswered {
   /** By the monotonic clock. */
   readonly startedAt: number
   readonly controller = new AbortController()
+  /** Its site counts it no more. */
+  hasLeft = false
   #cuts: (() => void)[] | undefined
 
   constructor(startedAt: number) {

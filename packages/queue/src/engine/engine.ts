@@ -243,6 +243,7 @@ export class QueueEngine {
     try {
       await this.#carry(job, site, running)
     } catch (error) {
+      if (!running.hasLeft) site.skipped()
       await this.#failed(job, error)
     }
     this.#running.delete(running)
@@ -270,6 +271,7 @@ export class QueueEngine {
     const result = await attempt({ claim, delivery, source, carriers, hooks, closed, onError, running, routeOf: this.#options.routeReport })
     const [now, elapsed] = [clock.now(), clock.monotonic()]
     const startedAt = now - (elapsed - running.startedAt)
+    running.hasLeft = true
     leave(site, result, elapsed)
     if (result.how === 'withdrawn') {
       await this.#putBack.give([claim], { kind: 'scheduled', at: now })

@@ -116,9 +116,9 @@ export class Intake {
     this.#nextBeat = elapsed + BEAT_MS
     this.#options.lanes.prune(elapsed)
     const taken = await store.beat(clock.now())
-    const wasSilent = this.isSilent(elapsed)
     this.#beatAt = elapsed
-    if (wasSilent) this.#options.heard()
+    // Each time: a beat that took long may have begun before the silence that it ends.
+    this.#options.heard()
     if (taken > 0) log.warn({ deliveries: taken }, 'took over deliveries of a process that is gone')
   }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { gateOpen, makeMessage } from '../contract-fixture.ts'
+import { gateOpen, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
 import { memoryQueue, memoryStore } from '../memory-store.ts'
-import type { Reply } from '../model.ts'
+import type { QueuedMessage, Reply } from '../model.ts'
 import { makeBench, OK, overriding, rest, siteRule } from './engine-fixture.ts'
 
 const HOUR = 3_600_000
@@ -93,6 +93,39 @@ test('a process that was stopped for long and taken for dead carries nothing of 
     jobs.slice(1).map((job) => job.id),
     [id],
   )
+})
+
+test('what waited because a beat took long is carried when it is stored, though nothing else happens', async () => {
+  const memory = memoryStore()
+  let beats = 0
+  const beat = async (now: number) => {
+    if (++beats === 2) await new Promise<void>((resolve) => time.after(28_000, resolve))
+    return memory.beat(now)
+  }
+  const { engine, send, jobs, time } = makeBench(() => OK, { store: overriding(memory, { beat }) })
+  engine.start()
+  await time.pass(32_000)
+  await send()
+  assert.equal(jobs.length, 0, 'it is silent')
+  await time.pass(30_000)
+  assert.equal(jobs.length, 1)
+})
+
+test('an attempt whose octets could not be had takes no place at its site for good', async () => {
+  const memory = memoryStore()
+  let failures = 2
+  const body = (message: QueuedMessage) => {
+    if (failures-- > 0) throw new Error('the file is being opened anew')
+    return memory.body(message)
+  }
+  const store = overriding(memory, { body })
+  const siteOf = (lane: string) => siteRule(lane, { concurrency: 1 })
+  const { engine, jobs, time } = makeBench(() => OK, { store, siteOf })
+  const message = { ...makeMessage(), queuedAt: time.now() }
+  await memory.release(await memory.add(message, sourceOf(octetsOf(message.size))), { kind: 'scheduled', at: time.now() })
+  engine.start()
+  await time.pass(HOUR)
+  assert.equal(jobs.length, 1)
 })
 
 /** An answer that is held back. */
