@@ -1,6 +1,8 @@
 /** The LMDB environment: its tables, its format, and the one way to write: closures that share a transaction and a sync. */
+import { dirname } from 'node:path'
 import { EmbeddedError, type LmdbFile, openLmdb, type TypedTable } from '@postroad/embedded'
 import { QueueError } from '../store.ts'
+import { syncFolder } from './body-files.ts'
 import { type Fault, noFault } from './fault.ts'
 
 type Table<K extends (string | number)[] | string> = TypedTable<Buffer, K>
@@ -74,6 +76,9 @@ export class QueueDatabase {
       try {
         const database = new QueueDatabase(file, fault)
         await database.#migrate(migrations)
+        // LMDB syncs its file, not the entry of the file in its folder: a power cut could take the queue with all that was promised.
+        await syncFolder(folder)
+        await syncFolder(dirname(folder))
         return database
       } catch (error) {
         await file.close()

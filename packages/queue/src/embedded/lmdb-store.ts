@@ -3,7 +3,7 @@
  * body. Several processes may have it open. A promise that resolves says: on stable storage.
  */
 import { mkdirSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { MessageSource } from '../carrier.ts'
 import { memorySource, readAll } from '../carrier.ts'
 import { type Claim, type FinishedMessage, initialState, type Place, type QueuedMessage, type Reply } from '../model.ts'
@@ -20,7 +20,7 @@ import {
   type SettleResult,
   type Suspension,
 } from '../store.ts'
-import { BodyFiles, syncFolder } from './body-files.ts'
+import { BodyFiles } from './body-files.ts'
 import { Claimant } from './claimant.ts'
 import { type Taken, take, takeDue, takeWaiting } from './claims.ts'
 import { QueueDatabase } from './database.ts'
@@ -74,9 +74,6 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStor
   const { fault, onProblem } = options
   const database = await QueueDatabase.open({ folder, ...(onProblem && { onProblem }), ...(fault && { fault }) })
   const store = new LmdbStore({ ...options, folder }, database)
-  // LMDB syncs its file, not the entry of the file in its folder: a power cut could take the queue with all that was promised.
-  await syncFolder(folder)
-  await syncFolder(dirname(folder))
   await store.disk.look()
   return store
 }

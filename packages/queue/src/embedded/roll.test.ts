@@ -67,6 +67,32 @@ test('an operator moves what a process has claimed that is surely gone or that n
   assert.equal(await operator.claimOne(third.message.id, 9), undefined)
 })
 
+test('mail that comes to its store while that ends is refused, or goes to the next: no claim stays with a name of this process', async (t) => {
+  const { open } = await makeQueue(t)
+  let release: (() => void) | undefined
+  const fault = (point: string) => void (point === 'commit:open' && release?.())
+  const store = await open({ fault })
+  await add(store)
+  const message = makeMessage()
+  const octets = octetsOf(message.size)
+  const held = new Promise<void>((go) => (release = go))
+  const source = {
+    size: octets.length,
+    async *raw() {
+      await held
+      yield octets
+    },
+  }
+  const added = store.add(message, source).then(
+    () => true,
+    () => false,
+  )
+  await store.close()
+  const next = await open()
+  await next.beat(at(1))
+  assert.equal((await next.get(message.id))?.states[0]?.place.kind, (await added) ? 'scheduled' : undefined)
+})
+
 test('a process that was buried alive notices it with its next step and takes a new name; mail it was writing is its own', async (t) => {
   const { open, edit, rows } = await makeQueue(t)
   const problems: QueueError[] = []

@@ -2,6 +2,7 @@
  * The roll of the processes that share a queue: each enters itself before it claims anything, in the same commit, and strikes out those
  * that are gone. One that was struck out while it lived finds that out with its next commit, and goes on under another name.
  */
+import { QueueError } from '../store.ts'
 import type { Tables } from './database.ts'
 import { makeOwnerId, OWNER_LIFE, type Owner, sightOf, thisOwner } from './owners.ts'
 import { encodeJson } from './record.ts'
@@ -25,6 +26,7 @@ export class Roll {
   #name = makeOwnerId()
   /** The row is on stable storage. */
   #isEntered = false
+  #hasLeft = false
   #turn = 0
   /** Rows of owners that only their beat can tell of, and when each was first seen as it is. */
   #watched = new Map<string, { readonly row: string; readonly since: number }>()
@@ -48,6 +50,8 @@ export class Roll {
 
   /** The name under which claims may be written in this commit. For use within it. */
   enter(tables: Tables, now: number): string {
+    // What came later than the end would be claimed by a name of this living process that nobody works for.
+    if (this.#hasLeft) throw new QueueError('ERR_QUEUE_CLOSED', 'The queue is closed')
     if (tables.owners.doesExist(this.#name)) return this.#name
     if (this.#isEntered) {
       // What was claimed under the old name went to others. Under it nothing is claimed again: an old attempt could end a new claim.
@@ -89,6 +93,7 @@ export class Roll {
   /** This store ends; its claims may be taken, even if it could not give them back. */
   leave(): void {
     left.add(this.#name)
+    this.#hasLeft = true
   }
 
   /** Its claims were given back: nobody has to know the name. */
