@@ -54,6 +54,20 @@ test('a kept connection that the server has closed costs one more try, not the m
   }
 })
 
+test('what is opened in place of a connection that is too old is kept, counted, used again and closed as any other', async () => {
+  const { sink, target, pool, close } = await setting({}, { maxAgeMs: 30, maxConnections: 1 })
+  await sendTo(pool, target, job(['b@to.test']))
+  await new Promise((resolve) => setTimeout(resolve, 40))
+  const lease = await pool.acquire(target, never)
+  const { open } = pool.stats
+  lease.release()
+  const again = pool.take(target)
+  lease.connection.destroy()
+  await close()
+  assert.deepEqual([open, again?.connection === lease.connection], [1, true])
+  assert.equal(sink.commands.filter((line) => line === 'QUIT').length, 1)
+})
+
 test('a connection that is too old begins no further transaction, whether it idles or is waited for', async () => {
   const { sink, target, pool, close } = await setting({}, { maxAgeMs: 30, maxConnections: 1 })
   await sendTo(pool, target, job(['b@to.test']))

@@ -106,14 +106,15 @@ export class Pool {
    */
   async acquire(target: Target, signal: AbortSignal): Promise<Lease> {
     for (;;) {
-      const bucket = this.#bucket(target)
       if (this.#isClosed || signal.aborted) {
         // Whoever is next gets the place that this one was woken for.
-        bucket.waiting.shift()?.resolve(undefined)
+        this.#bucket(target).waiting.shift()?.resolve(undefined)
         throw this.#isClosed ? refusal('Shutting down') : refusal('Given up')
       }
-      const lease = this.#reuse(bucket)
+      const lease = this.#reuse(this.#bucket(target))
       if (lease !== undefined) return lease
+      // Not the same as before when the last connection was worn out.
+      const bucket = this.#bucket(target)
       if (bucket.open < this.#maxConnections) return await this.#open(bucket, signal)
       const handed = await this.#wait(bucket, signal)
       if (handed !== undefined) return handed
