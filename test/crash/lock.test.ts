@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { openLmdb } from '@postroad/embedded'
 import { openLmdbStore } from '@postroad/queue'
 import { collect, freePort } from '../cli/operator.ts'
 import { SmtpClient } from '../failure/smtp-client.ts'
@@ -62,6 +63,26 @@ test('while a stopped process has the lock others open and read; what waits to w
   holder.child.kill('SIGKILL')
   const last = beside(t, 'use', folder)
   await last.heard('written')
+})
+
+test('who opens a file while its last user waits in vain for the lock, to close it, opens it', async (t) => {
+  const options = { folder: await makeQueue(t), isDurable: true, isBinary: true }
+  const file = await openLmdb(options)
+  const holder = beside(t, 'hold', options.folder)
+  await holder.heard('held')
+  holder.child.kill('SIGSTOP')
+  const written = assert.rejects(
+    file.write(() => {}),
+    { code: 'ERR_EMBEDDED_BUSY' },
+  )
+  const closed = file.close()
+  const late = new Promise<undefined>((end) => setTimeout(end, 20_000, undefined).unref())
+  const again = await Promise.race([openLmdb(options), late])
+  holder.child.kill('SIGKILL')
+  await Promise.all([written, closed])
+  assert.ok(again, 'it waits for ever')
+  await again.write(() => {})
+  await again.close()
 })
 
 test('eight processes that open at once all open', async (t) => {

@@ -47,7 +47,7 @@ export async function openLmdb(options: LmdbOptions): Promise<LmdbFile> {
     const opening = FILES.get(key) ?? open(key, options)
     const shared = await opening
     if (shared.enter(options.onNotice)) return new LmdbFile(shared, options)
-    await shared.closed // by its last user, while we waited
+    await shared.closing // by its last user, while we waited
   }
 }
 

@@ -1,4 +1,5 @@
 /** The one environment of a file, for all of a process that use it: opened under guard, opened anew when LMDB gave it up. */
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import type { RootDatabase } from 'lmdb'
 import { Environment, type EnvironmentOptions, type Table } from './environment.ts'
@@ -15,23 +16,23 @@ const REFUSE_MS = 5_000
 const STALL_MS = 5_000
 /** Milliseconds between looks at the reserve. */
 const KEEP_MS = 5_000
-const ENOSPC = 28
+/** No room, or no more of it for this user. */
+const FULL: ReadonlySet<string | number | undefined> = new Set([constants.errno.ENOSPC, constants.errno.EDQUOT])
 
 /** See above. */
 export class SharedFile {
   readonly path: string
   readonly writer: Writer
-  /** Resolves when its last user has left. */
-  readonly closed: Promise<void>
   readonly #folder: string
   readonly #options: EnvironmentOptions
   readonly #reserve: Reserve | undefined
+  readonly #gone: () => void
   readonly #notices: (Notice | undefined)[] = []
   readonly #names = new Set<string>()
   #environment: Environment | undefined
   #users = 0
   #isClosing = false
-  #settle: () => void = () => {}
+  #closing: Promise<void> = Promise.resolve()
   #failedAt = Number.NEGATIVE_INFINITY
   #failure: string | undefined
   #keptAt = Number.NEGATIVE_INFINITY
@@ -48,12 +49,7 @@ export class SharedFile {
     this.#options = options
     this.#environment = environment
     this.#reserve = options.isDurable ? new Reserve(this.path) : undefined
-    this.closed = new Promise((resolve) => {
-      this.#settle = () => {
-        gone()
-        resolve()
-      }
-    })
+    this.#gone = gone
     this.writer = new Writer({
       path: this.path,
       root: () => this.#root(),
@@ -62,6 +58,11 @@ export class SharedFile {
       tell: (message) => this.#tell(message),
     })
     this.#keepReserve()
+  }
+
+  /** Resolves when its last user has left, or could not: then it is open still. */
+  get closing(): Promise<void> {
+    return this.#closing
   }
 
   get isLast(): boolean {
@@ -86,13 +87,22 @@ export class SharedFile {
     this.#notices.splice(this.#notices.indexOf(notice), 1)
     if (--this.#users > 0) return
     this.#isClosing = true
-    if (await this.writer.end()) {
-      await this.#keeping
-      await this.#environment?.close()
-      this.#settle()
-    } else {
+    const closing = this.#close()
+    this.#closing = closing.catch(() => {}) // whoever closes hears why
+    await closing
+  }
+
+  async #close(): Promise<void> {
+    if (!(await this.writer.end())) {
       // The thread that waits for the lock cannot be called back: the file stays open for whoever comes, or until the process ends.
       this.#isClosing = false
+      return
+    }
+    await this.#keeping
+    try {
+      await this.#environment?.close()
+    } finally {
+      this.#gone()
     }
   }
 
@@ -139,7 +149,7 @@ export class SharedFile {
     if (this.#failure === undefined || isBroken) this.#tell(failure, cause)
     this.#failure = failure
     if (isBroken && this.#environment) await this.#abandon()
-    return systemCode(cause) === ENOSPC && ((await this.#reserve?.give()) ?? false)
+    return FULL.has(systemCode(cause)) && ((await this.#reserve?.give()) ?? false)
   }
 
   /** After a failed write of its meta page LMDB does nothing more: what is on the disk is whole, and is opened anew. */
