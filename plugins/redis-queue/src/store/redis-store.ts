@@ -140,12 +140,12 @@ export class RedisStore extends RedisReader implements QueueStore {
     const args = [this.owner, now, finishedHead(message, now), this.#keep, ends.length, ...ends.flatMap(endOf)]
     const result = (await this.run(scripts.SETTLE, [...args, ...spawned.flat()])) as SettleResult // see the script
     for (const end of ends) this.#own.end(end.claim)
-    // The count is for people: a kill between the two steps may leave it one short, never the mail.
-    if (result !== 'lost' && unreturned > 0) await this.send('incrby', 'unreturned', unreturned)
     if (result !== 'lost') for (const each of spawn) this.#own.take(bornClaims(each.message, born))
     if (result === 'settled')
       for (const end of ends) if (end.state.place.kind === 'scheduled') this.#onScheduled(entryOf(end.claim), end.state.place.at)
     if (result === 'finished') this.#dropBody(message)
+    // The count is for people: an error, or a kill between the two steps, may leave it short, and never undoes what was settled.
+    if (result !== 'lost' && unreturned > 0) await this.send('incrby', 'unreturned', unreturned).catch(() => {})
     return result
   }
 
