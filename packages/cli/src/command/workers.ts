@@ -12,8 +12,8 @@ import { keepSockets } from './sockets.ts'
 const HEALTHY = 10_000
 /** Milliseconds before another try when a process cannot be started: doubled each time, up to the pause below. */
 const FORK_PAUSE = 250
-/** Milliseconds after which a worker that was told to stop is killed: longer than any delivery that is waited for. */
-const STOP_LIMIT = 300_000
+/** Milliseconds after which a worker that was told to stop is killed: longer than a next hop may take to answer, RFC 5321 §4.5.3.2.6, which `answerGrace` may grant. */
+const STOP_LIMIT = 900_000
 /** The same after a second signal. */
 const SECOND_LIMIT = 2_000
 /** So many of those in a row, and the next ones have to wait: what serves goes on serving, and a crash that comes back does not eat the machine. */
