@@ -68,7 +68,13 @@ export class Writer {
   /** Resolves when all is written; after a while without the lock, to false, when all is given up. */
   async end(): Promise<boolean> {
     while (this.#running) {
-      const isStuck = await Promise.race([this.#running.then(() => false), new Promise<true>((go) => setTimeout(go, TELL_MS, true))])
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<true>((go) => {
+        timer = setTimeout(go, TELL_MS, true)
+      })
+      const isStuck = await Promise.race([this.#running.then(() => false), late])
+      // It would keep a process that has nothing else to do.
+      clearTimeout(timer)
       if (!isStuck || this.#waitsSince === undefined) continue
       this.#giveUp(() => true)
       return false
@@ -82,7 +88,12 @@ export class Writer {
     while (this.#pending.length > 0) {
       const batch = this.#pending
       this.#pending = []
-      await this.#write(batch)
+      try {
+        await this.#write(batch)
+      } catch (error) {
+        // What sees to a failure has failed: whoever waits hears of it, and the next are written.
+        for (const work of batch) work.reject(error)
+      }
     }
     this.#running = undefined
   }
