@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { scryptSync } from 'node:crypto'
 import { once } from 'node:events'
+import { statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import type { Worker } from 'node:worker_threads'
 import { HashesBusy, type HashLimits, HashPool } from './pool.ts'
 import { type HashWork, memoryOf } from './work.ts'
@@ -103,3 +107,25 @@ test('the threads that files are read on stay free', () =>
     given.abort()
     await Promise.allSettled(all)
   }))
+
+/** Whether everybody may get at a file. */
+function isPublic(file: string): boolean {
+  for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder)) if ((statSync(folder).mode & 1) === 0) return false
+  return true
+}
+
+const isRoot = process.getuid?.() === 0
+const skip = isRoot && ![process.execPath, import.meta.filename].every(isPublic) && 'root has every right, and nobody else may be here'
+
+test('a process that has a low priority already, and no right to raise it, checks passwords all the same', { skip }, async () => {
+  const script = `import { setPriority } from 'node:os'
+import { HashPool } from ${JSON.stringify(new URL('./pool.ts', import.meta.url).href)}
+setPriority(15)
+const pool = new HashPool({ atOnce: 1, waiting: 1, memory: 1e9 })
+const hash = await pool.hash({ password: 'x', salt: Buffer.from('salt'), length: 32, cost: { ln: 4, r: 8, p: 1 } })
+process.stdout.write(String(hash.length))
+await pool.close()`
+  const uid = isRoot ? { uid: 65_534 } : {}
+  const child = promisify(execFile)(process.execPath, ['--conditions=@postroad/source', '--input-type=module', '-e', script], uid)
+  assert.equal((await child).stdout, '32')
+})
