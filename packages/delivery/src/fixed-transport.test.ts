@@ -288,7 +288,7 @@ test('what the server cannot take is refused before anything is sent', async () 
     const message = source('S: x\r\n\r\n')
     assert.deepEqual(await deliver(['b@to.test']), ['failed 552 5.3.4'])
     assert.deepEqual(await deliver(['b@to.test'], { message, from: international }), ['failed 553 5.6.7'])
-    assert.deepEqual(await deliver(['b@to.test'], { message, parameters: { requireTls: true } }), ['failed 550 5.7.30'])
+    assert.deepEqual(await deliver(['b@to.test'], { message, parameters: { requireTls: true } }), ['failed 550 5.7.10'])
     assert.deepEqual(await deliver(['b@to.test'], { message, parameters: { body: 'BINARYMIME' } }), ['failed 554 5.6.1'])
     assert.deepEqual(await deliver(['b@to.test'], { message: source('S: \u00e9\r\n'), parameters: { smtputf8: true } }), [
       'failed 553 5.6.7',

@@ -1,6 +1,6 @@
 /** Delivery to one fixed server, over LMTP (RFC 2033) or SMTP: a mailbox server, a filter, a smarthost. */
 import { ConnectError } from './client/connect-error.ts'
-import type { Credentials, Target, TlsPolicy } from './client/target.ts'
+import { type Credentials, requireTls, type Target, type TlsPolicy } from './client/target.ts'
 import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'
 import type { Job, JobRoute, RecipientOutcome } from './transport.ts'
@@ -62,7 +62,7 @@ export function lmtpTransport(options: Omit<FixedOptions, 'protocol'>): PooledTr
 
 async function deliverTo(pool: Pool, target: Target, job: Job): Promise<RecipientOutcome[]> {
   try {
-    return await sendTo(pool, target, job)
+    return await sendTo(pool, job.parameters.requireTls ? requireTls(target) : target, job)
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error
     // RFC 5321 §3.1: a 554 greeting speaks of the host, not of these recipients; the operator may repair it.

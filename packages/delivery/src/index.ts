@@ -1,7 +1,7 @@
 /** Transports: SMTP and LMTP with pooled connections, Maildir. */
 export { ConnectError, type ConnectStage } from './client/connect-error.ts'
 export type { Reply } from './client/reply.ts'
-export { type Credentials, describeTarget, type Target, type TlsPolicy } from './client/target.ts'
+export { type Credentials, describeTarget, requireTls, type Target, type TlsPolicy } from './client/target.ts'
 export { targetKey } from './client/target-key.ts'
 export { TIMEOUTS, type Timeouts } from './client/timeouts.ts'
 export { discardTransport } from './discard-transport.ts'

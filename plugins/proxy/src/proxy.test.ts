@@ -285,3 +285,18 @@ test('a recipient that goes two ways is refused when one of them refuses it', as
     await sessionOn(server).mail('s@client.test').rcpt('split@mx.test').expectRefusal('5.1.1')
   })
 })
+
+test('RFC 8689 §4.2.1: with REQUIRETLS nothing goes out in the clear where TLS fails, at RCPT or with the message', async () => {
+  const broken: SinkOptions = { extensions: ['STARTTLS', 'REQUIRETLS'], script: ({ verb }) => (verb === 'STARTTLS' ? '454 4.7.0 Not now' : undefined) } // biome-ignore format: one line
+  for (const verify of ['rcpt', 'never'] as const)
+    await withProxy(
+      { sink: broken, proxy: { verify, features: ['REQUIRETLS'], tls: { mode: 'opportunistic' } } },
+      async ({ sink, server }) => {
+        await sessionOn(server).mail('s@client.test').rcpt('a@mx.test').data().expectCode(250)
+        const session = sessionOn(server).tls().mail('s@client.test', { requireTls: true }).rcpt('a@mx.test')
+        if (verify === 'rcpt') await session.expectRefusal('4.4.1')
+        else await session.data().expectCode(451).expectRefusal('4.4.1')
+        assert.deepEqual(sink.transactions.map(({ from }) => from), ['<s@client.test>']) // biome-ignore format: one line
+      },
+    )
+})

@@ -9,6 +9,7 @@ import {
   Pool,
   type RecipientOutcome,
   type RelayOptions,
+  requireTls,
   type Target,
   type TlsPolicy,
 } from '@postroad/delivery'
@@ -164,7 +165,8 @@ class Passer {
     const given = route.settings?.['reversePath']
     // SRS and masquerading; what is no address changes nothing.
     const own = typeof given === 'string' ? parseAddress(given, { smtputf8: true }) : undefined
-    return { target: this.#target(route), options: { from: own ?? from, parameters } }
+    const target = this.#target(route)
+    return { target: parameters.requireTls ? requireTls(target) : target, options: { from: own ?? from, parameters } }
   }
 
   #target(route: Route): Target {

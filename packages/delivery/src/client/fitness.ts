@@ -8,7 +8,9 @@ const NO_UTF8 = localReply(553, '5.6.7', 'The next hop does not take internation
 const NO_BINARY = localReply(554, '5.6.1', 'The next hop does not take binary mail')
 const NO_EIGHT_BIT = localReply(554, '5.6.3', 'The next hop takes seven bits only, and this message cannot be converted')
 const UNREADABLE = localReply(451, '4.3.0', 'The message could not be read')
-const NO_TLS = localReply(550, '5.7.30', 'REQUIRETLS was asked for, and the next hop does not support it')
+// RFC 8689 §4.2.1 names both codes.
+const NO_TLS = localReply(550, '5.7.10', 'REQUIRETLS was asked for, and there is no TLS to the next hop')
+const NO_REQUIRETLS = localReply(550, '5.7.30', 'REQUIRETLS was asked for, and the next hop does not support it')
 
 /** The part of a job that its fitness depends on before its content is known. */
 export interface Load extends Pick<Job, 'from' | 'parameters'> {
@@ -20,7 +22,7 @@ export interface Load extends Pick<Job, 'from' | 'parameters'> {
 export function unfitEnvelope({ from, parameters, size }: Load, connection: ClientConnection): Reply | undefined {
   const { extensions } = connection
   // RFC 8689 §4.2.1: TLS alone is not enough, the next hop must promise to pass the wish on.
-  if (parameters.requireTls && !(connection.secure && extensions.requireTls)) return NO_TLS
+  if (parameters.requireTls && !(connection.secure && extensions.requireTls)) return connection.secure ? NO_REQUIRETLS : NO_TLS
   if (parameters.body === 'BINARYMIME') return NO_BINARY
   // RFC 1870 §6.1: 0 is no limit.
   if (size !== undefined && extensions.size !== undefined && extensions.size > 0 && size > extensions.size)

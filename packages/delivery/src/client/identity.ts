@@ -37,8 +37,23 @@ export function identityError(target: Target, socket: TLSSocket): Error | undefi
 function ask(check: typeof checkServerIdentity, name: string, socket: TLSSocket): Error | undefined {
   try {
     const answer: unknown = check(name, socket.getPeerCertificate(true))
-    return answer === undefined || answer instanceof Error ? answer : new Error('the check of the certificate failed', { cause: answer })
-  } catch (error) {
-    return error instanceof Error ? error : new Error('the check of the certificate failed', { cause: error })
+    return answer === undefined ? undefined : refused(answer)
+  } catch (thrown) {
+    return refused(thrown)
   }
+}
+
+/** An error that can be read, of whatever that was: what looks at it later must not throw. */
+function refused(cause: unknown): Error {
+  let message = 'the check of the certificate failed'
+  let code: string | undefined
+  try {
+    if (cause instanceof Error) {
+      if (typeof cause.message === 'string') message = cause.message
+      if ('code' in cause && typeof cause.code === 'string') code = cause.code
+    }
+  } catch {
+    // A proxy, or a getter that throws: nothing more can be said of it.
+  }
+  return Object.assign(new Error(message, { cause }), code !== undefined && { code })
 }

@@ -54,6 +54,16 @@ export interface Target {
   readonly localAddress?: string
 }
 
+/**
+ * The same server for a message that came with REQUIRETLS, RFC 8689 §4.2.1: TLS with a certificate that is valid for its name, or
+ * no mail. One that never has TLS stays as it is; it is refused when it is connected to.
+ */
+export function requireTls(target: Target): Target {
+  const { tls } = target
+  if (tls.mode === 'none') return target
+  return { ...target, tls: { ...tls, mode: tls.mode === 'implicit' ? 'implicit' : 'required', verify: true } }
+}
+
 /** The target as logs show it: `mx.example.com[192.0.2.1]:25`. */
 export function describeTarget(target: Target): string {
   if (target.path !== undefined) return target.path

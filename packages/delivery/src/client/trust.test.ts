@@ -130,7 +130,20 @@ test('checkServerIdentity is called after each handshake, whether the certificat
 })
 
 test('a check that throws, or answers what is no error, lets nobody pass', async () => {
-  const checks = [() => { throw NO }, () => { throw undefined }, async () => undefined, () => false] // biome-ignore format: a table
+  const boo = () => assert.fail('boo')
+  const traps = new Proxy({}, { get: () => boo })
+  const odd = [
+    NO,
+    undefined,
+    new Proxy({}, traps),
+    new Proxy(new Error('x'), traps),
+    Object.defineProperty(new Error('x'), 'code', { get: boo }),
+    Object.assign(new Error('x'), { code: Symbol('s') }),
+    Object.assign(new Error('x'), { code: { toString: boo } }),
+    Object.create(null),
+  ]
+  const thrown = odd.map((value) => () => { throw value }) // biome-ignore format: short
+  const checks = [...thrown, ...odd.slice(2).map((value) => () => value), async () => undefined, () => false]
   for (const check of checks) {
     const checkServerIdentity = check as unknown as NonNullable<ConnectionOptions['checkServerIdentity']> // the types would stop it
     assert.match((await deliver([required({ checkServerIdentity })])).join(), /^The certificate was not accepted/)
