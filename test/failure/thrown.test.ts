@@ -120,6 +120,32 @@ for (const [at, hook] of [...DECIDE, ...HEAR].entries())
     await server.close()
   })
 
+for (const part of ['write', 'end'] as const)
+  test(`receive: the ${part} of a sink may throw, or reject with, every value`, async () => {
+    const { server, stored, port, does, log } = await start('receive', part === 'write' ? 'json' : 'pretty')
+    for (const [what, value] of Object.entries(VALUES)) {
+      const ways: Readonly<Record<string, () => unknown>> = {
+        throws: () => {
+          throw value()
+        },
+        rejects: () => Promise.reject(value()),
+        // What a sink answers is nobody's business; that it throws when one looks whether it is a promise is.
+        answers: () => value(),
+        'answers later': async () => [value()],
+      }
+      for (const [way, act] of Object.entries(ways)) {
+        does(() => ({ write: () => undefined, [part]: act }))
+        const before = stored.length
+        const reply = await handIn(port)
+        const isWell = way === 'answers' && !/proxy/.test(what)
+        assert.match(reply, isWell || way === 'answers later' ? /^250 2\.0\.0 Ok: / : /^451 4\.3\.0 /, `${way} ${what}: ${reply}`)
+        assert.equal(stored.length - before, reply.startsWith('250') ? 1 : 0, `${way} ${what}: stored once where 250 was said, else never`)
+      }
+    }
+    assert.ok((log().match(/plugin failed/g) ?? []).length >= Object.keys(VALUES).length * 2, 'each is told')
+    await server.close()
+  })
+
 test('a receipt that changes when it is looked at again is a receipt; one that says nonsense of its recipients is none', async () => {
   const { server, port, does } = await start('queue', 'json')
   let looks = 0

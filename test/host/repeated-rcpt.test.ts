@@ -12,7 +12,8 @@ const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-repeated-'))
 after(() => rm(folder, { recursive: true, force: true }))
 
 /** What is handed on of a transaction with these RCPTs, how often each hook was asked, and all replies. */
-async function handIn(protocol: 'smtp' | 'lmtp', rcpts: readonly string[]) {
+async function handIn(protocol: 'smtp' | 'lmtp' | 'prdr', rcpts: readonly string[]) {
+  const isPrdr = protocol === 'prdr'
   const asked = { rcpt: 0, route: 0, nexthop: 0 }
   let handed: readonly Delivery[] = []
   const road = definePlugin({
@@ -41,18 +42,19 @@ async function handIn(protocol: 'smtp' | 'lmtp', rcpts: readonly string[]) {
     hostname: 'mx.test',
     folder,
     log: { format: 'silent' },
-    setup: (app) => void app.use(road()).listen({ host: '127.0.0.1', port: 0, protocol }),
+    setup: (app) => void app.use(road()).listen({ host: '127.0.0.1', port: 0, protocol: isPrdr ? 'smtp' : protocol }),
   })
   await server.listen()
   const client = await SmtpClient.connect(server.addresses[0]?.port ?? 0)
   await client.reply()
   await client.send(`${protocol === 'lmtp' ? 'LHLO' : 'EHLO'} client.test`)
-  await client.send('MAIL FROM:<a@b.test>')
+  await client.send(`MAIL FROM:<a@b.test>${isPrdr ? ' PRDR' : ''}`)
   const replies: string[] = []
   for (const rcpt of rcpts) replies.push(await client.send(`RCPT TO:${rcpt}`))
   await client.send('DATA')
   const ends = [await client.send('Subject: x\r\n\r\nx\r\n.')]
-  while (protocol === 'lmtp' && ends.length < rcpts.length) ends.push(await client.reply())
+  const expected = protocol === 'smtp' ? 1 : rcpts.length + (isPrdr ? 2 : 0)
+  while (ends.length < expected) ends.push(await client.reply())
   assert.equal(await client.send('NOOP'), '250 2.0.0 Ok', 'no reply too many')
   await client.quit()
   return { replies, ends, asked, to: handed.flatMap(({ recipients }) => recipients.map(({ address }) => address.toString())) }
@@ -75,6 +77,17 @@ test('RFC 2033 §4.2: over LMTP each RCPT has a reply after the dot', async () =
   assert.deepEqual(to, ['x@a.test', 'y@a.test'])
   const refused = await handIn('lmtp', ['<bad@a.test>', '<bad@a.test>', '<bad@a.test>'])
   assert.deepEqual([refused.ends.map((reply) => reply.slice(0, 3)), refused.to], [['550', '550', '550'], []])
+})
+
+test('draft-hall-prdr-00: with PRDR each RCPT has a reply between 353 and the last, which is for all', async () => {
+  const codes = (replies: readonly string[]) => replies.map((reply) => reply.slice(0, 3))
+  const { ends, to } = await handIn('prdr', ['<x@a.test>', '<bad@a.test>', '<x@a.test>', '<bad@a.test>', '<y@a.test>', '<x@a.test>'])
+  assert.deepEqual(codes(ends), ['353', '250', '550', '250', '550', '250', '250', '250'])
+  assert.deepEqual(to, ['x@a.test', 'y@a.test'])
+  const refused = await handIn('prdr', ['<bad@a.test>', '<bad@a.test>'])
+  assert.deepEqual([codes(refused.ends), refused.to], [['353', '550', '550', '550'], []])
+  const taken = await handIn('prdr', ['<x@a.test>', '<x@a.test>'])
+  assert.deepEqual([codes(taken.ends), taken.to], [['353', '250', '250', '250'], ['x@a.test']])
 })
 
 test('RFC 3461 §4: other wishes are other reports; the queue still hands such a mailbox on once', async () => {

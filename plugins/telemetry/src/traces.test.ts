@@ -122,6 +122,28 @@ test('a failure is the status of its span', async () => {
   assert.match(spans.find(({ name }) => name === 'broken mail')?.error ?? '', /broken/)
 })
 
+test('what was thrown may be anything: each has its span, which ends', async () => {
+  const boo = () => assert.fail('boo')
+  const thrown = [
+    Symbol('s'),
+    Object.create(null),
+    { toString: boo, toJSON: boo },
+    new Proxy(new Error('x'), new Proxy({}, { get: () => boo })),
+  ]
+  for (const value of thrown) {
+    spans = []
+    const throwIt = (): never => {
+      throw value
+    }
+    const broken = definePlugin({ name: 'broken', hooks: { mail: throwIt } })
+    const server = await createTestServer([telemetry({ prometheus: false, traces: true }), [broken(), { onError: 'pass' }]])
+    await sessionOn(server).mail('a@b.test').quit()
+    await server.close()
+    const span = spans.find(({ name }) => name === 'broken mail')
+    assert.deepEqual([span?.ends, typeof span?.error], [1, 'string'])
+  }
+})
+
 test('no address is in a span', async () => {
   const seen = await spansOf((server) =>
     sessionOn(server).from('192.0.2.7').mail('secret@a.test').rcpt('b@mx.test').data({ Subject: 'x' }).quit(),

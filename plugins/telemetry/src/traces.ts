@@ -1,6 +1,6 @@
 /** Spans: a session, the transactions within it, and the runs of handlers within those. */
 import type { Context, Span, Tracer } from '@opentelemetry/api'
-import type { AcceptedContext, ClosedContext, Envelope, RefusedContext, Session } from '@postroad/plugin'
+import { type AcceptedContext, type ClosedContext, type Envelope, type RefusedContext, type Session, textOf } from '@postroad/plugin'
 import type { Run } from './runs.ts'
 
 type Api = typeof import('@opentelemetry/api')
@@ -81,7 +81,7 @@ export class Traces {
     const startTime = performance.timeOrigin + startedAt
     const { context } = session.transaction ?? session
     const span = this.#tracer.startSpan(`${plugin} ${hook}`, { startTime, attributes }, context)
-    if (error !== undefined) span.setStatus({ code: this.#api.SpanStatusCode.ERROR, message: String(error) })
+    if (error !== undefined) span.setStatus({ code: this.#api.SpanStatusCode.ERROR, message: textOf(error) })
     span.end()
   }
 
