@@ -1,6 +1,7 @@
 /**
  * The `Limiter` service on Redis, exact between machines. A bucket is one number, the time at which it will be full again
- * (generic cell rate algorithm, ITU-T I.371 §A.1); the time is the server's, so clocks of the nodes do not matter.
+ * (generic cell rate algorithm, ITU-T I.371 §A.1); the time is the server's, so clocks of the nodes do not matter. When the server's
+ * is set back nothing lasts longer than from empty to full, or than a place was asked for.
  */
 import { randomUUID } from 'node:crypto'
 import type { Allowance, Limiter, Rate } from '@postroad/plugin'
@@ -12,7 +13,12 @@ const bucket = script(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local perUnit, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local fullAt = tonumber(redis.call('GET', KEYS[1]) or 0)
+local fullAt, window = tonumber(redis.call('GET', KEYS[1]) or 0), burst * perUnit
+-- The clock was set back: written down, or the bucket would stay empty until the clock is there again.
+if fullAt - now > window + 1 then
+  fullAt = now + window
+  redis.call('SET', KEYS[1], string.format('%.3f', fullAt), 'PX', math.max(1, math.ceil(window)))
+end
 local left = burst - math.max(0, fullAt - now) / perUnit
 local allowed = left + 1e-6 >= cost
 if allowed and ARGV[4] == '1' and cost > 0 then
@@ -22,21 +28,29 @@ end
 return { allowed and 1 or 0, string.format('%.6f', left) }
 `)
 
-/** KEYS: bucket. ARGV: milliseconds of refill. */
+/** KEYS: bucket. ARGV: milliseconds of refill, and from empty to full. */
 const giveBack = script(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local fullAt = tonumber(redis.call('GET', KEYS[1]) or 0) - ARGV[1]
+local fullAt = math.min(tonumber(redis.call('GET', KEYS[1]) or 0), now + ARGV[2]) - ARGV[1]
 if fullAt <= now then return redis.call('DEL', KEYS[1]) end
 redis.call('SET', KEYS[1], string.format('%.3f', fullAt), 'PX', math.ceil(fullAt - now))
 `)
 
-/** KEYS: places. ARGV: id, how many there are, milliseconds. */
+/** KEYS: places. ARGV: id, how many there are, milliseconds. A place is its id and how long it lasts. */
 const acquire = script(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
+  -- Those that last longer than they were asked for: the clock was set back.
+  for _, place in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do
+    local ms = string.match(place, ' ([%d.]+)$')
+    local latest = ms and now + ms
+    if latest and tonumber(redis.call('ZSCORE', KEYS[1], place)) > latest then redis.call('ZADD', KEYS[1], latest, place) end
+  end
+  return 0
+end
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIRE', KEYS[1], math.ceil(last[2] - now) + 1)
@@ -59,12 +73,12 @@ export function redisLimiter(link: RedisLink): Limiter {
   }
   return {
     take: (key, rate, cost = 1, signal) => ask(key, rate, { cost, take: true, signal }),
-    async giveBack(key, { perMs, amount }, cost = 1, signal) {
-      await link.run(giveBack, [bucketOf(key)], [(cost * perMs) / amount], { signal })
+    async giveBack(key, { perMs, amount, burst = amount }, cost = 1, signal) {
+      await link.run(giveBack, [bucketOf(key)], [(cost * perMs) / amount, (burst * perMs) / amount], { signal })
     },
     peek: (key, rate, signal) => ask(key, rate, { cost: 0, take: false, signal }),
     async acquire(key, max, ttlMs, signal) {
-      const id = randomUUID()
+      const id = `${randomUUID()} ${ttlMs}`
       if ((await link.run(acquire, [placesOf(key)], [id, max, ttlMs], { signal })) !== 1) return undefined
       return {
         async release() {

@@ -9,17 +9,33 @@ import { type RedisLink, script } from '../link.ts'
 /** Milliseconds a permit is good for without being renewed: a dead node's places are free again after so long. */
 export const PERMIT_LIFE_MS = 30_000
 
-/** KEYS: permits, state. ARGV: permit, places at once, milliseconds from one start to the next. */
-const ENTER = script(`#!lua flags=allow-oom
+/** Nothing lasts longer than it was meant to: when the server's clock is set back, a moment that is too far away is written anew. */
+const NOW = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local state = redis.call('HMGET', KEYS[2], 'until', 'next', 'reply')
+local function within(field, moment, longest)
+  if not moment or not longest or tonumber(moment) <= now + longest + 1 then return moment end
+  redis.call('HSET', KEYS[2], field, now + math.ceil(longest))
+  return now + math.ceil(longest)
+end
+`
+
+/** KEYS: permits, state. ARGV: permit, places at once, milliseconds from one start to the next. */
+const ENTER = script(`#!lua flags=allow-oom
+${NOW}
+local step = tonumber(ARGV[3])
+local state = redis.call('HMGET', KEYS[2], 'until', 'next', 'reply', 'wait')
+state[1] = within('until', state[1], state[4])
+state[2] = within('next', state[2], step)
 if state[1] and tonumber(state[1]) > now then return { 'closed', tonumber(state[1]) - now, state[3] } end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+for _, permit in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. (now + ${PERMIT_LIFE_MS}), '+inf')) do
+  redis.call('ZADD', KEYS[1], now + ${PERMIT_LIFE_MS}, permit)
+end
 -- After a failure one at a time: the first is a probe.
 local places = state[1] and 1 or tonumber(ARGV[2])
 if redis.call('ZCARD', KEYS[1]) >= places then return { 'full', 0, '' } end
-local step, due = tonumber(ARGV[3]), tonumber(state[2] or 0)
+local due = tonumber(state[2] or 0)
 if step > 0 then
   if due > now then return { 'early', due - now, '' } end
   redis.call('HSET', KEYS[2], 'next', math.max(due, now - step) + step)
@@ -33,20 +49,20 @@ return { 'enter', 0, '' }
 
 /** KEYS: permits, state. ARGV: permit, health, failures before it closes, first and last wait, chance, reply. */
 const LEAVE = script(`#!lua flags=allow-oom
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 redis.call('ZREM', KEYS[1], ARGV[1])
 if ARGV[2] == 'up' then
-  redis.call('HDEL', KEYS[2], 'failures', 'blocks', 'until', 'reply')
+  redis.call('HDEL', KEYS[2], 'failures', 'blocks', 'until', 'wait', 'reply')
   return 0
 end
 if ARGV[2] == 'none' then return 0 end
 -- Connections that were under way when the lane closed say nothing new.
-local closed = tonumber(redis.call('HGET', KEYS[2], 'until') or 0)
+local state = redis.call('HMGET', KEYS[2], 'until', 'wait')
+local closed = tonumber(within('until', state[1], state[2]) or 0)
 if closed > now or redis.call('HINCRBY', KEYS[2], 'failures', 1) < tonumber(ARGV[3]) then return 0 end
 local blocks = redis.call('HINCRBY', KEYS[2], 'blocks', 1)
 local wait = math.min(ARGV[4] * 2 ^ (blocks - 1), ARGV[5]) * (0.75 + ARGV[6] / 2)
-redis.call('HSET', KEYS[2], 'failures', ARGV[3] - 1, 'until', math.floor(now + wait), 'reply', ARGV[7])
+redis.call('HSET', KEYS[2], 'failures', ARGV[3] - 1, 'until', math.floor(now + wait), 'wait', math.ceil(wait), 'reply', ARGV[7])
 redis.call('PEXPIRE', KEYS[2], 86400000)
 return math.floor(wait)
 `)

@@ -321,7 +321,14 @@ export const BEAT = frees(`
 local time = milliseconds()
 local clock = call('HMGET', P .. 'clock', 'last', 'steady')
 local steady = clock[2]
-if not clock[1] or time - clock[1] > ${BEAT_GAP_MS} then steady = time end
+-- Set back, the clock says nothing of beats of before: nobody's lasts longer than a life from now.
+local back = clock[1] and time < tonumber(clock[1])
+if back or not clock[1] or time - clock[1] > ${BEAT_GAP_MS} then steady = time end
+if back then
+  for _, owner in ipairs(call('ZRANGEBYSCORE', P .. 'owners', '(' .. (time + ${OWNER_LIFE_MS}), '+inf')) do
+    call('ZADD', P .. 'owners', time + ${OWNER_LIFE_MS}, owner)
+  end
+end
 call('HSET', P .. 'clock', 'last', time, 'steady', steady)
 alive(ARGV[1])
 -- While Redis was away nobody could beat: they get their time again. Who said good-bye has the score 0.
