@@ -158,3 +158,36 @@ test('plugins are closed in reverse order of use, also when boot fails', async (
   await mistakes((app) => app.use(closing('a')).use(closing('b')))
   assert.deepEqual(closed, ['b', 'a'])
 })
+
+test('a quarantine is needed where somebody gives points: not who only observes, and not who is in the shadow', async () => {
+  const says = (plugin: Plugin, options = {}, ...inner: (readonly [Plugin, object?])[]) =>
+    mistakes(
+      (app) => {
+        app.use(plugin, options).scope('mx', (mx) => {
+          for (const one of inner) mx.use(...one)
+          mx.listen({ port: 0, host: '127.0.0.1' })
+        })
+      },
+      { thresholds: { quarantine: 5 } },
+    )
+  const needed = ['ERR_NO_QUARANTINE scope "mx" would have nowhere to put a message of 5 points']
+  const judge = hook('judge', { message: () => undefined })
+  const store = hook('store', { quarantine: () => ({ id: 'x' }) })
+  assert.deepEqual(await says(hook('watcher', { connect: { observes: true, handler() {} } })), [])
+  assert.deepEqual(await says(hook('watcher', { connect: { observes: false, handler() {} } })), needed)
+  assert.deepEqual(await says(judge, { mode: 'shadow' }), [])
+  assert.deepEqual(await says(judge), needed)
+  assert.deepEqual(await says(judge, {}, [store]), [])
+  assert.deepEqual(await says(judge, {}, [store, { mode: 'shadow' }]), needed)
+  assert.deepEqual(await says(hook('watcher', { route: { observes: true, handler() {} } })), [
+    'ERR_HOOK watcher.route: "observes" goes with hooks of opinions',
+  ])
+})
+
+test('AUTH is required of nobody where who would answer it is in the shadow', async () => {
+  const auth = hook('users', { auth: { mechanisms: ['PLAIN'], handler() {} } })
+  const said = await mistakes((app) =>
+    app.use(auth, { mode: 'shadow' }).listen({ name: 'in', port: 0, host: '127.0.0.1', auth: 'required', authWithoutTls: true }),
+  )
+  assert.deepEqual(said, ['ERR_NO_AUTH in requires AUTH'])
+})

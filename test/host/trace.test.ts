@@ -8,7 +8,10 @@ import { createTestServer, sessionOn } from '@postroad/testing'
 
 type Event = 'start' | 'end' | 'asyncEnd' | 'error'
 
-async function traced(mail: HookHandlers['mail']): Promise<{ readonly events: Event[]; readonly run: HookRun | undefined }> {
+async function traced(
+  mail: HookHandlers['mail'],
+  observes = false,
+): Promise<{ readonly events: Event[]; readonly run: HookRun | undefined }> {
   const events: Event[] = []
   let run: HookRun | undefined
   const on = (event: Event) => (seen: object) => {
@@ -24,7 +27,7 @@ async function traced(mail: HookHandlers['mail']): Promise<{ readonly events: Ev
     asyncEnd: on('asyncEnd'),
     error: on('error'),
   } satisfies TracingChannelSubscribers<HookRun>
-  const subject = definePlugin({ name: 'subject', hooks: { mail: { handler: mail, timeout: 20 } } })
+  const subject = definePlugin({ name: 'subject', hooks: { mail: { handler: mail, timeout: 20, observes } } })
   const server = await createTestServer([subject()])
   channel.subscribe(subscribers)
   try {
@@ -72,3 +75,8 @@ for (const [how, handler, message] of [
     assert.deepEqual(events, ['start', 'end', 'error', 'asyncEnd'])
     assert.match(String(run?.error), message)
   })
+
+test('a run that only observes, as it says itself, has no opinion: one that it gives is its error', async () => {
+  assert.equal((await traced(() => undefined, true)).run?.error, undefined)
+  assert.match(String((await traced(() => no, true)).run?.error), /mail only observes, as it says itself, and answered/)
+})

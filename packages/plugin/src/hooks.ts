@@ -96,20 +96,31 @@ interface SaysWays {
   readonly ways?: () => Iterable<KnownWay>
 }
 
-type Extra<K extends HookName> = K extends 'auth'
-  ? { readonly mechanisms: readonly Mechanism[] }
-  : K extends 'route'
-    ? SaysWays
-    : K extends 'queue'
-      ? SaysWays & {
-          readonly supports?: readonly QueueFeature[]
-          /**
-           * Whether routes with this `via` are taken. A recipient nobody takes is then refused at RCPT, and recipients nobody takes together
-           * are taken one after the other. Absent: all may be.
-           */
-          readonly carries?: (via: string) => boolean
-        }
-      : {}
+/** Hooks of opinions that are given while there is a client. */
+type Asked = 'connect' | 'helo' | 'mail' | 'rcpt' | 'nexthop' | 'data' | 'message'
+
+type Extra<K extends HookName> = K extends Asked
+  ? {
+      /**
+       * It only looks, and never has an opinion: one that it gives all the same is a failure. Then nobody expects points of it, and a scope
+       * needs no quarantine because of it.
+       */
+      readonly observes?: boolean
+    }
+  : K extends 'auth'
+    ? { readonly mechanisms: readonly Mechanism[] }
+    : K extends 'route'
+      ? SaysWays
+      : K extends 'queue'
+        ? SaysWays & {
+            readonly supports?: readonly QueueFeature[]
+            /**
+             * Whether routes with this `via` are taken. A recipient nobody takes is then refused at RCPT, and recipients nobody takes together
+             * are taken one after the other. Absent: all may be.
+             */
+            readonly carries?: (via: string) => boolean
+          }
+        : {}
 
 /** A bare function, or the function with its options (as in Rollup). `auth` always says its mechanisms. */
 export type Hook<K extends HookName> =

@@ -58,6 +58,11 @@ const WRONGS: readonly (readonly [name: string, hooks: Hooks, sentence: RegExp])
   ['a text is not ASCII', { message: () => reject('Grüße') }, /only printable ASCII can be sent/],
   ['a text is long', { message: () => reject('x'.repeat(451)) }, /more than 450 octets/],
   ['what has happened is answered', { accepted: (() => reject('too late')) as never }, /nobody hears it/],
+  [
+    'who only observes answers',
+    { mail: { observes: true, handler: () => reject('no') } },
+    /bad\.mail answers, and says beside the handler that it only observes/,
+  ],
   ['a route is no route', { route: (() => 'smtp') as never }, /bad\.route answered "smtp": return a route, or a refusal/],
 ]
 

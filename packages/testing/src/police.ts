@@ -37,10 +37,14 @@ function isHook(value: unknown): value is Handler | Spec {
 function watched(plugin: string, hook: HookName, { value, watch }: { readonly value: Handler | Spec; readonly watch: Watch }): Spec {
   const spec: Spec = typeof value === 'function' ? { handler: value } : value
   const who = `${plugin}.${hook}`
+  const observes = 'observes' in spec && spec.observes === true
   const judge = (said: unknown): unknown => {
     const answer = original(said)
     if (answer !== undefined) watch.answers.push({ plugin, hook, value: answer })
-    const wrong = wrongAnswer(answer, hook, who)
+    const wrong =
+      observes && answer !== undefined
+        ? `${who} answers, and says beside the handler that it only observes: leave out one of the two.`
+        : wrongAnswer(answer, hook, who)
     if (wrong) watch.violate(wrong)
     return answer
   }

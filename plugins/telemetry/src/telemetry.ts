@@ -34,11 +34,14 @@ export const telemetry = definePlugin({
         runs?.stop()
         await held?.release()
       },
-      connect({ session }) {
-        meter()?.opened(session)
-        traces?.opened(session)
+      connect: {
+        observes: true,
+        handler({ session }) {
+          meter()?.opened(session)
+          traces?.opened(session)
+        },
       },
-      ...(traces && { mail: ({ session, envelope }) => traces.began(session, envelope) }),
+      ...(traces && { mail: { observes: true, handler: ({ session, envelope }) => traces.began(session, envelope) } }),
       accepted(context) {
         meter()?.accepted(context)
         traces?.accepted(context)

@@ -10,8 +10,12 @@ const NAMES: ReadonlySet<string> = new Set(HOOKS.map((hook) => hook.name))
 const IN_TURN: ReadonlySet<HookName> = new Set(
   HOOKS.filter(({ kind }) => kind === 'first' || kind === 'fold' || kind === 'tap').map(({ name }) => name),
 )
-const BESIDE = new Set(['handler', 'after', 'before', 'provides', 'timeout', 'mechanisms', 'supports', 'carries', 'ways'])
 const NOT_HOOKS = new Set(['start', 'close', 'commands', 'services', 'folders'])
+/** At `delivery` the answers are other ones, and nobody counts on points. */
+const OBSERVED: ReadonlySet<string> = new Set(
+  HOOKS.filter(({ name, kind }) => kind === 'ask' && name !== 'delivery').map(({ name }) => name),
+)
+const BESIDE = new Set(['handler', 'after', 'before', 'provides', 'timeout', 'mechanisms', 'supports', 'carries', 'ways', 'observes'])
 const TIMEOUT = 10_000
 const LONG_TIMEOUT = 60_000
 
@@ -21,6 +25,7 @@ type Spec = HookOptions & {
   readonly supports?: readonly QueueFeature[]
   readonly carries?: (via: string) => boolean
   readonly ways?: Entry['ways']
+  readonly observes?: boolean
 }
 
 /** The plan of a scope. Mistakes are added, and what is wrong is left out. */
@@ -77,6 +82,7 @@ function hooksOf(use: Use, running: Running, mistakes: Mistakes | undefined): [H
     else {
       for (const key of Object.keys(spec))
         if (!BESIDE.has(key)) mistakes?.add('ERR_HOOK', `${use.name}.${hook}: there is no option "${key}" beside a handler`)
+      if (spec.observes && !OBSERVED.has(hook)) mistakes?.add('ERR_HOOK', `${use.name}.${hook}: "observes" goes with hooks of opinions`)
       if (hook === 'auth' && !spec.mechanisms?.length) mistakes?.add('ERR_HOOK', `${use.name}.auth does not say its mechanisms`)
       result.push([hook as HookName, spec]) // it was just found among the names
     }
@@ -102,6 +108,7 @@ function entry(use: Use, hook: HookName, { spec, index }: { readonly spec: Spec;
     supports: spec.supports ?? [],
     carries: spec.carries,
     ways: spec.ways,
+    observes: spec.observes === true,
     index,
     asynchronous: spec.handler.constructor.name === 'AsyncFunction',
   }

@@ -24,6 +24,8 @@ export interface Entry {
   readonly carries: ((via: string) => boolean) | undefined
   /** Undefined: nobody knows which ways it may answer with. */
   readonly ways: (() => Iterable<KnownWay>) | undefined
+  /** It never has an opinion. */
+  readonly observes: boolean
   /** Index of the plugin in its scope, for the time account. */
   readonly index: number
   /** Is known to answer with a promise: then a rejection that nobody holds can be attributed to it. */

@@ -3,7 +3,7 @@ import { type CertificateFiles, groupId, type ListenerOptions, listenerMistakes,
 import type { Config, ListenOptions } from '../config.ts'
 import type { Mistakes } from '../errors.ts'
 import { quarantineLevel } from '../policy/thresholds.ts'
-import type { Plan } from './entry.ts'
+import type { Plan, Wave } from './entry.ts'
 import type { ScopeSpec } from './scope.ts'
 
 /** A listener that is to be opened. */
@@ -34,14 +34,19 @@ const SCARCE = 268_435_456
 export async function checkListeners(scope: ScopeSpec, around: Around): Promise<readonly Listening[]> {
   const { plan, config, mistakes } = around
   const level = quarantineLevel(config.thresholds ?? {})
-  if (scope.listens.length > 0 && level !== undefined && !plan.quarantine && givesPoints(plan))
+  if (scope.listens.length > 0 && level !== undefined && !counts(plan.quarantine) && givesPoints(plan))
     mistakes.add('ERR_NO_QUARANTINE', `scope "${scope.name}" would have nowhere to put a message of ${level} points`)
   return Promise.all(scope.listens.map((options) => listening(scope, options, around)))
 }
 
 /** Somebody of the scope might: where nobody does, no threshold is ever met. */
 function givesPoints({ connect, helo, mail, data, message }: Plan): boolean {
-  return [connect, helo, mail, data, message].some((waves) => waves !== undefined)
+  return [connect, helo, mail, data, message].some(counts)
+}
+
+/** Whether somebody's answer is obeyed: of who runs in the shadow, or only observes, none ever is. */
+function counts(waves: readonly Wave[] | undefined): boolean {
+  return (waves ?? []).flat().some(({ shadow, observes }) => !shadow && !observes)
 }
 
 async function listening(scope: ScopeSpec, { certificateFiles = [], ...options }: ListenOptions, around: Around): Promise<Listening> {
@@ -80,5 +85,5 @@ function checkOne(options: ListenerOptions, { plan, mistakes }: Around): void {
   const { name, port, path, auth } = options
   if ((port === undefined) === (path === undefined)) mistakes.add('ERR_LISTEN', `${name}: give either a port or the path of a UNIX socket`)
   for (const mistake of listenerMistakes(options)) mistakes.add('ERR_LISTEN', `${name}: ${mistake}`)
-  if (auth === 'required' && !plan.auth) mistakes.add('ERR_NO_AUTH', `${name} requires AUTH`)
+  if (auth === 'required' && !counts(plan.auth)) mistakes.add('ERR_NO_AUTH', `${name} requires AUTH`)
 }

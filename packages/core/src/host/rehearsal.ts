@@ -29,6 +29,7 @@ function answer(hook: HookName, handler: Entry['handler']): Entry {
     supports: ['8BITMIME', 'SMTPUTF8', 'DSN'],
     carries: undefined,
     ways: undefined,
+    observes: false,
     index: -1,
     asynchronous: false,
   }

@@ -21,6 +21,7 @@ function entry(plugin: string, after: Entry['after'] = [], before: readonly stri
     supports: [],
     carries: undefined,
     ways: undefined,
+    observes: false,
     index: 0,
     asynchronous: false,
   } // prettier-ignore

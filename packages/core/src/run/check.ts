@@ -22,6 +22,7 @@ const DELIVERY = new Set(['reject', 'defer', 'reroute'])
 
 /** One opinion or several, of the kinds the hook allows; copies, because what is looked at again later must not have changed. */
 export function opinions(answer: unknown, entry: Entry): readonly MessageOpinion[] {
+  if (entry.observes) throw new TypeError(`${entry.hook} only observes, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`)
   const kinds = entry.hook === 'message' ? MESSAGE : COMMAND
   if (!Array.isArray(answer)) return [opinion<MessageOpinion>(answer, kinds, entry.hook)]
   return answer.map((each) => opinion<MessageOpinion>(each, kinds, entry.hook))
