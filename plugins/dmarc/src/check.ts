@@ -1,5 +1,5 @@
 /** What the owner of the author's domain asks for, and whether it matters here, RFC 9989 §5.3; the evaluation is that of the npm package mailauth. */
-import { type Arc, type Dkim, type Dmarc, nodeResolver, type Spf } from '@postroad/authres'
+import { type Arc, type Dkim, type Dmarc, nodeResolver, type Property, type Spf } from '@postroad/authres'
 import { DnsMemo, normaliseName } from '@postroad/dns'
 import type { Dns } from '@postroad/plugin'
 import { type DmarcResponse, evaluateDmarc } from 'mailauth/lib/dmarc/index.js'
@@ -197,7 +197,12 @@ function findOverride(domain: string, { spf, dkim, arc, address }: DmarcEvidence
 
 /** RFC 8617 §7.2.1: the results of a trusted sealer stand for what we would have found before the change. */
 function sawPass(domain: string, arc: Arc | undefined): boolean {
-  const dmarc = arc?.trusted?.results.find(({ method }) => method === 'dmarc')
-  const from = dmarc?.properties.find(({ type, name }) => type === 'header' && name === 'from')?.value.toLowerCase()
-  return dmarc?.result === 'pass' && (from === undefined || from === domain)
+  const seen = arc?.trusted?.results.filter(({ method }) => method === 'dmarc') ?? []
+  return seen.length > 0 && seen.every(({ result, properties }) => result === 'pass' && isFor(domain, properties))
+}
+
+/** Without a word of whom, it is for the author that the sealer saw; but not where there are words that we do not know. */
+function isFor(domain: string, properties: readonly Property[]): boolean {
+  const from = properties.find(({ type, name }) => type === 'header' && name === 'from')?.value.toLowerCase()
+  return from === undefined ? properties.every(({ type }) => type !== '') : from === domain
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Arc, Dkim, DkimResult, Spf, SpfResult } from '@postroad/authres'
+import { type Arc, type Dkim, type DkimResult, parseAuthResults, type Spf, type SpfResult } from '@postroad/authres'
 import { type Zone, zoneDns } from '@postroad/dns'
 import { messageFromBytes } from '@postroad/message'
 import fc from 'fast-check'
@@ -229,6 +229,19 @@ test('RFC 8617 §7.2.1: a trusted sealer that saw a pass of this author override
   assert.equal((await check('joe@example.com', { arc: sealed('pass', 'other.test') })).override, undefined)
   assert.equal((await check('joe@example.com', { arc: sealed('fail') })).override, undefined)
   assert.equal((await check('joe@example.com', { arc: { ...sealed('pass'), trusted: undefined } })).override, undefined)
+})
+
+test('of several results of a sealer each must be a pass of this author, and words that nobody knows stand for no author', async () => {
+  const overrideOf = async (text: string) => {
+    const trusted = parseAuthResults(text)
+    assert.ok(trusted)
+    return (await check('joe@example.com', { arc: { ...sealed('pass'), trusted } })).override
+  }
+  assert.equal(await overrideOf('mx.test; dmarc=pass header.from=example.com'), 'arc')
+  assert.equal(await overrideOf('mx.test; dmarc=pass action=none header.from=example.com'), 'arc')
+  assert.equal(await overrideOf('mx.test; dmarc=pass action=none'), undefined)
+  assert.equal(await overrideOf('mx.test; dmarc=fail header.from=example.com; dmarc=pass header.from=example.com'), undefined)
+  assert.equal(await overrideOf('mx.test; dmarc=pass header.from=example.com; dmarc=pass header.from=other.test'), undefined)
 })
 
 test('trusted forwarders are known by address, network, SPF or DKIM', async () => {

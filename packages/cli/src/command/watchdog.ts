@@ -83,13 +83,13 @@ function watch({ counts, tickMs, ticks, pid, isJson, stack }: Watched): void {
     if (Atomics.load(counts, 0) !== seen) return
     const isLast = where !== undefined || count >= ticks * patience
     const end = `${where ?? 'in code that is not JavaScript'}; ${isLast ? 'it is killed' : 'it is given more time'}`
-    try {
-      const text = `Process ${pid} has stood still for ${Math.round((count * tickMs) / 1_000)} s ${end}`
-      const line = isJson ? JSON.stringify({ time: new Date().toISOString(), level: 'error', text }) : text
-      process.getBuiltinModule('node:fs').writeSync(2, `${line}\n`)
-    } catch {
-      // Nobody listens; to end the process matters more.
-    }
+    const text = `Process ${pid} has stood still for ${Math.round((count * tickMs) / 1_000)} s ${end}`
+    const line = isJson ? JSON.stringify({ time: new Date().toISOString(), level: 'error', text }) : text
+    // Whoever should read this may have stopped to: to end the process matters more, so it is not waited for long.
+    await new Promise<void>((done) => {
+      setTimeout(done, 1_000)
+      process.getBuiltinModule('node:fs').write(2, `${line}\n`, () => done())
+    })
     if (isLast) process.kill(pid, 'SIGKILL')
   }, tickMs)
 }

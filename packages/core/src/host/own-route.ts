@@ -55,7 +55,8 @@ async function ask(runtime: Runtime, recipient: Address, asker: Asker): Promise<
 
 /** As ourselves: on this machine and known by name, so that rules for strangers do not apply. A stranger has no address that a rule could know. */
 function sessionOf(runtime: Runtime, asker: Asker): SessionState {
-  const remote = { address: asker === 'stranger' ? '0.0.0.0' : '127.0.0.1', port: 0 }
+  // An address that is in no network, as that of a client whom nobody names.
+  const remote = { address: asker === 'stranger' ? 'unknown' : '127.0.0.1', port: 0 }
   const wire = {
     listener: 'internal',
     protocol: 'smtp',
