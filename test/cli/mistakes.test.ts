@@ -76,3 +76,28 @@ for (const [index, [what, text, mistakes]] of TABLE.entries())
     for (const mistake of mistakes) assert.match(err, mistake)
     assert.equal(err.match(/^(?:ERR_\w+:| {2}[\w.()]+: )/gm)?.length, mistakes.length + (index === 0 ? 1 : 0), err)
   })
+
+test('check names every plugin of a YAML configuration that is not installed, and the command that gets them', async () => {
+  const file = await operator.config(
+    'missing.yaml',
+    'hostname: mx.test\nuse: [not-here, "@acme/nowhere", spf]\nscopes: { mx: { use: [{ plugin: neither }] } }\n',
+  )
+  const { code, err } = await operator.run('check', file)
+  assert.equal(code, 1)
+  assert.match(
+    err,
+    /not installed: "not-here", "@acme\/nowhere", "neither"\. `npm install @postroad\/not-here @acme\/nowhere @postroad\/neither`/,
+  )
+})
+
+test('check names the package that a TypeScript configuration misses', async () => {
+  const file = await operator.config('missing.ts', `import '@acme/nowhere'\n${listening('{ port: 0 }')}`)
+  assert.match((await operator.run('check', file)).err, /`npm install @acme\/nowhere`/)
+})
+
+for (const server of ['127.0.0.1:smtp', '127.0.0.1:70000', '::1'])
+  test(`send has nothing to do with the server ${server}`, async () => {
+    const { code, err } = await operator.run('send', '--to', 'a@b.test', '--server', server)
+    assert.notEqual(code, 0)
+    assert.match(err, /host:port, with a port from 1 to 65535/)
+  })

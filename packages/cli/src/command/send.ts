@@ -30,7 +30,7 @@ export function sendCommand(program: Command, outcome: { code: number }): void {
     .argument('[file]', 'the message, as .eml, or - for standard input; default: a short one is made')
     .requiredOption('--to <address...>', 'recipients')
     .option('--from <address>', 'reverse-path; <> for the null one', 'sender@example.org')
-    .option('--server <host:port>', 'where to', '127.0.0.1:2525')
+    .option('--server <host:port>', 'where to', serverOf, '127.0.0.1:2525')
     .option('--helo <name>', 'what to call ourselves', os.hostname())
     .addOption(
       new Option('--tls <mode>', 'default: STARTTLS when offered; implicit on port 465. A name must have a valid certificate').choices(
@@ -73,6 +73,15 @@ function endpoint(server: string): Pick<Server, 'host' | 'port'> {
   const at = server.lastIndexOf(':')
   const [host, port] = at < 0 ? [server, '25'] : [server.slice(0, at).replace(/^\[|\]$/g, ''), server.slice(at + 1)]
   return { host, port: Number(port) }
+}
+
+/** As it was given, when it is a host with a port, or a host alone. */
+function serverOf(text: string): string {
+  const { host, port } = endpoint(text)
+  const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535 && /:\d+$|^[^:]*$/.test(text)
+  if (host === '' || !isPort || (host.includes(':') && !text.startsWith('[')))
+    throw new InvalidArgumentError('host:port, with a port from 1 to 65535; [2001:db8::25]:25 for an IPv6 address.')
+  return text
 }
 
 /** `<>` and `<a@example.org>` without the brackets. */

@@ -121,6 +121,7 @@ export function configFromData(data: unknown, file: string): Config {
   return {
     ...(rest as Omit<Data, 'listen' | 'use' | 'scopes'> & object as Omit<Config, 'setup'>), // an absent key and an undefined one are the same to the core
     async setup(app) {
+      install([...(uses ?? []), ...Object.values(scopes ?? {}).flatMap(({ use = [] }) => use)], file)
       await fill(app, { ...(listens ? { listen: listens } : {}), ...(uses ? { use: uses } : {}) }, { load })
       for (const [name, content] of Object.entries(scopes ?? {})) {
         let inner: App | undefined
@@ -187,15 +188,40 @@ function loader(file: string): Load {
 }
 
 async function known(name: string, require: NodeJS.Require): Promise<string> {
-  for (const specifier of [`@postroad/${name}`, `postroad-plugin-${name}`, name]) {
-    try {
-      require.resolve(specifier)
-      return specifier
-    } catch {
-      // Not this one; the last is reported by the import.
-    }
+  return candidates(name).find((specifier) => isInstalled(specifier, require)) ?? `@postroad/${name}`
+}
+
+/** @throws {UsageError} naming all packages that are missing, and the command that gets them */
+function install(uses: readonly UseData[], file: string): void {
+  const require = createRequire(file)
+  const names = uses.map((use) => (typeof use === 'string' ? use : use.plugin).replace(/#.*/, '')).filter((name) => !/^[./]/.test(name))
+  const missing = [...new Set(names)].filter((name) => candidates(name).every((specifier) => !isInstalled(specifier, require)))
+  if (missing.length === 0) return
+  const packages = missing.map((name) =>
+    (candidates(name)[0] ?? name)
+      .split('/')
+      .slice(0, name.startsWith('@') || !name.includes('/') ? 2 : 1)
+      .join('/'),
+  )
+  const quoted = missing.map((name) => `"${name}"`).join(', ')
+  throw new UsageError(
+    `${missing.length > 1 ? 'These plugins are' : 'This plugin is'} not installed: ${quoted}. \`npm install ${packages.join(' ')}\``,
+  )
+}
+
+/** Packages that a plugin's name may mean, the likeliest first. */
+function candidates(name: string): readonly string[] {
+  return /^[a-z0-9-]+$/.test(name) ? [`@postroad/${name}`, `postroad-plugin-${name}`, name] : [name]
+}
+
+function isInstalled(specifier: string, require: NodeJS.Require): boolean {
+  try {
+    require.resolve(specifier)
+    return true
+  } catch (error) {
+    // Another failure than its absence is said by who loads it.
+    return error instanceof Error && 'code' in error && error.code !== 'MODULE_NOT_FOUND'
   }
-  return `@postroad/${name}`
 }
 
 type Factory = { (options: unknown): Plugin; readonly pluginName: string }
