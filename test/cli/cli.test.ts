@@ -171,7 +171,7 @@ listen:
   assert.match(wrong.err, /listen\.0.*prot/)
   assert.match(wrong.err, /hostnaem/)
   const absent = await run('check', await config('e.yaml', yaml.replace('plugin: maildir', 'plugin: no-such-plugin')))
-  assert.match(absent.err, /"no-such-plugin" cannot be loaded/)
+  assert.match(absent.err, /"no-such-plugin"\. `npm install @postroad\/no-such-plugin`/)
 })
 
 test('nothing was left behind but what is kept', async () => {
