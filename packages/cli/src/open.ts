@@ -1,6 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
 import { type Config, createServer, type Server, type ServerOptions } from '@postroad/core'
 import { loadConfig } from './config/load.ts'
+import { rehearsalStage } from './rehearsal/stage.ts'
 import { serverServices } from './services.ts'
 
 /** A server from a configuration file. */
@@ -22,11 +25,17 @@ export async function open(given: string | undefined, options: OpenOptions = {})
   const { config, file, base } = await loadConfig(given)
   const services = serverServices(path.resolve(base, config.folder ?? 'var'), config.dns)
   const merged = options.log ? { ...config, log: { ...config.log, ...options.log } } : config
+  // What a rehearsal spools is nobody else's.
+  const folder = options.rehearsal ? await mkdtemp(path.join(os.tmpdir(), 'postroad-try-')) : undefined
+  const close = async (): Promise<void> => {
+    await services.close()
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true })
+  }
   try {
-    const server = await createServer(merged, {
+    const stage = options.rehearsal ? { rehearsal: true, ...(await rehearsalStage(services.services)) } : { services: services.services }
+    const server = await createServer(folder === undefined ? merged : { ...merged, folder }, {
       base,
-      services: services.services,
-      ...(options.rehearsal ? { rehearsal: true } : {}),
+      ...stage,
       ...(options.looks ? { looks: true } : {}),
       ...(options.role ? { role: options.role } : {}),
       ...(options.sockets ? { sockets: options.sockets } : {}),
@@ -39,11 +48,11 @@ export async function open(given: string | undefined, options: OpenOptions = {})
       hint: config.hint,
       async close() {
         await server.close()
-        await services.close()
+        await close()
       },
     }
   } catch (error) {
-    await services.close()
+    await close()
     throw error
   }
 }

@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly now?: () => number
   /** Nothing is called out, stored or delivered: `nexthop`, `queue` and `quarantine` are answered by the core. For `postroad try`. */
   readonly rehearsal?: boolean
+  /** By the name of a service: what plugins get in place of it, whoever provides it; `real` is what they would have got. */
+  readonly substitutes?: ReadonlyMap<string, (real: () => unknown) => unknown>
   /** Nothing is made or changed: for `postroad check`. Such a server is not to be started. */
   readonly looks?: boolean
   /** `delivery`: nothing listens. `smtp`: plugins deliver nothing. Default `all`. */
@@ -100,6 +102,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     singles: createSingles(),
     services: options.services ?? [],
     rehearsal: options.rehearsal ?? false,
+    substitutes: options.substitutes ?? new Map(),
     looks,
     role: options.role ?? 'all',
     onFile: options.onFile ?? (() => undefined),

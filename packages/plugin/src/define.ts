@@ -62,6 +62,11 @@ export interface Setup {
   readonly hostname: string
   /** Which part of the work this process does: `smtp` takes mail in, `delivery` sends queued mail out, `all` (the default) does both. */
   readonly role: Role
+  /**
+   * `postroad try` or `replay`: nothing may be seen by others or stay. `start` is called, because what it reads is needed, but must
+   * not listen, deliver, or write anywhere but to services, which forget it.
+   */
+  readonly rehearsal: boolean
   /** Absolute path of a file an option names: a relative one starts at the folder of the configuration. */
   resolve(file: string): string
   /** Absolute path of a folder of the plugin's own that survives restarts; made on first use. */

@@ -18,7 +18,7 @@ export const quarantine = definePlugin({
   name: 'quarantine',
   options,
   needs: { spool: Spool, store: Store, clock: Clock, lock: Lock },
-  setup({ options, spool, store, clock, lock, hostname, log, signal }) {
+  setup({ options, spool, store, clock, lock, hostname, log, signal, rehearsal }) {
     const vault = new Vault(spool, store)
     const reasons = options.matches.map(glob)
     let timer: NodeJS.Timeout | undefined
@@ -42,6 +42,7 @@ export const quarantine = definePlugin({
       },
       commands: quarantineCommands({ vault, options, clock, lock, hostname }),
       start() {
+        if (rehearsal) return
         void expire()
         timer = setInterval(() => void expire(), HOUR).unref()
       },

@@ -16,7 +16,7 @@ export const queue = definePlugin({
   name: 'queue',
   options: schema,
   needs: { hooks: DeliveryHooks, clock: Clock, dns: Dns, limiter: Limiter },
-  setup: async ({ options, hooks, clock, dns, limiter, hostname, log, folder, resolve }) => {
+  setup: async ({ options, hooks, clock, dns, limiter, hostname, log, folder, resolve, rehearsal }) => {
     const context = {
       options,
       hooks,
@@ -48,6 +48,7 @@ export const queue = definePlugin({
         store: () => opened.store(),
       }),
       async start() {
+        if (rehearsal) return
         // A queue that cannot be opened refuses mail; to end the process over it would be a crash loop.
         await opened.engine().catch(() => {})
       },

@@ -15,7 +15,7 @@ export const redisQueue = definePlugin({
   name: 'redis-queue',
   options: schema,
   needs: { link: RedisLink, hooks: DeliveryHooks, dns: Dns, clock: Clock },
-  setup: ({ options, link, hooks, dns, clock, hostname, log, resolve, role }) => {
+  setup: ({ options, link, hooks, dns, clock, hostname, log, resolve, role, rehearsal }) => {
     const node = new QueueNode({ options, role: options.role ?? role, link, hooks, dns, clock, hostname, log, resolve })
     return {
       ...queueHooks({
@@ -30,7 +30,7 @@ export const redisQueue = definePlugin({
         ...transportFolders(options, resolve),
       ],
       commands: queueCommands(node.commanded()),
-      start: () => node.start(),
+      start: () => (rehearsal ? undefined : node.start()),
       close: (stop) => node.close(stop),
     }
   },

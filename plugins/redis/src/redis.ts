@@ -39,7 +39,8 @@ export const redisDns = definePlugin({
   name: 'redis-dns',
   needs: { dns: Dns, link: RedisLink },
   provides: { dns: Dns },
-  setup: ({ dns, link, log }) => {
+  setup: ({ dns, link, log, rehearsal }) => {
+    if (rehearsal) return { services: { dns } }
     if (dns instanceof Asker) return { services: { dns: new SharedDns(dns, link) } }
     log.warn({}, 'the DNS service is not of @postroad/dns: its answers are not shared')
     return { services: { dns } }

@@ -16,7 +16,7 @@ export const telemetry = definePlugin({
   name: NAME,
   options: schema,
   needs: { dns: Dns },
-  setup: async ({ options: { prometheus, traces: wantsTraces }, dns, folder, log }) => {
+  setup: async ({ options: { prometheus, traces: wantsTraces }, dns, folder, log, rehearsal }) => {
     // Only who wants spans needs the package.
     const traces = wantsTraces ? new Traces(await import('@opentelemetry/api')) : undefined
     let held: Hold | undefined
@@ -24,6 +24,7 @@ export const telemetry = definePlugin({
     const meter = () => held?.exporter.meter
     return {
       async start() {
+        if (rehearsal) return
         if (traces) runs = watchRuns(NAME, (run) => traces.ran(run))
         if (!prometheus) return
         held = await hold({ ...prometheus, own: NAME, folder })

@@ -15,6 +15,7 @@ import {
   type Plugin,
   type RcptParameters,
   type Running,
+  Spool,
   Store,
 } from '@postroad/plugin'
 import type { Stages, TlsInfo, Wire } from '@postroad/smtp'
@@ -32,11 +33,11 @@ export interface Replayer {
 }
 
 /** Hooks with an effect outside: they are not asked. */
-const EFFECTS = new Set(['nexthop', 'queue', 'quarantine', 'accepted', 'delivery', 'delivered', 'deferred', 'bounced', 'start'])
+const EFFECTS = new Set(['nexthop', 'queue', 'quarantine', 'accepted', 'delivery', 'delivered', 'deferred', 'bounced'])
 
 /** Sets the other configuration up. @throws {BootError} with every mistake of it */
 export async function createReplayer(given: string | undefined, { dns }: { readonly dns: boolean }): Promise<Replayer> {
-  const { fakeClock, memoryLimiter, memoryLock, memoryStore } = await import('@postroad/testing')
+  const { fakeClock, memoryLimiter, memoryLock, memorySpool, memoryStore } = await import('@postroad/testing')
   const { config, base } = await loadConfig(given)
   const clock = fakeClock(0)
   const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-replay-'))
@@ -53,14 +54,25 @@ export async function createReplayer(given: string | undefined, { dns }: { reado
     { service: Store, create: () => store },
     { service: Limiter, create: () => limiter },
     { service: Lock, create: () => lock },
+    { service: Spool, create: () => spool },
     { service: Dns, create: () => resolver },
   ]
-  const [store, limiter, lock, resolver] = [memoryStore(clock), memoryLimiter(clock), memoryLock(), dns ? createDns() : zoneDns({})]
+  const [store, limiter, lock, spool] = [memoryStore(clock), memoryLimiter(clock), memoryLock(), memorySpool()]
+  const resolver = dns ? createDns() : zoneDns({})
+  // Also where a plugin, redis for one, has its own.
+  const substitutes = new Map(
+    services.filter(({ service }) => service !== Clock).map(({ service, create }) => [service.name, create] as const),
+  )
   const state = { quarantined: false, quarantines: new Set<string>() }
   const server = await createServer(
     { ...harmless(config, state), folder, log: { format: 'json', level: 'info', write } },
-    { base, services, now: clock.now },
+    { base, services, substitutes, now: clock.now },
   )
+  await server.start().catch(async (error: unknown) => {
+    await server.close()
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  })
   return {
     quarantines: state.quarantines,
     async run(line, message) {
@@ -129,7 +141,7 @@ function withoutEffects(plugin: Plugin, { quarantines }: State): Plugin {
   return {
     ...plugin,
     async setup(context) {
-      const running = await plugin.setup(context)
+      const running = await plugin.setup({ ...context, rehearsal: true })
       if (running.quarantine && !running.queue) quarantines.add(plugin.name)
       return Object.fromEntries(Object.entries(running).filter(([name]) => !EFFECTS.has(name))) as Running // some of its keys
     },

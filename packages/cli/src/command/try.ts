@@ -61,6 +61,7 @@ async function attempt(file: string, options: TryOptions): Promise<number> {
     )
   const opened = await open(options.config, { rehearsal: true, log: { format: 'json', level: 'info', write } })
   try {
+    await opened.server.start()
     const steps = await rehearse(opened.server.attach(options.listener), { bytes, options })
     opened.server.log.flush()
     const record = lines.findLast((line) => line['event'] === 'transaction')

@@ -20,7 +20,7 @@ import type { Places } from './places.ts'
 import { rehearsed } from './rehearsal.ts'
 import type { Runtime, Singles } from './runtime.ts'
 import { ScopeSpec, type Use } from './scope.ts'
-import { setUp } from './setup.ts'
+import { type Substitutes, setUp } from './setup.ts'
 
 /** What outlives generations. */
 export interface Ground {
@@ -35,6 +35,7 @@ export interface Ground {
   readonly services: readonly DefaultService[]
   /** Nothing is called out, stored or delivered. */
   readonly rehearsal: boolean
+  readonly substitutes: Substitutes
   /** Nothing is made or changed: somebody only looks. */
   readonly looks: boolean
   /** Told of every file that an option names. */
@@ -172,6 +173,8 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
     base: ground.base,
     onFile: ground.onFile,
     role: ground.role,
+    rehearsal: ground.rehearsal,
+    substitutes: ground.substitutes,
     signal: controller.signal,
     running,
     looks: ground.looks,

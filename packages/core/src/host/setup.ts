@@ -9,6 +9,9 @@ import { validated } from './options.ts'
 import type { Places } from './places.ts'
 import type { ScopeSpec, Use } from './scope.ts'
 
+/** What plugins get in place of a service, by its name, whoever provides it. */
+export type Substitutes = ReadonlyMap<string, (real: () => unknown) => unknown>
+
 /** What all set-ups share. */
 export interface SetupContext {
   readonly mistakes: Mistakes
@@ -16,6 +19,8 @@ export interface SetupContext {
   readonly hostname: string
   readonly folder: string
   readonly role: Role
+  readonly rehearsal: boolean
+  readonly substitutes: Substitutes
   /** Relative paths in options start here. */
   readonly base: string
   onFile(file: string): void
@@ -55,14 +60,19 @@ async function start(use: Use, options: unknown, { services, context }: { servic
     return own
   }
   const log = context.log.child({ plugin: name })
+  const given = (service: Service<unknown>): unknown => {
+    const real = (): unknown => services.get(service)
+    return (context.substitutes.get(service.name) ?? ((provided) => provided()))(real)
+  }
   try {
-    const needed = Object.fromEntries(Object.entries(plugin.needs).map(([key, service]) => [key, services.get(service)]))
+    const needed = Object.fromEntries(Object.entries(plugin.needs).map(([key, service]) => [key, given(service)]))
     const running: Running = await plugin.setup({
       options,
       log,
       signal: context.signal,
       hostname: context.hostname,
       role: context.role,
+      rehearsal: context.rehearsal,
       folder,
       resolve(file) {
         const absolute = path.resolve(context.base, file)
