@@ -117,6 +117,6 @@ export function parseWay(text: string): Route {
   const match = /^([a-z][\w-]*)(?::(\[[0-9a-f:.]+\]|[^:[\]\s]+)(?::(\d{1,5}))?)?$/i.exec(text)
   const [, via = '', host, port] = match ?? []
   if (!match || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535)
-    throw new TypeError(`--to takes transport, transport:host or transport:host:port, not "${text}"`)
+    throw new TypeError(`--via takes transport, transport:host or transport:host:port, not "${text}"`)
   return { via, ...(host !== undefined && { host: host.replace(/^\[|\]$/g, '') }), ...(port !== undefined && { port: Number(port) }) }
 }

@@ -121,6 +121,10 @@ test('mistakes are answers: no way, two ways, no messages, no such transport, wh
     ['--all', '--via', 'smtp:h:x'],
   ])
     assert.equal((await run(...args)).code, 2, args.join(' '))
+  for (const way of ['smtp:h:x', 'smtp:h:65536', ':h'])
+    assert.deepEqual((await run('--all', '--via', way)).printed, [
+      `--via takes transport, transport:host or transport:host:port, not "${way}"`,
+    ])
 })
 
 test('on disk: a body that is a file of its own goes with it, and another process may do it', async () => {
