@@ -13,15 +13,21 @@ import { programPath } from './program.ts'
 
 const START_LIMIT_MS = 120_000
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`npm start takes mail into Maildirs, and ${signal} ends it with exit code 0 and no process left`, {
+/** What it says first, and to whom: people by default, also where there is no terminal. */
+const WAYS = [
+  { signal: 'SIGINT', words: [], greeting: /^Postroad is listening as mx\.postroad\.test\n[^{]*\(process (\d+)\)\.$/m },
+  { signal: 'SIGTERM', words: ['--', '--log', 'json'], greeting: /^\{.*"text":"listening\b.*"process":(\d+).*\}$/m },
+] as const
+
+for (const { signal, words, greeting } of WAYS) {
+  test(`npm ${['start', ...words].join(' ')} takes mail into Maildirs, and ${signal} ends it with exit code 0 and no process left`, {
     timeout: START_LIMIT_MS,
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pr-start-'))
     const [port = 0] = await freePorts(1)
     const env = { ...process.env, POSTROAD_PORT: `${port}`, POSTROAD_FOLDER: join(folder, 'var'), POSTROAD_MAIL: join(folder, 'mail') }
     // A group of its own: a key press at a terminal reaches every process of it, and npm passes the signal on as well.
-    const npm = spawn(programPath('npm'), ['start'], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+    const npm = spawn(programPath('npm'), ['start', ...words], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
     let said = ''
     for (const stream of [npm.stdout, npm.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
     const gone = once(npm, 'exit')
@@ -36,7 +42,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       const [file] = arrived()
       assert.ok(file, said)
       assert.match(readFileSync(file, 'latin1'), /^Return-Path: <sender@client\.example>\r?\nReceived: .*\r?\nSubject: first mail\r?\n/s)
-      const server = Number(/"process":(\d+)/.exec(said)?.[1])
+      const server = Number(greeting.exec(said)?.[1])
       assert.ok(isAlive(server), said)
       process.kill(-(npm.pid ?? 0), signal)
       assert.deepEqual(await gone, [0, null], said)

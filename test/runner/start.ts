@@ -31,7 +31,10 @@ async function build(): Promise<boolean> {
  */
 function run(): void {
   const leash = new URL('./leash.ts', import.meta.url).href
-  const node = [`--import=${leash}`, command(), 'start', CONFIG, ...process.argv.slice(2)]
+  const given = process.argv.slice(2)
+  // People read what `npm start` says, in a pipe or a file, too; who wants it for a program says so.
+  const log = given.some((one) => /^--log(?:=|$)/.test(one)) ? [] : ['--log', 'pretty']
+  const node = [`--import=${leash}`, command(), 'start', CONFIG, ...log, ...given]
   const child = spawn(process.execPath, node, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: true })
   let last = -Infinity
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
