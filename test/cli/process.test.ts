@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import path from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { SmtpClient } from '../failure/smtp-client.ts'
@@ -163,6 +164,28 @@ test('a second SIGTERM ends at once who is not ready yet', async (context) => {
     child.kill('SIGTERM')
   }
   assert.deepEqual(await exited, [1, null])
+})
+
+test('--workers: a connection that was given to a worker which dies before it takes it is closed, not forgotten', {
+  timeout: 60_000,
+}, async (context) => {
+  const running = await start(context, 'passed-on', { args: ['--workers', '2'] })
+  const workers = await until(async () => {
+    const all = await workersOf(running)
+    return all.length === 2 ? all : undefined
+  })
+  for (const worker of workers) process.kill(worker, 'SIGSTOP')
+  const sockets = Array.from({ length: 3 }, () =>
+    connect({ port: running.port, host: '127.0.0.1' })
+      .on('error', () => {})
+      .resume(),
+  )
+  const ends = sockets.map((socket) => Promise.race([once(socket, 'close'), once(socket, 'data')]))
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  for (const worker of workers) process.kill(worker, 'SIGKILL')
+  // Those that are closed come again; one that waits in the supervisor is served by the next worker.
+  await Promise.all(ends)
+  for (const socket of sockets) socket.destroy()
 })
 
 test('--workers: workers that die again and again are replaced more slowly, and the others go on', async (context) => {

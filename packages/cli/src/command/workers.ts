@@ -4,6 +4,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { UsageError } from '../config/usage-error.ts'
+import { closeWhatItLeaves } from './passing.ts'
 import type { Report } from './report.ts'
 import type { Signals } from './signals.ts'
 import { keepSockets } from './sockets.ts'
@@ -130,6 +131,7 @@ class Supervisor {
     try {
       const worker = cluster.fork()
       this.#born.set(worker, performance.now())
+      closeWhatItLeaves(worker)
       worker.on('error', (error) => this.#troubled(worker, error))
       worker.once('online', () => {
         this.#unborn = 0
