@@ -82,10 +82,10 @@ export async function freePort(): Promise<number> {
 }
 
 /** Hands in a message; gives the reply to it. */
-export async function send(port: number, subject: string): Promise<string> {
+export async function send(port: number, subject: string, to = 'c@ours.test'): Promise<string> {
   const client = await SmtpClient.connect(port)
   await client.reply()
-  for (const line of ['EHLO client.test', 'MAIL FROM:<a@b.test>', 'RCPT TO:<c@ours.test>', 'DATA']) await client.send(line)
+  for (const line of ['EHLO client.test', 'MAIL FROM:<a@b.test>', `RCPT TO:<${to}>`, 'DATA']) await client.send(line)
   const reply = await client.send(`Subject: ${subject}\r\n\r\nHello\r\n.`)
   await client.quit()
   return reply
