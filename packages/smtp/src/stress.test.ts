@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { start } from './fixture.test.ts'
+import { Stress } from './stress.ts'
 
 /** Looked at every ten milliseconds, and only the number of connections matters. */
 const QUICK = { connections: 2, handshakeTimeoutMs: 40 }
@@ -52,4 +53,15 @@ test('a server that is closed under stress is closed', { timeout: 20_000 }, asyn
   while (!fixture.records[0]?.wire.stress) await sleep(10)
   await fixture[Symbol.asyncDispose]()
   assert.equal(fixture.listener.connections, 0)
+})
+
+test('where the memory cannot be measured, with no descriptors left, it is what it was', (context) => {
+  const stress = new Stress({ connections: 1, loopDelayMs: 1e9, memory: 1e9 })
+  context.mock.method(process.memoryUsage, 'rss', () => {
+    throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' })
+  })
+  stress.update({ connections: 2, loopDelayMs: 0 })
+  assert.equal(stress.isOn, true)
+  stress.update({ connections: 0, loopDelayMs: 0 })
+  assert.equal(stress.isOn, false)
 })

@@ -29,6 +29,7 @@ export class Stress {
   isOn = false
   readonly #options: Required<Omit<StressOptions, 'disk'>> & Pick<StressOptions, 'disk'>
   readonly #memoryLimit: number
+  #rss = 0
   /** Below 1 when there is room enough. */
   #disk = 0
 
@@ -39,11 +40,21 @@ export class Stress {
   }
 
   /** Measures; `rss` is for tests. */
-  update({ connections, loopDelayMs }: Load, rss = process.memoryUsage.rss()): void {
+  update({ connections, loopDelayMs }: Load, rss = this.#measure()): void {
     const begin = this.#options
     const memory = rss / this.#memoryLimit / begin.memory
     const level = Math.max(connections / begin.connections, loopDelayMs / begin.loopDelayMs, memory, this.#disk)
     this.isOn = level >= (this.isOn ? RELIEF : 1)
+  }
+
+  /** Octets. With no file descriptors left it cannot be asked: then it is what it was. */
+  #measure(): number {
+    try {
+      this.#rss = process.memoryUsage.rss()
+    } catch {
+      // It is asked again in a second.
+    }
+    return this.#rss
   }
 
   /** Looks at the free space; the next {@link update} knows it. A file system that cannot be looked at is no reason for stress. */

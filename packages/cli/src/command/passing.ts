@@ -14,6 +14,8 @@ interface InternalMessage {
 
 /** Closes what a worker had not taken when it dies: its clients then know, and come again. */
 export function closeWhatItLeaves({ process }: Worker): void {
+  // One that could not be started has no channel.
+  if (typeof process.send !== 'function') return
   const passing = new Map<number, { close(): void }>()
   const send = process.send.bind(process) as (...args: readonly unknown[]) => boolean // the same, without its overloads
   const watched = (message: InternalMessage, handle?: { close(): void } | null, ...rest: readonly unknown[]): boolean => {

@@ -131,8 +131,8 @@ class Supervisor {
     try {
       const worker = cluster.fork()
       this.#born.set(worker, performance.now())
-      closeWhatItLeaves(worker)
       worker.on('error', (error) => this.#troubled(worker, error))
+      closeWhatItLeaves(worker)
       worker.once('online', () => {
         this.#unborn = 0
       })
