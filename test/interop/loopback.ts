@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const START_LIMIT_MS = 20_000
+const START_LIMIT_MS = 90_000
 
 /** TCP ports on loopback that nobody had a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
@@ -21,7 +21,7 @@ export async function freePorts(count: number): Promise<number[]> {
 /**
  * Resolves when the server on this port of 127.0.0.1 says its first line.
  *
- * @throws {Error} when it has not after 20 s; the signal's reason when that aborts, because the server has ended, say
+ * @throws {Error} when it has not after 90 s; the signal's reason when that aborts, because the server has ended, say
  */
 export async function waitForBanner(port: number, signal?: AbortSignal): Promise<void> {
   const end = performance.now() + START_LIMIT_MS
