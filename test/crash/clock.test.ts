@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { createSink } from '@postroad/testing'
+import { createSink, type Sink } from '@postroad/testing'
+import { EXPORT, Operator } from '../cli/operator.ts'
 import { requires } from '../runner/requires.ts'
 import { pause } from './world.ts'
 
@@ -18,12 +19,20 @@ const COUNT = 20
 /** A beat, and then some: whoever judges has judged. */
 const BEATS_MS = 5_500
 
-async function start(folder: string, sinkPort: number, clock: string): Promise<{ child: ChildProcess; port: number }> {
+interface Place {
+  /** File that says what time it is. */
+  readonly clock: string
+  /** Those to be ended. */
+  readonly children: ChildProcess[]
+}
+
+async function start(folder: string, sinkPort: number, { clock, children }: Place): Promise<{ child: ChildProcess; port: number }> {
   const [library] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')
   assert.ok(library, 'libfaketime is where Debian puts it')
   const env = { ...process.env, LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: clock, FAKETIME_NO_CACHE: '1', DONT_FAKE_MONOTONIC: '1' }
   const server = fileURLToPath(new URL('server.ts', import.meta.url))
   const child = fork(server, [folder, String(sinkPort)], { env, execArgv: ['--conditions=@postroad/source'] })
+  children.push(child)
   const [message] = (await once(child, 'message')) as [{ port: number }] // server.ts says nothing else
   return { child, port: message.port }
 }
@@ -44,7 +53,19 @@ async function deliver(port: number, to: string): Promise<string> {
   }
 }
 
-test('steps of the wall clock, forth and back, and a process that is stopped meanwhile: each message arrives once', { skip }, async (t) => {
+/** `postroad queue` on the queue of the servers, as an operator runs it beside them. Ends with 0. */
+async function command(operator: Operator, ...args: readonly string[]): Promise<void> {
+  const { code, err } = await operator.run('queue', ...args)
+  assert.equal(code, 0, err)
+}
+
+async function arrived({ transactions }: Sink, count: number): Promise<void> {
+  for (const end = performance.now() + 20_000; transactions.length < count && performance.now() < end; ) await pause(50)
+}
+
+test('steps of the wall clock, forth and back, and a process that is stopped meanwhile: each message arrives once, none where it is suspended', {
+  skip,
+}, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-clock-'))
   const clock = join(folder, 'clock')
   const set = (offset: string): Promise<void> => writeFile(clock, `${offset}\n`)
@@ -59,30 +80,52 @@ test('steps of the wall clock, forth and back, and a process that is stopped mea
       return undefined
     },
   })
+  // Another address of this host: a lane of its own, which the operator stops.
+  const stopped = await createSink({ host: '127.0.0.2', port: sink.port })
+  const operator = await Operator.begin()
+  await operator.config(
+    'postroad.config.ts',
+    `import { queue } from '@postroad/embedded-queue'
+import { defineConfig } from 'postroad'
+${EXPORT} defineConfig({ hostname: 'crash.test', folder: '${folder}', setup: (app) => void app.use(queue({ minFree: 0 })).listen({ port: 0 }) })
+`,
+  )
+  const lane = `smtp:127.0.0.2:${sink.port}`
   await set('+0')
-  const servers = [await start(folder, sink.port, clock), await start(folder, sink.port, clock)]
+  const children: ChildProcess[] = []
   t.after(async () => {
     open()
-    for (const { child } of servers) child.kill('SIGKILL')
-    await sink.close()
+    for (const child of children) child.kill('SIGKILL')
+    await Promise.all([sink.close(), stopped.close(), operator.end()])
     await rm(folder, { recursive: true, force: true })
   })
-  const send = async (count: number): Promise<void> => {
-    for (let sent = 0; sent < count; sent++) assert.match(await deliver(servers[sent % 2]?.port ?? 0, `r${sent}@example.com`), /^250 /)
+  const serve = () => start(folder, sink.port, { clock, children })
+  const [servers] = await Promise.all([Promise.all([serve(), serve()]), command(operator, 'suspend', lane)])
+  const send = async (count: number, domain = 'example.com'): Promise<void> => {
+    for (let sent = 0; sent < count; sent++) assert.match(await deliver(servers[sent % 2]?.port ?? 0, `r${sent}@${domain}`), /^250 /)
   }
   await send(COUNT)
   await set('+120')
   await pause(BEATS_MS)
-  servers[0]?.child.kill('SIGSTOP')
+  await send(2, 'stopped.test')
+  servers[0].child.kill('SIGSTOP')
   await set('+600')
   await pause(BEATS_MS)
-  servers[0]?.child.kill('SIGCONT')
+  servers[0].child.kill('SIGCONT')
   await set('-3600')
   await pause(1_500)
   // A step back is no reason for 452 4.3.1.
   await send(2)
+  await send(2, 'stopped.test')
   open()
-  for (const end = performance.now() + 20_000; sink.transactions.length < COUNT + 2 && performance.now() < end; ) await pause(50)
+  await arrived(sink, COUNT + 2)
+  assert.equal(stopped.connections, 0)
+  await set('+3600')
   await pause(1_500)
-  assert.equal(sink.transactions.length, COUNT + 2)
+  assert.equal(stopped.connections, 0)
+  await set('-3600')
+  await command(operator, 'resume', lane)
+  await arrived(stopped, 4)
+  await pause(1_500)
+  assert.deepEqual([sink.transactions.length, stopped.transactions.length], [COUNT + 2, 4])
 })

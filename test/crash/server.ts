@@ -6,7 +6,17 @@ import { Dns, definePlugin } from '@postroad/plugin'
 
 const [, , folder = '', sinkPort = ''] = process.argv
 
-const toSink = definePlugin({ name: 'to-sink', hooks: { route: () => ({ via: 'smtp', host: '127.0.0.1', port: Number(sinkPort) }) } })
+/** Mail for `stopped.test` goes by a lane of its own. */
+const toSink = definePlugin({
+  name: 'to-sink',
+  hooks: {
+    route: ({ recipient }) => ({
+      via: 'smtp',
+      host: recipient.domain === 'stopped.test' ? '127.0.0.2' : '127.0.0.1',
+      port: Number(sinkPort),
+    }),
+  },
+})
 const services = embeddedServices(`${folder}/services`)
 const server = await createServer(
   {
