@@ -9,13 +9,16 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import nodemailer from 'nodemailer'
 
-const bin = fileURLToPath(new URL('../../packages/cli/src/bin.ts', import.meta.url))
+/** The command of the package that is installed here: its source in the repository, what was built of it elsewhere. */
+const postroad = import.meta.resolve('postroad')
+const bin = fileURLToPath(new URL(`bin${path.extname(postroad)}`, postroad))
+const conditions = postroad.endsWith('.ts') ? ['--conditions=@postroad/source'] : []
 const config = fileURLToPath(new URL('postroad.config.ts', import.meta.url))
 
 test('prints what it listens on, delivers into Maildirs, refuses the lottery and strangers’ domains, and stops on Ctrl-C with 0', async () => {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-quickstart-'))
   const env = { ...process.env, POSTROAD_PORT: '0', POSTROAD_FOLDER: path.join(folder, 'var'), POSTROAD_MAIL: path.join(folder, 'mail') }
-  const child = spawn(process.execPath, ['--conditions=@postroad/source', bin, 'start', config], {
+  const child = spawn(process.execPath, [...conditions, bin, 'start', config], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })

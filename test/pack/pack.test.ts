@@ -5,12 +5,14 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
 import { after, describe, test } from 'node:test'
 import { collect, until } from '../kit/command.ts'
 import { ROOT } from '../structure/workspace.ts'
+import { copyExamples, FOREIGN, followReadme } from './example.ts'
 import { build, installProject, installTools, PUBLISHED, packAll, readTarball, run } from './project.ts'
 
 const CONFIG = `import { maildir } from '@postroad/maildir'
@@ -61,7 +63,7 @@ export const b = () => rule({ wrod: 'x' })
 const built = build()
 const packed = packAll()
 const tools = installTools()
-const project = installProject(packed)
+const project = installProject(packed, FOREIGN)
 const folder = await mkdtemp(path.join(project, 'run-'))
 after(() => rm(folder, { recursive: true, force: true }))
 await writeFile(path.join(folder, 'postroad.config.ts'), CONFIG)
@@ -149,6 +151,31 @@ test('a plugin that was just begun passes its own tests, is type-checked and bui
   assert.deepEqual(types, { code: 0, out: '' })
   const loaded = run(place, node, ['--input-type=module', '-e', "import { begun } from './dist/index.js'; console.log(begun().name)"])
   assert.deepEqual(loaded, { code: 0, out: 'begun\n' })
+})
+
+describe('every example, copied out of the repository', async () => {
+  const place = await mkdtemp(path.join(os.tmpdir(), 'postroad-examples-'))
+  after(() => rm(place, { recursive: true, force: true }))
+  for (const { name, folder, missing } of copyExamples(project, place))
+    test(`${name}: what it asks for is published; its configuration is fine, or it has a test`, () => {
+      assert.deepEqual(missing, [])
+      if (name.endsWith('/submission')) followReadme(folder)
+      const has = (ending: string) => readdirSync(folder).some((file) => file.endsWith(ending))
+      if (!has('.config.ts')) return assert.ok(has('.test.ts'))
+      const checked = run(folder, process.execPath, [path.join(folder, 'node_modules/postroad/bin/postroad.js'), 'check'])
+      assert.deepEqual(checked, { code: 0, out: 'The configuration is fine.\n' })
+    })
+
+  test('their own tests pass', () => {
+    const { code, out } = run(place, process.execPath, ['--test', 'examples/*/*.test.ts'])
+    assert.equal(code, 0, out)
+  })
+
+  test('they are right to the compiler', async () => {
+    const settings = { noEmit: true, strict: true, target: 'es2023', types: ['node'], allowImportingTsExtensions: true, module: 'nodenext', skipLibCheck: true } // biome-ignore format: short
+    await writeFile(path.join(place, 'tsconfig.json'), JSON.stringify({ compilerOptions: settings, include: ['examples'] }))
+    assert.deepEqual(run(place, process.execPath, [path.join(tools, 'typescript-7/bin/tsc')]), { code: 0, out: '' })
+  })
 })
 
 describe('every tarball', () => {
