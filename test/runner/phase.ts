@@ -25,7 +25,7 @@ export type Phase = TestPhase | CommandPhase
 const MINUTE = 60_000
 
 /** Folders below `test/` that are tools and not suites. */
-const TOOLS = new Set(['runner', 'bench', 'fuzz'])
+const TOOLS = new Set(['runner', 'bench', 'fuzz', 'mutate'])
 
 /** Folders below `test/` that are run as a part of another phase. */
 const PARTS = new Set(['examples'])

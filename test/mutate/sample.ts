@@ -1,0 +1,56 @@
+/** Which mutants are tried: a sample that a seed decides, drawn from the places where a fault would cost mail. */
+import { createHash } from 'node:crypto'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { applied, isProgram, type Mutant, mutantsOf } from './operators.ts'
+
+/** The sources whose tests are judged. */
+export const PLACES = [
+  'packages/core/src/{run,policy,stages}/**/*.ts',
+  'packages/smtp/src/verb/**/*.ts',
+  'packages/queue/src/state.ts',
+  'packages/queue/src/engine/settler.ts',
+]
+
+/** A mutant and the file it is of. */
+export interface Candidate {
+  /** From the root of the repository. */
+  readonly path: string
+  readonly mutant: Mutant
+  /** Stays the same as long as the file does. */
+  readonly id: string
+  /** The line it is on, as it is written. */
+  readonly text: string
+}
+
+/** Every mutant below these patterns, in the order of paths. */
+export function candidates(root: string, patterns: readonly string[] = PLACES): Candidate[] {
+  const paths = globSync([...patterns], { cwd: root }).filter((path) => !path.endsWith('.test.ts'))
+  return paths.sort().flatMap((path) => {
+    const source = readFileSync(join(root, path), 'utf8')
+    const lines = source.split('\n')
+    return mutantsOf(source).map((mutant) => {
+      const id = createHash('sha256')
+        .update(`${path}\0${source}\0${mutant.start}\0${mutant.end}\0${mutant.replacement}`)
+        .digest('hex')
+        .slice(0, 16)
+      return { path, mutant, id, text: (lines[mutant.line - 1] ?? '').trim() }
+    })
+  })
+}
+
+/** `count` of them, the same ones for the same seed; those that are no program are passed over. */
+export function draw(
+  root: string,
+  all: readonly Candidate[],
+  { count, seed }: { readonly count: number; readonly seed: string },
+): Candidate[] {
+  const rank = (id: string) => createHash('sha256').update(`${seed}\0${id}`).digest('hex')
+  const shuffled = all.map((each) => ({ each, key: rank(each.id) })).toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  const drawn: Candidate[] = []
+  for (const { each } of shuffled) {
+    if (drawn.length === count) break
+    if (isProgram(applied(readFileSync(join(root, each.path), 'utf8'), each.mutant))) drawn.push(each)
+  }
+  return drawn
+}
