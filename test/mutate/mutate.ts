@@ -83,7 +83,7 @@ interface Limits {
 }
 
 async function judge(drawn: readonly Candidate[], { workers, until }: Limits): Promise<Judged[] | undefined> {
-  const memory = join(ROOT, 'var', 'mutate.jsonl')
+  const memory = join(ROOT, '.work', 'mutate.jsonl')
   mkdirSync(dirname(memory), { recursive: true })
   if (options.fresh) writeFileSync(memory, '')
   const known = recall(memory)

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { programPath } from '../runner/program.ts'
 
 /** A folder of its own, removed when it is disposed of. */
 export interface Sandbox extends Disposable {
@@ -12,17 +13,20 @@ export interface Sandbox extends Disposable {
 /** @throws {Error} when git or cp cannot do it */
 export function makeSandbox(root: string): Sandbox {
   const folder = mkdtempSync(join(tmpdir(), 'postroad-mutate-'))
-  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
+  const listed = execFileSync(programPath('git'), ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
   for (const path of listed.split('\0').filter(Boolean)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     cpSync(join(root, path), join(folder, path), { verbatimSymlinks: true })
   }
   const modules = join(root, 'node_modules')
   try {
-    execFileSync('cp', ['-al', modules, folder], { stdio: 'ignore' })
+    execFileSync(programPath('cp'), ['-al', modules, folder], { stdio: 'ignore' })
   } catch {
     rmSync(join(folder, 'node_modules'), { recursive: true, force: true })
-    execFileSync('cp', ['-a', modules, folder]) // another file system has no hard links to this one
+    execFileSync(programPath('cp'), ['-a', modules, folder]) // another file system has no hard links to this one
   }
   return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
 }
