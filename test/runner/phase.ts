@@ -44,13 +44,13 @@ export function listPhases(root: string): Phase[] {
     { kind: 'command', name: 'build', argv: turbo('build') },
     { kind: 'command', name: 'types', argv: turbo('check', '--continue') },
     { kind: 'command', name: 'lint', argv: [bin('biome'), 'check', '--colors=off', '--error-on-warnings', '--max-diagnostics=50', root] },
-    tests('unit', find(root, '{packages,plugins}/*/src/**/*.test.ts'), { concurrency: 2, limitMs: 10 * MINUTE }),
+    tests('unit', find(root, '{packages,plugins}/*/src/**/*.test.ts'), { concurrency: 2, limitMs: 20 * MINUTE }),
     ...listSuites(root).map((name) =>
-      tests(name, find(root, `test/${name}/**/*.test.ts`), { concurrency: PARALLEL.has(name) ? 2 : 1, limitMs: 12 * MINUTE }),
+      tests(name, find(root, `test/${name}/**/*.test.ts`), { concurrency: PARALLEL.has(name) ? 2 : 1, limitMs: 25 * MINUTE }),
     ),
-    tests('examples', find(root, '{examples,test/examples}/**/*.test.ts'), { concurrency: 1, limitMs: 6 * MINUTE }),
+    tests('examples', find(root, '{examples,test/examples}/**/*.test.ts'), { concurrency: 1, limitMs: 15 * MINUTE }),
     // The tools have tests of their own; they run last because they say nothing about the product.
-    tests('tools', find(root, `test/{${[...TOOLS].join(',')}}/**/*.test.ts`), { concurrency: 1, limitMs: 6 * MINUTE }),
+    tests('tools', find(root, `test/{${[...TOOLS].join(',')}}/**/*.test.ts`), { concurrency: 1, limitMs: 15 * MINUTE }),
   ]
   return phases.filter((phase) => phase.kind === 'command' || phase.files.length > 0 || phase.name === 'unit')
 }
