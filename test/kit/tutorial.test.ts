@@ -70,7 +70,8 @@ async function begin(args: readonly string[], output: readonly string[]): Promis
     before.kill('SIGTERM')
     await once(before, 'exit')
   }
-  const child = startCommand(place, ...args)
+  // A reader sits at a terminal; here is none, and the log would be JSON.
+  const child = startCommand(place, ...args, ...(args[0] === 'start' ? ['--log', 'pretty'] : []))
   running.push(child)
   const [out, err] = [collect(child.stdout), collect(child.stderr)]
   await until(() => (`${out()}${err()}`.includes(`:${port}`) ? true : undefined))

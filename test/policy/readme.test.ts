@@ -17,7 +17,7 @@ const PARTS = [
 ]
 /** What an operator has to fill in. */
 const FILLED: readonly (readonly [string, string])[] = [
-  ['routing({ … })', "routing({ domains: { 'example.com': { via: 'maildir' } } })"],
+  ['routing({ … })', "routing({ domains: { 'example.com': { via: 'smtp', host: 'mail.example.com' } } })"],
   ['dnsbl({ … })', "dnsbl({ lists: [{ zone: 'bl.test' }] })"],
 ]
 const IMPORTS = ['embedded-queue queue', 'spf spf', 'routing routing', 'dnsbl dnsbl'].map((text) => {
