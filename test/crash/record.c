@@ -136,16 +136,21 @@ static ssize_t written(int fd, uint64_t offset, const struct iovec *parts, int c
   errno = saved;                                                     \
   return done;
 
+/* Where the next octets go: at the end, of a file that was opened to be made longer. */
+static uint64_t place(int fd) {
+  return (uint64_t)lseek(fd, 0, fcntl(fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR);
+}
+
 ssize_t write(int fd, const void *data, size_t length) {
   if (!known(fd)) return REAL(write)(fd, data, length);
-  uint64_t offset = (uint64_t)lseek(fd, 0, SEEK_CUR);
+  uint64_t offset = place(fd);
   struct iovec part = {(void *)data, length};
   WITH_LOCK(REAL(write)(fd, data, length), offset, &part, 1)
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
   if (!known(fd)) return REAL(writev)(fd, parts, count);
-  uint64_t offset = (uint64_t)lseek(fd, 0, SEEK_CUR);
+  uint64_t offset = place(fd);
   WITH_LOCK(REAL(writev)(fd, parts, count), offset, parts, count)
 }
 
