@@ -129,3 +129,48 @@ ${EXPORT} defineConfig({ hostname: 'crash.test', folder: '${folder}', setup: (ap
   await pause(1_500)
   assert.deepEqual([sink.transactions.length, stopped.transactions.length], [COUNT + 2, 4])
 })
+
+test('a clock that was a year ahead: what was deferred then is tried soon, by a server that saw it set back and by one that was started later', {
+  skip,
+}, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'postroad-clock-'))
+  const clock = join(folder, 'clock')
+  const set = (offset: string): Promise<void> => writeFile(clock, `${offset}\n`)
+  let [isFull, refusals] = [true, 0]
+  const sink = await createSink({
+    port: 0,
+    script({ verb }) {
+      if (verb !== 'DOT' || !isFull) return undefined
+      refusals++
+      return '452 4.2.2 Mailbox full'
+    },
+  })
+  const children: ChildProcess[] = []
+  t.after(async () => {
+    for (const child of children) child.kill('SIGKILL')
+    await sink.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  await set('+31536000')
+  const first = await start(folder, sink.port, { clock, children })
+  const defer = async (to: string): Promise<void> => {
+    const before = refusals
+    isFull = true
+    assert.match(await deliver(first.port, to), /^250 /)
+    for (const end = performance.now() + 20_000; refusals === before && performance.now() < end; ) await pause(50)
+    // It is written down.
+    await pause(1_000)
+    isFull = false
+  }
+  await defer('a@example.com')
+  await set('+0')
+  await arrived(sink, 1)
+  await set('+31536000')
+  await defer('b@example.com')
+  first.child.kill('SIGKILL')
+  await once(first.child, 'exit')
+  await set('+0')
+  await start(folder, sink.port, { clock, children })
+  await arrived(sink, 2)
+  assert.deepEqual([sink.transactions.map(({ recipients }) => recipients), refusals], [[['<a@example.com>'], ['<b@example.com>']], 2])
+})

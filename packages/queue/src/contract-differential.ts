@@ -13,6 +13,7 @@ type Event =
   | { readonly kind: 'settle'; readonly which: number; readonly done: boolean; readonly wait: number }
   | { readonly kind: 'release'; readonly which: number; readonly wait: number }
   | { readonly kind: 'operate'; readonly which: number; readonly operation: Operation }
+  | { readonly kind: 'hasten'; readonly who: number; readonly within: number }
   | { readonly kind: 'pass'; readonly seconds: number }
   | { readonly kind: 'die'; readonly who: number }
 
@@ -34,6 +35,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       operation: fc.constantFrom<Operation>({ kind: 'hold', reason: 'x' }, { kind: 'release' }, { kind: 'retry' }, { kind: 'delete' }),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('hasten' as const), who: small, within: fc.nat(100) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), seconds: fc.nat(60) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('die' as const), who: small }) },
 )
@@ -84,6 +86,7 @@ class Play {
     else if (step.kind === 'settle') await this.#settle(step)
     else if (step.kind === 'release') await this.#release(step)
     else if (step.kind === 'operate') await this.#operate(step)
+    else if (step.kind === 'hasten') await this.#hasten(await this.#pair(step.who), step.within)
     else if (step.kind === 'die') await this.#die(step.who)
     else this.#now += step.seconds * 1_000
     await this.#compare()
@@ -148,6 +151,12 @@ class Play {
     const pair = await this.#pair(0)
     const [real, model] = await Promise.all([pair.real, pair.model].map((store) => store.operate(message.id, operation, this.#now)))
     assert.equal(real, model, `deliveries changed by ${operation.kind}`)
+  }
+
+  async #hasten(pair: Pair, within: number): Promise<void> {
+    const times = { now: this.#now, latest: this.#now + within * 1_000 }
+    const [real, model] = await Promise.all([pair.real, pair.model].map((store) => store.hasten(times)))
+    assert.equal(real, model, 'deliveries that were scheduled for too late')
   }
 
   async #die(who: number): Promise<void> {

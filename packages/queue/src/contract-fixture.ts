@@ -1,5 +1,6 @@
 /** Messages and helpers of the queue contract. */
 import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
 import type { Address, RcptParameters } from '@postroad/plugin'
 import type { MessageSource } from './carrier.ts'
 import { type Claim, type DeliveryState, initialState, makeQueueId, type QueuedDelivery, type QueuedMessage } from './model.ts'
@@ -14,6 +15,9 @@ export interface QueueUnderTest {
   /** Closes and removes everything. */
   dispose(): Promise<void>
 }
+
+/** Registers one test, with a store of a fresh queue. */
+export type Check = (name: string, check: (store: QueueStore, queue: QueueUnderTest, t: TestContext) => Promise<void>) => void
 
 const START = 1_790_000_000_000
 

@@ -5,11 +5,12 @@
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { readAll } from './carrier.ts'
 import { differential } from './contract-differential.ts'
 import {
   at,
+  type Check,
   counts,
   done,
   gateOpen,
@@ -22,8 +23,9 @@ import {
   stored,
   subset,
 } from './contract-fixture.ts'
+import { hastening } from './contract-hasten.ts'
 import type { Claim } from './model.ts'
-import type { Gate, QueueStore } from './store.ts'
+import type { Gate } from './store.ts'
 
 export type { QueueUnderTest } from './contract-fixture.ts'
 
@@ -39,7 +41,7 @@ export interface QueueContractOptions {
 /** Registers the contract with `node:test`. */
 export function queueContract(options: QueueContractOptions): void {
   describe(`queue contract: ${options.name}`, () => {
-    const checked = (name: string, check: (store: QueueStore, queue: QueueUnderTest, t: TestContext) => Promise<void>): void => {
+    const checked: Check = (name, check) => {
       test(name, async (t) => {
         const queue = await options.open()
         t.after(() => queue.dispose())
@@ -48,6 +50,7 @@ export function queueContract(options: QueueContractOptions): void {
     }
     keeping(checked)
     claiming(checked)
+    hastening(checked)
     settling(checked)
     operating(checked)
     dying(checked)
@@ -56,8 +59,6 @@ export function queueContract(options: QueueContractOptions): void {
     })
   })
 }
-
-type Check = (name: string, check: (store: QueueStore, queue: QueueUnderTest, t: TestContext) => Promise<void>) => void
 
 function keeping(checked: Check): void {
   checked('RFC 5321 §4.2.5: what was added is there for another process, envelope and octets as they came', async (store, queue) => {

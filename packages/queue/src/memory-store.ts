@@ -77,8 +77,8 @@ class MemoryStore implements QueueStore {
       .slice(0, limit)
     const claims = due.flatMap(({ held, index, state }) => {
       const { queuedAt, deliveries } = held.message
-      const { attempts, warned, owed } = state
-      const verdict = gate(deliveries[index]?.lane ?? '', { queuedAt, attempts, warned, owes: owed !== undefined })
+      const { attempts, warned, owed, countedFrom = queuedAt } = state
+      const verdict = gate(deliveries[index]?.lane ?? '', { queuedAt: countedFrom, attempts, warned, owes: owed !== undefined })
       if (verdict === 'take') return [this.#claim(held, index)]
       held.states[index] = {
         ...state,
@@ -121,6 +121,12 @@ class MemoryStore implements QueueStore {
     if (held.states.some(({ place }) => place.kind !== 'done')) return 'settled'
     this.#finish(held, now)
     return 'finished'
+  }
+
+  async hasten({ now, latest }: Parameters<QueueStore['hasten']>[0]): Promise<number> {
+    const late = this.#places('scheduled', ({ at }) => at > latest)
+    for (const { held, index, state } of late) held.states[index] = { ...state, place: { kind: 'scheduled', at: now } }
+    return late.length
   }
 
   async nextDue(): Promise<number | undefined> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { DEFAULT_SCHEDULE, type Failure, nextAttemptAt } from './schedule.ts'
+import { DEFAULT_SCHEDULE, type Failure, longestPause, nextAttemptAt } from './schedule.ts'
 
 const MINUTE = 60_000
 const DAY = 86_400_000
@@ -47,6 +47,20 @@ test('the next attempt is always later than now, and a finite time', () => {
     fc.property(any, fc.double({ min: 0, max: 0.999, noNaN: true }), (each, random) => {
       const at = nextAttemptAt(each, DEFAULT_SCHEDULE, random)
       assert.ok(Number.isInteger(at) && at > each.now && at < each.now + DAY)
+    }),
+  )
+})
+
+test('no attempt is further away than the longest pause', () => {
+  const wait = fc.integer({ min: 1, max: 30 * DAY })
+  const waits = fc.array(wait, { minLength: 1 })
+  const classWaits = fc.record({ rate: waits, other: waits }, { requiredKeys: [] })
+  const random = fc.double({ min: 0, max: 0.999_999, noNaN: true })
+  fc.assert(
+    fc.property(waits, classWaits, fc.nat(12), fc.nat(10 * DAY), random, (waits, classWaits, attempts, hintMs, chance) => {
+      const options = { ...DEFAULT_SCHEDULE, waits, classWaits }
+      const at = nextAttemptAt(failure({ attempts: attempts + 1, hintMs, expiresAt: 100 * DAY }), options, chance)
+      assert.ok(at <= Math.ceil(longestPause(options)), `${at}`)
     }),
   )
 })

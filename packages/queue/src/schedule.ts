@@ -68,6 +68,12 @@ export function nextAttemptAt(failure: Failure, options: ScheduleOptions = DEFAU
   return Math.round(failure.now < failure.expiresAt ? Math.min(at, Math.max(failure.expiresAt, failure.now + MINUTE)) : at)
 }
 
+/** Milliseconds that the next attempt is away at most, whatever happens. */
+export function longestPause(options: ScheduleOptions): number {
+  const waits = [options.waits, ...Object.values(options.classWaits)].flat()
+  return Math.max(options.gatherMs, (1 + options.jitter) * Math.max(options.hintMaxMs, 5 * MINUTE, ...waits))
+}
+
 function clamp(hintMs: number, options: ScheduleOptions): number {
   return Math.min(Math.max(hintMs, options.hintMinMs), options.hintMaxMs)
 }

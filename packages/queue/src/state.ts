@@ -71,6 +71,7 @@ export function afterAttempt(attempted: Attempted): Transition {
   const recipients = state.recipients.map((before, at) => settleRecipient(before, attempted.outcomes[at], attempted))
   const attempts = state.attempts + (attempted.untried ? 0 : 1)
   const isLate = isLateNow(attempted) && !state.warned
+  const countedFrom = bornAt(attempted)
   const reports = message.from === undefined ? [] : reportsOf(attempted, recipients, isLate)
   const next: DeliveryState = {
     place: nextPlace(attempted, recipients, attempts),
@@ -78,6 +79,7 @@ export function afterAttempt(attempted: Attempted): Transition {
     recipients,
     history: attempted.untried ? state.history : remember(state.history, recordOf(attempted)),
     warned: state.warned || (isLate && recipients.some(isPending)),
+    ...(countedFrom !== message.queuedAt && { countedFrom }),
   }
   const happenings = happeningsOf(attempted, recipients)
   return { ...postponed({ state: next, reports }, message, attempted.now + attempted.schedule.gatherMs), happenings }
@@ -132,6 +134,15 @@ export function isPending(recipient: RecipientState | undefined): boolean {
   return recipient?.fate === 'pending'
 }
 
+/** From when the life of a delivery counts: a message that comes from the future, because the clock was set back, lives no longer than others. */
+export function lifeBegan(
+  { queuedAt }: Pick<QueuedMessage, 'queuedAt'>,
+  { countedFrom = queuedAt }: Pick<DeliveryState, 'countedFrom'>,
+  now: number,
+): number {
+  return Math.min(countedFrom, now)
+}
+
 /** Whether a sender wants to hear of this, RFC 3461 §4.1. */
 export function wants(delivery: QueuedDelivery, recipient: number, what: 'SUCCESS' | 'FAILURE' | 'DELAY'): boolean {
   const notify = delivery.recipients[recipient]?.parameters.notify
@@ -168,12 +179,17 @@ function nextPlace(attempted: Attempted, recipients: readonly RecipientState[], 
 }
 
 /** The operator's word of today counts, not that of the day the message came: a life that is shortened ends old mail too. */
-function expiryOf({ message, schedule }: Attempted): number {
-  return message.queuedAt + schedule.lifeMs
+function expiryOf(attempted: Attempted): number {
+  return bornAt(attempted) + attempted.schedule.lifeMs
 }
 
-function isLateNow({ message, now, schedule }: Attempted): boolean {
-  return schedule.warnAfterMs > 0 && now - message.queuedAt >= schedule.warnAfterMs
+function isLateNow(attempted: Attempted): boolean {
+  const { now, schedule } = attempted
+  return schedule.warnAfterMs > 0 && now - bornAt(attempted) >= schedule.warnAfterMs
+}
+
+function bornAt({ message, state, now }: Attempted): number {
+  return lifeBegan(message, state, now)
 }
 
 function reportsOf(attempted: Attempted, recipients: readonly RecipientState[], isLate: boolean): Report[] {

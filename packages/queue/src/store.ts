@@ -7,6 +7,7 @@ export type Gate = (lane: string, delivery: GateView) => 'take' | 'wait' | numbe
 
 /** What a {@link Gate} sees. */
 export interface GateView {
+  /** {@link DeliveryState.countedFrom}, else when the message was queued. */
   readonly queuedAt: number
   readonly attempts: number
   readonly warned: boolean
@@ -96,6 +97,11 @@ export interface QueueStore {
   release(claims: readonly Claim[], place: Place): Promise<void>
   /** Ends a claim; durable when it resolves. */
   settle(settlement: Settlement): Promise<SettleResult>
+  /**
+   * Makes due now what is scheduled for a time behind `latest`: such times were written before somebody set the clock back. No
+   * more than a look at the last entry when there is nothing. What is held stays held. Resolves to how many.
+   */
+  hasten(options: { readonly now: number; readonly latest: number }): Promise<number>
   /** When the next scheduled delivery is due. */
   nextDue(): Promise<number | undefined>
   /** Lanes for which something waits. */

@@ -88,7 +88,7 @@ export class Meter {
     const { route, recipients, queuedAt, envelope } = context
     this.#deliveries.inc({ via: route.via, outcome, class: context.class ?? '' }, recipients.length)
     if (outcome === 'bounced' && envelope.from === undefined) this.#unreturned.inc({ via: route.via }, recipients.length)
-    if (outcome === 'delivered') this.#delay.observe({ via: route.via }, (context.now() - queuedAt) / 1000)
+    if (outcome === 'delivered') this.#delay.observe({ via: route.via }, Math.max(0, context.now() - queuedAt) / 1000)
   }
 
   ran(run: Run): void {

@@ -14,7 +14,7 @@ export function summary({ message, states }: QueueEntry, now: number): Record<st
   const reply = pending.find((each) => each.reply)?.reply
   return {
     id: message.id,
-    age: age(now - message.queuedAt),
+    age: age(Math.max(0, now - message.queuedAt)),
     size: message.size,
     state: [...new Set(states.map(({ place }) => place.kind).filter((kind) => kind !== 'done'))].join(','),
     from: message.from?.toString() ?? '<>',
@@ -42,7 +42,7 @@ export function showQueued({ message, states }: QueueEntry, rules: LaneRules, io
     const state = states[at]
     if (!state) continue
     io.print(
-      `  ${delivery.lane}: ${state.owed ? 'the sender is told soon' : place(state.place)}, ${state.attempts} attempts, until ${time(queuedAt + rules.scheduleOf(delivery.lane).lifeMs)}`,
+      `  ${delivery.lane}: ${state.owed ? 'the sender is told soon' : place(state.place)}, ${state.attempts} attempts, until ${time((state.countedFrom ?? queuedAt) + rules.scheduleOf(delivery.lane).lifeMs)}`,
     )
     for (const [which, { address }] of delivery.recipients.entries()) io.print(`    ${address}: ${fate(state.recipients[which])}`)
     for (const attempt of state.history) showAttempt(attempt, io)

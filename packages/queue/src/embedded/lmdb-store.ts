@@ -9,7 +9,6 @@ import { memorySource, readAll } from '../carrier.ts'
 import { type Claim, type FinishedMessage, initialState, type Place, type QueuedMessage, type Reply } from '../model.ts'
 import { withWish } from '../state.ts'
 import {
-  type Gate,
   type NewMessage,
   type Operation,
   type QueueEntry,
@@ -27,6 +26,7 @@ import { QueueDatabase } from './database.ts'
 import { Disk, UNWRITABLE } from './disk.ts'
 import { finish, isLast } from './ending.ts'
 import { type Fault, noFault } from './fault.ts'
+import { hasten } from './hasten.ts'
 import { operate } from './operate.ts'
 import { thisOwner } from './owners.ts'
 import { asRecord, bornState, enter, entryOf, isClaimed, move, readState, readStates, setAside } from './places.ts'
@@ -129,15 +129,7 @@ export class LmdbStore implements QueueStore {
     }
   }
 
-  async claimDue({
-    now,
-    limit,
-    gate,
-  }: {
-    readonly now: number
-    readonly limit: number
-    readonly gate: Gate
-  }): Promise<{ claims: Claim[]; moved: number }> {
+  async claimDue({ now, limit, gate }: Parameters<QueueStore['claimDue']>[0]): Promise<{ claims: Claim[]; moved: number }> {
     const [found, owner] = await this.#claimant.claim((owner) => takeDue(this.#tables, { owner, now, limit, gate }))
     this.#fault('claim:durable')
     return { claims: await this.#load(found.taken, owner), moved: found.moved }
@@ -190,6 +182,10 @@ export class LmdbStore implements QueueStore {
     this.#fault('settle:durable')
     if (result === 'finished' && claim.message.size > this.#inlineLimit) this.#removeBody(claim.message.id)
     return result
+  }
+
+  hasten(times: Parameters<QueueStore['hasten']>[0]): Promise<number> {
+    return hasten(this.#database, times)
   }
 
   async nextDue(): Promise<number | undefined> {

@@ -84,10 +84,11 @@ export function bornState(message: QueuedMessage, index: number, owner: string):
 
 /** A state with what the index must know. */
 export function asRecord(message: QueuedMessage, index: number, state: DeliveryState): StateRecord {
-  const { place, attempts, recipients, history, warned, wish, owed } = state
+  const { place, attempts, recipients, history, warned, countedFrom, wish, owed } = state
   const lane = message.deliveries[index]?.lane ?? ''
   const { queuedAt } = message
-  return { place, attempts, recipients, history, warned, ...(wish && { wish }), ...(owed && { owed }), lane, queuedAt }
+  const counted = countedFrom !== undefined && { countedFrom }
+  return { place, attempts, recipients, history, warned, ...counted, ...(wish && { wish }), ...(owed && { owed }), lane, queuedAt }
 }
 
 /** Name and lane of a claimed delivery. */

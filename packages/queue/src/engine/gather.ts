@@ -1,7 +1,7 @@
 /** Finds what can be told in one notification: other deliveries of a message that owe news, or are late as well. */
 import type { DsnRecipient } from '../dsn/dsn.ts'
 import type { Claim, DeliveryState, Place } from '../model.ts'
-import { isPending, told, wants } from '../state.ts'
+import { isPending, lifeBegan, told, wants } from '../state.ts'
 import type { QueueStore, Settlement } from '../store.ts'
 import type { EngineOptions } from './options.ts'
 
@@ -35,10 +35,11 @@ export async function owedNews(store: QueueStore, claims: readonly Claim[]): Pro
 export async function lateNews({ store, scheduleOf }: EngineOptions, claim: Claim, now: number): Promise<News> {
   const { message } = claim
   const { states } = (await store.get(message.id)) ?? { states: [] }
-  const isLate = ({ place, warned, owed }: DeliveryState, index: number): boolean => {
+  const isLate = (state: DeliveryState, index: number): boolean => {
+    const { place, warned, owed } = state
     if (!isFree(place) || warned || owed !== undefined) return false
     const { warnAfterMs } = scheduleOf(message.deliveries[index]?.lane ?? '')
-    return warnAfterMs > 0 && now - message.queuedAt >= warnAfterMs
+    return warnAfterMs > 0 && now - lifeBegan(message, state, now) >= warnAfterMs
   }
   const others = await claimFree(store, message.id, states.map(isLate))
   // A claim has forgotten where its delivery was.
@@ -48,7 +49,7 @@ export async function lateNews({ store, scheduleOf }: EngineOptions, claim: Clai
   }))
   const reports = others.flatMap(({ index, state }) => {
     const delivery = message.deliveries[index]
-    const until = message.queuedAt + scheduleOf(delivery?.lane ?? '').lifeMs
+    const until = lifeBegan(message, state, now) + scheduleOf(delivery?.lane ?? '').lifeMs
     return state.recipients.flatMap((each, recipient): DsnRecipient[] =>
       delivery && isPending(each) && wants(delivery, recipient, 'DELAY')
         ? [{ action: 'delayed', recipient, delivery: index, state: each, until }]

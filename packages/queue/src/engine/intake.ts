@@ -3,12 +3,13 @@
  * a hundred, and never stand in the way of fresh ones.
  */
 import type { Claim } from '../model.ts'
-import type { ScheduleOptions } from '../schedule.ts'
+import { longestPause, type ScheduleOptions } from '../schedule.ts'
 import type { Gate, GateView } from '../store.ts'
 import type { Lane } from './lane.ts'
 import type { LaneBook } from './lane-book.ts'
 import { BEAT_MS, type EngineOptions, type Job, PAGE } from './options.ts'
 import { type Site, spread } from './site.ts'
+import { WallWatch } from './wall-watch.ts'
 
 /** Milliseconds between pages while there is more that is due: when nothing else is to be done, and while there is fresh mail. */
 const PAGE_PAUSE_MS = 10
@@ -19,6 +20,9 @@ const SILENCE_MS = 30_000
 
 /** Milliseconds after which those who follow a first one look again. */
 const FOLLOW_MS = 5_000
+
+/** Milliseconds that a time may lie behind the latest that a rule allows: clocks of nodes differ, and what is written down may have been reckoned before. */
+const SLACK_MS = 600_000
 
 /** What the intake needs of the engine. */
 export interface IntakeOptions {
@@ -41,6 +45,7 @@ export interface IntakeOptions {
 /** Looks at the store now and then. */
 export class Intake {
   readonly #options: IntakeOptions
+  readonly #wall = new WallWatch()
   #cancel: () => void = () => {}
   #looking: Promise<void> | undefined
   #isClosed = false
@@ -99,6 +104,7 @@ export class Intake {
       this.#options.stopped(lanes.suspend((await engine.store.suspensions()).map(({ target }) => target)))
       lanes.noteStored(await engine.store.waitingLanes())
     }
+    if (this.#wall.isDoubtful(engine.clock.now(), elapsed)) await this.#hasten(elapsed)
     await this.#fetchWaiting()
     const pauseMs = isBusy() ? BUSY_PAUSE_MS : PAGE_PAUSE_MS
     if (room() <= 0) return pauseMs
@@ -120,6 +126,16 @@ export class Intake {
     // Each time: a beat that took long may have begun before the silence that it ends.
     this.#options.heard()
     if (taken > 0) log.warn({ deliveries: taken }, 'took over deliveries of a process that is gone')
+  }
+
+  /** What is scheduled for later than any rule allows was so by a clock that has been set back since. */
+  async #hasten(elapsed: number): Promise<void> {
+    const { store, log, clock, scheduleOf, backoff, longestPauseMs = longestPause(scheduleOf('')) } = this.#options.engine
+    const now = clock.now()
+    const latest = now + Math.max(longestPauseMs, 2 * backoff.maxMs) + SLACK_MS
+    const hastened = await store.hasten({ now, latest })
+    this.#wall.looked(elapsed)
+    if (hastened > 0) log.warn({ deliveries: hastened }, 'deliveries were scheduled for later than any rule allows: the clock was set back')
   }
 
   /** Lanes that have room again get what waits for them. */

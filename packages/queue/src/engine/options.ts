@@ -28,6 +28,8 @@ export interface EngineOptions {
   readonly hostname: string
   /** When the mail of a lane is tried, and for how long. */
   scheduleOf(lane: string): ScheduleOptions
+  /** Milliseconds that the next attempt is away at most, by any schedule. Default: by that of the lane without a name. */
+  readonly longestPauseMs?: number
   /**
    * Where the transactions of a lane are counted; a promise when its mail hosts must be looked up, which is not waited for
    * by those who hand in mail. Does not reject: where DNS does not answer, a lane is counted by itself.

@@ -37,6 +37,7 @@ export function openEngine(
     hostname,
     siteOf: rules.siteOf,
     scheduleOf: rules.scheduleOf,
+    longestPauseMs: rules.longestPauseMs,
     backoff: DEFAULT_BACKOFF,
     routeReport: route,
     returnLimit,

@@ -2,7 +2,7 @@
 import type { Route } from '@postroad/plugin'
 import { FIXED_BACKOFF, type LaneLimits, type SiteRule } from '../engine/site.ts'
 import { matchesDomain } from '../plan.ts'
-import { DEFAULT_SCHEDULE, type ScheduleOptions } from '../schedule.ts'
+import { DEFAULT_SCHEDULE, longestPause, type ScheduleOptions } from '../schedule.ts'
 import type { DeliveryOptions, LaneOptions } from './delivery-options.ts'
 
 /** Transactions at once with a destination of which nothing is said. */
@@ -38,6 +38,11 @@ export class LaneRules {
   readonly scheduleOf = (lane: string): ScheduleOptions => {
     const means = meaning(lane)
     return this.#scheduled.find(({ entry }) => means(entry))?.schedule ?? this.#schedule
+  }
+
+  /** Milliseconds that an attempt is away at most, whatever the lane. */
+  get longestPauseMs(): number {
+    return Math.max(...[this.#schedule, ...this.#scheduled.map(({ schedule }) => schedule)].map(longestPause))
   }
 
   /** Where the transactions of a lane are counted, and what is allowed there; a promise only when mail hosts decide. Never rejects. */

@@ -2,6 +2,7 @@
 import {
   type DeliveryState,
   type FinishedMessage,
+  type GateView,
   initialState,
   loadEnvelope,
   type Place,
@@ -69,8 +70,8 @@ function decodePlace(text: string): Place {
 }
 
 /** The part of a state that a script need not understand. */
-export function encodeState({ attempts, recipients, history, warned, owed }: DeliveryState): string {
-  return JSON.stringify({ attempts, recipients, history, warned, owed })
+export function encodeState({ attempts, recipients, history, warned, countedFrom, owed }: DeliveryState): string {
+  return JSON.stringify({ attempts, recipients, history, warned, countedFrom, owed })
 }
 
 /** A state that was stored, or the one it was born with. */
@@ -88,8 +89,19 @@ export function decodeStates(message: QueuedMessage, fields: ReadonlyMap<string,
 }
 
 /** Attempts as the gate wants to see them without reading the state. */
-export function encodeAttempts({ attempts, warned, owed }: DeliveryState): string {
-  return `${attempts}${warned ? '!' : ''}${owed ? '?' : ''}`
+export function encodeAttempts({ attempts, warned, owed, countedFrom }: DeliveryState): string {
+  return `${attempts}${warned ? '!' : ''}${owed ? '?' : ''}${countedFrom === undefined ? '' : `@${Math.round(countedFrom)}`}`
+}
+
+/** What {@link encodeAttempts} wrote, for the gate. */
+export function viewOf(queuedAt: number, encoded: string): GateView {
+  const [marks = '', countedFrom] = encoded.split('@')
+  return {
+    queuedAt: countedFrom === undefined ? queuedAt : Number(countedFrom),
+    attempts: Number.parseInt(marks, 10),
+    warned: marks.includes('!'),
+    owes: marks.includes('?'),
+  }
 }
 
 /** The final record up to its list of recipients; scripts append what each delivery contributes, and close it. */

@@ -35,6 +35,7 @@ import {
   encodeState,
   finishedHead,
   finishedPart,
+  viewOf,
 } from './record.ts'
 import { PAGE, type ReaderOptions, RedisReader } from './redis-reader.ts'
 import * as scripts from './scripts.ts'
@@ -112,6 +113,22 @@ export class RedisStore extends RedisReader implements QueueStore {
   ): Promise<{ claims: Claim[]; moved: number }> {
     const args = entries.flatMap(({ entry, at }) => [entry, at])
     return this.#claim((await this.run(scripts.LOOK, args)) as DueEntry[], options) // see the script
+  }
+
+  /** The server's time, in milliseconds since the epoch. */
+  async serverTime(): Promise<number> {
+    return Number(await this.run(scripts.NOW, []))
+  }
+
+  async hasten({ now, latest }: { readonly now: number; readonly latest: number }): Promise<number> {
+    const last = (await this.send('zrange', 'scheduled', -1, -1, 'WITHSCORES')) as string[] // as the command says
+    if (last[1] === undefined || Number(last[1]) <= latest) return 0
+    for (let hastened = 0; ; ) {
+      const entries = (await this.run(scripts.HASTEN, [now, latest, PAGE])) as string[] // see the script
+      for (const entry of entries) this.#onScheduled(entry, now)
+      hastened += entries.length
+      if (entries.length < PAGE) return hastened
+    }
   }
 
   async claimWaiting(lane: string, limit: number): Promise<readonly Claim[]> {
@@ -209,8 +226,7 @@ export class RedisStore extends RedisReader implements QueueStore {
   ): Promise<{ claims: Claim[]; moved: number }> {
     if (due.length === 0) return { claims: [], moved: 0 }
     const orders = due.flatMap(([entry, at, queuedAt, lane, attempts]) => {
-      const view = { queuedAt: Number(queuedAt), attempts: Number.parseInt(attempts ?? '0', 10) }
-      const verdict = gate(lane, { ...view, warned: attempts?.includes('!') ?? false, owes: attempts?.includes('?') ?? false })
+      const verdict = gate(lane, viewOf(Number(queuedAt), attempts ?? '0'))
       return [entry, at, encodePlace(this.#placeFor(verdict, now))]
     })
     const taken = await this.run(scripts.TAKE_DUE, [this.owner, ...orders])

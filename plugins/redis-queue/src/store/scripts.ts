@@ -5,7 +5,7 @@
  * Below the queue's prefix P:
  *
  *     m:ID       hash: q queuedAt, k deliveries, n of them not done, v version of the recipients' states;
- *                of delivery I: pI place, lI lane, aI attempts (and ! when warned, ? when a failure is owed), sI state, wI wish, fI its part of the final record
+ *                of delivery I: pI place, lI lane, aI attempts (and ! when warned, ? when a failure is owed, @TIME from when its life counts), sI state, wI wish, fI its part of the final record
  *     e:ID       envelope          b:ID:N     piece N of the body
  *     ids        all messages      scheduled  by time       w:LANE waiting, by time      lanes  how many wait, by lane
  *     claimed    OWNER ID I        held       ID I          owners  alive until          clock  when the queue was last looked after
@@ -171,6 +171,19 @@ for at = 1, #due, 2 do
   else call('ZREM', P .. 'scheduled', due[at]) end
 end
 return found
+`)
+
+/** The server's time in milliseconds since the epoch. */
+export const NOW = frees('return milliseconds()')
+
+/** now, latest, limit → entries that were scheduled for a time behind `latest`, and are for now */
+export const HASTEN = frees(`
+local late = call('ZRANGEBYSCORE', P .. 'scheduled', '(' .. ARGV[2], '+inf', 'LIMIT', 0, ARGV[3])
+for _, entry in ipairs(late) do
+  if placeOf(entry) then move(entry, 's:' .. ARGV[1])
+  else call('ZREM', P .. 'scheduled', entry) end
+end
+return late
 `)
 
 /** entry, time; … → as `DUE`, of those that are scheduled for that time */

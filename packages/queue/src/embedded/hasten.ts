@@ -1,0 +1,34 @@
+/** Brings forward what is scheduled for a time that nobody could have meant: the clock was set back since it was written. */
+import type { Place } from '../model.ts'
+import type { QueueDatabase, Tables } from './database.ts'
+import { leave, move, stateOf } from './places.ts'
+
+/** How many entries one step moves. */
+const PAGE = 500
+
+/** A moment, and the latest that a delivery may be scheduled for. */
+interface Hastened {
+  readonly now: number
+  readonly latest: number
+}
+
+/** Makes due now what is scheduled for a time behind `latest`. Resolves to how many. Without any it writes nothing. */
+export async function hasten(database: QueueDatabase, times: Hastened): Promise<number> {
+  const [last] = [...database.refresh().scheduled.getKeys({ reverse: true, limit: 1 })]
+  if (!last || last[0] <= times.latest) return 0
+  let hastened = 0
+  for (let page = PAGE; page === PAGE; hastened += page) page = await database.settle(() => hastenPage(database.tables, times))
+  return hastened
+}
+
+function hastenPage(tables: Tables, { now, latest }: Hastened): number {
+  const keys = [...tables.scheduled.getKeys({ start: [latest + 1], limit: PAGE })]
+  const place: Place = { kind: 'scheduled', at: now }
+  for (const [at, id, index] of keys) {
+    const state = stateOf(tables, id, index)
+    const from: Place = { kind: 'scheduled', at }
+    if (state) move(tables, { id, index, lane: state.lane }, { from, state: { ...state, place } })
+    else leave(tables, from, { id, index, lane: '' })
+  }
+  return keys.length
+}
