@@ -7,7 +7,7 @@ import { type FileHandle, mkdir, open, opendir, rm, stat, unlink } from 'node:fs
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { MessageSource } from '../carrier.ts'
-import { isQueueId } from '../model.ts'
+import { isQueueId, type QueuedMessage } from '../model.ts'
 import { QueueError } from '../store.ts'
 import { type Fault, noFault } from './fault.ts'
 
@@ -198,4 +198,10 @@ function corruptBody(id: string): QueueError {
 
 function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
+}
+
+/** What stands for a body that is not there: reading it fails. */
+export function missing(message: QueuedMessage): MessageSource {
+  const error = new QueueError('ERR_QUEUE_CORRUPT', `The body of ${message.id} is missing`)
+  return { size: message.size, raw: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) }) }
 }

@@ -1,7 +1,9 @@
 /** This process among those that share the queue: claims under its name, takes over what others left behind, and gives back what it has. */
+import type { Claim } from '../model.ts'
 import { QueueError } from '../store.ts'
 import { giveBack, type Taken, takeOver } from './claims.ts'
 import type { QueueDatabase, Tables } from './database.ts'
+import { type Doubt, Doubts, withdraw } from './doubts.ts'
 import { type Lost, Roll } from './roll.ts'
 
 /** How many entries one step moves. */
@@ -17,10 +19,14 @@ export interface ClaimantOptions {
   onProblem(problem: QueueError): void
 }
 
+/** What a commit has claimed. */
+type Found = readonly Taken[] | { readonly taken: readonly Taken[] }
+
 /** See above. */
 export class Claimant {
   readonly #options: ClaimantOptions
   readonly #roll: Roll
+  readonly #doubts = new Doubts()
   /** Claims of ours that could not be handed out, under their owner's name: they go back with the next beat. */
   #strays: [owner: string, taken: Taken][] = []
 
@@ -37,23 +43,59 @@ export class Claimant {
     return this.#roll.name
   }
 
-  /** The name under which a commit may claim. For use within it; {@link entered} is to be called when it is durable. */
+  /** The name under which a commit may claim. For use within it; {@link entered} is to be called when it is durable, {@link failed} when it went to its end and is not. */
   enter(): string {
+    this.#doubts.undo()
     return this.#roll.enter(this.#tables, this.#options.now())
   }
 
   entered(): void {
     this.#roll.entered()
+    this.#doubts.committed()
+  }
+
+  /** A commit failed in which {@link enter} was called; `doubt`: what it may have done all the same. */
+  failed(doubt?: Doubt): void {
+    this.#doubts.failed(doubt)
+  }
+
+  /** What takes back a message that was refused; `gone`: nothing of it is there any more. */
+  refusal({ message, state: { place } }: Claim, gone: () => void): Doubt {
+    const owner = place.kind === 'claimed' ? place.owner : this.name
+    let isGone = false
+    return {
+      undo: () => {
+        isGone = withdraw(this.#tables, message, { owner, now: this.#options.now() })
+      },
+      undone: () => isGone && gone(),
+    }
+  }
+
+  /** What gives back claims that nobody was told of. */
+  claimsOf(owner: string, taken: readonly Taken[]): Doubt {
+    return {
+      undo: () => {
+        const now = this.#options.now()
+        for (const each of taken) giveBack(this.#tables, each, { owner, now })
+      },
+    }
   }
 
   /** A commit that claims, with the name under which it does. */
-  async claim<T>(work: (owner: string) => T): Promise<[result: T, owner: string]> {
-    const done = await this.#options.database.settle((): [T, string] => {
-      const owner = this.enter()
-      return [work(owner), owner]
-    })
-    this.entered()
-    return done
+  async claim<T extends Found>(work: (owner: string) => T): Promise<[result: T, owner: string]> {
+    let done: [T, string] | undefined
+    try {
+      const found = await this.#options.database.settle((): [T, string] => {
+        const owner = this.enter()
+        done = [work(owner), owner]
+        return done
+      })
+      this.entered()
+      return found
+    } catch (error) {
+      if (done) this.failed(this.claimsOf(done[1], takenOf(done[0])))
+      throw error
+    }
   }
 
   /** Whether the owner of a claim is surely gone: then its claim stands in nobody's way. For use within a commit. */
@@ -69,11 +111,10 @@ export class Claimant {
   /** Says that this process lives, and takes the claims of those that do not. Resolves to how many. */
   async beat(now: number): Promise<number> {
     const strays = this.#strays
-    const lost = await this.#options.database.settle(() => {
+    const lost = await this.#entering(() => {
       for (const [owner, taken] of strays) giveBack(this.#tables, taken, { owner, now })
       return this.#roll.beat(this.#tables, now)
     })
-    this.entered()
     this.#strays = this.#strays.filter((stray) => !strays.includes(stray))
     let taken = 0
     for (const each of lost) taken += await this.#takeOver(() => each, now)
@@ -84,9 +125,28 @@ export class Claimant {
   async leave(): Promise<void> {
     const { name } = this
     this.#roll.leave()
-    if (this.#roll.isEntered)
-      await this.#takeOver(() => ({ owner: name, row: this.#tables.owners.get(name)?.toString() }), this.#options.now())
+    const rowOf = (): string | undefined => this.#tables.owners.get(name)?.toString()
+    if (this.#doubts.isOpen) await this.#entering(() => {})
+    if (this.#roll.isEntered) await this.#takeOver(() => ({ owner: name, row: rowOf() }), this.#options.now())
     this.#roll.struck()
+  }
+
+  /** A commit that undoes what is in doubt. */
+  async #entering<T>(work: () => T): Promise<T> {
+    let isDone = false
+    try {
+      const result = await this.#options.database.settle(() => {
+        this.#doubts.undo()
+        const worked = work()
+        isDone = true
+        return worked
+      })
+      this.entered()
+      return result
+    } catch (error) {
+      if (isDone) this.failed()
+      throw error
+    }
   }
 
   get #tables(): Tables {
@@ -99,4 +159,8 @@ export class Claimant {
       page = await this.#options.database.settle(() => takeOver(this.#tables, { lost: lost(), now, limit: PAGE }))
     return taken
   }
+}
+
+function takenOf(found: Found): readonly Taken[] {
+  return 'taken' in found ? found.taken : found
 }

@@ -19,7 +19,7 @@ import {
   type SettleResult,
   type Suspension,
 } from '../store.ts'
-import { BodyFiles } from './body-files.ts'
+import { BodyFiles, missing } from './body-files.ts'
 import { Claimant } from './claimant.ts'
 import { type Taken, take, takeDue, takeWaiting } from './claims.ts'
 import { QueueDatabase } from './database.ts'
@@ -117,16 +117,19 @@ export class LmdbStore implements QueueStore {
   async add(message: QueuedMessage, source: MessageSource): Promise<readonly Claim[]> {
     this.#fault('add:begin')
     const record = await this.#prepare({ message, source })
+    let claims: readonly Claim[] | undefined
     try {
-      const claims = await this.#database.commit(() => this.#insert(message, record))
-      this.#claimant.entered()
-      this.#fault('add:durable')
-      return claims
+      await this.#database.commit(() => void (claims = this.#insert(message, record)))
     } catch (error) {
-      // The entry that would have named the file is not there.
-      if (this.#written.delete(message)) this.#removeBody(message.id)
+      // The entry that would name the file is not there, or goes first.
+      const removeBody = this.#written.delete(message) ? () => this.#removeBody(message.id) : () => {}
+      if (claims?.[0]) this.#claimant.failed(this.#claimant.refusal(claims[0], removeBody))
+      else removeBody()
       throw error
     }
+    this.#claimant.entered()
+    this.#fault('add:durable')
+    return claims ?? []
   }
 
   async claimDue({ now, limit, gate }: Parameters<QueueStore['claimDue']>[0]): Promise<{ claims: Claim[]; moved: number }> {
@@ -172,11 +175,17 @@ export class LmdbStore implements QueueStore {
     const ends = [{ claim, state }, ...also]
     const records =
       spawn.length === 0 ? [] : await Promise.all(spawn.map(async (each) => [each.message, await this.#prepare(each)] as const))
-    const result = await this.#database.settle(() => {
+    const spawned: Taken[] = []
+    const step = (): SettleResult => {
       if (!ends.every((end) => isClaimed(this.#tables, this.#ownerOf(end.claim), end.claim.message.id, end.claim.index))) return 'lost'
-      for (const [message, record] of records) this.#insert(message, record)
+      for (const [message, record] of records)
+        for (const { index } of this.#insert(message, record)) spawned.push({ id: message.id, index })
       if (unreturned > 0) this.#tables.meta.put('unreturned', Buffer.from(String(view.unreturned(this.#tables) + unreturned)))
       return ends.map((end) => this.#apply({ ...end, now })).includes('finished') ? 'finished' : 'settled'
+    }
+    const result = await this.#database.settle(step).catch((error: unknown) => {
+      if (spawned.length > 0) this.#claimant.failed(this.#claimant.claimsOf(this.owner, spawned))
+      throw error
     })
     if (spawn.length > 0) this.#claimant.entered()
     this.#fault('settle:durable')
@@ -228,12 +237,7 @@ export class LmdbStore implements QueueStore {
     const changed = await this.#database.settle(() => {
       const record = this.#read(id)
       return record
-        ? operate(this.#tables, record, {
-            operation,
-            now,
-            keep: this.#keep,
-            isLost: (owner) => this.#claimant.isLost(owner),
-          })
+        ? operate(this.#tables, record, { operation, now, keep: this.#keep, isLost: (owner) => this.#claimant.isLost(owner) })
         : 0
     })
     if (operation.kind === 'delete' && changed > 0) this.#removeBody(id)
@@ -266,8 +270,8 @@ export class LmdbStore implements QueueStore {
   }
 
   /** Entries that could not be read, with what was found in their place. */
-  async *corrupt(): AsyncGenerator<{ readonly id: string; readonly octets: Buffer }> {
-    for (const { key, value } of this.#tables.corrupt.getRange({ snapshot: false })) yield { id: key, octets: value }
+  corrupt(): AsyncGenerator<{ readonly id: string; readonly octets: Buffer }> {
+    return view.corrupt(this.#database.refresh())
   }
 
   /** Makes this process look gone to the others, as if it had ended: what it still says is then `lost`. For tests. */
@@ -385,9 +389,4 @@ export class LmdbStore implements QueueStore {
       this.#onProblem(new QueueError('ERR_QUEUE_IO', `The body of ${id} could not be removed`, { cause }))
     })
   }
-}
-
-function missing(message: QueuedMessage): MessageSource {
-  const error = new QueueError('ERR_QUEUE_CORRUPT', `The body of ${message.id} is missing`)
-  return { size: message.size, raw: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) }) }
 }

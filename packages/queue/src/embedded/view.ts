@@ -19,7 +19,7 @@ export async function* list(
   tables: Tables,
   options: ListOptions & { readonly onCorrupt: (error: QueueError) => void },
 ): AsyncGenerator<QueueEntry> {
-  for await (const { key, value } of pages(tables.messages, options)) {
+  for await (const { key, value } of pages(tables, { ...options, table: 'messages' })) {
     try {
       const record = decodeMessage(key, value)
       yield { message: record.message, states: readStates(tables, record) }
@@ -32,12 +32,21 @@ export async function* list(
 
 /** Finished messages in order of their ids. */
 export async function* finished(tables: Tables, options: ListOptions): AsyncGenerator<FinishedMessage> {
-  for await (const { key, value } of pages(tables.finished, options)) yield decodeJson<FinishedMessage>(key, value)
+  for await (const { key, value } of pages(tables, { ...options, table: 'finished' })) yield decodeJson<FinishedMessage>(key, value)
 }
 
-async function* pages(table: Tables['messages'], { after = '', signal }: ListOptions): AsyncGenerator<{ key: string; value: Buffer }> {
+/** What could not be read, in order of ids. */
+export async function* corrupt(tables: Tables): AsyncGenerator<{ readonly id: string; readonly octets: Buffer }> {
+  for await (const { key, value } of pages(tables, { table: 'corrupt' })) yield { id: key, octets: value }
+}
+
+/** The table is looked up for each page: the file may have been opened anew meanwhile, and what was open before is closed. */
+async function* pages(
+  tables: Tables,
+  { table, after = '', signal }: ListOptions & { readonly table: 'messages' | 'finished' | 'corrupt' },
+): AsyncGenerator<{ key: string; value: Buffer }> {
   for (let last = after; ; ) {
-    const page = [...table.getRange({ start: last, exclusiveStart: last !== '', limit: PAGE, snapshot: false })]
+    const page = [...tables[table].getRange({ start: last, exclusiveStart: last !== '', limit: PAGE, snapshot: false })]
     for (const entry of page) {
       if (signal?.aborted) return
       yield entry
