@@ -21,6 +21,7 @@ function commanding(t: TestContext, open: () => Promise<QueueStore>, json = fals
   const commands = queueCommands({
     rules: new LaneRules(z.strictObject(deliveryOptions).parse({})),
     reporter: { hostname: 'mx.test', returnLimit: 1_000, route: async () => ({ via: 'smtp' }) },
+    plan: { maxRecipients: 100 },
     now: () => at(10),
     store: open,
   })

@@ -74,8 +74,13 @@ export function split({ route, recipients }: Delivery, { maxRecipients }: PlanOp
     }
   }
   return [...lanes].flatMap(([lane, members]) =>
-    chunk(mailboxes(members), maxRecipients).map((some) => ({ route: way, lane, recipients: some.flat() })),
+    transactions(members, maxRecipients).map((recipients) => ({ route: way, lane, recipients })),
   )
+}
+
+/** Recipients of one lane in transactions that are not too large. */
+export function transactions(members: readonly QueuedRecipient[], maxRecipients: number): readonly (readonly QueuedRecipient[])[] {
+  return chunk(mailboxes(members), maxRecipients).map((some) => some.flat())
 }
 
 /** The same text for one mailbox: domains are in lower case already, a local part is exactly itself. RFC 5321 §2.4 */

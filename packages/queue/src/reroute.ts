@@ -13,7 +13,7 @@ import {
   type QueuedMessage,
   type QueuedRecipient,
 } from './model.ts'
-import { split } from './plan.ts'
+import { split, transactions } from './plan.ts'
 import { isPending } from './state.ts'
 import type { QueueStore } from './store.ts'
 
@@ -21,6 +21,7 @@ import type { QueueStore } from './store.ts'
 export interface RerouteInput {
   readonly id: string
   readonly now: number
+  /** Of one transaction. */
   readonly maxRecipients: number
   /** The way of a recipient; nothing: it stays as it is. */
   wayOf(recipient: QueuedRecipient, delivery: QueuedDelivery): Promise<readonly Route[] | undefined>
@@ -77,12 +78,33 @@ export async function reroute(store: QueueStore, input: RerouteInput): Promise<R
     const { message } = first.claim
     const next: QueuedMessage = { ...message, id: makeQueueId(now), deliveries: taken.flatMap(({ deliveries }) => deliveries) }
     const result = await store.settle({ ...first, also, spawn: [{ message: next, source: store.body(message) }], now })
-    await store.release(result === 'lost' ? claims : bornClaims(next, store.owner), { kind: 'scheduled', at: now })
+    if (result === 'lost') await store.release(claims, { kind: 'scheduled', at: now })
+    else
+      await begin(store, bornClaims(next, store.owner), {
+        before: taken.flatMap(({ claim, deliveries }) => deliveries.map(() => claim.state)),
+        now,
+      })
     return result === 'lost' ? { deliveries: [], id: undefined } : { deliveries: claims.map(({ index }) => index), id: next.id }
   } catch (error) {
     await store.release(claims, { kind: 'scheduled', at: now })
     throw error
   }
+}
+
+/** Who was warned is not warned again, and a life that was counted anew goes on: what of the states of before is still true. */
+async function begin(
+  store: QueueStore,
+  claims: readonly Claim[],
+  { before, now }: { readonly before: readonly DeliveryState[]; readonly now: number },
+): Promise<void> {
+  const place = { kind: 'scheduled', at: now } as const
+  const ends = claims.map((claim, at) => {
+    const { warned = false, countedFrom } = before[at] ?? {}
+    return { claim, state: { ...claim.state, place, warned, ...(countedFrom !== undefined && { countedFrom }) } }
+  })
+  const [first, ...also] = ends
+  if (first && ends.some(({ state }) => state.warned || state.countedFrom !== undefined)) await store.settle({ ...first, also, now })
+  else await store.release(claims, place)
 }
 
 function isAsPending({ recipients }: DeliveryState, before: DeliveryState): boolean {
@@ -99,11 +121,11 @@ function ended({ state }: Claim, now: number): Claim['state'] {
 function together(deliveries: readonly QueuedDelivery[], most: number): QueuedDelivery[] {
   const merged: { readonly route: QueuedDelivery['route']; readonly lane: string; readonly recipients: QueuedRecipient[] }[] = []
   for (const { route, lane, recipients } of deliveries) {
-    const same = merged.find((each) => each.lane === lane && alike(each.route, route) && each.recipients.length + recipients.length <= most)
+    const same = merged.find((each) => each.lane === lane && alike(each.route, route))
     if (same) same.recipients.push(...recipients)
     else merged.push({ route, lane, recipients: [...recipients] })
   }
-  return merged
+  return merged.flatMap(({ recipients, ...way }) => transactions(recipients, most).map((some) => ({ ...way, recipients: some })))
 }
 
 function alike(a: QueuedDelivery['route'], b: QueuedDelivery['route']): boolean {

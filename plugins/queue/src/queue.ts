@@ -30,9 +30,10 @@ export const queue = definePlugin({
     }
     const opened = new OpenedQueue(context)
     const { rules, transports } = opened
+    const plan = { maxRecipients: options.maxRecipients }
     return {
       ...queueHooks({
-        plan: { maxRecipients: options.maxRecipients },
+        plan,
         carries: transports.has,
         reports: options.reports,
         admit: (size) => opened.admit(size),
@@ -44,6 +45,7 @@ export const queue = definePlugin({
       commands: queueCommands({
         rules,
         reporter: reporterOf({ ...context, carries: transports.has }),
+        plan,
         now: () => clock.now(),
         store: () => opened.store(),
       }),

@@ -124,10 +124,11 @@ export class QueueNode {
 
   /** For commands: the queue without a part in its work. */
   commanded(): CommandedQueue {
-    const { clock } = this.#context
+    const { clock, options } = this.#context
     return {
       rules: this.rules,
       reporter: reporterOf({ ...this.#context, carries: this.transports.has }),
+      plan: { maxRecipients: options.maxRecipients },
       now: () => clock.now(),
       store: async () => this.store,
       // What a command has claimed, a notification for one, goes to the schedule, and a ticket with it.

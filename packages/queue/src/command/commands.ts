@@ -6,7 +6,7 @@ import type { CommandIo, PluginCommand } from '@postroad/plugin'
 import type { ReporterOptions } from '../engine/reporter.ts'
 import { giveUp } from '../give-up.ts'
 import { isQueueId } from '../model.ts'
-import { meansLane } from '../plan.ts'
+import { meansLane, type PlanOptions } from '../plan.ts'
 import type { LaneRules } from '../rule/lane-rules.ts'
 import { type Operation, QueueError, type QueueStore } from '../store.ts'
 import { FILTERS, parsePlain, parseSelection, recipientsOf, select } from './filter.ts'
@@ -17,6 +17,8 @@ import { showFinished, showQueued, summary } from './show.ts'
 export interface CommandedQueue {
   readonly rules: LaneRules
   readonly reporter: ReporterOptions
+  /** How mail that is sent another way is split. */
+  readonly plan: PlanOptions
   now(): number
   /** Opened by the command that runs, never because of `--help`. */
   store(): Promise<QueueStore>
@@ -71,7 +73,7 @@ export function queueCommands(queue: CommandedQueue): Readonly<Record<string, Pl
       bounce(queue.reporter, store, { args, io }),
     ),
     reroute: command('send another way, to a next hop or as routing says today', `${some} ${REROUTE_USAGE}`, (store, args, io) =>
-      rerouteCommand(queue.reporter, store, { args, io }),
+      rerouteCommand(queue, store, { args, io }),
     ),
     suspend: command('stop deliveries to a domain or lane; without an argument: what is stopped', '[domain | lane] [reason]', suspend),
     resume: command('start deliveries to a domain or lane again', '<domain | lane>', resume),

@@ -35,7 +35,9 @@ async function makeQueue(ask: (domain: string) => Route | ReturnType<typeof reje
     const print = (line: string) => void printed.push(line)
     const io = { json: false, signal: new AbortController().signal, row: (fields: object) => print(JSON.stringify(fields)), print }
     const rules = new LaneRules({ lanes: [], life: 1, warnAfter: 0, retryByClass: {} })
-    const code = await queueCommands({ rules, reporter, now: () => at(7), store: async () => store })['reroute']?.run(args, io)
+    const code = await queueCommands({ rules, reporter, plan: { maxRecipients: 2 }, now: () => at(7), store: async () => store })[
+      'reroute'
+    ]?.run(args, io)
     return { code, printed }
   }
   const queued = async () => {
@@ -110,6 +112,45 @@ test('who got the message while the ways were asked for does not get it again', 
   for await (const { message: { deliveries } } of store.list()) left.push(...deliveries.flatMap(({ recipients }) => recipients.map(({ address }) => `${address}`))) // biome-ignore format: long
   assert.deepEqual(left, ['y@a.test'])
 })
+
+test('transactions are as large as the queue may make them, and one mailbox is in one of them', async () => {
+  const { store, run } = await makeQueue((domain) => ({
+    via: 'smtp',
+    host: 'hub.test',
+    ...(domain === 'c.test' && { to: [makeAddress('w', 'd.test')] }),
+  }))
+  const names = ['w', 'x', 'y', 'z'].map((local) => [local, 'd.test'] as const)
+  const message = makeMessage({ lane: 'lmtp:old', recipients: [...names, ['alias', 'c.test']] })
+  await store.release(await store.add(message, sourceOf(octetsOf(message.size))), { kind: 'scheduled', at: at(5) })
+  const { printed } = await run(message.id, '--again')
+  const after = await store.get(JSON.parse(printed[0] ?? '').as)
+  assert.deepEqual(
+    after?.message.deliveries.map(({ lane, recipients }) => [lane, ...recipients.map(({ address }) => `${address}`)].join(' ')),
+    ['smtp:hub.test w@d.test w@d.test x@d.test', 'smtp:hub.test y@d.test z@d.test'],
+  )
+})
+
+for (const kept of [{ warned: true }, { warned: true, countedFrom: at(-60) }, { warned: false, countedFrom: at(-60) }, { warned: false }])
+  test(`who was warned is not warned again, and a life goes on: ${JSON.stringify(kept)}`, async () => {
+    const { store, run } = await makeQueue()
+    const message = makeMessage({ deliveries: 2 })
+    const [first, second] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(first && second)
+    const place = { kind: 'scheduled', at: at(5) } as const
+    await store.settle({ claim: first, state: { ...first.state, place, attempts: 3, ...kept }, now: at(1) })
+    await store.release([second], place)
+    const { printed } = await run(message.id, '--via', 'lmtp:h')
+    const states = (await store.get(JSON.parse(printed[0] ?? '').as))?.states
+    assert.deepEqual(
+      states?.map(({ place, attempts, warned, countedFrom }) => ({
+        place,
+        attempts,
+        warned,
+        ...(countedFrom !== undefined && { countedFrom }),
+      })),
+      [kept, { warned: false }].map((each) => ({ place: { kind: 'scheduled', at: at(7) }, attempts: 0, ...each })),
+    )
+  })
 
 test('mistakes are answers: no way, two ways, no messages, no such transport, what is no way', async () => {
   const { run } = await makeQueue()

@@ -1,7 +1,7 @@
 /** `postroad queue reroute`: what is queued goes another way, to one that is named or to where routing says today. */
 import { type Route, waysOf } from '@postroad/plugin'
 import type { ReporterOptions } from '../engine/reporter.ts'
-import { DISCARD } from '../plan.ts'
+import { DISCARD, type PlanOptions } from '../plan.ts'
 import { parseWay, type RerouteInput, reroute, waysOfDelivery } from '../reroute.ts'
 import type { QueueEntry, QueueStore } from '../store.ts'
 import { parseReroute, select } from './filter.ts'
@@ -16,12 +16,9 @@ interface Io {
   now(): number
 }
 
-/** Recipients of one transaction; RFC 5321 §4.5.3.1.8 lets every server take 100. */
-const MAX_RECIPIENTS = 100
-
 /** Exits with 1 when nothing was changed, or would be. */
 export async function rerouteCommand(
-  reporter: ReporterOptions,
+  { reporter, plan }: { readonly reporter: ReporterOptions; readonly plan: PlanOptions },
   store: QueueStore,
   { args, io }: { readonly args: readonly string[]; readonly io: Io },
 ): Promise<number> {
@@ -29,7 +26,7 @@ export async function rerouteCommand(
   const wayOf = via === undefined ? askedOf(reporter, io) : namedOf(parseWay(via), reporter)
   let changed = 0
   for await (const entry of select(store, selection, io)) {
-    const input = { id: entry.message.id, now: io.now(), maxRecipients: MAX_RECIPIENTS, wayOf }
+    const input = { id: entry.message.id, now: io.now(), ...plan, wayOf }
     if (dryRun) changed += await preview(entry, input, io)
     else {
       const { deliveries, id } = await reroute(store, input)

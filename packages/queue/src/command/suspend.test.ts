@@ -19,7 +19,9 @@ async function suspend(...args: readonly string[]) {
   const rules = new LaneRules({ lanes: [], life: 1, warnAfter: 0, retryByClass: {} })
   const printed: string[] = []
   const io = { json: false, signal: new AbortController().signal, row() {}, print: (line: string) => void printed.push(line) }
-  const code = await queueCommands({ rules, reporter, now: () => at(0), store: async () => store })['suspend']?.run(args, io)
+  const code = await queueCommands({ rules, reporter, plan: { maxRecipients: 100 }, now: () => at(0), store: async () => store })[
+    'suspend'
+  ]?.run(args, io)
   assert.deepEqual([code ?? 0, (await store.suspensions()).map(({ target }) => target)], [0, [args[0]]])
   return printed.join('\n')
 }
