@@ -3,14 +3,15 @@
  *
  * The exit code is 1 when something failed, or when a phase that was asked for ran no test.
  */
-import { writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { rmSync, writeFileSync } from 'node:fs'
+import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runCommand } from './command.ts'
-import { listPhases, type Phase, type TestPhase } from './phase.ts'
+import { keptFolder } from './folder.ts'
+import { type CommandPhase, groupPhases, listPhases, type Phase, type TestPhase } from './phase.ts'
 import { type Counts, type Report, Reporter } from './reporter.ts'
-import { runFiles } from './run-files.ts'
+import { type Ran, runFiles } from './run-files.ts'
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
@@ -27,6 +28,20 @@ An environment variable CI=true turns "skipped because something is not installe
 
 /** Milliseconds one test file may take: a file that hangs must not take the run with it. */
 const FILE_LIMIT_MS = 600_000
+
+/** Test files at the same time, where they may: most of them start processes and wait for them. */
+const SIDE_BY_SIDE = 2
+
+/** What became of a phase. */
+interface Result {
+  readonly name: string
+  /** Milliseconds from its begin to its end. */
+  readonly ms: number
+  /** Milliseconds of all its files together. */
+  readonly workMs: number
+  readonly files: Ran['files']
+  readonly report: Report
+}
 
 const { values: options } = parseArgs({
   options: {
@@ -49,34 +64,51 @@ async function main(): Promise<number> {
   if (phases === undefined) return 2
   // Nothing here may wait for a terminal or call home.
   Object.assign(process.env, { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', NO_UPDATE_NOTIFIER: '1', TURBO_NO_UPDATE_NOTIFIER: '1' })
-  const results: { name: string; ms: number; report: Report }[] = []
-  for (const phase of phases) {
-    const started = performance.now()
-    say(`\n▸ ${phase.name}${phase.kind === 'tests' ? ` (${phase.files.length} files)` : ''}`)
-    const result = phase.kind === 'tests' ? await runTests(phase) : await runCheck(phase)
-    const ms = performance.now() - started
-    say(`  ${sentence(result.counts)} in ${seconds(ms)}`)
-    results.push({ name: phase.name, ms, report: result })
-    if (options.bail && result.counts.failed > 0) break
+  process.env['NODE_COMPILE_CACHE'] ??= emptyCache()
+  const results: Result[] = []
+  for (const group of groupPhases(phases)) {
+    results.push(...('kind' in group ? [await runCheck(group)] : await runTests(group)))
+    if (options.bail && results.some(({ report }) => report.counts.failed > 0)) break
   }
   return conclude(results)
 }
 
-function conclude(results: readonly { name: string; ms: number; report: Report }[]): number {
+/**
+ * Hundreds of processes load the same sources: what the first one stripped of its types and compiled, the others take from here. Node finds
+ * an entry by the path of its file and the hash of its text; it is emptied because test folders have other paths each time.
+ */
+function emptyCache(): string {
+  rmSync(keptFolder('compile-cache'), { recursive: true, force: true })
+  return keptFolder('compile-cache')
+}
+
+function conclude(results: readonly Result[]): number {
   const total: Counts = { passed: 0, failed: 0, skipped: 0 }
   for (const { report } of results) for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += report.counts[key]
-  const slowest = results
-    .flatMap(({ report }) => report.timings)
-    .sort((a, b) => b.ms - a.ms)
-    .slice(0, 5)
-  if (slowest.length > 0) say(`\nSlowest\n${slowest.map(({ name, ms }) => `  ${seconds(ms).padStart(7)}  ${name}`).join('\n')}`)
+  sayLongest('Longest tests', results.flatMap(({ report }) => report.timings).map(({ name, ms }) => [name, ms])) // biome-ignore format: short
+  sayLongest('Longest files', results.flatMap(({ files }) => files).map(({ file, ms }) => [relative(ROOT, file), ms])) // biome-ignore format: short
   const skips = results.flatMap(({ report }) => report.skips)
   if (skips.length > 0) say(`\nSkipped\n${skips.map((text) => `  ${text}`).join('\n')}`)
-  const phases = results.map(({ name, ms, report }) => ({ name, ms: Math.round(ms), ...report.counts }))
+  const phases = results.map(({ name, ms, workMs, report }) => ({ name, ms: Math.round(ms), workMs: Math.round(workMs), ...report.counts }))
   if (options.report !== undefined) writeFileSync(options.report, `${JSON.stringify({ ...total, phases }, null, 2)}\n`)
-  say(`\n${phases.map(({ name, ms }) => `${name} ${seconds(ms)}`).join(', ')}\n`)
+  say(`\n${table(results)}\n`)
   say(sentence(total))
   return total.failed > 0 || total.passed === 0 ? 1 : 0
+}
+
+function sayLongest(title: string, timings: readonly (readonly [name: string, ms: number])[]): void {
+  const longest = timings.toSorted(([, a], [, b]) => b - a).slice(0, 8)
+  if (longest.length > 0) say(`\n${title}\n${longest.map(([name, ms]) => `  ${seconds(ms).padStart(8)}  ${name}`).join('\n')}`)
+}
+
+/** Where the time went. Phases overlap: the sum of their files is what a phase costs, half of it where two files run at the same time. */
+function table(results: readonly Result[]): string {
+  const row = (...cells: readonly string[]) => `  ${(cells[0] ?? '').padEnd(12)}${cells.slice(1).map((cell) => cell.padStart(12)).join('')}` // biome-ignore format: short
+  const rows = results.map(({ name, ms, workMs, report }) => row(name, seconds(ms), seconds(workMs), String(report.counts.passed)))
+  const work = results.reduce((sum, { workMs }) => sum + workMs, 0)
+  return [row('Phase', 'begin to end', 'its files', 'passed'), ...rows, row('all', seconds(performance.now()), seconds(work), '')].join(
+    '\n',
+  )
 }
 
 function select(all: readonly Phase[]): Phase[] | undefined {
@@ -90,36 +122,40 @@ function select(all: readonly Phase[]): Phase[] | undefined {
   return all.filter(({ name }) => (only?.includes(name) ?? true) && !skip.includes(name))
 }
 
-async function runCheck(phase: Extract<Phase, { kind: 'command' }>): Promise<Report> {
+async function runCheck(phase: CommandPhase): Promise<Result> {
+  say(`\n▸ ${phase.name}`)
   const { code, output, ms } = await runCommand(phase.argv)
   const failed = code === 0 ? 0 : 1
   if (failed)
     say(
       `  ✖ ${phase.name}: ${code === undefined ? 'did not end by itself' : `exit code ${code}`}\n${output.trimEnd().replace(/^/gm, '    ')}`,
     )
-  return { counts: { passed: 1 - failed, failed, skipped: 0 }, timings: [{ name: phase.name, ms }], skips: [] }
+  const counts = { passed: 1 - failed, failed, skipped: 0 }
+  say(`  ${sentence(counts)} in ${seconds(ms)}`)
+  return { name: phase.name, ms, workMs: ms, files: [], report: { counts, timings: [], skips: [] } }
 }
 
-async function runTests(phase: TestPhase): Promise<Report> {
-  const limit = AbortSignal.timeout(phase.limitMs)
-  const reporter = new Reporter(ROOT, process.stdout)
-  await runFiles(phase.files, reporter, {
-    cwd: ROOT,
-    concurrency: phase.concurrency,
-    fileLimitMs: FILE_LIMIT_MS,
-    execArgv: ['--conditions=@postroad/source', `--import=${new URL('./seed.ts', import.meta.url).href}`],
-    signal: limit,
+/** Phases whose files may run beside each other. */
+async function runTests(phases: readonly TestPhase[]): Promise<Result[]> {
+  say(`\n▸ ${phases.map(({ name, files }) => `${name} (${files.length})`).join(', ')}`)
+  const sets = phases.map(({ name, files, limitMs }) => ({ name, files, limitMs, reporter: new Reporter(ROOT, process.stdout, name) }))
+  const results = new Map<string, Result>()
+  const execArgv = ['--conditions=@postroad/source', `--import=${new URL('./seed.ts', import.meta.url).href}`]
+  const concurrency = phases.some(({ isAlone }) => isAlone) ? 1 : SIDE_BY_SIDE
+  await runFiles(sets, { cwd: ROOT, concurrency, fileLimitMs: FILE_LIMIT_MS, execArgv }, ({ name, limitMs, reporter }, ran) => {
+    const { counts } = reporter.report
+    if (ran.wasStopped) {
+      counts.failed++
+      say(`  ✖ ${name} was stopped: it ran for more than ${seconds(limitMs)}`)
+    } else if (counts.passed + counts.failed === 0) {
+      counts.failed++
+      say(`  ✖ ${name}: no test ran`)
+    }
+    const workMs = ran.files.reduce((sum, { ms }) => sum + ms, 0)
+    say(`  ${name}: ${sentence(counts)} in ${seconds(ran.ms)}`)
+    results.set(name, { name, ms: ran.ms, workMs, files: ran.files, report: reporter.report })
   })
-  const result = reporter.report
-  const { counts } = result
-  if (limit.aborted) {
-    counts.failed++
-    say(`  ✖ ${phase.name} was stopped: it ran for more than ${seconds(phase.limitMs)}`)
-  } else if (counts.passed + counts.failed === 0) {
-    counts.failed++
-    say(`  ✖ ${phase.name}: no test ran`)
-  }
-  return result
+  return phases.flatMap(({ name }) => results.get(name) ?? [])
 }
 
 function sentence({ passed, failed, skipped }: Counts): string {

@@ -7,8 +7,8 @@ export interface TestPhase {
   readonly kind: 'tests'
   readonly name: string
   readonly files: readonly string[]
-  /** Files at the same time; 1 where they start servers or measure. */
-  readonly concurrency: number
+  /** Its files run one after the other, and nothing beside them. */
+  readonly isAlone: boolean
   /** Milliseconds until the phase is stopped and counted as failed. */
   readonly limitMs: number
 }
@@ -22,6 +22,9 @@ export interface CommandPhase {
 
 export type Phase = TestPhase | CommandPhase
 
+/** What is run at one time: a command, or the files of some phases. */
+export type Group = CommandPhase | readonly TestPhase[]
+
 const MINUTE = 60_000
 
 /** Folders below `test/` that are tools and not suites. */
@@ -31,32 +34,62 @@ const TOOLS = new Set(['runner', 'bench', 'fuzz', 'mutate'])
 const PARTS = new Set(['examples'])
 
 /** The order in which suites run; a folder that is not named here runs after these, by name. */
-const ORDER = ['structure', 'conformance', 'dialogues', 'contracts', 'integration', 'smuggling', 'delivery', 'interop', 'crash', 'docs']
+const ORDER = [
+  'structure',
+  'conformance',
+  'dialogues',
+  'contracts',
+  'integration',
+  'smuggling',
+  'delivery',
+  'interop',
+  'crash',
+  'cluster',
+  'kit',
+  'cli',
+  'pack',
+]
 
-/** Suites whose files share nothing and may run at the same time. */
-const PARALLEL = new Set(['structure', 'conformance', 'dialogues', 'contracts'])
+/**
+ * Suites that measure time or memory, or that need the whole machine. The files of all others share nothing: a test that starts a server asks
+ * for a free port and makes a folder of its own.
+ */
+const ALONE = new Set(['failure', 'host', 'tools'])
 
 /** Every phase of the run, in order. Suites without a test file are left out. */
 export function listPhases(root: string): Phase[] {
   const bin = (name: string) => join(root, 'node_modules/.bin', name)
   const turbo = (...tasks: string[]) => [bin('turbo'), 'run', ...tasks, '--output-logs=errors-only', '--log-order=grouped', '--no-color']
+  const suites = listSuites(root).map((name) => tests(name, find(root, `test/${name}/**/*.test.ts`), 25 * MINUTE))
   const phases: Phase[] = [
     { kind: 'command', name: 'build', argv: turbo('build') },
-    { kind: 'command', name: 'types', argv: turbo('check', '--continue') },
+    // `build` has checked every package against the declarations of the others; this is everything at once, tests too.
+    { kind: 'command', name: 'types', argv: [bin('tsc'), '-p', join(root, 'tsconfig.json')] },
     { kind: 'command', name: 'lint', argv: [bin('biome'), 'check', '--colors=off', '--error-on-warnings', '--max-diagnostics=50', root] },
-    tests('unit', find(root, '{packages,plugins}/*/src/**/*.test.ts'), { concurrency: 2, limitMs: 20 * MINUTE }),
-    ...listSuites(root).map((name) =>
-      tests(name, find(root, `test/${name}/**/*.test.ts`), { concurrency: PARALLEL.has(name) ? 2 : 1, limitMs: 25 * MINUTE }),
-    ),
-    tests('examples', find(root, '{examples,test/examples}/**/*.test.ts'), { concurrency: 1, limitMs: 15 * MINUTE }),
+    tests('unit', find(root, '{packages,plugins}/*/src/**/*.test.ts'), 20 * MINUTE),
+    ...suites.filter(({ isAlone }) => !isAlone),
+    tests('examples', find(root, '{examples,test/examples}/**/*.test.ts'), 15 * MINUTE),
+    ...suites.filter(({ isAlone }) => isAlone),
     // The tools have tests of their own; they run last because they say nothing about the product.
-    tests('tools', find(root, `test/{${[...TOOLS].join(',')}}/**/*.test.ts`), { concurrency: 1, limitMs: 15 * MINUTE }),
+    tests('tools', find(root, `test/{${[...TOOLS].join(',')}}/**/*.test.ts`), 15 * MINUTE),
   ]
   return phases.filter((phase) => phase.kind === 'command' || phase.files.length > 0 || phase.name === 'unit')
 }
 
-function tests(name: string, files: readonly string[], options: { readonly concurrency: number; readonly limitMs: number }): TestPhase {
-  return { kind: 'tests', name, files, ...options }
+/** Phases that are run together: neighbours that need not be alone. */
+export function groupPhases(phases: readonly Phase[]): readonly Group[] {
+  const groups: (CommandPhase | TestPhase[])[] = []
+  for (const phase of phases) {
+    const last = groups.at(-1)
+    if (phase.kind === 'command') groups.push(phase)
+    else if (Array.isArray(last) && !phase.isAlone && !last[0]?.isAlone) last.push(phase)
+    else groups.push([phase])
+  }
+  return groups
+}
+
+function tests(name: string, files: readonly string[], limitMs: number): TestPhase {
+  return { kind: 'tests', name, files, isAlone: ALONE.has(name), limitMs }
 }
 
 function listSuites(root: string): string[] {

@@ -17,7 +17,8 @@ function reportOn(source: string): { text: string; counts: Counts } {
     import { Reporter } from ${JSON.stringify(new URL('./reporter.ts', import.meta.url).href)}
     import { runFiles } from ${JSON.stringify(new URL('./run-files.ts', import.meta.url).href)}
     const reporter = new Reporter(${JSON.stringify(folder)}, process.stdout)
-    await runFiles([${JSON.stringify(file)}], reporter, { cwd: ${JSON.stringify(folder)}, concurrency: 1, fileLimitMs: 1500 })
+    const set = { files: [${JSON.stringify(file)}], reporter, limitMs: 60_000 }
+    await runFiles([set], { cwd: ${JSON.stringify(folder)}, concurrency: 1, fileLimitMs: 1500 }, () => {})
     process.stdout.write('\\n' + JSON.stringify(reporter.report.counts))`
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   writeFileSync(join(folder, 'run.mjs'), script)

@@ -57,10 +57,13 @@ export class Reporter {
   readonly #root: string
   readonly #output: Output
 
-  /** `root`: paths are shown from there. */
-  constructor(root: string, output: Output) {
+  readonly #name: string
+
+  /** `root`: paths are shown from there. `name`: whose progress it is, where several report at the same time. */
+  constructor(root: string, output: Output, name = '') {
     this.#root = root
     this.#output = output
+    this.#name = name && `${name}: `
   }
 
   /** Reads one stream to its end. */
@@ -116,7 +119,7 @@ export class Reporter {
   /** Says where it stands, where nobody can see the line of progress. */
   heartbeat(): void {
     const { passed, failed } = this.report.counts
-    if (!this.#output.isTTY) this.#write(`  … ${passed} passed, ${failed} failed so far\n`)
+    if (!this.#output.isTTY) this.#write(`  … ${this.#name}${passed} passed, ${failed} failed so far\n`)
   }
 
   /** Takes the line of progress away. */
@@ -146,7 +149,7 @@ export class Reporter {
 
   #progress(): void {
     const { passed, failed } = this.report.counts
-    if (this.#output.isTTY) this.#write(`\r\x1b[K  ${passed} passed, ${failed} failed`)
+    if (this.#output.isTTY) this.#write(`\r\x1b[K  ${this.#name}${passed} passed, ${failed} failed`)
   }
 
   #write(text: string): void {
