@@ -18,17 +18,32 @@ const WRITE_SIZE = 1024 * 1024
 /** Pieces of a write: what every system takes at once, IOV_MAX of Linux is 1,024. */
 const VECTOR_LIMIT = 512
 
+/** How files are looked after. */
+export interface BodyFilesOptions {
+  readonly fault?: Fault
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
+  /** Milliseconds of a clock that never jumps. */
+  readonly elapsed?: () => number
+}
+
 /** Files in a folder that is there, in folders by the last two characters of the id: chance, so all are used alike. */
 export class BodyFiles {
   readonly #folder: string
   readonly #fault: Fault
+  readonly #now: () => number
+  /** What the wall clock would say had nobody set it since this was made. */
+  readonly #steady: () => number
   readonly #folders = new Set<string>()
   readonly #running = new Map<string, Promise<void>>()
   readonly #queued = new Map<string, Promise<void>>()
 
-  constructor(folder: string, fault: Fault = noFault) {
+  constructor(folder: string, { fault = noFault, now = Date.now, elapsed = () => performance.now() }: BodyFilesOptions = {}) {
     this.#folder = folder
     this.#fault = fault
+    this.#now = now
+    const ahead = now() - elapsed()
+    this.#steady = () => ahead + elapsed()
   }
 
   /** Writes a body; on stable storage when it resolves. Resolves to its CRC-32. */
@@ -80,8 +95,12 @@ export class BodyFiles {
     this.#fault('body:removed')
   }
 
-  /** Removes files that no entry names and that are older than `before` (milliseconds since the epoch). Resolves to how many. */
-  async sweep(isKnown: (id: string) => boolean | Promise<boolean>, before: number): Promise<number> {
+  /**
+   * Removes files that no entry names and that are older than so many milliseconds. Resolves to how many. A clock that is set forth
+   * makes no file old: it may be about to be named.
+   */
+  async sweep(isKnown: (id: string) => boolean | Promise<boolean>, olderMs: number): Promise<number> {
+    const before = Math.min(this.#now(), this.#steady()) - olderMs
     let swept = 0
     for await (const folder of entries(this.#folder)) {
       for await (const id of entries(join(this.#folder, folder))) {

@@ -189,6 +189,19 @@ test('bodies without a message are swept when they are old; others stay', async 
   await store.close()
 })
 
+test('a clock that is set forth makes no body old that is being written', async (t) => {
+  const folder = await makeFolder(t)
+  let step = 0
+  const store = await openIn(folder, { now: () => Date.now() + step })
+  const { message } = await add(store, 100_000)
+  const shelf = join(folder, 'bodies', message.id.slice(-2))
+  const other = `${message.id.slice(0, 16)}${message.id.slice(16, 18) === 'xx' ? 'yy' : 'xx'}${message.id.slice(-2)}`
+  await writeFile(join(shelf, other), 'being written')
+  step = 365 * 86_400_000
+  assert.equal(await store.sweep(), 0)
+  await store.close()
+})
+
 test('finished messages are remembered up to a number, then the oldest go', async (t) => {
   const folder = await makeFolder(t)
   const store = await openIn(folder, { keepFinished: 3 })

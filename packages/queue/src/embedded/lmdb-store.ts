@@ -87,7 +87,6 @@ export class LmdbStore implements QueueStore {
   readonly #fault: Fault
   readonly #inlineLimit: number
   readonly #keep: number
-  readonly #now: () => number
   readonly #onProblem: (problem: QueueError) => void
   /** Checksums of files that are written: a settlement that failed is tried again with the same messages. */
   readonly #written = new WeakMap<QueuedMessage, number>()
@@ -95,13 +94,12 @@ export class LmdbStore implements QueueStore {
   constructor(options: LmdbStoreOptions, database: QueueDatabase) {
     const { folder, fault = noFault, now = Date.now, elapsed = () => performance.now() } = options
     this.#fault = fault
-    this.#now = now
     this.#inlineLimit = options.inlineLimit ?? 64 * 1024
     this.#keep = options.keepFinished ?? 100_000
     this.#onProblem = options.onProblem ?? (() => {})
     this.#database = database
     this.#claimant = new Claimant({ database: this.#database, now, elapsed, onProblem: this.#onProblem })
-    this.#files = new BodyFiles(join(folder, 'bodies'), fault)
+    this.#files = new BodyFiles(join(folder, 'bodies'), { fault, now, elapsed })
     this.disk = new Disk({ folder, reserve: options.minFreeBytes ?? 256 * 1024 * 1024, everyMs: 1_000, now: elapsed })
   }
 
@@ -281,7 +279,7 @@ export class LmdbStore implements QueueStore {
 
   /** Removes body files that no entry names and that are older than an hour. Resolves to how many. */
   async sweep(): Promise<number> {
-    return this.#files.sweep((id) => this.#tables.messages.doesExist(id), this.#now() - 3_600_000)
+    return this.#files.sweep((id) => this.#tables.messages.doesExist(id), 3_600_000)
   }
 
   /** Says that this process wants to end: from now on it does not wait for long while another holds the lock of the file. */

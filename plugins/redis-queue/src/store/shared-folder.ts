@@ -61,7 +61,7 @@ export class SharedFolder {
 
   /** Removes files of messages nobody knows. Resolves to how many. */
   async sweep(isKnown: (id: string) => Promise<boolean>, olderMs = ORPHAN_LIFE_MS): Promise<number> {
-    return (await this.#open()).files.sweep(isKnown, Date.now() - olderMs)
+    return (await this.#open()).files.sweep(isKnown, olderMs)
   }
 
   #open(): Promise<OpenFolder> {
