@@ -74,6 +74,31 @@ test('names of the DNS that are no host names seal and validate as others do', a
   }
 })
 
+test('a chain goes on through sealers of all kinds of names, in capitals and with other scripts, too', async () => {
+  const zoneOf = (...names: string[]): Zone => Object.fromEntries(names.map((name) => [name, record]))
+  const hops = [
+    ['first.example', 's'],
+    ['A_b.example', 'S_1'],
+    ['bänk.example', 'k1-'],
+  ] as const
+  let message: Message = plain
+  for (const [index, [domain, selector]] of hops.entries()) {
+    const key = { domain, selector, privateKey }
+    const sealed = await sealMessage(message, { key, authResults: 'mx; dmarc=pass', result: index === 0 ? 'none' : 'pass', now: NOW })
+    assert.ok(sealed, domain)
+    message = sealed
+  }
+  const dns = zoneOf('s._domainkey.first.example', 's_1._domainkey.a_b.example', 'k1-._domainkey.xn--bnk-qla.example')
+  const found = await validate(await bytesOf(message), ['xn--bnk-qla.example', 'a_b.example', 'first.example'], dns)
+  const sealers = ['first.example', 'a_b.example', 'xn--bnk-qla.example']
+  assert.deepEqual([found.result, found.sealers, found.trusted?.results[0]?.result], ['pass', sealers, 'pass'], found.comment)
+})
+
+test('a sealer that writes its name in its own script is told by the name that the operator may trust', async () => {
+  const bytes = (await chain(['first.example', 'pass'])).toString().replaceAll(/\bd=first\.example/g, 'd=BÄNK.example')
+  assert.deepEqual((await validate(Buffer.from(bytes))).sealers, ['xn--bnk-qla.example'])
+})
+
 test('RFC 8617 §7.2.1: the oldest of the unbroken row of trusted sealers is believed', async () => {
   const bytes = await chain(['first.example', 'pass'], ['second.example', 'none'], ['third.example', 'fail'])
   const seen = async (...trust: string[]) => (await validate(bytes, trust)).trusted?.results[0]?.result

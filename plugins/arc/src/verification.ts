@@ -1,4 +1,5 @@
 /** Validates the chain of seals of one message while it arrives, RFC 8617 §5.2; the rules are those of the npm package mailauth. */
+import { domainToASCII } from 'node:url'
 import {
   type Arc,
   BodyHash,
@@ -135,7 +136,9 @@ function readChain(data: ArcData, fields: readonly SignedField[]): void {
 
 function sealerOf(set: ArcSet): string {
   const domain = set['arc-seal'].parsed['d']?.value
-  return typeof domain === 'string' ? domain.toLowerCase() : ''
+  if (typeof domain !== 'string') return ''
+  // The names that an operator trusts are A-labels.
+  return /[^\x00-\x7f]/.test(domain) ? domainToASCII(domain) : domain.toLowerCase()
 }
 
 /** What the oldest of the unbroken row of trusted sealers up to the newest has seen. */
