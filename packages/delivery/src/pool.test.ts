@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createSink, type SinkStep } from '@postroad/testing'
+import { createSink, type SinkAnswer, type SinkStep } from '@postroad/testing'
 import { ConnectError } from './client/connect-error.ts'
 import { fixedTarget } from './fixed-transport.ts'
 import { Pool } from './pool.ts'
+import { Relay } from './relay.ts'
 import { sendTo } from './send.ts'
-import { job } from './support/fixture.ts'
+import { job, recipient } from './support/fixture.ts'
 
 const never = new AbortController().signal
 
@@ -97,6 +98,48 @@ test('not now, said to MAIL on a kept connection, is asked again on a fresh one;
   for (const kind of ['delivered', 'deferred', 'deferred']) assert.equal((await sendTo(pool, target, job(['b@to.test'])))[0]?.kind, kind)
   // The last one was asked on the connection that had said no before, and once more.
   assert.equal(sink.connections, 3)
+  await close()
+})
+
+/** The first message goes well, and for the second there is this answer to MAIL and no other connection. */
+async function unwelcome(answer: SinkAnswer) {
+  const script = ({ verb, nth, connection }: SinkStep) => {
+    if (connection > 1) return '554 5.3.2 Closed today'
+    return verb === 'MAIL' && nth > 1 ? answer : undefined
+  }
+  const made = await setting({ script })
+  const { pool, target } = made
+  assert.equal((await sendTo(pool, target, job(['b@to.test'])))[0]?.kind, 'delivered')
+  return made
+}
+
+test('what a kept connection said to MAIL is kept where no other can be opened, and so is why', async () => {
+  const both = (said: string) => `${said} (and then no new connection: Closed today)`
+  for (const [answer, reply] of [
+    ['450 4.7.1 Come back in 300 seconds', { code: 450, status: '4.7.1', text: both('Come back in 300 seconds') }],
+    ['421 4.7.0 Too much mail from you', { code: 421, status: '4.7.0', text: both('Too much mail from you') }],
+    ['503 5.5.1 Bad sequence', { code: 451, status: '4.5.0', text: both('503 Bad sequence') }],
+  ] as const) {
+    const { pool, target, close } = await unwelcome(answer)
+    const outcomes = await sendTo(pool, target, job(['b@to.test', 'c@to.test']))
+    for (const outcome of outcomes) assert.deepEqual([outcome.kind, outcome.reply, outcome.remote], ['deferred', reply, '127.0.0.1'])
+    assert.equal(outcomes[0]?.retryAfterMs, answer.startsWith('450') ? 300_000 : undefined)
+    await close()
+  }
+})
+
+test('so it is in a transaction that goes along with another', async () => {
+  const { pool, target, close } = await unwelcome('450 4.7.1 Later')
+  const relay = new Relay(pool, target, job([]))
+  const { code, text } = await relay.rcpt(recipient('b@to.test'), () => never)
+  assert.deepEqual([code, text], [450, 'Later (and then no new connection: Closed today)'])
+  relay.release()
+  await close()
+})
+
+test('where a kept connection was lost without a word, why there is no other is all there is to say', async () => {
+  const { pool, target, close } = await unwelcome({ end: 'close' })
+  await assert.rejects(sendTo(pool, target, job(['b@to.test'])), (error) => error instanceof ConnectError && error.reply.code === 554)
   await close()
 })
 

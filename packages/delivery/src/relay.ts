@@ -7,7 +7,7 @@ import { localReply, type Reply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { type Fate, Transaction } from './client/transaction.ts'
 import type { Lease, Pool } from './pool.ts'
-import { type Begun, complete, sendTo, toOutcome } from './send.ts'
+import { type Begun, complete, freshLease, sendTo, toOutcome } from './send.ts'
 import type { Job, JobRecipient, RecipientOutcome } from './transport.ts'
 
 /** What a relayed transaction begins with. */
@@ -100,7 +100,9 @@ export class Relay {
     const reply = await open.transaction.rcpt(recipient)
     if (!(open.transaction.wasStale && open.lease.isReused) || this.#isReleased) return reply
     open.lease.discard()
-    const fresh = this.#start(await this.#pool.fresh(this.#target, signal()))
+    const lease = await freshLease(this.#pool, this.#target, { signal: signal(), stale: open.transaction })
+    if ('code' in lease) return lease
+    const fresh = this.#start(lease)
     return fresh === undefined ? (this.#refusal ?? NOT_OPEN) : await fresh.transaction.rcpt(recipient)
   }
 

@@ -11,6 +11,8 @@ import { type Job, type JobRecipient, outcomeKind, type RecipientOutcome } from 
 
 /** Recipients in one transaction: what RFC 5321 §4.5.3.1.8 promises that every server takes. */
 const RECIPIENTS = 100
+/** Characters of each of two replies that become one. */
+const SAID = 900
 
 /**
  * Sends the message to the job's recipients over a connection of the pool. Resolves to one outcome a recipient.
@@ -79,16 +81,44 @@ async function transact(
   target: Target,
   { job, lease }: { readonly job: Job; readonly lease: Lease },
 ): Promise<readonly Fate[]> {
-  const first = await transactOnce(pool, job, lease)
-  if (!(first.wasStale && lease.isReused) || job.signal.aborted) return first.fates
-  const fresh = await pool.fresh(target, job.signal)
-  return (await transactOnce(pool, job, fresh)).fates
+  const first = begin(pool, job, lease)
+  const fates = await complete(pool, first, job)
+  if (!(first.transaction.wasStale && lease.isReused) || job.signal.aborted) return fates
+  const fresh = await freshLease(pool, target, { signal: job.signal, stale: first.transaction })
+  if ('code' in fresh) return job.recipients.map((recipient) => ({ recipient, reply: fresh, isUncertain: false }))
+  return await complete(pool, begin(pool, job, fresh), job)
 }
 
-async function transactOnce(pool: Pool, job: Job, lease: Lease): Promise<{ readonly fates: readonly Fate[]; readonly wasStale: boolean }> {
-  const { from, parameters, message, recipients } = job
+function begin(pool: Pool, { from, parameters, message, recipients }: Job, lease: Lease): Begun {
   const transaction = new Transaction(lease.connection, { from, parameters, size: message.size, timeouts: pool.timeouts })
-  return { fates: await complete(pool, { lease, transaction, recipients }, job), wasStale: transaction.wasStale }
+  return { lease, transaction, recipients }
+}
+
+/**
+ * A connection in place of one that was stale; where there is none to be had, what the server had said on the stale one, and why
+ * it came to no other.
+ *
+ * @throws {ConnectError} when the server had said nothing
+ */
+export async function freshLease(
+  pool: Pool,
+  target: Target,
+  { signal, stale: { answerToMail } }: { readonly signal: AbortSignal; readonly stale: Transaction },
+): Promise<Lease | Reply> {
+  try {
+    return await pool.fresh(target, signal)
+  } catch (error) {
+    if (!(error instanceof ConnectError) || answerToMail === undefined) throw error
+    return unwelcome(answerToMail, error.reply)
+  }
+}
+
+/** Both belong to one another: why it was not taken here, and why it was not asked anew. Never for good, 503 was about the connection. */
+function unwelcome({ code, status, text }: Reply, { text: why }: Reply): Reply {
+  const said = text.slice(0, SAID)
+  const both = (words: string) => `${words} (and then no new connection: ${why.slice(0, SAID)})`
+  if (code >= 500) return localReply(451, '4.5.0', both(`${code} ${said}`))
+  return { code, ...(status !== undefined && { status }), text: both(said) }
 }
 
 /** A transaction that only lacks its message, and perhaps recipients. */

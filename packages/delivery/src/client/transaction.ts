@@ -114,6 +114,11 @@ export class Transaction implements Exchange {
     return (this.#mail.code >= 400 && this.#mail.code < 500) || this.#mail.code === 503
   }
 
+  /** What the server has said to MAIL, or instead: 421, and closed. Undefined: nothing. */
+  get answerToMail(): Reply | undefined {
+    return this.#mail ?? (this.#loss?.code === 421 ? this.#loss : undefined)
+  }
+
   /** Adds one recipient and resolves to the server's answer to it; or to MAIL, when that was refused. */
   rcpt(recipient: JobRecipient): Promise<Reply> {
     return new Promise((resolve) => {
