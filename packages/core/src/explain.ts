@@ -2,6 +2,7 @@
 import { HOOKS, type HookKind, type HookName } from '@postroad/plugin'
 import type { Entry, Wave } from './host/entry.ts'
 import type { Generation, Scope } from './host/generation.ts'
+import { counts } from './host/listening.ts'
 
 /** One handler, as shown. */
 export interface ExplainedHandler {
@@ -118,11 +119,11 @@ function keywords({ offer, listening }: Scope): readonly string[] {
 
 function warnings({ runtime: { plan } }: Scope): readonly string[] {
   return [
-    ...(plan.route ? [] : ['nobody answers route: every recipient is refused']),
-    ...(plan.queue ? [] : ['nobody answers queue: every message is deferred']),
-    ...(plan.quarantine
+    ...(counts(plan.route) ? [] : ['nobody answers route: every recipient is refused']),
+    ...(counts(plan.queue) ? [] : ['nobody answers queue: every message is deferred']),
+    ...(counts(plan.quarantine)
       ? []
-      : (plan.message ?? []).flat().length > 0
+      : counts(plan.message)
         ? ['nobody answers quarantine: a message that a plugin wants set aside is deferred']
         : []),
   ]

@@ -263,8 +263,9 @@ function makeRuntime(
 
 /** EHLO keywords are derived: what nobody can honour is not offered. */
 function offerOf(plan: Plan): Offer {
-  const mechanisms = new Set<Mechanism>((plan.auth ?? []).flat().flatMap((entry) => entry.mechanisms))
-  const queues = (plan.queue ?? []).flat()
+  // Who runs in the shadow lets nobody in.
+  const mechanisms = new Set<Mechanism>((plan.auth ?? []).flat().flatMap((entry) => (entry.shadow ? [] : entry.mechanisms)))
+  const queues = (plan.queue ?? []).flat().filter(({ shadow }) => !shadow)
   // Any of them may be the one that takes the message.
   const all = (feature: QueueFeature): boolean => queues.length > 0 && queues.every((entry) => entry.supports.includes(feature))
   return {
