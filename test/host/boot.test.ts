@@ -177,11 +177,48 @@ test('a quarantine is needed where somebody gives points: not who only observes,
   assert.deepEqual(await says(hook('watcher', { connect: { observes: false, handler() {} } })), needed)
   assert.deepEqual(await says(judge, { mode: 'shadow' }), [])
   assert.deepEqual(await says(judge), needed)
+  for (const stage of ['connect', 'helo', 'mail', 'rcpt', 'nexthop', 'data', 'message'])
+    assert.deepEqual(await says(hook('judge', { [stage]: () => undefined })), needed, stage)
   assert.deepEqual(await says(judge, {}, [store]), [])
   assert.deepEqual(await says(judge, {}, [store, { mode: 'shadow' }]), needed)
+  assert.deepEqual(await says(hook('gate', { rcpt: { points: false, handler() {} } })), [])
+  assert.deepEqual(await says(hook('gate', { rcpt: { points: true, handler() {} } })), needed)
+  assert.deepEqual(await says(hook('gate', { route: { points: false, handler() {} } })), [
+    'ERR_HOOK gate.route: "points" goes with hooks of opinions',
+  ])
   assert.deepEqual(await says(hook('watcher', { route: { observes: true, handler() {} } })), [
     'ERR_HOOK watcher.route: "observes" goes with hooks of opinions',
   ])
+})
+
+test('EHLO offers nothing for the sake of who is in the shadow: such a plugin lets nobody in, and takes no message', async () => {
+  const users = (...mechanisms: string[]) => hook('users', { auth: { mechanisms, handler() {} } })
+  const queue = (name: string, ...supports: string[]) => hook(name, { queue: { supports, handler() {} } })
+  const offered = async (...uses: (readonly [Plugin, object?])[]) => {
+    const server = await build((app) => {
+      for (const use of uses) app.use(...use)
+      app.listen({ port: 0, host: '127.0.0.1', authWithoutTls: true })
+    })
+    const [keywords = ''] = /^.*EHLO.*$/m.exec(explainText(server.explain())) ?? []
+    await server.close()
+    return ['AUTH PLAIN LOGIN', 'AUTH LOGIN', 'AUTH', 'DSN', 'SMTPUTF8'].filter((one) => keywords.includes(one)).join()
+  }
+  assert.equal(await offered([users('PLAIN')]), 'AUTH')
+  assert.equal(await offered([users('PLAIN'), { mode: 'shadow' }]), '')
+  const other = hook('other', { auth: { mechanisms: ['LOGIN'], handler() {} } })
+  assert.equal(await offered([users('PLAIN'), { mode: 'shadow' }], [other]), 'AUTH LOGIN,AUTH')
+  assert.equal(await offered([queue('a', 'DSN'), { mode: 'shadow' }]), '')
+  assert.equal(await offered([queue('a', 'DSN', 'SMTPUTF8')], [queue('b', 'DSN'), { mode: 'shadow' }]), 'DSN,SMTPUTF8')
+})
+
+test('what only the shadow answers is explained as answered by nobody', async () => {
+  const server = await build((app) => {
+    for (const stage of ['route', 'queue', 'quarantine']) app.use(hook(stage, { [stage]: () => undefined }), { mode: 'shadow' })
+    app.use(hook('judge', { message: () => undefined })).listen({ port: 0, host: '127.0.0.1' })
+  })
+  const text = explainText(server.explain())
+  await server.close()
+  for (const stage of ['route', 'queue', 'quarantine']) assert.match(text, new RegExp(`warning {4}nobody answers ${stage}:`))
 })
 
 test('AUTH is required of nobody where who would answer it is in the shadow', async () => {

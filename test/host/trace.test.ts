@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { type TracingChannelSubscribers, tracingChannel } from 'node:diagnostics_channel'
 import { test } from 'node:test'
 import type { HookRun } from '@postroad/core'
-import { definePlugin, type HookHandlers, reject } from '@postroad/plugin'
+import { definePlugin, type HookHandlers, reject, suspect } from '@postroad/plugin'
 import { createTestServer, sessionOn } from '@postroad/testing'
 
 type Event = 'start' | 'end' | 'asyncEnd' | 'error'
 
 async function traced(
   mail: HookHandlers['mail'],
-  observes = false,
+  beside: { readonly observes?: boolean; readonly points?: boolean } = {},
 ): Promise<{ readonly events: Event[]; readonly run: HookRun | undefined }> {
   const events: Event[] = []
   let run: HookRun | undefined
@@ -27,7 +27,7 @@ async function traced(
     asyncEnd: on('asyncEnd'),
     error: on('error'),
   } satisfies TracingChannelSubscribers<HookRun>
-  const subject = definePlugin({ name: 'subject', hooks: { mail: { handler: mail, timeout: 20, observes } } })
+  const subject = definePlugin({ name: 'subject', hooks: { mail: { handler: mail, timeout: 20, ...beside } } })
   const server = await createTestServer([subject()])
   channel.subscribe(subscribers)
   try {
@@ -77,6 +77,12 @@ for (const [how, handler, message] of [
   })
 
 test('a run that only observes, as it says itself, has no opinion: one that it gives is its error', async () => {
-  assert.equal((await traced(() => undefined, true)).run?.error, undefined)
-  assert.match(String((await traced(() => no, true)).run?.error), /mail only observes, as it says itself, and answered/)
+  assert.equal((await traced(() => undefined, { observes: true })).run?.error, undefined)
+  assert.match(String((await traced(() => no, { observes: true })).run?.error), /mail only observes, as it says itself, and answered/)
+})
+
+test('a run that gives no points, as it says itself, may refuse: points are its error', async () => {
+  assert.equal((await traced(() => no, { points: false })).run?.error, undefined)
+  const points = await traced(() => [suspect(-1, 'known'), suspect(2, 'odd')], { points: false })
+  assert.match(String(points.run?.error), /mail gives no points, as it says itself, and answered/)
 })

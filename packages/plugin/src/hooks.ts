@@ -106,6 +106,8 @@ type Extra<K extends HookName> = K extends Asked
        * needs no quarantine because of it.
        */
       readonly observes?: boolean
+      /** `false`: it may refuse, and never gives points; those that it gives all the same are a failure. A scope needs no quarantine because of it. */
+      readonly points?: boolean
     }
   : K extends 'auth'
     ? { readonly mechanisms: readonly Mechanism[] }

@@ -45,6 +45,7 @@ export const greylist = definePlugin({
       ...(options.at === 'rcpt' && {
         rcpt: {
           after: ['access', 'spf', 'recipients', 'routing', ...facts],
+          points: false,
           async handler(context) {
             const { recipient, envelope, signal, now, find } = context
             const network = stranger(context)
@@ -56,12 +57,14 @@ export const greylist = definePlugin({
       ...(options.at === 'message' && {
         rcpt: {
           after: ['access'],
+          observes: true,
           handler({ recipient, find }) {
             if (find(allowedRecipient)) allowed.add(recipient)
           },
         },
         message: {
           after: ['spf', 'dkim', 'dmarc', ...facts],
+          points: false,
           handler(context) {
             if (context.points < options.points) return
             const network = stranger(context)

@@ -29,13 +29,16 @@ export const maildir = definePlugin({
     const path = options.folder === undefined ? await folder() : resolve(options.folder)
     const transport = maildirTransport({ folder: path, create, byDomain, returnPath, deliveredTo })
     return {
-      nexthop: async ({ route, recipient, parameters }) => {
-        const own = waysOf(route).filter((way) => way.via === via)
-        for (const address of own.flatMap(({ to }) => to ?? [recipient])) {
-          const reply = await transport.check({ address, parameters })
-          if (reply !== undefined) return toRefusal(reply)
-        }
-        return undefined
+      nexthop: {
+        points: false,
+        handler: async ({ route, recipient, parameters }) => {
+          const own = waysOf(route).filter((way) => way.via === via)
+          for (const address of own.flatMap(({ to }) => to ?? [recipient])) {
+            const reply = await transport.check({ address, parameters })
+            if (reply !== undefined) return toRefusal(reply)
+          }
+          return undefined
+        },
       },
       queue: {
         // Octets go to the file as they come: nothing between here and the mailbox could lose them.

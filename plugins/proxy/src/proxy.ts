@@ -47,6 +47,7 @@ export const proxy = definePlugin({
     const passer = new Passer(options, hostname)
     return {
       nexthop: {
+        points: false,
         timeout: (options.timeouts.rcpt ?? 300_000) + options.waitMs,
         handler: (context) => (options.verify === 'rcpt' ? passer.ask(context) : undefined),
       },

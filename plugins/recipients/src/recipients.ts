@@ -28,6 +28,7 @@ export const recipients = definePlugin({
     return {
       rcpt: {
         after: ['access', 'routing'],
+        points: false,
         timeout: 2 * options.timeout + 1_000,
         async handler({ recipient, signal, find }) {
           if (!domains.find(recipient.domain) || always.has(recipient.local.toLowerCase()) || find(knownRecipient)) return

@@ -49,6 +49,7 @@ export const routing = definePlugin({
       rcpt: {
         after: ['access'],
         provides: [knownRecipient, outcomeFact],
+        points: false,
         handler(context) {
           const found = outcomeOf(context)
           context.set(outcomeFact, { found })

@@ -11,11 +11,24 @@ const IN_TURN: ReadonlySet<HookName> = new Set(
   HOOKS.filter(({ kind }) => kind === 'first' || kind === 'fold' || kind === 'tap').map(({ name }) => name),
 )
 const NOT_HOOKS = new Set(['start', 'close', 'commands', 'services', 'folders'])
-/** At `delivery` the answers are other ones, and nobody counts on points. */
-const OBSERVED: ReadonlySet<string> = new Set(
-  HOOKS.filter(({ name, kind }) => kind === 'ask' && name !== 'delivery').map(({ name }) => name),
+/** Hooks where points may be given. At `delivery` the answers are other ones. */
+export const OPINION_HOOKS: readonly HookName[] = HOOKS.filter(({ name, kind }) => kind === 'ask' && name !== 'delivery').map(
+  ({ name }) => name,
 )
-const BESIDE = new Set(['handler', 'after', 'before', 'provides', 'timeout', 'mechanisms', 'supports', 'carries', 'ways', 'observes'])
+const OBSERVED: ReadonlySet<string> = new Set(OPINION_HOOKS)
+const BESIDE = new Set([
+  'handler',
+  'after',
+  'before',
+  'provides',
+  'timeout',
+  'mechanisms',
+  'supports',
+  'carries',
+  'ways',
+  'observes',
+  'points',
+])
 const TIMEOUT = 10_000
 const LONG_TIMEOUT = 60_000
 
@@ -26,6 +39,7 @@ type Spec = HookOptions & {
   readonly carries?: (via: string) => boolean
   readonly ways?: Entry['ways']
   readonly observes?: boolean
+  readonly points?: boolean
 }
 
 /** The plan of a scope. Mistakes are added, and what is wrong is left out. */
@@ -82,7 +96,9 @@ function hooksOf(use: Use, running: Running, mistakes: Mistakes | undefined): [H
     else {
       for (const key of Object.keys(spec))
         if (!BESIDE.has(key)) mistakes?.add('ERR_HOOK', `${use.name}.${hook}: there is no option "${key}" beside a handler`)
-      if (spec.observes && !OBSERVED.has(hook)) mistakes?.add('ERR_HOOK', `${use.name}.${hook}: "observes" goes with hooks of opinions`)
+      for (const key of ['observes', 'points'] as const)
+        if (spec[key] !== undefined && !OBSERVED.has(hook))
+          mistakes?.add('ERR_HOOK', `${use.name}.${hook}: "${key}" goes with hooks of opinions`)
       if (hook === 'auth' && !spec.mechanisms?.length) mistakes?.add('ERR_HOOK', `${use.name}.auth does not say its mechanisms`)
       result.push([hook as HookName, spec]) // it was just found among the names
     }
@@ -109,6 +125,7 @@ function entry(use: Use, hook: HookName, { spec, index }: { readonly spec: Spec;
     carries: spec.carries,
     ways: spec.ways,
     observes: spec.observes === true,
+    points: spec.points !== false,
     index,
     asynchronous: spec.handler.constructor.name === 'AsyncFunction',
   }

@@ -26,6 +26,8 @@ export interface Entry {
   readonly ways: (() => Iterable<KnownWay>) | undefined
   /** It never has an opinion. */
   readonly observes: boolean
+  /** Its opinions may be points. */
+  readonly points: boolean
   /** Index of the plugin in its scope, for the time account. */
   readonly index: number
   /** Is known to answer with a promise: then a rejection that nobody holds can be attributed to it. */

@@ -3,6 +3,7 @@ import { type CertificateFiles, groupId, type ListenerOptions, listenerMistakes,
 import type { Config, ListenOptions } from '../config.ts'
 import type { Mistakes } from '../errors.ts'
 import { quarantineLevel } from '../policy/thresholds.ts'
+import { OPINION_HOOKS } from './compile.ts'
 import type { Plan, Wave } from './entry.ts'
 import type { ScopeSpec } from './scope.ts'
 
@@ -40,12 +41,12 @@ export async function checkListeners(scope: ScopeSpec, around: Around): Promise<
 }
 
 /** Somebody of the scope might: where nobody does, no threshold is ever met. */
-function givesPoints({ connect, helo, mail, data, message }: Plan): boolean {
-  return [connect, helo, mail, data, message].some(counts)
+function givesPoints(plan: Plan): boolean {
+  return OPINION_HOOKS.some((hook) => counts(plan[hook]?.map((wave) => wave.filter(({ points }) => points))))
 }
 
 /** Whether somebody's answer is obeyed: of who runs in the shadow, or only observes, none ever is. */
-function counts(waves: readonly Wave[] | undefined): boolean {
+export function counts(waves: readonly Wave[] | undefined): boolean {
   return (waves ?? []).flat().some(({ shadow, observes }) => !shadow && !observes)
 }
 

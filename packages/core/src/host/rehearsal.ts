@@ -30,6 +30,7 @@ function answer(hook: HookName, handler: Entry['handler']): Entry {
     carries: undefined,
     ways: undefined,
     observes: false,
+    points: true,
     index: -1,
     asynchronous: false,
   }

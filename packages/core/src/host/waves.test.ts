@@ -22,6 +22,7 @@ function entry(plugin: string, after: Entry['after'] = [], before: readonly stri
     carries: undefined,
     ways: undefined,
     observes: false,
+    points: true,
     index: 0,
     asynchronous: false,
   } // prettier-ignore

@@ -24,8 +24,11 @@ const DELIVERY = new Set(['reject', 'defer', 'reroute'])
 export function opinions(answer: unknown, entry: Entry): readonly MessageOpinion[] {
   if (entry.observes) throw new TypeError(`${entry.hook} only observes, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`)
   const kinds = entry.hook === 'message' ? MESSAGE : COMMAND
-  if (!Array.isArray(answer)) return [opinion<MessageOpinion>(answer, kinds, entry.hook)]
-  return answer.map((each) => opinion<MessageOpinion>(each, kinds, entry.hook))
+  const list: readonly unknown[] = Array.isArray(answer) ? answer : [answer]
+  const said = list.map((each) => opinion<MessageOpinion>(each, kinds, entry.hook))
+  if (!entry.points && said.some(({ kind }) => kind === 'suspect'))
+    throw new TypeError(`${entry.hook} gives no points, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`)
+  return said
 }
 
 /** As {@link opinions}, at `delivery`. */
