@@ -2,18 +2,19 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { openLmdb } from '@postroad/embedded'
 import { openLmdbStore } from '@postroad/queue'
-import { collect, freePort } from '../cli/operator.ts'
+import { collect, EXPORT, freePort } from '../cli/operator.ts'
 import { SmtpClient } from '../failure/smtp-client.ts'
+import { makeTestFolder } from '../runner/folder.ts'
 
 const bin = fileURLToPath(new URL('../../packages/cli/src/bin.ts', import.meta.url))
-const config = fileURLToPath(new URL('../../examples/quickstart/postroad.config.ts', import.meta.url))
+const quickstart = fileURLToPath(new URL('../../examples/quickstart/postroad.config.ts', import.meta.url))
 const worker = fileURLToPath(new URL('lock-worker.ts', import.meta.url))
 
 interface Beside {
@@ -95,6 +96,11 @@ test('a server beside a stopped process with the lock refuses mail with 451, and
   const folder = await makeQueue(t)
   const port = await freePort()
   const env = { ...process.env, POSTROAD_PORT: String(port), POSTROAD_FOLDER: folder, POSTROAD_MAIL: join(folder, 'mail') }
+  // The quickstart; only that a transaction that waits for the lock is not waited for half a minute.
+  const place = makeTestFolder('lock')
+  t.after(() => rm(place, { recursive: true, force: true }))
+  const config = join(place, 'postroad.config.ts')
+  await writeFile(config, `import quickstart from '${quickstart}'\n${EXPORT} { ...quickstart, grace: 3_000 }\n`)
   const server = spawn(process.execPath, ['--conditions=@postroad/source', bin, 'start', config], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],

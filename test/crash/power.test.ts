@@ -14,7 +14,7 @@ import { afterPowerCut, promisesOf, type readRecord } from './disk.ts'
 import { octetsOf } from './power-worker.ts'
 import { recordWork } from './recording.ts'
 
-const CUTS = Number(process.env['CRASH_ROUNDS'] ?? 3) * 30
+const CUTS = Number(process.env['CRASH_ROUNDS'] ?? 1.5) * 30
 const skip = requires('gcc', 'libc6-dev')
 
 let folder = ''

@@ -132,9 +132,9 @@ export class World {
     return false
   }
 
-  /** Messages that were sent and not acknowledged. */
-  get unanswered(): number {
-    return this.#sent.size - this.acknowledged
+  /** Messages that were sent and have not been offered to the next hop. */
+  get unseen(): number {
+    return this.#sent.size - this.#arrivals.size
   }
 
   get acknowledged(): number {

@@ -190,12 +190,17 @@ export class World {
     if (this.book.counts.acknowledged > 0) await this.command(['delete', '--domain', TRASH])
   }
 
-  /** What comes, comes: only a standstill ends the waiting. */
+  /** What comes, comes: only an empty queue, or a standstill, ends the waiting. */
   async #awaitArrivals(): Promise<void> {
     const patience = new Patience(this.options.patienceMs)
-    for (let last = -1; this.book.missing().length > 0; ) {
+    for (let last = -1, still = 0; this.book.missing().length > 0; ) {
       const { arrivals } = this.book.counts
-      if (arrivals !== last) patience.renew()
+      if (arrivals !== last) {
+        patience.renew()
+        still = 0
+      }
+      // What is in no queue is not under way: it ended, and is lost, or it was deleted.
+      else if (++still % 40 === 0 && (await this.#stats()) === 0) return
       last = arrivals
       if (!(await patience.wait(50))) return
     }
@@ -206,13 +211,18 @@ export class World {
     let left = Number.NaN
     for (const end = performance.now() + this.options.patienceMs; performance.now() < end && left !== 0; ) {
       if (!Number.isNaN(left)) await rest(500)
-      const { out, ended } = await this.command(['stats', '--json'])
-      if (ended !== 0) continue
-      const { messages, corrupt } = JSON.parse(out) as { messages: number; corrupt: number } // what `stats` prints
-      left = messages + corrupt
+      left = (await this.#stats()) ?? left
     }
     if (left !== 0) this.#keep('left', (await this.command(['list', '--json'])).out)
     return left
+  }
+
+  /** Messages in the queue; undefined when the command cannot tell. */
+  async #stats(): Promise<number | undefined> {
+    const { out, ended } = await this.command(['stats', '--json'])
+    if (ended !== 0) return undefined
+    const { messages, corrupt } = JSON.parse(out) as { messages: number; corrupt: number } // what `stats` prints
+    return messages + corrupt
   }
 
   async #account(): Promise<WorldResult> {
