@@ -77,8 +77,8 @@ class MemoryStore implements QueueStore {
       .slice(0, limit)
     const claims = due.flatMap(({ held, index, state }) => {
       const { queuedAt, deliveries } = held.message
-      const { attempts, warned, owed, countedFrom = queuedAt } = state
-      const verdict = gate(deliveries[index]?.lane ?? '', { queuedAt: countedFrom, attempts, warned, owes: owed !== undefined })
+      const { attempts, warned, owed, countedFrom } = state
+      const verdict = gate(deliveries[index]?.lane ?? '', { queuedAt, countedFrom, attempts, warned, owes: owed !== undefined })
       if (verdict === 'take') return [this.#claim(held, index)]
       held.states[index] = {
         ...state,

@@ -101,7 +101,7 @@ export interface DeliveryState {
   readonly history: readonly AttemptRecord[]
   /** A delay notification was sent (once, RFC 3461 §4.1). */
   readonly warned: boolean
-  /** From when its life counts, in milliseconds since the epoch, when a clock that was set back says that the message comes from the future. */
+  /** From when its life counts, in milliseconds since the epoch, when the clock was set since the message was queued. */
   readonly countedFrom?: number
   /** What the operator asked for while the delivery was claimed. */
   readonly wish?: 'hold'

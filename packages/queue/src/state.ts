@@ -50,6 +50,8 @@ export interface Attempted {
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   readonly now: number
+  /** When the message was queued, by the clock of now, as far as is known. */
+  readonly today?: number
   /** The carrier hands on to another server (smtp) instead of delivering for good (lmtp, maildir). */
   readonly relays: boolean
   /** No connection was made: the attempt is not counted. */
@@ -134,13 +136,18 @@ export function isPending(recipient: RecipientState | undefined): boolean {
   return recipient?.fate === 'pending'
 }
 
-/** From when the life of a delivery counts: a message that comes from the future, because the clock was set back, lives no longer than others. */
+/**
+ * From when the life of a delivery counts. Of a message that comes from the future, since the clock was set back, from when that was
+ * first seen; of one from a past that was none, since the clock was set forth, from `today`: when it was queued by the clock of now.
+ * What lies behind `now` was reckoned by another clock again, and counts for nothing.
+ */
 export function lifeBegan(
   { queuedAt }: Pick<QueuedMessage, 'queuedAt'>,
-  { countedFrom = queuedAt }: Pick<DeliveryState, 'countedFrom'>,
-  now: number,
+  { countedFrom = queuedAt }: { readonly countedFrom?: number | undefined },
+  { now, today = queuedAt }: { readonly now: number; readonly today?: number | undefined },
 ): number {
-  return Math.min(countedFrom, now)
+  if (now < queuedAt) return Math.min(countedFrom, now)
+  return Math.max(queuedAt, ...[countedFrom, today].filter((at) => at <= now))
 }
 
 /** Whether a sender wants to hear of this, RFC 3461 §4.1. */
@@ -188,8 +195,8 @@ function isLateNow(attempted: Attempted): boolean {
   return schedule.warnAfterMs > 0 && now - bornAt(attempted) >= schedule.warnAfterMs
 }
 
-function bornAt({ message, state, now }: Attempted): number {
-  return lifeBegan(message, state, now)
+function bornAt({ message, state, now, today }: Attempted): number {
+  return lifeBegan(message, state, { now, today })
 }
 
 function reportsOf(attempted: Attempted, recipients: readonly RecipientState[], isLate: boolean): Report[] {

@@ -7,8 +7,8 @@ export type Gate = (lane: string, delivery: GateView) => 'take' | 'wait' | numbe
 
 /** What a {@link Gate} sees. */
 export interface GateView {
-  /** {@link DeliveryState.countedFrom}, else when the message was queued. */
   readonly queuedAt: number
+  readonly countedFrom?: number | undefined
   readonly attempts: number
   readonly warned: boolean
   /** Nothing is pending; the sender has yet to be told: {@link DeliveryState.owed}. */

@@ -2,6 +2,7 @@
 import type { CommandIo } from '@postroad/plugin'
 import type { AttemptRecord, DeliveryState, FinishedMessage, Place, RecipientState, Reply } from '../model.ts'
 import type { LaneRules } from '../rule/lane-rules.ts'
+import { lifeBegan } from '../state.ts'
 import type { QueueEntry } from '../store.ts'
 
 /** One line of a list. */
@@ -26,7 +27,7 @@ export function summary({ message, states }: QueueEntry, now: number): Record<st
 }
 
 /** All there is to know of a queued message. */
-export function showQueued({ message, states }: QueueEntry, rules: LaneRules, io: CommandIo): void {
+export function showQueued({ message, states }: QueueEntry, rules: LaneRules, io: CommandIo & { now(): number }): void {
   if (io.json) {
     const deliveries = message.deliveries.map((delivery, at) => ({ ...plain(delivery), ...known(states[at]) }))
     io.print(JSON.stringify({ ...message, from: message.from?.toString() ?? '', deliveries }))
@@ -42,7 +43,7 @@ export function showQueued({ message, states }: QueueEntry, rules: LaneRules, io
     const state = states[at]
     if (!state) continue
     io.print(
-      `  ${delivery.lane}: ${state.owed ? 'the sender is told soon' : place(state.place)}, ${state.attempts} attempts, until ${time((state.countedFrom ?? queuedAt) + rules.scheduleOf(delivery.lane).lifeMs)}`,
+      `  ${delivery.lane}: ${state.owed ? 'the sender is told soon' : place(state.place)}, ${state.attempts} attempts, until ${time(lifeBegan(message, state, { now: io.now() }) + rules.scheduleOf(delivery.lane).lifeMs)}`,
     )
     for (const [which, { address }] of delivery.recipients.entries()) io.print(`    ${address}: ${fate(state.recipients[which])}`)
     for (const attempt of state.history) showAttempt(attempt, io)

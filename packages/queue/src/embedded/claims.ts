@@ -75,9 +75,7 @@ function pass(
   due: { readonly owner: string; readonly now: number; readonly gate: Gate; readonly from: Place },
 ): Taken[] {
   const state = stateOf(tables, id, index)
-  const verdict = state
-    ? due.gate(state.lane, { ...state, queuedAt: state.countedFrom ?? state.queuedAt, owes: state.owed !== undefined })
-    : 'take'
+  const verdict = state ? due.gate(state.lane, { ...state, owes: state.owed !== undefined }) : 'take'
   if (!state || verdict === 'take') return take(tables, { id, index, lane: '' }, due)
   const place: Place = verdict === 'wait' ? { kind: 'waiting', since: due.now } : { kind: 'scheduled', at: Math.max(verdict, due.now + 1) }
   move(tables, { id, index, lane: state.lane }, { from: due.from, state: { ...state, place } })

@@ -288,6 +288,7 @@ export class QueueEngine {
       opensAt: closed && now + spread(until, elapsed),
       startedAt,
       now,
+      today: this.#intake.today(message.queuedAt),
       schedule: this.#options.scheduleOf(lane.name),
       random: Math.random(),
     })

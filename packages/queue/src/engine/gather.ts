@@ -39,7 +39,7 @@ export async function lateNews({ store, scheduleOf }: EngineOptions, claim: Clai
     const { place, warned, owed } = state
     if (!isFree(place) || warned || owed !== undefined) return false
     const { warnAfterMs } = scheduleOf(message.deliveries[index]?.lane ?? '')
-    return warnAfterMs > 0 && now - lifeBegan(message, state, now) >= warnAfterMs
+    return warnAfterMs > 0 && now - lifeBegan(message, state, { now }) >= warnAfterMs
   }
   const others = await claimFree(store, message.id, states.map(isLate))
   // A claim has forgotten where its delivery was.
@@ -49,7 +49,7 @@ export async function lateNews({ store, scheduleOf }: EngineOptions, claim: Clai
   }))
   const reports = others.flatMap(({ index, state }) => {
     const delivery = message.deliveries[index]
-    const until = lifeBegan(message, state, now) + scheduleOf(delivery?.lane ?? '').lifeMs
+    const until = lifeBegan(message, state, { now }) + scheduleOf(delivery?.lane ?? '').lifeMs
     return state.recipients.flatMap((each, recipient): DsnRecipient[] =>
       delivery && isPending(each) && wants(delivery, recipient, 'DELAY')
         ? [{ action: 'delayed', recipient, delivery: index, state: each, until }]

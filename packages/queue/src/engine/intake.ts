@@ -4,6 +4,7 @@
  */
 import type { Claim } from '../model.ts'
 import { longestPause, type ScheduleOptions } from '../schedule.ts'
+import { lifeBegan } from '../state.ts'
 import type { Gate, GateView } from '../store.ts'
 import type { Lane } from './lane.ts'
 import type { LaneBook } from './lane-book.ts'
@@ -79,6 +80,11 @@ export class Intake {
     if (elapsed - this.#beatAt <= SILENCE_MS) return false
     if (!this.#looking) this.wake()
     return true
+  }
+
+  /** When something was queued, by the clock of now: it may have been set forth since. */
+  today(queuedAt: number): number {
+    return this.#wall.today(queuedAt)
   }
 
   /** Ends; resolves when no look is under way. */
@@ -176,6 +182,7 @@ export class Intake {
 }
 
 /** Behind a closed lane only what has to be told today is taken out: a warning, or the end. */
-function mustSpeak({ queuedAt, warned }: GateView, { lifeMs, warnAfterMs }: ScheduleOptions, now: number): boolean {
-  return now >= queuedAt + lifeMs || (warnAfterMs > 0 && !warned && now - queuedAt >= warnAfterMs)
+function mustSpeak(view: GateView, { lifeMs, warnAfterMs }: ScheduleOptions, now: number): boolean {
+  const age = now - lifeBegan(view, view, { now })
+  return age >= lifeMs || (warnAfterMs > 0 && !view.warned && age >= warnAfterMs)
 }

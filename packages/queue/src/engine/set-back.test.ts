@@ -93,3 +93,42 @@ test('a message from the future is given up when its life has passed by today’
   assert.equal(reports(), 2, 'the failure')
   assert.equal((await store.getFinished(id))?.recipients[0]?.state.fate, 'expired')
 })
+
+test('a message that is seen from a past that was none does not age by it: the clock is right again', async () => {
+  const { engine, send, jobs, time, store } = makeBench(() => LATER)
+  engine.start()
+  await time.pass(2_000)
+  const { id } = await send()
+  time.step(-20 * YEAR)
+  await time.pass(400_000)
+  time.step(20 * YEAR)
+  await time.pass(2_000_000)
+  const [state] = (await store.get(id))?.states ?? []
+  assert.ok(jobs.length >= 3)
+  assert.deepEqual([state?.recipients[0]?.fate, state?.warned, state?.countedFrom], ['pending', false, undefined])
+})
+
+test('a clock that was years behind when the mail came, and is set right, ends no life and warns nobody; the life goes on from there', async () => {
+  const scheduleOf = () => ({ ...DEFAULT_SCHEDULE, lifeMs: 2 * HOUR, warnAfterMs: 0, waits: [600_000], classWaits: {} })
+  const { engine, send, time, store } = makeBench(() => LATER, { scheduleOf, lookMs: 60_000 })
+  engine.start()
+  await time.pass(61_000)
+  const { id, queuedAt } = await send()
+  await time.pass(HOUR)
+  time.step(6 * YEAR)
+  await time.pass(0.8 * HOUR)
+  const [state] = (await store.get(id))?.states ?? []
+  assert.deepEqual([state?.recipients[0]?.fate, state?.countedFrom], ['pending', queuedAt + 6 * YEAR])
+  await time.pass(0.6 * HOUR)
+  assert.equal((await store.getFinished(id))?.recipients[0]?.state.fate, 'expired')
+})
+
+test('what was queued after the clock was set forth, or by a clock that was right before, is as old as it says', () => {
+  const watch = new WallWatch()
+  watch.isDoubtful(1_000_000, 0)
+  watch.isDoubtful(1_001_000 + YEAR, 1_000)
+  watch.isDoubtful(1_002_000 + 2 * YEAR, 2_000)
+  const [first, between, after] = [999_000, 1_001_500 + YEAR, 1_002_500 + 2 * YEAR]
+  assert.deepEqual([first, between, after].map((time) => watch.today(time)), [first + 2 * YEAR, between + YEAR, after]) // biome-ignore format: a table
+  assert.equal(watch.today(5_000_000), 5_000_000, 'it was in the future before')
+})

@@ -97,7 +97,8 @@ export function encodeAttempts({ attempts, warned, owed, countedFrom }: Delivery
 export function viewOf(queuedAt: number, encoded: string): GateView {
   const [marks = '', countedFrom] = encoded.split('@')
   return {
-    queuedAt: countedFrom === undefined ? queuedAt : Number(countedFrom),
+    queuedAt,
+    countedFrom: countedFrom === undefined ? undefined : Number(countedFrom),
     attempts: Number.parseInt(marks, 10),
     warned: marks.includes('!'),
     owes: marks.includes('?'),
