@@ -27,6 +27,16 @@ const orders: Readonly<Record<string, () => Promise<unknown>>> = {
     claims.shift()
     return result
   },
+  /** Makes everything ten seconds older. */
+  async age() {
+    const now = performance.now.bind(performance)
+    performance.now = () => now() + 10_000
+    return 'older'
+  },
+  async close() {
+    await store.close().catch(() => {})
+    process.exit()
+  },
   admit: async () => store.admit(1)?.code ?? 'yes',
   count: async () => (await store.stats()).messages,
 }

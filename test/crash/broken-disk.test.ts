@@ -11,6 +11,7 @@ import { programPath } from '../runner/program.ts'
 import { requires } from '../runner/requires.ts'
 
 const EIO = 5
+const ENOTRECOVERABLE = 131
 const skip = requires('gcc', 'libc6-dev')
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
@@ -18,10 +19,14 @@ interface Store {
   readonly child: ChildProcess
   /** What an operator was told. */
   readonly told: string[]
-  ask(order: 'add' | 'settle' | 'admit' | 'count'): Promise<unknown>
+  ask(order: Order): Promise<unknown>
+  /** What was asked without waiting is answered next. */
+  answer(): Promise<unknown>
   /** Makes calls of a kind fail, until it is called without one. */
-  fail(kind?: 'meta' | 'page' | 'sync', errno?: number): Promise<void>
+  fail(kind?: 'meta' | 'page' | 'sync' | 'stall' | 'lock', errno?: number): Promise<void>
 }
+
+type Order = 'add' | 'settle' | 'admit' | 'count' | 'age'
 
 async function openStore(t: TestContext): Promise<Store> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-disk-'))
@@ -55,6 +60,7 @@ async function openStore(t: TestContext): Promise<Store> {
   return {
     child,
     told,
+    answer,
     async ask(order) {
       child.send(order)
       return answer()
@@ -87,3 +93,37 @@ for (const kind of ['meta', 'page', 'sync'] as const) {
     assert.equal(await store.ask('count'), 0)
   })
 }
+
+test('after a failed write mail is refused until one has succeeded, however long that one takes', { skip }, async (t) => {
+  const store = await openStore(t)
+  await store.fail('page')
+  assert.match(String(await store.ask('add')), /^failed/)
+  await store.fail('stall')
+  await store.ask('age')
+  assert.equal(await store.ask('admit'), 'yes', 'one is let through')
+  store.child.send('add')
+  let tries = 0
+  // Until what was sent has come to where it is written.
+  while ((await store.ask('admit')) !== 451) assert.ok(tries++ < 1_000, 'it is being written')
+  await store.ask('age')
+  assert.equal(await store.ask('admit'), 451)
+  await store.fail()
+  assert.equal(await store.answer(), 'added')
+  assert.equal(await store.ask('admit'), 'yes')
+})
+
+test('a lock that fails: said at once and by its name, refused at MAIL, and the process can still end', { skip }, async (t) => {
+  const store = await openStore(t)
+  assert.equal(await store.ask('add'), 'added')
+  await store.fail('lock', ENOTRECOVERABLE)
+  for (let round = 0; round < 2; round++)
+    assert.match(String(await store.ask('add')), /^failed: .*data\.mdb cannot be written by this process/)
+  await store.ask('age')
+  assert.equal(await store.ask('admit'), 451)
+  await store.fail()
+  assert.match(String(await store.ask('settle')), /^failed: .*start the process again/)
+  const ended = once(store.child, 'exit', { signal: AbortSignal.timeout(20_000) })
+  store.child.send('close')
+  // In order it would wait for lmdb's lock.
+  assert.deepEqual(await ended, [null, 'SIGKILL'])
+})

@@ -73,6 +73,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
     await opened.close()
     throw error
   }
+  process.on('warning', endWhenLost)
   startWatchdog(stuckMs, server.log.format)
   if (isWorker()) tellSupervisor()
   // With several, the first speaks for all.
@@ -81,6 +82,11 @@ async function start(given: string | undefined, options: StartOptions): Promise<
   await opened.close()
   guard.release()
   return code
+}
+
+/** A database file that this process cannot write any more is told by a warning: who starts it again mends that. */
+function endWhenLost(warning: Error): void {
+  if ('code' in warning && warning.code === 'ERR_EMBEDDED_LOST') process.kill(process.pid, 'SIGTERM')
 }
 
 /** A file that is slow to read, or never read to its end, must not take the place of the one that was asked for after it. */

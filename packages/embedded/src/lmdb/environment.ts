@@ -22,8 +22,11 @@ export interface EnvironmentOptions {
 
 /** What lmdb's types leave out. */
 interface Root extends RootDatabase {
+  readonly env: {
+    /** `heard` is told 0 or 1 at the end, 2 when the transaction has begun, or the number of an error. */
+    startWriting(address: number, heard: (status: number) => unknown): unknown
+  }
   ensureReadTxn(): void
-  _commitReadTxn(): void
 }
 
 type Begin = (this: Root, action: () => unknown, flags?: number) => unknown
@@ -34,6 +37,8 @@ export class Environment {
   readonly #tables = new Map<string, Table>()
   readonly #encoding: 'binary' | 'msgpack'
   #isOpening = false
+  /** Hears the number of LMDB's error when a transaction has failed, or could not begin: of the latter lmdb tells nobody, and keeps its own lock. */
+  onFailure: (status: number) => void = () => {}
 
   /** Synchronous; maps the file. @param folder must be there */
   constructor(folder: string, { isDurable, isBinary }: EnvironmentOptions, isShort: boolean) {
@@ -52,6 +57,7 @@ export class Environment {
     this.#openByReading(Store.prototype)
     this.root = this.#opening(() => new Store(null, { encoding: this.#encoding, isRoot: true }))
     this.#touch(isShort)
+    this.#listen()
   }
 
   /** Octets of the file that are in use. */
@@ -86,13 +92,15 @@ export class Environment {
     }
   }
 
-  /** Whether LMDB gave up the environment (MDB_PANIC): nothing can be read or written until it is opened anew. */
+  /**
+   * Whether LMDB gave up the environment (MDB_PANIC): nothing can be read or written until it is opened anew. The reading transaction
+   * that is there is renewed, and keeps its place among the readers: without one LMDB says that their table is full before it says that
+   * it gave up. Any other error counts as yes: to open anew does no harm, and to begin a transaction after a panic ends all writing.
+   */
   isBroken(): boolean {
-    const root = this.root as Root // see Root
     try {
-      root.resetReadTxn()
-      root._commitReadTxn()
-      root.ensureReadTxn()
+      this.root.resetReadTxn()
+      this.root.useReadTransaction().done()
       return false
     } catch {
       return true
@@ -123,6 +131,19 @@ export class Environment {
       return action()
     }
     prototype.transactionSync = instead as Root['transactionSync'] // the same, less generic
+  }
+
+  #listen(): void {
+    const { env } = this.root as Root // see Root
+    const start = env.startWriting
+    const value: typeof start = (address, heard) =>
+      start.call(env, address, (status) => {
+        const answer = heard(status)
+        if (status < 0 || status > 2) this.onFailure(status)
+        return answer
+      })
+    // The one of its class cannot be assigned to.
+    Object.defineProperty(env, 'startWriting', { value })
   }
 
   /** What kills kills here, under the mark, and not in the middle of the day: the head of each table, and all of it behind a lost end. */

@@ -8,6 +8,7 @@ export type EmbeddedErrorCode =
   | 'ERR_EMBEDDED_IO'
   | 'ERR_EMBEDDED_BUSY'
   | 'ERR_EMBEDDED_CLOSED'
+  | 'ERR_EMBEDDED_LOST'
 
 /** Thrown and rejected with by everything here. */
 export class EmbeddedError extends Error {

@@ -57,6 +57,7 @@ export class SharedFile {
       wrote: () => this.#wrote(),
       tell: (message) => this.#tell(message),
     })
+    environment.onFailure = this.#heard
     this.#keepReserve()
   }
 
@@ -71,8 +72,11 @@ export class SharedFile {
 
   /** See `LmdbFile.trouble`. */
   get trouble(): string | undefined {
+    if (this.writer.lost) return this.writer.lost.message
     if (this.writer.waitedMs > STALL_MS) return `${this.path} is locked by another process`
-    return this.#failure !== undefined && performance.now() - this.#failedAt < REFUSE_MS ? this.#failure : undefined
+    if (this.#failure === undefined) return undefined
+    // After a while one is let through; as long as it, or a new opening, is under way nobody knows better.
+    return !this.writer.isIdle || performance.now() - this.#failedAt < REFUSE_MS ? this.#failure : undefined
   }
 
   /** One more uses it; false when it is being closed. */
@@ -149,7 +153,8 @@ export class SharedFile {
     if (this.#failure === undefined || isBroken) this.#tell(failure, cause)
     this.#failure = failure
     if (isBroken && this.#environment) await this.#abandon()
-    return FULL.has(systemCode(cause)) && ((await this.#reserve?.give()) ?? false)
+    // What LMDB gave up on may be on the disk all the same: to run it again would be to do it twice.
+    return !isBroken && FULL.has(systemCode(cause)) && ((await this.#reserve?.give()) ?? false)
   }
 
   /** After a failed write of its meta page LMDB does nothing more: what is on the disk is whole, and is opened anew. */
@@ -165,6 +170,7 @@ export class SharedFile {
   async #reopen(): Promise<Environment> {
     const environment = await openEnvironment(this.#folder, this.#options)
     for (const name of this.#names) environment.openTable(name)
+    environment.onFailure = this.#heard
     this.#environment = environment
     this.#tell(`${this.path} was opened anew`)
     return environment
@@ -182,6 +188,8 @@ export class SharedFile {
     this.#keptAt = now
     this.#keeping = this.#reserve.keep(this.#environment.used)
   }
+
+  readonly #heard = (status: number): void => this.writer.lose(status)
 
   #tell(message: string, error?: unknown): void {
     for (const notice of new Set(this.#notices)) notice?.(message, error)

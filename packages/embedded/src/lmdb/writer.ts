@@ -45,6 +45,7 @@ export class Writer {
   #waitsSince: number | undefined
   #watch: NodeJS.Timeout | undefined
   #isTold = false
+  #lost: EmbeddedError | undefined
 
   constructor(host: WriterHost) {
     this.#host = host
@@ -60,7 +61,33 @@ export class Writer {
     return this.#waitsSince === undefined ? 0 : performance.now() - this.#waitsSince
   }
 
+  /** Why this process writes nothing any more; see {@link lose}. */
+  get lost(): EmbeddedError | undefined {
+    return this.#lost
+  }
+
+  /**
+   * A transaction has failed. When it could not even begin, lmdb's thread has gone away with lmdb's own lock, and its promise never
+   * settles: whoever writes next, or closes the environment, would wait for ever. So nobody does, until the process has ended.
+   */
+  lose(status: number): void {
+    if (this.#waitsSince === undefined) return
+    const text = `${this.#host.path} cannot be written by this process any more, its lock failed (${status}): start the process again, and all others that use the file if that does not help`
+    this.#lost = new EmbeddedError('ERR_EMBEDDED_LOST', text)
+    const waiting = [...this.#asked, ...this.#pending]
+    this.#pending = []
+    this.#begun()
+    this.#rest()
+    this.#host.tell(text)
+    for (const work of waiting) work.reject(this.#lost)
+    process.emitWarning(this.#lost.message, { code: this.#lost.code })
+  }
+
   add(work: Work): void {
+    if (this.#lost) {
+      work.reject(this.#lost)
+      return
+    }
     this.#pending.push(work)
     this.#running ??= this.#loop()
   }
@@ -68,6 +95,7 @@ export class Writer {
   /** Resolves when all is written; after a while without the lock, to false, when all is given up. */
   async end(): Promise<boolean> {
     while (this.#running) {
+      if (this.#lost) return false
       let timer: NodeJS.Timeout | undefined
       const late = new Promise<true>((go) => {
         timer = setTimeout(go, TELL_MS, true)

@@ -184,6 +184,7 @@ const CODES: Readonly<Record<EmbeddedError['code'], QueueError['code']>> = {
   ERR_EMBEDDED_IO: 'ERR_QUEUE_IO',
   ERR_EMBEDDED_BUSY: 'ERR_QUEUE_IO',
   ERR_EMBEDDED_CLOSED: 'ERR_QUEUE_CLOSED',
+  ERR_EMBEDDED_LOST: 'ERR_QUEUE_IO',
 }
 
 function failure(error: unknown): unknown {
