@@ -9,6 +9,7 @@ import { redisLimiter } from '../../plugins/redis/src/limiter.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
 import { SharedLanes } from '../../plugins/redis-queue/src/lane/shared-lanes.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
+import { TicketedStore } from '../../plugins/redis-queue/src/ticket/ticketed-store.ts'
 import { requires } from '../runner/requires.ts'
 import { linkOptions, silent } from './link.ts'
 import { type RedisServer, startRedis } from './redis.ts'
@@ -119,4 +120,36 @@ test('claims of the dead are taken over a life later, and not those of the livin
   }
   assert.deepEqual([taken.slice(0, 4), taken.reduce((sum, each) => sum + each)], [[0, 0, 0, 0], 1])
   for (const store of [living, judge]) await store.close()
+})
+
+test('what a node with a wrong clock scheduled for a year later is due, with a ticket; what others scheduled is not, for a node whose clock is slow', {
+  skip,
+}, async () => {
+  const issued: string[] = []
+  const onScheduled = (entry: string, when: number): void => void issued.push(`${entry} ${when}`)
+  const store = new RedisStore({ link, name: randomUUID(), onScheduled })
+  const tickets = new TicketedStore(store)
+  const now = Date.now()
+  const [right, wrong] = [makeMessage(), makeMessage()]
+  for (const [message, from] of [[right, now], [wrong, now + 8_760 * HOUR]] as const) // biome-ignore format: a table
+    await store.addScheduled(message, sourceOf(octetsOf(message.size)), from + HOUR)
+  issued.length = 0
+  assert.equal(await tickets.hasten({ now: now - 100_000 * HOUR, latest: now - 99_990 * HOUR }), 1)
+  assert.deepEqual(issued, [`${wrong.id} 0 ${now - 100_000 * HOUR}`])
+  assert.equal(await tickets.hasten({ now, latest: now + 10 * HOUR }), 0)
+  assert.equal((await store.get(right.id))?.states[0]?.place.kind, 'scheduled')
+  await store.close()
+})
+
+test('deliveries whose ticket was lost are looked for by a clock that nobody sets', { skip }, async (t) => {
+  const store = new RedisStore({ link, name: randomUUID() })
+  const tickets = new TicketedStore(store)
+  assert.equal(await tickets.nextDue(), undefined)
+  const earlier = Date.now() - HOUR
+  t.mock.timers.enable({ apis: ['Date'], now: earlier })
+  const message = makeMessage()
+  await store.addScheduled(message, sourceOf(octetsOf(message.size)), earlier - 60_000)
+  await sleep(2_100)
+  assert.equal(await tickets.nextDue(), earlier - 60_000)
+  await store.close()
 })
