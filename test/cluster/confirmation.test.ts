@@ -61,7 +61,7 @@ test('a replica that is there has each message before it is taken; one that is s
   const late = Array.from({ length: 5 }, () => queue.add())
   const started = performance.now()
   for (const { taken } of late) await assert.rejects(taken, /0 of 1 replicas/)
-  assert.ok(performance.now() - started < 3 * DEADLINE, 'one question for many')
+  assert.ok(performance.now() - started < 4 * DEADLINE, 'one question for many')
   // Nobody else is held up by a question that waits.
   const waiting = queue.add()
   await sleep(50)
