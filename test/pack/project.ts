@@ -102,7 +102,9 @@ export function installTools(): string {
 /** Runs a program to its end. */
 export function run(folder: string, command: string, args: readonly string[]): { readonly code: number | null; readonly out: string } {
   // The conditions and settings of the test run are not the user's.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_|INIT_CWD|CI$)/i.test(name)))
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_(?!COMPILE_CACHE)|INIT_CWD|CI$)/i.test(name)),
+  )
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd: folder,
     encoding: 'utf8',
@@ -135,7 +137,9 @@ function unpack(tarball: string, folder: string): void {
 
 function npm(folder: string, args: readonly string[]): string {
   const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^npm_(?:lifecycle|package|command|config_local_prefix)|^NODE_/i.test(name)),
+    Object.entries(process.env).filter(
+      ([name]) => !/^npm_(?:lifecycle|package|command|config_local_prefix)|^NODE_(?!COMPILE_CACHE)/i.test(name),
+    ),
   )
   const { status, stdout, stderr } = spawnSync(programPath('npm'), args, {
     cwd: folder,

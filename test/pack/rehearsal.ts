@@ -59,7 +59,7 @@ export async function follow(
 ): Promise<string> {
   // The settings of the test run are not the user's; certificates are the machine's.
   const clean = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(?:npm_(?!config_)|NODE_(?!EXTRA)|INIT_CWD)/i.test(name)),
+    Object.entries(process.env).filter(([name]) => !/^(?:npm_(?!config_)|NODE_(?!EXTRA|COMPILE_CACHE)|INIT_CWD)/i.test(name)),
   )
   const child = spawn(command, args, { cwd: folder, env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const [out, err] = [collect(child.stdout), collect(child.stderr)]
