@@ -139,9 +139,15 @@ export class Intake {
     const { store, log, clock, scheduleOf, backoff, longestPauseMs = longestPause(scheduleOf('')) } = this.#options.engine
     const now = clock.now()
     const latest = now + Math.max(longestPauseMs, 2 * backoff.maxMs) + SLACK_MS
-    const hastened = await store.hasten({ now, latest })
-    this.#wall.looked(elapsed)
-    if (hastened > 0) log.warn({ deliveries: hastened }, 'deliveries were scheduled for later than any rule allows: the clock was set back')
+    try {
+      const hastened = await store.hasten({ now, latest })
+      this.#wall.looked(elapsed)
+      if (hastened > 0)
+        log.warn({ deliveries: hastened }, 'deliveries were scheduled for later than any rule allows: the clock was set back')
+    } catch (error) {
+      // What is due by any clock must not wait for this.
+      log.error({ err: error }, 'what was scheduled before the clock was set back could not be brought forward; trying again')
+    }
   }
 
   /** Lanes that have room again get what waits for them. */

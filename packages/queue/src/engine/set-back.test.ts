@@ -69,6 +69,18 @@ test('the longest pause is that of the longest rule, and the schedule is asked f
   assert.equal(asked.length, 3)
 })
 
+test('what is due is carried though nobody can say what was scheduled for too late', async () => {
+  const memory = memoryStore()
+  const hasten = async () => {
+    throw new Error('not now')
+  }
+  const { engine, jobs, time } = makeBench(() => OK, { store: overriding(memory, { hasten }) })
+  await scheduledAt(memory, time.now(), time.now())
+  engine.start()
+  await time.pass(2_000)
+  assert.equal(jobs.length, 1)
+})
+
 test('a clock that is slowed down is not set back', () => {
   const watch = new WallWatch()
   assert.equal(watch.isDoubtful(1_000, 0), true)
