@@ -72,6 +72,17 @@ export interface RecipientState {
   readonly class?: string
   /** Milliseconds since the epoch. */
   readonly at?: number
+  /** Of a pending recipient that goes several ways under one delivery: those that are not gone again. */
+  readonly ended?: readonly EndedWay[]
+}
+
+/** A way of several that has taken the mail for a mailbox, or refused it for good. */
+export interface EndedWay {
+  /** Lane and mailbox. */
+  readonly way: string
+  readonly kind: 'delivered' | 'failed'
+  readonly reply: Reply
+  readonly remote?: string
 }
 
 /** One attempt, for `queue show`. */

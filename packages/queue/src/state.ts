@@ -5,7 +5,7 @@
 import type { BounceClass } from './bounce-table.ts'
 import type { RecipientOutcome } from './carrier.ts'
 import { classify } from './classify.ts'
-import type { AttemptRecord, DeliveryState, Place, QueuedDelivery, QueuedMessage, RecipientState, Reply } from './model.ts'
+import type { AttemptRecord, DeliveryState, EndedWay, Place, QueuedDelivery, QueuedMessage, RecipientState, Reply } from './model.ts'
 import { nextAttemptAt, type ScheduleOptions } from './schedule.ts'
 import type { Operation } from './store.ts'
 
@@ -47,6 +47,8 @@ export interface Attempted {
   readonly state: DeliveryState
   /** In the order of the delivery's recipients; nothing for those that were final before. */
   readonly outcomes: readonly (RecipientOutcome | undefined)[]
+  /** What has come of the ways of a recipient that goes several. */
+  readonly ended?: readonly EndedWay[]
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   readonly now: number
@@ -164,7 +166,9 @@ function settleRecipient(before: RecipientState, outcome: RecipientOutcome | und
   if (outcome.kind === 'delivered') return { fate: attempted.relays && outcome.dsnRelayed !== true ? 'relayed' : 'delivered', ...said }
   const failure = { ...said, class: classify(reply) }
   if (outcome.kind === 'failed') return { fate: 'failed', ...failure }
-  return { fate: attempted.now >= expiryOf(attempted) ? 'expired' : 'pending', ...failure }
+  if (attempted.now >= expiryOf(attempted)) return { fate: 'expired', ...failure }
+  const { ended = before.ended } = attempted
+  return { fate: 'pending', ...failure, ...(ended && { ended }) }
 }
 
 function nextPlace(attempted: Attempted, recipients: readonly RecipientState[], attempts: number): Place {

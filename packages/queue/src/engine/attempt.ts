@@ -3,8 +3,8 @@ import { parseAddress } from '@postroad/message'
 import { type Address, type DeliveryContext, errorOf, type Refusal, type Route, textOf, waysOf } from '@postroad/plugin'
 import { type Carrier, type CarrierJob, type MessageSource, NotTried, type RecipientOutcome } from '../carrier.ts'
 import type { DeliveryFacts, DeliveryHooks } from '../hooks.ts'
-import type { Claim, QueuedDelivery, QueuedRecipient, Reply } from '../model.ts'
-import { DISCARD, mailboxKey, UNROUTED } from '../plan.ts'
+import type { Claim, EndedWay, QueuedDelivery, QueuedRecipient, Reply } from '../model.ts'
+import { DISCARD, laneOf, mailboxKey, UNROUTED } from '../plan.ts'
 import { isPending } from '../state.ts'
 import type { Running } from './ending.ts'
 
@@ -30,6 +30,8 @@ export interface AttemptInput {
 export interface AttemptResult {
   readonly outcomes: readonly (RecipientOutcome | undefined)[]
   readonly relays: boolean
+  /** Of a recipient that goes several ways: what has come of them, in this attempt and before. */
+  readonly ended?: readonly EndedWay[]
   /** `carried`: a carrier tried. `decided`: a hook, or the lack of a carrier. `skipped`: the site is closed; not counted as an attempt. `withdrawn`: it is given back as it was. */
   readonly how: 'carried' | 'decided' | 'skipped' | 'withdrawn'
 }
@@ -37,6 +39,7 @@ export interface AttemptResult {
 const DROPPED: Reply = { code: 250, status: '2.0.0', text: 'Dropped, as its route says' }
 const NO_CARRIER: Reply = { code: 451, status: '4.3.5', text: 'No transport carries this route' }
 const BROKEN: Reply = { code: 451, status: '4.3.0', text: 'The attempt failed' }
+const UNTRIED: Reply = { code: 451, status: '4.3.2', text: 'Not all ways could be tried' }
 const SILENT: Reply = { code: 451, status: '4.3.0', text: 'The transport said nothing about this recipient' }
 const UNREADABLE: Reply = { code: 451, status: '4.3.0', text: 'The attempt could not be asked about' }
 
@@ -57,25 +60,42 @@ export async function attempt(input: AttemptInput): Promise<AttemptResult> {
   return result.how === 'withdrawn' ? result : { ...result, outcomes: inOrder(input, result.outcomes) }
 }
 
-/** Asks where the recipient's mail goes, and carries it all those ways; the worst that comes of it is what came of it. */
+/** Asks where the recipient's mail goes, and carries it all those ways, each until it has ended; the worst that comes of it is what came of it. */
 async function byRoutes(input: AttemptInput, recipients: readonly QueuedRecipient[]): Promise<AttemptResult> {
   const [recipient] = recipients
   const found = recipient && (await input.routeOf(recipient.address))
   if (!found) return { outcomes: [], relays: true, how: 'withdrawn' }
   if ('kind' in found) return same(input, 'decided', { kind: found.kind === 'defer' ? 'deferred' : 'failed', reply: replyOf(found) })
+  const ended = [...(input.claim.state.recipients.find(isPending)?.ended ?? [])]
   let worst: AttemptResult = { outcomes: [{ recipient, kind: 'delivered', reply: DROPPED }], relays: false, how: 'decided' }
+  for (const { kind, reply, remote } of ended)
+    if (kind === 'failed') worst = { ...worst, outcomes: [{ recipient, kind, reply, ...(remote !== undefined && { remote }) }] }
+  let isBegun = false
   for (const way of waysOf(found)) {
     if (way.via === DISCARD) continue
-    const result = await carry(
-      input,
-      way,
-      (way.to ?? [recipient.address]).map((address) => ({ ...recipient, address })),
-    )
+    const targets = (way.to ?? [recipient.address]).filter((address) => !ended.some((one) => one.way === wayKey(way, address)))
+    if (targets.length === 0) continue
+    const members = targets.map((address) => ({ ...recipient, address }))
+    let result = await carry(input, way, members)
+    // What came of the ways before this one must not be forgotten.
+    if (result.how === 'withdrawn' && isBegun) result = all(members, 'carried', { kind: 'deferred', reply: UNTRIED })
     if (result.how === 'withdrawn') return result
+    isBegun = true
+    ended.push(...targets.flatMap((address, at) => endOf(wayKey(way, address), result.outcomes[at])))
     if (badness(result) >= badness(worst)) worst = result
   }
   const said = worst.outcomes.find((outcome) => outcome && BADNESS[outcome.kind] === badness(worst))
-  return { ...worst, outcomes: inOrder(input, [said && { ...said, recipient }]) }
+  return { ...worst, outcomes: inOrder(input, [said && { ...said, recipient }]), ended }
+}
+
+function wayKey(way: Route, address: Address): string {
+  return `${laneOf(way, address)} ${mailboxKey(address)}`
+}
+
+function endOf(way: string, outcome: RecipientOutcome | undefined): EndedWay[] {
+  if (outcome === undefined || outcome.kind === 'deferred') return []
+  const { kind, reply, remote } = outcome
+  return [{ way, kind, reply, ...(remote !== undefined && { remote }) }]
 }
 
 const BADNESS: Readonly<Record<RecipientOutcome['kind'], number>> = { delivered: 0, failed: 1, deferred: 2 }
