@@ -1,4 +1,4 @@
-import { BootError, ERRORS, PostroadError } from '@postroad/core'
+import { BootError, ERRORS, installCommand, PostroadError } from '@postroad/core'
 import { errorOf } from '@postroad/plugin'
 import { Command, CommanderError } from 'commander'
 import { checkCommand } from './command/check.ts'
@@ -47,7 +47,10 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof PostroadError) process.stderr.write(`${error.code}: ${error.message}\n  ${ERRORS[error.code].fix}\n`)
     else if (error instanceof UsageError || error instanceof RangeError || error instanceof BootError)
       process.stderr.write(`${error.message}\n`)
-    else process.stderr.write(`${error.stack ?? error.message}\n`)
+    else {
+      const command = installCommand(error)
+      process.stderr.write(`${error.stack ?? error.message}\n${command === undefined ? '' : `\`${command}\`\n`}`)
+    }
     return 1
   }
 }

@@ -3,6 +3,7 @@
  * this table, and a test holds the two against each other.
  */
 import { textOf } from '@postroad/plugin'
+import { installCommand } from './missing-package.ts'
 
 /** What the catalogue says of one mistake. */
 export interface ErrorInfo {
@@ -95,7 +96,8 @@ export class PostroadError extends Error {
   readonly code: ErrorCode
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options)
+    const command = installCommand(options?.cause)
+    super(command === undefined ? message : `${message}: \`${command}\``, options)
     this.code = code
   }
 }

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { App, Config, ListenOptions, UseOptions } from '@postroad/core'
+import { type App, type Config, installCommand, type ListenOptions, type UseOptions } from '@postroad/core'
 import { parseServer } from '@postroad/dns'
 import { type Plugin, textOf } from '@postroad/plugin'
 import { z } from 'zod'
@@ -172,7 +172,9 @@ function loader(file: string): Load {
       const resolved = require.resolve(specifier)
       module = await (path.isAbsolute(specifier) ? importOwn(resolved) : import(pathToFileURL(resolved).href))
     } catch (cause) {
-      throw new UsageError(`The plugin "${given}" cannot be loaded: ${textOf(cause).split('\n')[0]}. Is it installed?`, { cause })
+      const command = installCommand(cause)
+      const hint = command === undefined ? 'Is it installed?' : `\`${command}\``
+      throw new UsageError(`The plugin "${given}" cannot be loaded: ${textOf(cause).split('\n')[0]}. ${hint}`, { cause })
     }
     const factories = Object.entries(module).filter(([, value]) => isFactory(value))
     const [, factory] =

@@ -3,7 +3,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Config } from '@postroad/core'
+import { type Config, installCommand } from '@postroad/core'
 import { errorOf, textOf } from '@postroad/plugin'
 import { parse as parseYaml } from 'yaml'
 import { configFromData, configFromModule } from './data.ts'
@@ -69,15 +69,16 @@ async function fromModule(file: string): Promise<Config> {
 }
 
 /** The message of an error, with file and line: it may be in any module that the configuration imports. */
-function withPlace({ message, stack = '' }: Error): string {
+function withPlace(error: Error): string {
+  const { message, stack = '' } = error
   // A syntax error's stack begins with the place and the line itself; of another error the first frame of a file counts.
   const [, url = '', line = ''] =
     /^(file:\/\/[^\n]*?):(\d+)$/m.exec(stack) ?? /^ +at [^\n]*?(file:\/\/[^\n]*?):(\d+):\d+\)?$/m.exec(stack) ?? []
   // What `npm init` writes is a package of CommonJS.
   if (message.startsWith('Cannot use import statement'))
     return `${message}: \`npm pkg set type=module\` makes it one, or name the file postroad.config.mts`
-  const [, missing] = /^Cannot find package '([^']+)'/.exec(message) ?? []
-  if (missing !== undefined) return `${message}: \`npm install ${missing}\``
+  const command = installCommand(error)
+  if (command !== undefined) return `${message.split('\n')[0]}: \`${command}\``
   if (url === '') return message
   const [, code = ''] = stack.startsWith('file:') ? stack.split('\n') : []
   return `${shown(fileURLToPath(url.replace(/\?.*$/, '')))}:${line}: ${message}${code.trim() === '' ? '' : `\n  ${code.trim()}`}`
