@@ -1,8 +1,8 @@
 /** UNIX sockets of workers that have given up their rights: the supervisor, which has made them, takes away what a crash left and gives them to whom they belong. */
 import cluster, { type Worker } from 'node:cluster'
-import { readdir, readFile, readlink } from 'node:fs/promises'
 import path from 'node:path'
-import { type SocketKeeper, type SocketRights, socketKeeper } from '@postroad/smtp'
+import type { SocketKeeper, SocketRights } from '@postroad/smtp'
+import { carefulKeeper, type Recipient } from './socket-file.ts'
 
 interface Question {
   readonly socket: 'clear' | 'give'
@@ -39,15 +39,11 @@ export function supervisedSockets(): SocketKeeper {
   }
 }
 
-/** For the supervisor: answers the workers, by its own rights. Sockets belong to `uid` and, where nothing else is said, to `gid`. */
-export function keepSockets({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
-  const keeper = socketKeeper(uid)
-  const obey = async ({ socket, path: file, rights }: Question): Promise<void> => {
-    if (socket === 'clear') return keeper.clear(file)
-    // A worker has the rights of nobody, and must not get at other people's files by us.
-    if (!(await isOurs(file))) throw new Error(`${file} is no socket of this server`)
-    await keeper.give(file, { mode: rights?.mode ?? 0o660, gid: rights?.gid ?? gid })
-  }
+/** For the supervisor: answers the workers, by its own rights; a worker may be hostile. Sockets belong to `uid` and, where nothing else is said, to `gid`. */
+export function keepSockets(recipient: Recipient): void {
+  const keeper = carefulKeeper(recipient)
+  const obey = ({ socket, path: file, rights }: Question): Promise<void> =>
+    socket === 'clear' ? keeper.clear(file) : keeper.give(file, { mode: 0o660, ...rights })
   cluster.on('message', (worker: Worker, message: unknown) => {
     if (!isQuestion(message)) return
     const answer = (error?: NodeJS.ErrnoException): void => {
@@ -58,20 +54,9 @@ export function keepSockets({ uid, gid }: { readonly uid: number; readonly gid: 
   })
 }
 
-/** Whether this process listens there; known from the system, and not from who asks. */
-async function isOurs(file: string): Promise<boolean> {
-  const table = await readFile('/proc/net/unix', 'utf8').catch(() => undefined) // no Linux: then it cannot be known
-  if (table === undefined) return true
-  const inodes = table.split('\n').flatMap((line) => {
-    const [, , , , , , inode, ...name] = line.trim().split(/\s+/)
-    return inode !== undefined && path.resolve(name.join(' ')) === file ? [`socket:[${inode}]`] : []
-  })
-  const open = await Promise.all((await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')))
-  return open.some((target) => inodes.includes(target))
-}
-
 function isQuestion(message: unknown): message is Question {
-  return typeof message === 'object' && message !== null && 'socket' in message && 'path' in message && typeof message.path === 'string'
+  if (!(typeof message === 'object' && message !== null && 'socket' in message && 'path' in message)) return false
+  return typeof message.path === 'string' && path.isAbsolute(message.path) && path.resolve(message.path) === message.path
 }
 
 function isAnswer(message: unknown): message is Answer {
