@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
-import net from 'node:net'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SmtpClient } from '../failure/smtp-client.ts'
+import { freePorts } from '../interop/loopback.ts'
 import { makeTestFolder } from '../runner/folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -73,11 +73,7 @@ export function collect(stream: NodeJS.ReadableStream | null): () => string {
 }
 
 export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
+  const [port = 0] = await freePorts(1)
   return port
 }
 

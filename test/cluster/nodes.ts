@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePorts } from '../interop/loopback.ts'
 import type { NodeSettings } from './node.ts'
-import { freePorts } from './redis.ts'
 
 const START_LIMIT_MS = 30_000
 

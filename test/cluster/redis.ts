@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis, type RedisOptions } from 'ioredis'
+import { freePorts } from '../interop/loopback.ts'
 import { programPath } from '../runner/program.ts'
 import type { TestCertificate } from './certificate.ts'
 
@@ -87,29 +87,6 @@ function listening(port: number, certificate: TestCertificate | undefined): Redi
     'tls-auth-clients': 'no',
     'tls-replication': 'yes',
   }
-}
-
-/** Below the range from which the kernel gives ports to connections: a server that is killed must find its port free again. */
-const PORTS = { from: 20_000, to: 32_000 }
-
-/** Ports nobody had a moment ago. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>()
-  while (ports.size < count) {
-    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from))
-    if (await isFree(port)) ports.add(port)
-  }
-  return [...ports]
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer()
-  const listening = new Promise<boolean>((resolve) => {
-    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
-  })
-  if (!(await listening)) return false
-  await once(server.close(), 'close')
-  return true
 }
 
 class Server implements RedisServer {

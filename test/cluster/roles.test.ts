@@ -5,9 +5,10 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { freePorts } from '../interop/loopback.ts'
 import { ended, makeFolder, startCommand } from '../kit/command.ts'
 import { requires } from '../runner/requires.ts'
-import { DURABLE, freePorts, startRedis } from './redis.ts'
+import { DURABLE, startRedis } from './redis.ts'
 
 const skip = requires('redis-server')
 

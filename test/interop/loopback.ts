@@ -5,17 +5,27 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const START_LIMIT_MS = 90_000
 
+/** Below the range from which the kernel gives ports to connections and to who asks for any: what was free stays free until it is used. */
+const PORTS = { from: 16_000, to: 32_000 }
+
 /** TCP ports on loopback that nobody had a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => {
-    const address = server.address()
-    if (address === null || typeof address === 'string') throw new Error('not a TCP port')
-    return address.port
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from))
+    if (await isFree(port)) ports.add(port)
+  }
+  return [...ports]
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  const listening = new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
   })
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
-  return ports
+  if (!(await listening)) return false
+  await once(server.close(), 'close')
+  return true
 }
 
 /**

@@ -4,9 +4,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
-import net from 'node:net'
 import path from 'node:path'
 import { after, test } from 'node:test'
+import { freePorts } from '../interop/loopback.ts'
 import { programPath } from '../runner/program.ts'
 import { ROOT } from '../structure/workspace.ts'
 import { collect, ended, makeFolder, type Ran, startCommand, startNode, until } from './command.ts'
@@ -19,7 +19,7 @@ after(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 // The page says 2525; another test may have that port just now.
-const port = await freePort()
+const [port = 0] = await freePorts(1)
 const page = readFileSync(path.join(ROOT, 'docs/tutorial.md'), 'utf8').replaceAll('2525', String(port))
 let place = folder
 
@@ -77,13 +77,4 @@ async function begin(args: readonly string[], output: readonly string[]): Promis
   await until(() => (`${out()}${err()}`.includes(`:${port}`) ? true : undefined))
   const [first = ''] = output
   if (first) assert.ok(out().startsWith(first), out())
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
