@@ -38,7 +38,8 @@ const FILES = new Map<string, Promise<SharedFile>>()
 /**
  * Opens a file, or shares it. Needs no lock of the writer.
  *
- * @throws {EmbeddedError} `ERR_EMBEDDED_UNSAFE`, `ERR_EMBEDDED_FOREIGN`, `ERR_EMBEDDED_DAMAGED`: the file; `ERR_EMBEDDED_IO`: the system
+ * @throws {EmbeddedError} `ERR_EMBEDDED_UNSAFE`, `ERR_EMBEDDED_FOREIGN`, `ERR_EMBEDDED_DAMAGED`: the file; `ERR_EMBEDDED_IO`: the system;
+ *   `ERR_EMBEDDED_BUSY`: the file was replaced while this process has the old one open
  */
 export async function openLmdb(options: LmdbOptions): Promise<LmdbFile> {
   mkdirSync(options.folder, { recursive: true, mode: 0o700 })
@@ -46,6 +47,11 @@ export async function openLmdb(options: LmdbOptions): Promise<LmdbFile> {
   for (;;) {
     const opening = FILES.get(key) ?? open(key, options)
     const shared = await opening
+    // The folder was removed, and its inode given to this one; or what is in it was moved away.
+    if (!shared.isInPlace()) {
+      forget(key, opening)
+      continue
+    }
     if (shared.enter(options.onNotice)) return new LmdbFile(shared, options)
     await shared.closing // by its last user, while we waited
   }
@@ -149,10 +155,15 @@ export class LmdbFile {
 }
 
 function open(key: string, options: LmdbOptions): Promise<SharedFile> {
-  const opening = SharedFile.open(options, () => FILES.delete(key))
+  const opening: Promise<SharedFile> = SharedFile.open(options, () => forget(key, opening))
   FILES.set(key, opening)
-  opening.catch(() => FILES.delete(key)) // whoever awaits it hears why
+  opening.catch(() => forget(key, opening)) // whoever awaits it hears why
   return opening
+}
+
+/** Another one may have taken its place. */
+function forget(key: string, opening: Promise<SharedFile>): void {
+  if (FILES.get(key) === opening) FILES.delete(key)
 }
 
 function keyOf(folder: string): string {

@@ -1,4 +1,5 @@
 /** The one environment of a file, for all of a process that use it: opened under guard, opened anew when LMDB gave it up. */
+import { statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import type { RootDatabase } from 'lmdb'
@@ -30,6 +31,7 @@ export class SharedFile {
   readonly #notices: (Notice | undefined)[] = []
   readonly #names = new Set<string>()
   #environment: Environment | undefined
+  #identity: { readonly data: string | undefined; readonly lock: string | undefined }
   #users = 0
   #isClosing = false
   #closing: Promise<void> = Promise.resolve()
@@ -57,8 +59,22 @@ export class SharedFile {
       wrote: () => this.#wrote(),
       tell: (message) => this.#tell(message),
     })
+    this.#identity = identitiesIn(this.#folder)
     environment.onFailure = this.#heard
     this.#keepReserve()
+  }
+
+  /**
+   * Whether the files that are open are still those at the path; their inodes are given to no others as long.
+   *
+   * @throws {EmbeddedError} `ERR_EMBEDDED_BUSY`: only `data.mdb` is another. Two that share a `lock.mdb` in one process lose their locks
+   */
+  isInPlace(): boolean {
+    const lock = identityOf(join(this.#folder, 'lock.mdb'))
+    const isSame = identityOf(this.path) === this.#identity.data
+    if (isSame || lock !== this.#identity.lock) return isSame && lock === this.#identity.lock
+    const text = `${this.path} was replaced, or removed, while this process has it open: stop every process that uses it, and start again`
+    throw new EmbeddedError('ERR_EMBEDDED_BUSY', text)
   }
 
   /** Resolves when its last user has left, or could not: then it is open still. */
@@ -170,6 +186,7 @@ export class SharedFile {
   async #reopen(): Promise<Environment> {
     const environment = await openEnvironment(this.#folder, this.#options)
     for (const name of this.#names) environment.openTable(name)
+    this.#identity = identitiesIn(this.#folder)
     environment.onFailure = this.#heard
     this.#environment = environment
     this.#tell(`${this.path} was opened anew`)
@@ -205,4 +222,14 @@ async function openEnvironment(folder: string, options: EnvironmentOptions): Pro
     if (meansDamage(cause)) throw damaged(path, cause)
     throw new EmbeddedError('ERR_EMBEDDED_IO', `${path} could not be opened: ${cause instanceof Error ? cause.message : cause}`, { cause })
   }
+}
+
+function identitiesIn(folder: string): { readonly data: string | undefined; readonly lock: string | undefined } {
+  return { data: identityOf(join(folder, 'data.mdb')), lock: identityOf(join(folder, 'lock.mdb')) }
+}
+
+/** Device and inode; nothing when it is not there. */
+function identityOf(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat && `${stat.dev}:${stat.ino}`
 }
