@@ -94,6 +94,17 @@ test('--workers: several processes share the port, one that is killed is replace
   assert.match((await operator.run('start', 'many.ts', '--workers', 'many')).err, /whole number from 1 to 256, or auto/)
 })
 
+test('a process that can never write a database file again ends itself, and another takes its place', async (context) => {
+  const lose = `process.on('SIGUSR2', () => process.emitWarning('its lock failed', { code: 'ERR_EMBEDDED_LOST' }))\n`
+  const running = await start(context, 'lost', { args: ['--workers', '2'], edit: (text) => `${text}\n${lose}` })
+  process.kill((await workersOf(running))[0] ?? 0, 'SIGUSR2')
+  await until(() => (running.err().includes('another takes its place') ? 'yes' : undefined))
+  assert.match(await until(() => send(running.port, 'good').catch(() => undefined)), /^250/)
+  const exited = once(running.child, 'exit')
+  running.child.kill('SIGTERM')
+  assert.deepEqual(await exited, [0, null])
+})
+
 test('SIGHUP while processes begin ends none of them, and is not forgotten', async (context) => {
   const running = await start(context, 'young', { args: ['--workers', '3'] })
   // One serves, two have just been forked.
