@@ -1,6 +1,6 @@
 /** What is found before any mail: ways that nobody takes, folders that cannot be written. Looking makes and changes nothing. */
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
@@ -133,3 +133,32 @@ test('the examples have no mistakes, and looking makes nothing', async (context)
   }
   assert.deepEqual((await readdir(kept)).toSorted(), ['cert.pem', 'key.pem'])
 })
+
+/** A group that nobody is in. */
+const FOREIGN = 54_321
+
+test('a group that this user cannot give to a socket is found; one that it is in, or that the folder gives, is none', async (t) => {
+  const given = await mkdtemp(path.join(folder, 'given-'))
+  const euid = process.geteuid?.() ?? 0
+  if (euid === 0) {
+    await chown(given, 65_534, FOREIGN)
+    await chmod(folder, 0o755)
+    // Root may give everything: the rest is asked as somebody else.
+    assert.deepEqual(await grouped('in.sock', FOREIGN), [])
+    await chmod(given, 0o2755)
+    process.seteuid?.(65_534)
+    t.after(() => process.seteuid?.(euid))
+  }
+  const text = (name: string) =>
+    `ERR_GROUP server: mx: this user cannot give ${name} to the group ${FOREIGN}: it is not in it, and not root`
+  const name = path.join(folder, 'in.sock')
+  assert.deepEqual(await grouped(name, FOREIGN), [text(name)])
+  assert.deepEqual(await grouped(name, process.getegid?.() ?? 0), [])
+  if (euid === 0) assert.deepEqual(await grouped(path.join(given, 'in.sock'), FOREIGN), [])
+})
+
+async function grouped(name: string, group: number): Promise<readonly string[]> {
+  const setup = (app: App) => void app.listen({ name: 'mx', path: name, group })
+  const all = await inspected({ hostname: 'mx.test', folder: 'kept', setup })
+  return all.filter((one) => !/^ERR_(?:FOLDER|CONFIG)/.test(one))
+}

@@ -77,6 +77,10 @@ export const ERRORS = {
     summary: 'A folder cannot be made or written by the user that runs the server; found by `postroad check`.',
     fix: 'Make it and give it to that user, `install -d -o USER -m 0750 FOLDER`, or name another one.',
   },
+  ERR_GROUP: {
+    summary: 'A UNIX socket is to belong to a group that the user who runs the server cannot give; found by `postroad check`.',
+    fix: 'Add that user to the group, or start the server as root with `--user`; or let the socket’s folder have the group and the set-group-ID bit.',
+  },
   ERR_FILE: {
     summary: 'A file cannot be read by the user that runs the server; found by `postroad check`.',
     fix: 'Give that user the right, `chown USER FILE` for one, and `chmod a+x` to the folders above it.',

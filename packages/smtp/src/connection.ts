@@ -16,7 +16,10 @@ import { content, messageEnd } from './verb/message.ts'
 const CLOSING = reply(421, '4.3.2', 'Service is shutting down')
 const TOO_MANY_ERRORS = reply(421, '4.7.0', 'Too many errors, closing the connection')
 const TOO_MANY_REFUSED = reply(421, '4.7.0', 'Too many refused recipients, closing the connection')
-/** XCLIENT and XFORWARD before a MAIL that are not counted: what does not fit in one line comes in several. */
+/**
+ * XCLIENT and XFORWARD before a MAIL that are not counted. What XFORWARD cannot say in one line it says in several, which add up. XCLIENT
+ * has one line, though XCLIENT_README knows of more: who was named is heard next, and whatever follows may be what the client itself says.
+ */
 const SPEECHES = 10
 const LONG_LINE = reply(500, '5.5.6', 'Line is too long')
 /** RFC 2034 §4: replies to these have no enhanced status. */

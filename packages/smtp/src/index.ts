@@ -8,4 +8,4 @@ export { type GreetingOptions, ListenerError, type ListenerOptions } from './lis
 export * from './stages.ts'
 export type { StressOptions } from './stress.ts'
 export { type Certificate, HandshakeError } from './tls.ts'
-export { groupId, type SocketKeeper, type SocketRights, socketKeeper } from './unix-socket.ts'
+export { groupId, mayGiveGroup, type SocketKeeper, type SocketRights, socketKeeper } from './unix-socket.ts'

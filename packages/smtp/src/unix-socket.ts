@@ -1,7 +1,8 @@
 /** UNIX sockets as files: what a crash left is taken away, and what is there belongs to whom the operator says. */
 import { execFile } from 'node:child_process'
-import { chmod, lchown, lstat, readFile, unlink } from 'node:fs/promises'
+import { chmod, lchown, lstat, readFile, stat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { ListenerError } from './listener-options.ts'
 
@@ -45,6 +46,23 @@ export async function groupId(group: string | number): Promise<number> {
   const gid = Number(line?.split(':')[2] ?? Number.NaN)
   if (!Number.isInteger(gid)) throw new ListenerError(`group: there is no group ${JSON.stringify(group)}`)
   return gid
+}
+
+/** Whether this process may give a group to a socket that it makes at the path, as chown(2) has it. */
+export async function mayGiveGroup(path: string, gid: number): Promise<boolean> {
+  if (process.getegid?.() === gid || process.getgroups?.().includes(gid) || (await mayChown())) return true
+  // What is made in a folder with the bit has its group already.
+  const folder = await stat(dirname(path)).catch(() => undefined) // that it is missing is another mistake
+  return folder !== undefined && (folder.mode & SET_GID) !== 0 && folder.gid === gid
+}
+
+const SET_GID = 0o2000
+
+/** CAP_CHOWN is the lowest bit; a system without capabilities asks for root. */
+async function mayChown(): Promise<boolean> {
+  const status = await readFile('/proc/self/status', 'utf8').catch(() => '') // another system
+  const [, effective] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? []
+  return effective === undefined ? process.geteuid?.() === 0 : (Number.parseInt(effective.slice(-1), 16) & 1) === 1
 }
 
 function lineOf(text: string, group: string): string | undefined {

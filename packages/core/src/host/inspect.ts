@@ -1,6 +1,7 @@
 /** What would go wrong with a configuration once mail comes: ways that nobody takes, folders and files without the rights. */
 import path from 'node:path'
 import type { KnownWay } from '@postroad/plugin'
+import { groupId, mayGiveGroup } from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
 import { DISCARD } from '../stages/queue.ts'
 import type { Entry } from './entry.ts'
@@ -20,7 +21,8 @@ const SHOWN = 5
 /** Looks, and changes nothing. */
 export async function inspect(generation: Generation, ground: Ground): Promise<readonly Finding[]> {
   const ways = generation.scopes.filter(({ listening }) => listening.length > 0).flatMap(lostWays)
-  return [...ways, ...lostReports(generation.scopes), ...(await folderFindings(generation, ground)), ...(await fileFindings(generation))]
+  const places = [...(await folderFindings(generation, ground)), ...(await fileFindings(generation))]
+  return [...ways, ...lostReports(generation.scopes), ...places, ...(await groupFindings(generation))]
 }
 
 /** Ways of the `route` hooks that no queue in reach takes; asked as RCPT asks. */
@@ -48,6 +50,21 @@ function lostReports(scopes: readonly Scope[]): readonly Finding[] {
       }
     }
   }
+  return findings
+}
+
+/** UNIX sockets that are to belong to a group which only root, or who is in it, can give. */
+async function groupFindings({ scopes }: Generation): Promise<readonly Finding[]> {
+  const findings: Finding[] = []
+  for (const { name: scope, listening } of scopes)
+    for (const { options } of listening) {
+      const { name, path: socket, group } = options
+      if (socket === undefined || group === undefined) continue
+      const gid = await groupId(group).catch(() => undefined) // that there is none was said when it was compiled
+      if (gid === undefined || (await mayGiveGroup(path.resolve(socket), gid))) continue
+      const text = `${name}: this user cannot give ${socket} to the group ${group}: it is not in it, and not root`
+      findings.push({ scope, error: new PostroadError('ERR_GROUP', text) })
+    }
   return findings
 }
 
