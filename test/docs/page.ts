@@ -60,6 +60,12 @@ ${kinds.join('\n')}
 
 A handler that throws, is late, or answers something that is no answer is a failure; what that is worth is the operator's word (\`onError\`),
 and by default the mail is deferred with \`451 4.3.0\`.
+
+## Whose deliveries
+
+\`delivery\`, \`delivered\`, \`deferred\` and \`bounced\` belong to the queue: handlers of the scope that uses it hear of them, and those of the scopes around that, as
+everywhere. Handlers in a scope *within* are not asked: what is queued is no session of a listener any more, and mail of all scopes below shares that queue. A handler for one listener's deliveries
+stands where its queue is; give the scope a queue of its own, or tell deliveries apart by their route and envelope.
 `
 }
 

@@ -1,7 +1,10 @@
 /** What the core offers to queues: the hooks after 250, and the way for mail of our own. */
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { test } from 'node:test'
-import { DeliveryHooks } from '@postroad/core'
+import { createServer, DeliveryHooks } from '@postroad/core'
 import { makeAddress } from '@postroad/message'
 import { type DeliveryResultContext, defer, definePlugin, reject, reroute } from '@postroad/plugin'
 import { createTestServer, type Used } from '@postroad/testing'
@@ -103,4 +106,37 @@ test('mail of our own goes where route says: as to a stranger if that is a way, 
   const shut = await route('shut.test')
   assert.ok(shut && 'kind' in shut && shut.kind === 'reject')
   await server.close()
+})
+
+test('deliveries are told to the scope of the queue and those around it, not within it nor beside it', async () => {
+  let hooks: DeliveryHooks | undefined
+  const queue = definePlugin({
+    name: 'a-queue',
+    needs: { hooks: DeliveryHooks },
+    setup: (context) => {
+      hooks = context.hooks
+      return {}
+    },
+  })
+  const heard: string[] = []
+  const ear = (name: string) =>
+    definePlugin({ name, hooks: { delivery: () => void heard.push(name), delivered: () => void heard.push(`${name}: delivered`) } })()
+  const folder = await mkdtemp(path.join(tmpdir(), 'postroad-'))
+  const server = await createServer({
+    hostname: 'mx.test',
+    folder,
+    log: { format: 'silent' },
+    setup(app) {
+      app.use(ear('around')).scope('mx', (mx) => {
+        mx.use(ear('own')).use(queue()).listen({ port: 0, host: '127.0.0.1' })
+        mx.scope('within', (within) => within.use(ear('within')))
+      })
+      app.scope('beside', (beside) => beside.use(ear('beside')))
+    },
+  })
+  await hooks?.ask(attempt)
+  hooks?.tell('delivered', { ...attempt, reply: { code: 250, status: '2.0.0', text: 'ok' }, class: undefined })
+  await server.close()
+  await rm(folder, { recursive: true })
+  assert.deepEqual(heard, ['around', 'own', 'around: delivered', 'own: delivered'])
 })

@@ -29,7 +29,7 @@ export function prependBlock(section: HeaderSection, bytes: Uint8Array): HeaderS
 /** The section without the fields of that name for which `matches` holds; the same section when there are none. The empty name is that of lines that are no fields. */
 export function removeFields(section: HeaderSection, name: string, matches?: (field: HeaderField) => boolean): HeaderSection {
   if (name !== '') checkName(name)
-  const named = name === '' ? section.fields.filter((field) => field.name === '') : section.named(name)
+  const named = name === '' ? section.nameless : section.named(name)
   const gone = new Set(matches ? named.filter(matches) : named)
   if (gone.size === 0) return section
   return rebuild(section, (field) => (gone.has(field) ? undefined : field))

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { fieldBytes, prependBlock, removeFields, replaceField } from './header-edit.ts'
 import { HeaderBlock, HeaderSection, parseHeaders } from './headers.ts'
+import { messageFromBytes } from './message.ts'
 
 const parse = (text: string) => parseHeaders(Buffer.from(text, 'latin1'))
 const section = (text: string) => new HeaderSection([new HeaderBlock(Buffer.from(text))])
@@ -152,4 +153,16 @@ test('100,000 fields and one field of 1 MB are read in linear time', () => {
   assert.equal(spaces.get('x'), 'y')
   assert.ok(fieldBytes('X', 'word '.repeat(200_000)).length > 1_000_000)
   assert.ok(performance.now() - started < 3000)
+})
+
+test('lines that are no fields have no name to ask for, and are removed by the empty one', () => {
+  const { headers } = messageFromBytes(Buffer.from('From x\r\nA: 1\r\nB\0: 2\r\n\r\n'))
+  assert.deepEqual([headers.length, headers.get(''), headers.all(''), headers.has('')], [3, undefined, [], false])
+  const { headers: left } = messageFromBytes(Buffer.from('From x\r\nA: 1\r\nB\0: 2\r\n\r\n')).withoutHeader('', ({ value }) =>
+    value.startsWith('B'),
+  )
+  assert.deepEqual(
+    [...left].map(({ value }) => value),
+    ['From x', '1'],
+  )
 })

@@ -145,8 +145,17 @@ export class HeaderSection implements Headers {
 
   /** The fields of that name, topmost first. */
   named(name: string): readonly Field[] {
+    return name === '' ? [] : this.#at(name.toLowerCase())
+  }
+
+  /** The lines that are no fields, topmost first. */
+  get nameless(): readonly Field[] {
+    return this.#at('')
+  }
+
+  #at(key: string): readonly Field[] {
     this.#index ??= indexFields(this.fields)
-    return this.#index.get(name.toLowerCase()) ?? []
+    return this.#index.get(key) ?? []
   }
 
   [Symbol.iterator](): Iterator<HeaderField> {
@@ -189,7 +198,6 @@ function indexFields(fields: readonly Field[]): ReadonlyMap<string, readonly Fie
   const index = new Map<string, Field[]>()
   for (const field of fields) {
     const key = field.name.toLowerCase()
-    if (key === '') continue
     const same = index.get(key)
     if (same) same.push(field)
     else index.set(key, [field])
