@@ -1,11 +1,12 @@
 /** A target in a process of its own, as the bench sees it. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePorts, waitForBanner } from '../interop/loopback.ts'
 import { clearFolder, makeFolder } from './folder.ts'
 import type { Question } from './host.ts'
+import { stripTests } from './stripped.ts'
 import type { Usage } from './target.ts'
 
 const CLOSE_LIMIT_MS = 5_000
@@ -15,6 +16,15 @@ const folders = new Set<string>()
 /** Ends every target that runs, and all it has started: for the end of a bench that was cut short. */
 export function endServers(): void {
   for (const folder of folders) clearFolder(folder)
+}
+
+/** Lists for `stripped.mjs`, by checkout. */
+const STRIPPED = new Map<string, string>()
+
+function stripped(tree: string): string {
+  const known = STRIPPED.get(tree) ?? stripTests(tree)
+  STRIPPED.set(tree, known)
+  return known
 }
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
@@ -42,8 +52,8 @@ export class ServerProcess {
     folders.add(this.#folder)
     // Built code, as users run it: without the condition that picks the sources.
     this.#child = fork(join(here, 'host.ts'), [], {
-      execArgv: ['--expose-gc', ...execArgv],
-      env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' },
+      execArgv: ['--expose-gc', '--import', new URL('stripped.mjs', import.meta.url).href, ...execArgv],
+      env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '', BENCH_STRIPPED: stripped(dirname(dirname(here))) },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       cwd: this.#folder,
     })
