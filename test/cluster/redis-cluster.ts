@@ -1,5 +1,6 @@
 /** A Redis Cluster of three primaries without replicas. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePorts } from '../interop/loopback.ts'
 import { type RedisAccess, type RedisServer, type RedisSettings, startRedis } from './redis.ts'
 
 const SLOTS = 16_384
@@ -14,13 +15,15 @@ export interface RedisCluster extends AsyncDisposable {
 export async function startCluster(settings: RedisSettings = {}, access: RedisAccess = {}): Promise<RedisCluster> {
   const servers: RedisServer[] = []
   const common = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '5000', ...(access.certificate && { 'tls-cluster': 'yes' }) }
-  for (let at = 0; at < 3; at++) servers.push(await startRedis({ ...common, ...settings }, access))
+  // By default that is its port and 10,000: one that the kernel gives to connections.
+  const buses = (await freePorts(3)).map(String)
+  for (const bus of buses) servers.push(await startRedis({ ...common, 'cluster-port': bus, ...settings }, access))
   const [first] = servers
   if (!first) throw new Error('no servers')
   const size = Math.ceil(SLOTS / servers.length)
   for (const [at, server] of servers.entries()) {
     await server.command('cluster', 'addslotsrange', `${at * size}`, `${Math.min(SLOTS, (at + 1) * size) - 1}`)
-    if (server !== first) await server.command('cluster', 'meet', '127.0.0.1', `${first.port}`)
+    if (server !== first) await server.command('cluster', 'meet', '127.0.0.1', `${first.port}`, buses[0] ?? '')
   }
   const end = performance.now() + READY_LIMIT_MS
   for (const server of servers)

@@ -67,7 +67,7 @@ export async function makeGround({ name, library, ports, defect }: GroundOptions
     folder,
     faults,
     command: [process.execPath, '--conditions=@postroad/source', join(root, 'packages/cli/src/bin.ts')],
-    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'postroad-crash-cache'), NODE_TEST_CONTEXT: undefined, ...faults.env },
+    env: { NODE_COMPILE_CACHE: join(tmpdir(), 'postroad-crash-cache'), ...process.env, NODE_TEST_CONTEXT: undefined, ...faults.env },
     remove: () => rm(folder, { recursive: true, force: true }),
   }
 }
