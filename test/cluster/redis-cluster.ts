@@ -17,7 +17,13 @@ export async function startCluster(settings: RedisSettings = {}, access: RedisAc
   const common = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '5000', ...(access.certificate && { 'tls-cluster': 'yes' }) }
   // By default that is its port and 10,000: one that the kernel gives to connections.
   const buses = (await freePorts(3)).map(String)
-  for (const bus of buses) servers.push(await startRedis({ ...common, 'cluster-port': bus, ...settings }, access))
+  try {
+    for (const bus of buses) servers.push(await startRedis({ ...common, 'cluster-port': bus, ...settings }, access))
+  } catch (error) {
+    // Those that did start would keep the test from its end.
+    for (const server of servers) await server[Symbol.asyncDispose]()
+    throw error
+  }
   const [first] = servers
   if (!first) throw new Error('no servers')
   const size = Math.ceil(SLOTS / servers.length)
