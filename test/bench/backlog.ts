@@ -1,5 +1,5 @@
 /** A queue full of mail that could not be delivered yet, written before a target starts. */
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import { type Claim, openLmdbStore, planMessage } from '@postroad/queue'
 
 /** Where the old mail goes: hosts of loopback that refuse every connection. */

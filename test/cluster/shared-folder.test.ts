@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
-import { makeQueueId, readAll } from '@postroad/queue'
+import { makeQueueId, readAll } from '@postroad/mail'
 import { at, done, makeMessage, octetsOf, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
 import type { RedisLink } from '../../plugins/redis-queue/src/link.ts'

@@ -1,5 +1,5 @@
 /** A store on a disk with errors: adds and settles as it is told, and says what came of it; run by broken-disk.test.ts. */
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import { type Claim, openLmdbStore, planMessage } from '@postroad/queue'
 
 const [, , folder = ''] = process.argv

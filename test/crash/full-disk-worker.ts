@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeAddress } from '@postroad/message'
-import { type Claim, openLmdbStore, planMessage, QueueError, readAll } from '@postroad/queue'
+import { makeAddress, readAll } from '@postroad/mail'
+import { type Claim, openLmdbStore, planMessage, QueueError } from '@postroad/queue'
 
 const folder = process.argv[2] ?? ''
 const ballast = join(folder, 'ballast')

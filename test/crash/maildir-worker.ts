@@ -2,7 +2,7 @@
 import { mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { maildirTransport } from '@postroad/delivery'
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 
 const SIZES = [0, 300, 5_000, 70_000]
 const USERS = ['one', 'two', 'three']

@@ -1,18 +1,9 @@
 /** A queue whose next hop refuses everybody but the sender; what the sender gets is written to a file. It dies where it is told to. */
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { makeAddress } from '@postroad/message'
+import { makeAddress, memorySource, readAll } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
-import {
-  DEFAULT_BACKOFF,
-  DEFAULT_SCHEDULE,
-  engineClock,
-  memorySource,
-  openLmdbStore,
-  planMessage,
-  QueueEngine,
-  readAll,
-} from '@postroad/queue'
+import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, openLmdbStore, planMessage, QueueEngine } from '@postroad/queue'
 
 const [, , folder = '', point = '', nth = '0', messages = '0'] = process.argv
 let left = Number(nth)
@@ -25,9 +16,9 @@ const engine = new QueueEngine({
   store,
   log,
   hostname: 'crash.test',
-  carriers: () => ({
+  transports: () => ({
     relays: false,
-    carrier: {
+    transport: {
       async deliver({ from, recipients, message }) {
         const octets = await readAll(message)
         if (from === undefined) appendFileSync(`${folder}/told`, `${JSON.stringify(octets.toString('latin1'))}\n`)

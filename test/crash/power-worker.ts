@@ -4,7 +4,7 @@
  */
 import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import { type Claim, type DeliveryState, openLmdbStore, planMessage } from '@postroad/queue'
 
 /** Sizes around the limits of page, inline body and write. */

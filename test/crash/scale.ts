@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import {
   type Claim,
   DEFAULT_BACKOFF,
@@ -111,9 +111,9 @@ async function measureFresh(name: string, store: LmdbStore): Promise<number> {
     store,
     log: silent,
     hostname: 'scale.test',
-    carriers: () => ({
+    transports: () => ({
       relays: false,
-      carrier: {
+      transport: {
         async deliver({ recipients }) {
           const isDead = recipients[0]?.address.domain === 'dead.test'
           const reply = isDead ? { code: 451, status: '4.4.1', text: 'Connection refused' } : { code: 250, text: 'OK' }

@@ -4,18 +4,9 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { makeAddress } from '@postroad/message'
+import { makeAddress, readAll } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
-import {
-  DEFAULT_BACKOFF,
-  DEFAULT_SCHEDULE,
-  engineClock,
-  type Fault,
-  openLmdbStore,
-  planMessage,
-  QueueEngine,
-  readAll,
-} from '@postroad/queue'
+import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, type Fault, openLmdbStore, planMessage, QueueEngine } from '@postroad/queue'
 
 /** What the parent says. */
 export type ToWorker =
@@ -76,9 +67,9 @@ const engine = new QueueEngine({
   store,
   log,
   hostname: 'crash.test',
-  carriers: () => ({
+  transports: () => ({
     relays: false,
-    carrier: {
+    transport: {
       async deliver({ id = '', from, recipients, message }) {
         const octets = await readAll(message)
         const mine = ++serial

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { createServer } from '@postroad/core'
-import { type Job, type RecipientOutcome, type SmtpOptions, smtpTransport } from '@postroad/delivery'
+import { type SmtpOptions, smtpTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
+import { type Job, makeAddress, type Outcome } from '@postroad/mail'
 import { maildir } from '@postroad/maildir'
-import { makeAddress } from '@postroad/message'
 import { definePlugin } from '@postroad/plugin'
 import { freePorts } from '../interop/loopback.ts'
 import { trickyMessage } from '../interop/message.ts'
@@ -47,14 +47,7 @@ interface Sending extends Partial<Job> {
   readonly settings?: Readonly<Record<string, string>>
 }
 
-async function send({
-  port,
-  to,
-  data = trickyMessage('x'),
-  options = {},
-  settings = {},
-  ...job
-}: Sending): Promise<readonly RecipientOutcome[]> {
+async function send({ port, to, data = trickyMessage('x'), options = {}, settings = {}, ...job }: Sending): Promise<readonly Outcome[]> {
   const transport = smtpTransport({ hostname: 'client.test', dns: zoneDns({}), ...options })
   const outcomes = await transport.deliver({
     route: { via: 'smtp', host: '127.0.0.1', port, settings },

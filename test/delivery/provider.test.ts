@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { lmtpTransport, smtpTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import { classify } from '@postroad/queue'
 import { createSink, PROVIDER_REPLIES, type ProviderReply, saying } from '@postroad/testing'
 

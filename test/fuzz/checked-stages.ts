@@ -1,6 +1,6 @@
 /** Stages that answer at random (now, later, never, with a throw or a rejection) and see that the wire keeps the order of the protocol. */
 import assert from 'node:assert/strict'
-import type { Body, Maybe, Offer, Reply, Stages } from '@postroad/smtp'
+import type { Body, Maybe, Offer, Stages, WireReply } from '@postroad/smtp'
 import type { Subject } from './session.ts'
 
 /** How one call is answered. */
@@ -16,8 +16,8 @@ const OFFER: Offer = {
   prdr: true,
 }
 
-const YES: Reply = { code: 250, status: '2.0.0', text: 'Yes\r\n250 injected' }
-const NO: Reply = { code: 550, status: '5.7.1', text: ['No', 'n\u00f6'] }
+const YES: WireReply = { code: 250, status: '2.0.0', text: 'Yes\r\n250 injected' }
+const NO: WireReply = { code: 550, status: '5.7.1', text: ['No', 'n\u00f6'] }
 
 /** What the checks have seen. */
 export interface Seen {
@@ -131,7 +131,7 @@ export function checkedStages(seen: Seen, mood: (call: string) => Mood, disconne
       seen.messages++
       const count = rcpts
       end()
-      return answer<Reply | readonly Reply[]>(
+      return answer<WireReply | readonly WireReply[]>(
         'message',
         YES,
         Array.from({ length: count }, (_, i) => (i % 2 ? YES : NO)),

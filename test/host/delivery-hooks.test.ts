@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { createServer, DeliveryHooks } from '@postroad/core'
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import { type DeliveryResultContext, defer, definePlugin, reject, reroute } from '@postroad/plugin'
 import { createTestServer, type Used } from '@postroad/testing'
 

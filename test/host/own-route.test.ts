@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { type App, createServer, DeliveryHooks, embeddedServices } from '@postroad/core'
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import { definePlugin } from '@postroad/plugin'
 import { routing } from '@postroad/routing'
 

@@ -9,18 +9,19 @@ const byPackageName = new Map(workspaces.map((workspace) => [workspace.manifest.
 
 /** What a package may import of ours. `testing` and `cli` may import every package; plugins and examples have rules of their own. */
 const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['plugin', []],
-  ['message', []],
+  ['mail', []],
+  ['plugin', ['mail']],
+  ['message', ['mail']],
   ['dns', []],
   ['authres', ['plugin']],
   ['match', ['plugin']],
   ['embedded', []],
-  ['smtp', ['message']],
-  ['core', ['plugin', 'message', 'smtp', 'embedded']],
-  ['queue', ['plugin', 'message', 'embedded']],
-  ['delivery', ['message', 'dns']],
+  ['smtp', ['mail']],
+  ['core', ['mail', 'plugin', 'message', 'smtp', 'embedded']],
+  ['queue', ['mail', 'plugin', 'embedded']],
+  ['delivery', ['mail']],
 ])
-const LEAVES = ['plugin', 'message', 'authres', 'match', 'dns', 'queue', 'delivery']
+const LEAVES = ['mail', 'plugin', 'message', 'authres', 'match', 'dns', 'queue', 'delivery']
 
 /** Packages by folder that production code of this workspace may import. */
 function allowedFor({ kind, name }: Workspace): readonly string[] | 'packages' | 'all' {

@@ -1,7 +1,8 @@
 /** A transport that drops everything: for tests, and for mail that must go nowhere. */
+
+import type { Transport } from '@postroad/mail'
 import { localReply } from './client/reply.ts'
 import { sameForAll } from './send.ts'
-import type { Transport } from './transport.ts'
 
 const DISCARDED = localReply(250, '2.0.0', 'Discarded')
 

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseAddress } from '@postroad/message'
+import { type Outcome, parseAddress, type Transport } from '@postroad/mail'
 import { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep } from '@postroad/testing'
 import { type FixedOptions, fixedTransport } from './fixed-transport.ts'
 import { job, recipient, source, streamed } from './support/fixture.ts'
-import type { RecipientOutcome, Transport } from './transport.ts'
 
 interface Setting {
   readonly sink: Sink
@@ -36,7 +35,7 @@ const at =
   (step: SinkStep) =>
     step.verb === verb && step.nth === nth ? answer : undefined
 
-const show = (outcomes: readonly RecipientOutcome[]) =>
+const show = (outcomes: readonly Outcome[]) =>
   outcomes.map(
     ({ recipient: { address }, kind, reply, uncertain }) => `${address.local} ${kind} ${reply.code}${uncertain ? ' uncertain' : ''}`,
   )

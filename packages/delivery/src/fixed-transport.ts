@@ -1,9 +1,10 @@
 /** Delivery to one fixed server, over LMTP (RFC 2033) or SMTP: a mailbox server, a filter, a smarthost. */
+
+import type { Job, Outcome } from '@postroad/mail'
 import { ConnectError } from './client/connect-error.ts'
 import { type Credentials, requireTls, type Target, type TlsPolicy } from './client/target.ts'
 import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'
-import type { Job, JobRoute, RecipientOutcome } from './transport.ts'
 
 /** Where a {@link fixedTransport} delivers when the route does not say. */
 export interface FixedOptions extends PoolOptions {
@@ -25,7 +26,7 @@ const PORTS = { smtp: 25, lmtp: 24 } as const
  *
  * @throws {TypeError} when neither has a host
  */
-export function fixedTarget(options: Omit<FixedOptions, keyof PoolOptions>, route: JobRoute): Target {
+export function fixedTarget(options: Omit<FixedOptions, keyof PoolOptions>, route: Job['route']): Target {
   const protocol = options.protocol ?? 'smtp'
   const named = route.host
   const path = named === undefined ? options.path : named.startsWith('/') ? named : undefined
@@ -60,7 +61,7 @@ export function lmtpTransport(options: Omit<FixedOptions, 'protocol'>): PooledTr
   return fixedTransport({ ...options, protocol: 'lmtp' })
 }
 
-async function deliverTo(pool: Pool, target: Target, job: Job): Promise<RecipientOutcome[]> {
+async function deliverTo(pool: Pool, target: Target, job: Job): Promise<Outcome[]> {
   try {
     return await sendTo(pool, job.parameters.requireTls ? requireTls(target) : target, job)
   } catch (error) {

@@ -2,13 +2,12 @@
  * Final delivery into Maildirs: each message a file, written under `tmp`, synced, moved to `new`, and the move synced, before
  * anybody is told that it is there.
  */
-import type { FileHandle } from 'node:fs/promises'
-import { mkdir, open, rename, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { localReply, type Reply } from './client/reply.ts'
+import type { Job, MessageSource, Outcome, Recipient, Reply, Transport } from '@postroad/mail'
+import { localReply } from './client/reply.ts'
 import { DirectorySync, syncDirectory } from './directory-sync.ts'
 import { folderName, uniqueName } from './maildir-name.ts'
-import type { Job, JobRecipient, MessageSource, RecipientOutcome, Transport } from './transport.ts'
 
 /** Where and how a {@link maildirTransport} writes. */
 export interface MaildirOptions {
@@ -29,7 +28,7 @@ export interface MaildirOptions {
 /** A transport that can also tell beforehand whether it would deliver. */
 export interface MaildirTransport extends Transport {
   /** Why mail for this recipient would be refused; undefined when it would not. */
-  check(recipient: JobRecipient): Promise<Reply | undefined>
+  check(recipient: Recipient): Promise<Reply | undefined>
 }
 
 const DELIVERED = localReply(250, '2.0.0', 'Delivered to the mailbox')
@@ -49,7 +48,7 @@ export function maildirTransport(options: MaildirOptions): MaildirTransport {
 
 /** One recipient's file on its way. */
 interface Item {
-  readonly recipient: JobRecipient
+  readonly recipient: Recipient
   readonly mailbox: string
   /** Goes before the message. */
   readonly head: Uint8Array
@@ -69,14 +68,14 @@ class MaildirWriter {
     this.#folder = resolve(options.folder)
   }
 
-  async check(recipient: JobRecipient): Promise<Reply | undefined> {
+  async check(recipient: Recipient): Promise<Reply | undefined> {
     const mailbox = this.#mailbox(recipient)
     if (mailbox === undefined) return BAD_NAME
     return this.#options.create === false ? await this.#missing(mailbox) : undefined
   }
 
   /** All recipients go through each step together, so that what the disk must sync it can sync at once. */
-  async deliver(job: Job): Promise<readonly RecipientOutcome[]> {
+  async deliver(job: Job): Promise<readonly Outcome[]> {
     const items = job.recipients.map((recipient) => this.#item(job, recipient))
     try {
       await this.#each(items, (item) => this.#open(item))
@@ -91,7 +90,7 @@ class MaildirWriter {
     return items.map(({ recipient, reply = DELIVERED }) => ({ recipient, kind: kindOf(reply), reply }))
   }
 
-  #item(job: Job, recipient: JobRecipient): Item {
+  #item(job: Job, recipient: Recipient): Item {
     const { returnPath = true, deliveredTo = false, now = Date.now } = this.#options
     const mailbox = this.#mailbox(recipient)
     // RFC 5321 §4.4: the final delivery puts the reverse-path on top.
@@ -109,7 +108,7 @@ class MaildirWriter {
     }
   }
 
-  #mailbox({ address }: JobRecipient): string | undefined {
+  #mailbox({ address }: Recipient): string | undefined {
     const name = folderName(address.local)
     if (name === undefined) return undefined
     if (!this.#options.byDomain) return join(this.#folder, name)
@@ -239,6 +238,6 @@ function toReply(error: unknown): Reply {
   return REPLIES.get(codeOf(error)) ?? localReply(451, '4.3.0', 'The mailbox cannot be written now')
 }
 
-function kindOf(reply: Reply): RecipientOutcome['kind'] {
+function kindOf(reply: Reply): Outcome['kind'] {
   return reply.code < 300 ? 'delivered' : reply.code < 500 ? 'deferred' : 'failed'
 }

@@ -1,7 +1,8 @@
 /** Where the mail of a domain goes: RFC 5321 §5.1, RFC 7505, RFC 3974. */
 import { BlockList, isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { localReply, type Reply } from './client/reply.ts'
+import type { Reply } from '@postroad/mail'
+import { localReply } from './client/reply.ts'
 
 /** The part of a DNS resolver that is needed; the service `Dns` fits. Rejects with an `Error` that has a `code` as below. */
 export interface MxResolver {

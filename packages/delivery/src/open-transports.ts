@@ -1,17 +1,18 @@
 /** The transports of a queue, by the `via` of a route. */
+
+import type { Transport } from '@postroad/mail'
 import type { TlsPolicy } from './client/target.ts'
 import { discardTransport } from './discard-transport.ts'
 import { lmtpTransport } from './fixed-transport.ts'
 import { maildirTransport } from './maildir.ts'
 import { bestMailHosts, type MxResolver } from './mx.ts'
 import { smtpTransport } from './smtp-transport.ts'
-import type { Transport } from './transport.ts'
 import type { TransportOptions } from './transport-options.ts'
 
 /** Transports that are open. */
 export interface Transports {
   /** The transport of a route; `relays` says that what it delivers is not at its end. */
-  find(route: { readonly via: string }): { readonly carrier: Transport; readonly relays: boolean } | undefined
+  find(route: { readonly via: string }): { readonly transport: Transport; readonly relays: boolean } | undefined
   has(via: string): boolean
   /** How `smtp` finds the hosts of a domain; nothing when another transport has its place. */
   readonly mailHosts: ((domain: string) => ReturnType<typeof bestMailHosts>) | undefined
@@ -34,9 +35,9 @@ export function openTransports(options: TransportOptions, context: TransportCont
   const relays = new Map<string, Transport>([['smtp', openSmtp(options.smtp, context)], ...Object.entries(options.transports)])
   const find: Transports['find'] = ({ via }) => {
     const relay = relays.get(via)
-    if (relay) return { carrier: relay, relays: true }
+    if (relay) return { transport: relay, relays: true }
     const transport = final.get(via)
-    return transport && { carrier: transport, relays: false }
+    return transport && { transport, relays: false }
   }
   return {
     find,

@@ -1,12 +1,13 @@
 /** Connections that are kept open and used again, by target. */
+
+import type { Reply, Transport } from '@postroad/mail'
 import { openConnection } from './client/connect.ts'
 import { ConnectError } from './client/connect-error.ts'
 import type { ClientConnection, Exchange } from './client/connection.ts'
-import { localReply, type Reply } from './client/reply.ts'
+import { localReply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { targetKey } from './client/target-key.ts'
 import { TIMEOUTS, type Timeouts } from './client/timeouts.ts'
-import type { Transport } from './transport.ts'
 
 /** How a {@link Pool} behaves. */
 export interface PoolOptions {

@@ -2,13 +2,14 @@
  * A transaction in step with another one: each recipient is asked for as the client names it, and the message is passed on when
  * it has come. What was asked early is a shortcut only: whatever is lost of it on the way is done again with the message.
  */
+
+import type { Job, Outcome, Recipient, Reply } from '@postroad/mail'
 import { fit, unfitEnvelope, unfitRecipient } from './client/fitness.ts'
-import { localReply, type Reply } from './client/reply.ts'
+import { localReply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { type Fate, Transaction } from './client/transaction.ts'
 import type { Lease, Pool } from './pool.ts'
 import { type Begun, complete, freshLease, sendTo, toOutcome } from './send.ts'
-import type { Job, JobRecipient, RecipientOutcome } from './transport.ts'
 
 /** What a relayed transaction begins with. */
 export type RelayOptions = Pick<Job, 'from' | 'parameters'>
@@ -45,7 +46,7 @@ export class Relay {
    * @param signal asked for only when there is something to wait for
    * @throws {ConnectError} when there is no connection
    */
-  async rcpt(recipient: JobRecipient, signal: () => AbortSignal): Promise<Reply> {
+  async rcpt(recipient: Recipient, signal: () => AbortSignal): Promise<Reply> {
     this.#asking++
     try {
       return await this.#ask(recipient, signal)
@@ -63,7 +64,7 @@ export class Relay {
    *
    * @throws {ConnectError} when there is no connection
    */
-  async send(job: Job): Promise<RecipientOutcome[]> {
+  async send(job: Job): Promise<Outcome[]> {
     const open = this.#open
     const asked = open?.transaction.accepted ?? []
     if (open === undefined || !isSame(asked, job.recipients)) {
@@ -92,7 +93,7 @@ export class Relay {
     this.#drop()
   }
 
-  async #ask(recipient: JobRecipient, signal: () => AbortSignal): Promise<Reply> {
+  async #ask(recipient: Recipient, signal: () => AbortSignal): Promise<Reply> {
     const open =
       this.#current() ?? (this.#refusal === undefined ? this.#start(await this.#pool.acquire(this.#target, signal())) : undefined)
     const refusal = open === undefined ? this.#refusal : unfitRecipient(recipient, open.lease.connection)
@@ -139,7 +140,7 @@ export class Relay {
 
 const NOT_OPEN = localReply(451, '4.3.0', 'The transaction could not be opened')
 
-function isSame(a: readonly JobRecipient[], b: readonly JobRecipient[]): boolean {
+function isSame(a: readonly Recipient[], b: readonly Recipient[]): boolean {
   return a.length > 0 && a.length === b.length && a.every((recipient, i) => String(recipient.address) === String(b[i]?.address))
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Outcome, Transport } from '@postroad/mail'
 import { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep } from '@postroad/testing'
 import { fixedTransport } from './fixed-transport.ts'
 import { job, source, streamed } from './support/fixture.ts'
-import type { RecipientOutcome, Transport } from './transport.ts'
 
 interface Setting {
   readonly sink: Sink
@@ -24,7 +24,7 @@ async function withSink(options: SinkOptions, work: (setting: Setting) => Promis
 /** A script that answers at one verb only. */
 const at = (verb: string, answer: SinkAnswer) => (step: SinkStep) => (step.verb === verb ? answer : undefined)
 
-const show = (outcomes: readonly RecipientOutcome[]) =>
+const show = (outcomes: readonly Outcome[]) =>
   outcomes.map(({ recipient: { address }, kind, reply }) => `${address.local} ${kind} ${reply.code}`)
 
 test('a message that was clearly taken is delivered, however the server writes', async () => {

@@ -1,13 +1,14 @@
 /** Brings one job to one server: as few transactions as its limits allow, and one more try where a kept connection was dead. */
+
+import { type Job, type Outcome, outcomeKind, type Recipient, type Reply } from '@postroad/mail'
 import { ConnectError } from './client/connect-error.ts'
 import { fit, unfitRecipient } from './client/fitness.ts'
-import { localReply, type Reply } from './client/reply.ts'
+import { localReply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { type Fate, isPositive, Transaction } from './client/transaction.ts'
 import { TimeUp } from './deadline.ts'
 import type { Lease, Pool } from './pool.ts'
 import { retryHint } from './retry-hint.ts'
-import { type Job, type JobRecipient, outcomeKind, type RecipientOutcome } from './transport.ts'
 
 /** Recipients in one transaction: what RFC 5321 §4.5.3.1.8 promises that every server takes. */
 const RECIPIENTS = 100
@@ -19,8 +20,8 @@ const SAID = 900
  *
  * @throws {ConnectError} when there is no connection and nothing has been decided
  */
-export async function sendTo(pool: Pool, target: Target, job: Job): Promise<RecipientOutcome[]> {
-  const outcomes: RecipientOutcome[] = []
+export async function sendTo(pool: Pool, target: Target, job: Job): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
   let left = job.recipients
   while (left.length > 0) {
     const round = await nextRound(pool, target, { ...job, recipients: left }).catch((error: unknown) => {
@@ -34,8 +35,8 @@ export async function sendTo(pool: Pool, target: Target, job: Job): Promise<Reci
 }
 
 interface Round {
-  readonly outcomes: RecipientOutcome[]
-  readonly left: readonly JobRecipient[]
+  readonly outcomes: Outcome[]
+  readonly left: readonly Recipient[]
 }
 
 async function nextRound(pool: Pool, target: Target, job: Job): Promise<Round> {
@@ -64,8 +65,8 @@ async function nextRound(pool: Pool, target: Target, job: Job): Promise<Round> {
   }
 }
 
-function sortOut(recipients: readonly JobRecipient[], { connection }: Lease): { able: JobRecipient[]; refused: Fate[] } {
-  const able: JobRecipient[] = []
+function sortOut(recipients: readonly Recipient[], { connection }: Lease): { able: Recipient[]; refused: Fate[] } {
+  const able: Recipient[] = []
   const refused: Fate[] = []
   for (const recipient of recipients) {
     const reply = unfitRecipient(recipient, connection)
@@ -125,7 +126,7 @@ function unwelcome({ code, status, text }: Reply, { text: why }: Reply): Reply {
 export interface Begun {
   readonly lease: Lease
   readonly transaction: Transaction
-  readonly recipients?: readonly JobRecipient[]
+  readonly recipients?: readonly Recipient[]
 }
 
 /** Sends the message, and gives the connection back. */
@@ -163,7 +164,7 @@ export interface About {
 }
 
 /** The outcome of a fate. */
-export function toOutcome({ recipient, reply, isUncertain }: Fate, about: About): RecipientOutcome {
+export function toOutcome({ recipient, reply, isUncertain }: Fate, about: About): Outcome {
   const kind = outcomeKind(reply.code)
   const retryAfterMs = kind === 'deferred' ? retryHint(reply.text) : undefined
   return {
@@ -179,6 +180,6 @@ export function toOutcome({ recipient, reply, isUncertain }: Fate, about: About)
 }
 
 /** The same outcome for all. */
-export function sameForAll(recipients: readonly JobRecipient[], kind: RecipientOutcome['kind'], reply: Reply): RecipientOutcome[] {
+export function sameForAll(recipients: readonly Recipient[], kind: Outcome['kind'], reply: Reply): Outcome[] {
   return recipients.map((recipient) => ({ recipient, kind, reply }))
 }

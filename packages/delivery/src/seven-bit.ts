@@ -2,8 +2,9 @@
  * A message for a server that takes seven bits only (no 8BITMIME): bodies are encoded, part by part, RFC 6152 §3. The content
  * stays the same for its reader; a DKIM signature over it does not.
  */
+
+import type { MessageSource } from '@postroad/mail'
 import { encodeQuotedPrintable } from './quoted-printable.ts'
-import type { MessageSource } from './transport.ts'
 
 /** Depth of parts within parts that is followed. */
 const MAX_DEPTH = 20

@@ -3,11 +3,11 @@ import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Zone, zoneDns } from '@postroad/dns'
+import type { Job, Outcome } from '@postroad/mail'
 import { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep } from '@postroad/testing'
 import { isOwnAddress } from './mx.ts'
 import { type SmtpOptions, smtpTransport, type TlsQuestion } from './smtp-transport.ts'
 import { certificate, job } from './support/fixture.ts'
-import type { Job, RecipientOutcome } from './transport.ts'
 
 const MX: Zone = {
   'to.test': { MX: [[20, 'mx2.to.test'], [10, 'mx1.to.test'], [30, 'mx3.to.test']] }, // biome-ignore format: a table
@@ -46,15 +46,14 @@ interface Attempt {
 async function attempt(
   port: number,
   { zone = MX, options = {}, to = ['b@to.test'], changes = {} }: Attempt = {},
-): Promise<readonly RecipientOutcome[]> {
+): Promise<readonly Outcome[]> {
   const transport = smtpTransport({ hostname: 'client.test', dns: zoneDns(zone), port, ...options })
   const outcomes = await transport.deliver(job(to, changes))
   await transport.close()
   return outcomes
 }
 
-const show = (outcomes: readonly RecipientOutcome[]) =>
-  outcomes.map(({ kind, reply, remote }) => [kind, reply.code, reply.status, remote].join(' '))
+const show = (outcomes: readonly Outcome[]) => outcomes.map(({ kind, reply, remote }) => [kind, reply.code, reply.status, remote].join(' '))
 const at = (verb: string, answer: SinkAnswer) => ({ script: (step: SinkStep) => (step.verb === verb ? answer : undefined) })
 
 test('RFC 5321 §5.1: the host of the best preference gets the mail', async () => {

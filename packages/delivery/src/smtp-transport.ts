@@ -1,13 +1,13 @@
 /** Delivery to anywhere: by MX from host to host until one has decided, or to the fixed next hop that a route names. */
 import { isIP } from 'node:net'
+import { type Job, type Outcome, outcomeKind, type Recipient, type Reply } from '@postroad/mail'
 import { ConnectError } from './client/connect-error.ts'
-import { localReply, type Reply } from './client/reply.ts'
+import { localReply } from './client/reply.ts'
 import type { Credentials, Target, TlsPolicy } from './client/target.ts'
 import { deadline } from './deadline.ts'
 import { findAddresses, findMailHosts, isOwnAddress, type MailHost, type MxResolver, RouteError } from './mx.ts'
 import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'
-import { type Job, type JobRecipient, outcomeKind, type RecipientOutcome } from './transport.ts'
 import { Unreachable } from './unreachable.ts'
 
 /** What a {@link TlsChooser} is asked about. */
@@ -73,8 +73,8 @@ interface Errand {
 /** How far an errand has come. */
 interface Progress {
   /** Recipients without a final answer, with the last one they got. */
-  readonly open: Map<JobRecipient, RecipientOutcome | undefined>
-  readonly done: RecipientOutcome[]
+  readonly open: Map<Recipient, Outcome | undefined>
+  readonly done: Outcome[]
   addresses: number
   sessions: number
   /** The last failure that concerns the host and not recipients. */
@@ -110,14 +110,14 @@ class Courier {
     this.#options = options
   }
 
-  async deliver(job: Job): Promise<readonly RecipientOutcome[]> {
+  async deliver(job: Job): Promise<readonly Outcome[]> {
     using limit = deadline(job.signal, this.#options.messageMs ?? 1_200_000)
     const { signal } = limit
     const errands = errandsOf(job).map((errand) => this.#run({ ...errand, job: { ...errand.job, signal } }))
     return (await Promise.all(errands)).flat()
   }
 
-  async #run(errand: Errand): Promise<RecipientOutcome[]> {
+  async #run(errand: Errand): Promise<Outcome[]> {
     const { job } = errand
     try {
       const hosts = await this.#hosts(errand)
@@ -137,9 +137,9 @@ class Courier {
   }
 
   /** RFC 5321 §5.1: one host after the other, one address after the other, until there is nobody left without an answer. */
-  async #tryHosts(errand: Errand, hosts: readonly MailHost[]): Promise<RecipientOutcome[]> {
+  async #tryHosts(errand: Errand, hosts: readonly MailHost[]): Promise<Outcome[]> {
     const { job } = errand
-    const open = new Map<JobRecipient, RecipientOutcome | undefined>(job.recipients.map((recipient) => [recipient, undefined]))
+    const open = new Map<Recipient, Outcome | undefined>(job.recipients.map((recipient) => [recipient, undefined]))
     const progress: Progress = { open, done: [], addresses: 0, sessions: 0, reply: undefined, remote: undefined }
     const isIncomplete = await this.#tryAll(errand, hosts, progress)
     const isUnreached = progress.addresses === 0 && !job.signal.aborted
@@ -170,10 +170,7 @@ class Courier {
     return isIncomplete
   }
 
-  #unreached(
-    recipient: JobRecipient,
-    end: { readonly reply: Reply; readonly isUnreached: boolean; readonly progress: Progress },
-  ): RecipientOutcome {
+  #unreached(recipient: Recipient, end: { readonly reply: Reply; readonly isUnreached: boolean; readonly progress: Progress }): Outcome {
     // What a host says before MAIL is about the host: another attempt may find another one, or a better day.
     const kind = end.isUnreached ? outcomeKind(end.reply.code) : 'deferred'
     const { remote } = end.progress
@@ -267,7 +264,7 @@ function routeTls(setting: string | number | boolean | undefined): TlsPolicy | u
 }
 
 /** Takes an outcome: it is final unless another host may do better, RFC 5321 §4.5.4.1. */
-function settle({ open, done }: Progress, outcome: RecipientOutcome): void {
+function settle({ open, done }: Progress, outcome: Outcome): void {
   if (outcome.kind === 'deferred' && !outcome.uncertain) {
     open.set(outcome.recipient, outcome)
     return
@@ -279,7 +276,7 @@ function settle({ open, done }: Progress, outcome: RecipientOutcome): void {
 /** One errand for a fixed next hop; else one for each domain. */
 function errandsOf(job: Job): Errand[] {
   if (job.route.host !== undefined) return [{ domain: undefined, job }]
-  const domains = new Map<string, JobRecipient[]>()
+  const domains = new Map<string, Recipient[]>()
   for (const recipient of job.recipients) {
     const members = domains.get(recipient.address.domain)
     if (members) members.push(recipient)

@@ -1,6 +1,7 @@
 /** What an operator may say of transports: a part of a queue plugin's options, to be spread into its schema. */
+
+import type { Transport } from '@postroad/mail'
 import { z } from 'zod'
-import type { Transport } from './transport.ts'
 
 const ms = z.number().positive()
 

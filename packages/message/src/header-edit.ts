@@ -1,5 +1,6 @@
 /** Writes header fields, and makes new header sections of old ones without touching the other fields' octets. */
-import { type Field, HeaderBlock, type HeaderField, HeaderSection, isFieldName } from './headers.ts'
+import type { HeaderField } from '@postroad/mail'
+import { type Field, HeaderBlock, HeaderSection, isFieldName } from './headers.ts'
 
 // RFC 5322 §2.1.1, without the CRLF.
 const PREFERRED_LINE = 78

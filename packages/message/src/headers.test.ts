@@ -144,7 +144,7 @@ test('reading never throws, and the fields are the section, octet for octet', ()
 
 test('100,000 fields and one field of 1 MB are read in linear time', () => {
   // Both take tens of milliseconds; what is quadratic would take minutes.
-  const started = performance.now()
+  const started = process.cpuUsage()
   const many = parseHeaders(Buffer.from('X-Field: value\r\n'.repeat(100_000)))
   assert.equal(many.all('x-field').length, 100_000)
   const folded = parseHeaders(Buffer.from(`X: y\r\n${' z\r\n'.repeat(250_000)}`))
@@ -152,7 +152,7 @@ test('100,000 fields and one field of 1 MB are read in linear time', () => {
   const spaces = parseHeaders(Buffer.from(`X:${' '.repeat(1_000_000)}y${' '.repeat(1_000_000)}\r\n`))
   assert.equal(spaces.get('x'), 'y')
   assert.ok(fieldBytes('X', 'word '.repeat(200_000)).length > 1_000_000)
-  assert.ok(performance.now() - started < 3000)
+  assert.ok(cpuMs(started) < 3000)
 })
 
 test('lines that are no fields have no name to ask for, and are removed by the empty one', () => {
@@ -166,3 +166,9 @@ test('lines that are no fields have no name to ask for, and are removed by the e
     ['From x', '1'],
   )
 })
+
+/** Milliseconds of the processor, whatever else the machine does. */
+function cpuMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since)
+  return (user + system) / 1_000
+}

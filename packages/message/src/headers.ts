@@ -2,26 +2,7 @@
  * The header section of a message: the fields above the first empty line, kept as the octets they came in and read only when somebody
  * asks (RFC 5322 §2.2). Takes anything: a line that is no field is a field without a name.
  */
-
-/** One header field as received. */
-export interface HeaderField {
-  /** As written; compare without case. Empty when the line is no field (no colon, a broken name, an mbox `From ` line). */
-  readonly name: string
-  /** Unfolded, trimmed; octets beyond ASCII are decoded as UTF-8. No RFC 2047 decoding. */
-  readonly value: string
-  /** The octets, from the first of the name to the last CRLF. */
-  readonly raw: Uint8Array
-}
-
-/** The header section, in order from top to bottom. */
-export interface Headers extends Iterable<HeaderField> {
-  readonly length: number
-  /** The first (topmost) field's value. */
-  get(name: string): string | undefined
-  /** All values, topmost first. */
-  all(name: string): readonly string[]
-  has(name: string): boolean
-}
+import type { HeaderField, Headers } from '@postroad/mail'
 
 const TAB = 0x09
 const LF = 0x0a

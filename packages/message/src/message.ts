@@ -1,42 +1,21 @@
 /** A received message that plugins look at and change: an immutable list of header fields over octets that are shared and never copied. */
 
+import type { HeaderField, Message, Mime } from '@postroad/mail'
 import { MessageError } from './errors.ts'
 import { fieldBytes, removeFields, replaceField } from './header-edit.ts'
 import { HeaderScanner } from './header-scanner.ts'
-import { HeaderBlock, type HeaderField, HeaderSection, type Headers } from './headers.ts'
-import { MIME_SIZE, type Mime, type MimeOptions, parseMime } from './mime.ts'
+import { HeaderBlock, HeaderSection } from './headers.ts'
+import { MIME_SIZE, type MimeOptions, parseMime } from './mime.ts'
 import { type Stored, StoredMemory } from './stored.ts'
 
-/** A received message. Immutable: an edit gives a new one that shares the body. */
-export interface Message {
-  /** Octets, header section and body, after dot-unstuffing, RFC 5321 §4.5.2. */
-  readonly size: number
-  readonly headers: Headers
-  /** The octets of the whole message. May be called any number of times, by any number of readers at once. */
-  raw(): AsyncIterable<Uint8Array>
-  /** The octets of the body, after the empty line. */
-  body(): AsyncIterable<Uint8Array>
-  /** The octets of the whole message, at once, when they are in memory. Not to be changed. */
+/** A message whose octets we have: an edit of trace fields keeps what was received. */
+export interface ReceivedMessage extends Message {
   chunks(): readonly Uint8Array[] | undefined
-  /**
-   * Parsed on the first call, then shared with the messages made from this one by edits of other fields than `Content-*`,
-   * `MIME-Version` and `Subject`. Rejects with a `MessageError`.
-   */
-  mime(): Promise<Mime>
-  /** Short for `(await mime()).text`. */
-  text(): Promise<string>
-  /**
-   * A message with one more header field on top; the rest is untouched, octet for octet.
-   *
-   * @throws {TypeError} when the name is not a field name, or the value has a line break that does not fold (RFC 5322 §2.2)
-   */
-  withHeader(name: string, value: string): Message
-  /** Without the fields of that name for which `matches` holds (default: all of them); the empty name is that of lines that are no fields. */
-  withoutHeader(name: string, matches?: (field: HeaderField) => boolean): Message
-  /** The first field of that name gets the value in its place; on top when there is none. */
-  withReplacedHeader(name: string, value: string): Message
   /** With these octets, which must be whole fields, on top: `Received` and other trace fields. */
-  withPrepended(fields: Uint8Array): Message
+  withPrepended(fields: Uint8Array): ReceivedMessage
+  withHeader(name: string, value: string): ReceivedMessage
+  withoutHeader(name: string, matches?: (field: HeaderField) => boolean): ReceivedMessage
+  withReplacedHeader(name: string, value: string): ReceivedMessage
 }
 
 /**
@@ -45,12 +24,12 @@ export interface Message {
  *
  * @param prepend whole fields with their CRLFs
  */
-export function createMessage(stored: Stored, prepend?: Uint8Array, options: MimeOptions = {}): Message {
+export function createMessage(stored: Stored, prepend?: Uint8Array, options: MimeOptions = {}): ReceivedMessage {
   return new StoredMessage(new Shared(stored, options), prepend ? [new HeaderBlock(prepend)] : [])
 }
 
 /** A message of octets at hand; they are not copied, and not to be changed. */
-export function messageFromBytes(bytes: Uint8Array, options: MimeOptions = {}): Message {
+export function messageFromBytes(bytes: Uint8Array, options: MimeOptions = {}): ReceivedMessage {
   const scanner = new HeaderScanner()
   scanner.scan(bytes)
   return createMessage(new StoredMemory([bytes], bytes.length, scanner), undefined, options)
@@ -82,7 +61,7 @@ class Shared {
 
 const AFFECTS_MIME = /^(?:content-.*|mime-version|subject)$/i
 
-class StoredMessage implements Message {
+class StoredMessage implements ReceivedMessage {
   readonly #shared: Shared
   /** Fields on top of the base. */
   readonly #top: readonly HeaderBlock[]

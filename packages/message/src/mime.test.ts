@@ -142,7 +142,7 @@ test('no octets make the readers hang or fail without a code', async () => {
 })
 
 test('structure and HTML of megabytes are read in linear time', () => {
-  const started = performance.now()
+  const started = process.cpuUsage()
   for (const unit of ['--b\r\n', '<div>', '<', '<!--', '<a "', '<script>', '</', "<p title='", '&'])
     for (const size of [300_000]) {
       htmlToText(unit.repeat(size / 2))
@@ -150,7 +150,7 @@ test('structure and HTML of megabytes are read in linear time', () => {
       checkMime(Buffer.from(`Content-Type: ${unit.repeat(size)}\r\n\r\n`))
     }
   checkMime(Buffer.from(`Content-Type: multipart/mixed${'; \t'.repeat(300_000)}\r\n\r\n`))
-  assert.ok(performance.now() - started < 3000)
+  assert.ok(cpuMs(started) < 3000)
 })
 
 const suites = process.env['POSTROAD_SUITES'] ?? fileURLToPath(new URL('../../../../shared/suites', import.meta.url))
@@ -167,3 +167,9 @@ test('the awkward messages of MimeKit are parsed, and their octets kept', { skip
     assert.ok(Buffer.concat(each.withHeader('X', 'y').withoutHeader('X').chunks() ?? []).equals(bytes), name)
   }
 })
+
+/** Milliseconds of the processor, whatever else the machine does. */
+function cpuMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since)
+  return (user + system) / 1_000
+}

@@ -1,29 +1,8 @@
 /** A message as a human would read it: text, HTML, attachments. Slow and large beside everything else here, so only on request. */
+import type { Mime } from '@postroad/mail'
 import { MessageError } from './errors.ts'
 import { htmlToText } from './html-text.ts'
 import { checkMime, type MimeLimits } from './mime-scan.ts'
-
-/** A part of a MIME message that is not text of the body. */
-export interface Attachment {
-  readonly filename: string | undefined
-  /** Type and subtype, lower-case. */
-  readonly contentType: string
-  /** Octets after decoding. */
-  readonly size: number
-  readonly contentId: string | undefined
-  /** SHA-256 of the decoded octets, hexadecimal. */
-  readonly sha256: string
-  readonly content: Uint8Array
-}
-
-/** The message as a human would read it. */
-export interface Mime {
-  readonly subject: string | undefined
-  /** Plain text; made from HTML where there is no text part. */
-  readonly text: string
-  readonly html: string | undefined
-  readonly attachments: readonly Attachment[]
-}
 
 /** What {@link parseMime} may spend. */
 export interface MimeOptions extends MimeLimits {

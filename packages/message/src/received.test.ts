@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { makeAddress } from '@postroad/mail'
 import fc from 'fast-check'
-import { makeAddress } from './address.ts'
 import { parseHeaders } from './headers.ts'
 import { formatDate, protocolKeyword, type ReceivedOptions, receivedField } from './received.ts'
 

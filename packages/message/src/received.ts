@@ -1,6 +1,5 @@
 /** The trace field that says when and from whom a message came to us, RFC 5321 §4.4. */
-import type { Address } from './address.ts'
-import { isAtext } from './character.ts'
+import { type Address, isAtext } from '@postroad/mail'
 
 /** What a `Received` field tells. All text may be foreign: whatever could break the field is replaced. */
 export interface ReceivedOptions {

@@ -1,7 +1,19 @@
-import type { Address } from './address.ts'
+import type {
+  Address,
+  AuthAttempt,
+  CloseReason,
+  Delivery,
+  Envelope,
+  Helo,
+  MailParameters,
+  Message,
+  RcptParameters,
+  Recipient,
+  Reply,
+  Route,
+} from '@postroad/mail'
 import type { Fact, FactScope } from './fact.ts'
-import type { Message } from './message.ts'
-import type { Delivery, Envelope, Helo, MailParameters, RcptParameters, Receipt, Route, Session } from './session.ts'
+import type { Receipt, Session } from './session.ts'
 import type { Refusal, Reject } from './verdict.ts'
 
 /** Structured log: fields first, then a fixed sentence. Session and plugin are added by themselves. */
@@ -45,34 +57,6 @@ export interface ConnectContext extends HookContext<'session'> {}
 export interface HeloContext extends HookContext<'session'> {
   readonly helo: Helo
 }
-
-/** Keys derived from a password, RFC 5802 §3; what a server stores instead of it. */
-export interface ScramKeys {
-  readonly salt: Uint8Array
-  readonly iterations: number
-  readonly storedKey: Uint8Array
-  readonly serverKey: Uint8Array
-}
-
-/** What a client offered to prove who it is, RFC 4954. */
-export type AuthAttempt =
-  | { readonly mechanism: 'PLAIN' | 'LOGIN'; readonly username: string; readonly password: string; readonly authorize: string | undefined }
-  | { readonly mechanism: 'CRAM-MD5'; readonly username: string; verify(password: string): boolean }
-  | {
-      readonly mechanism: 'SCRAM-SHA-256'
-      readonly username: string
-      readonly authorize: string | undefined
-      verify(keys: ScramKeys): Promise<boolean>
-    }
-  | { readonly mechanism: 'XOAUTH2' | 'OAUTHBEARER'; readonly username: string; readonly token: string }
-  | {
-      readonly mechanism: 'EXTERNAL'
-      readonly username: string
-      readonly certificate: { readonly subject: string; readonly fingerprint: string }
-    }
-
-/** Name of a SASL mechanism the engine speaks. */
-export type Mechanism = AuthAttempt['mechanism']
 
 export interface AuthContext extends HookContext<'session'> {
   readonly attempt: AuthAttempt
@@ -149,7 +133,7 @@ export interface RefusedContext extends HookContext<'session' | 'transaction'> {
 }
 
 export interface ClosedContext extends HookContext<'session'> {
-  readonly reason: 'quit' | 'client' | 'timeout' | 'error' | 'refused' | 'server'
+  readonly reason: CloseReason
 }
 
 /** One attempt to deliver a queued message. */
@@ -158,7 +142,7 @@ export interface DeliveryContext extends BaseContext {
   readonly id: string
   readonly envelope: { readonly id: string; readonly from: Address | undefined; readonly parameters: MailParameters }
   readonly route: Route
-  readonly recipients: readonly { readonly address: Address; readonly parameters: RcptParameters }[]
+  readonly recipients: readonly Recipient[]
   /** 1 for the first. */
   readonly attempt: number
   /** Milliseconds since the epoch. */
@@ -168,7 +152,7 @@ export interface DeliveryContext extends BaseContext {
 /** How an attempt ended for some recipients. */
 export interface DeliveryResultContext extends DeliveryContext {
   /** The deciding reply, of the next hop or our own; untrusted text. */
-  readonly reply: { readonly code: number; readonly status: string | undefined; readonly text: string }
+  readonly reply: Reply
   /** Class of the failure from the bounce table, e.g. `invalid-mailbox`; undefined on success. */
   readonly class: string | undefined
   /** Milliseconds since the epoch; only at `deferred`. */

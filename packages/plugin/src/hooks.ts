@@ -1,3 +1,4 @@
+import type { Identity, Mechanism, Message, Route } from '@postroad/mail'
 import type {
   AcceptedContext,
   AuthContext,
@@ -9,7 +10,6 @@ import type {
   DeliveryResultContext,
   HeloContext,
   MailContext,
-  Mechanism,
   MessageContext,
   NexthopContext,
   QuarantineContext,
@@ -19,8 +19,7 @@ import type {
   RefusedContext,
 } from './context.ts'
 import type { Fact } from './fact.ts'
-import type { Message } from './message.ts'
-import type { Identity, Receipt, Route } from './session.ts'
+import type { Receipt } from './session.ts'
 import type { CommandOpinion, CommandReply, DeliveryOpinion, MessageOpinion, Refusal } from './verdict.ts'
 
 type Maybe<T> = T | void | undefined

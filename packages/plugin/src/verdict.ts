@@ -5,8 +5,7 @@
  * plugins into the one reply the client sees. That is what makes shadow mode, deferred refusal,
  * scoring and replay possible.
  */
-import type { Address } from './address.ts'
-import type { Route } from './session.ts'
+import type { Address, Reply, Route } from '@postroad/mail'
 
 /** Enhanced status of a permanent failure, RFC 3463 §2. */
 export type PermanentStatus = `5.${number}.${number}`
@@ -188,12 +187,8 @@ export function reroute(route: Route): Reroute {
 }
 
 /** A reply to VRFY, EXPN, HELP or an unknown verb, RFC 5321 §4.2. */
-export interface CommandReply {
+export interface CommandReply extends Reply {
   readonly kind: 'reply'
-  readonly code: number
-  readonly status: string | undefined
-  /** Lines separated by `\n`. */
-  readonly text: string
 }
 
 /**

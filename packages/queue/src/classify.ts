@@ -1,6 +1,7 @@
 /** Reads a reply and says why a recipient was not reached: for the schedule, for hooks and for statistics; never for the fate itself. */
+
+import type { Reply } from '@postroad/mail'
 import { BOUNCE_TABLE, type BounceClass, type BounceRow } from './bounce-table.ts'
-import type { Reply } from './model.ts'
 
 /** How much of a reply's text is looked at, in characters. */
 const TEXT_LIMIT = 1_000

@@ -1,9 +1,9 @@
 /** Messages and helpers of the queue contract. */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
+import { type MessageSource, makeQueueId } from '@postroad/mail'
 import type { Address, RcptParameters } from '@postroad/plugin'
-import type { MessageSource } from './carrier.ts'
-import { type Claim, type DeliveryState, initialState, makeQueueId, type QueuedDelivery, type QueuedMessage } from './model.ts'
+import { type Claim, type DeliveryState, initialState, type QueuedDelivery, type QueuedMessage } from './model.ts'
 import type { Gate, QueueEntry, QueueStore } from './store.ts'
 
 /** A queue that several processes share. */
@@ -30,7 +30,7 @@ export const gateOpen: Gate = () => 'take'
 
 /** An address without the grammar. */
 export function address(local: string, domain: string): Address {
-  const text = /^[\w.+\-\u0080-\uffff]+$/.test(local) ? `${local}@${domain}` : `"${local}"@${domain}`
+  const text = /^[\w.+\-\u0080-\uffff]+$/.test(local) ? `${local}@${domain}` : `"${local.replace(/["\\]/g, '\\$&')}"@${domain}`
   return { local, domain, isInternational: [...local].some((character) => character > '\x7f'), toString: () => text }
 }
 

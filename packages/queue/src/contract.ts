@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { readAll } from './carrier.ts'
+import { readAll } from '@postroad/mail'
 import { differential } from './contract-differential.ts'
 import {
   at,

@@ -1,5 +1,5 @@
 /** How a message stands in a store: JSON, because it costs a microsecond, can be read in an emergency, and grows without migration. */
-import type { Address, MailParameters, RcptParameters, Route } from '@postroad/plugin'
+import { type Address, Mailbox, type MailParameters, type RcptParameters, type Route } from '@postroad/mail'
 import type { QueuedDelivery, QueuedMessage } from './model.ts'
 
 type StoredAddress = readonly [local: string, domain: string, text?: string]
@@ -41,7 +41,7 @@ export function loadEnvelope(id: string, { q, f, p, t, r, s, d }: StoredEnvelope
   return {
     id,
     queuedAt: q,
-    from: f && new LoadedAddress(f),
+    from: f && loadAddress(f),
     parameters: p ?? {},
     ...(t !== undefined && { transaction: t }),
     ...(r !== undefined && { reportOn: r }),
@@ -71,26 +71,12 @@ function storeDelivery({ route, lane, recipients }: QueuedDelivery): StoredDeliv
 }
 
 function loadDelivery({ r, l, c }: StoredDelivery): QueuedDelivery {
-  return { route: r, lane: l, recipients: c.map(([address, parameters = {}]) => ({ address: new LoadedAddress(address), parameters })) }
+  return { route: r, lane: l, recipients: c.map(([address, parameters = {}]) => ({ address: loadAddress(address), parameters })) }
 }
 
-/** An address that was checked when it came in. */
-class LoadedAddress implements Address {
-  readonly local: string
-  readonly domain: string
-  readonly isInternational: boolean
-  readonly #text: string
-
-  constructor([local, domain, text]: StoredAddress) {
-    this.local = local
-    this.domain = domain
-    this.isInternational = !isAscii(local)
-    this.#text = text ?? `${local}@${domain}`
-  }
-
-  toString(): string {
-    return this.#text
-  }
+/** It was checked when it came in. The text that older versions stored beside it follows from the parts. */
+function loadAddress([local, domain]: StoredAddress): Address {
+  return new Mailbox(local, domain, !isAscii(local))
 }
 
 function isAscii(text: string): boolean {

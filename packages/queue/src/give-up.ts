@@ -1,7 +1,8 @@
 /** Ends a message by the operator's word: works in any process, with or without a server. */
 
+import type { Reply } from '@postroad/mail'
 import { type ReporterOptions, report } from './engine/reporter.ts'
-import { bornClaims, type Reply } from './model.ts'
+import { bornClaims } from './model.ts'
 import { cancel } from './state.ts'
 import type { QueueStore } from './store.ts'
 

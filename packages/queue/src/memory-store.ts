@@ -1,5 +1,5 @@
 /** A queue that forgets everything with its process: for tests, and as the shortest reading of the contract. */
-import { type MessageSource, memorySource, readAll } from './carrier.ts'
+import { type MessageSource, memorySource, readAll } from '@postroad/mail'
 import { type Claim, type DeliveryState, type FinishedMessage, initialState, type Place, type QueuedMessage } from './model.ts'
 import { operated, withdrawn, withWish } from './state.ts'
 import {

@@ -2,30 +2,14 @@
  * What the queue remembers of a message: written once when responsibility is taken (the envelope), and rewritten after
  * every attempt (the state of each delivery). `STATES.md` draws the states and who may change them.
  */
-import type { Address, MailParameters, RcptParameters, Route } from '@postroad/plugin'
-
-/** A reply, of a next hop or our own. Text from a next hop is foreign: never shown unescaped. */
-export interface Reply {
-  /** Basic code, RFC 5321 §4.2.1. */
-  readonly code: number
-  /** Enhanced status, RFC 3463, when there was one. */
-  readonly status?: string | undefined
-  /** Without codes; lines separated by `\n`. */
-  readonly text: string
-}
-
-/** One recipient of a queued message. */
-export interface QueuedRecipient {
-  readonly address: Address
-  readonly parameters: RcptParameters
-}
+import type { Address, MailParameters, Recipient, Reply, Route } from '@postroad/mail'
 
 /** Recipients that go the same way together: one transaction of a transport. */
 export interface QueuedDelivery {
   readonly route: Route
   /** Where concurrency, rate, back-off and suspension are counted: `smtp:example.com`. */
   readonly lane: string
-  readonly recipients: readonly QueuedRecipient[]
+  readonly recipients: readonly Recipient[]
 }
 
 /** The part of a queued message that never changes. */
@@ -151,19 +135,3 @@ export function bornClaims(message: QueuedMessage, owner: string): Claim[] {
 }
 
 const PENDING: RecipientState = Object.freeze({ fate: 'pending' })
-
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
-
-/** A new queue id: 10 characters of time, 10 of chance; sorts by time, safe in file names and replies. */
-export function makeQueueId(now: number, random: () => number = Math.random): string {
-  let time = ''
-  for (let rest = now, at = 0; at < 10; at++, rest = Math.floor(rest / 32)) time = ALPHABET.charAt(rest % 32) + time
-  let chance = ''
-  for (let at = 0; at < 10; at++) chance += ALPHABET.charAt(Math.floor(random() * 32))
-  return time + chance
-}
-
-/** Whether a text has the shape of a queue id; check before it becomes a key or a file name. */
-export function isQueueId(text: string): boolean {
-  return /^[0-9a-hjkmnp-tv-z]{20}$/.test(text)
-}

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Recipient, Route } from '@postroad/plugin'
+import type { Route, RoutedRecipient } from '@postroad/plugin'
 import { address } from './contract-fixture.ts'
 import { matchesDomain, meansLane, planMessage } from './plan.ts'
 
 const options = { maxRecipients: 3 }
-const recipient = (text: string, route: Route): Recipient => ({
+const recipient = (text: string, route: Route): RoutedRecipient => ({
   address: address(...(text.split('@') as [string, string])),
   parameters: {},
   route,

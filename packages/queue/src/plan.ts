@@ -1,6 +1,14 @@
 /** Splits the recipients of an accepted message into deliveries: who goes the same way, in one transaction. */
-import type { Address, Delivery, MailParameters, RcptParameters, Recipient, Route } from '@postroad/plugin'
-import { makeQueueId, type QueuedDelivery, type QueuedMessage, type QueuedRecipient } from './model.ts'
+import {
+  type Address,
+  type Delivery,
+  type MailParameters,
+  makeQueueId,
+  type RcptParameters,
+  type Recipient,
+  type Route,
+} from '@postroad/mail'
+import type { QueuedDelivery, QueuedMessage } from './model.ts'
 
 /** The `via` of what is taken and dropped. */
 export const DISCARD = 'discard'
@@ -64,7 +72,7 @@ export function matchesDomain(pattern: string, domain: string): boolean {
 /** What a delivery is queued as: by lane, in transactions that are not too large. */
 export function split({ route, recipients }: Delivery, { maxRecipients }: PlanOptions): QueuedDelivery[] {
   const { to: _, ...way } = route
-  const lanes = new Map<string, QueuedRecipient[]>()
+  const lanes = new Map<string, Recipient[]>()
   for (const recipient of recipients) {
     for (const target of targetsOf(recipient, route)) {
       const lane = laneOf(route, target.address)
@@ -79,7 +87,7 @@ export function split({ route, recipients }: Delivery, { maxRecipients }: PlanOp
 }
 
 /** Recipients of one lane in transactions that are not too large. */
-export function transactions(members: readonly QueuedRecipient[], maxRecipients: number): readonly (readonly QueuedRecipient[])[] {
+export function transactions(members: readonly Recipient[], maxRecipients: number): readonly (readonly Recipient[])[] {
   return chunk(mailboxes(members), maxRecipients).map((some) => some.flat())
 }
 
@@ -89,16 +97,16 @@ export function mailboxKey({ local, domain }: Address): string {
 }
 
 /** A recipient whose route replaces it stays known by its name of before, RFC 3461 §5.2.7. */
-function targetsOf({ address, parameters }: Pick<Recipient, 'address' | 'parameters'>, { to }: Route): QueuedRecipient[] {
+function targetsOf({ address, parameters }: Pick<Recipient, 'address' | 'parameters'>, { to }: Route): Recipient[] {
   if (!to) return [{ address, parameters }]
   const known: RcptParameters = { ...parameters, orcpt: parameters.orcpt ?? { type: 'rfc822', address: address.toString() } }
   return to.map((target) => ({ address: target, parameters: known }))
 }
 
 /** Recipients of one mailbox travel together, and are one of a transaction: an attempt hands them on once. */
-function mailboxes(members: readonly QueuedRecipient[]): readonly (readonly QueuedRecipient[])[] {
+function mailboxes(members: readonly Recipient[]): readonly (readonly Recipient[])[] {
   if (members.length === 1) return [members]
-  const found = new Map<string, QueuedRecipient[]>()
+  const found = new Map<string, Recipient[]>()
   for (const member of members) {
     const key = mailboxKey(member.address)
     const others = found.get(key)

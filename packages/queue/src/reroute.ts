@@ -2,17 +2,10 @@
  * Sends what is queued another way, by the operator's word: works in any process, with or without a server. The envelope of a
  * queued message never changes; what is left of it becomes a message of its own, in the same step in which the old one ends.
  */
+
+import { isQueueId, makeQueueId, type Recipient } from '@postroad/mail'
 import type { Route } from '@postroad/plugin'
-import {
-  bornClaims,
-  type Claim,
-  type DeliveryState,
-  isQueueId,
-  makeQueueId,
-  type QueuedDelivery,
-  type QueuedMessage,
-  type QueuedRecipient,
-} from './model.ts'
+import { bornClaims, type Claim, type DeliveryState, type QueuedDelivery, type QueuedMessage } from './model.ts'
 import { split, transactions } from './plan.ts'
 import { isPending } from './state.ts'
 import type { QueueStore } from './store.ts'
@@ -24,7 +17,7 @@ export interface RerouteInput {
   /** Of one transaction. */
   readonly maxRecipients: number
   /** The way of a recipient; nothing: it stays as it is. */
-  wayOf(recipient: QueuedRecipient, delivery: QueuedDelivery): Promise<readonly Route[] | undefined>
+  wayOf(recipient: Recipient, delivery: QueuedDelivery): Promise<readonly Route[] | undefined>
 }
 
 /** What became of it. */
@@ -119,7 +112,7 @@ function ended({ state }: Claim, now: number): Claim['state'] {
 }
 
 function together(deliveries: readonly QueuedDelivery[], most: number): QueuedDelivery[] {
-  const merged: { readonly route: QueuedDelivery['route']; readonly lane: string; readonly recipients: QueuedRecipient[] }[] = []
+  const merged: { readonly route: QueuedDelivery['route']; readonly lane: string; readonly recipients: Recipient[] }[] = []
   for (const { route, lane, recipients } of deliveries) {
     const same = merged.find((each) => each.lane === lane && alike(each.route, route))
     if (same) same.recipients.push(...recipients)

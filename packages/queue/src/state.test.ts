@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Outcome } from '@postroad/mail'
 import fc from 'fast-check'
-import type { RecipientOutcome } from './carrier.ts'
 import { makeMessage } from './contract-fixture.ts'
 import { type DeliveryState, initialState, type QueuedDelivery, type QueuedMessage } from './model.ts'
 import { DEFAULT_SCHEDULE } from './schedule.ts'
 import { afterAttempt, cancel, isPending, type Report, told } from './state.ts'
 
 const HOUR = 3_600_000
-type Kind = RecipientOutcome['kind']
+type Kind = Outcome['kind']
 
 /** The first delivery of a message and its state. */
 function begin(recipients: number, from = true): { message: QueuedMessage; delivery: QueuedDelivery; state: DeliveryState } {
@@ -27,7 +27,7 @@ function step(
   options: { after?: number; untried?: boolean; relays?: boolean; dsnRelayed?: boolean } = {},
 ) {
   const now = message.queuedAt + (options.after ?? 0)
-  const outcomes = delivery.recipients.map((recipient, at): RecipientOutcome | undefined => {
+  const outcomes = delivery.recipients.map((recipient, at): Outcome | undefined => {
     const kind = kinds[at]
     if (kind === undefined || !isPending(state.recipients[at])) return undefined
     const code = { delivered: 250, deferred: 450, failed: 550 }[kind]

@@ -2,10 +2,11 @@
  * The state machine of a delivery: pure functions from a state and what happened to the next state, and to what has to be
  * told. Who stores and who sends is not known here. The states are listed in `STATES.md`.
  */
+
+import type { Outcome, Reply } from '@postroad/mail'
 import type { BounceClass } from './bounce-table.ts'
-import type { RecipientOutcome } from './carrier.ts'
 import { classify } from './classify.ts'
-import type { AttemptRecord, DeliveryState, EndedWay, Place, QueuedDelivery, QueuedMessage, RecipientState, Reply } from './model.ts'
+import type { AttemptRecord, DeliveryState, EndedWay, Place, QueuedDelivery, QueuedMessage, RecipientState } from './model.ts'
 import { nextAttemptAt, type ScheduleOptions } from './schedule.ts'
 import type { Operation } from './store.ts'
 
@@ -46,7 +47,7 @@ export interface Attempted {
   readonly delivery: QueuedDelivery
   readonly state: DeliveryState
   /** In the order of the delivery's recipients; nothing for those that were final before. */
-  readonly outcomes: readonly (RecipientOutcome | undefined)[]
+  readonly outcomes: readonly (Outcome | undefined)[]
   /** What has come of the ways of a recipient that goes several. */
   readonly ended?: readonly EndedWay[]
   /** Milliseconds since the epoch. */
@@ -54,7 +55,7 @@ export interface Attempted {
   readonly now: number
   /** When the message was queued, by the clock of now, as far as is known. */
   readonly today?: number
-  /** The carrier hands on to another server (smtp) instead of delivering for good (lmtp, maildir). */
+  /** The transport hands on to another server (smtp) instead of delivering for good (lmtp, maildir). */
   readonly relays: boolean
   /** No connection was made: the attempt is not counted. */
   readonly untried?: boolean
@@ -159,7 +160,7 @@ export function wants(delivery: QueuedDelivery, recipient: number, what: 'SUCCES
   return notify === undefined ? what !== 'SUCCESS' : notify.includes(what)
 }
 
-function settleRecipient(before: RecipientState, outcome: RecipientOutcome | undefined, attempted: Attempted): RecipientState {
+function settleRecipient(before: RecipientState, outcome: Outcome | undefined, attempted: Attempted): RecipientState {
   if (!isPending(before) || outcome === undefined) return before
   const { reply, remote } = outcome
   const said = remote === undefined ? { reply, at: attempted.now } : { reply, remote, at: attempted.now }

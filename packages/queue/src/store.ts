@@ -1,6 +1,6 @@
 /** What a queue must be able to remember. `queueContract` says it in tests; an adapter that passes them may mint receipts. */
-import type { MessageSource } from './carrier.ts'
-import type { Claim, DeliveryState, FinishedMessage, Place, QueuedMessage, Reply } from './model.ts'
+import type { MessageSource, Reply } from '@postroad/mail'
+import type { Claim, DeliveryState, FinishedMessage, Place, QueuedMessage } from './model.ts'
 
 /** What to do with a delivery that is due: take it, let it wait for its lane, or come again at a time. */
 export type Gate = (lane: string, delivery: GateView) => 'take' | 'wait' | number

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
 import { test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
+import type { AuthAttempt, Mechanism } from '@postroad/mail'
 import { MECHANISMS } from './auth/mechanism.ts'
 import { CERTIFICATE } from './certificate.test.ts'
 import { type Client, type Fixture, OFFER, type Stages, start } from './fixture.test.ts'
-import type { AuthAttempt, Mechanism, Reply } from './stages.ts'
+import type { WireReply } from './stages.ts'
 
-const WELCOME: Reply = { code: 250, status: '2.7.0', text: 'Welcome' }
+const WELCOME: WireReply = { code: 250, status: '2.7.0', text: 'Welcome' }
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 async function open(auth: Stages['auth'], mechanisms: readonly Mechanism[]): Promise<Fixture & { talker: Client }> {

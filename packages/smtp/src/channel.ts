@@ -2,6 +2,8 @@
  * The half of a connection that has to do with the socket: replies on their way out, answers that are awaited, deadlines, and the many ways to
  * close. What is said is the business of `connection.ts` and `verb/`.
  */
+
+import type { CloseReason } from '@postroad/mail'
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js'
 import type { Ticket } from './admission.ts'
 import type { Linked } from './chain.ts'
@@ -11,7 +13,7 @@ import { Input, type InputOwner } from './input.ts'
 import type { Settings } from './listener-options.ts'
 import { FAILURE, formatReply } from './reply.ts'
 import type { Origin, Server } from './server.ts'
-import type { CloseReason, Maybe, Reply } from './stages.ts'
+import type { Maybe, WireReply } from './stages.ts'
 import { giveUpAtEnd, HandshakeError } from './tls.ts'
 
 /** Errors of the socket that only mean that the client is gone. */
@@ -37,7 +39,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
   /** Why the connection is to close, once what is going on has been answered. */
   #ending: CloseReason | undefined
   /** What is said before that. */
-  #farewell: Reply | undefined
+  #farewell: WireReply | undefined
   #pause: NodeJS.Timeout | undefined
   /** When the client was seen to have closed its side, while an answer is awaited. */
   #endedAt: number | undefined
@@ -86,7 +88,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
    * Goes on with `next` when there is an answer: now, when it is there already. A rejection is a {@link FAILURE}, as the answer.
    * Meanwhile nothing more is read.
    */
-  answer<T, X>(answer: Maybe<T>, next: (connection: this, answer: NoInfer<T> | Reply, context: X) => void, context: X): void {
+  answer<T, X>(answer: Maybe<T>, next: (connection: this, answer: NoInfer<T> | WireReply, context: X) => void, context: X): void {
     if (!isPromise(answer)) {
       next(this, answer, context)
       return
@@ -166,7 +168,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
   }
 
   /** Adds a reply to what goes out next. A 421 closes the connection, RFC 5321 §3.8. */
-  say(answer: Reply, format = formatReply): void {
+  say(answer: WireReply, format = formatReply): void {
     this.#out += format(answer)
     if (answer.disconnect || answer.code === 421) this.end('refused')
   }
@@ -190,13 +192,13 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
   }
 
   /** Closes once what is going on has been answered, with these last words. */
-  end(reason: CloseReason, farewell?: Reply): void {
+  end(reason: CloseReason, farewell?: WireReply): void {
     this.#ending ??= reason
     this.#farewell ??= farewell
   }
 
   /** {@link end}, at once when nothing is going on. */
-  endSoon(reason: CloseReason, farewell: Reply): void {
+  endSoon(reason: CloseReason, farewell: WireReply): void {
     this.end(reason, farewell)
     if (!this.#isDispatching && (!this.input.isBlocked || this.#isStalled)) this.#leave()
   }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Client, start } from './fixture.test.ts'
-import type { Reply } from './stages.ts'
+import type { WireReply } from './stages.ts'
 
 const HELLO = 'EHLO client.example\r\n'
 const ENVELOPE = 'MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n'
-const DEFER: Reply = { code: 451, status: '4.7.1', text: 'Later' }
+const DEFER: WireReply = { code: 451, status: '4.7.1', text: 'Later' }
 
 async function hello(client: Client, verb = 'EHLO'): Promise<string> {
   await client.reply()
@@ -150,7 +150,7 @@ test('RFC 1870 §6.3: a message is cut off where it is too big, and the session 
 })
 
 test('RFC 2033 §4.2: LMTP answers for each recipient that was accepted', async () => {
-  const answers: Reply[] = [{ code: 250, status: '2.0.0', text: 'First' }, DEFER]
+  const answers: WireReply[] = [{ code: 250, status: '2.0.0', text: 'First' }, DEFER]
   await using fixture = await start({ protocol: 'lmtp' }, { message: async () => answers })
   const client = await fixture.client()
   assert.equal(await client.reply(), '220 mx.example.com LMTP')

@@ -1,10 +1,11 @@
 /** One session with a client: its state, and the way from its lines to the verbs. What the commands mean is in `verb/`. */
 import type { TLSSocket } from 'node:tls'
+import type { CloseReason, TlsInfo } from '@postroad/mail'
 import { Channel } from './channel.ts'
 import { type Endpoint, localOf, remoteOf } from './endpoint.ts'
 import { FAILURE, formatPlain, formatReply, reply } from './reply.ts'
 import type { Origin, Server } from './server.ts'
-import type { CloseReason, Offer, Reply, Stages, TlsInfo, Wire } from './stages.ts'
+import type { Offer, Stages, Wire, WireReply } from './stages.ts'
 import { channelBindingOf, tlsInfoOf } from './tls.ts'
 import type { Transaction } from './transaction.ts'
 import { respond } from './verb/auth.ts'
@@ -55,7 +56,7 @@ export class Connection extends Channel implements Wire {
   /** The chunk of BDAT that is coming in. */
   chunk: Chunk | undefined
   /** Takes the next line, which is no command but the response to a challenge of AUTH; a reply: why there is none. */
-  onResponse: ((response: Buffer | Reply) => void) | undefined
+  onResponse: ((response: Buffer | WireReply) => void) | undefined
   /** What XFORWARD said of the client of this transaction; keys in lower case. */
   forwarded: Readonly<Record<string, string>> | undefined
   /** MAIL commands so far. */
@@ -160,13 +161,13 @@ export class Connection extends Channel implements Wire {
   }
 
   /** The wire itself refuses a command; too many of these end the connection. */
-  refuse(command: string, answer: Reply, format = HELLO.has(command) ? formatPlain : formatReply): void {
+  refuse(command: string, answer: WireReply, format = HELLO.has(command) ? formatPlain : formatReply): void {
     this.countError(answer, format)
     this.stages.refused(command, answer)
   }
 
   /** Says a reply that counts as an error of the client. One that makes many of them has to wait for the replies. */
-  countError(answer: Reply, format = formatReply): void {
+  countError(answer: WireReply, format = formatReply): void {
     const { errors, errorDelayMs } = this.server.limits
     const isLast = ++this.#errors >= errors
     this.later(this.#errors > errors / 3 ? errorDelayMs : 0, () => this.say(isLast ? TOO_MANY_ERRORS : answer, format))
@@ -176,13 +177,13 @@ export class Connection extends Channel implements Wire {
    * Says that a recipient is refused, or MAIL; too many without a message that is taken end the connection. Recipients refused for now do not
    * count: a mailing list that is greylisted is refused hundreds of them at a time.
    */
-  countRefused(answer: Reply, counts = answer.code >= 500): void {
+  countRefused(answer: WireReply, counts = answer.code >= 500): void {
     const isLast = counts && ++this.#refusedRecipients >= this.server.limits.refusedRecipients
     this.say(isLast ? TOO_MANY_REFUSED : answer)
   }
 
   /** Says no to what could not succeed any more in this transaction: an error, but for the first `free` times. */
-  countFutile(answer: Reply, free: number): void {
+  countFutile(answer: WireReply, free: number): void {
     if (this.transaction !== undefined && ++this.transaction.futile <= free) this.say(answer)
     else this.countError(answer)
   }
@@ -214,7 +215,7 @@ export class Connection extends Channel implements Wire {
     this.stages.reset()
   }
 
-  disconnect(answer: Reply): void {
+  disconnect(answer: WireReply): void {
     this.endSoon('refused', answer)
   }
 

@@ -1,7 +1,7 @@
 /** How long a client may take, RFC 5321 §4.5.3.2: looked at every now and then, not timed one by one. */
 import type { Limits } from './limits.ts'
 import { reply } from './reply.ts'
-import type { Reply } from './stages.ts'
+import type { WireReply } from './stages.ts'
 
 const TIMEOUT = reply(421, '4.4.2', 'Timeout, closing the connection')
 const TOO_SLOW = reply(421, '4.4.2', 'Message comes in too slowly, closing the connection')
@@ -45,7 +45,7 @@ export class Deadlines {
   }
 
   /** Why the client is to be told good-bye, if it is. `bodySize`: octets of the message that is coming in, if one is. */
-  expired(now: number, limits: Limits, bodySize: number | undefined): Reply | undefined {
+  expired(now: number, limits: Limits, bodySize: number | undefined): WireReply | undefined {
     const { sessionTimeoutMs, minDataRate, dataGraceMs } = limits
     if (now - this.#openedAt > sessionTimeoutMs) return TOO_LONG
     if (this.isIdle(now, limits)) return TIMEOUT

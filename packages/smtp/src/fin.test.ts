@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { CERTIFICATE } from './certificate.test.ts'
-import { type Client, type Reply, start } from './fixture.test.ts'
+import { type Client, start, type WireReply } from './fixture.test.ts'
 
 const ENVELOPE = 'MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n'
-const QUEUED: Reply = { code: 250, status: '2.0.0', text: 'Queued late' }
+const QUEUED: WireReply = { code: 250, status: '2.0.0', text: 'Queued late' }
 const never = (): Promise<never> => new Promise(() => {})
 
 /** A stage whose answer the test gives. */
@@ -53,7 +53,7 @@ for (const [name, protocol, last, reply] of [
   ],
 ] as const)
   test(`a client that closes its side after ${name} hears what became of its message`, async () => {
-    const message = late<Reply>()
+    const message = late<WireReply>()
     await using fixture = await start({ protocol }, { message: message.stage })
     const client = await fixture.client()
     await client.reply()
@@ -70,7 +70,7 @@ for (const [name, protocol, last, reply] of [
 for (const tls of ['implicit', 'optional'] as const)
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
     test(`a client that says close_notify after its message hears what became of it (${tls}, ${maxVersion})`, async () => {
-      const message = late<Reply>()
+      const message = late<WireReply>()
       await using fixture = await start({ tls, certificate: CERTIFICATE }, { message: message.stage })
       const client = await fixture.client(tls === 'implicit' ? { tls: true, maxVersion } : {})
       await client.reply()
@@ -88,7 +88,7 @@ for (const tls of ['implicit', 'optional'] as const)
     })
 
 test('a client behind a proxy that closes its side is answered all it has sent, the banner too', async () => {
-  const message = late<Reply>()
+  const message = late<WireReply>()
   await using fixture = await start({ proxies: ['127.0.0.1'] }, { message: message.stage })
   const client = await fixture.client()
   client.socket.end(`PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nEHLO x\r\n${ENVELOPE}DATA\r\nx\r\n.\r\n`)
@@ -101,7 +101,7 @@ test('a client behind a proxy that closes its side is answered all it has sent, 
 test('a client that closes its side while the reply to its last command is made hears it', async () => {
   for (const command of ['EHLO x', 'VRFY a', 'MAIL FROM:<a@example.com>']) {
     const answer = late<undefined>()
-    const verify = (): Promise<Reply> => answer.stage().then(() => ({ code: 252, text: 'Perhaps' }))
+    const verify = (): Promise<WireReply> => answer.stage().then(() => ({ code: 252, text: 'Perhaps' }))
     await using fixture = await start({}, { helo: command.startsWith('EHLO') ? answer.stage : () => undefined, mail: answer.stage, verify })
     const client = await fixture.client()
     await client.reply()
@@ -132,7 +132,7 @@ test('a client that closes its side in AUTH, before it has sent anything, or in 
 })
 
 test('a client that is gone for good when its message is answered harms nobody', async () => {
-  const message = late<Reply>()
+  const message = late<WireReply>()
   await using fixture = await start({}, { message: message.stage })
   for (const how of ['destroy', 'resetAndDestroy'] as const) {
     const client = await fixture.client()

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { createListener, type Listener } from './listener.ts'
 import type { ListenerOptions } from './listener-options.ts'
-import type { Body, Offer, Reply, Stages, Wire } from './stages.ts'
+import type { Body, Offer, Stages, Wire, WireReply } from './stages.ts'
 
 export const OFFER: Offer = {
   mechanisms: ['PLAIN', 'LOGIN'],
@@ -201,4 +201,4 @@ export class Client {
   }
 }
 
-export type { Reply, Stages, Wire }
+export type { Stages, Wire, WireReply }

@@ -1,6 +1,8 @@
 /** What may follow the path in MAIL and RCPT, RFC 5321 §4.1.2: each keyword once, with the value its extension gives it, or the command is refused. */
+
+import type { MailParameters, RcptParameters } from '@postroad/mail'
 import { reply } from './reply.ts'
-import type { MailParameters, Offer, RcptParameters, Reply } from './stages.ts'
+import type { Offer, WireReply } from './stages.ts'
 import { decodeXtext } from './xtext.ts'
 
 const MALFORMED = reply(501, '5.5.4', 'Malformed parameter')
@@ -20,7 +22,7 @@ export interface MailRules {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 /** Puts one parameter in; a reply refuses it. */
-type Setter<T, R> = (into: Writable<T>, value: string, rules: R) => Reply | undefined
+type Setter<T, R> = (into: Writable<T>, value: string, rules: R) => WireReply | undefined
 
 const NO_MAIL_PARAMETERS: MailParameters = Object.freeze({})
 const NO_RCPT_PARAMETERS: RcptParameters = Object.freeze({})
@@ -30,21 +32,21 @@ const KEYWORD = /^[A-Za-z0-9][A-Za-z0-9-]*$/
 const VALUE = /^[!-<>-~\u0080-\u{10ffff}]+$/u
 
 /** The parameters of MAIL, or why not. */
-export function parseMailParameters(text: string, rules: MailRules): MailParameters | Reply {
+export function parseMailParameters(text: string, rules: MailRules): MailParameters | WireReply {
   return text === '' ? NO_MAIL_PARAMETERS : parse(text, { setters: MAIL, rules })
 }
 
 /** The parameters of RCPT, or why not. */
-export function parseRcptParameters(text: string, offer: Offer): RcptParameters | Reply {
+export function parseRcptParameters(text: string, offer: Offer): RcptParameters | WireReply {
   return text === '' ? NO_RCPT_PARAMETERS : parse(text, { setters: RCPT, rules: offer })
 }
 
 /** Tells a refusal from parameters. */
-export function isReply(value: object): value is Reply {
+export function isReply(value: object): value is WireReply {
   return 'code' in value
 }
 
-function parse<T extends object, R>(text: string, grammar: { setters: ReadonlyMap<string, Setter<T, R>>; rules: R }): T | Reply {
+function parse<T extends object, R>(text: string, grammar: { setters: ReadonlyMap<string, Setter<T, R>>; rules: R }): T | WireReply {
   const parameters = {} as Writable<T> // all keys are optional; the setters fill them in
   const seen = new Set<string>()
   for (const part of text.trimEnd().split(' ')) {
@@ -63,7 +65,7 @@ function parse<T extends object, R>(text: string, grammar: { setters: ReadonlyMa
   return parameters
 }
 
-function unknown(): Reply {
+function unknown(): WireReply {
   return UNKNOWN
 }
 

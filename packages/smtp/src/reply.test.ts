@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { formatPlain, formatReply } from './reply.ts'
-import type { Reply } from './stages.ts'
+import type { WireReply } from './stages.ts'
 
 for (const [answer, text] of [
   [{ code: 250, status: '2.1.0', text: 'Ok' }, '250 2.1.0 Ok\r\n'],
@@ -16,7 +16,7 @@ for (const [answer, text] of [
   [{ code: 550, text: 'n\u00f6\0' }, '550 5.0.0 n? \r\n'],
   [{ code: 99, text: 'x' }, '451 4.3.0 Temporary failure, try again later\r\n'],
   [{ code: Number.NaN, text: 'x' }, '451 4.3.0 Temporary failure, try again later\r\n'],
-] as const satisfies readonly (readonly [Reply, string])[])
+] as const satisfies readonly (readonly [WireReply, string])[])
   test(`RFC 5321 §4.2: ${JSON.stringify(answer)} goes out as ${JSON.stringify(text)}`, () => {
     assert.equal(formatReply(answer), text)
   })

@@ -1,5 +1,5 @@
 /** Turns replies into the octets of the wire: code, enhanced status, one or more lines; never anything a foreign text could add. */
-import type { Reply } from './stages.ts'
+import type { WireReply } from './stages.ts'
 
 /** RFC 5321 §4.5.3.1.5: a reply line has at most 512 octets with code and CRLF; this leaves room for both. */
 const LINE = 450
@@ -11,20 +11,20 @@ const FOREIGN = /[^\x20-\x7e]/g
 const STATUS = /^[245]\.\d{1,3}\.\d{1,3}$/
 
 /** What is said when a stage threw, rejected or answered with nothing usable: RFC 3463 §3.4, X.3.0. */
-export const FAILURE: Reply = Object.freeze({ code: 451, status: '4.3.0', text: 'Temporary failure, try again later' })
+export const FAILURE: WireReply = Object.freeze({ code: 451, status: '4.3.0', text: 'Temporary failure, try again later' })
 
 /** Makes a frozen reply; short for the many constants of the protocol. */
-export function reply(code: number, status: string | undefined, text: string | readonly string[]): Reply {
+export function reply(code: number, status: string | undefined, text: string | readonly string[]): WireReply {
   return Object.freeze({ code, status, text })
 }
 
 /** The same reply, after which the connection closes. */
-export function last(answer: Reply): Reply {
+export function last(answer: WireReply): WireReply {
   return answer.disconnect ? answer : { ...answer, disconnect: true }
 }
 
 /** Whether a reply is a 2yz, RFC 5321 §4.2.1. */
-export function isPositive(answer: Reply): boolean {
+export function isPositive(answer: WireReply): boolean {
   return answer.code >= 200 && answer.code < 300
 }
 
@@ -32,7 +32,7 @@ export function isPositive(answer: Reply): boolean {
  * The reply as it goes over the wire, ASCII, with its CRLF. 2yz, 4yz and 5yz have an enhanced status on every line, RFC 2034 §4;
  * one that is missing or of another class than the code is put right.
  */
-export function formatReply(answer: Reply): string {
+export function formatReply(answer: WireReply): string {
   const { code, text } = answer
   if (!Number.isInteger(code) || code < 200 || code > 599) return formatReply(FAILURE)
   const status = code >= 300 && code < 400 ? '' : `${statusFor(code, answer.status)} `
@@ -41,7 +41,7 @@ export function formatReply(answer: Reply): string {
 }
 
 /** The banner and replies to HELO and EHLO: these have no enhanced status, RFC 2034 §4. */
-export function formatPlain({ code, text }: Reply): string {
+export function formatPlain({ code, text }: WireReply): string {
   return formatLines(code, '', typeof text === 'string' ? [text] : text)
 }
 

@@ -3,70 +3,17 @@
  * at a time, and turns what they answer into replies. Everything may answer at once or with a promise; an answer at
  * once costs no turn of the event loop.
  */
-import type { Address } from '@postroad/message'
+import type { Address, AuthAttempt, CloseReason, Endpoint, MailParameters, Mechanism, RcptParameters, Reply, TlsInfo } from '@postroad/mail'
 
 export type Maybe<T> = T | Promise<T>
 
-/** One reply, RFC 5321 §4.2. */
-export interface Reply {
-  readonly code: number
-  /** Enhanced status, RFC 2034; absent on 3yz, the banner and EHLO. */
-  readonly status?: string | undefined
+/** A reply that the wire is to send. */
+export interface WireReply extends Omit<Reply, 'text'> {
   /** Without code and status; one element a line, or one line. The wire makes it ASCII and splits what is too long. */
   readonly text: string | readonly string[]
   /** Close the connection after it has been sent. */
   readonly disconnect?: boolean
 }
-
-/** What TLS negotiated. */
-export interface TlsInfo {
-  readonly version: string
-  readonly cipher: string
-  readonly group?: string
-  readonly servername?: string
-  readonly client?: { readonly subject: string; readonly fingerprint: string }
-}
-
-export interface MailParameters {
-  readonly size?: number
-  readonly body?: '7BIT' | '8BITMIME' | 'BINARYMIME'
-  readonly smtputf8?: boolean
-  readonly requireTls?: boolean
-  readonly ret?: 'FULL' | 'HDRS'
-  readonly envid?: string
-  readonly auth?: string | null
-  /** The client takes one reply a recipient after the message, draft-hall-prdr-00. */
-  readonly prdr?: boolean
-}
-
-export interface RcptParameters {
-  readonly notify?: readonly ('NEVER' | 'SUCCESS' | 'FAILURE' | 'DELAY')[]
-  readonly orcpt?: { readonly type: string; readonly address: string }
-}
-
-/** What a client offered to prove who it is; the SASL exchange itself is the wire's. */
-export type AuthAttempt =
-  | { readonly mechanism: 'PLAIN' | 'LOGIN'; readonly username: string; readonly password: string; readonly authorize: string | undefined }
-  | { readonly mechanism: 'CRAM-MD5'; readonly username: string; verify(password: string): boolean }
-  | {
-      readonly mechanism: 'SCRAM-SHA-256'
-      readonly username: string
-      readonly authorize: string | undefined
-      verify(keys: {
-        readonly salt: Uint8Array
-        readonly iterations: number
-        readonly storedKey: Uint8Array
-        readonly serverKey: Uint8Array
-      }): Promise<boolean>
-    }
-  | { readonly mechanism: 'XOAUTH2' | 'OAUTHBEARER'; readonly username: string; readonly token: string }
-  | {
-      readonly mechanism: 'EXTERNAL'
-      readonly username: string
-      readonly certificate: { readonly subject: string; readonly fingerprint: string }
-    }
-
-export type Mechanism = AuthAttempt['mechanism']
 
 /** Extensions that may only be offered when somebody behind the wire honours them. */
 export interface Offer {
@@ -81,23 +28,20 @@ export interface Offer {
   readonly prdr?: boolean
 }
 
-/** Why a connection ended. */
-export type CloseReason = 'quit' | 'client' | 'timeout' | 'error' | 'refused' | 'server'
-
 /** What the wire lets the other side see and do of a connection. */
 export interface Wire {
   /** Name of the listener. */
   readonly listener: string
   readonly protocol: 'smtp' | 'lmtp'
-  readonly remote: { readonly address: string; readonly port: number }
-  readonly local: { readonly address: string; readonly port: number }
+  readonly remote: Endpoint
+  readonly local: Endpoint
   readonly tls: TlsInfo | undefined
   /** The server is near its limits. */
   readonly stress: boolean
   /** What a trusted host said of the client with XFORWARD, for the log: `name`, `addr`, `helo` …; printable, and otherwise unchecked. */
   readonly forwarded?: Readonly<Record<string, string>> | undefined
   /** Sends the reply as soon as the protocol allows (after what is being answered), and closes. */
-  disconnect(reply: Reply): void
+  disconnect(reply: WireReply): void
 }
 
 /** Where the decoded octets of one message go: no dot-stuffing, no final dot, chunks as they came. */
@@ -111,9 +55,9 @@ export interface Body {
 /** One connection, seen from behind the wire. A rejected promise or a throw is answered 451 4.3.0 and never passes anything. */
 export interface Stages {
   /** Before the banner. Nothing: the default 220. A 5yz or 4yz is sent instead of the banner, and the connection closes. */
-  connect(): Maybe<Reply | undefined>
+  connect(): Maybe<WireReply | undefined>
   /** HELO, EHLO, LHLO. Nothing: the default 250. Resets the transaction, RFC 5321 §4.1.4. */
-  helo(name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<Reply | undefined>
+  helo(name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<WireReply | undefined>
   /** What EHLO may offer now; asked at each EHLO. */
   offer(): Offer
   /** The handshake is done (STARTTLS or implicit); what was known of the client is to be forgotten, RFC 3207 §4.2. */
@@ -121,25 +65,25 @@ export interface Stages {
   /** A host in front of us, which is trusted with it, has authenticated the client by this name: XCLIENT with LOGIN. Comes before `connect`. */
   authenticated(name: string): void
   /** Nothing: 535 5.7.8. A 2yz reply: authenticated. */
-  auth(attempt: AuthAttempt): Maybe<Reply | undefined>
+  auth(attempt: AuthAttempt): Maybe<WireReply | undefined>
   /** `from` is undefined for the null reverse-path. Nothing: 250 2.1.0. */
-  mail(from: Address | undefined, parameters: MailParameters): Maybe<Reply | undefined>
+  mail(from: Address | undefined, parameters: MailParameters): Maybe<WireReply | undefined>
   /** Always answers; 2yz: the recipient counts. */
-  rcpt(to: Address, parameters: RcptParameters): Maybe<Reply>
+  rcpt(to: Address, parameters: RcptParameters): Maybe<WireReply>
   /** DATA or the first BDAT, with at least one recipient. Nothing: go on. Always followed by `body` when it went on. */
-  data(): Maybe<Reply | undefined>
+  data(): Maybe<WireReply | undefined>
   /** The store of the coming message. */
   body(): Body
   /** After the last octet was written. One reply, or one a recipient in the order of RCPT (LMTP, PRDR). Ends the transaction. */
-  message(): Maybe<Reply | readonly Reply[]>
+  message(): Maybe<WireReply | readonly WireReply[]>
   /** RSET, or the transaction ended without a message. */
   reset(): void
-  verify(argument: string): Maybe<Reply>
-  expand(argument: string): Maybe<Reply>
-  help(argument: string): Maybe<Reply>
-  unknown(verb: string, argument: string): Maybe<Reply>
+  verify(argument: string): Maybe<WireReply>
+  expand(argument: string): Maybe<WireReply>
+  help(argument: string): Maybe<WireReply>
+  unknown(verb: string, argument: string): Maybe<WireReply>
   /** The wire itself refused something (syntax, sequence, limits); for the log. */
-  refused(command: string, reply: Reply): void
+  refused(command: string, reply: WireReply): void
   /** The connection is gone; the last call. Comes at once, also while another call is still unanswered. */
   close(reason: CloseReason): void
 }

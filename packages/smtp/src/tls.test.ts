@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import type { AuthAttempt } from '@postroad/mail'
 import { AUTHORITY, CERTIFICATE, CLIENT, OTHER } from './certificate.test.ts'
 import { loadCertificates, watchCertificates } from './certificate-files.ts'
 import { type Fixture, OFFER, start } from './fixture.test.ts'
-import type { AuthAttempt } from './stages.ts'
 import { keyExchangeGroup } from './tls-group.ts'
 
 async function handshake({ listener }: Fixture, options: ConnectionOptions = {}): Promise<TLSSocket> {

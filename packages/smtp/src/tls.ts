@@ -1,7 +1,7 @@
 /** Certificates, and what a handshake came to. */
 import type { Socket } from 'node:net'
 import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
-import type { TlsInfo } from './stages.ts'
+import type { TlsInfo } from '@postroad/mail'
 import { keyExchangeGroup } from './tls-group.ts'
 
 /** A certificate with its key, as PEM. */

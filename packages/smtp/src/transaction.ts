@@ -1,5 +1,7 @@
 /** One mail transaction on the wire: what has been said since MAIL, RFC 5321 §3.3. */
-import type { Body, MailParameters, Reply } from './stages.ts'
+
+import type { MailParameters } from '@postroad/mail'
+import type { Body, WireReply } from './stages.ts'
 
 /** From a MAIL that was answered 2yz to the reply to the message, RSET, or the end of the connection. */
 export class Transaction {
@@ -17,7 +19,7 @@ export class Transaction {
   /** Open from 354 (or the first BDAT) to the end of the message. */
   body: Body | undefined
   /** Why the message that is coming in will not be taken; its octets are thrown away from then on. */
-  failure: Reply | undefined
+  failure: WireReply | undefined
   /** Octets of content so far, RFC 1870 §5. */
   size = 0
 
@@ -32,7 +34,7 @@ export class Transaction {
   }
 
   /** Gives the message up: what comes of it is passed over, and `failure` is the answer to it. */
-  fail(failure: Reply): void {
+  fail(failure: WireReply): void {
     this.failure ??= failure
     this.abort()
   }

@@ -1,7 +1,7 @@
 /** What a case of a table expects, and the check of it. */
 import assert from 'node:assert/strict'
 import type { Route } from '@postroad/plugin'
-import type { Reply } from '@postroad/smtp'
+import type { WireReply } from '@postroad/smtp'
 import type { Delivered, TestServer } from './test-server.ts'
 import type { Said, VisitStage } from './visit.ts'
 import type { Answer, Watch } from './watch.ts'
@@ -43,7 +43,7 @@ export interface Expectation {
 /** What came of a case. */
 export interface CaseOutcome {
   readonly said: readonly Said[]
-  readonly reply: Reply | undefined
+  readonly reply: WireReply | undefined
   /** What the plugin under test answered, in order. */
   readonly answers: readonly Answer[]
   readonly watch: Watch

@@ -1,14 +1,14 @@
 /** A fluent SMTP session against real plugins in the real host: no socket, a fake clock. */
 import assert from 'node:assert/strict'
-import { parseForwardPath, parseReversePath } from '@postroad/message'
+import { parseForwardPath, parseReversePath, type TlsInfo } from '@postroad/mail'
 import type { Address, AuthAttempt, MailParameters, RcptParameters, Route } from '@postroad/plugin'
-import type { Reply, Stages, TlsInfo, Wire } from '@postroad/smtp'
+import type { Stages, Wire, WireReply } from '@postroad/smtp'
 import { failuresOf } from './failure.ts'
 import { mail } from './mail.ts'
 import { createTestServer, type Delivered, type TestServer, type TestServerOptions, type Used } from './test-server.ts'
 
 type Step = () => unknown
-const OK: Reply = { code: 250, status: '2.0.0', text: 'Ok' }
+const OK: WireReply = { code: 250, status: '2.0.0', text: 'Ok' }
 
 /**
  * Begins a session; nothing runs until it is awaited. Commands before the one you write are sent by themselves.
@@ -43,10 +43,10 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
   #stages: Stages | undefined
   #began = { connect: false, helo: false, mail: false }
   #wire = { remote: { address: '192.0.2.1', port: 4321 }, tls: undefined as TlsInfo | undefined, stress: false }
-  #last: Reply | undefined
+  #last: WireReply | undefined
   /** Accepted in this transaction. */
   #recipients = 0
-  #replies: readonly Reply[] = []
+  #replies: readonly WireReply[] = []
 
   constructor(make: () => Promise<TestServer>, owned = true) {
     this.#make = make
@@ -133,7 +133,7 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
         EXPN: () => on.expand(argument),
         HELP: () => on.help(argument),
       }
-      this.#said((await (known[verb.toUpperCase()] ?? (() => on.unknown(verb.toUpperCase(), argument)))()) as Reply) // all of them answer a reply
+      this.#said((await (known[verb.toUpperCase()] ?? (() => on.unknown(verb.toUpperCase(), argument)))()) as WireReply) // all of them answer a reply
     })
   }
 
@@ -233,7 +233,7 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
     return this
   }
 
-  #check(check: (reply: Reply) => void): this {
+  #check(check: (reply: WireReply) => void): this {
     return this.#then(() => {
       assert.ok(this.#last, 'nothing was answered yet')
       try {
@@ -256,7 +256,7 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
     return this.#stages
   }
 
-  #said(reply: Reply | undefined): void {
+  #said(reply: WireReply | undefined): void {
     this.#last = reply ?? OK
   }
 
@@ -352,13 +352,13 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
 
 /** What a session has led to. */
 export interface SessionOutcome {
-  readonly reply: Reply | undefined
-  readonly replies: readonly Reply[]
+  readonly reply: WireReply | undefined
+  readonly replies: readonly WireReply[]
   readonly delivered: readonly Delivered[]
   readonly lines: TestServer['lines']
   readonly server: TestServer
 }
 
-function shown({ code, status, text }: Reply): string {
+function shown({ code, status, text }: WireReply): string {
   return `${code} ${status ?? ''} ${typeof text === 'string' ? text : text.join(' / ')}`
 }

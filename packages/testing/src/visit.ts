@@ -1,7 +1,7 @@
 /** One visit of a client, told as data: what it sends, and how far it comes. */
-import { parseForwardPath, parseReversePath } from '@postroad/message'
+import { parseForwardPath, parseReversePath, type TlsInfo } from '@postroad/mail'
 import type { AuthAttempt, MailParameters, RcptParameters } from '@postroad/plugin'
-import type { Reply, Stages, TlsInfo, Wire } from '@postroad/smtp'
+import type { Stages, Wire, WireReply } from '@postroad/smtp'
 import { mail } from './mail.ts'
 import type { TestServer } from './test-server.ts'
 
@@ -40,10 +40,10 @@ export type VisitStage = 'connect' | 'helo' | 'auth' | 'command' | 'mail' | 'rcp
 /** One reply. */
 export interface Said {
   readonly at: VisitStage
-  readonly reply: Reply
+  readonly reply: WireReply
 }
 
-const OK: Reply = { code: 250, status: '2.0.0', text: 'Ok' }
+const OK: WireReply = { code: 250, status: '2.0.0', text: 'Ok' }
 
 /** A visit under way: {@link VisitClient.hangUp} may come at any time. */
 export class VisitClient {
@@ -130,7 +130,7 @@ export class VisitClient {
   }
 
   /** Whether it goes on. */
-  async #ask(at: VisitStage, command: () => Reply | undefined | Promise<Reply | undefined>): Promise<boolean> {
+  async #ask(at: VisitStage, command: () => WireReply | undefined | Promise<WireReply | undefined>): Promise<boolean> {
     this.#at = at
     const reply = (await command()) ?? OK
     if (this.#gone) return false
@@ -139,7 +139,7 @@ export class VisitClient {
   }
 }
 
-function commandOf(on: Stages, line: string): Reply | Promise<Reply> {
+function commandOf(on: Stages, line: string): WireReply | Promise<WireReply> {
   const [verb = '', ...rest] = line.split(' ')
   const argument = rest.join(' ')
   switch (verb.toUpperCase()) {

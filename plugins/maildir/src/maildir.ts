@@ -1,5 +1,7 @@
 /** Puts mail into Maildirs on this machine while the client waits: 250 is said when it is on stable storage. */
-import { type JobRecipient, maildirTransport, outcomeKind, type RecipientOutcome, type Reply } from '@postroad/delivery'
+
+import { maildirTransport } from '@postroad/delivery'
+import { type Outcome, outcomeKind, type Recipient, type Reply } from '@postroad/mail'
 import {
   type Defer,
   defer,
@@ -7,7 +9,6 @@ import {
   type PermanentStatus,
   type QueueContext,
   type Receipt,
-  type Recipient,
   type Reject,
   reject,
   type TransientStatus,
@@ -59,7 +60,7 @@ export const maildir = definePlugin({
 })
 
 /** One file to be written, for one recipient of the envelope. */
-interface Copy extends JobRecipient {
+interface Copy extends Recipient {
   readonly recipient: Recipient
 }
 
@@ -73,11 +74,7 @@ function copiesOf({ deliveries }: QueueContext): Copy[] {
 }
 
 /** The receipt when anybody was served; else the refusal. */
-function settle(
-  { deliveries, envelope }: QueueContext,
-  copies: readonly Copy[],
-  outcomes: readonly RecipientOutcome[],
-): Receipt | Reject | Defer {
+function settle({ deliveries, envelope }: QueueContext, copies: readonly Copy[], outcomes: readonly Outcome[]): Receipt | Reject | Defer {
   const refused = new Map<Recipient, Reject | Defer>()
   for (const { recipient, kind, reply } of outcomes) {
     const owner = copies.find((copy) => copy === recipient)?.recipient

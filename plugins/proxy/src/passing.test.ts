@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Pool, type Target } from '@postroad/delivery'
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import { createSink } from '@postroad/testing'
 import { PassingTable } from './passing.ts'
 

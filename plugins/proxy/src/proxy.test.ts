@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import { definePlugin, reject } from '@postroad/plugin'
 import {
   createSink,

@@ -7,13 +7,12 @@ import {
   describeTarget,
   fixedTarget,
   Pool,
-  type RecipientOutcome,
   type RelayOptions,
   requireTls,
   type Target,
   type TlsPolicy,
 } from '@postroad/delivery'
-import { parseAddress } from '@postroad/message'
+import { type Outcome, parseAddress } from '@postroad/mail'
 import {
   type Address,
   type Defer,
@@ -198,11 +197,11 @@ class Passer {
 /** What became of one recipient, or of one member of an alias. */
 interface Answer {
   readonly recipient: Recipient
-  readonly outcome?: RecipientOutcome
+  readonly outcome?: Outcome
   readonly refusal?: Reject | Defer
 }
 
-function recipientOf({ recipient }: RecipientOutcome, recipients: Share['recipients']): Recipient {
+function recipientOf({ recipient }: Outcome, recipients: Share['recipients']): Recipient {
   const found = recipients.find((each) => each === recipient)
   if (found === undefined) throw new TypeError('proxy: an outcome for nobody')
   return found.recipient

@@ -1,5 +1,5 @@
 /** What the next hop says, as our own refusal of a client. */
-import type { Reply } from '@postroad/delivery'
+import type { Reply } from '@postroad/mail'
 import { type Defer, defer, type PermanentStatus, type Reject, reject, type TransientStatus } from '@postroad/plugin'
 
 /** Codes that say that we and the next hop do not get along; the client's mail is not to blame, RFC 5321 §4.2.2, RFC 4954 §6. */

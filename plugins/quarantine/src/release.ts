@@ -1,6 +1,6 @@
 /** Sends a quarantined message on, to a listener behind the plugins that quarantined it. */
-import { ConnectError, fixedTarget, Pool, type RecipientOutcome, sendTo } from '@postroad/delivery'
-import { parseAddress } from '@postroad/message'
+import { ConnectError, fixedTarget, Pool, sendTo } from '@postroad/delivery'
+import { type Outcome, parseAddress } from '@postroad/mail'
 import type { Message } from '@postroad/plugin'
 import type { Entry, EntryRecipient } from './entry.ts'
 import type { QuarantineOptions } from './options.ts'
@@ -50,7 +50,7 @@ export async function release({ entry, message, recipients, target, hostname, si
   }
 }
 
-function outcomeOf(recipient: EntryRecipient, outcomes: readonly RecipientOutcome[]): Released {
+function outcomeOf(recipient: EntryRecipient, outcomes: readonly Outcome[]): Released {
   const outcome = outcomes.find((each) => each.recipient.address.toString() === recipient.address)
   if (!outcome) return { recipient, isTaken: false, reply: 'not an address' }
   return { recipient, isTaken: outcome.kind === 'delivered', reply: `${outcome.reply.code} ${outcome.reply.text}` }

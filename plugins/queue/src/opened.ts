@@ -1,19 +1,19 @@
 /** The open queue of this process: store, engine and transports, opened when first needed and never because of `postroad check`. */
 import cluster from 'node:cluster'
 import { openTransports, type Transports } from '@postroad/delivery'
+import type { Reply } from '@postroad/mail'
 import type { Dns, Limiter } from '@postroad/plugin'
 import {
   answerCensus,
-  type Carriers,
   type EngineContext,
+  type FindTransport,
   LaneRules,
   type LmdbStore,
-  limitedCarriers,
+  limitedTransports,
   limiterPermits,
   openEngine,
   openLmdbStore,
   type QueueEngine,
-  type Reply,
   type SiteRule,
 } from '@postroad/queue'
 import type { QueueOptions } from './options.ts'
@@ -115,7 +115,10 @@ export class OpenedQueue {
   async #startEngine(): Promise<QueueEngine> {
     const store = await this.store()
     this.#admitting = store
-    const engine = openEngine({ ...this.#context, carries: this.transports.has }, { store, carriers: this.#carriers(), rules: this.rules })
+    const engine = openEngine(
+      { ...this.#context, carries: this.transports.has },
+      { store, transports: this.#transports(), rules: this.rules },
+    )
     engine.start()
     this.#census = answerCensus(this.#context.folder, store)
     this.#sweepLater(store)
@@ -123,12 +126,12 @@ export class OpenedQueue {
   }
 
   /** Limits that were written down hold over all workers; one process alone keeps them without asking anybody. */
-  #carriers(): Carriers {
+  #transports(): FindTransport {
     const { find } = this.transports
     if (!cluster.isWorker || !this.rules.hasLimits) return find
     const permits = limiterPermits(this.#context.limiter)
     const isShared = ({ isWritten = false }: SiteRule): boolean => isWritten
-    return limitedCarriers(find, { permits, siteOf: this.rules.siteOf, isShared, closing: this.#closing.signal })
+    return limitedTransports(find, { permits, siteOf: this.rules.siteOf, isShared, closing: this.#closing.signal })
   }
 
   /** Bodies of messages that were never taken are litter of a crash; nobody waits for this. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Job, RecipientOutcome, Transport } from '@postroad/delivery'
+import type { Job, Outcome, Transport } from '@postroad/mail'
 import { type CommandIo, definePlugin, type PluginCommand, reject } from '@postroad/plugin'
 import { createTestServer, sessionOn, type TestServer } from '@postroad/testing'
 import { options as queueOptions } from './options.ts'
@@ -20,9 +20,9 @@ const routes = definePlugin({
 class NextHop implements Transport {
   readonly jobs: Job[] = []
 
-  async deliver(job: Job): Promise<RecipientOutcome[]> {
+  async deliver(job: Job): Promise<Outcome[]> {
     this.jobs.push(job)
-    return job.recipients.map((recipient): RecipientOutcome => {
+    return job.recipients.map((recipient): Outcome => {
       const { local } = recipient.address
       if (local === 'unknown')
         return { recipient, kind: 'failed', reply: { code: 550, status: '5.1.1', text: 'User unknown' }, remote: 'mx.example.com' }

@@ -2,7 +2,7 @@
 
 import { ConnectError, Pool, Relay, type Target } from '@postroad/delivery'
 import { AddressTable, parseLines, watchFile } from '@postroad/match'
-import type { Address } from '@postroad/plugin'
+import type { Address, Reply } from '@postroad/plugin'
 import type { RecipientsOptions } from './options.ts'
 
 /** What a source knows of an address; `unavailable`: ask again later. */
@@ -110,7 +110,7 @@ function calloutSource(options: NonNullable<RecipientsOptions['callout']>, { hos
 }
 
 /** RFC 3463 §3.2: 5.1.z is about the address. A mailbox that is full exists; other refusals are about us. */
-function judge({ code, status }: { readonly code: number; readonly status?: string }): Answer {
+function judge({ code, status }: Pick<Reply, 'code' | 'status'>): Answer {
   if (code < 300) return 'exists'
   if (code < 500) return 'unavailable'
   if (status === undefined) return code === 550 || code === 551 || code === 553 ? 'unknown' : 'unavailable'

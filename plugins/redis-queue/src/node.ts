@@ -1,5 +1,6 @@
 /** One node's part in the queue: takes mail, delivers it, or both. */
 import { openTransports, type Transports } from '@postroad/delivery'
+import type { MessageSource } from '@postroad/mail'
 import type { Dns, Role } from '@postroad/plugin'
 import {
   answerCensus,
@@ -7,8 +8,7 @@ import {
   DEFAULT_BACKOFF,
   type EngineContext,
   LaneRules,
-  limitedCarriers,
-  type MessageSource,
+  limitedTransports,
   openEngine,
   type QueuedMessage,
   type QueueEngine,
@@ -143,8 +143,8 @@ export class QueueNode {
     const store = new TicketedStore(this.store)
     // Who knows nothing of other nodes must not guess: all limits are shared, also those nobody wrote down.
     const limited = { permits: this.#lanes, siteOf: this.rules.siteOf, isShared: () => true, closing: this.#closing.signal }
-    const carriers = limitedCarriers(this.transports.find, limited)
-    const engine = openEngine({ ...this.#context, carries: this.transports.has }, { store, carriers, rules: this.rules })
+    const transports = limitedTransports(this.transports.find, limited)
+    const engine = openEngine({ ...this.#context, carries: this.transports.has }, { store, transports, rules: this.rules })
     this.#ticketed = store
     this.#engine = engine
     engine.start()

@@ -1,5 +1,5 @@
 /** `postroad routing route ADDRESS`: where its mail goes, and which rules say so. */
-import { parseForwardPath, parseReversePath } from '@postroad/message'
+import { parseForwardPath, parseReversePath } from '@postroad/mail'
 import { type CommandIo, type PluginCommand, waysOf } from '@postroad/plugin'
 import type { Question } from './condition.ts'
 import { resolve } from './resolve.ts'

@@ -1,5 +1,5 @@
 /** From a recipient to where its mail goes, and which rule said so. */
-import { makeAddress, parseAddress, sameMailbox } from '@postroad/message'
+import { makeAddress, parseAddress, sameMailbox } from '@postroad/mail'
 import { type Address, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
 import type { Question } from './condition.ts'
 import { run, type Steps, wait } from './steps.ts'

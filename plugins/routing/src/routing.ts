@@ -1,6 +1,7 @@
 /** Says where each recipient's mail goes; without it, or another plugin that does, no mail is accepted at all. */
+
+import { sameMailbox } from '@postroad/mail'
 import { knownRecipient } from '@postroad/match'
-import { sameMailbox } from '@postroad/message'
 import {
   type Address,
   Clock,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import { session } from '@postroad/testing'
 import fc from 'fast-check'
 import { routing } from './index.ts'

@@ -4,7 +4,7 @@
  * was rewritten before.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
 import type { SrsOptions } from './options.ts'
 import { checkedDomain } from './target.ts'

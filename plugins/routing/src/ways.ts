@@ -1,5 +1,5 @@
 /** Every `via` that the options name, with the place where they do: `postroad check` finds those that nobody takes. */
-import { parseAddress } from '@postroad/message'
+import { parseAddress } from '@postroad/mail'
 import type { KnownWay } from '@postroad/plugin'
 import type { RoutingOptions } from './options.ts'
 import type { Tables } from './table.ts'

@@ -2,18 +2,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { zoneDns } from '@postroad/dns'
+import { makeQueueId, memorySource } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
-import {
-  DEFAULT_BACKOFF,
-  DEFAULT_SCHEDULE,
-  engineClock,
-  makeQueueId,
-  memorySource,
-  noHooks,
-  openLmdbStore,
-  type QueuedMessage,
-  QueueEngine,
-} from '@postroad/queue'
+import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, noHooks, openLmdbStore, type QueuedMessage, QueueEngine } from '@postroad/queue'
 import { Link } from '../../../plugins/redis/src/link.ts'
 import { options as linkOptions } from '../../../plugins/redis/src/options.ts'
 import { QueueNode } from '../../../plugins/redis-queue/src/node.ts'
@@ -124,13 +115,13 @@ async function openRedis(): Promise<Opened> {
 
 async function openEmbedded(): Promise<Opened> {
   const store = await openLmdbStore({ folder: task.where })
-  const carrier = {
+  const transport = {
     deliver: async ({ recipients }: { recipients: readonly never[] }) =>
       recipients.map((recipient) => ({ recipient, kind: 'delivered' as const, reply: { code: 250, text: 'OK' } })),
   }
   const engine = new QueueEngine({
     store,
-    carriers: () => ({ carrier: carrier as never, relays: false }),
+    transports: () => ({ transport: transport as never, relays: false }),
     hooks: noHooks,
     log,
     hostname: 'mx.test',

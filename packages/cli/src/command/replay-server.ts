@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { type App, type Config, createServer, type Server } from '@postroad/core'
 import { createDns, zoneDns } from '@postroad/dns'
-import { parseForwardPath, parseReversePath } from '@postroad/message'
+import { parseForwardPath, parseReversePath, type TlsInfo } from '@postroad/mail'
 import {
   Clock,
   Dns,
@@ -18,7 +18,7 @@ import {
   Spool,
   Store,
 } from '@postroad/plugin'
-import type { Stages, TlsInfo, Wire } from '@postroad/smtp'
+import type { Stages, Wire } from '@postroad/smtp'
 import { loadConfig } from '../config/load.ts'
 
 type Line = Readonly<Record<string, unknown>>

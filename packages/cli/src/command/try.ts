@@ -1,9 +1,9 @@
 /** `postroad try FILE.eml`: runs a message through the hooks offline and prints every opinion, fact and reply. */
 
 import { readFile } from 'node:fs/promises'
-import { type Address, parseForwardPath, parseReversePath } from '@postroad/message'
+import { type Address, parseForwardPath, parseReversePath } from '@postroad/mail'
 import { textOf } from '@postroad/plugin'
-import type { Reply, Stages, Wire } from '@postroad/smtp'
+import type { Stages, Wire, WireReply } from '@postroad/smtp'
 import type { Command } from 'commander'
 import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
@@ -95,7 +95,7 @@ async function rehearse(attach: (wire: Wire) => Stages, { bytes, options }: Subj
   const from = reversePath(options.from)
   const to = options.to.map(forwardPath)
   const stages = attach(wireOf(options, (reply) => steps.push({ command: '(disconnected)', reply: shown(reply) })))
-  const said = (command: string, reply: Reply | undefined, silence: string): boolean => {
+  const said = (command: string, reply: WireReply | undefined, silence: string): boolean => {
     steps.push({ command, reply: reply ? shown(reply) : silence })
     return !reply || reply.code < 400
   }
@@ -142,7 +142,7 @@ function forwardPath(text: string): Address {
   return path.address
 }
 
-function shown({ code, status, text }: Reply): string {
+function shown({ code, status, text }: WireReply): string {
   return `${code}${status ? ` ${status}` : ''} ${typeof text === 'string' ? text : text.join(' / ')}`
 }
 

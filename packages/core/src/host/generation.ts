@@ -2,8 +2,10 @@
  * Everything one configuration makes: plugins set up, plans compiled, services found. A reload builds a complete new
  * generation; sessions keep the one they began with, and it closes its plugins after the last of them.
  */
+
+import type { Mechanism } from '@postroad/mail'
 import { errorOf, type PluginCommand, type QueueFeature, type Role, type Running, type Service, textOf } from '@postroad/plugin'
-import type { Mechanism, Offer, Wire } from '@postroad/smtp'
+import type { Offer, Wire } from '@postroad/smtp'
 import type { Config } from '../config.ts'
 import { Services } from '../container.ts'
 import { Mistakes, PostroadError } from '../errors.ts'

@@ -1,11 +1,13 @@
 /** The canonical line: one JSON object a transaction (and one a session) that answers "why was this mail refused?" by itself. */
+
+import type { CloseReason } from '@postroad/mail'
 import type { AuthAttempt } from '@postroad/plugin'
-import type { CloseReason, Reply } from '@postroad/smtp'
+import type { WireReply } from '@postroad/smtp'
 import type { SessionState } from '../session/session-state.ts'
 import type { Transaction } from '../session/transaction.ts'
 
 /** What is logged at the end of a transaction. */
-export function transactionRecord(session: SessionState, transaction: Transaction, reply: Reply | readonly Reply[]): object {
+export function transactionRecord(session: SessionState, transaction: Transaction, reply: WireReply | readonly WireReply[]): object {
   const { envelope, recipients, refused, asked, met, trail } = transaction
   const own = { ...session.facts.toJSON(), ...transaction.facts.toJSON() }
   return {
@@ -47,7 +49,7 @@ export function sessionRecord(session: SessionState, reason: CloseReason): objec
 }
 
 /** What is logged of an attempt to log in that was refused. */
-export function authRecord(session: SessionState, { mechanism, username }: AuthAttempt, reply: Reply): object {
+export function authRecord(session: SessionState, { mechanism, username }: AuthAttempt, reply: WireReply): object {
   return { event: 'auth', id: session.id, ...client(session), mechanism, user: username, reply: said(reply) }
 }
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Address, accept, defer, discard, quarantine, type Recipient, reject } from '@postroad/plugin'
+import { type Address, accept, defer, discard, quarantine, type RoutedRecipient, reject } from '@postroad/plugin'
 import { type Decision, severer } from './severity.ts'
 import { createSingles } from './singles.ts'
 import { judge, quarantineLevel, withNormalDomains } from './thresholds.ts'
 import { Verdicts } from './verdicts.ts'
 
 const address = (local: string): Address => ({ local, domain: 'x.test', isInternational: false, toString: () => `${local}@x.test` })
-const recipient = (local: string): Recipient => ({ address: address(local), parameters: {}, route: { via: 'x' } })
+const recipient = (local: string): RoutedRecipient => ({ address: address(local), parameters: {}, route: { via: 'x' } })
 const by = (opinion: Decision['opinion'], plugin = 'p'): Decision => ({ opinion, plugin })
 
 test('reject > defer > quarantine > discard > accept', () => {

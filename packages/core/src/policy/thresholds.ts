@@ -1,5 +1,5 @@
 /** What the sum of points is worth. */
-import { normalizeDomain } from '@postroad/message'
+import { normalizeDomain } from '@postroad/mail'
 import { defer, type MessageOpinion, quarantine, reject } from '@postroad/plugin'
 import type { Levels, Thresholds } from '../config.ts'
 

@@ -1,13 +1,13 @@
 /** What was decided about a message, recipient by recipient. */
-import type { Address, MessageOpinion, Recipient } from '@postroad/plugin'
+import type { Address, MessageOpinion, RoutedRecipient } from '@postroad/plugin'
 import type { Decision } from './severity.ts'
 
 /** Decisions by recipient; the first that is taken for a recipient stays. */
 export class Verdicts {
-  readonly #recipients: readonly Recipient[]
-  #some: Map<Recipient, Decision> | undefined
+  readonly #recipients: readonly RoutedRecipient[]
+  #some: Map<RoutedRecipient, Decision> | undefined
 
-  constructor(recipients: readonly Recipient[]) {
+  constructor(recipients: readonly RoutedRecipient[]) {
     this.#recipients = recipients
   }
 
@@ -21,16 +21,16 @@ export class Verdicts {
     }
   }
 
-  decide(recipient: Recipient, decision: Decision): void {
+  decide(recipient: RoutedRecipient, decision: Decision): void {
     this.#some ??= new Map()
     if (!this.#some.has(recipient)) this.#some.set(recipient, decision)
   }
 
-  of(recipient: Recipient): Decision | undefined {
+  of(recipient: RoutedRecipient): Decision | undefined {
     return this.#some?.get(recipient)
   }
 
-  get undecided(): readonly Recipient[] {
+  get undecided(): readonly RoutedRecipient[] {
     const some = this.#some
     return some ? this.#recipients.filter((recipient) => !some.has(recipient)) : this.#recipients
   }
@@ -41,7 +41,7 @@ export class Verdicts {
   }
 
   /** Recipients whose decision is of one of these kinds. */
-  withKind(...kinds: readonly MessageOpinion['kind'][]): readonly (readonly [Recipient, Decision])[] {
+  withKind(...kinds: readonly MessageOpinion['kind'][]): readonly (readonly [RoutedRecipient, Decision])[] {
     return [...(this.#some ?? [])].filter(([, decision]) => kinds.includes(decision.opinion.kind))
   }
 }

@@ -9,9 +9,9 @@ import {
   type MessageOpinion,
   type Receipt,
   type ReceiveSink,
-  type Recipient,
   type Refusal,
   type Route,
+  type RoutedRecipient,
   textOf,
 } from '@postroad/plugin'
 import type { Entry } from '../host/entry.ts'
@@ -55,7 +55,7 @@ export function receipt(answer: unknown, entry: Entry): Receipt | Refusal {
 
 function refusedRecipient(each: unknown, hook: HookName): NonNullable<Receipt['refused']>[number] {
   if (!isObject(each) || !isObject(each['recipient'])) throw notAnAnswer(each, hook)
-  return { recipient: each['recipient'] as unknown as Recipient, refusal: opinion<Refusal>(each['refusal'], REFUSALS, hook) } // it is looked up by identity
+  return { recipient: each['recipient'] as unknown as RoutedRecipient, refusal: opinion<Refusal>(each['refusal'], REFUSALS, hook) } // it is looked up by identity
 }
 
 /** An answer to `auth`. @throws {TypeError} when it is neither an identity nor a refusal */

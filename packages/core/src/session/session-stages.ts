@@ -1,18 +1,8 @@
 /** One connection as the wire sees it: each stage of the protocol is a file of its own. */
+
+import type { AuthAttempt, CloseReason, MailParameters, RcptParameters, TlsInfo } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
-import type {
-  AuthAttempt,
-  Body,
-  CloseReason,
-  MailParameters,
-  Maybe,
-  Offer,
-  RcptParameters,
-  Reply,
-  Stages,
-  TlsInfo,
-  Wire,
-} from '@postroad/smtp'
+import type { Body, Maybe, Offer, Stages, Wire, WireReply } from '@postroad/smtp'
 import type { Runtime } from '../host/runtime.ts'
 import { sessionRecord } from '../log/canonical.ts'
 import { Failure } from '../run/guard.ts'
@@ -34,8 +24,8 @@ import { SessionState } from './session-state.ts'
 const LINES = 100
 const GONE = new Error('the connection is closed')
 const NO_EARS: Ears = []
-const LOST: Reply = { code: 451, status: '4.4.2', text: 'Connection lost before the end of the message' }
-const RESET: Reply = { code: 250, status: '2.0.0', text: 'Reset' }
+const LOST: WireReply = { code: 451, status: '4.4.2', text: 'Connection lost before the end of the message' }
+const RESET: WireReply = { code: 250, status: '2.0.0', text: 'Reset' }
 
 /** The engine’s half of a connection. */
 export class SessionStages implements Stages {
@@ -45,7 +35,7 @@ export class SessionStages implements Stages {
   #ears: Ears = NO_EARS
   #incoming: IncomingBody | undefined
   /** Why the message of this transaction will not be taken, before anybody was asked about it. */
-  #refusal: Reply | undefined
+  #refusal: WireReply | undefined
 
   /** `gone` is called once, when the connection is. */
   constructor(runtime: Runtime, wire: Wire, { offer, gone }: { readonly offer: Offer; readonly gone: () => void }) {
@@ -54,11 +44,11 @@ export class SessionStages implements Stages {
     this.#gone = gone
   }
 
-  connect(): Maybe<Reply | undefined> {
+  connect(): Maybe<WireReply | undefined> {
     return connect(this.#session)
   }
 
-  helo(name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<Reply | undefined> {
+  helo(name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<WireReply | undefined> {
     this.reset()
     return helo(this.#session, name, verb)
   }
@@ -75,26 +65,26 @@ export class SessionStages implements Stages {
     this.#session.identity = Object.freeze({ name })
   }
 
-  auth(attempt: AuthAttempt): Maybe<Reply | undefined> {
+  auth(attempt: AuthAttempt): Maybe<WireReply | undefined> {
     return auth(this.#session, attempt)
   }
 
-  mail(from: Address | undefined, parameters: MailParameters): Maybe<Reply | undefined> {
+  mail(from: Address | undefined, parameters: MailParameters): Maybe<WireReply | undefined> {
     this.#refusal = undefined
     return mail(this.#session, from, parameters)
   }
 
-  rcpt(to: Address, parameters: RcptParameters): Maybe<Reply> {
+  rcpt(to: Address, parameters: RcptParameters): Maybe<WireReply> {
     return rcpt(this.#session, to, parameters)
   }
 
-  data(): Maybe<Reply | undefined> {
+  data(): Maybe<WireReply | undefined> {
     const reply = data(this.#session)
     if (reply instanceof Promise) return reply.then((late) => this.#asked(late))
     return this.#asked(reply)
   }
 
-  #asked(reply: Reply | undefined): Maybe<Reply | undefined> {
+  #asked(reply: WireReply | undefined): Maybe<WireReply | undefined> {
     this.#refusal = reply
     return reply ?? this.#listen()
   }
@@ -105,7 +95,7 @@ export class SessionStages implements Stages {
     return this.#incoming
   }
 
-  async message(): Promise<Reply | readonly Reply[]> {
+  async message(): Promise<WireReply | readonly WireReply[]> {
     const incoming = this.#incoming
     this.#incoming = undefined
     if (!incoming) throw new Error('there is no body')
@@ -127,23 +117,23 @@ export class SessionStages implements Stages {
     this.#finish(RESET)
   }
 
-  verify(argument: string): Maybe<Reply> {
+  verify(argument: string): Maybe<WireReply> {
     return command(this.#session, 'verify', { verb: 'VRFY', argument })
   }
 
-  expand(argument: string): Maybe<Reply> {
+  expand(argument: string): Maybe<WireReply> {
     return command(this.#session, 'expand', { verb: 'EXPN', argument })
   }
 
-  help(argument: string): Maybe<Reply> {
+  help(argument: string): Maybe<WireReply> {
     return command(this.#session, 'help', { verb: 'HELP', argument })
   }
 
-  unknown(verb: string, argument: string): Maybe<Reply> {
+  unknown(verb: string, argument: string): Maybe<WireReply> {
     return command(this.#session, 'unknown', { verb, argument })
   }
 
-  refused(command: string, reply: Reply): void {
+  refused(command: string, reply: WireReply): void {
     this.#session.refused++
     if (command === 'DATA' || command === 'BDAT') this.#refusal = reply
     if (this.#session.refused > LINES) return
@@ -163,13 +153,13 @@ export class SessionStages implements Stages {
   }
 
   /** Opens what listens at `receive`. */
-  #listen(): Maybe<Reply | undefined> {
+  #listen(): Maybe<WireReply | undefined> {
     const ears = openEars(this.#session)
     if (!(ears instanceof Promise)) return this.#opened(ears)
     return ears.then((late) => this.#opened(late))
   }
 
-  #opened(ears: Ears | Failure): Reply | undefined {
+  #opened(ears: Ears | Failure): WireReply | undefined {
     if (ears instanceof Failure) {
       this.#refusal = earsFailed(ears)
       return this.#refusal
@@ -188,7 +178,7 @@ export class SessionStages implements Stages {
   }
 
   /** The transaction, if there is one, came to no message; `how`, unless somebody has refused it. */
-  #finish(how: Reply): void {
+  #finish(how: WireReply): void {
     const { transaction } = this.#session
     if (!transaction) return
     if (transaction.recipients.length > 0) this.#session.finish(this.#refusal ?? how)
@@ -197,7 +187,7 @@ export class SessionStages implements Stages {
   }
 }
 
-function lastRefusal(session: SessionState): Reply {
+function lastRefusal(session: SessionState): WireReply {
   const refusal = session.transaction?.refused.at(-1)?.refusal
   return refusal ? { code: refusal.code, status: refusal.status, text: refusal.text } : RESET
 }

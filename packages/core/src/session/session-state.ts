@@ -1,11 +1,11 @@
-import type { Helo, Identity, Session, TlsState } from '@postroad/plugin'
-import type { Reply, Wire } from '@postroad/smtp'
+import { makeSessionId } from '@postroad/mail'
+import type { Helo, Identity, Session, TlsInfo } from '@postroad/plugin'
+import type { Wire, WireReply } from '@postroad/smtp'
 import type { HeldHook } from '../host/entry.ts'
 import type { Runtime } from '../host/runtime.ts'
 import { transactionRecord } from '../log/canonical.ts'
 import type { Decision } from '../policy/severity.ts'
 import { FactStore } from './fact-store.ts'
-import { sessionId } from './id.ts'
 import { Lifetime } from './lifetime.ts'
 import { Trail } from './trail.ts'
 import type { Transaction } from './transaction.ts'
@@ -38,7 +38,7 @@ export class SessionState {
     this.runtime = runtime
     this.wire = wire
     this.openedAt = runtime.now()
-    this.id = sessionId(this.openedAt)
+    this.id = makeSessionId(this.openedAt)
     this.view = new SessionView(this)
     this.trail = new Trail(runtime.plan.plugins)
   }
@@ -92,7 +92,7 @@ export class SessionState {
   queuedBy: string | undefined
 
   /** The transaction is over: its line is written. */
-  finish(reply: Reply | readonly Reply[]): void {
+  finish(reply: WireReply | readonly WireReply[]): void {
     const { transaction, runtime } = this
     if (!transaction) return
     this.transaction = undefined
@@ -188,7 +188,7 @@ class SessionView implements Session {
   get local() {
     return this.#state.wire.local
   }
-  get tls(): TlsState | undefined {
+  get tls(): TlsInfo | undefined {
     return this.#state.wire.tls
   }
   get identity(): Identity | undefined {

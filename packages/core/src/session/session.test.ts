@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { makeSessionId } from '@postroad/mail'
 import { defineFact } from '@postroad/plugin'
 import { FactStore } from './fact-store.ts'
-import { sessionId } from './id.ts'
 import { Lifetime } from './lifetime.ts'
 import { Trail } from './trail.ts'
 
 test('session ids are 17 characters that sort by time and do not repeat', () => {
   const now = Date.UTC(2026, 10, 22)
-  const ids = Array.from({ length: 1_000 }, () => sessionId(now))
+  const ids = Array.from({ length: 1_000 }, () => makeSessionId(now))
   assert.equal(new Set(ids).size, 1_000)
   for (const id of ids) assert.match(id, /^[0-9A-HJKMNP-TV-Z]{17}$/)
-  assert.ok(sessionId(now) < sessionId(now + 1))
-  assert.ok(sessionId(0) < sessionId(32 ** 9 - 1))
+  assert.ok(makeSessionId(now) < makeSessionId(now + 1))
+  assert.ok(makeSessionId(0) < makeSessionId(32 ** 9 - 1))
 })
 
 test('a fact is written once, and can be forgotten', () => {

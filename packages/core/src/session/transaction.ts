@@ -1,4 +1,4 @@
-import type { Address, Envelope, MailParameters, RcptParameters, Recipient, Refusal } from '@postroad/plugin'
+import type { Address, Envelope, MailParameters, RcptParameters, Refusal, RoutedRecipient } from '@postroad/plugin'
 import { type Met, round } from '../policy/thresholds.ts'
 import { FactStore } from './fact-store.ts'
 import { Holding } from './session-state.ts'
@@ -27,7 +27,7 @@ export interface Asked extends RcptParameters {
 /** One mail transaction, from MAIL to the reply after the final dot, RFC 5321 §3.3. */
 export class Transaction {
   readonly envelope: Envelope
-  readonly recipients: Recipient[] = []
+  readonly recipients: RoutedRecipient[] = []
   readonly facts = new FactStore()
   readonly trail: Trail
   readonly held = new Holding()
@@ -37,10 +37,10 @@ export class Transaction {
   readonly met: MetThreshold[] = []
   /** Milliseconds since the epoch. */
   readonly startedAt: number
-  #points: Map<Recipient, number> | undefined
+  #points: Map<RoutedRecipient, number> | undefined
   #comingPoints = 0
-  #answers: Recipient[] | undefined
-  #known: Map<string, Recipient> | undefined
+  #answers: RoutedRecipient[] | undefined
+  #known: Map<string, RoutedRecipient> | undefined
 
   constructor(id: string, from: Address | undefined, parameters: MailParameters, owner: { plugins: readonly string[]; now: number }) {
     this.envelope = new EnvelopeView({ id, from, parameters, recipients: this.recipients })
@@ -57,7 +57,7 @@ export class Transaction {
     this.#comingPoints += points
   }
 
-  accept(recipient: Recipient): void {
+  accept(recipient: RoutedRecipient): void {
     this.recipients.push(recipient)
     this.#answers?.push(recipient)
     this.#known?.set(keyOf(recipient), recipient)
@@ -65,20 +65,20 @@ export class Transaction {
   }
 
   /** The recipient that a RCPT before this one named, with the same parameters: it gets the message once. */
-  namedBefore(address: Address, parameters: RcptParameters): Recipient | undefined {
+  namedBefore(address: Address, parameters: RcptParameters): RoutedRecipient | undefined {
     if (this.recipients.length === 0) return undefined
     this.#known ??= new Map(this.recipients.map((recipient) => [keyOf(recipient), recipient]))
     return this.#known.get(keyOf({ address, parameters }))
   }
 
   /** It was named again: there is one more RCPT to answer for, and no more to deliver. */
-  repeat(recipient: Recipient): void {
+  repeat(recipient: RoutedRecipient): void {
     this.#answers ??= [...this.recipients]
     this.#answers.push(recipient)
   }
 
   /** One for each RCPT that was accepted, in their order: where each gets a reply of its own after the final dot. */
-  get answers(): readonly Recipient[] {
+  get answers(): readonly RoutedRecipient[] {
     return this.#answers ?? this.recipients
   }
 
@@ -92,13 +92,13 @@ export class Transaction {
   }
 
   /** Points of one recipient, without those that count for all. */
-  pointsOf(recipient: Recipient): number {
+  pointsOf(recipient: RoutedRecipient): number {
     return this.#points?.get(recipient) ?? 0
   }
 }
 
 /** Domains are in lower case already, a local part is exactly itself, RFC 5321 §2.4; other wishes (NOTIFY, ORCPT) are another report, RFC 3461 §4. */
-function keyOf({ address: { local, domain }, parameters }: Pick<Recipient, 'address' | 'parameters'>): string {
+function keyOf({ address: { local, domain }, parameters }: Pick<RoutedRecipient, 'address' | 'parameters'>): string {
   const { notify, orcpt } = parameters
   const wishes = notify || orcpt ? ` ${JSON.stringify([notify && [...notify].sort(), orcpt?.type, orcpt?.address])}` : ''
   return `${local}@${domain}${wishes}`
@@ -119,7 +119,7 @@ class EnvelopeView implements Envelope {
   get parameters(): MailParameters {
     return this.#inner.parameters
   }
-  get recipients(): readonly Recipient[] {
+  get recipients(): readonly RoutedRecipient[] {
     return this.#inner.recipients
   }
 }

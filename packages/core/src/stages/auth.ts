@@ -1,6 +1,5 @@
-import type { Identity, Refusal } from '@postroad/plugin'
-import { type AuthAttempt, reject } from '@postroad/plugin'
-import type { Maybe, Reply } from '@postroad/smtp'
+import { type AuthAttempt, type Identity, type Refusal, reject } from '@postroad/plugin'
+import type { Maybe, WireReply } from '@postroad/smtp'
 import { authRecord } from '../log/canonical.ts'
 import { identity } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
@@ -9,18 +8,18 @@ import { Frame } from '../session/frame.ts'
 import type { SessionState } from '../session/session-state.ts'
 import { refuse } from './refuse.ts'
 
-const SUCCEEDED: Reply = { code: 235, status: '2.7.0', text: 'Authentication successful' }
+const SUCCEEDED: WireReply = { code: 235, status: '2.7.0', text: 'Authentication successful' }
 const FAILED = reject('Authentication credentials invalid', { status: '5.7.8', code: 535 })
 
 /** AUTH, RFC 4954: handlers that speak the mechanism are asked in turn. */
-export function auth(session: SessionState, attempt: AuthAttempt): Maybe<Reply | undefined> {
+export function auth(session: SessionState, attempt: AuthAttempt): Maybe<WireReply | undefined> {
   const plan = session.runtime.plan.auth
   const able = plan?.map((wave) => wave.filter((entry) => entry.mechanisms.includes(attempt.mechanism))) ?? []
   const answer = first(able, new Frame('auth', session, { attempt }), identity)
   return answer instanceof Promise ? answer.then((late) => decided(session, attempt, late)) : decided(session, attempt, answer)
 }
 
-function decided(session: SessionState, attempt: AuthAttempt, answer: Answer<Identity | Refusal> | undefined): Reply {
+function decided(session: SessionState, attempt: AuthAttempt, answer: Answer<Identity | Refusal> | undefined): WireReply {
   const { plugin, value = FAILED } = answer ?? { plugin: undefined }
   const refusal = value instanceof Failure ? (value.refusal ?? FAILED) : 'kind' in value ? value : undefined
   if (refusal) {

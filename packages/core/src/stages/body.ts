@@ -2,7 +2,7 @@
 
 import { type BodyWriter, createBodyWriter, type Stored } from '@postroad/message'
 import type { ReceiveSink } from '@postroad/plugin'
-import type { Body, Maybe, Reply } from '@postroad/smtp'
+import type { Body, Maybe, WireReply } from '@postroad/smtp'
 import type { Entry } from '../host/entry.ts'
 import type { BodyMemory } from '../policy/body-memory.ts'
 import { sink as asSink } from '../run/check.ts'
@@ -120,7 +120,7 @@ export class IncomingBody implements Body {
 }
 
 /** The answer to DATA when a listener could not be opened. */
-export function earsFailed(failure: Failure): Reply | undefined {
+export function earsFailed(failure: Failure): WireReply | undefined {
   const { refusal } = failure
   return refusal && { code: refusal.code, status: refusal.status, text: refusal.text, disconnect: refusal.disconnect }
 }

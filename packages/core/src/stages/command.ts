@@ -1,6 +1,6 @@
 /** VRFY, EXPN, HELP and unknown verbs: a plugin's reply, or the standard's. */
 import type { CommandReply } from '@postroad/plugin'
-import type { Maybe, Reply } from '@postroad/smtp'
+import type { Maybe, WireReply } from '@postroad/smtp'
 import { reply as asReply } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
@@ -10,7 +10,7 @@ import { toReply } from './refuse.ts'
 
 type CommandHook = 'verify' | 'expand' | 'help' | 'unknown'
 
-const SILENCE: Readonly<Record<CommandHook, Reply>> = {
+const SILENCE: Readonly<Record<CommandHook, WireReply>> = {
   // RFC 5321 §3.5.3: neither confirms nor denies that the mailbox is there.
   verify: { code: 252, status: '2.5.1', text: 'Cannot verify the user; send some mail, it will be tried' },
   expand: { code: 502, status: '5.5.1', text: 'Lists are not expanded here' },
@@ -23,14 +23,14 @@ export function command(
   session: SessionState,
   hook: CommandHook,
   line: { readonly verb: string; readonly argument: string },
-): Maybe<Reply> {
+): Maybe<WireReply> {
   const plan = session.runtime.plan[hook]
   if (!plan) return SILENCE[hook]
   const answer = first(plan, new Frame(hook, session, line), asReply)
   return answer instanceof Promise ? answer.then((late) => decided(hook, late)) : decided(hook, answer)
 }
 
-function decided(hook: CommandHook, answer: Answer<CommandReply> | undefined): Reply {
+function decided(hook: CommandHook, answer: Answer<CommandReply> | undefined): WireReply {
   if (!answer) return SILENCE[hook]
   const { value } = answer
   if (value instanceof Failure) return value.refusal ? toReply(value.refusal) : SILENCE[hook]

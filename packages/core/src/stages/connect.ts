@@ -1,11 +1,11 @@
-import type { Maybe, Reply } from '@postroad/smtp'
+import type { Maybe, WireReply } from '@postroad/smtp'
 import { ask } from '../run/ask.ts'
 import { Frame } from '../session/frame.ts'
 import type { SessionState } from '../session/session-state.ts'
 import { hold } from './hold.ts'
 
 /** TCP accepted, before the banner. */
-export function connect(session: SessionState): Maybe<Reply | undefined> {
+export function connect(session: SessionState): Maybe<WireReply | undefined> {
   const plan = session.runtime.plan.connect
   if (!plan) return undefined
   const reply = hold(session, 'connect', ask(plan, new Frame('connect', session)))
@@ -13,6 +13,6 @@ export function connect(session: SessionState): Maybe<Reply | undefined> {
 }
 
 /** RFC 5321 §4.3.2: in place of 220 there is 554, or 421 for now; after either the connection is closed. */
-function inPlaceOfTheBanner(reply: Reply | undefined): Reply | undefined {
+function inPlaceOfTheBanner(reply: WireReply | undefined): WireReply | undefined {
   return reply && { ...reply, code: reply.code >= 500 ? 554 : 421, disconnect: true }
 }

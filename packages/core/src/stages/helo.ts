@@ -1,11 +1,11 @@
-import type { Maybe, Reply } from '@postroad/smtp'
+import type { Maybe, WireReply } from '@postroad/smtp'
 import { ask } from '../run/ask.ts'
 import { Frame } from '../session/frame.ts'
 import type { SessionState } from '../session/session-state.ts'
 import { hold } from './hold.ts'
 
 /** HELO, EHLO, LHLO; again after STARTTLS. RFC 5321 §4.1.1.1. */
-export function helo(session: SessionState, name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<Reply | undefined> {
+export function helo(session: SessionState, name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<WireReply | undefined> {
   session.transaction = undefined
   session.forgetHelo()
   session.helo = Object.freeze({ name, extended: verb !== 'HELO' })

@@ -2,14 +2,14 @@
  * `refuseAt: 'rcpt'`: what connect, helo and mail refuse is said at RCPT, so that the log has sender and recipient and an
  * authenticated client can be exempt. What is held need not be waited for: asynchronous handlers run on meanwhile.
  */
-import type { Maybe, Reply } from '@postroad/smtp'
+import type { Maybe, WireReply } from '@postroad/smtp'
 import type { HeldHook } from '../host/entry.ts'
 import { type Decision, isRefusal } from '../policy/severity.ts'
 import type { Holding, SessionState } from '../session/session-state.ts'
 import { refuse } from './refuse.ts'
 
 /** Deals with what a held hook decided, or is about to. Resolves to the reply that is said now, if any. */
-export function hold(session: SessionState, hook: HeldHook, decision: Maybe<Decision | undefined>): Maybe<Reply | undefined> {
+export function hold(session: SessionState, hook: HeldHook, decision: Maybe<Decision | undefined>): Maybe<WireReply | undefined> {
   const holding = hook === 'mail' ? session.transaction?.held : session.held
   if (!(decision instanceof Promise)) return decide(session, hook, { holding, decision })
   if (session.runtime.refuseAt === 'now') return decision.then((late) => decide(session, hook, { holding, decision: late }))
@@ -26,7 +26,7 @@ export function hold(session: SessionState, hook: HeldHook, decision: Maybe<Deci
 
 type Held = { readonly holding: Holding | undefined; readonly decision: Decision | undefined }
 
-function decide(session: SessionState, hook: HeldHook, { holding, decision }: Held): Reply | undefined {
+function decide(session: SessionState, hook: HeldHook, { holding, decision }: Held): WireReply | undefined {
   const refusal = decision && isRefusal(decision.opinion) ? decision.opinion : undefined
   if (!decision || !refusal) {
     holding?.keep(hook, undefined)

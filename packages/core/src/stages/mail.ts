@@ -1,5 +1,6 @@
+import type { MailParameters } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
-import type { MailParameters, Maybe, Reply } from '@postroad/smtp'
+import type { Maybe, WireReply } from '@postroad/smtp'
 import { ask } from '../run/ask.ts'
 import { Frame } from '../session/frame.ts'
 import type { SessionState } from '../session/session-state.ts'
@@ -7,7 +8,7 @@ import { Transaction } from '../session/transaction.ts'
 import { hold } from './hold.ts'
 
 /** MAIL FROM begins a transaction, RFC 5321 §4.1.1.2. */
-export function mail(session: SessionState, from: Address | undefined, parameters: MailParameters): Maybe<Reply | undefined> {
+export function mail(session: SessionState, from: Address | undefined, parameters: MailParameters): Maybe<WireReply | undefined> {
   const { runtime } = session
   const id = `${session.id}.${++session.transactions}`
   session.transaction = new Transaction(id, from, parameters, { plugins: runtime.plan.plugins, now: runtime.now() })
@@ -19,7 +20,7 @@ export function mail(session: SessionState, from: Address | undefined, parameter
 }
 
 /** A refused MAIL begins nothing. */
-function refusedAtOnce(session: SessionState, reply: Reply | undefined): Reply | undefined {
+function refusedAtOnce(session: SessionState, reply: WireReply | undefined): WireReply | undefined {
   if (reply) session.finish(reply)
   return reply
 }

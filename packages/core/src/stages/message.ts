@@ -1,7 +1,7 @@
 /** After the final dot: what the plugins think of the message, and who takes responsibility for it. RFC 5321 §4.2.5, §6.1. */
 import { createMessage, receivedField, type Stored } from '@postroad/message'
-import { defer, type Message, type Recipient, type Refusal, reject } from '@postroad/plugin'
-import type { Reply } from '@postroad/smtp'
+import { defer, type Message, type Recipient, type Refusal, type RoutedRecipient, reject } from '@postroad/plugin'
+import type { WireReply } from '@postroad/smtp'
 import { type Decision, isRefusal, severer } from '../policy/severity.ts'
 import { judge } from '../policy/thresholds.ts'
 import { Verdicts } from '../policy/verdicts.ts'
@@ -17,11 +17,11 @@ import { tagged } from './tag.ts'
 
 const TOO_MANY_HOPS = reject('Too many hops: this message is in a loop', { status: '5.4.6', code: 554 })
 const HEADER_TOO_LARGE = reject('The header section is too large', { status: '5.3.4', code: 552 })
-const NO_TRANSACTION: Reply = { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
+const NO_TRANSACTION: WireReply = { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
 const ONE_BY_ONE = defer('The recipients’ answers differ: send to one recipient at a time', { status: '4.5.3', code: 451 })
 
 /** Everything from the final dot to the reply. */
-export async function message(session: SessionState, incoming: IncomingBody): Promise<Reply | readonly Reply[]> {
+export async function message(session: SessionState, incoming: IncomingBody): Promise<WireReply | readonly WireReply[]> {
   const { transaction } = session
   if (!transaction) {
     incoming.abort()
@@ -112,7 +112,7 @@ function applyThresholds(session: SessionState, verdicts: Verdicts): void {
 }
 
 interface Outcome {
-  readonly reply: Reply | readonly Reply[]
+  readonly reply: WireReply | readonly WireReply[]
   readonly reading?: Promise<unknown> | undefined
 }
 
@@ -138,7 +138,7 @@ async function settle(session: SessionState, received: Message, verdicts: Verdic
 }
 
 /** One reply for several recipients, RFC 5321 §3.3: nothing is taken when they differ, so nothing is lost and nothing is doubled. */
-function oneRefusal(session: SessionState, refused: readonly (readonly [Recipient, Decision])[], total: number): Reply {
+function oneRefusal(session: SessionState, refused: readonly (readonly [RoutedRecipient, Decision])[], total: number): WireReply {
   let worst: Decision | undefined
   for (const [, decision] of refused) worst = severer(worst, decision)
   const mixed = refused.length < total
@@ -151,7 +151,7 @@ function oneRefusal(session: SessionState, refused: readonly (readonly [Recipien
 }
 
 /** What the next hop said may differ too: a 250 would lose those it refused, so the client is to come again one by one. */
-function oneReply(session: SessionState, replies: ReadonlyMap<Recipient, Reply>, all: readonly Recipient[]): Reply {
+function oneReply(session: SessionState, replies: ReadonlyMap<Recipient, WireReply>, all: readonly RoutedRecipient[]): WireReply {
   const distinct = [...new Set(all.map((recipient) => replies.get(recipient) ?? NO_TRANSACTION))]
   const refusals = distinct.filter((reply) => reply.code >= 400)
   const [first = NO_TRANSACTION] = distinct
@@ -161,11 +161,11 @@ function oneReply(session: SessionState, replies: ReadonlyMap<Recipient, Reply>,
   return refuse(session, 'queue', { plugin: 'mixed', refusal: ONE_BY_ONE })
 }
 
-function refuseOne(session: SessionState, recipient: Recipient, decision: Decision | undefined): Reply {
+function refuseOne(session: SessionState, recipient: RoutedRecipient, decision: Decision | undefined): WireReply {
   if (!decision || !isRefusal(decision.opinion)) return NO_TRANSACTION
   return refuse(session, 'message', { plugin: decision.plugin, refusal: decision.opinion, recipient: recipient.address })
 }
 
-function failed(session: SessionState, failure: Failure): Reply {
+function failed(session: SessionState, failure: Failure): WireReply {
   return failure.refusal ? refuse(session, 'message', { plugin: undefined, refusal: failure.refusal }) : NO_TRANSACTION
 }

@@ -1,6 +1,16 @@
 /** Taking responsibility: `rewrite`, `quarantine`, `queue`. Only a receipt lets the core say 250, RFC 5321 §4.2.5. */
-import { type Delivery, defer, type Message, type Receipt, type Recipient, type Refusal, type Route, waysOf } from '@postroad/plugin'
-import type { Reply } from '@postroad/smtp'
+import {
+  type Delivery,
+  defer,
+  type Message,
+  type Receipt,
+  type Recipient,
+  type Refusal,
+  type Route,
+  type RoutedRecipient,
+  waysOf,
+} from '@postroad/plugin'
+import type { WireReply } from '@postroad/smtp'
 import type { Verdicts } from '../policy/verdicts.ts'
 import { receipt as asReceipt } from '../run/check.ts'
 import { first } from '../run/first.ts'
@@ -25,15 +35,15 @@ export function rewrite(session: SessionState, message: Message): Message | Prom
 /** What became of the message. */
 export interface Taken {
   /** By recipient; those that are not in it were not taken. */
-  readonly replies: ReadonlyMap<Recipient, Reply>
-  readonly common: Reply
+  readonly replies: ReadonlyMap<Recipient, WireReply>
+  readonly common: WireReply
   /** Somebody still reads the message. */
   readonly reading: Promise<unknown> | undefined
 }
 
 /** Quarantines, drops and queues; the most cautious first, so that a failure after it loses nothing. */
 export async function take(session: SessionState, message: Message, verdicts: Verdicts): Promise<Taken> {
-  const replies = new Map<Recipient, Reply>()
+  const replies = new Map<Recipient, WireReply>()
   for (const [reason, recipients] of quarantined(verdicts)) {
     const deliveries = group(recipients)
     const stored = await ask(session, 'quarantine', { message, deliveries, reason })
@@ -53,7 +63,7 @@ export async function take(session: SessionState, message: Message, verdicts: Ve
   return { replies, common: toReply(NOT_STORED), reading }
 }
 
-function remaining(session: SessionState, verdicts: Verdicts): readonly Recipient[] {
+function remaining(session: SessionState, verdicts: Verdicts): readonly RoutedRecipient[] {
   const all = session.transaction?.recipients ?? []
   if (verdicts.none) return all
   return all.filter((recipient) => {
@@ -62,8 +72,8 @@ function remaining(session: SessionState, verdicts: Verdicts): readonly Recipien
   })
 }
 
-function quarantined(verdicts: Verdicts): ReadonlyMap<string, readonly Recipient[]> {
-  const byReason = new Map<string, Recipient[]>()
+function quarantined(verdicts: Verdicts): ReadonlyMap<string, readonly RoutedRecipient[]> {
+  const byReason = new Map<string, RoutedRecipient[]>()
   for (const [recipient, { opinion }] of verdicts.withKind('quarantine')) {
     const reason = 'reason' in opinion ? opinion.reason : ''
     const recipients = byReason.get(reason) ?? []
@@ -84,9 +94,9 @@ async function ask(session: SessionState, hook: 'queue' | 'quarantine', moment: 
   return answer.value instanceof Failure ? (answer.value.refusal ?? NOT_STORED) : answer.value
 }
 
-type Group = { readonly replies: Map<Recipient, Reply>; readonly stored: Receipt | Refusal }
+type Group = { readonly replies: Map<Recipient, WireReply>; readonly stored: Receipt | Refusal }
 
-function settleGroup(session: SessionState, recipients: readonly Recipient[], { replies, stored }: Group): void {
+function settleGroup(session: SessionState, recipients: readonly RoutedRecipient[], { replies, stored }: Group): void {
   if ('kind' in stored) {
     const reply = refuse(session, 'queue', { plugin: session.queuedBy, refusal: stored })
     for (const recipient of recipients) replies.set(recipient, reply)
@@ -98,7 +108,7 @@ function settleGroup(session: SessionState, recipients: readonly Recipient[], { 
   for (const { recipient, refusal } of stored.refused ?? []) replies.set(recipient, refusal)
 }
 
-function ok(session: SessionState, receipt: Receipt | undefined): Reply {
+function ok(session: SessionState, receipt: Receipt | undefined): WireReply {
   const id = session.transaction?.envelope.id ?? session.id
   return { code: 250, status: '2.0.0', text: receipt && receipt.id !== id ? `Ok: ${id} queued as ${receipt.id}` : `Ok: queued as ${id}` }
 }
@@ -111,10 +121,10 @@ function announce(session: SessionState, moment: Moment): Promise<unknown> | und
 }
 
 /** Recipients that share a route travel together; one with several ways travels each of them. */
-export function group(recipients: readonly Recipient[]): readonly Delivery[] {
+export function group(recipients: readonly RoutedRecipient[]): readonly Delivery[] {
   const [first] = recipients
   if (first && recipients.length === 1 && !first.route.also) return [{ route: first.route, recipients }]
-  const groups = new Map<string, { readonly route: Route; readonly recipients: Recipient[] }>()
+  const groups = new Map<string, { readonly route: Route; readonly recipients: RoutedRecipient[] }>()
   for (const recipient of recipients) {
     for (const route of waysOf(recipient.route)) {
       const key = routeKey(route)

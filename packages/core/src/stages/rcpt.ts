@@ -1,8 +1,9 @@
 /** Each recipient: may it, where does it go, will the next hop take it? RFC 5321 §4.1.1.3. */
-import { type Address, defer, type Recipient, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
-import type { Maybe, RcptParameters, Reply } from '@postroad/smtp'
-import type { Decision } from '../policy/severity.ts'
-import { isRefusal } from '../policy/severity.ts'
+
+import type { RcptParameters } from '@postroad/mail'
+import { type Address, defer, type Refusal, type Route, type RoutedRecipient, reject, waysOf } from '@postroad/plugin'
+import type { Maybe, WireReply } from '@postroad/smtp'
+import { type Decision, isRefusal } from '../policy/severity.ts'
 import { ask } from '../run/ask.ts'
 import { route as asRoute } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
@@ -14,7 +15,7 @@ import { heldRefusal, unsettled } from './hold.ts'
 import { DISCARD } from './queue.ts'
 import { refuse } from './refuse.ts'
 
-const ACCEPTED: Reply = { code: 250, status: '2.1.5', text: 'Recipient ok' }
+const ACCEPTED: WireReply = { code: 250, status: '2.1.5', text: 'Recipient ok' }
 const NO_ROUTE = reject('Relaying denied', { status: '5.7.1' })
 const ONE_AT_A_TIME = defer('One recipient at a time, please: send the others separately', { status: '4.5.3', code: 452 })
 
@@ -29,13 +30,13 @@ interface Candidate {
 }
 
 /** RCPT TO, from what was held to the recipient’s place in the envelope. */
-export function rcpt(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<Reply> {
+export function rcpt(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
   if (Object.keys(parameters).length > 0) session.transaction?.asked.push({ to: recipient.toString(), ...parameters })
   const running = unsettled(session)
   return running ? running.then(() => begin(session, recipient, parameters)) : begin(session, recipient, parameters)
 }
 
-function begin(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<Reply> {
+function begin(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
   const held = heldRefusal(session)
   if (held && isRefusal(held.decision.opinion))
     return refuse(session, held.hook, { plugin: held.decision.plugin, refusal: held.decision.opinion, recipient })
@@ -49,7 +50,7 @@ function begin(session: SessionState, recipient: Address, parameters: RcptParame
   return decision instanceof Promise ? decision.then((late) => asked(session, candidate, late)) : asked(session, candidate, decision)
 }
 
-function asked(session: SessionState, candidate: Candidate, decision: Decision | undefined): Maybe<Reply> {
+function asked(session: SessionState, candidate: Candidate, decision: Decision | undefined): Maybe<WireReply> {
   const refused = refusedBy(session, 'rcpt', { candidate, decision })
   return refused ?? (repeated(session, candidate) ? ACCEPTED : findRoute(session, candidate))
 }
@@ -61,13 +62,13 @@ function repeated({ transaction }: SessionState, { recipient, parameters }: Cand
   return known !== undefined
 }
 
-function findRoute(session: SessionState, candidate: Candidate): Maybe<Reply> {
+function findRoute(session: SessionState, candidate: Candidate): Maybe<WireReply> {
   const plan = session.runtime.plan.route
   const answer = plan && first(plan, new Frame('route', session, candidate), asRoute)
   return answer instanceof Promise ? answer.then((late) => routed(session, candidate, late)) : routed(session, candidate, answer)
 }
 
-function routed(session: SessionState, candidate: Candidate, answer: Answer<Route | Refusal> | undefined): Maybe<Reply> {
+function routed(session: SessionState, candidate: Candidate, answer: Answer<Route | Refusal> | undefined): Maybe<WireReply> {
   const { recipient } = candidate
   // Acceptance is a route: whoever has none is refused, so an open relay cannot happen by forgetting something.
   if (!answer) return refuse(session, 'route', { plugin: undefined, refusal: NO_ROUTE, recipient })
@@ -86,13 +87,13 @@ function refusedBy(
   session: SessionState,
   hook: 'rcpt' | 'nexthop',
   said: { candidate: Candidate; decision: Decision | undefined },
-): Reply | undefined {
+): WireReply | undefined {
   const { decision, candidate } = said
   if (!decision || !isRefusal(decision.opinion)) return undefined
   return refuse(session, hook, { plugin: decision.plugin, refusal: decision.opinion, recipient: candidate.recipient })
 }
 
-function accept(session: SessionState, { recipient, parameters }: Candidate, route: Route): Reply {
+function accept(session: SessionState, { recipient, parameters }: Candidate, route: Route): WireReply {
   const taken = Object.freeze({ address: recipient, parameters, route })
   const others = session.transaction?.recipients ?? []
   if (others.at(-1)?.route !== route && !isTaken(session, [...others, taken])) {
@@ -109,7 +110,7 @@ function accept(session: SessionState, { recipient, parameters }: Candidate, rou
 }
 
 /** Whether one plugin takes responsibility for all of them: it is asked when the message is there, and then it would be too late to part them. */
-function isTaken({ runtime }: SessionState, recipients: readonly Recipient[]): boolean {
+function isTaken({ runtime }: SessionState, recipients: readonly RoutedRecipient[]): boolean {
   const [takers] = runtime.plan.queue ?? []
   if (!takers) return true // said at boot; the reply is that of `queue`
   const vias = new Set(recipients.flatMap(({ route }) => waysOf(route).map(({ via }) => via)))

@@ -1,5 +1,5 @@
 import type { Address, HookName, Refusal } from '@postroad/plugin'
-import type { Reply } from '@postroad/smtp'
+import type { WireReply } from '@postroad/smtp'
 import { tell } from '../run/tell.ts'
 import { Frame } from '../session/frame.ts'
 import type { SessionState } from '../session/session-state.ts'
@@ -12,7 +12,7 @@ export interface Refused {
 }
 
 /** The reply to a refusal; those who listen at `refused` hear of it. */
-export function refuse(session: SessionState, hook: HookName, { plugin, refusal, recipient }: Refused): Reply {
+export function refuse(session: SessionState, hook: HookName, { plugin, refusal, recipient }: Refused): WireReply {
   session.refused++
   if (recipient) session.transaction?.refused.push({ to: recipient.toString(), plugin, refusal })
   const plan = session.runtime.plan.refused
@@ -24,7 +24,7 @@ export function refuse(session: SessionState, hook: HookName, { plugin, refusal,
 }
 
 /** A refusal in the form the wire sends. */
-export function toReply(refusal: Refusal): Reply {
+export function toReply(refusal: Refusal): WireReply {
   const text = refusal.text.includes('\n') ? refusal.text.split('\n') : refusal.text
   return { code: refusal.code, status: refusal.status, text, disconnect: refusal.disconnect }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseAddress } from '@postroad/message'
+import { parseAddress } from '@postroad/mail'
 import { encodeXtext, mailCommand, rcptCommand } from './command.ts'
 import { parseExtensions } from './extensions.ts'
 

@@ -1,6 +1,5 @@
 /** The lines of MAIL and RCPT, with the parameters the server understands. */
-import type { Address } from '@postroad/message'
-import type { MailParameters, RcptParameters } from '../transport.ts'
+import type { Address, MailParameters, RcptParameters } from '@postroad/mail'
 import type { Extensions } from './extensions.ts'
 
 /** What a connection is, as far as the parameters of MAIL depend on it. */

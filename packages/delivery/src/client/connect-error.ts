@@ -1,6 +1,8 @@
 /** Why there is no connection: how far it came, and what the server said, word by word. */
+
+import type { Reply } from '@postroad/mail'
 import type { ClientConnection, ConnectStep } from './connection.ts'
-import { escapeText, localReply, parseReply, type Reply } from './reply.ts'
+import { escapeText, localReply, parseReply } from './reply.ts'
 
 /** How far a connection came; `tls` is everything from STARTTLS until EHLO was answered under TLS. */
 export type ConnectStage = 'connect' | 'greeting' | 'hello' | 'tls' | 'auth'

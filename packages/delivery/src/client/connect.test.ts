@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Outcome } from '@postroad/mail'
 import { createSink, type SinkOptions, type SinkStep } from '@postroad/testing'
 import { fixedTransport } from '../fixed-transport.ts'
 import { certificate, job } from '../support/fixture.ts'
-import type { RecipientOutcome } from '../transport.ts'
 import type { Credentials, TlsPolicy } from './target.ts'
 
 const ca = { ca: certificate.cert }
 const auth: Credentials = { username: 'u', password: 'p' }
 
 interface Result {
-  readonly outcome: RecipientOutcome
+  readonly outcome: Outcome
   readonly commands: readonly string[]
   readonly connections: number
   readonly isSecure: boolean | undefined

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Reply } from '@postroad/mail'
 import { createSink } from '@postroad/testing'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { openConnection } from './connect.ts'
 import type { ClientConnection, Exchange } from './connection.ts'
-import type { Reply } from './reply.ts'
 import { TIMEOUTS } from './timeouts.ts'
 
 async function withConnection(

@@ -4,9 +4,10 @@
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Reply } from '@postroad/mail'
 import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { type Extensions, parseExtensions } from './extensions.ts'
-import { escapeText, localReply, type Reply, ReplyParser } from './reply.ts'
+import { escapeText, localReply, ReplyParser } from './reply.ts'
 
 /** What somebody waits for who has sent a command. */
 export interface Exchange {

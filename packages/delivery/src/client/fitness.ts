@@ -1,8 +1,9 @@
 /** Whether a server can take a message as it is; asked before anything is sent, because what would be lost could not be told later. */
+
+import type { Job, MessageSource, Recipient, Reply } from '@postroad/mail'
 import { hasEightBit, toSevenBit } from '../seven-bit.ts'
-import type { Job, JobRecipient, MessageSource } from '../transport.ts'
 import type { ClientConnection } from './connection.ts'
-import { localReply, type Reply } from './reply.ts'
+import { localReply } from './reply.ts'
 
 const NO_UTF8 = localReply(553, '5.6.7', 'The next hop does not take internationalized mail')
 const NO_BINARY = localReply(554, '5.6.1', 'The next hop does not take binary mail')
@@ -59,7 +60,7 @@ async function fitContent(job: Job, { extensions }: ClientConnection): Promise<F
 }
 
 /** Why the server cannot take this recipient. */
-export function unfitRecipient(recipient: JobRecipient, connection: ClientConnection): Reply | undefined {
+export function unfitRecipient(recipient: Recipient, connection: ClientConnection): Reply | undefined {
   return recipient.address.isInternational && !connection.extensions.smtputf8 ? NO_UTF8 : undefined
 }
 

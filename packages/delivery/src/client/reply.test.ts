@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Reply } from '@postroad/mail'
 import fc from 'fast-check'
-import { type Reply, ReplyParser } from './reply.ts'
+import { ReplyParser } from './reply.ts'
 
 function read(...chunks: readonly (string | Buffer)[]): Reply[] | undefined {
   const replies: Reply[] = []

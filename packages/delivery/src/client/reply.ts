@@ -1,13 +1,5 @@
 /** Replies of a server, RFC 5321 §4.2, read from a stream of octets. */
-
-/** One reply. The text is the server's own: untrusted, but bounded and without control characters. */
-export interface Reply {
-  readonly code: number
-  /** Enhanced status of the first line, RFC 2034; absent when the server gave none that fits the code. */
-  readonly status?: string
-  /** Without code and status; lines are separated by `\n`. At most 2,000 characters. */
-  readonly text: string
-}
+import type { Reply } from '@postroad/mail'
 
 /** Octets of one reply, across all of its lines: what exceeds it is an attack or a fault. */
 const MAX_REPLY = 65_536

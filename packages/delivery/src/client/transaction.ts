@@ -2,17 +2,16 @@
  * One mail transaction on a connection, RFC 5321 §3.3: MAIL, RCPT for each recipient, DATA, and the message; in as few writes
  * and waits as the server allows, with a fate for each recipient whatever goes wrong and where.
  */
-import type { Address } from '@postroad/message'
-import type { JobRecipient, MailParameters, MessageSource } from '../transport.ts'
+import type { Address, MailParameters, MessageSource, Recipient, Reply } from '@postroad/mail'
 import { mailCommand, rcptCommand } from './command.ts'
 import type { ClientConnection, Exchange } from './connection.ts'
 import { DataEncoder } from './data-encoder.ts'
-import { localReply, type Reply } from './reply.ts'
+import { localReply } from './reply.ts'
 import type { Timeouts } from './timeouts.ts'
 
 /** What became of one recipient. */
 export interface Fate {
-  readonly recipient: JobRecipient
+  readonly recipient: Recipient
   /** The deciding reply; 2yz: the server took the message for this recipient. */
   readonly reply: Reply
   /** All was sent, and no answer came: the server may have taken it. */
@@ -47,7 +46,7 @@ const WAITING_FOR: Readonly<Record<Stage, string>> = {
 }
 
 interface Slot {
-  readonly recipient: JobRecipient
+  readonly recipient: Recipient
   fate: Reply | undefined
   isUncertain: boolean
   answered: ((reply: Reply) => void) | undefined
@@ -90,7 +89,7 @@ export class Transaction implements Exchange {
   }
 
   /** Recipients the server has not refused so far. */
-  get accepted(): readonly JobRecipient[] {
+  get accepted(): readonly Recipient[] {
     return this.#open().map((slot) => slot.recipient)
   }
 
@@ -120,7 +119,7 @@ export class Transaction implements Exchange {
   }
 
   /** Adds one recipient and resolves to the server's answer to it; or to MAIL, when that was refused. */
-  rcpt(recipient: JobRecipient): Promise<Reply> {
+  rcpt(recipient: Recipient): Promise<Reply> {
     return new Promise((resolve) => {
       this.#add(recipient, resolve)
       this.#advance()
@@ -128,7 +127,7 @@ export class Transaction implements Exchange {
   }
 
   /** Sends the message to `recipients` and those added before. Resolves to one fate each; never rejects. */
-  send(message: MessageSource, recipients: readonly JobRecipient[] = []): Promise<readonly Fate[]> {
+  send(message: MessageSource, recipients: readonly Recipient[] = []): Promise<readonly Fate[]> {
     return new Promise((resolve) => {
       this.#resolve = resolve
       this.#message = message
@@ -191,7 +190,7 @@ export class Transaction implements Exchange {
     }
   }
 
-  #add(recipient: JobRecipient, answered: ((reply: Reply) => void) | undefined): void {
+  #add(recipient: Recipient, answered: ((reply: Reply) => void) | undefined): void {
     const slot: Slot = { recipient, fate: undefined, isUncertain: false, answered }
     this.#slots.push(slot)
     const refusal = this.#loss ?? (this.#mail !== undefined && !isPositive(this.#mail) ? this.#mail : undefined)

@@ -1,6 +1,5 @@
 /** What the tests of this package share: jobs, a key and a certificate for `sink.test`. */
-import { parseAddress } from '@postroad/message'
-import type { Job, JobRecipient, MessageSource } from '../transport.ts'
+import { type Job, type MessageSource, parseAddress, type Recipient } from '@postroad/mail'
 
 /** Self-signed, for `sink.test` and 127.0.0.1, until 2126. Public, therefore worthless outside of tests. */
 export const certificate = {
@@ -40,14 +39,14 @@ export function streamed(...chunks: readonly (string | Uint8Array)[]): MessageSo
 }
 
 /** A recipient with this address. */
-export function recipient(text: string, parameters: JobRecipient['parameters'] = {}): JobRecipient {
+export function recipient(text: string, parameters: Recipient['parameters'] = {}): Recipient {
   const address = parseAddress(text, { smtputf8: true })
   if (address === undefined) throw new TypeError(`not an address: ${text}`)
   return { address, parameters }
 }
 
 /** A job from `a@from.test` to the recipients, with a short message. */
-export function job(to: readonly (string | JobRecipient)[], changes: Partial<Job> = {}): Job {
+export function job(to: readonly (string | Recipient)[], changes: Partial<Job> = {}): Job {
   return {
     route: { via: 'test' },
     from: parseAddress('a@from.test'),

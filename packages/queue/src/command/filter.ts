@@ -1,8 +1,8 @@
 /** Which messages a command means: ids, or properties. */
 import { domainToASCII } from 'node:url'
 import { parseArgs } from 'node:util'
+import { isQueueId } from '@postroad/mail'
 import type { CommandIo } from '@postroad/plugin'
-import { isQueueId } from '../model.ts'
 import { parseDuration } from '../rule/duration.ts'
 import { isPending } from '../state.ts'
 import type { QueueEntry, QueueStore } from '../store.ts'

@@ -1,6 +1,8 @@
 /** What an operator sees of one message. */
+
+import type { Reply } from '@postroad/mail'
 import type { CommandIo } from '@postroad/plugin'
-import type { AttemptRecord, DeliveryState, FinishedMessage, Place, RecipientState, Reply } from '../model.ts'
+import type { AttemptRecord, DeliveryState, FinishedMessage, Place, RecipientState } from '../model.ts'
 import type { LaneRules } from '../rule/lane-rules.ts'
 import { lifeBegan } from '../state.ts'
 import type { QueueEntry } from '../store.ts'

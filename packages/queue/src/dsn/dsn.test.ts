@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { memorySource } from '@postroad/mail'
 import fc from 'fast-check'
-import { memorySource } from '../carrier.ts'
 import { address, at, makeMessage } from '../contract-fixture.ts'
 import type { QueuedMessage, RecipientState } from '../model.ts'
 import type { ReportAction } from '../state.ts'

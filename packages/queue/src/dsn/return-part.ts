@@ -1,5 +1,5 @@
 /** What of the original goes back with a notification: all of it, or its header section. RFC 3461 §4.3. */
-import type { MessageSource } from '../carrier.ts'
+import type { MessageSource } from '@postroad/mail'
 import { QueueError } from '../store.ts'
 
 /** The original, or its beginning. */

@@ -1,6 +1,6 @@
 /** Says whether there is room for another message: the store must be able to end what it has begun. */
 import { statfs } from 'node:fs/promises'
-import type { Reply } from '../model.ts'
+import type { Reply } from '@postroad/mail'
 
 /** How room is judged. */
 export interface DiskOptions {

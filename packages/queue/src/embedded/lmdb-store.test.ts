@@ -3,7 +3,7 @@ import { mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { readAll } from '../carrier.ts'
+import { readAll } from '@postroad/mail'
 import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
 import type { QueueError } from '../store.ts'
 import { MIGRATIONS, type Migration, QueueDatabase } from './database.ts'

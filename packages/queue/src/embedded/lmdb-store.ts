@@ -4,9 +4,8 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { MessageSource } from '../carrier.ts'
-import { memorySource, readAll } from '../carrier.ts'
-import { type Claim, type FinishedMessage, initialState, type Place, type QueuedMessage, type Reply } from '../model.ts'
+import { type MessageSource, memorySource, type Reply, readAll } from '@postroad/mail'
+import { type Claim, type FinishedMessage, initialState, type Place, type QueuedMessage } from '../model.ts'
 import { withWish } from '../state.ts'
 import {
   type NewMessage,

@@ -21,7 +21,7 @@ test('what is encoded comes back, with its octets or the checksum of its file', 
     ),
     [
       [
-        ['a "b"', '"a "b""@example.com', false],
+        ['a "b"', '"a \\"b\\""@example.com', false],
         ['ü', 'ü@example.com', true],
       ],
     ],

@@ -1,22 +1,30 @@
-/** One attempt for one delivery: asks the hooks, lets the carrier carry, and says what became of every recipient. */
-import { parseAddress } from '@postroad/message'
+/** One attempt for one delivery: asks the hooks, lets the transport carry, and says what became of every recipient. */
+import {
+  type Job,
+  type MessageSource,
+  NotTried,
+  type Outcome,
+  parseAddress,
+  type Recipient,
+  type Reply,
+  type Transport,
+} from '@postroad/mail'
 import { type Address, type DeliveryContext, errorOf, type Refusal, type Route, textOf, waysOf } from '@postroad/plugin'
-import { type Carrier, type CarrierJob, type MessageSource, NotTried, type RecipientOutcome } from '../carrier.ts'
 import type { DeliveryFacts, DeliveryHooks } from '../hooks.ts'
-import type { Claim, EndedWay, QueuedDelivery, QueuedRecipient, Reply } from '../model.ts'
+import type { Claim, EndedWay, QueuedDelivery } from '../model.ts'
 import { DISCARD, laneOf, mailboxKey, UNROUTED } from '../plan.ts'
 import { isPending } from '../state.ts'
 import type { Running } from './ending.ts'
 
-/** Finds the carrier of a route. `relays`: it hands on to another server instead of delivering for good. */
-export type Carriers = (route: Route) => { readonly carrier: Carrier; readonly relays: boolean } | undefined
+/** Finds the transport of a route. `relays`: it hands on to another server instead of delivering for good. */
+export type FindTransport = (route: Route) => { readonly transport: Pick<Transport, 'deliver'>; readonly relays: boolean } | undefined
 
 /** What an attempt needs. */
 export interface AttemptInput {
   readonly claim: Claim
   readonly delivery: QueuedDelivery
   readonly source: MessageSource
-  readonly carriers: Carriers
+  readonly transports: FindTransport
   readonly hooks: DeliveryHooks
   readonly running: Running
   /** The lane is closed: its last failure, to be said instead of connecting. */
@@ -28,16 +36,16 @@ export interface AttemptInput {
 
 /** How it ended; `outcomes` in the order of the delivery's recipients. */
 export interface AttemptResult {
-  readonly outcomes: readonly (RecipientOutcome | undefined)[]
+  readonly outcomes: readonly (Outcome | undefined)[]
   readonly relays: boolean
   /** Of a recipient that goes several ways: what has come of them, in this attempt and before. */
   readonly ended?: readonly EndedWay[]
-  /** `carried`: a carrier tried. `decided`: a hook, or the lack of a carrier. `skipped`: the site is closed; not counted as an attempt. `withdrawn`: it is given back as it was. */
+  /** `carried`: a transport tried. `decided`: a hook, or the lack of a transport. `skipped`: the site is closed; not counted as an attempt. `withdrawn`: it is given back as it was. */
   readonly how: 'carried' | 'decided' | 'skipped' | 'withdrawn'
 }
 
 const DROPPED: Reply = { code: 250, status: '2.0.0', text: 'Dropped, as its route says' }
-const NO_CARRIER: Reply = { code: 451, status: '4.3.5', text: 'No transport carries this route' }
+const NO_TRANSPORT: Reply = { code: 451, status: '4.3.5', text: 'No transport carries this route' }
 const BROKEN: Reply = { code: 451, status: '4.3.0', text: 'The attempt failed' }
 const UNTRIED: Reply = { code: 451, status: '4.3.2', text: 'Not all ways could be tried' }
 const SILENT: Reply = { code: 451, status: '4.3.0', text: 'The transport said nothing about this recipient' }
@@ -61,7 +69,7 @@ export async function attempt(input: AttemptInput): Promise<AttemptResult> {
 }
 
 /** Asks where the recipient's mail goes, and carries it all those ways, each until it has ended; the worst that comes of it is what came of it. */
-async function byRoutes(input: AttemptInput, recipients: readonly QueuedRecipient[]): Promise<AttemptResult> {
+async function byRoutes(input: AttemptInput, recipients: readonly Recipient[]): Promise<AttemptResult> {
   const [recipient] = recipients
   const found = recipient && (await input.routeOf(recipient.address))
   if (!found) return { outcomes: [], relays: true, how: 'withdrawn' }
@@ -92,13 +100,13 @@ function wayKey(way: Route, address: Address): string {
   return `${laneOf(way, address)} ${mailboxKey(address)}`
 }
 
-function endOf(way: string, outcome: RecipientOutcome | undefined): EndedWay[] {
+function endOf(way: string, outcome: Outcome | undefined): EndedWay[] {
   if (outcome === undefined || outcome.kind === 'deferred') return []
   const { kind, reply, remote } = outcome
   return [{ way, kind, reply, ...(remote !== undefined && { remote }) }]
 }
 
-const BADNESS: Readonly<Record<RecipientOutcome['kind'], number>> = { delivered: 0, failed: 1, deferred: 2 }
+const BADNESS: Readonly<Record<Outcome['kind'], number>> = { delivered: 0, failed: 1, deferred: 2 }
 
 function badness({ outcomes }: AttemptResult): number {
   return Math.max(0, ...outcomes.map((outcome) => (outcome ? BADNESS[outcome.kind] : 0)))
@@ -109,12 +117,12 @@ function replyOf({ code, status, text }: Refusal): Reply {
 }
 
 /** One transaction of a transport; `outcomes` in the order of these recipients. */
-async function carry(input: AttemptInput, route: Route, recipients: readonly QueuedRecipient[]): Promise<AttemptResult> {
-  const found = input.carriers(route)
-  if (!found) return all(recipients, 'decided', { kind: 'deferred', reply: NO_CARRIER })
+async function carry(input: AttemptInput, route: Route, recipients: readonly Recipient[]): Promise<AttemptResult> {
+  const found = input.transports(route)
+  if (!found) return all(recipients, 'decided', { kind: 'deferred', reply: NO_TRANSPORT })
   const { message } = input.claim
   const mailboxes = byMailbox(recipients)
-  const job: CarrierJob<QueuedRecipient> = {
+  const job: Job<Recipient> = {
     route,
     from: reversePathOf(route, message.from),
     parameters: message.parameters,
@@ -125,7 +133,7 @@ async function carry(input: AttemptInput, route: Route, recipients: readonly Que
     id: message.id,
   }
   try {
-    return { outcomes: answers(recipients, mailboxes, await found.carrier.deliver(job)), relays: found.relays, how: 'carried' }
+    return { outcomes: answers(recipients, mailboxes, await found.transport.deliver(job)), relays: found.relays, how: 'carried' }
   } catch (thrown) {
     // A transport of the operator's may throw anything.
     const error = errorOf(thrown)
@@ -136,9 +144,9 @@ async function carry(input: AttemptInput, route: Route, recipients: readonly Que
 }
 
 /** One mailbox gets the message once, however many recipients lead to it, RFC 5321 §3.9; each of them is reported on by itself. */
-function byMailbox(recipients: readonly QueuedRecipient[]): readonly QueuedRecipient[] {
+function byMailbox(recipients: readonly Recipient[]): readonly Recipient[] {
   if (recipients.length === 1) return recipients
-  const mailboxes = new Map<string, QueuedRecipient>()
+  const mailboxes = new Map<string, Recipient>()
   for (const recipient of recipients) {
     const key = mailboxKey(recipient.address)
     const known = mailboxes.get(key)
@@ -148,7 +156,7 @@ function byMailbox(recipients: readonly QueuedRecipient[]): readonly QueuedRecip
 }
 
 /** The next hop is asked for whatever one of them wants to hear, RFC 3461 §4.1: NEVER stands alone, and absent means failure and delay. */
-function together(known: QueuedRecipient, { parameters: { notify } }: QueuedRecipient): QueuedRecipient {
+function together(known: Recipient, { parameters: { notify } }: Recipient): Recipient {
   const wanted = new Set([...(known.parameters.notify ?? ON_FAILURE), ...(notify ?? ON_FAILURE)])
   if (wanted.size > 1) wanted.delete('NEVER')
   return { ...known, parameters: { ...known.parameters, notify: [...wanted] } }
@@ -156,11 +164,7 @@ function together(known: QueuedRecipient, { parameters: { notify } }: QueuedReci
 
 const ON_FAILURE = ['FAILURE', 'DELAY'] as const
 
-function answers(
-  recipients: readonly QueuedRecipient[],
-  mailboxes: readonly QueuedRecipient[],
-  said: readonly RecipientOutcome[],
-): RecipientOutcome[] {
+function answers(recipients: readonly Recipient[], mailboxes: readonly Recipient[], said: readonly Outcome[]): Outcome[] {
   for (const outcome of said) check(outcome)
   const [only] = said
   if (only && said.length === 1 && recipients.length === 1) return [only]
@@ -181,7 +185,7 @@ function reversePathOf({ settings }: Route, from: Address | undefined): Address 
 }
 
 /** What `delivery` and its sisters are told of. */
-export function contextOf(claim: Claim, delivery: QueuedDelivery, recipients: readonly QueuedRecipient[]): DeliveryFacts<DeliveryContext> {
+export function contextOf(claim: Claim, delivery: QueuedDelivery, recipients: readonly Recipient[]): DeliveryFacts<DeliveryContext> {
   const { message, state } = claim
   const { id, from, parameters, transaction, queuedAt } = message
   return {
@@ -194,7 +198,7 @@ export function contextOf(claim: Claim, delivery: QueuedDelivery, recipients: re
   }
 }
 
-async function ask(input: AttemptInput, recipients: readonly QueuedRecipient[]) {
+async function ask(input: AttemptInput, recipients: readonly Recipient[]) {
   try {
     return await input.hooks.ask(contextOf(input.claim, input.delivery, recipients))
   } catch (error) {
@@ -205,7 +209,7 @@ async function ask(input: AttemptInput, recipients: readonly QueuedRecipient[]) 
 }
 
 /** What it said is written down and counted on. @throws {TypeError} when it is no outcome */
-function check({ kind, reply, remote }: RecipientOutcome): void {
+function check({ kind, reply, remote }: Outcome): void {
   const isReply = typeof reply?.code === 'number' && typeof reply.text === 'string' && isTextOrNothing(reply.status)
   if (!(kind in BADNESS) || !isReply || !isTextOrNothing(remote))
     throw new TypeError(`not an outcome of a delivery: ${textOf({ kind, reply })}`)
@@ -215,17 +219,13 @@ function isTextOrNothing(value: unknown): boolean {
   return value === undefined || typeof value === 'string'
 }
 
-function same(input: AttemptInput, how: AttemptResult['how'], said: Pick<RecipientOutcome, 'kind' | 'reply'>): AttemptResult {
+function same(input: AttemptInput, how: AttemptResult['how'], said: Pick<Outcome, 'kind' | 'reply'>): AttemptResult {
   const pending = input.delivery.recipients.filter((_, at) => isPending(input.claim.state.recipients[at]))
   const result = all(pending, how, said)
   return { ...result, outcomes: inOrder(input, result.outcomes) }
 }
 
-function all(
-  recipients: readonly QueuedRecipient[],
-  how: AttemptResult['how'],
-  said: Pick<RecipientOutcome, 'kind' | 'reply'>,
-): AttemptResult {
+function all(recipients: readonly Recipient[], how: AttemptResult['how'], said: Pick<Outcome, 'kind' | 'reply'>): AttemptResult {
   return { outcomes: recipients.map((recipient) => ({ recipient, ...said })), relays: true, how }
 }
 
@@ -237,7 +237,7 @@ function inOrder({ delivery, claim }: AttemptInput, outcomes: AttemptResult['out
 }
 
 /** The failure that all recipients share, when the attempt failed as a whole: it may be the destination's. */
-export function commonFailure(outcomes: readonly (RecipientOutcome | undefined)[]): Reply | undefined {
+export function commonFailure(outcomes: readonly (Outcome | undefined)[]): Reply | undefined {
   let failure: Reply | undefined
   for (const outcome of outcomes) {
     if (!outcome) continue

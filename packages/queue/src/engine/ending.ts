@@ -1,9 +1,10 @@
 /** How an engine ends: what is under way gets a while, what only waits for the answer to its final dot gets longer, because to leave it makes a duplicate. */
+
+import type { Unanswered } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
-import type { Unanswered } from '../carrier.ts'
 import { BEAT_MS, type EngineClock } from './options.ts'
 
-/** Milliseconds that carriers have to hear a signal; those that do not listen are not waited for. */
+/** Milliseconds that transports have to hear a signal; those that do not listen are not waited for. */
 const HEAR_MS = 2_000
 
 /** An attempt under way. */

@@ -1,10 +1,11 @@
-/** An engine with everything faked but itself: time, chance of the carrier, and the store unless a test brings its own. */
+/** An engine with everything faked but itself: time, chance of the transport, and the store unless a test brings its own. */
+
+import type { Job, Outcome, Reply } from '@postroad/mail'
 import type { DeliveryOpinion } from '@postroad/plugin'
-import type { CarrierJob, RecipientOutcome } from '../carrier.ts'
 import { makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
 import type { DeliveryHooks } from '../hooks.ts'
 import { memoryStore } from '../memory-store.ts'
-import type { QueuedMessage, Reply } from '../model.ts'
+import type { QueuedMessage } from '../model.ts'
 import { DEFAULT_SCHEDULE } from '../schedule.ts'
 import type { QueueStore } from '../store.ts'
 import { QueueEngine } from './engine.ts'
@@ -66,18 +67,15 @@ export async function rest(): Promise<void> {
 }
 
 /** What a faked next hop answers to a job: a reply for all, or one for each. */
-export type Answer = (
-  job: CarrierJob,
-  attempt: number,
-) => Reply | readonly Partial<RecipientOutcome>[] | Promise<Reply | readonly Partial<RecipientOutcome>[]>
+export type Answer = (job: Job, attempt: number) => Reply | readonly Partial<Outcome>[] | Promise<Reply | readonly Partial<Outcome>[]>
 
 /** An engine under test. */
 export interface Bench {
   readonly engine: QueueEngine
   readonly store: QueueStore
   readonly time: FakeTime
-  /** Every job a carrier got. */
-  readonly jobs: CarrierJob[]
+  /** Every job a transport got. */
+  readonly jobs: Job[]
   /** What the hooks were told: `deferred a@example.com 450`. */
   readonly told: string[]
   send(message?: QueuedMessage): Promise<QueuedMessage>
@@ -89,10 +87,10 @@ export const OK: Reply = { code: 250, status: '2.0.0', text: 'OK' }
 export function makeBench(answer: Answer, options: Partial<EngineOptions> & { readonly opinion?: DeliveryOpinion } = {}): Bench {
   const time = new FakeTime()
   const store = options.store ?? memoryStore()
-  const jobs: CarrierJob[] = []
+  const jobs: Job[] = []
   const told: string[] = []
-  const carrier = {
-    async deliver(job: CarrierJob): Promise<readonly RecipientOutcome[]> {
+  const transport = {
+    async deliver(job: Job): Promise<readonly Outcome[]> {
       jobs.push(job)
       const said = await answer(job, jobs.length)
       const all = 'code' in said ? job.recipients.map(() => ({ reply: said })) : said
@@ -105,7 +103,7 @@ export function makeBench(answer: Answer, options: Partial<EngineOptions> & { re
     tell: (name, { recipients, reply }) => void told.push(`${name} ${recipients.map(({ address }) => address).join(' ')} ${reply.code}`),
   }
   const engine = new QueueEngine({
-    carriers: (route) => (route.via === 'nobody' ? undefined : { carrier, relays: route.via === 'smtp' }),
+    transports: (route) => (route.via === 'nobody' ? undefined : { transport, relays: route.via === 'smtp' }),
     hooks,
     log: { debug() {}, info() {}, warn() {}, error() {} },
     hostname: 'mx.example.net',
@@ -148,7 +146,7 @@ export function overriding(store: QueueStore, methods: Partial<QueueStore>): Que
   })
 }
 
-function complete(each: Partial<RecipientOutcome>, job: CarrierJob, at: number): RecipientOutcome {
+function complete(each: Partial<Outcome>, job: Job, at: number): Outcome {
   const { reply = OK, ...rest } = each
   const recipient = job.recipients[at]
   if (!recipient) throw new RangeError('more outcomes than recipients')

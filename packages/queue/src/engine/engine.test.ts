@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { readAll } from '@postroad/mail'
 import { defer, reject, reroute } from '@postroad/plugin'
-import { readAll } from '../carrier.ts'
 import { address, makeMessage } from '../contract-fixture.ts'
 import { memoryStore } from '../memory-store.ts'
 import { DEFAULT_SCHEDULE } from '../schedule.ts'
@@ -116,7 +116,7 @@ test('a 4yz for one recipient and a 5yz for another are different fates', async 
   assert.deepEqual(told.slice(0, 3), ['deferred a@example.com 450', 'bounced b@example.com 550', 'delivered c@example.com 250'])
 })
 
-test('a bare 421 defers, and a carrier that throws or forgets a recipient defers too', async () => {
+test('a bare 421 defers, and a transport that throws or forgets a recipient defers too', async () => {
   for (const answer of [() => ({ code: 421, text: '' }), () => Promise.reject(new Error('bug')), () => []]) {
     const { send, told, store } = makeBench(answer)
     const { id } = await send()
@@ -333,7 +333,7 @@ test('closing waits for what is under way, then aborts it, and gives back the re
   )
 })
 
-test('a carrier that never answers loses its place in the end', async () => {
+test('a transport that never answers loses its place in the end', async () => {
   const { engine, send, told, time } = makeBench(
     ({ signal }) => new Promise((_, failed) => signal.addEventListener('abort', () => failed(signal.reason))),
   )

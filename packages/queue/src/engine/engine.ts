@@ -2,7 +2,7 @@
  * Delivers what is queued: takes fresh messages straight from memory, brings deferred ones back when they are due, keeps
  * every destination within its limits, and writes down how each attempt ended before anybody is told.
  */
-import { type MessageSource, memorySource } from '../carrier.ts'
+import { type MessageSource, memorySource } from '@postroad/mail'
 import { bornClaims, type Claim, type QueuedMessage } from '../model.ts'
 import { afterAttempt } from '../state.ts'
 import { type NewMessage, QueueError } from '../store.ts'
@@ -253,7 +253,7 @@ export class QueueEngine {
   }
 
   async #carry({ claim, lane, source: kept }: Job, site: Site<Job>, running: Running): Promise<void> {
-    const { store, carriers, hooks, clock } = this.#options
+    const { store, transports, hooks, clock, routeReport: routeOf } = this.#options
     const { message, index, state } = claim
     const delivery = message.deliveries[index]
     let damage: unknown
@@ -268,7 +268,7 @@ export class QueueEngine {
     const onError = (error: unknown): void => {
       this.#options.log.error({ err: error, id: message.id, lane: lane.name }, 'an attempt failed')
     }
-    const result = await attempt({ claim, delivery, source, carriers, hooks, closed, onError, running, routeOf: this.#options.routeReport })
+    const result = await attempt({ claim, delivery, source, transports, hooks, closed, onError, running, routeOf })
     const [now, elapsed] = [clock.now(), clock.monotonic()]
     const startedAt = now - (elapsed - running.startedAt)
     running.hasLeft = true
@@ -319,7 +319,7 @@ export class QueueEngine {
     for (const { message, source } of spawned) this.#offerFresh(bornClaims(message, this.#options.store.owner), source)
   }
 
-  /** A carrier that never answers must not hold a place for ever. */
+  /** A transport that never answers must not hold a place for ever. */
   #abortOverdue(elapsed: number): void {
     for (const { startedAt, controller } of this.#running)
       if (elapsed - startedAt >= this.#options.attemptMs) controller.abort(new Error('The attempt took too long'))
@@ -373,7 +373,7 @@ function gathering(source: MessageSource): { readonly source: MessageSource; tak
   }
 }
 
-/** A carrier swallows the errors of what it reads; the engine must know. */
+/** A transport swallows the errors of what it reads; the engine must know. */
 function watched(source: MessageSource, onError: (error: unknown) => void): MessageSource {
   if (source.chunks?.()) return source
   return {

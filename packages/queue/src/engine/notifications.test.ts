@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readAll } from '../carrier.ts'
+import { readAll } from '@postroad/mail'
 import { makeMessage } from '../contract-fixture.ts'
 import { giveUp } from '../give-up.ts'
 import { memoryQueue } from '../memory-store.ts'

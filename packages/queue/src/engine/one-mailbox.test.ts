@@ -1,7 +1,7 @@
 /** Several recipients, one mailbox: it gets the message once, and each recipient is reported on by itself. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeAddress } from '@postroad/message'
+import { makeAddress } from '@postroad/mail'
 import type { RcptParameters } from '@postroad/plugin'
 import { makeMessage } from '../contract-fixture.ts'
 import { split } from '../plan.ts'
@@ -11,7 +11,7 @@ const UNKNOWN = { code: 550, status: '5.1.1', text: 'User unknown' }
 const address = (text: string) => makeAddress(text.split('@')[0] ?? '', text.split('@')[1] ?? '')
 const to = (text: string, parameters: RcptParameters = {}) => ({ address: address(text), parameters, route: { via: 'lmtp' } })
 
-/** Sends to these; what a carrier got, in one line each. */
+/** Sends to these; what a transport got, in one line each. */
 async function carried(deliveries: ReturnType<typeof split>, reply = OK) {
   const bench = makeBench(({ from }) => (from === undefined ? OK : reply))
   bench.engine.start()

@@ -1,11 +1,12 @@
 /** What the engine is told, and what it does when it is told nothing. */
+
+import type { MessageSource } from '@postroad/mail'
 import type { Address, Clock, Logger, Refusal, Route } from '@postroad/plugin'
-import type { MessageSource } from '../carrier.ts'
 import type { DeliveryHooks } from '../hooks.ts'
 import type { Claim } from '../model.ts'
 import type { ScheduleOptions } from '../schedule.ts'
 import type { QueueStore } from '../store.ts'
-import type { Carriers } from './attempt.ts'
+import type { FindTransport } from './attempt.ts'
 import type { Lane } from './lane.ts'
 import type { BackoffOptions, SiteRule } from './site.ts'
 
@@ -22,7 +23,7 @@ export interface EngineClock {
 /** How an engine is made. */
 export interface EngineOptions {
   readonly store: QueueStore
-  readonly carriers: Carriers
+  readonly transports: FindTransport
   readonly hooks: DeliveryHooks
   readonly log: Logger
   readonly hostname: string

@@ -1,5 +1,5 @@
 /** What all processes that share a queue may do together. A permit is taken before a connection is made and given back after it. */
-import type { Reply } from '../model.ts'
+import type { Reply } from '@postroad/mail'
 import type { BackoffOptions, LaneLimits } from './site.ts'
 
 /** What one hears who wants to begin a transaction. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { NotTried } from '../carrier.ts'
+import { NotTried } from '@postroad/mail'
 import { makeMessage } from '../contract-fixture.ts'
 import { memoryStore } from '../memory-store.ts'
 import type { QueueStore } from '../store.ts'

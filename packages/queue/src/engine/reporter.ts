@@ -1,10 +1,9 @@
 /** Makes notifications of reports: new messages with the null reverse-path, to be stored in the same step as their cause. */
-import { parseAddress, sameMailbox } from '@postroad/message'
-import { type Address, type Recipient, type Refusal, type Route, waysOf } from '@postroad/plugin'
-import { type MessageSource, memorySource } from '../carrier.ts'
+import { type MessageSource, makeQueueId, memorySource, parseAddress, sameMailbox } from '@postroad/mail'
+import { type Address, type Refusal, type Route, type RoutedRecipient, waysOf } from '@postroad/plugin'
 import { type DsnKind, type DsnRecipient, kindOf, writeDsn } from '../dsn/dsn.ts'
 import { readReturned } from '../dsn/return-part.ts'
-import { type Claim, makeQueueId, type QueuedMessage } from '../model.ts'
+import type { Claim, QueuedMessage } from '../model.ts'
 import { DISCARD, split, UNROUTED } from '../plan.ts'
 import type { Transition } from '../state.ts'
 import type { NewMessage } from '../store.ts'
@@ -101,6 +100,6 @@ async function make(
 const UNLIMITED = { maxRecipients: Number.POSITIVE_INFINITY } as const
 
 /** RFC 3461 §6.1: a notification asks for none. */
-function recipientOf(address: Address, route: Route): Recipient {
+function recipientOf(address: Address, route: Route): RoutedRecipient {
   return { address, parameters: { notify: ['NEVER'] }, route }
 }

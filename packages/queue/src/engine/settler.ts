@@ -1,5 +1,5 @@
 /** Writes down how deliveries ended, together with what has to be told of it; goes on trying, because the alternative is to deliver again. */
-import type { MessageSource } from '../carrier.ts'
+import type { MessageSource } from '@postroad/mail'
 import type { Claim } from '../model.ts'
 import type { Transition } from '../state.ts'
 import { type NewMessage, QueueError, type SettleResult } from '../store.ts'

@@ -1,9 +1,8 @@
 /** A notification that goes several ways, some of which fail for now: only those are gone again. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeAddress } from '@postroad/message'
+import { makeAddress, NotTried } from '@postroad/mail'
 import { defer, type Route } from '@postroad/plugin'
-import { NotTried } from '../carrier.ts'
 import { type Answer, type Bench, makeBench, OK } from './engine-fixture.ts'
 
 const HOUR = 3_600_000

@@ -1,6 +1,7 @@
 /** Where the transactions of one or of many lanes are counted: how many at once, how fast, and when to leave it alone. Pure but for its own counters; time comes from outside, by a clock that never jumps. */
+
+import type { Reply } from '@postroad/mail'
 import { classify } from '../classify.ts'
-import type { Reply } from '../model.ts'
 
 /** What the operator allows a site. */
 export interface LaneLimits {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Reply } from '@postroad/mail'
 import { gateOpen, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
 import { memoryQueue, memoryStore } from '../memory-store.ts'
-import type { QueuedMessage, Reply } from '../model.ts'
+import type { QueuedMessage } from '../model.ts'
 import { makeBench, OK, overriding, rest, siteRule } from './engine-fixture.ts'
 
 const HOUR = 3_600_000

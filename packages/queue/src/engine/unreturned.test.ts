@@ -1,9 +1,8 @@
 /** Notifications that cannot be delivered: said aloud, counted, told to a postmaster, and never lost because nobody could say the way. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeAddress } from '@postroad/message'
+import { makeAddress, readAll } from '@postroad/mail'
 import { defer, type Route, reject } from '@postroad/plugin'
-import { readAll } from '../carrier.ts'
 import { makeMessage } from '../contract-fixture.ts'
 import { type Bench, makeBench, OK } from './engine-fixture.ts'
 import type { EngineOptions } from './options.ts'

@@ -1,7 +1,7 @@
 /** Makes the engine of a queue plugin from what the operator said, whatever the store. */
-import { parseAddress } from '@postroad/message'
+import { parseAddress } from '@postroad/mail'
 import { type Address, type Clock, defer, type Logger, type Refusal, type Route } from '@postroad/plugin'
-import type { Carriers } from '../engine/attempt.ts'
+import type { FindTransport } from '../engine/attempt.ts'
 import { QueueEngine } from '../engine/engine.ts'
 import { engineClock } from '../engine/options.ts'
 import type { ReporterOptions } from '../engine/reporter.ts'
@@ -25,13 +25,13 @@ export interface EngineContext {
 /** An engine that is not started yet. */
 export function openEngine(
   context: EngineContext,
-  { store, carriers, rules }: { readonly store: QueueStore; readonly carriers: Carriers; readonly rules: LaneRules },
+  { store, transports, rules }: { readonly store: QueueStore; readonly transports: FindTransport; readonly rules: LaneRules },
 ): QueueEngine {
   const { options, hooks, clock, hostname, log } = context
   const { returnLimit, route, postmaster } = reporterOf(context)
   return new QueueEngine({
     store,
-    carriers,
+    transports,
     hooks,
     log,
     hostname,

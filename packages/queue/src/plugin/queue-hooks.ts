@@ -1,7 +1,8 @@
 /** How a queue plugin takes mail, whatever its store: asks for room before the octets come, and says 250 when they are safe. */
+
+import type { MessageSource, Reply } from '@postroad/mail'
 import { defer, type Hooks, type Refusal } from '@postroad/plugin'
-import type { MessageSource } from '../carrier.ts'
-import type { QueuedMessage, Reply } from '../model.ts'
+import type { QueuedMessage } from '../model.ts'
 import { type PlanOptions, planMessage } from '../plan.ts'
 
 /** A queue as its hooks see it. */

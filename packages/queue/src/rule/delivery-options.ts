@@ -1,5 +1,5 @@
 /** What an operator may say of deliveries, whatever store the queue has: the options that all queue plugins share. */
-import { parseAddress } from '@postroad/message'
+import { parseAddress } from '@postroad/mail'
 import { z } from 'zod'
 import { BOUNCE_TABLE } from '../bounce-table.ts'
 import { duration } from './duration.ts'

@@ -1,8 +1,9 @@
 /** The SASL exchange of one AUTH command, RFC 4954 §4 and RFC 4422 §3: challenges and responses until there is something to judge. */
-import type { AuthAttempt, Reply, TlsInfo } from '../stages.ts'
+import type { AuthAttempt, TlsInfo } from '@postroad/mail'
+import type { WireReply } from '../stages.ts'
 
 /** What an exchange wants after a response of the client: send a challenge, ask whether the attempt is good, or give up with a reply. */
-export type Step = { readonly challenge: string } | { readonly attempt: AuthAttempt } | { readonly refusal: Reply }
+export type Step = { readonly challenge: string } | { readonly attempt: AuthAttempt } | { readonly refusal: WireReply }
 
 /** What an exchange may use of the connection. */
 export interface ExchangeContext {

@@ -1,5 +1,5 @@
 /** The SASL mechanisms the wire speaks, by name. */
-import type { Mechanism } from '../stages.ts'
+import type { Mechanism } from '@postroad/mail'
 import type { Exchange, ExchangeContext, Step } from './exchange.ts'
 import { CramMd5, Login, plain } from './password.ts'
 import { Scram } from './scram.ts'

@@ -3,8 +3,8 @@
  * for this TLS connection only, RFC 9266: somebody between them who has a certificate of his own gains nothing.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { AuthAttempt } from '@postroad/mail'
 import { reply } from '../reply.ts'
-import type { AuthAttempt } from '../stages.ts'
 import type { Exchange, ExchangeContext, Step } from './exchange.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
 import { decodeName } from './token.ts'

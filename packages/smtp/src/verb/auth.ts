@@ -4,7 +4,7 @@ import { MECHANISMS } from '../auth/mechanism.ts'
 import type { Connection } from '../connection.ts'
 import { mechanismsFor } from '../ehlo.ts'
 import { formatReply, isPositive, reply } from '../reply.ts'
-import type { Reply } from '../stages.ts'
+import type { WireReply } from '../stages.ts'
 
 const HELLO_FIRST = reply(503, '5.5.1', 'Say EHLO first')
 const ALREADY = reply(503, '5.5.1', 'Authenticated already')
@@ -23,7 +23,7 @@ const STRICT = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 
 /** What the wire already knows of how an attempt ends, before it has been judged. */
 interface Outcome {
-  refusal: Reply | undefined
+  refusal: WireReply | undefined
   /** The client has heard that it is good: nobody may ask it for anything more. */
   isGood: boolean
   /** Ends the wait for the client's response. */
@@ -60,7 +60,7 @@ export function auth(connection: Connection, argument: string) {
   proceed(connection, attempt, response)
 }
 
-function outOfOrder(connection: Connection): Reply | undefined {
+function outOfOrder(connection: Connection): WireReply | undefined {
   // RFC 4954 §4: 503 after success, and during a mail transaction.
   if (connection.helo === undefined) return HELLO_FIRST
   if (connection.isAuthenticated) return ALREADY
@@ -121,7 +121,7 @@ async function ask(connection: Connection, text: string, outcome: Outcome): Prom
   return response
 }
 
-function judged(connection: Connection, answer: Reply | undefined, { exchange, outcome }: Attempt) {
+function judged(connection: Connection, answer: WireReply | undefined, { exchange, outcome }: Attempt) {
   connection.onResponse = undefined
   outcome.giveUp()
   if (outcome.refusal !== undefined) return connection.refuse('AUTH', outcome.refusal)
@@ -135,14 +135,14 @@ function judged(connection: Connection, answer: Reply | undefined, { exchange, o
   connection.answer(farewell, () => fail(connection, outcome.refusal ?? refusal), undefined)
 }
 
-function succeed(connection: Connection, answer: Reply, proof: string | undefined) {
+function succeed(connection: Connection, answer: WireReply, proof: string | undefined) {
   if (proof !== undefined) return challenge(connection, proof, () => succeed(connection, answer, undefined))
   connection.isAuthenticated = true
   connection.put(formatReply({ ...answer, code: 235 }))
 }
 
 /** Also what is refused for now: whoever asks again at once has not understood it. */
-function fail(connection: Connection, refusal: Reply) {
+function fail(connection: Connection, refusal: WireReply) {
   connection.countError(refusal)
 }
 

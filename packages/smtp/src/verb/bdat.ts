@@ -1,7 +1,7 @@
 /** BDAT: the message in chunks of announced size, RFC 3030 §2. Whatever the answer, the octets of a chunk are read first. */
 import type { Connection } from '../connection.ts'
 import { FAILURE, isPositive, last, reply } from '../reply.ts'
-import type { Reply } from '../stages.ts'
+import type { WireReply } from '../stages.ts'
 import type { Transaction } from '../transaction.ts'
 import { FAR_TOO_BIG, faultOf, finish, notReady, sayToAll } from './message.ts'
 
@@ -21,7 +21,7 @@ export interface Chunk {
   readonly size: number
   readonly isLast: boolean
   /** What it is answered, when its octets are not wanted. */
-  readonly refusal: Reply | undefined
+  readonly refusal: WireReply | undefined
   /** The refusal is that of the whole message. */
   readonly isOver?: boolean
 }
@@ -42,7 +42,7 @@ export function bdat(connection: Connection, argument: string) {
 
 function begin(
   connection: Connection,
-  answer: Reply | undefined,
+  answer: WireReply | undefined,
   { transaction, size, isLast }: { transaction: Transaction; size: number; isLast: boolean },
 ) {
   // The stage is not asked again for the next chunk: a message without its begin would be taken.
@@ -83,7 +83,7 @@ export function chunkEnd(connection: Connection, { size, isLast, refusal, isOver
 /** RFC 3030 §2: chunks behind this one are answered 503, until there is another MAIL. */
 function refuseMessage(
   connection: Connection,
-  { transaction, refusal, isLast }: { transaction: Transaction; refusal: Reply; isLast: boolean },
+  { transaction, refusal, isLast }: { transaction: Transaction; refusal: WireReply; isLast: boolean },
 ) {
   if (isLast) sayToAll(connection, transaction, refusal)
   else connection.say(refusal)

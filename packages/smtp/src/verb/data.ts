@@ -1,7 +1,7 @@
 /** DATA, RFC 5321 §4.1.1.4. */
 import type { Connection } from '../connection.ts'
 import { FAILURE, formatReply, isPositive, reply } from '../reply.ts'
-import type { Reply } from '../stages.ts'
+import type { WireReply } from '../stages.ts'
 import type { Transaction } from '../transaction.ts'
 import { NO_VALID, notReady } from './message.ts'
 
@@ -24,13 +24,13 @@ export function data(connection: Connection, argument: string) {
 }
 
 /** With PIPELINING DATA is said before it is known that no recipient was taken: that is no error, once. */
-function tooSoon(connection: Connection, refusal: Reply) {
+function tooSoon(connection: Connection, refusal: WireReply) {
   if (refusal !== NO_VALID) return connection.refuse('DATA', refusal)
   connection.stages.refused('DATA', refusal)
   connection.countFutile(refusal, 1)
 }
 
-function begin(connection: Connection, answer: Reply | undefined, transaction: Transaction) {
+function begin(connection: Connection, answer: WireReply | undefined, transaction: Transaction) {
   if (answer !== undefined) return connection.countFutile(isPositive(answer) ? FAILURE : answer, 1)
   transaction.begin(connection.stages.body())
   connection.input.startData({ normalise: connection.settings.normalise, lineLimit: connection.settings.limits.line })

@@ -1,7 +1,7 @@
 /** From a command line to what the verb means, RFC 5321 §4.1.1. */
 import type { Connection } from '../connection.ts'
 import { formatReply, last, reply } from '../reply.ts'
-import type { Maybe, Reply } from '../stages.ts'
+import type { Maybe, WireReply } from '../stages.ts'
 import { decodeUtf8 } from '../utf8.ts'
 import { auth } from './auth.ts'
 import { bdat } from './bdat.ts'
@@ -89,12 +89,12 @@ function unknown(connection: Connection, name: string, argument: string) {
   connection.answer(connection.stages.unknown(name, readable(argument)), unknownAnswered, undefined)
 }
 
-function unknownAnswered(connection: Connection, answer: Reply) {
+function unknownAnswered(connection: Connection, answer: WireReply) {
   if (answer.code >= 500) connection.countError(answer)
   else if (connection.countNoop()) connection.say(answer)
 }
 
-function ask(connection: Connection, question: () => Maybe<Reply>) {
+function ask(connection: Connection, question: () => Maybe<WireReply>) {
   if (connection.countNoop()) connection.answer(question(), say, undefined)
 }
 
@@ -103,7 +103,7 @@ function readable(argument: string) {
   return decodeUtf8(argument) ?? argument
 }
 
-function say(connection: Connection, answer: Reply) {
+function say(connection: Connection, answer: WireReply) {
   connection.say(answer)
 }
 

@@ -1,13 +1,13 @@
 /** The banner, RFC 5321 §3.1, and the wait before it that shows who has no manners. */
 import type { Connection } from '../connection.ts'
 import { FAILURE, formatPlain, isPositive, last, reply } from '../reply.ts'
-import type { Reply } from '../stages.ts'
+import type { WireReply } from '../stages.ts'
 
 /** RFC 5321 §4.3.1: the client waits for the greeting. */
 const TOO_SOON = last(reply(554, '5.5.1', 'You spoke before the banner'))
 
 /** 220, or a refusal and the end. */
-export function greet(connection: Connection, answer: Reply | undefined) {
+export function greet(connection: Connection, answer: WireReply | undefined) {
   // Disconnected before it has begun: the last words are the first.
   if (connection.isEnding) return
   const { hostname, protocol, greeting } = connection.settings

@@ -2,7 +2,7 @@
 import type { Connection } from '../connection.ts'
 import { formatEhlo } from '../ehlo.ts'
 import { FAILURE, formatPlain, formatReply, isPositive, reply } from '../reply.ts'
-import type { Reply } from '../stages.ts'
+import type { WireReply } from '../stages.ts'
 
 const NAME = reply(501, '5.5.4', 'A domain or an address literal is needed')
 // RFC 2033 §4.1: HELO and EHLO are not used in LMTP, nor LHLO in SMTP. Whoever says them all the same has said an unknown command, not
@@ -40,7 +40,7 @@ function ask(connection: Connection, { name, verb }: Hello): ReturnType<Connecti
   }
 }
 
-function greeted(connection: Connection, answer: Reply | undefined, { name, verb }: Hello) {
+function greeted(connection: Connection, answer: WireReply | undefined, { name, verb }: Hello) {
   if (answer !== undefined && !isPositive(answer)) {
     // EHLO, and HELO after it: whoever says it yet again makes no progress.
     connection.refusedHellos++

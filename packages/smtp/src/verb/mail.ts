@@ -1,10 +1,10 @@
 /** MAIL: a transaction begins, RFC 5321 §4.1.1.2. */
-import { parseReversePath } from '@postroad/message'
+import { type MailParameters, parseReversePath } from '@postroad/mail'
 import type { Connection } from '../connection.ts'
 import { mechanismsFor } from '../ehlo.ts'
 import { isReply, parseMailParameters } from '../parameters.ts'
 import { formatReply, isPositive, reply } from '../reply.ts'
-import type { MailParameters, Offer, Reply } from '../stages.ts'
+import type { Offer, WireReply } from '../stages.ts'
 import { Transaction } from '../transaction.ts'
 import { decodeUtf8 } from '../utf8.ts'
 
@@ -36,7 +36,7 @@ export function mail(connection: Connection, argument: string) {
   connection.answer(connection.stages.mail(path.address, parameters), begun, parameters)
 }
 
-function begun(connection: Connection, answer: Reply | undefined, parameters: MailParameters) {
+function begun(connection: Connection, answer: WireReply | undefined, parameters: MailParameters) {
   if (answer !== undefined && !isPositive(answer)) return connection.countRefused(answer, true)
   connection.transaction = new Transaction(parameters)
   if (answer === undefined) connection.put(OK)
@@ -52,14 +52,14 @@ function rulesOf(connection: Connection, offer: Offer): Parameters<typeof parseM
   }
 }
 
-function outOfOrder(connection: Connection): Reply | undefined {
+function outOfOrder(connection: Connection): WireReply | undefined {
   if (connection.helo === undefined) return HELLO_FIRST
   if (connection.transaction !== undefined) return NESTED
   return tooEarly(connection) ?? (connection.transactions < connection.settings.limits.transactions ? undefined : TOO_MANY)
 }
 
 /** What the operator wants first, for the commands that tell or take something. */
-export function tooEarly({ settings, tls, isAuthenticated }: Connection): Reply | undefined {
+export function tooEarly({ settings, tls, isAuthenticated }: Connection): WireReply | undefined {
   // RFC 3207 §4: 530 before STARTTLS, where it is required.
   if (settings.tls === 'required' && tls === undefined) return TLS_FIRST
   // RFC 4954 §6: 530 before AUTH, where it is required.

@@ -1,7 +1,7 @@
 /** The message behind DATA or BDAT: its octets, what may be wrong with them, and what becomes of it. RFC 5321 §4.1.1.4. */
 import type { Connection } from '../connection.ts'
 import { FAILURE, formatReply, isPositive, last, reply } from '../reply.ts'
-import type { Reply } from '../stages.ts'
+import type { WireReply } from '../stages.ts'
 import type { Transaction } from '../transaction.ts'
 
 /** draft-hall-prdr-00: replies for each recipient follow. */
@@ -18,7 +18,7 @@ const BARE = reply(550, '5.6.11', 'Message has a bare CR or LF in it')
 const LINE = reply(554, '5.6.0', 'Message has a line that is too long')
 
 /** Why a message cannot come now, for DATA and BDAT; undefined when it can. */
-export function notReady(connection: Connection): Reply | undefined {
+export function notReady(connection: Connection): WireReply | undefined {
   const { transaction } = connection
   if (transaction === undefined) return MAIL_FIRST
   // RFC 2033 §4.2: 503 also in LMTP, when no RCPT succeeded.
@@ -45,12 +45,12 @@ export function content(connection: Connection, octets: Buffer) {
   }
 }
 
-function stored(_connection: Connection, answer: Reply | void, transaction: Transaction) {
+function stored(_connection: Connection, answer: WireReply | void, transaction: Transaction) {
   if (answer !== undefined) transaction.fail(answer)
 }
 
 /** What is wrong with the message so far. The rest of it is read, RFC 5321 §4.5.3.1.7, but not kept. */
-export function faultOf(connection: Connection, transaction: Transaction): Reply | undefined {
+export function faultOf(connection: Connection, transaction: Transaction): WireReply | undefined {
   const { decoder } = connection.input
   if (transaction.size > connection.settings.limits.size) return TOO_BIG
   if (decoder.hasBareLineEnd && !connection.settings.normalise) return BARE
@@ -89,7 +89,7 @@ function ask(connection: Connection): ReturnType<Connection['stages']['message']
   }
 }
 
-function decided(connection: Connection, answer: Reply | readonly Reply[], transaction: Transaction) {
+function decided(connection: Connection, answer: WireReply | readonly WireReply[], transaction: Transaction) {
   const replies = isList(answer) ? answer : [answer]
   if (!isList(answer)) sayToAll(connection, transaction, answer)
   else if (connection.protocol === 'lmtp' || transaction.parameters.prdr) sayEach(connection, transaction, answer)
@@ -98,7 +98,7 @@ function decided(connection: Connection, answer: Reply | readonly Reply[], trans
 }
 
 /** RFC 2033 §4.2: one reply for each RCPT that succeeded, in their order. PRDR has 353 before them, and one for all behind them. */
-function sayEach(connection: Connection, { accepted, parameters }: Transaction, replies: readonly Reply[]) {
+function sayEach(connection: Connection, { accepted, parameters }: Transaction, replies: readonly WireReply[]) {
   const isPrdr = connection.protocol === 'smtp' && parameters.prdr
   if (isPrdr) connection.put(CONTENT)
   for (let i = 0; i < accepted; i++) connection.say(replies[i] ?? FAILURE)
@@ -106,11 +106,11 @@ function sayEach(connection: Connection, { accepted, parameters }: Transaction, 
 }
 
 /** In LMTP each recipient has a reply of its own, also when they are all the same. */
-export function sayToAll(connection: Connection, transaction: Transaction, answer: Reply) {
+export function sayToAll(connection: Connection, transaction: Transaction, answer: WireReply) {
   const count = connection.protocol === 'lmtp' ? transaction.accepted : 1
   for (let i = 0; i < count; i++) connection.say(answer)
 }
 
-function isList(value: Reply | readonly Reply[]): value is readonly Reply[] {
+function isList(value: WireReply | readonly WireReply[]): value is readonly WireReply[] {
   return Array.isArray(value)
 }

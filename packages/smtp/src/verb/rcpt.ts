@@ -1,9 +1,9 @@
 /** RCPT: one recipient, RFC 5321 §4.1.1.3. */
-import { parseForwardPath } from '@postroad/message'
+import { parseForwardPath } from '@postroad/mail'
 import type { Connection } from '../connection.ts'
 import { isReply, parseRcptParameters } from '../parameters.ts'
 import { isPositive, reply } from '../reply.ts'
-import type { Reply } from '../stages.ts'
+import type { WireReply } from '../stages.ts'
 import type { Transaction } from '../transaction.ts'
 import { decodeUtf8 } from '../utf8.ts'
 
@@ -38,7 +38,7 @@ export function rcpt(connection: Connection, argument: string) {
   connection.answer(connection.stages.rcpt(path.address, parameters), judged, transaction)
 }
 
-function judged(connection: Connection, answer: Reply, transaction: Transaction) {
+function judged(connection: Connection, answer: WireReply, transaction: Transaction) {
   if (isPositive(answer)) {
     transaction.accepted++
     return connection.say(answer)

@@ -1,11 +1,10 @@
 /** What the contract of transports stands on: a transport, the place its mail goes to, and jobs. */
 import assert from 'node:assert/strict'
-import { parseAddress } from '@postroad/message'
+import { type Job, type MessageSource, type Outcome, parseAddress, type Recipient, type Transport } from '@postroad/mail'
 import type { Route } from '@postroad/plugin'
-import type { Carrier, CarrierJob, CarrierRecipient, MessageSource, RecipientOutcome } from '@postroad/queue'
 
 /** A transport, as its caller sees it; `Transport` of `@postroad/delivery` is one. */
-export interface ClosableCarrier extends Carrier {
+export interface ClosableCarrier extends Transport {
   close(): Promise<void>
 }
 
@@ -68,14 +67,14 @@ export function messageOf(octets: Uint8Array, isInMemory = true): MessageSource 
 }
 
 /** A recipient; `local` may be outside ASCII. */
-export function recipientOf(local: string): CarrierRecipient {
+export function recipientOf(local: string): Recipient {
   const address = parseAddress(`${local}@to.test`, { smtputf8: true })
   assert.ok(address, local)
   return { address, parameters: {} }
 }
 
 /** A job, and what it is made of where that matters. */
-export function jobOf({ route }: TransportGround, to: readonly string[], changes: Partial<CarrierJob> = {}): CarrierJob {
+export function jobOf({ route }: TransportGround, to: readonly string[], changes: Partial<Job> = {}): Job {
   return {
     route,
     from: parseAddress('sender@from.test'),
@@ -88,7 +87,7 @@ export function jobOf({ route }: TransportGround, to: readonly string[], changes
 }
 
 /** What became of a job, checked for form: one outcome a recipient, the objects of the job, codes that say what the kind says. */
-export function checkOutcomes(job: CarrierJob, outcomes: readonly RecipientOutcome[]): void {
+export function checkOutcomes(job: Job, outcomes: readonly Outcome[]): void {
   assert.deepEqual(
     outcomes.map(({ recipient }) => job.recipients.indexOf(recipient)).sort((a, b) => a - b),
     job.recipients.map((_, i) => i),

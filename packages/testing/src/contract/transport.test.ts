@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { CarrierJob, CarrierRecipient, MessageSource, RecipientOutcome } from '@postroad/queue'
+import type { Job, MessageSource, Outcome, Recipient } from '@postroad/mail'
 import { transportClauses, transportContract } from './transport.ts'
 import type { Arrived, Plight, TransportContractOptions, TransportGround } from './transport-ground.ts'
 
@@ -16,11 +16,11 @@ interface Steps {
   /** Waits for an answer that never comes. */
   wait(signal: AbortSignal): Promise<void>
   isGivenUp(signal: AbortSignal): boolean
-  gone(): RecipientOutcome['kind']
-  fate(recipient: CarrierRecipient, plight: Plight | undefined): RecipientOutcome['kind']
-  outcomes(all: readonly RecipientOutcome[]): readonly RecipientOutcome[]
-  unread(error: unknown): RecipientOutcome['kind']
-  local(recipient: CarrierRecipient): string
+  gone(): Outcome['kind']
+  fate(recipient: Recipient, plight: Plight | undefined): Outcome['kind']
+  outcomes(all: readonly Outcome[]): readonly Outcome[]
+  unread(error: unknown): Outcome['kind']
+  local(recipient: Recipient): string
   start(): void
   close(): void
 }
@@ -54,13 +54,13 @@ function contractWith(changes: Partial<Steps>): TransportContractOptions {
 function ground(steps: Steps, plight: Plight | undefined): TransportGround {
   const arrived: Arrived[] = []
   let octets = 0
-  const carry = async (job: CarrierJob): Promise<readonly RecipientOutcome[]> => {
-    const say = (kind: RecipientOutcome['kind'], recipient: CarrierRecipient): RecipientOutcome => ({
+  const carry = async (job: Job): Promise<readonly Outcome[]> => {
+    const say = (kind: Outcome['kind'], recipient: Recipient): Outcome => ({
       recipient,
       kind,
       reply: kind === 'delivered' ? OK : kind === 'failed' ? NO : LATER,
     })
-    const all = (kind: RecipientOutcome['kind']) => steps.outcomes(job.recipients.map((recipient) => say(kind, recipient)))
+    const all = (kind: Outcome['kind']) => steps.outcomes(job.recipients.map((recipient) => say(kind, recipient)))
     steps.start()
     if (steps.isGivenUp(job.signal)) return all('deferred')
     if (plight === 'gone') return all(steps.gone())

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { CarrierJob, MessageSource, RecipientOutcome } from '@postroad/queue'
+import type { Job, MessageSource, Outcome } from '@postroad/mail'
 import { watchLeaks } from '../leak.ts'
 import {
   checkOutcomes,
@@ -72,7 +72,7 @@ async function onGround(clause: Clause, { options, plight, patience }: Terms): P
 }
 
 /** One attempt; its outcomes in the order of the recipients. */
-async function deliver({ transport }: TransportGround, job: CarrierJob): Promise<readonly RecipientOutcome[]> {
+async function deliver({ transport }: TransportGround, job: Job): Promise<readonly Outcome[]> {
   const given = await transport.deliver(job).catch((error: unknown) => {
     throw new assert.AssertionError({ message: `deliver() rejected, where it must resolve to outcomes: ${error}` })
   })
@@ -80,9 +80,9 @@ async function deliver({ transport }: TransportGround, job: CarrierJob): Promise
   return [...given].sort((a, b) => job.recipients.indexOf(a.recipient) - job.recipients.indexOf(b.recipient))
 }
 
-const kinds = (all: readonly RecipientOutcome[]): readonly string[] => all.map(({ kind }) => kind)
+const kinds = (all: readonly Outcome[]): readonly string[] => all.map(({ kind }) => kind)
 
-async function delivers(ground: TransportGround, to: readonly string[], changes: Partial<CarrierJob> = {}): Promise<void> {
+async function delivers(ground: TransportGround, to: readonly string[], changes: Partial<Job> = {}): Promise<void> {
   const said = await deliver(ground, jobOf(ground, to, changes))
   for (const { kind, reply } of said) assert.equal(kind, 'delivered', `${kind}: ${reply.code} ${reply.text}`)
 }

@@ -3,7 +3,8 @@
  * A permit is taken before a connection is made and given back after it; the permits of a node that dies expire.
  */
 import { randomUUID } from 'node:crypto'
-import type { BackoffOptions, LaneLimits, LanePermits, PermitAnswer, PermitEnd, Reply } from '@postroad/queue'
+import type { Reply } from '@postroad/mail'
+import type { BackoffOptions, LaneLimits, LanePermits, PermitAnswer, PermitEnd } from '@postroad/queue'
 import { type RedisLink, script } from '../link.ts'
 
 /** Milliseconds a permit is good for without being renewed: a dead node's places are free again after so long. */

@@ -1,5 +1,5 @@
 /** How much memory the server has left: mail is refused before there is none, because to end mail takes memory too. */
-import type { Reply } from '@postroad/queue'
+import type { Reply } from '@postroad/mail'
 import type { RedisLink } from '../link.ts'
 
 /** Milliseconds between looks. */

@@ -4,10 +4,10 @@
  * and as many replicas as were asked for have it.
  */
 import { randomBytes } from 'node:crypto'
+import type { MessageSource, Reply } from '@postroad/mail'
 import {
   type Claim,
   type Gate,
-  type MessageSource,
   type NewMessage,
   type Operation,
   type Place,
@@ -15,7 +15,6 @@ import {
   QueueError,
   type QueueStats,
   type QueueStore,
-  type Reply,
   type Settlement,
   type SettleResult,
   type Suspension,

@@ -5,7 +5,8 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BodyFiles, Disk, type MessageSource, QueueError, type Reply, syncFolder } from '@postroad/queue'
+import type { MessageSource, Reply } from '@postroad/mail'
+import { BodyFiles, Disk, QueueError, syncFolder } from '@postroad/queue'
 import type { RedisLink } from '../link.ts'
 
 /** Where the files are. */

@@ -1,10 +1,9 @@
-/** Carriers that ask for a permit before they make a connection: limits then hold over all processes, not in each. */
+/** FindTransport that ask for a permit before they make a connection: limits then hold over all processes, not in each. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Job, NotTried, type Outcome, type Reply, type Transport } from '@postroad/mail'
 import type { Route } from '@postroad/plugin'
-import { type Carrier, type CarrierJob, NotTried, type RecipientOutcome } from '../carrier.ts'
-import type { Reply } from '../model.ts'
 import { laneOf } from '../plan.ts'
-import { type Carriers, commonFailure } from './attempt.ts'
+import { commonFailure, type FindTransport } from './attempt.ts'
 import type { LanePermits } from './permits.ts'
 import { healthOf, type SiteRule } from './site.ts'
 
@@ -23,26 +22,26 @@ export interface LimitedOptions {
   readonly closing: AbortSignal
 }
 
-/** Wraps carriers; what is local (`maildir`, `discard`) has a lane like everything else. */
-export function limitedCarriers(carriers: Carriers, options: LimitedOptions): Carriers {
+/** Wraps transports; what is local (`maildir`, `discard`) has a lane like everything else. */
+export function limitedTransports(transports: FindTransport, options: LimitedOptions): FindTransport {
   return (route) => {
-    const found = carriers(route)
+    const found = transports(route)
     if (!found) return undefined
-    const deliver = (job: CarrierJob): Promise<readonly RecipientOutcome[]> => deliverWithin(found.carrier, job, options)
-    return { relays: found.relays, carrier: { deliver } }
+    const deliver = (job: Job): Promise<readonly Outcome[]> => deliverWithin(found.transport, job, options)
+    return { relays: found.relays, transport: { deliver } }
   }
 }
 
-async function deliverWithin(carrier: Carrier, job: CarrierJob, options: LimitedOptions): Promise<readonly RecipientOutcome[]> {
+async function deliverWithin(transport: Pick<Transport, 'deliver'>, job: Job, options: LimitedOptions): Promise<readonly Outcome[]> {
   const [first] = job.recipients
   if (!first) return []
   const site = await options.siteOf(laneOf(job.route, first.address), job.route)
-  if (!options.isShared(site)) return carrier.deliver(job)
+  if (!options.isShared(site)) return transport.deliver(job)
   const entry = await enter(site, job.signal, options)
   if (typeof entry !== 'string') return job.recipients.map((recipient) => ({ recipient, kind: 'deferred', reply: entry }))
-  let outcomes: readonly RecipientOutcome[] | undefined
+  let outcomes: readonly Outcome[] | undefined
   try {
-    outcomes = await carrier.deliver(job)
+    outcomes = await transport.deliver(job)
     return outcomes
   } finally {
     const reply = outcomes && commonFailure(outcomes)

@@ -2,52 +2,11 @@
  * What carries a message to its next stop: the contract every transport keeps, whoever calls it (a queue, or the proxy
  * while the client waits).
  */
-import type { Address } from '@postroad/message'
-import type { Reply } from './client/reply.ts'
-
-/** The octets to be sent, without dot-stuffing and final dot. May be read any number of times. */
-export interface MessageSource {
-  /** Octets. */
-  readonly size: number
-  raw(): AsyncIterable<Uint8Array>
-  /** The whole message, when it is in memory: the fast path. */
-  chunks?(): readonly Uint8Array[] | undefined
-}
-
-/** Parameters of MAIL FROM to pass on, as far as the next hop understands them. */
-export interface MailParameters {
-  /** Octets announced, RFC 1870. */
-  readonly size?: number
-  readonly body?: '7BIT' | '8BITMIME' | 'BINARYMIME'
-  readonly smtputf8?: boolean
-  readonly requireTls?: boolean
-  readonly ret?: 'FULL' | 'HDRS'
-  /** xtext decoded, RFC 3461 §4.4. */
-  readonly envid?: string
-  /** RFC 4954 §5: `null` is `AUTH=<>`. */
-  readonly auth?: string | null
-}
-
-/** Parameters of RCPT TO to pass on, RFC 3461. */
-export interface RcptParameters {
-  readonly notify?: readonly ('NEVER' | 'SUCCESS' | 'FAILURE' | 'DELAY')[]
-  readonly orcpt?: { readonly type: string; readonly address: string }
-}
-
-/** One recipient of a {@link Job}. */
-export interface JobRecipient {
-  readonly address: Address
-  readonly parameters: RcptParameters
-}
-
-/** Where a job goes; as the routing plugin wrote it. */
-export interface JobRoute {
-  readonly via: string
-  /** Host name, address literal without brackets, or path of a UNIX socket. */
-  readonly host?: string
-  readonly port?: number
-  readonly settings?: Readonly<Record<string, string | number | boolean>>
-}
+import type { Address } from './address.ts'
+import type { Recipient, Route } from './envelope.ts'
+import type { MessageSource } from './message.ts'
+import type { MailParameters } from './parameters.ts'
+import type { Reply } from './reply.ts'
 
 /** Where a transport writes what happened on the way: fields first, then a fixed sentence. */
 export interface JobLog {
@@ -62,25 +21,28 @@ export interface Unanswered {
   stay(cut: () => void): void
 }
 
-/** One attempt to bring one message to some recipients. */
-export interface Job {
-  readonly route: JobRoute
+/** One attempt to bring one message to some recipients: one transaction. */
+export interface Job<R extends Recipient = Recipient> {
+  /** As the routing plugin wrote it; who goes is in `recipients`, and the other ways are other jobs. */
+  readonly route: Omit<Route, 'to' | 'also'>
   /** `undefined` is the null reverse-path. */
   readonly from: Address | undefined
   readonly parameters: MailParameters
-  readonly recipients: readonly JobRecipient[]
+  readonly recipients: readonly R[]
   readonly message: MessageSource
   /** Stops the attempt, unless it stays `unanswered`; recipients that are undecided are deferred. */
   readonly signal: AbortSignal
   /** Where to say that it goes on all the same; absent: it never does. */
   readonly unanswered?: Unanswered
   readonly log?: JobLog
+  /** Queue id, for the log. */
+  readonly id?: string
 }
 
 /** How an attempt ended for one recipient. */
-export interface RecipientOutcome {
+export interface Outcome<R extends Recipient = Recipient> {
   /** The same object as in the job. */
-  readonly recipient: JobRecipient
+  readonly recipient: R
   readonly kind: 'delivered' | 'deferred' | 'failed'
   /** The deciding reply: the next hop's (untrusted text), or our own words where it said nothing. */
   readonly reply: Reply
@@ -100,14 +62,22 @@ export interface RecipientOutcome {
 export interface Transport {
   /**
    * One attempt. Resolves to one outcome for each recipient, in any order. Never rejects for what the network or the next
-   * hop does; rejects only when it is misused.
+   * hop does; rejects only when it is misused, or with {@link NotTried}.
    */
-  deliver(job: Job): Promise<readonly RecipientOutcome[]>
+  deliver(job: Job): Promise<readonly Outcome[]>
   close(): Promise<void>
 }
 
+/** No attempt was made: a transport that rejects with this gives the job back, and none is counted. */
+export class NotTried extends Error {
+  constructor() {
+    super('No attempt was made')
+    this.name = 'NotTried'
+  }
+}
+
 /** Tells the outcome of a deciding reply, RFC 5321 §4.2.1: anything that is neither 2yz nor 5yz is worth another attempt. */
-export function outcomeKind(code: number): RecipientOutcome['kind'] {
+export function outcomeKind(code: number): Outcome['kind'] {
   if (code >= 200 && code < 300) return 'delivered'
   return code >= 500 && code < 600 ? 'failed' : 'deferred'
 }

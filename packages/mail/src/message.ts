@@ -1,6 +1,18 @@
+/** A message: the octets, and the views of them that plugins, queues and transports have. */
+
+/** The octets of a message, without dot-stuffing and final dot. Readers may be many and at once. */
+export interface MessageSource {
+  /** Octets, header section and body, after dot-unstuffing, RFC 5321 §4.5.2. */
+  readonly size: number
+  /** The octets of the whole message. May be called any number of times. */
+  raw(): AsyncIterable<Uint8Array>
+  /** The octets of the whole message, at once, when they are in memory: the fast path. Not to be changed. */
+  chunks?(): readonly Uint8Array[] | undefined
+}
+
 /** One header field as received. */
 export interface HeaderField {
-  /** As written; compare without case. */
+  /** As written; compare without case. Empty when the line is no field (no colon, a broken name, an mbox `From ` line). */
   readonly name: string
   /** Unfolded, trimmed; octets beyond ASCII are decoded as UTF-8. No RFC 2047 decoding. */
   readonly value: string
@@ -8,7 +20,7 @@ export interface HeaderField {
   readonly raw: Uint8Array
 }
 
-/** The header section, in order from top to bottom. */
+/** The header section, in order from top to bottom, RFC 5322 §2.2. */
 export interface Headers extends Iterable<HeaderField> {
   readonly length: number
   /** The first (topmost) field's value. */
@@ -21,6 +33,7 @@ export interface Headers extends Iterable<HeaderField> {
 /** A part of a MIME message that is not text of the body. */
 export interface Attachment {
   readonly filename: string | undefined
+  /** Type and subtype, lower-case. */
   readonly contentType: string
   /** Octets after decoding. */
   readonly size: number
@@ -40,15 +53,14 @@ export interface Mime {
 }
 
 /** A received message. Immutable: an edit gives a new one that shares the body. */
-export interface Message {
-  /** Octets, header section and body, after dot-unstuffing, RFC 5321 §4.5.2. */
-  readonly size: number
+export interface Message extends MessageSource {
   readonly headers: Headers
-  /** The octets of the whole message. May be called any number of times, by any number of readers at once. */
-  raw(): AsyncIterable<Uint8Array>
   /** The octets of the body, after the empty line. */
   body(): AsyncIterable<Uint8Array>
-  /** Parsed on the first call, then shared by all plugins of the transaction: costs nothing if nobody asks. */
+  /**
+   * Parsed on the first call, then shared by all plugins of the transaction, and with the messages made from this one by edits of other
+   * fields than `Content-*`, `MIME-Version` and `Subject`: costs nothing if nobody asks. Rejects with a `MessageError`.
+   */
   mime(): Promise<Mime>
   /** Short for `(await mime()).text`. */
   text(): Promise<string>
@@ -62,4 +74,25 @@ export interface Message {
   withoutHeader(name: string, matches?: (field: HeaderField) => boolean): Message
   /** The first field of that name gets the value in its place; on top when there is none. */
   withReplacedHeader(name: string, value: string): Message
+}
+
+/** A source of octets that are in memory. */
+export function memorySource(chunks: readonly Uint8Array[]): MessageSource {
+  const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+  return {
+    size,
+    async *raw() {
+      yield* chunks
+    },
+    chunks: () => chunks,
+  }
+}
+
+/** Collects a source into one piece. */
+export async function readAll(source: MessageSource): Promise<Buffer> {
+  const ready = source.chunks?.()
+  if (ready) return Buffer.concat(ready)
+  const chunks: Uint8Array[] = []
+  for await (const chunk of source.raw()) chunks.push(chunk)
+  return Buffer.concat(chunks)
 }

@@ -188,9 +188,15 @@ test('reading paths never throws and is linear', () => {
     }),
     { numRuns: 1000 },
   )
-  const started = performance.now()
+  const started = process.cpuUsage()
   for (const unit of ['a', '"', '\\', '.', '@a,', '[', 'ü', ' ', '"\\a'])
     for (const text of [unit.repeat(200_000), `<"${unit.repeat(200_000)}`, `<a@${unit.repeat(200_000)}>`])
       parseForwardPath(text, { smtputf8: true, lenient: true })
-  assert.ok(performance.now() - started < 1500)
+  assert.ok(cpuMs(started) < 1500)
 })
+
+/** Milliseconds of the processor, whatever else the machine does. */
+function cpuMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since)
+  return (user + system) / 1_000
+}

@@ -1,0 +1,35 @@
+/**
+ * The words of mail, each once: types and pure functions that import nothing, and that everybody may import.
+ *
+ * A client names itself (`Helo`), may prove who it is (`AuthAttempt`, `Identity`, `TlsInfo`), and begins a transaction: an
+ * `Envelope` has the reverse-path, an `Address` or none, and each `Recipient`. Both come with parameters (`MailParameters`,
+ * `RcptParameters`). A plugin gives a recipient a `Route`; recipients that share one are a `Delivery`.
+ *
+ * What is carried is a `Message`: the octets, and views of them. To a queue or a transport it is a `MessageSource`.
+ * A `Transport` is given a `Job` (one message, some recipients) and gives one `Outcome` a recipient, each with the `Reply`
+ * that decided it.
+ *
+ * Addresses come from the wire by `parseReversePath` and `parseForwardPath`, from configurations by `parseAddress`, and are
+ * made from parts by `makeAddress`. Begin reading with `envelope.ts`, then `transport.ts`.
+ */
+export { type Address, Mailbox, makeAddress, parseAddress, type SameMailboxOptions, sameMailbox } from './address.ts'
+export { isAtext } from './character.ts'
+export { type DomainOptions, normalizeDomain } from './domain.ts'
+export { type Delivery, type Envelope, type Recipient, type Route, type RoutedRecipient, waysOf } from './envelope.ts'
+export { isQueueId, makeQueueId, makeSessionId } from './id.ts'
+export type { AuthAttempt, CloseReason, Endpoint, Helo, Identity, Mechanism, ScramKeys, TlsInfo } from './identity.ts'
+export type { AddressOptions } from './mailbox-reader.ts'
+export {
+  type Attachment,
+  type HeaderField,
+  type Headers,
+  type Message,
+  type MessageSource,
+  type Mime,
+  memorySource,
+  readAll,
+} from './message.ts'
+export type { MailParameters, RcptParameters } from './parameters.ts'
+export { type ForwardPath, parseForwardPath, parseReversePath, type ReversePath } from './path.ts'
+export type { Reply } from './reply.ts'
+export { type Job, type JobLog, NotTried, type Outcome, outcomeKind, type Transport, type Unanswered } from './transport.ts'
