@@ -38,7 +38,7 @@ async function converse(rows: readonly { readonly client: string; readonly reply
 }
 
 test('every keyword the server knows is in the table of extensions, and none besides', () => {
-  const source = readFileSync(path.join(ROOT, 'packages/smtp/src/ehlo.ts'), 'utf8')
+  const source = readFileSync(path.join(ROOT, 'packages/smtp/src/verb/ehlo.ts'), 'utf8')
   const list = source.slice(source.indexOf('const keywords = ['), source.indexOf('return keywords'))
   const known = [...list.matchAll(/['`]([A-Z\d]{3,})[ '`]/g)].map(([, keyword = '']) => keyword)
   const table = page.slice(page.indexOf('| Keyword |'), page.indexOf('\nNot there'))

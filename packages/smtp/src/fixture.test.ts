@@ -1,8 +1,8 @@
 /** What the tests of this package share: stages that write down what they are asked, and a client. Has no tests of its own. */
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import { createListener, type Listener } from './listener.ts'
-import type { ListenerOptions } from './listener-options.ts'
+import type { ListenerOptions } from './config/listener-options.ts'
+import { createListener, type Listener } from './listener/listener.ts'
 import type { Body, Offer, Stages, Wire, WireReply } from './stages.ts'
 
 export const OFFER: Offer = {

@@ -4,7 +4,7 @@
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { AuthAttempt } from '@postroad/mail'
-import { reply } from '../reply.ts'
+import { reply } from '../wire/reply.ts'
 import type { Exchange, ExchangeContext, Step } from './exchange.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
 import { decodeName } from './token.ts'

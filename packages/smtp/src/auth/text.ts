@@ -1,6 +1,6 @@
 /** What the mechanisms have in common: texts of the client that are to be text. */
 import { isUtf8 } from 'node:buffer'
-import { reply } from '../reply.ts'
+import { reply } from '../wire/reply.ts'
 import type { Step } from './exchange.ts'
 
 /** RFC 4954 §4: 501 5.5.2 when a response cannot be understood. */

@@ -1,10 +1,10 @@
 /** AUTH, RFC 4954: the exchange with the client; whether the attempt is good is for the stages to say. */
 import type { Exchange } from '../auth/exchange.ts'
 import { MECHANISMS } from '../auth/mechanism.ts'
-import type { Connection } from '../connection.ts'
-import { mechanismsFor } from '../ehlo.ts'
-import { formatReply, isPositive, reply } from '../reply.ts'
+import type { Connection } from '../session/connection.ts'
 import type { WireReply } from '../stages.ts'
+import { formatReply, isPositive, reply } from '../wire/reply.ts'
+import { mechanismsFor } from './ehlo.ts'
 
 const HELLO_FIRST = reply(503, '5.5.1', 'Say EHLO first')
 const ALREADY = reply(503, '5.5.1', 'Authenticated already')

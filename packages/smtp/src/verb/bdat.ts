@@ -1,8 +1,8 @@
 /** BDAT: the message in chunks of announced size, RFC 3030 §2. Whatever the answer, the octets of a chunk are read first. */
-import type { Connection } from '../connection.ts'
-import { FAILURE, isPositive, last, reply } from '../reply.ts'
+import type { Connection } from '../session/connection.ts'
+import type { Transaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
-import type { Transaction } from '../transaction.ts'
+import { FAILURE, isPositive, last, reply } from '../wire/reply.ts'
 import { FAR_TOO_BIG, faultOf, finish, notReady, sayToAll } from './message.ts'
 
 /** Without a size nobody knows where the next command begins. */

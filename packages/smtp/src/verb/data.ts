@@ -1,8 +1,8 @@
 /** DATA, RFC 5321 §4.1.1.4. */
-import type { Connection } from '../connection.ts'
-import { FAILURE, formatReply, isPositive, reply } from '../reply.ts'
+import type { Connection } from '../session/connection.ts'
+import type { Transaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
-import type { Transaction } from '../transaction.ts'
+import { FAILURE, formatReply, isPositive, reply } from '../wire/reply.ts'
 import { NO_VALID, notReady } from './message.ts'
 
 const GO_ON = formatReply(reply(354, undefined, 'End data with <CRLF>.<CRLF>'))

@@ -1,8 +1,8 @@
 /** From a command line to what the verb means, RFC 5321 §4.1.1. */
-import type { Connection } from '../connection.ts'
-import { formatReply, last, reply } from '../reply.ts'
+import type { Connection } from '../session/connection.ts'
 import type { Maybe, WireReply } from '../stages.ts'
-import { decodeUtf8 } from '../utf8.ts'
+import { formatReply, last, reply } from '../wire/reply.ts'
+import { decodeUtf8 } from '../wire/utf8.ts'
 import { auth } from './auth.ts'
 import { bdat } from './bdat.ts'
 import { data } from './data.ts'

@@ -1,7 +1,7 @@
 /** The banner, RFC 5321 §3.1, and the wait before it that shows who has no manners. */
-import type { Connection } from '../connection.ts'
-import { FAILURE, formatPlain, isPositive, last, reply } from '../reply.ts'
+import type { Connection } from '../session/connection.ts'
 import type { WireReply } from '../stages.ts'
+import { FAILURE, formatPlain, isPositive, last, reply } from '../wire/reply.ts'
 
 /** RFC 5321 §4.3.1: the client waits for the greeting. */
 const TOO_SOON = last(reply(554, '5.5.1', 'You spoke before the banner'))

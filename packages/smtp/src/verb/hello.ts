@@ -1,8 +1,8 @@
 /** HELO, EHLO and LHLO, RFC 5321 §4.1.1.1 and RFC 2033 §4.1. */
-import type { Connection } from '../connection.ts'
-import { formatEhlo } from '../ehlo.ts'
-import { FAILURE, formatPlain, formatReply, isPositive, reply } from '../reply.ts'
+import type { Connection } from '../session/connection.ts'
 import type { WireReply } from '../stages.ts'
+import { FAILURE, formatPlain, formatReply, isPositive, reply } from '../wire/reply.ts'
+import { formatEhlo } from './ehlo.ts'
 
 const NAME = reply(501, '5.5.4', 'A domain or an address literal is needed')
 // RFC 2033 §4.1: HELO and EHLO are not used in LMTP, nor LHLO in SMTP. Whoever says them all the same has said an unknown command, not

@@ -1,12 +1,12 @@
 /** MAIL: a transaction begins, RFC 5321 §4.1.1.2. */
 import { type MailParameters, parseReversePath } from '@postroad/mail'
-import type { Connection } from '../connection.ts'
-import { mechanismsFor } from '../ehlo.ts'
-import { isReply, parseMailParameters } from '../parameters.ts'
-import { formatReply, isPositive, reply } from '../reply.ts'
+import type { Connection } from '../session/connection.ts'
+import { Transaction } from '../session/transaction.ts'
 import type { Offer, WireReply } from '../stages.ts'
-import { Transaction } from '../transaction.ts'
-import { decodeUtf8 } from '../utf8.ts'
+import { formatReply, isPositive, reply } from '../wire/reply.ts'
+import { decodeUtf8 } from '../wire/utf8.ts'
+import { mechanismsFor } from './ehlo.ts'
+import { isReply, parseMailParameters } from './parameters.ts'
 
 const OK = formatReply(reply(250, '2.1.0', 'Ok'))
 const HELLO_FIRST = reply(503, '5.5.1', 'Say EHLO first')

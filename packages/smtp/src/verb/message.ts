@@ -1,8 +1,8 @@
 /** The message behind DATA or BDAT: its octets, what may be wrong with them, and what becomes of it. RFC 5321 §4.1.1.4. */
-import type { Connection } from '../connection.ts'
-import { FAILURE, formatReply, isPositive, last, reply } from '../reply.ts'
+import type { Connection } from '../session/connection.ts'
+import type { Transaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
-import type { Transaction } from '../transaction.ts'
+import { FAILURE, formatReply, isPositive, last, reply } from '../wire/reply.ts'
 
 /** draft-hall-prdr-00: replies for each recipient follow. */
 const CONTENT = formatReply(reply(353, undefined, 'Content analysis has started'))

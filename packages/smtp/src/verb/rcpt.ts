@@ -1,11 +1,11 @@
 /** RCPT: one recipient, RFC 5321 §4.1.1.3. */
 import { parseForwardPath } from '@postroad/mail'
-import type { Connection } from '../connection.ts'
-import { isReply, parseRcptParameters } from '../parameters.ts'
-import { isPositive, reply } from '../reply.ts'
+import type { Connection } from '../session/connection.ts'
+import type { Transaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
-import type { Transaction } from '../transaction.ts'
-import { decodeUtf8 } from '../utf8.ts'
+import { isPositive, reply } from '../wire/reply.ts'
+import { decodeUtf8 } from '../wire/utf8.ts'
+import { isReply, parseRcptParameters } from './parameters.ts'
 
 const MAIL_FIRST = reply(503, '5.5.1', 'Say MAIL first')
 const CHUNKS = reply(503, '5.5.1', 'The message is on its way already')

@@ -1,7 +1,7 @@
 /** STARTTLS, RFC 3207. */
-import type { Connection } from '../connection.ts'
-import { offersStartTls } from '../ehlo.ts'
-import { formatReply, reply } from '../reply.ts'
+import type { Connection } from '../session/connection.ts'
+import { formatReply, reply } from '../wire/reply.ts'
+import { offersStartTls } from './ehlo.ts'
 
 const READY = formatReply(reply(220, '2.0.0', 'Ready to start TLS'))
 const ARGUMENT = reply(501, '5.5.4', 'No argument expected')

@@ -1,9 +1,10 @@
 /** XCLIENT and XFORWARD, Postfix's XCLIENT_README and XFORWARD_README: a trusted host says for whom it speaks. */
-import type { Connection } from '../connection.ts'
-import { type Endpoint, UNKNOWN_ADDRESS } from '../endpoint.ts'
-import { parseIp } from '../network.ts'
-import { formatReply, reply } from '../reply.ts'
-import { decodeXtext } from '../xtext.ts'
+
+import { parseIp } from '../config/network.ts'
+import type { Connection } from '../session/connection.ts'
+import { type Endpoint, UNKNOWN_ADDRESS } from '../wire/endpoint.ts'
+import { formatReply, reply } from '../wire/reply.ts'
+import { decodeXtext } from './xtext.ts'
 
 const OK = formatReply(reply(250, '2.0.0', 'Ok'))
 const NOT_TRUSTED = reply(550, '5.7.0', 'Not authorised')

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { listenerMistakes } from '../config/listener-check.ts'
+import { groupId, socketKeeper } from './unix-socket.ts'
+
+test('a socket gets the mode and the group that the operator says; what is no socket is left alone', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
+  const path = join(folder, 'a.sock')
+  const server = createServer().listen(path)
+  await once(server, 'listening')
+  const gid = process.getgid?.() ?? 0
+  await socketKeeper().give(path, { mode: 0o620, gid })
+  const { mode, gid: now } = await stat(path)
+  assert.deepEqual([mode & 0o777, now], [0o620, gid])
+  // Somebody answers.
+  await socketKeeper().clear(path)
+  assert.ok((await stat(path)).isSocket())
+  server.close()
+  await writeFile(join(folder, 'file'), '')
+  await assert.rejects(socketKeeper().give(join(folder, 'file'), { mode: 0o600 }), /no socket/)
+  await socketKeeper().clear(join(folder, 'file'))
+  assert.ok((await stat(join(folder, 'file'))).isFile())
+  await rm(folder, { recursive: true })
+})
+
+test('a group is known by name and by number, and one that is not there is named', async () => {
+  assert.deepEqual([await groupId('root'), await groupId(12)], [0, 12])
+  await assert.rejects(groupId('no-such-group'), /group: there is no group "no-such-group"/)
+  const options = { name: 'a', hostname: 'mx.test', path: '/run/a' }
+  assert.deepEqual(listenerMistakes({ ...options, group: 'mail', mode: 0o666 }), [])
+  assert.match(String(listenerMistakes({ ...options, group: -1 })), /group must be the name or the number of a group, not -1/)
+  assert.match(String(listenerMistakes({ ...options, group: 'a b' })), /not "a b"/)
+})
+
+test('mode and group of a listener without a UNIX socket mean nothing, and are mistakes', () => {
+  const said = listenerMistakes({ name: 'a', hostname: 'mx.test', port: 25, mode: 0o600, group: 'mail' })
+  assert.deepEqual(
+    said.map((one) => one.split(':')[0]),
+    ['mode', 'group'],
+  )
+})
