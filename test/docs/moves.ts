@@ -1,0 +1,91 @@
+/**
+ * Writes the table of `docs/decisions/0101-one-house.md`: where every file stands now that has moved since the step began. `node test/docs/moves.ts`
+ * reads the history of git; the tests of the page do not.
+ */
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { programPath } from '../runner/program.ts'
+import { ROOT } from '../structure/workspace.ts'
+
+/** The page with the table. */
+export const PAGE = 'docs/decisions/0101-one-house.md'
+/** The last commit before the step. */
+const BEFORE = '099c8c5'
+const HEAD = '| Path before | Path now |\n|---|---|'
+
+/** Where git sees no move, because little of the file was kept: what a reader of the old path looks for. */
+const SUCCESSORS: ReadonlyMap<string, string> = new Map([
+  ['packages/core/src/session/id.ts', 'packages/mail/src/id.ts'],
+  ['packages/plugin/src/address.ts', 'packages/mail/src/address.ts'],
+  ['packages/queue/src/carrier.ts', 'packages/mail/src/transport.ts'],
+])
+
+/** One file that is not where it was; without `to` it is gone, and so is what it was for. */
+export interface Move {
+  readonly from: string
+  readonly to: string | undefined
+}
+
+/**
+ * Follows files through a history.
+ *
+ * @param log what `git log --reverse -M --name-status --format=` says: `R100<TAB>from<TAB>to`, `D<TAB>path`, `A<TAB>path`, oldest first
+ */
+export function followMoves(log: string): Move[] {
+  /** Present path by path of the beginning, for those that have moved. */
+  const now = new Map<string, string | undefined>()
+  /** Files that were made after the beginning: nobody knows them by a path of before. */
+  const made = new Set<string>()
+  const originOf = (path: string): string | undefined => {
+    for (const [from, to] of now) if (to === path) return from
+    return made.has(path) || now.has(path) ? undefined : path
+  }
+  for (const line of log.split('\n')) {
+    const [status = '', path = '', target = ''] = line.split('\t')
+    if (status === 'A') {
+      made.add(path)
+      continue
+    }
+    if (!/^[RD]/.test(status)) continue
+    const origin = originOf(path)
+    const to = status === 'D' ? undefined : target
+    if (made.delete(path) && to !== undefined) made.add(to)
+    if (origin !== undefined) now.set(origin, to)
+  }
+  return [...now].filter(([from, to]) => from !== to).map(([from, to]) => ({ from, to }))
+}
+
+/** Rows of the table by old path; `isThere` says which paths exist: what was made anew at its old place has not moved. */
+export function renderMoves(moves: readonly Move[], isThere: (path: string) => boolean): string {
+  const rows = moves
+    .filter(({ from }) => !isThere(from))
+    .toSorted((a, b) => (a.from < b.from ? -1 : 1))
+    .map(({ from, to = SUCCESSORS.get(from) }) => `| \`${from}\` | ${to === undefined ? 'gone' : `\`${to}\``} |`)
+  return [HEAD, ...rows].join('\n')
+}
+
+/** The rows that a page has. */
+export function readMoves(page: string): Move[] {
+  const [, table = ''] = /<!-- moves -->([\s\S]*?)<!-- \/moves -->/.exec(page) ?? []
+  return [...table.matchAll(/^\| `([^`]+)` \| (?:`([^`]+)`|gone) \|$/gm)].map(([, from = '', to]) => ({ from, to }))
+}
+
+function git(...args: readonly string[]): string {
+  return execFileSync(programPath('git'), [...args], { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 26 })
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const there = new Set(git('ls-files', '-z').split('\0'))
+  const log = git('log', '--reverse', '-M', '--diff-filter=ARD', '--name-status', '--format=', `${BEFORE}..HEAD`)
+  const moves = followMoves(log).filter(({ from }) => /^(?:packages|plugins|examples|test|docs)\//.test(from))
+  const file = join(ROOT, PAGE)
+  const table = renderMoves(moves, (path) => there.has(path))
+  const page = readFileSync(file, 'utf8')
+  writeFileSync(
+    file,
+    page.replace(/<!-- moves -->[\s\S]*?<!-- \/moves -->/, () => `<!-- moves -->\n${table}\n<!-- /moves -->`),
+  )
+  for (const { from, to } of moves) if (to === undefined && !there.has(from) && !SUCCESSORS.has(from)) console.warn(`gone: ${from}`)
+}
