@@ -1,7 +1,8 @@
 /** Postroad as the targets measure it. */
 import { join } from 'node:path'
-import { type Config, createServer, defineConfig, embeddedServices } from '@postroad/core'
+import { type Config, createServer, defineConfig } from '@postroad/core'
 import { createDns, type DnsOptions } from '@postroad/dns'
+import { embeddedServices } from '@postroad/embedded'
 import { Dns, definePlugin, type Plugin } from '@postroad/plugin'
 import type { ListenerOptions } from '@postroad/smtp'
 import { LIMITS } from './limits.ts'

@@ -1,7 +1,8 @@
 /** One node of a cluster as a process: `node.ts JSON`. Tells its parent when it listens. */
-import { createServer, embeddedServices } from '@postroad/core'
+import { createServer } from '@postroad/core'
 import { fixedTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
+import { embeddedServices } from '@postroad/embedded'
 import { Dns, definePlugin } from '@postroad/plugin'
 import { redis } from '../../plugins/redis/src/redis.ts'
 import { redisQueue } from '../../plugins/redis-queue/src/redis-queue.ts'

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Clock } from '@postroad/plugin'
-import { systemClock } from '../../packages/core/src/service/clock.ts'
+import { systemClock } from '../../packages/embedded/src/service/clock.ts'
 import { embeddedLimiter, embeddedStore } from './services.ts'
 
 const PROCESSES = 3

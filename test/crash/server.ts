@@ -1,6 +1,7 @@
 /** A whole server, to be killed: SMTP in, the embedded queue, SMTP out to the sink of the test. */
-import { createServer, embeddedServices } from '@postroad/core'
+import { createServer } from '@postroad/core'
 import { createDns } from '@postroad/dns'
+import { embeddedServices } from '@postroad/embedded'
 import { queue } from '@postroad/embedded-queue'
 import { Dns, definePlugin } from '@postroad/plugin'
 

@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createServer, embeddedServices } from '@postroad/core'
+import { createServer } from '@postroad/core'
 import { zoneDns } from '@postroad/dns'
+import { embeddedServices } from '@postroad/embedded'
 import { queue } from '@postroad/embedded-queue'
 import { Dns, definePlugin, type Route } from '@postroad/plugin'
 

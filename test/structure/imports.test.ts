@@ -15,9 +15,9 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['dns', []],
   ['authres', ['plugin']],
   ['match', ['plugin']],
-  ['embedded', []],
+  ['embedded', ['mail', 'plugin', 'message']],
   ['smtp', ['mail']],
-  ['core', ['mail', 'plugin', 'message', 'smtp', 'embedded']],
+  ['core', ['mail', 'plugin', 'message', 'smtp']],
   ['queue', ['mail', 'plugin', 'embedded']],
   ['delivery', ['mail']],
 ])

@@ -1,8 +1,9 @@
 /** The services every server has without a plugin: embedded, and surviving a restart. */
 import path from 'node:path'
-import { type Config, type DefaultService, type EmbeddedServices, embeddedServices } from '@postroad/core'
+import type { Config } from '@postroad/core'
 import { createDns, type Resolver } from '@postroad/dns'
-import { Dns } from '@postroad/plugin'
+import { type EmbeddedServices, embeddedServices } from '@postroad/embedded'
+import { type DefaultService, Dns } from '@postroad/plugin'
 
 /** Made when first needed; closed at the end. */
 export interface ServerServices {

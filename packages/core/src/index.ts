@@ -1,10 +1,8 @@
 /** The engine of Postroad: plugin host, sessions, stages, policy, scopes, generations. */
 export { type App, type Config, defineConfig, type Levels, type ListenOptions, type Thresholds, type UseOptions } from './config.ts'
-export { type EmbeddedServices, embeddedServices } from './embedded.ts'
 export { BootError, ERRORS, type ErrorCode, type ErrorInfo, PostroadError } from './errors.ts'
 export { type ExplainedHandler, type ExplainedScope, explainText } from './explain.ts'
 export { DeliveryHooks } from './host/delivery-hooks.ts'
-export type { DefaultService } from './host/generation.ts'
 export type { Finding } from './host/inspect.ts'
 export { createLog, type Log, type LogLevel, type LogOptions } from './log/log.ts'
 export { installCommand } from './missing-package.ts'

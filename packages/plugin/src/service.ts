@@ -20,6 +20,15 @@ export function defineService<T>(name: string): Service<T> {
   return Object.freeze({ name })
 }
 
+/** A service that is there without a plugin; a plugin that provides the same goes before it. */
+export interface DefaultService {
+  readonly service: Service<unknown>
+  /** Absolute: the folder it makes and writes into once it is used. */
+  readonly folder?: string
+  /** Called for each generation that needs the service; answers the same one each time if it is to be shared. */
+  create(): unknown
+}
+
 /** Small key-value store with expiry; atomic; survives a restart. The contract is `test/contracts/store`. */
 export interface Store {
   get(key: string, signal?: AbortSignal): Promise<string | undefined>

@@ -3,11 +3,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { type Config, createServer, type DefaultService, type Server, type UseOptions } from '@postroad/core'
+import { type Config, createServer, type Server, type UseOptions } from '@postroad/core'
 import { zoneDns } from '@postroad/dns'
 import { messageFromBytes } from '@postroad/message'
 import {
   Clock,
+  type DefaultService,
   type Delivery,
   Dns,
   definePlugin,

@@ -1,7 +1,7 @@
 /** What plugins get in place of services when nothing may stay or be seen by others: for `postroad try`. */
 import { existsSync } from 'node:fs'
-import type { DefaultService, ServerOptions } from '@postroad/core'
-import { Clock, Limiter, Lock, Spool, Store } from '@postroad/plugin'
+import type { ServerOptions } from '@postroad/core'
+import { Clock, type DefaultService, Limiter, Lock, Spool, Store } from '@postroad/plugin'
 import { overlayStore } from './overlay-store.ts'
 
 /** What is over the services, whoever provides them: the embedded ones, or Redis. */

@@ -4,7 +4,7 @@
  */
 
 import type { Mechanism } from '@postroad/mail'
-import { errorOf, type PluginCommand, type QueueFeature, type Role, type Running, type Service, textOf } from '@postroad/plugin'
+import { type DefaultService, errorOf, type PluginCommand, type QueueFeature, type Role, type Running, textOf } from '@postroad/plugin'
 import type { Offer, Wire } from '@postroad/smtp'
 import type { Config } from '../config.ts'
 import { Services } from '../container.ts'
@@ -43,14 +43,6 @@ export interface Ground {
   /** Told of every file that an option names. */
   onFile(file: string): void
   now(): number
-}
-
-/** A service that is there without a plugin. */
-export interface DefaultService {
-  readonly service: Service<unknown>
-  /** Absolute: the folder it makes and writes into once it is used. */
-  readonly folder?: string
-  create(): unknown
 }
 
 /** A scope, compiled. */

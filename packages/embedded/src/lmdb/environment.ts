@@ -31,7 +31,7 @@ interface Root extends RootDatabase {
 
 type Begin = (this: Root, action: () => unknown, flags?: number) => unknown
 
-/** See above. Of these there is one for each file in a process: a second one breaks LMDB's locks. */
+/** An open LMDB environment. There is one for each file in a process: a second one breaks LMDB's locks. */
 export class Environment {
   readonly root: RootDatabase
   readonly #tables = new Map<string, Table>()

@@ -20,7 +20,7 @@ const KEEP_MS = 5_000
 /** No room, or no more of it for this user. */
 const FULL: ReadonlySet<string | number | undefined> = new Set([constants.errno.ENOSPC, constants.errno.EDQUOT])
 
-/** See above. */
+/** What all who have one file open share: its environment, its writer, its reserve and its notices. */
 export class SharedFile {
   readonly path: string
   readonly writer: Writer

@@ -20,7 +20,7 @@ export interface Anchor {
   readonly boot: string
 }
 
-/** See above; one for each table that is open. */
+/** The time of one folder; each table that is open has one. */
 export class FolderTime {
   readonly #clock: Clock
   readonly #boot: string

@@ -1,12 +1,11 @@
 /** The services every server has without a plugin: embedded, on disk, surviving a restart. */
 import path from 'node:path'
-import { Clock, Limiter, Lock, type Service, Spool, Store } from '@postroad/plugin'
-import type { DefaultService } from './host/generation.ts'
-import { systemClock } from './service/clock.ts'
-import { embeddedLimiter } from './service/limiter.ts'
-import { embeddedLock } from './service/lock.ts'
-import { embeddedSpool } from './service/spool.ts'
-import { embeddedStore } from './service/store.ts'
+import { Clock, type DefaultService, Limiter, Lock, type Service, Spool, Store } from '@postroad/plugin'
+import { systemClock } from './clock.ts'
+import { embeddedLimiter } from './limiter.ts'
+import { embeddedLock } from './lock.ts'
+import { embeddedSpool } from './spool.ts'
+import { embeddedStore } from './store.ts'
 
 /** Made when first needed. */
 export interface EmbeddedServices {

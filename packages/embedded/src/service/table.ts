@@ -2,8 +2,8 @@
  * Keys and values that may expire, in a database file on this machine (LMDB). Several processes may open the same folder;
  * each transaction is atomic among them. What the embedded store, limiter and lock are made of.
  */
-import { type LmdbFile, openLmdb, type TypedTable } from '@postroad/embedded'
 import type { Clock } from '@postroad/plugin'
+import { type LmdbFile, openLmdb, type TypedTable } from '../lmdb/file.ts'
 import { type Anchor, FolderTime } from './folder-time.ts'
 
 /** Octets of the longest key: LMDB allows 1,978, and the index of expiry needs some of them. */
