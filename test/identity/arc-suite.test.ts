@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ArcVerification, arcOptions, sealMessage } from '@postroad/arc'
-import { nodeResolver } from '@postroad/authres'
 import { zoneDns } from '@postroad/dns'
+import { nodeResolver } from '@postroad/mailauth'
 import { messageFromBytes } from '@postroad/message'
 import { missing, readYaml } from './suite.ts'
 

@@ -14,6 +14,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['message', ['mail']],
   ['dns', []],
   ['authres', ['plugin']],
+  ['mailauth', ['plugin']],
   ['match', ['plugin']],
   ['embedded', ['mail', 'plugin', 'message']],
   ['smtp', ['mail']],
@@ -21,7 +22,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['queue', ['mail', 'plugin', 'embedded']],
   ['delivery', ['mail']],
 ])
-const LEAVES = ['mail', 'plugin', 'message', 'authres', 'match', 'dns', 'queue', 'delivery']
+const LEAVES = ['mail', 'plugin', 'message', 'authres', 'mailauth', 'match', 'dns', 'queue', 'delivery']
 
 /** Packages by folder that production code of this workspace may import. */
 function allowedFor({ kind, name }: Workspace): readonly string[] | 'packages' | 'all' {
@@ -115,6 +116,14 @@ test('only the container of the core knows tsyringe', () => {
   assert.deepEqual(
     knows.map(({ path }) => path),
     ['packages/core/src/container.ts'],
+  )
+})
+
+test('only one file knows the inner modules of the npm package mailauth: there their types are declared, once', () => {
+  const knows = workspaces.flatMap(({ sources }) => sources).filter(({ imports }) => imports.some((name) => name.startsWith('mailauth')))
+  assert.deepEqual(
+    knows.map(({ path }) => path),
+    ['packages/mailauth/src/library.ts'],
   )
 })
 

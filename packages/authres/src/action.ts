@@ -19,7 +19,7 @@ export type CommandAction = 'reject' | 'defer' | 'none' | number | Suspect
 export type MessageAction = CommandAction | 'quarantine'
 
 /** How the opinion is said. */
-export interface Saying {
+export interface RefusalText {
   /** To the client: generic English; what comes from the sender is shown as ASCII. */
   readonly text: string
   /** For the log, with points and quarantine. */
@@ -29,23 +29,23 @@ export interface Saying {
 }
 
 /** The opinion that an action stands for; nothing for `none` and for no points. */
-export function toOpinion(action: CommandAction, saying: Saying): CommandOpinion | undefined
-export function toOpinion(action: MessageAction, saying: Saying): MessageOpinion | undefined
-export function toOpinion(action: MessageAction, saying: Saying): MessageOpinion | undefined {
+export function toOpinion(action: CommandAction, refusal: RefusalText): CommandOpinion | undefined
+export function toOpinion(action: MessageAction, refusal: RefusalText): MessageOpinion | undefined
+export function toOpinion(action: MessageAction, refusal: RefusalText): MessageOpinion | undefined {
   if (typeof action === 'object') return action
-  if (typeof action === 'number') return action === 0 ? undefined : suspect(action, saying.reason)
+  if (typeof action === 'number') return action === 0 ? undefined : suspect(action, refusal.reason)
   switch (action) {
     case 'reject':
-      return reject(saying.text, { status: saying.rejectStatus })
+      return reject(refusal.text, { status: refusal.rejectStatus })
     case 'defer':
-      return deferral(saying)
+      return deferral(refusal)
     case 'quarantine':
-      return quarantine(saying.reason)
+      return quarantine(refusal.reason)
     case 'none':
       return undefined
   }
 }
 
-function deferral({ text, deferStatus }: Saying): Defer {
+function deferral({ text, deferStatus }: RefusalText): Defer {
   return defer(text, { status: deferStatus })
 }

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import {
   type AuthResults,
-  claims,
   describe,
+  hasAuthservId,
   type MethodResult,
   parseArcAuthResults,
   parseAuthResults,
@@ -184,7 +184,7 @@ test('RFC 8601 §5: a field that claims to be ours is known by its id in any spe
     '"x mx.example.com"; spf=pass',
     'mx.example.com=x; spf=pass',
   ]) {
-    assert.ok(claims(forged, 'mx.example.com'), forged)
+    assert.ok(hasAuthservId(forged, 'mx.example.com'), forged)
   }
   for (const foreign of [
     'mx.example.org; dkim=pass',
@@ -193,11 +193,11 @@ test('RFC 8601 §5: a field that claims to be ours is known by its id in any spe
     'x-mx.example.com; none',
     'example.org (mx.example.com); none',
   ])
-    assert.ok(!claims(foreign, 'mx.example.com'), foreign)
-  assert.ok(claims('xn--bcher-kva.example; none', 'B\u00dcCHER.example'))
-  assert.ok(claims('b\u00fccher.example; none', 'xn--bcher-kva.example'))
-  assert.ok(claims('mx7.example.com; none', '*.example.com'))
-  assert.ok(!claims('mxexample.com; none', '*.example.com'))
+    assert.ok(!hasAuthservId(foreign, 'mx.example.com'), foreign)
+  assert.ok(hasAuthservId('xn--bcher-kva.example; none', 'B\u00dcCHER.example'))
+  assert.ok(hasAuthservId('b\u00fccher.example; none', 'xn--bcher-kva.example'))
+  assert.ok(hasAuthservId('mx7.example.com; none', '*.example.com'))
+  assert.ok(!hasAuthservId('mxexample.com; none', '*.example.com'))
 })
 
 const sample: AuthResults = {
@@ -294,19 +294,19 @@ test('any text is read or not, but never throws', () => {
   fc.assert(
     fc.property(soup, (parts) => {
       parseAuthResults(parts.join(''))
-      claims(parts.join(''), 'mx')
+      hasAuthservId(parts.join(''), 'mx')
     }),
     { numRuns: 1000 },
   )
 })
 
 test('a result becomes the opinion the operator wants', () => {
-  const saying = { text: 'SPF failed', reason: 'spf=fail', rejectStatus: '5.7.23', deferStatus: '4.7.24' } as const
-  assert.deepEqual(toOpinion('reject', saying), { kind: 'reject', text: 'SPF failed', status: '5.7.23', code: 550, disconnect: false })
-  assert.deepEqual(toOpinion('defer', saying), { kind: 'defer', text: 'SPF failed', status: '4.7.24', code: 451, disconnect: false })
-  assert.deepEqual(toOpinion(2.5, saying), { kind: 'suspect', points: 2.5, reason: 'spf=fail' })
-  assert.deepEqual(toOpinion({ kind: 'suspect', points: 1, reason: 'mine' }, saying), { kind: 'suspect', points: 1, reason: 'mine' })
-  assert.deepEqual(toOpinion('quarantine', saying), { kind: 'quarantine', reason: 'spf=fail' })
-  assert.equal(toOpinion('none', saying), undefined)
-  assert.equal(toOpinion(0, saying), undefined)
+  const refusal = { text: 'SPF failed', reason: 'spf=fail', rejectStatus: '5.7.23', deferStatus: '4.7.24' } as const
+  assert.deepEqual(toOpinion('reject', refusal), { kind: 'reject', text: 'SPF failed', status: '5.7.23', code: 550, disconnect: false })
+  assert.deepEqual(toOpinion('defer', refusal), { kind: 'defer', text: 'SPF failed', status: '4.7.24', code: 451, disconnect: false })
+  assert.deepEqual(toOpinion(2.5, refusal), { kind: 'suspect', points: 2.5, reason: 'spf=fail' })
+  assert.deepEqual(toOpinion({ kind: 'suspect', points: 1, reason: 'mine' }, refusal), { kind: 'suspect', points: 1, reason: 'mine' })
+  assert.deepEqual(toOpinion('quarantine', refusal), { kind: 'quarantine', reason: 'spf=fail' })
+  assert.equal(toOpinion('none', refusal), undefined)
+  assert.equal(toOpinion(0, refusal), undefined)
 })

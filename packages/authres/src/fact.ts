@@ -1,6 +1,6 @@
 /** What spf, dkim, arc and dmarc find out about a message, and tell each other. */
 import { defineFact } from '@postroad/plugin'
-import type { AuthResults } from './results.ts'
+import type { AuthResults } from './field.ts'
 
 /** RFC 7208 §2.6. */
 export type SpfResult = 'none' | 'neutral' | 'pass' | 'fail' | 'softfail' | 'temperror' | 'permerror'

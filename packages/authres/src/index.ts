@@ -1,11 +1,23 @@
-/** What spf, dkim, dmarc, arc and auth-results have in common. */
-export { type CommandAction, type MessageAction, type Saying, toOpinion } from './action.ts'
-export { Arrivals, type Check } from './arrivals.ts'
-export { BodyHash, type BodyHashOptions, VerifierHash } from './body-hash.ts'
+/**
+ * Results of e-mail authentication: what spf, dkim, arc and dmarc tell each other, and how it is written down, RFC 8601.
+ *
+ * The four plugins import nothing of each other. Each sets one fact (fact.ts); dmarc reads those of spf, dkim and arc, greylist that of
+ * spf, and a rule of your own any of them. A result is worth what the operator says: toOpinion makes the opinion.
+ *
+ * The field Authentication-Results has one type, AuthResults (field.ts), and three ways lead to and from it:
+ *
+ *   facts → describe → AuthResults → writeAuthResults → text      what we write on top of a message, or into a seal of ARC
+ *   text → parseAuthResults, parseArcAuthResults → AuthResults    what somebody else wrote, read over lexer.ts
+ *   text → hasAuthservId                                          whether a field that came in claims to be ours, and must go
+ *
+ * Imports lead one way: field ← fact ← describe, and field ← parse, write. The package has no dependency but `@postroad/plugin`, and
+ * knows nothing of the library that makes the verdicts: that is `@postroad/mailauth`.
+ *
+ * Where to begin: fact.ts for what is known of a message, field.ts for the form of a field, then write.ts and parse.ts.
+ */
+export { type CommandAction, type MessageAction, type RefusalText, toOpinion } from './action.ts'
+export { describe, type Findings } from './describe.ts'
 export * from './fact.ts'
-export { readFields, type SignedField } from './field.ts'
-export { HeaderSection } from './header-section.ts'
-export { type NodeResolver, nodeResolver, unlessAborted } from './node-resolver.ts'
-export { claims, parseArcAuthResults, parseAuthResults } from './parse.ts'
-export { type AuthResults, describe, type Findings, type MethodResult, type Property } from './results.ts'
+export type { AuthResults, MethodResult, Property } from './field.ts'
+export { hasAuthservId, parseArcAuthResults, parseAuthResults } from './parse.ts'
 export { writeAuthResults } from './write.ts'

@@ -1,7 +1,7 @@
 /** Reads Authentication-Results fields of others, RFC 8601 §2.2: what is out there, not only what is allowed. */
 import { domainToASCII } from 'node:url'
+import type { AuthResults, MethodResult, Property } from './field.ts'
 import { Lexer } from './lexer.ts'
-import type { AuthResults, MethodResult, Property } from './results.ts'
 
 /**
  * Reads the value of an Authentication-Results field, folded or not.
@@ -44,7 +44,7 @@ function readAll(lexer: Lexer): AuthResults | undefined {
  * program might have, or cannot be read well enough to say that it does not: such a field must not come in from outside, RFC 8601 §5.
  * Names are compared without case and as A-labels.
  */
-export function claims(value: string, authservId: string): boolean {
+export function hasAuthservId(value: string, authservId: string): boolean {
   const id = readHead(new Lexer(value))
   if (id === undefined) return true
   const own = normaliseId(authservId.replace(/^\*(?=\.)/, ''))

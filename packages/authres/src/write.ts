@@ -1,5 +1,5 @@
 /** Writes the value of an Authentication-Results field, RFC 8601 §2.2. */
-import type { AuthResults, MethodResult } from './results.ts'
+import type { AuthResults, MethodResult } from './field.ts'
 
 /** RFC 5322 §2.1.1: lines should not be longer than this. */
 const LINE = 78

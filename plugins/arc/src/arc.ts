@@ -1,6 +1,7 @@
 /** ARC: what did those see who had this message before us? RFC 8617. */
-import { type Arc, Arrivals, arcFact, describe, dkimFact, dmarcFact, nodeResolver, spfFact, writeAuthResults } from '@postroad/authres'
+import { type Arc, arcFact, describe, dkimFact, dmarcFact, spfFact, writeAuthResults } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
+import { Arrivals, nodeResolver } from '@postroad/mailauth'
 import { Dns, definePlugin, type MessageContext } from '@postroad/plugin'
 import { arcOptions } from './options.ts'
 import { readSealKey, sealMessage } from './seal.ts'

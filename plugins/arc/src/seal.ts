@@ -1,8 +1,8 @@
 /** Adds a set of ARC fields, RFC 8617 §5.1. */
 import { readFile } from 'node:fs/promises'
-import { type Arc, BodyHash, readFields } from '@postroad/authres'
+import type { Arc } from '@postroad/authres'
+import { BodyHash, createSeal, getArcChain, readFields } from '@postroad/mailauth'
 import type { Message } from '@postroad/plugin'
-import { createSeal, getARChain } from 'mailauth/lib/arc/index.js'
 
 /** A key to seal with. */
 export interface SealKey {
@@ -44,7 +44,7 @@ export async function sealMessage(message: Message, { key, authResults, result, 
   for await (const chunk of message.body()) body.update(chunk)
   const { headers: set } = await createSeal(false, {
     headers: parsed,
-    arc: { chain: result === 'pass' ? getARChain(parsed, { strict: true }) : false },
+    arc: { chain: result === 'pass' ? getArcChain(parsed, { strict: true }) : false },
     // Its strict mode takes the names of hosts only, senders have those of the DNS; whether the chain may go on was asked above.
     strict: [key.domain, key.selector].every((name) => !/_|-(\.|$)|(^|\.)-/.test(name)),
     seal: {

@@ -1,21 +1,23 @@
 /** Validates the chain of seals of one message while it arrives, RFC 8617 §5.2; the rules are those of the npm package mailauth. */
 import { domainToASCII } from 'node:url'
+import { type Arc, parseArcAuthResults } from '@postroad/authres'
 import {
-  type Arc,
+  type ArcData,
+  type ArcSet,
   BodyHash,
+  DkimVerifier,
+  getArcChain,
   HeaderSection,
   type NodeResolver,
-  parseArcAuthResults,
   readFields,
   type SignedField,
   VerifierHash,
-} from '@postroad/authres'
-import { getARChain, arc as validate } from 'mailauth/lib/arc/index.js'
-import { type ArcData, type ArcSet, DkimVerifier } from 'mailauth/lib/dkim/dkim-verifier.js'
+  validateArc,
+} from '@postroad/mailauth'
 import { type ArcOptions, isListed } from './options.ts'
 
 /** What a validation needs. */
-export interface ArcMeans {
+export interface ArcDeps {
   readonly resolver: NodeResolver
   /** Milliseconds since the epoch. */
   readonly now: number
@@ -33,7 +35,7 @@ export const NO_CHAIN: Arc = { result: 'none', comment: undefined, sealers: [], 
 /** One message's chain. Feed it the message, then ask. A message without ARC fields costs the look at its header section. */
 export class ArcVerification {
   readonly #options: ArcOptions
-  readonly #means: ArcMeans
+  readonly #deps: ArcDeps
   readonly #section: HeaderSection
   #verifier: DkimVerifier | undefined
   #body: BodyHash | undefined
@@ -41,9 +43,9 @@ export class ArcVerification {
   #hasBegun = false
   #hasDnsFailed = false
 
-  constructor(options: ArcOptions, means: ArcMeans) {
+  constructor(options: ArcOptions, deps: ArcDeps) {
     this.#options = options
-    this.#means = means
+    this.#deps = deps
     this.#section = new HeaderSection(options.maxHeader)
   }
 
@@ -76,7 +78,7 @@ export class ArcVerification {
   }
 
   #prepare(fields: readonly SignedField[]): void {
-    const options = { strict: true, minBitLength: this.#options.minBits, curTime: new Date(this.#means.now), resolver: this.#ask }
+    const options = { strict: true, minBitLength: this.#options.minBits, curTime: new Date(this.#deps.now), resolver: this.#ask }
     const verifier = new DkimVerifier(options)
     verifier.headers = { parsed: fields }
     readChain(verifier.arc, fields)
@@ -99,7 +101,7 @@ export class ArcVerification {
     // Step 4 of RFC 8617 §5.2, the newest signature; then the others, which read its result.
     await verifier.finalChunk()
     const { trust, minBits } = this.#options
-    const { status } = await validate(verifier.arc, { resolver: this.#ask, strict: true, minBitLength: minBits })
+    const { status } = await validateArc(verifier.arc, { resolver: this.#ask, strict: true, minBitLength: minBits })
     const chain = verifier.arc.chain || []
     const sealers = chain.map(sealerOf)
     const result = status.result === 'pass' || status.result === 'none' ? status.result : 'fail'
@@ -111,7 +113,7 @@ export class ArcVerification {
   /** Notes whether a failure may be gone later; mailauth calls all of them permanent. */
   readonly #ask: NodeResolver = async (name, type) => {
     try {
-      return await this.#means.resolver(name, type)
+      return await this.#deps.resolver(name, type)
     } catch (error) {
       this.#hasDnsFailed ||= TEMPORARY.includes((error as { code?: unknown }).code) // `as`: what node:dns throws
       throw error
@@ -126,7 +128,7 @@ function isExcessive({ key, line }: SignedField): boolean {
 /** RFC 8617 §5.2 steps 1 to 3; a chain that is broken is kept as the error it is. */
 function readChain(data: ArcData, fields: readonly SignedField[]): void {
   try {
-    data.chain = getARChain({ parsed: fields }, { strict: true })
+    data.chain = getArcChain({ parsed: fields }, { strict: true })
     const last = data.chain ? data.chain.at(-1) : undefined
     if (last !== undefined) data.lastEntry = last
   } catch (error) {

@@ -1,5 +1,5 @@
 /** One Authentication-Results field for everything that was found out, and none that somebody else wrote in our name, RFC 8601. */
-import { arcFact, claims, describe, dkimFact, dmarcFact, spfFact, writeAuthResults } from '@postroad/authres'
+import { arcFact, describe, dkimFact, dmarcFact, hasAuthservId, spfFact, writeAuthResults } from '@postroad/authres'
 import { definePlugin, type Message } from '@postroad/plugin'
 import { z } from 'zod'
 
@@ -52,7 +52,7 @@ export const authResults = definePlugin({
 
 /** RFC 8601 §5: a field from outside that claims to be ours, or that nobody can read, must go. */
 export function withoutForged(message: Message, own: readonly string[], remove: AuthResultsOptions['remove']): Message {
-  const isForged = (value: string) => remove === 'all' || own.some((authservId) => claims(value, authservId))
+  const isForged = (value: string) => remove === 'all' || own.some((authservId) => hasAuthservId(value, authservId))
   const proper = message.headers.has(FIELD) ? message.withoutHeader(FIELD, ({ value }) => isForged(value)) : message
   return proper.withoutHeader('', ({ value }) => {
     const disguised = disguisedValue(value)

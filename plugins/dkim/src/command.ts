@@ -3,10 +3,9 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { nodeResolver } from '@postroad/authres'
 import { normaliseName } from '@postroad/dns'
+import { getPublicKey, nodeResolver } from '@postroad/mailauth'
 import type { CommandIo, Dns, PluginCommand } from '@postroad/plugin'
-import { getPublicKey } from 'mailauth/lib/tools.js'
 
 /** RFC 1035 §3.3.14: a string of a TXT record has at most 255 octets. */
 const TXT_STRING = 255

@@ -1,6 +1,7 @@
 /** DKIM: who has signed this message, and is it still what they signed? RFC 6376. */
-import { Arrivals, type Dkim, type DkimResult, dkimFact, nodeResolver, toOpinion } from '@postroad/authres'
+import { type Dkim, type DkimResult, dkimFact, toOpinion } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
+import { Arrivals, nodeResolver } from '@postroad/mailauth'
 import { Dns, definePlugin, type MessageOpinion } from '@postroad/plugin'
 import { dkimCommands } from './command.ts'
 import { KeyStore } from './key-store.ts'

@@ -1,6 +1,6 @@
 /** Public keys, parsed once: what DNS says is asked anew as often as its TTL wants, the key in it is looked up by the record's text. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { getPublicKey, type PublicKey } from 'mailauth/lib/tools.js'
+import { getPublicKey, type PublicKey } from '@postroad/mailauth'
 
 /** Where key records come from. */
 export type Resolve = (name: string, type: string) => Promise<string[] | string[][]>

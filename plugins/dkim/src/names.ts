@@ -3,7 +3,7 @@
  * end (`s=s_1`, `s=k1-`). Other verifiers look their keys up as they look up any.
  */
 import { domainToASCII } from 'node:url'
-import type { DkimVerifier, SignatureHeader } from 'mailauth/lib/dkim/dkim-verifier.js'
+import type { DkimVerifier, SignatureHeader } from '@postroad/mailauth'
 
 const LABEL = /^[a-z0-9_-]{1,63}$/
 const SYNTAX_ERROR = 'signature syntax error'

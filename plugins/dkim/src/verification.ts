@@ -1,16 +1,16 @@
 /** Verifies the signatures of one message while it arrives, RFC 6376 §6; the rules are those of the npm package mailauth, in its strict mode. */
+import type { Dkim, DkimResult, DkimSignature } from '@postroad/authres'
 import {
   BodyHash,
-  type Dkim,
-  type DkimResult,
-  type DkimSignature,
+  DkimVerifier,
   HeaderSection,
+  parseDkimHeaders,
   readFields,
+  type SignatureHeader,
+  type SignatureResult,
   type SignedField,
   VerifierHash,
-} from '@postroad/authres'
-import { DkimVerifier, type SignatureHeader, type SignatureResult } from 'mailauth/lib/dkim/dkim-verifier.js'
-import { parseDkimHeaders } from 'mailauth/lib/tools.js'
+} from '@postroad/mailauth'
 import type { MessageKeys } from './key-store.ts'
 import { prepareNames } from './names.ts'
 import type { DkimOptions } from './options.ts'
@@ -19,7 +19,7 @@ import type { DkimOptions } from './options.ts'
 export type VerificationOptions = Pick<DkimOptions, 'maxSignatures' | 'maxHeader' | 'maxFields' | 'minBits' | 'bodyLength'>
 
 /** What a verification needs. */
-export interface VerificationMeans {
+export interface VerificationDeps {
   readonly keys: MessageKeys
   /** Milliseconds since the epoch, for `x=`. */
   readonly now: number
@@ -37,7 +37,7 @@ const RESULTS: readonly string[] = ['none', 'pass', 'fail', 'policy', 'neutral',
 /** One message's signatures. Feed it the message, then ask; key lookups begin as soon as the header section is complete. */
 export class Verification {
   readonly #options: VerificationOptions
-  readonly #means: VerificationMeans
+  readonly #deps: VerificationDeps
   readonly #section: HeaderSection
   #bodies: readonly BodyHash[] = []
   #verifier: DkimVerifier | undefined
@@ -45,9 +45,9 @@ export class Verification {
   #obstacle: string | undefined
   #hasBegun = false
 
-  constructor(options: VerificationOptions, means: VerificationMeans) {
+  constructor(options: VerificationOptions, deps: VerificationDeps) {
     this.#options = options
-    this.#means = means
+    this.#deps = deps
     this.#section = new HeaderSection(options.maxHeader)
   }
 
@@ -94,16 +94,16 @@ export class Verification {
     const looked = all.slice(0, this.#options.maxSignatures)
     if (looked.length === 0) return
     this.#ignored = all.length - looked.length
-    const verifier = new DkimVerifier({ strict: true, minBitLength: this.#options.minBits, curTime: new Date(this.#means.now) })
+    const verifier = new DkimVerifier({ strict: true, minBitLength: this.#options.minBits, curTime: new Date(this.#deps.now) })
     verifier.headers = { parsed: fields }
-    verifier.keyCache = this.#means.keys
+    verifier.keyCache = this.#deps.keys
     verifier.signatureHeaders = looked.map((field) => prepareSignature(verifier, field))
     this.#verifier = verifier
     this.#bodies = addBodyHashes(verifier)
     for (const { skip, invalid, selector, signingDomain, hashAlgo } of verifier.signatureHeaders) {
       if (skip || invalid || hashAlgo === 'sha1') continue
       // The answer is kept in the message's keys; it is waited for, and its failure seen, when the body is there.
-      void this.#means.keys.get('DKIM', `${selector}._domainkey.${signingDomain}`, undefined, { hashAlgo })
+      void this.#deps.keys.get('DKIM', `${selector}._domainkey.${signingDomain}`, undefined, { hashAlgo })
     }
   }
 }

@@ -1,8 +1,8 @@
 /** What the owner of the author's domain asks for, and whether it matters here, RFC 9989 §5.3; the evaluation is that of the npm package mailauth. */
-import { type Arc, type Dkim, type Dmarc, nodeResolver, type Property, type Spf } from '@postroad/authres'
+import type { Arc, Dkim, Dmarc, Property, Spf } from '@postroad/authres'
 import { DnsMemo, normaliseName } from '@postroad/dns'
+import { type DmarcEvaluation, type DmarcInput, type DmarcResponse, evaluateDmarc, nodeResolver } from '@postroad/mailauth'
 import type { Dns } from '@postroad/plugin'
-import { type DmarcResponse, evaluateDmarc } from 'mailauth/lib/dmarc/index.js'
 import type { Author } from './author.ts'
 import type { DmarcOptions, Trust } from './options.ts'
 
@@ -18,7 +18,7 @@ export interface DmarcEvidence {
 }
 
 /** How to judge it. */
-export interface DmarcMeans {
+export interface DmarcDeps {
   readonly dns: Dns
   /** Whose signal ends it; read only when there is something to wait for. */
   readonly context?: { readonly signal: AbortSignal }
@@ -28,27 +28,26 @@ export interface DmarcMeans {
   readonly options: Pick<DmarcOptions, 'arc'>
 }
 
-type Evaluation = Awaited<ReturnType<typeof evaluateDmarc>>
-type Question = Omit<Parameters<typeof evaluateDmarc>[0], 'resolver' | 'strict'>
+type Question = Omit<DmarcInput, 'resolver' | 'strict'>
 
 /** Longer ones are evaluated anew each time. */
 const MAX_KEY = 500
 
 /** Evaluates, and remembers what a domain asks for as long as the records it rests on may be kept. */
 export class DmarcChecks {
-  readonly #memo = new DnsMemo<Evaluation>()
+  readonly #memo = new DnsMemo<DmarcEvaluation>()
 
   /** Evaluates DMARC; at once when the policy is known. Never rejects: what goes wrong is a temperror. */
-  check(evidence: DmarcEvidence, means: DmarcMeans): Dmarc | Promise<Dmarc> {
-    const evaluation = this.#evaluate(questionOf(evidence), means)
-    if (!(evaluation instanceof Promise)) return this.#conclude(evaluation, evidence, means)
+  check(evidence: DmarcEvidence, deps: DmarcDeps): Dmarc | Promise<Dmarc> {
+    const evaluation = this.#evaluate(questionOf(evidence), deps)
+    if (!(evaluation instanceof Promise)) return this.#conclude(evaluation, evidence, deps)
     return evaluation.then(
-      (found) => this.#conclude(found, evidence, means),
+      (found) => this.#conclude(found, evidence, deps),
       (error: unknown) => ({ ...NOTHING, result: 'temperror', comment: error instanceof Error ? error.message : undefined }),
     )
   }
 
-  #evaluate(question: Question, { dns, context, now }: DmarcMeans): Evaluation | Promise<Evaluation> {
+  #evaluate(question: Question, { dns, context, now }: DmarcDeps): DmarcEvaluation | Promise<DmarcEvaluation> {
     const key = keyOf(question)
     const known = key === undefined ? undefined : this.#memo.get(key, now)
     if (known !== undefined) return known
@@ -57,19 +56,19 @@ export class DmarcChecks {
   }
 
   /** Where an identifier could not be checked it is asked what a pass of it would change: one that cannot align leaves the failure a failure. */
-  #conclude(evaluation: Evaluation, evidence: DmarcEvidence, means: DmarcMeans): Dmarc | Promise<Dmarc> {
-    const doubt = hasFailed(evaluation) ? findDoubt(evidence, means) : undefined
-    const imagined = doubt === undefined ? undefined : imagine(evidence, means)
-    if (imagined === undefined) return conclude(evaluation, { evidence, means, doubt })
-    const settle = (other: Evaluation) => conclude(evaluation, { evidence, means, doubt: hasFailed(other) ? undefined : doubt })
-    const other = this.#evaluate(questionOf(imagined), means)
-    return other instanceof Promise ? other.then(settle, () => conclude(evaluation, { evidence, means, doubt })) : settle(other)
+  #conclude(evaluation: DmarcEvaluation, evidence: DmarcEvidence, deps: DmarcDeps): Dmarc | Promise<Dmarc> {
+    const doubt = hasFailed(evaluation) ? findDoubt(evidence, deps) : undefined
+    const imagined = doubt === undefined ? undefined : imagine(evidence, deps)
+    if (imagined === undefined) return conclude(evaluation, { evidence, deps, doubt })
+    const settle = (other: DmarcEvaluation) => conclude(evaluation, { evidence, deps, doubt: hasFailed(other) ? undefined : doubt })
+    const other = this.#evaluate(questionOf(imagined), deps)
+    return other instanceof Promise ? other.then(settle, () => conclude(evaluation, { evidence, deps, doubt })) : settle(other)
   }
 }
 
 /** Evaluates DMARC once. Never rejects: what goes wrong is a temperror. */
-export async function checkDmarc(evidence: DmarcEvidence, means: DmarcMeans): Promise<Dmarc> {
-  return new DmarcChecks().check(evidence, means)
+export async function checkDmarc(evidence: DmarcEvidence, deps: DmarcDeps): Promise<Dmarc> {
+  return new DmarcChecks().check(evidence, deps)
 }
 
 /** What the policy and its alignment depend on. */
@@ -107,18 +106,18 @@ function keyOf({ headerFrom, fromFields, spfDomains, dkimDomains }: Question): s
 
 const PLAIN_AUTHOR = /^x@[a-z0-9._-]+$/i
 
-function hasFailed({ response }: Evaluation): boolean {
+function hasFailed({ response }: DmarcEvaluation): boolean {
   return response !== false && response.status.result === 'fail'
 }
 
 interface Conclusion {
   readonly evidence: DmarcEvidence
-  readonly means: DmarcMeans
+  readonly deps: DmarcDeps
   /** Why a failure might be none. */
   readonly doubt: string | undefined
 }
 
-function conclude({ response, reason, authorDomains }: Evaluation, conclusion: Conclusion): Dmarc {
+function conclude({ response, reason, authorDomains }: DmarcEvaluation, conclusion: Conclusion): Dmarc {
   return response === false ? withoutAuthor(reason, authorDomains) : weigh(response, conclusion)
 }
 
@@ -134,7 +133,7 @@ function withoutAuthor(reason: string | undefined, domains: readonly string[] | 
   }
 }
 
-function weigh(response: DmarcResponse, { evidence, means, doubt }: Conclusion): Dmarc {
+function weigh(response: DmarcResponse, { evidence, deps, doubt }: Conclusion): Dmarc {
   const { status, policyDomain, policy, alignment, error, testMode } = response
   const aligned = [
     alignment?.spf.result === undefined ? [] : ['spf' as const],
@@ -149,7 +148,7 @@ function weigh(response: DmarcResponse, { evidence, means, doubt }: Conclusion):
     comment: error ?? (testMode ? 't=y' : undefined),
   }
   if (status.result === 'pass' || status.result === 'none') return { ...known, result: status.result }
-  const override = findOverride(known.domain, evidence, means)
+  const override = findOverride(known.domain, evidence, deps)
   if (status.result !== 'fail') {
     const certain = isCertain(response, known.domain) ? policy : undefined
     return { ...known, result: 'temperror', policy: certain, aligned: alignedAnyway(known.domain, evidence), override }
@@ -172,7 +171,7 @@ function alignedAnyway(domain: string, { spf, dkim }: DmarcEvidence): Dmarc['ali
   return [...(bySpf ? (['spf'] as const) : []), ...(byDkim ? (['dkim'] as const) : [])]
 }
 
-function findDoubt({ spf, dkim, arc }: DmarcEvidence, { options }: DmarcMeans): string | undefined {
+function findDoubt({ spf, dkim, arc }: DmarcEvidence, { options }: DmarcDeps): string | undefined {
   if (spf === undefined || dkim === undefined) return `${spf === undefined ? 'SPF' : 'DKIM'} was not checked`
   if (spf.mailFrom.result === 'temperror') return 'SPF could not be checked'
   if (dkim.signatures.some(({ result }) => result === 'temperror')) return 'DKIM could not be checked'
@@ -180,7 +179,7 @@ function findDoubt({ spf, dkim, arc }: DmarcEvidence, { options }: DmarcMeans): 
 }
 
 /** The evidence as it would be if what could not be checked had passed; undefined where that alone would not settle it. */
-function imagine(evidence: DmarcEvidence, { options }: DmarcMeans): DmarcEvidence | undefined {
+function imagine(evidence: DmarcEvidence, { options }: DmarcDeps): DmarcEvidence | undefined {
   const { spf, dkim, arc } = evidence
   if (spf === undefined || dkim === undefined || (options.arc && arc?.isTemporary)) return undefined
   const passed = <T extends { readonly result: string }>(one: T): T => (one.result === 'temperror' ? { ...one, result: 'pass' } : one)
@@ -188,7 +187,7 @@ function imagine(evidence: DmarcEvidence, { options }: DmarcMeans): DmarcEvidenc
 }
 
 /** Local knowledge goes before the published policy, RFC 9989 §5.3. */
-function findOverride(domain: string, { spf, dkim, arc, address }: DmarcEvidence, { trust, options }: DmarcMeans): Dmarc['override'] {
+function findOverride(domain: string, { spf, dkim, arc, address }: DmarcEvidence, { trust, options }: DmarcDeps): Dmarc['override'] {
   const senders = [spf?.mailFrom, spf?.helo].filter((check) => check?.result === 'pass').map((check) => check?.domain ?? '')
   const signers = (dkim?.signatures ?? []).filter(({ result }) => result === 'pass').map((signature) => signature.domain)
   if (trust.hasAddress(address) || [...senders, ...signers].some((name) => trust.hasDomain(name))) return 'forwarder'

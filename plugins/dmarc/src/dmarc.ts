@@ -34,12 +34,12 @@ export const dmarc = definePlugin({
             arc: find(arcFact),
             address: session.remote.address,
           }
-          const means = { dns: forMessage(dns, context), now: context.now(), context, trust, options }
+          const deps = { dns: forMessage(dns, context), now: context.now(), context, trust, options }
           const conclude = (found: Dmarc) => {
             context.set(dmarcFact, found)
             return judge(found, options)
           }
-          const found = checks.check(evidence, means)
+          const found = checks.check(evidence, deps)
           return found instanceof Promise ? found.then(conclude) : conclude(found)
         },
       },

@@ -1,10 +1,10 @@
 /** One SPF check, RFC 7208 §4: the evaluation is that of the npm package mailauth, in its strict mode. */
 import { isIPv4, isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
-import { nodeResolver, type SpfCheck, type SpfResult } from '@postroad/authres'
+import type { SpfCheck, SpfResult } from '@postroad/authres'
 import { DnsMemo } from '@postroad/dns'
+import { evaluateSpf, nodeResolver } from '@postroad/mailauth'
 import type { Dns } from '@postroad/plugin'
-import { spf as evaluate } from 'mailauth/lib/spf/index.js'
 import { type StandIn, standIn } from './stand-in.ts'
 
 /** Who claims what. */
@@ -20,7 +20,7 @@ export interface SpfQuestion {
 }
 
 /** How to find out. */
-export interface SpfMeans {
+export interface SpfDeps {
   readonly dns: Dns
   readonly signal?: AbortSignal
   /** Milliseconds; then temperror. */
@@ -30,7 +30,7 @@ export interface SpfMeans {
 const RESULTS: readonly string[] = ['none', 'neutral', 'pass', 'fail', 'softfail', 'temperror', 'permerror'] satisfies SpfResult[]
 
 /** How to find out, for many. */
-export interface SpfCheckMeans extends Omit<SpfMeans, 'signal'> {
+export interface SpfChecksDeps extends Omit<SpfDeps, 'signal'> {
   /** Milliseconds since the epoch. */
   readonly now: number
   /** Whose signal ends it; read only when there is something to wait for. */
@@ -45,7 +45,7 @@ export class SpfChecks {
   readonly #memo = new DnsMemo<SpfCheck>()
 
   /** As {@link checkSpf}; at once when it is known. */
-  check(question: SpfQuestion, { dns, now, timeout, context }: SpfCheckMeans): SpfCheck | Promise<SpfCheck> {
+  check(question: SpfQuestion, { dns, now, timeout, context }: SpfChecksDeps): SpfCheck | Promise<SpfCheck> {
     const { ip, helo, from } = question
     const key = `${ip} ${from === undefined ? '' : from.domain} ${helo}`
     return (
@@ -61,7 +61,7 @@ export class SpfChecks {
 }
 
 /** Checks one identity. Never rejects: what goes wrong is a temperror. */
-export async function checkSpf(question: SpfQuestion, means: SpfMeans): Promise<SpfCheck> {
+export async function checkSpf(question: SpfQuestion, deps: SpfDeps): Promise<SpfCheck> {
   const identity = question.from === undefined ? 'helo' : 'mailfrom'
   const domain = toDomain(question.from?.domain ?? question.helo)
   const known = { identity, domain, explanation: undefined } as const
@@ -69,18 +69,18 @@ export async function checkSpf(question: SpfQuestion, means: SpfMeans): Promise<
   if (domain === '') return { ...known, result: 'none', comment: 'no domain to ask' }
   // RFC 7208 §4.1: there must be an address, and nobody can name this client's. To try again later would not help.
   if (!isIPv4(question.ip) && !isIPv6(question.ip)) return { ...known, result: 'none', comment: 'no client address' }
-  const asked = standIn(domain, nodeResolver(means.dns, means.signal))
+  const asked = standIn(domain, nodeResolver(deps.dns, deps.signal))
   // RFC 7208 §4.3: an empty local part is replaced by postmaster.
   const sender = `${question.from?.local || 'postmaster'}@${asked.domain}`
   try {
-    const { status, explanation } = await evaluate({
+    const { status, explanation } = await evaluateSpf({
       sender,
       ip: question.ip,
       helo: question.helo,
       mta: question.hostname,
       resolver: asked.resolver,
       strict: true,
-      maxElapsedTime: means.timeout,
+      maxElapsedTime: deps.timeout,
     })
     return {
       ...known,

@@ -27,10 +27,10 @@ export const spf = definePlugin({
         handler(context) {
           const { session, helo, envelope } = context
           if (session.identity !== undefined || session.remote.address === '') return undefined
-          const means = { dns: forMessage(dns, context), now: context.now(), timeout: options.timeout, context }
+          const deps = { dns: forMessage(dns, context), now: context.now(), timeout: options.timeout, context }
           const claim = { ip: session.remote.address, helo: helo.name, hostname }
-          const asHelo = options.helo || envelope.from === undefined ? checks.check({ ...claim, from: undefined }, means) : undefined
-          const mailFrom = envelope.from === undefined ? asHelo : checks.check({ ...claim, from: envelope.from }, means)
+          const asHelo = options.helo || envelope.from === undefined ? checks.check({ ...claim, from: undefined }, deps) : undefined
+          const mailFrom = envelope.from === undefined ? asHelo : checks.check({ ...claim, from: envelope.from }, deps)
           const conclude = (heloCheck: SpfCheck | undefined, mailFromCheck: SpfCheck | undefined) => {
             if (mailFromCheck === undefined) return undefined
             const found: Spf = { mailFrom: mailFromCheck, helo: heloCheck }

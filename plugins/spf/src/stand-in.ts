@@ -2,7 +2,7 @@
  * What the npm package mailauth (7.1.0) cannot take is put into a form that it can, and what comes back is put right again: names
  * that are no host names (`bounce_1.shop.example`), and delimiters of macros that would become a range of characters.
  */
-import type { NodeResolver } from '@postroad/authres'
+import type { NodeResolver } from '@postroad/mailauth'
 
 /** A label of the DNS that senders use though no host may have it, RFC 952: with an underscore, or a hyphen at an end. */
 const ODD = /^(?=.*_|-|.*-$)[a-z0-9_-]+$/

@@ -15,7 +15,7 @@ export interface SigningKey {
 }
 
 /** How a ring is kept up to date. */
-export interface KeyRingMeans {
+export interface KeyRingDeps {
   readonly log: Logger
   /** Milliseconds between two looks at the files. */
   readonly reload: number
@@ -44,24 +44,24 @@ export function readSigningKey(pem: string | Buffer, { domain, selector }: Pick<
 
 /** All keys of a server. */
 export class KeyRing {
-  readonly #means: KeyRingMeans
+  readonly #deps: KeyRingDeps
   readonly #entries: Entry[]
   #lookedAt: number
 
-  private constructor(entries: Entry[], means: KeyRingMeans, now: number) {
+  private constructor(entries: Entry[], deps: KeyRingDeps, now: number) {
     this.#entries = entries
-    this.#means = means
+    this.#deps = deps
     this.#lookedAt = now
   }
 
   /** @throws {Error} naming the file that cannot be used */
-  static async open(keys: readonly KeyOptions[], means: KeyRingMeans, now: number): Promise<KeyRing> {
-    return new KeyRing(await Promise.all(keys.map(load)), means, now)
+  static async open(keys: readonly KeyOptions[], deps: KeyRingDeps, now: number): Promise<KeyRing> {
+    return new KeyRing(await Promise.all(keys.map(load)), deps, now)
   }
 
   /** The keys of the longest domain that is `domain` or above it; none when there is no such domain. */
   async for(domain: string, now: number): Promise<readonly SigningKey[]> {
-    if (now - this.#lookedAt >= this.#means.reload) {
+    if (now - this.#lookedAt >= this.#deps.reload) {
       this.#lookedAt = now
       await this.#refresh()
     }
@@ -77,9 +77,9 @@ export class KeyRing {
         const { mtimeMs } = await stat(entry.options.file)
         if (mtimeMs === entry.changed) continue
         this.#entries[index] = await load(entry.options)
-        this.#means.log.info({ domain: entry.options.domain, selector: entry.options.selector }, 'key file read again')
+        this.#deps.log.info({ domain: entry.options.domain, selector: entry.options.selector }, 'key file read again')
       } catch (error) {
-        this.#means.log.warn({ file: entry.options.file, error }, 'key file cannot be read, the old key is kept')
+        this.#deps.log.warn({ file: entry.options.file, error }, 'key file cannot be read, the old key is kept')
       }
     }
   }

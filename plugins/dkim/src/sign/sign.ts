@@ -1,6 +1,7 @@
 /** Signs what our own users send, RFC 6376 §5. */
-import { BodyHash } from '@postroad/authres'
+
 import { normaliseName } from '@postroad/dns'
+import { BodyHash } from '@postroad/mailauth'
 import { Dns, definePlugin, type Headers, type Message } from '@postroad/plugin'
 import addressparser from 'nodemailer/lib/addressparser'
 import { dkimCommands } from '../command.ts'

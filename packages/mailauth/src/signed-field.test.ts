@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { readFields } from './field.ts'
+import { readFields } from './signed-field.ts'
 
 const read = (text: string, limit = 1000) =>
   readFields(Buffer.from(text, 'latin1'), limit)?.map(({ key, line }) => [key, line.toString('latin1')])
