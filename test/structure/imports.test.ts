@@ -10,19 +10,19 @@ const byPackageName = new Map(workspaces.map((workspace) => [workspace.manifest.
 /** What a package may import of ours. `testing` and `cli` may import every package; plugins and examples have rules of their own. */
 const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['mail', []],
+  ['options', ['mail']],
   ['plugin', ['mail']],
-  ['message', ['mail']],
-  ['dns', []],
-  ['authres', ['plugin']],
-  ['mailauth', ['plugin']],
-  ['match', ['plugin']],
-  ['embedded', ['mail', 'plugin', 'message']],
-  ['smtp', ['mail']],
-  ['core', ['mail', 'plugin', 'message', 'smtp']],
-  ['queue', ['mail', 'plugin', 'embedded']],
-  ['delivery', ['mail']],
+  ['message', ['mail', 'options']],
+  ['dns', ['options']],
+  ['authres', ['plugin', 'options']],
+  ['mailauth', ['plugin', 'options']],
+  ['embedded', ['mail', 'options', 'plugin', 'message']],
+  ['smtp', ['mail', 'options']],
+  ['core', ['mail', 'options', 'plugin', 'message', 'smtp']],
+  ['queue', ['mail', 'options', 'plugin', 'embedded']],
+  ['delivery', ['mail', 'options']],
 ])
-const LEAVES = ['mail', 'plugin', 'message', 'authres', 'mailauth', 'match', 'dns', 'queue', 'delivery']
+const LEAVES = ['mail', 'options', 'plugin', 'message', 'authres', 'mailauth', 'dns', 'queue', 'delivery']
 
 /** Packages by folder that production code of this workspace may import. */
 function allowedFor({ kind, name }: Workspace): readonly string[] | 'packages' | 'all' {

@@ -1,8 +1,19 @@
 /** Lists of whom to let in and whom to keep out, by what is known of them at each step of the protocol. */
 
 import { parseAddress } from '@postroad/mail'
-import { type Allowed, allowedClient, allowedRecipient, allowedSender, opinionOf, reverseDns } from '@postroad/match'
-import { accept, Clock, type CommandIo, type CommandOpinion, definePlugin } from '@postroad/plugin'
+import {
+  type Allowed,
+  accept,
+  allowedClient,
+  allowedRecipient,
+  allowedSender,
+  Clock,
+  type CommandIo,
+  type CommandOpinion,
+  definePlugin,
+  opinionOf,
+  reverseDns,
+} from '@postroad/plugin'
 import { type Hit, type Lists, openLists } from './lists.ts'
 import { type AccessOptions, options } from './options.ts'
 

@@ -8,7 +8,7 @@ import {
   parseLines,
   type WatchedFile,
   watchFile,
-} from '@postroad/match'
+} from '@postroad/options'
 import type { AccessOptions, Entry, Kind } from './options.ts'
 
 /** An entry that fitted. */

@@ -1,5 +1,5 @@
 /** What an operator may say to `access`. */
-import { action } from '@postroad/match'
+import { action } from '@postroad/options'
 import { z } from 'zod'
 
 const until = z.iso

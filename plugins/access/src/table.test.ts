@@ -1,5 +1,4 @@
-import { reverseDns } from '@postroad/match'
-import { definePlugin, reject } from '@postroad/plugin'
+import { definePlugin, reject, reverseDns } from '@postroad/plugin'
 import { testPlugin } from '@postroad/testing'
 import { access } from './index.ts'
 

@@ -1,6 +1,6 @@
 /** Users whose passwords, keys and certificates are in a file; for a submission server without a directory. */
 import { createHmac, randomBytes } from 'node:crypto'
-import { AddressTable, watchFile } from '@postroad/match'
+import { AddressTable, watchFile } from '@postroad/options'
 import {
   type AuthAttempt,
   type AuthContext,

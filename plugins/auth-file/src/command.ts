@@ -1,6 +1,6 @@
 /** The commands by which an operator manages users. */
 import { randomBytes } from 'node:crypto'
-import { AddressTable } from '@postroad/match'
+import { AddressTable } from '@postroad/options'
 import type { CommandIo, Lock, PluginCommand } from '@postroad/plugin'
 import type { Guard } from './guard.ts'
 import { type AuthFileOptions, costOf } from './options.ts'

@@ -1,6 +1,6 @@
 /** Makes guessing passwords slow: who failed too often is not even heard, by network and by name. */
 import { createHash } from 'node:crypto'
-import { networkOf } from '@postroad/match'
+import { networkOf } from '@postroad/options'
 import type { Limiter, Rate, Store } from '@postroad/plugin'
 import type { AuthFileOptions } from './options.ts'
 

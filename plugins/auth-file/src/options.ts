@@ -1,5 +1,5 @@
 /** What an operator may say to `auth-file`. */
-import { duration, type Limit, parseLimit } from '@postroad/match'
+import { duration, type Limit, parseLimit } from '@postroad/options'
 import { z } from 'zod'
 import { defaultThreads, type HashLimits } from './hash/pool.ts'
 import type { Argon2Cost, ScryptCost } from './hash/work.ts'

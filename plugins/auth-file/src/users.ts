@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises'
 import path from 'node:path'
-import { AddressTable, parseLines } from '@postroad/match'
+import { AddressTable, parseLines } from '@postroad/options'
 import type { ScramKeys } from '@postroad/plugin'
 import { formatScram, isPasswordHash, parseScram } from './password.ts'
 

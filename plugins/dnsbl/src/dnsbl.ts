@@ -1,7 +1,17 @@
 /** Asks DNS lists about clients and domains; all at the same time, each with its own weight. */
 import { isIP } from 'node:net'
-import { allowedClient, domainName, networks, opinionOf } from '@postroad/match'
-import { Clock, type CommandOpinion, Dns, defineFact, definePlugin, type Suspect, suspect } from '@postroad/plugin'
+import { domainName, networks } from '@postroad/options'
+import {
+  allowedClient,
+  Clock,
+  type CommandOpinion,
+  Dns,
+  defineFact,
+  definePlugin,
+  opinionOf,
+  type Suspect,
+  suspect,
+} from '@postroad/plugin'
 import { List, type Listing } from './list.ts'
 import { type DnsblOptions, type ListOptions, options } from './options.ts'
 

@@ -1,8 +1,8 @@
 /** One DNS list, RFC 5782: what its answers mean, and whether it can be believed now. */
 
 import { reverseName } from '@postroad/dns'
-import { type Action, NetworkTable } from '@postroad/match'
-import type { Dns, Logger } from '@postroad/plugin'
+import { NetworkTable } from '@postroad/options'
+import type { Action, Dns, Logger } from '@postroad/plugin'
 import { Breaker, type BreakerOptions } from './breaker.ts'
 import type { ListOptions } from './options.ts'
 

@@ -1,5 +1,5 @@
 /** What an operator may say to `dnsbl`. */
-import { action, duration } from '@postroad/match'
+import { action, duration } from '@postroad/options'
 import { z } from 'zod'
 
 const list = z.strictObject({

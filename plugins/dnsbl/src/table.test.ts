@@ -1,6 +1,5 @@
 import { zoneDns } from '@postroad/dns'
-import { allowedClient } from '@postroad/match'
-import { Dns, definePlugin } from '@postroad/plugin'
+import { allowedClient, Dns, definePlugin } from '@postroad/plugin'
 import { testPlugin } from '@postroad/testing'
 import { dnsbl } from './index.ts'
 

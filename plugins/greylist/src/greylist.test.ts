@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Spf, spfFact } from '@postroad/authres'
-import { allowedClient, allowedRecipient, reverseDns } from '@postroad/match'
-import { type CommandIo, definePlugin, suspect } from '@postroad/plugin'
+import { allowedClient, allowedRecipient, type CommandIo, definePlugin, reverseDns, suspect } from '@postroad/plugin'
 import { createTestServer, session, sessionOn } from '@postroad/testing'
 import { greylist } from './index.ts'
 

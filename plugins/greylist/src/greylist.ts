@@ -3,8 +3,19 @@
  * not.
  */
 import { spfFact } from '@postroad/authres'
-import { AddressTable, allowedClient, allowedRecipient, allowedSender, DomainTable, networks, reverseDns } from '@postroad/match'
-import { type Address, type CommandOpinion, defer, definePlugin, type HookContext, Store } from '@postroad/plugin'
+import { AddressTable, DomainTable, networks } from '@postroad/options'
+import {
+  type Address,
+  allowedClient,
+  allowedRecipient,
+  allowedSender,
+  type CommandOpinion,
+  defer,
+  definePlugin,
+  type HookContext,
+  reverseDns,
+  Store,
+} from '@postroad/plugin'
 import { Greylist } from './memory.ts'
 import { options } from './options.ts'
 

@@ -1,6 +1,6 @@
 /** What greylisting remembers: who was seen first when, who came back, whose network has earned trust. */
 import { createHash } from 'node:crypto'
-import { networkOf } from '@postroad/match'
+import { networkOf } from '@postroad/options'
 import type { Address, Store } from '@postroad/plugin'
 import type { GreylistOptions } from './options.ts'
 

@@ -1,5 +1,5 @@
 /** What an operator may say to `greylist`. */
-import { duration } from '@postroad/match'
+import { duration } from '@postroad/options'
 import { z } from 'zod'
 
 /** The options of {@link greylist}. */

@@ -1,18 +1,18 @@
 /** What a client's own words and its reverse DNS say of it: mail servers have names that fit, infected machines seldom do. */
 import { isIP } from 'node:net'
 import { DnsMemo } from '@postroad/dns'
+import { DomainTable, domainName, networkOf, networks } from '@postroad/options'
 import {
   type Action,
   allowedClient,
-  DomainTable,
-  domainName,
-  networkOf,
-  networks,
+  type CommandOpinion,
+  Dns,
+  definePlugin,
   opinionOf,
   type ReverseDns,
   reverseDns,
-} from '@postroad/match'
-import { type CommandOpinion, Dns, definePlugin, type Session } from '@postroad/plugin'
+  type Session,
+} from '@postroad/plugin'
 import { type HeloOptions, options } from './options.ts'
 import { looksDynamic, records, reverseOf } from './reverse.ts'
 

@@ -1,5 +1,5 @@
 /** What an operator may say to `helo`. */
-import { action } from '@postroad/match'
+import { action } from '@postroad/options'
 import { z } from 'zod'
 
 /** The options of {@link helo}. */

@@ -1,6 +1,6 @@
 /** From an address to its names and back: forward-confirmed reverse DNS, RFC 8601 §3. */
-import { domainName, networkOf, type ReverseDns } from '@postroad/match'
-import type { Dns } from '@postroad/plugin'
+import { domainName, networkOf } from '@postroad/options'
+import type { Dns, ReverseDns } from '@postroad/plugin'
 
 /** Names looked at, RFC 8601 §3: a limit is needed, as addresses of large hosters have hundreds. */
 const NAMES = 10

@@ -1,5 +1,5 @@
 /** Takes what the decision was to quarantine: keeps it durably, shows it to an operator, and sends it on when they say so. */
-import { glob } from '@postroad/match'
+import { glob } from '@postroad/options'
 import { Clock, definePlugin, Lock, Spool, Store } from '@postroad/plugin'
 import { quarantineCommands } from './command.ts'
 import { entryOf } from './entry.ts'

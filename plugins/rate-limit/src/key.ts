@@ -1,6 +1,6 @@
 /** What a limit counts by: parts of what is known of a client and its mail. */
 import { createHash } from 'node:crypto'
-import { networkOf } from '@postroad/match'
+import { networkOf } from '@postroad/options'
 import type { Address, Helo, Session } from '@postroad/plugin'
 
 /** What is known at the moment of counting. */

@@ -1,5 +1,5 @@
 /** What an operator may say to `rate-limit`. */
-import { type Limit, parseLimit, stringList } from '@postroad/match'
+import { type Limit, parseLimit, stringList } from '@postroad/options'
 import { z } from 'zod'
 import { type KeyPart, PARTS } from './key.ts'
 

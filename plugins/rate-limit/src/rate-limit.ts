@@ -1,5 +1,5 @@
 /** Counts connections, messages, recipients, octets and errors, by whatever is known of who causes them. */
-import { networks } from '@postroad/match'
+import { networks } from '@postroad/options'
 import { type CommandIo, type CommandOpinion, defineFact, definePlugin, Limiter, type Session } from '@postroad/plugin'
 import { Gauge, type Place } from './gauge.ts'
 import type { Subject } from './key.ts'

@@ -1,5 +1,5 @@
 /** What an operator may say to `recipients`. */
-import { duration } from '@postroad/match'
+import { duration } from '@postroad/options'
 import { z } from 'zod'
 
 const http = z.strictObject({

@@ -1,6 +1,6 @@
 /** Refuses recipients that do not exist, so that their mail is not taken and bounced to an innocent third party. */
-import { DomainTable, knownRecipient } from '@postroad/match'
-import { type Address, type CommandOpinion, defer, definePlugin, reject, Store } from '@postroad/plugin'
+import { DomainTable } from '@postroad/options'
+import { type Address, type CommandOpinion, defer, definePlugin, knownRecipient, reject, Store } from '@postroad/plugin'
 import { options, type RecipientsOptions } from './options.ts'
 import { type Answer, openSources, type Source } from './source.ts'
 

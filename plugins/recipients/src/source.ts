@@ -1,7 +1,7 @@
 /** Those who know which recipients exist: lists, an HTTP service, another mail server. */
 
 import { ConnectError, Pool, Relay, type Target } from '@postroad/delivery'
-import { AddressTable, parseLines, watchFile } from '@postroad/match'
+import { AddressTable, parseLines, watchFile } from '@postroad/options'
 import type { Address, Reply } from '@postroad/plugin'
 import type { RecipientsOptions } from './options.ts'
 

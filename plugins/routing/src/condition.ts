@@ -1,5 +1,5 @@
 /** When a rule applies: conditions on envelope and client, and on the message once it is there. */
-import { AddressTable, domainName, glob, networks } from '@postroad/match'
+import { AddressTable, domainName, glob, networks } from '@postroad/options'
 import { type Address, defineFact, type Fact, type Message } from '@postroad/plugin'
 import type { RouteQuestion, RuleOptions } from './options.ts'
 

@@ -1,5 +1,5 @@
 /** Tables that are elsewhere: in a file, the store, behind HTTP, or in a user's function. */
-import { AddressTable, DomainTable, parseLines, watchFile } from '@postroad/match'
+import { AddressTable, DomainTable, parseLines, watchFile } from '@postroad/options'
 import type { Clock, Store } from '@postroad/plugin'
 import type { Lookup, TableOptions } from './options.ts'
 import { type Domain, readTarget } from './target.ts'

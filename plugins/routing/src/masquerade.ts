@@ -1,5 +1,5 @@
 /** Shows one domain to the world instead of many internal ones, in the fields that name who a message is from. */
-import type { DomainTable } from '@postroad/match'
+import type { DomainTable } from '@postroad/options'
 import type { Message } from '@postroad/plugin'
 
 const FIELDS = ['From', 'Sender', 'Reply-To']

@@ -1,5 +1,5 @@
 /** What an operator may say to `routing`. */
-import { duration, size, stringList } from '@postroad/match'
+import { duration, size, stringList } from '@postroad/options'
 import type { Address, Session } from '@postroad/plugin'
 import { z } from 'zod'
 

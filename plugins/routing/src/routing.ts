@@ -1,13 +1,13 @@
 /** Says where each recipient's mail goes; without it, or another plugin that does, no mail is accepted at all. */
 
 import { sameMailbox } from '@postroad/mail'
-import { knownRecipient } from '@postroad/match'
 import {
   type Address,
   Clock,
   defineFact,
   definePlugin,
   type HookContext,
+  knownRecipient,
   type MessageContext,
   type RcptContext,
   type Route,

@@ -1,7 +1,7 @@
 /** `postroad routing entries`, `set` and `unset`: tables that are kept in the store, filled without another program. */
 
 import { parseAddress } from '@postroad/mail'
-import { domainName } from '@postroad/match'
+import { domainName } from '@postroad/options'
 import type { CommandIo, PluginCommand, Store } from '@postroad/plugin'
 import type { TableOptions } from './options.ts'
 import { readTarget } from './target.ts'

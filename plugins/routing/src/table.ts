@@ -1,5 +1,5 @@
 /** The operator's options made ready: every pattern parsed, every address checked, so that mistakes are boot errors. */
-import { AddressTable, DomainTable, networks } from '@postroad/match'
+import { AddressTable, DomainTable, networks } from '@postroad/options'
 import { defer, type Refusal, type Route, reject } from '@postroad/plugin'
 import { type Condition, compileCondition, type Question } from './condition.ts'
 import { openTable, type Table, type TableGround } from './lookup.ts'

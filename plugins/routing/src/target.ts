@@ -1,7 +1,7 @@
 /** Where something goes, checked and ready: by a transport, or as other addresses go. */
 
 import { parseAddress } from '@postroad/mail'
-import { domainName } from '@postroad/match'
+import { domainName } from '@postroad/options'
 import type { Route } from '@postroad/plugin'
 import { type TargetOptions, target as targetSchema } from './options.ts'
 

@@ -1,5 +1,6 @@
-/** What policy plugins find out about a client and its mail, and tell each other. */
-import { defineFact } from '@postroad/plugin'
+/** What policy plugins find out about a client and its mail and tell each other, and what a finding is worth. */
+import { defineFact } from './fact.ts'
+import { type Defer, defer, type PermanentStatus, type Reject, reject, type Suspect, suspect, type TransientStatus } from './verdict.ts'
 
 /** An entry of an allow list that fitted. */
 export interface Allowed {
@@ -31,3 +32,29 @@ export const reverseDns = defineFact<ReverseDns, 'session'>('reverse-dns', 'sess
  * reverse-path that a bounce comes back to. Set by the plugin `routing` at `rcpt`, with the rules that say so.
  */
 export const knownRecipient = defineFact<readonly string[], 'recipient'>('known-recipient', 'recipient')
+
+/** What a finding is worth: points, a refusal, a refusal that ends the connection, or nothing. */
+export type Action = number | 'reject' | 'defer' | 'disconnect' | 'none'
+
+/** How an {@link Action} is said. */
+export interface Wording {
+  /** To the client: generic English. */
+  readonly text: string
+  /** To the log, with points. */
+  readonly reason: string
+  /** Default: `5.7.1`. */
+  readonly status?: PermanentStatus
+  /** Default: `4.7.1`. */
+  readonly transient?: TransientStatus
+}
+
+/** The opinion that an action stands for; undefined for `none` and no points. */
+export function opinionOf(
+  action: Action,
+  { text, reason, status = '5.7.1', transient = '4.7.1' }: Wording,
+): Suspect | Reject | Defer | undefined {
+  if (typeof action === 'number') return action === 0 ? undefined : suspect(action, reason)
+  if (action === 'none') return undefined
+  if (action === 'defer') return defer(text, { status: transient })
+  return reject(text, { status, disconnect: action === 'disconnect' })
+}
