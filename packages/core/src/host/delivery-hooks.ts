@@ -8,12 +8,12 @@ import {
   type Refusal,
   type Route,
 } from '@postroad/plugin'
+import { Frame } from '../run/call.ts'
 import { deliveryOpinions } from '../run/check.ts'
 import { Failure, invoke } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
-import { Frame } from '../session/frame.ts'
+import type { Runtime } from '../session/scope.ts'
 import { ownRoute } from './own-route.ts'
-import type { Runtime } from './runtime.ts'
 
 /** What a queue asks and tells. */
 export interface DeliveryHooks {

@@ -1,11 +1,11 @@
 import path from 'node:path'
 import { type CertificateFiles, groupId, type ListenerOptions, listenerMistakes, loadCertificates } from '@postroad/smtp'
-import type { Config, ListenOptions } from '../config.ts'
+import type { Config, ListenOptions } from '../config/config.ts'
+import type { ScopeSpec } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
+import { OPINION_HOOKS } from '../plan/compile.ts'
+import type { Plan, Wave } from '../plan/handler.ts'
 import { quarantineLevel } from '../policy/thresholds.ts'
-import { OPINION_HOOKS } from './compile.ts'
-import type { Plan, Wave } from './entry.ts'
-import type { ScopeSpec } from './scope.ts'
 
 /** A listener that is to be opened. */
 export interface Listening {

@@ -3,15 +3,15 @@
  * stands around the scopes that know the addresses.
  */
 import { type Address, defer, type Refusal, type Route, waysOf } from '@postroad/plugin'
+import { Frame } from '../run/call.ts'
 import { route as asRoute } from '../run/check.ts'
 import { first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
-import { Frame } from '../session/frame.ts'
-import { SessionState } from '../session/session-state.ts'
+import type { Runtime } from '../session/scope.ts'
+import { SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
 import { DISCARD } from '../stages/queue.ts'
-import type { Runtime } from './runtime.ts'
 
 /** Who asks: a client of whom nothing is known, or this server. */
 type Asker = 'stranger' | 'ourselves'

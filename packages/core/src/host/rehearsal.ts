@@ -1,6 +1,6 @@
 /** A plan that decides everything and does nothing: for `postroad try`. */
 import type { HookName } from '@postroad/plugin'
-import type { Entry, Plan } from './entry.ts'
+import type { Entry, Plan } from '../plan/handler.ts'
 
 /** The same plan, but nothing is called out, stored or delivered. */
 export function rehearsed({ nexthop: _nexthop, accepted: _accepted, queue, quarantine: _quarantine, ...plan }: Plan): Plan {

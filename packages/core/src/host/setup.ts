@@ -2,12 +2,12 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Role, Running, Service } from '@postroad/plugin'
+import type { ScopeSpec, Use } from '../config/scope.ts'
 import type { Services } from '../container.ts'
 import type { Mistakes } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import { validated } from './options.ts'
 import type { Places } from './places.ts'
-import type { ScopeSpec, Use } from './scope.ts'
 
 /** What plugins get in place of a service, by its name, whoever provides it. */
 export type Substitutes = ReadonlyMap<string, (real: () => unknown) => unknown>

@@ -1,4 +1,8 @@
-import type { Singles } from '../host/runtime.ts'
+/** Remembers who got a mixed answer, bounded in number and time. */
+export interface Singles {
+  add(client: string, now: number): void
+  has(client: string, now: number): boolean
+}
 
 const MEMORY = 86_400_000
 const MOST = 10_000

@@ -1,7 +1,7 @@
 /** What the sum of points is worth. */
 import { normalizeDomain } from '@postroad/mail'
 import { defer, type MessageOpinion, quarantine, reject } from '@postroad/plugin'
-import type { Levels, Thresholds } from '../config.ts'
+import type { Levels, Thresholds } from '../config/config.ts'
 
 /** A threshold that is met. */
 export interface Met {

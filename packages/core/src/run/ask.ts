@@ -1,8 +1,8 @@
 /** *Ask*: waves in order; within a wave all at the same time, and the most severe opinion wins, never the fastest. */
 import type { MessageOpinion } from '@postroad/plugin'
-import type { Entry, Wave } from '../host/entry.ts'
+import type { Entry, Wave } from '../plan/handler.ts'
 import { type Decision, severer } from '../policy/severity.ts'
-import type { Frame } from '../session/frame.ts'
+import type { Frame } from './call.ts'
 import { opinions } from './check.ts'
 import { Failure, invoke } from './guard.ts'
 

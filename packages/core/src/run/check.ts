@@ -14,7 +14,7 @@ import {
   type RoutedRecipient,
   textOf,
 } from '@postroad/plugin'
-import type { Entry } from '../host/entry.ts'
+import type { Entry } from '../plan/handler.ts'
 
 const COMMAND = new Set(['accept', 'reject', 'defer', 'suspect'])
 const MESSAGE = new Set([...COMMAND, 'quarantine', 'discard'])

@@ -1,6 +1,6 @@
 /** *First*: handlers in turn until one answers. A failure that is worth something ends the turn: it passes nothing on. */
-import type { Wave } from '../host/entry.ts'
-import type { Frame } from '../session/frame.ts'
+import type { Wave } from '../plan/handler.ts'
+import type { Frame } from './call.ts'
 import { type Check, Failure, invoke } from './guard.ts'
 
 /** Who answered, and what. */

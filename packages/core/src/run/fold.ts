@@ -1,7 +1,7 @@
 /** *Fold*: each handler gets what the one before returned. */
 import type { Message } from '@postroad/plugin'
-import type { Wave } from '../host/entry.ts'
-import { Frame } from '../session/frame.ts'
+import type { Wave } from '../plan/handler.ts'
+import { Frame } from './call.ts'
 import { message as asMessage } from './check.ts'
 import { Failure, invoke } from './guard.ts'
 

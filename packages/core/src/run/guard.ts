@@ -5,10 +5,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { tracingChannel } from 'node:diagnostics_channel'
 import { defer, errorOf, type Logger, type Refusal, reject } from '@postroad/plugin'
-import type { Entry } from '../host/entry.ts'
-import type { Frame } from '../session/frame.ts'
-import { DeliveryRunContext, RunContext } from '../session/run-context.ts'
+import type { Entry } from '../plan/handler.ts'
+import { isThenable } from '../thenable.ts'
+import type { Frame } from './call.ts'
 import { nothing } from './check.ts'
+import { DeliveryRunContext, RunContext } from './context.ts'
 
 /** A handler's run failed: what that is worth, or undefined where it is worth nothing. */
 export class Failure {
@@ -210,9 +211,4 @@ const FAILURES: Readonly<Record<Entry['onError'], Failure>> = {
   pass: new Failure(undefined),
   reject: new Failure(reject('Local error in processing', { status: '5.3.0', code: 554 })),
   disconnect: new Failure(defer('Local error in processing, try again later', { status: '4.3.0', code: 421, disconnect: true })),
-}
-
-/** True for promises, ours or not. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -1,6 +1,6 @@
 /** *Tell*: handlers hear what happened; nobody waits for them, the answer is ignored, and a failure is only logged. */
-import type { Wave } from '../host/entry.ts'
-import type { Frame } from '../session/frame.ts'
+import type { Wave } from '../plan/handler.ts'
+import type { Frame } from './call.ts'
 import { nothing } from './check.ts'
 import { invoke } from './guard.ts'
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeSessionId } from '@postroad/mail'
 import { defineFact } from '@postroad/plugin'
+import { Trail } from './decision-log.ts'
 import { FactStore } from './fact-store.ts'
 import { Lifetime } from './lifetime.ts'
-import { Trail } from './trail.ts'
 
 test('session ids are 17 characters that sort by time and do not repeat', () => {
   const now = Date.UTC(2026, 10, 22)

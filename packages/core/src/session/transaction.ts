@@ -1,8 +1,8 @@
 import type { Address, Envelope, MailParameters, RcptParameters, Refusal, RoutedRecipient } from '@postroad/plugin'
 import { type Met, round } from '../policy/thresholds.ts'
+import { Trail } from './decision-log.ts'
+import { DelayedRefusals } from './delayed-refusals.ts'
 import { FactStore } from './fact-store.ts'
-import { Holding } from './session-state.ts'
-import { Trail } from './trail.ts'
 
 /** A refused recipient, for the log. */
 export interface RefusedRecipient {
@@ -30,13 +30,18 @@ export class Transaction {
   readonly recipients: RoutedRecipient[] = []
   readonly facts = new FactStore()
   readonly trail: Trail
-  readonly held = new Holding()
+  readonly held = new DelayedRefusals()
   readonly refused: RefusedRecipient[] = []
   /** One for each RCPT with parameters, refused or not. */
   readonly asked: Asked[] = []
   readonly met: MetThreshold[] = []
   /** Milliseconds since the epoch. */
   readonly startedAt: number
+  /** Octets of the message; 0 while there is none. */
+  size = 0
+  /** The plugin that answered `queue` or `quarantine` last, and the id of its receipt. */
+  queuedBy: string | undefined
+  receipt: string | undefined
   #points: Map<RoutedRecipient, number> | undefined
   #comingPoints = 0
   #answers: RoutedRecipient[] | undefined

@@ -1,11 +1,11 @@
 import { type AuthAttempt, type Identity, type Refusal, reject } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
-import { authRecord } from '../log/canonical.ts'
+import { Frame } from '../run/call.ts'
 import { identity } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
-import { Frame } from '../session/frame.ts'
-import type { SessionState } from '../session/session-state.ts'
+import { authRecord } from '../session/record.ts'
+import type { SessionState } from '../session/session.ts'
 import { refuse } from './refuse.ts'
 
 const SUCCEEDED: WireReply = { code: 235, status: '2.7.0', text: 'Authentication successful' }

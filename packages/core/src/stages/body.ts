@@ -3,12 +3,12 @@
 import { type BodyWriter, createBodyWriter, type Stored } from '@postroad/message'
 import type { ReceiveSink } from '@postroad/plugin'
 import type { Body, Maybe, WireReply } from '@postroad/smtp'
-import type { Entry } from '../host/entry.ts'
+import type { Entry } from '../plan/handler.ts'
 import type { BodyMemory } from '../policy/body-memory.ts'
+import { Frame } from '../run/call.ts'
 import { sink as asSink } from '../run/check.ts'
 import { Failure, guarded, invoke } from '../run/guard.ts'
-import { Frame } from '../session/frame.ts'
-import type { SessionState } from '../session/session-state.ts'
+import type { SessionState } from '../session/session.ts'
 
 /** A listening plugin. */
 class Ear {

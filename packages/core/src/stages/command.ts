@@ -1,11 +1,11 @@
 /** VRFY, EXPN, HELP and unknown verbs: a plugin's reply, or the standard's. */
 import type { CommandReply } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
+import { Frame } from '../run/call.ts'
 import { reply as asReply } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
-import { Frame } from '../session/frame.ts'
-import type { SessionState } from '../session/session-state.ts'
+import type { SessionState } from '../session/session.ts'
 import { toReply } from './refuse.ts'
 
 type CommandHook = 'verify' | 'expand' | 'help' | 'unknown'

@@ -1,8 +1,8 @@
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { type Decision, isRefusal } from '../policy/severity.ts'
 import { ask } from '../run/ask.ts'
-import { Frame } from '../session/frame.ts'
-import type { SessionState } from '../session/session-state.ts'
+import { Frame } from '../run/call.ts'
+import type { SessionState } from '../session/session.ts'
 import { refuse } from './refuse.ts'
 
 /** DATA or the first BDAT, before 354. */

@@ -1,7 +1,7 @@
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { ask } from '../run/ask.ts'
-import { Frame } from '../session/frame.ts'
-import type { SessionState } from '../session/session-state.ts'
+import { Frame } from '../run/call.ts'
+import type { SessionState } from '../session/session.ts'
 import { hold } from './hold.ts'
 
 /** HELO, EHLO, LHLO; again after STARTTLS. RFC 5321 §4.1.1.1. */

@@ -3,9 +3,10 @@
  * authenticated client can be exempt. What is held need not be waited for: asynchronous handlers run on meanwhile.
  */
 import type { Maybe, WireReply } from '@postroad/smtp'
-import type { HeldHook } from '../host/entry.ts'
+import type { HeldHook } from '../plan/handler.ts'
 import { type Decision, isRefusal } from '../policy/severity.ts'
-import type { Holding, SessionState } from '../session/session-state.ts'
+import type { DelayedRefusals } from '../session/delayed-refusals.ts'
+import type { SessionState } from '../session/session.ts'
 import { refuse } from './refuse.ts'
 
 /** Deals with what a held hook decided, or is about to. Resolves to the reply that is said now, if any. */
@@ -24,7 +25,7 @@ export function hold(session: SessionState, hook: HeldHook, decision: Maybe<Deci
   return undefined
 }
 
-type Held = { readonly holding: Holding | undefined; readonly decision: Decision | undefined }
+type Held = { readonly holding: DelayedRefusals | undefined; readonly decision: Decision | undefined }
 
 function decide(session: SessionState, hook: HeldHook, { holding, decision }: Held): WireReply | undefined {
   const refusal = decision && isRefusal(decision.opinion) ? decision.opinion : undefined

@@ -2,9 +2,10 @@ import type { MailParameters } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { ask } from '../run/ask.ts'
-import { Frame } from '../session/frame.ts'
-import type { SessionState } from '../session/session-state.ts'
+import { Frame } from '../run/call.ts'
+import type { SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
+import { finish } from './finish.ts'
 import { hold } from './hold.ts'
 
 /** MAIL FROM begins a transaction, RFC 5321 §4.1.1.2. */
@@ -21,6 +22,6 @@ export function mail(session: SessionState, from: Address | undefined, parameter
 
 /** A refused MAIL begins nothing. */
 function refusedAtOnce(session: SessionState, reply: WireReply | undefined): WireReply | undefined {
-  if (reply) session.finish(reply)
+  if (reply) finish(session, reply)
   return reply
 }

@@ -6,9 +6,9 @@ import { type Decision, isRefusal, severer } from '../policy/severity.ts'
 import { judge } from '../policy/thresholds.ts'
 import { Verdicts } from '../policy/verdicts.ts'
 import { askWave } from '../run/ask.ts'
+import { Frame } from '../run/call.ts'
 import { Failure } from '../run/guard.ts'
-import { Frame } from '../session/frame.ts'
-import type { SessionState } from '../session/session-state.ts'
+import type { SessionState } from '../session/session.ts'
 import type { Transaction } from '../session/transaction.ts'
 import type { IncomingBody } from './body.ts'
 import { rewrite, take } from './queue.ts'
@@ -36,7 +36,7 @@ export async function message(session: SessionState, incoming: IncomingBody): Pr
     const refusal = incoming.failure?.refusal ?? structural(stored)
     if (refusal) return refuse(session, 'message', { plugin: undefined, refusal })
     const received = createMessage(stored, trace(session, transaction))
-    session.size = received.size
+    transaction.size = received.size
     const verdicts = await judgeMessage(session, received)
     if (verdicts instanceof Failure) return failed(session, verdicts)
     const outcome = await settle(session, received, verdicts)

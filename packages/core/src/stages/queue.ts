@@ -12,13 +12,13 @@ import {
 } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
 import type { Verdicts } from '../policy/verdicts.ts'
+import { Frame, type Moment } from '../run/call.ts'
 import { receipt as asReceipt } from '../run/check.ts'
 import { first } from '../run/first.ts'
 import { fold } from '../run/fold.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
-import { Frame, type Moment } from '../session/frame.ts'
-import type { SessionState } from '../session/session-state.ts'
+import type { SessionState } from '../session/session.ts'
 import { refuse, toReply } from './refuse.ts'
 
 const NOT_STORED = defer('Message could not be stored, try again later', { status: '4.3.0', code: 451 })
@@ -46,8 +46,7 @@ export async function take(session: SessionState, message: Message, verdicts: Ve
   const replies = new Map<Recipient, WireReply>()
   for (const [reason, recipients] of quarantined(verdicts)) {
     const deliveries = group(recipients)
-    const stored = await ask(session, 'quarantine', { message, deliveries, reason })
-    settleGroup(session, recipients, { replies, stored })
+    settleGroup(session, recipients, { replies, ...(await ask(session, 'quarantine', { message, deliveries, reason })) })
   }
   for (const [recipient] of verdicts.withKind('discard')) replies.set(recipient, ok(session, undefined))
   const passed = remaining(session, verdicts)
@@ -56,9 +55,9 @@ export async function take(session: SessionState, message: Message, verdicts: Ve
     if (waysOf(recipient.route).every(({ via }) => via === DISCARD)) replies.set(recipient, ok(session, undefined))
   let reading: Promise<unknown> | undefined
   if (deliveries.length > 0) {
-    const stored = await ask(session, 'queue', { message, deliveries })
-    settleGroup(session, [...new Set(deliveries.flatMap(({ recipients }) => recipients))], { replies, stored })
-    if (!('kind' in stored)) reading = announce(session, { message, deliveries, receipt: stored })
+    const said = await ask(session, 'queue', { message, deliveries })
+    settleGroup(session, [...new Set(deliveries.flatMap(({ recipients }) => recipients))], { replies, ...said })
+    if (!('kind' in said.stored)) reading = announce(session, { message, deliveries, receipt: said.stored })
   }
   return { replies, common: toReply(NOT_STORED), reading }
 }
@@ -83,26 +82,36 @@ function quarantined(verdicts: Verdicts): ReadonlyMap<string, readonly RoutedRec
   return byReason
 }
 
-/** A receipt, or why there is none. The client's leaving does not stop it; the closing of the server does. */
-async function ask(session: SessionState, hook: 'queue' | 'quarantine', moment: Moment): Promise<Receipt | Refusal> {
-  const plan = session.runtime.plan[hook]
-  if (!plan) return NOT_STORED
-  const owner = { runtime: session.runtime, session, transaction: session.transaction, lifetime: session.runtime.lifetime }
-  const answer = await first(plan, new Frame(hook, owner, moment), asReceipt)
-  if (!answer) return NOT_STORED
-  session.queuedBy = answer.plugin
-  return answer.value instanceof Failure ? (answer.value.refusal ?? NOT_STORED) : answer.value
+/** Who was asked, and a receipt, or why there is none. */
+interface Said {
+  readonly plugin: string | undefined
+  readonly stored: Receipt | Refusal
 }
 
-type Group = { readonly replies: Map<Recipient, WireReply>; readonly stored: Receipt | Refusal }
+/** The client's leaving does not stop it; the closing of the server does. */
+async function ask(session: SessionState, hook: 'queue' | 'quarantine', moment: Moment): Promise<Said> {
+  const plan = session.runtime.plan[hook]
+  const { transaction } = session
+  const owner = { runtime: session.runtime, session, transaction, lifetime: session.runtime.lifetime }
+  const answer = plan && (await first(plan, new Frame(hook, owner, moment), asReceipt))
+  if (!answer) return { plugin: transaction?.queuedBy, stored: NOT_STORED }
+  const { plugin, value } = answer
+  const stored = value instanceof Failure ? (value.refusal ?? NOT_STORED) : value
+  if (transaction) {
+    transaction.queuedBy = plugin
+    if (!('kind' in stored)) transaction.receipt = stored.id
+  }
+  return { plugin, stored }
+}
 
-function settleGroup(session: SessionState, recipients: readonly RoutedRecipient[], { replies, stored }: Group): void {
+type Group = Said & { readonly replies: Map<Recipient, WireReply> }
+
+function settleGroup(session: SessionState, recipients: readonly RoutedRecipient[], { replies, plugin, stored }: Group): void {
   if ('kind' in stored) {
-    const reply = refuse(session, 'queue', { plugin: session.queuedBy, refusal: stored })
+    const reply = refuse(session, 'queue', { plugin, refusal: stored })
     for (const recipient of recipients) replies.set(recipient, reply)
     return
   }
-  session.receipt = stored.id
   const reply = ok(session, stored)
   for (const recipient of recipients) replies.set(recipient, reply)
   for (const { recipient, refusal } of stored.refused ?? []) replies.set(recipient, refusal)

@@ -1,8 +1,8 @@
 import type { Address, HookName, Refusal } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
+import { Frame } from '../run/call.ts'
 import { tell } from '../run/tell.ts'
-import { Frame } from '../session/frame.ts'
-import type { SessionState } from '../session/session-state.ts'
+import type { SessionState } from '../session/session.ts'
 
 /** Whose refusal, and what it says. */
 export interface Refused {

@@ -1,8 +1,8 @@
 import type { Message } from '@postroad/plugin'
 import { marks, round } from '../policy/thresholds.ts'
 import type { Verdicts } from '../policy/verdicts.ts'
-import type { SessionState } from '../session/session-state.ts'
-import type { Note } from '../session/trail.ts'
+import type { Note } from '../session/decision-log.ts'
+import type { SessionState } from '../session/session.ts'
 
 const MOST_REASONS = 20
 

@@ -1,13 +1,12 @@
 import { makeSessionId } from '@postroad/mail'
 import type { Helo, Identity, Session, TlsInfo } from '@postroad/plugin'
-import type { Wire, WireReply } from '@postroad/smtp'
-import type { HeldHook } from '../host/entry.ts'
-import type { Runtime } from '../host/runtime.ts'
-import { transactionRecord } from '../log/canonical.ts'
-import type { Decision } from '../policy/severity.ts'
+import type { Wire } from '@postroad/smtp'
+import type { HeldHook } from '../plan/handler.ts'
+import { Trail } from './decision-log.ts'
+import { DelayedRefusals } from './delayed-refusals.ts'
 import { FactStore } from './fact-store.ts'
 import { Lifetime } from './lifetime.ts'
-import { Trail } from './trail.ts'
+import type { Runtime } from './scope.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Lines of the log that one connection may cause of a kind: who repeats itself fills no disk. */
@@ -32,7 +31,7 @@ export class SessionState {
   accepted = 0
   refused = 0
   /** Refusals at connect and helo that are said at RCPT. */
-  readonly held = new Holding()
+  readonly held = new DelayedRefusals()
 
   constructor(runtime: Runtime, wire: Wire) {
     this.runtime = runtime
@@ -86,27 +85,6 @@ export class SessionState {
     return this
   }
 
-  /** Octets of the last message, the receipt's id, and whose it is: for the log. */
-  size = 0
-  receipt: string | undefined
-  queuedBy: string | undefined
-
-  /** The transaction is over: its line is written. */
-  finish(reply: WireReply | readonly WireReply[]): void {
-    const { transaction, runtime } = this
-    if (!transaction) return
-    this.transaction = undefined
-    try {
-      if (runtime.timed) runtime.record(transactionRecord(this, transaction, reply))
-    } catch (error) {
-      // What was answered stands, whatever a plugin left in the record.
-      runtime.log.error({ session: this.id, error }, 'the line of a transaction could not be written')
-    }
-    this.size = 0
-    this.receipt = undefined
-    this.queuedBy = undefined
-  }
-
   /** From now on this client is to send to one recipient at a time: its recipients' answers differed. */
   sendSingly(): void {
     this.runtime.singles.add(this.#client, this.runtime.now())
@@ -128,38 +106,6 @@ export class SessionState {
       if (run) (pending ??= []).push(run)
     }
     return pending && Promise.all(pending)
-  }
-}
-
-/** Decisions of held hooks, known or still being found out. */
-export class Holding {
-  #pending: Map<HeldHook, Promise<void>> | undefined
-  #decisions: Map<HeldHook, Decision> | undefined
-
-  /** Keeps what is decided; a hook that runs again (helo after STARTTLS) replaces what it said. */
-  keep(hook: HeldHook, decision: Decision | undefined): void {
-    if (decision) (this.#decisions ??= new Map()).set(hook, decision)
-    else this.#decisions?.delete(hook)
-  }
-
-  begin(hook: HeldHook, run: Promise<void>): void {
-    this.#pending ??= new Map()
-    const pending = this.#pending
-    const tracked = run.finally(() => pending.get(hook) === tracked && pending.delete(hook))
-    pending.set(hook, tracked)
-  }
-
-  pending(hook: HeldHook): Promise<void> | undefined {
-    return this.#pending?.get(hook)
-  }
-
-  /** All that is still running; undefined when nothing is. */
-  get running(): readonly Promise<void>[] | undefined {
-    return this.#pending && this.#pending.size > 0 ? [...this.#pending.values()] : undefined
-  }
-
-  get(hook: HeldHook): Decision | undefined {
-    return this.#decisions?.get(hook)
   }
 }
 

@@ -1,9 +1,9 @@
 /** Turns the hooks of the plugins a scope sees into a plan: waves by hook, checked. */
 import { HOOKS, type HookName, type HookOptions, type Mechanism, type QueueFeature, type Running } from '@postroad/plugin'
+import type { ScopeSpec, Use } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
-import type { Entry, Plan, Wave } from './entry.ts'
 import { awaitedHooks, checkFacts } from './facts.ts'
-import type { ScopeSpec, Use } from './scope.ts'
+import type { Entry, Plan, Wave } from './handler.ts'
 import { CycleError, waves } from './waves.ts'
 
 const NAMES: ReadonlySet<string> = new Set(HOOKS.map((hook) => hook.name))

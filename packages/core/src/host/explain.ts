@@ -1,8 +1,8 @@
 /** What a configuration means, before a byte is received: scopes, listeners, hooks, waves, EHLO keywords. */
 import { HOOKS, type HookKind, type HookName } from '@postroad/plugin'
-import type { Entry, Wave } from './host/entry.ts'
-import type { Generation, Scope } from './host/generation.ts'
-import { counts } from './host/listening.ts'
+import type { Entry, Wave } from '../plan/handler.ts'
+import type { Generation, Scope } from './generation.ts'
+import { counts } from './listening.ts'
 
 /** One handler, as shown. */
 export interface ExplainedHandler {

@@ -3,22 +3,23 @@
 import type { AuthAttempt, CloseReason, MailParameters, RcptParameters, TlsInfo } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
 import type { Body, Maybe, Offer, Stages, Wire, WireReply } from '@postroad/smtp'
-import type { Runtime } from '../host/runtime.ts'
-import { sessionRecord } from '../log/canonical.ts'
+import { Frame } from '../run/call.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
-import { auth } from '../stages/auth.ts'
-import { abortEars, type Ears, earsFailed, IncomingBody, openEars } from '../stages/body.ts'
-import { command } from '../stages/command.ts'
-import { connect } from '../stages/connect.ts'
-import { data } from '../stages/data.ts'
-import { helo } from '../stages/helo.ts'
-import { mail } from '../stages/mail.ts'
-import { message } from '../stages/message.ts'
-import { rcpt } from '../stages/rcpt.ts'
-import { secured } from '../stages/tls.ts'
-import { Frame } from './frame.ts'
-import { SessionState } from './session-state.ts'
+import { sessionRecord } from '../session/record.ts'
+import type { Runtime } from '../session/scope.ts'
+import { SessionState } from '../session/session.ts'
+import { auth } from './auth.ts'
+import { abortEars, type Ears, earsFailed, IncomingBody, openEars } from './body.ts'
+import { command } from './command.ts'
+import { connect } from './connect.ts'
+import { data } from './data.ts'
+import { finish } from './finish.ts'
+import { helo } from './helo.ts'
+import { mail } from './mail.ts'
+import { message } from './message.ts'
+import { rcpt } from './rcpt.ts'
+import { secured } from './tls.ts'
 
 /** Refusals of the wire that are written down; all are counted. */
 const LINES = 100
@@ -102,12 +103,12 @@ export class SessionStages implements Stages {
     try {
       const reply = await message(this.#session, incoming)
       this.#session.accepted += 'code' in reply ? Number(reply.code < 300) : Number(reply.some((one) => one.code < 300))
-      this.#session.finish(reply)
+      finish(this.#session, reply)
       return reply
     } catch (error) {
       // Ours, not a plugin's: a disk that is full, for one. Nothing was taken.
       this.#session.runtime.log.error({ session: this.#session.id, error }, 'a message could not be processed')
-      this.#session.finish(LOST)
+      finish(this.#session, LOST)
       return { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
     }
   }
@@ -181,8 +182,8 @@ export class SessionStages implements Stages {
   #finish(how: WireReply): void {
     const { transaction } = this.#session
     if (!transaction) return
-    if (transaction.recipients.length > 0) this.#session.finish(this.#refusal ?? how)
-    else if (transaction.refused.length > 0) this.#session.finish(lastRefusal(this.#session))
+    if (transaction.recipients.length > 0) finish(this.#session, this.#refusal ?? how)
+    else if (transaction.refused.length > 0) finish(this.#session, lastRefusal(this.#session))
     this.#session.transaction = undefined
   }
 }

@@ -9,18 +9,18 @@ import type {
   HookName,
   Identity,
   Message,
-  Opinion,
   RcptParameters,
   Receipt,
   Refusal,
   Route,
 } from '@postroad/plugin'
-import type { Entry } from '../host/entry.ts'
-import type { Runtime } from '../host/runtime.ts'
-import type { FactStore } from './fact-store.ts'
-import type { Lifetime } from './lifetime.ts'
-import type { SessionState } from './session-state.ts'
-import type { Transaction } from './transaction.ts'
+import type { Entry } from '../plan/handler.ts'
+import type { Outcome } from '../session/decision-log.ts'
+import type { FactStore } from '../session/fact-store.ts'
+import type { Lifetime } from '../session/lifetime.ts'
+import type { Runtime } from '../session/scope.ts'
+import type { SessionState } from '../session/session.ts'
+import type { Transaction } from '../session/transaction.ts'
 
 /** What a single hook adds to session and transaction. */
 export interface Moment {
@@ -45,9 +45,6 @@ export interface Moment {
 }
 
 const NOTHING: Moment = Object.freeze({})
-
-/** How a run ended, for the trace. */
-export type Outcome = Opinion | { readonly kind: 'error' | 'late' | 'answer'; readonly reason: string }
 
 /** The frame of one hook's run over all its handlers. */
 export class Frame {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Entry } from './entry.ts'
+import type { Entry } from './handler.ts'
 import { CycleError, waves } from './waves.ts'
 
 function entry(plugin: string, after: Entry['after'] = [], before: readonly string[] = [], provides: readonly string[] = []): Entry {

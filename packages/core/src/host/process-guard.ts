@@ -3,8 +3,8 @@
  * plugin where possible, and logged. `postroad start` installs it. A program that embeds a server decides by itself what its uncaught
  * errors are worth, and asks for this when it wants it.
  */
-import type { Log } from './log/log.ts'
-import { attributeEveryRun, running } from './run/guard.ts'
+import type { Log } from '../log/log.ts'
+import { attributeEveryRun, running } from '../run/guard.ts'
 
 const logs = new Set<Log>()
 /** Milliseconds: what a plugin set going as its last act is caught too. */

@@ -1,6 +1,8 @@
 /** What was said of a session or a transaction, by whom, and how long it took: the stuff of the canonical log line. */
-import type { HookName } from '@postroad/plugin'
-import type { Outcome } from './frame.ts'
+import type { HookName, Opinion } from '@postroad/plugin'
+
+/** How a run ended, for the trace. */
+export type Outcome = Opinion | { readonly kind: 'error' | 'late' | 'answer'; readonly reason: string }
 
 /** One thing a handler said. */
 export interface Note {

@@ -3,9 +3,9 @@
  * the handler asks for them. No handler can change it.
  */
 import type { Fact, FactScope } from '@postroad/plugin'
-import type { Entry } from '../host/entry.ts'
-import type { FactStore } from './fact-store.ts'
-import type { Frame } from './frame.ts'
+import type { Entry } from '../plan/handler.ts'
+import type { FactStore } from '../session/fact-store.ts'
+import type { Frame } from './call.ts'
 
 /** The context of one run of one handler. */
 export class RunContext {

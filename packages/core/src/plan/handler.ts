@@ -1,5 +1,5 @@
 import type { HookName, KnownWay, Mechanism, QueueFeature } from '@postroad/plugin'
-import type { UseOptions } from '../config.ts'
+import type { UseOptions } from '../config/config.ts'
 
 /** One handler of one plugin at one hook, with everything that was said of it: by its author and by the operator. */
 export interface Entry {

@@ -1,6 +1,6 @@
 import { HOOKS, type HookName } from '@postroad/plugin'
 import type { Mistakes } from '../errors.ts'
-import type { Entry, HeldHook } from './entry.ts'
+import type { Entry, HeldHook } from './handler.ts'
 
 const ORDER: ReadonlyMap<HookName, number> = new Map(HOOKS.map((hook, index) => [hook.name, index]))
 

@@ -1,9 +1,10 @@
 /** What every run of every handler of one scope shares. */
 import type { Logger } from '@postroad/plugin'
-import type { Thresholds } from '../config.ts'
+import type { Thresholds } from '../config/config.ts'
+import type { Plan } from '../plan/handler.ts'
 import type { BodyMemory } from '../policy/body-memory.ts'
-import type { Lifetime } from '../session/lifetime.ts'
-import type { Plan } from './entry.ts'
+import type { Singles } from '../policy/singles.ts'
+import type { Lifetime } from './lifetime.ts'
 
 export interface Runtime {
   readonly scope: string
@@ -29,10 +30,4 @@ export interface Runtime {
   logFor(plugin: string): Logger
   /** Senders who are to send to one recipient at a time, after a mixed answer. */
   readonly singles: Singles
-}
-
-/** Remembers who got a mixed answer, bounded in number and time. */
-export interface Singles {
-  add(client: string, now: number): void
-  has(client: string, now: number): boolean
 }

@@ -3,8 +3,8 @@
 import type { CloseReason } from '@postroad/mail'
 import type { AuthAttempt } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
-import type { SessionState } from '../session/session-state.ts'
-import type { Transaction } from '../session/transaction.ts'
+import type { SessionState } from './session.ts'
+import type { Transaction } from './transaction.ts'
 
 /** What is logged at the end of a transaction. */
 export function transactionRecord(session: SessionState, transaction: Transaction, reply: WireReply | readonly WireReply[]): object {
@@ -20,13 +20,13 @@ export function transactionRecord(session: SessionState, transaction: Transactio
     ...(asked.length > 0 ? { rcpt: asked } : {}),
     to: recipients.map((recipient) => recipient.address.toString()),
     ...(refused.length > 0 ? { refused: refused.map(({ to, plugin, refusal }) => ({ to, plugin, reply: said(refusal) })) } : {}),
-    size: session.size,
+    size: transaction.size,
     points: Math.round((session.points + trail.points) * 100) / 100,
     ...(met.length > 0 ? { thresholds: met } : {}),
     ...(Object.keys(own).length > 0 ? { facts: own } : {}),
     ...opinions([...(session.trail.opinions() ?? []), ...(trail.opinions() ?? [])], session.trail.dropped + trail.dropped),
     plugins: times(session.trail.times(), trail.times()),
-    ...(session.queuedBy ? { queue: session.queuedBy, receipt: session.receipt } : {}),
+    ...(transaction.queuedBy ? { queue: transaction.queuedBy, receipt: transaction.receipt } : {}),
     ms: session.runtime.now() - transaction.startedAt,
     reply: 'code' in reply ? said(reply) : reply.map(said),
   }

@@ -1,4 +1,4 @@
-import type { Entry, Wave } from './entry.ts'
+import type { Entry, Wave } from './handler.ts'
 
 /** Handlers that wait for each other in a circle. */
 export class CycleError extends Error {

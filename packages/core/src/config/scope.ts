@@ -1,8 +1,8 @@
 /** What an operator's `setup` said, before anything of it is believed. */
 import type { Plugin } from '@postroad/plugin'
-import type { App, ListenOptions, UseOptions } from '../config.ts'
 import type { Mistakes } from '../errors.ts'
-import { isThenable } from '../run/guard.ts'
+import { isThenable } from '../thenable.ts'
+import type { App, ListenOptions, UseOptions } from './config.ts'
 
 /** One `use`. */
 export interface Use {

@@ -1,7 +1,7 @@
 /** What an operator writes: which plugins, in which scopes, behind which listeners. */
 import type { BaseContext, HookContext, Plugin } from '@postroad/plugin'
 import type { CertificateFiles, ListenerOptions } from '@postroad/smtp'
-import type { LogOptions } from './log/log.ts'
+import type { LogOptions } from '../log/log.ts'
 
 /** What the operator says about a plugin; its author has no say in it. */
 export interface UseOptions {
