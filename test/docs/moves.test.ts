@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ROOT } from '../structure/workspace.ts'
-import { followMoves, PAGE, readMoves, renderMoves } from './moves.ts'
+import { followMoves, knownMoves, PAGE, readMoves, renderMoves } from './moves.ts'
 
 test('a file is followed through all its moves, to where it is or to its end', () => {
   const log = [
@@ -31,13 +31,31 @@ test('a file that takes the place of another one has the name of neither', () =>
   ])
 })
 
-test('the table is sorted, leaves out what is at its old place again, and can be read back', () => {
+test('what is at its old place again has not moved, unless it is known that something else stands there now', () => {
   const moves = [
     { from: 'b.ts', to: 'c.ts' },
-    { from: 'a.ts', to: undefined },
     { from: 'd.ts', to: 'e.ts' },
+    { from: 'lost.ts', to: undefined },
   ]
-  const table = renderMoves(moves, (path) => path === 'd.ts')
+  const successors = new Map([
+    ['lost.ts', 'found.ts'],
+    ['split.ts', 'part.ts'],
+  ])
+  assert.deepEqual(
+    knownMoves(moves, (path) => path === 'd.ts', successors),
+    [
+      { from: 'b.ts', to: 'c.ts' },
+      { from: 'lost.ts', to: 'found.ts' },
+      { from: 'split.ts', to: 'part.ts' },
+    ],
+  )
+})
+
+test('the table is sorted, and can be read back', () => {
+  const table = renderMoves([
+    { from: 'b.ts', to: 'c.ts' },
+    { from: 'a.ts', to: undefined },
+  ])
   assert.deepEqual(readMoves(`<!-- moves -->\n${table}\n<!-- /moves -->`), [
     { from: 'a.ts', to: undefined },
     { from: 'b.ts', to: 'c.ts' },

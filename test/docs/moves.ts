@@ -15,11 +15,16 @@ export const PAGE = 'docs/decisions/0101-one-house.md'
 const BEFORE = '099c8c5'
 const HEAD = '| Path before | Path now |\n|---|---|'
 
-/** Where git sees no move, because little of the file was kept: what a reader of the old path looks for. */
+/** Where git sees no move, because little of the file was kept, or another one has its place: what a reader of the old path looks for. */
 const SUCCESSORS: ReadonlyMap<string, string> = new Map([
+  ['packages/authres/src/field.ts', 'packages/mailauth/src/signed-field.ts'],
   ['packages/core/src/session/id.ts', 'packages/mail/src/id.ts'],
   ['packages/plugin/src/address.ts', 'packages/mail/src/address.ts'],
   ['packages/queue/src/carrier.ts', 'packages/mail/src/transport.ts'],
+  ['plugins/arc/src/mailauth.d.ts', 'packages/mailauth/src/library.ts'],
+  ['plugins/dkim/src/mailauth.d.ts', 'packages/mailauth/src/library.ts'],
+  ['plugins/dmarc/src/mailauth.d.ts', 'packages/mailauth/src/library.ts'],
+  ['plugins/spf/src/mailauth.d.ts', 'packages/mailauth/src/library.ts'],
 ])
 
 /** One file that is not where it was; without `to` it is gone, and so is what it was for. */
@@ -57,12 +62,18 @@ export function followMoves(log: string): Move[] {
   return [...now].filter(([from, to]) => from !== to).map(([from, to]) => ({ from, to }))
 }
 
-/** Rows of the table by old path; `isThere` says which paths exist: what was made anew at its old place has not moved. */
-export function renderMoves(moves: readonly Move[], isThere: (path: string) => boolean): string {
+/** Those moves that somebody has to know of: of what is where it was (`isThere`) only those that `successors` know better. */
+export function knownMoves(moves: readonly Move[], isThere: (path: string) => boolean, successors = SUCCESSORS): Move[] {
+  const known = new Map(moves.filter(({ from }) => !isThere(from)).map(({ from, to }) => [from, to]))
+  for (const [from, to] of successors) if (known.get(from) === undefined) known.set(from, to)
+  return [...known].map(([from, to]) => ({ from, to }))
+}
+
+/** The table, by old path. */
+export function renderMoves(moves: readonly Move[]): string {
   const rows = moves
-    .filter(({ from }) => !isThere(from))
     .toSorted((a, b) => (a.from < b.from ? -1 : 1))
-    .map(({ from, to = SUCCESSORS.get(from) }) => `| \`${from}\` | ${to === undefined ? 'gone' : `\`${to}\``} |`)
+    .map(({ from, to }) => `| \`${from}\` | ${to === undefined ? 'gone' : `\`${to}\``} |`)
   return [HEAD, ...rows].join('\n')
 }
 
@@ -79,13 +90,14 @@ function git(...args: readonly string[]): string {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const there = new Set(git('ls-files', '-z').split('\0'))
   const log = git('log', '--reverse', '-M', '--diff-filter=ARD', '--name-status', '--format=', `${BEFORE}..HEAD`)
-  const moves = followMoves(log).filter(({ from }) => /^(?:packages|plugins|examples|test|docs)\//.test(from))
+  const all = followMoves(log).filter(({ from }) => /^(?:packages|plugins|examples|test|docs)\//.test(from))
+  const moves = knownMoves(all, (path) => there.has(path))
   const file = join(ROOT, PAGE)
-  const table = renderMoves(moves, (path) => there.has(path))
   const page = readFileSync(file, 'utf8')
+  const table = `<!-- moves -->\n${renderMoves(moves)}\n<!-- /moves -->`
   writeFileSync(
     file,
-    page.replace(/<!-- moves -->[\s\S]*?<!-- \/moves -->/, () => `<!-- moves -->\n${table}\n<!-- /moves -->`),
+    page.replace(/<!-- moves -->[\s\S]*?<!-- \/moves -->/, () => table),
   )
-  for (const { from, to } of moves) if (to === undefined && !there.has(from) && !SUCCESSORS.has(from)) console.warn(`gone: ${from}`)
+  for (const { from, to } of moves) if (to === undefined) console.warn(`gone: ${from}`)
 }

@@ -7,7 +7,22 @@ import { wireSubject } from './checked-stages.ts'
 import { engineSubject } from './engine.ts'
 import { fuzz } from './session.ts'
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' }, only: { type: 'string' } } })
+const USAGE = `npm run fuzz -- [options]
+
+Random sessions against the wire and against the whole engine, until the time is over or something is found.
+
+  --minutes N     for how long, both together; default 1
+  --seed N        the same sessions as in the run that said so; default: other ones each time
+  --only NAME     wire or engine
+`
+
+const { values } = parseArgs({
+  options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' }, only: { type: 'string' }, help: { type: 'boolean' } },
+})
+if (values.help) {
+  process.stdout.write(USAGE)
+  process.exit()
+}
 const minutes = Number(values.minutes)
 if (!(minutes > 0)) throw new TypeError(`--minutes must be a number above 0, not ${values.minutes}`)
 const subjects = ['wire', 'engine'].filter((name) => values.only === undefined || values.only === name)
