@@ -60,7 +60,7 @@ const store = await openLmdbStore({
   onProblem: (error) => say({ kind: 'problem', text: String(error) }),
 })
 const problem = (fields: object, text: string): void =>
-  say({ kind: 'problem', text: `${text} ${JSON.stringify(fields)} ${'err' in fields ? String(fields.err) : ''}` })
+  say({ kind: 'problem', text: `${text} ${JSON.stringify(fields)} ${'error' in fields ? String(fields.error) : ''}` })
 const log: Logger = { debug() {}, info() {}, warn: problem, error: problem }
 
 const engine = new QueueEngine({

@@ -113,3 +113,10 @@ test('production code prints nothing by itself: what it has to say goes through 
     [],
   )
 })
+
+test('the log has one key for errors, `error`: whoever greps needs no other', () => {
+  assert.deepEqual(
+    check(production, ({ text }) => /[{,]\s*err\s*[:,}].*/.exec(text)?.[0].trim()),
+    [],
+  )
+})

@@ -145,7 +145,7 @@ export async function complete(
   if (signal.aborted) abort()
   const fates = await transaction.send(message, recipients)
   signal.removeEventListener('abort', abort)
-  if (transaction.readError !== undefined) log?.warn({ err: transaction.readError }, 'the message could not be read')
+  if (transaction.readError !== undefined) log?.warn({ error: transaction.readError }, 'the message could not be read')
   if (fates.some((fate) => fate.isUncertain)) pool.uncertain++
   lease.release(transaction.needsReset)
   return fates

@@ -62,10 +62,7 @@ export class OpenedQueue {
       keepFinished: options.keepFinished,
       now: () => clock.now(),
       onProblem: (error) =>
-        log.error(
-          { err: error, code: error.code },
-          error.code === 'ERR_QUEUE_IO' ? 'the queue has a problem' : 'a queue entry has a problem',
-        ),
+        log.error({ error, code: error.code }, error.code === 'ERR_QUEUE_IO' ? 'the queue has a problem' : 'a queue entry has a problem'),
     })
     return this.#store
   }
@@ -103,7 +100,7 @@ export class OpenedQueue {
   /** What waits in the queue cannot wait for new mail, which is refused: it is tried again until it is open. */
   #refuse(error: unknown): void {
     this.#isRefusing = true
-    this.#context.log.error({ err: error }, 'the queue could not be opened: mail is refused with 451')
+    this.#context.log.error({ error }, 'the queue could not be opened: mail is refused with 451')
     void this.#store?.then((store) => store.close()).catch(() => undefined) // it was not opened: `error` says why
     this.#store = undefined
     setTimeout(() => {
@@ -139,7 +136,7 @@ export class OpenedQueue {
     setTimeout(() => {
       store.sweep().then(
         (swept) => swept > 0 && this.#context.log.info({ swept }, 'removed bodies without a message'),
-        (error: unknown) => this.#context.log.warn({ err: error }, 'bodies without a message could not be looked for'),
+        (error: unknown) => this.#context.log.warn({ error }, 'bodies without a message could not be looked for'),
       )
     }, 60_000).unref()
   }

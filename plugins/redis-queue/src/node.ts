@@ -74,7 +74,7 @@ export class QueueNode {
       takesUnconfirmed: options.unsafe === 'warn',
       memoryLimit,
       files: bodyFolder === undefined ? undefined : { folder: context.resolve(bodyFolder), inlineLimit, minFree },
-      onProblem: (error) => log.error({ err: error, code: error.code }, 'a queue entry has a problem'),
+      onProblem: (error) => log.error({ error, code: error.code }, 'a queue entry has a problem'),
       onScheduled: (entry, at) => this.#tickets.issue({ entry, at }),
     })
   }
@@ -115,7 +115,7 @@ export class QueueNode {
     await this.#engine?.close(undefined, stop)
     // Without Redis nothing can be given back; then the claims end with this process.
     await (this.#ticketed ?? this.store).close().catch((error: unknown) => {
-      this.#context.log.warn({ err: error }, 'the claims of this process could not be given back')
+      this.#context.log.warn({ error }, 'the claims of this process could not be given back')
     })
     await this.#tickets.close()
     this.#lanes.close()
@@ -155,7 +155,7 @@ export class QueueNode {
   /** Without an engine, which beats by itself; any node may take over what a dead one had. */
   async #beat(): Promise<void> {
     await this.store.beat(this.#context.clock.now()).catch((error: unknown) => {
-      this.#context.log.warn({ err: error }, 'the queue could not be looked after')
+      this.#context.log.warn({ error }, 'the queue could not be looked after')
     })
   }
 
@@ -163,7 +163,7 @@ export class QueueNode {
     const { log } = this.#context
     await this.store.sweep().then(
       (swept) => swept > 0 && log.info({ swept }, 'removed bodies without a message'),
-      (error: unknown) => log.warn({ err: error }, 'bodies without a message could not be looked for'),
+      (error: unknown) => log.warn({ error }, 'bodies without a message could not be looked for'),
     )
   }
 

@@ -151,7 +151,7 @@ export class Link implements RedisLink {
       this.#awaySince = Date.now()
       this.#return = gate()
     })
-    client.on('error', (error: unknown) => this.#log.debug({ err: error }, 'the connection to Redis has an error'))
+    client.on('error', (error: unknown) => this.#log.debug({ error }, 'the connection to Redis has an error'))
     client.connect().catch(() => {}) // told by the events above
     return client
   }

@@ -23,7 +23,7 @@ export const redis = definePlugin({
       services: { store: redisStore(link), limiter: redisLimiter(link), lock: redisLock(link), link },
       async start() {
         // A server that comes later is waited for by who needs it; to refuse to start would make two outages of one.
-        await link.send('ping', []).catch((error: unknown) => log.warn({ err: error }, 'Redis is away'))
+        await link.send('ping', []).catch((error: unknown) => log.warn({ error }, 'Redis is away'))
       },
       close: () => link.close(),
     }

@@ -43,7 +43,7 @@ export function fit(job: Job, connection: ClientConnection): Fit | Promise<Fit> 
   const isHeaderOpen = parameters.smtputf8 === true && !extensions.smtputf8
   if (!isHeaderOpen && extensions.eightBitMime) return { job }
   return fitContent(job, connection).catch((error: unknown) => {
-    job.log?.warn({ err: error }, 'the message could not be read')
+    job.log?.warn({ error }, 'the message could not be read')
     return { refusal: UNREADABLE }
   })
 }

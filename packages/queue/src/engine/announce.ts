@@ -54,7 +54,7 @@ export function announce({ hooks, log }: EngineOptions, { claim, delivery, trans
       hooks.tell(name, name === 'deferred' && nextAttemptAt !== undefined ? { ...context, nextAttemptAt } : context)
     } catch (error) {
       // What was written down stays so, whoever listens.
-      log.error({ err: error, id: claim.message.id }, 'a hook that was told could not listen')
+      log.error({ error, id: claim.message.id }, 'a hook that was told could not listen')
     }
   }
 }

@@ -109,9 +109,7 @@ export class QueueEngine {
   async #beatWhileEnding(): Promise<void> {
     const { store, clock, log } = this.#options
     this.#abortOverdue(clock.monotonic())
-    await store
-      .beat(clock.now())
-      .catch((error: unknown) => log.error({ err: error }, 'the queue could not be told that this process lives'))
+    await store.beat(clock.now()).catch((error: unknown) => log.error({ error }, 'the queue could not be told that this process lives'))
   }
 
   #offer(claims: readonly Claim[]): void {
@@ -266,7 +264,7 @@ export class QueueEngine {
     const until = site.blockedUntil(running.startedAt)
     const closed = until > 0 ? site.lastFailure : undefined
     const onError = (error: unknown): void => {
-      this.#options.log.error({ err: error, id: message.id, lane: lane.name }, 'an attempt failed')
+      this.#options.log.error({ error, id: message.id, lane: lane.name }, 'an attempt failed')
     }
     const result = await attempt({ claim, delivery, source, transports, hooks, closed, onError, running, routeOf })
     const [now, elapsed] = [clock.now(), clock.monotonic()]
@@ -329,7 +327,7 @@ export class QueueEngine {
   async #failed({ claim, lane }: Pick<Job, 'claim' | 'lane'>, error: unknown): Promise<void> {
     const { log, clock, scheduleOf } = this.#options
     const { id } = claim.message
-    log.error({ err: error, id }, isCorrupt(error) ? 'the message is damaged and is set aside' : 'the delivery is put back')
+    log.error({ error, id }, isCorrupt(error) ? 'the message is damaged and is set aside' : 'the delivery is put back')
     const now = clock.now()
     const place = isCorrupt(error)
       ? ({ kind: 'held', since: now, reason: 'corrupt' } as const)

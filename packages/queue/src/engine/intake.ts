@@ -69,7 +69,7 @@ export class Intake {
     this.#looking = this.#look().then(
       (pauseMs) => this.#rest(pauseMs),
       (error: unknown) => {
-        this.#options.engine.log.error({ err: error }, 'the queue could not be read')
+        this.#options.engine.log.error({ error }, 'the queue could not be read')
         this.#rest(this.#options.engine.lookMs)
       },
     )
@@ -146,7 +146,7 @@ export class Intake {
         log.warn({ deliveries: hastened }, 'deliveries were scheduled for later than any rule allows: the clock was set back')
     } catch (error) {
       // What is due by any clock must not wait for this.
-      log.error({ err: error }, 'what was scheduled before the clock was set back could not be brought forward; trying again')
+      log.error({ error }, 'what was scheduled before the clock was set back could not be brought forward; trying again')
     }
   }
 

@@ -58,7 +58,7 @@ export class LaneBook {
     }
     rule.then(found, (error: unknown) => {
       // It is not to reject; a lane that waits for it for ever would be worse than one that is counted with care.
-      this.#options.log.error({ err: error, lane: lane.name }, 'it could not be found out where a lane is counted')
+      this.#options.log.error({ error, lane: lane.name }, 'it could not be found out where a lane is counted')
       found({ name: lane.name, limits: { concurrency: 1 } })
     })
   }

@@ -35,7 +35,7 @@ export class PutBack {
     const error = await this.#release({ claims, place })
     if (error === undefined) return
     this.#kept.push({ claims, place })
-    this.#options.log.error({ err: error, deliveries: claims.length }, 'deliveries could not be put back; trying again until they are')
+    this.#options.log.error({ error, deliveries: claims.length }, 'deliveries could not be put back; trying again until they are')
     this.#later()
   }
 

@@ -66,7 +66,7 @@ export class Settler {
       const news = await lateNews(this.#options, claim, this.#options.clock.now())
       return news.ends.length === 0 ? [] : [news]
     } catch (error) {
-      this.#options.log.warn({ err: error, id: claim.message.id }, 'other late deliveries of a message could not be looked for')
+      this.#options.log.warn({ error, id: claim.message.id }, 'other late deliveries of a message could not be looked for')
       return []
     }
   }
@@ -92,7 +92,7 @@ export class Settler {
         return [result, result === 'lost' ? [] : spawn]
       } catch (error) {
         if (this.#closing.aborted || (error instanceof QueueError && error.code === 'ERR_QUEUE_CORRUPT')) throw error
-        log.error({ err: error, id: message.id }, 'the end of an attempt could not be stored; trying again')
+        log.error({ error, id: message.id }, 'the end of an attempt could not be stored; trying again')
         await new Promise<void>((resolve) => clock.after(SETTLE_RETRY_MS, resolve))
       }
     }

@@ -70,7 +70,7 @@ export function reporterOf({ options, hooks, hostname, log, carries }: Omit<Engi
       return (await hooks.route?.(recipient, carries)) ?? BY_MX
     } catch (error) {
       // An error says nothing of the address: by MX it might come back to this very host and be lost.
-      log.error({ err: error }, 'no route for a notification: it is asked for again')
+      log.error({ error }, 'no route for a notification: it is asked for again')
       return NOT_NOW
     }
   }

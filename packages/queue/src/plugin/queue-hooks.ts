@@ -41,7 +41,7 @@ export function queueHooks(queue: TakingQueue): Required<Pick<Hooks, 'mail' | 'q
           await queue.accept(queued, message)
           return { id: queued.id }
         } catch (error) {
-          log.error({ err: error }, 'a message could not be stored')
+          log.error({ error }, 'a message could not be stored')
           return NOT_STORED
         }
       },

@@ -71,7 +71,7 @@ export class Tickets {
       skipVersionCheck: true,
       metrics: { maxDataPoints: 1_440 },
     })
-    this.#worker.on('error', (error) => log.debug({ err: error }, 'the ticket worker has an error'))
+    this.#worker.on('error', (error) => log.debug({ error }, 'the ticket worker has an error'))
   }
 
   /** Takes no more of them, while those that were taken are used up. */
@@ -100,10 +100,7 @@ export class Tickets {
       await this.#opened()
         .addBulk(jobs)
         .catch((error: unknown) => {
-          this.#options.log.warn(
-            { err: error, tickets: tickets.length },
-            'tickets could not be issued: the deliveries are found by their time',
-          )
+          this.#options.log.warn({ error, tickets: tickets.length }, 'tickets could not be issued: the deliveries are found by their time')
         })
     }
     this.#isSending = false
@@ -124,7 +121,7 @@ export class Tickets {
       skipVersionCheck: true,
       defaultJobOptions: { removeOnComplete: true, removeOnFail: 1_000 },
     })
-    this.#queue.on('error', (error) => log.debug({ err: error }, 'the ticket queue has an error'))
+    this.#queue.on('error', (error) => log.debug({ error }, 'the ticket queue has an error'))
     return this.#queue
   }
 
