@@ -1,12 +1,28 @@
-/** The wire: SMTP, LMTP and submission listeners, built on the npm package smtp-server. Bytes and replies; knows no plugin. */
-
+/**
+ * The wire: SMTP, LMTP and submission listeners, built on the npm package smtp-server. Octets and replies; it knows no plugin and decides
+ * nothing. Whoever decides is behind the {@link Stages}, which are asked at every stage of the protocol.
+ *
+ * `createListener` makes a place where clients connect. From there a connection goes through these folders, each of which imports only
+ * those below it:
+ *
+ * - `listener`: the server accepts, counts who may come in (`admission`), watches its own load (`stress`), and makes each connection.
+ * - `verb`: what each command means, one file a command; `dispatch` finds it by its name, `ehlo` says what there is.
+ * - `session`: the connection and its transaction, the only place where their state changes. `conversation.ts` is what verbs see of it.
+ * - `auth`: the SASL exchanges; whether an attempt is good is for the stages to say.
+ * - `wire`: a socket as lines, message octets and replies. `channel` waits for answers, looks at deadlines and closes; `input` cuts what
+ *   comes; `data-decoder` finds the end of a message.
+ * - `config`: the options of a listener, what may be wrong with them, and the settings they come to.
+ * - `tls`: certificates, and what a handshake came to.
+ * - `stages.ts`: the seam. The connection calls its methods in the order of the protocol, one at a time.
+ *
+ * To begin reading, take `stages.ts`, then `session/conversation.ts`, then one verb from its command to its reply: `verb/rcpt.ts` is short,
+ * `verb/message.ts` has the most to say. What guards against hostile octets is in `wire/input.ts` and `wire/data-decoder.ts`.
+ */
 export { DEFAULT_LIMITS, type Limits } from './config/limits.ts'
-export { listenerMistakes } from './config/listener-check.ts'
-export { type GreetingOptions, ListenerError, type ListenerOptions } from './config/listener-options.ts'
+export { type GreetingOptions, type ListenerOptions, listenerMistakes, type StressOptions } from './config/listener-options.ts'
+export { ListenerError } from './config/settings.ts'
 export { createListener, type Listener, type ListenerAddress } from './listener/listener.ts'
-export type { StressOptions } from './listener/stress.ts'
 export { groupId, mayGiveGroup, type SocketKeeper, type SocketRights, socketKeeper } from './listener/unix-socket.ts'
 export * from './stages.ts'
 export { type CertificateFiles, loadCertificates, type WatchOptions, watchCertificates } from './tls/certificate-files.ts'
 export { type Certificate, HandshakeError } from './tls/tls.ts'
-export type { Endpoint } from './wire/endpoint.ts'

@@ -1,6 +1,5 @@
 /** Lists of addresses and networks whose word is taken: proxies, filters. */
 import ipaddr from 'ipaddr.js'
-import { plainAddress } from '../wire/endpoint.ts'
 
 /** Says whether an address is in a list. */
 export type NetworkList = (address: string) => boolean
@@ -29,10 +28,4 @@ function parseNetwork(entry: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
   if (!ipaddr.isValid(entry)) throw new TypeError(`not an address or network: "${entry}"`)
   const address = ipaddr.process(entry)
   return [address, address.kind() === 'ipv4' ? 32 : 128]
-}
-
-/** The address in the form everything else relies on; undefined when it is none. */
-export function parseIp(text: string): string | undefined {
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return undefined
-  return plainAddress(ipaddr.process(text).toString())
 }

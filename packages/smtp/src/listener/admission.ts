@@ -2,18 +2,12 @@
 import ipaddr from 'ipaddr.js'
 import type { Limits } from '../config/limits.ts'
 import { UNKNOWN_ADDRESS } from '../wire/endpoint.ts'
+import type { Slot } from '../wire/origin.ts'
 
 /** Rates are counted in windows of this length. */
 const WINDOW_MS = 60_000
 /** Clients remembered in one window; an attacker with more addresses than this is not stopped by rates. */
 const REMEMBERED = 100_000
-
-/** One connection that has been let in. */
-export interface Ticket {
-  /** The client it is counted for; undefined while only a proxy is known, or for a UNIX socket. */
-  address: string | undefined
-  isOpen: boolean
-}
 
 /** Counts the connections of a listener. */
 export class Admission {
@@ -30,7 +24,7 @@ export class Admission {
   }
 
   /** Lets a connection in; undefined when the server is full. */
-  enter(): Ticket | undefined {
+  enter(): Slot | undefined {
     if (this.open >= this.limits.connections) return undefined
     this.open++
     return { address: undefined, isOpen: true }
@@ -40,7 +34,7 @@ export class Admission {
    * Counts the connection for its client; false when that has too many connections, or makes too many. Clients without an address, and those
    * nobody names, may be many: they are not counted as one.
    */
-  enterClient(ticket: Ticket, address: string, now: number): boolean {
+  enterClient(slot: Slot, address: string, now: number): boolean {
     if (address === '' || address === UNKNOWN_ADDRESS) return true
     const { connectionsPerAddress, connectionsPerNetwork, connectionsPerMinute } = this.limits
     const [host, network] = keysOf(address)
@@ -50,28 +44,28 @@ export class Admission {
     if (connectionsPerMinute > 0 && this.#count(host, now) > connectionsPerMinute) return false
     this.#byAddress.set(host, ofHost + 1)
     this.#byNetwork.set(network, ofNetwork + 1)
-    ticket.address = address
+    slot.address = address
     return true
   }
 
   /** The connection is that of another client from now on; false as in {@link enterClient}. */
-  changeClient(ticket: Ticket, address: string, now: number): boolean {
-    this.#leaveClient(ticket)
-    return this.enterClient(ticket, address, now)
+  changeClient(slot: Slot, address: string, now: number): boolean {
+    this.#leaveClient(slot)
+    return this.enterClient(slot, address, now)
   }
 
   /** The connection is over; may be said twice. */
-  leave(ticket: Ticket): void {
-    if (!ticket.isOpen) return
-    ticket.isOpen = false
+  leave(slot: Slot): void {
+    if (!slot.isOpen) return
+    slot.isOpen = false
     this.open--
-    this.#leaveClient(ticket)
+    this.#leaveClient(slot)
   }
 
-  #leaveClient(ticket: Ticket): void {
-    if (ticket.address === undefined) return
-    const [host, network] = keysOf(ticket.address)
-    ticket.address = undefined
+  #leaveClient(slot: Slot): void {
+    if (slot.address === undefined) return
+    const [host, network] = keysOf(slot.address)
+    slot.address = undefined
     decrement(this.#byAddress, host)
     decrement(this.#byNetwork, network)
   }

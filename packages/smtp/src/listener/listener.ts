@@ -1,5 +1,6 @@
 /** The public side of the wire: a place where clients connect, until it is closed. */
-import { ListenerError, type ListenerOptions, settingsOf } from '../config/listener-options.ts'
+import type { ListenerOptions } from '../config/listener-options.ts'
+import { ListenerError, settingsOf } from '../config/settings.ts'
 import type { Attach } from '../stages.ts'
 import { type Certificate, certificatesOf } from '../tls/tls.ts'
 import { Server } from './server.ts'

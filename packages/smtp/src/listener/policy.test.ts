@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CERTIFICATE } from '../certificate.test.ts'
 import { DEFAULT_LIMITS, tightened } from '../config/limits.ts'
-import { ListenerError, type ListenerOptions, settingsOf } from '../config/listener-options.ts'
+import type { ListenerOptions } from '../config/listener-options.ts'
+import { ListenerError, settingsOf } from '../config/settings.ts'
 import { type Client, start } from '../fixture.test.ts'
 import { Admission } from './admission.ts'
 import { Stress } from './stress.ts'
@@ -150,10 +151,10 @@ test('connections are counted by address, by network and by the minute', () => {
     connectionsPerMinute: 4,
   })
   const enter = (address: string, now = 0): boolean => {
-    const ticket = admission.enter()
-    if (ticket === undefined) return false
-    const isIn = admission.enterClient(ticket, address, now)
-    if (!isIn) admission.leave(ticket)
+    const slot = admission.enter()
+    if (slot === undefined) return false
+    const isIn = admission.enterClient(slot, address, now)
+    if (!isIn) admission.leave(slot)
     return isIn
   }
   assert.deepEqual(
@@ -164,10 +165,10 @@ test('connections are counted by address, by network and by the minute', () => {
   assert.equal(admission.open, 5)
   const other = new Admission({ ...DEFAULT_LIMITS, connectionsPerMinute: 2 })
   const visit = (now: number): boolean => {
-    const ticket = other.enter() ?? assert.fail()
-    const isIn = other.enterClient(ticket, '192.0.2.1', now)
-    other.leave(ticket)
-    other.leave(ticket)
+    const slot = other.enter() ?? assert.fail()
+    const isIn = other.enterClient(slot, '192.0.2.1', now)
+    other.leave(slot)
+    other.leave(slot)
     return isIn
   }
   assert.deepEqual([visit(0), visit(0), visit(0), visit(60_000)], [true, true, false, true])

@@ -3,17 +3,19 @@ import type { Socket } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
 import { SMTPServer } from 'smtp-server'
 import { type Limits, tightened } from '../config/limits.ts'
-import type { Settings } from '../config/listener-options.ts'
-import { Connection } from '../session/connection.ts'
+import type { Settings } from '../config/settings.ts'
+import { Connection, type SessionServer } from '../session/connection.ts'
 import type { Attach, Stages, Wire } from '../stages.ts'
 import { type Certificate, contextFor, giveUpAtEnd, HandshakeError, secureContexts } from '../tls/tls.ts'
+import { VERBS } from '../verb/verbs.ts'
 import { Chain } from '../wire/chain.ts'
 import type { Channel } from '../wire/channel.ts'
 import { Clock } from '../wire/clock.ts'
 import { plainAddress } from '../wire/endpoint.ts'
-import { type ProxyHeader, readProxyHeader } from '../wire/proxy-header.ts'
+import type { Origin, Slot } from '../wire/origin.ts'
+import { readProxyHeader } from '../wire/proxy-header.ts'
 import { formatPlain } from '../wire/reply.ts'
-import { Admission, type Ticket } from './admission.ts'
+import { Admission } from './admission.ts'
 import { Stress } from './stress.ts'
 
 /** Deadlines are looked at this often, or four times in the shortest of them. */
@@ -21,16 +23,8 @@ const TICK_MS = 1000
 /** How long a client that is turned away may take to read why. */
 const LINGER_MS = 1000
 
-/** Where a connection comes from. */
-export interface Origin {
-  readonly id: string
-  readonly ticket: Ticket
-  /** What a proxy said of it. */
-  readonly header?: ProxyHeader
-}
-
 /** Accepts the connections of one listener. */
-export class Server extends SMTPServer {
+export class Server extends SMTPServer implements SessionServer {
   /** Of connections from now on. */
   settings: Settings
   readonly clock: Clock
@@ -44,7 +38,7 @@ export class Server extends SMTPServer {
   /** Sockets before their session, in a TLS handshake or a PROXY header, and since when: each octet buys them no more time. */
   readonly #early = new Map<Socket, number>()
   /** Of the socket that is being accepted: smtp-server calls `_acceptSocket` and `_handleProxy` one right after the other. */
-  #ticket: Ticket = { address: undefined, isOpen: false }
+  #slot: Slot = { address: undefined, isOpen: false }
   #onEmpty: (() => void) | undefined
   #isClosing = false
 
@@ -125,13 +119,13 @@ export class Server extends SMTPServer {
   }
 
   override connect(socket: Socket | TLSSocket, origin: Origin): void {
-    const { ticket, header } = origin
+    const { slot, header } = origin
     // A client behind a proxy is only known now.
-    if (header !== undefined && !this.#enterClient(ticket, header.remote.address)) {
+    if (header !== undefined && !this.#enterClient(slot, header.remote.address)) {
       turnAway(socket, this.#full())
       return
     }
-    const connection = new Connection(this, socket, origin)
+    const connection = new Connection(this, socket, { origin, verbs: VERBS })
     this.#live.add(connection)
     connection.init()
   }
@@ -139,22 +133,22 @@ export class Server extends SMTPServer {
   /** The socket of a connection is closed. */
   release(connection: Channel): void {
     this.#live.delete(connection)
-    this.#leave(connection.ticket)
+    this.#leave(connection.slot)
   }
 
   override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
     const address = plainAddress(socket.remoteAddress)
     const isProxy = this.settings.proxies(address)
-    const ticket = this.#admission.enter()
-    if (ticket !== undefined && this.#admission.open === 1) this.clock.start()
-    if (ticket === undefined || !(isProxy || this.#enterClient(ticket, address))) {
-      if (ticket !== undefined) this.#leave(ticket)
+    const slot = this.#admission.enter()
+    if (slot !== undefined && this.#admission.open === 1) this.clock.start()
+    if (slot === undefined || !(isProxy || this.#enterClient(slot, address))) {
+      if (slot !== undefined) this.#leave(slot)
       turnAway(socket, handshake || isProxy ? '' : this.#full())
       return false
     }
-    this.#ticket = ticket
+    this.#slot = slot
     // STARTTLS takes the listeners off the socket, but then there is a connection that tells when it is closed.
-    if (handshake || isProxy) socket.once('close', () => this.#leave(ticket))
+    if (handshake || isProxy) socket.once('close', () => this.#leave(slot))
     const release = super._acceptSocket(socket, handshake)
     if (release === false || !(handshake || isProxy)) return release
     this.#early.set(socket, this.clock.now)
@@ -167,17 +161,17 @@ export class Server extends SMTPServer {
   }
 
   /** Counts the connection for its client; a host that speaks for others is none. */
-  #enterClient(ticket: Ticket, address: string): boolean {
-    return this.settings.xclient(address) || this.#admission.enterClient(ticket, address, this.clock.now)
+  #enterClient(slot: Slot, address: string): boolean {
+    return this.settings.xclient(address) || this.#admission.enterClient(slot, address, this.clock.now)
   }
 
   /** XCLIENT: counts the connection for the client that is named; false when that has too many. */
-  admit({ ticket }: Channel, address: string): boolean {
-    return this.#admission.changeClient(ticket, address, this.clock.now)
+  admit({ slot }: Channel, address: string): boolean {
+    return this.#admission.changeClient(slot, address, this.clock.now)
   }
 
-  #leave(ticket: Ticket): void {
-    this.#admission.leave(ticket)
+  #leave(slot: Slot): void {
+    this.#admission.leave(slot)
     if (this.#admission.open > 0) return
     this.#rest()
     this.#onEmpty?.()
@@ -214,13 +208,13 @@ export class Server extends SMTPServer {
   }
 
   override _handleProxy(socket: Socket, callback: (error: Error | null, origin?: Origin) => void): void {
-    const ticket = this.#ticket
+    const slot = this.#slot
     if (!this._expectsProxyHeader(socket)) {
-      callback(null, { id: 'c', ticket })
+      callback(null, { id: 'c', slot })
       return
     }
     readProxyHeader(socket, (header) => {
-      if (header !== undefined) callback(null, { id: 'c', ticket, header })
+      if (header !== undefined) callback(null, { id: 'c', slot, header })
       else callback(new Error('No PROXY header'))
     })
   }

@@ -1,18 +1,7 @@
 /** Whether the server is near its limits: one boolean that tightens deadlines, and that plugins can read. */
 import { statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
-
-/** Where stress begins. Shares are of 1. */
-export interface StressOptions {
-  /** Share of `limits.connections` that are open; default 0.8. */
-  readonly connections?: number
-  /** Milliseconds the event loop is late; default 250. */
-  readonly loopDelayMs?: number
-  /** Share of the memory the process may have (cgroup, or the machine's) that it has; default 0.9. */
-  readonly memory?: number
-  /** Free octets below which the file system of `path` is nearly full. Default: not looked at. */
-  readonly disk?: { readonly path: string; readonly freeBytes: number }
-}
+import type { StressOptions } from '../config/listener-options.ts'
 
 /** What is measured from the outside. */
 export interface Load {

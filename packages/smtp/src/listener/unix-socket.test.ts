@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { listenerMistakes } from '../config/listener-check.ts'
+import { listenerMistakes } from '../config/listener-options.ts'
 import { groupId, socketKeeper } from './unix-socket.ts'
 
 test('a socket gets the mode and the group that the operator says; what is no socket is left alone', async () => {

@@ -1,18 +1,14 @@
 /** One session with a client: its state, and the way from its lines to the verbs. What the commands mean is in `verb/`. */
 import type { TLSSocket } from 'node:tls'
-import type { CloseReason, TlsInfo } from '@postroad/mail'
-import type { Origin, Server } from '../listener/server.ts'
+import type { CloseReason, Endpoint, MailParameters, TlsInfo } from '@postroad/mail'
 import type { Offer, Stages, Wire, WireReply } from '../stages.ts'
 import { channelBindingOf, tlsInfoOf } from '../tls/tls.ts'
-import { respond } from '../verb/auth.ts'
-import { type Chunk, chunkEnd } from '../verb/bdat.ts'
-import { dispatch } from '../verb/dispatch.ts'
-import { greet } from '../verb/greet.ts'
-import { content, messageEnd } from '../verb/message.ts'
-import { Channel } from '../wire/channel.ts'
-import { type Endpoint, localOf, remoteOf } from '../wire/endpoint.ts'
+import { Channel, type ChannelServer } from '../wire/channel.ts'
+import { localOf, remoteOf } from '../wire/endpoint.ts'
+import type { Origin } from '../wire/origin.ts'
 import { FAILURE, formatPlain, formatReply, reply } from '../wire/reply.ts'
-import type { Transaction } from './transaction.ts'
+import type { Chunk, Conversation, Introduction, Responder, Verbs } from './conversation.ts'
+import { Transaction } from './transaction.ts'
 
 const CLOSING = reply(421, '4.3.2', 'Service is shutting down')
 const TOO_MANY_ERRORS = reply(421, '4.7.0', 'Too many errors, closing the connection')
@@ -26,54 +22,54 @@ const LONG_LINE = reply(500, '5.5.6', 'Line is too long')
 /** RFC 2034 §4: replies to these have no enhanced status. */
 const HELLO = new Set(['HELO', 'EHLO', 'LHLO'])
 
-/** Who speaks from now on, as a host in front of us has it. */
-export interface Introduction {
-  readonly remote: Endpoint
-  readonly local: Endpoint
-  /** Who the client has proved to be there, if that is to be believed. */
-  readonly login: string | undefined
+/** What a session asks of the server that it is on. */
+export interface SessionServer extends ChannelServer {
+  /** The server is near its limits. */
+  readonly stress: boolean
+  readonly isImplicitTls: boolean
+  /** Whether STARTTLS can be honoured. */
+  readonly hasCertificate: boolean
+  /** Makes the stages of a session. */
+  attach(wire: Wire): Stages
+  /** XCLIENT: counts the connection for the client that is named; false when that has too many. */
+  admit(channel: Channel, address: string): boolean
 }
 
-/** A client's connection. The fields are for the verbs; to the stages it is a {@link Wire}. */
-export class Connection extends Channel implements Wire {
+/** A client's connection. To its verbs it is a {@link Conversation}, to the stages a {@link Wire}: only what is written here changes its state. */
+export class Connection extends Channel implements Conversation {
+  declare readonly server: SessionServer
   remote: Endpoint
   local: Endpoint
-  /** Our end, whatever XCLIENT says of it. */
   readonly here: Endpoint
-  /** XCLIENT has been said: whoever speaks is not who connected, and what TLS knows is not of them. */
   isForwarded = false
-  /** There is no client: the proxy wants to see that we are there. */
   readonly isProbe: boolean
   tls: TlsInfo | undefined
-  /** What the client called itself, and how; undefined before HELO and after STARTTLS. */
-  helo: { readonly name: string; readonly isExtended: boolean } | undefined
-  /** What was offered last. */
-  offer: Offer | undefined
+  isIntroduced = false
   isAuthenticated = false
-  /** See {@link InputOwner}: not for the banner, for part of a message, or for AUTH, which whoever is gone has no use for. */
+  /** Not for the banner, for part of a message, or for AUTH, which whoever is gone has no use for. */
   owesReply = false
   transaction: Transaction | undefined
-  /** The chunk of BDAT that is coming in. */
   chunk: Chunk | undefined
-  /** Takes the next line, which is no command but the response to a challenge of AUTH; a reply: why there is none. */
-  onResponse: ((response: Buffer | WireReply) => void) | undefined
-  /** What XFORWARD said of the client of this transaction; keys in lower case. */
   forwarded: Readonly<Record<string, string>> | undefined
-  /** MAIL commands so far. */
   transactions = 0
-  /** Refused HELO, EHLO and LHLO. */
-  refusedHellos = 0
-  /** XCLIENT and XFORWARD since the last MAIL. */
-  sinceMail = 0
+  readonly #verbs: Verbs
   #stages: Stages | undefined
+  /** What was offered last. */
+  #offer: Offer | undefined
+  #responder: Responder | undefined
+  /** Refused HELO, EHLO and LHLO. */
+  #refusedHellos = 0
+  /** XCLIENT and XFORWARD since the last MAIL. */
+  #sinceMail = 0
   #errors = 0
   #noops = 0
   #refusedRecipients = 0
   /** The server closes: leave after this transaction. */
   #isLeaving = false
 
-  constructor(server: Server, socket: Channel['_socket'], origin: Origin) {
+  constructor(server: SessionServer, socket: Channel['_socket'], { origin, verbs }: { readonly origin: Origin; readonly verbs: Verbs }) {
     super(server, socket, origin)
+    this.#verbs = verbs
     this.remote = origin.header?.remote ?? remoteOf(socket)
     this.isProbe = origin.header?.isProbe ?? false
     this.here = this.local = origin.header?.local ?? localOf(socket)
@@ -97,7 +93,14 @@ export class Connection extends Channel implements Wire {
     return this.settings.protocol
   }
 
-  /** Ties AUTH to this TLS connection; undefined without one, before TLS 1.3, or when it is not that of the client. */
+  get hasCertificate(): boolean {
+    return this.server.hasCertificate
+  }
+
+  get offer(): Offer {
+    return this.#offer ?? this.stages.offer()
+  }
+
   get channelBinding(): Buffer | undefined {
     if (this.isForwarded) return undefined
     return this.tls && channelBindingOf(this._socket as TLSSocket) // `tls` is only set when the handshake is done
@@ -116,10 +119,10 @@ export class Connection extends Channel implements Wire {
       const stages = this.server.attach(this)
       this.#stages = stages
       if (this.server.isImplicitTls) this.#secured(stages)
-      this.answer(stages.connect(), greet, undefined)
+      this.answer(stages.connect(), this.#verbs.greet, undefined)
     } catch (error) {
       this.settings.onError(error)
-      greet(this, FAILURE)
+      this.#verbs.greet(this, FAILURE)
     }
     this.endStep()
     this.flush()
@@ -129,8 +132,8 @@ export class Connection extends Channel implements Wire {
     this.beginStep()
     this.owesReply = true
     try {
-      if (this.onResponse !== undefined) respond(this, line)
-      else dispatch(this, line, strict)
+      if (this.#responder !== undefined) this.#verbs.respond(this, line)
+      else this.#verbs.dispatch(this, line, strict)
     } catch (error) {
       this.failStep(error)
     }
@@ -138,9 +141,8 @@ export class Connection extends Channel implements Wire {
   }
 
   onLongLine(): void {
-    const { onResponse } = this
-    this.onResponse = undefined
-    if (onResponse !== undefined) onResponse(LONG_LINE)
+    const responder = this.takeResponder()
+    if (responder !== undefined) responder(LONG_LINE)
     else this.refuse('', LONG_LINE)
     this.endStep()
   }
@@ -148,66 +150,110 @@ export class Connection extends Channel implements Wire {
   onContent(octets: Buffer): void {
     this.beginStep()
     this.owesReply = false
-    content(this, octets)
+    this.#verbs.content(this, octets)
     this.endStep()
   }
 
   onContentEnd(): void {
     this.beginStep()
     this.owesReply = true
-    if (this.chunk !== undefined) chunkEnd(this, this.chunk)
-    else messageEnd(this)
+    const { chunk } = this
+    this.chunk = undefined
+    if (chunk !== undefined) this.#verbs.chunkEnd(this, chunk)
+    else this.#verbs.messageEnd(this)
     this.endStep()
   }
 
-  /** The wire itself refuses a command; too many of these end the connection. */
   refuse(command: string, answer: WireReply, format = HELLO.has(command) ? formatPlain : formatReply): void {
     this.countError(answer, format)
     this.stages.refused(command, answer)
   }
 
-  /** Says a reply that counts as an error of the client. One that makes many of them has to wait for the replies. */
   countError(answer: WireReply, format = formatReply): void {
     const { errors, errorDelayMs } = this.server.limits
     const isLast = ++this.#errors >= errors
     this.later(this.#errors > errors / 3 ? errorDelayMs : 0, () => this.say(isLast ? TOO_MANY_ERRORS : answer, format))
   }
 
-  /**
-   * Says that a recipient is refused, or MAIL; too many without a message that is taken end the connection. Recipients refused for now do not
-   * count: a mailing list that is greylisted is refused hundreds of them at a time.
-   */
+  /** Recipients refused for now do not count: a mailing list that is greylisted is refused hundreds of them at a time. */
   countRefused(answer: WireReply, counts = answer.code >= 500): void {
     const isLast = counts && ++this.#refusedRecipients >= this.server.limits.refusedRecipients
     this.say(isLast ? TOO_MANY_REFUSED : answer)
   }
 
-  /** Says no to what could not succeed any more in this transaction: an error, but for the first `free` times. */
   countFutile(answer: WireReply, free: number): void {
-    if (this.transaction !== undefined && ++this.transaction.futile <= free) this.say(answer)
+    if (this.transaction !== undefined && this.transaction.countFutile() <= free) this.say(answer)
     else this.countError(answer)
   }
 
-  /** XCLIENT and XFORWARD: some for each MAIL are as it should be, more of them do nothing. */
   countSpeech(): boolean {
-    return ++this.sinceMail <= SPEECHES || this.countNoop()
+    return ++this.#sinceMail <= SPEECHES || this.countNoop()
   }
 
-  /** A command that does nothing for a message; too many of them are refused. */
+  countHello(): boolean {
+    // EHLO, and HELO after it: whoever says it yet again makes no progress.
+    return !(this.isIntroduced || this.#refusedHellos > 1) || this.countNoop()
+  }
+
+  countMail(): void {
+    this.transactions++
+    this.#sinceMail = 0
+  }
+
   countNoop(): boolean {
     if (++this.#noops <= this.settings.limits.noops) return true
     this.refuse('', TOO_MANY_ERRORS)
     return false
   }
 
-  /** The transaction is over, and what comes next is a new one. `isAccepted`: by a message that was taken. */
+  introduce(): Offer {
+    this.isIntroduced = true
+    this.#offer = this.stages.offer()
+    return this.#offer
+  }
+
+  refuseHello(answer: WireReply): void {
+    this.#refusedHellos++
+    this.say(answer, formatPlain)
+  }
+
+  authenticate(): void {
+    this.isAuthenticated = true
+  }
+
+  awaitResponse(responder: Responder): void {
+    this.#responder = responder
+  }
+
+  takeResponder(): Responder | undefined {
+    const responder = this.#responder
+    this.#responder = undefined
+    return responder
+  }
+
+  forgoReply(): void {
+    this.owesReply = false
+  }
+
+  forward(attributes: Readonly<Record<string, string>>): void {
+    this.forwarded = attributes
+  }
+
+  beginTransaction(parameters: MailParameters): void {
+    this.transaction = new Transaction(parameters)
+  }
+
+  beginChunk(chunk: Chunk): void {
+    this.chunk = chunk
+    this.input.startChunk(chunk.size)
+  }
+
   endTransaction(isAccepted: boolean): void {
     this.transaction = this.forwarded = undefined
     if (isAccepted) this.#noops = this.#refusedRecipients = 0
     if (this.#isLeaving) this.end('server', CLOSING)
   }
 
-  /** Ends a transaction that came to no message. */
   abandon(): void {
     if (this.transaction === undefined) return
     this.transaction.abort()
@@ -226,25 +272,27 @@ export class Connection extends Channel implements Wire {
     else if (this.transaction === undefined) this.endSoon('server', CLOSING)
   }
 
-  /** STARTTLS. The client is not what it said before, RFC 3207 §4.2. */
   startTls(): void {
     this.upgradeToTls(() => {
       this.abandon()
-      this.helo = this.offer = this.onResponse = undefined
-      this.isAuthenticated = false
+      this.#forget()
       this.#secured(this.stages)
     })
   }
 
-  /** XCLIENT: a session with another client begins on this connection, and nothing that is known of the one before holds for it. */
+  admit(address: string): boolean {
+    return this.server.admit(this, address)
+  }
+
   restart({ remote, local, login }: Introduction): void {
     this.stages.close('quit')
     this.#stages = undefined
     this.remote = remote
     this.local = local
-    this.helo = this.offer = this.onResponse = this.forwarded = undefined
-    this.isAuthenticated = this.owesReply = false
-    this.#errors = this.#refusedRecipients = this.refusedHellos = 0
+    this.forwarded = undefined
+    this.#forget()
+    this.owesReply = false
+    this.#errors = this.#refusedRecipients = this.#refusedHellos = 0
     this.isForwarded = true
     this.tls = this.tls && withoutClient(this.tls)
     const stages = this.server.attach(this)
@@ -252,7 +300,13 @@ export class Connection extends Channel implements Wire {
     if (this.tls !== undefined) stages.secured(this.tls)
     if (login !== undefined) stages.authenticated(login)
     this.isAuthenticated = login !== undefined
-    this.answer(stages.connect(), greet, undefined)
+    this.answer(stages.connect(), this.#verbs.greet, undefined)
+  }
+
+  /** The client is not what it said before, RFC 3207 §4.2. */
+  #forget(): void {
+    this.isIntroduced = this.isAuthenticated = false
+    this.#offer = this.#responder = undefined
   }
 
   #secured(stages: Stages): void {
@@ -264,7 +318,7 @@ export class Connection extends Channel implements Wire {
   protected onGone(reason: CloseReason): void {
     const { transaction } = this
     this.transaction = undefined
-    for (const step of [() => transaction?.abort(), () => this.onResponse?.(CLOSING), () => this.#stages?.close(reason)])
+    for (const step of [() => transaction?.abort(), () => this.#responder?.(CLOSING), () => this.#stages?.close(reason)])
       try {
         step()
       } catch (error) {

@@ -1,7 +1,7 @@
 /** AUTH, RFC 4954: the exchange with the client; whether the attempt is good is for the stages to say. */
 import type { Exchange } from '../auth/exchange.ts'
 import { MECHANISMS } from '../auth/mechanism.ts'
-import type { Connection } from '../session/connection.ts'
+import type { Conversation } from '../session/conversation.ts'
 import type { WireReply } from '../stages.ts'
 import { formatReply, isPositive, reply } from '../wire/reply.ts'
 import { mechanismsFor } from './ehlo.ts'
@@ -36,114 +36,113 @@ interface Attempt {
 }
 
 /** Begins an exchange, or says why not. */
-export function auth(connection: Connection, argument: string) {
-  const refusal = outOfOrder(connection)
-  if (refusal !== undefined) return connection.refuse('AUTH', refusal)
+export function auth(conversation: Conversation, argument: string) {
+  const refusal = outOfOrder(conversation)
+  if (refusal !== undefined) return conversation.refuse('AUTH', refusal)
   const [name = '', initial, ...more] = argument.split(' ')
-  const offer = connection.offer ?? connection.stages.offer()
+  const offer = conversation.offer
   const mechanism = name.toUpperCase()
   const make = MECHANISMS.get(mechanism)
-  if (make === undefined || more.length > 0 || !mechanismsFor(connection, offer).some((each) => each === mechanism))
-    return connection.refuse(
+  if (make === undefined || more.length > 0 || !mechanismsFor(conversation, offer).some((each) => each === mechanism))
+    return conversation.refuse(
       'AUTH',
-      offer.mechanisms.some((each) => each === mechanism) && connection.tls === undefined ? TLS_FIRST : MECHANISM,
+      offer.mechanisms.some((each) => each === mechanism) && conversation.tls === undefined ? TLS_FIRST : MECHANISM,
     )
   const outcome: Outcome = { refusal: undefined, isGood: false, giveUp: () => {} }
-  const { hostname } = connection.settings
-  const { tls, channelBinding } = connection
-  const exchange = make({ hostname, tls, channelBinding, ask: (text) => ask(connection, text, outcome) })
+  const { hostname } = conversation.settings
+  const { tls, channelBinding } = conversation
+  const exchange = make({ hostname, tls, channelBinding, ask: (text) => ask(conversation, text, outcome) })
   const attempt: Attempt = { exchange, outcome }
-  if (initial === undefined) return proceed(connection, attempt, undefined)
+  if (initial === undefined) return proceed(conversation, attempt, undefined)
   // RFC 4954 §4: `=` is an initial response of no octets.
   const response = initial === '=' ? Buffer.alloc(0) : decodeBase64(initial)
-  if (response === undefined) return connection.refuse('AUTH', BASE64)
-  proceed(connection, attempt, response)
+  if (response === undefined) return conversation.refuse('AUTH', BASE64)
+  proceed(conversation, attempt, response)
 }
 
-function outOfOrder(connection: Connection): WireReply | undefined {
+function outOfOrder(conversation: Conversation): WireReply | undefined {
   // RFC 4954 §4: 503 after success, and during a mail transaction.
-  if (connection.helo === undefined) return HELLO_FIRST
-  if (connection.isAuthenticated) return ALREADY
-  if (connection.transaction !== undefined) return IN_TRANSACTION
-  const offer = connection.offer ?? connection.stages.offer()
-  return connection.settings.auth === 'none' || offer.mechanisms.length === 0 ? NOT_OFFERED : undefined
+  if (!conversation.isIntroduced) return HELLO_FIRST
+  if (conversation.isAuthenticated) return ALREADY
+  if (conversation.transaction !== undefined) return IN_TRANSACTION
+  const offer = conversation.offer
+  return conversation.settings.auth === 'none' || offer.mechanisms.length === 0 ? NOT_OFFERED : undefined
 }
 
 /** A line of the client that is not a command but its response to a challenge. */
-export function respond(connection: Connection, line: string) {
-  const { onResponse } = connection
-  connection.onResponse = undefined
+export function respond(conversation: Conversation, line: string) {
+  const responder = conversation.takeResponder()
   // RFC 4954 §4: `*` cancels, 501.
-  if (line === '*') return onResponse?.(CANCELLED)
-  if (line.length + 2 > connection.settings.limits.authLine) return onResponse?.(TOO_LONG)
-  onResponse?.(decodeBase64(line) ?? BASE64)
+  if (line === '*') return responder?.(CANCELLED)
+  if (line.length + 2 > conversation.settings.limits.authLine) return responder?.(TOO_LONG)
+  responder?.(decodeBase64(line) ?? BASE64)
 }
 
-function proceed(connection: Connection, attempt: Attempt, response: Buffer | undefined) {
+function proceed(conversation: Conversation, attempt: Attempt, response: Buffer | undefined) {
   const step = attempt.exchange.next(response)
-  if ('refusal' in step) return connection.refuse('AUTH', step.refusal)
+  if ('refusal' in step) return conversation.refuse('AUTH', step.refusal)
   // To judge a password costs much; nobody does it for a client that has left.
-  connection.owesReply = false
-  if ('attempt' in step) return connection.answer(connection.stages.auth(step.attempt), judged, attempt)
-  challenge(connection, step.challenge, (next) => proceed(connection, attempt, next))
+  conversation.forgoReply()
+  if ('attempt' in step) return conversation.answer(conversation.stages.auth(step.attempt), judged, attempt)
+  challenge(conversation, step.challenge, (next) => proceed(conversation, attempt, next))
 }
 
 /** Sends a challenge; what the client answers goes to `next`, or is refused. */
-function challenge(connection: Connection, text: string, next: (response: Buffer) => void) {
-  put(connection, text)
-  connection.onResponse = (response) => {
+function challenge(conversation: Conversation, text: string, next: (response: Buffer) => void) {
+  put(conversation, text)
+  conversation.awaitResponse((response) => {
     if (Buffer.isBuffer(response)) next(response)
-    else connection.refuse('AUTH', response)
-  }
+    else conversation.refuse('AUTH', response)
+  })
 }
 
-function put(connection: Connection, text: string) {
-  connection.put(`334 ${Buffer.from(text).toString('base64')}\r\n`)
+function put(conversation: Conversation, text: string) {
+  conversation.put(`334 ${Buffer.from(text).toString('base64')}\r\n`)
 }
 
 /** A challenge in the middle of the judgement: one line is read, and then nothing more until the judgement is there. */
-async function ask(connection: Connection, text: string, outcome: Outcome): Promise<Buffer | undefined> {
+async function ask(conversation: Conversation, text: string, outcome: Outcome): Promise<Buffer | undefined> {
   // The judge may ask before it has given us the promise that blocks the input.
   await Promise.resolve()
-  if (connection.isClosed || outcome.isGood) return undefined
-  put(connection, text)
-  connection.flush()
+  if (conversation.isClosed || outcome.isGood) return undefined
+  put(conversation, text)
+  conversation.flush()
   const response = new Promise<Buffer | undefined>((resolve) => {
     outcome.giveUp = () => resolve(undefined)
-    connection.onResponse = (answer) => {
-      connection.input.block()
+    conversation.awaitResponse((answer) => {
+      conversation.input.block()
       if (!Buffer.isBuffer(answer)) outcome.refusal = answer
       resolve(Buffer.isBuffer(answer) ? answer : undefined)
-    }
+    })
   })
-  connection.input.release()
-  connection.input.run()
+  conversation.input.release()
+  conversation.input.run()
   return response
 }
 
-function judged(connection: Connection, answer: WireReply | undefined, { exchange, outcome }: Attempt) {
-  connection.onResponse = undefined
+function judged(conversation: Conversation, answer: WireReply | undefined, { exchange, outcome }: Attempt) {
+  conversation.takeResponder()
   outcome.giveUp()
-  if (outcome.refusal !== undefined) return connection.refuse('AUTH', outcome.refusal)
+  if (outcome.refusal !== undefined) return conversation.refuse('AUTH', outcome.refusal)
   if (answer !== undefined && isPositive(answer)) {
     outcome.isGood = true
-    return succeed(connection, answer, exchange.success?.())
+    return succeed(conversation, answer, exchange.success?.())
   }
   const refusal = answer ?? FAILED
   const farewell = exchange.failure?.()
-  if (typeof farewell === 'string') return challenge(connection, farewell, () => fail(connection, refusal))
-  connection.answer(farewell, () => fail(connection, outcome.refusal ?? refusal), undefined)
+  if (typeof farewell === 'string') return challenge(conversation, farewell, () => fail(conversation, refusal))
+  conversation.answer(farewell, () => fail(conversation, outcome.refusal ?? refusal), undefined)
 }
 
-function succeed(connection: Connection, answer: WireReply, proof: string | undefined) {
-  if (proof !== undefined) return challenge(connection, proof, () => succeed(connection, answer, undefined))
-  connection.isAuthenticated = true
-  connection.put(formatReply({ ...answer, code: 235 }))
+function succeed(conversation: Conversation, answer: WireReply, proof: string | undefined) {
+  if (proof !== undefined) return challenge(conversation, proof, () => succeed(conversation, answer, undefined))
+  conversation.authenticate()
+  conversation.put(formatReply({ ...answer, code: 235 }))
 }
 
 /** Also what is refused for now: whoever asks again at once has not understood it. */
-function fail(connection: Connection, refusal: WireReply) {
-  connection.countError(refusal)
+function fail(conversation: Conversation, refusal: WireReply) {
+  conversation.countError(refusal)
 }
 
 function decodeBase64(text: string): Buffer | undefined {

@@ -1,5 +1,5 @@
 /** BDAT: the message in chunks of announced size, RFC 3030 §2. Whatever the answer, the octets of a chunk are read first. */
-import type { Connection } from '../session/connection.ts'
+import type { Chunk, Conversation } from '../session/conversation.ts'
 import type { Transaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
 import { FAILURE, isPositive, last, reply } from '../wire/reply.ts'
@@ -16,76 +16,61 @@ const SMALL_CHUNKS = 1000
 /** Chunks a client may have sent before it reads that no recipient was taken. */
 const PIPELINED = 100
 
-/** One chunk that is coming in. */
-export interface Chunk {
-  readonly size: number
-  readonly isLast: boolean
-  /** What it is answered, when its octets are not wanted. */
-  readonly refusal: WireReply | undefined
-  /** The refusal is that of the whole message. */
-  readonly isOver?: boolean
-}
-
 /** Reads the chunk, and answers it or the message. */
-export function bdat(connection: Connection, argument: string) {
+export function bdat(conversation: Conversation, argument: string) {
   const match = /^(\d{1,15})(?: +(LAST))?$/i.exec(argument)
-  if (match === null) return connection.refuse('BDAT', SYNTAX)
-  const { transaction, settings } = connection
+  if (match === null) return conversation.refuse('BDAT', SYNTAX)
+  const { transaction, settings } = conversation
   const size = Number(match[1])
   const isLast = match[2] !== undefined
-  if ((transaction?.size ?? 0) + size > 2 * settings.limits.size) return connection.refuse('BDAT', FAR_TOO_BIG)
-  const refusal = notReady(connection)
-  if (transaction === undefined || refusal !== undefined) return start(connection, { size, isLast, refusal: refusal ?? MAIL_FIRST })
-  if (transaction.hasContent) return start(connection, { size, isLast, refusal: undefined })
-  connection.answer(connection.stages.data(), begin, { transaction, size, isLast })
+  if ((transaction?.size ?? 0) + size > 2 * settings.limits.size) return conversation.refuse('BDAT', FAR_TOO_BIG)
+  const refusal = notReady(conversation)
+  if (transaction === undefined || refusal !== undefined) return conversation.beginChunk({ size, isLast, refusal: refusal ?? MAIL_FIRST })
+  if (transaction.hasContent) return conversation.beginChunk({ size, isLast, refusal: undefined })
+  conversation.answer(conversation.stages.data(), begin, { transaction, size, isLast })
 }
 
 function begin(
-  connection: Connection,
+  conversation: Conversation,
   answer: WireReply | undefined,
   { transaction, size, isLast }: { transaction: Transaction; size: number; isLast: boolean },
 ) {
   // The stage is not asked again for the next chunk: a message without its begin would be taken.
-  if (answer !== undefined) return start(connection, { size, isLast, refusal: isPositive(answer) ? FAILURE : answer, isOver: true })
-  transaction.begin(connection.stages.body())
+  if (answer !== undefined) return conversation.beginChunk({ size, isLast, refusal: isPositive(answer) ? FAILURE : answer, isOver: true })
+  transaction.begin(conversation.stages.body())
   const isText = transaction.parameters.body !== 'BINARYMIME'
   // RFC 3030 §3: BINARYMIME may have any octets; other content is text, whichever way it comes.
-  connection.input.decoder.start(
+  conversation.input.decoder.start(
     isText
-      ? { dots: false, normalise: connection.settings.normalise, lineLimit: connection.settings.limits.line }
+      ? { dots: false, normalise: conversation.settings.normalise, lineLimit: conversation.settings.limits.line }
       : { dots: false, isText },
   )
-  connection.watchBody()
-  start(connection, { size, isLast, refusal: undefined })
-}
-
-function start(connection: Connection, chunk: Chunk) {
-  connection.chunk = chunk
-  connection.input.startChunk(chunk.size)
+  conversation.watchBody()
+  conversation.beginChunk({ size, isLast, refusal: undefined })
 }
 
 /** The last octet of the chunk has come. */
-export function chunkEnd(connection: Connection, { size, isLast, refusal, isOver }: Chunk) {
-  const { transaction } = connection
-  connection.chunk = undefined
-  if (isOver && transaction !== undefined && refusal !== undefined) return refuseMessage(connection, { transaction, refusal, isLast })
-  if (refusal !== undefined) return refusal.code === 503 ? connection.refuse('BDAT', refusal) : connection.countFutile(refusal, PIPELINED)
-  if (transaction === undefined) return connection.refuse('BDAT', MAIL_FIRST)
-  if (isLast) connection.input.decoder.finish()
-  const fault = faultOf(connection, transaction)
+export function chunkEnd(conversation: Conversation, { size, isLast, refusal, isOver }: Chunk) {
+  const { transaction } = conversation
+  if (isOver && transaction !== undefined && refusal !== undefined) return refuseMessage(conversation, { transaction, refusal, isLast })
+  if (refusal !== undefined)
+    return refusal.code === 503 ? conversation.refuse('BDAT', refusal) : conversation.countFutile(refusal, PIPELINED)
+  if (transaction === undefined) return conversation.refuse('BDAT', MAIL_FIRST)
+  if (isLast) conversation.input.decoder.finish()
+  const fault = faultOf(conversation, transaction)
   if (fault !== undefined) transaction.fail(fault)
   // RFC 3030 §2: a chunk that fails fails the message; those behind it are answered 503.
-  if (isLast || transaction.failure !== undefined) finish(connection, transaction, isLast)
-  else if (size < SMALL && ++transaction.smallChunks > SMALL_CHUNKS) connection.refuse('BDAT', TOO_SMALL)
-  else connection.say(reply(250, '2.0.0', `${size} octets received`))
+  if (isLast || transaction.failure !== undefined) finish(conversation, transaction, isLast)
+  else if (size < SMALL && transaction.countSmallChunk() > SMALL_CHUNKS) conversation.refuse('BDAT', TOO_SMALL)
+  else conversation.say(reply(250, '2.0.0', `${size} octets received`))
 }
 
 /** RFC 3030 §2: chunks behind this one are answered 503, until there is another MAIL. */
 function refuseMessage(
-  connection: Connection,
+  conversation: Conversation,
   { transaction, refusal, isLast }: { transaction: Transaction; refusal: WireReply; isLast: boolean },
 ) {
-  if (isLast) sayToAll(connection, transaction, refusal)
-  else connection.say(refusal)
-  connection.abandon()
+  if (isLast) sayToAll(conversation, transaction, refusal)
+  else conversation.say(refusal)
+  conversation.abandon()
 }

@@ -1,5 +1,5 @@
 /** DATA, RFC 5321 §4.1.1.4. */
-import type { Connection } from '../session/connection.ts'
+import type { Conversation } from '../session/conversation.ts'
 import type { Transaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
 import { FAILURE, formatReply, isPositive, reply } from '../wire/reply.ts'
@@ -13,27 +13,27 @@ const CHUNKS = reply(503, '5.5.1', 'BDAT was said already')
 const BINARY = reply(503, '5.5.1', 'BINARYMIME needs BDAT')
 
 /** Goes on with 354, or says why not. */
-export function data(connection: Connection, argument: string) {
-  const { transaction } = connection
-  const refusal = notReady(connection)
-  if (argument !== '') return connection.refuse('DATA', ARGUMENT)
-  if (transaction === undefined || refusal !== undefined) return tooSoon(connection, refusal ?? MAIL_FIRST)
-  if (transaction.hasContent) return connection.refuse('DATA', CHUNKS)
-  if (transaction.parameters.body === 'BINARYMIME') return connection.refuse('DATA', BINARY)
-  connection.answer(connection.stages.data(), begin, transaction)
+export function data(conversation: Conversation, argument: string) {
+  const { transaction } = conversation
+  const refusal = notReady(conversation)
+  if (argument !== '') return conversation.refuse('DATA', ARGUMENT)
+  if (transaction === undefined || refusal !== undefined) return tooSoon(conversation, refusal ?? MAIL_FIRST)
+  if (transaction.hasContent) return conversation.refuse('DATA', CHUNKS)
+  if (transaction.parameters.body === 'BINARYMIME') return conversation.refuse('DATA', BINARY)
+  conversation.answer(conversation.stages.data(), begin, transaction)
 }
 
 /** With PIPELINING DATA is said before it is known that no recipient was taken: that is no error, once. */
-function tooSoon(connection: Connection, refusal: WireReply) {
-  if (refusal !== NO_VALID) return connection.refuse('DATA', refusal)
-  connection.stages.refused('DATA', refusal)
-  connection.countFutile(refusal, 1)
+function tooSoon(conversation: Conversation, refusal: WireReply) {
+  if (refusal !== NO_VALID) return conversation.refuse('DATA', refusal)
+  conversation.stages.refused('DATA', refusal)
+  conversation.countFutile(refusal, 1)
 }
 
-function begin(connection: Connection, answer: WireReply | undefined, transaction: Transaction) {
-  if (answer !== undefined) return connection.countFutile(isPositive(answer) ? FAILURE : answer, 1)
-  transaction.begin(connection.stages.body())
-  connection.input.startData({ normalise: connection.settings.normalise, lineLimit: connection.settings.limits.line })
-  connection.watchBody()
-  connection.put(GO_ON)
+function begin(conversation: Conversation, answer: WireReply | undefined, transaction: Transaction) {
+  if (answer !== undefined) return conversation.countFutile(isPositive(answer) ? FAILURE : answer, 1)
+  transaction.begin(conversation.stages.body())
+  conversation.input.startData({ normalise: conversation.settings.normalise, lineLimit: conversation.settings.limits.line })
+  conversation.watchBody()
+  conversation.put(GO_ON)
 }

@@ -1,5 +1,5 @@
 /** From a command line to what the verb means, RFC 5321 §4.1.1. */
-import type { Connection } from '../session/connection.ts'
+import type { Conversation } from '../session/conversation.ts'
 import type { Maybe, WireReply } from '../stages.ts'
 import { formatReply, last, reply } from '../wire/reply.ts'
 import { decodeUtf8 } from '../wire/utf8.ts'
@@ -26,9 +26,9 @@ const PIPELINED = last(reply(503, '5.5.0', 'Wait for the reply to this'))
 const ALONE = new Set(['HELO', 'EHLO', 'LHLO', 'DATA'])
 
 /** One verb: does what it means, or refuses. `argument` is what follows it, without spaces around. */
-type Verb = (connection: Connection, argument: string, name: string) => void
+type Verb = (conversation: Conversation, argument: string, name: string) => void
 
-const VERBS = new Map<string, Verb>([
+const COMMANDS = new Map<string, Verb>([
   ['HELO', hello],
   ['EHLO', hello],
   ['LHLO', hello],
@@ -41,9 +41,9 @@ const VERBS = new Map<string, Verb>([
   ['QUIT', quit],
   ['STARTTLS', startTls],
   ['AUTH', auth],
-  ['VRFY', (connection, argument) => ask(connection, () => tooEarly(connection) ?? connection.stages.verify(readable(argument)))],
-  ['EXPN', (connection, argument) => ask(connection, () => tooEarly(connection) ?? connection.stages.expand(readable(argument)))],
-  ['HELP', (connection, argument) => ask(connection, () => connection.stages.help(readable(argument)))],
+  ['VRFY', (conversation, argument) => ask(conversation, () => tooEarly(conversation) ?? conversation.stages.verify(readable(argument)))],
+  ['EXPN', (conversation, argument) => ask(conversation, () => tooEarly(conversation) ?? conversation.stages.expand(readable(argument)))],
+  ['HELP', (conversation, argument) => ask(conversation, () => conversation.stages.help(readable(argument)))],
   ['XCLIENT', xclient],
   ['XFORWARD', xforward],
   // RFC 5321 §F.6, §F.1: not to be implemented.
@@ -54,18 +54,18 @@ const VERBS = new Map<string, Verb>([
 ])
 
 /** One line that is a command. `strict` is false when it ended in a bare LF, or has a CR or a NUL in it. */
-export function dispatch(connection: Connection, line: string, strict: boolean) {
+export function dispatch(conversation: Conversation, line: string, strict: boolean) {
   const space = line.indexOf(' ')
   const name = (space < 0 ? line : line.slice(0, space)).toUpperCase()
-  if (!strict && !(connection.settings.normalise && !/[\r\0]/.test(line))) return connection.refuse(name, LINE_END)
-  const { commandLine } = connection.settings.limits
-  if (line.length + 2 > commandLine && name !== 'AUTH') return connection.refuse(name, TOO_LONG)
-  const verb = VERBS.get(name)
+  if (!strict && !(conversation.settings.normalise && !/[\r\0]/.test(line))) return conversation.refuse(name, LINE_END)
+  const { commandLine } = conversation.settings.limits
+  if (line.length + 2 > commandLine && name !== 'AUTH') return conversation.refuse(name, TOO_LONG)
+  const verb = COMMANDS.get(name)
   // RFC 5321 §4.1.1: white space before the CRLF is tolerated.
   const argument = space < 0 ? '' : trimmed(line, space + 1)
-  if (connection.settings.strictPipelining && connection.input.hasPending && ALONE.has(name)) connection.say(PIPELINED)
-  else if (verb !== undefined) verb(connection, argument, name)
-  else unknown(connection, name, argument)
+  if (conversation.settings.strictPipelining && conversation.input.hasPending && ALONE.has(name)) conversation.say(PIPELINED)
+  else if (verb !== undefined) verb(conversation, argument, name)
+  else unknown(conversation, name, argument)
 }
 
 /** Without spaces and tabs at either end; other white space is none here, and half a character in UTF-8. */
@@ -80,22 +80,22 @@ function isBlank(code: number) {
   return code === 0x20 || code === 0x09
 }
 
-function unknown(connection: Connection, name: string, argument: string) {
+function unknown(conversation: Conversation, name: string, argument: string) {
   if (argument.includes('HTTP/') && /^(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|CONNECT|PATCH)$/.test(name)) {
-    connection.stages.refused(name, WEB)
-    return connection.say(WEB)
+    conversation.stages.refused(name, WEB)
+    return conversation.say(WEB)
   }
-  if (!/^[A-Z][A-Z0-9-]{0,31}$/.test(name)) return connection.refuse(name, SYNTAX)
-  connection.answer(connection.stages.unknown(name, readable(argument)), unknownAnswered, undefined)
+  if (!/^[A-Z][A-Z0-9-]{0,31}$/.test(name)) return conversation.refuse(name, SYNTAX)
+  conversation.answer(conversation.stages.unknown(name, readable(argument)), unknownAnswered, undefined)
 }
 
-function unknownAnswered(connection: Connection, answer: WireReply) {
-  if (answer.code >= 500) connection.countError(answer)
-  else if (connection.countNoop()) connection.say(answer)
+function unknownAnswered(conversation: Conversation, answer: WireReply) {
+  if (answer.code >= 500) conversation.countError(answer)
+  else if (conversation.countNoop()) conversation.say(answer)
 }
 
-function ask(connection: Connection, question: () => Maybe<WireReply>) {
-  if (connection.countNoop()) connection.answer(question(), say, undefined)
+function ask(conversation: Conversation, question: () => Maybe<WireReply>) {
+  if (conversation.countNoop()) conversation.answer(question(), say, undefined)
 }
 
 /** As text if it is UTF-8, else one character an octet: what it means is for the stages to say. */
@@ -103,30 +103,30 @@ function readable(argument: string) {
   return decodeUtf8(argument) ?? argument
 }
 
-function say(connection: Connection, answer: WireReply) {
-  connection.say(answer)
+function say(conversation: Conversation, answer: WireReply) {
+  conversation.say(answer)
 }
 
 /** RFC 5321 §4.1.1.5: 250 whatever there was; 501 with an argument. */
-function rset(connection: Connection, argument: string) {
-  if (argument !== '') return connection.refuse('RSET', ARGUMENT)
-  if (!connection.countNoop()) return
-  connection.abandon()
-  connection.put(OK)
+function rset(conversation: Conversation, argument: string) {
+  if (argument !== '') return conversation.refuse('RSET', ARGUMENT)
+  if (!conversation.countNoop()) return
+  conversation.abandon()
+  conversation.put(OK)
 }
 
 /** RFC 5321 §4.1.1.9: an argument is passed over. */
-function noop(connection: Connection) {
-  if (connection.countNoop()) connection.put(OK)
+function noop(conversation: Conversation) {
+  if (conversation.countNoop()) conversation.put(OK)
 }
 
 /** RFC 5321 §4.1.1.10. */
-function quit(connection: Connection, argument: string) {
-  if (argument !== '') return connection.refuse('QUIT', ARGUMENT)
-  connection.put(BYE)
-  connection.hangUp('quit')
+function quit(conversation: Conversation, argument: string) {
+  if (argument !== '') return conversation.refuse('QUIT', ARGUMENT)
+  conversation.put(BYE)
+  conversation.hangUp('quit')
 }
 
-function obsolete(connection: Connection, _argument: string, name: string) {
-  connection.refuse(name, OBSOLETE)
+function obsolete(conversation: Conversation, _argument: string, name: string) {
+  conversation.refuse(name, OBSOLETE)
 }

@@ -1,7 +1,7 @@
 /** What EHLO and LHLO say the server can do. Nothing is said that nobody would honour. */
 
 import { MECHANISMS, type WireMechanism } from '../auth/mechanism.ts'
-import type { Connection } from '../session/connection.ts'
+import type { Conversation } from '../session/conversation.ts'
 import type { Offer } from '../stages.ts'
 import { formatPlain } from '../wire/reply.ts'
 import { XFORWARD, xclientOffer } from './xclient.ts'
@@ -9,38 +9,38 @@ import { XFORWARD, xclientOffer } from './xclient.ts'
 const NOTHING: readonly WireMechanism[] = []
 
 /** Mechanisms this connection may use now. */
-export function mechanismsFor(connection: Connection, offer: Offer): readonly WireMechanism[] {
-  const { auth, authWithoutTls } = connection.settings
+export function mechanismsFor(conversation: Conversation, offer: Offer): readonly WireMechanism[] {
+  const { auth, authWithoutTls } = conversation.settings
   if (auth === 'none' || offer.mechanisms.length === 0) return NOTHING
   // RFC 4954 §4: what shows a password is not offered in the clear. What does not is not either: the mail behind it would be.
-  if (connection.tls === undefined && !authWithoutTls) return NOTHING
+  if (conversation.tls === undefined && !authWithoutTls) return NOTHING
   return offer.mechanisms
-    .filter((name) => MECHANISMS.has(name) && (name !== 'EXTERNAL' || connection.tls?.client !== undefined))
-    .flatMap((name) => (name === 'SCRAM-SHA-256' && canBind(connection) ? ['SCRAM-SHA-256-PLUS', name] : [name]))
+    .filter((name) => MECHANISMS.has(name) && (name !== 'EXTERNAL' || conversation.tls?.client !== undefined))
+    .flatMap((name) => (name === 'SCRAM-SHA-256' && canBind(conversation) ? ['SCRAM-SHA-256-PLUS', name] : [name]))
 }
 
-function canBind({ tls, isForwarded }: Connection): boolean {
+function canBind({ tls, isForwarded }: Conversation): boolean {
   return tls?.version === 'TLSv1.3' && !isForwarded
 }
 
 /** Whether STARTTLS makes sense now, RFC 3207 §4.2. */
-export function offersStartTls(connection: Connection): boolean {
-  const { tls } = connection.settings
-  return connection.tls === undefined && (tls === 'optional' || tls === 'required') && connection.server.hasCertificate
+export function offersStartTls(conversation: Conversation): boolean {
+  const { tls } = conversation.settings
+  return conversation.tls === undefined && (tls === 'optional' || tls === 'required') && conversation.hasCertificate
 }
 
 /** The whole reply to EHLO or LHLO. `greeting` stands in its first line. */
-export function formatEhlo(connection: Connection, offer: Offer, greeting: string): string {
-  return formatPlain({ code: 250, text: [greeting, ...keywordsOf(connection, offer)] })
+export function formatEhlo(conversation: Conversation, offer: Offer, greeting: string): string {
+  return formatPlain({ code: 250, text: [greeting, ...keywordsOf(conversation, offer)] })
 }
 
-function keywordsOf(connection: Connection, offer: Offer): string[] {
-  const { limits, xclient, xforward } = connection.settings
-  const mechanisms = mechanismsFor(connection, offer)
+function keywordsOf(conversation: Conversation, offer: Offer): string[] {
+  const { limits, xclient, xforward } = conversation.settings
+  const mechanisms = mechanismsFor(conversation, offer)
   const keywords = [
     'PIPELINING', // RFC 2920
     `SIZE ${limits.size}`, // RFC 1870
-    offersStartTls(connection) && 'STARTTLS', // RFC 3207
+    offersStartTls(conversation) && 'STARTTLS', // RFC 3207
     mechanisms.length > 0 && `AUTH ${mechanisms.join(' ')}`, // RFC 4954
     'ENHANCEDSTATUSCODES', // RFC 2034
     offer.eightBitMime && '8BITMIME', // RFC 6152
@@ -49,11 +49,11 @@ function keywordsOf(connection: Connection, offer: Offer): string[] {
     offer.smtputf8 && 'SMTPUTF8', // RFC 6531
     offer.dsn && 'DSN', // RFC 3461
     // RFC 8689 §2: not before TLS.
-    offer.requireTls && connection.tls !== undefined && 'REQUIRETLS',
+    offer.requireTls && conversation.tls !== undefined && 'REQUIRETLS',
     `LIMITS MAILMAX=${limits.transactions} RCPTMAX=${limits.recipients}`, // RFC 9422
-    offer.prdr && connection.protocol === 'smtp' && 'PRDR',
-    xclient(connection.remote.address) && `XCLIENT ${xclientOffer(connection).join(' ')}`,
-    xforward(connection.remote.address) && `XFORWARD ${XFORWARD.join(' ')}`,
+    offer.prdr && conversation.protocol === 'smtp' && 'PRDR',
+    xclient(conversation.remote.address) && `XCLIENT ${xclientOffer(conversation).join(' ')}`,
+    xforward(conversation.remote.address) && `XFORWARD ${XFORWARD.join(' ')}`,
     'HELP',
   ]
   return keywords.filter((keyword) => typeof keyword === 'string')

@@ -1,5 +1,5 @@
 /** The banner, RFC 5321 §3.1, and the wait before it that shows who has no manners. */
-import type { Connection } from '../session/connection.ts'
+import type { Conversation } from '../session/conversation.ts'
 import type { WireReply } from '../stages.ts'
 import { FAILURE, formatPlain, isPositive, last, reply } from '../wire/reply.ts'
 
@@ -7,27 +7,27 @@ import { FAILURE, formatPlain, isPositive, last, reply } from '../wire/reply.ts'
 const TOO_SOON = last(reply(554, '5.5.1', 'You spoke before the banner'))
 
 /** 220, or a refusal and the end. */
-export function greet(connection: Connection, answer: WireReply | undefined) {
+export function greet(conversation: Conversation, answer: WireReply | undefined) {
   // Disconnected before it has begun: the last words are the first.
-  if (connection.isEnding) return
-  const { hostname, protocol, greeting } = connection.settings
+  if (conversation.isEnding) return
+  const { hostname, protocol, greeting } = conversation.settings
   const text = answer?.text ?? `${hostname} ${protocol === 'lmtp' ? 'LMTP' : 'ESMTP'}`
   if (answer !== undefined && !isPositive(answer)) {
     // RFC 5321 §3.8: 421 is what may be said at any time, so also for a failure of ours.
-    connection.put(formatPlain({ code: answer === FAILURE ? 421 : answer.code, text }))
-    return connection.end('refused')
+    conversation.put(formatPlain({ code: answer === FAILURE ? 421 : answer.code, text }))
+    return conversation.end('refused')
   }
   // A proxy that looks whether we are there would take us for dead.
-  const waits = greeting.waitMs > 0 && !connection.isProbe && !greeting.except(connection.remote.address)
-  if (waits && greeting.twoLines) connection.put(`220-${hostname}\r\n`)
-  if (waits) connection.flush()
-  connection.later(waits ? greeting.waitMs : 0, () => {
-    if (waits && connection.input.hasPending) return refuse(connection)
-    connection.put(formatPlain({ code: 220, text }))
+  const waits = greeting.waitMs > 0 && !conversation.isProbe && !greeting.except(conversation.remote.address)
+  if (waits && greeting.twoLines) conversation.put(`220-${hostname}\r\n`)
+  if (waits) conversation.flush()
+  conversation.later(waits ? greeting.waitMs : 0, () => {
+    if (waits && conversation.input.hasPending) return refuse(conversation)
+    conversation.put(formatPlain({ code: 220, text }))
   })
 }
 
-function refuse(connection: Connection) {
-  connection.stages.refused('', TOO_SOON)
-  connection.say(TOO_SOON, formatPlain)
+function refuse(conversation: Conversation) {
+  conversation.stages.refused('', TOO_SOON)
+  conversation.say(TOO_SOON, formatPlain)
 }

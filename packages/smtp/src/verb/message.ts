@@ -1,5 +1,5 @@
 /** The message behind DATA or BDAT: its octets, what may be wrong with them, and what becomes of it. RFC 5321 §4.1.1.4. */
-import type { Connection } from '../session/connection.ts'
+import type { Conversation } from '../session/conversation.ts'
 import type { Transaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
 import { FAILURE, formatReply, isPositive, last, reply } from '../wire/reply.ts'
@@ -18,97 +18,97 @@ const BARE = reply(550, '5.6.11', 'Message has a bare CR or LF in it')
 const LINE = reply(554, '5.6.0', 'Message has a line that is too long')
 
 /** Why a message cannot come now, for DATA and BDAT; undefined when it can. */
-export function notReady(connection: Connection): WireReply | undefined {
-  const { transaction } = connection
+export function notReady(conversation: Conversation): WireReply | undefined {
+  const { transaction } = conversation
   if (transaction === undefined) return MAIL_FIRST
   // RFC 2033 §4.2: 503 also in LMTP, when no RCPT succeeded.
-  if (transaction.accepted === 0) return transaction.refused > 0 && connection.protocol === 'smtp' ? NO_VALID : RCPT_FIRST
+  if (transaction.accepted === 0) return transaction.refused > 0 && conversation.protocol === 'smtp' ? NO_VALID : RCPT_FIRST
   return undefined
 }
 
 /** Octets of the message that is coming in. */
-export function content(connection: Connection, octets: Buffer) {
-  const { transaction, chunk } = connection
+export function content(conversation: Conversation, octets: Buffer) {
+  const { transaction, chunk } = conversation
   if (transaction === undefined || chunk?.refusal !== undefined) return
-  transaction.size += octets.length
-  const { size } = connection.settings.limits
-  const refusal = faultOf(connection, transaction)
+  transaction.grow(octets.length)
+  const { size } = conversation.settings.limits
+  const refusal = faultOf(conversation, transaction)
   if (refusal !== undefined) transaction.fail(refusal)
-  if (transaction.size > 2 * size) return connection.disconnect(FAR_TOO_BIG)
+  if (transaction.size > 2 * size) return conversation.disconnect(FAR_TOO_BIG)
   if (transaction.body === undefined) return
   try {
     const written = transaction.body.write(octets)
-    if (written !== undefined) connection.answer(written, stored, transaction)
+    if (written !== undefined) conversation.answer(written, stored, transaction)
   } catch (error) {
-    connection.settings.onError(error)
+    conversation.settings.onError(error)
     transaction.fail(FAILURE)
   }
 }
 
-function stored(_connection: Connection, answer: WireReply | void, transaction: Transaction) {
+function stored(_connection: Conversation, answer: WireReply | void, transaction: Transaction) {
   if (answer !== undefined) transaction.fail(answer)
 }
 
 /** What is wrong with the message so far. The rest of it is read, RFC 5321 §4.5.3.1.7, but not kept. */
-export function faultOf(connection: Connection, transaction: Transaction): WireReply | undefined {
-  const { decoder } = connection.input
-  if (transaction.size > connection.settings.limits.size) return TOO_BIG
-  if (decoder.hasBareLineEnd && !connection.settings.normalise) return BARE
+export function faultOf(conversation: Conversation, transaction: Transaction): WireReply | undefined {
+  const { decoder } = conversation.input
+  if (transaction.size > conversation.settings.limits.size) return TOO_BIG
+  if (decoder.hasBareLineEnd && !conversation.settings.normalise) return BARE
   return decoder.isLineTooLong ? LINE : undefined
 }
 
 /** The final CRLF.CRLF has come. */
-export function messageEnd(connection: Connection) {
-  const { transaction } = connection
+export function messageEnd(conversation: Conversation) {
+  const { transaction } = conversation
   if (transaction === undefined) return
-  const refusal = faultOf(connection, transaction)
+  const refusal = faultOf(conversation, transaction)
   if (refusal !== undefined) transaction.fail(refusal)
-  finish(connection, transaction)
+  finish(conversation, transaction)
 }
 
 /** All of the message is there, or it has failed before that (`isWhole` false): asks what becomes of it. */
-export function finish(connection: Connection, transaction: Transaction, isWhole = true) {
+export function finish(conversation: Conversation, transaction: Transaction, isWhole = true) {
   const { failure } = transaction
-  transaction.body = undefined
+  transaction.complete()
   if (failure !== undefined) {
-    connection.stages.refused('DATA', failure)
-    if (isWhole) sayToAll(connection, transaction, failure)
-    else connection.say(failure)
-    connection.endTransaction(false)
-    return connection.stages.reset()
+    conversation.stages.refused('DATA', failure)
+    if (isWhole) sayToAll(conversation, transaction, failure)
+    else conversation.say(failure)
+    conversation.endTransaction(false)
+    return conversation.stages.reset()
   }
-  connection.answer(ask(connection), decided, transaction)
+  conversation.answer(ask(conversation), decided, transaction)
 }
 
-function ask(connection: Connection): ReturnType<Connection['stages']['message']> {
+function ask(conversation: Conversation): ReturnType<Conversation['stages']['message']> {
   try {
-    return connection.stages.message()
+    return conversation.stages.message()
   } catch (error) {
-    connection.settings.onError(error)
+    conversation.settings.onError(error)
     return FAILURE
   }
 }
 
-function decided(connection: Connection, answer: WireReply | readonly WireReply[], transaction: Transaction) {
+function decided(conversation: Conversation, answer: WireReply | readonly WireReply[], transaction: Transaction) {
   const replies = isList(answer) ? answer : [answer]
-  if (!isList(answer)) sayToAll(connection, transaction, answer)
-  else if (connection.protocol === 'lmtp' || transaction.parameters.prdr) sayEach(connection, transaction, answer)
-  else connection.say(answer[0] ?? FAILURE)
-  connection.endTransaction(replies.some(isPositive))
+  if (!isList(answer)) sayToAll(conversation, transaction, answer)
+  else if (conversation.protocol === 'lmtp' || transaction.parameters.prdr) sayEach(conversation, transaction, answer)
+  else conversation.say(answer[0] ?? FAILURE)
+  conversation.endTransaction(replies.some(isPositive))
 }
 
 /** RFC 2033 §4.2: one reply for each RCPT that succeeded, in their order. PRDR has 353 before them, and one for all behind them. */
-function sayEach(connection: Connection, { accepted, parameters }: Transaction, replies: readonly WireReply[]) {
-  const isPrdr = connection.protocol === 'smtp' && parameters.prdr
-  if (isPrdr) connection.put(CONTENT)
-  for (let i = 0; i < accepted; i++) connection.say(replies[i] ?? FAILURE)
-  if (isPrdr) connection.say(replies.find(isPositive) ?? replies[0] ?? FAILURE)
+function sayEach(conversation: Conversation, { accepted, parameters }: Transaction, replies: readonly WireReply[]) {
+  const isPrdr = conversation.protocol === 'smtp' && parameters.prdr
+  if (isPrdr) conversation.put(CONTENT)
+  for (let i = 0; i < accepted; i++) conversation.say(replies[i] ?? FAILURE)
+  if (isPrdr) conversation.say(replies.find(isPositive) ?? replies[0] ?? FAILURE)
 }
 
 /** In LMTP each recipient has a reply of its own, also when they are all the same. */
-export function sayToAll(connection: Connection, transaction: Transaction, answer: WireReply) {
-  const count = connection.protocol === 'lmtp' ? transaction.accepted : 1
-  for (let i = 0; i < count; i++) connection.say(answer)
+export function sayToAll(conversation: Conversation, transaction: Transaction, answer: WireReply) {
+  const count = conversation.protocol === 'lmtp' ? transaction.accepted : 1
+  for (let i = 0; i < count; i++) conversation.say(answer)
 }
 
 function isList(value: WireReply | readonly WireReply[]): value is readonly WireReply[] {

@@ -1,6 +1,6 @@
 /** RCPT: one recipient, RFC 5321 §4.1.1.3. */
 import { parseForwardPath } from '@postroad/mail'
-import type { Connection } from '../session/connection.ts'
+import type { Conversation } from '../session/conversation.ts'
 import type { Transaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
 import { isPositive, reply } from '../wire/reply.ts'
@@ -16,33 +16,31 @@ const NEEDS_UTF8 = reply(553, '5.6.7', 'Address needs SMTPUTF8')
 const TOO_MANY = reply(452, '4.5.3', 'Too many recipients')
 
 /** Asks whether the recipient is taken, or says why it cannot be. */
-export function rcpt(connection: Connection, argument: string) {
-  const { transaction } = connection
-  if (transaction === undefined) return connection.refuse('RCPT', MAIL_FIRST)
-  if (transaction.hasContent) return connection.refuse('RCPT', CHUNKS)
+export function rcpt(conversation: Conversation, argument: string) {
+  const { transaction } = conversation
+  if (transaction === undefined) return conversation.refuse('RCPT', MAIL_FIRST)
+  if (transaction.hasContent) return conversation.refuse('RCPT', CHUNKS)
   const text = decodeUtf8(argument)
-  if (text === undefined || !/^TO:/i.test(text)) return connection.refuse('RCPT', SYNTAX)
+  if (text === undefined || !/^TO:/i.test(text)) return conversation.refuse('RCPT', SYNTAX)
   const path = parseForwardPath(text.slice(3), { smtputf8: true })
-  if (path === undefined) return connection.refuse('RCPT', PATH)
+  if (path === undefined) return conversation.refuse('RCPT', PATH)
   // RFC 6531 §3.5: 553 5.6.7 for an address that SMTPUTF8 has not been said for.
-  if (text !== argument && !transaction.parameters.smtputf8) return connection.refuse('RCPT', NEEDS_UTF8)
-  const parameters = parseRcptParameters(path.rest, connection.offer ?? connection.stages.offer())
-  if (isReply(parameters)) return connection.refuse('RCPT', parameters)
-  const { recipients } = connection.settings.limits
+  if (text !== argument && !transaction.parameters.smtputf8) return conversation.refuse('RCPT', NEEDS_UTF8)
+  const parameters = parseRcptParameters(path.rest, conversation.offer)
+  if (isReply(parameters)) return conversation.refuse('RCPT', parameters)
+  const { recipients } = conversation.settings.limits
   // Also of those that were refused: whoever keeps a list of them must not need memory without end.
   if (transaction.accepted >= recipients || transaction.refused >= recipients) {
-    connection.stages.refused('RCPT', TOO_MANY)
+    conversation.stages.refused('RCPT', TOO_MANY)
     // RFC 5321 §4.5.3.1.10: a client with a long list may have sent all of it before it reads this.
-    return connection.countFutile(TOO_MANY, recipients)
+    return conversation.countFutile(TOO_MANY, recipients)
   }
-  connection.answer(connection.stages.rcpt(path.address, parameters), judged, transaction)
+  conversation.answer(conversation.stages.rcpt(path.address, parameters), judged, transaction)
 }
 
-function judged(connection: Connection, answer: WireReply, transaction: Transaction) {
-  if (isPositive(answer)) {
-    transaction.accepted++
-    return connection.say(answer)
-  }
-  transaction.refused++
-  connection.countRefused(answer)
+function judged(conversation: Conversation, answer: WireReply, transaction: Transaction) {
+  const isAccepted = isPositive(answer)
+  transaction.countRecipient(isAccepted)
+  if (isAccepted) conversation.say(answer)
+  else conversation.countRefused(answer)
 }

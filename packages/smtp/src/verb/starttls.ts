@@ -1,5 +1,5 @@
 /** STARTTLS, RFC 3207. */
-import type { Connection } from '../session/connection.ts'
+import type { Conversation } from '../session/conversation.ts'
 import { formatReply, reply } from '../wire/reply.ts'
 import { offersStartTls } from './ehlo.ts'
 
@@ -9,11 +9,11 @@ const ALREADY = reply(503, '5.5.1', 'TLS is active already')
 const NOT_OFFERED = reply(502, '5.5.1', 'STARTTLS is not offered')
 
 /** Goes on inside TLS, or says why not. */
-export function startTls(connection: Connection, argument: string) {
+export function startTls(conversation: Conversation, argument: string) {
   // RFC 3207 §4: no parameters, 501.
-  if (argument !== '') return connection.refuse('STARTTLS', ARGUMENT)
-  if (connection.tls !== undefined) return connection.refuse('STARTTLS', ALREADY)
-  if (!offersStartTls(connection)) return connection.refuse('STARTTLS', NOT_OFFERED)
-  connection.put(READY)
-  connection.startTls()
+  if (argument !== '') return conversation.refuse('STARTTLS', ARGUMENT)
+  if (conversation.tls !== undefined) return conversation.refuse('STARTTLS', ALREADY)
+  if (!offersStartTls(conversation)) return conversation.refuse('STARTTLS', NOT_OFFERED)
+  conversation.put(READY)
+  conversation.startTls()
 }

@@ -1,8 +1,8 @@
 /** XCLIENT and XFORWARD, Postfix's XCLIENT_README and XFORWARD_README: a trusted host says for whom it speaks. */
 
-import { parseIp } from '../config/network.ts'
-import type { Connection } from '../session/connection.ts'
-import { type Endpoint, UNKNOWN_ADDRESS } from '../wire/endpoint.ts'
+import type { Endpoint } from '@postroad/mail'
+import type { Conversation } from '../session/conversation.ts'
+import { parseIp, UNKNOWN_ADDRESS } from '../wire/endpoint.ts'
 import { formatReply, reply } from '../wire/reply.ts'
 import { decodeXtext } from './xtext.ts'
 
@@ -21,39 +21,41 @@ export const XFORWARD = ['NAME', 'ADDR', 'PORT', 'PROTO', 'HELO', 'IDENT', 'SOUR
 
 const UNAVAILABLE = /^\[(?:UNAVAILABLE|TEMPUNAVAIL)\]$/i
 
-/** From here on the session is that of the client named: everything begins anew, with the banner. */
-/** Who is named has no more rights than if it had connected: a front end hands on what its clients say, XCLIENT too (nginx's mail proxy does). */
-export function xclient(connection: Connection, argument: string) {
-  if (!connection.settings.xclient(connection.remote.address)) return connection.refuse('XCLIENT', NOT_TRUSTED)
-  if (connection.transaction !== undefined) return connection.refuse('XCLIENT', IN_TRANSACTION)
+/**
+ * From here on the session is that of the client named: everything begins anew, with the banner. Who is named has no more rights than if it had connected: a front end hands on
+ * what its clients say, XCLIENT too (nginx's mail proxy does).
+ */
+export function xclient(conversation: Conversation, argument: string) {
+  if (!conversation.settings.xclient(conversation.remote.address)) return conversation.refuse('XCLIENT', NOT_TRUSTED)
+  if (conversation.transaction !== undefined) return conversation.refuse('XCLIENT', IN_TRANSACTION)
   const values = parse(argument, WITH_LOGIN)
   const remote = values && clientOf(values)
-  const local = values && hereOf(values, connection.here)
-  if (remote === undefined || local === undefined) return connection.refuse('XCLIENT', SYNTAX)
-  if (!connection.countSpeech()) return
-  if (!connection.server.admit(connection, remote.address)) return connection.refuse('XCLIENT', TOO_MANY)
-  connection.restart({ remote, local, login: connection.settings.trustsLogin ? values?.get('LOGIN') : undefined })
+  const local = values && hereOf(values, conversation.here)
+  if (remote === undefined || local === undefined) return conversation.refuse('XCLIENT', SYNTAX)
+  if (!conversation.countSpeech()) return
+  if (!conversation.admit(remote.address)) return conversation.refuse('XCLIENT', TOO_MANY)
+  conversation.restart({ remote, local, login: conversation.settings.trustsLogin ? values?.get('LOGIN') : undefined })
 }
 
 /** The attributes that EHLO offers. */
-export function xclientOffer({ settings }: Connection): readonly string[] {
+export function xclientOffer({ settings }: Conversation): readonly string[] {
   return settings.trustsLogin ? WITH_LOGIN : XCLIENT
 }
 
 /** For the log, and for this transaction only: nothing is decided by it. */
-export function xforward(connection: Connection, argument: string) {
-  if (!connection.settings.xforward(connection.remote.address)) return connection.refuse('XFORWARD', NOT_TRUSTED)
-  if (connection.transaction !== undefined) return connection.refuse('XFORWARD', IN_TRANSACTION)
+export function xforward(conversation: Conversation, argument: string) {
+  if (!conversation.settings.xforward(conversation.remote.address)) return conversation.refuse('XFORWARD', NOT_TRUSTED)
+  if (conversation.transaction !== undefined) return conversation.refuse('XFORWARD', IN_TRANSACTION)
   const values = parse(argument, XFORWARD)
-  if (values === undefined) return connection.refuse('XFORWARD', SYNTAX)
-  if (!connection.countSpeech()) return
-  const known: Record<string, string> = { ...connection.forwarded }
+  if (values === undefined) return conversation.refuse('XFORWARD', SYNTAX)
+  if (!conversation.countSpeech()) return
+  const known: Record<string, string> = { ...conversation.forwarded }
   for (const [key, value] of values) {
     if (value === undefined) delete known[key.toLowerCase()]
     else known[key.toLowerCase()] = value
   }
-  connection.forwarded = known
-  connection.put(OK)
+  conversation.forward(known)
+  conversation.put(OK)
 }
 
 /** Attributes with their values, undefined for what is not available; undefined when something is not as it should be. */

@@ -10,7 +10,7 @@ export interface Linked<T> {
   next: T | undefined
 }
 
-/** See above. Nobody asks whether something is in it: what was taken out has no neighbours, and may be taken out again. */
+/** A list that is linked both ways. Nobody asks whether something is in it: what was taken out has no neighbours, and may be taken out again. */
 export class Chain<T extends Linked<T>> {
   #first: T | undefined
   #last: T | undefined

@@ -1,19 +1,21 @@
 /**
  * The half of a connection that has to do with the socket: replies on their way out, answers that are awaited, deadlines, and the many ways to
- * close. What is said is the business of `connection.ts` and `verb/`.
+ * close. What is said is the business of `session/` and `verb/`.
  */
 
 import type { CloseReason } from '@postroad/mail'
+import type { SMTPServer } from 'smtp-server'
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js'
-import type { Settings } from '../config/listener-options.ts'
-import type { Ticket } from '../listener/admission.ts'
-import type { Origin, Server } from '../listener/server.ts'
+import type { Limits } from '../config/limits.ts'
+import type { Settings } from '../config/settings.ts'
 import type { Maybe, WireReply } from '../stages.ts'
 import { giveUpAtEnd, HandshakeError } from '../tls/tls.ts'
 import type { Linked } from './chain.ts'
+import type { Clock } from './clock.ts'
 import { Deadlines } from './deadline.ts'
 import { plainAddress } from './endpoint.ts'
 import { Input, type InputOwner } from './input.ts'
+import type { Origin, Slot } from './origin.ts'
 import { FAILURE, formatReply } from './reply.ts'
 
 /** Errors of the socket that only mean that the client is gone. */
@@ -22,13 +24,24 @@ const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETU
 /** RFC 5321 §4.5.3.2.6: no client that closed its side waits longer than this for a reply. */
 const REPLY_TIMEOUT_MS = 600_000
 
+/** What a channel asks of the server that it belongs to. */
+export interface ChannelServer extends SMTPServer {
+  /** Of connections from now on; a channel keeps those that it was made with. */
+  readonly settings: Settings
+  /** What holds now: under stress less than the settings say. */
+  readonly limits: Limits
+  readonly clock: Clock
+  /** The socket of the channel is closed. */
+  release(channel: Channel): void
+}
+
 /** A socket with replies going out and pieces of input coming in. */
 export abstract class Channel extends SMTPConnection implements InputOwner, Linked<Channel> {
-  readonly server: Server
+  readonly server: ChannelServer
   readonly settings: Settings
   /** Address of the host that connected, to the proxy if there is one, and unknown if that does not say; XCLIENT does not change it. */
   readonly peer: string
-  readonly ticket: Ticket
+  readonly slot: Slot
   previous: Channel | undefined
   next: Channel | undefined
   #out = ''
@@ -45,9 +58,9 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
   #endedAt: number | undefined
   readonly #deadlines: Deadlines
 
-  constructor(server: Server, socket: SMTPConnection['_socket'], { id, ticket, header }: Origin) {
+  constructor(server: ChannelServer, socket: SMTPConnection['_socket'], { id, slot, header }: Origin) {
     super(server, socket, { id })
-    this.ticket = ticket
+    this.slot = slot
     this.server = server
     this.settings = server.settings
     this.peer = header?.remote.address ?? plainAddress(socket.remoteAddress)
@@ -81,7 +94,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
 
   override _createParser(): Input {
     // Called by the constructor of SMTPConnection: nothing of this class is there yet but what the server knows.
-    return new Input(this, (this._server as Server).settings.limits.authLine) // a Channel is only made by a Server
+    return new Input(this, (this._server as ChannelServer).settings.limits.authLine) // a Channel is only made by one of these
   }
 
   /**

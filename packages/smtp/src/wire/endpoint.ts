@@ -1,5 +1,7 @@
 /** Addresses of the two ends of a connection, in the one form everything else may rely on. */
 import type { Socket } from 'node:net'
+import type { Endpoint } from '@postroad/mail'
+import ipaddr from 'ipaddr.js'
 
 /**
  * The address of a client whom the host in front of us cannot, or would not, name. It is in no network, not even in `0.0.0.0/0`, and it is not
@@ -7,20 +9,18 @@ import type { Socket } from 'node:net'
  */
 export const UNKNOWN_ADDRESS = 'unknown'
 
-/** One end of a connection. */
-export interface Endpoint {
-  /** IPv4 or IPv6 without brackets or zone, IPv4-mapped shown as IPv4; empty on a UNIX socket; {@link UNKNOWN_ADDRESS} of a client nobody names. */
-  readonly address: string
-  /** 0 on a UNIX socket, or when it is not known. */
-  readonly port: number
-}
-
 /** An address as the system gives it, without zone and IPv4-mapping. */
 export function plainAddress(address: string | undefined): string {
   if (address === undefined) return ''
   const zone = address.indexOf('%')
   const plain = zone < 0 ? address : address.slice(0, zone)
   return plain.startsWith('::ffff:') && plain.includes('.') ? plain.slice(7) : plain
+}
+
+/** The address in the form everything else relies on; undefined when it is none. */
+export function parseIp(text: string): string | undefined {
+  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return undefined
+  return plainAddress(ipaddr.process(text).toString())
 }
 
 /** A client nobody names. */

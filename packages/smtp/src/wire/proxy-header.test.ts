@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { networkList, parseIp } from '../config/network.ts'
+import { networkList } from '../config/network.ts'
+import { parseIp } from './endpoint.ts'
 import { parseProxyHeader } from './proxy-header.ts'
 
 const SIGNATURE = '0d0a0d0a000d0a515549540a'
