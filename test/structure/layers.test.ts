@@ -5,7 +5,7 @@ import { readWorkspaces, resolveImport, type Source } from './workspace.ts'
 
 /**
  * From the bottom up: folders of `src`, and modules that stand in `src` itself. Modules in `src` that are not named are above all.
- * Decision 0100 says why they are in this order.
+ * Decision 0100 says why those of the core are in this order, and `packages/smtp/src/index.ts` what each folder of that is.
  */
 const LAYERS: ReadonlyMap<string, readonly string[]> = new Map([
   [
@@ -25,7 +25,11 @@ const LAYERS: ReadonlyMap<string, readonly string[]> = new Map([
       'host',
     ],
   ],
+  ['packages/smtp', ['stages.ts', 'tls', 'config', 'wire', 'auth', 'session', 'verb', 'listener']],
 ])
+
+/** Workspaces where types still go round in a circle; nothing may be added. */
+const WITH_CIRCLES = ['packages/queue']
 
 const workspaces = readWorkspaces().map((workspace) => ({ ...workspace, production: workspace.sources.filter(({ isTest }) => !isTest) }))
 
@@ -56,11 +60,13 @@ for (const [folder, order] of LAYERS) {
     )
     assert.deepEqual(wrong, [])
   })
-
-  test(`${folder} has no circle of imports, types counted`, () => {
-    assert.deepEqual(findCircles(production), [])
-  })
 }
+
+for (const { folder, production } of workspaces)
+  if (!WITH_CIRCLES.includes(folder))
+    test(`${folder} has no circle of imports, types counted`, () => {
+      assert.deepEqual(findCircles(production), [])
+    })
 
 test('circles are found, and all who are in one', () => {
   const module = (path: string, ...imports: string[]): Source => ({ path, text: '', isTest: false, imports, runtimeImports: [] })
