@@ -73,7 +73,7 @@ function addPoints(frame: Frame, points: number): void {
   if (hook === 'connect' || hook === 'helo') {
     if (session) session.early[hook] += points
   } else if (moment.recipient && transaction) transaction.addRecipientPoints(moment.recipient, points)
-  else if (transaction) transaction.trail.points += points
+  else if (transaction) transaction.decisions.points += points
 }
 
 function strongest(list: readonly Decision[]): Decision | undefined {

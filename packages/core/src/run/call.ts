@@ -78,13 +78,13 @@ export class Frame {
   /** Notes what a handler said, obeyed or not. */
   note(entry: Entry, outcome: Outcome): void {
     if (this.isStale) return
-    const trail = this.transaction?.trail ?? this.session?.trail
-    trail?.add({ plugin: entry.plugin, hook: this.hook, shadow: entry.shadow, outcome, recipient: this.moment.recipient?.toString() })
+    const decisions = this.transaction?.decisions ?? this.session?.decisions
+    decisions?.add({ plugin: entry.plugin, hook: this.hook, shadow: entry.shadow, outcome, recipient: this.moment.recipient?.toString() })
   }
 
   /** Adds to the time account of a plugin, in milliseconds. */
   spent(entry: Entry, ms: number): void {
-    const trail = this.transaction?.trail ?? this.session?.trail
-    trail?.spent(entry.index, ms)
+    const decisions = this.transaction?.decisions ?? this.session?.decisions
+    decisions?.spent(entry.index, ms)
   }
 }

@@ -60,7 +60,7 @@ export class RunContext {
     return this.#frame.moment.parameters ?? this.#frame.transaction?.envelope.parameters
   }
   get points(): number {
-    return (this.#frame.session?.points ?? 0) + (this.#frame.transaction?.trail.points ?? 0)
+    return (this.#frame.session?.points ?? 0) + (this.#frame.transaction?.decisions.points ?? 0)
   }
   get recipient() {
     return this.#frame.moment.recipient

@@ -5,7 +5,7 @@ import type { HookName, Opinion } from '@postroad/plugin'
 export type Outcome = Opinion | { readonly kind: 'error' | 'late' | 'answer'; readonly reason: string }
 
 /** One thing a handler said. */
-export interface Note {
+export interface LoggedOpinion {
   readonly plugin: string
   readonly hook: HookName
   readonly shadow: boolean
@@ -13,12 +13,12 @@ export interface Note {
   readonly recipient: string | undefined
 }
 
-/** More notes than this are counted, not kept: a transaction may have 1,000 recipients. */
+/** More than this are counted, not kept: a transaction may have 1,000 recipients. */
 const KEPT = 200
 
-/** The notes and times of a session or a transaction. */
-export class Trail {
-  #notes: Note[] | undefined
+/** What was said of a session or a transaction, and the time it took of a session or a transaction. */
+export class DecisionLog {
+  #entries: LoggedOpinion[] | undefined
   #times: Float64Array | undefined
   readonly #plugins: readonly string[]
   dropped = 0
@@ -29,15 +29,15 @@ export class Trail {
     this.#plugins = plugins
   }
 
-  add(note: Note): void {
-    this.#notes ??= []
-    if (this.#notes.length < KEPT) this.#notes.push(note)
+  add(entry: LoggedOpinion): void {
+    this.#entries ??= []
+    if (this.#entries.length < KEPT) this.#entries.push(entry)
     else this.dropped++
   }
 
   /** What was said at that hook no longer counts: the hook runs again. */
   forget(hook: HookName): void {
-    if (this.#notes) this.#notes = this.#notes.filter((note) => note.hook !== hook)
+    if (this.#entries) this.#entries = this.#entries.filter((entry) => entry.hook !== hook)
   }
 
   spent(index: number, ms: number): void {
@@ -45,8 +45,8 @@ export class Trail {
     this.#times[index] = (this.#times[index] ?? 0) + ms
   }
 
-  get notes(): readonly Note[] {
-    return this.#notes ?? []
+  get entries(): readonly LoggedOpinion[] {
+    return this.#entries ?? []
   }
 
   /** Milliseconds by plugin, to a hundredth; undefined when nothing ran. */
@@ -62,7 +62,7 @@ export class Trail {
 
   /** Opinions as the log shows them; undefined when there are none. */
   opinions(): Record<string, unknown>[] | undefined {
-    return this.#notes?.map(({ plugin, hook, shadow, outcome, recipient }) => {
+    return this.#entries?.map(({ plugin, hook, shadow, outcome, recipient }) => {
       const shown: Record<string, unknown> = { plugin, hook, kind: outcome.kind }
       if (recipient !== undefined) shown['to'] = recipient
       if ('status' in outcome) shown['status'] = outcome.status

@@ -8,7 +8,7 @@ import type { Transaction } from './transaction.ts'
 
 /** What is logged at the end of a transaction. */
 export function transactionRecord(session: SessionState, transaction: Transaction, reply: WireReply | readonly WireReply[]): object {
-  const { envelope, recipients, refused, asked, met, trail } = transaction
+  const { envelope, recipients, refused, asked, met, decisions } = transaction
   const own = { ...session.facts.toJSON(), ...transaction.facts.toJSON() }
   return {
     event: 'transaction',
@@ -21,11 +21,11 @@ export function transactionRecord(session: SessionState, transaction: Transactio
     to: recipients.map((recipient) => recipient.address.toString()),
     ...(refused.length > 0 ? { refused: refused.map(({ to, plugin, refusal }) => ({ to, plugin, reply: said(refusal) })) } : {}),
     size: transaction.size,
-    points: Math.round((session.points + trail.points) * 100) / 100,
+    points: Math.round((session.points + decisions.points) * 100) / 100,
     ...(met.length > 0 ? { thresholds: met } : {}),
     ...(Object.keys(own).length > 0 ? { facts: own } : {}),
-    ...opinions([...(session.trail.opinions() ?? []), ...(trail.opinions() ?? [])], session.trail.dropped + trail.dropped),
-    plugins: times(session.trail.times(), trail.times()),
+    ...opinions([...(session.decisions.opinions() ?? []), ...(decisions.opinions() ?? [])], session.decisions.dropped + decisions.dropped),
+    plugins: times(session.decisions.times(), decisions.times()),
     ...(transaction.queuedBy ? { queue: transaction.queuedBy, receipt: transaction.receipt } : {}),
     ms: session.runtime.now() - transaction.startedAt,
     reply: 'code' in reply ? said(reply) : reply.map(said),
@@ -34,7 +34,7 @@ export function transactionRecord(session: SessionState, transaction: Transactio
 
 /** What is logged when a connection is gone. */
 export function sessionRecord(session: SessionState, reason: CloseReason): object {
-  const opinions = session.trail.opinions()
+  const opinions = session.decisions.opinions()
   return {
     event: 'session',
     id: session.id,

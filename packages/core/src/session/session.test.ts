@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeSessionId } from '@postroad/mail'
 import { defineFact } from '@postroad/plugin'
-import { Trail } from './decision-log.ts'
+import { DecisionLog } from './decision-log.ts'
 import { FactStore } from './fact-store.ts'
 import { Lifetime } from './lifetime.ts'
 
@@ -55,14 +55,14 @@ test('a lifetime ends once, tells those who watch, and nobody who left', () => {
   assert.equal(lifetime.ended?.message, 'first')
 })
 
-test('a trail keeps 200 notes and counts the rest; times add up by plugin', () => {
-  const trail = new Trail(['a', 'b'])
+test('a decision log keeps 200 entries and counts the rest; times add up by plugin', () => {
+  const decisions = new DecisionLog(['a', 'b'])
   for (let i = 0; i < 250; i++)
-    trail.add({ plugin: 'a', hook: 'rcpt', shadow: false, outcome: { kind: 'suspect', points: 1, reason: 'x' }, recipient: 'a@b' })
-  assert.equal(trail.notes.length, 200)
-  assert.equal(trail.dropped, 50)
-  assert.equal(trail.times(), undefined)
-  trail.spent(1, 1.234)
-  trail.spent(1, 1)
-  assert.deepEqual(trail.times(), { b: 2.23 })
+    decisions.add({ plugin: 'a', hook: 'rcpt', shadow: false, outcome: { kind: 'suspect', points: 1, reason: 'x' }, recipient: 'a@b' })
+  assert.equal(decisions.entries.length, 200)
+  assert.equal(decisions.dropped, 50)
+  assert.equal(decisions.times(), undefined)
+  decisions.spent(1, 1.234)
+  decisions.spent(1, 1)
+  assert.deepEqual(decisions.times(), { b: 2.23 })
 })

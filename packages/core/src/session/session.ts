@@ -2,7 +2,7 @@ import { makeSessionId } from '@postroad/mail'
 import type { Helo, Identity, Session, TlsInfo } from '@postroad/plugin'
 import type { Wire } from '@postroad/smtp'
 import type { HeldHook } from '../plan/handler.ts'
-import { Trail } from './decision-log.ts'
+import { DecisionLog } from './decision-log.ts'
 import { DelayedRefusals } from './delayed-refusals.ts'
 import { FactStore } from './fact-store.ts'
 import { Lifetime } from './lifetime.ts'
@@ -19,7 +19,7 @@ export class SessionState {
   readonly wire: Wire
   readonly view: Session
   readonly facts = new FactStore()
-  readonly trail: Trail
+  readonly decisions: DecisionLog
   readonly lifetime = new Lifetime()
   /** Milliseconds since the epoch. */
   readonly openedAt: number
@@ -39,7 +39,7 @@ export class SessionState {
     this.openedAt = runtime.now()
     this.id = makeSessionId(this.openedAt)
     this.view = new SessionView(this)
-    this.trail = new Trail(runtime.plan.plugins)
+    this.decisions = new DecisionLog(runtime.plan.plugins)
   }
 
   /** Facts that were found out at the last helo, by name. */
@@ -49,7 +49,7 @@ export class SessionState {
   forgetHelo(): void {
     this.helo = undefined
     this.early.helo = 0
-    this.trail.forget('helo')
+    this.decisions.forget('helo')
     this.held.keep('helo', undefined)
     for (const name of this.heloFacts) this.facts.delete(name)
     this.heloFacts.clear()

@@ -1,6 +1,6 @@
 import type { Address, Envelope, MailParameters, RcptParameters, Refusal, RoutedRecipient } from '@postroad/plugin'
 import { type Met, round } from '../policy/thresholds.ts'
-import { Trail } from './decision-log.ts'
+import { DecisionLog } from './decision-log.ts'
 import { DelayedRefusals } from './delayed-refusals.ts'
 import { FactStore } from './fact-store.ts'
 
@@ -29,7 +29,7 @@ export class Transaction {
   readonly envelope: Envelope
   readonly recipients: RoutedRecipient[] = []
   readonly facts = new FactStore()
-  readonly trail: Trail
+  readonly decisions: DecisionLog
   readonly held = new DelayedRefusals()
   readonly refused: RefusedRecipient[] = []
   /** One for each RCPT with parameters, refused or not. */
@@ -49,7 +49,7 @@ export class Transaction {
 
   constructor(id: string, from: Address | undefined, parameters: MailParameters, owner: { plugins: readonly string[]; now: number }) {
     this.envelope = new EnvelopeView({ id, from, parameters, recipients: this.recipients })
-    this.trail = new Trail(owner.plugins)
+    this.decisions = new DecisionLog(owner.plugins)
     this.startedAt = owner.now
   }
 

@@ -101,7 +101,7 @@ async function judgeMessage(session: SessionState, received: Message): Promise<V
 function applyThresholds(session: SessionState, verdicts: Verdicts): void {
   const { runtime, transaction } = session
   if (!transaction) return
-  const shared = session.points + transaction.trail.points
+  const shared = session.points + transaction.decisions.points
   for (const recipient of verdicts.undecided) {
     const points = shared + transaction.pointsOf(recipient)
     const met = judge(points, runtime.thresholds, recipient.address.domain)

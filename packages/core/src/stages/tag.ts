@@ -1,17 +1,17 @@
 import type { Message } from '@postroad/plugin'
 import { marks, round } from '../policy/thresholds.ts'
 import type { Verdicts } from '../policy/verdicts.ts'
-import type { Note } from '../session/decision-log.ts'
+import type { LoggedOpinion } from '../session/decision-log.ts'
 import type { SessionState } from '../session/session.ts'
 
 const MOST_REASONS = 20
 
 /** The message with its mark, when the points of a recipient who gets it meet `thresholds.tag`. */
 export function tagged(session: SessionState, message: Message, verdicts: Verdicts): Message {
-  const { transaction, trail, runtime } = session
+  const { transaction, decisions, runtime } = session
   const { thresholds } = runtime
   if (!transaction || (thresholds.tag === undefined && !thresholds.domains)) return message
-  const shared = session.points + transaction.trail.points
+  const shared = session.points + transaction.decisions.points
   let score: number | undefined
   for (const recipient of transaction.recipients) {
     if ((verdicts.of(recipient)?.opinion.kind ?? 'accept') !== 'accept') continue
@@ -22,7 +22,7 @@ export function tagged(session: SessionState, message: Message, verdicts: Verdic
     score = Math.max(score ?? points, points)
   }
   if (score === undefined) return message
-  const reasons = [...trail.notes, ...transaction.trail.notes].flatMap(reason).slice(0, MOST_REASONS)
+  const reasons = [...decisions.entries, ...transaction.decisions.entries].flatMap(reason).slice(0, MOST_REASONS)
   const marked = message
     .withoutHeader('X-Spam-Flag')
     .withoutHeader('X-Spam-Score')
@@ -32,7 +32,7 @@ export function tagged(session: SessionState, message: Message, verdicts: Verdic
 }
 
 /** Reasons are the plugins' words, which may quote the message: nothing but printable ASCII goes into a header. */
-function reason({ plugin, outcome, shadow }: Note): readonly string[] {
+function reason({ plugin, outcome, shadow }: LoggedOpinion): readonly string[] {
   if (outcome.kind !== 'suspect' || shadow) return []
   return [`${plugin}=${round(outcome.points)} ${outcome.reason.replace(/[^\x20-\x7e]|[()\\]/g, '?').slice(0, 60)}`]
 }
