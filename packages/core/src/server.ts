@@ -11,7 +11,7 @@ import { buildGeneration, type Generation, type Ground } from './host/generation
 import { type Finding, inspect } from './host/inspect.ts'
 import { Listeners } from './host/listeners.ts'
 import { createLog, type Log } from './log/log.ts'
-import { createSingles } from './policy/singles.ts'
+import { createSingleRecipientClients } from './policy/single-recipient-clients.ts'
 
 /** What who starts a server may put in place of the real world. */
 export interface ServerOptions {
@@ -99,7 +99,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     folder,
     base,
     spool,
-    singles: createSingles(),
+    singleRecipientClients: createSingleRecipientClients(),
     services: options.services ?? [],
     rehearsal: options.rehearsal ?? false,
     substitutes: options.substitutes ?? new Map(),

@@ -14,7 +14,7 @@ import type { Log } from '../log/log.ts'
 import { compile } from '../plan/compile.ts'
 import type { Plan } from '../plan/handler.ts'
 import { type BodyMemory, createBodyMemory } from '../policy/body-memory.ts'
-import type { Singles } from '../policy/singles.ts'
+import type { SingleRecipientClients } from '../policy/single-recipient-clients.ts'
 import { withNormalDomains } from '../policy/thresholds.ts'
 import { Lifetime } from '../session/lifetime.ts'
 import type { Runtime } from '../session/scope.ts'
@@ -33,7 +33,7 @@ export interface Ground {
   readonly base: string
   readonly role: Role
   readonly spool: string
-  readonly singles: Singles
+  readonly singleRecipientClients: SingleRecipientClients
   /** Services of the core and of who started it: the plugins' own go before them. */
   readonly services: readonly DefaultService[]
   /** Nothing is called out, stored or delivered. */
@@ -252,7 +252,7 @@ function makeRuntime(
       }
       return own
     },
-    singles: ground.singles,
+    singleRecipientClients: ground.singleRecipientClients,
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Address, accept, defer, discard, quarantine, type RoutedRecipient, reject } from '@postroad/plugin'
 import { type Decision, severer } from './severity.ts'
-import { createSingles } from './singles.ts'
+import { createSingleRecipientClients } from './single-recipient-clients.ts'
 import { judge, quarantineLevel, withNormalDomains } from './thresholds.ts'
 import { Verdicts } from './verdicts.ts'
 
@@ -56,11 +56,11 @@ test('verdicts: an opinion for some decides those; the rest stays open for later
 })
 
 test('who got a mixed answer is remembered for a day, and 10,000 of them at most', () => {
-  const singles = createSingles()
-  singles.add('a', 0)
-  assert.ok(singles.has('a', 86_399_999))
-  assert.ok(!singles.has('a', 86_400_000))
-  for (let i = 0; i <= 10_000; i++) singles.add(`client ${i}`, 0)
-  assert.ok(!singles.has('client 0', 1))
-  assert.ok(singles.has('client 10000', 1))
+  const singleRecipientClients = createSingleRecipientClients()
+  singleRecipientClients.add('a', 0)
+  assert.ok(singleRecipientClients.has('a', 86_399_999))
+  assert.ok(!singleRecipientClients.has('a', 86_400_000))
+  for (let i = 0; i <= 10_000; i++) singleRecipientClients.add(`client ${i}`, 0)
+  assert.ok(!singleRecipientClients.has('client 0', 1))
+  assert.ok(singleRecipientClients.has('client 10000', 1))
 })

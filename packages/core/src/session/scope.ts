@@ -3,7 +3,7 @@ import type { Logger } from '@postroad/plugin'
 import type { Thresholds } from '../config/config.ts'
 import type { Plan } from '../plan/handler.ts'
 import type { BodyMemory } from '../policy/body-memory.ts'
-import type { Singles } from '../policy/singles.ts'
+import type { SingleRecipientClients } from '../policy/single-recipient-clients.ts'
 import type { Lifetime } from './lifetime.ts'
 
 export interface Runtime {
@@ -29,5 +29,5 @@ export interface Runtime {
   /** A child logger for one plugin. */
   logFor(plugin: string): Logger
   /** Senders who are to send to one recipient at a time, after a mixed answer. */
-  readonly singles: Singles
+  readonly singleRecipientClients: SingleRecipientClients
 }

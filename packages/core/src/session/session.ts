@@ -86,12 +86,12 @@ export class SessionState {
   }
 
   /** From now on this client is to send to one recipient at a time: its recipients' answers differed. */
-  sendSingly(): void {
-    this.runtime.singles.add(this.#client, this.runtime.now())
+  requireSingleRecipients(): void {
+    this.runtime.singleRecipientClients.add(this.#client, this.runtime.now())
   }
 
-  get sendsSingly(): boolean {
-    return this.runtime.singles.has(this.#client, this.runtime.now())
+  get isSingleRecipientClient(): boolean {
+    return this.runtime.singleRecipientClients.has(this.#client, this.runtime.now())
   }
 
   get #client(): string {

@@ -143,7 +143,7 @@ function oneRefusal(session: SessionState, refused: readonly (readonly [RoutedRe
   for (const [, decision] of refused) worst = severer(worst, decision)
   const mixed = refused.length < total
   if (mixed && session.runtime.mixed === 'defer-rest') {
-    session.sendSingly()
+    session.requireSingleRecipients()
     return refuse(session, 'message', { plugin: 'mixed', refusal: ONE_BY_ONE })
   }
   if (!worst || !isRefusal(worst.opinion)) return NO_TRANSACTION
@@ -157,7 +157,7 @@ function oneReply(session: SessionState, replies: ReadonlyMap<Recipient, WireRep
   const [first = NO_TRANSACTION] = distinct
   if (refusals.length === 0) return first
   if (refusals.length === distinct.length) return refusals.toSorted((a, b) => b.code - a.code)[0] ?? NO_TRANSACTION
-  session.sendSingly()
+  session.requireSingleRecipients()
   return refuse(session, 'queue', { plugin: 'mixed', refusal: ONE_BY_ONE })
 }
 

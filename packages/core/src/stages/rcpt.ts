@@ -41,7 +41,7 @@ function begin(session: SessionState, recipient: Address, parameters: RcptParame
   if (held && isRefusal(held.decision.opinion))
     return refuse(session, held.hook, { plugin: held.decision.plugin, refusal: held.decision.opinion, recipient })
   session.transaction?.beginRecipient()
-  if (session.sendsSingly && (session.transaction?.recipients.length ?? 0) > 0)
+  if (session.isSingleRecipientClient && (session.transaction?.recipients.length ?? 0) > 0)
     return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
   const candidate: Candidate = { recipient, parameters, recipientFacts: new FactStore() }
   const plan = session.runtime.plan.rcpt

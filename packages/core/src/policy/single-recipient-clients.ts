@@ -1,5 +1,5 @@
 /** Remembers who got a mixed answer, bounded in number and time. */
-export interface Singles {
+export interface SingleRecipientClients {
   add(client: string, now: number): void
   has(client: string, now: number): boolean
 }
@@ -8,7 +8,7 @@ const MEMORY = 86_400_000
 const MOST = 10_000
 
 /** Who is to send to one recipient at a time: a day long, the 10,000 most recent. */
-export function createSingles(): Singles {
+export function createSingleRecipientClients(): SingleRecipientClients {
   const until = new Map<string, number>()
   return {
     add(client, now) {
