@@ -11,7 +11,7 @@ import { Failure, guarded, invoke } from '../run/guard.ts'
 import type { SessionState } from '../session/session.ts'
 
 /** A listening plugin. */
-class Ear {
+class Tap {
   /** Runs {@link call} under the guard of the plugin's own handler. */
   readonly entry: Entry
   readonly frame: Frame
@@ -23,36 +23,36 @@ class Ear {
   }
 }
 
-export type Ears = readonly Ear[]
+export type Taps = readonly Tap[]
 
-const NONE: Ears = []
+const NONE: Taps = []
 
 /** Opens what listens at `receive`, before 354; a failure that is worth something is the answer to DATA. */
-export function openEars(session: SessionState): Maybe<Ears | Failure> {
+export function openTaps(session: SessionState): Maybe<Taps | Failure> {
   const plan = session.runtime.plan.receive
-  return plan ? collectEars(plan.flat(), new Frame('receive', session)) : NONE
+  return plan ? collectTaps(plan.flat(), new Frame('receive', session)) : NONE
 }
 
-function collectEars(entries: readonly Entry[], frame: Frame, ears: readonly Ear[] = []): Maybe<Ears | Failure> {
+function collectTaps(entries: readonly Entry[], frame: Frame, taps: readonly Tap[] = []): Maybe<Taps | Failure> {
   const [entry, ...rest] = entries
-  if (!entry) return ears
-  const heard = (sink: ReceiveSink | Failure | undefined): Maybe<Ears | Failure> => {
+  if (!entry) return taps
+  const heard = (sink: ReceiveSink | Failure | undefined): Maybe<Taps | Failure> => {
     if (sink instanceof Failure && sink.refusal) {
-      abortEars(ears)
+      abortTaps(taps)
       return sink
     }
     const isListening = sink !== undefined && !(sink instanceof Failure)
-    return collectEars(rest, frame, isListening ? [...ears, new Ear(entry, frame, sink)] : ears)
+    return collectTaps(rest, frame, isListening ? [...taps, new Tap(entry, frame, sink)] : taps)
   }
   const sink = invoke(entry, frame, asSink)
   return sink instanceof Promise ? sink.then(heard) : heard(sink)
 }
 
 /** Tells those who listen that there is no more to hear. */
-export function abortEars(ears: Ears): void {
-  for (const ear of ears) {
-    ear.call = (sink) => sink.abort?.()
-    void guarded(ear.entry, ear.frame)
+export function abortTaps(taps: Taps): void {
+  for (const tap of taps) {
+    tap.call = (sink) => sink.abort?.()
+    void guarded(tap.entry, tap.frame)
   }
 }
 
@@ -61,27 +61,27 @@ export class IncomingBody implements Body {
   readonly #writer: BodyWriter
   readonly #memory: BodyMemory
   #isOver = false
-  #ears: readonly Ear[]
+  #taps: readonly Tap[]
   /** The first listener that failed and is worth something: the message's fate. */
   failure: Failure | undefined
 
-  constructor(session: SessionState, ears: readonly Ear[]) {
+  constructor(session: SessionState, taps: readonly Tap[]) {
     this.#writer = createBodyWriter({ memoryLimit: session.runtime.memory.open(), folder: session.runtime.spool })
     this.#memory = session.runtime.memory
-    this.#ears = ears
+    this.#taps = taps
   }
 
   write(chunk: Uint8Array): void | Promise<void> {
     const stored = this.#writer.write(chunk)
-    if (this.#ears.length === 0) return stored
-    const heard = this.#tellEars((sink) => sink.write(chunk))
+    if (this.#taps.length === 0) return stored
+    const heard = this.#tellTaps((sink) => sink.write(chunk))
     if (!stored) return heard
     return heard ? Promise.all([stored, heard]).then(() => undefined) : stored
   }
 
   /** All bytes are there. */
   async finish(): Promise<Stored> {
-    const heard = this.#tellEars((sink) => sink.end?.())
+    const heard = this.#tellTaps((sink) => sink.end?.())
     if (heard) await heard
     return this.#writer.finish()
   }
@@ -95,32 +95,32 @@ export class IncomingBody implements Body {
 
   abort(): void {
     this.release()
-    abortEars(this.#ears)
-    this.#ears = []
+    abortTaps(this.#taps)
+    this.#taps = []
     void this.#writer.abort()
   }
 
-  #tellEars(call: Ear['call']): void | Promise<void> {
+  #tellTaps(call: Tap['call']): void | Promise<void> {
     let pending: Promise<unknown>[] | undefined
-    for (const ear of this.#ears) {
-      ear.call = call
-      const result = guarded(ear.entry, ear.frame)
-      if (result instanceof Promise) (pending ??= []).push(result.then((late) => this.#heard(ear, late)))
-      else this.#heard(ear, result)
+    for (const tap of this.#taps) {
+      tap.call = call
+      const result = guarded(tap.entry, tap.frame)
+      if (result instanceof Promise) (pending ??= []).push(result.then((late) => this.#heard(tap, late)))
+      else this.#heard(tap, result)
     }
     return pending && Promise.all(pending).then(() => undefined)
   }
 
   /** A listener that failed hears no more. */
-  #heard(ear: Ear, result: Failure | undefined): void {
+  #heard(tap: Tap, result: Failure | undefined): void {
     if (!result) return
-    this.#ears = this.#ears.filter((other) => other !== ear)
+    this.#taps = this.#taps.filter((other) => other !== tap)
     if (result.refusal) this.failure ??= result
   }
 }
 
 /** The answer to DATA when a listener could not be opened. */
-export function earsFailed(failure: Failure): WireReply | undefined {
+export function tapsFailed(failure: Failure): WireReply | undefined {
   const { refusal } = failure
   return refusal && { code: refusal.code, status: refusal.status, text: refusal.text, disconnect: refusal.disconnect }
 }

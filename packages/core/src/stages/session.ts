@@ -10,7 +10,7 @@ import { sessionRecord } from '../session/record.ts'
 import type { Runtime } from '../session/scope.ts'
 import { SessionState } from '../session/session.ts'
 import { auth } from './auth.ts'
-import { abortEars, type Ears, earsFailed, IncomingBody, openEars } from './body.ts'
+import { abortTaps, IncomingBody, openTaps, type Taps, tapsFailed } from './body.ts'
 import { command } from './command.ts'
 import { connect } from './connect.ts'
 import { data } from './data.ts'
@@ -24,7 +24,7 @@ import { secured } from './tls.ts'
 /** Refusals of the wire that are written down; all are counted. */
 const LINES = 100
 const GONE = new Error('the connection is closed')
-const NO_EARS: Ears = []
+const NO_TAPS: Taps = []
 const LOST: WireReply = { code: 451, status: '4.4.2', text: 'Connection lost before the end of the message' }
 const RESET: WireReply = { code: 250, status: '2.0.0', text: 'Reset' }
 
@@ -33,7 +33,7 @@ export class SessionStages implements Stages {
   readonly #session: SessionState
   readonly #offer: Offer
   readonly #gone: () => void
-  #ears: Ears = NO_EARS
+  #taps: Taps = NO_TAPS
   #incoming: IncomingBody | undefined
   /** Why the message of this transaction will not be taken, before anybody was asked about it. */
   #refusal: WireReply | undefined
@@ -91,8 +91,8 @@ export class SessionStages implements Stages {
   }
 
   body(): Body {
-    this.#incoming = new IncomingBody(this.#session, this.#ears)
-    this.#ears = NO_EARS
+    this.#incoming = new IncomingBody(this.#session, this.#taps)
+    this.#taps = NO_TAPS
     return this.#incoming
   }
 
@@ -155,17 +155,17 @@ export class SessionStages implements Stages {
 
   /** Opens what listens at `receive`. */
   #listen(): Maybe<WireReply | undefined> {
-    const ears = openEars(this.#session)
-    if (!(ears instanceof Promise)) return this.#opened(ears)
-    return ears.then((late) => this.#opened(late))
+    const taps = openTaps(this.#session)
+    if (!(taps instanceof Promise)) return this.#opened(taps)
+    return taps.then((late) => this.#opened(late))
   }
 
-  #opened(ears: Ears | Failure): WireReply | undefined {
-    if (ears instanceof Failure) {
-      this.#refusal = earsFailed(ears)
+  #opened(taps: Taps | Failure): WireReply | undefined {
+    if (taps instanceof Failure) {
+      this.#refusal = tapsFailed(taps)
       return this.#refusal
     }
-    this.#ears = ears
+    this.#taps = taps
     // The client has gone while they were opened: there will be no body.
     if (this.#session.lifetime.ended) this.#drop()
     return undefined
@@ -174,8 +174,8 @@ export class SessionStages implements Stages {
   #drop(): void {
     this.#incoming?.abort()
     this.#incoming = undefined
-    abortEars(this.#ears)
-    this.#ears = NO_EARS
+    abortTaps(this.#taps)
+    this.#taps = NO_TAPS
   }
 
   /** The transaction, if there is one, came to no message; `how`, unless somebody has refused it. */
