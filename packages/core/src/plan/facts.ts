@@ -1,6 +1,6 @@
 import { HOOKS, type HookName } from '@postroad/plugin'
 import type { Mistakes } from '../errors.ts'
-import type { Entry, HeldHook } from './handler.ts'
+import type { Entry, DelayedHook } from './handler.ts'
 
 const ORDER: ReadonlyMap<HookName, number> = new Map(HOOKS.map((hook, index) => [hook.name, index]))
 
@@ -30,10 +30,10 @@ export function checkFacts(scope: string, handlers: Handlers, mistakes: Mistakes
   }
 }
 
-/** The held hooks at which somebody provides what the entry reads; it must wait for them. */
-export function awaitedHooks(entry: Pick<Entry, 'hook' | 'after'>, handlers: Handlers): HeldHook[] {
-  const held: HeldHook[] = ['connect', 'helo', 'mail']
-  return held.filter(
+/** The hooks of delayed refusals at which somebody provides what the entry reads; it must wait for them. */
+export function awaitedHooks(entry: Pick<Entry, 'hook' | 'after'>, handlers: Handlers): DelayedHook[] {
+  const delayed: DelayedHook[] = ['connect', 'helo', 'mail']
+  return delayed.filter(
     (hook) =>
       hook !== entry.hook &&
       (handlers.get(hook) ?? []).some((other) => entry.after.some((fact) => typeof fact !== 'string' && other.provides.has(fact.name))),

@@ -16,8 +16,8 @@ export interface Entry {
   readonly shadow: boolean
   readonly onError: NonNullable<UseOptions['onError']>
   readonly when: UseOptions['when']
-  /** Hooks whose held handlers provide a fact this one reads. */
-  readonly awaits: readonly HeldHook[]
+  /** Hooks whose handlers may still be running, their refusals delayed, and provide a fact this one reads. */
+  readonly awaits: readonly DelayedHook[]
   readonly mechanisms: readonly Mechanism[]
   readonly supports: readonly QueueFeature[]
   /** Undefined: it may take routes with any `via`. */
@@ -34,8 +34,8 @@ export interface Entry {
   asynchronous: boolean
 }
 
-/** Hooks whose refusals may be held until RCPT. */
-export type HeldHook = 'connect' | 'helo' | 'mail'
+/** Hooks whose refusals may be delayed until RCPT. */
+export type DelayedHook = 'connect' | 'helo' | 'mail'
 
 /** Handlers that depend on none of each other: they run at the same time. */
 export type Wave = readonly Entry[]

@@ -46,7 +46,7 @@ export function askWave(wave: Wave, frame: Frame): readonly Decision[] | undefin
   })
 }
 
-/** A fact is awaited where it is read: its provider may still be running, held until RCPT. */
+/** A fact is awaited where it is read: its provider may still be running, its refusal delayed until RCPT. */
 function whenKnown(entry: Entry, frame: Frame): Said | Promise<Said> {
   const pending = frame.session?.pendingAt(entry.awaits)
   return pending ? pending.then(() => invoke(entry, frame, opinions)) : invoke(entry, frame, opinions)

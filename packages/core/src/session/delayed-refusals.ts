@@ -1,25 +1,25 @@
-import type { HeldHook } from '../plan/handler.ts'
+import type { DelayedHook } from '../plan/handler.ts'
 import type { Decision } from '../policy/severity.ts'
 
-/** Decisions of held hooks, known or still being found out. */
+/** Decisions of hooks whose refusals are delayed, known or still being found out. */
 export class DelayedRefusals {
-  #pending: Map<HeldHook, Promise<void>> | undefined
-  #decisions: Map<HeldHook, Decision> | undefined
+  #pending: Map<DelayedHook, Promise<void>> | undefined
+  #decisions: Map<DelayedHook, Decision> | undefined
 
   /** Keeps what is decided; a hook that runs again (helo after STARTTLS) replaces what it said. */
-  keep(hook: HeldHook, decision: Decision | undefined): void {
+  keep(hook: DelayedHook, decision: Decision | undefined): void {
     if (decision) (this.#decisions ??= new Map()).set(hook, decision)
     else this.#decisions?.delete(hook)
   }
 
-  begin(hook: HeldHook, run: Promise<void>): void {
+  begin(hook: DelayedHook, run: Promise<void>): void {
     this.#pending ??= new Map()
     const pending = this.#pending
     const tracked = run.finally(() => pending.get(hook) === tracked && pending.delete(hook))
     pending.set(hook, tracked)
   }
 
-  pending(hook: HeldHook): Promise<void> | undefined {
+  pending(hook: DelayedHook): Promise<void> | undefined {
     return this.#pending?.get(hook)
   }
 
@@ -28,7 +28,7 @@ export class DelayedRefusals {
     return this.#pending && this.#pending.size > 0 ? [...this.#pending.values()] : undefined
   }
 
-  get(hook: HeldHook): Decision | undefined {
+  get(hook: DelayedHook): Decision | undefined {
     return this.#decisions?.get(hook)
   }
 }

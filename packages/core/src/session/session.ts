@@ -1,7 +1,7 @@
 import { makeSessionId } from '@postroad/mail'
 import type { Helo, Identity, Session, TlsInfo } from '@postroad/plugin'
 import type { Wire } from '@postroad/smtp'
-import type { HeldHook } from '../plan/handler.ts'
+import type { DelayedHook } from '../plan/handler.ts'
 import { DecisionLog } from './decision-log.ts'
 import { DelayedRefusals } from './delayed-refusals.ts'
 import { FactStore } from './fact-store.ts'
@@ -31,7 +31,7 @@ export class SessionState {
   accepted = 0
   refused = 0
   /** Refusals at connect and helo that are said at RCPT. */
-  readonly held = new DelayedRefusals()
+  readonly delayed = new DelayedRefusals()
 
   constructor(runtime: Runtime, wire: Wire) {
     this.runtime = runtime
@@ -50,7 +50,7 @@ export class SessionState {
     this.helo = undefined
     this.early.helo = 0
     this.decisions.forget('helo')
-    this.held.keep('helo', undefined)
+    this.delayed.keep('helo', undefined)
     for (const name of this.heloFacts) this.facts.delete(name)
     this.heloFacts.clear()
   }
@@ -99,10 +99,10 @@ export class SessionState {
   }
 
   /** What must be known before handlers that read facts of these hooks may run; undefined when all is known. */
-  pendingAt(hooks: readonly HeldHook[]): Promise<unknown> | undefined {
+  pendingAt(hooks: readonly DelayedHook[]): Promise<unknown> | undefined {
     let pending: Promise<unknown>[] | undefined
     for (const hook of hooks) {
-      const run = (hook === 'mail' ? this.transaction?.held : this.held)?.pending(hook)
+      const run = (hook === 'mail' ? this.transaction?.delayed : this.delayed)?.pending(hook)
       if (run) (pending ??= []).push(run)
     }
     return pending && Promise.all(pending)

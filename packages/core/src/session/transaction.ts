@@ -30,7 +30,7 @@ export class Transaction {
   readonly recipients: RoutedRecipient[] = []
   readonly facts = new FactStore()
   readonly decisions: DecisionLog
-  readonly held = new DelayedRefusals()
+  readonly delayed = new DelayedRefusals()
   readonly refused: RefusedRecipient[] = []
   /** One for each RCPT with parameters, refused or not. */
   readonly asked: Asked[] = []

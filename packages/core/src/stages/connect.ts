@@ -2,13 +2,13 @@ import type { Maybe, WireReply } from '@postroad/smtp'
 import { ask } from '../run/ask.ts'
 import { Frame } from '../run/call.ts'
 import type { SessionState } from '../session/session.ts'
-import { hold } from './hold.ts'
+import { delay } from './delay.ts'
 
 /** TCP accepted, before the banner. */
 export function connect(session: SessionState): Maybe<WireReply | undefined> {
   const plan = session.runtime.plan.connect
   if (!plan) return undefined
-  const reply = hold(session, 'connect', ask(plan, new Frame('connect', session)))
+  const reply = delay(session, 'connect', ask(plan, new Frame('connect', session)))
   return reply instanceof Promise ? reply.then(inPlaceOfTheBanner) : inPlaceOfTheBanner(reply)
 }
 

@@ -2,7 +2,7 @@ import type { Maybe, WireReply } from '@postroad/smtp'
 import { ask } from '../run/ask.ts'
 import { Frame } from '../run/call.ts'
 import type { SessionState } from '../session/session.ts'
-import { hold } from './hold.ts'
+import { delay } from './delay.ts'
 
 /** HELO, EHLO, LHLO; again after STARTTLS. RFC 5321 §4.1.1.1. */
 export function helo(session: SessionState, name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<WireReply | undefined> {
@@ -10,5 +10,5 @@ export function helo(session: SessionState, name: string, verb: 'HELO' | 'EHLO' 
   session.forgetHelo()
   session.helo = Object.freeze({ name, extended: verb !== 'HELO' })
   const plan = session.runtime.plan.helo
-  return plan && hold(session, 'helo', ask(plan, new Frame('helo', session, { helo: session.helo })))
+  return plan && delay(session, 'helo', ask(plan, new Frame('helo', session, { helo: session.helo })))
 }

@@ -6,7 +6,7 @@ import { Frame } from '../run/call.ts'
 import type { SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
 import { finish } from './finish.ts'
-import { hold } from './hold.ts'
+import { delay } from './delay.ts'
 
 /** MAIL FROM begins a transaction, RFC 5321 §4.1.1.2. */
 export function mail(session: SessionState, from: Address | undefined, parameters: MailParameters): Maybe<WireReply | undefined> {
@@ -15,7 +15,7 @@ export function mail(session: SessionState, from: Address | undefined, parameter
   session.transaction = new Transaction(id, from, parameters, { plugins: runtime.plan.plugins, now: runtime.now() })
   const plan = runtime.plan.mail
   if (!plan) return undefined
-  const reply = hold(session, 'mail', ask(plan, new Frame('mail', session)))
+  const reply = delay(session, 'mail', ask(plan, new Frame('mail', session)))
   if (reply instanceof Promise) return reply.then((late) => refusedAtOnce(session, late))
   return refusedAtOnce(session, reply)
 }

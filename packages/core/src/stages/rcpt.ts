@@ -11,7 +11,7 @@ import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
 import type { SessionState } from '../session/session.ts'
-import { heldRefusal, unsettled } from './hold.ts'
+import { delayedRefusal, unsettled } from './delay.ts'
 import { DISCARD } from './queue.ts'
 import { refuse } from './refuse.ts'
 
@@ -29,7 +29,7 @@ interface Candidate {
   readonly recipientFacts: FactStore
 }
 
-/** RCPT TO, from what was held to the recipient’s place in the envelope. */
+/** RCPT TO, from what was delayed to the recipient’s place in the envelope. */
 export function rcpt(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
   if (Object.keys(parameters).length > 0) session.transaction?.asked.push({ to: recipient.toString(), ...parameters })
   const running = unsettled(session)
@@ -37,9 +37,9 @@ export function rcpt(session: SessionState, recipient: Address, parameters: Rcpt
 }
 
 function begin(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
-  const held = heldRefusal(session)
-  if (held && isRefusal(held.decision.opinion))
-    return refuse(session, held.hook, { plugin: held.decision.plugin, refusal: held.decision.opinion, recipient })
+  const delayed = delayedRefusal(session)
+  if (delayed && isRefusal(delayed.decision.opinion))
+    return refuse(session, delayed.hook, { plugin: delayed.decision.plugin, refusal: delayed.decision.opinion, recipient })
   session.transaction?.beginRecipient()
   if (session.isSingleRecipientClient && (session.transaction?.recipients.length ?? 0) > 0)
     return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })

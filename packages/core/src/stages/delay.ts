@@ -1,0 +1,57 @@
+/**
+ * `refuseAt: 'rcpt'`: what connect, helo and mail refuse is said at RCPT, so that the log has sender and recipient and an
+ * authenticated client can be exempt. What is delayed need not be waited for: asynchronous handlers run on meanwhile.
+ */
+import type { Maybe, WireReply } from '@postroad/smtp'
+import type { DelayedHook } from '../plan/handler.ts'
+import { type Decision, isRefusal } from '../policy/severity.ts'
+import type { DelayedRefusals } from '../session/delayed-refusals.ts'
+import type { SessionState } from '../session/session.ts'
+import { refuse } from './refuse.ts'
+
+/** Deals with what such a hook decided, or is about to. Resolves to the reply that is said now, if any. */
+export function delay(session: SessionState, hook: DelayedHook, decision: Maybe<Decision | undefined>): Maybe<WireReply | undefined> {
+  const delayed = hook === 'mail' ? session.transaction?.delayed : session.delayed
+  if (!(decision instanceof Promise)) return decide(session, hook, { delayed, decision })
+  if (session.runtime.refuseAt === 'now') return decision.then((late) => decide(session, hook, { delayed, decision: late }))
+  const { helo } = session
+  const run = decision.then((late) => {
+    // Of a name the client no longer has.
+    if (hook === 'helo' && session.helo !== helo) return
+    const reply = decide(session, hook, { delayed, decision: late })
+    if (reply) session.wire.disconnect(reply)
+  })
+  delayed?.begin(hook, run)
+  return undefined
+}
+
+type Delayed = { readonly delayed: DelayedRefusals | undefined; readonly decision: Decision | undefined }
+
+function decide(session: SessionState, hook: DelayedHook, { delayed, decision }: Delayed): WireReply | undefined {
+  const refusal = decision && isRefusal(decision.opinion) ? decision.opinion : undefined
+  if (!decision || !refusal) {
+    delayed?.keep(hook, undefined)
+    return undefined
+  }
+  // `disconnect: true` is obeyed as soon as it is known.
+  if (session.runtime.refuseAt === 'now' || refusal.disconnect) return refuse(session, hook, { plugin: decision.plugin, refusal })
+  delayed?.keep(hook, decision)
+  return undefined
+}
+
+/** What is still running at connect, helo and mail; undefined when all is known. */
+export function unsettled(session: SessionState): Promise<unknown> | undefined {
+  const running = [...(session.delayed.running ?? []), ...(session.transaction?.delayed.running ?? [])]
+  return running.length > 0 ? Promise.all(running) : undefined
+}
+
+/** The refusal that was delayed, most severe stage first in the order of the protocol. A client that proved who it is has outlived connect and helo. */
+export function delayedRefusal(session: SessionState): { readonly hook: DelayedHook; readonly decision: Decision } | undefined {
+  const early: readonly DelayedHook[] = session.identity ? [] : ['connect', 'helo']
+  for (const hook of early) {
+    const decision = session.delayed.get(hook)
+    if (decision) return { hook, decision }
+  }
+  const decision = session.transaction?.delayed.get('mail')
+  return decision && { hook: 'mail', decision }
+}
