@@ -7,16 +7,7 @@ import { ROOT, readWorkspaces } from '../structure/workspace.ts'
 
 const PAGE = 'docs/glossary.md'
 /** Words that the glossary has and the code does not say yet: whoever renames something takes its line out. */
-const NOT_YET: ReadonlySet<string> = new Set([
-  'DecisionLog',
-  'DeliveryEvent',
-  'Destination',
-  'DestinationRegistry',
-  'HookCall',
-  'Recorder',
-  'Scheduler',
-  'SingleRecipientClients',
-])
+const NOT_YET: ReadonlySet<string> = new Set(['DeliveryEvent', 'Destination', 'DestinationRegistry', 'Recorder', 'Scheduler'])
 
 const rows = [...readFileSync(join(ROOT, PAGE), 'utf8').matchAll(/^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm)]
   .map(([, word = '', meaning = '', code = '', elsewhere = '']) => ({ word, meaning, code, elsewhere }))

@@ -8,7 +8,7 @@ import {
   type Refusal,
   type Route,
 } from '@postroad/plugin'
-import { Frame } from '../run/call.ts'
+import { HookCall } from '../run/call.ts'
 import { deliveryOpinions } from '../run/check.ts'
 import { Failure, invoke } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
@@ -41,15 +41,15 @@ const SEVERITY: Readonly<Record<DeliveryOpinion['kind'], number>> = { reject: 3,
 export function createDeliveryHooks(current: () => Runtime | undefined, within: () => readonly Runtime[] = () => []): DeliveryHooks {
   return {
     get asks() {
-      return current()?.plan.delivery !== undefined
+      return current()?.table.delivery !== undefined
     },
     async ask(context) {
       const runtime = current()
-      if (!runtime?.plan.delivery) return undefined
+      if (!runtime?.table.delivery) return undefined
       // `as`: the host's part of the context is given by the run itself.
-      const frame = new Frame('delivery', { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryContext })
-      for (const wave of runtime.plan.delivery) {
-        const said = await Promise.all(wave.map((entry) => invoke(entry, frame, deliveryOpinions)))
+      const call = new HookCall('delivery', { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryContext })
+      for (const wave of runtime.table.delivery) {
+        const said = await Promise.all(wave.map((handler) => invoke(handler, call, deliveryOpinions)))
         let best: DeliveryOpinion | undefined
         for (const [index, answer] of said.entries()) {
           if (wave[index]?.shadow) continue
@@ -62,10 +62,10 @@ export function createDeliveryHooks(current: () => Runtime | undefined, within: 
     },
     tell(name, context) {
       const runtime = current()
-      const plan = runtime?.plan[name]
+      const table = runtime?.table[name]
       // `as`: as above.
-      if (runtime && plan)
-        tell(plan, new Frame(name, { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryResultContext }))
+      if (runtime && table)
+        tell(table, new HookCall(name, { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryResultContext }))
     },
     async route(recipient, carries = () => true) {
       const runtime = current()

@@ -1,6 +1,7 @@
 /** What a configuration means, before a byte is received: scopes, listeners, hooks, waves, EHLO keywords. */
 import { HOOKS, type HookKind, type HookName } from '@postroad/plugin'
-import type { Entry, Wave } from '../plan/handler.ts'
+import type { Handler } from '../plan/handler.ts'
+import { flat, type Wave } from '../plan/hook-table.ts'
 import type { Generation, Scope } from './generation.ts'
 import { counts } from './listening.ts'
 
@@ -45,7 +46,7 @@ export function explain(generation: Generation): readonly ExplainedScope[] {
     })),
     keywords: keywords(scope),
     hooks: Object.fromEntries(
-      HOOKS.flatMap(({ name, kind }) => (scope.runtime.plan[name] ? [[name, shownWaves(kind, scope.runtime.plan[name])]] : [])),
+      HOOKS.flatMap(({ name, kind }) => (scope.runtime.table[name] ? [[name, shownWaves(kind, scope.runtime.table[name])]] : [])),
     ),
     warnings: scope.listening.length > 0 ? warnings(scope) : [],
   }))
@@ -80,19 +81,19 @@ function handlerText(handler: ExplainedHandler): string {
 }
 
 /** Handlers that run in turn are each a wave of their own to the reader. */
-function shownWaves(kind: HookKind, waves: readonly Wave[]): readonly (readonly ExplainedHandler[])[] {
-  if (kind === 'ask' || kind === 'tell') return waves.map((wave) => wave.map(shown))
-  return waves.flat().map((entry) => [shown(entry)])
+function shownWaves(kind: HookKind, handlers: readonly Wave[] | readonly Handler[]): readonly (readonly ExplainedHandler[])[] {
+  const isInWaves = kind === 'ask' || kind === 'tell'
+  return isInWaves ? handlers.map((wave) => [wave].flat().map(shown)) : flat(handlers).map((handler) => [shown(handler)])
 }
 
-function shown(entry: Entry): ExplainedHandler {
+function shown(handler: Handler): ExplainedHandler {
   return {
-    plugin: entry.plugin,
-    mode: entry.shadow ? 'shadow' : 'enforce',
-    onError: entry.onError,
-    timeout: entry.timeout,
-    provides: [...entry.provides],
-    conditional: entry.when !== undefined,
+    plugin: handler.plugin,
+    mode: handler.shadow ? 'shadow' : 'enforce',
+    onError: handler.onError,
+    timeout: handler.timeout,
+    provides: [...handler.provides],
+    conditional: handler.when !== undefined,
   }
 }
 
@@ -117,13 +118,13 @@ function keywords({ offer, listening }: Scope): readonly string[] {
   ]
 }
 
-function warnings({ runtime: { plan } }: Scope): readonly string[] {
+function warnings({ runtime: { table } }: Scope): readonly string[] {
   return [
-    ...(counts(plan.route) ? [] : ['nobody answers route: every recipient is refused']),
-    ...(counts(plan.queue) ? [] : ['nobody answers queue: every message is deferred']),
-    ...(counts(plan.quarantine)
+    ...(counts(table.route) ? [] : ['nobody answers route: every recipient is refused']),
+    ...(counts(table.queue) ? [] : ['nobody answers queue: every message is deferred']),
+    ...(counts(table.quarantine)
       ? []
-      : counts(plan.message)
+      : counts(table.message)
         ? ['nobody answers quarantine: a message that a plugin wants set aside is deferred']
         : []),
   ]

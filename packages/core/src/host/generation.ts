@@ -12,7 +12,7 @@ import { Services } from '../container.ts'
 import { Mistakes, PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import { compile } from '../plan/compile.ts'
-import type { Plan } from '../plan/handler.ts'
+import type { HookTable } from '../plan/hook-table.ts'
 import { type BodyMemory, createBodyMemory } from '../policy/body-memory.ts'
 import type { SingleRecipientClients } from '../policy/single-recipient-clients.ts'
 import { withNormalDomains } from '../policy/thresholds.ts'
@@ -183,14 +183,14 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
     const within = () => spec.all.slice(1).flatMap(runtimeOf)
     own.provide(DeliveryHooks, () => createDeliveryHooks(() => runtime, within))
     await setUp(spec, own, context)
-    const plan = ground.rehearsal ? rehearsed(compile(spec, running, mistakes)) : compile(spec, running, mistakes)
-    runtime = makeRuntime(spec.name, { config, ground, plan, lifetime, memory })
+    const table = ground.rehearsal ? rehearsed(compile(spec, running, mistakes)) : compile(spec, running, mistakes)
+    runtime = makeRuntime(spec.name, { config, ground, table, lifetime, memory })
     scopes.push({
       name: spec.name,
       runtime,
-      offer: offerOf(plan),
+      offer: offerOf(table),
       listening: await checkListeners(spec, {
-        plan,
+        table,
         config,
         hostname: ground.hostname,
         base: ground.base,
@@ -226,14 +226,14 @@ async function fill(root: ScopeSpec, config: Config, mistakes: Mistakes): Promis
 
 function makeRuntime(
   scope: string,
-  { config, ground, plan, lifetime, memory }: { config: Config; ground: Ground; plan: Plan; lifetime: Lifetime; memory: BodyMemory },
+  { config, ground, table, lifetime, memory }: { config: Config; ground: Ground; table: HookTable; lifetime: Lifetime; memory: BodyMemory },
 ): Runtime {
   const { log } = ground
   const loggers = new Map<string, ReturnType<Log['child']>>()
   return {
     scope,
     hostname: ground.hostname,
-    plan,
+    table,
     lifetime,
     log,
     timed: log.enabled,
@@ -257,12 +257,12 @@ function makeRuntime(
 }
 
 /** EHLO keywords are derived: what nobody can honour is not offered. */
-function offerOf(plan: Plan): Offer {
+function offerOf(table: HookTable): Offer {
   // Who runs in the shadow lets nobody in.
-  const mechanisms = new Set<Mechanism>((plan.auth ?? []).flat().flatMap((entry) => (entry.shadow ? [] : entry.mechanisms)))
-  const queues = (plan.queue ?? []).flat().filter(({ shadow }) => !shadow)
+  const mechanisms = new Set<Mechanism>((table.auth ?? []).flatMap((handler) => (handler.shadow ? [] : handler.mechanisms)))
+  const queues = (table.queue ?? []).filter(({ shadow }) => !shadow)
   // Any of them may be the one that takes the message.
-  const all = (feature: QueueFeature): boolean => queues.length > 0 && queues.every((entry) => entry.supports.includes(feature))
+  const all = (feature: QueueFeature): boolean => queues.length > 0 && queues.every((handler) => handler.supports.includes(feature))
   return {
     mechanisms: [...mechanisms],
     eightBitMime: all('8BITMIME'),

@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { KnownWay } from '@postroad/plugin'
 import { groupId, mayGiveGroup } from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
-import type { Entry } from '../plan/handler.ts'
+import type { Handler } from '../plan/handler.ts'
 import { DISCARD } from '../stages/queue.ts'
 import type { Generation, Ground, Scope } from './generation.ts'
 import { fileProblem, folderProblem, type Problem, type WrittenPlace } from './places.ts'
@@ -27,9 +27,9 @@ export async function inspect(generation: Generation, ground: Ground): Promise<r
 
 /** Ways of the `route` hooks that no queue in reach takes; asked as RCPT asks. */
 function lostWays({ name, runtime }: Scope): readonly Finding[] {
-  const takers = (runtime.plan.queue ?? []).flat().filter(({ shadow }) => !shadow)
+  const takers = (runtime.table.queue ?? []).filter(({ shadow }) => !shadow)
   const isTaken = (via: string): boolean => via === DISCARD || takers.some(({ carries }) => !carries || carries(via))
-  const lost = (runtime.plan.route ?? []).flat().flatMap((entry) => waysOf(entry, (via) => !isTaken(via)))
+  const lost = (runtime.table.route ?? []).flatMap((handler) => waysOf(handler, (via) => !isTaken(via)))
   return lost.map(({ plugin, via, at }) => {
     const text = `scope "${name}": ${plugin} sends mail by "${via}" (${at}), ${takers.length === 0 ? 'and nobody answers queue' : 'which nobody there takes'}`
     return { scope: name, error: new PostroadError('ERR_VIA', text) }
@@ -38,13 +38,13 @@ function lostWays({ name, runtime }: Scope): readonly Finding[] {
 
 /** What a queue sends by itself it has to carry itself. */
 function lostReports(scopes: readonly Scope[]): readonly Finding[] {
-  const seen = new Set<Entry['ways']>()
+  const seen = new Set<Handler['ways']>()
   const findings: Finding[] = []
   for (const { name, runtime } of scopes) {
-    for (const entry of (runtime.plan.queue ?? []).flat()) {
-      if (seen.has(entry.ways)) continue
-      seen.add(entry.ways)
-      for (const { plugin, via, at } of waysOf(entry, (via) => via !== DISCARD && entry.carries?.(via) === false)) {
+    for (const handler of runtime.table.queue ?? []) {
+      if (seen.has(handler.ways)) continue
+      seen.add(handler.ways)
+      for (const { plugin, via, at } of waysOf(handler, (via) => via !== DISCARD && handler.carries?.(via) === false)) {
         const text = `scope "${name}": ${plugin} sends mail of its own by "${via}" (${at}), for which it has no transport`
         findings.push({ scope: name, error: new PostroadError('ERR_VIA', text) })
       }
@@ -73,7 +73,7 @@ interface LostWay extends KnownWay {
 }
 
 /** Those that `isLost`, one for each `via`. */
-function waysOf({ ways, plugin }: Entry, isLost: (via: string) => boolean): readonly LostWay[] {
+function waysOf({ ways, plugin }: Handler, isLost: (via: string) => boolean): readonly LostWay[] {
   const places = new Map<string, string[]>()
   for (const { via, at } of ways?.() ?? []) {
     if (!isLost(via)) continue

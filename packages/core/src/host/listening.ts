@@ -4,7 +4,8 @@ import type { Config, ListenOptions } from '../config/config.ts'
 import type { ScopeSpec } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
 import { OPINION_HOOKS } from '../plan/compile.ts'
-import type { Plan, Wave } from '../plan/handler.ts'
+import type { Handler } from '../plan/handler.ts'
+import { flat, type HookTable, type Wave } from '../plan/hook-table.ts'
 import { quarantineLevel } from '../policy/thresholds.ts'
 
 /** A listener that is to be opened. */
@@ -18,7 +19,7 @@ export interface Listening {
 
 /** What is known of the scope. */
 interface Around {
-  readonly plan: Plan
+  readonly table: HookTable
   readonly config: Config
   readonly hostname: string
   /** Relative paths of certificates start here. */
@@ -33,21 +34,21 @@ const SCARCE = 268_435_456
 
 /** The listeners of a scope, their contradictions reported. */
 export async function checkListeners(scope: ScopeSpec, around: Around): Promise<readonly Listening[]> {
-  const { plan, config, mistakes } = around
+  const { table, config, mistakes } = around
   const level = quarantineLevel(config.thresholds ?? {})
-  if (scope.listens.length > 0 && level !== undefined && !counts(plan.quarantine) && givesPoints(plan))
+  if (scope.listens.length > 0 && level !== undefined && !counts(table.quarantine) && givesPoints(table))
     mistakes.add('ERR_NO_QUARANTINE', `scope "${scope.name}" would have nowhere to put a message of ${level} points`)
   return Promise.all(scope.listens.map((options) => listening(scope, options, around)))
 }
 
 /** Somebody of the scope might: where nobody does, no threshold is ever met. */
-function givesPoints(plan: Plan): boolean {
-  return OPINION_HOOKS.some((hook) => counts(plan[hook]?.map((wave) => wave.filter(({ points }) => points))))
+function givesPoints(table: HookTable): boolean {
+  return OPINION_HOOKS.some((hook) => counts(flat(table[hook]).filter(({ points }) => points)))
 }
 
 /** Whether somebody's answer is obeyed: of who runs in the shadow, or only observes, none ever is. */
-export function counts(waves: readonly Wave[] | undefined): boolean {
-  return (waves ?? []).flat().some(({ shadow, observes }) => !shadow && !observes)
+export function counts(handlers: readonly Wave[] | readonly Handler[] | undefined): boolean {
+  return flat(handlers).some(({ shadow, observes }) => !shadow && !observes)
 }
 
 async function listening(scope: ScopeSpec, { certificateFiles = [], ...options }: ListenOptions, around: Around): Promise<Listening> {
@@ -82,9 +83,9 @@ async function loaded(
   }
 }
 
-function checkOne(options: ListenerOptions, { plan, mistakes }: Around): void {
+function checkOne(options: ListenerOptions, { table, mistakes }: Around): void {
   const { name, port, path, auth } = options
   if ((port === undefined) === (path === undefined)) mistakes.add('ERR_LISTEN', `${name}: give either a port or the path of a UNIX socket`)
   for (const mistake of listenerMistakes(options)) mistakes.add('ERR_LISTEN', `${name}: ${mistake}`)
-  if (auth === 'required' && !counts(plan.auth)) mistakes.add('ERR_NO_AUTH', `${name} requires AUTH`)
+  if (auth === 'required' && !counts(table.auth)) mistakes.add('ERR_NO_AUTH', `${name} requires AUTH`)
 }

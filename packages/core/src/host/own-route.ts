@@ -3,7 +3,7 @@
  * stands around the scopes that know the addresses.
  */
 import { type Address, defer, type Refusal, type Route, waysOf } from '@postroad/plugin'
-import { Frame } from '../run/call.ts'
+import { HookCall } from '../run/call.ts'
 import { route as asRoute } from '../run/check.ts'
 import { first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
@@ -44,10 +44,10 @@ function isRefusal(answer: Route | Refusal | undefined): boolean {
 const UNKNOWN_NOW = defer('The route could not be asked for', { status: '4.3.0', code: 451 })
 
 async function ask(runtime: Runtime, recipient: Address, asker: Asker): Promise<Route | Refusal | undefined> {
-  const plan = runtime.plan.route
-  if (!plan) return undefined
+  const table = runtime.table.route
+  if (!table) return undefined
   const session = sessionOf(runtime, asker)
-  const answer = await first(plan, new Frame('route', session, { recipient, parameters: {}, recipientFacts: new FactStore() }), asRoute)
+  const answer = await first(table, new HookCall('route', session, { recipient, parameters: {}, recipientFacts: new FactStore() }), asRoute)
   session.lifetime.end(new Error('the answer is known'))
   // A failure says nothing of the address, whatever the operator made of it for clients.
   return answer?.value instanceof Failure ? UNKNOWN_NOW : answer?.value
@@ -69,6 +69,6 @@ function sessionOf(runtime: Runtime, asker: Asker): SessionState {
   const session = new SessionState(runtime, wire)
   session.helo = { name: runtime.hostname, extended: true }
   if (asker === 'ourselves') session.identity = { name: 'postroad' }
-  session.transaction = new Transaction(`${session.id}.1`, undefined, {}, { plugins: runtime.plan.plugins, now: runtime.now() })
+  session.transaction = new Transaction(`${session.id}.1`, undefined, {}, { plugins: runtime.table.plugins, now: runtime.now() })
   return session
 }

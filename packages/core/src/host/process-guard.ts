@@ -34,9 +34,9 @@ export function guardProcess(log: Log): { release(): void } {
 }
 
 function caught(error: unknown): void {
-  const entry = running.getStore()
+  const handler = running.getStore()
   // A handler that answers at once is not tracked until one of them lets a promise float.
-  if (!entry) attributeEveryRun()
-  const fields = entry ? { plugin: entry.plugin, hook: entry.hook, error } : { error }
-  for (const log of logs) log.error(fields, entry ? 'a plugin let an error float' : 'an error floated; the next one will be attributed')
+  if (!handler) attributeEveryRun()
+  const fields = handler ? { plugin: handler.plugin, hook: handler.hook, error } : { error }
+  for (const log of logs) log.error(fields, handler ? 'a plugin let an error float' : 'an error floated; the next one will be attributed')
 }

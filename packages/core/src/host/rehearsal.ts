@@ -1,22 +1,23 @@
-/** A plan that decides everything and does nothing: for `postroad try`. */
+/** A table that decides everything and does nothing: for `postroad try`. */
 import type { HookName } from '@postroad/plugin'
-import type { Entry, Plan } from '../plan/handler.ts'
+import type { Handler } from '../plan/handler.ts'
+import type { HookTable } from '../plan/hook-table.ts'
 
-/** The same plan, but nothing is called out, stored or delivered. */
-export function rehearsed({ nexthop: _nexthop, accepted: _accepted, queue, quarantine: _quarantine, ...plan }: Plan): Plan {
+/** The same table, but nothing is called out, stored or delivered. */
+export function rehearsed({ nexthop: _nexthop, accepted: _accepted, queue, quarantine: _quarantine, ...table }: HookTable): HookTable {
   return {
-    ...plan,
+    ...table,
     // Whom nobody takes is refused as it would be.
-    queue: [(queue?.flat() ?? [undefined]).map((entry) => ({ ...answer('queue', () => ({ id: 'rehearsal' })), carries: entry?.carries }))],
-    quarantine: [[answer('quarantine', ({ reason }) => ({ id: `rehearsal, quarantined: ${reason}` }))]],
+    queue: (queue ?? [undefined]).map((handler) => ({ ...answer('queue', () => ({ id: 'rehearsal' })), carries: handler?.carries })),
+    quarantine: [answer('quarantine', ({ reason }) => ({ id: `rehearsal, quarantined: ${reason}` }))],
   }
 }
 
-function answer(hook: HookName, handler: Entry['handler']): Entry {
+function answer(hook: HookName, run: Handler['run']): Handler {
   return {
     plugin: 'rehearsal',
     hook,
-    handler,
+    run,
     after: [],
     before: [],
     provides: new Set(),

@@ -1,9 +1,10 @@
-/** Turns the hooks of the plugins a scope sees into a plan: waves by hook, checked. */
+/** Turns the hooks of the plugins a scope sees into a table: waves by hook, checked. */
 import { HOOKS, type HookName, type HookOptions, type Mechanism, type QueueFeature, type Running } from '@postroad/plugin'
 import type { ScopeSpec, Use } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
 import { awaitedHooks, checkFacts } from './facts.ts'
-import type { Entry, Plan, Wave } from './handler.ts'
+import type { Handler } from './handler.ts'
+import type { HookTable, Wave } from './hook-table.ts'
 import { CycleError, waves } from './waves.ts'
 
 const NAMES: ReadonlySet<string> = new Set(HOOKS.map((hook) => hook.name))
@@ -33,28 +34,28 @@ const TIMEOUT = 10_000
 const LONG_TIMEOUT = 60_000
 
 type Spec = HookOptions & {
-  readonly handler: Entry['handler']
+  readonly handler: Handler['run']
   readonly mechanisms?: readonly Mechanism[]
   readonly supports?: readonly QueueFeature[]
   readonly carries?: (via: string) => boolean
-  readonly ways?: Entry['ways']
+  readonly ways?: Handler['ways']
   readonly observes?: boolean
   readonly points?: boolean
 }
 
-/** The plan of a scope. Mistakes are added, and what is wrong is left out. */
-export function compile(scope: ScopeSpec, running: ReadonlyMap<Use, Running>, mistakes: Mistakes): Plan {
+/** The table of a scope. Mistakes are added, and what is wrong is left out. */
+export function compile(scope: ScopeSpec, running: ReadonlyMap<Use, Running>, mistakes: Mistakes): HookTable {
   const uses = scope.visible.filter((use) => running.has(use))
   const own = new Set(scope.uses)
-  const handlers = new Map<HookName, Entry[]>()
+  const handlers = new Map<HookName, Handler[]>()
   for (const [index, use] of uses.entries()) {
     // A mistake of a plugin is reported once, in the scope that uses it.
     const sink = own.has(use) ? mistakes : undefined
     try {
       for (const [hook, spec] of hooksOf(use, running.get(use) ?? {}, sink)) {
-        const entries = handlers.get(hook) ?? []
-        handlers.set(hook, entries)
-        entries.push(entry(use, hook, { spec, index }))
+        const known = handlers.get(hook) ?? []
+        handlers.set(hook, known)
+        known.push(handlerOf(use, hook, { spec, index }))
       }
     } catch (cause) {
       // What `setup` returned throws when it is read.
@@ -64,19 +65,20 @@ export function compile(scope: ScopeSpec, running: ReadonlyMap<Use, Running>, mi
   }
   // With a plugin missing that could not be set up, a missing fact says nothing.
   if (uses.length === scope.visible.length) checkFacts(scope.name, handlers, mistakes)
-  const plan: Partial<Record<HookName, readonly Wave[]>> = {}
-  for (const [hook, entries] of handlers) {
-    const known = entries.map((one) => ({ ...one, awaits: awaitedHooks(one, handlers) }))
+  const table: Partial<Record<HookName, readonly Wave[] | readonly Handler[]>> = {}
+  for (const [hook, unsorted] of handlers) {
+    const known = unsorted.map((one) => ({ ...one, awaits: awaitedHooks(one, handlers) }))
     const sorted = sort(hook, known, mistakes)
     // Where handlers run in turn there is nothing to run at the same time: one flat list.
-    if (sorted) plan[hook] = IN_TURN.has(hook) ? [sorted.flat()] : sorted
+    if (sorted) table[hook] = IN_TURN.has(hook) ? sorted.flat() : sorted
   }
-  return { ...plan, plugins: uses.map((use) => use.name) }
+  // `as`: which hooks have waves and which a list was decided by their kinds just now.
+  return { ...(table as Omit<HookTable, 'plugins'>), plugins: uses.map((use) => use.name) }
 }
 
-function sort(hook: HookName, entries: readonly Entry[], mistakes: Mistakes): readonly Wave[] | undefined {
+function sort(hook: HookName, handlers: readonly Handler[], mistakes: Mistakes): readonly Wave[] | undefined {
   try {
-    return waves(hook, entries)
+    return waves(hook, handlers)
   } catch (error) {
     if (!(error instanceof CycleError)) throw error
     mistakes.add('ERR_CYCLE', error.message)
@@ -106,12 +108,12 @@ function hooksOf(use: Use, running: Running, mistakes: Mistakes | undefined): [H
   return result
 }
 
-function entry(use: Use, hook: HookName, { spec, index }: { readonly spec: Spec; readonly index: number }): Entry {
+function handlerOf(use: Use, hook: HookName, { spec, index }: { readonly spec: Spec; readonly index: number }): Handler {
   const { options } = use
   return {
     plugin: use.name,
     hook,
-    handler: spec.handler,
+    run: spec.handler,
     after: [...(spec.after ?? []), ...(options.after ?? [])],
     before: [...(spec.before ?? []), ...(options.before ?? [])],
     provides: new Set((spec.provides ?? []).map((fact) => fact.name)),

@@ -2,11 +2,11 @@ import type { HookName, KnownWay, Mechanism, QueueFeature } from '@postroad/plug
 import type { UseOptions } from '../config/config.ts'
 
 /** One handler of one plugin at one hook, with everything that was said of it: by its author and by the operator. */
-export interface Entry {
+export interface Handler {
   readonly plugin: string
   readonly hook: HookName
   // The host calls handlers of all hooks through one door; their answers are checked at run time.
-  readonly handler: (context: never) => unknown
+  readonly run: (context: never) => unknown
   readonly after: readonly (string | { readonly name: string })[]
   readonly before: readonly string[]
   /** Names of the facts it may set. */
@@ -36,12 +36,3 @@ export interface Entry {
 
 /** Hooks whose refusals may be delayed until RCPT. */
 export type DelayedHook = 'connect' | 'helo' | 'mail'
-
-/** Handlers that depend on none of each other: they run at the same time. */
-export type Wave = readonly Entry[]
-
-/** The compiled handlers of a scope; a hook that nobody answers is undefined, and costs one check. */
-export type Plan = { readonly [K in HookName]?: readonly Wave[] } & {
-  /** Names of the plugins, by {@link Entry.index}. */
-  readonly plugins: readonly string[]
-}

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Entry } from './handler.ts'
+import type { Handler } from './handler.ts'
 import { CycleError, waves } from './waves.ts'
 
-function entry(plugin: string, after: Entry['after'] = [], before: readonly string[] = [], provides: readonly string[] = []): Entry {
+function handler(plugin: string, after: Handler['after'] = [], before: readonly string[] = [], provides: readonly string[] = []): Handler {
   return {
     plugin,
     hook: 'mail',
-    handler: () => undefined,
+    run: () => undefined,
     after,
     before,
     provides: new Set(provides),
@@ -28,24 +28,24 @@ function entry(plugin: string, after: Entry['after'] = [], before: readonly stri
   } // prettier-ignore
 }
 
-const names = (list: readonly (readonly Entry[])[]): string[][] => list.map((wave) => wave.map((one) => one.plugin))
+const names = (list: readonly (readonly Handler[])[]): string[][] => list.map((wave) => wave.map((one) => one.plugin))
 
 test('handlers that depend on none of each other run at the same time, in the order of use', () => {
-  assert.deepEqual(names(waves('mail', [entry('b'), entry('a')])), [['b', 'a']])
+  assert.deepEqual(names(waves('mail', [handler('b'), handler('a')])), [['b', 'a']])
 })
 
 test('after, before and facts order them by levels', () => {
   const spf = { name: 'spf' }
-  const list = [entry('dmarc', [spf]), entry('spf', [], [], ['spf']), entry('first', [], ['spf']), entry('free')]
+  const list = [handler('dmarc', [spf]), handler('spf', [], [], ['spf']), handler('first', [], ['spf']), handler('free')]
   assert.deepEqual(names(waves('mail', list)), [['first', 'free'], ['spf'], ['dmarc']])
 })
 
 test('names that are not in use are ignored', () => {
-  assert.deepEqual(names(waves('mail', [entry('a', ['nobody'], ['nobody'])])), [['a']])
+  assert.deepEqual(names(waves('mail', [handler('a', ['nobody'], ['nobody'])])), [['a']])
 })
 
 test('a cycle is an error that names its members in order, without those that only wait for it', () => {
-  const list = [entry('x', ['a']), entry('a', ['b']), entry('b', ['a'])]
+  const list = [handler('x', ['a']), handler('a', ['b']), handler('b', ['a'])]
   assert.throws(
     () => waves('mail', list),
     (error) => error instanceof CycleError && /wait for each other: a → b → a/.test(error.message),
@@ -56,16 +56,16 @@ test('property: every handler is in exactly one wave, after all it waits for', (
   fc.assert(
     fc.property(fc.array(fc.array(fc.nat(19), { maxLength: 3 }), { maxLength: 20 }), (edges) => {
       // Each waits only for earlier ones, so there is no cycle.
-      const entries = edges.map((targets, index) =>
-        entry(
+      const handlers = edges.map((targets, index) =>
+        handler(
           `p${index}`,
           targets.filter((target) => target < index).map((target) => `p${target}`),
         ),
       )
-      const sorted = waves('mail', entries)
+      const sorted = waves('mail', handlers)
       const level = new Map(sorted.flatMap((wave, at) => wave.map((one) => [one.plugin, at] as const)))
-      assert.equal(level.size, entries.length)
-      for (const one of entries)
+      assert.equal(level.size, handlers.length)
+      for (const one of handlers)
         for (const dependency of one.after) assert.ok((level.get(String(dependency)) ?? 0) < (level.get(one.plugin) ?? 0))
     }),
   )

@@ -1,4 +1,5 @@
-import type { Entry, Wave } from './handler.ts'
+import type { Handler } from './handler.ts'
+import type { Wave } from './hook-table.ts'
 
 /** Handlers that wait for each other in a circle. */
 export class CycleError extends Error {
@@ -11,36 +12,36 @@ export class CycleError extends Error {
  *
  * @throws {CycleError} naming the members of the cycle in order
  */
-export function waves(hook: string, entries: readonly Entry[]): readonly Wave[] {
-  const waiting = new Map(entries.map((entry) => [entry, predecessors(entry, entries)]))
+export function waves(hook: string, handlers: readonly Handler[]): readonly Wave[] {
+  const waiting = new Map(handlers.map((handler) => [handler, predecessors(handler, handlers)]))
   const result: Wave[] = []
   while (waiting.size > 0) {
-    const wave = [...waiting].filter(([, before]) => !before.some((other) => waiting.has(other))).map(([entry]) => entry)
+    const wave = [...waiting].filter(([, before]) => !before.some((other) => waiting.has(other))).map(([handler]) => handler)
     if (wave.length === 0) throw new CycleError(`the handlers of "${hook}" wait for each other: ${cycle(waiting).join(' → ')}`)
-    for (const entry of wave) waiting.delete(entry)
+    for (const handler of wave) waiting.delete(handler)
     result.push(Object.freeze(wave))
   }
   return Object.freeze(result)
 }
 
-function predecessors(entry: Entry, all: readonly Entry[]): Entry[] {
-  return all.filter((other) => other !== entry && (waitsFor(entry, other) || other.before.includes(entry.plugin)))
+function predecessors(handler: Handler, all: readonly Handler[]): Handler[] {
+  return all.filter((other) => other !== handler && (waitsFor(handler, other) || other.before.includes(handler.plugin)))
 }
 
-function waitsFor(entry: Entry, other: Entry): boolean {
-  return entry.after.some((dependency) =>
+function waitsFor(handler: Handler, other: Handler): boolean {
+  return handler.after.some((dependency) =>
     typeof dependency === 'string' ? dependency === other.plugin : other.provides.has(dependency.name),
   )
 }
 
 /** Walks from any waiting handler along what it waits for until one comes up again. */
-function cycle(waiting: ReadonlyMap<Entry, readonly Entry[]>): string[] {
-  const path: Entry[] = []
+function cycle(waiting: ReadonlyMap<Handler, readonly Handler[]>): string[] {
+  const path: Handler[] = []
   let [at] = waiting.keys()
   while (at !== undefined && !path.includes(at)) {
     path.push(at)
     at = waiting.get(at)?.find((other) => waiting.has(other))
   }
-  const members = path.slice(at ? path.indexOf(at) : 0).map((entry) => entry.plugin)
+  const members = path.slice(at ? path.indexOf(at) : 0).map((handler) => handler.plugin)
   return [...members, members[0] ?? '']
 }

@@ -1,4 +1,4 @@
-/** One moment of a session at which handlers run: what they may see, and where what they say is noted. */
+/** One call of a hook over all its handlers: whose it is, its arguments, and where what handlers say is noted. */
 import type {
   Address,
   AuthAttempt,
@@ -7,14 +7,13 @@ import type {
   DeliveryResultContext,
   Helo,
   HookName,
-  Identity,
   Message,
   RcptParameters,
   Receipt,
   Refusal,
   Route,
 } from '@postroad/plugin'
-import type { Entry } from '../plan/handler.ts'
+import type { Handler } from '../plan/handler.ts'
 import type { Outcome } from '../session/decision-log.ts'
 import type { FactStore } from '../session/fact-store.ts'
 import type { Lifetime } from '../session/lifetime.ts'
@@ -22,69 +21,118 @@ import type { Runtime } from '../session/scope.ts'
 import type { SessionState } from '../session/session.ts'
 import type { Transaction } from '../session/transaction.ts'
 
-/** What a single hook adds to session and transaction. */
-export interface Moment {
-  /** At `helo`: the name this run is about. */
-  readonly helo?: Helo
-  readonly recipient?: Address
-  readonly parameters?: RcptParameters
-  readonly recipientFacts?: FactStore
-  readonly route?: Route
-  readonly attempt?: AuthAttempt
-  readonly message?: Message
-  readonly deliveries?: readonly Delivery[]
-  readonly reason?: string
-  readonly receipt?: Receipt
-  readonly verb?: string
-  readonly argument?: string
-  readonly refusedAt?: string
-  readonly refusedBy?: string | undefined
-  readonly refusal?: Refusal
-  readonly delivery?: DeliveryContext | DeliveryResultContext
-  readonly identity?: Identity
+type Nothing = Readonly<Record<never, never>>
+
+/** Arguments of hooks that add nothing to session and transaction. */
+export const NOTHING: Nothing = Object.freeze({})
+
+interface OneRecipient {
+  readonly recipient: Address
+  readonly parameters: RcptParameters
+  readonly recipientFacts: FactStore
 }
 
-const NOTHING: Moment = Object.freeze({})
+interface Line {
+  readonly verb: string
+  readonly argument: string
+}
 
-/** The frame of one hook's run over all its handlers. */
-export class Frame {
-  readonly hook: HookName
+interface WithMessage {
+  readonly message: Message
+}
+
+interface WithDeliveries extends WithMessage {
+  readonly deliveries: readonly Delivery[]
+}
+
+interface Result {
+  readonly delivery: DeliveryResultContext
+}
+
+/** What each hook adds to session and transaction. */
+export interface HookArguments {
+  readonly connect: Nothing
+  /** The name this call is about: the client may have called itself something else since. */
+  readonly helo: { readonly helo: Helo }
+  readonly auth: { readonly attempt: AuthAttempt }
+  readonly mail: Nothing
+  readonly rcpt: OneRecipient
+  readonly route: OneRecipient
+  readonly nexthop: OneRecipient & { readonly route: Route }
+  readonly data: Nothing
+  readonly receive: Nothing
+  readonly message: WithMessage
+  readonly rewrite: WithMessage
+  readonly quarantine: WithDeliveries & { readonly reason: string }
+  readonly queue: WithDeliveries
+  readonly verify: Line
+  readonly expand: Line
+  readonly help: Line
+  readonly unknown: Line
+  readonly delivery: { readonly delivery: DeliveryContext }
+  readonly accepted: WithDeliveries & { readonly receipt: Receipt }
+  readonly refused: {
+    readonly refusedAt: HookName
+    readonly refusedBy: string | undefined
+    readonly refusal: Refusal
+    readonly recipient?: Address
+  }
+  readonly closed: { readonly reason: string }
+  readonly delivered: Result
+  readonly deferred: Result
+  readonly bounced: Result
+}
+
+type NameIn<A> = A extends unknown ? keyof A : never
+type ValueIn<A, N> = A extends unknown ? (N extends keyof A ? A[N] : never) : never
+
+/** The arguments of any hook: each is there at some of them. */
+export type AnyArguments = { readonly [N in NameIn<HookArguments[HookName]>]?: ValueIn<HookArguments[HookName], N> }
+
+/** Whose call it is. A session is one, too. */
+export interface Caller {
+  readonly runtime: Runtime
+  readonly session?: SessionState | undefined
+  readonly transaction?: Transaction | undefined
+  /** Ends the runs: the connection's, or in `queue` the generation's. */
+  readonly lifetime: Lifetime
+}
+
+/** One call of the hook `K`. */
+export class HookCall<K extends HookName = HookName> implements Caller {
+  readonly hook: K
   readonly runtime: Runtime
   readonly session: SessionState | undefined
   readonly transaction: Transaction | undefined
-  readonly moment: Moment
-  /** Ends the runs: the connection's, or in `queue` the generation's. */
   readonly lifetime: Lifetime
+  readonly args: HookArguments[K]
 
-  constructor(
-    hook: HookName,
-    owner: { runtime: Runtime; session?: SessionState; transaction?: Transaction | undefined; lifetime: Lifetime },
-    moment: Moment = NOTHING,
-  ) {
+  constructor(hook: K, caller: Caller, args: HookArguments[K]) {
     this.hook = hook
-    this.runtime = owner.runtime
-    this.session = owner.session
-    this.transaction = owner.transaction
-    this.lifetime = owner.lifetime
-    this.moment = moment
+    this.runtime = caller.runtime
+    this.session = caller.session
+    this.transaction = caller.transaction
+    this.lifetime = caller.lifetime
+    this.args = args
   }
 
   /** The client has called itself something else since: what is found out now is of no use. */
   get isStale(): boolean {
-    const { helo } = this.moment
+    const { helo }: AnyArguments = this.args
     return helo !== undefined && helo !== this.session?.helo
   }
 
   /** Notes what a handler said, obeyed or not. */
-  note(entry: Entry, outcome: Outcome): void {
+  note(handler: Handler, outcome: Outcome): void {
     if (this.isStale) return
     const decisions = this.transaction?.decisions ?? this.session?.decisions
-    decisions?.add({ plugin: entry.plugin, hook: this.hook, shadow: entry.shadow, outcome, recipient: this.moment.recipient?.toString() })
+    const { recipient }: AnyArguments = this.args
+    decisions?.add({ plugin: handler.plugin, hook: this.hook, shadow: handler.shadow, outcome, recipient: recipient?.toString() })
   }
 
   /** Adds to the time account of a plugin, in milliseconds. */
-  spent(entry: Entry, ms: number): void {
+  spent(handler: Handler, ms: number): void {
     const decisions = this.transaction?.decisions ?? this.session?.decisions
-    decisions?.spent(entry.index, ms)
+    decisions?.spent(handler.index, ms)
   }
 }

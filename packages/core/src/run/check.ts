@@ -14,20 +14,21 @@ import {
   type RoutedRecipient,
   textOf,
 } from '@postroad/plugin'
-import type { Entry } from '../plan/handler.ts'
+import type { Handler } from '../plan/handler.ts'
 
 const COMMAND = new Set(['accept', 'reject', 'defer', 'suspect'])
 const MESSAGE = new Set([...COMMAND, 'quarantine', 'discard'])
 const DELIVERY = new Set(['reject', 'defer', 'reroute'])
 
 /** One opinion or several, of the kinds the hook allows; copies, because what is looked at again later must not have changed. */
-export function opinions(answer: unknown, entry: Entry): readonly MessageOpinion[] {
-  if (entry.observes) throw new TypeError(`${entry.hook} only observes, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`)
-  const kinds = entry.hook === 'message' ? MESSAGE : COMMAND
+export function opinions(answer: unknown, handler: Handler): readonly MessageOpinion[] {
+  if (handler.observes)
+    throw new TypeError(`${handler.hook} only observes, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`)
+  const kinds = handler.hook === 'message' ? MESSAGE : COMMAND
   const list: readonly unknown[] = Array.isArray(answer) ? answer : [answer]
-  const said = list.map((each) => opinion<MessageOpinion>(each, kinds, entry.hook))
-  if (!entry.points && said.some(({ kind }) => kind === 'suspect'))
-    throw new TypeError(`${entry.hook} gives no points, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`)
+  const said = list.map((each) => opinion<MessageOpinion>(each, kinds, handler.hook))
+  if (!handler.points && said.some(({ kind }) => kind === 'suspect'))
+    throw new TypeError(`${handler.hook} gives no points, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`)
   return said
 }
 
@@ -43,14 +44,14 @@ export function route(answer: unknown): Route | Refusal {
 }
 
 /** An answer to `queue` or `quarantine`. @throws {TypeError} when it is neither a receipt nor a refusal */
-export function receipt(answer: unknown, entry: Entry): Receipt | Refusal {
-  if (!isObject(answer) || 'kind' in answer) return opinion<Refusal>(answer, REFUSALS, entry.hook)
+export function receipt(answer: unknown, handler: Handler): Receipt | Refusal {
+  if (!isObject(answer) || 'kind' in answer) return opinion<Refusal>(answer, REFUSALS, handler.hook)
   const { id, refused } = answer
-  if (typeof id !== 'string') throw notAnAnswer(answer, entry.hook)
+  if (typeof id !== 'string') throw notAnAnswer(answer, handler.hook)
   if (refused === undefined) return { id }
   // Once the message is stored nothing may fail any more: what is said of single recipients is read here.
-  if (!Array.isArray(refused)) throw notAnAnswer(answer, entry.hook)
-  return { id, refused: refused.map((each) => refusedRecipient(each, entry.hook)) }
+  if (!Array.isArray(refused)) throw notAnAnswer(answer, handler.hook)
+  return { id, refused: refused.map((each) => refusedRecipient(each, handler.hook)) }
 }
 
 function refusedRecipient(each: unknown, hook: HookName): NonNullable<Receipt['refused']>[number] {
@@ -67,10 +68,10 @@ export function identity(answer: unknown): Identity | Refusal {
 }
 
 /** An answer to `verify`, `expand`, `help` or `unknown`. @throws {TypeError} when it is no reply */
-export function reply(answer: unknown, entry: Entry): CommandReply {
-  if (!isObject(answer)) throw notAnAnswer(answer, entry.hook)
+export function reply(answer: unknown, handler: Handler): CommandReply {
+  if (!isObject(answer)) throw notAnAnswer(answer, handler.hook)
   const { kind, code, text } = answer
-  if (kind !== 'reply' || typeof code !== 'number' || typeof text !== 'string') throw notAnAnswer(answer, entry.hook)
+  if (kind !== 'reply' || typeof code !== 'number' || typeof text !== 'string') throw notAnAnswer(answer, handler.hook)
   return { ...answer, kind, code, text } as unknown as CommandReply // checked
 }
 

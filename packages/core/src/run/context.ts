@@ -1,22 +1,22 @@
 /**
- * What a handler is given: one small object a run, whose fields are read from session, transaction and moment only when
+ * What a handler is given: one small object a run, whose fields are read from session, transaction and arguments only when
  * the handler asks for them. No handler can change it.
  */
 import type { Fact, FactScope } from '@postroad/plugin'
-import type { Entry } from '../plan/handler.ts'
+import type { Handler } from '../plan/handler.ts'
 import type { FactStore } from '../session/fact-store.ts'
-import type { Frame } from './call.ts'
+import type { AnyArguments, HookCall } from './call.ts'
 
 /** The context of one run of one handler. */
 export class RunContext {
-  readonly #frame: Frame
-  readonly #entry: Entry
+  readonly #call: HookCall
+  readonly #handler: Handler
   #controller: AbortController | undefined
   #over: Error | undefined
 
-  constructor(frame: Frame, entry: Entry) {
-    this.#frame = frame
-    this.#entry = entry
+  constructor(call: HookCall, handler: Handler) {
+    this.#call = call
+    this.#handler = handler
   }
 
   /** The run is over: its signal fires, and facts are no longer taken from it. */
@@ -35,71 +35,75 @@ export class RunContext {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController()
-      const reason = this.#over ?? this.#aborted ?? this.#frame.lifetime.ended
+      const reason = this.#over ?? this.#aborted ?? this.#call.lifetime.ended
       if (reason) this.#controller.abort(reason)
     }
     return this.#controller.signal
   }
 
+  get #args(): AnyArguments {
+    return this.#call.args
+  }
+
   get now(): () => number {
-    return this.#frame.runtime.now
+    return this.#call.runtime.now
   }
   get log() {
-    return this.#frame.runtime.logFor(this.#entry.plugin)
+    return this.#call.runtime.logFor(this.#handler.plugin)
   }
   get session() {
-    return this.#frame.session?.view
+    return this.#call.session?.view
   }
   get helo() {
-    return this.#frame.moment.helo ?? this.#frame.session?.helo
+    return this.#args.helo ?? this.#call.session?.helo
   }
   get envelope() {
-    return this.#frame.transaction?.envelope
+    return this.#call.transaction?.envelope
   }
   get parameters() {
-    return this.#frame.moment.parameters ?? this.#frame.transaction?.envelope.parameters
+    return this.#args.parameters ?? this.#call.transaction?.envelope.parameters
   }
   get points(): number {
-    return (this.#frame.session?.points ?? 0) + (this.#frame.transaction?.decisions.points ?? 0)
+    return (this.#call.session?.points ?? 0) + (this.#call.transaction?.decisions.points ?? 0)
   }
   get recipient() {
-    return this.#frame.moment.recipient
+    return this.#args.recipient
   }
   get recipients() {
-    return this.#frame.moment.delivery?.recipients
+    return this.#args.delivery?.recipients
   }
   get route() {
-    return this.#frame.moment.route ?? this.#frame.moment.delivery?.route
+    return this.#args.route ?? this.#args.delivery?.route
   }
   get message() {
-    return this.#frame.moment.message
+    return this.#args.message
   }
   get deliveries() {
-    return this.#frame.moment.deliveries
+    return this.#args.deliveries
   }
   get reason() {
-    return this.#frame.moment.reason
+    return this.#args.reason
   }
   get receipt() {
-    return this.#frame.moment.receipt
+    return this.#args.receipt
   }
   get attempt() {
-    return this.#frame.moment.attempt ?? this.#frame.moment.delivery?.attempt
+    return this.#args.attempt ?? this.#args.delivery?.attempt
   }
   get verb() {
-    return this.#frame.moment.verb
+    return this.#args.verb
   }
   get argument() {
-    return this.#frame.moment.argument
+    return this.#args.argument
   }
   get hook() {
-    return this.#frame.moment.refusedAt
+    return this.#args.refusedAt
   }
   get plugin() {
-    return this.#frame.moment.refusedBy
+    return this.#args.refusedBy
   }
   get refusal() {
-    return this.#frame.moment.refusal
+    return this.#args.refusal
   }
 
   get find(): <T>(fact: Fact<T>) => T | undefined {
@@ -117,29 +121,29 @@ export class RunContext {
   get set(): <T>(fact: Fact<T>, value: T) => void {
     return (fact, value) => {
       if (this.#over) throw new Error(`Fact "${fact.name}" was set after the run was over: ${this.#over.message}`)
-      if (!this.#entry.provides.has(fact.name))
-        throw new Error(`${this.#entry.plugin}.${this.#entry.hook} sets "${fact.name}" without declaring it: provides: [fact]`)
+      if (!this.#handler.provides.has(fact.name))
+        throw new Error(`${this.#handler.plugin}.${this.#handler.hook} sets "${fact.name}" without declaring it: provides: [fact]`)
       const store = this.#store(fact.scope)
-      if (!store) throw new Error(`Fact "${fact.name}" belongs to a ${fact.scope}, and there is none at ${this.#entry.hook}`)
-      if (this.#frame.isStale) return
+      if (!store) throw new Error(`Fact "${fact.name}" belongs to a ${fact.scope}, and there is none at ${this.#handler.hook}`)
+      if (this.#call.isStale) return
       store.set(fact, value)
-      if (this.#frame.moment.helo) this.#frame.session?.heloFacts.add(fact.name)
+      if (this.#args.helo) this.#call.session?.heloFacts.add(fact.name)
     }
   }
 
   #store(scope: FactScope): FactStore | undefined {
-    if (scope === 'session') return this.#frame.session?.facts
-    if (scope === 'transaction') return this.#frame.transaction?.facts
-    return this.#frame.moment.recipientFacts
+    if (scope === 'session') return this.#call.session?.facts
+    if (scope === 'transaction') return this.#call.transaction?.facts
+    return this.#args.recipientFacts
   }
 }
 
 /** What the `delivery` family of hooks is given. */
 export class DeliveryRunContext extends RunContext {
-  readonly #subject: NonNullable<Frame['moment']['delivery']>
+  readonly #subject: NonNullable<AnyArguments['delivery']>
 
-  constructor(frame: Frame, entry: Entry, subject: NonNullable<Frame['moment']['delivery']>) {
-    super(frame, entry)
+  constructor(call: HookCall, handler: Handler, subject: NonNullable<AnyArguments['delivery']>) {
+    super(call, handler)
     this.#subject = subject
   }
 

@@ -1,6 +1,6 @@
 /** *First*: handlers in turn until one answers. A failure that is worth something ends the turn: it passes nothing on. */
-import type { Wave } from '../plan/handler.ts'
-import type { Frame } from './call.ts'
+import type { Handler } from '../plan/handler.ts'
+import type { HookCall } from './call.ts'
 import { type Check, Failure, invoke } from './guard.ts'
 
 /** Who answered, and what. */
@@ -10,32 +10,35 @@ export interface Answer<T> {
 }
 
 /** The first answer that counts, and whose it is; a promise only when a handler answers with one. */
-export function first<T>(plan: readonly Wave[], frame: Frame, check: Check<T>): Answer<T> | undefined | Promise<Answer<T> | undefined> {
-  // Hooks whose handlers run in turn are compiled into one wave.
-  return from(plan[0] ?? [], 0, { frame, check })
+export function first<T>(
+  handlers: readonly Handler[],
+  call: HookCall,
+  check: Check<T>,
+): Answer<T> | undefined | Promise<Answer<T> | undefined> {
+  return from(handlers, 0, { call, check })
 }
 
-type Turn<T> = { readonly frame: Frame; readonly check: Check<T> }
+type Turn<T> = { readonly call: HookCall; readonly check: Check<T> }
 
-function from<T>(entries: Wave, start: number, turn: Turn<T>): Answer<T> | undefined | Promise<Answer<T> | undefined> {
-  for (let i = start; i < entries.length; i++) {
-    const entry = entries[i]
-    if (!entry) continue
-    const pending = entry.awaits.length > 0 ? turn.frame.session?.pendingAt(entry.awaits) : undefined
-    const value = pending ? pending.then(() => invoke(entry, turn.frame, turn.check)) : invoke(entry, turn.frame, turn.check)
-    if (value instanceof Promise) return value.then((late) => counted(entry, turn, late) ?? from(entries, i + 1, turn))
-    const answer = counted(entry, turn, value)
+function from<T>(handlers: readonly Handler[], start: number, turn: Turn<T>): Answer<T> | undefined | Promise<Answer<T> | undefined> {
+  for (let i = start; i < handlers.length; i++) {
+    const handler = handlers[i]
+    if (!handler) continue
+    const pending = handler.awaits.length > 0 ? turn.call.session?.pendingAt(handler.awaits) : undefined
+    const value = pending ? pending.then(() => invoke(handler, turn.call, turn.check)) : invoke(handler, turn.call, turn.check)
+    if (value instanceof Promise) return value.then((late) => counted(handler, turn, late) ?? from(handlers, i + 1, turn))
+    const answer = counted(handler, turn, value)
     if (answer) return answer
   }
   return undefined
 }
 
 /** Shadowed answers, and failures that are worth nothing, leave the turn to the next. */
-function counted<T>(entry: Wave[number], { frame }: Turn<T>, value: T | Failure | undefined): Answer<T> | undefined {
+function counted<T>(handler: Handler, { call }: Turn<T>, value: T | Failure | undefined): Answer<T> | undefined {
   if (value === undefined || (value instanceof Failure && !value.refusal)) return undefined
-  if (entry.shadow) {
-    frame.note(entry, { kind: 'answer', reason: 'not obeyed' })
+  if (handler.shadow) {
+    call.note(handler, { kind: 'answer', reason: 'not obeyed' })
     return undefined
   }
-  return { plugin: entry.plugin, value }
+  return { plugin: handler.plugin, value }
 }

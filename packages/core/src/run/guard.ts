@@ -5,9 +5,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { tracingChannel } from 'node:diagnostics_channel'
 import { defer, errorOf, type Logger, type Refusal, reject } from '@postroad/plugin'
-import type { Entry } from '../plan/handler.ts'
+import type { Handler } from '../plan/handler.ts'
 import { isThenable } from '../thenable.ts'
-import type { Frame } from './call.ts'
+import type { AnyArguments, HookCall } from './call.ts'
 import { nothing } from './check.ts'
 import { DeliveryRunContext, RunContext } from './context.ts'
 
@@ -21,7 +21,7 @@ export class Failure {
 }
 
 /** Turns a handler's raw answer into what the hook expects. @throws {TypeError} when it is nothing the hook knows */
-export type Check<T> = (answer: unknown, entry: Entry) => T | undefined
+export type Check<T> = (answer: unknown, handler: Handler) => T | undefined
 
 /** Subscribe to `tracing:postroad:hook:*` to see every run; nobody there, no cost. */
 const channel = tracingChannel<HookRun>('postroad:hook')
@@ -44,7 +44,7 @@ export interface HookRun {
 }
 
 /** Whose run this is, for a rejection that nobody holds. */
-export const running = new AsyncLocalStorage<Entry>()
+export const running = new AsyncLocalStorage<Handler>()
 let attributeAll = false
 
 /** From now on runs of handlers that answer at once are attributed too, which costs a little: some plugin let a promise float. */
@@ -60,47 +60,48 @@ const LAST_WORD = 5_000
  *
  * @returns the checked answer, nothing, or a {@link Failure}; a promise only when the handler answers with one
  */
-export function invoke<T>(entry: Entry, frame: Frame, check: Check<T>): T | Failure | undefined | Promise<T | Failure | undefined> {
-  const context = frame.moment.delivery ? new DeliveryRunContext(frame, entry, frame.moment.delivery) : new RunContext(frame, entry)
-  const start = frame.runtime.timed ? performance.now() : 0
+export function invoke<T>(handler: Handler, call: HookCall, check: Check<T>): T | Failure | undefined | Promise<T | Failure | undefined> {
+  const { delivery }: AnyArguments = call.args
+  const context = delivery ? new DeliveryRunContext(call, handler, delivery) : new RunContext(call, handler)
+  const start = call.runtime.timed ? performance.now() : 0
   let trace: HookRun | undefined
   try {
     // `as never`: the context has every stage's fields; which of them a handler may read was decided by its type.
-    if (entry.when && !entry.when(context as never)) return undefined
-    if (channel.hasSubscribers) trace = traceOf(entry, frame)
-    const answer = trace ? channel.start.runStores(trace, () => attributed(entry, context)) : attributed(entry, context)
+    if (handler.when && !handler.when(context as never)) return undefined
+    if (channel.hasSubscribers) trace = traceOf(handler, call)
+    const answer = trace ? channel.start.runStores(trace, () => attributed(handler, context)) : attributed(handler, context)
     if (isThenable(answer)) {
-      entry.asynchronous = true
+      handler.asynchronous = true
       if (trace) calledFor(trace)
-      return settle({ entry, frame, context, check, start, trace }, answer)
+      return settle({ handler, call, context, check, start, trace }, answer)
     }
-    if (frame.runtime.timed) frame.spent(entry, performance.now() - start)
-    const result = answer === undefined ? undefined : check(answer, entry)
+    if (call.runtime.timed) call.spent(handler, performance.now() - start)
+    const result = answer === undefined ? undefined : check(answer, handler)
     if (trace) over(trace, result)
     return result
   } catch (cause) {
     context.end(OVER)
-    const failure = failed({ entry, frame, trace }, cause)
+    const failure = failed({ handler, call, trace }, cause)
     if (trace) over(trace, failure)
     return failure
   }
 }
 
 /** Runs a part of a plugin that is not a handler of its own, a `receive` sink, under the same guard; nothing but a failure comes out. */
-export function guarded(entry: Entry, frame: Frame): Failure | undefined | Promise<Failure | undefined> {
-  return invoke(entry, frame, nothing)
+export function guarded(handler: Handler, call: HookCall): Failure | undefined | Promise<Failure | undefined> {
+  return invoke(handler, call, nothing)
 }
 
 const OVER = new Error('the run is over')
 
-function attributed(entry: Entry, context: RunContext): unknown {
-  if (entry.asynchronous || attributeAll) return running.run(entry, entry.handler, context as never)
-  return entry.handler(context as never)
+function attributed(handler: Handler, context: RunContext): unknown {
+  if (handler.asynchronous || attributeAll) return running.run(handler, handler.run, context as never)
+  return handler.run(context as never)
 }
 
-function traceOf(entry: Entry, frame: Frame): HookRun {
-  const { plugin, hook, shadow } = entry
-  return { plugin, hook, session: frame.session?.id, shadow, startedAt: performance.now(), asynchronous: false }
+function traceOf(handler: Handler, call: HookCall): HookRun {
+  const { plugin, hook, shadow } = handler
+  return { plugin, hook, session: call.session?.id, shadow, startedAt: performance.now(), asynchronous: false }
 }
 
 function calledFor(trace: HookRun): void {
@@ -115,8 +116,8 @@ function over(trace: HookRun, result: unknown): void {
 }
 
 interface Run {
-  readonly entry: Entry
-  readonly frame: Frame
+  readonly handler: Handler
+  readonly call: HookCall
   readonly trace: HookRun | undefined
 }
 
@@ -128,85 +129,85 @@ interface Pending<T> extends Run {
 
 /** Waits for an answer, no longer than the deadline, and not beyond the end of the session. */
 function settle<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<T | Failure | undefined> {
-  const { entry, frame, context } = run
+  const { handler, call, context } = run
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined
     const finish = (result: T | Failure | undefined, reason: Error): void => {
       if (!timer) return
       clearTimeout(timer)
       timer = undefined
-      frame.lifetime.unwatch(gone)
+      call.lifetime.unwatch(gone)
       context.end(reason)
-      if (frame.runtime.timed) frame.spent(entry, performance.now() - run.start)
+      if (call.runtime.timed) call.spent(handler, performance.now() - run.start)
       if (run.trace) over(run.trace, result)
       resolve(result)
     }
     const late = (): void => {
-      const reason = new Error(`no answer within ${entry.timeout} ms`)
-      if (!keepsPromises(entry)) {
+      const reason = new Error(`no answer within ${handler.timeout} ms`)
+      if (!keepsPromises(handler)) {
         finish(failed(run, reason, 'late'), reason)
         return
       }
       // It may have stored the message just now: the signal tells it to stop, and its last word decides.
       context.abort(reason)
-      timer = setTimeout(() => finish(failed(run, reason, 'late'), reason), Math.min(LAST_WORD, entry.timeout))
+      timer = setTimeout(() => finish(failed(run, reason, 'late'), reason), Math.min(LAST_WORD, handler.timeout))
     }
     const gone = (reason: Error): void => finish(new Failure(undefined), reason)
-    timer = setTimeout(late, entry.timeout)
-    frame.lifetime.watch(gone)
+    timer = setTimeout(late, handler.timeout)
+    call.lifetime.watch(gone)
     const fail = (cause: unknown): void => {
       if (timer) finish(failed(run, cause), OVER)
-      else if (cause !== undefined) logOf(run).debug({ hook: entry.hook, error: cause }, 'a run that was over failed')
+      else if (cause !== undefined) logOf(run).debug({ hook: handler.hook, error: cause }, 'a run that was over failed')
     }
     try {
       answer.then((value) => (timer ? finish(checked(run, value), OVER) : tooLate(run, value)), fail)
     } catch (cause) {
       fail(cause) // no promise of the language's: its `then` may do anything
     }
-    if (frame.lifetime.ended) gone(frame.lifetime.ended)
+    if (call.lifetime.ended) gone(call.lifetime.ended)
   })
 }
 
-function keepsPromises(entry: Entry): boolean {
-  return entry.hook === 'queue' || entry.hook === 'quarantine'
+function keepsPromises(handler: Handler): boolean {
+  return handler.hook === 'queue' || handler.hook === 'quarantine'
 }
 
-function tooLate<T>({ entry, frame }: Pending<T>, value: unknown): void {
+function tooLate<T>({ handler, call }: Pending<T>, value: unknown): void {
   if (value === undefined) return
-  const log = logOf({ entry, frame })
-  if (keepsPromises(entry))
-    log.error({ hook: entry.hook, answer: value }, 'a receipt came after the client was told to try again: a duplicate is possible')
-  else log.warn({ hook: entry.hook }, 'an answer came after the run was over')
+  const log = logOf({ handler, call })
+  if (keepsPromises(handler))
+    log.error({ hook: handler.hook, answer: value }, 'a receipt came after the client was told to try again: a duplicate is possible')
+  else log.warn({ hook: handler.hook }, 'an answer came after the run was over')
 }
 
-function logOf({ entry, frame }: Pick<Run, 'entry' | 'frame'>): Logger {
-  return frame.runtime.logFor(entry.plugin)
+function logOf({ handler, call }: Pick<Run, 'handler' | 'call'>): Logger {
+  return call.runtime.logFor(handler.plugin)
 }
 
 function checked<T>(run: Pending<T>, answer: unknown): T | Failure | undefined {
   if (answer === undefined) return undefined
   try {
-    return run.check(answer, run.entry)
+    return run.check(answer, run.handler)
   } catch (cause) {
     return failed(run, cause)
   }
 }
 
 /** A failure takes the operator's `onError`; its text never reaches the wire. */
-function failed({ entry, frame, trace }: Run, cause: unknown, kind: 'error' | 'late' = 'error'): Failure {
+function failed({ handler, call, trace }: Run, cause: unknown, kind: 'error' | 'late' = 'error'): Failure {
   const error = errorOf(cause)
-  if (!frame.lifetime.ended) {
-    logOf({ entry, frame }).error({ hook: entry.hook, session: frame.session?.id, onError: entry.onError, error }, 'plugin failed')
-    frame.note(entry, { kind, reason: error.message })
+  if (!call.lifetime.ended) {
+    logOf({ handler, call }).error({ hook: handler.hook, session: call.session?.id, onError: handler.onError, error }, 'plugin failed')
+    call.note(handler, { kind, reason: error.message })
     if (trace) {
       trace.error = error
       channel.error.publish(trace)
     }
   }
-  return entry.shadow ? new Failure(undefined) : FAILURES[entry.onError]
+  return handler.shadow ? new Failure(undefined) : FAILURES[handler.onError]
 }
 
-const FAILURES: Readonly<Record<Entry['onError'], Failure>> = {
+const FAILURES: Readonly<Record<Handler['onError'], Failure>> = {
   defer: new Failure(defer('Local error in processing, try again later', { status: '4.3.0', code: 451 })),
   pass: new Failure(undefined),
   reject: new Failure(reject('Local error in processing', { status: '5.3.0', code: 554 })),

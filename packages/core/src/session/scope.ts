@@ -1,7 +1,7 @@
 /** What every run of every handler of one scope shares. */
 import type { Logger } from '@postroad/plugin'
 import type { Thresholds } from '../config/config.ts'
-import type { Plan } from '../plan/handler.ts'
+import type { HookTable } from '../plan/hook-table.ts'
 import type { BodyMemory } from '../policy/body-memory.ts'
 import type { SingleRecipientClients } from '../policy/single-recipient-clients.ts'
 import type { Lifetime } from './lifetime.ts'
@@ -9,7 +9,7 @@ import type { Lifetime } from './lifetime.ts'
 export interface Runtime {
   readonly scope: string
   readonly hostname: string
-  readonly plan: Plan
+  readonly table: HookTable
   /** Of the generation: ends when it closes and the grace is over. */
   readonly lifetime: Lifetime
   readonly log: Logger

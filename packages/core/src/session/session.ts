@@ -39,7 +39,7 @@ export class SessionState {
     this.openedAt = runtime.now()
     this.id = makeSessionId(this.openedAt)
     this.view = new SessionView(this)
-    this.decisions = new DecisionLog(runtime.plan.plugins)
+    this.decisions = new DecisionLog(runtime.table.plugins)
   }
 
   /** Facts that were found out at the last helo, by name. */

@@ -58,7 +58,7 @@ export class Transaction {
     this.#comingPoints = 0
   }
 
-  addRecipientPoints(_recipient: Address, points: number): void {
+  addRecipientPoints(points: number): void {
     this.#comingPoints += points
   }
 

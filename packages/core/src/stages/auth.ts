@@ -1,6 +1,6 @@
 import { type AuthAttempt, type Identity, type Refusal, reject } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
-import { Frame } from '../run/call.ts'
+import { HookCall } from '../run/call.ts'
 import { identity } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
@@ -13,9 +13,9 @@ const FAILED = reject('Authentication credentials invalid', { status: '5.7.8', c
 
 /** AUTH, RFC 4954: handlers that speak the mechanism are asked in turn. */
 export function auth(session: SessionState, attempt: AuthAttempt): Maybe<WireReply | undefined> {
-  const plan = session.runtime.plan.auth
-  const able = plan?.map((wave) => wave.filter((entry) => entry.mechanisms.includes(attempt.mechanism))) ?? []
-  const answer = first(able, new Frame('auth', session, { attempt }), identity)
+  const handlers = session.runtime.table.auth
+  const able = handlers?.filter(({ mechanisms }) => mechanisms.includes(attempt.mechanism)) ?? []
+  const answer = first(able, new HookCall('auth', session, { attempt }), identity)
   return answer instanceof Promise ? answer.then((late) => decided(session, attempt, late)) : decided(session, attempt, answer)
 }
 

@@ -3,23 +3,23 @@
 import { type BodyWriter, createBodyWriter, type Stored } from '@postroad/message'
 import type { ReceiveSink } from '@postroad/plugin'
 import type { Body, Maybe, WireReply } from '@postroad/smtp'
-import type { Entry } from '../plan/handler.ts'
+import type { Handler } from '../plan/handler.ts'
 import type { BodyMemory } from '../policy/body-memory.ts'
-import { Frame } from '../run/call.ts'
+import { HookCall, NOTHING } from '../run/call.ts'
 import { sink as asSink } from '../run/check.ts'
 import { Failure, guarded, invoke } from '../run/guard.ts'
 import type { SessionState } from '../session/session.ts'
 
 /** A listening plugin. */
 class Tap {
-  /** Runs {@link call} under the guard of the plugin's own handler. */
-  readonly entry: Entry
-  readonly frame: Frame
-  call: (sink: ReceiveSink) => unknown = () => undefined
+  /** Runs {@link tell} under the guard of the plugin's own handler. */
+  readonly handler: Handler
+  readonly call: HookCall
+  tell: (sink: ReceiveSink) => unknown = () => undefined
 
-  constructor(entry: Entry, frame: Frame, sink: ReceiveSink) {
-    this.entry = { ...entry, when: undefined, handler: () => this.call(sink) }
-    this.frame = frame
+  constructor(handler: Handler, call: HookCall, sink: ReceiveSink) {
+    this.handler = { ...handler, when: undefined, run: () => this.tell(sink) }
+    this.call = call
   }
 }
 
@@ -29,30 +29,30 @@ const NONE: Taps = []
 
 /** Opens what listens at `receive`, before 354; a failure that is worth something is the answer to DATA. */
 export function openTaps(session: SessionState): Maybe<Taps | Failure> {
-  const plan = session.runtime.plan.receive
-  return plan ? collectTaps(plan.flat(), new Frame('receive', session)) : NONE
+  const handlers = session.runtime.table.receive
+  return handlers ? collectTaps(handlers, new HookCall('receive', session, NOTHING)) : NONE
 }
 
-function collectTaps(entries: readonly Entry[], frame: Frame, taps: readonly Tap[] = []): Maybe<Taps | Failure> {
-  const [entry, ...rest] = entries
-  if (!entry) return taps
+function collectTaps(handlers: readonly Handler[], call: HookCall, taps: readonly Tap[] = []): Maybe<Taps | Failure> {
+  const [handler, ...rest] = handlers
+  if (!handler) return taps
   const heard = (sink: ReceiveSink | Failure | undefined): Maybe<Taps | Failure> => {
     if (sink instanceof Failure && sink.refusal) {
       abortTaps(taps)
       return sink
     }
     const isListening = sink !== undefined && !(sink instanceof Failure)
-    return collectTaps(rest, frame, isListening ? [...taps, new Tap(entry, frame, sink)] : taps)
+    return collectTaps(rest, call, isListening ? [...taps, new Tap(handler, call, sink)] : taps)
   }
-  const sink = invoke(entry, frame, asSink)
+  const sink = invoke(handler, call, asSink)
   return sink instanceof Promise ? sink.then(heard) : heard(sink)
 }
 
 /** Tells those who listen that there is no more to hear. */
 export function abortTaps(taps: Taps): void {
   for (const tap of taps) {
-    tap.call = (sink) => sink.abort?.()
-    void guarded(tap.entry, tap.frame)
+    tap.tell = (sink) => sink.abort?.()
+    void guarded(tap.handler, tap.call)
   }
 }
 
@@ -100,11 +100,11 @@ export class IncomingBody implements Body {
     void this.#writer.abort()
   }
 
-  #tellTaps(call: Tap['call']): void | Promise<void> {
+  #tellTaps(tell: Tap['tell']): void | Promise<void> {
     let pending: Promise<unknown>[] | undefined
     for (const tap of this.#taps) {
-      tap.call = call
-      const result = guarded(tap.entry, tap.frame)
+      tap.tell = tell
+      const result = guarded(tap.handler, tap.call)
       if (result instanceof Promise) (pending ??= []).push(result.then((late) => this.#heard(tap, late)))
       else this.#heard(tap, result)
     }

@@ -1,7 +1,7 @@
 /** VRFY, EXPN, HELP and unknown verbs: a plugin's reply, or the standard's. */
 import type { CommandReply } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
-import { Frame } from '../run/call.ts'
+import { HookCall } from '../run/call.ts'
 import { reply as asReply } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
@@ -24,9 +24,9 @@ export function command(
   hook: CommandHook,
   line: { readonly verb: string; readonly argument: string },
 ): Maybe<WireReply> {
-  const plan = session.runtime.plan[hook]
-  if (!plan) return SILENCE[hook]
-  const answer = first(plan, new Frame(hook, session, line), asReply)
+  const handlers = session.runtime.table[hook]
+  if (!handlers) return SILENCE[hook]
+  const answer = first(handlers, new HookCall(hook, session, line), asReply)
   return answer instanceof Promise ? answer.then((late) => decided(hook, late)) : decided(hook, answer)
 }
 

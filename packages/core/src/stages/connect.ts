@@ -1,14 +1,14 @@
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { ask } from '../run/ask.ts'
-import { Frame } from '../run/call.ts'
+import { HookCall, NOTHING } from '../run/call.ts'
 import type { SessionState } from '../session/session.ts'
 import { delay } from './delay.ts'
 
 /** TCP accepted, before the banner. */
 export function connect(session: SessionState): Maybe<WireReply | undefined> {
-  const plan = session.runtime.plan.connect
-  if (!plan) return undefined
-  const reply = delay(session, 'connect', ask(plan, new Frame('connect', session)))
+  const waves = session.runtime.table.connect
+  if (!waves) return undefined
+  const reply = delay(session, 'connect', ask(waves, new HookCall('connect', session, NOTHING)))
   return reply instanceof Promise ? reply.then(inPlaceOfTheBanner) : inPlaceOfTheBanner(reply)
 }
 

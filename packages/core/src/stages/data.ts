@@ -1,15 +1,15 @@
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { type Decision, isRefusal } from '../policy/severity.ts'
 import { ask } from '../run/ask.ts'
-import { Frame } from '../run/call.ts'
+import { HookCall, NOTHING } from '../run/call.ts'
 import type { SessionState } from '../session/session.ts'
 import { refuse } from './refuse.ts'
 
 /** DATA or the first BDAT, before 354. */
 export function data(session: SessionState): Maybe<WireReply | undefined> {
-  const plan = session.runtime.plan.data
-  if (!plan) return undefined
-  const decision = ask(plan, new Frame('data', session))
+  const waves = session.runtime.table.data
+  if (!waves) return undefined
+  const decision = ask(waves, new HookCall('data', session, NOTHING))
   return decision instanceof Promise ? decision.then((late) => decided(session, late)) : decided(session, decision)
 }
 

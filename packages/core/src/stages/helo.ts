@@ -1,6 +1,6 @@
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { ask } from '../run/ask.ts'
-import { Frame } from '../run/call.ts'
+import { HookCall } from '../run/call.ts'
 import type { SessionState } from '../session/session.ts'
 import { delay } from './delay.ts'
 
@@ -9,6 +9,6 @@ export function helo(session: SessionState, name: string, verb: 'HELO' | 'EHLO' 
   session.transaction = undefined
   session.forgetHelo()
   session.helo = Object.freeze({ name, extended: verb !== 'HELO' })
-  const plan = session.runtime.plan.helo
-  return plan && delay(session, 'helo', ask(plan, new Frame('helo', session, { helo: session.helo })))
+  const waves = session.runtime.table.helo
+  return waves && delay(session, 'helo', ask(waves, new HookCall('helo', session, { helo: session.helo })))
 }

@@ -6,7 +6,7 @@ import { type Decision, isRefusal, severer } from '../policy/severity.ts'
 import { judge } from '../policy/thresholds.ts'
 import { Verdicts } from '../policy/verdicts.ts'
 import { askWave } from '../run/ask.ts'
-import { Frame } from '../run/call.ts'
+import { HookCall } from '../run/call.ts'
 import { Failure } from '../run/guard.ts'
 import type { SessionState } from '../session/session.ts'
 import type { Transaction } from '../session/transaction.ts'
@@ -84,11 +84,11 @@ function trace(session: SessionState, transaction: Transaction): Uint8Array {
 async function judgeMessage(session: SessionState, received: Message): Promise<Verdicts | Failure> {
   const { runtime, transaction } = session
   const verdicts = new Verdicts(transaction?.recipients ?? [])
-  const plan = runtime.plan.message
-  if (plan) {
-    const frame = new Frame('message', session, { message: received })
-    for (const wave of plan) {
-      const asked = askWave(wave, frame)
+  const waves = runtime.table.message
+  if (waves) {
+    const call = new HookCall('message', session, { message: received })
+    for (const wave of waves) {
+      const asked = askWave(wave, call)
       const decisions = asked instanceof Promise ? await asked : asked
       if (decisions) verdicts.take(decisions, severer)
       if (verdicts.undecided.length === 0) break

@@ -12,7 +12,7 @@ import {
 } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
 import type { Verdicts } from '../policy/verdicts.ts'
-import { Frame, type Moment } from '../run/call.ts'
+import { type HookArguments, HookCall } from '../run/call.ts'
 import { receipt as asReceipt } from '../run/check.ts'
 import { first } from '../run/first.ts'
 import { fold } from '../run/fold.ts'
@@ -28,8 +28,8 @@ export const DISCARD = 'discard'
 
 /** The `rewrite` hook. */
 export function rewrite(session: SessionState, message: Message): Message | Promise<Message | Failure> {
-  const plan = session.runtime.plan.rewrite
-  return plan ? fold(plan, new Frame('rewrite', session, { message }), message) : message
+  const handlers = session.runtime.table.rewrite
+  return handlers ? fold(handlers, new HookCall('rewrite', session, { message })) : message
 }
 
 /** What became of the message. */
@@ -89,11 +89,11 @@ interface Said {
 }
 
 /** The client's leaving does not stop it; the closing of the server does. */
-async function ask(session: SessionState, hook: 'queue' | 'quarantine', moment: Moment): Promise<Said> {
-  const plan = session.runtime.plan[hook]
+async function ask<K extends 'queue' | 'quarantine'>(session: SessionState, hook: K, args: HookArguments[K]): Promise<Said> {
+  const handlers = session.runtime.table[hook]
   const { transaction } = session
   const owner = { runtime: session.runtime, session, transaction, lifetime: session.runtime.lifetime }
-  const answer = plan && (await first(plan, new Frame(hook, owner, moment), asReceipt))
+  const answer = handlers && (await first(handlers, new HookCall(hook, owner, args), asReceipt))
   if (!answer) return { plugin: transaction?.queuedBy, stored: NOT_STORED }
   const { plugin, value } = answer
   const stored = value instanceof Failure ? (value.refusal ?? NOT_STORED) : value
@@ -122,11 +122,11 @@ function ok(session: SessionState, receipt: Receipt | undefined): WireReply {
   return { code: 250, status: '2.0.0', text: receipt && receipt.id !== id ? `Ok: ${id} queued as ${receipt.id}` : `Ok: queued as ${id}` }
 }
 
-function announce(session: SessionState, moment: Moment): Promise<unknown> | undefined {
-  const plan = session.runtime.plan.accepted
-  if (!plan) return undefined
+function announce(session: SessionState, args: HookArguments['accepted']): Promise<unknown> | undefined {
+  const waves = session.runtime.table.accepted
+  if (!waves) return undefined
   const owner = { runtime: session.runtime, session, transaction: session.transaction, lifetime: session.runtime.lifetime }
-  return tell(plan, new Frame('accepted', owner, moment))
+  return tell(waves, new HookCall('accepted', owner, args))
 }
 
 /** Recipients that share a route travel together; one with several ways travels each of them. */

@@ -5,7 +5,7 @@ import { type Address, defer, type Refusal, type Route, type RoutedRecipient, re
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { type Decision, isRefusal } from '../policy/severity.ts'
 import { ask } from '../run/ask.ts'
-import { Frame } from '../run/call.ts'
+import { HookCall } from '../run/call.ts'
 import { route as asRoute } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
@@ -44,9 +44,9 @@ function begin(session: SessionState, recipient: Address, parameters: RcptParame
   if (session.isSingleRecipientClient && (session.transaction?.recipients.length ?? 0) > 0)
     return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
   const candidate: Candidate = { recipient, parameters, recipientFacts: new FactStore() }
-  const plan = session.runtime.plan.rcpt
-  if (!plan) return asked(session, candidate, undefined)
-  const decision = ask(plan, new Frame('rcpt', session, candidate))
+  const waves = session.runtime.table.rcpt
+  if (!waves) return asked(session, candidate, undefined)
+  const decision = ask(waves, new HookCall('rcpt', session, candidate))
   return decision instanceof Promise ? decision.then((late) => asked(session, candidate, late)) : asked(session, candidate, decision)
 }
 
@@ -63,8 +63,8 @@ function repeated({ transaction }: SessionState, { recipient, parameters }: Cand
 }
 
 function findRoute(session: SessionState, candidate: Candidate): Maybe<WireReply> {
-  const plan = session.runtime.plan.route
-  const answer = plan && first(plan, new Frame('route', session, candidate), asRoute)
+  const handlers = session.runtime.table.route
+  const answer = handlers && first(handlers, new HookCall('route', session, candidate), asRoute)
   return answer instanceof Promise ? answer.then((late) => routed(session, candidate, late)) : routed(session, candidate, answer)
 }
 
@@ -75,9 +75,9 @@ function routed(session: SessionState, candidate: Candidate, answer: Answer<Rout
   const { plugin, value } = answer
   if (value instanceof Failure) return refuse(session, 'route', { plugin, refusal: value.refusal ?? NO_ROUTE, recipient })
   if ('kind' in value) return refuse(session, 'route', { plugin, refusal: value, recipient })
-  const plan = session.runtime.plan.nexthop
-  if (!plan) return accept(session, candidate, value)
-  const decision = ask(plan, new Frame('nexthop', session, { ...candidate, route: value }))
+  const waves = session.runtime.table.nexthop
+  if (!waves) return accept(session, candidate, value)
+  const decision = ask(waves, new HookCall('nexthop', session, { ...candidate, route: value }))
   if (decision instanceof Promise)
     return decision.then((late) => refusedBy(session, 'nexthop', { candidate, decision: late }) ?? accept(session, candidate, value))
   return refusedBy(session, 'nexthop', { candidate, decision }) ?? accept(session, candidate, value)
@@ -111,7 +111,7 @@ function accept(session: SessionState, { recipient, parameters }: Candidate, rou
 
 /** Whether one plugin takes responsibility for all of them: it is asked when the message is there, and then it would be too late to part them. */
 function isTaken({ runtime }: SessionState, recipients: readonly RoutedRecipient[]): boolean {
-  const [takers] = runtime.plan.queue ?? []
+  const takers = runtime.table.queue
   if (!takers) return true // said at boot; the reply is that of `queue`
   const vias = new Set(recipients.flatMap(({ route }) => waysOf(route).map(({ via }) => via)))
   vias.delete(DISCARD)

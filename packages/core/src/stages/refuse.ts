@@ -1,6 +1,6 @@
 import type { Address, HookName, Refusal } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
-import { Frame } from '../run/call.ts'
+import { HookCall } from '../run/call.ts'
 import { tell } from '../run/tell.ts'
 import type { SessionState } from '../session/session.ts'
 
@@ -15,10 +15,10 @@ export interface Refused {
 export function refuse(session: SessionState, hook: HookName, { plugin, refusal, recipient }: Refused): WireReply {
   session.refused++
   if (recipient) session.transaction?.refused.push({ to: recipient.toString(), plugin, refusal })
-  const plan = session.runtime.plan.refused
-  if (plan) {
+  const waves = session.runtime.table.refused
+  if (waves) {
     const owner = { runtime: session.runtime, session, transaction: session.transaction, lifetime: session.runtime.lifetime }
-    tell(plan, new Frame('refused', owner, { refusedAt: hook, refusedBy: plugin, refusal, ...(recipient ? { recipient } : {}) }))
+    tell(waves, new HookCall('refused', owner, { refusedAt: hook, refusedBy: plugin, refusal, ...(recipient ? { recipient } : {}) }))
   }
   return toReply(refusal)
 }

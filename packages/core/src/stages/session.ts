@@ -3,7 +3,7 @@
 import type { AuthAttempt, CloseReason, MailParameters, RcptParameters, TlsInfo } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
 import type { Body, Maybe, Offer, Stages, Wire, WireReply } from '@postroad/smtp'
-import { Frame } from '../run/call.ts'
+import { HookCall } from '../run/call.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
 import { sessionRecord } from '../session/record.ts'
@@ -147,7 +147,8 @@ export class SessionStages implements Stages {
     this.#drop()
     session.lifetime.end(GONE)
     this.#finish(LOST)
-    if (runtime.plan.closed) tell(runtime.plan.closed, new Frame('closed', { runtime, session, lifetime: runtime.lifetime }, { reason }))
+    if (runtime.table.closed)
+      tell(runtime.table.closed, new HookCall('closed', { runtime, session, lifetime: runtime.lifetime }, { reason }))
     if (session.unlogged) runtime.record({ ...session.unlogged, attempts: session.authRefusals })
     if (runtime.timed && session.transactions === 0) runtime.record(sessionRecord(session, reason))
     this.#gone()
