@@ -1,10 +1,10 @@
 /** The generated pages of the documentation, as text: `generate.ts` writes them, a test holds them against the files. */
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { ERRORS } from '@postroad/core'
 import { HOOKS, type HookKind } from '@postroad/plugin'
 import { renderRfcPage } from '../conformance/rfc-page.ts'
 import { ROOT, readWorkspaces } from '../structure/workspace.ts'
+import { CATALOGUE } from './error-catalogue.ts'
 import { loadFactories, type PluginOptions } from './factory.ts'
 import { formatOptions } from './option.ts'
 
@@ -69,14 +69,20 @@ stands where its queue is; give the scope a queue of its own, or tell deliveries
 `
 }
 
-function renderErrors(): string {
-  const sections = Object.entries(ERRORS).map(([code, { summary, fix }]) => `## ${code}\n\n${summary}\n\n*What to do:* ${fix}\n`)
+/** Exported for the page alone: the other pages take a minute. */
+export function renderErrors(): string {
+  const sections = CATALOGUE.map(({ title, classes, package: owner, about, errors }) => {
+    const entries = Object.entries(errors).map(
+      ([code, { summary, fix }]) => `### ${code}\n\n${summary.replace(/[^.]$/, '$&.')}\n\n*What to do:* ${fix}\n`,
+    )
+    const named = classes.map((name) => `\`${name}\``).join(', ')
+    return `## ${title}\n\n${named} of \`${owner}\`. ${about}\n\n${entries.join('\n')}`
+  })
   return `${NOTE}
 
 # Errors
 
-Every mistake that is found before the first connection. All mistakes of a configuration are reported at once; \`postroad check\` looks for them
-without listening.
+Every error that has a code, by where one meets it: what it means, and what to do. In the log they stand under \`error\`.
 
 ${sections.join('\n')}`
 }

@@ -1,7 +1,29 @@
 /** Why a DNS question has no records. */
 
+/** Codes of {@link DnsError}: what each means, and what to do. Part of docs/errors.md. */
+export const DNS_ERRORS = {
+  NXDOMAIN: { summary: 'The name does not exist.', fix: 'Nothing: this is an answer.' },
+  NODATA: { summary: 'The name exists and has no record of this type.', fix: 'Nothing: this is an answer.' },
+  SERVFAIL: {
+    summary: 'The resolver could not find out: the servers of the domain do not answer it, or DNSSEC does not hold.',
+    fix: 'For one domain, nothing: it is the domain’s affair, and mail is deferred. For all, look at the resolver: `dig` the name there.',
+  },
+  TIMEOUT: {
+    summary: 'No answer in time.',
+    fix: 'For all names, look at the resolver, and whether UDP and TCP to port 53 get through; `timeoutMs` of the resolver is how long is waited.',
+  },
+  REFUSED: {
+    summary: 'The resolver does not answer questions from here.',
+    fix: 'Use a resolver that does, best one of your own on this machine.',
+  },
+  BUDGET: {
+    summary: 'One message has asked as many questions as it may.',
+    fix: 'Nothing, mostly: such messages are made to cost. If honest ones meet it, raise `lookupsPerMessage` of the resolver.',
+  },
+} as const
+
 /** `NXDOMAIN` and `NODATA` are answers; the others mean that nobody knows. `BUDGET`: the message has asked too much. */
-export type DnsFailure = 'NXDOMAIN' | 'NODATA' | 'SERVFAIL' | 'TIMEOUT' | 'REFUSED' | 'BUDGET'
+export type DnsFailure = keyof typeof DNS_ERRORS
 
 /** What every question without records rejects with. */
 export class DnsError extends Error {

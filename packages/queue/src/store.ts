@@ -1,5 +1,6 @@
 /** What a queue must be able to remember. `queueContract` says it in tests; an adapter that passes them may mint receipts. */
 import type { MessageSource, Reply } from '@postroad/mail'
+import type { QueueErrorCode } from './error.ts'
 import type { Claim, DeliveryState, FinishedMessage, Place, QueuedMessage } from './model.ts'
 
 /** What to do with a delivery that is due: take it, let it wait for its lane, or come again at a time. */
@@ -130,8 +131,8 @@ export interface QueueStore {
 
 /** Thrown and rejected with by stores. */
 export class QueueError extends Error {
-  readonly code: 'ERR_QUEUE_CORRUPT' | 'ERR_QUEUE_IO' | 'ERR_QUEUE_FORMAT' | 'ERR_QUEUE_CLOSED' | 'ERR_QUEUE_UNSAFE'
-  constructor(code: QueueError['code'], message: string, options?: ErrorOptions) {
+  readonly code: QueueErrorCode
+  constructor(code: QueueErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'QueueError'
     this.code = code

@@ -37,6 +37,14 @@ export interface RedisLink {
 
 export const RedisLink: Service<RedisLink> = defineService('redis')
 
+/** Codes of {@link RedisAwayError}: what each means, and what to do. Part of docs/errors.md. */
+export const REDIS_ERRORS = {
+  ERR_REDIS_AWAY: {
+    summary: 'Redis cannot be reached, so a command was not even sent. What a plugin does without its store is the word of its `onError`.',
+    fix: 'Look at the server and the way to it; the connection comes back by itself.',
+  },
+} as const
+
 /** Rejected with when a command was not even sent. */
 export class RedisAwayError extends Error {
   readonly code = 'ERR_REDIS_AWAY'

@@ -1,0 +1,91 @@
+/** The one catalogue of errors: what each package says of its codes, in the order in which an operator meets them. */
+import { ERRORS } from '@postroad/core'
+import { USAGE_ERRORS } from '../../packages/cli/src/config/usage-error.ts'
+import { DNS_ERRORS } from '../../packages/dns/src/failure.ts'
+import { EMBEDDED_ERRORS } from '../../packages/embedded/src/lmdb/error.ts'
+import { MESSAGE_ERRORS } from '../../packages/message/src/errors.ts'
+import { QUEUE_ERRORS } from '../../packages/queue/src/error.ts'
+import { LISTENER_ERRORS } from '../../packages/smtp/src/config/settings.ts'
+import { REDIS_ERRORS } from '../../plugins/redis/src/link.ts'
+
+/** The codes of one class of errors. */
+export interface ErrorGroup {
+  readonly title: string
+  /** The classes that have these codes. */
+  readonly classes: readonly string[]
+  readonly package: string
+  readonly about: string
+  readonly errors: Readonly<Record<string, { readonly summary: string; readonly fix: string }>>
+}
+
+/** Everything that has a code. */
+export const CATALOGUE: readonly ErrorGroup[] = [
+  {
+    title: 'Before the first connection',
+    classes: ['PostroadError', 'BootError'],
+    package: '@postroad/core',
+    about:
+      'All mistakes of a configuration are reported at once, as one `BootError` of many `PostroadError`s; `postroad check` looks for them without listening.',
+    errors: ERRORS,
+  },
+  {
+    title: 'On the command line',
+    classes: ['UsageError'],
+    package: 'postroad',
+    about: 'Shown without a stack; the command ends with a code above 0.',
+    errors: USAGE_ERRORS,
+  },
+  {
+    title: 'Listeners',
+    classes: ['ListenerError'],
+    package: '@postroad/smtp',
+    about: 'For programs that use the listener without the engine.',
+    errors: LISTENER_ERRORS,
+  },
+  {
+    title: 'The queue',
+    classes: ['QueueError'],
+    package: '@postroad/queue',
+    about: 'In the log, under `error`; mail that could not be stored was not taken, and its client tries again.',
+    errors: QUEUE_ERRORS,
+  },
+  {
+    title: 'Database files',
+    classes: ['EmbeddedError'],
+    package: '@postroad/embedded',
+    about: 'Of the queue and of the embedded services; the message names the file.',
+    errors: EMBEDDED_ERRORS,
+  },
+  {
+    title: 'Redis',
+    classes: ['RedisAwayError'],
+    package: '@postroad/redis',
+    about: 'In the log, and in what plugins get.',
+    errors: REDIS_ERRORS,
+  },
+  {
+    title: 'Messages',
+    classes: ['MessageError'],
+    package: '@postroad/message',
+    about: 'What a plugin that reads a message may meet. The texts are fixed and hold nothing of the message.',
+    errors: MESSAGE_ERRORS,
+  },
+  {
+    title: 'DNS',
+    classes: ['DnsError'],
+    package: '@postroad/dns',
+    about: 'What a question of the `Dns` service without records rejects with. The codes are those of the protocol and have no prefix.',
+    errors: DNS_ERRORS,
+  },
+]
+
+/** Errors that have no code because nobody outside meets them: the part that throws one and the part that catches it stand beside each other. */
+export const WITHIN: ReadonlyMap<string, string> = new Map([
+  ['ConnectError', 'has a stage and a reply; a transport makes outcomes of it'],
+  ['RouteError', 'has a reply; a transport makes outcomes of it'],
+  ['HandshakeError', 'the client’s affair; one line in the log'],
+  ['NotTried', 'how a transport gives a job back'],
+  ['TimeUp', 'the end of a deadline in a transport'],
+  ['CycleError', 'becomes ERR_CYCLE'],
+  ['HashesBusy', 'becomes the answer that the server is busy'],
+])
