@@ -1,6 +1,8 @@
 /** A queue full of mail that could not be delivered yet, written before a target starts. */
+
+import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type Claim, openLmdbStore, planMessage } from '@postroad/queue'
+import { type Claim, planMessage } from '@postroad/queue'
 
 /** Where the old mail goes: hosts of loopback that refuse every connection. */
 const DESTINATIONS = 50

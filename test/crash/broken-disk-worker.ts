@@ -1,6 +1,8 @@
 /** A store on a disk with errors: adds and settles as it is told, and says what came of it; run by broken-disk.test.ts. */
+
+import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type Claim, openLmdbStore, planMessage } from '@postroad/queue'
+import { type Claim, planMessage } from '@postroad/queue'
 
 const [, , folder = ''] = process.argv
 const store = await openLmdbStore({

@@ -1,7 +1,7 @@
 /** kill -9 at every step: nothing acknowledged is lost, nothing arrives twice but where the next hop's answer was lost. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FAULT_POINTS } from '@postroad/queue'
+import { FAULT_POINTS } from '../../packages/embedded/src/queue/fault.ts'
 import { pause, type Verdict, World } from './world.ts'
 
 /** Of all sizes: in the database, and as files. */

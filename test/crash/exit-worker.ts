@@ -1,5 +1,5 @@
 /** Begins to write, and calls `process.exit` so many turns of the event loop later; run by exit.test.ts. */
-import { openLmdbStore } from '@postroad/queue'
+import { openLmdbStore } from '@postroad/embedded'
 import { embeddedStore } from '../contracts/services.ts'
 
 const [folder = '', what, turns] = process.argv.slice(2)

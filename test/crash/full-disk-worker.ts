@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress, readAll } from '@postroad/mail'
-import { type Claim, openLmdbStore, planMessage, QueueError } from '@postroad/queue'
+import { type Claim, planMessage, QueueError } from '@postroad/queue'
 
 const folder = process.argv[2] ?? ''
 const ballast = join(folder, 'ballast')

@@ -1,6 +1,5 @@
 /** A process beside others at one queue. `hold`: takes the writer's lock and keeps it; `use`: opens, reads, then writes. */
-import { openLmdb } from '@postroad/embedded'
-import { openLmdbStore } from '@postroad/queue'
+import { openLmdb, openLmdbStore } from '@postroad/embedded'
 
 const [, , role = '', folder = ''] = process.argv
 if (role === 'hold') {

@@ -1,9 +1,10 @@
 /** A queue whose next hop refuses everybody but the sender; what the sender gets is written to a file. It dies where it is told to. */
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress, memorySource, readAll } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
-import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, openLmdbStore, planMessage, QueueEngine } from '@postroad/queue'
+import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, planMessage, QueueEngine } from '@postroad/queue'
 
 const [, , folder = '', point = '', nth = '0', messages = '0'] = process.argv
 let left = Number(nth)

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { FAULT_POINTS } from '@postroad/queue'
+import { FAULT_POINTS } from '../../packages/embedded/src/queue/fault.ts'
 import { killCommand, reloadCommand } from './kill/cli.ts'
 import { SCENARIOS } from './kill/scenario.ts'
 

@@ -16,10 +16,10 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['dns', ['options']],
   ['authres', ['plugin', 'options']],
   ['mailauth', ['plugin', 'options']],
-  ['embedded', ['mail', 'options', 'plugin', 'message']],
+  ['embedded', ['mail', 'options', 'plugin', 'message', 'queue']],
   ['smtp', ['mail', 'options']],
   ['core', ['mail', 'options', 'plugin', 'message', 'smtp']],
-  ['queue', ['mail', 'options', 'plugin', 'embedded']],
+  ['queue', ['mail', 'options', 'plugin']],
   ['delivery', ['mail', 'options']],
 ])
 const LEAVES = ['mail', 'options', 'plugin', 'message', 'authres', 'mailauth', 'dns', 'queue', 'delivery']
@@ -27,7 +27,8 @@ const LEAVES = ['mail', 'options', 'plugin', 'message', 'authres', 'mailauth', '
 /** Packages by folder that production code of this workspace may import. */
 function allowedFor({ kind, name }: Workspace): readonly string[] | 'packages' | 'all' {
   if (kind === 'examples') return 'all'
-  if (kind === 'plugins') return LEAVES
+  // The embedded queue is one store among others: only its own plugin brings LMDB along.
+  if (kind === 'plugins') return name === 'queue' ? [...LEAVES, 'embedded'] : LEAVES
   return DIRECTIONS.get(name) ?? 'packages'
 }
 

@@ -1,6 +1,7 @@
 /** The open queue of this process: store, engine and transports, opened when first needed and never because of `postroad check`. */
 import cluster from 'node:cluster'
 import { openTransports, type Transports } from '@postroad/delivery'
+import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
 import type { Reply } from '@postroad/mail'
 import type { Dns, Limiter } from '@postroad/plugin'
 import {
@@ -8,13 +9,12 @@ import {
   type EngineContext,
   type FindTransport,
   LaneRules,
-  type LmdbStore,
   limitedTransports,
   limiterPermits,
   openEngine,
-  openLmdbStore,
   type QueueEngine,
   type SiteRule,
+  UNWRITABLE,
 } from '@postroad/queue'
 import type { QueueOptions } from './options.ts'
 
@@ -27,9 +27,6 @@ export interface OpenContext extends EngineContext {
   /** Absolute path of a file an option names. */
   resolve(file: string): string
 }
-
-/** RFC 3463 §3.4: 4.3.0, the mail system itself; nobody has to send octets for it. */
-const NOT_OPEN: Reply = Object.freeze({ code: 451, status: '4.3.0', text: 'Mail cannot be stored at present, try again later' })
 
 /** How long a refusal to open stays good, in milliseconds. */
 const REOPEN_MS = 10_000
@@ -83,7 +80,7 @@ export class OpenedQueue {
 
   /** A refusal when the disk is nearly full, or the queue could not be opened. */
   admit(size: number): Reply | undefined {
-    return this.#isRefusing ? NOT_OPEN : this.#admitting?.admit(size)
+    return this.#isRefusing ? UNWRITABLE : this.#admitting?.admit(size)
   }
 
   /** Ends deliveries within the grace, and gives back what is left. */

@@ -2,9 +2,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { zoneDns } from '@postroad/dns'
+import { openLmdbStore } from '@postroad/embedded'
 import { makeQueueId, memorySource } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
-import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, noHooks, openLmdbStore, type QueuedMessage, QueueEngine } from '@postroad/queue'
+import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, noHooks, type QueuedMessage, QueueEngine } from '@postroad/queue'
 import { Link } from '../../../plugins/redis/src/link.ts'
 import { options as linkOptions } from '../../../plugins/redis/src/options.ts'
 import { QueueNode } from '../../../plugins/redis-queue/src/node.ts'

@@ -2,7 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type LmdbStore, openLmdbStore, type QueueStore } from '@postroad/queue'
+import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
+import type { QueueStore } from '@postroad/queue'
 import type { QueueUnderTest } from '@postroad/queue/contract'
 
 export async function embeddedQueue(): Promise<QueueUnderTest> {

@@ -37,7 +37,7 @@ LmdbStore.prototype.add = function (m, s) { if (++n === 3) for (;;); return add.
 }
 
 /** From a world's folder. */
-const STORE = '../../packages/queue/src/embedded/lmdb-store.ts'
+const STORE = '../../packages/embedded/src/queue/lmdb-store.ts'
 
 /** See above. */
 export interface Ground {

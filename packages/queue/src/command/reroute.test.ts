@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeAddress, readAll } from '@postroad/mail'
 import { type Route, reject } from '@postroad/plugin'
 import { at, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
-import { openLmdbStore } from '../embedded/lmdb-store.ts'
 import { memoryStore } from '../memory-store.ts'
 import { reroute } from '../reroute.ts'
 import { LaneRules } from '../rule/lane-rules.ts'
@@ -165,23 +161,4 @@ test('mistakes are answers: no way, two ways, no messages, no such transport, wh
     assert.deepEqual((await run('--all', '--via', way)).printed, [
       `--via takes transport, transport:host or transport:host:port, not "${way}"`,
     ])
-})
-
-test('on disk: a body that is a file of its own goes with it, and another process may do it', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'postroad-reroute-'))
-  const server = await openLmdbStore({ folder, inlineLimit: 10, minFreeBytes: 0 })
-  const message = makeMessage({ size: 5_000 })
-  await server.release(await server.add(message, sourceOf(octetsOf(5_000))), { kind: 'scheduled', at: at(5) })
-  const command = await openLmdbStore({ folder, inlineLimit: 10, minFreeBytes: 0 })
-  const wayOf = async () => [{ via: 'lmtp', host: 'h' }]
-  const { id = '', deliveries } = await reroute(command, { id: message.id, now: at(7), maxRecipients: 100, wayOf })
-  await command.close()
-  const { claims } = await server.claimDue({ now: at(8), limit: 9, gate: () => 'take' })
-  assert.deepEqual([deliveries, claims.map((claim) => [claim.message.id, claim.message.deliveries[0]?.lane])], [[0], [[id, 'lmtp:h']]])
-  const [claim] = claims
-  assert.ok(claim)
-  assert.deepEqual(await readAll(server.body(claim.message)), octetsOf(5_000))
-  assert.equal(await server.get(message.id), undefined)
-  await server.close()
-  await rm(folder, { recursive: true })
 })

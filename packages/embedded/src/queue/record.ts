@@ -1,8 +1,15 @@
 /** How messages and states stand in the database. A message is one value: a fixed head, the envelope, and the octets when they are few. */
 import { crc32 } from 'node:zlib'
-import { loadEnvelope, type StoredEnvelope, storeEnvelope } from '../envelope.ts'
-import type { DeliveryState, FinishedMessage, QueuedMessage } from '../model.ts'
-import { QueueError } from '../store.ts'
+import type { MessageSource } from '@postroad/mail'
+import {
+  type DeliveryState,
+  type FinishedMessage,
+  loadEnvelope,
+  type QueuedMessage,
+  QueueError,
+  type StoredEnvelope,
+  storeEnvelope,
+} from '@postroad/queue'
 
 /** Version of a message's value. */
 const VERSION = 1
@@ -94,6 +101,12 @@ export function decodeJson<T>(id: string, record: Buffer): T {
   } catch (cause) {
     throw corrupt(id, 'state', cause)
   }
+}
+
+/** What stands for octets that are neither here nor in a file: reading them fails with `ERR_QUEUE_CORRUPT`. */
+export function missingBody(message: QueuedMessage): MessageSource {
+  const error = new QueueError('ERR_QUEUE_CORRUPT', `The body of ${message.id} is missing`)
+  return { size: message.size, raw: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) }) }
 }
 
 function corrupt(id: string, what: string, cause?: unknown): QueueError {

@@ -1,6 +1,5 @@
 /** What an operator does to queued messages. For use within a commit. */
-import { operated, withdrawn } from '../state.ts'
-import type { Operation } from '../store.ts'
+import { type Operation, operated, withdrawn } from '@postroad/queue'
 import type { Tables } from './database.ts'
 import { finish } from './ending.ts'
 import { move, readStates } from './places.ts'

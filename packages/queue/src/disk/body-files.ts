@@ -7,9 +7,7 @@ import { type FileHandle, mkdir, open, opendir, rm, stat, unlink } from 'node:fs
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { isQueueId, type MessageSource } from '@postroad/mail'
-import type { QueuedMessage } from '../model.ts'
 import { QueueError } from '../store.ts'
-import { type Fault, noFault } from './fault.ts'
 
 /** Octets a read takes at once. */
 const READ_SIZE = 256 * 1024
@@ -18,9 +16,13 @@ const WRITE_SIZE = 1024 * 1024
 /** Pieces of a write: what every system takes at once, IOV_MAX of Linux is 1,024. */
 const VECTOR_LIMIT = 512
 
+/** Moments in the life of a file at which a test may kill the process or fail the disk. */
+export type BodyPoint = 'body:written' | 'body:synced' | 'body:folder-synced' | 'body:removed'
+
 /** How files are looked after. */
 export interface BodyFilesOptions {
-  readonly fault?: Fault
+  /** For tests: called at every {@link BodyPoint}; may throw, or never return. */
+  readonly fault?: (point: BodyPoint) => void
   /** Milliseconds since the epoch. */
   readonly now?: () => number
   /** Milliseconds of a clock that never jumps. */
@@ -30,7 +32,7 @@ export interface BodyFilesOptions {
 /** Files in a folder that is there, in folders by the last two characters of the id: chance, so all are used alike. */
 export class BodyFiles {
   readonly #folder: string
-  readonly #fault: Fault
+  readonly #fault: (point: BodyPoint) => void
   readonly #now: () => number
   /** What the wall clock would say had nobody set it since this was made. */
   readonly #steady: () => number
@@ -38,7 +40,7 @@ export class BodyFiles {
   readonly #running = new Map<string, Promise<void>>()
   readonly #queued = new Map<string, Promise<void>>()
 
-  constructor(folder: string, { fault = noFault, now = Date.now, elapsed = () => performance.now() }: BodyFilesOptions = {}) {
+  constructor(folder: string, { fault = () => {}, now = Date.now, elapsed = () => performance.now() }: BodyFilesOptions = {}) {
     this.#folder = folder
     this.#fault = fault
     this.#now = now
@@ -217,10 +219,4 @@ function corruptBody(id: string): QueueError {
 
 function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
-}
-
-/** What stands for a body that is not there: reading it fails. */
-export function missing(message: QueuedMessage): MessageSource {
-  const error = new QueueError('ERR_QUEUE_CORRUPT', `The body of ${message.id} is missing`)
-  return { size: message.size, raw: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) }) }
 }

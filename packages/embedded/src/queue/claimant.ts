@@ -1,6 +1,5 @@
 /** This process among those that share the queue: claims under its name, takes over what others left behind, and gives back what it has. */
-import type { Claim } from '../model.ts'
-import { QueueError } from '../store.ts'
+import { type Claim, QueueError } from '@postroad/queue'
 import { giveBack, type Taken, takeOver } from './claims.ts'
 import type { QueueDatabase, Tables } from './database.ts'
 import { type Doubt, Doubts, withdraw } from './doubts.ts'
@@ -22,7 +21,7 @@ export interface ClaimantOptions {
 /** What a commit has claimed. */
 type Found = readonly Taken[] | { readonly taken: readonly Taken[] }
 
-/** See above. */
+/** The claims of one store, from the commit that makes them to the one that gives back what is left. */
 export class Claimant {
   readonly #options: ClaimantOptions
   readonly #roll: Roll

@@ -4,7 +4,7 @@
  * within the next commit that claims, before it does.
  */
 
-import type { QueuedMessage } from '../model.ts'
+import type { QueuedMessage } from '@postroad/queue'
 import type { Tables } from './database.ts'
 import { finish } from './ending.ts'
 import { bornState, isClaimed } from './places.ts'
@@ -17,7 +17,7 @@ export interface Doubt {
   undone?(): void
 }
 
-/** See above. */
+/** The claims of which it is not known whether they were written down. */
 export class Doubts {
   #open: Doubt[] = []
   /** Undone in a commit that is not known to be durable yet. There is one commit at a time. */

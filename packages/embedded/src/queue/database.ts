@@ -1,8 +1,8 @@
 /** The LMDB environment: its tables, its format, and the one way to write: closures that share a transaction and a sync. */
 import { dirname } from 'node:path'
-import { EmbeddedError, type LmdbFile, openLmdb, type TypedTable } from '@postroad/embedded'
-import { QueueError } from '../store.ts'
-import { syncFolder } from './body-files.ts'
+import { QueueError, syncFolder } from '@postroad/queue'
+import { EmbeddedError } from '../lmdb/error.ts'
+import { type LmdbFile, openLmdb, type TypedTable } from '../lmdb/file.ts'
 import { type Fault, noFault } from './fault.ts'
 
 type Table<K extends (string | number)[] | string> = TypedTable<Buffer, K>
@@ -121,7 +121,7 @@ export class QueueDatabase {
     return this.tables
   }
 
-  /** See `LmdbFile.hurry`. */
+  /** Says that this process wants to end, and waits for no lock for long: `LmdbFile.hurry`. */
   hurry(): void {
     this.#file.hurry()
   }

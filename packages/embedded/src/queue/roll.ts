@@ -2,7 +2,7 @@
  * The roll of the processes that share a queue: each enters itself before it claims anything, in the same commit, and strikes out those
  * that are gone. One that was struck out while it lived finds that out with its next commit, and goes on under another name.
  */
-import { QueueError } from '../store.ts'
+import { QueueError } from '@postroad/queue'
 import type { Tables } from './database.ts'
 import { makeOwnerId, OWNER_LIFE, type Owner, sightOf, thisOwner } from './owners.ts'
 import { encodeJson } from './record.ts'
@@ -19,7 +19,7 @@ export interface Lost {
 /** Stores of this process that have ended and could not give back their claims: of them no sign of life of the process speaks. */
 const left = new Set<string>()
 
-/** See above. */
+/** The place of one store in the roll, and its judgement of the others. */
 export class Roll {
   readonly #elapsed: () => number
   readonly #onBuried: (name: string) => void

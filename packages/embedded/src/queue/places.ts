@@ -1,6 +1,5 @@
 /** Keeps the index tables in step with a delivery's place: every delivery stands in exactly one of them. For use within a commit. */
-import { type Claim, type DeliveryState, initialState, type Place, type QueuedMessage } from '../model.ts'
-import { QueueError } from '../store.ts'
+import { type Claim, type DeliveryState, initialState, type Place, type QueuedMessage, QueueError } from '@postroad/queue'
 import type { Tables } from './database.ts'
 import { decodeJson, decodeMessage, encodeJson, type MessageRecord, type StateRecord } from './record.ts'
 

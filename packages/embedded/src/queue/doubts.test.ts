@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
+import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../../../../test/contracts/queue/messages.ts'
 import { type LmdbStore, openLmdbStore } from './lmdb-store.ts'
 
 /** A store whose next commit is on the disk and reported as failed, when it is told so. */

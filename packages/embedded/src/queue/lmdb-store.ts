@@ -5,11 +5,16 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type MessageSource, memorySource, type Reply, readAll } from '@postroad/mail'
-import { type Claim, type FinishedMessage, initialState, type Place, type QueuedMessage } from '../model.ts'
-import { withWish } from '../state.ts'
 import {
+  BodyFiles,
+  type Claim,
+  Disk,
+  type FinishedMessage,
+  initialState,
   type NewMessage,
   type Operation,
+  type Place,
+  type QueuedMessage,
   type QueueEntry,
   QueueError,
   type QueueStats,
@@ -17,19 +22,28 @@ import {
   type Settlement,
   type SettleResult,
   type Suspension,
-} from '../store.ts'
-import { BodyFiles, missing } from './body-files.ts'
+  UNWRITABLE,
+  withWish,
+} from '@postroad/queue'
 import { Claimant } from './claimant.ts'
 import { type Taken, take, takeDue, takeWaiting } from './claims.ts'
 import { QueueDatabase } from './database.ts'
-import { Disk, UNWRITABLE } from './disk.ts'
 import { finish, isLast } from './ending.ts'
 import { type Fault, noFault } from './fault.ts'
 import { hasten } from './hasten.ts'
 import { operate } from './operate.ts'
-import { thisOwner } from './owners.ts'
+import { NOBODY, thisOwner } from './owners.ts'
 import { asRecord, bornState, enter, entryOf, isClaimed, move, readState, readStates, setAside } from './places.ts'
-import { decodeJson, decodeMessage, encodeJson, encodeMessage, type MessageRecord, ownedBy, type StateRecord } from './record.ts'
+import {
+  decodeJson,
+  decodeMessage,
+  encodeJson,
+  encodeMessage,
+  type MessageRecord,
+  missingBody,
+  ownedBy,
+  type StateRecord,
+} from './record.ts'
 import * as view from './view.ts'
 
 /** How an embedded queue is opened. */
@@ -51,9 +65,6 @@ export interface LmdbStoreOptions {
   /** For tests: called at every point of `FAULT_POINTS`. */
   readonly fault?: Fault
 }
-
-/** A pid that nobody has. */
-const NOBODY = 0x7fff_ffff
 
 /** A message's record, and the owner it names. */
 interface Prepared {
@@ -77,7 +88,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStor
   return store
 }
 
-/** See {@link openLmdbStore}. */
+/** An open embedded queue, as {@link openLmdbStore} gives it. */
 export class LmdbStore implements QueueStore {
   readonly disk: Disk
   readonly #database: QueueDatabase
@@ -206,7 +217,7 @@ export class LmdbStore implements QueueStore {
   body(message: QueuedMessage): MessageSource {
     const record = this.#read(message.id)
     if (record?.inline) return memorySource([record.inline])
-    if (record?.fileCrc === undefined) return missing(message)
+    if (record?.fileCrc === undefined) return missingBody(message)
     const expected = { size: message.size, crc: record.fileCrc }
     return { size: message.size, raw: () => this.#files.read(message.id, expected) }
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
-import { makeMessage } from '../contract-fixture.ts'
+import { makeMessage } from '../../../../test/contracts/queue/messages.ts'
 import { decodeMessage, encodeMessage } from './record.ts'
 
 test('what is encoded comes back, with its octets or the checksum of its file', () => {

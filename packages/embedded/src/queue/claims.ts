@@ -1,7 +1,5 @@
 /** How deliveries are claimed, and how claims are taken from processes that are gone. For use within a commit. */
-import type { Place } from '../model.ts'
-import { withWish } from '../state.ts'
-import type { Gate } from '../store.ts'
+import { type Gate, type Place, withWish } from '@postroad/queue'
 import type { Tables } from './database.ts'
 import { type Entry, leave, move, stateOf } from './places.ts'
 import type { Lost } from './roll.ts'
