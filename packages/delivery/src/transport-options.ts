@@ -54,7 +54,7 @@ const maildir = z.strictObject({
 
 const isTransport = (value: unknown): boolean => typeof value === 'object' && value !== null && 'deliver' in value
 
-/** See above. */
+/** The part of a queue plugin's schema that is about transports: `z.strictObject({ ...transportOptions, … })`. */
 export const transportOptions = {
   smtp: smtp.prefault({}).describe('Delivery by SMTP, by MX or to the host of a route with `via: smtp`'),
   lmtp: lmtp.optional().describe('Delivery by LMTP, routes with `via: lmtp`'),

@@ -1,4 +1,24 @@
-/** A received message: header fields, lazy MIME, header edits, a body in memory or on disk. */
+/**
+ * A received message, to the text a reader sees: header fields kept octet for octet, content in memory or on disk, MIME on request.
+ *
+ * The octets of a message are written once and never copied after that:
+ *
+ *   createBodyWriter (body-store.ts)   takes the chunks as they come; above a limit they go on in a temporary file (spill-file.ts)
+ *        │                             header-scanner.ts counts fields on the way; nothing is refused here
+ *   Stored (stored.ts)                 what was written, read by any number of readers at once, until it is disposed of
+ *        │
+ *   createMessage (message.ts)         the `Message` that plugins get: headers, body, raw octets, edits, MIME
+ *
+ * An edit makes another message that shares all octets it does not change: header-edit.ts writes the fields on top or takes some out.
+ * Names and values that would break the header section throw; long values are folded.
+ *
+ * MIME is parsed by the npm package mailparser, on first use and once for a message and its edits; mime-scan.ts counts parts and depth before,
+ * because the parser has no limits of its own.
+ *
+ * What goes wrong has a code: MessageError, whose texts hold nothing of the message. receivedField (received.ts) writes the trace field.
+ *
+ * Where to begin: message.ts for what a message is, body-store.ts and stored.ts for where its octets are.
+ */
 export { type BodyWriter, type BodyWriterOptions, createBodyWriter } from './body-store.ts'
 export { MessageError, type MessageErrorCode } from './errors.ts'
 export { fieldBytes } from './header-edit.ts'

@@ -1,4 +1,22 @@
-/** Everything a plugin author imports; the words of mail among it. */
+/**
+ * Everything a plugin author imports: types and a dozen small functions, and the words of mail among it (from `@postroad/mail`).
+ *
+ * A plugin is data. definePlugin (define.ts) makes it: a name, a schema for its options, what it needs and provides, and its hooks, either
+ * written down or made by `setup` from options and services. Nothing runs until a server uses it.
+ *
+ *   hooks.ts      the hooks by name: what kind each is, what its handler gets and may answer
+ *   context.ts    what a handler gets at each moment; what does not exist yet is not there, so it does not compile
+ *   verdict.ts    opinions: accept, reject, defer, quarantine, discard, suspect. What they are worth is the operator's word
+ *   fact.ts       what a plugin finds out, typed: who reads a fact runs after who provides it
+ *   service.ts    what lives longer than a session: Store, Limiter, Lock, Dns, Clock, Spool, and services of plugins
+ *   session.ts    what is known of the client
+ *   policy.ts     facts that policy plugins share (an allow list that fitted, for one), and what a finding is worth
+ *
+ * Two rules of naming carry the semantics of hooks: a protocol noun (`mail`, `rcpt`) is a moment that one may influence, a past participle
+ * (`accepted`, `refused`) has happened. No exception is a verdict: a handler that throws has failed, and `onError` says what that is worth.
+ *
+ * Where to begin: define.ts, then hooks.ts. A tutorial is in docs/tutorial.md, rules to copy in docs/cookbook.
+ */
 export type {
   Address,
   Attachment,

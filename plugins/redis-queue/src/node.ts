@@ -40,7 +40,7 @@ const BEAT_MS = 5_000
 /** Milliseconds between looks for bodies of messages that were never taken: litter of crashes, which nobody waits for. */
 const SWEEP_MS = 3_600_000
 
-/** See above. */
+/** The queue of one process: its store, its transports and, where the node delivers, its engine. */
 export class QueueNode {
   readonly store: RedisStore
   readonly transports: Transports

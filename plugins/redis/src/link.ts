@@ -54,7 +54,7 @@ export class RedisAwayError extends Error {
   }
 }
 
-/** See above. */
+/** The connection of the plugin `redis`, over ioredis: commands with deadlines, and nothing queued while the server is away. */
 export class Link implements RedisLink {
   readonly prefix: string
   readonly isCluster: boolean

@@ -19,7 +19,7 @@ export interface ConfirmationOptions {
 
 type Client = ReturnType<RedisLink['connect']>
 
-/** See above. */
+/** Confirms messages in groups: all that are waiting share one question to Redis. */
 export class Confirmation {
   /** Ask for the disk of the server too: `WAITAOF`, Redis 7.2. */
   asksDisk = false

@@ -8,7 +8,7 @@ const EVERY_MS = 1_000
 const FULL: Reply = { code: 452, status: '4.3.1', text: 'Insufficient system storage, try again later' }
 const AWAY: Reply = { code: 451, status: '4.3.0', text: 'The queue is not available, try again later' }
 
-/** See above. */
+/** Watches the server's memory, and gives the reply with which mail is refused while there is too little of it. */
 export class Memory {
   readonly #link: RedisLink
   readonly #limit: number

@@ -7,7 +7,7 @@ import type { Claim, QueuedMessage } from '@postroad/queue'
 /** Milliseconds for which a command may lie unread in the socket of a server that was stopped. */
 const LATE_MS = 60_000
 
-/** See above. */
+/** The claims of this process, and those that Redis alone knows of: found at the second look, they are put back. */
 export class OwnClaims {
   readonly #known = new Set<string>()
   /** Not known at the last look. Steps may have been under way then, so only the second look counts. */

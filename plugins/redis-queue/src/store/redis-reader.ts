@@ -21,7 +21,7 @@ export interface ReaderOptions {
   readonly onProblem?: (problem: QueueError) => void
 }
 
-/** See above. */
+/** The reading half of {@link QueueStore}, over one queue in Redis. */
 export class RedisReader {
   protected readonly link: RedisLink
   protected readonly space: string

@@ -56,7 +56,7 @@ export interface RedisStoreOptions extends ReaderOptions {
 /** Milliseconds between sweeps of the shared folder; a little less than the timers of the nodes. */
 const SWEEP_EVERY_MS = 3_500_000
 
-/** See above. */
+/** The `QueueStore` of the queue in Redis, for one process. Rejects with a `QueueError`. */
 export class RedisStore extends RedisReader implements QueueStore {
   readonly owner = `${process.pid.toString(36)}.${randomBytes(8).toString('hex')}`
   readonly memory: Memory

@@ -23,7 +23,7 @@ export interface SharedFolderOptions {
 /** Milliseconds after which a file whose message nobody knows is the litter of a crash. */
 const ORPHAN_LIFE_MS = 3_600_000
 
-/** See above. */
+/** The subfolder of one queue in the folder that all nodes share. Rejects with ERR_QUEUE_IO when the folder is not mounted. */
 export class SharedFolder {
   readonly #options: SharedFolderOptions
   readonly #disk: Disk

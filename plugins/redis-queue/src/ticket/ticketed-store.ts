@@ -12,7 +12,7 @@ interface Held extends Ticket {
   used(): void
 }
 
-/** See above. Everything else is the store's own. */
+/** A {@link QueueStore} that gives out what is due when its ticket arrives. Everything else is the store's own. */
 export class TicketedStore implements QueueStore {
   readonly owner: string
   readonly #store: RedisStore

@@ -35,7 +35,7 @@ const RETRY_MS = 1_000
 /** A worker that dies is no failure of the mail: as good as any number. */
 const STALLED_LIMIT = 1_000_000
 
-/** See above. */
+/** Issues tickets and takes them as they fall due; each is a job of BullMQ. */
 export class Tickets {
   readonly #options: TicketsOptions
   /** Made when the first ticket is issued: to check a configuration opens no connection. */
@@ -49,7 +49,7 @@ export class Tickets {
     this.#options = options
   }
 
-  /** Issues a ticket. Never fails: see above. */
+  /** Issues a ticket. Never fails: a delivery whose ticket was lost is found by its time. */
   issue(ticket: Ticket): void {
     this.#unsent.push(ticket)
     if (this.#isSending) return
