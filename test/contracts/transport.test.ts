@@ -6,7 +6,7 @@ import { discardTransport, fixedTransport, lmtpTransport, maildirTransport, smtp
 import { zoneDns } from '@postroad/dns'
 import {
   createSink,
-  type Plight,
+  type Scenario,
   type Sink,
   type SinkOptions,
   type TransportGround,
@@ -14,7 +14,7 @@ import {
   transportContract,
 } from '@postroad/testing'
 
-const SCRIPTS: Readonly<Record<Plight, SinkOptions['script']>> = {
+const SCRIPTS: Readonly<Record<Scenario, SinkOptions['script']>> = {
   gone: undefined,
   silent: ({ verb }) => (verb === 'CONNECT' ? { end: 'hang' } : undefined),
   choosy: ({ verb, argument }) =>
@@ -22,11 +22,11 @@ const SCRIPTS: Readonly<Record<Plight, SinkOptions['script']>> = {
   mute: ({ verb }) => (verb === 'DOT' ? { end: 'close' } : undefined),
 }
 
-/** A sink in this plight, and the place that it is. */
-async function sinkFor(plight: Plight | undefined, options: SinkOptions = {}): Promise<{ sink: Sink; place: TransportPlace }> {
-  const script = plight && SCRIPTS[plight]
+/** A sink in this scenario, and the place that it is. */
+async function sinkFor(scenario: Scenario | undefined, options: SinkOptions = {}): Promise<{ sink: Sink; place: TransportPlace }> {
+  const script = scenario && SCRIPTS[scenario]
   const sink = await createSink({ ...options, ...(script && { script }) })
-  if (plight === 'gone') await sink.close()
+  if (scenario === 'gone') await sink.close()
   let [read, octets] = [0, 0]
   const place: TransportPlace = {
     arrived: () =>
@@ -45,8 +45,8 @@ const hostname = 'client.test'
 
 transportContract({
   name: 'smtp by MX',
-  async open(plight) {
-    const { sink, place } = await sinkFor(plight)
+  async open(scenario) {
+    const { sink, place } = await sinkFor(scenario)
     const dns = zoneDns({ 'to.test': { MX: [{ exchange: 'mx.to.test', preference: 10 }] }, 'mx.to.test': { A: ['127.0.0.1'] } })
     const transport = smtpTransport({ hostname, dns, port: sink.port, isOwn: () => false })
     return { transport, route: { via: 'smtp' }, place, close: () => sink.close() }
@@ -55,8 +55,8 @@ transportContract({
 
 transportContract({
   name: 'smtp to a fixed host, without any extension that makes it quick',
-  async open(plight) {
-    const { sink, place } = await sinkFor(plight, { extensions: ['8BITMIME', 'SMTPUTF8'] })
+  async open(scenario) {
+    const { sink, place } = await sinkFor(scenario, { extensions: ['8BITMIME', 'SMTPUTF8'] })
     const transport = fixedTransport({ hostname, host: '127.0.0.1', port: sink.port })
     return { transport, route: { via: 'relay' }, place, close: () => sink.close() }
   },
@@ -64,8 +64,8 @@ transportContract({
 
 transportContract({
   name: 'lmtp',
-  async open(plight) {
-    const { sink, place } = await sinkFor(plight, { protocol: 'lmtp' })
+  async open(scenario) {
+    const { sink, place } = await sinkFor(scenario, { protocol: 'lmtp' })
     const transport = lmtpTransport({ hostname, host: '127.0.0.1', port: sink.port })
     return { transport, route: { via: 'lmtp' }, place, close: () => sink.close() }
   },
@@ -73,9 +73,9 @@ transportContract({
 
 transportContract({
   name: 'lmtp over a UNIX socket',
-  async open(plight) {
+  async open(scenario) {
     const folder = await mkdtemp(path.join(tmpdir(), 'postroad-'))
-    const { sink, place } = await sinkFor(plight, { protocol: 'lmtp', path: path.join(folder, 'lmtp') })
+    const { sink, place } = await sinkFor(scenario, { protocol: 'lmtp', path: path.join(folder, 'lmtp') })
     const close = async (): Promise<void> => {
       await sink.close()
       await rm(folder, { recursive: true, force: true })
@@ -84,13 +84,13 @@ transportContract({
   },
 })
 
-transportContract({ name: 'maildir', plights: ['gone', 'choosy'], open: maildirGround })
+transportContract({ name: 'maildir', scenarios: ['gone', 'choosy'], open: maildirGround })
 
-async function maildirGround(plight?: Plight): Promise<TransportGround> {
+async function maildirGround(scenario?: Scenario): Promise<TransportGround> {
   const folder = await mkdtemp(path.join(tmpdir(), 'postroad-'))
   const mailboxes = path.join(folder, 'mail')
-  if (plight !== 'gone') await mkdir(mailboxes)
-  if (plight === 'choosy') {
+  if (scenario !== 'gone') await mkdir(mailboxes)
+  if (scenario === 'choosy') {
     for (const name of ['a', 'b', 'c'])
       for (const part of ['tmp', 'new', 'cur']) await mkdir(path.join(mailboxes, name, part), { recursive: true })
     // A mailbox that is there and damaged.
@@ -98,7 +98,7 @@ async function maildirGround(plight?: Plight): Promise<TransportGround> {
     await writeFile(path.join(mailboxes, 'busy/tmp'), '')
   }
   return {
-    transport: maildirTransport({ folder: mailboxes, create: plight === undefined }),
+    transport: maildirTransport({ folder: mailboxes, create: scenario === undefined }),
     route: { via: 'maildir' },
     place: { arrived: () => inboxes(mailboxes), octets: () => sizeOf(mailboxes) },
     close: () => rm(folder, { recursive: true, force: true }),
@@ -126,6 +126,6 @@ async function sizeOf(folder: string): Promise<number> {
 
 transportContract({
   name: 'discard',
-  plights: [],
+  scenarios: [],
   open: async () => ({ transport: discardTransport(), route: { via: 'discard' }, close: async () => undefined }),
 })

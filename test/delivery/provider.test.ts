@@ -5,10 +5,10 @@ import { lmtpTransport, smtpTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
 import { makeAddress } from '@postroad/mail'
 import { classify } from '@postroad/queue'
-import { createSink, PROVIDER_REPLIES, type ProviderReply, saying } from '@postroad/testing'
+import { createSink, PROVIDER_REPLIES, type ProviderReply, providerScript } from '@postroad/testing'
 
 async function hear(reply: ProviderReply, protocol: 'smtp' | 'lmtp') {
-  const sink = await createSink({ protocol, script: saying(reply) })
+  const sink = await createSink({ protocol, script: providerScript(reply) })
   const transport =
     protocol === 'lmtp' ? lmtpTransport({ hostname: 'client.test' }) : smtpTransport({ hostname: 'client.test', dns: zoneDns({}) })
   const octets = Buffer.from('Subject: x\r\n\r\nHello\r\n')

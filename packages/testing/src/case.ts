@@ -6,8 +6,8 @@ import { type CaseOutcome, checkExpectation, type Expectation } from './expectat
 import { failuresOf } from './failure.ts'
 import { watchLeaks } from './leak.ts'
 import { policed } from './police.ts'
+import { SessionClient, type SessionScript, type SessionStage } from './session-script.ts'
 import { createTestServer, type TestServerOptions, type Used } from './test-server.ts'
-import { type Visit, VisitClient, type VisitStage } from './visit.ts'
 import { Watch } from './watch.ts'
 
 /** Where a plugin under test stands. */
@@ -24,11 +24,11 @@ export interface Surroundings extends TestServerOptions {
 export interface CaseParts {
   make(): Plugin
   readonly surroundings: Surroundings
-  /** Visits whose outcome is not looked at. */
-  readonly earlier: readonly Visit[]
-  /** Milliseconds of fake time between those and the visit. */
+  /** Sessions whose outcome is not looked at. */
+  readonly earlier: readonly SessionScript[]
+  /** Milliseconds of fake time between those and the session. */
   readonly wait: number
-  readonly visit: Visit
+  readonly session: SessionScript
   readonly expected: Expectation
 }
 
@@ -46,23 +46,23 @@ export async function runCase(parts: CaseParts): Promise<void> {
   const leaks = watchLeaks(parts.surroundings.patience)
   let left: readonly string[] = []
   try {
-    await visited(parts, watch)
+    await played(parts, watch)
   } finally {
     left = await leaks.end()
   }
   assert.deepEqual([...watch.violations, ...left], [], 'the plugin does what it must not')
 }
 
-async function visited(parts: CaseParts, watch: Watch): Promise<void> {
+async function played(parts: CaseParts, watch: Watch): Promise<void> {
   const server = await createTestServer(used(parts, watch), parts.surroundings)
   try {
-    for (const visit of parts.earlier) await new VisitClient(server, visit).run()
+    for (const session of parts.earlier) await new SessionClient(server, session).run()
     if (parts.wait > 0) await server.clock.advance(parts.wait)
     watch.answers.length = 0
-    const said = await new VisitClient(server, parts.visit).run()
+    const said = await new SessionClient(server, parts.session).run()
     await watch.settled()
     const outcome: CaseOutcome = { said, reply: said.at(-1)?.reply, answers: watch.answers, watch, server, failures: failuresOf(server) }
-    await checkExpectation(parts.expected, outcome, endOf(parts.visit))
+    await checkExpectation(parts.expected, outcome, endOf(parts.session))
   } finally {
     await server.close()
   }
@@ -74,8 +74,8 @@ export function used({ make, surroundings }: Pick<CaseParts, 'make' | 'surroundi
   return [...(surroundings.with ?? []), surroundings.use ? [plugin, surroundings.use] : plugin]
 }
 
-/** The last thing a visit sends. */
-function endOf({ data, rcpt, mail, command, auth, helo }: Visit): VisitStage {
+/** The last thing a session sends. */
+function endOf({ data, rcpt, mail, command, auth, helo }: SessionScript): SessionStage {
   if (data !== undefined) return 'message'
   if (rcpt !== undefined) return 'rcpt'
   if (mail !== undefined) return 'mail'

@@ -2,18 +2,18 @@
 import assert from 'node:assert/strict'
 import type { Route } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
+import type { Said, SessionStage } from './session-script.ts'
 import type { Delivered, TestServer } from './test-server.ts'
-import type { Said, VisitStage } from './visit.ts'
 import type { Answer, Watch } from './watch.ts'
 
 /** What is expected; everything that is named must hold. */
 export interface Expectation {
-  /** Every command of the visit was answered 2yz (354 at DATA). */
+  /** Every command of the session was answered 2yz (354 at DATA). */
   readonly accepted?: true
-  /** The visit ended with a refusal; a string is its enhanced status, RFC 3463. */
+  /** The session ended with a refusal; a string is its enhanced status, RFC 3463. */
   readonly refused?: true | string
   /** Where it was refused. Default: at the last thing the case sends. */
-  readonly at?: VisitStage
+  readonly at?: SessionStage
   /** Code of the last reply. */
   readonly code?: number
   /** Text of the last reply. */
@@ -34,7 +34,7 @@ export interface Expectation {
   readonly headers?: Readonly<Record<string, string | RegExp | undefined>>
   /** The plugin's own failure, which is meant to happen. */
   readonly failure?: RegExp
-  /** The configuration is refused with this: no visit takes place. */
+  /** The configuration is refused with this: no session takes place. */
   readonly mistake?: RegExp
   /** Anything else. */
   readonly check?: (outcome: CaseOutcome) => void | Promise<void>
@@ -101,7 +101,7 @@ const CHECKS: { readonly [K in Exclude<keyof Expectation, 'at' | 'refused' | 'mi
 export const EXPECTATION_KEYS: readonly string[] = [...Object.keys(CHECKS), 'at', 'refused', 'mistake', 'failure']
 
 /** Throws an AssertionError where the outcome is not what was expected. `end`: the last thing the case sends. */
-export async function checkExpectation(expected: Expectation, outcome: CaseOutcome, end: VisitStage): Promise<void> {
+export async function checkExpectation(expected: Expectation, outcome: CaseOutcome, end: SessionStage): Promise<void> {
   checkFailures(expected.failure, outcome)
   if (expected.refused !== undefined) checkRefusal(expected, outcome, end)
   for (const [key, check] of Object.entries(CHECKS)) {
@@ -110,7 +110,7 @@ export async function checkExpectation(expected: Expectation, outcome: CaseOutco
   }
 }
 
-function checkRefusal({ refused, at = undefined }: Expectation, outcome: CaseOutcome, end: VisitStage): void {
+function checkRefusal({ refused, at = undefined }: Expectation, outcome: CaseOutcome, end: SessionStage): void {
   const refusal = outcome.said.findLast(({ reply }) => reply.code >= 400)
   assert.ok(refusal, `expected a refusal, got ${last(outcome)}`)
   const place = at ?? end

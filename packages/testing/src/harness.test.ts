@@ -12,14 +12,18 @@ import { z } from 'zod'
 import { runCase } from './case.ts'
 import type { Expectation } from './expectation.ts'
 import { contractTests } from './plugin-contract.ts'
+import type { SessionScript } from './session-script.ts'
 import { type Factory, type PluginCase, testPlugin } from './test-plugin.ts'
-import type { Visit } from './visit.ts'
 
 const colour = defineFact<string>('colour')
 
-function attempt(hooks: Hooks, expected: Expectation = { accepted: true }, visit: Visit = { data: 'Subject: x\n\nx\n' }): Promise<void> {
+function attempt(
+  hooks: Hooks,
+  expected: Expectation = { accepted: true },
+  session: SessionScript = { data: 'Subject: x\n\nx\n' },
+): Promise<void> {
   const make = definePlugin({ name: 'bad', hooks })
-  return runCase({ make, surroundings: { patience: 50 }, earlier: [], wait: 0, visit, expected })
+  return runCase({ make, surroundings: { patience: 50 }, earlier: [], wait: 0, session, expected })
 }
 
 const WRONGS: readonly (readonly [name: string, hooks: Hooks, sentence: RegExp])[] = [
@@ -168,8 +172,8 @@ test('identity survives the watch: an opinion about one recipient reaches that r
     name: 'one',
     hooks: { message: ({ envelope }) => reject('not you', { for: envelope.recipients.slice(0, 1).map(({ address }) => address) }) },
   })
-  const visit = { rcpt: ['a@mx.test', 'b@mx.test'], data: 'x\n' }
-  await runCase({ make, surroundings: { protocol: 'lmtp' }, earlier: [], wait: 0, visit, expected: { codes: [550, 250] } })
+  const session = { rcpt: ['a@mx.test', 'b@mx.test'], data: 'x\n' }
+  await runCase({ make, surroundings: { protocol: 'lmtp' }, earlier: [], wait: 0, session, expected: { codes: [550, 250] } })
 })
 
 test('tables that ask nothing, twice, or with unknown keys are refused before anything runs', () => {

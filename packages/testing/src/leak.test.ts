@@ -13,15 +13,15 @@ import { runCase } from './case.ts'
 /** Milliseconds after which a test here has failed, whatever it waits for. */
 const LIMIT = { timeout: 20_000 }
 
-/** One visit to a plugin that does `work` at MAIL; what is still open 50 ms after the end of it is a leak. */
-function visitTo(work: () => Promise<unknown>): Promise<void> {
+/** One session with a plugin that does `work` at MAIL; what is still open 50 ms after the end of it is a leak. */
+function sessionOf(work: () => Promise<unknown>): Promise<void> {
   const make = definePlugin({ name: 'asking', hooks: { mail: async () => void (await work()) } })
   return runCase({
     make,
     surroundings: { patience: 50 },
     earlier: [],
     wait: 0,
-    visit: { mail: 'a@client.test' },
+    session: { mail: 'a@client.test' },
     expected: { accepted: true },
   })
 }
@@ -38,7 +38,7 @@ const ANONYMOUS = { ciphers: 'AECDH-AES128-SHA@SECLEVEL=0', maxVersion: 'TLSv1.2
 
 const addressOf = (server: net.Server): AddressInfo => server.address() as AddressInfo // it listens on TCP
 
-describe('the own server of a test, older than the visit', LIMIT, () => {
+describe('the own server of a test, older than the session', LIMIT, () => {
   const slow: NodeJS.Timeout[] = []
   const server = http.createServer((request, response) => {
     if (request.url === '/slow') slow.push(setInterval(() => undefined, 60_000).unref())
@@ -60,17 +60,17 @@ describe('the own server of a test, older than the visit', LIMIT, () => {
     for (const one of [server, overTls, onSocket]) one.close().closeAllConnections()
   })
 
-  test('is asked by fetch', LIMIT, () => visitTo(async () => (await fetch(`http://127.0.0.1:${port}/`)).text()))
-  test('is asked by the agent of Node, which keeps the connection', LIMIT, () => visitTo(() => askedBy({ host: '127.0.0.1', port })))
+  test('is asked by fetch', LIMIT, () => sessionOf(async () => (await fetch(`http://127.0.0.1:${port}/`)).text()))
+  test('is asked by the agent of Node, which keeps the connection', LIMIT, () => sessionOf(() => askedBy({ host: '127.0.0.1', port })))
   test('is asked again on the kept connection', LIMIT, () =>
-    visitTo(async () => {
+    sessionOf(async () => {
       for (const timeout of [5_000, 6_000]) await askedBy({ host: '127.0.0.1', port, timeout })
     }),
   )
-  test('is asked by its name', LIMIT, () => visitTo(() => askedBy({ host: 'localhost', family: 4, port })))
-  test('is asked on a UNIX socket', LIMIT, () => visitTo(() => askedBy({ socketPath: socket })))
+  test('is asked by its name', LIMIT, () => sessionOf(() => askedBy({ host: 'localhost', family: 4, port })))
+  test('is asked on a UNIX socket', LIMIT, () => sessionOf(() => askedBy({ socketPath: socket })))
   test('is asked over TLS, on a connection that is kept and one that is not', LIMIT, () =>
-    visitTo(async () => {
+    sessionOf(async () => {
       const options = { host: '127.0.0.1', port: addressOf(overTls).port, ...ANONYMOUS }
       await askedBy(options, https)
       await askedBy(options, https)
@@ -81,7 +81,7 @@ describe('the own server of a test, older than the visit', LIMIT, () => {
   test('may keep what it opened itself to answer, on a kept connection as well', LIMIT, async () => {
     http.globalAgent.destroy()
     for (const count of [1, 2]) {
-      await visitTo(() => askedBy({ host: '127.0.0.1', port, path: '/slow' }))
+      await sessionOf(() => askedBy({ host: '127.0.0.1', port, path: '/slow' }))
       assert.equal(slow.length, count)
     }
   })
@@ -90,11 +90,11 @@ describe('the own server of a test, older than the visit', LIMIT, () => {
     const agent = new http.Agent({ keepAlive: true })
     try {
       await assert.rejects(
-        visitTo(() => askedBy({ host: '127.0.0.1', port, agent })),
+        sessionOf(() => askedBy({ host: '127.0.0.1', port, agent })),
         /a socket opened .*leak\.test\.ts:\d+.* is still there/,
       )
       await assert.rejects(
-        visitTo(() => askedBy({ host: '127.0.0.1', port, agent })),
+        sessionOf(() => askedBy({ host: '127.0.0.1', port, agent })),
         /a socket opened .*leak\.test\.ts:\d+.* is still there/,
         'a kept connection that was taken again',
       )
@@ -107,7 +107,7 @@ describe('the own server of a test, older than the visit', LIMIT, () => {
     const agent = new https.Agent({ keepAlive: true })
     try {
       await assert.rejects(
-        visitTo(() => askedBy({ host: '127.0.0.1', port: addressOf(overTls).port, ...ANONYMOUS, agent }, https)),
+        sessionOf(() => askedBy({ host: '127.0.0.1', port: addressOf(overTls).port, ...ANONYMOUS, agent }, https)),
         /a socket opened .*leak\.test\.ts:\d+.* is still there/,
       )
     } finally {
@@ -119,7 +119,7 @@ describe('the own server of a test, older than the visit', LIMIT, () => {
     const asked: http.ClientRequest[] = []
     try {
       await assert.rejects(
-        visitTo(async () => {
+        sessionOf(async () => {
           const unread = http.get({ host: '127.0.0.1', port })
           asked.push(unread)
           await once(unread, 'response')
@@ -135,7 +135,7 @@ describe('the own server of a test, older than the visit', LIMIT, () => {
     let timer: NodeJS.Timeout | undefined
     try {
       await assert.rejects(
-        visitTo(async () => {
+        sessionOf(async () => {
           await askedBy({ host: '127.0.0.1', port })
           timer = setInterval(() => undefined, 60_000).unref()
         }),
@@ -152,7 +152,7 @@ describe('the own server of a plugin', LIMIT, () => {
     const server = http.createServer()
     try {
       await assert.rejects(
-        visitTo(() => once(server.listen(0, '127.0.0.1'), 'listening')),
+        sessionOf(() => once(server.listen(0, '127.0.0.1'), 'listening')),
         ({ message }: Error) => /a listening socket opened .*leak\.test\.ts:\d+/.test(message) && !/a timer/.test(message),
       )
     } finally {
@@ -166,7 +166,7 @@ describe('the own server of a plugin', LIMIT, () => {
     const clients: net.Socket[] = []
     try {
       await assert.rejects(
-        visitTo(async () => {
+        sessionOf(async () => {
           await once(server.listen(0, '127.0.0.1'), 'listening')
           const both = once(server, 'connection')
           clients.push(net.connect(addressOf(server).port, '127.0.0.1'))

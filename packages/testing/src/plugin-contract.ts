@@ -7,17 +7,17 @@ import { type Surroundings, used } from './case.ts'
 import { failuresOf } from './failure.ts'
 import { type Fault, faulty } from './faulty-service.ts'
 import { watchLeaks } from './leak.ts'
+import { type Said, SessionClient, type SessionScript } from './session-script.ts'
 import type { Factory } from './test-plugin.ts'
 import { createTestServer, type TestServer } from './test-server.ts'
-import { type Said, type Visit, VisitClient } from './visit.ts'
 import { Watch } from './watch.ts'
 
 /** How the contract is held against a plugin. */
 export interface PluginContractOptions<O = unknown> extends Surroundings {
   /** Of the plugin, when it needs any. */
   readonly options?: O
-  /** A visit that reaches the plugin's hooks. Default: a small message from an ordinary client. */
-  readonly visit?: Visit
+  /** A session that reaches the plugin's hooks. Default: a small message from an ordinary client. */
+  readonly session?: SessionScript
   /** Octets of the large message. Default 50 MiB. */
   readonly large?: number
   /** Services, as the plugin names them in `needs`, whose failure may be a permanent refusal. Default: none. */
@@ -26,11 +26,11 @@ export interface PluginContractOptions<O = unknown> extends Surroundings {
 
 interface Terms extends PluginContractOptions {
   make(): Plugin
-  readonly visit: Visit
+  readonly session: SessionScript
 }
 
-const ORDINARY: Visit = { data: { From: 'a@client.test', To: 'b@mx.test', Subject: 'Minutes' } }
-const ODD: Readonly<Record<string, Visit>> = {
+const ORDINARY: SessionScript = { data: { From: 'a@client.test', To: 'b@mx.test', Subject: 'Minutes' } }
+const ODD: Readonly<Record<string, SessionScript>> = {
   'RFC 5321 §4.5.5: the null reverse-path': { mail: '<>' },
   'RFC 6531: addresses outside ASCII': {
     mail: { path: 'jörg@bücher.test', smtputf8: true },
@@ -82,7 +82,7 @@ export function contractTests<A extends readonly unknown[]>(
 ): ReadonlyMap<string, () => Promise<void>> {
   // `as`: the factory's own options, or none where all of them have defaults.
   const make = (): Plugin => factory(...((options.options === undefined ? [] : [options.options]) as unknown as A))
-  const terms: Terms = { ...options, make, visit: { ...ORDINARY, ...options.visit } }
+  const terms: Terms = { ...options, make, session: { ...ORDINARY, ...options.session } }
   const needs = Object.entries(make().needs).filter(([, { name }]) => name !== 'clock')
   return new Map<string, () => Promise<void>>([
     ...Object.entries(ODD).map(([name, odd]) => [`${name}: nothing fails`, () => standsOdd(terms, odd)] as const),
@@ -113,15 +113,15 @@ async function onServer(terms: Terms, body: (server: TestServer, watch: Watch) =
   }
 }
 
-async function visit(server: TestServer, what: Visit): Promise<readonly Said[]> {
-  const said = await new VisitClient(server, what).run()
+async function play(server: TestServer, what: SessionScript): Promise<readonly Said[]> {
+  const said = await new SessionClient(server, what).run()
   assert.ok(said.length > 0, 'the client got no answer')
   return said
 }
 
-function standsOdd(terms: Terms, odd: Visit): Promise<void> {
+function standsOdd(terms: Terms, odd: SessionScript): Promise<void> {
   return onServer(terms, async (server) => {
-    await visit(server, { ...terms.visit, ...odd })
+    await play(server, { ...terms.session, ...odd })
     assert.deepEqual(failuresOf(server), [])
   })
 }
@@ -130,9 +130,9 @@ function standsLarge(terms: Terms): Promise<void> {
   return onServer(terms, async (server, watch) => {
     const hooks = new Set<HookName>()
     watch.onCall = (hook) => void hooks.add(hook)
-    await visit(server, terms.visit)
+    await play(server, terms.session)
     // To a plugin that never sees the content its size is nothing.
-    if (CONTENT.some((hook) => hooks.has(hook))) await visit(server, { ...terms.visit, data: large(terms.large ?? LARGE) })
+    if (CONTENT.some((hook) => hooks.has(hook))) await play(server, { ...terms.session, data: large(terms.large ?? LARGE) })
     assert.deepEqual(failuresOf(server), [])
   })
 }
@@ -146,7 +146,7 @@ function* large(size: number): Generator<Uint8Array> {
 function standsTwo(terms: Terms): Promise<void> {
   return onServer(terms, async (server) => {
     const others = { from: '198.51.100.8', mail: 'other@client.test', rcpt: 'other@mx.test' }
-    await Promise.all([visit(server, terms.visit), visit(server, { ...terms.visit, ...others })])
+    await Promise.all([play(server, terms.session), play(server, { ...terms.session, ...others })])
     assert.deepEqual(failuresOf(server), [])
   })
 }
@@ -155,23 +155,23 @@ async function standsVanishing(terms: Terms): Promise<void> {
   const reached = new Set<HookName>()
   await onServer(terms, async (server, watch) => {
     watch.onCall = (hook) => void reached.add(hook)
-    await visit(server, terms.visit)
+    await play(server, terms.session)
   })
-  for (const hook of reached) await onServer(terms, (server, watch) => vanishes({ hook, server, watch }, terms.visit))
+  for (const hook of reached) await onServer(terms, (server, watch) => vanishes({ hook, server, watch }, terms.session))
 }
 
 async function vanishes(
   { hook, server, watch }: { readonly hook: HookName; readonly server: TestServer; readonly watch: Watch },
-  what: Visit,
+  what: SessionScript,
 ) {
-  const client = new VisitClient(server, what)
+  const client = new SessionClient(server, what)
   watch.onCall = (now) => now === hook && client.hangUp()
   await client.run()
   await turn()
   watch.onCall = undefined
   await watch.settled()
   assert.deepEqual([...watch.violations, ...failuresOf(server)], [], `after the client vanished at ${hook}`)
-  await visit(server, { ...what, from: '198.51.100.9' })
+  await play(server, { ...what, from: '198.51.100.9' })
 }
 
 async function standsFault(terms: Terms, key: string, fault: Fault): Promise<void> {
@@ -183,7 +183,7 @@ async function standsFault(terms: Terms, key: string, fault: Fault): Promise<voi
   const healthy = await outcome(terms)
   const use = { ...terms.use, timeout: SHORT }
   await onServer({ ...terms, make: broken, use }, async (server) => {
-    const said = await visit(server, terms.visit)
+    const said = await play(server, terms.session)
     const refusal = said.find(({ reply }) => reply.code >= 500)
     const isNew = refusal && !healthy.some(({ at, reply }) => at === refusal.at && reply.code >= 500)
     assert.ok(
@@ -196,7 +196,7 @@ async function standsFault(terms: Terms, key: string, fault: Fault): Promise<voi
 async function outcome(terms: Terms): Promise<readonly Said[]> {
   let said: readonly Said[] = []
   await onServer(terms, async (server) => {
-    said = await visit(server, terms.visit)
+    said = await play(server, terms.session)
     assert.deepEqual(failuresOf(server), [])
   })
   return said
@@ -227,9 +227,9 @@ async function leavesNothing(terms: Terms, isStarted: boolean): Promise<void> {
 
 async function reloads(terms: Terms): Promise<void> {
   await onServer(terms, async (server) => {
-    await visit(server, terms.visit)
+    await play(server, terms.session)
     const other = await createTestServer(used({ make: terms.make, surroundings: terms }, new Watch()), { ...terms, clock: server.clock })
-    await visit(other, terms.visit)
+    await play(other, terms.session)
     await other.close()
     assert.deepEqual([...failuresOf(server), ...failuresOf(other)], [])
   })

@@ -21,9 +21,9 @@ export interface ProviderReply {
  * The script of a sink that says it.
  *
  * @example
- * for (const reply of PROVIDER_REPLIES) await using sink = await createSink({ script: saying(reply) })
+ * for (const reply of PROVIDER_REPLIES) await using sink = await createSink({ script: providerScript(reply) })
  */
-export function saying({ at, says, end }: ProviderReply): (step: SinkStep) => SinkAnswer | undefined {
+export function providerScript({ at, says, end }: ProviderReply): (step: SinkStep) => SinkAnswer | undefined {
   return ({ verb }) => (verb === at ? { reply: says, ...(end && { end }) } : undefined)
 }
 

@@ -4,20 +4,20 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Plugin } from '@postroad/plugin'
 import { runCase, type Surroundings } from './case.ts'
 import { EXPECTATION_KEYS, type Expectation } from './expectation.ts'
-import { VISIT_KEYS, type Visit } from './visit.ts'
+import { SESSION_KEYS, type SessionScript } from './session-script.ts'
 
 /** A plugin's factory, as `definePlugin` makes it. */
 export type Factory<A extends readonly unknown[]> = ((...options: A) => Plugin) & { readonly pluginName: string }
 
-/** One row of a table: a {@link Visit}, where it takes place, and what is expected. */
-export interface PluginCase<O = unknown> extends Visit, Surroundings {
+/** One row of a table: a {@link SessionScript}, where it takes place, and what is expected. */
+export interface PluginCase<O = unknown> extends SessionScript, Surroundings {
   /** A sentence that says what the plugin does. */
   readonly name: string
   /** Of the plugin. */
   readonly options?: O
-  /** Visits made before, whose outcome is not looked at. */
-  readonly earlier?: readonly Visit[]
-  /** Milliseconds of fake time between those and this visit. */
+  /** Sessions held before, whose outcome is not looked at. */
+  readonly earlier?: readonly SessionScript[]
+  /** Milliseconds of fake time between those and this session. */
   readonly wait?: number
   /** `accepted`; an enhanced status, with which it is refused at the last command of the case; or anything else there is to see. */
   readonly expect: 'accepted' | `${4 | 5}.${number}.${number}` | Expectation
@@ -25,7 +25,7 @@ export interface PluginCase<O = unknown> extends Visit, Surroundings {
 
 const SURROUNDINGS = ['services', 'config', 'clock', 'protocol', 'use', 'with', 'patience'] as const
 const OWN = ['name', 'options', 'earlier', 'wait', 'expect'] as const
-const CASE_KEYS: ReadonlySet<string> = new Set([...VISIT_KEYS, ...SURROUNDINGS, ...OWN])
+const CASE_KEYS: ReadonlySet<string> = new Set([...SESSION_KEYS, ...SURROUNDINGS, ...OWN])
 
 /**
  * Registers one test a case. A case fails when the outcome is not as expected, and also when the plugin does what no plugin may:
@@ -52,7 +52,7 @@ export function testPlugin<A extends readonly unknown[]>(
       const { name, earlier = [], wait = 0, expect, options } = merged
       // `as`: the factory's own options, or none where all of them have defaults.
       const make = (): Plugin => factory(...((options === undefined ? [] : [options]) as unknown as A))
-      const parts = { make, surroundings: merged, earlier, wait, visit: merged, expected: inFull(expect) }
+      const parts = { make, surroundings: merged, earlier, wait, session: merged, expected: inFull(expect) }
       test(name, () => runCase(parts))
     }
   })

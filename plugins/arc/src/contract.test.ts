@@ -23,5 +23,5 @@ const set = [
 pluginContract(arc, {
   services,
   options: { trust: ['a.example'], seal: { domain: 'mx.test', selector: 's', file } },
-  visit: { data: `${set.map((field) => `ARC-${field}\n`).join('')}From: a@client.test\n\nHello\n` },
+  session: { data: `${set.map((field) => `ARC-${field}\n`).join('')}From: a@client.test\n\nHello\n` },
 })

@@ -1,4 +1,4 @@
 import { pluginContract } from '@postroad/testing'
 import { authResults } from './auth-results.ts'
 
-pluginContract(authResults, { visit: { data: { 'Authentication-Results': 'mx.test; spf=pass', From: 'a@client.test' } } })
+pluginContract(authResults, { session: { data: { 'Authentication-Results': 'mx.test; spf=pass', From: 'a@client.test' } } })

@@ -41,7 +41,7 @@ testPlugin(
   { services },
 )
 
-pluginContract(dkim, { services, visit: { data: by('b.example') } })
+pluginContract(dkim, { services, session: { data: by('b.example') } })
 pluginContract(dkim.sign, {
   services,
   options: { keys: [{ domain: 'client.test', selector: 's', file }], unauthenticated: true },

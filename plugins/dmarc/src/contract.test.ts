@@ -43,4 +43,4 @@ testPlugin(
   { services, with: [checks()] },
 )
 
-pluginContract(dmarc, { services, with: [checks()], visit: { data: { From: 'x@b.example' } } })
+pluginContract(dmarc, { services, with: [checks()], session: { data: { From: 'x@b.example' } } })

@@ -1,4 +1,4 @@
-/** What the README promises, as a table of visits. */
+/** What the README promises, as a table of sessions. */
 import assert from 'node:assert/strict'
 import { definePlugin, type Service, Spool, quarantine as setAside } from '@postroad/plugin'
 import { memorySpool, testPlugin } from '@postroad/testing'

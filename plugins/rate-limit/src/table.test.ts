@@ -1,4 +1,4 @@
-/** What the README promises, as a table of visits. */
+/** What the README promises, as a table of sessions. */
 import assert from 'node:assert/strict'
 import { definePlugin, Limiter, reject } from '@postroad/plugin'
 import { memoryLimiter, testPlugin } from '@postroad/testing'

@@ -1,4 +1,4 @@
-/** What the README promises, as a table of visits. */
+/** What the README promises, as a table of sessions. */
 import assert from 'node:assert/strict'
 import { testPlugin } from '@postroad/testing'
 import { routing } from './index.ts'

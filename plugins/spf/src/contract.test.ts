@@ -47,4 +47,4 @@ testPlugin(
   { services },
 )
 
-pluginContract(spf, { services, visit: { from: '203.0.113.9' } })
+pluginContract(spf, { services, session: { from: '203.0.113.9' } })

@@ -3,19 +3,14 @@ import assert from 'node:assert/strict'
 import { type Job, type MessageSource, type Outcome, parseAddress, type Recipient, type Transport } from '@postroad/mail'
 import type { Route } from '@postroad/plugin'
 
-/** A transport, as its caller sees it; `Transport` of `@postroad/delivery` is one. */
-export interface ClosableCarrier extends Transport {
-  close(): Promise<void>
-}
-
 /**
  * What is wrong where the mail goes: `gone`, nobody is there; `silent`, somebody is there and says nothing; `choosy`, `unknown@` is refused
  * for good and `busy@` for now; `mute`, a message is taken whole and then the connection breaks without an answer.
  */
-export type Plight = 'gone' | 'silent' | 'choosy' | 'mute'
+export type Scenario = 'gone' | 'silent' | 'choosy' | 'mute'
 
-/** Every {@link Plight}. */
-export const PLIGHTS: readonly Plight[] = ['gone', 'silent', 'choosy', 'mute']
+/** Every {@link Scenario}. */
+export const SCENARIOS: readonly Scenario[] = ['gone', 'silent', 'choosy', 'mute']
 
 /** A message at the end of its way. */
 export interface Arrived {
@@ -35,7 +30,7 @@ export interface TransportPlace {
 
 /** A fresh transport and where its mail goes. */
 export interface TransportGround {
-  readonly transport: ClosableCarrier
+  readonly transport: Transport
   readonly route: Route
   /** Undefined when what is delivered is nowhere to be found. */
   readonly place?: TransportPlace
@@ -46,10 +41,10 @@ export interface TransportGround {
 /** How the contract is held against a transport. */
 export interface TransportContractOptions {
   readonly name: string
-  /** A fresh transport, and a place in this plight. */
-  open(plight?: Plight): Promise<TransportGround>
-  /** Plights there can be. Default: all; a transport without a network has fewer. */
-  readonly plights?: readonly Plight[]
+  /** A fresh transport, and a place in this scenario. */
+  open(scenario?: Scenario): Promise<TransportGround>
+  /** Scenarios there can be. Default: all; a transport without a network has fewer. */
+  readonly scenarios?: readonly Scenario[]
   /** Milliseconds, really, for what must end at once. Default 1,000. */
   readonly patience?: number
 }

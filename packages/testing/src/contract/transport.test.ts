@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Job, MessageSource, Outcome, Recipient } from '@postroad/mail'
 import { transportClauses, transportContract } from './transport.ts'
-import type { Arrived, Plight, TransportContractOptions, TransportGround } from './transport-ground.ts'
+import type { Arrived, Scenario, TransportContractOptions, TransportGround } from './transport-ground.ts'
 
 const OK = { code: 250, text: 'Ok' }
 const LATER = { code: 451, text: 'Later' }
@@ -17,7 +17,7 @@ interface Steps {
   wait(signal: AbortSignal): Promise<void>
   isGivenUp(signal: AbortSignal): boolean
   gone(): Outcome['kind']
-  fate(recipient: Recipient, plight: Plight | undefined): Outcome['kind']
+  fate(recipient: Recipient, scenario: Scenario | undefined): Outcome['kind']
   outcomes(all: readonly Outcome[]): readonly Outcome[]
   unread(error: unknown): Outcome['kind']
   local(recipient: Recipient): string
@@ -36,8 +36,8 @@ const GOOD: Steps = {
     }),
   isGivenUp: (signal) => signal.aborted,
   gone: () => 'deferred',
-  fate: ({ address: { local } }, plight) =>
-    plight !== 'choosy' || !['unknown', 'busy'].includes(local) ? 'delivered' : local === 'busy' ? 'deferred' : 'failed',
+  fate: ({ address: { local } }, scenario) =>
+    scenario !== 'choosy' || !['unknown', 'busy'].includes(local) ? 'delivered' : local === 'busy' ? 'deferred' : 'failed',
   outcomes: (all) => all,
   unread: () => 'deferred',
   local: ({ address }) => address.local,
@@ -48,10 +48,10 @@ const GOOD: Steps = {
 /** A transport that carries mail into an array. */
 function contractWith(changes: Partial<Steps>): TransportContractOptions {
   const steps: Steps = { ...GOOD, ...changes }
-  return { name: 'into an array', patience: 60, open: async (plight) => ground(steps, plight) }
+  return { name: 'into an array', patience: 60, open: async (scenario) => ground(steps, scenario) }
 }
 
-function ground(steps: Steps, plight: Plight | undefined): TransportGround {
+function ground(steps: Steps, scenario: Scenario | undefined): TransportGround {
   const arrived: Arrived[] = []
   let octets = 0
   const carry = async (job: Job): Promise<readonly Outcome[]> => {
@@ -63,8 +63,8 @@ function ground(steps: Steps, plight: Plight | undefined): TransportGround {
     const all = (kind: Outcome['kind']) => steps.outcomes(job.recipients.map((recipient) => say(kind, recipient)))
     steps.start()
     if (steps.isGivenUp(job.signal)) return all('deferred')
-    if (plight === 'gone') return all(steps.gone())
-    if (plight === 'silent') return steps.wait(job.signal).then(() => all('deferred'))
+    if (scenario === 'gone') return all(steps.gone())
+    if (scenario === 'silent') return steps.wait(job.signal).then(() => all('deferred'))
     const chunks: Uint8Array[] = []
     try {
       await steps.read(job.message, (chunk) => {
@@ -74,8 +74,8 @@ function ground(steps: Steps, plight: Plight | undefined): TransportGround {
     } catch (error) {
       return all(steps.unread(error))
     }
-    if (plight === 'mute') return all('deferred').map((outcome) => ({ uncertain: true, ...outcome }))
-    const fates = job.recipients.map((recipient) => say(steps.fate(recipient, plight), recipient))
+    if (scenario === 'mute') return all('deferred').map((outcome) => ({ uncertain: true, ...outcome }))
+    const fates = job.recipients.map((recipient) => say(steps.fate(recipient, scenario), recipient))
     for (const { recipient, kind } of fates)
       if (kind === 'delivered') arrived.push({ to: `${steps.local(recipient)}@to.test`, octets: Buffer.concat(chunks) })
     return steps.outcomes(fates)

@@ -8,8 +8,8 @@ import {
   checkOutcomes,
   jobOf,
   messageOf,
-  PLIGHTS,
-  type Plight,
+  SCENARIOS,
+  type Scenario,
   type TransportContractOptions,
   type TransportGround,
   type TransportPlace,
@@ -19,7 +19,7 @@ import {
 /**
  * Registers the tests of the transport contract.
  *
- * @example transportContract({ name: 'pigeon', open: async (plight) => ({ transport: pigeon(loft), route: { via: 'pigeon' }, place: loft, close }) })
+ * @example transportContract({ name: 'pigeon', open: async (scenario) => ({ transport: pigeon(loft), route: { via: 'pigeon' }, place: loft, close }) })
  */
 export function transportContract(options: TransportContractOptions): void {
   describe(`transport contract: ${options.name}`, () => {
@@ -32,8 +32,8 @@ type Clause = (ground: TransportGround, patience: number) => Promise<void>
 
 /** The clauses that concern this transport, by name. */
 export function transportClauses(options: TransportContractOptions): ReadonlyMap<string, () => Promise<void>> {
-  const { plights = PLIGHTS, patience = 1_000 } = options
-  const clauses: readonly (readonly [name: string, clause: Clause, plight?: Plight])[] = [
+  const { scenarios = SCENARIOS, patience = 1_000 } = options
+  const clauses: readonly (readonly [name: string, clause: Clause, scenario?: Scenario])[] = [
     ['one outcome for each recipient, of the very objects of the job', outcomes],
     ['what was given arrives: text, octets beyond ASCII, lines of dots, no body, nothing at all', arrives],
     ['a message that is not in memory arrives like one that is', streamed],
@@ -51,18 +51,18 @@ export function transportClauses(options: TransportContractOptions): ReadonlyMap
     ['closing lets what is under way end, and leaves nothing behind', closes],
     ['closing while nobody answers leaves nothing behind once the signal fires', closesSilent, 'silent'],
   ]
-  const concerned = clauses.filter(([, , plight]) => plight === undefined || plights.includes(plight))
-  return new Map(concerned.map(([name, clause, plight]) => [name, () => onGround(clause, { options, plight, patience })]))
+  const concerned = clauses.filter(([, , scenario]) => scenario === undefined || scenarios.includes(scenario))
+  return new Map(concerned.map(([name, clause, scenario]) => [name, () => onGround(clause, { options, scenario, patience })]))
 }
 
 interface Terms {
   readonly options: TransportContractOptions
-  readonly plight: Plight | undefined
+  readonly scenario: Scenario | undefined
   readonly patience: number
 }
 
-async function onGround(clause: Clause, { options, plight, patience }: Terms): Promise<void> {
-  const ground = await options.open(plight)
+async function onGround(clause: Clause, { options, scenario, patience }: Terms): Promise<void> {
+  const ground = await options.open(scenario)
   try {
     await clause(ground, patience)
   } finally {

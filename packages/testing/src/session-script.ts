@@ -1,4 +1,4 @@
-/** One visit of a client, told as data: what it sends, and how far it comes. */
+/** One session of a client, told as data: what it sends, and how far it comes. */
 import { parseForwardPath, parseReversePath, type TlsInfo } from '@postroad/mail'
 import type { AuthAttempt, MailParameters, RcptParameters } from '@postroad/plugin'
 import type { Stages, Wire, WireReply } from '@postroad/smtp'
@@ -11,8 +11,8 @@ export type WithParameters<P> = string | ({ readonly path: string } & P)
 /** A message: text with any line ends, octets, or fields. */
 export type Content = string | Uint8Array | Readonly<Record<string, string>> | Iterable<Uint8Array>
 
-/** What a client sends; what is left out has a default. The visit ends with the last thing named. */
-export interface Visit {
+/** What a client sends; what is left out has a default. The session ends with the last thing named. */
+export interface SessionScript {
   /** The client's address. Default 192.0.2.1. */
   readonly from?: string
   /** Under TLS from the beginning. */
@@ -31,38 +31,38 @@ export interface Visit {
   readonly command?: string
 }
 
-/** The keys of a {@link Visit}. */
-export const VISIT_KEYS = ['from', 'tls', 'stress', 'helo', 'auth', 'mail', 'rcpt', 'data', 'command'] as const
+/** The keys of a {@link SessionScript}. */
+export const SESSION_KEYS = ['from', 'tls', 'stress', 'helo', 'auth', 'mail', 'rcpt', 'data', 'command'] as const
 
 /** Where in a session something was said. */
-export type VisitStage = 'connect' | 'helo' | 'auth' | 'command' | 'mail' | 'rcpt' | 'data' | 'message'
+export type SessionStage = 'connect' | 'helo' | 'auth' | 'command' | 'mail' | 'rcpt' | 'data' | 'message'
 
 /** One reply. */
 export interface Said {
-  readonly at: VisitStage
+  readonly at: SessionStage
   readonly reply: WireReply
 }
 
 const OK: WireReply = { code: 250, status: '2.0.0', text: 'Ok' }
 
-/** A visit under way: {@link VisitClient.hangUp} may come at any time. */
-export class VisitClient {
+/** A session under way: {@link SessionClient.hangUp} may come at any time. */
+export class SessionClient {
   readonly said: Said[] = []
   readonly #server: TestServer
-  readonly #visit: Visit
+  readonly #session: SessionScript
   readonly #stages: Stages
   #gone = false
 
-  constructor(server: TestServer, visit: Visit) {
+  constructor(server: TestServer, session: SessionScript) {
     this.#server = server
-    this.#visit = visit
+    this.#session = session
     const wire: Wire = {
       listener: 'test',
       protocol: server.protocol,
-      remote: { address: visit.from ?? '192.0.2.1', port: 4321 },
+      remote: { address: session.from ?? '192.0.2.1', port: 4321 },
       local: { address: '192.0.2.25', port: 25 },
-      tls: visit.tls === true ? { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } : visit.tls || undefined,
-      stress: visit.stress ?? false,
+      tls: session.tls === true ? { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } : session.tls || undefined,
+      stress: session.stress ?? false,
       disconnect: (reply) => {
         this.said.push({ at: this.#at, reply })
         this.hangUp()
@@ -70,7 +70,7 @@ export class VisitClient {
     }
     this.#stages = server.server.attach('test')(wire)
   }
-  #at: VisitStage = 'connect'
+  #at: SessionStage = 'connect'
 
   /** The connection breaks. */
   hangUp(reason: 'quit' | 'client' = 'client'): void {
@@ -79,7 +79,7 @@ export class VisitClient {
     this.#stages.close(reason)
   }
 
-  /** All of the visit, as far as it comes; hangs up at the end. */
+  /** All of the session, as far as it comes; hangs up at the end. */
   async run(): Promise<readonly Said[]> {
     try {
       await this.#converse()
@@ -90,7 +90,7 @@ export class VisitClient {
   }
 
   async #converse(): Promise<void> {
-    const { helo, auth, mail, rcpt, data, command } = this.#visit
+    const { helo, auth, mail, rcpt, data, command } = this.#session
     const on = this.#stages
     const isTransaction = mail !== undefined || rcpt !== undefined || data !== undefined
     if (!(await this.#ask('connect', () => on.connect()))) return
@@ -107,7 +107,7 @@ export class VisitClient {
   }
 
   async #transaction(): Promise<void> {
-    const { mail, rcpt, data } = this.#visit
+    const { mail, rcpt, data } = this.#session
     const on = this.#stages
     const { path, ...parameters } = withPath(mail ?? 'sender@client.test')
     if (!(await this.#ask('mail', () => on.mail(reversePath(path), parameters)))) return
@@ -130,7 +130,7 @@ export class VisitClient {
   }
 
   /** Whether it goes on. */
-  async #ask(at: VisitStage, command: () => WireReply | undefined | Promise<WireReply | undefined>): Promise<boolean> {
+  async #ask(at: SessionStage, command: () => WireReply | undefined | Promise<WireReply | undefined>): Promise<boolean> {
     this.#at = at
     const reply = (await command()) ?? OK
     if (this.#gone) return false
