@@ -8,9 +8,9 @@ import {
   type Refusal,
   type Route,
 } from '@postroad/plugin'
+import { ask } from '../run/ask.ts'
 import { HookCall } from '../run/call.ts'
 import { deliveryOpinions } from '../run/check.ts'
-import { Failure, invoke } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
 import type { Runtime } from '../session/scope.ts'
 import { ownRoute } from './own-route.ts'
@@ -35,8 +35,6 @@ export type DeliveryFacts<C> = Omit<C, 'signal' | 'log' | 'now'>
 
 export const DeliveryHooks = defineService<DeliveryHooks>('delivery-hooks')
 
-const SEVERITY: Readonly<Record<DeliveryOpinion['kind'], number>> = { reject: 3, defer: 2, reroute: 1 }
-
 /** `current` is undefined until the scope is compiled; `within` are the scopes in it, outer first. */
 export function createDeliveryHooks(current: () => Runtime | undefined, within: () => readonly Runtime[] = () => []): DeliveryHooks {
   return {
@@ -48,24 +46,14 @@ export function createDeliveryHooks(current: () => Runtime | undefined, within: 
       if (!runtime?.table.delivery) return undefined
       // `as`: the host's part of the context is given by the run itself.
       const call = new HookCall('delivery', { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryContext })
-      for (const wave of runtime.table.delivery) {
-        const said = await Promise.all(wave.map((handler) => invoke(handler, call, deliveryOpinions)))
-        let best: DeliveryOpinion | undefined
-        for (const [index, answer] of said.entries()) {
-          if (wave[index]?.shadow) continue
-          const opinions = answer instanceof Failure ? (answer.refusal ? [answer.refusal] : []) : (answer ?? [])
-          for (const opinion of opinions) if (!best || SEVERITY[opinion.kind] > SEVERITY[best.kind]) best = opinion
-        }
-        if (best) return best
-      }
-      return undefined
+      return (await ask(runtime.table.delivery, call, deliveryOpinions))?.opinion
     },
     tell(name, context) {
       const runtime = current()
-      const table = runtime?.table[name]
-      // `as`: as above.
-      if (runtime && table)
-        tell(table, new HookCall(name, { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryResultContext }))
+      const waves = runtime?.table[name]
+      // `as`: signal, log and clock are given by the run, as at `delivery`.
+      if (runtime && waves)
+        tell(waves, new HookCall(name, { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryResultContext }))
     },
     async route(recipient, carries = () => true) {
       const runtime = current()

@@ -129,7 +129,7 @@ function handlerOf(use: Use, hook: HookName, { spec, index }: { readonly spec: S
     observes: spec.observes === true,
     points: spec.points !== false,
     index,
-    asynchronous: spec.handler.constructor.name === 'AsyncFunction',
+    asynchronous: undefined,
   }
 }
 

@@ -30,8 +30,8 @@ export interface Handler {
   readonly points: boolean
   /** Index of the plugin in its scope, for the time account. */
   readonly index: number
-  /** Is known to answer with a promise: then a rejection that nobody holds can be attributed to it. */
-  asynchronous: boolean
+  /** It has answered with a promise before, or it has not; undefined until it has run. A rejection that nobody holds is attributed to it unless it answers at once. */
+  asynchronous: boolean | undefined
 }
 
 /** Hooks whose refusals may be delayed until RCPT. */

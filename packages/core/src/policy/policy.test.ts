@@ -42,11 +42,11 @@ test('levels of a domain are found however its name was written, and one that qu
 test('verdicts: an opinion for some decides those; the rest stays open for later waves', () => {
   const [a, b, c] = [recipient('a'), recipient('b'), recipient('c')]
   const verdicts = new Verdicts([a, b, c])
-  verdicts.take([by(reject('no', { for: [address('a')] })), by(defer('later', { for: [a.address, b.address] }))], severer)
+  verdicts.take([by(reject('no', { for: [address('a')] })), by(defer('later', { for: [a.address, b.address] }))])
   assert.equal(verdicts.of(a)?.opinion.kind, 'reject')
   assert.equal(verdicts.of(b)?.opinion.kind, 'defer')
   assert.deepEqual(verdicts.undecided, [c])
-  verdicts.take([by(discard('all'))], severer)
+  verdicts.take([by(discard('all'))])
   assert.equal(verdicts.of(a)?.opinion.kind, 'reject')
   assert.equal(verdicts.of(c)?.opinion.kind, 'discard')
   assert.deepEqual(

@@ -1,6 +1,6 @@
 /** What was decided about a message, recipient by recipient. */
 import type { Address, MessageOpinion, RoutedRecipient } from '@postroad/plugin'
-import type { Decision } from './severity.ts'
+import { type Decision, severer } from './severity.ts'
 
 /** Decisions by recipient; the first that is taken for a recipient stays. */
 export class Verdicts {
@@ -12,7 +12,7 @@ export class Verdicts {
   }
 
   /** Takes the decisions of one wave: the most severe counts, for those it is about. */
-  take(decisions: readonly Decision[], severer: (a: Decision | undefined, b: Decision) => Decision): void {
+  take(decisions: readonly Decision[]): void {
     const before = this.undecided
     for (const recipient of before) {
       let best: Decision | undefined
@@ -35,7 +35,7 @@ export class Verdicts {
     return some ? this.#recipients.filter((recipient) => !some.has(recipient)) : this.#recipients
   }
 
-  /** Nobody has said anything decisive of anyone. */
+  /** True as long as no decision was taken for any recipient. */
   get none(): boolean {
     return !this.#some
   }

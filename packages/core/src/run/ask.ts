@@ -1,33 +1,50 @@
 /** *Ask*: waves in order; within a wave all at the same time, and the most severe opinion wins, never the fastest. */
-import type { MessageOpinion } from '@postroad/plugin'
 import type { Handler } from '../plan/handler.ts'
 import type { Wave } from '../plan/hook-table.ts'
-import { type Decision, severer } from '../policy/severity.ts'
+import { type AnyOpinion, type Decision, severer } from '../policy/severity.ts'
 import type { AnyArguments, HookCall } from './call.ts'
-import { opinions } from './check.ts'
-import { Failure, invoke } from './guard.ts'
+import { type Check, Failure, invoke } from './guard.ts'
 
-type Said = readonly MessageOpinion[] | Failure | undefined
+type Said<O> = readonly O[] | Failure | undefined
+type Decisions<O extends AnyOpinion> = readonly Decision<O>[] | undefined
 
 /** The most severe opinion of the first wave that has a decisive one. Points go to the call's owner. */
-export function ask(waves: readonly Wave[], call: HookCall, from = 0): Decision | undefined | Promise<Decision | undefined> {
-  for (let i = from; i < waves.length; i++) {
-    const decisive = askWave(waves[i] as Wave, call) // within bounds
-    if (decisive instanceof Promise) return decisive.then((list) => (list ? strongest(list) : ask(waves, call, i + 1)))
+export function ask<O extends AnyOpinion>(
+  waves: readonly Wave[],
+  call: HookCall,
+  check: Check<readonly O[]>,
+): Decision<O> | undefined | Promise<Decision<O> | undefined> {
+  return from(waves, 0, { call, check })
+}
+
+type Question<O> = { readonly call: HookCall; readonly check: Check<readonly O[]> }
+
+function from<O extends AnyOpinion>(
+  waves: readonly Wave[],
+  start: number,
+  question: Question<O>,
+): Decision<O> | undefined | Promise<Decision<O> | undefined> {
+  for (let i = start; i < waves.length; i++) {
+    const decisive = askWave(waves[i] as Wave, question.call, question.check) // within bounds
+    if (decisive instanceof Promise) return decisive.then((list) => (list ? strongest(list) : from(waves, i + 1, question)))
     if (decisive) return strongest(decisive)
   }
   return undefined
 }
 
 /** All decisive opinions of one wave; undefined when there are none. */
-export function askWave(wave: Wave, call: HookCall): readonly Decision[] | undefined | Promise<readonly Decision[] | undefined> {
-  let decisive: Decision[] | undefined
+export function askWave<O extends AnyOpinion>(
+  wave: Wave,
+  call: HookCall,
+  check: Check<readonly O[]>,
+): Decisions<O> | Promise<Decisions<O>> {
+  let decisive: Decision<O>[] | undefined
   let pending: Promise<void>[] | undefined
-  let late: { handler: Handler; said: Said }[] | undefined
+  let late: { handler: Handler; said: Said<O> }[] | undefined
   for (const handler of wave) {
-    const said = handler.awaits.length > 0 ? whenKnown(handler, call) : invoke(handler, call, opinions)
+    const said = handler.awaits.length > 0 ? whenKnown(handler, call, check) : invoke(handler, call, check)
     if (said instanceof Promise) {
-      const slot: { handler: Handler; said: Said } = { handler, said: undefined }
+      const slot: { handler: Handler; said: Said<O> } = { handler, said: undefined }
       late ??= []
       late.push(slot)
       pending ??= []
@@ -42,19 +59,26 @@ export function askWave(wave: Wave, call: HookCall): readonly Decision[] | undef
   return Promise.all(pending).then(() => {
     // In the order of the wave, so that the clock decides nothing.
     for (const { handler, said } of late ?? []) if (said !== undefined) decisive = weigh(handler, call, said, decisive)
-    const place = (decision: Decision): number => wave.findIndex((handler) => handler.plugin === decision.plugin)
+    const place = (decision: Decision<O>): number => wave.findIndex((handler) => handler.plugin === decision.plugin)
     return decisive?.sort((a, b) => place(a) - place(b))
   })
 }
 
 /** A fact is awaited where it is read: its provider may still be running, its refusal delayed until RCPT. */
-function whenKnown(handler: Handler, call: HookCall): Said | Promise<Said> {
+function whenKnown<O extends AnyOpinion>(handler: Handler, call: HookCall, check: Check<readonly O[]>): Said<O> | Promise<Said<O>> {
   const pending = call.session?.pendingAt(handler.awaits)
-  return pending ? pending.then(() => invoke(handler, call, opinions)) : invoke(handler, call, opinions)
+  return pending ? pending.then(() => invoke(handler, call, check)) : invoke(handler, call, check)
 }
 
-function weigh(handler: Handler, call: HookCall, said: Exclude<Said, undefined>, decisive: Decision[] | undefined): Decision[] | undefined {
-  if (said instanceof Failure) return said.refusal ? [...(decisive ?? []), { opinion: said.refusal, plugin: handler.plugin }] : decisive
+function weigh<O extends AnyOpinion>(
+  handler: Handler,
+  call: HookCall,
+  said: readonly O[] | Failure,
+  decisive: Decision<O>[] | undefined,
+): Decision<O>[] | undefined {
+  // `as`: every hook that asks knows refusals.
+  if (said instanceof Failure)
+    return said.refusal ? [...(decisive ?? []), { opinion: said.refusal as AnyOpinion as O, plugin: handler.plugin }] : decisive
   let list = decisive
   for (const opinion of said) {
     call.note(handler, opinion)
@@ -78,8 +102,8 @@ function addPoints(call: HookCall, points: number): void {
   else if (transaction) transaction.decisions.points += points
 }
 
-function strongest(list: readonly Decision[]): Decision | undefined {
-  let best: Decision | undefined
+function strongest<O extends AnyOpinion>(list: readonly Decision<O>[]): Decision<O> | undefined {
+  let best: Decision<O> | undefined
   for (const decision of list) best = severer(best, decision)
   return best
 }

@@ -75,6 +75,7 @@ export function invoke<T>(handler: Handler, call: HookCall, check: Check<T>): T 
       if (trace) calledFor(trace)
       return settle({ handler, call, context, check, start, trace }, answer)
     }
+    handler.asynchronous ??= false
     if (call.runtime.timed) call.spent(handler, performance.now() - start)
     const result = answer === undefined ? undefined : check(answer, handler)
     if (trace) over(trace, result)
@@ -95,7 +96,7 @@ export function guarded(handler: Handler, call: HookCall): Failure | undefined |
 const OVER = new Error('the run is over')
 
 function attributed(handler: Handler, context: RunContext): unknown {
-  if (handler.asynchronous || attributeAll) return running.run(handler, handler.run, context as never)
+  if (handler.asynchronous !== false || attributeAll) return running.run(handler, handler.run, context as never)
   return handler.run(context as never)
 }
 

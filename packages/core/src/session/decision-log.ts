@@ -1,8 +1,9 @@
 /** What was said of a session or a transaction, by whom, and how long it took: the stuff of the canonical log line. */
-import type { HookName, Opinion } from '@postroad/plugin'
+import type { HookName } from '@postroad/plugin'
+import type { AnyOpinion } from '../policy/severity.ts'
 
 /** How a run ended, for the trace. */
-export type Outcome = Opinion | { readonly kind: 'error' | 'late' | 'answer'; readonly reason: string }
+export type Outcome = AnyOpinion | { readonly kind: 'error' | 'late' | 'answer'; readonly reason: string }
 
 /** One thing a handler said. */
 export interface LoggedOpinion {

@@ -1,5 +1,6 @@
 import { type AuthAttempt, type Identity, type Refusal, reject } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
+import { after } from '../run/after.ts'
 import { HookCall } from '../run/call.ts'
 import { identity } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
@@ -16,10 +17,10 @@ export function auth(session: SessionState, attempt: AuthAttempt): Maybe<WireRep
   const handlers = session.runtime.table.auth
   const able = handlers?.filter(({ mechanisms }) => mechanisms.includes(attempt.mechanism)) ?? []
   const answer = first(able, new HookCall('auth', session, { attempt }), identity)
-  return answer instanceof Promise ? answer.then((late) => decided(session, attempt, late)) : decided(session, attempt, answer)
+  return after(answer, decided, session, attempt)
 }
 
-function decided(session: SessionState, attempt: AuthAttempt, answer: Answer<Identity | Refusal> | undefined): WireReply {
+function decided(answer: Answer<Identity | Refusal> | undefined, session: SessionState, attempt: AuthAttempt): WireReply {
   const { plugin, value = FAILED } = answer ?? { plugin: undefined }
   const refusal = value instanceof Failure ? (value.refusal ?? FAILED) : 'kind' in value ? value : undefined
   if (refusal) {

@@ -5,6 +5,7 @@ import type { ReceiveSink } from '@postroad/plugin'
 import type { Body, Maybe, WireReply } from '@postroad/smtp'
 import type { Handler } from '../plan/handler.ts'
 import type { BodyMemory } from '../policy/body-memory.ts'
+import { after } from '../run/after.ts'
 import { HookCall, NOTHING } from '../run/call.ts'
 import { sink as asSink } from '../run/check.ts'
 import { Failure, guarded, invoke } from '../run/guard.ts'
@@ -45,7 +46,7 @@ function collectTaps(handlers: readonly Handler[], call: HookCall, taps: readonl
     return collectTaps(rest, call, isListening ? [...taps, new Tap(handler, call, sink)] : taps)
   }
   const sink = invoke(handler, call, asSink)
-  return sink instanceof Promise ? sink.then(heard) : heard(sink)
+  return after(sink, heard)
 }
 
 /** Tells those who listen that there is no more to hear. */

@@ -1,6 +1,7 @@
 /** VRFY, EXPN, HELP and unknown verbs: a plugin's reply, or the standard's. */
 import type { CommandReply } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
+import { after } from '../run/after.ts'
 import { HookCall } from '../run/call.ts'
 import { reply as asReply } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
@@ -27,10 +28,10 @@ export function command(
   const handlers = session.runtime.table[hook]
   if (!handlers) return SILENCE[hook]
   const answer = first(handlers, new HookCall(hook, session, line), asReply)
-  return answer instanceof Promise ? answer.then((late) => decided(hook, late)) : decided(hook, answer)
+  return after(answer, decided, hook)
 }
 
-function decided(hook: CommandHook, answer: Answer<CommandReply> | undefined): WireReply {
+function decided(answer: Answer<CommandReply> | undefined, hook: CommandHook): WireReply {
   if (!answer) return SILENCE[hook]
   const { value } = answer
   if (value instanceof Failure) return value.refusal ? toReply(value.refusal) : SILENCE[hook]

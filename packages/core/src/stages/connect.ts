@@ -1,6 +1,8 @@
 import type { Maybe, WireReply } from '@postroad/smtp'
+import { after } from '../run/after.ts'
 import { ask } from '../run/ask.ts'
 import { HookCall, NOTHING } from '../run/call.ts'
+import { opinions } from '../run/check.ts'
 import type { SessionState } from '../session/session.ts'
 import { delay } from './delay.ts'
 
@@ -8,8 +10,8 @@ import { delay } from './delay.ts'
 export function connect(session: SessionState): Maybe<WireReply | undefined> {
   const waves = session.runtime.table.connect
   if (!waves) return undefined
-  const reply = delay(session, 'connect', ask(waves, new HookCall('connect', session, NOTHING)))
-  return reply instanceof Promise ? reply.then(inPlaceOfTheBanner) : inPlaceOfTheBanner(reply)
+  const reply = delay(session, 'connect', ask(waves, new HookCall('connect', session, NOTHING), opinions))
+  return after(reply, inPlaceOfTheBanner)
 }
 
 /** RFC 5321 §4.3.2: in place of 220 there is 554, or 421 for now; after either the connection is closed. */

@@ -1,7 +1,9 @@
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { type Decision, isRefusal } from '../policy/severity.ts'
+import { after } from '../run/after.ts'
 import { ask } from '../run/ask.ts'
 import { HookCall, NOTHING } from '../run/call.ts'
+import { opinions } from '../run/check.ts'
 import type { SessionState } from '../session/session.ts'
 import { refuse } from './refuse.ts'
 
@@ -9,11 +11,11 @@ import { refuse } from './refuse.ts'
 export function data(session: SessionState): Maybe<WireReply | undefined> {
   const waves = session.runtime.table.data
   if (!waves) return undefined
-  const decision = ask(waves, new HookCall('data', session, NOTHING))
-  return decision instanceof Promise ? decision.then((late) => decided(session, late)) : decided(session, decision)
+  const decision = ask(waves, new HookCall('data', session, NOTHING), opinions)
+  return after(decision, decided, session)
 }
 
-function decided(session: SessionState, decision: Decision | undefined): WireReply | undefined {
+function decided(decision: Decision | undefined, session: SessionState): WireReply | undefined {
   if (!decision || !isRefusal(decision.opinion)) return undefined
   return refuse(session, 'data', { plugin: decision.plugin, refusal: decision.opinion })
 }

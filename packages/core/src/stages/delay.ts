@@ -5,6 +5,7 @@
 import type { Maybe, WireReply } from '@postroad/smtp'
 import type { DelayedHook } from '../plan/handler.ts'
 import { type Decision, isRefusal } from '../policy/severity.ts'
+import { after } from '../run/after.ts'
 import type { DelayedRefusals } from '../session/delayed-refusals.ts'
 import type { SessionState } from '../session/session.ts'
 import { refuse } from './refuse.ts'
@@ -12,22 +13,22 @@ import { refuse } from './refuse.ts'
 /** Deals with what such a hook decided, or is about to. Resolves to the reply that is said now, if any. */
 export function delay(session: SessionState, hook: DelayedHook, decision: Maybe<Decision | undefined>): Maybe<WireReply | undefined> {
   const delayed = hook === 'mail' ? session.transaction?.delayed : session.delayed
-  if (!(decision instanceof Promise)) return decide(session, hook, { delayed, decision })
-  if (session.runtime.refuseAt === 'now') return decision.then((late) => decide(session, hook, { delayed, decision: late }))
+  const at: At = { hook, delayed }
+  if (!(decision instanceof Promise) || session.runtime.refuseAt === 'now') return after(decision, decide, session, at)
   const { helo } = session
   const run = decision.then((late) => {
     // Of a name the client no longer has.
     if (hook === 'helo' && session.helo !== helo) return
-    const reply = decide(session, hook, { delayed, decision: late })
+    const reply = decide(late, session, at)
     if (reply) session.wire.disconnect(reply)
   })
   delayed?.begin(hook, run)
   return undefined
 }
 
-type Delayed = { readonly delayed: DelayedRefusals | undefined; readonly decision: Decision | undefined }
+type At = { readonly hook: DelayedHook; readonly delayed: DelayedRefusals | undefined }
 
-function decide(session: SessionState, hook: DelayedHook, { delayed, decision }: Delayed): WireReply | undefined {
+function decide(decision: Decision | undefined, session: SessionState, { hook, delayed }: At): WireReply | undefined {
   const refusal = decision && isRefusal(decision.opinion) ? decision.opinion : undefined
   if (!decision || !refusal) {
     delayed?.keep(hook, undefined)

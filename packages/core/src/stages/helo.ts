@@ -1,6 +1,7 @@
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { ask } from '../run/ask.ts'
 import { HookCall } from '../run/call.ts'
+import { opinions } from '../run/check.ts'
 import type { SessionState } from '../session/session.ts'
 import { delay } from './delay.ts'
 
@@ -10,5 +11,5 @@ export function helo(session: SessionState, name: string, verb: 'HELO' | 'EHLO' 
   session.forgetHelo()
   session.helo = Object.freeze({ name, extended: verb !== 'HELO' })
   const waves = session.runtime.table.helo
-  return waves && delay(session, 'helo', ask(waves, new HookCall('helo', session, { helo: session.helo })))
+  return waves && delay(session, 'helo', ask(waves, new HookCall('helo', session, { helo: session.helo }), opinions))
 }

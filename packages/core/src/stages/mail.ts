@@ -1,8 +1,10 @@
 import type { MailParameters } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
+import { after } from '../run/after.ts'
 import { ask } from '../run/ask.ts'
 import { HookCall, NOTHING } from '../run/call.ts'
+import { opinions } from '../run/check.ts'
 import type { SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
 import { delay } from './delay.ts'
@@ -15,13 +17,12 @@ export function mail(session: SessionState, from: Address | undefined, parameter
   session.transaction = new Transaction(id, from, parameters, { plugins: runtime.table.plugins, now: runtime.now() })
   const waves = runtime.table.mail
   if (!waves) return undefined
-  const reply = delay(session, 'mail', ask(waves, new HookCall('mail', session, NOTHING)))
-  if (reply instanceof Promise) return reply.then((late) => refusedAtOnce(session, late))
-  return refusedAtOnce(session, reply)
+  const reply = delay(session, 'mail', ask(waves, new HookCall('mail', session, NOTHING), opinions))
+  return after(reply, refusedAtOnce, session)
 }
 
 /** A refused MAIL begins nothing. */
-function refusedAtOnce(session: SessionState, reply: WireReply | undefined): WireReply | undefined {
+function refusedAtOnce(reply: WireReply | undefined, session: SessionState): WireReply | undefined {
   if (reply) finish(session, reply)
   return reply
 }

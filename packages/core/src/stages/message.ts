@@ -7,6 +7,7 @@ import { judge } from '../policy/thresholds.ts'
 import { Verdicts } from '../policy/verdicts.ts'
 import { askWave } from '../run/ask.ts'
 import { HookCall } from '../run/call.ts'
+import { opinions } from '../run/check.ts'
 import { Failure } from '../run/guard.ts'
 import type { SessionState } from '../session/session.ts'
 import type { Transaction } from '../session/transaction.ts'
@@ -88,9 +89,9 @@ async function judgeMessage(session: SessionState, received: Message): Promise<V
   if (waves) {
     const call = new HookCall('message', session, { message: received })
     for (const wave of waves) {
-      const asked = askWave(wave, call)
+      const asked = askWave(wave, call, opinions)
       const decisions = asked instanceof Promise ? await asked : asked
-      if (decisions) verdicts.take(decisions, severer)
+      if (decisions) verdicts.take(decisions)
       if (verdicts.undecided.length === 0) break
     }
   }

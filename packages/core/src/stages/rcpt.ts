@@ -4,9 +4,10 @@ import type { RcptParameters } from '@postroad/mail'
 import { type Address, defer, type Refusal, type Route, type RoutedRecipient, reject, waysOf } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { type Decision, isRefusal } from '../policy/severity.ts'
+import { after } from '../run/after.ts'
 import { ask } from '../run/ask.ts'
 import { HookCall } from '../run/call.ts'
-import { route as asRoute } from '../run/check.ts'
+import { route as asRoute, opinions } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
@@ -29,6 +30,11 @@ interface Candidate {
   readonly recipientFacts: FactStore
 }
 
+/** One that has a route. */
+interface Onward extends Candidate {
+  readonly route: Route
+}
+
 /** RCPT TO, from what was delayed to the recipient’s place in the envelope. */
 export function rcpt(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
   if (Object.keys(parameters).length > 0) session.transaction?.asked.push({ to: recipient.toString(), ...parameters })
@@ -45,12 +51,12 @@ function begin(session: SessionState, recipient: Address, parameters: RcptParame
     return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
   const candidate: Candidate = { recipient, parameters, recipientFacts: new FactStore() }
   const waves = session.runtime.table.rcpt
-  if (!waves) return asked(session, candidate, undefined)
-  const decision = ask(waves, new HookCall('rcpt', session, candidate))
-  return decision instanceof Promise ? decision.then((late) => asked(session, candidate, late)) : asked(session, candidate, decision)
+  if (!waves) return asked(undefined, session, candidate)
+  const decision = ask(waves, new HookCall('rcpt', session, candidate), opinions)
+  return after(decision, asked, session, candidate)
 }
 
-function asked(session: SessionState, candidate: Candidate, decision: Decision | undefined): Maybe<WireReply> {
+function asked(decision: Decision | undefined, session: SessionState, candidate: Candidate): Maybe<WireReply> {
   const refused = refusedBy(session, 'rcpt', { candidate, decision })
   return refused ?? (repeated(session, candidate) ? ACCEPTED : findRoute(session, candidate))
 }
@@ -65,10 +71,10 @@ function repeated({ transaction }: SessionState, { recipient, parameters }: Cand
 function findRoute(session: SessionState, candidate: Candidate): Maybe<WireReply> {
   const handlers = session.runtime.table.route
   const answer = handlers && first(handlers, new HookCall('route', session, candidate), asRoute)
-  return answer instanceof Promise ? answer.then((late) => routed(session, candidate, late)) : routed(session, candidate, answer)
+  return after(answer, routed, session, candidate)
 }
 
-function routed(session: SessionState, candidate: Candidate, answer: Answer<Route | Refusal> | undefined): Maybe<WireReply> {
+function routed(answer: Answer<Route | Refusal> | undefined, session: SessionState, candidate: Candidate): Maybe<WireReply> {
   const { recipient } = candidate
   // Acceptance is a route: whoever has none is refused, so an open relay cannot happen by forgetting something.
   if (!answer) return refuse(session, 'route', { plugin: undefined, refusal: NO_ROUTE, recipient })
@@ -77,10 +83,12 @@ function routed(session: SessionState, candidate: Candidate, answer: Answer<Rout
   if ('kind' in value) return refuse(session, 'route', { plugin, refusal: value, recipient })
   const waves = session.runtime.table.nexthop
   if (!waves) return accept(session, candidate, value)
-  const decision = ask(waves, new HookCall('nexthop', session, { ...candidate, route: value }))
-  if (decision instanceof Promise)
-    return decision.then((late) => refusedBy(session, 'nexthop', { candidate, decision: late }) ?? accept(session, candidate, value))
-  return refusedBy(session, 'nexthop', { candidate, decision }) ?? accept(session, candidate, value)
+  const onward: Onward = { ...candidate, route: value }
+  return after(ask(waves, new HookCall('nexthop', session, onward), opinions), agreed, session, onward)
+}
+
+function agreed(decision: Decision | undefined, session: SessionState, onward: Onward): WireReply {
+  return refusedBy(session, 'nexthop', { candidate: onward, decision }) ?? accept(session, onward, onward.route)
 }
 
 function refusedBy(

@@ -3,6 +3,7 @@
 import type { AuthAttempt, CloseReason, MailParameters, RcptParameters, TlsInfo } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
 import type { Body, Maybe, Offer, Stages, Wire, WireReply } from '@postroad/smtp'
+import { after } from '../run/after.ts'
 import { HookCall } from '../run/call.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
@@ -80,14 +81,12 @@ export class SessionStages implements Stages {
   }
 
   data(): Maybe<WireReply | undefined> {
-    const reply = data(this.#session)
-    if (reply instanceof Promise) return reply.then((late) => this.#asked(late))
-    return this.#asked(reply)
+    return after(data(this.#session), SessionStages.#asked, this)
   }
 
-  #asked(reply: WireReply | undefined): Maybe<WireReply | undefined> {
-    this.#refusal = reply
-    return reply ?? this.#listen()
+  static #asked(reply: WireReply | undefined, stages: SessionStages): Maybe<WireReply | undefined> {
+    stages.#refusal = reply
+    return reply ?? after(openTaps(stages.#session), SessionStages.#opened, stages)
   }
 
   body(): Body {
@@ -154,21 +153,15 @@ export class SessionStages implements Stages {
     this.#gone()
   }
 
-  /** Opens what listens at `receive`. */
-  #listen(): Maybe<WireReply | undefined> {
-    const taps = openTaps(this.#session)
-    if (!(taps instanceof Promise)) return this.#opened(taps)
-    return taps.then((late) => this.#opened(late))
-  }
-
-  #opened(taps: Taps | Failure): WireReply | undefined {
+  /** What listens at `receive` is open. */
+  static #opened(taps: Taps | Failure, stages: SessionStages): WireReply | undefined {
     if (taps instanceof Failure) {
-      this.#refusal = tapsFailed(taps)
-      return this.#refusal
+      stages.#refusal = tapsFailed(taps)
+      return stages.#refusal
     }
-    this.#taps = taps
+    stages.#taps = taps
     // The client has gone while they were opened: there will be no body.
-    if (this.#session.lifetime.ended) this.#drop()
+    if (stages.#session.lifetime.ended) stages.#drop()
     return undefined
   }
 
