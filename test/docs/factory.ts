@@ -13,9 +13,26 @@ export interface PluginOptions {
   readonly schema: OptionSchema
 }
 
+/** The schema itself. */
+export interface PluginSchema {
+  readonly title: string
+  readonly folder: string
+  readonly schema: z.ZodType
+}
+
 /** Every exported factory with a schema, and those that are properties of one. */
 export async function loadFactories(): Promise<PluginOptions[]> {
-  const found: PluginOptions[] = []
+  return (await loadSchemas()).map(({ title, folder, schema }) => ({
+    title,
+    folder,
+    // `input` is what an operator writes, before defaults are filled in. `as`: the part of it that is read here.
+    schema: toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as OptionSchema,
+  }))
+}
+
+/** The schemas of {@link loadFactories} as they are in the code. */
+export async function loadSchemas(): Promise<PluginSchema[]> {
+  const found: PluginSchema[] = []
   for (const { folder, manifest, kind, sources } of readWorkspaces()) {
     // A folder that has only been begun is what the tests of manifests are about.
     if (kind !== 'plugins' || sources.length === 0) continue
@@ -28,11 +45,10 @@ export async function loadFactories(): Promise<PluginOptions[]> {
   return found
 }
 
-function add(found: PluginOptions[], { title, folder }: Omit<PluginOptions, 'schema'>, value: unknown): void {
+function add(found: PluginSchema[], { title, folder }: Omit<PluginSchema, 'schema'>, value: unknown): void {
   if (!isFactory(value) || value.schema === undefined) return
-  // `as`: the schemas of our own plugins are zod's; `input` is what an operator writes, before defaults are filled in.
-  const schema = toJSONSchema(value.schema as unknown as z.ZodType, { io: 'input', unrepresentable: 'any', reused: 'inline' })
-  found.push({ title, folder, schema: schema as OptionSchema })
+  // `as`: the schemas of our own plugins are zod's.
+  found.push({ title, folder, schema: value.schema as unknown as z.ZodType })
 }
 
 function isFactory(value: unknown): value is PluginFactory<Schema | undefined> {

@@ -2,6 +2,8 @@
 
 /** The part of JSON Schema that zod writes for options. */
 export interface OptionSchema {
+  /** Of an amount or a pattern, what `@postroad/options` says. */
+  readonly grammar?: string
   readonly type?: string | readonly string[]
   readonly description?: string
   readonly default?: unknown
@@ -69,6 +71,7 @@ function isValue({ properties = {} }: OptionSchema): boolean {
 }
 
 function describeType(schema: OptionSchema): string {
+  if (schema.grammar !== undefined) return schema.grammar
   const alternatives = schema.anyOf ?? schema.oneOf
   if (alternatives) return [...new Set(alternatives.map(describeType))].join(' | ')
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``

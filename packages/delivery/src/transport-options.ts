@@ -1,9 +1,10 @@
 /** What an operator may say of transports: a part of a queue plugin's options, to be spread into its schema. */
 
 import type { Transport } from '@postroad/mail'
+import { durationOf } from '@postroad/options'
 import { z } from 'zod'
 
-const ms = z.number().positive()
+const ms = durationOf({ min: 1 })
 
 const tls = z.strictObject({
   mode: z

@@ -107,6 +107,6 @@ function unquote(local: string): string {
 
 function checked(domain: string): string {
   const normal = domainName(domain)
-  if (normal === undefined) throw new TypeError(`not a domain: ${JSON.stringify(domain)}`)
+  if (normal === undefined) throw new TypeError(`not a domain, or a pattern such as "*.example.com": ${JSON.stringify(domain)}`)
   return normal
 }

@@ -33,7 +33,7 @@ export class DomainTable<V> {
   /** Later entries for the same pattern replace earlier ones. @throws {TypeError} when it is not a pattern */
   add(pattern: string, value: V): void {
     if (pattern === '*') this.#all = { value }
-    else if (/^\*?\.[^*?]+$/.test(pattern)) this.#parents.set(checked(pattern.slice(pattern.indexOf('.') + 1)), value)
+    else if (BELOW.test(pattern)) this.#parents.set(checked(pattern.replace(BELOW, '')), value)
     else if (/[*?]/.test(pattern)) this.#globs.push([glob(pattern), value])
     else this.#names.set(checked(pattern), value)
   }
@@ -52,8 +52,42 @@ export class DomainTable<V> {
   }
 }
 
+/**
+ * Whether a domain fits one of the patterns, which are those of {@link DomainTable}.
+ *
+ * @throws {TypeError} when a pattern is not one
+ * @example domains(['example.com', '*.example.net'])('mx.example.net') // true
+ */
+export function domains(patterns: readonly string[]): (domain: string) => boolean {
+  const table = new DomainTable(patterns.map((pattern) => [pattern, true] as const))
+  return (domain) => table.find(domain) ?? false
+}
+
+/**
+ * One pattern of {@link DomainTable}, ready to be asked. What is none, such as the path of a socket among names of hosts, fits itself.
+ *
+ * @example domainTest('*.example.com')('mx.example.com') // true
+ */
+export function domainTest(pattern: string): (domain: string) => boolean {
+  if (pattern === '*') return () => true
+  const bare = pattern.replace(BELOW, '')
+  if (/[*?]/.test(bare)) return glob(pattern)
+  const name = domainName(bare) ?? bare
+  if (bare === pattern) return (domain) => domain === pattern || domain === name
+  const end = `.${name}`
+  return (domain) => domain.endsWith(end)
+}
+
+/** Whether it is a pattern that {@link DomainTable} takes. */
+export function isDomainPattern(text: string): boolean {
+  return /[*?]/.test(text.replace(BELOW, '')) || domainName(text.replace(BELOW, '')) !== undefined
+}
+
+/** What stands in front of a domain when what is below it is meant. */
+const BELOW = /^\*?\.(?=[^*?]+$)/
+
 function checked(name: string): string {
   const normal = domainName(name)
-  if (normal === undefined) throw new TypeError(`not a domain: ${JSON.stringify(name)}`)
+  if (normal === undefined) throw new TypeError(`not a domain, or a pattern such as "*.example.com": ${JSON.stringify(name)}`)
   return normal
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { BlockList } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { AddressTable, DomainTable, domainName, glob, NetworkTable, networkOf, networks } from './index.ts'
+import { AddressTable, DomainTable, domainName, domains, domainTest, glob, NetworkTable, networkOf, networks } from './index.ts'
 
 test('a glob fits whole texts, in any case', () => {
   const table: [string, string, boolean][] = [
@@ -157,4 +157,37 @@ test('RFC 6532 §3.1: a local part beyond ASCII fits in any normal form and case
   ])
   assert.equal(table.find({ local: 'ju\u0308rgen+x', domain: 'example.com' })?.value, 'exact')
   assert.equal(table.find({ local: 'list-u\u0308', domain: 'example.com' })?.value, 'glob')
+})
+
+test('patterns match a domain, what is below it, or all', () => {
+  const all = ['example.com', '*.example.com', '*'].map((pattern) =>
+    ['example.com', 'a.example.com', 'badexample.com'].map((domain) => domainTest(pattern)(domain)),
+  )
+  assert.deepEqual(all, [
+    [true, false, false],
+    [false, true, false],
+    [true, true, true],
+  ])
+})
+
+test('one pattern says what a table of it says', () => {
+  const names = ['example.com', 'a.example.com', 'b.a.example.com', 'example.net', 'xn--bcher-kva.example', 'mx.xn--bcher-kva.example']
+  for (const pattern of [
+    ...names,
+    '*',
+    '*.example.com',
+    '.example.com',
+    '*.a.example.com',
+    'b*.com',
+    'EXAMPLE.com',
+    'bücher.example',
+    '*.Bücher.example',
+  ])
+    for (const name of names) assert.equal(domainTest(pattern)(name), domains([pattern])(name), `${pattern} on ${name}`)
+  assert.equal(domainTest('/run/lmtp')('/run/lmtp'), true)
+})
+
+test('RFC 4291 §2.5.5.2: a network of IPv4-mapped addresses is one of IPv4', () => {
+  const isIn = networks(['::ffff:192.0.2.0/120'])
+  assert.deepEqual(['192.0.2.7', '::ffff:192.0.2.7', '192.0.3.7'].map(isIn), [true, true, false])
 })

@@ -74,13 +74,26 @@ export function networkOf(address: string, lengths: { readonly v4: number; reado
   return `${format(cut(parsed.bits, length))}/${length}`
 }
 
+/** Whether it is an address, or a network in CIDR notation. */
+export function isNetwork(text: string): boolean {
+  try {
+    parseNetwork(text)
+    return true
+  } catch {
+    return false // that is all it says
+  }
+}
+
 function parseNetwork(text: string): Network {
   const slash = text.indexOf('/')
   const parsed = parseAddress(slash < 0 ? text : text.slice(0, slash))
   const digits = slash < 0 ? undefined : text.slice(slash + 1)
-  if (!parsed || (digits !== undefined && !/^\d{1,3}$/.test(digits))) throw new TypeError(`not a network: ${JSON.stringify(text)}`)
-  const length = digits === undefined ? parsed.width : Number(digits)
-  if (length > parsed.width) throw new TypeError(`not a network, its prefix is too long: ${JSON.stringify(text)}`)
+  if (!parsed || (digits !== undefined && !/^\d{1,3}$/.test(digits)))
+    throw new TypeError(`not an address or network such as "192.0.2.0/24": ${JSON.stringify(text)}`)
+  let length = digits === undefined ? parsed.width : Number(digits)
+  // RFC 4291 §2.5.5.2: of `::ffff:192.0.2.0/120` the last 24 bits are of the IPv4 address.
+  if (parsed.width === 32 && text.includes(':') && length >= 96) length -= 96
+  if (length > parsed.width) throw new TypeError(`not an address or network, its prefix is too long: ${JSON.stringify(text)}`)
   return { bits: cut(parsed.bits, length), length, width: parsed.width }
 }
 

@@ -37,7 +37,7 @@ export type Limit = { readonly amount: number; readonly perMs: number } | { read
  * @example parseDuration('36 d') // 3_110_400_000
  */
 export function parseDuration(text: string): number | undefined {
-  const parts = /^(\d{1,12}(?:\.\d{1,6})?) ?([a-z]*)$/i.exec(text.trim())
+  const parts = /^(\d{1,12}(?:\.\d{1,6})?) *([a-z]*)$/i.exec(text.trim())
   const unit = parts?.[2]?.toLowerCase() ?? ''
   const factor = unit === '' ? 1 : (TIME.get(unit) ?? TIME.get(unit.replace(/s$/, '')))
   return parts && factor !== undefined ? Number(parts[1]) * factor : undefined
@@ -49,7 +49,7 @@ export function parseDuration(text: string): number | undefined {
  * @example parseSize('10 MB') // 10_000_000
  */
 export function parseSize(text: string): number | undefined {
-  const parts = /^(\d{1,12}) ?([a-z]*)$/i.exec(text.trim())
+  const parts = /^(\d{1,12}) *([a-z]*)$/i.exec(text.trim())
   const scale = parts && COUNT.get((parts[2] ?? '').toLowerCase().replace(/^b$/, ''))
   return parts && scale !== null && scale !== undefined ? Number(parts[1]) * scale : undefined
 }

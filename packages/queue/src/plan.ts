@@ -64,11 +64,6 @@ export function meansLane(name: string, lane: string): boolean {
   return name === full || name === target || name === target.replace(/:\d+$/, '')
 }
 
-/** Whether a domain is the pattern's: `example.com`, `*.example.com` (below it), or `*`. */
-export function matchesDomain(pattern: string, domain: string): boolean {
-  return pattern === '*' || pattern === domain || (pattern.startsWith('*.') && domain.endsWith(pattern.slice(1)))
-}
-
 /** What a delivery is queued as: by lane, in transactions that are not too large. */
 export function split({ route, recipients }: Delivery, { maxRecipients }: PlanOptions): QueuedDelivery[] {
   const { to: _, ...way } = route

@@ -158,7 +158,7 @@ test('files are read again when they change; entries expire; mistakes keep what 
   assert.equal(lists.client('198.51.100.8')?.say, 'deny')
   await writeFile(path, 'not a network\n')
   await lists.refresh()
-  assert.match(errors[0]?.message ?? '', /not a network/)
+  assert.match(errors[0]?.message ?? '', /not an address or network/)
   assert.equal(lists.client('198.51.100.8')?.say, 'deny')
   lists.close()
   await rm(folder, { recursive: true })

@@ -1,5 +1,5 @@
 /** What an operator may say to `access`. */
-import { action } from '@postroad/options'
+import { action, addressPattern, domainPattern, network } from '@postroad/options'
 import { z } from 'zod'
 
 const until = z.iso
@@ -7,24 +7,17 @@ const until = z.iso
   .or(z.iso.date())
   .transform((text) => Date.parse(text))
 
-const entry = z.union([
-  z.string(),
-  z.strictObject({
-    match: z.string().describe('The pattern'),
-    until: until.optional().describe('Ignored from this moment on: `2026-12-31` or `2026-12-31T18:00:00Z`'),
-    reason: z.string().optional().describe('For the log'),
-  }),
-])
+const entries = (pattern: z.ZodType<string, string>) => z.array(entryOf(pattern)).default([])
 
 /** What a list is about. */
 export const KINDS = ['clients', 'names', 'helo', 'senders', 'recipients'] as const
 
 const lists = z.strictObject({
-  clients: z.array(entry).default([]).describe('Addresses and networks of clients, CIDR'),
-  names: z.array(entry).default([]).describe('Verified reverse-DNS names; needs the plugin `helo`'),
-  helo: z.array(entry).default([]).describe('Names in HELO; never an exemption, anybody can say one'),
-  senders: z.array(entry).default([]).describe('Address patterns of the reverse-path; `<>` is the null one'),
-  recipients: z.array(entry).default([]).describe('Address patterns of recipients'),
+  clients: entries(network).describe('Addresses and networks of clients, CIDR'),
+  names: entries(domainPattern).describe('Verified reverse-DNS names; needs the plugin `helo`'),
+  helo: entries(domainPattern).describe('Names in HELO; never an exemption, anybody can say one'),
+  senders: entries(addressPattern).describe('Address patterns of the reverse-path; `<>` is the null one'),
+  recipients: entries(addressPattern).describe('Address patterns of recipients'),
 })
 
 const file = z.strictObject({
@@ -43,5 +36,16 @@ export const options = z.strictObject({
 })
 
 export type AccessOptions = z.output<typeof options>
-export type Entry = z.output<typeof entry>
+export type Entry = z.output<ReturnType<typeof entryOf>>
 export type Kind = (typeof KINDS)[number]
+
+function entryOf(pattern: z.ZodType<string, string>) {
+  return z.union([
+    pattern,
+    z.strictObject({
+      match: pattern.describe('The pattern'),
+      until: until.optional().describe('Ignored from this moment on: `2026-12-31` or `2026-12-31T18:00:00Z`'),
+      reason: z.string().optional().describe('For the log'),
+    }),
+  ])
+}

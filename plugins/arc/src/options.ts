@@ -1,16 +1,16 @@
 /** What an operator may say of ARC. */
+import { domainPattern, domainTest, sizeOf } from '@postroad/options'
 import { z } from 'zod'
 
 const domain = z.string().regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, 'not a domain name in A-labels')
-const pattern = z.string().regex(/^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, "not a domain name in A-labels, or '*.' and one")
 
 /** Options of {@link arc}. */
 export const arcOptions = z.strictObject({
   trust: z
-    .array(pattern)
+    .array(domainPattern)
     .default([])
     .describe("Sealers that are believed ('*.example.com' for those below): they may rescue a message that fails DMARC."),
-  maxHeader: z.int().min(1024).default(262_144).describe('Octets of the header section beyond which the chain is not looked at.'),
+  maxHeader: sizeOf({ min: 1024 }).default(262_144).describe('Octets of the header section beyond which the chain is not looked at.'),
   maxFields: z.int().min(1).default(1000).describe('Header fields beyond which the chain is not looked at.'),
   minBits: z.int().min(1024).default(1024).describe('Shortest RSA key, RFC 8301 §3.2.'),
   seal: z
@@ -32,8 +32,5 @@ export type ArcOptions = z.output<typeof arcOptions>
 
 /** Whether one of the patterns fits the domain. */
 export function isListed(patterns: readonly string[], name: string): boolean {
-  return patterns.some((pattern) => {
-    const lower = pattern.toLowerCase()
-    return lower.startsWith('*.') ? name.endsWith(lower.slice(1)) : name === lower
-  })
+  return name !== '' && patterns.some((pattern) => domainTest(pattern)(name))
 }

@@ -1,5 +1,5 @@
 /** What an operator may say to `auth-file`. */
-import { duration, type Limit, parseLimit } from '@postroad/options'
+import { duration, type Limit, MIB, parseLimit, sizeOf } from '@postroad/options'
 import { z } from 'zod'
 import { defaultThreads, type HashLimits } from './hash/pool.ts'
 import type { Argon2Cost, ScryptCost } from './hash/work.ts'
@@ -62,7 +62,9 @@ export const options = z.strictObject({
         .optional()
         .describe('Passwords checked at once, each on a thread of its own. Default: one less than there are cores, from 1 to 8'),
       waiting: z.int().min(0).max(10_000).default(64).describe('Further ones that may wait; beyond them an attempt is deferred unseen'),
-      memory: z.int().min(1).default(256).describe('MiB that checks at once may take; a hash that needs more is checked alone'),
+      memory: sizeOf({ unit: MIB, min: 1 })
+        .default(256)
+        .describe('MiB that checks at once may take; a hash that needs more is checked alone'),
     })
     .prefault({})
     .describe('How much of the machine the checking of passwords may take'),

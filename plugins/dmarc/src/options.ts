@@ -1,5 +1,5 @@
 /** What an operator may say of DMARC. */
-import { BlockList, isIP } from 'node:net'
+import { domains, isDomainPattern, isNetwork, networks } from '@postroad/options'
 import { z } from 'zod'
 
 const action = z.union([
@@ -9,6 +9,15 @@ const action = z.union([
 ])
 
 const worth = (text: string) => action.describe(`${text} 'reject', 'defer', 'quarantine', 'none', or points.`)
+
+const trustee = z
+  .string()
+  .refine(
+    // Not `*`, and no top-level domain: that would be trust in everybody.
+    (text) => isNetwork(text) || (isDomainPattern(text) && text.replace(/^\*?\./, '').includes('.')),
+    'not a domain such as "example.com", a pattern such as "*.example.com", an address, or a network such as "192.0.2.0/24"',
+  )
+  .meta({ grammar: 'network or domain pattern' })
 
 /** Options of {@link dmarc}. */
 export const dmarcOptions = z.strictObject({
@@ -21,7 +30,7 @@ export const dmarcOptions = z.strictObject({
   permerror: worth('Several From fields or author domains: which one would a reader see?').default('reject'),
   temperror: worth('DNS failed: nobody knows.').default('defer'),
   trust: z
-    .array(z.string().refine(isTrustee, "not a domain, '*.domain', address or network"))
+    .array(trustee)
     .default([])
     .describe(
       "Forwarders whose changes are no forgery: domains that pass SPF or DKIM ('*.example.com' for those below), addresses, networks in CIDR.",
@@ -32,16 +41,6 @@ export const dmarcOptions = z.strictObject({
 /** Options with their defaults. */
 export type DmarcOptions = z.output<typeof dmarcOptions>
 
-function isTrustee(text: string): boolean {
-  return isNetwork(text) || /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)+$/i.test(text)
-}
-
-function isNetwork(text: string): boolean {
-  const [address = '', prefix] = text.split('/')
-  const family = isIP(address)
-  return family !== 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128)))
-}
-
 /** Who is trusted, ready to be asked. */
 export interface Trust {
   hasAddress(address: string): boolean
@@ -50,15 +49,6 @@ export interface Trust {
 
 /** Reads the option `trust`. */
 export function readTrust(entries: readonly string[]): Trust {
-  const networks = new BlockList()
-  for (const entry of entries.filter(isNetwork)) {
-    const [address = '', prefix] = entry.split('/')
-    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
-    networks.addSubnet(address, prefix === undefined ? (family === 'ipv4' ? 32 : 128) : Number(prefix), family)
-  }
-  const names = entries.filter((entry) => !isNetwork(entry)).map((entry) => entry.toLowerCase())
-  return {
-    hasAddress: (address) => isIP(address) !== 0 && networks.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6'),
-    hasDomain: (domain) => names.some((name) => (name.startsWith('*.') ? domain.endsWith(name.slice(1)) : domain === name)),
-  }
+  const isTrusted = domains(entries.filter((entry) => !isNetwork(entry)))
+  return { hasAddress: networks(entries.filter(isNetwork)), hasDomain: (domain) => domain !== '' && isTrusted(domain) }
 }

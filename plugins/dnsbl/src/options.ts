@@ -1,5 +1,5 @@
 /** What an operator may say to `dnsbl`. */
-import { action, duration } from '@postroad/options'
+import { action, duration, network } from '@postroad/options'
 import { z } from 'zod'
 
 const list = z.strictObject({
@@ -10,7 +10,7 @@ const list = z.strictObject({
     .describe('What is looked up: the address of the client, the domain of the reverse-path, the name in HELO'),
   action: action.default(3).describe('What being listed is worth; negative points for an allow list'),
   codes: z
-    .record(z.string(), action)
+    .record(network, action)
     .optional()
     .describe('By returned address or network (`127.0.0.2`, `127.0.0.8/30`); others are worth nothing. Absent: `action` for all'),
   text: z
@@ -28,7 +28,7 @@ export const options = z.strictObject({
   lists: z.array(list).min(1).describe('All are asked at the same time'),
   cap: z.number().positive().optional().describe('Most points the lists may give together'),
   exempt: z
-    .array(z.string())
+    .array(network)
     .default(['127.0.0.0/8', '::1', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7', 'fe80::/10'])
     .describe('Networks that are not looked up'),
   failures: z.int().positive().default(5).describe('Failures in a row after which a list is left out'),

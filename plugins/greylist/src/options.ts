@@ -1,5 +1,5 @@
 /** What an operator may say to `greylist`. */
-import { duration } from '@postroad/options'
+import { addressPattern, domainPattern, duration, network } from '@postroad/options'
 import { z } from 'zod'
 
 /** The options of {@link greylist}. */
@@ -24,13 +24,13 @@ export const options = z.strictObject({
     .max(8)
     .default('+')
     .describe('Of a reverse-path, what follows this and digits are left out: mailing lists change them with each mail (VERP)'),
-  trusted: z.array(z.string()).default([]).describe('Networks that are never greylisted: pools of big senders'),
+  trusted: z.array(network).default([]).describe('Networks that are never greylisted: pools of big senders'),
   trustedNames: z
-    .array(z.string())
+    .array(domainPattern)
     .default([])
     .describe('Domains whose hosts are never greylisted, by their verified reverse-DNS name; needs the plugin `helo`'),
-  trustedDomains: z.array(z.string()).default([]).describe('Domains that are never greylisted when SPF passes for them'),
-  spared: z.array(z.string()).default([]).describe('Address patterns of recipients whose mail is never delayed'),
+  trustedDomains: z.array(domainPattern).default([]).describe('Domains that are never greylisted when SPF passes for them'),
+  spared: z.array(addressPattern).default([]).describe('Address patterns of recipients whose mail is never delayed'),
   text: z.string().default('Greylisted, try again in {wait}').describe('What the client is told; `{wait}` is filled in'),
 })
 

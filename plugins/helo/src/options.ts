@@ -1,5 +1,5 @@
 /** What an operator may say to `helo`. */
-import { action } from '@postroad/options'
+import { action, domainPattern, network } from '@postroad/options'
 import { z } from 'zod'
 
 /** The options of {@link helo}. */
@@ -23,9 +23,9 @@ export const options = z.strictObject({
     })
     .prefault({})
     .describe('What the name in HELO is worth'),
-  ourNames: z.array(z.string()).default([]).describe('Further names that are ours; patterns such as `*.example.com`'),
+  ourNames: z.array(domainPattern).default([]).describe('Further names that are ours; patterns such as `*.example.com`'),
   exempt: z
-    .array(z.string())
+    .array(network)
     .default(['127.0.0.0/8', '::1', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7', 'fe80::/10'])
     .describe('Networks that are not checked'),
 })

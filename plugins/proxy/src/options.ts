@@ -1,6 +1,7 @@
+import { durationOf } from '@postroad/options'
 import { z } from 'zod'
 
-const ms = z.number().positive()
+const ms = durationOf({ min: 1 })
 
 const server = z.strictObject({
   host: z.string().min(1).describe('Name or address'),

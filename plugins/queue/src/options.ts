@@ -1,5 +1,6 @@
 /** What an operator may say of the embedded queue; `docs/options.md` is made of it. */
 import { transportOptions } from '@postroad/delivery'
+import { size } from '@postroad/options'
 import { deliveryOptions } from '@postroad/queue'
 import { z } from 'zod'
 
@@ -7,12 +8,8 @@ import { z } from 'zod'
 export const options = z.strictObject({
   folder: z.string().min(1).optional().describe('Where the queue lives. Default: the plugin’s own folder'),
   ...deliveryOptions,
-  inlineLimit: z.int().nonnegative().default(65_536).describe('Bodies up to this many octets stand in the database, larger ones are files'),
-  minFree: z
-    .number()
-    .nonnegative()
-    .default(268_435_456)
-    .describe('Octets that must stay free on the disk: below, mail is refused with 452'),
+  inlineLimit: size.default(65_536).describe('Bodies up to this many octets stand in the database, larger ones are files'),
+  minFree: size.default(268_435_456).describe('Octets that must stay free on the disk: below, mail is refused with 452'),
   keepFinished: z.int().nonnegative().default(100_000).describe('Finished messages that `postroad queue show` remembers'),
   ...transportOptions,
 })

@@ -1,5 +1,5 @@
 /** What an operator may say to `rate-limit`. */
-import { type Limit, parseLimit, stringList } from '@postroad/options'
+import { type Limit, listOf, network, parseLimit } from '@postroad/options'
 import { z } from 'zod'
 import { type KeyPart, PARTS } from './key.ts'
 
@@ -37,7 +37,7 @@ const limit = z.strictObject({
 /** The options of {@link rateLimit}. */
 export const options = z.strictObject({
   limits: z.array(limit).min(1).describe('All of them apply'),
-  exempt: stringList.prefault([]).describe('Networks that are not counted'),
+  exempt: listOf(network).prefault([]).describe('Networks that are not counted'),
   header: z
     .string()
     .regex(/^[!-9;-~]+$/)

@@ -1,5 +1,5 @@
 /** What an operator may say to `recipients`. */
-import { duration } from '@postroad/options'
+import { addressPattern, domainPattern, duration } from '@postroad/options'
 import { z } from 'zod'
 
 const http = z.strictObject({
@@ -20,8 +20,8 @@ const callout = z.strictObject({
 
 /** The options of {@link recipients}. */
 export const options = z.strictObject({
-  domains: z.array(z.string()).min(1).describe('Domain patterns that this is about; others are left to others'),
-  users: z.array(z.string()).optional().describe('Address patterns that exist'),
+  domains: z.array(domainPattern).min(1).describe('Domain patterns that this is about; others are left to others'),
+  users: z.array(addressPattern).optional().describe('Address patterns that exist'),
   files: z.array(z.string()).default([]).describe('Files with an address pattern a line; read again when they change'),
   http: http.optional().describe('A service that knows'),
   callout: callout.optional().describe('A mail server that knows: it is asked with MAIL FROM:<> and RCPT TO'),

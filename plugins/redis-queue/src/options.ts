@@ -1,5 +1,6 @@
 /** What an operator may say of the queue in Redis; `docs/options.md` is made of it. */
 import { transportOptions } from '@postroad/delivery'
+import { size } from '@postroad/options'
 import { deliveryOptions } from '@postroad/queue'
 import { z } from 'zod'
 
@@ -23,16 +24,8 @@ export const options = z.strictObject({
   replicas: z.int().nonnegative().default(0).describe('Replicas that must have a message before it is acknowledged; not with a Cluster'),
   memoryLimit: z.number().min(0.1).max(0.95).default(0.85).describe('Part of Redis’s `maxmemory` above which mail is refused with 452'),
   bodyFolder: z.string().min(1).optional().describe('Folder for large bodies, mounted on every node. Default: all bodies are in Redis'),
-  inlineLimit: z
-    .int()
-    .nonnegative()
-    .default(65_536)
-    .describe('With `bodyFolder`: bodies up to this many octets stand in Redis all the same'),
-  minFree: z
-    .number()
-    .nonnegative()
-    .default(268_435_456)
-    .describe('With `bodyFolder`: octets that must stay free there; below, mail is refused with 452'),
+  inlineLimit: size.default(65_536).describe('With `bodyFolder`: bodies up to this many octets stand in Redis all the same'),
+  minFree: size.default(268_435_456).describe('With `bodyFolder`: octets that must stay free there; below, mail is refused with 452'),
   ...deliveryOptions,
   keepFinished: z.int().nonnegative().default(10_000).describe('Finished messages that `postroad queue show` remembers'),
   ...transportOptions,

@@ -1,4 +1,5 @@
 /** What an operator may say of the connection; `docs/options.md` is made of it. */
+import { durationOf } from '@postroad/options'
 import { z } from 'zod'
 
 const node = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535).default(6379) })
@@ -38,7 +39,7 @@ export const options = z.strictObject({
     .regex(/^[a-z0-9:_-]+$/i)
     .default('postroad')
     .describe('Begins every key: several installations may share a server'),
-  deadline: z.int().positive().default(2_000).describe('Milliseconds after which an unanswered command has failed'),
+  deadline: durationOf({ min: 1 }).default(2_000).describe('Milliseconds after which an unanswered command has failed'),
   maxInFlight: z
     .int()
     .positive()

@@ -1,5 +1,5 @@
 /** What an operator may say to `routing`. */
-import { duration, size, stringList } from '@postroad/options'
+import { addressPattern, DAY, domainPattern, duration, durationOf, listOf, network, size, stringList } from '@postroad/options'
 import type { Address, Session } from '@postroad/plugin'
 import { z } from 'zod'
 
@@ -34,9 +34,9 @@ export interface RouteQuestion {
 }
 
 const match = z.strictObject({
-  recipient: stringList.optional().describe('Address patterns'),
-  from: stringList.optional().describe('Address patterns of the reverse-path; `<>` is the null one'),
-  network: stringList.optional().describe('Networks of the client, CIDR'),
+  recipient: listOf(addressPattern).optional().describe('Address patterns'),
+  from: listOf(addressPattern).optional().describe('Address patterns of the reverse-path; `<>` is the null one'),
+  network: listOf(network).optional().describe('Networks of the client, CIDR'),
   helo: stringList.optional().describe('Globs of the name in HELO'),
   listener: stringList.optional().describe('Names of listeners'),
   identity: z.union([z.boolean(), stringList]).optional().describe('Whether the client is authenticated, or globs of its name'),
@@ -74,7 +74,10 @@ const tag = z.strictObject({
 
 const rule = z.strictObject({
   name: z.string().optional().describe('Shown by `postroad routing route`; default: its number'),
-  match: z.union([stringList, match]).optional().describe('Patterns of the recipient, or conditions that must all hold; absent: always'),
+  match: z
+    .union([listOf(addressPattern), match])
+    .optional()
+    .describe('Patterns of the recipient, or conditions that must all hold; absent: always'),
   ...where,
   to: stringList.optional().describe('Address or addresses in place of the recipient'),
   refuse: z.union([z.string(), refusal]).optional().describe('Text of a refusal (5.7.1), or text and enhanced status'),
@@ -105,31 +108,31 @@ const table = z.strictObject({
 
 const relay = z.strictObject({
   ...where,
-  networks: z.array(z.string()).default([]).describe('Networks whose clients may send to anywhere'),
+  networks: z.array(network).default([]).describe('Networks whose clients may send to anywhere'),
   authenticated: z.boolean().default(false).describe('Authenticated clients may send to anywhere'),
 })
 
 const srs = z.strictObject({
   domain: z.string().describe('Domain of the rewritten reverse-paths; its mail must come here'),
   secret: stringList.describe('Secret of the signatures; of several the first signs and all are accepted'),
-  lifetime: z.int().min(1).max(60).default(21).describe('Days in which bounces are accepted'),
+  lifetime: durationOf({ unit: DAY, min: 1, max: 60 }).default(21).describe('Days in which bounces are accepted'),
 })
 
 /** The options of {@link routing}. */
 export const options = z.strictObject({
   routes: z.array(rule).default([]).describe('Rules in order; the first that fits decides. Before everything else'),
   addresses: z
-    .record(z.string(), z.union([stringList, target]))
+    .record(addressPattern, z.union([stringList, target]))
     .default({})
     .describe('By address pattern: addresses in place of it, or where it goes'),
   tables: z.array(table).default([]).describe('More of `addresses` and `domains`, from elsewhere; asked in order, after those here'),
-  domains: z.record(z.string(), target).default({}).describe('Our domains, and where their mail goes'),
+  domains: z.record(domainPattern, target).default({}).describe('Our domains, and where their mail goes'),
   relay: relay.optional().describe('Who may send to anywhere, and how it gets there; also how aliases to other domains go'),
   srs: srs
     .optional()
     .describe('Sender Rewriting Scheme: what an alias sends on to other domains gets a reverse-path of ours, so that SPF passes'),
   masquerade: z
-    .record(z.string(), z.string())
+    .record(domainPattern, z.string())
     .default({})
     .describe('By domain pattern: the domain that outgoing mail shows in From, Sender, Reply-To and its reverse-path'),
   separator: z.string().max(8).default('+').describe('Between user and detail; empty: there is no detail'),

@@ -1,5 +1,6 @@
 /** What an operator may say of SPF. */
 import type { SpfResult } from '@postroad/authres'
+import { durationOf } from '@postroad/options'
 import { z } from 'zod'
 
 const action = z.union([
@@ -23,9 +24,7 @@ export const spfOptions = z.strictObject({
   heloFail: worth('The client is not allowed to call itself what it does.').default(4),
   helo: z.boolean().default(true).describe('Check the HELO identity too, RFC 7208 §2.3.'),
   explain: z.boolean().default(true).describe("Show the domain owner's explanation in a refusal, RFC 7208 §6.2."),
-  timeout: z
-    .number()
-    .positive()
+  timeout: durationOf({ min: 1 })
     .default(20_000)
     .describe('Milliseconds for both identities; then temperror. RFC 7208 §4.6.4 asks for 20 s at least.'),
 })

@@ -2,8 +2,8 @@
 import { domainToASCII } from 'node:url'
 import { parseArgs } from 'node:util'
 import { isQueueId } from '@postroad/mail'
+import { parseDuration } from '@postroad/options'
 import type { CommandIo } from '@postroad/plugin'
-import { parseDuration } from '../rule/duration.ts'
 import { isPending } from '../state.ts'
 import type { QueueEntry, QueueStore } from '../store.ts'
 
@@ -37,7 +37,7 @@ export function parseSelection(args: readonly string[]): Selection {
   const limit = values.limit === undefined ? Number.POSITIVE_INFINITY : Number(values.limit)
   if (!(limit >= 1)) throw new TypeError(`--limit takes a number from 1 on, not "${values.limit}"`)
   const age = older === undefined ? undefined : parseDuration(older)
-  if (Number.isNaN(age)) throw new TypeError(`--older takes a time such as 90s, 15m, 4h or 5d, not "${older}"`)
+  if (older !== undefined && age === undefined) throw new TypeError(`--older takes a time such as 90s, 15m, 4h or 5d, not "${older}"`)
   if (state !== undefined && !STATES.includes(state)) throw new TypeError(`--state takes one of ${STATES.join(', ')}, not "${state}"`)
   const filters: ((entry: QueueEntry, now: number) => boolean)[] = []
   if (from !== undefined) filters.push(({ message }) => has(message.from?.toString() ?? '<>', from))

@@ -1,6 +1,7 @@
 /** All lanes and sites that are in use; those that are idle are forgotten. */
+import { domainTest } from '@postroad/options'
 import type { Route } from '@postroad/plugin'
-import { matchesDomain, meansLane } from '../plan.ts'
+import { meansLane } from '../plan.ts'
 import { Lane } from './lane.ts'
 import type { EngineOptions, Job } from './options.ts'
 import { Site, type SiteRule } from './site.ts'
@@ -109,7 +110,7 @@ export class LaneBook {
   #isSuspended({ name, site, hosts }: Lane<Job>): boolean {
     return this.#suspended.some((target) => {
       if (meansLane(target, name) || target === site?.name) return true
-      return target.startsWith('mx:') && hosts.some((host) => matchesDomain(target.slice(3), host))
+      return target.startsWith('mx:') && hosts.some(domainTest(target.slice(3)))
     })
   }
 }

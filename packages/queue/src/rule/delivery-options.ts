@@ -1,8 +1,8 @@
 /** What an operator may say of deliveries, whatever store the queue has: the options that all queue plugins share. */
 import { parseAddress } from '@postroad/mail'
+import { duration, size } from '@postroad/options'
 import { z } from 'zod'
 import { BOUNCE_TABLE } from '../bounce-table.ts'
-import { duration } from './duration.ts'
 
 const CLASSES = [...new Set(BOUNCE_TABLE.map((row) => row.class)), 'other' as const]
 
@@ -74,10 +74,8 @@ export const deliveryOptions = {
     .describe(
       'How long, when the server stops, a delivery may go on of which all was sent and only the answer is awaited: to cut it makes a duplicate. RFC 5321 grants the next hop `10m`; what starts and stops the server must wait longer than this',
     ),
-  memory: z.number().nonnegative().default(67_108_864).describe('Octets of fresh mail kept in memory until it is delivered'),
-  returnLimit: z
-    .number()
-    .nonnegative()
+  memory: size.default(67_108_864).describe('Octets of fresh mail kept in memory until it is delivered'),
+  returnLimit: size
     .default(50_000)
     .describe('Largest original that goes back whole with a failure notification, when the sender asked for it'),
   reports: z

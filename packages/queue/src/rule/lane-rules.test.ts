@@ -4,7 +4,6 @@ import { z } from 'zod'
 import { FIXED_BACKOFF } from '../engine/site.ts'
 import { DEFAULT_SCHEDULE } from '../schedule.ts'
 import { deliveryOptions } from './delivery-options.ts'
-import { parseDuration } from './duration.ts'
 import { LaneRules, type MailHosts } from './lane-rules.ts'
 
 const MINUTE = 60_000
@@ -162,17 +161,4 @@ test('a fixed next hop and other transports ask no DNS, and are tried again soon
 test('an entry is by name or by mail host, and a schedule is by name', () => {
   const entries = [{}, { match: 'a', mx: 'b' }, { mx: 'b', life: 1 }, { mx: 'b', retryByClass: {} }]
   for (const entry of entries) assert.equal(schema.safeParse({ lanes: [entry] }).success, false, JSON.stringify(entry))
-})
-
-test('durations have units, and are milliseconds without', () => {
-  assert.deepEqual(['250ms', '90s', '15m', '4h', '5d', '1w', '-1s', ''].map(parseDuration), [
-    250,
-    90_000,
-    900_000,
-    14_400_000,
-    432_000_000,
-    Number.NaN,
-    Number.NaN,
-    Number.NaN,
-  ])
 })

@@ -1,7 +1,7 @@
 /** What the operator said of each destination: where its transactions are counted, its limits, and its schedule. */
+import { domainTest } from '@postroad/options'
 import type { Route } from '@postroad/plugin'
 import { FIXED_BACKOFF, type LaneLimits, type SiteRule } from '../engine/site.ts'
-import { matchesDomain } from '../plan.ts'
 import { DEFAULT_SCHEDULE, longestPause, type ScheduleOptions } from '../schedule.ts'
 import type { DeliveryOptions, LaneOptions } from './delivery-options.ts'
 
@@ -11,10 +11,15 @@ const CONCURRENCY = 20
 /** The names of the best mail hosts of a domain. Rejects when there are none, or DNS does not answer. */
 export type MailHosts = (domain: string) => Promise<readonly string[]>
 
+/** An entry whose pattern, of lanes or of mail hosts, is ready to be asked. */
+interface Entry extends LaneOptions {
+  readonly fits: (name: string) => boolean
+}
+
 /** See above. */
 export class LaneRules {
-  readonly #limited: readonly LaneOptions[]
-  readonly #scheduled: readonly { readonly entry: LaneOptions; readonly schedule: ScheduleOptions }[]
+  readonly #limited: readonly Entry[]
+  readonly #scheduled: readonly { readonly entry: Entry; readonly schedule: ScheduleOptions }[]
   readonly #schedule: ScheduleOptions
   readonly #mailHosts: MailHosts | undefined
 
@@ -22,8 +27,9 @@ export class LaneRules {
   constructor(options: Pick<DeliveryOptions, 'lanes' | 'life' | 'warnAfter' | 'retry' | 'retryByClass'>, mailHosts?: MailHosts) {
     this.#mailHosts = mailHosts
     this.#schedule = scheduleOf(options, DEFAULT_SCHEDULE)
-    this.#limited = options.lanes.filter((entry) => (entry.concurrency ?? entry.perSecond ?? entry.group) !== undefined)
-    this.#scheduled = options.lanes
+    const entries = options.lanes.map((entry): Entry => ({ ...entry, fits: domainTest(entry.match ?? entry.mx ?? '') }))
+    this.#limited = entries.filter((entry) => (entry.concurrency ?? entry.perSecond ?? entry.group) !== undefined)
+    this.#scheduled = entries
       .filter(({ life, warnAfter, retry, retryByClass }) => (life ?? warnAfter ?? retry ?? retryByClass) !== undefined)
       // Waits that are given for a destination are meant as they stand: no class of failure has others by default.
       .map((entry) => ({ entry, schedule: scheduleOf(entry, entry.retry ? { ...this.#schedule, classWaits: {} } : this.#schedule) }))
@@ -66,13 +72,9 @@ export class LaneRules {
 
   #byHosts(
     hosts: readonly string[],
-    {
-      before,
-      entry,
-      own,
-    }: { readonly before: readonly LaneOptions[]; readonly entry: LaneOptions | undefined; readonly own: SiteRule | undefined },
+    { before, entry, own }: { readonly before: readonly Entry[]; readonly entry: Entry | undefined; readonly own: SiteRule | undefined },
   ): SiteRule {
-    const found = before.find(({ mx = '' }) => hosts.some((host) => matchesDomain(mx, host)))
+    const found = before.find(({ fits }) => hosts.some(fits))
     if (found) return { ...this.#rule(found.group === undefined ? `mx:${found.mx}` : `group:${found.group}`, found), hosts }
     return { ...(own ?? this.#rule(`mx:${hosts.join(',')}`, entry)), hosts }
   }
@@ -95,9 +97,9 @@ function split(lane: string): [via: string, target: string] {
 }
 
 /** Whether an entry names a lane: by transport, domain or host. */
-function meaning(lane: string): (entry: LaneOptions) => boolean {
+function meaning(lane: string): (entry: Entry) => boolean {
   const [via, target] = split(lane)
-  return ({ match }) => match !== undefined && (match === via || matchesDomain(match, target))
+  return ({ match, fits }) => match !== undefined && (match === via || fits(target))
 }
 
 function scheduleOf(

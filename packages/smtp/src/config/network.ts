@@ -1,4 +1,5 @@
 /** Lists of addresses and networks whose word is taken: proxies, filters. */
+import { networks } from '@postroad/options'
 import ipaddr from 'ipaddr.js'
 
 /** Says whether an address is in a list. */
@@ -14,18 +15,12 @@ const NOBODY: NetworkList = () => false
 export function networkList(entries: readonly string[] = []): NetworkList {
   if (entries.length === 0) return NOBODY
   const hasUnix = entries.includes('unix')
-  const networks = entries.filter((entry) => entry !== 'unix').map(parseNetwork)
-  return (address) => {
-    if (address === '') return hasUnix
-    if (!ipaddr.isValid(address)) return false
-    const parsed = ipaddr.process(address)
-    return networks.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits))
-  }
+  const isIn = networks(entries.filter((entry) => entry !== 'unix').map(inFull))
+  return (address) => (address === '' ? hasUnix : isIn(address))
 }
 
-function parseNetwork(entry: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
-  if (ipaddr.isValidCIDR(entry)) return ipaddr.parseCIDR(entry)
-  if (!ipaddr.isValid(entry)) throw new TypeError(`not an address or network: "${entry}"`)
-  const address = ipaddr.process(entry)
-  return [address, address.kind() === 'ipv4' ? 32 : 128]
+/** Listeners have always taken the short forms of inet_aton(3) too: `10/8`, `127.1`. Elsewhere they are mistakes. */
+function inFull(entry: string): string {
+  const [address = '', ...length] = entry.split('/')
+  return [ipaddr.IPv4.isValid(address) ? ipaddr.IPv4.parse(address).toString() : address, ...length].join('/')
 }

@@ -1,5 +1,6 @@
 /** What an operator may say of signing. */
 import { normaliseName } from '@postroad/dns'
+import { durationOf } from '@postroad/options'
 import { z } from 'zod'
 
 /**
@@ -67,7 +68,7 @@ export const signOptions = z.strictObject({
     .boolean()
     .default(false)
     .describe('Sign for clients that did not prove who they are too: only where nobody else can connect.'),
-  reload: z.number().positive().default(10_000).describe('Milliseconds between two looks at the key files.'),
+  reload: durationOf({ min: 1 }).default(10_000).describe('Milliseconds between two looks at the key files.'),
 })
 
 /** Options with their defaults. */
