@@ -7,7 +7,7 @@ import type { Attach, SocketKeeper } from '@postroad/smtp'
 import type { Config } from './config/config.ts'
 import { PostroadError } from './errors.ts'
 import { type ExplainedScope, explain } from './host/explain.ts'
-import { buildGeneration, type Generation, type Ground } from './host/generation.ts'
+import { buildGeneration, type Generation, type ServerContext } from './host/generation.ts'
 import { type Finding, inspect } from './host/inspect.ts'
 import { Listeners } from './host/listeners.ts'
 import { createLog, type Log } from './log/log.ts'
@@ -93,7 +93,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   const looks = options.looks ?? false
   if (!looks) await makeFolder(spool, folder)
   const hostname = config.hostname ?? os.hostname()
-  const ground: Ground = {
+  const context: ServerContext = {
     log,
     hostname,
     folder,
@@ -108,8 +108,8 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     onFile: options.onFile ?? (() => undefined),
     now,
   }
-  const generation = await buildGeneration(config, ground)
-  return new RunningServer(config, { ground, generation, sockets: options.sockets })
+  const generation = await buildGeneration(config, context)
+  return new RunningServer(config, { context, generation, sockets: options.sockets })
 }
 
 async function makeFolder(spool: string, folder: string): Promise<void> {
@@ -122,7 +122,7 @@ async function makeFolder(spool: string, folder: string): Promise<void> {
 }
 
 class RunningServer implements Server {
-  readonly #ground: Ground
+  readonly #context: ServerContext
   #config: Config
   #generation: Generation
   readonly #listeners: Listeners
@@ -136,25 +136,25 @@ class RunningServer implements Server {
   constructor(
     config: Config,
     {
-      ground,
+      context,
       generation,
       sockets,
-    }: { readonly ground: Ground; readonly generation: Generation; readonly sockets: SocketKeeper | undefined },
+    }: { readonly context: ServerContext; readonly generation: Generation; readonly sockets: SocketKeeper | undefined },
   ) {
     this.#config = config
-    this.#ground = ground
+    this.#context = context
     this.#generation = generation
-    this.#listeners = new Listeners(ground.log, sockets)
+    this.#listeners = new Listeners(context.log, sockets)
   }
 
   get hostname(): string {
-    return this.#ground.hostname
+    return this.#context.hostname
   }
   get folder(): string {
-    return this.#ground.folder
+    return this.#context.folder
   }
   get log(): Log {
-    return this.#ground.log
+    return this.#context.log
   }
   get commands() {
     return this.#generation.commands
@@ -172,7 +172,7 @@ class RunningServer implements Server {
 
   async listen(): Promise<void> {
     await this.#generation.start()
-    if (this.#ground.role !== 'delivery') await this.#listeners.turnTo(this.#generation)
+    if (this.#context.role !== 'delivery') await this.#listeners.turnTo(this.#generation)
   }
 
   reload(config: Config): Promise<void> {
@@ -183,10 +183,10 @@ class RunningServer implements Server {
 
   async #reload(config: Config): Promise<void> {
     if (this.#closing) throw new Error('the server is closing')
-    const next = await buildGeneration(config, this.#ground)
+    const next = await buildGeneration(config, this.#context)
     try {
       await next.start()
-      if (this.#ground.role !== 'delivery') await this.#listeners.turnTo(next)
+      if (this.#context.role !== 'delivery') await this.#listeners.turnTo(next)
     } catch (error) {
       await next.close()
       throw error
@@ -205,7 +205,7 @@ class RunningServer implements Server {
   }
 
   inspect(): Promise<readonly Finding[]> {
-    return inspect(this.#generation, this.#ground)
+    return inspect(this.#generation, this.#context)
   }
 
   attach(name?: string): Attach {

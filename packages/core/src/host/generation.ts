@@ -26,7 +26,7 @@ import { rehearsed } from './rehearsal.ts'
 import { type Substitutes, setUp } from './setup.ts'
 
 /** What outlives generations. */
-export interface Ground {
+export interface ServerContext {
   readonly log: Log
   readonly hostname: string
   readonly folder: string
@@ -143,7 +143,7 @@ export class Generation {
  *
  * @throws {BootError} with every mistake of the configuration; what had been set up is closed again
  */
-export async function buildGeneration(config: Config, ground: Ground): Promise<Generation> {
+export async function buildGeneration(config: Config, server: ServerContext): Promise<Generation> {
   const mistakes = new Mistakes()
   const root = new ScopeSpec('server', undefined, mistakes)
   // Of half a configuration nothing else can be said.
@@ -153,7 +153,7 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
   const running = new Map<Use, Running>()
   const services = Services.generation()
   const places: Places = { folders: [], files: [] }
-  for (const { service, create, folder } of ground.services) {
+  for (const { service, create, folder } of server.services) {
     services.provide(service, () => {
       if (folder !== undefined) places.folders.push({ path: folder, at: '', plugin: service.name, scope: root.name, isMade: true })
       return create()
@@ -162,17 +162,17 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
   const memory = createBodyMemory(config.memory)
   const context = {
     mistakes,
-    log: ground.log,
-    hostname: ground.hostname,
-    folder: ground.folder,
-    base: ground.base,
-    onFile: ground.onFile,
-    role: ground.role,
-    rehearsal: ground.rehearsal,
-    substitutes: ground.substitutes,
+    log: server.log,
+    hostname: server.hostname,
+    folder: server.folder,
+    base: server.base,
+    onFile: server.onFile,
+    role: server.role,
+    rehearsal: server.rehearsal,
+    substitutes: server.substitutes,
     signal: controller.signal,
     running,
-    looks: ground.looks,
+    looks: server.looks,
     places,
   }
   const scopes: Scope[] = []
@@ -183,8 +183,8 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
     const within = () => spec.all.slice(1).flatMap(runtimeOf)
     own.provide(DeliveryHooks, () => createDeliveryHooks(() => runtime, within))
     await setUp(spec, own, context)
-    const table = ground.rehearsal ? rehearsed(compile(spec, running, mistakes)) : compile(spec, running, mistakes)
-    runtime = makeRuntime(spec.name, { config, ground, table, lifetime, memory })
+    const table = server.rehearsal ? rehearsed(compile(spec, running, mistakes)) : compile(spec, running, mistakes)
+    runtime = makeRuntime(spec.name, { config, server, table, lifetime, memory })
     scopes.push({
       name: spec.name,
       runtime,
@@ -192,9 +192,9 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
       listening: await checkListeners(spec, {
         table,
         config,
-        hostname: ground.hostname,
-        base: ground.base,
-        folder: ground.folder,
+        hostname: server.hostname,
+        base: server.base,
+        folder: server.folder,
         mistakes,
       }),
     })
@@ -202,7 +202,7 @@ export async function buildGeneration(config: Config, ground: Ground): Promise<G
   }
   await build(root, services)
   checkAll(scopes, mistakes)
-  const generation = new Generation({ scopes, running, lifetime, controller, log: ground.log, places })
+  const generation = new Generation({ scopes, running, lifetime, controller, log: server.log, places })
   if (mistakes.any) await generation.close()
   mistakes.throwIfAny()
   return generation
@@ -226,13 +226,19 @@ async function fill(root: ScopeSpec, config: Config, mistakes: Mistakes): Promis
 
 function makeRuntime(
   scope: string,
-  { config, ground, table, lifetime, memory }: { config: Config; ground: Ground; table: HookTable; lifetime: Lifetime; memory: BodyMemory },
+  {
+    config,
+    server,
+    table,
+    lifetime,
+    memory,
+  }: { config: Config; server: ServerContext; table: HookTable; lifetime: Lifetime; memory: BodyMemory },
 ): Runtime {
-  const { log } = ground
+  const { log } = server
   const loggers = new Map<string, ReturnType<Log['child']>>()
   return {
     scope,
-    hostname: ground.hostname,
+    hostname: server.hostname,
     table,
     lifetime,
     log,
@@ -241,8 +247,8 @@ function makeRuntime(
     refuseAt: config.refuseAt ?? 'rcpt',
     mixed: config.mixed ?? 'defer-rest',
     memory,
-    spool: ground.spool,
-    now: ground.now,
+    spool: server.spool,
+    now: server.now,
     record: log.record,
     logFor(plugin) {
       let own = loggers.get(plugin)
@@ -252,7 +258,7 @@ function makeRuntime(
       }
       return own
     },
-    singleRecipientClients: ground.singleRecipientClients,
+    singleRecipientClients: server.singleRecipientClients,
   }
 }
 

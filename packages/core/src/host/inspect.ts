@@ -5,7 +5,7 @@ import { groupId, mayGiveGroup } from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
 import type { Handler } from '../plan/handler.ts'
 import { DISCARD } from '../stages/queue.ts'
-import type { Generation, Ground, Scope } from './generation.ts'
+import type { Generation, Scope, ServerContext } from './generation.ts'
 import { fileProblem, folderProblem, type Problem, type WrittenPlace } from './places.ts'
 
 /** Something that does not keep a server from starting, and mail from arriving. */
@@ -19,9 +19,9 @@ export interface Finding {
 const SHOWN = 5
 
 /** Looks, and changes nothing. */
-export async function inspect(generation: Generation, ground: Ground): Promise<readonly Finding[]> {
+export async function inspect(generation: Generation, server: ServerContext): Promise<readonly Finding[]> {
   const ways = generation.scopes.filter(({ listening }) => listening.length > 0).flatMap(lostWays)
-  const places = [...(await folderFindings(generation, ground)), ...(await fileFindings(generation))]
+  const places = [...(await folderFindings(generation, server)), ...(await fileFindings(generation))]
   return [...ways, ...lostReports(generation.scopes), ...places, ...(await groupFindings(generation))]
 }
 
@@ -87,7 +87,7 @@ function waysOf({ ways, plugin }: Handler, isLost: (via: string) => boolean): re
   })
 }
 
-async function folderFindings({ places, scopes }: Generation, { folder, spool }: Ground): Promise<readonly Finding[]> {
+async function folderFindings({ places, scopes }: Generation, { folder, spool }: ServerContext): Promise<readonly Finding[]> {
   const scope = scopes[0]?.name ?? ''
   const findings: Finding[] = []
   const seen = new Set<string>()
