@@ -16,7 +16,7 @@ export interface Announcement {
   readonly now: number
 }
 
-/** See above. */
+/** Tells the hooks and the log of one transition. */
 export function announce({ hooks, log }: EngineOptions, { claim, delivery, transition, startedAt, now }: Announcement): void {
   const { place } = transition.state
   const nextAttemptAt = place.kind === 'scheduled' ? place.at : undefined

@@ -18,7 +18,7 @@ import { PutBack } from './put-back.ts'
 import { Settler } from './settler.ts'
 import { type Site, spread } from './site.ts'
 
-/** See above. */
+/** The engine over one store: `start` makes it work, `accept` gives it fresh mail, `close` ends it. */
 export class QueueEngine {
   readonly #options: EngineOptions
   readonly #lanes: LaneBook

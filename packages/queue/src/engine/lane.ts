@@ -1,7 +1,7 @@
 /** One destination as the queue knows it: a domain, or the host of a route. What it has to do, and where its transactions are counted. */
 import type { Site } from './site.ts'
 
-/** See above. `J` is what the engine queues. */
+/** The work of one destination that is in memory. `J` is what the engine queues. */
 export class Lane<J> {
   readonly name: string
   /** Just accepted; go first. */

@@ -11,7 +11,7 @@ const FULL_PAUSE_MS = 100
 
 type Place = NonNullable<Awaited<ReturnType<Limiter['acquire']>>>
 
-/** See above. */
+/** Permits that count in the buckets and places of a limiter. */
 export function limiterPermits(limiter: Limiter): LanePermits {
   const held = new Map<string, Place>()
   let count = 0

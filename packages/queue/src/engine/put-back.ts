@@ -14,7 +14,7 @@ interface Kept {
   readonly place: Place
 }
 
-/** See above. */
+/** The claims that are to go back to the store, and the tries until it takes them. */
 export class PutBack {
   readonly #options: Pick<EngineOptions, 'store' | 'clock' | 'log'>
   readonly #onWaiting: (claims: readonly Claim[]) => void

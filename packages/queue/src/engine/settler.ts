@@ -14,7 +14,7 @@ const SETTLE_RETRY_MS = 1_000
 /** What became of an end, and the notifications that are now durable. */
 export type Settled = readonly [result: SettleResult, spawned: readonly NewMessage[]]
 
-/** See above. */
+/** Ends claims in the store, with the notifications that become durable in the same step. */
 export class Settler {
   readonly #options: EngineOptions
   readonly #putBack: PutBack

@@ -66,7 +66,7 @@ export interface JobQueue<J> {
   shift(mayTakeBacklog: boolean): J | undefined
 }
 
-/** See above. `J` is what the engine queues. */
+/** One site: its window, its rate, its back-off and the lanes that take turns. `J` is what the engine queues. */
 export class Site<J> {
   readonly name: string
   readonly limits: LaneLimits

@@ -10,7 +10,7 @@ const FORTH_MS = 60_000
 /** How many steps forth are remembered; a machine that sleeps takes one each time. */
 const STEPS = 32
 
-/** See above; costs a subtraction a look. */
+/** A watch over the wall clock, beside a clock that never jumps; a look costs a subtraction. */
 export class WallWatch {
   /** How much the wall clock was ahead of the monotonic one when it was last looked at. */
   #ahead = Number.NEGATIVE_INFINITY

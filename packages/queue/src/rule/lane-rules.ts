@@ -16,7 +16,7 @@ interface Entry extends LaneOptions {
   readonly fits: (name: string) => boolean
 }
 
-/** See above. */
+/** The rules of all destinations, as the options of a queue plugin say them. */
 export class LaneRules {
   readonly #limited: readonly Entry[]
   readonly #scheduled: readonly { readonly entry: Entry; readonly schedule: ScheduleOptions }[]
