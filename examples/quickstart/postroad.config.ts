@@ -1,7 +1,7 @@
 /** The main job on embedded defaults: an inbound MTA that checks, queues durably, and delivers into Maildirs. */
 import path from 'node:path'
-import { queue } from '@postroad/embedded-queue'
 import { definePlugin, reject } from '@postroad/plugin'
+import { queue } from '@postroad/queue'
 import { routing } from '@postroad/routing'
 import { defineConfig } from 'postroad'
 

@@ -1,9 +1,9 @@
 /** One server, two customers, own rules each: what is common is used once, what differs is a condition or a level. */
 import path from 'node:path'
 import { access } from '@postroad/access'
-import { queue } from '@postroad/embedded-queue'
 import { definePlugin, reject, suspect } from '@postroad/plugin'
 import { quarantine } from '@postroad/quarantine'
+import { queue } from '@postroad/queue'
 import { routing } from '@postroad/routing'
 import { defineConfig } from 'postroad'
 

@@ -2,7 +2,7 @@
 
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type Claim, planMessage } from '@postroad/queue'
+import { type Claim, planMessage } from '@postroad/queue-engine'
 
 /** Where the old mail goes: hosts of loopback that refuse every connection. */
 const DESTINATIONS = 50

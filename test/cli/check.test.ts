@@ -10,7 +10,7 @@ const operator = await Operator.begin()
 after(() => operator.end())
 
 const HEAD = `import { authFile } from '@postroad/auth-file'
-import { queue } from '@postroad/embedded-queue'
+import { queue } from '@postroad/queue'
 import { greylist } from '@postroad/greylist'
 import { quarantine } from '@postroad/quarantine'
 import { routing } from '@postroad/routing'

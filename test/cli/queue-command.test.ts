@@ -34,7 +34,7 @@ after(async () => {
 
 /** Mail for `dead.test` finds nobody, mail for `here.test` and notifications go into Maildirs. */
 function config(listen: number, dead: number): string {
-  return `import { queue } from '@postroad/embedded-queue'
+  return `import { queue } from '@postroad/queue'
 import { routing } from '@postroad/routing'
 import { defineConfig } from 'postroad'
 ${EXPORT} defineConfig({ hostname: 'mx.test', folder: 'kept', log: { format: 'silent' }, setup(app) {

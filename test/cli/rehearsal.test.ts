@@ -27,7 +27,7 @@ interface Setting {
 }
 
 /** Everything that does something at `start`, a greylist, and a plugin that loads its table there. */
-const configured = ({ kept, more = '' }: Setting): string => `import { queue } from '@postroad/embedded-queue'
+const configured = ({ kept, more = '' }: Setting): string => `import { queue } from '@postroad/queue'
 import { greylist } from '@postroad/greylist'
 import { definePlugin, reject, Store } from '@postroad/plugin'
 import { quarantine } from '@postroad/quarantine'

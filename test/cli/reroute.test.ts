@@ -49,7 +49,7 @@ class World {
       : `app.use(queue({ minFree: 0, ${options} }))`
     await this.#operator.config(
       'postroad.config.ts',
-      `import { queue } from '@postroad/embedded-queue'
+      `import { queue } from '@postroad/queue'
 import { redis } from '@postroad/redis'
 import { redisQueue } from '@postroad/redis-queue'
 import { routing } from '@postroad/routing'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { QueueError } from '@postroad/queue'
+import type { QueueError } from '@postroad/queue-engine'
 import { makeMessage, octetsOf, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
 import { inspect } from '../../plugins/redis-queue/src/durability.ts'

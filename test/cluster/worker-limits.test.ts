@@ -19,7 +19,7 @@ const PER_SECOND = 20
 const CLIENTS = 9
 const MESSAGES = 20
 
-const config = (port: number, sink: number) => `import { queue } from '@postroad/embedded-queue'
+const config = (port: number, sink: number) => `import { queue } from '@postroad/queue'
 import { definePlugin } from '@postroad/plugin'
 import { defineConfig } from 'postroad'
 const road = definePlugin({ name: 'road', hooks: { route: () => ({ via: 'smtp', host: '127.0.0.1', port: ${sink} }) } })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { limiterPermits } from '@postroad/queue'
+import { limiterPermits } from '@postroad/queue-engine'
 import { fakeClock, memoryLimiter } from '@postroad/testing'
 
 test('permits of several processes are places of one limiter, and come back once', async () => {

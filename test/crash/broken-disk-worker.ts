@@ -2,7 +2,7 @@
 
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type Claim, planMessage } from '@postroad/queue'
+import { type Claim, planMessage } from '@postroad/queue-engine'
 
 const [, , folder = ''] = process.argv
 const store = await openLmdbStore({

@@ -85,7 +85,7 @@ test('steps of the wall clock, forth and back, and a process that is stopped mea
   const operator = await Operator.begin()
   await operator.config(
     'postroad.config.ts',
-    `import { queue } from '@postroad/embedded-queue'
+    `import { queue } from '@postroad/queue'
 import { defineConfig } from 'postroad'
 ${EXPORT} defineConfig({ hostname: 'crash.test', folder: '${folder}', setup: (app) => void app.use(queue({ minFree: 0 })).listen({ port: 0 }) })
 `,

@@ -4,7 +4,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress, readAll } from '@postroad/mail'
-import { type Claim, planMessage, QueueError } from '@postroad/queue'
+import { type Claim, planMessage, QueueError } from '@postroad/queue-engine'
 
 const folder = process.argv[2] ?? ''
 const ballast = join(folder, 'ballast')

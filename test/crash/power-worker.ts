@@ -6,7 +6,7 @@ import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type Claim, type DeliveryState, planMessage } from '@postroad/queue'
+import { type Claim, type DeliveryState, planMessage } from '@postroad/queue-engine'
 
 /** Sizes around the limits of page, inline body and write. */
 const SIZES = [0, 300, 5_000, 9_000, 70_000, 300_000]

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type Claim, DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, planMessage, QueueEngine } from '@postroad/queue'
+import { type Claim, DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, planMessage, QueueEngine } from '@postroad/queue-engine'
 
 const { values } = parseArgs({ options: { messages: { type: 'string', default: '100000' }, fresh: { type: 'string', default: '5000' } } })
 const [messages, fresh] = [Number(values.messages), Number(values.fresh)]

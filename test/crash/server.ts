@@ -2,8 +2,8 @@
 import { createServer } from '@postroad/core'
 import { createDns } from '@postroad/dns'
 import { embeddedServices } from '@postroad/embedded'
-import { queue } from '@postroad/embedded-queue'
 import { Dns, definePlugin } from '@postroad/plugin'
+import { queue } from '@postroad/queue'
 
 const [, , folder = '', sinkPort = ''] = process.argv
 

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { createServer } from '@postroad/core'
 import { zoneDns } from '@postroad/dns'
 import { embeddedServices } from '@postroad/embedded'
-import { queue } from '@postroad/embedded-queue'
 import { Dns, definePlugin, type Route } from '@postroad/plugin'
+import { queue } from '@postroad/queue'
 
 /** Where mail goes on to, by domain. Asked for each message: a server behind it may be started later. */
 export type Routes = ReadonlyMap<string, Route>

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { lmtpTransport, smtpTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
 import { makeAddress } from '@postroad/mail'
-import { classify } from '@postroad/queue'
+import { classify } from '@postroad/queue-engine'
 import { createSink, PROVIDER_REPLIES, type ProviderReply, providerScript } from '@postroad/testing'
 
 async function hear(reply: ProviderReply, protocol: 'smtp' | 'lmtp') {

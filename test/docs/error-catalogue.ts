@@ -45,7 +45,7 @@ export const CATALOGUE: readonly ErrorGroup[] = [
   {
     title: 'The queue',
     classes: ['QueueError'],
-    package: '@postroad/queue',
+    package: '@postroad/queue-engine',
     about: 'In the log, under `error`; mail that could not be stored was not taken, and its client tries again.',
     errors: QUEUE_ERRORS,
   },

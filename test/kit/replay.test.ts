@@ -68,7 +68,7 @@ test('mail of the past against another rule: what would change, from log and Mai
 test('what the client asked for with HELO, MAIL and RCPT is recorded, and asked again', async () => {
   await write(
     'asked.config.ts',
-    `import { queue } from '@postroad/embedded-queue'
+    `import { queue } from '@postroad/queue'
 import { definePlugin, suspect } from '@postroad/plugin'
 import { routing } from '@postroad/routing'
 import { defineConfig } from 'postroad'

@@ -20,7 +20,7 @@ const FILLED: readonly (readonly [string, string])[] = [
   ['routing({ … })', "routing({ domains: { 'example.com': { via: 'smtp', host: 'mail.example.com' } } })"],
   ['dnsbl({ … })', "dnsbl({ lists: [{ zone: 'bl.test' }] })"],
 ]
-const IMPORTS = ['embedded-queue queue', 'spf spf', 'routing routing', 'dnsbl dnsbl'].map((text) => {
+const IMPORTS = ['queue queue', 'spf spf', 'routing routing', 'dnsbl dnsbl'].map((text) => {
   const [name, what] = text.split(' ')
   return `import { ${what} } from '@postroad/${name}'`
 })

@@ -15,7 +15,7 @@ import {
   type QueueEngine,
   type SiteRule,
   UNWRITABLE,
-} from '@postroad/queue'
+} from '@postroad/queue-engine'
 import type { QueueOptions } from './options.ts'
 
 /** What an open queue is made of. */

@@ -2,7 +2,7 @@
 
 import { transportFolders } from '@postroad/delivery'
 import { Clock, Dns, definePlugin, Limiter } from '@postroad/plugin'
-import { DeliveryHooks, queueCommands, queueHooks, reporterOf } from '@postroad/queue'
+import { DeliveryHooks, queueCommands, queueHooks, reporterOf } from '@postroad/queue-engine'
 import { OpenedQueue } from './opened.ts'
 import { options as schema } from './options.ts'
 

@@ -14,7 +14,7 @@ import {
   type QueueEngine,
   QueueError,
   reporterOf,
-} from '@postroad/queue'
+} from '@postroad/queue-engine'
 import { type Durability, inspect } from './durability.ts'
 import { SharedLanes } from './lane/shared-lanes.ts'
 import type { RedisLink } from './link.ts'

@@ -1,6 +1,6 @@
 /** Postroad with the embedded queue, in which 100,000 messages to dead hosts stand already, all due. */
 import { join } from 'node:path'
-import { queue } from '@postroad/embedded-queue'
+import { queue } from '@postroad/queue'
 import { routing } from '@postroad/routing'
 import { freePorts } from '../../interop/loopback.ts'
 import { fillBacklog } from '../backlog.ts'

@@ -1,5 +1,5 @@
 /** Postroad with the embedded queue: durable before 250, then delivered to the sink. */
-import { queue } from '@postroad/embedded-queue'
+import { queue } from '@postroad/queue'
 import { routing } from '@postroad/routing'
 import { startPostroad } from '../postroad.ts'
 import type { Target } from '../target.ts'

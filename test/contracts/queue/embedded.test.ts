@@ -1,4 +1,4 @@
-import { queueContract } from '@postroad/queue/contract'
+import { queueContract } from '@postroad/queue-engine/contract'
 import { embeddedQueue } from './processes.ts'
 
 queueContract({ name: 'embedded (LMDB)', open: embeddedQueue, rounds: 40 })

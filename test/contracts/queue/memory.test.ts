@@ -1,5 +1,5 @@
-import { memoryQueue } from '@postroad/queue'
-import { queueContract } from '@postroad/queue/contract'
+import { memoryQueue } from '@postroad/queue-engine'
+import { queueContract } from '@postroad/queue-engine/contract'
 
 queueContract({
   name: 'memory',

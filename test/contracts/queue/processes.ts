@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
-import type { QueueStore } from '@postroad/queue'
-import type { QueueUnderTest } from '@postroad/queue/contract'
+import type { QueueStore } from '@postroad/queue-engine'
+import type { QueueUnderTest } from '@postroad/queue-engine/contract'
 
 export async function embeddedQueue(): Promise<QueueUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-queue-'))

@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLmdbStore } from '@postroad/embedded'
 import { type Job, readAll } from '@postroad/mail'
-import type { QueueError } from '@postroad/queue'
+import type { QueueError } from '@postroad/queue-engine'
 import { type Bench, makeBench, OK } from '../../../packages/queue/src/engine/engine-fixture.ts'
 
 /** What a recording says of a message: its octets, where they are known. */

@@ -94,7 +94,7 @@ interface Configured {
 function configuration({ port: own, ports, defect }: Configured): string {
   const hops = [...DOMAINS.map((domain, at) => [domain, HOSTS[at], ports[at]] as const), [TRASH, HOSTS[0], ports[0]] as const]
   const routes = hops.map(([domain, host, port]) => `  '${domain}': { via: 'smtp', host: '${host}', port: ${port} },`).join('\n')
-  return `import { queue } from '@postroad/embedded-queue'
+  return `import { queue } from '@postroad/queue'
 import { definePlugin } from '@postroad/plugin'
 import { defineConfig } from 'postroad'
 ${defect === undefined ? '' : `import { LmdbStore } from '${STORE}'\n`}const hops = {

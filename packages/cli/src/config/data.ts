@@ -193,10 +193,21 @@ async function known(name: string, require: NodeJS.Require): Promise<string> {
   return candidates(name).find((specifier) => isInstalled(specifier, require)) ?? `@postroad/${name}`
 }
 
-/** @throws {UsageError} naming all packages that are missing, and the command that gets them */
+/** Plugins by a name that they had, and the one they have. */
+const RENAMED: ReadonlyMap<string, string> = new Map([
+  ['embedded-queue', 'queue'],
+  ['@postroad/embedded-queue', 'queue'],
+])
+
+/** @throws {UsageError} naming a plugin by its new name, or all packages that are missing, and the command that gets them */
 function install(uses: readonly UseData[], file: string): void {
   const require = createRequire(file)
   const names = uses.map((use) => (typeof use === 'string' ? use : use.plugin).replace(/#.*/, '')).filter((name) => !/^[./]/.test(name))
+  for (const name of names) {
+    const now = RENAMED.get(name)
+    if (now !== undefined)
+      throw new UsageError(`The plugin "${name}" is called "${now}" now, its package @postroad/${now}. \`npm install @postroad/${now}\``)
+  }
   const missing = [...new Set(names)].filter((name) => candidates(name).every((specifier) => !isInstalled(specifier, require)))
   if (missing.length === 0) return
   const packages = missing.map((name) =>

@@ -1,5 +1,5 @@
 /** This process among those that share the queue: claims under its name, takes over what others left behind, and gives back what it has. */
-import { type Claim, QueueError } from '@postroad/queue'
+import { type Claim, QueueError } from '@postroad/queue-engine'
 import { giveBack, type Taken, takeOver } from './claims.ts'
 import type { QueueDatabase, Tables } from './database.ts'
 import { type Doubt, Doubts, withdraw } from './doubts.ts'

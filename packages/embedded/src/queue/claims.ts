@@ -1,5 +1,5 @@
 /** How deliveries are claimed, and how claims are taken from processes that are gone. For use within a commit. */
-import { type Gate, type Place, withWish } from '@postroad/queue'
+import { type Gate, type Place, withWish } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
 import { type Entry, leave, move, stateOf } from './places.ts'
 import type { Lost } from './roll.ts'

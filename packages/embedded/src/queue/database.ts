@@ -1,6 +1,6 @@
 /** The LMDB environment: its tables, its format, and the one way to write: closures that share a transaction and a sync. */
 import { dirname } from 'node:path'
-import { QueueError, syncFolder } from '@postroad/queue'
+import { QueueError, syncFolder } from '@postroad/queue-engine'
 import { EmbeddedError } from '../lmdb/error.ts'
 import { type LmdbFile, openLmdb, type TypedTable } from '../lmdb/file.ts'
 import { type Fault, noFault } from './fault.ts'

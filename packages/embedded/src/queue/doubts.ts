@@ -4,7 +4,7 @@
  * within the next commit that claims, before it does.
  */
 
-import type { QueuedMessage } from '@postroad/queue'
+import type { QueuedMessage } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
 import { finish } from './ending.ts'
 import { bornState, isClaimed } from './places.ts'

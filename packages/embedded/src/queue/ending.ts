@@ -1,5 +1,5 @@
 /** How a message leaves the queue: everything of it goes, and what became of it is remembered for a while. For use within a commit. */
-import type { DeliveryState, FinishedMessage, QueuedMessage } from '@postroad/queue'
+import type { DeliveryState, FinishedMessage, QueuedMessage } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
 import { leave } from './places.ts'
 import { encodeJson } from './record.ts'

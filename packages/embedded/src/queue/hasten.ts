@@ -1,5 +1,5 @@
 /** Brings forward what is scheduled for a time that nobody could have meant: the clock was set back since it was written. */
-import type { Place } from '@postroad/queue'
+import type { Place } from '@postroad/queue-engine'
 import type { QueueDatabase, Tables } from './database.ts'
 import { leave, move, stateOf } from './places.ts'
 

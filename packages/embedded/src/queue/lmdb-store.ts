@@ -24,7 +24,7 @@ import {
   type Suspension,
   UNWRITABLE,
   withWish,
-} from '@postroad/queue'
+} from '@postroad/queue-engine'
 import { Claimant } from './claimant.ts'
 import { type Taken, take, takeDue, takeWaiting } from './claims.ts'
 import { QueueDatabase } from './database.ts'

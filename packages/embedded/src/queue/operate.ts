@@ -1,5 +1,5 @@
 /** What an operator does to queued messages. For use within a commit. */
-import { type Operation, operated, withdrawn } from '@postroad/queue'
+import { type Operation, operated, withdrawn } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
 import { finish } from './ending.ts'
 import { move, readStates } from './places.ts'

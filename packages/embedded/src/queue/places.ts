@@ -1,5 +1,5 @@
 /** Keeps the index tables in step with a delivery's place: every delivery stands in exactly one of them. For use within a commit. */
-import { type Claim, type DeliveryState, initialState, type Place, type QueuedMessage, QueueError } from '@postroad/queue'
+import { type Claim, type DeliveryState, initialState, type Place, type QueuedMessage, QueueError } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
 import { decodeJson, decodeMessage, encodeJson, type MessageRecord, type StateRecord } from './record.ts'
 

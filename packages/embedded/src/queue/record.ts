@@ -9,7 +9,7 @@ import {
   QueueError,
   type StoredEnvelope,
   storeEnvelope,
-} from '@postroad/queue'
+} from '@postroad/queue-engine'
 
 /** Version of a message's value. */
 const VERSION = 1

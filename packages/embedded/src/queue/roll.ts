@@ -2,7 +2,7 @@
  * The roll of the processes that share a queue: each enters itself before it claims anything, in the same commit, and strikes out those
  * that are gone. One that was struck out while it lived finds that out with its next commit, and goes on under another name.
  */
-import { QueueError } from '@postroad/queue'
+import { QueueError } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
 import { makeOwnerId, OWNER_LIFE, type Owner, sightOf, thisOwner } from './owners.ts'
 import { encodeJson } from './record.ts'

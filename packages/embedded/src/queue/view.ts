@@ -1,5 +1,5 @@
 /** Reads of the embedded queue that write nothing: lists, counts, lanes. */
-import { type FinishedMessage, type QueueEntry, QueueError, type QueueStats } from '@postroad/queue'
+import { type FinishedMessage, type QueueEntry, QueueError, type QueueStats } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
 import { readStates } from './places.ts'
 import { decodeJson, decodeMessage } from './record.ts'

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Reply } from '@postroad/mail'
-import type { BackoffOptions, LaneLimits, LanePermits, PermitAnswer, PermitEnd } from '@postroad/queue'
+import type { BackoffOptions, LaneLimits, LanePermits, PermitAnswer, PermitEnd } from '@postroad/queue-engine'
 import { type RedisLink, script } from '../link.ts'
 
 /** Milliseconds a permit is good for without being renewed: a dead node's places are free again after so long. */

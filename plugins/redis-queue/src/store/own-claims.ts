@@ -2,7 +2,7 @@
  * Compares what this process believes to have with what Redis says it has. A step whose answer was lost may have been done all the
  * same: its claims would be nobody's work for as long as this process lives, and a message that was refused would be delivered.
  */
-import type { Claim, QueuedMessage } from '@postroad/queue'
+import type { Claim, QueuedMessage } from '@postroad/queue-engine'
 
 /** Milliseconds for which a command may lie unread in the socket of a server that was stopped. */
 const LATE_MS = 60_000

@@ -11,7 +11,7 @@ import {
   QueueError,
   type StoredEnvelope,
   storeEnvelope,
-} from '@postroad/queue'
+} from '@postroad/queue-engine'
 
 /** How many recipients of a finished message are remembered by name. */
 export const RECIPIENT_LIMIT = 100

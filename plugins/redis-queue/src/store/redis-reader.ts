@@ -1,7 +1,7 @@
 /** What reads of the queue in Redis and writes nothing: lists, counts, bodies. */
 
 import type { MessageSource } from '@postroad/mail'
-import { type FinishedMessage, type QueuedMessage, type QueueEntry, QueueError, type Suspension } from '@postroad/queue'
+import { type FinishedMessage, type QueuedMessage, type QueueEntry, QueueError, type Suspension } from '@postroad/queue-engine'
 import type { Argument, RedisLink, Script } from '../link.ts'
 import { Bodies, type BodyFolder, missingBody } from './bodies.ts'
 import { type BodyNote, decodeEnvelope, decodeFinished, decodeStates } from './record.ts'

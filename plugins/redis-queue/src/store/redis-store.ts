@@ -19,7 +19,7 @@ import {
   type SettleResult,
   type Suspension,
   withdrawn,
-} from '@postroad/queue'
+} from '@postroad/queue-engine'
 import type { Argument, Script } from '../link.ts'
 import { Confirmation } from './confirmation.ts'
 import { Memory } from './memory.ts'

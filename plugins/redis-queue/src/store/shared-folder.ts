@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MessageSource, Reply } from '@postroad/mail'
-import { BodyFiles, Disk, QueueError, syncFolder } from '@postroad/queue'
+import { BodyFiles, Disk, QueueError, syncFolder } from '@postroad/queue-engine'
 import type { RedisLink } from '../link.ts'
 
 /** Where the files are. */

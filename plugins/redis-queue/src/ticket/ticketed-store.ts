@@ -1,5 +1,5 @@
 /** The queue's store as the engine of one node sees it: what is due comes by ticket, not by looking. */
-import type { Claim, Gate, Place, QueueStore, Settlement, SettleResult } from '@postroad/queue'
+import type { Claim, Gate, Place, QueueStore, Settlement, SettleResult } from '@postroad/queue-engine'
 import type { RedisStore } from '../store/redis-store.ts'
 import type { Ticket } from './tickets.ts'
 
