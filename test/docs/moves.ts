@@ -17,6 +17,7 @@ const HEAD = '| Path before | Path now |\n|---|---|'
 
 /** Where git sees no move, because little of the file was kept, or another one has its place: what a reader of the old path looks for. */
 const SUCCESSORS: ReadonlyMap<string, string> = new Map([
+  ['docs/reference/api/embedded-queue.txt', 'docs/reference/api/queue.txt'],
   ['packages/authres/src/field.ts', 'packages/mailauth/src/signed-field.ts'],
   ['packages/core/src/session/id.ts', 'packages/mail/src/id.ts'],
   ['packages/plugin/src/address.ts', 'packages/mail/src/address.ts'],

@@ -14,7 +14,7 @@ async function hello(client: Client): Promise<void> {
 }
 
 test('RFC 5321 §4.3.1: a client that speaks before the banner is refused where the operator waits for that', async () => {
-  await using fixture = await start({ greeting: { waitMs: 20, twoLines: true } })
+  await using fixture = await start({ greeting: { waitMs: 1_000, twoLines: true } })
   const rude = await fixture.client()
   rude.send('EHLO x\r\nMAIL FROM:<a@example.com>\r\n')
   assert.equal(await rude.reply(), '220-mx.example.com|554 You spoke before the banner')
