@@ -1,5 +1,6 @@
 /** Lists of addresses and networks whose word is taken: proxies, filters. */
-import { networks } from '@postroad/options'
+// The module alone: with the schemas of options a listener would carry zod.
+import { networks } from '@postroad/options/network'
 import ipaddr from 'ipaddr.js'
 
 /** Says whether an address is in a list. */
