@@ -4,6 +4,7 @@
  * as long as that. Here tables that are there are opened by a read transaction, as lmdb does for a read-only environment.
  */
 import { type Database, openAsClass, type RootDatabase } from 'lmdb'
+import { threadBegins } from './exit.ts'
 import { walk } from './walk.ts'
 
 export type { Database as TypedTable } from 'lmdb'
@@ -23,7 +24,7 @@ export interface EnvironmentOptions {
 /** What lmdb's types leave out. */
 interface Root extends RootDatabase {
   readonly env: {
-    /** `heard` is told 0 or 1 at the end, 2 when the transaction has begun, or the number of an error. */
+    /** `heard` is told 2 when the transaction has begun, 1 when it can be seen, and at the end 0 or the number of an error. */
     startWriting(address: number, heard: (status: number) => unknown): unknown
   }
   ensureReadTxn(): void
@@ -136,12 +137,22 @@ export class Environment {
   #listen(): void {
     const { env } = this.root as Root // see Root
     const start = env.startWriting
-    const value: typeof start = (address, heard) =>
-      start.call(env, address, (status) => {
+    const value: typeof start = (address, heard) => {
+      const threadEnds = threadBegins()
+      const hear = (status: number): unknown => {
+        // All but 1 and 2 come when the thread has ended; after 1, at which a transaction resolves, it may be at its sync.
+        if (status < 1 || status > 2) threadEnds()
         const answer = heard(status)
         if (status < 0 || status > 2) this.onFailure(status)
         return answer
-      })
+      }
+      try {
+        return start.call(env, address, hear)
+      } catch (error) {
+        threadEnds()
+        throw error
+      }
+    }
     // The one of its class cannot be assigned to.
     Object.defineProperty(env, 'startWriting', { value })
   }

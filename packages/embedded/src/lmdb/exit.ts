@@ -1,21 +1,22 @@
-/** Transactions of LMDB from which a process can still exit. */
-import type { RootDatabase } from 'lmdb'
+/** Threads of LMDB that write, and a process that exits meanwhile. */
 
-let running = 0
+let threads = 0
+let isArmed = false
 
 /**
- * `root.transaction(action)`. A process that exits meanwhile would wait for lmdb's thread, which waits for `action` or for the lock: for
- * ever, with the file locked to every other process. It is killed instead, which takes nothing from the file.
+ * A thread of lmdb begins to write; it is gone when what this returns is called. A process that exits meanwhile would wait for the thread,
+ * which waits for it, for ever and with the file locked to every other process; or lmdb's own listener would take the file from under the
+ * thread. It is killed instead, which takes nothing from the file. That comes before all other listeners, because lmdb's may be any of them.
  */
-export async function transactOnce(root: Pick<RootDatabase, 'transaction'>, action: () => void): Promise<void> {
-  if (running++ === 0) process.on('exit', die)
-  try {
-    await root.transaction(action)
-  } finally {
-    if (--running === 0) process.off('exit', die)
+export function threadBegins(): () => void {
+  if (!isArmed) process.prependListener('exit', killIfWriting)
+  isArmed = true
+  threads++
+  return () => {
+    threads--
   }
 }
 
-function die(): void {
-  process.kill(process.pid, 'SIGKILL')
+function killIfWriting(): void {
+  if (threads > 0) process.kill(process.pid, 'SIGKILL')
 }

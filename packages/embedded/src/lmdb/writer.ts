@@ -1,7 +1,6 @@
 /** The one way to write: closures that share a transaction and a sync, never on the main thread, and never for ever. */
 import type { RootDatabase } from 'lmdb'
 import { EmbeddedError } from './error.ts'
-import { transactOnce } from './exit.ts'
 
 /** Milliseconds of waiting for the lock after which it is told. */
 const TELL_MS = 2_000
@@ -145,7 +144,7 @@ export class Writer {
     this.#waitsSince = performance.now()
     this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref()
     try {
-      await transactOnce(root, () => {
+      await root.transaction(() => {
         // Empty when it was given up: nobody waits for it, and nothing of it may happen.
         const asked = this.#asked
         this.#begun()

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Environment } from './environment.ts'
+
+for (const isDurable of [true, false])
+  test(`a process that exits while lmdb writes is killed before lmdb hears of it, isDurable: ${isDurable}`, async (context) => {
+    const folder = await mkdtemp(join(tmpdir(), 'postroad-exit-'))
+    context.after(() => rm(folder, { recursive: true, force: true }))
+    const environment = new Environment(folder, { isDurable, isBinary: true }, false)
+    context.after(() => environment.close())
+    const kill = context.mock.method(process, 'kill', () => true)
+    const exit = (): number => {
+      kill.mock.resetCalls()
+      const [first, second] = process.listeners('exit')
+      // lmdb's own is there since the environment was opened; it would close it.
+      assert.ok(first?.name === 'killIfWriting' && second)
+      first(1)
+      return kill.mock.callCount()
+    }
+    let during = 0
+    await environment.root.transaction(() => {
+      during = exit()
+    })
+    assert.equal(during, 1)
+    // The thread ends a little later than the transaction resolves.
+    const until = Date.now() + 10_000
+    while (exit() > 0 && Date.now() < until) await sleep(5)
+    assert.equal(exit(), 0)
+  })
