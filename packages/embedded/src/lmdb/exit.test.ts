@@ -16,8 +16,8 @@ for (const isDurable of [true, false])
     const exit = (): number => {
       kill.mock.resetCalls()
       const [first, second] = process.listeners('exit')
-      // lmdb's own is there since the environment was opened; it would close it.
-      assert.ok(first?.name === 'killIfWriting' && second)
+      // lmdb's own is there since an environment was opened whose syncs overlap; it would close it.
+      assert.ok(first?.name === 'killIfWriting' && (isDurable || second))
       first(1)
       return kill.mock.callCount()
     }
