@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { programPath } from '../runner/program.ts'
 
-/** See above. */
+/** The files of the certificate; disposing of it removes them. */
 export interface TestCertificate extends Disposable {
   /** PEM; signs itself. */
   readonly ca: string

@@ -9,7 +9,7 @@ import type { NodeSettings } from './node.ts'
 
 const START_LIMIT_MS = 30_000
 
-/** See above. */
+/** One node: a process that can be stopped, killed, and started again at the same address. */
 export class Node implements AsyncDisposable {
   readonly host: string
   readonly port: number

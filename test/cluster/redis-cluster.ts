@@ -6,7 +6,7 @@ import { type RedisAccess, type RedisServer, type RedisSettings, startRedis } fr
 const SLOTS = 16_384
 const READY_LIMIT_MS = 15_000
 
-/** See above. */
+/** The cluster, with the addresses of its nodes; disposing of it stops all of them. */
 export interface RedisCluster extends AsyncDisposable {
   readonly nodes: readonly { readonly host: string; readonly port: number }[]
 }

@@ -11,7 +11,7 @@ export interface DomainCount {
   readonly starts: number[]
 }
 
-/** See above. */
+/** An SMTP server that keeps nothing but counts. */
 export class CountingSink implements AsyncDisposable {
   /** How often each message arrived, by its number. */
   readonly arrived = new Map<string, number>()

@@ -39,7 +39,7 @@ export interface Verdict {
   readonly problems: readonly string[]
 }
 
-/** See above. */
+/** The world around a server: it starts and kills workers, sends letters, and at the end compares what was promised with what arrived. */
 export class World {
   readonly folder: string
   readonly #sent = new Map<string, Sent>()

@@ -1,4 +1,19 @@
-/** The one grammar of options: durations, sizes, limits, networks, domain and address patterns, lists in files. */
+/**
+ * The one grammar of options: durations, sizes, limits, networks, domain and address patterns, lists in files.
+ *
+ * Whatever takes one of these from an operator takes it from here, so that all options are written alike. Three layers stand on each other:
+ *
+ *   unit.ts, glob.ts, network.ts            one word of the grammar: `5 min`, `*.example.com`, `192.0.2.0/24`
+ *   address-table.ts, domain-table.ts       many patterns at once; the most particular one that fits wins
+ *   option.ts                               schemas of zod for a plugin's options, with the sentence an operator reads when one is wrong
+ *
+ * `watchFile` (watched-file.ts) reads a list from a file, and again when it has changed; a table is made of its lines.
+ *
+ * What is asked with foreign text (a client's address, a recipient's domain) is a look-up in a table or linear in the text: neither an
+ * operator's list nor a client can make it slow. A pattern that is none throws a `TypeError` where it is added, never later.
+ *
+ * Where to begin: option.ts for what there is, then address-table.ts for how patterns are found.
+ */
 export { type AddressParts, AddressTable, type Found } from './address-table.ts'
 export { DomainTable, domainName, domains, domainTest, isDomainPattern } from './domain-table.ts'
 export { type Glob, glob } from './glob.ts'

@@ -70,7 +70,7 @@ export interface Account {
 /** Milliseconds that a living process may take from the next hop's 250 until it has written that down, on a very busy machine. */
 const WRITE_DOWN_MS = 5_000
 
-/** See above. */
+/** All that was seen of the letters of one world. The methods are told what happened; `account` draws the conclusion. */
 export class Book {
   readonly #letters = new Map<string, Letter>()
   readonly #acknowledged = new Set<string>()

@@ -29,7 +29,7 @@ export interface CommandOptions {
 
 const OUTPUT_LIMIT = 1 << 20
 
-/** See above. */
+/** Runs `postroad` with these arguments; resolves when it has ended, by itself or because its time was over. It never rejects. */
 export async function runCommand(ground: Ground, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
   const began = performance.now()
   const [program = '', ...before] = ground.command

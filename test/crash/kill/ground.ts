@@ -39,7 +39,7 @@ LmdbStore.prototype.add = function (m, s) { if (++n === 3) for (;;); return add.
 /** From a world's folder. */
 const STORE = '../../packages/embedded/src/queue/lmdb-store.ts'
 
-/** See above. */
+/** What the processes of one world have in common. */
 export interface Ground {
   readonly folder: string
   readonly faults: Faults

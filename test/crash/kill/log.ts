@@ -11,7 +11,7 @@ const NEVER: readonly [name: string, pattern: RegExp][] = [
   ['UNCAUGHT', /Unhandled|uncaught|UnhandledPromise|Assertion failed|FATAL ERROR|free\(\)|malloc|TypeError: |ReferenceError: /],
 ]
 
-/** See above. */
+/** Tells the world's book what one life wrote down, and the world each line that a sound server never writes. */
 export async function readLog(world: World, life: number): Promise<void> {
   const name = `life-${String(life).padStart(2, '0')}.log`
   const text = await readFile(join(world.ground.folder, name), 'utf8').catch(() => '')

@@ -6,7 +6,7 @@ import { rest, TRASH } from './letters.ts'
 /** Two hosts, so that one can be suspended. */
 export const HOSTS = ['127.0.0.1', '127.0.0.2'] as const
 
-/** See above. */
+/** The server at the next hop, on both hosts; the book is told of each transaction. */
 export class NextHop {
   readonly #book: Book
   readonly #sinks: Sink[] = []

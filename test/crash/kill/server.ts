@@ -14,7 +14,7 @@ export type Target = 'all' | 'supervisor' | 'worker'
 /** Milliseconds between looks at who lives. */
 const LOOK_MS = 100
 
-/** See above. */
+/** A supervisor and its workers, from start to end. */
 export class Server {
   readonly workers: number
   readonly log: string

@@ -14,7 +14,7 @@ export interface Deeds {
   commands: number
 }
 
-/** See above. */
+/** What one world found. The lists are sentences for people, each about one message. */
 export interface WorldResult extends Omit<Account, 'lost' | 'damaged' | 'unexplained' | 'refusedAndArrived'> {
   readonly world: number
   readonly seed: number

@@ -27,7 +27,7 @@ export interface WorldOptions {
 /** Milliseconds within which workers end after their supervisor was killed. */
 const ORPHANS_MS = 20_000
 
-/** See above. */
+/** One world, from an empty folder to the account; what happens in it follows from its seed. */
 export class World {
   readonly ground: Ground
   readonly book: Book
