@@ -84,7 +84,7 @@ export interface WrittenFolder {
 }
 
 /** What a plugin does once it is set up. */
-export type Running<P extends ServiceMap = {}> = Hooks & {
+export type PluginInstance<P extends ServiceMap = {}> = Hooks & {
   /** Called before the first connection: background work begins here, not in `setup`, which also serves `postroad check`. */
   start?(): void | Promise<void>
   /**
@@ -114,7 +114,7 @@ export type PluginDefinition<S extends AnySchema | undefined, N extends ServiceM
   | { readonly hooks: Hooks; readonly setup?: never }
   | {
       readonly hooks?: never
-      readonly setup: (context: Setup & { readonly options: OutputOf<S> } & Resolved<N>) => Running<P> | Promise<Running<P>>
+      readonly setup: (context: Setup & { readonly options: OutputOf<S> } & Resolved<N>) => PluginInstance<P> | Promise<PluginInstance<P>>
     }
 )
 
@@ -125,7 +125,7 @@ export interface Plugin {
   readonly options: unknown
   readonly needs: ServiceMap
   readonly provides: ServiceMap
-  setup(context: Setup & { readonly options: any } & Record<string, any>): Running<any> | Promise<Running<any>>
+  setup(context: Setup & { readonly options: any } & Record<string, any>): PluginInstance<any> | Promise<PluginInstance<any>>
 }
 
 type Arguments<S> = S extends AnySchema ? ({} extends InputOf<S> ? [options?: InputOf<S>] : [options: InputOf<S>]) : []

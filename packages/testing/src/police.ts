@@ -1,5 +1,5 @@
 /** Puts a plugin under watch: its handlers see the same, may do only what they declared, and are told so when they do more. */
-import { type Fact, HOOKS, type HookName, type HookOptions, type Plugin, type Running } from '@postroad/plugin'
+import { type Fact, HOOKS, type HookName, type HookOptions, type Plugin, type PluginInstance } from '@postroad/plugin'
 import { wrongAnswer } from './answer.ts'
 import { original, readOnly } from './read-only.ts'
 import { currentRun, type Run, type Watch } from './watch.ts'
@@ -16,13 +16,13 @@ export function policed(plugin: Plugin, watch: Watch): Plugin {
   return {
     ...plugin,
     async setup(context) {
-      const running = await plugin.setup(context)
-      const hooks = Object.entries(running).map(([name, value]) => [
+      const instance = await plugin.setup(context)
+      const hooks = Object.entries(instance).map(([name, value]) => [
         name,
         NAMES.has(name) && isHook(value) ? watched(plugin.name, name as HookName, { value, watch }) : value, // just found among the names
       ])
       // `as`: the same keys with the same kinds of values.
-      return Object.fromEntries(hooks) as Running
+      return Object.fromEntries(hooks) as PluginInstance
     },
   }
 }

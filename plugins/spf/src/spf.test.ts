@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Spf, type SpfResult, spfFact } from '@postroad/authres'
 import { type Zone, zoneDns } from '@postroad/dns'
-import type { Address, Fact, MailContext, Opinion, Running } from '@postroad/plugin'
+import type { Address, Fact, MailContext, Opinion, PluginInstance } from '@postroad/plugin'
 import fc from 'fast-check'
 import { checkSpf, SpfChecks } from './check.ts'
 import { spfOptions } from './options.ts'
@@ -37,8 +37,8 @@ async function mail(options: unknown, { from, helo = 'client.example', ip = '192
   const dns = zoneDns(zone)
   const plugin = spf(options as never)
   const setup = { options: spfOptions.parse(plugin.options), dns, hostname: 'mx.example.net', signal: new AbortController().signal }
-  const running = (await plugin.setup(setup as never)) as Running
-  const hook = running.mail
+  const instance = (await plugin.setup(setup as never)) as PluginInstance
+  const hook = instance.mail
   assert.ok(typeof hook === 'object')
   const facts = new Map<string, unknown>()
   const session = { identity, remote: { address: ip, port: 1 } }

@@ -13,8 +13,8 @@ import {
   Lock,
   type MailParameters,
   type Plugin,
+  type PluginInstance,
   type RcptParameters,
-  type Running,
   Spool,
   Store,
 } from '@postroad/plugin'
@@ -141,9 +141,9 @@ function withoutEffects(plugin: Plugin, { quarantines }: State): Plugin {
   return {
     ...plugin,
     async setup(context) {
-      const running = await plugin.setup({ ...context, rehearsal: true })
-      if (running.quarantine && !running.queue) quarantines.add(plugin.name)
-      return Object.fromEntries(Object.entries(running).filter(([name]) => !EFFECTS.has(name))) as Running // some of its keys
+      const instance = await plugin.setup({ ...context, rehearsal: true })
+      if (instance.quarantine && !instance.queue) quarantines.add(plugin.name)
+      return Object.fromEntries(Object.entries(instance).filter(([name]) => !EFFECTS.has(name))) as PluginInstance // some of its keys
     },
   }
 }

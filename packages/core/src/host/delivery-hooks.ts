@@ -12,7 +12,7 @@ import { ask } from '../run/ask.ts'
 import { HookCall } from '../run/call.ts'
 import { deliveryOpinions } from '../run/check.ts'
 import { tell } from '../run/tell.ts'
-import type { Runtime } from '../session/scope.ts'
+import type { Scope } from '../session/scope.ts'
 import { ownRoute } from './own-route.ts'
 
 /** What a queue asks and tells. */
@@ -36,28 +36,28 @@ export type DeliveryFacts<C> = Omit<C, 'signal' | 'log' | 'now'>
 export const DeliveryHooks = defineService<DeliveryHooks>('delivery-hooks')
 
 /** `current` is undefined until the scope is compiled; `within` are the scopes in it, outer first. */
-export function createDeliveryHooks(current: () => Runtime | undefined, within: () => readonly Runtime[] = () => []): DeliveryHooks {
+export function createDeliveryHooks(current: () => Scope | undefined, within: () => readonly Scope[] = () => []): DeliveryHooks {
   return {
     get asks() {
       return current()?.table.delivery !== undefined
     },
     async ask(context) {
-      const runtime = current()
-      if (!runtime?.table.delivery) return undefined
+      const scope = current()
+      if (!scope?.table.delivery) return undefined
       // `as`: the host's part of the context is given by the run itself.
-      const call = new HookCall('delivery', { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryContext })
-      return (await ask(runtime.table.delivery, call, deliveryOpinions))?.opinion
+      const call = new HookCall('delivery', { scope, lifetime: scope.lifetime }, { delivery: context as DeliveryContext })
+      return (await ask(scope.table.delivery, call, deliveryOpinions))?.opinion
     },
     tell(name, context) {
-      const runtime = current()
-      const waves = runtime?.table[name]
+      const scope = current()
+      const waves = scope?.table[name]
       // `as`: signal, log and clock are given by the run, as at `delivery`.
-      if (runtime && waves)
-        tell(waves, new HookCall(name, { runtime, lifetime: runtime.lifetime }, { delivery: context as DeliveryResultContext }))
+      if (scope && waves)
+        tell(waves, new HookCall(name, { scope, lifetime: scope.lifetime }, { delivery: context as DeliveryResultContext }))
     },
     async route(recipient, carries = () => true) {
-      const runtime = current()
-      return runtime && ownRoute([runtime, ...within()], recipient, carries)
+      const scope = current()
+      return scope && ownRoute([scope, ...within()], recipient, carries)
     },
   }
 }

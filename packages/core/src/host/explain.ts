@@ -2,7 +2,7 @@
 import { HOOKS, type HookKind, type HookName } from '@postroad/plugin'
 import type { Handler } from '../plan/handler.ts'
 import { flat, type Wave } from '../plan/hook-table.ts'
-import type { Generation, Scope } from './generation.ts'
+import type { CompiledScope, Generation } from './generation.ts'
 import { counts } from './listening.ts'
 
 /** One handler, as shown. */
@@ -35,20 +35,23 @@ export interface ExplainedScope {
 
 /** What a generation means, scope by scope, as data. */
 export function explain(generation: Generation): readonly ExplainedScope[] {
-  return generation.scopes.map((scope) => ({
-    name: scope.name,
-    listeners: scope.listening.map(({ options, place }) => ({
+  return generation.scopes.map((compiled) => ({
+    name: compiled.scope.name,
+    listeners: compiled.listening.map(({ options, place }) => ({
       name: options.name,
       place,
       protocol: options.protocol ?? 'smtp',
       tls: options.tls ?? (options.certificate ? 'optional' : 'none'),
       auth: options.auth ?? 'optional',
     })),
-    keywords: keywords(scope),
+    keywords: keywords(compiled),
     hooks: Object.fromEntries(
-      HOOKS.flatMap(({ name, kind }) => (scope.runtime.table[name] ? [[name, shownWaves(kind, scope.runtime.table[name])]] : [])),
+      HOOKS.flatMap(({ name, kind }) => {
+        const handlers = compiled.scope.table[name]
+        return handlers ? [[name, shownWaves(kind, handlers)]] : []
+      }),
     ),
-    warnings: scope.listening.length > 0 ? warnings(scope) : [],
+    warnings: compiled.listening.length > 0 ? warnings(compiled) : [],
   }))
 }
 
@@ -98,7 +101,7 @@ function shown(handler: Handler): ExplainedHandler {
 }
 
 /** What EHLO says whatever plugins say, and what they add to it. */
-function keywords({ offer, listening }: Scope): readonly string[] {
+function keywords({ offer, listening }: CompiledScope): readonly string[] {
   const tls = listening.some(({ options }) => options.certificate && options.tls !== 'none' && options.tls !== 'implicit')
   return [
     'PIPELINING',
@@ -118,7 +121,7 @@ function keywords({ offer, listening }: Scope): readonly string[] {
   ]
 }
 
-function warnings({ runtime: { table } }: Scope): readonly string[] {
+function warnings({ scope: { table } }: CompiledScope): readonly string[] {
   return [
     ...(counts(table.route) ? [] : ['nobody answers route: every recipient is refused']),
     ...(counts(table.queue) ? [] : ['nobody answers queue: every message is deferred']),

@@ -4,7 +4,15 @@
  */
 
 import type { Mechanism } from '@postroad/mail'
-import { type DefaultService, errorOf, type PluginCommand, type QueueFeature, type Role, type Running, textOf } from '@postroad/plugin'
+import {
+  type DefaultService,
+  errorOf,
+  type PluginCommand,
+  type PluginInstance,
+  type QueueFeature,
+  type Role,
+  textOf,
+} from '@postroad/plugin'
 import type { Offer, Wire } from '@postroad/smtp'
 import type { Config } from '../config/config.ts'
 import { ScopeSpec, type Use } from '../config/scope.ts'
@@ -17,7 +25,7 @@ import { type BodyMemory, createBodyMemory } from '../policy/body-memory.ts'
 import type { SingleRecipientClients } from '../policy/single-recipient-clients.ts'
 import { withNormalDomains } from '../policy/thresholds.ts'
 import { Lifetime } from '../session/lifetime.ts'
-import type { Runtime } from '../session/scope.ts'
+import type { Scope } from '../session/scope.ts'
 import { SessionStages } from '../stages/session.ts'
 import { createDeliveryHooks, DeliveryHooks } from './delivery-hooks.ts'
 import { checkListeners, type Listening } from './listening.ts'
@@ -46,21 +54,20 @@ export interface ServerContext {
   now(): number
 }
 
-/** A scope, compiled. */
-export interface Scope {
-  readonly name: string
-  readonly runtime: Runtime
+/** What the configuration made of one scope: the scope itself, and what stands before it. */
+export interface CompiledScope {
+  readonly scope: Scope
   readonly offer: Offer
   readonly listening: readonly Listening[]
 }
 
 /** One configuration at work. */
 export class Generation {
-  readonly scopes: readonly Scope[]
+  readonly scopes: readonly CompiledScope[]
   readonly commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
   /** What its plugins read and write. */
   readonly places: Places
-  readonly #running: readonly (readonly [Use, Running])[]
+  readonly #instances: readonly (readonly [Use, PluginInstance])[]
   readonly #lifetime: Lifetime
   readonly #controller: AbortController
   readonly #log: Log
@@ -69,8 +76,8 @@ export class Generation {
   #closing: Promise<void> | undefined
 
   constructor(parts: {
-    scopes: readonly Scope[]
-    running: ReadonlyMap<Use, Running>
+    scopes: readonly CompiledScope[]
+    instances: ReadonlyMap<Use, PluginInstance>
     lifetime: Lifetime
     controller: AbortController
     log: Log
@@ -78,17 +85,17 @@ export class Generation {
   }) {
     this.scopes = parts.scopes
     this.places = parts.places
-    this.#running = [...parts.running]
+    this.#instances = [...parts.instances]
     this.#lifetime = parts.lifetime
     this.#controller = parts.controller
     this.#log = parts.log
-    this.commands = commandsOf(this.#running)
+    this.commands = commandsOf(this.#instances)
   }
 
   /** The other side of a new connection. */
-  attach(scope: Scope, wire: Wire): SessionStages {
+  attach({ scope, offer }: CompiledScope, wire: Wire): SessionStages {
     this.#sessions++
-    return new SessionStages(scope.runtime, wire, { offer: scope.offer, gone: this.#gone })
+    return new SessionStages(scope, wire, { offer, gone: this.#gone })
   }
 
   readonly #gone = (): void => {
@@ -98,9 +105,9 @@ export class Generation {
 
   /** Lets background work of the plugins begin. */
   async start(): Promise<void> {
-    for (const [use, running] of this.#running) {
+    for (const [use, instance] of this.#instances) {
       try {
-        await running.start?.()
+        await instance.start?.()
       } catch (cause) {
         throw new PostroadError('ERR_SETUP', `${use.name} could not be started: ${textOf(cause)}`, {
           cause,
@@ -127,9 +134,9 @@ export class Generation {
     const reason = new Error('the server is closing')
     this.#lifetime.end(reason)
     this.#controller.abort(reason)
-    for (const [use, running] of this.#running.toReversed()) {
+    for (const [use, instance] of this.#instances.toReversed()) {
       try {
-        await running.close?.(stop)
+        await instance.close?.(stop)
       } catch (error) {
         // The others must be closed all the same.
         this.#log.error({ plugin: use.name, error }, 'a plugin could not be closed')
@@ -150,7 +157,7 @@ export async function buildGeneration(config: Config, server: ServerContext): Pr
   if (!(await fill(root, config, mistakes))) mistakes.throwIfAny()
   const lifetime = new Lifetime()
   const controller = new AbortController()
-  const running = new Map<Use, Running>()
+  const instances = new Map<Use, PluginInstance>()
   const services = Services.generation()
   const places: Places = { folders: [], files: [] }
   for (const { service, create, folder } of server.services) {
@@ -171,23 +178,22 @@ export async function buildGeneration(config: Config, server: ServerContext): Pr
     rehearsal: server.rehearsal,
     substitutes: server.substitutes,
     signal: controller.signal,
-    running,
+    instances,
     looks: server.looks,
     places,
   }
-  const scopes: Scope[] = []
-  const runtimeOf = ({ name }: ScopeSpec): readonly Runtime[] => scopes.flatMap((scope) => (scope.name === name ? scope.runtime : []))
+  const scopes: CompiledScope[] = []
+  const scopesOf = ({ name }: ScopeSpec): readonly Scope[] => scopes.flatMap(({ scope }) => (scope.name === name ? scope : []))
   const build = async (spec: ScopeSpec, own: Services): Promise<void> => {
-    let runtime: Runtime | undefined
+    let scope: Scope | undefined
     // Their hooks are known only when all plugins are set up, and nobody calls them before.
-    const within = () => spec.all.slice(1).flatMap(runtimeOf)
-    own.provide(DeliveryHooks, () => createDeliveryHooks(() => runtime, within))
+    const within = () => spec.all.slice(1).flatMap(scopesOf)
+    own.provide(DeliveryHooks, () => createDeliveryHooks(() => scope, within))
     await setUp(spec, own, context)
-    const table = server.rehearsal ? rehearsed(compile(spec, running, mistakes)) : compile(spec, running, mistakes)
-    runtime = makeRuntime(spec.name, { config, server, table, lifetime, memory })
+    const table = server.rehearsal ? rehearsed(compile(spec, instances, mistakes)) : compile(spec, instances, mistakes)
+    scope = makeScope(spec.name, { config, server, table, lifetime, memory })
     scopes.push({
-      name: spec.name,
-      runtime,
+      scope,
       offer: offerOf(table),
       listening: await checkListeners(spec, {
         table,
@@ -202,7 +208,7 @@ export async function buildGeneration(config: Config, server: ServerContext): Pr
   }
   await build(root, services)
   checkAll(scopes, mistakes)
-  const generation = new Generation({ scopes, running, lifetime, controller, log: server.log, places })
+  const generation = new Generation({ scopes, instances, lifetime, controller, log: server.log, places })
   if (mistakes.any) await generation.close()
   mistakes.throwIfAny()
   return generation
@@ -224,8 +230,8 @@ async function fill(root: ScopeSpec, config: Config, mistakes: Mistakes): Promis
   }
 }
 
-function makeRuntime(
-  scope: string,
+function makeScope(
+  name: string,
   {
     config,
     server,
@@ -233,11 +239,11 @@ function makeRuntime(
     lifetime,
     memory,
   }: { config: Config; server: ServerContext; table: HookTable; lifetime: Lifetime; memory: BodyMemory },
-): Runtime {
+): Scope {
   const { log } = server
   const loggers = new Map<string, ReturnType<Log['child']>>()
   return {
-    scope,
+    name,
     hostname: server.hostname,
     table,
     lifetime,
@@ -281,7 +287,7 @@ function offerOf(table: HookTable): Offer {
   }
 }
 
-function checkAll(scopes: readonly Scope[], mistakes: Mistakes): void {
+function checkAll(scopes: readonly CompiledScope[], mistakes: Mistakes): void {
   const listening = scopes.flatMap((scope) => scope.listening)
   if (listening.length === 0) mistakes.add('ERR_NO_LISTENER', 'no scope listens')
   const names = new Set<string>()
@@ -295,8 +301,8 @@ function checkAll(scopes: readonly Scope[], mistakes: Mistakes): void {
 }
 
 /** By plugin; uses of one name in several scopes are told apart as `name@scope`. */
-function commandsOf(running: readonly (readonly [Use, Running])[]): Generation['commands'] {
-  const all = running.flatMap(([use, { commands }]) => (commands ? [{ use, commands }] : []))
+function commandsOf(instances: readonly (readonly [Use, PluginInstance])[]): Generation['commands'] {
+  const all = instances.flatMap(([use, { commands }]) => (commands ? [{ use, commands }] : []))
   const isAlone = (name: string) => all.filter(({ use }) => use.name === name).length === 1
   return new Map(all.map(({ use, commands }) => [isAlone(use.name) ? use.name : `${use.name}@${use.scope}`, commands]))
 }

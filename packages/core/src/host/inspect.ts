@@ -5,7 +5,7 @@ import { groupId, mayGiveGroup } from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
 import type { Handler } from '../plan/handler.ts'
 import { DISCARD } from '../stages/queue.ts'
-import type { Generation, Scope, ServerContext } from './generation.ts'
+import type { CompiledScope, Generation, ServerContext } from './generation.ts'
 import { fileProblem, folderProblem, type Problem, type WrittenPlace } from './places.ts'
 
 /** Something that does not keep a server from starting, and mail from arriving. */
@@ -26,10 +26,10 @@ export async function inspect(generation: Generation, server: ServerContext): Pr
 }
 
 /** Ways of the `route` hooks that no queue in reach takes; asked as RCPT asks. */
-function lostWays({ name, runtime }: Scope): readonly Finding[] {
-  const takers = (runtime.table.queue ?? []).filter(({ shadow }) => !shadow)
+function lostWays({ scope: { name, table } }: CompiledScope): readonly Finding[] {
+  const takers = (table.queue ?? []).filter(({ shadow }) => !shadow)
   const isTaken = (via: string): boolean => via === DISCARD || takers.some(({ carries }) => !carries || carries(via))
-  const lost = (runtime.table.route ?? []).flatMap((handler) => waysOf(handler, (via) => !isTaken(via)))
+  const lost = (table.route ?? []).flatMap((handler) => waysOf(handler, (via) => !isTaken(via)))
   return lost.map(({ plugin, via, at }) => {
     const text = `scope "${name}": ${plugin} sends mail by "${via}" (${at}), ${takers.length === 0 ? 'and nobody answers queue' : 'which nobody there takes'}`
     return { scope: name, error: new PostroadError('ERR_VIA', text) }
@@ -37,11 +37,13 @@ function lostWays({ name, runtime }: Scope): readonly Finding[] {
 }
 
 /** What a queue sends by itself it has to carry itself. */
-function lostReports(scopes: readonly Scope[]): readonly Finding[] {
+function lostReports(scopes: readonly CompiledScope[]): readonly Finding[] {
   const seen = new Set<Handler['ways']>()
   const findings: Finding[] = []
-  for (const { name, runtime } of scopes) {
-    for (const handler of runtime.table.queue ?? []) {
+  for (const {
+    scope: { name, table },
+  } of scopes) {
+    for (const handler of table.queue ?? []) {
       if (seen.has(handler.ways)) continue
       seen.add(handler.ways)
       for (const { plugin, via, at } of waysOf(handler, (via) => via !== DISCARD && handler.carries?.(via) === false)) {
@@ -56,14 +58,14 @@ function lostReports(scopes: readonly Scope[]): readonly Finding[] {
 /** UNIX sockets that are to belong to a group which only root, or who is in it, can give. */
 async function groupFindings({ scopes }: Generation): Promise<readonly Finding[]> {
   const findings: Finding[] = []
-  for (const { name: scope, listening } of scopes)
+  for (const { scope, listening } of scopes)
     for (const { options } of listening) {
       const { name, path: socket, group } = options
       if (socket === undefined || group === undefined) continue
       const gid = await groupId(group).catch(() => undefined) // that there is none was said when it was compiled
       if (gid === undefined || (await mayGiveGroup(path.resolve(socket), gid))) continue
       const text = `${name}: this user cannot give ${socket} to the group ${group}: it is not in it, and not root`
-      findings.push({ scope, error: new PostroadError('ERR_GROUP', text) })
+      findings.push({ scope: scope.name, error: new PostroadError('ERR_GROUP', text) })
     }
   return findings
 }
@@ -88,7 +90,7 @@ function waysOf({ ways, plugin }: Handler, isLost: (via: string) => boolean): re
 }
 
 async function folderFindings({ places, scopes }: Generation, { folder, spool }: ServerContext): Promise<readonly Finding[]> {
-  const scope = scopes[0]?.name ?? ''
+  const scope = scopes[0]?.scope.name ?? ''
   const findings: Finding[] = []
   const seen = new Set<string>()
   const add = (problem: Problem | undefined, found: (problem: Problem) => Finding): void => {

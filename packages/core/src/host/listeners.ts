@@ -10,12 +10,12 @@ import {
 } from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
-import type { Generation, Scope } from './generation.ts'
+import type { CompiledScope, Generation } from './generation.ts'
 import type { Listening } from './listening.ts'
 
 /** A listener that a generation wants, and the scope behind it. */
 interface Wanted {
-  readonly scope: Scope
+  readonly scope: CompiledScope
   readonly one: Listening
   readonly generation: Generation
 }

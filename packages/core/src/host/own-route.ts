@@ -8,7 +8,7 @@ import { route as asRoute } from '../run/check.ts'
 import { first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
-import type { Runtime } from '../session/scope.ts'
+import type { Scope } from '../session/scope.ts'
 import { SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
 import { DISCARD } from '../stages/queue.ts'
@@ -21,7 +21,7 @@ type Asker = 'stranger' | 'ourselves'
  * from us, which is a relay. A home that refuses it is believed: what nobody has is not sent out to come back.
  */
 export async function ownRoute(
-  scopes: readonly Runtime[],
+  scopes: readonly Scope[],
   recipient: Address,
   carries: (via: string) => boolean,
 ): Promise<Route | Refusal | undefined> {
@@ -43,10 +43,10 @@ function isRefusal(answer: Route | Refusal | undefined): boolean {
 
 const UNKNOWN_NOW = defer('The route could not be asked for', { status: '4.3.0', code: 451 })
 
-async function ask(runtime: Runtime, recipient: Address, asker: Asker): Promise<Route | Refusal | undefined> {
-  const table = runtime.table.route
+async function ask(scope: Scope, recipient: Address, asker: Asker): Promise<Route | Refusal | undefined> {
+  const table = scope.table.route
   if (!table) return undefined
-  const session = sessionOf(runtime, asker)
+  const session = sessionOf(scope, asker)
   const answer = await first(table, new HookCall('route', session, { recipient, parameters: {}, recipientFacts: new FactStore() }), asRoute)
   session.lifetime.end(new Error('the answer is known'))
   // A failure says nothing of the address, whatever the operator made of it for clients.
@@ -54,7 +54,7 @@ async function ask(runtime: Runtime, recipient: Address, asker: Asker): Promise<
 }
 
 /** As ourselves: on this machine and known by name, so that rules for strangers do not apply. A stranger has no address that a rule could know. */
-function sessionOf(runtime: Runtime, asker: Asker): SessionState {
+function sessionOf(scope: Scope, asker: Asker): SessionState {
   // An address that is in no network, as that of a client whom nobody names.
   const remote = { address: asker === 'stranger' ? 'unknown' : '127.0.0.1', port: 0 }
   const wire = {
@@ -66,9 +66,9 @@ function sessionOf(runtime: Runtime, asker: Asker): SessionState {
     stress: false,
     disconnect: () => undefined,
   } as const
-  const session = new SessionState(runtime, wire)
-  session.helo = { name: runtime.hostname, extended: true }
+  const session = new SessionState(scope, wire)
+  session.helo = { name: scope.hostname, extended: true }
   if (asker === 'ourselves') session.identity = { name: 'postroad' }
-  session.transaction = new Transaction(`${session.id}.1`, undefined, {}, { plugins: runtime.table.plugins, now: runtime.now() })
+  session.transaction = new Transaction(`${session.id}.1`, undefined, {}, { plugins: scope.table.plugins, now: scope.now() })
   return session
 }

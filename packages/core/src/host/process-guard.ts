@@ -4,7 +4,7 @@
  * errors are worth, and asks for this when it wants it.
  */
 import type { Log } from '../log/log.ts'
-import { attributeEveryRun, running } from '../run/guard.ts'
+import { attributeEveryRun, runningHandler } from '../run/guard.ts'
 
 const logs = new Set<Log>()
 /** Milliseconds: what a plugin set going as its last act is caught too. */
@@ -34,7 +34,7 @@ export function guardProcess(log: Log): { release(): void } {
 }
 
 function caught(error: unknown): void {
-  const handler = running.getStore()
+  const handler = runningHandler.getStore()
   // A handler that answers at once is not tracked until one of them lets a promise float.
   if (!handler) attributeEveryRun()
   const fields = handler ? { plugin: handler.plugin, hook: handler.hook, error } : { error }

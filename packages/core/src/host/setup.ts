@@ -1,7 +1,7 @@
 /** Sets plugins up: options checked, services found, providers before those who need them. */
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import type { Role, Running, Service } from '@postroad/plugin'
+import type { PluginInstance, Role, Service } from '@postroad/plugin'
 import type { ScopeSpec, Use } from '../config/scope.ts'
 import type { Services } from '../container.ts'
 import type { Mistakes } from '../errors.ts'
@@ -29,7 +29,7 @@ export interface SetupContext {
   readonly places: Places
   readonly signal: AbortSignal
   /** Set-up plugins in order, to be closed in reverse. */
-  readonly running: Map<Use, Running>
+  readonly instances: Map<Use, PluginInstance>
 }
 
 /** Sets up the plugins of one scope; those around it are there already. */
@@ -66,7 +66,7 @@ async function start(use: Use, options: unknown, { services, context }: { servic
   }
   try {
     const needed = Object.fromEntries(Object.entries(plugin.needs).map(([key, service]) => [key, given(service)]))
-    const running: Running = await plugin.setup({
+    const instance: PluginInstance = await plugin.setup({
       options,
       log,
       signal: context.signal,
@@ -82,10 +82,10 @@ async function start(use: Use, options: unknown, { services, context }: { servic
       },
       ...needed,
     })
-    context.running.set(use, running)
-    for (const folder of running.folders ?? []) context.places.folders.push({ isMade: true, ...folder, plugin: name, scope: use.scope })
+    context.instances.set(use, instance)
+    for (const folder of instance.folders ?? []) context.places.folders.push({ isMade: true, ...folder, plugin: name, scope: use.scope })
     // `as`: what a plugin provides is known by the keys it declares; whether it returned them is checked here.
-    const offered = (running.services ?? {}) as Readonly<Record<string, unknown>>
+    const offered = (instance.services ?? {}) as Readonly<Record<string, unknown>>
     for (const [key, service] of Object.entries(plugin.provides)) {
       if (offered[key] === undefined)
         context.mistakes.add('ERR_SERVICE_ABSENT', `${name} declares "${service.name}" and does not return it`)

@@ -1,5 +1,5 @@
 /** Turns the hooks of the plugins a scope sees into a table: waves by hook, checked. */
-import { HOOKS, type HookName, type HookOptions, type Mechanism, type QueueFeature, type Running } from '@postroad/plugin'
+import { HOOKS, type HookName, type HookOptions, type Mechanism, type PluginInstance, type QueueFeature } from '@postroad/plugin'
 import type { ScopeSpec, Use } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
 import { awaitedHooks, checkFacts } from './facts.ts'
@@ -44,15 +44,15 @@ type Spec = HookOptions & {
 }
 
 /** The table of a scope. Mistakes are added, and what is wrong is left out. */
-export function compile(scope: ScopeSpec, running: ReadonlyMap<Use, Running>, mistakes: Mistakes): HookTable {
-  const uses = scope.visible.filter((use) => running.has(use))
+export function compile(scope: ScopeSpec, instances: ReadonlyMap<Use, PluginInstance>, mistakes: Mistakes): HookTable {
+  const uses = scope.visible.filter((use) => instances.has(use))
   const own = new Set(scope.uses)
   const handlers = new Map<HookName, Handler[]>()
   for (const [index, use] of uses.entries()) {
     // A mistake of a plugin is reported once, in the scope that uses it.
     const sink = own.has(use) ? mistakes : undefined
     try {
-      for (const [hook, spec] of hooksOf(use, running.get(use) ?? {}, sink)) {
+      for (const [hook, spec] of hooksOf(use, instances.get(use) ?? {}, sink)) {
         const known = handlers.get(hook) ?? []
         handlers.set(hook, known)
         known.push(handlerOf(use, hook, { spec, index }))
@@ -86,9 +86,9 @@ function sort(hook: HookName, handlers: readonly Handler[], mistakes: Mistakes):
   }
 }
 
-function hooksOf(use: Use, running: Running, mistakes: Mistakes | undefined): [HookName, Spec][] {
+function hooksOf(use: Use, instance: PluginInstance, mistakes: Mistakes | undefined): [HookName, Spec][] {
   const result: [HookName, Spec][] = []
-  for (const [hook, value] of Object.entries(running)) {
+  for (const [hook, value] of Object.entries(instance)) {
     if (NOT_HOOKS.has(hook) || value === undefined) continue
     // `as`: whatever a plugin without types returned; its shape is what is being checked.
     const spec = (typeof value === 'function' ? { handler: value } : value) as Spec

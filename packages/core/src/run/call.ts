@@ -14,10 +14,10 @@ import type {
   Route,
 } from '@postroad/plugin'
 import type { Handler } from '../plan/handler.ts'
-import type { Outcome } from '../session/decision-log.ts'
+import type { LoggedOutcome } from '../session/decision-log.ts'
 import type { FactStore } from '../session/fact-store.ts'
 import type { Lifetime } from '../session/lifetime.ts'
-import type { Runtime } from '../session/scope.ts'
+import type { Scope } from '../session/scope.ts'
 import type { SessionState } from '../session/session.ts'
 import type { Transaction } from '../session/transaction.ts'
 
@@ -91,7 +91,7 @@ export type AnyArguments = { readonly [N in NameIn<HookArguments[HookName]>]?: V
 
 /** Whose call it is. A session is one, too. */
 export interface Caller {
-  readonly runtime: Runtime
+  readonly scope: Scope
   readonly session?: SessionState | undefined
   readonly transaction?: Transaction | undefined
   /** Ends the runs: the connection's, or in `queue` the generation's. */
@@ -101,7 +101,7 @@ export interface Caller {
 /** One call of the hook `K`. */
 export class HookCall<K extends HookName = HookName> implements Caller {
   readonly hook: K
-  readonly runtime: Runtime
+  readonly scope: Scope
   readonly session: SessionState | undefined
   readonly transaction: Transaction | undefined
   readonly lifetime: Lifetime
@@ -109,7 +109,7 @@ export class HookCall<K extends HookName = HookName> implements Caller {
 
   constructor(hook: K, caller: Caller, args: HookArguments[K]) {
     this.hook = hook
-    this.runtime = caller.runtime
+    this.scope = caller.scope
     this.session = caller.session
     this.transaction = caller.transaction
     this.lifetime = caller.lifetime
@@ -123,7 +123,7 @@ export class HookCall<K extends HookName = HookName> implements Caller {
   }
 
   /** Notes what a handler said, obeyed or not. */
-  note(handler: Handler, outcome: Outcome): void {
+  note(handler: Handler, outcome: LoggedOutcome): void {
     if (this.isStale) return
     const decisions = this.transaction?.decisions ?? this.session?.decisions
     const { recipient }: AnyArguments = this.args

@@ -46,10 +46,10 @@ export class RunContext {
   }
 
   get now(): () => number {
-    return this.#call.runtime.now
+    return this.#call.scope.now
   }
   get log() {
-    return this.#call.runtime.logFor(this.#handler.plugin)
+    return this.#call.scope.logFor(this.#handler.plugin)
   }
   get session() {
     return this.#call.session?.view

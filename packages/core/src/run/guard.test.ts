@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { defer, type HookName, type Logger } from '@postroad/plugin'
 import type { Handler } from '../plan/handler.ts'
 import { Lifetime } from '../session/lifetime.ts'
-import type { Runtime } from '../session/scope.ts'
+import type { Scope } from '../session/scope.ts'
 import { after } from './after.ts'
 import { HookCall, NOTHING } from './call.ts'
 import type { RunContext } from './context.ts'
@@ -13,7 +13,7 @@ import { Failure, invoke } from './guard.ts'
 const TIMEOUT = 1_000
 const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 // `as`: of a scope the guard knows no more than this.
-const scope = { timed: false, lifetime: new Lifetime(), now: () => 0, logFor: () => silent } as unknown as Runtime
+const scope = { timed: false, lifetime: new Lifetime(), now: () => 0, logFor: () => silent } as unknown as Scope
 
 function handler(hook: HookName, run: (context: RunContext) => unknown, more: Partial<Handler> = {}): Handler {
   return {
@@ -43,7 +43,7 @@ function handler(hook: HookName, run: (context: RunContext) => unknown, more: Pa
 /** What comes of a handler of that hook; whatever it answers is an answer. */
 function run(one: Handler, lifetime = scope.lifetime): unknown {
   // `as`: the guard reads no argument of these hooks.
-  return invoke(one, new HookCall(one.hook, { runtime: scope, lifetime }, NOTHING as never), (answer) => answer)
+  return invoke(one, new HookCall(one.hook, { scope, lifetime }, NOTHING as never), (answer) => answer)
 }
 
 /** Says what it has done when it is told to stop. */

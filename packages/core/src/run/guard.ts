@@ -44,7 +44,7 @@ export interface HookRun {
 }
 
 /** Whose run this is, for a rejection that nobody holds. */
-export const running = new AsyncLocalStorage<Handler>()
+export const runningHandler = new AsyncLocalStorage<Handler>()
 let attributeAll = false
 
 /** From now on runs of handlers that answer at once are attributed too, which costs a little: some plugin let a promise float. */
@@ -63,7 +63,7 @@ const LAST_WORD = 5_000
 export function invoke<T>(handler: Handler, call: HookCall, check: Check<T>): T | Failure | undefined | Promise<T | Failure | undefined> {
   const { delivery }: AnyArguments = call.args
   const context = delivery ? new DeliveryRunContext(call, handler, delivery) : new RunContext(call, handler)
-  const start = call.runtime.timed ? performance.now() : 0
+  const start = call.scope.timed ? performance.now() : 0
   let trace: HookRun | undefined
   try {
     // `as never`: the context has every stage's fields; which of them a handler may read was decided by its type.
@@ -76,7 +76,7 @@ export function invoke<T>(handler: Handler, call: HookCall, check: Check<T>): T 
       return settle({ handler, call, context, check, start, trace }, answer)
     }
     handler.asynchronous ??= false
-    if (call.runtime.timed) call.spent(handler, performance.now() - start)
+    if (call.scope.timed) call.spent(handler, performance.now() - start)
     const result = answer === undefined ? undefined : check(answer, handler)
     if (trace) over(trace, result)
     return result
@@ -96,7 +96,7 @@ export function guarded(handler: Handler, call: HookCall): Failure | undefined |
 const OVER = new Error('the run is over')
 
 function attributed(handler: Handler, context: RunContext): unknown {
-  if (handler.asynchronous !== false || attributeAll) return running.run(handler, handler.run, context as never)
+  if (handler.asynchronous !== false || attributeAll) return runningHandler.run(handler, handler.run, context as never)
   return handler.run(context as never)
 }
 
@@ -139,7 +139,7 @@ function settle<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<T | F
       timer = undefined
       call.lifetime.unwatch(gone)
       context.end(reason)
-      if (call.runtime.timed) call.spent(handler, performance.now() - run.start)
+      if (call.scope.timed) call.spent(handler, performance.now() - run.start)
       if (run.trace) over(run.trace, result)
       resolve(result)
     }
@@ -182,7 +182,7 @@ function tooLate<T>({ handler, call }: Pending<T>, value: unknown): void {
 }
 
 function logOf({ handler, call }: Pick<Run, 'handler' | 'call'>): Logger {
-  return call.runtime.logFor(handler.plugin)
+  return call.scope.logFor(handler.plugin)
 }
 
 function checked<T>(run: Pending<T>, answer: unknown): T | Failure | undefined {

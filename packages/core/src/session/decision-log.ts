@@ -3,14 +3,14 @@ import type { HookName } from '@postroad/plugin'
 import type { AnyOpinion } from '../policy/severity.ts'
 
 /** How a run ended, for the trace. */
-export type Outcome = AnyOpinion | { readonly kind: 'error' | 'late' | 'answer'; readonly reason: string }
+export type LoggedOutcome = AnyOpinion | { readonly kind: 'error' | 'late' | 'answer'; readonly reason: string }
 
 /** One thing a handler said. */
 export interface LoggedOpinion {
   readonly plugin: string
   readonly hook: HookName
   readonly shadow: boolean
-  readonly outcome: Outcome
+  readonly outcome: LoggedOutcome
   readonly recipient: string | undefined
 }
 

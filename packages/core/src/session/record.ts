@@ -27,7 +27,7 @@ export function transactionRecord(session: SessionState, transaction: Transactio
     ...opinions([...(session.decisions.opinions() ?? []), ...(decisions.opinions() ?? [])], session.decisions.dropped + decisions.dropped),
     plugins: times(session.decisions.times(), decisions.times()),
     ...(transaction.queuedBy ? { queue: transaction.queuedBy, receipt: transaction.receipt } : {}),
-    ms: session.runtime.now() - transaction.startedAt,
+    ms: session.scope.now() - transaction.startedAt,
     reply: 'code' in reply ? said(reply) : reply.map(said),
   }
 }
@@ -43,7 +43,7 @@ export function sessionRecord(session: SessionState, reason: CloseReason): objec
     accepted: session.accepted,
     refused: session.refused,
     ...(opinions ? { opinions } : {}),
-    ms: session.runtime.now() - session.openedAt,
+    ms: session.scope.now() - session.openedAt,
     closed: reason,
   }
 }

@@ -1,4 +1,4 @@
-/** What every run of every handler of one scope shares. */
+/** What all sessions of one scope share, and with them every run of every handler. */
 import type { Logger } from '@postroad/plugin'
 import type { Thresholds } from '../config/config.ts'
 import type { HookTable } from '../plan/hook-table.ts'
@@ -6,8 +6,10 @@ import type { BodyMemory } from '../policy/body-memory.ts'
 import type { SingleRecipientClients } from '../policy/single-recipient-clients.ts'
 import type { Lifetime } from './lifetime.ts'
 
-export interface Runtime {
-  readonly scope: string
+/** A scope at work: its hook table, its settings, and what its handlers are given. One compiled scope has one, its sessions share it. */
+export interface Scope {
+  /** As the configuration calls it; `server` is the outermost. */
+  readonly name: string
   readonly hostname: string
   readonly table: HookTable
   /** Of the generation: ends when it closes and the grace is over. */

@@ -6,7 +6,7 @@ import { DecisionLog } from './decision-log.ts'
 import { DelayedRefusals } from './delayed-refusals.ts'
 import { FactStore } from './fact-store.ts'
 import { Lifetime } from './lifetime.ts'
-import type { Runtime } from './scope.ts'
+import type { Scope } from './scope.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Lines of the log that one connection may cause of a kind: who repeats itself fills no disk. */
@@ -15,7 +15,7 @@ const LINES = 50
 /** What the engine knows of one connection. Plugins see it through {@link SessionView} only. */
 export class SessionState {
   readonly id: string
-  readonly runtime: Runtime
+  readonly scope: Scope
   readonly wire: Wire
   readonly view: Session
   readonly facts = new FactStore()
@@ -33,13 +33,13 @@ export class SessionState {
   /** Refusals at connect and helo that are said at RCPT. */
   readonly delayed = new DelayedRefusals()
 
-  constructor(runtime: Runtime, wire: Wire) {
-    this.runtime = runtime
+  constructor(scope: Scope, wire: Wire) {
+    this.scope = scope
     this.wire = wire
-    this.openedAt = runtime.now()
+    this.openedAt = scope.now()
     this.id = makeSessionId(this.openedAt)
     this.view = new SessionView(this)
-    this.decisions = new DecisionLog(runtime.table.plugins)
+    this.decisions = new DecisionLog(scope.table.plugins)
   }
 
   /** Facts that were found out at the last helo, by name. */
@@ -71,7 +71,7 @@ export class SessionState {
 
   /** Writes down an attempt to log in that was refused: whoever guesses passwords never begins a transaction, and would not be seen without. */
   noteAuth(record: object): void {
-    if (++this.authRefusals <= LINES) this.runtime.record(record)
+    if (++this.authRefusals <= LINES) this.scope.record(record)
     else this.unlogged = record
   }
 
@@ -87,11 +87,11 @@ export class SessionState {
 
   /** From now on this client is to send to one recipient at a time: its recipients' answers differed. */
   requireSingleRecipients(): void {
-    this.runtime.singleRecipientClients.add(this.#client, this.runtime.now())
+    this.scope.singleRecipientClients.add(this.#client, this.scope.now())
   }
 
   get isSingleRecipientClient(): boolean {
-    return this.runtime.singleRecipientClients.has(this.#client, this.runtime.now())
+    return this.scope.singleRecipientClients.has(this.#client, this.scope.now())
   }
 
   get #client(): string {
@@ -123,7 +123,7 @@ class SessionView implements Session {
     return this.#state.wire.listener
   }
   get scope(): string {
-    return this.#state.runtime.scope
+    return this.#state.scope.name
   }
   get protocol(): 'smtp' | 'lmtp' {
     return this.#state.wire.protocol

@@ -14,7 +14,7 @@ const FAILED = reject('Authentication credentials invalid', { status: '5.7.8', c
 
 /** AUTH, RFC 4954: handlers that speak the mechanism are asked in turn. */
 export function auth(session: SessionState, attempt: AuthAttempt): Maybe<WireReply | undefined> {
-  const handlers = session.runtime.table.auth
+  const handlers = session.scope.table.auth
   const able = handlers?.filter(({ mechanisms }) => mechanisms.includes(attempt.mechanism)) ?? []
   const answer = first(able, new HookCall('auth', session, { attempt }), identity)
   return after(answer, decided, session, attempt)

@@ -30,7 +30,7 @@ const NONE: Taps = []
 
 /** Opens what listens at `receive`, before 354; a failure that is worth something is the answer to DATA. */
 export function openTaps(session: SessionState): Maybe<Taps | Failure> {
-  const handlers = session.runtime.table.receive
+  const handlers = session.scope.table.receive
   return handlers ? collectTaps(handlers, new HookCall('receive', session, NOTHING)) : NONE
 }
 
@@ -67,8 +67,8 @@ export class IncomingBody implements Body {
   failure: Failure | undefined
 
   constructor(session: SessionState, taps: readonly Tap[]) {
-    this.#writer = createBodyWriter({ memoryLimit: session.runtime.memory.open(), folder: session.runtime.spool })
-    this.#memory = session.runtime.memory
+    this.#writer = createBodyWriter({ memoryLimit: session.scope.memory.open(), folder: session.scope.spool })
+    this.#memory = session.scope.memory
     this.#taps = taps
   }
 

@@ -25,7 +25,7 @@ export function command(
   hook: CommandHook,
   line: { readonly verb: string; readonly argument: string },
 ): Maybe<WireReply> {
-  const handlers = session.runtime.table[hook]
+  const handlers = session.scope.table[hook]
   if (!handlers) return SILENCE[hook]
   const answer = first(handlers, new HookCall(hook, session, line), asReply)
   return after(answer, decided, hook)

@@ -8,7 +8,7 @@ import { delay } from './delay.ts'
 
 /** TCP accepted, before the banner. */
 export function connect(session: SessionState): Maybe<WireReply | undefined> {
-  const waves = session.runtime.table.connect
+  const waves = session.scope.table.connect
   if (!waves) return undefined
   const reply = delay(session, 'connect', ask(waves, new HookCall('connect', session, NOTHING), opinions))
   return after(reply, inPlaceOfTheBanner)

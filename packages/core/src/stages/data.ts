@@ -9,7 +9,7 @@ import { refuse } from './refuse.ts'
 
 /** DATA or the first BDAT, before 354. */
 export function data(session: SessionState): Maybe<WireReply | undefined> {
-  const waves = session.runtime.table.data
+  const waves = session.scope.table.data
   if (!waves) return undefined
   const decision = ask(waves, new HookCall('data', session, NOTHING), opinions)
   return after(decision, decided, session)

@@ -14,7 +14,7 @@ import { refuse } from './refuse.ts'
 export function delay(session: SessionState, hook: DelayedHook, decision: Maybe<Decision | undefined>): Maybe<WireReply | undefined> {
   const delayed = hook === 'mail' ? session.transaction?.delayed : session.delayed
   const at: At = { hook, delayed }
-  if (!(decision instanceof Promise) || session.runtime.refuseAt === 'now') return after(decision, decide, session, at)
+  if (!(decision instanceof Promise) || session.scope.refuseAt === 'now') return after(decision, decide, session, at)
   const { helo } = session
   const run = decision.then((late) => {
     // Of a name the client no longer has.
@@ -35,7 +35,7 @@ function decide(decision: Decision | undefined, session: SessionState, { hook, d
     return undefined
   }
   // `disconnect: true` is obeyed as soon as it is known.
-  if (session.runtime.refuseAt === 'now' || refusal.disconnect) return refuse(session, hook, { plugin: decision.plugin, refusal })
+  if (session.scope.refuseAt === 'now' || refusal.disconnect) return refuse(session, hook, { plugin: decision.plugin, refusal })
   delayed?.keep(hook, decision)
   return undefined
 }

@@ -10,6 +10,6 @@ export function helo(session: SessionState, name: string, verb: 'HELO' | 'EHLO' 
   session.transaction = undefined
   session.forgetHelo()
   session.helo = Object.freeze({ name, extended: verb !== 'HELO' })
-  const waves = session.runtime.table.helo
+  const waves = session.scope.table.helo
   return waves && delay(session, 'helo', ask(waves, new HookCall('helo', session, { helo: session.helo }), opinions))
 }

@@ -12,10 +12,10 @@ import { finish } from './finish.ts'
 
 /** MAIL FROM begins a transaction, RFC 5321 §4.1.1.2. */
 export function mail(session: SessionState, from: Address | undefined, parameters: MailParameters): Maybe<WireReply | undefined> {
-  const { runtime } = session
+  const { scope } = session
   const id = `${session.id}.${++session.transactions}`
-  session.transaction = new Transaction(id, from, parameters, { plugins: runtime.table.plugins, now: runtime.now() })
-  const waves = runtime.table.mail
+  session.transaction = new Transaction(id, from, parameters, { plugins: scope.table.plugins, now: scope.now() })
+  const waves = scope.table.mail
   if (!waves) return undefined
   const reply = delay(session, 'mail', ask(waves, new HookCall('mail', session, NOTHING), opinions))
   return after(reply, refusedAtOnce, session)

@@ -40,9 +40,9 @@ export async function message(session: SessionState, incoming: IncomingBody): Pr
     transaction.size = received.size
     const verdicts = await judgeMessage(session, received)
     if (verdicts instanceof Failure) return failed(session, verdicts)
-    const outcome = await settle(session, received, verdicts)
-    reading = outcome.reading
-    return outcome.reply
+    const answered = await answer(session, received, verdicts)
+    reading = answered.reading
+    return answered.reply
   } finally {
     const over = (): void => {
       stored.dispose()
@@ -62,11 +62,11 @@ function structural(stored: Stored): Refusal | undefined {
 /** RFC 5321 §4.4. */
 function trace(session: SessionState, transaction: Transaction): Uint8Array {
   const [only] = transaction.recipients
-  const { wire, runtime, helo } = session
+  const { wire, scope, helo } = session
   return receivedField({
     helo: helo?.name ?? 'unknown',
     remoteAddress: wire.remote.address,
-    by: runtime.hostname,
+    by: scope.hostname,
     protocol: {
       base: wire.protocol === 'lmtp' ? 'LMTP' : helo?.extended ? 'ESMTP' : 'SMTP',
       tls: wire.tls !== undefined,
@@ -77,15 +77,15 @@ function trace(session: SessionState, transaction: Transaction): Uint8Array {
     id: transaction.envelope.id,
     // Several recipients must not learn of each other, RFC 5321 §7.2.
     for: transaction.recipients.length === 1 ? only?.address : undefined,
-    date: runtime.now(),
+    date: scope.now(),
   })
 }
 
 /** The `message` hook, then the thresholds. */
 async function judgeMessage(session: SessionState, received: Message): Promise<Verdicts | Failure> {
-  const { runtime, transaction } = session
+  const { scope, transaction } = session
   const verdicts = new Verdicts(transaction?.recipients ?? [])
-  const waves = runtime.table.message
+  const waves = scope.table.message
   if (waves) {
     const call = new HookCall('message', session, { message: received })
     for (const wave of waves) {
@@ -100,25 +100,25 @@ async function judgeMessage(session: SessionState, received: Message): Promise<V
 }
 
 function applyThresholds(session: SessionState, verdicts: Verdicts): void {
-  const { runtime, transaction } = session
+  const { scope, transaction } = session
   if (!transaction) return
   const shared = session.points + transaction.decisions.points
   for (const recipient of verdicts.undecided) {
     const points = shared + transaction.pointsOf(recipient)
-    const met = judge(points, runtime.thresholds, recipient.address.domain)
+    const met = judge(points, scope.thresholds, recipient.address.domain)
     if (!met) continue
     transaction.meet(met, points, recipient.address)
     verdicts.decide(recipient, { opinion: met.opinion, plugin: 'thresholds' })
   }
 }
 
-interface Outcome {
+interface Answered {
   readonly reply: WireReply | readonly WireReply[]
   readonly reading?: Promise<unknown> | undefined
 }
 
 /** Refuses, or takes, whom the verdicts say. */
-async function settle(session: SessionState, received: Message, verdicts: Verdicts): Promise<Outcome> {
+async function answer(session: SessionState, received: Message, verdicts: Verdicts): Promise<Answered> {
   const refused = verdicts.withKind('reject', 'defer')
   const all = session.transaction?.recipients ?? []
   const perRecipient = session.wire.protocol === 'lmtp' || session.transaction?.envelope.parameters.prdr === true
@@ -143,7 +143,7 @@ function oneRefusal(session: SessionState, refused: readonly (readonly [RoutedRe
   let worst: Decision | undefined
   for (const [, decision] of refused) worst = severer(worst, decision)
   const mixed = refused.length < total
-  if (mixed && session.runtime.mixed === 'defer-rest') {
+  if (mixed && session.scope.mixed === 'defer-rest') {
     session.requireSingleRecipients()
     return refuse(session, 'message', { plugin: 'mixed', refusal: ONE_BY_ONE })
   }

@@ -28,7 +28,7 @@ export const DISCARD = 'discard'
 
 /** The `rewrite` hook. */
 export function rewrite(session: SessionState, message: Message): Message | Promise<Message | Failure> {
-  const handlers = session.runtime.table.rewrite
+  const handlers = session.scope.table.rewrite
   return handlers ? fold(handlers, new HookCall('rewrite', session, { message })) : message
 }
 
@@ -90,9 +90,9 @@ interface Said {
 
 /** The client's leaving does not stop it; the closing of the server does. */
 async function ask<K extends 'queue' | 'quarantine'>(session: SessionState, hook: K, args: HookArguments[K]): Promise<Said> {
-  const handlers = session.runtime.table[hook]
+  const handlers = session.scope.table[hook]
   const { transaction } = session
-  const owner = { runtime: session.runtime, session, transaction, lifetime: session.runtime.lifetime }
+  const owner = { scope: session.scope, session, transaction, lifetime: session.scope.lifetime }
   const answer = handlers && (await first(handlers, new HookCall(hook, owner, args), asReceipt))
   if (!answer) return { plugin: transaction?.queuedBy, stored: NOT_STORED }
   const { plugin, value } = answer
@@ -123,9 +123,9 @@ function ok(session: SessionState, receipt: Receipt | undefined): WireReply {
 }
 
 function announce(session: SessionState, args: HookArguments['accepted']): Promise<unknown> | undefined {
-  const waves = session.runtime.table.accepted
+  const waves = session.scope.table.accepted
   if (!waves) return undefined
-  const owner = { runtime: session.runtime, session, transaction: session.transaction, lifetime: session.runtime.lifetime }
+  const owner = { scope: session.scope, session, transaction: session.transaction, lifetime: session.scope.lifetime }
   return tell(waves, new HookCall('accepted', owner, args))
 }
 

@@ -50,7 +50,7 @@ function begin(session: SessionState, recipient: Address, parameters: RcptParame
   if (session.isSingleRecipientClient && (session.transaction?.recipients.length ?? 0) > 0)
     return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
   const candidate: Candidate = { recipient, parameters, recipientFacts: new FactStore() }
-  const waves = session.runtime.table.rcpt
+  const waves = session.scope.table.rcpt
   if (!waves) return asked(undefined, session, candidate)
   const decision = ask(waves, new HookCall('rcpt', session, candidate), opinions)
   return after(decision, asked, session, candidate)
@@ -69,7 +69,7 @@ function repeated({ transaction }: SessionState, { recipient, parameters }: Cand
 }
 
 function findRoute(session: SessionState, candidate: Candidate): Maybe<WireReply> {
-  const handlers = session.runtime.table.route
+  const handlers = session.scope.table.route
   const answer = handlers && first(handlers, new HookCall('route', session, candidate), asRoute)
   return after(answer, routed, session, candidate)
 }
@@ -81,7 +81,7 @@ function routed(answer: Answer<Route | Refusal> | undefined, session: SessionSta
   const { plugin, value } = answer
   if (value instanceof Failure) return refuse(session, 'route', { plugin, refusal: value.refusal ?? NO_ROUTE, recipient })
   if ('kind' in value) return refuse(session, 'route', { plugin, refusal: value, recipient })
-  const waves = session.runtime.table.nexthop
+  const waves = session.scope.table.nexthop
   if (!waves) return accept(session, candidate, value)
   const onward: Onward = { ...candidate, route: value }
   return after(ask(waves, new HookCall('nexthop', session, onward), opinions), agreed, session, onward)
@@ -107,7 +107,7 @@ function accept(session: SessionState, { recipient, parameters }: Candidate, rou
   if (others.at(-1)?.route !== route && !isTaken(session, [...others, taken])) {
     if (isTaken(session, [taken])) return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
     if (session.mayLog())
-      session.runtime.log.error(
+      session.scope.log.error(
         { to: recipient.toString(), via: waysOf(route).map(({ via }) => via) },
         'no plugin of this scope takes mail that goes these ways (together): use one that does, or route it otherwise',
       )
@@ -118,8 +118,8 @@ function accept(session: SessionState, { recipient, parameters }: Candidate, rou
 }
 
 /** Whether one plugin takes responsibility for all of them: it is asked when the message is there, and then it would be too late to part them. */
-function isTaken({ runtime }: SessionState, recipients: readonly RoutedRecipient[]): boolean {
-  const takers = runtime.table.queue
+function isTaken({ scope }: SessionState, recipients: readonly RoutedRecipient[]): boolean {
+  const takers = scope.table.queue
   if (!takers) return true // said at boot; the reply is that of `queue`
   const vias = new Set(recipients.flatMap(({ route }) => waysOf(route).map(({ via }) => via)))
   vias.delete(DISCARD)

@@ -15,9 +15,9 @@ export interface Refused {
 export function refuse(session: SessionState, hook: HookName, { plugin, refusal, recipient }: Refused): WireReply {
   session.refused++
   if (recipient) session.transaction?.refused.push({ to: recipient.toString(), plugin, refusal })
-  const waves = session.runtime.table.refused
+  const waves = session.scope.table.refused
   if (waves) {
-    const owner = { runtime: session.runtime, session, transaction: session.transaction, lifetime: session.runtime.lifetime }
+    const owner = { scope: session.scope, session, transaction: session.transaction, lifetime: session.scope.lifetime }
     tell(waves, new HookCall('refused', owner, { refusedAt: hook, refusedBy: plugin, refusal, ...(recipient ? { recipient } : {}) }))
   }
   return toReply(refusal)

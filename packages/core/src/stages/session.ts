@@ -8,7 +8,7 @@ import { HookCall } from '../run/call.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
 import { sessionRecord } from '../session/record.ts'
-import type { Runtime } from '../session/scope.ts'
+import type { Scope } from '../session/scope.ts'
 import { SessionState } from '../session/session.ts'
 import { auth } from './auth.ts'
 import { abortTaps, IncomingBody, openTaps, type Taps, tapsFailed } from './body.ts'
@@ -40,8 +40,8 @@ export class SessionStages implements Stages {
   #refusal: WireReply | undefined
 
   /** `gone` is called once, when the connection is. */
-  constructor(runtime: Runtime, wire: Wire, { offer, gone }: { readonly offer: Offer; readonly gone: () => void }) {
-    this.#session = new SessionState(runtime, wire)
+  constructor(scope: Scope, wire: Wire, { offer, gone }: { readonly offer: Offer; readonly gone: () => void }) {
+    this.#session = new SessionState(scope, wire)
     this.#offer = offer
     this.#gone = gone
   }
@@ -106,7 +106,7 @@ export class SessionStages implements Stages {
       return reply
     } catch (error) {
       // Ours, not a plugin's: a disk that is full, for one. Nothing was taken.
-      this.#session.runtime.log.error({ session: this.#session.id, error }, 'a message could not be processed')
+      this.#session.scope.log.error({ session: this.#session.id, error }, 'a message could not be processed')
       finish(this.#session, LOST)
       return { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
     }
@@ -137,19 +137,18 @@ export class SessionStages implements Stages {
     this.#session.refused++
     if (command === 'DATA' || command === 'BDAT') this.#refusal = reply
     if (this.#session.refused > LINES) return
-    this.#session.runtime.log.debug({ session: this.#session.id, command, code: reply.code, status: reply.status }, 'refused by the wire')
+    this.#session.scope.log.debug({ session: this.#session.id, command, code: reply.code, status: reply.status }, 'refused by the wire')
   }
 
   close(reason: CloseReason): void {
     const session = this.#session
-    const { runtime } = session
+    const { scope } = session
     this.#drop()
     session.lifetime.end(GONE)
     this.#finish(LOST)
-    if (runtime.table.closed)
-      tell(runtime.table.closed, new HookCall('closed', { runtime, session, lifetime: runtime.lifetime }, { reason }))
-    if (session.unlogged) runtime.record({ ...session.unlogged, attempts: session.authRefusals })
-    if (runtime.timed && session.transactions === 0) runtime.record(sessionRecord(session, reason))
+    if (scope.table.closed) tell(scope.table.closed, new HookCall('closed', { scope, session, lifetime: scope.lifetime }, { reason }))
+    if (session.unlogged) scope.record({ ...session.unlogged, attempts: session.authRefusals })
+    if (scope.timed && session.transactions === 0) scope.record(sessionRecord(session, reason))
     this.#gone()
   }
 

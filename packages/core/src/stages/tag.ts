@@ -8,8 +8,8 @@ const MOST_REASONS = 20
 
 /** The message with its mark, when the points of a recipient who gets it meet `thresholds.tag`. */
 export function tagged(session: SessionState, message: Message, verdicts: Verdicts): Message {
-  const { transaction, decisions, runtime } = session
-  const { thresholds } = runtime
+  const { transaction, decisions, scope } = session
+  const { thresholds } = scope
   if (!transaction || (thresholds.tag === undefined && !thresholds.domains)) return message
   const shared = session.points + transaction.decisions.points
   let score: number | undefined
