@@ -10,6 +10,8 @@ function judged(line: number, verdict: Judged['verdict']): Judged {
     line,
     what: '! was left out',
     text: `if (!x${line}) {`,
+    nth: 1,
+    stage: line === 1 ? 'unit' : 'wider',
     verdict,
     said: '',
     ms: 1,
@@ -27,10 +29,19 @@ test('a run that hangs is not noticed, and an equivalent mutant is not counted',
   )
   assert.equal(result.percent, 33.3)
   assert.match(table(result), /^hangs {2}packages\/a\/src\/b\/c\.ts:2/m)
-  assert.match(table(result), /1 noticed, 2 unnoticed, 1 equivalent: 33\.3 %$/)
+  assert.match(table(result), /1 noticed \(1 by unit tests\), 2 unnoticed, 1 equivalent: 33\.3 %$/)
 })
 
 test('what is said to be equivalent and is noticed all the same counts as noticed', () => {
   const equivalent = { path: 'packages/a/src/b/c.ts', text: 'if (!x1) {', what: '! was left out', reason: 'wrong' }
   assert.equal(score([judged(1, 'fails')], [equivalent]).percent, 100)
+})
+
+test('of mutants that read alike, the one that is said to be equivalent is left out', () => {
+  const two = [judged(1, 'passes'), { ...judged(1, 'passes'), nth: 2 }]
+  const equivalent = { path: 'packages/a/src/b/c.ts', text: 'if (!x1) {', what: '! was left out', nth: 2, reason: 'asked twice' }
+  assert.deepEqual(
+    score(two, [equivalent]).unnoticed.map(({ nth }) => nth),
+    [1],
+  )
 })

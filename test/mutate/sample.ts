@@ -17,10 +17,12 @@ export interface Candidate {
   /** From the root of the repository. */
   readonly path: string
   readonly mutant: Mutant
-  /** Stays the same as long as the file does. */
+  /** Stays the same as long as the line does, wherever in the file it is. */
   readonly id: string
   /** The line it is on, as it is written. */
   readonly text: string
+  /** Among those of the same file whose lines read the same and are changed alike: the first, the second, … */
+  readonly nth: number
 }
 
 /** Every mutant below these patterns, in the order of paths. */
@@ -29,12 +31,14 @@ export function candidates(root: string, patterns: readonly string[] = PLACES): 
   return paths.sort().flatMap((path) => {
     const source = readFileSync(join(root, path), 'utf8')
     const lines = source.split('\n')
+    const alike = new Map<string, number>()
     return mutantsOf(source).map((mutant) => {
-      const id = createHash('sha256')
-        .update(`${path}\0${source}\0${mutant.start}\0${mutant.end}\0${mutant.replacement}`)
-        .digest('hex')
-        .slice(0, 16)
-      return { path, mutant, id, text: (lines[mutant.line - 1] ?? '').trim() }
+      const text = (lines[mutant.line - 1] ?? '').trim()
+      const key = `${path}\0${text}\0${mutant.what}`
+      const nth = (alike.get(key) ?? 0) + 1
+      alike.set(key, nth)
+      const id = createHash('sha256').update(`${key}\0${nth}`).digest('hex').slice(0, 16)
+      return { path, mutant, id, text, nth }
     })
   })
 }

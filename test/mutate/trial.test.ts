@@ -51,3 +51,13 @@ test('the same seed draws the same mutants, another one others', () => {
   assert.deepEqual(ids('a'), ids('a'))
   assert.notDeepEqual(ids('a'), ids('b'))
 })
+
+test('a mutant keeps its name when other lines of the file change', () => {
+  const idsOf = (text: string): string[] => {
+    using made = folderOf({ 'packages/a/src/n.ts': text })
+    return candidates(made.folder, ['packages/a/src/**/*.ts']).map(({ id }) => id)
+  }
+  const alike = 'if (a)\n  b()\nif (a)\n  b()\n'
+  assert.deepEqual(idsOf(alike), idsOf(`// new\n${alike}`))
+  assert.equal(new Set(idsOf(alike)).size, 6)
+})

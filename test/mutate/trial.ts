@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** How a run of tests ended. `hangs`: it did not end within its time, and no test had failed by then. */
 export type Verdict = 'passes' | 'fails' | 'hangs'
@@ -16,6 +17,9 @@ export interface Run {
 
 const FLAGS = ['--conditions=@postroad/source', '--no-warnings', '--import=./test/runner/seed.ts', '--test', '--test-isolation=none']
 
+/** What does not change from mutant to mutant is compiled once. */
+const COMPILE_CACHE = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), '.work', 'mutate-cache')
+
 /** Runs test files, as paths from `folder`. */
 export function runTests(folder: string, files: readonly string[], limitMs: number): Promise<Run> {
   const started = performance.now()
@@ -24,7 +28,7 @@ export function runTests(folder: string, files: readonly string[], limitMs: numb
       cwd: folder,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: undefined },
+      env: { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: undefined, NODE_COMPILE_CACHE: COMPILE_CACHE },
     })
     let output = ''
     let verdict: Verdict | undefined
@@ -58,13 +62,17 @@ function kill(pid: number): void {
 
 /** The unit tests of a package that reach a source by their imports, nearest first; all of them when none does. */
 export function unitTestsFor(root: string, path: string): string[] {
-  const [kind = '', name = ''] = path.split('/')
-  const all = globSync(`${kind}/${name}/src/**/*.test.ts`, { cwd: root })
-    .filter((file) => /from 'node:test'/.test(readFileSync(join(root, file), 'utf8')))
-    .sort()
+  const all = allUnitTests(root, path.split('/').slice(0, 2).join('/'))
   const near = (file: string): number => relative(dirname(path), file).split('/').length
   const reaching = all.filter((file) => reaches(root, file, path, new Set()))
   return (reaching.length > 0 ? reaching : all).toSorted((a, b) => near(a) - near(b))
+}
+
+/** The unit tests of a package, as paths from `root`. */
+export function allUnitTests(root: string, folder: string): string[] {
+  return globSync(`${folder}/src/**/*.test.ts`, { cwd: root })
+    .filter((file) => /from 'node:test'/.test(readFileSync(join(root, file), 'utf8')))
+    .sort()
 }
 
 function reaches(root: string, from: string, to: string, seen: Set<string>): boolean {
