@@ -26,9 +26,13 @@ C: QUIT
 S: 221 *
 `
 
-test('what an alias sends on has a reverse-path of ours, and a bounce to it finds its way back to the sender', async () => {
+test('what an alias sends on has a reverse-path of ours, and a bounce to it finds its way back to the sender', {
+  timeout: 30_000,
+}, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-srs-'))
+  t.after(() => rm(folder, { recursive: true }))
   const sink = await createSink()
+  t.after(() => sink.close()) // what listens on would keep a test that failed from ending
   const rules = routing({
     addresses: { 'friend@mx.test': ['friend@elsewhere.test'] },
     domains: { 'mx.test': { via: 'smtp', host: '127.0.0.1', port: sink.port } },
@@ -50,6 +54,4 @@ test('what an alias sends on has a reverse-path of ours, and a bounce to it find
     sink.transactions.map(({ recipients }) => recipients.map((recipient) => recipient.split(' ')[0])),
     [['<friend@elsewhere.test>'], ['<alice@client.test>']],
   )
-  await sink.close()
-  await rm(folder, { recursive: true })
 })
