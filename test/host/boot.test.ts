@@ -152,6 +152,18 @@ test('a scope sees what is used around it, not the other way round', async () =>
   await server.close()
 })
 
+test('orders go by plugins, whatever `as` calls them, and are shown with both names', async () => {
+  const server = await build((app) => {
+    app.use(hook('rule', { mail: { after: ['access'], handler: () => undefined } }), { as: 'house' })
+    app.use(hook('access', { mail: () => undefined }), { as: 'partners', onError: 'pass' })
+    app.use(hook('access', { mail: () => undefined }), { as: 'friends' })
+    app.listen({ port: 0, host: '127.0.0.1' })
+  })
+  const text = explainText(server.explain())
+  assert.match(text, /mail {7}access as partners \(on error pass\) \+ access as friends {2}→ {2}rule as house$/m)
+  await server.close()
+})
+
 test('plugins are closed in reverse order of use, also when boot fails', async () => {
   const closed: string[] = []
   const closing = (name: string) => definePlugin({ name, setup: () => ({ close: () => void closed.push(name) }) })()

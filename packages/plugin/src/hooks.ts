@@ -72,9 +72,12 @@ export type QueueFeature = '8BITMIME' | 'BINARYMIME' | 'SMTPUTF8' | 'DSN' | 'REQ
 
 /** What may stand beside a handler. */
 export interface HookOptions {
-  /** Run after these plugins, or after whoever provides these facts. Names that are not in use are ignored. */
+  /**
+   * Run after these plugins, or after whoever provides these facts. Plugins go by their own names, and each stands for all its uses,
+   * whatever `as` calls them. Names that are not in use are ignored.
+   */
   readonly after?: readonly (string | Fact<unknown>)[]
-  /** Run before these plugins. */
+  /** Run before these plugins, named as in `after`. */
   readonly before?: readonly string[]
   /** Facts this handler sets. */
   readonly provides?: readonly Fact<unknown>[]

@@ -42,8 +42,9 @@ function mermaidScope(scope: ExplainedScope, id: string): readonly string[] {
   return [`  subgraph ${id}["${quoted(`${scope.name}: ${places}`)}"]`, ...nodes, ...order, '  end']
 }
 
-function label({ plugin, mode, provides }: ExplainedHandler): string {
-  return `${plugin}${mode === 'shadow' ? ' (shadow)' : ''}${provides.length > 0 ? ` [${provides.join(', ')}]` : ''}`
+function label({ plugin, ownName, mode, provides }: ExplainedHandler): string {
+  const title = plugin === ownName ? plugin : `${ownName} as ${plugin}`
+  return `${title}${mode === 'shadow' ? ' (shadow)' : ''}${provides.length > 0 ? ` [${provides.join(', ')}]` : ''}`
 }
 
 const GAP = 12

@@ -16,11 +16,14 @@ export interface UseOptions {
   readonly timeout?: number
   /** Runs the plugin's handlers only when this holds. Must be quick and must not throw. */
   readonly when?: (context: HookContext) => boolean
-  /** Run before these plugins, at every hook. */
+  /**
+   * Run before these plugins, at every hook. A plugin goes by its own name, which stands for all its uses, whatever `as` calls
+   * them; a label of `as` that is no plugin's name stands for that one use.
+   */
   readonly before?: readonly string[]
-  /** Run after these plugins, at every hook. */
+  /** Run after these plugins, at every hook, named as in `before`. */
   readonly after?: readonly string[]
-  /** Another name, when a plugin is used twice. */
+  /** Another name, when a plugin is used twice: for the log, its folder and its commands. Orders go by the plugin's own. */
   readonly as?: string
 }
 

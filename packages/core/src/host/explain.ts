@@ -1,13 +1,16 @@
 /** What a configuration means, before a byte is received: scopes, listeners, hooks, waves, EHLO keywords. */
 import { HOOKS, type HookKind, type HookName } from '@postroad/plugin'
-import type { Handler } from '../plan/handler.ts'
+import { type Handler, titleOf } from '../plan/handler.ts'
 import { flat, type Wave } from '../plan/hook-table.ts'
 import type { CompiledScope, Generation } from './generation.ts'
 import { counts } from './listening.ts'
 
 /** One handler, as shown. */
 export interface ExplainedHandler {
+  /** Its name in the scope: its own, or what `as` says. */
   readonly plugin: string
+  /** The plugin's own name, by which orders go. */
+  readonly ownName: string
   readonly mode: 'enforce' | 'shadow'
   readonly onError: string
   /** Milliseconds. */
@@ -80,7 +83,7 @@ function handlerText(handler: ExplainedHandler): string {
     ...(handler.conditional ? ['when …'] : []),
     ...(handler.provides.length > 0 ? [`sets ${handler.provides.join(', ')}`] : []),
   ]
-  return notes.length > 0 ? `${handler.plugin} (${notes.join('; ')})` : handler.plugin
+  return notes.length > 0 ? `${titleOf(handler)} (${notes.join('; ')})` : titleOf(handler)
 }
 
 /** Handlers that run in turn are each a wave of their own to the reader. */
@@ -92,6 +95,7 @@ function shownWaves(kind: HookKind, handlers: readonly Wave[] | readonly Handler
 function shown(handler: Handler): ExplainedHandler {
   return {
     plugin: handler.plugin,
+    ownName: handler.ownName,
     mode: handler.shadow ? 'shadow' : 'enforce',
     onError: handler.onError,
     timeout: handler.timeout,

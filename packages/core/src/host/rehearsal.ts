@@ -16,6 +16,7 @@ export function rehearsed({ nexthop: _nexthop, accepted: _accepted, queue, quara
 function answer(hook: HookName, run: Handler['run']): Handler {
   return {
     plugin: 'rehearsal',
+    ownName: 'rehearsal',
     hook,
     run,
     after: [],

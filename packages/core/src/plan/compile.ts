@@ -3,8 +3,9 @@ import { HOOKS, type HookName, type HookOptions, type Mechanism, type PluginInst
 import type { ScopeSpec, Use } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
 import { awaitedHooks, checkFacts } from './facts.ts'
-import type { Handler } from './handler.ts'
+import { type Handler, titleOf } from './handler.ts'
 import type { HookTable, Wave } from './hook-table.ts'
+import { isNamed, type NamedUses, namedByAuthor, namedByOperator, namedUses } from './order.ts'
 import { CycleError, waves } from './waves.ts'
 
 const NAMES: ReadonlySet<string> = new Set(HOOKS.map((hook) => hook.name))
@@ -47,6 +48,7 @@ type Spec = HookOptions & {
 export function compile(scope: ScopeSpec, instances: ReadonlyMap<Use, PluginInstance>, mistakes: Mistakes): HookTable {
   const uses = scope.visible.filter((use) => instances.has(use))
   const own = new Set(scope.uses)
+  const named = namedUses(scope.visible)
   const handlers = new Map<HookName, Handler[]>()
   for (const [index, use] of uses.entries()) {
     // A mistake of a plugin is reported once, in the scope that uses it.
@@ -55,13 +57,13 @@ export function compile(scope: ScopeSpec, instances: ReadonlyMap<Use, PluginInst
       for (const [hook, spec] of hooksOf(use, instances.get(use) ?? {}, sink)) {
         const known = handlers.get(hook) ?? []
         handlers.set(hook, known)
-        known.push(handlerOf(use, hook, { spec, index }))
+        known.push(handlerOf(use, hook, { spec, index, named }))
       }
     } catch (cause) {
       // What `setup` returned throws when it is read.
       sink?.add('ERR_HOOK', `the hooks of ${use.name} cannot be read`, cause)
     }
-    if (sink) checkOrder(use, scope, sink)
+    if (sink) checkOrder(use, scope, { named, mistakes: sink })
   }
   // With a plugin missing that could not be set up, a missing fact says nothing.
   if (uses.length === scope.visible.length) checkFacts(scope.name, handlers, mistakes)
@@ -108,14 +110,26 @@ function hooksOf(use: Use, instance: PluginInstance, mistakes: Mistakes | undefi
   return result
 }
 
-function handlerOf(use: Use, hook: HookName, { spec, index }: { readonly spec: Spec; readonly index: number }): Handler {
+interface HandlerSource {
+  readonly spec: Spec
+  readonly index: number
+  readonly named: NamedUses
+}
+
+function handlerOf(use: Use, hook: HookName, { spec, index, named }: HandlerSource): Handler {
   const { options } = use
+  const byAuthor = (name: string): readonly string[] => namedByAuthor(name, use, named)
+  const byOperator = (name: string): readonly string[] => namedByOperator(name, use, named)
   return {
     plugin: use.name,
+    ownName: use.plugin.name,
     hook,
     run: spec.handler,
-    after: [...(spec.after ?? []), ...(options.after ?? [])],
-    before: [...(spec.before ?? []), ...(options.before ?? [])],
+    after: [
+      ...(spec.after ?? []).flatMap<Handler['after'][number]>((one) => (typeof one === 'string' ? byAuthor(one) : [one])),
+      ...(options.after ?? []).flatMap(byOperator),
+    ],
+    before: [...(spec.before ?? []).flatMap(byAuthor), ...(options.before ?? []).flatMap(byOperator)],
     provides: new Set((spec.provides ?? []).map((fact) => fact.name)),
     timeout: options.timeout ?? spec.timeout ?? (hook === 'queue' || hook === 'quarantine' ? LONG_TIMEOUT : TIMEOUT),
     shadow: options.mode === 'shadow',
@@ -134,8 +148,9 @@ function handlerOf(use: Use, hook: HookName, { spec, index }: { readonly spec: S
 }
 
 /** Names the author gives may be of plugins that are not in use; names the operator gives may not. */
-function checkOrder(use: Use, scope: ScopeSpec, mistakes: Mistakes): void {
+function checkOrder(use: Use, scope: ScopeSpec, { named, mistakes }: { readonly named: NamedUses; readonly mistakes: Mistakes }): void {
+  const title = titleOf({ plugin: use.name, ownName: use.plugin.name })
   for (const name of [...(use.options.before ?? []), ...(use.options.after ?? [])])
-    if (!scope.visible.some((other) => other.name === name))
-      mistakes.add('ERR_ORDER', `${use.name} is to run before or after "${name}", which is not in use in scope "${scope.name}"`)
+    if (!isNamed(name, named))
+      mistakes.add('ERR_ORDER', `${title} is to run before or after "${name}", which is not in use in scope "${scope.name}"`)
 }

@@ -3,11 +3,16 @@ import type { UseOptions } from '../config/config.ts'
 
 /** One handler of one plugin at one hook, with everything that was said of it: by its author and by the operator. */
 export interface Handler {
+  /** The name of the plugin in its scope: its own, or the label that the operator gave with `as`. */
   readonly plugin: string
+  /** The plugin's own name. */
+  readonly ownName: string
   readonly hook: HookName
   // The host calls handlers of all hooks through one door; their answers are checked at run time.
   readonly run: (context: never) => unknown
+  /** Plugins by their names in the scope, and facts. */
   readonly after: readonly (string | { readonly name: string })[]
+  /** Plugins by their names in the scope. */
   readonly before: readonly string[]
   /** Names of the facts it may set. */
   readonly provides: ReadonlySet<string>
@@ -36,3 +41,8 @@ export interface Handler {
 
 /** Hooks whose refusals may be delayed until RCPT. */
 export type DelayedHook = 'connect' | 'helo' | 'mail'
+
+/** A plugin as messages name it: where it has a label, with its own name, because orders go by that. */
+export function titleOf({ plugin, ownName }: Pick<Handler, 'plugin' | 'ownName'>): string {
+  return plugin === ownName ? plugin : `${ownName} as ${plugin}`
+}

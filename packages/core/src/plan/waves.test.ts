@@ -7,6 +7,7 @@ import { CycleError, waves } from './waves.ts'
 function handler(plugin: string, after: Handler['after'] = [], before: readonly string[] = [], provides: readonly string[] = []): Handler {
   return {
     plugin,
+    ownName: plugin,
     hook: 'mail',
     run: () => undefined,
     after,

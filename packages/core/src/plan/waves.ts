@@ -1,4 +1,4 @@
-import type { Handler } from './handler.ts'
+import { type Handler, titleOf } from './handler.ts'
 import type { Wave } from './hook-table.ts'
 
 /** Handlers that wait for each other in a circle. */
@@ -42,6 +42,6 @@ function cycle(waiting: ReadonlyMap<Handler, readonly Handler[]>): string[] {
     path.push(at)
     at = waiting.get(at)?.find((other) => waiting.has(other))
   }
-  const members = path.slice(at ? path.indexOf(at) : 0).map((handler) => handler.plugin)
+  const members = path.slice(at ? path.indexOf(at) : 0).map(titleOf)
   return [...members, members[0] ?? '']
 }

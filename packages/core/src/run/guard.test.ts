@@ -18,6 +18,7 @@ const scope = { timed: false, lifetime: new Lifetime(), now: () => 0, logFor: ()
 function handler(hook: HookName, run: (context: RunContext) => unknown, more: Partial<Handler> = {}): Handler {
   return {
     plugin: 'p',
+    ownName: 'p',
     hook,
     run,
     after: [],
