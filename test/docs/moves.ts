@@ -22,7 +22,7 @@ const SUCCESSORS: ReadonlyMap<string, string> = new Map([
   ['packages/core/src/session/id.ts', 'packages/mail/src/id.ts'],
   ['packages/plugin/src/address.ts', 'packages/mail/src/address.ts'],
   ['packages/queue/src/carrier.ts', 'packages/mail/src/transport.ts'],
-  ['packages/queue/src/rule/duration.ts', 'packages/options/src/option.ts'],
+  ['packages/queue/src/rule/duration.ts', 'packages/options/src/zod.ts'],
   ['packages/smtp/src/listener-check.ts', 'packages/smtp/src/config/listener-options.ts'],
   ['plugins/arc/src/mailauth.d.ts', 'packages/mailauth/src/library.ts'],
   ['plugins/dkim/src/mailauth.d.ts', 'packages/mailauth/src/library.ts'],

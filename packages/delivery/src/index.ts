@@ -32,4 +32,3 @@ export { type Lease, Pool, type PooledTransport, type PoolOptions, type PoolStat
 export { Relay, type RelayOptions } from './relay.ts'
 export { sendTo } from './send.ts'
 export { type SmtpOptions, smtpTransport, type TlsAnswer, type TlsChooser, type TlsQuestion } from './smtp-transport.ts'
-export { type TransportOptions, transportOptions } from './transport-options.ts'

@@ -1,7 +1,7 @@
 /** What an operator may say of transports: a part of a queue plugin's options, to be spread into its schema. */
 
 import type { Transport } from '@postroad/mail'
-import { durationOf } from '@postroad/options'
+import { durationOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const ms = durationOf({ min: 1 })
@@ -67,4 +67,7 @@ export const transportOptions = {
 } as const
 
 /** The options, checked. */
-export type TransportOptions = z.output<z.ZodObject<typeof transportOptions>>
+export type TransportOptions = ReturnType<typeof parse>
+
+// Only its type is used: one that is inferred from a value is written out in the declaration, without a name of zod in it.
+const parse = (value: unknown) => z.strictObject(transportOptions).parse(value)

@@ -5,34 +5,19 @@
  *
  *   unit.ts, glob.ts, network.ts            one word of the grammar: `5 min`, `*.example.com`, `192.0.2.0/24`
  *   address-table.ts, domain-table.ts       many patterns at once; the most particular one that fits wins
- *   option.ts                               schemas of zod for a plugin's options, with the sentence an operator reads when one is wrong
+ *   zod.ts                                  pieces of zod schemas for a plugin's options, with the sentence an operator reads when one is wrong;
+ *                                           its own entry, `@postroad/options/zod`: the others neither load zod nor have its types
  *
  * `watchFile` (watched-file.ts) reads a list from a file, and again when it has changed; a table is made of its lines.
  *
  * What is asked with foreign text (a client's address, a recipient's domain) is a look-up in a table or linear in the text: neither an
  * operator's list nor a client can make it slow. A pattern that is none throws a `TypeError` where it is added, never later.
  *
- * Where to begin: option.ts for what there is, then address-table.ts for how patterns are found.
+ * Where to begin: zod.ts for what there is, then address-table.ts for how patterns are found.
  */
-export { type AddressParts, AddressTable, type Found } from './address-table.ts'
+export { type AddressParts, AddressTable } from './address-table.ts'
 export { DomainTable, domainName, domains, domainTest, isDomainPattern } from './domain-table.ts'
-export { type Glob, glob } from './glob.ts'
-export { isNetwork, type Network, NetworkTable, networkOf, networks } from './network.ts'
-export {
-  action,
-  addressPattern,
-  type Bounds,
-  DAY,
-  domainPattern,
-  duration,
-  durationOf,
-  type Grammar,
-  listOf,
-  MIB,
-  network,
-  size,
-  sizeOf,
-  stringList,
-} from './option.ts'
-export { type Limit, parseDuration, parseLimit, parseSize } from './unit.ts'
-export { type Line, parseLines, type WatchedFile, type WatchOptions, watchFile } from './watched-file.ts'
+export { glob } from './glob.ts'
+export { isNetwork, NetworkTable, networkOf, networks } from './network.ts'
+export { type Limit, parseDuration, parseLimit } from './unit.ts'
+export { parseLines, type WatchedFile, watchFile } from './watched-file.ts'

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parseDuration, parseLimit, parseLines, parseSize, watchFile } from './index.ts'
+import { parseDuration, parseLimit, parseSize } from './unit.ts'
+import { parseLines, watchFile } from './watched-file.ts'
 
 test('durations have units, and are milliseconds without', () => {
   const table: [string, number | undefined][] = [

@@ -25,6 +25,18 @@ type AnySchema = Schema<any, any>
 type InputOf<S> = S extends Schema<infer I, any> ? I : never
 type OutputOf<S> = S extends Schema<any, infer O> ? O : undefined
 
+/** A type written out to its leaves: the declaration of a plugin then says what its options are, and not which library judges them. */
+type Plain<T> = T extends Leaf
+  ? T
+  : T extends readonly unknown[]
+    ? { [K in keyof T]: Plain<T[K]> }
+    : [Extract<T[keyof T], (...given: never[]) => unknown>] extends [never]
+      ? { [K in keyof T]: Plain<T[K]> }
+      : T
+type Leaf = string | number | boolean | bigint | symbol | null | undefined | ((...given: never[]) => unknown)
+/** What an operator may write is of interest outside; what becomes of it only the plugin sees. */
+type StandardOf<S> = S extends AnySchema ? Schema<Plain<InputOf<S>>, unknown> : undefined
+
 /** Services by the name a plugin knows them by. */
 export type ServiceMap = Readonly<Record<string, Service<any>>>
 type Resolved<N> = { readonly [K in keyof N]: ServiceOf<N[K]> }
@@ -155,7 +167,7 @@ export function definePlugin<
   const S extends AnySchema | undefined = undefined,
   const N extends ServiceMap = {},
   const P extends ServiceMap = {},
->(definition: PluginDefinition<S, N, P>): PluginFactory<S> {
+>(definition: PluginDefinition<S, N, P>): PluginFactory<StandardOf<S>> {
   const { name, options: schema, needs = {}, provides = {}, hooks, setup, ...unknown } = definition
   if (!NAME.test(name)) throw new TypeError(`definePlugin: name must be lower-case letters, digits and hyphens, not "${name}"`)
   const [key] = Object.keys(unknown)
@@ -170,5 +182,5 @@ export function definePlugin<
     // `as`: the definition's types were checked where it was written; the host passes what they ask for.
     setup: (setup ?? (() => hooks)) as Plugin['setup'],
   })
-  return Object.assign(make, { pluginName: name, schema }) as unknown as PluginFactory<S> // the tuple type of the arguments cannot be written here
+  return Object.assign(make, { pluginName: name, schema }) as unknown as PluginFactory<StandardOf<S>> // the tuple type of the arguments cannot be written here
 }

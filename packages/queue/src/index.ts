@@ -43,7 +43,6 @@ export {
 export { planMessage } from './plan.ts'
 export { type EngineContext, openEngine, reporterOf } from './plugin/open-engine.ts'
 export { queueHooks } from './plugin/queue-hooks.ts'
-export { deliveryOptions } from './rule/delivery-options.ts'
 export { LaneRules } from './rule/lane-rules.ts'
 export { DEFAULT_SCHEDULE } from './schedule.ts'
 export { operated, withdrawn, withWish } from './state.ts'

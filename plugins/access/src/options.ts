@@ -1,5 +1,5 @@
 /** What an operator may say to `access`. */
-import { action, addressPattern, domainPattern, network } from '@postroad/options'
+import { action, addressPattern, domainPattern, network } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const until = z.iso

@@ -1,5 +1,7 @@
 /** What an operator may say of ARC. */
-import { domainPattern, domainTest, sizeOf } from '@postroad/options'
+
+import { domainTest } from '@postroad/options'
+import { domainPattern, sizeOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const domain = z.string().regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, 'not a domain name in A-labels')

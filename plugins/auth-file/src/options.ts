@@ -1,5 +1,7 @@
 /** What an operator may say to `auth-file`. */
-import { duration, type Limit, MIB, parseLimit, sizeOf } from '@postroad/options'
+
+import { type Limit, parseLimit } from '@postroad/options'
+import { duration, MIB, sizeOf } from '@postroad/options/zod'
 import { z } from 'zod'
 import { defaultThreads, type HashLimits } from './hash/pool.ts'
 import type { Argon2Cost, ScryptCost } from './hash/work.ts'

@@ -1,6 +1,6 @@
 /** What an operator may say of the verification of DKIM signatures. */
 import type { DkimResult } from '@postroad/authres'
-import { sizeOf } from '@postroad/options'
+import { sizeOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const action = z.union([

@@ -1,5 +1,5 @@
 /** What an operator may say to `dnsbl`. */
-import { action, duration, network } from '@postroad/options'
+import { action, duration, network } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const list = z.strictObject({

@@ -1,5 +1,5 @@
 /** What an operator may say to `greylist`. */
-import { addressPattern, domainPattern, duration, network } from '@postroad/options'
+import { addressPattern, domainPattern, duration, network } from '@postroad/options/zod'
 import { z } from 'zod'
 
 /** The options of {@link greylist}. */

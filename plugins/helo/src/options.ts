@@ -1,5 +1,5 @@
 /** What an operator may say to `helo`. */
-import { action, domainPattern, network } from '@postroad/options'
+import { action, domainPattern, network } from '@postroad/options/zod'
 import { z } from 'zod'
 
 /** The options of {@link helo}. */

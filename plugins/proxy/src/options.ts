@@ -1,4 +1,4 @@
-import { durationOf } from '@postroad/options'
+import { durationOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const ms = durationOf({ min: 1 })

@@ -1,5 +1,5 @@
 /** What an operator may say to `quarantine`. */
-import { duration } from '@postroad/options'
+import { duration } from '@postroad/options/zod'
 import { z } from 'zod'
 
 /** The options of {@link quarantine}. */

@@ -1,7 +1,7 @@
 /** What an operator may say of the embedded queue; `docs/options.md` is made of it. */
-import { transportOptions } from '@postroad/delivery'
-import { size } from '@postroad/options'
-import { deliveryOptions } from '@postroad/queue-engine'
+import { transportOptions } from '@postroad/delivery/zod'
+import { size } from '@postroad/options/zod'
+import { deliveryOptions } from '@postroad/queue-engine/zod'
 import { z } from 'zod'
 
 /** The schema. */

@@ -1,5 +1,6 @@
 /** What an operator may say to `rate-limit`. */
-import { type Limit, listOf, network, parseLimit } from '@postroad/options'
+import { type Limit, parseLimit } from '@postroad/options'
+import { listOf, network } from '@postroad/options/zod'
 import { z } from 'zod'
 import { type KeyPart, PARTS } from './key.ts'
 

@@ -1,5 +1,5 @@
 /** What an operator may say to `recipients`. */
-import { addressPattern, domainPattern, duration } from '@postroad/options'
+import { addressPattern, domainPattern, duration } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const http = z.strictObject({

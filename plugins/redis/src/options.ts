@@ -1,5 +1,5 @@
 /** What an operator may say of the connection; `docs/options.md` is made of it. */
-import { durationOf } from '@postroad/options'
+import { durationOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const node = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535).default(6379) })

@@ -1,5 +1,5 @@
 /** What an operator may say to `routing`. */
-import { addressPattern, DAY, domainPattern, duration, durationOf, listOf, network, size, stringList } from '@postroad/options'
+import { addressPattern, DAY, domainPattern, duration, durationOf, listOf, network, size, stringList } from '@postroad/options/zod'
 import type { Address, Session } from '@postroad/plugin'
 import { z } from 'zod'
 

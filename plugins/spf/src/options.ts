@@ -1,6 +1,6 @@
 /** What an operator may say of SPF. */
 import type { SpfResult } from '@postroad/authres'
-import { durationOf } from '@postroad/options'
+import { durationOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const action = z.union([

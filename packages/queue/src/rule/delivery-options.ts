@@ -1,6 +1,6 @@
 /** What an operator may say of deliveries, whatever store the queue has: the options that all queue plugins share. */
 import { parseAddress } from '@postroad/mail'
-import { duration, size } from '@postroad/options'
+import { duration, size } from '@postroad/options/zod'
 import { z } from 'zod'
 import { BOUNCE_TABLE } from '../bounce-table.ts'
 
@@ -94,7 +94,10 @@ export const deliveryOptions = {
 } as const
 
 /** The options, checked. */
-export type DeliveryOptions = z.output<z.ZodObject<typeof deliveryOptions>>
+export type DeliveryOptions = ReturnType<typeof parse>
 
 /** An entry of `lanes`, checked. */
-export type LaneOptions = z.output<typeof lane>
+export type LaneOptions = DeliveryOptions['lanes'][number]
+
+// Only its type is used: one that is inferred from a value is written out in the declaration, without a name of zod in it.
+const parse = (value: unknown) => z.strictObject(deliveryOptions).parse(value)

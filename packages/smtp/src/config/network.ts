@@ -1,6 +1,6 @@
 /** Lists of addresses and networks whose word is taken: proxies, filters. */
 // The module alone: with the schemas of options a listener would carry zod.
-import { networks } from '@postroad/options/network'
+import { networks } from '@postroad/options'
 import ipaddr from 'ipaddr.js'
 
 /** Says whether an address is in a list. */

@@ -1,6 +1,6 @@
 /** What an operator may say of signing. */
 import { normaliseName } from '@postroad/dns'
-import { durationOf } from '@postroad/options'
+import { durationOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
 /**

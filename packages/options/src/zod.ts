@@ -1,4 +1,7 @@
-/** Options as schemas, so that they are written alike everywhere. Each says in its metadata which grammar it has. */
+/**
+ * Pieces of zod schemas for the options of plugins, so that they are written alike everywhere. Each says in its metadata which grammar it has.
+ * This entry alone has types of zod: whoever takes another library has the functions of `@postroad/options`.
+ */
 import { z } from 'zod'
 import { AddressTable } from './address-table.ts'
 import { isDomainPattern } from './domain-table.ts'
@@ -6,7 +9,7 @@ import { isNetwork } from './network.ts'
 import { parseDuration, parseSize } from './unit.ts'
 
 /** The grammars of options, as `meta().grammar` of a schema names them. */
-export type Grammar = 'duration' | 'size' | 'network' | 'domain pattern' | 'address pattern'
+type Grammar = 'duration' | 'size' | 'network' | 'domain pattern' | 'address pattern'
 
 /** A day, for options that count in days. */
 export const DAY = 86_400_000
@@ -14,7 +17,7 @@ export const DAY = 86_400_000
 export const MIB = 1_048_576
 
 /** What an amount may be. */
-export interface Bounds {
+interface Bounds {
   /** Smallest, as the option counts. Default 0. */
   readonly min?: number
   /** Largest, as the option counts. */
