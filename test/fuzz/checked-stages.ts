@@ -1,6 +1,6 @@
 /** Stages that answer at random (now, later, never, with a throw or a rejection) and see that the wire keeps the order of the protocol. */
 import assert from 'node:assert/strict'
-import type { Body, Maybe, Offer, Stages, WireReply } from '@postroad/smtp'
+import type { ContentSink, Maybe, Offer, Stages, WireReply } from '@postroad/smtp'
 import type { Subject } from './session.ts'
 
 /** How one call is answered. */
@@ -61,7 +61,7 @@ export function checkedStages(seen: Seen, mood: (call: string) => Mood, disconne
     mail = data = false
     rcpts = 0
   }
-  const body = (): Body => {
+  const content = (): ContentSink => {
     let [isOpen, isWriting] = [true, false]
     return {
       write: (chunk) => {
@@ -121,10 +121,10 @@ export function checkedStages(seen: Seen, mood: (call: string) => Mood, disconne
       assert.ok(mail && rcpts > 0 && !data, 'DATA out of order')
       return answer('data', undefined, NO, () => {})
     },
-    body: () => {
-      assert.ok(mail && rcpts > 0 && !data, 'body out of order')
+    content: () => {
+      assert.ok(mail && rcpts > 0 && !data, 'content out of order')
       data = true
-      return body()
+      return content()
     },
     message: () => {
       assert.ok(data, 'message out of order')

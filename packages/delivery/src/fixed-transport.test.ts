@@ -116,12 +116,12 @@ test('RFC 2033 §4.2: LMTP answers the message once for each accepted recipient'
 })
 
 test('a connection that is lost at any step defers, and only after the final dot the message may have been taken', async () => {
-  for (const verb of ['CONNECT', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'BODY', 'DOT']) {
+  for (const verb of ['CONNECT', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'CONTENT', 'DOT']) {
     for (const end of ['close', 'reset'] as const) {
       for (const extensions of [[], ['PIPELINING']]) {
         await withSink({ extensions, script: at(verb, { end }) }, {}, async ({ transport }) => {
-          // Too long for one write: at BODY it is still under way.
-          const message = verb === 'BODY' ? source('x'.repeat(8_000_000)) : source('x')
+          // Too long for one write: at CONTENT it is still under way.
+          const message = verb === 'CONTENT' ? source('x'.repeat(8_000_000)) : source('x')
           const [outcome, ...others] = await transport.deliver(job(['b@to.test'], { message }))
           assert.equal(others.length, 0)
           assert.equal(outcome?.kind, 'deferred', `${verb} ${end}`)
@@ -147,18 +147,18 @@ test('RFC 5321 §3.8: 421 defers at any step, is never uncertain, and ends the c
 
 test('RFC 5321 §4.5.3.2: each stage has its own time', async () => {
   const fast = { greeting: 30, command: 30, mail: 30, rcpt: 30, data: 30, block: 30, final: 30 }
-  for (const verb of ['CONNECT', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'BODY', 'DOT']) {
+  for (const verb of ['CONNECT', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'CONTENT', 'DOT']) {
     await withSink({ script: at(verb, { end: 'hang' }) }, { timeouts: fast }, async ({ transport }) => {
       const [outcome] = await transport.deliver(job(['b@to.test'], { message: streamed('x'.repeat(100)) }))
       assert.equal(outcome?.kind, 'deferred', verb)
       assert.match(outcome?.reply.text ?? '', /in time/)
-      assert.equal(outcome?.uncertain ?? false, verb === 'DOT' || verb === 'BODY', `${verb}: ${outcome?.reply.text}`)
+      assert.equal(outcome?.uncertain ?? false, verb === 'DOT' || verb === 'CONTENT', `${verb}: ${outcome?.reply.text}`)
     })
   }
 })
 
 test('a refusal before the final dot counts, and the connection is not used again', async () => {
-  const script = ({ verb, connection }: SinkStep) => (verb === 'BODY' && connection === 1 ? '552 5.3.4 Too big' : undefined)
+  const script = ({ verb, connection }: SinkStep) => (verb === 'CONTENT' && connection === 1 ? '552 5.3.4 Too big' : undefined)
   // The server goes on reading: what comes next would be text for it.
   await withSink({ script }, {}, async ({ sink, transport }) => {
     assert.deepEqual(show(await transport.deliver(job(['b@to.test'], { message: streamed('x'.repeat(9_000_000)) }))), ['b failed 552'])
@@ -251,7 +251,7 @@ test('an aborted signal ends an attempt at once, and defers', async () => {
 test('RFC 1047: an attempt that is to stop waits for the answer to its final dot where somebody bounds that, and for nothing else', async () => {
   for (const [verb, stays, end] of [
     ['RCPT', false, 'Given up, waiting for the answer to RCPT'],
-    ['BODY', false, 'Given up while sending the message'],
+    ['CONTENT', false, 'Given up while sending the message'],
     ['DOT', true, 'queued'],
     ['DOT', true, 'Given up, waiting for the answer to the final dot'],
   ] as const) {
@@ -266,7 +266,7 @@ test('RFC 1047: an attempt that is to stop waits for the answer to its final dot
     await withSink({ extensions: [], script }, {}, async ({ transport }) => {
       let cut: (() => void) | undefined
       const unanswered = { stay: (then: () => void) => (cut = then) }
-      const message = verb === 'BODY' ? streamed('x'.repeat(9_000_000)) : source('x')
+      const message = verb === 'CONTENT' ? streamed('x'.repeat(9_000_000)) : source('x')
       const sent = transport.deliver(job(['b@to.test'], { signal: controller.signal, unanswered, message }))
       if (stays) while (cut === undefined) await new Promise(setImmediate)
       if (end === 'queued') answer('250 2.0.0 queued')

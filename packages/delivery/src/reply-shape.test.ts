@@ -78,7 +78,7 @@ test('a reply that came before the question is not the answer to it', async () =
     })
   }
   // Before the end of a long message was sent: the rest of it would be commands.
-  await withSink({ script: at('BODY', '250 Ok') }, async ({ transport }) => {
+  await withSink({ script: at('CONTENT', '250 Ok') }, async ({ transport }) => {
     for (const message of [streamed('x'.repeat(9_000_000)), source('x'.repeat(9_000_000))])
       assert.equal((await transport.deliver(job(['b@to.test'], { message })))[0]?.kind, 'deferred')
   })

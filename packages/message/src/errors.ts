@@ -3,11 +3,11 @@
 /** Codes of {@link MessageError}: what each says, and what to do; part of docs/errors.md. */
 export const MESSAGE_ERRORS = {
   ERR_BODY_DISPOSED: {
-    summary: 'The body has been disposed of, or was never finished',
+    summary: 'The content has been disposed of, or was never finished',
     fix: 'Read a message while its hook runs; who needs it longer copies it. If no plugin of yours reads it later, report it.',
   },
   ERR_BODY_TRUNCATED: {
-    summary: 'The temporary file of the body is shorter than it was',
+    summary: 'The temporary file of the content is shorter than it was',
     fix: 'Let nobody clean the folder of temporary files while the server runs, and look at the disk. The client is told to try again.',
   },
   ERR_MIME_TOO_LARGE: {

@@ -3,7 +3,7 @@
  *
  * The octets of a message are written once and never copied after that:
  *
- *   createBodyWriter (body-store.ts)   takes the chunks as they come; above a limit they go on in a temporary file (spill-file.ts)
+ *   createContentWriter                content-store.ts takes the chunks as they come; above a limit they go on in a temporary file (spill-file.ts)
  *        │                             header-scanner.ts counts fields on the way; nothing is refused here
  *   Stored (stored.ts)                 what was written, read by any number of readers at once, until it is disposed of
  *        │
@@ -17,9 +17,9 @@
  *
  * What goes wrong has a code: MessageError, whose texts hold nothing of the message. receivedField (received.ts) writes the trace field.
  *
- * Where to begin: message.ts for what a message is, body-store.ts and stored.ts for where its octets are.
+ * Where to begin: message.ts for what a message is, content-store.ts and stored.ts for where its octets are.
  */
-export { type BodyWriter, type BodyWriterOptions, createBodyWriter } from './body-store.ts'
+export { type ContentWriter, type ContentWriterOptions, createContentWriter } from './content-store.ts'
 export { MessageError, type MessageErrorCode } from './errors.ts'
 export { fieldBytes } from './header-edit.ts'
 export type { HeaderExcess, HeaderLimits } from './header-scanner.ts'

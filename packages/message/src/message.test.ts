@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import { createBodyWriter } from './body-store.ts'
+import { createContentWriter } from './content-store.ts'
 import { createMessage, messageFromBytes, type ReceivedMessage } from './message.ts'
 
 const LETTER = 'A: 1\r\nSubject: hello\r\n\tworld\r\na: 2\r\nContent-Type: text/plain\r\n\r\nBody\r\n'
@@ -24,7 +24,7 @@ async function octets(message: ReceivedMessage): Promise<string> {
 
 /** The same letter in memory and on disk; the file is closed when the test is done. */
 async function letters(context: TestContext): Promise<readonly ReceivedMessage[]> {
-  const writer = createBodyWriter({ memoryLimit: 0 })
+  const writer = createContentWriter({ memoryLimit: 0 })
   await writer.write(Buffer.from(LETTER))
   const stored = await writer.finish()
   context.after(() => stored.dispose())

@@ -4,7 +4,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** What the body store needs of a file; tests give a disk that is full. */
+/** What the store of contents needs of a file; tests give a disk that is full. */
 export interface SpillFile {
   /** Writes all octets at that offset; rejects with the system's code (`ENOSPC`). */
   write(chunks: readonly Uint8Array[], offset: number): Promise<void>

@@ -164,7 +164,7 @@ export const HOOKS: readonly HookInfo[] = [
   info('route', 'first', 'a recipient that was let through', 'a route, or a refusal', '550 5.7.1 relaying denied'),
   info('nexthop', 'ask', 'the recipient has a route: will the next hop take it?', 'opinion', '250 2.1.5'),
   info('data', 'ask', 'DATA or the first BDAT, before 354', 'opinion', '354'),
-  info('receive', 'tap', 'while the bytes arrive', 'a sink, or nothing', 'the bytes go to the body store only'),
+  info('receive', 'tap', 'while the bytes arrive', 'a sink, or nothing', 'the bytes go to the content store only'),
   info(
     'message',
     'ask',

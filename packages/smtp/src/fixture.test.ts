@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import type { ListenerOptions } from './config/listener-options.ts'
 import { createListener, type Listener } from './listener/listener.ts'
-import type { Body, Offer, Stages, Wire, WireReply } from './stages.ts'
+import type { ContentSink, Offer, Stages, Wire, WireReply } from './stages.ts'
 
 export const OFFER: Offer = {
   mechanisms: ['PLAIN', 'LOGIN'],
@@ -56,7 +56,7 @@ function stub(record: Record_, onClose: (reason: string) => void): Stages {
       return { code: 250, status: '2.1.5', text: 'Ok' }
     },
     data: () => log('data') as undefined,
-    body: () => body(record),
+    content: () => content(record),
     message: () => {
       log('message')
       return { code: 250, status: '2.0.0', text: 'Queued' }
@@ -74,7 +74,7 @@ function stub(record: Record_, onClose: (reason: string) => void): Stages {
   }
 }
 
-export function body(record: Record_): Body {
+export function content(record: Record_): ContentSink {
   const index = record.messages.push('') - 1
   return {
     write: (chunk) => void (record.messages[index] += Buffer.from(chunk).toString('latin1')),

@@ -45,7 +45,7 @@ export interface Wire {
 }
 
 /** Where the decoded octets of one message go: no dot-stuffing, no final dot, chunks as they came. */
-export interface Body {
+export interface ContentSink {
   /** A promise slows the client down until it resolves; a rejection fails the message with 451. Never called again before it resolved. */
   write(chunk: Uint8Array): void | Promise<void>
   /** The message will not come to its end: connection lost, too big, malformed, rejected. Called at most once, and not after `message`. */
@@ -70,10 +70,10 @@ export interface Stages {
   mail(from: Address | undefined, parameters: MailParameters): Maybe<WireReply | undefined>
   /** Always answers; 2yz: the recipient counts. */
   rcpt(to: Address, parameters: RcptParameters): Maybe<WireReply>
-  /** DATA or the first BDAT, with at least one recipient. Nothing: go on. Always followed by `body` when it went on. */
+  /** DATA or the first BDAT, with at least one recipient. Nothing: go on. Always followed by `content` when it went on. */
   data(): Maybe<WireReply | undefined>
   /** The store of the coming message. */
-  body(): Body
+  content(): ContentSink
   /** After the last octet was written. One reply, or one a recipient in the order of RCPT (LMTP, PRDR). Ends the transaction. */
   message(): Maybe<WireReply | readonly WireReply[]>
   /** RSET, or the transaction ended without a message. */

@@ -120,9 +120,9 @@ export class SessionClient {
     }
     if (accepted === 0 || data === undefined || !(await this.#ask('data', () => on.data()))) return
     this.#at = 'message'
-    const body = on.body()
+    const content = on.content()
     for (const piece of pieces(data)) {
-      await body.write(piece)
+      await content.write(piece)
       if (this.#gone) return
     }
     const reply = await on.message()

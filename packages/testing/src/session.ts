@@ -315,8 +315,8 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
     if (refusal) return
     const bytes =
       message instanceof Uint8Array ? message : typeof message === 'string' ? Buffer.from(message.replace(/\r?\n/g, '\r\n')) : mail(message)
-    const body = this.#on.body()
-    for (let at = 0; at < bytes.length; at += 16_384) await body.write(bytes.subarray(at, at + 16_384))
+    const content = this.#on.content()
+    for (let at = 0; at < bytes.length; at += 16_384) await content.write(bytes.subarray(at, at + 16_384))
     const reply = await this.#on.message()
     this.#replies = 'code' in reply ? [reply] : reply
     this.#began.mail = false

@@ -7,7 +7,7 @@ import { createSecureContext, TLSSocket } from 'node:tls'
 
 /** The moment that a script is asked about. */
 export interface SinkStep {
-  /** `CONNECT`, a verb in upper case, `BODY` (first octets after 354), or `DOT` (after the final dot; once a recipient on LMTP). */
+  /** `CONNECT`, a verb in upper case, `CONTENT` (first octets after 354), or `DOT` (after the final dot; once a recipient on LMTP). */
   readonly verb: string
   /** What followed the verb, verbatim; the recipient's path at `DOT` on LMTP. */
   readonly argument: string
@@ -144,7 +144,7 @@ class SinkConnection {
   /** Octets not looked at yet, as latin1. */
   #input = ''
   /** Undefined: commands are awaited; else the octets of the message so far. */
-  #body: string | undefined
+  #content: string | undefined
   #from: string | undefined
   #recipients: string[] = []
   #isBusy = false
@@ -193,7 +193,7 @@ class SinkConnection {
 
   /** Takes one line, or the whole message; false: more octets are needed. */
   async #next(): Promise<boolean> {
-    if (this.#body !== undefined) return await this.#text()
+    if (this.#content !== undefined) return await this.#text()
     const end = this.#input.indexOf('\n')
     if (end < 0) return false
     const line = this.#input.slice(0, end).replace(/\r$/, '')
@@ -212,7 +212,7 @@ class SinkConnection {
     if (verb === 'MAIL') this.#from = argument.replace(/^FROM:/i, '')
     if (verb === 'RCPT') this.#recipients.push(argument.replace(/^TO:/i, ''))
     if (verb === 'RSET' || verb === 'EHLO') this.#forget()
-    if (verb === 'DATA' && said.startsWith('354')) this.#body = ''
+    if (verb === 'DATA' && said.startsWith('354')) this.#content = ''
     if (verb === 'STARTTLS') this.#secure()
     if (verb === 'QUIT') this.#end('close')
   }
@@ -250,16 +250,16 @@ class SinkConnection {
   }
 
   async #text(): Promise<boolean> {
-    if (this.#body === '' && this.#input !== '') await this.#say('BODY', '', '')
+    if (this.#content === '' && this.#input !== '') await this.#say('CONTENT', '', '')
     if (this.#isOver) return false
-    this.#body += this.#input
+    this.#content += this.#input
     this.#input = ''
-    const body = this.#body ?? ''
-    const end = body.startsWith('.\r\n') ? 0 : body.indexOf('\r\n.\r\n') + 2
+    const content = this.#content ?? ''
+    const end = content.startsWith('.\r\n') ? 0 : content.indexOf('\r\n.\r\n') + 2
     if (end === 1) return false
-    this.#input = body.slice(end + 3)
-    this.#body = undefined
-    await this.#taken(body.slice(0, end + 3), body.slice(0, end))
+    this.#input = content.slice(end + 3)
+    this.#content = undefined
+    await this.#taken(content.slice(0, end + 3), content.slice(0, end))
     return true
   }
 

@@ -155,7 +155,7 @@ async function entry(
   const recipients = new Set(deliveries.flatMap((delivery) => delivery.recipients))
   const to = [...recipients].map(({ address }) => address.toString())
   const bytes = Buffer.concat(chunks)
-  // The body of the received message is gone when the transaction is.
+  // The content of the received message is gone when the transaction is.
   return { id: envelope.id, from: envelope.from?.toString() ?? '', to, deliveries, message: messageFromBytes(bytes), bytes }
 }
 

@@ -5,7 +5,7 @@ import type { Target } from '../target.ts'
 
 const OK = { code: 250, status: '2.1.5', text: 'Ok' } as const
 const TAKEN = { code: 250, status: '2.0.0', text: 'Ok' } as const
-const BODY = { write: () => undefined, abort: () => undefined }
+const SINK = { write: () => undefined, abort: () => undefined }
 const OFFER = { mechanisms: [], eightBitMime: true, binaryMime: false, smtputf8: true, dsn: false, requireTls: false }
 const nothing = () => undefined
 
@@ -19,7 +19,7 @@ const STAGES: Stages = {
   mail: nothing,
   rcpt: () => OK,
   data: nothing,
-  body: () => BODY,
+  content: () => SINK,
   message: () => TAKEN,
   reset: nothing,
   verify: () => OK,

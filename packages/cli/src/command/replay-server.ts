@@ -167,8 +167,8 @@ async function happen(server: Server, line: Line, message: Buffer | undefined): 
       if (path && !isRefused(await stages.rcpt(path.address, parametersOf(line, to)))) taken++
     }
     if (taken === 0 || message === undefined || isRefused(await stages.data())) return
-    const body = stages.body()
-    for (let at = 0; at < message.length; at += CHUNK) await body.write(message.subarray(at, at + CHUNK))
+    const content = stages.content()
+    for (let at = 0; at < message.length; at += CHUNK) await content.write(message.subarray(at, at + CHUNK))
     await stages.message()
   } finally {
     stages.close('quit')

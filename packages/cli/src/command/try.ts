@@ -107,8 +107,8 @@ async function rehearse(attach: (wire: Wire) => Stages, { bytes, options }: Subj
     for (const recipient of to) if (said(`RCPT TO:<${recipient}>`, await stages.rcpt(recipient, {}), '')) accepted++
     if (accepted === 0) return steps
     if (!said('DATA', await stages.data(), '354')) return steps
-    const body = stages.body()
-    for (let at = 0; at < bytes.length; at += 65_536) await body.write(bytes.subarray(at, at + 65_536))
+    const content = stages.content()
+    for (let at = 0; at < bytes.length; at += 65_536) await content.write(bytes.subarray(at, at + 65_536))
     const reply = await stages.message()
     for (const one of 'code' in reply ? [reply] : reply) said('.', one, '')
     return steps

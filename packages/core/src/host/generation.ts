@@ -21,7 +21,7 @@ import { Mistakes, PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import { compile } from '../plan/compile.ts'
 import type { HookTable } from '../plan/hook-table.ts'
-import { type BodyMemory, createBodyMemory } from '../policy/body-memory.ts'
+import { type ContentMemory, createContentMemory } from '../policy/content-memory.ts'
 import type { SingleRecipientClients } from '../policy/single-recipient-clients.ts'
 import { withNormalDomains } from '../policy/thresholds.ts'
 import { Lifetime } from '../session/lifetime.ts'
@@ -166,7 +166,7 @@ export async function buildGeneration(config: Config, server: ServerContext): Pr
       return create()
     })
   }
-  const memory = createBodyMemory(config.memory)
+  const memory = createContentMemory(config.memory)
   const context = {
     mistakes,
     log: server.log,
@@ -238,7 +238,7 @@ function makeScope(
     table,
     lifetime,
     memory,
-  }: { config: Config; server: ServerContext; table: HookTable; lifetime: Lifetime; memory: BodyMemory },
+  }: { config: Config; server: ServerContext; table: HookTable; lifetime: Lifetime; memory: ContentMemory },
 ): Scope {
   const { log } = server
   const loggers = new Map<string, ReturnType<Log['child']>>()

@@ -2,7 +2,7 @@
 import type { Logger } from '@postroad/plugin'
 import type { Thresholds } from '../config/config.ts'
 import type { HookTable } from '../plan/hook-table.ts'
-import type { BodyMemory } from '../policy/body-memory.ts'
+import type { ContentMemory } from '../policy/content-memory.ts'
 import type { SingleRecipientClients } from '../policy/single-recipient-clients.ts'
 import type { Lifetime } from './lifetime.ts'
 
@@ -21,7 +21,7 @@ export interface Scope {
   readonly refuseAt: 'rcpt' | 'now'
   readonly mixed: 'defer-rest' | 'strictest'
   /** Octets of a message kept in memory. */
-  readonly memory: BodyMemory
+  readonly memory: ContentMemory
   /** Folder for the temporary files of messages larger than that. */
   readonly spool: string
   /** Milliseconds since the epoch. */

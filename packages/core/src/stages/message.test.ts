@@ -42,7 +42,7 @@ async function send(stages: Stages, ...recipients: readonly string[]): Promise<r
   for (const local of recipients) codes.push((await stages.rcpt(address(local), {})).code)
   if (!codes.includes(250)) return codes
   assert.equal(await stages.data(), undefined)
-  await stages.body().write(Buffer.from('Subject: x\r\n\r\nx\r\n'))
+  await stages.content().write(Buffer.from('Subject: x\r\n\r\nx\r\n'))
   const reply = (await stages.message()) as WireReply // with SMTP there is one
   return [...codes, reply.code]
 }

@@ -11,7 +11,7 @@ import { opinions } from '../run/check.ts'
 import { Failure } from '../run/guard.ts'
 import type { SessionState } from '../session/session.ts'
 import type { Transaction } from '../session/transaction.ts'
-import type { IncomingBody } from './body.ts'
+import type { IncomingContent } from './content.ts'
 import { rewrite, take } from './queue.ts'
 import { refuse } from './refuse.ts'
 import { tagged } from './tag.ts'
@@ -22,7 +22,7 @@ const NO_TRANSACTION: WireReply = { code: 451, status: '4.3.0', text: 'Local err
 const ONE_BY_ONE = defer('The recipients’ answers differ: send to one recipient at a time', { status: '4.5.3', code: 451 })
 
 /** Everything from the final dot to the reply. */
-export async function message(session: SessionState, incoming: IncomingBody): Promise<WireReply | readonly WireReply[]> {
+export async function message(session: SessionState, incoming: IncomingContent): Promise<WireReply | readonly WireReply[]> {
   const { transaction } = session
   if (!transaction) {
     incoming.abort()

@@ -2,7 +2,7 @@
 
 import type { AuthAttempt, CloseReason, MailParameters, RcptParameters, TlsInfo } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
-import type { Body, Maybe, Offer, Stages, Wire, WireReply } from '@postroad/smtp'
+import type { ContentSink, Maybe, Offer, Stages, Wire, WireReply } from '@postroad/smtp'
 import { after } from '../run/after.ts'
 import { HookCall } from '../run/call.ts'
 import { Failure } from '../run/guard.ts'
@@ -11,9 +11,9 @@ import { sessionRecord } from '../session/record.ts'
 import type { Scope } from '../session/scope.ts'
 import { SessionState } from '../session/session.ts'
 import { auth } from './auth.ts'
-import { abortTaps, IncomingBody, openTaps, type Taps, tapsFailed } from './body.ts'
 import { command } from './command.ts'
 import { connect } from './connect.ts'
+import { abortTaps, IncomingContent, openTaps, type Taps, tapsFailed } from './content.ts'
 import { data } from './data.ts'
 import { finish } from './finish.ts'
 import { helo } from './helo.ts'
@@ -35,7 +35,7 @@ export class SessionStages implements Stages {
   readonly #offer: Offer
   readonly #gone: () => void
   #taps: Taps = NO_TAPS
-  #incoming: IncomingBody | undefined
+  #incoming: IncomingContent | undefined
   /** Why the message of this transaction will not be taken, before anybody was asked about it. */
   #refusal: WireReply | undefined
 
@@ -89,8 +89,8 @@ export class SessionStages implements Stages {
     return reply ?? after(openTaps(stages.#session), SessionStages.#opened, stages)
   }
 
-  body(): Body {
-    this.#incoming = new IncomingBody(this.#session, this.#taps)
+  content(): ContentSink {
+    this.#incoming = new IncomingContent(this.#session, this.#taps)
     this.#taps = NO_TAPS
     return this.#incoming
   }
@@ -98,7 +98,7 @@ export class SessionStages implements Stages {
   async message(): Promise<WireReply | readonly WireReply[]> {
     const incoming = this.#incoming
     this.#incoming = undefined
-    if (!incoming) throw new Error('there is no body')
+    if (!incoming) throw new Error('there is no content')
     try {
       const reply = await message(this.#session, incoming)
       this.#session.accepted += 'code' in reply ? Number(reply.code < 300) : Number(reply.some((one) => one.code < 300))
@@ -159,7 +159,7 @@ export class SessionStages implements Stages {
       return stages.#refusal
     }
     stages.#taps = taps
-    // The client has gone while they were opened: there will be no body.
+    // The client has gone while they were opened: there will be no content.
     if (stages.#session.lifetime.ended) stages.#drop()
     return undefined
   }

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import path from 'node:path'
-import { createBodyWriter, createMessage, type SpillFile } from '@postroad/message'
+import { createContentWriter, createMessage, type SpillFile } from '@postroad/message'
 import type { Message, Spool } from '@postroad/plugin'
 import type { Closable } from './store.ts'
 
@@ -113,7 +113,7 @@ async function sync(folder: string): Promise<void> {
 }
 
 async function read(file: string): Promise<Message> {
-  const writer = createBodyWriter({ openFile: async () => inPlace(file) })
+  const writer = createContentWriter({ openFile: async () => inPlace(file) })
   const handle = await open(file)
   for await (const chunk of handle.createReadStream({ highWaterMark: 65_536 })) await writer.write(chunk)
   return createMessage(await writer.finish())

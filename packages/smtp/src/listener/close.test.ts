@@ -124,7 +124,7 @@ for (const where of ['write', 'reset', 'refused'] as const)
     const fail = (): never => {
       throw new Error('a mistake of ours')
     }
-    const broken = where === 'write' ? { body: () => ({ write: () => undefined, abort: fail }) } : { [where]: fail }
+    const broken = where === 'write' ? { content: () => ({ write: () => undefined, abort: fail }) } : { [where]: fail }
     await using fixture = await start({ limits: { size: 10 } }, broken)
     const client = await fixture.client()
     await hello(client)

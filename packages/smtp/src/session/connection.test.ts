@@ -168,7 +168,7 @@ for (const [stage, at] of [
   ['mail', 1],
   ['rcpt', 2],
   ['data', 3],
-  ['body', 3],
+  ['content', 3],
   ['message', 4],
 ] as const)
   for (const how of ['throws', 'rejects'] as const)
@@ -177,14 +177,14 @@ for (const [stage, at] of [
         if (how === 'throws') throw new Error('broken')
         return Promise.reject(new Error('broken')) as never // as: the stage's own type is of no matter here
       }
-      await using fixture = await start({}, stage === 'body' ? { body: () => ({ write: fail, abort() {} }) } : { [stage]: fail })
+      await using fixture = await start({}, stage === 'content' ? { content: () => ({ write: fail, abort() {} }) } : { [stage]: fail })
       const client = await fixture.client()
       await client.reply()
       const replies: string[] = []
       for (const line of [HELLO, ENVELOPE.slice(0, 27), 'RCPT TO:<b@example.org>\r\n', 'DATA\r\n'])
         replies.push(await client.say(line.trimEnd()))
       if (replies[3]?.startsWith('354')) replies.push(await client.say('a\r\n.'))
-      const answer = replies[stage === 'body' ? 4 : at]
+      const answer = replies[stage === 'content' ? 4 : at]
       assert.match(answer ?? '', stage === 'helo' ? /^451 Temporary/ : /^451 4\.3\.0 /)
       assert.ok(!replies.slice(3).some((reply) => reply.startsWith('250')))
       assert.equal(fixture.errors.length, 1)
@@ -233,11 +233,11 @@ test('answers that come late are given in the order of the commands', async () =
   )
 })
 
-test('a body that is slow holds the client back, and gets every octet in order', async () => {
+test('content that is slow holds the client back, and gets every octet in order', async () => {
   const chunks: Buffer[] = []
   const write = (chunk: Uint8Array): Promise<void> =>
     new Promise((resolve) => setImmediate(() => resolve(void chunks.push(Buffer.from(chunk)))))
-  await using fixture = await start({}, { body: () => ({ write, abort() {} }) })
+  await using fixture = await start({}, { content: () => ({ write, abort() {} }) })
   const client = await fixture.client()
   await hello(client)
   const text = `${'0123456789'.repeat(7)}\r\n`.repeat(20_000)

@@ -106,8 +106,8 @@ export class Connection extends Channel implements Conversation {
     return this.tls && channelBindingOf(this._socket as TLSSocket) // `tls` is only set when the handshake is done
   }
 
-  protected get bodySize(): number | undefined {
-    return this.transaction?.body && this.transaction.size
+  protected get contentSize(): number | undefined {
+    return this.transaction?.content && this.transaction.size
   }
 
   override init(): void {

@@ -133,7 +133,7 @@ export interface Conversation extends Wire {
   /** MAIL was answered 2yz. */
   beginTransaction(parameters: MailParameters): void
   /** The octets of a message are to come: their rate is watched from now on. */
-  watchBody(): void
+  watchContent(): void
   /** The octets of a chunk follow. */
   beginChunk(chunk: Chunk): void
   /** The transaction is over, and what comes next is a new one. `isAccepted`: by a message that was taken. */

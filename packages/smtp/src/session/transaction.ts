@@ -1,7 +1,7 @@
 /** One mail transaction on the wire: what has been said since MAIL, RFC 5321 §3.3. */
 
 import type { MailParameters } from '@postroad/mail'
-import type { Body, WireReply } from '../stages.ts'
+import type { ContentSink, WireReply } from '../stages.ts'
 
 /** From a MAIL that was answered 2yz to the reply to the message, RSET, or the end of the connection. */
 export class Transaction {
@@ -11,7 +11,7 @@ export class Transaction {
   #futile = 0
   #smallChunks = 0
   #hasContent = false
-  #body: Body | undefined
+  #content: ContentSink | undefined
   #failure: WireReply | undefined
   #size = 0
 
@@ -35,8 +35,8 @@ export class Transaction {
   }
 
   /** Open from 354 (or the first BDAT) to the end of the message, or until that has failed. */
-  get body(): Body | undefined {
-    return this.#body
+  get content(): ContentSink | undefined {
+    return this.#content
   }
 
   /** Why the message that is coming in will not be taken; its octets are thrown away from then on. */
@@ -66,9 +66,9 @@ export class Transaction {
   }
 
   /** Content comes from now on. */
-  begin(body: Body): void {
+  begin(content: ContentSink): void {
     this.#hasContent = true
-    this.#body = body
+    this.#content = content
   }
 
   /** So many octets of content have come. */
@@ -78,7 +78,7 @@ export class Transaction {
 
   /** All of the content is there: the store has it, and is not told to forget it any more. */
   complete(): void {
-    this.#body = undefined
+    this.#content = undefined
   }
 
   /** Gives the message up: what comes of it is passed over, and `failure` is the answer to it. */
@@ -89,8 +89,8 @@ export class Transaction {
 
   /** Tells the store that the message will not come to its end. */
   abort(): void {
-    const body = this.#body
-    this.#body = undefined
-    body?.abort()
+    const content = this.#content
+    this.#content = undefined
+    content?.abort()
   }
 }

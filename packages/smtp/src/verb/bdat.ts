@@ -37,7 +37,7 @@ function begin(
 ) {
   // The stage is not asked again for the next chunk: a message without its begin would be taken.
   if (answer !== undefined) return conversation.beginChunk({ size, isLast, refusal: isPositive(answer) ? FAILURE : answer, isOver: true })
-  transaction.begin(conversation.stages.body())
+  transaction.begin(conversation.stages.content())
   const isText = transaction.parameters.body !== 'BINARYMIME'
   // RFC 3030 §3: BINARYMIME may have any octets; other content is text, whichever way it comes.
   conversation.input.decoder.start(
@@ -45,7 +45,7 @@ function begin(
       ? { dots: false, normalise: conversation.settings.normalise, lineLimit: conversation.settings.limits.line }
       : { dots: false, isText },
   )
-  conversation.watchBody()
+  conversation.watchContent()
   conversation.beginChunk({ size, isLast, refusal: undefined })
 }
 

@@ -32,8 +32,8 @@ function tooSoon(conversation: Conversation, refusal: WireReply) {
 
 function begin(conversation: Conversation, answer: WireReply | undefined, transaction: Transaction) {
   if (answer !== undefined) return conversation.countFutile(isPositive(answer) ? FAILURE : answer, 1)
-  transaction.begin(conversation.stages.body())
+  transaction.begin(conversation.stages.content())
   conversation.input.startData({ normalise: conversation.settings.normalise, lineLimit: conversation.settings.limits.line })
-  conversation.watchBody()
+  conversation.watchContent()
   conversation.put(GO_ON)
 }

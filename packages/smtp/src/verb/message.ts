@@ -35,9 +35,9 @@ export function content(conversation: Conversation, octets: Buffer) {
   const refusal = faultOf(conversation, transaction)
   if (refusal !== undefined) transaction.fail(refusal)
   if (transaction.size > 2 * size) return conversation.disconnect(FAR_TOO_BIG)
-  if (transaction.body === undefined) return
+  if (transaction.content === undefined) return
   try {
-    const written = transaction.body.write(octets)
+    const written = transaction.content.write(octets)
     if (written !== undefined) conversation.answer(written, stored, transaction)
   } catch (error) {
     conversation.settings.onError(error)

@@ -77,7 +77,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
   /** The connection is over; called once. */
   protected abstract onGone(reason: CloseReason): void
   /** Octets of the message that is coming in, if one is. */
-  protected abstract readonly bodySize: number | undefined
+  protected abstract readonly contentSize: number | undefined
 
   get input(): Input {
     return this._parser as Input // made by _createParser, and never taken away: _onClose is ours
@@ -200,8 +200,8 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
   }
 
   /** The octets of a message are to come: their rate is watched from now on. */
-  watchBody(): void {
-    this.#deadlines.startBody(this.server.clock.now)
+  watchContent(): void {
+    this.#deadlines.startContent(this.server.clock.now)
   }
 
   /** Closes once what is going on has been answered, with these last words. */
@@ -256,7 +256,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
       if (this.input.hasEnded && now - (this.#endedAt ??= now) > REPLY_TIMEOUT_MS) this.abort('client')
       return
     }
-    const farewell = this.#deadlines.expired(now, this.server.limits, this.bodySize)
+    const farewell = this.#deadlines.expired(now, this.server.limits, this.contentSize)
     if (farewell === undefined) return
     this.say(farewell)
     this.hangUp('timeout')

@@ -47,7 +47,7 @@ function oracle(text: string): { content: string; rest: string; ended: boolean }
 }
 
 const pieces = fc.constantFrom('a', '.', '..', '\r', '\n', '\r\n', '\r\n.', '\r\n..', '\r\n.\r', '\0', '\t', 'x'.repeat(70), '\x8e\xff')
-const bodies = fc.array(pieces, { maxLength: 30 }).map((parts) => parts.join(''))
+const contents = fc.array(pieces, { maxLength: 30 }).map((parts) => parts.join(''))
 const cuts = fc.array(fc.nat(400), { maxLength: 12 })
 
 for (const [name, text, content] of [
@@ -90,8 +90,8 @@ test('RFC 5321 §4.1.1.4: nothing but CRLF.CRLF ends a message, wherever the seg
 
 test('content, rest and end are what the standard says, for any octets at any cuts', () => {
   fc.assert(
-    fc.property(bodies, cuts, (body, at) => {
-      const text = `${body}\r\n.\r\nNOOP\r\n`
+    fc.property(contents, cuts, (whole, at) => {
+      const text = `${whole}\r\n.\r\nNOOP\r\n`
       const { bare: _bare, long: _long, ended, content, rest } = decode(text, at)
       const expected = oracle(text)
       assert.deepEqual({ content, ended }, { content: expected.content, ended: expected.ended })
@@ -103,8 +103,8 @@ test('content, rest and end are what the standard says, for any octets at any cu
 
 test('a bare CR or LF is reported, for any octets at any cuts', () => {
   fc.assert(
-    fc.property(bodies, cuts, (body, at) => {
-      const text = `${body}\r\n.\r\n`
+    fc.property(contents, cuts, (whole, at) => {
+      const text = `${whole}\r\n.\r\n`
       const read = text.slice(0, text.length - oracle(text).rest.length)
       assert.equal(decode(text, at).bare, /\r(?!\n)|(?<!\r)\n/.test(read))
     }),
@@ -114,8 +114,8 @@ test('a bare CR or LF is reported, for any octets at any cuts', () => {
 
 test('a normalised message has CRLF and no other line end, and its text is untouched', () => {
   fc.assert(
-    fc.property(bodies, cuts, (body, at) => {
-      const text = `${body}\r\n.\r\n`
+    fc.property(contents, cuts, (whole, at) => {
+      const text = `${whole}\r\n.\r\n`
       const expected = oracle(text).content.replace(/\r\n|\r|\n/g, '\r\n')
       assert.equal(decode(text, at, { normalise: true }).content, expected)
     }),
@@ -125,9 +125,9 @@ test('a normalised message has CRLF and no other line end, and its text is untou
 
 test('RFC 3030 §2: in a BDAT chunk dots are content', () => {
   fc.assert(
-    fc.property(bodies, cuts, (body, at) => {
-      const decoded = decode(body, at, { dots: false })
-      assert.equal(decoded.content, body)
+    fc.property(contents, cuts, (whole, at) => {
+      const decoded = decode(whole, at, { dots: false })
+      assert.equal(decoded.content, whole)
       assert.equal(decoded.ended, false)
     }),
   )

@@ -8,7 +8,7 @@ const LIMITS = { ...DEFAULT_LIMITS, minDataRate: 500, dataGraceMs: 30_000 }
 
 test('the time that we take over a message is not held against the client', () => {
   const deadlines = new Deadlines(0)
-  deadlines.startBody(1000)
+  deadlines.startContent(1000)
   // Octets come until 11,000; then the disk is slow for a minute.
   deadlines.touch(11_000)
   for (let now = 12_000; now <= 71_000; now += 1000) deadlines.hold(now)

@@ -12,7 +12,7 @@ export class Deadlines {
   readonly #openedAt: number
   /** When the client last did what it should: a whole command, octets of a message. */
   #since: number
-  #bodyStartedAt = 0
+  #contentStartedAt = 0
 
   constructor(now: number) {
     this.#openedAt = this.#since = now
@@ -24,13 +24,13 @@ export class Deadlines {
   }
 
   /** The octets of a message are to come: their rate counts from now on. */
-  startBody(now: number): void {
-    this.#since = this.#bodyStartedAt = now
+  startContent(now: number): void {
+    this.#since = this.#contentStartedAt = now
   }
 
   /** It is us the client waits for. RFC 5321 §4.5.3.2 gives it minutes for that, and no reason to be cut off. */
   hold(now: number): void {
-    this.#bodyStartedAt += now - this.#since
+    this.#contentStartedAt += now - this.#since
     this.#since = now
   }
 
@@ -44,12 +44,12 @@ export class Deadlines {
     return now - this.#since > commandTimeoutMs
   }
 
-  /** Why the client is to be told good-bye, if it is. `bodySize`: octets of the message that is coming in, if one is. */
-  expired(now: number, limits: Limits, bodySize: number | undefined): WireReply | undefined {
+  /** Why the client is to be told good-bye, if it is. `contentSize`: octets of the message that is coming in, if one is. */
+  expired(now: number, limits: Limits, contentSize: number | undefined): WireReply | undefined {
     const { sessionTimeoutMs, minDataRate, dataGraceMs } = limits
     if (now - this.#openedAt > sessionTimeoutMs) return TOO_LONG
     if (this.isIdle(now, limits)) return TIMEOUT
-    const elapsed = now - this.#bodyStartedAt
-    return bodySize !== undefined && elapsed > dataGraceMs && bodySize < (minDataRate * elapsed) / 1000 ? TOO_SLOW : undefined
+    const elapsed = now - this.#contentStartedAt
+    return contentSize !== undefined && elapsed > dataGraceMs && contentSize < (minDataRate * elapsed) / 1000 ? TOO_SLOW : undefined
   }
 }

@@ -1,10 +1,10 @@
-/** Where the bytes of a message go while they arrive: the body store, and whoever listens at `receive`. */
+/** Where the octets of a message go while they arrive: the store of its content, and whoever listens at `receive`. */
 
-import { type BodyWriter, createBodyWriter, type Stored } from '@postroad/message'
+import { type ContentWriter, createContentWriter, type Stored } from '@postroad/message'
 import type { ReceiveSink } from '@postroad/plugin'
-import type { Body, Maybe, WireReply } from '@postroad/smtp'
+import type { ContentSink, Maybe, WireReply } from '@postroad/smtp'
 import type { Handler } from '../plan/handler.ts'
-import type { BodyMemory } from '../policy/body-memory.ts'
+import type { ContentMemory } from '../policy/content-memory.ts'
 import { after } from '../run/after.ts'
 import { HookCall, NOTHING } from '../run/call.ts'
 import { sink as asSink } from '../run/check.ts'
@@ -58,16 +58,16 @@ export function abortTaps(taps: Taps): void {
 }
 
 /** One message coming in. */
-export class IncomingBody implements Body {
-  readonly #writer: BodyWriter
-  readonly #memory: BodyMemory
+export class IncomingContent implements ContentSink {
+  readonly #writer: ContentWriter
+  readonly #memory: ContentMemory
   #isOver = false
   #taps: readonly Tap[]
   /** The first listener that failed and is worth something: the message's fate. */
   failure: Failure | undefined
 
   constructor(session: SessionState, taps: readonly Tap[]) {
-    this.#writer = createBodyWriter({ memoryLimit: session.scope.memory.open(), folder: session.scope.spool })
+    this.#writer = createContentWriter({ memoryLimit: session.scope.memory.open(), folder: session.scope.spool })
     this.#memory = session.scope.memory
     this.#taps = taps
   }

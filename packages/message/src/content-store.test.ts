@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
-import { type BodyWriterOptions, createBodyWriter } from './body-store.ts'
+import { type ContentWriterOptions, createContentWriter } from './content-store.ts'
 import type { SpillFile } from './spill-file.ts'
 
 let folder = ''
@@ -21,8 +21,8 @@ async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-async function store(chunks: Iterable<Uint8Array>, options: BodyWriterOptions = {}) {
-  const writer = createBodyWriter({ folder, ...options })
+async function store(chunks: Iterable<Uint8Array>, options: ContentWriterOptions = {}) {
+  const writer = createContentWriter({ folder, ...options })
   for (const chunk of chunks) await writer.write(chunk)
   return writer.finish()
 }
@@ -77,7 +77,7 @@ test('chunks in memory are neither copied nor kept alive by a large buffer behin
 
 test('RFC 5321 §6.3: limits that are exceeded are reported while writing, not thrown', async () => {
   const limits = { headerSize: 100, fields: 5, received: 2 }
-  const writer = createBodyWriter({ limits })
+  const writer = createContentWriter({ limits })
   await writer.write(Buffer.from('Received: x\r\n'.repeat(3)))
   assert.deepEqual(writer.excess, { headerSize: false, fields: false, received: true })
   await writer.write(Buffer.from('X: y\r\n'.repeat(30)))
@@ -122,12 +122,12 @@ test('a full disk rejects write and finish with its code, and the file is closed
     close: async () => void closed++,
   }
   const options = { memoryLimit: 10, openFile: async () => full }
-  const writer = createBodyWriter(options)
+  const writer = createContentWriter(options)
   await assert.rejects(async () => writer.write(LETTER), { code: 'ENOSPC' })
   await assert.rejects(async () => writer.write(LETTER), { code: 'ENOSPC' })
   await assert.rejects(async () => writer.finish(), { code: 'ENOSPC' })
   assert.equal(closed, 1)
-  const aborted = createBodyWriter(options)
+  const aborted = createContentWriter(options)
   aborted.write(LETTER)?.catch(() => undefined)
   await aborted.abort()
   assert.equal(closed, 2)
@@ -139,7 +139,7 @@ test('what is written without waiting comes out in order', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(chunk, { maxLength: 20 }), fc.nat(5000), async (chunks, memoryLimit) => {
       const expected = Buffer.concat(chunks)
-      const writer = createBodyWriter({ folder, memoryLimit, limits: { headerSize: 1 } })
+      const writer = createContentWriter({ folder, memoryLimit, limits: { headerSize: 1 } })
       for (const each of chunks) writer.write(each)?.catch(() => undefined)
       const stored = await writer.finish()
       assert.ok((await collect(stored.read())).equals(expected))

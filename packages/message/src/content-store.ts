@@ -8,8 +8,8 @@ import { type HeaderExcess, type HeaderLimits, HeaderScanner } from './header-sc
 import { openSpillFile, type SpillFile } from './spill-file.ts'
 import { type Stored, StoredFile, StoredMemory } from './stored.ts'
 
-/** Options of {@link createBodyWriter}. */
-export interface BodyWriterOptions {
+/** Options of {@link createContentWriter}. */
+export interface ContentWriterOptions {
   /** Octets kept in memory before a file is used. Default 1 MiB. */
   readonly memoryLimit?: number
   /** Where the temporary file goes. Default: the system's folder for such. */
@@ -20,7 +20,7 @@ export interface BodyWriterOptions {
 }
 
 /** Takes one message. */
-export interface BodyWriter {
+export interface ContentWriter {
   /** Octets so far. */
   readonly size: number
   /** Which header limits have been passed so far; may be asked after each write. */
@@ -44,17 +44,17 @@ const TAIL_SIZES = { first: 1024, last: 16 * 1024 }
 
 /**
  * @example
- * const writer = createBodyWriter()
+ * const writer = createContentWriter()
  * await writer.write(Buffer.from('Subject: hi\r\n\r\nHello\r\n'))
  * const stored = await writer.finish()
  */
-export function createBodyWriter(options: BodyWriterOptions = {}): BodyWriter {
+export function createContentWriter(options: ContentWriterOptions = {}): ContentWriter {
   return new Writer(options)
 }
 
-class Writer implements BodyWriter {
+class Writer implements ContentWriter {
   size = 0
-  readonly #options: BodyWriterOptions
+  readonly #options: ContentWriterOptions
   readonly #memoryLimit: number
   readonly #scanner: HeaderScanner
   /** All chunks in memory; once there is a file, those it does not have yet. */
@@ -72,7 +72,7 @@ class Writer implements BodyWriter {
   #failure: { readonly error: unknown } | undefined
   #isClosed = false
 
-  constructor(options: BodyWriterOptions) {
+  constructor(options: ContentWriterOptions) {
     this.#options = options
     this.#memoryLimit = options.memoryLimit ?? 1024 * 1024
     this.#scanner = new HeaderScanner(options.limits)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createBodyMemory } from './body-memory.ts'
+import { createContentMemory } from './content-memory.ts'
 
 test('while few messages come in at once each may keep much in memory, and later ones little', () => {
-  const memory = createBodyMemory(undefined)
+  const memory = createContentMemory(undefined)
   const first = Array.from({ length: 16 }, () => memory.open())
   assert.deepEqual(new Set(first), new Set([16_777_216]))
   assert.equal(memory.open(), 1_048_576)
@@ -13,13 +13,13 @@ test('while few messages come in at once each may keep much in memory, and later
 })
 
 test('ten thousand messages at once may keep little more than a gigabyte in all', () => {
-  const memory = createBodyMemory(undefined)
+  const memory = createContentMemory(undefined)
   const sum = Array.from({ length: 10_000 }, () => memory.open()).reduce((a, b) => a + b)
   assert.ok(sum < 1.2e9, `${sum}`)
 })
 
 test('what the operator says holds for all', () => {
-  const memory = createBodyMemory(10)
+  const memory = createContentMemory(10)
   assert.deepEqual(
     Array.from({ length: 20 }, () => memory.open()),
     Array(20).fill(10),

@@ -7,8 +7,8 @@ const LITTLE = 1_048_576
 /** Beyond that: 10,000 clients that send most of a message each, and then wait, must not fill the memory. */
 const LEAST = 65_536
 
-/** The bodies that are coming in, or being looked at. */
-export interface BodyMemory {
+/** The messages that are coming in, or being looked at. */
+export interface ContentMemory {
   /** One more. Gives the octets it may keep in memory. */
   open(): number
   /** One less. */
@@ -16,7 +16,7 @@ export interface BodyMemory {
 }
 
 /** @param fixed octets a message, whatever else comes in; without it at most 256 MiB for the first few, as much for many more, and 64 KiB for each of the others */
-export function createBodyMemory(fixed: number | undefined): BodyMemory {
+export function createContentMemory(fixed: number | undefined): ContentMemory {
   let open = 0
   return {
     open: () => {
