@@ -121,6 +121,11 @@ export async function start(options: Partial<ListenerOptions> = {}, overrides: O
   }
 }
 
+/** Milliseconds a client waits for a reply: a server that says nothing fails a test instead of holding it up. */
+const PATIENCE_MS = 8_000
+/** The real one, also where a test has another. */
+const startTimer = globalThis.setTimeout
+
 /** Sends text, reads replies. */
 export class Client {
   socket: Socket | TLSSocket
@@ -163,8 +168,12 @@ export class Client {
         return match[0].slice(0, -2).replaceAll('\r\n', '|')
       }
       if (this.isClosed) return this.#text === '' ? 'closed' : `unexpected ${this.#text}`
-      await new Promise<void>((resolve) => {
-        this.#waiting = resolve
+      await new Promise<void>((resolve, reject) => {
+        const timer = startTimer(() => reject(new Error(`no reply within ${PATIENCE_MS} ms`)), PATIENCE_MS)
+        this.#waiting = () => {
+          clearTimeout(timer)
+          resolve()
+        }
       })
     }
   }
