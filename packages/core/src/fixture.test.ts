@@ -18,6 +18,7 @@ export const NOW = Date.UTC(2026, 10, 30)
 export function handler(hook: HookName, run: (context: RunContext) => unknown, more: Partial<Handler> = {}): Handler {
   return {
     plugin: 'p',
+    ownName: 'p',
     hook,
     run,
     after: [],
