@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Asker, DnsError, forMessage, type Zone, zoneDns } from '@postroad/dns'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { Asker, type DnsAnswer, DnsError, forMessage, type Zone, zoneDns } from '@postroad/dns'
 import { Link } from '../../plugins/redis/src/link.ts'
 import { SharedDns } from '../../plugins/redis/src/shared-dns.ts'
 import { requires } from '../runner/requires.ts'
@@ -12,8 +12,8 @@ import { startRedis } from './redis.ts'
 import { startCluster } from './redis-cluster.ts'
 
 const skip = requires('redis-server')
-/** Long before the deadline of a command, 10 s: a busy machine is late for its 50 ms. */
-const SOON_MS = 5_000
+/** More than a question may wait for Redis, 50 ms. A busy machine is late for both alike: timers of a process fire in their order. */
+const LATE_MS = 100
 
 const ZONE: Zone = {
   'example.com': { MX: [[10, 'mx.example.com']], TXT: ['v=spf1 -all'], A: ['192.0.2.1'], secure: true, ttl: 600 }, // biome-ignore format: a table
@@ -122,15 +122,13 @@ test('a Redis that is away, frozen or never there: the same answers, and no ques
   assert.ok(node && lost)
   await node.link.send('get', ['warm'])
   redis.freeze()
-  assert.ok((await msOf(node.dns.a('example.com'))) < SOON_MS)
+  await inTime(node.dns.a('example.com'))
   await redis.kill()
-  assert.ok((await msOf(node.dns.mx('example.com'))) < SOON_MS)
-  const again: number[] = []
+  await inTime(node.dns.mx('example.com'))
   for (const type of ['A', 'MX', 'TXT'] as const) {
-    assert.ok((await msOf(lost.dns.ask(type, 'example.com'))) < SOON_MS)
-    again.push(await msOf(lost.dns.ask(type, 'example.com')))
+    await inTime(lost.dns.ask(type, 'example.com'))
+    await atOnce(lost.dns.ask(type, 'example.com'))
   }
-  assert.ok(Math.min(...again) < 20, `it is remembered here all the same: ${again} ms`)
   assert.deepEqual([node.inner.questions.length, lost.inner.questions.length], [2, 3])
 })
 
@@ -139,8 +137,16 @@ async function settled(): Promise<void> {
   await sleep(100)
 }
 
-async function msOf(work: Promise<{ readonly records: readonly unknown[] }>): Promise<number> {
-  const started = performance.now()
-  assert.equal((await work).records.length, 1)
-  return performance.now() - started
+/** An answer before {@link LATE_MS} have passed. */
+async function inTime(work: Promise<DnsAnswer<unknown>>): Promise<void> {
+  const first = await Promise.race([work, sleep(LATE_MS)])
+  assert.ok(first, `no answer within ${LATE_MS} ms`)
+  assert.equal(first.records.length, 1)
+}
+
+/** An answer that is remembered here: nothing is waited for, neither a timer nor a socket. */
+async function atOnce(work: Promise<DnsAnswer<unknown>>): Promise<void> {
+  const first = await Promise.race([work, nextTurn()])
+  assert.ok(first, 'it is remembered here all the same')
+  assert.equal(first.records.length, 1)
 }
