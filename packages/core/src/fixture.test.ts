@@ -5,7 +5,7 @@ import type { HookName, Logger } from '@postroad/plugin'
 import type { Maybe, Wire, WireReply } from '@postroad/smtp'
 import type { Handler } from './plan/handler.ts'
 import type { HookTable } from './plan/hook-table.ts'
-import { createBodyMemory } from './policy/body-memory.ts'
+import { createContentMemory } from './policy/content-memory.ts'
 import { createSingleRecipientClients } from './policy/single-recipient-clients.ts'
 import type { RunContext } from './run/context.ts'
 import { Lifetime } from './session/lifetime.ts'
@@ -69,7 +69,7 @@ export function ground(table: Partial<HookTable> = {}, more: Partial<Scope> = {}
     thresholds: {},
     refuseAt: 'rcpt',
     mixed: 'defer-rest',
-    memory: createBodyMemory(100_000),
+    memory: createContentMemory(100_000),
     spool: tmpdir(),
     now: () => NOW,
     record: (line) => void lines.push(line as Record<string, unknown>), // every line is an object of named fields
@@ -127,7 +127,7 @@ export class Client {
   async data(text = 'Subject: x\r\n\r\nx\r\n'): Promise<WireReply | readonly WireReply[]> {
     const reply = await this.stages.data()
     if (reply) return reply
-    await this.stages.body().write(Buffer.from(text))
+    await this.stages.content().write(Buffer.from(text))
     return this.stages.message()
   }
 
