@@ -2,7 +2,7 @@
 
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type Claim, planMessage } from '@postroad/queue-engine'
+import { type Lease, planMessage } from '@postroad/queue-engine'
 
 /** Where the old mail goes: hosts of loopback that refuse every connection. */
 const DESTINATIONS = 50
@@ -32,11 +32,11 @@ export async function fillBacklog({ folder, messages, port, spreadMs }: Backlog)
   }
   const begun = Date.now()
   for (let done = 0; done < messages; done += STEP) {
-    const claims: Claim[] = []
-    const add = async (_: unknown, at: number) => claims.push(...(await store.add(makeMessage(done + at, port), source)))
+    const leases: Lease[] = []
+    const add = async (_: unknown, at: number) => leases.push(...(await store.add(makeMessage(done + at, port), source)))
     await Promise.all(Array.from({ length: Math.min(STEP, messages - done) }, add))
     // One place for a step: due times are as fine as the spread over a hundred of them.
-    await store.release(claims, { kind: 'scheduled', at: begun + Math.round((spreadMs * done) / messages) })
+    await store.release(leases, { kind: 'scheduled', at: begun + Math.round((spreadMs * done) / messages) })
   }
   await store.close()
 }

@@ -7,9 +7,9 @@ import { at, makeMessage, octetsOf, sourceOf } from '../../packages/queue/src/co
 import { DEFAULT_BACKOFF } from '../../packages/queue/src/engine/site.ts'
 import { redisLimiter } from '../../plugins/redis/src/limiter.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
-import { SharedLanes } from '../../plugins/redis-queue/src/lane/shared-lanes.ts'
+import { SharedSlots } from '../../plugins/redis-queue/src/slot/shared-slots.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
-import { TicketedStore } from '../../plugins/redis-queue/src/ticket/ticketed-store.ts'
+import { WakeUpStore } from '../../plugins/redis-queue/src/wake-up/wake-up-store.ts'
 import { requires } from '../runner/requires.ts'
 import { linkOptions, silent } from './link.ts'
 import { type RedisServer, startRedis } from './redis.ts'
@@ -85,24 +85,26 @@ test('what is given back to a bucket of before is there at once', { skip }, asyn
   assert.deepEqual([(await limiter.take('a', rate, 3)).ok, (await limiter.take('a', rate, 2)).ok], [false, true])
 })
 
-test('a lane waits no longer for its rate, for a destination that was left alone, or for the places of the dead', { skip }, async () => {
-  const lanes = new SharedLanes(link, 'clock', { ...DEFAULT_BACKOFF, failures: 1, firstMs: 400, maxMs: 400 })
+test('a destination waits no longer for its rate, for a destination that was left alone, or for the slots of the dead', {
+  skip,
+}, async () => {
+  const slots = new SharedSlots(link, 'clock', { ...DEFAULT_BACKOFF, failures: 1, firstMs: 400, maxMs: 400 })
   const limits = { concurrency: 9, perSecond: 2 }
-  const [paced, closed] = [await lanes.enter('paced', limits), await lanes.enter('closed', limits)]
+  const [paced, closed] = [await slots.enter('paced', limits), await slots.enter('closed', limits)]
   assert.deepEqual([paced.kind, closed.kind], ['enter', 'enter'])
-  if (closed.kind === 'enter') await lanes.leave('closed', closed.permit, { health: 'down' })
+  if (closed.kind === 'enter') await slots.leave('closed', closed.slot, { health: 'down' })
   await setBack(HOUR)
-  const early = await lanes.enter('paced', limits)
+  const early = await slots.enter('paced', limits)
   assert.ok(early.kind === 'wait' && early.ms <= 501, JSON.stringify(early))
-  assert.equal((await lanes.enter('closed', { concurrency: 9 })).kind, 'closed')
+  assert.equal((await slots.enter('closed', { concurrency: 9 })).kind, 'closed')
   const [, score] = (await server.command('zrange', `{${link.prefix}:queue:clock}:permits:paced`, '0', '-1', 'withscores')) as string[]
   assert.ok(Number(score) <= (await time()) + 31_000)
   await sleep(700)
-  assert.deepEqual([(await lanes.enter('paced', limits)).kind, (await lanes.enter('closed', limits)).kind], ['enter', 'enter'])
-  lanes.close()
+  assert.deepEqual([(await slots.enter('paced', limits)).kind, (await slots.enter('closed', limits)).kind], ['enter', 'enter'])
+  slots.close()
 })
 
-test('claims of the dead are taken over a life later, and not those of the living', { skip }, async () => {
+test('leases of the dead are taken over a life later, and not those of the living', { skip }, async () => {
   const name = randomUUID()
   const open = () => new RedisStore({ link, name })
   const [dead, living, judge] = [open(), open(), open()]
@@ -122,34 +124,34 @@ test('claims of the dead are taken over a life later, and not those of the livin
   for (const store of [living, judge]) await store.close()
 })
 
-test('what a node with a wrong clock scheduled for a year later is due, with a ticket; what others scheduled is not, for a node whose clock is slow', {
+test('what a node with a wrong clock scheduled for a year later is due, with a wake-up; what others scheduled is not, for a node whose clock is slow', {
   skip,
 }, async () => {
   const issued: string[] = []
   const onScheduled = (entry: string, when: number): void => void issued.push(`${entry} ${when}`)
   const store = new RedisStore({ link, name: randomUUID(), onScheduled })
-  const tickets = new TicketedStore(store)
+  const wakeUps = new WakeUpStore(store)
   const now = Date.now()
   const [right, wrong] = [makeMessage(), makeMessage()]
   for (const [message, from] of [[right, now], [wrong, now + 8_760 * HOUR]] as const) // biome-ignore format: a table
     await store.addScheduled(message, sourceOf(octetsOf(message.size)), from + HOUR)
   issued.length = 0
-  assert.equal(await tickets.hasten({ now: now - 100_000 * HOUR, latest: now - 99_990 * HOUR }), 1)
+  assert.equal(await wakeUps.hasten({ now: now - 100_000 * HOUR, latest: now - 99_990 * HOUR }), 1)
   assert.deepEqual(issued, [`${wrong.id} 0 ${now - 100_000 * HOUR}`])
-  assert.equal(await tickets.hasten({ now, latest: now + 10 * HOUR }), 0)
-  assert.equal((await store.get(right.id))?.states[0]?.place.kind, 'scheduled')
+  assert.equal(await wakeUps.hasten({ now, latest: now + 10 * HOUR }), 0)
+  assert.equal((await store.get(right.id))?.states[0]?.status.kind, 'scheduled')
   await store.close()
 })
 
-test('deliveries whose ticket was lost are looked for by a clock that nobody sets', { skip }, async (t) => {
+test('deliveries whose wake-up was lost are looked for by a clock that nobody sets', { skip }, async (t) => {
   const store = new RedisStore({ link, name: randomUUID() })
-  const tickets = new TicketedStore(store)
-  assert.equal(await tickets.nextDue(), undefined)
+  const wakeUps = new WakeUpStore(store)
+  assert.equal(await wakeUps.nextDue(), undefined)
   const earlier = Date.now() - HOUR
   t.mock.timers.enable({ apis: ['Date'], now: earlier })
   const message = makeMessage()
   await store.addScheduled(message, sourceOf(octetsOf(message.size)), earlier - 60_000)
   await sleep(2_100)
-  assert.equal(await tickets.nextDue(), earlier - 60_000)
+  assert.equal(await wakeUps.nextDue(), earlier - 60_000)
   await store.close()
 })

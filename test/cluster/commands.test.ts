@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeQueueId } from '@postroad/mail'
 import type { CommandIo } from '@postroad/plugin'
-import { LaneRules, type QueuedMessage, type QueueStore, queueCommands } from '@postroad/queue-engine'
+import { DestinationRules, type QueuedMessage, type QueueStore, queueCommands } from '@postroad/queue-engine'
 import { deliveryOptions } from '@postroad/queue-engine/zod'
 import { z } from 'zod'
 import { at, gateOpen, makeMessage, octetsOf, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
@@ -22,7 +22,7 @@ const skip = requires('redis-server')
 /** Runs commands on a store; what they say, without what differs by chance. */
 function commanding(t: TestContext, open: () => Promise<QueueStore>, json = false) {
   const commands = queueCommands({
-    rules: new LaneRules(z.strictObject(deliveryOptions).parse({})),
+    rules: new DestinationRules(z.strictObject(deliveryOptions).parse({})),
     reporter: { hostname: 'mx.test', returnLimit: 1_000, route: async () => ({ via: 'smtp' }) },
     plan: { maxRecipients: 100 },
     now: () => at(10),
@@ -125,9 +125,9 @@ test('what cannot be read is set aside, in nobody’s way, and shown', { skip },
   const [damaged, whole] = [makeMessage(), makeMessage()]
   await fill(store, [damaged, whole])
   await link.send('set', [`{postroad:queue:mail}:e:${damaged.id}`, 'no envelope'])
-  const { claims } = await store.claimDue({ now: at(99), limit: 9, gate: gateOpen })
+  const { leases } = await store.claimDue({ now: at(99), limit: 9, gate: gateOpen })
   assert.deepEqual(
-    claims.map(({ message }) => message.id),
+    leases.map(({ message }) => message.id),
     [whole.id],
   )
   const run = commanding(t, async () => store)

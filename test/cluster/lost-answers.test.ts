@@ -6,7 +6,7 @@ import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../../packa
 import { Link } from '../../plugins/redis/src/link.ts'
 import type { RedisLink } from '../../plugins/redis-queue/src/link.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
-import { ADD, SETTLE, TAKE_DUE } from '../../plugins/redis-queue/src/store/scripts.ts'
+import { ADD, RECORD, TAKE_DUE } from '../../plugins/redis-queue/src/store/scripts.ts'
 import { requires } from '../runner/requires.ts'
 import { linkOptions, silent } from './link.ts'
 import { type RedisServer, startRedis } from './redis.ts'
@@ -61,42 +61,42 @@ test('a message whose sender heard 451 is not there, though Redis had taken it',
 test('deliveries that were claimed without an answer go back to the schedule with the second look', { skip }, async () => {
   const { store, deafen } = deafStore()
   const message = makeMessage()
-  const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
-  assert.ok(claim)
-  await store.release([claim], { kind: 'scheduled', at: at(1) })
+  const [lease] = await store.add(message, sourceOf(octetsOf(message.size)))
+  assert.ok(lease)
+  await store.release([lease], { kind: 'scheduled', at: at(1) })
   deafen(TAKE_DUE)
   await assert.rejects(store.claimDue({ now: at(2), limit: 9, gate: gateOpen }), /timed out/)
   assert.equal((await store.stats()).claimed, 1)
   await store.beat(at(3))
   await store.beat(at(4))
-  assert.deepEqual((await store.get(message.id))?.states[0]?.place, { kind: 'scheduled', at: at(4) })
+  assert.deepEqual((await store.get(message.id))?.states[0]?.status, { kind: 'scheduled', at: at(4) })
 })
 
-test('notifications of a settlement without an answer are delivered by whoever comes', { skip }, async () => {
+test('notifications of an end without an answer are delivered by whoever comes', { skip }, async () => {
   const { store, deafen } = deafStore()
   const message = makeMessage()
-  const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
-  assert.ok(claim)
+  const [lease] = await store.add(message, sourceOf(octetsOf(message.size)))
+  assert.ok(lease)
   const report = { ...makeMessage(), from: undefined, reportOn: message.id }
-  const settlement = { claim, state: done(claim), spawn: [{ message: report, source: sourceOf(octetsOf(report.size)) }], now: at(1) }
-  deafen(SETTLE)
-  await assert.rejects(store.settle(settlement), /timed out/)
-  assert.equal(await store.settle(settlement), 'lost', 'it was done the first time')
+  const end = { lease, state: done(lease), spawn: [{ message: report, source: sourceOf(octetsOf(report.size)) }], now: at(1) }
+  deafen(RECORD)
+  await assert.rejects(store.record(end), /timed out/)
+  assert.equal(await store.record(end), 'lost', 'it was done the first time')
   await store.beat(at(2))
   await store.beat(at(3))
-  const { claims } = await store.claimDue({ now: at(3), limit: 9, gate: gateOpen })
+  const { leases } = await store.claimDue({ now: at(3), limit: 9, gate: gateOpen })
   assert.deepEqual(
-    claims.map((each) => each.message.id),
+    leases.map((each) => each.message.id),
     [report.id],
   )
 })
 
-test('claims that are being worked on are no strays', { skip }, async () => {
+test('leases that are being worked on are no strays', { skip }, async () => {
   const { store } = deafStore()
   const message = makeMessage({ deliveries: 3 })
   const [first] = await store.add(message, sourceOf(octetsOf(message.size)))
   assert.ok(first)
   for (const second of [1, 2, 3]) await store.beat(at(second))
   assert.equal((await store.stats()).claimed, 3)
-  assert.equal(await store.settle({ claim: first, state: done(first), now: at(4) }), 'settled')
+  assert.equal(await store.record({ lease: first, state: done(first), now: at(4) }), 'recorded')
 })

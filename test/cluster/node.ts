@@ -14,7 +14,7 @@ export interface NodeSettings {
   readonly folder: string
   readonly redis: Parameters<typeof redis>[0]
   readonly queue: Parameters<typeof redisQueue>[0]
-  /** Where all mail goes; its lanes are those of its domains all the same. */
+  /** Where all mail goes; its destinations are those of its domains all the same. */
   readonly sinkPort: number
 }
 

@@ -107,18 +107,18 @@ test('a full Redis: mail is refused before anything is taken, and what is there 
   for (let at = 0; at < 40; at++) {
     const octets = randomBytes(400_000)
     const message = makeMessage({ size: octets.length })
-    const claims = await store.add(message, sourceOf(octets)).catch(() => undefined)
-    if (!claims) break
-    taken.push(...claims)
+    const leases = await store.add(message, sourceOf(octets)).catch(() => undefined)
+    if (!leases) break
+    taken.push(...leases)
   }
   assert.ok(taken.length > 5 && taken.length < 40, `${taken.length} messages fit`)
   await sleep(1_100)
   await store.memory.look()
   assert.equal(store.admit(1_000)?.code, 452)
   assert.equal((await store.stats()).messages, taken.length, 'what was refused is not there')
-  for (const claim of taken) {
-    const state = { ...claim.state, place: { kind: 'done' } as const }
-    assert.equal(await store.settle({ claim, state, now: Date.now() }), 'finished')
+  for (const lease of taken) {
+    const state = { ...lease.state, status: { kind: 'done' } as const }
+    assert.equal(await store.record({ lease, state, now: Date.now() }), 'finished')
   }
   await sleep(1_100)
   await store.memory.look()

@@ -51,7 +51,7 @@ function contracts(name: string, start: (certificate: TestCertificate) => Promis
   lockContract(name, ground(options, redisLock))
   if (isLong) limiterContract(name, ground(options, redisLimiter))
   queueContract({ name, open: () => openQueue(options()), rounds: 5 })
-  test(`${name}: deferred mail comes back by ticket, with BullMQ as the same user`, async () => {
+  test(`${name}: deferred mail comes back by wake-up, with BullMQ as the same user`, async () => {
     let attempts = 0
     const { node, store, close } = await startNode(options(), 'only', { deliver: () => (++attempts === 1 ? 'deferred' : 'delivered') })
     const message = fresh()

@@ -10,7 +10,7 @@ import { at, done, makeMessage, octetsOf, sourceOf } from '../../packages/queue/
 import { Link } from '../../plugins/redis/src/link.ts'
 import type { RedisLink } from '../../plugins/redis-queue/src/link.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
-import { ADD, SETTLE } from '../../plugins/redis-queue/src/store/scripts.ts'
+import { ADD, RECORD } from '../../plugins/redis-queue/src/store/scripts.ts'
 import { requires } from '../runner/requires.ts'
 import { linkOptions, silent } from './link.ts'
 import { type RedisServer, startRedis } from './redis.ts'
@@ -41,7 +41,7 @@ async function inFolder(t: TestContext, through?: RedisLink) {
   const files = async () => (await readdir(folder, { recursive: true })).filter((path) => path.split('/').length === 3)
   const add = async (store: RedisStore, octets: Buffer) => {
     const message = makeMessage({ size: octets.length })
-    return { message, claims: await store.add(message, sourceOf(octets)) }
+    return { message, leases: await store.add(message, sourceOf(octets)) }
   }
   return { folder, open, files, add }
 }
@@ -50,14 +50,14 @@ test('a large body is a file, a small one is not; both are read by another node,
   const { open, files, add } = await inFolder(t)
   const [one, other] = [open(), open()]
   const octets = randomBytes(200_000)
-  const { message, claims } = await add(one, octets)
+  const { message, leases } = await add(one, octets)
   await add(one, octetsOf(1_000))
   assert.equal((await files()).length, 1)
   const entry = await other.get(message.id)
   assert.ok(entry && (await readAll(other.body(entry.message))).equals(octets))
-  const [claim] = claims
-  assert.ok(claim)
-  assert.equal(await one.settle({ claim, state: done(claim), now: at(1) }), 'finished')
+  const [lease] = leases
+  assert.ok(lease)
+  assert.equal(await one.record({ lease, state: done(lease), now: at(1) }), 'finished')
   await until(async () => (await files()).length === 0)
   const deleted = await add(one, octets)
   assert.equal(await other.operate(deleted.message.id, { kind: 'delete' }, at(2)), 1)
@@ -151,21 +151,21 @@ test('a step that is tried again does not write its file again, and loses none',
     connect: (kind) => whole.connect(kind),
     async run(script, ...args) {
       const answer = await whole.run(script, ...args)
-      if (!isDeaf || script.sha !== SETTLE.sha) return answer
+      if (!isDeaf || script.sha !== RECORD.sha) return answer
       isDeaf = false
       throw new Error('Command timed out')
     },
   }
   const { open, files, add } = await inFolder(t, deaf)
   const store = open()
-  const { claims } = await add(store, octetsOf(2_000))
-  const [claim] = claims
-  assert.ok(claim)
+  const { leases } = await add(store, octetsOf(2_000))
+  const [lease] = leases
+  assert.ok(lease)
   const report = { ...makeMessage({ size: 3_000 }), from: undefined }
-  const settlement = { claim, state: done(claim), spawn: [{ message: report, source: sourceOf(octetsOf(3_000)) }], now: at(1) }
+  const end = { lease, state: done(lease), spawn: [{ message: report, source: sourceOf(octetsOf(3_000)) }], now: at(1) }
   isDeaf = true
-  await assert.rejects(store.settle(settlement), /timed out/)
-  assert.equal(await store.settle(settlement), 'lost', 'it was done the first time')
+  await assert.rejects(store.record(end), /timed out/)
+  assert.equal(await store.record(end), 'lost', 'it was done the first time')
   assert.equal((await readAll(store.body(report))).length, 3_000)
   await store.sweep(-1_000)
   assert.equal((await files()).length, 1, 'the file of the finished message was litter, that of the notification is not')

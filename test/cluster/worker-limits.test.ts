@@ -74,7 +74,7 @@ async function sendSome(port: number, client: number): Promise<void> {
   await session.quit()
 }
 
-/** Starts in the busiest second; between a permit and RCPT there is a little time, which differs. */
+/** Starts in the busiest second; between a slot and RCPT there is a little time, which differs. */
 function mostInASecond({ starts }: DomainCount): number {
   return Math.max(...starts.map((from) => starts.filter((at) => at >= from && at < from + 1_000).length))
 }

@@ -1,8 +1,8 @@
-/** A store on a disk with errors: adds and settles as it is told, and says what came of it; run by broken-disk.test.ts. */
+/** A store on a disk with errors: adds and records as it is told, and says what came of it; run by broken-disk.test.ts. */
 
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type Claim, planMessage } from '@postroad/queue-engine'
+import { type Lease, planMessage } from '@postroad/queue-engine'
 
 const [, , folder = ''] = process.argv
 const store = await openLmdbStore({
@@ -10,7 +10,7 @@ const store = await openLmdbStore({
   minFreeBytes: 0,
   onProblem: ({ message }) => process.send?.({ told: message }),
 })
-const claims: Claim[] = []
+const leases: Lease[] = []
 
 const orders: Readonly<Record<string, () => Promise<unknown>>> = {
   async add() {
@@ -18,15 +18,15 @@ const orders: Readonly<Record<string, () => Promise<unknown>>> = {
     const deliveries = [{ route, recipients: [{ address: makeAddress('a', 'example.com'), parameters: {}, route }] }]
     const message = planMessage({ from: undefined, parameters: {}, deliveries, size: 300, now: Date.now() }, { maxRecipients: 100 })
     const octets = Buffer.alloc(300, message.id)
-    claims.push(...(await store.add(message, { size: 300, raw: () => [octets].values() as never, chunks: () => [octets] })))
+    leases.push(...(await store.add(message, { size: 300, raw: () => [octets].values() as never, chunks: () => [octets] })))
     return 'added'
   },
-  async settle() {
-    const [claim] = claims
-    if (!claim) return 'nothing'
-    const state = { ...claim.state, place: { kind: 'done' }, recipients: [{ fate: 'delivered' }] } as const
-    const result = await store.settle({ claim, state, now: Date.now() })
-    claims.shift()
+  async record() {
+    const [lease] = leases
+    if (!lease) return 'nothing'
+    const state = { ...lease.state, status: { kind: 'done' }, recipients: [{ fate: 'delivered' }] } as const
+    const result = await store.record({ lease, state, now: Date.now() })
+    leases.shift()
     return result
   },
   /** Makes everything ten seconds older. */

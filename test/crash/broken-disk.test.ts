@@ -26,7 +26,7 @@ interface Store {
   fail(kind?: 'meta' | 'page' | 'sync' | 'stall' | 'lock', errno?: number): Promise<void>
 }
 
-type Order = 'add' | 'settle' | 'admit' | 'count' | 'age'
+type Order = 'add' | 'record' | 'admit' | 'count' | 'age'
 
 async function openStore(t: TestContext): Promise<Store> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-disk-'))
@@ -77,7 +77,7 @@ for (const kind of ['meta', 'page', 'sync'] as const) {
     for (let count = 0; count < 3; count++) assert.equal(await store.ask('add'), 'added')
     for (let round = 0; round < 3; round++) {
       await store.fail(kind)
-      for (const order of ['add', 'settle', 'add'] as const)
+      for (const order of ['add', 'record', 'add'] as const)
         assert.match(String(await store.ask(order)), /^failed: .*data\.mdb could not be/, `round ${round}`)
       assert.equal(await store.ask('admit'), 451)
       await store.fail()
@@ -89,7 +89,7 @@ for (const kind of ['meta', 'page', 'sync'] as const) {
       store.told.some((text) => /data\.mdb cannot be written.*(?:Input\/output|EIO)/i.test(text)),
       store.told.join('\n'),
     )
-    for (let count = 0; count < 6; count++) assert.equal(await store.ask('settle'), 'finished')
+    for (let count = 0; count < 6; count++) assert.equal(await store.ask('record'), 'finished')
     assert.equal(await store.ask('count'), 0)
   })
 }
@@ -121,7 +121,7 @@ test('a lock that fails: said at once and by its name, refused at MAIL, and the 
   await store.ask('age')
   assert.equal(await store.ask('admit'), 451)
   await store.fail()
-  assert.match(String(await store.ask('settle')), /^failed: .*start the process again/)
+  assert.match(String(await store.ask('record')), /^failed: .*start the process again/)
   const ended = once(store.child, 'exit', { signal: AbortSignal.timeout(20_000) })
   store.child.send('close')
   // In order it would wait for lmdb's lock.

@@ -80,7 +80,7 @@ test('steps of the wall clock, forth and back, and a process that is stopped mea
       return undefined
     },
   })
-  // Another address of this host: a lane of its own, which the operator stops.
+  // Another address of this host: a destination of its own, which the operator stops.
   const stopped = await createSink({ host: '127.0.0.2', port: sink.port })
   const operator = await Operator.begin()
   await operator.config(
@@ -90,7 +90,7 @@ import { defineConfig } from 'postroad'
 ${EXPORT} defineConfig({ hostname: 'crash.test', folder: '${folder}', setup: (app) => void app.use(queue({ minFree: 0 })).listen({ port: 0 }) })
 `,
   )
-  const lane = `smtp:127.0.0.2:${sink.port}`
+  const destination = `smtp:127.0.0.2:${sink.port}`
   await set('+0')
   const children: ChildProcess[] = []
   t.after(async () => {
@@ -100,7 +100,7 @@ ${EXPORT} defineConfig({ hostname: 'crash.test', folder: '${folder}', setup: (ap
     await rm(folder, { recursive: true, force: true })
   })
   const serve = () => start(folder, sink.port, { clock, children })
-  const [servers] = await Promise.all([Promise.all([serve(), serve()]), command(operator, 'suspend', lane)])
+  const [servers] = await Promise.all([Promise.all([serve(), serve()]), command(operator, 'suspend', destination)])
   const send = async (count: number, domain = 'example.com'): Promise<void> => {
     for (let sent = 0; sent < count; sent++) assert.match(await deliver(servers[sent % 2]?.port ?? 0, `r${sent}@${domain}`), /^250 /)
   }
@@ -124,7 +124,7 @@ ${EXPORT} defineConfig({ hostname: 'crash.test', folder: '${folder}', setup: (ap
   await pause(1_500)
   assert.equal(stopped.connections, 0)
   await set('-3600')
-  await command(operator, 'resume', lane)
+  await command(operator, 'resume', destination)
   await arrived(stopped, 4)
   await pause(1_500)
   assert.deepEqual([sink.transactions.length, stopped.transactions.length], [COUNT + 2, 4])

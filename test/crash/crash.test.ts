@@ -6,7 +6,7 @@ import { pause, type Verdict, World } from './world.ts'
 
 /** Of all sizes: in the database, and as files. */
 const SIZES = [200, 4_096, 20_000, 300_000]
-/** More at once than a lane holds, so that some are given back to the store however fast the machine is. */
+/** More at once than a destination holds, so that some are given back to the store however fast the machine is. */
 const BURST = 40
 /** So many messages under way are enough: a busy machine is not to be given work for minutes. */
 const WAITING = BURST

@@ -4,14 +4,14 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress, readAll } from '@postroad/mail'
-import { type Claim, planMessage, QueueError } from '@postroad/queue-engine'
+import { type Lease, planMessage, QueueError } from '@postroad/queue-engine'
 
 const folder = process.argv[2] ?? ''
 const ballast = join(folder, 'ballast')
 await writeFile(ballast, Buffer.alloc(1_000_000))
 const store = await openLmdbStore({ folder: join(folder, 'queue'), inlineLimit: 8_192, minFreeBytes: 0 })
 
-async function add(size: number): Promise<readonly Claim[]> {
+async function add(size: number): Promise<readonly Lease[]> {
   const route = { via: 'smtp' }
   const deliveries = [{ route, recipients: [{ address: makeAddress('a', 'example.com'), parameters: {}, route }] }]
   const message = planMessage({ from: undefined, parameters: {}, deliveries, size, now: Date.now() }, { maxRecipients: 100 })
@@ -25,7 +25,7 @@ async function add(size: number): Promise<readonly Claim[]> {
   })
 }
 
-const taken: Claim[] = []
+const taken: Lease[] = []
 let refused = 0
 for (let count = 0; refused < 6; count++) {
   try {
@@ -39,9 +39,9 @@ assert.ok(taken.length > 20, `${taken.length} were taken`)
 await rm(ballast)
 taken.push(...(await add(4_000)), ...(await add(40_000)))
 for (const { message } of taken) assert.deepEqual(await readAll(store.body(message)), Buffer.alloc(message.size, message.id))
-for (const claim of taken) {
-  const state = { ...claim.state, place: { kind: 'done' }, recipients: [{ fate: 'delivered' }] } as const
-  assert.equal(await store.settle({ claim, state, now: Date.now() }), 'finished')
+for (const lease of taken) {
+  const state = { ...lease.state, status: { kind: 'done' }, recipients: [{ fate: 'delivered' }] } as const
+  assert.equal(await store.record({ lease, state, now: Date.now() }), 'finished')
 }
 assert.equal((await store.stats()).messages, 0)
 await store.close()

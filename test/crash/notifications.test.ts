@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 
 const WORKER = fileURLToPath(new URL('notify-worker.ts', import.meta.url))
 const MESSAGES = 4
-const POINTS = ['commit:written', 'commit:durable', 'claim:durable', 'settle:begin', 'settle:durable'] as const
+const POINTS = ['commit:written', 'commit:durable', 'claim:durable', 'record:begin', 'record:durable'] as const
 
 /** Runs the worker until it is killed, or everything has ended. */
 async function run(folder: string, ...args: readonly (string | number)[]): Promise<'killed' | 'ended'> {
@@ -26,7 +26,7 @@ for (const point of POINTS) {
     const folder = await mkdtemp(join(tmpdir(), 'postroad-notify-'))
     t.after(() => rm(folder, { recursive: true, force: true }))
     // All are taken first: the kills are for what follows.
-    assert.equal(await run(folder, 'settle:begin', 1, MESSAGES), 'killed')
+    assert.equal(await run(folder, 'record:begin', 1, MESSAGES), 'killed')
     let kills = 0
     for (const nth of [1, 2, 3, 5, 8, 13]) if ((await run(folder, point, nth)) === 'killed') kills++
     assert.equal(await run(folder, '', 0), 'ended')

@@ -6,7 +6,7 @@ import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type Claim, type DeliveryState, planMessage } from '@postroad/queue-engine'
+import { type DeliveryState, type Lease, planMessage } from '@postroad/queue-engine'
 
 /** Sizes around the limits of page, inline body and write. */
 const SIZES = [0, 300, 5_000, 9_000, 70_000, 300_000]
@@ -32,7 +32,7 @@ async function work(folder: string, messages: number): Promise<void> {
     const deliveries = [{ route, recipients: recipients.slice(0, 1 + (made % 2)) }]
     const message = planMessage({ from: undefined, parameters: {}, deliveries, size, now: Date.now() }, { maxRecipients: 100 })
     const octets = octetsOf(message.id, size)
-    const claims = await store.add(message, {
+    const leases = await store.add(message, {
       size,
       raw: async function* () {
         yield octets
@@ -42,7 +42,7 @@ async function work(folder: string, messages: number): Promise<void> {
     promise('added', message.id)
     if (made % 3 === 0) return
     promise('ending', message.id)
-    for (const claim of claims) await store.settle({ claim, state: ended(claim), now: Date.now() })
+    for (const lease of leases) await store.record({ lease, state: ended(lease), now: Date.now() })
     promise('ended', message.id)
   }
   await Promise.all(
@@ -54,8 +54,8 @@ async function work(folder: string, messages: number): Promise<void> {
   process.exit(0)
 }
 
-function ended(claim: Claim): DeliveryState {
-  return { ...claim.state, place: { kind: 'done' }, recipients: claim.state.recipients.map(() => ({ fate: 'delivered' })) }
+function ended(lease: Lease): DeliveryState {
+  return { ...lease.state, status: { kind: 'done' }, recipients: lease.state.recipients.map(() => ({ fate: 'delivered' })) }
 }
 
 const [, , folder, messages] = process.argv

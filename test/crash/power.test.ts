@@ -57,8 +57,8 @@ async function check(at: string, promises: readonly { word: string; id: string }
     for (const id of ended) assert.ok(!there.has(id), `${id} had ended and is back`)
     assert.equal((await store.stats()).corrupt, 0)
     await store.beat(Date.now())
-    const { claims } = await store.claimDue({ now: Date.now(), limit: 10_000, gate: () => 'take' })
-    assert.equal(new Set(claims.map(({ message }) => message.id)).size, there.size, 'everything is due again')
+    const { leases } = await store.claimDue({ now: Date.now(), limit: 10_000, gate: () => 'take' })
+    assert.equal(new Set(leases.map(({ message }) => message.id)).size, there.size, 'everything is due again')
     return added.size - ending.size
   } finally {
     await store.close()

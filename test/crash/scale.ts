@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type Claim, DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, planMessage, QueueEngine } from '@postroad/queue-engine'
+import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, type Lease, planMessage, QueueEngine } from '@postroad/queue-engine'
 
 const { values } = parseArgs({ options: { messages: { type: 'string', default: '100000' }, fresh: { type: 'string', default: '5000' } } })
 const [messages, fresh] = [Number(values.messages), Number(values.fresh)]
@@ -63,11 +63,11 @@ async function fill(): Promise<void> {
   const begun = performance.now()
   const due = Date.now()
   for (let left = messages; left > 0; left -= 1_000) {
-    const claims: Claim[] = []
+    const leases: Lease[] = []
     await Promise.all(
-      Array.from({ length: Math.min(1_000, left) }, async () => void claims.push(...(await store.add(makeMessage('dead.test'), source)))),
+      Array.from({ length: Math.min(1_000, left) }, async () => void leases.push(...(await store.add(makeMessage('dead.test'), source)))),
     )
-    await store.release(claims, { kind: 'scheduled', at: due })
+    await store.release(leases, { kind: 'scheduled', at: due })
   }
   await store.close()
   print('filled', { messages, perSecond: round((messages / (performance.now() - begun)) * 1_000) })
@@ -79,9 +79,9 @@ async function measureOpening(): Promise<void> {
   const store = await openLmdbStore({ folder, minFreeBytes: 0 })
   await store.beat(Date.now())
   const opened = performance.now()
-  const { claims } = await store.claimDue({ now: Date.now(), limit: 100, gate: () => 'take' })
+  const { leases } = await store.claimDue({ now: Date.now(), limit: 100, gate: () => 'take' })
   const claimed = performance.now()
-  await store.release(claims, { kind: 'scheduled', at: Date.now() })
+  await store.release(leases, { kind: 'scheduled', at: Date.now() })
   let listed = 0
   let most = 0
   for await (const _ of store.list()) if (++listed % 10_000 === 0) most = Math.max(most, ownMb())
@@ -123,7 +123,7 @@ async function measureFresh(name: string, store: LmdbStore): Promise<number> {
     maxActive: 200,
     backlogShare: 0.5,
     memoryLimit: 64_000_000,
-    laneLimit: 1_000,
+    destinationLimit: 1_000,
     attemptMs: 60_000,
     lookMs: 1_000,
     clock: engineClock({ now: Date.now, sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}) }),

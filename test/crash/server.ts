@@ -7,7 +7,7 @@ import { queue } from '@postroad/queue'
 
 const [, , folder = '', sinkPort = ''] = process.argv
 
-/** Mail for `stopped.test` goes by a lane of its own. */
+/** Mail for `stopped.test` goes by a destination of its own. */
 const toSink = definePlugin({
   name: 'to-sink',
   hooks: {

@@ -1,6 +1,6 @@
 /**
  * One mail server in small, to be killed: a queue and its engine, whose clients and next hop are the parent process. Told by its
- * arguments where it is to die: `{ point: 'settle:durable', nth: 3 }`.
+ * arguments where it is to die: `{ point: 'record:durable', nth: 3 }`.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -104,7 +104,7 @@ const engine = new QueueEngine({
   backlogShare: 0.5,
   memoryLimit: 100_000,
   // Few, so that some wait in the store.
-  laneLimit: 6,
+  destinationLimit: 6,
   attemptMs: 60_000,
   lookMs: 50,
   clock: engineClock({ now: Date.now, sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}) }),

@@ -9,7 +9,7 @@ export const PLACES = [
   'packages/core/src/{run,policy,stages}/**/*.ts',
   'packages/smtp/src/verb/**/*.ts',
   'packages/queue/src/state.ts',
-  'packages/queue/src/engine/settler.ts',
+  'packages/queue/src/engine/recorder.ts',
 ]
 
 /** A mutant and the file it is of. */

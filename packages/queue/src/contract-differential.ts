@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { at, done, makeMessage, octetsOf, type QueueUnderTest, sourceOf } from './contract-fixture.ts'
 import { memoryQueue } from './memory-store.ts'
-import type { Claim, DeliveryState, QueuedMessage } from './model.ts'
+import type { DeliveryState, Lease, QueuedMessage } from './model.ts'
 import type { Operation, QueueStore } from './store.ts'
 
 type Event =
   | { readonly kind: 'add'; readonly who: number; readonly deliveries: number }
   | { readonly kind: 'due'; readonly who: number; readonly limit: number; readonly gate: number }
-  | { readonly kind: 'waiting'; readonly who: number; readonly lane: number }
-  | { readonly kind: 'settle'; readonly which: number; readonly done: boolean; readonly wait: number }
+  | { readonly kind: 'waiting'; readonly who: number; readonly destination: number }
+  | { readonly kind: 'record'; readonly which: number; readonly done: boolean; readonly wait: number }
   | { readonly kind: 'release'; readonly which: number; readonly wait: number }
   | { readonly kind: 'operate'; readonly which: number; readonly operation: Operation }
   | { readonly kind: 'hasten'; readonly who: number; readonly within: number }
@@ -24,8 +24,8 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ kind: fc.constant('due' as const), who: small, limit: fc.integer({ min: 1, max: 5 }), gate: fc.nat(3) }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('waiting' as const), who: small, lane: fc.nat(2) }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('settle' as const), which: fc.nat(), done: fc.boolean(), wait: fc.nat(100) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('waiting' as const), who: small, destination: fc.nat(2) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('record' as const), which: fc.nat(), done: fc.boolean(), wait: fc.nat(100) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('release' as const), which: fc.nat(), wait: fc.nat(100) }) },
   {
     weight: 2,
@@ -61,10 +61,10 @@ interface Pair {
   readonly model: QueueStore
 }
 
-interface PairedClaim {
+interface PairedLease {
   readonly pair: Pair
-  readonly real: Claim
-  readonly model: Claim
+  readonly real: Lease
+  readonly model: Lease
 }
 
 class Play {
@@ -72,7 +72,7 @@ class Play {
   readonly #memory = memoryQueue()
   readonly #messages: QueuedMessage[] = []
   #pairs: Pair[] = []
-  #claims: PairedClaim[] = []
+  #leases: PairedLease[] = []
   #now = at(0)
 
   constructor(queue: QueueUnderTest) {
@@ -82,8 +82,8 @@ class Play {
   async step(step: Event): Promise<void> {
     if (step.kind === 'add') await this.#add(await this.#pair(step.who), step.deliveries)
     else if (step.kind === 'due') await this.#due(await this.#pair(step.who), step)
-    else if (step.kind === 'waiting') await this.#waiting(await this.#pair(step.who), `smtp:lane-${step.lane}.example.com`)
-    else if (step.kind === 'settle') await this.#settle(step)
+    else if (step.kind === 'waiting') await this.#waiting(await this.#pair(step.who), `smtp:lane-${step.destination}.example.com`)
+    else if (step.kind === 'record') await this.#record(step)
     else if (step.kind === 'release') await this.#release(step)
     else if (step.kind === 'operate') await this.#operate(step)
     else if (step.kind === 'hasten') await this.#hasten(await this.#pair(step.who), step.within)
@@ -106,43 +106,45 @@ class Play {
 
   async #due(pair: Pair, { limit, gate }: { readonly limit: number; readonly gate: number }): Promise<void> {
     const later = this.#now + 30_000
-    const verdict = (lane: string) => (lane.includes(`lane-${gate}`) ? (gate % 2 === 0 ? 'wait' : later) : 'take')
+    const verdict = (destination: string) => (destination.includes(`lane-${gate}`) ? (gate % 2 === 0 ? 'wait' : later) : 'take')
     // Two deliveries of one moment may come in any order: ask for all, or for none.
     const all = limit > 2 ? 1_000 : 0
     const [real, model] = await Promise.all(
       [pair.real, pair.model].map((store) => (all === 0 ? undefined : store.claimDue({ now: this.#now, limit: all, gate: verdict }))),
     )
     assert.equal(real?.moved, model?.moved, 'entries that were due')
-    this.#remember(pair, real?.claims, model?.claims)
+    this.#remember(pair, real?.leases, model?.leases)
   }
 
-  async #waiting(pair: Pair, lane: string): Promise<void> {
-    const [real, model] = await Promise.all([pair.real, pair.model].map((store) => store.claimWaiting(lane, 1_000)))
+  async #waiting(pair: Pair, destination: string): Promise<void> {
+    const [real, model] = await Promise.all([pair.real, pair.model].map((store) => store.claimWaiting(destination, 1_000)))
     this.#remember(pair, real, model)
   }
 
-  async #settle({ which, done: isDone, wait }: { readonly which: number; readonly done: boolean; readonly wait: number }): Promise<void> {
-    const claim = this.#claims[which % Math.max(1, this.#claims.length)]
-    if (!claim) return
-    const state = (each: Claim): DeliveryState =>
-      isDone ? done(each) : { ...each.state, attempts: each.state.attempts + 1, place: { kind: 'scheduled', at: this.#now + wait * 1_000 } }
-    // Now and then another delivery of the message ends in the same step, whether or not its claim is still good.
-    const { message, index } = claim.real
-    const other = wait % 2 === 0 ? undefined : this.#claims.find((each) => each.pair === claim.pair && each.real.message.id === message.id && each.real.index !== index) // biome-ignore format: long
-    const settled = (which: 'real' | 'model') => {
-      const also = other ? [{ claim: other[which], state: state(other[which]) }] : []
-      return claim.pair[which].settle({ claim: claim[which], state: state(claim[which]), also, now: this.#now })
+  async #record({ which, done: isDone, wait }: { readonly which: number; readonly done: boolean; readonly wait: number }): Promise<void> {
+    const lease = this.#leases[which % Math.max(1, this.#leases.length)]
+    if (!lease) return
+    const state = (each: Lease): DeliveryState =>
+      isDone
+        ? done(each)
+        : { ...each.state, attempts: each.state.attempts + 1, status: { kind: 'scheduled', at: this.#now + wait * 1_000 } }
+    // Now and then another delivery of the message ends in the same step, whether or not its lease is still good.
+    const { message, index } = lease.real
+    const other = wait % 2 === 0 ? undefined : this.#leases.find((each) => each.pair === lease.pair && each.real.message.id === message.id && each.real.index !== index) // biome-ignore format: long
+    const recorded = (which: 'real' | 'model') => {
+      const also = other ? [{ lease: other[which], state: state(other[which]) }] : []
+      return lease.pair[which].record({ lease: lease[which], state: state(lease[which]), also, now: this.#now })
     }
-    const [real, model] = [await settled('real'), await settled('model')]
-    assert.equal(real, model, 'result of a settlement')
+    const [real, model] = [await recorded('real'), await recorded('model')]
+    assert.equal(real, model, 'result of an end')
   }
 
   async #release({ which, wait }: { readonly which: number; readonly wait: number }): Promise<void> {
-    const claim = this.#claims[which % Math.max(1, this.#claims.length)]
-    if (!claim) return
-    const place = { kind: 'scheduled', at: this.#now + wait * 1_000 } as const
-    await claim.pair.real.release([claim.real], place)
-    await claim.pair.model.release([claim.model], place)
+    const lease = this.#leases[which % Math.max(1, this.#leases.length)]
+    if (!lease) return
+    const status = { kind: 'scheduled', at: this.#now + wait * 1_000 } as const
+    await lease.pair.real.release([lease.real], status)
+    await lease.pair.model.release([lease.model], status)
   }
 
   async #operate({ which, operation }: { readonly which: number; readonly operation: Operation }): Promise<void> {
@@ -167,14 +169,14 @@ class Play {
     delete this.#pairs[who]
     const survivor = await this.#pair((who + 1) % 4)
     const [real, model] = await Promise.all([survivor.real, survivor.model].map((store) => store.beat(this.#now)))
-    assert.equal(real, model, 'claims taken over')
+    assert.equal(real, model, 'leases taken over')
   }
 
-  #remember(pair: Pair, real: readonly Claim[] = [], model: readonly Claim[] = []): void {
-    const key = ({ message, index }: Claim): string => `${message.id} ${index}`
+  #remember(pair: Pair, real: readonly Lease[] = [], model: readonly Lease[] = []): void {
+    const key = ({ message, index }: Lease): string => `${message.id} ${index}`
     assert.deepEqual(real.map(key).sort(), model.map(key).sort(), 'claims')
-    const byKey = new Map(model.map((claim) => [key(claim), claim]))
-    for (const claim of real) this.#claims.push({ pair, real: claim, model: byKey.get(key(claim)) as Claim }) // the keys are equal
+    const byKey = new Map(model.map((lease) => [key(lease), lease]))
+    for (const lease of real) this.#leases.push({ pair, real: lease, model: byKey.get(key(lease)) as Lease }) // the keys are equal
   }
 
   async #compare(): Promise<void> {
@@ -193,8 +195,8 @@ class Play {
 }
 
 /** Owners have different names here and there. */
-function shape({ place, attempts, recipients, wish }: DeliveryState): object {
-  return { place: place.kind === 'claimed' ? 'claimed' : place, attempts, fates: recipients.map(({ fate }) => fate), wish }
+function shape({ status, attempts, recipients, pendingHold }: DeliveryState): object {
+  return { status: status.kind === 'claimed' ? 'claimed' : status, attempts, fates: recipients.map(({ fate }) => fate), pendingHold }
 }
 
 async function play(queue: QueueUnderTest, events: readonly Event[]): Promise<void> {

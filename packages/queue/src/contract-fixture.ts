@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { type MessageSource, makeQueueId } from '@postroad/mail'
 import type { Address, RcptParameters } from '@postroad/plugin'
-import { type Claim, type DeliveryState, initialState, type QueuedDelivery, type QueuedMessage } from './model.ts'
+import { type DeliveryState, initialState, type Lease, type QueuedDelivery, type QueuedMessage } from './model.ts'
 import type { Gate, QueueEntry, QueueStore } from './store.ts'
 
 /** A queue that several processes share. */
@@ -38,14 +38,19 @@ export function address(local: string, domain: string): Address {
 export interface MessageShape {
   readonly size?: number
   readonly deliveries?: number
-  readonly lane?: string
+  readonly destination?: string
   readonly recipients?: readonly (readonly [local: string, domain: string])[]
 }
 
 let made = 0
 
 /** A message with every parameter there is. */
-export function makeMessage({ size = 30, deliveries = 1, lane, recipients = [['rcpt', 'example.com']] }: MessageShape = {}): QueuedMessage {
+export function makeMessage({
+  size = 30,
+  deliveries = 1,
+  destination,
+  recipients = [['rcpt', 'example.com']],
+}: MessageShape = {}): QueuedMessage {
   const parameters: RcptParameters = { notify: ['FAILURE', 'DELAY'], orcpt: { type: 'rfc822', address: 'Original+2B@example.net' } }
   const all = recipients.map(([local, domain]) => ({ address: address(local, domain), parameters }))
   return {
@@ -59,7 +64,7 @@ export function makeMessage({ size = 30, deliveries = 1, lane, recipients = [['r
       { length: deliveries },
       (_, index): QueuedDelivery => ({
         route: { via: 'smtp', host: 'mx.example.com', port: 2525, settings: { tls: 'required' } },
-        lane: lane ?? `smtp:lane-${index}.example.com`,
+        destination: destination ?? `smtp:lane-${index}.example.com`,
         recipients: all,
       }),
     ),
@@ -84,13 +89,13 @@ export function sourceOf(octets: Buffer, options: { readonly chunked?: number } 
   return chunked === undefined ? { ...source, chunks: () => [octets] } : source
 }
 
-/** The state of a claim whose recipients all have it. */
-export function done(claim: Claim): DeliveryState {
+/** The state of a lease whose recipients all have it. */
+export function done(lease: Lease): DeliveryState {
   return {
-    ...claim.state,
-    place: { kind: 'done' },
-    attempts: claim.state.attempts + 1,
-    recipients: claim.state.recipients.map(() => ({ fate: 'delivered', reply: { code: 250, text: 'OK' }, at: at(1) })),
+    ...lease.state,
+    status: { kind: 'done' },
+    attempts: lease.state.attempts + 1,
+    recipients: lease.state.recipients.map(() => ({ fate: 'delivered', reply: { code: 250, text: 'OK' }, at: at(1) })),
   }
 }
 
@@ -102,14 +107,14 @@ export async function stored(store: QueueStore, id: string): Promise<QueueEntry>
 }
 
 /** A message that has had one attempt and is to be tried again. */
-export async function scheduled(store: QueueStore, when: number, lane?: string): Promise<string> {
-  const message = makeMessage(lane === undefined ? {} : { lane })
-  const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
-  assert.ok(claim)
+export async function scheduled(store: QueueStore, when: number, destination?: string): Promise<string> {
+  const message = makeMessage(destination === undefined ? {} : { destination })
+  const [lease] = await store.add(message, sourceOf(octetsOf(message.size)))
+  assert.ok(lease)
   const [delivery] = message.deliveries
   assert.ok(delivery)
   const state = { ...initialState(delivery, { kind: 'scheduled', at: when }), attempts: 1 }
-  assert.equal(await store.settle({ claim, state, now: at(0) }), 'settled')
+  assert.equal(await store.record({ lease, state, now: at(0) }), 'recorded')
   return message.id
 }
 

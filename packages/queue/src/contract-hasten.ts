@@ -17,12 +17,12 @@ export function hastening(checked: Check): void {
       const other = await queue.store()
       assert.equal(await other.hasten({ now: at(1), latest: at(100) }), 2)
       assert.equal(await store.hasten({ now: at(2), latest: at(100) }), 0)
-      const placeOf = async (id: string) => (await stored(store, id)).states[0]?.place
-      assert.deepEqual(await Promise.all([near, edge, far, farther].map(placeOf)), [at(10), at(100), at(1), at(1)].map((when) => ({ kind: 'scheduled', at: when }))) // biome-ignore format: a table
-      assert.deepEqual(await placeOf(held), { kind: 'held', since: at(1e9), reason: 'x' })
-      assert.deepEqual(await placeOf(waiting.message.id), { kind: 'waiting', since: at(1e9) })
-      const { claims } = await store.claimDue({ now: at(1), limit: 9, gate: gateOpen })
-      assert.deepEqual(claims.map(({ message, state }) => [message.id, state.attempts]).sort(), [far, farther].map((id) => [id, 1]).sort()) // biome-ignore format: a table
+      const statusOf = async (id: string) => (await stored(store, id)).states[0]?.status
+      assert.deepEqual(await Promise.all([near, edge, far, farther].map(statusOf)), [at(10), at(100), at(1), at(1)].map((when) => ({ kind: 'scheduled', at: when }))) // biome-ignore format: a table
+      assert.deepEqual(await statusOf(held), { kind: 'held', since: at(1e9), reason: 'x' })
+      assert.deepEqual(await statusOf(waiting.message.id), { kind: 'waiting', since: at(1e9) })
+      const { leases } = await store.claimDue({ now: at(1), limit: 9, gate: gateOpen })
+      assert.deepEqual(leases.map(({ message, state }) => [message.id, state.attempts]).sort(), [far, farther].map((id) => [id, 1]).sort()) // biome-ignore format: a table
     },
   )
   checked('more than a page of them are all due', async (store) => {
@@ -33,18 +33,18 @@ export function hastening(checked: Check): void {
   })
   checked('from when a life counts survives, and the gate sees it', async (store, queue) => {
     const message = makeMessage()
-    const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
-    assert.ok(claim)
-    const place = { kind: 'scheduled', at: at(5) } as const
-    await store.settle({ claim, state: { ...claim.state, place, attempts: 12, warned: true, countedFrom: at(-60) }, now: at(1) })
+    const [lease] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(lease)
+    const status = { kind: 'scheduled', at: at(5) } as const
+    await store.record({ lease, state: { ...lease.state, status, attempts: 12, warned: true, countedFrom: at(-60) }, now: at(1) })
     const seen: object[] = []
     const gate: Gate = (_, view) => {
       seen.push(subset(view, EXPECTED_VIEW))
       return 'take'
     }
-    const { claims } = await (await queue.store()).claimDue({ now: at(5), limit: 9, gate })
-    assert.deepEqual([seen, claims[0]?.state.countedFrom], [[EXPECTED_VIEW], at(-60)])
+    const { leases } = await (await queue.store()).claimDue({ now: at(5), limit: 9, gate })
+    assert.deepEqual([seen, leases[0]?.state.countedFrom], [[EXPECTED_VIEW], at(-60)])
   })
 }
 
-const EXPECTED_VIEW = { queuedAt: at(0), countedFrom: at(-60), attempts: 12, warned: true, owes: false }
+const EXPECTED_VIEW = { queuedAt: at(0), countedFrom: at(-60), attempts: 12, warned: true, hasPendingReport: false }

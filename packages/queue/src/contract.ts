@@ -24,7 +24,7 @@ import {
   subset,
 } from './contract-fixture.ts'
 import { hastening } from './contract-hasten.ts'
-import type { Claim } from './model.ts'
+import type { Lease } from './model.ts'
 import type { Gate } from './store.ts'
 
 export type { QueueUnderTest } from './contract-fixture.ts'
@@ -118,17 +118,17 @@ function keeping(checked: Check): void {
 function claiming(checked: Check): void {
   checked('a message is born claimed by who added it: nobody else gets it', async (store, queue) => {
     const message = makeMessage({ deliveries: 3 })
-    const claims = await store.add(message, sourceOf(octetsOf(message.size)))
+    const leases = await store.add(message, sourceOf(octetsOf(message.size)))
     assert.deepEqual(
-      claims.map(({ index }) => index),
+      leases.map(({ index }) => index),
       [0, 1, 2],
     )
     const other = await queue.store()
-    assert.deepEqual((await other.claimDue({ now: at(1e9), limit: 10, gate: gateOpen })).claims, [])
+    assert.deepEqual((await other.claimDue({ now: at(1e9), limit: 10, gate: gateOpen })).leases, [])
     assert.equal(await other.claimOne(message.id, 0), undefined)
     const { states } = await stored(other, message.id)
     assert.deepEqual(
-      states.map(({ place }) => place),
+      states.map(({ status }) => status),
       [0, 1, 2].map(() => ({ kind: 'claimed', owner: store.owner })),
     )
   })
@@ -139,49 +139,49 @@ function claiming(checked: Check): void {
     assert.equal((await store.claimDue({ now: at(9), limit: 10, gate: gateOpen })).moved, 0)
     const other = await queue.store()
     const [mine, theirs] = await Promise.all([store, other].map((each) => each.claimDue({ now: at(30), limit: 10, gate: gateOpen })))
-    const ids = [...(mine?.claims ?? []), ...(theirs?.claims ?? [])].map(({ message }) => message.id)
+    const ids = [...(mine?.leases ?? []), ...(theirs?.leases ?? [])].map(({ message }) => message.id)
     assert.deepEqual(ids, [early, late])
     assert.equal(await store.nextDue(), undefined)
   })
-  checked('the gate sends entries to their lane or to a later time, without a claim or an attempt', async (store) => {
+  checked('the gate sends entries to their destination or to a later time, without a lease or an attempt', async (store) => {
     const first = await scheduled(store, at(1), 'smtp:constructor')
     const second = await scheduled(store, at(2), 'smtp:__proto__')
     const seen: string[] = []
     const result = await store.claimDue({
       now: at(5),
       limit: 10,
-      gate: (lane, { attempts, queuedAt }) => {
-        seen.push(`${lane} ${attempts} ${queuedAt === at(0)}`)
-        return lane === 'smtp:constructor' ? 'wait' : at(50)
+      gate: (destination, { attempts, queuedAt }) => {
+        seen.push(`${destination} ${attempts} ${queuedAt === at(0)}`)
+        return destination === 'smtp:constructor' ? 'wait' : at(50)
       },
     })
-    assert.deepEqual([result.claims, result.moved, seen], [[], 2, ['smtp:constructor 1 true', 'smtp:__proto__ 1 true']])
-    assert.deepEqual(await store.waitingLanes(), ['smtp:constructor'])
+    assert.deepEqual([result.leases, result.moved, seen], [[], 2, ['smtp:constructor 1 true', 'smtp:__proto__ 1 true']])
+    assert.deepEqual(await store.waitingDestinations(), ['smtp:constructor'])
     assert.equal(await store.nextDue(), at(50))
     assert.deepEqual(await store.claimWaiting('smtp:__proto__', 10), [])
-    const claims = await store.claimWaiting('smtp:constructor', 10)
+    const leases = await store.claimWaiting('smtp:constructor', 10)
     assert.deepEqual(
-      claims.map(({ message, state }) => [message.id, state.attempts]),
+      leases.map(({ message, state }) => [message.id, state.attempts]),
       [[first, 1]],
     )
-    assert.deepEqual((await stored(store, second)).states[0]?.place, { kind: 'scheduled', at: at(50) })
-    assert.deepEqual(await store.waitingLanes(), [])
+    assert.deepEqual((await stored(store, second)).states[0]?.status, { kind: 'scheduled', at: at(50) })
+    assert.deepEqual(await store.waitingDestinations(), [])
   })
-  checked('claims given back wait or are scheduled again, and count no attempt', async (store) => {
+  checked('leases given back wait or are scheduled again, and count no attempt', async (store) => {
     const message = makeMessage({ deliveries: 2 })
-    const claims = await store.add(message, sourceOf(octetsOf(message.size)))
-    await store.release(claims.slice(0, 1), { kind: 'waiting', since: at(1) })
-    await store.release(claims.slice(1), { kind: 'scheduled', at: at(2) })
+    const leases = await store.add(message, sourceOf(octetsOf(message.size)))
+    await store.release(leases.slice(0, 1), { kind: 'waiting', since: at(1) })
+    await store.release(leases.slice(1), { kind: 'scheduled', at: at(2) })
     const { states } = await stored(store, message.id)
     assert.deepEqual(
-      states.map(({ place, attempts }) => [place, attempts]),
+      states.map(({ status, attempts }) => [status, attempts]),
       [
         [{ kind: 'waiting', since: at(1) }, 0],
         [{ kind: 'scheduled', at: at(2) }, 0],
       ],
     )
-    await store.release(claims, { kind: 'scheduled', at: at(9) })
-    assert.deepEqual((await stored(store, message.id)).states, states, 'a claim that is not ours any more changes nothing')
+    await store.release(leases, { kind: 'scheduled', at: at(9) })
+    assert.deepEqual((await stored(store, message.id)).states, states, 'a lease that is not ours any more changes nothing')
   })
 }
 
@@ -190,10 +190,10 @@ function settling(checked: Check): void {
     const message = makeMessage({ deliveries: 2 })
     const [first, second] = await store.add(message, sourceOf(octetsOf(message.size)))
     assert.ok(first && second)
-    assert.equal(await store.settle({ claim: first, state: done(first), now: at(5) }), 'settled')
-    assert.equal((await stored(store, message.id)).states[0]?.place.kind, 'done')
+    assert.equal(await store.record({ lease: first, state: done(first), now: at(5) }), 'recorded')
+    assert.equal((await stored(store, message.id)).states[0]?.status.kind, 'done')
     assert.equal(await store.getFinished(message.id), undefined)
-    assert.equal(await store.settle({ claim: second, state: done(second), now: at(6) }), 'finished')
+    assert.equal(await store.record({ lease: second, state: done(second), now: at(6) }), 'finished')
     assert.equal(await store.get(message.id), undefined)
     const finished = await store.getFinished(message.id)
     assert.deepEqual(
@@ -205,32 +205,32 @@ function settling(checked: Check): void {
   })
   checked('many deliveries of one message may end at once', async (store) => {
     const message = makeMessage({ deliveries: 20 })
-    const claims = await store.add(message, sourceOf(octetsOf(message.size)))
-    const results = await Promise.all(claims.map((claim) => store.settle({ claim, state: done(claim), now: at(1) })))
+    const leases = await store.add(message, sourceOf(octetsOf(message.size)))
+    const results = await Promise.all(leases.map((lease) => store.record({ lease, state: done(lease), now: at(1) })))
     assert.deepEqual(results.filter((result) => result === 'finished').length, 1)
     assert.equal(await store.get(message.id), undefined)
   })
-  checked('a claim ends once', async (store) => {
+  checked('a lease ends once', async (store) => {
     const message = makeMessage({ deliveries: 2 })
-    const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
-    assert.ok(claim)
-    await store.settle({ claim, state: done(claim), now: at(1) })
-    assert.equal(await store.settle({ claim, state: { ...done(claim), attempts: 9 }, now: at(1) }), 'lost')
+    const [lease] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(lease)
+    await store.record({ lease, state: done(lease), now: at(1) })
+    assert.equal(await store.record({ lease, state: { ...done(lease), attempts: 9 }, now: at(1) }), 'lost')
     assert.equal((await stored(store, message.id)).states[0]?.attempts, 1)
   })
   checked('a notification becomes durable in the same step that ends its cause, or not at all', async (store) => {
     const message = makeMessage({ deliveries: 1 })
-    const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
-    assert.ok(claim)
+    const [lease] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(lease)
     const report = { ...makeMessage({ size: 100_000 }), from: undefined, reportOn: message.id }
     const spawn = [{ message: report, source: sourceOf(octetsOf(100_000)) }]
-    assert.equal(await store.settle({ claim, state: done(claim), spawn, now: at(1) }), 'finished')
+    assert.equal(await store.record({ lease, state: done(lease), spawn, now: at(1) }), 'finished')
     const { message: kept, states } = await stored(store, report.id)
-    assert.deepEqual([kept.from, kept.reportOn, states[0]?.place], [undefined, message.id, { kind: 'claimed', owner: store.owner }])
+    assert.deepEqual([kept.from, kept.reportOn, states[0]?.status], [undefined, message.id, { kind: 'claimed', owner: store.owner }])
     assert.equal((await readAll(store.body(kept))).length, 100_000)
     const again = { ...makeMessage({ size: 10 }), from: undefined }
     assert.equal(
-      await store.settle({ claim, state: done(claim), spawn: [{ message: again, source: sourceOf(octetsOf(10)) }], now: at(1) }),
+      await store.record({ lease, state: done(lease), spawn: [{ message: again, source: sourceOf(octetsOf(10)) }], now: at(1) }),
       'lost',
     )
     assert.equal(await store.get(again.id), undefined)
@@ -239,38 +239,38 @@ function settling(checked: Check): void {
     const message = makeMessage({ deliveries: 3 })
     const [first, second, third] = await store.add(message, sourceOf(octetsOf(message.size)))
     assert.ok(first && second && third)
-    const later = (claim: Claim) => ({ claim, state: { ...claim.state, place: { kind: 'scheduled', at: at(9) } } as const })
-    assert.equal(await store.settle({ ...later(first), also: [later(second)], now: at(1) }), 'settled')
+    const later = (lease: Lease) => ({ lease, state: { ...lease.state, status: { kind: 'scheduled', at: at(9) } } as const })
+    assert.equal(await store.record({ ...later(first), also: [later(second)], now: at(1) }), 'recorded')
     const report = { ...makeMessage({ size: 10 }), from: undefined }
     const spawn = [{ message: report, source: sourceOf(octetsOf(10)) }]
-    const also = [{ claim: first, state: done(first) }]
-    assert.equal(await store.settle({ claim: third, state: done(third), also, spawn, unreturned: 5, now: at(2) }), 'lost')
+    const also = [{ lease: first, state: done(first) }]
+    assert.equal(await store.record({ lease: third, state: done(third), also, spawn, unreturned: 5, now: at(2) }), 'lost')
     const { states } = await stored(store, message.id)
-    assert.deepEqual([states[2]?.place.kind, await store.get(report.id)], ['claimed', undefined])
+    assert.deepEqual([states[2]?.status.kind, await store.get(report.id)], ['claimed', undefined])
     const other = await queue.store()
-    const { claims } = await other.claimDue({ now: at(9), limit: 9, gate: gateOpen })
-    const [one, ...rest] = claims.map((claim) => ({ claim, state: done(claim) }))
+    const { leases } = await other.claimDue({ now: at(9), limit: 9, gate: gateOpen })
+    const [one, ...rest] = leases.map((lease) => ({ lease, state: done(lease) }))
     assert.ok(one && rest.length === 1)
-    assert.equal(await other.settle({ ...one, also: rest, now: at(10) }), 'settled')
-    assert.equal(await store.settle({ claim: third, state: done(third), spawn, unreturned: 2, now: at(11) }), 'finished')
+    assert.equal(await other.record({ ...one, also: rest, now: at(10) }), 'recorded')
+    assert.equal(await store.record({ lease: third, state: done(third), spawn, unreturned: 2, now: at(11) }), 'finished')
     assert.equal((await store.getFinished(message.id))?.recipients.length, 3)
     const { messages, unreturned } = await store.stats()
     assert.deepEqual([messages, unreturned], [1, 2], 'the notification, and those nobody can be told of')
   })
-  checked('what is owed to the sender survives, and the gate sees it', async (store, queue) => {
+  checked('a pending report survives, and the gate sees it', async (store, queue) => {
     const message = makeMessage({ deliveries: 2 })
-    const [claim, next] = await store.add(message, sourceOf(octetsOf(message.size)))
-    assert.ok(claim && next)
-    await store.settle({ claim, state: { ...done(claim), place: { kind: 'scheduled', at: at(5) }, owed: [0] }, now: at(1) })
-    await store.settle({ claim: next, state: { ...next.state, place: { kind: 'scheduled', at: at(5) } }, now: at(1) })
-    const owes: [string, boolean][] = []
-    const gate: Gate = (lane, view) => {
-      owes.push([lane, view.owes])
+    const [lease, next] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(lease && next)
+    await store.record({ lease, state: { ...done(lease), status: { kind: 'scheduled', at: at(5) }, pendingReport: [0] }, now: at(1) })
+    await store.record({ lease: next, state: { ...next.state, status: { kind: 'scheduled', at: at(5) } }, now: at(1) })
+    const seen: [string, boolean][] = []
+    const gate: Gate = (destination, view) => {
+      seen.push([destination, view.hasPendingReport])
       return 'take'
     }
-    const { claims } = await (await queue.store()).claimDue({ now: at(5), limit: 9, gate })
-    assert.deepEqual(owes.sort(), [['smtp:lane-0.example.com', true], ['smtp:lane-1.example.com', false]]) // biome-ignore format: a table
-    assert.deepEqual(claims.map(({ index, state }) => [index, state.owed]).sort(), [[0, [0]], [1, undefined]]) // biome-ignore format: a table
+    const { leases } = await (await queue.store()).claimDue({ now: at(5), limit: 9, gate })
+    assert.deepEqual(seen.sort(), [['smtp:lane-0.example.com', true], ['smtp:lane-1.example.com', false]]) // biome-ignore format: a table
+    assert.deepEqual(leases.map(({ index, state }) => [index, state.pendingReport]).sort(), [[0, [0]], [1, undefined]]) // biome-ignore format: a table
   })
   checked('state survives: recipients, history, warning', async (store, queue) => {
     const message = makeMessage({
@@ -279,11 +279,11 @@ function settling(checked: Check): void {
         ['b', 'example.com'],
       ],
     })
-    const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
-    assert.ok(claim)
+    const [lease] = await store.add(message, sourceOf(octetsOf(message.size)))
+    assert.ok(lease)
     const reply = { code: 450, status: '4.2.0', text: 'Greylisted ✓\nsecond line' }
     const state = {
-      place: { kind: 'scheduled', at: at(60) },
+      status: { kind: 'scheduled', at: at(60) },
       attempts: 1,
       recipients: [
         { fate: 'delivered', at: at(1) },
@@ -292,12 +292,12 @@ function settling(checked: Check): void {
       history: [{ at: at(0), tookMs: 12, outcomes: [{ kind: 'deferred', recipients: 1, reply, remote: 'mx.example.com' }] }],
       warned: true,
     } as const
-    assert.equal(await store.settle({ claim, state, now: at(1) }), 'settled')
+    assert.equal(await store.record({ lease, state, now: at(1) }), 'recorded')
     const other = await queue.store()
-    const { claims } = await other.claimDue({ now: at(60), limit: 1, gate: gateOpen })
+    const { leases } = await other.claimDue({ now: at(60), limit: 1, gate: gateOpen })
     assert.deepEqual(
-      claims.map((each) => subset(each.state, state)),
-      [{ ...state, place: { kind: 'claimed', owner: other.owner } }],
+      leases.map((each) => subset(each.state, state)),
+      [{ ...state, status: { kind: 'claimed', owner: other.owner } }],
     )
   })
 }
@@ -306,36 +306,39 @@ function operating(checked: Check): void {
   checked('hold sets aside what is free at once and what is claimed when its attempt ends; release brings it back', async (store) => {
     const id = await scheduled(store, at(10))
     assert.equal(await store.operate(id, { kind: 'hold', reason: 'looks odd' }, at(1)), 1)
-    assert.deepEqual((await stored(store, id)).states[0]?.place, { kind: 'held', since: at(1), reason: 'looks odd' })
+    assert.deepEqual((await stored(store, id)).states[0]?.status, { kind: 'held', since: at(1), reason: 'looks odd' })
     assert.equal((await store.claimDue({ now: at(99), limit: 9, gate: gateOpen })).moved, 0)
     assert.equal(await store.operate(id, { kind: 'release' }, at(2)), 1)
-    const { claims } = await store.claimDue({ now: at(2), limit: 9, gate: gateOpen })
-    const [claim] = claims
-    assert.ok(claim)
+    const { leases } = await store.claimDue({ now: at(2), limit: 9, gate: gateOpen })
+    const [lease] = leases
+    assert.ok(lease)
     assert.equal(await store.operate(id, { kind: 'hold', reason: 'again' }, at(3)), 1)
-    assert.equal(await store.settle({ claim, state: { ...claim.state, place: { kind: 'scheduled', at: at(50) } }, now: at(4) }), 'settled')
-    assert.equal((await stored(store, id)).states[0]?.place.kind, 'held')
+    assert.equal(
+      await store.record({ lease, state: { ...lease.state, status: { kind: 'scheduled', at: at(50) } }, now: at(4) }),
+      'recorded',
+    )
+    assert.equal((await stored(store, id)).states[0]?.status.kind, 'held')
   })
-  checked('retry makes due at once, delete ends at once and leaves a record; a claim on it is then lost', async (store) => {
+  checked('retry makes due at once, delete ends at once and leaves a record; a lease on it is then lost', async (store) => {
     const id = await scheduled(store, at(1_000))
     assert.equal(await store.operate(id, { kind: 'retry' }, at(5)), 1)
-    const [claim] = (await store.claimDue({ now: at(5), limit: 9, gate: gateOpen })).claims
-    assert.ok(claim)
+    const [lease] = (await store.claimDue({ now: at(5), limit: 9, gate: gateOpen })).leases
+    assert.ok(lease)
     assert.equal(await store.operate(id, { kind: 'delete' }, at(6)), 1)
     assert.equal(await store.get(id), undefined)
     assert.deepEqual(
       (await store.getFinished(id))?.recipients.map(({ state }) => state.fate),
       ['cancelled'],
     )
-    assert.equal(await store.settle({ claim, state: done(claim), now: at(7) }), 'lost')
+    assert.equal(await store.record({ lease, state: done(lease), now: at(7) }), 'lost')
     assert.equal(await store.operate(id, { kind: 'retry' }, at(8)), 0)
     assert.deepEqual(await counts(store), { messages: 0, scheduled: 0, waiting: 0, claimed: 0, held: 0, corrupt: 0, unreturned: 0 })
   })
   checked('one delivery can be claimed out of turn, from wherever it is', async (store) => {
     const id = await scheduled(store, at(1_000))
     await store.operate(id, { kind: 'hold', reason: 'x' }, at(1))
-    const claim = await store.claimOne(id, 0)
-    assert.equal(claim?.message.id, id)
+    const lease = await store.claimOne(id, 0)
+    assert.equal(lease?.message.id, id)
     assert.equal(await store.claimOne(id, 0), undefined)
     assert.equal(await store.claimOne(id, 7), undefined)
   })
@@ -351,7 +354,7 @@ function operating(checked: Check): void {
 }
 
 function dying(checked: Check): void {
-  checked('the claims of a process that died go to the next, whole; what the dead still says is lost', async (store, queue) => {
+  checked('the leases of a process that died go to the next, whole; what the dead still says is lost', async (store, queue) => {
     const message = makeMessage({ deliveries: 2 })
     const [first] = await store.add(message, sourceOf(octetsOf(message.size)))
     assert.ok(first)
@@ -360,12 +363,12 @@ function dying(checked: Check): void {
     await queue.kill(store)
     assert.equal(await other.beat(at(2)), 2)
     assert.equal(await other.beat(at(2)), 0)
-    const { claims } = await other.claimDue({ now: at(2), limit: 9, gate: gateOpen })
+    const { leases } = await other.claimDue({ now: at(2), limit: 9, gate: gateOpen })
     assert.deepEqual(
-      claims.map(({ index }) => index),
+      leases.map(({ index }) => index),
       [0, 1],
     )
-    assert.equal(await store.settle({ claim: first, state: done(first), now: at(3) }), 'lost')
+    assert.equal(await store.record({ lease: first, state: done(first), now: at(3) }), 'lost')
     assert.deepEqual(await readAll(other.body(message)), octetsOf(message.size))
   })
   checked('a process that was taken for dead while it lived goes on: what it takes then is its own', async (store, queue) => {
@@ -374,21 +377,21 @@ function dying(checked: Check): void {
     const other = await queue.store()
     await queue.kill(store)
     assert.equal(await other.beat(at(1)), 1)
-    const [claim] = await store.add(after, sourceOf(octetsOf(after.size)))
-    assert.ok(lost && claim)
+    const [lease] = await store.add(after, sourceOf(octetsOf(after.size)))
+    assert.ok(lost && lease)
     await store.beat(at(2))
     assert.equal(await other.beat(at(2)), 0)
-    assert.equal(await store.settle({ claim: lost, state: done(lost), now: at(3) }), 'lost')
-    assert.equal(await store.settle({ claim, state: done(claim), now: at(3) }), 'finished')
+    assert.equal(await store.record({ lease: lost, state: done(lost), now: at(3) }), 'lost')
+    assert.equal(await store.record({ lease, state: done(lease), now: at(3) }), 'finished')
   })
   checked('a process that closes gives back what it has', async (store, queue) => {
     const message = makeMessage()
     await store.add(message, sourceOf(octetsOf(message.size)))
     await store.close()
     const other = await queue.store()
-    const { claims } = await other.claimDue({ now: Date.now() + 1_000, limit: 9, gate: gateOpen })
+    const { leases } = await other.claimDue({ now: Date.now() + 1_000, limit: 9, gate: gateOpen })
     assert.deepEqual(
-      claims.map((claim) => claim.message.id),
+      leases.map((lease) => lease.message.id),
       [message.id],
     )
   })

@@ -61,17 +61,17 @@ function storeAddress(address: Address): StoredAddress {
   return text === `${local}@${domain}` ? [local, domain] : [local, domain, text]
 }
 
-function storeDelivery({ route, lane, recipients }: QueuedDelivery): StoredDelivery {
+function storeDelivery({ route, destination, recipients }: QueuedDelivery): StoredDelivery {
   const { to: _, ...way } = route
   return {
     r: way,
-    l: lane,
+    l: destination,
     c: recipients.map(({ address, parameters }) => (isEmpty(parameters) ? [storeAddress(address)] : [storeAddress(address), parameters])),
   }
 }
 
 function loadDelivery({ r, l, c }: StoredDelivery): QueuedDelivery {
-  return { route: r, lane: l, recipients: c.map(([address, parameters = {}]) => ({ address: loadAddress(address), parameters })) }
+  return { route: r, destination: l, recipients: c.map(([address, parameters = {}]) => ({ address: loadAddress(address), parameters })) }
 }
 
 /** It was checked when it came in. The text that older versions stored beside it follows from the parts. */

@@ -2,7 +2,7 @@
 
 import type { Reply } from '@postroad/mail'
 import { type ReporterOptions, report } from './engine/reporter.ts'
-import { bornClaims } from './model.ts'
+import { bornLeases } from './model.ts'
 import { cancel } from './state.ts'
 import type { QueueStore } from './store.ts'
 
@@ -20,25 +20,25 @@ export interface GiveUpInput {
  */
 export async function giveUp(store: QueueStore, { id, reply, now }: GiveUpInput, options: ReporterOptions): Promise<readonly number[]> {
   const { states } = (await store.get(id)) ?? { states: [] }
-  const taken = await Promise.all(states.map(({ place }, index) => (place.kind === 'done' ? undefined : store.claimOne(id, index))))
-  const claims = taken.filter((claim) => claim !== undefined)
-  const ends = claims.flatMap((claim) => {
-    const delivery = claim.message.deliveries[claim.index]
-    return delivery ? [{ claim, ...cancel(claim.message, delivery, { state: claim.state, reply, now }) }] : []
+  const taken = await Promise.all(states.map(({ status }, index) => (status.kind === 'done' ? undefined : store.claimOne(id, index))))
+  const leases = taken.filter((lease) => lease !== undefined)
+  const ends = leases.flatMap((lease) => {
+    const delivery = lease.message.deliveries[lease.index]
+    return delivery ? [{ lease, ...cancel(lease.message, delivery, { state: lease.state, reply, now }) }] : []
   })
   const [first, ...also] = ends
   if (!first) return []
   try {
-    const { message } = first.claim
-    const reports = ends.flatMap((end) => end.reports.map((each) => ({ ...each, delivery: end.claim.index })))
+    const { message } = first.lease
+    const reports = ends.flatMap((end) => end.reports.map((each) => ({ ...each, delivery: end.lease.index })))
     const spawn = await report({ message, reports, source: store.body(message), now }, options)
-    const result = await store.settle({ claim: first.claim, state: first.state, also, spawn, now })
+    const result = await store.record({ lease: first.lease, state: first.state, also, spawn, now })
     // Whoever delivers will find them there; this process may not be one who does.
-    const left = result === 'lost' ? claims : spawn.flatMap((each) => bornClaims(each.message, store.owner))
+    const left = result === 'lost' ? leases : spawn.flatMap((each) => bornLeases(each.message, store.owner))
     await store.release(left, { kind: 'scheduled', at: now })
-    return result === 'lost' ? [] : claims.map(({ index }) => index)
+    return result === 'lost' ? [] : leases.map(({ index }) => index)
   } catch (error) {
-    await store.release(claims, { kind: 'scheduled', at: now })
+    await store.release(leases, { kind: 'scheduled', at: now })
     throw error
   }
 }

@@ -2,21 +2,21 @@
  * What happens after 250: a message is kept until every recipient of it has a final state, whoever dies meanwhile.
  *
  * `model.ts` is what a queue remembers: a message is split by `planMessage` into deliveries, recipients that go the same way together,
- * and each delivery is in one place (scheduled, waiting, claimed, held, done). `state.ts` is the machine that moves it, pure functions of
+ * and each delivery has one status (scheduled, waiting, claimed, held, done). `state.ts` is the machine that moves it, pure functions of
  * a state and what happened; `STATES.md` draws it. `schedule.ts` says when to try again, `classify.ts` why a next hop refused.
  *
  * `store.ts` is what must be durable: `QueueStore`. A store that passes `queueContract` (`@postroad/queue/contract`) may mint receipts.
  * One that forgets is here, for tests; the one on LMDB is in `@postroad/embedded`, the one on Redis in `@postroad/redis-queue`. Both keep
  * large bodies with `disk/` and envelopes with `envelope.ts`.
  *
- * `engine/` works the queue off: it claims what is due, gives it to a transport, asks and tells the hooks, and settles the state; `dsn/`
+ * `engine/` works the queue off: it claims what is due, gives it to a transport, asks and tells the hooks, and records the state; `dsn/`
  * writes what the sender is told. It counts transactions by site, and waits by destination.
  *
  * `plugin/`, `rule/` and `command/` are what the queue plugins share: their hooks, their options, and `postroad queue …`.
  *
  * Begin to read at `STATES.md`, then `model.ts`, `store.ts` and `engine/engine.ts`.
  */
-export { answerCensus } from './census.ts'
+
 export { classify } from './classify.ts'
 export { type CommandedQueue, queueCommands } from './command/commands.ts'
 export { BodyFiles, syncFolder } from './disk/body-files.ts'
@@ -24,38 +24,39 @@ export { Disk, UNWRITABLE } from './disk/disk.ts'
 export type { FindTransport } from './engine/attempt.ts'
 export { QueueEngine } from './engine/engine.ts'
 export { limitedTransports } from './engine/limited-transports.ts'
-export { limiterPermits } from './engine/limiter-permits.ts'
+export { limiterSlots } from './engine/limiter-slots.ts'
 export { type EngineOptions, engineClock } from './engine/options.ts'
-export type { LanePermits, PermitAnswer, PermitEnd } from './engine/permits.ts'
-export { type BackoffOptions, DEFAULT_BACKOFF, type LaneLimits, type SiteRule } from './engine/site.ts'
+export { type BackoffOptions, DEFAULT_BACKOFF, type SiteLimits, type SiteRule } from './engine/site.ts'
+export type { SiteSlots, SlotAnswer, SlotEnd } from './engine/slots.ts'
 export { loadEnvelope, type StoredEnvelope, storeEnvelope } from './envelope.ts'
 export { DeliveryHooks, noHooks } from './hooks.ts'
 export { memoryQueue } from './memory-store.ts'
 export {
-  type Claim,
   type DeliveryState,
+  type DeliveryStatus,
   type FinishedMessage,
   initialState,
-  type Place,
+  type Lease,
   type QueuedDelivery,
   type QueuedMessage,
 } from './model.ts'
 export { planMessage } from './plan.ts'
 export { type EngineContext, openEngine, reporterOf } from './plugin/open-engine.ts'
 export { queueHooks } from './plugin/queue-hooks.ts'
-export { LaneRules } from './rule/lane-rules.ts'
+export { DestinationRules } from './rule/destination-rules.ts'
 export { DEFAULT_SCHEDULE } from './schedule.ts'
-export { operated, withdrawn, withWish } from './state.ts'
+export { operated, withdrawn, withPendingHold } from './state.ts'
+export { answerStats } from './stats-request.ts'
 export {
   type Gate,
   type GateView,
+  type LeaseEnd,
   type NewMessage,
   type Operation,
   type QueueEntry,
   QueueError,
   type QueueStats,
   type QueueStore,
-  type Settlement,
-  type SettleResult,
+  type RecordResult,
   type Suspension,
 } from './store.ts'

@@ -1,15 +1,15 @@
 /** A queue that forgets everything with its process: for tests, and as the shortest reading of the contract. */
 import { type MessageSource, memorySource, readAll } from '@postroad/mail'
-import { type Claim, type DeliveryState, type FinishedMessage, initialState, type Place, type QueuedMessage } from './model.ts'
-import { operated, withdrawn, withWish } from './state.ts'
+import { type DeliveryState, type DeliveryStatus, type FinishedMessage, initialState, type Lease, type QueuedMessage } from './model.ts'
+import { operated, withdrawn, withPendingHold } from './state.ts'
 import {
+  type LeaseEnd,
   type NewMessage,
   type Operation,
   type QueueEntry,
   QueueError,
   type QueueStore,
-  type Settlement,
-  type SettleResult,
+  type RecordResult,
   type Suspension,
 } from './store.ts'
 
@@ -22,7 +22,7 @@ interface Held {
 /** Processes that share a memory queue, as they would share a folder; `gone` plays the death of one. */
 export interface MemoryQueue {
   open(): QueueStore
-  /** The process of this store has died: nothing it says counts any more, and `beat` of another takes its claims. */
+  /** The process of this store has died: nothing it says counts any more, and `beat` of another takes its leases. */
   kill(store: QueueStore): void
 }
 
@@ -67,75 +67,81 @@ class MemoryStore implements QueueStore {
     return undefined
   }
 
-  async add(message: QueuedMessage, source: MessageSource): Promise<readonly Claim[]> {
+  async add(message: QueuedMessage, source: MessageSource): Promise<readonly Lease[]> {
     return this.#insert({ message, source }, await exactly(source))
   }
 
-  async claimDue({ now, limit, gate }: Parameters<QueueStore['claimDue']>[0]): Promise<{ claims: Claim[]; moved: number }> {
-    const due = this.#places('scheduled', ({ at }) => at <= now)
-      .sort((a, b) => a.place.at - b.place.at)
+  async claimDue({ now, limit, gate }: Parameters<QueueStore['claimDue']>[0]): Promise<{ leases: Lease[]; moved: number }> {
+    const due = this.#withStatus('scheduled', ({ at }) => at <= now)
+      .sort((a, b) => a.status.at - b.status.at)
       .slice(0, limit)
-    const claims = due.flatMap(({ held, index, state }) => {
+    const leases = due.flatMap(({ held, index, state }) => {
       const { queuedAt, deliveries } = held.message
-      const { attempts, warned, owed, countedFrom } = state
-      const verdict = gate(deliveries[index]?.lane ?? '', { queuedAt, countedFrom, attempts, warned, owes: owed !== undefined })
+      const { attempts, warned, pendingReport, countedFrom } = state
+      const verdict = gate(deliveries[index]?.destination ?? '', {
+        queuedAt,
+        countedFrom,
+        attempts,
+        warned,
+        hasPendingReport: pendingReport !== undefined,
+      })
       if (verdict === 'take') return [this.#claim(held, index)]
       held.states[index] = {
         ...state,
-        place: verdict === 'wait' ? { kind: 'waiting', since: now } : { kind: 'scheduled', at: Math.max(verdict, now + 1) },
+        status: verdict === 'wait' ? { kind: 'waiting', since: now } : { kind: 'scheduled', at: Math.max(verdict, now + 1) },
       }
       return []
     })
-    return { claims, moved: due.length }
+    return { leases, moved: due.length }
   }
 
-  async claimWaiting(lane: string, limit: number): Promise<readonly Claim[]> {
-    const waiting = this.#places('waiting', (_, held, index) => held.message.deliveries[index]?.lane === lane)
+  async claimWaiting(destination: string, limit: number): Promise<readonly Lease[]> {
+    const waiting = this.#withStatus('waiting', (_, held, index) => held.message.deliveries[index]?.destination === destination)
     return waiting
-      .sort((a, b) => a.place.since - b.place.since)
+      .sort((a, b) => a.status.since - b.status.since)
       .slice(0, limit)
       .map(({ held, index }) => this.#claim(held, index))
   }
 
-  async claimOne(id: string, index: number): Promise<Claim | undefined> {
+  async claimOne(id: string, index: number): Promise<Lease | undefined> {
     const held = this.#memory.messages.get(id)
-    const kind = held?.states[index]?.place.kind
+    const kind = held?.states[index]?.status.kind
     return held && kind && kind !== 'claimed' && kind !== 'done' ? this.#claim(held, index) : undefined
   }
 
-  async release(claims: readonly Claim[], place: Place): Promise<void> {
-    for (const { message, index, state } of claims) {
+  async release(leases: readonly Lease[], status: DeliveryStatus): Promise<void> {
+    for (const { message, index, state } of leases) {
       const held = this.#mine(message.id, index)
-      if (held) held.states[index] = withWish({ ...state, place }, held.states[index]?.wish)
+      if (held) held.states[index] = withPendingHold({ ...state, status }, held.states[index]?.pendingHold)
     }
   }
 
-  async settle({ claim, state, also = [], spawn = [], unreturned = 0, now }: Settlement): Promise<SettleResult> {
+  async record({ lease, state, also = [], spawn = [], unreturned = 0, now }: LeaseEnd): Promise<RecordResult> {
     const bodies = await Promise.all(spawn.map(({ source }) => exactly(source)))
-    const ends = [{ claim, state }, ...also]
-    const held = this.#mine(claim.message.id, claim.index)
-    if (!held || !ends.every((end) => this.#mine(end.claim.message.id, end.claim.index))) return 'lost'
+    const ends = [{ lease, state }, ...also]
+    const held = this.#mine(lease.message.id, lease.index)
+    if (!held || !ends.every((end) => this.#mine(end.lease.message.id, end.lease.index))) return 'lost'
     this.#memory.unreturned += unreturned
     for (const [at, each] of spawn.entries()) this.#insert(each, bodies[at] ?? Buffer.alloc(0))
-    for (const end of ends) held.states[end.claim.index] = withWish(end.state, held.states[end.claim.index]?.wish, now)
-    if (held.states.some(({ place }) => place.kind !== 'done')) return 'settled'
+    for (const end of ends) held.states[end.lease.index] = withPendingHold(end.state, held.states[end.lease.index]?.pendingHold, now)
+    if (held.states.some(({ status }) => status.kind !== 'done')) return 'recorded'
     this.#finish(held, now)
     return 'finished'
   }
 
   async hasten({ now, latest }: Parameters<QueueStore['hasten']>[0]): Promise<number> {
-    const late = this.#places('scheduled', ({ at }) => at > latest)
-    for (const { held, index, state } of late) held.states[index] = { ...state, place: { kind: 'scheduled', at: now } }
+    const late = this.#withStatus('scheduled', ({ at }) => at > latest)
+    for (const { held, index, state } of late) held.states[index] = { ...state, status: { kind: 'scheduled', at: now } }
     return late.length
   }
 
   async nextDue(): Promise<number | undefined> {
-    const times = this.#places('scheduled').map(({ place }) => place.at)
+    const times = this.#withStatus('scheduled').map(({ status }) => status.at)
     return times.length === 0 ? undefined : Math.min(...times)
   }
 
-  async waitingLanes(): Promise<readonly string[]> {
-    return [...new Set(this.#places('waiting').map(({ held, index }) => held.message.deliveries[index]?.lane ?? ''))].sort()
+  async waitingDestinations(): Promise<readonly string[]> {
+    return [...new Set(this.#withStatus('waiting').map(({ held, index }) => held.message.deliveries[index]?.destination ?? ''))].sort()
   }
 
   body(message: QueuedMessage): MessageSource {
@@ -190,7 +196,7 @@ class MemoryStore implements QueueStore {
   }
 
   async stats() {
-    const count = (kind: Place['kind']): number => this.#places(kind).length
+    const count = (kind: DeliveryStatus['kind']): number => this.#withStatus(kind).length
     const { size: messages } = this.#memory.messages
     return {
       messages,
@@ -210,48 +216,48 @@ class MemoryStore implements QueueStore {
     this.#giveBack(({ owner }) => owner === this.owner, 0)
   }
 
-  #insert({ message }: NewMessage, octets: Buffer): Claim[] {
-    const place = this.#claimed()
-    const states = message.deliveries.map((delivery) => initialState(delivery, place))
+  #insert({ message }: NewMessage, octets: Buffer): Lease[] {
+    const status = this.#claimed()
+    const states = message.deliveries.map((delivery) => initialState(delivery, status))
     this.#memory.messages.set(message.id, { message, octets, states })
     return states.map((state, index) => ({ message, index, state }))
   }
 
-  #claim(held: Held, index: number): Claim {
-    const state: DeliveryState = { ...(held.states[index] as DeliveryState), place: this.#claimed() } // the index comes from the states
+  #claim(held: Held, index: number): Lease {
+    const state: DeliveryState = { ...(held.states[index] as DeliveryState), status: this.#claimed() } // the index comes from the states
     held.states[index] = state
     return { message: held.message, index, state }
   }
 
   /** Who was taken for dead goes on under another name. */
-  #claimed(): Place {
+  #claimed(): DeliveryStatus {
     if (this.#memory.dead.has(this.#owner)) this.#owner = this.#memory.name()
     return { kind: 'claimed', owner: this.#owner }
   }
 
   #mine(id: string, index: number): Held | undefined {
     const held = this.#memory.messages.get(id)
-    const place = held?.states[index]?.place
-    return place?.kind === 'claimed' && place.owner === this.owner ? held : undefined
+    const status = held?.states[index]?.status
+    return status?.kind === 'claimed' && status.owner === this.owner ? held : undefined
   }
 
-  #places<K extends Place['kind']>(
+  #withStatus<K extends DeliveryStatus['kind']>(
     kind: K,
-    matches: (place: Extract<Place, { kind: K }>, held: Held, index: number) => boolean = () => true,
+    matches: (status: Extract<DeliveryStatus, { kind: K }>, held: Held, index: number) => boolean = () => true,
   ) {
-    type Found = { held: Held; index: number; state: DeliveryState; place: Extract<Place, { kind: K }> }
+    type Found = { held: Held; index: number; state: DeliveryState; status: Extract<DeliveryStatus, { kind: K }> }
     return sorted(this.#memory.messages).flatMap((held): Found[] =>
       held.states.flatMap((state, index): Found[] => {
-        const place = state.place as Extract<Place, { kind: K }> // checked by its kind in the next line
-        return place.kind === kind && matches(place, held, index) ? [{ held, index, state, place }] : []
+        const status = state.status as Extract<DeliveryStatus, { kind: K }> // checked by its kind in the next line
+        return status.kind === kind && matches(status, held, index) ? [{ held, index, state, status }] : []
       }),
     )
   }
 
-  #giveBack(isLost: (place: { readonly owner: string }) => boolean, now: number): number {
-    const lost = this.#places('claimed', isLost)
+  #giveBack(isLost: (status: { readonly owner: string }) => boolean, now: number): number {
+    const lost = this.#withStatus('claimed', isLost)
     for (const { held, index, state } of lost)
-      held.states[index] = withWish({ ...state, place: { kind: 'scheduled', at: now } }, state.wish, now)
+      held.states[index] = withPendingHold({ ...state, status: { kind: 'scheduled', at: now } }, state.pendingHold, now)
     return lost.length
   }
 

@@ -8,7 +8,7 @@ import type { Address, MailParameters, Recipient, Reply, Route } from '@postroad
 export interface QueuedDelivery {
   readonly route: Route
   /** Where concurrency, rate, back-off and suspension are counted: `smtp:example.com`. */
-  readonly lane: string
+  readonly destination: string
   readonly recipients: readonly Recipient[]
 }
 
@@ -30,11 +30,11 @@ export interface QueuedMessage {
   readonly deliveries: readonly QueuedDelivery[]
 }
 
-/** Where a delivery is; always exactly one. */
-export type Place =
+/** Where a delivery is; always in exactly one. */
+export type DeliveryStatus =
   /** Nobody has it until `at` (milliseconds since the epoch). */
   | { readonly kind: 'scheduled'; readonly at: number }
-  /** Due, but its lane is full, too fast or suspended. */
+  /** Due, but its destination is full, too fast or suspended. */
   | { readonly kind: 'waiting'; readonly since: number }
   /** One process has it; goes back when that process is gone. */
   | { readonly kind: 'claimed'; readonly owner: string }
@@ -62,7 +62,7 @@ export interface RecipientState {
 
 /** A way of several that has taken the mail for a mailbox, or refused it for good. */
 export interface EndedWay {
-  /** Lane and mailbox. */
+  /** Destination and mailbox. */
   readonly way: string
   readonly kind: 'delivered' | 'failed'
   readonly reply: Reply
@@ -87,7 +87,7 @@ export interface AttemptRecord {
 
 /** The part of a delivery that changes. */
 export interface DeliveryState {
-  readonly place: Place
+  readonly status: DeliveryStatus
   /** Attempts made. */
   readonly attempts: number
   /** In the order of the delivery's recipients. */
@@ -98,10 +98,10 @@ export interface DeliveryState {
   readonly warned: boolean
   /** From when its life counts, in milliseconds since the epoch, when the clock was set since the message was queued. */
   readonly countedFrom?: number
-  /** What the operator asked for while the delivery was claimed. */
-  readonly wish?: 'hold'
+  /** The operator asked for a hold while the delivery was claimed: it is held when the attempt ends. */
+  readonly pendingHold?: true
   /** Recipients that failed and whose failure the sender has yet to be told, with those of other deliveries: nobody is pending. */
-  readonly owed?: readonly number[]
+  readonly pendingReport?: readonly number[]
 }
 
 /** What is left of a message when every recipient is final. */
@@ -117,7 +117,7 @@ export interface FinishedMessage {
 }
 
 /** A delivery this process may work on. */
-export interface Claim {
+export interface Lease {
   readonly message: QueuedMessage
   /** Index in `message.deliveries`. */
   readonly index: number
@@ -125,12 +125,12 @@ export interface Claim {
 }
 
 /** The state a delivery is born with. */
-export function initialState(delivery: QueuedDelivery, place: Place): DeliveryState {
-  return { place, attempts: 0, recipients: delivery.recipients.map(() => PENDING), history: [], warned: false }
+export function initialState(delivery: QueuedDelivery, status: DeliveryStatus): DeliveryState {
+  return { status, attempts: 0, recipients: delivery.recipients.map(() => PENDING), history: [], warned: false }
 }
 
-/** The claims a process has on a message it has just added. */
-export function bornClaims(message: QueuedMessage, owner: string): Claim[] {
+/** The leases a process has on a message it has just added. */
+export function bornLeases(message: QueuedMessage, owner: string): Lease[] {
   return message.deliveries.map((delivery, index) => ({ message, index, state: initialState(delivery, { kind: 'claimed', owner }) }))
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Route, RoutedRecipient } from '@postroad/plugin'
 import { address } from './contract-fixture.ts'
-import { meansLane, planMessage } from './plan.ts'
+import { meansDestination, planMessage } from './plan.ts'
 
 const options = { maxRecipients: 3 }
 const recipient = (text: string, route: Route): RoutedRecipient => ({
@@ -14,7 +14,7 @@ const recipient = (text: string, route: Route): RoutedRecipient => ({
 function plan(route: Route, recipients: readonly string[]) {
   const deliveries = [{ route, recipients: recipients.map((text) => recipient(text, route)) }]
   return planMessage({ from: undefined, parameters: {}, deliveries, size: 1, now: 5 }, options).deliveries.map(
-    ({ lane, recipients: some }) => `${lane}: ${some.map((each) => each.address).join(' ')}`,
+    ({ destination, recipients: some }) => `${destination}: ${some.map((each) => each.address).join(' ')}`,
   )
 }
 
@@ -52,9 +52,11 @@ test('RFC 3461 §5.2.7: who is replaced by his route stays known as the original
   assert.equal(delivery?.route.to, undefined)
 })
 
-test('an operator names a lane by its domain or host, with or without transport and port', () => {
-  for (const name of ['smtp:relay.test:26', 'relay.test:26', 'relay.test']) assert.equal(meansLane(name, 'smtp:relay.test:26'), true, name)
-  for (const name of ['smtp', 'test', 'relay', 'lmtp:relay.test:26', '26']) assert.equal(meansLane(name, 'smtp:relay.test:26'), false, name)
-  assert.equal(meansLane('maildir', 'maildir'), true)
-  assert.equal(meansLane('/run/dovecot', 'lmtp:/run/Dovecot'), true)
+test('an operator names a destination by its domain or host, with or without transport and port', () => {
+  for (const name of ['smtp:relay.test:26', 'relay.test:26', 'relay.test'])
+    assert.equal(meansDestination(name, 'smtp:relay.test:26'), true, name)
+  for (const name of ['smtp', 'test', 'relay', 'lmtp:relay.test:26', '26'])
+    assert.equal(meansDestination(name, 'smtp:relay.test:26'), false, name)
+  assert.equal(meansDestination('maildir', 'maildir'), true)
+  assert.equal(meansDestination('/run/dovecot', 'lmtp:/run/Dovecot'), true)
 })

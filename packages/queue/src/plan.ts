@@ -50,38 +50,38 @@ export function planMessage(input: PlanInput, options: PlanOptions): QueuedMessa
 }
 
 /** What a delivery waits for, and by which it is suspended: the next hop if the route names one, else the domain. */
-export function laneOf({ via, host, port }: Route, address: Address): string {
+export function destinationOf({ via, host, port }: Route, address: Address): string {
   const isByDomain = via === 'smtp' && host === undefined
   const target = isByDomain ? address.domain : (host ?? '')
   if (target === '') return via
   return port === undefined ? `${via}:${target}` : `${via}:${target}:${port}`
 }
 
-/** Whether a name that an operator gave, in lower case, means a lane: all of it, or without the transport, or without the port too. */
-export function meansLane(name: string, lane: string): boolean {
-  const full = lane.toLowerCase()
+/** Whether a name that an operator gave, in lower case, means a destination: all of it, or without the transport, or without the port too. */
+export function meansDestination(name: string, destination: string): boolean {
+  const full = destination.toLowerCase()
   const target = full.slice(full.indexOf(':') + 1)
   return name === full || name === target || name === target.replace(/:\d+$/, '')
 }
 
-/** What a delivery is queued as: by lane, in transactions that are not too large. */
+/** What a delivery is queued as: by destination, in transactions that are not too large. */
 export function split({ route, recipients }: Delivery, { maxRecipients }: PlanOptions): QueuedDelivery[] {
   const { to: _, ...way } = route
-  const lanes = new Map<string, Recipient[]>()
+  const destinations = new Map<string, Recipient[]>()
   for (const recipient of recipients) {
     for (const target of targetsOf(recipient, route)) {
-      const lane = laneOf(route, target.address)
-      const members = lanes.get(lane)
+      const destination = destinationOf(route, target.address)
+      const members = destinations.get(destination)
       if (members) members.push(target)
-      else lanes.set(lane, [target])
+      else destinations.set(destination, [target])
     }
   }
-  return [...lanes].flatMap(([lane, members]) =>
-    transactions(members, maxRecipients).map((recipients) => ({ route: way, lane, recipients })),
+  return [...destinations].flatMap(([destination, members]) =>
+    transactions(members, maxRecipients).map((recipients) => ({ route: way, destination, recipients })),
   )
 }
 
-/** Recipients of one lane in transactions that are not too large. */
+/** Recipients of one destination in transactions that are not too large. */
 export function transactions(members: readonly Recipient[], maxRecipients: number): readonly (readonly Recipient[])[] {
   return chunk(mailboxes(members), maxRecipients).map((some) => some.flat())
 }

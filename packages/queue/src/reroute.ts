@@ -5,7 +5,7 @@
 
 import { isQueueId, makeQueueId, type Recipient } from '@postroad/mail'
 import type { Route } from '@postroad/plugin'
-import { bornClaims, type Claim, type DeliveryState, type QueuedDelivery, type QueuedMessage } from './model.ts'
+import { bornLeases, type DeliveryState, type Lease, type QueuedDelivery, type QueuedMessage } from './model.ts'
 import { split, transactions } from './plan.ts'
 import { isPending } from './state.ts'
 import type { QueueStore } from './store.ts'
@@ -31,7 +31,7 @@ export interface Rerouted {
 /** The ways that what is pending of a delivery would go; nothing when it stays as it is. */
 export async function waysOfDelivery(
   delivery: QueuedDelivery,
-  state: { readonly recipients: Claim['state']['recipients'] },
+  state: { readonly recipients: Lease['state']['recipients'] },
   { wayOf, maxRecipients }: Pick<RerouteInput, 'wayOf' | 'maxRecipients'>,
 ): Promise<QueuedDelivery[] | undefined> {
   const pending = delivery.recipients.filter((_, at) => isPending(state.recipients[at]))
@@ -42,44 +42,44 @@ export async function waysOfDelivery(
     for (const route of ways) planned.push(...split({ route, recipients: [{ ...recipient, route }] }, { maxRecipients }))
   }
   const merged = together(planned, maxRecipients)
-  const isSame = merged.length === 1 && merged[0]?.lane === delivery.lane && alike(merged[0].route, delivery.route)
+  const isSame = merged.length === 1 && merged[0]?.destination === delivery.destination && alike(merged[0].route, delivery.route)
   return merged.length === 0 || isSame ? undefined : merged
 }
 
-/** Reroutes whatever of a message is pending, not being tried right now, and not owed to the sender. */
+/** Reroutes whatever of a message is pending, not being tried right now, and not in a pending report. */
 export async function reroute(store: QueueStore, input: RerouteInput): Promise<Rerouted> {
   const { id, now } = input
   const entry = isQueueId(id) ? await store.get(id) : undefined
   const wanted: { readonly index: number; readonly deliveries: readonly QueuedDelivery[]; readonly state: DeliveryState }[] = []
   for (const [index, state] of (entry?.states ?? []).entries()) {
     const delivery = entry?.message.deliveries[index]
-    if (!delivery || state.place.kind === 'done' || state.place.kind === 'claimed' || state.owed) continue
+    if (!delivery || state.status.kind === 'done' || state.status.kind === 'claimed' || state.pendingReport) continue
     const deliveries = await waysOfDelivery(delivery, state, input)
     if (deliveries) wanted.push({ index, deliveries, state })
   }
-  const taken: { readonly claim: Claim; readonly deliveries: readonly QueuedDelivery[] }[] = []
+  const taken: { readonly lease: Lease; readonly deliveries: readonly QueuedDelivery[] }[] = []
   for (const { index, deliveries, state } of wanted) {
-    const claim = await store.claimOne(id, index)
+    const lease = await store.claimOne(id, index)
     // Tried while the ways were asked for: who has it by now must not get it again.
-    if (claim && !isAsPending(claim.state, state)) await store.release([claim], { kind: 'scheduled', at: now })
-    else if (claim) taken.push({ claim, deliveries })
+    if (lease && !isAsPending(lease.state, state)) await store.release([lease], { kind: 'scheduled', at: now })
+    else if (lease) taken.push({ lease, deliveries })
   }
-  const [first, ...also] = taken.map(({ claim }) => ({ claim, state: ended(claim, now) }))
+  const [first, ...also] = taken.map(({ lease }) => ({ lease, state: ended(lease, now) }))
   if (!first) return { deliveries: [], id: undefined }
-  const claims = taken.map(({ claim }) => claim)
+  const leases = taken.map(({ lease }) => lease)
   try {
-    const { message } = first.claim
+    const { message } = first.lease
     const next: QueuedMessage = { ...message, id: makeQueueId(now), deliveries: taken.flatMap(({ deliveries }) => deliveries) }
-    const result = await store.settle({ ...first, also, spawn: [{ message: next, source: store.body(message) }], now })
-    if (result === 'lost') await store.release(claims, { kind: 'scheduled', at: now })
+    const result = await store.record({ ...first, also, spawn: [{ message: next, source: store.body(message) }], now })
+    if (result === 'lost') await store.release(leases, { kind: 'scheduled', at: now })
     else
-      await begin(store, bornClaims(next, store.owner), {
-        before: taken.flatMap(({ claim, deliveries }) => deliveries.map(() => claim.state)),
+      await begin(store, bornLeases(next, store.owner), {
+        before: taken.flatMap(({ lease, deliveries }) => deliveries.map(() => lease.state)),
         now,
       })
-    return result === 'lost' ? { deliveries: [], id: undefined } : { deliveries: claims.map(({ index }) => index), id: next.id }
+    return result === 'lost' ? { deliveries: [], id: undefined } : { deliveries: leases.map(({ index }) => index), id: next.id }
   } catch (error) {
-    await store.release(claims, { kind: 'scheduled', at: now })
+    await store.release(leases, { kind: 'scheduled', at: now })
     throw error
   }
 }
@@ -87,17 +87,17 @@ export async function reroute(store: QueueStore, input: RerouteInput): Promise<R
 /** Who was warned is not warned again, and a life that was counted anew goes on: what of the states of before is still true. */
 async function begin(
   store: QueueStore,
-  claims: readonly Claim[],
+  leases: readonly Lease[],
   { before, now }: { readonly before: readonly DeliveryState[]; readonly now: number },
 ): Promise<void> {
-  const place = { kind: 'scheduled', at: now } as const
-  const ends = claims.map((claim, at) => {
+  const status = { kind: 'scheduled', at: now } as const
+  const ends = leases.map((lease, at) => {
     const { warned = false, countedFrom } = before[at] ?? {}
-    return { claim, state: { ...claim.state, place, warned, ...(countedFrom !== undefined && { countedFrom }) } }
+    return { lease, state: { ...lease.state, status, warned, ...(countedFrom !== undefined && { countedFrom }) } }
   })
   const [first, ...also] = ends
-  if (first && ends.some(({ state }) => state.warned || state.countedFrom !== undefined)) await store.settle({ ...first, also, now })
-  else await store.release(claims, place)
+  if (first && ends.some(({ state }) => state.warned || state.countedFrom !== undefined)) await store.record({ ...first, also, now })
+  else await store.release(leases, status)
 }
 
 function isAsPending({ recipients }: DeliveryState, before: DeliveryState): boolean {
@@ -105,18 +105,18 @@ function isAsPending({ recipients }: DeliveryState, before: DeliveryState): bool
 }
 
 /** Nobody is told: the recipients are still to be reached, as another message. */
-function ended({ state }: Claim, now: number): Claim['state'] {
+function ended({ state }: Lease, now: number): Lease['state'] {
   const reply = { code: 250, text: 'Rerouted by the operator' }
   const recipients = state.recipients.map((each) => (isPending(each) ? ({ fate: 'cancelled', reply, at: now } as const) : each))
-  return { ...state, place: { kind: 'done' }, recipients }
+  return { ...state, status: { kind: 'done' }, recipients }
 }
 
 function together(deliveries: readonly QueuedDelivery[], most: number): QueuedDelivery[] {
-  const merged: { readonly route: QueuedDelivery['route']; readonly lane: string; readonly recipients: Recipient[] }[] = []
-  for (const { route, lane, recipients } of deliveries) {
-    const same = merged.find((each) => each.lane === lane && alike(each.route, route))
+  const merged: { readonly route: QueuedDelivery['route']; readonly destination: string; readonly recipients: Recipient[] }[] = []
+  for (const { route, destination, recipients } of deliveries) {
+    const same = merged.find((each) => each.destination === destination && alike(each.route, route))
     if (same) same.recipients.push(...recipients)
-    else merged.push({ route, lane, recipients: [...recipients] })
+    else merged.push({ route, destination, recipients: [...recipients] })
   }
   return merged.flatMap(({ recipients, ...way }) => transactions(recipients, most).map((some) => ({ ...way, recipients: some })))
 }

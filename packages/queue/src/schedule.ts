@@ -17,7 +17,7 @@ export interface ScheduleOptions {
   /** Part of a wait that is left to chance, 0 to 1: 0.2 is ±20 %. */
   readonly jitter: number
   /** How long a failure waits for those of other deliveries of its message, to be told in one notification. */
-  readonly gatherMs: number
+  readonly reportDelayMs: number
   /** A next hop's wish is obeyed between these. */
   readonly hintMinMs: number
   readonly hintMaxMs: number
@@ -35,7 +35,7 @@ export const DEFAULT_SCHEDULE: ScheduleOptions = Object.freeze({
     quota: [1, 2, 4, 8].map((hours) => hours * HOUR),
   },
   jitter: 0.2,
-  gatherMs: 20_000,
+  reportDelayMs: 20_000,
   hintMinMs: 30_000,
   hintMaxMs: 4 * HOUR,
 })
@@ -71,7 +71,7 @@ export function nextAttemptAt(failure: Failure, options: ScheduleOptions = DEFAU
 /** Milliseconds that the next attempt is away at most, whatever happens. */
 export function longestPause(options: ScheduleOptions): number {
   const waits = [options.waits, ...Object.values(options.classWaits)].flat()
-  return Math.max(options.gatherMs, (1 + options.jitter) * Math.max(options.hintMaxMs, 5 * MINUTE, ...waits))
+  return Math.max(options.reportDelayMs, (1 + options.jitter) * Math.max(options.hintMaxMs, 5 * MINUTE, ...waits))
 }
 
 function clamp(hintMs: number, options: ScheduleOptions): number {

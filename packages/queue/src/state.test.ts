@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { makeMessage } from './contract-fixture.ts'
 import { type DeliveryState, initialState, type QueuedDelivery, type QueuedMessage } from './model.ts'
 import { DEFAULT_SCHEDULE } from './schedule.ts'
-import { afterAttempt, cancel, isPending, type Report, told } from './state.ts'
+import { afterAttempt, cancel, isPending, type Report, reported } from './state.ts'
 
 const HOUR = 3_600_000
 type Kind = Outcome['kind']
@@ -56,10 +56,10 @@ test('each recipient has a fate of its own, and the delivery goes on for those t
     state.recipients.map(({ fate }) => fate),
     ['relayed', 'pending', 'failed'],
   )
-  assert.equal(state.place.kind, 'scheduled')
+  assert.equal(state.status.kind, 'scheduled')
   assert.deepEqual(actions(reports), ['failed 2'])
   const end = step({ ...started, state }, [undefined, 'delivered', undefined])
-  assert.deepEqual([end.state.place.kind, end.state.attempts, end.reports], ['done', 2, []])
+  assert.deepEqual([end.state.status.kind, end.state.attempts, end.reports], ['done', 2, []])
 })
 
 test('a delay is reported once, after four hours', () => {
@@ -74,9 +74,9 @@ test('a delay is reported once, after four hours', () => {
 })
 
 test('what is deferred at the end of its life has expired, and is reported as failed', () => {
-  const { state, reports, happenings } = step(begin(1), ['deferred'], { after: 121 * HOUR })
+  const { state, reports, events } = step(begin(1), ['deferred'], { after: 121 * HOUR })
   assert.deepEqual(
-    [state.recipients[0]?.fate, state.place.kind, actions(reports), happenings[0]?.name],
+    [state.recipients[0]?.fate, state.status.kind, actions(reports), events[0]?.name],
     ['expired', 'done', ['failed 0'], 'bounced'],
   )
 })
@@ -105,7 +105,7 @@ test('RFC 3461 §4.1: NOTIFY=NEVER is silence, and SUCCESS alone says nothing of
 
 test('an attempt that made no connection is not counted, and not in the history', () => {
   const { state } = step(begin(1), ['deferred'], { untried: true })
-  assert.deepEqual([state.attempts, state.history.length, state.place.kind], [0, 0, 'scheduled'])
+  assert.deepEqual([state.attempts, state.history.length, state.status.kind], [0, 0, 'scheduled'])
 })
 
 test('history keeps the first and the latest attempts', () => {
@@ -123,16 +123,16 @@ test('a failure that ends a delivery waits for those of other deliveries, and is
   const { message, delivery, state } = begin(3)
   const started = { message: { ...message, deliveries: [delivery, delivery] }, delivery, state }
   const first = step(started, ['failed', 'deferred', 'delivered'])
-  assert.deepEqual([actions(first.reports), first.state.owed, first.state.place.kind], [['failed 0'], undefined, 'scheduled'])
+  assert.deepEqual([actions(first.reports), first.state.pendingReport, first.state.status.kind], [['failed 0'], undefined, 'scheduled'])
   const last = step({ ...started, state: first.state }, [undefined, 'failed', undefined])
   assert.deepEqual(
-    [actions(last.reports), last.state.owed, last.state.place],
+    [actions(last.reports), last.state.pendingReport, last.state.status],
     [[], [1], { kind: 'scheduled', at: message.queuedAt + 20_000 }],
   )
-  const end = told(last.state)
-  assert.deepEqual([actions(end.reports), end.state.owed, end.state.place.kind], [['failed 1'], undefined, 'done'])
+  const end = reported(last.state)
+  assert.deepEqual([actions(end.reports), end.state.pendingReport, end.state.status.kind], [['failed 1'], undefined, 'done'])
   const given = cancel(started.message, delivery, { state: last.state, reply: { code: 550, text: '' }, now: message.queuedAt })
-  assert.deepEqual([actions(given.reports), given.state], [['failed 1'], end.state], 'what is owed is told, whoever ends it')
+  assert.deepEqual([actions(given.reports), given.state], [['failed 1'], end.state], 'a pending report is made, whoever ends it')
 })
 
 test('the operator gives up on what is pending only', () => {
@@ -140,12 +140,12 @@ test('the operator gives up on what is pending only', () => {
   const { state } = step(started, ['delivered', 'deferred'])
   const end = cancel(started.message, started.delivery, { state, reply: { code: 550, text: 'enough' }, now: started.message.queuedAt })
   assert.deepEqual(
-    [end.state.recipients.map(({ fate }) => fate), end.state.place.kind, actions(end.reports)],
+    [end.state.recipients.map(({ fate }) => fate), end.state.status.kind, actions(end.reports)],
     [['relayed', 'cancelled'], 'done', ['failed 1']],
   )
 })
 
-test('whatever happens: what is final stays so, places fit recipients, everybody is told at most once of each thing, and all ends', () => {
+test('whatever happens: what is final stays so, statuses fit recipients, everybody is told at most once of each thing, and all ends', () => {
   const event = fc.record({
     kinds: fc.array(fc.constantFrom<Kind | undefined>('delivered', 'deferred', 'failed', undefined), { maxLength: 4 }),
     wait: fc.nat(10 * HOUR),
@@ -165,12 +165,12 @@ test('whatever happens: what is final stays so, places fit recipients, everybody
         // The last two are at the end of the message's life, where nothing is deferred any more.
         const all: readonly Kind[] = ['deferred', 'deferred', 'deferred', 'deferred']
         for (const { kinds, wait, untried } of [...events, { kinds: all, wait: 200 * HOUR, untried: false }]) {
-          if (started.state.place.kind === 'done' || started.state.owed) break
+          if (started.state.status.kind === 'done' || started.state.pendingReport) break
           after += wait
           const { state, reports } = step(started, kinds, { after, untried })
           for (const [at, before] of started.state.recipients.entries())
             if (!isPending(before)) assert.deepEqual(state.recipients[at], before)
-          assert.equal(state.place.kind === 'done' || state.owed !== undefined, !state.recipients.some(isPending))
+          assert.equal(state.status.kind === 'done' || state.pendingReport !== undefined, !state.recipients.some(isPending))
           assert.ok(state.attempts >= started.state.attempts)
           if (!from) assert.deepEqual(reports, [])
           for (const each of actions(reports)) {
@@ -179,8 +179,8 @@ test('whatever happens: what is final stays so, places fit recipients, everybody
           }
           started = { ...started, state }
         }
-        const end = started.state.owed ? told(started.state) : { state: started.state, reports: [] }
-        assert.equal(end.state.place.kind, 'done')
+        const end = started.state.pendingReport ? reported(started.state) : { state: started.state, reports: [] }
+        assert.equal(end.state.status.kind, 'done')
         for (const each of actions(end.reports)) {
           assert.ok(!heard.has(each), `told twice: ${each}`)
           heard.add(each)

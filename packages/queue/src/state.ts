@@ -6,7 +6,7 @@
 import type { Outcome, Reply } from '@postroad/mail'
 import type { BounceClass } from './bounce-table.ts'
 import { classify } from './classify.ts'
-import type { AttemptRecord, DeliveryState, EndedWay, Place, QueuedDelivery, QueuedMessage, RecipientState } from './model.ts'
+import type { AttemptRecord, DeliveryState, DeliveryStatus, EndedWay, QueuedDelivery, QueuedMessage, RecipientState } from './model.ts'
 import { nextAttemptAt, type ScheduleOptions } from './schedule.ts'
 import type { Operation } from './store.ts'
 
@@ -24,7 +24,7 @@ export interface Report {
 }
 
 /** Recipients to whom the same happened, for the hooks and the log. */
-export interface Happening {
+export interface DeliveryEvent {
   readonly name: 'delivered' | 'deferred' | 'bounced'
   readonly recipients: readonly number[]
   readonly reply: Reply
@@ -38,7 +38,7 @@ export interface Happening {
 export interface Transition {
   readonly state: DeliveryState
   readonly reports: readonly Report[]
-  readonly happenings: readonly Happening[]
+  readonly events: readonly DeliveryEvent[]
 }
 
 /** How an attempt ended. */
@@ -73,30 +73,30 @@ const HISTORY_TAIL = 12
 /** Applies the outcomes of an attempt. */
 export function afterAttempt(attempted: Attempted): Transition {
   const { state, message } = attempted
-  const recipients = state.recipients.map((before, at) => settleRecipient(before, attempted.outcomes[at], attempted))
+  const recipients = state.recipients.map((before, at) => resolveRecipient(before, attempted.outcomes[at], attempted))
   const attempts = state.attempts + (attempted.untried ? 0 : 1)
   const isLate = isLateNow(attempted) && !state.warned
   const countedFrom = bornAt(attempted)
   const reports = message.from === undefined ? [] : reportsOf(attempted, recipients, isLate)
   const next: DeliveryState = {
-    place: nextPlace(attempted, recipients, attempts),
+    status: nextStatus(attempted, recipients, attempts),
     attempts,
     recipients,
     history: attempted.untried ? state.history : remember(state.history, recordOf(attempted)),
     warned: state.warned || (isLate && recipients.some(isPending)),
     ...(countedFrom !== message.queuedAt && { countedFrom }),
   }
-  const happenings = happeningsOf(attempted, recipients)
-  return { ...postponed({ state: next, reports }, message, attempted.now + attempted.schedule.gatherMs), happenings }
+  const events = eventsOf(attempted, recipients)
+  return { ...postponed({ state: next, reports }, message, attempted.now + attempted.schedule.reportDelayMs), events }
 }
 
-/** What is told of the failures that a delivery owes, and its state then. */
-export function told({ owed = [], ...state }: DeliveryState): Pick<Transition, 'state' | 'reports'> {
-  const reports = owed.flatMap((recipient): Report[] => {
+/** The pending report of a delivery, and its state when that has been made. */
+export function reported({ pendingReport = [], ...state }: DeliveryState): Pick<Transition, 'state' | 'reports'> {
+  const reports = pendingReport.flatMap((recipient): Report[] => {
     const failed = state.recipients[recipient]
     return failed ? [{ action: 'failed', recipient, state: failed }] : []
   })
-  return { state: { ...state, place: { kind: 'done' } }, reports }
+  return { state: { ...state, status: { kind: 'done' } }, reports }
 }
 
 /** Other deliveries of the message may fail within moments: when nothing else is to be done here, its failures wait to be told with theirs. */
@@ -105,9 +105,12 @@ function postponed(
   message: QueuedMessage,
   at: number,
 ): Pick<Transition, 'state' | 'reports'> {
-  const owed = reports.filter(({ action }) => action === 'failed').map(({ recipient }) => recipient)
-  if (message.deliveries.length === 1 || state.place.kind !== 'done' || owed.length === 0) return { state, reports }
-  return { state: { ...state, place: { kind: 'scheduled', at }, owed }, reports: reports.filter(({ action }) => action !== 'failed') }
+  const pendingReport = reports.filter(({ action }) => action === 'failed').map(({ recipient }) => recipient)
+  if (message.deliveries.length === 1 || state.status.kind !== 'done' || pendingReport.length === 0) return { state, reports }
+  return {
+    state: { ...state, status: { kind: 'scheduled', at }, pendingReport },
+    reports: reports.filter(({ action }) => action !== 'failed'),
+  }
 }
 
 /** Gives up on everything that is pending, by the operator's word. */
@@ -116,19 +119,19 @@ export function cancel(
   delivery: QueuedDelivery,
   before: { readonly state: DeliveryState; readonly reply: Reply; readonly now: number },
 ): Transition {
-  const owed = told(before.state).reports
+  const due = reported(before.state).reports
   const recipients = before.state.recipients.map((recipient): RecipientState => {
     return isPending(recipient) ? { fate: 'cancelled', reply: before.reply, class: 'policy', at: before.now } : recipient
   })
   const changed = recipients.flatMap((_, at) => (isPending(before.state.recipients[at]) ? [at] : []))
   const wanted = message.from === undefined ? [] : changed.filter((at) => wants(delivery, at, 'FAILURE'))
   return {
-    state: { ...told(before.state).state, recipients },
+    state: { ...reported(before.state).state, recipients },
     reports: [
-      ...owed,
+      ...due,
       ...wanted.map((recipient): Report => ({ action: 'failed', recipient, state: recipients[recipient] ?? { fate: 'cancelled' } })),
     ],
-    happenings: [
+    events: [
       { name: 'bounced', recipients: changed, reply: before.reply, class: 'policy', remote: undefined, tls: undefined, uncertain: false },
     ],
   }
@@ -160,7 +163,7 @@ export function wants(delivery: QueuedDelivery, recipient: number, what: 'SUCCES
   return notify === undefined ? what !== 'SUCCESS' : notify.includes(what)
 }
 
-function settleRecipient(before: RecipientState, outcome: Outcome | undefined, attempted: Attempted): RecipientState {
+function resolveRecipient(before: RecipientState, outcome: Outcome | undefined, attempted: Attempted): RecipientState {
   if (!isPending(before) || outcome === undefined) return before
   const { reply, remote } = outcome
   const said = remote === undefined ? { reply, at: attempted.now } : { reply, remote, at: attempted.now }
@@ -172,7 +175,7 @@ function settleRecipient(before: RecipientState, outcome: Outcome | undefined, a
   return { fate: 'pending', ...failure, ...(ended && { ended }) }
 }
 
-function nextPlace(attempted: Attempted, recipients: readonly RecipientState[], attempts: number): Place {
+function nextStatus(attempted: Attempted, recipients: readonly RecipientState[], attempts: number): DeliveryStatus {
   const { now, schedule, random, opensAt = Number.POSITIVE_INFINITY } = attempted
   const expiresAt = expiryOf(attempted)
   const times: number[] = []
@@ -219,8 +222,8 @@ function reportsOf(attempted: Attempted, recipients: readonly RecipientState[], 
   })
 }
 
-function happeningsOf(attempted: Attempted, recipients: readonly RecipientState[]): Happening[] {
-  const groups = new Map<string, Happening & { recipients: number[] }>()
+function eventsOf(attempted: Attempted, recipients: readonly RecipientState[]): DeliveryEvent[] {
+  const groups = new Map<string, DeliveryEvent & { recipients: number[] }>()
   for (const [at, after] of recipients.entries()) {
     const outcome = attempted.outcomes[at]
     if (outcome === undefined || !isPending(attempted.state.recipients[at])) continue
@@ -268,38 +271,38 @@ function remember(history: readonly AttemptRecord[], record: AttemptRecord): rea
   return all.length <= HISTORY_HEAD + HISTORY_TAIL ? all : [...all.slice(0, HISTORY_HEAD), ...all.slice(-HISTORY_TAIL)]
 }
 
-/** What is stored when a claim ends: the operator may have asked for something while the attempt ran. For stores. */
-export function withWish<S extends DeliveryState>(
-  { wish: _, ...state }: S,
-  wish: DeliveryState['wish'],
-  now = momentOf(state.place),
-): Omit<S, 'wish'> {
-  if (wish !== 'hold' || state.place.kind === 'done') return state
-  return { ...state, place: { kind: 'held', since: now, reason: 'operator' } }
+/** What is stored when a lease ends: the operator may have asked for something while the attempt ran. For stores. */
+export function withPendingHold<S extends DeliveryState>(
+  { pendingHold: _, ...state }: S,
+  pendingHold: DeliveryState['pendingHold'],
+  now = momentOf(state.status),
+): Omit<S, 'pendingHold'> {
+  if (!pendingHold || state.status.kind === 'done') return state
+  return { ...state, status: { kind: 'held', since: now, reason: 'operator' } }
 }
 
-function momentOf(place: Place): number {
-  return 'at' in place ? place.at : 'since' in place ? place.since : 0
+function momentOf(status: DeliveryStatus): number {
+  return 'at' in status ? status.at : 'since' in status ? status.since : 0
 }
 
 /** The state after an operator's `hold`, `release` or `retry`; nothing when it changes nothing. */
 export function operated<S extends DeliveryState>(state: S, operation: Operation, now: number): S | undefined {
-  const { kind } = state.place
+  const { kind } = state.status
   if (operation.kind === 'hold') {
-    if (kind === 'claimed') return state.wish === 'hold' ? undefined : { ...state, wish: 'hold' }
+    if (kind === 'claimed') return state.pendingHold ? undefined : { ...state, pendingHold: true }
     return kind === 'scheduled' || kind === 'waiting'
-      ? { ...state, place: { kind: 'held', since: now, reason: operation.reason } }
+      ? { ...state, status: { kind: 'held', since: now, reason: operation.reason } }
       : undefined
   }
-  if (operation.kind === 'release' && kind === 'claimed' && state.wish) {
-    const { wish: _, ...without } = state
-    return without as S // a wish is optional in every S
+  if (operation.kind === 'release' && kind === 'claimed' && state.pendingHold) {
+    const { pendingHold: _, ...without } = state
+    return without as S // a pending hold is optional in every S
   }
   const isFree = kind === 'held' || (operation.kind === 'retry' && (kind === 'scheduled' || kind === 'waiting'))
-  return isFree ? { ...state, place: { kind: 'scheduled', at: now } } : undefined
+  return isFree ? { ...state, status: { kind: 'scheduled', at: now } } : undefined
 }
 
-/** The state of a delivery whose message an operator deletes; its place is left to the store. */
+/** The state of a delivery whose message an operator deletes; its status is left to the store. */
 export function withdrawn<S extends DeliveryState>(state: S, now: number): S {
   const reply = { code: 250, text: 'Deleted by the operator' }
   return {

@@ -1,10 +1,10 @@
 /** What a queue must be able to remember. `queueContract` says it in tests; an adapter that passes them may mint receipts. */
 import type { MessageSource, Reply } from '@postroad/mail'
 import type { QueueErrorCode } from './error.ts'
-import type { Claim, DeliveryState, FinishedMessage, Place, QueuedMessage } from './model.ts'
+import type { DeliveryState, DeliveryStatus, FinishedMessage, Lease, QueuedMessage } from './model.ts'
 
-/** What to do with a delivery that is due: take it, let it wait for its lane, or come again at a time. */
-export type Gate = (lane: string, delivery: GateView) => 'take' | 'wait' | number
+/** What to do with a delivery that is due: take it, let it wait for its destination, or come again at a time. */
+export type Gate = (destination: string, delivery: GateView) => 'take' | 'wait' | number
 
 /** What a {@link Gate} sees. */
 export interface GateView {
@@ -12,17 +12,17 @@ export interface GateView {
   readonly countedFrom?: number | undefined
   readonly attempts: number
   readonly warned: boolean
-  /** Nothing is pending; the sender has yet to be told: {@link DeliveryState.owed}. */
-  readonly owes: boolean
+  /** Nothing is pending; the sender has yet to be told: {@link DeliveryState.pendingReport}. */
+  readonly hasPendingReport: boolean
 }
 
-/** The end of a claim. */
-export interface Settlement {
-  readonly claim: Claim
-  /** The new state; its place is not `claimed`. */
+/** The end of a lease. */
+export interface LeaseEnd {
+  readonly lease: Lease
+  /** The new state; its status is not `claimed`. */
   readonly state: DeliveryState
-  /** More deliveries of the same message, in the same step: when one claim of all is lost, nothing is done. */
-  readonly also?: readonly Pick<Settlement, 'claim' | 'state'>[]
+  /** More deliveries of the same message, in the same step: when one lease of all is lost, nothing is done. */
+  readonly also?: readonly Pick<LeaseEnd, 'lease' | 'state'>[]
   /** Notifications that become durable in the same step; claimed by this process. */
   readonly spawn?: readonly NewMessage[]
   /** Recipients that this ends for good and of whom nobody can be told; they are counted. */
@@ -37,8 +37,8 @@ export interface NewMessage {
   readonly source: MessageSource
 }
 
-/** `lost`: the claim was not ours any more; nothing was changed, and nothing of `spawn` was kept. */
-export type SettleResult = 'settled' | 'finished' | 'lost'
+/** `lost`: the lease was not ours any more; nothing was changed, and nothing of `spawn` was kept. */
+export type RecordResult = 'recorded' | 'finished' | 'lost'
 
 /** A message with the state of its deliveries. */
 export interface QueueEntry {
@@ -53,9 +53,9 @@ export type Operation =
   | { readonly kind: 'retry' }
   | { readonly kind: 'delete' }
 
-/** A lane the operator has stopped. */
+/** A destination the operator has stopped. */
 export interface Suspension {
-  /** A lane, or a domain: every lane that ends in `:domain`. */
+  /** A destination, or a domain: every destination that ends in `:domain`. */
   readonly target: string
   readonly since: number
   readonly reason: string
@@ -78,26 +78,26 @@ export interface QueueStats {
 
 /** The durable memory behind the queue. Rejections are I/O failures: the caller says 451, or keeps what it has. */
 export interface QueueStore {
-  /** This process, in claims. */
+  /** This process, in leases. */
   readonly owner: string
   /** A reply when there is no room for so many octets: asked before DATA and before {@link add}. */
   admit(size: number): Reply | undefined
   /** Takes responsibility: on stable storage when it resolves. Every delivery is born claimed by this process. */
-  add(message: QueuedMessage, source: MessageSource): Promise<readonly Claim[]>
-  /** Claims what is due, oldest first, a page at a time; entries the gate turns away are moved without a claim. */
+  add(message: QueuedMessage, source: MessageSource): Promise<readonly Lease[]>
+  /** Claims what is due, oldest first, a page at a time; entries the gate turns away are moved without a lease. */
   claimDue(options: {
     readonly now: number
     readonly limit: number
     readonly gate: Gate
-  }): Promise<{ readonly claims: readonly Claim[]; readonly moved: number }>
-  /** Claims what waits for a lane, oldest first. */
-  claimWaiting(lane: string, limit: number): Promise<readonly Claim[]>
+  }): Promise<{ readonly leases: readonly Lease[]; readonly moved: number }>
+  /** Claims what waits for a destination, oldest first. */
+  claimWaiting(destination: string, limit: number): Promise<readonly Lease[]>
   /** Claims one delivery wherever it is, unless it is claimed or done. */
-  claimOne(id: string, index: number): Promise<Claim | undefined>
-  /** Gives claims back without an attempt. */
-  release(claims: readonly Claim[], place: Place): Promise<void>
-  /** Ends a claim; durable when it resolves. */
-  settle(settlement: Settlement): Promise<SettleResult>
+  claimOne(id: string, index: number): Promise<Lease | undefined>
+  /** Gives leases back without an attempt. */
+  release(leases: readonly Lease[], status: DeliveryStatus): Promise<void>
+  /** Ends a lease; durable when it resolves. */
+  record(end: LeaseEnd): Promise<RecordResult>
   /**
    * Makes due now what is scheduled for a time behind `latest`: such times were written before somebody set the clock back. No
    * more than a look at the last entry when there is nothing. What is held stays held. Resolves to how many.
@@ -105,8 +105,8 @@ export interface QueueStore {
   hasten(options: { readonly now: number; readonly latest: number }): Promise<number>
   /** When the next scheduled delivery is due. */
   nextDue(): Promise<number | undefined>
-  /** Lanes for which something waits. */
-  waitingLanes(): Promise<readonly string[]>
+  /** Destinations for which something waits. */
+  waitingDestinations(): Promise<readonly string[]>
   /** The octets; reading rejects with `ERR_QUEUE_CORRUPT` when they are not what was written. */
   body(message: QueuedMessage): MessageSource
   get(id: string): Promise<QueueEntry | undefined>
@@ -120,12 +120,12 @@ export interface QueueStore {
   suspend(suspension: Suspension): Promise<void>
   resume(target: string): Promise<boolean>
   suspensions(): Promise<readonly Suspension[]>
-  /** Says that this process lives, and takes back the claims of those that do not. Resolves to how many. */
+  /** Says that this process lives, and takes back the leases of those that do not. Resolves to how many. */
   beat(now: number): Promise<number>
   stats(): Promise<QueueStats>
   /** Entries that could not be read and were set aside, with what was found in their place. */
   corrupt(): AsyncIterable<{ readonly id: string; readonly octets: Uint8Array }>
-  /** Claims of this process go back to the schedule. */
+  /** Leases of this process go back to the schedule. */
   close(): Promise<void>
 }
 

@@ -5,12 +5,12 @@ import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
 import type { Reply } from '@postroad/mail'
 import type { Dns, Limiter } from '@postroad/plugin'
 import {
-  answerCensus,
+  answerStats,
+  DestinationRules,
   type EngineContext,
   type FindTransport,
-  LaneRules,
   limitedTransports,
-  limiterPermits,
+  limiterSlots,
   openEngine,
   type QueueEngine,
   type SiteRule,
@@ -34,19 +34,19 @@ const REOPEN_MS = 10_000
 /** Opens at most once; what could not be opened is tried again later, so that a damaged queue means 451 and not a crash loop. */
 export class OpenedQueue {
   readonly transports: Transports
-  readonly rules: LaneRules
+  readonly rules: DestinationRules
   readonly #context: OpenContext
   readonly #closing = new AbortController()
   #store: Promise<LmdbStore> | undefined
   #engine: Promise<QueueEngine> | undefined
   #admitting: LmdbStore | undefined
   #isRefusing = false
-  #census: { stop(): void } | undefined
+  #answering: { stop(): void } | undefined
 
   constructor(context: OpenContext) {
     this.#context = context
     this.transports = openTransports(context.options, context)
-    this.rules = new LaneRules(context.options, this.transports.mailHosts)
+    this.rules = new DestinationRules(context.options, this.transports.mailHosts)
   }
 
   /** The store; opened by the first who asks. */
@@ -89,7 +89,7 @@ export class OpenedQueue {
     void this.#store?.then((store) => store.hurry()).catch(() => undefined)
     // What could not be opened needs no closing; its error was told when it happened.
     await (await this.#engine?.catch(() => undefined))?.close(undefined, stop)
-    this.#census?.stop()
+    this.#answering?.stop()
     await (await this.#store?.catch(() => undefined))?.close()
     await this.transports.close()
   }
@@ -114,7 +114,7 @@ export class OpenedQueue {
       { store, transports: this.#transports(), rules: this.rules },
     )
     engine.start()
-    this.#census = answerCensus(this.#context.folder, store)
+    this.#answering = answerStats(this.#context.folder, store)
     this.#sweepLater(store)
     return engine
   }
@@ -123,9 +123,9 @@ export class OpenedQueue {
   #transports(): FindTransport {
     const { find } = this.transports
     if (!cluster.isWorker || !this.rules.hasLimits) return find
-    const permits = limiterPermits(this.#context.limiter)
+    const slots = limiterSlots(this.#context.limiter)
     const isShared = ({ isWritten = false }: SiteRule): boolean => isWritten
-    return limitedTransports(find, { permits, siteOf: this.rules.siteOf, isShared, closing: this.#closing.signal })
+    return limitedTransports(find, { slots, siteOf: this.rules.siteOf, isShared, closing: this.#closing.signal })
   }
 
   /** Bodies of messages that were never taken are litter of a crash; nobody waits for this. */

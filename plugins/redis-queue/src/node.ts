@@ -3,11 +3,11 @@ import { openTransports, type Transports } from '@postroad/delivery'
 import type { MessageSource } from '@postroad/mail'
 import type { Dns, Role } from '@postroad/plugin'
 import {
-  answerCensus,
+  answerStats,
   type CommandedQueue,
   DEFAULT_BACKOFF,
+  DestinationRules,
   type EngineContext,
-  LaneRules,
   limitedTransports,
   openEngine,
   type QueuedMessage,
@@ -16,12 +16,12 @@ import {
   reporterOf,
 } from '@postroad/queue-engine'
 import { type Durability, inspect } from './durability.ts'
-import { SharedLanes } from './lane/shared-lanes.ts'
 import type { RedisLink } from './link.ts'
 import type { RedisQueueOptions } from './options.ts'
+import { SharedSlots } from './slot/shared-slots.ts'
 import { RedisStore } from './store/redis-store.ts'
-import { TicketedStore } from './ticket/ticketed-store.ts'
-import { Tickets } from './ticket/tickets.ts'
+import { WakeUpStore } from './wake-up/wake-up-store.ts'
+import { WakeUps } from './wake-up/wake-ups.ts'
 
 /** What a node is made of. */
 export interface NodeContext extends EngineContext {
@@ -44,14 +44,14 @@ const SWEEP_MS = 3_600_000
 export class QueueNode {
   readonly store: RedisStore
   readonly transports: Transports
-  readonly rules: LaneRules
+  readonly rules: DestinationRules
   readonly #context: NodeContext
-  readonly #tickets: Tickets
-  readonly #lanes: SharedLanes
+  readonly #wakeUps: WakeUps
+  readonly #slots: SharedSlots
   readonly #closing = new AbortController()
-  #ticketed: TicketedStore | undefined
+  #wakeUpStore: WakeUpStore | undefined
   #engine: QueueEngine | undefined
-  #census: { stop(): void } | undefined
+  #answering: { stop(): void } | undefined
   #inspecting: NodeJS.Timeout | undefined
   #beating: NodeJS.Timeout | undefined
   #sweeping: NodeJS.Timeout | undefined
@@ -63,9 +63,9 @@ export class QueueNode {
     const { name, keepFinished, replicas, memoryLimit, concurrency, bodyFolder, inlineLimit, minFree } = options
     this.#context = context
     this.transports = openTransports(options, context)
-    this.rules = new LaneRules(options, this.transports.mailHosts)
-    this.#lanes = new SharedLanes(link, name, DEFAULT_BACKOFF)
-    this.#tickets = new Tickets({ link, name, log, concurrency })
+    this.rules = new DestinationRules(options, this.transports.mailHosts)
+    this.#slots = new SharedSlots(link, name, DEFAULT_BACKOFF)
+    this.#wakeUps = new WakeUps({ link, name, log, concurrency })
     this.store = new RedisStore({
       link,
       name,
@@ -75,7 +75,7 @@ export class QueueNode {
       memoryLimit,
       files: bodyFolder === undefined ? undefined : { folder: context.resolve(bodyFolder), inlineLimit, minFree },
       onProblem: (error) => log.error({ error, code: error.code }, 'a queue entry has a problem'),
-      onScheduled: (entry, at) => this.#tickets.issue({ entry, at }),
+      onScheduled: (entry, at) => this.#wakeUps.issue({ entry, at }),
     })
   }
 
@@ -89,7 +89,7 @@ export class QueueNode {
     if (danger?.code === 'ERR_QUEUE_UNSAFE') throw danger
     // So that MAIL has an answer from the first on.
     await this.store.memory.look()
-    this.#census = answerCensus(this.#context.options.name, this.store)
+    this.#answering = answerStats(this.#context.options.name, this.store)
     this.#inspecting = setInterval(() => void this.#inspect(), INSPECT_MS).unref()
     if (this.#context.options.bodyFolder !== undefined) this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS).unref()
     if (this.#context.role === 'smtp') this.#beating = setInterval(() => void this.#beat(), BEAT_MS).unref()
@@ -110,15 +110,15 @@ export class QueueNode {
     clearInterval(this.#beating)
     clearInterval(this.#sweeping)
     this.#closing.abort()
-    this.#census?.stop()
-    this.#tickets.rest()
+    this.#answering?.stop()
+    this.#wakeUps.rest()
     await this.#engine?.close(undefined, stop)
-    // Without Redis nothing can be given back; then the claims end with this process.
-    await (this.#ticketed ?? this.store).close().catch((error: unknown) => {
-      this.#context.log.warn({ error }, 'the claims of this process could not be given back')
+    // Without Redis nothing can be given back; then the leases end with this process.
+    await (this.#wakeUpStore ?? this.store).close().catch((error: unknown) => {
+      this.#context.log.warn({ error }, 'the leases of this process could not be given back')
     })
-    await this.#tickets.close()
-    this.#lanes.close()
+    await this.#wakeUps.close()
+    this.#slots.close()
     await this.transports.close()
   }
 
@@ -131,25 +131,25 @@ export class QueueNode {
       plan: { maxRecipients: options.maxRecipients },
       now: () => clock.now(),
       store: async () => this.store,
-      // What a command has claimed, a notification for one, goes to the schedule, and a ticket with it.
+      // What a command has claimed, a notification for one, goes to the schedule, and a wake-up with it.
       done: async () => {
         await this.store.close()
-        await this.#tickets.flushed()
+        await this.#wakeUps.flushed()
       },
     }
   }
 
   #deliver(): void {
-    const store = new TicketedStore(this.store)
+    const store = new WakeUpStore(this.store)
     // Who knows nothing of other nodes must not guess: all limits are shared, also those nobody wrote down.
-    const limited = { permits: this.#lanes, siteOf: this.rules.siteOf, isShared: () => true, closing: this.#closing.signal }
+    const limited = { slots: this.#slots, siteOf: this.rules.siteOf, isShared: () => true, closing: this.#closing.signal }
     const transports = limitedTransports(this.transports.find, limited)
     const engine = openEngine({ ...this.#context, carries: this.transports.has }, { store, transports, rules: this.rules })
-    this.#ticketed = store
+    this.#wakeUpStore = store
     this.#engine = engine
     engine.start()
-    store.onTicket = () => engine.wake()
-    this.#tickets.take((ticket) => store.use(ticket))
+    store.onWakeUp = () => engine.wake()
+    this.#wakeUps.take((wakeUp) => store.use(wakeUp))
   }
 
   /** Without an engine, which beats by itself; any node may take over what a dead one had. */

@@ -2,7 +2,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { Gauge, type GaugeConfiguration, type Registry } from 'prom-client'
 
-/** Of the answer to the census: messages, and deliveries by where they are. */
+/** Of the answer to a request for stats: messages, and deliveries by where they are. */
 const STATES = ['scheduled', 'waiting', 'claimed', 'held', 'corrupt'] as const
 
 type QueueStats = Readonly<Record<'messages' | (typeof STATES)[number], number>> & { readonly freeBytes: number | undefined }
@@ -10,7 +10,7 @@ type QueueStats = Readonly<Record<'messages' | (typeof STATES)[number], number>>
 /** Milliseconds: a queue that is away is left out of this scrape. */
 const PATIENCE = 500
 
-const census = channel('postroad:queue:census')
+const statsRequest = channel('postroad:queue:stats')
 
 /** Shows what is queued. Workers have the same queues open: their numbers are not added up. */
 export function measureQueues(registry: Registry): void {
@@ -54,9 +54,9 @@ function sum(queues: readonly QueueStats[], what: 'messages' | (typeof STATES)[n
 
 /** One answer for each queue, whoever has it open. */
 async function askQueues(): Promise<readonly QueueStats[]> {
-  const places = new Map<string, Promise<QueueStats | undefined>>()
-  census.publish({ add: (place: string, stats: Promise<QueueStats>) => places.set(place, inTime(stats)) })
-  const answers = await Promise.all(places.values())
+  const queues = new Map<string, Promise<QueueStats | undefined>>()
+  statsRequest.publish({ add: (queue: string, stats: Promise<QueueStats>) => queues.set(queue, inTime(stats)) })
+  const answers = await Promise.all(queues.values())
   return answers.filter((answer) => answer !== undefined)
 }
 

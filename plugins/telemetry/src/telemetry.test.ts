@@ -164,17 +164,17 @@ test('queues of the process are counted once each, whoever has them open; one th
       ['away', async () => assert.fail('away')],
       ['silent', () => new Promise(() => {})],
     ]
-    const answer = (census: unknown): void => {
-      for (const [place, ask] of places) (census as { add(place: string, stats: object): void }).add(place, ask()) // the channel's own message
+    const answer = (statsRequest: unknown): void => {
+      for (const [place, ask] of places) (statsRequest as { add(place: string, stats: object): void }).add(place, ask()) // the channel's own message
     }
-    subscribe('postroad:queue:census', answer)
+    subscribe('postroad:queue:stats', answer)
     try {
       const seen = await samples()
       assert.equal(seen.get('postroad_queue_messages'), 7)
       assert.equal(seen.get('postroad_queue_deliveries{state="scheduled"}'), 4)
       assert.equal(seen.get('postroad_queue_free_bytes'), 5_000)
     } finally {
-      unsubscribe('postroad:queue:census', answer)
+      unsubscribe('postroad:queue:stats', answer)
     }
   }))
 

@@ -91,7 +91,7 @@ function makeMessage(number: number): QueuedMessage {
     from: address('sender', 'example.org'),
     parameters: {},
     size: task.octets,
-    deliveries: [{ route: { via: 'discard' }, lane: 'discard', recipients }],
+    deliveries: [{ route: { via: 'discard' }, destination: 'discard', recipients }],
   }
 }
 
@@ -104,7 +104,7 @@ async function openRedis(): Promise<Opened> {
   await node.start()
   const body = memorySource([makeBody()])
   return {
-    // Without the ticket: what is measured is the taking.
+    // Without the wake-up: what is measured is the taking.
     accept: (message) => (task.enqueueOnly ? node.store.add(message, body) : node.accept(message, body)),
     left: async () => (await node.store.stats()).messages,
     close: async () => {
@@ -134,7 +134,7 @@ async function openEmbedded(): Promise<Opened> {
     maxActive: 200,
     backlogShare: 0.5,
     memoryLimit: 67_108_864,
-    laneLimit: 1_000,
+    destinationLimit: 1_000,
     attemptMs: 3_600_000,
     lookMs: 1_000,
     clock: engineClock(clock),

@@ -85,7 +85,7 @@ for (const version of ['26114c0', '2cfd7f1'])
     assert.deepEqual(setAside, [named('set-aside').id])
 
     engine.start()
-    // What is left: the one that is held, and the one whose lane is suspended.
+    // What is left: the one that is held, and the one whose destination is suspended.
     await settled(async () => problems.length > 0 && (await store.stats()).messages === 2)
     const [damaged] = problems
     assert.deepEqual([problems.length, damaged?.code], [1, 'ERR_QUEUE_CORRUPT'])

@@ -18,11 +18,14 @@ test('on disk: a body that is a file of its own goes with it, and another proces
   const wayOf = async () => [{ via: 'lmtp', host: 'h' }]
   const { id = '', deliveries } = await reroute(command, { id: message.id, now: at(7), maxRecipients: 100, wayOf })
   await command.close()
-  const { claims } = await server.claimDue({ now: at(8), limit: 9, gate: () => 'take' })
-  assert.deepEqual([deliveries, claims.map((claim) => [claim.message.id, claim.message.deliveries[0]?.lane])], [[0], [[id, 'lmtp:h']]])
-  const [claim] = claims
-  assert.ok(claim)
-  assert.deepEqual(await readAll(server.body(claim.message)), octetsOf(5_000))
+  const { leases } = await server.claimDue({ now: at(8), limit: 9, gate: () => 'take' })
+  assert.deepEqual(
+    [deliveries, leases.map((lease) => [lease.message.id, lease.message.deliveries[0]?.destination])],
+    [[0], [[id, 'lmtp:h']]],
+  )
+  const [lease] = leases
+  assert.ok(lease)
+  assert.deepEqual(await readAll(server.body(lease.message)), octetsOf(5_000))
   assert.equal(await server.get(message.id), undefined)
   await server.close()
   await rm(folder, { recursive: true })

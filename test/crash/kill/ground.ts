@@ -26,8 +26,8 @@ LmdbStore.prototype.add = function (m, s) { return ++n % 4 === 1 ? Promise.resol
   early: `const { add } = LmdbStore.prototype
 LmdbStore.prototype.add = async function (m, s) { setTimeout(() => { add.call(this, m, s) }, 300); return [] }`,
   // Every third delivery is said to be written down, and is not.
-  forgets: `let n = 0; const { settle } = LmdbStore.prototype
-LmdbStore.prototype.settle = function (e) { return ++n % 3 === 1 ? Promise.resolve('finished') : settle.call(this, e) }`,
+  forgets: `let n = 0; const { record } = LmdbStore.prototype
+LmdbStore.prototype.record = function (e) { return ++n % 3 === 1 ? Promise.resolve('finished') : record.call(this, e) }`,
   // Some bodies are not what was sent.
   damages: `const { body } = LmdbStore.prototype
 LmdbStore.prototype.body = function (m) { const s = body.call(this, m); return { size: s.size, raw: async function* () { for await (const c of s.raw()) yield Buffer.from(c).fill(0x79, c.length >> 1, (c.length >> 1) + 1) } } }`,

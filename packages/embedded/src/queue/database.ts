@@ -14,7 +14,7 @@ export interface Tables {
   /** Deliveries that have been somewhere else than with the process that took them. */
   readonly states: Table<[id: string, index: number]>
   readonly scheduled: Table<[at: number, id: string, index: number]>
-  readonly waiting: Table<[lane: string, since: number, id: string, index: number]>
+  readonly waiting: Table<[destination: string, since: number, id: string, index: number]>
   readonly claimed: Table<[owner: string, id: string, index: number]>
   readonly held: Table<[id: string, index: number]>
   readonly finished: Table<string>
@@ -28,7 +28,7 @@ export interface Tables {
 /** What happens to an older format: the function at index n makes format n + 1 of format n. Runs in one transaction. */
 export type Migration = (tables: Tables) => void
 
-/** Format 1 is the first. In 2 a state may say what is owed to the sender: whoever does not know that would end it untold. */
+/** Format 1 is the first. In 2 a state may have a pending report: whoever does not know that would end it untold. */
 export const MIGRATIONS: readonly Migration[] = [() => {}, () => {}]
 
 const TABLES = [
@@ -111,7 +111,7 @@ export class QueueDatabase {
   }
 
   /** {@link commit} for what ends, moves or removes something: on a full disk it has the room of a reserve. */
-  settle<T>(work: () => T): Promise<T> {
+  commitReserved<T>(work: () => T): Promise<T> {
     return this.commit(work, MAKES_ROOM)
   }
 

@@ -28,14 +28,14 @@ async function makeStore(t: TestContext) {
 
 async function add(store: LmdbStore, size = 100) {
   const message = makeMessage({ size })
-  const [claim] = await store.add(message, sourceOf(octetsOf(size)))
-  assert.ok(claim)
-  return { message, claim }
+  const [lease] = await store.add(message, sourceOf(octetsOf(size)))
+  assert.ok(lease)
+  return { message, lease }
 }
 
 async function claimed(store: LmdbStore) {
-  const { claims } = await store.claimDue({ now: at(1), limit: 9, gate: gateOpen })
-  return claims.map(({ message }) => message.id)
+  const { leases } = await store.claimDue({ now: at(1), limit: 9, gate: gateOpen })
+  return leases.map(({ message }) => message.id)
 }
 
 test('mail that was refused and is in the queue all the same goes before anything else is claimed, with its file', async (t) => {
@@ -50,50 +50,50 @@ test('mail that was refused and is in the queue all the same goes before anythin
     const files = await readdir(join(folder, 'bodies'), { recursive: true, withFileTypes: true })
     assert.deepEqual(files.filter((file) => file.isFile()).length, 0)
   })
-  assert.equal(await store.settle({ claim: kept.claim, state: done(kept.claim), now: at(1) }), 'finished')
+  assert.equal(await store.record({ lease: kept.lease, state: done(kept.lease), now: at(1) }), 'finished')
 })
 
 test('deliveries that were claimed by a commit reported as failed come back with the next claim, and no others', async (t) => {
   const { store, lie } = await makeStore(t)
   const [first, second] = [await add(store), await add(store)]
-  await store.release([first.claim], { kind: 'scheduled', at: at(0) })
+  await store.release([first.lease], { kind: 'scheduled', at: at(0) })
   await lie(() => claimed(store))
   assert.deepEqual(await claimed(store), [first.message.id])
   assert.deepEqual(await claimed(store), [], 'it is claimed now')
   await store.beat(at(1))
   assert.deepEqual([await claimed(store), (await store.stats()).claimed], [[], 2])
-  assert.equal(await store.settle({ claim: second.claim, state: done(second.claim), now: at(1) }), 'finished')
+  assert.equal(await store.record({ lease: second.lease, state: done(second.lease), now: at(1) }), 'finished')
 })
 
 test('what is undone in a commit that is reported as failed, too, is undone again', async (t) => {
   const { store, lie } = await makeStore(t)
-  const { claim, message } = await add(store)
-  await store.release([claim], { kind: 'scheduled', at: at(0) })
+  const { lease, message } = await add(store)
+  await store.release([lease], { kind: 'scheduled', at: at(0) })
   await lie(() => store.claimOne(message.id, 0))
   await lie(() => claimed(store))
   await store.beat(at(1))
   assert.deepEqual(await claimed(store), [message.id])
 })
 
-test('notifications of an end that was reported as failed are sent, whoever hears that the claim is lost', async (t) => {
+test('notifications of an end that was reported as failed are sent, whoever hears that the lease is lost', async (t) => {
   const { store, lie } = await makeStore(t)
-  const { claim } = await add(store)
+  const { lease } = await add(store)
   const bounce = makeMessage({ size: 50 })
   const spawn = [{ message: bounce, source: sourceOf(octetsOf(50)) }]
-  const end = () => store.settle({ claim, state: done(claim), spawn, now: at(1) })
+  const end = () => store.record({ lease, state: done(lease), spawn, now: at(1) })
   await lie(end)
   assert.equal(await end(), 'lost')
   await store.beat(at(1))
   assert.deepEqual(await claimed(store), [bounce.id])
 })
 
-test('an end that failed and is tried again keeps the claims of its notifications', async (t) => {
+test('an end that failed and is tried again keeps the leases of its notifications', async (t) => {
   const { store, lie } = await makeStore(t)
-  const { claim } = await add(store)
+  const { lease } = await add(store)
   await lie(() => add(store))
   const bounce = makeMessage({ size: 50 })
   const spawn = [{ message: bounce, source: sourceOf(octetsOf(50)) }]
-  assert.equal(await store.settle({ claim, state: done(claim), spawn, now: at(1) }), 'finished')
+  assert.equal(await store.record({ lease, state: done(lease), spawn, now: at(1) }), 'finished')
   await store.beat(at(1))
   assert.deepEqual([await claimed(store), (await store.stats()).claimed], [[], 1])
 })

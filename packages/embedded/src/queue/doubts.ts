@@ -1,13 +1,13 @@
 /**
  * What a commit that failed may have done all the same: an error of the disk after the page was written that makes it valid. Whoever
- * asked for it was told that nothing happened, so claims of such a commit are nobody's work while their owner lives. They are undone
+ * asked for it was told that nothing happened, so leases of such a commit are nobody's work while their owner lives. They are undone
  * within the next commit that claims, before it does.
  */
 
 import type { QueuedMessage } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
 import { finish } from './ending.ts'
-import { bornState, isClaimed } from './places.ts'
+import { bornState, isClaimed } from './status-index.ts'
 
 /** Something that may have happened. */
 export interface Doubt {
@@ -17,7 +17,7 @@ export interface Doubt {
   undone?(): void
 }
 
-/** The claims of which it is not known whether they were written down. */
+/** The leases of which it is not known whether they were written down. */
 export class Doubts {
   #open: Doubt[] = []
   /** Undone in a commit that is not known to be durable yet. There is one commit at a time. */

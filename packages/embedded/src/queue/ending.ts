@@ -1,8 +1,8 @@
 /** How a message leaves the queue: everything of it goes, and what became of it is remembered for a while. For use within a commit. */
 import type { DeliveryState, FinishedMessage, QueuedMessage } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
-import { leave } from './places.ts'
 import { encodeJson } from './record.ts'
+import { leave } from './status-index.ts'
 
 /** How many recipients of a finished message are remembered by name. */
 const RECIPIENT_LIMIT = 100
@@ -26,7 +26,7 @@ export function finish(
   end: { readonly states: readonly DeliveryState[]; readonly now: number; readonly keep: number },
 ): void {
   for (const [index, state] of end.states.entries()) {
-    leave(tables, state.place, { id: message.id, index, lane: message.deliveries[index]?.lane ?? '' })
+    leave(tables, state.status, { id: message.id, index, destination: message.deliveries[index]?.destination ?? '' })
     tables.states.remove([message.id, index])
   }
   if (message.deliveries.length > 1) tables.states.remove([message.id, REMAINING])

@@ -15,8 +15,8 @@ export const FAULT_POINTS = [
   'add:durable',
   'claim:durable',
   'release:durable',
-  'settle:begin',
-  'settle:durable',
+  'record:begin',
+  'record:durable',
   'body:removed',
 ] as const
 

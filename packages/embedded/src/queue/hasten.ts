@@ -1,7 +1,7 @@
 /** Brings forward what is scheduled for a time that nobody could have meant: the clock was set back since it was written. */
-import type { Place } from '@postroad/queue-engine'
+import type { DeliveryStatus } from '@postroad/queue-engine'
 import type { QueueDatabase, Tables } from './database.ts'
-import { leave, move, stateOf } from './places.ts'
+import { leave, move, stateOf } from './status-index.ts'
 
 /** How many entries one step moves. */
 const PAGE = 500
@@ -17,18 +17,18 @@ export async function hasten(database: QueueDatabase, times: Hastened): Promise<
   const [last] = [...database.refresh().scheduled.getKeys({ reverse: true, limit: 1 })]
   if (!last || last[0] <= times.latest) return 0
   let hastened = 0
-  for (let page = PAGE; page === PAGE; hastened += page) page = await database.settle(() => hastenPage(database.tables, times))
+  for (let page = PAGE; page === PAGE; hastened += page) page = await database.commitReserved(() => hastenPage(database.tables, times))
   return hastened
 }
 
 function hastenPage(tables: Tables, { now, latest }: Hastened): number {
   const keys = [...tables.scheduled.getKeys({ start: [latest + 1], limit: PAGE })]
-  const place: Place = { kind: 'scheduled', at: now }
+  const status: DeliveryStatus = { kind: 'scheduled', at: now }
   for (const [at, id, index] of keys) {
     const state = stateOf(tables, id, index)
-    const from: Place = { kind: 'scheduled', at }
-    if (state) move(tables, { id, index, lane: state.lane }, { from, state: { ...state, place } })
-    else leave(tables, from, { id, index, lane: '' })
+    const from: DeliveryStatus = { kind: 'scheduled', at }
+    if (state) move(tables, { id, index, destination: state.destination }, { from, state: { ...state, status } })
+    else leave(tables, from, { id, index, destination: '' })
   }
   return keys.length
 }

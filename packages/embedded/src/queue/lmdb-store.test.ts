@@ -21,8 +21,8 @@ async function openIn(folder: string, options: Partial<LmdbStoreOptions> = {}): 
 
 async function add(store: LmdbStore, size: number) {
   const message = makeMessage({ size })
-  const claims = await store.add(message, sourceOf(octetsOf(size)))
-  return { message, claims }
+  const leases = await store.add(message, sourceOf(octetsOf(size)))
+  return { message, leases }
 }
 
 /** Changes octets where they stand in a file. */
@@ -56,13 +56,13 @@ test('an I/O error is a rejection, nothing of the message is there, and the stor
   isBroken = true
   for (const size of [100, 100_000]) await assert.rejects(add(store, size), { code: 'ERR_QUEUE_IO' })
   isBroken = false
-  const { claims } = await add(store, 100)
+  const { leases } = await add(store, 100)
   assert.equal((await store.stats()).messages, 1)
-  assert.equal(claims.length, 1)
+  assert.equal(leases.length, 1)
   await store.close()
 })
 
-test('a settlement whose commit failed is tried again with a notification that has its file already', async (t) => {
+test('an end whose commit failed is tried again with a notification that has its file already', async (t) => {
   const folder = await makeFolder(t)
   let failures = 0
   const store = await openIn(folder, {
@@ -70,14 +70,14 @@ test('a settlement whose commit failed is tried again with a notification that h
       if (point === 'commit:open' && failures-- > 0) throw new Error('EIO')
     },
   })
-  const { claims } = await add(store, 100)
-  const [claim] = claims
-  assert.ok(claim)
+  const { leases } = await add(store, 100)
+  const [lease] = leases
+  assert.ok(lease)
   const spawn = [{ message: makeMessage({ size: 100_000 }), source: sourceOf(octetsOf(100_000)) }]
-  const settlement = { claim, state: done(claim), spawn, now: at(1) }
+  const end = { lease, state: done(lease), spawn, now: at(1) }
   failures = 2
-  for (let round = 0; round < 2; round++) await assert.rejects(store.settle(settlement), /could not be written/)
-  assert.equal(await store.settle(settlement), 'finished')
+  for (let round = 0; round < 2; round++) await assert.rejects(store.record(end), /could not be written/)
+  assert.equal(await store.record(end), 'finished')
   for (const { message } of spawn) assert.deepEqual(await readAll(store.body(message)), octetsOf(100_000))
   await store.close()
 })
@@ -92,15 +92,15 @@ test('without room on the disk mail is refused with 452 before it is taken', asy
 test("a damaged entry is set aside, told of, and in nobody's way", async (t) => {
   const folder = await makeFolder(t)
   const store = await openIn(folder)
-  const { message, claims } = await add(store, 300)
+  const { message, leases } = await add(store, 300)
   const healthy = await add(store, 300)
-  await store.release([...claims, ...healthy.claims], { kind: 'scheduled', at: at(0) })
+  await store.release([...leases, ...healthy.leases], { kind: 'scheduled', at: at(0) })
   await store.close()
   await damage(join(folder, 'data.mdb'), Buffer.from(`"q":${message.queuedAt}`))
   const problems: QueueError[] = []
   const again = await openIn(folder, { onProblem: (problem) => problems.push(problem) })
   for (let round = 0; round < 3; round++) {
-    const { claims: due } = await again.claimDue({ now: at(1), limit: 10, gate: gateOpen })
+    const { leases: due } = await again.claimDue({ now: at(1), limit: 10, gate: gateOpen })
     if (round === 0) assert.equal(due.length, 1)
   }
   const corrupt: string[] = []
@@ -206,8 +206,8 @@ test('finished messages are remembered up to a number, then the oldest go', asyn
   const folder = await makeFolder(t)
   const store = await openIn(folder, { keepFinished: 3 })
   for (let count = 0; count < 6; count++) {
-    const { claims } = await add(store, 10)
-    for (const claim of claims) assert.equal(await store.settle({ claim, state: done(claim), now: at(1) }), 'finished')
+    const { leases } = await add(store, 10)
+    for (const lease of leases) assert.equal(await store.record({ lease, state: done(lease), now: at(1) }), 'finished')
   }
   let kept = 0
   for await (const _ of store.finished()) kept++

@@ -7,33 +7,32 @@ import { join, resolve } from 'node:path'
 import { type MessageSource, memorySource, type Reply, readAll } from '@postroad/mail'
 import {
   BodyFiles,
-  type Claim,
+  type DeliveryStatus,
   Disk,
   type FinishedMessage,
   initialState,
+  type Lease,
+  type LeaseEnd,
   type NewMessage,
   type Operation,
-  type Place,
   type QueuedMessage,
   type QueueEntry,
   QueueError,
   type QueueStats,
   type QueueStore,
-  type Settlement,
-  type SettleResult,
+  type RecordResult,
   type Suspension,
   UNWRITABLE,
-  withWish,
+  withPendingHold,
 } from '@postroad/queue-engine'
-import { Claimant } from './claimant.ts'
-import { type Taken, take, takeDue, takeWaiting } from './claims.ts'
 import { QueueDatabase } from './database.ts'
 import { finish, isLast } from './ending.ts'
 import { type Fault, noFault } from './fault.ts'
 import { hasten } from './hasten.ts'
+import { LeaseHolder } from './lease-holder.ts'
+import { type Taken, take, takeDue, takeWaiting } from './leases.ts'
 import { operate } from './operate.ts'
 import { NOBODY, thisOwner } from './owners.ts'
-import { asRecord, bornState, enter, entryOf, isClaimed, move, readState, readStates, setAside } from './places.ts'
 import {
   decodeJson,
   decodeMessage,
@@ -44,6 +43,7 @@ import {
   ownedBy,
   type StateRecord,
 } from './record.ts'
+import { asRecord, bornState, enter, entryOf, isClaimed, move, readState, readStates, setAside } from './status-index.ts'
 import * as view from './view.ts'
 
 /** How an embedded queue is opened. */
@@ -92,13 +92,13 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStor
 export class LmdbStore implements QueueStore {
   readonly disk: Disk
   readonly #database: QueueDatabase
-  readonly #claimant: Claimant
+  readonly #holder: LeaseHolder
   readonly #files: BodyFiles
   readonly #fault: Fault
   readonly #inlineLimit: number
   readonly #keep: number
   readonly #onProblem: (problem: QueueError) => void
-  /** Checksums of files that are written: a settlement that failed is tried again with the same messages. */
+  /** Checksums of files that are written: an end that failed is tried again with the same messages. */
   readonly #written = new WeakMap<QueuedMessage, number>()
 
   constructor(options: LmdbStoreOptions, database: QueueDatabase) {
@@ -108,96 +108,97 @@ export class LmdbStore implements QueueStore {
     this.#keep = options.keepFinished ?? 100_000
     this.#onProblem = options.onProblem ?? (() => {})
     this.#database = database
-    this.#claimant = new Claimant({ database: this.#database, now, elapsed, onProblem: this.#onProblem })
+    this.#holder = new LeaseHolder({ database: this.#database, now, elapsed, onProblem: this.#onProblem })
     this.#files = new BodyFiles(join(folder, 'bodies'), { fault, now, elapsed })
     this.disk = new Disk({ folder, reserve: options.minFreeBytes ?? 256 * 1024 * 1024, everyMs: 1_000, now: elapsed })
   }
 
   /** Another one when this process was taken for dead. */
   get owner(): string {
-    return this.#claimant.name
+    return this.#holder.name
   }
 
   admit(size: number): Reply | undefined {
     return this.#database.trouble === undefined ? this.disk.admit(size) : UNWRITABLE
   }
 
-  async add(message: QueuedMessage, source: MessageSource): Promise<readonly Claim[]> {
+  async add(message: QueuedMessage, source: MessageSource): Promise<readonly Lease[]> {
     this.#fault('add:begin')
     const record = await this.#prepare({ message, source })
-    let claims: readonly Claim[] | undefined
+    let leases: readonly Lease[] | undefined
     try {
-      await this.#database.commit(() => void (claims = this.#insert(message, record)))
+      await this.#database.commit(() => void (leases = this.#insert(message, record)))
     } catch (error) {
       // The entry that would name the file is not there, or goes first.
       const removeBody = this.#written.delete(message) ? () => this.#removeBody(message.id) : () => {}
-      if (claims?.[0]) this.#claimant.failed(this.#claimant.refusal(claims[0], removeBody))
+      if (leases?.[0]) this.#holder.failed(this.#holder.refusal(leases[0], removeBody))
       else removeBody()
       throw error
     }
-    this.#claimant.entered()
+    this.#holder.entered()
     this.#fault('add:durable')
-    return claims ?? []
+    return leases ?? []
   }
 
-  async claimDue({ now, limit, gate }: Parameters<QueueStore['claimDue']>[0]): Promise<{ claims: Claim[]; moved: number }> {
-    const [found, owner] = await this.#claimant.claim((owner) => takeDue(this.#tables, { owner, now, limit, gate }))
+  async claimDue({ now, limit, gate }: Parameters<QueueStore['claimDue']>[0]): Promise<{ leases: Lease[]; moved: number }> {
+    const [found, owner] = await this.#holder.claim((owner) => takeDue(this.#tables, { owner, now, limit, gate }))
     this.#fault('claim:durable')
-    return { claims: await this.#load(found.taken, owner), moved: found.moved }
+    return { leases: await this.#load(found.taken, owner), moved: found.moved }
   }
 
-  async claimWaiting(lane: string, limit: number): Promise<readonly Claim[]> {
-    if (this.#database.refresh().waiting.getKeysCount({ start: [lane, 0], end: [lane, Number.MAX_VALUE], limit: 1 }) === 0) return []
-    const [taken, owner] = await this.#claimant.claim((owner) => takeWaiting(this.#tables, { owner, lane, limit }))
+  async claimWaiting(destination: string, limit: number): Promise<readonly Lease[]> {
+    if (this.#database.refresh().waiting.getKeysCount({ start: [destination, 0], end: [destination, Number.MAX_VALUE], limit: 1 }) === 0)
+      return []
+    const [taken, owner] = await this.#holder.claim((owner) => takeWaiting(this.#tables, { owner, destination, limit }))
     this.#fault('claim:durable')
     return this.#load(taken, owner)
   }
 
-  async claimOne(id: string, index: number): Promise<Claim | undefined> {
-    const [taken, owner] = await this.#claimant.claim((owner) => {
+  async claimOne(id: string, index: number): Promise<Lease | undefined> {
+    const [taken, owner] = await this.#holder.claim((owner) => {
       const state = readState(this.#tables, id, index) ?? this.#bornState(id, index)
-      if (!state || state.place.kind === 'done') return []
-      if (state.place.kind === 'claimed' && !this.#claimant.isLost(state.place.owner)) return []
-      return take(this.#tables, { id, index, lane: state.lane }, { owner, from: state.place })
+      if (!state || state.status.kind === 'done') return []
+      if (state.status.kind === 'claimed' && !this.#holder.isLost(state.status.owner)) return []
+      return take(this.#tables, { id, index, destination: state.destination }, { owner, from: state.status })
     })
     return (await this.#load(taken, owner))[0]
   }
 
-  async release(claims: readonly Claim[], place: Place): Promise<void> {
-    await this.#database.settle(() => {
-      for (const claim of claims) {
-        const { id, index } = entryOf(claim)
-        const owner = this.#ownerOf(claim)
+  async release(leases: readonly Lease[], status: DeliveryStatus): Promise<void> {
+    await this.#database.commitReserved(() => {
+      for (const lease of leases) {
+        const { id, index } = entryOf(lease)
+        const owner = this.#ownerOf(lease)
         if (!isClaimed(this.#tables, owner, id, index)) continue
-        const wish = readState(this.#tables, id, index)?.wish
-        const state = asRecord(claim.message, index, withWish({ ...claim.state, place }, wish))
-        move(this.#tables, entryOf(claim), { from: { kind: 'claimed', owner }, state })
+        const pendingHold = readState(this.#tables, id, index)?.pendingHold
+        const state = asRecord(lease.message, index, withPendingHold({ ...lease.state, status }, pendingHold))
+        move(this.#tables, entryOf(lease), { from: { kind: 'claimed', owner }, state })
       }
     })
     this.#fault('release:durable')
   }
 
-  async settle(settlement: Settlement): Promise<SettleResult> {
-    this.#fault('settle:begin')
-    const { claim, state, also = [], spawn = [], unreturned = 0, now } = settlement
-    const ends = [{ claim, state }, ...also]
+  async record(end: LeaseEnd): Promise<RecordResult> {
+    this.#fault('record:begin')
+    const { lease, state, also = [], spawn = [], unreturned = 0, now } = end
+    const ends = [{ lease, state }, ...also]
     const records =
       spawn.length === 0 ? [] : await Promise.all(spawn.map(async (each) => [each.message, await this.#prepare(each)] as const))
     const spawned: Taken[] = []
-    const step = (): SettleResult => {
-      if (!ends.every((end) => isClaimed(this.#tables, this.#ownerOf(end.claim), end.claim.message.id, end.claim.index))) return 'lost'
+    const step = (): RecordResult => {
+      if (!ends.every((end) => isClaimed(this.#tables, this.#ownerOf(end.lease), end.lease.message.id, end.lease.index))) return 'lost'
       for (const [message, record] of records)
         for (const { index } of this.#insert(message, record)) spawned.push({ id: message.id, index })
       if (unreturned > 0) this.#tables.meta.put('unreturned', Buffer.from(String(view.unreturned(this.#tables) + unreturned)))
-      return ends.map((end) => this.#apply({ ...end, now })).includes('finished') ? 'finished' : 'settled'
+      return ends.map((end) => this.#apply({ ...end, now })).includes('finished') ? 'finished' : 'recorded'
     }
-    const result = await this.#database.settle(step).catch((error: unknown) => {
-      if (spawned.length > 0) this.#claimant.failed(this.#claimant.claimsOf(this.owner, spawned))
+    const result = await this.#database.commitReserved(step).catch((error: unknown) => {
+      if (spawned.length > 0) this.#holder.failed(this.#holder.leasesOf(this.owner, spawned))
       throw error
     })
-    if (spawn.length > 0) this.#claimant.entered()
-    this.#fault('settle:durable')
-    if (result === 'finished' && claim.message.size > this.#inlineLimit) this.#removeBody(claim.message.id)
+    if (spawn.length > 0) this.#holder.entered()
+    this.#fault('record:durable')
+    if (result === 'finished' && lease.message.size > this.#inlineLimit) this.#removeBody(lease.message.id)
     return result
   }
 
@@ -210,8 +211,8 @@ export class LmdbStore implements QueueStore {
     return undefined
   }
 
-  async waitingLanes(): Promise<readonly string[]> {
-    return view.waitingLanes(this.#database.refresh())
+  async waitingDestinations(): Promise<readonly string[]> {
+    return view.waitingDestinations(this.#database.refresh())
   }
 
   body(message: QueuedMessage): MessageSource {
@@ -242,22 +243,20 @@ export class LmdbStore implements QueueStore {
   }
 
   async operate(id: string, operation: Operation, now: number): Promise<number> {
-    const changed = await this.#database.settle(() => {
+    const changed = await this.#database.commitReserved(() => {
       const record = this.#read(id)
-      return record
-        ? operate(this.#tables, record, { operation, now, keep: this.#keep, isLost: (owner) => this.#claimant.isLost(owner) })
-        : 0
+      return record ? operate(this.#tables, record, { operation, now, keep: this.#keep, isLost: (owner) => this.#holder.isLost(owner) }) : 0
     })
     if (operation.kind === 'delete' && changed > 0) this.#removeBody(id)
     return changed
   }
 
   async suspend(suspension: Suspension): Promise<void> {
-    await this.#database.settle(() => this.#tables.suspensions.put(suspension.target, encodeJson(suspension)))
+    await this.#database.commitReserved(() => this.#tables.suspensions.put(suspension.target, encodeJson(suspension)))
   }
 
   async resume(target: string): Promise<boolean> {
-    return this.#database.settle(() => {
+    return this.#database.commitReserved(() => {
       const was = this.#tables.suspensions.doesExist(target)
       this.#tables.suspensions.remove(target)
       return was
@@ -269,7 +268,7 @@ export class LmdbStore implements QueueStore {
   }
 
   beat(now: number): Promise<number> {
-    return this.#claimant.beat(now)
+    return this.#holder.beat(now)
   }
 
   async stats(): Promise<QueueStats> {
@@ -284,7 +283,7 @@ export class LmdbStore implements QueueStore {
 
   /** Makes this process look gone to the others, as if it had ended: what it still says is then `lost`. For tests. */
   async disown(): Promise<void> {
-    await this.#database.settle(() => this.#tables.owners.put(this.owner, encodeJson({ ...thisOwner(0), pid: NOBODY })))
+    await this.#database.commitReserved(() => this.#tables.owners.put(this.owner, encodeJson({ ...thisOwner(0), pid: NOBODY })))
   }
 
   /** Removes body files that no entry names and that are older than an hour. Resolves to how many. */
@@ -299,7 +298,7 @@ export class LmdbStore implements QueueStore {
 
   async close(): Promise<void> {
     try {
-      await this.#claimant.leave()
+      await this.#holder.leave()
     } finally {
       await this.#database.close()
     }
@@ -322,32 +321,32 @@ export class LmdbStore implements QueueStore {
     return { owner, record: encodeMessage(message, owner, chunks) }
   }
 
-  #insert(message: QueuedMessage, prepared: Prepared): Claim[] {
-    const owner = this.#claimant.enter()
-    const place: Place = { kind: 'claimed', owner }
+  #insert(message: QueuedMessage, prepared: Prepared): Lease[] {
+    const owner = this.#holder.enter()
+    const status: DeliveryStatus = { kind: 'claimed', owner }
     this.#tables.messages.put(message.id, owner === prepared.owner ? prepared.record : ownedBy(message.id, prepared.record, owner))
     return message.deliveries.map((delivery, index) => {
-      enter(this.#tables, place, { id: message.id, index, lane: delivery.lane })
-      return { message, index, state: initialState(delivery, place) }
+      enter(this.#tables, status, { id: message.id, index, destination: delivery.destination })
+      return { message, index, state: initialState(delivery, status) }
     })
   }
 
   /** Never rejects: what was claimed is somebody's work, whatever becomes of the others. */
-  async #load(taken: readonly Taken[], owner: string): Promise<Claim[]> {
-    const claims: Claim[] = []
+  async #load(taken: readonly Taken[], owner: string): Promise<Lease[]> {
+    const leases: Lease[] = []
     for (const each of taken) {
       try {
         const record = this.#read(each.id)
         const state = readState(this.#tables, each.id, each.index)
-        if (record && state) claims.push({ message: record.message, index: each.index, state })
+        if (record && state) leases.push({ message: record.message, index: each.index, state })
       } catch (error) {
         await this.#setAside(each, owner, error).catch((cause: unknown) => {
-          this.#claimant.stray(owner, each)
+          this.#holder.stray(owner, each)
           this.#onProblem(new QueueError('ERR_QUEUE_IO', `Queue entry ${each.id} was claimed and could not be read`, { cause }))
         })
       }
     }
-    return claims
+    return leases
   }
 
   #read(id: string): MessageRecord | undefined {
@@ -358,33 +357,33 @@ export class LmdbStore implements QueueStore {
   /** What cannot be read is kept for a human, out of the way of everything else. */
   async #setAside({ id, index }: Taken, owner: string, error: unknown): Promise<void> {
     if (!(error instanceof QueueError) || error.code !== 'ERR_QUEUE_CORRUPT') throw error
-    await this.#database.settle(() => {
+    await this.#database.commitReserved(() => {
       setAside(this.#tables, id)
       this.#tables.claimed.remove([owner, id, index])
     })
     this.#onProblem(error)
   }
 
-  #apply({ claim, state, now }: Settlement): SettleResult {
-    const { message, index } = claim
+  #apply({ lease, state, now }: LeaseEnd): RecordResult {
+    const { message, index } = lease
     const stored = readState(this.#tables, message.id, index)
-    const next = asRecord(message, index, withWish(state, stored?.wish, now))
-    const owner = this.#ownerOf(claim)
-    const from: Place = { kind: 'claimed', owner }
-    if (next.place.kind === 'done' && isLast(this.#tables, message)) {
+    const next = asRecord(message, index, withPendingHold(state, stored?.pendingHold, now))
+    const owner = this.#ownerOf(lease)
+    const from: DeliveryStatus = { kind: 'claimed', owner }
+    if (next.status.kind === 'done' && isLast(this.#tables, message)) {
       const known = message.deliveries.map((_, at) =>
-        at === index ? { ...next, place: from } : (readState(this.#tables, message.id, at) ?? bornState(message, at, owner)),
+        at === index ? { ...next, status: from } : (readState(this.#tables, message.id, at) ?? bornState(message, at, owner)),
       )
       finish(this.#tables, message, { states: known, now, keep: this.#keep })
       return 'finished'
     }
-    move(this.#tables, entryOf(claim), { from, state: next })
-    return 'settled'
+    move(this.#tables, entryOf(lease), { from, state: next })
+    return 'recorded'
   }
 
-  /** Claims stand under the name that this process had when it made them. */
-  #ownerOf({ state: { place } }: Claim): string {
-    return place.kind === 'claimed' ? place.owner : this.owner
+  /** Leases stand under the name that this process had when it made them. */
+  #ownerOf({ state: { status } }: Lease): string {
+    return status.kind === 'claimed' ? status.owner : this.owner
   }
 
   #bornState(id: string, index: number): StateRecord | undefined {

@@ -2,8 +2,8 @@
 import { type Operation, operated, withdrawn } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
 import { finish } from './ending.ts'
-import { move, readStates } from './places.ts'
 import type { MessageRecord } from './record.ts'
+import { move, readStates } from './status-index.ts'
 
 /** Changes the deliveries of a message; how many were changed. */
 export function operate(
@@ -13,7 +13,7 @@ export function operate(
     readonly operation: Operation
     readonly now: number
     readonly keep: number
-    /** Whether a process that has a claim is surely gone: then the claim stands in nobody's way. */
+    /** Whether a process that has a lease is surely gone: then the lease stands in nobody's way. */
     isLost(owner: string): boolean
   },
 ): number {
@@ -25,11 +25,11 @@ export function operate(
   }
   let changed = 0
   for (const [index, state] of states.entries()) {
-    const isLost = state.place.kind === 'claimed' && order.isLost(state.place.owner)
-    const free = isLost ? { ...state, place: { kind: 'scheduled', at: order.now } as const } : state
+    const isLost = state.status.kind === 'claimed' && order.isLost(state.status.owner)
+    const free = isLost ? { ...state, status: { kind: 'scheduled', at: order.now } as const } : state
     const next = operated(free, order.operation, order.now)
     if (!next) continue
-    move(tables, { id: message.id, index, lane: state.lane }, { from: state.place, state: next })
+    move(tables, { id: message.id, index, destination: state.destination }, { from: state.status, state: next })
     changed++
   }
   return changed

@@ -1,4 +1,4 @@
-/** Who of the processes that share a queue is alive. A claim lasts as long as its owner, and an error is never evidence that somebody has died. */
+/** Who of the processes that share a queue is alive. A lease lasts as long as its owner, and an error is never evidence that somebody has died. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 

@@ -30,7 +30,7 @@ test('what is encoded comes back, with its octets or the checksum of its file', 
   assert.deepEqual([file.fileCrc, file.inline, file.owner], [7, undefined, 'me'])
 })
 
-test('a record of before the life of a message was the lane’s to say is read as it is', () => {
+test('a record of before the life of a message was the destination’s to say is read as it is', () => {
   const message = makeMessage({ size: 2 })
   const record = encodeMessage(message, 'me', [Buffer.from('ab')])
   const end = 12 + record.readUInt32BE(8)

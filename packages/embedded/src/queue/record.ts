@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 import type { MessageSource } from '@postroad/mail'
 import {
   type DeliveryState,
+  type DeliveryStatus,
   type FinishedMessage,
   loadEnvelope,
   type QueuedMessage,
@@ -35,10 +36,18 @@ export interface MessageRecord {
   readonly fileCrc: number | undefined
 }
 
-/** A state with what claims must know without reading the message. */
+/** A state with what leases must know without reading the message. */
 export interface StateRecord extends DeliveryState {
-  readonly lane: string
+  readonly destination: string
   readonly queuedAt: number
+}
+
+/** A state in the database, under the names of the first version: what is stored stays readable, whatever the code calls it. */
+interface StoredState extends Omit<StateRecord, 'status' | 'pendingHold' | 'pendingReport' | 'destination'> {
+  readonly place: DeliveryStatus
+  readonly wish?: 'hold'
+  readonly owed?: readonly number[]
+  readonly lane: string
 }
 
 /** Encodes a message; `body` is either its octets or the checksum of its file. */
@@ -85,8 +94,27 @@ export function ownedBy(id: string, record: Buffer, owner: string): Buffer {
   return encodeMessage(message, owner, inline ? [inline] : { crc: fileCrc })
 }
 
-/** Encodes a state, or a finished message. */
-export function encodeJson(value: StateRecord | FinishedMessage | object): Buffer {
+/** Encodes a state. */
+export function encodeState(state: StateRecord): Buffer {
+  const { status: place, pendingHold, pendingReport: owed, destination: lane, ...rest } = state
+  const stored: StoredState = { place, ...rest, ...(pendingHold && { wish: 'hold' }), ...(owed && { owed }), lane }
+  return encodeJson(stored)
+}
+
+/**
+ * Decodes a state.
+ *
+ * @throws {QueueError} `ERR_QUEUE_CORRUPT` when it is not one
+ */
+export function decodeState(id: string, record: Buffer): StateRecord {
+  const stored = decodeJson<StoredState | null>(id, record)
+  if (stored === null) throw corrupt(id, 'state')
+  const { place, wish, owed, lane, ...rest } = stored
+  return { ...rest, status: place, ...(wish && { pendingHold: true }), ...(owed && { pendingReport: owed }), destination: lane }
+}
+
+/** Encodes a finished message, or a row that is nobody else's to read. */
+export function encodeJson(value: FinishedMessage | object): Buffer {
   return Buffer.from(JSON.stringify(value))
 }
 

@@ -29,16 +29,16 @@ async function makeQueue(t: TestContext) {
 
 async function add(store: QueueStore) {
   const message = makeMessage()
-  const [claim] = await store.add(message, sourceOf(octetsOf(message.size)))
-  assert.ok(claim)
-  return { message, claim }
+  const [lease] = await store.add(message, sourceOf(octetsOf(message.size)))
+  assert.ok(lease)
+  return { message, lease }
 }
 
 async function placeOf(store: QueueStore, id: string) {
-  return (await store.get(id))?.states[0]?.place.kind
+  return (await store.get(id))?.states[0]?.status.kind
 }
 
-test('claims of an owner that nobody knows come back with the next beat, also those of mail that never moved', async (t) => {
+test('leases of an owner that nobody knows come back with the next beat, also those of mail that never moved', async (t) => {
   const { open, edit } = await makeQueue(t)
   const lost = await open()
   const { message } = await add(lost)
@@ -56,9 +56,9 @@ test('an operator moves what a process has claimed that is surely gone or that n
   await dead.disown()
   for (const { message } of [first, second]) assert.equal(await operator.operate(message.id, { kind: 'retry' }, at(1)), 1)
   assert.equal(await operator.operate(third.message.id, { kind: 'retry' }, at(1)), 0)
-  const { claims } = await operator.claimDue({ now: at(2), limit: 9, gate: gateOpen })
+  const { leases } = await operator.claimDue({ now: at(2), limit: 9, gate: gateOpen })
   assert.deepEqual(
-    claims.map((claim) => claim.message.id),
+    leases.map((lease) => lease.message.id),
     [first.message.id, second.message.id],
   )
   await edit((tables) => void tables.owners.remove(alive.owner))
@@ -67,7 +67,7 @@ test('an operator moves what a process has claimed that is surely gone or that n
   assert.equal(await operator.claimOne(third.message.id, 9), undefined)
 })
 
-test('mail that comes to its store while that ends is refused, or goes to the next: no claim stays with a name of this process', async (t) => {
+test('mail that comes to its store while that ends is refused, or goes to the next: no lease stays with a name of this process', async (t) => {
   const { open } = await makeQueue(t)
   let release: (() => void) | undefined
   const fault = (point: string) => void (point === 'commit:open' && release?.())
@@ -90,36 +90,36 @@ test('mail that comes to its store while that ends is refused, or goes to the ne
   await store.close()
   const next = await open()
   await next.beat(at(1))
-  assert.equal((await next.get(message.id))?.states[0]?.place.kind, (await added) ? 'scheduled' : undefined)
+  assert.equal((await next.get(message.id))?.states[0]?.status.kind, (await added) ? 'scheduled' : undefined)
 })
 
 test('a process that was buried alive notices it with its next step and takes a new name; mail it was writing is its own', async (t) => {
   const { open, edit, rows } = await makeQueue(t)
   const problems: QueueError[] = []
   const store = await open({ onProblem: (problem) => problems.push(problem) })
-  const { message, claim } = await add(store)
+  const { message, lease } = await add(store)
   const before = store.owner
   await edit((tables) => void tables.owners.remove(before))
   // The record of this one is made under the old name.
   const second = await add(store)
   assert.notEqual(store.owner, before)
-  assert.deepEqual(second.claim.state.place, { kind: 'claimed', owner: store.owner })
+  assert.deepEqual(second.lease.state.status, { kind: 'claimed', owner: store.owner })
   assert.deepEqual([rows(), problems.length], [[store.owner], 1])
   const other = await open()
   assert.equal(await other.beat(at(1)), 1, 'what stood under the old name')
-  assert.equal(await store.settle({ claim, state: done(claim), now: at(2) }), 'lost')
+  assert.equal(await store.record({ lease, state: done(lease), now: at(2) }), 'lost')
   assert.equal(await placeOf(other, message.id), 'scheduled')
-  assert.equal(await store.settle({ claim: second.claim, state: done(second.claim), now: at(2) }), 'finished')
+  assert.equal(await store.record({ lease: second.lease, state: done(second.lease), now: at(2) }), 'finished')
   assert.equal((await store.stats()).claimed, 0)
 })
 
 test('what a buried process has in hand and nobody has taken yet it may still end', async (t) => {
   const { open, edit } = await makeQueue(t)
   const store = await open()
-  const { claim } = await add(store)
+  const { lease } = await add(store)
   await edit((tables) => void tables.owners.remove(store.owner))
   await add(store)
-  assert.equal(await store.settle({ claim, state: done(claim), now: at(2) }), 'finished')
+  assert.equal(await store.record({ lease, state: done(lease), now: at(2) }), 'finished')
 })
 
 test('a first step whose commit fails leaves nobody without a row: what is acknowledged next is known to the others', async (t) => {
@@ -193,7 +193,7 @@ test('a store that could not give back what it had when it closed does not keep 
   assert.equal(await placeOf(next, message.id), 'scheduled')
 })
 
-test('a claim that could not be handed out, because setting it aside failed, goes back with the next beat', async (t) => {
+test('a lease that could not be handed out, because setting it aside failed, goes back with the next beat', async (t) => {
   const { open, edit } = await makeQueue(t)
   let failAt = Number.POSITIVE_INFINITY
   let commits = 0
@@ -203,12 +203,12 @@ test('a claim that could not be handed out, because setting it aside failed, goe
     },
   })
   const [broken, healthy] = [await add(store), await add(store)]
-  await store.release([broken.claim, healthy.claim], { kind: 'scheduled', at: at(0) })
+  await store.release([broken.lease, healthy.lease], { kind: 'scheduled', at: at(0) })
   await edit((tables) => void tables.messages.put(broken.message.id, Buffer.from('garbage, and long enough')))
   failAt = commits + 2
-  const { claims } = await store.claimDue({ now: at(1), limit: 9, gate: gateOpen })
+  const { leases } = await store.claimDue({ now: at(1), limit: 9, gate: gateOpen })
   assert.deepEqual(
-    claims.map((claim) => claim.message.id),
+    leases.map((lease) => lease.message.id),
     [healthy.message.id],
   )
   assert.equal((await store.stats()).claimed, 2)

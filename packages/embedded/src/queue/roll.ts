@@ -10,7 +10,7 @@ import { encodeJson } from './record.ts'
 /** Milliseconds without a look of our own after which nobody is judged by old looks: it was we who were away, or the disk. */
 const LOOK_GAP = 15_000
 
-/** An owner whose claims may be taken, and the row that said so; none: nobody knows it. */
+/** An owner whose leases may be taken, and the row that said so; none: nobody knows it. */
 export interface Lost {
   readonly owner: string
   readonly row: string | undefined
@@ -38,23 +38,23 @@ export class Roll {
     this.#onBuried = onBuried
   }
 
-  /** The name of this process in claims. */
+  /** The name of this process in leases. */
   get name(): string {
     return this.#name
   }
 
-  /** Whether there may be claims under it. */
+  /** Whether there may be leases under it. */
   get isEntered(): boolean {
     return this.#isEntered
   }
 
-  /** The name under which claims may be written in this commit. For use within it. */
+  /** The name under which leases may be written in this commit. For use within it. */
   enter(tables: Tables, now: number): string {
     // What came later than the end would be claimed by a name of this living process that nobody works for.
     if (this.#hasLeft) throw new QueueError('ERR_QUEUE_CLOSED', 'The queue is closed')
     if (tables.owners.doesExist(this.#name)) return this.#name
     if (this.#isEntered) {
-      // What was claimed under the old name went to others. Under it nothing is claimed again: an old attempt could end a new claim.
+      // What was claimed under the old name went to others. Under it nothing is claimed again: an old attempt could end a new lease.
       this.#onBuried(this.#name)
       this.#isEntered = false
       this.#name = makeOwnerId()
@@ -83,20 +83,20 @@ export class Roll {
     return [...lost, ...unknownOwners(tables).map((owner) => ({ owner, row: undefined }))]
   }
 
-  /** Whether the owner of a claim is surely not there any more. For use within a commit. */
+  /** Whether the owner of a lease is surely not there any more. For use within a commit. */
   isSurelyLost(tables: Tables, owner: string): boolean {
     if (owner === this.#name) return false
     const row = tables.owners.get(owner)?.toString()
     return row === undefined || left.has(owner) || sight(row) === 'gone'
   }
 
-  /** This store ends; its claims may be taken, even if it could not give them back. */
+  /** This store ends; its leases may be taken, even if it could not give them back. */
   leave(): void {
     left.add(this.#name)
     this.#hasLeft = true
   }
 
-  /** Its claims were given back: nobody has to know the name. */
+  /** Its leases were given back: nobody has to know the name. */
   struck(): void {
     left.delete(this.#name)
     this.#isEntered = false
@@ -128,7 +128,7 @@ function sight(row: string): ReturnType<typeof sightOf> {
   }
 }
 
-/** Owners of claims who are not on the roll: one seek an owner, whatever each has claimed. */
+/** Owners of leases who are not on the roll: one seek an owner, whatever each has claimed. */
 function unknownOwners(tables: Tables): string[] {
   const unknown: string[] = []
   for (let start: [string, string, number] = ['', '', 0]; ; ) {

@@ -1,8 +1,8 @@
-/** Reads of the embedded queue that write nothing: lists, counts, lanes. */
+/** Reads of the embedded queue that write nothing: lists, counts, destinations. */
 import { type FinishedMessage, type QueueEntry, QueueError, type QueueStats } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
-import { readStates } from './places.ts'
 import { decodeJson, decodeMessage } from './record.ts'
+import { readStates } from './status-index.ts'
 
 /** Entries read before the event loop gets a turn, and before the read transaction is renewed: a long one keeps old pages alive. */
 const PAGE = 200
@@ -56,13 +56,13 @@ async function* pages(
   }
 }
 
-/** Lanes with waiting deliveries: one seek a lane, whatever stands in each. */
-export function waitingLanes(tables: Tables): string[] {
-  const lanes: string[] = []
+/** Destinations with waiting deliveries: one seek a destination, whatever stands in each. */
+export function waitingDestinations(tables: Tables): string[] {
+  const destinations: string[] = []
   for (let start: [string, number, string, number] = ['', 0, '', 0]; ; ) {
     const [key] = [...tables.waiting.getKeys({ start, limit: 1 })]
-    if (!key) return lanes
-    lanes.push(key[0])
+    if (!key) return destinations
+    destinations.push(key[0])
     start = [key[0], Number.MAX_VALUE, '', 0]
   }
 }

@@ -6,8 +6,8 @@ import { isQueueId } from '@postroad/mail'
 import type { CommandIo, PluginCommand } from '@postroad/plugin'
 import type { ReporterOptions } from '../engine/reporter.ts'
 import { giveUp } from '../give-up.ts'
-import { meansLane, type PlanOptions } from '../plan.ts'
-import type { LaneRules } from '../rule/lane-rules.ts'
+import { meansDestination, type PlanOptions } from '../plan.ts'
+import type { DestinationRules } from '../rule/destination-rules.ts'
 import { type Operation, QueueError, type QueueStore } from '../store.ts'
 import { FILTERS, parsePlain, parseSelection, recipientsOf, select } from './filter.ts'
 import { REROUTE_USAGE, rerouteCommand } from './reroute.ts'
@@ -15,7 +15,7 @@ import { showFinished, showQueued, summary } from './show.ts'
 
 /** What the commands work on. */
 export interface CommandedQueue {
-  readonly rules: LaneRules
+  readonly rules: DestinationRules
   readonly reporter: ReporterOptions
   /** How mail that is sent another way is split. */
   readonly plan: PlanOptions
@@ -75,8 +75,12 @@ export function queueCommands(queue: CommandedQueue): Readonly<Record<string, Pl
     reroute: command('send another way, to a next hop or as routing says today', `${some} ${REROUTE_USAGE}`, (store, args, io) =>
       rerouteCommand(queue, store, { args, io }),
     ),
-    suspend: command('stop deliveries to a domain or lane; without an argument: what is stopped', '[domain | lane] [reason]', suspend),
-    resume: command('start deliveries to a domain or lane again', '<domain | lane>', resume),
+    suspend: command(
+      'stop deliveries to a domain or destination; without an argument: what is stopped',
+      '[domain | destination] [reason]',
+      suspend,
+    ),
+    resume: command('start deliveries to a domain or destination again', '<domain | destination>', resume),
     corrupt: command('entries that could not be read and were set aside', '', corrupt),
   }
 }
@@ -115,7 +119,7 @@ const list: Run = async (store, args, io) => {
   return selection.ids.length > listed && listed < selection.limit ? 1 : 0
 }
 
-function showing(rules: LaneRules): Run {
+function showing(rules: DestinationRules): Run {
   return async (store, args, io) => {
     const [id = ''] = parsePlain(args, 1, 1)
     const entry = isQueueId(id) ? await store.get(id) : undefined
@@ -150,26 +154,31 @@ const suspend: Run = async (store, args, io) => {
   else {
     const name = target.toLowerCase()
     await store.suspend({ target: name, since: io.now(), reason: reason.join(' ') })
-    // Of mail hosts and groups only the server knows which lanes they are.
+    // Of mail hosts and groups only the server knows which destinations they are.
     if (!/^(mx|group):/.test(name)) await tellStopped(store, name, io)
   }
 }
 
-/** A domain whose route names its next hop goes by the lane of that, with other domains: an operator must hear that it still does. */
+/** A domain whose route names its next hop goes by the destination of that, with other domains: an operator must hear that it still does. */
 async function tellStopped(store: QueueStore, name: string, io: TimedIo): Promise<void> {
   const others = new Set<string>()
   let [looked, stopped] = [0, 0]
   for await (const entry of store.list({ signal: io.signal })) {
     if (++looked > LOOK_LIMIT) break
-    if (entry.message.deliveries.some(({ lane }, at) => entry.states[at]?.place.kind !== 'done' && meansLane(name, lane))) stopped++
+    if (
+      entry.message.deliveries.some(
+        ({ destination }, at) => entry.states[at]?.status.kind !== 'done' && meansDestination(name, destination),
+      )
+    )
+      stopped++
     for (const { address, index } of recipientsOf(entry)) {
-      const lane = entry.message.deliveries[index]?.lane ?? ''
-      if (address.domain === name && !meansLane(name, lane)) others.add(lane)
+      const destination = entry.message.deliveries[index]?.destination ?? ''
+      if (address.domain === name && !meansDestination(name, destination)) others.add(destination)
     }
   }
-  for (const lane of others)
+  for (const destination of others)
     io.print(
-      `Mail for ${name} goes to the next hop that its route names: that is not stopped. It is, with all it carries, by: suspend ${lane}`,
+      `Mail for ${name} goes to the next hop that its route names: that is not stopped. It is, with all it carries, by: suspend ${destination}`,
     )
   if (others.size === 0 && stopped === 0) io.print(`Nothing that is in the queue now goes by ${JSON.stringify(name)}`)
 }
@@ -202,7 +211,7 @@ async function change(
     page = []
   }
   for await (const { message, states } of select(store, selection, asked.io)) {
-    if (operation.kind === 'retry') claimed += states.filter(({ place }) => place.kind === 'claimed').length
+    if (operation.kind === 'retry') claimed += states.filter(({ status }) => status.kind === 'claimed').length
     // A page shares a sync: a million messages are minutes, not hours.
     if (page.push(message.id) === CHANGE_PAGE) await flush()
   }
@@ -224,10 +233,10 @@ async function bounce(
   let changed = 0
   for await (const { message, states } of select(store, selection, io)) {
     const given = await giveUp(store, { id: message.id, reply, now: io.now() }, reporter)
-    for (const [index, { place }] of states.entries()) {
-      if (place.kind === 'done') continue
+    for (const [index, { status }] of states.entries()) {
+      if (status.kind === 'done') continue
       const done = given.includes(index) ? 'bounced' : 'is being tried now: hold it first'
-      io.row({ id: message.id, delivery: message.deliveries[index]?.lane, done })
+      io.row({ id: message.id, delivery: message.deliveries[index]?.destination, done })
     }
     changed += given.length
   }

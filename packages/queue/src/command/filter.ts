@@ -43,7 +43,7 @@ export function parseSelection(args: readonly string[]): Selection {
   if (from !== undefined) filters.push(({ message }) => has(message.from?.toString() ?? '<>', from))
   if (to !== undefined) filters.push((entry) => recipientsOf(entry).some(({ address }) => has(address.toString(), to)))
   if (domain !== undefined) filters.push((entry) => recipientsOf(entry).some(({ address }) => address.domain === domain))
-  if (state !== undefined) filters.push((entry) => entry.states.some(({ place }) => place.kind === state))
+  if (state !== undefined) filters.push((entry) => entry.states.some(({ status }) => status.kind === state))
   if (age !== undefined) filters.push(({ message }, now) => now - message.queuedAt >= age)
   if (reason !== undefined)
     filters.push((entry) =>

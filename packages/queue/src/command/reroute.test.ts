@@ -5,7 +5,7 @@ import { type Route, reject } from '@postroad/plugin'
 import { at, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
 import { memoryStore } from '../memory-store.ts'
 import { reroute } from '../reroute.ts'
-import { LaneRules } from '../rule/lane-rules.ts'
+import { DestinationRules } from '../rule/destination-rules.ts'
 import type { QueueEntry } from '../store.ts'
 import { queueCommands } from './commands.ts'
 
@@ -14,7 +14,7 @@ async function makeQueue(ask: (domain: string) => Route | ReturnType<typeof reje
   const store = memoryStore()
   const ids: string[] = []
   for (const domain of ['a.test', 'b.test']) {
-    const message = makeMessage({ lane: `smtp:${domain}`, recipients: [['x', domain]] })
+    const message = makeMessage({ destination: `smtp:${domain}`, recipients: [['x', domain]] })
     ids.push(message.id)
     await store.release(await store.add(message, sourceOf(octetsOf(message.size))), { kind: 'scheduled', at: at(5) })
   }
@@ -29,7 +29,7 @@ async function makeQueue(ask: (domain: string) => Route | ReturnType<typeof reje
     const printed: string[] = []
     const print = (line: string) => void printed.push(line)
     const io = { json: false, signal: new AbortController().signal, row: (fields: object) => print(JSON.stringify(fields)), print }
-    const rules = new LaneRules({ lanes: [], life: 1, warnAfter: 0, retryByClass: {} })
+    const rules = new DestinationRules({ lanes: [], life: 1, warnAfter: 0, retryByClass: {} })
     const code = await queueCommands({ rules, reporter, plan: { maxRecipients: 2 }, now: () => at(7), store: async () => store })[
       'reroute'
     ]?.run(args, io)
@@ -39,7 +39,7 @@ async function makeQueue(ask: (domain: string) => Route | ReturnType<typeof reje
     const entries: QueueEntry[] = []
     for await (const entry of store.list()) entries.push(entry)
     return entries
-      .flatMap(({ message: { deliveries } }) => deliveries.map(({ lane, recipients }) => `${lane} ${recipients[0]?.address}`))
+      .flatMap(({ message: { deliveries } }) => deliveries.map(({ destination, recipients }) => `${destination} ${recipients[0]?.address}`))
       .sort()
   }
   return { store, ids, run, queued }
@@ -60,7 +60,7 @@ test('another next hop: the preview changes nothing, the command only what is me
   assert.ok(after)
   assert.deepEqual([after.message.queuedAt, after.message.from, after.message.parameters], [before.message.queuedAt, before.message.from, before.message.parameters]) // biome-ignore format: short
   assert.deepEqual(after.message.deliveries[0]?.route, { via: 'lmtp', host: 'new.test', port: 24 })
-  assert.deepEqual(after.states[0]?.place, { kind: 'scheduled', at: at(7) })
+  assert.deepEqual(after.states[0]?.status, { kind: 'scheduled', at: at(7) })
   assert.deepEqual(await readAll(store.body(after.message)), octetsOf(before.message.size))
   assert.equal((await store.getFinished(id))?.recipients[0]?.state.reply?.text, 'Rerouted by the operator')
   assert.ok(await store.get(other))
@@ -69,9 +69,9 @@ test('another next hop: the preview changes nothing, the command only what is me
 
 test('what is being tried now is left alone', async () => {
   const { store, ids: [id = ''], run } = await makeQueue() // biome-ignore format: short
-  const claim = await store.claimOne(id, 0)
+  const lease = await store.claimOne(id, 0)
   assert.deepEqual(await run(id, '--via', 'lmtp:h'), { code: 1, printed: ['Nothing was changed'] })
-  assert.ok(claim && (await store.get(id)))
+  assert.ok(lease && (await store.get(id)))
 })
 
 test('the routes are asked again: with aliases, several ways, and those that refuse', async () => {
@@ -84,20 +84,20 @@ test('the routes are asked again: with aliases, several ways, and those that ref
 
 test('who got the message while the ways were asked for does not get it again', async () => {
   const store = memoryStore()
-  const message = makeMessage({ lane: 'smtp:a.test', recipients: [['x', 'a.test'], ['y', 'a.test']] }) // biome-ignore format: short
+  const message = makeMessage({ destination: 'smtp:a.test', recipients: [['x', 'a.test'], ['y', 'a.test']] }) // biome-ignore format: short
   await store.release(await store.add(message, sourceOf(octetsOf(message.size))), { kind: 'scheduled', at: at(5) })
   const wayOf = async () => {
-    const claim = await store.claimOne(message.id, 0)
-    if (claim?.state.recipients.every((each) => each.fate === 'pending')) {
-      const [, second = claim.state.recipients[0]] = claim.state.recipients
+    const lease = await store.claimOne(message.id, 0)
+    if (lease?.state.recipients.every((each) => each.fate === 'pending')) {
+      const [, second = lease.state.recipients[0]] = lease.state.recipients
       assert.ok(second)
       const first = { fate: 'delivered', reply: { code: 250, text: 'OK' }, at: at(6) } as const
-      await store.settle({
-        claim,
-        state: { ...claim.state, place: { kind: 'scheduled', at: at(9) }, recipients: [first, second] },
+      await store.record({
+        lease,
+        state: { ...lease.state, status: { kind: 'scheduled', at: at(9) }, recipients: [first, second] },
         now: at(6),
       })
-    } else if (claim) await store.release([claim], { kind: 'scheduled', at: at(9) })
+    } else if (lease) await store.release([lease], { kind: 'scheduled', at: at(9) })
     return [{ via: 'lmtp', host: 'h' }]
   }
   assert.deepEqual(await reroute(store, { id: message.id, now: at(7), maxRecipients: 100, wayOf }), { deliveries: [], id: undefined })
@@ -115,12 +115,14 @@ test('transactions are as large as the queue may make them, and one mailbox is i
     ...(domain === 'c.test' && { to: [makeAddress('w', 'd.test')] }),
   }))
   const names = ['w', 'x', 'y', 'z'].map((local) => [local, 'd.test'] as const)
-  const message = makeMessage({ lane: 'lmtp:old', recipients: [...names, ['alias', 'c.test']] })
+  const message = makeMessage({ destination: 'lmtp:old', recipients: [...names, ['alias', 'c.test']] })
   await store.release(await store.add(message, sourceOf(octetsOf(message.size))), { kind: 'scheduled', at: at(5) })
   const { printed } = await run(message.id, '--again')
   const after = await store.get(JSON.parse(printed[0] ?? '').as)
   assert.deepEqual(
-    after?.message.deliveries.map(({ lane, recipients }) => [lane, ...recipients.map(({ address }) => `${address}`)].join(' ')),
+    after?.message.deliveries.map(({ destination, recipients }) =>
+      [destination, ...recipients.map(({ address }) => `${address}`)].join(' '),
+    ),
     ['smtp:hub.test w@d.test w@d.test x@d.test', 'smtp:hub.test y@d.test z@d.test'],
   )
 })
@@ -131,19 +133,19 @@ for (const kept of [{ warned: true }, { warned: true, countedFrom: at(-60) }, { 
     const message = makeMessage({ deliveries: 2 })
     const [first, second] = await store.add(message, sourceOf(octetsOf(message.size)))
     assert.ok(first && second)
-    const place = { kind: 'scheduled', at: at(5) } as const
-    await store.settle({ claim: first, state: { ...first.state, place, attempts: 3, ...kept }, now: at(1) })
-    await store.release([second], place)
+    const status = { kind: 'scheduled', at: at(5) } as const
+    await store.record({ lease: first, state: { ...first.state, status, attempts: 3, ...kept }, now: at(1) })
+    await store.release([second], status)
     const { printed } = await run(message.id, '--via', 'lmtp:h')
     const states = (await store.get(JSON.parse(printed[0] ?? '').as))?.states
     assert.deepEqual(
-      states?.map(({ place, attempts, warned, countedFrom }) => ({
-        place,
+      states?.map(({ status, attempts, warned, countedFrom }) => ({
+        status,
         attempts,
         warned,
         ...(countedFrom !== undefined && { countedFrom }),
       })),
-      [kept, { warned: false }].map((each) => ({ place: { kind: 'scheduled', at: at(7) }, attempts: 0, ...each })),
+      [kept, { warned: false }].map((each) => ({ status: { kind: 'scheduled', at: at(7) }, attempts: 0, ...each })),
     )
   })
 

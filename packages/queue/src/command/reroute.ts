@@ -31,7 +31,7 @@ export async function rerouteCommand(
     else {
       const { deliveries, id } = await reroute(store, input)
       for (const index of deliveries)
-        io.row({ id: entry.message.id, delivery: entry.message.deliveries[index]?.lane, done: 'rerouted', as: id })
+        io.row({ id: entry.message.id, delivery: entry.message.deliveries[index]?.destination, done: 'rerouted', as: id })
       changed += deliveries.length
     }
   }
@@ -44,11 +44,11 @@ async function preview({ message, states }: QueueEntry, input: RerouteInput, io:
   let count = 0
   for (const [index, state] of states.entries()) {
     const delivery = message.deliveries[index]
-    if (!delivery || state.place.kind === 'done' || state.place.kind === 'claimed' || state.owed) continue
+    if (!delivery || state.status.kind === 'done' || state.status.kind === 'claimed' || state.pendingReport) continue
     const ways = await waysOfDelivery(delivery, state, input)
     if (!ways) continue
     count++
-    io.row({ id: message.id, delivery: delivery.lane, to: ways.map(({ lane }) => lane).join(', ') })
+    io.row({ id: message.id, delivery: delivery.destination, to: ways.map(({ destination }) => destination).join(', ') })
   }
   return count
 }

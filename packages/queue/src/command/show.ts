@@ -2,8 +2,8 @@
 
 import type { Reply } from '@postroad/mail'
 import type { CommandIo } from '@postroad/plugin'
-import type { AttemptRecord, DeliveryState, FinishedMessage, Place, RecipientState } from '../model.ts'
-import type { LaneRules } from '../rule/lane-rules.ts'
+import type { AttemptRecord, DeliveryState, DeliveryStatus, FinishedMessage, RecipientState } from '../model.ts'
+import type { DestinationRules } from '../rule/destination-rules.ts'
 import { lifeBegan } from '../state.ts'
 import type { QueueEntry } from '../store.ts'
 
@@ -11,15 +11,15 @@ import type { QueueEntry } from '../store.ts'
 export function summary({ message, states }: QueueEntry, now: number): Record<string, string | number | undefined> {
   const pending = states.flatMap(({ recipients }) => recipients).filter(({ fate }) => fate === 'pending')
   const next = states
-    .map(({ place }) => ('at' in place ? place.at : Number.POSITIVE_INFINITY))
+    .map(({ status }) => ('at' in status ? status.at : Number.POSITIVE_INFINITY))
     .reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
-  const first = message.deliveries.find((_, at) => states[at]?.place.kind !== 'done')?.recipients[0]?.address.toString()
+  const first = message.deliveries.find((_, at) => states[at]?.status.kind !== 'done')?.recipients[0]?.address.toString()
   const reply = pending.find((each) => each.reply)?.reply
   return {
     id: message.id,
     age: age(Math.max(0, now - message.queuedAt)),
     size: message.size,
-    state: [...new Set(states.map(({ place }) => place.kind).filter((kind) => kind !== 'done'))].join(','),
+    state: [...new Set(states.map(({ status }) => status.kind).filter((kind) => kind !== 'done'))].join(','),
     from: message.from?.toString() ?? '<>',
     to: `${first ?? ''}${pending.length > 1 ? ` +${pending.length - 1}` : ''}`,
     attempts: Math.max(...states.map(({ attempts }) => attempts)),
@@ -29,7 +29,7 @@ export function summary({ message, states }: QueueEntry, now: number): Record<st
 }
 
 /** All there is to know of a queued message. */
-export function showQueued({ message, states }: QueueEntry, rules: LaneRules, io: CommandIo & { now(): number }): void {
+export function showQueued({ message, states }: QueueEntry, rules: DestinationRules, io: CommandIo & { now(): number }): void {
   if (io.json) {
     const deliveries = message.deliveries.map((delivery, at) => ({ ...plain(delivery), ...known(states[at]) }))
     io.print(JSON.stringify({ ...message, from: message.from?.toString() ?? '', deliveries }))
@@ -45,7 +45,7 @@ export function showQueued({ message, states }: QueueEntry, rules: LaneRules, io
     const state = states[at]
     if (!state) continue
     io.print(
-      `  ${delivery.lane}: ${state.owed ? 'the sender is told soon' : place(state.place)}, ${state.attempts} attempts, until ${time(lifeBegan(message, state, { now: io.now() }) + rules.scheduleOf(delivery.lane).lifeMs)}`,
+      `  ${delivery.destination}: ${state.pendingReport ? 'the sender is told soon' : whereabouts(state.status)}, ${state.attempts} attempts, until ${time(lifeBegan(message, state, { now: io.now() }) + rules.scheduleOf(delivery.destination).lifeMs)}`,
     )
     for (const [which, { address }] of delivery.recipients.entries()) io.print(`    ${address}: ${fate(state.recipients[which])}`)
     for (const attempt of state.history) showAttempt(attempt, io)
@@ -71,11 +71,11 @@ function showAttempt({ at, tookMs, outcomes }: AttemptRecord, io: CommandIo): vo
     )
 }
 
-function place(place: Place): string {
-  if (place.kind === 'scheduled') return `next attempt ${time(place.at)}`
-  if (place.kind === 'waiting') return `waits for its destination since ${time(place.since)}`
-  if (place.kind === 'held') return `held since ${time(place.since)}: ${safe(place.reason)}`
-  return place.kind === 'claimed' ? `is being tried by ${place.owner}` : 'done'
+function whereabouts(status: DeliveryStatus): string {
+  if (status.kind === 'scheduled') return `next attempt ${time(status.at)}`
+  if (status.kind === 'waiting') return `waits for its destination since ${time(status.since)}`
+  if (status.kind === 'held') return `held since ${time(status.since)}: ${safe(status.reason)}`
+  return status.kind === 'claimed' ? `is being tried by ${status.owner}` : 'done'
 }
 
 function fate(state: RecipientState | undefined): string {
@@ -96,16 +96,16 @@ function safe(words: string): string {
 function plain(delivery: QueueEntry['message']['deliveries'][number]): object {
   return {
     route: delivery.route,
-    lane: delivery.lane,
+    lane: delivery.destination,
     addresses: delivery.recipients.map(({ address, parameters }) => ({ address: address.toString(), parameters })),
   }
 }
 
-/** What the model says of a state; a store may know more. */
-function known(state: DeliveryState | undefined): Partial<DeliveryState> {
+/** What the model says of a state, a store may know more, under names that scripts read. */
+function known(state: DeliveryState | undefined): object {
   if (!state) return {}
-  const { place, attempts, recipients, history, warned, wish } = state
-  return { place, attempts, recipients, history, warned, ...(wish !== undefined && { wish }) }
+  const { status, attempts, recipients, history, warned, pendingHold } = state
+  return { place: status, attempts, recipients, history, warned, ...(pendingHold && { wish: 'hold' }) }
 }
 
 function time(ms: number): string {

@@ -2,21 +2,21 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { at, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
 import { memoryStore } from '../memory-store.ts'
-import { LaneRules } from '../rule/lane-rules.ts'
+import { DestinationRules } from '../rule/destination-rules.ts'
 import { queueCommands } from './commands.ts'
 
 /** Runs `suspend` where mail for `a.test` goes by its domain, and mail for `b.test` to a host. Resolves to what was printed. */
 async function suspend(...args: readonly string[]) {
   const store = memoryStore()
-  for (const [lane, domain] of [
+  for (const [destination, domain] of [
     ['smtp:a.test', 'a.test'],
     ['lmtp:mail.internal:24', 'b.test'],
   ] as const) {
-    const message = makeMessage({ lane, recipients: [['x', domain]] })
+    const message = makeMessage({ destination, recipients: [['x', domain]] })
     await store.add(message, sourceOf(octetsOf(message.size)))
   }
   const reporter = { hostname: 'mx.test', returnLimit: 0, route: async () => ({ via: 'smtp' }) }
-  const rules = new LaneRules({ lanes: [], life: 1, warnAfter: 0, retryByClass: {} })
+  const rules = new DestinationRules({ lanes: [], life: 1, warnAfter: 0, retryByClass: {} })
   const printed: string[] = []
   const io = { json: false, signal: new AbortController().signal, row() {}, print: (line: string) => void printed.push(line) }
   const code = await queueCommands({ rules, reporter, plan: { maxRecipients: 100 }, now: () => at(0), store: async () => store })[
@@ -34,7 +34,7 @@ test('suspend says when nothing in the queue is meant', async () => {
   assert.match(await suspend('c.test', 'why'), /^Nothing that is in the queue now goes by "c\.test"$/)
 })
 
-test('suspend is quiet when it stops what was meant: a domain, a host with or without its port, a lane', async () => {
+test('suspend is quiet when it stops what was meant: a domain, a host with or without its port, a destination', async () => {
   for (const target of [
     'a.test',
     'smtp:a.test',

@@ -1,14 +1,14 @@
 /** Tells the world how an attempt ended, after it has been written down: hooks, and one log line for each thing that happened. */
 
 import { oneLine } from '../dsn/foreign-text.ts'
-import type { Claim, QueuedDelivery } from '../model.ts'
+import type { Lease, QueuedDelivery } from '../model.ts'
 import type { Transition } from '../state.ts'
 import { contextOf } from './attempt.ts'
 import type { EngineOptions } from './options.ts'
 
 /** What is told. */
 export interface Announcement {
-  readonly claim: Claim
+  readonly lease: Lease
   readonly delivery: QueuedDelivery
   readonly transition: Transition
   /** Milliseconds since the epoch. */
@@ -17,22 +17,22 @@ export interface Announcement {
 }
 
 /** Tells the hooks and the log of one transition. */
-export function announce({ hooks, log }: EngineOptions, { claim, delivery, transition, startedAt, now }: Announcement): void {
-  const { place } = transition.state
-  const nextAttemptAt = place.kind === 'scheduled' ? place.at : undefined
-  for (const { name, recipients, reply, class: kind, remote, tls, uncertain } of transition.happenings) {
+export function announce({ hooks, log }: EngineOptions, { lease, delivery, transition, startedAt, now }: Announcement): void {
+  const { status } = transition.state
+  const nextAttemptAt = status.kind === 'scheduled' ? status.at : undefined
+  for (const { name, recipients, reply, class: kind, remote, tls, uncertain } of transition.events) {
     const some = recipients.flatMap((at) => delivery.recipients[at] ?? [])
-    const isLost = name === 'bounced' && claim.message.from === undefined
-    const level = !isLost ? 'info' : claim.message.reportOn === undefined ? 'warn' : 'error'
+    const isLost = name === 'bounced' && lease.message.from === undefined
+    const level = !isLost ? 'info' : lease.message.reportOn === undefined ? 'warn' : 'error'
     log[level](
       {
-        id: claim.message.id,
-        transaction: claim.message.transaction,
-        reportOn: claim.message.reportOn,
-        lane: delivery.lane,
+        id: lease.message.id,
+        transaction: lease.message.transaction,
+        reportOn: lease.message.reportOn,
+        lane: delivery.destination,
         recipients: some.length,
         to: some.length === 1 ? some[0]?.address.toString() : undefined,
-        attempt: claim.state.attempts + 1,
+        attempt: lease.state.attempts + 1,
         code: reply.code,
         status: reply.status,
         reply: oneLine(reply.text),
@@ -46,7 +46,7 @@ export function announce({ hooks, log }: EngineOptions, { claim, delivery, trans
       isLost ? 'bounced, and there is nobody to tell' : name,
     )
     const context = {
-      ...contextOf(claim, delivery, some),
+      ...contextOf(lease, delivery, some),
       reply: { code: reply.code, status: reply.status, text: reply.text },
       class: kind,
     }
@@ -54,7 +54,7 @@ export function announce({ hooks, log }: EngineOptions, { claim, delivery, trans
       hooks.tell(name, name === 'deferred' && nextAttemptAt !== undefined ? { ...context, nextAttemptAt } : context)
     } catch (error) {
       // What was written down stays so, whoever listens.
-      log.error({ error, id: claim.message.id }, 'a hook that was told could not listen')
+      log.error({ error, id: lease.message.id }, 'a hook that was told could not listen')
     }
   }
 }

@@ -11,8 +11,8 @@ import {
 } from '@postroad/mail'
 import { type Address, type DeliveryContext, errorOf, type Refusal, type Route, textOf, waysOf } from '@postroad/plugin'
 import type { DeliveryFacts, DeliveryHooks } from '../hooks.ts'
-import type { Claim, EndedWay, QueuedDelivery } from '../model.ts'
-import { DISCARD, laneOf, mailboxKey, UNROUTED } from '../plan.ts'
+import type { EndedWay, Lease, QueuedDelivery } from '../model.ts'
+import { DISCARD, destinationOf, mailboxKey, UNROUTED } from '../plan.ts'
 import { isPending } from '../state.ts'
 import type { Running } from './ending.ts'
 
@@ -21,13 +21,13 @@ export type FindTransport = (route: Route) => { readonly transport: Pick<Transpo
 
 /** What an attempt needs. */
 export interface AttemptInput {
-  readonly claim: Claim
+  readonly lease: Lease
   readonly delivery: QueuedDelivery
   readonly source: MessageSource
   readonly transports: FindTransport
   readonly hooks: DeliveryHooks
   readonly running: Running
-  /** The lane is closed: its last failure, to be said instead of connecting. */
+  /** The destination is closed: its last failure, to be said instead of connecting. */
   readonly closed: Reply | undefined
   onError(error: unknown): void
   /** Where a recipient's mail goes that nobody could route before. Does not reject. */
@@ -53,8 +53,8 @@ const UNREADABLE: Reply = { code: 451, status: '4.3.0', text: 'The attempt could
 
 /** Makes an attempt. Never rejects: what goes wrong is a deferral. */
 export async function attempt(input: AttemptInput): Promise<AttemptResult> {
-  const { delivery, claim } = input
-  const recipients = delivery.recipients.filter((_, at) => isPending(claim.state.recipients[at]))
+  const { delivery, lease } = input
+  const recipients = delivery.recipients.filter((_, at) => isPending(lease.state.recipients[at]))
   if (input.closed) return same(input, 'skipped', { kind: 'deferred', reply: input.closed })
   const opinion = input.hooks.asks ? await ask(input, recipients) : undefined
   if (opinion?.kind === 'defer' || opinion?.kind === 'reject')
@@ -74,7 +74,7 @@ async function byRoutes(input: AttemptInput, recipients: readonly Recipient[]): 
   const found = recipient && (await input.routeOf(recipient.address))
   if (!found) return { outcomes: [], relays: true, how: 'withdrawn' }
   if ('kind' in found) return same(input, 'decided', { kind: found.kind === 'defer' ? 'deferred' : 'failed', reply: replyOf(found) })
-  const ended = [...(input.claim.state.recipients.find(isPending)?.ended ?? [])]
+  const ended = [...(input.lease.state.recipients.find(isPending)?.ended ?? [])]
   let worst: AttemptResult = { outcomes: [{ recipient, kind: 'delivered', reply: DROPPED }], relays: false, how: 'decided' }
   for (const { kind, reply, remote } of ended)
     if (kind === 'failed') worst = { ...worst, outcomes: [{ recipient, kind, reply, ...(remote !== undefined && { remote }) }] }
@@ -97,7 +97,7 @@ async function byRoutes(input: AttemptInput, recipients: readonly Recipient[]): 
 }
 
 function wayKey(way: Route, address: Address): string {
-  return `${laneOf(way, address)} ${mailboxKey(address)}`
+  return `${destinationOf(way, address)} ${mailboxKey(address)}`
 }
 
 function endOf(way: string, outcome: Outcome | undefined): EndedWay[] {
@@ -120,7 +120,7 @@ function replyOf({ code, status, text }: Refusal): Reply {
 async function carry(input: AttemptInput, route: Route, recipients: readonly Recipient[]): Promise<AttemptResult> {
   const found = input.transports(route)
   if (!found) return all(recipients, 'decided', { kind: 'deferred', reply: NO_TRANSPORT })
-  const { message } = input.claim
+  const { message } = input.lease
   const mailboxes = byMailbox(recipients)
   const job: Job<Recipient> = {
     route,
@@ -185,8 +185,8 @@ function reversePathOf({ settings }: Route, from: Address | undefined): Address 
 }
 
 /** What `delivery` and its sisters are told of. */
-export function contextOf(claim: Claim, delivery: QueuedDelivery, recipients: readonly Recipient[]): DeliveryFacts<DeliveryContext> {
-  const { message, state } = claim
+export function contextOf(lease: Lease, delivery: QueuedDelivery, recipients: readonly Recipient[]): DeliveryFacts<DeliveryContext> {
+  const { message, state } = lease
   const { id, from, parameters, transaction, queuedAt } = message
   return {
     id,
@@ -200,7 +200,7 @@ export function contextOf(claim: Claim, delivery: QueuedDelivery, recipients: re
 
 async function ask(input: AttemptInput, recipients: readonly Recipient[]) {
   try {
-    return await input.hooks.ask(contextOf(input.claim, input.delivery, recipients))
+    return await input.hooks.ask(contextOf(input.lease, input.delivery, recipients))
   } catch (error) {
     // A failing policy must not let mail pass that it would have stopped.
     input.onError(error)
@@ -220,7 +220,7 @@ function isTextOrNothing(value: unknown): boolean {
 }
 
 function same(input: AttemptInput, how: AttemptResult['how'], said: Pick<Outcome, 'kind' | 'reply'>): AttemptResult {
-  const pending = input.delivery.recipients.filter((_, at) => isPending(input.claim.state.recipients[at]))
+  const pending = input.delivery.recipients.filter((_, at) => isPending(input.lease.state.recipients[at]))
   const result = all(pending, how, said)
   return { ...result, outcomes: inOrder(input, result.outcomes) }
 }
@@ -230,10 +230,10 @@ function all(recipients: readonly Recipient[], how: AttemptResult['how'], said: 
 }
 
 /** From the order of those that were pending to that of the delivery's recipients. */
-function inOrder({ delivery, claim }: AttemptInput, outcomes: AttemptResult['outcomes']): AttemptResult['outcomes'] {
+function inOrder({ delivery, lease }: AttemptInput, outcomes: AttemptResult['outcomes']): AttemptResult['outcomes'] {
   if (outcomes.length === delivery.recipients.length) return outcomes
   let at = 0
-  return delivery.recipients.map((_, which) => (isPending(claim.state.recipients[which]) ? outcomes[at++] : undefined))
+  return delivery.recipients.map((_, which) => (isPending(lease.state.recipients[which]) ? outcomes[at++] : undefined))
 }
 
 /** The failure that all recipients share, when the attempt failed as a whole: it may be the destination's. */

@@ -10,7 +10,7 @@ import { DEFAULT_SCHEDULE } from '../schedule.ts'
 import type { QueueStore } from '../store.ts'
 import { QueueEngine } from './engine.ts'
 import type { EngineClock, EngineOptions } from './options.ts'
-import { DEFAULT_BACKOFF, type LaneLimits, type SiteRule } from './site.ts'
+import { DEFAULT_BACKOFF, type SiteLimits, type SiteRule } from './site.ts'
 
 /** Time that stands still until it is told. */
 export class FakeTime implements EngineClock {
@@ -108,14 +108,14 @@ export function makeBench(answer: Answer, options: Partial<EngineOptions> & { re
     log: { debug() {}, info() {}, warn() {}, error() {} },
     hostname: 'mx.example.net',
     scheduleOf: () => DEFAULT_SCHEDULE,
-    siteOf: (lane) => siteRule(lane),
+    siteOf: (destination) => siteRule(destination),
     backoff: DEFAULT_BACKOFF,
     routeReport: async () => ({ via: 'smtp' }),
     returnLimit: 50_000,
     maxActive: 100,
     backlogShare: 0.5,
     memoryLimit: 1_000_000,
-    laneLimit: 100,
+    destinationLimit: 100,
     attemptMs: 60_000,
     lookMs: 1_000,
     clock: time,
@@ -131,8 +131,8 @@ export function makeBench(answer: Answer, options: Partial<EngineOptions> & { re
   return { engine, store, time, jobs, told, send }
 }
 
-/** Where a lane is counted, when nobody says more. */
-export function siteRule(name: string, limits: LaneLimits = { concurrency: 20 }): SiteRule {
+/** Where a destination is counted, when nobody says more. */
+export function siteRule(name: string, limits: SiteLimits = { concurrency: 20 }): SiteRule {
   return { name, limits }
 }
 

@@ -57,14 +57,14 @@ test('each destination has its own life, warning and waits, also for two of the 
   const short = { ...DEFAULT_SCHEDULE, lifeMs: 2 * HOUR, warnAfterMs: HOUR / 2, waits: [HOUR / 4], classWaits: {} }
   const { engine, send, jobs, time, store } = makeBench(({ from }) => (from === undefined ? OK : GREYLISTED), {
     lookMs: HOUR,
-    scheduleOf: (lane) => (lane === 'smtp:lane-0.example.com' ? short : DEFAULT_SCHEDULE),
+    scheduleOf: (destination) => (destination === 'smtp:lane-0.example.com' ? short : DEFAULT_SCHEDULE),
   })
   engine.start()
   const { id } = await send(makeMessage({ deliveries: 2 }))
   await time.pass(3 * HOUR)
   const { states } = (await store.get(id)) ?? { states: [] }
   assert.deepEqual(
-    states.map(({ place, recipients, warned }) => [place.kind, recipients[0]?.fate, warned]),
+    states.map(({ status, recipients, warned }) => [status.kind, recipients[0]?.fate, warned]),
     [
       ['done', 'expired', true],
       ['scheduled', 'pending', false],
@@ -121,7 +121,7 @@ test('a bare 421 defers, and a transport that throws or forgets a recipient defe
     const { send, told, store } = makeBench(answer)
     const { id } = await send()
     assert.match(told[0] ?? '', /^deferred rcpt@example.com 4[25]1$/)
-    assert.equal((await store.get(id))?.states[0]?.place.kind, 'scheduled')
+    assert.equal((await store.get(id))?.states[0]?.status.kind, 'scheduled')
   }
 })
 
@@ -169,7 +169,8 @@ test('a dead destination is left alone after three failures, and probed later; o
     lookMs: 20_000,
   })
   engine.start()
-  for (let count = 0; count < 10; count++) await send(makeMessage({ recipients: [['x', 'dead.example']], lane: 'smtp:dead.example' }))
+  for (let count = 0; count < 10; count++)
+    await send(makeMessage({ recipients: [['x', 'dead.example']], destination: 'smtp:dead.example' }))
   const dead = () => jobs.filter(({ recipients }) => recipients[0]?.address.domain === 'dead.example').length
   assert.equal(dead(), 3, 'the others were deferred without a connection')
   await send()
@@ -184,14 +185,15 @@ test('where a destination was closed one message goes first: the others are not 
   const store = overriding(memory, {
     claimDue: async (due) => {
       const found = await memory.claimDue(due)
-      taken += found.claims.length
+      taken += found.leases.length
       return found
     },
   })
   let isUp = false
   const { engine, send, jobs, time } = makeBench(() => (isUp ? OK : REFUSED), { store })
   engine.start()
-  for (let count = 0; count < 50; count++) await send(makeMessage({ recipients: [['x', 'dead.example']], lane: 'smtp:dead.example' }))
+  for (let count = 0; count < 50; count++)
+    await send(makeMessage({ recipients: [['x', 'dead.example']], destination: 'smtp:dead.example' }))
   const before = jobs.length
   await time.pass(3 * HOUR)
   assert.ok(jobs.length - before > 5, 'it is tried again')
@@ -201,13 +203,13 @@ test('where a destination was closed one message goes first: the others are not 
   assert.equal((await memory.stats()).messages, 0)
 })
 
-test('what is late behind a closed lane is still warned about and still ends', async () => {
+test('what is late behind a closed destination is still warned about and still ends', async () => {
   const { engine, send, jobs, time, store } = makeBench(({ from }) => (from === undefined ? OK : REFUSED), {
     lookMs: HOUR,
     backoff: { failures: 1, firstMs: 100 * HOUR, maxMs: 100 * HOUR },
   })
   engine.start()
-  const { id } = await send(makeMessage({ lane: 'smtp:dead.example' }))
+  const { id } = await send(makeMessage({ destination: 'smtp:dead.example' }))
   await time.pass(121 * HOUR)
   assert.equal((await store.getFinished(id))?.recipients[0]?.state.fate, 'expired')
   assert.equal(reports(jobs).length, 2)
@@ -228,7 +230,7 @@ test('a notification to a sender who is an alias goes to its addresses, each its
   )
 })
 
-test('no more transactions at once than a lane allows, nor faster', async () => {
+test('no more transactions at once than a destination allows, nor faster', async () => {
   let [active, most] = [0, 0]
   const release: (() => void)[] = []
   const { engine, send, jobs, time } = makeBench(
@@ -238,10 +240,10 @@ test('no more transactions at once than a lane allows, nor faster', async () => 
       active--
       return OK
     },
-    { siteOf: (lane) => siteRule(lane, { concurrency: 3 }) },
+    { siteOf: (destination) => siteRule(destination, { concurrency: 3 }) },
   )
   engine.start()
-  for (let count = 0; count < 9; count++) void send(makeMessage({ lane: 'smtp:one.example' }))
+  for (let count = 0; count < 9; count++) void send(makeMessage({ destination: 'smtp:one.example' }))
   for (let round = 0; round < 12; round++) {
     await time.pass(10)
     release.shift()?.()
@@ -249,16 +251,16 @@ test('no more transactions at once than a lane allows, nor faster', async () => 
   await rest()
   assert.deepEqual([jobs.length, most], [9, 3])
 
-  const slow = makeBench(() => OK, { siteOf: (lane) => siteRule(lane, { concurrency: 20, perSecond: 2 }) })
+  const slow = makeBench(() => OK, { siteOf: (destination) => siteRule(destination, { concurrency: 20, perSecond: 2 }) })
   slow.engine.start()
-  for (let count = 0; count < 10; count++) void slow.send(makeMessage({ lane: 'smtp:slow.example' }))
+  for (let count = 0; count < 10; count++) void slow.send(makeMessage({ destination: 'smtp:slow.example' }))
   await slow.time.pass(2_000)
   assert.ok(slow.jobs.length >= 4 && slow.jobs.length <= 7, `${slow.jobs.length} in two seconds at two a second`)
   await slow.time.pass(5_000)
   assert.equal(slow.jobs.length, 10)
 })
 
-test('what a lane has no room for waits in the store, and comes when there is room', async () => {
+test('what a destination has no room for waits in the store, and comes when there is room', async () => {
   let open = () => {}
   const gate = new Promise<void>((resolve) => {
     open = resolve
@@ -268,10 +270,10 @@ test('what a lane has no room for waits in the store, and comes when there is ro
       await gate
       return OK
     },
-    { laneLimit: 4, siteOf: (lane) => siteRule(lane, { concurrency: 2 }) },
+    { destinationLimit: 4, siteOf: (destination) => siteRule(destination, { concurrency: 2 }) },
   )
   engine.start()
-  for (let count = 0; count < 20; count++) await send(makeMessage({ lane: 'smtp:busy.example' }))
+  for (let count = 0; count < 20; count++) await send(makeMessage({ destination: 'smtp:busy.example' }))
   assert.ok((await store.stats()).waiting > 10)
   assert.ok(engine.load.queued <= 4)
   open()
@@ -285,8 +287,8 @@ test('a suspended domain gets nothing until it is resumed; other domains do', as
   await store.suspend({ target: 'example.com', since: 0, reason: '' })
   engine.start()
   await time.pass(1)
-  await send(makeMessage({ lane: 'smtp:example.com' }))
-  await send(makeMessage({ lane: 'smtp:example.org' }))
+  await send(makeMessage({ destination: 'smtp:example.com' }))
+  await send(makeMessage({ destination: 'smtp:example.org' }))
   await time.pass(60_000)
   assert.equal(jobs.length, 1)
   await store.resume('example.com')
@@ -298,7 +300,7 @@ test('a store that fails at the end of an attempt is asked again: the message is
   const store = memoryStore()
   let failures = 3
   const flaky = overriding(store, {
-    settle: (settlement) => (failures-- > 0 ? Promise.reject(new Error('EIO')) : store.settle(settlement)),
+    record: (end) => (failures-- > 0 ? Promise.reject(new Error('EIO')) : store.record(end)),
   })
   const { engine, send, jobs, time } = makeBench(() => OK, { store: flaky })
   engine.start()
@@ -319,10 +321,10 @@ test('a store that cannot take a message says so, and nothing is carried', async
 test('closing waits for what is under way, then aborts it, and gives back the rest', async () => {
   const { engine, send, jobs, store, time } = makeBench(
     ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve({ code: 451, text: 'aborted' }))),
-    { siteOf: (lane) => siteRule(lane, { concurrency: 1 }) },
+    { siteOf: (destination) => siteRule(destination, { concurrency: 1 }) },
   )
   engine.start()
-  for (let count = 0; count < 3; count++) await send(makeMessage({ lane: 'smtp:slow.example' }))
+  for (let count = 0; count < 3; count++) await send(makeMessage({ destination: 'smtp:slow.example' }))
   const closed = engine.close(5_000)
   await time.pass(6_000)
   await closed
@@ -333,7 +335,7 @@ test('closing waits for what is under way, then aborts it, and gives back the re
   )
 })
 
-test('a transport that never answers loses its place in the end', async () => {
+test('a transport that never answers loses its slot in the end', async () => {
   const { engine, send, told, time } = makeBench(
     ({ signal }) => new Promise((_, failed) => signal.addEventListener('abort', () => failed(signal.reason))),
   )

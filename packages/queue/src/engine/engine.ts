@@ -3,31 +3,31 @@
  * every destination within its limits, and writes down how each attempt ended before anybody is told.
  */
 import { type MessageSource, memorySource } from '@postroad/mail'
-import { bornClaims, type Claim, type QueuedMessage } from '../model.ts'
+import { bornLeases, type Lease, type QueuedMessage } from '../model.ts'
 import { afterAttempt } from '../state.ts'
 import { type NewMessage, QueueError } from '../store.ts'
 import { announce } from './announce.ts'
 import { type AttemptResult, attempt, commonFailure } from './attempt.ts'
+import type { Destination } from './destination.ts'
 import { Ending, Running } from './ending.ts'
-import { byMessage } from './gather.ts'
-import { Intake } from './intake.ts'
-import type { Lane } from './lane.ts'
-import { LaneBook } from './lane-book.ts'
 import type { EngineOptions, Job } from './options.ts'
 import { PutBack } from './put-back.ts'
-import { Settler } from './settler.ts'
+import { Recorder } from './recorder.ts'
+import { Registry } from './registry.ts'
+import { byMessage } from './report-batch.ts'
+import { Scheduler } from './scheduler.ts'
 import { type Site, spread } from './site.ts'
 
 /** The engine over one store: `start` makes it work, `accept` gives it fresh mail, `close` ends it. */
 export class QueueEngine {
   readonly #options: EngineOptions
-  readonly #lanes: LaneBook
-  readonly #intake: Intake
+  readonly #registry: Registry
+  readonly #scheduler: Scheduler
   readonly #putBack: PutBack
-  readonly #settler: Settler
+  readonly #recorder: Recorder
   readonly #running = new Set<Running>()
   readonly #telling = new Set<Promise<void>>()
-  /** Sites with jobs, while all places are taken. */
+  /** Sites with jobs, while all slots are taken. */
   readonly #starved = new Set<Site<Job>>()
   readonly #closing = new AbortController()
   #activeBacklog = 0
@@ -39,20 +39,21 @@ export class QueueEngine {
 
   constructor(options: EngineOptions) {
     this.#options = options
-    this.#lanes = new LaneBook(options)
-    this.#putBack = new PutBack(options, (claims) => {
-      for (const claim of claims) this.#laneOf(claim).hasStored = true
+    this.#registry = new Registry(options)
+    this.#putBack = new PutBack(options, (leases) => {
+      for (const lease of leases) this.#destinationOf(lease).hasStored = true
     })
-    this.#settler = new Settler(options, this.#putBack, this.#closing.signal)
-    const room = (): number => Math.min(options.laneLimit, Math.ceil(options.maxActive * options.backlogShare) * 2 - this.#queuedBacklog)
-    this.#intake = new Intake({
+    this.#recorder = new Recorder(options, this.#putBack, this.#closing.signal)
+    const room = (): number =>
+      Math.min(options.destinationLimit, Math.ceil(options.maxActive * options.backlogShare) * 2 - this.#queuedBacklog)
+    this.#scheduler = new Scheduler({
       engine: options,
-      lanes: this.#lanes,
+      registry: this.#registry,
       room,
       isBusy: () => this.#queued - this.#queuedBacklog + this.#running.size - this.#activeBacklog > 0,
-      offer: (claims) => this.#offer(claims),
-      stopped: (lanes) => {
-        for (const lane of lanes) this.#withdraw(lane)
+      offer: (leases) => this.#offer(leases),
+      stopped: (destinations) => {
+        for (const destination of destinations) this.#withdraw(destination)
       },
       looked: (elapsed) => this.#abortOverdue(elapsed),
       heard: () => this.#pumpStarved(),
@@ -61,12 +62,12 @@ export class QueueEngine {
 
   /** Takes back what dead processes had, and begins. */
   start(): void {
-    this.#intake.wake()
+    this.#scheduler.wake()
   }
 
   /** Looks at the store now instead of within a second. */
   wake(): void {
-    this.#intake.wake()
+    this.#scheduler.wake()
   }
 
   /**
@@ -80,13 +81,13 @@ export class QueueEngine {
     const hasRoom = this.#memory + source.size <= this.#options.memoryLimit
     const gathered = chunks || !hasRoom ? undefined : gathering(source)
     const kept = chunks && memorySource(chunks)
-    const claims = await this.#options.store.add(message, kept ?? gathered?.source ?? source)
-    this.#offerFresh(claims, kept ?? gathered?.take())
+    const leases = await this.#options.store.add(message, kept ?? gathered?.source ?? source)
+    this.#offerFresh(leases, kept ?? gathered?.take())
   }
 
   /** What the engine is doing now. */
-  get load(): { readonly active: number; readonly queued: number; readonly lanes: number; readonly memory: number } {
-    return { active: this.#running.size, queued: this.#queued, lanes: this.#lanes.size, memory: this.#memory }
+  get load(): { readonly active: number; readonly queued: number; readonly destinations: number; readonly memory: number } {
+    return { active: this.#running.size, queued: this.#queued, destinations: this.#registry.size, memory: this.#memory }
   }
 
   /**
@@ -96,7 +97,7 @@ export class QueueEngine {
   async close(graceMs = this.#options.stopGraceMs ?? 10_000, stop: AbortSignal = AbortSignal.abort()): Promise<void> {
     this.#closing.abort()
     this.#tick?.cancel()
-    await this.#intake.close()
+    await this.#scheduler.close()
     await this.#giveBackQueued()
     await Promise.all(this.#telling)
     if (this.#running.size === 0) return
@@ -112,56 +113,56 @@ export class QueueEngine {
     await store.beat(clock.now()).catch((error: unknown) => log.error({ error }, 'the queue could not be told that this process lives'))
   }
 
-  #offer(claims: readonly Claim[]): void {
-    for (const message of byMessage(claims.filter(({ state }) => state.owed))) {
+  #offer(leases: readonly Lease[]): void {
+    for (const message of byMessage(leases.filter(({ state }) => state.pendingReport))) {
       const telling: Promise<void> = this.#tell(message).finally(() => this.#telling.delete(telling))
       this.#telling.add(telling)
     }
-    for (const claim of claims)
-      if (!claim.state.owed) this.#enqueue({ claim, lane: this.#laneOf(claim), isFresh: false, source: undefined })
+    for (const lease of leases)
+      if (!lease.state.pendingReport) this.#enqueue({ lease, destination: this.#destinationOf(lease), isFresh: false, source: undefined })
   }
 
-  #offerFresh(claims: readonly Claim[], source: MessageSource | undefined): void {
+  #offerFresh(leases: readonly Lease[], source: MessageSource | undefined): void {
     const size = source?.size ?? 0
     const keep = source && this.#memory + size <= this.#options.memoryLimit ? source : undefined
-    const full: Claim[] = []
-    for (const claim of claims) {
-      const lane = this.#laneOf(claim)
-      if (lane.isSuspended || lane.length >= this.#options.laneLimit || this.#closing.signal.aborted) full.push(claim)
-      else this.#enqueue({ claim, lane, isFresh: true, source: keep })
+    const full: Lease[] = []
+    for (const lease of leases) {
+      const destination = this.#destinationOf(lease)
+      if (destination.isSuspended || destination.length >= this.#options.destinationLimit || this.#closing.signal.aborted) full.push(lease)
+      else this.#enqueue({ lease, destination, isFresh: true, source: keep })
     }
     this.#park(full)
   }
 
-  #laneOf({ message, index }: Claim): Lane<Job> {
-    return this.#lanes.get(message.deliveries[index]?.lane ?? '')
+  #destinationOf({ message, index }: Lease): Destination<Job> {
+    return this.#registry.get(message.deliveries[index]?.destination ?? '')
   }
 
   #enqueue(job: Job): void {
-    ;(job.isFresh ? job.lane.fresh : job.lane.backlog).push(job)
+    ;(job.isFresh ? job.destination.fresh : job.destination.backlog).push(job)
     this.#queued++
     if (!job.isFresh) this.#queuedBacklog++
     this.#memory += job.source?.size ?? 0
-    job.lane.site?.ready.add(job.lane)
+    job.destination.site?.ready.add(job.destination)
     // The next turn: the reply to the client is written before its mail is carried.
     setImmediate(() => this.#locate(job))
   }
 
-  #locate({ lane, claim: { message, index } }: Job): void {
+  #locate({ destination, lease: { message, index } }: Job): void {
     const { route } = message.deliveries[index] ?? {}
-    const located = (): void => (lane.isSuspended ? this.#withdraw(lane) : this.#pump(lane.site))
-    if (route) this.#lanes.locate(lane, route, located)
+    const located = (): void => (destination.isSuspended ? this.#withdraw(destination) : this.#pump(destination.site))
+    if (route) this.#registry.locate(destination, route, located)
     located()
   }
 
-  /** A lane that is stopped keeps nothing in memory: what waits there would take the room of others. */
-  #withdraw(lane: Lane<Job>): void {
-    const jobs = lane.clear()
+  /** A destination that is stopped keeps nothing in memory: what waits there would take the room of others. */
+  #withdraw(destination: Destination<Job>): void {
+    const jobs = destination.clear()
     for (const job of jobs) {
       this.#dequeued(job)
       this.#memory -= job.source?.size ?? 0
     }
-    this.#park(jobs.map(({ claim }) => claim))
+    this.#park(jobs.map(({ lease }) => lease))
   }
 
   #dequeued({ isFresh }: Job): void {
@@ -170,8 +171,8 @@ export class QueueEngine {
   }
 
   /** No room in memory: it waits in the store. */
-  #park(claims: readonly Claim[]): void {
-    void this.#putBack.give(claims, { kind: 'waiting', since: this.#options.clock.now() })
+  #park(leases: readonly Lease[]): void {
+    void this.#putBack.give(leases, { kind: 'waiting', since: this.#options.clock.now() })
   }
 
   #pump(site: Site<Job> | undefined): void {
@@ -179,7 +180,7 @@ export class QueueEngine {
     while (site && site.ready.size > 0 && !this.#closing.signal.aborted) {
       const elapsed = clock.monotonic()
       const readyAt = site.readyAt(elapsed)
-      if (this.#intake.isSilent(elapsed)) {
+      if (this.#scheduler.isSilent(elapsed)) {
         this.#starved.add(site)
         return
       }
@@ -193,7 +194,7 @@ export class QueueEngine {
         return
       }
       this.#dequeued(job)
-      if (this.#isOurs(job.claim)) void this.#run(job, site)
+      if (this.#isOurs(job.lease)) void this.#run(job, site)
       else this.#drop(job)
     }
   }
@@ -206,14 +207,14 @@ export class QueueEngine {
   }
 
   /** A process that was taken for dead has another name by now: what it claimed before went to others. */
-  #isOurs({ state: { place } }: Claim): boolean {
-    return place.kind !== 'claimed' || place.owner === this.#options.store.owner
+  #isOurs({ state: { status } }: Lease): boolean {
+    return status.kind !== 'claimed' || status.owner === this.#options.store.owner
   }
 
-  #drop({ claim, source }: Job): void {
+  #drop({ lease, source }: Job): void {
     this.#memory -= source?.size ?? 0
-    this.#options.log.warn({ id: claim.message.id }, 'a delivery went to another process before it was tried here')
-    void this.#putBack.give([claim], { kind: 'scheduled', at: this.#options.clock.now() })
+    this.#options.log.warn({ id: lease.message.id }, 'a delivery went to another process before it was tried here')
+    void this.#putBack.give([lease], { kind: 'scheduled', at: this.#options.clock.now() })
   }
 
   #mayTakeBacklog(): boolean {
@@ -227,7 +228,7 @@ export class QueueEngine {
     const { clock } = this.#options
     const cancel = clock.after(Math.max(1, at - clock.monotonic()), () => {
       this.#tick = undefined
-      for (const site of this.#lanes.sites) this.#pump(site)
+      for (const site of this.#registry.sites) this.#pump(site)
     })
     this.#tick = { at, cancel }
   }
@@ -247,12 +248,12 @@ export class QueueEngine {
     this.#running.delete(running)
     if (!job.isFresh) this.#activeBacklog--
     this.#memory -= job.source?.size ?? 0
-    this.#next(job.lane, site)
+    this.#next(job.destination, site)
   }
 
-  async #carry({ claim, lane, source: kept }: Job, site: Site<Job>, running: Running): Promise<void> {
+  async #carry({ lease, destination, source: kept }: Job, site: Site<Job>, running: Running): Promise<void> {
     const { store, transports, hooks, clock, routeReport: routeOf } = this.#options
-    const { message, index, state } = claim
+    const { message, index, state } = lease
     const delivery = message.deliveries[index]
     let damage: unknown
     const source =
@@ -264,15 +265,15 @@ export class QueueEngine {
     const until = site.blockedUntil(running.startedAt)
     const closed = until > 0 ? site.lastFailure : undefined
     const onError = (error: unknown): void => {
-      this.#options.log.error({ error, id: message.id, lane: lane.name }, 'an attempt failed')
+      this.#options.log.error({ error, id: message.id, lane: destination.name }, 'an attempt failed')
     }
-    const result = await attempt({ claim, delivery, source, transports, hooks, closed, onError, running, routeOf })
+    const result = await attempt({ lease, delivery, source, transports, hooks, closed, onError, running, routeOf })
     const [now, elapsed] = [clock.now(), clock.monotonic()]
     const startedAt = now - (elapsed - running.startedAt)
     running.hasLeft = true
     leave(site, result, elapsed)
     if (result.how === 'withdrawn') {
-      await this.#putBack.give([claim], { kind: 'scheduled', at: now })
+      await this.#putBack.give([lease], { kind: 'scheduled', at: now })
       return
     }
     // Octets that are not what was written never had a final dot; trying again would change nothing: a human must look.
@@ -286,65 +287,68 @@ export class QueueEngine {
       opensAt: closed && now + spread(until, elapsed),
       startedAt,
       now,
-      today: this.#intake.today(message.queuedAt),
-      schedule: this.#options.scheduleOf(lane.name),
+      today: this.#scheduler.today(message.queuedAt),
+      schedule: this.#options.scheduleOf(destination.name),
       random: Math.random(),
     })
-    const [settled, spawned] = await this.#settler.end(claim, transition, source)
-    if (settled === 'lost') {
-      this.#options.log.warn({ id: message.id, lane: lane.name }, 'the claim was lost while the attempt ran: the message may arrive twice')
+    const [recorded, spawned] = await this.#recorder.end(lease, transition, source)
+    if (recorded === 'lost') {
+      this.#options.log.warn(
+        { id: message.id, lane: destination.name },
+        'the lease was lost while the attempt ran: the message may arrive twice',
+      )
       return
     }
-    announce(this.#options, { claim, delivery, transition, startedAt, now })
+    announce(this.#options, { lease, delivery, transition, startedAt, now })
     this.#offerSpawned(spawned)
-    if (settled === 'finished') this.#options.onFinished?.(message.id)
+    if (recorded === 'finished') this.#options.onFinished?.(message.id)
   }
 
   /** Nothing is to be carried any more; the sender has yet to be told. */
-  async #tell(claims: readonly Claim[]): Promise<void> {
-    const [first] = claims
+  async #tell(leases: readonly Lease[]): Promise<void> {
+    const [first] = leases
     if (!first) return
     try {
-      const [settled, spawned] = await this.#settler.tell(claims)
+      const [recorded, spawned] = await this.#recorder.tell(leases)
       this.#offerSpawned(spawned)
-      if (settled === 'finished') this.#options.onFinished?.(first.message.id)
+      if (recorded === 'finished') this.#options.onFinished?.(first.message.id)
     } catch (error) {
-      for (const claim of claims) await this.#failed({ claim, lane: this.#laneOf(claim) }, error)
+      for (const lease of leases) await this.#failed({ lease, destination: this.#destinationOf(lease) }, error)
     }
   }
 
   #offerSpawned(spawned: readonly NewMessage[]): void {
-    for (const { message, source } of spawned) this.#offerFresh(bornClaims(message, this.#options.store.owner), source)
+    for (const { message, source } of spawned) this.#offerFresh(bornLeases(message, this.#options.store.owner), source)
   }
 
-  /** A transport that never answers must not hold a place for ever. */
+  /** A transport that never answers must not hold a slot for ever. */
   #abortOverdue(elapsed: number): void {
     for (const { startedAt, controller } of this.#running)
       if (elapsed - startedAt >= this.#options.attemptMs) controller.abort(new Error('The attempt took too long'))
   }
 
   /** The attempt itself could not be made or written down. */
-  async #failed({ claim, lane }: Pick<Job, 'claim' | 'lane'>, error: unknown): Promise<void> {
+  async #failed({ lease, destination }: Pick<Job, 'lease' | 'destination'>, error: unknown): Promise<void> {
     const { log, clock, scheduleOf } = this.#options
-    const { id } = claim.message
+    const { id } = lease.message
     log.error({ error, id }, isCorrupt(error) ? 'the message is damaged and is set aside' : 'the delivery is put back')
     const now = clock.now()
-    const place = isCorrupt(error)
+    const status = isCorrupt(error)
       ? ({ kind: 'held', since: now, reason: 'corrupt' } as const)
-      : ({ kind: 'scheduled', at: now + (scheduleOf(lane.name).waits[0] ?? 300_000) } as const)
-    await this.#putBack.give([claim], place)
+      : ({ kind: 'scheduled', at: now + (scheduleOf(destination.name).waits[0] ?? 300_000) } as const)
+    await this.#putBack.give([lease], status)
   }
 
-  #next(lane: Lane<Job>, site: Site<Job>): void {
+  #next(destination: Destination<Job>, site: Site<Job>): void {
     this.#ending?.attemptEnded()
     this.#pump(site)
     this.#pumpStarved()
-    if (lane.hasStored && lane.length === 0) this.#intake.wake()
+    if (destination.hasStored && destination.length === 0) this.#scheduler.wake()
   }
 
   async #giveBackQueued(): Promise<void> {
-    const claims = [...this.#lanes].flatMap((lane) => lane.clear().map(({ claim }) => claim))
-    await this.#putBack.give(claims, { kind: 'scheduled', at: this.#options.clock.now() })
+    const leases = [...this.#registry].flatMap((destination) => destination.clear().map(({ lease }) => lease))
+    await this.#putBack.give(leases, { kind: 'scheduled', at: this.#options.clock.now() })
     await this.#putBack.close()
   }
 }

@@ -18,7 +18,7 @@ function toMany(count: number): QueuedMessage {
   assert.ok(only)
   const deliveries = Array.from({ length: count }, (_, at) => {
     const { recipients } = makeMessage({ recipients: [['x', `lane-${at}.test`]] }).deliveries[0] ?? only
-    return { ...only, lane: `smtp:lane-${at}.test`, recipients }
+    return { ...only, destination: `smtp:lane-${at}.test`, recipients }
   })
   return { ...message, deliveries }
 }
@@ -48,7 +48,7 @@ test('failures of one message are told in one notification, while the rest of it
   await bench.time.pass(30_000)
   assert.deepEqual(await mailOf(bench), ['failed 1, failed 2, failed 4, failed 5, failed 7, failed 8'])
   const { states } = (await bench.store.get(id)) ?? { states: [] }
-  assert.equal(states.filter(({ place }) => place.kind === 'done').length, 6)
+  assert.equal(states.filter(({ status }) => status.kind === 'done').length, 6)
 })
 
 test('a message ends with its notification, and not before', async () => {
@@ -63,7 +63,7 @@ test('a message ends with its notification, and not before', async () => {
   assert.equal((await mailOf(bench)).length, 1)
 })
 
-test('what is owed is told by the next process when the one that owes it dies', async () => {
+test('a pending report is made by the next process when the one that had it dies', async () => {
   const queue = memoryQueue()
   const first = makeBench(
     failing(() => true, OK),
@@ -81,11 +81,11 @@ test('what is owed is told by the next process when the one that owes it dies', 
   assert.deepEqual([(await mailOf(first)).length, (await second.store.stats()).messages], [0, 0])
 })
 
-test('a suspended destination does not hold back what is owed', async () => {
+test('a suspended destination does not hold back a pending report', async () => {
   const bench = makeBench(failing(() => true, OK))
   bench.engine.start()
   await bench.send(toMany(3))
-  for (const lane of [0, 1, 2]) await bench.store.suspend({ target: `lane-${lane}.test`, since: 0, reason: '' })
+  for (const destination of [0, 1, 2]) await bench.store.suspend({ target: `lane-${destination}.test`, since: 0, reason: '' })
   await bench.time.pass(30_000)
   assert.deepEqual(await mailOf(bench), ['failed 0, failed 1, failed 2'])
 })
@@ -94,7 +94,7 @@ test('a store that fails while the sender is told is asked again: told once', as
   const store = memoryQueue().open()
   let failures = 3
   const flaky = overriding(store, {
-    settle: (settlement) => (settlement.also?.length && failures-- > 0 ? Promise.reject(new Error('EIO')) : store.settle(settlement)),
+    record: (end) => (end.also?.length && failures-- > 0 ? Promise.reject(new Error('EIO')) : store.record(end)),
   })
   const bench = makeBench(
     failing(() => true, OK),
@@ -117,7 +117,7 @@ test('RFC 3461 §4.1: a message that is late is told of once, with all its late 
   assert.deepEqual(await mailOf(bench), ['failed 0', 'delayed 1, delayed 2, delayed 3, delayed 4, delayed 5'])
   const { states } = (await bench.store.get(id)) ?? { states: [] }
   assert.deepEqual(
-    states.slice(1).map(({ warned, place }) => [warned, place.kind]),
+    states.slice(1).map(({ warned, status }) => [warned, status.kind]),
     Array(5).fill([true, 'scheduled']),
   )
   await bench.time.pass(5 * 24 * HOUR)
@@ -126,7 +126,7 @@ test('RFC 3461 §4.1: a message that is late is told of once, with all its late 
   assert.equal(last.length, 1)
 })
 
-test('an operator who gives a message up makes one notification, with what was owed before', async () => {
+test('an operator who gives a message up makes one notification, with the report that was pending', async () => {
   const bench = makeBench(failing((at) => at === 0, GREYLISTED))
   const { id } = await bench.send(toMany(4))
   const reply = { code: 550, status: '5.7.0', text: 'Enough' }

@@ -3,11 +3,11 @@
 import type { MessageSource } from '@postroad/mail'
 import type { Address, Clock, Logger, Refusal, Route } from '@postroad/plugin'
 import type { DeliveryHooks } from '../hooks.ts'
-import type { Claim } from '../model.ts'
+import type { Lease } from '../model.ts'
 import type { ScheduleOptions } from '../schedule.ts'
 import type { QueueStore } from '../store.ts'
 import type { FindTransport } from './attempt.ts'
-import type { Lane } from './lane.ts'
+import type { Destination } from './destination.ts'
 import type { BackoffOptions, SiteRule } from './site.ts'
 
 /** Time and waiting; a fake in tests. */
@@ -27,15 +27,15 @@ export interface EngineOptions {
   readonly hooks: DeliveryHooks
   readonly log: Logger
   readonly hostname: string
-  /** When the mail of a lane is tried, and for how long. */
-  scheduleOf(lane: string): ScheduleOptions
-  /** Milliseconds that the next attempt is away at most, by any schedule. Default: by that of the lane without a name. */
+  /** When the mail of a destination is tried, and for how long. */
+  scheduleOf(destination: string): ScheduleOptions
+  /** Milliseconds that the next attempt is away at most, by any schedule. Default: by that of the destination without a name. */
   readonly longestPauseMs?: number
   /**
-   * Where the transactions of a lane are counted; a promise when its mail hosts must be looked up, which is not waited for
-   * by those who hand in mail. Does not reject: where DNS does not answer, a lane is counted by itself.
+   * Where the transactions of a destination are counted; a promise when its mail hosts must be looked up, which is not waited for
+   * by those who hand in mail. Does not reject: where DNS does not answer, a destination is counted by itself.
    */
-  siteOf(lane: string, route: Route): SiteRule | Promise<SiteRule>
+  siteOf(destination: string, route: Route): SiteRule | Promise<SiteRule>
   readonly backoff: BackoffOptions
   /** Where a notification to an address goes, or why it goes nowhere. Does not reject. */
   routeReport(recipient: Address): Promise<Route | Refusal>
@@ -43,14 +43,14 @@ export interface EngineOptions {
   readonly postmaster?: Address | undefined
   /** Largest original that goes back whole with a failure, in octets. */
   readonly returnLimit: number
-  /** Attempts at once, over all lanes. */
+  /** Attempts at once, over all destinations. */
   readonly maxActive: number
   /** Part of `maxActive` that old mail may take, 0 to 1: the rest stays free for fresh mail. */
   readonly backlogShare: number
   /** Octets of fresh messages kept in memory until they are delivered; above, they are read back. */
   readonly memoryLimit: number
-  /** Jobs in memory of one lane; what is more waits in the store. */
-  readonly laneLimit: number
+  /** Jobs in memory of one destination; what is more waits in the store. */
+  readonly destinationLimit: number
   /** Milliseconds after which an attempt is given up. */
   readonly attemptMs: number
   /** Milliseconds that attempts have when the process stops. Default 10,000. */
@@ -64,10 +64,10 @@ export interface EngineOptions {
   onFinished?(id: string): void
 }
 
-/** A claim on its way through the engine. */
+/** A lease on its way through the engine. */
 export interface Job {
-  readonly claim: Claim
-  readonly lane: Lane<Job>
+  readonly lease: Lease
+  readonly destination: Destination<Job>
   readonly isFresh: boolean
   /** The octets, when they are still in memory. */
   readonly source: MessageSource | undefined
@@ -75,7 +75,7 @@ export interface Job {
 
 /** How often it says that it lives. */
 export const BEAT_MS = 5_000
-/** Claims of one look. */
+/** Leases of one look. */
 export const PAGE = 100
 
 /** A clock of the core as the engine's. */

@@ -7,7 +7,7 @@ import type { QueueStore } from '../store.ts'
 import { makeBench, OK, overriding, rest } from './engine-fixture.ts'
 
 /** A store whose methods reject while `state.isBroken`, and what was logged. */
-function failing(methods: readonly ('release' | 'claimOne' | 'settle')[]) {
+function failing(methods: readonly ('release' | 'claimOne' | 'record')[]) {
   const memory = memoryStore()
   const state = { isBroken: false, failures: 0 }
   const broken = (name: (typeof methods)[number]) => async (given: unknown, more: unknown) => {
@@ -19,7 +19,7 @@ function failing(methods: readonly ('release' | 'claimOne' | 'settle')[]) {
   return { memory, store, state }
 }
 
-test('what could not be put back while a lane was suspended is put back when the disk is well again, and is delivered after resume', async () => {
+test('what could not be put back while a destination was suspended is put back when the disk is well again, and is delivered after resume', async () => {
   const { memory, store, state } = failing(['release'])
   const { engine, send, jobs, time } = makeBench(() => OK, { store })
   engine.start()
@@ -29,10 +29,10 @@ test('what could not be put back while a lane was suspended is put back when the
   const { id } = await send()
   await time.pass(3_000)
   assert.ok(state.failures >= 2, 'it was tried again')
-  assert.equal((await memory.get(id))?.states[0]?.place.kind, 'claimed')
+  assert.equal((await memory.get(id))?.states[0]?.status.kind, 'claimed')
   state.isBroken = false
   await time.pass(30_000)
-  assert.equal((await memory.get(id))?.states[0]?.place.kind, 'waiting')
+  assert.equal((await memory.get(id))?.states[0]?.status.kind, 'waiting')
   await memory.resume('smtp:lane-0.example.com')
   await time.pass(5_000)
   assert.equal(jobs.length, 1)
@@ -52,7 +52,7 @@ test('a delivery that was not tried, and one whose end was not written before th
   state.isBroken = true
   const { id } = await send()
   await time.pass(10_000)
-  assert.deepEqual([jobs.length, (await memory.get(id))?.states[0]?.place.kind], [1, 'claimed'])
+  assert.deepEqual([jobs.length, (await memory.get(id))?.states[0]?.status.kind], [1, 'claimed'])
   state.isBroken = false
   isClosed = false
   await time.pass(60_000)
@@ -113,7 +113,7 @@ test('when one of several late deliveries cannot be claimed, the others are not 
   await rest()
   const { states } = (await memory.get(id)) ?? { states: [] }
   assert.deepEqual(
-    states.map(({ place }) => place.kind),
+    states.map(({ status }) => status.kind),
     ['scheduled', 'scheduled', 'scheduled'],
   )
 })

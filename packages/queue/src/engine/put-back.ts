@@ -1,8 +1,8 @@
 /**
- * Gives claims back to the store. What the store refuses stays in hand and is tried again until it holds: as long as this process
+ * Gives leases back to the store. What the store refuses stays in hand and is tried again until it holds: as long as this process
  * lives nobody else may touch it, so to forget it would be to stop its mail.
  */
-import type { Claim, Place } from '../model.ts'
+import type { DeliveryStatus, Lease } from '../model.ts'
 import type { EngineOptions } from './options.ts'
 
 /** Milliseconds between tries: the first pause, and the longest. */
@@ -10,32 +10,32 @@ const FIRST_PAUSE_MS = 1_000
 const MAX_PAUSE_MS = 30_000
 
 interface Kept {
-  readonly claims: readonly Claim[]
-  readonly place: Place
+  readonly leases: readonly Lease[]
+  readonly status: DeliveryStatus
 }
 
-/** The claims that are to go back to the store, and the tries until it takes them. */
+/** The leases that are to go back to the store, and the tries until it takes them. */
 export class PutBack {
   readonly #options: Pick<EngineOptions, 'store' | 'clock' | 'log'>
-  readonly #onWaiting: (claims: readonly Claim[]) => void
+  readonly #onWaiting: (leases: readonly Lease[]) => void
   #kept: Kept[] = []
   #pauseMs = FIRST_PAUSE_MS
   #cancel: (() => void) | undefined
   #isClosed = false
 
-  /** `onWaiting` hears what now waits for its lane in the store. */
-  constructor(options: Pick<EngineOptions, 'store' | 'clock' | 'log'>, onWaiting: (claims: readonly Claim[]) => void) {
+  /** `onWaiting` hears what now waits for its destination in the store. */
+  constructor(options: Pick<EngineOptions, 'store' | 'clock' | 'log'>, onWaiting: (leases: readonly Lease[]) => void) {
     this.#options = options
     this.#onWaiting = onWaiting
   }
 
-  /** Resolves when the claims are in the store, or kept to be tried again. Never rejects. */
-  async give(claims: readonly Claim[], place: Place): Promise<void> {
-    if (claims.length === 0) return
-    const error = await this.#release({ claims, place })
+  /** Resolves when the leases are in the store, or kept to be tried again. Never rejects. */
+  async give(leases: readonly Lease[], status: DeliveryStatus): Promise<void> {
+    if (leases.length === 0) return
+    const error = await this.#release({ leases, status })
     if (error === undefined) return
-    this.#kept.push({ claims, place })
-    this.#options.log.error({ error, deliveries: claims.length }, 'deliveries could not be put back; trying again until they are')
+    this.#kept.push({ leases, status })
+    this.#options.log.error({ error, deliveries: leases.length }, 'deliveries could not be put back; trying again until they are')
     this.#later()
   }
 
@@ -57,7 +57,7 @@ export class PutBack {
     let back = 0
     for (const each of kept) {
       const error = await this.#release(each)
-      if (error === undefined) back += each.claims.length
+      if (error === undefined) back += each.leases.length
       else this.#kept.push(each)
     }
     if (back > 0) this.#options.log.warn({ deliveries: back }, 'deliveries that could not be put back before are put back now')
@@ -65,13 +65,13 @@ export class PutBack {
     if (this.#kept.length > 0) this.#later()
   }
 
-  async #release({ claims, place }: Kept): Promise<unknown> {
+  async #release({ leases, status }: Kept): Promise<unknown> {
     try {
-      await this.#options.store.release(claims, place)
+      await this.#options.store.release(leases, status)
     } catch (error) {
       return error ?? new Error('The store gave no reason')
     }
-    if (place.kind === 'waiting') this.#onWaiting(claims)
+    if (status.kind === 'waiting') this.#onWaiting(leases)
     return undefined
   }
 }

@@ -3,7 +3,7 @@ import { type MessageSource, makeQueueId, memorySource, parseAddress, sameMailbo
 import { type Address, type Refusal, type Route, type RoutedRecipient, waysOf } from '@postroad/plugin'
 import { type DsnKind, type DsnRecipient, kindOf, writeDsn } from '../dsn/dsn.ts'
 import { readReturned } from '../dsn/return-part.ts'
-import type { Claim, QueuedMessage } from '../model.ts'
+import type { Lease, QueuedMessage } from '../model.ts'
 import { DISCARD, split, UNROUTED } from '../plan.ts'
 import type { Transition } from '../state.ts'
 import type { NewMessage } from '../store.ts'
@@ -34,7 +34,7 @@ export interface ReportInput {
   readonly to?: Address | undefined
 }
 
-/** One notification for each kind of news. */
+/** One notification for each kind of report. */
 export async function report(input: ReportInput, options: ReporterOptions): Promise<NewMessage[]> {
   const { message, reports } = input
   // RFC 3461 §6.1, RFC 5321 §6.1: to the sender never about a message with the null reverse-path.
@@ -49,9 +49,9 @@ export async function report(input: ReportInput, options: ReporterOptions): Prom
 }
 
 /** Recipients that have failed for good, of mail with the null reverse-path: nobody is told. */
-export function unreturned({ message, index }: Claim, { state, happenings }: Pick<Transition, 'state' | 'happenings'>): DsnRecipient[] {
+export function unreturned({ message, index }: Lease, { state, events }: Pick<Transition, 'state' | 'events'>): DsnRecipient[] {
   if (message.from !== undefined) return []
-  const failed = happenings.flatMap(({ name, recipients }) => (name === 'bounced' ? recipients : []))
+  const failed = events.flatMap(({ name, recipients }) => (name === 'bounced' ? recipients : []))
   return failed.flatMap((recipient): DsnRecipient[] => {
     const after = state.recipients[recipient]
     return after ? [{ action: 'failed', recipient, delivery: index, state: after }] : []

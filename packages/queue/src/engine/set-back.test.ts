@@ -41,8 +41,8 @@ test('a clock that was set back while nobody looked: what is behind any rule is 
     jobs.map(({ id }) => id),
     [late],
   )
-  assert.deepEqual((await store.get(soon))?.states[0]?.place, { kind: 'scheduled', at: now + longestPause(DEFAULT_SCHEDULE) })
-  assert.equal((await store.get(held))?.states[0]?.place.kind, 'held')
+  assert.deepEqual((await store.get(soon))?.states[0]?.status, { kind: 'scheduled', at: now + longestPause(DEFAULT_SCHEDULE) })
+  assert.equal((await store.get(held))?.states[0]?.status.kind, 'held')
 })
 
 test('the longest pause is that of the longest rule, and the schedule is asked for at the start, after a step back, and once an hour', async () => {

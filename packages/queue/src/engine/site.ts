@@ -1,21 +1,21 @@
-/** Where the transactions of one or of many lanes are counted: how many at once, how fast, and when to leave it alone. Pure but for its own counters; time comes from outside, by a clock that never jumps. */
+/** Where the transactions of one or of many destinations are counted: how many at once, how fast, and when to leave it alone. Pure but for its own counters; time comes from outside, by a clock that never jumps. */
 
 import type { Reply } from '@postroad/mail'
 import { classify } from '../classify.ts'
 
 /** What the operator allows a site. */
-export interface LaneLimits {
+export interface SiteLimits {
   /** Transactions at once. */
   readonly concurrency: number
   /** Transactions a second; absent: as fast as it goes. */
   readonly perSecond?: number
 }
 
-/** Where the transactions of a lane are counted, and what is allowed there. */
+/** Where the transactions of a destination are counted, and what is allowed there. */
 export interface SiteRule {
-  /** Lanes whose rule has the same name share everything below. */
+  /** Destinations whose rule has the same name share everything below. */
   readonly name: string
-  readonly limits: LaneLimits
+  readonly limits: SiteLimits
   /** The best mail hosts of the domain, when they were looked up. */
   readonly hosts?: readonly string[]
   /** An operator wrote the limits down: they hold over all processes. */
@@ -60,17 +60,17 @@ export function spread(until: number, now: number): number {
   return Math.round(ms + Math.random() * Math.min(600_000, ms))
 }
 
-/** Something that has jobs: a lane. */
+/** Something that has jobs: a destination. */
 export interface JobQueue<J> {
   readonly length: number
   shift(mayTakeBacklog: boolean): J | undefined
 }
 
-/** One site: its window, its rate, its back-off and the lanes that take turns. `J` is what the engine queues. */
+/** One site: its window, its rate, its back-off and the destinations that take turns. `J` is what the engine queues. */
 export class Site<J> {
   readonly name: string
-  readonly limits: LaneLimits
-  /** Lanes with jobs, in the order of their turns. */
+  readonly limits: SiteLimits
+  /** Destinations with jobs, in the order of their turns. */
   readonly ready = new Set<JobQueue<J>>()
   /** The reply that closed the site, until it opens. */
   lastFailure: Reply | undefined
@@ -117,18 +117,18 @@ export class Site<J> {
 
   /** When the next transaction may start: now or before, later, or `Infinity` when one must end first. */
   readyAt(now: number): number {
-    // While it is closed jobs run without a connection; they need no place.
+    // While it is closed jobs run without a connection; they need no slot.
     if (this.blockedUntil(now) > 0) return now
     return this.#active >= this.#window ? Number.POSITIVE_INFINITY : this.#nextStart
   }
 
-  /** The next job: lanes take turns. */
+  /** The next job: destinations take turns. */
   shift(mayTakeBacklog: boolean): J | undefined {
-    for (const lane of this.ready) {
-      const job = lane.shift(mayTakeBacklog)
+    for (const destination of this.ready) {
+      const job = destination.shift(mayTakeBacklog)
       if (!job) continue
-      this.ready.delete(lane)
-      if (lane.length > 0) this.ready.add(lane)
+      this.ready.delete(destination)
+      if (destination.length > 0) this.ready.add(destination)
       return job
     }
     return undefined

@@ -21,11 +21,11 @@ function sharing(
     },
     ...options,
   })
-  const to = (domain: string) => bench.send(makeMessage({ recipients: [['x', domain]], lane: `smtp:${domain}` }))
+  const to = (domain: string) => bench.send(makeMessage({ recipients: [['x', domain]], destination: `smtp:${domain}` }))
   return { ...bench, to }
 }
 
-test('lanes of one site share its places, and take turns', async () => {
+test('destinations of one site share its slots, and take turns', async () => {
   let [active, most] = [0, 0]
   const release: (() => void)[] = []
   const { engine, jobs, time, to } = sharing(async () => {
@@ -46,7 +46,7 @@ test('lanes of one site share its places, and take turns', async () => {
   assert.match(order, /^aaa(?:ba){3}$/)
 })
 
-test('lanes of one site back off together, while each is suspended by itself', async () => {
+test('destinations of one site back off together, while each is suspended by itself', async () => {
   const { engine, jobs, time, store, to } = sharing(() => REFUSED, { lookMs: 20_000 })
   engine.start()
   for (let count = 0; count < 3; count++) await to('a.test')
@@ -61,7 +61,7 @@ test('lanes of one site back off together, while each is suspended by itself', a
   assert.ok(seen.size > 0 && !seen.has('b.test'), [...seen].join(' '))
 })
 
-test('mail is taken and waits while nobody knows yet where its lane is counted', async () => {
+test('mail is taken and waits while nobody knows yet where its destination is counted', async () => {
   let know = () => {}
   const known = new Promise<void>((resolve) => {
     know = resolve
@@ -79,14 +79,14 @@ test('mail is taken and waits while nobody knows yet where its lane is counted',
 test('a domain that moves is counted where it is now, after five minutes', async () => {
   let [moved, asked] = [false, 0]
   const { engine, send, jobs, time } = makeBench(({ recipients: [to] }) => (to?.address.domain === 'dead.test' ? REFUSED : OK), {
-    siteOf: async (lane) => {
+    siteOf: async (destination) => {
       asked++
-      return { name: lane === 'smtp:moving.test' && moved ? 'mx:new' : 'mx:old', limits: { concurrency: 20 } }
+      return { name: destination === 'smtp:moving.test' && moved ? 'mx:new' : 'mx:old', limits: { concurrency: 20 } }
     },
     backoff: { failures: 1, firstMs: HOUR, maxMs: HOUR },
     scheduleOf: () => ({ ...DEFAULT_SCHEDULE, waits: [HOUR] }),
   })
-  const to = (domain: string) => send(makeMessage({ recipients: [['x', domain]], lane: `smtp:${domain}` }))
+  const to = (domain: string) => send(makeMessage({ recipients: [['x', domain]], destination: `smtp:${domain}` }))
   engine.start()
   await to('dead.test')
   await to('moving.test')
@@ -103,10 +103,10 @@ test('a domain that moves is counted where it is now, after five minutes', async
 test('a site closes for as long as its rule says: a next hop of our own is tried again five seconds after a restart', async () => {
   let isDown = true
   const { engine, send, jobs, time } = makeBench(() => (isDown ? REFUSED : OK), {
-    siteOf: (lane) => (lane === 'lmtp:own' ? { ...siteRule(lane), backoff: FIXED_BACKOFF } : siteRule(lane)),
+    siteOf: (destination) => (destination === 'lmtp:own' ? { ...siteRule(destination), backoff: FIXED_BACKOFF } : siteRule(destination)),
   })
   engine.start()
-  for (const lane of ['lmtp:own', 'smtp:far.test']) for (let count = 0; count < 4; count++) await send(makeMessage({ lane }))
+  for (const destination of ['lmtp:own', 'smtp:far.test']) for (let count = 0; count < 4; count++) await send(makeMessage({ destination }))
   const before = jobs.length
   isDown = false
   await time.pass(13_000)
@@ -127,12 +127,12 @@ test('a mail host may be suspended: its domains keep nothing in memory, and come
   assert.equal(jobs.length, 2)
 })
 
-test('what was in memory when its lane was suspended takes no room from others', async () => {
+test('what was in memory when its destination was suspended takes no room from others', async () => {
   const { engine, send, store, time } = makeBench(() => new Promise<never>(() => {}), {
     maxActive: 4,
-    siteOf: (lane) => siteRule(lane, { concurrency: lane === 'smtp:slow.test' ? 1 : 20 }),
+    siteOf: (destination) => siteRule(destination, { concurrency: destination === 'smtp:slow.test' ? 1 : 20 }),
   })
-  for (let count = 0; count < 30; count++) await send(makeMessage({ lane: count < 20 ? 'smtp:slow.test' : 'smtp:other.test' }))
+  for (let count = 0; count < 30; count++) await send(makeMessage({ destination: count < 20 ? 'smtp:slow.test' : 'smtp:other.test' }))
   assert.deepEqual([engine.load.active, engine.load.queued], [4, 26])
   engine.start()
   await store.suspend({ target: 'slow.test', since: 0, reason: '' })
@@ -142,11 +142,11 @@ test('what was in memory when its lane was suspended takes no room from others',
 
 test('the slowest rate does not set the pace of the others', async () => {
   const { engine, send, jobs, time } = makeBench(() => OK, {
-    siteOf: (lane) => siteRule(lane, { concurrency: 20, perSecond: lane === 'smtp:slow.test' ? 0.1 : 10 }),
+    siteOf: (destination) => siteRule(destination, { concurrency: 20, perSecond: destination === 'smtp:slow.test' ? 0.1 : 10 }),
   })
   engine.start()
-  for (let count = 0; count < 4; count++) await send(makeMessage({ lane: 'smtp:slow.test' }))
-  for (let count = 0; count < 20; count++) await send(makeMessage({ lane: 'smtp:quick.test' }))
+  for (let count = 0; count < 4; count++) await send(makeMessage({ destination: 'smtp:slow.test' }))
+  for (let count = 0; count < 20; count++) await send(makeMessage({ destination: 'smtp:quick.test' }))
   await time.pass(3_000)
   assert.ok(jobs.length >= 21, `${jobs.length} in three seconds: ten a second, and one in ten`)
 })

@@ -7,7 +7,7 @@ import type { QueuedMessage } from '../model.ts'
 import { makeBench, OK, overriding, rest, siteRule } from './engine-fixture.ts'
 
 const HOUR = 3_600_000
-const LANE = 'smtp:lane-0.example.com'
+const DESTINATION = 'smtp:lane-0.example.com'
 
 for (const step of [-HOUR, HOUR, -90, 90])
   test(`a clock that is set by ${step} ms stops neither beats nor suspensions, and begins no attempt twice`, async () => {
@@ -27,19 +27,19 @@ for (const step of [-HOUR, HOUR, -90, 90])
     time.step(step)
     await time.pass(20_000)
     assert.ok(beats - before >= 3, `${beats - before} beats in twenty seconds`)
-    await memory.suspend({ target: LANE, since: 0, reason: '' })
+    await memory.suspend({ target: DESTINATION, since: 0, reason: '' })
     await time.pass(2_000)
     const { id } = await send()
     await time.pass(2_000)
-    assert.deepEqual([jobs.length, (await memory.get(id))?.states[0]?.place.kind], [1, 'waiting'])
-    await memory.resume(LANE)
+    assert.deepEqual([jobs.length, (await memory.get(id))?.states[0]?.status.kind], [1, 'waiting'])
+    await memory.resume(DESTINATION)
     await time.pass(2_000)
     assert.equal(jobs.length, 2)
   })
 
 test('a destination that is left alone, and the rate of one, wait by a clock that nobody sets', async () => {
   const dead = { code: 451, status: '4.4.1', text: 'Connection refused' }
-  const { send, jobs, time } = makeBench(() => dead, { siteOf: (lane) => siteRule(lane, { concurrency: 20, perSecond: 2 }) })
+  const { send, jobs, time } = makeBench(() => dead, { siteOf: (destination) => siteRule(destination, { concurrency: 20, perSecond: 2 }) })
   for (let count = 0; count < 3; count++) await send()
   await time.pass(2_000)
   assert.equal(jobs.length, 3)
@@ -47,7 +47,7 @@ test('a destination that is left alone, and the rate of one, wait by a clock tha
   await send()
   await time.pass(2_000)
   assert.equal(jobs.length, 3, 'it is still closed')
-  const paced = makeBench(() => OK, { siteOf: (lane) => siteRule(lane, { concurrency: 20, perSecond: 1 }) })
+  const paced = makeBench(() => OK, { siteOf: (destination) => siteRule(destination, { concurrency: 20, perSecond: 1 }) })
   for (let count = 0; count < 4; count++) await paced.send()
   paced.time.step(-HOUR)
   await paced.time.pass(5_000)
@@ -73,7 +73,7 @@ test('a process that was stopped for long and taken for dead carries nothing of 
   const queue = memoryQueue()
   const [store, other] = [queue.open(), queue.open()]
   const gate = new Gate()
-  const siteOf = (lane: string) => siteRule(lane, { concurrency: 1 })
+  const siteOf = (destination: string) => siteRule(destination, { concurrency: 1 })
   const { engine, send, jobs, time } = makeBench((_, attempt) => (attempt === 1 ? gate.opened : OK), { store, siteOf })
   engine.start()
   await time.pass(1_000)
@@ -82,7 +82,7 @@ test('a process that was stopped for long and taken for dead carries nothing of 
   assert.equal(jobs.length, 1)
   queue.kill(store)
   assert.equal(await other.beat(0), 2)
-  assert.equal((await other.claimDue({ now: time.now(), limit: 9, gate: gateOpen })).claims.length, 2)
+  assert.equal((await other.claimDue({ now: time.now(), limit: 9, gate: gateOpen })).leases.length, 2)
   // It wakes: the first answer comes, and the second message would be next.
   time.skip(HOUR)
   gate.open(OK)
@@ -112,7 +112,7 @@ test('what waited because a beat took long is carried when it is stored, though 
   assert.equal(jobs.length, 1)
 })
 
-test('an attempt whose octets could not be had takes no place at its site for good', async () => {
+test('an attempt whose octets could not be had takes no slot at its site for good', async () => {
   const memory = memoryStore()
   let failures = 2
   const body = (message: QueuedMessage) => {
@@ -120,7 +120,7 @@ test('an attempt whose octets could not be had takes no place at its site for go
     return memory.body(message)
   }
   const store = overriding(memory, { body })
-  const siteOf = (lane: string) => siteRule(lane, { concurrency: 1 })
+  const siteOf = (destination: string) => siteRule(destination, { concurrency: 1 })
   const { engine, jobs, time } = makeBench(() => OK, { store, siteOf })
   const message = { ...makeMessage(), queuedAt: time.now() }
   await memory.release(await memory.add(message, sourceOf(octetsOf(message.size))), { kind: 'scheduled', at: time.now() })

@@ -8,7 +8,7 @@ import type { ReporterOptions } from '../engine/reporter.ts'
 import { DEFAULT_BACKOFF } from '../engine/site.ts'
 import type { DeliveryHooks } from '../hooks.ts'
 import type { DeliveryOptions } from '../rule/delivery-options.ts'
-import type { LaneRules } from '../rule/lane-rules.ts'
+import type { DestinationRules } from '../rule/destination-rules.ts'
 import type { QueueStore } from '../store.ts'
 
 /** What a queue plugin was given. */
@@ -25,7 +25,7 @@ export interface EngineContext {
 /** An engine that is not started yet. */
 export function openEngine(
   context: EngineContext,
-  { store, transports, rules }: { readonly store: QueueStore; readonly transports: FindTransport; readonly rules: LaneRules },
+  { store, transports, rules }: { readonly store: QueueStore; readonly transports: FindTransport; readonly rules: DestinationRules },
 ): QueueEngine {
   const { options, hooks, clock, hostname, log } = context
   const { returnLimit, route, postmaster } = reporterOf(context)
@@ -45,7 +45,7 @@ export function openEngine(
     maxActive: options.concurrency,
     backlogShare: options.backlogShare,
     memoryLimit: options.memory,
-    laneLimit: 1_000,
+    destinationLimit: 1_000,
     attemptMs: 3_600_000,
     stopGraceMs: options.stopGrace,
     answerGraceMs: options.answerGrace,

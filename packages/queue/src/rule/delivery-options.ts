@@ -9,7 +9,7 @@ const CLASSES = [...new Set(BOUNCE_TABLE.map((row) => row.class)), 'other' as co
 const waits = z.array(duration).min(1)
 const waitsByClass = z.partialRecord(z.enum(CLASSES), waits)
 
-const laneShape = z.strictObject({
+const destinationShape = z.strictObject({
   match: z
     .string()
     .min(1)
@@ -34,7 +34,7 @@ const laneShape = z.strictObject({
   retryByClass: waitsByClass.optional().describe('Waits for a class of failure of these destinations'),
 })
 
-const lane = laneShape
+const destination = destinationShape
   .refine(({ match, mx }) => (match === undefined) !== (mx === undefined), 'an entry has either match or mx')
   .refine((entry) => entry.mx === undefined || !(entry.life ?? entry.warnAfter ?? entry.retry ?? entry.retryByClass), {
     message: 'mail hosts have limits; schedules are by match',
@@ -50,7 +50,7 @@ export const deliveryOptions = {
     .default(0.5)
     .describe('Part of `concurrency` that deferred mail may take; the rest stays free for fresh mail'),
   lanes: z
-    .array(lane)
+    .array(destination)
     .default([])
     .describe(
       'Limits and schedules by destination. Limits come from the first entry that matches and has any, the schedule from the first that matches and has any. Default: 20 transactions at once with all domains that have the same best mail hosts',
@@ -97,7 +97,7 @@ export const deliveryOptions = {
 export type DeliveryOptions = ReturnType<typeof parse>
 
 /** An entry of `lanes`, checked. */
-export type LaneOptions = DeliveryOptions['lanes'][number]
+export type DestinationOptions = DeliveryOptions['lanes'][number]
 
 // Only its type is used: one that is inferred from a value is written out in the declaration, without a name of zod in it.
 const parse = (value: unknown) => z.strictObject(deliveryOptions).parse(value)

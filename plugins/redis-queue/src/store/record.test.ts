@@ -2,18 +2,18 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { memorySource, readAll } from '@postroad/mail'
 import type { Address } from '@postroad/plugin'
-import { initialState, type Place, type QueuedMessage, QueueError } from '@postroad/queue-engine'
+import { type DeliveryStatus, initialState, type QueuedMessage, QueueError } from '@postroad/queue-engine'
 import fc from 'fast-check'
 import type { RedisLink } from '../link.ts'
 import { decodePiece, encodePiece, PIECE, prepareBody, readBody } from './bodies.ts'
-import { OwnClaims } from './own-claims.ts'
+import { OwnLeases } from './own-leases.ts'
 import {
   decodeEnvelope,
   decodeFinished,
   decodeStates,
   encodeEnvelope,
-  encodePlace,
   encodeState,
+  encodeStatus,
   finishedHead,
   finishedPart,
 } from './record.ts'
@@ -32,7 +32,7 @@ function message(recipients: number): QueuedMessage {
     deliveries: [
       {
         route: { via: 'smtp' },
-        lane: 'smtp:example.com',
+        destination: 'smtp:example.com',
         recipients: Array.from({ length: recipients }, (_, at) => ({ address: address(`ü${at}`, 'example.com'), parameters: {} })),
       },
     ],
@@ -70,9 +70,9 @@ test('what is no envelope is corrupt, whatever it is', () => {
   )
 })
 
-test('every place comes back as it was, whatever the reason says', () => {
+test('every status comes back as it was, whatever the reason says', () => {
   const at = fc.nat()
-  const places: fc.Arbitrary<Place> = fc.oneof(
+  const statuses: fc.Arbitrary<DeliveryStatus> = fc.oneof(
     fc.record({ kind: fc.constant('scheduled' as const), at }),
     fc.record({ kind: fc.constant('waiting' as const), since: at }),
     fc.record({ kind: fc.constant('held' as const), since: at, reason: fc.string() }),
@@ -81,12 +81,12 @@ test('every place comes back as it was, whatever the reason says', () => {
   )
   const one = message(1)
   fc.assert(
-    fc.property(places, (place) => {
+    fc.property(statuses, (status) => {
       const fields = new Map([
-        ['p0', encodePlace(place)],
-        ['s0', encodeState(initialState(one.deliveries[0] ?? assert.fail(), place))],
+        ['p0', encodeStatus(status)],
+        ['s0', encodeState(initialState(one.deliveries[0] ?? assert.fail(), status))],
       ])
-      assert.deepEqual(decodeStates(one, fields)[0]?.place, { ...place })
+      assert.deepEqual(decodeStates(one, fields)[0]?.status, { ...status })
     }),
   )
 })
@@ -126,8 +126,8 @@ test('a body of several pieces is read back whole; a piece that is missing or ch
   await assert.rejects(readAll(readBody(link, 'b', expected)), { code: 'ERR_QUEUE_CORRUPT' })
 })
 
-test('a claim is a stray when it was unknown at two looks in a row, and never when its message was refused', () => {
-  const own = new OwnClaims()
+test('a lease is a stray when it was unknown at two looks in a row, and never when its message was refused', () => {
+  const own = new OwnLeases()
   own.refuse({ ...message(1), id: 'r'.repeat(20) })
   assert.deepEqual(own.strays(['a 0', `${'r'.repeat(20)} 0`]), [])
   assert.deepEqual(own.strays(['b 0']), [], 'b is new, a is gone')

@@ -1,11 +1,11 @@
 /** How messages and states stand in Redis. */
 import {
   type DeliveryState,
+  type DeliveryStatus,
   type FinishedMessage,
   type GateView,
   initialState,
   loadEnvelope,
-  type Place,
   type QueuedDelivery,
   type QueuedMessage,
   QueueError,
@@ -51,15 +51,15 @@ export function decodeEnvelope(id: string, text: string): { readonly message: Qu
   }
 }
 
-/** A place as one text, see `scripts.ts`. */
-export function encodePlace(place: Place): string {
-  if (place.kind === 'scheduled') return `s:${Math.round(place.at)}`
-  if (place.kind === 'waiting') return `w:${Math.round(place.since)}`
-  if (place.kind === 'claimed') return `c:${place.owner}`
-  return place.kind === 'held' ? `h:${Math.round(place.since)}:${place.reason}` : 'd:'
+/** A status as one text, see `scripts.ts`. */
+export function encodeStatus(status: DeliveryStatus): string {
+  if (status.kind === 'scheduled') return `s:${Math.round(status.at)}`
+  if (status.kind === 'waiting') return `w:${Math.round(status.since)}`
+  if (status.kind === 'claimed') return `c:${status.owner}`
+  return status.kind === 'held' ? `h:${Math.round(status.since)}:${status.reason}` : 'd:'
 }
 
-function decodePlace(text: string): Place {
+function decodeStatus(text: string): DeliveryStatus {
   const rest = text.slice(2)
   if (text.startsWith('s')) return { kind: 'scheduled', at: Number(rest) }
   if (text.startsWith('w')) return { kind: 'waiting', since: Number(rest) }
@@ -69,28 +69,33 @@ function decodePlace(text: string): Place {
   return { kind: 'held', since: Number(rest.slice(0, colon)), reason: rest.slice(colon + 1) }
 }
 
-/** The part of a state that a script need not understand. */
-export function encodeState({ attempts, recipients, history, warned, countedFrom, owed }: DeliveryState): string {
-  return JSON.stringify({ attempts, recipients, history, warned, countedFrom, owed })
+/** The part of a state that a script need not understand, under the names of the first version. */
+type StoredState = Partial<Omit<DeliveryState, 'pendingReport'>> & { readonly owed?: readonly number[] }
+
+/** Encodes what of a state a script need not understand. */
+export function encodeState({ attempts, recipients, history, warned, countedFrom, pendingReport }: DeliveryState): string {
+  return JSON.stringify({ attempts, recipients, history, warned, countedFrom, owed: pendingReport })
 }
 
 /** A state that was stored, or the one it was born with. */
-export function decodeState(delivery: QueuedDelivery, stored: string | null | undefined, place: Place): DeliveryState {
-  const born = initialState(delivery, place)
-  return stored ? { ...born, ...(JSON.parse(stored) as Partial<DeliveryState>) } : born // encodeState wrote it
+export function decodeState(delivery: QueuedDelivery, stored: string | null | undefined, status: DeliveryStatus): DeliveryState {
+  const born = initialState(delivery, status)
+  if (!stored) return born
+  const { owed, ...state }: StoredState = JSON.parse(stored) // encodeState wrote it
+  return { ...born, ...state, ...(owed && { pendingReport: owed }) }
 }
 
 /** States of all deliveries from the fields of the message. */
 export function decodeStates(message: QueuedMessage, fields: ReadonlyMap<string, string>): DeliveryState[] {
   return message.deliveries.map((delivery, at) => {
-    const state = decodeState(delivery, fields.get(`s${at}`), decodePlace(fields.get(`p${at}`) ?? 'd:'))
-    return fields.has(`w${at}`) ? { ...state, wish: 'hold' } : state
+    const state = decodeState(delivery, fields.get(`s${at}`), decodeStatus(fields.get(`p${at}`) ?? 'd:'))
+    return fields.has(`w${at}`) ? { ...state, pendingHold: true } : state
   })
 }
 
 /** Attempts as the gate wants to see them without reading the state. */
-export function encodeAttempts({ attempts, warned, owed, countedFrom }: DeliveryState): string {
-  return `${attempts}${warned ? '!' : ''}${owed ? '?' : ''}${countedFrom === undefined ? '' : `@${Math.round(countedFrom)}`}`
+export function encodeAttempts({ attempts, warned, pendingReport, countedFrom }: DeliveryState): string {
+  return `${attempts}${warned ? '!' : ''}${pendingReport ? '?' : ''}${countedFrom === undefined ? '' : `@${Math.round(countedFrom)}`}`
 }
 
 /** What {@link encodeAttempts} wrote, for the gate. */
@@ -101,7 +106,7 @@ export function viewOf(queuedAt: number, encoded: string): GateView {
     countedFrom: countedFrom === undefined ? undefined : Number(countedFrom),
     attempts: Number.parseInt(marks, 10),
     warned: marks.includes('!'),
-    owes: marks.includes('?'),
+    hasPendingReport: marks.includes('?'),
   }
 }
 

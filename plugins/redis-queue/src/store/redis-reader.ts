@@ -40,7 +40,7 @@ export class RedisReader {
     return at === undefined ? undefined : Number(at)
   }
 
-  async waitingLanes(): Promise<readonly string[]> {
+  async waitingDestinations(): Promise<readonly string[]> {
     return ((await this.send('hkeys', 'lanes')) as string[]).sort() // as the command says
   }
 

@@ -6,32 +6,32 @@
 import { randomBytes } from 'node:crypto'
 import type { MessageSource, Reply } from '@postroad/mail'
 import {
-  type Claim,
+  type DeliveryStatus,
   type Gate,
+  type Lease,
+  type LeaseEnd,
   type NewMessage,
   type Operation,
-  type Place,
   type QueuedMessage,
   QueueError,
   type QueueStats,
   type QueueStore,
-  type Settlement,
-  type SettleResult,
+  type RecordResult,
   type Suspension,
   withdrawn,
 } from '@postroad/queue-engine'
 import type { Argument, Script } from '../link.ts'
 import { Confirmation } from './confirmation.ts'
 import { Memory } from './memory.ts'
-import { entryOf, OwnClaims } from './own-claims.ts'
+import { entryOf, OwnLeases } from './own-leases.ts'
 import {
   type BodyNote,
   decodeEnvelope,
   decodeState,
   encodeAttempts,
   encodeEnvelope,
-  encodePlace,
   encodeState,
+  encodeStatus,
   finishedHead,
   finishedPart,
   viewOf,
@@ -62,7 +62,7 @@ export class RedisStore extends RedisReader implements QueueStore {
   readonly memory: Memory
   readonly #keep: number
   readonly #confirmation: Confirmation
-  readonly #own = new OwnClaims()
+  readonly #own = new OwnLeases()
   readonly #onScheduled: (entry: string, at: number) => void
 
   constructor(options: RedisStoreOptions) {
@@ -83,12 +83,12 @@ export class RedisStore extends RedisReader implements QueueStore {
     return typeof octets === 'number' ? this.memory.admit(octets) : octets
   }
 
-  async add(message: QueuedMessage, source: MessageSource): Promise<readonly Claim[]> {
-    const place: Place = { kind: 'claimed', owner: this.owner }
-    await this.#insert({ message, source }, place)
-    const claims = bornClaims(message, place)
-    this.#own.take(claims)
-    return claims
+  async add(message: QueuedMessage, source: MessageSource): Promise<readonly Lease[]> {
+    const status: DeliveryStatus = { kind: 'claimed', owner: this.owner }
+    await this.#insert({ message, source }, status)
+    const leases = bornLeases(message, status)
+    this.#own.take(leases)
+    return leases
   }
 
   /** Takes responsibility and leaves the delivery to whoever comes first. */
@@ -101,7 +101,7 @@ export class RedisStore extends RedisReader implements QueueStore {
     readonly now: number
     readonly limit: number
     readonly gate: Gate
-  }): Promise<{ claims: Claim[]; moved: number }> {
+  }): Promise<{ leases: Lease[]; moved: number }> {
     return this.#claim((await this.run(scripts.DUE, [options.now, options.limit])) as DueEntry[], options) // see the script
   }
 
@@ -109,7 +109,7 @@ export class RedisStore extends RedisReader implements QueueStore {
   async claimEntries(
     entries: readonly { readonly entry: string; readonly at: number }[],
     options: { readonly now: number; readonly gate: Gate },
-  ): Promise<{ claims: Claim[]; moved: number }> {
+  ): Promise<{ leases: Lease[]; moved: number }> {
     const args = entries.flatMap(({ entry, at }) => [entry, at])
     return this.#claim((await this.run(scripts.LOOK, args)) as DueEntry[], options) // see the script
   }
@@ -130,37 +130,37 @@ export class RedisStore extends RedisReader implements QueueStore {
     }
   }
 
-  async claimWaiting(lane: string, limit: number): Promise<readonly Claim[]> {
-    return this.#load(await this.run(scripts.TAKE_WAITING, [this.owner, lane, limit]))
+  async claimWaiting(destination: string, limit: number): Promise<readonly Lease[]> {
+    return this.#load(await this.run(scripts.TAKE_WAITING, [this.owner, destination, limit]))
   }
 
-  async claimOne(id: string, index: number): Promise<Claim | undefined> {
+  async claimOne(id: string, index: number): Promise<Lease | undefined> {
     return (await this.#load(await this.run(scripts.TAKE_ONE, [this.owner, `${id} ${index}`])))[0]
   }
 
-  async release(claims: readonly Claim[], place: Place): Promise<void> {
-    const moment = 'at' in place ? place.at : 'since' in place ? place.since : 0
-    for (let from = 0; from < claims.length; from += PAGE) {
-      const entries = claims.slice(from, from + PAGE).map(entryOf)
-      const released = (await this.run(scripts.RELEASE, [this.owner, encodePlace(place), moment, ...entries])) as string[] // see the script
-      if (place.kind === 'scheduled') for (const entry of released) this.#onScheduled(entry, place.at)
+  async release(leases: readonly Lease[], status: DeliveryStatus): Promise<void> {
+    const moment = 'at' in status ? status.at : 'since' in status ? status.since : 0
+    for (let from = 0; from < leases.length; from += PAGE) {
+      const entries = leases.slice(from, from + PAGE).map(entryOf)
+      const released = (await this.run(scripts.RELEASE, [this.owner, encodeStatus(status), moment, ...entries])) as string[] // see the script
+      if (status.kind === 'scheduled') for (const entry of released) this.#onScheduled(entry, status.at)
     }
-    for (const claim of claims) this.#own.end(claim)
+    for (const lease of leases) this.#own.end(lease)
   }
 
-  async settle({ claim, state, also = [], spawn = [], unreturned = 0, now }: Settlement): Promise<SettleResult> {
-    const { message } = claim
-    const ends = [{ claim, state }, ...also]
-    const born: Place = { kind: 'claimed', owner: this.owner }
+  async record({ lease, state, also = [], spawn = [], unreturned = 0, now }: LeaseEnd): Promise<RecordResult> {
+    const { message } = lease
+    const ends = [{ lease, state }, ...also]
+    const born: DeliveryStatus = { kind: 'claimed', owner: this.owner }
     const spawned = await Promise.all(spawn.map((each) => this.#prepare(each, born)))
     const args = [this.owner, now, finishedHead(message, now), this.#keep, ends.length, ...ends.flatMap(endOf)]
-    const result = (await this.run(scripts.SETTLE, [...args, ...spawned.flat()])) as SettleResult // see the script
-    for (const end of ends) this.#own.end(end.claim)
-    if (result !== 'lost') for (const each of spawn) this.#own.take(bornClaims(each.message, born))
-    if (result === 'settled')
-      for (const end of ends) if (end.state.place.kind === 'scheduled') this.#onScheduled(entryOf(end.claim), end.state.place.at)
+    const result = (await this.run(scripts.RECORD, [...args, ...spawned.flat()])) as RecordResult // see the script
+    for (const end of ends) this.#own.end(end.lease)
+    if (result !== 'lost') for (const each of spawn) this.#own.take(bornLeases(each.message, born))
+    if (result === 'recorded')
+      for (const end of ends) if (end.state.status.kind === 'scheduled') this.#onScheduled(entryOf(end.lease), end.state.status.at)
     if (result === 'finished') this.#dropBody(message)
-    // The count is for people: an error, or a kill between the two steps, may leave it short, and never undoes what was settled.
+    // The count is for people: an error, or a kill between the two steps, may leave it short, and never undoes what was recorded.
     if (result !== 'lost' && unreturned > 0) await this.send('incrby', 'unreturned', unreturned).catch(() => {})
     return result
   }
@@ -222,24 +222,24 @@ export class RedisStore extends RedisReader implements QueueStore {
   async #claim(
     due: readonly DueEntry[],
     { now, gate }: { readonly now: number; readonly gate: Gate },
-  ): Promise<{ claims: Claim[]; moved: number }> {
-    if (due.length === 0) return { claims: [], moved: 0 }
-    const orders = due.flatMap(([entry, at, queuedAt, lane, attempts]) => {
-      const verdict = gate(lane, viewOf(Number(queuedAt), attempts ?? '0'))
-      return [entry, at, encodePlace(this.#placeFor(verdict, now))]
+  ): Promise<{ leases: Lease[]; moved: number }> {
+    if (due.length === 0) return { leases: [], moved: 0 }
+    const orders = due.flatMap(([entry, at, queuedAt, destination, attempts]) => {
+      const verdict = gate(destination, viewOf(Number(queuedAt), attempts ?? '0'))
+      return [entry, at, encodeStatus(this.#statusFor(verdict, now))]
     })
     const taken = await this.run(scripts.TAKE_DUE, [this.owner, ...orders])
     this.#tell(orders)
-    return { claims: await this.#load(taken), moved: due.length }
+    return { leases: await this.#load(taken), moved: due.length }
   }
 
-  #placeFor(verdict: ReturnType<Gate>, now: number): Place {
+  #statusFor(verdict: ReturnType<Gate>, now: number): DeliveryStatus {
     if (verdict === 'take') return { kind: 'claimed', owner: this.owner }
     return verdict === 'wait' ? { kind: 'waiting', since: now } : { kind: 'scheduled', at: Math.max(verdict, now + 1) }
   }
 
-  async #insert(taken: NewMessage, place: Place): Promise<void> {
-    const args = await this.#prepare(taken, place)
+  async #insert(taken: NewMessage, status: DeliveryStatus): Promise<void> {
+    const args = await this.#prepare(taken, status)
     try {
       if ((await this.run(scripts.ADD, [this.owner, ...args])) !== 1)
         throw new QueueError('ERR_QUEUE_IO', 'The body took too long to arrive and is gone')
@@ -269,8 +269,8 @@ export class RedisStore extends RedisReader implements QueueStore {
     for (const message of this.#own.refused) await this.#remove(message)
     const range = [`[${this.owner} `, `(${this.owner}!`]
     if ((await this.send('zlexcount', 'claimed', ...range)) === this.#own.size) return
-    const claims = (await this.send('zrangebylex', 'claimed', ...range)) as string[] // as the command says
-    const strays = this.#own.strays(claims.map((claim) => claim.slice(this.owner.length + 1)))
+    const leases = (await this.send('zrangebylex', 'claimed', ...range)) as string[] // as the command says
+    const strays = this.#own.strays(leases.map((lease) => lease.slice(this.owner.length + 1)))
     if (strays.length === 0) return
     this.onProblem(
       new QueueError('ERR_QUEUE_IO', `${strays.length} deliveries were claimed by steps whose answer was lost; they are put back`),
@@ -283,18 +283,18 @@ export class RedisStore extends RedisReader implements QueueStore {
   }
 
   /** What is slow and needs no script: encoding, and writing a large body ahead. */
-  async #prepare({ message, source }: NewMessage, place: Place): Promise<Argument[]> {
+  async #prepare({ message, source }: NewMessage, status: DeliveryStatus): Promise<Argument[]> {
     const { id, queuedAt, deliveries } = message
     const body = await this.bodies.prepare(id, source, this.noteOf(message))
     const note: BodyNote = { crc: body.crc, pieces: body.pieces }
     this.note(message, note)
     const envelope = encodeEnvelope(message, note)
-    const lanes = deliveries.map(({ lane }) => lane)
-    return [id, encodePlace(place), envelope, queuedAt, body.pieces, body.only, deliveries.length, ...lanes]
+    const destinations = deliveries.map(({ destination }) => destination)
+    return [id, encodeStatus(status), envelope, queuedAt, body.pieces, body.only, deliveries.length, ...destinations]
   }
 
-  async #load(taken: unknown): Promise<Claim[]> {
-    const claims: Claim[] = []
+  async #load(taken: unknown): Promise<Lease[]> {
+    const leases: Lease[] = []
     for (const [entry, envelope, state] of taken as [string, string | null, string | null][]) {
       // see `loaded` in the scripts
       const [id = '', index = ''] = entry.split(' ')
@@ -303,14 +303,14 @@ export class RedisStore extends RedisReader implements QueueStore {
         this.note(message, body)
         const delivery = message.deliveries[Number(index)]
         if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Queue entry ${entry} has no delivery`)
-        const place: Place = { kind: 'claimed', owner: this.owner }
-        claims.push({ message, index: Number(index), state: decodeState(delivery, state, place) })
+        const status: DeliveryStatus = { kind: 'claimed', owner: this.owner }
+        leases.push({ message, index: Number(index), state: decodeState(delivery, state, status) })
       } catch (error) {
         await this.#setAside(id, error)
       }
     }
-    this.#own.take(claims)
-    return claims
+    this.#own.take(leases)
+    return leases
   }
 
   /** What cannot be read is kept for a human, out of the way of everything else. */
@@ -347,22 +347,22 @@ export class RedisStore extends RedisReader implements QueueStore {
 
   #tell(orders: readonly string[]): void {
     for (let at = 0; at < orders.length; at += 3) {
-      const place = orders[at + 2] ?? ''
-      if (place.startsWith('s:')) this.#onScheduled(orders[at] ?? '', Number(place.slice(2)))
+      const status = orders[at + 2] ?? ''
+      if (status.startsWith('s:')) this.#onScheduled(orders[at] ?? '', Number(status.slice(2)))
     }
   }
 }
 
-function bornClaims(message: QueuedMessage, place: Place): Claim[] {
-  return message.deliveries.map((delivery, index) => ({ message, index, state: decodeState(delivery, undefined, place) }))
+function bornLeases(message: QueuedMessage, status: DeliveryStatus): Lease[] {
+  return message.deliveries.map((delivery, index) => ({ message, index, state: decodeState(delivery, undefined, status) }))
 }
 
-type DueEntry = [entry: string, at: string, queuedAt: string, lane: string, attempts: string | null]
+type DueEntry = [entry: string, at: string, queuedAt: string, destination: string, attempts: string | null]
 
 /** An end as the script wants it. */
-function endOf({ claim, state }: Pick<Settlement, 'claim' | 'state'>): Argument[] {
-  const delivery = claim.message.deliveries[claim.index]
-  if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Message ${claim.message.id} has no delivery ${claim.index}`)
-  const part = state.place.kind === 'done' ? finishedPart(delivery, state) : ''
-  return [entryOf(claim), encodePlace(state.place), encodeAttempts(state), encodeState(state), part]
+function endOf({ lease, state }: Pick<LeaseEnd, 'lease' | 'state'>): Argument[] {
+  const delivery = lease.message.deliveries[lease.index]
+  if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Message ${lease.message.id} has no delivery ${lease.index}`)
+  const part = state.status.kind === 'done' ? finishedPart(delivery, state) : ''
+  return [entryOf(lease), encodeStatus(state.status), encodeAttempts(state), encodeState(state), part]
 }

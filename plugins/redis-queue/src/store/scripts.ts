@@ -5,17 +5,17 @@
  * Below the queue's prefix P:
  *
  *     m:ID       hash: q queuedAt, k deliveries, n of them not done, v version of the recipients' states;
- *                of delivery I: pI place, lI lane, aI attempts (and ! when warned, ? when a failure is owed, @TIME from when its life counts), sI state, wI wish, fI its part of the final record
+ *                of delivery I: pI status, lI destination, aI attempts (and ! when warned, ? when a report is pending, @TIME from when its life counts), sI state, wI pending hold, fI its part of the final record
  *     e:ID       envelope          b:ID:N     piece N of the body
- *     ids        all messages      scheduled  by time       w:LANE waiting, by time      lanes  how many wait, by lane
+ *     ids        all messages      scheduled  by time       w:DESTINATION waiting, by time      lanes  how many wait, by destination
  *     claimed    OWNER ID I        held       ID I          owners  alive until          clock  when the queue was last looked after
  *     finished, finishedIds, suspensions, corrupt, folder of large bodies, swept, asked
  *
- * A place is one text: `s:TIME`, `w:SINCE`, `c:OWNER`, `h:SINCE:REASON`, `d:`.
+ * A status is one text: `s:TIME`, `w:SINCE`, `c:OWNER`, `h:SINCE:REASON`, `d:`.
  */
 import { script } from '../link.ts'
 
-/** Milliseconds without a sign of life after which the claims of a process are taken over. */
+/** Milliseconds without a sign of life after which the leases of a process are taken over. */
 export const OWNER_LIFE_MS = 20_000
 /** Milliseconds in which nobody beat, after which nobody is judged by old beats: then it was Redis that was away. */
 const BEAT_GAP_MS = 12_000
@@ -30,28 +30,28 @@ end
 local function alive(owner)
   call('ZADD', P .. 'owners', milliseconds() + ${OWNER_LIFE_MS}, owner)
 end
-local function leave(entry, place, lane)
-  local kind = string.sub(place, 1, 1)
+local function leave(entry, status, destination)
+  local kind = string.sub(status, 1, 1)
   if kind == 's' then call('ZREM', P .. 'scheduled', entry)
   elseif kind == 'w' then
-    call('ZREM', P .. 'w:' .. lane, entry)
-    if call('HINCRBY', P .. 'lanes', lane, -1) < 1 then call('HDEL', P .. 'lanes', lane) end
-  elseif kind == 'c' then call('ZREM', P .. 'claimed', string.sub(place, 3) .. ' ' .. entry)
+    call('ZREM', P .. 'w:' .. destination, entry)
+    if call('HINCRBY', P .. 'lanes', destination, -1) < 1 then call('HDEL', P .. 'lanes', destination) end
+  elseif kind == 'c' then call('ZREM', P .. 'claimed', string.sub(status, 3) .. ' ' .. entry)
   elseif kind == 'h' then call('SREM', P .. 'held', entry) end
 end
-local function enter(entry, place, lane)
-  local kind, rest = string.sub(place, 1, 1), string.sub(place, 3)
+local function enter(entry, status, destination)
+  local kind, rest = string.sub(status, 1, 1), string.sub(status, 3)
   if kind == 's' then call('ZADD', P .. 'scheduled', rest, entry)
   elseif kind == 'w' then
-    call('ZADD', P .. 'w:' .. lane, rest, entry)
-    call('HINCRBY', P .. 'lanes', lane, 1)
+    call('ZADD', P .. 'w:' .. destination, rest, entry)
+    call('HINCRBY', P .. 'lanes', destination, 1)
   elseif kind == 'c' then call('ZADD', P .. 'claimed', 0, rest .. ' ' .. entry)
   elseif kind == 'h' then call('SADD', P .. 'held', entry) end
 end
 local function split(entry)
   return string.sub(entry, 1, 20), string.sub(entry, 22)
 end
-local function placeOf(entry)
+local function statusOf(entry)
   local id, i = split(entry)
   return call('HGET', P .. 'm:' .. id, 'p' .. i)
 end
@@ -62,42 +62,42 @@ local function move(entry, to)
   call('HSET', P .. 'm:' .. id, 'p' .. i, to)
   enter(entry, to, was[2])
 end
--- What the operator asked for while the delivery was claimed comes true when the claim ends.
-local function wished(entry, to, now)
+-- What the operator asked for while the delivery was claimed comes true when the lease ends.
+local function held(entry, to, now)
   local id, i = split(entry)
-  local wish = call('HGET', P .. 'm:' .. id, 'w' .. i)
-  if not wish then return to end
+  local hold = call('HGET', P .. 'm:' .. id, 'w' .. i)
+  if not hold then return to end
   call('HDEL', P .. 'm:' .. id, 'w' .. i)
   if string.sub(to, 1, 1) == 'd' then return to end
   return 'h:' .. now .. ':operator'
 end
 local function giveBack(owner, now, limit, entries)
-  local claims = call('ZRANGEBYLEX', P .. 'claimed', '[' .. owner .. ' ', '(' .. owner .. '!', 'LIMIT', 0, limit)
-  for _, claim in ipairs(claims) do
-    local entry = string.sub(claim, #owner + 2)
-    move(entry, wished(entry, 's:' .. now, now))
+  local leases = call('ZRANGEBYLEX', P .. 'claimed', '[' .. owner .. ' ', '(' .. owner .. '!', 'LIMIT', 0, limit)
+  for _, lease in ipairs(leases) do
+    local entry = string.sub(lease, #owner + 2)
+    move(entry, held(entry, 's:' .. now, now))
     entries[#entries + 1] = entry
   end
-  if #claims < limit then call('ZREM', P .. 'owners', owner) end
+  if #leases < limit then call('ZREM', P .. 'owners', owner) end
 end
 local function loaded(entry)
   local id, i = split(entry)
   return { entry, call('GET', P .. 'e:' .. id), call('HGET', P .. 'm:' .. id, 's' .. i) }
 end
--- ARGV from at on: id, place of birth, envelope, queuedAt, pieces, body when it is one piece, number of deliveries, their lanes
+-- ARGV from at on: id, status of birth, envelope, queuedAt, pieces, body when it is one piece, number of deliveries, their destinations
 local function insert(at)
-  local id, place, pieces, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 4]), tonumber(ARGV[at + 6])
+  local id, status, pieces, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 4]), tonumber(ARGV[at + 6])
   if pieces == 1 then call('SET', P .. 'b:' .. id .. ':0', ARGV[at + 5])
   else for piece = 0, pieces - 1 do call('PERSIST', P .. 'b:' .. id .. ':' .. piece) end end
   call('SET', P .. 'e:' .. id, ARGV[at + 2])
   local fields = { 'q', ARGV[at + 3], 'k', count, 'n', count, 'b', pieces }
   for i = 0, count - 1 do
-    local lane = ARGV[at + 7 + i]
+    local destination = ARGV[at + 7 + i]
     fields[#fields + 1] = 'p' .. i
-    fields[#fields + 1] = place
+    fields[#fields + 1] = status
     fields[#fields + 1] = 'l' .. i
-    fields[#fields + 1] = lane
-    enter(id .. ' ' .. i, place, lane)
+    fields[#fields + 1] = destination
+    enter(id .. ' ' .. i, status, destination)
     if #fields > 1000 then call('HSET', P .. 'm:' .. id, unpack(fields)); fields = {} end
   end
   if #fields > 0 then call('HSET', P .. 'm:' .. id, unpack(fields)) end
@@ -160,7 +160,7 @@ call('SET', P .. 'asked', 1)
 return there
 `)
 
-/** now, limit → entry, time, queuedAt, lane, attempts; … */
+/** now, limit → entry, time, queuedAt, destination, attempts; … */
 export const DUE = frees(`
 local due = call('ZRANGEBYSCORE', P .. 'scheduled', '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
 local found = {}
@@ -180,7 +180,7 @@ export const NOW = frees('return milliseconds()')
 export const HASTEN = frees(`
 local late = call('ZRANGEBYSCORE', P .. 'scheduled', '(' .. ARGV[2], '+inf', 'LIMIT', 0, ARGV[3])
 for _, entry in ipairs(late) do
-  if placeOf(entry) then move(entry, 's:' .. ARGV[1])
+  if statusOf(entry) then move(entry, 's:' .. ARGV[1])
   else call('ZREM', P .. 'scheduled', entry) end
 end
 return late
@@ -201,7 +201,7 @@ end
 return found
 `)
 
-/** owner, then entry, time it was due, place to go; … → what was claimed */
+/** owner, then entry, time it was due, status to go to; … → what was claimed */
 export const TAKE_DUE = frees(`
 alive(ARGV[1])
 local taken = {}
@@ -216,7 +216,7 @@ end
 return taken
 `)
 
-/** owner, lane, limit → what was claimed */
+/** owner, destination, limit → what was claimed */
 export const TAKE_WAITING = frees(`
 local entries = call('ZRANGE', P .. 'w:' .. ARGV[2], 0, ARGV[3] - 1)
 if #entries == 0 then return entries end
@@ -231,32 +231,32 @@ return taken
 
 /** owner, entry → what was claimed */
 export const TAKE_ONE = frees(`
-local place = placeOf(ARGV[2])
-local kind = place and string.sub(place, 1, 1)
+local status = statusOf(ARGV[2])
+local kind = status and string.sub(status, 1, 1)
 if not kind or kind == 'c' or kind == 'd' then return {} end
 alive(ARGV[1])
 move(ARGV[2], 'c:' .. ARGV[1])
 return { loaded(ARGV[2]) }
 `)
 
-/** owner, place, its moment, entries → those that were given back */
+/** owner, status, its moment, entries → those that were given back */
 export const RELEASE = frees(`
 local released = {}
 for at = 4, #ARGV do
   local entry = ARGV[at]
-  if placeOf(entry) == 'c:' .. ARGV[1] then
-    move(entry, wished(entry, ARGV[2], ARGV[3]))
+  if statusOf(entry) == 'c:' .. ARGV[1] then
+    move(entry, held(entry, ARGV[2], ARGV[3]))
     released[#released + 1] = entry
   end
 end
 return released
 `)
 
-/** owner, now, head of the final record, how many to keep, number of ends; of each: entry, place, attempts, state, part of the final record; then messages to insert */
-export const SETTLE = frees(`
+/** owner, now, head of the final record, how many to keep, number of ends; of each: entry, status, attempts, state, part of the final record; then messages to insert */
+export const RECORD = frees(`
 local owner, now, born = ARGV[1], ARGV[2], 6 + 5 * ARGV[5]
 for at = 6, born - 1, 5 do
-  if placeOf(ARGV[at]) ~= 'c:' .. owner then return 'lost' end
+  if statusOf(ARGV[at]) ~= 'c:' .. owner then return 'lost' end
 end
 local at = born
 while at < #ARGV do
@@ -265,12 +265,12 @@ while at < #ARGV do
 end
 at = born
 while at < #ARGV do at = insert(at) end
-local result = 'settled'
+local result = 'recorded'
 for at = 6, born - 1, 5 do
   local entry = ARGV[at]
   local id, i = split(entry)
   local key = P .. 'm:' .. id
-  local to = wished(entry, ARGV[at + 1], now)
+  local to = held(entry, ARGV[at + 1], now)
   move(entry, to)
   call('HSET', key, 'a' .. i, ARGV[at + 2], 's' .. i, ARGV[at + 3])
   call('HINCRBY', key, 'v', 1)
@@ -301,7 +301,7 @@ local key, operation, now = P .. 'm:' .. ARGV[1], ARGV[2], ARGV[3]
 local changed = {}
 for i = 0, (call('HGET', key, 'k') or 0) - 1 do
   local entry = ARGV[1] .. ' ' .. i
-  local kind = string.sub(placeOf(entry), 1, 1)
+  local kind = string.sub(statusOf(entry), 1, 1)
   local isFree = kind == 's' or kind == 'w'
   local to
   if operation == 'hold' and kind == 'c' then
@@ -329,7 +329,7 @@ finish(ARGV[1], ARGV[3], tonumber(ARGV[4]))
 return tonumber(seen[1])
 `)
 
-/** owner, now, limit → how many claims of owners that are gone went back to the schedule */
+/** owner, now, limit → how many leases of owners that are gone went back to the schedule */
 export const BEAT = frees(`
 local time = milliseconds()
 local clock = call('HMGET', P .. 'clock', 'last', 'steady')
@@ -355,7 +355,7 @@ end
 return entries
 `)
 
-/** owner, now, limit → its claims that went back to the schedule */
+/** owner, now, limit → its leases that went back to the schedule */
 export const LEAVE = frees(`
 local entries = {}
 giveBack(ARGV[1], ARGV[2], tonumber(ARGV[3]), entries)
@@ -367,7 +367,7 @@ export const SET_ASIDE = frees(`
 local key = P .. 'm:' .. ARGV[1]
 for i = 0, (call('HGET', key, 'k') or 0) - 1 do
   local entry = ARGV[1] .. ' ' .. i
-  if string.sub(placeOf(entry), 1, 1) ~= 'd' then move(entry, 'h:' .. ARGV[2] .. ':corrupt') end
+  if string.sub(statusOf(entry), 1, 1) ~= 'd' then move(entry, 'h:' .. ARGV[2] .. ':corrupt') end
 end
 return call('SADD', P .. 'corrupt', ARGV[1])
 `)

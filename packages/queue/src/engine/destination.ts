@@ -2,7 +2,7 @@
 import type { Site } from './site.ts'
 
 /** The work of one destination that is in memory. `J` is what the engine queues. */
-export class Lane<J> {
+export class Destination<J> {
   readonly name: string
   /** Just accepted; go first. */
   readonly fresh: J[] = []
@@ -15,7 +15,7 @@ export class Lane<J> {
   site: Site<J> | undefined
   /** Best mail hosts. */
   hosts: readonly string[] = []
-  /** It is being found out where this lane belongs. */
+  /** It is being found out where this destination belongs. */
   isLocating = false
   /** When to find out again, by the monotonic clock. */
   locateAt = Number.NEGATIVE_INFINITY
@@ -29,7 +29,7 @@ export class Lane<J> {
     return this.fresh.length + this.backlog.length
   }
 
-  /** Nothing to remember: the lane can be forgotten. */
+  /** Nothing to remember: the destination can be forgotten. */
   isIdle(now: number): boolean {
     return this.length === 0 && !this.hasStored && !this.isSuspended && !this.isLocating && !this.site?.hasFailures(now)
   }
@@ -47,7 +47,7 @@ export class Lane<J> {
     return this.fresh.shift()
   }
 
-  /** Empties the lane. */
+  /** Empties the destination. */
   clear(): J[] {
     this.site?.ready.delete(this)
     return [...this.fresh.splice(0), ...this.backlog.splice(0)]

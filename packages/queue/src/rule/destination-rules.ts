@@ -1,9 +1,9 @@
 /** What the operator said of each destination: where its transactions are counted, its limits, and its schedule. */
 import { domainTest } from '@postroad/options'
 import type { Route } from '@postroad/plugin'
-import { FIXED_BACKOFF, type LaneLimits, type SiteRule } from '../engine/site.ts'
+import { FIXED_BACKOFF, type SiteLimits, type SiteRule } from '../engine/site.ts'
 import { DEFAULT_SCHEDULE, longestPause, type ScheduleOptions } from '../schedule.ts'
-import type { DeliveryOptions, LaneOptions } from './delivery-options.ts'
+import type { DeliveryOptions, DestinationOptions } from './delivery-options.ts'
 
 /** Transactions at once with a destination of which nothing is said. */
 const CONCURRENCY = 20
@@ -11,13 +11,13 @@ const CONCURRENCY = 20
 /** The names of the best mail hosts of a domain. Rejects when there are none, or DNS does not answer. */
 export type MailHosts = (domain: string) => Promise<readonly string[]>
 
-/** An entry whose pattern, of lanes or of mail hosts, is ready to be asked. */
-interface Entry extends LaneOptions {
+/** An entry whose pattern, of destinations or of mail hosts, is ready to be asked. */
+interface Entry extends DestinationOptions {
   readonly fits: (name: string) => boolean
 }
 
 /** The rules of all destinations, as the options of a queue plugin say them. */
-export class LaneRules {
+export class DestinationRules {
   readonly #limited: readonly Entry[]
   readonly #scheduled: readonly { readonly entry: Entry; readonly schedule: ScheduleOptions }[]
   readonly #schedule: ScheduleOptions
@@ -40,23 +40,23 @@ export class LaneRules {
     return this.#limited.length > 0
   }
 
-  /** When the mail of a lane is tried, and for how long. */
-  readonly scheduleOf = (lane: string): ScheduleOptions => {
-    const means = meaning(lane)
+  /** When the mail of a destination is tried, and for how long. */
+  readonly scheduleOf = (destination: string): ScheduleOptions => {
+    const means = meaning(destination)
     return this.#scheduled.find(({ entry }) => means(entry))?.schedule ?? this.#schedule
   }
 
-  /** Milliseconds that an attempt is away at most, whatever the lane. */
+  /** Milliseconds that an attempt is away at most, whatever the destination. */
   get longestPauseMs(): number {
     return Math.max(...[this.#schedule, ...this.#scheduled.map(({ schedule }) => schedule)].map(longestPause))
   }
 
-  /** Where the transactions of a lane are counted, and what is allowed there; a promise only when mail hosts decide. Never rejects. */
-  readonly siteOf = (lane: string, { via, host }: Pick<Route, 'via' | 'host'>): SiteRule | Promise<SiteRule> => {
-    const named = this.#limited.findIndex(meaning(lane))
+  /** Where the transactions of a destination are counted, and what is allowed there; a promise only when mail hosts decide. Never rejects. */
+  readonly siteOf = (destination: string, { via, host }: Pick<Route, 'via' | 'host'>): SiteRule | Promise<SiteRule> => {
+    const named = this.#limited.findIndex(meaning(destination))
     const entry = this.#limited[named]
-    const [, domain] = split(lane)
-    const own = this.#rule(entry?.group === undefined ? lane : `group:${entry.group}`, entry)
+    const [, domain] = split(destination)
+    const own = this.#rule(entry?.group === undefined ? destination : `group:${entry.group}`, entry)
     if (via !== 'smtp' || host !== undefined || domain === '') return { ...own, backoff: FIXED_BACKOFF }
     if (!this.#mailHosts) return own
     const before = this.#limited.slice(0, entry ? named : undefined).filter(({ mx }) => mx !== undefined)
@@ -80,30 +80,30 @@ export class LaneRules {
   }
 
   /** The limits of a group are those of its first entry. */
-  #rule(name: string, entry: LaneOptions | undefined): SiteRule {
+  #rule(name: string, entry: DestinationOptions | undefined): SiteRule {
     const said = entry?.group === undefined ? entry : this.#limited.find(({ group }) => group === entry.group)
     return { name, limits: limitsOf(said), isWritten: said !== undefined }
   }
 }
 
-function limitsOf({ concurrency = CONCURRENCY, perSecond }: Pick<LaneOptions, 'concurrency' | 'perSecond'> = {}): LaneLimits {
+function limitsOf({ concurrency = CONCURRENCY, perSecond }: Pick<DestinationOptions, 'concurrency' | 'perSecond'> = {}): SiteLimits {
   return perSecond === undefined ? { concurrency } : { concurrency, perSecond }
 }
 
 /** Transport, and domain or host without the port. */
-function split(lane: string): [via: string, target: string] {
-  const at = lane.indexOf(':')
-  return at === -1 ? [lane, ''] : [lane.slice(0, at), lane.slice(at + 1).replace(/:\d+$/, '')]
+function split(destination: string): [via: string, target: string] {
+  const at = destination.indexOf(':')
+  return at === -1 ? [destination, ''] : [destination.slice(0, at), destination.slice(at + 1).replace(/:\d+$/, '')]
 }
 
-/** Whether an entry names a lane: by transport, domain or host. */
-function meaning(lane: string): (entry: Entry) => boolean {
-  const [via, target] = split(lane)
+/** Whether an entry names a destination: by transport, domain or host. */
+function meaning(destination: string): (entry: Entry) => boolean {
+  const [via, target] = split(destination)
   return ({ match, fits }) => match !== undefined && (match === via || fits(target))
 }
 
 function scheduleOf(
-  { life, warnAfter, retry, retryByClass }: Pick<LaneOptions, 'life' | 'warnAfter' | 'retry' | 'retryByClass'>,
+  { life, warnAfter, retry, retryByClass }: Pick<DestinationOptions, 'life' | 'warnAfter' | 'retry' | 'retryByClass'>,
   base: ScheduleOptions,
 ): ScheduleOptions {
   return {

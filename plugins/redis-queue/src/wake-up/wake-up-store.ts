@@ -1,35 +1,35 @@
-/** The queue's store as the engine of one node sees it: what is due comes by ticket, not by looking. */
-import type { Claim, Gate, Place, QueueStore, Settlement, SettleResult } from '@postroad/queue-engine'
+/** The queue's store as the engine of one node sees it: what is due comes by wake-up, not by looking. */
+import type { DeliveryStatus, Gate, Lease, LeaseEnd, QueueStore, RecordResult } from '@postroad/queue-engine'
 import type { RedisStore } from '../store/redis-store.ts'
-import type { Ticket } from './tickets.ts'
+import type { WakeUp } from './wake-ups.ts'
 
-/** Milliseconds after which a delivery that is due and was not fetched by ticket is fetched by its time. */
+/** Milliseconds after which a delivery that is due and was not fetched by wake-up is fetched by its time. */
 export const OVERDUE_MS = 10_000
 /** Milliseconds between looks for those. */
 const LOOK_MS = 2_000
 
-interface Held extends Ticket {
+interface OpenWakeUp extends WakeUp {
   used(): void
 }
 
-/** A {@link QueueStore} that gives out what is due when its ticket arrives. Everything else is the store's own. */
-export class TicketedStore implements QueueStore {
+/** A {@link QueueStore} that gives out what is due when its wake-up arrives. Everything else is the store's own. */
+export class WakeUpStore implements QueueStore {
   readonly owner: string
   readonly #store: RedisStore
-  readonly #waiting: Held[] = []
-  /** Tickets whose delivery is under way, by entry. */
-  readonly #held = new Map<string, Held>()
+  readonly #waiting: OpenWakeUp[] = []
+  /** Wake-ups whose delivery is under way, by entry. */
+  readonly #held = new Map<string, OpenWakeUp>()
   /** By a clock that never jumps. */
   #nextLook = 0
-  /** Called when a ticket has come. */
-  onTicket: () => void = () => {}
+  /** Called when a wake-up has come. */
+  onWakeUp: () => void = () => {}
 
   constructor(store: RedisStore) {
     this.#store = store
     this.owner = store.owner
     this.admit = store.admit.bind(store)
     this.add = store.add.bind(store)
-    this.waitingLanes = store.waitingLanes.bind(store)
+    this.waitingDestinations = store.waitingDestinations.bind(store)
     this.body = store.body.bind(store)
     this.get = store.get.bind(store)
     this.getFinished = store.getFinished.bind(store)
@@ -48,7 +48,7 @@ export class TicketedStore implements QueueStore {
 
   readonly admit: QueueStore['admit']
   readonly add: QueueStore['add']
-  readonly waitingLanes: QueueStore['waitingLanes']
+  readonly waitingDestinations: QueueStore['waitingDestinations']
   readonly body: QueueStore['body']
   readonly get: QueueStore['get']
   readonly getFinished: QueueStore['getFinished']
@@ -64,11 +64,11 @@ export class TicketedStore implements QueueStore {
   readonly claimWaiting: QueueStore['claimWaiting']
   readonly claimOne: QueueStore['claimOne']
 
-  /** Resolves when the delivery of the ticket has ended here, or there is none. */
-  use(ticket: Ticket): Promise<void> {
+  /** Resolves when the delivery of the wake-up has ended here, or there is none. */
+  use(wakeUp: WakeUp): Promise<void> {
     return new Promise((resolve) => {
-      this.#waiting.push({ ...ticket, used: resolve })
-      this.onTicket()
+      this.#waiting.push({ ...wakeUp, used: resolve })
+      this.onWakeUp()
     })
   }
 
@@ -88,15 +88,15 @@ export class TicketedStore implements QueueStore {
     readonly now: number
     readonly limit: number
     readonly gate: Gate
-  }): Promise<{ claims: Claim[]; moved: number }> {
+  }): Promise<{ leases: Lease[]; moved: number }> {
     if (this.#waiting.length === 0) return this.#store.claimDue({ ...options, now: options.now - OVERDUE_MS })
-    const tickets = this.#waiting.splice(0, options.limit)
+    const wakeUps = this.#waiting.splice(0, options.limit)
     try {
-      const found = await this.#store.claimEntries(tickets, options)
-      this.#keep(tickets, found.claims)
-      return { claims: found.claims, moved: tickets.length }
+      const found = await this.#store.claimEntries(wakeUps, options)
+      this.#keep(wakeUps, found.leases)
+      return { leases: found.leases, moved: wakeUps.length }
     } catch (error) {
-      for (const { used } of tickets) used()
+      for (const { used } of wakeUps) used()
       throw error
     }
   }
@@ -107,14 +107,14 @@ export class TicketedStore implements QueueStore {
     return this.#store.hasten({ now, latest: latest + ahead })
   }
 
-  async release(claims: readonly Claim[], place: Place): Promise<void> {
-    await this.#store.release(claims, place)
-    for (const claim of claims) this.#end(claim)
+  async release(leases: readonly Lease[], status: DeliveryStatus): Promise<void> {
+    await this.#store.release(leases, status)
+    for (const lease of leases) this.#end(lease)
   }
 
-  async settle(settlement: Settlement): Promise<SettleResult> {
-    const result = await this.#store.settle(settlement)
-    for (const { claim } of [settlement, ...(settlement.also ?? [])]) this.#end(claim)
+  async record(end: LeaseEnd): Promise<RecordResult> {
+    const result = await this.#store.record(end)
+    for (const { lease } of [end, ...(end.also ?? [])]) this.#end(lease)
     return result
   }
 
@@ -125,21 +125,21 @@ export class TicketedStore implements QueueStore {
     await this.#store.close()
   }
 
-  #keep(tickets: readonly Held[], claims: readonly Claim[]): void {
-    const claimed = new Set(claims.map(entryOf))
-    for (const ticket of tickets) {
-      if (claimed.has(ticket.entry)) this.#held.set(ticket.entry, ticket)
-      else ticket.used()
+  #keep(wakeUps: readonly OpenWakeUp[], leases: readonly Lease[]): void {
+    const claimed = new Set(leases.map(entryOf))
+    for (const wakeUp of wakeUps) {
+      if (claimed.has(wakeUp.entry)) this.#held.set(wakeUp.entry, wakeUp)
+      else wakeUp.used()
     }
   }
 
-  #end(claim: Claim): void {
-    const entry = entryOf(claim)
+  #end(lease: Lease): void {
+    const entry = entryOf(lease)
     this.#held.get(entry)?.used()
     this.#held.delete(entry)
   }
 }
 
-function entryOf({ message, index }: Claim): string {
+function entryOf({ message, index }: Lease): string {
   return `${message.id} ${index}`
 }

@@ -4,17 +4,17 @@ import { z } from 'zod'
 import { FIXED_BACKOFF } from '../engine/site.ts'
 import { DEFAULT_SCHEDULE } from '../schedule.ts'
 import { deliveryOptions } from './delivery-options.ts'
-import { LaneRules, type MailHosts } from './lane-rules.ts'
+import { DestinationRules, type MailHosts } from './destination-rules.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const schema = z.strictObject(deliveryOptions)
 
-const rulesOf = (options: z.input<typeof schema>, mailHosts?: MailHosts) => new LaneRules(schema.parse(options), mailHosts)
+const rulesOf = (options: z.input<typeof schema>, mailHosts?: MailHosts) => new DestinationRules(schema.parse(options), mailHosts)
 
 /** What is allowed where no mail host has a say. */
-function limitsOf(rules: LaneRules, lane: string) {
-  const site = rules.siteOf(lane, { via: lane.split(':')[0] ?? '' })
+function limitsOf(rules: DestinationRules, destination: string) {
+  const site = rules.siteOf(destination, { via: destination.split(':')[0] ?? '' })
   assert.ok(!(site instanceof Promise))
   return site.limits
 }
@@ -45,7 +45,7 @@ test('an entry means a domain, what is below it, a host of a route, a transport,
   })
   const lanes = ['smtp:example.com', 'smtp:a.example.com', 'smtp:relay.test:2525', 'maildir', 'smtp:other.test', 'lmtp']
   assert.deepEqual(
-    lanes.map((lane) => limitsOf(rules, lane).concurrency),
+    lanes.map((destination) => limitsOf(rules, destination).concurrency),
     [1, 2, 3, 4, 5, 5],
   )
 })
@@ -63,7 +63,7 @@ test('limits and schedule come each from the first entry that matches and says s
   assert.deepEqual(limitsOf(rules, 'smtp:slow.test'), { concurrency: 20, perSecond: 2 })
   assert.deepEqual(limitsOf(rules, 'smtp:a.slow.test'), { concurrency: 20, perSecond: 2 })
   assert.deepEqual(limitsOf(rules, 'smtp:example.com'), { concurrency: 3 })
-  const times = (lane: string) => [rules.scheduleOf(lane).lifeMs / HOUR, rules.scheduleOf(lane).warnAfterMs / HOUR]
+  const times = (destination: string) => [rules.scheduleOf(destination).lifeMs / HOUR, rules.scheduleOf(destination).warnAfterMs / HOUR]
   assert.deepEqual([times('smtp:slow.test'), times('smtp:example.com')], [[24, 4], [96, 0]]) // biome-ignore format: a table
 })
 
@@ -144,13 +144,13 @@ test('an entry for all, or for the transport, is for every site; a group is one 
 
 test('a fixed next hop and other transports ask no DNS, and are tried again soon after a restart', async () => {
   const { rules, asked } = await sitesOf([{ mx: '*', concurrency: 2 }], [])
-  for (const [lane, route] of [
+  for (const [destination, route] of [
     ['smtp:relay.test:26', { via: 'smtp', host: 'relay.test' }],
     ['maildir', { via: 'maildir' }],
     ['lmtp:a.test', { via: 'lmtp', host: 'a.test' }],
   ] as const)
-    assert.deepEqual(rules.siteOf(lane, route), {
-      name: lane,
+    assert.deepEqual(rules.siteOf(destination, route), {
+      name: destination,
       limits: { concurrency: 20 },
       isWritten: false,
       backoff: FIXED_BACKOFF,

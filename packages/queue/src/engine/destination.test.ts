@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Lane } from './lane.ts'
+import { Destination } from './destination.ts'
 
 test('fresh mail goes first, and old mail gets every fourth turn', () => {
-  const it = new Lane<string>('smtp:example.com')
+  const it = new Destination<string>('smtp:example.com')
   it.fresh.push('f1', 'f2', 'f3', 'f4', 'f5')
   it.backlog.push('b1', 'b2')
   assert.deepEqual(

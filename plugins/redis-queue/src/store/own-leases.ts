@@ -1,14 +1,14 @@
 /**
  * Compares what this process believes to have with what Redis says it has. A step whose answer was lost may have been done all the
- * same: its claims would be nobody's work for as long as this process lives, and a message that was refused would be delivered.
+ * same: its leases would be nobody's work for as long as this process lives, and a message that was refused would be delivered.
  */
-import type { Claim, QueuedMessage } from '@postroad/queue-engine'
+import type { Lease, QueuedMessage } from '@postroad/queue-engine'
 
 /** Milliseconds for which a command may lie unread in the socket of a server that was stopped. */
 const LATE_MS = 60_000
 
-/** The claims of this process, and those that Redis alone knows of: found at the second look, they are put back. */
-export class OwnClaims {
+/** The leases of this process, and those that Redis alone knows of: found at the second look, they are put back. */
+export class OwnLeases {
   readonly #known = new Set<string>()
   /** Not known at the last look. Steps may have been under way then, so only the second look counts. */
   #suspects = new Set<string>()
@@ -19,12 +19,12 @@ export class OwnClaims {
     return this.#known.size
   }
 
-  take(claims: readonly Claim[]): void {
-    for (const claim of claims) this.#known.add(entryOf(claim))
+  take(leases: readonly Lease[]): void {
+    for (const lease of leases) this.#known.add(entryOf(lease))
   }
 
-  end(claim: Claim): void {
-    this.#known.delete(entryOf(claim))
+  end(lease: Lease): void {
+    this.#known.delete(entryOf(lease))
   }
 
   refuse(message: QueuedMessage): void {
@@ -52,6 +52,6 @@ export class OwnClaims {
 }
 
 /** A delivery as the scripts name it. */
-export function entryOf({ message, index }: Claim): string {
+export function entryOf({ message, index }: Lease): string {
   return `${message.id} ${index}`
 }

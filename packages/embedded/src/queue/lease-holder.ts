@@ -1,15 +1,15 @@
 /** This process among those that share the queue: claims under its name, takes over what others left behind, and gives back what it has. */
-import { type Claim, QueueError } from '@postroad/queue-engine'
-import { giveBack, type Taken, takeOver } from './claims.ts'
+import { type Lease, QueueError } from '@postroad/queue-engine'
 import type { QueueDatabase, Tables } from './database.ts'
 import { type Doubt, Doubts, withdraw } from './doubts.ts'
+import { giveBack, type Taken, takeOver } from './leases.ts'
 import { type Lost, Roll } from './roll.ts'
 
 /** How many entries one step moves. */
 const PAGE = 500
 
-/** What a claimant is made of. */
-export interface ClaimantOptions {
+/** What a lease holder is made of. */
+export interface LeaseHolderOptions {
   readonly database: QueueDatabase
   /** Milliseconds since the epoch. */
   now(): number
@@ -21,15 +21,15 @@ export interface ClaimantOptions {
 /** What a commit has claimed. */
 type Found = readonly Taken[] | { readonly taken: readonly Taken[] }
 
-/** The claims of one store, from the commit that makes them to the one that gives back what is left. */
-export class Claimant {
-  readonly #options: ClaimantOptions
+/** The leases of one store, from the commit that makes them to the one that gives back what is left. */
+export class LeaseHolder {
+  readonly #options: LeaseHolderOptions
   readonly #roll: Roll
   readonly #doubts = new Doubts()
-  /** Claims of ours that could not be handed out, under their owner's name: they go back with the next beat. */
+  /** Leases of ours that could not be handed out, under their owner's name: they go back with the next beat. */
   #strays: [owner: string, taken: Taken][] = []
 
-  constructor(options: ClaimantOptions) {
+  constructor(options: LeaseHolderOptions) {
     this.#options = options
     this.#roll = new Roll(options.elapsed, (name) => {
       const text = `This process was taken for dead as ${name}; what it had went to others and may arrive twice`
@@ -37,7 +37,7 @@ export class Claimant {
     })
   }
 
-  /** The name in claims; another one when this process was taken for dead. */
+  /** The name in leases; another one when this process was taken for dead. */
   get name(): string {
     return this.#roll.name
   }
@@ -59,8 +59,8 @@ export class Claimant {
   }
 
   /** What takes back a message that was refused; `gone`: nothing of it is there any more. */
-  refusal({ message, state: { place } }: Claim, gone: () => void): Doubt {
-    const owner = place.kind === 'claimed' ? place.owner : this.name
+  refusal({ message, state: { status } }: Lease, gone: () => void): Doubt {
+    const owner = status.kind === 'claimed' ? status.owner : this.name
     let isGone = false
     return {
       undo: () => {
@@ -70,8 +70,8 @@ export class Claimant {
     }
   }
 
-  /** What gives back claims that nobody was told of. */
-  claimsOf(owner: string, taken: readonly Taken[]): Doubt {
+  /** What gives back leases that nobody was told of. */
+  leasesOf(owner: string, taken: readonly Taken[]): Doubt {
     return {
       undo: () => {
         const now = this.#options.now()
@@ -84,7 +84,7 @@ export class Claimant {
   async claim<T extends Found>(work: (owner: string) => T): Promise<[result: T, owner: string]> {
     let done: [T, string] | undefined
     try {
-      const found = await this.#options.database.settle((): [T, string] => {
+      const found = await this.#options.database.commitReserved((): [T, string] => {
         const owner = this.enter()
         done = [work(owner), owner]
         return done
@@ -92,22 +92,22 @@ export class Claimant {
       this.entered()
       return found
     } catch (error) {
-      if (done) this.failed(this.claimsOf(done[1], takenOf(done[0])))
+      if (done) this.failed(this.leasesOf(done[1], takenOf(done[0])))
       throw error
     }
   }
 
-  /** Whether the owner of a claim is surely gone: then its claim stands in nobody's way. For use within a commit. */
+  /** Whether the owner of a lease is surely gone: then its lease stands in nobody's way. For use within a commit. */
   isLost(owner: string): boolean {
     return this.#roll.isSurelyLost(this.#tables, owner)
   }
 
-  /** A claim that nobody works on, because it could not be handed out. */
+  /** A lease that nobody works on, because it could not be handed out. */
   stray(owner: string, taken: Taken): void {
     this.#strays.push([owner, taken])
   }
 
-  /** Says that this process lives, and takes the claims of those that do not. Resolves to how many. */
+  /** Says that this process lives, and takes the leases of those that do not. Resolves to how many. */
   async beat(now: number): Promise<number> {
     const strays = this.#strays
     const lost = await this.#entering(() => {
@@ -134,7 +134,7 @@ export class Claimant {
   async #entering<T>(work: () => T): Promise<T> {
     let isDone = false
     try {
-      const result = await this.#options.database.settle(() => {
+      const result = await this.#options.database.commitReserved(() => {
         this.#doubts.undo()
         const worked = work()
         isDone = true
@@ -155,7 +155,7 @@ export class Claimant {
   async #takeOver(lost: () => Lost, now: number): Promise<number> {
     let taken = 0
     for (let page = PAGE; page === PAGE; taken += page)
-      page = await this.#options.database.settle(() => takeOver(this.#tables, { lost: lost(), now, limit: PAGE }))
+      page = await this.#options.database.commitReserved(() => takeOver(this.#tables, { lost: lost(), now, limit: PAGE }))
     return taken
   }
 }

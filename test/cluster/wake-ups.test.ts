@@ -1,10 +1,10 @@
-/** Deferred mail comes back by ticket, on whichever node is free; BullMQ's own tools see it. */
+/** Deferred mail comes back by wake-up, on whichever node is free; BullMQ's own tools see it. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import { octetsOf, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
-import { TICKET_QUEUE } from '../../plugins/redis-queue/src/ticket/tickets.ts'
+import { WAKE_UP_QUEUE } from '../../plugins/redis-queue/src/wake-up/wake-ups.ts'
 import { requires } from '../runner/requires.ts'
 import { type Deliver, fresh, startNode } from './queue-node.ts'
 import { DURABLE, startRedis } from './redis.ts'
@@ -31,7 +31,7 @@ test('a deferred delivery has a job that is due with it, which the dashboards se
   const message = fresh()
   await first.node.accept(message, sourceOf(octetsOf(message.size)))
   await until(() => attempts.length === 1, 30_000)
-  const board = new Queue(TICKET_QUEUE, { connection: { host: '127.0.0.1', port: redis.port }, prefix: '{postroad:queue:mail}' })
+  const board = new Queue(WAKE_UP_QUEUE, { connection: { host: '127.0.0.1', port: redis.port }, prefix: '{postroad:queue:mail}' })
   await until(async () => (await board.getJobCounts('delayed'))['delayed'] === 1, 30_000)
   assert.match(await board.exportPrometheusMetrics(), /bullmq_job_count\{queue="deliveries", state="delayed"\} 1/)
   const [job] = await board.getDelayed()
@@ -49,14 +49,14 @@ test('a deferred delivery has a job that is due with it, which the dashboards se
   await second.close()
 })
 
-test('without its ticket a delivery is found by its time', { skip }, async () => {
+test('without its wake-up a delivery is found by its time', { skip }, async () => {
   await using redis = await startRedis(DURABLE)
   let delivered = 0
   const { node, store, close } = await startNode({ url: redis.url }, 'only', { deliver: () => (++delivered ? 'delivered' : 'deferred') })
   const message = fresh()
-  // As a process would leave it that died between the step and the ticket.
-  const claims = await store.add(message, sourceOf(octetsOf(message.size)))
-  await store.release(claims, { kind: 'scheduled', at: Date.now() - 9_000 })
+  // As a process would leave it that died between the step and the wake-up.
+  const leases = await store.add(message, sourceOf(octetsOf(message.size)))
+  await store.release(leases, { kind: 'scheduled', at: Date.now() - 9_000 })
   await until(() => delivered === 1, 30_000)
   assert.equal(node.store.admit(1), undefined)
   await close()
@@ -70,7 +70,7 @@ test('a node that takes and does not deliver hands over at once', { skip }, asyn
   const worker = await startNode({ url: redis.url }, 'worker', { role: 'delivery', deliver })
   const message = fresh()
   await taker.node.accept(message, sourceOf(octetsOf(message.size)))
-  assert.ok((await until(() => attempts.length === 1, 30_000)) < 4_000, 'not by its time, as without a ticket')
+  assert.ok((await until(() => attempts.length === 1, 30_000)) < 4_000, 'not by its time, as without a wake-up')
   assert.deepEqual(attempts, ['worker'])
   await taker.close()
   await worker.close()

@@ -2,13 +2,13 @@
  * Brings work from the store into memory, a page at a time, so that 100,000 deferred messages cost no more memory than
  * a hundred, and never stand in the way of fresh ones.
  */
-import type { Claim } from '../model.ts'
+import type { Lease } from '../model.ts'
 import { longestPause, type ScheduleOptions } from '../schedule.ts'
 import { lifeBegan } from '../state.ts'
 import type { Gate, GateView } from '../store.ts'
-import type { Lane } from './lane.ts'
-import type { LaneBook } from './lane-book.ts'
+import type { Destination } from './destination.ts'
 import { BEAT_MS, type EngineOptions, type Job, PAGE } from './options.ts'
+import type { Registry } from './registry.ts'
 import { type Site, spread } from './site.ts'
 import { WallWatch } from './wall-watch.ts'
 
@@ -25,27 +25,27 @@ const FOLLOW_MS = 5_000
 /** Milliseconds that a time may lie behind the latest that a rule allows: clocks of nodes differ, and what is written down may have been reckoned before. */
 const SLACK_MS = 600_000
 
-/** What the intake needs of the engine. */
-export interface IntakeOptions {
+/** What the scheduler needs of the engine. */
+export interface SchedulerOptions {
   readonly engine: EngineOptions
-  readonly lanes: LaneBook
-  /** How many claims there is room for. */
+  readonly registry: Registry
+  /** How many leases there is room for. */
   room(): number
   /** There is fresh mail: old mail must not slow it. */
   isBusy(): boolean
-  /** Takes claims; what they are of is read back from the store. */
-  offer(claims: readonly Claim[]): void
-  /** These lanes were suspended. */
-  stopped(lanes: readonly Lane<Job>[]): void
+  /** Takes leases; what they are of is read back from the store. */
+  offer(leases: readonly Lease[]): void
+  /** These destinations were suspended. */
+  stopped(destinations: readonly Destination<Job>[]): void
   /** Is called with every look, with the monotonic time. */
   looked(elapsed: number): void
-  /** The store has heard of this process again, after {@link Intake.isSilent}. */
+  /** The store has heard of this process again, after {@link Scheduler.isSilent}. */
   heard(): void
 }
 
 /** Looks at the store now and then. */
-export class Intake {
-  readonly #options: IntakeOptions
+export class Scheduler {
+  readonly #options: SchedulerOptions
   readonly #wall = new WallWatch()
   #cancel: () => void = () => {}
   #looking: Promise<void> | undefined
@@ -56,7 +56,7 @@ export class Intake {
   /** When the last beat that was stored began; before the first there is nothing to be silent about. */
   #beatAt = Number.POSITIVE_INFINITY
 
-  constructor(options: IntakeOptions) {
+  constructor(options: SchedulerOptions) {
     this.#options = options
   }
 
@@ -101,14 +101,14 @@ export class Intake {
 
   /** Resolves to how long to rest. */
   async #look(): Promise<number> {
-    const { engine, lanes, room, isBusy } = this.#options
+    const { engine, registry, room, isBusy } = this.#options
     const elapsed = engine.clock.monotonic()
     this.#options.looked(elapsed)
     if (elapsed >= this.#nextBeat) await this.#beat(elapsed)
     if (elapsed >= this.#nextLook) {
       this.#nextLook = elapsed + engine.lookMs
-      this.#options.stopped(lanes.suspend((await engine.store.suspensions()).map(({ target }) => target)))
-      lanes.noteStored(await engine.store.waitingLanes())
+      this.#options.stopped(registry.suspend((await engine.store.suspensions()).map(({ target }) => target)))
+      registry.noteStored(await engine.store.waitingDestinations())
     }
     if (this.#wall.isDoubtful(engine.clock.now(), elapsed)) await this.#hasten(elapsed)
     await this.#fetchWaiting()
@@ -118,15 +118,15 @@ export class Intake {
     const now = engine.clock.now()
     const due = await engine.store.nextDue()
     if (due === undefined || due > now) return Math.min(engine.lookMs, Math.max(1, (due ?? Number.POSITIVE_INFINITY) - now))
-    const { claims, moved } = await engine.store.claimDue({ now, limit, gate: this.#gate(now, elapsed) })
-    this.#options.offer(claims)
+    const { leases, moved } = await engine.store.claimDue({ now, limit, gate: this.#gate(now, elapsed) })
+    this.#options.offer(leases)
     return moved < limit ? Math.min(engine.lookMs, BUSY_PAUSE_MS) : pauseMs
   }
 
   async #beat(elapsed: number): Promise<void> {
     const { store, log, clock } = this.#options.engine
     this.#nextBeat = elapsed + BEAT_MS
-    this.#options.lanes.prune(elapsed)
+    this.#options.registry.prune(elapsed)
     const taken = await store.beat(clock.now())
     this.#beatAt = elapsed
     // Each time: a beat that took long may have begun before the silence that it ends.
@@ -150,20 +150,20 @@ export class Intake {
     }
   }
 
-  /** Lanes that have room again get what waits for them. */
+  /** Destinations that have room again get what waits for them. */
   async #fetchWaiting(): Promise<void> {
-    const { engine, lanes, room } = this.#options
-    for (const lane of lanes.hungry()) {
+    const { engine, registry, room } = this.#options
+    for (const destination of registry.hungry()) {
       const limit = Math.min(PAGE, room())
       if (limit <= 0) return
-      const claims = await engine.store.claimWaiting(lane.name, limit)
-      lane.hasStored = claims.length === limit
-      this.#options.offer(claims)
+      const leases = await engine.store.claimWaiting(destination.name, limit)
+      destination.hasStored = leases.length === limit
+      this.#options.offer(leases)
     }
   }
 
   /** Where a site was closed one goes first, and shows whether the others may follow; 0: nobody has to wait. */
-  #turnOf({ site }: Lane<Job>, tried: Set<Site<Job>>, elapsed: number): number {
+  #turnOf({ site }: Destination<Job>, tried: Set<Site<Job>>, elapsed: number): number {
     if (!site?.isDoubtful) return 0
     if (site.isBusy || tried.has(site)) return elapsed + FOLLOW_MS
     tried.add(site)
@@ -171,23 +171,23 @@ export class Intake {
   }
 
   #gate(now: number, elapsed: number): Gate {
-    const { engine, lanes } = this.#options
+    const { engine, registry } = this.#options
     const tried = new Set<Site<Job>>()
     return (name, view) => {
-      // What is owed to the sender needs no destination.
-      if (view.owes) return 'take'
-      const lane = lanes.get(name)
-      if (lane.isSuspended || lane.length >= engine.laneLimit) {
-        lane.hasStored = true
+      // A pending report needs no destination.
+      if (view.hasPendingReport) return 'take'
+      const destination = registry.get(name)
+      if (destination.isSuspended || destination.length >= engine.destinationLimit) {
+        destination.hasStored = true
         return 'wait'
       }
-      const until = lane.blockedUntil(elapsed) || this.#turnOf(lane, tried, elapsed)
+      const until = destination.blockedUntil(elapsed) || this.#turnOf(destination, tried, elapsed)
       return until > 0 && !mustSpeak(view, engine.scheduleOf(name), now) ? now + spread(until, elapsed) : 'take'
     }
   }
 }
 
-/** Behind a closed lane only what has to be told today is taken out: a warning, or the end. */
+/** Behind a closed destination only what has to be told today is taken out: a warning, or the end. */
 function mustSpeak(view: GateView, { lifeMs, warnAfterMs }: ScheduleOptions, now: number): boolean {
   const age = now - lifeBegan(view, view, { now })
   return age >= lifeMs || (warnAfterMs > 0 && !view.warned && age >= warnAfterMs)

@@ -1,41 +1,41 @@
-/** Keeps the index tables in step with a delivery's place: every delivery stands in exactly one of them. For use within a commit. */
-import { type Claim, type DeliveryState, initialState, type Place, type QueuedMessage, QueueError } from '@postroad/queue-engine'
+/** Keeps the index tables in step with a delivery's status: every delivery stands in exactly one of them. For use within a commit. */
+import { type DeliveryState, type DeliveryStatus, initialState, type Lease, type QueuedMessage, QueueError } from '@postroad/queue-engine'
 import type { Tables } from './database.ts'
-import { decodeJson, decodeMessage, encodeJson, type MessageRecord, type StateRecord } from './record.ts'
+import { decodeMessage, decodeState, encodeState, type MessageRecord, type StateRecord } from './record.ts'
 
 /** A delivery, by name. */
 export interface Entry {
   readonly id: string
   readonly index: number
-  readonly lane: string
+  readonly destination: string
 }
 
 const PRESENT = Buffer.from([1])
 
-/** Puts an entry where its place says. */
-export function enter(tables: Tables, place: Place, { id, index, lane }: Entry): void {
-  if (place.kind === 'scheduled') tables.scheduled.put([place.at, id, index], PRESENT)
-  else if (place.kind === 'waiting') tables.waiting.put([lane, place.since, id, index], PRESENT)
-  else if (place.kind === 'claimed') tables.claimed.put([place.owner, id, index], PRESENT)
-  else if (place.kind === 'held') tables.held.put([id, index], PRESENT)
+/** Puts an entry where its status says. */
+export function enter(tables: Tables, status: DeliveryStatus, { id, index, destination }: Entry): void {
+  if (status.kind === 'scheduled') tables.scheduled.put([status.at, id, index], PRESENT)
+  else if (status.kind === 'waiting') tables.waiting.put([destination, status.since, id, index], PRESENT)
+  else if (status.kind === 'claimed') tables.claimed.put([status.owner, id, index], PRESENT)
+  else if (status.kind === 'held') tables.held.put([id, index], PRESENT)
 }
 
-/** Takes an entry away from where its place says. */
-export function leave(tables: Tables, place: Place, { id, index, lane }: Entry): void {
-  if (place.kind === 'scheduled') tables.scheduled.remove([place.at, id, index])
-  else if (place.kind === 'waiting') tables.waiting.remove([lane, place.since, id, index])
-  else if (place.kind === 'claimed') tables.claimed.remove([place.owner, id, index])
-  else if (place.kind === 'held') tables.held.remove([id, index])
+/** Takes an entry away from where its status says. */
+export function leave(tables: Tables, status: DeliveryStatus, { id, index, destination }: Entry): void {
+  if (status.kind === 'scheduled') tables.scheduled.remove([status.at, id, index])
+  else if (status.kind === 'waiting') tables.waiting.remove([destination, status.since, id, index])
+  else if (status.kind === 'claimed') tables.claimed.remove([status.owner, id, index])
+  else if (status.kind === 'held') tables.held.remove([id, index])
 }
 
 /** Moves a delivery: index and state in one step. */
-export function move(tables: Tables, entry: Entry, step: { readonly from: Place; readonly state: StateRecord }): void {
+export function move(tables: Tables, entry: Entry, step: { readonly from: DeliveryStatus; readonly state: StateRecord }): void {
   leave(tables, step.from, entry)
-  enter(tables, step.state.place, entry)
-  tables.states.put([entry.id, entry.index], encodeJson(step.state))
+  enter(tables, step.state.status, entry)
+  tables.states.put([entry.id, entry.index], encodeState(step.state))
 }
 
-/** Whether this process still has the claim. */
+/** Whether this process still has the lease. */
 export function isClaimed(tables: Tables, owner: string, id: string, index: number): boolean {
   return tables.claimed.doesExist([owner, id, index])
 }
@@ -46,7 +46,7 @@ export function isClaimed(tables: Tables, owner: string, id: string, index: numb
  */
 export function readState(tables: Tables, id: string, index: number): StateRecord | undefined {
   const stored = tables.states.get([id, index])
-  return stored && decodeOr(() => decodeJson<StateRecord>(id, stored))
+  return stored && decodeOr(() => decodeState(id, stored))
 }
 
 /** The stored state, or the one a message is born with; nothing when there is no such message. For use within a commit. */
@@ -83,16 +83,27 @@ export function bornState(message: QueuedMessage, index: number, owner: string):
 
 /** A state with what the index must know. */
 export function asRecord(message: QueuedMessage, index: number, state: DeliveryState): StateRecord {
-  const { place, attempts, recipients, history, warned, countedFrom, wish, owed } = state
-  const lane = message.deliveries[index]?.lane ?? ''
+  const { status, attempts, recipients, history, warned, countedFrom, pendingHold, pendingReport } = state
+  const destination = message.deliveries[index]?.destination ?? ''
   const { queuedAt } = message
   const counted = countedFrom !== undefined && { countedFrom }
-  return { place, attempts, recipients, history, warned, ...counted, ...(wish && { wish }), ...(owed && { owed }), lane, queuedAt }
+  return {
+    status,
+    attempts,
+    recipients,
+    history,
+    warned,
+    ...counted,
+    ...(pendingHold && { pendingHold }),
+    ...(pendingReport && { pendingReport }),
+    destination,
+    queuedAt,
+  }
 }
 
-/** Name and lane of a claimed delivery. */
-export function entryOf({ message, index }: Pick<Claim, 'message' | 'index'>): Entry {
-  return { id: message.id, index, lane: message.deliveries[index]?.lane ?? '' }
+/** Name and destination of a claimed delivery. */
+export function entryOf({ message, index }: Pick<Lease, 'message' | 'index'>): Entry {
+  return { id: message.id, index, destination: message.deliveries[index]?.destination ?? '' }
 }
 
 function decodeOr<T>(decode: () => T): T | undefined {
