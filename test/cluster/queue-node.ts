@@ -2,12 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { zoneDns } from '@postroad/dns'
 import type { Role } from '@postroad/plugin'
-import { noHooks } from '@postroad/queue-engine'
 import { makeMessage } from '../../packages/queue/src/contract-fixture.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
 import { QueueNode } from '../../plugins/redis-queue/src/node.ts'
 import { options } from '../../plugins/redis-queue/src/options.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
+import { noDeliveryHooks } from '../delivery/no-delivery-hooks.ts'
 import { linkOptions, silent } from './link.ts'
 
 /** What the next hop says to the node of this name. */
@@ -34,7 +34,7 @@ export async function startNode(
     options: options.parse(given),
     role,
     link,
-    hooks: noHooks,
+    hooks: noDeliveryHooks,
     dns: zoneDns({}),
     clock,
     hostname: name,

@@ -5,6 +5,7 @@ import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress, memorySource, readAll } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
 import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, planMessage, QueueEngine } from '@postroad/queue-engine'
+import { noDeliveryHooks } from '../delivery/no-delivery-hooks.ts'
 
 const [, , folder = '', point = '', nth = '0', messages = '0'] = process.argv
 let left = Number(nth)
@@ -29,7 +30,7 @@ const engine = new QueueEngine({
       },
     },
   }),
-  hooks: { asks: false, ask: async () => undefined, tell: () => {} },
+  hooks: noDeliveryHooks,
   scheduleOf: () => ({ ...DEFAULT_SCHEDULE, waits: [50], reportDelayMs: 60 }),
   siteOf: (name) => ({ name, limits: { concurrency: 20 } }),
   backoff: DEFAULT_BACKOFF,

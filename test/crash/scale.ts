@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
 import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, type Lease, planMessage, QueueEngine } from '@postroad/queue-engine'
+import { noDeliveryHooks } from '../delivery/no-delivery-hooks.ts'
 
 const { values } = parseArgs({ options: { messages: { type: 'string', default: '100000' }, fresh: { type: 'string', default: '5000' } } })
 const [messages, fresh] = [Number(values.messages), Number(values.fresh)]
@@ -114,7 +115,7 @@ async function measureFresh(name: string, store: LmdbStore): Promise<number> {
         },
       },
     }),
-    hooks: { asks: false, ask: async () => undefined, tell: () => {} },
+    hooks: noDeliveryHooks,
     scheduleOf: () => DEFAULT_SCHEDULE,
     siteOf: (name) => ({ name, limits: { concurrency: 20 } }),
     backoff: DEFAULT_BACKOFF,

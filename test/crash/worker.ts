@@ -9,6 +9,7 @@ import { makeAddress, readAll } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
 import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, planMessage, QueueEngine } from '@postroad/queue-engine'
 import type { Fault } from '../../packages/embedded/src/queue/fault.ts'
+import { noDeliveryHooks } from '../delivery/no-delivery-hooks.ts'
 
 /** What the parent says. */
 export type ToWorker =
@@ -93,7 +94,7 @@ const engine = new QueueEngine({
       },
     },
   }),
-  hooks: { asks: false, ask: async () => undefined, tell: () => {} },
+  hooks: noDeliveryHooks,
   // Retries after moments: a crash test has no minutes.
   scheduleOf: () => ({ ...DEFAULT_SCHEDULE, lifeMs: 3_600_000, waits: [50], classWaits: {}, warnAfterMs: 0 }),
   siteOf: (name) => ({ name, limits: { concurrency: 20 } }),

@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import { createServer, DeliveryHooks } from '@postroad/core'
+import { createServer } from '@postroad/core'
 import { makeAddress } from '@postroad/mail'
-import { type DeliveryResultContext, defer, definePlugin, reject, reroute } from '@postroad/plugin'
+import { DeliveryHooks, type DeliveryResultContext, defer, definePlugin, reject, reroute } from '@postroad/plugin'
 import { createTestServer, type Used } from '@postroad/testing'
 
 const attempt = {

@@ -4,10 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
-import { type App, createServer, DeliveryHooks } from '@postroad/core'
+import { type App, createServer } from '@postroad/core'
 import { embeddedServices } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { definePlugin } from '@postroad/plugin'
+import { DeliveryHooks, definePlugin } from '@postroad/plugin'
 import { routing } from '@postroad/routing'
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-own-route-'))

@@ -21,7 +21,6 @@
  */
 export { type App, type Config, defineConfig, type Levels, type ListenOptions, type Thresholds, type UseOptions } from './config/config.ts'
 export { BootError, ERRORS, type ErrorCode, type ErrorInfo, PostroadError } from './errors.ts'
-export { DeliveryHooks } from './host/delivery-hooks.ts'
 export { type ExplainedHandler, type ExplainedScope, explainText } from './host/explain.ts'
 export type { Finding } from './host/inspect.ts'
 export { guardProcess } from './host/process-guard.ts'

@@ -9,6 +9,7 @@
  *   verdict.ts    opinions: accept, reject, defer, quarantine, discard, suspect. What they are worth is the operator's word
  *   fact.ts       what a plugin finds out, typed: who reads a fact runs after who provides it
  *   service.ts    what lives longer than a session: Store, Limiter, Lock, Dns, Clock, Spool, and services of plugins
+ *   delivery-hooks.ts  the service by which a queue asks and tells the hooks of its deliveries
  *   session.ts    what is known of the client
  *   policy.ts     facts that policy plugins share (an allow list that fitted, for one), and what a finding is worth
  *
@@ -44,6 +45,7 @@ export type {
 export { waysOf } from '@postroad/mail'
 export * from './context.ts'
 export * from './define.ts'
+export * from './delivery-hooks.ts'
 export * from './fact.ts'
 export * from './hooks.ts'
 export * from './policy.ts'

@@ -29,7 +29,6 @@ export { type EngineOptions, engineClock } from './engine/options.ts'
 export { type BackoffOptions, DEFAULT_BACKOFF, type SiteLimits, type SiteRule } from './engine/site.ts'
 export type { SiteSlots, SlotAnswer, SlotEnd } from './engine/slots.ts'
 export { loadEnvelope, type StoredEnvelope, storeEnvelope } from './envelope.ts'
-export { DeliveryHooks, noHooks } from './hooks.ts'
 export { memoryQueue } from './memory-store.ts'
 export {
   type DeliveryState,

@@ -1,8 +1,8 @@
 /** Takes responsibility for mail: writes it to stable storage, says 250, and delivers it from there, for days if it must. */
 
 import { transportFolders } from '@postroad/delivery'
-import { Clock, Dns, definePlugin, Limiter } from '@postroad/plugin'
-import { DeliveryHooks, queueCommands, queueHooks, reporterOf } from '@postroad/queue-engine'
+import { Clock, DeliveryHooks, Dns, definePlugin, Limiter } from '@postroad/plugin'
+import { queueCommands, queueHooks, reporterOf } from '@postroad/queue-engine'
 import { OpenedQueue } from './opened.ts'
 import { options as schema } from './options.ts'
 

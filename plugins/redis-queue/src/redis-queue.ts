@@ -1,7 +1,7 @@
 /** Takes responsibility for mail: writes it to Redis, says 250, and lets any node deliver it from there. */
 import { transportFolders } from '@postroad/delivery'
-import { Clock, Dns, definePlugin } from '@postroad/plugin'
-import { DeliveryHooks, queueCommands, queueHooks } from '@postroad/queue-engine'
+import { Clock, DeliveryHooks, Dns, definePlugin } from '@postroad/plugin'
+import { queueCommands, queueHooks } from '@postroad/queue-engine'
 import { RedisLink } from './link.ts'
 import { QueueNode } from './node.ts'
 import { options as schema } from './options.ts'

@@ -4,7 +4,17 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { test } from 'node:test'
 import { createDns } from '@postroad/dns'
-import { type DeliveryResultContext, Dns, defer, definePlugin, defineService, type Hooks, reject, suspect } from '@postroad/plugin'
+import {
+  type DeliveryFacts,
+  DeliveryHooks,
+  type DeliveryResultContext,
+  Dns,
+  defer,
+  definePlugin,
+  type Hooks,
+  reject,
+  suspect,
+} from '@postroad/plugin'
 import { createTestServer, sessionOn, type TestServer, type Used } from '@postroad/testing'
 import { telemetry } from './index.ts'
 
@@ -102,9 +112,8 @@ test('logins are counted by outcome', () => {
 })
 
 test('ends of delivery attempts are counted by transport, outcome and class of the failure', () => {
-  type Told = Omit<DeliveryResultContext, 'signal' | 'log' | 'now'>
-  const DeliveryHooks = defineService<{ tell(name: string, context: Told): void }>('delivery-hooks')
-  let tell: ((name: string, context: Told) => void) | undefined
+  type Told = DeliveryFacts<DeliveryResultContext>
+  let tell: DeliveryHooks['tell'] | undefined
   const queue = definePlugin({
     name: 'some-queue',
     needs: { hooks: DeliveryHooks },

@@ -5,11 +5,12 @@ import { zoneDns } from '@postroad/dns'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeQueueId, memorySource } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
-import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, noHooks, type QueuedMessage, QueueEngine } from '@postroad/queue-engine'
+import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, type QueuedMessage, QueueEngine } from '@postroad/queue-engine'
 import { Link } from '../../../plugins/redis/src/link.ts'
 import { options as linkOptions } from '../../../plugins/redis/src/options.ts'
 import { QueueNode } from '../../../plugins/redis-queue/src/node.ts'
 import { options as queueOptions } from '../../../plugins/redis-queue/src/options.ts'
+import { noDeliveryHooks } from '../../delivery/no-delivery-hooks.ts'
 
 /** What a worker is told. */
 export interface WorkerTask {
@@ -99,7 +100,7 @@ async function openRedis(): Promise<Opened> {
   const link = new Link(linkOptions.parse({ url: task.where }), log)
   const options = queueOptions.parse({ lanes: [{ match: '*', concurrency: 10_000 }] })
   const role = task.enqueueOnly ? 'smtp' : 'all'
-  const context = { options, role, link: link as never, hooks: noHooks, dns: zoneDns({}), clock, hostname: 'mx.test', log } as const // one client, two packages
+  const context = { options, role, link: link as never, hooks: noDeliveryHooks, dns: zoneDns({}), clock, hostname: 'mx.test', log } as const // one client, two packages
   const node = new QueueNode({ ...context, resolve: (file) => file })
   await node.start()
   const body = memorySource([makeBody()])
@@ -123,7 +124,7 @@ async function openEmbedded(): Promise<Opened> {
   const engine = new QueueEngine({
     store,
     transports: () => ({ transport: transport as never, relays: false }),
-    hooks: noHooks,
+    hooks: noDeliveryHooks,
     log,
     hostname: 'mx.test',
     scheduleOf: () => DEFAULT_SCHEDULE,

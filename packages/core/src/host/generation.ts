@@ -6,6 +6,7 @@
 import type { Mechanism } from '@postroad/mail'
 import {
   type DefaultService,
+  DeliveryHooks,
   errorOf,
   type PluginCommand,
   type PluginInstance,
@@ -27,7 +28,7 @@ import { withNormalDomains } from '../policy/thresholds.ts'
 import { Lifetime } from '../session/lifetime.ts'
 import type { Scope } from '../session/scope.ts'
 import { SessionStages } from '../stages/session.ts'
-import { createDeliveryHooks, DeliveryHooks } from './delivery-hooks.ts'
+import { createDeliveryHooks } from './delivery-hooks.ts'
 import { checkListeners, type Listening } from './listening.ts'
 import type { Places } from './places.ts'
 import { rehearsed } from './rehearsal.ts'

@@ -9,8 +9,17 @@ import {
   type Reply,
   type Transport,
 } from '@postroad/mail'
-import { type Address, type DeliveryContext, errorOf, type Refusal, type Route, textOf, waysOf } from '@postroad/plugin'
-import type { DeliveryFacts, DeliveryHooks } from '../hooks.ts'
+import {
+  type Address,
+  type DeliveryContext,
+  type DeliveryFacts,
+  type DeliveryHooks,
+  errorOf,
+  type Refusal,
+  type Route,
+  textOf,
+  waysOf,
+} from '@postroad/plugin'
 import type { EndedWay, Lease, QueuedDelivery } from '../model.ts'
 import { DISCARD, destinationOf, mailboxKey, UNROUTED } from '../plan.ts'
 import { isPending } from '../state.ts'

@@ -1,9 +1,8 @@
 /** An engine with everything faked but itself: time, chance of the transport, and the store unless a test brings its own. */
 
 import type { Job, Outcome, Reply } from '@postroad/mail'
-import type { DeliveryOpinion } from '@postroad/plugin'
+import type { DeliveryHooks, DeliveryOpinion } from '@postroad/plugin'
 import { makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
-import type { DeliveryHooks } from '../hooks.ts'
 import { memoryStore } from '../memory-store.ts'
 import type { QueuedMessage } from '../model.ts'
 import { DEFAULT_SCHEDULE } from '../schedule.ts'
@@ -101,6 +100,7 @@ export function makeBench(answer: Answer, options: Partial<EngineOptions> & { re
     asks: options.opinion !== undefined,
     ask: async () => options.opinion,
     tell: (name, { recipients, reply }) => void told.push(`${name} ${recipients.map(({ address }) => address).join(' ')} ${reply.code}`),
+    route: async () => undefined,
   }
   const engine = new QueueEngine({
     transports: (route) => (route.via === 'nobody' ? undefined : { transport, relays: route.via === 'smtp' }),

@@ -1,8 +1,7 @@
 /** What the engine is told, and what it does when it is told nothing. */
 
 import type { MessageSource } from '@postroad/mail'
-import type { Address, Clock, Logger, Refusal, Route } from '@postroad/plugin'
-import type { DeliveryHooks } from '../hooks.ts'
+import type { Address, Clock, DeliveryHooks, Logger, Refusal, Route } from '@postroad/plugin'
 import type { Lease } from '../model.ts'
 import type { ScheduleOptions } from '../schedule.ts'
 import type { QueueStore } from '../store.ts'

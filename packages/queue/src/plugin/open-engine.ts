@@ -1,12 +1,11 @@
 /** Makes the engine of a queue plugin from what the operator said, whatever the store. */
 import { parseAddress } from '@postroad/mail'
-import { type Address, type Clock, defer, type Logger, type Refusal, type Route } from '@postroad/plugin'
+import { type Address, type Clock, type DeliveryHooks, defer, type Logger, type Refusal, type Route } from '@postroad/plugin'
 import type { FindTransport } from '../engine/attempt.ts'
 import { QueueEngine } from '../engine/engine.ts'
 import { engineClock } from '../engine/options.ts'
 import type { ReporterOptions } from '../engine/reporter.ts'
 import { DEFAULT_BACKOFF } from '../engine/site.ts'
-import type { DeliveryHooks } from '../hooks.ts'
 import type { DeliveryOptions } from '../rule/delivery-options.ts'
 import type { DestinationRules } from '../rule/destination-rules.ts'
 import type { QueueStore } from '../store.ts'
@@ -67,7 +66,7 @@ export function reporterOf({ options, hooks, hostname, log, carries }: Omit<Engi
   }
   const ask = async (recipient: Address): Promise<Route | Refusal> => {
     try {
-      return (await hooks.route?.(recipient, carries)) ?? BY_MX
+      return (await hooks.route(recipient, carries)) ?? BY_MX
     } catch (error) {
       // An error says nothing of the address: by MX it might come back to this very host and be lost.
       log.error({ error }, 'no route for a notification: it is asked for again')
