@@ -1,10 +1,12 @@
 /** The only independent test suite of ARC, RFC 8617, against the plugin `arc`. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ArcVerification, arcOptions, sealMessage } from '@postroad/arc'
 import { zoneDns } from '@postroad/dns'
 import { nodeResolver } from '@postroad/mailauth'
 import { messageFromBytes } from '@postroad/message'
+import { arcOptions } from '../../plugins/arc/src/options.ts'
+import { sealMessage } from '../../plugins/arc/src/seal.ts'
+import { ArcVerification } from '../../plugins/arc/src/verification.ts'
 import { missing, readYaml } from './suite.ts'
 
 const VALIDATION = 'arc-test-suite/arc-draft-validation-tests.yml'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Zone, type ZoneEntry, zoneDns } from '@postroad/dns'
-import { checkSpf } from '@postroad/spf'
+import { checkSpf } from '../../plugins/spf/src/check.ts'
 import { missing, readYaml } from './suite.ts'
 
 const FILE = 'spf-rfc7208/rfc7208-tests.yml'

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { allowedClient, allowedRecipient, allowedSender, definePlugin, reject, reverseDns } from '@postroad/plugin'
 import { createTestServer, session } from '@postroad/testing'
-import { access, options } from './index.ts'
+import { access } from './index.ts'
 import { openLists } from './lists.ts'
+import { options } from './options.ts'
 
 /** A later plugin that refuses everything it is asked about. */
 const strict = definePlugin({

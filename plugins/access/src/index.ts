@@ -1,3 +1,2 @@
 /** Allow and deny lists for networks, names, HELO, reverse-paths and recipients. */
 export { access } from './access.ts'
-export { type AccessOptions, options } from './options.ts'

@@ -6,7 +6,9 @@ import { nodeResolver } from '@postroad/mailauth'
 import { messageFromBytes } from '@postroad/message'
 import type { Message } from '@postroad/plugin'
 import fc from 'fast-check'
-import { ArcVerification, arcOptions, sealMessage } from './index.ts'
+import { arcOptions } from './options.ts'
+import { sealMessage } from './seal.ts'
+import { ArcVerification } from './verification.ts'
 
 const NOW = 1_700_000_000_000
 const pair = generateKeyPairSync('rsa', { modulusLength: 1024 })

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { CommandIo, ScramKeys } from '@postroad/plugin'
 import { createTestServer, sessionOn, type TestServer } from '@postroad/testing'
-import { authFile, hashPassword, scramKeys, verifyPassword } from './index.ts'
-import { formatScram, parseScram } from './password.ts'
+import { authFile } from './index.ts'
+import { formatScram, hashPassword, parseScram, scramKeys, verifyPassword } from './password.ts'
 import { parseUsers } from './users.ts'
 
 const CHEAP = { ln: 4, r: 8, p: 1 }

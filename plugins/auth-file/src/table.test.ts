@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import { type FakeClock, fakeClock, sessionOn, testPlugin } from '@postroad/testing'
-import { authFile, hashPassword } from './index.ts'
+import { authFile } from './index.ts'
+import { hashPassword } from './password.ts'
 
 const CHEAP = { ln: 4, r: 8, p: 1 }
 const START = Date.UTC(2026, 0, 1)

@@ -1,2 +1,2 @@
 /** Authentication-Results for Postroad. */
-export { authResults, authResultsOptions, withoutForged } from './auth-results.ts'
+export { authResults } from './auth-results.ts'

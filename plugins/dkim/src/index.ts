@@ -1,10 +1,3 @@
-/** DKIM for Postroad: `dkim()` verifies, `dkim.sign()` signs. */
-export { keyRecord } from './command.ts'
-export { KeyStore } from './key-store.ts'
-export { dkimOptions } from './options.ts'
+/** DKIM for Postroad: `dkim()` verifies, `dkim.sign()` signs; a YAML configuration says `dkim` and `dkim#signDkim`. */
 export { dkim } from './plugin.ts'
-export { KeyRing, readSigningKey, type SigningKey } from './sign/key-ring.ts'
-export { signOptions } from './sign/options.ts'
-export { signDkim, signMessage } from './sign/sign.ts'
-export { makeSignature } from './sign/signature.ts'
-export { overall, Verification } from './verification.ts'
+export { signDkim } from './sign/sign.ts'

@@ -5,8 +5,12 @@ import { type Zone, zoneDns } from '@postroad/dns'
 import { BodyHash, nodeResolver } from '@postroad/mailauth'
 import { messageFromBytes } from '@postroad/message'
 import fc from 'fast-check'
-import { KeyStore, keyRecord, makeSignature, overall, readSigningKey, type SigningKey, Verification } from './index.ts'
+import { keyRecord } from './command.ts'
+import { KeyStore } from './key-store.ts'
 import { dkimOptions } from './options.ts'
+import { readSigningKey, type SigningKey } from './sign/key-ring.ts'
+import { makeSignature } from './sign/signature.ts'
+import { overall, Verification } from './verification.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
 

@@ -1,3 +1,2 @@
 /** DNS block and allow lists, RFC 5782. */
-export { dnsbl, dnsListed, type ListedOn } from './dnsbl.ts'
-export { type DnsblOptions, options } from './options.ts'
+export { dnsbl, dnsListed } from './dnsbl.ts'

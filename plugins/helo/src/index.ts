@@ -1,3 +1,2 @@
 /** Checks of the client: its HELO name, its reverse DNS, and whether the two fit. */
 export { helo } from './helo.ts'
-export { type HeloOptions, options } from './options.ts'

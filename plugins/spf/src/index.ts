@@ -1,4 +1,2 @@
 /** SPF for Postroad. */
-export { checkSpf, type SpfDeps, type SpfQuestion } from './check.ts'
-export { spfOptions } from './options.ts'
 export { spf } from './spf.ts'
