@@ -29,6 +29,9 @@ An environment variable CI=true turns "skipped because something is not installe
 /** Milliseconds one test file may take: a file that hangs must not take the run with it. */
 const FILE_LIMIT_MS = 600_000
 
+/** Milliseconds one test may take: one that waits for ever is named, and those after it run. The longest need a minute on a busy machine. */
+const TEST_LIMIT_MS = 300_000
+
 /** Test files at the same time, where they may: most of them start processes and wait for them. */
 const SIDE_BY_SIDE = 2
 
@@ -142,7 +145,8 @@ async function runTests(phases: readonly TestPhase[]): Promise<Result[]> {
   const results = new Map<string, Result>()
   const execArgv = ['--conditions=@postroad/source', `--import=${new URL('./seed.ts', import.meta.url).href}`]
   const concurrency = phases.some(({ isAlone }) => isAlone) ? 1 : SIDE_BY_SIDE
-  await runFiles(sets, { cwd: ROOT, concurrency, fileLimitMs: FILE_LIMIT_MS, execArgv }, ({ name, limitMs, reporter }, ran) => {
+  const limits = { fileLimitMs: FILE_LIMIT_MS, testLimitMs: TEST_LIMIT_MS }
+  await runFiles(sets, { cwd: ROOT, concurrency, ...limits, execArgv }, ({ name, limitMs, reporter }, ran) => {
     const { counts } = reporter.report
     if (ran.wasStopped) {
       counts.failed++

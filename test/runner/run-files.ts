@@ -1,4 +1,4 @@
-/** Runs test files, each in a process of its own with a limit on its time: one that hangs does not take the others with it. */
+/** Runs test files, each in a process of its own with limits on its time and on that of each test: one that hangs does not take the others with it. */
 import { run } from 'node:test'
 import type { Reporter } from './reporter.ts'
 
@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly concurrency: number
   /** Milliseconds a file may take. */
   readonly fileLimitMs: number
+  /** Milliseconds a test may take, and a suite of tests. */
+  readonly testLimitMs: number
   /** Arguments for node. */
   readonly execArgv?: readonly string[]
 }
@@ -31,6 +33,7 @@ export interface Ran {
 }
 
 const HEARTBEAT_MS = 20_000
+const LIMIT = new URL('./limit.ts', import.meta.url).href
 
 /**
  * Runs the files of all sets, in order, some at the same time: the last files of one set beside the first ones of the next.
@@ -92,7 +95,7 @@ class SetRun<T extends FileSet> {
     return { ms: this.#ended - this.#began, files: this.#timings, wasStopped: this.#limit?.aborted ?? false }
   }
 
-  async runFile(file: string, { cwd, fileLimitMs, execArgv = [] }: RunOptions): Promise<void> {
+  async runFile(file: string, { cwd, fileLimitMs, testLimitMs, execArgv = [] }: RunOptions): Promise<void> {
     const began = performance.now()
     if (this.#limit === undefined) {
       this.#began = began
@@ -101,7 +104,8 @@ class SetRun<T extends FileSet> {
     this.#under++
     if (!this.#limit.aborted) {
       const signal = AbortSignal.any([this.#limit, AbortSignal.timeout(fileLimitMs)])
-      await this.reporter.read(run({ files: [file], cwd, isolation: 'process', execArgv: [...execArgv], signal }))
+      const limits = [`--test-timeout=${testLimitMs}`, `--import=${LIMIT}`]
+      await this.reporter.read(run({ files: [file], cwd, isolation: 'process', execArgv: [...execArgv, ...limits], signal }))
     }
     this.#under--
     this.#left--
