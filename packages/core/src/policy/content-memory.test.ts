@@ -25,3 +25,12 @@ test('what the operator says holds for all', () => {
     Array(20).fill(10),
   )
 })
+
+test('where few become some, and some become many, each may keep less', () => {
+  const memory = createContentMemory(undefined)
+  const given = Array.from({ length: 258 }, () => memory.open())
+  assert.deepEqual(
+    [15, 16, 255, 256, 257].map((index) => given[index]),
+    [16_777_216, 1_048_576, 1_048_576, 65_536, 65_536],
+  )
+})

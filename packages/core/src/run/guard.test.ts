@@ -1,45 +1,19 @@
 import assert from 'node:assert/strict'
+import { tracingChannel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import { test } from 'node:test'
-import { defer, type HookName, type Logger } from '@postroad/plugin'
+import { type TestContext, test } from 'node:test'
+import { defer } from '@postroad/plugin'
+import { type Ground, ground, handler, wire } from '../fixture.test.ts'
 import type { Handler } from '../plan/handler.ts'
 import { Lifetime } from '../session/lifetime.ts'
-import type { Scope } from '../session/scope.ts'
+import { SessionState } from '../session/session.ts'
 import { after } from './after.ts'
 import { HookCall, NOTHING } from './call.ts'
 import type { RunContext } from './context.ts'
-import { Failure, invoke } from './guard.ts'
+import { attributeEveryRun, Failure, guarded, type HookRun, invoke, runningHandler } from './guard.ts'
 
 const TIMEOUT = 1_000
-const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-// `as`: of a scope the guard knows no more than this.
-const scope = { timed: false, lifetime: new Lifetime(), now: () => 0, logFor: () => silent } as unknown as Scope
-
-function handler(hook: HookName, run: (context: RunContext) => unknown, more: Partial<Handler> = {}): Handler {
-  return {
-    plugin: 'p',
-    ownName: 'p',
-    hook,
-    run,
-    after: [],
-    before: [],
-    provides: new Set(),
-    timeout: TIMEOUT,
-    shadow: false,
-    onError: 'defer',
-    when: undefined,
-    awaits: [],
-    mechanisms: [],
-    supports: [],
-    carries: undefined,
-    ways: undefined,
-    observes: false,
-    points: true,
-    index: 0,
-    asynchronous: undefined,
-    ...more,
-  }
-}
+const { scope } = ground({}, { timed: false })
 
 /** What comes of a handler of that hook; whatever it answers is an answer. */
 function run(one: Handler, lifetime = scope.lifetime): unknown {
@@ -122,4 +96,202 @@ test('after goes on at once with what is there, and later with what is not', asy
   const join = (value: string, a: string, b: string): string => value + a + b
   assert.equal(after('x', join, 'a', 'b'), 'xab')
   assert.equal(await after(Promise.resolve('x'), join, 'a', 'b'), 'xab')
+})
+
+const never = () => new Promise(() => undefined)
+const fails = (): never => {
+  throw new Error('no')
+}
+
+/** As `run`, for a session whose log and notes are looked at. */
+function runFor(one: Handler, made: Ground = ground()) {
+  const session = new SessionState(made.scope, wire())
+  // `as`: as above.
+  const answer = invoke(one, new HookCall(one.hook, session, NOTHING as never), (said) => (said === 'bad' ? fails() : said))
+  return { answer, session, logged: made.logged, noted: () => session.decisions.entries.map(({ outcome }) => outcome) }
+}
+
+test('a failure is logged and noted, with its reason and whose it is', async () => {
+  for (const one of [fails, async () => fails(), () => 'bad', async () => 'bad']) {
+    const { answer, session, logged, noted } = runFor(handler('mail', one, { onError: 'reject' }))
+    assert.equal(((await answer) as Failure).refusal?.code, 554)
+    const [[level, text, { error, ...fields }] = assert.fail()] = logged
+    assert.deepEqual([level, text, fields], ['error', 'plugin failed', { hook: 'mail', session: session.id, onError: 'reject' }])
+    assert.equal((error as Error).message, 'no')
+    assert.deepEqual(noted(), [{ kind: 'error', reason: 'no' }])
+    assert.equal(logged.length, 1)
+  }
+})
+
+test('who is late is noted as such', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { answer, noted } = runFor(handler('mail', never))
+  t.mock.timers.tick(TIMEOUT - 1)
+  assert.deepEqual(noted(), [])
+  t.mock.timers.tick(1)
+  assert.equal(((await answer) as Failure).refusal?.code, 451)
+  assert.deepEqual(noted(), [{ kind: 'late', reason: 'no answer within 1000 ms' }])
+})
+
+test('the last word has as long as the answer had, and five seconds at most', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { answer, noted } = runFor(handler('queue', never, { timeout: 60_000 }))
+  t.mock.timers.tick(60_000)
+  t.mock.timers.tick(4_999)
+  assert.deepEqual(noted(), [])
+  t.mock.timers.tick(1)
+  assert.ok((await answer) instanceof Failure)
+  assert.deepEqual(noted(), [{ kind: 'late', reason: 'no answer within 60000 ms' }])
+})
+
+/** What is logged of an answer that comes after the run was over. */
+async function afterwards(t: TestContext, hook: 'mail' | 'queue', settle: (answer: PromiseWithResolvers<unknown>) => void) {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const given = Promise.withResolvers<unknown>()
+  const { answer, logged } = runFor(handler(hook, () => given.promise))
+  t.mock.timers.tick(TIMEOUT)
+  t.mock.timers.tick(TIMEOUT)
+  await answer
+  settle(given)
+  await given.promise.catch(() => undefined)
+  t.mock.timers.reset()
+  return logged.slice(1).map(([level, text]) => `${level}: ${text}`)
+}
+
+test('an answer that comes too late is logged: of a receipt loudly, of nothing not at all', async (t) => {
+  const receipt = 'error: a receipt came after the client was told to try again: a duplicate is possible'
+  assert.deepEqual(await afterwards(t, 'queue', ({ resolve }) => resolve({ id: '1' })), [receipt])
+  assert.deepEqual(await afterwards(t, 'mail', ({ resolve }) => resolve('x')), ['warn: an answer came after the run was over'])
+  assert.deepEqual(await afterwards(t, 'queue', ({ resolve }) => resolve(undefined)), [])
+  assert.deepEqual(await afterwards(t, 'mail', ({ reject }) => reject(new Error('x'))), ['debug: a run that was over failed'])
+  assert.deepEqual(await afterwards(t, 'mail', ({ reject }) => reject(undefined)), [])
+})
+
+test('once what it runs for has ended, nothing is worth anything, nor logged', async () => {
+  const lifetime = new Lifetime()
+  lifetime.end(new Error('gone'))
+  const made = ground({}, { lifetime })
+  const call = (one: Handler) => invoke(one, new HookCall('mail', { scope: made.scope, lifetime }, NOTHING), (said) => said)
+  assert.equal(((await call(handler('mail', never))) as Failure).refusal, undefined)
+  assert.ok(call(handler('mail', fails)) instanceof Failure)
+  assert.deepEqual(made.logged, [])
+})
+
+test('a thenable that throws has failed; one that is none of the language’s is waited for', async () => {
+  // biome-ignore-start lint/suspicious/noThenProperty: what handlers answer may be anything
+  const throws = { then: fails }
+  const settles = { then: (resolve: (value: string) => void) => resolve('x') }
+  // biome-ignore-end lint/suspicious/noThenProperty: as above
+  assert.ok((await run(handler('mail', () => throws))) instanceof Failure)
+  assert.equal(await run(handler('mail', () => settles)), 'x')
+})
+
+test('the signal of a run fires when it is over, however it ended', async () => {
+  const signals: AbortSignal[] = []
+  const keep = (answer: () => unknown) => (context: RunContext) => {
+    signals.push(context.signal)
+    return answer()
+  }
+  run(handler('mail', keep(fails)))
+  await run(
+    handler(
+      'mail',
+      keep(async () => 'x'),
+    ),
+  )
+  await run(
+    handler(
+      'mail',
+      keep(async () => fails()),
+    ),
+  )
+  assert.deepEqual(
+    signals.map(({ reason }) => (reason as Error).message),
+    ['the run is over', 'the run is over', 'the run is over'],
+  )
+})
+
+test('time is counted by plugin where somebody reads it', async () => {
+  const quick = runFor(handler('mail', () => 'x'))
+  const slow = runFor(handler('mail', async () => 'x'))
+  await slow.answer
+  for (const { session } of [quick, slow]) {
+    const ms = session.decisions.times()?.['p'] ?? assert.fail('nothing was counted')
+    assert.ok(ms >= 0 && ms < 10_000, `${ms}`)
+  }
+  for (const one of [() => 'x', async () => 'x']) {
+    const { answer, session } = runFor(handler('mail', one), ground({}, { timed: false }))
+    await answer
+    assert.equal(session.decisions.times(), undefined)
+  }
+})
+
+test('a part of a plugin comes to nothing but its failure', async () => {
+  const call = () => new HookCall('data', { scope, lifetime: new Lifetime() }, NOTHING)
+  assert.equal(
+    guarded(
+      handler('receive', () => 'ignored'),
+      call(),
+    ),
+    undefined,
+  )
+  assert.equal(
+    await guarded(
+      handler('receive', async () => 'ignored'),
+      call(),
+    ),
+    undefined,
+  )
+  assert.ok(guarded(handler('receive', fails), call()) instanceof Failure)
+})
+
+test('every run can be traced, from the call to what the answer is taken for', async () => {
+  const seen: string[] = []
+  const note = (event: string) => (message: unknown) => {
+    const { plugin, hook, shadow, asynchronous, result, error } = message as HookRun // what the guard publishes
+    seen.push([event, plugin, hook, shadow, asynchronous, result, (error as Error | undefined)?.message].join(' '))
+  }
+  const subscribers = {
+    start: note('start'),
+    end: note('end'),
+    asyncStart: () => undefined,
+    asyncEnd: note('asyncEnd'),
+    error: note('error'),
+  }
+  const channel = tracingChannel('postroad:hook')
+  const traced = async (one: Handler) => {
+    channel.subscribe(subscribers)
+    await runFor(one).answer
+    channel.unsubscribe(subscribers)
+    return seen.splice(0)
+  }
+  assert.deepEqual(await traced(handler('mail', () => 'x')), ['start p mail false false  ', 'end p mail false false x '])
+  assert.deepEqual(await traced(handler('mail', async () => 'x', { shadow: true })), [
+    'start p mail true false  ',
+    'end p mail true true  ',
+    'asyncEnd p mail true true x ',
+  ])
+  assert.deepEqual(await traced(handler('mail', fails)), [
+    'start p mail false false  ',
+    'error p mail false false  no',
+    'end p mail false false  no',
+  ])
+  assert.deepEqual(await traced(handler('mail', async () => fails())), [
+    'start p mail false false  ',
+    'end p mail false true  ',
+    'error p mail false true  no',
+    'asyncEnd p mail false true  no',
+  ])
+  assert.deepEqual(await traced(handler('mail', () => 'x', { when: () => false })), [])
+})
+
+test('a run is attributed until its handler is known to answer at once, and then only when all are', () => {
+  const seen: (Handler | undefined)[] = []
+  const quick = handler('mail', () => void seen.push(runningHandler.getStore()))
+  run(quick)
+  run(quick)
+  assert.deepEqual(seen, [quick, undefined])
+  attributeEveryRun()
+  run(quick)
+  assert.equal(seen[2], quick)
 })
