@@ -144,10 +144,21 @@ test('the last word has as long as the answer had, and five seconds at most', as
   assert.deepEqual(noted(), [{ kind: 'late', reason: 'no answer within 60000 ms' }])
 })
 
+type Settling = ReturnType<typeof settling>
+
+function settling() {
+  let resolve: (value: unknown) => void = () => undefined
+  let reject: (cause: unknown) => void = () => undefined
+  const promise = new Promise<unknown>((...both) => {
+    ;[resolve, reject] = both
+  })
+  return { promise, resolve, reject }
+}
+
 /** What is logged of an answer that comes after the run was over. */
-async function afterwards(t: TestContext, hook: 'mail' | 'queue', settle: (answer: PromiseWithResolvers<unknown>) => void) {
+async function afterwards(t: TestContext, hook: 'mail' | 'queue', settle: (answer: Settling) => void) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const given = Promise.withResolvers<unknown>()
+  const given = settling()
   const { answer, logged } = runFor(handler(hook, () => given.promise))
   t.mock.timers.tick(TIMEOUT)
   t.mock.timers.tick(TIMEOUT)
