@@ -46,9 +46,10 @@ const UNKNOWN_NOW = defer('The route could not be asked for', { status: '4.3.0',
 async function ask(scope: Scope, recipient: Address, asker: Asker): Promise<Route | Refusal | undefined> {
   const table = scope.table.route
   if (!table) return undefined
-  const session = sessionOf(scope, asker)
-  const answer = await first(table, new HookCall('route', session, { recipient, parameters: {}, recipientFacts: new FactStore() }), asRoute)
-  session.lifetime.end(new Error('the answer is known'))
+  const transaction = new Transaction(sessionOf(scope, asker), undefined, {})
+  const candidate = { recipient, parameters: {}, recipientFacts: new FactStore() }
+  const answer = await first(table, new HookCall('route', transaction, candidate), asRoute)
+  transaction.lifetime.end(new Error('the answer is known'))
   // A failure says nothing of the address, whatever the operator made of it for clients.
   return answer?.value instanceof Failure ? UNKNOWN_NOW : answer?.value
 }
@@ -67,8 +68,7 @@ function sessionOf(scope: Scope, asker: Asker): SessionState {
     disconnect: () => undefined,
   } as const
   const session = new SessionState(scope, wire)
-  session.helo = { name: scope.hostname, extended: true }
-  if (asker === 'ourselves') session.identity = { name: 'postroad' }
-  session.transaction = new Transaction(`${session.id}.1`, undefined, {}, { plugins: scope.table.plugins, now: scope.now() })
+  session.greet(scope.hostname, true)
+  if (asker === 'ourselves') session.authenticate({ name: 'postroad' })
   return session
 }

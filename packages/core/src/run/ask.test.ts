@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { accept, defer, type HookName, type MessageOpinion, reject, suspect } from '@postroad/plugin'
-import { addressOf, ground, handler, NOW, wire } from '../fixture.test.ts'
+import { addressOf, ground, handler, wire } from '../fixture.test.ts'
 import type { Handler } from '../plan/handler.ts'
 import type { Decision } from '../policy/severity.ts'
 import { FactStore } from '../session/fact-store.ts'
@@ -12,13 +12,9 @@ import { ask, askWave } from './ask.ts'
 import { HookCall, NOTHING } from './call.ts'
 import { opinions } from './check.ts'
 
-function begin(): SessionState & { transaction: Transaction } {
-  const session = new SessionState(ground().scope, wire())
-  session.transaction = new Transaction('t', addressOf('a@client.test'), {}, { plugins: ['p', 'q'], now: NOW })
-  return session as SessionState & { transaction: Transaction } // it was just given one
-}
+const begin = (): Transaction => new Transaction(new SessionState(ground().scope, wire()), addressOf('a@client.test'), {})
 
-const callOf = (hook: 'mail' | 'data' | 'connect', session = begin()) => new HookCall(hook, session, NOTHING)
+const callOf = (hook: 'mail' | 'data' | 'connect', caller: SessionState | Transaction = begin()) => new HookCall(hook, caller, NOTHING)
 
 /** Handlers that say so: at once, or (a promise) later. */
 const saying = (plugin: string, answer: unknown, more: Partial<Handler> = {}) => handler('mail', () => answer, { plugin, ...more })
@@ -75,17 +71,17 @@ test('all decisive opinions of a wave are there, in the order of the wave', asyn
 })
 
 test('what is only observed is noted and not obeyed', () => {
-  const session = begin()
-  const call = callOf('mail', session)
+  const transaction = begin()
+  const call = callOf('mail', transaction)
   assert.equal(ask([[saying('a', [reject('no'), suspect(5, 'x')], { shadow: true })]], call, opinions), undefined)
   assert.deepEqual(
-    session.transaction.decisions.entries.map(({ plugin, shadow, outcome }) => [plugin, shadow, outcome.kind]),
+    transaction.decisions.entries.map(({ plugin, shadow, outcome }) => [plugin, shadow, outcome.kind]),
     [
       ['a', true, 'reject'],
       ['a', true, 'suspect'],
     ],
   )
-  assert.equal(session.transaction.decisions.points, 0)
+  assert.equal(transaction.decisions.points, 0)
 })
 
 test('a failure that is worth something decides, one that is not is passed over', async () => {
@@ -102,29 +98,30 @@ test('a failure that is worth something decides, one that is not is passed over'
 
 test('points belong to the connection, to the message, or to the one recipient', async () => {
   const give = [[saying('a', [suspect(2, 'x'), suspect(0.5, 'y')])], [saying('b', suspect(1, 'z'))]]
-  const session = begin()
+  const transaction = begin()
+  const { session } = transaction
   await ask(give, callOf('connect', session), opinions)
-  assert.deepEqual(session.early, { connect: 3.5, helo: 0 })
-  session.helo = { name: 'h', extended: true }
-  await ask(give, new HookCall('helo', session, { helo: session.helo }), opinions)
-  assert.deepEqual(session.early, { connect: 3.5, helo: 3.5 })
-  await ask(give, callOf('mail', session), opinions)
-  assert.equal(session.transaction.decisions.points, 3.5)
+  assert.equal(session.points, 3.5)
+  await ask(give, new HookCall('helo', session, { helo: session.greet('h', true) }), opinions)
+  assert.equal(session.points, 7)
+  await ask(give, callOf('mail', transaction), opinions)
+  assert.equal(transaction.decisions.points, 3.5)
+  assert.equal(transaction.points, 10.5)
   const taken = { address: addressOf('b@x.test'), parameters: {}, route: { via: 'x' } }
-  session.transaction.beginRecipient()
+  transaction.beginRecipient()
   const args = { recipient: taken.address, parameters: {}, recipientFacts: new FactStore() }
-  await ask(give, new HookCall('rcpt', session, args), opinions)
-  session.transaction.accept(taken)
-  assert.equal(session.transaction.pointsOf(taken), 3.5)
-  assert.equal(session.transaction.decisions.points, 3.5)
+  await ask(give, new HookCall('rcpt', transaction, args), opinions)
+  transaction.accept(taken)
+  assert.equal(transaction.pointsOf(taken), 3.5)
+  assert.equal(transaction.decisions.points, 3.5)
 })
 
 test('points for a name that the client no longer has count for nothing', async () => {
-  const session = begin()
-  session.helo = { name: 'now', extended: true }
+  const { session } = begin()
+  session.greet('now', true)
   const call = new HookCall('helo', session, { helo: { name: 'before', extended: true } })
   assert.equal(await ask([[saying('a', suspect(2, 'x'))]], call, opinions), undefined)
-  assert.deepEqual(session.early, { connect: 0, helo: 0 })
+  assert.equal(session.points, 0)
 })
 
 test('without a session or a transaction points are nobody’s', () => {
@@ -135,7 +132,8 @@ test('without a session or a transaction points are nobody’s', () => {
 })
 
 test('who reads a fact waits for those who may still provide it, and nobody else does', async () => {
-  const session = begin()
+  const transaction = begin()
+  const { session } = transaction
   let finish = (): void => undefined
   session.delayed.begin(
     'helo',
@@ -145,7 +143,7 @@ test('who reads a fact waits for those who may still provide it, and nobody else
   )
   const order: string[] = []
   const says = (plugin: string, awaits: Handler['awaits']) => handler('mail', () => void order.push(plugin), { plugin, awaits })
-  const decision = ask([[says('waits', ['helo']), says('other', ['connect']), says('free', [])]], callOf('mail', session), opinions)
+  const decision = ask([[says('waits', ['helo']), says('other', ['connect']), says('free', [])]], callOf('mail', transaction), opinions)
   assert.deepEqual(order, ['other', 'free'])
   finish()
   await decision

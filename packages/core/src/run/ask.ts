@@ -66,7 +66,7 @@ export function askWave<O extends AnyOpinion>(
 
 /** A fact is awaited where it is read: its provider may still be running, its refusal delayed until RCPT. */
 function whenKnown<O extends AnyOpinion>(handler: Handler, call: HookCall, check: Check<readonly O[]>): Said<O> | Promise<Said<O>> {
-  const pending = call.session?.pendingAt(handler.awaits)
+  const pending = call.pendingAt(handler.awaits)
   return pending ? pending.then(() => invoke(handler, call, check)) : invoke(handler, call, check)
 }
 
@@ -97,9 +97,9 @@ function addPoints(call: HookCall, points: number): void {
   const { recipient }: AnyArguments = call.args
   if (call.isStale) return
   if (hook === 'connect' || hook === 'helo') {
-    if (session) session.early[hook] += points
+    session?.addPoints(hook, points)
   } else if (recipient && transaction) transaction.addRecipientPoints(points)
-  else if (transaction) transaction.decisions.points += points
+  else if (transaction) transaction.decisions.addPoints(points)
 }
 
 function strongest<O extends AnyOpinion>(list: readonly Decision<O>[]): Decision<O> | undefined {

@@ -13,7 +13,7 @@ import type {
   Refusal,
   Route,
 } from '@postroad/plugin'
-import type { Handler } from '../plan/handler.ts'
+import type { DelayedHook, Handler } from '../plan/handler.ts'
 import type { LoggedOutcome } from '../session/decision-log.ts'
 import type { FactStore } from '../session/fact-store.ts'
 import type { Lifetime } from '../session/lifetime.ts'
@@ -89,13 +89,18 @@ type ValueIn<A, N> = A extends unknown ? (N extends keyof A ? A[N] : never) : ne
 /** The arguments of any hook: each is there at some of them. */
 export type AnyArguments = { readonly [N in NameIn<HookArguments[HookName]>]?: ValueIn<HookArguments[HookName], N> }
 
-/** Whose call it is. A session is one, too. */
+/** Whose call it is: a session's, a transaction's, or in hooks of deliveries neither's. */
 export interface Caller {
   readonly scope: Scope
   readonly session?: SessionState | undefined
   readonly transaction?: Transaction | undefined
   /** Ends the runs: the connection's, or in `queue` the generation's. */
   readonly lifetime: Lifetime
+}
+
+/** The same caller for what the client's leaving does not stop; the closing of the server does. */
+export function outliving({ scope, session, transaction }: Caller): Caller {
+  return { scope, session, transaction, lifetime: scope.lifetime }
 }
 
 /** One call of the hook `K`. */
@@ -128,6 +133,16 @@ export class HookCall<K extends HookName = HookName> implements Caller {
     const decisions = this.transaction?.decisions ?? this.session?.decisions
     const { recipient }: AnyArguments = this.args
     decisions?.add({ plugin: handler.plugin, hook: this.hook, shadow: handler.shadow, outcome, recipient: recipient?.toString() })
+  }
+
+  /** What must be known before handlers that read facts of these hooks may run; undefined when all is known. */
+  pendingAt(hooks: readonly DelayedHook[]): Promise<unknown> | undefined {
+    let pending: Promise<unknown>[] | undefined
+    for (const hook of hooks) {
+      const run = (hook === 'mail' ? this.transaction : this.session)?.delayed.pending(hook)
+      if (run) (pending ??= []).push(run)
+    }
+    return pending && Promise.all(pending)
   }
 
   /** Adds to the time account of a plugin, in milliseconds. */

@@ -127,7 +127,7 @@ export class RunContext {
       if (!store) throw new Error(`Fact "${fact.name}" belongs to a ${fact.scope}, and there is none at ${this.#handler.hook}`)
       if (this.#call.isStale) return
       store.set(fact, value)
-      if (this.#args.helo) this.#call.session?.heloFacts.add(fact.name)
+      if (this.#args.helo) this.#call.session?.noteHeloFact(fact.name)
     }
   }
 

@@ -24,7 +24,7 @@ function from<T>(handlers: readonly Handler[], start: number, turn: Turn<T>): An
   for (let i = start; i < handlers.length; i++) {
     const handler = handlers[i]
     if (!handler) continue
-    const pending = handler.awaits.length > 0 ? turn.call.session?.pendingAt(handler.awaits) : undefined
+    const pending = handler.awaits.length > 0 ? turn.call.pendingAt(handler.awaits) : undefined
     const value = pending ? pending.then(() => invoke(handler, turn.call, turn.check)) : invoke(handler, turn.call, turn.check)
     if (value instanceof Promise) return value.then((late) => counted(handler, turn, late) ?? from(handlers, i + 1, turn))
     const answer = counted(handler, turn, value)

@@ -22,9 +22,8 @@ export class DecisionLog {
   #entries: LoggedOpinion[] | undefined
   #times: Float64Array | undefined
   readonly #plugins: readonly string[]
-  dropped = 0
-  /** Sum of the points given in this transaction that count for every recipient. */
-  points = 0
+  #dropped = 0
+  #points = 0
 
   constructor(plugins: readonly string[]) {
     this.#plugins = plugins
@@ -33,7 +32,21 @@ export class DecisionLog {
   add(entry: LoggedOpinion): void {
     this.#entries ??= []
     if (this.#entries.length < KEPT) this.#entries.push(entry)
-    else this.dropped++
+    else this.#dropped++
+  }
+
+  /** Entries that were too many to be kept. */
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  addPoints(points: number): void {
+    this.#points += points
+  }
+
+  /** Sum of the points given in this transaction that count for every recipient. */
+  get points(): number {
+    return this.#points
   }
 
   /** What was said at that hook no longer counts: the hook runs again. */

@@ -7,8 +7,8 @@ import type { SessionState } from './session.ts'
 import type { Transaction } from './transaction.ts'
 
 /** What is logged at the end of a transaction. */
-export function transactionRecord(session: SessionState, transaction: Transaction, reply: WireReply | readonly WireReply[]): object {
-  const { envelope, recipients, refused, asked, met, decisions } = transaction
+export function transactionRecord(transaction: Transaction, reply: WireReply | readonly WireReply[]): object {
+  const { session, envelope, recipients, refused, asked, met, decisions } = transaction
   const own = { ...session.facts.toJSON(), ...transaction.facts.toJSON() }
   return {
     event: 'transaction',
@@ -39,9 +39,7 @@ export function sessionRecord(session: SessionState, reason: CloseReason): objec
     event: 'session',
     id: session.id,
     ...client(session),
-    transactions: session.transactions,
-    accepted: session.accepted,
-    refused: session.refused,
+    ...session.counts,
     ...(opinions ? { opinions } : {}),
     ms: session.scope.now() - session.openedAt,
     closed: reason,

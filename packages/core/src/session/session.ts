@@ -1,18 +1,16 @@
 import { makeSessionId } from '@postroad/mail'
 import type { Helo, Identity, Session, TlsInfo } from '@postroad/plugin'
 import type { Wire } from '@postroad/smtp'
-import type { DelayedHook } from '../plan/handler.ts'
 import { DecisionLog } from './decision-log.ts'
 import { DelayedRefusals } from './delayed-refusals.ts'
 import { FactStore } from './fact-store.ts'
 import { Lifetime } from './lifetime.ts'
 import type { Scope } from './scope.ts'
-import type { Transaction } from './transaction.ts'
 
 /** Lines of the log that one connection may cause of a kind: who repeats itself fills no disk. */
 const LINES = 50
 
-/** What the engine knows of one connection. Plugins see it through {@link SessionView} only. */
+/** What the engine knows of one connection, whichever transaction it is in. Plugins see it through {@link SessionView} only. */
 export class SessionState {
   readonly id: string
   readonly scope: Scope
@@ -23,15 +21,22 @@ export class SessionState {
   readonly lifetime = new Lifetime()
   /** Milliseconds since the epoch. */
   readonly openedAt: number
-  helo: Helo | undefined
-  identity: Identity | undefined
-  transaction: Transaction | undefined
-  /** Transactions begun, messages taken, refusals said: for the last log line. */
-  transactions = 0
-  accepted = 0
-  refused = 0
   /** Refusals at connect and helo that are said at RCPT. */
   readonly delayed = new DelayedRefusals()
+  #helo: Helo | undefined
+  #identity: Identity | undefined
+  #transactions = 0
+  #accepted = 0
+  #refused = 0
+  /** Points given at connect and at the last helo, which count for every message of the session. */
+  #connectPoints = 0
+  #heloPoints = 0
+  /** Facts that were found out at the last helo, by name. */
+  readonly #heloFacts = new Set<string>()
+  #authRefusals = 0
+  /** The last attempt to log in that has no line of its own. */
+  #unlogged: object | undefined
+  #lines = 0
 
   constructor(scope: Scope, wire: Wire) {
     this.scope = scope
@@ -42,70 +47,97 @@ export class SessionState {
     this.decisions = new DecisionLog(scope.table.plugins)
   }
 
-  /** Facts that were found out at the last helo, by name. */
-  readonly heloFacts = new Set<string>()
+  /** The caller of hooks that have no transaction is the session itself. */
+  get session(): this {
+    return this
+  }
+
+  /** What the client calls itself; undefined before HELO or EHLO, and after STARTTLS. */
+  get helo(): Helo | undefined {
+    return this.#helo
+  }
+
+  /** Who the client has proved to be. */
+  get identity(): Identity | undefined {
+    return this.#identity
+  }
+
+  /** The client calls itself this from now on. */
+  greet(name: string, extended: boolean): Helo {
+    this.#forgetHelo()
+    this.#helo = Object.freeze({ name, extended })
+    return this.#helo
+  }
+
+  /** After the handshake what was learned of the client before it is forgotten, RFC 3207 §4.2: only the connection remains. */
+  forgetClient(): void {
+    this.#forgetHelo()
+    this.#identity = undefined
+  }
 
   /** What the client called itself, and what followed from it, holds no longer: it calls itself something else, or speaks TLS now. */
-  forgetHelo(): void {
-    this.helo = undefined
-    this.early.helo = 0
+  #forgetHelo(): void {
+    this.#helo = undefined
+    this.#heloPoints = 0
     this.decisions.forget('helo')
     this.delayed.keep('helo', undefined)
-    for (const name of this.heloFacts) this.facts.delete(name)
-    this.heloFacts.clear()
+    for (const name of this.#heloFacts) this.facts.delete(name)
+    this.#heloFacts.clear()
   }
 
-  /** Points given at connect and at the last helo, which count for every message of the session. */
-  readonly early = { connect: 0, helo: 0 }
+  /** The client has proved who it is. */
+  authenticate(identity: Identity): void {
+    this.#identity = Object.freeze({ ...identity })
+  }
 
-  /** Like refusals there, they do not concern a client that proved who it is. */
+  /** A fact that holds until the client calls itself something else. */
+  noteHeloFact(name: string): void {
+    this.#heloFacts.add(name)
+  }
+
+  addPoints(hook: 'connect' | 'helo', points: number): void {
+    if (hook === 'connect') this.#connectPoints += points
+    else this.#heloPoints += points
+  }
+
+  /** Like refusals at connect and helo, these points do not concern a client that proved who it is. */
   get points(): number {
-    return this.identity ? 0 : this.early.connect + this.early.helo
+    return this.#identity ? 0 : this.#connectPoints + this.#heloPoints
   }
 
-  /** Attempts to log in that were refused; the first {@link LINES} have a line each. */
-  authRefusals = 0
-  /** The last of those that have none; they have one together when the connection is gone. */
-  unlogged: object | undefined
-  #lines = 0
+  /** Counts one more transaction, and gives its id. */
+  beginTransaction(): string {
+    return `${this.id}.${++this.#transactions}`
+  }
+
+  countAccepted(): void {
+    this.#accepted++
+  }
+
+  /** Counts one more refusal, and gives their number. */
+  countRefused(): number {
+    return ++this.#refused
+  }
+
+  /** Transactions begun, messages taken, refusals said: for the last log line. */
+  get counts(): { readonly transactions: number; readonly accepted: number; readonly refused: number } {
+    return { transactions: this.#transactions, accepted: this.#accepted, refused: this.#refused }
+  }
 
   /** Writes down an attempt to log in that was refused: whoever guesses passwords never begins a transaction, and would not be seen without. */
   noteAuth(record: object): void {
-    if (++this.authRefusals <= LINES) this.scope.record(record)
-    else this.unlogged = record
+    if (++this.#authRefusals <= LINES) this.scope.record(record)
+    else this.#unlogged = record
+  }
+
+  /** One line for all attempts to log in that have none of their own, when the connection is gone. */
+  recordUnlogged(): void {
+    if (this.#unlogged) this.scope.record({ ...this.#unlogged, attempts: this.#authRefusals })
   }
 
   /** Whether the client may cause one more line of the log beside those of its transactions. */
   mayLog(): boolean {
     return ++this.#lines <= LINES
-  }
-
-  /** A frame's owner is the session itself. */
-  get session(): this {
-    return this
-  }
-
-  /** From now on this client is to send to one recipient at a time: its recipients' answers differed. */
-  requireSingleRecipients(): void {
-    this.scope.singleRecipientClients.add(this.#client, this.scope.now())
-  }
-
-  get isSingleRecipientClient(): boolean {
-    return this.scope.singleRecipientClients.has(this.#client, this.scope.now())
-  }
-
-  get #client(): string {
-    return `${this.wire.remote.address} ${this.transaction?.envelope.from ?? '<>'}`
-  }
-
-  /** What must be known before handlers that read facts of these hooks may run; undefined when all is known. */
-  pendingAt(hooks: readonly DelayedHook[]): Promise<unknown> | undefined {
-    let pending: Promise<unknown>[] | undefined
-    for (const hook of hooks) {
-      const run = (hook === 'mail' ? this.transaction?.delayed : this.delayed)?.pending(hook)
-      if (run) (pending ??= []).push(run)
-    }
-    return pending && Promise.all(pending)
   }
 }
 

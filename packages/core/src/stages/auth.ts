@@ -28,6 +28,6 @@ function decided(answer: Answer<Identity | Refusal> | undefined, session: Sessio
     session.noteAuth(authRecord(session, attempt, reply))
     return reply
   }
-  session.identity = Object.freeze({ ...(value as Identity) }) // it is no refusal
+  session.authenticate(value as Identity) // it is no refusal
   return SUCCEEDED
 }

@@ -7,6 +7,7 @@ import { reply as asReply } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import type { SessionState } from '../session/session.ts'
+import type { Transaction } from '../session/transaction.ts'
 import { toReply } from './refuse.ts'
 
 type CommandHook = 'verify' | 'expand' | 'help' | 'unknown'
@@ -19,15 +20,15 @@ const SILENCE: Readonly<Record<CommandHook, WireReply>> = {
   unknown: { code: 500, status: '5.5.2', text: 'Command not recognized' },
 }
 
-/** Answers one of the four. */
+/** Answers one of the four, in a transaction or outside of one. */
 export function command(
-  session: SessionState,
+  caller: SessionState | Transaction,
   hook: CommandHook,
   line: { readonly verb: string; readonly argument: string },
 ): Maybe<WireReply> {
-  const handlers = session.scope.table[hook]
+  const handlers = caller.scope.table[hook]
   if (!handlers) return SILENCE[hook]
-  const answer = first(handlers, new HookCall(hook, session, line), asReply)
+  const answer = first(handlers, new HookCall(hook, caller, line), asReply)
   return after(answer, decided, hook)
 }
 

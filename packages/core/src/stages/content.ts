@@ -9,7 +9,8 @@ import { after } from '../run/after.ts'
 import { HookCall, NOTHING } from '../run/call.ts'
 import { sink as asSink } from '../run/check.ts'
 import { Failure, guarded, invoke } from '../run/guard.ts'
-import type { SessionState } from '../session/session.ts'
+import type { Scope } from '../session/scope.ts'
+import type { Transaction } from '../session/transaction.ts'
 
 /** A listening plugin. */
 class Tap {
@@ -29,9 +30,9 @@ export type Taps = readonly Tap[]
 const NONE: Taps = []
 
 /** Opens what listens at `receive`, before 354; a failure that is worth something is the answer to DATA. */
-export function openTaps(session: SessionState): Maybe<Taps | Failure> {
-  const handlers = session.scope.table.receive
-  return handlers ? collectTaps(handlers, new HookCall('receive', session, NOTHING)) : NONE
+export function openTaps(transaction: Transaction): Maybe<Taps | Failure> {
+  const handlers = transaction.scope.table.receive
+  return handlers ? collectTaps(handlers, new HookCall('receive', transaction, NOTHING)) : NONE
 }
 
 function collectTaps(handlers: readonly Handler[], call: HookCall, taps: readonly Tap[] = []): Maybe<Taps | Failure> {
@@ -66,9 +67,9 @@ export class IncomingContent implements ContentSink {
   /** The first listener that failed and is worth something: the message's fate. */
   failure: Failure | undefined
 
-  constructor(session: SessionState, taps: readonly Tap[]) {
-    this.#writer = createContentWriter({ memoryLimit: session.scope.memory.open(), folder: session.scope.spool })
-    this.#memory = session.scope.memory
+  constructor({ memory, spool }: Scope, taps: readonly Tap[]) {
+    this.#writer = createContentWriter({ memoryLimit: memory.open(), folder: spool })
+    this.#memory = memory
     this.#taps = taps
   }
 

@@ -7,9 +7,7 @@ import { delay } from './delay.ts'
 
 /** HELO, EHLO, LHLO; again after STARTTLS. RFC 5321 §4.1.1.1. */
 export function helo(session: SessionState, name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<WireReply | undefined> {
-  session.transaction = undefined
-  session.forgetHelo()
-  session.helo = Object.freeze({ name, extended: verb !== 'HELO' })
+  const helo = session.greet(name, verb !== 'HELO')
   const waves = session.scope.table.helo
-  return waves && delay(session, 'helo', ask(waves, new HookCall('helo', session, { helo: session.helo }), opinions))
+  return waves && delay(session, 'helo', ask(waves, new HookCall('helo', session, { helo }), opinions))
 }

@@ -84,3 +84,28 @@ test('a message that nobody takes is deferred', async (t) => {
   const attach = await connect(t, {})
   assert.deepEqual(await send(attach(), 'a'), [250, 451])
 })
+
+for (const hook of ['message', 'rewrite'] as const)
+  test(`of a client that goes while plugins work at ${hook} nothing is taken: it will come again`, async (t) => {
+    let queued = 0
+    let asked = (): void => undefined
+    const isAsked = new Promise<void>((resolve) => {
+      asked = resolve
+    })
+    const think = ({ signal }: { readonly signal: AbortSignal }): Promise<undefined> => {
+      asked()
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined)))
+    }
+    const attach = await connect(t, { [hook]: think, queue: () => ({ id: `${++queued}` }) })
+    const stages = attach()
+    const sent = send(stages, 'a')
+    await isAsked
+    stages.close('client')
+    assert.deepEqual(await sent, [250, 451])
+    assert.equal(queued, 0)
+  })
+
+test('a recipient without a transaction is an error, not a recipient', async (t) => {
+  const attach = await connect(t, {})
+  assert.throws(() => attach().rcpt(address('a'), {}), /there is no transaction/)
+})

@@ -9,25 +9,19 @@ import { askWave } from '../run/ask.ts'
 import { HookCall } from '../run/call.ts'
 import { opinions } from '../run/check.ts'
 import { Failure } from '../run/guard.ts'
-import type { SessionState } from '../session/session.ts'
 import type { Transaction } from '../session/transaction.ts'
 import type { IncomingContent } from './content.ts'
 import { rewrite, take } from './queue.ts'
-import { refuse } from './refuse.ts'
+import { refuse, refuseRecipient } from './refuse.ts'
 import { tagged } from './tag.ts'
 
 const TOO_MANY_HOPS = reject('Too many hops: this message is in a loop', { status: '5.4.6', code: 554 })
 const HEADER_TOO_LARGE = reject('The header section is too large', { status: '5.3.4', code: 552 })
-const NO_TRANSACTION: WireReply = { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
+const NOT_TAKEN: WireReply = { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
 const ONE_BY_ONE = defer('The recipients’ answers differ: send to one recipient at a time', { status: '4.5.3', code: 451 })
 
 /** Everything from the final dot to the reply. */
-export async function message(session: SessionState, incoming: IncomingContent): Promise<WireReply | readonly WireReply[]> {
-  const { transaction } = session
-  if (!transaction) {
-    incoming.abort()
-    return NO_TRANSACTION
-  }
+export async function message(transaction: Transaction, incoming: IncomingContent): Promise<WireReply | readonly WireReply[]> {
   const stored = await incoming.finish().catch((cause: unknown) => {
     incoming.release()
     throw cause
@@ -35,12 +29,13 @@ export async function message(session: SessionState, incoming: IncomingContent):
   let reading: Promise<unknown> | undefined
   try {
     const refusal = incoming.failure?.refusal ?? structural(stored)
-    if (refusal) return refuse(session, 'message', { plugin: undefined, refusal })
-    const received = createMessage(stored, trace(session, transaction))
-    transaction.size = received.size
-    const verdicts = await judgeMessage(session, received)
-    if (verdicts instanceof Failure) return failed(session, verdicts)
-    const answered = await answer(session, received, verdicts)
+    if (refusal) return refuse(transaction, 'message', { plugin: undefined, refusal })
+    const received = createMessage(stored, trace(transaction))
+    transaction.arrive(received.size)
+    const verdicts = await judgeMessage(transaction, received)
+    // The client has gone, and handlers were stopped with it: what they have not looked at is not taken, and will come again.
+    if (transaction.isOver) return NOT_TAKEN
+    const answered = await answer(transaction, received, verdicts)
     reading = answered.reading
     return answered.reply
   } finally {
@@ -60,8 +55,8 @@ function structural(stored: Stored): Refusal | undefined {
 }
 
 /** RFC 5321 §4.4. */
-function trace(session: SessionState, transaction: Transaction): Uint8Array {
-  const [only] = transaction.recipients
+function trace({ session, envelope, recipients }: Transaction): Uint8Array {
+  const [only] = recipients
   const { wire, scope, helo } = session
   return receivedField({
     helo: helo?.name ?? 'unknown',
@@ -71,38 +66,35 @@ function trace(session: SessionState, transaction: Transaction): Uint8Array {
       base: wire.protocol === 'lmtp' ? 'LMTP' : helo?.extended ? 'ESMTP' : 'SMTP',
       tls: wire.tls !== undefined,
       auth: session.identity !== undefined,
-      smtputf8: transaction.envelope.parameters.smtputf8 ?? false,
+      smtputf8: envelope.parameters.smtputf8 ?? false,
     },
     tls: wire.tls,
-    id: transaction.envelope.id,
+    id: envelope.id,
     // Several recipients must not learn of each other, RFC 5321 §7.2.
-    for: transaction.recipients.length === 1 ? only?.address : undefined,
+    for: recipients.length === 1 ? only?.address : undefined,
     date: scope.now(),
   })
 }
 
 /** The `message` hook, then the thresholds. */
-async function judgeMessage(session: SessionState, received: Message): Promise<Verdicts | Failure> {
-  const { scope, transaction } = session
-  const verdicts = new Verdicts(transaction?.recipients ?? [])
-  const waves = scope.table.message
+async function judgeMessage(transaction: Transaction, received: Message): Promise<Verdicts> {
+  const verdicts = new Verdicts(transaction.recipients)
+  const waves = transaction.scope.table.message
   if (waves) {
-    const call = new HookCall('message', session, { message: received })
+    const call = new HookCall('message', transaction, { message: received })
     for (const wave of waves) {
       const asked = askWave(wave, call, opinions)
       const decisions = asked instanceof Promise ? await asked : asked
       if (decisions) verdicts.take(decisions)
-      if (verdicts.undecided.length === 0) break
+      if (transaction.isOver || verdicts.undecided.length === 0) break
     }
   }
-  applyThresholds(session, verdicts)
+  applyThresholds(transaction, verdicts)
   return verdicts
 }
 
-function applyThresholds(session: SessionState, verdicts: Verdicts): void {
-  const { scope, transaction } = session
-  if (!transaction) return
-  const shared = session.points + transaction.decisions.points
+function applyThresholds(transaction: Transaction, verdicts: Verdicts): void {
+  const { scope, points: shared } = transaction
   for (const recipient of verdicts.undecided) {
     const points = shared + transaction.pointsOf(recipient)
     const met = judge(points, scope.thresholds, recipient.address.domain)
@@ -118,55 +110,54 @@ interface Answered {
 }
 
 /** Refuses, or takes, whom the verdicts say. */
-async function answer(session: SessionState, received: Message, verdicts: Verdicts): Promise<Answered> {
+async function answer(transaction: Transaction, received: Message, verdicts: Verdicts): Promise<Answered> {
   const refused = verdicts.withKind('reject', 'defer')
-  const all = session.transaction?.recipients ?? []
-  const perRecipient = session.wire.protocol === 'lmtp' || session.transaction?.envelope.parameters.prdr === true
-  if (refused.length > 0 && !perRecipient) return { reply: oneRefusal(session, refused, all.length) }
-  const answers = session.transaction?.answers ?? all
-  if (refused.length === all.length) return { reply: answers.map((recipient) => refuseOne(session, recipient, verdicts.of(recipient))) }
-  const final = await rewrite(session, tagged(session, received, verdicts))
-  if (final instanceof Failure) return { reply: failed(session, final) }
-  const taken = await take(session, final, verdicts)
-  if (!perRecipient) return { reply: oneReply(session, taken.replies, all), reading: taken.reading }
+  const { recipients: all, answers, session, envelope } = transaction
+  const perRecipient = session.wire.protocol === 'lmtp' || envelope.parameters.prdr === true
+  if (refused.length > 0 && !perRecipient) return { reply: oneRefusal(transaction, refused, all.length) }
+  if (refused.length === all.length) return { reply: answers.map((recipient) => refuseOne(transaction, recipient, verdicts.of(recipient))) }
+  const final = await rewrite(transaction, tagged(transaction, received, verdicts))
+  if (final instanceof Failure) return { reply: failed(transaction, final) }
+  const taken = await take(transaction, final, verdicts)
+  if (!perRecipient) return { reply: oneReply(transaction, taken.replies, all), reading: taken.reading }
   const replies = answers.map((recipient) => {
     const decision = verdicts.of(recipient)
     return decision && isRefusal(decision.opinion)
-      ? refuseOne(session, recipient, decision)
+      ? refuseOne(transaction, recipient, decision)
       : (taken.replies.get(recipient) ?? taken.common)
   })
   return { reply: replies, reading: taken.reading }
 }
 
 /** One reply for several recipients, RFC 5321 §3.3: nothing is taken when they differ, so nothing is lost and nothing is doubled. */
-function oneRefusal(session: SessionState, refused: readonly (readonly [RoutedRecipient, Decision])[], total: number): WireReply {
+function oneRefusal(transaction: Transaction, refused: readonly (readonly [RoutedRecipient, Decision])[], total: number): WireReply {
   let worst: Decision | undefined
   for (const [, decision] of refused) worst = severer(worst, decision)
   const mixed = refused.length < total
-  if (mixed && session.scope.mixed === 'defer-rest') {
-    session.requireSingleRecipients()
-    return refuse(session, 'message', { plugin: 'mixed', refusal: ONE_BY_ONE })
+  if (mixed && transaction.scope.mixed === 'defer-rest') {
+    transaction.requireSingleRecipients()
+    return refuse(transaction, 'message', { plugin: 'mixed', refusal: ONE_BY_ONE })
   }
-  if (!worst || !isRefusal(worst.opinion)) return NO_TRANSACTION
-  return refuse(session, 'message', { plugin: worst.plugin, refusal: worst.opinion })
+  if (!worst || !isRefusal(worst.opinion)) return NOT_TAKEN
+  return refuse(transaction, 'message', { plugin: worst.plugin, refusal: worst.opinion })
 }
 
 /** What the next hop said may differ too: a 250 would lose those it refused, so the client is to come again one by one. */
-function oneReply(session: SessionState, replies: ReadonlyMap<Recipient, WireReply>, all: readonly RoutedRecipient[]): WireReply {
-  const distinct = [...new Set(all.map((recipient) => replies.get(recipient) ?? NO_TRANSACTION))]
+function oneReply(transaction: Transaction, replies: ReadonlyMap<Recipient, WireReply>, all: readonly RoutedRecipient[]): WireReply {
+  const distinct = [...new Set(all.map((recipient) => replies.get(recipient) ?? NOT_TAKEN))]
   const refusals = distinct.filter((reply) => reply.code >= 400)
-  const [first = NO_TRANSACTION] = distinct
+  const [first = NOT_TAKEN] = distinct
   if (refusals.length === 0) return first
-  if (refusals.length === distinct.length) return refusals.toSorted((a, b) => b.code - a.code)[0] ?? NO_TRANSACTION
-  session.requireSingleRecipients()
-  return refuse(session, 'queue', { plugin: 'mixed', refusal: ONE_BY_ONE })
+  if (refusals.length === distinct.length) return refusals.toSorted((a, b) => b.code - a.code)[0] ?? NOT_TAKEN
+  transaction.requireSingleRecipients()
+  return refuse(transaction, 'queue', { plugin: 'mixed', refusal: ONE_BY_ONE })
 }
 
-function refuseOne(session: SessionState, recipient: RoutedRecipient, decision: Decision | undefined): WireReply {
-  if (!decision || !isRefusal(decision.opinion)) return NO_TRANSACTION
-  return refuse(session, 'message', { plugin: decision.plugin, refusal: decision.opinion, recipient: recipient.address })
+function refuseOne(transaction: Transaction, recipient: RoutedRecipient, decision: Decision | undefined): WireReply {
+  if (!decision || !isRefusal(decision.opinion)) return NOT_TAKEN
+  return refuseRecipient(transaction, 'message', { plugin: decision.plugin, refusal: decision.opinion, recipient: recipient.address })
 }
 
-function failed(session: SessionState, failure: Failure): WireReply {
-  return failure.refusal ? refuse(session, 'message', { plugin: undefined, refusal: failure.refusal }) : NO_TRANSACTION
+function failed(transaction: Transaction, failure: Failure): WireReply {
+  return failure.refusal ? refuse(transaction, 'message', { plugin: undefined, refusal: failure.refusal }) : NOT_TAKEN
 }

@@ -12,13 +12,13 @@ import {
 } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
 import type { Verdicts } from '../policy/verdicts.ts'
-import { type HookArguments, HookCall } from '../run/call.ts'
+import { type HookArguments, HookCall, outliving } from '../run/call.ts'
 import { receipt as asReceipt } from '../run/check.ts'
 import { first } from '../run/first.ts'
 import { fold } from '../run/fold.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
-import type { SessionState } from '../session/session.ts'
+import type { Transaction } from '../session/transaction.ts'
 import { refuse, toReply } from './refuse.ts'
 
 const NOT_STORED = defer('Message could not be stored, try again later', { status: '4.3.0', code: 451 })
@@ -27,9 +27,9 @@ const NOT_STORED = defer('Message could not be stored, try again later', { statu
 export const DISCARD = 'discard'
 
 /** The `rewrite` hook. */
-export function rewrite(session: SessionState, message: Message): Message | Promise<Message | Failure> {
-  const handlers = session.scope.table.rewrite
-  return handlers ? fold(handlers, new HookCall('rewrite', session, { message })) : message
+export function rewrite(transaction: Transaction, message: Message): Message | Promise<Message | Failure> {
+  const handlers = transaction.scope.table.rewrite
+  return handlers ? fold(handlers, new HookCall('rewrite', transaction, { message })) : message
 }
 
 /** What became of the message. */
@@ -42,30 +42,31 @@ export interface Taken {
 }
 
 /** Quarantines, drops and queues; the most cautious first, so that a failure after it loses nothing. */
-export async function take(session: SessionState, message: Message, verdicts: Verdicts): Promise<Taken> {
+export async function take(transaction: Transaction, message: Message, verdicts: Verdicts): Promise<Taken> {
   const replies = new Map<Recipient, WireReply>()
   for (const [reason, recipients] of quarantined(verdicts)) {
     const deliveries = group(recipients)
-    settleGroup(session, recipients, { replies, ...(await ask(session, 'quarantine', { message, deliveries, reason })) })
+    settleGroup(transaction, recipients, { replies, ...(await ask(transaction, 'quarantine', { message, deliveries, reason })) })
   }
-  for (const [recipient] of verdicts.withKind('discard')) replies.set(recipient, ok(session, undefined))
-  const passed = remaining(session, verdicts)
+  for (const [recipient] of verdicts.withKind('discard')) replies.set(recipient, ok(transaction, undefined))
+  const passed = remaining(transaction, verdicts)
   const deliveries = group(passed).filter(({ route }) => route.via !== DISCARD)
   for (const recipient of passed)
-    if (waysOf(recipient.route).every(({ via }) => via === DISCARD)) replies.set(recipient, ok(session, undefined))
+    if (waysOf(recipient.route).every(({ via }) => via === DISCARD)) replies.set(recipient, ok(transaction, undefined))
   let reading: Promise<unknown> | undefined
   if (deliveries.length > 0) {
-    const said = await ask(session, 'queue', { message, deliveries })
-    settleGroup(session, [...new Set(deliveries.flatMap(({ recipients }) => recipients))], { replies, ...said })
-    if (!('kind' in said.stored)) reading = announce(session, { message, deliveries, receipt: said.stored })
+    const said = await ask(transaction, 'queue', { message, deliveries })
+    settleGroup(transaction, [...new Set(deliveries.flatMap(({ recipients }) => recipients))], { replies, ...said })
+    if (!('kind' in said.stored)) reading = announce(transaction, { message, deliveries, receipt: said.stored })
   }
   return { replies, common: toReply(NOT_STORED), reading }
 }
 
-function remaining(session: SessionState, verdicts: Verdicts): readonly RoutedRecipient[] {
-  const all = session.transaction?.recipients ?? []
-  if (verdicts.none) return all
-  return all.filter((recipient) => {
+function remaining({ isOver, recipients }: Transaction, verdicts: Verdicts): readonly RoutedRecipient[] {
+  // The client has gone while the message was changed or set aside, and will come again.
+  if (isOver) return []
+  if (verdicts.none) return recipients
+  return recipients.filter((recipient) => {
     const decision = verdicts.of(recipient)
     return !decision || decision.opinion.kind === 'accept'
   })
@@ -89,44 +90,36 @@ interface Said {
 }
 
 /** The client's leaving does not stop it; the closing of the server does. */
-async function ask<K extends 'queue' | 'quarantine'>(session: SessionState, hook: K, args: HookArguments[K]): Promise<Said> {
-  const handlers = session.scope.table[hook]
-  const { transaction } = session
-  const owner = { scope: session.scope, session, transaction, lifetime: session.scope.lifetime }
-  const answer = handlers && (await first(handlers, new HookCall(hook, owner, args), asReceipt))
-  if (!answer) return { plugin: transaction?.queuedBy, stored: NOT_STORED }
+async function ask<K extends 'queue' | 'quarantine'>(transaction: Transaction, hook: K, args: HookArguments[K]): Promise<Said> {
+  const handlers = transaction.scope.table[hook]
+  const answer = handlers && (await first(handlers, new HookCall(hook, outliving(transaction), args), asReceipt))
+  if (!answer) return { plugin: transaction.queuedBy, stored: NOT_STORED }
   const { plugin, value } = answer
   const stored = value instanceof Failure ? (value.refusal ?? NOT_STORED) : value
-  if (transaction) {
-    transaction.queuedBy = plugin
-    if (!('kind' in stored)) transaction.receipt = stored.id
-  }
+  transaction.answer(plugin, 'kind' in stored ? undefined : stored.id)
   return { plugin, stored }
 }
 
 type Group = Said & { readonly replies: Map<Recipient, WireReply> }
 
-function settleGroup(session: SessionState, recipients: readonly RoutedRecipient[], { replies, plugin, stored }: Group): void {
+function settleGroup(transaction: Transaction, recipients: readonly RoutedRecipient[], { replies, plugin, stored }: Group): void {
   if ('kind' in stored) {
-    const reply = refuse(session, 'queue', { plugin, refusal: stored })
+    const reply = refuse(transaction, 'queue', { plugin, refusal: stored })
     for (const recipient of recipients) replies.set(recipient, reply)
     return
   }
-  const reply = ok(session, stored)
+  const reply = ok(transaction, stored)
   for (const recipient of recipients) replies.set(recipient, reply)
   for (const { recipient, refusal } of stored.refused ?? []) replies.set(recipient, refusal)
 }
 
-function ok(session: SessionState, receipt: Receipt | undefined): WireReply {
-  const id = session.transaction?.envelope.id ?? session.id
+function ok({ envelope: { id } }: Transaction, receipt: Receipt | undefined): WireReply {
   return { code: 250, status: '2.0.0', text: receipt && receipt.id !== id ? `Ok: ${id} queued as ${receipt.id}` : `Ok: queued as ${id}` }
 }
 
-function announce(session: SessionState, args: HookArguments['accepted']): Promise<unknown> | undefined {
-  const waves = session.scope.table.accepted
-  if (!waves) return undefined
-  const owner = { scope: session.scope, session, transaction: session.transaction, lifetime: session.scope.lifetime }
-  return tell(waves, new HookCall('accepted', owner, args))
+function announce(transaction: Transaction, args: HookArguments['accepted']): Promise<unknown> | undefined {
+  const waves = transaction.scope.table.accepted
+  return waves && tell(waves, new HookCall('accepted', outliving(transaction), args))
 }
 
 /** Recipients that share a route travel together; one with several ways travels each of them. */

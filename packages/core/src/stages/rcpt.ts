@@ -11,10 +11,10 @@ import { route as asRoute, opinions } from '../run/check.ts'
 import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
-import type { SessionState } from '../session/session.ts'
+import type { Transaction } from '../session/transaction.ts'
 import { delayedRefusal, unsettled } from './delay.ts'
 import { DISCARD } from './queue.ts'
-import { refuse } from './refuse.ts'
+import { refuseRecipient } from './refuse.ts'
 
 const ACCEPTED: WireReply = { code: 250, status: '2.1.5', text: 'Recipient ok' }
 const NO_ROUTE = reject('Relaying denied', { status: '5.7.1' })
@@ -36,89 +36,89 @@ interface Onward extends Candidate {
 }
 
 /** RCPT TO, from what was delayed to the recipient’s place in the envelope. */
-export function rcpt(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
-  if (Object.keys(parameters).length > 0) session.transaction?.asked.push({ to: recipient.toString(), ...parameters })
-  const running = unsettled(session)
-  return running ? running.then(() => begin(session, recipient, parameters)) : begin(session, recipient, parameters)
+export function rcpt(transaction: Transaction, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
+  transaction.ask(recipient, parameters)
+  const running = unsettled(transaction)
+  return running ? running.then(() => begin(transaction, recipient, parameters)) : begin(transaction, recipient, parameters)
 }
 
-function begin(session: SessionState, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
-  const delayed = delayedRefusal(session)
+function begin(transaction: Transaction, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
+  const delayed = delayedRefusal(transaction)
   if (delayed && isRefusal(delayed.decision.opinion))
-    return refuse(session, delayed.hook, { plugin: delayed.decision.plugin, refusal: delayed.decision.opinion, recipient })
-  session.transaction?.beginRecipient()
-  if (session.isSingleRecipientClient && (session.transaction?.recipients.length ?? 0) > 0)
-    return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
+    return refuseRecipient(transaction, delayed.hook, { plugin: delayed.decision.plugin, refusal: delayed.decision.opinion, recipient })
+  transaction.beginRecipient()
+  if (transaction.isOfSingleRecipientClient && transaction.recipients.length > 0)
+    return refuseRecipient(transaction, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
   const candidate: Candidate = { recipient, parameters, recipientFacts: new FactStore() }
-  const waves = session.scope.table.rcpt
-  if (!waves) return asked(undefined, session, candidate)
-  const decision = ask(waves, new HookCall('rcpt', session, candidate), opinions)
-  return after(decision, asked, session, candidate)
+  const waves = transaction.scope.table.rcpt
+  if (!waves) return asked(undefined, transaction, candidate)
+  const decision = ask(waves, new HookCall('rcpt', transaction, candidate), opinions)
+  return after(decision, asked, transaction, candidate)
 }
 
-function asked(decision: Decision | undefined, session: SessionState, candidate: Candidate): Maybe<WireReply> {
-  const refused = refusedBy(session, 'rcpt', { candidate, decision })
-  return refused ?? (repeated(session, candidate) ? ACCEPTED : findRoute(session, candidate))
+function asked(decision: Decision | undefined, transaction: Transaction, candidate: Candidate): Maybe<WireReply> {
+  const refused = refusedBy(transaction, 'rcpt', { candidate, decision })
+  return refused ?? (repeated(transaction, candidate) ? ACCEPTED : findRoute(transaction, candidate))
 }
 
 /** What was named before goes the way it had; only the checks are made again, because they count. */
-function repeated({ transaction }: SessionState, { recipient, parameters }: Candidate): boolean {
-  const known = transaction?.namedBefore(recipient, parameters)
-  if (known) transaction?.repeat(known)
+function repeated(transaction: Transaction, { recipient, parameters }: Candidate): boolean {
+  const known = transaction.namedBefore(recipient, parameters)
+  if (known) transaction.repeat(known)
   return known !== undefined
 }
 
-function findRoute(session: SessionState, candidate: Candidate): Maybe<WireReply> {
-  const handlers = session.scope.table.route
-  const answer = handlers && first(handlers, new HookCall('route', session, candidate), asRoute)
-  return after(answer, routed, session, candidate)
+function findRoute(transaction: Transaction, candidate: Candidate): Maybe<WireReply> {
+  const handlers = transaction.scope.table.route
+  const answer = handlers && first(handlers, new HookCall('route', transaction, candidate), asRoute)
+  return after(answer, routed, transaction, candidate)
 }
 
-function routed(answer: Answer<Route | Refusal> | undefined, session: SessionState, candidate: Candidate): Maybe<WireReply> {
+function routed(answer: Answer<Route | Refusal> | undefined, transaction: Transaction, candidate: Candidate): Maybe<WireReply> {
   const { recipient } = candidate
   // Acceptance is a route: whoever has none is refused, so an open relay cannot happen by forgetting something.
-  if (!answer) return refuse(session, 'route', { plugin: undefined, refusal: NO_ROUTE, recipient })
+  if (!answer) return refuseRecipient(transaction, 'route', { plugin: undefined, refusal: NO_ROUTE, recipient })
   const { plugin, value } = answer
-  if (value instanceof Failure) return refuse(session, 'route', { plugin, refusal: value.refusal ?? NO_ROUTE, recipient })
-  if ('kind' in value) return refuse(session, 'route', { plugin, refusal: value, recipient })
-  const waves = session.scope.table.nexthop
-  if (!waves) return accept(session, candidate, value)
+  if (value instanceof Failure) return refuseRecipient(transaction, 'route', { plugin, refusal: value.refusal ?? NO_ROUTE, recipient })
+  if ('kind' in value) return refuseRecipient(transaction, 'route', { plugin, refusal: value, recipient })
+  const waves = transaction.scope.table.nexthop
+  if (!waves) return accept(transaction, candidate, value)
   const onward: Onward = { ...candidate, route: value }
-  return after(ask(waves, new HookCall('nexthop', session, onward), opinions), agreed, session, onward)
+  return after(ask(waves, new HookCall('nexthop', transaction, onward), opinions), agreed, transaction, onward)
 }
 
-function agreed(decision: Decision | undefined, session: SessionState, onward: Onward): WireReply {
-  return refusedBy(session, 'nexthop', { candidate: onward, decision }) ?? accept(session, onward, onward.route)
+function agreed(decision: Decision | undefined, transaction: Transaction, onward: Onward): WireReply {
+  return refusedBy(transaction, 'nexthop', { candidate: onward, decision }) ?? accept(transaction, onward, onward.route)
 }
 
 function refusedBy(
-  session: SessionState,
+  transaction: Transaction,
   hook: 'rcpt' | 'nexthop',
   said: { candidate: Candidate; decision: Decision | undefined },
 ): WireReply | undefined {
   const { decision, candidate } = said
   if (!decision || !isRefusal(decision.opinion)) return undefined
-  return refuse(session, hook, { plugin: decision.plugin, refusal: decision.opinion, recipient: candidate.recipient })
+  return refuseRecipient(transaction, hook, { plugin: decision.plugin, refusal: decision.opinion, recipient: candidate.recipient })
 }
 
-function accept(session: SessionState, { recipient, parameters }: Candidate, route: Route): WireReply {
+function accept(transaction: Transaction, { recipient, parameters }: Candidate, route: Route): WireReply {
   const taken = Object.freeze({ address: recipient, parameters, route })
-  const others = session.transaction?.recipients ?? []
-  if (others.at(-1)?.route !== route && !isTaken(session, [...others, taken])) {
-    if (isTaken(session, [taken])) return refuse(session, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
+  const { recipients: others, session } = transaction
+  if (others.at(-1)?.route !== route && !isTaken(transaction, [...others, taken])) {
+    if (isTaken(transaction, [taken])) return refuseRecipient(transaction, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
     if (session.mayLog())
       session.scope.log.error(
         { to: recipient.toString(), via: waysOf(route).map(({ via }) => via) },
         'no plugin of this scope takes mail that goes these ways (together): use one that does, or route it otherwise',
       )
-    return refuse(session, 'rcpt', { plugin: undefined, refusal: NOBODY_TAKES, recipient })
+    return refuseRecipient(transaction, 'rcpt', { plugin: undefined, refusal: NOBODY_TAKES, recipient })
   }
-  session.transaction?.accept(taken)
+  transaction.accept(taken)
   return ACCEPTED
 }
 
 /** Whether one plugin takes responsibility for all of them: it is asked when the message is there, and then it would be too late to part them. */
-function isTaken({ scope }: SessionState, recipients: readonly RoutedRecipient[]): boolean {
+function isTaken({ scope }: Transaction, recipients: readonly RoutedRecipient[]): boolean {
   const takers = scope.table.queue
   if (!takers) return true // said at boot; the reply is that of `queue`
   const vias = new Set(recipients.flatMap(({ route }) => waysOf(route).map(({ via }) => via)))

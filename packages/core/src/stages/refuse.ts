@@ -1,26 +1,36 @@
 import type { Address, HookName, Refusal } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
-import { HookCall } from '../run/call.ts'
+import { type HookArguments, HookCall, outliving } from '../run/call.ts'
 import { tell } from '../run/tell.ts'
 import type { SessionState } from '../session/session.ts'
+import type { Transaction } from '../session/transaction.ts'
 
 /** Whose refusal, and what it says. */
 export interface Refused {
   readonly plugin: string | undefined
   readonly refusal: Refusal
-  readonly recipient?: Address
+}
+
+interface RefusedRecipient extends Refused {
+  readonly recipient: Address
 }
 
 /** The reply to a refusal; those who listen at `refused` hear of it. */
-export function refuse(session: SessionState, hook: HookName, { plugin, refusal, recipient }: Refused): WireReply {
-  session.refused++
-  if (recipient) session.transaction?.refused.push({ to: recipient.toString(), plugin, refusal })
-  const waves = session.scope.table.refused
-  if (waves) {
-    const owner = { scope: session.scope, session, transaction: session.transaction, lifetime: session.scope.lifetime }
-    tell(waves, new HookCall('refused', owner, { refusedAt: hook, refusedBy: plugin, refusal, ...(recipient ? { recipient } : {}) }))
-  }
-  return toReply(refusal)
+export function refuse(caller: SessionState | Transaction, hook: HookName, { plugin, refusal }: Refused): WireReply {
+  return tellRefused(caller, { refusedAt: hook, refusedBy: plugin, refusal })
+}
+
+/** The same, of one recipient. */
+export function refuseRecipient(transaction: Transaction, hook: HookName, { plugin, refusal, recipient }: RefusedRecipient): WireReply {
+  transaction.refuse({ to: recipient.toString(), plugin, refusal })
+  return tellRefused(transaction, { refusedAt: hook, refusedBy: plugin, refusal, recipient })
+}
+
+function tellRefused(caller: SessionState | Transaction, refused: HookArguments['refused']): WireReply {
+  caller.session.countRefused()
+  const waves = caller.scope.table.refused
+  if (waves) tell(waves, new HookCall('refused', outliving(caller), refused))
+  return toReply(refused.refusal)
 }
 
 /** A refusal in the form the wire sends. */

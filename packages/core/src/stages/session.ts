@@ -4,12 +4,13 @@ import type { AuthAttempt, CloseReason, MailParameters, RcptParameters, TlsInfo 
 import type { Address } from '@postroad/plugin'
 import type { ContentSink, Maybe, Offer, Stages, Wire, WireReply } from '@postroad/smtp'
 import { after } from '../run/after.ts'
-import { HookCall } from '../run/call.ts'
+import { HookCall, outliving } from '../run/call.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
 import { sessionRecord } from '../session/record.ts'
 import type { Scope } from '../session/scope.ts'
 import { SessionState } from '../session/session.ts'
+import { Transaction } from '../session/transaction.ts'
 import { auth } from './auth.ts'
 import { command } from './command.ts'
 import { connect } from './connect.ts'
@@ -20,7 +21,6 @@ import { helo } from './helo.ts'
 import { mail } from './mail.ts'
 import { message } from './message.ts'
 import { rcpt } from './rcpt.ts'
-import { secured } from './tls.ts'
 
 /** Refusals of the wire that are written down; all are counted. */
 const LINES = 100
@@ -34,6 +34,8 @@ export class SessionStages implements Stages {
   readonly #session: SessionState
   readonly #offer: Offer
   readonly #gone: () => void
+  /** The one that the client is in. */
+  #transaction: Transaction | undefined
   #taps: Taps = NO_TAPS
   #incoming: IncomingContent | undefined
   /** Why the message of this transaction will not be taken, before anybody was asked about it. */
@@ -60,11 +62,12 @@ export class SessionStages implements Stages {
   }
 
   secured(_tls: TlsInfo): void {
-    secured(this.#session)
+    this.#session.forgetClient()
+    this.#endTransaction()
   }
 
   authenticated(name: string): void {
-    this.#session.identity = Object.freeze({ name })
+    this.#session.authenticate({ name })
   }
 
   auth(attempt: AuthAttempt): Maybe<WireReply | undefined> {
@@ -73,70 +76,72 @@ export class SessionStages implements Stages {
 
   mail(from: Address | undefined, parameters: MailParameters): Maybe<WireReply | undefined> {
     this.#refusal = undefined
-    return mail(this.#session, from, parameters)
+    this.#transaction = new Transaction(this.#session, from, parameters)
+    return mail(this.#transaction)
   }
 
   rcpt(to: Address, parameters: RcptParameters): Maybe<WireReply> {
-    return rcpt(this.#session, to, parameters)
+    return rcpt(this.#current, to, parameters)
   }
 
   data(): Maybe<WireReply | undefined> {
-    return after(data(this.#session), SessionStages.#asked, this)
+    const transaction = this.#current
+    return after(data(transaction), SessionStages.#asked, this, transaction)
   }
 
-  static #asked(reply: WireReply | undefined, stages: SessionStages): Maybe<WireReply | undefined> {
+  static #asked(reply: WireReply | undefined, stages: SessionStages, transaction: Transaction): Maybe<WireReply | undefined> {
     stages.#refusal = reply
-    return reply ?? after(openTaps(stages.#session), SessionStages.#opened, stages)
+    return reply ?? after(openTaps(transaction), SessionStages.#opened, stages)
   }
 
   content(): ContentSink {
-    this.#incoming = new IncomingContent(this.#session, this.#taps)
+    this.#incoming = new IncomingContent(this.#session.scope, this.#taps)
     this.#taps = NO_TAPS
     return this.#incoming
   }
 
   async message(): Promise<WireReply | readonly WireReply[]> {
+    const transaction = this.#current
     const incoming = this.#incoming
     this.#incoming = undefined
     if (!incoming) throw new Error('there is no content')
     try {
-      const reply = await message(this.#session, incoming)
-      this.#session.accepted += 'code' in reply ? Number(reply.code < 300) : Number(reply.some((one) => one.code < 300))
-      finish(this.#session, reply)
+      const reply = await message(transaction, incoming)
+      if ('code' in reply ? reply.code < 300 : reply.some((one) => one.code < 300)) this.#session.countAccepted()
+      this.#finish(transaction, reply)
       return reply
     } catch (error) {
       // Ours, not a plugin's: a disk that is full, for one. Nothing was taken.
       this.#session.scope.log.error({ session: this.#session.id, error }, 'a message could not be processed')
-      finish(this.#session, LOST)
+      this.#finish(transaction, LOST)
       return { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
     }
   }
 
   reset(): void {
     this.#drop()
-    this.#finish(RESET)
+    this.#abandon(RESET)
   }
 
   verify(argument: string): Maybe<WireReply> {
-    return command(this.#session, 'verify', { verb: 'VRFY', argument })
+    return command(this.#caller, 'verify', { verb: 'VRFY', argument })
   }
 
   expand(argument: string): Maybe<WireReply> {
-    return command(this.#session, 'expand', { verb: 'EXPN', argument })
+    return command(this.#caller, 'expand', { verb: 'EXPN', argument })
   }
 
   help(argument: string): Maybe<WireReply> {
-    return command(this.#session, 'help', { verb: 'HELP', argument })
+    return command(this.#caller, 'help', { verb: 'HELP', argument })
   }
 
   unknown(verb: string, argument: string): Maybe<WireReply> {
-    return command(this.#session, 'unknown', { verb, argument })
+    return command(this.#caller, 'unknown', { verb, argument })
   }
 
   refused(command: string, reply: WireReply): void {
-    this.#session.refused++
     if (command === 'DATA' || command === 'BDAT') this.#refusal = reply
-    if (this.#session.refused > LINES) return
+    if (this.#session.countRefused() > LINES) return
     this.#session.scope.log.debug({ session: this.#session.id, command, code: reply.code, status: reply.status }, 'refused by the wire')
   }
 
@@ -145,10 +150,10 @@ export class SessionStages implements Stages {
     const { scope } = session
     this.#drop()
     session.lifetime.end(GONE)
-    this.#finish(LOST)
-    if (scope.table.closed) tell(scope.table.closed, new HookCall('closed', { scope, session, lifetime: scope.lifetime }, { reason }))
-    if (session.unlogged) scope.record({ ...session.unlogged, attempts: session.authRefusals })
-    if (scope.timed && session.transactions === 0) scope.record(sessionRecord(session, reason))
+    this.#abandon(LOST)
+    if (scope.table.closed) tell(scope.table.closed, new HookCall('closed', outliving(session), { reason }))
+    session.recordUnlogged()
+    if (scope.timed && session.counts.transactions === 0) scope.record(sessionRecord(session, reason))
     this.#gone()
   }
 
@@ -171,17 +176,43 @@ export class SessionStages implements Stages {
     this.#taps = NO_TAPS
   }
 
+  get #open(): Transaction | undefined {
+    return this.#transaction?.isOver ? undefined : this.#transaction
+  }
+
+  /** The wire takes RCPT and DATA after MAIL only. */
+  get #current(): Transaction {
+    const transaction = this.#open
+    if (!transaction) throw new Error('there is no transaction')
+    return transaction
+  }
+
+  /** Whose the hooks are that come in a transaction and outside of one. */
+  get #caller(): SessionState | Transaction {
+    return this.#open ?? this.#session
+  }
+
   /** The transaction, if there is one, came to no message; `how`, unless somebody has refused it. */
-  #finish(how: WireReply): void {
-    const { transaction } = this.#session
+  #abandon(how: WireReply): void {
+    const transaction = this.#open
     if (!transaction) return
-    if (transaction.recipients.length > 0) finish(this.#session, this.#refusal ?? how)
-    else if (transaction.refused.length > 0) finish(this.#session, lastRefusal(this.#session))
-    this.#session.transaction = undefined
+    if (transaction.recipients.length > 0) finish(transaction, this.#refusal ?? how)
+    else if (transaction.refused.length > 0) finish(transaction, lastRefusal(transaction))
+    this.#endTransaction()
+  }
+
+  #finish(transaction: Transaction, reply: WireReply | readonly WireReply[]): void {
+    finish(transaction, reply)
+    if (this.#transaction === transaction) this.#transaction = undefined
+  }
+
+  #endTransaction(): void {
+    this.#transaction?.end()
+    this.#transaction = undefined
   }
 }
 
-function lastRefusal(session: SessionState): WireReply {
-  const refusal = session.transaction?.refused.at(-1)?.refusal
+function lastRefusal({ refused }: Transaction): WireReply {
+  const refusal = refused.at(-1)?.refusal
   return refusal ? { code: refusal.code, status: refusal.status, text: refusal.text } : RESET
 }

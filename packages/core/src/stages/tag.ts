@@ -2,16 +2,15 @@ import type { Message } from '@postroad/plugin'
 import { marks, round } from '../policy/thresholds.ts'
 import type { Verdicts } from '../policy/verdicts.ts'
 import type { LoggedOpinion } from '../session/decision-log.ts'
-import type { SessionState } from '../session/session.ts'
+import type { Transaction } from '../session/transaction.ts'
 
 const MOST_REASONS = 20
 
 /** The message with its mark, when the points of a recipient who gets it meet `thresholds.tag`. */
-export function tagged(session: SessionState, message: Message, verdicts: Verdicts): Message {
-  const { transaction, decisions, scope } = session
-  const { thresholds } = scope
-  if (!transaction || (thresholds.tag === undefined && !thresholds.domains)) return message
-  const shared = session.points + transaction.decisions.points
+export function tagged(transaction: Transaction, message: Message, verdicts: Verdicts): Message {
+  const { session, decisions, points: shared } = transaction
+  const { thresholds } = transaction.scope
+  if (thresholds.tag === undefined && !thresholds.domains) return message
   let score: number | undefined
   for (const recipient of transaction.recipients) {
     if ((verdicts.of(recipient)?.opinion.kind ?? 'accept') !== 'accept') continue
@@ -22,7 +21,7 @@ export function tagged(session: SessionState, message: Message, verdicts: Verdic
     score = Math.max(score ?? points, points)
   }
   if (score === undefined) return message
-  const reasons = [...decisions.entries, ...transaction.decisions.entries].flatMap(reason).slice(0, MOST_REASONS)
+  const reasons = [...session.decisions.entries, ...decisions.entries].flatMap(reason).slice(0, MOST_REASONS)
   const marked = message
     .withoutHeader('X-Spam-Flag')
     .withoutHeader('X-Spam-Score')
