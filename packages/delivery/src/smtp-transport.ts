@@ -87,8 +87,8 @@ const DNS_SILENT = localReply(451, '4.4.3', 'DNS does not answer for the mail ho
 const GIVEN_UP = localReply(451, '4.3.2', 'Given up')
 const LOOP = localReply(554, '5.4.6', 'Mail for the domain loops back to this host')
 
-/** Where a host is reached. */
-interface Place {
+/** One of the addresses at which a host is reached. */
+interface HostAddress {
   readonly host: MailHost
   readonly address: string | undefined
 }
@@ -151,7 +151,7 @@ class Courier {
   /** Resolves to whether DNS was silent about some of the addresses. */
   async #tryAll(errand: Errand, hosts: readonly MailHost[], progress: Progress): Promise<boolean> {
     const { job } = errand
-    const later: Place[] = []
+    const later: HostAddress[] = []
     let isIncomplete = false
     for (const host of hosts) {
       if (!this.#mayGoOn(progress, job)) break
@@ -166,7 +166,7 @@ class Courier {
         else await this.#tryAddress(errand, { host, address, progress })
       }
     }
-    for (const place of later) if (this.#mayGoOn(progress, job)) await this.#tryAddress(errand, { ...place, progress })
+    for (const at of later) if (this.#mayGoOn(progress, job)) await this.#tryAddress(errand, { ...at, progress })
     return isIncomplete
   }
 
@@ -193,7 +193,7 @@ class Courier {
     return { ...found, addresses, isOwn: found.addresses.some(isOwn) }
   }
 
-  async #tryAddress(errand: Errand, at: Place & { readonly progress: Progress }): Promise<void> {
+  async #tryAddress(errand: Errand, at: HostAddress & { readonly progress: Progress }): Promise<void> {
     const { job } = errand
     const { host, progress } = at
     const target = await this.#target(errand, at)
@@ -223,7 +223,7 @@ class Courier {
     }
   }
 
-  async #target({ domain, job }: Errand, { host, address }: Place): Promise<Target | { refusal: Reply }> {
+  async #target({ domain, job }: Errand, { host, address }: HostAddress): Promise<Target | { refusal: Reply }> {
     const { route, parameters, signal } = job
     const { tlsPolicy, localAddress } = this.#options
     const port = domain === undefined ? (route.port ?? 25) : (this.#options.port ?? 25)

@@ -12,7 +12,7 @@ export interface Query {
 }
 
 /** What a resolver said, as far as it can be cached. */
-export interface Reply {
+export interface DnsReply {
   readonly code: string
   readonly truncated: boolean
   readonly secure: boolean
@@ -53,7 +53,7 @@ export function makeQuery(type: RecordType, name: string): Query {
 }
 
 /** The reply to the query, or `undefined` when the octets are not one: another id or question, a query, or garbage (RFC 5452 §9.1). */
-export function readReply(query: Query, bytes: Uint8Array): Reply | undefined {
+export function readReply(query: Query, bytes: Uint8Array): DnsReply | undefined {
   let packet: DecodedPacket & { readonly rcode?: string }
   try {
     packet = decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
@@ -71,7 +71,7 @@ export function readReply(query: Query, bytes: Uint8Array): Reply | undefined {
   return { code: packet.rcode ?? 'NOERROR', truncated: packet.flag_tc, secure: packet.flag_ad, records, ttl, alias }
 }
 
-const TRUNCATED: Reply = { code: 'NOERROR', truncated: true, secure: false, records: [], ttl: 0, alias: false }
+const TRUNCATED: DnsReply = { code: 'NOERROR', truncated: true, secure: false, records: [], ttl: 0, alias: false }
 
 /** RFC 1035 §4.1.1: id in octets 0 and 1, QR the top bit of octet 2, TC its second lowest. */
 function isTruncated(query: Query, bytes: Uint8Array): boolean {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Dns } from '@postroad/plugin'
 import type { Clock } from './clock.ts'
 import type { DnsFailure } from './failure.ts'
-import { createDns, type DnsError, type DnsOptions, forMessage, type Reply } from './index.ts'
+import { createDns, type DnsError, type DnsOptions, type DnsReply, forMessage } from './index.ts'
 
 /** Time that passes only when told to; sleepers wake in order. */
 function fakeClock(): Clock & { advance(ms: number): Promise<void> } {
@@ -24,10 +24,10 @@ function fakeClock(): Clock & { advance(ms: number): Promise<void> } {
   }
 }
 
-const found: Reply = { code: 'NOERROR', truncated: false, secure: true, records: ['192.0.2.1'], ttl: 60, alias: false }
+const found: DnsReply = { code: 'NOERROR', truncated: false, secure: true, records: ['192.0.2.1'], ttl: 60, alias: false }
 
 /** A resolver whose servers say what the script says, by address, in turn; `silent` never answers. */
-function scripted(script: Record<string, (Partial<Reply> | 'silent' | Error)[]>, options: DnsOptions = {}) {
+function scripted(script: Record<string, (Partial<DnsReply> | 'silent' | Error)[]>, options: DnsOptions = {}) {
   const clock = fakeClock()
   const asked: string[] = []
   const dns = createDns({
@@ -40,7 +40,7 @@ function scripted(script: Record<string, (Partial<Reply> | 'silent' | Error)[]>,
       const next = script[server.address]?.shift()
       if (next instanceof Error) throw next
       if (next === 'silent') await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
-      return { ...found, ...(next as Partial<Reply> | undefined) }
+      return { ...found, ...(next as Partial<DnsReply> | undefined) }
     },
   })
   return { dns, clock, asked }
@@ -69,7 +69,7 @@ test('an answer is kept for its TTL, whatever the case of the name, and its TTL 
 })
 
 test('RFC 2308 §5: NXDOMAIN and NODATA are kept for the negative TTL, at most an hour, and without an SOA for a few seconds', async () => {
-  const none: Partial<Reply> = { code: 'NXDOMAIN', records: [], ttl: 9000 }
+  const none: Partial<DnsReply> = { code: 'NXDOMAIN', records: [], ttl: 9000 }
   const { dns, clock, asked } = scripted({ '192.0.2.53': [none, { records: [], ttl: undefined }, { records: [], ttl: undefined }] })
   await assert.rejects(dns.txt('no.example'), fails('NXDOMAIN'))
   await clock.advance(3_599_000)

@@ -6,7 +6,7 @@ import { type Exchange, exchange } from './exchange.ts'
 import { DnsError, type DnsFailure } from './failure.ts'
 import { normaliseName } from './name.ts'
 import { isLoopback, parseServer, systemServers } from './servers.ts'
-import { type Outcome, Upstream, type UpstreamStats } from './upstream.ts'
+import { type LookupOutcome, Upstream, type UpstreamStats } from './upstream.ts'
 
 /** Everything has a default. */
 export interface DnsOptions {
@@ -173,7 +173,7 @@ class CachingResolver extends Asker implements Resolver {
     }
   }
 
-  #toEntry(outcome: Outcome): Entry {
+  #toEntry(outcome: LookupOutcome): Entry {
     const { maxTtl, maxNegativeTtl, failureTtl } = this.#options
     const until = (seconds: number) => this.#clock.now() + seconds * 1000
     if (!('reply' in outcome)) {

@@ -3,7 +3,7 @@ import { channel } from 'node:diagnostics_channel'
 import type { RecordType } from './asker.ts'
 import type { Clock } from './clock.ts'
 import type { Exchange } from './exchange.ts'
-import { makeQuery, type Query, type Reply } from './packet.ts'
+import { type DnsReply, makeQuery, type Query } from './packet.ts'
 import type { Server } from './servers.ts'
 
 /** How patient to be; see `DnsOptions`. */
@@ -24,7 +24,9 @@ export interface UpstreamStats {
 }
 
 /** What one lookup has come to: a reply that can be used, or why there is none. */
-export type Outcome = { readonly reply: Reply } | { readonly failure: 'SERVFAIL' | 'REFUSED' | 'TIMEOUT'; readonly cause?: unknown }
+export type LookupOutcome =
+  | { readonly reply: DnsReply }
+  | { readonly failure: 'SERVFAIL' | 'REFUSED' | 'TIMEOUT'; readonly cause?: unknown }
 
 /** A server that did not answer is asked last for this long. */
 const DEMOTED_MS = 30_000
@@ -51,9 +53,9 @@ export class Upstream {
   }
 
   /** Never rejects. Takes at most `timeoutMs`. */
-  async ask(type: RecordType, name: string): Promise<Outcome> {
+  async ask(type: RecordType, name: string): Promise<LookupOutcome> {
     const deadline = this.#clock.now() + this.#patience.timeoutMs
-    let outcome: Outcome = { failure: 'TIMEOUT' }
+    let outcome: LookupOutcome = { failure: 'TIMEOUT' }
     // RFC 9520 §3.1: a server that said it cannot is not asked again; one that said nothing may have lost the packet.
     const silent = new Set(this.#servers)
     for (let round = 0; round < this.#patience.rounds && silent.size > 0; round++) {
@@ -76,7 +78,7 @@ export class Upstream {
     return this.#servers.some(isDemoted) ? this.#servers.toSorted((a, b) => isDemoted(a) - isDemoted(b)) : this.#servers
   }
 
-  async #attempt(server: Server, query: Query, ms: number): Promise<Outcome> {
+  async #attempt(server: Server, query: Query, ms: number): Promise<LookupOutcome> {
     const start = this.#clock.now()
     const outcome = await this.#within(ms, (signal) => this.#converse(server, query, signal))
     if (queries.hasSubscribers) {
@@ -86,7 +88,7 @@ export class Upstream {
     return outcome
   }
 
-  async #converse(server: Server, query: Query, signal: AbortSignal): Promise<Outcome> {
+  async #converse(server: Server, query: Query, signal: AbortSignal): Promise<LookupOutcome> {
     this.stats.sent++
     let reply = await this.#exchange(server, query, 'udp', signal)
     if (reply.truncated) {
@@ -99,7 +101,7 @@ export class Upstream {
   }
 
   /** Runs `work` against the clock. */
-  async #within(ms: number, work: (signal: AbortSignal) => Promise<Outcome>): Promise<Outcome> {
+  async #within(ms: number, work: (signal: AbortSignal) => Promise<LookupOutcome>): Promise<LookupOutcome> {
     const done = new AbortController()
     const late = new AbortController()
     const alarm = this.#clock.sleep(ms, done.signal).then(

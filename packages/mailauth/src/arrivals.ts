@@ -3,7 +3,7 @@ import type { DataContext, MessageContext, ReceiveSink } from '@postroad/plugin'
 import { unlessAborted } from './node-resolver.ts'
 
 /** The check of one message. */
-export interface Check<T> {
+export interface MessageCheck<T> {
   write(chunk: Uint8Array): void
   /** The result, at once when there is nothing to wait for; nothing may be written afterwards. */
   finish(): T | Promise<T>
@@ -12,7 +12,7 @@ export interface Check<T> {
 interface Arrival<T> {
   /** Of the envelope. */
   readonly id: string
-  readonly check: Check<T>
+  readonly check: MessageCheck<T>
   isComplete: boolean
 }
 
@@ -24,10 +24,10 @@ interface Arrival<T> {
  * return { receive: (context) => arrivals.listen(context), message: (context) => judge(await arrivals.finish(context)) }
  */
 export class Arrivals<T> {
-  readonly #begin: (context: DataContext) => Check<T>
+  readonly #begin: (context: DataContext) => MessageCheck<T>
   readonly #arriving = new WeakMap<object, Arrival<T>>()
 
-  constructor(begin: (context: DataContext) => Check<T>) {
+  constructor(begin: (context: DataContext) => MessageCheck<T>) {
     this.#begin = begin
   }
 
@@ -55,7 +55,7 @@ export class Arrivals<T> {
   }
 }
 
-async function readAll<T>(check: Check<T>, { message }: MessageContext): Promise<T> {
+async function readAll<T>(check: MessageCheck<T>, { message }: MessageContext): Promise<T> {
   for await (const chunk of message.raw()) check.write(chunk)
   return check.finish()
 }

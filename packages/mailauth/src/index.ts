@@ -15,7 +15,7 @@
  * Where to begin: library.ts declares all that is used of mailauth, and is the only file that imports it. Then arrivals.ts for the
  * order of events, and the plugin dkim for how the parts are put together. The facts that come of it are in `@postroad/authres`.
  */
-export { Arrivals, type Check } from './arrivals.ts'
+export { Arrivals, type MessageCheck } from './arrivals.ts'
 export { BodyHash, type BodyHashOptions, VerifierHash } from './body-hash.ts'
 export { HeaderSection } from './header-section.ts'
 export {

@@ -52,9 +52,9 @@ export interface CaseOutcome {
   readonly failures: readonly string[]
 }
 
-type Check<K extends keyof Expectation> = (wanted: NonNullable<Expectation[K]>, outcome: CaseOutcome) => void | Promise<void>
+type ExpectationCheck<K extends keyof Expectation> = (wanted: NonNullable<Expectation[K]>, outcome: CaseOutcome) => void | Promise<void>
 
-const CHECKS: { readonly [K in Exclude<keyof Expectation, 'at' | 'refused' | 'mistake' | 'failure'>]-?: Check<K> } = {
+const CHECKS: { readonly [K in Exclude<keyof Expectation, 'at' | 'refused' | 'mistake' | 'failure'>]-?: ExpectationCheck<K> } = {
   accepted: (_, outcome) => {
     const refusal = outcome.said.find(({ reply }) => reply.code >= 400)
     assert.ok(!refusal, `expected acceptance, got ${refusal && shown(refusal, outcome)}`)
@@ -106,7 +106,7 @@ export async function checkExpectation(expected: Expectation, outcome: CaseOutco
   if (expected.refused !== undefined) checkRefusal(expected, outcome, end)
   for (const [key, check] of Object.entries(CHECKS)) {
     const wanted = expected[key as keyof typeof CHECKS] // a key of that table
-    if (wanted !== undefined) await (check as Check<never>)(wanted as never, outcome) // each check gets the value of its own key
+    if (wanted !== undefined) await (check as ExpectationCheck<never>)(wanted as never, outcome) // each check gets the value of its own key
   }
 }
 

@@ -3,9 +3,9 @@ import { type Allowance, type CommandOpinion, defer, type Limiter, type Rate, re
 import { type KeyPart, keyFor, keyOf, type Subject } from './key.ts'
 import type { LimitOptions } from './options.ts'
 
-/** Places are given back at the end of what takes them; should that be missed, after this long. */
+/** Slots are given back at the end of what takes them; should that be missed, after this long. */
 const PLACE_TTL = 2 * 3_600_000
-/** When to come again while all places are taken, milliseconds: nobody knows. */
+/** When to come again while all slots are taken, milliseconds: nobody knows. */
 const FULL = 60_000
 
 /** A limit was exceeded, and nothing taken. */
@@ -14,7 +14,7 @@ export interface Exceeded {
 }
 
 /** Something that was taken, to be given back. */
-export interface Place {
+export interface Slot {
   release(): Promise<void>
 }
 
@@ -24,7 +24,7 @@ export class Gauge {
   readonly options: LimitOptions
   readonly #limiter: Limiter
   readonly action: NonNullable<LimitOptions['action']>
-  /** Undefined for places. */
+  /** Undefined for slots. */
   readonly #rate: Rate | undefined
 
   constructor(options: LimitOptions, limiter: Limiter) {
@@ -53,13 +53,13 @@ export class Gauge {
     return typeof this.action === 'string' && this.action !== 'none'
   }
 
-  /** Looks at a bucket; for places there is nothing to look at. */
+  /** Looks at a bucket; for slots there is nothing to look at. */
   peek(key: string, signal?: AbortSignal): Promise<Allowance> | undefined {
     return this.#rate && this.#limiter.peek(key, this.#rate, signal)
   }
 
-  /** Takes the cost, or a place. */
-  async take(key: string, cost: number, signal?: AbortSignal): Promise<Place | Exceeded> {
+  /** Takes the cost, or a slot. */
+  async take(key: string, cost: number, signal?: AbortSignal): Promise<Slot | Exceeded> {
     const { limit } = this.options
     if ('atOnce' in limit) return (await this.#limiter.acquire(key, limit.atOnce, PLACE_TTL, signal)) ?? { retryAfterMs: FULL }
     const rate = this.#rate ?? limit

@@ -1,7 +1,7 @@
 /** Counts connections, messages, recipients, octets and errors, by whatever is known of who causes them. */
 import { networks } from '@postroad/options'
 import { type CommandIo, type CommandOpinion, defineFact, definePlugin, Limiter, type Session } from '@postroad/plugin'
-import { Gauge, type Place } from './gauge.ts'
+import { Gauge, type Slot } from './gauge.ts'
 import type { Subject } from './key.ts'
 import { type LimitOptions, options } from './options.ts'
 
@@ -9,11 +9,11 @@ import { type LimitOptions, options } from './options.ts'
 export const exceededLimits = defineFact<readonly string[]>('exceeded-limits')
 
 /** What a session holds until it ends. */
-interface Held {
+interface Takings {
   /** Of the connection. */
-  readonly connection: Place[]
+  readonly connection: Slot[]
   /** Of the present message. */
-  message: Place[]
+  message: Slot[]
   /** Names of limits that were exceeded, by transaction. */
   exceeded: { readonly envelope: string; readonly names: Set<string> } | undefined
 }
@@ -40,8 +40,8 @@ export const rateLimit = definePlugin({
       by('octets'),
       by('errors'),
     ]
-    const held = new Map<string, Held>()
-    const meter = new Meter(held, isExempt, (error) =>
+    const takings = new Map<string, Takings>()
+    const meter = new Meter(takings, isExempt, (error) =>
       log.warn({ error }, 'what was taken could not be given back, it is free again with time'),
     )
     const marks = messages.length + recipients.length > 0
@@ -57,7 +57,7 @@ export const rateLimit = definePlugin({
       }),
       ...(errors.length + messages.length > 0 && {
         async refused({ session, envelope, recipient }) {
-          // A refusal before DATA finds no place of a message; one after it ends the message.
+          // A refusal before DATA finds no slot of a message; one after it ends the message.
           await meter.endMessage(session)
           const subject: Subject = {
             session,
@@ -125,17 +125,17 @@ interface Counting {
   readonly signal?: AbortSignal
   /** Whose names are marked. */
   readonly envelope?: string
-  /** Until when places are kept. */
+  /** Until when slots are kept. */
   readonly keep?: 'connection' | 'message'
 }
 
 class Meter {
-  readonly #held: Map<string, Held>
+  readonly #takings: Map<string, Takings>
   readonly #isExempt: (address: string) => boolean
   readonly #onError: (error: unknown) => void
 
-  constructor(held: Map<string, Held>, isExempt: (address: string) => boolean, onError: (error: unknown) => void) {
-    this.#held = held
+  constructor(takings: Map<string, Takings>, isExempt: (address: string) => boolean, onError: (error: unknown) => void) {
+    this.#takings = takings
     this.#isExempt = isExempt
     this.#onError = onError
   }
@@ -153,7 +153,7 @@ class Meter {
   async count(gauges: readonly Gauge[], subject: Subject, counting: Counting): Promise<CommandOpinion | undefined> {
     const concerned = this.#concerned(gauges, subject)
     if (concerned.length === 0) return undefined
-    const taken: Place[] = []
+    const taken: Slot[] = []
     try {
       return await this.#takeAll(concerned, taken, { subject, counting })
     } catch (error) {
@@ -162,14 +162,14 @@ class Meter {
     }
   }
 
-  async #takeAll(concerned: Concerned, taken: Place[], { subject, counting }: Act): Promise<CommandOpinion | undefined> {
+  async #takeAll(concerned: Concerned, taken: Slot[], { subject, counting }: Act): Promise<CommandOpinion | undefined> {
     let first: CommandOpinion | undefined
-    const places: Place[] = []
+    const slots: Slot[] = []
     for (const [gauge, key] of concerned) {
       const outcome = await gauge.take(key, counting.cost, counting.signal)
       if ('release' in outcome) {
         taken.push(outcome)
-        if (!gauge.isRate) places.push(outcome)
+        if (!gauge.isRate) slots.push(outcome)
         continue
       }
       const opinion = this.#exceed(gauge, outcome.retryAfterMs, { subject, counting })
@@ -179,30 +179,30 @@ class Meter {
       }
       first ??= opinion
     }
-    // The client may have left meanwhile: its places were given back without these.
-    if (counting.signal?.aborted) await this.#release(places)
-    else if (places.length > 0) this.#of(subject.session)[counting.keep ?? 'message'].push(...places)
+    // The client may have left meanwhile: its slots were given back without these.
+    if (counting.signal?.aborted) await this.#release(slots)
+    else if (slots.length > 0) this.#of(subject.session)[counting.keep ?? 'message'].push(...slots)
     return first
   }
 
   exceeded(session: Pick<Session, 'id'>, envelope: string): readonly string[] {
-    const marked = this.#held.get(session.id)?.exceeded
+    const marked = this.#takings.get(session.id)?.exceeded
     return marked?.envelope === envelope ? [...marked.names] : []
   }
 
   /** A promise only when there is something to give back. */
   endMessage(session: Pick<Session, 'id'>): Promise<void> | undefined {
-    const held = this.#held.get(session.id)
-    if (!held || held.message.length === 0) return undefined
-    const places = held.message
-    held.message = []
-    return this.#release(places)
+    const takings = this.#takings.get(session.id)
+    if (!takings || takings.message.length === 0) return undefined
+    const slots = takings.message
+    takings.message = []
+    return this.#release(slots)
   }
 
   end(session: Pick<Session, 'id'>): Promise<void> | undefined {
-    const held = this.#held.get(session.id)
-    this.#held.delete(session.id)
-    return held && this.#release([...held.connection, ...held.message])
+    const takings = this.#takings.get(session.id)
+    this.#takings.delete(session.id)
+    return takings && this.#release([...takings.connection, ...takings.message])
   }
 
   #concerned(gauges: readonly Gauge[], subject: Subject): Concerned {
@@ -217,21 +217,21 @@ class Meter {
 
   #exceed(gauge: Gauge, retryAfterMs: number, { subject, counting }: Act): CommandOpinion | undefined {
     if (counting.envelope !== undefined) {
-      const held = this.#of(subject.session)
-      if (held.exceeded?.envelope !== counting.envelope) held.exceeded = { envelope: counting.envelope, names: new Set() }
-      held.exceeded.names.add(gauge.name)
+      const takings = this.#of(subject.session)
+      if (takings.exceeded?.envelope !== counting.envelope) takings.exceeded = { envelope: counting.envelope, names: new Set() }
+      takings.exceeded.names.add(gauge.name)
     }
     return gauge.opinion(retryAfterMs)
   }
 
-  #of(session: Session): Held {
-    const held = this.#held.get(session.id) ?? { connection: [], message: [], exceeded: undefined }
-    this.#held.set(session.id, held)
-    return held
+  #of(session: Session): Takings {
+    const takings = this.#takings.get(session.id) ?? { connection: [], message: [], exceeded: undefined }
+    this.#takings.set(session.id, takings)
+    return takings
   }
 
-  async #release(places: readonly Place[]): Promise<void> {
-    for (const place of places) await place.release().catch(this.#onError)
+  async #release(slots: readonly Slot[]): Promise<void> {
+    for (const slot of slots) await slot.release().catch(this.#onError)
   }
 }
 

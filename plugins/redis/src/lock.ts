@@ -14,7 +14,7 @@ const release = script(`return redis.call('GET', KEYS[1]) == ARGV[1] and redis.c
 export function redisLock(link: RedisLink): Lock {
   return {
     async tryWith(name, ttlMs, work) {
-      const held: Held = { link, key: `${link.prefix}:lock:${name}`, owner: randomUUID(), ttlMs: Math.max(1, Math.ceil(ttlMs)) }
+      const held: HeldLock = { link, key: `${link.prefix}:lock:${name}`, owner: randomUUID(), ttlMs: Math.max(1, Math.ceil(ttlMs)) }
       // From before the question: the answer may have taken its time.
       const since = performance.now()
       if ((await link.send('set', [held.key, held.owner, 'NX', 'PX', held.ttlMs])) !== 'OK') return undefined
@@ -31,7 +31,7 @@ export function redisLock(link: RedisLink): Lock {
   }
 }
 
-interface Held {
+interface HeldLock {
   readonly link: RedisLink
   readonly key: string
   readonly owner: string
@@ -39,7 +39,7 @@ interface Held {
 }
 
 /** Prolongs until it is stopped; the result stops it. */
-function keep({ link, key, owner, ttlMs }: Held, since: number, lost: AbortController): () => void {
+function keep({ link, key, owner, ttlMs }: HeldLock, since: number, lost: AbortController): () => void {
   let validUntil = since + ttlMs
   const beat = async (): Promise<void> => {
     const asked = performance.now()

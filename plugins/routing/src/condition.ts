@@ -17,7 +17,7 @@ export interface Content {
 }
 
 type Conditions = Exclude<RuleOptions['match'], undefined | readonly string[]>
-type Check = (recipient: Address, question: Question) => boolean
+type EnvelopeCheck = (recipient: Address, question: Question) => boolean
 type ContentCheck = (content: Content) => boolean
 
 /** A match, ready to be asked. */
@@ -41,8 +41,8 @@ export function compileCondition(match: RuleOptions['match'], separator: string)
 function envelopeChecks(
   { recipient, from, network, helo, listener, identity, tls, facts, test }: Conditions,
   separator: string,
-): readonly Check[] {
-  const checks: Check[] = []
+): readonly EnvelopeCheck[] {
+  const checks: EnvelopeCheck[] = []
   if (recipient) checks.push(inTable(recipient, separator, (to) => to))
   if (from) checks.push(inTable(from, separator, (_, question) => question.from))
   if (network) {
@@ -83,7 +83,7 @@ function inTable(
   patterns: readonly string[],
   separator: string,
   pick: (recipient: Address, question: Question) => Address | undefined,
-): Check {
+): EnvelopeCheck {
   const table = new AddressTable(
     patterns.map((pattern) => [pattern, true]),
     separator,
@@ -91,14 +91,14 @@ function inTable(
   return (recipient, question) => table.find(pick(recipient, question)) !== undefined
 }
 
-function identityIs(wanted: boolean | readonly string[]): Check {
+function identityIs(wanted: boolean | readonly string[]): EnvelopeCheck {
   if (typeof wanted === 'boolean') return (_, { session }) => (session.identity !== undefined) === wanted
   const fits = anyOf(wanted)
   return (_, { session: { identity } }) => identity !== undefined && fits(identity.name)
 }
 
 /** `spf.mailFrom.result`: the fact `spf`, and the way in it. Whose scope it has is for its plugin to know. */
-function factIs(path: string, wanted: readonly string[]): Check {
+function factIs(path: string, wanted: readonly string[]): EnvelopeCheck {
   const [name = '', ...keys] = path.split('.')
   const facts: readonly Fact<unknown>[] = [
     defineFact<unknown>(name),

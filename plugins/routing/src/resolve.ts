@@ -7,7 +7,7 @@ import type { Tables } from './table.ts'
 import type { Domain, Target } from './target.ts'
 
 /** What becomes of a recipient, and why; `postroad routing route` prints it. */
-export interface Outcome {
+export interface RoutingAnswer {
   readonly answer: Route | Refusal
   /** The rules that led there, first to last. */
   readonly by: readonly string[]
@@ -27,11 +27,15 @@ const FORGED = reject('This address does not take mail any more', { status: '5.1
  *
  * @throws {unknown} (or as a rejection) what a table that cannot be asked throws
  */
-export function resolve(tables: Tables, recipient: Address, question: Question): Outcome | undefined | Promise<Outcome | undefined> {
+export function resolve(
+  tables: Tables,
+  recipient: Address,
+  question: Question,
+): RoutingAnswer | undefined | Promise<RoutingAnswer | undefined> {
   return run(steps(tables, recipient, question))
 }
 
-function* steps(tables: Tables, recipient: Address, question: Question): Steps<Outcome | undefined> {
+function* steps(tables: Tables, recipient: Address, question: Question): Steps<RoutingAnswer | undefined> {
   const bounced = tables.srs?.decode(recipient, tables.now())
   if (bounced === 'forged') return { answer: FORGED, by: ['srs'] }
   // What was sent on from here comes back with the null reverse-path, RFC 5321 §6.1; anything else is abuse of the address.
@@ -66,7 +70,7 @@ class Resolution {
     this.#question = question
   }
 
-  *lookUp(recipient: Address, path: readonly string[], depth: number): Steps<Outcome | undefined> {
+  *lookUp(recipient: Address, path: readonly string[], depth: number): Steps<RoutingAnswer | undefined> {
     if (depth >= DEPTH) return { answer: LOOP, by: path }
     let hold: string | undefined
     const copies: string[] = []
@@ -78,14 +82,14 @@ class Resolution {
       hold ??= rule.hold
       copies.push(...rule.copy)
       if (!rule.action) continue
-      const decided: Outcome = 'kind' in rule.action ? { answer: rule.action, by } : yield* this.#follow(rule.action, step)
+      const decided: RoutingAnswer = 'kind' in rule.action ? { answer: rule.action, by } : yield* this.#follow(rule.action, step)
       return yield* this.#add(decided, { hold, copies, step })
     }
     const found = yield* this.#inTables(step)
     return found && (yield* this.#add(found, { hold, copies, step }))
   }
 
-  *#inTables(step: Step): Steps<Outcome | undefined> {
+  *#inTables(step: Step): Steps<RoutingAnswer | undefined> {
     const { recipient, by } = step
     const { addresses, tables } = this.#tables
     const found = addresses.find(recipient)
@@ -112,14 +116,14 @@ class Resolution {
   }
 
   /** RFC 5321 §4.5.1: the bare postmaster is somebody's. */
-  *#postmaster({ by, depth }: Step): Steps<Outcome | undefined> {
+  *#postmaster({ by, depth }: Step): Steps<RoutingAnswer | undefined> {
     const { postmaster } = this.#tables
     const address = postmaster === undefined ? undefined : parseAddress(postmaster)
     const outcome = address && (yield* this.lookUp(address, [...by, 'postmaster'], depth + 1))
     return outcome && address && forAddress(outcome, address)
   }
 
-  *#inDomain(domain: Domain, step: Step): Steps<Outcome> {
+  *#inDomain(domain: Domain, step: Step): Steps<RoutingAnswer> {
     const { base, detail } = this.#split(step.recipient)
     const exists = !domain.users || domain.users.has(step.recipient.local.toLowerCase()) || domain.users.has(base)
     // RFC 5321 §4.5.1: postmaster of a domain exists; without a mailbox of its own its mail goes the domain's way.
@@ -137,19 +141,19 @@ class Resolution {
     return { base: local.slice(0, cut).toLowerCase(), detail: local.slice(cut + separator.length) }
   }
 
-  *#follow({ route, to }: Target, step: Step): Steps<Outcome> {
+  *#follow({ route, to }: Target, step: Step): Steps<RoutingAnswer> {
     if (to.length === 0) return { answer: route ?? this.#tables.relay, by: step.by }
     if (route) return { answer: routeFor(route, to, step), by: step.by }
     // A chain of aliases that multiply would grow without bound before the depth ends it.
     this.#members += to.length
     if (this.#members > MEMBERS) return { answer: TOO_MANY, by: step.by }
-    const outcomes: Outcome[] = []
+    const outcomes: RoutingAnswer[] = []
     for (const template of to) outcomes.push(yield* this.#next(template, step))
     return merge(outcomes)
   }
 
   /** Where an alias' address goes: by our own tables, or out, which the operator allowed by writing it there. */
-  *#next(template: string, step: Step): Steps<Outcome> {
+  *#next(template: string, step: Step): Steps<RoutingAnswer> {
     const { recipient, by, depth } = step
     const to = fill(template, step)
     if (!to) return { answer: NO_SUCH_USER, by }
@@ -162,7 +166,7 @@ class Resolution {
   }
 
   /** By our own tables where they know the address, else out: for those who did not name it themselves. */
-  *outOrHome(to: Address, by: readonly string[], depth = 0): Steps<Outcome> {
+  *outOrHome(to: Address, by: readonly string[], depth = 0): Steps<RoutingAnswer> {
     const known = yield* this.lookUp(to, by, depth)
     return forAddress(known ?? { answer: this.#outward(), by: [...by, 'relay'] }, to)
   }
@@ -176,7 +180,10 @@ class Resolution {
   }
 
   /** What rules that do not decide add to the decision. */
-  *#add(outcome: Outcome, { hold, copies, step }: { hold: string | undefined; copies: readonly string[]; step: Step }): Steps<Outcome> {
+  *#add(
+    outcome: RoutingAnswer,
+    { hold, copies, step }: { hold: string | undefined; copies: readonly string[]; step: Step },
+  ): Steps<RoutingAnswer> {
     if ('kind' in outcome.answer) return outcome
     const held = hold === undefined ? outcome.answer : Object.freeze({ ...outcome.answer, settings: { ...outcome.answer.settings, hold } })
     if (copies.length === 0) return { ...outcome, answer: held }
@@ -187,13 +194,13 @@ class Resolution {
 }
 
 /** The route says whom it is for, now that this is not the recipient. */
-function forAddress(outcome: Outcome, to: Address): Outcome {
+function forAddress(outcome: RoutingAnswer, to: Address): RoutingAnswer {
   if ('kind' in outcome.answer || outcome.answer.to) return outcome
   return { ...outcome, answer: withAddresses(outcome.answer, [to]) }
 }
 
 /** All ways of the members; those that do not exist are left out, unless it is all of them. What is only half known is not taken. */
-function merge(outcomes: readonly Outcome[]): Outcome {
+function merge(outcomes: readonly RoutingAnswer[]): RoutingAnswer {
   const by = [...new Set(outcomes.flatMap((outcome) => outcome.by))]
   const fatal = outcomes.find(({ answer }) => answer === LOOP || answer === TOO_MANY || ('kind' in answer && answer.kind === 'defer'))
   if (fatal) return { answer: fatal.answer, by }

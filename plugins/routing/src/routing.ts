@@ -19,7 +19,7 @@ import type { Question } from './condition.ts'
 import { judgeContent, tagsFor, withTags } from './content.ts'
 import { masqueradeMessage } from './masquerade.ts'
 import { options, type RoutingOptions } from './options.ts'
-import { type Outcome, resolve } from './resolve.ts'
+import { type RoutingAnswer, resolve } from './resolve.ts'
 import { compile } from './table.ts'
 import { type StoreTable, tableCommands } from './table-command.ts'
 import { ways } from './ways.ts'
@@ -54,7 +54,7 @@ export const routing = definePlugin({
         handler(context) {
           const found = outcomeOf(context)
           context.set(outcomeFact, { found })
-          return whenFound(found, ({ answer, by = [] }: Partial<Outcome> = {}) => {
+          return whenFound(found, ({ answer, by = [] }: Partial<RoutingAnswer> = {}) => {
             if (answer && 'kind' in answer) return answer.kind === 'reject' ? answer : undefined
             if (answer && isReplaced(context.recipient, answer)) context.set(knownRecipient, by)
             return undefined
@@ -93,7 +93,7 @@ function storeTables({ tables }: RoutingOptions): readonly StoreTable[] {
   return tables.flatMap(({ store, of }) => (store === undefined ? [] : [{ prefix: store, of }]))
 }
 
-type Found = Outcome | undefined
+type Found = RoutingAnswer | undefined
 
 function whenFound<T>(found: Found | Promise<Found>, say: (found: Found) => T): T | Promise<T> {
   return found instanceof Promise ? found.then(say) : say(found)

@@ -1,8 +1,8 @@
 /** Tells what the server does: numbers for Prometheus, spans for OpenTelemetry. */
 import { Dns, definePlugin } from '@postroad/plugin'
-import { type Hold, hold } from './hold.ts'
 import { options as schema } from './options.ts'
 import { watchRuns } from './runs.ts'
+import { type SharedExporter, shareExporter } from './shared-exporter.ts'
 import { Traces } from './traces.ts'
 
 const NAME = 'telemetry'
@@ -19,21 +19,21 @@ export const telemetry = definePlugin({
   setup: async ({ options: { prometheus, traces: wantsTraces }, dns, folder, log, rehearsal }) => {
     // Only who wants spans needs the package.
     const traces = wantsTraces ? new Traces(await import('@opentelemetry/api')) : undefined
-    let held: Hold | undefined
+    let shared: SharedExporter | undefined
     let runs: { stop(): void } | undefined
-    const meter = () => held?.exporter.meter
+    const meter = () => shared?.exporter.meter
     return {
       async start() {
         if (rehearsal) return
         if (traces) runs = watchRuns(NAME, (run) => traces.ran(run))
         if (!prometheus) return
-        held = await hold({ ...prometheus, own: NAME, folder })
-        held.exporter.dns = dns
-        log.info({ host: prometheus.host, port: held.exporter.port }, 'metrics are served')
+        shared = await shareExporter({ ...prometheus, own: NAME, folder })
+        shared.exporter.dns = dns
+        log.info({ host: prometheus.host, port: shared.exporter.port }, 'metrics are served')
       },
       async close() {
         runs?.stop()
-        await held?.release()
+        await shared?.release()
       },
       connect: {
         observes: true,

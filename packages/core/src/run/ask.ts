@@ -3,21 +3,21 @@ import type { Handler } from '../plan/handler.ts'
 import type { Wave } from '../plan/hook-table.ts'
 import { type AnyOpinion, type Decision, severer } from '../policy/severity.ts'
 import type { AnyArguments, HookCall } from './call.ts'
-import { type Check, Failure, invoke } from './guard.ts'
+import { type AnswerCheck, Failure, invoke } from './guard.ts'
 
-type Said<O> = readonly O[] | Failure | undefined
+type Answers<O> = readonly O[] | Failure | undefined
 type Decisions<O extends AnyOpinion> = readonly Decision<O>[] | undefined
 
 /** The most severe opinion of the first wave that has a decisive one. Points go to the call's owner. */
 export function ask<O extends AnyOpinion>(
   waves: readonly Wave[],
   call: HookCall,
-  check: Check<readonly O[]>,
+  check: AnswerCheck<readonly O[]>,
 ): Decision<O> | undefined | Promise<Decision<O> | undefined> {
   return from(waves, 0, { call, check })
 }
 
-type Question<O> = { readonly call: HookCall; readonly check: Check<readonly O[]> }
+type Question<O> = { readonly call: HookCall; readonly check: AnswerCheck<readonly O[]> }
 
 function from<O extends AnyOpinion>(
   waves: readonly Wave[],
@@ -36,15 +36,15 @@ function from<O extends AnyOpinion>(
 export function askWave<O extends AnyOpinion>(
   wave: Wave,
   call: HookCall,
-  check: Check<readonly O[]>,
+  check: AnswerCheck<readonly O[]>,
 ): Decisions<O> | Promise<Decisions<O>> {
   let decisive: Decision<O>[] | undefined
   let pending: Promise<void>[] | undefined
-  let late: { handler: Handler; said: Said<O> }[] | undefined
+  let late: { handler: Handler; said: Answers<O> }[] | undefined
   for (const handler of wave) {
     const said = handler.awaits.length > 0 ? whenKnown(handler, call, check) : invoke(handler, call, check)
     if (said instanceof Promise) {
-      const slot: { handler: Handler; said: Said<O> } = { handler, said: undefined }
+      const slot: { handler: Handler; said: Answers<O> } = { handler, said: undefined }
       late ??= []
       late.push(slot)
       pending ??= []
@@ -65,7 +65,11 @@ export function askWave<O extends AnyOpinion>(
 }
 
 /** A fact is awaited where it is read: its provider may still be running, its refusal delayed until RCPT. */
-function whenKnown<O extends AnyOpinion>(handler: Handler, call: HookCall, check: Check<readonly O[]>): Said<O> | Promise<Said<O>> {
+function whenKnown<O extends AnyOpinion>(
+  handler: Handler,
+  call: HookCall,
+  check: AnswerCheck<readonly O[]>,
+): Answers<O> | Promise<Answers<O>> {
   const pending = call.pendingAt(handler.awaits)
   return pending ? pending.then(() => invoke(handler, call, check)) : invoke(handler, call, check)
 }

@@ -1,7 +1,7 @@
 /** *First*: handlers in turn until one answers. A failure that is worth something ends the turn: it passes nothing on. */
 import type { Handler } from '../plan/handler.ts'
 import type { HookCall } from './call.ts'
-import { type Check, Failure, invoke } from './guard.ts'
+import { type AnswerCheck, Failure, invoke } from './guard.ts'
 
 /** Who answered, and what. */
 export interface Answer<T> {
@@ -13,12 +13,12 @@ export interface Answer<T> {
 export function first<T>(
   handlers: readonly Handler[],
   call: HookCall,
-  check: Check<T>,
+  check: AnswerCheck<T>,
 ): Answer<T> | undefined | Promise<Answer<T> | undefined> {
   return from(handlers, 0, { call, check })
 }
 
-type Turn<T> = { readonly call: HookCall; readonly check: Check<T> }
+type Turn<T> = { readonly call: HookCall; readonly check: AnswerCheck<T> }
 
 function from<T>(handlers: readonly Handler[], start: number, turn: Turn<T>): Answer<T> | undefined | Promise<Answer<T> | undefined> {
   for (let i = start; i < handlers.length; i++) {

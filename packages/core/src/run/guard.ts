@@ -21,7 +21,7 @@ export class Failure {
 }
 
 /** Turns a handler's raw answer into what the hook expects. @throws {TypeError} when it is nothing the hook knows */
-export type Check<T> = (answer: unknown, handler: Handler) => T | undefined
+export type AnswerCheck<T> = (answer: unknown, handler: Handler) => T | undefined
 
 /** Subscribe to `tracing:postroad:hook:*` to see every run; nobody there, no cost. */
 const channel = tracingChannel<HookRun>('postroad:hook')
@@ -60,7 +60,11 @@ const LAST_WORD = 5_000
  *
  * @returns the checked answer, nothing, or a {@link Failure}; a promise only when the handler answers with one
  */
-export function invoke<T>(handler: Handler, call: HookCall, check: Check<T>): T | Failure | undefined | Promise<T | Failure | undefined> {
+export function invoke<T>(
+  handler: Handler,
+  call: HookCall,
+  check: AnswerCheck<T>,
+): T | Failure | undefined | Promise<T | Failure | undefined> {
   const { delivery }: AnyArguments = call.args
   const context = delivery ? new DeliveryRunContext(call, handler, delivery) : new RunContext(call, handler)
   const start = call.scope.timed ? performance.now() : 0
@@ -124,7 +128,7 @@ interface Run {
 
 interface Pending<T> extends Run {
   readonly context: RunContext
-  readonly check: Check<T>
+  readonly check: AnswerCheck<T>
   readonly start: number
 }
 

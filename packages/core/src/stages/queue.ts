@@ -83,14 +83,14 @@ function quarantined(verdicts: Verdicts): ReadonlyMap<string, readonly RoutedRec
   return byReason
 }
 
-/** Who was asked, and a receipt, or why there is none. */
-interface Said {
+/** Who was asked to take the message, and a receipt, or why there is none. */
+interface Taker {
   readonly plugin: string | undefined
   readonly stored: Receipt | Refusal
 }
 
 /** The client's leaving does not stop it; the closing of the server does. */
-async function ask<K extends 'queue' | 'quarantine'>(transaction: Transaction, hook: K, args: HookArguments[K]): Promise<Said> {
+async function ask<K extends 'queue' | 'quarantine'>(transaction: Transaction, hook: K, args: HookArguments[K]): Promise<Taker> {
   const handlers = transaction.scope.table[hook]
   const answer = handlers && (await first(handlers, new HookCall(hook, outliving(transaction), args), asReceipt))
   if (!answer) return { plugin: transaction.queuedBy, stored: NOT_STORED }
@@ -100,7 +100,7 @@ async function ask<K extends 'queue' | 'quarantine'>(transaction: Transaction, h
   return { plugin, stored }
 }
 
-type Group = Said & { readonly replies: Map<Recipient, WireReply> }
+type Group = Taker & { readonly replies: Map<Recipient, WireReply> }
 
 function settleGroup(transaction: Transaction, recipients: readonly RoutedRecipient[], { replies, plugin, stored }: Group): void {
   if ('kind' in stored) {

@@ -10,7 +10,7 @@ import { Table } from './table.ts'
 
 /** Milliseconds between exchanges of what was taken with other processes. */
 const EXCHANGE = 1_000
-/** Milliseconds after which a process that holds places and says nothing counts as dead. */
+/** Milliseconds after which a process that holds slots and says nothing counts as dead. */
 const SILENCE = 15_000
 
 interface Bucket {
@@ -23,8 +23,8 @@ interface Bucket {
   comparedAt: number
 }
 
-/** One of the places at once of a key. */
-type Place = readonly [id: string, owner: string, expiresAt: number]
+/** One of the slots at once of a key. */
+type Slot = readonly [id: string, owner: string, expiresAt: number]
 
 /** A {@link Limiter} that can be told to exchange now what it does each second anyway. */
 export interface EmbeddedLimiter extends Limiter, Closable {
@@ -35,14 +35,14 @@ export interface EmbeddedLimiter extends Limiter, Closable {
 /**
  * A {@link Limiter} in a folder. Buckets live in memory and are exchanged through the folder once a second and at `close`:
  * they survive a restart (a crash forgets the last second), and with `n` processes a key may get, over what is allowed, at
- * most what the other `n - 1` gave within that second, never more than `n` bursts. Places (`acquire`) are exact among the
+ * most what the other `n - 1` gave within that second, never more than `n` bursts. Slots (`acquire`) are exact among the
  * processes of the machine; those of a dead process are free again after 15 seconds.
  *
  * @param clock default: the machine's
  */
 export function embeddedLimiter(folder: string, clock: Clock = systemClock()): EmbeddedLimiter {
   const buckets = new Buckets(new Table({ folder, name: 'bucket', clock }))
-  const places = new Places(new Table({ folder, name: 'place', clock }), new Table({ folder, name: 'owner', clock }))
+  const slots = new Slots(new Table({ folder, name: 'place', clock }), new Table({ folder, name: 'owner', clock }))
   return {
     async take(key, rate, cost = 1, signal) {
       signal?.throwIfAborted()
@@ -61,16 +61,16 @@ export function embeddedLimiter(folder: string, clock: Clock = systemClock()): E
     },
     async acquire(key, max, ttlMs, signal) {
       signal?.throwIfAborted()
-      return places.acquire(key, max, ttlMs)
+      return slots.acquire(key, max, ttlMs)
     },
     async reset(key, signal) {
       signal?.throwIfAborted()
-      await Promise.all([buckets.reset(key), places.reset(key)])
+      await Promise.all([buckets.reset(key), slots.reset(key)])
     },
     flush: () => buckets.exchange(),
     async close() {
       await buckets.close()
-      await places.close()
+      await slots.close()
     },
   }
 }
@@ -183,23 +183,23 @@ function allowance(fullAt: number, rate: Rate, now: number, cost: number): Allow
   return { ok: false, remaining: Math.max(0, Math.floor(left)), retryAfterMs }
 }
 
-class Places {
-  readonly #places: Table<readonly Place[]>
+class Slots {
+  readonly #slots: Table<readonly Slot[]>
   readonly #owners: Table<true>
   readonly #owner = randomUUID()
   #held = 0
   #pulse: NodeJS.Timeout | undefined
 
-  constructor(places: Table<readonly Place[]>, owners: Table<true>) {
-    this.#places = places
+  constructor(slots: Table<readonly Slot[]>, owners: Table<true>) {
+    this.#slots = slots
     this.#owners = owners
   }
 
   async acquire(key: string, max: number, ttlMs: number): Promise<{ release(): Promise<void> } | undefined> {
     const id = randomUUID()
     if (!this.#owners.isOpen) await this.#owners.open()
-    const taken = await this.#places.transact(() => {
-      const now = this.#places.now()
+    const taken = await this.#slots.transact(() => {
+      const now = this.#slots.now()
       const others = this.#alive(key)
       if (others.length >= max) return false
       this.#owners.write(this.#owner, true, now + SILENCE)
@@ -215,10 +215,10 @@ class Places {
         if (released) return
         released = true
         if (--this.#held === 0) this.#rest()
-        await this.#places.transact(() =>
+        await this.#slots.transact(() =>
           this.#write(
             key,
-            this.#alive(key).filter((place) => place[0] !== id),
+            this.#alive(key).filter((slot) => slot[0] !== id),
           ),
         )
       },
@@ -226,25 +226,25 @@ class Places {
   }
 
   async reset(key: string): Promise<void> {
-    await this.#places.transact(() => this.#places.remove(key))
+    await this.#slots.transact(() => this.#slots.remove(key))
   }
 
   async close(): Promise<void> {
     this.#rest()
     if (this.#held > 0) await this.#owners.transact(() => this.#owners.remove(this.#owner))
-    await this.#places.close()
+    await this.#slots.close()
     await this.#owners.close()
   }
 
-  #alive(key: string): readonly Place[] {
-    const now = this.#places.now()
+  #alive(key: string): readonly Slot[] {
+    const now = this.#slots.now()
     const lives = (owner: string) => owner === this.#owner || this.#owners.read(owner) !== undefined
-    return (this.#places.read(key) ?? []).filter(([, owner, expiresAt]) => expiresAt > now && lives(owner))
+    return (this.#slots.read(key) ?? []).filter(([, owner, expiresAt]) => expiresAt > now && lives(owner))
   }
 
-  #write(key: string, places: readonly Place[]): void {
-    if (places.length === 0) this.#places.remove(key)
-    else this.#places.write(key, places, Math.max(...places.map((place) => place[2])))
+  #write(key: string, slots: readonly Slot[]): void {
+    if (slots.length === 0) this.#slots.remove(key)
+    else this.#slots.write(key, slots, Math.max(...slots.map((slot) => slot[2])))
   }
 
   async #beat(): Promise<void> {

@@ -37,7 +37,7 @@ export function embeddedLock(folder: string, clock: Clock = systemClock()): Lock
   }
 }
 
-interface Held {
+interface HeldLock {
   readonly table: Table<string>
   readonly clock: Clock
   readonly key: string
@@ -47,7 +47,7 @@ interface Held {
 }
 
 /** Runs until `done`. @throws {Error} when somebody else has the lock by now */
-async function prolong({ table, clock, key, owner, ttlMs, done }: Held): Promise<void> {
+async function prolong({ table, clock, key, owner, ttlMs, done }: HeldLock): Promise<void> {
   while (!done.aborted) {
     const slept = await clock.sleep(ttlMs / 3, done).then(
       () => true,

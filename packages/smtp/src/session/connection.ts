@@ -8,7 +8,7 @@ import { localOf, remoteOf } from '../wire/endpoint.ts'
 import type { Origin } from '../wire/origin.ts'
 import { FAILURE, formatPlain, formatReply, reply } from '../wire/reply.ts'
 import type { Chunk, Conversation, Introduction, Responder, Verbs } from './conversation.ts'
-import { Transaction } from './transaction.ts'
+import { WireTransaction } from './transaction.ts'
 
 const CLOSING = reply(421, '4.3.2', 'Service is shutting down')
 const TOO_MANY_ERRORS = reply(421, '4.7.0', 'Too many errors, closing the connection')
@@ -48,7 +48,7 @@ export class Connection extends Channel implements Conversation {
   isAuthenticated = false
   /** Not for the banner, for part of a message, or for AUTH, which whoever is gone has no use for. */
   owesReply = false
-  transaction: Transaction | undefined
+  transaction: WireTransaction | undefined
   chunk: Chunk | undefined
   forwarded: Readonly<Record<string, string>> | undefined
   transactions = 0
@@ -240,7 +240,7 @@ export class Connection extends Channel implements Conversation {
   }
 
   beginTransaction(parameters: MailParameters): void {
-    this.transaction = new Transaction(parameters)
+    this.transaction = new WireTransaction(parameters)
   }
 
   beginChunk(chunk: Chunk): void {

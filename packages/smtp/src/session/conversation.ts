@@ -7,7 +7,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Maybe, Offer, Stages, Wire, WireReply } from '../stages.ts'
 import type { Input } from '../wire/input.ts'
 import type { formatReply } from '../wire/reply.ts'
-import type { Transaction } from './transaction.ts'
+import type { WireTransaction } from './transaction.ts'
 
 /** What a client's lines and octets come to. Nothing is remembered here: all state is that of the conversation. */
 export interface Verbs {
@@ -69,7 +69,7 @@ export interface Conversation extends Wire {
   /** What was offered last, or would be now. */
   readonly offer: Offer
   readonly isAuthenticated: boolean
-  readonly transaction: Transaction | undefined
+  readonly transaction: WireTransaction | undefined
   /** The chunk of BDAT that is coming in. */
   readonly chunk: Chunk | undefined
   /** MAIL commands so far. */

@@ -4,7 +4,7 @@ import type { MailParameters } from '@postroad/mail'
 import type { ContentSink, WireReply } from '../stages.ts'
 
 /** From a MAIL that was answered 2yz to the reply to the message, RSET, or the end of the connection. */
-export class Transaction {
+export class WireTransaction {
   readonly parameters: MailParameters
   #accepted = 0
   #refused = 0

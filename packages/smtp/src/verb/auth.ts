@@ -22,7 +22,7 @@ const FAILED = reply(535, '5.7.8', 'Authentication credentials invalid')
 const STRICT = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 /** What the wire already knows of how an attempt ends, before it has been judged. */
-interface Outcome {
+interface AuthOutcome {
   refusal: WireReply | undefined
   /** The client has heard that it is good: nobody may ask it for anything more. */
   isGood: boolean
@@ -32,7 +32,7 @@ interface Outcome {
 
 interface Attempt {
   readonly exchange: Exchange
-  readonly outcome: Outcome
+  readonly outcome: AuthOutcome
 }
 
 /** Begins an exchange, or says why not. */
@@ -48,7 +48,7 @@ export function auth(conversation: Conversation, argument: string) {
       'AUTH',
       offer.mechanisms.some((each) => each === mechanism) && conversation.tls === undefined ? TLS_FIRST : MECHANISM,
     )
-  const outcome: Outcome = { refusal: undefined, isGood: false, giveUp: () => {} }
+  const outcome: AuthOutcome = { refusal: undefined, isGood: false, giveUp: () => {} }
   const { hostname } = conversation.settings
   const { tls, channelBinding } = conversation
   const exchange = make({ hostname, tls, channelBinding, ask: (text) => ask(conversation, text, outcome) })
@@ -101,7 +101,7 @@ function put(conversation: Conversation, text: string) {
 }
 
 /** A challenge in the middle of the judgement: one line is read, and then nothing more until the judgement is there. */
-async function ask(conversation: Conversation, text: string, outcome: Outcome): Promise<Buffer | undefined> {
+async function ask(conversation: Conversation, text: string, outcome: AuthOutcome): Promise<Buffer | undefined> {
   // The judge may ask before it has given us the promise that blocks the input.
   await Promise.resolve()
   if (conversation.isClosed || outcome.isGood) return undefined

@@ -1,6 +1,6 @@
 /** BDAT: the message in chunks of announced size, RFC 3030 §2. Whatever the answer, the octets of a chunk are read first. */
 import type { Chunk, Conversation } from '../session/conversation.ts'
-import type { Transaction } from '../session/transaction.ts'
+import type { WireTransaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
 import { FAILURE, isPositive, last, reply } from '../wire/reply.ts'
 import { FAR_TOO_BIG, faultOf, finish, notReady, sayToAll } from './message.ts'
@@ -33,7 +33,7 @@ export function bdat(conversation: Conversation, argument: string) {
 function begin(
   conversation: Conversation,
   answer: WireReply | undefined,
-  { transaction, size, isLast }: { transaction: Transaction; size: number; isLast: boolean },
+  { transaction, size, isLast }: { transaction: WireTransaction; size: number; isLast: boolean },
 ) {
   // The stage is not asked again for the next chunk: a message without its begin would be taken.
   if (answer !== undefined) return conversation.beginChunk({ size, isLast, refusal: isPositive(answer) ? FAILURE : answer, isOver: true })
@@ -68,7 +68,7 @@ export function chunkEnd(conversation: Conversation, { size, isLast, refusal, is
 /** RFC 3030 §2: chunks behind this one are answered 503, until there is another MAIL. */
 function refuseMessage(
   conversation: Conversation,
-  { transaction, refusal, isLast }: { transaction: Transaction; refusal: WireReply; isLast: boolean },
+  { transaction, refusal, isLast }: { transaction: WireTransaction; refusal: WireReply; isLast: boolean },
 ) {
   if (isLast) sayToAll(conversation, transaction, refusal)
   else conversation.say(refusal)

@@ -1,6 +1,6 @@
 /** DATA, RFC 5321 §4.1.1.4. */
 import type { Conversation } from '../session/conversation.ts'
-import type { Transaction } from '../session/transaction.ts'
+import type { WireTransaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
 import { FAILURE, formatReply, isPositive, reply } from '../wire/reply.ts'
 import { NO_VALID, notReady } from './message.ts'
@@ -30,7 +30,7 @@ function tooSoon(conversation: Conversation, refusal: WireReply) {
   conversation.countFutile(refusal, 1)
 }
 
-function begin(conversation: Conversation, answer: WireReply | undefined, transaction: Transaction) {
+function begin(conversation: Conversation, answer: WireReply | undefined, transaction: WireTransaction) {
   if (answer !== undefined) return conversation.countFutile(isPositive(answer) ? FAILURE : answer, 1)
   transaction.begin(conversation.stages.content())
   conversation.input.startData({ normalise: conversation.settings.normalise, lineLimit: conversation.settings.limits.line })

@@ -1,6 +1,6 @@
 /** The message behind DATA or BDAT: its octets, what may be wrong with them, and what becomes of it. RFC 5321 §4.1.1.4. */
 import type { Conversation } from '../session/conversation.ts'
-import type { Transaction } from '../session/transaction.ts'
+import type { WireTransaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
 import { FAILURE, formatReply, isPositive, last, reply } from '../wire/reply.ts'
 
@@ -45,12 +45,12 @@ export function content(conversation: Conversation, octets: Buffer) {
   }
 }
 
-function stored(_connection: Conversation, answer: WireReply | void, transaction: Transaction) {
+function stored(_connection: Conversation, answer: WireReply | void, transaction: WireTransaction) {
   if (answer !== undefined) transaction.fail(answer)
 }
 
 /** What is wrong with the message so far. The rest of it is read, RFC 5321 §4.5.3.1.7, but not kept. */
-export function faultOf(conversation: Conversation, transaction: Transaction): WireReply | undefined {
+export function faultOf(conversation: Conversation, transaction: WireTransaction): WireReply | undefined {
   const { decoder } = conversation.input
   if (transaction.size > conversation.settings.limits.size) return TOO_BIG
   if (decoder.hasBareLineEnd && !conversation.settings.normalise) return BARE
@@ -67,7 +67,7 @@ export function messageEnd(conversation: Conversation) {
 }
 
 /** All of the message is there, or it has failed before that (`isWhole` false): asks what becomes of it. */
-export function finish(conversation: Conversation, transaction: Transaction, isWhole = true) {
+export function finish(conversation: Conversation, transaction: WireTransaction, isWhole = true) {
   const { failure } = transaction
   transaction.complete()
   if (failure !== undefined) {
@@ -89,7 +89,7 @@ function ask(conversation: Conversation): ReturnType<Conversation['stages']['mes
   }
 }
 
-function decided(conversation: Conversation, answer: WireReply | readonly WireReply[], transaction: Transaction) {
+function decided(conversation: Conversation, answer: WireReply | readonly WireReply[], transaction: WireTransaction) {
   const replies = isList(answer) ? answer : [answer]
   if (!isList(answer)) sayToAll(conversation, transaction, answer)
   else if (conversation.protocol === 'lmtp' || transaction.parameters.prdr) sayEach(conversation, transaction, answer)
@@ -98,7 +98,7 @@ function decided(conversation: Conversation, answer: WireReply | readonly WireRe
 }
 
 /** RFC 2033 §4.2: one reply for each RCPT that succeeded, in their order. PRDR has 353 before them, and one for all behind them. */
-function sayEach(conversation: Conversation, { accepted, parameters }: Transaction, replies: readonly WireReply[]) {
+function sayEach(conversation: Conversation, { accepted, parameters }: WireTransaction, replies: readonly WireReply[]) {
   const isPrdr = conversation.protocol === 'smtp' && parameters.prdr
   if (isPrdr) conversation.put(CONTENT)
   for (let i = 0; i < accepted; i++) conversation.say(replies[i] ?? FAILURE)
@@ -106,7 +106,7 @@ function sayEach(conversation: Conversation, { accepted, parameters }: Transacti
 }
 
 /** In LMTP each recipient has a reply of its own, also when they are all the same. */
-export function sayToAll(conversation: Conversation, transaction: Transaction, answer: WireReply) {
+export function sayToAll(conversation: Conversation, transaction: WireTransaction, answer: WireReply) {
   const count = conversation.protocol === 'lmtp' ? transaction.accepted : 1
   for (let i = 0; i < count; i++) conversation.say(answer)
 }

@@ -1,7 +1,7 @@
 /** RCPT: one recipient, RFC 5321 §4.1.1.3. */
 import { parseForwardPath } from '@postroad/mail'
 import type { Conversation } from '../session/conversation.ts'
-import type { Transaction } from '../session/transaction.ts'
+import type { WireTransaction } from '../session/transaction.ts'
 import type { WireReply } from '../stages.ts'
 import { isPositive, reply } from '../wire/reply.ts'
 import { decodeUtf8 } from '../wire/utf8.ts'
@@ -38,7 +38,7 @@ export function rcpt(conversation: Conversation, argument: string) {
   conversation.answer(conversation.stages.rcpt(path.address, parameters), judged, transaction)
 }
 
-function judged(conversation: Conversation, answer: WireReply, transaction: Transaction) {
+function judged(conversation: Conversation, answer: WireReply, transaction: WireTransaction) {
   const isAccepted = isPositive(answer)
   transaction.countRecipient(isAccepted)
   if (isAccepted) conversation.say(answer)

@@ -27,7 +27,7 @@ export function defaultThreads(): number {
   return Math.max(1, Math.min(8, availableParallelism() - 1))
 }
 
-interface Job {
+interface HashJob {
   readonly work: HashWork
   readonly memory: number
   /** From now on it cannot leave any more. */
@@ -39,8 +39,8 @@ interface Job {
 /** Hashes on threads that are started when they are first needed, one piece of work a thread, the others in line. */
 export class HashPool {
   readonly #limits: HashLimits
-  readonly #waiting = new Set<Job>()
-  readonly #running = new Map<Worker, Job>()
+  readonly #waiting = new Set<HashJob>()
+  readonly #running = new Map<Worker, HashJob>()
   readonly #idle = new Set<Worker>()
   #memory = 0
   #refused = 0
@@ -76,7 +76,7 @@ export class HashPool {
         // It may have wanted more memory than there was, and those behind it less.
         this.#startNext()
       }
-      const job: Job = { work, memory, resolve, reject, starts: () => signal?.removeEventListener('abort', leave) }
+      const job: HashJob = { work, memory, resolve, reject, starts: () => signal?.removeEventListener('abort', leave) }
       signal?.addEventListener('abort', leave, { once: true })
       this.#waiting.add(job)
       this.#startNext()
@@ -108,7 +108,7 @@ export class HashPool {
     }
   }
 
-  #start(job: Job): void {
+  #start(job: HashJob): void {
     try {
       const thread = this.#takeThread()
       this.#running.set(thread, job)
@@ -151,7 +151,7 @@ export class HashPool {
     this.#startNext()
   }
 
-  #finish(thread: Worker): Job | undefined {
+  #finish(thread: Worker): HashJob | undefined {
     const job = this.#running.get(thread)
     if (job === undefined) return undefined
     this.#running.delete(thread)

@@ -1,8 +1,8 @@
 /** One exporter for all who name the same address: on a reload the next generation is there before the last one is gone, and counts on. */
 import { Exporter, type ExporterOptions } from './exporter.ts'
 
-/** One user's hold on an exporter. */
-export interface Hold {
+/** One user's share of an exporter. */
+export interface SharedExporter {
   readonly exporter: Exporter
   release(): Promise<void>
 }
@@ -15,7 +15,7 @@ interface Shared {
 const exporters = new Map<string, Shared>()
 
 /** Opens the exporter of that address, or joins who has opened it; the last to release it closes it. */
-export async function hold(options: ExporterOptions): Promise<Hold> {
+export async function shareExporter(options: ExporterOptions): Promise<SharedExporter> {
   const key = `${options.host} ${options.port}`
   const shared = exporters.get(key) ?? { opening: Exporter.open(options), users: 0 }
   exporters.set(key, shared)
