@@ -1,12 +1,13 @@
 /** What has to be confirmed before 250: by replicas (`WAIT`) and by the disk (`WAITAOF`), of the server that has the message. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { QueueError } from '@postroad/queue-engine'
+import type { RedisLink } from '@postroad/redis-link'
 import { makeMessage, octetsOf, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
 import { inspect } from '../../plugins/redis-queue/src/durability.ts'
-import type { RedisLink } from '../../plugins/redis-queue/src/link.ts'
 import { RedisStore, type RedisStoreOptions } from '../../plugins/redis-queue/src/store/redis-store.ts'
 import { requires } from '../runner/requires.ts'
 import { linkOptions, silent } from './link.ts'
@@ -124,6 +125,7 @@ test('a server that was promoted without the message confirms nothing, whatever 
     isCluster: false,
     deadline: DEADLINE,
     send: (...args) => before.send(...args),
+    scan: (...args) => before.scan(...args),
     run: (...args) => before.run(...args),
     connect: (kind) => there.link.connect(kind),
   }

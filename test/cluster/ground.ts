@@ -1,8 +1,10 @@
 /** Where the contracts of the services run: on a Redis, each test below a prefix of its own. */
+
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { RedisLink } from '@postroad/redis-link'
 import type { MakeGround } from '../../packages/testing/src/contract/store.ts'
-import { Link, type RedisLink } from '../../plugins/redis/src/link.ts'
+import { Link } from '../../plugins/redis/src/link.ts'
 import { linkOptions, silent } from './link.ts'
 
 /** Every handle is a connection of its own, as in another process. */

@@ -1,10 +1,11 @@
 /** Steps of the queue that were done and whose answer never came: nothing is stuck, nothing that was refused is delivered. */
+
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import type { RedisLink } from '@postroad/redis-link'
 import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
-import type { RedisLink } from '../../plugins/redis-queue/src/link.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
 import { ADD, RECORD, TAKE_DUE } from '../../plugins/redis-queue/src/store/scripts.ts'
 import { requires } from '../runner/requires.ts'
@@ -35,6 +36,7 @@ function deafStore() {
     isCluster: false,
     deadline: 100,
     send: (...args) => whole.send(...args),
+    scan: (...args) => whole.scan(...args),
     connect: (kind) => whole.connect(kind),
     async run(script, ...args) {
       const answer = await whole.run(script, ...args)

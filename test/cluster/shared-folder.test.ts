@@ -1,4 +1,5 @@
 /** Bodies in a folder that nodes share: there before the message is, gone after it, and never taken for lost or for litter by mistake. */
+
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
@@ -6,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { makeQueueId, readAll } from '@postroad/mail'
+import type { RedisLink } from '@postroad/redis-link'
 import { at, done, makeMessage, octetsOf, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
-import type { RedisLink } from '../../plugins/redis-queue/src/link.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
 import { ADD, RECORD } from '../../plugins/redis-queue/src/store/scripts.ts'
 import { requires } from '../runner/requires.ts'
@@ -73,6 +74,7 @@ test('the file is whole before Redis hears of the message', { skip }, async (t) 
     isCluster: false,
     deadline: whole.deadline,
     send: (...args) => whole.send(...args),
+    scan: (...args) => whole.scan(...args),
     connect: (kind) => whole.connect(kind),
     async run(script, ...args) {
       if (script.sha === ADD.sha)
@@ -148,6 +150,7 @@ test('a step that is tried again does not write its file again, and loses none',
     isCluster: false,
     deadline: 100,
     send: (...args) => whole.send(...args),
+    scan: (...args) => whole.scan(...args),
     connect: (kind) => whole.connect(kind),
     async run(script, ...args) {
       const answer = await whole.run(script, ...args)

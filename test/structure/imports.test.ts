@@ -21,14 +21,23 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['core', ['mail', 'options', 'plugin', 'message', 'smtp']],
   ['queue', ['mail', 'options', 'plugin']],
   ['delivery', ['mail', 'options']],
+  ['redis-link', ['plugin']],
 ])
 const LEAVES = ['mail', 'options', 'plugin', 'message', 'authres', 'mailauth', 'dns', 'queue', 'delivery']
+
+/** What single plugins may import besides, because it brings much along. */
+const BESIDES: ReadonlyMap<string, readonly string[]> = new Map([
+  // The embedded queue is one store among others: only its own plugin brings LMDB along.
+  ['queue', ['embedded']],
+  // Where a plugin meets the configured Redis; its types are those of ioredis.
+  ['redis', ['redis-link']],
+  ['redis-queue', ['redis-link']],
+])
 
 /** Packages by folder that production code of this workspace may import. */
 function allowedFor({ kind, name }: Workspace): readonly string[] | 'packages' | 'all' {
   if (kind === 'examples') return 'all'
-  // The embedded queue is one store among others: only its own plugin brings LMDB along.
-  if (kind === 'plugins') return name === 'queue' ? [...LEAVES, 'embedded'] : LEAVES
+  if (kind === 'plugins') return [...LEAVES, ...(BESIDES.get(name) ?? [])]
   return DIRECTIONS.get(name) ?? 'packages'
 }
 

@@ -1,6 +1,6 @@
 /** Reads how a Redis is set up, and says in plain sentences what of acknowledged mail it may lose. */
+import type { RedisLink } from '@postroad/redis-link'
 import { Cluster, type Redis } from 'ioredis'
-import type { RedisLink } from './link.ts'
 
 /** What was found. */
 export interface Durability {

@@ -1,4 +1,5 @@
 /** One node's part in the queue: takes mail, delivers it, or both. */
+
 import { openTransports, type Transports } from '@postroad/delivery'
 import type { MessageSource } from '@postroad/mail'
 import type { Dns, Role } from '@postroad/plugin'
@@ -15,8 +16,8 @@ import {
   QueueError,
   reporterOf,
 } from '@postroad/queue-engine'
+import type { RedisLink } from '@postroad/redis-link'
 import { type Durability, inspect } from './durability.ts'
-import type { RedisLink } from './link.ts'
 import type { RedisQueueOptions } from './options.ts'
 import { SharedSlots } from './slot/shared-slots.ts'
 import { RedisStore } from './store/redis-store.ts'

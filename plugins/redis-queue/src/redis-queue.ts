@@ -1,8 +1,9 @@
 /** Takes responsibility for mail: writes it to Redis, says 250, and lets any node deliver it from there. */
+
 import { transportFolders } from '@postroad/delivery'
 import { Clock, DeliveryHooks, Dns, definePlugin } from '@postroad/plugin'
 import { queueCommands, queueHooks } from '@postroad/queue-engine'
-import { RedisLink } from './link.ts'
+import { RedisLink } from '@postroad/redis-link'
 import { QueueNode } from './node.ts'
 import { options as schema } from './options.ts'
 

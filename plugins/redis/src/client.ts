@@ -1,12 +1,7 @@
 /** Makes clients of ioredis: one server, Sentinel or Cluster, with TLS and ACL users, and nothing that waits for ever. */
+import type { ClientKind, RedisClient } from '@postroad/redis-link'
 import { type RedisOptions as ClientOptions, Cluster, Redis } from 'ioredis'
 import type { RedisOptions } from './options.ts'
-
-/** A connection of ioredis. */
-export type RedisClient = Redis | Cluster
-
-/** `command`: fails rather than waits. `blocking`: for BullMQ, whose workers wait in a command for their next job. */
-export type ClientKind = 'command' | 'blocking'
 
 /** Milliseconds between tries to connect: doubled each time, never more than two seconds. */
 const FIRST_RETRY_MS = 50

@@ -3,10 +3,10 @@
  * (generic cell rate algorithm, ITU-T I.371 §A.1); the time is the server's, so clocks of the nodes do not matter. When the server's
  * is set back nothing lasts longer than from empty to full, or than a place was asked for.
  */
+
 import { randomUUID } from 'node:crypto'
 import type { Allowance, Limiter, Rate } from '@postroad/plugin'
-import type { RedisLink } from './link.ts'
-import { script } from './script.ts'
+import { type RedisLink, script } from '@postroad/redis-link'
 
 /** KEYS: bucket. ARGV: milliseconds a unit, burst, cost, take (1) or look (0). Replies: allowed, units left. */
 const bucket = script(`

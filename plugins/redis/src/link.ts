@@ -2,40 +2,11 @@
  * One connection for everything that is short: every command has a deadline, nothing is queued while the server is away,
  * nothing is sent twice. Offered as the service `redis`, so that other plugins share what was configured once.
  */
-import { defineService, type Logger, type Service } from '@postroad/plugin'
+import type { Logger } from '@postroad/plugin'
+import type { Argument, ClientKind, RedisClient, RedisLink, Script, SendOptions } from '@postroad/redis-link'
 import { Cluster } from 'ioredis'
-import { type ClientKind, createClient, type RedisClient } from './client.ts'
+import { createClient } from './client.ts'
 import type { RedisOptions } from './options.ts'
-import type { Script } from './script.ts'
-
-/** What goes with a command. */
-export type Argument = string | number | Buffer
-
-/** How a command is sent. */
-export interface SendOptions {
-  readonly signal?: AbortSignal | undefined
-  /** Bulk replies as `Buffer`. Default: as text. */
-  readonly buffers?: boolean
-}
-
-/** A configured Redis. */
-export interface RedisLink {
-  /** Begins every key; without braces. */
-  readonly prefix: string
-  readonly isCluster: boolean
-  /** Milliseconds after which an unanswered command has failed. */
-  readonly deadline: number
-  /** Rejects when the server is away, says no, or does not answer in time; then it is not known whether it was done. */
-  send(command: string, args: readonly Argument[], options?: SendOptions): Promise<unknown>
-  /** Runs a script; all keys in one hash slot. Rejects as {@link RedisLink.send}. */
-  run(script: Script, keys: readonly string[], args: readonly Argument[], options?: SendOptions): Promise<unknown>
-  /** Keys that match a glob pattern, of all nodes, in pages, in no order, some perhaps twice. */
-  scan(pattern: string, signal?: AbortSignal): AsyncIterable<readonly string[]>
-  /** A connection of one's own, to be closed by who asked for it; it connects on first use. */
-  connect(kind: ClientKind): RedisClient
-}
-
-export const RedisLink: Service<RedisLink> = defineService('redis')
 
 /** Codes of {@link RedisAwayError}: what each means, and what to do. Part of docs/errors.md. */
 export const REDIS_ERRORS = {

@@ -1,8 +1,8 @@
 /** The `Lock` service on Redis: between machines; ends with its owner. */
+
 import { randomUUID } from 'node:crypto'
 import type { Lock } from '@postroad/plugin'
-import type { RedisLink } from './link.ts'
-import { script } from './script.ts'
+import { type RedisLink, script } from '@postroad/redis-link'
 
 const prolong = script(`return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('PEXPIRE', KEYS[1], ARGV[2]) or 0`)
 const release = script(`return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0`)

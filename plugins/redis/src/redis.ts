@@ -1,8 +1,10 @@
 /** Puts the services of all nodes into one Redis: `Store`, `Limiter`, `Lock`, and by choice the DNS cache. */
+
 import { Asker } from '@postroad/dns'
 import { Dns, definePlugin, Limiter, Lock, Store } from '@postroad/plugin'
+import { RedisLink } from '@postroad/redis-link'
 import { redisLimiter } from './limiter.ts'
-import { Link, RedisLink } from './link.ts'
+import { Link } from './link.ts'
 import { redisLock } from './lock.ts'
 import { options as schema } from './options.ts'
 import { SharedDns } from './shared-dns.ts'

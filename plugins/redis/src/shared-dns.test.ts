@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { zoneDns } from '@postroad/dns'
-import type { RedisLink } from './link.ts'
+import type { RedisLink } from '@postroad/redis-link'
 import { SharedDns } from './shared-dns.ts'
 
 /** A Redis whose answer to GET the test gives; what is sent to it is written down. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { script } from '@postroad/redis-link'
 import fc from 'fast-check'
 import { retryAfter } from './client.ts'
 import { options } from './options.ts'
-import { script } from './script.ts'
 import { escapeGlob } from './store.ts'
 
 /** Redis's own matching (util.c, stringmatchlen) for patterns without sets and stars: an escape, `?`, or the character itself. */

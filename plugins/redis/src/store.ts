@@ -1,7 +1,7 @@
 /** The `Store` service on Redis: one key an entry, spread over the slots of a cluster; expiry is the server's. */
+
 import type { Store } from '@postroad/plugin'
-import type { RedisLink } from './link.ts'
-import { script } from './script.ts'
+import { type RedisLink, script } from '@postroad/redis-link'
 
 /** How many values are read at once while listing. */
 const PAGE = 200

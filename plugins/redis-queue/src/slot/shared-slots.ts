@@ -2,10 +2,11 @@
  * What all nodes together may do to one destination: so many at once, so many a second, and nothing while it is left alone.
  * A slot is taken before a connection is made and given back after it; the slots of a node that dies expire.
  */
+
 import { randomUUID } from 'node:crypto'
 import type { Reply } from '@postroad/mail'
 import type { BackoffOptions, SiteLimits, SiteSlots, SlotAnswer, SlotEnd } from '@postroad/queue-engine'
-import { type RedisLink, script } from '../link.ts'
+import { type RedisLink, script } from '@postroad/redis-link'
 
 /** Milliseconds a slot is good for without being renewed: a dead node's slots are free again after so long. */
 export const SLOT_LIFE_MS = 30_000

@@ -1,8 +1,9 @@
 /** Bodies in Redis: compressed, in pieces, so that a large message never is in memory whole. Large ones, by choice, in a shared folder. */
+
 import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { MessageSource, Reply } from '@postroad/mail'
 import { QueueError } from '@postroad/queue-engine'
-import type { RedisLink } from '../link.ts'
+import type { RedisLink } from '@postroad/redis-link'
 import type { BodyNote } from './record.ts'
 import { SharedFolder } from './shared-folder.ts'
 

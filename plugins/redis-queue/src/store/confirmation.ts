@@ -3,8 +3,9 @@
  * connection of its own, because a server answers nothing else on a connection that waits; and it asks for the messages too, because
  * the server that is reached now may be one that was promoted without them.
  */
+
 import { QueueError } from '@postroad/queue-engine'
-import type { RedisLink } from '../link.ts'
+import type { RedisLink } from '@postroad/redis-link'
 import { CONFIRM } from './scripts.ts'
 
 /** Who must have a message. */

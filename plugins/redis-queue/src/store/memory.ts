@@ -1,6 +1,7 @@
 /** How much memory the server has left: mail is refused before there is none, because to end mail takes memory too. */
+
 import type { Reply } from '@postroad/mail'
-import type { RedisLink } from '../link.ts'
+import type { RedisLink } from '@postroad/redis-link'
 
 /** Milliseconds between looks. */
 const EVERY_MS = 1_000

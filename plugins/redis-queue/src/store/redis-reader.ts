@@ -2,7 +2,7 @@
 
 import type { MessageSource } from '@postroad/mail'
 import { type FinishedMessage, type QueuedMessage, type QueueEntry, QueueError, type Suspension } from '@postroad/queue-engine'
-import type { Argument, RedisLink, Script } from '../link.ts'
+import type { Argument, RedisLink, Script } from '@postroad/redis-link'
 import { Bodies, type BodyFolder, missingBody } from './bodies.ts'
 import { type BodyNote, decodeEnvelope, decodeFinished, decodeStates } from './record.ts'
 import * as scripts from './scripts.ts'

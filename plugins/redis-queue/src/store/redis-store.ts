@@ -3,6 +3,7 @@
  * judged by the server's clock alone. A promise that resolves says: the server has written it as it was configured to,
  * and as many replicas as were asked for have it.
  */
+
 import { randomBytes } from 'node:crypto'
 import type { MessageSource, Reply } from '@postroad/mail'
 import {
@@ -20,7 +21,7 @@ import {
   type Suspension,
   withdrawn,
 } from '@postroad/queue-engine'
-import type { Argument, Script } from '../link.ts'
+import type { Argument, Script } from '@postroad/redis-link'
 import { Confirmation } from './confirmation.ts'
 import { Memory } from './memory.ts'
 import { entryOf, OwnLeases } from './own-leases.ts'

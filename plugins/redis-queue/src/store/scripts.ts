@@ -1,3 +1,4 @@
+import { script } from '@postroad/redis-link'
 /**
  * Every change of the queue, as a script: a step is done whole or not at all, whatever dies. The keys of one queue share a hash
  * tag, so that a cluster keeps them on one node. `docs/scale.md` says how many queues make more than one node.
@@ -13,7 +14,6 @@
  *
  * A status is one text: `s:TIME`, `w:SINCE`, `c:OWNER`, `h:SINCE:REASON`, `d:`.
  */
-import { script } from '../link.ts'
 
 /** Milliseconds without a sign of life after which the leases of a process are taken over. */
 export const OWNER_LIFE_MS = 20_000

@@ -2,12 +2,13 @@
  * Bodies as files in a folder that all nodes share. Its files belong to one queue in one Redis: they stand in a subfolder whose name
  * that queue keeps, so a node that is given another Redis, or a file system that is not mounted, takes nothing for litter or lost.
  */
+
 import { randomBytes } from 'node:crypto'
 import { mkdir, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MessageSource, Reply } from '@postroad/mail'
 import { BodyFiles, Disk, QueueError, syncFolder } from '@postroad/queue-engine'
-import type { RedisLink } from '../link.ts'
+import type { RedisLink } from '@postroad/redis-link'
 
 /** Where the files are. */
 export interface SharedFolderOptions {

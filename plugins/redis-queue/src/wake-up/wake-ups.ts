@@ -3,9 +3,10 @@
  * a hint and the record in the store the truth: a wake-up that fits no record is thrown away, a record whose wake-up was lost is
  * found by its time. So BullMQ spreads the work over the nodes at once and shows it in its dashboards, and nothing is lost with it.
  */
+
 import type { Logger } from '@postroad/plugin'
+import type { RedisLink } from '@postroad/redis-link'
 import { type Job, Queue, Worker } from 'bullmq'
-import type { RedisLink } from '../link.ts'
 
 /** What a wake-up is for: a delivery, at the time at which it was scheduled. */
 export interface WakeUp {
