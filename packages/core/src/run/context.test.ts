@@ -16,19 +16,18 @@ const OVER = new Error('over')
 function begin() {
   const made = ground()
   const session = new SessionState(made.scope, wire())
-  const transaction = new Transaction('t', addressOf('from@client.test'), { size: 9 }, { plugins: ['p', 'q'], now: NOW })
-  session.transaction = transaction
+  const transaction = new Transaction(session, addressOf('from@client.test'), { size: 9 })
   return { ...made, session, transaction }
 }
 
 test('a context has what session, transaction and arguments have', () => {
   const { session, transaction, scope } = begin()
-  session.helo = { name: 'h', extended: true }
-  session.early.connect = 1
-  session.early.helo = 2
-  transaction.decisions.points = 4
+  session.greet('h', true)
+  session.addPoints('connect', 1)
+  session.addPoints('helo', 2)
+  transaction.decisions.addPoints(4)
   const empty = new RunContext(
-    new HookCall('mail', session, NOTHING),
+    new HookCall('mail', transaction, NOTHING),
     handler('mail', () => undefined),
   )
   assert.deepEqual(
@@ -59,7 +58,7 @@ test('a context has what session, transaction and arguments have', () => {
   }
   // `as`: no hook has all of them, and the context reads each from wherever it is.
   const full = new RunContext(
-    new HookCall('mail', session, args as never),
+    new HookCall('mail', transaction, args as never),
     handler('mail', () => undefined),
   )
   const { refusedAt, refusedBy, ...same } = args
@@ -118,7 +117,7 @@ const sets = handler('rcpt', () => undefined, { provides })
 test('a fact is kept where it belongs, and read from there', () => {
   const { session, transaction } = begin()
   const recipientFacts = new FactStore()
-  const call = new HookCall('rcpt', session, { recipient: A, parameters: {}, recipientFacts })
+  const call = new HookCall('rcpt', transaction, { recipient: A, parameters: {}, recipientFacts })
   const context = new RunContext(call, sets)
   for (const [scope, fact] of Object.entries(facts)) {
     assert.equal(context.find(fact), undefined)
@@ -131,7 +130,8 @@ test('a fact is kept where it belongs, and read from there', () => {
     [session.facts, transaction.facts, recipientFacts].map((store) => store.toJSON()),
     [{ 'of-session': 'session' }, { 'of-transaction': 'transaction' }, { 'of-recipient': 'recipient' }],
   )
-  assert.equal(session.heloFacts.size, 0)
+  session.greet('another', true)
+  assert.equal(context.find(facts.session), 'session')
 })
 
 test('a fact is not set after the run, nor undeclared, nor where there is nothing it could belong to', () => {
@@ -155,11 +155,10 @@ test('a fact is not set after the run, nor undeclared, nor where there is nothin
 
 test('what was found out of a name goes with it, and comes too late for another', () => {
   const { session } = begin()
-  session.helo = { name: 'h', extended: true }
-  const context = new RunContext(new HookCall('helo', session, { helo: session.helo }), sets)
+  const context = new RunContext(new HookCall('helo', session, { helo: session.greet('h', true) }), sets)
   context.set(facts.session, 'x')
-  assert.deepEqual([...session.heloFacts], ['of-session'])
-  session.forgetHelo()
+  assert.equal(context.find(facts.session), 'x')
+  session.greet('another', true)
   assert.equal(context.find(facts.session), undefined)
   context.set(facts.session, 'late')
   assert.equal(context.find(facts.session), undefined)
@@ -194,30 +193,30 @@ test('a delivery is its own subject', () => {
 test('what is said, and the time it takes, is the message’s, or else the session’s', () => {
   const { session, transaction } = begin()
   const one = handler('rcpt', () => undefined, { plugin: 'q', index: 1 })
-  const call = () => new HookCall('rcpt', session, { recipient: A, parameters: {}, recipientFacts: new FactStore() })
-  call().note(one, accept())
-  call().spent(one, 2)
+  const of = (caller: SessionState | Transaction) =>
+    new HookCall('rcpt', caller, { recipient: A, parameters: {}, recipientFacts: new FactStore() })
+  of(transaction).note(one, accept())
+  of(transaction).spent(one, 2)
   const entry = { plugin: 'q', hook: 'rcpt', shadow: false, outcome: accept(), recipient: 'a@x.test' }
   assert.deepEqual(transaction.decisions.entries, [entry])
   assert.deepEqual(transaction.decisions.times(), { q: 2 })
-  session.transaction = undefined
-  call().note(one, accept())
-  call().spent(one, 3)
+  of(session).note(one, accept())
+  of(session).spent(one, 3)
   assert.deepEqual(session.decisions.entries, [entry])
   assert.deepEqual(session.decisions.times(), { q: 3 })
 })
 
 test('what is said of a name the client no longer has is not noted', () => {
   const { session } = begin()
-  const helo = { name: 'h', extended: true }
+  const helo = session.greet('h', true)
   const call = new HookCall('helo', session, { helo })
+  assert.equal(call.isStale, false)
+  session.greet('another', true)
   assert.equal(call.isStale, true)
   call.note(
     handler('helo', () => undefined),
     accept(),
   )
-  assert.equal(session.transaction?.decisions.entries.length, 0)
-  session.helo = helo
-  assert.equal(call.isStale, false)
+  assert.equal(session.decisions.entries.length, 0)
   assert.equal(new HookCall('mail', session, NOTHING).isStale, false)
 })
