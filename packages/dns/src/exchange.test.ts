@@ -32,35 +32,38 @@ async function listen(answer: (request: Buffer) => Buffer[]) {
   const { port } = tcp.address() as AddressInfo
   udp.bind(port, '127.0.0.1')
   await once(udp, 'listening')
+  let isOpen = true
   return {
     port,
     close() {
-      udp.close()
+      if (isOpen) udp.close()
+      isOpen = false
       tcp.close()
     },
   }
 }
 
-test('RFC 5452 §9.1: a forged reply before the real one is not believed', async () => {
+test('RFC 5452 §9.1: a forged reply before the real one is not believed', async (t) => {
   const server = await listen((request) => [
     reply(request, [{ ...address, data: '203.0.113.66' }], 0, ((decode(request).id ?? 0) + 1) & 0xffff),
     reply(request, [address]),
   ])
+  t.after(() => server.close())
   const dns = createDns({ servers: [`127.0.0.1:${server.port}`] })
   assert.deepEqual((await dns.a('x.example')).records, ['192.0.2.7'])
-  server.close()
 })
 
-test('RFC 7766 §5: what did not fit into UDP comes over TCP', async () => {
+test('RFC 7766 §5: what did not fit into UDP comes over TCP', async (t) => {
   const server = await listen((request) => [reply(request, [], TRUNCATED_RESPONSE)])
+  t.after(() => server.close())
   const dns = createDns({ servers: [`127.0.0.1:${server.port}`] })
   assert.deepEqual((await dns.a('x.example')).records, ['192.0.2.7', '192.0.2.8'])
   assert.equal(dns.stats().tcp, 1)
-  server.close()
 })
 
-test('a port where nobody listens and a server that never answers are failures, and leave no socket behind', async () => {
+test('a port where nobody listens and a server that never answers are failures, and leave no socket behind', async (t) => {
   const server = await listen(() => [])
+  t.after(() => server.close())
   const dns = createDns({ servers: [`127.0.0.1:${server.port}`], attemptMs: 20, rounds: 1 })
   await assert.rejects(dns.a('x.example'), (error: { code: string }) => error.code === 'TIMEOUT')
   server.close()

@@ -111,19 +111,20 @@ test('a refusal of the sender is heard at RCPT; 421 does not close our own conne
   }
 })
 
-test('a next hop that cannot be reached defers, at RCPT or with the message, and the mail goes when it is back', async () => {
+test('a next hop that cannot be reached defers, at RCPT or with the message, and the mail goes when it is back', async (t) => {
   for (const verify of ['rcpt', 'never'] as const) {
     const sink = await createSink()
+    t.after(() => sink.close())
     const server = await createTestServer([route(), proxy({ to: { host: '127.0.0.1', port: sink.port }, verify })])
+    t.after(() => server.close())
     await sink.close()
     const session = sessionOn(server).mail('s@client.test').rcpt('a@mx.test')
     if (verify === 'rcpt') await session.expectRefusal('4.4.1')
     else await session.data().expectCode(451).expectRefusal('4.4.1')
     const back = await createSink({ port: sink.port })
+    t.after(() => back.close())
     await sessionOn(server).rcpt('a@mx.test').data().expectCode(250)
     assert.equal(back.transactions.length, 1)
-    await server.close()
-    await back.close()
   }
 })
 
@@ -226,8 +227,9 @@ test('an alias is asked for member by member, and is refused when one of them is
   })
 })
 
-test('several next hops get their shares, and a delivery that goes elsewhere is left to another plugin', async () => {
+test('several next hops get their shares, and a delivery that goes elsewhere is left to another plugin', async (t) => {
   const second = await createSink()
+  t.after(() => second.close())
   const hosts = definePlugin({
     name: 'hosts',
     hooks: { route: ({ recipient }) => (recipient.local === 'z' ? { via: 'proxy', host: '127.0.0.1', port: second.port } : undefined) },
@@ -238,7 +240,6 @@ test('several next hops get their shares, and a delivery that goes elsewhere is 
     await sessionOn(server).rcpt('a@mx.test').rcpt('other@mx.test').data().expectAccepted()
     assert.deepEqual([sink.transactions.length, server.delivered.length], [1, 1])
   })
-  await second.close()
 })
 
 test('parameters of MAIL and RCPT are passed on', async () => {

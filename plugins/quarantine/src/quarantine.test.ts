@@ -74,8 +74,9 @@ test('what is quarantined is taken, listed and shown; the rest goes on', () =>
     assert.ok(raw.said.includes('Body ?[2J') && !raw.said.join('').includes('\x1b'), 'a terminal is not moved')
   }))
 
-test('a released message goes to the listener it is told, and out of the quarantine', async () => {
+test('a released message goes to the listener it is told, and out of the quarantine', async (t) => {
   const sink = await createSink()
+  t.after(() => sink.close())
   await on({ release: { port: sink.port } }, async ({ server, run }) => {
     await sessionOn(server).mail('spam@bad.test').rcpt('a@mx.test').rcpt('b@mx.test').data('Subject: all\n\n.dot\n').expectAccepted()
     const id = String((await run('list')).rows[0]?.['id'])
@@ -95,7 +96,6 @@ test('a released message goes to the listener it is told, and out of the quarant
     )
     assert.match(sink.transactions[0]?.message.toString() ?? '', /Subject: all\r\n\r\n\.dot\r\n$/)
   })
-  await sink.close()
 })
 
 test('two operators who release a message at once deliver it once, and the second is told', async (t) => {
@@ -115,8 +115,9 @@ test('two operators who release a message at once deliver it once, and the secon
   })
 })
 
-test('what the listener does not take stays; without a listener nothing is lost', async () => {
+test('what the listener does not take stays; without a listener nothing is lost', async (t) => {
   const sink = await createSink({ script: ({ verb }) => (verb === 'RCPT' ? '451 4.3.0 later' : undefined) })
+  t.after(() => sink.close())
   await on({ release: { port: sink.port } }, async ({ server, run }) => {
     await sessionOn(server).rcpt('a@mx.test').data('Subject: all\n\nx\n').expectAccepted()
     const id = String((await run('list')).rows[0]?.['id'])
@@ -150,7 +151,7 @@ test('the list is made again from the spool', () =>
     assert.equal((await run('list')).rows.length, 1)
   }))
 
-test('a reason that is not its own is left to another quarantine; a spool that fails is no 250', async () => {
+test('a reason that is not its own is left to another quarantine; a spool that fails is no 250', async (t) => {
   await on({ matches: ['virus *'] }, async ({ server, run }) => {
     await sessionOn(server)
       .rcpt('a@mx.test')
@@ -160,6 +161,6 @@ test('a reason that is not its own is left to another quarantine; a spool that f
   })
   const broken = { ...memorySpool(), put: () => Promise.reject(new Error('disk full')) }
   const server = await createTestServer([picky(), quarantine()], { services: [[Spool, broken]] })
+  t.after(() => server.close())
   await sessionOn(server).rcpt('a@mx.test').data('Subject: all\n\nx\n').expectRefusal('4.3.0')
-  await server.close()
 })

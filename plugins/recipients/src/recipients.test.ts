@@ -32,8 +32,9 @@ test('RFC 2142 §4, RFC 5321 §4.5.1: postmaster and abuse always exist', async 
     .expectRefusal('5.1.1')
 })
 
-test('a file of addresses', async () => {
+test('a file of addresses', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
+  t.after(() => rm(folder, { recursive: true }))
   const path = join(folder, 'users')
   await writeFile(path, '# users\nalice@mx.test some comment\n')
   await session(recipients({ domains: ['mx.test'], files: [path] }))
@@ -41,16 +42,16 @@ test('a file of addresses', async () => {
     .expectAccepted()
     .rcpt('some@mx.test')
     .expectRefusal('5.1.1')
-  await rm(folder, { recursive: true })
 })
 
-test('an HTTP service: 2yz exists, 404 does not, else try later; answers are kept for their time', async () => {
+test('an HTTP service: 2yz exists, 404 does not, else try later; answers are kept for their time', async (t) => {
   const asked: string[] = []
   const service = createServer((request, response) => {
     asked.push(`${request.url} ${request.headers['x-key']}`)
     response.statusCode = request.url?.includes('alice') ? 200 : request.url?.includes('broken') ? 500 : 404
     response.end('body')
   }).listen(0, '127.0.0.1')
+  t.after(() => service.close().closeAllConnections())
   await new Promise((resolve) => service.once('listening', resolve))
   const { port } = service.address() as AddressInfo
   const plugin = recipients({
@@ -58,6 +59,7 @@ test('an HTTP service: 2yz exists, 404 does not, else try later; answers are kep
     http: { url: `http://127.0.0.1:${port}/user/{address}?d={domain}`, headers: { 'x-key': 'k' } },
   })
   const server = await createTestServer([plugin])
+  t.after(() => server.close())
   await sessionOn(server)
     .rcpt('alice@mx.test')
     .expectAccepted()
@@ -75,12 +77,9 @@ test('an HTTP service: 2yz exists, 404 does not, else try later; answers are kep
   await server.clock.advance(600_001)
   await sessionOn(server).rcpt('a/x&y@mx.test').expectRefusal('5.1.1').rcpt('alice@mx.test').expectAccepted()
   assert.equal(asked.length, 4)
-  await server.close()
-  service.closeAllConnections()
-  service.close()
 })
 
-test('a call-out asks the next hop with the null reverse-path, and shows none of its words', async () => {
+test('a call-out asks the next hop with the null reverse-path, and shows none of its words', async (t) => {
   const answers: Record<string, string> = {
     'unknown@mx.test': '550 5.1.1 <unknown@mx.test> secret internals',
     'plain@mx.test': '550 who?',
@@ -91,9 +90,11 @@ test('a call-out asks the next hop with the null reverse-path, and shows none of
   const sink = await createSink({
     script: ({ verb, argument }) => (verb === 'RCPT' ? answers[argument.replace(/^TO:<(.*)>.*$/, '$1')] : undefined),
   })
+  t.after(() => sink.close())
   const server = await createTestServer([
     recipients({ domains: ['mx.test'], callout: { host: '127.0.0.1', port: sink.port, tls: 'none' } }),
   ])
+  t.after(() => server.close())
   await sessionOn(server)
     .rcpt('known@mx.test')
     .expectAccepted()
@@ -109,8 +110,6 @@ test('a call-out asks the next hop with the null reverse-path, and shows none of
     .expectRefusal('4.4.3')
   const commands = sink.commands.filter((verb) => verb === 'MAIL' || verb.startsWith('MAIL '))
   assert.ok(commands.length > 0 && sink.transactions.length === 0, 'no message was sent')
-  await server.close()
-  await sink.close()
 })
 
 test('a next hop that is not there: try later, or let in by option', async () => {

@@ -161,8 +161,9 @@ test('templates make addresses of parts; an alias of itself means its own mailbo
     .expectRefusal('5.5.3')
 })
 
-test('tables in files, the store, behind HTTP and in functions', async () => {
+test('tables in files, the store, behind HTTP and in functions', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
+  t.after(() => rm(folder, { recursive: true }))
   const [aliases, hosted] = [join(folder, 'aliases'), join(folder, 'domains')]
   await writeFile(aliases, '# aliases\ninfo@example.com alice@example.com, bob@example.com\nfax@example.com lmtp 127.0.0.1 2400\n')
   await writeFile(hosted, 'hosted.example smtp mx.hosted.example 2525\n*.hosted.example maildir\n')
@@ -171,6 +172,7 @@ test('tables in files, the store, behind HTTP and in functions', async () => {
     response.statusCode = key === 'broken@example.com' ? 500 : key === 'web@example.com' ? 200 : 404
     response.end('["alice@example.com"]')
   }).listen(0, '127.0.0.1')
+  t.after(() => service.close().closeAllConnections())
   await new Promise((resolve) => service.once('listening', resolve))
   const store = memoryStore()
   await store.set('alias:kept@example.com', 'alice@example.com')
@@ -191,6 +193,7 @@ test('tables in files, the store, behind HTTP and in functions', async () => {
     domains,
   })
   const server = await createTestServer([plugin], { services: [[Store, store]] })
+  t.after(() => server.close())
   const expectTo =
     (...wanted: string[]) =>
     () =>
@@ -218,10 +221,6 @@ test('tables in files, the store, behind HTTP and in functions', async () => {
     .expectRefusal('4.3.0')
     .rcpt('other@example.com')
     .expectRoute({ via: 'maildir' })
-  await server.close()
-  service.closeAllConnections()
-  service.close()
-  await rm(folder, { recursive: true })
 })
 
 test('a table of addresses in a file that is wrong is refused with the number of the line', async (t) => {
@@ -253,6 +252,7 @@ test('a service of a table that says too much, or does not end, is not waited fo
   t.mock.method(AbortSignal, 'timeout', () => AbortSignal.abort(new Error('ten seconds are over')), { times: 1 })
   const tables = [{ http: `http://127.0.0.1:${(service.address() as AddressInfo).port}/{key}` }]
   const server = await createTestServer([routing({ tables, domains })])
+  t.after(() => server.close())
   await sessionOn(server)
     .rcpt('endless@example.com')
     .expectRefusal('4.3.0')
@@ -260,7 +260,6 @@ test('a service of a table that says too much, or does not end, is not waited fo
     .expectRefusal('4.3.0')
     .rcpt('whole@example.com')
     .expect(() => assert.deepEqual(to(server), ['alice@example.com']))
-  await server.close()
 })
 
 test('masquerading changes addresses and nothing else', () => {
@@ -302,7 +301,7 @@ test('outgoing mail of internal hosts shows the public domain, in fields and rev
     .expectDelivered(({ message }) => assert.equal(message.headers.get('from'), from))
 })
 
-test('postroad routing route explains', async () => {
+test('postroad routing route explains', async (t) => {
   const plugin = routing({
     routes: [{ name: 'office', match: { network: '192.0.2.0/24' }, hold: 'office' }],
     addresses: { 'info@example.com': 'alice@example.com' },
@@ -310,6 +309,7 @@ test('postroad routing route explains', async () => {
     relay: { authenticated: true },
   })
   const server = await createTestServer([plugin])
+  t.after(() => server.close())
   const run = async (...args: string[]) => {
     const rows: Record<string, unknown>[] = []
     const io: CommandIo = { json: true, row: (fields) => rows.push(fields), print: () => undefined, signal: new AbortController().signal }
@@ -321,7 +321,6 @@ test('postroad routing route explains', async () => {
   assert.deepEqual(await run('x@elsewhere.test'), [68, 'no rule', '550 5.7.1 Relaying denied'])
   assert.deepEqual(await run('x@elsewhere.test', '--identity', 'alice'), [0, 'relay', 'smtp'])
   assert.deepEqual(await run('nonsense'), [64, undefined, undefined])
-  await server.close()
 })
 
 test('a rule may have a condition in code', async () => {
@@ -337,8 +336,9 @@ test('a rule may have a condition in code', async () => {
     .expectAccepted()
 })
 
-test('tables in the store are filled by commands', async () => {
+test('tables in the store are filled by commands', async (t) => {
   const server = await createTestServer([routing({ tables: [{ store: 'alias:' }, { store: 'own:', of: 'domains' }], domains })])
+  t.after(() => server.close())
   const said: string[] = []
   const run = async (name: string, ...args: string[]) => {
     const rows: Record<string, unknown>[] = []
@@ -367,7 +367,6 @@ test('tables in the store are filled by commands', async () => {
   ])
   assert.deepEqual(await run('unset', 'info@example.com', '--table', 'alias:'), [0, [{ removed: true }]])
   assert.deepEqual(await run('entries', '--table', 'alias:'), [undefined, []])
-  await server.close()
 })
 
 test('rules that cannot be are boot errors', async () => {

@@ -11,17 +11,23 @@ const timeouts = { connect: 400 }
 
 async function deliverTo(port: number, tls: TlsPolicy, times: object = timeouts) {
   const transport = fixedTransport({ hostname: 'client.test', host: '127.0.0.1', port, tls, timeouts: times })
-  const [outcome] = await transport.deliver(job(['b@to.test']))
-  await transport.close()
-  assert.ok(outcome)
-  return outcome
+  try {
+    const [outcome] = await transport.deliver(job(['b@to.test']))
+    assert.ok(outcome)
+    return outcome
+  } finally {
+    await transport.close()
+  }
 }
 
 async function deliver(sink: SinkOptions, tls: TlsPolicy, times?: object) {
   const server = await createSink(sink)
-  const outcome = await deliverTo(server.port, tls, times)
-  await server.close()
-  return { outcome, connections: server.connections, mails: server.commands.filter((line) => line.startsWith('MAIL')).length }
+  try {
+    const outcome = await deliverTo(server.port, tls, times)
+    return { outcome, connections: server.connections, mails: server.commands.filter((line) => line.startsWith('MAIL')).length }
+  } finally {
+    await server.close()
+  }
 }
 
 /** A server that offers STARTTLS, and after its 220 does what it is told with the socket. */

@@ -20,14 +20,17 @@ async function deliver(policies: readonly TlsPolicy[], sink: SinkOptions = {}, a
   const server = await createSink({ certificate, ...sink })
   const pool = new Pool({ hostname: 'client.test' })
   const shown: string[] = []
-  for (const [i, tls] of policies.entries()) {
-    const auth = auths[i]
-    const target: Target = { protocol: 'smtp', host: 'sink.test', address: '127.0.0.1', port: server.port, tls, ...(auth && { auth }) }
-    const sent = sendTo(pool, target, job(['b@to.test']))
-    shown.push(await sent.then(([outcome]) => `${outcome?.kind} ${server.transactions.at(-1)?.connection}`, (error: Error) => error.message)) // biome-ignore format: one line
+  try {
+    for (const [i, tls] of policies.entries()) {
+      const auth = auths[i]
+      const target: Target = { protocol: 'smtp', host: 'sink.test', address: '127.0.0.1', port: server.port, tls, ...(auth && { auth }) }
+      const sent = sendTo(pool, target, job(['b@to.test']))
+      shown.push(await sent.then(([outcome]) => `${outcome?.kind} ${server.transactions.at(-1)?.connection}`, (error: Error) => error.message)) // biome-ignore format: one line
+    }
+  } finally {
+    pool.destroy()
+    await server.close()
   }
-  pool.destroy()
-  await server.close()
   return shown
 }
 
@@ -150,13 +153,14 @@ test('a check that throws, or answers what is no error, lets nobody pass', async
   }
 })
 
-test('no session is resumed: a server that another policy has trusted is asked for its certificate again', async () => {
+test('no session is resumed: a server that another policy has trusted is asked for its certificate again', async (t) => {
   const server = createServer((socket) => {
     const secure = new TLSSocket(socket, { isServer: true, secureContext })
     secure.on('error', () => {})
     secure.on('data', (chunk) => secure.write(/^EHLO/.test(String(chunk)) ? '250 sink.test\r\n' : '250 Ok\r\n'))
     secure.write('220 sink.test\r\n')
   })
+  t.after(() => server.close())
   const secureContext = createSecureContext({ ...certificate, maxVersion: 'TLSv1.2' })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo // it listens on a port
@@ -179,5 +183,4 @@ test('no session is resumed: a server that another policy has trusted is asked f
   connection.destroy()
   await assert.rejects(open({ ca, servername: 'other.test' }), /ERR_TLS_CERT_ALTNAME_INVALID/)
   await assert.rejects(open({ ca, checkServerIdentity: () => NO }), /ERR_NOT_THIS_ONE/)
-  server.close()
 })

@@ -235,8 +235,9 @@ test('RFC 8314 §3: implicit TLS speaks from the first octet', async () => {
   assert.deepEqual(fixture.records[0]?.calls.slice(0, 2), ['secured TLSv1.3', 'connect'])
 })
 
-test('a UNIX socket is taken away at the end, and a stale one at the start', async () => {
+test('a UNIX socket is taken away at the end, and a stale one at the start', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
+  t.after(() => rm(folder, { recursive: true }))
   const path = join(folder, 'lmtp.sock')
   const options = { name: 'unix', hostname: 'mx.example.com', path, protocol: 'lmtp' } as const
   {
@@ -248,7 +249,6 @@ test('a UNIX socket is taken away at the end, and a stale one at the start', asy
     await assert.rejects(createListener(options, () => assert.fail()).listen(), { code: 'EADDRINUSE' })
   }
   assert.equal(existsSync(path), false)
-  await rm(folder, { recursive: true })
 })
 
 test('new options and stages are for new connections', async () => {
@@ -265,11 +265,11 @@ test('new options and stages are for new connections', async () => {
   assert.match(await fresh.reply(), /^421 /)
 })
 
-test('an address that is taken is told of by listen', async () => {
+test('an address that is taken is told of by listen', async (t) => {
   const other = createServer()
+  t.after(() => other.close())
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
   const address = other.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   await assert.rejects(start({ port }), { code: 'EADDRINUSE' })
-  other.close()
 })

@@ -62,14 +62,14 @@ test('a proxy that never sends its header is given up', async () => {
   assert.equal(await client.reply(), 'closed')
 })
 
-test('a proxy that sends its header octet by octet has no more time for it', async () => {
+test('a proxy that sends its header octet by octet has no more time for it', async (t) => {
   await using fixture = await start({ proxies: LOOPBACK, limits: { commandTimeoutMs: 200 } })
   const client = await fixture.client()
   const drip = setInterval(() => client.send('1'), 20)
+  t.after(() => clearInterval(drip))
   client.send('PROXY TCP4 ')
   const before = performance.now()
   assert.equal(await client.reply(), 'closed')
-  clearInterval(drip)
   assert.ok(performance.now() - before < 1000)
 })
 
@@ -164,11 +164,11 @@ test('PRDR: 353, one reply a recipient, and one for all', async () => {
   assert.deepEqual(plain.slice(4), ['550 5.7.1 Not a', '250 2.0.0 Ok'])
 })
 
-test('a client on a UNIX socket can be trusted by name', async () => {
+test('a client on a UNIX socket can be trusted by name', async (t) => {
   const path = `${process.env['TMPDIR'] ?? '/tmp'}/postroad-${process.pid}.sock`
   await using fixture = await start({ path, xclient: ['unix'] })
   const client = await Client.connect(fixture.listener)
+  t.after(() => client.destroy())
   await client.reply()
   assert.match(await client.say('XCLIENT ADDR=192.0.2.1'), /^220 /)
-  client.destroy()
 })

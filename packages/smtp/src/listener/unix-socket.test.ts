@@ -8,10 +8,12 @@ import { test } from 'node:test'
 import { listenerMistakes } from '../config/listener-options.ts'
 import { groupId, socketKeeper } from './unix-socket.ts'
 
-test('a socket gets the mode and the group that the operator says; what is no socket is left alone', async () => {
+test('a socket gets the mode and the group that the operator says; what is no socket is left alone', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
+  t.after(() => rm(folder, { recursive: true }))
   const path = join(folder, 'a.sock')
   const server = createServer().listen(path)
+  t.after(() => server.close())
   await once(server, 'listening')
   const gid = process.getgid?.() ?? 0
   await socketKeeper().give(path, { mode: 0o620, gid })
@@ -25,7 +27,6 @@ test('a socket gets the mode and the group that the operator says; what is no so
   await assert.rejects(socketKeeper().give(join(folder, 'file'), { mode: 0o600 }), /no socket/)
   await socketKeeper().clear(join(folder, 'file'))
   assert.ok((await stat(join(folder, 'file'))).isFile())
-  await rm(folder, { recursive: true })
 })
 
 test('a group is known by name and by number, and one that is not there is named', async () => {
