@@ -1,5 +1,5 @@
 /** Limits under which one address may play two hundred. */
-import type { Limits } from '@postroad/smtp'
+import type { Limits } from '../../packages/smtp/src/config/limits.ts'
 
 export const LIMITS: Partial<Limits> = {
   connectionsPerAddress: 20_000,

@@ -1,10 +1,11 @@
 /** Postroad as the targets measure it. */
 import { join } from 'node:path'
 import { type Config, createServer, defineConfig } from '@postroad/core'
-import { createDns, type DnsOptions } from '@postroad/dns'
+import { createDns } from '@postroad/dns'
 import { embeddedServices } from '@postroad/embedded'
 import { Dns, definePlugin, type Plugin } from '@postroad/plugin'
 import type { ListenerOptions } from '@postroad/smtp'
+import type { DnsOptions } from '../../packages/dns/src/resolver.ts'
 import { LIMITS } from './limits.ts'
 import type { Place, Running } from './target.ts'
 

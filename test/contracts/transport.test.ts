@@ -4,15 +4,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { discardTransport, fixedTransport, lmtpTransport, maildirTransport, smtpTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
-import {
-  createSink,
-  type Scenario,
-  type Sink,
-  type SinkOptions,
-  type TransportGround,
-  type TransportPlace,
-  transportContract,
-} from '@postroad/testing'
+import { createSink, type Sink, type SinkOptions, transportContract } from '@postroad/testing'
+import type { Scenario, TransportGround, TransportPlace } from '../../packages/testing/src/contract/transport-ground.ts'
 
 const SCRIPTS: Readonly<Record<Scenario, SinkOptions['script']>> = {
   gone: undefined,

@@ -1,5 +1,7 @@
 /** A process beside others at one queue. `hold`: takes the writer's lock and keeps it; `use`: opens, reads, then writes. */
-import { openLmdb, openLmdbStore } from '@postroad/embedded'
+
+import { openLmdbStore } from '@postroad/embedded'
+import { openLmdb } from '../../packages/embedded/src/lmdb/file.ts'
 
 const [, , role = '', folder = ''] = process.argv
 if (role === 'hold') {

@@ -5,7 +5,8 @@ import { lmtpTransport, smtpTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
 import { makeAddress } from '@postroad/mail'
 import { classify } from '@postroad/queue-engine'
-import { createSink, PROVIDER_REPLIES, type ProviderReply, providerScript } from '@postroad/testing'
+import { createSink, PROVIDER_REPLIES, providerScript } from '@postroad/testing'
+import type { ProviderReply } from '../../packages/testing/src/provider-reply.ts'
 
 async function hear(reply: ProviderReply, protocol: 'smtp' | 'lmtp') {
   const sink = await createSink({ protocol, script: providerScript(reply) })

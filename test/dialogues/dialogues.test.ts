@@ -6,7 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { ListenOptions } from '@postroad/core'
-import { type DialogueOptions, parseDialogue, runDialogue } from '@postroad/testing'
+import { parseDialogue, runDialogue } from '@postroad/testing'
+import type { DialogueOptions } from '../../packages/testing/src/dialogue.ts'
 import { startServer } from './server.ts'
 
 const folder = fileURLToPath(new URL('.', import.meta.url))

@@ -1,7 +1,8 @@
 /** The official test suite of SPF, RFC 7208, against the check of the plugin `spf`. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Zone, type ZoneEntry, zoneDns } from '@postroad/dns'
+import { type Zone, zoneDns } from '@postroad/dns'
+import type { ZoneEntry } from '../../packages/dns/src/zone.ts'
 import { checkSpf } from '../../plugins/spf/src/check.ts'
 import { missing, readYaml } from './suite.ts'
 

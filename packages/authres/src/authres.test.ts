@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import {
-  type AuthResults,
-  describe,
-  hasAuthservId,
-  type MethodResult,
-  parseArcAuthResults,
-  parseAuthResults,
-  toOpinion,
-  writeAuthResults,
-} from './index.ts'
+import type { AuthResults, MethodResult } from './field.ts'
+import { describe, hasAuthservId, parseArcAuthResults, parseAuthResults, toOpinion, writeAuthResults } from './index.ts'
 
 const unfold = (text: string) => text.replace(/\r\n/g, '')
 

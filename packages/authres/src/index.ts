@@ -15,9 +15,22 @@
  *
  * Where to begin: fact.ts for what is known of a message, field.ts for the form of a field, then write.ts and parse.ts.
  */
-export { type CommandAction, type MessageAction, type RefusalText, toOpinion } from './action.ts'
-export { describe, type Findings } from './describe.ts'
-export * from './fact.ts'
-export type { AuthResults, MethodResult, Property } from './field.ts'
+export { type MessageAction, toOpinion } from './action.ts'
+export { describe } from './describe.ts'
+export {
+  type Arc,
+  arcFact,
+  type Dkim,
+  type DkimResult,
+  type DkimSignature,
+  type Dmarc,
+  dkimFact,
+  dmarcFact,
+  type Spf,
+  type SpfCheck,
+  type SpfResult,
+  spfFact,
+} from './fact.ts'
+export type { Property } from './field.ts'
 export { hasAuthservId, parseArcAuthResults, parseAuthResults } from './parse.ts'
 export { writeAuthResults } from './write.ts'

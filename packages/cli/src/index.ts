@@ -16,19 +16,5 @@
  *
  * To begin reading, take `command/check.ts`, the shortest way from a file to an answer, then `open.ts` and `command/start.ts`.
  */
-export {
-  type App,
-  BootError,
-  type Config,
-  createServer,
-  defineConfig,
-  guardProcess,
-  type ListenOptions,
-  type LogOptions,
-  PostroadError,
-  type Server,
-  type Thresholds,
-  type UseOptions,
-} from '@postroad/core'
-export { type Certificate, type CertificateFiles, loadCertificates } from '@postroad/smtp'
-export { type LoadedConfig, loadConfig } from './config/load.ts'
+export { type App, BootError, type Config, createServer, defineConfig, guardProcess, type Server } from '@postroad/core'
+export { loadConfig } from './config/load.ts'

@@ -19,12 +19,12 @@
  * Folders are layers, log < config < policy < plan < session < run < stages < host: each imports only what stands before it. Begin with
  * `stages/rcpt.ts`, then `run/ask.ts` and `run/guard.ts`; `server.ts` is what a program calls.
  */
-export { type App, type Config, defineConfig, type Levels, type ListenOptions, type Thresholds, type UseOptions } from './config/config.ts'
-export { BootError, ERRORS, type ErrorCode, type ErrorInfo, PostroadError } from './errors.ts'
+export { type App, type Config, defineConfig, type ListenOptions, type Thresholds, type UseOptions } from './config/config.ts'
+export { BootError, ERRORS, PostroadError } from './errors.ts'
 export { type ExplainedHandler, type ExplainedScope, explainText } from './host/explain.ts'
 export type { Finding } from './host/inspect.ts'
 export { guardProcess } from './host/process-guard.ts'
 export { createLog, type Log, type LogLevel, type LogOptions } from './log/log.ts'
 export { installCommand } from './missing-package.ts'
 export type { HookRun } from './run/guard.ts'
-export { type Address as ListeningAddress, createServer, type Server, type ServerOptions } from './server.ts'
+export { createServer, type Server, type ServerOptions } from './server.ts'

@@ -11,4 +11,4 @@
  *
  * Where to begin: the template (`template/package/src/my-plugin.ts`), because it is what somebody gets; then scaffold.ts.
  */
-export { describeScaffold, type Scaffold, type Scaffolded, scaffold } from './scaffold.ts'
+export { describeScaffold, scaffold } from './scaffold.ts'

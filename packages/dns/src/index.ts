@@ -17,15 +17,12 @@
  *
  * Where to begin: asker.ts for what can be asked, then resolver.ts from `#lookup` down.
  */
-export type { AskContext, Budget, DnsAnswer, MxRecord, Records, RecordType, TlsaRecord } from './asker.ts'
+export type { AskContext, DnsAnswer, Records, RecordType } from './asker.ts'
 export { Asker } from './asker.ts'
-export { forMessage, type MessageScope } from './budget.ts'
-export { type Clock, systemClock } from './clock.ts'
-export type { Exchange } from './exchange.ts'
-export { DnsError, type DnsFailure } from './failure.ts'
-export { type Conclude, DnsMemo } from './memo.ts'
+export { forMessage } from './budget.ts'
+export { DnsError } from './failure.ts'
+export { DnsMemo } from './memo.ts'
 export { normaliseName, reverseName } from './name.ts'
-export type { DnsReply, Query } from './packet.ts'
-export { createDns, type DnsOptions, type DnsStats, type Resolver } from './resolver.ts'
-export { parseServer, type Server } from './servers.ts'
-export { type Zone, type ZoneEntry, type ZoneResolver, zoneDns } from './zone.ts'
+export { createDns, type Resolver } from './resolver.ts'
+export { parseServer } from './servers.ts'
+export { type Zone, zoneDns } from './zone.ts'

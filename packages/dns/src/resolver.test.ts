@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import type { Dns } from '@postroad/plugin'
 import type { Clock } from './clock.ts'
 import type { DnsFailure } from './failure.ts'
-import { createDns, type DnsError, type DnsOptions, type DnsReply, forMessage } from './index.ts'
+import { createDns, type DnsError, forMessage } from './index.ts'
+import type { DnsReply } from './packet.ts'
+import type { DnsOptions } from './resolver.ts'
 
 /** Time that passes only when told to; sleepers wake in order. */
 function fakeClock(): Clock & { advance(ms: number): Promise<void> } {

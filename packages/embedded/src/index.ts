@@ -16,7 +16,5 @@
  *
  * Begin to read at `lmdb/file.ts`, then `queue/database.ts` and `queue/lmdb-store.ts`, or `service/table.ts`.
  */
-export { EmbeddedError } from './lmdb/error.ts'
-export { openLmdb } from './lmdb/file.ts'
 export { type LmdbStore, openLmdbStore } from './queue/lmdb-store.ts'
 export { type EmbeddedServices, embeddedServices } from './service/services.ts'

@@ -12,13 +12,12 @@
  * Addresses come from the wire by `parseReversePath` and `parseForwardPath`, from configurations by `parseAddress`, and are
  * made from parts by `makeAddress`. Begin reading with `envelope.ts`, then `transport.ts`.
  */
-export { type Address, Mailbox, makeAddress, parseAddress, type SameMailboxOptions, sameMailbox } from './address.ts'
+export { type Address, Mailbox, makeAddress, parseAddress, sameMailbox } from './address.ts'
 export { isAtext } from './character.ts'
-export { type DomainOptions, normalizeDomain } from './domain.ts'
+export { normalizeDomain } from './domain.ts'
 export { type Delivery, type Envelope, type Recipient, type Route, type RoutedRecipient, waysOf } from './envelope.ts'
 export { isQueueId, makeQueueId, makeSessionId } from './id.ts'
 export type { AuthAttempt, CloseReason, Endpoint, Helo, Identity, Mechanism, ScramKeys, TlsInfo } from './identity.ts'
-export type { AddressOptions } from './mailbox-reader.ts'
 export {
   type Attachment,
   type HeaderField,
@@ -30,6 +29,6 @@ export {
   readAll,
 } from './message.ts'
 export type { MailParameters, RcptParameters } from './parameters.ts'
-export { type ForwardPath, parseForwardPath, parseReversePath, type ReversePath } from './path.ts'
+export { parseForwardPath, parseReversePath } from './path.ts'
 export type { Reply } from './reply.ts'
-export { type Job, type JobLog, NotTried, type Outcome, outcomeKind, type Transport, type Unanswered } from './transport.ts'
+export { type Job, NotTried, type Outcome, outcomeKind, type Transport, type Unanswered } from './transport.ts'

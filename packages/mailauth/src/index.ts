@@ -15,8 +15,8 @@
  * Where to begin: library.ts declares all that is used of mailauth, and is the only file that imports it. Then arrivals.ts for the
  * order of events, and the plugin dkim for how the parts are put together. The facts that come of it are in `@postroad/authres`.
  */
-export { Arrivals, type MessageCheck } from './arrivals.ts'
-export { BodyHash, type BodyHashOptions, VerifierHash } from './body-hash.ts'
+export { Arrivals } from './arrivals.ts'
+export { BodyHash, VerifierHash } from './body-hash.ts'
 export { HeaderSection } from './header-section.ts'
 export {
   type ArcData,

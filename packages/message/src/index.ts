@@ -20,13 +20,7 @@
  * Where to begin: message.ts for what a message is, content-store.ts and stored.ts for where its octets are.
  */
 export { type ContentWriter, type ContentWriterOptions, createContentWriter } from './content-store.ts'
-export { MessageError, type MessageErrorCode } from './errors.ts'
-export { fieldBytes } from './header-edit.ts'
-export type { HeaderExcess, HeaderLimits } from './header-scanner.ts'
-export { isFieldName, parseHeaders } from './headers.ts'
-export { createMessage, messageFromBytes, type ReceivedMessage } from './message.ts'
-export type { MimeOptions } from './mime.ts'
-export type { MimeLimits } from './mime-scan.ts'
-export { formatDate, protocolKeyword, type ReceivedOptions, type ReceivedProtocol, receivedField } from './received.ts'
+export { createMessage, messageFromBytes } from './message.ts'
+export { receivedField } from './received.ts'
 export type { SpillFile } from './spill-file.ts'
 export type { Stored } from './stored.ts'

@@ -20,11 +20,8 @@
  */
 export type {
   Address,
-  Attachment,
   AuthAttempt,
-  CloseReason,
   Delivery,
-  Endpoint,
   Envelope,
   HeaderField,
   Headers,
@@ -33,7 +30,6 @@ export type {
   MailParameters,
   Mechanism,
   Message,
-  Mime,
   RcptParameters,
   Recipient,
   Reply,
@@ -43,13 +39,97 @@ export type {
   TlsInfo,
 } from '@postroad/mail'
 export { waysOf } from '@postroad/mail'
-export * from './context.ts'
-export * from './define.ts'
-export * from './delivery-hooks.ts'
-export * from './fact.ts'
-export * from './hooks.ts'
-export * from './policy.ts'
-export * from './service.ts'
-export * from './session.ts'
-export * from './thrown.ts'
-export * from './verdict.ts'
+export type {
+  AcceptedContext,
+  AuthContext,
+  BaseContext,
+  ClosedContext,
+  CommandContext,
+  ConnectContext,
+  DataContext,
+  DeliveryContext,
+  DeliveryResultContext,
+  HeloContext,
+  HookContext,
+  Logger,
+  MailContext,
+  MessageContext,
+  NexthopContext,
+  QuarantineContext,
+  QueueContext,
+  RcptContext,
+  ReceiveSink,
+  RefusedContext,
+} from './context.ts'
+export {
+  type CommandIo,
+  definePlugin,
+  type Plugin,
+  type PluginCommand,
+  type PluginFactory,
+  type PluginInstance,
+  type Role,
+  type Schema,
+  type SchemaIssue,
+  type Setup,
+} from './define.ts'
+export { type DeliveryFacts, DeliveryHooks } from './delivery-hooks.ts'
+export { defineFact, type Fact, type FactScope } from './fact.ts'
+export {
+  HOOKS,
+  type HookHandlers,
+  type HookKind,
+  type HookName,
+  type HookOptions,
+  type Hooks,
+  type KnownWay,
+  type QueueFeature,
+} from './hooks.ts'
+export {
+  type Action,
+  type Allowed,
+  allowedClient,
+  allowedRecipient,
+  allowedSender,
+  knownRecipient,
+  opinionOf,
+  type ReverseDns,
+  reverseDns,
+} from './policy.ts'
+export {
+  type Allowance,
+  Clock,
+  type DefaultService,
+  Dns,
+  type DnsFailure,
+  defineService,
+  Limiter,
+  Lock,
+  type Rate,
+  type Service,
+  Spool,
+  Store,
+} from './service.ts'
+export type { Receipt, Session } from './session.ts'
+export { errorOf, textOf } from './thrown.ts'
+export {
+  accept,
+  type CommandOpinion,
+  type CommandReply,
+  type Defer,
+  type DeliveryOpinion,
+  defer,
+  discard,
+  type MessageOpinion,
+  type Opinion,
+  type PermanentStatus,
+  quarantine,
+  type Refusal,
+  type Reject,
+  reject,
+  reply,
+  reroute,
+  type Suspect,
+  suspect,
+  type TransientStatus,
+} from './verdict.ts'

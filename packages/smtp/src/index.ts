@@ -18,11 +18,9 @@
  * To begin reading, take `stages.ts`, then `session/conversation.ts`, then one verb from its command to its reply: `verb/rcpt.ts` is short,
  * `verb/message.ts` has the most to say. What guards against hostile octets is in `wire/input.ts` and `wire/data-decoder.ts`.
  */
-export { DEFAULT_LIMITS, type Limits } from './config/limits.ts'
-export { type GreetingOptions, type ListenerOptions, listenerMistakes, type StressOptions } from './config/listener-options.ts'
-export { ListenerError } from './config/settings.ts'
-export { createListener, type Listener, type ListenerAddress } from './listener/listener.ts'
+export { type ListenerOptions, listenerMistakes } from './config/listener-options.ts'
+export { createListener, type Listener } from './listener/listener.ts'
 export { groupId, mayGiveGroup, type SocketKeeper, type SocketRights, socketKeeper } from './listener/unix-socket.ts'
-export * from './stages.ts'
-export { type CertificateFiles, loadCertificates, type WatchOptions, watchCertificates } from './tls/certificate-files.ts'
+export type { Attach, ContentSink, Maybe, Offer, Stages, Wire, WireReply } from './stages.ts'
+export { type CertificateFiles, loadCertificates, watchCertificates } from './tls/certificate-files.ts'
 export { type Certificate, HandshakeError } from './tls/tls.ts'

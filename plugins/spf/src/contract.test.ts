@@ -1,9 +1,9 @@
-import { type ZoneResolver, zoneDns } from '@postroad/dns'
+import { zoneDns } from '@postroad/dns'
 import { Dns, type Service } from '@postroad/plugin'
 import { pluginContract, testPlugin } from '@postroad/testing'
 import { spf } from './spf.ts'
 
-const dns: ZoneResolver = zoneDns({
+const dns = zoneDns({
   'a.example': { TXT: ['v=spf1 ip4:192.0.2.1 -all'] },
   'down.example': 'SERVFAIL',
   'client.test': { TXT: ['v=spf1 ip4:192.0.2.1 -all'] },
