@@ -61,7 +61,7 @@ test('roles apart, restarted in turn: nothing is lost, nothing is refused', { sk
   )
 })
 
-test('bodies in a shared folder, nodes and Redis killed: nothing acknowledged is lost, and no file stays behind', { skip }, async (t) => {
+test('content in a shared folder, nodes and Redis killed: nothing acknowledged is lost, and no file stays behind', { skip }, async (t) => {
   const bodyFolder = await mkdtemp(join(tmpdir(), 'pr-bodies-'))
   t.after(() => rm(bodyFolder, { recursive: true, force: true }))
   await using redis = await startRedis(DURABLE)

@@ -1,7 +1,7 @@
 /** The proof: mail goes in while everything dies; at the end each message that was acknowledged has arrived. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Link } from '../../plugins/redis/src/link.ts'
-import type { BodyFolder } from '../../plugins/redis-queue/src/store/bodies.ts'
+import type { ContentFolder } from '../../plugins/redis-queue/src/store/contents.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
 import { type Sent, sendAll } from './client.ts'
 import { linkOptions, silent } from './link.ts'
@@ -18,7 +18,7 @@ export interface ProofOptions {
   /** What each node is told of Redis. */
   readonly redis: object
   readonly queue?: object
-  /** Bodies are files there. */
+  /** Content stands in files there. */
   readonly bodyFolder?: string
   /** Roles of the nodes. */
   readonly roles?: readonly ('all' | 'smtp' | 'delivery')[]
@@ -54,8 +54,8 @@ export async function prove(options: ProofOptions): Promise<Proof> {
   await using sink = await CountingSink.open(3)
   const lanes = [{ match: '*', concurrency, ...(perSecond !== undefined && { perSecond }) }]
   const files = options.bodyFolder === undefined ? undefined : { folder: options.bodyFolder, inlineLimit: 0, minFree: 0 }
-  const bodies = files && { bodyFolder: files.folder, inlineLimit: files.inlineLimit, minFree: files.minFree }
-  const queue = { retry: [2_000], lanes, ...bodies, ...options.queue }
+  const contents = files && { bodyFolder: files.folder, inlineLimit: files.inlineLimit, minFree: files.minFree }
+  const queue = { retry: [2_000], lanes, ...contents, ...options.queue }
   const redis = { deadline: 1_000, ...options.redis }
   const nodes: Node[] = []
   try {
@@ -106,14 +106,14 @@ export function describe({ sent, sink, lost, peak, left, orphans, sendMs, drainM
     `${sent.acknowledged.size} acknowledged in ${Math.round(sendMs)} ms, ${lost.length} lost, ${left} left after ${Math.round(drainMs)} ms`,
     `${sink.duplicates} arrived again (${sent.unanswered.size} final dots got no answer, ${sent.broken} connections broke)`,
     `at most ${peak} transactions of one domain at once; refusals: ${refusals || 'none'}`,
-    ...(orphans > 0 ? [`${orphans} bodies without a message were swept from the shared folder`] : []),
+    ...(orphans > 0 ? [`${orphans} files without a message were swept from the shared folder`] : []),
   ].join('\n')
 }
 
 /** Waits until the queue is empty; what is left. */
 async function drained(
   redis: object,
-  { files, limitMs }: { readonly files: BodyFolder | undefined; readonly limitMs: number },
+  { files, limitMs }: { readonly files: ContentFolder | undefined; readonly limitMs: number },
 ): Promise<{ left: number; orphans: number }> {
   const link = new Link(linkOptions(redis), silent)
   const store = new RedisStore({ link, name: 'mail', files })

@@ -1,4 +1,4 @@
-/** The contract of the queue, with the same random events as the embedded store: on a real Redis, on a cluster, with bodies in a shared folder. */
+/** The contract of the queue, with the same random events as the embedded store: on a real Redis, on a cluster, with content in a shared folder. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto'
 import type { QueueUnderTest } from '../../packages/queue/src/contract.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
-import type { BodyFolder } from '../../plugins/redis-queue/src/store/bodies.ts'
+import type { ContentFolder } from '../../plugins/redis-queue/src/store/contents.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
 import { linkOptions, silent } from './link.ts'
 
 /** Every process is a store with a connection of its own. */
-export async function openQueue(where: object, files?: BodyFolder): Promise<QueueUnderTest> {
+export async function openQueue(where: object, files?: ContentFolder): Promise<QueueUnderTest> {
   const name = randomUUID()
   const opened: { link: Link; store: RedisStore }[] = []
   return {

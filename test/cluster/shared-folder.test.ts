@@ -1,4 +1,4 @@
-/** Bodies in a folder that nodes share: there before the message is, gone after it, and never taken for lost or for litter by mistake. */
+/** Content in a folder that nodes share: there before the message is, gone after it, and never taken for lost or for litter by mistake. */
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -30,7 +30,7 @@ after(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
-/** A queue whose bodies above 1,000 octets are files. */
+/** A queue whose content above 1,000 octets is in files. */
 async function inFolder(t: TestContext, through?: RedisLink) {
   const folder = await mkdtemp(join(tmpdir(), 'pr-bodies-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
@@ -47,7 +47,7 @@ async function inFolder(t: TestContext, through?: RedisLink) {
   return { folder, open, files, add }
 }
 
-test('a large body is a file, a small one is not; both are read by another node, and both go with their message', { skip }, async (t) => {
+test('large content is a file, small is not; both are read by another node, and both go with their message', { skip }, async (t) => {
   const { open, files, add } = await inFolder(t)
   const [one, other] = [open(), open()]
   const octets = randomBytes(200_000)
@@ -55,7 +55,7 @@ test('a large body is a file, a small one is not; both are read by another node,
   await add(one, octetsOf(1_000))
   assert.equal((await files()).length, 1)
   const entry = await other.get(message.id)
-  assert.ok(entry && (await readAll(other.body(entry.message))).equals(octets))
+  assert.ok(entry && (await readAll(other.content(entry.message))).equals(octets))
   const [lease] = leases
   assert.ok(lease)
   assert.equal(await one.record({ lease, state: done(lease), now: at(1) }), 'finished')
@@ -87,7 +87,9 @@ test('the file is whole before Redis hears of the message', { skip }, async (t) 
   assert.deepEqual(seen, [50_000])
 })
 
-test('a body that was changed, cut or lost is corrupt; a folder that is not mounted is no loss, and takes no mail', { skip }, async (t) => {
+test('content that was changed, cut or lost is corrupt; a folder that is not mounted is no loss, and takes no mail', {
+  skip,
+}, async (t) => {
   const { folder, open, files, add } = await inFolder(t)
   const store = open()
   const fates = [
@@ -100,19 +102,19 @@ test('a body that was changed, cut or lost is corrupt; a folder that is not moun
     const path = (await files()).find((each) => each.endsWith(message.id))
     assert.ok(path)
     await damage(join(folder, path))
-    await assert.rejects(readAll(store.body(message)), { code: 'ERR_QUEUE_CORRUPT' })
+    await assert.rejects(readAll(store.content(message)), { code: 'ERR_QUEUE_CORRUPT' })
   }
   const { message } = await add(store, octetsOf(2_000))
   await rename(folder, `${folder}.away`)
   await mkdir(folder)
   for (const each of [store, open()]) {
-    await assert.rejects(readAll(each.body(message)), { code: 'ERR_QUEUE_IO' })
+    await assert.rejects(readAll(each.content(message)), { code: 'ERR_QUEUE_IO' })
     await assert.rejects(add(each, octetsOf(2_000)))
   }
   assert.deepEqual(await readdir(folder), [], 'nothing is written beside the mount')
   await rm(folder, { recursive: true })
   await rename(`${folder}.away`, folder)
-  assert.equal((await readAll(store.body(message))).length, 2_000)
+  assert.equal((await readAll(store.content(message))).length, 2_000)
   await add(store, octetsOf(2_000))
 })
 
@@ -126,7 +128,7 @@ test('files whose message nobody knows are swept, and no others', { skip }, asyn
   assert.equal(await store.sweep(), 0, 'it may be on its way')
   assert.equal(await store.sweep(-1_000), 1)
   assert.deepEqual(await files(), [path])
-  assert.equal((await readAll(store.body(message))).length, 2_000)
+  assert.equal((await readAll(store.content(message))).length, 2_000)
 })
 
 test('a queue of another Redis in the same folder has files of its own', { skip }, async (t) => {
@@ -169,7 +171,7 @@ test('a step that is tried again does not write its file again, and loses none',
   isDeaf = true
   await assert.rejects(store.record(end), /timed out/)
   assert.equal(await store.record(end), 'lost', 'it was done the first time')
-  assert.equal((await readAll(store.body(report))).length, 3_000)
+  assert.equal((await readAll(store.content(report))).length, 3_000)
   await store.sweep(-1_000)
   assert.equal((await files()).length, 1, 'the file of the finished message was litter, that of the notification is not')
 })
@@ -179,7 +181,7 @@ test('a folder without room: 452 before anything is taken', { skip }, async (t) 
   const store = open(2 ** 52)
   store.admit(2_000)
   await until(async () => store.admit(2_000)?.code === 452)
-  assert.equal(store.admit(1_000), undefined, 'small bodies are in Redis')
+  assert.equal(store.admit(1_000), undefined, 'small content is in Redis')
   assert.equal((await files()).length, 0)
 })
 

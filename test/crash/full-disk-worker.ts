@@ -38,7 +38,7 @@ for (let count = 0; refused < 6; count++) {
 assert.ok(taken.length > 20, `${taken.length} were taken`)
 await rm(ballast)
 taken.push(...(await add(4_000)), ...(await add(40_000)))
-for (const { message } of taken) assert.deepEqual(await readAll(store.body(message)), Buffer.alloc(message.size, message.id))
+for (const { message } of taken) assert.deepEqual(await readAll(store.content(message)), Buffer.alloc(message.size, message.id))
 for (const lease of taken) {
   const state = { ...lease.state, status: { kind: 'done' }, recipients: [{ fate: 'delivered' }] } as const
   assert.equal(await store.record({ lease, state, now: Date.now() }), 'finished')

@@ -8,7 +8,7 @@ import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
 import { type DeliveryState, type Lease, planMessage } from '@postroad/queue-engine'
 
-/** Sizes around the limits of page, inline body and write. */
+/** Sizes around the limits of page, inline content and write. */
 const SIZES = [0, 300, 5_000, 9_000, 70_000, 300_000]
 
 /** The octets of a message, told by its id. */

@@ -1,6 +1,6 @@
 /**
  * The power goes. A worker's writes are recorded below it (a preloaded library in C), then replayed up to a random moment with what
- * was not durable lost, kept or torn. LMDB's own pages and the body files are both in it. Simulated is the page cache, not a drive that
+ * was not durable lost, kept or torn. LMDB's own pages and the content files are both in it. Simulated is the page cache, not a drive that
  * lies about its sync.
  */
 import assert from 'node:assert/strict'
@@ -51,7 +51,7 @@ async function check(at: string, promises: readonly { word: string; id: string }
     for await (const { message } of store.list()) {
       there.add(message.id)
       // A message that nobody was promised may be there, and then is whole too.
-      assert.deepEqual(await readAll(store.body(message)), octetsOf(message.id, message.size))
+      assert.deepEqual(await readAll(store.content(message)), octetsOf(message.id, message.size))
     }
     for (const id of added) if (!ending.has(id)) assert.ok(there.has(id), `${id} was acknowledged and is gone`)
     for (const id of ended) assert.ok(!there.has(id), `${id} had ended and is back`)

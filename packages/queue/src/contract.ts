@@ -74,14 +74,14 @@ function keeping(checked: Check): void {
     const other = await queue.store()
     const entry = await stored(other, message.id)
     assert.deepEqual(plain(entry.message), plain({ ...message, size: octets.length }))
-    assert.deepEqual(await readAll(other.body(entry.message)), octets)
+    assert.deepEqual(await readAll(other.content(entry.message)), octets)
   })
   checked('octets come back whole at any size: none, a few, and too many for one piece', async (store) => {
     for (const size of [0, 1, 65_535, 65_536, 65_537, 3_000_000]) {
       const octets = randomBytes(size)
       const message = makeMessage({ size })
       await store.add(message, sourceOf(octets, { chunked: 70_000 }))
-      assert.ok((await readAll(store.body(message))).equals(octets), `${size} octets`)
+      assert.ok((await readAll(store.content(message))).equals(octets), `${size} octets`)
     }
   })
   checked('a source that is shorter or longer than it says is refused, and leaves nothing', async (store) => {
@@ -227,7 +227,7 @@ function settling(checked: Check): void {
     assert.equal(await store.record({ lease, state: done(lease), spawn, now: at(1) }), 'finished')
     const { message: kept, states } = await stored(store, report.id)
     assert.deepEqual([kept.from, kept.reportOn, states[0]?.status], [undefined, message.id, { kind: 'claimed', owner: store.owner }])
-    assert.equal((await readAll(store.body(kept))).length, 100_000)
+    assert.equal((await readAll(store.content(kept))).length, 100_000)
     const again = { ...makeMessage({ size: 10 }), from: undefined }
     assert.equal(
       await store.record({ lease, state: done(lease), spawn: [{ message: again, source: sourceOf(octetsOf(10)) }], now: at(1) }),
@@ -369,7 +369,7 @@ function dying(checked: Check): void {
       [0, 1],
     )
     assert.equal(await store.record({ lease: first, state: done(first), now: at(3) }), 'lost')
-    assert.deepEqual(await readAll(other.body(message)), octetsOf(message.size))
+    assert.deepEqual(await readAll(other.content(message)), octetsOf(message.size))
   })
   checked('a process that was taken for dead while it lived goes on: what it takes then is its own', async (store, queue) => {
     const [before, after] = [makeMessage(), makeMessage()]

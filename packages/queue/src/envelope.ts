@@ -10,7 +10,7 @@ interface StoredDelivery {
   readonly c: readonly (readonly [StoredAddress, RcptParameters?])[]
 }
 
-/** What never changes of a message; stores add what they need to know of its body. */
+/** What never changes of a message; stores add what they need to know of its content. */
 export interface StoredEnvelope {
   readonly q: number
   /** Absent: the null reverse-path. */

@@ -2,7 +2,7 @@
 export const QUEUE_ERRORS = {
   ERR_QUEUE_CORRUPT: {
     summary: 'An entry of the queue cannot be read, or its octets are not what was written. It is set aside, and everything else goes on.',
-    fix: '`postroad queue corrupt` lists what was set aside; look at the disk, or at the shared folder of bodies. Nothing is deleted.',
+    fix: '`postroad queue corrupt` lists what was set aside; look at the disk, or at the shared folder of content. Nothing is deleted.',
   },
   ERR_QUEUE_IO: {
     summary:

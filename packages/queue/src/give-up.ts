@@ -31,7 +31,7 @@ export async function giveUp(store: QueueStore, { id, reply, now }: GiveUpInput,
   try {
     const { message } = first.lease
     const reports = ends.flatMap((end) => end.reports.map((each) => ({ ...each, delivery: end.lease.index })))
-    const spawn = await report({ message, reports, source: store.body(message), now }, options)
+    const spawn = await report({ message, reports, source: store.content(message), now }, options)
     const result = await store.record({ lease: first.lease, state: first.state, also, spawn, now })
     // Whoever delivers will find them there; this process may not be one who does.
     const left = result === 'lost' ? leases : spawn.flatMap((each) => bornLeases(each.message, store.owner))

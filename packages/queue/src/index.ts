@@ -7,7 +7,7 @@
  *
  * `store.ts` is what must be durable: `QueueStore`. A store that passes `queueContract` (`@postroad/queue/contract`) may mint receipts.
  * One that forgets is here, for tests; the one on LMDB is in `@postroad/embedded`, the one on Redis in `@postroad/redis-queue`. Both keep
- * large bodies with `disk/` and envelopes with `envelope.ts`.
+ * large content with `disk/` and envelopes with `envelope.ts`.
  *
  * `engine/` works the queue off: it claims what is due, gives it to a transport, asks and tells the hooks, and records the state; `dsn/`
  * writes what the sender is told. It counts transactions by site, and waits by destination.
@@ -19,7 +19,7 @@
 
 export { classify } from './classify.ts'
 export { type CommandedQueue, queueCommands } from './command/commands.ts'
-export { BodyFiles, syncFolder } from './disk/body-files.ts'
+export { ContentFiles, syncFolder } from './disk/content-files.ts'
 export { Disk, UNWRITABLE } from './disk/disk.ts'
 export type { FindTransport } from './engine/attempt.ts'
 export { QueueEngine } from './engine/engine.ts'

@@ -117,12 +117,12 @@ class MemoryStore implements QueueStore {
   }
 
   async record({ lease, state, also = [], spawn = [], unreturned = 0, now }: LeaseEnd): Promise<RecordResult> {
-    const bodies = await Promise.all(spawn.map(({ source }) => exactly(source)))
+    const contents = await Promise.all(spawn.map(({ source }) => exactly(source)))
     const ends = [{ lease, state }, ...also]
     const held = this.#mine(lease.message.id, lease.index)
     if (!held || !ends.every((end) => this.#mine(end.lease.message.id, end.lease.index))) return 'lost'
     this.#memory.unreturned += unreturned
-    for (const [at, each] of spawn.entries()) this.#insert(each, bodies[at] ?? Buffer.alloc(0))
+    for (const [at, each] of spawn.entries()) this.#insert(each, contents[at] ?? Buffer.alloc(0))
     for (const end of ends) held.states[end.lease.index] = withPendingHold(end.state, held.states[end.lease.index]?.pendingHold, now)
     if (held.states.some(({ status }) => status.kind !== 'done')) return 'recorded'
     this.#finish(held, now)
@@ -144,7 +144,7 @@ class MemoryStore implements QueueStore {
     return [...new Set(this.#withStatus('waiting').map(({ held, index }) => held.message.deliveries[index]?.destination ?? ''))].sort()
   }
 
-  body(message: QueuedMessage): MessageSource {
+  content(message: QueuedMessage): MessageSource {
     return memorySource([this.#memory.messages.get(message.id)?.octets ?? Buffer.alloc(0)])
   }
 

@@ -70,7 +70,7 @@ export async function reroute(store: QueueStore, input: RerouteInput): Promise<R
   try {
     const { message } = first.lease
     const next: QueuedMessage = { ...message, id: makeQueueId(now), deliveries: taken.flatMap(({ deliveries }) => deliveries) }
-    const result = await store.record({ ...first, also, spawn: [{ message: next, source: store.body(message) }], now })
+    const result = await store.record({ ...first, also, spawn: [{ message: next, source: store.content(message) }], now })
     if (result === 'lost') await store.release(leases, { kind: 'scheduled', at: now })
     else
       await begin(store, bornLeases(next, store.owner), {

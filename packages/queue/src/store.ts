@@ -108,7 +108,7 @@ export interface QueueStore {
   /** Destinations for which something waits. */
   waitingDestinations(): Promise<readonly string[]>
   /** The octets; reading rejects with `ERR_QUEUE_CORRUPT` when they are not what was written. */
-  body(message: QueuedMessage): MessageSource
+  content(message: QueuedMessage): MessageSource
   get(id: string): Promise<QueueEntry | undefined>
   /** What became of a message, as long as it is remembered. */
   getFinished(id: string): Promise<FinishedMessage | undefined>

@@ -128,12 +128,12 @@ export class OpenedQueue {
     return limitedTransports(find, { slots, siteOf: this.rules.siteOf, isShared, closing: this.#closing.signal })
   }
 
-  /** Bodies of messages that were never taken are litter of a crash; nobody waits for this. */
+  /** Content of messages that were never taken is litter of a crash; nobody waits for this. */
   #sweepLater(store: LmdbStore): void {
     setTimeout(() => {
       store.sweep().then(
-        (swept) => swept > 0 && this.#context.log.info({ swept }, 'removed bodies without a message'),
-        (error: unknown) => this.#context.log.warn({ error }, 'bodies without a message could not be looked for'),
+        (swept) => swept > 0 && this.#context.log.info({ swept }, 'removed content without a message'),
+        (error: unknown) => this.#context.log.warn({ error }, 'content without a message could not be looked for'),
       )
     }, 60_000).unref()
   }

@@ -182,7 +182,7 @@ test('commands refuse what they do not understand, and change nothing without be
   })
 })
 
-test('a message whose body is damaged can be looked at, and given up: its sender hears of it', async () => {
+test('a message whose content is damaged can be looked at, and given up: its sender hears of it', async () => {
   await inWorld(async ({ server, hop, folder, run }) => {
     const octets = `Subject: x\n\n${'y'.repeat(70)}\n`.repeat(2_000)
     await sessionOn(server).mail('s@client.test').rcpt('later@example.com').data(octets).expectCode(250)

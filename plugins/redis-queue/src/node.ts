@@ -38,7 +38,7 @@ export interface NodeContext extends EngineContext {
 const INSPECT_MS = 30_000
 /** Milliseconds between signs of life of a node that delivers nothing. */
 const BEAT_MS = 5_000
-/** Milliseconds between looks for bodies of messages that were never taken: litter of crashes, which nobody waits for. */
+/** Milliseconds between looks for content of messages that were never taken: litter of crashes, which nobody waits for. */
 const SWEEP_MS = 3_600_000
 
 /** The queue of one process: its store, its transports and, where the node delivers, its engine. */
@@ -163,8 +163,8 @@ export class QueueNode {
   async #sweep(): Promise<void> {
     const { log } = this.#context
     await this.store.sweep().then(
-      (swept) => swept > 0 && log.info({ swept }, 'removed bodies without a message'),
-      (error: unknown) => log.warn({ error }, 'bodies without a message could not be looked for'),
+      (swept) => swept > 0 && log.info({ swept }, 'removed content without a message'),
+      (error: unknown) => log.warn({ error }, 'content without a message could not be looked for'),
     )
   }
 

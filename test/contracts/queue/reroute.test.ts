@@ -9,7 +9,7 @@ import { readAll } from '@postroad/mail'
 import { reroute } from '../../../packages/queue/src/reroute.ts'
 import { at, makeMessage, octetsOf, sourceOf } from './messages.ts'
 
-test('on disk: a body that is a file of its own goes with it, and another process may do it', async () => {
+test('on disk: content that is a file of its own goes with it, and another process may do it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-reroute-'))
   const server = await openLmdbStore({ folder, inlineLimit: 10, minFreeBytes: 0 })
   const message = makeMessage({ size: 5_000 })
@@ -25,7 +25,7 @@ test('on disk: a body that is a file of its own goes with it, and another proces
   )
   const [lease] = leases
   assert.ok(lease)
-  assert.deepEqual(await readAll(server.body(lease.message)), octetsOf(5_000))
+  assert.deepEqual(await readAll(server.content(lease.message)), octetsOf(5_000))
   assert.equal(await server.get(message.id), undefined)
   await server.close()
   await rm(folder, { recursive: true })

@@ -28,9 +28,9 @@ LmdbStore.prototype.add = async function (m, s) { setTimeout(() => { add.call(th
   // Every third delivery is said to be written down, and is not.
   forgets: `let n = 0; const { record } = LmdbStore.prototype
 LmdbStore.prototype.record = function (e) { return ++n % 3 === 1 ? Promise.resolve('finished') : record.call(this, e) }`,
-  // Some bodies are not what was sent.
-  damages: `const { body } = LmdbStore.prototype
-LmdbStore.prototype.body = function (m) { const s = body.call(this, m); return { size: s.size, raw: async function* () { for await (const c of s.raw()) yield Buffer.from(c).fill(0x79, c.length >> 1, (c.length >> 1) + 1) } } }`,
+  // Some content is not what was sent.
+  damages: `const { content } = LmdbStore.prototype
+LmdbStore.prototype.content = function (m) { const s = content.call(this, m); return { size: s.size, raw: async function* () { for await (const c of s.raw()) yield Buffer.from(c).fill(0x79, c.length >> 1, (c.length >> 1) + 1) } } }`,
   // The third message is never done with, and nothing else is either.
   hangs: `let n = 0; const { add } = LmdbStore.prototype
 LmdbStore.prototype.add = function (m, s) { if (++n === 3) for (;;); return add.call(this, m, s) }`,

@@ -9,7 +9,7 @@ type Table<K extends (string | number)[] | string> = TypedTable<Buffer, K>
 
 /** Every table; the arrays are keys in their order. */
 export interface Tables {
-  /** id → envelope and small body; written once. */
+  /** id → envelope and small content; written once. */
   readonly messages: Table<string>
   /** Deliveries that have been somewhere else than with the process that took them. */
   readonly states: Table<[id: string, index: number]>

@@ -6,9 +6,9 @@ export type Fault = (point: FaultPoint) => void
 /** Every moment, in the order of a message's life. */
 export const FAULT_POINTS = [
   'add:begin',
-  'body:written',
-  'body:synced',
-  'body:folder-synced',
+  'content:written',
+  'content:synced',
+  'content:folder-synced',
   'commit:open',
   'commit:written',
   'commit:durable',
@@ -17,7 +17,7 @@ export const FAULT_POINTS = [
   'release:durable',
   'record:begin',
   'record:durable',
-  'body:removed',
+  'content:removed',
 ] as const
 
 export type FaultPoint = (typeof FAULT_POINTS)[number]

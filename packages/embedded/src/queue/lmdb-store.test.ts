@@ -40,7 +40,7 @@ test('what was added is there after the process has ended without closing', asyn
   const first = await openIn(folder)
   const { message } = await add(first, 100_000)
   const second = await openIn(folder)
-  assert.equal((await readAll(second.body(message))).length, 100_000)
+  assert.equal((await readAll(second.content(message))).length, 100_000)
   await first.close()
   await second.close()
 })
@@ -78,7 +78,7 @@ test('an end whose commit failed is tried again with a notification that has its
   failures = 2
   for (let round = 0; round < 2; round++) await assert.rejects(store.record(end), /could not be written/)
   assert.equal(await store.record(end), 'finished')
-  for (const { message } of spawn) assert.deepEqual(await readAll(store.body(message)), octetsOf(100_000))
+  for (const { message } of spawn) assert.deepEqual(await readAll(store.content(message)), octetsOf(100_000))
   await store.close()
 })
 
@@ -114,7 +114,7 @@ test("a damaged entry is set aside, told of, and in nobody's way", async (t) => 
   await again.close()
 })
 
-test('a body file that is not what was written is never read to its end', async (t) => {
+test('a content file that is not what was written is never read to its end', async (t) => {
   const folder = await makeFolder(t)
   const store = await openIn(folder)
   const { message } = await add(store, 600_000)
@@ -123,13 +123,13 @@ test('a body file that is not what was written is never read to its end', async 
   let read = 0
   await assert.rejects(
     async () => {
-      for await (const chunk of store.body(message).raw()) read += chunk.length
+      for await (const chunk of store.content(message).raw()) read += chunk.length
     },
     { code: 'ERR_QUEUE_CORRUPT' },
   )
   assert.ok(read < 600_000)
   await rm(path)
-  await assert.rejects(readAll(store.body(message)), { code: 'ERR_QUEUE_CORRUPT' })
+  await assert.rejects(readAll(store.content(message)), { code: 'ERR_QUEUE_CORRUPT' })
   await store.close()
 })
 
@@ -172,7 +172,7 @@ test('an older format is migrated in one step, a newer one is left alone', async
   await assert.rejects(QueueDatabase.open({ folder }), { code: 'ERR_QUEUE_FORMAT' })
 })
 
-test('bodies without a message are swept when they are old; others stay', async (t) => {
+test('content without a message is swept when it is old; others stay', async (t) => {
   const folder = await makeFolder(t)
   const store = await openIn(folder)
   const { message } = await add(store, 100_000)
@@ -189,7 +189,7 @@ test('bodies without a message are swept when they are old; others stay', async 
   await store.close()
 })
 
-test('a clock that is set forth makes no body old that is being written', async (t) => {
+test('a clock that is set forth makes no content old that is being written', async (t) => {
   const folder = await makeFolder(t)
   let step = 0
   const store = await openIn(folder, { now: () => Date.now() + step })

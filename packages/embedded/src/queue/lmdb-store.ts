@@ -1,12 +1,12 @@
 /**
- * The durable queue inside the process: LMDB for envelopes, states, schedule and small bodies, one file for each large
- * body. Several processes may have it open. A promise that resolves says: on stable storage.
+ * The durable queue inside the process: LMDB for envelopes, states, schedule and small content, one file for each large
+ * content. Several processes may have it open. A promise that resolves says: on stable storage.
  */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type MessageSource, memorySource, type Reply, readAll } from '@postroad/mail'
 import {
-  BodyFiles,
+  ContentFiles,
   type DeliveryStatus,
   Disk,
   type FinishedMessage,
@@ -39,7 +39,7 @@ import {
   encodeJson,
   encodeMessage,
   type MessageRecord,
-  missingBody,
+  missingContent,
   ownedBy,
   type StateRecord,
 } from './record.ts'
@@ -50,7 +50,7 @@ import * as view from './view.ts'
 export interface LmdbStoreOptions {
   /** Made when it is not there. */
   readonly folder: string
-  /** Bodies up to this many octets stand in the database; larger ones are files. Default 64 KiB. */
+  /** Content up to this many octets stands in the database; larger ones are files. Default 64 KiB. */
   readonly inlineLimit?: number
   /** Octets that must stay free; below, mail is refused with 452. Default 256 MiB. */
   readonly minFreeBytes?: number
@@ -93,7 +93,7 @@ export class LmdbStore implements QueueStore {
   readonly disk: Disk
   readonly #database: QueueDatabase
   readonly #holder: LeaseHolder
-  readonly #files: BodyFiles
+  readonly #files: ContentFiles
   readonly #fault: Fault
   readonly #inlineLimit: number
   readonly #keep: number
@@ -109,7 +109,7 @@ export class LmdbStore implements QueueStore {
     this.#onProblem = options.onProblem ?? (() => {})
     this.#database = database
     this.#holder = new LeaseHolder({ database: this.#database, now, elapsed, onProblem: this.#onProblem })
-    this.#files = new BodyFiles(join(folder, 'bodies'), { fault, now, elapsed })
+    this.#files = new ContentFiles(join(folder, 'bodies'), { fault, now, elapsed })
     this.disk = new Disk({ folder, reserve: options.minFreeBytes ?? 256 * 1024 * 1024, everyMs: 1_000, now: elapsed })
   }
 
@@ -130,9 +130,9 @@ export class LmdbStore implements QueueStore {
       await this.#database.commit(() => void (leases = this.#insert(message, record)))
     } catch (error) {
       // The entry that would name the file is not there, or goes first.
-      const removeBody = this.#written.delete(message) ? () => this.#removeBody(message.id) : () => {}
-      if (leases?.[0]) this.#holder.failed(this.#holder.refusal(leases[0], removeBody))
-      else removeBody()
+      const removeContent = this.#written.delete(message) ? () => this.#removeContent(message.id) : () => {}
+      if (leases?.[0]) this.#holder.failed(this.#holder.refusal(leases[0], removeContent))
+      else removeContent()
       throw error
     }
     this.#holder.entered()
@@ -198,7 +198,7 @@ export class LmdbStore implements QueueStore {
     })
     if (spawn.length > 0) this.#holder.entered()
     this.#fault('record:durable')
-    if (result === 'finished' && lease.message.size > this.#inlineLimit) this.#removeBody(lease.message.id)
+    if (result === 'finished' && lease.message.size > this.#inlineLimit) this.#removeContent(lease.message.id)
     return result
   }
 
@@ -215,10 +215,10 @@ export class LmdbStore implements QueueStore {
     return view.waitingDestinations(this.#database.refresh())
   }
 
-  body(message: QueuedMessage): MessageSource {
+  content(message: QueuedMessage): MessageSource {
     const record = this.#read(message.id)
     if (record?.inline) return memorySource([record.inline])
-    if (record?.fileCrc === undefined) return missingBody(message)
+    if (record?.fileCrc === undefined) return missingContent(message)
     const expected = { size: message.size, crc: record.fileCrc }
     return { size: message.size, raw: () => this.#files.read(message.id, expected) }
   }
@@ -247,7 +247,7 @@ export class LmdbStore implements QueueStore {
       const record = this.#read(id)
       return record ? operate(this.#tables, record, { operation, now, keep: this.#keep, isLost: (owner) => this.#holder.isLost(owner) }) : 0
     })
-    if (operation.kind === 'delete' && changed > 0) this.#removeBody(id)
+    if (operation.kind === 'delete' && changed > 0) this.#removeContent(id)
     return changed
   }
 
@@ -286,7 +286,7 @@ export class LmdbStore implements QueueStore {
     await this.#database.commitReserved(() => this.#tables.owners.put(this.owner, encodeJson({ ...thisOwner(0), pid: NOBODY })))
   }
 
-  /** Removes body files that no entry names and that are older than an hour. Resolves to how many. */
+  /** Removes content files that no entry names and that are older than an hour. Resolves to how many. */
   async sweep(): Promise<number> {
     return this.#files.sweep((id) => this.#tables.messages.doesExist(id), 3_600_000)
   }
@@ -308,7 +308,7 @@ export class LmdbStore implements QueueStore {
     return this.#database.tables
   }
 
-  /** What is slow and needs no transaction: encoding, and writing a large body to its file. */
+  /** What is slow and needs no transaction: encoding, and writing large content to its file. */
   async #prepare({ message, source }: NewMessage): Promise<Prepared> {
     const { owner } = this
     this.disk.take(message.size)
@@ -391,9 +391,9 @@ export class LmdbStore implements QueueStore {
     return record && index < record.message.deliveries.length ? bornState(record.message, index, record.owner) : undefined
   }
 
-  #removeBody(id: string): void {
+  #removeContent(id: string): void {
     this.#files.remove(id).catch((cause: unknown) => {
-      this.#onProblem(new QueueError('ERR_QUEUE_IO', `The body of ${id} could not be removed`, { cause }))
+      this.#onProblem(new QueueError('ERR_QUEUE_IO', `The content of ${id} could not be removed`, { cause }))
     })
   }
 }

@@ -21,7 +21,7 @@ const INLINE = 1
 interface StoredMessage extends StoredEnvelope {
   /** The process that took it, and has it as long as no state says otherwise. */
   readonly o: string
-  /** CRC-32 of a body that is a file. */
+  /** CRC-32 of content that is a file. */
   readonly b?: number
 }
 
@@ -50,10 +50,10 @@ interface StoredState extends Omit<StateRecord, 'status' | 'pendingHold' | 'pend
   readonly lane: string
 }
 
-/** Encodes a message; `body` is either its octets or the checksum of its file. */
-export function encodeMessage(message: QueuedMessage, owner: string, body: readonly Uint8Array[] | { readonly crc: number }): Buffer {
-  const chunks = 'crc' in body ? undefined : body
-  const envelope: StoredMessage = { ...storeEnvelope(message), o: owner, ...('crc' in body && { b: body.crc }) }
+/** Encodes a message; `content` is either its octets or the checksum of its file. */
+export function encodeMessage(message: QueuedMessage, owner: string, content: readonly Uint8Array[] | { readonly crc: number }): Buffer {
+  const chunks = 'crc' in content ? undefined : content
+  const envelope: StoredMessage = { ...storeEnvelope(message), o: owner, ...('crc' in content && { b: content.crc }) }
   const text = JSON.stringify(envelope)
   const length = Buffer.byteLength(text)
   const record = Buffer.allocUnsafe(HEAD + length + (chunks ? message.size : 0))
@@ -132,8 +132,8 @@ export function decodeJson<T>(id: string, record: Buffer): T {
 }
 
 /** What stands for octets that are neither here nor in a file: reading them fails with `ERR_QUEUE_CORRUPT`. */
-export function missingBody(message: QueuedMessage): MessageSource {
-  const error = new QueueError('ERR_QUEUE_CORRUPT', `The body of ${message.id} is missing`)
+export function missingContent(message: QueuedMessage): MessageSource {
+  const error = new QueueError('ERR_QUEUE_CORRUPT', `The content of ${message.id} is missing`)
   return { size: message.size, raw: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) }) }
 }
 

@@ -47,7 +47,7 @@ export function queueCommands(queue: CommandedQueue): Readonly<Record<string, Pl
   return {
     list: command('messages in the queue, oldest first', `[id…] | ${FILTERS}`, list),
     show: command('one message: envelope, state, every attempt', '<id>', showing(queue.rules)),
-    body: command('the octets of a message, as text or into a file', '<id> [file]', body),
+    body: command('the octets of a message, as text or into a file', '<id> [file]', content),
     stats: command('how much is where', '', stats),
     retry: command(
       'try now',
@@ -131,11 +131,11 @@ function showing(rules: DestinationRules): Run {
   }
 }
 
-const body: Run = async (store, args, io) => {
+const content: Run = async (store, args, io) => {
   const [id = '', file] = parsePlain(args, 1, 2)
   const entry = isQueueId(id) ? await store.get(id) : undefined
   if (!entry) return unknown(id, io)
-  const source = Readable.from(store.body(entry.message).raw())
+  const source = Readable.from(store.content(entry.message).raw())
   if (file !== undefined) await pipeline(source, createWriteStream(file, { flags: 'wx', mode: 0o600 }))
   else await printText(source, io)
   return 0

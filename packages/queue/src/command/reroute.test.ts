@@ -61,7 +61,7 @@ test('another next hop: the preview changes nothing, the command only what is me
   assert.deepEqual([after.message.queuedAt, after.message.from, after.message.parameters], [before.message.queuedAt, before.message.from, before.message.parameters]) // biome-ignore format: short
   assert.deepEqual(after.message.deliveries[0]?.route, { via: 'lmtp', host: 'new.test', port: 24 })
   assert.deepEqual(after.states[0]?.status, { kind: 'scheduled', at: at(7) })
-  assert.deepEqual(await readAll(store.body(after.message)), octetsOf(before.message.size))
+  assert.deepEqual(await readAll(store.content(after.message)), octetsOf(before.message.size))
   assert.equal((await store.getFinished(id))?.recipients[0]?.state.reply?.text, 'Rerouted by the operator')
   assert.ok(await store.get(other))
   assert.equal((await run(...way)).code, 1, 'it goes that way already')

@@ -258,7 +258,7 @@ export class QueueEngine {
     let damage: unknown
     const source =
       kept ??
-      watched(store.body(message), (error) => {
+      watched(store.content(message), (error) => {
         damage = error
       })
     if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Message ${message.id} has no delivery ${index}`)

@@ -50,7 +50,7 @@ export class Recorder {
     if (!first) return ['lost', []]
     const batch = await pendingReports(this.#options.store, leases)
     try {
-      const recorded = await this.#record(batch, this.#options.store.body(first.message))
+      const recorded = await this.#record(batch, this.#options.store.content(first.message))
       if (recorded[0] === 'lost') await this.#giveBack([batch])
       return recorded
     } catch (error) {

@@ -115,11 +115,11 @@ test('what waited because a beat took long is carried when it is stored, though 
 test('an attempt whose octets could not be had takes no slot at its site for good', async () => {
   const memory = memoryStore()
   let failures = 2
-  const body = (message: QueuedMessage) => {
+  const content = (message: QueuedMessage) => {
     if (failures-- > 0) throw new Error('the file is being opened anew')
-    return memory.body(message)
+    return memory.content(message)
   }
-  const store = overriding(memory, { body })
+  const store = overriding(memory, { content })
   const siteOf = (destination: string) => siteRule(destination, { concurrency: 1 })
   const { engine, jobs, time } = makeBench(() => OK, { store, siteOf })
   const message = { ...makeMessage(), queuedAt: time.now() }

@@ -5,7 +5,7 @@ import type { Address } from '@postroad/plugin'
 import { type DeliveryStatus, initialState, type QueuedMessage, QueueError } from '@postroad/queue-engine'
 import type { RedisLink } from '@postroad/redis-link'
 import fc from 'fast-check'
-import { decodePiece, encodePiece, PIECE, prepareBody, readBody } from './bodies.ts'
+import { decodePiece, encodePiece, PIECE, prepareContent, readContent } from './contents.ts'
 import { OwnLeases } from './own-leases.ts'
 import {
   decodeEnvelope,
@@ -39,7 +39,7 @@ function message(recipients: number): QueuedMessage {
   }
 }
 
-/** As much of Redis as bodies need. */
+/** As much of Redis as content needs. */
 function memoryLink(): { link: RedisLink; keys: Map<string, Buffer> } {
   const keys = new Map<string, Buffer>()
   const send = async (command: string, [key, value]: readonly unknown[]) => {
@@ -52,8 +52,8 @@ function memoryLink(): { link: RedisLink; keys: Map<string, Buffer> } {
 
 test('an envelope comes back as it was, addresses with their text', () => {
   const original = message(2)
-  const { message: decoded, body } = decodeEnvelope(original.id, encodeEnvelope(original, { crc: 7, pieces: 1 }))
-  assert.deepEqual(body, { crc: 7, pieces: 1 })
+  const { message: decoded, content } = decodeEnvelope(original.id, encodeEnvelope(original, { crc: 7, pieces: 1 }))
+  assert.deepEqual(content, { crc: 7, pieces: 1 })
   assert.equal(decoded.deliveries[0]?.recipients[1]?.address.toString(), 'ü1@example.com')
   assert.equal(decoded.deliveries[0]?.recipients[1]?.address.isInternational, true)
   assert.deepEqual([decoded.from, decoded.parameters], [undefined, { envid: 'x' }])
@@ -113,17 +113,17 @@ test('a piece comes back as it was; damage is corrupt, never a crash', () => {
   )
 })
 
-test('a body of several pieces is read back whole; a piece that is missing or changed is corrupt', async () => {
+test('content of several pieces is read back whole; a piece that is missing or changed is corrupt', async () => {
   const { link, keys } = memoryLink()
   const octets = Buffer.alloc(2 * PIECE + 5, 'some text of a message ')
-  const prepared = await prepareBody(link, 'b', memorySource([octets]))
+  const prepared = await prepareContent(link, 'b', memorySource([octets]))
   assert.equal(prepared.pieces, 3)
   const expected = { ...prepared, size: octets.length }
-  assert.ok((await readAll(readBody(link, 'b', expected))).equals(octets))
+  assert.ok((await readAll(readContent(link, 'b', expected))).equals(octets))
   keys.set('b:1', encodePiece(Buffer.alloc(PIECE)))
-  await assert.rejects(readAll(readBody(link, 'b', expected)), { code: 'ERR_QUEUE_CORRUPT' })
+  await assert.rejects(readAll(readContent(link, 'b', expected)), { code: 'ERR_QUEUE_CORRUPT' })
   keys.delete('b:1')
-  await assert.rejects(readAll(readBody(link, 'b', expected)), { code: 'ERR_QUEUE_CORRUPT' })
+  await assert.rejects(readAll(readContent(link, 'b', expected)), { code: 'ERR_QUEUE_CORRUPT' })
 })
 
 test('a lease is a stray when it was unknown at two looks in a row, and never when its message was refused', () => {

@@ -16,8 +16,8 @@ import {
 /** How many recipients of a finished message are remembered by name. */
 export const RECIPIENT_LIMIT = 100
 
-/** What is known of a body besides its octets. */
-export interface BodyNote {
+/** What is known of content besides its octets. */
+export interface ContentNote {
   /** CRC-32 of the octets as they came. */
   readonly crc: number
   /** Pieces in Redis; 0: it is a file in the shared folder. */
@@ -27,12 +27,12 @@ export interface BodyNote {
 interface StoredMessage extends StoredEnvelope {
   /** Version. */
   readonly v: 1
-  readonly b: BodyNote
+  readonly b: ContentNote
 }
 
-/** The envelope, with what is known of the body. */
-export function encodeEnvelope(message: QueuedMessage, body: BodyNote): string {
-  const stored: StoredMessage = { v: 1, b: body, ...storeEnvelope(message) }
+/** The envelope, with what is known of the content. */
+export function encodeEnvelope(message: QueuedMessage, content: ContentNote): string {
+  const stored: StoredMessage = { v: 1, b: content, ...storeEnvelope(message) }
   return JSON.stringify(stored)
 }
 
@@ -41,11 +41,11 @@ export function encodeEnvelope(message: QueuedMessage, body: BodyNote): string {
  *
  * @throws {QueueError} `ERR_QUEUE_CORRUPT` when it is not one
  */
-export function decodeEnvelope(id: string, text: string): { readonly message: QueuedMessage; readonly body: BodyNote } {
+export function decodeEnvelope(id: string, text: string): { readonly message: QueuedMessage; readonly content: ContentNote } {
   try {
     const { v, b, ...envelope }: StoredMessage = JSON.parse(text) // what is not ours fails in the lines below
     if (v !== 1) throw new TypeError(`version ${v}`)
-    return { body: b, message: loadEnvelope(id, envelope) }
+    return { content: b, message: loadEnvelope(id, envelope) }
   } catch (cause) {
     throw new QueueError('ERR_QUEUE_CORRUPT', `Queue entry ${id} cannot be read`, { cause })
   }

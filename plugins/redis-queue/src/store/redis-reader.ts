@@ -1,10 +1,10 @@
-/** What reads of the queue in Redis and writes nothing: lists, counts, bodies. */
+/** What reads of the queue in Redis and writes nothing: lists, counts, content. */
 
 import type { MessageSource } from '@postroad/mail'
 import { type FinishedMessage, type QueuedMessage, type QueueEntry, QueueError, type Suspension } from '@postroad/queue-engine'
 import type { Argument, RedisLink, Script } from '@postroad/redis-link'
-import { Bodies, type BodyFolder, missingBody } from './bodies.ts'
-import { type BodyNote, decodeEnvelope, decodeFinished, decodeStates } from './record.ts'
+import { type ContentFolder, Contents, missingContent } from './contents.ts'
+import { type ContentNote, decodeEnvelope, decodeFinished, decodeStates } from './record.ts'
 import * as scripts from './scripts.ts'
 
 /** Entries of one step. */
@@ -15,8 +15,8 @@ export interface ReaderOptions {
   readonly link: RedisLink
   /** Name of the queue: several may share a server. */
   readonly name: string
-  /** Large bodies are files in a folder that all nodes share. Default: all bodies are in Redis. */
-  readonly files?: BodyFolder | undefined
+  /** Large content stands in files in a folder that all nodes share. Default: all content is in Redis. */
+  readonly files?: ContentFolder | undefined
   /** Something an operator should see. */
   readonly onProblem?: (problem: QueueError) => void
 }
@@ -25,13 +25,13 @@ export interface ReaderOptions {
 export class RedisReader {
   protected readonly link: RedisLink
   protected readonly space: string
-  protected readonly bodies: Bodies
+  protected readonly contents: Contents
   protected readonly onProblem: (problem: QueueError) => void
 
   constructor({ link, name, files, onProblem = () => {} }: ReaderOptions) {
     this.link = link
     this.space = `{${link.prefix}:queue:${name}}:`
-    this.bodies = new Bodies(link, this.space, files)
+    this.contents = new Contents(link, this.space, files)
     this.onProblem = onProblem
   }
 
@@ -44,9 +44,9 @@ export class RedisReader {
     return ((await this.send('hkeys', 'lanes')) as string[]).sort() // as the command says
   }
 
-  body(message: QueuedMessage): MessageSource {
+  content(message: QueuedMessage): MessageSource {
     const note = notes.get(message)
-    return note ? this.bodies.read(message.id, { ...note, size: message.size }) : this.#lookUp(message)
+    return note ? this.contents.read(message.id, { ...note, size: message.size }) : this.#lookUp(message)
   }
 
   async get(id: string): Promise<QueueEntry | undefined> {
@@ -90,12 +90,12 @@ export class RedisReader {
     }
   }
 
-  /** What is known of a message's body; for whoever has read or written its envelope. */
-  protected note(message: QueuedMessage, note: BodyNote): void {
+  /** What is known of a message's content; for whoever has read or written its envelope. */
+  protected note(message: QueuedMessage, note: ContentNote): void {
     notes.set(message, note)
   }
 
-  protected noteOf(message: QueuedMessage): BodyNote | undefined {
+  protected noteOf(message: QueuedMessage): ContentNote | undefined {
     return notes.get(message)
   }
 
@@ -116,8 +116,8 @@ export class RedisReader {
     const found = (await this.run(scripts.READ, ids)) as [string, string, string[]][] // see the script
     return found.flatMap(([id, envelope, fields]) => {
       try {
-        const { message, body } = decodeEnvelope(id, envelope)
-        notes.set(message, body)
+        const { message, content } = decodeEnvelope(id, envelope)
+        notes.set(message, content)
         const map = toMap(fields)
         versions.set(message, map.get('v') ?? '0')
         return [{ message, states: decodeStates(message, map) }]
@@ -141,7 +141,7 @@ export class RedisReader {
     const { size } = message
     const open = async (): Promise<MessageSource> => {
       const [found] = await this.read([message.id])
-      return found ? this.body(found.message) : missingBody(size)
+      return found ? this.content(found.message) : missingContent(size)
     }
     return {
       size,
@@ -157,8 +157,8 @@ interface ListOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What is known of the bodies of messages that this process has seen. */
-const notes = new WeakMap<QueuedMessage, BodyNote>()
+/** What is known of the content of messages that this process has seen. */
+const notes = new WeakMap<QueuedMessage, ContentNote>()
 /** Version of the states that were read with a message. */
 const versions = new WeakMap<QueuedMessage, string>()
 

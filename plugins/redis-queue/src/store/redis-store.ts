@@ -26,7 +26,7 @@ import { Confirmation } from './confirmation.ts'
 import { Memory } from './memory.ts'
 import { entryOf, OwnLeases } from './own-leases.ts'
 import {
-  type BodyNote,
+  type ContentNote,
   decodeEnvelope,
   decodeState,
   encodeAttempts,
@@ -80,7 +80,7 @@ export class RedisStore extends RedisReader implements QueueStore {
   }
 
   admit(size: number): Reply | undefined {
-    const octets = this.bodies.admit(size)
+    const octets = this.contents.admit(size)
     return typeof octets === 'number' ? this.memory.admit(octets) : octets
   }
 
@@ -160,7 +160,7 @@ export class RedisStore extends RedisReader implements QueueStore {
     if (result !== 'lost') for (const each of spawn) this.#own.take(bornLeases(each.message, born))
     if (result === 'recorded')
       for (const end of ends) if (end.state.status.kind === 'scheduled') this.#onScheduled(entryOf(end.lease), end.state.status.at)
-    if (result === 'finished') this.#dropBody(message)
+    if (result === 'finished') this.#dropContent(message)
     // The count is for people: an error, or a kill between the two steps, may leave it short, and never undoes what was recorded.
     if (result !== 'lost' && unreturned > 0) await this.send('incrby', 'unreturned', unreturned).catch(() => {})
     return result
@@ -202,7 +202,7 @@ export class RedisStore extends RedisReader implements QueueStore {
    */
   async sweep(olderMs?: number): Promise<number> {
     if (olderMs === undefined && (await this.send('set', 'swept', this.owner, 'NX', 'PX', SWEEP_EVERY_MS)) !== 'OK') return 0
-    return this.bodies.sweep(async (id) => (await this.send('exists', `e:${id}`)) === 1, olderMs)
+    return this.contents.sweep(async (id) => (await this.send('exists', `e:${id}`)) === 1, olderMs)
   }
 
   /** Makes this process look dead to the others at once: what it still says is then `lost`. For tests. */
@@ -243,7 +243,7 @@ export class RedisStore extends RedisReader implements QueueStore {
     const args = await this.#prepare(taken, status)
     try {
       if ((await this.run(scripts.ADD, [this.owner, ...args])) !== 1)
-        throw new QueueError('ERR_QUEUE_IO', 'The body took too long to arrive and is gone')
+        throw new QueueError('ERR_QUEUE_IO', 'The content took too long to arrive and is gone')
       await this.#confirmation.wait(taken.message.id)
     } catch (error) {
       // The client hears 451 and comes again: what is here all the same would arrive twice.
@@ -256,13 +256,13 @@ export class RedisStore extends RedisReader implements QueueStore {
   /** Removes a message that was refused; when Redis is away, the next beat tries again. */
   async #remove(message: QueuedMessage): Promise<void> {
     const done = await this.run(scripts.DELETE, [message.id, '0', '', 0]).catch(() => undefined)
-    if (done !== undefined && this.#own.forgive(message.id, done !== 0)) this.#dropBody(message)
+    if (done !== undefined && this.#own.forgive(message.id, done !== 0)) this.#dropContent(message)
   }
 
-  /** The body of a message that has ended. */
-  #dropBody(message: QueuedMessage): void {
-    this.bodies.remove(message.id, this.noteOf(message)).catch((cause: unknown) => {
-      this.onProblem(new QueueError('ERR_QUEUE_IO', `The body of ${message.id} could not be removed; it is swept later`, { cause }))
+  /** The content of a message that has ended. */
+  #dropContent(message: QueuedMessage): void {
+    this.contents.remove(message.id, this.noteOf(message)).catch((cause: unknown) => {
+      this.onProblem(new QueueError('ERR_QUEUE_IO', `The content of ${message.id} could not be removed; it is swept later`, { cause }))
     })
   }
 
@@ -283,15 +283,15 @@ export class RedisStore extends RedisReader implements QueueStore {
     }
   }
 
-  /** What is slow and needs no script: encoding, and writing a large body ahead. */
+  /** What is slow and needs no script: encoding, and writing large content ahead. */
   async #prepare({ message, source }: NewMessage, status: DeliveryStatus): Promise<Argument[]> {
     const { id, queuedAt, deliveries } = message
-    const body = await this.bodies.prepare(id, source, this.noteOf(message))
-    const note: BodyNote = { crc: body.crc, pieces: body.pieces }
+    const content = await this.contents.prepare(id, source, this.noteOf(message))
+    const note: ContentNote = { crc: content.crc, pieces: content.pieces }
     this.note(message, note)
     const envelope = encodeEnvelope(message, note)
     const destinations = deliveries.map(({ destination }) => destination)
-    return [id, encodeStatus(status), envelope, queuedAt, body.pieces, body.only, deliveries.length, ...destinations]
+    return [id, encodeStatus(status), envelope, queuedAt, content.pieces, content.only, deliveries.length, ...destinations]
   }
 
   async #load(taken: unknown): Promise<Lease[]> {
@@ -300,8 +300,8 @@ export class RedisStore extends RedisReader implements QueueStore {
       // see `loaded` in the scripts
       const [id = '', index = ''] = entry.split(' ')
       try {
-        const { message, body } = decodeEnvelope(id, envelope ?? '')
-        this.note(message, body)
+        const { message, content } = decodeEnvelope(id, envelope ?? '')
+        this.note(message, content)
         const delivery = message.deliveries[Number(index)]
         if (!delivery) throw new QueueError('ERR_QUEUE_CORRUPT', `Queue entry ${entry} has no delivery`)
         const status: DeliveryStatus = { kind: 'claimed', owner: this.owner }
@@ -332,7 +332,7 @@ export class RedisStore extends RedisReader implements QueueStore {
       const args = [id, this.versionOf(message), finishedHead(message, now), this.#keep, ...parts]
       const deleted = Number(await this.run(scripts.DELETE, args))
       // An attempt ended meanwhile: what became of its recipients belongs into the record.
-      if (deleted > 0) this.#dropBody(message)
+      if (deleted > 0) this.#dropContent(message)
       if (deleted >= 0) return deleted
     }
   }

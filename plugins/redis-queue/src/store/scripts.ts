@@ -7,10 +7,10 @@ import { script } from '@postroad/redis-link'
  *
  *     m:ID       hash: q queuedAt, k deliveries, n of them not done, v version of the recipients' states;
  *                of delivery I: pI status, lI destination, aI attempts (and ! when warned, ? when a report is pending, @TIME from when its life counts), sI state, wI pending hold, fI its part of the final record
- *     e:ID       envelope          b:ID:N     piece N of the body
+ *     e:ID       envelope          b:ID:N     piece N of the content
  *     ids        all messages      scheduled  by time       w:DESTINATION waiting, by time      lanes  how many wait, by destination
  *     claimed    OWNER ID I        held       ID I          owners  alive until          clock  when the queue was last looked after
- *     finished, finishedIds, suspensions, corrupt, folder of large bodies, swept, asked
+ *     finished, finishedIds, suspensions, corrupt, folder of large content, swept, asked
  *
  * A status is one text: `s:TIME`, `w:SINCE`, `c:OWNER`, `h:SINCE:REASON`, `d:`.
  */
@@ -84,7 +84,7 @@ local function loaded(entry)
   local id, i = split(entry)
   return { entry, call('GET', P .. 'e:' .. id), call('HGET', P .. 'm:' .. id, 's' .. i) }
 end
--- ARGV from at on: id, status of birth, envelope, queuedAt, pieces, body when it is one piece, number of deliveries, their destinations
+-- ARGV from at on: id, status of birth, envelope, queuedAt, pieces, content when it is one piece, number of deliveries, their destinations
 local function insert(at)
   local id, status, pieces, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 4]), tonumber(ARGV[at + 6])
   if pieces == 1 then call('SET', P .. 'b:' .. id .. ':0', ARGV[at + 5])
@@ -141,7 +141,7 @@ end
 /** Only a script that takes mail in may be refused for want of memory: what ends mail is what frees it. */
 const frees = (lua: string) => script(`#!lua flags=allow-oom\n${PRELUDE}${lua}`)
 
-/** owner, then what `insert` wants. 1: taken. 0: a piece of the body is not there. */
+/** owner, then what `insert` wants. 1: taken. 0: a piece of the content is not there. */
 export const ADD = script(`#!lua
 ${PRELUDE}
 if not complete(2) then return 0 end
@@ -260,7 +260,7 @@ for at = 6, born - 1, 5 do
 end
 local at = born
 while at < #ARGV do
-  if not complete(at) then return redis.error_reply('ERR a piece of the body is missing') end
+  if not complete(at) then return redis.error_reply('ERR a piece of the content is missing') end
   at = at + 7 + ARGV[at + 6]
 end
 at = born

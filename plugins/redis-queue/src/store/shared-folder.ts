@@ -1,5 +1,5 @@
 /**
- * Bodies as files in a folder that all nodes share. Its files belong to one queue in one Redis: they stand in a subfolder whose name
+ * Content as files in a folder that all nodes share. Its files belong to one queue in one Redis: they stand in a subfolder whose name
  * that queue keeps, so a node that is given another Redis, or a file system that is not mounted, takes nothing for litter or lost.
  */
 
@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MessageSource, Reply } from '@postroad/mail'
-import { BodyFiles, Disk, QueueError, syncFolder } from '@postroad/queue-engine'
+import { ContentFiles, Disk, QueueError, syncFolder } from '@postroad/queue-engine'
 import type { RedisLink } from '@postroad/redis-link'
 
 /** Where the files are. */
@@ -40,13 +40,13 @@ export class SharedFolder {
     return this.#disk.admit(size)
   }
 
-  /** Writes a body; on stable storage when it resolves. Resolves to its CRC-32. */
+  /** Writes content; on stable storage when it resolves. Resolves to its CRC-32. */
   async write(id: string, source: MessageSource): Promise<number> {
     this.#disk.take(source.size)
     return (await this.#open()).files.write(id, source)
   }
 
-  /** Reads a body; rejects with `ERR_QUEUE_CORRUPT` when it is not what was written, with `ERR_QUEUE_IO` when the folder is away. */
+  /** Reads content; rejects with `ERR_QUEUE_CORRUPT` when it is not what was written, with `ERR_QUEUE_IO` when the folder is away. */
   async *read(id: string, expected: { readonly size: number; readonly crc: number }): AsyncGenerator<Uint8Array> {
     const { path, files } = await this.#open()
     try {
@@ -82,7 +82,7 @@ export class SharedFolder {
     const name = (await link.send('get', [key])) ?? (await this.#make())
     const path = join(folder, String(name))
     await present(path)
-    return { path, files: new BodyFiles(path) }
+    return { path, files: new ContentFiles(path) }
   }
 
   /** The first node makes the subfolder, then says its name: a name that is known is there. */
@@ -100,12 +100,12 @@ export class SharedFolder {
 
 interface OpenFolder {
   readonly path: string
-  readonly files: BodyFiles
+  readonly files: ContentFiles
 }
 
 /** @throws {QueueError} `ERR_QUEUE_IO` when the folder is not there */
 async function present(path: string): Promise<void> {
   await stat(path).catch((cause: unknown) => {
-    throw new QueueError('ERR_QUEUE_IO', `The folder of bodies ${path} is not there: is it mounted?`, { cause })
+    throw new QueueError('ERR_QUEUE_IO', `The folder of content ${path} is not there: is it mounted?`, { cause })
   })
 }

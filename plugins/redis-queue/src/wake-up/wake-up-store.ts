@@ -30,7 +30,7 @@ export class WakeUpStore implements QueueStore {
     this.admit = store.admit.bind(store)
     this.add = store.add.bind(store)
     this.waitingDestinations = store.waitingDestinations.bind(store)
-    this.body = store.body.bind(store)
+    this.content = store.content.bind(store)
     this.get = store.get.bind(store)
     this.getFinished = store.getFinished.bind(store)
     this.list = store.list.bind(store)
@@ -49,7 +49,7 @@ export class WakeUpStore implements QueueStore {
   readonly admit: QueueStore['admit']
   readonly add: QueueStore['add']
   readonly waitingDestinations: QueueStore['waitingDestinations']
-  readonly body: QueueStore['body']
+  readonly content: QueueStore['content']
   readonly get: QueueStore['get']
   readonly getFinished: QueueStore['getFinished']
   readonly list: QueueStore['list']

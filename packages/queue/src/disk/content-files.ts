@@ -1,5 +1,5 @@
 /**
- * Large bodies: one file each, written once. A body counts when file and folder are synced; the database names it only
+ * Large content: one file a message, written once. It counts when file and folder are synced; the database names it only
  * afterwards, so a file without an entry is litter of a crash, and nothing else.
  */
 import { constants } from 'node:fs'
@@ -17,12 +17,12 @@ const WRITE_SIZE = 1024 * 1024
 const VECTOR_LIMIT = 512
 
 /** Moments in the life of a file at which a test may kill the process or fail the disk. */
-export type BodyPoint = 'body:written' | 'body:synced' | 'body:folder-synced' | 'body:removed'
+export type ContentPoint = 'content:written' | 'content:synced' | 'content:folder-synced' | 'content:removed'
 
 /** How files are looked after. */
-export interface BodyFilesOptions {
+export interface ContentFilesOptions {
   /** For tests: called at every {@link BodyPoint}; may throw, or never return. */
-  readonly fault?: (point: BodyPoint) => void
+  readonly fault?: (point: ContentPoint) => void
   /** Milliseconds since the epoch. */
   readonly now?: () => number
   /** Milliseconds of a clock that never jumps. */
@@ -30,9 +30,9 @@ export interface BodyFilesOptions {
 }
 
 /** Files in a folder that is there, in folders by the last two characters of the id: chance, so all are used alike. */
-export class BodyFiles {
+export class ContentFiles {
   readonly #folder: string
-  readonly #fault: (point: BodyPoint) => void
+  readonly #fault: (point: ContentPoint) => void
   readonly #now: () => number
   /** What the wall clock would say had nobody set it since this was made. */
   readonly #steady: () => number
@@ -40,7 +40,7 @@ export class BodyFiles {
   readonly #running = new Map<string, Promise<void>>()
   readonly #queued = new Map<string, Promise<void>>()
 
-  constructor(folder: string, { fault = () => {}, now = Date.now, elapsed = () => performance.now() }: BodyFilesOptions = {}) {
+  constructor(folder: string, { fault = () => {}, now = Date.now, elapsed = () => performance.now() }: ContentFilesOptions = {}) {
     this.#folder = folder
     this.#fault = fault
     this.#now = now
@@ -48,19 +48,19 @@ export class BodyFiles {
     this.#steady = () => ahead + elapsed()
   }
 
-  /** Writes a body; on stable storage when it resolves. Resolves to its CRC-32. */
+  /** Writes content; on stable storage when it resolves. Resolves to its CRC-32. */
   async write(id: string, source: MessageSource): Promise<number> {
     const folder = await this.#folderOf(id)
     const path = join(folder, id)
     const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
     try {
       const crc = await writeAll(file, source)
-      this.#fault('body:written')
+      this.#fault('content:written')
       await file.datasync()
-      this.#fault('body:synced')
+      this.#fault('content:synced')
       await file.close()
       await this.#syncFolder(folder)
-      this.#fault('body:folder-synced')
+      this.#fault('content:folder-synced')
       return crc
     } catch (error) {
       // The first error is the one to tell; what cannot be closed or removed now is litter, and swept later.
@@ -70,7 +70,7 @@ export class BodyFiles {
     }
   }
 
-  /** Reads a body; the last read rejects with `ERR_QUEUE_CORRUPT` when length or checksum differ. */
+  /** Reads content; the last read rejects with `ERR_QUEUE_CORRUPT` when length or checksum differ. */
   async *read(id: string, expected: { readonly size: number; readonly crc: number }): AsyncGenerator<Uint8Array> {
     const file = await this.#open(id)
     try {
@@ -82,19 +82,19 @@ export class BodyFiles {
         crc = crc32(chunk, crc)
         size += bytesRead
         // The last octets are not given away before the whole is known to be right: no next hop then sees a final dot.
-        if (size >= expected.size && (size !== expected.size || crc !== expected.crc)) throw corruptBody(id)
+        if (size >= expected.size && (size !== expected.size || crc !== expected.crc)) throw corruptContent(id)
         yield chunk
       }
-      if (size !== expected.size) throw corruptBody(id)
+      if (size !== expected.size) throw corruptContent(id)
     } finally {
       await file.close()
     }
   }
 
-  /** Removes a body whose message has ended. A file that stays behind is swept later. */
+  /** Removes content whose message has ended. A file that stays behind is swept later. */
   async remove(id: string): Promise<void> {
     await rm(join(this.#folder, id.slice(-2), id), { force: true })
-    this.#fault('body:removed')
+    this.#fault('content:removed')
   }
 
   /**
@@ -121,7 +121,7 @@ export class BodyFiles {
     try {
       return await open(join(this.#folder, id.slice(-2), id), 'r')
     } catch (cause) {
-      if (isCode(cause, 'ENOENT')) throw new QueueError('ERR_QUEUE_CORRUPT', `The body of ${id} is missing`, { cause })
+      if (isCode(cause, 'ENOENT')) throw new QueueError('ERR_QUEUE_CORRUPT', `The content of ${id} is missing`, { cause })
       throw cause
     }
   }
@@ -139,7 +139,7 @@ export class BodyFiles {
     return folder
   }
 
-  /** Several bodies in one folder share a sync, but never one that began before their entry was there. */
+  /** Several files in one folder share a sync, but never one that began before their entry was there. */
   #syncFolder(folder: string): Promise<void> {
     const queued = this.#queued.get(folder)
     if (queued) return queued
@@ -213,8 +213,8 @@ async function* entries(folder: string): AsyncGenerator<string> {
   }
 }
 
-function corruptBody(id: string): QueueError {
-  return new QueueError('ERR_QUEUE_CORRUPT', `The body of ${id} is not what was written`)
+function corruptContent(id: string): QueueError {
+  return new QueueError('ERR_QUEUE_CORRUPT', `The content of ${id} is not what was written`)
 }
 
 function isCode(error: unknown, code: string): boolean {

@@ -1,10 +1,10 @@
-/** Bodies in Redis: compressed, in pieces, so that a large message never is in memory whole. Large ones, by choice, in a shared folder. */
+/** Content in Redis: compressed, in pieces, so that a large message never is in memory whole. Large ones, by choice, in a shared folder. */
 
 import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { MessageSource, Reply } from '@postroad/mail'
 import { QueueError } from '@postroad/queue-engine'
 import type { RedisLink } from '@postroad/redis-link'
-import type { BodyNote } from './record.ts'
+import type { ContentNote } from './record.ts'
 import { SharedFolder } from './shared-folder.ts'
 
 /** Octets of a piece before it is compressed. */
@@ -16,61 +16,61 @@ const COMPRESS_FROM = 512
 const RAW = 0
 const ZSTD = 1
 
-/** A body that is ready to be taken. */
-export interface PreparedBody extends BodyNote {
-  /** The whole body, encoded, when it is one piece: goes with the envelope in one step. */
+/** Content that is ready to be taken. */
+export interface PreparedContent extends ContentNote {
+  /** The whole content, encoded, when it is one piece: goes with the envelope in one step. */
   readonly only: Buffer
 }
 
 const NOTHING = Buffer.alloc(0)
 
-/** Where large bodies are files. */
-export interface BodyFolder {
+/** Where large content stands in files. */
+export interface ContentFolder {
   readonly folder: string
-  /** Bodies up to this many octets stand in Redis all the same. */
+  /** Content up to this many octets stands in Redis all the same. */
   readonly inlineLimit: number
   /** Octets that must stay free in the folder. */
   readonly minFree: number
 }
 
-/** The bodies of one queue. */
-export class Bodies {
+/** The content of one queue. */
+export class Contents {
   readonly #link: RedisLink
   readonly #space: string
   readonly #inlineLimit: number
   readonly #folder: SharedFolder | undefined
 
   /** @param space begins every key of the queue */
-  constructor(link: RedisLink, space: string, files?: BodyFolder) {
+  constructor(link: RedisLink, space: string, files?: ContentFolder) {
     this.#link = link
     this.#space = space
     this.#inlineLimit = files?.inlineLimit ?? Number.POSITIVE_INFINITY
     this.#folder = files && new SharedFolder({ ...files, link, key: `${space}folder` })
   }
 
-  /** Octets that a body of this size takes in Redis, or a reply when the folder has no room for it. */
+  /** Octets that content of this size takes in Redis, or a reply when the folder has no room for it. */
   admit(size: number): number | Reply {
     if (!this.#folder || size <= this.#inlineLimit) return size
     return this.#folder.admit(size) ?? 0
   }
 
-  /** Encodes a body, and writes ahead what does not go with the envelope. `known`: a file that was written, though the step after it failed. */
-  async prepare(id: string, source: MessageSource, known?: BodyNote): Promise<PreparedBody> {
+  /** Encodes content, and writes ahead what does not go with the envelope. `known`: a file that was written, though the step after it failed. */
+  async prepare(id: string, source: MessageSource, known?: ContentNote): Promise<PreparedContent> {
     if (known?.pieces === 0) return { ...known, only: NOTHING }
-    if (!this.#folder || source.size <= this.#inlineLimit) return prepareBody(this.#link, this.#keyOf(id), source)
+    if (!this.#folder || source.size <= this.#inlineLimit) return prepareContent(this.#link, this.#keyOf(id), source)
     return { crc: await this.#folder.write(id, source), pieces: 0, only: NOTHING }
   }
 
   /** The octets. Reading rejects with `ERR_QUEUE_CORRUPT` when they are not what was written. */
-  read(id: string, expected: BodyNote & { readonly size: number }): MessageSource {
-    if (expected.pieces > 0) return readBody(this.#link, this.#keyOf(id), expected)
+  read(id: string, expected: ContentNote & { readonly size: number }): MessageSource {
+    if (expected.pieces > 0) return readContent(this.#link, this.#keyOf(id), expected)
     const folder = this.#folder
     if (folder) return { size: expected.size, raw: () => folder.read(id, expected) }
-    return failingSource(expected.size, new QueueError('ERR_QUEUE_IO', 'The body is in a shared folder, and this node has none'))
+    return failingSource(expected.size, new QueueError('ERR_QUEUE_IO', 'The content is in a shared folder, and this node has none'))
   }
 
   /** Removes what is not in Redis; a message that ends there takes its pieces along. */
-  async remove(id: string, note: BodyNote | undefined): Promise<void> {
+  async remove(id: string, note: ContentNote | undefined): Promise<void> {
     if (note?.pieces === 0) await this.#folder?.remove(id)
   }
 
@@ -85,11 +85,11 @@ export class Bodies {
 }
 
 /**
- * Encodes a body; all but those of one piece are sent ahead.
+ * Encodes content; all but those of one piece are sent ahead.
  *
  * @throws {QueueError} `ERR_QUEUE_IO` when the source is not as long as it says
  */
-export async function prepareBody(link: RedisLink, key: string, source: MessageSource): Promise<PreparedBody> {
+export async function prepareContent(link: RedisLink, key: string, source: MessageSource): Promise<PreparedContent> {
   const ready = source.chunks?.()
   if (ready && source.size <= PIECE) {
     const octets = ready.length === 1 && ready[0] ? ready[0] : Buffer.concat(ready)
@@ -99,7 +99,7 @@ export async function prepareBody(link: RedisLink, key: string, source: MessageS
   return sendPieces(link, key, source)
 }
 
-async function sendPieces(link: RedisLink, key: string, source: MessageSource): Promise<PreparedBody> {
+async function sendPieces(link: RedisLink, key: string, source: MessageSource): Promise<PreparedContent> {
   let crc = 0
   let size = 0
   let pieces = 0
@@ -140,12 +140,12 @@ async function* inPieces(source: MessageSource): AsyncGenerator<Buffer> {
   if (length > 0) yield Buffer.concat(parts)
 }
 
-/** The octets of a body. Reading rejects with `ERR_QUEUE_CORRUPT` when they are not what was written. */
-export function readBody(link: RedisLink, key: string, expected: BodyNote & { readonly size: number }): MessageSource {
+/** The octets of content. Reading rejects with `ERR_QUEUE_CORRUPT` when they are not what was written. */
+export function readContent(link: RedisLink, key: string, expected: ContentNote & { readonly size: number }): MessageSource {
   return { size: expected.size, raw: () => readPieces(link, key, expected) }
 }
 
-async function* readPieces(link: RedisLink, key: string, expected: BodyNote & { readonly size: number }): AsyncGenerator<Buffer> {
+async function* readPieces(link: RedisLink, key: string, expected: ContentNote & { readonly size: number }): AsyncGenerator<Buffer> {
   let crc = 0
   let size = 0
   for (let piece = 0; piece < expected.pieces; piece++) {
@@ -180,8 +180,8 @@ export function decodePiece(piece: unknown): Buffer {
   }
 }
 
-/** The source of a body that is gone. */
-export function missingBody(size: number): MessageSource {
+/** The source of content that is gone. */
+export function missingContent(size: number): MessageSource {
   return failingSource(size, corrupt())
 }
 
@@ -190,7 +190,7 @@ function failingSource(size: number, error: QueueError): MessageSource {
 }
 
 function corrupt(cause?: unknown): QueueError {
-  return new QueueError('ERR_QUEUE_CORRUPT', 'The body is not what was written', cause === undefined ? undefined : { cause })
+  return new QueueError('ERR_QUEUE_CORRUPT', 'The content is not what was written', cause === undefined ? undefined : { cause })
 }
 
 function wrongLength(): QueueError {
