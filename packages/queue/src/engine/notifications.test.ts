@@ -126,6 +126,24 @@ test('RFC 3461 §4.1: a message that is late is told of once, with all its late 
   assert.equal(last.length, 1)
 })
 
+test('when one of several late deliveries is another’s by now, the rest are given back, and each is told by itself', async () => {
+  const store = memoryQueue().open()
+  const lossy = overriding(store, { record: async (end) => (end.also?.length ? 'lost' : store.record(end)) })
+  const bench = makeBench(
+    failing(() => false, GREYLISTED),
+    { lookMs: HOUR, store: lossy },
+  )
+  bench.engine.start()
+  const { id } = await bench.send(toMany(3))
+  await bench.time.pass(10 * HOUR)
+  assert.deepEqual((await mailOf(bench)).sort(), ['delayed 0', 'delayed 1', 'delayed 2'])
+  const { states } = (await store.get(id)) ?? { states: [] }
+  assert.deepEqual(
+    states.map(({ warned, status }) => [warned, status.kind]),
+    Array(3).fill([true, 'scheduled']),
+  )
+})
+
 test('an operator who gives a message up makes one notification, with the report that was pending', async () => {
   const bench = makeBench(failing((at) => at === 0, GREYLISTED))
   const { id } = await bench.send(toMany(4))

@@ -150,3 +150,37 @@ test('the slowest rate does not set the pace of the others', async () => {
   await time.pass(3_000)
   assert.ok(jobs.length >= 21, `${jobs.length} in three seconds: ten a second, and one in ten`)
 })
+
+test('what had no room in memory comes when there is room, and not with the next look', async () => {
+  const release: (() => void)[] = []
+  const { engine, send, jobs, time, store } = makeBench(
+    async () => {
+      await new Promise<void>((resolve) => release.push(resolve))
+      return OK
+    },
+    { lookMs: HOUR, destinationLimit: 1, siteOf: (destination) => siteRule(destination, { concurrency: 1 }) },
+  )
+  engine.start()
+  await time.pass(1)
+  for (let count = 0; count < 4; count++) await send()
+  assert.deepEqual([jobs.length, engine.load.queued, (await store.stats()).waiting], [1, 1, 2])
+  for (let round = 0; round < 4; round++) {
+    release.shift()?.()
+    await time.pass(500)
+  }
+  assert.equal(jobs.length, 4)
+})
+
+test('where a site was closed one goes first, and the others wait to see what becomes of it', async () => {
+  let isDown = true
+  const { engine, send, jobs, time, store } = makeBench(() => (isDown ? REFUSED : new Promise<never>(() => {})), {
+    backoff: { failures: 2, firstMs: 30_000, maxMs: 30_000 },
+  })
+  engine.start()
+  for (let count = 0; count < 4; count++) await send()
+  assert.deepEqual([jobs.length, (await store.stats()).scheduled], [2, 4])
+  isDown = false
+  time.skip(600_000)
+  await time.pass(1_000)
+  assert.deepEqual([jobs.length, engine.load.active, engine.load.queued, (await store.stats()).scheduled], [3, 1, 0, 3])
+})
