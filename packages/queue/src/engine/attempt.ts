@@ -1,14 +1,5 @@
 /** One attempt for one delivery: asks the hooks, lets the transport carry, and says what became of every recipient. */
-import {
-  type Job,
-  type MessageSource,
-  NotTried,
-  type Outcome,
-  parseAddress,
-  type Recipient,
-  type Reply,
-  type Transport,
-} from '@postroad/mail'
+import { type Job, type MessageSource, NotTried, type Outcome, parseAddress, type Recipient, type Reply } from '@postroad/mail'
 import {
   type Address,
   type DeliveryContext,
@@ -24,9 +15,7 @@ import type { EndedWay, Lease, QueuedDelivery } from '../model.ts'
 import { DISCARD, destinationOf, mailboxKey, UNROUTED } from '../plan.ts'
 import { isPending } from '../state.ts'
 import type { Running } from './ending.ts'
-
-/** Finds the transport of a route. `relays`: it hands on to another server instead of delivering for good. */
-export type FindTransport = (route: Route) => { readonly transport: Pick<Transport, 'deliver'>; readonly relays: boolean } | undefined
+import type { FindTransport } from './find-transport.ts'
 
 /** What an attempt needs. */
 export interface AttemptInput {

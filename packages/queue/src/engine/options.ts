@@ -5,8 +5,8 @@ import type { Address, Clock, DeliveryHooks, Logger, Refusal, Route } from '@pos
 import type { Lease } from '../model.ts'
 import type { ScheduleOptions } from '../schedule.ts'
 import type { QueueStore } from '../store.ts'
-import type { FindTransport } from './attempt.ts'
 import type { Destination } from './destination.ts'
+import type { FindTransport } from './find-transport.ts'
 import type { BackoffOptions, SiteRule } from './site.ts'
 
 /** Time and waiting; a fake in tests. */

@@ -1,8 +1,8 @@
 /** Makes the engine of a queue plugin from what the operator said, whatever the store. */
 import { parseAddress } from '@postroad/mail'
 import { type Address, type Clock, type DeliveryHooks, defer, type Logger, type Refusal, type Route } from '@postroad/plugin'
-import type { FindTransport } from '../engine/attempt.ts'
 import { QueueEngine } from '../engine/engine.ts'
+import type { FindTransport } from '../engine/find-transport.ts'
 import { engineClock } from '../engine/options.ts'
 import type { ReporterOptions } from '../engine/reporter.ts'
 import { DEFAULT_BACKOFF } from '../engine/site.ts'
