@@ -17,7 +17,7 @@ import { redisStore } from '../../plugins/redis/src/store.ts'
 import { inspect } from '../../plugins/redis-queue/src/durability.ts'
 import { requires } from '../runner/requires.ts'
 import { makeCertificate, type TestCertificate } from './certificate.ts'
-import { ground } from './ground.ts'
+import { fixture } from './fixture.ts'
 import { linkOptions, silent } from './link.ts'
 import { openQueue } from './queue.ts'
 import { fresh, startNode } from './queue-node.ts'
@@ -47,9 +47,9 @@ function contracts(name: string, start: (certificate: TestCertificate) => Promis
     redis = certificate && (await start(certificate))
   })
   after(() => redis?.[Symbol.asyncDispose]())
-  storeContract(name, ground(options, redisStore))
-  lockContract(name, ground(options, redisLock))
-  if (isLong) limiterContract(name, ground(options, redisLimiter))
+  storeContract(name, fixture(options, redisStore))
+  lockContract(name, fixture(options, redisLock))
+  if (isLong) limiterContract(name, fixture(options, redisLimiter))
   queueContract({ name, open: () => openQueue(options()), rounds: 5 })
   test(`${name}: deferred mail comes back by wake-up, with BullMQ as the same user`, async () => {
     let attempts = 0

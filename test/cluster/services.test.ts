@@ -7,7 +7,7 @@ import { redisLimiter } from '../../plugins/redis/src/limiter.ts'
 import { redisLock } from '../../plugins/redis/src/lock.ts'
 import { redisStore } from '../../plugins/redis/src/store.ts'
 import { requires } from '../runner/requires.ts'
-import { ground } from './ground.ts'
+import { fixture } from './fixture.ts'
 import { type RedisServer, startRedis } from './redis.ts'
 import { type RedisCluster, startCluster } from './redis-cluster.ts'
 
@@ -30,9 +30,9 @@ if (skip === false) {
     ['redis', () => ({ url: server?.url })],
     ['redis cluster', () => ({ cluster: cluster?.nodes })],
   ] as const) {
-    storeContract(name, ground(where, redisStore))
+    storeContract(name, fixture(where, redisStore))
     // Its seconds are real ones: on a cluster not in every run.
-    if (name === 'redis' || isLong) limiterContract(name, ground(where, redisLimiter))
-    lockContract(name, ground(where, redisLock))
+    if (name === 'redis' || isLong) limiterContract(name, fixture(where, redisLimiter))
+    lockContract(name, fixture(where, redisLock))
   }
 }

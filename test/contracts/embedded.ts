@@ -3,11 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '@postroad/plugin'
-import type { MakeGround } from '../../packages/testing/src/contract/store.ts'
+import type { MakeFixture } from '../../packages/testing/src/contract/store.ts'
 import { fakeClock } from '../../packages/testing/src/fake-clock.ts'
 
-/** A ground whose handles `open` makes. */
-export function embedded<T extends { close(): Promise<void> }>(open: (folder: string, clock: Clock) => T): MakeGround<T> {
+/** A fixture whose handles `open` makes. */
+export function embedded<T extends { close(): Promise<void> }>(open: (folder: string, clock: Clock) => T): MakeFixture<T> {
   return async () => {
     const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
     const clock = fakeClock()

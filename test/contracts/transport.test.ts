@@ -5,7 +5,7 @@ import path from 'node:path'
 import { discardTransport, fixedTransport, lmtpTransport, maildirTransport, smtpTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
 import { createSink, type Sink, type SinkOptions, transportContract } from '@postroad/testing'
-import type { Scenario, TransportGround, TransportPlace } from '../../packages/testing/src/contract/transport-ground.ts'
+import type { Scenario, TransportFixture, TransportPlace } from '../../packages/testing/src/contract/transport-fixture.ts'
 
 const SCRIPTS: Readonly<Record<Scenario, SinkOptions['script']>> = {
   gone: undefined,
@@ -77,9 +77,9 @@ transportContract({
   },
 })
 
-transportContract({ name: 'maildir', scenarios: ['gone', 'choosy'], open: maildirGround })
+transportContract({ name: 'maildir', scenarios: ['gone', 'choosy'], open: maildirFixture })
 
-async function maildirGround(scenario?: Scenario): Promise<TransportGround> {
+async function maildirFixture(scenario?: Scenario): Promise<TransportFixture> {
   const folder = await mkdtemp(path.join(tmpdir(), 'postroad-'))
   const mailboxes = path.join(folder, 'mail')
   if (scenario !== 'gone') await mkdir(mailboxes)

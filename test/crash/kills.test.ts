@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { requires } from '../runner/requires.ts'
 import { campaign } from './kill/campaign.ts'
-import type { Defect } from './kill/ground.ts'
+import type { Defect } from './kill/fixture.ts'
 import { faultsOf, sumOf } from './kill/verdict.ts'
 
 const skip = requires('gcc', 'libc6-dev')

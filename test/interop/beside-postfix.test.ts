@@ -19,7 +19,7 @@ const skip = requires('postfix', 'swaks') || (process.getuid?.() === 0 ? false :
 const page = readPage(readFileSync(path.join(ROOT, 'docs/beside-postfix.md'), 'utf8'))
 const shown = new Map(page.filter((one): one is ShownFile => 'name' in one).map(({ name, text }) => [name, text]))
 
-interface Ground extends AsyncDisposable {
+interface Fixture extends AsyncDisposable {
   /** The file of the page with this name, with ports that are free. */
   file(name: string): string
   /** A port of the page, as it is here. */
@@ -28,7 +28,7 @@ interface Ground extends AsyncDisposable {
   serve(config: string): Promise<string>
 }
 
-async function ground(): Promise<Ground> {
+async function fixture(): Promise<Fixture> {
   const folder = await makeFolder()
   const written = [2525, 2424, 10025]
   const ports = await freePorts(written.length)
@@ -74,7 +74,7 @@ async function send(port: number, user: string): Promise<{ readonly isSent: bool
 }
 
 test('in front: 250 is said when Postfix has said it, and what it refuses at RCPT is refused at RCPT', { skip }, async () => {
-  await using place = await ground()
+  await using place = await fixture()
   await using behind = await postfix({ master: place.file('front.master.cf') })
   await place.serve('in-front.config.ts')
   const taken = await send(place.port(2525), 'alice')
@@ -84,7 +84,7 @@ test('in front: 250 is said when Postfix has said it, and what it refuses at RCP
 })
 
 test('behind: Postfix asks at RCPT who exists, and hands over by LMTP', { skip }, async () => {
-  await using place = await ground()
+  await using place = await fixture()
   const folder = await place.serve('behind.config.ts')
   // To the client of this test, which is on this machine, Postfix is as to one from outside.
   await using front = await postfix({ main: `${place.file('behind.main.cf')}mynetworks = 192.0.2.0/24\nvirtual_mailbox_maps =\n` })
@@ -95,7 +95,7 @@ test('behind: Postfix asks at RCPT who exists, and hands over by LMTP', { skip }
 })
 
 test('within: Postfix hands over and takes back', { skip }, async () => {
-  await using place = await ground()
+  await using place = await fixture()
   await using around = await postfix({ main: place.file('within.main.cf'), master: place.file('within.master.cf') })
   await place.serve('in-front.config.ts')
   const taken = await send(around.port, 'alice')

@@ -1,4 +1,4 @@
-/** The ground under the other tests here: Dovecot itself, without Postroad in front of it. */
+/** What the other tests here stand on: Dovecot itself, without Postroad in front of it. */
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { test } from 'node:test'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { watchFile } from './watched-file.ts'
 
-interface Ground {
+interface Fixture {
   readonly path: string
   /** Plays the timer. */
   look(): Promise<void>
@@ -13,7 +13,7 @@ interface Ground {
   readonly errors: string[]
 }
 
-async function watching(body: (ground: Ground) => Promise<void>): Promise<void> {
+async function watching(use: (fixture: Fixture) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
   const path = join(folder, 'list')
   await writeFile(path, 'first')
@@ -23,7 +23,7 @@ async function watching(body: (ground: Ground) => Promise<void>): Promise<void> 
     return text
   }
   const file = await watchFile({ path, parse, onError: (error) => void errors.push(error.message) })
-  await body({ path, look: file.look, value: () => file.value, errors })
+  await use({ path, look: file.look, value: () => file.value, errors })
   file.close()
   await rm(folder, { recursive: true })
 }

@@ -100,12 +100,12 @@ export function contractTests<A extends readonly unknown[]>(
   ])
 }
 
-/** Runs `body` on a server with the plugin, and checks afterwards that it did nothing it must not. */
-async function onServer(terms: Terms, body: (server: TestServer, watch: Watch) => Promise<void>): Promise<void> {
+/** Runs `use` on a server with the plugin, and checks afterwards that it did nothing it must not. */
+async function onServer(terms: Terms, use: (server: TestServer, watch: Watch) => Promise<void>): Promise<void> {
   const watch = new Watch(terms.patience)
   const server = await createTestServer(used({ make: terms.make, surroundings: terms }, watch), terms)
   try {
-    await body(server, watch)
+    await use(server, watch)
     await watch.settled()
     assert.deepEqual(watch.violations, [])
   } finally {

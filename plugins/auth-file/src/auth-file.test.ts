@@ -12,7 +12,7 @@ import { parseUsers } from './users.ts'
 
 const CHEAP = { ln: 4, r: 8, p: 1 }
 
-interface Ground {
+interface Fixture {
   readonly server: TestServer
   readonly path: string
   run(
@@ -21,11 +21,11 @@ interface Ground {
   ): Promise<{ readonly code: number; readonly rows: Record<string, unknown>[]; readonly said: string[] }>
 }
 
-async function on(options: Partial<Parameters<typeof authFile>[0]>, body: (ground: Ground) => Promise<void>): Promise<void> {
+async function on(options: Partial<Parameters<typeof authFile>[0]>, body: (fixture: Fixture) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
   const path = join(folder, 'users')
   const server = await createTestServer([authFile({ path, scrypt: CHEAP, delay: 0, ...options })])
-  const run: Ground['run'] = async (command, ...args) => {
+  const run: Fixture['run'] = async (command, ...args) => {
     const rows: Record<string, unknown>[] = []
     const said: string[] = []
     const io: CommandIo = {

@@ -124,25 +124,25 @@ function ownAddresses({ domains }: AuthFileOptions): (user: User) => AddressTabl
   }
 }
 
-interface JudgeGround {
+interface JudgeDeps {
   readonly options: AuthFileOptions
   readonly hashes: HashPool
   users(): Users
 }
 
 class Judge {
-  readonly #ground: JudgeGround
+  readonly #deps: JudgeDeps
   /** Of a password nobody has: a name that does not exist takes as long as one that does. */
   #decoy: Promise<string> | undefined
   readonly #secret = randomBytes(32)
 
-  constructor(ground: JudgeGround) {
-    this.#ground = ground
+  constructor(deps: JudgeDeps) {
+    this.#deps = deps
   }
 
   /** The user who made the attempt, if it is right. */
   async judge(attempt: AuthAttempt, signal: AbortSignal): Promise<User | undefined> {
-    const user = this.#ground.users().get(userKey(attempt.username))
+    const user = this.#deps.users().get(userKey(attempt.username))
     // Acting for others is not for users of a file, RFC 4616 §2.
     if ('authorize' in attempt && attempt.authorize !== undefined && userKey(attempt.authorize) !== userKey(attempt.username))
       return undefined
@@ -162,25 +162,25 @@ class Judge {
         return user?.certificates.includes(attempt.certificate.fingerprint.replaceAll(':', '').toLowerCase()) ?? false
       case 'XOAUTH2':
       case 'OAUTHBEARER':
-        return user !== undefined && ((await this.#ground.options.verifyToken?.(attempt.token, user.name, signal)) ?? false)
+        return user !== undefined && ((await this.#deps.options.verifyToken?.(attempt.token, user.name, signal)) ?? false)
     }
   }
 
   /** RFC 5802 §9: a name that does not exist has always the same salt, as one that does. */
   #nobodysKeys(username: string): ScramKeys {
     const salt = createHmac('sha256', this.#secret).update(userKey(username)).digest().subarray(0, 16)
-    return { salt, iterations: this.#ground.options.iterations, storedKey: randomBytes(32), serverKey: randomBytes(32) }
+    return { salt, iterations: this.#deps.options.iterations, storedKey: randomBytes(32), serverKey: randomBytes(32) }
   }
 
   async #checkPassword(password: string, user: User | undefined, signal: AbortSignal): Promise<boolean> {
     const expected = user?.hash ?? (await this.#decoyHash())
-    const isRight = await checkPassword(password, expected, (work) => this.#ground.hashes.hash(work, signal))
+    const isRight = await checkPassword(password, expected, (work) => this.#deps.hashes.hash(work, signal))
     return isRight && user?.hash !== undefined
   }
 
   /** One that could not be made, because too much was going on, is made for the next. */
   #decoyHash(): Promise<string> {
-    const { options, hashes } = this.#ground
+    const { options, hashes } = this.#deps
     this.#decoy ??= makeHash(randomBytes(16).toString('hex'), costOf(options), (work) => hashes.hash(work)).catch((error: unknown) => {
       this.#decoy = undefined
       throw error

@@ -9,7 +9,7 @@ import { readPassword } from './prompt.ts'
 import { type User, type Users, userKey, writeUser } from './users.ts'
 
 /** What the commands work on. */
-export interface CommandGround {
+export interface CommandDeps {
   readonly options: AuthFileOptions
   /** Of the file. */
   readonly path: string
@@ -24,31 +24,31 @@ const UNAVAILABLE = 75
 const SEEN = 'one name only: a password among the arguments is seen by everyone on this machine, and kept by the shell; it is asked for'
 
 /** `postroad auth-file add`, `password`, `remove`, `list`, `unlock`. */
-export function userCommands(ground: CommandGround): Readonly<Record<string, PluginCommand>> {
+export function userCommands(deps: CommandDeps): Readonly<Record<string, PluginCommand>> {
   return {
     add: {
       summary: 'Adds a user; the password is asked for, read from standard input, or generated and printed',
       usage: '<name> [--generate] [--from PATTERN]…',
-      run: (args, io) => add(args, io, ground),
+      run: (args, io) => add(args, io, deps),
     },
     password: {
       summary: 'Gives a user another password',
       usage: '<name> [--generate]',
-      run: (args, io) => changePassword(args, io, ground),
+      run: (args, io) => changePassword(args, io, deps),
     },
     remove: {
       summary: 'Removes a user',
       usage: '<name>',
       async run([name = ''], io) {
-        if (!ground.users().has(userKey(name))) return fail(io, `there is no user ${name}`)
-        return write(ground, name, undefined)
+        if (!deps.users().has(userKey(name))) return fail(io, `there is no user ${name}`)
+        return write(deps, name, undefined)
       },
     },
     list: {
       summary: 'Lists the users and how they may log in',
       onlyLooks: true,
       async run(_, io) {
-        for (const { name, hash, scram, plain, certificates, from } of ground.users().values()) {
+        for (const { name, hash, scram, plain, certificates, from } of deps.users().values()) {
           const ways = [hash && 'password', scram && 'scram', plain !== undefined && 'plain', certificates.length > 0 && 'certificate']
           io.row({ name, ways: ways.filter(Boolean).join(' '), from: from.join(' ') })
         }
@@ -59,33 +59,33 @@ export function userCommands(ground: CommandGround): Readonly<Record<string, Plu
       usage: '<name | address>',
       async run([what], io) {
         if (what === undefined) return USAGE
-        await ground.guard.unlock(what)
+        await deps.guard.unlock(what)
         io.row({ unlocked: what })
       },
     },
   }
 }
 
-async function add(args: readonly string[], io: CommandIo, ground: CommandGround): Promise<number> {
+async function add(args: readonly string[], io: CommandIo, deps: CommandDeps): Promise<number> {
   const { name, isGenerated, from, surplus } = parse(args)
   if (name === undefined) return USAGE
   if (surplus) return fail(io, SEEN)
-  if (ground.users().has(userKey(name))) return fail(io, `there is a user ${name} already`)
+  if (deps.users().has(userKey(name))) return fail(io, `there is a user ${name} already`)
   new AddressTable(from.map((pattern) => [pattern, true])) // a pattern that is none is said now, not at the next start
   const password = await choose(isGenerated, io)
   if (password === undefined) return 1
-  return write(ground, name, { name, certificates: [], from, ...(await secrets(password, ground.options)) })
+  return write(deps, name, { name, certificates: [], from, ...(await secrets(password, deps.options)) })
 }
 
-async function changePassword(args: readonly string[], io: CommandIo, ground: CommandGround): Promise<number> {
+async function changePassword(args: readonly string[], io: CommandIo, deps: CommandDeps): Promise<number> {
   const { name, isGenerated, surplus } = parse(args)
   if (name === undefined) return USAGE
   if (surplus) return fail(io, SEEN)
-  const user = ground.users().get(userKey(name))
+  const user = deps.users().get(userKey(name))
   if (!user) return fail(io, `there is no user ${name}`)
   const password = await choose(isGenerated, io)
   if (password === undefined) return 1
-  return write(ground, name, { ...user, ...(await secrets(password, ground.options)) })
+  return write(deps, name, { ...user, ...(await secrets(password, deps.options)) })
 }
 
 async function secrets(password: string, options: AuthFileOptions): Promise<Pick<User, 'hash' | 'scram' | 'plain'>> {
@@ -98,7 +98,7 @@ async function secrets(password: string, options: AuthFileOptions): Promise<Pick
 }
 
 /** Two operators at once would lose one of the changes. */
-async function write({ path, lock, changed }: CommandGround, name: string, user: User | undefined): Promise<number> {
+async function write({ path, lock, changed }: CommandDeps, name: string, user: User | undefined): Promise<number> {
   const done = await lock.tryWith(`auth-file:${path}`, 10_000, async () => {
     await writeUser(path, name, user)
     return true

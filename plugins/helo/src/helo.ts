@@ -93,12 +93,12 @@ function worth(action: Action, reason: string): CommandOpinion | undefined {
   return opinionOf(action, { text: 'Reverse DNS validation failed', reason, status: '5.7.25', transient: '4.7.25' })
 }
 
-interface Ground {
+interface NameContext {
   readonly session: { readonly remote: { readonly address: string }; readonly local: { readonly address: string } }
   readonly ours: DomainTable<boolean>
 }
 
-function wordFault(name: string, { session, ours }: Ground): Fault | undefined {
+function wordFault(name: string, { session, ours }: NameContext): Fault | undefined {
   const literal = /^\[(?:IPv6:)?([^\]]*)\]$/i.exec(name)?.[1]
   if (literal !== undefined) return literalFault(literal, session)
   const normal = domainName(name)
@@ -109,7 +109,7 @@ function wordFault(name: string, { session, ours }: Ground): Fault | undefined {
   return undefined
 }
 
-function literalFault(literal: string, { remote, local }: Ground['session']): Fault | undefined {
+function literalFault(literal: string, { remote, local }: NameContext['session']): Fault | undefined {
   const own = networkOf(literal, WHOLE)
   if (own === undefined) return { kind: 'syntax', text: 'not an address literal' }
   if (own === networkOf(local.address, WHOLE)) return { kind: 'ours', text: 'that is us' }

@@ -6,7 +6,7 @@ import { release } from './release.ts'
 import type { Kept, Vault } from './vault.ts'
 
 /** What the commands work on. */
-export interface CommandGround {
+export interface CommandDeps {
   readonly vault: Vault
   readonly options: QuarantineOptions
   readonly clock: Pick<Clock, 'now'>
@@ -21,8 +21,8 @@ const FAILED = 75
 const DEAD = 60_000
 
 /** `postroad quarantine list`, `show`, `release`, `delete`, `expire`, `reindex`. */
-export function quarantineCommands(ground: CommandGround): Readonly<Record<string, PluginCommand>> {
-  const { vault, clock, lock } = ground
+export function quarantineCommands(deps: CommandDeps): Readonly<Record<string, PluginCommand>> {
+  const { vault, clock, lock } = deps
   return {
     list: {
       summary: 'Lists what is quarantined, or what of it has to do with an address',
@@ -34,12 +34,12 @@ export function quarantineCommands(ground: CommandGround): Readonly<Record<strin
     show: {
       summary: 'Shows what is known of a message and its header section, or all of it',
       usage: '<id> [--raw]',
-      run: ([id = '', raw], io) => show(id, { isRaw: raw === '--raw', io, ground }),
+      run: ([id = '', raw], io) => show(id, { isRaw: raw === '--raw', io, deps }),
     },
     release: {
       summary: 'Sends messages on to their recipients, or to one of them',
       usage: '<id>… [--to ADDRESS]',
-      run: (args, io) => releaseAll(args, io, ground),
+      run: (args, io) => releaseAll(args, io, deps),
     },
     delete: {
       summary: 'Deletes messages',
@@ -86,11 +86,11 @@ function rowOf({ id, at, from, recipients, reason, points, size, subject }: Entr
 interface Showing {
   readonly isRaw: boolean
   readonly io: CommandIo
-  readonly ground: CommandGround
+  readonly deps: CommandDeps
 }
 
-async function show(id: string, { isRaw, io, ground }: Showing): Promise<number> {
-  const kept = await ground.vault.get(id)
+async function show(id: string, { isRaw, io, deps }: Showing): Promise<number> {
+  const kept = await deps.vault.get(id)
   if (!kept) return NO_INPUT
   const { entry, message } = kept
   if (isRaw) {
@@ -112,30 +112,30 @@ async function textOf(message: Message): Promise<string> {
     .replaceAll(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/g, '?')
 }
 
-async function releaseAll(args: readonly string[], io: CommandIo, ground: CommandGround): Promise<number> {
+async function releaseAll(args: readonly string[], io: CommandIo, deps: CommandDeps): Promise<number> {
   const at = args.indexOf('--to')
   const only = at < 0 ? undefined : args[at + 1]?.toLowerCase()
   const ids = at < 0 ? args : args.toSpliced(at, 2)
   if (ids.length === 0 || (at >= 0 && only === undefined)) return USAGE
-  if (!ground.options.release) {
+  if (!deps.options.release) {
     io.print('quarantine: the option "release" does not say where released messages go')
     return FAILED
   }
   let worst = 0
-  for (const id of ids) worst = Math.max(worst, await releaseOne(id, { only, io, ground, target: ground.options.release }))
+  for (const id of ids) worst = Math.max(worst, await releaseOne(id, { only, io, deps, target: deps.options.release }))
   return worst
 }
 
 interface Releasing {
   readonly only: string | undefined
   readonly io: CommandIo
-  readonly ground: CommandGround
+  readonly deps: CommandDeps
   readonly target: NonNullable<QuarantineOptions['release']>
 }
 
 /** Two operators at once would deliver it twice. */
 async function releaseOne(id: string, releasing: Releasing): Promise<number> {
-  const { lock, vault } = releasing.ground
+  const { lock, vault } = releasing.deps
   const code = await lock.tryWith(keyOf(id), DEAD, async (lost) => {
     const kept = await vault.get(id)
     return kept ? releaseKept(kept, releasing, AbortSignal.any([lost, releasing.io.signal])) : NO_INPUT
@@ -150,8 +150,8 @@ function keyOf(id: string): string {
   return `quarantine:${id}`
 }
 
-async function releaseKept({ entry, message }: Kept, { only, io, ground, target }: Releasing, signal: AbortSignal): Promise<number> {
-  const { vault, hostname, clock } = ground
+async function releaseKept({ entry, message }: Kept, { only, io, deps, target }: Releasing, signal: AbortSignal): Promise<number> {
+  const { vault, hostname, clock } = deps
   const recipients = entry.recipients.filter(({ address }) => only === undefined || address.toLowerCase() === only)
   if (recipients.length === 0) return NO_INPUT
   const outcomes = await release({ entry, message, recipients, target, hostname, signal })

@@ -19,7 +19,7 @@ const picky = definePlugin({
   },
 })
 
-interface Ground {
+interface Fixture {
   readonly server: TestServer
   readonly spool: Spool
   run(
@@ -28,11 +28,11 @@ interface Ground {
   ): Promise<{ readonly code: number; readonly rows: Record<string, unknown>[]; readonly said: string[] }>
 }
 
-async function on(options: Parameters<typeof quarantine>[0], body: (ground: Ground) => Promise<void>): Promise<void> {
+async function on(options: Parameters<typeof quarantine>[0], use: (fixture: Fixture) => Promise<void>): Promise<void> {
   const spool = memorySpool()
   const services: (readonly [Service<unknown>, unknown])[] = [[Spool, spool]]
   const server = await createTestServer([picky(), quarantine(options)], { services })
-  const run: Ground['run'] = async (command, ...args) => {
+  const run: Fixture['run'] = async (command, ...args) => {
     const rows: Record<string, unknown>[] = []
     const said: string[] = []
     const io: CommandIo = {
@@ -45,7 +45,7 @@ async function on(options: Parameters<typeof quarantine>[0], body: (ground: Grou
     return { code, rows, said }
   }
   try {
-    await body({ server, spool, run })
+    await use({ server, spool, run })
   } finally {
     await server.close()
   }

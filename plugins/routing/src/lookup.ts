@@ -32,7 +32,7 @@ export interface Table {
 }
 
 /** What tables stand on. */
-export interface TableGround {
+export interface TableDeps {
   readonly separator: string
   readonly store: Store
   readonly clock: Clock
@@ -48,17 +48,17 @@ const LONGEST = 65_536
 const PATIENCE = 10_000
 
 /** @throws {Error} when the file cannot be read or has what is no target, or the table is none or two at once */
-export async function openTable(options: TableOptions, ground: TableGround): Promise<Table> {
+export async function openTable(options: TableOptions, deps: TableDeps): Promise<Table> {
   const { file, store, http, lookup, of } = options
   const kinds = [file, store, http, lookup].filter((kind) => kind !== undefined)
   if (kinds.length !== 1) throw new TypeError('routing: a table needs one of "file", "store", "http" and "lookup"')
-  if (file !== undefined) return fileTable(file, of, ground)
-  if (store !== undefined) return keyed(of, ground, (key, signal) => ground.store.get(`${store}${key}`, signal))
+  if (file !== undefined) return fileTable(file, of, deps)
+  if (store !== undefined) return keyed(of, deps, (key, signal) => deps.store.get(`${store}${key}`, signal))
   const ask = lookup ?? httpLookup(http ?? '')
-  return keyed(of, ground, cached(ask, options.cache, ground.clock))
+  return keyed(of, deps, cached(ask, options.cache, deps.clock))
 }
 
-async function fileTable(file: string, of: TableOptions['of'], { separator, onError, resolve }: TableGround): Promise<Table> {
+async function fileTable(file: string, of: TableOptions['of'], { separator, onError, resolve }: TableDeps): Promise<Table> {
   const path = resolve(file)
   const filled = <T extends { add(pattern: string, row: Entry): void }>(text: string, table: T): Filled<T> => {
     const ways = new Map<string, string>()
@@ -98,7 +98,7 @@ function withDetail(row: Entry | undefined, detail: string | undefined): Row | u
 }
 
 /** Keys are asked from the most particular: the address, without detail, its domain. */
-function keyed(of: TableOptions['of'], { separator }: TableGround, ask: Lookup): Table {
+function keyed(of: TableOptions['of'], { separator }: TableDeps, ask: Lookup): Table {
   return {
     of,
     async find({ local, domain }, { signal }) {

@@ -187,10 +187,10 @@ test('what is not a pattern, an address or an action is a boot error', async () 
 })
 
 test('no forward-path, however odd, has a route that leaves our domains when the client may not relay', async () => {
-  const ground = { store: memoryStore(), clock: fakeClock(), resolve: (file: string) => file, onError: () => undefined }
+  const deps = { store: memoryStore(), clock: fakeClock(), resolve: (file: string) => file, onError: () => undefined }
   const tables = await compile(
     options.parse({ domains: { 'mx.test': { via: 'maildir' }, '*.mx.test': { via: 'maildir' } }, relay: { networks: ['127.0.0.0/8'] } }),
-    ground,
+    deps,
   )
   const session = { remote: { address: '203.0.113.1', port: 1 }, listener: 'mx', identity: undefined, tls: undefined, helo: undefined }
   const question = { session, from: undefined, context: { signal: new AbortController().signal }, find: () => undefined }

@@ -2,7 +2,7 @@
 import { AddressTable, DomainTable, networks } from '@postroad/options'
 import { defer, type Refusal, type Route, reject } from '@postroad/plugin'
 import { type Condition, compileCondition, type Question } from './condition.ts'
-import { openTable, type Table, type TableGround } from './lookup.ts'
+import { openTable, type Table, type TableDeps } from './lookup.ts'
 import type { RoutingOptions, RuleOptions, TagOptions } from './options.ts'
 import { type Srs, srsOf } from './srs.ts'
 import { checkedAddress, checkedDomain, type Domain, makeDomain, makeRoute, makeTarget, type Target } from './target.ts'
@@ -39,13 +39,13 @@ export interface Tables {
 }
 
 /** @throws {TypeError} naming the pattern or address that is not one */
-export async function compile(options: RoutingOptions, ground: Omit<TableGround, 'separator'>): Promise<Tables> {
+export async function compile(options: RoutingOptions, deps: Omit<TableDeps, 'separator'>): Promise<Tables> {
   const { relay, separator, masquerade } = options
   const isNear = networks(relay?.networks ?? [])
   const rules = options.routes.map((rule, index) => compileRule(rule, index, separator))
   const masqueraded = Object.entries(masquerade).map(([pattern, shown]) => [pattern, checkedDomain(shown)] as const)
   const opened: Table[] = []
-  for (const table of options.tables) opened.push(await openTable(table, { ...ground, separator }))
+  for (const table of options.tables) opened.push(await openTable(table, { ...deps, separator }))
   return {
     rules: rules.filter(({ condition }) => !condition.ofContent),
     contentRules: rules.filter(({ condition }) => condition.ofContent),
@@ -62,7 +62,7 @@ export async function compile(options: RoutingOptions, ground: Omit<TableGround,
     masquerade: masqueraded.length === 0 ? undefined : new DomainTable(masqueraded),
     mayRelay: (session) =>
       relay !== undefined && ((relay.authenticated && session.identity !== undefined) || isNear(session.remote.address)),
-    now: ground.clock.now,
+    now: deps.clock.now,
     close() {
       for (const table of opened) table.close?.()
     },

@@ -1,6 +1,6 @@
 /** One run of a `postroad queue …` beside the server, or without one. */
 import { spawn } from 'node:child_process'
-import type { Ground } from './ground.ts'
+import type { Fixture } from './fixture.ts'
 import { signal, stacksOf } from './processes.ts'
 
 /** What came of it. */
@@ -30,10 +30,10 @@ export interface CommandOptions {
 const OUTPUT_LIMIT = 1 << 20
 
 /** Runs `postroad` with these arguments; resolves when it has ended, by itself or because its time was over. It never rejects. */
-export async function runCommand(ground: Ground, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
+export async function runCommand(fixture: Fixture, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
   const began = performance.now()
-  const [program = '', ...before] = ground.command
-  const child = spawn(program, [...before, ...args], { cwd: ground.folder, env: ground.env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [program = '', ...before] = fixture.command
+  const child = spawn(program, [...before, ...args], { cwd: fixture.folder, env: fixture.env, stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, err] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     if (out.length < OUTPUT_LIMIT) out += text

@@ -14,7 +14,7 @@ const NEVER: readonly [name: string, pattern: RegExp][] = [
 /** Tells the world's book what one life wrote down, and the world each line that a sound server never writes. */
 export async function readLog(world: World, life: number): Promise<void> {
   const name = `life-${String(life).padStart(2, '0')}.log`
-  const text = await readFile(join(world.ground.folder, name), 'utf8').catch(() => '')
+  const text = await readFile(join(world.fixture.folder, name), 'utf8').catch(() => '')
   const lines = text.split('\n')
   for (const [at, line] of lines.entries()) {
     for (const [kind, pattern] of NEVER)

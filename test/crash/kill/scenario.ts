@@ -152,7 +152,7 @@ async function answers(world: World, server: Server): Promise<void> {
 /** Calls fail while the server works; then all is well again, and it must recover by itself or end, so that whoever watches starts it anew. */
 async function faulty(world: World, fault: Fault, meanwhile: (server: Server) => Promise<unknown>): Promise<void> {
   const { chance } = world.options
-  const { faults } = world.ground
+  const { faults } = world.fixture
   await underLoad(world, async (server, clients) => {
     const from = Date.now()
     clients.isPatient = true

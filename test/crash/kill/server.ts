@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Book } from './book.ts'
-import type { Ground } from './ground.ts'
+import type { Fixture } from './fixture.ts'
 import { Patience } from './letters.ts'
 import { catchesHangup, childrenOf, groupOf, membersOf, signal } from './processes.ts'
 
@@ -30,17 +30,17 @@ export class Server {
   isDoomed = false
   port = 0
 
-  constructor(ground: Ground, { number, workers, book, env = {} }: { number: number; workers: number; book: Book; env?: object }) {
+  constructor(fixture: Fixture, { number, workers, book, env = {} }: { number: number; workers: number; book: Book; env?: object }) {
     this.workers = workers
     this.#book = book
-    this.log = join(ground.folder, `life-${String(number).padStart(2, '0')}.log`)
+    this.log = join(fixture.folder, `life-${String(number).padStart(2, '0')}.log`)
     // A file: what was written before a kill stays.
     const out = openSync(this.log, 'a')
-    const [program = '', ...args] = ground.command
+    const [program = '', ...args] = fixture.command
     const several = workers > 1 ? ['--workers', String(workers)] : []
     this.#child = spawn(program, [...args, 'start', '--log', 'json', ...several], {
-      cwd: ground.folder,
-      env: { ...ground.env, ...env },
+      cwd: fixture.folder,
+      env: { ...fixture.env, ...env },
       stdio: ['ignore', out, out],
       detached: true,
     })

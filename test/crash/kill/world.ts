@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Book } from './book.ts'
 import type { Chance } from './chance.ts'
 import { type CommandOptions, type CommandResult, runCommand } from './command.ts'
-import { type Defect, type Ground, makeGround } from './ground.ts'
+import { type Defect, type Fixture, makeFixture } from './fixture.ts'
 import { Clients, Letters, Patience, rest, TRASH } from './letters.ts'
 import { readLog } from './log.ts'
 import { HOSTS, NextHop } from './next-hop.ts'
@@ -29,7 +29,7 @@ const ORPHANS_MS = 20_000
 
 /** One world, from an empty folder to the account; what happens in it follows from its seed. */
 export class World {
-  readonly ground: Ground
+  readonly fixture: Fixture
   readonly book: Book
   readonly deeds: Deeds = noDeeds()
   readonly problems: string[] = []
@@ -48,10 +48,10 @@ export class World {
   /** A hang that is looked into. */
   #hanging: Promise<void> | undefined
 
-  private constructor(options: WorldOptions, { book, hop, ground }: { book: Book; hop: NextHop; ground: Ground }) {
+  private constructor(options: WorldOptions, { book, hop, fixture }: { book: Book; hop: NextHop; fixture: Fixture }) {
     this.options = options
     this.book = book
-    this.ground = ground
+    this.fixture = fixture
     this.#hop = hop
     this.letters = new Letters(`w${options.index}`, options.chance)
   }
@@ -60,13 +60,13 @@ export class World {
     const book = new Book((recipient) => recipient.endsWith(`@${TRASH}`))
     const hop = await NextHop.open(book)
     const { library, defect, index } = options
-    const ground = await makeGround({ name: String(index), library, ports: hop.ports, defect })
-    return new World(options, { book, hop, ground })
+    const fixture = await makeFixture({ name: String(index), library, ports: hop.ports, defect })
+    return new World(options, { book, hop, fixture })
   }
 
   /** Writes down what was done, for whoever looks into what was found. */
   note(what: string): void {
-    appendFileSync(join(this.ground.folder, 'world.log'), `${new Date().toISOString()} ${what}\n`)
+    appendFileSync(join(this.fixture.folder, 'world.log'), `${new Date().toISOString()} ${what}\n`)
   }
 
   problem(what: string): void {
@@ -77,7 +77,7 @@ export class World {
   /** Starts a server; nothing waits for it. */
   start(env: object = {}, workers = this.options.workers): Server {
     this.deeds.lives++
-    this.#server = new Server(this.ground, { number: this.deeds.lives, workers, book: this.book, env })
+    this.#server = new Server(this.fixture, { number: this.deeds.lives, workers, book: this.book, env })
     this.note(`life ${this.deeds.lives}: process ${this.#server.pid}, ${workers} workers`)
     return this.#server
   }
@@ -100,7 +100,7 @@ export class World {
   async command(args: readonly string[], options: Partial<CommandOptions> = {}): Promise<CommandResult> {
     const { patienceMs } = this.options
     this.deeds.commands++
-    const result = await runCommand(this.ground, ['queue', ...args], { patienceMs, isPaused: () => this.#isFrozen, ...options })
+    const result = await runCommand(this.fixture, ['queue', ...args], { patienceMs, isPaused: () => this.#isFrozen, ...options })
     this.note(`command ${args.join(' ')}: ${result.isKilled ? 'killed' : result.ended} after ${Math.round(result.ms)} ms ${result.err}`)
     if (result.isKilled) this.deeds.command++
     if (result.stacks !== undefined) {
@@ -163,12 +163,12 @@ export class World {
   }
 
   #keep(name: string, text: string): void {
-    writeFileSync(join(this.ground.folder, `stacks-${name}-${Date.now()}.txt`), text)
+    writeFileSync(join(this.fixture.folder, `stacks-${name}-${Date.now()}.txt`), text)
   }
 
   /** The last life: everything is repaired, everything arrives, nothing is left. */
   async conclude(): Promise<WorldResult> {
-    this.ground.faults.clear()
+    this.fixture.faults.clear()
     await this.#hanging
     this.#hanging = undefined
     const server = this.start({ CRASH_CLEAN: '1' }, 1)
@@ -243,7 +243,7 @@ export class World {
       left: this.#left,
       problems,
       ms,
-      folder: this.ground.folder,
+      folder: this.fixture.folder,
     }
   }
 
@@ -252,6 +252,6 @@ export class World {
     const server = this.#server
     if (server && server.members.length > 0) signal(-server.pid, 'SIGKILL')
     await this.#hop.close()
-    if (!isKept) await this.ground.remove()
+    if (!isKept) await this.fixture.remove()
   }
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Limiter, Rate } from '@postroad/plugin'
-import { type Ground, type MakeGround, onGround } from './store.ts'
+import { type Fixture, type MakeFixture, onFixture } from './store.ts'
 
 /** A {@link Limiter} that may keep what it counts to itself for a while, until `flush`. */
 export type ContractLimiter = Limiter & { flush?(): Promise<void> }
@@ -15,8 +15,8 @@ const HOUR = 3_600_000
  *
  * @example limiterContract('embedded', async () => ({ open, advance, close }))
  */
-export function limiterContract(name: string, make: MakeGround<ContractLimiter>): void {
-  const on = (body: (ground: Ground<ContractLimiter>) => Promise<void>) => () => onGround(make, body)
+export function limiterContract(name: string, make: MakeFixture<ContractLimiter>): void {
+  const on = (use: (fixture: Fixture<ContractLimiter>) => Promise<void>) => () => onFixture(make, use)
   describe(`limiter contract: ${name}`, () => {
     test('a bucket gives what it holds, then says when to come back', on(empties))
     test('a bucket refills with time, up to its burst and no further', on(refills))
@@ -45,7 +45,7 @@ async function drain(limiter: Limiter, key: string, rate: Rate): Promise<number>
   return 1_000
 }
 
-async function empties({ open }: Ground<ContractLimiter>): Promise<void> {
+async function empties({ open }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
   for (const remaining of [3, 2, 1, 0]) assert.deepEqual(await limiter.take('a', FOUR_A_SECOND), { ok: true, remaining, retryAfterMs: 0 })
   const refused = await limiter.take('a', FOUR_A_SECOND)
@@ -54,7 +54,7 @@ async function empties({ open }: Ground<ContractLimiter>): Promise<void> {
   assert.ok(refused.retryAfterMs > 150 && refused.retryAfterMs <= 250, `a quarter of a second, not ${refused.retryAfterMs} ms`)
 }
 
-async function refills({ open, advance }: Ground<ContractLimiter>): Promise<void> {
+async function refills({ open, advance }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
   assert.equal(await drain(limiter, 'a', FOUR_A_SECOND), 4)
   await advance(300)
@@ -63,7 +63,7 @@ async function refills({ open, advance }: Ground<ContractLimiter>): Promise<void
   assert.equal(await drain(limiter, 'a', FOUR_A_SECOND), 4)
 }
 
-async function costs({ open }: Ground<ContractLimiter>): Promise<void> {
+async function costs({ open }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
   assert.equal((await limiter.take('a', FOUR_A_SECOND, 3)).remaining, 1)
   assert.equal((await limiter.take('a', FOUR_A_SECOND, 2)).ok, false)
@@ -71,12 +71,12 @@ async function costs({ open }: Ground<ContractLimiter>): Promise<void> {
   assert.equal((await limiter.take('a', FOUR_A_SECOND, 1)).ok, true)
 }
 
-async function neverEnough({ open }: Ground<ContractLimiter>): Promise<void> {
+async function neverEnough({ open }: Fixture<ContractLimiter>): Promise<void> {
   const refused = await open().take('a', FOUR_A_SECOND, 5)
   assert.deepEqual(refused, { ok: false, remaining: 4, retryAfterMs: Number.POSITIVE_INFINITY })
 }
 
-async function burst({ open, advance }: Ground<ContractLimiter>): Promise<void> {
+async function burst({ open, advance }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
   const rate: Rate = { amount: 4, perMs: 1_000, burst: 2 }
   assert.equal(await drain(limiter, 'a', rate), 2)
@@ -84,14 +84,14 @@ async function burst({ open, advance }: Ground<ContractLimiter>): Promise<void> 
   assert.equal(await drain(limiter, 'a', rate), 2)
 }
 
-async function peeks({ open }: Ground<ContractLimiter>): Promise<void> {
+async function peeks({ open }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
   for (let i = 0; i < 3; i++) assert.deepEqual(await limiter.peek('a', FOUR_A_SECOND), { ok: true, remaining: 4, retryAfterMs: 0 })
   await drain(limiter, 'a', FOUR_A_SECOND)
   assert.equal((await limiter.peek('a', FOUR_A_SECOND)).ok, false)
 }
 
-async function givesBack({ open }: Ground<ContractLimiter>): Promise<void> {
+async function givesBack({ open }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
   assert.equal(await drain(limiter, 'a', FOUR_A_SECOND), 4)
   await limiter.giveBack('a', FOUR_A_SECOND, 3)
@@ -101,7 +101,7 @@ async function givesBack({ open }: Ground<ContractLimiter>): Promise<void> {
   assert.deepEqual([await drain(limiter, 'a', FOUR_A_SECOND), await drain(limiter, 'b', FOUR_A_SECOND)], [4, 4])
 }
 
-async function givesBackToAll({ open, advance }: Ground<ContractLimiter>): Promise<void> {
+async function givesBackToAll({ open, advance }: Fixture<ContractLimiter>): Promise<void> {
   const [first, second] = [open(), open()]
   const rate: Rate = { amount: 4, perMs: 3_600_000 }
   for (const cost of [3, 4]) {
@@ -115,7 +115,7 @@ async function givesBackToAll({ open, advance }: Ground<ContractLimiter>): Promi
   }
 }
 
-async function keys({ open }: Ground<ContractLimiter>): Promise<void> {
+async function keys({ open }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
   assert.equal(await drain(limiter, 'a', FOUR_A_SECOND), 4)
   assert.equal(await drain(limiter, '__proto__', FOUR_A_SECOND), 4)
@@ -123,7 +123,7 @@ async function keys({ open }: Ground<ContractLimiter>): Promise<void> {
   assert.ok(await limiter.acquire('b', 1, 60_000))
 }
 
-async function resets({ open }: Ground<ContractLimiter>): Promise<void> {
+async function resets({ open }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
   await drain(limiter, 'a', FOUR_A_SECOND)
   await limiter.acquire('a', 1, 60_000)
@@ -132,7 +132,7 @@ async function resets({ open }: Ground<ContractLimiter>): Promise<void> {
   assert.ok(await limiter.acquire('a', 1, 60_000))
 }
 
-async function survives({ open }: Ground<ContractLimiter>): Promise<void> {
+async function survives({ open }: Fixture<ContractLimiter>): Promise<void> {
   const rate: Rate = { amount: 4, perMs: 3_600_000 }
   const first = open()
   await drain(first, 'a', rate)
@@ -141,7 +141,7 @@ async function survives({ open }: Ground<ContractLimiter>): Promise<void> {
   assert.equal((await second.take('a', rate)).ok, false)
 }
 
-async function shared({ open, advance }: Ground<ContractLimiter>): Promise<void> {
+async function shared({ open, advance }: Fixture<ContractLimiter>): Promise<void> {
   const rate: Rate = { amount: 10, perMs: 3_600_000 }
   const [first, second] = [open(), open()]
   for (let i = 0; i < 3; i++) await first.take('a', rate)
@@ -153,7 +153,7 @@ async function shared({ open, advance }: Ground<ContractLimiter>): Promise<void>
   assert.equal((await second.peek('a', rate)).remaining, 3)
 }
 
-async function places({ open }: Ground<ContractLimiter>): Promise<void> {
+async function places({ open }: Fixture<ContractLimiter>): Promise<void> {
   const [first, second] = [open(), open()]
   const held = await first.acquire('a', 2, 60_000)
   assert.ok(held)
@@ -164,13 +164,13 @@ async function places({ open }: Ground<ContractLimiter>): Promise<void> {
   assert.ok(await second.acquire('a', 2, 60_000))
 }
 
-async function race({ open }: Ground<ContractLimiter>): Promise<void> {
+async function race({ open }: Fixture<ContractLimiter>): Promise<void> {
   const handles = [open(), open()]
   const got = await Promise.all(Array.from({ length: 30 }, (_, i) => handles[i % 2]?.acquire('a', 7, 60_000)))
   assert.equal(got.filter((place) => place !== undefined).length, 7)
 }
 
-async function expires({ open, advance }: Ground<ContractLimiter>): Promise<void> {
+async function expires({ open, advance }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
   assert.ok(await limiter.acquire('a', 1, 300))
   assert.equal(await limiter.acquire('a', 1, 300), undefined)
@@ -178,7 +178,7 @@ async function expires({ open, advance }: Ground<ContractLimiter>): Promise<void
   assert.ok(await limiter.acquire('a', 1, 300))
 }
 
-async function releaseTwice({ open }: Ground<ContractLimiter>): Promise<void> {
+async function releaseTwice({ open }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
   const held = await limiter.acquire('a', 2, 60_000)
   await limiter.acquire('a', 2, 60_000)
@@ -188,7 +188,7 @@ async function releaseTwice({ open }: Ground<ContractLimiter>): Promise<void> {
   assert.equal(await limiter.acquire('a', 2, 60_000), undefined)
 }
 
-async function steps({ open, advance, step }: Ground<ContractLimiter>): Promise<void> {
+async function steps({ open, advance, step }: Fixture<ContractLimiter>): Promise<void> {
   if (!step) return
   const rate: Rate = { amount: 4, perMs: 8_000 }
   for (const ms of [-HOUR, HOUR, -900]) {
@@ -206,7 +206,7 @@ async function steps({ open, advance, step }: Ground<ContractLimiter>): Promise<
   }
 }
 
-async function stepsOfPlaces({ open, advance, step }: Ground<ContractLimiter>): Promise<void> {
+async function stepsOfPlaces({ open, advance, step }: Fixture<ContractLimiter>): Promise<void> {
   if (!step) return
   for (const ms of [-HOUR, HOUR, -900]) {
     const [limiter, other] = [open(), open()]
@@ -220,7 +220,7 @@ async function stepsOfPlaces({ open, advance, step }: Ground<ContractLimiter>): 
   }
 }
 
-async function aborted({ open }: Ground<ContractLimiter>): Promise<void> {
+async function aborted({ open }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
   const signal = AbortSignal.abort()
   await assert.rejects(limiter.take('a', FOUR_A_SECOND, 1, signal))

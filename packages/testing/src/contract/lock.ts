@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Lock } from '@postroad/plugin'
-import { type Ground, type MakeGround, onGround } from './store.ts'
+import { type Fixture, type MakeFixture, onFixture } from './store.ts'
 
 const TTL = 600
 
@@ -11,8 +11,8 @@ const TTL = 600
  *
  * @example lockContract('embedded', async () => ({ open, advance, close }))
  */
-export function lockContract(name: string, make: MakeGround<Lock>): void {
-  const on = (body: (ground: Ground<Lock>) => Promise<void>) => () => onGround(make, body)
+export function lockContract(name: string, make: MakeFixture<Lock>): void {
+  const on = (use: (fixture: Fixture<Lock>) => Promise<void>) => () => onFixture(make, use)
   describe(`lock contract: ${name}`, () => {
     test('work runs with the lock, and its result is passed on', on(runs))
     test('while one works no other does, whatever its handle', on(excludes))
@@ -24,13 +24,13 @@ export function lockContract(name: string, make: MakeGround<Lock>): void {
   })
 }
 
-async function runs({ open }: Ground<Lock>): Promise<void> {
+async function runs({ open }: Fixture<Lock>): Promise<void> {
   const lock = open()
   assert.equal(await lock.tryWith('a', TTL, async () => 'done'), 'done')
   assert.equal(await lock.tryWith('a', TTL, async () => 'again'), 'again')
 }
 
-async function excludes({ open }: Ground<Lock>): Promise<void> {
+async function excludes({ open }: Fixture<Lock>): Promise<void> {
   const [first, second] = [open(), open()]
   const result = await first.tryWith('a', TTL, async () => {
     assert.equal(await second.tryWith('a', TTL, async () => 'no'), undefined)
@@ -41,7 +41,7 @@ async function excludes({ open }: Ground<Lock>): Promise<void> {
   assert.equal(await second.tryWith('a', TTL, async () => 'now'), 'now')
 }
 
-async function race({ open }: Ground<Lock>): Promise<void> {
+async function race({ open }: Fixture<Lock>): Promise<void> {
   const handles = [open(), open()]
   let release = (): void => undefined
   const gate = new Promise<void>((resolve) => {
@@ -56,7 +56,7 @@ async function race({ open }: Ground<Lock>): Promise<void> {
   assert.equal(results.filter((result) => result !== undefined).length, 1)
 }
 
-async function throws({ open }: Ground<Lock>): Promise<void> {
+async function throws({ open }: Fixture<Lock>): Promise<void> {
   const lock = open()
   await assert.rejects(
     lock.tryWith('a', TTL, () => Promise.reject(new Error('work failed'))),
@@ -65,12 +65,12 @@ async function throws({ open }: Ground<Lock>): Promise<void> {
   assert.equal(await lock.tryWith('a', TTL, async () => 'free'), 'free')
 }
 
-async function keys({ open }: Ground<Lock>): Promise<void> {
+async function keys({ open }: Fixture<Lock>): Promise<void> {
   const lock = open()
   assert.equal(await lock.tryWith('a', TTL, () => lock.tryWith('b', TTL, async () => 'both')), 'both')
 }
 
-async function steps({ open, advance, step }: Ground<Lock>): Promise<void> {
+async function steps({ open, advance, step }: Fixture<Lock>): Promise<void> {
   if (!step) return
   const [first, second] = [open(), open()]
   await first.tryWith('a', TTL, async (signal) => {
@@ -84,7 +84,7 @@ async function steps({ open, advance, step }: Ground<Lock>): Promise<void> {
   assert.equal(await second.tryWith('a', TTL, async () => 'now'), 'now')
 }
 
-async function prolongs({ open, advance }: Ground<Lock>): Promise<void> {
+async function prolongs({ open, advance }: Fixture<Lock>): Promise<void> {
   const [first, second] = [open(), open()]
   await first.tryWith('a', TTL, async (signal) => {
     for (let i = 0; i < 10; i++) {

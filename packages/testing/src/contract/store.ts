@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import type { Store } from '@postroad/plugin'
 
 /** One place where services keep their state, with as many handles on it as a test wants. */
-export interface Ground<T> {
+export interface Fixture<T> {
   /** Another handle on the same state, as another process would have. */
   open(): T & { close?(): void | Promise<void> }
   /** Lets time pass: of the fake clock, or really. */
@@ -15,16 +15,16 @@ export interface Ground<T> {
   close(): Promise<void>
 }
 
-/** Makes a fresh, empty {@link Ground} for each test. */
-export type MakeGround<T> = () => Promise<Ground<T>>
+/** Makes a fresh, empty {@link Fixture} for each test. */
+export type MakeFixture<T> = () => Promise<Fixture<T>>
 
-/** Runs `body` on a fresh ground and cleans up after it. */
-export async function onGround<T>(make: MakeGround<T>, body: (ground: Ground<T>) => Promise<void>): Promise<void> {
-  const ground = await make()
+/** Runs `use` on a fresh fixture and cleans up after it. */
+export async function onFixture<T>(make: MakeFixture<T>, use: (fixture: Fixture<T>) => Promise<void>): Promise<void> {
+  const fixture = await make()
   try {
-    await body(ground)
+    await use(fixture)
   } finally {
-    await ground.close()
+    await fixture.close()
   }
 }
 
@@ -36,8 +36,8 @@ const HOUR = 3_600_000
  *
  * @example storeContract('embedded', async () => ({ open, advance, close }))
  */
-export function storeContract(name: string, make: MakeGround<Store>): void {
-  const on = (body: (ground: Ground<Store>) => Promise<void>) => () => onGround(make, body)
+export function storeContract(name: string, make: MakeFixture<Store>): void {
+  const on = (use: (fixture: Fixture<Store>) => Promise<void>) => () => onFixture(make, use)
   describe(`store contract: ${name}`, () => {
     test('what is set is there, replaced by the next set, and gone after delete', on(setAndDelete))
     test('set replaces the expiry too', on(replacedExpiry))
@@ -56,7 +56,7 @@ export function storeContract(name: string, make: MakeGround<Store>): void {
   })
 }
 
-async function setAndDelete({ open }: Ground<Store>): Promise<void> {
+async function setAndDelete({ open }: Fixture<Store>): Promise<void> {
   const store = open()
   assert.equal(await store.get('a'), undefined)
   await store.set('a', '1')
@@ -67,7 +67,7 @@ async function setAndDelete({ open }: Ground<Store>): Promise<void> {
   assert.equal(await store.get('a'), undefined)
 }
 
-async function replacedExpiry({ open, advance }: Ground<Store>): Promise<void> {
+async function replacedExpiry({ open, advance }: Fixture<Store>): Promise<void> {
   const store = open()
   await store.set('a', '1', TTL)
   await store.set('a', '2')
@@ -78,7 +78,7 @@ async function replacedExpiry({ open, advance }: Ground<Store>): Promise<void> {
   assert.equal(await store.get('b'), undefined)
 }
 
-async function expiry({ open, advance }: Ground<Store>): Promise<void> {
+async function expiry({ open, advance }: Fixture<Store>): Promise<void> {
   const store = open()
   await store.set('a', '1', TTL)
   await advance(TTL / 4)
@@ -88,7 +88,7 @@ async function expiry({ open, advance }: Ground<Store>): Promise<void> {
   assert.equal(await store.delete('a'), false)
 }
 
-async function setIfAbsent({ open, advance }: Ground<Store>): Promise<void> {
+async function setIfAbsent({ open, advance }: Fixture<Store>): Promise<void> {
   const store = open()
   assert.equal(await store.setIfAbsent('a', 'first', TTL), 'first')
   assert.equal(await store.setIfAbsent('a', 'second', 10 * TTL), 'first')
@@ -96,14 +96,14 @@ async function setIfAbsent({ open, advance }: Ground<Store>): Promise<void> {
   assert.equal(await store.setIfAbsent('a', 'third'), 'third')
 }
 
-async function oneWinner({ open }: Ground<Store>): Promise<void> {
+async function oneWinner({ open }: Fixture<Store>): Promise<void> {
   const handles = [open(), open()]
   const seen = await Promise.all(Array.from({ length: 40 }, (_, i) => (handles[i % 2] ?? open()).setIfAbsent('a', String(i))))
   assert.equal(new Set(seen).size, 1)
   assert.equal(await open().get('a'), seen[0])
 }
 
-async function increment({ open, advance }: Ground<Store>): Promise<void> {
+async function increment({ open, advance }: Fixture<Store>): Promise<void> {
   const store = open()
   assert.equal(await store.increment('n', undefined, TTL), 1)
   await advance(TTL / 2)
@@ -114,20 +114,20 @@ async function increment({ open, advance }: Ground<Store>): Promise<void> {
   assert.equal(await store.increment('n'), 1)
 }
 
-async function atomicIncrements({ open }: Ground<Store>): Promise<void> {
+async function atomicIncrements({ open }: Fixture<Store>): Promise<void> {
   const handles = [open(), open(), open()]
   await Promise.all(Array.from({ length: 90 }, (_, i) => handles[i % 3]?.increment('n', 1)))
   assert.equal(await open().get('n'), '90')
 }
 
-async function noInteger({ open }: Ground<Store>): Promise<void> {
+async function noInteger({ open }: Fixture<Store>): Promise<void> {
   const store = open()
   await store.set('a', 'x')
   await assert.rejects(store.increment('a'))
   assert.equal(await store.get('a'), 'x')
 }
 
-async function entries({ open, advance }: Ground<Store>): Promise<void> {
+async function entries({ open, advance }: Fixture<Store>): Promise<void> {
   const store = open()
   for (const key of ['p:b', 'p:a', 'p', 'q:a', 'p:ä', 'o:z']) await store.set(key, `value of ${key}`)
   await store.set('p:0', 'gone', TTL)
@@ -140,7 +140,7 @@ async function entries({ open, advance }: Ground<Store>): Promise<void> {
   assert.deepEqual(await collect(store.entries('none')), [])
 }
 
-async function longEntries({ open }: Ground<Store>): Promise<void> {
+async function longEntries({ open }: Fixture<Store>): Promise<void> {
   const store = open()
   const keys = Array.from({ length: 600 }, (_, i) => `k:${String(i).padStart(4, '0')}`)
   await Promise.all(keys.map((key) => store.set(key, '')))
@@ -152,7 +152,7 @@ async function longEntries({ open }: Ground<Store>): Promise<void> {
   assert.deepEqual(seen, keys)
 }
 
-async function survives({ open }: Ground<Store>): Promise<void> {
+async function survives({ open }: Fixture<Store>): Promise<void> {
   const writer = open()
   const reader = open()
   assert.equal(await reader.get('a'), undefined)
@@ -164,7 +164,7 @@ async function survives({ open }: Ground<Store>): Promise<void> {
   assert.equal(await open().get('a'), 'kept')
 }
 
-async function foreignText({ open }: Ground<Store>): Promise<void> {
+async function foreignText({ open }: Fixture<Store>): Promise<void> {
   const store = open()
   const texts = ['__proto__', 'constructor', 'a\0b', 'a b', '\r\n', 'пошта@приклад', '😀', 'x'.repeat(1_000)]
   for (const text of texts) await store.set(`f:${text}`, text)
@@ -173,7 +173,7 @@ async function foreignText({ open }: Ground<Store>): Promise<void> {
   assert.equal(await store.get('empty'), '')
 }
 
-async function steps({ open, advance, step }: Ground<Store>): Promise<void> {
+async function steps({ open, advance, step }: Fixture<Store>): Promise<void> {
   if (!step) return
   for (const ms of [HOUR, -HOUR, -90, 90]) {
     const [store, other] = [open(), open()]
@@ -187,7 +187,7 @@ async function steps({ open, advance, step }: Ground<Store>): Promise<void> {
   }
 }
 
-async function aborted({ open }: Ground<Store>): Promise<void> {
+async function aborted({ open }: Fixture<Store>): Promise<void> {
   const store = open()
   const signal = AbortSignal.abort()
   await assert.rejects(store.set('a', '1', undefined, signal))

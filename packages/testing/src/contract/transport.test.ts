@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Job, MessageSource, Outcome, Recipient } from '@postroad/mail'
 import { transportClauses, transportContract } from './transport.ts'
-import type { Arrived, Scenario, TransportContractOptions, TransportGround } from './transport-ground.ts'
+import type { Arrived, Scenario, TransportContractOptions, TransportFixture } from './transport-fixture.ts'
 
 const OK = { code: 250, text: 'Ok' }
 const LATER = { code: 451, text: 'Later' }
@@ -48,10 +48,10 @@ const GOOD: Steps = {
 /** A transport that carries mail into an array. */
 function contractWith(changes: Partial<Steps>): TransportContractOptions {
   const steps: Steps = { ...GOOD, ...changes }
-  return { name: 'into an array', patience: 60, open: async (scenario) => ground(steps, scenario) }
+  return { name: 'into an array', patience: 60, open: async (scenario) => fixture(steps, scenario) }
 }
 
-function ground(steps: Steps, scenario: Scenario | undefined): TransportGround {
+function fixture(steps: Steps, scenario: Scenario | undefined): TransportFixture {
   const arrived: Arrived[] = []
   let octets = 0
   const carry = async (job: Job): Promise<readonly Outcome[]> => {

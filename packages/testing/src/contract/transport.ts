@@ -11,10 +11,10 @@ import {
   SCENARIOS,
   type Scenario,
   type TransportContractOptions,
-  type TransportGround,
+  type TransportFixture,
   type TransportPlace,
   within,
-} from './transport-ground.ts'
+} from './transport-fixture.ts'
 
 /**
  * Registers the tests of the transport contract.
@@ -27,8 +27,8 @@ export function transportContract(options: TransportContractOptions): void {
   })
 }
 
-/** A clause on its ground. */
-type Clause = (ground: TransportGround, patience: number) => Promise<void>
+/** A clause on its fixture. */
+type Clause = (fixture: TransportFixture, patience: number) => Promise<void>
 
 /** The clauses that concern this transport, by name. */
 export function transportClauses(options: TransportContractOptions): ReadonlyMap<string, () => Promise<void>> {
@@ -52,7 +52,7 @@ export function transportClauses(options: TransportContractOptions): ReadonlyMap
     ['closing while nobody answers leaves nothing behind once the signal fires', closesSilent, 'silent'],
   ]
   const concerned = clauses.filter(([, , scenario]) => scenario === undefined || scenarios.includes(scenario))
-  return new Map(concerned.map(([name, clause, scenario]) => [name, () => onGround(clause, { options, scenario, patience })]))
+  return new Map(concerned.map(([name, clause, scenario]) => [name, () => onFixture(clause, { options, scenario, patience })]))
 }
 
 interface Terms {
@@ -61,18 +61,18 @@ interface Terms {
   readonly patience: number
 }
 
-async function onGround(clause: Clause, { options, scenario, patience }: Terms): Promise<void> {
-  const ground = await options.open(scenario)
+async function onFixture(clause: Clause, { options, scenario, patience }: Terms): Promise<void> {
+  const fixture = await options.open(scenario)
   try {
-    await clause(ground, patience)
+    await clause(fixture, patience)
   } finally {
-    await ground.transport.close()
-    await ground.close()
+    await fixture.transport.close()
+    await fixture.close()
   }
 }
 
 /** One attempt; its outcomes in the order of the recipients. */
-async function deliver({ transport }: TransportGround, job: Job): Promise<readonly Outcome[]> {
+async function deliver({ transport }: TransportFixture, job: Job): Promise<readonly Outcome[]> {
   const given = await transport.deliver(job).catch((error: unknown) => {
     throw new assert.AssertionError({ message: `deliver() rejected, where it must resolve to outcomes: ${error}` })
   })
@@ -82,13 +82,13 @@ async function deliver({ transport }: TransportGround, job: Job): Promise<readon
 
 const kinds = (all: readonly Outcome[]): readonly string[] => all.map(({ kind }) => kind)
 
-async function delivers(ground: TransportGround, to: readonly string[], changes: Partial<Job> = {}): Promise<void> {
-  const said = await deliver(ground, jobOf(ground, to, changes))
+async function delivers(fixture: TransportFixture, to: readonly string[], changes: Partial<Job> = {}): Promise<void> {
+  const said = await deliver(fixture, jobOf(fixture, to, changes))
   for (const { kind, reply } of said) assert.equal(kind, 'delivered', `${kind}: ${reply.code} ${reply.text}`)
 }
 
 /** What arrived for one recipient, the last of it being `octets`. */
-async function hasArrived({ place }: TransportGround, to: string, octets: Uint8Array): Promise<void> {
+async function hasArrived({ place }: TransportFixture, to: string, octets: Uint8Array): Promise<void> {
   if (place === undefined) return
   const found = (await place.arrived()).filter((one) => one.to.startsWith(`${to}@`))
   assert.equal(found.length, 1, `${to} got ${found.length} messages`)
@@ -101,9 +101,9 @@ function shown(octets: Uint8Array): string {
   return `${JSON.stringify(Buffer.from(octets.subarray(0, 120)).toString('latin1'))} (${octets.length} octets)`
 }
 
-async function outcomes(ground: TransportGround): Promise<void> {
-  await delivers(ground, ['a', 'b', 'c'])
-  for (const to of ['a', 'b', 'c']) await hasArrived(ground, to, Buffer.from('Subject: x\r\n\r\nHello\r\n'))
+async function outcomes(fixture: TransportFixture): Promise<void> {
+  await delivers(fixture, ['a', 'b', 'c'])
+  for (const to of ['a', 'b', 'c']) await hasArrived(fixture, to, Buffer.from('Subject: x\r\n\r\nHello\r\n'))
 }
 
 const MESSAGES: Readonly<Record<string, Buffer>> = {
@@ -119,36 +119,36 @@ const MESSAGES: Readonly<Record<string, Buffer>> = {
   nothing: Buffer.alloc(0),
 }
 
-async function arrives(ground: TransportGround): Promise<void> {
+async function arrives(fixture: TransportFixture): Promise<void> {
   for (const [to, octets] of Object.entries(MESSAGES)) {
-    await delivers(ground, [to], { message: messageOf(octets), parameters: { body: '8BITMIME' } })
-    await hasArrived(ground, to, octets)
+    await delivers(fixture, [to], { message: messageOf(octets), parameters: { body: '8BITMIME' } })
+    await hasArrived(fixture, to, octets)
   }
 }
 
-async function streamed(ground: TransportGround): Promise<void> {
+async function streamed(fixture: TransportFixture): Promise<void> {
   for (const [to, octets] of Object.entries(MESSAGES)) {
-    await delivers(ground, [to], { message: messageOf(octets, false), parameters: { body: '8BITMIME' } })
-    await hasArrived(ground, to, octets)
+    await delivers(fixture, [to], { message: messageOf(octets, false), parameters: { body: '8BITMIME' } })
+    await hasArrived(fixture, to, octets)
   }
 }
 
-async function beyondAscii(ground: TransportGround): Promise<void> {
+async function beyondAscii(fixture: TransportFixture): Promise<void> {
   const octets = Buffer.from('From: jörg@bücher.test\r\nSubject: 件名\r\n\r\nGrüße\r\n')
-  await delivers(ground, ['用户'], { message: messageOf(octets), parameters: { smtputf8: true, body: '8BITMIME' } })
-  await hasArrived(ground, '用户', octets)
+  await delivers(fixture, ['用户'], { message: messageOf(octets), parameters: { smtputf8: true, body: '8BITMIME' } })
+  await hasArrived(fixture, '用户', octets)
 }
 
-async function nullPath(ground: TransportGround): Promise<void> {
-  await delivers(ground, ['a'], { from: undefined })
+async function nullPath(fixture: TransportFixture): Promise<void> {
+  await delivers(fixture, ['a'], { from: undefined })
 }
 
 const LARGE = 8_388_608
 /** Octets that may be under way: read from the source, and not at the place yet. */
 const UNDER_WAY = 2_097_152
 
-async function large(ground: TransportGround, patience: number): Promise<void> {
-  const { place } = ground
+async function large(fixture: TransportFixture, patience: number): Promise<void> {
+  const { place } = fixture
   const line = Buffer.from(`${'x'.repeat(76)}\r\n`.repeat(840))
   const count = Math.ceil(LARGE / line.length)
   let given = 0
@@ -163,7 +163,7 @@ async function large(ground: TransportGround, patience: number): Promise<void> {
       }
     },
   }
-  const said = await deliver(ground, jobOf(ground, ['a'], { message }))
+  const said = await deliver(fixture, jobOf(fixture, ['a'], { message }))
   assert.equal(behind, '')
   assert.deepEqual(kinds(said), ['delivered'])
   const all = await place?.arrived()
@@ -180,34 +180,34 @@ async function catchUp(place: TransportPlace, { given, patience }: { readonly gi
   return ''
 }
 
-async function again(ground: TransportGround): Promise<void> {
+async function again(fixture: TransportFixture): Promise<void> {
   const octets = Buffer.from('Subject: x\r\n\r\n.a\r\n.b\r\n')
   const message = messageOf(octets)
-  const job = Object.freeze(jobOf(ground, ['a'], { message, parameters: Object.freeze({ size: octets.length }) }))
+  const job = Object.freeze(jobOf(fixture, ['a'], { message, parameters: Object.freeze({ size: octets.length }) }))
   for (const kept of [job.recipients, ...job.recipients]) Object.freeze(kept)
-  const [first, second] = [await deliver(ground, job), await deliver(ground, { ...job, recipients: jobOf(ground, ['b']).recipients })]
+  const [first, second] = [await deliver(fixture, job), await deliver(fixture, { ...job, recipients: jobOf(fixture, ['b']).recipients })]
   assert.deepEqual([...kinds(first), ...kinds(second)], ['delivered', 'delivered'])
   assert.equal(octets.toString(), 'Subject: x\r\n\r\n.a\r\n.b\r\n', 'the octets of the message were changed')
-  for (const to of ['a', 'b']) await hasArrived(ground, to, octets)
+  for (const to of ['a', 'b']) await hasArrived(fixture, to, octets)
 }
 
-async function atOnce(ground: TransportGround): Promise<void> {
+async function atOnce(fixture: TransportFixture): Promise<void> {
   const all = Array.from({ length: 20 }, (_, i) => ({
     to: `r${i}x`,
     octets: Buffer.from(`Subject: ${i}\r\n\r\n${`line ${i}\r\n`.repeat(500)}`),
   }))
-  await Promise.all(all.map(({ to, octets }, i) => delivers(ground, [to], { message: messageOf(octets, i % 2 === 0) })))
-  for (const { to, octets } of all) await hasArrived(ground, to, octets)
+  await Promise.all(all.map(({ to, octets }, i) => delivers(fixture, [to], { message: messageOf(octets, i % 2 === 0) })))
+  for (const { to, octets } of all) await hasArrived(fixture, to, octets)
 }
 
-async function abortedBefore(ground: TransportGround, patience: number): Promise<void> {
-  const job = jobOf(ground, ['a', 'b'], { signal: AbortSignal.abort(new Error('the test gives up')) })
-  const said = await within(patience, deliver(ground, job), 'deliver() goes on although its signal fired before it began')
+async function abortedBefore(fixture: TransportFixture, patience: number): Promise<void> {
+  const job = jobOf(fixture, ['a', 'b'], { signal: AbortSignal.abort(new Error('the test gives up')) })
+  const said = await within(patience, deliver(fixture, job), 'deliver() goes on although its signal fired before it began')
   assert.ok(!kinds(said).includes('failed'), 'giving up is no refusal: the outcome is "deferred"')
 }
 
-async function unreadable(ground: TransportGround, patience: number): Promise<void> {
-  if (ground.place === undefined) return
+async function unreadable(fixture: TransportFixture, patience: number): Promise<void> {
+  if (fixture.place === undefined) return
   const message: MessageSource = {
     size: 1_000,
     async *raw() {
@@ -215,37 +215,37 @@ async function unreadable(ground: TransportGround, patience: number): Promise<vo
       throw new Error('the disk is gone, as the test wants')
     },
   }
-  const job = jobOf(ground, ['a', 'b'], { message })
-  const said = await within(patience, deliver(ground, job), 'deliver() hangs when the message cannot be read')
+  const job = jobOf(fixture, ['a', 'b'], { message })
+  const said = await within(patience, deliver(fixture, job), 'deliver() hangs when the message cannot be read')
   assert.deepEqual(kinds(said), ['deferred', 'deferred'], 'a message of which a part is missing is not delivered')
-  assert.deepEqual(await ground.place.arrived(), [], 'a part of a message arrived')
+  assert.deepEqual(await fixture.place.arrived(), [], 'a part of a message arrived')
 }
 
-async function gone(ground: TransportGround, patience: number): Promise<void> {
-  const said = await within(5 * patience, deliver(ground, jobOf(ground, ['a', 'b'])), 'deliver() hangs when nobody is there')
+async function gone(fixture: TransportFixture, patience: number): Promise<void> {
+  const said = await within(5 * patience, deliver(fixture, jobOf(fixture, ['a', 'b'])), 'deliver() hangs when nobody is there')
   assert.deepEqual(kinds(said), ['deferred', 'deferred'], 'where nobody is there somebody may be tomorrow')
 }
 
-async function silent(ground: TransportGround, patience: number): Promise<void> {
+async function silent(fixture: TransportFixture, patience: number): Promise<void> {
   const giveUp = new AbortController()
-  const work = deliver(ground, jobOf(ground, ['a', 'b'], { signal: giveUp.signal }))
+  const work = deliver(fixture, jobOf(fixture, ['a', 'b'], { signal: giveUp.signal }))
   await aLittle()
   giveUp.abort(new Error('the test gives up'))
   const said = await within(patience, work, 'deliver() goes on after its signal fired: end the connection then')
   assert.deepEqual(kinds(said), ['deferred', 'deferred'])
 }
 
-async function choosy(ground: TransportGround): Promise<void> {
-  const said = await deliver(ground, jobOf(ground, ['a', 'unknown', 'busy', 'b']))
+async function choosy(fixture: TransportFixture): Promise<void> {
+  const said = await deliver(fixture, jobOf(fixture, ['a', 'unknown', 'busy', 'b']))
   assert.deepEqual(kinds(said), ['delivered', 'failed', 'deferred', 'delivered'])
-  for (const to of ['a', 'b']) await hasArrived(ground, to, Buffer.from('Subject: x\r\n\r\nHello\r\n'))
-  const others = await deliver(ground, jobOf(ground, ['unknown', 'busy']))
+  for (const to of ['a', 'b']) await hasArrived(fixture, to, Buffer.from('Subject: x\r\n\r\nHello\r\n'))
+  const others = await deliver(fixture, jobOf(fixture, ['unknown', 'busy']))
   assert.deepEqual(kinds(others), ['failed', 'deferred'], 'also where nobody is left to deliver to')
-  await delivers(ground, ['c'])
+  await delivers(fixture, ['c'])
 }
 
-async function mute(ground: TransportGround, patience: number): Promise<void> {
-  const said = await within(5 * patience, deliver(ground, jobOf(ground, ['a', 'b'])), 'deliver() hangs when no answer comes')
+async function mute(fixture: TransportFixture, patience: number): Promise<void> {
+  const said = await within(5 * patience, deliver(fixture, jobOf(fixture, ['a', 'b'])), 'deliver() hangs when no answer comes')
   assert.deepEqual(kinds(said), ['deferred', 'deferred'], 'without an answer nothing is delivered')
   assert.deepEqual(
     said.map(({ uncertain }) => uncertain === true),
@@ -254,25 +254,25 @@ async function mute(ground: TransportGround, patience: number): Promise<void> {
   )
 }
 
-async function closes(ground: TransportGround, patience: number): Promise<void> {
+async function closes(fixture: TransportFixture, patience: number): Promise<void> {
   const leaks = watchLeaks(patience)
-  const work = deliver(ground, jobOf(ground, ['a', 'b']))
-  const [said] = await within(5 * patience, Promise.all([work, ground.transport.close()]), 'close(), or what was under way, never ends')
+  const work = deliver(fixture, jobOf(fixture, ['a', 'b']))
+  const [said] = await within(5 * patience, Promise.all([work, fixture.transport.close()]), 'close(), or what was under way, never ends')
   assert.ok(!kinds(said).includes('failed'), 'closing is no refusal: the outcome is "delivered" or "deferred"')
-  await ground.transport.close()
-  await ground.close()
+  await fixture.transport.close()
+  await fixture.close()
   assert.deepEqual(await leaks.end(), [], 'closed')
 }
 
-async function closesSilent(ground: TransportGround, patience: number): Promise<void> {
+async function closesSilent(fixture: TransportFixture, patience: number): Promise<void> {
   const leaks = watchLeaks(patience)
   const giveUp = new AbortController()
-  const work = deliver(ground, jobOf(ground, ['a'], { signal: giveUp.signal }))
+  const work = deliver(fixture, jobOf(fixture, ['a'], { signal: giveUp.signal }))
   await aLittle()
-  const closing = ground.transport.close()
+  const closing = fixture.transport.close()
   giveUp.abort(new Error('the test gives up'))
   await within(patience, Promise.all([work, closing]), 'close() or what was under way goes on after the signal fired')
-  await ground.close()
+  await fixture.close()
   assert.deepEqual(await leaks.end(), [], 'closed')
 }
 

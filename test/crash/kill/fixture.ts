@@ -1,4 +1,4 @@
-/** The ground of a world: a folder with a configuration of the real command, and what every process in it is started with. */
+/** The fixture of a world: a folder with a configuration of the real command, and what every process in it is started with. */
 import { rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -40,7 +40,7 @@ LmdbStore.prototype.add = function (m, s) { if (++n === 3) for (;;); return add.
 const STORE = '../../packages/embedded/src/queue/lmdb-store.ts'
 
 /** What the processes of one world have in common. */
-export interface Ground {
+export interface Fixture {
   readonly folder: string
   readonly faults: Faults
   /** Program and arguments before those of `postroad`. */
@@ -49,8 +49,8 @@ export interface Ground {
   remove(): Promise<void>
 }
 
-/** How a ground is made. */
-export interface GroundOptions {
+/** How a fixture is made. */
+export interface FixtureOptions {
   readonly name: string
   readonly library: string
   /** Of the next hop. */
@@ -59,7 +59,7 @@ export interface GroundOptions {
 }
 
 /** Makes a folder inside the repository, so that the configuration finds the packages as it does where they are installed. */
-export async function makeGround({ name, library, ports, defect }: GroundOptions): Promise<Ground> {
+export async function makeFixture({ name, library, ports, defect }: FixtureOptions): Promise<Fixture> {
   const folder = makeTestFolder(`crash-${name}`)
   await writeFile(join(folder, 'postroad.config.ts'), configuration({ ports, defect, port: await freePort() }))
   const faults = new Faults({ folder, queue: join(folder, 'kept', 'queue'), library })

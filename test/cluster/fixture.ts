@@ -3,12 +3,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisLink } from '@postroad/redis-link'
-import type { MakeGround } from '../../packages/testing/src/contract/store.ts'
+import type { MakeFixture } from '../../packages/testing/src/contract/store.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
 import { linkOptions, silent } from './link.ts'
 
 /** Every handle is a connection of its own, as in another process. */
-export function ground<T extends object>(where: () => object, make: (link: RedisLink) => T): MakeGround<T> {
+export function fixture<T extends object>(where: () => object, make: (link: RedisLink) => T): MakeFixture<T> {
   return async () => {
     const prefix = `postroad:${randomUUID()}`
     const links: Link[] = []

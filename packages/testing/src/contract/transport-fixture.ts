@@ -29,7 +29,7 @@ export interface TransportPlace {
 }
 
 /** A fresh transport and where its mail goes. */
-export interface TransportGround {
+export interface TransportFixture {
   readonly transport: Transport
   readonly route: Route
   /** Undefined when what is delivered is nowhere to be found. */
@@ -42,7 +42,7 @@ export interface TransportGround {
 export interface TransportContractOptions {
   readonly name: string
   /** A fresh transport, and a place in this scenario. */
-  open(scenario?: Scenario): Promise<TransportGround>
+  open(scenario?: Scenario): Promise<TransportFixture>
   /** Scenarios there can be. Default: all; a transport without a network has fewer. */
   readonly scenarios?: readonly Scenario[]
   /** Milliseconds, really, for what must end at once. Default 1,000. */
@@ -69,7 +69,7 @@ export function recipientOf(local: string): Recipient {
 }
 
 /** A job, and what it is made of where that matters. */
-export function jobOf({ route }: TransportGround, to: readonly string[], changes: Partial<Job> = {}): Job {
+export function jobOf({ route }: TransportFixture, to: readonly string[], changes: Partial<Job> = {}): Job {
   return {
     route,
     from: parseAddress('sender@from.test'),
