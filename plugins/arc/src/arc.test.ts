@@ -159,6 +159,13 @@ test('long header sections, many fields and long ARC fields are not looked at', 
     )
 })
 
+test('nobody can trust everybody: anybody may seal', () => {
+  for (const trust of ['*', '*.*', '**', '*.?', 'a.b.c*', '*.'])
+    assert.match(arcOptions.safeParse({ trust: [trust] }).error?.message ?? '', /would believe everybody.*write the domain/, trust)
+  for (const trust of ['example.org', '*.example.org', '.example.org', 'mx?.example.org', '*.internal', 'localhost'])
+    assert.deepEqual(arcOptions.parse({ trust: [trust] }).trust, [trust])
+})
+
 test('options are checked', () => {
   assert.throws(() => arcOptions.parse({ trust: ['not a domain'] }))
   assert.throws(() => arcOptions.parse({ seal: { domain: 'a.example' } }))

@@ -1,6 +1,5 @@
 /** What an operator may say of ARC. */
-
-import { domainTest } from '@postroad/options'
+import { domainTest, fitsEverybody } from '@postroad/options'
 import { domainPattern, sizeOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
@@ -9,7 +8,12 @@ const domain = z.string().regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, 'not a do
 /** Options of {@link arc}. */
 export const arcOptions = z.strictObject({
   trust: z
-    .array(domainPattern)
+    .array(
+      domainPattern.refine((pattern) => !fitsEverybody(pattern), {
+        error: ({ input }) =>
+          `${JSON.stringify(input)} would believe everybody, and anybody may seal: write the domain of each sealer you trust, "lists.example.org", or "*.example.org" for those below it`,
+      }),
+    )
     .default([])
     .describe("Sealers that are believed ('*.example.com' for those below): they may rescue a message that fails DMARC."),
   maxHeader: sizeOf({ min: 1024 }).default(262_144).describe('Octets of the header section beyond which the chain is not looked at.'),

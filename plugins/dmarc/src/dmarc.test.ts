@@ -251,7 +251,8 @@ test('trusted forwarders are known by address, network, SPF or DKIM', async () =
   for (const trust of ['192.0.2.8', '198.51.100.0/24', '2001:db8::/32', 'signer.test', '*.lists.test'])
     assert.equal((await check('joe@example.com', { ...evidence, trust: [trust] })).override, undefined, trust)
   assert.equal((await check('joe@example.com', { trust: ['2001:db8::/32'], address: '2001:db8::7' })).override, 'forwarder')
-  for (const wrong of ['lists', '192.0.2.0/33', '::/129', 'a b.c', '']) assert.throws(() => dmarcOptions.parse({ trust: [wrong] }), wrong)
+  for (const wrong of ['lists', '192.0.2.0/33', '::/129', 'a b.c', '', '*', '*.com', '*.*.*', 'a.b.c*'])
+    assert.throws(() => dmarcOptions.parse({ trust: [wrong] }), wrong)
 })
 
 test('the policy is followed unless the operator says otherwise', async () => {

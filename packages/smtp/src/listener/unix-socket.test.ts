@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,6 +27,25 @@ test('a socket gets the mode and the group that the operator says; what is no so
   await assert.rejects(socketKeeper().give(join(folder, 'file'), { mode: 0o600 }), /no socket/)
   await socketKeeper().clear(join(folder, 'file'))
   assert.ok((await stat(join(folder, 'file'))).isFile())
+})
+
+test('a symbolic link is left alone, and so is the socket that it leads to', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const [stale, link] = [join(folder, 'stale.sock'), join(folder, 'link.sock')]
+  const server = createServer().listen(join(folder, 'a.sock'))
+  await once(server, 'listening')
+  // Its server takes away the name that it has made, and this one stays, as after a crash.
+  await rename(join(folder, 'a.sock'), stale)
+  await new Promise((resolve) => server.close(resolve))
+  await chmod(stale, 0o600)
+  await symlink(stale, link)
+  await socketKeeper().clear(link)
+  assert.deepEqual([(await lstat(link)).isSymbolicLink(), (await lstat(stale)).isSocket()], [true, true])
+  await assert.rejects(socketKeeper().give(link, { mode: 0o666 }), /no socket/)
+  assert.equal((await lstat(stale)).mode & 0o777, 0o600)
+  await socketKeeper().clear(stale)
+  await assert.rejects(lstat(stale), { code: 'ENOENT' })
 })
 
 test('a group is known by name and by number, and one that is not there is named', async () => {
