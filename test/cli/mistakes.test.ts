@@ -20,12 +20,12 @@ const TABLE: readonly (readonly [what: string, text: string, mistakes: readonly 
     config(`threshold: {}, refuseAt: 'data', grace: 'x', thresholds: { quarantin: 1 }, log: { level: 'loud' }, dns: { servers: ['dns.test'] },
       setup: (app) => void app.use(road()).listen({ port: 0 })`),
     [
-      /^ {2}\(top\): Unrecognized key: "threshold"$/m,
-      /^ {2}refuseAt: .*"rcpt"\|"now"/m,
-      /^ {2}grace: .*number/m,
-      /^ {2}thresholds: .*"quarantin"/m,
-      /^ {2}log\.level: /m,
-      /^ {2}dns\.servers\.0: not the address of a server/m,
+      /^ERR_CONFIG: threshold: there is no such option; did you mean "thresholds"\?$/m,
+      /^ERR_CONFIG: refuseAt must be rcpt or now, not "data"$/m,
+      /^ERR_CONFIG: grace: "x" is not a duration: .*such as "90 s"/m,
+      /^ERR_CONFIG: thresholds\.quarantin: there is no such option; did you mean "quarantine"\?$/m,
+      /^ERR_CONFIG: log\.level must be debug, info, warn or error, not "loud"$/m,
+      /^ERR_CONFIG: dns\.servers\.0: "dns\.test" is not the address of a server: /m,
     ],
   ],
   [
@@ -38,13 +38,13 @@ const TABLE: readonly (readonly [what: string, text: string, mistakes: readonly 
       '',
     ),
     [
-      /^ERR_LISTEN: server:12526: tls must be none, optional, required or implicit, not "require"$/m,
-      /^ERR_LISTEN: server:12526: limits\.recipient: there is no such option; there are commandLine, /m,
-      /^ERR_LISTEN: server:12526: limits\.size must be a whole number of at least 1, not 0$/m,
-      /^ERR_LISTEN: server:12526: xclients: there is no such option; there are /m,
+      /^ERR_LISTEN: server:12526: tls must be none, optional, required or implicit, not "require"; did you mean "required"\?$/m,
+      /^ERR_LISTEN: server:12526: limits\.recipient: there is no such option; did you mean "recipients"\?$/m,
+      /^ERR_LISTEN: server:12526: limits\.size must be at least 1, not 0$/m,
+      /^ERR_LISTEN: server:12526: xclients: there is no such option; did you mean "xclient"\?$/m,
       /^ERR_LISTEN: server:25: port must be a whole number from 0 to 65535, not "25"$/m,
       /^ERR_LISTEN: server:25: proxies must be a list of addresses and networks, not "10\.0\.0\.1"$/m,
-      /^ERR_LISTEN: server:25: greeting\.wait: there is no such option; there are waitMs, twoLines, except$/m,
+      /^ERR_LISTEN: server:25: greeting\.wait: there is no such option; did you mean "waitMs"\?$/m,
       /^ERR_LISTEN: server:12527: certificateFiles: a certificate cannot be read: ENOENT.*no\.pem/m,
       /^ERR_LISTEN: server:12528: certificate: key and certificate cannot be read, or do not fit: /m,
       /^ERR_LISTEN: scope "server": listen needs an object/m,
@@ -74,8 +74,55 @@ for (const [index, [what, text, mistakes]] of TABLE.entries())
     assert.equal(code, 1)
     assert.equal(out, '')
     for (const mistake of mistakes) assert.match(err, mistake)
-    assert.equal(err.match(/^(?:ERR_\w+:| {2}[\w.()]+: )/gm)?.length, mistakes.length + (index === 0 ? 1 : 0), err)
+    assert.equal(err.match(/^ERR_\w+:/gm)?.length, mistakes.length, err)
   })
+
+const YAML = `hostname: mx.test
+refuseAt: helo
+thresholds:
+  rejct: 5
+grace: soon
+listen:
+  - port: 0
+    limits: { size: 25 MB, recipient: 3 }
+  - &other
+    prot: 25
+use:
+  - { plugin: ./road.ts, tiemout: 5 s }
+  - 5
+scopes:
+  inside: { listen: [*other], uses: [] }
+`
+
+test('check names every mistake of a YAML configuration at once, those of plugins with them, each with its line', async () => {
+  await operator.config(
+    'road.ts',
+    `import { definePlugin } from '@postroad/plugin'
+const validate = () => ({ issues: [{ message: 'too small', path: ['delay'] }] })
+export const road = definePlugin({ name: 'road', options: { '~standard': { version: 1, vendor: 'test', validate } }, setup: () => ({}) })
+`,
+  )
+  const { code, err } = await operator.run('check', await operator.config('wrong.yaml', YAML))
+  assert.equal(code, 1)
+  assert.deepEqual(
+    err
+      .split('\n')
+      .filter((line) => /^ERR/.test(line))
+      .map((line) => line.slice(0, 90)),
+    [
+      'ERR_CONFIG: wrong.yaml:4: thresholds.rejct: there is no such option; did you mean "reject"',
+      'ERR_CONFIG: wrong.yaml:2: refuseAt must be rcpt or now, not "helo"',
+      'ERR_CONFIG: wrong.yaml:5: grace: "soon" is not a duration: a number and a unit such as "90',
+      'ERR_LISTEN: wrong.yaml:8: listen.0.limits.recipient: there is no such option; did you mean',
+      'ERR_LISTEN: wrong.yaml:10: listen.1.prot: there is no such option; did you mean "port"?',
+      'ERR_USE: wrong.yaml:12: use.0.tiemout: there is no such option; did you mean "timeout"?',
+      'ERR_USE: wrong.yaml:13: use.1 must be the name of a plugin, or { plugin: NAME, options: … ',
+      'ERR_LISTEN: wrong.yaml:15: scopes.inside.listen.0.prot: there is no such option; did you m',
+      'ERR_CONFIG: wrong.yaml:15: scopes.inside.uses: there is no such option; did you mean "use"',
+      'ERR_OPTIONS: road.delay: too small',
+    ],
+  )
+})
 
 test('check names every plugin of a YAML configuration that is not installed, and the command that gets them', async () => {
   const file = await operator.config(

@@ -1,10 +1,10 @@
 /** Every mistake that can be found before the first connection is, and all of them at once. */
 import assert from 'node:assert/strict'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, stat } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import { type App, BootError, type Config, createServer, explainText } from '@postroad/core'
+import { type App, BootError, type Config, createServer, defineConfig, explainText } from '@postroad/core'
 import { defineFact, definePlugin, defineService, type Plugin, type Schema, Store } from '@postroad/plugin'
 import { memoryStore } from '@postroad/testing'
 
@@ -98,6 +98,70 @@ test('all mistakes are reported at once', async () => {
   ])
     assert.ok(codes.includes(code), `${code} is missing in ${found.join('\n')}`)
   assert.match(found.join('\n'), /greylist\.delay: too small/)
+})
+
+test('every option of the server is judged, whether it is in a configuration that was defined or not', async () => {
+  const wrong = { refuseAt: 'helo', thresholds: { rejct: 5 } }
+  const said = [
+    'ERR_CONFIG thresholds.rejct: there is no such option; did you mean "reject"?',
+    'ERR_CONFIG refuseAt must be rcpt or now, not "helo"',
+  ]
+  const errorsOf = async (config: Config) => {
+    const error = await createServer(config).then(
+      () => assert.fail('it was taken'),
+      (error: unknown) => error,
+    )
+    assert.ok(error instanceof BootError, String(error))
+    for (const one of error.errors) assert.ok(error.message.includes(`${one.code}: ${one.message}\n    Correct the option`), error.message)
+    return error.errors.map(({ code, message }) => `${code} ${message}`)
+  }
+  assert.deepEqual(await errorsOf(wrong as never), [...said, 'ERR_CONFIG setup must be a function that fills the server: setup(app) { … }'])
+  // @ts-expect-error: the compiler sees them first
+  assert.deepEqual(await errorsOf(defineConfig({ ...wrong, setup: () => undefined })), said)
+  assert.deepEqual(await errorsOf(5 as never), ['ERR_CONFIG the configuration must be an object, not 5'])
+})
+
+test('mistakes of the server, its listeners, uses and plugins are told together, and nothing is made or set up', async () => {
+  const schema: Schema = {
+    '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [{ message: 'too small', path: ['delay'] }] }) },
+  }
+  const setup = (): never => assert.fail('it is set up')
+  const folder = path.join(os.tmpdir(), `postroad-never-${process.pid}`)
+  const found = await mistakes(
+    (app) => {
+      app.use(definePlugin({ name: 'greylist', options: schema, setup })())
+      app.use(definePlugin({ name: 'fine', setup })(), { tiemout: 5 } as never)
+      app.listen({ prot: 25 } as never)
+    },
+    { folder, grace: 'soon' },
+  )
+  assert.deepEqual(
+    found.map((one) => one.replace(/ is not a duration.*/, '')),
+    [
+      'ERR_CONFIG grace: "soon"',
+      'ERR_USE fine: tiemout: there is no such option; did you mean "timeout"?',
+      'ERR_LISTEN server:no port: prot: there is no such option; did you mean "port"?',
+      'ERR_OPTIONS greylist.delay: too small',
+    ],
+  )
+  await assert.rejects(stat(folder), { code: 'ENOENT' })
+})
+
+test('a listener and a server take durations and sizes with their units', async () => {
+  const server = await build(
+    (app) => {
+      app.use(hook('fine', {}), { timeout: '5 s' })
+      app.listen({
+        port: 0,
+        host: '127.0.0.1',
+        limits: { size: '25 MB', commandTimeoutMs: '5 min', minDataRate: '1 KiB' },
+        greeting: { waitMs: '2 s' },
+        stress: { loopDelayMs: '0.5 s', disk: { path: '/', freeBytes: '1 GiB' } },
+      })
+    },
+    { grace: '90 s', memory: '64 KiB', dns: { timeoutMs: '3 s' } },
+  )
+  await server.close()
 })
 
 test('no listener, a failing setup and an absent service are mistakes', async () => {

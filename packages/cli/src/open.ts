@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { type Config, createServer, type Server, type ServerOptions } from '@postroad/core'
+import { type Config, createServer, judgeConfig, type Server, type ServerOptions } from '@postroad/core'
 import { loadConfig } from './config/load.ts'
 import { rehearsalStage } from './rehearsal/stage.ts'
 import { serverServices } from './services.ts'
@@ -23,7 +23,9 @@ export interface OpenOptions extends Pick<ServerOptions, 'rehearsal' | 'looks' |
 /** Reads the configuration and sets the server up; nothing listens yet. */
 export async function open(given: string | undefined, options: OpenOptions = {}): Promise<Opened> {
   const { config, file, base } = await loadConfig(given)
-  const services = serverServices(path.resolve(base, config.folder ?? 'var'), config.dns)
+  // What is wrong with it is said by createServer, with all the rest.
+  const { value: settings } = judgeConfig(config)
+  const services = serverServices(path.resolve(base, settings.folder), settings.dns)
   const merged = options.log ? { ...config, log: { ...config.log, ...options.log } } : config
   // What a rehearsal spools is nobody else's.
   const folder = options.rehearsal ? await mkdtemp(path.join(os.tmpdir(), 'postroad-try-')) : undefined
@@ -45,7 +47,7 @@ export async function open(given: string | undefined, options: OpenOptions = {})
       server,
       file,
       base,
-      hint: config.hint,
+      hint: settings.hint,
       async close() {
         await server.close()
         await close()

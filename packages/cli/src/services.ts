@@ -1,6 +1,5 @@
 /** The services every server has without a plugin: embedded, and surviving a restart. */
 import path from 'node:path'
-import type { Config } from '@postroad/core'
 import { createDns, type Resolver } from '@postroad/dns'
 import { type EmbeddedServices, embeddedServices } from '@postroad/embedded'
 import { type DefaultService, Dns } from '@postroad/plugin'
@@ -12,7 +11,7 @@ export interface ServerServices {
 }
 
 /** @param folder absolute: where the stores are kept */
-export function serverServices(folder: string, dnsOptions: Config['dns'] = {}): ServerServices {
+export function serverServices(folder: string, dnsOptions: Parameters<typeof createDns>[0] = {}): ServerServices {
   const embedded: EmbeddedServices = embeddedServices(path.join(folder, 'services'))
   let dns: Resolver | undefined
   return {

@@ -127,6 +127,11 @@ export class Mistakes {
     this.#errors.push(new PostroadError(code, message, cause === undefined ? undefined : { cause }))
   }
 
+  /** Those that somebody else gathered. */
+  take(errors: readonly PostroadError[]): void {
+    this.#errors.push(...errors)
+  }
+
   get any(): boolean {
     return this.#errors.length > 0
   }

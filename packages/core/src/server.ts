@@ -1,13 +1,12 @@
 /** A server's life: createServer → listen → (reload)* → close. */
-import { access, constants, mkdir } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import type { DefaultService, PluginCommand, Role } from '@postroad/plugin'
 import type { Attach, SocketKeeper } from '@postroad/smtp'
-import type { Config } from './config/config.ts'
-import { PostroadError } from './errors.ts'
+import type { Config, ServerSettings } from './config/config.ts'
+import { judgeConfig } from './config/judge.ts'
 import { type ExplainedScope, explain } from './host/explain.ts'
-import { buildGeneration, type Generation, type ServerContext } from './host/generation.ts'
+import { buildGeneration, type Generation, type JudgedConfig, type ServerContext } from './host/generation.ts'
 import { type Finding, inspect } from './host/inspect.ts'
 import { Listeners } from './host/listeners.ts'
 import { createLog, type Log } from './log/log.ts'
@@ -86,13 +85,14 @@ export interface Server extends AsyncDisposable {
  */
 export async function createServer(config: Config, options: ServerOptions = {}): Promise<Server> {
   const now = options.now ?? Date.now
-  const log = createLog(config.log, now)
+  const judged = judge(config)
+  const { value: settings } = judged
+  const log = createLog(settings.log, now)
   const base = path.resolve(options.base ?? '.')
-  const folder = path.resolve(base, config.folder ?? 'var')
+  const folder = path.resolve(base, settings.folder)
   const spool = path.join(folder, 'incoming')
   const looks = options.looks ?? false
-  if (!looks) await makeFolder(spool, folder)
-  const hostname = config.hostname ?? os.hostname()
+  const hostname = settings.hostname ?? os.hostname()
   const context: ServerContext = {
     log,
     hostname,
@@ -108,22 +108,20 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     onFile: options.onFile ?? (() => undefined),
     now,
   }
-  const generation = await buildGeneration(config, context)
-  return new RunningServer(config, { context, generation, sockets: options.sockets })
+  const generation = await buildGeneration(judged, context)
+  return new RunningServer(settings, { context, generation, sockets: options.sockets })
 }
 
-async function makeFolder(spool: string, folder: string): Promise<void> {
-  try {
-    await mkdir(spool, { recursive: true, mode: 0o750 })
-    await access(spool, constants.R_OK | constants.W_OK | constants.X_OK)
-  } catch (cause) {
-    throw new PostroadError('ERR_CONFIG', `folder ${folder} cannot be used: ${cause instanceof Error ? cause.message : cause}`, { cause })
-  }
+function judge(config: Config): JudgedConfig {
+  const judged = judgeConfig(config)
+  const isThere = !judged.mistakes.some(({ path: [option] }) => option === undefined || option === 'setup')
+  // `setup` is called on what it is a method of.
+  return { ...judged, setup: isThere ? (app) => config.setup(app) : undefined }
 }
 
 class RunningServer implements Server {
   readonly #context: ServerContext
-  #config: Config
+  #settings: ServerSettings
   #generation: Generation
   readonly #listeners: Listeners
   /** The reloads so far: they happen one after the other. */
@@ -134,14 +132,14 @@ class RunningServer implements Server {
   readonly #retiring = new Set<Promise<void>>()
 
   constructor(
-    config: Config,
+    settings: ServerSettings,
     {
       context,
       generation,
       sockets,
     }: { readonly context: ServerContext; readonly generation: Generation; readonly sockets: SocketKeeper | undefined },
   ) {
-    this.#config = config
+    this.#settings = settings
     this.#context = context
     this.#generation = generation
     this.#listeners = new Listeners(context.log, sockets)
@@ -183,7 +181,8 @@ class RunningServer implements Server {
 
   async #reload(config: Config): Promise<void> {
     if (this.#closing) throw new Error('the server is closing')
-    const next = await buildGeneration(config, this.#context)
+    const judged = judge(config)
+    const next = await buildGeneration(judged, this.#context)
     try {
       await next.start()
       if (this.#context.role !== 'delivery') await this.#listeners.turnTo(next)
@@ -193,7 +192,7 @@ class RunningServer implements Server {
     }
     const before = this.#generation
     this.#generation = next
-    this.#config = config
+    this.#settings = judged.value
     const retired = before.drained().then(() => before.close(this.#stop.signal))
     this.#retiring.add(retired)
     void retired.finally(() => this.#retiring.delete(retired))
@@ -218,7 +217,7 @@ class RunningServer implements Server {
   }
 
   close(options: { readonly grace?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.grace ?? this.#config.grace ?? 30_000)
+    this.#closing ??= this.#close(options.grace ?? this.#settings.grace)
     return this.#closing
   }
 

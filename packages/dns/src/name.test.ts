@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseServer } from '@postroad/options'
 import fc from 'fast-check'
 import { normaliseName, reverseName } from './name.ts'
-import { parseResolvConf, parseServer, systemServers } from './servers.ts'
+import { parseResolvConf, systemServers } from './servers.ts'
 import { zoneDns } from './zone.ts'
 
 const names: readonly (readonly [string, string | undefined])[] = [

@@ -1,11 +1,12 @@
 /** The resolver: remembers answers, asks each question once at a time, and lets nobody wait for ever. */
+import { parseServer } from '@postroad/options'
 import { type AskContext, Asker, charge, type DnsAnswer, type Records, type RecordType, unlessAborted } from './asker.ts'
 import { Cache } from './cache.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Exchange, exchange } from './exchange.ts'
 import { DnsError, type DnsFailure } from './failure.ts'
 import { normaliseName } from './name.ts'
-import { isLoopback, parseServer, systemServers } from './servers.ts'
+import { isLoopback, systemServers } from './servers.ts'
 import { type LookupOutcome, Upstream, type UpstreamStats } from './upstream.ts'
 
 /** Everything has a default. */

@@ -1,32 +1,13 @@
 /** Which resolvers to ask. */
 import { readFileSync } from 'node:fs'
-import { isIP, isIPv6 } from 'node:net'
-
-/** A recursive resolver. */
-export interface Server {
-  readonly address: string
-  readonly port: number
-}
+import { isIP } from 'node:net'
+import type { Server } from '@postroad/options'
 
 /** What resolv.conf(5) says. */
 export interface ResolvConf {
   readonly servers: readonly Server[]
   /** `options trust-ad`: the way to these servers is safe, so their AD bit counts. */
   readonly trustAd: boolean
-}
-
-/**
- * `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`.
- *
- * @throws {TypeError} when it is not an address with an optional port: a resolver's name cannot be resolved
- */
-export function parseServer(text: string): Server {
-  const match = /^\[([^\]]+)\](?::(\d+))?$/.exec(text) ?? (isIPv6(text) ? null : /^([^:]+):(\d+)$/.exec(text))
-  const address = match?.[1] ?? text
-  const port = match?.[2] === undefined ? 53 : Number(match[2])
-  if (isIP(address.split('%')[0] ?? '') === 0 || port < 1 || port > 65_535)
-    throw new TypeError(`dns: not the address of a server: "${text}"`)
-  return { address, port }
 }
 
 /** Reads the text of a resolv.conf(5); unknown lines are skipped. */

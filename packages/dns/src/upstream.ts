@@ -1,10 +1,10 @@
 /** Which server is asked when, how long each has, and what is done when one does not answer. */
 import { channel } from 'node:diagnostics_channel'
+import type { Server } from '@postroad/options'
 import type { RecordType } from './asker.ts'
 import type { Clock } from './clock.ts'
 import type { Exchange } from './exchange.ts'
 import { type DnsReply, makeQuery, type Query } from './packet.ts'
-import type { Server } from './servers.ts'
 
 /** How patient to be; see `DnsOptions`. */
 export interface Patience {

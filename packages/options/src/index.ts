@@ -3,7 +3,7 @@
  *
  * Whatever takes one of these from an operator takes it from here, so that all options are written alike. Three layers stand on each other:
  *
- *   unit.ts, glob.ts, network.ts            one word of the grammar: `5 min`, `*.example.com`, `192.0.2.0/24`
+ *   unit.ts, glob.ts, network.ts, server.ts one word of the grammar: `5 min`, `*.example.com`, `192.0.2.0/24`
  *   address-table.ts, domain-table.ts       many patterns at once; the most particular one that fits wins
  *   zod.ts                                  pieces of zod schemas for a plugin's options, with the sentence an operator reads when one is wrong;
  *                                           its own entry, `@postroad/options/zod`: the others neither load zod nor have its types
@@ -19,5 +19,6 @@ export { type AddressParts, AddressTable } from './address-table.ts'
 export { DomainTable, domainName, domains, domainTest, fitsEverybody, isDomainPattern } from './domain-table.ts'
 export { glob } from './glob.ts'
 export { isNetwork, NetworkTable, networkOf, networks } from './network.ts'
+export { isServer, parseServer, type Server } from './server.ts'
 export { type Limit, parseDuration, parseLimit } from './unit.ts'
 export { parseLines, type WatchedFile, watchFile } from './watched-file.ts'

@@ -102,10 +102,10 @@ interface Amount {
 }
 
 function amount({ min, max = Number.MAX_SAFE_INTEGER, text, parse }: Amount, round: (value: number) => number = (value) => value) {
-  return z.union([z.number().min(min).max(max), z.string()], { error: text }).transform((value, context): number => {
+  return z.union([z.number().min(min).max(max), z.string()], saying(text)).transform((value, context): number => {
     const found = typeof value === 'number' ? value : parse(value)
     if (found !== undefined && found >= min && found <= max) return round(found)
-    context.addIssue({ code: 'custom', message: found === undefined ? text : bounds(min, max) })
+    context.addIssue({ code: 'custom', message: found === undefined ? said(text, value) : bounds(min, max) })
     return z.NEVER
   })
 }
@@ -126,7 +126,11 @@ function nameOf(unit: number, names: Readonly<Record<number, string>>): string {
 
 /** An error that shows what was wrong. */
 function saying(text: string) {
-  return { error: ({ input }: { readonly input?: unknown }) => `${text}: ${JSON.stringify(input)}` }
+  return { error: ({ input }: { readonly input?: unknown }) => said(text, input) }
+}
+
+function said(text: string, input: unknown): string {
+  return input === undefined ? 'is missing' : `${JSON.stringify(input)} is ${text}`
 }
 
 function isAddressPattern(text: string): boolean {

@@ -19,6 +19,7 @@
  * `verb/message.ts` has the most to say. What guards against hostile octets is in `wire/input.ts` and `wire/data-decoder.ts`.
  */
 export { type ListenerOptions, listenerMistakes } from './config/listener-options.ts'
+export { networkList } from './config/network.ts'
 export { createListener, type Listener } from './listener/listener.ts'
 export { groupId, mayGiveGroup, type SocketKeeper, type SocketRights, socketKeeper } from './listener/unix-socket.ts'
 export type { Attach, ContentSink, Maybe, Offer, Stages, Wire, WireReply } from './stages.ts'

@@ -1,157 +1,63 @@
-/** A configuration as data, for operators who do not write TypeScript: the same plugins by package name, the same schemas. */
+/** A configuration as data, for operators who do not write TypeScript: the same options, judged by the same schema, and plugins by package name. */
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type App, type Config, installCommand, type ListenOptions, type UseOptions } from '@postroad/core'
-import { parseServer } from '@postroad/dns'
+import { type App, BootError, type Config, type ConfigData, installCommand, judgeData, PostroadError } from '@postroad/core'
 import { type Plugin, textOf } from '@postroad/plugin'
-import { z } from 'zod'
+import { lineFinder } from './line.ts'
 import { importOwn } from './modules.ts'
 import { UsageError } from './usage-error.ts'
 
-const settings = {
-  mode: z.enum(['enforce', 'shadow']).optional(),
-  onError: z.enum(['defer', 'pass', 'reject', 'disconnect']).optional(),
-  timeout: z.number().positive().optional(),
-  before: z.array(z.string()).optional(),
-  after: z.array(z.string()).optional(),
-  as: z.string().optional(),
-}
-const use = z.union([
-  z.string(),
-  z.strictObject({ plugin: z.string(), options: z.record(z.string(), z.unknown()).optional(), ...settings }),
-])
-const certificateFiles = z.strictObject({
-  key: z.string(),
-  cert: z.string(),
-  ca: z.string().optional(),
-  servernames: z.array(z.string()).optional(),
-})
-const listen = z.strictObject({
-  name: z.string().optional(),
-  protocol: z.enum(['smtp', 'lmtp']).optional(),
-  port: z.number().int().optional(),
-  host: z.string().optional(),
-  path: z.string().optional(),
-  mode: z.number().int().optional(),
-  group: z.union([z.string(), z.number().int()]).optional(),
-  backlog: z.number().int().optional(),
-  tls: z.enum(['none', 'optional', 'required', 'implicit']).optional(),
-  certificateFiles: z.union([certificateFiles, z.array(certificateFiles)]).optional(),
-  proxies: z.array(z.string()).optional(),
-  xclient: z.array(z.string()).optional(),
-  xclientLogin: z.enum(['ignore', 'trust']).optional(),
-  xforward: z.array(z.string()).optional(),
-  pipelining: z.enum(['lenient', 'strict']).optional(),
-  greeting: z.record(z.string(), z.unknown()).optional(),
-  stress: z.record(z.string(), z.unknown()).optional(),
-  auth: z.enum(['none', 'optional', 'required']).optional(),
-  authWithoutTls: z.boolean().optional(),
-  strictLines: z.boolean().optional(),
-  bareLineEndings: z.enum(['reject', 'normalise']).optional(),
-  hostname: z.string().optional(),
-  limits: z.record(z.string(), z.number()).optional(),
-})
-const scope = z.strictObject({ listen: z.array(listen).optional(), use: z.array(use).optional() })
-const levels = {
-  tag: z.number().optional(),
-  quarantine: z.number().optional(),
-  defer: z.number().optional(),
-  reject: z.number().optional(),
-}
-const general = {
-  hostname: z.string().optional(),
-  folder: z.string().optional(),
-  thresholds: z
-    .strictObject({ ...levels, subject: z.string().optional(), domains: z.record(z.string(), z.strictObject(levels)).optional() })
-    .optional(),
-  refuseAt: z.enum(['rcpt', 'now']).optional(),
-  mixed: z.enum(['defer-rest', 'strictest']).optional(),
-  grace: z.number().nonnegative().optional(),
-  memory: z.number().nonnegative().optional(),
-  hint: z.string().optional(),
-  dns: z
-    .strictObject({
-      servers: z
-        .array(z.string().refine(isServer, 'not the address of a server: 192.0.2.53 or [2001:db8::53]:5353, for example'))
-        .optional(),
-      trustAd: z.boolean().optional(),
-      timeoutMs: z.number().positive().optional(),
-      lookupsPerMessage: z.number().int().positive().optional(),
-    })
-    .optional(),
-  log: z
-    .strictObject({
-      format: z.enum(['json', 'pretty', 'silent']).optional(),
-      level: z.enum(['debug', 'info', 'warn', 'error']).optional(),
-      addresses: z.enum(['plain', 'hashed']).optional(),
-      write: z.custom((value) => typeof value === 'function', 'must be a function').optional(),
-    })
-    .optional(),
-}
-const schema = z.strictObject({
-  ...general,
-  listen: z.array(listen).optional(),
-  use: z.array(use).optional(),
-  scopes: z.record(z.string(), scope).optional(),
-})
-const module = z.strictObject({ ...general, setup: z.custom((value) => typeof value === 'function', 'must be a function') })
+type ScopeData = Pick<ConfigData, 'listen' | 'use'>
+type UseData = NonNullable<ConfigData['use']>[number]
 
-type Data = z.infer<typeof schema>
-type ScopeData = z.infer<typeof scope>
-type UseData = z.infer<typeof use>
-
-/** @throws {UsageError} naming every path that does not fit */
-export function configFromModule(value: unknown, file: string): Config {
-  checked(module, value, file)
-  return value as Config // just checked, but for what `setup` does
+/** Where the data came from. */
+interface Origin {
+  /** Absolute. */
+  readonly file: string
+  readonly text: string
 }
 
-function checked<S extends z.ZodType>(schema: S, value: unknown, file: string): z.infer<S> {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const lines = result.error.issues.map((issue) => `  ${issue.path.join('.') || '(top)'}: ${issue.message}`)
-  throw new UsageError(`${path.basename(file)} is not a configuration:\n${lines.join('\n')}`)
-}
-
-/** @throws {UsageError} naming every path that does not fit */
-export function configFromData(data: unknown, file: string): Config {
-  const { listen: listens, use: uses, scopes, ...rest } = checked(schema, data, file)
+/** The same as a module would export; what is wrong is said by its `setup`, with the file and line of each mistake. */
+export function configFromData(data: unknown, { file, text }: Origin): Config {
+  const { value, mistakes } = judgeData(data)
+  const { listen, use, scopes = {}, ...general } = value
   const load = loader(file)
-  return {
-    ...(rest as Omit<Data, 'listen' | 'use' | 'scopes'> & object as Omit<Config, 'setup'>), // an absent key and an undefined one are the same to the core
-    async setup(app) {
-      install([...(uses ?? []), ...Object.values(scopes ?? {}).flatMap(({ use = [] }) => use)], file)
-      await fill(app, { ...(listens ? { listen: listens } : {}), ...(uses ? { use: uses } : {}) }, { load })
-      for (const [name, content] of Object.entries(scopes ?? {})) {
-        let inner: App | undefined
-        app.scope(name, (one) => {
-          inner = one
-        })
-        if (inner) await fill(inner, content, { load })
-      }
-    },
+  const fillAll = async (app: App): Promise<void> => {
+    install([...(use ?? []), ...Object.values(scopes).flatMap(({ use = [] }) => use)], file)
+    await fill(app, value, load)
+    for (const [name, content] of Object.entries(scopes)) {
+      let inner: App | undefined
+      app.scope(name, (one) => {
+        inner = one
+      })
+      if (inner) await fill(inner, content, load)
+    }
   }
-}
-
-function isServer(text: string): boolean {
-  try {
-    parseServer(text)
-    return true
-  } catch {
-    return false // that is all it says
+  return {
+    ...general,
+    async setup(app) {
+      if (mistakes.length === 0) return fillAll(app)
+      const lineOf = lineFinder(text)
+      const errors = mistakes.map(
+        ({ code, path: place, message }) => new PostroadError(code, `${path.basename(file)}:${lineOf(place)}: ${message}`),
+      )
+      // The rest is looked at all the same.
+      await fillAll(app).catch((cause) => errors.push(new PostroadError('ERR_CONFIG', 'setup of the configuration failed', { cause })))
+      throw new BootError(errors)
+    },
   }
 }
 
 type Load = (use: Exclude<UseData, string>) => Promise<Plugin>
 
-async function fill(app: App, { listen: listens = [], use: uses = [] }: ScopeData, { load }: { readonly load: Load }): Promise<void> {
+async function fill(app: App, { listen: listens = [], use: uses = [] }: ScopeData, load: Load): Promise<void> {
   for (const given of uses) {
     const one = typeof given === 'string' ? { plugin: given } : given
     const { plugin: _plugin, options: _options, ...operator } = one
-    app.use(await load(one), operator as UseOptions) // undefined settings are absent ones
+    app.use(await load(one), operator)
   }
-  for (const given of listens) app.listen(given as unknown as ListenOptions) // undefined settings are absent ones
+  for (const given of listens) app.listen(given)
 }
 
 /** Plugins by name: `spf` is `@postroad/spf`; `./rules/house.js` is a file beside the configuration; `dkim#sign` is the export `sign`. */

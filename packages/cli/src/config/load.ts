@@ -1,4 +1,4 @@
-/** Finds and reads a configuration: TypeScript or JavaScript as it is, YAML and JSON through a schema. */
+/** Finds and reads a configuration. Whether what it says can be is judged by the engine, whatever it was written in. */
 
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { type Config, installCommand } from '@postroad/core'
 import { errorOf, textOf } from '@postroad/plugin'
 import { parse as parseYaml } from 'yaml'
-import { configFromData, configFromModule } from './data.ts'
+import { configFromData } from './data.ts'
 import { beginLoad, importOwn, outdatedPackages } from './modules.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -65,7 +65,7 @@ async function fromModule(file: string): Promise<Config> {
   }
   if (!isConfig(module.default))
     throw new UsageError(`${shown(file)} must have a default export made by defineConfig({ … , setup(app) { … } })`)
-  return configFromModule(module.default, file)
+  return module.default
 }
 
 /** The message of an error, with file and line: it may be in any module that the configuration imports. */
@@ -92,7 +92,7 @@ async function fromData(file: string): Promise<Config> {
   } catch (cause) {
     throw new UsageError(`${shown(file)} cannot be read: ${textOf(cause)}`, { cause })
   }
-  return configFromData(data, file)
+  return configFromData(data, { file, text })
 }
 
 function isConfig(value: unknown): value is Config {

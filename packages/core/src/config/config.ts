@@ -1,4 +1,9 @@
-/** What an operator writes: which plugins, in which scopes, behind which listeners. */
+/**
+ * What an operator writes: which plugins, in which scopes, behind which listeners. `schema.ts` is what judges it, and the compiler holds the
+ * two against each other; the pages of the options take their sentences from here.
+ *
+ * A duration is milliseconds, or a text with a unit: `5 s`, `2 min`, `1 h`. A size is octets, or a text with a unit: `64 KiB`, `25 MB`.
+ */
 import type { BaseContext, HookContext, Plugin } from '@postroad/plugin'
 import type { CertificateFiles, ListenerOptions } from '@postroad/smtp'
 import type { LogOptions } from '../log/log.ts'
@@ -12,8 +17,8 @@ export interface UseOptions {
    * not been there. `reject`: 554 5.3.0. `disconnect`: 421 4.3.0 and the connection is closed.
    */
   readonly onError?: 'defer' | 'pass' | 'reject' | 'disconnect'
-  /** Milliseconds a run may take; goes before what the author says. */
-  readonly timeout?: number
+  /** How long a run may take; goes before what the author says. */
+  readonly timeout?: number | string
   /** Runs the plugin's handlers only when this holds. Must be quick and must not throw. */
   readonly when?: (context: HookContext) => boolean
   /**
@@ -27,8 +32,27 @@ export interface UseOptions {
   readonly as?: string
 }
 
+type Limits = NonNullable<ListenerOptions['limits']>
+type GreetingOptions = NonNullable<ListenerOptions['greeting']>
+type StressOptions = NonNullable<ListenerOptions['stress']>
+
+/** An amount where a number is one, and a text with a unit is, too. */
+type Amounts<T, K extends keyof T> = { readonly [P in keyof T]?: P extends K ? number | string : T[P] }
+
+/** Limits that are durations or sizes. */
+type LimitAmount = Extract<keyof Limits, `${string}Ms`> | 'commandLine' | 'authLine' | 'line' | 'size' | 'minDataRate'
+
 /** A listener as an operator writes it. */
-export type ListenOptions = Omit<ListenerOptions, 'name' | 'hostname'> & {
+export type ListenOptions = Omit<ListenerOptions, 'name' | 'hostname' | 'limits' | 'greeting' | 'stress'> & {
+  /** How much one connection, and all of them together, may have. Durations and sizes may have units. */
+  readonly limits?: Amounts<Limits, LimitAmount>
+  /** How the first words are exchanged; default: at once. */
+  readonly greeting?: Amounts<GreetingOptions, 'waitMs'>
+  /** Where stress begins. */
+  readonly stress?: Omit<Amounts<StressOptions, 'loopDelayMs'>, 'disk'> & {
+    /** Free octets below which the file system of `path` is nearly full. Default: 256 MiB of the server's folder. */
+    readonly disk?: { readonly path: string; readonly freeBytes: number | string }
+  }
   /** Names it in log lines. Default: the scope's name and the port. */
   readonly name?: string
   /** Another name than the server's in banner and trace fields. */
@@ -67,6 +91,18 @@ export interface Thresholds extends Levels {
   readonly subject?: string
 }
 
+/** The resolver behind the service `Dns`. */
+export interface ResolverOptions {
+  /** Recursive resolvers in order of preference, `192.0.2.53` or `[2001:db8::53]:5353`. */
+  readonly servers?: readonly string[]
+  /** Believe the servers' AD bit, RFC 4035. Default: as resolv.conf says, or when all are on this machine. */
+  readonly trustAd?: boolean
+  /** How long a lookup may take in all. Default 5 s. */
+  readonly timeoutMs?: number | string
+  /** Questions one message may send to the network. Default 100. */
+  readonly lookupsPerMessage?: number
+}
+
 /** A whole configuration. */
 export interface Config {
   /** The server's own name: banner, trace fields. Default: the machine's. */
@@ -82,30 +118,60 @@ export interface Config {
    * `strictest`: the most severe refusal, nothing is taken.
    */
   readonly mixed?: 'defer-rest' | 'strictest'
-  /** Milliseconds that running transactions get when the server closes. Default 30,000. */
-  readonly grace?: number
+  /** How long running transactions may take when the server closes. Default 30 s. */
+  readonly grace?: number | string
   /** Octets of a message kept in memory before it goes to a temporary file. Default: 16 MiB while at most sixteen come in at once, 1 MiB while at most 256 do, else 64 KiB. */
-  readonly memory?: number
+  readonly memory?: number | string
   readonly log?: LogOptions
   /** The resolver behind the service `Dns`. Default: the servers of /etc/resolv.conf. */
-  readonly dns?: {
-    /** Recursive resolvers in order of preference, `192.0.2.53` or `[2001:db8::53]:5353`. */
-    readonly servers?: readonly string[]
-    /** Believe the servers' AD bit, RFC 4035. Default: as resolv.conf says, or when all are on this machine. */
-    readonly trustAd?: boolean
-    /** Milliseconds a lookup may take in all. Default 5,000. */
-    readonly timeoutMs?: number
-    /** Questions one message may send to the network. Default 100. */
-    readonly lookupsPerMessage?: number
-  }
+  readonly dns?: ResolverOptions
   /** Printed by `postroad start` after what it listens on: where mail goes, what to try. */
   readonly hint?: string
   setup(app: App): void | Promise<void>
 }
 
-/** Marks the configuration's type; the identity function. */
+/** Marks the configuration's type; the identity function. Whoever makes a server of it judges it. */
 export function defineConfig(config: Config): Config {
   return config
+}
+
+/** A configuration as data, without code: what `setup` would do stands in `listen`, `use` and `scopes`. */
+export interface ConfigData extends Omit<Config, 'setup'>, ScopeData {
+  readonly scopes?: Readonly<Record<string, ScopeData>>
+}
+
+/** A scope as data. */
+export interface ScopeData {
+  readonly listen?: readonly Omit<ListenOptions, 'certificate' | 'onError'>[]
+  /** Plugins by name, with their options or without. */
+  readonly use?: readonly (string | PluginData)[]
+}
+
+/** A plugin by its name, and what is said of it. */
+export interface PluginData extends Omit<UseOptions, 'when'> {
+  readonly plugin: string
+  readonly options?: Readonly<Record<string, unknown>>
+}
+
+/** {@link UseOptions}, judged: amounts are numbers. */
+export type UseSettings = Omit<UseOptions, 'timeout'> & { readonly timeout?: number }
+
+/** {@link ListenOptions}, judged: amounts are numbers. */
+export type ListenSettings = Omit<ListenOptions, 'limits' | 'greeting' | 'stress'> & {
+  readonly limits?: Limits
+  readonly greeting?: GreetingOptions
+  readonly stress?: StressOptions
+}
+
+/** {@link Config}, judged: with the defaults, and amounts as numbers. */
+export interface ServerSettings
+  extends Pick<Config, 'hostname' | 'hint'>,
+    Required<Pick<Config, 'folder' | 'thresholds' | 'refuseAt' | 'mixed' | 'log'>> {
+  /** Milliseconds. */
+  readonly grace: number
+  /** Octets. */
+  readonly memory?: number
+  readonly dns: Omit<ResolverOptions, 'timeoutMs'> & { readonly timeoutMs?: number }
 }
 
 /** When a run of `when` is asked; exported for the host. */

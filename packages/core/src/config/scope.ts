@@ -2,28 +2,36 @@
 import type { Plugin } from '@postroad/plugin'
 import type { Mistakes } from '../errors.ts'
 import { isThenable } from '../thenable.ts'
-import type { App, ListenOptions, UseOptions } from './config.ts'
+import type { App, ListenOptions, ListenSettings, UseOptions, UseSettings } from './config.ts'
+import { judgeListen, judgeUse } from './judge.ts'
 
 /** One `use`. */
 export interface Use {
   readonly plugin: Plugin
-  readonly options: UseOptions
+  readonly options: UseSettings
   /** The plugin's, or what `as` says. */
   readonly name: string
   /** Name of the scope it was used in. */
   readonly scope: string
 }
 
-const SETTINGS = new Set(['mode', 'onError', 'timeout', 'when', 'before', 'after', 'as'])
-const MODES: readonly unknown[] = [undefined, 'enforce', 'shadow']
-const ON_ERROR: readonly unknown[] = [undefined, 'defer', 'pass', 'reject', 'disconnect']
+/** One `listen`. */
+export interface Listen {
+  readonly options: ListenSettings
+  /** In log lines and mistakes: what the operator says, or scope and port. */
+  readonly name: string
+  /** Where: `host:port` or a path. */
+  readonly place: string
+  /** Where it listens was wrong, and has been said so. */
+  readonly isLost: boolean
+}
 
 /** A scope being filled. */
 export class ScopeSpec implements App {
   readonly name: string
   readonly parent: ScopeSpec | undefined
   readonly uses: Use[] = []
-  readonly listens: ListenOptions[] = []
+  readonly listens: Listen[] = []
   readonly children: ScopeSpec[] = []
   readonly #mistakes: Mistakes
 
@@ -41,11 +49,12 @@ export class ScopeSpec implements App {
       )
       return this
     }
-    const name = options.as ?? plugin.name
-    this.#checkSettings(name, options)
+    const { value, mistakes } = judgeUse(options)
+    const name = value.as ?? plugin.name
+    for (const { code, message } of mistakes) this.#mistakes.add(code, `${name}: ${message}`)
     if (this.visible.some((use) => use.name === name))
       this.#mistakes.add('ERR_DUPLICATE_PLUGIN', `"${name}" is used twice in scope "${this.name}"`)
-    this.uses.push({ plugin, options, name, scope: this.name })
+    this.uses.push({ plugin, options: value, name, scope: this.name })
     return this
   }
 
@@ -63,8 +72,16 @@ export class ScopeSpec implements App {
   }
 
   listen(options: ListenOptions): this {
-    if (typeof options === 'object' && options !== null) this.listens.push(options)
-    else this.#mistakes.add('ERR_LISTEN', `scope "${this.name}": listen needs an object, { port: 25 } for one`)
+    if (typeof options !== 'object' || options === null) {
+      this.#mistakes.add('ERR_LISTEN', `scope "${this.name}": listen needs an object, { port: 25 } for one`)
+      return this
+    }
+    const { port, path, host } = options
+    const { value, mistakes } = judgeListen(options)
+    const name = value.name ?? `${this.name}:${path ?? port ?? 'no port'}`
+    for (const { code, message } of mistakes) this.#mistakes.add(code, `${name}: ${message}`)
+    const isLost = mistakes.some((one) => ['port', 'path'].includes(String(one.path[0])))
+    this.listens.push({ options: value, name, place: path ?? `${host ?? '*'}:${port ?? 'no port'}`, isLost })
     return this
   }
 
@@ -82,16 +99,6 @@ export class ScopeSpec implements App {
     let root: ScopeSpec = this
     while (root.parent) root = root.parent
     return root
-  }
-
-  #checkSettings(name: string, options: UseOptions): void {
-    for (const key of Object.keys(options)) if (!SETTINGS.has(key)) this.#mistakes.add('ERR_USE', `${name}: there is no setting "${key}"`)
-    if (!MODES.includes(options.mode)) this.#mistakes.add('ERR_USE', `${name}: mode is "enforce" or "shadow", not "${options.mode}"`)
-    if (!ON_ERROR.includes(options.onError))
-      this.#mistakes.add('ERR_USE', `${name}: onError is "defer", "pass", "reject" or "disconnect", not "${options.onError}"`)
-    if (options.timeout !== undefined && !(options.timeout > 0))
-      this.#mistakes.add('ERR_USE', `${name}: timeout is a number of milliseconds above 0`)
-    if (options.when !== undefined && typeof options.when !== 'function') this.#mistakes.add('ERR_USE', `${name}: when is a function`)
   }
 }
 

@@ -15,10 +15,11 @@ import {
   textOf,
 } from '@postroad/plugin'
 import type { Offer, Wire } from '@postroad/smtp'
-import type { Config } from '../config/config.ts'
+import type { App, ServerSettings } from '../config/config.ts'
+import type { Judged } from '../config/judge.ts'
 import { ScopeSpec, type Use } from '../config/scope.ts'
 import { Services } from '../container.ts'
-import { Mistakes, PostroadError } from '../errors.ts'
+import { BootError, Mistakes, PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import { compile } from '../plan/compile.ts'
 import type { HookTable } from '../plan/hook-table.ts'
@@ -29,7 +30,9 @@ import { Lifetime } from '../session/lifetime.ts'
 import type { Scope } from '../session/scope.ts'
 import { SessionStages } from '../stages/session.ts'
 import { createDeliveryHooks } from './delivery-hooks.ts'
+import { makeFolder } from './folder.ts'
 import { checkListeners, type Listening } from './listening.ts'
+import { validated } from './options.ts'
 import type { Places } from './places.ts'
 import { rehearsed } from './rehearsal.ts'
 import { type Substitutes, setUp } from './setup.ts'
@@ -146,16 +149,29 @@ export class Generation {
   }
 }
 
+/** A configuration of which the general options are judged; what `setup` says is not yet. */
+export interface JudgedConfig extends Judged<ServerSettings> {
+  /** Absent when there is none that could be called; that is among the mistakes. */
+  readonly setup: ((app: App) => void | Promise<void>) | undefined
+}
+
 /**
  * Builds a generation; nothing listens yet.
  *
  * @throws {BootError} with every mistake of the configuration; what had been set up is closed again
  */
-export async function buildGeneration(config: Config, server: ServerContext): Promise<Generation> {
+export async function buildGeneration(judged: JudgedConfig, server: ServerContext): Promise<Generation> {
   const mistakes = new Mistakes()
+  const { value: config } = judged
+  for (const { code, message } of judged.mistakes) mistakes.add(code, message)
   const root = new ScopeSpec('server', undefined, mistakes)
-  // Of half a configuration nothing else can be said.
-  if (!(await fill(root, config, mistakes))) mistakes.throwIfAny()
+  const isFilled = await fill(root, judged, mistakes)
+  if (!isFilled || judged.mistakes.length > 0) {
+    // With half a configuration nothing is set up; what is wrong with the options of plugins can be said all the same.
+    for (const { name, plugin } of root.all.flatMap(({ uses }) => uses)) await validated(name, plugin, mistakes)
+    mistakes.throwIfAny()
+  }
+  if (!server.looks) await makeFolder(server)
   const lifetime = new Lifetime()
   const controller = new AbortController()
   const instances = new Map<Use, PluginInstance>()
@@ -216,11 +232,15 @@ export async function buildGeneration(config: Config, server: ServerContext): Pr
 }
 
 /** A throw of the operator's own code, or of a plugin's factory, is a mistake like any other; where it was made is told, too. */
-async function fill(root: ScopeSpec, config: Config, mistakes: Mistakes): Promise<boolean> {
+async function fill(root: ScopeSpec, config: JudgedConfig, mistakes: Mistakes): Promise<boolean> {
   try {
-    await config.setup(root)
+    await config.setup?.(root)
     return true
   } catch (cause) {
+    if (cause instanceof BootError) {
+      mistakes.take(cause.errors)
+      return false
+    }
     // Errors of a class of their own say what to do; of the others the place has to be known.
     const error = errorOf(cause)
     const { name, stack = '' } = error
@@ -239,7 +259,7 @@ function makeScope(
     table,
     lifetime,
     memory,
-  }: { config: Config; server: ServerContext; table: HookTable; lifetime: Lifetime; memory: ContentMemory },
+  }: { config: ServerSettings; server: ServerContext; table: HookTable; lifetime: Lifetime; memory: ContentMemory },
 ): Scope {
   const { log } = server
   const loggers = new Map<string, ReturnType<Log['child']>>()
@@ -250,9 +270,9 @@ function makeScope(
     lifetime,
     log,
     timed: log.enabled,
-    thresholds: withNormalDomains(config.thresholds ?? {}),
-    refuseAt: config.refuseAt ?? 'rcpt',
-    mixed: config.mixed ?? 'defer-rest',
+    thresholds: withNormalDomains(config.thresholds),
+    refuseAt: config.refuseAt,
+    mixed: config.mixed,
     memory,
     spool: server.spool,
     now: server.now,

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { type CertificateFiles, groupId, type ListenerOptions, listenerMistakes, loadCertificates } from '@postroad/smtp'
-import type { Config, ListenOptions } from '../config/config.ts'
-import type { ScopeSpec } from '../config/scope.ts'
+import type { ServerSettings } from '../config/config.ts'
+import type { Listen, ScopeSpec } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
 import { OPINION_HOOKS } from '../plan/compile.ts'
 import type { Handler } from '../plan/handler.ts'
@@ -20,7 +20,7 @@ export interface Listening {
 /** What is known of the scope. */
 interface Around {
   readonly table: HookTable
-  readonly config: Config
+  readonly config: ServerSettings
   readonly hostname: string
   /** Relative paths of certificates start here. */
   readonly base: string
@@ -35,10 +35,10 @@ const SCARCE = 268_435_456
 /** The listeners of a scope, their contradictions reported. */
 export async function checkListeners(scope: ScopeSpec, around: Around): Promise<readonly Listening[]> {
   const { table, config, mistakes } = around
-  const level = quarantineLevel(config.thresholds ?? {})
+  const level = quarantineLevel(config.thresholds)
   if (scope.listens.length > 0 && level !== undefined && !counts(table.quarantine) && givesPoints(table))
     mistakes.add('ERR_NO_QUARANTINE', `scope "${scope.name}" would have nowhere to put a message of ${level} points`)
-  return Promise.all(scope.listens.map((options) => listening(scope, options, around)))
+  return Promise.all(scope.listens.map((one) => listening(one, around)))
 }
 
 /** Somebody of the scope might: where nobody does, no threshold is ever met. */
@@ -51,9 +51,8 @@ export function counts(handlers: readonly Wave[] | readonly Handler[] | undefine
   return flat(handlers).some(({ shadow, observes }) => !shadow && !observes)
 }
 
-async function listening(scope: ScopeSpec, { certificateFiles = [], ...options }: ListenOptions, around: Around): Promise<Listening> {
-  const place = options.path ?? `${options.host ?? '*'}:${options.port ?? 'no port'}`
-  const name = options.name ?? `${scope.name}:${options.path ?? options.port}`
+async function listening({ options: given, name, place, isLost }: Listen, around: Around): Promise<Listening> {
+  const { certificateFiles = [], ...options } = given
   const absolute = (file: string): string => path.resolve(around.base, file)
   const files = [certificateFiles]
     .flat()
@@ -63,6 +62,9 @@ async function listening(scope: ScopeSpec, { certificateFiles = [], ...options }
   const full = { ...options, ...(certificate ? { certificate } : {}), name, stress, hostname: options.hostname ?? around.hostname }
   // What certificates that cannot be read would have been good for is no mistake of its own.
   const isUnread = files.length > 0 && !certificate
+  const { port, path: socket } = full
+  if (!isLost && (port === undefined) === (socket === undefined))
+    around.mistakes.add('ERR_LISTEN', `${name}: give either a port or the path of a UNIX socket`)
   checkOne(isUnread ? { ...full, tls: 'optional' } : full, around)
   // What is no group at all was said just now.
   if (typeof full.group === 'string' && full.path !== undefined)
@@ -84,8 +86,7 @@ async function loaded(
 }
 
 function checkOne(options: ListenerOptions, { table, mistakes }: Around): void {
-  const { name, port, path, auth } = options
-  if ((port === undefined) === (path === undefined)) mistakes.add('ERR_LISTEN', `${name}: give either a port or the path of a UNIX socket`)
+  const { name, auth } = options
   for (const mistake of listenerMistakes(options)) mistakes.add('ERR_LISTEN', `${name}: ${mistake}`)
   if (auth === 'required' && !counts(table.auth)) mistakes.add('ERR_NO_AUTH', `${name} requires AUTH`)
 }

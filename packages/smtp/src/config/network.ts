@@ -1,5 +1,4 @@
 /** Lists of addresses and networks whose word is taken: proxies, filters. */
-// The module alone: with the schemas of options a listener would carry zod.
 import { networks } from '@postroad/options'
 import ipaddr from 'ipaddr.js'
 

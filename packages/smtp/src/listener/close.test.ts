@@ -259,7 +259,7 @@ test('new options and stages are for new connections', async () => {
     throw new Error('no more')
   })
   assert.equal(fixture.listener.name, 'new')
-  assert.throws(() => fixture.listener.update({ name: 'x', hostname: 'x', limits: { size: 0 } }, () => assert.fail()), /limits\.size/)
+  assert.throws(() => fixture.listener.update({ name: 'x', hostname: 'x', tls: 'implicit' }, () => assert.fail()), /needs a certificate/)
   assert.equal(await old.say('MAIL FROM:<>'), '250 2.1.0 Ok')
   const fresh = await fixture.client()
   assert.match(await fresh.reply(), /^421 /)

@@ -51,10 +51,7 @@ test('a symbolic link is left alone, and so is the socket that it leads to', asy
 test('a group is known by name and by number, and one that is not there is named', async () => {
   assert.deepEqual([await groupId('root'), await groupId(12)], [0, 12])
   await assert.rejects(groupId('no-such-group'), /group: there is no group "no-such-group"/)
-  const options = { name: 'a', hostname: 'mx.test', path: '/run/a' }
-  assert.deepEqual(listenerMistakes({ ...options, group: 'mail', mode: 0o666 }), [])
-  assert.match(String(listenerMistakes({ ...options, group: -1 })), /group must be the name or the number of a group, not -1/)
-  assert.match(String(listenerMistakes({ ...options, group: 'a b' })), /not "a b"/)
+  assert.deepEqual(listenerMistakes({ name: 'a', hostname: 'mx.test', path: '/run/a', group: 'mail', mode: 0o666 }), [])
 })
 
 test('mode and group of a listener without a UNIX socket mean nothing, and are mistakes', () => {
