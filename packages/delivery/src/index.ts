@@ -9,7 +9,7 @@
  *   maildirTransport     into files, synced with their directory before the outcome
  *   discardTransport     nowhere
  *
- * Those that connect share three parts. Pool (pool.ts) keeps connections by target and leases them. sendTo (send.ts) is one transaction on a
+ * Those that connect share three parts. Pool (pool.ts) keeps connections by target and lends them. sendTo (send.ts) is one transaction on a
  * leased connection: MAIL, RCPT and DATA in one write where the server pipelines, the content as the server can take it (seven-bit.ts,
  * client/fitness.ts). The folder client/ is one connection: connecting, TLS and its trust, replies, time limits. Relay (relay.ts) is a
  * transaction in step with a client's, for `proxy`.

@@ -115,7 +115,7 @@ export interface HostAddresses {
 /** The addresses of a host, families in turn, IPv6 first; empty when it has none. */
 export async function findAddresses(name: string, { dns, signal }: Pick<MxOptions, 'dns' | 'signal'>): Promise<HostAddresses> {
   if (isIP(name) !== 0) return { addresses: [name], isIncomplete: false }
-  const [six, four] = await Promise.all([settle(dns.aaaa(name, signal)), settle(dns.a(name, signal))])
+  const [six, four] = await Promise.all([answerOf(dns.aaaa(name, signal)), answerOf(dns.a(name, signal))])
   const addresses: string[] = []
   for (let i = 0; i < Math.max(six.records.length, four.records.length); i++) {
     for (const address of [six.records[i], four.records[i]]) if (address !== undefined) addresses.push(address)
@@ -123,7 +123,7 @@ export async function findAddresses(name: string, { dns, signal }: Pick<MxOption
   return { addresses, isIncomplete: six.isIncomplete || four.isIncomplete }
 }
 
-async function settle(
+async function answerOf(
   asked: Promise<{ readonly records: readonly string[] }>,
 ): Promise<{ records: readonly string[]; isIncomplete: boolean }> {
   try {

@@ -59,13 +59,13 @@ test('what is opened in place of a connection that is too old is kept, counted, 
   const { sink, target, pool, close } = await setting({}, { maxAgeMs: 30, maxConnections: 1 })
   await sendTo(pool, target, job(['b@to.test']))
   await new Promise((resolve) => setTimeout(resolve, 40))
-  const lease = await pool.acquire(target, never)
+  const pooled = await pool.acquire(target, never)
   const { open } = pool.stats
-  lease.release()
+  pooled.release()
   const again = pool.take(target)
-  lease.connection.destroy()
+  pooled.connection.destroy()
   await close()
-  assert.deepEqual([open, again?.connection === lease.connection], [1, true])
+  assert.deepEqual([open, again?.connection === pooled.connection], [1, true])
   assert.equal(sink.commands.filter((line) => line === 'QUIT').length, 1)
 })
 
@@ -74,12 +74,12 @@ test('a connection that is too old begins no further transaction, whether it idl
   t.after(close)
   await sendTo(pool, target, job(['b@to.test']))
   await new Promise((resolve) => setTimeout(resolve, 40))
-  const lease = await pool.acquire(target, never)
+  const pooled = await pool.acquire(target, never)
   const waiting = pool.acquire(target, never)
   await new Promise((resolve) => setTimeout(resolve, 40))
-  lease.release()
+  pooled.release()
   const next = await waiting
-  assert.deepEqual([lease.isReused, next.isReused, sink.connections], [false, false, 3])
+  assert.deepEqual([pooled.isReused, next.isReused, sink.connections], [false, false, 3])
 })
 
 test('not now, said to MAIL on a kept connection, is asked again on a fresh one; there it counts', async (t) => {
@@ -152,12 +152,12 @@ test('no more connections than allowed; who waits gets the next that is free, in
 test('by default whoever needs a connection waits for it: that all are busy is not the failure of a destination', async (t) => {
   const { target, pool, close } = await setting({}, { maxConnections: 1 })
   t.after(close)
-  const lease = await pool.acquire(target, never)
+  const pooled = await pool.acquire(target, never)
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const sent = sendTo(pool, target, job(['b@to.test']))
   t.mock.timers.tick(3_600_000)
   t.mock.timers.reset()
-  lease.release()
+  pooled.release()
   assert.deepEqual(
     (await sent).map(({ kind }) => kind),
     ['delivered'],
@@ -167,7 +167,7 @@ test('by default whoever needs a connection waits for it: that all are busy is n
 test('waiting may have a limit, and ends with the signal; the place is not lost', async (t) => {
   const { target, pool, close } = await setting({}, { maxConnections: 1, waitMs: 20 })
   t.after(close)
-  const lease = await pool.acquire(target, never)
+  const pooled = await pool.acquire(target, never)
   await assert.rejects(
     pool.acquire(target, never),
     (error) => error instanceof ConnectError && error.reply.text === 'All connections are in use',
@@ -178,7 +178,7 @@ test('waiting may have a limit, and ends with the signal; the place is not lost'
   await assert.rejects(waiting, ConnectError)
   assert.equal(pool.stats.waiting, 0)
   const next = pool.acquire(target, never)
-  lease.discard()
+  pooled.discard()
   ;(await next).release()
   assert.deepEqual(pool.stats, { open: 1, idle: 1, waiting: 0, uncertain: 0 })
 })
@@ -225,10 +225,10 @@ test('RFC 1047: transactions whose final dot was never answered are counted', as
 test('a closed pool gives no connection, and lets those in use end', async (t) => {
   const { sink, target, pool, close } = await setting()
   t.after(close)
-  const lease = await pool.acquire(target, never)
+  const pooled = await pool.acquire(target, never)
   await pool.close()
   await assert.rejects(pool.acquire(target, never), ConnectError)
   assert.equal(sink.open, 1)
-  lease.release()
+  pooled.release()
   assert.deepEqual(pool.stats, { open: 0, idle: 0, waiting: 0, uncertain: 0 })
 })

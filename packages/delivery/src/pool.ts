@@ -27,7 +27,7 @@ export interface PoolOptions {
 }
 
 /** A connection in use by one transaction at a time. Exactly one of the two ends must be called. */
-export interface Lease {
+export interface PooledConnection {
   readonly connection: ClientConnection
   /** It was used before: it may have died unnoticed. */
   readonly isReused: boolean
@@ -52,7 +52,7 @@ export interface PooledTransport extends Transport {
 }
 
 interface Waiter {
-  readonly resolve: (lease: Lease | undefined) => void
+  readonly resolve: (pooled: PooledConnection | undefined) => void
 }
 
 interface Bucket {
@@ -105,15 +105,15 @@ export class Pool {
    *
    * @throws {ConnectError} when it cannot be had
    */
-  async acquire(target: Target, signal: AbortSignal): Promise<Lease> {
+  async acquire(target: Target, signal: AbortSignal): Promise<PooledConnection> {
     for (;;) {
       if (this.#isClosed || signal.aborted) {
         // Whoever is next gets the place that this one was woken for.
         this.#bucket(target).waiting.shift()?.resolve(undefined)
         throw this.#isClosed ? refusal('Shutting down') : refusal('Given up')
       }
-      const lease = this.#reuse(this.#bucket(target))
-      if (lease !== undefined) return lease
+      const pooled = this.#reuse(this.#bucket(target))
+      if (pooled !== undefined) return pooled
       // Not the same as before when the last connection was worn out.
       const bucket = this.#bucket(target)
       if (bucket.open < this.#maxConnections) return await this.#open(bucket, signal)
@@ -123,12 +123,12 @@ export class Pool {
   }
 
   /** An idle connection, at once; undefined when there is none. */
-  take(target: Target): Lease | undefined {
+  take(target: Target): PooledConnection | undefined {
     return this.#reuse(this.#bucket(target))
   }
 
   /** A new connection, beside those that idle: when one of them turned out to be dead. */
-  async fresh(target: Target, signal: AbortSignal): Promise<Lease> {
+  async fresh(target: Target, signal: AbortSignal): Promise<PooledConnection> {
     // They were opened at about the same time to the same server, and are likely to be dead as well.
     for (const connection of this.#bucket(target).idle.splice(0)) connection.leave()
     // Not the same as before when that was the last connection.
@@ -159,24 +159,24 @@ export class Pool {
     return bucket
   }
 
-  #reuse(bucket: Bucket): Lease | undefined {
+  #reuse(bucket: Bucket): PooledConnection | undefined {
     for (;;) {
       // The one used last: the others may grow old enough to be closed.
       const connection = bucket.idle.pop()
       if (connection === undefined) return undefined
       this.#idleSince.delete(connection)
       if (this.#isWornOut(connection)) connection.leave()
-      else if (connection.isOpen) return this.#lease(bucket, connection, true)
+      else if (connection.isOpen) return this.#lend(bucket, connection, true)
     }
   }
 
-  async #open(bucket: Bucket, signal: AbortSignal): Promise<Lease> {
+  async #open(bucket: Bucket, signal: AbortSignal): Promise<PooledConnection> {
     bucket.open++
     try {
       const connection = await openConnection(bucket.target, { hostname: this.#hostname, timeouts: this.timeouts, signal })
       this.#all.add(connection)
       connection.onLost = () => this.#lost(bucket, connection)
-      return this.#lease(bucket, connection, false)
+      return this.#lend(bucket, connection, false)
     } catch (error) {
       this.#gone(bucket)
       throw error
@@ -199,7 +199,7 @@ export class Pool {
     else if (bucket.open === 0) this.#buckets.delete(targetKey(bucket.target))
   }
 
-  #lease(bucket: Bucket, connection: ClientConnection, isReused: boolean): Lease {
+  #lend(bucket: Bucket, connection: ClientConnection, isReused: boolean): PooledConnection {
     let isOver = false
     const end = (then: () => void) => {
       if (isOver) return
@@ -239,7 +239,7 @@ export class Pool {
     }
     const waiter = bucket.waiting.shift()
     if (waiter !== undefined) {
-      waiter.resolve(this.#lease(bucket, connection, true))
+      waiter.resolve(this.#lend(bucket, connection, true))
       return
     }
     bucket.idle.push(connection)
@@ -253,7 +253,7 @@ export class Pool {
   }
 
   /** Waits for a connection, or for a place for a new one (undefined). */
-  #wait(bucket: Bucket, signal: AbortSignal): Promise<Lease | undefined> {
+  #wait(bucket: Bucket, signal: AbortSignal): Promise<PooledConnection | undefined> {
     return new Promise((resolve, reject) => {
       const end = () => {
         clearTimeout(timer)
@@ -266,9 +266,9 @@ export class Pool {
         reject(error)
       }
       const waiter: Waiter = {
-        resolve: (lease) => {
+        resolve: (pooled) => {
           end()
-          resolve(lease)
+          resolve(pooled)
         },
       }
       const late = () => fail(refusal('All connections are in use'))

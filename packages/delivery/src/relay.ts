@@ -8,8 +8,8 @@ import { fit, unfitEnvelope, unfitRecipient } from './client/fitness.ts'
 import { localReply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { type Fate, Transaction } from './client/transaction.ts'
-import type { Lease, Pool } from './pool.ts'
-import { type Begun, complete, freshLease, sendTo, toOutcome } from './send.ts'
+import type { Pool, PooledConnection } from './pool.ts'
+import { type Begun, complete, freshConnection, sendTo, toOutcome } from './send.ts'
 
 /** What a relayed transaction begins with. */
 export type RelayOptions = Pick<Job, 'from' | 'parameters'>
@@ -72,12 +72,12 @@ export class Relay {
       return await sendTo(this.#pool, this.#target, job)
     }
     this.#open = undefined
-    const { connection } = open.lease
+    const { connection } = open.pooled
     const about = { remote: this.#target.host, tls: connection.tls, hasDsn: connection.extensions.dsn }
     const made = fit(job, connection)
     const fitted = made instanceof Promise ? await made : made
     if (fitted.refusal !== undefined) {
-      open.lease.release(true)
+      open.pooled.release(true)
       const { refusal } = fitted
       return job.recipients.map((recipient) => toOutcome({ recipient, reply: refusal, isUncertain: false }, about))
     }
@@ -96,36 +96,36 @@ export class Relay {
   async #ask(recipient: Recipient, signal: () => AbortSignal): Promise<Reply> {
     const open =
       this.#current() ?? (this.#refusal === undefined ? this.#start(await this.#pool.acquire(this.#target, signal())) : undefined)
-    const refusal = open === undefined ? this.#refusal : unfitRecipient(recipient, open.lease.connection)
+    const refusal = open === undefined ? this.#refusal : unfitRecipient(recipient, open.pooled.connection)
     if (open === undefined || refusal !== undefined) return refusal ?? NOT_OPEN
     const reply = await open.transaction.rcpt(recipient)
-    if (!(open.transaction.wasStale && open.lease.isReused) || this.#isReleased) return reply
-    open.lease.discard()
-    const lease = await freshLease(this.#pool, this.#target, { signal: signal(), stale: open.transaction })
-    if ('code' in lease) return lease
-    const fresh = this.#start(lease)
+    if (!(open.transaction.wasStale && open.pooled.isReused) || this.#isReleased) return reply
+    open.pooled.discard()
+    const pooled = await freshConnection(this.#pool, this.#target, { signal: signal(), stale: open.transaction })
+    if ('code' in pooled) return pooled
+    const fresh = this.#start(pooled)
     return fresh === undefined ? (this.#refusal ?? NOT_OPEN) : await fresh.transaction.rcpt(recipient)
   }
 
   /** The transaction that is open, or one on a connection that idles. */
   #current(): Begun | undefined {
     const open = this.#open
-    if (open?.lease.connection.isOpen) return open
-    open?.lease.discard()
+    if (open?.pooled.connection.isOpen) return open
+    open?.pooled.discard()
     this.#open = undefined
-    const lease = this.#refusal === undefined ? this.#pool.take(this.#target) : undefined
-    return lease && this.#start(lease)
+    const pooled = this.#refusal === undefined ? this.#pool.take(this.#target) : undefined
+    return pooled && this.#start(pooled)
   }
 
-  #start(lease: Lease): Begun | undefined {
+  #start(pooled: PooledConnection): Begun | undefined {
     const { from, parameters } = this.#options
     const load = { from, parameters, size: parameters.size }
-    this.#refusal = unfitEnvelope(load, lease.connection)
+    this.#refusal = unfitEnvelope(load, pooled.connection)
     if (this.#refusal !== undefined) {
-      lease.release()
+      pooled.release()
       return undefined
     }
-    this.#open = { lease, transaction: new Transaction(lease.connection, { ...load, timeouts: this.#pool.timeouts }) }
+    this.#open = { pooled, transaction: new Transaction(pooled.connection, { ...load, timeouts: this.#pool.timeouts }) }
     return this.#open
   }
 
@@ -133,8 +133,8 @@ export class Relay {
     const open = this.#open
     this.#open = undefined
     // An answer that is still to come would be taken for the answer to what follows.
-    if (this.#asking > 0) open?.lease.connection.destroy()
-    open?.lease.release(open.transaction.needsReset)
+    if (this.#asking > 0) open?.pooled.connection.destroy()
+    open?.pooled.release(open.transaction.needsReset)
   }
 }
 

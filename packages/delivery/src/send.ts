@@ -7,7 +7,7 @@ import { localReply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { type Fate, isPositive, Transaction } from './client/transaction.ts'
 import { TimeUp } from './deadline.ts'
-import type { Lease, Pool } from './pool.ts'
+import type { Pool, PooledConnection } from './pool.ts'
 import { retryHint } from './retry-hint.ts'
 
 /** Recipients in one transaction: what RFC 5321 §4.5.3.1.8 promises that every server takes. */
@@ -40,22 +40,22 @@ interface Round {
 }
 
 async function nextRound(pool: Pool, target: Target, job: Job): Promise<Round> {
-  const lease = await pool.acquire(target, job.signal)
-  const { connection } = lease
+  const pooled = await pool.acquire(target, job.signal)
+  const { connection } = pooled
   const about = { remote: target.host, tls: connection.tls, hasDsn: connection.extensions.dsn }
   const made = fit(job, connection)
   const fitted = made instanceof Promise ? await made : made
   if (fitted.refusal !== undefined) {
-    lease.release()
+    pooled.release()
     const { refusal } = fitted
     return { outcomes: job.recipients.map((recipient) => toOutcome({ recipient, reply: refusal, isUncertain: false }, about)), left: [] }
   }
-  const { able, refused } = sortOut(job.recipients, lease)
+  const { able, refused } = sortOut(job.recipients, pooled)
   const size = Math.min(RECIPIENTS, connection.extensions.maxRecipients ?? RECIPIENTS)
   const batch = able.slice(0, size)
   const rest = able.slice(size)
-  if (batch.length === 0) lease.release()
-  const fates = batch.length === 0 ? [] : await transact(pool, target, { job: { ...fitted.job, recipients: batch }, lease })
+  if (batch.length === 0) pooled.release()
+  const fates = batch.length === 0 ? [] : await transact(pool, target, { job: { ...fitted.job, recipients: batch }, pooled })
   const isTaken = fates.some((fate) => isPositive(fate.reply))
   const over = isTaken ? fates.filter(isOverLimit) : []
   const decided = fates.filter((fate) => !over.includes(fate))
@@ -65,7 +65,7 @@ async function nextRound(pool: Pool, target: Target, job: Job): Promise<Round> {
   }
 }
 
-function sortOut(recipients: readonly Recipient[], { connection }: Lease): { able: Recipient[]; refused: Fate[] } {
+function sortOut(recipients: readonly Recipient[], { connection }: PooledConnection): { able: Recipient[]; refused: Fate[] } {
   const able: Recipient[] = []
   const refused: Fate[] = []
   for (const recipient of recipients) {
@@ -80,19 +80,19 @@ function sortOut(recipients: readonly Recipient[], { connection }: Lease): { abl
 async function transact(
   pool: Pool,
   target: Target,
-  { job, lease }: { readonly job: Job; readonly lease: Lease },
+  { job, pooled }: { readonly job: Job; readonly pooled: PooledConnection },
 ): Promise<readonly Fate[]> {
-  const first = begin(pool, job, lease)
+  const first = begin(pool, job, pooled)
   const fates = await complete(pool, first, job)
-  if (!(first.transaction.wasStale && lease.isReused) || job.signal.aborted) return fates
-  const fresh = await freshLease(pool, target, { signal: job.signal, stale: first.transaction })
+  if (!(first.transaction.wasStale && pooled.isReused) || job.signal.aborted) return fates
+  const fresh = await freshConnection(pool, target, { signal: job.signal, stale: first.transaction })
   if ('code' in fresh) return job.recipients.map((recipient) => ({ recipient, reply: fresh, isUncertain: false }))
   return await complete(pool, begin(pool, job, fresh), job)
 }
 
-function begin(pool: Pool, { from, parameters, message, recipients }: Job, lease: Lease): Begun {
-  const transaction = new Transaction(lease.connection, { from, parameters, size: message.size, timeouts: pool.timeouts })
-  return { lease, transaction, recipients }
+function begin(pool: Pool, { from, parameters, message, recipients }: Job, pooled: PooledConnection): Begun {
+  const transaction = new Transaction(pooled.connection, { from, parameters, size: message.size, timeouts: pool.timeouts })
+  return { pooled, transaction, recipients }
 }
 
 /**
@@ -101,11 +101,11 @@ function begin(pool: Pool, { from, parameters, message, recipients }: Job, lease
  *
  * @throws {ConnectError} when the server had said nothing
  */
-export async function freshLease(
+export async function freshConnection(
   pool: Pool,
   target: Target,
   { signal, stale: { answerToMail } }: { readonly signal: AbortSignal; readonly stale: Transaction },
-): Promise<Lease | Reply> {
+): Promise<PooledConnection | Reply> {
   try {
     return await pool.fresh(target, signal)
   } catch (error) {
@@ -124,7 +124,7 @@ function unwelcome({ code, status, text }: Reply, { text: why }: Reply): Reply {
 
 /** A transaction that only lacks its message, and perhaps recipients. */
 export interface Begun {
-  readonly lease: Lease
+  readonly pooled: PooledConnection
   readonly transaction: Transaction
   readonly recipients?: readonly Recipient[]
 }
@@ -132,12 +132,12 @@ export interface Begun {
 /** Sends the message, and gives the connection back. */
 export async function complete(
   pool: Pool,
-  { lease, transaction, recipients }: Begun,
+  { pooled, transaction, recipients }: Begun,
   { message, signal, log, unanswered }: Job,
 ): Promise<readonly Fate[]> {
   const abort = () => {
     // RFC 5321 §4.5.3.2.6: all is said, and the answer has ten minutes of its own; to leave now makes duplicates.
-    const cut = () => lease.connection.destroy(localReply(451, '4.3.2', 'Given up'))
+    const cut = () => pooled.connection.destroy(localReply(451, '4.3.2', 'Given up'))
     if (transaction.isSent && unanswered !== undefined) unanswered.stay(cut)
     else if (!transaction.isSent || !(signal.reason instanceof TimeUp)) cut()
   }
@@ -147,7 +147,7 @@ export async function complete(
   signal.removeEventListener('abort', abort)
   if (transaction.readError !== undefined) log?.warn({ error: transaction.readError }, 'the message could not be read')
   if (fates.some((fate) => fate.isUncertain)) pool.uncertain++
-  lease.release(transaction.needsReset)
+  pooled.release(transaction.needsReset)
   return fates
 }
 

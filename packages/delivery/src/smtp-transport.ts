@@ -207,7 +207,7 @@ class Courier {
       const outcomes = await sendTo(this.#pool, target, { ...job, recipients: [...progress.open.keys()] })
       progress.addresses++
       progress.sessions++
-      for (const outcome of outcomes) settle(progress, outcome)
+      for (const outcome of outcomes) takeOutcome(progress, outcome)
       if (at.address !== undefined) this.#unreachable.delete(at.address)
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error
@@ -264,7 +264,7 @@ function routeTls(setting: string | number | boolean | undefined): TlsPolicy | u
 }
 
 /** Takes an outcome: it is final unless another host may do better, RFC 5321 §4.5.4.1. */
-function settle({ open, done }: Progress, outcome: Outcome): void {
+function takeOutcome({ open, done }: Progress, outcome: Outcome): void {
   if (outcome.kind === 'deferred' && !outcome.uncertain) {
     open.set(outcome.recipient, outcome)
     return

@@ -13,7 +13,7 @@ import {
   type Suspension,
 } from './store.ts'
 
-interface Held {
+interface Entry {
   readonly message: QueuedMessage
   readonly octets: Buffer
   readonly states: DeliveryState[]
@@ -38,7 +38,7 @@ export function memoryStore(): QueueStore {
 }
 
 class Memory {
-  readonly messages = new Map<string, Held>()
+  readonly messages = new Map<string, Entry>()
   readonly finished = new Map<string, FinishedMessage>()
   readonly suspensions = new Map<string, Suspension>()
   unreturned = 0
@@ -75,8 +75,8 @@ class MemoryStore implements QueueStore {
     const due = this.#withStatus('scheduled', ({ at }) => at <= now)
       .sort((a, b) => a.status.at - b.status.at)
       .slice(0, limit)
-    const leases = due.flatMap(({ held, index, state }) => {
-      const { queuedAt, deliveries } = held.message
+    const leases = due.flatMap(({ entry, index, state }) => {
+      const { queuedAt, deliveries } = entry.message
       const { attempts, warned, pendingReport, countedFrom } = state
       const verdict = gate(deliveries[index]?.destination ?? '', {
         queuedAt,
@@ -85,8 +85,8 @@ class MemoryStore implements QueueStore {
         warned,
         hasPendingReport: pendingReport !== undefined,
       })
-      if (verdict === 'take') return [this.#claim(held, index)]
-      held.states[index] = {
+      if (verdict === 'take') return [this.#claim(entry, index)]
+      entry.states[index] = {
         ...state,
         status: verdict === 'wait' ? { kind: 'waiting', since: now } : { kind: 'scheduled', at: Math.max(verdict, now + 1) },
       }
@@ -96,42 +96,42 @@ class MemoryStore implements QueueStore {
   }
 
   async claimWaiting(destination: string, limit: number): Promise<readonly Lease[]> {
-    const waiting = this.#withStatus('waiting', (_, held, index) => held.message.deliveries[index]?.destination === destination)
+    const waiting = this.#withStatus('waiting', (_, entry, index) => entry.message.deliveries[index]?.destination === destination)
     return waiting
       .sort((a, b) => a.status.since - b.status.since)
       .slice(0, limit)
-      .map(({ held, index }) => this.#claim(held, index))
+      .map(({ entry, index }) => this.#claim(entry, index))
   }
 
   async claimOne(id: string, index: number): Promise<Lease | undefined> {
-    const held = this.#memory.messages.get(id)
-    const kind = held?.states[index]?.status.kind
-    return held && kind && kind !== 'claimed' && kind !== 'done' ? this.#claim(held, index) : undefined
+    const entry = this.#memory.messages.get(id)
+    const kind = entry?.states[index]?.status.kind
+    return entry && kind && kind !== 'claimed' && kind !== 'done' ? this.#claim(entry, index) : undefined
   }
 
   async release(leases: readonly Lease[], status: DeliveryStatus): Promise<void> {
     for (const { message, index, state } of leases) {
-      const held = this.#mine(message.id, index)
-      if (held) held.states[index] = withPendingHold({ ...state, status }, held.states[index]?.pendingHold)
+      const entry = this.#mine(message.id, index)
+      if (entry) entry.states[index] = withPendingHold({ ...state, status }, entry.states[index]?.pendingHold)
     }
   }
 
   async record({ lease, state, also = [], spawn = [], unreturned = 0, now }: LeaseEnd): Promise<RecordResult> {
     const contents = await Promise.all(spawn.map(({ source }) => exactly(source)))
     const ends = [{ lease, state }, ...also]
-    const held = this.#mine(lease.message.id, lease.index)
-    if (!held || !ends.every((end) => this.#mine(end.lease.message.id, end.lease.index))) return 'lost'
+    const entry = this.#mine(lease.message.id, lease.index)
+    if (!entry || !ends.every((end) => this.#mine(end.lease.message.id, end.lease.index))) return 'lost'
     this.#memory.unreturned += unreturned
     for (const [at, each] of spawn.entries()) this.#insert(each, contents[at] ?? Buffer.alloc(0))
-    for (const end of ends) held.states[end.lease.index] = withPendingHold(end.state, held.states[end.lease.index]?.pendingHold, now)
-    if (held.states.some(({ status }) => status.kind !== 'done')) return 'recorded'
-    this.#finish(held, now)
+    for (const end of ends) entry.states[end.lease.index] = withPendingHold(end.state, entry.states[end.lease.index]?.pendingHold, now)
+    if (entry.states.some(({ status }) => status.kind !== 'done')) return 'recorded'
+    this.#finish(entry, now)
     return 'finished'
   }
 
   async hasten({ now, latest }: Parameters<QueueStore['hasten']>[0]): Promise<number> {
     const late = this.#withStatus('scheduled', ({ at }) => at > latest)
-    for (const { held, index, state } of late) held.states[index] = { ...state, status: { kind: 'scheduled', at: now } }
+    for (const { entry, index, state } of late) entry.states[index] = { ...state, status: { kind: 'scheduled', at: now } }
     return late.length
   }
 
@@ -141,7 +141,7 @@ class MemoryStore implements QueueStore {
   }
 
   async waitingDestinations(): Promise<readonly string[]> {
-    return [...new Set(this.#withStatus('waiting').map(({ held, index }) => held.message.deliveries[index]?.destination ?? ''))].sort()
+    return [...new Set(this.#withStatus('waiting').map(({ entry, index }) => entry.message.deliveries[index]?.destination ?? ''))].sort()
   }
 
   content(message: QueuedMessage): MessageSource {
@@ -149,8 +149,8 @@ class MemoryStore implements QueueStore {
   }
 
   async get(id: string): Promise<QueueEntry | undefined> {
-    const held = this.#memory.messages.get(id)
-    return held && { message: held.message, states: [...held.states] }
+    const entry = this.#memory.messages.get(id)
+    return entry && { message: entry.message, states: [...entry.states] }
   }
 
   async getFinished(id: string): Promise<FinishedMessage | undefined> {
@@ -166,13 +166,13 @@ class MemoryStore implements QueueStore {
   }
 
   async operate(id: string, operation: Operation, now: number): Promise<number> {
-    const held = this.#memory.messages.get(id)
-    if (!held) return 0
-    if (operation.kind === 'delete') return this.#delete(held, now)
+    const entry = this.#memory.messages.get(id)
+    if (!entry) return 0
+    if (operation.kind === 'delete') return this.#delete(entry, now)
     let changed = 0
-    for (const [index, state] of held.states.entries()) {
+    for (const [index, state] of entry.states.entries()) {
       const next = operated(state, operation, now)
-      if (next) held.states[index] = next
+      if (next) entry.states[index] = next
       if (next) changed++
     }
     return changed
@@ -223,10 +223,10 @@ class MemoryStore implements QueueStore {
     return states.map((state, index) => ({ message, index, state }))
   }
 
-  #claim(held: Held, index: number): Lease {
-    const state: DeliveryState = { ...(held.states[index] as DeliveryState), status: this.#claimed() } // the index comes from the states
-    held.states[index] = state
-    return { message: held.message, index, state }
+  #claim(entry: Entry, index: number): Lease {
+    const state: DeliveryState = { ...(entry.states[index] as DeliveryState), status: this.#claimed() } // the index comes from the states
+    entry.states[index] = state
+    return { message: entry.message, index, state }
   }
 
   /** Who was taken for dead goes on under another name. */
@@ -235,39 +235,39 @@ class MemoryStore implements QueueStore {
     return { kind: 'claimed', owner: this.#owner }
   }
 
-  #mine(id: string, index: number): Held | undefined {
-    const held = this.#memory.messages.get(id)
-    const status = held?.states[index]?.status
-    return status?.kind === 'claimed' && status.owner === this.owner ? held : undefined
+  #mine(id: string, index: number): Entry | undefined {
+    const entry = this.#memory.messages.get(id)
+    const status = entry?.states[index]?.status
+    return status?.kind === 'claimed' && status.owner === this.owner ? entry : undefined
   }
 
   #withStatus<K extends DeliveryStatus['kind']>(
     kind: K,
-    matches: (status: Extract<DeliveryStatus, { kind: K }>, held: Held, index: number) => boolean = () => true,
+    matches: (status: Extract<DeliveryStatus, { kind: K }>, entry: Entry, index: number) => boolean = () => true,
   ) {
-    type Found = { held: Held; index: number; state: DeliveryState; status: Extract<DeliveryStatus, { kind: K }> }
-    return sorted(this.#memory.messages).flatMap((held): Found[] =>
-      held.states.flatMap((state, index): Found[] => {
+    type Found = { entry: Entry; index: number; state: DeliveryState; status: Extract<DeliveryStatus, { kind: K }> }
+    return sorted(this.#memory.messages).flatMap((entry): Found[] =>
+      entry.states.flatMap((state, index): Found[] => {
         const status = state.status as Extract<DeliveryStatus, { kind: K }> // checked by its kind in the next line
-        return status.kind === kind && matches(status, held, index) ? [{ held, index, state, status }] : []
+        return status.kind === kind && matches(status, entry, index) ? [{ entry, index, state, status }] : []
       }),
     )
   }
 
   #giveBack(isLost: (status: { readonly owner: string }) => boolean, now: number): number {
     const lost = this.#withStatus('claimed', isLost)
-    for (const { held, index, state } of lost)
-      held.states[index] = withPendingHold({ ...state, status: { kind: 'scheduled', at: now } }, state.pendingHold, now)
+    for (const { entry, index, state } of lost)
+      entry.states[index] = withPendingHold({ ...state, status: { kind: 'scheduled', at: now } }, state.pendingHold, now)
     return lost.length
   }
 
-  #delete(held: Held, now: number): number {
-    for (const [index, state] of held.states.entries()) held.states[index] = withdrawn(state, now)
-    this.#finish(held, now)
-    return held.states.length
+  #delete(entry: Entry, now: number): number {
+    for (const [index, state] of entry.states.entries()) entry.states[index] = withdrawn(state, now)
+    this.#finish(entry, now)
+    return entry.states.length
   }
 
-  #finish({ message, states }: Held, now: number): void {
+  #finish({ message, states }: Entry, now: number): void {
     const recipients = message.deliveries.flatMap((delivery, at) =>
       delivery.recipients.flatMap(({ address }, which) => {
         const state = states[at]?.recipients[which]

@@ -52,7 +52,7 @@ export class Guard {
       await Promise.race(before)
       taken = await this.#take(place, signal)
     }
-    const judged = this.#settle(judge(), place, taken)
+    const judged = this.#conclude(judge(), place, taken)
     this.#run(judged, place)
     return judged
   }
@@ -71,7 +71,7 @@ export class Guard {
     return undefined
   }
 
-  async #settle<T>(judging: Promise<T | undefined>, { home }: Keys, taken: readonly Count[]): Promise<T | undefined> {
+  async #conclude<T>(judging: Promise<T | undefined>, { home }: Keys, taken: readonly Count[]): Promise<T | undefined> {
     const user = await judging.catch(async (error: unknown) => {
       await this.#giveBack(taken) // nobody knows whether it was wrong
       throw error

@@ -50,7 +50,7 @@ export const maildir = definePlugin({
           const copies = copiesOf(context)
           const { envelope, message, signal, log } = context
           const job = { route: { via }, from: envelope.from, parameters: envelope.parameters, recipients: copies, message, signal, log }
-          return settle(context, copies, await transport.deliver(job))
+          return answerOf(context, copies, await transport.deliver(job))
         },
       },
       folders: options.folder === undefined ? [] : [{ at: 'folder', path, isMade: create }],
@@ -74,7 +74,7 @@ function copiesOf({ deliveries }: QueueContext): Copy[] {
 }
 
 /** The receipt when anybody was served; else the refusal. */
-function settle({ deliveries, envelope }: QueueContext, copies: readonly Copy[], outcomes: readonly Outcome[]): Receipt | Reject | Defer {
+function answerOf({ deliveries, envelope }: QueueContext, copies: readonly Copy[], outcomes: readonly Outcome[]): Receipt | Reject | Defer {
   const refused = new Map<Recipient, Reject | Defer>()
   for (const { recipient, kind, reply } of outcomes) {
     const owner = copies.find((copy) => copy === recipient)?.recipient

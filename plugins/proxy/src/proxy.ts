@@ -115,7 +115,7 @@ class Passer {
     const shares = this.#shares(context)
     const results = await Promise.all(shares.map((share) => this.#share(context, share)))
     this.passing.release(context.session.id)
-    return settle(context, results.flat())
+    return answerOf(context, results.flat())
   }
 
   async close(): Promise<void> {
@@ -208,7 +208,7 @@ function recipientOf({ recipient }: Outcome, recipients: Share['recipients']): R
 }
 
 /** The receipt when anybody was served; else the refusal. */
-function settle({ deliveries }: QueueContext, answers: readonly Answer[]): Receipt | Reject | Defer {
+function answerOf({ deliveries }: QueueContext, answers: readonly Answer[]): Receipt | Reject | Defer {
   const refusals = new Map<Recipient, Reject | Defer>()
   let said: string | undefined
   for (const { recipient, outcome, refusal } of answers) {

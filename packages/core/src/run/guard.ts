@@ -77,7 +77,7 @@ export function invoke<T>(
     if (isThenable(answer)) {
       handler.asynchronous = true
       if (trace) calledFor(trace)
-      return settle({ handler, call, context, check, start, trace }, answer)
+      return awaitAnswer({ handler, call, context, check, start, trace }, answer)
     }
     handler.asynchronous ??= false
     if (call.scope.timed) call.spent(handler, performance.now() - start)
@@ -133,7 +133,7 @@ interface Pending<T> extends Run {
 }
 
 /** Waits for an answer, no longer than the deadline, and not beyond the end of the session. */
-function settle<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<T | Failure | undefined> {
+function awaitAnswer<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<T | Failure | undefined> {
   const { handler, call, context } = run
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined

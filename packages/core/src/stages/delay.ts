@@ -41,7 +41,7 @@ function decide(decision: Decision | undefined, caller: Delaying, hook: DelayedH
 }
 
 /** What is still running at connect, helo and mail; undefined when all is known. */
-export function unsettled({ session, delayed }: Transaction): Promise<unknown> | undefined {
+export function stillRunning({ session, delayed }: Transaction): Promise<unknown> | undefined {
   const running = [...(session.delayed.running ?? []), ...(delayed.running ?? [])]
   return running.length > 0 ? Promise.all(running) : undefined
 }

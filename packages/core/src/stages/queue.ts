@@ -46,7 +46,7 @@ export async function take(transaction: Transaction, message: Message, verdicts:
   const replies = new Map<Recipient, WireReply>()
   for (const [reason, recipients] of quarantined(verdicts)) {
     const deliveries = group(recipients)
-    settleGroup(transaction, recipients, { replies, ...(await ask(transaction, 'quarantine', { message, deliveries, reason })) })
+    answerGroup(transaction, recipients, { replies, ...(await ask(transaction, 'quarantine', { message, deliveries, reason })) })
   }
   for (const [recipient] of verdicts.withKind('discard')) replies.set(recipient, ok(transaction, undefined))
   const passed = remaining(transaction, verdicts)
@@ -56,7 +56,7 @@ export async function take(transaction: Transaction, message: Message, verdicts:
   let reading: Promise<unknown> | undefined
   if (deliveries.length > 0) {
     const said = await ask(transaction, 'queue', { message, deliveries })
-    settleGroup(transaction, [...new Set(deliveries.flatMap(({ recipients }) => recipients))], { replies, ...said })
+    answerGroup(transaction, [...new Set(deliveries.flatMap(({ recipients }) => recipients))], { replies, ...said })
     if (!('kind' in said.stored)) reading = announce(transaction, { message, deliveries, receipt: said.stored })
   }
   return { replies, common: toReply(NOT_STORED), reading }
@@ -102,7 +102,7 @@ async function ask<K extends 'queue' | 'quarantine'>(transaction: Transaction, h
 
 type Group = Taker & { readonly replies: Map<Recipient, WireReply> }
 
-function settleGroup(transaction: Transaction, recipients: readonly RoutedRecipient[], { replies, plugin, stored }: Group): void {
+function answerGroup(transaction: Transaction, recipients: readonly RoutedRecipient[], { replies, plugin, stored }: Group): void {
   if ('kind' in stored) {
     const reply = refuse(transaction, 'queue', { plugin, refusal: stored })
     for (const recipient of recipients) replies.set(recipient, reply)

@@ -12,7 +12,7 @@ import { type Answer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
 import type { Transaction } from '../session/transaction.ts'
-import { delayedRefusal, unsettled } from './delay.ts'
+import { delayedRefusal, stillRunning } from './delay.ts'
 import { DISCARD } from './queue.ts'
 import { refuseRecipient } from './refuse.ts'
 
@@ -38,7 +38,7 @@ interface Onward extends Candidate {
 /** RCPT TO, from what was delayed to the recipient’s place in the envelope. */
 export function rcpt(transaction: Transaction, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
   transaction.ask(recipient, parameters)
-  const running = unsettled(transaction)
+  const running = stillRunning(transaction)
   return running ? running.then(() => begin(transaction, recipient, parameters)) : begin(transaction, recipient, parameters)
 }
 

@@ -45,7 +45,7 @@ const WAITING_FOR: Readonly<Record<Stage, string>> = {
   done: '',
 }
 
-interface Slot {
+interface RcptEntry {
   readonly recipient: Recipient
   fate: Reply | undefined
   isUncertain: boolean
@@ -56,11 +56,11 @@ interface Slot {
 export class Transaction implements Exchange {
   readonly #connection: ClientConnection
   readonly #options: TransactionOptions
-  readonly #slots: Slot[] = []
-  /** Slots before this index need no RCPT any more. */
+  readonly #entries: RcptEntry[] = []
+  /** Entries before this index need no RCPT any more. */
   #next = 0
-  /** Slots whose RCPT was sent, and how many of them were answered. */
-  readonly #asked: Slot[] = []
+  /** Entries whose RCPT was sent, and how many of them were answered. */
+  readonly #asked: RcptEntry[] = []
   #answered = 0
   #isBegun = false
   #isDataSent = false
@@ -90,7 +90,7 @@ export class Transaction implements Exchange {
 
   /** Recipients the server has not refused so far. */
   get accepted(): readonly Recipient[] {
-    return this.#open().map((slot) => slot.recipient)
+    return this.#open().map((entry) => entry.recipient)
   }
 
   /** The final dot is on its way: only the answer to it is awaited. */
@@ -167,7 +167,7 @@ export class Transaction implements Exchange {
     const isOurs = reply.code !== 421
     const loss = isOurs ? { ...reply, text: reply.text + WAITING_FOR[stage] } : reply
     this.#loss = loss
-    this.#settle(this.#open(), loss, isOurs && stage === 'final')
+    this.#decide(this.#open(), loss, isOurs && stage === 'final')
     this.needsReset = false
     this.#finish()
   }
@@ -177,24 +177,24 @@ export class Transaction implements Exchange {
     return this.#answered < this.#asked.length ? 'rcpt' : this.#phase
   }
 
-  /** Slots whose fate is open. */
-  #open(): Slot[] {
-    return this.#slots.filter((slot) => slot.fate === undefined)
+  /** Entries whose fate is open. */
+  #open(): RcptEntry[] {
+    return this.#entries.filter((entry) => entry.fate === undefined)
   }
 
-  #settle(slots: readonly Slot[], fate: Reply, isUncertain = false): void {
-    for (const slot of slots) {
-      slot.fate = fate
-      slot.isUncertain = isUncertain
-      slot.answered?.(fate)
+  #decide(entries: readonly RcptEntry[], fate: Reply, isUncertain = false): void {
+    for (const entry of entries) {
+      entry.fate = fate
+      entry.isUncertain = isUncertain
+      entry.answered?.(fate)
     }
   }
 
   #add(recipient: Recipient, answered: ((reply: Reply) => void) | undefined): void {
-    const slot: Slot = { recipient, fate: undefined, isUncertain: false, answered }
-    this.#slots.push(slot)
+    const entry: RcptEntry = { recipient, fate: undefined, isUncertain: false, answered }
+    this.#entries.push(entry)
     const refusal = this.#loss ?? (this.#mail !== undefined && !isPositive(this.#mail) ? this.#mail : undefined)
-    if (refusal !== undefined) this.#settle([slot], refusal)
+    if (refusal !== undefined) this.#decide([entry], refusal)
   }
 
   /** Sends what may be sent now: all that is left where the server pipelines, one command where it does not. */
@@ -203,20 +203,20 @@ export class Transaction implements Exchange {
     if (!this.#isBegun) this.#begin()
     const isOneByOne = !extensions.pipelining
     const mustWait = () => isOneByOne && (this.#mail === undefined || this.#answered < this.#asked.length)
-    while (this.#next < this.#slots.length && !mustWait()) {
-      const slot = this.#slots[this.#next++] as Slot // within the bounds
-      if (slot.fate !== undefined) continue
-      this.#asked.push(slot)
-      this.#connection.command(rcptCommand(slot.recipient.address, slot.recipient.parameters, extensions), this)
+    while (this.#next < this.#entries.length && !mustWait()) {
+      const entry = this.#entries[this.#next++] as RcptEntry // within the bounds
+      if (entry.fate !== undefined) continue
+      this.#asked.push(entry)
+      this.#connection.command(rcptCommand(entry.recipient.address, entry.recipient.parameters, extensions), this)
     }
-    if (this.#message !== undefined && !this.#isDataSent && this.#next === this.#slots.length && !mustWait()) this.#sendData()
+    if (this.#message !== undefined && !this.#isDataSent && this.#next === this.#entries.length && !mustWait()) this.#sendData()
     this.#connection.flush()
   }
 
   #begin(): void {
     const { from, size } = this.#options
     // RFC 6531 §3.4: an internationalized recipient needs it too, though the client knew it by another address.
-    const smtputf8 = this.#options.parameters.smtputf8 || this.#slots.some(({ recipient }) => recipient.address.isInternational)
+    const smtputf8 = this.#options.parameters.smtputf8 || this.#entries.some(({ recipient }) => recipient.address.isInternational)
     const parameters = smtputf8 ? { ...this.#options.parameters, smtputf8 } : this.#options.parameters
     this.#isBegun = true
     this.needsReset = true
@@ -236,15 +236,15 @@ export class Transaction implements Exchange {
 
   #afterMail(reply: Reply): void {
     this.#mail = reply
-    if (!isPositive(reply)) this.#settle(this.#open(), reply.code < 400 ? outOfStep(reply) : reply)
+    if (!isPositive(reply)) this.#decide(this.#open(), reply.code < 400 ? outOfStep(reply) : reply)
     this.#advance()
   }
 
   #afterRcpt(reply: Reply): void {
-    const slot = this.#asked[this.#answered++] as Slot // the stage says that there is one
-    if (slot.fate === undefined) {
-      if (isPositive(reply)) slot.answered?.(reply)
-      else this.#settle([slot], reply.code < 400 ? outOfStep(reply) : reply)
+    const entry = this.#asked[this.#answered++] as RcptEntry // the stage says that there is one
+    if (entry.fate === undefined) {
+      if (isPositive(reply)) entry.answered?.(reply)
+      else this.#decide([entry], reply.code < 400 ? outOfStep(reply) : reply)
     }
     this.#advance()
   }
@@ -252,7 +252,7 @@ export class Transaction implements Exchange {
   #afterData(reply: Reply): void {
     const open = this.#open()
     if (reply.code !== 354) {
-      this.#settle(open, reply.code < 400 ? outOfStep(reply) : reply)
+      this.#decide(open, reply.code < 400 ? outOfStep(reply) : reply)
       this.#finish()
       if (reply.code < 400) this.#connection.destroy()
       return
@@ -309,7 +309,7 @@ export class Transaction implements Exchange {
 
   /** An answer before the final dot: a refusal counts, but server and client no longer agree on what is text and what is a command. */
   #afterEarly(reply: Reply): void {
-    this.#settle(this.#open(), reply.code < 400 ? outOfStep(reply) : reply)
+    this.#decide(this.#open(), reply.code < 400 ? outOfStep(reply) : reply)
     this.#finish()
     this.#connection.destroy()
   }
@@ -319,7 +319,7 @@ export class Transaction implements Exchange {
     // Who says yes before the end has come does not mean this message; who says no may mean its beginning.
     const final = reply.code < 400 && !(isPositive(reply) && isAllSent) ? outOfStep(reply) : reply
     const open = this.#open()
-    this.#settle(this.#connection.isLmtp ? open.slice(0, 1) : open, final, final !== reply && isAllSent)
+    this.#decide(this.#connection.isLmtp ? open.slice(0, 1) : open, final, final !== reply && isAllSent)
     if (this.#connection.isLmtp && open.length > 1) return
     this.needsReset = false
     this.#finish()
@@ -331,7 +331,7 @@ export class Transaction implements Exchange {
     this.#phase = 'done'
     const resolve = this.#resolve
     this.#resolve = undefined
-    resolve?.(this.#slots.map(({ recipient, fate, isUncertain }) => ({ recipient, reply: fate ?? ABANDONED, isUncertain })))
+    resolve?.(this.#entries.map(({ recipient, fate, isUncertain }) => ({ recipient, reply: fate ?? ABANDONED, isUncertain })))
   }
 }
 

@@ -108,10 +108,10 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
     }
     this.input.block()
     answer.then(
-      (value) => this.#settle(() => next(this, value, context)),
+      (value) => this.#goOn(() => next(this, value, context)),
       (error: unknown) => {
         this.settings.onError(error)
-        this.#settle(() => next(this, FAILURE, context))
+        this.#goOn(() => next(this, FAILURE, context))
       },
     )
   }
@@ -123,10 +123,10 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
       return
     }
     this.input.block()
-    this.#pause = setTimeout(() => this.#settle(next), delayMs)
+    this.#pause = setTimeout(() => this.#goOn(next), delayMs)
   }
 
-  #settle(next: () => void): void {
+  #goOn(next: () => void): void {
     if (this.#isClosed) return
     this.input.release()
     this.beginStep()
