@@ -30,6 +30,12 @@ for (const [text, expected] of [
   ['AUTH=a=b', 501],
   ['-X=1', 501],
   ['X-1=1', 555],
+  ['SMTPUTF8=x', 501],
+  ['REQUIRETLS=x', 501],
+  ['PRDR=x', 501],
+  ['=x', 501],
+  ['AUTH=+zz', 501],
+  ['SIZE=1 SIZE=1', 501],
   ['__proto__=1', 501],
   ['constructor=1', 555],
 ] as const)
@@ -48,12 +54,27 @@ for (const [text, expected] of [
   ['ORCPT=;x', 501],
   ['ORCPT=rfc822;', 501],
   ['ORCPT=rfc822;a+0Ab', 501],
+  ['ORCPT=x', 501],
   ['SIZE=1', 555],
 ] as const)
   test(`RFC 3461 §4: the parameters ${JSON.stringify(text)} of RCPT`, () => {
     const result = parseRcptParameters(text, ALL)
     assert.deepEqual(isReply(result) ? result.code : result, expected)
   })
+
+test('RFC 3461 §4, RFC 4954 §5: what is longer than its limit is malformed', () => {
+  const codeOf = (result: object) => (isReply(result) ? result.code : 0)
+  const mail = (text: string) => codeOf(parseMailParameters(text, RULES))
+  const rcpt = (text: string) => codeOf(parseRcptParameters(text, ALL))
+  const [envid, auth, orcpt] = [`ENVID=${'x'.repeat(100)}`, `AUTH=${'x'.repeat(500)}`, `ORCPT=rfc822;${'x'.repeat(493)}`]
+  assert.deepEqual([mail(envid), mail(auth), rcpt(orcpt)], [0, 0, 0])
+  assert.deepEqual([mail(`${envid}x`), mail(`${auth}x`), rcpt(`${orcpt}x`)], [501, 501, 501])
+})
+
+test('RFC 8689 §3: REQUIRETLS needs TLS', () => {
+  const result = parseMailParameters('REQUIRETLS', { ...RULES, isSecure: false })
+  assert.equal(isReply(result) && result.code, 530)
+})
 
 test('RFC 5321 §4.1.1.11: what is not offered is not known', () => {
   const rules = { offer: NOTHING, size: 1000, isSecure: true, hasAuth: false }
