@@ -20,6 +20,19 @@ const begin = () => new SessionState(ground().scope, wire())
 const via = (plugin: string, answer: unknown, more: Partial<Handler> = {}) => handler('route', () => answer, { plugin, ...more })
 const run = (handlers: readonly Handler[], session = begin()) => first(handlers, new HookCall('data', session, NOTHING), asRoute)
 
+test('nobody is asked twice', async () => {
+  for (const answer of [undefined, Promise.resolve(undefined)]) {
+    const asked: string[] = []
+    const once = (plugin: string) => {
+      // A throw ends the turn, where a turn without end would hold up all tests.
+      const run = () => (asked.push(plugin) > 3 ? fails() : answer)
+      return handler('route', run, { plugin })
+    }
+    assert.equal(await run([once('a'), once('b'), once('c')]), undefined)
+    assert.deepEqual(asked, ['a', 'b', 'c'])
+  }
+})
+
 test('the first answer counts, and the others are not asked', async () => {
   const never = handler('route', () => assert.fail('it is not its turn'))
   const expected = { plugin: 'b', value: { via: 'x' } }

@@ -156,6 +156,18 @@ test('who listens hears each chunk and the end', async () => {
 
 const queuedAs = (id: unknown) => `Ok: ${id} queued as 1`
 
+test('what is taken is taken after who listens has heard the end', async () => {
+  const order: string[] = []
+  const end = async () => {
+    await new Promise((resolve) => setImmediate(resolve))
+    order.push('end')
+  }
+  const taking = handler('queue', () => ({ id: String(order.push('queue')) }))
+  const client = new Client(ground({ route: routes, receive: [receives({ write: () => undefined, end })], queue: [taking] }))
+  await client.send('a@x.test')
+  assert.deepEqual(order, ['end', 'queue'])
+})
+
 test('who listened is told when there is no more to come', async () => {
   for (const when of ['opened', 'begun'] as const) {
     const heard: string[] = []

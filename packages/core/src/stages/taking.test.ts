@@ -354,73 +354,12 @@ test('without a transaction, or without content, there is no message', async () 
   assert.deepEqual(made.lines, [])
 })
 
-test('a connection counts what it took and what it refused', async () => {
-  const { client, made } = open({}, {}, { protocol: 'lmtp' })
-  client.stages.refused('RCPT', { code: 501, text: 'x' })
-  await client.stages.connect()
-  client.close()
-  assert.deepEqual(
-    made.lines.map(({ event, transactions, accepted, refused, closed }) => [event, transactions, accepted, refused, closed]),
-    [['session', 0, 0, 1, 'quit']],
-  )
-  assert.equal(client.gone, 1)
-  const some = open()
-  await some.client.send(A)
-  some.client.close()
-  assert.deepEqual(
-    some.made.lines.map(({ event }) => event),
-    ['transaction'],
-  )
-  const silent = open({}, { timed: false })
-  await silent.client.send(A)
-  silent.client.close()
-  assert.deepEqual(silent.made.lines, [])
-})
-
-test('refusals of the wire are logged up to a hundred, and end a message that they are about', async () => {
-  const { client, made } = open()
+test('a message whose client has gone while it was judged is not taken: nobody has looked at it to the end', async () => {
+  const { client, taken } = open(judging([() => new Promise(() => undefined)]))
   await client.begin()
   await client.rcpt(A)
-  client.stages.refused('DATA', { code: 552, status: '5.3.4', text: 'Too big' })
-  client.stages.reset()
-  assert.equal(reply(made), '552 5.3.4 Too big')
-  await client.begin()
-  await client.rcpt(A)
-  client.stages.refused('NOOP', { code: 501, text: 'x' })
+  const reply = client.data()
+  await new Promise((resolve) => setImmediate(resolve))
   client.close('client')
-  assert.equal(reply(made), '451 4.4.2 Connection lost before the end of the message')
-  for (let i = 0; i < 150; i++) client.stages.refused('NOOP', { code: 501, text: 'x' })
-  assert.equal(made.logged.length, 100)
-  assert.deepEqual(made.logged[0]?.slice(0, 2), ['debug', 'refused by the wire'])
-})
-
-test('a transaction that came to nothing has a line when somebody was refused in it', async () => {
-  const { client, made } = open({ route: [] as never })
-  await client.begin()
-  client.stages.reset()
-  assert.deepEqual(made.lines, [])
-  await client.begin()
-  await client.rcpt(A)
-  await client.stages.helo('client.test', 'EHLO')
-  assert.deepEqual(
-    made.lines.map((line) => [line['reply'], line['refused']]),
-    [['550 5.7.1 Relaying denied', [{ to: A, plugin: undefined, reply: '550 5.7.1 Relaying denied' }]]],
-  )
-})
-
-test('the end of a connection is told, with its reason', async () => {
-  const heard: unknown[] = []
-  const { client } = open({ closed: [[handler('closed', ({ reason, session }) => void heard.push(reason, session?.helo?.name))]] })
-  await client.stages.helo('client.test', 'EHLO')
-  client.close('client')
-  assert.deepEqual(heard, ['client', 'client.test'])
-})
-
-test('a line that cannot be written changes no answer', async () => {
-  const { client, made } = open({}, { record: fails })
-  assert.deepEqual(await client.send(A), [250, 250])
-  assert.deepEqual(
-    made.logged.map(([level, text]) => `${level} ${text}`),
-    ['error the line of a transaction could not be written'],
-  )
+  assert.deepEqual([codesOf(await reply), taken], [[451], []])
 })

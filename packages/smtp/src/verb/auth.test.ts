@@ -24,6 +24,9 @@ const judge =
   async (attempt) =>
     (await judgement(attempt)) ? WELCOME : undefined
 
+/** Milliseconds until a judgement that does not end fails its test. */
+const PATIENCE_MS = 8_000
+
 test('every mechanism of the seam has its exchange', () => {
   assert.deepEqual([...MECHANISMS.keys()].sort(), [
     'CRAM-MD5',
@@ -208,7 +211,7 @@ test('RFC 4954 §4: an exchange that is cancelled in the middle of the judgement
   assert.equal(await fixture.talker.say('NOOP'), '250 2.0.0 Ok')
 })
 
-test('a client that goes away in the middle of SCRAM ends the judgement', async () => {
+test('a client that goes away in the middle of SCRAM ends the judgement', { timeout: PATIENCE_MS }, async () => {
   let settle: (isGood: boolean) => void = () => {}
   const settled = new Promise<boolean>((resolve) => {
     settle = resolve
@@ -249,7 +252,7 @@ test('a judge who asks for the proof after the attempt is over is given none, an
   assert.equal(await eager.talker.say('NOOP'), '250 2.0.0 Ok')
 })
 
-test('a judge who gives up while the client thinks is told that there is no proof', async () => {
+test('a judge who gives up while the client thinks is told that there is no proof', { timeout: PATIENCE_MS }, async () => {
   let proven: Promise<boolean> | undefined
   await using fixture = await open(
     async (attempt) => {
