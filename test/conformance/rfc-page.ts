@@ -11,17 +11,23 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** `RFC 5321 §4.5.3.1`, as docs and conventions want it; a list of sections goes on with `, §…`. */
 const CITATION = /RFC (\d{3,5})((?:(?:, | and )?[ ]?§[\w.]*\w)*)/g
 
-interface Entry {
+/** Where a section is cited: paths from the root. */
+export interface Entry {
   readonly code: Set<string>
   readonly deviates: Set<string>
   readonly tests: Set<string>
 }
 
-/** The page, as Markdown. */
-export function renderRfcPage(): string {
+/** Every citation in code and tests, by standard and section; the section is empty where a standard is cited as a whole. */
+export function readCitations(): ReadonlyMap<string, ReadonlyMap<string, Entry>> {
   const index = new Map<string, Map<string, Entry>>()
   for (const path of globSync(['{packages,plugins}/*/src/**/*.ts', 'test/**/*.{ts,smtp}'], { cwd: ROOT }).sort()) read(index, path)
-  const standards = [...index].sort(([a], [b]) => Number(a) - Number(b))
+  return index
+}
+
+/** The page, as Markdown. */
+export function renderRfcPage(): string {
+  const standards = [...readCitations()].sort(([a], [b]) => Number(a) - Number(b))
   const parts = [HEAD, '## What we do not do', '', ...NOT_DONE.map(([citation, reason]) => `* ${citation}: ${reason}`), '']
   for (const [rfc, sections] of standards) parts.push(...renderStandard(rfc, sections))
   return `${parts.join('\n').trimEnd()}\n`
