@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { zoneDns } from '@postroad/dns'
 import type { Role } from '@postroad/plugin'
-import { makeMessage } from '../../packages/queue/src/contract-fixture.ts'
+import { makeMessage } from '../../packages/testing/src/contract/queue-fixture.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
 import { QueueNode } from '../../plugins/redis-queue/src/node.ts'
 import { options } from '../../plugins/redis-queue/src/options.ts'

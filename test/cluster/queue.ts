@@ -1,6 +1,6 @@
 /** A queue as its contract opens it. */
 import { randomUUID } from 'node:crypto'
-import type { QueueUnderTest } from '../../packages/queue/src/contract.ts'
+import type { QueueUnderTest } from '../../packages/testing/src/contract/queue.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
 import type { ContentFolder } from '../../plugins/redis-queue/src/store/contents.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'

@@ -1,7 +1,7 @@
 /** A process that shares a queue, and does what its parent says: adds, beats, looks how much is where, and uses up its descriptors. */
 import { closeSync, openSync } from 'node:fs'
 import { openLmdbStore } from '@postroad/embedded'
-import { makeMessage, octetsOf, sourceOf } from '../../packages/queue/src/contract-fixture.ts'
+import { makeMessage, octetsOf, sourceOf } from '../../packages/testing/src/contract/queue-fixture.ts'
 
 const store = await openLmdbStore({ folder: process.argv[2] ?? '', minFreeBytes: 0 })
 const taken: number[] = []

@@ -5,8 +5,8 @@
  * and each delivery has one status (scheduled, waiting, claimed, held, done). `state.ts` is the machine that moves it, pure functions of
  * a state and what happened; `STATES.md` draws it. `schedule.ts` says when to try again, `classify.ts` why a next hop refused.
  *
- * `store.ts` is what must be durable: `QueueStore`. A store that passes `queueContract` (`@postroad/queue/contract`) may mint receipts.
- * One that forgets is here, for tests; the one on LMDB is in `@postroad/embedded`, the one on Redis in `@postroad/redis-queue`. Both keep
+ * `store.ts` is what must be durable: `QueueStore`. A store that passes `queueContract` (`@postroad/testing/queue`) may mint receipts.
+ * One that forgets is there too, for tests; the one on LMDB is in `@postroad/embedded`, the one on Redis in `@postroad/redis-queue`. Both keep
  * large content with `disk/` and envelopes with `envelope.ts`.
  *
  * `engine/` works the queue off: it claims what is due, gives it to a transport, asks and tells the hooks, and records the state; `dsn/`
@@ -29,7 +29,6 @@ export { type EngineOptions, engineClock } from './engine/options.ts'
 export { type BackoffOptions, DEFAULT_BACKOFF, type SiteLimits, type SiteRule } from './engine/site.ts'
 export type { SiteSlots, SlotAnswer, SlotEnd } from './engine/slots.ts'
 export { loadEnvelope, type StoredEnvelope, storeEnvelope } from './envelope.ts'
-export { memoryQueue } from './memory-store.ts'
 export {
   type DeliveryState,
   type DeliveryStatus,

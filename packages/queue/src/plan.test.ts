@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Route, RoutedRecipient } from '@postroad/plugin'
-import { address } from './contract-fixture.ts'
+import { address } from '../../../test/contracts/queue/messages.ts'
 import { meansDestination, planMessage } from './plan.ts'
 
 const options = { maxRecipients: 3 }

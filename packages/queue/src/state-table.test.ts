@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Outcome } from '@postroad/mail'
-import { makeMessage } from './contract-fixture.ts'
+import { makeMessage } from '../../../test/contracts/queue/messages.ts'
 import { type DeliveryState, initialState } from './model.ts'
 import { DEFAULT_SCHEDULE } from './schedule.ts'
 import { type Attempted, afterAttempt, cancel, lifeBegan, operated, type Report, wants, withdrawn, withPendingHold } from './state.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { channel } from 'node:diagnostics_channel'
 import { test } from 'node:test'
-import { memoryStore } from './memory-store.ts'
+import { memoryStore } from '../../../test/contracts/queue/messages.ts'
 import { answerStats, type StatsRequest } from './stats-request.ts'
 
 test('a queue answers who counts, until it is closed', async () => {

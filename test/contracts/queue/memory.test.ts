@@ -1,5 +1,4 @@
-import { memoryQueue } from '@postroad/queue-engine'
-import { queueContract } from '@postroad/queue-engine/contract'
+import { memoryQueue, queueContract } from '@postroad/testing/queue'
 
 queueContract({
   name: 'memory',

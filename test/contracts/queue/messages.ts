@@ -1,2 +1,3 @@
-/** Messages of the queue contract, for the tests of the stores that are held to it. */
-export { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../../../packages/queue/src/contract-fixture.ts'
+/** Messages of the queue contract, and a store that forgets: for the tests of the queue itself and of the stores that are held to the contract. */
+export { address, at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../../../packages/testing/src/contract/queue-fixture.ts'
+export { memoryQueue, memoryStore } from '../../../packages/testing/src/memory-queue.ts'

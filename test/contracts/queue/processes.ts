@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
 import type { QueueStore } from '@postroad/queue-engine'
-import type { QueueUnderTest } from '@postroad/queue-engine/contract'
+import type { QueueUnderTest } from '@postroad/testing/queue'
 
 export async function embeddedQueue(): Promise<QueueUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-queue-'))

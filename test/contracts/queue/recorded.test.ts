@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openLmdbStore } from '@postroad/embedded'
 import { type Job, readAll } from '@postroad/mail'
 import type { QueueError } from '@postroad/queue-engine'
-import { type Bench, makeBench, OK } from '../../../packages/queue/src/engine/engine-fixture.ts'
+import { type Bench, makeBench, OK } from './engine-bench.ts'
 
 /** What a recording says of a message: its octets, where they are known. */
 interface Recorded {

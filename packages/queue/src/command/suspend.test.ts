@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { at, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
-import { memoryStore } from '../memory-store.ts'
+import { at, makeMessage, memoryStore, octetsOf, sourceOf } from '../../../../test/contracts/queue/messages.ts'
 import { DestinationRules } from '../rule/destination-rules.ts'
 import { queueCommands } from './commands.ts'
 

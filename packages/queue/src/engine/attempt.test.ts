@@ -1,8 +1,8 @@
 /** One attempt: what the transport is asked to do. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeMessage } from '../contract-fixture.ts'
-import { makeBench, OK } from './engine-fixture.ts'
+import { makeBench, OK } from '../../../../test/contracts/queue/engine-bench.ts'
+import { makeMessage } from '../../../../test/contracts/queue/messages.ts'
 
 /** The reverse-path that the next hop hears, when the route says this one. */
 async function reversePathWith(reversePath: string | number | boolean): Promise<string> {

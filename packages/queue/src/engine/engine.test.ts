@@ -2,10 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readAll } from '@postroad/mail'
 import { defer, reject, reroute } from '@postroad/plugin'
-import { address, makeMessage } from '../contract-fixture.ts'
-import { memoryStore } from '../memory-store.ts'
+import { makeBench, OK, overriding, rest, siteRule } from '../../../../test/contracts/queue/engine-bench.ts'
+import { address, makeMessage, memoryStore } from '../../../../test/contracts/queue/messages.ts'
 import { DEFAULT_SCHEDULE } from '../schedule.ts'
-import { makeBench, OK, overriding, rest, siteRule } from './engine-fixture.ts'
 
 const HOUR = 3_600_000
 const GREYLISTED = { code: 450, status: '4.7.1', text: 'Greylisted' }

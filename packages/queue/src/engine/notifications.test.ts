@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readAll } from '@postroad/mail'
-import { makeMessage } from '../contract-fixture.ts'
+import { type Answer, type Bench, makeBench, OK, overriding } from '../../../../test/contracts/queue/engine-bench.ts'
+import { makeMessage, memoryQueue } from '../../../../test/contracts/queue/messages.ts'
 import { giveUp } from '../give-up.ts'
-import { memoryQueue } from '../memory-store.ts'
 import type { QueuedMessage } from '../model.ts'
-import { type Answer, type Bench, makeBench, OK, overriding } from './engine-fixture.ts'
 
 const HOUR = 3_600_000
 const GREYLISTED = { code: 450, status: '4.7.1', text: 'Greylisted' }

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeAddress } from '@postroad/mail'
 import type { RcptParameters } from '@postroad/plugin'
-import { makeMessage } from '../contract-fixture.ts'
+import { makeBench, OK } from '../../../../test/contracts/queue/engine-bench.ts'
+import { makeMessage } from '../../../../test/contracts/queue/messages.ts'
 import { split } from '../plan.ts'
-import { makeBench, OK } from './engine-fixture.ts'
 
 const UNKNOWN = { code: 550, status: '5.1.1', text: 'User unknown' }
 const address = (text: string) => makeAddress(text.split('@')[0] ?? '', text.split('@')[1] ?? '')

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NotTried } from '@postroad/mail'
-import { makeMessage } from '../contract-fixture.ts'
-import { memoryStore } from '../memory-store.ts'
+import { makeBench, OK, overriding, rest } from '../../../../test/contracts/queue/engine-bench.ts'
+import { makeMessage, memoryStore } from '../../../../test/contracts/queue/messages.ts'
 import type { QueueStore } from '../store.ts'
-import { makeBench, OK, overriding, rest } from './engine-fixture.ts'
 
 /** A store whose methods reject while `state.isBroken`, and what was logged. */
 function failing(methods: readonly ('release' | 'claimOne' | 'record')[]) {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
-import { memoryStore } from '../memory-store.ts'
+import { makeBench, OK, overriding } from '../../../../test/contracts/queue/engine-bench.ts'
+import { makeMessage, memoryStore, octetsOf, sourceOf } from '../../../../test/contracts/queue/messages.ts'
 import { DEFAULT_SCHEDULE, longestPause } from '../schedule.ts'
-import { makeBench, OK, overriding } from './engine-fixture.ts'
 import { WallWatch } from './wall-watch.ts'
 
 const HOUR = 3_600_000

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeAddress, NotTried } from '@postroad/mail'
 import { defer, type Route } from '@postroad/plugin'
-import { type Answer, type Bench, makeBench, OK } from './engine-fixture.ts'
+import { type Answer, type Bench, makeBench, OK } from '../../../../test/contracts/queue/engine-bench.ts'
 
 const HOUR = 3_600_000
 /** Hours pass in these tests, and nobody waits for a second of them. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeMessage } from '../contract-fixture.ts'
+import { type Answer, makeBench, OK, rest, siteRule } from '../../../../test/contracts/queue/engine-bench.ts'
+import { makeMessage } from '../../../../test/contracts/queue/messages.ts'
 import { DEFAULT_SCHEDULE } from '../schedule.ts'
-import { type Answer, makeBench, OK, rest, siteRule } from './engine-fixture.ts'
 import type { EngineOptions } from './options.ts'
 import { FIXED_BACKOFF } from './site.ts'
 

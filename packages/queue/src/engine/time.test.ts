@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Reply } from '@postroad/mail'
-import { gateOpen, makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
-import { memoryQueue, memoryStore } from '../memory-store.ts'
+import { makeBench, OK, overriding, rest, siteRule } from '../../../../test/contracts/queue/engine-bench.ts'
+import { gateOpen, makeMessage, memoryQueue, memoryStore, octetsOf, sourceOf } from '../../../../test/contracts/queue/messages.ts'
 import type { QueuedMessage } from '../model.ts'
-import { makeBench, OK, overriding, rest, siteRule } from './engine-fixture.ts'
 
 const HOUR = 3_600_000
 const DESTINATION = 'smtp:lane-0.example.com'

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeAddress, readAll } from '@postroad/mail'
 import { defer, type Route, reject } from '@postroad/plugin'
-import { makeMessage } from '../contract-fixture.ts'
-import { type Bench, makeBench, OK } from './engine-fixture.ts'
+import { type Bench, makeBench, OK } from '../../../../test/contracts/queue/engine-bench.ts'
+import { makeMessage } from '../../../../test/contracts/queue/messages.ts'
 import type { EngineOptions } from './options.ts'
 
 const HOUR = 3_600_000

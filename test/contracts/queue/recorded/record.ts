@@ -18,8 +18,8 @@ const load = (path: string) => import(resolve(worktree, path))
 
 // As the other commit has them: types of today would promise too much.
 const { openLmdbStore } = await load(store)
-const { makeBench } = await load('packages/queue/src/engine/engine-fixture.ts')
-const { address, makeMessage, at } = await load('packages/queue/src/contract-fixture.ts')
+const { makeBench } = await load('test/contracts/queue/engine-bench.ts')
+const { address, makeMessage, at } = await load('packages/testing/src/contract/queue-fixture.ts')
 const lmdb = createRequire(join(resolve(worktree), store))('lmdb')
 
 /** Longer than what stands in the database: a file of its own. */

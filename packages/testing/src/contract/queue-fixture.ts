@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { type MessageSource, makeQueueId } from '@postroad/mail'
 import type { Address, RcptParameters } from '@postroad/plugin'
-import { type DeliveryState, initialState, type Lease, type QueuedDelivery, type QueuedMessage } from './model.ts'
-import type { Gate, QueueEntry, QueueStore } from './store.ts'
+import type { Gate, QueueEntry, QueueStore } from '@postroad/queue-engine'
+import { type DeliveryState, initialState, type Lease, type QueuedDelivery, type QueuedMessage } from '@postroad/queue-engine'
 
 /** A queue that several processes share. */
 export interface QueueUnderTest {
@@ -26,6 +26,7 @@ export function at(seconds: number): number {
   return START + seconds * 1_000
 }
 
+/** A gate that lets everything through. */
 export const gateOpen: Gate = () => 'take'
 
 /** An address without the grammar. */

@@ -1,10 +1,9 @@
 /** Random events against a store and the model at once: after each, both must say the same of every message. */
 import assert from 'node:assert/strict'
+import type { DeliveryState, Lease, Operation, QueuedMessage, QueueStore } from '@postroad/queue-engine'
 import fc from 'fast-check'
-import { at, done, makeMessage, octetsOf, type QueueUnderTest, sourceOf } from './contract-fixture.ts'
-import { memoryQueue } from './memory-store.ts'
-import type { DeliveryState, Lease, QueuedMessage } from './model.ts'
-import type { Operation, QueueStore } from './store.ts'
+import { memoryQueue } from '../memory-queue.ts'
+import { at, done, makeMessage, octetsOf, type QueueUnderTest, sourceOf } from './queue-fixture.ts'
 
 type Event =
   | { readonly kind: 'add'; readonly who: number; readonly deliveries: number }

@@ -2,14 +2,14 @@
 
 import type { Job, Outcome, Reply } from '@postroad/mail'
 import type { DeliveryHooks, DeliveryOpinion } from '@postroad/plugin'
-import { makeMessage, octetsOf, sourceOf } from '../contract-fixture.ts'
-import { memoryStore } from '../memory-store.ts'
-import type { QueuedMessage } from '../model.ts'
-import { DEFAULT_SCHEDULE } from '../schedule.ts'
-import type { QueueStore } from '../store.ts'
-import { QueueEngine } from './engine.ts'
-import type { EngineClock, EngineOptions } from './options.ts'
-import { DEFAULT_BACKOFF, type SiteLimits, type SiteRule } from './site.ts'
+import { QueueEngine } from '../../../packages/queue/src/engine/engine.ts'
+import type { EngineClock, EngineOptions } from '../../../packages/queue/src/engine/options.ts'
+import { DEFAULT_BACKOFF, type SiteLimits, type SiteRule } from '../../../packages/queue/src/engine/site.ts'
+import type { QueuedMessage } from '../../../packages/queue/src/model.ts'
+import { DEFAULT_SCHEDULE } from '../../../packages/queue/src/schedule.ts'
+import type { QueueStore } from '../../../packages/queue/src/store.ts'
+import { makeMessage, octetsOf, sourceOf } from '../../../packages/testing/src/contract/queue-fixture.ts'
+import { memoryStore } from '../../../packages/testing/src/memory-queue.ts'
 
 /** Time that stands still until it is told. */
 export class FakeTime implements EngineClock {

@@ -1,7 +1,7 @@
 /** The part of the queue contract that is about clocks that were set back. */
 import assert from 'node:assert/strict'
-import { at, type Check, gateOpen, makeMessage, octetsOf, scheduled, sourceOf, stored, subset } from './contract-fixture.ts'
-import type { Gate } from './store.ts'
+import type { Gate } from '@postroad/queue-engine'
+import { at, type Check, gateOpen, makeMessage, octetsOf, scheduled, sourceOf, stored, subset } from './queue-fixture.ts'
 
 /** Registers them. */
 export function hastening(checked: Check): void {

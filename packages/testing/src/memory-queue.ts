@@ -1,17 +1,24 @@
 /** A queue that forgets everything with its process: for tests, and as the shortest reading of the contract. */
 import { type MessageSource, memorySource, readAll } from '@postroad/mail'
-import { type DeliveryState, type DeliveryStatus, type FinishedMessage, initialState, type Lease, type QueuedMessage } from './model.ts'
-import { operated, withdrawn, withPendingHold } from './state.ts'
 import {
+  type DeliveryState,
+  type DeliveryStatus,
+  type FinishedMessage,
+  initialState,
+  type Lease,
   type LeaseEnd,
   type NewMessage,
   type Operation,
+  operated,
+  type QueuedMessage,
   type QueueEntry,
   QueueError,
   type QueueStore,
   type RecordResult,
   type Suspension,
-} from './store.ts'
+  withdrawn,
+  withPendingHold,
+} from '@postroad/queue-engine'
 
 interface Entry {
   readonly message: QueuedMessage

@@ -7,7 +7,8 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { readAll } from '@postroad/mail'
-import { differential } from './contract-differential.ts'
+import type { Gate, Lease } from '@postroad/queue-engine'
+import { differential } from './queue-differential.ts'
 import {
   at,
   type Check,
@@ -22,12 +23,10 @@ import {
   sourceOf,
   stored,
   subset,
-} from './contract-fixture.ts'
-import { hastening } from './contract-hasten.ts'
-import type { Lease } from './model.ts'
-import type { Gate } from './store.ts'
+} from './queue-fixture.ts'
+import { hastening } from './queue-hasten.ts'
 
-export type { QueueUnderTest } from './contract-fixture.ts'
+export type { QueueUnderTest } from './queue-fixture.ts'
 
 /** Who is tested. */
 export interface QueueContractOptions {
