@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Address, accept, defer, discard, quarantine, type RoutedRecipient, reject } from '@postroad/plugin'
-import { type Decision, isRefusal, severer } from './severity.ts'
+import { type Address, accept, defer, discard, quarantine, type RoutedRecipient, reject, reroute, suspect } from '@postroad/plugin'
+import { type AnyOpinion, type Decision, isRefusal, severer } from './severity.ts'
 import { createSingleRecipientClients } from './single-recipient-clients.ts'
 import { judge, marks, quarantineLevel, round, withNormalDomains } from './thresholds.ts'
 import { Verdicts } from './verdicts.ts'
@@ -10,12 +10,13 @@ const address = (local: string): Address => ({ local, domain: 'x.test', isIntern
 const recipient = (local: string): RoutedRecipient => ({ address: address(local), parameters: {}, route: { via: 'x' } })
 const by = (opinion: Decision['opinion'], plugin = 'p'): Decision => ({ opinion, plugin })
 
-test('reject > defer > quarantine > discard > accept', () => {
-  const order = [reject('a'), defer('b'), quarantine('c'), discard('d'), accept()]
+test('reject > defer > quarantine > discard > accept > reroute > suspect', () => {
+  const order = [reject('a'), defer('b'), quarantine('c'), discard('d'), accept(), reroute({ via: 'x' }), suspect(1, 'e')]
+  const of = (opinion: AnyOpinion): Decision<AnyOpinion> => ({ opinion, plugin: 'p' })
   for (const [index, opinion] of order.entries())
     for (const weaker of order.slice(index + 1)) {
-      assert.equal(severer(by(opinion), by(weaker)).opinion, opinion)
-      assert.equal(severer(by(weaker), by(opinion)).opinion, opinion)
+      assert.equal(severer(of(opinion), of(weaker)).opinion, opinion)
+      assert.equal(severer(of(weaker), of(opinion)).opinion, opinion)
     }
 })
 

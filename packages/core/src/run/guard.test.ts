@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { tracingChannel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { defer } from '@postroad/plugin'
+import { type DeliveryContext, defer } from '@postroad/plugin'
 import { type Ground, ground, handler, wire } from '../fixture.test.ts'
 import type { Handler } from '../plan/handler.ts'
 import { Lifetime } from '../session/lifetime.ts'
 import { SessionState } from '../session/session.ts'
 import { after } from './after.ts'
 import { HookCall, NOTHING } from './call.ts'
-import type { RunContext } from './context.ts'
+import type { DeliveryRunContext, RunContext } from './context.ts'
 import { attributeEveryRun, Failure, guarded, type HookRun, invoke, runningHandler } from './guard.ts'
 
 const TIMEOUT = 1_000
@@ -49,6 +49,16 @@ test('a late handler of another hook has no last word', async (t) => {
   const result = run(handler('mail', lastWord))
   t.mock.timers.tick(TIMEOUT)
   assert.ok((await result) instanceof Failure)
+})
+
+test('a delivery has a context of its own', () => {
+  const delivery = { id: 'q1', queuedAt: 5 } as DeliveryContext // as much of it as is read
+  const call = new HookCall('delivery', { scope, lifetime: scope.lifetime }, { delivery })
+  const reads = (context: RunContext) => `${(context as DeliveryRunContext).id} ${(context as DeliveryRunContext).queuedAt}` // that is asked here
+  assert.equal(
+    invoke(handler('delivery', reads), call, (answer) => answer),
+    'q1 5',
+  )
 })
 
 test('a failure is worth what the operator says, and nothing in the shadow', () => {

@@ -168,6 +168,27 @@ test('what is taken is taken after who listens has heard the end', async () => {
   assert.deepEqual(order, ['end', 'queue'])
 })
 
+test('a chunk is taken when the disk has it and who listens has heard it', async () => {
+  let hear = (): void => undefined
+  const heard = new Promise<void>((resolve) => {
+    hear = resolve
+  })
+  const memory = { open: () => 1, close: () => undefined }
+  const client = new Client(ground({ route: routes, receive: [receives({ write: () => heard })] }, { memory }))
+  await client.begin()
+  await client.rcpt('a@x.test')
+  await client.stages.data()
+  let isTaken = false
+  const taken = Promise.resolve(client.stages.content().write(Buffer.from(`A: b\r\n\r\n${'x'.repeat(300_000)}`))).then(() => {
+    isTaken = true
+  })
+  for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(isTaken, false)
+  hear()
+  await taken
+  client.close()
+})
+
 test('who listened is told when there is no more to come', async () => {
   for (const when of ['opened', 'begun'] as const) {
     const heard: string[] = []
