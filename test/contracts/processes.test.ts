@@ -13,7 +13,7 @@ import { embeddedLimiter, embeddedStore } from './services.ts'
 const PROCESSES = 3
 const ROUNDS = 60
 
-test('three processes on one folder: every increment counts, the lock excludes, places are exact', async () => {
+test('three processes on one folder: every increment counts, the lock excludes, slots are exact', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
   const workers = Array.from({ length: PROCESSES }, () => worker(folder, ROUNDS))
   const codes = await Promise.all(workers.map(async (child) => (await once(child, 'exit'))[0]))
@@ -21,7 +21,7 @@ test('three processes on one folder: every increment counts, the lock excludes, 
   const store = embeddedStore(folder)
   assert.equal(await store.get('counter'), String(PROCESSES * ROUNDS))
   assert.equal(await store.get('guarded'), String(PROCESSES * ROUNDS))
-  // A worker that ends gives its places back, so another may get them: ten for each at most, ten at least in all.
+  // A worker that ends gives its slots back, so another may get them: ten for each at most, ten at least in all.
   const places = Number(await store.get('places'))
   assert.ok(places >= 10 && places <= PROCESSES * 10, `${places} places`)
   await store.close()
@@ -39,7 +39,7 @@ test('a process that is killed leaves what it wrote, and nothing that blocks oth
   assert.equal(await store.increment('counter'), counted + 1)
   const later: Clock = { ...systemClock(), monotonic: () => (systemClock().monotonic?.() ?? 0) + 20_000 }
   const limiter = embeddedLimiter(folder, later)
-  assert.ok(await limiter.acquire('places', 10, 60_000), 'the places of the dead are free after 15 seconds')
+  assert.ok(await limiter.acquire('places', 10, 60_000), 'the slots of the dead are free after 15 seconds')
   await limiter.close()
   await store.close()
   await rm(folder, { recursive: true })

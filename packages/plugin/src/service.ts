@@ -68,7 +68,7 @@ export interface Limiter {
   giveBack(key: string, rate: Rate, cost?: number, signal?: AbortSignal): Promise<void>
   /** Looks without taking. */
   peek(key: string, rate: Rate, signal?: AbortSignal): Promise<Allowance>
-  /** Takes one of `max` places at once; `undefined` when all are taken. The place expires after `ttlMs` if never released. */
+  /** Takes one of `max` slots at once; `undefined` when all are taken. The slot expires after `ttlMs` if never released. */
   acquire(key: string, max: number, ttlMs: number, signal?: AbortSignal): Promise<{ release(): Promise<void> } | undefined>
   reset(key: string, signal?: AbortSignal): Promise<void>
 }

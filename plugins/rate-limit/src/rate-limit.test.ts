@@ -25,7 +25,7 @@ test('connections of one address: so many in a time, others are not concerned', 
     .expectAccepted()
 })
 
-test('connections at once: a place is free again when its connection is gone', async () => {
+test('connections at once: a slot is free again when its connection is gone', async () => {
   const server = await createTestServer([
     rateLimit({ limits: [{ of: 'connections', by: 'network', limit: '2 at once', action: 'disconnect' }] }),
   ])
@@ -173,7 +173,7 @@ test('exceeding may be points, a fact and a header field only', async () => {
   assert.deepEqual(seen, ['worth', 'soft'])
 })
 
-test('messages at once: the place is free after the message, whatever became of it', async () => {
+test('messages at once: the slot is free after the message, whatever became of it', async () => {
   const limits = rateLimit({ limits: [{ of: 'messages', by: [], limit: '1 at once' }] })
   const picky = definePlugin({
     name: 'picky',
@@ -191,7 +191,7 @@ test('messages at once: the place is free after the message, whatever became of 
     .expectAccepted()
 })
 
-test('messages at once: a client that was refused and stays holds no place', async () => {
+test('messages at once: a client that was refused and stays holds no slot', async () => {
   const limits = rateLimit({ limits: [{ of: 'messages', by: [], limit: '1 at once' }] })
   const picky = definePlugin({
     name: 'picky',

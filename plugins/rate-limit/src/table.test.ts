@@ -23,7 +23,7 @@ testPlugin(rateLimit, [
     expect: { refused: '4.7.28', at: 'connect', code: 421, text: /Too many connections, try again in 60 min/ },
   },
   {
-    name: 'a place at once is given back when the client leaves',
+    name: 'a slot at once is given back when the client leaves',
     options: { limits: [{ of: 'connections', limit: '1 at once' }] },
     earlier: [{ from: '192.0.2.1' }],
     mail: 'a@client.test',

@@ -1,7 +1,7 @@
 /**
  * The `Limiter` service on Redis, exact between machines. A bucket is one number, the time at which it will be full again
  * (generic cell rate algorithm, ITU-T I.371 §A.1); the time is the server's, so clocks of the nodes do not matter. When the server's
- * is set back nothing lasts longer than from empty to full, or than a place was asked for.
+ * is set back nothing lasts longer than from empty to full, or than a slot was asked for.
  */
 
 import { randomUUID } from 'node:crypto'
@@ -37,17 +37,17 @@ if fullAt <= now then return redis.call('DEL', KEYS[1]) end
 redis.call('SET', KEYS[1], string.format('%.3f', fullAt), 'PX', math.ceil(fullAt - now))
 `)
 
-/** KEYS: places. ARGV: id, how many there are, milliseconds. A place is its id and how long it lasts. */
+/** KEYS: slots. ARGV: id, how many there are, milliseconds. A slot is its id and how long it lasts. */
 const acquire = script(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
   -- Those that last longer than they were asked for: the clock was set back.
-  for _, place in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do
-    local ms = string.match(place, ' ([%d.]+)$')
+  for _, slot in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do
+    local ms = string.match(slot, ' ([%d.]+)$')
     local latest = ms and now + ms
-    if latest and tonumber(redis.call('ZSCORE', KEYS[1], place)) > latest then redis.call('ZADD', KEYS[1], latest, place) end
+    if latest and tonumber(redis.call('ZSCORE', KEYS[1], slot)) > latest then redis.call('ZADD', KEYS[1], latest, slot) end
   end
   return 0
 end
@@ -60,7 +60,7 @@ return 1
 /** A {@link Limiter} for every process that has the same Redis and prefix. */
 export function redisLimiter(link: RedisLink): Limiter {
   const bucketOf = (key: string): string => `${link.prefix}:bucket:${key}`
-  const placesOf = (key: string): string => `${link.prefix}:places:${key}`
+  const slotsOf = (key: string): string => `${link.prefix}:places:${key}`
   const ask = async (
     key: string,
     rate: Rate,
@@ -79,15 +79,15 @@ export function redisLimiter(link: RedisLink): Limiter {
     peek: (key, rate, signal) => ask(key, rate, { cost: 0, take: false, signal }),
     async acquire(key, max, ttlMs, signal) {
       const id = `${randomUUID()} ${ttlMs}`
-      if ((await link.run(acquire, [placesOf(key)], [id, max, ttlMs], { signal })) !== 1) return undefined
+      if ((await link.run(acquire, [slotsOf(key)], [id, max, ttlMs], { signal })) !== 1) return undefined
       return {
         async release() {
-          await link.send('zrem', [placesOf(key), id])
+          await link.send('zrem', [slotsOf(key), id])
         },
       }
     },
     async reset(key, signal) {
-      await Promise.all([link.send('del', [bucketOf(key)], { signal }), link.send('del', [placesOf(key)], { signal })])
+      await Promise.all([link.send('del', [bucketOf(key)], { signal }), link.send('del', [slotsOf(key)], { signal })])
     },
   }
 }

@@ -27,15 +27,15 @@ export function limiterContract(name: string, make: MakeFixture<ContractLimiter>
     test('what is given back can be taken again, and no bucket gets fuller than full', on(givesBack))
     test('what is given back after an exchange is there for all', on(givesBackToAll))
     test('keys do not touch each other', on(keys))
-    test('reset makes a bucket full and frees its places', on(resets))
+    test('reset makes a bucket full and frees its slots', on(resets))
     test('what was taken is known after a restart', on(survives))
     test('what one handle took the other knows after an exchange', on(shared))
-    test('acquire gives so many places at once, of all handles together', on(places))
-    test('many at once never get more places than there are', on(race))
-    test('a place that is never released is free after its time', on(expires))
-    test('releasing twice frees one place', on(releaseTwice))
+    test('acquire gives so many slots at once, of all handles together', on(slots))
+    test('many at once never get more slots than there are', on(race))
+    test('a slot that is never released is free after its time', on(expires))
+    test('releasing twice frees one slot', on(releaseTwice))
     test('whoever sets the wall clock, a bucket refills with the time that passes', on(steps))
-    test('whoever sets the wall clock, a place lasts as long as it was asked for', on(stepsOfPlaces))
+    test('whoever sets the wall clock, a slot lasts as long as it was asked for', on(stepsOfSlots))
     test('an aborted signal rejects and takes nothing', on(aborted))
   })
 }
@@ -153,7 +153,7 @@ async function shared({ open, advance }: Fixture<ContractLimiter>): Promise<void
   assert.equal((await second.peek('a', rate)).remaining, 3)
 }
 
-async function places({ open }: Fixture<ContractLimiter>): Promise<void> {
+async function slots({ open }: Fixture<ContractLimiter>): Promise<void> {
   const [first, second] = [open(), open()]
   const held = await first.acquire('a', 2, 60_000)
   assert.ok(held)
@@ -167,7 +167,7 @@ async function places({ open }: Fixture<ContractLimiter>): Promise<void> {
 async function race({ open }: Fixture<ContractLimiter>): Promise<void> {
   const handles = [open(), open()]
   const got = await Promise.all(Array.from({ length: 30 }, (_, i) => handles[i % 2]?.acquire('a', 7, 60_000)))
-  assert.equal(got.filter((place) => place !== undefined).length, 7)
+  assert.equal(got.filter((slot) => slot !== undefined).length, 7)
 }
 
 async function expires({ open, advance }: Fixture<ContractLimiter>): Promise<void> {
@@ -206,7 +206,7 @@ async function steps({ open, advance, step }: Fixture<ContractLimiter>): Promise
   }
 }
 
-async function stepsOfPlaces({ open, advance, step }: Fixture<ContractLimiter>): Promise<void> {
+async function stepsOfSlots({ open, advance, step }: Fixture<ContractLimiter>): Promise<void> {
   if (!step) return
   for (const ms of [-HOUR, HOUR, -900]) {
     const [limiter, other] = [open(), open()]
