@@ -1,9 +1,11 @@
 /** The DNS answers that nodes share: what one has asked the others need not, and Redis is never in the way. On one server, behind Sentinel, on a Cluster. */
+
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
-import { Asker, type DnsAnswer, DnsError, forMessage, type Zone, zoneDns } from '@postroad/dns'
+import { Asker, DnsError, forMessage, type Zone, zoneDns } from '@postroad/dns'
+import type { DnsAnswer } from '@postroad/plugin'
 import { Link } from '../../plugins/redis/src/link.ts'
 import { SharedDns } from '../../plugins/redis/src/shared-dns.ts'
 import { requires } from '../runner/requires.ts'

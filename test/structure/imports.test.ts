@@ -13,7 +13,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['options', ['mail']],
   ['plugin', ['mail']],
   ['message', ['mail', 'options']],
-  ['dns', ['options']],
+  ['dns', ['options', 'plugin']],
   ['authres', ['plugin', 'options']],
   ['mailauth', ['plugin', 'options']],
   ['embedded', ['mail', 'options', 'plugin', 'message', 'queue']],

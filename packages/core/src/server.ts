@@ -35,7 +35,7 @@ export interface ServerOptions {
 }
 
 /** Where a listener listens. */
-export interface Address {
+export interface ListeningAddress {
   readonly name: string
   readonly host: string
   /** 0 on a UNIX socket. */
@@ -55,7 +55,7 @@ export interface Server extends AsyncDisposable {
   /** @throws {PostroadError} `ERR_BIND` when a listener cannot be opened; those that were are closed again */
   listen(): Promise<void>
   /** Where it listens. */
-  readonly addresses: readonly Address[]
+  readonly addresses: readonly ListeningAddress[]
   /** Connections now. */
   readonly connections: number
   /**
@@ -157,7 +157,7 @@ class RunningServer implements Server {
   get commands() {
     return this.#generation.commands
   }
-  get addresses(): readonly Address[] {
+  get addresses(): readonly ListeningAddress[] {
     return this.#listeners.all.map((listener) => ({ name: listener.name, host: '', port: 0, ...listener.address }))
   }
   get connections(): number {

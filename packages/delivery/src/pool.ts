@@ -3,7 +3,7 @@
 import type { Reply, Transport } from '@postroad/mail'
 import { openConnection } from './client/connect.ts'
 import { ConnectError } from './client/connect-error.ts'
-import type { ClientConnection, Exchange } from './client/connection.ts'
+import type { ClientConnection, CommandExchange } from './client/connection.ts'
 import { localReply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { targetKey } from './client/target-key.ts'
@@ -217,7 +217,7 @@ export class Pool {
   #reset(bucket: Bucket, connection: ClientConnection): void {
     if (!connection.isOpen) return
     const mayFollow = connection.extensions.pipelining
-    const exchange: Exchange = {
+    const exchange: CommandExchange = {
       timeoutMs: this.timeouts.command,
       reply: (reply: Reply) => {
         if (reply.code !== 250) connection.destroy()

@@ -7,7 +7,7 @@ import type { Job, Outcome, Recipient, Reply } from '@postroad/mail'
 import { fit, unfitEnvelope, unfitRecipient } from './client/fitness.ts'
 import { localReply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
-import { type Fate, Transaction } from './client/transaction.ts'
+import { ClientTransaction, type Fate } from './client/transaction.ts'
 import type { Pool, PooledConnection } from './pool.ts'
 import { type Begun, complete, freshConnection, sendTo, toOutcome } from './send.ts'
 
@@ -125,7 +125,7 @@ export class Relay {
       pooled.release()
       return undefined
     }
-    this.#open = { pooled, transaction: new Transaction(pooled.connection, { ...load, timeouts: this.#pool.timeouts }) }
+    this.#open = { pooled, transaction: new ClientTransaction(pooled.connection, { ...load, timeouts: this.#pool.timeouts }) }
     return this.#open
   }
 

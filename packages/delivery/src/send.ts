@@ -5,7 +5,7 @@ import { ConnectError } from './client/connect-error.ts'
 import { fit, unfitRecipient } from './client/fitness.ts'
 import { localReply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
-import { type Fate, isPositive, Transaction } from './client/transaction.ts'
+import { ClientTransaction, type Fate, isPositive } from './client/transaction.ts'
 import { TimeUp } from './deadline.ts'
 import type { Pool, PooledConnection } from './pool.ts'
 import { retryHint } from './retry-hint.ts'
@@ -91,7 +91,7 @@ async function transact(
 }
 
 function begin(pool: Pool, { from, parameters, message, recipients }: Job, pooled: PooledConnection): Begun {
-  const transaction = new Transaction(pooled.connection, { from, parameters, size: message.size, timeouts: pool.timeouts })
+  const transaction = new ClientTransaction(pooled.connection, { from, parameters, size: message.size, timeouts: pool.timeouts })
   return { pooled, transaction, recipients }
 }
 
@@ -104,7 +104,7 @@ function begin(pool: Pool, { from, parameters, message, recipients }: Job, poole
 export async function freshConnection(
   pool: Pool,
   target: Target,
-  { signal, stale: { answerToMail } }: { readonly signal: AbortSignal; readonly stale: Transaction },
+  { signal, stale: { answerToMail } }: { readonly signal: AbortSignal; readonly stale: ClientTransaction },
 ): Promise<PooledConnection | Reply> {
   try {
     return await pool.fresh(target, signal)
@@ -125,7 +125,7 @@ function unwelcome({ code, status, text }: Reply, { text: why }: Reply): Reply {
 /** A transaction that only lacks its message, and perhaps recipients. */
 export interface Begun {
   readonly pooled: PooledConnection
-  readonly transaction: Transaction
+  readonly transaction: ClientTransaction
   readonly recipients?: readonly Recipient[]
 }
 

@@ -1,15 +1,7 @@
 /** The questions a mail server asks, on top of one method that asks any of them. */
+import type { Dns, DnsAnswer } from '@postroad/plugin'
 import { DnsError } from './failure.ts'
 import { reverseName } from './name.ts'
-
-/** The records of one answer, in the text form of `node:dns`. */
-export interface DnsAnswer<T> {
-  readonly records: readonly T[]
-  /** True when a trusted resolver validated it (AD bit), RFC 4035 §3.2.3. */
-  readonly secure: boolean
-  /** Seconds it may be kept. */
-  readonly ttl: number
-}
 
 /** A mail exchanger, RFC 1035 §3.3.9; the null MX of RFC 7505 has an empty `exchange`. */
 export interface MxRecord {
@@ -43,8 +35,8 @@ export interface Budget {
   left: number
 }
 
-/** Resolver, structurally the `Dns` service of `@postroad/plugin`. Every call rejects with a {@link DnsError}. */
-export abstract class Asker {
+/** Resolver: the service `Dns`. Every call rejects with a {@link DnsError}. */
+export abstract class Asker implements Dns {
   /** Asks one question; `budget` is charged when the answer is not known already. */
   abstract ask<T extends RecordType>(type: T, name: string, context?: AskContext): Promise<DnsAnswer<Records[T]>>
   /** Questions one message may send to the network, see `forMessage`. */

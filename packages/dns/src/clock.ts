@@ -1,12 +1,5 @@
 /** Time, so that tests need not wait. */
-
-/** Structurally the `Clock` service of `@postroad/plugin`. */
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  now(): number
-  /** Resolves after `ms`; rejects when the signal aborts. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>
-}
+import type { Clock } from '@postroad/plugin'
 
 /** The machine's own clock; a pending sleep does not keep the process alive. */
 export const systemClock: Clock = {

@@ -1,18 +1,18 @@
 /** One query to one server and its reply: over UDP, or over TCP when that was too long for UDP. */
 import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
-import type { Server } from '@postroad/options'
+import type { DnsServer } from '@postroad/options'
 import { type DnsReply, type Query, readReply } from './packet.ts'
 
 /** How a query gets to a server. Rejects when it cannot be sent, and with the signal's reason when that aborts. */
-export type Exchange = (server: Server, query: Query, transport: 'udp' | 'tcp', signal: AbortSignal) => Promise<DnsReply>
+export type DnsExchange = (server: DnsServer, query: Query, transport: 'udp' | 'tcp', signal: AbortSignal) => Promise<DnsReply>
 
 /** The real thing. */
-export const exchange: Exchange = (server, query, transport, signal) =>
+export const exchange: DnsExchange = (server, query, transport, signal) =>
   transport === 'udp' ? overUdp(server, query, signal) : overTcp(server, query, signal)
 
 /** RFC 5452 §9.2: a fresh socket for each query has a fresh, unpredictable port; connected, it hears this server only. */
-function overUdp(server: Server, query: Query, signal: AbortSignal): Promise<DnsReply> {
+function overUdp(server: DnsServer, query: Query, signal: AbortSignal): Promise<DnsReply> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(server.address.includes(':') ? 'udp6' : 'udp4')
     const finish = (settle: () => void) => {
@@ -35,7 +35,7 @@ function overUdp(server: Server, query: Query, signal: AbortSignal): Promise<Dns
 }
 
 /** RFC 7766 §8: each message goes after its length in two octets. */
-function overTcp(server: Server, query: Query, signal: AbortSignal): Promise<DnsReply> {
+function overTcp(server: DnsServer, query: Query, signal: AbortSignal): Promise<DnsReply> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: server.address, port: server.port, noDelay: true })
     let received: Buffer = Buffer.alloc(0)

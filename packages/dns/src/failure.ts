@@ -1,4 +1,5 @@
 /** Why a DNS question has no records. */
+import type { DnsFailure } from '@postroad/plugin'
 
 /** Codes of {@link DnsError}: what each means, and what to do. Part of docs/errors.md. */
 export const DNS_ERRORS = {
@@ -20,10 +21,7 @@ export const DNS_ERRORS = {
     summary: 'One message has asked as many questions as it may.',
     fix: 'Nothing, mostly: such messages are made to cost. If honest ones meet it, raise `lookupsPerMessage` of the resolver.',
   },
-} as const
-
-/** `NXDOMAIN` and `NODATA` are answers; the others mean that nobody knows. `BUDGET`: the message has asked too much. */
-export type DnsFailure = keyof typeof DNS_ERRORS
+} as const satisfies Readonly<Record<DnsFailure, object>>
 
 /** What every question without records rejects with. */
 export class DnsError extends Error {

@@ -17,7 +17,7 @@
  *
  * Where to begin: asker.ts for what can be asked, then resolver.ts from `#lookup` down.
  */
-export type { AskContext, DnsAnswer, Records, RecordType } from './asker.ts'
+export type { AskContext, Records, RecordType } from './asker.ts'
 export { Asker } from './asker.ts'
 export { forMessage } from './budget.ts'
 export { DnsError } from './failure.ts'

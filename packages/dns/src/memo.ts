@@ -1,5 +1,6 @@
 /** What was concluded from DNS answers, kept as long as every one of them may be: nothing is concluded twice from the same. */
-import { type AskContext, Asker, type DnsAnswer, type Records, type RecordType } from './asker.ts'
+import type { DnsAnswer } from '@postroad/plugin'
+import { type AskContext, Asker, type Records, type RecordType } from './asker.ts'
 import { Cache } from './cache.ts'
 import { DnsError } from './failure.ts'
 

@@ -1,10 +1,11 @@
 /** The resolver: remembers answers, asks each question once at a time, and lets nobody wait for ever. */
 import { parseServer } from '@postroad/options'
-import { type AskContext, Asker, charge, type DnsAnswer, type Records, type RecordType, unlessAborted } from './asker.ts'
+import type { Clock, DnsAnswer, DnsFailure } from '@postroad/plugin'
+import { type AskContext, Asker, charge, type Records, type RecordType, unlessAborted } from './asker.ts'
 import { Cache } from './cache.ts'
-import { type Clock, systemClock } from './clock.ts'
-import { type Exchange, exchange } from './exchange.ts'
-import { DnsError, type DnsFailure } from './failure.ts'
+import { systemClock } from './clock.ts'
+import { type DnsExchange, exchange } from './exchange.ts'
+import { DnsError } from './failure.ts'
 import { normaliseName } from './name.ts'
 import { isLoopback, systemServers } from './servers.ts'
 import { type LookupOutcome, Upstream, type UpstreamStats } from './upstream.ts'
@@ -35,7 +36,7 @@ export interface DnsOptions {
   readonly lookupsPerMessage?: number
   readonly clock?: Clock
   /** How a query gets to a server. Default: UDP, then TCP. */
-  readonly exchange?: Exchange
+  readonly exchange?: DnsExchange
 }
 
 /** Counters since the start, for metrics. */

@@ -1,18 +1,18 @@
 /** Which resolvers to ask. */
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import type { Server } from '@postroad/options'
+import type { DnsServer } from '@postroad/options'
 
 /** What resolv.conf(5) says. */
 export interface ResolvConf {
-  readonly servers: readonly Server[]
+  readonly servers: readonly DnsServer[]
   /** `options trust-ad`: the way to these servers is safe, so their AD bit counts. */
   readonly trustAd: boolean
 }
 
 /** Reads the text of a resolv.conf(5); unknown lines are skipped. */
 export function parseResolvConf(text: string): ResolvConf {
-  const servers: Server[] = []
+  const servers: DnsServer[] = []
   let trustAd = false
   for (const line of text.split('\n')) {
     const [keyword, ...values] = line.trim().split(/[ \t]+/)
@@ -36,6 +36,6 @@ export function systemServers(path = '/etc/resolv.conf'): ResolvConf {
 }
 
 /** True for a resolver on this machine: its AD bit cannot be forged on the way. */
-export function isLoopback(server: Server): boolean {
+export function isLoopback(server: DnsServer): boolean {
   return server.address.startsWith('127.') || server.address === '::1'
 }

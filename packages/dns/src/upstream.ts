@@ -1,9 +1,10 @@
 /** Which server is asked when, how long each has, and what is done when one does not answer. */
+
 import { channel } from 'node:diagnostics_channel'
-import type { Server } from '@postroad/options'
+import type { DnsServer } from '@postroad/options'
+import type { Clock } from '@postroad/plugin'
 import type { RecordType } from './asker.ts'
-import type { Clock } from './clock.ts'
-import type { Exchange } from './exchange.ts'
+import type { DnsExchange } from './exchange.ts'
 import { type DnsReply, makeQuery, type Query } from './packet.ts'
 
 /** How patient to be; see `DnsOptions`. */
@@ -40,12 +41,12 @@ const queries = channel('postroad:dns')
 /** Asks a list of servers. */
 export class Upstream {
   readonly stats: UpstreamStats = { sent: 0, tcp: 0, timeouts: 0, failures: 0, unreachable: 0 }
-  readonly #servers: { readonly server: Server; demotedUntil: number }[]
+  readonly #servers: { readonly server: DnsServer; demotedUntil: number }[]
   readonly #patience: Patience
-  readonly #exchange: Exchange
+  readonly #exchange: DnsExchange
   readonly #clock: Clock
 
-  constructor(servers: readonly Server[], patience: Patience, by: { readonly exchange: Exchange; readonly clock: Clock }) {
+  constructor(servers: readonly DnsServer[], patience: Patience, by: { readonly exchange: DnsExchange; readonly clock: Clock }) {
     this.#servers = servers.map((server) => ({ server, demotedUntil: 0 }))
     this.#patience = patience
     this.#exchange = by.exchange
@@ -78,7 +79,7 @@ export class Upstream {
     return this.#servers.some(isDemoted) ? this.#servers.toSorted((a, b) => isDemoted(a) - isDemoted(b)) : this.#servers
   }
 
-  async #attempt(server: Server, query: Query, ms: number): Promise<LookupOutcome> {
+  async #attempt(server: DnsServer, query: Query, ms: number): Promise<LookupOutcome> {
     const start = this.#clock.now()
     const outcome = await this.#within(ms, (signal) => this.#converse(server, query, signal))
     if (queries.hasSubscribers) {
@@ -88,7 +89,7 @@ export class Upstream {
     return outcome
   }
 
-  async #converse(server: Server, query: Query, signal: AbortSignal): Promise<LookupOutcome> {
+  async #converse(server: DnsServer, query: Query, signal: AbortSignal): Promise<LookupOutcome> {
     this.stats.sent++
     let reply = await this.#exchange(server, query, 'udp', signal)
     if (reply.truncated) {

@@ -1,7 +1,8 @@
 /** A resolver for tests: its answers are a literal, and it can fail and dawdle as real ones do. */
-import { type AskContext, Asker, charge, type DnsAnswer, type MxRecord, type Records, type RecordType, type TlsaRecord } from './asker.ts'
-import { type Clock, systemClock } from './clock.ts'
-import { DnsError, type DnsFailure } from './failure.ts'
+import type { Clock, DnsAnswer, DnsFailure } from '@postroad/plugin'
+import { type AskContext, Asker, charge, type MxRecord, type Records, type RecordType, type TlsaRecord } from './asker.ts'
+import { systemClock } from './clock.ts'
+import { DnsError } from './failure.ts'
 import { normaliseName, reverseName } from './name.ts'
 
 /** The records of one name; a failure in place of records is what that question rejects with. */

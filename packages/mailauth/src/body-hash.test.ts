@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { BodyHash, type BodyHashOptions } from './body-hash.ts'
-import { HeaderSection } from './header-section.ts'
+import { HeaderSectionReader } from './header-section.ts'
 
 const sha256 = (text: string | Uint8Array) => createHash('sha256').update(text).digest('hex')
 
@@ -79,7 +79,7 @@ test('RFC 5322 §2.1: the header section ends at the first empty line, wherever 
     ['A: b\r\n \r\n\r\nx', 'A: b\r\n \r\n\r\n'],
   ] as const) {
     for (let size = 1; size <= message.length; size++) {
-      const section = new HeaderSection(1000)
+      const section = new HeaderSectionReader(1000)
       let body = ''
       for (let i = 0; i < message.length; i += size) body += Buffer.from(section.push(Buffer.from(message.slice(i, i + size)))).toString()
       assert.equal(section.bytes().toString(), head)
@@ -90,7 +90,7 @@ test('RFC 5322 §2.1: the header section ends at the first empty line, wherever 
 })
 
 test('a header section beyond its limit is not kept, and one without an end is not complete', () => {
-  const section = new HeaderSection(10)
+  const section = new HeaderSectionReader(10)
   section.push(Buffer.from('Subject: a long one\r\n'))
   assert.ok(section.isTooLong && !section.isComplete)
   assert.equal(section.bytes().length, 0)

@@ -1,7 +1,7 @@
 /** Finds the end of the header section in a message that comes in pieces, and keeps what is before it. */
 
 /** Collects the header section; what follows is handed on. */
-export class HeaderSection {
+export class HeaderSectionReader {
   readonly #limit: number
   readonly #chunks: Uint8Array[] = []
   #size = 0

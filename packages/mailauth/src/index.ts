@@ -17,7 +17,7 @@
  */
 export { Arrivals } from './arrivals.ts'
 export { BodyHash, VerifierHash } from './body-hash.ts'
-export { HeaderSection } from './header-section.ts'
+export { HeaderSectionReader } from './header-section.ts'
 export {
   type ArcData,
   type ArcSet,

@@ -2,7 +2,7 @@
 import { isIP, isIPv6 } from 'node:net'
 
 /** A recursive resolver. */
-export interface Server {
+export interface DnsServer {
   readonly address: string
   readonly port: number
 }
@@ -12,7 +12,7 @@ export interface Server {
  *
  * @throws {TypeError} when it is not an address with an optional port: a resolver's name cannot be resolved
  */
-export function parseServer(text: string): Server {
+export function parseServer(text: string): DnsServer {
   const match = /^\[([^\]]+)\](?::(\d+))?$/.exec(text) ?? (isIPv6(text) ? null : /^([^:]+):(\d+)$/.exec(text))
   const address = match?.[1] ?? text
   const port = match?.[2] === undefined ? 53 : Number(match[2])

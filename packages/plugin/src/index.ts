@@ -101,6 +101,7 @@ export {
   Clock,
   type DefaultService,
   Dns,
+  type DnsAnswer,
   type DnsFailure,
   defineService,
   Limiter,

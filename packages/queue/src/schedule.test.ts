@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { DEFAULT_SCHEDULE, type Failure, longestPause, nextAttemptAt } from './schedule.ts'
+import { type AttemptFailure, DEFAULT_SCHEDULE, longestPause, nextAttemptAt } from './schedule.ts'
 
 const MINUTE = 60_000
 const DAY = 86_400_000
-const failure = (over: Partial<Failure> = {}): Failure => ({ attempts: 1, now: 0, expiresAt: 5 * DAY, class: 'other', ...over })
+const failure = (over: Partial<AttemptFailure> = {}): AttemptFailure => ({
+  attempts: 1,
+  now: 0,
+  expiresAt: 5 * DAY,
+  class: 'other',
+  ...over,
+})
 
 test('RFC 5321 §4.5.4.1: waits grow from minutes to hours, and the last one repeats', () => {
   const waits = [1, 2, 3, 4, 5, 6, 7, 8, 9, 50].map((attempts) => nextAttemptAt(failure({ attempts }), DEFAULT_SCHEDULE, 0.5) / MINUTE)

@@ -41,7 +41,7 @@ export const DEFAULT_SCHEDULE: ScheduleOptions = Object.freeze({
 })
 
 /** What is known after a failure. */
-export interface Failure {
+export interface AttemptFailure {
   /** Attempts made so far, this one included. */
   readonly attempts: number
   /** Milliseconds since the epoch. */
@@ -58,7 +58,11 @@ export interface Failure {
  *
  * @param random a number from 0 up to 1
  */
-export function nextAttemptAt(failure: Failure, options: ScheduleOptions = DEFAULT_SCHEDULE, random: number = Math.random()): number {
+export function nextAttemptAt(
+  failure: AttemptFailure,
+  options: ScheduleOptions = DEFAULT_SCHEDULE,
+  random: number = Math.random(),
+): number {
   const waits = options.classWaits[failure.class] ?? options.waits
   const wait = waits[Math.min(failure.attempts, waits.length) - 1] ?? 5 * MINUTE
   const jittered = wait * (1 + options.jitter * (2 * random - 1))

@@ -4,7 +4,7 @@ import type { Route } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
 import type { Said, SessionStage } from './session-script.ts'
 import type { Delivered, TestServer } from './test-server.ts'
-import type { Answer, Watch } from './watch.ts'
+import type { HandlerAnswer, Watch } from './watch.ts'
 
 /** What is expected; everything that is named must hold. */
 export interface Expectation {
@@ -45,7 +45,7 @@ export interface CaseOutcome {
   readonly said: readonly Said[]
   readonly reply: WireReply | undefined
   /** What the plugin under test answered, in order. */
-  readonly answers: readonly Answer[]
+  readonly answers: readonly HandlerAnswer[]
   readonly watch: Watch
   readonly server: TestServer
   /** What plugins failed with, from the log. */

@@ -2,14 +2,14 @@
 import { currentRun } from './watch.ts'
 
 /** How a service fails: at once, or by never answering. */
-export type Fault = 'failing' | 'slow'
+export type ServiceFault = 'failing' | 'slow'
 
 /**
  * The service with every method broken. A slow one rejects only when a signal among its arguments fires, as real ones do.
  *
  * @param name for messages: `store`
  */
-export function faulty(service: object, name: string, fault: Fault): object {
+export function faulty(service: object, name: string, fault: ServiceFault): object {
   return new Proxy(service, {
     get(target, key) {
       const found: unknown = Reflect.get(target, key, target)

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { HookName, Plugin } from '@postroad/plugin'
 import { type Surroundings, used } from './case.ts'
 import { failuresOf } from './failure.ts'
-import { type Fault, faulty } from './faulty-service.ts'
+import { faulty, type ServiceFault } from './faulty-service.ts'
 import { watchLeaks } from './leak.ts'
 import { type Said, SessionClient, type SessionScript } from './session-script.ts'
 import type { Factory } from './test-plugin.ts'
@@ -174,7 +174,7 @@ async function vanishes(
   await play(server, { ...what, from: '198.51.100.9' })
 }
 
-async function standsFault(terms: Terms, key: string, fault: Fault): Promise<void> {
+async function standsFault(terms: Terms, key: string, fault: ServiceFault): Promise<void> {
   const broken = (): Plugin => {
     const plugin = terms.make()
     // `as`: the plugin's own service, whatever it is.

@@ -2,7 +2,7 @@
 import { type Fact, HOOKS, type HookName, type HookOptions, type Plugin, type PluginInstance } from '@postroad/plugin'
 import { wrongAnswer } from './answer.ts'
 import { original, readOnly } from './read-only.ts'
-import { currentRun, type Run, type Watch } from './watch.ts'
+import { currentRun, type HandlerRun, type Watch } from './watch.ts'
 
 type Handler = (context: object) => unknown
 type Spec = HookOptions & { readonly handler: Handler }
@@ -49,7 +49,7 @@ function watched(plugin: string, hook: HookName, { value, watch }: { readonly va
     return answer
   }
   const handler = (context: object & { readonly signal: AbortSignal }): unknown => {
-    const run: Run = { plugin, hook, signal: context.signal, waits: new Set() }
+    const run: HandlerRun = { plugin, hook, signal: context.signal, waits: new Set() }
     watch.begin(run)
     let said: unknown
     try {

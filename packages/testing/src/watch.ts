@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { HookName } from '@postroad/plugin'
 
 /** One run of one handler. */
-export interface Run {
+export interface HandlerRun {
   readonly plugin: string
   readonly hook: HookName
   readonly signal: AbortSignal
@@ -13,7 +13,7 @@ export interface Run {
 }
 
 /** One answer of a handler. */
-export interface Answer {
+export interface HandlerAnswer {
   readonly plugin: string
   readonly hook: HookName
   readonly value: unknown
@@ -23,16 +23,16 @@ export interface Answer {
 export const PATIENCE = 1_000
 
 /** Whose run is going on, for services that are called within it. */
-export const currentRun = new AsyncLocalStorage<Run>()
+export const currentRun = new AsyncLocalStorage<HandlerRun>()
 
 /** A harness's notebook. */
 export class Watch {
   readonly #patience: number
-  readonly answers: Answer[] = []
+  readonly answers: HandlerAnswer[] = []
   /** Facts that were set, last value by name. */
   readonly facts = new Map<string, unknown>()
   readonly #violations = new Set<string>()
-  readonly #running = new Set<Run>()
+  readonly #running = new Set<HandlerRun>()
   /** Called when a handler has been called and has not answered yet, or has just answered. */
   onCall: ((hook: HookName) => unknown) | undefined
 
@@ -50,16 +50,16 @@ export class Watch {
     this.#violations.add(sentence)
   }
 
-  begin(run: Run): void {
+  begin(run: HandlerRun): void {
     this.#running.add(run)
   }
 
-  end(run: Run): void {
+  end(run: HandlerRun): void {
     this.#running.delete(run)
   }
 
   /** Hooks at which handlers are running now. */
-  get running(): readonly Run[] {
+  get running(): readonly HandlerRun[] {
     return [...this.#running]
   }
 
@@ -75,7 +75,7 @@ export class Watch {
     }
   }
 
-  #aborted(): readonly Run[] {
+  #aborted(): readonly HandlerRun[] {
     return [...this.#running].filter(({ signal }) => signal.aborted)
   }
 }

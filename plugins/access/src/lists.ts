@@ -9,7 +9,7 @@ import {
   type WatchedFile,
   watchFile,
 } from '@postroad/options'
-import type { AccessOptions, Entry, Kind } from './options.ts'
+import type { AccessEntry, AccessOptions, Kind } from './options.ts'
 
 /** An entry that fitted. */
 export interface Hit {
@@ -36,7 +36,7 @@ interface Tables {
 }
 
 /** Settings of {@link openLists}. */
-export interface ListSettings {
+export interface AccessListSettings {
   readonly options: AccessOptions
   now(): number
   /** Makes a path of the configuration absolute. */
@@ -58,7 +58,7 @@ export interface Lists {
 }
 
 /** @throws {Error} when a file cannot be read, or a pattern is not one */
-export async function openLists({ options, now, onError, resolve }: ListSettings): Promise<Lists> {
+export async function openLists({ options, now, onError, resolve }: AccessListSettings): Promise<Lists> {
   const inline = inlineSources(options)
   const files: WatchedFile<Source>[] = []
   for (const { path, of, say } of options.files) {
@@ -105,7 +105,7 @@ function inlineSources({ allow, deny }: AccessOptions): readonly Source[] {
   return sources
 }
 
-function hitOf(entry: Entry, say: Hit['say']): Hit {
+function hitOf(entry: AccessEntry, say: Hit['say']): Hit {
   if (typeof entry === 'string') return { say, pattern: entry, reason: undefined, until: Number.POSITIVE_INFINITY }
   return { say, pattern: entry.match, reason: entry.reason, until: entry.until ?? Number.POSITIVE_INFINITY }
 }

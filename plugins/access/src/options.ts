@@ -36,7 +36,7 @@ export const options = z.strictObject({
 })
 
 export type AccessOptions = z.output<typeof options>
-export type Entry = z.output<ReturnType<typeof entryOf>>
+export type AccessEntry = z.output<ReturnType<typeof entryOf>>
 export type Kind = (typeof KINDS)[number]
 
 function entryOf(pattern: z.ZodType<string, string>) {

@@ -7,7 +7,7 @@ import {
   BodyHash,
   DkimVerifier,
   getArcChain,
-  HeaderSection,
+  HeaderSectionReader,
   type NodeResolver,
   readFields,
   type SignedField,
@@ -36,7 +36,7 @@ export const NO_CHAIN: Arc = { result: 'none', comment: undefined, sealers: [], 
 export class ArcVerification {
   readonly #options: ArcOptions
   readonly #deps: ArcDeps
-  readonly #section: HeaderSection
+  readonly #section: HeaderSectionReader
   #verifier: DkimVerifier | undefined
   #body: BodyHash | undefined
   #obstacle: string | undefined
@@ -46,7 +46,7 @@ export class ArcVerification {
   constructor(options: ArcOptions, deps: ArcDeps) {
     this.#options = options
     this.#deps = deps
-    this.#section = new HeaderSection(options.maxHeader)
+    this.#section = new HeaderSectionReader(options.maxHeader)
   }
 
   write(chunk: Uint8Array): void {

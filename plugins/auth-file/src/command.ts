@@ -9,7 +9,7 @@ import { readPassword } from './prompt.ts'
 import { type User, type Users, userKey, writeUser } from './users.ts'
 
 /** What the commands work on. */
-export interface CommandDeps {
+export interface UserCommandDeps {
   readonly options: AuthFileOptions
   /** Of the file. */
   readonly path: string
@@ -24,7 +24,7 @@ const UNAVAILABLE = 75
 const SEEN = 'one name only: a password among the arguments is seen by everyone on this machine, and kept by the shell; it is asked for'
 
 /** `postroad auth-file add`, `password`, `remove`, `list`, `unlock`. */
-export function userCommands(deps: CommandDeps): Readonly<Record<string, PluginCommand>> {
+export function userCommands(deps: UserCommandDeps): Readonly<Record<string, PluginCommand>> {
   return {
     add: {
       summary: 'Adds a user; the password is asked for, read from standard input, or generated and printed',
@@ -66,7 +66,7 @@ export function userCommands(deps: CommandDeps): Readonly<Record<string, PluginC
   }
 }
 
-async function add(args: readonly string[], io: CommandIo, deps: CommandDeps): Promise<number> {
+async function add(args: readonly string[], io: CommandIo, deps: UserCommandDeps): Promise<number> {
   const { name, isGenerated, from, surplus } = parse(args)
   if (name === undefined) return USAGE
   if (surplus) return fail(io, SEEN)
@@ -77,7 +77,7 @@ async function add(args: readonly string[], io: CommandIo, deps: CommandDeps): P
   return write(deps, name, { name, certificates: [], from, ...(await secrets(password, deps.options)) })
 }
 
-async function changePassword(args: readonly string[], io: CommandIo, deps: CommandDeps): Promise<number> {
+async function changePassword(args: readonly string[], io: CommandIo, deps: UserCommandDeps): Promise<number> {
   const { name, isGenerated, surplus } = parse(args)
   if (name === undefined) return USAGE
   if (surplus) return fail(io, SEEN)
@@ -98,7 +98,7 @@ async function secrets(password: string, options: AuthFileOptions): Promise<Pick
 }
 
 /** Two operators at once would lose one of the changes. */
-async function write({ path, lock, changed }: CommandDeps, name: string, user: User | undefined): Promise<number> {
+async function write({ path, lock, changed }: UserCommandDeps, name: string, user: User | undefined): Promise<number> {
   const done = await lock.tryWith(`auth-file:${path}`, 10_000, async () => {
     await writeUser(path, name, user)
     return true

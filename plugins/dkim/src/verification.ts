@@ -3,7 +3,7 @@ import type { Dkim, DkimResult, DkimSignature } from '@postroad/authres'
 import {
   BodyHash,
   DkimVerifier,
-  HeaderSection,
+  HeaderSectionReader,
   parseDkimHeaders,
   readFields,
   type SignatureHeader,
@@ -38,7 +38,7 @@ const RESULTS: readonly string[] = ['none', 'pass', 'fail', 'policy', 'neutral',
 export class Verification {
   readonly #options: VerificationOptions
   readonly #deps: VerificationDeps
-  readonly #section: HeaderSection
+  readonly #section: HeaderSectionReader
   #bodies: readonly BodyHash[] = []
   #verifier: DkimVerifier | undefined
   #ignored = 0
@@ -48,7 +48,7 @@ export class Verification {
   constructor(options: VerificationOptions, deps: VerificationDeps) {
     this.#options = options
     this.#deps = deps
-    this.#section = new HeaderSection(options.maxHeader)
+    this.#section = new HeaderSectionReader(options.maxHeader)
   }
 
   write(chunk: Uint8Array): void {

@@ -1,12 +1,12 @@
 /** The commands by which an operator looks at the quarantine and empties it. */
 import type { Clock, CommandIo, Lock, Message, PluginCommand } from '@postroad/plugin'
-import { concerns, type Entry } from './entry.ts'
+import { concerns, type VaultEntry } from './entry.ts'
 import type { QuarantineOptions } from './options.ts'
 import { release } from './release.ts'
 import type { Kept, Vault } from './vault.ts'
 
 /** What the commands work on. */
-export interface CommandDeps {
+export interface VaultCommandDeps {
   readonly vault: Vault
   readonly options: QuarantineOptions
   readonly clock: Pick<Clock, 'now'>
@@ -21,7 +21,7 @@ const FAILED = 75
 const DEAD = 60_000
 
 /** `postroad quarantine list`, `show`, `release`, `delete`, `expire`, `reindex`. */
-export function quarantineCommands(deps: CommandDeps): Readonly<Record<string, PluginCommand>> {
+export function quarantineCommands(deps: VaultCommandDeps): Readonly<Record<string, PluginCommand>> {
   const { vault, clock, lock } = deps
   return {
     list: {
@@ -70,7 +70,7 @@ export function quarantineCommands(deps: CommandDeps): Readonly<Record<string, P
   }
 }
 
-function rowOf({ id, at, from, recipients, reason, points, size, subject }: Entry) {
+function rowOf({ id, at, from, recipients, reason, points, size, subject }: VaultEntry) {
   return {
     id,
     at: new Date(at).toISOString(),
@@ -86,7 +86,7 @@ function rowOf({ id, at, from, recipients, reason, points, size, subject }: Entr
 interface Showing {
   readonly isRaw: boolean
   readonly io: CommandIo
-  readonly deps: CommandDeps
+  readonly deps: VaultCommandDeps
 }
 
 async function show(id: string, { isRaw, io, deps }: Showing): Promise<number> {
@@ -112,7 +112,7 @@ async function textOf(message: Message): Promise<string> {
     .replaceAll(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/g, '?')
 }
 
-async function releaseAll(args: readonly string[], io: CommandIo, deps: CommandDeps): Promise<number> {
+async function releaseAll(args: readonly string[], io: CommandIo, deps: VaultCommandDeps): Promise<number> {
   const at = args.indexOf('--to')
   const only = at < 0 ? undefined : args[at + 1]?.toLowerCase()
   const ids = at < 0 ? args : args.toSpliced(at, 2)
@@ -129,7 +129,7 @@ async function releaseAll(args: readonly string[], io: CommandIo, deps: CommandD
 interface Releasing {
   readonly only: string | undefined
   readonly io: CommandIo
-  readonly deps: CommandDeps
+  readonly deps: VaultCommandDeps
   readonly target: NonNullable<QuarantineOptions['release']>
 }
 

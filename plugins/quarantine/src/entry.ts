@@ -9,7 +9,7 @@ export interface EntryRecipient {
 }
 
 /** One quarantined message. */
-export interface Entry {
+export interface VaultEntry {
   readonly id: string
   /** Of the transaction, as in log and Received field. */
   readonly envelope: string
@@ -34,7 +34,7 @@ export interface Entry {
 export const PREFIX = 'q-'
 
 /** Describes what is being quarantined. @param keep milliseconds */
-export function entryOf(context: QuarantineContext, keep: number): Entry {
+export function entryOf(context: QuarantineContext, keep: number): VaultEntry {
   const { envelope, deliveries, message, session, reason, points } = context
   // One that goes several ways is in several deliveries; it is released as one.
   const aside = new Set(deliveries.flatMap((delivery) => delivery.recipients))
@@ -67,19 +67,19 @@ function idOf(envelope: string, recipients: readonly EntryRecipient[]): string {
 }
 
 /** One that was written by this plugin, or undefined. */
-export function readEntry(value: unknown): Entry | undefined {
-  const entry = value as Partial<Entry> | null // only what is checked below is believed
+export function readEntry(value: unknown): VaultEntry | undefined {
+  const entry = value as Partial<VaultEntry> | null // only what is checked below is believed
   const isOurs =
     typeof entry === 'object' &&
     entry !== null &&
     typeof entry.id === 'string' &&
     typeof entry.expiresAt === 'number' &&
     Array.isArray(entry.recipients)
-  return isOurs ? (entry as Entry) : undefined // written by this plugin
+  return isOurs ? (entry as VaultEntry) : undefined // written by this plugin
 }
 
 /** Whether an entry has to do with an address: as sender or recipient. */
-export function concerns({ from, recipients }: Entry, text: string): boolean {
+export function concerns({ from, recipients }: VaultEntry, text: string): boolean {
   const wanted = text.toLowerCase()
   return [from, ...recipients.map(({ address }) => address)].some((address) => address.toLowerCase().includes(wanted))
 }

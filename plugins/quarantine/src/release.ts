@@ -2,12 +2,12 @@
 import { ConnectError, fixedTarget, Pool, sendTo } from '@postroad/delivery'
 import { type Outcome, parseAddress } from '@postroad/mail'
 import type { Message } from '@postroad/plugin'
-import type { Entry, EntryRecipient } from './entry.ts'
+import type { EntryRecipient, VaultEntry } from './entry.ts'
 import type { QuarantineOptions } from './options.ts'
 
 /** One message to be released. */
 export interface Release {
-  readonly entry: Entry
+  readonly entry: VaultEntry
   readonly message: Message
   /** Of the entry's; the others stay. */
   readonly recipients: readonly EntryRecipient[]

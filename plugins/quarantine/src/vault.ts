@@ -1,6 +1,6 @@
 /** Quarantined messages: their octets in the spool, what is known of them also in the store, where it is quickly listed. */
 import type { Message, Spool, Store } from '@postroad/plugin'
-import { type Entry, PREFIX, readEntry } from './entry.ts'
+import { PREFIX, readEntry, type VaultEntry } from './entry.ts'
 
 const KEY = 'quarantine:'
 /** The index outlives what it points to: an entry is never in the spool and not in the index. */
@@ -8,7 +8,7 @@ const MARGIN = 86_400_000
 
 /** A message and what is known of it. */
 export interface Kept {
-  readonly entry: Entry
+  readonly entry: VaultEntry
   readonly message: Message
 }
 
@@ -23,13 +23,17 @@ export class Vault {
   }
 
   /** Durable when it resolves. */
-  async put(entry: Entry, message: Message, now: number): Promise<void> {
+  async put(entry: VaultEntry, message: Message, now: number): Promise<void> {
     await this.#spool.put(entry.id, message, { ...entry })
     await this.#index(entry, now)
   }
 
   /** As {@link put}, unless the signal fires before: then nothing stays, for the client is told to come again. */
-  async putUnless(signal: AbortSignal, entry: Entry, { message, now }: { readonly message: Message; readonly now: number }): Promise<void> {
+  async putUnless(
+    signal: AbortSignal,
+    entry: VaultEntry,
+    { message, now }: { readonly message: Message; readonly now: number },
+  ): Promise<void> {
     signal.throwIfAborted()
     const stored = this.put(entry, message, now)
     let abort = (): void => undefined
@@ -64,7 +68,7 @@ export class Vault {
     return gone
   }
 
-  async *list(signal: AbortSignal): AsyncIterable<Entry> {
+  async *list(signal: AbortSignal): AsyncIterable<VaultEntry> {
     for await (const [, value] of this.#store.entries(KEY, signal)) {
       const entry = readEntry(JSON.parse(value))
       if (entry) yield entry
@@ -90,7 +94,7 @@ export class Vault {
     return count
   }
 
-  async #index(entry: Entry, now: number): Promise<void> {
+  async #index(entry: VaultEntry, now: number): Promise<void> {
     await this.#store.set(KEY + entry.id, JSON.stringify(entry), Math.max(0, entry.expiresAt - now) + MARGIN)
   }
 }

@@ -14,7 +14,7 @@ export interface Exceeded {
 }
 
 /** Something that was taken, to be given back. */
-export interface Slot {
+export interface GaugeSlot {
   release(): Promise<void>
 }
 
@@ -59,7 +59,7 @@ export class Gauge {
   }
 
   /** Takes the cost, or a slot. */
-  async take(key: string, cost: number, signal?: AbortSignal): Promise<Slot | Exceeded> {
+  async take(key: string, cost: number, signal?: AbortSignal): Promise<GaugeSlot | Exceeded> {
     const { limit } = this.options
     if ('atOnce' in limit) return (await this.#limiter.acquire(key, limit.atOnce, PLACE_TTL, signal)) ?? { retryAfterMs: FULL }
     const rate = this.#rate ?? limit

@@ -1,7 +1,7 @@
 /** Counts connections, messages, recipients, octets and errors, by whatever is known of who causes them. */
 import { networks } from '@postroad/options'
 import { type CommandIo, type CommandOpinion, defineFact, definePlugin, Limiter, type Session } from '@postroad/plugin'
-import { Gauge, type Slot } from './gauge.ts'
+import { Gauge, type GaugeSlot } from './gauge.ts'
 import type { Subject } from './key.ts'
 import { type LimitOptions, options } from './options.ts'
 
@@ -11,9 +11,9 @@ export const exceededLimits = defineFact<readonly string[]>('exceeded-limits')
 /** What a session holds until it ends. */
 interface Takings {
   /** Of the connection. */
-  readonly connection: Slot[]
+  readonly connection: GaugeSlot[]
   /** Of the present message. */
-  message: Slot[]
+  message: GaugeSlot[]
   /** Names of limits that were exceeded, by transaction. */
   exceeded: { readonly envelope: string; readonly names: Set<string> } | undefined
 }
@@ -153,7 +153,7 @@ class Meter {
   async count(gauges: readonly Gauge[], subject: Subject, counting: Counting): Promise<CommandOpinion | undefined> {
     const concerned = this.#concerned(gauges, subject)
     if (concerned.length === 0) return undefined
-    const taken: Slot[] = []
+    const taken: GaugeSlot[] = []
     try {
       return await this.#takeAll(concerned, taken, { subject, counting })
     } catch (error) {
@@ -162,9 +162,9 @@ class Meter {
     }
   }
 
-  async #takeAll(concerned: Concerned, taken: Slot[], { subject, counting }: Act): Promise<CommandOpinion | undefined> {
+  async #takeAll(concerned: Concerned, taken: GaugeSlot[], { subject, counting }: Act): Promise<CommandOpinion | undefined> {
     let first: CommandOpinion | undefined
-    const slots: Slot[] = []
+    const slots: GaugeSlot[] = []
     for (const [gauge, key] of concerned) {
       const outcome = await gauge.take(key, counting.cost, counting.signal)
       if ('release' in outcome) {
@@ -230,7 +230,7 @@ class Meter {
     return takings
   }
 
-  async #release(slots: readonly Slot[]): Promise<void> {
+  async #release(slots: readonly GaugeSlot[]): Promise<void> {
     for (const slot of slots) await slot.release().catch(this.#onError)
   }
 }

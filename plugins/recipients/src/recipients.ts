@@ -2,7 +2,7 @@
 import { DomainTable } from '@postroad/options'
 import { type Address, type CommandOpinion, defer, definePlugin, knownRecipient, reject, Store } from '@postroad/plugin'
 import { options, type RecipientsOptions } from './options.ts'
-import { type Answer, openSources, type Source } from './source.ts'
+import { openSources, type Source, type SourceAnswer } from './source.ts'
 
 const KEY = 'recipients:'
 
@@ -69,7 +69,7 @@ export const recipients = definePlugin({
   },
 })
 
-function opinion(answer: Answer, { text, unavailable }: RecipientsOptions): CommandOpinion | undefined {
+function opinion(answer: SourceAnswer, { text, unavailable }: RecipientsOptions): CommandOpinion | undefined {
   if (answer === 'exists' || (answer === 'unavailable' && unavailable === 'accept')) return undefined
   if (answer === 'unknown') return reject(text, { status: '5.1.1' })
   return defer('Recipient cannot be verified now, try again later', { status: '4.4.3' })
@@ -81,7 +81,7 @@ class Inquiry {
   readonly #remote: readonly Source[]
   readonly #store: Store
   readonly #options: RecipientsOptions
-  readonly #asking = new Map<string, Promise<Answer>>()
+  readonly #asking = new Map<string, Promise<SourceAnswer>>()
 
   constructor(sources: readonly Source[], store: Store, options: RecipientsOptions) {
     this.#near = sources.filter((source) => !source.isRemote)
@@ -90,7 +90,7 @@ class Inquiry {
     this.#options = options
   }
 
-  async ask(address: Address, signal: AbortSignal): Promise<Answer> {
+  async ask(address: Address, signal: AbortSignal): Promise<SourceAnswer> {
     const near = await this.#first(this.#near, address, signal)
     if (near === 'exists' || this.#remote.length === 0) return near
     const key = `${KEY}${address.toString().toLowerCase()}`
@@ -105,14 +105,14 @@ class Inquiry {
     return asking
   }
 
-  async #askRemote(address: Address, key: string): Promise<Answer> {
+  async #askRemote(address: Address, key: string): Promise<SourceAnswer> {
     const answer = await this.#first(this.#remote, address, AbortSignal.timeout(2 * this.#options.timeout))
     if (answer !== 'unavailable') await this.#store.set(key, answer, this.#options.cache[answer])
     return answer
   }
 
-  async #first(sources: readonly Source[], address: Address, signal: AbortSignal): Promise<Answer> {
-    let result: Answer = 'unknown'
+  async #first(sources: readonly Source[], address: Address, signal: AbortSignal): Promise<SourceAnswer> {
+    let result: SourceAnswer = 'unknown'
     for (const source of sources) {
       const answer = await source.ask(address, signal)
       if (answer === 'exists') return answer

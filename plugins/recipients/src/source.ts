@@ -6,13 +6,13 @@ import type { Address, Reply } from '@postroad/plugin'
 import type { RecipientsOptions } from './options.ts'
 
 /** What a source knows of an address; `unavailable`: ask again later. */
-export type Answer = 'exists' | 'unknown' | 'unavailable'
+export type SourceAnswer = 'exists' | 'unknown' | 'unavailable'
 
 /** Somebody who can be asked. */
 export interface Source {
   /** Its answers cost something: they are kept. */
   readonly isRemote: boolean
-  ask(address: Address, signal: AbortSignal): Answer | Promise<Answer>
+  ask(address: Address, signal: AbortSignal): SourceAnswer | Promise<SourceAnswer>
   close?(): void | Promise<void>
 }
 
@@ -110,7 +110,7 @@ function calloutSource(options: NonNullable<RecipientsOptions['callout']>, { hos
 }
 
 /** RFC 3463 §3.2: 5.1.z is about the address. A mailbox that is full exists; other refusals are about us. */
-function judge({ code, status }: Pick<Reply, 'code' | 'status'>): Answer {
+function judge({ code, status }: Pick<Reply, 'code' | 'status'>): SourceAnswer {
   if (code < 300) return 'exists'
   if (code < 500) return 'unavailable'
   if (status === undefined) return code === 550 || code === 551 || code === 553 ? 'unknown' : 'unavailable'

@@ -1,6 +1,7 @@
 /** A layer of DNS answers that all nodes share: what one has asked, the others need not ask until it expires. */
 
-import { type AskContext, Asker, type DnsAnswer, type Records, type RecordType } from '@postroad/dns'
+import { type AskContext, Asker, type Records, type RecordType } from '@postroad/dns'
+import type { DnsAnswer } from '@postroad/plugin'
 import type { RedisLink } from '@postroad/redis-link'
 
 /** Seconds an answer is shared at most: a changed record should not outlive a working day. */

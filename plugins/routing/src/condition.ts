@@ -11,14 +11,14 @@ export interface Question extends Omit<RouteQuestion, 'recipient'> {
 }
 
 /** What is known when the message is there. */
-export interface Content {
+export interface ScoredContent {
   readonly message: Pick<Message, 'headers' | 'size'>
   readonly points: number
 }
 
 type Conditions = Exclude<RuleOptions['match'], undefined | readonly string[]>
 type EnvelopeCheck = (recipient: Address, question: Question) => boolean
-type ContentCheck = (content: Content) => boolean
+type ContentCheck = (content: ScoredContent) => boolean
 
 /** A match, ready to be asked. */
 export interface Condition {

@@ -9,7 +9,7 @@ import {
   type Recipient,
   waysOf,
 } from '@postroad/plugin'
-import type { Content, Question } from './condition.ts'
+import type { Question, ScoredContent } from './condition.ts'
 import type { TagOptions } from './options.ts'
 import type { Rule, Tables } from './table.ts'
 
@@ -55,7 +55,7 @@ export function withTags(message: Message, tags: readonly TagOptions[]): Message
 function first(
   rules: readonly Rule[],
   address: Address,
-  known: { readonly question: Question; readonly content: Content },
+  known: { readonly question: Question; readonly content: ScoredContent },
 ): MessageOpinion | undefined {
   for (const { name, condition, action, hold } of rules) {
     if (!condition.fits(address, known.question) || !condition.ofContent?.(known.content)) continue

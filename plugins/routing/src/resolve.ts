@@ -4,7 +4,7 @@ import { type Address, type Refusal, type Route, reject, waysOf } from '@postroa
 import type { Question } from './condition.ts'
 import { run, type Steps, wait } from './steps.ts'
 import type { Tables } from './table.ts'
-import type { Domain, Target } from './target.ts'
+import type { Domain, RouteTarget } from './target.ts'
 
 /** What becomes of a recipient, and why; `postroad routing route` prints it. */
 export interface RoutingAnswer {
@@ -141,7 +141,7 @@ class Resolution {
     return { base: local.slice(0, cut).toLowerCase(), detail: local.slice(cut + separator.length) }
   }
 
-  *#follow({ route, to }: Target, step: Step): Steps<RoutingAnswer> {
+  *#follow({ route, to }: RouteTarget, step: Step): Steps<RoutingAnswer> {
     if (to.length === 0) return { answer: route ?? this.#tables.relay, by: step.by }
     if (route) return { answer: routeFor(route, to, step), by: step.by }
     // A chain of aliases that multiply would grow without bound before the depth ends it.

@@ -5,14 +5,14 @@ import { type Condition, compileCondition, type Question } from './condition.ts'
 import { openTable, type Table, type TableDeps } from './lookup.ts'
 import type { RoutingOptions, RuleOptions, TagOptions } from './options.ts'
 import { type Srs, srsOf } from './srs.ts'
-import { checkedAddress, checkedDomain, type Domain, makeDomain, makeRoute, makeTarget, type Target } from './target.ts'
+import { checkedAddress, checkedDomain, type Domain, makeDomain, makeRoute, makeTarget, type RouteTarget } from './target.ts'
 
 /** A rule that can be asked. */
 export interface Rule {
   readonly name: string
   readonly condition: Condition
   /** Undefined: the rule only adds `hold`, `copy` or `tag`, and later ones decide. */
-  readonly action: Target | Refusal | undefined
+  readonly action: RouteTarget | Refusal | undefined
   readonly hold: string | undefined
   readonly copy: readonly string[]
   readonly tag: TagOptions | undefined
@@ -24,7 +24,7 @@ export interface Tables {
   readonly rules: readonly Rule[]
   /** Asked when the message is there. */
   readonly contentRules: readonly Rule[]
-  readonly addresses: AddressTable<Target>
+  readonly addresses: AddressTable<RouteTarget>
   readonly domains: DomainTable<Domain>
   readonly tables: readonly Table[]
   readonly separator: string
@@ -89,7 +89,7 @@ function compileRule(rule: RuleOptions, index: number, separator: string): Rule 
   return { name, condition, action, hold, copy: copy.map(checkedAddress), tag }
 }
 
-function actionOf(rule: RuleOptions, name: string): Target | Refusal | undefined {
+function actionOf(rule: RuleOptions, name: string): RouteTarget | Refusal | undefined {
   const { refuse, discard, via, to } = rule
   const said = [refuse !== undefined, discard === true, via !== undefined || to !== undefined].filter(Boolean).length
   if (said > 1) throw new TypeError(`routing: ${name} needs only one of "via" or "to", "refuse" and "discard"`)

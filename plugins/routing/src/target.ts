@@ -6,7 +6,7 @@ import type { Route } from '@postroad/plugin'
 import { type TargetOptions, target as targetSchema } from './options.ts'
 
 /** Where something goes. */
-export interface Target {
+export interface RouteTarget {
   /** Without `to`; undefined: as the addresses in `to` go. */
   readonly route: Route | undefined
   /** Addresses, perhaps with places for parts of the recipient. */
@@ -14,14 +14,14 @@ export interface Target {
 }
 
 /** One of our domains. */
-export interface Domain extends Target {
+export interface Domain extends RouteTarget {
   /** Local parts that exist, lower-case; undefined: all. */
   readonly users: ReadonlySet<string> | undefined
   readonly catchAll: string | undefined
 }
 
 /** @throws {TypeError} when an address is not one, or neither way nor addresses are given */
-export function makeTarget(options: Partial<TargetOptions>): Target {
+export function makeTarget(options: Partial<TargetOptions>): RouteTarget {
   const to = (options.to ?? []).map(checkedAddress)
   if (options.via === undefined && to.length === 0) throw new TypeError('routing: a target needs "via" or "to"')
   if (options.via === undefined && options.host !== undefined) throw new TypeError('routing: "host" needs "via"')

@@ -4,7 +4,7 @@
  */
 import type { AcceptedContext, ClosedContext, DeliveryResultContext, RefusedContext, Session } from '@postroad/plugin'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Run } from './runs.ts'
+import type { PluginRun } from './runs.ts'
 
 /** Seconds: from handlers that look something up in memory to those that ask a server and are given up. */
 const RUN_BUCKETS = [0.0005, 0.002, 0.01, 0.05, 0.25, 1, 5, 10, 60]
@@ -91,14 +91,14 @@ export class Meter {
     if (outcome === 'delivered') this.#delay.observe({ via: route.via }, Math.max(0, context.now() - queuedAt) / 1000)
   }
 
-  ran(run: Run): void {
+  ran(run: PluginRun): void {
     const { plugin, hook } = run
     this.#observe(plugin, hook)((performance.now() - run.startedAt) / 1000)
     if (run.error !== undefined) this.#failures.inc({ plugin, hook })
     else if (run.result !== undefined) this.#answered(run, run.result)
   }
 
-  #answered({ plugin, hook, shadow }: Run, result: unknown): void {
+  #answered({ plugin, hook, shadow }: PluginRun, result: unknown): void {
     if (Array.isArray(result)) {
       for (const { kind } of result) this.#opinions.inc({ plugin, hook, kind, shadow: String(shadow) })
     } else if (shadow || typeof result !== 'object' || result === null || 'kind' in result) return

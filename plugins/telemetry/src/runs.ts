@@ -2,7 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 
 /** What the tracing channel `postroad:hook` carries. */
-export interface Run {
+export interface PluginRun {
   readonly plugin: string
   readonly hook: string
   /** Id of the session; undefined after 250. */
@@ -17,12 +17,12 @@ export interface Run {
 }
 
 /** Calls `over` once for each run that is over, until it is told to stop; our own runs are nobody's business. */
-export function watchRuns(own: string, over: (run: Run) => void): { stop(): void } {
+export function watchRuns(own: string, over: (run: PluginRun) => void): { stop(): void } {
   const end = (message: unknown): void => {
-    const run = message as Run // the channel's own message
+    const run = message as PluginRun // the channel's own message
     if (!run.asynchronous && run.plugin !== own) over(run)
   }
-  const asyncEnd = (message: unknown): void => over(message as Run) // as above
+  const asyncEnd = (message: unknown): void => over(message as PluginRun) // as above
   subscribe('tracing:postroad:hook:end', end)
   subscribe('tracing:postroad:hook:asyncEnd', asyncEnd)
   return {

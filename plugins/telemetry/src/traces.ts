@@ -1,7 +1,7 @@
 /** Spans: a session, the transactions within it, and the runs of handlers within those. */
 import type { Context, Span, Tracer } from '@opentelemetry/api'
 import { type AcceptedContext, type ClosedContext, type Envelope, type RefusedContext, type Session, textOf } from '@postroad/plugin'
-import type { Run } from './runs.ts'
+import type { PluginRun } from './runs.ts'
 
 type Api = typeof import('@opentelemetry/api')
 
@@ -74,7 +74,7 @@ export class Traces {
   }
 
   /** A run that is over: of a session that is not traced, or of none, it is left out. */
-  ran({ plugin, hook, session: id, shadow, startedAt, error }: Run): void {
+  ran({ plugin, hook, session: id, shadow, startedAt, error }: PluginRun): void {
     const session = id === undefined ? undefined : this.#sessions.get(id)
     if (!session) return
     const attributes = { 'postroad.plugin': plugin, 'postroad.hook': hook, 'postroad.shadow': shadow }

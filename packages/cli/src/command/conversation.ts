@@ -8,7 +8,7 @@ export const TLS_MODES = ['starttls', 'implicit', 'none'] as const
 export type TlsMode = (typeof TLS_MODES)[number]
 
 /** Where to, and how. */
-export interface Server {
+export interface RemoteServer {
   readonly host: string
   readonly port: number
   /** Default: STARTTLS when it is offered; on port 465 implicit. */
@@ -19,7 +19,7 @@ export interface Server {
 }
 
 /** What is to be said. */
-export interface Conversation {
+export interface ClientScript {
   readonly helo: string
   readonly from: string
   readonly to: readonly string[]
@@ -41,7 +41,7 @@ interface Failure extends Error {
  *
  * @throws {UsageError} when there was none: no connection, no TLS that counts, no answer
  */
-export async function converse(server: Server, conversation: Conversation): Promise<string> {
+export async function converse(server: RemoteServer, conversation: ClientScript): Promise<string> {
   const socket = await connect(server, conversation.timeoutMs)
   const connection = new SMTPConnection(optionsOf(server, conversation, socket))
   const failed = new Promise<never>((_, reject) => connection.on('error', reject))
@@ -63,7 +63,7 @@ export async function converse(server: Server, conversation: Conversation): Prom
   }
 }
 
-async function speak(connection: SMTPConnection, server: Server, { from, to, message, print }: Conversation): Promise<string> {
+async function speak(connection: SMTPConnection, server: RemoteServer, { from, to, message, print }: ClientScript): Promise<string> {
   await new Promise<void>((resolve) => connection.connect(() => resolve()))
   if (connection.secure) print(isChecked(server) ? '* TLS, the certificate is valid' : '* TLS, the certificate was not checked')
   if (server.login) {
@@ -77,7 +77,7 @@ async function speak(connection: SMTPConnection, server: Server, { from, to, mes
   return response
 }
 
-function optionsOf(server: Server, { helo, timeoutMs, print }: Conversation, socket: net.Socket): SMTPConnectionOptions {
+function optionsOf(server: RemoteServer, { helo, timeoutMs, print }: ClientScript, socket: net.Socket): SMTPConnectionOptions {
   const { host, port, tls = port === 465 ? 'implicit' : undefined } = server
   return {
     connection: socket,
@@ -97,7 +97,7 @@ function optionsOf(server: Server, { helo, timeoutMs, print }: Conversation, soc
   }
 }
 
-function isChecked({ host, isInsecure }: Server): boolean {
+function isChecked({ host, isInsecure }: RemoteServer): boolean {
   return !isInsecure && !isLoopback(host)
 }
 
@@ -106,7 +106,7 @@ function isLoopback(host: string): boolean {
 }
 
 /** A logger for nodemailer, which tells it what is said. */
-function listener(print: Conversation['print']) {
+function listener(print: ClientScript['print']) {
   let isSecret = false
   const said = (mark: '>' | '<', text: string): void => {
     for (const line of text.split(/\r?\n/)) print(`${mark} ${line.replace(/[\u0000-\u001f\u007f-\u009f]/g, '·')}`)
@@ -126,7 +126,7 @@ function listener(print: Conversation['print']) {
   return { level: quiet, trace: quiet, debug: log, info: log, warn: quiet, error: quiet, fatal: quiet }
 }
 
-function connect({ host, port }: Server, timeoutMs: number): Promise<net.Socket> {
+function connect({ host, port }: RemoteServer, timeoutMs: number): Promise<net.Socket> {
   const socket = net.connect({ host, port, noDelay: true })
   return new Promise((resolve, reject) => {
     const fail = (cause: Error): void => {

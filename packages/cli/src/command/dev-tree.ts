@@ -12,7 +12,7 @@ export interface TimedRun {
 type Line = Readonly<Record<string, unknown>>
 
 /** What a tree is made of. */
-export interface Transaction {
+export interface TracedTransaction {
   /** A canonical line, parsed: of a transaction, or of a session without one. */
   readonly record: Line
   readonly runs: readonly TimedRun[]
@@ -20,7 +20,7 @@ export interface Transaction {
 }
 
 /** The tree as text, with a line break at the end. */
-export function transactionTree({ record, runs, scopes }: Transaction): string {
+export function transactionTree({ record, runs, scopes }: TracedTransaction): string {
   const scope = scopes.find(({ listeners }) => listeners.some(({ name }) => name === record['listener'])) ?? scopes[0]
   const opinions = list(record['opinions'])
   const branches = Object.entries(scope?.hooks ?? {}).flatMap(([hook, waves]) => hookBranch(hook, waves ?? [], { runs, opinions }))

@@ -3,7 +3,7 @@ import { type FSWatcher, statSync, watch } from 'node:fs'
 import path from 'node:path'
 
 /** What to do, and when. */
-export interface WatchOptions {
+export interface DevWatchOptions {
   /** Milliseconds without a change: editors write a file in several steps. */
   readonly quietMs: number
   /** Called one at a time: two saves must not build two generations at once. */
@@ -11,7 +11,7 @@ export interface WatchOptions {
 }
 
 /** @param files which, absolute; asked again after every change. Those that are not there are waited for */
-export function watchFiles(files: () => readonly string[], { quietMs, changed }: WatchOptions): { close(): void } {
+export function watchFiles(files: () => readonly string[], { quietMs, changed }: DevWatchOptions): { close(): void } {
   const folders = new Map<string, FSWatcher>()
   let seen = new Map<string, string>()
   let timer: NodeJS.Timeout | undefined

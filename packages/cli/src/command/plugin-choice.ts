@@ -6,14 +6,14 @@ import { UsageError } from '../config/usage-error.ts'
 export type Commands = ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
 
 /** Words of the command line. */
-export interface Asked {
+export interface AskedCommand {
   readonly plugin: string | undefined
   readonly command: string | undefined
   readonly rest: readonly string[]
 }
 
 /** What is meant by them. */
-export interface Choice extends Omit<Asked, 'plugin'> {
+export interface Choice extends Omit<AskedCommand, 'plugin'> {
   /** Never empty; several when all of them are to be asked. */
   readonly plugins: Commands
 }
@@ -27,7 +27,7 @@ const ALSO: ReadonlyMap<string, string> = new Map([['user', 'auth-file']])
  *
  * @throws {UsageError} that lists what there is
  */
-export function choose(asked: Asked, commands: Commands): Choice {
+export function choose(asked: AskedCommand, commands: Commands): Choice {
   const { plugin: name, command, rest } = asked
   if (name === undefined) throw new UsageError(`Name a plugin.\n${overview(commands)}`)
   const named = only(commands, (plugin) => plugin === name || baseOf(plugin) === (ALSO.get(name) ?? name))

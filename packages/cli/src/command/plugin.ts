@@ -2,7 +2,7 @@
 import type { CommandIo, PluginCommand } from '@postroad/plugin'
 import type { Command } from 'commander'
 import { open } from '../open.ts'
-import { type Asked, type Commands, choose, overview } from './plugin-choice.ts'
+import { type AskedCommand, type Commands, choose, overview } from './plugin-choice.ts'
 
 const CONFIG = '--config <config>'
 /** What a plugin's command gives back when its arguments are wrong: EX_USAGE. */
@@ -54,7 +54,7 @@ interface RunOptions {
   readonly json?: boolean
 }
 
-async function run(asked: Asked, options: RunOptions, outcome: { code: number }): Promise<void> {
+async function run(asked: AskedCommand, options: RunOptions, outcome: { code: number }): Promise<void> {
   const opened = await open(options.config, { log: { format: 'silent' } })
   try {
     const { plugins, command, rest } = choose(asked, opened.server.commands)

@@ -2,7 +2,7 @@
 import os from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { UsageError } from '../config/usage-error.ts'
-import { converse, type Server, TLS_MODES, type TlsMode } from './conversation.ts'
+import { converse, type RemoteServer, TLS_MODES, type TlsMode } from './conversation.ts'
 import { readMessage } from './outgoing-message.ts'
 import { readSecret } from './secret.ts'
 
@@ -57,7 +57,7 @@ async function send(file: string | undefined, options: SendOptions): Promise<num
   const message = await readMessage(file, options)
   const login = user === undefined ? undefined : { user, pass: await readSecret() }
   const print = (line: string): void => void (quiet || process.stdout.write(`${line}\n`))
-  const server: Server = { ...endpoint(options.server), isInsecure: insecure, ...(tls && { tls }), ...(login && { login }) }
+  const server: RemoteServer = { ...endpoint(options.server), isInsecure: insecure, ...(tls && { tls }), ...(login && { login }) }
   const last = await converse(server, { helo, from: bare(from), to: to.map(bare), message, timeoutMs: timeout * 1_000, print })
   if (quiet) process.stdout.write(`${last}\n`)
   return last.startsWith('2') ? 0 : 1
@@ -69,7 +69,7 @@ function seconds(text: string): number {
   return value
 }
 
-function endpoint(server: string): Pick<Server, 'host' | 'port'> {
+function endpoint(server: string): Pick<RemoteServer, 'host' | 'port'> {
   const at = server.lastIndexOf(':')
   const [host, port] = at < 0 ? [server, '25'] : [server.slice(0, at).replace(/^\[|\]$/g, ''), server.slice(at + 1)]
   return { host, port: Number(port) }

@@ -1,5 +1,5 @@
 /** What signals ask of `postroad start`. One that nobody listens to ends the process, so there are handlers from its beginning. */
-import type { Report } from './report.ts'
+import type { Reporter } from './report.ts'
 
 /** Milliseconds in which a process that was told to stop while it starts has to be ready to: an open that hangs is not waited for. */
 const EARLY_LIMIT = 10_000
@@ -12,13 +12,13 @@ export interface SignalAnswers {
 
 /** Remembers what comes before there is an answer: who is stopped while it opens the queue looks as if it had died of it. */
 export class Signals {
-  readonly #report: Report
+  readonly #report: Reporter
   #answers: SignalAnswers | undefined
   #stopped: NodeJS.Signals | undefined
   #isHungUp = false
 
   /** @param ignoresInterrupt Ctrl-C goes to every process of a terminal; what it means for a worker the supervisor says, with SIGTERM. */
-  constructor(report: Report, ignoresInterrupt: boolean) {
+  constructor(report: Reporter, ignoresInterrupt: boolean) {
     this.#report = report
     const stop = (signal: NodeJS.Signals): void => this.#stop(signal)
     process.on('SIGHUP', () => this.#hangup())

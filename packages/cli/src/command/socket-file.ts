@@ -14,13 +14,13 @@ const O_PATH = 0o10000000
 const LINK_LIMIT = 40
 
 /** To whom sockets belong, and where nothing else is said, to which group. */
-export interface Recipient {
+export interface FileOwner {
   readonly uid: number
   readonly gid: number
 }
 
 /** By the rights of this process. Needs /proc. Rejects where a path leads over a link that others could have made, or to what is nobody's here. */
-export function carefulKeeper({ uid, gid }: Recipient): SocketKeeper {
+export function carefulKeeper({ uid, gid }: FileOwner): SocketKeeper {
   const isKnown = (owner: number): boolean => owner === uid || owner === process.getuid?.()
   return {
     async clear(file) {

@@ -2,7 +2,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import path from 'node:path'
 import type { SocketKeeper, SocketRights } from '@postroad/smtp'
-import { carefulKeeper, type Recipient } from './socket-file.ts'
+import { carefulKeeper, type FileOwner } from './socket-file.ts'
 
 interface Question {
   readonly socket: 'clear' | 'give'
@@ -40,7 +40,7 @@ export function supervisedSockets(): SocketKeeper {
 }
 
 /** For the supervisor: answers the workers, by its own rights; a worker may be hostile. Sockets belong to `uid` and, where nothing else is said, to `gid`. */
-export function keepSockets(recipient: Recipient): void {
+export function keepSockets(recipient: FileOwner): void {
   const keeper = carefulKeeper(recipient)
   const obey = ({ socket, path: file, rights }: Question): Promise<void> =>
     socket === 'clear' ? keeper.clear(file) : keeper.give(file, { mode: 0o660, ...rights })

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { UsageError } from '../config/usage-error.ts'
 import { closeWhatItLeaves } from './passing.ts'
-import type { Report } from './report.ts'
+import type { Reporter } from './report.ts'
 import type { Signals } from './signals.ts'
 import { keepSockets } from './sockets.ts'
 
@@ -69,7 +69,7 @@ const SERVES = 'serves'
 interface SuperviseOptions {
   readonly count: number
   readonly rights: Rights
-  readonly report: Report
+  readonly report: Reporter
   readonly signals: Signals
 }
 
@@ -83,7 +83,7 @@ export function supervise({ count, rights, report, signals }: SuperviseOptions):
 
 class Supervisor {
   readonly #count: number
-  readonly #report: Report
+  readonly #report: Reporter
   readonly #done: (code: number) => void
   readonly #born = new Map<Worker, number>()
   /** Workers that have said so, and know what SIGHUP means: before, it would end them. */
@@ -98,7 +98,7 @@ class Supervisor {
   #unborn = 0
   #code = 0
 
-  constructor({ count, report }: { readonly count: number; readonly report: Report }, done: (code: number) => void) {
+  constructor({ count, report }: { readonly count: number; readonly report: Reporter }, done: (code: number) => void) {
     this.#count = count
     this.#report = report
     this.#done = done

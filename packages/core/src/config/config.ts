@@ -4,7 +4,7 @@
  *
  * A duration is milliseconds, or a text with a unit: `5 s`, `2 min`, `1 h`. A size is octets, or a text with a unit: `64 KiB`, `25 MB`.
  */
-import type { BaseContext, HookContext, Plugin } from '@postroad/plugin'
+import type { HookContext, Plugin } from '@postroad/plugin'
 import type { CertificateFiles, ListenerOptions } from '@postroad/smtp'
 import type { LogOptions } from '../log/log.ts'
 
@@ -173,6 +173,3 @@ export interface ServerSettings
   readonly memory?: number
   readonly dns: Omit<ResolverOptions, 'timeoutMs'> & { readonly timeoutMs?: number }
 }
-
-/** When a run of `when` is asked; exported for the host. */
-export type Condition = (context: BaseContext) => boolean

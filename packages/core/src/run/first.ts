@@ -4,7 +4,7 @@ import type { HookCall } from './call.ts'
 import { type AnswerCheck, Failure, invoke } from './guard.ts'
 
 /** Who answered, and what. */
-export interface Answer<T> {
+export interface FirstAnswer<T> {
   readonly plugin: string
   readonly value: T | Failure
 }
@@ -14,13 +14,17 @@ export function first<T>(
   handlers: readonly Handler[],
   call: HookCall,
   check: AnswerCheck<T>,
-): Answer<T> | undefined | Promise<Answer<T> | undefined> {
+): FirstAnswer<T> | undefined | Promise<FirstAnswer<T> | undefined> {
   return from(handlers, 0, { call, check })
 }
 
 type Turn<T> = { readonly call: HookCall; readonly check: AnswerCheck<T> }
 
-function from<T>(handlers: readonly Handler[], start: number, turn: Turn<T>): Answer<T> | undefined | Promise<Answer<T> | undefined> {
+function from<T>(
+  handlers: readonly Handler[],
+  start: number,
+  turn: Turn<T>,
+): FirstAnswer<T> | undefined | Promise<FirstAnswer<T> | undefined> {
   for (let i = start; i < handlers.length; i++) {
     const handler = handlers[i]
     if (!handler) continue
@@ -34,7 +38,7 @@ function from<T>(handlers: readonly Handler[], start: number, turn: Turn<T>): An
 }
 
 /** Shadowed answers, and failures that are worth nothing, leave the turn to the next. */
-function counted<T>(handler: Handler, { call }: Turn<T>, value: T | Failure | undefined): Answer<T> | undefined {
+function counted<T>(handler: Handler, { call }: Turn<T>, value: T | Failure | undefined): FirstAnswer<T> | undefined {
   if (value === undefined || (value instanceof Failure && !value.refusal)) return undefined
   if (handler.shadow) {
     call.note(handler, { kind: 'answer', reason: 'not obeyed' })

@@ -3,7 +3,7 @@ import type { Maybe, WireReply } from '@postroad/smtp'
 import { after } from '../run/after.ts'
 import { HookCall } from '../run/call.ts'
 import { identity } from '../run/check.ts'
-import { type Answer, first } from '../run/first.ts'
+import { type FirstAnswer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { authRecord } from '../session/record.ts'
 import type { SessionState } from '../session/session.ts'
@@ -20,7 +20,7 @@ export function auth(session: SessionState, attempt: AuthAttempt): Maybe<WireRep
   return after(answer, decided, session, attempt)
 }
 
-function decided(answer: Answer<Identity | Refusal> | undefined, session: SessionState, attempt: AuthAttempt): WireReply {
+function decided(answer: FirstAnswer<Identity | Refusal> | undefined, session: SessionState, attempt: AuthAttempt): WireReply {
   const { plugin, value = FAILED } = answer ?? { plugin: undefined }
   const refusal = value instanceof Failure ? (value.refusal ?? FAILED) : 'kind' in value ? value : undefined
   if (refusal) {

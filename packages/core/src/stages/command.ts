@@ -4,7 +4,7 @@ import type { Maybe, WireReply } from '@postroad/smtp'
 import { after } from '../run/after.ts'
 import { HookCall } from '../run/call.ts'
 import { reply as asReply } from '../run/check.ts'
-import { type Answer, first } from '../run/first.ts'
+import { type FirstAnswer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import type { SessionState } from '../session/session.ts'
 import type { Transaction } from '../session/transaction.ts'
@@ -32,7 +32,7 @@ export function command(
   return after(answer, decided, hook)
 }
 
-function decided(answer: Answer<CommandReply> | undefined, hook: CommandHook): WireReply {
+function decided(answer: FirstAnswer<CommandReply> | undefined, hook: CommandHook): WireReply {
   if (!answer) return SILENCE[hook]
   const { value } = answer
   if (value instanceof Failure) return value.refusal ? toReply(value.refusal) : SILENCE[hook]

@@ -8,7 +8,7 @@ import { after } from '../run/after.ts'
 import { ask } from '../run/ask.ts'
 import { HookCall } from '../run/call.ts'
 import { route as asRoute, opinions } from '../run/check.ts'
-import { type Answer, first } from '../run/first.ts'
+import { type FirstAnswer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
 import type { Transaction } from '../session/transaction.ts'
@@ -74,7 +74,7 @@ function findRoute(transaction: Transaction, candidate: Candidate): Maybe<WireRe
   return after(answer, routed, transaction, candidate)
 }
 
-function routed(answer: Answer<Route | Refusal> | undefined, transaction: Transaction, candidate: Candidate): Maybe<WireReply> {
+function routed(answer: FirstAnswer<Route | Refusal> | undefined, transaction: Transaction, candidate: Candidate): Maybe<WireReply> {
   const { recipient } = candidate
   // Acceptance is a route: whoever has none is refused, so an open relay cannot happen by forgetting something.
   if (!answer) return refuseRecipient(transaction, 'route', { plugin: undefined, refusal: NO_ROUTE, recipient })

@@ -4,7 +4,7 @@ import type { Reply } from '@postroad/mail'
 import { createSink } from '@postroad/testing'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { openConnection } from './connect.ts'
-import type { ClientConnection, Exchange } from './connection.ts'
+import type { ClientConnection, CommandExchange } from './connection.ts'
 import { TIMEOUTS } from './timeouts.ts'
 
 async function withConnection(
@@ -23,7 +23,7 @@ async function withConnection(
 }
 
 /** What an exchange hears, in order. */
-function listen(count: number): { readonly exchange: Exchange; readonly heard: Promise<readonly string[]> } {
+function listen(count: number): { readonly exchange: CommandExchange; readonly heard: Promise<readonly string[]> } {
   const heard: string[] = []
   let done: (heard: readonly string[]) => void = () => {}
   const hear = (text: string) => {

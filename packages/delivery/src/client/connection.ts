@@ -10,7 +10,7 @@ import { type Extensions, parseExtensions } from './extensions.ts'
 import { escapeText, localReply, ReplyParser } from './reply.ts'
 
 /** What somebody waits for who has sent a command. */
-export interface Exchange {
+export interface CommandExchange {
   /** Milliseconds the next reply may take, by stage: RFC 5321 §4.5.3.2. */
   readonly timeoutMs: number
   /** The reply to one command; calls come in the order of the commands. */
@@ -51,7 +51,7 @@ export class ClientConnection extends Base {
   /** Latin1. */
   #heard = ''
   readonly #parser = new ReplyParser()
-  readonly #waiting: Exchange[] = []
+  readonly #waiting: CommandExchange[] = []
   /** Replies that may come in the octets that are being read: those for which somebody waited before. */
   #due = 0
   /** What has come of a reply came before anybody waited for it. */
@@ -139,7 +139,7 @@ export class ClientConnection extends Base {
   }
 
   /** Puts a command into the next {@link flush}, RFC 5321 §4.1.1. More than one in a flush is for servers that pipeline, RFC 2920 §3.1. */
-  command(line: string, exchange: Exchange): void {
+  command(line: string, exchange: CommandExchange): void {
     // Whoever made the line has checked it: this is what keeps a mistake from becoming a second command.
     if (line.includes('\r') || line.includes('\n')) throw new TypeError('command: a line break in a command')
     if (this.#loss !== undefined) {
@@ -160,7 +160,7 @@ export class ClientConnection extends Base {
   }
 
   /** One more reply is to come without a command: for a message's octets. */
-  expect(exchange: Exchange): void {
+  expect(exchange: CommandExchange): void {
     if (this.#loss === undefined) this.#waiting.push(exchange)
     else exchange.lost(this.#loss)
   }

@@ -4,7 +4,7 @@
  */
 import type { Address, MailParameters, MessageSource, Recipient, Reply } from '@postroad/mail'
 import { mailCommand, rcptCommand } from './command.ts'
-import type { ClientConnection, Exchange } from './connection.ts'
+import type { ClientConnection, CommandExchange } from './connection.ts'
 import { DataEncoder } from './data-encoder.ts'
 import { localReply } from './reply.ts'
 import type { Timeouts } from './timeouts.ts'
@@ -53,7 +53,7 @@ interface RcptEntry {
 }
 
 /** Ends by {@link send}, or is given up before; until then recipients may be added one by one. */
-export class Transaction implements Exchange {
+export class ClientTransaction implements CommandExchange {
   readonly #connection: ClientConnection
   readonly #options: TransactionOptions
   readonly #entries: RcptEntry[] = []

@@ -11,7 +11,7 @@ export type { Database as TypedTable } from 'lmdb'
 
 /** Any table; who asks for it knows what is in it. */
 // biome-ignore lint/suspicious/noExplicitAny: keys and values are the business of whoever opened the table
-export type Table = Database<any, any>
+export type LmdbTable = Database<any, any>
 
 /** How an environment is opened. */
 export interface EnvironmentOptions {
@@ -35,7 +35,7 @@ type Begin = (this: Root, action: () => unknown, flags?: number) => unknown
 /** An open LMDB environment. There is one for each file in a process: a second one breaks LMDB's locks. */
 export class Environment {
   readonly root: RootDatabase
-  readonly #tables = new Map<string, Table>()
+  readonly #tables = new Map<string, LmdbTable>()
   readonly #encoding: 'binary' | 'msgpack'
   #isOpening = false
   /** Hears the number of LMDB's error when a transaction has failed, or could not begin: of the latter lmdb tells nobody, and keeps its own lock. */
@@ -68,7 +68,7 @@ export class Environment {
   }
 
   /** A table that {@link openTable} has opened. */
-  table(name: string): Table | undefined {
+  table(name: string): LmdbTable | undefined {
     return this.#tables.get(name)
   }
 
@@ -76,7 +76,7 @@ export class Environment {
   openTable(name: string): boolean {
     if (this.#tables.has(name)) return true
     const table = this.#opening(() => this.root.openDB({ name, encoding: this.#encoding, create: false } as { name: string })) as
-      | Table
+      | LmdbTable
       | undefined // lmdb's types know neither `create` nor that a table may be missing
     if (table) this.#tables.set(name, table)
     return table !== undefined

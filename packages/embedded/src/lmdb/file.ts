@@ -3,12 +3,12 @@
  * two on one file lose LMDB's locks to each other, and wait for each other for ever.
  */
 import { mkdirSync, statSync } from 'node:fs'
-import type { EnvironmentOptions, Table } from './environment.ts'
+import type { EnvironmentOptions, LmdbTable } from './environment.ts'
 import { EmbeddedError } from './error.ts'
 import { SharedFile } from './shared-file.ts'
 import type { Work } from './writer.ts'
 
-export type { Table, TypedTable } from './environment.ts'
+export type { LmdbTable, TypedTable } from './environment.ts'
 
 /** Where a file is, and how it is used; all who share it must agree on how. */
 export interface LmdbOptions extends EnvironmentOptions {
@@ -90,7 +90,7 @@ export class LmdbFile {
   }
 
   /** A table that was prepared. */
-  table(name: string): Table {
+  table(name: string): LmdbTable {
     return this.#shared.table(name)
   }
 

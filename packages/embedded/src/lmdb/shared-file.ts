@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import type { RootDatabase } from 'lmdb'
-import { Environment, type EnvironmentOptions, type Table } from './environment.ts'
+import { Environment, type EnvironmentOptions, type LmdbTable } from './environment.ts'
 import { damaged, EmbeddedError, meansDamage, systemCode } from './error.ts'
 import { guarded } from './guard.ts'
 import { Reserve } from './reserve.ts'
@@ -126,7 +126,7 @@ export class SharedFile {
     }
   }
 
-  table(name: string): Table {
+  table(name: string): LmdbTable {
     const table = this.#environment?.table(name)
     if (!table) throw new EmbeddedError('ERR_EMBEDDED_IO', `${this.path} is being opened anew`)
     return table

@@ -8,7 +8,7 @@ import { type Fault, noFault } from './fault.ts'
 type Table<K extends (string | number)[] | string> = TypedTable<Buffer, K>
 
 /** Every table; the arrays are keys in their order. */
-export interface Tables {
+export interface QueueTables {
   /** id → envelope and small content; written once. */
   readonly messages: Table<string>
   /** Deliveries that have been somewhere else than with the process that took them. */
@@ -26,7 +26,7 @@ export interface Tables {
 }
 
 /** What happens to an older format: the function at index n makes format n + 1 of format n. Runs in one transaction. */
-export type Migration = (tables: Tables) => void
+export type Migration = (tables: QueueTables) => void
 
 /** Format 1 is the first. In 2 a state may have a pending report: whoever does not know that would end it untold. */
 export const MIGRATIONS: readonly Migration[] = [() => {}, () => {}]
@@ -43,7 +43,7 @@ const TABLES = [
   'owners',
   'suspensions',
   'meta',
-] as const satisfies readonly (keyof Tables)[]
+] as const satisfies readonly (keyof QueueTables)[]
 
 /** How a database is opened. */
 export interface DatabaseOptions {
@@ -64,7 +64,7 @@ const MAKES_ROOM: CommitOptions = { makesRoom: true }
 
 /** An open database: this store's share of the file. */
 export class QueueDatabase {
-  readonly tables: Tables
+  readonly tables: QueueTables
   readonly #file: LmdbFile
   readonly #fault: Fault
 
@@ -116,7 +116,7 @@ export class QueueDatabase {
   }
 
   /** What is read next is what any process has committed by now; without it reads may be a turn of the event loop old. */
-  refresh(): Tables {
+  refresh(): QueueTables {
     this.#file.refresh()
     return this.tables
   }
@@ -171,10 +171,10 @@ export class QueueDatabase {
 }
 
 /** Looked up each time: after an error of the disk the file is opened anew, below all who use it. */
-function tablesOf(file: LmdbFile): Tables {
+function tablesOf(file: LmdbFile): QueueTables {
   const tables = {}
   for (const name of TABLES) Object.defineProperty(tables, name, { enumerable: true, get: () => file.table(name) })
-  return tables as Tables // TABLES has all their names
+  return tables as QueueTables // TABLES has all their names
 }
 
 const CODES: Readonly<Record<EmbeddedError['code'], QueueError['code']>> = {

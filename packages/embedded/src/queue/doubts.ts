@@ -5,7 +5,7 @@
  */
 
 import type { QueuedMessage } from '@postroad/queue-engine'
-import type { Tables } from './database.ts'
+import type { QueueTables } from './database.ts'
 import { finish } from './ending.ts'
 import { bornState, isClaimed } from './status-index.ts'
 
@@ -54,7 +54,7 @@ export class Doubts {
 
 /** Removes a message that was refused, unless somebody else has it by now; true when it is not there any more. For use within a commit. */
 export function withdraw(
-  tables: Tables,
+  tables: QueueTables,
   message: QueuedMessage,
   { owner, now }: { readonly owner: string; readonly now: number },
 ): boolean {

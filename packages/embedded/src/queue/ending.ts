@@ -1,6 +1,6 @@
 /** How a message leaves the queue: everything of it goes, and what became of it is remembered for a while. For use within a commit. */
 import type { DeliveryState, FinishedMessage, QueuedMessage } from '@postroad/queue-engine'
-import type { Tables } from './database.ts'
+import type { QueueTables } from './database.ts'
 import { encodeJson } from './record.ts'
 import { leave } from './status-index.ts'
 
@@ -11,7 +11,7 @@ const RECIPIENT_LIMIT = 100
 const REMAINING = -1
 
 /** Counts a delivery that is done; true when it was the last of its message. */
-export function isLast(tables: Tables, message: QueuedMessage): boolean {
+export function isLast(tables: QueueTables, message: QueuedMessage): boolean {
   if (message.deliveries.length === 1) return true
   const stored = tables.states.get([message.id, REMAINING])
   const remaining = (stored === undefined ? message.deliveries.length : Number(stored.toString())) - 1
@@ -21,7 +21,7 @@ export function isLast(tables: Tables, message: QueuedMessage): boolean {
 
 /** Removes a message with all its states, and writes its final state. */
 export function finish(
-  tables: Tables,
+  tables: QueueTables,
   message: QueuedMessage,
   end: { readonly states: readonly DeliveryState[]; readonly now: number; readonly keep: number },
 ): void {
@@ -37,7 +37,7 @@ export function finish(
 }
 
 /** Two at a time: the table shrinks again when `keep` was lowered, and no step is ever long. */
-function forget(tables: Tables, keep: number): void {
+function forget(tables: QueueTables, keep: number): void {
   const { entryCount } = tables.finished.getStats() as { entryCount: number } // lmdb types it as {}
   if (entryCount <= keep) return
   for (const id of [...tables.finished.getKeys({ limit: Math.min(2, entryCount - keep) })]) tables.finished.remove(id)

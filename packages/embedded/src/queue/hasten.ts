@@ -1,6 +1,6 @@
 /** Brings forward what is scheduled for a time that nobody could have meant: the clock was set back since it was written. */
 import type { DeliveryStatus } from '@postroad/queue-engine'
-import type { QueueDatabase, Tables } from './database.ts'
+import type { QueueDatabase, QueueTables } from './database.ts'
 import { leave, move, stateOf } from './status-index.ts'
 
 /** How many entries one step moves. */
@@ -21,7 +21,7 @@ export async function hasten(database: QueueDatabase, times: Hastened): Promise<
   return hastened
 }
 
-function hastenPage(tables: Tables, { now, latest }: Hastened): number {
+function hastenPage(tables: QueueTables, { now, latest }: Hastened): number {
   const keys = [...tables.scheduled.getKeys({ start: [latest + 1], limit: PAGE })]
   const status: DeliveryStatus = { kind: 'scheduled', at: now }
   for (const [at, id, index] of keys) {

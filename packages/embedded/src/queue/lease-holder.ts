@@ -1,8 +1,8 @@
 /** This process among those that share the queue: claims under its name, takes over what others left behind, and gives back what it has. */
 import { type Lease, QueueError } from '@postroad/queue-engine'
-import type { QueueDatabase, Tables } from './database.ts'
+import type { QueueDatabase, QueueTables } from './database.ts'
 import { type Doubt, Doubts, withdraw } from './doubts.ts'
-import { giveBack, type Taken, takeOver } from './leases.ts'
+import { giveBack, type LeasedDelivery, takeOver } from './leases.ts'
 import { type Lost, Roll } from './roll.ts'
 
 /** How many entries one step moves. */
@@ -19,7 +19,7 @@ export interface LeaseHolderOptions {
 }
 
 /** What a commit has claimed. */
-type Found = readonly Taken[] | { readonly taken: readonly Taken[] }
+type Found = readonly LeasedDelivery[] | { readonly taken: readonly LeasedDelivery[] }
 
 /** The leases of one store, from the commit that makes them to the one that gives back what is left. */
 export class LeaseHolder {
@@ -27,7 +27,7 @@ export class LeaseHolder {
   readonly #roll: Roll
   readonly #doubts = new Doubts()
   /** Leases of ours that could not be handed out, under their owner's name: they go back with the next beat. */
-  #strays: [owner: string, taken: Taken][] = []
+  #strays: [owner: string, taken: LeasedDelivery][] = []
 
   constructor(options: LeaseHolderOptions) {
     this.#options = options
@@ -71,7 +71,7 @@ export class LeaseHolder {
   }
 
   /** What gives back leases that nobody was told of. */
-  leasesOf(owner: string, taken: readonly Taken[]): Doubt {
+  leasesOf(owner: string, taken: readonly LeasedDelivery[]): Doubt {
     return {
       undo: () => {
         const now = this.#options.now()
@@ -103,7 +103,7 @@ export class LeaseHolder {
   }
 
   /** A lease that nobody works on, because it could not be handed out. */
-  stray(owner: string, taken: Taken): void {
+  stray(owner: string, taken: LeasedDelivery): void {
     this.#strays.push([owner, taken])
   }
 
@@ -148,7 +148,7 @@ export class LeaseHolder {
     }
   }
 
-  get #tables(): Tables {
+  get #tables(): QueueTables {
     return this.#options.database.tables
   }
 
@@ -160,6 +160,6 @@ export class LeaseHolder {
   }
 }
 
-function takenOf(found: Found): readonly Taken[] {
+function takenOf(found: Found): readonly LeasedDelivery[] {
   return 'taken' in found ? found.taken : found
 }

@@ -1,20 +1,20 @@
 /** How deliveries are claimed, and how leases are taken from processes that are gone. For use within a commit. */
 import { type DeliveryStatus, type Gate, withPendingHold } from '@postroad/queue-engine'
-import type { Tables } from './database.ts'
+import type { QueueTables } from './database.ts'
 import type { Lost } from './roll.ts'
-import { type Entry, leave, move, stateOf } from './status-index.ts'
+import { leave, move, type StatusEntry, stateOf } from './status-index.ts'
 
 /** A claimed delivery, by name. */
-export interface Taken {
+export interface LeasedDelivery {
   readonly id: string
   readonly index: number
 }
 
 /** What is due passes the gate, oldest first. */
 export function takeDue(
-  tables: Tables,
+  tables: QueueTables,
   due: { readonly owner: string; readonly now: number; readonly limit: number; readonly gate: Gate },
-): { taken: Taken[]; moved: number } {
+): { taken: LeasedDelivery[]; moved: number } {
   const keys = [...tables.scheduled.getKeys({ end: [due.now + 1], limit: due.limit })]
   const taken = keys.flatMap(([at, id, index]) => pass(tables, { id, index, destination: '' }, { ...due, from: { kind: 'scheduled', at } }))
   return { taken, moved: keys.length }
@@ -22,15 +22,19 @@ export function takeDue(
 
 /** What waits for a destination, oldest first. */
 export function takeWaiting(
-  tables: Tables,
+  tables: QueueTables,
   { owner, destination, limit }: { readonly owner: string; readonly destination: string; readonly limit: number },
-): Taken[] {
+): LeasedDelivery[] {
   const keys = [...tables.waiting.getKeys({ start: [destination, 0], end: [destination, Number.MAX_VALUE], limit })]
   return keys.flatMap(([, since, id, index]) => take(tables, { id, index, destination }, { owner, from: { kind: 'waiting', since } }))
 }
 
 /** Claims one delivery from where it is. */
-export function take(tables: Tables, entry: Entry, { owner, from }: { readonly owner: string; readonly from: DeliveryStatus }): Taken[] {
+export function take(
+  tables: QueueTables,
+  entry: StatusEntry,
+  { owner, from }: { readonly owner: string; readonly from: DeliveryStatus },
+): LeasedDelivery[] {
   const { id, index } = entry
   const state = stateOf(tables, id, index)
   if (!state) {
@@ -44,7 +48,7 @@ export function take(tables: Tables, entry: Entry, { owner, from }: { readonly o
 
 /** Puts a page of an owner's leases back into the schedule; when it was the last page the owner is forgotten. How many there were; none when its row is not `row` any more: it lives. */
 export function takeOver(
-  tables: Tables,
+  tables: QueueTables,
   { lost, now, limit }: { readonly lost: Lost; readonly now: number; readonly limit: number },
 ): number {
   const { owner, row } = lost
@@ -56,7 +60,11 @@ export function takeOver(
 }
 
 /** Puts one lease of an owner back into the schedule. */
-export function giveBack(tables: Tables, { id, index }: Taken, { owner, now }: { readonly owner: string; readonly now: number }): void {
+export function giveBack(
+  tables: QueueTables,
+  { id, index }: LeasedDelivery,
+  { owner, now }: { readonly owner: string; readonly now: number },
+): void {
   if (!tables.claimed.doesExist([owner, id, index])) return
   const state = stateOf(tables, id, index)
   if (!state) {
@@ -72,10 +80,10 @@ export function giveBack(tables: Tables, { id, index }: Taken, { owner, now }: {
 }
 
 function pass(
-  tables: Tables,
-  { id, index }: Entry,
+  tables: QueueTables,
+  { id, index }: StatusEntry,
   due: { readonly owner: string; readonly now: number; readonly gate: Gate; readonly from: DeliveryStatus },
-): Taken[] {
+): LeasedDelivery[] {
   const state = stateOf(tables, id, index)
   const verdict = state ? due.gate(state.destination, { ...state, hasPendingReport: state.pendingReport !== undefined }) : 'take'
   if (!state || verdict === 'take') return take(tables, { id, index, destination: '' }, due)

@@ -30,7 +30,7 @@ import { finish, isLast } from './ending.ts'
 import { type Fault, noFault } from './fault.ts'
 import { hasten } from './hasten.ts'
 import { LeaseHolder } from './lease-holder.ts'
-import { type Taken, take, takeDue, takeWaiting } from './leases.ts'
+import { type LeasedDelivery, take, takeDue, takeWaiting } from './leases.ts'
 import { operate } from './operate.ts'
 import { NOBODY, thisOwner } from './owners.ts'
 import {
@@ -184,7 +184,7 @@ export class LmdbStore implements QueueStore {
     const ends = [{ lease, state }, ...also]
     const records =
       spawn.length === 0 ? [] : await Promise.all(spawn.map(async (each) => [each.message, await this.#prepare(each)] as const))
-    const spawned: Taken[] = []
+    const spawned: LeasedDelivery[] = []
     const step = (): RecordResult => {
       if (!ends.every((end) => isClaimed(this.#tables, this.#ownerOf(end.lease), end.lease.message.id, end.lease.index))) return 'lost'
       for (const [message, record] of records)
@@ -332,7 +332,7 @@ export class LmdbStore implements QueueStore {
   }
 
   /** Never rejects: what was claimed is somebody's work, whatever becomes of the others. */
-  async #load(taken: readonly Taken[], owner: string): Promise<Lease[]> {
+  async #load(taken: readonly LeasedDelivery[], owner: string): Promise<Lease[]> {
     const leases: Lease[] = []
     for (const each of taken) {
       try {
@@ -355,7 +355,7 @@ export class LmdbStore implements QueueStore {
   }
 
   /** What cannot be read is kept for a human, out of the way of everything else. */
-  async #setAside({ id, index }: Taken, owner: string, error: unknown): Promise<void> {
+  async #setAside({ id, index }: LeasedDelivery, owner: string, error: unknown): Promise<void> {
     if (!(error instanceof QueueError) || error.code !== 'ERR_QUEUE_CORRUPT') throw error
     await this.#database.commitReserved(() => {
       setAside(this.#tables, id)

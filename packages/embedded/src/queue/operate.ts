@@ -1,13 +1,13 @@
 /** What an operator does to queued messages. For use within a commit. */
 import { type Operation, operated, withdrawn } from '@postroad/queue-engine'
-import type { Tables } from './database.ts'
+import type { QueueTables } from './database.ts'
 import { finish } from './ending.ts'
 import type { MessageRecord } from './record.ts'
 import { move, readStates } from './status-index.ts'
 
 /** Changes the deliveries of a message; how many were changed. */
 export function operate(
-  tables: Tables,
+  tables: QueueTables,
   record: MessageRecord,
   order: {
     readonly operation: Operation

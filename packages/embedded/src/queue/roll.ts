@@ -3,7 +3,7 @@
  * that are gone. One that was struck out while it lived finds that out with its next commit, and goes on under another name.
  */
 import { QueueError } from '@postroad/queue-engine'
-import type { Tables } from './database.ts'
+import type { QueueTables } from './database.ts'
 import { makeOwnerId, OWNER_LIFE, type Owner, sightOf, thisOwner } from './owners.ts'
 import { encodeJson } from './record.ts'
 
@@ -49,7 +49,7 @@ export class Roll {
   }
 
   /** The name under which leases may be written in this commit. For use within it. */
-  enter(tables: Tables, now: number): string {
+  enter(tables: QueueTables, now: number): string {
     // What came later than the end would be claimed by a name of this living process that nobody works for.
     if (this.#hasLeft) throw new QueueError('ERR_QUEUE_CLOSED', 'The queue is closed')
     if (tables.owners.doesExist(this.#name)) return this.#name
@@ -69,7 +69,7 @@ export class Roll {
   }
 
   /** Says that this process lives, and looks who does not. For use within a commit. */
-  beat(tables: Tables, now: number): Lost[] {
+  beat(tables: QueueTables, now: number): Lost[] {
     this.enter(tables, now)
     this.#write(tables, now)
     const elapsed = this.#elapsed()
@@ -84,7 +84,7 @@ export class Roll {
   }
 
   /** Whether the owner of a lease is surely not there any more. For use within a commit. */
-  isSurelyLost(tables: Tables, owner: string): boolean {
+  isSurelyLost(tables: QueueTables, owner: string): boolean {
     if (owner === this.#name) return false
     const row = tables.owners.get(owner)?.toString()
     return row === undefined || left.has(owner) || sight(row) === 'gone'
@@ -102,7 +102,7 @@ export class Roll {
     this.#isEntered = false
   }
 
-  #write(tables: Tables, now: number): void {
+  #write(tables: QueueTables, now: number): void {
     tables.owners.put(this.#name, encodeJson(thisOwner(now, ++this.#turn)))
   }
 
@@ -129,7 +129,7 @@ function sight(row: string): ReturnType<typeof sightOf> {
 }
 
 /** Owners of leases who are not on the roll: one seek an owner, whatever each has claimed. */
-function unknownOwners(tables: Tables): string[] {
+function unknownOwners(tables: QueueTables): string[] {
   const unknown: string[] = []
   for (let start: [string, string, number] = ['', '', 0]; ; ) {
     const [key] = [...tables.claimed.getKeys({ start, limit: 1 })]

@@ -1,10 +1,10 @@
 /** Keeps the index tables in step with a delivery's status: every delivery stands in exactly one of them. For use within a commit. */
 import { type DeliveryState, type DeliveryStatus, initialState, type Lease, type QueuedMessage, QueueError } from '@postroad/queue-engine'
-import type { Tables } from './database.ts'
+import type { QueueTables } from './database.ts'
 import { decodeMessage, decodeState, encodeState, type MessageRecord, type StateRecord } from './record.ts'
 
 /** A delivery, by name. */
-export interface Entry {
+export interface StatusEntry {
   readonly id: string
   readonly index: number
   readonly destination: string
@@ -13,7 +13,7 @@ export interface Entry {
 const PRESENT = Buffer.from([1])
 
 /** Puts an entry where its status says. */
-export function enter(tables: Tables, status: DeliveryStatus, { id, index, destination }: Entry): void {
+export function enter(tables: QueueTables, status: DeliveryStatus, { id, index, destination }: StatusEntry): void {
   if (status.kind === 'scheduled') tables.scheduled.put([status.at, id, index], PRESENT)
   else if (status.kind === 'waiting') tables.waiting.put([destination, status.since, id, index], PRESENT)
   else if (status.kind === 'claimed') tables.claimed.put([status.owner, id, index], PRESENT)
@@ -21,7 +21,7 @@ export function enter(tables: Tables, status: DeliveryStatus, { id, index, desti
 }
 
 /** Takes an entry away from where its status says. */
-export function leave(tables: Tables, status: DeliveryStatus, { id, index, destination }: Entry): void {
+export function leave(tables: QueueTables, status: DeliveryStatus, { id, index, destination }: StatusEntry): void {
   if (status.kind === 'scheduled') tables.scheduled.remove([status.at, id, index])
   else if (status.kind === 'waiting') tables.waiting.remove([destination, status.since, id, index])
   else if (status.kind === 'claimed') tables.claimed.remove([status.owner, id, index])
@@ -29,14 +29,14 @@ export function leave(tables: Tables, status: DeliveryStatus, { id, index, desti
 }
 
 /** Moves a delivery: index and state in one step. */
-export function move(tables: Tables, entry: Entry, step: { readonly from: DeliveryStatus; readonly state: StateRecord }): void {
+export function move(tables: QueueTables, entry: StatusEntry, step: { readonly from: DeliveryStatus; readonly state: StateRecord }): void {
   leave(tables, step.from, entry)
   enter(tables, step.state.status, entry)
   tables.states.put([entry.id, entry.index], encodeState(step.state))
 }
 
 /** Whether this process still has the lease. */
-export function isClaimed(tables: Tables, owner: string, id: string, index: number): boolean {
+export function isClaimed(tables: QueueTables, owner: string, id: string, index: number): boolean {
   return tables.claimed.doesExist([owner, id, index])
 }
 
@@ -44,13 +44,13 @@ export function isClaimed(tables: Tables, owner: string, id: string, index: numb
  * The stored state, if the delivery ever moved. One that cannot be read counts as none: to try a recipient again is better
  * than to forget one.
  */
-export function readState(tables: Tables, id: string, index: number): StateRecord | undefined {
+export function readState(tables: QueueTables, id: string, index: number): StateRecord | undefined {
   const stored = tables.states.get([id, index])
   return stored && decodeOr(() => decodeState(id, stored))
 }
 
 /** The stored state, or the one a message is born with; nothing when there is no such message. For use within a commit. */
-export function stateOf(tables: Tables, id: string, index: number): StateRecord | undefined {
+export function stateOf(tables: QueueTables, id: string, index: number): StateRecord | undefined {
   const stored = readState(tables, id, index)
   if (stored) return stored
   const octets = tables.messages.get(id)
@@ -61,7 +61,7 @@ export function stateOf(tables: Tables, id: string, index: number): StateRecord 
 }
 
 /** Moves an unreadable message out of the way. For use within a commit. Index entries that still name it are dropped when met. */
-export function setAside(tables: Tables, id: string): void {
+export function setAside(tables: QueueTables, id: string): void {
   const record = tables.messages.get(id)
   if (!record) return
   tables.corrupt.put(id, record)
@@ -70,7 +70,7 @@ export function setAside(tables: Tables, id: string): void {
 }
 
 /** The state of every delivery of a message. */
-export function readStates(tables: Tables, { message, owner }: MessageRecord): StateRecord[] {
+export function readStates(tables: QueueTables, { message, owner }: MessageRecord): StateRecord[] {
   return message.deliveries.map((_, index) => readState(tables, message.id, index) ?? bornState(message, index, owner))
 }
 
@@ -102,7 +102,7 @@ export function asRecord(message: QueuedMessage, index: number, state: DeliveryS
 }
 
 /** Name and destination of a claimed delivery. */
-export function entryOf({ message, index }: Pick<Lease, 'message' | 'index'>): Entry {
+export function entryOf({ message, index }: Pick<Lease, 'message' | 'index'>): StatusEntry {
   return { id: message.id, index, destination: message.deliveries[index]?.destination ?? '' }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Tables } from './database.ts'
+import type { QueueTables } from './database.ts'
 import { corrupt, finished } from './view.ts'
 
 /** Tables of a file that can be opened anew: what was open before is closed. */
@@ -24,7 +24,7 @@ function reopening(keys: readonly string[]) {
     table = open()
   }
   const look = { get: () => table }
-  const tables = Object.defineProperties({}, { finished: look, corrupt: look }) as Tables // all that is read of it
+  const tables = Object.defineProperties({}, { finished: look, corrupt: look }) as QueueTables // all that is read of it
   return { tables, reopen }
 }
 

@@ -1,6 +1,6 @@
 /** Reads of the embedded queue that write nothing: lists, counts, destinations. */
 import { type FinishedMessage, type QueueEntry, QueueError, type QueueStats } from '@postroad/queue-engine'
-import type { Tables } from './database.ts'
+import type { QueueTables } from './database.ts'
 import { decodeJson, decodeMessage } from './record.ts'
 import { readStates } from './status-index.ts'
 
@@ -8,15 +8,15 @@ import { readStates } from './status-index.ts'
 const PAGE = 200
 
 /** How a list goes on, and how it ends early. */
-export interface ListOptions {
+export interface PageOptions {
   readonly after?: string
   readonly signal?: AbortSignal
 }
 
 /** Messages in order of their ids. */
 export async function* list(
-  tables: Tables,
-  options: ListOptions & { readonly onCorrupt: (error: QueueError) => void },
+  tables: QueueTables,
+  options: PageOptions & { readonly onCorrupt: (error: QueueError) => void },
 ): AsyncGenerator<QueueEntry> {
   for await (const { key, value } of pages(tables, { ...options, table: 'messages' })) {
     try {
@@ -30,19 +30,19 @@ export async function* list(
 }
 
 /** Finished messages in order of their ids. */
-export async function* finished(tables: Tables, options: ListOptions): AsyncGenerator<FinishedMessage> {
+export async function* finished(tables: QueueTables, options: PageOptions): AsyncGenerator<FinishedMessage> {
   for await (const { key, value } of pages(tables, { ...options, table: 'finished' })) yield decodeJson<FinishedMessage>(key, value)
 }
 
 /** What could not be read, in order of ids. */
-export async function* corrupt(tables: Tables): AsyncGenerator<{ readonly id: string; readonly octets: Buffer }> {
+export async function* corrupt(tables: QueueTables): AsyncGenerator<{ readonly id: string; readonly octets: Buffer }> {
   for await (const { key, value } of pages(tables, { table: 'corrupt' })) yield { id: key, octets: value }
 }
 
 /** The table is looked up for each page: the file may have been opened anew meanwhile, and what was open before is closed. */
 async function* pages(
-  tables: Tables,
-  { table, after = '', signal }: ListOptions & { readonly table: 'messages' | 'finished' | 'corrupt' },
+  tables: QueueTables,
+  { table, after = '', signal }: PageOptions & { readonly table: 'messages' | 'finished' | 'corrupt' },
 ): AsyncGenerator<{ key: string; value: Buffer }> {
   for (let last = after; ; ) {
     const page = [...tables[table].getRange({ start: last, exclusiveStart: last !== '', limit: PAGE, snapshot: false })]
@@ -57,7 +57,7 @@ async function* pages(
 }
 
 /** Destinations with waiting deliveries: one seek a destination, whatever stands in each. */
-export function waitingDestinations(tables: Tables): string[] {
+export function waitingDestinations(tables: QueueTables): string[] {
   const destinations: string[] = []
   for (let start: [string, number, string, number] = ['', 0, '', 0]; ; ) {
     const [key] = [...tables.waiting.getKeys({ start, limit: 1 })]
@@ -68,7 +68,7 @@ export function waitingDestinations(tables: Tables): string[] {
 }
 
 /** How much is where; the database knows without counting. */
-export function counts(tables: Tables): Omit<QueueStats, 'freeBytes'> {
+export function counts(tables: QueueTables): Omit<QueueStats, 'freeBytes'> {
   const count = (table: { getStats(): {} }): number => (table.getStats() as { entryCount: number }).entryCount // lmdb types it as {}
   return {
     messages: count(tables.messages),
@@ -82,6 +82,6 @@ export function counts(tables: Tables): Omit<QueueStats, 'freeBytes'> {
 }
 
 /** See {@link QueueStats.unreturned}. */
-export function unreturned(tables: Tables): number {
+export function unreturned(tables: QueueTables): number {
   return Number(tables.meta.get('unreturned')?.toString() ?? 0)
 }

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { Allowance, Clock, Limiter, Rate } from '@postroad/plugin'
 import { systemClock } from './clock.ts'
 import type { Closable } from './store.ts'
-import { Table } from './table.ts'
+import { ServiceTable } from './table.ts'
 
 /** Milliseconds between exchanges of what was taken with other processes. */
 const EXCHANGE = 1_000
@@ -41,8 +41,8 @@ export interface EmbeddedLimiter extends Limiter, Closable {
  * @param clock default: the machine's
  */
 export function embeddedLimiter(folder: string, clock: Clock = systemClock()): EmbeddedLimiter {
-  const buckets = new Buckets(new Table({ folder, name: 'bucket', clock }))
-  const slots = new Slots(new Table({ folder, name: 'place', clock }), new Table({ folder, name: 'owner', clock }))
+  const buckets = new Buckets(new ServiceTable({ folder, name: 'bucket', clock }))
+  const slots = new Slots(new ServiceTable({ folder, name: 'place', clock }), new ServiceTable({ folder, name: 'owner', clock }))
   return {
     async take(key, rate, cost = 1, signal) {
       signal?.throwIfAborted()
@@ -76,11 +76,11 @@ export function embeddedLimiter(folder: string, clock: Clock = systemClock()): E
 }
 
 class Buckets {
-  readonly #table: Table<number>
+  readonly #table: ServiceTable<number>
   readonly #buckets = new Map<string, Bucket>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(table: Table<number>) {
+  constructor(table: ServiceTable<number>) {
     this.#table = table
   }
 
@@ -184,13 +184,13 @@ function allowance(fullAt: number, rate: Rate, now: number, cost: number): Allow
 }
 
 class Slots {
-  readonly #slots: Table<readonly Slot[]>
-  readonly #owners: Table<true>
+  readonly #slots: ServiceTable<readonly Slot[]>
+  readonly #owners: ServiceTable<true>
   readonly #owner = randomUUID()
   #held = 0
   #pulse: NodeJS.Timeout | undefined
 
-  constructor(slots: Table<readonly Slot[]>, owners: Table<true>) {
+  constructor(slots: ServiceTable<readonly Slot[]>, owners: ServiceTable<true>) {
     this.#slots = slots
     this.#owners = owners
   }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Clock, Lock } from '@postroad/plugin'
 import { systemClock } from './clock.ts'
 import type { Closable } from './store.ts'
-import { Table } from './table.ts'
+import { ServiceTable } from './table.ts'
 
 /**
  * A {@link Lock} in a folder. While `work` runs the lock is prolonged every third of `ttlMs`, so it outlives its time only
@@ -12,7 +12,7 @@ import { Table } from './table.ts'
  * @param clock default: the machine's
  */
 export function embeddedLock(folder: string, clock: Clock = systemClock()): Lock & Closable {
-  const table = new Table<string>({ folder, name: 'lock', clock })
+  const table = new ServiceTable<string>({ folder, name: 'lock', clock })
   return {
     async tryWith(key, ttlMs, work) {
       const owner = randomUUID()
@@ -38,7 +38,7 @@ export function embeddedLock(folder: string, clock: Clock = systemClock()): Lock
 }
 
 interface HeldLock {
-  readonly table: Table<string>
+  readonly table: ServiceTable<string>
   readonly clock: Clock
   readonly key: string
   readonly owner: string

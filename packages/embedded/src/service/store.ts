@@ -1,7 +1,7 @@
 /** The key-value store that is there without any server: one database file, shared by the processes of this machine. */
 import type { Clock, Store } from '@postroad/plugin'
 import { systemClock } from './clock.ts'
-import { Table } from './table.ts'
+import { ServiceTable } from './table.ts'
 
 /** Something that holds files or timers until it is closed. */
 export interface Closable {
@@ -18,7 +18,7 @@ export interface Closable {
  * @throws {TypeError} (as a rejection) when `increment` meets something that is not an integer
  */
 export function embeddedStore(folder: string, clock: Clock = systemClock()): Store & Closable {
-  const table = new Table<string>({ folder, name: 'store', clock })
+  const table = new ServiceTable<string>({ folder, name: 'store', clock })
   const until = (ttlMs: number | undefined) => (ttlMs === undefined ? undefined : table.now() + ttlMs)
   return {
     async get(key, signal) {

@@ -11,7 +11,7 @@ export const MAX_KEY = 1_024
 
 /** Expired keys removed by each write: more than one, so that the dead never outnumber the living for long. */
 const SWEEP = 2
-/** Keys read at once by {@link Table.entries}: a longer read would keep LMDB from reusing pages. */
+/** Keys read at once by {@link ServiceTable.entries}: a longer read would keep LMDB from reusing pages. */
 const PAGE = 256
 const NEVER = 0
 const ATOMIC = { isAtomic: true }
@@ -21,8 +21,8 @@ const TIME = 'time'
 
 type Row<V> = readonly [value: V, expiresAt: number]
 
-/** Where a {@link Table} is. */
-export interface TableOptions {
+/** Where a {@link ServiceTable} is. */
+export interface ServiceTableOptions {
   /** Made if it is not there; one folder holds any number of tables. */
   readonly folder: string
   readonly name: string
@@ -30,14 +30,14 @@ export interface TableOptions {
 }
 
 /** One table of a folder. All but `open`, `transact` and `close` is for when it is open; `write` and `remove` only for use within `transact`. */
-export class Table<V> {
-  readonly #options: TableOptions
+export class ServiceTable<V> {
+  readonly #options: ServiceTableOptions
   #file: LmdbFile | undefined
   #time: FolderTime | undefined
   #opening: Promise<void> | undefined
   #closed = false
 
-  constructor(options: TableOptions) {
+  constructor(options: ServiceTableOptions) {
     this.#options = options
   }
 

@@ -10,7 +10,7 @@ import { announce } from './announce.ts'
 import { type AttemptResult, attempt, commonFailure } from './attempt.ts'
 import type { Destination } from './destination.ts'
 import { Ending, Running } from './ending.ts'
-import type { EngineOptions, Job } from './options.ts'
+import type { EngineJob, EngineOptions } from './options.ts'
 import { PutBack } from './put-back.ts'
 import { Recorder } from './recorder.ts'
 import { Registry } from './registry.ts'
@@ -28,7 +28,7 @@ export class QueueEngine {
   readonly #running = new Set<Running>()
   readonly #telling = new Set<Promise<void>>()
   /** Sites with jobs, while all slots are taken. */
-  readonly #starved = new Set<Site<Job>>()
+  readonly #starved = new Set<Site<EngineJob>>()
   readonly #closing = new AbortController()
   #activeBacklog = 0
   #queued = 0
@@ -134,11 +134,11 @@ export class QueueEngine {
     this.#park(full)
   }
 
-  #destinationOf({ message, index }: Lease): Destination<Job> {
+  #destinationOf({ message, index }: Lease): Destination<EngineJob> {
     return this.#registry.get(message.deliveries[index]?.destination ?? '')
   }
 
-  #enqueue(job: Job): void {
+  #enqueue(job: EngineJob): void {
     ;(job.isFresh ? job.destination.fresh : job.destination.backlog).push(job)
     this.#queued++
     if (!job.isFresh) this.#queuedBacklog++
@@ -148,7 +148,7 @@ export class QueueEngine {
     setImmediate(() => this.#locate(job))
   }
 
-  #locate({ destination, lease: { message, index } }: Job): void {
+  #locate({ destination, lease: { message, index } }: EngineJob): void {
     const { route } = message.deliveries[index] ?? {}
     const located = (): void => (destination.isSuspended ? this.#withdraw(destination) : this.#pump(destination.site))
     if (route) this.#registry.locate(destination, route, located)
@@ -156,7 +156,7 @@ export class QueueEngine {
   }
 
   /** A destination that is stopped keeps nothing in memory: what waits there would take the room of others. */
-  #withdraw(destination: Destination<Job>): void {
+  #withdraw(destination: Destination<EngineJob>): void {
     const jobs = destination.clear()
     for (const job of jobs) {
       this.#dequeued(job)
@@ -165,7 +165,7 @@ export class QueueEngine {
     this.#park(jobs.map(({ lease }) => lease))
   }
 
-  #dequeued({ isFresh }: Job): void {
+  #dequeued({ isFresh }: EngineJob): void {
     this.#queued--
     if (!isFresh) this.#queuedBacklog--
   }
@@ -175,7 +175,7 @@ export class QueueEngine {
     void this.#putBack.give(leases, { kind: 'waiting', since: this.#options.clock.now() })
   }
 
-  #pump(site: Site<Job> | undefined): void {
+  #pump(site: Site<EngineJob> | undefined): void {
     const { clock, maxActive } = this.#options
     while (site && site.ready.size > 0 && !this.#closing.signal.aborted) {
       const elapsed = clock.monotonic()
@@ -211,7 +211,7 @@ export class QueueEngine {
     return status.kind !== 'claimed' || status.owner === this.#options.store.owner
   }
 
-  #drop({ lease, source }: Job): void {
+  #drop({ lease, source }: EngineJob): void {
     this.#memory -= source?.size ?? 0
     this.#options.log.warn({ id: lease.message.id }, 'a delivery went to another process before it was tried here')
     void this.#putBack.give([lease], { kind: 'scheduled', at: this.#options.clock.now() })
@@ -233,7 +233,7 @@ export class QueueEngine {
     this.#tick = { at, cancel }
   }
 
-  async #run(job: Job, site: Site<Job>): Promise<void> {
+  async #run(job: EngineJob, site: Site<EngineJob>): Promise<void> {
     const startedAt = this.#options.clock.monotonic()
     const running = new Running(startedAt)
     this.#running.add(running)
@@ -251,7 +251,7 @@ export class QueueEngine {
     this.#next(job.destination, site)
   }
 
-  async #carry({ lease, destination, source: kept }: Job, site: Site<Job>, running: Running): Promise<void> {
+  async #carry({ lease, destination, source: kept }: EngineJob, site: Site<EngineJob>, running: Running): Promise<void> {
     const { store, transports, hooks, clock, routeReport: routeOf } = this.#options
     const { message, index, state } = lease
     const delivery = message.deliveries[index]
@@ -328,7 +328,7 @@ export class QueueEngine {
   }
 
   /** The attempt itself could not be made or written down. */
-  async #failed({ lease, destination }: Pick<Job, 'lease' | 'destination'>, error: unknown): Promise<void> {
+  async #failed({ lease, destination }: Pick<EngineJob, 'lease' | 'destination'>, error: unknown): Promise<void> {
     const { log, clock, scheduleOf } = this.#options
     const { id } = lease.message
     log.error({ error, id }, isCorrupt(error) ? 'the message is damaged and is set aside' : 'the delivery is put back')
@@ -339,7 +339,7 @@ export class QueueEngine {
     await this.#putBack.give([lease], status)
   }
 
-  #next(destination: Destination<Job>, site: Site<Job>): void {
+  #next(destination: Destination<EngineJob>, site: Site<EngineJob>): void {
     this.#ending?.attemptEnded()
     this.#pump(site)
     this.#pumpStarved()
@@ -353,7 +353,7 @@ export class QueueEngine {
   }
 }
 
-function leave(site: Site<Job>, { how, outcomes }: AttemptResult, elapsed: number): void {
+function leave(site: Site<EngineJob>, { how, outcomes }: AttemptResult, elapsed: number): void {
   if (how === 'carried') site.ended(commonFailure(outcomes), elapsed)
   else site.skipped()
 }

@@ -64,9 +64,9 @@ export interface EngineOptions {
 }
 
 /** A lease on its way through the engine. */
-export interface Job {
+export interface EngineJob {
   readonly lease: Lease
-  readonly destination: Destination<Job>
+  readonly destination: Destination<EngineJob>
   readonly isFresh: boolean
   /** The octets, when they are still in memory. */
   readonly source: MessageSource | undefined

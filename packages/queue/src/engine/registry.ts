@@ -3,7 +3,7 @@ import { domainTest } from '@postroad/options'
 import type { Route } from '@postroad/plugin'
 import { meansDestination } from '../plan.ts'
 import { Destination } from './destination.ts'
-import type { EngineOptions, Job } from './options.ts'
+import type { EngineJob, EngineOptions } from './options.ts'
 import { Site, type SiteRule } from './site.ts'
 
 /** How long a looked-up site is good for, in milliseconds: domains move. DNS has its own idea, and its own cache. */
@@ -12,8 +12,8 @@ const LOCATED_MS = 300_000
 /** Destinations and sites by name. */
 export class Registry {
   readonly #options: EngineOptions
-  readonly #destinations = new Map<string, Destination<Job>>()
-  readonly #sites = new Map<string, Site<Job>>()
+  readonly #destinations = new Map<string, Destination<EngineJob>>()
+  readonly #sites = new Map<string, Site<EngineJob>>()
   #suspended: readonly string[] = []
 
   constructor(options: EngineOptions) {
@@ -24,25 +24,25 @@ export class Registry {
     return this.#destinations.size
   }
 
-  get(name: string): Destination<Job> {
+  get(name: string): Destination<EngineJob> {
     const known = this.#destinations.get(name)
     if (known) return known
-    const destination = new Destination<Job>(name)
+    const destination = new Destination<EngineJob>(name)
     destination.isSuspended = this.#isSuspended(destination)
     this.#destinations.set(name, destination)
     return destination
   }
 
-  [Symbol.iterator](): Iterator<Destination<Job>> {
+  [Symbol.iterator](): Iterator<Destination<EngineJob>> {
     return this.#destinations.values()
   }
 
-  get sites(): Iterable<Site<Job>> {
+  get sites(): Iterable<Site<EngineJob>> {
     return this.#sites.values()
   }
 
   /** Finds out where the destination's transactions are counted, unless that is known; calls back when it had to wait for it. */
-  locate(destination: Destination<Job>, route: Route, located: () => void): void {
+  locate(destination: Destination<EngineJob>, route: Route, located: () => void): void {
     if (destination.isLocating || destination.locateAt > this.#options.clock.monotonic()) return
     const rule = this.#options.siteOf(destination.name, route)
     if (!(rule instanceof Promise)) {
@@ -65,7 +65,7 @@ export class Registry {
   }
 
   /** Takes the targets an operator has stopped: destinations, domains, groups, mail hosts. Destinations that were not stopped before. */
-  suspend(targets: readonly string[]): readonly Destination<Job>[] {
+  suspend(targets: readonly string[]): readonly Destination<EngineJob>[] {
     if (targets.length === 0 && this.#suspended.length === 0) return []
     this.#suspended = targets
     return [...this.#destinations.values()].filter((destination) => {
@@ -81,7 +81,7 @@ export class Registry {
   }
 
   /** Destinations with little to do for which the store has more. */
-  hungry(): Destination<Job>[] {
+  hungry(): Destination<EngineJob>[] {
     const low = Math.max(1, this.#options.destinationLimit / 4)
     return [...this.#destinations.values()].filter(
       (destination) => destination.hasStored && !destination.isSuspended && destination.length < low,
@@ -90,7 +90,7 @@ export class Registry {
 
   /** Forgets destinations and sites of which there is nothing to remember: a million dead domains must not stay in memory. */
   prune(now: number): void {
-    const used = new Set<Site<Job>>()
+    const used = new Set<Site<EngineJob>>()
     for (const destination of this.#destinations.values()) {
       if (destination.isIdle(now)) this.#destinations.delete(destination.name)
       else if (destination.site) used.add(destination.site)
@@ -98,10 +98,10 @@ export class Registry {
     for (const site of this.#sites.values()) if (!used.has(site) && site.isIdle(now)) this.#sites.delete(site.name)
   }
 
-  #assign(destination: Destination<Job>, rule: SiteRule): void {
+  #assign(destination: Destination<EngineJob>, rule: SiteRule): void {
     if (destination.site?.name !== rule.name) {
       destination.site?.ready.delete(destination)
-      destination.site = this.#sites.get(rule.name) ?? new Site<Job>(rule, rule.backoff ?? this.#options.backoff)
+      destination.site = this.#sites.get(rule.name) ?? new Site<EngineJob>(rule, rule.backoff ?? this.#options.backoff)
       this.#sites.set(rule.name, destination.site)
     }
     destination.hosts = rule.hosts ?? []
@@ -109,7 +109,7 @@ export class Registry {
     if (destination.length > 0) destination.site.ready.add(destination)
   }
 
-  #isSuspended({ name, site, hosts }: Destination<Job>): boolean {
+  #isSuspended({ name, site, hosts }: Destination<EngineJob>): boolean {
     return this.#suspended.some((target) => {
       if (meansDestination(target, name) || target === site?.name) return true
       return target.startsWith('mx:') && hosts.some(domainTest(target.slice(3)))

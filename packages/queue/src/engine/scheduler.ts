@@ -7,7 +7,7 @@ import { longestPause, type ScheduleOptions } from '../schedule.ts'
 import { lifeBegan } from '../state.ts'
 import type { Gate, GateView } from '../store.ts'
 import type { Destination } from './destination.ts'
-import { BEAT_MS, type EngineOptions, type Job, PAGE } from './options.ts'
+import { BEAT_MS, type EngineJob, type EngineOptions, PAGE } from './options.ts'
 import type { Registry } from './registry.ts'
 import { type Site, spread } from './site.ts'
 import { WallWatch } from './wall-watch.ts'
@@ -36,7 +36,7 @@ export interface SchedulerOptions {
   /** Takes leases; what they are of is read back from the store. */
   offer(leases: readonly Lease[]): void
   /** These destinations were suspended. */
-  stopped(destinations: readonly Destination<Job>[]): void
+  stopped(destinations: readonly Destination<EngineJob>[]): void
   /** Is called with every look, with the monotonic time. */
   looked(elapsed: number): void
   /** The store has heard of this process again, after {@link Scheduler.isSilent}. */
@@ -163,7 +163,7 @@ export class Scheduler {
   }
 
   /** Where a site was closed one goes first, and shows whether the others may follow; 0: nobody has to wait. */
-  #turnOf({ site }: Destination<Job>, tried: Set<Site<Job>>, elapsed: number): number {
+  #turnOf({ site }: Destination<EngineJob>, tried: Set<Site<EngineJob>>, elapsed: number): number {
     if (!site?.isDoubtful) return 0
     if (site.isBusy || tried.has(site)) return elapsed + FOLLOW_MS
     tried.add(site)
@@ -172,7 +172,7 @@ export class Scheduler {
 
   #gate(now: number, elapsed: number): Gate {
     const { engine, registry } = this.#options
-    const tried = new Set<Site<Job>>()
+    const tried = new Set<Site<EngineJob>>()
     return (name, view) => {
       // A pending report needs no destination.
       if (view.hasPendingReport) return 'take'

@@ -16,7 +16,7 @@ export interface ExchangeContext {
 }
 
 /** One mechanism at work. */
-export interface Exchange {
+export interface AuthExchange {
   /** `response` is undefined when AUTH came without an initial response; else decoded, and never what could not be decoded. */
   next(response: Buffer | undefined): Step
   /** A last challenge after the attempt was found good; the client answers it with nothing. */

@@ -1,6 +1,6 @@
 /** The SASL mechanisms the wire speaks, by name. */
 import type { Mechanism } from '@postroad/mail'
-import type { Exchange, ExchangeContext, Step } from './exchange.ts'
+import type { AuthExchange, ExchangeContext, Step } from './exchange.ts'
 import { CramMd5, Login, plain } from './password.ts'
 import { Scram } from './scram.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
@@ -10,9 +10,9 @@ import { OAuthBearer, XOAuth2 } from './token.ts'
 export type WireMechanism = Mechanism | 'SCRAM-SHA-256-PLUS'
 
 /** Makes the exchange of one AUTH command. */
-export const MECHANISMS: ReadonlyMap<string, (context: ExchangeContext) => Exchange> = new Map<
+export const MECHANISMS: ReadonlyMap<string, (context: ExchangeContext) => AuthExchange> = new Map<
   WireMechanism,
-  (context: ExchangeContext) => Exchange
+  (context: ExchangeContext) => AuthExchange
 >([
   ['PLAIN', () => ({ next: plain })],
   ['LOGIN', () => new Login()],

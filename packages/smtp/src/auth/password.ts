@@ -1,6 +1,6 @@
 /** The mechanisms that show the password, and CRAM-MD5, which makes the server keep it: PLAIN, LOGIN, CRAM-MD5. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { Exchange, Step } from './exchange.ts'
+import type { AuthExchange, Step } from './exchange.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
 
 /** RFC 4616 §2: authorization identity, NUL, authentication identity, NUL, password. */
@@ -12,7 +12,7 @@ export function plain(response: Buffer | undefined): Step {
 }
 
 /** draft-murchison-sasl-login-00: two questions. */
-export class Login implements Exchange {
+export class Login implements AuthExchange {
   #username: string | undefined
 
   next(response: Buffer | undefined): Step {
@@ -28,7 +28,7 @@ export class Login implements Exchange {
 }
 
 /** RFC 2195 §2: the client shows that it knows the password by a keyed digest of our challenge. */
-export class CramMd5 implements Exchange {
+export class CramMd5 implements AuthExchange {
   readonly #challenge: string
 
   constructor(hostname: string) {

@@ -5,7 +5,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { AuthAttempt } from '@postroad/mail'
 import { reply } from '../wire/reply.ts'
-import type { Exchange, ExchangeContext, Step } from './exchange.ts'
+import type { AuthExchange, ExchangeContext, Step } from './exchange.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
 import { decodeName } from './token.ts'
 
@@ -25,7 +25,7 @@ const ITERATIONS = 4096
 const NO_BINDING = Buffer.alloc(0)
 
 /** The exchange of one attempt; the keys come from whoever judges it. */
-export class Scram implements Exchange {
+export class Scram implements AuthExchange {
   readonly #context: ExchangeContext
   readonly #isPlus: boolean
   #first: { readonly header: string; readonly bare: string; readonly nonce: string; readonly username: string } | undefined

@@ -1,5 +1,5 @@
 /** The mechanisms of OAuth 2.0, where somebody else has seen the password: XOAUTH2 (Google's, Microsoft's) and OAUTHBEARER (RFC 7628). */
-import type { Exchange, Step } from './exchange.ts'
+import type { AuthExchange, Step } from './exchange.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
 
 /** RFC 7628 §3.2.2: what the client is told before 535. */
@@ -8,7 +8,7 @@ const INVALID = JSON.stringify({ status: 'invalid_token', schemes: 'bearer' })
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 
 /** `user=NAME ^A auth=Bearer TOKEN ^A ^A`. */
-export class XOAuth2 implements Exchange {
+export class XOAuth2 implements AuthExchange {
   next(response: Buffer | undefined): Step {
     if (response === undefined) return { challenge: '' }
     const fields = fieldsOf(textOf(response) ?? '')
@@ -23,7 +23,7 @@ export class XOAuth2 implements Exchange {
 }
 
 /** RFC 7628 §3.1: a GS2 header with the user's name, then fields. */
-export class OAuthBearer implements Exchange {
+export class OAuthBearer implements AuthExchange {
   next(response: Buffer | undefined): Step {
     if (response === undefined) return { challenge: '' }
     const text = textOf(response) ?? ''

@@ -3,7 +3,7 @@ import type { ListenerOptions } from '../config/listener-options.ts'
 import { ListenerError, settingsOf } from '../config/settings.ts'
 import type { Attach } from '../stages.ts'
 import { type Certificate, certificatesOf } from '../tls/tls.ts'
-import { Server } from './server.ts'
+import { ListenerServer } from './server.ts'
 import { groupId, type SocketKeeper, socketKeeper } from './unix-socket.ts'
 
 /** Where a {@link Listener} listens. */
@@ -41,7 +41,7 @@ export interface Listener {
  * @throws {ListenerError} when options contradict each other
  */
 export function createListener(options: ListenerOptions, attach: Attach, keeper: SocketKeeper = socketKeeper()): Listener {
-  const server = new Server(settingsOf(options), attach)
+  const server = new ListenerServer(settingsOf(options), attach)
   server.setCertificates(certificatesOf(options))
   return new ServerListener(server, { options, keeper })
 }
@@ -50,14 +50,14 @@ export function createListener(options: ListenerOptions, attach: Attach, keeper:
 const SOCKET_MODE = 0o660
 
 class ServerListener implements Listener {
-  readonly #server: Server
+  readonly #server: ListenerServer
   readonly #options: ListenerOptions
   readonly #keeper: SocketKeeper
   #name: string
   #address: ListenerAddress | undefined
   #stopping: Promise<void> | undefined
 
-  constructor(server: Server, { options, keeper }: { readonly options: ListenerOptions; readonly keeper: SocketKeeper }) {
+  constructor(server: ListenerServer, { options, keeper }: { readonly options: ListenerOptions; readonly keeper: SocketKeeper }) {
     this.#server = server
     this.#options = options
     this.#keeper = keeper

@@ -10,7 +10,7 @@ import { type Certificate, contextFor, giveUpAtEnd, HandshakeError, secureContex
 import { VERBS } from '../verb/verbs.ts'
 import { Chain } from '../wire/chain.ts'
 import type { Channel } from '../wire/channel.ts'
-import { Clock } from '../wire/clock.ts'
+import { TickingClock } from '../wire/clock.ts'
 import { plainAddress } from '../wire/endpoint.ts'
 import type { Origin, Slot } from '../wire/origin.ts'
 import { readProxyHeader } from '../wire/proxy-header.ts'
@@ -24,10 +24,10 @@ const TICK_MS = 1000
 const LINGER_MS = 1000
 
 /** Accepts the connections of one listener. */
-export class Server extends SMTPServer implements SessionServer {
+export class ListenerServer extends SMTPServer implements SessionServer {
   /** Of connections from now on. */
   settings: Settings
-  readonly clock: Clock
+  readonly clock: TickingClock
   readonly isImplicitTls: boolean
   #stress: Stress
   #tightened: Limits
@@ -59,7 +59,7 @@ export class Server extends SMTPServer implements SessionServer {
     this.isImplicitTls = settings.tls === 'implicit'
     this.#stress = new Stress(settings.stress)
     this.#tightened = tightened(settings.limits)
-    this.clock = new Clock(tickOf(settings.limits), (now, lateMs) => this.#tick(now, lateMs))
+    this.clock = new TickingClock(tickOf(settings.limits), (now, lateMs) => this.#tick(now, lateMs))
   }
 
   /** The server is near its limits. */

@@ -4,7 +4,7 @@ import { totalmem } from 'node:os'
 import type { StressOptions } from '../config/listener-options.ts'
 
 /** What is measured from the outside. */
-export interface Load {
+export interface ListenerLoad {
   /** Share of the connections that are open. */
   readonly connections: number
   readonly loopDelayMs: number
@@ -29,7 +29,7 @@ export class Stress {
   }
 
   /** Measures; `rss` is for tests. */
-  update({ connections, loopDelayMs }: Load, rss = this.#measure()): void {
+  update({ connections, loopDelayMs }: ListenerLoad, rss = this.#measure()): void {
     const begin = this.#options
     const memory = rss / this.#memoryLimit / begin.memory
     const level = Math.max(connections / begin.connections, loopDelayMs / begin.loopDelayMs, memory, this.#disk)

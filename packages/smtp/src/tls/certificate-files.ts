@@ -11,7 +11,7 @@ export interface CertificateFiles {
 }
 
 /** How {@link watchCertificates} looks, and whom it tells. */
-export interface WatchOptions {
+export interface CertificateWatchOptions {
   /** Milliseconds between two looks; default 60,000. */
   readonly intervalMs?: number
   /** New certificates are there. What it throws goes to `onError`, and is tried again at the next look. */
@@ -39,7 +39,10 @@ export async function loadCertificates(files: readonly CertificateFiles[]): Prom
  *
  * @example const watch = watchCertificates(files, { onChange: (certificates) => listener.setCertificate(certificates), onError })
  */
-export function watchCertificates(files: readonly CertificateFiles[], options: WatchOptions): { check(): Promise<void>; close(): void } {
+export function watchCertificates(
+  files: readonly CertificateFiles[],
+  options: CertificateWatchOptions,
+): { check(): Promise<void>; close(): void } {
   const { intervalMs = 60_000, onChange, onError } = options
   let seen: string | undefined
   const check = async (): Promise<void> => {

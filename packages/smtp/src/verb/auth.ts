@@ -1,5 +1,5 @@
 /** AUTH, RFC 4954: the exchange with the client; whether the attempt is good is for the stages to say. */
-import type { Exchange } from '../auth/exchange.ts'
+import type { AuthExchange } from '../auth/exchange.ts'
 import { MECHANISMS } from '../auth/mechanism.ts'
 import type { Conversation } from '../session/conversation.ts'
 import type { WireReply } from '../stages.ts'
@@ -31,7 +31,7 @@ interface AuthOutcome {
 }
 
 interface Attempt {
-  readonly exchange: Exchange
+  readonly exchange: AuthExchange
   readonly outcome: AuthOutcome
 }
 

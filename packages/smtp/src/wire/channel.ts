@@ -11,7 +11,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Maybe, WireReply } from '../stages.ts'
 import { giveUpAtEnd, HandshakeError } from '../tls/tls.ts'
 import type { Linked } from './chain.ts'
-import type { Clock } from './clock.ts'
+import type { TickingClock } from './clock.ts'
 import { Deadlines } from './deadline.ts'
 import { plainAddress } from './endpoint.ts'
 import { Input, type InputOwner } from './input.ts'
@@ -30,7 +30,7 @@ export interface ChannelServer extends SMTPServer {
   readonly settings: Settings
   /** What holds now: under stress less than the settings say. */
   readonly limits: Limits
-  readonly clock: Clock
+  readonly clock: TickingClock
   /** The socket of the channel is closed. */
   release(channel: Channel): void
 }

@@ -1,7 +1,7 @@
 /** The time of all connections of a listener, and the one timer that looks at their deadlines. */
 
 /** Coarse: `now` moves when the timer fires. A deadline costs its connection one assignment, and no timer. */
-export class Clock {
+export class TickingClock {
   /** Milliseconds, monotonic, as of the last tick. */
   now = 0
   #intervalMs: number

@@ -10,7 +10,7 @@ const FULL: Reply = { code: 452, status: '4.3.1', text: 'Insufficient system sto
 const AWAY: Reply = { code: 451, status: '4.3.0', text: 'The queue is not available, try again later' }
 
 /** Watches the server's memory, and gives the reply with which mail is refused while there is too little of it. */
-export class Memory {
+export class RedisMemory {
   readonly #link: RedisLink
   readonly #limit: number
   #used = 0

@@ -23,7 +23,7 @@ import {
 } from '@postroad/queue-engine'
 import type { Argument, Script } from '@postroad/redis-link'
 import { Confirmation } from './confirmation.ts'
-import { Memory } from './memory.ts'
+import { RedisMemory } from './memory.ts'
 import { entryOf, OwnLeases } from './own-leases.ts'
 import {
   type ContentNote,
@@ -60,7 +60,7 @@ const SWEEP_EVERY_MS = 3_500_000
 /** The `QueueStore` of the queue in Redis, for one process. Rejects with a `QueueError`. */
 export class RedisStore extends RedisReader implements QueueStore {
   readonly owner = `${process.pid.toString(36)}.${randomBytes(8).toString('hex')}`
-  readonly memory: Memory
+  readonly memory: RedisMemory
   readonly #keep: number
   readonly #confirmation: Confirmation
   readonly #own = new OwnLeases()
@@ -75,7 +75,7 @@ export class RedisStore extends RedisReader implements QueueStore {
       replicas: options.replicas ?? 0,
       onUnconfirmed: options.takesUnconfirmed ? this.onProblem : undefined,
     })
-    this.memory = new Memory(options.link, options.memoryLimit ?? 0.85)
+    this.memory = new RedisMemory(options.link, options.memoryLimit ?? 0.85)
     this.#onScheduled = options.onScheduled ?? (() => {})
   }
 
