@@ -11,7 +11,7 @@ import { queue } from '@postroad/queue'
 /** Where mail goes on to, by domain. Asked for each message: a server behind it may be started later. */
 export type Routes = ReadonlyMap<string, Route>
 
-/** Starts it on a port of 127.0.0.1. What is deferred is tried again at once, what could not connect a little later: else the lane would close. */
+/** Starts it on a port of 127.0.0.1. What is deferred is tried again at once, what could not connect a little later: else the destination would be closed. */
 export async function startMiddle(port: number, routes: Routes): Promise<AsyncDisposable> {
   const folder = mkdtempSync(join(tmpdir(), 'pr-middle-'))
   const byDomain = definePlugin({ name: 'by-domain', hooks: { route: ({ recipient }) => routes.get(recipient.domain) } })

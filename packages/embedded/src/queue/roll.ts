@@ -16,7 +16,7 @@ export interface Lost {
   readonly row: string | undefined
 }
 
-/** Stores of this process that have ended and could not give back their claims: of them no sign of life of the process speaks. */
+/** Stores of this process that have ended and could not give back their leases: of them no sign of life of the process speaks. */
 const left = new Set<string>()
 
 /** The place of one store in the roll, and its judgement of the others. */

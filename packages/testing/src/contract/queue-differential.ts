@@ -173,7 +173,7 @@ class Play {
 
   #remember(pair: Pair, real: readonly Lease[] = [], model: readonly Lease[] = []): void {
     const key = ({ message, index }: Lease): string => `${message.id} ${index}`
-    assert.deepEqual(real.map(key).sort(), model.map(key).sort(), 'claims')
+    assert.deepEqual(real.map(key).sort(), model.map(key).sort(), 'leases')
     const byKey = new Map(model.map((lease) => [key(lease), lease]))
     for (const lease of real) this.#leases.push({ pair, real: lease, model: byKey.get(key(lease)) as Lease }) // the keys are equal
   }
