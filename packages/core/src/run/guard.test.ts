@@ -32,6 +32,8 @@ for (const hook of ['queue', 'quarantine'] as const) {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const result = run(handler(hook, lastWord))
     t.mock.timers.tick(TIMEOUT)
+    await new Promise((resolve) => setImmediate(resolve))
+    t.mock.timers.tick(TIMEOUT) // who was not told has failed by now
     assert.deepEqual(await result, { id: 'stored' })
   })
 

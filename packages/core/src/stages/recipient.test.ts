@@ -290,3 +290,9 @@ test('points of a connection, of a name and of MAIL are in the line of the trans
   client.stages.reset()
   assert.equal(made.lines[0]?.['points'], 7)
 })
+
+test('points of a recipient who was refused are not the next one’s', async () => {
+  const judges = ({ recipient }: RunContext) => (recipient?.local === 'b' ? [suspect(4, 'x'), NO] : undefined)
+  const { client } = open({ rcpt: wave('rcpt', judges), queue: [handler('queue', () => ({ id: '1' }))] }, { thresholds: { reject: 4 } })
+  assert.deepEqual(await client.send('b@x.test', 'a@x.test'), [554, 250, 250])
+})

@@ -1,7 +1,8 @@
 /** The end of a transaction and of a connection: what is counted, told and written down. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Client, type Ground, ground, handler } from '../fixture.test.ts'
+import { quarantine } from '@postroad/plugin'
+import { addressOf, Client, type Ground, ground, handler } from '../fixture.test.ts'
 import type { HookTable } from '../plan/hook-table.ts'
 import type { Scope } from '../session/scope.ts'
 
@@ -88,3 +89,31 @@ test('a line that cannot be written changes no answer', async () => {
     ['error the line of a transaction could not be written'],
   )
 })
+
+test('a message whose client has gone while it was changed or set aside is not queued, and nothing has failed', async () => {
+  for (const table of [{ rewrite: [handler('rewrite', () => new Promise(() => undefined))] }, setAside()]) {
+    let queued = 0
+    const { client, made } = open({ ...table, queue: [handler('queue', () => ({ id: String(++queued) }))] })
+    await client.begin()
+    await client.rcpt(A)
+    await client.rcpt('b@x.test')
+    const answered = client.data()
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    client.close('client')
+    await answered
+    assert.equal(queued, 0)
+    assert.deepEqual(made.logged, [])
+  }
+})
+
+/** One recipient’s copy is set aside; whoever does that says so a little after the client has gone. */
+function setAside(): Partial<HookTable> {
+  const aside = async () => {
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    return { id: 'q' }
+  }
+  return {
+    message: [[handler('message', () => quarantine('x', { for: [addressOf(A)] }))]],
+    quarantine: [handler('quarantine', aside)],
+  }
+}

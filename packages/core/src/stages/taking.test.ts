@@ -269,6 +269,13 @@ test('the mark is for those who get the message, with score and reasons', async 
   }
 })
 
+test('the mark counts what was said of the recipient alone, and has the highest score of those who get it', async () => {
+  const rcpt = [[handler('rcpt', ({ recipient }) => suspect(recipient?.local === 'a' ? 2 : 1, 'x'))]]
+  const { client, text } = open({ rcpt, ...judging([() => suspect(3, 'y')]) }, { thresholds: { tag: 5 } })
+  await client.send(A, B)
+  assert.match(await text(), /\r\nX-Spam-Score: 5 /)
+})
+
 test('marks that others made are taken out; whoever gets nothing marks nothing', async () => {
   const table = { message: [[handler('message', () => [suspect(5, 'x'), discard('gone', forOnly(A))])]] }
   const domains = { 'x.test': { tag: 5 } }
