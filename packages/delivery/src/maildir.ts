@@ -124,7 +124,7 @@ class MaildirWriter {
         try {
           await step(item)
         } catch (error) {
-          // The sender is told no internals; who runs the server needs them.
+          // The sender is told no internals; the operator needs them.
           item.log?.warn({ mailbox: item.mailbox, error }, 'a mailbox cannot be written')
           item.reply = toReply(error)
         }

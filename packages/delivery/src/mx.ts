@@ -106,7 +106,7 @@ async function lookUp(domain: string, { dns, signal }: MxOptions): Promise<Found
 
 /** Addresses of one host. */
 export interface HostAddresses {
-  /** In the order to be tried. */
+  /** Addresses, in the order in which they are tried. */
   readonly addresses: readonly string[]
   /** DNS did not answer: there may be more of them. */
   readonly isIncomplete: boolean

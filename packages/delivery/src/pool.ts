@@ -108,7 +108,7 @@ export class Pool {
   async acquire(target: Target, signal: AbortSignal): Promise<PooledConnection> {
     for (;;) {
       if (this.#isClosed || signal.aborted) {
-        // Whoever is next gets the place that this one was woken for.
+        // The next that waits gets the place that this one was woken for.
         this.#bucket(target).waiting.shift()?.resolve(undefined)
         throw this.#isClosed ? refusal('Shutting down') : refusal('Given up')
       }

@@ -179,7 +179,7 @@ export function toOutcome({ recipient, reply, isUncertain }: Fate, about: About)
   }
 }
 
-/** The same outcome for all. */
+/** Makes the same outcome for all recipients. */
 export function sameForAll(recipients: readonly Recipient[], kind: Outcome['kind'], reply: Reply): Outcome[] {
   return recipients.map((recipient) => ({ recipient, kind, reply }))
 }

@@ -106,7 +106,7 @@ function convertParts(entity: Entity, boundary: string | undefined, depth: numbe
     const whole = entity.body.slice(start, end)
     const lineEnd = end === entity.body.length ? '' : (/\r?\n$/.exec(whole)?.[0] ?? '')
     const text = whole.slice(0, whole.length - lineEnd.length)
-    // Before the first part and after the last nobody reads.
+    // Text before the first part and after the last one belongs to no part and is shown by no reader: octets beyond ASCII become `?`.
     part = out.length === 0 || isClosed ? text.replaceAll(/[\x80-\xff]/g, '?') : convert(text, depth + 1)
     if (part !== undefined) out.push(part, lineEnd)
     return part !== undefined

@@ -17,7 +17,7 @@ export interface ZoneEntry {
   readonly CNAME?: string
   /** Seconds. Default 300. */
   readonly ttl?: number
-  /** As validated by DNSSEC. Default false. */
+  /** Whether answers count as validated by DNSSEC. Default false. */
   readonly secure?: boolean
   /** Milliseconds until the answer. Default 0. */
   readonly delay?: number

@@ -7,7 +7,7 @@
  *
  * `queue/` is the `QueueStore` of `@postroad/queue-engine` in such a file: `LmdbStore` over `QueueDatabase`, which has the tables and their format.
  * A message is one record, written once; each delivery stands in exactly one index (scheduled, waiting, claimed, held), and `status-index.ts`
- * moves it. `roll.ts` knows which processes share the queue and which are gone, `lease-holder.ts` takes their leases over. Large content stands
+ * moves it. `roll.ts` knows which processes share the queue and which are gone, `lease-holder.ts` takes their leases over. Large content is in
  * files, `ContentFiles` of `@postroad/queue-engine`.
  *
  * `service/` is keys and values that expire by the time of their folder, which nobody sets back (`Table`); store, limiter and lock are a

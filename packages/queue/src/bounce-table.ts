@@ -29,9 +29,9 @@ export interface BounceRow {
   /** First digit of the reply code. */
   readonly digit?: 4 | 5
   readonly code?: number
-  /** Only where there are no words: a bare code says little, words that are not known here say something else. */
+  /** The row counts only for a reply without words: a bare code says little, and words that are not known here say something else. */
   readonly bare?: true
-  /** Not with these statuses, without the class: `7.` are all of a kind. A status that speaks of the sender goes before words about recipients. */
+  /** The row does not count with these statuses (without the class; `7.` means all of that kind): a status about the sender goes before words about recipients. */
   readonly except?: readonly string[]
   /** Enhanced statuses without the class: `1.1` is 4.1.1 and 5.1.1. A row without text decides by status alone. */
   readonly detail?: readonly string[]

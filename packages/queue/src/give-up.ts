@@ -33,7 +33,7 @@ export async function giveUp(store: QueueStore, { id, reply, now }: GiveUpInput,
     const reports = ends.flatMap((end) => end.reports.map((each) => ({ ...each, delivery: end.lease.index })))
     const spawn = await report({ message, reports, source: store.content(message), now }, options)
     const result = await store.record({ lease: first.lease, state: first.state, also, spawn, now })
-    // Whoever delivers will find them there; this process may not be one who does.
+    // A process that delivers will find them there; this one may only take mail in.
     const left = result === 'lost' ? leases : spawn.flatMap((each) => bornLeases(each.message, store.owner))
     await store.release(left, { kind: 'scheduled', at: now })
     return result === 'lost' ? [] : leases.map(({ index }) => index)

@@ -32,7 +32,7 @@ export interface QueuedMessage {
 
 /** Where a delivery is; always in exactly one. */
 export type DeliveryStatus =
-  /** Nobody has it until `at` (milliseconds since the epoch). */
+  /** The delivery waits until `at` (milliseconds since the epoch), and no process has claimed it. */
   | { readonly kind: 'scheduled'; readonly at: number }
   /** Due, but its destination is full, too fast or suspended. */
   | { readonly kind: 'waiting'; readonly since: number }
@@ -56,7 +56,7 @@ export interface RecipientState {
   readonly class?: string
   /** Milliseconds since the epoch. */
   readonly at?: number
-  /** Of a pending recipient that goes several ways under one delivery: those that are not gone again. */
+  /** For a pending recipient that goes several ways under one delivery: the ways that have ended, and are not gone again. */
   readonly ended?: readonly EndedWay[]
 }
 
@@ -90,7 +90,7 @@ export interface DeliveryState {
   readonly status: DeliveryStatus
   /** Attempts made. */
   readonly attempts: number
-  /** In the order of the delivery's recipients. */
+  /** One entry a recipient, in the order of the delivery's recipients. */
   readonly recipients: readonly RecipientState[]
   /** The first and the latest attempts. */
   readonly history: readonly AttemptRecord[]

@@ -1,4 +1,4 @@
-/** Splits the recipients of an accepted message into deliveries: who goes the same way, in one transaction. */
+/** Splits the recipients of an accepted message into deliveries: recipients that go the same way share one, up to the size of a transaction. */
 import {
   type Address,
   type Delivery,
@@ -13,7 +13,7 @@ import type { QueuedDelivery, QueuedMessage } from './model.ts'
 /** The `via` of what is taken and dropped. */
 export const DISCARD = 'discard'
 
-/** The `via` of mail of our own that nobody could route when it was made: the routes are asked at each attempt. */
+/** The `via` of our own mail that had no route when it was made: it is routed at each attempt. */
 export const UNROUTED = 'ask-routes'
 
 /** How messages are split. */
@@ -86,7 +86,7 @@ export function transactions(members: readonly Recipient[], maxRecipients: numbe
   return chunk(mailboxes(members), maxRecipients).map((some) => some.flat())
 }
 
-/** The same text for one mailbox: domains are in lower case already, a local part is exactly itself. RFC 5321 §2.4 */
+/** A key that is equal for equal mailboxes: domains are in lower case already, and a local part is compared octet by octet, RFC 5321 §2.4. */
 export function mailboxKey({ local, domain }: Address): string {
   return `${local}@${domain}`
 }

@@ -60,7 +60,7 @@ export async function reroute(store: QueueStore, input: RerouteInput): Promise<R
   const taken: { readonly lease: Lease; readonly deliveries: readonly QueuedDelivery[] }[] = []
   for (const { index, deliveries, state } of wanted) {
     const lease = await store.claimOne(id, index)
-    // Tried while the ways were asked for: who has it by now must not get it again.
+    // The message may have been tried while the routes were asked for: a recipient that has it by now must not get it again.
     if (lease && !isAsPending(lease.state, state)) await store.release([lease], { kind: 'scheduled', at: now })
     else if (lease) taken.push({ lease, deliveries })
   }
@@ -84,7 +84,7 @@ export async function reroute(store: QueueStore, input: RerouteInput): Promise<R
   }
 }
 
-/** Who was warned is not warned again, and a life that was counted anew goes on: what of the states of before is still true. */
+/** What of the earlier states is still true: a sender who was warned is not warned again, and a lifetime that was begun anew goes on. */
 async function begin(
   store: QueueStore,
   leases: readonly Lease[],
@@ -104,7 +104,7 @@ function isAsPending({ recipients }: DeliveryState, before: DeliveryState): bool
   return recipients.every((each, at) => isPending(each) === isPending(before.recipients[at]))
 }
 
-/** Nobody is told: the recipients are still to be reached, as another message. */
+/** Ends the old deliveries without a notification: their recipients are still to be reached, as another message. */
 function ended({ state }: Lease, now: number): Lease['state'] {
   const reply = { code: 250, text: 'Rerouted by the operator' }
   const recipients = state.recipients.map((each) => (isPending(each) ? ({ fate: 'cancelled', reply, at: now } as const) : each))

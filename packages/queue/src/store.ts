@@ -25,7 +25,7 @@ export interface LeaseEnd {
   readonly also?: readonly Pick<LeaseEnd, 'lease' | 'state'>[]
   /** Notifications that become durable in the same step; claimed by this process. */
   readonly spawn?: readonly NewMessage[]
-  /** Recipients that this ends for good and of whom nobody can be told; they are counted. */
+  /** How many recipients end here for good without a sender to tell, for the statistics. */
   readonly unreturned?: number
   /** Milliseconds since the epoch. */
   readonly now: number

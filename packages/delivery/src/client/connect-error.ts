@@ -12,7 +12,7 @@ export class ConnectError extends Error {
   readonly stage: ConnectStage
   /** What the server said, or our own words. A 5yz at the greeting is about the host, not about recipients. */
   readonly reply: Reply
-  /** Of the operating system, where it was that: `ECONNREFUSED`. */
+  /** The code of the operating system's error, when it was one: `ECONNREFUSED`. */
   readonly code: string | undefined
 
   constructor(stage: ConnectStage, reply: Reply, cause?: unknown) {

@@ -52,7 +52,7 @@ export class ClientConnection extends Base {
   #heard = ''
   readonly #parser = new ReplyParser()
   readonly #waiting: CommandExchange[] = []
-  /** Replies that may come in the octets that are being read: those for which somebody waited before. */
+  /** How many replies may come in the octets that are being read: as many as were awaited before. */
   #due = 0
   /** What has come of a reply came before anybody waited for it. */
   #isUnasked = false
@@ -140,7 +140,7 @@ export class ClientConnection extends Base {
 
   /** Puts a command into the next {@link flush}, RFC 5321 §4.1.1. More than one in a flush is for servers that pipeline, RFC 2920 §3.1. */
   command(line: string, exchange: CommandExchange): void {
-    // Whoever made the line has checked it: this is what keeps a mistake from becoming a second command.
+    // The line was checked where it was made; this keeps a mistake there from becoming a second command.
     if (line.includes('\r') || line.includes('\n')) throw new TypeError('command: a line break in a command')
     if (this.#loss !== undefined) {
       exchange.lost(this.#loss)
@@ -207,7 +207,7 @@ export class ClientConnection extends Base {
     socket.setTimeout(5000, () => socket.destroy())
   }
 
-  /** Cuts the connection; whoever waits gets `reply`. */
+  /** Cuts the connection; every reply that is awaited is `reply`. */
   destroy(reply: Reply = localReply(451, '4.4.2', 'Connection closed')): void {
     this.#drop(reply)
     this.#socket?.destroy()
@@ -281,7 +281,7 @@ export class ClientConnection extends Base {
     return this.#loss === undefined
   }
 
-  /** Starts the time of whoever waits first anew. */
+  /** Starts the time limit of the first awaited reply anew. */
   #watch(): void {
     const ms = this.#waiting[0]?.timeoutMs
     if (ms === undefined) return

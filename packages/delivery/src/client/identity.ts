@@ -1,4 +1,4 @@
-/** TLS as a policy wants it, and whether the server is who it should be. */
+/** TLS as a policy wants it, and whether the server is the one that it should be. */
 import { isIP } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, type TLSSocket } from 'node:tls'
 import type { Target } from './target.ts'
@@ -33,7 +33,7 @@ export function identityError(target: Target, socket: TLSSocket): Error | undefi
   return isBinding ? error : undefined
 }
 
-/** Somebody else's code may throw, and may answer with what is no error; only "nothing" lets a server pass. */
+/** The check is foreign code: it may throw, and may answer with what is no error. Only an answer of nothing lets a server pass. */
 function ask(check: typeof checkServerIdentity, name: string, socket: TLSSocket): Error | undefined {
   try {
     const answer: unknown = check(name, socket.getPeerCertificate(true))

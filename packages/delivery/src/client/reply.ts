@@ -60,13 +60,13 @@ export class ReplyParser {
   /** A line without its LF: a whole reply, part of one, or (false) no reply at all. */
   #line(line: string): Reply | undefined | false {
     const end = line.endsWith('\r') ? line.length - 1 : line.length
-    // Old gateways put one before or after a reply; nobody means anything by it.
+    // Old gateways put an empty line before or after a reply; it has no meaning.
     if (end === 0 && this.#code === 0) return undefined
     const code = readCode(line, end)
     const separator = end > 3 ? line.charCodeAt(3) : 0x20
-    // Within a reply a line without a code is text of somebody who forgot it. The end is still to come.
+    // Within a reply a line without a code is text of a server that forgot it. The end is still to come.
     if (code === 0 || isDigit(separator)) return this.#code !== 0 && this.#add(line.slice(0, end), this.#code)
-    // RFC 5321 §4.2.1: all lines have the same code. Of one class, the last one counts; of two, nobody knows what is meant.
+    // RFC 5321 §4.2.1: all lines have the same code. Codes of one class are read as the last one; of two classes the reply has no meaning.
     if (this.#code !== 0 && Math.floor(code / 100) !== Math.floor(this.#code / 100)) return false
     if (separator === 0x2d) return this.#add(line.slice(4, end), code)
     // RFC 5321 §4.2.1: "250" alone is a complete reply; "250OK" is none, but says what it means.

@@ -316,7 +316,7 @@ export class ClientTransaction implements CommandExchange {
 
   #afterFinal(reply: Reply): void {
     const isAllSent = this.#connection.unsent === 0
-    // Who says yes before the end has come does not mean this message; who says no may mean its beginning.
+    // A yes before the end of the message was sent cannot mean this message; a no may mean its beginning.
     const final = reply.code < 400 && !(isPositive(reply) && isAllSent) ? outOfStep(reply) : reply
     const open = this.#open()
     this.#decide(this.#connection.isLmtp ? open.slice(0, 1) : open, final, final !== reply && isAllSent)

@@ -9,7 +9,7 @@ import { walk } from './walk.ts'
 
 export type { Database as TypedTable } from 'lmdb'
 
-/** Any table; who asks for it knows what is in it. */
+/** A table of any content; its user knows the types. */
 // biome-ignore lint/suspicious/noExplicitAny: keys and values are the business of whoever opened the table
 export type LmdbTable = Database<any, any>
 

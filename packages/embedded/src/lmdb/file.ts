@@ -57,7 +57,7 @@ export async function openLmdb(options: LmdbOptions): Promise<LmdbFile> {
   }
 }
 
-/** Somebody's share of a file. */
+/** One user's share of an open file. */
 export class LmdbFile {
   readonly #shared: SharedFile
   readonly #options: LmdbOptions

@@ -18,7 +18,7 @@ const DEADLY: readonly (NodeJS.Signals | null)[] = ['SIGBUS', 'SIGSEGV', 'SIGABR
 
 /** How the file is looked at, besides being opened. */
 export interface Shape {
-  /** It had lost its end: all of it must be walked before it is trusted. */
+  /** The file had lost its end: all of it must be read before it is trusted. */
   readonly isShort: boolean
 }
 
@@ -39,7 +39,7 @@ export async function guarded<T>(folder: string, openNow: (shape: Shape) => T): 
     for (const name of left) rmSync(join(folder, name), { force: true })
     return opened
   } catch (error) {
-    // It has its length again, and nobody would look at all of it any more: who comes next shall.
+    // The file has its full length again, so that nothing looks wrong: the next process that opens it shall read all of it.
     if (isShort) remember(folder)
     throw error
   } finally {
@@ -47,7 +47,7 @@ export async function guarded<T>(folder: string, openNow: (shape: Shape) => T): 
   }
 }
 
-/** Leaves a mark that is nobody's. */
+/** Leaves a mark that belongs to no process: the next one that opens the file reads all of it. */
 function remember(folder: string): void {
   try {
     writeFileSync(join(folder, MARK), '')
@@ -63,7 +63,7 @@ function leaveMark(folder: string): string | undefined {
     writeFileSync(path, '')
     return path
   } catch {
-    return undefined // whoever cannot leave a mark is only not counted
+    return undefined // a process that cannot leave a mark opens the file without one
   }
 }
 
@@ -75,7 +75,7 @@ function leftMarks(folder: string): string[] {
   })
 }
 
-/** In doubt a process lives; a mark that is wrongly taken for one of the dead costs a trial, and nothing else. */
+/** In doubt a process counts as alive. A living process that is taken for dead costs one reading of the file, and nothing else. */
 function isAlive(pid: number, start: string): boolean {
   try {
     process.kill(pid, 0)

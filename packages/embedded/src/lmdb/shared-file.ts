@@ -91,7 +91,7 @@ export class SharedFile {
     if (this.writer.lost) return this.writer.lost.message
     if (this.writer.waitedMs > STALL_MS) return `${this.path} is locked by another process`
     if (this.#failure === undefined) return undefined
-    // After a while one is let through; as long as it, or a new opening, is under way nobody knows better.
+    // After a while one write is let through, to see whether the disk works again; until it or a new opening has ended all others are refused.
     return !this.writer.isIdle || performance.now() - this.#failedAt < REFUSE_MS ? this.#failure : undefined
   }
 

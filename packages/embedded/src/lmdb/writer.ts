@@ -67,7 +67,7 @@ export class Writer {
 
   /**
    * A transaction has failed. When it could not even begin, lmdb's thread has gone away with lmdb's own lock, and its promise never
-   * settles: whoever writes next, or closes the environment, would wait for ever. So nobody does, until the process has ended.
+   * settles: the next write, or closing the environment, would wait for ever. So neither is begun any more in this process.
    */
   lose(status: number): void {
     if (this.#waitsSince === undefined) return
@@ -145,7 +145,7 @@ export class Writer {
     this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref()
     try {
       await root.transaction(() => {
-        // Empty when it was given up: nobody waits for it, and nothing of it may happen.
+        // It is empty when the write was given up: its caller has been told so, and nothing of it may happen.
         const asked = this.#asked
         this.#begun()
         for (const work of asked) ends.push(runOne(root, work))
@@ -158,7 +158,7 @@ export class Writer {
     for (const end of ends) end()
   }
 
-  /** The lock may be with a process that is stopped: nobody waits for that without a word, or without an end. */
+  /** The lock may be held by a stopped process: waiting for it is logged, and has a limit. */
   #look(): void {
     if (this.waitedMs > TELL_MS && !this.#isTold) {
       this.#isTold = true

@@ -1,4 +1,4 @@
-/** Brings forward what is scheduled for a time that nobody could have meant: the clock was set back since it was written. */
+/** Makes due what is scheduled further ahead than any schedule goes: the clock was set back after it was written. */
 import type { DeliveryStatus } from '@postroad/queue-engine'
 import type { QueueDatabase, QueueTables } from './database.ts'
 import { leave, move, stateOf } from './status-index.ts'

@@ -331,7 +331,7 @@ export class LmdbStore implements QueueStore {
     })
   }
 
-  /** Never rejects: what was claimed is somebody's work, whatever becomes of the others. */
+  /** Never rejects: what was claimed is handed out, whatever becomes of the others. */
   async #load(taken: readonly LeasedDelivery[], owner: string): Promise<Lease[]> {
     const leases: Lease[] = []
     for (const each of taken) {

@@ -80,7 +80,7 @@ function startOf(pid: number): string | undefined {
   return fields?.[0] === 'Z' || fields?.[0] === 'X' ? 'ended' : fields?.[19]
 }
 
-/** No descriptors left, no rights, no /proc: all of it means that nobody can tell. */
+/** Without descriptors, rights or /proc it cannot be told whether the process lives. */
 function read(look: () => string): string | undefined {
   try {
     return look()

@@ -10,7 +10,7 @@ import { encodeJson } from './record.ts'
 /** Milliseconds without a look of our own after which nobody is judged by old looks: it was we who were away, or the disk. */
 const LOOK_GAP = 15_000
 
-/** An owner whose leases may be taken, and the row that said so; none: nobody knows it. */
+/** An owner whose leases may be taken over, with the row that shows it; no row: the owner is not on the roll. */
 export interface Lost {
   readonly owner: string
   readonly row: string | undefined
@@ -50,7 +50,7 @@ export class Roll {
 
   /** The name under which leases may be written in this commit. For use within it. */
   enter(tables: QueueTables, now: number): string {
-    // What came later than the end would be claimed by a name of this living process that nobody works for.
+    // What is claimed after the end would belong to this living process and never be worked on.
     if (this.#hasLeft) throw new QueueError('ERR_QUEUE_CLOSED', 'The queue is closed')
     if (tables.owners.doesExist(this.#name)) return this.#name
     if (this.#isEntered) {
@@ -96,7 +96,7 @@ export class Roll {
     this.#hasLeft = true
   }
 
-  /** Its leases were given back: nobody has to know the name. */
+  /** Takes the name off the roll: its leases were given back. */
   struck(): void {
     left.delete(this.#name)
     this.#isEntered = false

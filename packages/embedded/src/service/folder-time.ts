@@ -16,7 +16,7 @@ export interface Anchor {
   readonly wall: number
   /** By the monotonic clock of {@link boot}. */
   readonly elapsed: number
-  /** Whose monotonic clock it was; empty: nobody knows. */
+  /** The boot whose monotonic clock it was; empty when that is not known. */
   readonly boot: string
 }
 
@@ -67,7 +67,7 @@ export class FolderTime {
 
   #found(anchor: Anchor | undefined): number {
     if (!anchor) return this.#clock.now()
-    // A wall clock that was set back while nobody was here says nothing: no time passed that anybody could know of.
+    // A wall clock that was set back while no process had the folder open says nothing: the time of the folder stands still then.
     const passed = this.#isOurs(anchor) ? this.#elapsed - anchor.elapsed : Math.max(0, this.#clock.now() - anchor.wall)
     return anchor.at + passed
   }
@@ -82,7 +82,7 @@ export function bootOf(): string {
       const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
       known = `${boot} ${readlinkSync('/proc/self/ns/time')}`
     } catch {
-      // No /proc, or no descriptors left: then the wall says how long nobody was here.
+      // Without /proc, or without descriptors, the wall clock says how long no process had the folder open.
     }
   }
   return known

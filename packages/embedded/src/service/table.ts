@@ -82,7 +82,7 @@ export class ServiceTable<V> {
     return row === undefined || row[1] === NEVER || this.#isExpired(row) ? undefined : row[1]
   }
 
-  /** Runs `action` with nobody else writing; its writes are seen together, or (when it throws) not at all. */
+  /** Runs `action` as the only writer; its writes are seen together, or (when it throws) not at all. */
   async transact<T>(action: () => T): Promise<T> {
     if (!this.#file) await this.open()
     return this.#opened().write(() => {

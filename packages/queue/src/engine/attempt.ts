@@ -28,7 +28,7 @@ export interface AttemptInput {
   /** The destination is closed: its last failure, to be said instead of connecting. */
   readonly closed: Reply | undefined
   onError(error: unknown): void
-  /** Where a recipient's mail goes that nobody could route before. Does not reject. */
+  /** Routes a recipient that had no route when it was queued. Does not reject. */
   routeOf(recipient: Address): Promise<Route | Refusal>
 }
 
@@ -36,7 +36,7 @@ export interface AttemptInput {
 export interface AttemptResult {
   readonly outcomes: readonly (Outcome | undefined)[]
   readonly relays: boolean
-  /** Of a recipient that goes several ways: what has come of them, in this attempt and before. */
+  /** For a recipient that goes several ways: the outcome of each way, of this attempt and of earlier ones. */
   readonly ended?: readonly EndedWay[]
   /** `carried`: a transport tried. `decided`: a hook, or the lack of a transport. `skipped`: the site is closed; not counted as an attempt. `withdrawn`: it is given back as it was. */
   readonly how: 'carried' | 'decided' | 'skipped' | 'withdrawn'
@@ -66,7 +66,7 @@ export async function attempt(input: AttemptInput): Promise<AttemptResult> {
   return result.how === 'withdrawn' ? result : { ...result, outcomes: inOrder(input, result.outcomes) }
 }
 
-/** Asks where the recipient's mail goes, and carries it all those ways, each until it has ended; the worst that comes of it is what came of it. */
+/** Asks for the recipient's routes and delivers along each of them. The recipient's outcome is the worst of theirs. */
 async function byRoutes(input: AttemptInput, recipients: readonly Recipient[]): Promise<AttemptResult> {
   const [recipient] = recipients
   const found = recipient && (await input.routeOf(recipient.address))
@@ -83,7 +83,7 @@ async function byRoutes(input: AttemptInput, recipients: readonly Recipient[]): 
     if (targets.length === 0) continue
     const members = targets.map((address) => ({ ...recipient, address }))
     let result = await carry(input, way, members)
-    // What came of the ways before this one must not be forgotten.
+    // The outcomes of the ways before this one are kept, or they would be tried again.
     if (result.how === 'withdrawn' && isBegun) result = all(members, 'carried', { kind: 'deferred', reply: UNTRIED })
     if (result.how === 'withdrawn') return result
     isBegun = true

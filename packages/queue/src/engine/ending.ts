@@ -43,9 +43,9 @@ export interface EndingOptions {
   readonly log: Logger
   /** Milliseconds for what is under way, from the moment the server stops. */
   readonly graceMs: number
-  /** The same for what waits for the answer to its final dot. */
+  /** Milliseconds for attempts that wait for the answer to their final dot, from the same moment. */
   readonly answerMs: number
-  /** Says that the engine lives: whoever is silent is taken for dead, and what it has under way is done by others too. */
+  /** Says that the engine lives: other processes take over the work of an engine that is silent, and would deliver it a second time. */
   beat(): Promise<void>
 }
 

@@ -57,7 +57,7 @@ function keyOf(site: string): string {
   return site.length < 256 ? site : createHash('sha256').update(site).digest('hex')
 }
 
-/** Not all at once. */
+/** Spreads the waiting, so that not all come back at once. */
 function spread(ms: number): number {
   return ms * (0.5 + Math.random())
 }

@@ -38,7 +38,7 @@ export interface EngineOptions {
   readonly backoff: BackoffOptions
   /** Where a notification to an address goes, or why it goes nowhere. Does not reject. */
   routeReport(recipient: Address): Promise<Route | Refusal>
-  /** Who is told of mail that could be neither delivered nor returned. */
+  /** The address that is told of mail that could be neither delivered nor returned. */
   readonly postmaster?: Address | undefined
   /** Largest original that goes back whole with a failure, in octets. */
   readonly returnLimit: number

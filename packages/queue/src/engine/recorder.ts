@@ -54,7 +54,7 @@ export class Recorder {
       if (recorded[0] === 'lost') await this.#giveBack([batch])
       return recorded
     } catch (error) {
-      // Those that were given to us are for whoever gave them to put back.
+      // Leases that the caller handed in are put back by the caller.
       await this.#giveBack([{ ...batch, ends: batch.ends.filter(({ lease }) => !leases.includes(lease)) }])
       throw error
     }

@@ -67,7 +67,7 @@ function isFree({ kind }: DeliveryStatus): boolean {
   return kind === 'scheduled' || kind === 'waiting'
 }
 
-/** Claims those deliveries that are wanted; who was quicker keeps theirs. */
+/** Claims the deliveries that are wanted; one that another process has claimed first stays with it. */
 async function claimFree(store: QueueStore, id: string, wanted: readonly boolean[]): Promise<Lease[]> {
   const taken = await Promise.allSettled(wanted.map((isWanted, index) => (isWanted ? store.claimOne(id, index) : undefined)))
   // What could not be claimed is told by itself later; what could is in our hands.

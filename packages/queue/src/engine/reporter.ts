@@ -19,14 +19,14 @@ export interface ReporterOptions {
   ask?(recipient: Address): Promise<Route | Refusal>
   /** Whether a transport of the queue has this name. */
   readonly carries?: ((via: string) => boolean) | undefined
-  /** Who is told of mail that could be neither delivered nor returned. */
+  /** The address that is told of mail that could be neither delivered nor returned. */
   readonly postmaster?: Address | undefined
 }
 
 /** What is reported. */
 export interface ReportInput {
   readonly message: QueuedMessage
-  /** Of one delivery or of several. */
+  /** The recipients of the report, of one delivery or of several. */
   readonly reports: readonly DsnRecipient[]
   readonly source: MessageSource
   readonly now: number
@@ -41,7 +41,7 @@ export async function report(input: ReportInput, options: ReporterOptions): Prom
   const sender = input.to ?? message.from
   if (sender === undefined || reports.length === 0) return []
   const found = await options.route(sender)
-  // Who refuses it now may be asked again when it is delivered, and its end is told there.
+  // A plugin that refuses the notification now may be asked again when it is delivered; what becomes of it is told then.
   const route = 'kind' in found ? { via: UNROUTED } : found
   if (waysOf(route).every(({ via }) => via === DISCARD)) return []
   const kinds = new Set(reports.map(({ action }) => kindOf(action)))

@@ -90,7 +90,7 @@ export class Site<J> {
     this.#window = Math.min(FIRST_WINDOW, limits.concurrency)
   }
 
-  /** Failures are remembered for an hour, and with them who is behind them. */
+  /** Whether there were failures within the last hour: for so long they are remembered, with the destinations that had them. */
   hasFailures(now: number): boolean {
     return this.#failures > 0 && now - Math.max(this.#lastStart, this.#blockedUntil) <= MEMORY_MS
   }

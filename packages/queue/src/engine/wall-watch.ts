@@ -14,7 +14,7 @@ const STEPS = 32
 export class WallWatch {
   /** How much the wall clock was ahead of the monotonic one when it was last looked at. */
   #ahead = Number.NEGATIVE_INFINITY
-  /** By the monotonic clock; at first nobody knows what the clock did before. */
+  /** By the monotonic clock. At the start it is not known what the wall clock did before. */
   #lookAt = Number.NEGATIVE_INFINITY
   /** What the clock said when it was set forth, by how much, and since when it had said such times. */
   #forth: { readonly since: number; readonly until: number; readonly by: number }[] = []

@@ -60,7 +60,7 @@ export class DestinationRules {
     if (via !== 'smtp' || host !== undefined || domain === '') return { ...own, backoff: FIXED_BACKOFF }
     if (!this.#mailHosts) return own
     const before = this.#limited.slice(0, entry ? named : undefined).filter(({ mx }) => mx !== undefined)
-    // An entry that names the domain counts it by itself, whoever its mail hosts are.
+    // A rule that names the domain counts it by itself, whatever its mail hosts are.
     const isNamed = entry !== undefined && ((entry.match !== '*' && entry.match !== via) || entry.group !== undefined)
     if (before.length === 0 && isNamed) return own
     return this.#mailHosts(domain).then(
