@@ -2,7 +2,8 @@
 
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type Lease, planMessage } from '@postroad/queue-engine'
+import type { Lease } from '@postroad/queue-engine'
+import { planMessage } from '../../packages/queue/src/plan.ts'
 
 const [, , folder = ''] = process.argv
 const store = await openLmdbStore({

@@ -4,7 +4,8 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress, readAll } from '@postroad/mail'
-import { type Lease, planMessage, QueueError } from '@postroad/queue-engine'
+import { type Lease, QueueError } from '@postroad/queue-engine'
+import { planMessage } from '../../packages/queue/src/plan.ts'
 
 const folder = process.argv[2] ?? ''
 const ballast = join(folder, 'ballast')

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { planMessage } from '@postroad/queue-engine'
+import { planMessage } from '../../packages/queue/src/plan.ts'
 import { collect } from '../cli/operator.ts'
 import { pause } from './world.ts'
 

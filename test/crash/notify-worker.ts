@@ -4,7 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress, memorySource, readAll } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
-import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, planMessage, QueueEngine } from '@postroad/queue-engine'
+import { DEFAULT_BACKOFF, QueueEngine } from '@postroad/queue-engine'
+import { engineClock } from '../../packages/queue/src/engine/options.ts'
+import { planMessage } from '../../packages/queue/src/plan.ts'
+import { DEFAULT_SCHEDULE } from '../../packages/queue/src/schedule.ts'
 import { noDeliveryHooks } from '../delivery/no-delivery-hooks.ts'
 
 const [, , folder = '', point = '', nth = '0', messages = '0'] = process.argv

@@ -6,7 +6,8 @@ import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { type DeliveryState, type Lease, planMessage } from '@postroad/queue-engine'
+import type { DeliveryState, Lease } from '@postroad/queue-engine'
+import { planMessage } from '../../packages/queue/src/plan.ts'
 
 /** Sizes around the limits of page, inline content and write. */
 const SIZES = [0, 300, 5_000, 9_000, 70_000, 300_000]

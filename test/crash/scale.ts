@@ -10,7 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
 import { makeAddress } from '@postroad/mail'
-import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, type Lease, planMessage, QueueEngine } from '@postroad/queue-engine'
+import { DEFAULT_BACKOFF, type Lease, QueueEngine } from '@postroad/queue-engine'
+import { engineClock } from '../../packages/queue/src/engine/options.ts'
+import { planMessage } from '../../packages/queue/src/plan.ts'
+import { DEFAULT_SCHEDULE } from '../../packages/queue/src/schedule.ts'
 import { noDeliveryHooks } from '../delivery/no-delivery-hooks.ts'
 
 const { values } = parseArgs({ options: { messages: { type: 'string', default: '100000' }, fresh: { type: 'string', default: '5000' } } })

@@ -7,8 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress, readAll } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
-import { DEFAULT_BACKOFF, DEFAULT_SCHEDULE, engineClock, planMessage, QueueEngine } from '@postroad/queue-engine'
+import { DEFAULT_BACKOFF, QueueEngine } from '@postroad/queue-engine'
 import type { Fault } from '../../packages/embedded/src/queue/fault.ts'
+import { engineClock } from '../../packages/queue/src/engine/options.ts'
+import { planMessage } from '../../packages/queue/src/plan.ts'
+import { DEFAULT_SCHEDULE } from '../../packages/queue/src/schedule.ts'
 import { noDeliveryHooks } from '../delivery/no-delivery-hooks.ts'
 
 /** What the parent says. */

@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import { lmtpTransport, smtpTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
 import { makeAddress } from '@postroad/mail'
-import { classify } from '@postroad/queue-engine'
 import { createSink, PROVIDER_REPLIES, providerScript } from '@postroad/testing'
+import { classify } from '../../packages/queue/src/classify.ts'
 import type { ProviderReply } from '../../packages/testing/src/provider-reply.ts'
 
 async function hear(reply: ProviderReply, protocol: 'smtp' | 'lmtp') {

@@ -5,7 +5,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { createServer } from '@postroad/core'
-import { type Delivery, definePlugin, reject } from '@postroad/plugin'
+import type { Delivery } from '@postroad/mail'
+import { definePlugin, reject } from '@postroad/plugin'
 import { SmtpClient } from '../failure/smtp-client.ts'
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-repeated-'))

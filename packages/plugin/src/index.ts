@@ -21,22 +21,17 @@
 export type {
   Address,
   AuthAttempt,
-  Delivery,
   Envelope,
   HeaderField,
   Headers,
   Helo,
   Identity,
-  MailParameters,
   Mechanism,
   Message,
-  RcptParameters,
   Recipient,
   Reply,
   Route,
-  RoutedRecipient,
   ScramKeys,
-  TlsInfo,
 } from '@postroad/mail'
 export { waysOf } from '@postroad/mail'
 export type {

@@ -17,7 +17,6 @@
  * Begin to read at `STATES.md`, then `model.ts`, `store.ts` and `engine/engine.ts`.
  */
 
-export { classify } from './classify.ts'
 export { type CommandedQueue, queueCommands } from './command/commands.ts'
 export { ContentFiles, syncFolder } from './disk/content-files.ts'
 export { Disk, UNWRITABLE } from './disk/disk.ts'
@@ -25,7 +24,6 @@ export { QueueEngine } from './engine/engine.ts'
 export type { FindTransport } from './engine/find-transport.ts'
 export { limitedTransports } from './engine/limited-transports.ts'
 export { limiterSlots } from './engine/limiter-slots.ts'
-export { type EngineOptions, engineClock } from './engine/options.ts'
 export { type BackoffOptions, DEFAULT_BACKOFF, type SiteLimits, type SiteRule } from './engine/site.ts'
 export type { SiteSlots, SlotAnswer, SlotEnd } from './engine/slots.ts'
 export { loadEnvelope, type StoredEnvelope, storeEnvelope } from './envelope.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Route, RoutedRecipient } from '@postroad/plugin'
+import type { RoutedRecipient } from '@postroad/mail'
+import type { Route } from '@postroad/plugin'
 import { address } from '../../../test/contracts/queue/messages.ts'
 import { meansDestination, planMessage } from './plan.ts'
 

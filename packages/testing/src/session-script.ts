@@ -1,6 +1,6 @@
 /** One session of a client, told as data: what it sends, and how far it comes. */
-import { parseForwardPath, parseReversePath, type TlsInfo } from '@postroad/mail'
-import type { AuthAttempt, MailParameters, RcptParameters } from '@postroad/plugin'
+import { type MailParameters, parseForwardPath, parseReversePath, type RcptParameters, type TlsInfo } from '@postroad/mail'
+import type { AuthAttempt } from '@postroad/plugin'
 import type { Stages, Wire, WireReply } from '@postroad/smtp'
 import { mail } from './mail.ts'
 import type { TestServer } from './test-server.ts'

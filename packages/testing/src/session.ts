@@ -1,7 +1,7 @@
 /** A fluent SMTP session against real plugins in the real host: no socket, a fake clock. */
 import assert from 'node:assert/strict'
-import { parseForwardPath, parseReversePath, type TlsInfo } from '@postroad/mail'
-import type { Address, AuthAttempt, MailParameters, RcptParameters, Route } from '@postroad/plugin'
+import { type MailParameters, parseForwardPath, parseReversePath, type RcptParameters, type TlsInfo } from '@postroad/mail'
+import type { Address, AuthAttempt, Route } from '@postroad/plugin'
 import type { Stages, Wire, WireReply } from '@postroad/smtp'
 import { failuresOf } from './failure.ts'
 import { mail } from './mail.ts'

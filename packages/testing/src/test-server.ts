@@ -5,11 +5,11 @@ import os from 'node:os'
 import path from 'node:path'
 import { type Config, createServer, type Server, type UseOptions } from '@postroad/core'
 import { zoneDns } from '@postroad/dns'
+import type { Delivery } from '@postroad/mail'
 import { messageFromBytes } from '@postroad/message'
 import {
   Clock,
   type DefaultService,
-  type Delivery,
   Dns,
   definePlugin,
   Limiter,

@@ -1,6 +1,7 @@
 /** What is known of a quarantined message besides its octets. */
 import { createHash } from 'node:crypto'
-import type { MailParameters, QuarantineContext, RcptParameters } from '@postroad/plugin'
+import type { MailParameters, RcptParameters } from '@postroad/mail'
+import type { QuarantineContext } from '@postroad/plugin'
 
 /** One recipient of a quarantined message. */
 export interface EntryRecipient {

@@ -4,20 +4,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { type App, type Config, createServer, type Server } from '@postroad/core'
 import { createDns, zoneDns } from '@postroad/dns'
-import { parseForwardPath, parseReversePath, type TlsInfo } from '@postroad/mail'
-import {
-  Clock,
-  Dns,
-  definePlugin,
-  Limiter,
-  Lock,
-  type MailParameters,
-  type Plugin,
-  type PluginInstance,
-  type RcptParameters,
-  Spool,
-  Store,
-} from '@postroad/plugin'
+import { type MailParameters, parseForwardPath, parseReversePath, type RcptParameters, type TlsInfo } from '@postroad/mail'
+import { Clock, Dns, definePlugin, Limiter, Lock, type Plugin, type PluginInstance, Spool, Store } from '@postroad/plugin'
 import type { Stages, Wire } from '@postroad/smtp'
 import { loadConfig } from '../config/load.ts'
 

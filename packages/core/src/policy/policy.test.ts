@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Address, accept, defer, discard, quarantine, type RoutedRecipient, reject, reroute, suspect } from '@postroad/plugin'
+import type { RoutedRecipient } from '@postroad/mail'
+import { type Address, accept, defer, discard, quarantine, reject, reroute, suspect } from '@postroad/plugin'
 import { type AnyOpinion, type Decision, isRefusal, severer } from './severity.ts'
 import { createSingleRecipientClients } from './single-recipient-clients.ts'
 import { judge, marks, quarantineLevel, round, withNormalDomains } from './thresholds.ts'

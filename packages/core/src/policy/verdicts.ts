@@ -1,5 +1,7 @@
 /** What was decided about a message, recipient by recipient. */
-import type { Address, MessageOpinion, RoutedRecipient } from '@postroad/plugin'
+
+import type { RoutedRecipient } from '@postroad/mail'
+import type { Address, MessageOpinion } from '@postroad/plugin'
 import { type Decision, severer } from './severity.ts'
 
 /** Decisions by recipient; the first that is taken for a recipient stays. */

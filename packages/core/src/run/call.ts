@@ -1,14 +1,14 @@
 /** One call of a hook over all its handlers: whose it is, its arguments, and where what handlers say is noted. */
+
+import type { Delivery, RcptParameters } from '@postroad/mail'
 import type {
   Address,
   AuthAttempt,
-  Delivery,
   DeliveryContext,
   DeliveryResultContext,
   Helo,
   HookName,
   Message,
-  RcptParameters,
   Receipt,
   Refusal,
   Route,

@@ -1,5 +1,6 @@
 /** Is this an answer? What a handler says is checked before it is believed; an answer that is none is a failure, not a pass. */
 import { types } from 'node:util'
+import type { RoutedRecipient } from '@postroad/mail'
 import {
   type CommandReply,
   type DeliveryOpinion,
@@ -11,7 +12,6 @@ import {
   type ReceiveSink,
   type Refusal,
   type Route,
-  type RoutedRecipient,
   textOf,
 } from '@postroad/plugin'
 import type { Handler } from '../plan/handler.ts'

@@ -1,5 +1,5 @@
-import { makeSessionId } from '@postroad/mail'
-import type { Helo, Identity, Session, TlsInfo } from '@postroad/plugin'
+import { makeSessionId, type TlsInfo } from '@postroad/mail'
+import type { Helo, Identity, Session } from '@postroad/plugin'
 import type { Wire } from '@postroad/smtp'
 import { DecisionLog } from './decision-log.ts'
 import { DelayedRefusals } from './delayed-refusals.ts'

@@ -1,4 +1,5 @@
-import type { Address, Envelope, MailParameters, RcptParameters, Refusal, RoutedRecipient } from '@postroad/plugin'
+import type { MailParameters, RcptParameters, RoutedRecipient } from '@postroad/mail'
+import type { Address, Envelope, Refusal } from '@postroad/plugin'
 import { type Met, round } from '../policy/thresholds.ts'
 import { DecisionLog } from './decision-log.ts'
 import { DelayedRefusals } from './delayed-refusals.ts'

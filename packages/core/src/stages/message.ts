@@ -1,6 +1,8 @@
 /** After the final dot: what the plugins think of the message, and who takes responsibility for it. RFC 5321 §4.2.5, §6.1. */
+
+import type { RoutedRecipient } from '@postroad/mail'
 import { createMessage, receivedField, type Stored } from '@postroad/message'
-import { defer, type Message, type Recipient, type Refusal, type RoutedRecipient, reject } from '@postroad/plugin'
+import { defer, type Message, type Recipient, type Refusal, reject } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
 import { type Decision, isRefusal, severer } from '../policy/severity.ts'
 import { judge } from '../policy/thresholds.ts'

@@ -1,15 +1,6 @@
 /** Taking responsibility: `rewrite`, `quarantine`, `queue`. Only a receipt lets the core say 250, RFC 5321 §4.2.5. */
-import {
-  type Delivery,
-  defer,
-  type Message,
-  type Receipt,
-  type Recipient,
-  type Refusal,
-  type Route,
-  type RoutedRecipient,
-  waysOf,
-} from '@postroad/plugin'
+import type { Delivery, RoutedRecipient } from '@postroad/mail'
+import { defer, type Message, type Receipt, type Recipient, type Refusal, type Route, waysOf } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
 import type { Verdicts } from '../policy/verdicts.ts'
 import { type HookArguments, HookCall, outliving } from '../run/call.ts'

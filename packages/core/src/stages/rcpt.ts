@@ -1,7 +1,7 @@
 /** Each recipient: may it, where does it go, will the next hop take it? RFC 5321 §4.1.1.3. */
 
-import type { RcptParameters } from '@postroad/mail'
-import { type Address, defer, type Refusal, type Route, type RoutedRecipient, reject, waysOf } from '@postroad/plugin'
+import type { RcptParameters, RoutedRecipient } from '@postroad/mail'
+import { type Address, defer, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { type Decision, isRefusal } from '../policy/severity.ts'
 import { after } from '../run/after.ts'

@@ -1,19 +1,8 @@
 /** After the final dot: who gets the message, who is told what, and what is written down. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readAll } from '@postroad/mail'
-import {
-  accept,
-  type Delivery,
-  defer,
-  discard,
-  type Message,
-  quarantine,
-  type Receipt,
-  type RoutedRecipient,
-  reject,
-  suspect,
-} from '@postroad/plugin'
+import { type Delivery, type RoutedRecipient, readAll } from '@postroad/mail'
+import { accept, defer, discard, type Message, quarantine, type Receipt, reject, suspect } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
 import { addressOf, Client, codesOf, type Ground, ground, handler } from '../fixture.test.ts'
 import type { Handler } from '../plan/handler.ts'

@@ -1,8 +1,7 @@
 /** Several recipients, one mailbox: it gets the message once, and each recipient is reported on by itself. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeAddress } from '@postroad/mail'
-import type { RcptParameters } from '@postroad/plugin'
+import { makeAddress, type RcptParameters } from '@postroad/mail'
 import { makeBench, OK } from '../../../../test/contracts/queue/engine-bench.ts'
 import { makeMessage } from '../../../../test/contracts/queue/messages.ts'
 import { split } from '../plan.ts'

@@ -1,6 +1,6 @@
 /** Makes notifications of reports: new messages with the null reverse-path, to be stored in the same step as their cause. */
-import { type MessageSource, makeQueueId, memorySource, parseAddress, sameMailbox } from '@postroad/mail'
-import { type Address, type Refusal, type Route, type RoutedRecipient, waysOf } from '@postroad/plugin'
+import { type MessageSource, makeQueueId, memorySource, parseAddress, type RoutedRecipient, sameMailbox } from '@postroad/mail'
+import { type Address, type Refusal, type Route, waysOf } from '@postroad/plugin'
 import { type DsnKind, type DsnRecipient, kindOf, writeDsn } from '../dsn/dsn.ts'
 import { readReturned } from '../dsn/return-part.ts'
 import type { Lease, QueuedMessage } from '../model.ts'

@@ -1,10 +1,18 @@
 /** Messages and helpers of the queue contract. */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { type MessageSource, makeQueueId } from '@postroad/mail'
-import type { Address, RcptParameters } from '@postroad/plugin'
-import type { Gate, QueueEntry, QueueStore } from '@postroad/queue-engine'
-import { type DeliveryState, initialState, type Lease, type QueuedDelivery, type QueuedMessage } from '@postroad/queue-engine'
+import { type MessageSource, makeQueueId, type RcptParameters } from '@postroad/mail'
+import type { Address } from '@postroad/plugin'
+import {
+  type DeliveryState,
+  type Gate,
+  initialState,
+  type Lease,
+  type QueuedDelivery,
+  type QueuedMessage,
+  type QueueEntry,
+  type QueueStore,
+} from '@postroad/queue-engine'
 
 /** A queue that several processes share. */
 export interface QueueUnderTest {
