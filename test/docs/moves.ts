@@ -28,7 +28,7 @@ const SUCCESSORS: ReadonlyMap<string, string> = new Map([
   ['packages/queue/src/engine/permits.ts', 'packages/queue/src/engine/slots.ts'],
   ['packages/queue/src/engine/settler.ts', 'packages/queue/src/engine/recorder.ts'],
   ['packages/queue/src/rule/duration.ts', 'packages/options/src/zod.ts'],
-  ['packages/smtp/src/listener-check.ts', 'packages/smtp/src/config/listener-options.ts'],
+  ['packages/smtp/src/listener-check.ts', 'packages/core/src/config/schema.ts'],
   ['plugins/arc/src/mailauth.d.ts', 'packages/mailauth/src/library.ts'],
   ['plugins/dkim/src/mailauth.d.ts', 'packages/mailauth/src/library.ts'],
   ['plugins/dmarc/src/mailauth.d.ts', 'packages/mailauth/src/library.ts'],

@@ -1,12 +1,13 @@
-/** The options of all plugins: amounts and patterns have one grammar, wherever they stand. Found by what the schemas say of themselves. */
+/** The options of the server and of all plugins: amounts and patterns have one grammar, wherever they stand. Found by what the schemas say of themselves. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { globalRegistry, type z } from 'zod'
 import { loadSchemas } from '../docs/factory.ts'
+import { describeServerOption, SERVER_OPTIONS } from '../docs/server-option.ts'
 
-/** A schema somewhere in the options of a plugin. */
+/** A schema somewhere in the options of the server or a plugin. */
 interface Place {
-  /** `greylist.delay`, `routing.tables[].cache`. */
+  /** `greylist.delay`, `routing.tables[].cache`, `listen.limits.size`. */
   readonly name: string
   readonly schema: z.ZodType
   readonly grammar: string | undefined
@@ -25,7 +26,12 @@ interface Definition {
   readonly valueType?: z.ZodType
 }
 
-const places = (await loadSchemas()).flatMap(({ title, schema }) => [...walk(title, schema)])
+/** What is said of a schema that stands at a place. */
+type Describe = (schema: z.ZodType, name: string) => string
+
+const ofPlugins = (await loadSchemas()).flatMap(({ title, schema }) => [...walk(title, schema)])
+const ofServer = SERVER_OPTIONS.flatMap((table) => [...walk(table.name, table.schema, (_, name) => describeServerOption(table, name))])
+const places = [...ofServer, ...ofPlugins]
 const of = (grammar: string) => places.filter((place) => place.grammar === grammar)
 
 const DURATIONS: readonly (readonly [text: string, ms: number])[] = [
@@ -38,6 +44,13 @@ const DURATIONS: readonly (readonly [text: string, ms: number])[] = [
   ['432000s', 432_000_000],
   ['432000000 ms', 432_000_000],
 ]
+/** For what has a limit below days. */
+const SHORT_DURATIONS: typeof DURATIONS = [
+  ['20 s', 20_000],
+  ['20s', 20_000],
+  ['20 seconds', 20_000],
+  ['20000 ms', 20_000],
+]
 const SIZES: readonly (readonly [text: string, octets: number])[] = [
   ['8 MiB', 8_388_608],
   ['8MiB', 8_388_608],
@@ -47,9 +60,11 @@ const SIZES: readonly (readonly [text: string, octets: number])[] = [
 
 for (const { name, schema } of of('duration'))
   test(`${name} takes every duration, and numbers as it counts`, () => {
-    const first = parsed(schema, '5 d') as number
-    for (const [text] of DURATIONS) assert.equal(parsed(schema, text), first, text)
-    const unit = 432_000_000 / first
+    const table = schema.safeParse('5 d').success ? DURATIONS : SHORT_DURATIONS
+    const [[longest, ms] = ['', 0]] = table
+    const first = parsed(schema, longest) as number
+    for (const [text] of table) assert.equal(parsed(schema, text), first, text)
+    const unit = ms / first
     assert.ok([1, 86_400_000].includes(unit), `it counts in ${unit} ms`)
     assert.equal(parsed(schema, first), first)
     assert.equal(parsed(schema, String(first)), first)
@@ -66,10 +81,15 @@ for (const { name, schema } of of('size'))
     for (const wrong of ['', 'big', '8 apples', -1, true]) assert.match(refused(schema, wrong), /such as "64 KiB"|^Too small/)
   })
 
-for (const { name, schema } of places.filter(({ grammar = '' }) => grammar.includes('network')))
+for (const { name, schema, grammar = '' } of places.filter(({ grammar = '' }) => grammar.includes('network')))
   test(`${name} takes addresses and networks`, () => {
     for (const text of ['192.0.2.7', '192.0.2.0/24', '2001:db8::1', '2001:db8::/32', '0.0.0.0/0']) assert.equal(parsed(schema, text), text)
-    for (const wrong of ['', '192.0.2.0/33', '10/8', '::/129', '192.0.2.0/']) assert.match(refused(schema, wrong), /192\.0\.2\.0\/24/)
+    // Listeners have always taken the short forms of inet_aton(3) too, and clients without an address.
+    const forListeners = ['10/8', 'unix']
+    const isForListeners = grammar.includes('unix')
+    for (const text of isForListeners ? forListeners : []) assert.equal(parsed(schema, text), text)
+    for (const wrong of ['', '192.0.2.0/33', '::/129', '192.0.2.0/', 'mx test', ...(isForListeners ? [] : forListeners)])
+      assert.match(refused(schema, wrong), /192\.0\.2\.0\/24|prefix is too long/)
   })
 
 for (const { name, schema } of places.filter(({ grammar = '' }) => grammar.includes('domain pattern')))
@@ -87,6 +107,46 @@ for (const { name, schema } of of('address pattern'))
       assert.equal(parsed(schema, text), text)
     for (const wrong of ['not an address', 'user@not a domain']) assert.match(refused(schema, wrong), /example\.com/)
   })
+
+for (const { name, schema } of of('domain pattern, address or path'))
+  test(`${name} takes hosts by address and path, too`, () => {
+    for (const text of ['192.0.2.7', '2001:db8::7', '[2001:db8::7]', '/run/mda.sock', 'maildir', '*'])
+      assert.equal(parsed(schema, text), text)
+  })
+
+for (const { name, schema } of of('glob'))
+  test(`${name} takes globs of any text`, () => {
+    for (const text of ['*', 'virus *', 'spam?', '10 points']) assert.equal(parsed(schema, text), text)
+    assert.match(refused(schema, ''), /must not be empty/)
+  })
+
+test('the options of the server are all here, those that are amounts with their grammar', () => {
+  const amounts = ofServer.filter(({ grammar }) => grammar === 'duration' || grammar === 'size').map(({ name }) => name)
+  assert.deepEqual(amounts.sort(), [
+    'listen.greeting.waitMs',
+    'listen.limits.authLine',
+    'listen.limits.commandLine',
+    'listen.limits.commandTimeoutMs',
+    'listen.limits.dataGraceMs',
+    'listen.limits.errorDelayMs',
+    'listen.limits.handshakeTimeoutMs',
+    'listen.limits.line',
+    'listen.limits.minDataRate',
+    'listen.limits.sessionTimeoutMs',
+    'listen.limits.size',
+    'listen.stress.disk.freeBytes',
+    'listen.stress.loopDelayMs',
+    'server.dns.timeoutMs',
+    'server.grace',
+    'server.memory',
+    'use.timeout',
+  ])
+  const silent = ofServer.filter(({ name, description }) => description === '' && !/\[\]|\.disk\./.test(name))
+  assert.deepEqual(
+    silent.map(({ name }) => name),
+    [],
+  )
+})
 
 test('there are options of each grammar', () => {
   const found = ['duration', 'size', 'network', 'domain pattern', 'address pattern'].map((grammar) => of(grammar).length)
@@ -109,18 +169,23 @@ function hasGrammar(schema: z.ZodType): boolean {
   return [...walk('', schema)].some(({ grammar }) => grammar !== undefined)
 }
 
-function* walk(name: string, schema: z.ZodType): Generator<Place> {
-  const { grammar, description = '' } = globalRegistry.get(schema) ?? {}
+function* walk(
+  name: string,
+  schema: z.ZodType,
+  describe: Describe = (one) => globalRegistry.get(one)?.description ?? '',
+): Generator<Place> {
+  const { grammar } = globalRegistry.get(schema) ?? {}
+  const description = describe(schema, name)
   if (grammar !== undefined || description !== '') yield { name, schema, grammar: grammar as string | undefined, description } // nobody else writes it
   if (grammar !== undefined) return
   const { type, shape = {}, element, options = [], innerType, in: input, keyType, valueType } = schema.def as Definition // every schema has one
-  for (const [key, inner] of Object.entries(shape)) yield* walk(`${name}.${key}`, inner)
-  if (element) yield* walk(`${name}[]`, element)
-  for (const option of options) yield* walk(name, option)
-  if (innerType) yield* walk(name, innerType)
-  if (input && type === 'pipe') yield* walk(name, input)
-  if (keyType) yield* walk(`${name}{}`, keyType)
-  if (valueType) yield* walk(`${name}.*`, valueType)
+  for (const [key, inner] of Object.entries(shape)) yield* walk(`${name}.${key}`, inner, describe)
+  if (element) yield* walk(`${name}[]`, element, describe)
+  for (const option of options) yield* walk(name, option, describe)
+  if (innerType) yield* walk(name, innerType, describe)
+  if (input && type === 'pipe') yield* walk(name, input, describe)
+  if (keyType) yield* walk(`${name}{}`, keyType, describe)
+  if (valueType) yield* walk(`${name}.*`, valueType, describe)
 }
 
 function parsed(schema: z.ZodType, value: unknown): unknown {

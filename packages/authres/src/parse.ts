@@ -1,5 +1,6 @@
 /** Reads Authentication-Results fields of others, RFC 8601 §2.2: what is out there, not only what is allowed. */
 import { domainToASCII } from 'node:url'
+import { domainTest } from '@postroad/options'
 import type { AuthResults, MethodResult, Property } from './field.ts'
 import { Lexer } from './lexer.ts'
 
@@ -47,11 +48,9 @@ function readAll(lexer: Lexer): AuthResults | undefined {
 export function hasAuthservId(value: string, authservId: string): boolean {
   const id = readHead(new Lexer(value))
   if (id === undefined) return true
-  const own = normaliseId(authservId.replace(/^\*(?=\.)/, ''))
-  const isOwn = (text: string): boolean => {
-    const claimed = normaliseId(text)
-    return authservId.startsWith('*.') ? claimed.endsWith(own) && claimed !== own : claimed === own
-  }
+  const [, below = '', name = ''] = /^(\*\.)?(.*)$/s.exec(authservId) ?? []
+  const fits = domainTest(`${below}${normaliseId(name)}`)
+  const isOwn = (text: string): boolean => fits(normaliseId(text))
   // An id outside the grammar, such as `mx.example.com@`: whatever a lenient reader takes for the name in it.
   return isOwn(id) || id.split(NO_NAME).some((piece) => piece !== '' && isOwn(piece))
 }

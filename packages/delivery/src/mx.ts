@@ -1,7 +1,8 @@
 /** Where the mail of a domain goes: RFC 5321 §5.1, RFC 7505, RFC 3974. */
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import type { Reply } from '@postroad/mail'
+import { networks } from '@postroad/options'
 import { localReply } from './client/reply.ts'
 
 /** The part of a DNS resolver that is needed; the service `Dns` fits. Rejects with an `Error` that has a `code` as below. */
@@ -148,23 +149,17 @@ function shuffle<T>(items: readonly T[]): T[] {
   return out
 }
 
-let own: { readonly at: number; readonly list: BlockList } | undefined
+let own: { readonly at: number; readonly has: (address: string) => boolean } | undefined
 
 /** Whether an address is one of this machine's, or means it, however it is written; looked up at most every 10 s. */
 export function isOwnAddress(address: string): boolean {
   const now = performance.now()
-  if (own === undefined || now - own.at > 10_000) own = { at: now, list: listOwnAddresses() }
+  if (own === undefined || now - own.at > 10_000) own = { at: now, has: networks(listOwnNetworks()) }
   // It finds an IPv4 address that is mapped into IPv6 too.
-  return own.list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  return own.has(address)
 }
 
-function listOwnAddresses(): BlockList {
-  const list = new BlockList()
-  list.addSubnet('127.0.0.0', 8)
-  list.addSubnet('0.0.0.0', 8)
-  list.addAddress('::1', 'ipv6')
-  list.addAddress('::', 'ipv6')
-  for (const { address, family } of Object.values(networkInterfaces()).flatMap((each) => each ?? []))
-    list.addAddress(address, family === 'IPv6' ? 'ipv6' : 'ipv4')
-  return list
+function listOwnNetworks(): readonly string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address))
+  return ['127.0.0.0/8', '0.0.0.0/8', '::1', '::', ...addresses]
 }

@@ -2,6 +2,7 @@
  * Pieces of zod schemas for the options of plugins, so that they are written alike everywhere. Each says in its metadata which grammar it has.
  * This entry alone has types of zod: whoever takes another library has the functions of `@postroad/options`.
  */
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { AddressTable } from './address-table.ts'
 import { isDomainPattern } from './domain-table.ts'
@@ -9,7 +10,7 @@ import { isNetwork } from './network.ts'
 import { parseDuration, parseSize } from './unit.ts'
 
 /** The grammars of options, as `meta().grammar` of a schema names them. */
-type Grammar = 'duration' | 'size' | 'network' | 'domain pattern' | 'address pattern'
+type Grammar = 'duration' | 'size' | 'network' | 'domain pattern' | 'domain pattern, address or path' | 'address pattern' | 'glob'
 
 /** A day, for options that count in days. */
 export const DAY = 86_400_000
@@ -72,6 +73,21 @@ export const domainPattern = z
   .string()
   .refine(isDomainPattern, saying('not a domain such as "example.com", or a pattern such as "*.example.com"'))
   .meta({ grammar: 'domain pattern' satisfies Grammar })
+
+/** What `domainTest` takes: a pattern of domains, or what else a host may be called, an address or the path of a socket. */
+export const hostPattern = z
+  .string()
+  .refine(
+    (text) => isDomainPattern(text) || isIP(text) > 0 || text.startsWith('/'),
+    saying('not a domain such as "example.com", a pattern such as "*.example.com", an address, or the path of a socket'),
+  )
+  .meta({ grammar: 'domain pattern, address or path' satisfies Grammar })
+
+/** A pattern for any text: `*` is any part of it, `?` one character. */
+export const globPattern = z
+  .string()
+  .min(1, 'must not be empty: "*" is any text')
+  .meta({ grammar: 'glob' satisfies Grammar })
 
 /** A pattern of addresses, see {@link AddressTable}. */
 export const addressPattern = z

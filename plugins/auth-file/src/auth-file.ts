@@ -116,7 +116,7 @@ function ownAddresses({ domains }: AuthFileOptions): (user: User) => AddressTabl
   return (user) => {
     let table = made.get(user)
     if (!table) {
-      const names = user.name.includes('@') ? [user.name] : domains.map((domain) => `${user.name}@${domain}`)
+      const names = user.name.includes('@') ? [user.name] : domains.map((domain) => `${user.name}@${domain.replace(/^\./, '*.')}`)
       table = new AddressTable([...names, ...user.from].map((pattern) => [pattern, true]))
       made.set(user, table)
     }

@@ -1,7 +1,7 @@
 /** What an operator may say to `auth-file`. */
 
 import { type Limit, parseLimit } from '@postroad/options'
-import { duration, MIB, sizeOf } from '@postroad/options/zod'
+import { domainPattern, duration, MIB, sizeOf } from '@postroad/options/zod'
 import { z } from 'zod'
 import { defaultThreads, type HashLimits } from './hash/pool.ts'
 import type { Argon2Cost, ScryptCost } from './hash/work.ts'
@@ -23,7 +23,7 @@ export const options = z.strictObject({
     .enum(['own', 'any'])
     .default('own')
     .describe('Reverse-paths a user may use: the own address and those of `from=` in the file, or any'),
-  domains: z.array(z.string()).default([]).describe('A user without a domain owns the address of that name in these'),
+  domains: z.array(domainPattern).default([]).describe('A user without a domain owns the address of that name in these'),
   hash: z.enum(['scrypt', 'argon2id']).default('scrypt').describe('How new passwords are kept; `argon2id` needs Node 24'),
   argon2: z
     .strictObject({

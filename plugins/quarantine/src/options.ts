@@ -1,5 +1,5 @@
 /** What an operator may say to `quarantine`. */
-import { duration } from '@postroad/options/zod'
+import { duration, globPattern } from '@postroad/options/zod'
 import { z } from 'zod'
 
 /** The options of {@link quarantine}. */
@@ -14,7 +14,7 @@ export const options = z.strictObject({
     })
     .optional()
     .describe('Where a released message goes; without it nothing can be released'),
-  matches: z.array(z.string()).default(['*']).describe('Globs of the reasons this quarantine is for; others are left to another one'),
+  matches: z.array(globPattern).default(['*']).describe('Globs of the reasons this quarantine is for; others are left to another one'),
 })
 
 export type QuarantineOptions = z.output<typeof options>

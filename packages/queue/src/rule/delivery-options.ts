@@ -1,6 +1,6 @@
 /** What an operator may say of deliveries, whatever store the queue has: the options that all queue plugins share. */
 import { parseAddress } from '@postroad/mail'
-import { duration, size } from '@postroad/options/zod'
+import { domainPattern, duration, hostPattern, size } from '@postroad/options/zod'
 import { z } from 'zod'
 import { BOUNCE_TABLE } from '../bounce-table.ts'
 
@@ -10,15 +10,10 @@ const waits = z.array(duration).min(1)
 const waitsByClass = z.partialRecord(z.enum(CLASSES), waits)
 
 const destinationShape = z.strictObject({
-  match: z
-    .string()
-    .min(1)
+  match: hostPattern
     .optional()
     .describe('Domain (`example.com`, `*.example.com`), host of a route, or name of a transport; `*` is all others'),
-  mx: z
-    .string()
-    .min(1)
-    .toLowerCase()
+  mx: domainPattern
     .optional()
     .describe('Instead of `match`: a best mail host (`*.mail.example.com`). All its domains together have these limits'),
   concurrency: z.int().positive().optional().describe('Transactions at once. Default, with `perSecond` or `group` alone: 20'),

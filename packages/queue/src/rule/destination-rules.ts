@@ -75,7 +75,7 @@ export class DestinationRules {
     { before, entry, own }: { readonly before: readonly Entry[]; readonly entry: Entry | undefined; readonly own: SiteRule | undefined },
   ): SiteRule {
     const found = before.find(({ fits }) => hosts.some(fits))
-    if (found) return { ...this.#rule(found.group === undefined ? `mx:${found.mx}` : `group:${found.group}`, found), hosts }
+    if (found) return { ...this.#rule(found.group === undefined ? `mx:${found.mx?.toLowerCase()}` : `group:${found.group}`, found), hosts }
     return { ...(own ?? this.#rule(`mx:${hosts.join(',')}`, entry)), hosts }
   }
 
