@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os'
 import { type CloseReason, type MailParameters, makeAddress, type RcptParameters } from '@postroad/mail'
 import type { HookName, Logger } from '@postroad/plugin'
 import type { Maybe, Wire, WireReply } from '@postroad/smtp'
-import type { Handler } from './plan/handler.ts'
+import type { Handler, HookContexts } from './plan/handler.ts'
 import type { HookTable } from './plan/hook-table.ts'
 import { createContentMemory } from './policy/content-memory.ts'
 import { createSingleRecipientClients } from './policy/single-recipient-clients.ts'
-import type { RunContext } from './run/context.ts'
 import { Lifetime } from './session/lifetime.ts'
 import type { Scope } from './session/scope.ts'
 import { SessionStages } from './stages/session.ts'
@@ -15,12 +14,12 @@ import { SessionStages } from './stages/session.ts'
 export const NOW = Date.UTC(2026, 10, 30)
 
 /** A handler with nothing special; its plugin is `p`. */
-export function handler(hook: HookName, run: (context: RunContext) => unknown, more: Partial<Handler> = {}): Handler {
+export function handler<K extends HookName>(hook: K, run: (context: HookContexts[K]) => unknown, more: Partial<Handler> = {}): Handler {
   return {
     plugin: 'p',
     ownName: 'p',
     hook,
-    run,
+    run: run as Handler['run'], // a test may call it at another hook, too
     after: [],
     before: [],
     provides: new Set(),

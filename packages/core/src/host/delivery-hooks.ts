@@ -1,5 +1,6 @@
 /** Runs the hooks of a queue's deliveries: what is behind the service `DeliveryHooks`. */
 import type { DeliveryContext, DeliveryHooks, DeliveryResultContext } from '@postroad/plugin'
+import type { Waves } from '../plan/hook-table.ts'
 import { ask } from '../run/ask.ts'
 import { HookCall } from '../run/call.ts'
 import { deliveryOpinions } from '../run/check.ts'
@@ -22,14 +23,18 @@ export function createDeliveryHooks(current: () => Scope | undefined, within: ()
     },
     tell(name, context) {
       const scope = current()
-      const waves = scope?.table[name]
       // `as`: signal, log and clock are given by the run, as at `delivery`.
-      if (scope && waves)
-        tell(waves, new HookCall(name, { scope, lifetime: scope.lifetime }, { delivery: context as DeliveryResultContext }))
+      if (scope) tellResult(scope, name, context as DeliveryResultContext)
     },
     async route(recipient, carries = () => true) {
       const scope = current()
       return scope && ownRoute([scope, ...within()], recipient, carries)
     },
   }
+}
+
+function tellResult<K extends 'delivered' | 'deferred' | 'bounced'>(scope: Scope, hook: K, delivery: DeliveryResultContext): void {
+  const { table }: { readonly table: Waves } = scope
+  const waves = table[hook]
+  if (waves) tell(waves, new HookCall(hook, { scope, lifetime: scope.lifetime }, { delivery }))
 }

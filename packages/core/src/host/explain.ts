@@ -1,7 +1,7 @@
 /** What a configuration means, before a byte is received: scopes, listeners, hooks, waves, EHLO keywords. */
 import { HOOKS, type HookKind, type HookName } from '@postroad/plugin'
-import { type Handler, titleOf } from '../plan/handler.ts'
-import { flat, type Wave } from '../plan/hook-table.ts'
+import { type AnyHandler, titleOf } from '../plan/handler.ts'
+import { flat } from '../plan/hook-table.ts'
 import type { CompiledScope, Generation } from './generation.ts'
 import { counts } from './listening.ts'
 
@@ -87,12 +87,15 @@ function handlerText(handler: ExplainedHandler): string {
 }
 
 /** Handlers that run in turn are each a wave of their own to the reader. */
-function shownWaves(kind: HookKind, handlers: readonly Wave[] | readonly Handler[]): readonly (readonly ExplainedHandler[])[] {
+function shownWaves(
+  kind: HookKind,
+  handlers: readonly (readonly AnyHandler[])[] | readonly AnyHandler[],
+): readonly (readonly ExplainedHandler[])[] {
   const isInWaves = kind === 'ask' || kind === 'tell'
   return isInWaves ? handlers.map((wave) => [wave].flat().map(shown)) : flat(handlers).map((handler) => [shown(handler)])
 }
 
-function shown(handler: Handler): ExplainedHandler {
+function shown(handler: AnyHandler): ExplainedHandler {
   return {
     plugin: handler.plugin,
     ownName: handler.ownName,

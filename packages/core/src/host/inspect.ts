@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { KnownWay } from '@postroad/plugin'
 import { groupId, mayGiveGroup } from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
-import type { Handler } from '../plan/handler.ts'
+import type { AnyHandler } from '../plan/handler.ts'
 import { DISCARD } from '../stages/queue.ts'
 import type { CompiledScope, Generation, ServerContext } from './generation.ts'
 import { fileProblem, folderProblem, type Problem, type WrittenPlace } from './places.ts'
@@ -38,7 +38,7 @@ function lostWays({ scope: { name, table } }: CompiledScope): readonly Finding[]
 
 /** What a queue sends by itself it has to carry itself. */
 function lostReports(scopes: readonly CompiledScope[]): readonly Finding[] {
-  const seen = new Set<Handler['ways']>()
+  const seen = new Set<AnyHandler['ways']>()
   const findings: Finding[] = []
   for (const {
     scope: { name, table },
@@ -75,7 +75,7 @@ interface LostWay extends KnownWay {
 }
 
 /** Those that `isLost`, one for each `via`. */
-function waysOf({ ways, plugin }: Handler, isLost: (via: string) => boolean): readonly LostWay[] {
+function waysOf({ ways, plugin }: AnyHandler, isLost: (via: string) => boolean): readonly LostWay[] {
   const places = new Map<string, string[]>()
   for (const { via, at } of ways?.() ?? []) {
     if (!isLost(via)) continue

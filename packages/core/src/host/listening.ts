@@ -4,8 +4,8 @@ import type { ServerSettings } from '../config/config.ts'
 import type { Listen, ScopeSpec } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
 import { OPINION_HOOKS } from '../plan/compile.ts'
-import type { Handler } from '../plan/handler.ts'
-import { flat, type HookTable, type Wave } from '../plan/hook-table.ts'
+import type { AnyHandler } from '../plan/handler.ts'
+import { flat, type HookTable } from '../plan/hook-table.ts'
 import { quarantineLevel } from '../policy/thresholds.ts'
 
 /** A listener that is to be opened. */
@@ -47,7 +47,7 @@ function givesPoints(table: HookTable): boolean {
 }
 
 /** Whether somebody's answer is obeyed: of who runs in the shadow, or only observes, none ever is. */
-export function counts(handlers: readonly Wave[] | readonly Handler[] | undefined): boolean {
+export function counts(handlers: readonly (readonly AnyHandler[])[] | readonly AnyHandler[] | undefined): boolean {
   return flat(handlers).some(({ shadow, observes }) => !shadow && !observes)
 }
 

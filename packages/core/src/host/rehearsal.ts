@@ -13,7 +13,7 @@ export function rehearsed({ nexthop: _nexthop, accepted: _accepted, queue, quara
   }
 }
 
-function answer(hook: HookName, run: Handler['run']): Handler {
+function answer<K extends HookName>(hook: K, run: Handler<K>['run']): Handler<K> {
   return {
     plugin: 'rehearsal',
     ownName: 'rehearsal',

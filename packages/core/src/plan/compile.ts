@@ -35,7 +35,7 @@ const TIMEOUT = 10_000
 const LONG_TIMEOUT = 60_000
 
 type Spec = HookOptions & {
-  readonly handler: Handler['run']
+  readonly handler: (context: never) => unknown
   readonly mechanisms?: readonly Mechanism[]
   readonly supports?: readonly QueueFeature[]
   readonly carries?: (via: string) => boolean
@@ -124,7 +124,7 @@ function handlerOf(use: Use, hook: HookName, { spec, index, named }: HandlerSour
     plugin: use.name,
     ownName: use.plugin.name,
     hook,
-    run: spec.handler,
+    run: spec.handler as Handler['run'], // whatever it takes: it was defined for this hook
     after: [
       ...(spec.after ?? []).flatMap<Handler['after'][number]>((one) => (typeof one === 'string' ? byAuthor(one) : [one])),
       ...(options.after ?? []).flatMap(byOperator),
@@ -134,7 +134,8 @@ function handlerOf(use: Use, hook: HookName, { spec, index, named }: HandlerSour
     timeout: options.timeout ?? spec.timeout ?? (hook === 'queue' || hook === 'quarantine' ? LONG_TIMEOUT : TIMEOUT),
     shadow: options.mode === 'shadow',
     onError: options.onError ?? 'defer',
-    when: options.when,
+    // `as`: at hooks of deliveries there is no session. A condition that reads it fails there, which is said.
+    when: options.when as Handler['when'],
     awaits: [],
     mechanisms: spec.mechanisms ?? [],
     supports: spec.supports ?? [],

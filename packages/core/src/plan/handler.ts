@@ -1,15 +1,16 @@
-import type { HookName, KnownWay, Mechanism, QueueFeature } from '@postroad/plugin'
+import type { HookHandlers, HookName, KnownWay, Mechanism, QueueFeature } from '@postroad/plugin'
 import type { UseOptions } from '../config/config.ts'
 
-/** One handler of one plugin at one hook, with everything that was said of it: by its author and by the operator. */
-export interface Handler {
+/** What a handler of each hook is given. */
+export type HookContexts = { readonly [K in HookName]: Parameters<HookHandlers[K]>[0] }
+
+/** What is known of a handler at whatever hook: everything that was said of it by its author and by the operator. */
+export interface AnyHandler {
   /** The name of the plugin in its scope: its own, or the label that the operator gave with `as`. */
   readonly plugin: string
   /** The plugin's own name. */
   readonly ownName: string
   readonly hook: HookName
-  // The host calls handlers of all hooks through one door; their answers are checked at run time.
-  readonly run: (context: never) => unknown
   /** Plugins by their names in the scope, and facts. */
   readonly after: readonly (string | { readonly name: string })[]
   /** Plugins by their names in the scope. */
@@ -20,7 +21,7 @@ export interface Handler {
   readonly timeout: number
   readonly shadow: boolean
   readonly onError: NonNullable<UseOptions['onError']>
-  readonly when: UseOptions['when']
+  readonly when: ((context: never) => boolean) | undefined
   /** Hooks whose handlers may still be running, their refusals delayed, and provide a fact this one reads. */
   readonly awaits: readonly DelayedHook[]
   readonly mechanisms: readonly Mechanism[]
@@ -37,6 +38,13 @@ export interface Handler {
   readonly index: number
   /** It has answered with a promise before, or it has not; undefined until it has run. A rejection that nobody holds is attributed to it unless it answers at once. */
   asynchronous: boolean | undefined
+}
+
+/** One handler of one plugin at the hook `K`. What it answers is checked at run time. */
+export interface Handler<K extends HookName = HookName> extends AnyHandler {
+  readonly run: (context: HookContexts[K]) => unknown
+  /** It runs when this holds. */
+  readonly when: ((context: HookContexts[K]) => boolean) | undefined
 }
 
 /** Hooks whose refusals may be delayed until RCPT. */

@@ -1,31 +1,33 @@
 /** *Ask*: waves in order; within a wave all at the same time, and the most severe opinion wins, never the fastest. */
-import type { Handler } from '../plan/handler.ts'
+import type { HookName } from '@postroad/plugin'
+import type { Maybe } from '@postroad/smtp'
+import type { AnyHandler, Handler } from '../plan/handler.ts'
 import type { Wave } from '../plan/hook-table.ts'
 import { type AnyOpinion, type Decision, severer } from '../policy/severity.ts'
-import type { AnyArguments, HookCall } from './call.ts'
+import type { HookCall } from './call.ts'
 import { type AnswerCheck, Failure, invoke } from './guard.ts'
 
 type Answers<O> = readonly O[] | Failure | undefined
 type Decisions<O extends AnyOpinion> = readonly Decision<O>[] | undefined
 
 /** The most severe opinion of the first wave that has a decisive one. Points go to the call's owner. */
-export function ask<O extends AnyOpinion>(
-  waves: readonly Wave[],
-  call: HookCall,
+export function ask<K extends HookName, O extends AnyOpinion>(
+  waves: readonly Wave<K>[],
+  call: HookCall<K>,
   check: AnswerCheck<readonly O[]>,
-): Decision<O> | undefined | Promise<Decision<O> | undefined> {
+): Maybe<Decision<O> | undefined> {
   return from(waves, 0, { call, check })
 }
 
-type Question<O> = { readonly call: HookCall; readonly check: AnswerCheck<readonly O[]> }
+type Question<K extends HookName, O> = { readonly call: HookCall<K>; readonly check: AnswerCheck<readonly O[]> }
 
-function from<O extends AnyOpinion>(
-  waves: readonly Wave[],
+function from<K extends HookName, O extends AnyOpinion>(
+  waves: readonly Wave<K>[],
   start: number,
-  question: Question<O>,
-): Decision<O> | undefined | Promise<Decision<O> | undefined> {
+  question: Question<K, O>,
+): Maybe<Decision<O> | undefined> {
   for (let i = start; i < waves.length; i++) {
-    const decisive = askWave(waves[i] as Wave, question.call, question.check) // within bounds
+    const decisive = askWave(waves[i] as Wave<K>, question.call, question.check) // within bounds
     if (decisive instanceof Promise) return decisive.then((list) => (list ? strongest(list) : from(waves, i + 1, question)))
     if (decisive) return strongest(decisive)
   }
@@ -33,18 +35,18 @@ function from<O extends AnyOpinion>(
 }
 
 /** All decisive opinions of one wave; undefined when there are none. */
-export function askWave<O extends AnyOpinion>(
-  wave: Wave,
-  call: HookCall,
+export function askWave<K extends HookName, O extends AnyOpinion>(
+  wave: Wave<K>,
+  call: HookCall<K>,
   check: AnswerCheck<readonly O[]>,
-): Decisions<O> | Promise<Decisions<O>> {
+): Maybe<Decisions<O>> {
   let decisive: Decision<O>[] | undefined
   let pending: Promise<void>[] | undefined
-  let late: { handler: Handler; said: Answers<O> }[] | undefined
+  let late: { handler: AnyHandler; said: Answers<O> }[] | undefined
   for (const handler of wave) {
     const said = handler.awaits.length > 0 ? whenKnown(handler, call, check) : invoke(handler, call, check)
     if (said instanceof Promise) {
-      const slot: { handler: Handler; said: Answers<O> } = { handler, said: undefined }
+      const slot: { handler: AnyHandler; said: Answers<O> } = { handler, said: undefined }
       late ??= []
       late.push(slot)
       pending ??= []
@@ -65,17 +67,13 @@ export function askWave<O extends AnyOpinion>(
 }
 
 /** A fact is awaited where it is read: its provider may still be running, its refusal delayed until RCPT. */
-function whenKnown<O extends AnyOpinion>(
-  handler: Handler,
-  call: HookCall,
-  check: AnswerCheck<readonly O[]>,
-): Answers<O> | Promise<Answers<O>> {
+function whenKnown<K extends HookName, O>(handler: Handler<K>, call: HookCall<K>, check: AnswerCheck<readonly O[]>): Maybe<Answers<O>> {
   const pending = call.pendingAt(handler.awaits)
   return pending ? pending.then(() => invoke(handler, call, check)) : invoke(handler, call, check)
 }
 
 function weigh<O extends AnyOpinion>(
-  handler: Handler,
+  handler: AnyHandler,
   call: HookCall,
   said: readonly O[] | Failure,
   decisive: Decision<O>[] | undefined,
@@ -97,8 +95,7 @@ function weigh<O extends AnyOpinion>(
 }
 
 function addPoints(call: HookCall, points: number): void {
-  const { transaction, session, hook } = call
-  const { recipient }: AnyArguments = call.args
+  const { transaction, session, hook, recipient } = call
   if (call.isStale) return
   if (hook === 'connect' || hook === 'helo') {
     session?.addPoints(hook, points)

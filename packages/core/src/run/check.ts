@@ -14,14 +14,14 @@ import {
   type Route,
   textOf,
 } from '@postroad/plugin'
-import type { Handler } from '../plan/handler.ts'
+import type { AnyHandler } from '../plan/handler.ts'
 
 const COMMAND = new Set(['accept', 'reject', 'defer', 'suspect'])
 const MESSAGE = new Set([...COMMAND, 'quarantine', 'discard'])
 const DELIVERY = new Set(['reject', 'defer', 'reroute'])
 
 /** One opinion or several, of the kinds the hook allows; copies, because what is looked at again later must not have changed. */
-export function opinions(answer: unknown, handler: Handler): readonly MessageOpinion[] {
+export function opinions(answer: unknown, handler: AnyHandler): readonly MessageOpinion[] {
   if (handler.observes)
     throw new TypeError(`${handler.hook} only observes, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`)
   const kinds = handler.hook === 'message' ? MESSAGE : COMMAND
@@ -44,7 +44,7 @@ export function route(answer: unknown): Route | Refusal {
 }
 
 /** An answer to `queue` or `quarantine`. @throws {TypeError} when it is neither a receipt nor a refusal */
-export function receipt(answer: unknown, handler: Handler): Receipt | Refusal {
+export function receipt(answer: unknown, handler: AnyHandler): Receipt | Refusal {
   if (!isObject(answer) || 'kind' in answer) return opinion<Refusal>(answer, REFUSALS, handler.hook)
   const { id, refused } = answer
   if (typeof id !== 'string') throw notAnAnswer(answer, handler.hook)
@@ -68,7 +68,7 @@ export function identity(answer: unknown): Identity | Refusal {
 }
 
 /** An answer to `verify`, `expand`, `help` or `unknown`. @throws {TypeError} when it is no reply */
-export function reply(answer: unknown, handler: Handler): CommandReply {
+export function reply(answer: unknown, handler: AnyHandler): CommandReply {
   if (!isObject(answer)) throw notAnAnswer(answer, handler.hook)
   const { kind, code, text } = answer
   if (kind !== 'reply' || typeof code !== 'number' || typeof text !== 'string') throw notAnAnswer(answer, handler.hook)

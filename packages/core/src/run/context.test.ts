@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { messageFromBytes } from '@postroad/message'
-import { accept, type DeliveryContext, defineFact, reject } from '@postroad/plugin'
+import { accept, type DeliveryResultContext, defineFact, type HookName, reject } from '@postroad/plugin'
 import { addressOf, ground, handler, NOW, wire } from '../fixture.test.ts'
+import type { Handler } from '../plan/handler.ts'
 import { FactStore } from '../session/fact-store.ts'
 import { SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
 import { HookCall, NOTHING } from './call.ts'
-import { DeliveryRunContext, RunContext } from './context.ts'
+import { contextOf } from './context.ts'
 
 const A = addressOf('a@x.test')
 const OVER = new Error('over')
@@ -20,75 +21,105 @@ function begin() {
   return { ...made, session, transaction }
 }
 
+const quiet = <K extends HookName>(hook: K, more: Partial<Handler> = {}) => handler(hook, () => undefined, more)
+
+/** Names of what a handler may read. */
+function fieldsOf(context: object): readonly string[] {
+  const names = new Set<string>()
+  for (let at = context; at !== Object.prototype; at = Object.getPrototypeOf(at))
+    for (const name of Object.getOwnPropertyNames(at)) names.add(name)
+  return [...names].filter((name) => !['constructor', 'end', 'abort'].includes(name)).sort()
+}
+
+const BASE = ['log', 'now', 'signal']
+const OF_SESSION = [...BASE, 'find', 'get', 'session', 'set']
+const OF_TRANSACTION = [...OF_SESSION, 'envelope', 'helo']
+const OF_RECIPIENT = [...OF_TRANSACTION, 'parameters', 'recipient']
+const OF_MESSAGE = [...OF_TRANSACTION, 'message', 'points']
+const OF_COMMAND = [...OF_SESSION, 'argument', 'verb']
+const OF_DELIVERY = [...BASE, 'attempt', 'envelope', 'id', 'queuedAt', 'recipients', 'route']
+const FIELDS: Readonly<Record<HookName, readonly string[]>> = {
+  connect: OF_SESSION,
+  helo: [...OF_SESSION, 'helo'],
+  auth: [...OF_SESSION, 'attempt'],
+  mail: [...OF_TRANSACTION, 'parameters'],
+  rcpt: OF_RECIPIENT,
+  route: OF_RECIPIENT,
+  nexthop: [...OF_RECIPIENT, 'route'],
+  data: OF_TRANSACTION,
+  receive: OF_TRANSACTION,
+  message: OF_MESSAGE,
+  rewrite: OF_MESSAGE,
+  quarantine: [...OF_MESSAGE, 'deliveries', 'reason'],
+  queue: [...OF_MESSAGE, 'deliveries'],
+  accepted: [...OF_MESSAGE, 'deliveries', 'receipt'],
+  verify: OF_COMMAND,
+  expand: OF_COMMAND,
+  help: OF_COMMAND,
+  unknown: OF_COMMAND,
+  refused: [...OF_SESSION, 'envelope', 'hook', 'plugin', 'recipient', 'refusal'],
+  closed: [...OF_SESSION, 'reason'],
+  delivery: OF_DELIVERY,
+  delivered: [...OF_DELIVERY, 'class', 'reply'],
+  deferred: [...OF_DELIVERY, 'class', 'nextAttemptAt', 'reply'],
+  bounced: [...OF_DELIVERY, 'class', 'reply'],
+}
+
+test('a context has the fields of its hook, and no others', () => {
+  const { transaction } = begin()
+  for (const [hook, fields] of Object.entries(FIELDS) as [HookName, readonly string[]][])
+    assert.deepEqual(fieldsOf(contextOf(new HookCall(hook, transaction, NOTHING as never), quiet(hook))), [...fields].sort(), hook)
+})
+
 test('a context has what session, transaction and arguments have', () => {
   const { session, transaction, scope } = begin()
-  session.greet('h', true)
+  const helo = session.greet('h', true)
   session.addPoints('connect', 1)
   session.addPoints('helo', 2)
   transaction.decisions.addPoints(4)
-  const empty = new RunContext(
-    new HookCall('mail', transaction, NOTHING),
-    handler('mail', () => undefined),
-  )
-  assert.deepEqual(
-    [empty.session, empty.helo, empty.envelope, empty.parameters, empty.points],
-    [session.view, session.helo, transaction.envelope, { size: 9 }, 7],
-  )
-  assert.equal(empty.now(), NOW)
-  assert.equal(empty.log, scope.log)
-  const { recipient, recipients, route, message, deliveries, reason, receipt, attempt, verb, argument, hook, plugin, refusal } = empty
-  const none = [recipient, recipients, route, message, deliveries, reason, receipt, attempt, verb, argument, hook, plugin, refusal]
-  assert.deepEqual(none, Array(13).fill(undefined))
-
+  const mail = contextOf(new HookCall('mail', transaction, NOTHING), quiet('mail'))
+  assert.deepEqual([mail.session, mail.helo, mail.envelope, mail.parameters], [session.view, helo, transaction.envelope, { size: 9 }])
+  assert.equal(mail.now(), NOW)
+  assert.equal(mail.log, scope.log)
+  const message = messageFromBytes(Buffer.from('\r\n'))
+  assert.equal(contextOf(new HookCall('message', transaction, { message }), quiet('message')).points, 7)
   const args = {
     helo: { name: 'i', extended: false },
     recipient: A,
     parameters: { notify: [] },
     route: { via: 'x' },
-    message: messageFromBytes(Buffer.from('\r\n')),
+    message,
     deliveries: [],
     reason: 'r',
     receipt: { id: '1' },
     attempt: { mechanism: 'PLAIN' },
     verb: 'V',
     argument: 'arg',
+    refusal: reject('no'),
     refusedAt: 'rcpt',
     refusedBy: 'q',
-    refusal: reject('no'),
   }
-  // `as`: no hook has all of them, and the context reads each from wherever it is.
-  const full = new RunContext(
-    new HookCall('mail', transaction, args as never),
-    handler('mail', () => undefined),
-  )
-  const { refusedAt, refusedBy, ...same } = args
-  assert.equal(full.hook, refusedAt)
-  assert.equal(full.plugin, refusedBy)
-  for (const [name, value] of Object.entries(same)) assert.equal(full[name as keyof RunContext], value, name)
+  // `as`: no hook has all of them, and each context reads those of its hook.
+  const of = <K extends HookName>(hook: K) => contextOf(new HookCall(hook, transaction as never, args as never), quiet(hook))
+  const contexts: readonly object[] = [of('helo'), of('auth'), of('nexthop'), of('quarantine'), of('accepted'), of('help'), of('refused')]
+  const { refusedAt: hook, refusedBy: plugin, ...same } = args
+  for (const [name, value] of Object.entries({ ...same, hook, plugin })) {
+    const having = contexts.filter((context) => name in context).map((context) => (context as Record<string, unknown>)[name])
+    assert.ok(having.includes(value), name)
+  }
 })
 
-test('without a session there is nothing of one', () => {
-  const { scope } = ground()
-  const context = new RunContext(
-    new HookCall('data', { scope, lifetime: scope.lifetime }, NOTHING),
-    handler('data', () => undefined),
-  )
-  assert.deepEqual(
-    [context.session, context.helo, context.envelope, context.parameters, context.points],
-    [undefined, undefined, undefined, undefined, 0],
-  )
+test('what is refused outside of a transaction has no envelope', () => {
+  const { session, transaction } = begin()
+  const args = { refusedAt: 'helo', refusedBy: 'p', refusal: reject('no') } as const
+  assert.equal(contextOf(new HookCall('refused', session, args), quiet('refused')).envelope, undefined)
+  assert.equal(contextOf(new HookCall('refused', transaction, args), quiet('refused')).envelope, transaction.envelope)
 })
 
 test('a signal fires when the run is over, also for who asks late', () => {
   const make = () => {
     const { session } = begin()
-    return {
-      session,
-      context: new RunContext(
-        new HookCall('mail', session, NOTHING),
-        handler('mail', () => undefined),
-      ),
-    }
+    return { session, context: contextOf(new HookCall('connect', session, NOTHING), quiet('connect')) }
   }
   for (const end of ['end', 'abort'] as const) {
     const early = make().context
@@ -118,7 +149,7 @@ test('a fact is kept where it belongs, and read from there', () => {
   const { session, transaction } = begin()
   const recipientFacts = new FactStore()
   const call = new HookCall('rcpt', transaction, { recipient: A, parameters: {}, recipientFacts })
-  const context = new RunContext(call, sets)
+  const context = contextOf(call, sets)
   for (const [scope, fact] of Object.entries(facts)) {
     assert.equal(context.find(fact), undefined)
     assert.throws(() => context.get(fact), { message: `Fact "${fact.name}" is not there: declare after: [fact], or use find` })
@@ -135,27 +166,25 @@ test('a fact is kept where it belongs, and read from there', () => {
 })
 
 test('a fact is not set after the run, nor undeclared, nor where there is nothing it could belong to', () => {
-  const { session, scope } = begin()
-  const call = new HookCall('mail', session, NOTHING)
-  const over = new RunContext(call, sets)
+  const { session, transaction } = begin()
+  const call = new HookCall('mail', transaction, NOTHING)
+  const over = contextOf(call, sets)
   over.end(OVER)
   assert.throws(() => over.set(facts.session, 'x'), { message: 'Fact "of-session" was set after the run was over: over' })
-  const undeclared = new RunContext(
-    call,
-    handler('mail', () => undefined),
-  )
+  const undeclared = contextOf(call, quiet('mail'))
   assert.throws(() => undeclared.set(facts.session, 'x'), { message: 'p.mail sets "of-session" without declaring it: provides: [fact]' })
-  assert.throws(() => new RunContext(call, sets).set(facts.recipient, 'x'), {
+  assert.throws(() => contextOf(call, sets).set(facts.recipient as never, 'x'), {
     message: 'Fact "of-recipient" belongs to a recipient, and there is none at rcpt',
   })
-  const nobody = new RunContext(new HookCall('data', { scope, lifetime: scope.lifetime }, NOTHING), sets)
-  assert.throws(() => nobody.set(facts.session, 'x'), /belongs to a session/)
-  assert.equal(nobody.find(facts.session), undefined)
+  // `as` here and below: the types say so before, and a plugin may have none.
+  const early = contextOf(new HookCall('connect', session, NOTHING), sets)
+  assert.throws(() => early.set(facts.transaction as never, 'x'), /belongs to a transaction/)
+  assert.equal(early.find(facts.transaction), undefined)
 })
 
 test('what was found out of a name goes with it, and comes too late for another', () => {
   const { session } = begin()
-  const context = new RunContext(new HookCall('helo', session, { helo: session.greet('h', true) }), sets)
+  const context = contextOf(new HookCall('helo', session, { helo: session.greet('h', true) }), sets)
   context.set(facts.session, 'x')
   assert.equal(context.find(facts.session), 'x')
   session.greet('another', true)
@@ -176,38 +205,30 @@ test('a delivery is its own subject', () => {
     reply: { code: 250, text: 'ok' },
     class: 'x',
     nextAttemptAt: 9,
-  } as unknown as DeliveryContext // as much of it as is read
-  const of = (delivery: DeliveryContext) =>
-    new DeliveryRunContext(
-      new HookCall('delivery', { scope, lifetime: scope.lifetime }, { delivery }),
-      handler('delivery', () => undefined),
-      delivery,
-    )
-  const context = of(subject)
+  } as unknown as DeliveryResultContext // as much of it as is read
+  const context = contextOf(new HookCall('deferred', { scope, lifetime: scope.lifetime }, { delivery: subject }), quiet('deferred'))
   for (const name of ['id', 'envelope', 'queuedAt', 'recipients', 'route', 'attempt', 'reply', 'class', 'nextAttemptAt'] as const)
     assert.equal(context[name], (subject as unknown as Record<string, unknown>)[name], name)
-  const bare = of({ id: 'q1' } as DeliveryContext) // before anything was answered
-  assert.deepEqual([bare.reply, bare.class, bare.nextAttemptAt], [undefined, undefined, undefined])
 })
 
 test('what is said, and the time it takes, is the message’s, or else the session’s', () => {
   const { session, transaction } = begin()
   const one = handler('rcpt', () => undefined, { plugin: 'q', index: 1 })
-  const of = (caller: SessionState | Transaction) =>
-    new HookCall('rcpt', caller, { recipient: A, parameters: {}, recipientFacts: new FactStore() })
-  of(transaction).note(one, accept())
-  of(transaction).spent(one, 2)
+  const rcpt = new HookCall('rcpt', transaction, { recipient: A, parameters: {}, recipientFacts: new FactStore() })
+  rcpt.note(one, accept())
+  rcpt.spent(one, 2)
   const entry = { plugin: 'q', hook: 'rcpt', shadow: false, outcome: accept(), recipient: 'a@x.test' }
   assert.deepEqual(transaction.decisions.entries, [entry])
   assert.deepEqual(transaction.decisions.times(), { q: 2 })
-  of(session).note(one, accept())
-  of(session).spent(one, 3)
-  assert.deepEqual(session.decisions.entries, [entry])
+  const connect = new HookCall('connect', session, NOTHING)
+  connect.note(one, accept())
+  connect.spent(one, 3)
+  assert.deepEqual(session.decisions.entries, [{ ...entry, hook: 'connect', recipient: undefined }])
   assert.deepEqual(session.decisions.times(), { q: 3 })
 })
 
 test('what is said of a name the client no longer has is not noted', () => {
-  const { session } = begin()
+  const { session, transaction } = begin()
   const helo = session.greet('h', true)
   const call = new HookCall('helo', session, { helo })
   assert.equal(call.isStale, false)
@@ -218,5 +239,5 @@ test('what is said of a name the client no longer has is not noted', () => {
     accept(),
   )
   assert.equal(session.decisions.entries.length, 0)
-  assert.equal(new HookCall('mail', session, NOTHING).isStale, false)
+  assert.equal(new HookCall('mail', transaction, NOTHING).isStale, false)
 })

@@ -1,118 +1,123 @@
 /**
  * What a handler is given: one small object a run, whose fields are read from session, transaction and arguments only when
- * the handler asks for them. No handler can change it.
+ * the handler asks for them. It has the fields that the hook's type promises, and no handler can change it.
  */
-import type { Fact, FactScope } from '@postroad/plugin'
-import type { Handler } from '../plan/handler.ts'
-import type { FactStore } from '../session/fact-store.ts'
-import type { AnyArguments, HookCall } from './call.ts'
+import type { CloseReason, Delivery, MailParameters, RcptParameters } from '@postroad/mail'
+import type {
+  AcceptedContext,
+  Address,
+  AuthAttempt,
+  AuthContext,
+  BaseContext,
+  ClosedContext,
+  CommandContext,
+  ConnectContext,
+  DataContext,
+  DeliveryContext,
+  DeliveryResultContext,
+  Envelope,
+  Fact,
+  Helo,
+  HeloContext,
+  HookName,
+  Logger,
+  MailContext,
+  Message,
+  MessageContext,
+  NexthopContext,
+  QuarantineContext,
+  QueueContext,
+  RcptContext,
+  Receipt,
+  Recipient,
+  Refusal,
+  RefusedContext,
+  Reply,
+  Route,
+  Session,
+} from '@postroad/plugin'
+import type { AnyHandler, HookContexts } from '../plan/handler.ts'
+import type { HookCall } from './call.ts'
 
-/** The context of one run of one handler. */
-export class RunContext {
-  readonly #call: HookCall
-  readonly #handler: Handler
-  #controller: AbortController | undefined
-  #over: Error | undefined
+type DeliveryHook = 'delivery' | 'delivered' | 'deferred' | 'bounced'
+type ResultHook = Exclude<DeliveryHook, 'delivery'>
+type SessionHook = Exclude<HookName, DeliveryHook>
+type CommandHook = 'verify' | 'expand' | 'help' | 'unknown'
+type RecipientHook = 'rcpt' | 'route' | 'nexthop'
+type QueueHook = 'quarantine' | 'queue' | 'accepted'
+type MessageHook = 'message' | 'rewrite' | QueueHook
+type TransactionHook = 'mail' | RecipientHook | 'data' | 'receive' | MessageHook
 
-  constructor(call: HookCall, handler: Handler) {
-    this.#call = call
-    this.#handler = handler
+// Symbols, and no private names: where many classes share a constructor a private name costs ten times the whole object.
+/** Where a context has its call, for the guard. */
+export const CALL = Symbol('call')
+/** Where a context has its handler, for the guard. */
+export const HANDLER = Symbol('handler')
+const CONTROLLER = Symbol('controller')
+const OVER = Symbol('over')
+const ABORTED = Symbol('aborted')
+
+/** The context of one run of one handler: what all hooks have. */
+export class RunContext<K extends HookName = HookName> implements BaseContext {
+  readonly [CALL]: HookCall<K>
+  readonly [HANDLER]: AnyHandler;
+  [CONTROLLER]: AbortController | undefined;
+  [OVER]: Error | undefined;
+  [ABORTED]: Error | undefined
+
+  constructor(call: HookCall<K>, handler: AnyHandler) {
+    this[CALL] = call
+    this[HANDLER] = handler
+    this[CONTROLLER] = undefined
+    this[OVER] = undefined
+    this[ABORTED] = undefined
   }
 
   /** The run is over: its signal fires, and facts are no longer taken from it. */
   end(reason: Error): void {
-    this.#over = reason
-    this.#controller?.abort(reason)
+    this[OVER] = reason
+    this[CONTROLLER]?.abort(reason)
   }
 
   /** The signal fires, and the run may still answer. */
   abort(reason: Error): void {
-    this.#controller?.abort(reason)
-    if (!this.#controller) this.#aborted = reason
+    this[ABORTED] = reason
+    this[CONTROLLER]?.abort(reason)
   }
-  #aborted: Error | undefined
 
   get signal(): AbortSignal {
-    if (!this.#controller) {
-      this.#controller = new AbortController()
-      const reason = this.#over ?? this.#aborted ?? this.#call.lifetime.ended
-      if (reason) this.#controller.abort(reason)
+    let controller = this[CONTROLLER]
+    if (!controller) {
+      controller = new AbortController()
+      this[CONTROLLER] = controller
+      const reason = this[OVER] ?? this[ABORTED] ?? this[CALL].lifetime.ended
+      if (reason) controller.abort(reason)
     }
-    return this.#controller.signal
-  }
-
-  get #args(): AnyArguments {
-    return this.#call.args
+    return controller.signal
   }
 
   get now(): () => number {
-    return this.#call.scope.now
+    return this[CALL].scope.now
   }
-  get log() {
-    return this.#call.scope.logFor(this.#handler.plugin)
+
+  get log(): Logger {
+    return this[CALL].scope.logFor(this[HANDLER].plugin)
   }
-  get session() {
-    return this.#call.session?.view
-  }
-  get helo() {
-    return this.#args.helo ?? this.#call.session?.helo
-  }
-  get envelope() {
-    return this.#call.transaction?.envelope
-  }
-  get parameters() {
-    return this.#args.parameters ?? this.#call.transaction?.envelope.parameters
-  }
-  get points(): number {
-    return (this.#call.session?.points ?? 0) + (this.#call.transaction?.decisions.points ?? 0)
-  }
-  get recipient() {
-    return this.#args.recipient
-  }
-  get recipients() {
-    return this.#args.delivery?.recipients
-  }
-  get route() {
-    return this.#args.route ?? this.#args.delivery?.route
-  }
-  get message() {
-    return this.#args.message
-  }
-  get deliveries() {
-    return this.#args.deliveries
-  }
-  get reason() {
-    return this.#args.reason
-  }
-  get receipt() {
-    return this.#args.receipt
-  }
-  get attempt() {
-    return this.#args.attempt ?? this.#args.delivery?.attempt
-  }
-  get verb() {
-    return this.#args.verb
-  }
-  get argument() {
-    return this.#args.argument
-  }
-  get hook() {
-    return this.#args.refusedAt
-  }
-  get plugin() {
-    return this.#args.refusedBy
-  }
-  get refusal() {
-    return this.#args.refusal
+}
+
+/** What hooks have while there is a client. */
+class SessionRunContext<K extends SessionHook> extends RunContext<K> implements ConnectContext {
+  get session(): Session {
+    return this[CALL].caller.session.view
   }
 
   get find(): <T>(fact: Fact<T>) => T | undefined {
-    return (fact) => this.#store(fact.scope)?.find(fact)
+    return (fact) => this[CALL].storeOf(fact.scope)?.find(fact)
   }
 
   get get(): <T>(fact: Fact<T>) => T {
     return <T>(fact: Fact<T>): T => {
-      const store = this.#store(fact.scope)
+      const store = this[CALL].storeOf(fact.scope)
       if (!store?.has(fact)) throw new Error(`Fact "${fact.name}" is not there: declare after: [fact], or use find`)
       return store.find(fact) as T // it was just seen to be there
     }
@@ -120,50 +125,205 @@ export class RunContext {
 
   get set(): <T>(fact: Fact<T>, value: T) => void {
     return (fact, value) => {
-      if (this.#over) throw new Error(`Fact "${fact.name}" was set after the run was over: ${this.#over.message}`)
-      if (!this.#handler.provides.has(fact.name))
-        throw new Error(`${this.#handler.plugin}.${this.#handler.hook} sets "${fact.name}" without declaring it: provides: [fact]`)
-      const store = this.#store(fact.scope)
-      if (!store) throw new Error(`Fact "${fact.name}" belongs to a ${fact.scope}, and there is none at ${this.#handler.hook}`)
-      if (this.#call.isStale) return
+      const { [CALL]: call, [HANDLER]: handler, [OVER]: over } = this
+      if (over) throw new Error(`Fact "${fact.name}" was set after the run was over: ${over.message}`)
+      if (!handler.provides.has(fact.name))
+        throw new Error(`${handler.plugin}.${handler.hook} sets "${fact.name}" without declaring it: provides: [fact]`)
+      const store = call.storeOf(fact.scope)
+      if (!store) throw new Error(`Fact "${fact.name}" belongs to a ${fact.scope}, and there is none at ${handler.hook}`)
+      if (call.isStale) return
       store.set(fact, value)
-      if (this.#args.helo) this.#call.session?.noteHeloFact(fact.name)
+      call.written(fact.name)
     }
-  }
-
-  #store(scope: FactScope): FactStore | undefined {
-    if (scope === 'session') return this.#call.session?.facts
-    if (scope === 'transaction') return this.#call.transaction?.facts
-    return this.#args.recipientFacts
   }
 }
 
-/** What the `delivery` family of hooks is given. */
-export class DeliveryRunContext extends RunContext {
-  readonly #subject: NonNullable<AnyArguments['delivery']>
+class HeloRunContext extends SessionRunContext<'helo'> implements HeloContext {
+  get helo(): Helo {
+    return this[CALL].args.helo
+  }
+}
 
-  constructor(call: HookCall, handler: Handler, subject: NonNullable<AnyArguments['delivery']>) {
-    super(call, handler)
-    this.#subject = subject
+class AuthRunContext extends SessionRunContext<'auth'> implements AuthContext {
+  get attempt(): AuthAttempt {
+    return this[CALL].args.attempt
+  }
+}
+
+class CommandRunContext extends SessionRunContext<CommandHook> implements CommandContext {
+  get verb(): string {
+    return this[CALL].args.verb
   }
 
+  get argument(): string {
+    return this[CALL].args.argument
+  }
+}
+
+class ClosedRunContext extends SessionRunContext<'closed'> implements ClosedContext {
+  get reason(): CloseReason {
+    return this[CALL].args.reason
+  }
+}
+
+class RefusedRunContext extends SessionRunContext<'refused'> implements RefusedContext {
+  get hook(): HookName {
+    return this[CALL].args.refusedAt
+  }
+
+  get plugin(): string | undefined {
+    return this[CALL].args.refusedBy
+  }
+
+  get refusal(): Refusal {
+    return this[CALL].args.refusal
+  }
+
+  get envelope(): Envelope | undefined {
+    return this[CALL].transaction?.envelope
+  }
+
+  get recipient(): Address | undefined {
+    return this[CALL].args.recipient
+  }
+}
+
+/** What hooks have from MAIL on. */
+class EnvelopeRunContext<K extends TransactionHook> extends SessionRunContext<K> implements DataContext {
+  get helo(): Helo {
+    return this[CALL].caller.session.helo as Helo // the wire takes no MAIL before it
+  }
+
+  get envelope(): Envelope {
+    return this[CALL].caller.transaction.envelope
+  }
+}
+
+class MailRunContext extends EnvelopeRunContext<'mail'> implements MailContext {
+  get parameters(): MailParameters {
+    return this.envelope.parameters
+  }
+}
+
+class RecipientRunContext<K extends RecipientHook> extends EnvelopeRunContext<K> implements RcptContext {
+  get recipient(): Address {
+    return this[CALL].args.recipient
+  }
+
+  get parameters(): RcptParameters {
+    return this[CALL].args.parameters
+  }
+}
+
+class NexthopRunContext extends RecipientRunContext<'nexthop'> implements NexthopContext {
+  get route(): Route {
+    return this[CALL].args.route
+  }
+}
+
+/** What hooks have when the message is there. */
+class MessageRunContext<K extends MessageHook> extends EnvelopeRunContext<K> implements MessageContext {
+  get message(): Message {
+    return this[CALL].args.message
+  }
+
+  get points(): number {
+    return this[CALL].caller.transaction.points
+  }
+}
+
+class QueueRunContext<K extends QueueHook> extends MessageRunContext<K> implements QueueContext {
+  get deliveries(): readonly Delivery[] {
+    return this[CALL].args.deliveries
+  }
+}
+
+class QuarantineRunContext extends QueueRunContext<'quarantine'> implements QuarantineContext {
+  get reason(): string {
+    return this[CALL].args.reason
+  }
+}
+
+class AcceptedRunContext extends QueueRunContext<'accepted'> implements AcceptedContext {
+  get receipt(): Receipt {
+    return this[CALL].args.receipt
+  }
+}
+
+/** What hooks of deliveries have: there is no client any more. */
+class DeliveryRunContext<K extends DeliveryHook> extends RunContext<K> implements DeliveryContext {
   get id(): string {
-    return this.#subject.id
+    return this[CALL].args.delivery.id
   }
-  override get envelope() {
-    // `as`: a queued message has no session, so its envelope is the smaller one of DeliveryContext.
-    return this.#subject.envelope as unknown as RunContext['envelope']
+
+  get envelope(): DeliveryContext['envelope'] {
+    return this[CALL].args.delivery.envelope
   }
+
+  get route(): Route {
+    return this[CALL].args.delivery.route
+  }
+
+  get recipients(): readonly Recipient[] {
+    return this[CALL].args.delivery.recipients
+  }
+
+  get attempt(): number {
+    return this[CALL].args.delivery.attempt
+  }
+
   get queuedAt(): number {
-    return this.#subject.queuedAt
+    return this[CALL].args.delivery.queuedAt
   }
-  get reply() {
-    return 'reply' in this.#subject ? this.#subject.reply : undefined
+}
+
+class ResultRunContext<K extends ResultHook> extends DeliveryRunContext<K> implements DeliveryResultContext {
+  get reply(): Reply {
+    return this[CALL].args.delivery.reply
   }
-  get class() {
-    return 'class' in this.#subject ? this.#subject.class : undefined
+
+  get class(): string | undefined {
+    return this[CALL].args.delivery.class
   }
-  get nextAttemptAt() {
-    return 'nextAttemptAt' in this.#subject ? this.#subject.nextAttemptAt : undefined
+}
+
+class DeferredRunContext extends ResultRunContext<'deferred'> {
+  get nextAttemptAt(): number {
+    return this[CALL].args.delivery.nextAttemptAt as number // at this hook it is known
   }
+}
+
+type Make<K extends HookName> = (call: HookCall<K>, handler: AnyHandler) => RunContext & HookContexts[K]
+
+/** One function a hook, and none for several: each makes objects of one class, which costs a tenth of a class that is looked up. */
+const MAKE: { readonly [K in HookName]: Make<K> } = {
+  connect: (call, handler) => new SessionRunContext(call, handler),
+  helo: (call, handler) => new HeloRunContext(call, handler),
+  auth: (call, handler) => new AuthRunContext(call, handler),
+  mail: (call, handler) => new MailRunContext(call, handler),
+  rcpt: (call, handler) => new RecipientRunContext(call, handler),
+  route: (call, handler) => new RecipientRunContext(call, handler),
+  nexthop: (call, handler) => new NexthopRunContext(call, handler),
+  data: (call, handler) => new EnvelopeRunContext(call, handler),
+  receive: (call, handler) => new EnvelopeRunContext(call, handler),
+  message: (call, handler) => new MessageRunContext(call, handler),
+  rewrite: (call, handler) => new MessageRunContext(call, handler),
+  quarantine: (call, handler) => new QuarantineRunContext(call, handler),
+  queue: (call, handler) => new QueueRunContext(call, handler),
+  verify: (call, handler) => new CommandRunContext(call, handler),
+  expand: (call, handler) => new CommandRunContext(call, handler),
+  help: (call, handler) => new CommandRunContext(call, handler),
+  unknown: (call, handler) => new CommandRunContext(call, handler),
+  delivery: (call, handler) => new DeliveryRunContext(call, handler),
+  accepted: (call, handler) => new AcceptedRunContext(call, handler),
+  refused: (call, handler) => new RefusedRunContext(call, handler),
+  closed: (call, handler) => new ClosedRunContext(call, handler),
+  delivered: (call, handler) => new ResultRunContext(call, handler),
+  deferred: (call, handler) => new DeferredRunContext(call, handler),
+  bounced: (call, handler) => new ResultRunContext(call, handler),
+}
+
+/** The context of a run of a handler of the hook `K`. */
+export function contextOf<K extends HookName>(call: HookCall<K>, handler: AnyHandler): RunContext & HookContexts[K] {
+  return MAKE[call.hook](call, handler)
 }

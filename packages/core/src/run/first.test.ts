@@ -6,6 +6,7 @@ import { type Message, reject } from '@postroad/plugin'
 import { ground, handler, wire } from '../fixture.test.ts'
 import type { Handler } from '../plan/handler.ts'
 import { SessionState } from '../session/session.ts'
+import { Transaction } from '../session/transaction.ts'
 import { HookCall, NOTHING } from './call.ts'
 import { route as asRoute } from './check.ts'
 import { first } from './first.ts'
@@ -18,7 +19,7 @@ const fails = (): never => {
 }
 const begin = () => new SessionState(ground().scope, wire())
 const via = (plugin: string, answer: unknown, more: Partial<Handler> = {}) => handler('route', () => answer, { plugin, ...more })
-const run = (handlers: readonly Handler[], session = begin()) => first(handlers, new HookCall('data', session, NOTHING), asRoute)
+const run = (handlers: readonly Handler[], session = begin()) => first(handlers, new HookCall('connect', session, NOTHING), asRoute)
 
 test('nobody is asked twice', async () => {
   for (const answer of [undefined, Promise.resolve(undefined)]) {
@@ -92,9 +93,12 @@ test('whose facts are still being found out is asked when they are there', async
 })
 
 const original = messageFromBytes(Buffer.from('Subject: x\r\n\r\nx\r\n'))
-const rewrite = (run: (message: Message) => unknown, more: Partial<Handler> = {}) =>
-  handler('rewrite', ({ message }) => run(message as Message), more) // there is one at this hook
-const folded = (...handlers: readonly Handler[]) => fold(handlers, new HookCall('rewrite', begin(), { message: original }))
+const rewrite = (run: (message: Message) => unknown, more: Partial<Handler> = {}): Handler<'rewrite'> => ({
+  ...handler('rewrite', fails, more),
+  run: ({ message }) => run(message),
+})
+const folded = (...handlers: readonly Handler<'rewrite'>[]) =>
+  fold(handlers, new HookCall('rewrite', new Transaction(begin(), undefined, {}), { message: original }))
 const fields = async (result: Promise<Message | Failure>) => [...((await result) as Message).headers].map(({ name }) => name)
 
 test('each gets what the one before made of the message', async () => {
@@ -127,7 +131,7 @@ test('a failure leaves the message as it was, or ends it', async () => {
 test('all are told, whatever they do; a promise only when somebody goes on', async () => {
   const heard: string[] = []
   const hears = (plugin: string) => handler('closed', () => void heard.push(plugin), { plugin })
-  const call = new HookCall('data', begin(), NOTHING)
+  const call = new HookCall('connect', begin(), NOTHING)
   assert.equal(tell([[hears('a'), handler('closed', fails)], [hears('b')]], call), undefined)
   assert.deepEqual(heard, ['a', 'b'])
   let done = false

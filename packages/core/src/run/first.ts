@@ -1,5 +1,7 @@
 /** *First*: handlers in turn until one answers. A failure that is worth something ends the turn: it passes nothing on. */
-import type { Handler } from '../plan/handler.ts'
+import type { HookName } from '@postroad/plugin'
+import type { Maybe } from '@postroad/smtp'
+import type { AnyHandler, Handler } from '../plan/handler.ts'
 import type { HookCall } from './call.ts'
 import { type AnswerCheck, Failure, invoke } from './guard.ts'
 
@@ -10,21 +12,17 @@ export interface FirstAnswer<T> {
 }
 
 /** The first answer that counts, and whose it is; a promise only when a handler answers with one. */
-export function first<T>(
-  handlers: readonly Handler[],
-  call: HookCall,
+export function first<K extends HookName, T>(
+  handlers: readonly Handler<K>[],
+  call: HookCall<K>,
   check: AnswerCheck<T>,
-): FirstAnswer<T> | undefined | Promise<FirstAnswer<T> | undefined> {
+): Maybe<FirstAnswer<T> | undefined> {
   return from(handlers, 0, { call, check })
 }
 
-type Turn<T> = { readonly call: HookCall; readonly check: AnswerCheck<T> }
+type Turn<K extends HookName, T> = { readonly call: HookCall<K>; readonly check: AnswerCheck<T> }
 
-function from<T>(
-  handlers: readonly Handler[],
-  start: number,
-  turn: Turn<T>,
-): FirstAnswer<T> | undefined | Promise<FirstAnswer<T> | undefined> {
+function from<K extends HookName, T>(handlers: readonly Handler<K>[], start: number, turn: Turn<K, T>): Maybe<FirstAnswer<T> | undefined> {
   for (let i = start; i < handlers.length; i++) {
     const handler = handlers[i]
     if (!handler) continue
@@ -38,7 +36,11 @@ function from<T>(
 }
 
 /** Shadowed answers, and failures that are worth nothing, leave the turn to the next. */
-function counted<T>(handler: Handler, { call }: Turn<T>, value: T | Failure | undefined): FirstAnswer<T> | undefined {
+function counted<T>(
+  handler: AnyHandler,
+  { call }: { readonly call: HookCall },
+  value: T | Failure | undefined,
+): FirstAnswer<T> | undefined {
   if (value === undefined || (value instanceof Failure && !value.refusal)) return undefined
   if (handler.shadow) {
     call.note(handler, { kind: 'answer', reason: 'not obeyed' })

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict'
 import { tracingChannel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { type DeliveryContext, defer } from '@postroad/plugin'
+import { type BaseContext, type DeliveryContext, defer, type HookName } from '@postroad/plugin'
 import { type Ground, ground, handler, wire } from '../fixture.test.ts'
-import type { Handler } from '../plan/handler.ts'
+import type { AnyHandler, Handler } from '../plan/handler.ts'
 import { Lifetime } from '../session/lifetime.ts'
 import { SessionState } from '../session/session.ts'
 import { after } from './after.ts'
 import { HookCall, NOTHING } from './call.ts'
-import type { DeliveryRunContext, RunContext } from './context.ts'
 import { attributeEveryRun, Failure, guarded, type HookRun, invoke, runningHandler } from './guard.ts'
 
 const TIMEOUT = 1_000
@@ -22,7 +21,7 @@ function run(one: Handler, lifetime = scope.lifetime): unknown {
 }
 
 /** Says what it has done when it is told to stop. */
-async function lastWord({ signal }: RunContext): Promise<unknown> {
+async function lastWord({ signal }: BaseContext): Promise<unknown> {
   await once(signal, 'abort')
   return { id: 'stored' }
 }
@@ -56,7 +55,7 @@ test('a late handler of another hook has no last word', async (t) => {
 test('a delivery has a context of its own', () => {
   const delivery = { id: 'q1', queuedAt: 5 } as DeliveryContext // as much of it as is read
   const call = new HookCall('delivery', { scope, lifetime: scope.lifetime }, { delivery })
-  const reads = (context: RunContext) => `${(context as DeliveryRunContext).id} ${(context as DeliveryRunContext).queuedAt}` // that is asked here
+  const reads = ({ id, queuedAt }: DeliveryContext) => `${id} ${queuedAt}`
   assert.equal(
     invoke(handler('delivery', reads), call, (answer) => answer),
     'q1 5',
@@ -194,7 +193,7 @@ test('once what it runs for has ended, nothing is worth anything, nor logged', a
   const lifetime = new Lifetime()
   lifetime.end(new Error('gone'))
   const made = ground({}, { lifetime })
-  const call = (one: Handler) => invoke(one, new HookCall('mail', { scope: made.scope, lifetime }, NOTHING), (said) => said)
+  const call = (one: Handler) => invoke(one, new HookCall<HookName>('mail', { scope: made.scope, lifetime }, NOTHING), (said) => said)
   assert.equal(((await call(handler('mail', never))) as Failure).refusal, undefined)
   assert.ok(call(handler('mail', fails)) instanceof Failure)
   assert.deepEqual(made.logged, [])
@@ -211,7 +210,7 @@ test('a thenable that throws has failed; one that is none of the language’s is
 
 test('the signal of a run fires when it is over, however it ended', async () => {
   const signals: AbortSignal[] = []
-  const keep = (answer: () => unknown) => (context: RunContext) => {
+  const keep = (answer: () => unknown) => (context: BaseContext) => {
     signals.push(context.signal)
     return answer()
   }
@@ -250,22 +249,16 @@ test('time is counted by plugin where somebody reads it', async () => {
 })
 
 test('a part of a plugin comes to nothing but its failure', async () => {
-  const call = () => new HookCall('data', { scope, lifetime: new Lifetime() }, NOTHING)
+  const call = () => new HookCall<HookName>('receive', { scope, lifetime: new Lifetime() }, NOTHING)
+  const part = () => ({ handler: handler('receive', () => assert.fail('it is not the handler that runs')), call: call() })
+  const heard: string[] = []
   assert.equal(
-    guarded(
-      handler('receive', () => 'ignored'),
-      call(),
-    ),
+    guarded(part(), (said: string) => heard.push(said), 'now'),
     undefined,
   )
-  assert.equal(
-    await guarded(
-      handler('receive', async () => 'ignored'),
-      call(),
-    ),
-    undefined,
-  )
-  assert.ok(guarded(handler('receive', fails), call()) instanceof Failure)
+  assert.equal(await guarded(part(), async (said: string) => heard.push(said), 'later'), undefined)
+  assert.deepEqual(heard, ['now', 'later'])
+  assert.ok(guarded(part(), fails, undefined) instanceof Failure)
 })
 
 test('every run can be traced, from the call to what the answer is taken for', async () => {
@@ -309,7 +302,7 @@ test('every run can be traced, from the call to what the answer is taken for', a
 })
 
 test('a run is attributed until its handler is known to answer at once, and then only when all are', () => {
-  const seen: (Handler | undefined)[] = []
+  const seen: (AnyHandler | undefined)[] = []
   const quick = handler('mail', () => void seen.push(runningHandler.getStore()))
   run(quick)
   run(quick)

@@ -4,12 +4,13 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { tracingChannel } from 'node:diagnostics_channel'
-import { defer, errorOf, type Logger, type Refusal, reject } from '@postroad/plugin'
-import type { Handler } from '../plan/handler.ts'
+import { defer, errorOf, type HookName, type Logger, type Refusal, reject } from '@postroad/plugin'
+import type { Maybe } from '@postroad/smtp'
+import type { AnyHandler, Handler } from '../plan/handler.ts'
 import { isThenable } from '../thenable.ts'
-import type { AnyArguments, HookCall } from './call.ts'
+import type { HookCall } from './call.ts'
 import { nothing } from './check.ts'
-import { DeliveryRunContext, RunContext } from './context.ts'
+import { CALL, contextOf, HANDLER, RunContext } from './context.ts'
 
 /** A handler's run failed: what that is worth, or undefined where it is worth nothing. */
 export class Failure {
@@ -21,7 +22,7 @@ export class Failure {
 }
 
 /** Turns a handler's raw answer into what the hook expects. @throws {TypeError} when it is nothing the hook knows */
-export type AnswerCheck<T> = (answer: unknown, handler: Handler) => T | undefined
+export type AnswerCheck<T> = (answer: unknown, handler: AnyHandler) => T | undefined
 
 /** Subscribe to `tracing:postroad:hook:*` to see every run; nobody there, no cost. */
 const channel = tracingChannel<HookRun>('postroad:hook')
@@ -44,7 +45,7 @@ export interface HookRun {
 }
 
 /** Whose run this is, for a rejection that nobody holds. */
-export const runningHandler = new AsyncLocalStorage<Handler>()
+export const runningHandler = new AsyncLocalStorage<AnyHandler>()
 let attributeAll = false
 
 /** From now on runs of handlers that answer at once are attributed too, which costs a little: some plugin let a promise float. */
@@ -55,25 +56,47 @@ export function attributeEveryRun(): void {
 /** Milliseconds at most that `queue` and `quarantine` get after their signal fired, to say whether they had stored the message; no longer than they had before it. */
 const LAST_WORD = 5_000
 
+/** What came of a run: a checked answer, nothing, or a failure. */
+type Result<T> = T | Failure | undefined
+
 /**
  * Runs the handler.
  *
  * @returns the checked answer, nothing, or a {@link Failure}; a promise only when the handler answers with one
  */
-export function invoke<T>(
-  handler: Handler,
-  call: HookCall,
-  check: AnswerCheck<T>,
-): T | Failure | undefined | Promise<T | Failure | undefined> {
-  const { delivery }: AnyArguments = call.args
-  const context = delivery ? new DeliveryRunContext(call, handler, delivery) : new RunContext(call, handler)
+export function invoke<K extends HookName, T>(handler: Handler<K>, call: HookCall<K>, check: AnswerCheck<T>): Maybe<Result<T>> {
+  const context = contextOf(call, handler)
+  if (handler.when)
+    try {
+      if (!handler.when(context)) return undefined
+    } catch (cause) {
+      context.end(OVER)
+      return failed({ handler, call, trace: undefined }, cause)
+    }
+  return supervise(handler.run, context, context, check)
+}
+
+/** Runs a part of a plugin that is not a handler of its own, a `receive` sink, under the same guard; nothing but a failure comes out. */
+export function guarded<A>({ handler, call }: Part, run: (argument: A) => unknown, argument: A): Maybe<Failure | undefined> {
+  return supervise(run, argument, new RunContext(call, handler), nothing)
+}
+
+/** Whose it is, and where what it does is noted. */
+export interface Part {
+  readonly handler: AnyHandler
+  readonly call: HookCall
+}
+
+const OVER = new Error('the run is over')
+
+/** Four parameters, because an object would be made for each run. */
+function supervise<A, T>(run: (argument: A) => unknown, argument: A, context: RunContext, check: AnswerCheck<T>): Maybe<Result<T>> {
+  const { [CALL]: call, [HANDLER]: handler } = context
   const start = call.scope.timed ? performance.now() : 0
   let trace: HookRun | undefined
   try {
-    // `as never`: the context has every stage's fields; which of them a handler may read was decided by its type.
-    if (handler.when && !handler.when(context as never)) return undefined
     if (channel.hasSubscribers) trace = traceOf(handler, call)
-    const answer = trace ? channel.start.runStores(trace, () => attributed(handler, context)) : attributed(handler, context)
+    const answer = trace ? channel.start.runStores(trace, () => attributed(handler, run, argument)) : attributed(handler, run, argument)
     if (isThenable(answer)) {
       handler.asynchronous = true
       if (trace) calledFor(trace)
@@ -92,19 +115,11 @@ export function invoke<T>(
   }
 }
 
-/** Runs a part of a plugin that is not a handler of its own, a `receive` sink, under the same guard; nothing but a failure comes out. */
-export function guarded(handler: Handler, call: HookCall): Failure | undefined | Promise<Failure | undefined> {
-  return invoke(handler, call, nothing)
+function attributed<A>(handler: AnyHandler, run: (argument: A) => unknown, argument: A): unknown {
+  return handler.asynchronous !== false || attributeAll ? runningHandler.run(handler, run, argument) : run(argument)
 }
 
-const OVER = new Error('the run is over')
-
-function attributed(handler: Handler, context: RunContext): unknown {
-  if (handler.asynchronous !== false || attributeAll) return runningHandler.run(handler, handler.run, context as never)
-  return handler.run(context as never)
-}
-
-function traceOf(handler: Handler, call: HookCall): HookRun {
+function traceOf(handler: AnyHandler, call: HookCall): HookRun {
   const { plugin, hook, shadow } = handler
   return { plugin, hook, session: call.session?.id, shadow, startedAt: performance.now(), asynchronous: false }
 }
@@ -121,7 +136,7 @@ function over(trace: HookRun, result: unknown): void {
 }
 
 interface Run {
-  readonly handler: Handler
+  readonly handler: AnyHandler
   readonly call: HookCall
   readonly trace: HookRun | undefined
 }
@@ -133,11 +148,11 @@ interface Pending<T> extends Run {
 }
 
 /** Waits for an answer, no longer than the deadline, and not beyond the end of the session. */
-function awaitAnswer<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<T | Failure | undefined> {
+function awaitAnswer<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<Result<T>> {
   const { handler, call, context } = run
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined
-    const finish = (result: T | Failure | undefined, reason: Error): void => {
+    const finish = (result: Result<T>, reason: Error): void => {
       if (!timer) return
       clearTimeout(timer)
       timer = undefined
@@ -173,7 +188,7 @@ function awaitAnswer<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<
   })
 }
 
-function keepsPromises(handler: Handler): boolean {
+function keepsPromises(handler: AnyHandler): boolean {
   return handler.hook === 'queue' || handler.hook === 'quarantine'
 }
 
@@ -189,7 +204,7 @@ function logOf({ handler, call }: Pick<Run, 'handler' | 'call'>): Logger {
   return call.scope.logFor(handler.plugin)
 }
 
-function checked<T>(run: Pending<T>, answer: unknown): T | Failure | undefined {
+function checked<T>(run: Pending<T>, answer: unknown): Result<T> {
   if (answer === undefined) return undefined
   try {
     return run.check(answer, run.handler)
@@ -212,7 +227,7 @@ function failed({ handler, call, trace }: Run, cause: unknown, kind: 'error' | '
   return handler.shadow ? new Failure(undefined) : FAILURES[handler.onError]
 }
 
-const FAILURES: Readonly<Record<Handler['onError'], Failure>> = {
+const FAILURES: Readonly<Record<AnyHandler['onError'], Failure>> = {
   defer: new Failure(defer('Local error in processing, try again later', { status: '4.3.0', code: 451 })),
   pass: new Failure(undefined),
   reject: new Failure(reject('Local error in processing', { status: '5.3.0', code: 554 })),

@@ -1,6 +1,7 @@
 /** VRFY, EXPN, HELP and unknown verbs: a plugin's reply, or the standard's. */
 import type { CommandReply } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
+import type { Turns } from '../plan/hook-table.ts'
 import { after } from '../run/after.ts'
 import { HookCall } from '../run/call.ts'
 import { reply as asReply } from '../run/check.ts'
@@ -21,12 +22,13 @@ const SILENCE: Readonly<Record<CommandHook, WireReply>> = {
 }
 
 /** Answers one of the four, in a transaction or outside of one. */
-export function command(
+export function command<K extends CommandHook>(
   caller: SessionState | Transaction,
-  hook: CommandHook,
+  hook: K,
   line: { readonly verb: string; readonly argument: string },
 ): Maybe<WireReply> {
-  const handlers = caller.scope.table[hook]
+  const { table }: { readonly table: Turns } = caller.scope
+  const handlers = table[hook]
   if (!handlers) return SILENCE[hook]
   const answer = first(handlers, new HookCall(hook, caller, line), asReply)
   return after(answer, decided, hook)

@@ -3,25 +3,39 @@
 import { type ContentWriter, createContentWriter, type Stored } from '@postroad/message'
 import type { ReceiveSink } from '@postroad/plugin'
 import type { ContentSink, Maybe, WireReply } from '@postroad/smtp'
-import type { Handler } from '../plan/handler.ts'
+import type { AnyHandler, Handler } from '../plan/handler.ts'
 import type { ContentMemory } from '../policy/content-memory.ts'
 import { after } from '../run/after.ts'
 import { HookCall, NOTHING } from '../run/call.ts'
 import { sink as asSink } from '../run/check.ts'
-import { Failure, guarded, invoke } from '../run/guard.ts'
+import { Failure, guarded, invoke, type Part } from '../run/guard.ts'
 import type { Scope } from '../session/scope.ts'
 import type { Transaction } from '../session/transaction.ts'
 
-/** A listening plugin. */
-class Tap {
-  /** Runs {@link tell} under the guard of the plugin's own handler. */
-  readonly handler: Handler
+/** A listening plugin: what it does with the message is a part of its handler, and runs under the same guard. */
+class Tap implements Part {
+  readonly handler: AnyHandler
   readonly call: HookCall
-  tell: (sink: ReceiveSink) => unknown = () => undefined
+  readonly #sink: ReceiveSink
+  readonly #write: (chunk: Uint8Array) => unknown
 
-  constructor(handler: Handler, call: HookCall, sink: ReceiveSink) {
-    this.handler = { ...handler, when: undefined, run: () => this.tell(sink) }
+  constructor(handler: AnyHandler, call: HookCall, sink: ReceiveSink) {
+    this.handler = handler
     this.call = call
+    this.#sink = sink
+    this.#write = (chunk) => sink.write(chunk)
+  }
+
+  write(chunk: Uint8Array): Maybe<Failure | undefined> {
+    return guarded(this, this.#write, chunk)
+  }
+
+  end(): Maybe<Failure | undefined> {
+    return guarded(this, (sink) => sink.end?.(), this.#sink)
+  }
+
+  abort(): void {
+    void guarded(this, (sink) => sink.abort?.(), this.#sink)
   }
 }
 
@@ -35,7 +49,7 @@ export function openTaps(transaction: Transaction): Maybe<Taps | Failure> {
   return handlers ? collectTaps(handlers, new HookCall('receive', transaction, NOTHING)) : NONE
 }
 
-function collectTaps(handlers: readonly Handler[], call: HookCall, taps: readonly Tap[] = []): Maybe<Taps | Failure> {
+function collectTaps(handlers: readonly Handler<'receive'>[], call: HookCall<'receive'>, taps: readonly Tap[] = []): Maybe<Taps | Failure> {
   const [handler, ...rest] = handlers
   if (!handler) return taps
   const heard = (sink: ReceiveSink | Failure | undefined): Maybe<Taps | Failure> => {
@@ -52,10 +66,7 @@ function collectTaps(handlers: readonly Handler[], call: HookCall, taps: readonl
 
 /** Tells those who listen that there is no more to hear. */
 export function abortTaps(taps: Taps): void {
-  for (const tap of taps) {
-    tap.tell = (sink) => sink.abort?.()
-    void guarded(tap.handler, tap.call)
-  }
+  for (const tap of taps) tap.abort()
 }
 
 /** One message coming in. */
@@ -76,14 +87,14 @@ export class IncomingContent implements ContentSink {
   write(chunk: Uint8Array): void | Promise<void> {
     const stored = this.#writer.write(chunk)
     if (this.#taps.length === 0) return stored
-    const heard = this.#tellTaps((sink) => sink.write(chunk))
+    const heard = this.#tellTaps(chunk)
     if (!stored) return heard
     return heard ? Promise.all([stored, heard]).then(() => undefined) : stored
   }
 
   /** All bytes are there. */
   async finish(): Promise<Stored> {
-    const heard = this.#tellTaps((sink) => sink.end?.())
+    const heard = this.#tellTaps(undefined)
     if (heard) await heard
     return this.#writer.finish()
   }
@@ -102,22 +113,21 @@ export class IncomingContent implements ContentSink {
     void this.#writer.abort()
   }
 
-  #tellTaps(tell: Tap['tell']): void | Promise<void> {
-    let pending: Promise<unknown>[] | undefined
+  /** The next octets, or that there are no more. */
+  #tellTaps(chunk: Uint8Array | undefined): void | Promise<void> {
+    let pending: Promise<void>[] | undefined
     for (const tap of this.#taps) {
-      tap.tell = tell
-      const result = guarded(tap.handler, tap.call)
-      if (result instanceof Promise) (pending ??= []).push(result.then((late) => this.#heard(tap, late)))
-      else this.#heard(tap, result)
+      const heard = after(chunk ? tap.write(chunk) : tap.end(), IncomingContent.#heard, this, tap)
+      if (heard) (pending ??= []).push(heard)
     }
     return pending && Promise.all(pending).then(() => undefined)
   }
 
   /** A listener that failed hears no more. */
-  #heard(tap: Tap, result: Failure | undefined): void {
+  static #heard(result: Failure | undefined, incoming: IncomingContent, tap: Tap): void {
     if (!result) return
-    this.#taps = this.#taps.filter((other) => other !== tap)
-    if (result.refusal) this.failure ??= result
+    incoming.#taps = incoming.#taps.filter((other) => other !== tap)
+    if (result.refusal) incoming.failure ??= result
   }
 }
 

@@ -1,10 +1,9 @@
 /** AUTH, the four verbs that plugins may answer, and DATA before 354. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AuthAttempt, defer, type Identity, type ReceiveSink, reject } from '@postroad/plugin'
+import { type AuthAttempt, type AuthContext, type CommandContext, defer, type Identity, type ReceiveSink, reject } from '@postroad/plugin'
 import { Client, ground, handler } from '../fixture.test.ts'
 import type { Handler } from '../plan/handler.ts'
-import type { RunContext } from '../run/context.ts'
 
 const PLAIN = { mechanism: 'PLAIN', username: 'alice', authorize: undefined, password: 'x' } as unknown as AuthAttempt // whatever a mechanism has
 const INVALID = { code: 535, status: '5.7.8', text: 'Authentication credentials invalid', disconnect: false }
@@ -12,7 +11,7 @@ const fails = (): never => {
   throw new Error('x')
 }
 const both = (answer: unknown) => [() => answer, async () => answer]
-const login = (run: (context: RunContext) => unknown, more: Partial<Handler> = {}) =>
+const login = (run: (context: AuthContext) => unknown, more: Partial<Handler> = {}) =>
   handler('auth', run, { mechanisms: ['PLAIN'], ...more })
 
 test('who is known is authenticated, and everybody after hears who it is', async () => {
@@ -81,13 +80,13 @@ for (const hook of ['verify', 'expand', 'help', 'unknown'] as const) {
 
   test(`${hook} is answered by a plugin, or as the standard says`, async () => {
     assert.deepEqual(await say(new Client(ground())), SILENCE[hook])
-    const of = async (run: (context: RunContext) => unknown, more: Partial<Handler> = {}) =>
+    const of = async (run: (context: CommandContext) => unknown, more: Partial<Handler> = {}) =>
       say(new Client(ground({ [hook]: [handler(hook, run, more)] })))
     assert.deepEqual(await of(() => undefined), SILENCE[hook])
     assert.deepEqual(await of(fails, { onError: 'pass' }), SILENCE[hook])
     assert.equal((await of(fails)).code, 451)
-    const asked = ({ verb, argument }: RunContext) => ({ kind: 'reply', code: 214, status: '2.0.0', text: `${verb} ${argument}` })
-    for (const run of [asked, async (context: RunContext) => asked(context)])
+    const asked = ({ verb, argument }: CommandContext) => ({ kind: 'reply', code: 214, status: '2.0.0', text: `${verb} ${argument}` })
+    for (const run of [asked, async (context: CommandContext) => asked(context)])
       assert.deepEqual(await of(run), { code: 214, status: '2.0.0', text: `${VERBS[hook]} arg` })
     const lines = await of(() => ({ kind: 'reply', code: 214, text: 'one\ntwo' }))
     assert.deepEqual(lines, { code: 214, status: undefined, text: ['one', 'two'] })

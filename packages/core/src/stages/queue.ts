@@ -2,6 +2,7 @@
 import type { Delivery, RoutedRecipient } from '@postroad/mail'
 import { defer, type Message, type Receipt, type Recipient, type Refusal, type Route, waysOf } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
+import type { Turns } from '../plan/hook-table.ts'
 import type { Verdicts } from '../policy/verdicts.ts'
 import { type HookArguments, HookCall, outliving } from '../run/call.ts'
 import { receipt as asReceipt } from '../run/check.ts'
@@ -82,7 +83,8 @@ interface Taker {
 
 /** The client's leaving does not stop it; the closing of the server does. */
 async function ask<K extends 'queue' | 'quarantine'>(transaction: Transaction, hook: K, args: HookArguments[K]): Promise<Taker> {
-  const handlers = transaction.scope.table[hook]
+  const { table }: { readonly table: Turns } = transaction.scope
+  const handlers = table[hook]
   const answer = handlers && (await first(handlers, new HookCall(hook, outliving(transaction), args), asReceipt))
   if (!answer) return { plugin: transaction.queuedBy, stored: NOT_STORED }
   const { plugin, value } = answer

@@ -1,11 +1,20 @@
 /** From connect to RCPT: what is refused when, by whom, and what the log says of it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accept, defer, type HookName, type Refusal, type Route, reject, suspect } from '@postroad/plugin'
+import {
+  accept,
+  defer,
+  type HeloContext,
+  type HookName,
+  type RcptContext,
+  type Refusal,
+  type Route,
+  reject,
+  suspect,
+} from '@postroad/plugin'
 import { addressOf, Client, type Ground, ground, handler } from '../fixture.test.ts'
-import type { Handler } from '../plan/handler.ts'
+import type { Handler, HookContexts } from '../plan/handler.ts'
 import type { HookTable } from '../plan/hook-table.ts'
-import type { RunContext } from '../run/context.ts'
 import type { Scope } from '../session/scope.ts'
 
 const X: Route = Object.freeze({ via: 'x' })
@@ -14,7 +23,9 @@ const LATER = defer('later', { status: '4.7.1', code: 450 })
 const NO_REPLY = { code: 554, status: '5.7.1', text: 'no', disconnect: false }
 const LATER_REPLY = { code: 450, status: '4.7.1', text: 'later', disconnect: false }
 const soonAndLate = (answer: unknown) => [() => answer, async () => answer]
-const wave = (hook: HookName, run: (context: RunContext) => unknown, more: Partial<Handler> = {}) => [[handler(hook, run, more)]]
+const wave = <K extends HookName>(hook: K, run: (context: HookContexts[K]) => unknown, more: Partial<Handler> = {}) => [
+  [handler(hook, run, more)],
+]
 const routes = [handler('route', () => X)]
 
 function open(table: Partial<HookTable> = {}, more: Partial<Scope> = {}): { readonly client: Client; readonly made: Ground } {
@@ -154,8 +165,8 @@ test('a client that proved who it is has outlived connect and helo, and not mail
 })
 
 test('what was said of a name goes with it, also when it comes late', async () => {
-  const says = ({ helo }: RunContext) => (helo?.name === 'bad' ? NO : undefined)
-  for (const run of [says, async (context: RunContext) => says(context)]) {
+  const says = ({ helo }: HeloContext) => (helo?.name === 'bad' ? NO : undefined)
+  for (const run of [says, async (context: HeloContext) => says(context)]) {
     const { client } = open({ helo: wave('helo', run) })
     await client.stages.helo('bad', 'EHLO')
     await client.begin()
@@ -180,8 +191,8 @@ test('a recipient is refused by its own plugins, and by what the next hop says',
       const { heard, refused } = listening()
       const asked: unknown[] = []
       const { client } = open({
-        [hook]: wave(hook, ({ recipient, route }) => {
-          asked.push(`${recipient} ${route?.via}`)
+        [hook]: wave(hook, (context) => {
+          asked.push(`${context.recipient} ${'route' in context ? context.route.via : undefined}`)
           return run()
         }),
         refused,
@@ -231,7 +242,7 @@ test('who is named twice gets the message once, and is checked twice', async () 
 })
 
 test('ways that no plugin takes, or none takes together, are refused at RCPT', async () => {
-  const via = ({ recipient }: RunContext): Route => ({ via: String(recipient?.local) })
+  const via = ({ recipient }: RcptContext): Route => ({ via: String(recipient?.local) })
   const takes = (...vias: readonly string[]) => handler('queue', () => ({ id: '1' }), { carries: (way) => vias.includes(way) })
   const codes = async (queue: readonly Handler[], ...locals: readonly string[]) => {
     const { client, made } = open({ route: [handler('route', via)], queue })
@@ -292,7 +303,7 @@ test('points of a connection, of a name and of MAIL are in the line of the trans
 })
 
 test('points of a recipient who was refused are not the next one’s', async () => {
-  const judges = ({ recipient }: RunContext) => (recipient?.local === 'b' ? [suspect(4, 'x'), NO] : undefined)
+  const judges = ({ recipient }: RcptContext) => (recipient.local === 'b' ? [suspect(4, 'x'), NO] : undefined)
   const { client } = open({ rcpt: wave('rcpt', judges), queue: [handler('queue', () => ({ id: '1' }))] }, { thresholds: { reject: 4 } })
   assert.deepEqual(await client.send('b@x.test', 'a@x.test'), [554, 250, 250])
 })

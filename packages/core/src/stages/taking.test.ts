@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Delivery, type RoutedRecipient, readAll } from '@postroad/mail'
-import { accept, defer, discard, type Message, quarantine, type Receipt, reject, suspect } from '@postroad/plugin'
+import { accept, defer, discard, type Message, type QueueContext, quarantine, type Receipt, reject, suspect } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
 import { addressOf, Client, codesOf, type Ground, ground, handler } from '../fixture.test.ts'
 import type { Handler } from '../plan/handler.ts'
 import type { HookTable } from '../plan/hook-table.ts'
-import type { RunContext } from '../run/context.ts'
 import type { Scope } from '../session/scope.ts'
 import { group } from './queue.ts'
 
@@ -22,7 +21,7 @@ const shown = (deliveries: readonly Delivery[] | undefined) =>
 function open(table: Partial<HookTable> = {}, more: Partial<Scope> = {}, wire: ConstructorParameters<typeof Client>[1] = {}) {
   const taken: (string[] | undefined)[] = []
   const texts: Promise<string>[] = []
-  const keep = ({ deliveries, message }: RunContext): Receipt => {
+  const keep = ({ deliveries, message }: QueueContext): Receipt => {
     taken.push(shown(deliveries))
     texts.push(readAll(message as Message).then(String)) // there is one at this hook
     return { id: '7' }
@@ -143,7 +142,7 @@ for (const [name, begin, wire] of [
     assert.deepEqual(await send(judging([no]), A, B, C, B), { codes: [250, 554, 250, 554], taken: [['x: a c']] })
     assert.deepEqual(heard.splice(0), ['p b@x.test', 'p b@x.test'])
     assert.deepEqual(await send(judging([() => defer('all')]), A, A), { codes: [451, 451], taken: [] })
-    const some = ({ deliveries }: RunContext): Receipt => {
+    const some = ({ deliveries }: QueueContext): Receipt => {
       const [first = assert.fail()] = deliveries?.[0]?.recipients ?? []
       return { id: '7', refused: [{ recipient: first, refusal: reject('full', { status: '5.2.2', code: 552 }) }] }
     }
