@@ -25,7 +25,7 @@ export function describe(authservId: string, findings: Findings): AuthResults {
   return { authservId, results }
 }
 
-/** RFC 8601 §2.7.2: the domain only; the local part is nobody's business. */
+/** RFC 8601 §2.7.2: the domain only, because readers of the message need not know the local part. */
 function describeSpf({ identity, result, domain, comment }: SpfCheck): MethodResult {
   return build('spf', result, comment, [['smtp', identity, domain]])
 }

@@ -50,7 +50,7 @@ export interface DkimSignature {
 export interface Dkim {
   /** Empty for a message without signatures. */
   readonly signatures: readonly DkimSignature[]
-  /** Signatures beyond the limit, which nobody looked at. */
+  /** How many signatures were not looked at, because there were more than the limit. */
   readonly ignored: number
 }
 

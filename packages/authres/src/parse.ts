@@ -9,7 +9,7 @@ import { Lexer } from './lexer.ts'
  *
  * More is accepted than the grammar has: unquoted values with any character but white space, `;` and `(`, words without a type
  * (`action=none`), and results that cannot be understood, which are left out whole: half a result could mean something else.
- * `undefined` when there is no authserv-id, or a comment or a quoted string has no end: then nobody knows where a result does.
+ * `undefined` when there is no authserv-id, or a comment or a quoted string has no end: then it cannot be told where a result ends.
  */
 export function parseAuthResults(value: string): AuthResults | undefined {
   return readAll(new Lexer(value))

@@ -39,7 +39,7 @@ function toWords({ method, result, reason, comment, properties }: MethodResult):
   return words
 }
 
-/** In octets; most are far from it in any encoding. */
+/** Whether a value has too many octets; most have so few characters that they need not be encoded to know. */
 function isTooLong(text: string): boolean {
   return text.length * 3 > LONGEST_VALUE && Buffer.byteLength(text) > LONGEST_VALUE
 }
@@ -77,7 +77,7 @@ function quote(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }
 
-/** In one piece; where there is no room for it, {@link fold} breaks it at its spaces. */
+/** Writes it in one piece; where there is no room for that, {@link fold} breaks it at its spaces. */
 function writeComment(text: string): string[] {
   const short = clean(text).slice(0, LONGEST_COMMENT).trimEnd()
   return short === '' ? [] : [`(${short.replace(/[\\()]/g, '\\$&')})`]

@@ -21,7 +21,7 @@ export interface PoolOptions {
   readonly maxAgeMs?: number
   /** Milliseconds an unused connection is kept. Default 10,000: servers that count connections do not like to wait. */
   readonly idleMs?: number
-  /** Milliseconds to wait for a connection when all are in use. Default: as long as the attempt may last, for nobody has refused anything. */
+  /** Milliseconds to wait for a connection when all are in use. Default: as long as the attempt may last, because busy connections are no refusal. */
   readonly waitMs?: number
   readonly timeouts?: Partial<Timeouts>
 }

@@ -136,7 +136,7 @@ class Courier {
     return await findMailHosts(domain, { dns, signal: job.signal, isOwn: (name) => port === 25 && name === own })
   }
 
-  /** RFC 5321 §5.1: one host after the other, one address after the other, until there is nobody left without an answer. */
+  /** RFC 5321 §5.1: one host after the other, one address after the other, until each recipient has an answer. */
   async #tryHosts(errand: Errand, hosts: readonly MailHost[]): Promise<Outcome[]> {
     const { job } = errand
     const open = new Map<Recipient, Outcome | undefined>(job.recipients.map((recipient) => [recipient, undefined]))

@@ -29,7 +29,7 @@ export class DnsError extends Error {
   readonly code: DnsFailure
   /** True when the name that was asked is an alias (CNAME): it exists, whatever became of its target, RFC 6604 §3. */
   readonly alias: boolean
-  /** Until when a denial may be kept, milliseconds since the epoch; undefined when nobody knows. */
+  /** Until when a denial may be kept, milliseconds since the epoch; undefined when the answer did not say. */
   readonly expires: number | undefined
 
   constructor(

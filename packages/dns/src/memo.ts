@@ -15,7 +15,7 @@ export interface Conclude<D, T> {
   readonly dns: D
   /** Milliseconds since the epoch. */
   readonly now: number
-  /** Asks nobody but the resolver it is given. */
+  /** Draws the conclusion; asks no other resolver than the given one. */
   draw(dns: D): Promise<T>
   /** Whether it holds for everybody with this key. Default: it does. `texts`: the TXT records it rests on. */
   isCommon?(value: T, texts: readonly string[]): boolean

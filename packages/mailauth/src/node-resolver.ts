@@ -4,7 +4,7 @@ import type { Dns, DnsFailure } from '@postroad/plugin'
 /** A resolver in the form of `dns.promises.resolve` (MX: objects, in spite of the type); rejects with the codes of `node:dns`. */
 export type NodeResolver = (name: string, type: string) => Promise<string[] | string[][]>
 
-/** Too many lookups for one message: nobody knows, so it must not look like "there is none". */
+/** Too many lookups for one message: that says nothing of the record, so it must not look like "there is none". */
 const CODES: Readonly<Record<DnsFailure, string>> = {
   NXDOMAIN: 'ENOTFOUND',
   NODATA: 'ENODATA',

@@ -105,7 +105,7 @@ class Writer implements ContentWriter {
     this.#isClosed = true
     this.#chunks = []
     this.#tail = undefined
-    // Whoever called write has the rejection; here only the file must go.
+    // The caller of write has the rejection; here only the file must go.
     const close = (): Promise<void> | undefined => this.#file?.close()
     return this.#pending ? this.#pending.then(close, close) : close()
   }
@@ -143,7 +143,7 @@ class Writer implements ContentWriter {
       () => {
         if (this.#pending === run) this.#pending = undefined
       },
-      // Whoever called write has the rejection; one who does not look must not end the process.
+      // The caller of write has the rejection; a caller who does not look at it must not end the process.
       (error) => {
         this.#failure ??= { error }
       },

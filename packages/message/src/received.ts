@@ -32,7 +32,7 @@ export interface ReceivedProtocol {
 
 /** `ESMTPSA`, `UTF8LMTPS`, `SMTP`… RFC 3848 §1, RFC 6531 §4.3. */
 export function protocolKeyword(protocol: ReceivedProtocol): string {
-  // HELO knows neither TLS nor AUTH; whoever had them has said EHLO before.
+  // HELO knows neither TLS nor AUTH; a client that used them has said EHLO before.
   const { base, smtputf8, tls, auth } = protocol
   const isExtended = base !== 'SMTP' || smtputf8 || tls || auth
   if (!isExtended) return 'SMTP'

@@ -11,7 +11,7 @@ export interface AddressParts {
 
 /** What {@link AddressTable.find} found. */
 export interface Found<V> {
-  /** As the operator wrote it. */
+  /** The pattern as the operator wrote it. */
   readonly pattern: string
   readonly value: V
   /** What followed the separator, when only the address without it is in the table. */

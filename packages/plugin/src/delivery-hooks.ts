@@ -9,9 +9,9 @@ export type DeliveryFacts<C> = Omit<C, 'signal' | 'log' | 'now'>
 
 /** What a queue asks, and what it tells, of the plugins in its scope and those around it. */
 export interface DeliveryHooks {
-  /** Somebody answers `delivery`: without it, asking is not needed. */
+  /** Whether a handler answers `delivery`: without one, asking is not needed. */
   readonly asks: boolean
-  /** Runs `delivery`: the most severe opinion, reject > defer > reroute; nothing when nobody has one. */
+  /** Runs `delivery`: the most severe opinion, reject > defer > reroute; undefined when there is none. */
   ask(context: DeliveryFacts<DeliveryContext>): Promise<DeliveryOpinion | undefined>
   /** Tells `delivered`, `deferred` or `bounced`; is not waited for. */
   tell(name: 'delivered' | 'deferred' | 'bounced', context: DeliveryFacts<DeliveryResultContext>): void

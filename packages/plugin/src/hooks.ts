@@ -92,7 +92,7 @@ export interface KnownWay {
   readonly at: string
 }
 
-/** What `postroad check` is told of ways: it finds those that nobody takes. */
+/** What `postroad check` is told of ways: it finds those that no plugin takes. */
 interface SaysWays {
   /** The ways it may answer with, as far as they are known before any mail; asked when a configuration is looked at. Absent: none is. */
   readonly ways?: () => Iterable<KnownWay>

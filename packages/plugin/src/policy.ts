@@ -4,7 +4,7 @@ import { type Defer, defer, type PermanentStatus, type Reject, reject, type Susp
 
 /** An entry of an allow list that fitted. */
 export interface Allowed {
-  /** As the operator wrote it. */
+  /** The pattern as the operator wrote it. */
   readonly pattern: string
   readonly reason: string | undefined
 }

@@ -75,7 +75,7 @@ export interface Limiter {
 
 /** Mutual exclusion between workers and nodes; expires with its owner. */
 export interface Lock {
-  /** Runs `work` while holding the lock, or resolves to `undefined` when somebody else has it. */
+  /** Runs `work` while holding the lock, or resolves to `undefined` when another holder has it. */
   tryWith<T>(key: string, ttlMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined>
 }
 
@@ -109,7 +109,7 @@ export interface Dns {
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
-  /** Milliseconds since some moment, by a clock that nobody sets: for durations. Absent: `now` is such a clock, as in tests. */
+  /** Milliseconds since some moment, by a clock that is never set: for durations. Absent: `now` is such a clock, as in tests. */
   monotonic?(): number
   /** Resolves after `ms`; rejects when the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>

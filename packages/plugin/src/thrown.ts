@@ -1,4 +1,4 @@
-/** What somebody else's code threw: JavaScript lets it be anything, also what throws when it is looked at. */
+/** What foreign code threw: JavaScript lets it be anything, also an object that throws when it is looked at. */
 
 /** Characters of a text: what was thrown may be a page. */
 const LENGTH = 1_000

@@ -56,7 +56,7 @@ export async function converse(server: RemoteServer, conversation: ClientScript)
     const hint = /certificate|altname/i.test(failure.message) ? '; --insecure takes any certificate' : ''
     throw new UsageError(`${server.host}:${server.port}: ${failure.message}${hint}`, { cause: error })
   } finally {
-    // Says nothing when there is nobody left to say it to.
+    // A connection that is gone is told nothing.
     connection.quit()
     await ended
     socket.destroy()

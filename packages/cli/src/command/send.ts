@@ -75,7 +75,7 @@ function endpoint(server: string): Pick<RemoteServer, 'host' | 'port'> {
   return { host, port: Number(port) }
 }
 
-/** As it was given, when it is a host with a port, or a host alone. */
+/** The address as it was given, when it is a host with a port, or a host alone. */
 function serverOf(text: string): string {
   const { host, port } = endpoint(text)
   const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535 && /:\d+$|^[^:]*$/.test(text)

@@ -19,7 +19,7 @@ export interface FileOwner {
   readonly gid: number
 }
 
-/** By the rights of this process. Needs /proc. Rejects where a path leads over a link that others could have made, or to what is nobody's here. */
+/** By the rights of this process. Needs /proc. Rejects where a path leads over a link that others could have made, or to a file that belongs to neither user. */
 export function carefulKeeper({ uid, gid }: FileOwner): SocketKeeper {
   const isKnown = (owner: number): boolean => owner === uid || owner === process.getuid?.()
   return {

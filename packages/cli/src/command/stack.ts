@@ -24,7 +24,7 @@ export async function whereItStands(): Promise<string | undefined> {
   return frames && describe(frames)
 }
 
-/** In words, for one line of a log: the plugin's package, and the innermost call. Frames are innermost first. */
+/** Tells it in words, for one line of a log: the plugin's package, and the innermost call. Frames are innermost first. */
 export function describe(frames: readonly Frame[]): string {
   const own = frames.filter(({ url }) => url.startsWith('file:'))
   const packages = own.map(({ url }) => packageOf(url))

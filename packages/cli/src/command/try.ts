@@ -36,7 +36,7 @@ export function tryCommand(program: Command, outcome: { code: number }): void {
     })
 }
 
-/** As the canonical line has it. */
+/** A threshold that was met, as the canonical line of the log has it. */
 interface Met {
   readonly level: string
   readonly at: number

@@ -85,7 +85,7 @@ function watch({ counts, tickMs, ticks, pid, isJson, stack }: Watched): void {
     const end = `${where ?? 'in code that is not JavaScript'}; ${isLast ? 'it is killed' : 'it is given more time'}`
     const text = `Process ${pid} has stood still for ${Math.round((count * tickMs) / 1_000)} s ${end}`
     const line = isJson ? JSON.stringify({ time: new Date().toISOString(), level: 'error', text }) : text
-    // Whoever should read this may have stopped to: to end the process matters more, so it is not waited for long.
+    // The reader of this line may have stopped, too. Ending the process matters more, so it is not waited for long.
     await new Promise<void>((done) => {
       setTimeout(done, 1_000)
       process.getBuiltinModule('node:fs').write(2, `${line}\n`, () => done())

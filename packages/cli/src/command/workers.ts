@@ -91,7 +91,7 @@ class Supervisor {
   /** Workers that may have read the configuration of before the last SIGHUP: they are told when they serve. */
   #outdated = new Set<Worker>()
   #isStopping = false
-  /** Some worker does, or did: the configuration can be served. */
+  /** Whether any worker listens or has listened: the configuration can be served. */
   #serves = false
   #failures = 0
   /** Processes in a row that could not be started. */

@@ -118,7 +118,7 @@ function greet(connection: ClientConnection, { signal, timeouts, mode }: Connect
       connection.onStep = undefined
       signal.removeEventListener('abort', abort)
       connection.removeAllListeners('error')
-      connection.on('error', () => {}) // an error of a connection that has ended is nobody's
+      connection.on('error', () => {}) // an error of a connection that has ended tells nothing new
       if (error === undefined) resolve()
       else reject(toConnectError(error, connection))
     }

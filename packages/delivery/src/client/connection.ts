@@ -9,7 +9,7 @@ import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-
 import { type Extensions, parseExtensions } from './extensions.ts'
 import { escapeText, localReply, ReplyParser } from './reply.ts'
 
-/** What somebody waits for who has sent a command. */
+/** What the sender of a command waits for. */
 export interface CommandExchange {
   /** Milliseconds the next reply may take, by stage: RFC 5321 §4.5.3.2. */
   readonly timeoutMs: number

@@ -267,7 +267,7 @@ export class ClientTransaction implements CommandExchange {
     this.#sendBody()
   }
 
-  /** RFC 2920 §3.1: the server goes on although it refused all recipients; a lone dot ends what nobody gets. */
+  /** RFC 2920 §3.1: the server goes on although it refused all recipients; a lone dot ends a message without recipients. */
   #sendEmpty(): void {
     this.#phase = 'empty'
     this.#connection.expect(this)
