@@ -59,11 +59,12 @@ const ABORTED = Symbol('aborted')
 
 /** The context of one run of one handler: what all hooks have. */
 export class RunContext<K extends HookName = HookName> implements BaseContext {
-  readonly [CALL]: HookCall<K>
-  readonly [HANDLER]: AnyHandler;
-  [CONTROLLER]: AbortController | undefined;
-  [OVER]: Error | undefined;
-  [ABORTED]: Error | undefined
+  // `declare`: to define these fields before the constructor assigns them costs more than all the rest.
+  declare readonly [CALL]: HookCall<K>
+  declare readonly [HANDLER]: AnyHandler
+  declare [CONTROLLER]: AbortController | undefined
+  declare [OVER]: Error | undefined
+  declare [ABORTED]: Error | undefined
 
   constructor(call: HookCall<K>, handler: AnyHandler) {
     this[CALL] = call
