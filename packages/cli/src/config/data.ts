@@ -112,7 +112,9 @@ function install(uses: readonly UseData[], file: string): void {
   for (const name of names) {
     const now = RENAMED.get(name)
     if (now !== undefined)
-      throw new UsageError(`The plugin "${name}" is called "${now}" now, its package @postroad/${now}. \`npm install @postroad/${now}\``)
+      throw new UsageError(
+        `The plugin "${name}" is not there any more; did you mean "${now}"? Its package is @postroad/${now}. \`npm install @postroad/${now}\``,
+      )
   }
   const missing = [...new Set(names)].filter((name) => candidates(name).every((specifier) => !isInstalled(specifier, require)))
   if (missing.length === 0) return
