@@ -162,11 +162,23 @@ async function tryOne(
 ): Promise<Judged> {
   const source = readFileSync(join(folder, path), 'utf8')
   writeFileSync(join(folder, path), applied(source, mutant))
-  const files = stage === 'unit' ? unitTestsFor(folder, path) : wider()
-  const { verdict, said, ms } = files.length > 0 ? await runTests(folder, files, limitMs) : NO_TESTS
+  const started = performance.now()
+  let last = NO_TESTS
+  for (const files of stage === 'unit' ? nearFirst(unitTestsFor(folder, path), path) : [wider()]) {
+    if (files.length > 0) last = await runTests(folder, files, limitMs)
+    if (last.verdict === 'fails') break
+  }
+  const { verdict, said } = last
+  const ms = performance.now() - started
   writeFileSync(join(folder, path), source)
   const { line, what } = mutant
   return { id, path, line, what, text, nth, stage, verdict, said, ms }
+}
+
+/** The tests beside a source, which are quick and mostly know, and then the others. */
+function nearFirst(files: readonly string[], path: string): readonly (readonly string[])[] {
+  const isNear = (file: string) => dirname(file) === dirname(path)
+  return [files.filter(isNear), files.filter((file) => !isNear(file))]
 }
 
 function numbersOf(all: readonly Candidate[], judged: readonly Judged[]): object {
