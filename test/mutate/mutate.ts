@@ -108,8 +108,6 @@ async function judge(drawn: readonly Candidate[], limits: Limits): Promise<Judge
 
 type Stage = Judged['stage']
 
-const NO_TESTS: Run = { verdict: 'passes', ms: 0, said: '' }
-
 function isWaiting(known: Judged | undefined, stage: Stage): boolean {
   if (stage === 'unit') return known === undefined
   return known === undefined || (known.stage === 'unit' && known.verdict !== 'fails')
@@ -163,7 +161,7 @@ async function tryOne(
   const source = readFileSync(join(folder, path), 'utf8')
   writeFileSync(join(folder, path), applied(source, mutant))
   const started = performance.now()
-  let last = NO_TESTS
+  let last: Run = { verdict: 'passes', ms: 0, said: '' }
   for (const files of stage === 'unit' ? nearFirst(unitTestsFor(folder, path), path) : [wider()]) {
     if (files.length > 0) last = await runTests(folder, files, limitMs)
     if (last.verdict === 'fails') break

@@ -351,12 +351,13 @@ test('without a transaction, or without content, there is no message', async () 
 })
 
 test('a message whose client has gone while it was judged is not taken: nobody has looked at it to the end', async () => {
-  const rewrite = [handler('rewrite', () => assert.fail('it is not changed either'))]
-  const { client, made, taken } = open({ ...judging([() => new Promise(() => undefined)]), rewrite })
+  let changed = 0
+  const rewrite = [handler('rewrite', () => void changed++)]
+  const { client, taken } = open({ ...judging([() => new Promise(() => undefined)]), rewrite })
   await client.begin()
   await client.rcpt(A)
   const reply = client.data()
   await new Promise((resolve) => setImmediate(resolve))
   client.close('client')
-  assert.deepEqual([codesOf(await reply), taken, made.logged], [[451], [], []])
+  assert.deepEqual([codesOf(await reply), taken, changed], [[451], [], 0])
 })
