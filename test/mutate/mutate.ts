@@ -19,7 +19,7 @@ Breaks one place of the source at a time, in a copy of the repository, and runs 
 not notice is tried again with ${WIDER.join(', ')}. Unnoticed is what no test fails for; a run that
 hangs counts as unnoticed, too. Mutants that are shown to be equivalent stand in test/mutate/equivalent.json, each with its
 reason, and are not counted. Runs that were broken off go on where they were: a verdict is kept as long as the line reads
-the same. test/mutate/score.json has the figures of the last whole run.
+the same. test/mutate/score.json has figures of the unit tests alone.
 
   --sample N     mutants to try (default 300)
   --seed TEXT    which ones (default "postroad")
