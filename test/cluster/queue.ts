@@ -19,7 +19,8 @@ export async function openQueue(where: object, files?: ContentFolder): Promise<Q
     },
     async kill(store: { readonly owner: string }) {
       const found = opened.find((each) => each.store.owner === store.owner)
-      await found?.store.disown()
+      // What it still says is then `lost`, as if its beat had not come for long.
+      await found?.link.send('zadd', [`{${found.link.prefix}:queue:${name}}:owners`, 0, store.owner])
     },
     async dispose() {
       for (const { link } of opened) await link.close()

@@ -1,7 +1,7 @@
 /** kill -9 at every step: nothing acknowledged is lost, nothing arrives twice but where the next hop's answer was lost. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FAULT_POINTS } from '../../packages/embedded/src/queue/fault.ts'
+import { STEPS } from './steps.ts'
 import { pause, type Verdict, World } from './world.ts'
 
 /** Of all sizes: in the database, and as files. */
@@ -13,7 +13,7 @@ const WAITING = BURST
 const LIMIT_MS = 120_000
 const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 3)
 
-for (const point of FAULT_POINTS) {
+for (const point of STEPS) {
   test(`killed at ${point}: nothing acknowledged is lost`, async (t) => {
     const world = await World.make()
     t.after(() => world.dispose())

@@ -12,10 +12,10 @@ import { noDeliveryHooks } from '../delivery/no-delivery-hooks.ts'
 
 const [, , folder = '', point = '', nth = '0', messages = '0'] = process.argv
 let left = Number(nth)
-const fault = (at: string): void => {
+const onStep = (at: string): void => {
   if (at === point && --left === 0) process.kill(process.pid, 'SIGKILL')
 }
-const store = await openLmdbStore({ folder, fault, minFreeBytes: 0 })
+const store = await openLmdbStore({ folder, onStep, minFreeBytes: 0 })
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 const engine = new QueueEngine({
   store,

@@ -3,16 +3,16 @@ import { spawn } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { FAULT_POINTS } from '../../packages/embedded/src/queue/fault.ts'
 import { killCommand, reloadCommand } from './kill/cli.ts'
 import { SCENARIOS } from './kill/scenario.ts'
+import { STEPS } from './steps.ts'
 
 const HELP = `npm run crash -- [--rounds N]
 npm run crash -- --kills N [--seed S] [--scenario NAME] [--workers N] [--side N] [--lives N] [--patience S] [--out FILE] [--resume] [--keep]
 npm run crash -- --world I --seed S …
 npm run crash -- --reloads N [--seed S] [--workers N] [--patience S] [--out FILE]
 
-The first kills a queue at each of its ${FAULT_POINTS.length} fault points, at random under load, and one of two processes on one queue; kills a whole
+The first kills a queue at each of its ${STEPS.length} steps, at random under load, and one of two processes on one queue; kills a whole
 server; cuts the power in a record of every write; fills a disk. Fails when something that was acknowledged is lost or damaged, or
 arrives twice without a reason. Each part tells what it did: messages acknowledged, arrived twice, kills, promises kept.
 
@@ -38,7 +38,7 @@ The third reloads servers N times in all, 50 each, with one and three processes 
 
   --help           this text
 
-Fault points: ${FAULT_POINTS.join(', ')}`
+Steps: ${STEPS.join(', ')}`
 
 const args = process.argv.slice(2)
 const isGiven = (name: string): boolean => args.some((each) => each === name || each.startsWith(`${name}=`))

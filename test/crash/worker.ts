@@ -8,7 +8,7 @@ import { openLmdbStore } from '@postroad/embedded'
 import { makeAddress, readAll } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
 import { DEFAULT_BACKOFF, QueueEngine } from '@postroad/queue-engine'
-import type { Fault } from '../../packages/embedded/src/queue/fault.ts'
+import type { OnStep } from '../../packages/embedded/src/queue/step.ts'
 import { engineClock } from '../../packages/queue/src/engine/options.ts'
 import { planMessage } from '../../packages/queue/src/plan.ts'
 import { DEFAULT_SCHEDULE } from '../../packages/queue/src/schedule.ts'
@@ -50,7 +50,7 @@ export interface WorkerConfig {
 const { folder, point, nth = 1 } = JSON.parse(process.argv[2] ?? '{}') as WorkerConfig
 let left = nth
 
-const fault: Fault = (reached) => {
+const onStep: OnStep = (reached) => {
   if (reached === point && --left === 0) process.kill(process.pid, 'SIGKILL')
 }
 
@@ -60,7 +60,7 @@ let serial = 0
 
 const store = await openLmdbStore({
   folder,
-  fault,
+  onStep,
   inlineLimit: 8_192,
   minFreeBytes: 0,
   onProblem: (error) => say({ kind: 'problem', text: String(error) }),

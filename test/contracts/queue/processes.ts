@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
 import type { QueueStore } from '@postroad/queue-engine'
 import type { QueueUnderTest } from '@postroad/testing/queue'
+import { disown } from './disown.ts'
 
 export async function embeddedQueue(): Promise<QueueUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-queue-'))
@@ -22,7 +23,7 @@ export async function embeddedQueue(): Promise<QueueUnderTest> {
   }
   return {
     store: open,
-    kill: async (store) => (store as LmdbStore).disown(),
+    kill: (store) => disown(folder, store),
     dispose: async () => {
       for (const store of stores) await store.close()
       await rm(folder, { recursive: true })

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { QueueError, syncFolder } from '@postroad/queue-engine'
 import { EmbeddedError } from '../lmdb/error.ts'
 import { type LmdbFile, openLmdb, type TypedTable } from '../lmdb/file.ts'
-import { type Fault, noFault } from './fault.ts'
+import { type OnStep, type Step, unwatched } from './step.ts'
 
 type Table<K extends (string | number)[] | string> = TypedTable<Buffer, K>
 
@@ -48,7 +48,7 @@ const TABLES = [
 /** How a database is opened. */
 export interface DatabaseOptions {
   readonly folder: string
-  readonly fault?: Fault
+  readonly onStep?: OnStep
   readonly migrations?: readonly Migration[]
   /** For the operator: the file is locked, cannot be written, can be written again. */
   readonly onProblem?: (problem: QueueError) => void
@@ -66,15 +66,15 @@ const MAKES_ROOM: CommitOptions = { makesRoom: true }
 export class QueueDatabase {
   readonly tables: QueueTables
   readonly #file: LmdbFile
-  readonly #fault: Fault
+  readonly #onStep: OnStep
 
   /** @throws {QueueError} when the files are damaged, of a newer format, or cannot be opened */
-  static async open({ folder, fault = noFault, migrations = MIGRATIONS, onProblem }: DatabaseOptions): Promise<QueueDatabase> {
+  static async open({ folder, onStep = unwatched, migrations = MIGRATIONS, onProblem }: DatabaseOptions): Promise<QueueDatabase> {
     const onNotice = (message: string, cause?: unknown): void => onProblem?.(new QueueError('ERR_QUEUE_IO', message, { cause }))
     try {
       const file = await openLmdb({ folder, isDurable: true, isBinary: true, failure, onNotice })
       try {
-        const database = new QueueDatabase(file, fault)
+        const database = new QueueDatabase(file, onStep)
         await database.#migrate(migrations)
         // LMDB syncs its file, not the entry of the file in its folder: a power cut could take the queue with all that was promised.
         await syncFolder(folder)
@@ -89,9 +89,9 @@ export class QueueDatabase {
     }
   }
 
-  private constructor(file: LmdbFile, fault: Fault) {
+  private constructor(file: LmdbFile, onStep: OnStep) {
     this.#file = file
-    this.#fault = fault
+    this.#onStep = onStep
     this.tables = tablesOf(file)
   }
 
@@ -107,7 +107,7 @@ export class QueueDatabase {
    * @throws {QueueError} `ERR_QUEUE_IO` when the transaction could not be made durable, or not begun: then nothing of it happened
    */
   commit<T>(work: () => T, options?: CommitOptions): Promise<T> {
-    return this.#fault === noFault ? this.#file.write(work, options) : this.#commitWithFaults(work, options)
+    return this.#onStep === unwatched ? this.#file.write(work, options) : this.#commitInSteps(work, options)
   }
 
   /** {@link commit} for what ends, moves or removes something: on a full disk it has the room of a reserve. */
@@ -130,10 +130,10 @@ export class QueueDatabase {
     await this.#file.close()
   }
 
-  async #commitWithFaults<T>(work: () => T, options?: CommitOptions): Promise<T> {
-    const at = (point: Parameters<Fault>[0]): void => {
+  async #commitInSteps<T>(work: () => T, options?: CommitOptions): Promise<T> {
+    const at = (step: Step): void => {
       try {
-        this.#fault(point)
+        this.#onStep(step)
       } catch (cause) {
         throw new QueueError('ERR_QUEUE_IO', 'The queue could not be written', { cause })
       }

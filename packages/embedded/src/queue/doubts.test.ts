@@ -10,10 +10,10 @@ import { type LmdbStore, openLmdbStore } from './lmdb-store.ts'
 async function makeStore(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-doubts-'))
   let lies = 0
-  const fault = (point: string): void => {
+  const onStep = (point: string): void => {
     if (point === 'commit:durable' && lies-- > 0) throw new Error('EIO')
   }
-  const store = await openLmdbStore({ folder, minFreeBytes: 0, fault, now: () => at(0) })
+  const store = await openLmdbStore({ folder, minFreeBytes: 0, onStep, now: () => at(0) })
   t.after(async () => {
     await store.close()
     await rm(folder, { recursive: true, force: true })

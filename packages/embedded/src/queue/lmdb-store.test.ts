@@ -49,7 +49,7 @@ test('an I/O error is a rejection, nothing of the message is there, and the stor
   const folder = await makeFolder(t)
   let isBroken = false
   const store = await openIn(folder, {
-    fault: (point) => {
+    onStep: (point) => {
       if (isBroken && point === 'commit:open') throw new Error('EIO')
     },
   })
@@ -66,7 +66,7 @@ test('an end whose commit failed is tried again with a notification that has its
   const folder = await makeFolder(t)
   let failures = 0
   const store = await openIn(folder, {
-    fault: (point) => {
+    onStep: (point) => {
       if (point === 'commit:open' && failures-- > 0) throw new Error('EIO')
     },
   })

@@ -27,12 +27,10 @@ import {
 } from '@postroad/queue-engine'
 import { QueueDatabase } from './database.ts'
 import { finish, isLast } from './ending.ts'
-import { type Fault, noFault } from './fault.ts'
 import { hasten } from './hasten.ts'
 import { LeaseHolder } from './lease-holder.ts'
 import { type LeasedDelivery, take, takeDue, takeWaiting } from './leases.ts'
 import { operate } from './operate.ts'
-import { NOBODY, thisOwner } from './owners.ts'
 import {
   decodeJson,
   decodeMessage,
@@ -44,6 +42,7 @@ import {
   type StateRecord,
 } from './record.ts'
 import { asRecord, bornState, enter, entryOf, isClaimed, move, readState, readStates, setAside } from './status-index.ts'
+import { type OnStep, unwatched } from './step.ts'
 import * as view from './view.ts'
 
 /** How an embedded queue is opened. */
@@ -62,8 +61,8 @@ export interface LmdbStoreOptions {
   readonly elapsed?: () => number
   /** Something an operator should see: an entry was set aside, a file could not be removed. */
   readonly onProblem?: (problem: QueueError) => void
-  /** For tests: called at every point of `FAULT_POINTS`. */
-  readonly fault?: Fault
+  /** Called at each step of what this store does. */
+  readonly onStep?: OnStep
 }
 
 /** A message's record, and the owner it names. */
@@ -81,8 +80,8 @@ interface Prepared {
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
   const folder = resolve(options.folder)
   mkdirSync(join(folder, 'bodies'), { recursive: true, mode: 0o700 })
-  const { fault, onProblem } = options
-  const database = await QueueDatabase.open({ folder, ...(onProblem && { onProblem }), ...(fault && { fault }) })
+  const { onStep, onProblem } = options
+  const database = await QueueDatabase.open({ folder, ...(onProblem && { onProblem }), ...(onStep && { onStep }) })
   const store = new LmdbStore({ ...options, folder }, database)
   await store.disk.look()
   return store
@@ -94,7 +93,7 @@ export class LmdbStore implements QueueStore {
   readonly #database: QueueDatabase
   readonly #holder: LeaseHolder
   readonly #files: ContentFiles
-  readonly #fault: Fault
+  readonly #onStep: OnStep
   readonly #inlineLimit: number
   readonly #keep: number
   readonly #onProblem: (problem: QueueError) => void
@@ -102,14 +101,14 @@ export class LmdbStore implements QueueStore {
   readonly #written = new WeakMap<QueuedMessage, number>()
 
   constructor(options: LmdbStoreOptions, database: QueueDatabase) {
-    const { folder, fault = noFault, now = Date.now, elapsed = () => performance.now() } = options
-    this.#fault = fault
+    const { folder, onStep = unwatched, now = Date.now, elapsed = () => performance.now() } = options
+    this.#onStep = onStep
     this.#inlineLimit = options.inlineLimit ?? 64 * 1024
     this.#keep = options.keepFinished ?? 100_000
     this.#onProblem = options.onProblem ?? (() => {})
     this.#database = database
     this.#holder = new LeaseHolder({ database: this.#database, now, elapsed, onProblem: this.#onProblem })
-    this.#files = new ContentFiles(join(folder, 'bodies'), { fault, now, elapsed })
+    this.#files = new ContentFiles(join(folder, 'bodies'), { onStep, now, elapsed })
     this.disk = new Disk({ folder, reserve: options.minFreeBytes ?? 256 * 1024 * 1024, everyMs: 1_000, now: elapsed })
   }
 
@@ -123,7 +122,7 @@ export class LmdbStore implements QueueStore {
   }
 
   async add(message: QueuedMessage, source: MessageSource): Promise<readonly Lease[]> {
-    this.#fault('add:begin')
+    this.#onStep('add:begin')
     const record = await this.#prepare({ message, source })
     let leases: readonly Lease[] | undefined
     try {
@@ -136,13 +135,13 @@ export class LmdbStore implements QueueStore {
       throw error
     }
     this.#holder.entered()
-    this.#fault('add:durable')
+    this.#onStep('add:durable')
     return leases ?? []
   }
 
   async claimDue({ now, limit, gate }: Parameters<QueueStore['claimDue']>[0]): Promise<{ leases: Lease[]; moved: number }> {
     const [found, owner] = await this.#holder.claim((owner) => takeDue(this.#tables, { owner, now, limit, gate }))
-    this.#fault('claim:durable')
+    this.#onStep('claim:durable')
     return { leases: await this.#load(found.taken, owner), moved: found.moved }
   }
 
@@ -150,7 +149,7 @@ export class LmdbStore implements QueueStore {
     if (this.#database.refresh().waiting.getKeysCount({ start: [destination, 0], end: [destination, Number.MAX_VALUE], limit: 1 }) === 0)
       return []
     const [taken, owner] = await this.#holder.claim((owner) => takeWaiting(this.#tables, { owner, destination, limit }))
-    this.#fault('claim:durable')
+    this.#onStep('claim:durable')
     return this.#load(taken, owner)
   }
 
@@ -175,11 +174,11 @@ export class LmdbStore implements QueueStore {
         move(this.#tables, entryOf(lease), { from: { kind: 'claimed', owner }, state })
       }
     })
-    this.#fault('release:durable')
+    this.#onStep('release:durable')
   }
 
   async record(end: LeaseEnd): Promise<RecordResult> {
-    this.#fault('record:begin')
+    this.#onStep('record:begin')
     const { lease, state, also = [], spawn = [], unreturned = 0, now } = end
     const ends = [{ lease, state }, ...also]
     const records =
@@ -197,7 +196,7 @@ export class LmdbStore implements QueueStore {
       throw error
     })
     if (spawn.length > 0) this.#holder.entered()
-    this.#fault('record:durable')
+    this.#onStep('record:durable')
     if (result === 'finished' && lease.message.size > this.#inlineLimit) this.#removeContent(lease.message.id)
     return result
   }
@@ -279,11 +278,6 @@ export class LmdbStore implements QueueStore {
   /** Entries that could not be read, with what was found in their place. */
   corrupt(): AsyncGenerator<{ readonly id: string; readonly octets: Buffer }> {
     return view.corrupt(this.#database.refresh())
-  }
-
-  /** Makes this process look gone to the others, as if it had ended: what it still says is then `lost`. For tests. */
-  async disown(): Promise<void> {
-    await this.#database.commitReserved(() => this.#tables.owners.put(this.owner, encodeJson({ ...thisOwner(0), pid: NOBODY })))
   }
 
   /** Removes content files that no entry names and that are older than an hour. Resolves to how many. */

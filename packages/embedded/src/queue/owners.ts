@@ -5,9 +5,6 @@ import { readFileSync, readlinkSync } from 'node:fs'
 /** Milliseconds without a beat after which an owner that cannot be seen is gone. */
 export const OWNER_LIFE = 60_000
 
-/** A pid that no process has. */
-export const NOBODY = 0x7fff_ffff
-
 /** A process, as it stands in the database. What could not be read is empty, and says nothing. */
 export interface Owner {
   readonly pid: number

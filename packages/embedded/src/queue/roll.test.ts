@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { QueueError, QueueStore } from '@postroad/queue-engine'
+import { disown } from '../../../../test/contracts/queue/disown.ts'
 import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../../../../test/contracts/queue/messages.ts'
 import { QueueDatabase } from './database.ts'
 import { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts'
@@ -24,7 +25,7 @@ async function makeQueue(t: TestContext) {
   }
   const edit = (work: (tables: QueueDatabase['tables']) => void) => database.commit(() => work(database.tables))
   const rows = () => [...database.refresh().owners.getKeys()]
-  return { open, edit, rows }
+  return { folder, open, edit, rows }
 }
 
 async function add(store: QueueStore) {
@@ -49,11 +50,11 @@ test('leases of an owner that nobody knows come back with the next beat, also th
 })
 
 test('an operator moves what a process has claimed that is surely gone or that nobody knows, and not what one has that lives', async (t) => {
-  const { open, edit } = await makeQueue(t)
+  const { folder, open, edit } = await makeQueue(t)
   const [unknown, dead, alive, operator] = [await open(), await open(), await open(), await open()]
   const [first, second, third] = [await add(unknown), await add(dead), await add(alive)]
   await edit((tables) => void tables.owners.remove(unknown.owner))
-  await dead.disown()
+  await disown(folder, dead)
   for (const { message } of [first, second]) assert.equal(await operator.operate(message.id, { kind: 'retry' }, at(1)), 1)
   assert.equal(await operator.operate(third.message.id, { kind: 'retry' }, at(1)), 0)
   const { leases } = await operator.claimDue({ now: at(2), limit: 9, gate: gateOpen })
@@ -70,8 +71,8 @@ test('an operator moves what a process has claimed that is surely gone or that n
 test('mail that comes to its store while that ends is refused, or goes to the next: no lease stays with a name of this process', async (t) => {
   const { open } = await makeQueue(t)
   let release: (() => void) | undefined
-  const fault = (point: string) => void (point === 'commit:open' && release?.())
-  const store = await open({ fault })
+  const onStep = (point: string) => void (point === 'commit:open' && release?.())
+  const store = await open({ onStep })
   await add(store)
   const message = makeMessage()
   const octets = octetsOf(message.size)
@@ -126,7 +127,7 @@ test('a first step whose commit fails leaves nobody without a row: what is ackno
   const { open, rows } = await makeQueue(t)
   let failures = 1
   const store = await open({
-    fault: (point) => {
+    onStep: (point) => {
       if (point === 'commit:open' && failures-- > 0) throw new Error('EIO')
     },
   })
@@ -181,7 +182,7 @@ test('a store that could not give back what it had when it closed does not keep 
   const { open } = await makeQueue(t)
   let isBroken = false
   const store = await open({
-    fault: (point) => {
+    onStep: (point) => {
       if (isBroken && point === 'commit:open') throw new Error('EIO')
     },
   })
@@ -198,7 +199,7 @@ test('a lease that could not be handed out, because setting it aside failed, goe
   let failAt = Number.POSITIVE_INFINITY
   let commits = 0
   const store = await open({
-    fault: (point) => {
+    onStep: (point) => {
       if (point === 'commit:open' && ++commits === failAt) throw new Error('EIO')
     },
   })

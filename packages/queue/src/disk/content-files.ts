@@ -16,13 +16,13 @@ const WRITE_SIZE = 1024 * 1024
 /** Pieces of a write: what every system takes at once, IOV_MAX of Linux is 1,024. */
 const VECTOR_LIMIT = 512
 
-/** Moments in the life of a file at which a test may kill the process or fail the disk. */
-export type ContentPoint = 'content:written' | 'content:synced' | 'content:folder-synced' | 'content:removed'
+/** Steps in the life of a file. */
+export type ContentStep = 'content:written' | 'content:synced' | 'content:folder-synced' | 'content:removed'
 
 /** How files are looked after. */
 export interface ContentFilesOptions {
-  /** For tests: called at every {@link BodyPoint}; may throw, or never return. */
-  readonly fault?: (point: ContentPoint) => void
+  /** Called at each step; what it throws, the step has failed with. */
+  readonly onStep?: (step: ContentStep) => void
   /** Milliseconds since the epoch. */
   readonly now?: () => number
   /** Milliseconds of a clock that never jumps. */
@@ -32,7 +32,7 @@ export interface ContentFilesOptions {
 /** Files in a folder that is there, in folders by the last two characters of the id: chance, so all are used alike. */
 export class ContentFiles {
   readonly #folder: string
-  readonly #fault: (point: ContentPoint) => void
+  readonly #onStep: (step: ContentStep) => void
   readonly #now: () => number
   /** What the wall clock would say had nobody set it since this was made. */
   readonly #steady: () => number
@@ -40,9 +40,9 @@ export class ContentFiles {
   readonly #running = new Map<string, Promise<void>>()
   readonly #queued = new Map<string, Promise<void>>()
 
-  constructor(folder: string, { fault = () => {}, now = Date.now, elapsed = () => performance.now() }: ContentFilesOptions = {}) {
+  constructor(folder: string, { onStep = () => {}, now = Date.now, elapsed = () => performance.now() }: ContentFilesOptions = {}) {
     this.#folder = folder
-    this.#fault = fault
+    this.#onStep = onStep
     this.#now = now
     const ahead = now() - elapsed()
     this.#steady = () => ahead + elapsed()
@@ -55,12 +55,12 @@ export class ContentFiles {
     const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
     try {
       const crc = await writeAll(file, source)
-      this.#fault('content:written')
+      this.#onStep('content:written')
       await file.datasync()
-      this.#fault('content:synced')
+      this.#onStep('content:synced')
       await file.close()
       await this.#syncFolder(folder)
-      this.#fault('content:folder-synced')
+      this.#onStep('content:folder-synced')
       return crc
     } catch (error) {
       // The first error is the one to tell; what cannot be closed or removed now is litter, and swept later.
@@ -94,7 +94,7 @@ export class ContentFiles {
   /** Removes content whose message has ended. A file that stays behind is swept later. */
   async remove(id: string): Promise<void> {
     await rm(join(this.#folder, id.slice(-2), id), { force: true })
-    this.#fault('content:removed')
+    this.#onStep('content:removed')
   }
 
   /**

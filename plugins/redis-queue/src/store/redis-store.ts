@@ -205,11 +205,6 @@ export class RedisStore extends RedisReader implements QueueStore {
     return this.contents.sweep(async (id) => (await this.send('exists', `e:${id}`)) === 1, olderMs)
   }
 
-  /** Makes this process look dead to the others at once: what it still says is then `lost`. For tests. */
-  async disown(): Promise<void> {
-    await this.send('zadd', 'owners', 0, this.owner)
-  }
-
   /** Whether the server's disk has to confirm each message too: `WAITAOF`. */
   set asksDisk(asks: boolean) {
     this.#confirmation.asksDisk = asks
