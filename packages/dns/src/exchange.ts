@@ -1,8 +1,8 @@
 /** One query to one server and its reply: over UDP, or over TCP when that was too long for UDP. */
 import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
-import type { DnsServer } from '@postroad/options'
 import { type DnsReply, type Query, readReply } from './packet.ts'
+import type { DnsServer } from './servers.ts'
 
 /** How a query gets to a server. Rejects when it cannot be sent, and with the signal's reason when that aborts. */
 export type DnsExchange = (server: DnsServer, query: Query, transport: 'udp' | 'tcp', signal: AbortSignal) => Promise<DnsReply>

@@ -1,7 +1,10 @@
 /** Which resolvers to ask. */
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import type { DnsServer } from '@postroad/options'
+import type { parseServer } from '@postroad/options'
+
+/** A recursive resolver. */
+export type DnsServer = ReturnType<typeof parseServer>
 
 /** What resolv.conf(5) says. */
 export interface ResolvConf {

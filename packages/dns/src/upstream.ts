@@ -1,11 +1,11 @@
 /** Which server is asked when, how long each has, and what is done when one does not answer. */
 
 import { channel } from 'node:diagnostics_channel'
-import type { DnsServer } from '@postroad/options'
 import type { Clock } from '@postroad/plugin'
 import type { RecordType } from './asker.ts'
 import type { DnsExchange } from './exchange.ts'
 import { type DnsReply, makeQuery, type Query } from './packet.ts'
+import type { DnsServer } from './servers.ts'
 
 /** How patient to be; see `DnsOptions`. */
 export interface Patience {

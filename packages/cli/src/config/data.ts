@@ -2,12 +2,13 @@
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type App, BootError, type Config, type ConfigData, installCommand, judgeData, PostroadError } from '@postroad/core'
+import { type App, BootError, type Config, installCommand, judgeData, PostroadError } from '@postroad/core'
 import { type Plugin, textOf } from '@postroad/plugin'
 import { lineFinder } from './line.ts'
 import { importOwn } from './modules.ts'
 import { UsageError } from './usage-error.ts'
 
+type ConfigData = ReturnType<typeof judgeData>['value']
 type ScopeData = Pick<ConfigData, 'listen' | 'use'>
 type UseData = NonNullable<ConfigData['use']>[number]
 
