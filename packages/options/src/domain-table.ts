@@ -83,11 +83,6 @@ export function isDomainPattern(text: string): boolean {
   return /[*?]/.test(text.replace(BELOW, '')) || domainName(text.replace(BELOW, '')) !== undefined
 }
 
-/** Whether a pattern has a wildcard in its last label, as `*` and `*.*`: who trusts what fits it trusts everybody. */
-export function fitsEverybody(pattern: string): boolean {
-  return /[*?][^.]*\.?$/.test(pattern)
-}
-
 /** What stands in front of a domain when what is below it is meant. */
 const BELOW = /^\*?\.(?=[^*?]+$)/
 

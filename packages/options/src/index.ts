@@ -16,7 +16,7 @@
  * Where to begin: zod.ts for what there is, then address-table.ts for how patterns are found.
  */
 export { type AddressParts, AddressTable } from './address-table.ts'
-export { DomainTable, domainName, domains, domainTest, fitsEverybody, isDomainPattern } from './domain-table.ts'
+export { DomainTable, domainName, domains, domainTest, isDomainPattern } from './domain-table.ts'
 export { glob } from './glob.ts'
 export { isNetwork, NetworkTable, networkOf, networks } from './network.ts'
 export { isServer, parseServer } from './server.ts'

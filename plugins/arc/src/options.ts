@@ -1,15 +1,18 @@
 /** What an operator may say of ARC. */
-import { domainTest, fitsEverybody } from '@postroad/options'
+import { domainTest } from '@postroad/options'
 import { domainPattern, sizeOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const domain = z.string().regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, 'not a domain name in A-labels')
 
+/** A wildcard in the last label, as in `*` and `*.*`: such a pattern fits everybody. */
+const EVERYBODY = /[*?][^.]*\.?$/
+
 /** Options of {@link arc}. */
 export const arcOptions = z.strictObject({
   trust: z
     .array(
-      domainPattern.refine((pattern) => !fitsEverybody(pattern), {
+      domainPattern.refine((pattern) => !EVERYBODY.test(pattern), {
         error: ({ input }) =>
           `${JSON.stringify(input)} would believe everybody, and anybody may seal: write the domain of each sealer you trust, "lists.example.org", or "*.example.org" for those below it`,
       }),

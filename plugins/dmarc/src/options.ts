@@ -1,5 +1,5 @@
 /** What an operator may say of DMARC. */
-import { domains, fitsEverybody, isDomainPattern, isNetwork, networks } from '@postroad/options'
+import { domains, isDomainPattern, isNetwork, networks } from '@postroad/options'
 import { z } from 'zod'
 
 const action = z.union([
@@ -14,7 +14,7 @@ const trustee = z
   .string()
   .refine(
     // Not `*`, and no top-level domain: that would be trust in everybody.
-    (text) => isNetwork(text) || (isDomainPattern(text) && !fitsEverybody(text) && text.replace(/^\*?\./, '').includes('.')),
+    (text) => isNetwork(text) || (isDomainPattern(text) && !/[*?][^.]*\.?$/.test(text) && text.replace(/^\*?\./, '').includes('.')),
     'not a domain such as "example.com", a pattern such as "*.example.com", an address, or a network such as "192.0.2.0/24"',
   )
   .meta({ grammar: 'network or domain pattern' })
