@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { cpuMs } from '../../../test/runner/cpu.ts'
 import { makeAddress, parseAddress, sameMailbox } from './address.ts'
 import { normalizeDomain } from './domain.ts'
 import { parseForwardPath, parseReversePath } from './path.ts'
@@ -194,9 +195,3 @@ test('reading paths never throws and is linear', () => {
       parseForwardPath(text, { smtputf8: true, lenient: true })
   assert.ok(cpuMs(started) < 1500)
 })
-
-/** Milliseconds of the processor, whatever else the machine does. */
-function cpuMs(since: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(since)
-  return (user + system) / 1_000
-}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { cpuMs } from '../../../test/runner/cpu.ts'
 import { fieldBytes, prependBlock, removeFields, replaceField } from './header-edit.ts'
 import { HeaderBlock, HeaderSection, parseHeaders } from './headers.ts'
 import { messageFromBytes } from './message.ts'
@@ -166,9 +167,3 @@ test('lines that are no fields have no name to ask for, and are removed by the e
     ['From x', '1'],
   )
 })
-
-/** Milliseconds of the processor, whatever else the machine does. */
-function cpuMs(since: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(since)
-  return (user + system) / 1_000
-}

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
+import { cpuMs } from '../../../test/runner/cpu.ts'
 import { MessageError } from './errors.ts'
 import { htmlToText } from './html-text.ts'
 import { messageFromBytes } from './message.ts'
@@ -167,9 +168,3 @@ test('the awkward messages of MimeKit are parsed, and their octets kept', { skip
     assert.ok(Buffer.concat(each.withHeader('X', 'y').withoutHeader('X').chunks() ?? []).equals(bytes), name)
   }
 })
-
-/** Milliseconds of the processor, whatever else the machine does. */
-function cpuMs(since: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(since)
-  return (user + system) / 1_000
-}

@@ -16,7 +16,7 @@ export interface Subject {
 /** The named parts. */
 export const PARTS = ['address', 'network', 'helo', 'identity', 'from', 'fromDomain', 'recipient', 'recipientDomain', 'listener'] as const
 
-export type Part = (typeof PARTS)[number]
+type Part = (typeof PARTS)[number]
 /** A part, or a function of one's own; undefined: the limit does not apply. */
 export type KeyPart = Part | ((subject: Subject) => string | undefined)
 
