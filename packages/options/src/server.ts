@@ -2,7 +2,7 @@
 import { isIP, isIPv6 } from 'node:net'
 
 /** A recursive resolver. */
-export interface DnsServer {
+interface DnsServer {
   readonly address: string
   readonly port: number
 }

@@ -3,7 +3,7 @@ import type { AuthAttempt, TlsInfo } from '@postroad/mail'
 import type { WireReply } from '../stages.ts'
 
 /** What an exchange wants after a response of the client: send a challenge, ask whether the attempt is good, or give up with a reply. */
-export type Step = { readonly challenge: string } | { readonly attempt: AuthAttempt } | { readonly refusal: WireReply }
+export type AuthStep = { readonly challenge: string } | { readonly attempt: AuthAttempt } | { readonly refusal: WireReply }
 
 /** What an exchange may use of the connection. */
 export interface ExchangeContext {
@@ -18,7 +18,7 @@ export interface ExchangeContext {
 /** One mechanism at work. */
 export interface AuthExchange {
   /** `response` is undefined when AUTH came without an initial response; else decoded, and never what could not be decoded. */
-  next(response: Buffer | undefined): Step
+  next(response: Buffer | undefined): AuthStep
   /** A last challenge after the attempt was found good; the client answers it with nothing. */
   success?(): string | undefined
   /** A last challenge after it was found bad; whatever the client answers, 535 follows. */

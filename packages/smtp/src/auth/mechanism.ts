@@ -1,6 +1,6 @@
 /** The SASL mechanisms the wire speaks, by name. */
 import type { Mechanism } from '@postroad/mail'
-import type { AuthExchange, ExchangeContext, Step } from './exchange.ts'
+import type { AuthExchange, AuthStep, ExchangeContext } from './exchange.ts'
 import { CramMd5, Login, plain } from './password.ts'
 import { Scram } from './scram.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
@@ -25,7 +25,7 @@ export const MECHANISMS: ReadonlyMap<string, (context: ExchangeContext) => AuthE
 ])
 
 /** RFC 4422 §A: TLS has shown who the client is; the response is who it would act as, or nothing. */
-function external(response: Buffer | undefined, { tls }: ExchangeContext): Step {
+function external(response: Buffer | undefined, { tls }: ExchangeContext): AuthStep {
   if (response === undefined) return { challenge: '' }
   const authorize = textOf(response)
   const certificate = tls?.client

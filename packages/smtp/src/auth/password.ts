@@ -1,10 +1,10 @@
 /** The mechanisms that show the password, and CRAM-MD5, which makes the server keep it: PLAIN, LOGIN, CRAM-MD5. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { AuthExchange, Step } from './exchange.ts'
+import type { AuthExchange, AuthStep } from './exchange.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
 
 /** RFC 4616 §2: authorization identity, NUL, authentication identity, NUL, password. */
-export function plain(response: Buffer | undefined): Step {
+export function plain(response: Buffer | undefined): AuthStep {
   if (response === undefined) return { challenge: '' }
   const [authorize = '', username = '', password = '', ...more] = textOf(response)?.split('\0') ?? []
   if (!isName(username) || password === '' || more.length > 0 || (authorize !== '' && !isName(authorize))) return MALFORMED
@@ -15,7 +15,7 @@ export function plain(response: Buffer | undefined): Step {
 export class Login implements AuthExchange {
   #username: string | undefined
 
-  next(response: Buffer | undefined): Step {
+  next(response: Buffer | undefined): AuthStep {
     if (response === undefined) return { challenge: 'Username:' }
     const text = textOf(response)
     if (text === undefined) return MALFORMED
@@ -35,7 +35,7 @@ export class CramMd5 implements AuthExchange {
     this.#challenge = `<${randomBytes(16).toString('hex')}.${Date.now()}@${hostname}>`
   }
 
-  next(response: Buffer | undefined): Step {
+  next(response: Buffer | undefined): AuthStep {
     if (response === undefined) return { challenge: this.#challenge }
     const text = textOf(response) ?? ''
     const space = text.lastIndexOf(' ')

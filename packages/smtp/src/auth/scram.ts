@@ -5,7 +5,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { AuthAttempt } from '@postroad/mail'
 import { reply } from '../wire/reply.ts'
-import type { AuthExchange, ExchangeContext, Step } from './exchange.ts'
+import type { AuthExchange, AuthStep, ExchangeContext } from './exchange.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
 import { decodeName } from './token.ts'
 
@@ -17,7 +17,7 @@ const FIRST = /^(([ny]|p=tls-exporter),(?:a=([^,]+))?,)(n=([^,]+),r=([!-+\--~]+)
 const FINAL = /^(c=([A-Za-z0-9+/=]+),r=([!-+\--~]+)),p=([A-Za-z0-9+/=]+)$/
 
 /** RFC 5802 §6: a client that can bind, and was told that we cannot, has talked to somebody between us. */
-const DOWNGRADED: Step = { refusal: reply(535, '5.7.8', 'Authentication credentials invalid') }
+const DOWNGRADED: AuthStep = { refusal: reply(535, '5.7.8', 'Authentication credentials invalid') }
 
 /** Of this process: names that do not exist get a salt that is always the same for them, RFC 5802 §9. */
 const SECRET = randomBytes(32)
@@ -37,7 +37,7 @@ export class Scram implements AuthExchange {
     this.#isPlus = isPlus
   }
 
-  next(response: Buffer | undefined): Step {
+  next(response: Buffer | undefined): AuthStep {
     if (response === undefined) return { challenge: '' }
     const match = FIRST.exec(textOf(response) ?? '')
     const [, header = '', flag = '', authorize = '', bare = '', name = '', nonce = ''] = match ?? []

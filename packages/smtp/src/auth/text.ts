@@ -1,10 +1,10 @@
 /** What the mechanisms have in common: texts of the client that are to be text. */
 import { isUtf8 } from 'node:buffer'
 import { reply } from '../wire/reply.ts'
-import type { Step } from './exchange.ts'
+import type { AuthStep } from './exchange.ts'
 
 /** RFC 4954 §4: 501 5.5.2 when a response cannot be understood. */
-export const MALFORMED: Step = Object.freeze({ refusal: reply(501, '5.5.2', 'Malformed authentication data') })
+export const MALFORMED: AuthStep = Object.freeze({ refusal: reply(501, '5.5.2', 'Malformed authentication data') })
 
 const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/
 

@@ -1,5 +1,5 @@
 /** The mechanisms of OAuth 2.0, where somebody else has seen the password: XOAUTH2 (Google's, Microsoft's) and OAUTHBEARER (RFC 7628). */
-import type { AuthExchange, Step } from './exchange.ts'
+import type { AuthExchange, AuthStep } from './exchange.ts'
 import { isName, MALFORMED, textOf } from './text.ts'
 
 /** RFC 7628 §3.2.2: what the client is told before 535. */
@@ -9,7 +9,7 @@ const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 
 /** `user=NAME ^A auth=Bearer TOKEN ^A ^A`. */
 export class XOAuth2 implements AuthExchange {
-  next(response: Buffer | undefined): Step {
+  next(response: Buffer | undefined): AuthStep {
     if (response === undefined) return { challenge: '' }
     const fields = fieldsOf(textOf(response) ?? '')
     const username = fields?.get('user') ?? ''
@@ -24,7 +24,7 @@ export class XOAuth2 implements AuthExchange {
 
 /** RFC 7628 §3.1: a GS2 header with the user's name, then fields. */
 export class OAuthBearer implements AuthExchange {
-  next(response: Buffer | undefined): Step {
+  next(response: Buffer | undefined): AuthStep {
     if (response === undefined) return { challenge: '' }
     const text = textOf(response) ?? ''
     const header = /^n,a=([^,\x01]+),\x01/.exec(text)
