@@ -139,11 +139,14 @@ export class Environment {
     const start = env.startWriting
     const value: typeof start = (address, heard) => {
       const threadEnds = threadBegins()
+      let hasBegun = false
       const hear = (status: number): unknown => {
-        // All but 1 and 2 come when the thread has ended; after 1, at which a transaction resolves, it may be at its sync.
-        if (status < 1 || status > 2) threadEnds()
+        const isOver = status < 1 || status > 2
+        if (status === 2) hasBegun = true
+        // After 1, at which a transaction resolves, the thread may be at its sync; one that could not begin has kept lmdb's lock for ever.
+        if (isOver && (status === 0 || hasBegun)) threadEnds()
         const answer = heard(status)
-        if (status < 0 || status > 2) this.onFailure(status)
+        if (isOver && status !== 0) this.onFailure(status)
         return answer
       }
       try {
