@@ -16,11 +16,11 @@ export interface Subject {
 /** The named parts. */
 export const PARTS = ['address', 'network', 'helo', 'identity', 'from', 'fromDomain', 'recipient', 'recipientDomain', 'listener'] as const
 
-type Part = (typeof PARTS)[number]
+type NamedPart = (typeof PARTS)[number]
 /** A part, or a function of one's own; undefined: the limit does not apply. */
-export type KeyPart = Part | ((subject: Subject) => string | undefined)
+export type KeyPart = NamedPart | ((subject: Subject) => string | undefined)
 
-const READ: Readonly<Record<Part, (subject: Subject) => string | undefined>> = {
+const READ: Readonly<Record<NamedPart, (subject: Subject) => string | undefined>> = {
   address: ({ session }) => session.remote.address || undefined,
   // Those whom nobody can name are counted as one; a UNIX socket is not.
   network: ({ session: { remote } }) => networkOf(remote.address, { v4: 24, v6: 64 }) ?? (remote.address || undefined),
