@@ -11,7 +11,8 @@ type Step = () => unknown
 const OK: WireReply = { code: 250, status: '2.0.0', text: 'Ok' }
 
 /**
- * Begins a session; nothing runs until it is awaited. Commands before the one you write are sent by themselves.
+ * Begins a session; nothing runs until it is awaited. Commands before the one you write are sent by themselves; when one of
+ * them is refused, what you write is not sent, and that refusal is the last reply.
  *
  * @example
  * await session(greylist({ delay: 300_000 }))
@@ -42,6 +43,8 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
   #server: TestServer | undefined
   #stages: Stages | undefined
   #began = { connect: false, helo: false, mail: false }
+  /** The greeting was no refusal. */
+  #welcome = true
   #wire = { remote: { address: '192.0.2.1', port: 4321 }, tls: undefined as TlsInfo | undefined, stress: false }
   #last: WireReply | undefined
   /** Accepted in this transaction. */
@@ -78,17 +81,17 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
   }
 
   connect(): this {
-    return this.#then(() => this.#connect())
+    return this.#then(async () => void (await this.#connect()))
   }
 
   helo(name = 'client.test', verb: 'HELO' | 'EHLO' | 'LHLO' = 'EHLO'): this {
-    return this.#then(() => this.#helo(name, verb))
+    return this.#then(async () => void (await this.#helo(name, verb)))
   }
 
   /** AUTH with a user and password, or any attempt. */
   auth(attempt: AuthAttempt | { readonly username: string; readonly password: string }): this {
     return this.#then(async () => {
-      await this.#helo()
+      if (!(await this.#helo())) return
       const full: AuthAttempt = 'mechanism' in attempt ? attempt : { mechanism: 'PLAIN', authorize: undefined, ...attempt }
       this.#said(await this.#on.auth(full))
     })
@@ -96,12 +99,11 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
 
   /** MAIL FROM; `<>` is the null reverse-path. */
   mail(from: string, parameters: MailParameters = {}): this {
-    return this.#then(() => this.#mail(from, parameters))
+    return this.#then(async () => void (await this.#mail(from, parameters)))
   }
 
   rcpt(to: string, parameters: RcptParameters = {}): this {
     return this.#then(async () => {
-      await this.#mail()
       const path = parseForwardPath(`<${to}>`, { smtputf8: true })
       if (!path) throw new Error(`"${to}" is not a forward-path`)
       await this.#rcpt(path.address, parameters)
@@ -124,7 +126,7 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
   /** VRFY, EXPN, HELP or any other verb. */
   command(line: string): this {
     return this.#then(async () => {
-      await this.#connect()
+      if (!(await this.#connect())) return
       const [verb = '', ...rest] = line.split(' ')
       const argument = rest.join(' ')
       const on = this.#on
@@ -256,12 +258,15 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
     return this.#stages
   }
 
-  #said(reply: WireReply | undefined): void {
+  /** Whether it was no refusal: the client goes on. */
+  #said(reply: WireReply | undefined): boolean {
     this.#last = reply ?? OK
+    return this.#last.code < 400
   }
 
-  async #connect(): Promise<void> {
-    if (this.#began.connect) return
+  /** Whether the client is welcome. */
+  async #connect(): Promise<boolean> {
+    if (this.#began.connect) return this.#welcome
     this.#began.connect = true
     const server = this.#server
     if (!server) throw new Error('there is no server')
@@ -283,33 +288,35 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
       },
     }
     this.#stages = server.server.attach('test')(wire)
-    const reply = await this.#stages.connect()
-    this.#said(reply)
-    if (reply && reply.code >= 400) this.#began = { connect: true, helo: true, mail: true }
+    this.#welcome = this.#said(await this.#stages.connect())
+    return this.#welcome
   }
 
-  async #helo(name = 'client.test', verb: 'HELO' | 'EHLO' | 'LHLO' = this.#server?.protocol === 'lmtp' ? 'LHLO' : 'EHLO'): Promise<void> {
-    await this.#connect()
-    if (this.#began.helo && name === 'client.test') return
+  async #helo(
+    name = 'client.test',
+    verb: 'HELO' | 'EHLO' | 'LHLO' = this.#server?.protocol === 'lmtp' ? 'LHLO' : 'EHLO',
+  ): Promise<boolean> {
+    if (!(await this.#connect())) return false
+    if (this.#began.helo && name === 'client.test') return true
     this.#began = { ...this.#began, helo: true, mail: false }
-    this.#said(await this.#on.helo(name, verb))
+    return this.#said(await this.#on.helo(name, verb))
   }
 
-  async #mail(from?: string, parameters: MailParameters = {}): Promise<void> {
-    await this.#helo()
-    if (from === undefined && this.#began.mail) return
+  /** Whether there is a transaction now: a MAIL that was refused begins none. */
+  async #mail(from?: string, parameters: MailParameters = {}): Promise<boolean> {
+    if (!(await this.#helo())) return false
+    if (from === undefined && this.#began.mail) return true
     if (this.#began.mail) this.#on.reset()
     this.#began.mail = true
     this.#recipients = 0
     const path = parseReversePath(from === '<>' ? '<>' : `<${from ?? 'sender@client.test'}>`, { smtputf8: true })
     if (!path) throw new Error(`"${from}" is not a reverse-path`)
-    const reply = await this.#on.mail(path.address, parameters)
-    this.#said(reply)
-    if (reply && reply.code >= 400) this.#began.mail = false
+    this.#began.mail = this.#said(await this.#on.mail(path.address, parameters))
+    return this.#began.mail
   }
 
   async #data(message: string | Uint8Array | Readonly<Record<string, string>>): Promise<void> {
-    if (this.#recipients === 0) await this.#defaultRecipient()
+    if (this.#recipients === 0 && !(await this.#defaultRecipient())) return
     const refusal = await this.#on.data()
     this.#said(refusal)
     if (refusal) return
@@ -323,16 +330,15 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
     this.#said(this.#replies[0])
   }
 
-  async #defaultRecipient(): Promise<void> {
-    await this.#mail()
+  async #defaultRecipient(): Promise<boolean> {
     const path = parseForwardPath('<recipient@mx.test>')
-    if (path) await this.#rcpt(path.address, {})
+    return path !== undefined && (await this.#rcpt(path.address, {}))
   }
 
-  async #rcpt(to: Address, parameters: RcptParameters): Promise<void> {
-    const reply = await this.#on.rcpt(to, parameters)
-    if (reply.code < 300) this.#recipients++
-    this.#said(reply)
+  async #rcpt(to: Address, parameters: RcptParameters): Promise<boolean> {
+    if (!(await this.#mail()) || !this.#said(await this.#on.rcpt(to, parameters))) return false
+    this.#recipients++
+    return true
   }
 
   #hangUp(): void {
