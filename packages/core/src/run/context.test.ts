@@ -9,7 +9,7 @@ import { FactStore } from '../session/fact-store.ts'
 import { SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
 import { HookCall, NOTHING } from './call.ts'
-import { contextOf } from './context.ts'
+import { contextOf, Run } from './context.ts'
 
 const A = addressOf('a@x.test')
 const OVER = new Error('over')
@@ -28,7 +28,7 @@ function fieldsOf(context: object): readonly string[] {
   const names = new Set<string>()
   for (let at = context; at !== Object.prototype; at = Object.getPrototypeOf(at))
     for (const name of Object.getOwnPropertyNames(at)) names.add(name)
-  return [...names].filter((name) => !['constructor', 'end', 'abort'].includes(name)).sort()
+  return [...names].filter((name) => !['constructor', 'run', 'toJSON'].includes(name)).sort()
 }
 
 const BASE = ['log', 'now', 'signal']
@@ -65,10 +65,11 @@ const FIELDS: Readonly<Record<HookName, readonly string[]>> = {
   bounced: [...OF_DELIVERY, 'class', 'reply'],
 }
 
-test('a context has the fields of its hook, and no others', () => {
+test('a context has the fields of its hook, and no others; printed it shows nothing of the engine', () => {
   const { transaction } = begin()
+  assert.equal(JSON.stringify(contextOf(new Run(new HookCall('mail', transaction, NOTHING), quiet('mail')))), '{"hook":"mail"}')
   for (const [hook, fields] of Object.entries(FIELDS) as [HookName, readonly string[]][])
-    assert.deepEqual(fieldsOf(contextOf(new HookCall(hook, transaction, NOTHING as never), quiet(hook))), [...fields].sort(), hook)
+    assert.deepEqual(fieldsOf(contextOf(new Run(new HookCall(hook, transaction, NOTHING as never), quiet(hook)))), [...fields].sort(), hook)
 })
 
 test('a context has what session, transaction and arguments have', () => {
@@ -77,12 +78,12 @@ test('a context has what session, transaction and arguments have', () => {
   session.addPoints('connect', 1)
   session.addPoints('helo', 2)
   transaction.decisions.addPoints(4)
-  const mail = contextOf(new HookCall('mail', transaction, NOTHING), quiet('mail'))
+  const mail = contextOf(new Run(new HookCall('mail', transaction, NOTHING), quiet('mail')))
   assert.deepEqual([mail.session, mail.helo, mail.envelope, mail.parameters], [session.view, helo, transaction.envelope, { size: 9 }])
   assert.equal(mail.now(), NOW)
   assert.equal(mail.log, scope.log)
   const message = messageFromBytes(Buffer.from('\r\n'))
-  assert.equal(contextOf(new HookCall('message', transaction, { message }), quiet('message')).points, 7)
+  assert.equal(contextOf(new Run(new HookCall('message', transaction, { message }), quiet('message'))).points, 7)
   const args = {
     helo: { name: 'i', extended: false },
     recipient: A,
@@ -100,7 +101,7 @@ test('a context has what session, transaction and arguments have', () => {
     refusedBy: 'q',
   }
   // `as`: no hook has all of them, and each context reads those of its hook.
-  const of = <K extends HookName>(hook: K) => contextOf(new HookCall(hook, transaction as never, args as never), quiet(hook))
+  const of = <K extends HookName>(hook: K) => contextOf(new Run(new HookCall(hook, transaction as never, args as never), quiet(hook)))
   const contexts: readonly object[] = [of('helo'), of('auth'), of('nexthop'), of('quarantine'), of('accepted'), of('help'), of('refused')]
   const { refusedAt: hook, refusedBy: plugin, ...same } = args
   for (const [name, value] of Object.entries({ ...same, hook, plugin })) {
@@ -112,25 +113,26 @@ test('a context has what session, transaction and arguments have', () => {
 test('what is refused outside of a transaction has no envelope', () => {
   const { session, transaction } = begin()
   const args = { refusedAt: 'helo', refusedBy: 'p', refusal: reject('no') } as const
-  assert.equal(contextOf(new HookCall('refused', session, args), quiet('refused')).envelope, undefined)
-  assert.equal(contextOf(new HookCall('refused', transaction, args), quiet('refused')).envelope, transaction.envelope)
+  assert.equal(contextOf(new Run(new HookCall('refused', session, args), quiet('refused'))).envelope, undefined)
+  assert.equal(contextOf(new Run(new HookCall('refused', transaction, args), quiet('refused'))).envelope, transaction.envelope)
 })
 
 test('a signal fires when the run is over, also for who asks late', () => {
   const make = () => {
     const { session } = begin()
-    return { session, context: contextOf(new HookCall('connect', session, NOTHING), quiet('connect')) }
+    const run = new Run(new HookCall('connect', session, NOTHING), quiet('connect'))
+    return { session, run, context: contextOf(run) }
   }
   for (const end of ['end', 'abort'] as const) {
-    const early = make().context
-    const { signal } = early
-    assert.equal(early.signal, signal)
+    const early = make()
+    const { signal } = early.context
+    assert.equal(early.context.signal, signal)
     assert.equal(signal.aborted, false)
-    early[end](OVER)
+    early.run[end](OVER)
     assert.equal(signal.reason, OVER)
-    const late = make().context
-    late[end](OVER)
-    assert.equal(late.signal.reason, OVER)
+    const late = make()
+    late.run[end](OVER)
+    assert.equal(late.context.signal.reason, OVER)
   }
   const { session, context } = make()
   session.lifetime.end(OVER)
@@ -149,7 +151,7 @@ test('a fact is kept where it belongs, and read from there', () => {
   const { session, transaction } = begin()
   const recipientFacts = new FactStore()
   const call = new HookCall('rcpt', transaction, { recipient: A, parameters: {}, recipientFacts })
-  const context = contextOf(call, sets)
+  const context = contextOf(new Run(call, sets))
   for (const [scope, fact] of Object.entries(facts)) {
     assert.equal(context.find(fact), undefined)
     assert.throws(() => context.get(fact), { message: `Fact "${fact.name}" is not there: declare after: [fact], or use find` })
@@ -168,23 +170,24 @@ test('a fact is kept where it belongs, and read from there', () => {
 test('a fact is not set after the run, nor undeclared, nor where there is nothing it could belong to', () => {
   const { session, transaction } = begin()
   const call = new HookCall('mail', transaction, NOTHING)
-  const over = contextOf(call, sets)
-  over.end(OVER)
+  const run = new Run(call, sets)
+  const over = contextOf(run)
+  run.end(OVER)
   assert.throws(() => over.set(facts.session, 'x'), { message: 'Fact "of-session" was set after the run was over: over' })
-  const undeclared = contextOf(call, quiet('mail'))
+  const undeclared = contextOf(new Run(call, quiet('mail')))
   assert.throws(() => undeclared.set(facts.session, 'x'), { message: 'p.mail sets "of-session" without declaring it: provides: [fact]' })
-  assert.throws(() => contextOf(call, sets).set(facts.recipient as never, 'x'), {
+  assert.throws(() => contextOf(new Run(call, sets)).set(facts.recipient as never, 'x'), {
     message: 'Fact "of-recipient" belongs to a recipient, and there is none at rcpt',
   })
   // `as` here and below: the types say so before, and a plugin may have none.
-  const early = contextOf(new HookCall('connect', session, NOTHING), sets)
+  const early = contextOf(new Run(new HookCall('connect', session, NOTHING), sets))
   assert.throws(() => early.set(facts.transaction as never, 'x'), /belongs to a transaction/)
   assert.equal(early.find(facts.transaction), undefined)
 })
 
 test('what was found out of a name goes with it, and comes too late for another', () => {
   const { session } = begin()
-  const context = contextOf(new HookCall('helo', session, { helo: session.greet('h', true) }), sets)
+  const context = contextOf(new Run(new HookCall('helo', session, { helo: session.greet('h', true) }), sets))
   context.set(facts.session, 'x')
   assert.equal(context.find(facts.session), 'x')
   session.greet('another', true)
@@ -206,7 +209,9 @@ test('a delivery is its own subject', () => {
     class: 'x',
     nextAttemptAt: 9,
   } as unknown as DeliveryResultContext // as much of it as is read
-  const context = contextOf(new HookCall('deferred', { scope, lifetime: scope.lifetime }, { delivery: subject }), quiet('deferred'))
+  const context = contextOf(
+    new Run(new HookCall('deferred', { scope, lifetime: scope.lifetime }, { delivery: subject }), quiet('deferred')),
+  )
   for (const name of ['id', 'envelope', 'queuedAt', 'recipients', 'route', 'attempt', 'reply', 'class', 'nextAttemptAt'] as const)
     assert.equal(context[name], (subject as unknown as Record<string, unknown>)[name], name)
 })

@@ -48,77 +48,88 @@ type QueueHook = 'quarantine' | 'queue' | 'accepted'
 type MessageHook = 'message' | 'rewrite' | QueueHook
 type TransactionHook = 'mail' | RecipientHook | 'data' | 'receive' | MessageHook
 
-// Symbols, and no private names: where many classes share a constructor a private name costs ten times the whole object.
-/** Where a context has its call, for the guard. */
-export const CALL = Symbol('call')
-/** Where a context has its handler, for the guard. */
-export const HANDLER = Symbol('handler')
-const CONTROLLER = Symbol('controller')
-const OVER = Symbol('over')
-const ABORTED = Symbol('aborted')
-
-/** The context of one run of one handler: what all hooks have. */
-export class RunContext<K extends HookName = HookName> implements BaseContext {
-  // `declare`: to define these fields before the constructor assigns them costs more than all the rest.
-  declare readonly [CALL]: HookCall<K>
-  declare readonly [HANDLER]: AnyHandler
-  declare [CONTROLLER]: AbortController | undefined
-  declare [OVER]: Error | undefined
-  declare [ABORTED]: Error | undefined
+/** One run of one handler, as the guard sees it. */
+export class Run<K extends HookName = HookName> {
+  readonly call: HookCall<K>
+  readonly handler: AnyHandler
+  #controller: AbortController | undefined
+  #over: Error | undefined
+  #aborted: Error | undefined
 
   constructor(call: HookCall<K>, handler: AnyHandler) {
-    this[CALL] = call
-    this[HANDLER] = handler
-    this[CONTROLLER] = undefined
-    this[OVER] = undefined
-    this[ABORTED] = undefined
+    this.call = call
+    this.handler = handler
+  }
+
+  /** Why the run is over; undefined while it is not. */
+  get over(): Error | undefined {
+    return this.#over
   }
 
   /** The run is over: its signal fires, and facts are no longer taken from it. */
   end(reason: Error): void {
-    this[OVER] = reason
-    this[CONTROLLER]?.abort(reason)
+    this.#over = reason
+    this.#controller?.abort(reason)
   }
 
   /** The signal fires, and the run may still answer. */
   abort(reason: Error): void {
-    this[ABORTED] = reason
-    this[CONTROLLER]?.abort(reason)
+    this.#aborted = reason
+    this.#controller?.abort(reason)
   }
 
   get signal(): AbortSignal {
-    let controller = this[CONTROLLER]
-    if (!controller) {
-      controller = new AbortController()
-      this[CONTROLLER] = controller
-      const reason = this[OVER] ?? this[ABORTED] ?? this[CALL].lifetime.ended
-      if (reason) controller.abort(reason)
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      const reason = this.#over ?? this.#aborted ?? this.call.lifetime.ended
+      if (reason) this.#controller.abort(reason)
     }
-    return controller.signal
+    return this.#controller.signal
+  }
+}
+
+/**
+ * The context of a run: what all hooks have. Its one field has a plain name, because many classes share this constructor: symbols and private
+ * names cost there ten times the whole object. It is not for handlers; a context that is printed does not show it.
+ */
+class RunContext<K extends HookName> implements BaseContext {
+  // `declare`: to define the field before the constructor assigns it costs more than all the rest.
+  declare protected readonly run: Run<K>
+
+  constructor(run: Run<K>) {
+    this.run = run
+  }
+
+  get signal(): AbortSignal {
+    return this.run.signal
   }
 
   get now(): () => number {
-    return this[CALL].scope.now
+    return this.run.call.scope.now
   }
 
   get log(): Logger {
-    return this[CALL].scope.logFor(this[HANDLER].plugin)
+    return this.run.call.scope.logFor(this.run.handler.plugin)
+  }
+
+  toJSON(): object {
+    return { hook: this.run.call.hook }
   }
 }
 
 /** What hooks have while there is a client. */
 class SessionRunContext<K extends SessionHook> extends RunContext<K> implements ConnectContext {
   get session(): Session {
-    return this[CALL].caller.session.view
+    return this.run.call.caller.session.view
   }
 
   get find(): <T>(fact: Fact<T>) => T | undefined {
-    return (fact) => this[CALL].storeOf(fact.scope)?.find(fact)
+    return (fact) => this.run.call.storeOf(fact.scope)?.find(fact)
   }
 
   get get(): <T>(fact: Fact<T>) => T {
     return <T>(fact: Fact<T>): T => {
-      const store = this[CALL].storeOf(fact.scope)
+      const store = this.run.call.storeOf(fact.scope)
       if (!store?.has(fact)) throw new Error(`Fact "${fact.name}" is not there: declare after: [fact], or use find`)
       return store.find(fact) as T // it was just seen to be there
     }
@@ -126,7 +137,7 @@ class SessionRunContext<K extends SessionHook> extends RunContext<K> implements 
 
   get set(): <T>(fact: Fact<T>, value: T) => void {
     return (fact, value) => {
-      const { [CALL]: call, [HANDLER]: handler, [OVER]: over } = this
+      const { call, handler, over } = this.run
       if (over) throw new Error(`Fact "${fact.name}" was set after the run was over: ${over.message}`)
       if (!handler.provides.has(fact.name))
         throw new Error(`${handler.plugin}.${handler.hook} sets "${fact.name}" without declaring it: provides: [fact]`)
@@ -141,62 +152,62 @@ class SessionRunContext<K extends SessionHook> extends RunContext<K> implements 
 
 class HeloRunContext extends SessionRunContext<'helo'> implements HeloContext {
   get helo(): Helo {
-    return this[CALL].args.helo
+    return this.run.call.args.helo
   }
 }
 
 class AuthRunContext extends SessionRunContext<'auth'> implements AuthContext {
   get attempt(): AuthAttempt {
-    return this[CALL].args.attempt
+    return this.run.call.args.attempt
   }
 }
 
 class CommandRunContext extends SessionRunContext<CommandHook> implements CommandContext {
   get verb(): string {
-    return this[CALL].args.verb
+    return this.run.call.args.verb
   }
 
   get argument(): string {
-    return this[CALL].args.argument
+    return this.run.call.args.argument
   }
 }
 
 class ClosedRunContext extends SessionRunContext<'closed'> implements ClosedContext {
   get reason(): CloseReason {
-    return this[CALL].args.reason
+    return this.run.call.args.reason
   }
 }
 
 class RefusedRunContext extends SessionRunContext<'refused'> implements RefusedContext {
   get hook(): HookName {
-    return this[CALL].args.refusedAt
+    return this.run.call.args.refusedAt
   }
 
   get plugin(): string | undefined {
-    return this[CALL].args.refusedBy
+    return this.run.call.args.refusedBy
   }
 
   get refusal(): Refusal {
-    return this[CALL].args.refusal
+    return this.run.call.args.refusal
   }
 
   get envelope(): Envelope | undefined {
-    return this[CALL].transaction?.envelope
+    return this.run.call.transaction?.envelope
   }
 
   get recipient(): Address | undefined {
-    return this[CALL].args.recipient
+    return this.run.call.args.recipient
   }
 }
 
 /** What hooks have from MAIL on. */
 class EnvelopeRunContext<K extends TransactionHook> extends SessionRunContext<K> implements DataContext {
   get helo(): Helo {
-    return this[CALL].caller.session.helo as Helo // the wire takes no MAIL before it
+    return this.run.call.caller.session.helo as Helo // the wire takes no MAIL before it
   }
 
   get envelope(): Envelope {
-    return this[CALL].caller.transaction.envelope
+    return this.run.call.caller.transaction.envelope
   }
 }
 
@@ -208,123 +219,123 @@ class MailRunContext extends EnvelopeRunContext<'mail'> implements MailContext {
 
 class RecipientRunContext<K extends RecipientHook> extends EnvelopeRunContext<K> implements RcptContext {
   get recipient(): Address {
-    return this[CALL].args.recipient
+    return this.run.call.args.recipient
   }
 
   get parameters(): RcptParameters {
-    return this[CALL].args.parameters
+    return this.run.call.args.parameters
   }
 }
 
 class NexthopRunContext extends RecipientRunContext<'nexthop'> implements NexthopContext {
   get route(): Route {
-    return this[CALL].args.route
+    return this.run.call.args.route
   }
 }
 
 /** What hooks have when the message is there. */
 class MessageRunContext<K extends MessageHook> extends EnvelopeRunContext<K> implements MessageContext {
   get message(): Message {
-    return this[CALL].args.message
+    return this.run.call.args.message
   }
 
   get points(): number {
-    return this[CALL].caller.transaction.points
+    return this.run.call.caller.transaction.points
   }
 }
 
 class QueueRunContext<K extends QueueHook> extends MessageRunContext<K> implements QueueContext {
   get deliveries(): readonly Delivery[] {
-    return this[CALL].args.deliveries
+    return this.run.call.args.deliveries
   }
 }
 
 class QuarantineRunContext extends QueueRunContext<'quarantine'> implements QuarantineContext {
   get reason(): string {
-    return this[CALL].args.reason
+    return this.run.call.args.reason
   }
 }
 
 class AcceptedRunContext extends QueueRunContext<'accepted'> implements AcceptedContext {
   get receipt(): Receipt {
-    return this[CALL].args.receipt
+    return this.run.call.args.receipt
   }
 }
 
 /** What hooks of deliveries have: there is no client any more. */
 class DeliveryRunContext<K extends DeliveryHook> extends RunContext<K> implements DeliveryContext {
   get id(): string {
-    return this[CALL].args.delivery.id
+    return this.run.call.args.delivery.id
   }
 
   get envelope(): DeliveryContext['envelope'] {
-    return this[CALL].args.delivery.envelope
+    return this.run.call.args.delivery.envelope
   }
 
   get route(): Route {
-    return this[CALL].args.delivery.route
+    return this.run.call.args.delivery.route
   }
 
   get recipients(): readonly Recipient[] {
-    return this[CALL].args.delivery.recipients
+    return this.run.call.args.delivery.recipients
   }
 
   get attempt(): number {
-    return this[CALL].args.delivery.attempt
+    return this.run.call.args.delivery.attempt
   }
 
   get queuedAt(): number {
-    return this[CALL].args.delivery.queuedAt
+    return this.run.call.args.delivery.queuedAt
   }
 }
 
 class ResultRunContext<K extends ResultHook> extends DeliveryRunContext<K> implements DeliveryResultContext {
   get reply(): Reply {
-    return this[CALL].args.delivery.reply
+    return this.run.call.args.delivery.reply
   }
 
   get class(): string | undefined {
-    return this[CALL].args.delivery.class
+    return this.run.call.args.delivery.class
   }
 }
 
 class DeferredRunContext extends ResultRunContext<'deferred'> {
   get nextAttemptAt(): number {
-    return this[CALL].args.delivery.nextAttemptAt as number // at this hook it is known
+    return this.run.call.args.delivery.nextAttemptAt as number // at this hook it is known
   }
 }
 
-type Make<K extends HookName> = (call: HookCall<K>, handler: AnyHandler) => RunContext & HookContexts[K]
+type Make<K extends HookName> = (run: Run<K>) => HookContexts[K]
 
 /** One function a hook, and none for several: each makes objects of one class, which costs a tenth of a class that is looked up. */
 const MAKE: { readonly [K in HookName]: Make<K> } = {
-  connect: (call, handler) => new SessionRunContext(call, handler),
-  helo: (call, handler) => new HeloRunContext(call, handler),
-  auth: (call, handler) => new AuthRunContext(call, handler),
-  mail: (call, handler) => new MailRunContext(call, handler),
-  rcpt: (call, handler) => new RecipientRunContext(call, handler),
-  route: (call, handler) => new RecipientRunContext(call, handler),
-  nexthop: (call, handler) => new NexthopRunContext(call, handler),
-  data: (call, handler) => new EnvelopeRunContext(call, handler),
-  receive: (call, handler) => new EnvelopeRunContext(call, handler),
-  message: (call, handler) => new MessageRunContext(call, handler),
-  rewrite: (call, handler) => new MessageRunContext(call, handler),
-  quarantine: (call, handler) => new QuarantineRunContext(call, handler),
-  queue: (call, handler) => new QueueRunContext(call, handler),
-  verify: (call, handler) => new CommandRunContext(call, handler),
-  expand: (call, handler) => new CommandRunContext(call, handler),
-  help: (call, handler) => new CommandRunContext(call, handler),
-  unknown: (call, handler) => new CommandRunContext(call, handler),
-  delivery: (call, handler) => new DeliveryRunContext(call, handler),
-  accepted: (call, handler) => new AcceptedRunContext(call, handler),
-  refused: (call, handler) => new RefusedRunContext(call, handler),
-  closed: (call, handler) => new ClosedRunContext(call, handler),
-  delivered: (call, handler) => new ResultRunContext(call, handler),
-  deferred: (call, handler) => new DeferredRunContext(call, handler),
-  bounced: (call, handler) => new ResultRunContext(call, handler),
+  connect: (run) => new SessionRunContext(run),
+  helo: (run) => new HeloRunContext(run),
+  auth: (run) => new AuthRunContext(run),
+  mail: (run) => new MailRunContext(run),
+  rcpt: (run) => new RecipientRunContext(run),
+  route: (run) => new RecipientRunContext(run),
+  nexthop: (run) => new NexthopRunContext(run),
+  data: (run) => new EnvelopeRunContext(run),
+  receive: (run) => new EnvelopeRunContext(run),
+  message: (run) => new MessageRunContext(run),
+  rewrite: (run) => new MessageRunContext(run),
+  quarantine: (run) => new QuarantineRunContext(run),
+  queue: (run) => new QueueRunContext(run),
+  verify: (run) => new CommandRunContext(run),
+  expand: (run) => new CommandRunContext(run),
+  help: (run) => new CommandRunContext(run),
+  unknown: (run) => new CommandRunContext(run),
+  delivery: (run) => new DeliveryRunContext(run),
+  accepted: (run) => new AcceptedRunContext(run),
+  refused: (run) => new RefusedRunContext(run),
+  closed: (run) => new ClosedRunContext(run),
+  delivered: (run) => new ResultRunContext(run),
+  deferred: (run) => new DeferredRunContext(run),
+  bounced: (run) => new ResultRunContext(run),
 }
 
-/** The context of a run of a handler of the hook `K`. */
-export function contextOf<K extends HookName>(call: HookCall<K>, handler: AnyHandler): RunContext & HookContexts[K] {
-  return MAKE[call.hook](call, handler)
+/** What the handler of a run is given. */
+export function contextOf<K extends HookName>(run: Run<K>): HookContexts[K] {
+  return MAKE[run.call.hook](run)
 }

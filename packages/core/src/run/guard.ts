@@ -10,7 +10,7 @@ import type { AnyHandler, Handler } from '../plan/handler.ts'
 import { isThenable } from '../thenable.ts'
 import type { HookCall } from './call.ts'
 import { nothing } from './check.ts'
-import { CALL, contextOf, HANDLER, RunContext } from './context.ts'
+import { contextOf, Run } from './context.ts'
 
 /** A handler's run failed: what that is worth, or undefined where it is worth nothing. */
 export class Failure {
@@ -65,20 +65,21 @@ type Result<T> = T | Failure | undefined
  * @returns the checked answer, nothing, or a {@link Failure}; a promise only when the handler answers with one
  */
 export function invoke<K extends HookName, T>(handler: Handler<K>, call: HookCall<K>, check: AnswerCheck<T>): Maybe<Result<T>> {
-  const context = contextOf(call, handler)
+  const run = new Run(call, handler)
+  const context = contextOf(run)
   if (handler.when)
     try {
       if (!handler.when(context)) return undefined
     } catch (cause) {
-      context.end(OVER)
+      run.end(OVER)
       return failed({ handler, call, trace: undefined }, cause)
     }
-  return supervise(handler.run, context, context, check)
+  return supervise(run, handler.run, context, check)
 }
 
 /** Runs a part of a plugin that is not a handler of its own, a `receive` sink, under the same guard; nothing but a failure comes out. */
-export function guarded<A>({ handler, call }: Part, run: (argument: A) => unknown, argument: A): Maybe<Failure | undefined> {
-  return supervise(run, argument, new RunContext(call, handler), nothing)
+export function guarded<A>({ handler, call }: Part, part: (argument: A) => unknown, argument: A): Maybe<Failure | undefined> {
+  return supervise(new Run(call, handler), part, argument, nothing)
 }
 
 /** Whose it is, and where what it does is noted. */
@@ -90,17 +91,17 @@ export interface Part {
 const OVER = new Error('the run is over')
 
 /** Four parameters, because an object would be made for each run. */
-function supervise<A, T>(run: (argument: A) => unknown, argument: A, context: RunContext, check: AnswerCheck<T>): Maybe<Result<T>> {
-  const { [CALL]: call, [HANDLER]: handler } = context
+function supervise<A, T>(run: Run, part: (argument: A) => unknown, argument: A, check: AnswerCheck<T>): Maybe<Result<T>> {
+  const { call, handler } = run
   const start = call.scope.timed ? performance.now() : 0
   let trace: HookRun | undefined
   try {
     if (channel.hasSubscribers) trace = traceOf(handler, call)
-    const answer = trace ? channel.start.runStores(trace, () => attributed(handler, run, argument)) : attributed(handler, run, argument)
+    const answer = trace ? channel.start.runStores(trace, () => attributed(handler, part, argument)) : attributed(handler, part, argument)
     if (isThenable(answer)) {
       handler.asynchronous = true
       if (trace) calledFor(trace)
-      return awaitAnswer({ handler, call, context, check, start, trace }, answer)
+      return awaitAnswer({ run, handler, call, check, start, trace }, answer)
     }
     handler.asynchronous ??= false
     if (call.scope.timed) call.spent(handler, performance.now() - start)
@@ -108,15 +109,15 @@ function supervise<A, T>(run: (argument: A) => unknown, argument: A, context: Ru
     if (trace) over(trace, result)
     return result
   } catch (cause) {
-    context.end(OVER)
+    run.end(OVER)
     const failure = failed({ handler, call, trace }, cause)
     if (trace) over(trace, failure)
     return failure
   }
 }
 
-function attributed<A>(handler: AnyHandler, run: (argument: A) => unknown, argument: A): unknown {
-  return handler.asynchronous !== false || attributeAll ? runningHandler.run(handler, run, argument) : run(argument)
+function attributed<A>(handler: AnyHandler, part: (argument: A) => unknown, argument: A): unknown {
+  return handler.asynchronous !== false || attributeAll ? runningHandler.run(handler, part, argument) : part(argument)
 }
 
 function traceOf(handler: AnyHandler, call: HookCall): HookRun {
@@ -135,21 +136,19 @@ function over(trace: HookRun, result: unknown): void {
   else channel.end.publish(trace)
 }
 
-interface Run {
-  readonly handler: AnyHandler
-  readonly call: HookCall
+interface Traced extends Part {
   readonly trace: HookRun | undefined
 }
 
-interface Pending<T> extends Run {
-  readonly context: RunContext
+interface Pending<T> extends Traced {
+  readonly run: Run
   readonly check: AnswerCheck<T>
   readonly start: number
 }
 
 /** Waits for an answer, no longer than the deadline, and not beyond the end of the session. */
-function awaitAnswer<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<Result<T>> {
-  const { handler, call, context } = run
+function awaitAnswer<T>(pending: Pending<T>, answer: PromiseLike<unknown>): Promise<Result<T>> {
+  const { run, handler, call } = pending
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined
     const finish = (result: Result<T>, reason: Error): void => {
@@ -157,30 +156,30 @@ function awaitAnswer<T>(run: Pending<T>, answer: PromiseLike<unknown>): Promise<
       clearTimeout(timer)
       timer = undefined
       call.lifetime.unwatch(gone)
-      context.end(reason)
-      if (call.scope.timed) call.spent(handler, performance.now() - run.start)
-      if (run.trace) over(run.trace, result)
+      run.end(reason)
+      if (call.scope.timed) call.spent(handler, performance.now() - pending.start)
+      if (pending.trace) over(pending.trace, result)
       resolve(result)
     }
     const late = (): void => {
       const reason = new Error(`no answer within ${handler.timeout} ms`)
       if (!keepsPromises(handler)) {
-        finish(failed(run, reason, 'late'), reason)
+        finish(failed(pending, reason, 'late'), reason)
         return
       }
       // It may have stored the message just now: the signal tells it to stop, and its last word decides.
-      context.abort(reason)
-      timer = setTimeout(() => finish(failed(run, reason, 'late'), reason), Math.min(LAST_WORD, handler.timeout))
+      run.abort(reason)
+      timer = setTimeout(() => finish(failed(pending, reason, 'late'), reason), Math.min(LAST_WORD, handler.timeout))
     }
     const gone = (reason: Error): void => finish(new Failure(undefined), reason)
     timer = setTimeout(late, handler.timeout)
     call.lifetime.watch(gone)
     const fail = (cause: unknown): void => {
-      if (timer) finish(failed(run, cause), OVER)
-      else if (cause !== undefined) logOf(run).debug({ hook: handler.hook, error: cause }, 'a run that was over failed')
+      if (timer) finish(failed(pending, cause), OVER)
+      else if (cause !== undefined) logOf(pending).debug({ hook: handler.hook, error: cause }, 'a run that was over failed')
     }
     try {
-      answer.then((value) => (timer ? finish(checked(run, value), OVER) : tooLate(run, value)), fail)
+      answer.then((value) => (timer ? finish(checked(pending, value), OVER) : tooLate(pending, value)), fail)
     } catch (cause) {
       fail(cause) // no promise of the language's: its `then` may do anything
     }
@@ -200,21 +199,21 @@ function tooLate<T>({ handler, call }: Pending<T>, value: unknown): void {
   else log.warn({ hook: handler.hook }, 'an answer came after the run was over')
 }
 
-function logOf({ handler, call }: Pick<Run, 'handler' | 'call'>): Logger {
+function logOf({ handler, call }: Part): Logger {
   return call.scope.logFor(handler.plugin)
 }
 
-function checked<T>(run: Pending<T>, answer: unknown): Result<T> {
+function checked<T>(pending: Pending<T>, answer: unknown): Result<T> {
   if (answer === undefined) return undefined
   try {
-    return run.check(answer, run.handler)
+    return pending.check(answer, pending.handler)
   } catch (cause) {
-    return failed(run, cause)
+    return failed(pending, cause)
   }
 }
 
 /** A failure takes the operator's `onError`; its text never reaches the wire. */
-function failed({ handler, call, trace }: Run, cause: unknown, kind: 'error' | 'late' = 'error'): Failure {
+function failed({ handler, call, trace }: Traced, cause: unknown, kind: 'error' | 'late' = 'error'): Failure {
   const error = errorOf(cause)
   if (!call.lifetime.ended) {
     logOf({ handler, call }).error({ hook: handler.hook, session: call.session?.id, onError: handler.onError, error }, 'plugin failed')
