@@ -237,12 +237,13 @@ async function fill(root: ScopeSpec, config: JudgedConfig, mistakes: Mistakes): 
     await config.setup?.(root)
     return true
   } catch (cause) {
-    if (cause instanceof BootError) {
-      mistakes.take(cause.errors)
+    // What was thrown may throw when it is looked at: a proxy does at `instanceof`.
+    const error = errorOf(cause)
+    if (error instanceof BootError) {
+      mistakes.take(error.errors)
       return false
     }
     // Errors of a class of their own say what to do; of the others the place has to be known.
-    const error = errorOf(cause)
     const { name, stack = '' } = error
     const isPlain = error === cause && /^(?:Error|TypeError|RangeError|ReferenceError)$/.test(name)
     const where = isPlain ? /^ +at .*$/m.exec(stack)?.[0].trim() : undefined
