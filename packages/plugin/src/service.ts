@@ -85,7 +85,7 @@ export type DnsFailure = 'NXDOMAIN' | 'NODATA' | 'SERVFAIL' | 'TIMEOUT' | 'REFUS
 /** The records of one answer, in the text form of `node:dns`. */
 export interface DnsAnswer<T> {
   readonly records: readonly T[]
-  /** True when a trusted resolver validated it (AD bit), RFC 4035. */
+  /** True when a trusted resolver validated it (AD bit), RFC 4035 §3.2.3. */
   readonly secure: boolean
   /** Seconds it may be kept. */
   readonly ttl: number
