@@ -6,6 +6,13 @@ import { type Credentials, requireTls, type Target, type TlsPolicy } from './cli
 import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'
 
+declare module '@postroad/mail/settings' {
+  interface TransportSettings {
+    /** TLS and credentials of the one server are options. */
+    lmtp: {}
+  }
+}
+
 /** Where a {@link fixedTransport} delivers when the route does not say. */
 export interface FixedOptions extends PoolOptions {
   readonly protocol?: 'smtp' | 'lmtp'

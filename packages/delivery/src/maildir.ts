@@ -9,6 +9,13 @@ import { localReply } from './client/reply.ts'
 import { DirectorySync, syncDirectory } from './directory-sync.ts'
 import { folderName, uniqueName } from './maildir-name.ts'
 
+declare module '@postroad/mail/settings' {
+  interface TransportSettings {
+    /** The mailbox is that of the address. */
+    maildir: {}
+  }
+}
+
 /** Where and how a {@link maildirTransport} writes. */
 export interface MaildirOptions {
   /** The mailboxes are `folder/<local part>/`. */

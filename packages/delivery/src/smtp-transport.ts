@@ -1,6 +1,7 @@
 /** Delivery to anywhere: by MX from host to host until one has decided, or to the fixed next hop that a route names. */
 import { isIP } from 'node:net'
 import { type Job, type Outcome, outcomeKind, type Recipient, type Reply } from '@postroad/mail'
+import type { TransportSettings, Unchecked } from '@postroad/mail/settings'
 import { ConnectError } from './client/connect-error.ts'
 import { localReply } from './client/reply.ts'
 import type { Credentials, Target, TlsPolicy } from './client/target.ts'
@@ -9,6 +10,17 @@ import { findAddresses, findMailHosts, isOwnAddress, type MailHost, type MxResol
 import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'
 import { Unreachable } from './unreachable.ts'
+
+declare module '@postroad/mail/settings' {
+  interface TransportSettings {
+    smtp: {
+      /** Default: what the options say. `required` takes any certificate, `verified` one that is valid for the name, `implicit` begins with the first octet. */
+      readonly tls?: 'none' | 'opportunistic' | 'required' | 'verified' | 'implicit'
+      /** A name in the option `credentials`. Default: nobody logs in. */
+      readonly credentials?: string
+    }
+  }
+}
 
 /** What a {@link TlsChooser} is asked about. */
 export interface TlsQuestion {
@@ -231,8 +243,9 @@ class Courier {
     const answer = await tlsPolicy?.({ domain, host, address, port, isRequired, signal })
     if (answer !== undefined && 'refusal' in answer) return answer
     // RFC 8689 §4.2.1: required, with a certificate that is valid for the name.
-    const tls = answer ?? (isRequired ? VERIFIED : (routeTls(route.settings?.['tls']) ?? this.#options.tls ?? OPPORTUNISTIC))
-    const auth = this.#options.credentials?.[String(route.settings?.['credentials'] ?? '')]
+    const settings: Said | undefined = route.settings
+    const tls = answer ?? (isRequired ? VERIFIED : (routeTls(settings?.tls) ?? this.#options.tls ?? OPPORTUNISTIC))
+    const auth = this.#options.credentials?.[String(settings?.credentials ?? '')]
     const base = { protocol: 'smtp', port, tls, ...(auth && { auth }), ...(localAddress !== undefined && { localAddress }) } as const
     if (route.host?.startsWith('/')) return { ...base, tls: { mode: 'none' }, host: 'localhost', path: route.host }
     return { ...base, host: host.name, ...(address !== undefined && { address }) }
@@ -245,16 +258,21 @@ const NO_FAMILY: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 
 const OPPORTUNISTIC: TlsPolicy = { mode: 'opportunistic' }
 const VERIFIED: TlsPolicy = { mode: 'required', verify: true }
 
-/** What a route says in `settings.tls`. */
-const ROUTE_TLS: ReadonlyMap<unknown, TlsPolicy> = new Map<unknown, TlsPolicy>([
-  ['none', { mode: 'none' }],
-  ['opportunistic', OPPORTUNISTIC],
-  ['required', { mode: 'required' }],
-  ['verified', VERIFIED],
-  ['implicit', { mode: 'implicit', verify: true }],
-])
+/** What a route says, as it was written. */
+type Said = Unchecked<TransportSettings['smtp']>
 
-function routeTls(setting: string | number | boolean | undefined): TlsPolicy | undefined {
+/** What a route says in `settings.tls`. */
+const ROUTE_TLS: ReadonlyMap<unknown, TlsPolicy> = new Map(
+  Object.entries({
+    none: { mode: 'none' },
+    opportunistic: OPPORTUNISTIC,
+    required: { mode: 'required' },
+    verified: VERIFIED,
+    implicit: { mode: 'implicit', verify: true },
+  } satisfies Record<NonNullable<TransportSettings['smtp']['tls']>, TlsPolicy>),
+)
+
+function routeTls(setting: Said['tls']): TlsPolicy | undefined {
   if (setting === undefined) return undefined
   const policy = ROUTE_TLS.get(setting)
   // A slip of the pen must not send mail in the clear.

@@ -1,6 +1,7 @@
 /** From whom, to whom, and by which way: what a message is carried by, as apart from what stands in it. */
-import type { Address } from './address.ts'
+import { type Address, parseAddress } from './address.ts'
 import type { MailParameters, RcptParameters } from './parameters.ts'
+import type { RouteSettings, TransportSettings, Unchecked } from './settings.ts'
 
 /** One recipient, at every stage from RCPT to the last attempt to deliver. */
 export interface Recipient {
@@ -24,19 +25,39 @@ export interface Envelope {
   readonly recipients: readonly RoutedRecipient[]
 }
 
-/** Where a recipient's copy goes. Without a route a recipient is refused: no open relay by accident. */
-export interface Route {
+/**
+ * Where a recipient's copy goes. Without a route a recipient is refused: no open relay by accident.
+ *
+ * @example { via: 'smtp', host: 'mx.example.com', settings: { tls: 'required' } } satisfies Route<'smtp'>
+ */
+export interface Route<V extends string = string> {
   /** Name of the transport that carries it: `smtp`, `lmtp`, `maildir`, `discard`, … */
-  readonly via: string
+  readonly via: V
   /** Replaces the recipient: one alias may become many. Default: the recipient itself. */
   readonly to?: readonly Address[]
   /** Next hop: host name, address literal without brackets, or path of a UNIX socket. */
   readonly host?: string
   readonly port?: number
-  /** Further settings the transport understands (TLS, credentials by name, folder, …). */
-  readonly settings?: Readonly<Record<string, string | number | boolean>>
+  /** What the transport is told besides: of a known `via` what its `TransportSettings` have, else an open record. */
+  readonly settings?: SettingsOf<V>
   /** Further ways, for an alias whose addresses go different ways; each names its own in `to`. */
   readonly also?: readonly Omit<Route, 'also'>[]
+}
+
+type SettingsOf<V extends string> = V extends keyof TransportSettings
+  ? Plain<TransportSettings[V] & RouteSettings>
+  : Readonly<Record<string, string | number | boolean>>
+
+/** A mapped type, and no interface: only so are the settings of a known `via` an open record, too. */
+type Plain<T> = { readonly [K in keyof T]: T[K] }
+
+/** The reverse-path that the next hop hears: the route's own, else the envelope's. */
+export function reversePathOf(
+  { settings }: { readonly settings?: Unchecked<RouteSettings> },
+  from: Address | undefined,
+): Address | undefined {
+  const own = settings?.reversePath
+  return typeof own === 'string' ? (parseAddress(own, { smtputf8: true }) ?? from) : from
 }
 
 /** All ways of a route: its own, and the further ones. */

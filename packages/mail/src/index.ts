@@ -3,7 +3,7 @@
  *
  * A client names itself (`Helo`), may prove who it is (`AuthAttempt`, `Identity`, `TlsInfo`), and begins a transaction: an
  * `Envelope` has the reverse-path, an `Address` or none, and each `Recipient`. Both come with parameters (`MailParameters`,
- * `RcptParameters`). A plugin gives a recipient a `Route`; recipients that share one are a `Delivery`.
+ * `RcptParameters`). A plugin gives a recipient a `Route`, with the settings its transport takes (`@postroad/mail/settings`); recipients that share one are a `Delivery`.
  *
  * What is carried is a `Message`: the octets, and views of them. To a queue or a transport it is a `MessageSource`.
  * A `Transport` is given a `Job` (one message, some recipients) and gives one `Outcome` a recipient, each with the `Reply`
@@ -15,7 +15,7 @@
 export { type Address, Mailbox, makeAddress, parseAddress, sameMailbox } from './address.ts'
 export { isAtext } from './character.ts'
 export { normalizeDomain } from './domain.ts'
-export { type Delivery, type Envelope, type Recipient, type Route, type RoutedRecipient, waysOf } from './envelope.ts'
+export { type Delivery, type Envelope, type Recipient, type Route, type RoutedRecipient, reversePathOf, waysOf } from './envelope.ts'
 export { isQueueId, makeQueueId, makeSessionId } from './id.ts'
 export type { AuthAttempt, CloseReason, Endpoint, Helo, Identity, Mechanism, ScramKeys, TlsInfo } from './identity.ts'
 export {

@@ -1,7 +1,26 @@
 /** Every mistake that must not compile. `npm run check` fails when one of them begins to. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { defer, defineFact, definePlugin, defineService, discard, quarantine, reject, type Schema, Store, suspect } from './index.ts'
+import {
+  defer,
+  defineFact,
+  definePlugin,
+  defineService,
+  discard,
+  quarantine,
+  type Route,
+  reject,
+  reroute,
+  type Schema,
+  Store,
+  suspect,
+} from './index.ts'
+
+declare module '@postroad/mail/settings' {
+  interface TransportSettings {
+    'types-test': { readonly ring?: 'once' | 'twice' }
+  }
+}
 
 const spf = defineFact<string>('spf')
 const country = defineFact<string, 'session'>('country', 'session')
@@ -98,7 +117,24 @@ function never(): void {
   // @ts-expect-error hooks or setup, not both
   definePlugin({ name: 'u', hooks: {}, setup: () => ({}) })
 
+  // @ts-expect-error a misspelt setting of a known transport
+  keep({ via: 'types-test', settings: { rign: 'once' } } satisfies Route<'types-test'>)
+  // @ts-expect-error a setting of a known transport has a type
+  keep({ via: 'types-test', settings: { ring: 'thrice' } } satisfies Route<'types-test'>)
+  // @ts-expect-error and so has one that every route may say
+  keep({ via: 'types-test', settings: { reversePath: 7 } } satisfies Route<'types-test'>)
+  // @ts-expect-error a literal route is known by its via
+  reroute({ via: 'types-test', settings: { rign: 'once' } })
+  // @ts-expect-error what nobody knows takes no objects either
+  reroute({ via: 'types-test-unknown', settings: { ring: {} } })
+
   // What must compile:
+  keep({ via: 'types-test', settings: { ring: 'once', reversePath: 'a@mx.test' } } satisfies Route<'types-test'>)
+  keep({ via: 'types-test-unknown', settings: { anything: 1 } } satisfies Route<'types-test-unknown'>)
+  reroute({ via: 'types-test', settings: { ring: 'twice' } })
+  reroute({ via: 'types-test-unknown', settings: { anything: true } })
+  const written: Route = { via: String(country), settings: { rign: 'from a configuration' } }
+  reroute(written)
   definePlugin({
     name: 'ok',
     options: schema,
@@ -118,6 +154,11 @@ function never(): void {
       rewrite: ({ message }) => message.withHeader('X-Seen', 'yes'),
     }),
   })
+}
+
+/** Whoever takes any route takes one of a known transport. */
+function keep(route: Route): Route {
+  return route
 }
 
 test('the mistakes above are compile errors, checked by tsc', () => {

@@ -181,7 +181,7 @@ export function suspect(points: number, reason: string): Suspect {
  * @throws {TypeError} when `route` has no `via`
  * @example delivery: ({ attempt }) => (attempt > 3 ? reroute({ via: 'smtp', host: 'fallback.example.com' }) : undefined)
  */
-export function reroute(route: Route): Reroute {
+export function reroute<V extends string>(route: Route<V>): Reroute {
   checkText('reroute', 'route.via', route?.via)
   return { kind: 'reroute', route }
 }

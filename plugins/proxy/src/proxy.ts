@@ -12,7 +12,7 @@ import {
   type Target,
   type TlsPolicy,
 } from '@postroad/delivery'
-import { type Outcome, parseAddress } from '@postroad/mail'
+import { type Outcome, reversePathOf } from '@postroad/mail'
 import {
   type Address,
   type Defer,
@@ -28,6 +28,13 @@ import {
 import { type Options, options as schema } from './options.ts'
 import { type Hop, hopKey, PassingTable } from './passing.ts'
 import { printable, toRefusal, UNAVAILABLE } from './refusal.ts'
+
+declare module '@postroad/mail/settings' {
+  interface TransportSettings {
+    /** How the next hop is reached is said once, in the options. */
+    proxy: {}
+  }
+}
 
 /** RFC 5321 §4.5.3.2.6: the answer to the final dot may take ten minutes; giving up before makes duplicates. */
 const QUEUE_TIMEOUT = 11 * 60_000
@@ -162,11 +169,8 @@ class Passer {
   }
 
   #hop(route: Route, { from, parameters }: RelayOptions): Hop {
-    const given = route.settings?.['reversePath']
-    // SRS and masquerading; what is no address changes nothing.
-    const own = typeof given === 'string' ? parseAddress(given, { smtputf8: true }) : undefined
     const target = this.#target(route)
-    return { target: parameters.requireTls ? requireTls(target) : target, options: { from: own ?? from, parameters } }
+    return { target: parameters.requireTls ? requireTls(target) : target, options: { from: reversePathOf(route, from), parameters } }
   }
 
   #target(route: Route): Target {

@@ -1,4 +1,5 @@
 /** Rules that are asked when the message is there: for each recipient, refuse, discard, hold; and tags for the message. */
+import type { RouteSettings, Unchecked } from '@postroad/mail/settings'
 import {
   type Address,
   discard,
@@ -21,12 +22,17 @@ export function judgeContent(
 ): readonly MessageOpinion[] {
   const opinions: MessageOpinion[] = []
   for (const { address, route } of envelope.recipients) {
-    const held = waysOf(route).find(({ settings }) => settings?.['hold'] !== undefined)?.settings?.['hold']
+    const held = reasonOf(waysOf(route).find((way) => reasonOf(way) !== undefined))
     const opinion = first(contentRules, address, { question, content: { message, points } })
     if (opinion) opinions.push(opinion)
     else if (typeof held === 'string') opinions.push(quarantine(held, { for: [address] }))
   }
   return opinions
+}
+
+/** As an operator wrote it. */
+function reasonOf(way: { readonly settings?: Unchecked<RouteSettings> } | undefined) {
+  return way?.settings?.hold
 }
 
 /** Tags of the rules that fit for any recipient. */

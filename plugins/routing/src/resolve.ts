@@ -1,10 +1,18 @@
 /** From a recipient to where its mail goes, and which rule said so. */
 import { makeAddress, parseAddress, sameMailbox } from '@postroad/mail'
+import type { RouteSettings } from '@postroad/mail/settings'
 import { type Address, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
 import type { Question } from './condition.ts'
 import { run, type Steps, wait } from './steps.ts'
 import type { Tables } from './table.ts'
 import type { Domain, RouteTarget } from './target.ts'
+
+declare module '@postroad/mail/settings' {
+  interface RouteSettings {
+    /** Why the message is to be quarantined for this recipient, once it is there. */
+    readonly hold?: string
+  }
+}
 
 /** What becomes of a recipient, and why; `postroad routing route` prints it. */
 export interface RoutingAnswer {
@@ -247,7 +255,8 @@ function withAddresses(route: Route, to: readonly Address[]): Route {
 }
 
 function withReversePath(route: Route, from: Address): Route {
-  return Object.freeze({ ...route, settings: { ...route.settings, reversePath: from.toString() } })
+  const own: RouteSettings = { reversePath: from.toString() }
+  return Object.freeze({ ...route, settings: { ...route.settings, ...own } })
 }
 
 /** Undefined when what a stranger wrote makes no address of the template: then it is nobody's. */

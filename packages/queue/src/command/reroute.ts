@@ -1,4 +1,5 @@
 /** `postroad queue reroute`: what is queued goes another way, to one that is named or to where routing says today. */
+import type { RouteSettings, Unchecked } from '@postroad/mail/settings'
 import { type Route, waysOf } from '@postroad/plugin'
 import type { ReporterOptions } from '../engine/reporter.ts'
 import { DISCARD, type PlanOptions } from '../plan.ts'
@@ -72,9 +73,12 @@ function askedOf({ ask, route }: ReporterOptions, io: Io): RerouteInput['wayOf']
 }
 
 /** What SRS wrote when the message came goes with it, wherever it goes. */
-function withReversePath(way: Route, { settings }: Omit<Route, 'to'>): Route {
-  const known = settings?.['reversePath']
-  return known === undefined || way.settings?.['reversePath'] !== undefined
-    ? way
-    : { ...way, settings: { ...way.settings, reversePath: known } }
+function withReversePath(way: Route, queued: Omit<Route, 'to'>): Route {
+  const known = said(queued)
+  return known === undefined || said(way) !== undefined ? way : { ...way, settings: { ...way.settings, reversePath: known } }
+}
+
+/** As it was written, perhaps by an older version. */
+function said({ settings }: { readonly settings?: Unchecked<RouteSettings> }) {
+  return settings?.reversePath
 }

@@ -1,5 +1,5 @@
 /** One attempt for one delivery: asks the hooks, lets the transport carry, and says what became of every recipient. */
-import { type Job, type MessageSource, NotTried, type Outcome, parseAddress, type Recipient, type Reply } from '@postroad/mail'
+import { type Job, type MessageSource, NotTried, type Outcome, type Recipient, type Reply, reversePathOf } from '@postroad/mail'
 import {
   type Address,
   type DeliveryContext,
@@ -122,7 +122,7 @@ async function carry(input: AttemptInput, route: Route, recipients: readonly Rec
   const mailboxes = byMailbox(recipients)
   const job: Job<Recipient> = {
     route,
-    from: reversePathOf(route, message.from),
+    from: reversePathOf(route, message.from), // notifications still go to the sender
     parameters: message.parameters,
     recipients: mailboxes,
     message: input.source,
@@ -174,12 +174,6 @@ function answers(recipients: readonly Recipient[], mailboxes: readonly Recipient
     ...(ofMailbox.get(mailboxKey(recipient.address)) ?? { kind: 'deferred', reply: SILENT }),
     recipient,
   }))
-}
-
-/** A route may say another reverse-path, for SRS and masquerading; notifications still go to the sender. What is no address changes nothing. */
-function reversePathOf({ settings }: Route, from: Address | undefined): Address | undefined {
-  const given = settings?.['reversePath']
-  return typeof given === 'string' ? (parseAddress(given, { smtputf8: true }) ?? from) : from
 }
 
 /** What `delivery` and its sisters are told of. */
