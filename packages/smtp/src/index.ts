@@ -25,3 +25,4 @@ export { groupId, mayGiveGroup, type SocketKeeper, type SocketRights, socketKeep
 export type { Attach, ContentSink, Maybe, Offer, Stages, Wire, WireReply } from './stages.ts'
 export { type CertificateFiles, loadCertificates, watchCertificates } from './tls/certificate-files.ts'
 export { type Certificate, HandshakeError } from './tls/tls.ts'
+export { keywordsOn } from './verb/ehlo.ts'

@@ -1,5 +1,6 @@
 /** What a configuration means, before a byte is received: scopes, listeners, hooks, waves, EHLO keywords. */
 import { HOOKS, type HookKind, type HookName } from '@postroad/plugin'
+import { keywordsOn, type ListenerOptions } from '@postroad/smtp'
 import { type AnyHandler, titleOf } from '../plan/handler.ts'
 import { flat } from '../plan/hook-table.ts'
 import type { CompiledScope, Generation } from './generation.ts'
@@ -107,25 +108,16 @@ function shown(handler: AnyHandler): ExplainedHandler {
   }
 }
 
-/** What EHLO says whatever plugins say, and what they add to it. */
+/** What EHLO says on any listener of the scope; in brackets what it says under TLS only, where somebody is also heard in the clear. */
 function keywords({ offer, listening }: CompiledScope): readonly string[] {
-  const tls = listening.some(({ options }) => options.certificate && options.tls !== 'none' && options.tls !== 'implicit')
-  return [
-    'PIPELINING',
-    'SIZE',
-    'ENHANCEDSTATUSCODES',
-    ...(offer.eightBitMime ? ['8BITMIME'] : []),
-    'CHUNKING',
-    ...(offer.binaryMime ? ['BINARYMIME'] : []),
-    ...(offer.smtputf8 ? ['SMTPUTF8'] : []),
-    ...(offer.dsn ? ['DSN'] : []),
-    ...(offer.requireTls ? ['REQUIRETLS (under TLS)'] : []),
-    ...(tls ? ['STARTTLS'] : []),
-    ...(offer.mechanisms.length > 0 ? [`AUTH ${offer.mechanisms.join(' ')}`] : []),
-    'LIMITS',
-    ...(offer.prdr ? ['PRDR'] : []),
-    'HELP',
+  const said = (under: 'clear' | 'tls', hears: (options: ListenerOptions) => boolean) => [
+    ...new Set(listening.flatMap(({ options }) => (hears(options) ? keywordsOn(options, offer, under) : []))),
   ]
+  const clear = said('clear', ({ tls }) => tls !== 'implicit')
+  const secure = said('tls', ({ certificate = [], tls }) => [certificate].flat().length > 0 && tls !== 'none').filter(
+    (one) => !clear.includes(one),
+  )
+  return clear.length === 0 ? secure : [...clear, ...secure.map((one) => `${one} (under TLS)`)]
 }
 
 function warnings({ scope: { table } }: CompiledScope): readonly string[] {

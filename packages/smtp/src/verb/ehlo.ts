@@ -1,15 +1,26 @@
 /** What EHLO and LHLO say the server can do. Nothing is said that nobody would honour. */
 
+import type { TlsInfo } from '@postroad/mail'
 import { MECHANISMS, type WireMechanism } from '../auth/mechanism.ts'
+import type { ListenerOptions } from '../config/listener-options.ts'
+import { settingsOf } from '../config/settings.ts'
 import type { Conversation } from '../session/conversation.ts'
 import type { Offer } from '../stages.ts'
+import { certificatesOf } from '../tls/tls.ts'
+import { UNKNOWN } from '../wire/endpoint.ts'
 import { formatPlain } from '../wire/reply.ts'
 import { XFORWARD, xclientOffer } from './xclient.ts'
+
+/** What the keywords hang on, besides the offer. */
+type State = Pick<Conversation, 'settings' | 'protocol' | 'tls' | 'hasCertificate' | 'isForwarded' | 'remote'>
+
+/** As good as TLS gets for who has no certificate. */
+const TLS: TlsInfo = { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' }
 
 const NOTHING: readonly WireMechanism[] = []
 
 /** Mechanisms this connection may use now. */
-export function mechanismsFor(conversation: Conversation, offer: Offer): readonly WireMechanism[] {
+export function mechanismsFor(conversation: State, offer: Offer): readonly WireMechanism[] {
   const { auth, authWithoutTls } = conversation.settings
   if (auth === 'none' || offer.mechanisms.length === 0) return NOTHING
   // RFC 4954 §4: what shows a password is not offered in the clear. What does not is not either: the mail behind it would be.
@@ -19,12 +30,12 @@ export function mechanismsFor(conversation: Conversation, offer: Offer): readonl
     .flatMap((name) => (name === 'SCRAM-SHA-256' && canBind(conversation) ? ['SCRAM-SHA-256-PLUS', name] : [name]))
 }
 
-function canBind({ tls, isForwarded }: Conversation): boolean {
+function canBind({ tls, isForwarded }: State): boolean {
   return tls?.version === 'TLSv1.3' && !isForwarded
 }
 
 /** Whether STARTTLS makes sense now, RFC 3207 §4.2. */
-export function offersStartTls(conversation: Conversation): boolean {
+export function offersStartTls(conversation: State): boolean {
   const { tls } = conversation.settings
   return conversation.tls === undefined && (tls === 'optional' || tls === 'required') && conversation.hasCertificate
 }
@@ -34,7 +45,19 @@ export function formatEhlo(conversation: Conversation, offer: Offer, greeting: s
   return formatPlain({ code: 250, text: [greeting, ...keywordsOf(conversation, offer)] })
 }
 
-function keywordsOf(conversation: Conversation, offer: Offer): string[] {
+/**
+ * What EHLO (LHLO, where that is spoken) says on a listener before anybody has connected: to a stranger, in the clear or under TLS 1.3.
+ *
+ * @throws {ListenerError} naming all that is wrong with the options
+ */
+export function keywordsOn(options: ListenerOptions, offer: Offer, under: 'clear' | 'tls'): readonly string[] {
+  const settings = settingsOf(options)
+  const tls = under === 'tls' ? TLS : undefined
+  const hasCertificate = certificatesOf(options).length > 0
+  return keywordsOf({ settings, protocol: settings.protocol, tls, hasCertificate, isForwarded: false, remote: UNKNOWN }, offer)
+}
+
+function keywordsOf(conversation: State, offer: Offer): string[] {
   const { limits, xclient, xforward } = conversation.settings
   const mechanisms = mechanismsFor(conversation, offer)
   const keywords = [

@@ -38,7 +38,7 @@ export function xclient(conversation: Conversation, argument: string) {
 }
 
 /** The attributes that EHLO offers. */
-export function xclientOffer({ settings }: Conversation): readonly string[] {
+export function xclientOffer({ settings }: Pick<Conversation, 'settings'>): readonly string[] {
   return settings.trustsLogin ? WITH_LOGIN : XCLIENT
 }
 
