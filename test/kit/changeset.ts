@@ -32,8 +32,8 @@ const API = '@postroad/plugin'
 const SCAFFOLD = 'create-postroad'
 
 /**
- * Adds what follows from the changesets that wait, and what `changeset version` gets wrong: it would make a 1.0.0 of every plugin when the
- * API, below 1.0.0, breaks in a minor version, and would leave the scaffold with versions that are gone.
+ * Adds what follows from the changesets that wait, and what `changeset version` gets wrong: it would make a 1.0.0 of whoever has a
+ * peer, the API for one, that breaks in a minor version below 1.0.0, and would leave the scaffold with versions that are gone.
  */
 export function addConsequences(): void {
   const waiting = announced()
@@ -42,16 +42,34 @@ export function addConsequences(): void {
   const next = api && breaks(waiting.get(API), api.manifest.version)
   if (next !== undefined) {
     const users = workspaces.filter(({ manifest }) => API in { ...manifest.dependencies, ...manifest.peerDependencies })
-    for (const user of users) widenPeer(user, next)
     write(
       'api',
       users.map(({ manifest }) => `"${manifest.name}": ${breakOf(manifest.version)}`),
       `Needs ${API} ${next}.`,
     )
   }
+  followPeers(workspaces)
   const scaffold = workspaces.find(({ manifest }) => manifest.name === SCAFFOLD)
   const made = Object.keys(scaffold?.manifest.devDependencies ?? {}).filter((name) => announced().has(name))
   if (made.length > 0) write('scaffold', [`"${SCAFFOLD}": patch`], `New plugins begin with this version of ${made.join(' and ')}.`)
+}
+
+/** Whoever has a peer that breaks breaks with it, and takes its coming version. */
+function followPeers(workspaces: readonly Workspace[]): void {
+  const waiting = announced()
+  const broken = new Map(
+    workspaces.flatMap(({ manifest: { name, version } }) => {
+      const next = breaks(waiting.get(name), version)
+      return next === undefined ? [] : [[name, next] as const]
+    }),
+  )
+  const followers: string[] = []
+  for (const user of workspaces) {
+    const peers = Object.keys(user.manifest.peerDependencies ?? {}).filter((name) => broken.has(name))
+    for (const name of peers) widenPeer(user, name, broken.get(name) ?? '')
+    if (peers.length > 0 && !broken.has(user.manifest.name)) followers.push(`"${user.manifest.name}": ${breakOf(user.manifest.version)}`)
+  }
+  if (followers.length > 0) write('peers', followers, 'Needs new versions of its peers.')
 }
 
 /** The version that a bump leads to when it breaks what was before: below 1.0.0 a minor one does. */
@@ -66,13 +84,13 @@ function breakOf(version: string): Bump {
 }
 
 /** Takes the coming version into the range of the peer: `changeset version` then writes the one range that is right, and no major version. */
-function widenPeer({ folder, manifest }: Workspace, next: string): void {
-  const range = manifest.peerDependencies?.[API]
+function widenPeer({ folder, manifest }: Workspace, peer: string, next: string): void {
+  const range = manifest.peerDependencies?.[peer]
   if (range === undefined) return
   const file = path.join(ROOT, folder, 'package.json')
   const text = readFileSync(file, 'utf8')
   const peers = text.indexOf('"peerDependencies"')
-  const place = text.indexOf(`"${API}": "${range}"`, peers)
+  const place = text.indexOf(`"${peer}": "${range}"`, peers)
   writeFileSync(file, text.slice(0, place) + text.slice(place).replace(range, `${range} || ^${next}`))
 }
 

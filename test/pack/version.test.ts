@@ -28,6 +28,14 @@ describe('npm run release -- --version', () => {
       (changed) => assert.deepEqual(changed, { '@postroad/plugin': '0.1.1', 'create-postroad': '0.1.1' }),
     ],
     ['a plugin API that breaks takes along who is made of it, and makes no 1.0.0 of anything', { '@postroad/plugin': 'minor' }, isBreak],
+    [
+      'a peer that breaks takes along who has it, and makes no 1.0.0 of it',
+      { '@postroad/queue-engine': 'minor' },
+      (changed) => {
+        assert.equal(changed['@postroad/queue-engine'], '0.2.0')
+        assert.equal(changed['@postroad/testing'], '0.2.0')
+      },
+    ],
   ]
   for (const [name, bumps, check] of cases)
     test(name, async () => {
