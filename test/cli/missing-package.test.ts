@@ -45,7 +45,7 @@ test('an optional peer that a plugin imports when it is set up', async () => {
 })
 
 test('a package that a plugin imports at once', async () => {
-  const folder = await without('redis', ['zod', '@postroad/dns'])
+  const folder = await without('redis', ['zod', '@postroad/dns', '@postroad/redis-link'])
   assert.match(
     await check(folder, 'redis', "redis({ url: 'redis://127.0.0.1' })"),
     /Cannot find package 'ioredis'.*: `npm install ioredis`/,
