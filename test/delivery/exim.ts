@@ -45,7 +45,7 @@ function bringExim(): string | false {
     renameSync(folder, CACHE)
     return existsSync(PROGRAM) ? false : 'Exim is not in its package'
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
 }
 
@@ -77,7 +77,7 @@ export async function startExim(options: NextHopOptions): Promise<NextHop> {
   const dispose = async () => {
     child.kill('SIGTERM')
     await gone
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
   try {
     const early = gone.then(() => Promise.reject(new Error(`exim did not start: ${said}`)))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseForwardPath, type Delivery } from '@postroad/mail'
+import { type Delivery, parseForwardPath } from '@postroad/mail'
 import { waysOf } from '@postroad/plugin'
 import { createTestServer, fakeClock, memoryStore, session } from '@postroad/testing'
 import fc from 'fast-check'
