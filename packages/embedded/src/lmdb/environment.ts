@@ -143,7 +143,7 @@ export class Environment {
       const hear = (status: number): unknown => {
         const isOver = status < 1 || status > 2
         if (status === 2) hasBegun = true
-        // After 1, at which a transaction resolves, the thread may be at its sync; one that could not begin has kept lmdb's lock for ever.
+        // At 1 what was written can be seen, and the thread still works; one that could not begin has kept the lock of lmdb for ever.
         if (isOver && (status === 0 || hasBegun)) threadEnds()
         const answer = heard(status)
         if (isOver && status !== 0) this.onFailure(status)
