@@ -9,12 +9,24 @@ import { first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
 import type { Scope } from '../session/scope.ts'
-import { SessionState } from '../session/session.ts'
+import { type Peer, SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
 import { DISCARD } from '../stages/queue.ts'
 
-/** Who asks: a client of whom nothing is known, or this server. */
-type Asker = 'stranger' | 'ourselves'
+const LOCAL = { address: '127.0.0.1', port: 0 }
+
+/** A client of whom nothing is known: its address is in no network, so that no rule can know it. */
+const STRANGER: Peer = {
+  listener: 'internal',
+  protocol: 'smtp',
+  remote: { address: 'unknown', port: 0 },
+  local: LOCAL,
+  tls: undefined,
+  stress: false,
+}
+
+/** This server. */
+const OURSELVES: Peer = { ...STRANGER, remote: LOCAL }
 
 /**
  * The way of the first scope that takes mail for the address from anybody, which is its home; else of the first that takes it
@@ -27,10 +39,10 @@ export async function ownRoute(
 ): Promise<Route | Refusal | undefined> {
   const isWay = (answer: Route | Refusal | undefined): answer is Route =>
     answer !== undefined && !('kind' in answer) && waysOf(answer).every(({ via }) => via === DISCARD || carries(via))
-  const homes = await Promise.all(scopes.map((scope) => ask(scope, recipient, 'stranger')))
+  const homes = await Promise.all(scopes.map((scope) => ask(scope, recipient, STRANGER)))
   const home = homes.find(isWay)
   if (home) return home
-  const answers = await Promise.all(scopes.map((scope) => ask(scope, recipient, 'ourselves')))
+  const answers = await Promise.all(scopes.map((scope) => ask(scope, recipient, OURSELVES)))
   const refusals = answers.filter((answer): answer is Refusal => answer !== undefined && 'kind' in answer)
   const believed = refusals.filter((refusal) => isRefusal(homes[answers.indexOf(refusal)]))
   // What cannot be known now may be known later: it goes before a refusal for good.
@@ -43,7 +55,7 @@ function isRefusal(answer: Route | Refusal | undefined): boolean {
 
 const UNKNOWN_NOW = defer('The route could not be asked for', { status: '4.3.0', code: 451 })
 
-async function ask(scope: Scope, recipient: Address, asker: Asker): Promise<Route | Refusal | undefined> {
+async function ask(scope: Scope, recipient: Address, asker: Peer): Promise<Route | Refusal | undefined> {
   const table = scope.table.route
   if (!table) return undefined
   const transaction = new Transaction(sessionOf(scope, asker), undefined, {})
@@ -54,21 +66,10 @@ async function ask(scope: Scope, recipient: Address, asker: Asker): Promise<Rout
   return answer?.value instanceof Failure ? UNKNOWN_NOW : answer?.value
 }
 
-/** As ourselves: on this machine and known by name, so that rules for strangers do not apply. A stranger has no address that a rule could know. */
-function sessionOf(scope: Scope, asker: Asker): SessionState {
-  // An address that is in no network, as that of a client whom nobody names.
-  const remote = { address: asker === 'stranger' ? 'unknown' : '127.0.0.1', port: 0 }
-  const wire = {
-    listener: 'internal',
-    protocol: 'smtp',
-    remote,
-    local: { address: '127.0.0.1', port: 0 },
-    tls: undefined,
-    stress: false,
-    disconnect: () => undefined,
-  } as const
-  const session = new SessionState(scope, wire)
+/** Ours has proved who it is, so that rules for strangers do not apply. */
+function sessionOf(scope: Scope, asker: Peer): SessionState {
+  const session = new SessionState(scope, asker)
   session.greet(scope.hostname, true)
-  if (asker === 'ourselves') session.authenticate({ name: 'postroad' })
+  if (asker === OURSELVES) session.authenticate({ name: 'postroad' })
   return session
 }

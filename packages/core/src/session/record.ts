@@ -51,7 +51,7 @@ export function authRecord(session: SessionState, { mechanism, username }: AuthA
   return { event: 'auth', id: session.id, ...client(session), mechanism, user: username, reply: said(reply) }
 }
 
-function client({ view, wire, helo, identity }: SessionState): object {
+function client({ view, peer, helo, identity }: SessionState): object {
   const { tls } = view
   return {
     listener: view.listener,
@@ -62,7 +62,7 @@ function client({ view, wire, helo, identity }: SessionState): object {
     ...(tls ? { tls: { version: tls.version, cipher: tls.cipher, ...(tls.group ? { group: tls.group } : {}) } } : {}),
     ...(identity ? { identity: identity.name } : {}),
     // What a trusted host said of the client, XFORWARD.
-    ...(wire.forwarded ? { forwarded: wire.forwarded } : {}),
+    ...(peer.forwarded ? { forwarded: peer.forwarded } : {}),
   }
 }
 

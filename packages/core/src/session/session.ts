@@ -7,6 +7,9 @@ import { FactStore } from './fact-store.ts'
 import { Lifetime } from './lifetime.ts'
 import type { Scope } from './scope.ts'
 
+/** Who is at the other end of a session: a client, as the wire says, or this server itself, on which nobody can hang up. */
+export type Peer = Omit<Wire, 'disconnect'> & Partial<Pick<Wire, 'disconnect'>>
+
 /** Lines of the log that one connection may cause of a kind: who repeats itself fills no disk. */
 const LINES = 50
 
@@ -14,7 +17,7 @@ const LINES = 50
 export class SessionState {
   readonly id: string
   readonly scope: Scope
-  readonly wire: Wire
+  readonly peer: Peer
   readonly view: Session
   readonly facts = new FactStore()
   readonly decisions: DecisionLog
@@ -38,9 +41,9 @@ export class SessionState {
   #unlogged: object | undefined
   #lines = 0
 
-  constructor(scope: Scope, wire: Wire) {
+  constructor(scope: Scope, peer: Peer) {
     this.scope = scope
-    this.wire = wire
+    this.peer = peer
     this.openedAt = scope.now()
     this.id = makeSessionId(this.openedAt)
     this.view = new SessionView(this)
@@ -152,22 +155,22 @@ class SessionView implements Session {
     return this.#state.id
   }
   get listener(): string {
-    return this.#state.wire.listener
+    return this.#state.peer.listener
   }
   get scope(): string {
     return this.#state.scope.name
   }
   get protocol(): 'smtp' | 'lmtp' {
-    return this.#state.wire.protocol
+    return this.#state.peer.protocol
   }
   get remote() {
-    return this.#state.wire.remote
+    return this.#state.peer.remote
   }
   get local() {
-    return this.#state.wire.local
+    return this.#state.peer.local
   }
   get tls(): TlsInfo | undefined {
-    return this.#state.wire.tls
+    return this.#state.peer.tls
   }
   get identity(): Identity | undefined {
     return this.#state.identity
@@ -176,6 +179,6 @@ class SessionView implements Session {
     return this.#state.helo
   }
   get stress(): boolean {
-    return this.#state.wire.stress
+    return this.#state.peer.stress
   }
 }

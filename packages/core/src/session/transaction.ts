@@ -139,7 +139,7 @@ export class Transaction {
   }
 
   get #client(): string {
-    return `${this.session.wire.remote.address} ${this.envelope.from ?? '<>'}`
+    return `${this.session.peer.remote.address} ${this.envelope.from ?? '<>'}`
   }
 
   /** A client asks for a recipient. */

@@ -22,7 +22,7 @@ export function delay(caller: Delaying, hook: DelayedHook, decision: Maybe<Decis
     // Of a name the client no longer has.
     if (hook === 'helo' && session.helo !== helo) return
     const reply = decide(late, caller, hook)
-    if (reply) session.wire.disconnect(reply)
+    if (reply) session.peer.disconnect?.(reply)
   })
   caller.delayed.begin(hook, run)
   return undefined

@@ -59,18 +59,18 @@ function structural(stored: Stored): Refusal | undefined {
 /** RFC 5321 §4.4. */
 function trace({ session, envelope, recipients }: Transaction): Uint8Array {
   const [only] = recipients
-  const { wire, scope, helo } = session
+  const { peer, scope, helo } = session
   return receivedField({
     helo: helo?.name ?? 'unknown',
-    remoteAddress: wire.remote.address,
+    remoteAddress: peer.remote.address,
     by: scope.hostname,
     protocol: {
-      base: wire.protocol === 'lmtp' ? 'LMTP' : helo?.extended ? 'ESMTP' : 'SMTP',
-      tls: wire.tls !== undefined,
+      base: peer.protocol === 'lmtp' ? 'LMTP' : helo?.extended ? 'ESMTP' : 'SMTP',
+      tls: peer.tls !== undefined,
       auth: session.identity !== undefined,
       smtputf8: envelope.parameters.smtputf8 ?? false,
     },
-    tls: wire.tls,
+    tls: peer.tls,
     id: envelope.id,
     // Several recipients must not learn of each other, RFC 5321 §7.2.
     for: recipients.length === 1 ? only?.address : undefined,
@@ -115,7 +115,7 @@ interface Answered {
 async function answer(transaction: Transaction, received: Message, verdicts: Verdicts): Promise<Answered> {
   const refused = verdicts.withKind('reject', 'defer')
   const { recipients: all, answers, session, envelope } = transaction
-  const perRecipient = session.wire.protocol === 'lmtp' || envelope.parameters.prdr === true
+  const perRecipient = session.peer.protocol === 'lmtp' || envelope.parameters.prdr === true
   if (refused.length > 0 && !perRecipient) return { reply: oneRefusal(transaction, refused, all.length) }
   if (refused.length === all.length) return { reply: answers.map((recipient) => refuseOne(transaction, recipient, verdicts.of(recipient))) }
   const final = await rewrite(transaction, tagged(transaction, received, verdicts))
