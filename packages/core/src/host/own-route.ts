@@ -9,14 +9,14 @@ import { first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
 import type { Scope } from '../session/scope.ts'
-import { type Peer, SessionState } from '../session/session.ts'
+import { type SessionPeer, SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
 import { DISCARD } from '../stages/queue.ts'
 
 const LOCAL = { address: '127.0.0.1', port: 0 }
 
 /** A client of whom nothing is known: its address is in no network, so that no rule can know it. */
-const STRANGER: Peer = {
+const STRANGER: SessionPeer = {
   listener: 'internal',
   protocol: 'smtp',
   remote: { address: 'unknown', port: 0 },
@@ -26,7 +26,7 @@ const STRANGER: Peer = {
 }
 
 /** This server. */
-const OURSELVES: Peer = { ...STRANGER, remote: LOCAL }
+const OURSELVES: SessionPeer = { ...STRANGER, remote: LOCAL }
 
 /**
  * The way of the first scope that takes mail for the address from anybody, which is its home; else of the first that takes it
@@ -55,7 +55,7 @@ function isRefusal(answer: Route | Refusal | undefined): boolean {
 
 const UNKNOWN_NOW = defer('The route could not be asked for', { status: '4.3.0', code: 451 })
 
-async function ask(scope: Scope, recipient: Address, asker: Peer): Promise<Route | Refusal | undefined> {
+async function ask(scope: Scope, recipient: Address, asker: SessionPeer): Promise<Route | Refusal | undefined> {
   const table = scope.table.route
   if (!table) return undefined
   const transaction = new Transaction(sessionOf(scope, asker), undefined, {})
@@ -67,7 +67,7 @@ async function ask(scope: Scope, recipient: Address, asker: Peer): Promise<Route
 }
 
 /** Ours has proved who it is, so that rules for strangers do not apply. */
-function sessionOf(scope: Scope, asker: Peer): SessionState {
+function sessionOf(scope: Scope, asker: SessionPeer): SessionState {
   const session = new SessionState(scope, asker)
   session.greet(scope.hostname, true)
   if (asker === OURSELVES) session.authenticate({ name: 'postroad' })

@@ -8,7 +8,7 @@ import { Lifetime } from './lifetime.ts'
 import type { Scope } from './scope.ts'
 
 /** Who is at the other end of a session: a client, as the wire says, or this server itself, on which nobody can hang up. */
-export type Peer = Omit<Wire, 'disconnect'> & Partial<Pick<Wire, 'disconnect'>>
+export type SessionPeer = Omit<Wire, 'disconnect'> & Partial<Pick<Wire, 'disconnect'>>
 
 /** Lines of the log that one connection may cause of a kind: who repeats itself fills no disk. */
 const LINES = 50
@@ -17,7 +17,7 @@ const LINES = 50
 export class SessionState {
   readonly id: string
   readonly scope: Scope
-  readonly peer: Peer
+  readonly peer: SessionPeer
   readonly view: Session
   readonly facts = new FactStore()
   readonly decisions: DecisionLog
@@ -41,7 +41,7 @@ export class SessionState {
   #unlogged: object | undefined
   #lines = 0
 
-  constructor(scope: Scope, peer: Peer) {
+  constructor(scope: Scope, peer: SessionPeer) {
     this.scope = scope
     this.peer = peer
     this.openedAt = scope.now()
