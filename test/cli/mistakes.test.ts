@@ -119,9 +119,61 @@ export const road = definePlugin({ name: 'road', options: { '~standard': { versi
       'ERR_USE: wrong.yaml:13: use.1 must be the name of a plugin, or { plugin: NAME, options: … ',
       'ERR_LISTEN: wrong.yaml:15: scopes.inside.listen.0.prot: there is no such option; did you m',
       'ERR_CONFIG: wrong.yaml:15: scopes.inside.uses: there is no such option; did you mean "use"',
-      'ERR_OPTIONS: road.delay: too small',
+      'ERR_OPTIONS: wrong.yaml:12: road.delay: too small',
     ],
   )
+})
+
+const PLUGINS = `use:
+  - 5
+  - plugin: greylist
+    options:
+      delay: soon
+      network:
+        ipv4: 24
+  - spf
+  - { plugin: access,
+      options: { deny: 5 } }
+  - auth-file
+  - plugin: dkim
+    options:
+      quarantin: all
+scopes:
+  mx:
+    use:
+      - 5
+      - spf
+      - &queue
+        plugin: queue
+        options: { retian: x }
+  msa:
+    listen: [{ port: 0 }]
+    use: [*queue]
+`
+
+test('check names the lines of what plugins say of their options: the key, or what is around one that is missing', async () => {
+  const linesOf = async (name: string, text: string) => {
+    const { code, err } = await operator.run('check', await operator.config(name, text))
+    assert.equal(code, 1)
+    const found = [...err.matchAll(/^ERR_(?:OPTIONS|DUPLICATE_PLUGIN|ORDER): ([^:]+:\d+: "?[\w.-]+)/gm)]
+    return found.map(([, said = '']) => said).sort()
+  }
+  assert.deepEqual(await linesOf('plugins.yaml', PLUGINS), [
+    'plugins.yaml:10: access.deny',
+    'plugins.yaml:11: auth-file.path',
+    'plugins.yaml:14: dkim.quarantin',
+    'plugins.yaml:19: "spf',
+    'plugins.yaml:22: queue.retian',
+    // Where it is used by its anchor.
+    'plugins.yaml:25: queue.retian',
+    'plugins.yaml:5: greylist.delay',
+    'plugins.yaml:7: greylist.network.ipv4',
+  ])
+  const order = 'use:\n  - plugin: auth-results\n    after: [arc,\n      nowhere]\nlisten: [{ port: 0 }]\n'
+  assert.deepEqual(await linesOf('order.yaml', order), ['order.yaml:3: auth-results', 'order.yaml:4: auth-results'])
+  // JSON has lines, too.
+  const json = '{ "use": [\n"auth-results",\n{ "plugin": "greylist",\n"options": {\n"delay": "x" } }] }'
+  assert.deepEqual(await linesOf('plugins.json', json), ['plugins.json:5: greylist.delay'])
 })
 
 test('check names every plugin of a YAML configuration that is not installed, and the command that gets them', async () => {

@@ -21,28 +21,30 @@ interface Origin {
 
 /** The same as a module would export; what is wrong is said by its `setup`, with the file and line of each mistake. */
 export function configFromData(data: unknown, { file, text }: Origin): Config {
-  const { value, mistakes } = judgeData(data)
+  const { value, mistakes, pathBefore } = judgeData(data)
+  let lineOf: ReturnType<typeof lineFinder> | undefined
+  const placeOf: PlaceOf = (place) => {
+    lineOf ??= lineFinder(text)
+    return `${path.basename(file)}:${lineOf(place)}`
+  }
+  const source: Source = { load: loader(file), placeOf: (place) => placeOf(pathBefore(place)) }
   const { listen, use, scopes = {}, ...general } = value
-  const load = loader(file)
   const fillAll = async (app: App): Promise<void> => {
     install([...(use ?? []), ...Object.values(scopes).flatMap(({ use = [] }) => use)], file)
-    await fill(app, value, load)
+    await fill(app, value, source)
     for (const [name, content] of Object.entries(scopes)) {
       let inner: App | undefined
       app.scope(name, (one) => {
         inner = one
       })
-      if (inner) await fill(inner, content, load)
+      if (inner) await fill(inner, content, { ...source, placeOf: (place) => source.placeOf(['scopes', name, ...place]) })
     }
   }
   return {
     ...general,
     async setup(app) {
       if (mistakes.length === 0) return fillAll(app)
-      const lineOf = lineFinder(text)
-      const errors = mistakes.map(
-        ({ code, path: place, message }) => new PostroadError(code, `${path.basename(file)}:${lineOf(place)}: ${message}`),
-      )
+      const errors = mistakes.map(({ code, path: place, message }) => new PostroadError(code, `${placeOf(place)}: ${message}`))
       // The rest is looked at all the same.
       await fillAll(app).catch((cause) => errors.push(new PostroadError('ERR_CONFIG', 'setup of the configuration failed', { cause })))
       throw new BootError(errors)
@@ -51,12 +53,20 @@ export function configFromData(data: unknown, { file, text }: Origin): Config {
 }
 
 type Load = (use: Exclude<UseData, string>) => Promise<Plugin>
+/** File and line of what a path leads to. */
+type PlaceOf = (path: readonly PropertyKey[]) => string
 
-async function fill(app: App, { listen: listens = [], use: uses = [] }: ScopeData, load: Load): Promise<void> {
-  for (const given of uses) {
+/** Where a scope gets its plugins from, and what of it was written where. */
+interface Source {
+  readonly load: Load
+  readonly placeOf: PlaceOf
+}
+
+async function fill(app: App, { listen: listens = [], use: uses = [] }: ScopeData, { load, placeOf }: Source): Promise<void> {
+  for (const [index, given] of uses.entries()) {
     const one = typeof given === 'string' ? { plugin: given } : given
     const { plugin: _plugin, options: _options, ...operator } = one
-    app.use(await load(one), operator)
+    app.use(await load(one), { ...operator, origin: (place) => placeOf(['use', index, ...place]) })
   }
   for (const given of listens) app.listen(given)
 }

@@ -30,6 +30,11 @@ export interface UseOptions {
   readonly after?: readonly string[]
   /** Another name, when a plugin is used twice: for the log, its folder and its commands. Orders go by the plugin's own. */
   readonly as?: string
+  /**
+   * For who makes a configuration of a file: where something was written, `postroad.yaml:12` for one, by its path in `{ …, options: { … } }`.
+   * Mistakes of the plugin begin with it.
+   */
+  readonly origin?: (path: readonly PropertyKey[]) => string
 }
 
 type Limits = NonNullable<ListenerOptions['limits']>
@@ -148,7 +153,7 @@ export interface ScopeData {
 }
 
 /** A plugin by its name, and what is said of it. */
-export interface PluginData extends Omit<UseOptions, 'when'> {
+export interface PluginData extends Omit<UseOptions, 'when' | 'origin'> {
   readonly plugin: string
   readonly options?: Readonly<Record<string, unknown>>
 }

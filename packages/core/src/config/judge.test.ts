@@ -122,7 +122,7 @@ test('of data each mistake has its place, and the rest is left', () => {
     use: ['spf', { plugin: 'dkim', mdoe: 'shadow', options: { any: 1 } }, { plugn: 'x' }, 5],
     scopes: { in: { use: ['arc'], listens: [] }, out: 5 },
   }
-  const { value, mistakes } = judgeData(data)
+  const { value, mistakes, pathBefore } = judgeData(data)
   assert.deepEqual(mistakes.map(({ code, path }) => `${code} ${path.join('.')}`).sort(), [
     'ERR_CONFIG grace',
     'ERR_CONFIG scopes.in.listens',
@@ -141,6 +141,14 @@ test('of data each mistake has its place, and the rest is left', () => {
     use: ['spf', { plugin: 'dkim', options: { any: 1 } }],
     scopes: { in: { use: ['arc'] } },
   })
+  // What is left is found where it was written.
+  const mixed = judgeData({ use: [5, 'spf', { plugn: 'x' }, 6, 'dkim', 'arc'], scopes: { in: { use: [5, 'dmarc'] } } })
+  assert.deepEqual(
+    [0, 1, 2].map((at) => mixed.pathBefore(['use', at, 'options', 0])),
+    [1, 4, 5].map((at) => ['use', at, 'options', 0]),
+  )
+  assert.deepEqual(mixed.pathBefore(['scopes', 'in', 'use', 0]), ['scopes', 'in', 'use', 1])
+  assert.deepEqual(pathBefore(['use', 1, 'options', 'any']), ['use', 1, 'options', 'any'])
   assert.deepEqual(said(judgeData({ setup, listen: [{ certificate: {} }] })), [
     'listen.0.certificate: there is no such option; did you mean "certificateFiles"?',
     'setup: there is no such option; there are hostname, folder, thresholds, refuseAt, mixed, grace, memory, log, dns, hint, listen, use, scopes',

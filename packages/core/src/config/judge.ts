@@ -20,6 +20,12 @@ export interface Judged<T> {
   readonly mistakes: readonly ConfigMistake[]
 }
 
+/** Data that were judged. */
+interface JudgedData extends Judged<ConfigData> {
+  /** The path in the data as they were of a path in what is left of them: entries that are wrong are gone, and those behind them have moved. */
+  pathBefore(path: readonly PropertyKey[]): readonly PropertyKey[]
+}
+
 /** A configuration in code. `setup` is not called: what it says is judged when it says it. */
 export function judgeConfig(config: Config): Judged<ServerSettings> {
   const mistakes = mistakesOf(configSchema, config, () => 'ERR_CONFIG')
@@ -28,10 +34,12 @@ export function judgeConfig(config: Config): Judged<ServerSettings> {
 }
 
 /** A configuration as data. Its values come back as they were: they are read by who uses them. */
-export function judgeData(data: unknown): Judged<ConfigData> {
+export function judgeData(data: unknown): JudgedData {
   const mistakes = mistakesOf(dataSchema, data, (path) => CODES.get(path[baseOf(path)]) ?? 'ERR_CONFIG')
-  const left = mistakes.length === 0 ? data : withoutPlaces(data, mistakes)
-  return { value: dataSchema.safeParse(left).success ? (left as ConfigData) : {}, mistakes } // it was judged just now
+  const gone = new Set(mistakes.map(({ path }) => keyOf(path.slice(0, depthOf(path)))))
+  const left = mistakes.length === 0 ? data : withoutPlaces(data, gone)
+  const value = dataSchema.safeParse(left).success ? (left as ConfigData) : {} // it was judged just now
+  return { value, mistakes, pathBefore: (path) => pathBefore(path, gone) }
 }
 
 const CODES: ReadonlyMap<unknown, ErrorCode> = new Map([
@@ -88,11 +96,10 @@ function withoutKeys(value: unknown, keys: readonly unknown[]): object {
   return left
 }
 
-/** Data without the options that are wrong; an entry goes whole when what makes it one is wrong. */
-function withoutPlaces(data: unknown, mistakes: readonly ConfigMistake[]): unknown {
-  const gone = new Set(mistakes.map(({ path }) => path.slice(0, depthOf(path)).join('\0')))
+/** Data without what is gone. */
+function withoutPlaces(data: unknown, gone: ReadonlySet<string>): unknown {
   const left = (value: unknown, path: readonly PropertyKey[]): unknown => {
-    const isLeft = ([key]: readonly [PropertyKey, unknown]): boolean => !gone.has([...path, key].join('\0'))
+    const isLeft = ([key]: readonly [PropertyKey, unknown]): boolean => !gone.has(keyOf([...path, key]))
     if (Array.isArray(value)) return [...value.entries()].filter(isLeft).map(([at, one]) => left(one, [...path, at]))
     if (typeof value !== 'object' || value === null) return value
     return Object.fromEntries(Object.entries(value).filter(isLeft).map(([key, one]) => [key, left(one, [...path, key])])) // biome-ignore format: one thought
@@ -100,7 +107,23 @@ function withoutPlaces(data: unknown, mistakes: readonly ConfigMistake[]): unkno
   return left(data, [])
 }
 
-/** Keys of a path that name the option of an entry, or the entry. */
+function pathBefore(path: readonly PropertyKey[], gone: ReadonlySet<string>): readonly PropertyKey[] {
+  const before: PropertyKey[] = []
+  for (const key of path) before.push(typeof key === 'number' ? numberBefore(key, before, gone) : key)
+  return before
+}
+
+/** The number that an entry had in its list when those were there that are gone. */
+function numberBefore(number: number, list: readonly PropertyKey[], gone: ReadonlySet<string>): number {
+  let left = number
+  for (let before = 0; ; before++) if (!gone.has(keyOf([...list, before])) && left-- === 0) return before
+}
+
+function keyOf(path: readonly PropertyKey[]): string {
+  return path.join('\0')
+}
+
+/** Keys of a path that name the option of an entry, or the entry: it goes whole when what makes it one is wrong. */
 function depthOf(path: readonly PropertyKey[]): number {
   const base = baseOf(path)
   if (!CODES.has(path[base])) return base + 1

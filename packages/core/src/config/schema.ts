@@ -37,7 +37,11 @@ const settings = {
 }
 
 /** What the operator says of a plugin, in code. */
-export const useSchema = allOptional({ ...settings, when: func<NonNullable<UseOptions['when']>>() })
+export const useSchema = allOptional({
+  ...settings,
+  when: func<NonNullable<UseOptions['when']>>(),
+  origin: func<NonNullable<UseOptions['origin']>>(),
+})
 
 const certificateFiles = fields({ key: text, cert: text, ca: text.optional(), servernames: z.array(text).optional() })
 

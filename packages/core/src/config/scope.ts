@@ -15,6 +15,11 @@ export interface Use {
   readonly scope: string
 }
 
+/** What a mistake of a plugin begins with: where it was written, when somebody can tell. */
+export function placeOf({ options: { origin } }: Pick<Use, 'options'>, path: readonly PropertyKey[] = []): string {
+  return origin ? `${origin(path)}: ` : ''
+}
+
 /** One `listen`. */
 export interface Listen {
   readonly options: ListenSettings
@@ -52,9 +57,10 @@ export class ScopeSpec implements App {
     const { value, mistakes } = judgeUse(options)
     const name = value.as ?? plugin.name
     for (const { code, message } of mistakes) this.#mistakes.add(code, `${name}: ${message}`)
-    if (this.visible.some((use) => use.name === name))
-      this.#mistakes.add('ERR_DUPLICATE_PLUGIN', `"${name}" is used twice in scope "${this.name}"`)
-    this.uses.push({ plugin, options: value, name, scope: this.name })
+    const use: Use = { plugin, options: value, name, scope: this.name }
+    if (this.visible.some((other) => other.name === name))
+      this.#mistakes.add('ERR_DUPLICATE_PLUGIN', `${placeOf(use)}"${name}" is used twice in scope "${this.name}"`)
+    this.uses.push(use)
     return this
   }
 

@@ -168,7 +168,7 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
   const isFilled = await fill(root, judged, mistakes)
   if (!isFilled || judged.mistakes.length > 0) {
     // With half a configuration nothing is set up; what is wrong with the options of plugins can be said all the same.
-    for (const { name, plugin } of root.all.flatMap(({ uses }) => uses)) await validated(name, plugin, mistakes)
+    for (const use of root.all.flatMap(({ uses }) => uses)) await validated(use, mistakes)
     mistakes.throwIfAny()
   }
   if (!server.looks) await makeFolder(server)

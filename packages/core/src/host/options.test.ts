@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { definePlugin, type Plugin, type Schema } from '@postroad/plugin'
 import { z } from 'zod'
+import type { UseSettings } from '../config/config.ts'
 import { BootError, Mistakes } from '../errors.ts'
 import { validated } from './options.ts'
 
-async function said(plugin: Plugin): Promise<readonly string[]> {
+async function said(plugin: Plugin, options: UseSettings = {}): Promise<readonly string[]> {
   const mistakes = new Mistakes()
-  await validated('road', plugin, mistakes)
+  await validated({ name: 'road', plugin, options }, mistakes)
   try {
     mistakes.throwIfAny()
     return []

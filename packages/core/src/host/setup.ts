@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { PluginInstance, Role, Service } from '@postroad/plugin'
-import type { ScopeSpec, Use } from '../config/scope.ts'
+import { placeOf, type ScopeSpec, type Use } from '../config/scope.ts'
 import type { Services } from '../container.ts'
 import type { Mistakes } from '../errors.ts'
 import type { Log } from '../log/log.ts'
@@ -37,7 +37,7 @@ export async function setUp(scope: ScopeSpec, services: Services, context: Setup
   checkProviders(scope, context.mistakes)
   const options = new Map<Use, unknown>()
   for (const use of scope.uses) {
-    const result = await validated(use.name, use.plugin, context.mistakes)
+    const result = await validated(use, context.mistakes)
     if (result) options.set(use, result.value)
   }
   for (const use of inOrder(scope, context.mistakes)) {
@@ -45,7 +45,8 @@ export async function setUp(scope: ScopeSpec, services: Services, context: Setup
     for (const need of missing) {
       const isHere = scope.uses.some((other) => provides(other, need))
       // A provider that is here and did not come up has its own line.
-      if (!isHere) context.mistakes.add('ERR_NEED', `${use.name} needs "${need.name}", nobody provides it in scope "${scope.name}"`)
+      if (!isHere)
+        context.mistakes.add('ERR_NEED', `${placeOf(use)}${use.name} needs "${need.name}", nobody provides it in scope "${scope.name}"`)
     }
     if (missing.length === 0 && options.has(use)) await start(use, options.get(use), { services, context })
   }
@@ -88,11 +89,11 @@ async function start(use: Use, options: unknown, { services, context }: { servic
     const offered = (instance.services ?? {}) as Readonly<Record<string, unknown>>
     for (const [key, service] of Object.entries(plugin.provides)) {
       if (offered[key] === undefined)
-        context.mistakes.add('ERR_SERVICE_ABSENT', `${name} declares "${service.name}" and does not return it`)
+        context.mistakes.add('ERR_SERVICE_ABSENT', `${placeOf(use)}${name} declares "${service.name}" and does not return it`)
       else services.provide(service, () => offered[key])
     }
   } catch (cause) {
-    context.mistakes.add('ERR_SETUP', `${name} could not be set up`, cause)
+    context.mistakes.add('ERR_SETUP', `${placeOf(use)}${name} could not be set up`, cause)
   }
 }
 

@@ -1,6 +1,6 @@
 /** Turns the hooks of the plugins a scope sees into a table: waves by hook, checked. */
 import { HOOKS, type HookName, type HookOptions, type Mechanism, type PluginInstance, type QueueFeature } from '@postroad/plugin'
-import type { ScopeSpec, Use } from '../config/scope.ts'
+import { placeOf, type ScopeSpec, type Use } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
 import { awaitedHooks, checkFacts } from './facts.ts'
 import { type Handler, titleOf } from './handler.ts'
@@ -151,7 +151,11 @@ function handlerOf(use: Use, hook: HookName, { spec, index, named }: HandlerSour
 /** Names the author gives may be of plugins that are not in use; names the operator gives may not. */
 function checkOrder(use: Use, scope: ScopeSpec, { named, mistakes }: { readonly named: NamedUses; readonly mistakes: Mistakes }): void {
   const title = titleOf({ plugin: use.name, ownName: use.plugin.name })
-  for (const name of [...(use.options.before ?? []), ...(use.options.after ?? [])])
-    if (!isNamed(name, named))
-      mistakes.add('ERR_ORDER', `${title} is to run before or after "${name}", which is not in use in scope "${scope.name}"`)
+  for (const side of ['before', 'after'] as const)
+    for (const [at, name] of (use.options[side] ?? []).entries())
+      if (!isNamed(name, named))
+        mistakes.add(
+          'ERR_ORDER',
+          `${placeOf(use, [side, at])}${title} is to run before or after "${name}", which is not in use in scope "${scope.name}"`,
+        )
 }
