@@ -12,30 +12,48 @@ import { Failure, guarded, invoke, type Part } from '../run/guard.ts'
 import type { Scope } from '../session/scope.ts'
 import type { Transaction } from '../session/transaction.ts'
 
-/** A listening plugin: what it does with the message is a part of its handler, and runs under the same guard. */
+/**
+ * A listening plugin: what it does with the message is a part of its handler, and runs under the same guard. The parts are functions of the
+ * class and get the tap: a function made for each tap has cost a third of the CPU, because V8 then moved what the plugin knew of the message
+ * to the old generation, message after message (decision 0103).
+ */
 class Tap implements Part {
   readonly handler: AnyHandler
   readonly call: HookCall
   readonly #sink: ReceiveSink
-  readonly #write: (chunk: Uint8Array) => unknown
+  #chunk: Uint8Array | undefined
 
   constructor(handler: AnyHandler, call: HookCall, sink: ReceiveSink) {
     this.handler = handler
     this.call = call
     this.#sink = sink
-    this.#write = (chunk) => sink.write(chunk)
   }
 
   write(chunk: Uint8Array): Maybe<Failure | undefined> {
-    return guarded(this, this.#write, chunk)
+    this.#chunk = chunk
+    return guarded(this, Tap.#write, this)
   }
 
   end(): Maybe<Failure | undefined> {
-    return guarded(this, (sink) => sink.end?.(), this.#sink)
+    return guarded(this, Tap.#end, this)
   }
 
   abort(): void {
-    void guarded(this, (sink) => sink.abort?.(), this.#sink)
+    void guarded(this, Tap.#abort, this)
+  }
+
+  static #write(tap: Tap): unknown {
+    const chunk = tap.#chunk as Uint8Array // `write` has just put it there
+    tap.#chunk = undefined
+    return tap.#sink.write(chunk)
+  }
+
+  static #end(tap: Tap): unknown {
+    return tap.#sink.end?.()
+  }
+
+  static #abort(tap: Tap): unknown {
+    return tap.#sink.abort?.()
   }
 }
 
