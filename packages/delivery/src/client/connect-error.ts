@@ -45,7 +45,7 @@ const STAGES: Readonly<Record<ConnectStep, ConnectStage>> = {
 export function toConnectError(error: ClientError, { step, heard }: Pick<ClientConnection, 'step' | 'heard'>): ConnectError {
   const stage = STAGES[step]
   const said = error.response === undefined ? undefined : parseReply(error.response)
-  // Neither is the sender's fault: try again later, RFC 4954 §4.7, RFC 8461 §5.
+  // Neither is the sender's fault: try again later, RFC 4954 §6, RFC 8461 §5.
   if (said !== undefined && stage === 'auth') return new ConnectError(stage, localReply(454, '4.7.8', said.text), error)
   if (said !== undefined && step === 'STARTTLS')
     return new ConnectError(stage, localReply(454, '4.7.4', `TLS refused: ${said.text}`), error)

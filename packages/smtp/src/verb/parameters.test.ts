@@ -71,7 +71,7 @@ test('RFC 3461 §4, RFC 4954 §5: what is longer than its limit is malformed', (
   assert.deepEqual([mail(`${envid}x`), mail(`${auth}x`), rcpt(`${orcpt}x`)], [501, 501, 501])
 })
 
-test('RFC 8689 §3: REQUIRETLS needs TLS', () => {
+test('RFC 8689 §2: REQUIRETLS needs TLS', () => {
   const result = parseMailParameters('REQUIRETLS', { ...RULES, isSecure: false })
   assert.equal(isReply(result) && result.code, 530)
 })

@@ -8,7 +8,7 @@ import { decodeXtext } from './xtext.ts'
 const MALFORMED = reply(501, '5.5.4', 'Malformed parameter')
 const UNKNOWN = reply(555, '5.5.4', 'Unknown parameter')
 const TOO_BIG = reply(552, '5.3.4', 'Message is larger than the limit')
-// RFC 8689 §4.1.1: REQUIRETLS without TLS is 530 5.7.10.
+// RFC 8689 §2: a session with REQUIRETLS has TLS. 530 as where STARTTLS must come first, RFC 3207 §4.
 const NEEDS_TLS = reply(530, '5.7.10', 'REQUIRETLS needs TLS')
 
 /** What MAIL may say depends on. */
