@@ -62,6 +62,22 @@ test('each recipient has a fate of its own, and the delivery goes on for those t
   assert.deepEqual([end.state.status.kind, end.state.attempts, end.reports], ['done', 2, []])
 })
 
+test('a next hop that says when to come again is not asked before, nor much later', () => {
+  const { message, delivery, state } = begin(1)
+  const at = (retryAfterMs?: number) => {
+    const [recipient] = delivery.recipients
+    assert.ok(recipient)
+    const wish = retryAfterMs === undefined ? {} : { retryAfterMs }
+    const outcome: Outcome = { recipient, kind: 'deferred', reply: { code: 450, text: 'x' }, ...wish }
+    const now = message.queuedAt
+    const common = { message, delivery, state, startedAt: now, now, relays: true, untried: false, random: 0.5 }
+    const { status } = afterAttempt({ ...common, outcomes: [outcome], schedule: DEFAULT_SCHEDULE }).state
+    return status.kind === 'scheduled' && status.at - now
+  }
+  // A greylist is asked again after two minutes; a wish is made up to a fifth longer, by chance.
+  assert.deepEqual([at(), at(60_000), at(HOUR)], [120_000, 120_000, HOUR + 360_000])
+})
+
 test('a delay is reported once, after four hours', () => {
   const started = begin(1)
   const early = step(started, ['deferred'], { after: 3 * HOUR })
