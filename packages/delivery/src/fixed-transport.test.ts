@@ -12,21 +12,22 @@ interface Setting {
 
 async function withSink(options: SinkOptions, transport: Partial<FixedOptions>, work: (setting: Setting) => Promise<void>): Promise<void> {
   const sink = await createSink(options)
-  const { protocol = 'smtp' } = options
+  await withTransport(sink, { protocol: options.protocol ?? 'smtp', ...transport }, work).finally(() => sink.close())
+}
+
+async function withTransport(
+  sink: Sink,
+  options: Partial<FixedOptions> & Pick<FixedOptions, 'protocol'>,
+  work: (setting: Setting) => Promise<void>,
+): Promise<void> {
   const fixed = fixedTransport({
     hostname: 'client.test',
-    protocol,
     host: '127.0.0.1',
     port: sink.port,
     tls: { mode: 'none' },
-    ...transport,
+    ...options,
   })
-  try {
-    await work({ sink, transport: fixed })
-  } finally {
-    await fixed.close()
-    await sink.close()
-  }
+  await work({ sink, transport: fixed }).finally(() => fixed.close())
 }
 
 /** A script that answers at one verb only. */
@@ -268,7 +269,9 @@ test('RFC 1047: an attempt that is to stop waits for the answer to its final dot
       const unanswered = { stay: (then: () => void) => (cut = then) }
       const message = verb === 'CONTENT' ? streamed('x'.repeat(9_000_000)) : source('x')
       const sent = transport.deliver(job(['b@to.test'], { signal: controller.signal, unanswered, message }))
-      if (stays) while (cut === undefined) await new Promise(setImmediate)
+      let isOver = false
+      void sent.finally(() => (isOver = true))
+      if (stays) while (cut === undefined && !isOver) await new Promise(setImmediate)
       if (end === 'queued') answer('250 2.0.0 queued')
       else cut?.()
       const [outcome] = await sent
