@@ -9,7 +9,7 @@ import { FactStore } from '../session/fact-store.ts'
 import { SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
 import { HookCall, NOTHING } from './call.ts'
-import { contextOf, Run } from './context.ts'
+import { contextOf, RunContext } from './context.ts'
 
 const A = addressOf('a@x.test')
 const OVER = new Error('over')
@@ -28,7 +28,7 @@ function fieldsOf(context: object): readonly string[] {
   const names = new Set<string>()
   for (let at = context; at !== Object.prototype; at = Object.getPrototypeOf(at))
     for (const name of Object.getOwnPropertyNames(at)) names.add(name)
-  return [...names].filter((name) => !['constructor', 'run', 'toJSON'].includes(name)).sort()
+  return [...names].filter((name) => !['constructor', 'call', 'fate', 'handler', 'toJSON'].includes(name)).sort()
 }
 
 const BASE = ['log', 'now', 'signal']
@@ -67,9 +67,9 @@ const FIELDS: Readonly<Record<HookName, readonly string[]>> = {
 
 test('a context has the fields of its hook, and no others; printed it shows nothing of the engine', () => {
   const { transaction } = begin()
-  assert.equal(JSON.stringify(contextOf(new Run(new HookCall('mail', transaction, NOTHING), quiet('mail')))), '{"hook":"mail"}')
+  assert.equal(JSON.stringify(contextOf(new HookCall('mail', transaction, NOTHING), quiet('mail'))), '{"hook":"mail"}')
   for (const [hook, fields] of Object.entries(FIELDS) as [HookName, readonly string[]][])
-    assert.deepEqual(fieldsOf(contextOf(new Run(new HookCall(hook, transaction, NOTHING as never), quiet(hook)))), [...fields].sort(), hook)
+    assert.deepEqual(fieldsOf(contextOf(new HookCall(hook, transaction, NOTHING as never), quiet(hook))), [...fields].sort(), hook)
 })
 
 test('a context has what session, transaction and arguments have', () => {
@@ -78,12 +78,12 @@ test('a context has what session, transaction and arguments have', () => {
   session.addPoints('connect', 1)
   session.addPoints('helo', 2)
   transaction.decisions.addPoints(4)
-  const mail = contextOf(new Run(new HookCall('mail', transaction, NOTHING), quiet('mail')))
+  const mail = contextOf(new HookCall('mail', transaction, NOTHING), quiet('mail'))
   assert.deepEqual([mail.session, mail.helo, mail.envelope, mail.parameters], [session.view, helo, transaction.envelope, { size: 9 }])
   assert.equal(mail.now(), NOW)
   assert.equal(mail.log, scope.log)
   const message = messageFromBytes(Buffer.from('\r\n'))
-  assert.equal(contextOf(new Run(new HookCall('message', transaction, { message }), quiet('message'))).points, 7)
+  assert.equal(contextOf(new HookCall('message', transaction, { message }), quiet('message')).points, 7)
   const args = {
     helo: { name: 'i', extended: false },
     recipient: A,
@@ -101,7 +101,7 @@ test('a context has what session, transaction and arguments have', () => {
     refusedBy: 'q',
   }
   // `as`: no hook has all of them, and each context reads those of its hook.
-  const of = <K extends HookName>(hook: K) => contextOf(new Run(new HookCall(hook, transaction as never, args as never), quiet(hook)))
+  const of = <K extends HookName>(hook: K) => contextOf(new HookCall(hook, transaction as never, args as never), quiet(hook))
   const contexts: readonly object[] = [of('helo'), of('auth'), of('nexthop'), of('quarantine'), of('accepted'), of('help'), of('refused')]
   const { refusedAt: hook, refusedBy: plugin, ...same } = args
   for (const [name, value] of Object.entries({ ...same, hook, plugin })) {
@@ -113,25 +113,24 @@ test('a context has what session, transaction and arguments have', () => {
 test('what is refused outside of a transaction has no envelope', () => {
   const { session, transaction } = begin()
   const args = { refusedAt: 'helo', refusedBy: 'p', refusal: reject('no') } as const
-  assert.equal(contextOf(new Run(new HookCall('refused', session, args), quiet('refused'))).envelope, undefined)
-  assert.equal(contextOf(new Run(new HookCall('refused', transaction, args), quiet('refused'))).envelope, transaction.envelope)
+  assert.equal(contextOf(new HookCall('refused', session, args), quiet('refused')).envelope, undefined)
+  assert.equal(contextOf(new HookCall('refused', transaction, args), quiet('refused')).envelope, transaction.envelope)
 })
 
 test('a signal fires when the run is over, also for who asks late', () => {
   const make = () => {
     const { session } = begin()
-    const run = new Run(new HookCall('connect', session, NOTHING), quiet('connect'))
-    return { session, run, context: contextOf(run) }
+    return { session, context: contextOf(new HookCall('connect', session, NOTHING), quiet('connect')) }
   }
   for (const end of ['end', 'abort'] as const) {
     const early = make()
     const { signal } = early.context
     assert.equal(early.context.signal, signal)
     assert.equal(signal.aborted, false)
-    early.run[end](OVER)
+    RunContext[end](early.context, OVER)
     assert.equal(signal.reason, OVER)
     const late = make()
-    late.run[end](OVER)
+    RunContext[end](late.context, OVER)
     assert.equal(late.context.signal.reason, OVER)
   }
   const { session, context } = make()
@@ -151,7 +150,7 @@ test('a fact is kept where it belongs, and read from there', () => {
   const { session, transaction } = begin()
   const recipientFacts = new FactStore()
   const call = new HookCall('rcpt', transaction, { recipient: A, parameters: {}, recipientFacts })
-  const context = contextOf(new Run(call, sets))
+  const context = contextOf(call, sets)
   for (const [scope, fact] of Object.entries(facts)) {
     assert.equal(context.find(fact), undefined)
     assert.throws(() => context.get(fact), { message: `Fact "${fact.name}" is not there: declare after: [fact], or use find` })
@@ -170,24 +169,23 @@ test('a fact is kept where it belongs, and read from there', () => {
 test('a fact is not set after the run, nor undeclared, nor where there is nothing it could belong to', () => {
   const { session, transaction } = begin()
   const call = new HookCall('mail', transaction, NOTHING)
-  const run = new Run(call, sets)
-  const over = contextOf(run)
-  run.end(OVER)
+  const over = contextOf(call, sets)
+  RunContext.end(over, OVER)
   assert.throws(() => over.set(facts.session, 'x'), { message: 'Fact "of-session" was set after the run was over: over' })
-  const undeclared = contextOf(new Run(call, quiet('mail')))
+  const undeclared = contextOf(call, quiet('mail'))
   assert.throws(() => undeclared.set(facts.session, 'x'), { message: 'p.mail sets "of-session" without declaring it: provides: [fact]' })
-  assert.throws(() => contextOf(new Run(call, sets)).set(facts.recipient as never, 'x'), {
+  assert.throws(() => contextOf(call, sets).set(facts.recipient as never, 'x'), {
     message: 'Fact "of-recipient" belongs to a recipient, and there is none at rcpt',
   })
   // `as` here and below: the types say so before, and a plugin may have none.
-  const early = contextOf(new Run(new HookCall('connect', session, NOTHING), sets))
+  const early = contextOf(new HookCall('connect', session, NOTHING), sets)
   assert.throws(() => early.set(facts.transaction as never, 'x'), /belongs to a transaction/)
   assert.equal(early.find(facts.transaction), undefined)
 })
 
 test('what was found out of a name goes with it, and comes too late for another', () => {
   const { session } = begin()
-  const context = contextOf(new Run(new HookCall('helo', session, { helo: session.greet('h', true) }), sets))
+  const context = contextOf(new HookCall('helo', session, { helo: session.greet('h', true) }), sets)
   context.set(facts.session, 'x')
   assert.equal(context.find(facts.session), 'x')
   session.greet('another', true)
@@ -209,9 +207,7 @@ test('a delivery is its own subject', () => {
     class: 'x',
     nextAttemptAt: 9,
   } as unknown as DeliveryResultContext // as much of it as is read
-  const context = contextOf(
-    new Run(new HookCall('deferred', { scope, lifetime: scope.lifetime }, { delivery: subject }), quiet('deferred')),
-  )
+  const context = contextOf(new HookCall('deferred', { scope, lifetime: scope.lifetime }, { delivery: subject }), quiet('deferred'))
   for (const name of ['id', 'envelope', 'queuedAt', 'recipients', 'route', 'attempt', 'reply', 'class', 'nextAttemptAt'] as const)
     assert.equal(context[name], (subject as unknown as Record<string, unknown>)[name], name)
 })

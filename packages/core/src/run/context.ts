@@ -48,40 +48,26 @@ type QueueHook = 'quarantine' | 'queue' | 'accepted'
 type MessageHook = 'message' | 'rewrite' | QueueHook
 type TransactionHook = 'mail' | RecipientHook | 'data' | 'receive' | MessageHook
 
-/** One run of one handler, as the guard sees it. */
-export class Run<K extends HookName = HookName> {
-  readonly call: HookCall<K>
-  readonly handler: AnyHandler
+/** What has become of a run, and the signal that says so. It is made when somebody asks for the signal, or when a run that took its time ends. */
+class Fate {
   #controller: AbortController | undefined
-  #over: Error | undefined
+  over: Error | undefined
   #aborted: Error | undefined
 
-  constructor(call: HookCall<K>, handler: AnyHandler) {
-    this.call = call
-    this.handler = handler
-  }
-
-  /** Why the run is over; undefined while it is not. */
-  get over(): Error | undefined {
-    return this.#over
-  }
-
-  /** The run is over: its signal fires, and facts are no longer taken from it. */
   end(reason: Error): void {
-    this.#over = reason
+    this.over = reason
     this.#controller?.abort(reason)
   }
 
-  /** The signal fires, and the run may still answer. */
   abort(reason: Error): void {
     this.#aborted = reason
     this.#controller?.abort(reason)
   }
 
-  get signal(): AbortSignal {
+  signal(ended: Error | undefined): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController()
-      const reason = this.#over ?? this.#aborted ?? this.call.lifetime.ended
+      const reason = this.over ?? this.#aborted ?? ended
       if (reason) this.#controller.abort(reason)
     }
     return this.#controller.signal
@@ -89,47 +75,64 @@ export class Run<K extends HookName = HookName> {
 }
 
 /**
- * The context of a run: what all hooks have. Its one field has a plain name, because many classes share this constructor: symbols and private
- * names cost there ten times the whole object. It is not for handlers; a context that is printed does not show it.
+ * The context of a run: what all hooks have. Its own fields have plain names, because many classes share this constructor: symbols and private
+ * names cost there ten times the whole object. They are not for handlers; a context that is printed does not show them.
  */
-class RunContext<K extends HookName> implements BaseContext {
-  // `declare`: to define the field before the constructor assigns it costs more than all the rest.
-  declare protected readonly run: Run<K>
+export class RunContext<K extends HookName = HookName> implements BaseContext {
+  // `declare`: to define the fields before the constructor assigns them costs more than all the rest.
+  declare protected readonly call: HookCall<K>
+  declare protected readonly handler: AnyHandler
+  declare protected fate: Fate | undefined
 
-  constructor(run: Run<K>) {
-    this.run = run
+  constructor(call: HookCall<K>, handler: AnyHandler) {
+    this.call = call
+    this.handler = handler
+    this.fate = undefined
+  }
+
+  /** The run is over: its signal fires, and facts are no longer taken from it. */
+  static end(context: RunContext, reason: Error): void {
+    context.fate ??= new Fate()
+    context.fate.end(reason)
+  }
+
+  /** The signal fires, and the run may still answer. */
+  static abort(context: RunContext, reason: Error): void {
+    context.fate ??= new Fate()
+    context.fate.abort(reason)
   }
 
   get signal(): AbortSignal {
-    return this.run.signal
+    this.fate ??= new Fate()
+    return this.fate.signal(this.call.lifetime.ended)
   }
 
   get now(): () => number {
-    return this.run.call.scope.now
+    return this.call.scope.now
   }
 
   get log(): Logger {
-    return this.run.call.scope.logFor(this.run.handler.plugin)
+    return this.call.scope.logFor(this.handler.plugin)
   }
 
   toJSON(): object {
-    return { hook: this.run.call.hook }
+    return { hook: this.call.hook }
   }
 }
 
 /** What hooks have while there is a client. */
 class SessionRunContext<K extends SessionHook> extends RunContext<K> implements ConnectContext {
   get session(): Session {
-    return this.run.call.caller.session.view
+    return this.call.caller.session.view
   }
 
   get find(): <T>(fact: Fact<T>) => T | undefined {
-    return (fact) => this.run.call.storeOf(fact.scope)?.find(fact)
+    return (fact) => this.call.storeOf(fact.scope)?.find(fact)
   }
 
   get get(): <T>(fact: Fact<T>) => T {
     return <T>(fact: Fact<T>): T => {
-      const store = this.run.call.storeOf(fact.scope)
+      const store = this.call.storeOf(fact.scope)
       if (!store?.has(fact)) throw new Error(`Fact "${fact.name}" is not there: declare after: [fact], or use find`)
       return store.find(fact) as T // it was just seen to be there
     }
@@ -137,7 +140,8 @@ class SessionRunContext<K extends SessionHook> extends RunContext<K> implements 
 
   get set(): <T>(fact: Fact<T>, value: T) => void {
     return (fact, value) => {
-      const { call, handler, over } = this.run
+      const { call, handler } = this
+      const over = this.fate?.over
       if (over) throw new Error(`Fact "${fact.name}" was set after the run was over: ${over.message}`)
       if (!handler.provides.has(fact.name))
         throw new Error(`${handler.plugin}.${handler.hook} sets "${fact.name}" without declaring it: provides: [fact]`)
@@ -152,62 +156,62 @@ class SessionRunContext<K extends SessionHook> extends RunContext<K> implements 
 
 class HeloRunContext extends SessionRunContext<'helo'> implements HeloContext {
   get helo(): Helo {
-    return this.run.call.args.helo
+    return this.call.args.helo
   }
 }
 
 class AuthRunContext extends SessionRunContext<'auth'> implements AuthContext {
   get attempt(): AuthAttempt {
-    return this.run.call.args.attempt
+    return this.call.args.attempt
   }
 }
 
-class CommandRunContext extends SessionRunContext<CommandHook> implements CommandContext {
+class CommandRunContext<K extends CommandHook> extends SessionRunContext<K> implements CommandContext {
   get verb(): string {
-    return this.run.call.args.verb
+    return this.call.args.verb
   }
 
   get argument(): string {
-    return this.run.call.args.argument
+    return this.call.args.argument
   }
 }
 
 class ClosedRunContext extends SessionRunContext<'closed'> implements ClosedContext {
   get reason(): CloseReason {
-    return this.run.call.args.reason
+    return this.call.args.reason
   }
 }
 
 class RefusedRunContext extends SessionRunContext<'refused'> implements RefusedContext {
   get hook(): HookName {
-    return this.run.call.args.refusedAt
+    return this.call.args.refusedAt
   }
 
   get plugin(): string | undefined {
-    return this.run.call.args.refusedBy
+    return this.call.args.refusedBy
   }
 
   get refusal(): Refusal {
-    return this.run.call.args.refusal
+    return this.call.args.refusal
   }
 
   get envelope(): Envelope | undefined {
-    return this.run.call.transaction?.envelope
+    return this.call.transaction?.envelope
   }
 
   get recipient(): Address | undefined {
-    return this.run.call.args.recipient
+    return this.call.args.recipient
   }
 }
 
 /** What hooks have from MAIL on. */
 class EnvelopeRunContext<K extends TransactionHook> extends SessionRunContext<K> implements DataContext {
   get helo(): Helo {
-    return this.run.call.caller.session.helo as Helo // the wire takes no MAIL before it
+    return this.call.caller.session.helo as Helo // the wire takes no MAIL before it
   }
 
   get envelope(): Envelope {
-    return this.run.call.caller.transaction.envelope
+    return this.call.caller.transaction.envelope
   }
 }
 
@@ -219,123 +223,126 @@ class MailRunContext extends EnvelopeRunContext<'mail'> implements MailContext {
 
 class RecipientRunContext<K extends RecipientHook> extends EnvelopeRunContext<K> implements RcptContext {
   get recipient(): Address {
-    return this.run.call.args.recipient
+    return this.call.args.recipient
   }
 
   get parameters(): RcptParameters {
-    return this.run.call.args.parameters
+    return this.call.args.parameters
   }
 }
 
 class NexthopRunContext extends RecipientRunContext<'nexthop'> implements NexthopContext {
   get route(): Route {
-    return this.run.call.args.route
+    return this.call.args.route
   }
 }
 
 /** What hooks have when the message is there. */
 class MessageRunContext<K extends MessageHook> extends EnvelopeRunContext<K> implements MessageContext {
   get message(): Message {
-    return this.run.call.args.message
+    return this.call.args.message
   }
 
   get points(): number {
-    return this.run.call.caller.transaction.points
+    return this.call.caller.transaction.points
   }
 }
 
 class QueueRunContext<K extends QueueHook> extends MessageRunContext<K> implements QueueContext {
   get deliveries(): readonly Delivery[] {
-    return this.run.call.args.deliveries
+    return this.call.args.deliveries
   }
 }
 
 class QuarantineRunContext extends QueueRunContext<'quarantine'> implements QuarantineContext {
   get reason(): string {
-    return this.run.call.args.reason
+    return this.call.args.reason
   }
 }
 
 class AcceptedRunContext extends QueueRunContext<'accepted'> implements AcceptedContext {
   get receipt(): Receipt {
-    return this.run.call.args.receipt
+    return this.call.args.receipt
   }
 }
 
 /** What hooks of deliveries have: there is no client any more. */
 class DeliveryRunContext<K extends DeliveryHook> extends RunContext<K> implements DeliveryContext {
   get id(): string {
-    return this.run.call.args.delivery.id
+    return this.call.args.delivery.id
   }
 
   get envelope(): DeliveryContext['envelope'] {
-    return this.run.call.args.delivery.envelope
+    return this.call.args.delivery.envelope
   }
 
   get route(): Route {
-    return this.run.call.args.delivery.route
+    return this.call.args.delivery.route
   }
 
   get recipients(): readonly Recipient[] {
-    return this.run.call.args.delivery.recipients
+    return this.call.args.delivery.recipients
   }
 
   get attempt(): number {
-    return this.run.call.args.delivery.attempt
+    return this.call.args.delivery.attempt
   }
 
   get queuedAt(): number {
-    return this.run.call.args.delivery.queuedAt
+    return this.call.args.delivery.queuedAt
   }
 }
 
 class ResultRunContext<K extends ResultHook> extends DeliveryRunContext<K> implements DeliveryResultContext {
   get reply(): Reply {
-    return this.run.call.args.delivery.reply
+    return this.call.args.delivery.reply
   }
 
   get class(): string | undefined {
-    return this.run.call.args.delivery.class
+    return this.call.args.delivery.class
   }
 }
 
 class DeferredRunContext extends ResultRunContext<'deferred'> {
   get nextAttemptAt(): number {
-    return this.run.call.args.delivery.nextAttemptAt as number // at this hook it is known
+    return this.call.args.delivery.nextAttemptAt as number // at this hook it is known
   }
 }
 
-type Make<K extends HookName> = (run: Run<K>) => HookContexts[K]
+/** What a handler is given, as the guard has it. */
+export type Made<K extends HookName> = HookContexts[K] & RunContext<K>
+
+type Make<K extends HookName> = (call: HookCall<K>, handler: AnyHandler) => Made<K>
 
 /** One function a hook, and none for several: each makes objects of one class, which costs a tenth of a class that is looked up. */
 const MAKE: { readonly [K in HookName]: Make<K> } = {
-  connect: (run) => new SessionRunContext(run),
-  helo: (run) => new HeloRunContext(run),
-  auth: (run) => new AuthRunContext(run),
-  mail: (run) => new MailRunContext(run),
-  rcpt: (run) => new RecipientRunContext(run),
-  route: (run) => new RecipientRunContext(run),
-  nexthop: (run) => new NexthopRunContext(run),
-  data: (run) => new EnvelopeRunContext(run),
-  receive: (run) => new EnvelopeRunContext(run),
-  message: (run) => new MessageRunContext(run),
-  rewrite: (run) => new MessageRunContext(run),
-  quarantine: (run) => new QuarantineRunContext(run),
-  queue: (run) => new QueueRunContext(run),
-  verify: (run) => new CommandRunContext(run),
-  expand: (run) => new CommandRunContext(run),
-  help: (run) => new CommandRunContext(run),
-  unknown: (run) => new CommandRunContext(run),
-  delivery: (run) => new DeliveryRunContext(run),
-  accepted: (run) => new AcceptedRunContext(run),
-  refused: (run) => new RefusedRunContext(run),
-  closed: (run) => new ClosedRunContext(run),
-  delivered: (run) => new ResultRunContext(run),
-  deferred: (run) => new DeferredRunContext(run),
-  bounced: (run) => new ResultRunContext(run),
+  connect: (call, handler) => new SessionRunContext(call, handler),
+  helo: (call, handler) => new HeloRunContext(call, handler),
+  auth: (call, handler) => new AuthRunContext(call, handler),
+  mail: (call, handler) => new MailRunContext(call, handler),
+  rcpt: (call, handler) => new RecipientRunContext(call, handler),
+  route: (call, handler) => new RecipientRunContext(call, handler),
+  nexthop: (call, handler) => new NexthopRunContext(call, handler),
+  data: (call, handler) => new EnvelopeRunContext(call, handler),
+  receive: (call, handler) => new EnvelopeRunContext(call, handler),
+  message: (call, handler) => new MessageRunContext(call, handler),
+  rewrite: (call, handler) => new MessageRunContext(call, handler),
+  quarantine: (call, handler) => new QuarantineRunContext(call, handler),
+  queue: (call, handler) => new QueueRunContext(call, handler),
+  verify: (call, handler) => new CommandRunContext(call, handler),
+  expand: (call, handler) => new CommandRunContext(call, handler),
+  help: (call, handler) => new CommandRunContext(call, handler),
+  unknown: (call, handler) => new CommandRunContext(call, handler),
+  delivery: (call, handler) => new DeliveryRunContext(call, handler),
+  accepted: (call, handler) => new AcceptedRunContext(call, handler),
+  refused: (call, handler) => new RefusedRunContext(call, handler),
+  closed: (call, handler) => new ClosedRunContext(call, handler),
+  delivered: (call, handler) => new ResultRunContext(call, handler),
+  deferred: (call, handler) => new DeferredRunContext(call, handler),
+  bounced: (call, handler) => new ResultRunContext(call, handler),
 }
 
 /** What the handler of a run is given. */
-export function contextOf<K extends HookName>(run: Run<K>): HookContexts[K] {
-  return MAKE[run.call.hook](run)
+export function contextOf<K extends HookName>(call: HookCall<K>, handler: AnyHandler): Made<K> {
+  return MAKE[call.hook](call, handler)
 }

@@ -10,7 +10,7 @@ import type { AnyHandler, Handler } from '../plan/handler.ts'
 import { isThenable } from '../thenable.ts'
 import type { HookCall } from './call.ts'
 import { nothing } from './check.ts'
-import { contextOf, Run } from './context.ts'
+import { contextOf, RunContext } from './context.ts'
 
 /** A handler's run failed: what that is worth, or undefined where it is worth nothing. */
 export class Failure {
@@ -65,21 +65,20 @@ type Result<T> = T | Failure | undefined
  * @returns the checked answer, nothing, or a {@link Failure}; a promise only when the handler answers with one
  */
 export function invoke<K extends HookName, T>(handler: Handler<K>, call: HookCall<K>, check: AnswerCheck<T>): Maybe<Result<T>> {
-  const run = new Run(call, handler)
-  const context = contextOf(run)
+  const context = contextOf(call, handler)
   if (handler.when)
     try {
       if (!handler.when(context)) return undefined
     } catch (cause) {
-      run.end(OVER)
+      RunContext.end(context, OVER)
       return failed({ handler, call, trace: undefined }, cause)
     }
-  return supervise(run, handler.run, context, check)
+  return supervise(call, handler, context, handler.run, context, check)
 }
 
 /** Runs a part of a plugin that is not a handler of its own, a `receive` sink, under the same guard; nothing but a failure comes out. */
 export function guarded<A>({ handler, call }: Part, part: (argument: A) => unknown, argument: A): Maybe<Failure | undefined> {
-  return supervise(new Run(call, handler), part, argument, nothing)
+  return supervise(call, handler, undefined, part, argument, nothing)
 }
 
 /** Whose it is, and where what it does is noted. */
@@ -90,18 +89,24 @@ export interface Part {
 
 const OVER = new Error('the run is over')
 
-/** Four parameters, because an object would be made for each run. */
-function supervise<A, T>(run: Run, part: (argument: A) => unknown, argument: A, check: AnswerCheck<T>): Maybe<Result<T>> {
-  const { call, handler } = run
+/** Six parameters, because an object would be made for each run. */
+function supervise<A, T>(
+  call: HookCall,
+  handler: AnyHandler,
+  context: RunContext | undefined,
+  part: (argument: A) => unknown,
+  argument: A,
+  check: AnswerCheck<T>,
+): Maybe<Result<T>> {
   const start = call.scope.timed ? performance.now() : 0
   let trace: HookRun | undefined
   try {
     if (channel.hasSubscribers) trace = traceOf(handler, call)
-    const answer = trace ? channel.start.runStores(trace, () => attributed(handler, part, argument)) : attributed(handler, part, argument)
+    const answer = trace ? traced(trace, handler, part, argument) : attributed(handler, part, argument)
     if (isThenable(answer)) {
       handler.asynchronous = true
       if (trace) calledFor(trace)
-      return awaitAnswer({ run, handler, call, check, start, trace }, answer)
+      return awaitAnswer({ context, handler, call, check, start, trace }, answer)
     }
     handler.asynchronous ??= false
     if (call.scope.timed) call.spent(handler, performance.now() - start)
@@ -109,7 +114,7 @@ function supervise<A, T>(run: Run, part: (argument: A) => unknown, argument: A, 
     if (trace) over(trace, result)
     return result
   } catch (cause) {
-    run.end(OVER)
+    if (context) RunContext.end(context, OVER)
     const failure = failed({ handler, call, trace }, cause)
     if (trace) over(trace, failure)
     return failure
@@ -118,6 +123,11 @@ function supervise<A, T>(run: Run, part: (argument: A) => unknown, argument: A, 
 
 function attributed<A>(handler: AnyHandler, part: (argument: A) => unknown, argument: A): unknown {
   return handler.asynchronous !== false || attributeAll ? runningHandler.run(handler, part, argument) : part(argument)
+}
+
+/** A function of its own: where one makes a closure, V8 makes room for what it holds in every call. */
+function traced<A>(trace: HookRun, handler: AnyHandler, part: (argument: A) => unknown, argument: A): unknown {
+  return channel.start.runStores(trace, () => attributed(handler, part, argument))
 }
 
 function traceOf(handler: AnyHandler, call: HookCall): HookRun {
@@ -141,14 +151,15 @@ interface Traced extends Part {
 }
 
 interface Pending<T> extends Traced {
-  readonly run: Run
+  /** Of a handler; a part of a plugin that is none has no context. */
+  readonly context: RunContext | undefined
   readonly check: AnswerCheck<T>
   readonly start: number
 }
 
 /** Waits for an answer, no longer than the deadline, and not beyond the end of the session. */
 function awaitAnswer<T>(pending: Pending<T>, answer: PromiseLike<unknown>): Promise<Result<T>> {
-  const { run, handler, call } = pending
+  const { context, handler, call } = pending
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined
     const finish = (result: Result<T>, reason: Error): void => {
@@ -156,7 +167,7 @@ function awaitAnswer<T>(pending: Pending<T>, answer: PromiseLike<unknown>): Prom
       clearTimeout(timer)
       timer = undefined
       call.lifetime.unwatch(gone)
-      run.end(reason)
+      if (context) RunContext.end(context, reason)
       if (call.scope.timed) call.spent(handler, performance.now() - pending.start)
       if (pending.trace) over(pending.trace, result)
       resolve(result)
@@ -168,7 +179,7 @@ function awaitAnswer<T>(pending: Pending<T>, answer: PromiseLike<unknown>): Prom
         return
       }
       // It may have stored the message just now: the signal tells it to stop, and its last word decides.
-      run.abort(reason)
+      if (context) RunContext.abort(context, reason)
       timer = setTimeout(() => finish(failed(pending, reason, 'late'), reason), Math.min(LAST_WORD, handler.timeout))
     }
     const gone = (reason: Error): void => finish(new Failure(undefined), reason)
