@@ -24,7 +24,9 @@ const port = Number(env['POSTROAD_PORT'] ?? 2525)
 const releasePort = Number(env['POSTROAD_RELEASE_PORT'] ?? 2526)
 /** `host:port` of Dovecot's LMTP, or the path of its UNIX socket. */
 const lmtp = env['POSTROAD_LMTP'] ?? '127.0.0.1:24'
-const dovecot = lmtp.startsWith('/') ? { path: lmtp } : { host: lmtp.split(':')[0] ?? '', port: Number(lmtp.split(':')[1]) }
+const dovecot = lmtp.startsWith('/')
+  ? { path: lmtp }
+  : { host: lmtp.split(':')[0] ?? '', port: Number(lmtp.split(':')[1]) }
 
 const LISTS = [
   { zone: 'zen.spamhaus.org', action: 8 },
@@ -64,6 +66,8 @@ export default defineConfig({
       mx.use(quarantine({ keep: '14 d', release: { port: releasePort } }))
       toDovecot(mx)
     })
-    app.scope('released', (behind) => toDovecot(behind).listen({ name: 'released', host: '127.0.0.1', port: releasePort, limits }))
+    app.scope('released', (behind) =>
+      toDovecot(behind).listen({ name: 'released', host: '127.0.0.1', port: releasePort, limits }),
+    )
   },
 })

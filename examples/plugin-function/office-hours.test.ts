@@ -23,7 +23,13 @@ testPlugin(
       mail: 'bob@mx.test',
       expect: 'accepted',
     },
-    { name: 'hours may go over midnight', options: { from: 22, until: 6 }, clock: at(23), mail: 'a@client.test', expect: 'accepted' },
+    {
+      name: 'hours may go over midnight',
+      options: { from: 22, until: 6 },
+      clock: at(23),
+      mail: 'a@client.test',
+      expect: 'accepted',
+    },
   ],
   { options: { from: 9, until: 17 } },
 )

@@ -17,7 +17,8 @@ export function officeHours({ from, until }: OfficeHours): Plugin {
     name: 'office-hours',
     hooks: {
       mail({ session, now }) {
-        if (!session.identity && !isOpen(now())) return defer('We are closed, try again in the morning', { status: '4.3.2', code: 450 })
+        if (!session.identity && !isOpen(now()))
+          return defer('We are closed, try again in the morning', { status: '4.3.2', code: 450 })
       },
     },
   })

@@ -17,7 +17,12 @@ const config = fileURLToPath(new URL('postroad.config.ts', import.meta.url))
 
 test('prints what it listens on, delivers into Maildirs, refuses the lottery and strangers’ domains, and stops on Ctrl-C with 0', async () => {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-quickstart-'))
-  const env = { ...process.env, POSTROAD_PORT: '0', POSTROAD_FOLDER: path.join(folder, 'var'), POSTROAD_MAIL: path.join(folder, 'mail') }
+  const env = {
+    ...process.env,
+    POSTROAD_PORT: '0',
+    POSTROAD_FOLDER: path.join(folder, 'var'),
+    POSTROAD_MAIL: path.join(folder, 'mail'),
+  }
   const child = spawn(process.execPath, [...conditions, bin, 'start', config], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -29,7 +34,11 @@ test('prints what it listens on, delivers into Maildirs, refuses the lottery and
   while (!out.includes('Stop with Ctrl-C')) await once(child.stdout, 'data')
   assert.match(out, /"hostname":"mx\.postroad\.test","listeners":\{"mx":"127\.0\.0\.1:\d+"\}/)
   assert.match(out, /Mail for anyone@postroad\.test goes to .*\\n +npx postroad send /)
-  const transport = nodemailer.createTransport({ host: '127.0.0.1', port: Number(/127\.0\.0\.1:(\d+)/.exec(out)?.[1]), ignoreTLS: true })
+  const transport = nodemailer.createTransport({
+    host: '127.0.0.1',
+    port: Number(/127\.0\.0\.1:(\d+)/.exec(out)?.[1]),
+    ignoreTLS: true,
+  })
   const from = 'bob@example.org'
   const sent = await transport.sendMail({ from, to: 'alice@postroad.test', subject: 'Hello', text: 'It works.' })
   assert.match(sent.response, /^250 2\.0\.0 Ok/)

@@ -23,7 +23,14 @@ export default defineConfig({
   ...(env['POSTROAD_DNS'] ? { dns: { servers: [env['POSTROAD_DNS']] } } : {}),
   setup(app) {
     app.listen({ name: 'submission', host, port: ports[0] ?? 587, tls: 'required', auth: 'required', certificateFiles })
-    app.listen({ name: 'submissions', host, port: ports[1] ?? 465, tls: 'implicit', auth: 'required', certificateFiles })
+    app.listen({
+      name: 'submissions',
+      host,
+      port: ports[1] ?? 465,
+      tls: 'implicit',
+      auth: 'required',
+      certificateFiles,
+    })
     app.use(authFile({ path: path.join(base, 'users'), domains: ['example.test'] }))
     app.use(
       rateLimit({
@@ -36,7 +43,13 @@ export default defineConfig({
     )
     if (existsSync(dkimKey)) app.use(dkim.sign({ keys: [{ domain: 'example.test', selector: 'mail', file: dkimKey }] }))
     app.use(
-      routing({ relay: { authenticated: true, via: 'smtp', ...(relayHost ? { host: relayHost, port: Number(relayPort ?? 25) } : {}) } }),
+      routing({
+        relay: {
+          authenticated: true,
+          via: 'smtp',
+          ...(relayHost ? { host: relayHost, port: Number(relayPort ?? 25) } : {}),
+        },
+      }),
     )
     app.use(queue())
   },

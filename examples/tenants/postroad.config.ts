@@ -29,7 +29,10 @@ const noPrograms = definePlugin({
 /** What both want to know, and each weighs in its own way. */
 const shouting = definePlugin({
   name: 'shouting',
-  hooks: { message: ({ message }) => (/^[^a-z]{12,}$/.test(message.headers.get('subject') ?? '') ? suspect(3, 'shouting') : undefined) },
+  hooks: {
+    message: ({ message }) =>
+      /^[^a-z]{12,}$/.test(message.headers.get('subject') ?? '') ? suspect(3, 'shouting') : undefined,
+  },
 })
 
 export default defineConfig({

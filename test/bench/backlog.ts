@@ -34,7 +34,8 @@ export async function fillBacklog({ folder, messages, port, spreadMs }: Backlog)
   const begun = Date.now()
   for (let done = 0; done < messages; done += STEP) {
     const leases: Lease[] = []
-    const add = async (_: unknown, at: number) => leases.push(...(await store.add(makeMessage(done + at, port), source)))
+    const add = async (_: unknown, at: number) =>
+      leases.push(...(await store.add(makeMessage(done + at, port), source)))
     await Promise.all(Array.from({ length: Math.min(STEP, messages - done) }, add))
     // One place for a step: due times are as fine as the spread over a hundred of them.
     await store.release(leases, { kind: 'scheduled', at: begun + Math.round((spreadMs * done) / messages) })
@@ -46,7 +47,13 @@ function makeMessage(number: number, port: number) {
   const route = { via: 'smtp', host: `127.0.1.${1 + (number % DESTINATIONS)}`, port }
   const recipients = [{ address: makeAddress('user', 'dead.test'), parameters: {}, route }]
   return planMessage(
-    { from: makeAddress('sender', 'client.test'), parameters: {}, deliveries: [{ route, recipients }], size: OCTETS, now: Date.now() },
+    {
+      from: makeAddress('sender', 'client.test'),
+      parameters: {},
+      deliveries: [{ route, recipients }],
+      size: OCTETS,
+      now: Date.now(),
+    },
     { maxRecipients: 100 },
   )
 }

@@ -79,7 +79,9 @@ async function main(): Promise<number> {
     progress('')
     say(`\n${formatFigures(scenario, figures)}`)
     results.push({ scenario: scenario.name, figures })
-    judgements.push(...(options.against === undefined ? judge(scenario, figures, BARS) : compare(scenario, figures, MOST)))
+    judgements.push(
+      ...(options.against === undefined ? judge(scenario, figures, BARS) : compare(scenario, figures, MOST)),
+    )
   }
   say(`\nBars\n${judgements.map(formatJudgement).join('\n')}`)
   if (options.json !== undefined)
@@ -97,7 +99,10 @@ function select(): { scenario: Scenario; targets: string[] }[] | undefined {
     return undefined
   }
   return SCENARIOS.filter(({ name, isLong = false }) => only?.includes(name) ?? !(options.quick && isLong))
-    .map((scenario) => ({ scenario, targets: scenario.targets.filter((name) => (wanted?.includes(name) ?? true) && isCompared(name)) }))
+    .map((scenario) => ({
+      scenario,
+      targets: scenario.targets.filter((name) => (wanted?.includes(name) ?? true) && isCompared(name)),
+    }))
     .filter(({ targets }) => targets.length > 0)
 }
 
@@ -108,7 +113,10 @@ function isCompared(name: string): boolean {
 
 async function build(): Promise<boolean> {
   const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' }
-  const { code, output } = await runCommand([join(ROOT, 'node_modules/.bin/turbo'), 'run', 'build', '--output-logs=errors-only'], { env })
+  const { code, output } = await runCommand(
+    [join(ROOT, 'node_modules/.bin/turbo'), 'run', 'build', '--output-logs=errors-only'],
+    { env },
+  )
   if (code !== 0) console.error(`${output}\nThe build failed.`)
   return code === 0
 }

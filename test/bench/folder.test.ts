@@ -12,7 +12,11 @@ after(() => rmSync(parent, { recursive: true, force: true }))
 
 /** A process that would stay, and ends only by force. */
 async function startStubborn(cwd: string) {
-  const child = spawn(process.execPath, ['-e', "process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1000)"], { cwd })
+  const child = spawn(
+    process.execPath,
+    ['-e', "process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1000)"],
+    { cwd },
+  )
   await once(child.stdout, 'data')
   return child
 }

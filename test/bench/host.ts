@@ -5,7 +5,13 @@ import type { Running, Target, Usage } from './target.ts'
 
 /** What the parent may ask. */
 export type Question =
-  | { readonly kind: 'start'; readonly file: string; readonly port: number; readonly sinkPort: number; readonly folder: string }
+  | {
+      readonly kind: 'start'
+      readonly file: string
+      readonly port: number
+      readonly sinkPort: number
+      readonly folder: string
+    }
   | { readonly kind: 'usage' | 'idle' | 'close' }
 
 let running: Running | undefined
@@ -13,7 +19,8 @@ let running: Running | undefined
 process.on('message', (question: Question) => {
   answer(question).then(
     (value) => process.send?.({ value }),
-    (error: unknown) => process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    (error: unknown) =>
+      process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   )
 })
 // The parent wants no more, or is gone without a word: then nobody else ends what the target has started.

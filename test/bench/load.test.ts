@@ -7,7 +7,14 @@ import { type Load, makeData, sendLoad } from './load.ts'
 import { target as floor } from './targets/floor.ts'
 import { target as withCertificate } from './targets/smtp-server-starttls.ts'
 
-const load: Omit<Load, 'port'> = { sessions: 3, messages: 10, data: makeData(4096), single: false, pipelined: false, limitMs: 5_000 }
+const load: Omit<Load, 'port'> = {
+  sessions: 3,
+  messages: 10,
+  data: makeData(4096),
+  single: false,
+  pipelined: false,
+  limitMs: 5_000,
+}
 
 for (const kind of [{}, { single: true }, { pipelined: true }, { single: true, pipelined: true }]) {
   test(`every message is sent and answered: ${JSON.stringify(kind)}`, async () => {
@@ -41,7 +48,10 @@ test('a refusal ends the load with the server’s words', async () => {
   await once(server, 'listening')
   const address = server.address()
   assert.ok(address !== null && typeof address === 'object')
-  await assert.rejects(sendLoad({ ...load, sessions: 1, messages: 1, port: address.port }), /"421 too busy" at "banner"/)
+  await assert.rejects(
+    sendLoad({ ...load, sessions: 1, messages: 1, port: address.port }),
+    /"421 too busy" at "banner"/,
+  )
   server.close()
 })
 

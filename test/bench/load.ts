@@ -51,7 +51,9 @@ export async function sendLoad(load: Load): Promise<Loaded> {
   const started = performance.now()
   const budget: Budget = { left: load.messages, end: started + load.limitMs, sent: 0 }
   const sessions = Math.min(load.sessions, load.messages)
-  await Promise.all(Array.from({ length: sessions }, () => (load.single ? sendOneByOne(load, budget) : sendMany(load, budget))))
+  await Promise.all(
+    Array.from({ length: sessions }, () => (load.single ? sendOneByOne(load, budget) : sendMany(load, budget))),
+  )
   return { messages: budget.sent, ms: performance.now() - started }
 }
 

@@ -42,7 +42,11 @@ export interface MeasureOptions {
 }
 
 /** Measures the targets of a scenario, those in `only` if it is given. */
-export async function measure(scenario: Scenario, targets: readonly string[], options: MeasureOptions): Promise<Figures[]> {
+export async function measure(
+  scenario: Scenario,
+  targets: readonly string[],
+  options: MeasureOptions,
+): Promise<Figures[]> {
   const sink = await ServerProcess.start('floor', 0)
   const servers: ServerProcess[] = []
   try {
@@ -56,7 +60,9 @@ export async function measure(scenario: Scenario, targets: readonly string[], op
         server.pause()
       }
     }
-    return scenario.idle ? await measureIdle(scenario, servers) : await measureRounds(scenario, { servers, sink }, options)
+    return scenario.idle
+      ? await measureIdle(scenario, servers)
+      : await measureRounds(scenario, { servers, sink }, options)
   } finally {
     await Promise.all([...servers, sink].map((server) => server.stop()))
   }
@@ -81,7 +87,10 @@ function profiling(name: string, folder: string | undefined): string[] {
   return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}.cpuprofile`]
 }
 
-function loadOf({ sessions, octets, messages, single = false, pipelined = false, starttls = false }: Scenario, port: number): Load {
+function loadOf(
+  { sessions, octets, messages, single = false, pipelined = false, starttls = false }: Scenario,
+  port: number,
+): Load {
   return { port, sessions, messages, data: makeData(octets), single, pipelined, starttls, limitMs: 60_000 }
 }
 
@@ -116,7 +125,11 @@ async function measureRounds(
   }
   for (const server of servers) server.resume()
   return Promise.all(
-    [...results].map(async ([server, rounds]) => ({ target: server.name, rounds, peakRss: (await server.usage()).peakRss })),
+    [...results].map(async ([server, rounds]) => ({
+      target: server.name,
+      rounds,
+      peakRss: (await server.usage()).peakRss,
+    })),
   )
 }
 

@@ -27,7 +27,11 @@ export interface PostroadOptions {
 }
 
 /** A server with these plugins, the services that the command gives it too, and no log, as the peers have none. */
-export async function startPostroad({ port, folder }: Place, plugins: readonly Plugin[], options: PostroadOptions = {}): Promise<Running> {
+export async function startPostroad(
+  { port, folder }: Place,
+  plugins: readonly Plugin[],
+  options: PostroadOptions = {},
+): Promise<Running> {
   const embedded = embeddedServices(join(folder, 'services'))
   const services = [...embedded.services, { service: Dns, create: () => createDns(options.dns) }]
   const config = defineConfig({

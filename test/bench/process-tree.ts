@@ -42,7 +42,9 @@ function readStat(pid: number): ProcessStat[] {
       .slice(text.lastIndexOf(')') + 2)
       .split(' ')
       .map(Number)
-    const [parent = 0, utime = 0, stime = 0, cutime = 0, cstime = 0, rss = 0] = [1, 11, 12, 13, 14, 21].map((index) => fields[index])
+    const [parent = 0, utime = 0, stime = 0, cutime = 0, cstime = 0, rss = 0] = [1, 11, 12, 13, 14, 21].map(
+      (index) => fields[index],
+    )
     return [{ pid, parent, own: utime + stime, ended: cutime + cstime, rss }]
   } catch {
     return []

@@ -4,7 +4,15 @@ import { type Figures, median } from './measure.ts'
 import { compare, formatFigures, judge } from './result.ts'
 import type { Scenario } from './scenario.ts'
 
-const scenario: Scenario = { name: 's', title: 'a title', targets: ['floor', 'ours'], sessions: 1, octets: 1, messages: 1, warmUp: 1 }
+const scenario: Scenario = {
+  name: 's',
+  title: 'a title',
+  targets: ['floor', 'ours'],
+  sessions: 1,
+  octets: 1,
+  messages: 1,
+  warmUp: 1,
+}
 const figures = (target: string, ...cpus: number[]): Figures => ({
   target,
   rounds: cpus.map((cpu) => ({ cpu, rate: 1 / cpu })),
@@ -14,7 +22,9 @@ const figures = (target: string, ...cpus: number[]): Figures => ({
 test('a ratio is the median of the rounds that ran one after the other, not a ratio of medians', () => {
   // The machine was three times slower in the second round, for both.
   const rows = [figures('floor', 1, 3, 1), figures('ours', 2, 6, 2)]
-  const [judgement] = judge(scenario, rows, [{ scenario: 's', figure: 'cpu', target: 'ours', against: 'floor', atMost: 2 }])
+  const [judgement] = judge(scenario, rows, [
+    { scenario: 's', figure: 'cpu', target: 'ours', against: 'floor', atMost: 2 },
+  ])
   assert.deepEqual(judgement, { bar: 's: cpu of ours / floor ≤ 2', value: 2, limit: 2, isMet: true })
 })
 

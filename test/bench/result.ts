@@ -23,14 +23,21 @@ export function formatFigures(scenario: Scenario, figures: readonly Figures[]): 
       base === undefined ? '' : `${ratio(row, base, 'cpu').toFixed(2)} ×`,
     ]
     const cells = row.rounds.length === 0 ? ['', '', '', ''] : timed
-    return [row.target, ...cells, row.idle === undefined ? '' : (row.idle / 1000).toFixed(1), (row.peakRss / 1e6).toFixed(0)]
+    return [
+      row.target,
+      ...cells,
+      row.idle === undefined ? '' : (row.idle / 1000).toFixed(1),
+      (row.peakRss / 1e6).toFixed(0),
+    ]
   })
   const head = ['', 'msgs/s', 'CPU ms/msg', 'low–high', 'of the first', 'KB/session', 'peak RSS MB']
   const used = head.map((_, column) => column === 0 || rows.some((row) => row[column] !== ''))
   const table = [head, ...rows].map((row) => row.filter((_, column) => used[column]))
   const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? []
   const line = (row: readonly string[]) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  ')
   return `${scenario.name}: ${scenario.title}\n${table.map((row) => `  ${line(row)}`).join('\n')}`
 }
 
@@ -42,7 +49,8 @@ export function judge(scenario: Scenario, figures: readonly Figures[], bars: rea
     .flatMap(({ figure, target, against, atMost, atLeast }) => {
       const own = find(target)
       const other = find(against)
-      const value = figure === 'cpu' || figure === 'rate' ? own && other && ratio(own, other, figure) : own && absolute(own, figure)
+      const value =
+        figure === 'cpu' || figure === 'rate' ? own && other && ratio(own, other, figure) : own && absolute(own, figure)
       if (value === undefined) return []
       const limit = atMost ?? atLeast ?? Number.NaN
       const what = `${scenario.name}: ${figure} of ${target}${against === undefined ? '' : ` / ${against}`} ${atMost === undefined ? '≥' : '≤'} ${limit}`
@@ -57,7 +65,14 @@ export function compare(scenario: Scenario, figures: readonly Figures[], most: n
     if (own === undefined) return []
     const what = `${scenario.name}: cpu of ${own.target}, now / before, median of ${own.rounds.length} pairs, ≤ ${most}`
     const value = own.idle === undefined ? ratio(own, before, 'cpu') : own.idle / (before.idle ?? Number.NaN)
-    return [{ bar: own.idle === undefined ? what : what.replace('cpu', 'memory of a session'), value, limit: most, isMet: value <= most }]
+    return [
+      {
+        bar: own.idle === undefined ? what : what.replace('cpu', 'memory of a session'),
+        value,
+        limit: most,
+        isMet: value <= most,
+      },
+    ]
   })
 }
 

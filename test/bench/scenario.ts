@@ -255,7 +255,9 @@ export const BARS: readonly Bar[] = [
   { scenario: 'large', figure: 'cpu', target: 'wire', against: 'floor', atMost: 1.6 },
   { scenario: 'large', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.6 },
   { scenario: 'proxy', figure: 'cpu', target: 'postroad-proxy', against: 'smtp-server-nodemailer', atMost: 0.6 },
-  ...SMALL_SCENARIOS.map((scenario): Bar => ({ scenario, figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 })),
+  ...SMALL_SCENARIOS.map(
+    (scenario): Bar => ({ scenario, figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 }),
+  ),
   { scenario: 'large', figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 },
   { scenario: 'large-50', figure: 'peakRss', target: 'postroad', atMost: 600 },
   { scenario: 'policy', figure: 'cpu', target: 'postroad-policy', against: 'postroad', atMost: 3 },

@@ -53,11 +53,18 @@ export class ServerProcess {
     // Built code, as users run it: without the condition that picks the sources.
     this.#child = fork(join(here, 'host.ts'), [], {
       execArgv: ['--expose-gc', '--import', new URL('stripped.mjs', import.meta.url).href, ...execArgv],
-      env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '', BENCH_STRIPPED: stripped(dirname(dirname(here))) },
+      env: {
+        ...process.env,
+        NODE_ENV: 'production',
+        NODE_OPTIONS: '',
+        BENCH_STRIPPED: stripped(dirname(dirname(here))),
+      },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       cwd: this.#folder,
     })
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#said = (this.#said + text).slice(-4_000)))
+    this.#child.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => (this.#said = (this.#said + text).slice(-4_000)))
   }
 
   /**
@@ -65,7 +72,11 @@ export class ServerProcess {
    *
    * @throws {Error} with what it said, when it does not
    */
-  static async start(name: string, sinkPort: number, { execArgv = [], tree }: StartOptions = {}): Promise<ServerProcess> {
+  static async start(
+    name: string,
+    sinkPort: number,
+    { execArgv = [], tree }: StartOptions = {},
+  ): Promise<ServerProcess> {
     const [port = 0] = await freePorts(1)
     const here = tree === undefined ? HERE : join(tree, 'test', 'bench')
     const server = new ServerProcess(tree === undefined ? name : `${name}@before`, port, here, execArgv)
@@ -127,7 +138,9 @@ export class ServerProcess {
     this.#child.once('exit', exit)
     try {
       // `as`: what host.ts sends.
-      const [{ value, error }] = (await once(this.#child, 'message', { signal: gone.signal })) as [{ value?: Usage; error?: string }]
+      const [{ value, error }] = (await once(this.#child, 'message', { signal: gone.signal })) as [
+        { value?: Usage; error?: string },
+      ]
       if (error !== undefined) throw new Error(error)
       return value
     } catch (error) {

@@ -9,5 +9,7 @@ const made = JSON.parse(readFileSync(process.env.BENCH_STRIPPED, 'utf8'))
 
 registerHooks({
   load: (url, context, next) =>
-    url in made ? { format: 'module', source: readFileSync(made[url], 'utf8'), shortCircuit: true } : next(url, context),
+    url in made
+      ? { format: 'module', source: readFileSync(made[url], 'utf8'), shortCircuit: true }
+      : next(url, context),
 })

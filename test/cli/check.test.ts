@@ -42,7 +42,10 @@ test('check names what would go wrong later, with its fix; explain prints the sa
   const text = configured(`
     app.use(queue({ folder: 'file/queue' })).scope('in', (scope) => void scope.use(routing({ domains: { 'ours.test': { via: 'x' } } })).${LISTEN})`)
   const found = texts(await mistakesOf(text))
-  assert.match(found[0] ?? '', /^ERR_VIA: scope "in": routing sends mail by "x" \(domains\["ours\.test"\]\), which nobody there takes$/)
+  assert.match(
+    found[0] ?? '',
+    /^ERR_VIA: scope "in": routing sends mail by "x" \(domains\["ours\.test"\]\), which nobody there takes$/,
+  )
   assert.match(found[1] ?? '', /^ERR_FOLDER: queue: folder .*file\/queue cannot be used: ENOTDIR/)
   const { code, out } = await operator.run('explain', 'one.ts')
   assert.equal(code, 0)
@@ -80,8 +83,14 @@ test('--user: what that user cannot write or read is found: folders, services, d
   const nobody = ['--user', 'nobody']
   const certificate = `, certificateFiles: { cert: 'cert.pem', key: 'key.pem' }`
   const table = text(certificate).replace('routing({', `routing({ tables: [{ file: 'secret-table' }],`)
-  const mistakes = texts(await mistakesOf(table.replace('app.listen', `app.use(authFile({ path: 'users' })).listen`), ...nobody)).join('\n')
-  for (const one of [/^ERR_LISTEN: mx: certificateFiles: .*: EACCES/m, /^ERR_SETUP: auth-file.*EACCES/m, /^ERR_SETUP: routing .*EACCES/m])
+  const mistakes = texts(
+    await mistakesOf(table.replace('app.listen', `app.use(authFile({ path: 'users' })).listen`), ...nobody),
+  ).join('\n')
+  for (const one of [
+    /^ERR_LISTEN: mx: certificateFiles: .*: EACCES/m,
+    /^ERR_SETUP: auth-file.*EACCES/m,
+    /^ERR_SETUP: routing .*EACCES/m,
+  ])
     assert.match(mistakes, one)
   const found = texts(await mistakesOf(text(''), ...nobody))
   assert.match(found[0] ?? '', /^ERR_CONFIG: folder .*roots cannot be used: EACCES/)
@@ -96,5 +105,9 @@ test('--user: what that user cannot write or read is found: folders, services, d
   assert.match(texts(await mistakesOf(text(''), ...nobody)).join('\n'), /^ERR_FOLDER: store: .*EACCES.*data\.mdb'$/)
   await chown(path.join(kept, 'services/store/data.mdb'), uid, uid)
   assert.deepEqual(await mistakesOf(text(''), ...nobody), [])
-  assert.deepEqual((await readdir(kept, { recursive: true })).toSorted(), ['services', 'services/store', 'services/store/data.mdb'])
+  assert.deepEqual((await readdir(kept, { recursive: true })).toSorted(), [
+    'services',
+    'services/store',
+    'services/store/data.mdb',
+  ])
 })

@@ -22,8 +22,14 @@ test('--help tells what there is, and so does no command at all', async () => {
 })
 
 test('check: a configuration without mistakes, with mistakes, and none at all', async () => {
-  assert.deepEqual(await run('check', await config('good.ts', rule('bad'))), { code: 0, out: 'The configuration is fine.\n', err: '' })
-  const wrong = rule('bad').replace('.listen(', ".use({} as never, { mode: 'x' as never }).listen(").replace('route:', 'rout:')
+  assert.deepEqual(await run('check', await config('good.ts', rule('bad'))), {
+    code: 0,
+    out: 'The configuration is fine.\n',
+    err: '',
+  })
+  const wrong = rule('bad')
+    .replace('.listen(', ".use({} as never, { mode: 'x' as never }).listen(")
+    .replace('route:', 'rout:')
   const { code, out } = await run('check', '--json', await config('wrong.ts', wrong))
   assert.equal(code, 1)
   assert.deepEqual(
@@ -62,7 +68,10 @@ test('try runs a message through the hooks, prints opinions and the reply, and d
   const { transaction, steps } = JSON.parse(taken.out)
   assert.equal(transaction.points, 1.5)
   assert.match(steps.at(-1).reply, /^250 .* queued as rehearsal/)
-  const strict = await config('strict.ts', rule('bad').replace("hostname: 'mx.test',", "hostname: 'mx.test', thresholds: { reject: 1 },"))
+  const strict = await config(
+    'strict.ts',
+    rule('bad').replace("hostname: 'mx.test',", "hostname: 'mx.test', thresholds: { reject: 1 },"),
+  )
   assert.match(
     (await run('try', 'good.eml', '--config', strict, '--to', 'a@ours.test')).out,
     /thresholds: reject from 1, for 1\.5 points of a@ours\.test/,
@@ -99,10 +108,15 @@ test('start listens, logs one line a transaction, reloads on SIGHUP, and drains 
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line))
-  assert.deepEqual([lines[0].hostname, lines[0].process, lines[0].listeners], ['mx.test', child.pid, { mx: `127.0.0.1:${port}` }])
+  assert.deepEqual(
+    [lines[0].hostname, lines[0].process, lines[0].listeners],
+    ['mx.test', child.pid, { mx: `127.0.0.1:${port}` }],
+  )
   const transactions = lines.filter((line) => line.event === 'transaction')
   assert.equal(transactions.length, 4)
-  assert.deepEqual(transactions[0].opinions, [{ plugin: 'road', hook: 'message', kind: 'reject', status: '5.7.1', text: 'not that one' }])
+  assert.deepEqual(transactions[0].opinions, [
+    { plugin: 'road', hook: 'message', kind: 'reject', status: '5.7.1', text: 'not that one' },
+  ])
   assert.match(transactions[0].reply, /^550/)
 })
 
@@ -113,8 +127,12 @@ test('a reload reads what the configuration imports anew, however far below, and
   }
   const deep = (subject: string): Promise<void> => write('rules/deep.ts', `export const subject = '${subject}'`)
   const common = (subject: string): Promise<void> => write('rules/common.cjs', `module.exports = '${subject}'`)
-  const installed = (text: string): Promise<void> => write('node_modules/installed/index.js', `export const text = '${text}'`)
-  await write('node_modules/installed/package.json', '{ "name": "installed", "type": "module", "exports": "./index.js" }')
+  const installed = (text: string): Promise<void> =>
+    write('node_modules/installed/index.js', `export const text = '${text}'`)
+  await write(
+    'node_modules/installed/package.json',
+    '{ "name": "installed", "type": "module", "exports": "./index.js" }',
+  )
   await Promise.all([deep('first'), common('common first'), installed('not that one')])
   await write(
     'rules/rule.ts',
@@ -148,7 +166,10 @@ test('a port that is taken is an error that says so', async () => {
   assert.match(err, /could not listen on 192\.0\.2\.77:1/)
   const asJson = await run('start', file, '--log', 'json')
   const { level, error } = JSON.parse(asJson.err)
-  assert.deepEqual([asJson.code, asJson.out, level, error.code, error.cause.syscall], [1, '', 'error', 'ERR_BIND', 'listen'])
+  assert.deepEqual(
+    [asJson.code, asJson.out, level, error.code, error.cause.syscall],
+    [1, '', 'error', 'ERR_BIND', 'listen'],
+  )
   const unknown = await run('start', file, '--log', 'xml')
   assert.equal(unknown.code, 2)
   assert.match(unknown.err, /'xml' is invalid\. Allowed choices are json, pretty, silent/)
@@ -165,8 +186,15 @@ use:
 listen:
   - { host: 127.0.0.1, port: 0 }
 `
-  assert.deepEqual(await run('check', await config('c.yaml', yaml)), { code: 0, out: 'The configuration is fine.\n', err: '' })
-  const wrong = await run('check', await config('d.yaml', yaml.replace('port: 0', 'prot: 0').replace('hostname', 'hostnaem')))
+  assert.deepEqual(await run('check', await config('c.yaml', yaml)), {
+    code: 0,
+    out: 'The configuration is fine.\n',
+    err: '',
+  })
+  const wrong = await run(
+    'check',
+    await config('d.yaml', yaml.replace('port: 0', 'prot: 0').replace('hostname', 'hostnaem')),
+  )
   assert.equal(wrong.code, 1)
   assert.match(wrong.err, /listen\.0.*prot/)
   assert.match(wrong.err, /hostnaem/)

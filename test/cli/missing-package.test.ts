@@ -41,7 +41,10 @@ ${EXPORT} defineConfig({ hostname: 'mx.test', setup: (app) => void app.use(all.$
 test('an optional peer that a plugin imports when it is set up', async () => {
   const folder = await without('telemetry', ['prom-client', 'zod'])
   const err = await check(folder, 'telemetry', 'telemetry({ traces: true })')
-  assert.match(err, /^ERR_SETUP: telemetry could not be set up: `npm install @opentelemetry\/api`: Cannot find package/m)
+  assert.match(
+    err,
+    /^ERR_SETUP: telemetry could not be set up: `npm install @opentelemetry\/api`: Cannot find package/m,
+  )
 })
 
 test('a package that a plugin imports at once', async () => {

@@ -53,7 +53,9 @@ const TABLE: readonly (readonly [what: string, text: string, mistakes: readonly 
   [
     'code that throws',
     config(`setup() { throw new Error('a mistake of mine') }`),
-    [/^ERR_CONFIG: setup of the configuration failed at Object\.setup \(.*t2\.ts:4:\d+\): a mistake of mine\n {2}[^\n]*\n$/],
+    [
+      /^ERR_CONFIG: setup of the configuration failed at Object\.setup \(.*t2\.ts:4:\d+\): a mistake of mine\n {2}[^\n]*\n$/,
+    ],
   ],
   [
     'a scope for which nobody waits',

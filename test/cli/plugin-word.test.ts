@@ -25,7 +25,10 @@ async function serverOf(use: string) {
     `hostname: mx.test\nfolder: kept${files}\nlog: { format: silent }\nuse:\n${use}listen:\n  - { host: 127.0.0.1, port: 0 }\n`,
   )
   const { config, base } = await loadConfig(file)
-  const services = [...embeddedServices(path.join(folder, `kept${files}`)).services, { service: Dns, create: () => createDns() }]
+  const services = [
+    ...embeddedServices(path.join(folder, `kept${files}`)).services,
+    { service: Dns, create: () => createDns() },
+  ]
   return createServer(config, { base, services })
 }
 
@@ -34,7 +37,9 @@ for (const { name } of readWorkspaces().filter(({ kind }) => kind === 'plugins')
     // Options are not given: that those which must be are missing is said under the plugin's name, and nothing else is wrong with it.
     try {
       const server = await serverOf(`  - plugin: ${name}\n`)
-      const used = server.explain().flatMap(({ hooks }) => Object.values(hooks).flatMap((waves) => (waves ?? []).flat()))
+      const used = server
+        .explain()
+        .flatMap(({ hooks }) => Object.values(hooks).flatMap((waves) => (waves ?? []).flat()))
       await server.close()
       for (const { plugin, ownName } of used) assert.deepEqual([plugin, ownName], [name, name])
     } catch (error) {
@@ -74,8 +79,11 @@ test('`plugin: queue` starts and delivers, and orders go by plugins whatever `as
     await client.send('QUIT')
     const deadline = Date.now() + 20_000
     const delivered = async () =>
-      (await readdir(path.join(folder, 'mail'), { recursive: true }).catch(() => [])).filter((one) => /\/new\/./.test(one))
-    while ((await delivered()).length === 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50))
+      (await readdir(path.join(folder, 'mail'), { recursive: true }).catch(() => [])).filter((one) =>
+        /\/new\/./.test(one),
+      )
+    while ((await delivered()).length === 0 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 50))
     assert.equal((await delivered()).length, 1)
   } finally {
     await server.close({ grace: 0 })

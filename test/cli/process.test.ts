@@ -56,7 +56,8 @@ function signal(pid: number, name: NodeJS.Signals): void {
 async function busy(port: number): Promise<SmtpClient> {
   const client = await SmtpClient.connect(port)
   await client.reply()
-  for (const line of ['EHLO client.test', 'MAIL FROM:<a@b.test>', 'RCPT TO:<c@ours.test>', 'DATA']) await client.send(line)
+  for (const line of ['EHLO client.test', 'MAIL FROM:<a@b.test>', 'RCPT TO:<c@ours.test>', 'DATA'])
+    await client.send(line)
   return client
 }
 
@@ -142,7 +143,9 @@ writeSync(1, 'it begins')
 while (!existsSync('${name}.go')) await new Promise((wake) => setTimeout(wake, 20))
 `
   const text = rule('bad').replace('kept', `kept-${name}`)
-  const child = operator.spawn(['start', await operator.config(`${name}.ts`, wait + text), '--log', 'json', ...args], { detached: true })
+  const child = operator.spawn(['start', await operator.config(`${name}.ts`, wait + text), '--log', 'json', ...args], {
+    detached: true,
+  })
   context.after(() => signalGroup(child, 'SIGKILL'))
   const [out, err] = [collect(child.stdout), collect(child.stderr)]
   await until(() => /it begins/.exec(out())?.[0])
@@ -245,7 +248,9 @@ test('--workers: the second Ctrl-C stops all of them at once', async (context) =
 })
 
 const isRoot = process.getuid?.() === 0
-const skipUser = !isRoot ? 'needs root' : !othersReach(import.meta.dirname) && 'needs a repository that is not in a folder of root’s own'
+const skipUser = !isRoot
+  ? 'needs root'
+  : !othersReach(import.meta.dirname) && 'needs a repository that is not in a folder of root’s own'
 
 /** Whether those who are nobody here may go there: a worker without rights reads its own code. */
 function othersReach(folder: string): boolean {
@@ -259,7 +264,9 @@ async function leaveSocket(file: string): Promise<void> {
   await once(spawn(process.execPath, ['-e', script]), 'exit')
 }
 
-test('--user: the sockets are opened with all rights, the mail is handled with few', { skip: skipUser }, async (context) => {
+test('--user: the sockets are opened with all rights, the mail is handled with few', {
+  skip: skipUser,
+}, async (context) => {
   const kept = path.join(operator.folder, 'kept-rights')
   await mkdir(kept)
   const nobody = Number((await readFile('/etc/passwd', 'utf8')).match(/^nobody:[^:]*:(\d+):/m)?.[1])
@@ -291,14 +298,18 @@ test('--user: the sockets are opened with all rights, the mail is handled with f
   await until(async () => ((await rightsOfGroup())[2] === 0o620 ? 'yes' : undefined))
   assert.deepEqual(await rightsOfGroup(), [nobody, mail, 0o620])
   assert.doesNotMatch(running.out() + running.err(), /not reloaded|ERR_|EPERM/)
-  for (const line of `${running.out()}${running.err()}`.trimEnd().split('\n')) assert.doesNotThrow(() => JSON.parse(line), line)
+  for (const line of `${running.out()}${running.err()}`.trimEnd().split('\n'))
+    assert.doesNotThrow(() => JSON.parse(line), line)
   const local = await SmtpClient.connect(path.join(operator.folder, 'rights.sock'))
   assert.match(await local.reply(), /^220 mx\.test LMTP/)
   local.end()
   const exited = once(running.child, 'exit')
   running.child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
-  assert.match((await operator.run('start', 'rights.ts', '--user', 'no-such-user')).err, /^--user: there is no user "no-such-user"\n$/)
+  assert.match(
+    (await operator.run('start', 'rights.ts', '--user', 'no-such-user')).err,
+    /^--user: there is no user "no-such-user"\n$/,
+  )
   await chown(kept, 0, 0)
   await rm(path.join(kept, 'incoming'), { recursive: true })
   await chmod(kept, 0o700)

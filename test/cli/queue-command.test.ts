@@ -57,7 +57,9 @@ async function stop(): Promise<void> {
   server = undefined
 }
 
-async function queue(...args: readonly string[]): Promise<{ code: number; out: string; rows: Record<string, unknown>[] }> {
+async function queue(
+  ...args: readonly string[]
+): Promise<{ code: number; out: string; rows: Record<string, unknown>[] }> {
   const run = (extra: readonly string[]) =>
     new Promise<{ code: number; out: string }>((resolve) => {
       execFile(process.execPath, [...argv, 'queue', ...args, ...extra], { cwd: folder }, (error, out, err) =>
@@ -72,25 +74,43 @@ async function queue(...args: readonly string[]): Promise<{ code: number; out: s
 async function send(local: string, from = `${local}@here.test`): Promise<void> {
   const client = await SmtpClient.connect(port)
   await client.reply()
-  for (const line of ['EHLO client.test', `MAIL FROM:<${from}>`, `RCPT TO:<${local}@dead.test>`, 'DATA']) await client.send(line)
+  for (const line of ['EHLO client.test', `MAIL FROM:<${from}>`, `RCPT TO:<${local}@dead.test>`, 'DATA'])
+    await client.send(line)
   assert.match(await client.send(`Subject: ${local}\r\n\r\nHello\r\n.`), /^250 .* queued as/)
   await client.quit()
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 20_000; !(await holds()); await sleep(100)) if (Date.now() > end) assert.fail('it never came true')
+  for (const end = Date.now() + 20_000; !(await holds()); await sleep(100))
+    if (Date.now() > end) assert.fail('it never came true')
 }
 
 const froms = (rows: readonly Record<string, unknown>[]) => rows.map(({ from }) => from)
 
 test('--help of a command says what it takes, and of the plugin what there is', async () => {
   const all = await queue('--help')
-  for (const name of ['list', 'show', 'body', 'stats', 'retry', 'hold', 'release', 'delete', 'bounce', 'suspend', 'resume', 'corrupt'])
+  for (const name of [
+    'list',
+    'show',
+    'body',
+    'stats',
+    'retry',
+    'hold',
+    'release',
+    'delete',
+    'bounce',
+    'suspend',
+    'resume',
+    'corrupt',
+  ])
     assert.match(all.out, new RegExp(`^ +postroad queue ${name}\\b`, 'm'))
   const one = await queue('delete', '--help')
   assert.match(one.out, /^ +postroad queue delete .*--older 4h/m)
   assert.doesNotMatch(one.out, /queue list/)
-  assert.deepEqual([all.code, one.code, (await queue('nonsense')).code, (await queue('list', '--nonsense')).code], [0, 0, 2, 2])
+  assert.deepEqual(
+    [all.code, one.code, (await queue('nonsense')).code, (await queue('list', '--nonsense')).code],
+    [0, 0, 2, 2],
+  )
 })
 
 test('a server that runs sees what the commands do, and they see what it does', async () => {
@@ -105,7 +125,10 @@ test('a server that runs sees what the commands do, and they see what it does', 
   const mailbox = join(folder, 'mail', 'one', 'new')
   await until(async () => (await readdir(mailbox).catch(() => [])).length === 1)
   const [name = ''] = await readdir(mailbox)
-  assert.match(await readFile(join(mailbox, name), 'latin1'), /^Final-Recipient: rfc822; one@dead\.test\r\nAction: failed/m)
+  assert.match(
+    await readFile(join(mailbox, name), 'latin1'),
+    /^Final-Recipient: rfc822; one@dead\.test\r\nAction: failed/m,
+  )
 })
 
 test('without a server they do the same, and the next start goes on from there', async () => {

@@ -102,7 +102,9 @@ test('replay starts plugins, too, and makes nothing', async () => {
   await assert.rejects(stat(path.join(operator.folder, 'replayed')), /ENOENT/)
 })
 
-test('with the services and the queue in Redis nothing is written there', { skip: requires('redis-server') }, async () => {
+test('with the services and the queue in Redis nothing is written there', {
+  skip: requires('redis-server'),
+}, async () => {
   await using server = await startRedis()
   const link = new Link(linkOptions({ url: server.url, prefix: 'mine' }), silent)
   await redisStore(link).set('route:x@ours.test', 'smtp')

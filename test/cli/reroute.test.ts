@@ -87,7 +87,9 @@ ${EXPORT} defineConfig({ hostname: 'mx.test', folder: 'kept', setup(app) {
 
   async queue(...args: readonly string[]) {
     const { code, out, err } = await this.#operator.run('queue', ...args, '--json')
-    const rows: Record<string, unknown>[] = out.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []))
+    const rows: Record<string, unknown>[] = out
+      .split('\n')
+      .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []))
     return { code, rows, out: `${out}${err}` }
   }
 
@@ -108,7 +110,10 @@ ${EXPORT} defineConfig({ hostname: 'mx.test', folder: 'kept', setup(app) {
 async function nextHop(t: TestContext, protocol: 'smtp' | 'lmtp' = 'smtp') {
   const sink = await createSink({ protocol })
   t.after(() => sink.close())
-  return { port: sink.port, taken: () => sink.transactions.map(({ recipients }) => recipients.join(' ').replaceAll(/[<>]/g, '')) }
+  return {
+    port: sink.port,
+    taken: () => sink.transactions.map(({ recipients }) => recipients.join(' ').replaceAll(/[<>]/g, '')),
+  }
 }
 
 /** The preview changes nothing; then what was chosen goes where it was sent, and the rest waits on. */
@@ -119,7 +124,10 @@ async function rerouted(t: TestContext, world: World): Promise<void> {
   const way = ['reroute', '--to', 'x@', '--via', `smtp:127.0.0.1:${living.port}`]
   const preview = await world.queue(...way, '--dry-run')
   assert.match(preview.out, /1 deliveries would go another way; nothing was changed/)
-  assert.deepEqual([preview.code, preview.rows.map((row) => [row['id'], row['to']])], [0, [[id, `smtp:127.0.0.1:${living.port}`]]])
+  assert.deepEqual(
+    [preview.code, preview.rows.map((row) => [row['id'], row['to']])],
+    [0, [[id, `smtp:127.0.0.1:${living.port}`]]],
+  )
   assert.deepEqual(living.taken(), [])
   const done = await world.queue(...way)
   // Under the id that it had before the preview.

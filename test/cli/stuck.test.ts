@@ -37,7 +37,9 @@ async function start(t: TestContext, name: string, args: readonly string[]) {
   const config = text
     .replace('use(road())', 'use(loop()).use(road())')
     .replace('import', `import { loop } from './plugin-loop/loop.ts'\nimport`)
-  const child = operator.spawn(['start', await operator.config(`${name}.ts`, config), '--log', 'json', ...args], { detached: true })
+  const child = operator.spawn(['start', await operator.config(`${name}.ts`, config), '--log', 'json', ...args], {
+    detached: true,
+  })
   t.after(() => {
     try {
       process.kill(-(child.pid ?? 0), 'SIGKILL')
@@ -106,7 +108,8 @@ test('a worker that cannot be started for want of descriptors is tried again; th
   skip: requires('util-linux'),
 }, async (t) => {
   const { child, port, err } = await start(t, 'fork', ['--workers', '2'])
-  const limit = (count: number): void => void execFileSync(programPath('prlimit'), ['--pid', String(child.pid), `--nofile=${count}:`])
+  const limit = (count: number): void =>
+    void execFileSync(programPath('prlimit'), ['--pid', String(child.pid), `--nofile=${count}:`])
   const [steady = 0, victim = 0] = await until(async () => {
     const all = await workersOf(child)
     return all.length === 2 ? all : undefined

@@ -20,7 +20,9 @@ async function start(context: TestContext, name: string, ...args: readonly strin
   await until(() => /Stop with Ctrl-C/.exec(out())?.[0])
   const sample = async (metric: string): Promise<number> => {
     const lines = (await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).split('\n')
-    return lines.filter((line) => line.startsWith(metric)).reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+    return lines
+      .filter((line) => line.startsWith(metric))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
   }
   return { child, port, sample, out, err }
 }
@@ -30,7 +32,8 @@ test('whichever of two workers is asked, it gives the sum of both; one that is k
   await until(async () => ((await sample('postroad_workers')) === 2 ? true : undefined))
   for (let i = 0; i < 6; i++) assert.match(await send(port, i < 4 ? 'good' : 'bad'), i < 4 ? /^250/ : /^550/)
   const seen: number[][] = []
-  for (let i = 0; i < 4; i++) seen.push([await sample('postroad_messages_accepted_total'), await sample('postroad_refusals_total')])
+  for (let i = 0; i < 4; i++)
+    seen.push([await sample('postroad_messages_accepted_total'), await sample('postroad_refusals_total')])
   assert.deepEqual(
     seen,
     seen.map(() => [4, 2]),
@@ -39,7 +42,11 @@ test('whichever of two workers is asked, it gives the sum of both; one that is k
   process.kill(Number(children.split(' ')[0]), 'SIGKILL')
   await until(() => (err().includes('another takes its place') ? true : undefined))
   await until(async () => ((await sample('postroad_workers').catch(() => 0)) === 2 ? true : undefined))
-  assert.equal((await readdir(`${operator.folder}/kept-workers/telemetry`)).length, 2, 'what the dead one left behind is gone')
+  assert.equal(
+    (await readdir(`${operator.folder}/kept-workers/telemetry`)).length,
+    2,
+    'what the dead one left behind is gone',
+  )
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])

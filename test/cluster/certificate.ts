@@ -32,7 +32,9 @@ export function makeCertificate(): TestCertificate {
     '/CN=redis.test',
   ]
   const names = ['-addext', 'subjectAltName=IP:127.0.0.1,DNS:redis.test']
-  execFileSync(programPath('openssl'), [...request, ...names, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' })
+  execFileSync(programPath('openssl'), [...request, ...names, '-keyout', keyFile, '-out', certFile], {
+    stdio: 'ignore',
+  })
   return {
     ca: readFileSync(certFile, 'utf8'),
     certFile,

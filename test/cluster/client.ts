@@ -34,7 +34,10 @@ export async function sendAll(sending: Sending): Promise<Sent> {
   return sent
 }
 
-async function session(sending: Sending, { sent, take, at }: { sent: Sent; take(): number | undefined; at: number }): Promise<void> {
+async function session(
+  sending: Sending,
+  { sent, take, at }: { sent: Sent; take(): number | undefined; at: number },
+): Promise<void> {
   let line: Line | undefined
   let turn = at
   for (let number = take(); number !== undefined; number = take()) {
@@ -67,7 +70,10 @@ async function session(sending: Sending, { sent, take, at }: { sent: Sent; take(
   line?.end()
 }
 
-async function offer(line: Line, message: { name: string; domain: string; octets: number; onDot(): void }): Promise<string> {
+async function offer(
+  line: Line,
+  message: { name: string; domain: string; octets: number; onDot(): void },
+): Promise<string> {
   for (const command of [`MAIL FROM:<sender@client.test>`, `RCPT TO:<user@${message.domain}>`, 'DATA']) {
     const reply = await line.say(command)
     if (reply.startsWith('2') || reply.startsWith('354')) continue
@@ -76,7 +82,9 @@ async function offer(line: Line, message: { name: string; domain: string; octets
   }
   const head = `X-Number: ${message.name}\r\nSubject: proof\r\n\r\n`
   message.onDot()
-  return line.say(`${head}${'0123456789abcdef 0123456789abcdef 0123456789abcdef\r\n'.repeat(Math.ceil(message.octets / 52))}.`)
+  return line.say(
+    `${head}${'0123456789abcdef 0123456789abcdef 0123456789abcdef\r\n'.repeat(Math.ceil(message.octets / 52))}.`,
+  )
 }
 
 /** A line out, a reply in. */

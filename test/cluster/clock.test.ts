@@ -97,10 +97,19 @@ test('a destination waits no longer for its rate, for a destination that was lef
   const early = await slots.enter('paced', limits)
   assert.ok(early.kind === 'wait' && early.ms <= 501, JSON.stringify(early))
   assert.equal((await slots.enter('closed', { concurrency: 9 })).kind, 'closed')
-  const [, score] = (await server.command('zrange', `{${link.prefix}:queue:clock}:permits:paced`, '0', '-1', 'withscores')) as string[]
+  const [, score] = (await server.command(
+    'zrange',
+    `{${link.prefix}:queue:clock}:permits:paced`,
+    '0',
+    '-1',
+    'withscores',
+  )) as string[]
   assert.ok(Number(score) <= (await time()) + 31_000)
   await sleep(700)
-  assert.deepEqual([(await slots.enter('paced', limits)).kind, (await slots.enter('closed', limits)).kind], ['enter', 'enter'])
+  assert.deepEqual(
+    [(await slots.enter('paced', limits)).kind, (await slots.enter('closed', limits)).kind],
+    ['enter', 'enter'],
+  )
   slots.close()
 })
 

@@ -31,7 +31,12 @@ function commanding(t: TestContext, open: () => Promise<QueueStore>, json = fals
   return async (name: string, ...args: string[]) => {
     const rows: Record<string, unknown>[] = []
     const printed: string[] = []
-    const io: CommandIo = { json, row: (row) => void rows.push({ ...row }), print: (line) => void printed.push(line), signal: t.signal }
+    const io: CommandIo = {
+      json,
+      row: (row) => void rows.push({ ...row }),
+      print: (line) => void printed.push(line),
+      signal: t.signal,
+    }
     const code = (await commands[name]?.run(args, io)) ?? 0
     return { rows, printed: printed.join('\n'), code }
   }
@@ -93,7 +98,9 @@ test('every command says and does the same to both queues', { skip }, async (t) 
     ['corrupt'],
   ]) {
     for (const json of [false, true].slice(0, name === 'show' || name === 'list' ? 2 : 1)) {
-      const [inRedis, embeddedOne] = await Promise.all(stores.map((store) => commanding(t, async () => store, json)(name ?? '', ...args)))
+      const [inRedis, embeddedOne] = await Promise.all(
+        stores.map((store) => commanding(t, async () => store, json)(name ?? '', ...args)),
+      )
       assert.deepEqual(inRedis, embeddedOne, [name, ...args].join(' '))
     }
   }
@@ -115,7 +122,10 @@ test('a bounce tells the sender, and what a command leaves behind is there for w
   )
   assert.equal((await store.getFinished(message.id))?.recipients[0]?.state.fate, 'cancelled')
   const [notification] = (await run('list')).rows
-  assert.deepEqual([notification?.['from'], notification?.['to'], notification?.['state']], ['<>', 'sender@example.org', 'scheduled'])
+  assert.deepEqual(
+    [notification?.['from'], notification?.['to'], notification?.['state']],
+    ['<>', 'sender@example.org', 'scheduled'],
+  )
 })
 
 test('what cannot be read is set aside, in nobody’s way, and shown', { skip }, async (t) => {

@@ -22,7 +22,11 @@ const DEADLINE = 4_000
 
 async function startPair(): Promise<{ primary: RedisServer; replica: RedisServer } & AsyncDisposable> {
   const primary = await startRedis(DURABLE)
-  const replica = await startRedis({ ...DURABLE, replicaof: `127.0.0.1 ${primary.port}`, 'repl-diskless-sync-delay': '0' })
+  const replica = await startRedis({
+    ...DURABLE,
+    replicaof: `127.0.0.1 ${primary.port}`,
+    'repl-diskless-sync-delay': '0',
+  })
   await until(async () => String(await primary.command('info', 'replication')).includes('state=online'))
   return {
     primary,
@@ -52,7 +56,9 @@ function open(url: string, options: Partial<RedisStoreOptions> = {}) {
   }
 }
 
-test('a replica that is there has each message before it is taken; one that is silent: 451, and nothing is kept', { skip }, async () => {
+test('a replica that is there has each message before it is taken; one that is silent: 451, and nothing is kept', {
+  skip,
+}, async () => {
   await using pair = await startPair()
   await using queue = open(pair.primary.url, { replicas: 1 })
   const first = queue.add()
@@ -76,10 +82,16 @@ test('a replica that is there has each message before it is taken; one that is s
   await queue.add().taken
 })
 
-test('where the operator takes the risk, a message that no replica confirms is taken, and told of', { skip }, async () => {
+test('where the operator takes the risk, a message that no replica confirms is taken, and told of', {
+  skip,
+}, async () => {
   await using pair = await startPair()
   const problems: QueueError[] = []
-  await using queue = open(pair.primary.url, { replicas: 1, takesUnconfirmed: true, onProblem: (problem) => problems.push(problem) })
+  await using queue = open(pair.primary.url, {
+    replicas: 1,
+    takesUnconfirmed: true,
+    onProblem: (problem) => problems.push(problem),
+  })
   await pair.replica.kill()
   const { message, taken } = queue.add()
   await taken
@@ -92,7 +104,11 @@ test('a node whose replica is away refuses mail, or takes it, as the operator sa
 }, async (t) => {
   await using pair = await startPair()
   const where = { url: pair.primary.url, deadline: DEADLINE }
-  const strict = await startNode(where, 'strict', { role: 'smtp', deliver: () => 'delivered', options: { replicas: 1 } })
+  const strict = await startNode(where, 'strict', {
+    role: 'smtp',
+    deliver: () => 'delivered',
+    options: { replicas: 1 },
+  })
   const lax = await startNode(where, 'lax', {
     role: 'smtp',
     deliver: () => 'delivered',
@@ -114,7 +130,9 @@ test('a node whose replica is away refuses mail, or takes it, as the operator sa
   await until(() => send(strict.node).then(() => true, () => false)) // biome-ignore format: two ends
 })
 
-test('a server that was promoted without the message confirms nothing, whatever its own replicas say', { skip }, async () => {
+test('a server that was promoted without the message confirms nothing, whatever its own replicas say', {
+  skip,
+}, async () => {
   await using old = await startRedis(DURABLE)
   await using promoted = await startPair()
   await using there = open(promoted.primary.url)

@@ -4,7 +4,14 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { RedisLink } from '@postroad/redis-link'
-import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../../packages/testing/src/contract/queue-fixture.ts'
+import {
+  at,
+  done,
+  gateOpen,
+  makeMessage,
+  octetsOf,
+  sourceOf,
+} from '../../packages/testing/src/contract/queue-fixture.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
 import { ADD, RECORD, TAKE_DUE } from '../../plugins/redis-queue/src/store/scripts.ts'
@@ -60,7 +67,9 @@ test('a message whose sender heard 451 is not there, though Redis had taken it',
   assert.equal((await other.stats()).claimed, 0)
 })
 
-test('deliveries that were claimed without an answer go back to the schedule with the second look', { skip }, async () => {
+test('deliveries that were claimed without an answer go back to the schedule with the second look', {
+  skip,
+}, async () => {
   const { store, deafen } = deafStore()
   const message = makeMessage()
   const [lease] = await store.add(message, sourceOf(octetsOf(message.size)))
@@ -80,7 +89,12 @@ test('notifications of an end without an answer are delivered by whoever comes',
   const [lease] = await store.add(message, sourceOf(octetsOf(message.size)))
   assert.ok(lease)
   const report = { ...makeMessage(), from: undefined, reportOn: message.id }
-  const end = { lease, state: done(lease), spawn: [{ message: report, source: sourceOf(octetsOf(report.size)) }], now: at(1) }
+  const end = {
+    lease,
+    state: done(lease),
+    spawn: [{ message: report, source: sourceOf(octetsOf(report.size)) }],
+    now: at(1),
+  }
   deafen(RECORD)
   await assert.rejects(store.record(end), /timed out/)
   assert.equal(await store.record(end), 'lost', 'it was done the first time')

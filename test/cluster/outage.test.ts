@@ -45,7 +45,9 @@ test('a server that was never there: commands fail within the deadline, later on
   await link.close()
 })
 
-test('a server that is killed and comes back: reconnected without a word, and nothing was sent twice', { skip }, async () => {
+test('a server that is killed and comes back: reconnected without a word, and nothing was sent twice', {
+  skip,
+}, async () => {
   await using redis = await startRedis(DURABLE)
   const link = open(redis.url)
   const store = redisStore(link)
@@ -58,7 +60,9 @@ test('a server that is killed and comes back: reconnected without a word, and no
   await link.close()
 })
 
-test('a server that answers nothing: the deadline holds, what waits is bounded, and it works again once it wakes', { skip }, async () => {
+test('a server that answers nothing: the deadline holds, what waits is bounded, and it works again once it wakes', {
+  skip,
+}, async () => {
   await using redis = await startRedis()
   const link = open(redis.url)
   const store = redisStore(link)
@@ -126,7 +130,9 @@ test('a full Redis: mail is refused before anything is taken, and what is there 
   await link.close()
 })
 
-test('a node that starts without Redis refuses mail, and takes and delivers it when Redis is there', { skip }, async () => {
+test('a node that starts without Redis refuses mail, and takes and delivers it when Redis is there', {
+  skip,
+}, async () => {
   await using redis = await startRedis(DURABLE)
   await redis.kill()
   let delivered = 0
@@ -165,7 +171,10 @@ test('plugins that use Redis fail as their operator says: deferred, passed or re
     ['pass', 250],
     ['reject', 554],
   ] as const) {
-    const server = await createTestServer([redisPlugin(away), onError === undefined ? keeper() : [keeper(), { onError }]])
+    const server = await createTestServer([
+      redisPlugin(away),
+      onError === undefined ? keeper() : [keeper(), { onError }],
+    ])
     t.after(() => server.close())
     const started = performance.now()
     await sessionOn(server).mail('s@client.test').rcpt('a@mx.test').expectCode(code)
@@ -184,7 +193,10 @@ test('what a server may lose is read from it and said in sentences', { skip }, a
   assert.equal(await dangers(), '')
   await redis.command('config', 'set', 'maxmemory-policy', 'allkeys-lru')
   assert.match(await dangers(), /noeviction/)
-  assert.match((await inspect(link, 1)).dangers.join(' '), /1 replicas must confirm each message and only 0 are connected/)
+  assert.match(
+    (await inspect(link, 1)).dangers.join(' '),
+    /1 replicas must confirm each message and only 0 are connected/,
+  )
   await link.close()
 })
 

@@ -20,7 +20,9 @@ const DOMAINS = isLong ? 200 : 40
 const FREEZE_MS = isLong ? 30_000 : 2_500
 const DRAIN_MS = isLong ? 300_000 : 60_000
 
-test('nodes and Redis are killed and stopped: nothing acknowledged is lost, limits hold between nodes', { skip }, async (t) => {
+test('nodes and Redis are killed and stopped: nothing acknowledged is lost, limits hold between nodes', {
+  skip,
+}, async (t) => {
   await using redis = await startRedis(DURABLE)
   const proof = await prove({
     messages: MESSAGES,
@@ -61,7 +63,9 @@ test('roles apart, restarted in turn: nothing is lost, nothing is refused', { sk
   )
 })
 
-test('content in a shared folder, nodes and Redis killed: nothing acknowledged is lost, and no file stays behind', { skip }, async (t) => {
+test('content in a shared folder, nodes and Redis killed: nothing acknowledged is lost, and no file stays behind', {
+  skip,
+}, async (t) => {
   const bodyFolder = await mkdtemp(join(tmpdir(), 'pr-bodies-'))
   t.after(() => rm(bodyFolder, { recursive: true, force: true }))
   await using redis = await startRedis(DURABLE)

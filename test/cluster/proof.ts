@@ -53,7 +53,8 @@ export async function prove(options: ProofOptions): Promise<Proof> {
   const { roles = ['all', 'all', 'all'], concurrency, perSecond } = options
   await using sink = await CountingSink.open(3)
   const lanes = [{ match: '*', concurrency, ...(perSecond !== undefined && { perSecond }) }]
-  const files = options.bodyFolder === undefined ? undefined : { folder: options.bodyFolder, inlineLimit: 0, minFree: 0 }
+  const files =
+    options.bodyFolder === undefined ? undefined : { folder: options.bodyFolder, inlineLimit: 0, minFree: 0 }
   const contents = files && { bodyFolder: files.folder, inlineLimit: files.inlineLimit, minFree: files.minFree }
   const queue = { retry: [2_000], lanes, ...contents, ...options.queue }
   const redis = { deadline: 1_000, ...options.redis }

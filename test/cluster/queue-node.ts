@@ -28,7 +28,10 @@ export async function startNode(
     },
     close: async () => {},
   }
-  const clock = { now: Date.now, sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, { signal, ref: false }) }
+  const clock = {
+    now: Date.now,
+    sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, { signal, ref: false }),
+  }
   const given = { retry: [1_500], transports: { smtp: transport }, ...more }
   const node = new QueueNode({
     options: options.parse(given),

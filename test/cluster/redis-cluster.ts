@@ -14,7 +14,11 @@ export interface RedisCluster extends AsyncDisposable {
 /** Starts it; resolves when all slots are served. */
 export async function startCluster(settings: RedisSettings = {}, access: RedisAccess = {}): Promise<RedisCluster> {
   const servers: RedisServer[] = []
-  const common = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '5000', ...(access.certificate && { 'tls-cluster': 'yes' }) }
+  const common = {
+    'cluster-enabled': 'yes',
+    'cluster-node-timeout': '5000',
+    ...(access.certificate && { 'tls-cluster': 'yes' }),
+  }
   // By default that is its port and 10,000: one that the kernel gives to connections.
   const buses = (await freePorts(3)).map(String)
   try {
@@ -33,7 +37,10 @@ export async function startCluster(settings: RedisSettings = {}, access: RedisAc
   }
   const end = performance.now() + READY_LIMIT_MS
   for (const server of servers)
-    while (!String(await server.command('cluster', 'info')).includes('cluster_state:ok') || !(await knows(server, servers.length))) {
+    while (
+      !String(await server.command('cluster', 'info')).includes('cluster_state:ok') ||
+      !(await knows(server, servers.length))
+    ) {
       if (performance.now() > end) throw new Error('the cluster does not come up')
       await sleep(100)
     }

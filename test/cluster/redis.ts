@@ -155,7 +155,9 @@ class Server implements RedisServer {
   }
 
   #spawn(): ChildProcess {
-    const child = spawn(this.#access.program ?? programPath('redis-server'), this.#argv, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(this.#access.program ?? programPath('redis-server'), this.#argv, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.#said = (this.#said + text).slice(-10_000)
@@ -178,7 +180,11 @@ class Server implements RedisServer {
 
   #client(): Redis {
     const { certificate, username, password } = this.#access
-    const options: Omit<RedisOptions, 'replyMapping'> = { retryStrategy: () => null, enableReadyCheck: false, commandTimeout: 2_000 }
+    const options: Omit<RedisOptions, 'replyMapping'> = {
+      retryStrategy: () => null,
+      enableReadyCheck: false,
+      commandTimeout: 2_000,
+    }
     const client = new Redis(this.port, '127.0.0.1', {
       ...options,
       ...(certificate && { tls: { ca: certificate.ca } }),

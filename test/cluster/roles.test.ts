@@ -12,7 +12,9 @@ import { DURABLE, startRedis } from './redis.ts'
 
 const skip = requires('redis-server')
 
-test('smtp takes and delivers nothing, delivery delivers and does not listen; the commands see the queue of both', { skip }, async (t) => {
+test('smtp takes and delivers nothing, delivery delivers and does not listen; the commands see the queue of both', {
+  skip,
+}, async (t) => {
   await using redis = await startRedis(DURABLE)
   const [port = 0] = await freePorts(1)
   const folder = await makeFolder()
@@ -33,7 +35,9 @@ test('smtp takes and delivers nothing, delivery delivers and does not listen; th
     assert.equal((await ended(child)).code, 0)
   }
   const send = async (): Promise<void> => {
-    const { code, out, err } = await ended(startCommand(folder, 'send', '--server', `127.0.0.1:${port}`, '--to', 'alice@example.com'))
+    const { code, out, err } = await ended(
+      startCommand(folder, 'send', '--server', `127.0.0.1:${port}`, '--to', 'alice@example.com'),
+    )
     assert.equal(code, 0, out + err)
   }
   const delivered = async () => (await readdir(join(mail, 'alice', 'new')).catch(() => [])).length

@@ -21,7 +21,14 @@ import { fixture } from './fixture.ts'
 import { linkOptions, silent } from './link.ts'
 import { openQueue } from './queue.ts'
 import { fresh, startNode } from './queue-node.ts'
-import { RULES, SENTINEL_RULES, type SecureRedis, startSecure, startSecureCluster, startSecureSentinel } from './secure.ts'
+import {
+  RULES,
+  SENTINEL_RULES,
+  type SecureRedis,
+  startSecure,
+  startSecureCluster,
+  startSecureSentinel,
+} from './secure.ts'
 
 const skip = requires('redis-server', 'openssl')
 const isLong = process.env['POSTROAD_CLUSTER'] === 'long'
@@ -53,7 +60,9 @@ function contracts(name: string, start: (certificate: TestCertificate) => Promis
   queueContract({ name, open: () => openQueue(options()), rounds: 5 })
   test(`${name}: deferred mail comes back by wake-up, with BullMQ as the same user`, async () => {
     let attempts = 0
-    const { node, store, close } = await startNode(options(), 'only', { deliver: () => (++attempts === 1 ? 'deferred' : 'delivered') })
+    const { node, store, close } = await startNode(options(), 'only', {
+      deliver: () => (++attempts === 1 ? 'deferred' : 'delivered'),
+    })
     const message = fresh()
     await node.accept(message, sourceOf(octetsOf(message.size)))
     // Found by its time it would come ten seconds late.
@@ -77,7 +86,9 @@ function contracts(name: string, start: (certificate: TestCertificate) => Promis
   })
 }
 
-test('a certificate nobody vouches for, a wrong password and plain text are refused, and said so by their commands', { skip }, async () => {
+test('a certificate nobody vouches for, a wrong password and plain text are refused, and said so by their commands', {
+  skip,
+}, async () => {
   assert.ok(certificate)
   await using redis = await startSecure(certificate)
   const { ca } = certificate

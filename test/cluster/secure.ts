@@ -39,13 +39,19 @@ function nodeOptions({ ca }: TestCertificate): object {
 /** One server. */
 export async function startSecure(certificate: TestCertificate): Promise<SecureRedis> {
   const server = await startRedis({ ...DURABLE, ...USERS }, access(certificate))
-  return { options: { url: server.url, ...nodeOptions(certificate) }, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+  return {
+    options: { url: server.url, ...nodeOptions(certificate) },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  }
 }
 
 /** A Cluster. */
 export async function startSecureCluster(certificate: TestCertificate): Promise<SecureRedis> {
   const cluster = await startCluster({ ...DURABLE, ...USERS }, access(certificate))
-  return { options: { cluster: cluster.nodes, ...nodeOptions(certificate) }, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() }
+  return {
+    options: { cluster: cluster.nodes, ...nodeOptions(certificate) },
+    [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+  }
 }
 
 /** A primary, a replica, and a Sentinel that has a password of its own. */

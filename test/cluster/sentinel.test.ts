@@ -16,7 +16,11 @@ const PROMOTION_LIMIT_MS = 60_000
 
 test('a replica is promoted by Sentinel: nothing acknowledged is lost', { skip }, async (t) => {
   await using primary = await startRedis(DURABLE)
-  await using replica = await startRedis({ ...DURABLE, replicaof: `127.0.0.1 ${primary.port}`, 'repl-diskless-sync-delay': '0' })
+  await using replica = await startRedis({
+    ...DURABLE,
+    replicaof: `127.0.0.1 ${primary.port}`,
+    'repl-diskless-sync-delay': '0',
+  })
   await using sentinel = await startRedis({
     'sentinel#1': `monitor mail 127.0.0.1 ${primary.port} 1`,
     'sentinel#2': 'down-after-milliseconds mail 1000',

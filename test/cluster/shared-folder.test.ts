@@ -47,7 +47,9 @@ async function inFolder(t: TestContext, through?: RedisLink) {
   return { folder, open, files, add }
 }
 
-test('large content is a file, small is not; both are read by another node, and both go with their message', { skip }, async (t) => {
+test('large content is a file, small is not; both are read by another node, and both go with their message', {
+  skip,
+}, async (t) => {
   const { open, files, add } = await inFolder(t)
   const [one, other] = [open(), open()]
   const octets = randomBytes(200_000)
@@ -78,7 +80,9 @@ test('the file is whole before Redis hears of the message', { skip }, async (t) 
     connect: (kind) => whole.connect(kind),
     async run(script, ...args) {
       if (script.sha === ADD.sha)
-        seen = await Promise.all((await world.files()).map(async (path) => (await readFile(join(world.folder, path))).length))
+        seen = await Promise.all(
+          (await world.files()).map(async (path) => (await readFile(join(world.folder, path))).length),
+        )
       return whole.run(script, ...args)
     },
   }
@@ -173,7 +177,11 @@ test('a step that is tried again does not write its file again, and loses none',
   assert.equal(await store.record(end), 'lost', 'it was done the first time')
   assert.equal((await readAll(store.content(report))).length, 3_000)
   await store.sweep(-1_000)
-  assert.equal((await files()).length, 1, 'the file of the finished message was litter, that of the notification is not')
+  assert.equal(
+    (await files()).length,
+    1,
+    'the file of the finished message was litter, that of the notification is not',
+  )
 })
 
 test('a folder without room: 452 before anything is taken', { skip }, async (t) => {

@@ -79,7 +79,13 @@ export class CountingSink implements AsyncDisposable {
       if (verb === 'RSET') end()
       isData = verb === 'DATA'
       socket.write(
-        verb === 'EHLO' ? '250-sink\r\n250 PIPELINING\r\n' : isData ? '354 Go on\r\n' : verb === 'QUIT' ? '221 Bye\r\n' : '250 OK\r\n',
+        verb === 'EHLO'
+          ? '250-sink\r\n250 PIPELINING\r\n'
+          : isData
+            ? '354 Go on\r\n'
+            : verb === 'QUIT'
+              ? '221 Bye\r\n'
+              : '250 OK\r\n',
       )
     }
     socket.write('220 sink ESMTP\r\n')

@@ -1,6 +1,16 @@
 /** A server that is newer than Debian 12's Redis: Valkey, of the backports, unpacked beside the dependencies and never installed. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { findProgram, programPath } from '../runner/program.ts'
 
@@ -36,7 +46,10 @@ function unpack(): void {
   try {
     for (const each of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(folder, each), { recursive: true })
     const codename = /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? ''
-    const mirror = apt(['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages', `Codename: ${codename}`], folder)
+    const mirror = apt(
+      ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages', `Codename: ${codename}`],
+      folder,
+    )
     const list = join(folder, 'backports.list')
     const key = '/usr/share/keyrings/debian-archive-keyring.gpg'
     writeFileSync(list, `deb [signed-by=${key}] ${mirror.split('\n')[0]} ${codename}-backports main\n`)

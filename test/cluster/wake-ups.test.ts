@@ -31,7 +31,10 @@ test('a deferred delivery has a job that is due with it, which the dashboards se
   const message = fresh()
   await first.node.accept(message, sourceOf(octetsOf(message.size)))
   await until(() => attempts.length === 1, 30_000)
-  const board = new Queue(WAKE_UP_QUEUE, { connection: { host: '127.0.0.1', port: redis.port }, prefix: '{postroad:queue:mail}' })
+  const board = new Queue(WAKE_UP_QUEUE, {
+    connection: { host: '127.0.0.1', port: redis.port },
+    prefix: '{postroad:queue:mail}',
+  })
   await until(async () => (await board.getJobCounts('delayed'))['delayed'] === 1, 30_000)
   assert.match(await board.exportPrometheusMetrics(), /bullmq_job_count\{queue="deliveries", state="delayed"\} 1/)
   const [job] = await board.getDelayed()
@@ -42,7 +45,8 @@ test('a deferred delivery has a job that is due with it, which the dashboards se
   assert.deepEqual(attempts, ['first', 'second'])
   await until(async () => (await second.store.getFinished(message.id)) !== undefined, 30_000)
   await until(
-    async () => Object.values(await board.getJobCounts('delayed', 'active', 'waiting', 'failed')).every((count) => count === 0),
+    async () =>
+      Object.values(await board.getJobCounts('delayed', 'active', 'waiting', 'failed')).every((count) => count === 0),
     30_000,
   )
   await board.close()
@@ -52,7 +56,9 @@ test('a deferred delivery has a job that is due with it, which the dashboards se
 test('without its wake-up a delivery is found by its time', { skip }, async () => {
   await using redis = await startRedis(DURABLE)
   let delivered = 0
-  const { node, store, close } = await startNode({ url: redis.url }, 'only', { deliver: () => (++delivered ? 'delivered' : 'deferred') })
+  const { node, store, close } = await startNode({ url: redis.url }, 'only', {
+    deliver: () => (++delivered ? 'delivered' : 'deferred'),
+  })
   const message = fresh()
   // As a process would leave it that died between the step and the wake-up.
   const leases = await store.add(message, sourceOf(octetsOf(message.size)))
@@ -82,7 +88,9 @@ if (isLong) test('the mail of a node that dies is taken over within 25 seconds',
 async function takenOver(t: TestContext): Promise<void> {
   await using redis = await startRedis(DURABLE)
   let delivered = 0
-  const { store, close } = await startNode({ url: redis.url }, 'survivor', { deliver: () => (++delivered ? 'delivered' : 'deferred') })
+  const { store, close } = await startNode({ url: redis.url }, 'survivor', {
+    deliver: () => (++delivered ? 'delivered' : 'deferred'),
+  })
   await sleep(21_000)
   const message = fresh()
   // Claimed by a store that never beats again.

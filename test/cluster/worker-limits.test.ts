@@ -33,7 +33,9 @@ ${['export', 'default'].join(' ')} defineConfig({
 })
 `
 
-test('three workers have one limit together, also when one of them is killed in the middle', { timeout: 120_000 }, async (t) => {
+test('three workers have one limit together, also when one of them is killed in the middle', {
+  timeout: 120_000,
+}, async (t) => {
   const folder = makeTestFolder('worker-limits')
   t.after(() => rm(folder, { recursive: true, force: true }))
   await using sink = await CountingSink.open(40)
@@ -84,5 +86,6 @@ function childrenOf({ pid }: ChildProcess): number[] {
 }
 
 async function until(holds: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
-  for (const deadline = Date.now() + ms; !(await holds()); await sleep(50)) assert.ok(Date.now() < deadline, `not within ${ms} ms`)
+  for (const deadline = Date.now() + ms; !(await holds()); await sleep(50))
+    assert.ok(Date.now() < deadline, `not within ${ms} ms`)
 }

@@ -106,7 +106,13 @@ claim('RFC 3030 §2', 'BDAT makes a message of chunks; the size says where each 
   'S: 250 2.0.0 *',
   'S: 250 2.* taken*',
 ])
-claim('RFC 3030 §2', 'BDAT and DATA are not mixed', [...READY, 'C! BDAT 0\\r\\n', 'S: 250 *', 'C: DATA', 'S: 503 5.5.1 *'])
+claim('RFC 3030 §2', 'BDAT and DATA are not mixed', [
+  ...READY,
+  'C! BDAT 0\\r\\n',
+  'S: 250 *',
+  'C: DATA',
+  'S: 503 5.5.1 *',
+])
 claim('RFC 3030 §2', 'BDAT behind the last chunk is 503', [
   ...READY,
   'C! BDAT 0 LAST\\r\\n',
@@ -175,7 +181,13 @@ claim('RFC 3461 §4', 'a parameter given twice is 501', [
   'C: RCPT TO:<b@mx.test> NOTIFY=NEVER NOTIFY=NEVER',
   'S: 501 *',
 ])
-claim('RFC 6531 §3.4', 'SMTPUTF8 has no value', [...HELLO, MAIL('SMTPUTF8=1'), 'S: 501 *', MAIL('SMTPUTF8'), 'S: 250 *'])
+claim('RFC 6531 §3.4', 'SMTPUTF8 has no value', [
+  ...HELLO,
+  MAIL('SMTPUTF8=1'),
+  'S: 501 *',
+  MAIL('SMTPUTF8'),
+  'S: 250 *',
+])
 claim('RFC 6531 §3.3', 'local parts and domains beyond ASCII are taken with SMTPUTF8', [
   ...HELLO,
   'C: MAIL FROM:<\\xc3\\xa4@\\xc3\\xb6.test> SMTPUTF8',
@@ -192,7 +204,11 @@ claim('RFC 6531 §3.5', 'without it they are 553 5.6.7', [
   'C: RCPT TO:<\\xc3\\xa4@mx.test>',
   'S: 553 5.6.7 *',
 ])
-claim('RFC 6531 §3.1', 'what is not UTF-8 is no address', [...HELLO, 'C: MAIL FROM:<\\xc3@client.test> SMTPUTF8', 'S: 501 *'])
+claim('RFC 6531 §3.1', 'what is not UTF-8 is no address', [
+  ...HELLO,
+  'C: MAIL FROM:<\\xc3@client.test> SMTPUTF8',
+  'S: 501 *',
+])
 claim(
   'RFC 4954 §4',
   'AUTH before EHLO, twice, and within a transaction is 503',
@@ -219,7 +235,12 @@ claim(
   [...HELLO, 'C: AUTH PLAIN', 'S: 334*', 'C: AGEAc2VjcmV0', 'S: 235 *'],
   AUTH,
 )
-claim('RFC 4954 §4', 'an asterisk cancels: 501', [...HELLO, 'C: AUTH PLAIN', 'S: 334*', 'C: *', 'S: 501 *', 'C: NOOP', 'S: 250 *'], AUTH)
+claim(
+  'RFC 4954 §4',
+  'an asterisk cancels: 501',
+  [...HELLO, 'C: AUTH PLAIN', 'S: 334*', 'C: *', 'S: 501 *', 'C: NOOP', 'S: 250 *'],
+  AUTH,
+)
 claim(
   'RFC 4954 §4',
   'what is not base64 is 501',
@@ -229,7 +250,15 @@ claim(
 claim(
   'RFC 4954 §4',
   'a line of 12,288 octets is read, and one too long is 500 5.5.6',
-  [...HELLO, `C: AUTH PLAIN ${'A'.repeat(12_272)}`, 'S: 501 *', 'C: AUTH PLAIN', 'S: 334*', `C: ${'A'.repeat(20_000)}`, 'S: 500 5.5.6 *'],
+  [
+    ...HELLO,
+    `C: AUTH PLAIN ${'A'.repeat(12_272)}`,
+    'S: 501 *',
+    'C: AUTH PLAIN',
+    'S: 334*',
+    `C: ${'A'.repeat(20_000)}`,
+    'S: 500 5.5.6 *',
+  ],
   AUTH,
 )
 claim('RFC 4954 §4', 'passwords are not asked for in the clear: not offered, and 538', [
@@ -252,12 +281,25 @@ claim(
   [...HELLO, 'C: AUTH PLAIN AGEAd3Jvbmc=', 'S: 535 5.7.8 *', 'C: MAIL FROM:<>', 'S: 530 5.7.0 *'],
   { ...AUTH, auth: 'required' },
 )
-claim('RFC 8689 §2', 'REQUIRETLS is not offered without TLS, and refused', [...HELLO, MAIL('REQUIRETLS'), 'S: 530 5.7.10 *'])
+claim('RFC 8689 §2', 'REQUIRETLS is not offered without TLS, and refused', [
+  ...HELLO,
+  MAIL('REQUIRETLS'),
+  'S: 530 5.7.10 *',
+])
 claim(
   'RFC 9422 §3',
   'LIMITS says what is enforced: MAILMAX and RCPTMAX',
   [
-    ...KEYWORDS('PIPELINING', 'SIZE *', 'ENHANCEDSTATUSCODES', '8BITMIME', 'CHUNKING', 'BINARYMIME', 'SMTPUTF8', 'DSN').slice(0, -1),
+    ...KEYWORDS(
+      'PIPELINING',
+      'SIZE *',
+      'ENHANCEDSTATUSCODES',
+      '8BITMIME',
+      'CHUNKING',
+      'BINARYMIME',
+      'SMTPUTF8',
+      'DSN',
+    ).slice(0, -1),
     'S: 250-DSN',
     'S: 250-LIMITS MAILMAX=7 RCPTMAX=5',
     'S: 250-*',
@@ -279,7 +321,14 @@ const LMTP = { protocol: 'lmtp' } as const
 claim(
   'RFC 2033 §4.1',
   'LMTP begins with LHLO; HELO and EHLO are refused',
-  ['S: 220 mx.test LMTP*', 'C: EHLO client.test', 'S: 500 5.5.1 *', 'C: HELO client.test', 'S: 500 5.5.1 *', ...LHLO.slice(1)],
+  [
+    'S: 220 mx.test LMTP*',
+    'C: EHLO client.test',
+    'S: 500 5.5.1 *',
+    'C: HELO client.test',
+    'S: 500 5.5.1 *',
+    ...LHLO.slice(1),
+  ],
   LMTP,
 )
 claim(
@@ -332,6 +381,13 @@ claim(
 claim(
   'RFC 2033 §5',
   'PIPELINING and ENHANCEDSTATUSCODES are offered',
-  ['S: 220 *', 'C: LHLO client.test', 'S: 250-mx.test*', 'S: 250-PIPELINING', 'S: 250-SIZE *', 'S: 250-ENHANCEDSTATUSCODES'],
+  [
+    'S: 220 *',
+    'C: LHLO client.test',
+    'S: 250-mx.test*',
+    'S: 250-PIPELINING',
+    'S: 250-SIZE *',
+    'S: 250-ENHANCEDSTATUSCODES',
+  ],
   LMTP,
 )

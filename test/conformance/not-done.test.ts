@@ -20,7 +20,9 @@ test('what is said not to be offered is no word of the wire', () => {
 
 test('each entry cites a standard and says why in a sentence', () => {
   assert.deepEqual(
-    NOT_DONE.filter(([citation, reason]) => !/^RFC \d{3,5}(?: §[\w.]*\w)?$/.test(citation) || !/^.{15,}\.$/.test(reason)),
+    NOT_DONE.filter(
+      ([citation, reason]) => !/^RFC \d{3,5}(?: §[\w.]*\w)?$/.test(citation) || !/^.{15,}\.$/.test(reason),
+    ),
     [],
   )
 })

@@ -18,7 +18,10 @@ export const NOT_DONE: readonly (readonly [citation: string, reason: string])[] 
   ['RFC 3885', 'MTRK is not offered.'],
   ['RFC 4468', 'BURL is not offered: there is no IMAP server behind it.'],
   ['RFC 4865', 'FUTURERELEASE is not offered; `HOLDFOR=` is 555.'],
-  ['RFC 4954 §4', 'no mechanism is offered in the clear, not even those that hide the password, unless `authWithoutTls` is set.'],
+  [
+    'RFC 4954 §4',
+    'no mechanism is offered in the clear, not even those that hide the password, unless `authWithoutTls` is set.',
+  ],
   [
     'RFC 5802 §6',
     'SCRAM-SHA-256-PLUS is offered under TLS 1.3 only, with `tls-exporter` (RFC 9266), and not to whom XCLIENT has named: that TLS is not theirs.',

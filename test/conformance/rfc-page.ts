@@ -21,14 +21,21 @@ export interface Entry {
 /** Every citation in code and tests, by standard and section; the section is empty where a standard is cited as a whole. */
 export function readCitations(): ReadonlyMap<string, ReadonlyMap<string, Entry>> {
   const index = new Map<string, Map<string, Entry>>()
-  for (const path of globSync(['{packages,plugins}/*/src/**/*.ts', 'test/**/*.{ts,smtp}'], { cwd: ROOT }).sort()) read(index, path)
+  for (const path of globSync(['{packages,plugins}/*/src/**/*.ts', 'test/**/*.{ts,smtp}'], { cwd: ROOT }).sort())
+    read(index, path)
   return index
 }
 
 /** The page, as Markdown. */
 export function renderRfcPage(): string {
   const standards = [...readCitations()].sort(([a], [b]) => Number(a) - Number(b))
-  const parts = [HEAD, '## What we do not do', '', ...NOT_DONE.map(([citation, reason]) => `* ${citation}: ${reason}`), '']
+  const parts = [
+    HEAD,
+    '## What we do not do',
+    '',
+    ...NOT_DONE.map(([citation, reason]) => `* ${citation}: ${reason}`),
+    '',
+  ]
   for (const [rfc, sections] of standards) parts.push(...renderStandard(rfc, sections))
   return `${parts.join('\n').trimEnd()}\n`
 }

@@ -48,7 +48,12 @@ claim('RFC 5321 §4.1.3', 'an address literal stands for a domain, in EHLO and i
   'C: MAIL FROM:<a@[IPv6:2001:db8::1]>',
   'S: 250 *',
 ])
-claim('RFC 5321 §4.1.4', 'EHLO is said again at any time, and resets like RSET', [...READY, ...HELLO.slice(1), 'C: DATA', 'S: 503 5.5.1 *'])
+claim('RFC 5321 §4.1.4', 'EHLO is said again at any time, and resets like RSET', [
+  ...READY,
+  ...HELLO.slice(1),
+  'C: DATA',
+  'S: 503 5.5.1 *',
+])
 claim('RFC 5321 §4.1.4', 'a session that has failed EHLO before may go on with HELO', [
   'S: 220 *',
   'C: EHLO',
@@ -202,7 +207,11 @@ claim('RFC 5321 §4.1.1.5', 'RSET throws the transaction away, is 250 at any tim
   'C: RSET x',
   'S: 501 *',
 ])
-claim('RFC 5321 §4.1.1.6', 'VRFY is there, and 252 says neither yes nor no', [...HELLO, 'C: VRFY joe', 'S: 252 2.5.1 *'])
+claim('RFC 5321 §4.1.1.6', 'VRFY is there, and 252 says neither yes nor no', [
+  ...HELLO,
+  'C: VRFY joe',
+  'S: 252 2.5.1 *',
+])
 claim('RFC 5321 §4.1.1.9', 'NOOP is 250 with or without an argument, and changes nothing', [
   ...READY,
   'C: NOOP x',
@@ -210,7 +219,12 @@ claim('RFC 5321 §4.1.1.9', 'NOOP is 250 with or without an argument, and change
   'C: DATA',
   'S: 354 *',
 ])
-claim('RFC 5321 §4.1.1.10', 'QUIT is 221, and then the connection closes', [...READY, 'C: QUIT', 'S: 221 2.0.0 *', 'S! closed'])
+claim('RFC 5321 §4.1.1.10', 'QUIT is 221, and then the connection closes', [
+  ...READY,
+  'C: QUIT',
+  'S: 221 2.0.0 *',
+  'S! closed',
+])
 claim('RFC 5321 §4.1.1.11', 'a parameter that is not known is 555', [
   ...HELLO,
   'C: MAIL FROM:<> X=1',
@@ -253,7 +267,11 @@ claim('RFC 5321 §4.5.2', 'a first dot is taken off, whatever follows it', [
   'C: Subject: spam\\r\\n\\r\\n.\\x00.\\r\\n..\\r\\n.',
   'S: 550 5.7.1 *',
 ])
-claim('RFC 5321 §4.5.3.1.4', 'a command line of 512 octets is read', [...HELLO, `C: NOOP ${'x'.repeat(505)}`, 'S: 250 *'])
+claim('RFC 5321 §4.5.3.1.4', 'a command line of 512 octets is read', [
+  ...HELLO,
+  `C: NOOP ${'x'.repeat(505)}`,
+  'S: 250 *',
+])
 claim(
   'RFC 5321 §4.5.3.1.6',
   'a text line of 1,000 octets is read',
@@ -287,10 +305,21 @@ claim(
   [...READY, 'C: RCPT TO:<c@mx.test>', 'S: 452 4.5.3 *', 'C: DATA', 'S: 354 *', 'C: .', 'S: 250 *'],
   { limits: { recipients: 1 } },
 )
-claim('RFC 5321 §3.8', 'a server that closes by itself says 421', ['S: 220 *', 'C: FOO', 'S: 500 *', 'C: FOO', 'S: 421 *', 'S! closed'], {
-  limits: { errors: 2 },
-})
-claim('RFC 5321 §7.3', 'VRFY tells nobody whether a mailbox is there', [...HELLO, 'C: VRFY nobody', 'S: 252 *', 'C: VRFY b', 'S: 252 *'])
+claim(
+  'RFC 5321 §3.8',
+  'a server that closes by itself says 421',
+  ['S: 220 *', 'C: FOO', 'S: 500 *', 'C: FOO', 'S: 421 *', 'S! closed'],
+  {
+    limits: { errors: 2 },
+  },
+)
+claim('RFC 5321 §7.3', 'VRFY tells nobody whether a mailbox is there', [
+  ...HELLO,
+  'C: VRFY nobody',
+  'S: 252 *',
+  'C: VRFY b',
+  'S: 252 *',
+])
 claim('RFC 5321 §F.6', 'SEND, SOML and SAML are not there', [
   ...HELLO,
   'C: SEND FROM:<>',
@@ -315,7 +344,10 @@ test('RFC 5321 §4.4: a Received field is put before what came, which is not cha
 
 test('RFC 5321 §4.1.1.4: a message that was not ended is not taken', async () => {
   await using server = await startServer()
-  await say(server.port, 'EHLO client.test\r\nMAIL FROM:<a@client.test>\r\nRCPT TO:<b@mx.test>\r\nDATA\r\nX: y\r\n\r\n.')
+  await say(
+    server.port,
+    'EHLO client.test\r\nMAIL FROM:<a@client.test>\r\nRCPT TO:<b@mx.test>\r\nDATA\r\nX: y\r\n\r\n.',
+  )
   assert.deepEqual(server.taken, [])
 })
 

@@ -12,7 +12,10 @@ test('each section that is cited exists, where the sections of the standard are 
     if (listed === undefined) return []
     return [...sections]
       .filter(([section]) => section !== '' && !listed.has(section))
-      .map(([section, { code, deviates, tests }]) => `RFC ${rfc} §${section}: ${[...code, ...deviates, ...tests].join(', ')}`)
+      .map(
+        ([section, { code, deviates, tests }]) =>
+          `RFC ${rfc} §${section}: ${[...code, ...deviates, ...tests].join(', ')}`,
+      )
   })
   assert.deepEqual(missing, [])
 })

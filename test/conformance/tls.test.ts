@@ -23,7 +23,9 @@ class Talker {
   async read(): Promise<string> {
     let text = ''
     while (!/^\d{3} [^\n]*\r\n$/m.test(text))
-      text += await new Promise<string>((resolve) => this.#socket.once('data', (chunk) => resolve(chunk.toString('latin1'))))
+      text += await new Promise<string>((resolve) =>
+        this.#socket.once('data', (chunk) => resolve(chunk.toString('latin1'))),
+      )
     return text
   }
 

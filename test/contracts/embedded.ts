@@ -7,7 +7,9 @@ import type { MakeFixture } from '../../packages/testing/src/contract/store.ts'
 import { fakeClock } from '../../packages/testing/src/fake-clock.ts'
 
 /** A fixture whose handles `open` makes. */
-export function embedded<T extends { close(): Promise<void> }>(open: (folder: string, clock: Clock) => T): MakeFixture<T> {
+export function embedded<T extends { close(): Promise<void> }>(
+  open: (folder: string, clock: Clock) => T,
+): MakeFixture<T> {
   return async () => {
     const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
     const clock = fakeClock()

@@ -8,5 +8,10 @@ limiterContract('embedded', embedded(embeddedLimiter))
 limiterContract('memory', async () => {
   const clock = fakeClock()
   const limiter = memoryLimiter(clock)
-  return { open: () => limiter, advance: clock.advance, step: async (ms) => clock.step(ms), close: async () => undefined }
+  return {
+    open: () => limiter,
+    advance: clock.advance,
+    step: async (ms) => clock.step(ms),
+    close: async () => undefined,
+  }
 })

@@ -44,5 +44,8 @@ test('a site of many hosts has a key that is short enough', async () => {
       return { release: async () => {} }
     },
   })
-  assert.equal((await slots.enter(`mx:${'mx.example.com,'.repeat(100)}`, { concurrency: 1, perSecond: 1 })).kind, 'enter')
+  assert.equal(
+    (await slots.enter(`mx:${'mx.example.com,'.repeat(100)}`, { concurrency: 1, perSecond: 1 })).kind,
+    'enter',
+  )
 })

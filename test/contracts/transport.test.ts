@@ -5,18 +5,31 @@ import path from 'node:path'
 import { discardTransport, fixedTransport, lmtpTransport, maildirTransport, smtpTransport } from '@postroad/delivery'
 import { zoneDns } from '@postroad/dns'
 import { createSink, type Sink, type SinkOptions, transportContract } from '@postroad/testing'
-import type { Scenario, TransportFixture, TransportPlace } from '../../packages/testing/src/contract/transport-fixture.ts'
+import type {
+  Scenario,
+  TransportFixture,
+  TransportPlace,
+} from '../../packages/testing/src/contract/transport-fixture.ts'
 
 const SCRIPTS: Readonly<Record<Scenario, SinkOptions['script']>> = {
   gone: undefined,
   silent: ({ verb }) => (verb === 'CONNECT' ? { end: 'hang' } : undefined),
   choosy: ({ verb, argument }) =>
-    verb !== 'RCPT' ? undefined : /<unknown@/.test(argument) ? '550 5.1.1 Who?' : /<busy@/.test(argument) ? '450 4.2.1 Later' : undefined,
+    verb !== 'RCPT'
+      ? undefined
+      : /<unknown@/.test(argument)
+        ? '550 5.1.1 Who?'
+        : /<busy@/.test(argument)
+          ? '450 4.2.1 Later'
+          : undefined,
   mute: ({ verb }) => (verb === 'DOT' ? { end: 'close' } : undefined),
 }
 
 /** A sink in this scenario, and the place that it is. */
-async function sinkFor(scenario: Scenario | undefined, options: SinkOptions = {}): Promise<{ sink: Sink; place: TransportPlace }> {
+async function sinkFor(
+  scenario: Scenario | undefined,
+  options: SinkOptions = {},
+): Promise<{ sink: Sink; place: TransportPlace }> {
   const script = scenario && SCRIPTS[scenario]
   const sink = await createSink({ ...options, ...(script && { script }) })
   if (scenario === 'gone') await sink.close()
@@ -40,7 +53,10 @@ transportContract({
   name: 'smtp by MX',
   async open(scenario) {
     const { sink, place } = await sinkFor(scenario)
-    const dns = zoneDns({ 'to.test': { MX: [{ exchange: 'mx.to.test', preference: 10 }] }, 'mx.to.test': { A: ['127.0.0.1'] } })
+    const dns = zoneDns({
+      'to.test': { MX: [{ exchange: 'mx.to.test', preference: 10 }] },
+      'mx.to.test': { A: ['127.0.0.1'] },
+    })
     const transport = smtpTransport({ hostname, dns, port: sink.port, isOwn: () => false })
     return { transport, route: { via: 'smtp' }, place, close: () => sink.close() }
   },
@@ -73,7 +89,12 @@ transportContract({
       await sink.close()
       await rm(folder, { recursive: true, force: true })
     }
-    return { transport: lmtpTransport({ hostname, path: path.join(folder, 'lmtp') }), route: { via: 'lmtp' }, place, close }
+    return {
+      transport: lmtpTransport({ hostname, path: path.join(folder, 'lmtp') }),
+      route: { via: 'lmtp' },
+      place,
+      close,
+    }
   },
 })
 
@@ -113,7 +134,9 @@ async function inboxes(folder: string): Promise<readonly { to: string; octets: B
 
 async function sizeOf(folder: string): Promise<number> {
   const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
-  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(path.join(parentPath, name))).size))
+  const sizes = await Promise.all(
+    files.map(async ({ parentPath, name }) => (await stat(path.join(parentPath, name))).size),
+  )
   return sizes.reduce((sum, size) => sum + size, 0)
 }
 

@@ -9,7 +9,15 @@ function bookOf(...arrivals: readonly Partial<Arrival>[]): Book {
   const book = new Book((recipient) => recipient.endsWith('@trash.test'))
   book.sent({ key: 'k', recipients: ['r@one.test'], text: '' })
   book.acknowledged('k')
-  const usual = { key: 'k', recipient: 'r@one.test', pid: 1, transaction: 'T.1', beganAt: T, answeredAt: T + 10, isWhole: true }
+  const usual = {
+    key: 'k',
+    recipient: 'r@one.test',
+    pid: 1,
+    transaction: 'T.1',
+    beganAt: T,
+    answeredAt: T + 10,
+    isWhole: true,
+  }
   for (const each of arrivals) book.arrived({ ...usual, ...each })
   return book
 }
@@ -21,7 +29,15 @@ test('what was acknowledged and did not come is lost; what nobody acknowledged, 
   book.acknowledged('trash')
   book.sent({ key: 'half', recipients: ['r@one.test', 'r@two.test'], text: '' })
   book.acknowledged('half')
-  book.arrived({ key: 'half', recipient: 'r@one.test', pid: 1, transaction: 'T.2', beganAt: T, answeredAt: T, isWhole: true })
+  book.arrived({
+    key: 'half',
+    recipient: 'r@one.test',
+    pid: 1,
+    transaction: 'T.2',
+    beganAt: T,
+    answeredAt: T,
+    isWhole: true,
+  })
   assert.deepEqual(book.account().lost, ['k to r@one.test', 'half to r@two.test'])
 })
 

@@ -17,9 +17,14 @@ const orders: Readonly<Record<string, () => Promise<unknown>>> = {
   async add() {
     const route = { via: 'smtp' }
     const deliveries = [{ route, recipients: [{ address: makeAddress('a', 'example.com'), parameters: {}, route }] }]
-    const message = planMessage({ from: undefined, parameters: {}, deliveries, size: 300, now: Date.now() }, { maxRecipients: 100 })
+    const message = planMessage(
+      { from: undefined, parameters: {}, deliveries, size: 300, now: Date.now() },
+      { maxRecipients: 100 },
+    )
     const octets = Buffer.alloc(300, message.id)
-    leases.push(...(await store.add(message, { size: 300, raw: () => [octets].values() as never, chunks: () => [octets] })))
+    leases.push(
+      ...(await store.add(message, { size: 300, raw: () => [octets].values() as never, chunks: () => [octets] })),
+    )
     return 'added'
   },
   async record() {

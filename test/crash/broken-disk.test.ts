@@ -94,7 +94,9 @@ for (const kind of ['meta', 'page', 'sync'] as const) {
   })
 }
 
-test('after a failed write mail is refused until one has succeeded, however long that one takes', { skip }, async (t) => {
+test('after a failed write mail is refused until one has succeeded, however long that one takes', {
+  skip,
+}, async (t) => {
   const store = await openStore(t)
   await store.fail('page')
   assert.match(String(await store.ask('add')), /^failed/)
@@ -112,7 +114,9 @@ test('after a failed write mail is refused until one has succeeded, however long
   assert.equal(await store.ask('admit'), 'yes')
 })
 
-test('a lock that fails: said at once and by its name, refused at MAIL, and the process can still end', { skip }, async (t) => {
+test('a lock that fails: said at once and by its name, refused at MAIL, and the process can still end', {
+  skip,
+}, async (t) => {
   const store = await openStore(t)
   assert.equal(await store.ask('add'), 'added')
   await store.fail('lock', ENOTRECOVERABLE)

@@ -26,10 +26,20 @@ interface Place {
   readonly children: ChildProcess[]
 }
 
-async function start(folder: string, sinkPort: number, { clock, children }: Place): Promise<{ child: ChildProcess; port: number }> {
+async function start(
+  folder: string,
+  sinkPort: number,
+  { clock, children }: Place,
+): Promise<{ child: ChildProcess; port: number }> {
   const [library] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')
   assert.ok(library, 'libfaketime is where Debian puts it')
-  const env = { ...process.env, LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: clock, FAKETIME_NO_CACHE: '1', DONT_FAKE_MONOTONIC: '1' }
+  const env = {
+    ...process.env,
+    LD_PRELOAD: library,
+    FAKETIME_TIMESTAMP_FILE: clock,
+    FAKETIME_NO_CACHE: '1',
+    DONT_FAKE_MONOTONIC: '1',
+  }
   const server = fileURLToPath(new URL('server.ts', import.meta.url))
   const child = fork(server, [folder, String(sinkPort)], { env, execArgv: ['--conditions=@postroad/source'] })
   children.push(child)
@@ -42,7 +52,14 @@ async function deliver(port: number, to: string): Promise<string> {
   const socket = connect(port, '127.0.0.1').setEncoding('latin1')
   try {
     let said = ''
-    for (const line of ['', 'EHLO client.test', 'MAIL FROM:<s@client.test>', `RCPT TO:<${to}>`, 'DATA', 'Subject: x\r\n\r\nHi\r\n.']) {
+    for (const line of [
+      '',
+      'EHLO client.test',
+      'MAIL FROM:<s@client.test>',
+      `RCPT TO:<${to}>`,
+      'DATA',
+      'Subject: x\r\n\r\nHi\r\n.',
+    ]) {
       if (line !== '') socket.write(`${line}\r\n`)
       said = ''
       while (!/^\d{3} .*\r\n$/m.test(said)) said += (await once(socket, 'data'))[0]
@@ -102,7 +119,8 @@ ${EXPORT} defineConfig({ hostname: 'crash.test', folder: '${folder}', setup: (ap
   const serve = () => start(folder, sink.port, { clock, children })
   const [servers] = await Promise.all([Promise.all([serve(), serve()]), command(operator, 'suspend', destination)])
   const send = async (count: number, domain = 'example.com'): Promise<void> => {
-    for (let sent = 0; sent < count; sent++) assert.match(await deliver(servers[sent % 2]?.port ?? 0, `r${sent}@${domain}`), /^250 /)
+    for (let sent = 0; sent < count; sent++)
+      assert.match(await deliver(servers[sent % 2]?.port ?? 0, `r${sent}@${domain}`), /^250 /)
   }
   await send(COUNT)
   await set('+120')
@@ -172,5 +190,8 @@ test('a clock that was a year ahead: what was deferred then is tried soon, by a 
   await set('+0')
   await start(folder, sink.port, { clock, children })
   await arrived(sink, 2)
-  assert.deepEqual([sink.transactions.map(({ recipients }) => recipients), refusals], [[['<a@example.com>'], ['<b@example.com>']], 2])
+  assert.deepEqual(
+    [sink.transactions.map(({ recipients }) => recipients), refusals],
+    [[['<a@example.com>'], ['<b@example.com>']], 2],
+  )
 })

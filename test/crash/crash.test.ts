@@ -37,7 +37,9 @@ test(`killed at random under load, ${ROUNDS} times: nothing acknowledged is lost
     await world.kill(victim)
   }
   const verdict = await recovered(world)
-  t.diagnostic(`${verdict.sent} sent, ${verdict.acknowledged} acknowledged, ${verdict.duplicates} duplicates, ${verdict.kills} kills`)
+  t.diagnostic(
+    `${verdict.sent} sent, ${verdict.acknowledged} acknowledged, ${verdict.duplicates} duplicates, ${verdict.kills} kills`,
+  )
   check(verdict)
   assert.ok(verdict.acknowledged > 0)
 })

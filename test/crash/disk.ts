@@ -13,7 +13,9 @@ interface Step {
   readonly data: Buffer
 }
 
-const [CREATE, WRITE, SYNC_BEGIN, SYNC_END, TRUNCATE, UNLINK, MKDIR, DSYNC_WRITE, MARK, RENAME] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+const [CREATE, WRITE, SYNC_BEGIN, SYNC_END, TRUNCATE, UNLINK, MKDIR, DSYNC_WRITE, MARK, RENAME] = [
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+]
 
 /** Reads the log of `record.c`; an incomplete last record is left out. */
 export function readRecord(log: Buffer): Step[] {
@@ -56,7 +58,11 @@ export type Survival = number
 const SECTOR = 512
 
 /** Writes the files as they may be after the steps, below `folder`. `random` gives numbers from 0 up to 1. */
-export function afterPowerCut(steps: readonly Step[], folder: string, options: { readonly survival: Survival; random(): number }): void {
+export function afterPowerCut(
+  steps: readonly Step[],
+  folder: string,
+  options: { readonly survival: Survival; random(): number },
+): void {
   const files = new Map<string, File>()
   const folders = new Set([''])
   for (const { step, isDurable } of changesOf(steps)) {
@@ -107,7 +113,8 @@ function changesOf(steps: readonly Step[]): Change[] {
     else if (step.op === SYNC_END) {
       const since = begun.get(`${step.path} ${step.offset}`) ?? 0
       for (const change of changes) if (change.at < since && concerns(change.step, step.path)) change.isDurable = true
-    } else if (step.op !== MARK && !step.path.endsWith('.mark')) changes.push({ step, at, isDurable: step.op === DSYNC_WRITE })
+    } else if (step.op !== MARK && !step.path.endsWith('.mark'))
+      changes.push({ step, at, isDurable: step.op === DSYNC_WRITE })
   }
   return changes
 }

@@ -19,7 +19,8 @@ for (const what of ['queue', 'store'])
   test(`a process that exits while it writes to the ${what} is gone, at whatever turn`, async (context) => {
     const folder = await mkdtemp(join(tmpdir(), 'postroad-exit-'))
     context.after(() => rm(folder, { recursive: true, force: true }))
-    for (const turns of [0, 1, 2, 3, 4, 4, 4, 5, 5, 5, 6]) assert.equal(await run(folder, what, turns), 'gone', `after ${turns} turns`)
+    for (const turns of [0, 1, 2, 3, 4, 4, 4, 5, 5, 5, 6])
+      assert.equal(await run(folder, what, turns), 'gone', `after ${turns} turns`)
   })
 
 async function run(folder: string, what: string, turns: number): Promise<'gone' | 'hangs'> {

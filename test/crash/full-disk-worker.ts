@@ -15,7 +15,10 @@ const store = await openLmdbStore({ folder: join(folder, 'queue'), inlineLimit: 
 async function add(size: number): Promise<readonly Lease[]> {
   const route = { via: 'smtp' }
   const deliveries = [{ route, recipients: [{ address: makeAddress('a', 'example.com'), parameters: {}, route }] }]
-  const message = planMessage({ from: undefined, parameters: {}, deliveries, size, now: Date.now() }, { maxRecipients: 100 })
+  const message = planMessage(
+    { from: undefined, parameters: {}, deliveries, size, now: Date.now() },
+    { maxRecipients: 100 },
+  )
   const octets = Buffer.alloc(size, message.id)
   return store.add(message, {
     size,
@@ -39,7 +42,8 @@ for (let count = 0; refused < 6; count++) {
 assert.ok(taken.length > 20, `${taken.length} were taken`)
 await rm(ballast)
 taken.push(...(await add(4_000)), ...(await add(40_000)))
-for (const { message } of taken) assert.deepEqual(await readAll(store.content(message)), Buffer.alloc(message.size, message.id))
+for (const { message } of taken)
+  assert.deepEqual(await readAll(store.content(message)), Buffer.alloc(message.size, message.id))
 for (const lease of taken) {
   const state = { ...lease.state, status: { kind: 'done' }, recipients: [{ fate: 'delivered' }] } as const
   assert.equal(await store.record({ lease, state, now: Date.now() }), 'finished')

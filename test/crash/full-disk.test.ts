@@ -15,12 +15,18 @@ test('when the disk is full mail is refused, what was taken stays whole, and wit
   t.after(() => rm(folder, { recursive: true, force: true }))
   const worker = fileURLToPath(new URL('full-disk-worker.ts', import.meta.url))
   const script = 'mount -t tmpfs -o size=6m tmpfs "$1" && exec "$2" --conditions=@postroad/source "$3" "$1"'
-  await promisify(execFile)(programPath('unshare'), ['-m', 'sh', '-c', script, 'sh', folder, process.execPath, worker], { timeout: 60_000 })
+  await promisify(execFile)(
+    programPath('unshare'),
+    ['-m', 'sh', '-c', script, 'sh', folder, process.execPath, worker],
+    { timeout: 60_000 },
+  )
 })
 
 function canMount(): boolean {
   try {
-    execFileSync(programPath('unshare'), ['-m', 'sh', '-c', 'mount -t tmpfs -o size=1m tmpfs /mnt'], { stdio: 'ignore' })
+    execFileSync(programPath('unshare'), ['-m', 'sh', '-c', 'mount -t tmpfs -o size=1m tmpfs /mnt'], {
+      stdio: 'ignore',
+    })
     return true
   } catch {
     return false

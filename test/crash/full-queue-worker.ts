@@ -23,9 +23,17 @@ async function queueSome(): Promise<string[]> {
   const ids: string[] = []
   for (let count = 0; count < MESSAGES; count++) {
     const route = { via: 'maildir' }
-    const deliveries = [{ route, recipients: [{ address: makeAddress('alice', 'postroad.test'), parameters: {}, route }] }]
+    const deliveries = [
+      { route, recipients: [{ address: makeAddress('alice', 'postroad.test'), parameters: {}, route }] },
+    ]
     const octets = Buffer.from(`Subject: m${count}\r\n\r\n${'x'.repeat(count % 10 === 0 ? 100_000 : 10_000)}\r\n`)
-    const options = { from: makeAddress('a', 'client.test'), parameters: {}, deliveries, size: octets.length, now: Date.now() }
+    const options = {
+      from: makeAddress('a', 'client.test'),
+      parameters: {},
+      deliveries,
+      size: octets.length,
+      now: Date.now(),
+    }
     const message = planMessage(options, { maxRecipients: 100 })
     const source = { size: octets.length, raw: () => [octets].values() as never, chunks: () => [octets] } // what is read is `chunks`
     await store.release(await store.add(message, source), { kind: 'scheduled', at: 0 })
@@ -50,7 +58,9 @@ function fill(): void {
 }
 
 async function command(...args: string[]): Promise<string> {
-  const child = spawn(process.execPath, ['--conditions=@postroad/source', bin, 'queue', ...args, '--config', config], { env })
+  const child = spawn(process.execPath, ['--conditions=@postroad/source', bin, 'queue', ...args, '--config', config], {
+    env,
+  })
   const [out, err] = [collect(child.stdout), collect(child.stderr)]
   const [code] = (await once(child, 'close')) as [number | null]
   assert.equal(code, 0, `${args.join(' ')}: ${out()}${err()}`)

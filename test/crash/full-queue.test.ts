@@ -16,14 +16,20 @@ test('on a full disk commands read and make room, and a server that starts deliv
   t.after(() => Promise.all([folder, mail].map((each) => rm(each, { recursive: true, force: true }))))
   const worker = fileURLToPath(new URL('full-queue-worker.ts', import.meta.url))
   const script = 'mount -t tmpfs -o size=12m tmpfs "$1" && exec "$2" --conditions=@postroad/source "$3" "$1" "$4"'
-  await promisify(execFile)(programPath('unshare'), ['-m', 'sh', '-c', script, 'sh', folder, process.execPath, worker, mail], {
-    timeout: 120_000,
-  })
+  await promisify(execFile)(
+    programPath('unshare'),
+    ['-m', 'sh', '-c', script, 'sh', folder, process.execPath, worker, mail],
+    {
+      timeout: 120_000,
+    },
+  )
 })
 
 function canMount(): boolean {
   try {
-    execFileSync(programPath('unshare'), ['-m', 'sh', '-c', 'mount -t tmpfs -o size=1m tmpfs /mnt'], { stdio: 'ignore' })
+    execFileSync(programPath('unshare'), ['-m', 'sh', '-c', 'mount -t tmpfs -o size=1m tmpfs /mnt'], {
+      stdio: 'ignore',
+    })
     return true
   } catch {
     return false

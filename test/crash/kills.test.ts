@@ -18,10 +18,14 @@ const FOUND: { readonly [name in Defect]: RegExp } = {
   hangs: /^HANG no (letter|answer)/,
 }
 
-test('real servers are killed while they start, take mail and stop: nothing acknowledged is lost', { skip }, async (t) => {
+test('real servers are killed while they start, take mail and stop: nothing acknowledged is lost', {
+  skip,
+}, async (t) => {
   const results = await campaign({ kills: Math.max(8, ROUNDS), seed: 12, sideBySide: 2, lives: 3, patienceMs: 60_000 })
   const { kills, acknowledged, again, longestGap } = sumOf(results)
-  t.diagnostic(`${kills} kills, ${acknowledged} acknowledged, ${again.killed} arrived again, at most ${longestGap} ms before the kill`)
+  t.diagnostic(
+    `${kills} kills, ${acknowledged} acknowledged, ${again.killed} arrived again, at most ${longestGap} ms before the kill`,
+  )
   assert.deepEqual(results.flatMap(faultsOf), [])
   assert.ok(acknowledged > 0)
 })

@@ -12,7 +12,11 @@ if (role === 'hold') {
   })
 } else {
   try {
-    const store = await openLmdbStore({ folder, minFreeBytes: 0, onProblem: ({ message }) => process.send?.(`told ${message}`) })
+    const store = await openLmdbStore({
+      folder,
+      minFreeBytes: 0,
+      onProblem: ({ message }) => process.send?.(`told ${message}`),
+    })
     process.send?.(`read ${(await store.stats()).messages}`)
     await store.suspend({ target: 'a.test', since: 1, reason: '' })
     process.send?.('written')

@@ -25,7 +25,10 @@ interface Beside {
 }
 
 function beside(t: TestContext, role: 'hold' | 'use', folder: string): Beside {
-  const child = fork(worker, [role, folder], { execArgv: ['--conditions=@postroad/source'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(worker, [role, folder], {
+    execArgv: ['--conditions=@postroad/source'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
   t.after(() => child.kill('SIGKILL'))
   const said: string[] = []
   child.on('message', (text) => said.push(String(text)))
@@ -95,7 +98,12 @@ test('eight processes that open at once all open', async (t) => {
 test('a server beside a stopped process with the lock refuses mail with 451, and ends when it is told to', async (t) => {
   const folder = await makeQueue(t)
   const port = await freePort()
-  const env = { ...process.env, POSTROAD_PORT: String(port), POSTROAD_FOLDER: folder, POSTROAD_MAIL: join(folder, 'mail') }
+  const env = {
+    ...process.env,
+    POSTROAD_PORT: String(port),
+    POSTROAD_FOLDER: folder,
+    POSTROAD_MAIL: join(folder, 'mail'),
+  }
   // The quickstart; only that a transaction that waits for the lock is not waited for half a minute.
   const place = makeTestFolder('lock')
   t.after(() => rm(place, { recursive: true, force: true }))
@@ -122,7 +130,8 @@ test('a server beside a stopped process with the lock refuses mail with 451, and
   }
   const waiting = await SmtpClient.connect(port)
   await waiting.reply()
-  for (const line of ['EHLO client.test', 'MAIL FROM:<a@client.test>', 'RCPT TO:<alice@postroad.test>', 'DATA']) await waiting.send(line)
+  for (const line of ['EHLO client.test', 'MAIL FROM:<a@client.test>', 'RCPT TO:<alice@postroad.test>', 'DATA'])
+    await waiting.send(line)
   const stored = waiting.send('Subject: a\r\n\r\nHello\r\n.')
   let reply = ''
   for (const end = performance.now() + 30_000; !reply.startsWith('451 4.3.0'); reply = await mail()) {

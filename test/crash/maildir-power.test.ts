@@ -22,7 +22,10 @@ test(`after a power cut at any of ${CUTS} moments what was delivered is in its M
     const at = join(folder, `cut-${cut}`)
     afterPowerCut(seen, at, { survival: [0, 0.5, 1][cut % 3] ?? 0, random: Math.random })
     const promises = promisesOf(seen)
-    assert.deepEqual([...new Set(promises.map(({ word }) => word))].slice(0, 2), promises.length > 0 ? ['delivered'] : [])
+    assert.deepEqual(
+      [...new Set(promises.map(({ word }) => word))].slice(0, 2),
+      promises.length > 0 ? ['delivered'] : [],
+    )
     checked += await check(at, promises.map(({ id }) => id)) // biome-ignore format: short
     await rm(at, { recursive: true, force: true })
   }

@@ -15,7 +15,9 @@ const POINTS = ['commit:written', 'commit:durable', 'claim:durable', 'record:beg
 
 /** Runs the worker until it is killed, or everything has ended. */
 async function run(folder: string, ...args: readonly (string | number)[]): Promise<'killed' | 'ended'> {
-  const child = spawn(process.execPath, ['--conditions=@postroad/source', WORKER, folder, ...args.map(String)], { stdio: 'inherit' })
+  const child = spawn(process.execPath, ['--conditions=@postroad/source', WORKER, folder, ...args.map(String)], {
+    stdio: 'inherit',
+  })
   const [code, signal] = await once(child, 'exit')
   assert.ok(signal === 'SIGKILL' || code === 0, `ended with ${code ?? signal}`)
   return signal === 'SIGKILL' ? 'killed' : 'ended'

@@ -29,7 +29,11 @@ const engine = new QueueEngine({
         if (from === undefined) appendFileSync(`${folder}/told`, `${JSON.stringify(octets.toString('latin1'))}\n`)
         const isRefused = from !== undefined
         const reply = { code: isRefused ? 550 : 250, text: 'said the next hop' }
-        return recipients.map((recipient) => ({ recipient, kind: isRefused ? ('failed' as const) : ('delivered' as const), reply }))
+        return recipients.map((recipient) => ({
+          recipient,
+          kind: isRefused ? ('failed' as const) : ('delivered' as const),
+          reply,
+        }))
       },
     },
   }),
@@ -56,7 +60,11 @@ await store.close()
 
 async function take(number: number): Promise<void> {
   const route = { via: 'smtp' }
-  const recipients = [0, 1, 2, 3, 4].map((at) => ({ address: makeAddress(`m${number}`, `d${at}.test`), parameters: {}, route }))
+  const recipients = [0, 1, 2, 3, 4].map((at) => ({
+    address: makeAddress(`m${number}`, `d${at}.test`),
+    parameters: {},
+    route,
+  }))
   const source = memorySource([Buffer.from('Subject: x\r\n\r\nHi\r\n')])
   const from = makeAddress('sender', 'client.test')
   const input = { from, parameters: {}, deliveries: [{ route, recipients }], size: source.size, now: Date.now() }

@@ -32,7 +32,9 @@ async function startWorkers(t: TestContext, count: number) {
   return Promise.all(workers)
 }
 
-test('with no descriptors left a process takes nothing from those that live, and everything from those that died', { skip }, async (t) => {
+test('with no descriptors left a process takes nothing from those that live, and everything from those that died', {
+  skip,
+}, async (t) => {
   const [poor, neighbour] = await startWorkers(t, 2)
   assert.ok(poor && neighbour)
   await poor.ask('add')

@@ -31,7 +31,10 @@ async function work(folder: string, messages: number): Promise<void> {
       route,
     }))
     const deliveries = [{ route, recipients: recipients.slice(0, 1 + (made % 2)) }]
-    const message = planMessage({ from: undefined, parameters: {}, deliveries, size, now: Date.now() }, { maxRecipients: 100 })
+    const message = planMessage(
+      { from: undefined, parameters: {}, deliveries, size, now: Date.now() },
+      { maxRecipients: 100 },
+    )
     const octets = octetsOf(message.id, size)
     const leases = await store.add(message, {
       size,
@@ -56,7 +59,11 @@ async function work(folder: string, messages: number): Promise<void> {
 }
 
 function ended(lease: Lease): DeliveryState {
-  return { ...lease.state, status: { kind: 'done' }, recipients: lease.state.recipients.map(() => ({ fate: 'delivered' })) }
+  return {
+    ...lease.state,
+    status: { kind: 'done' },
+    recipients: lease.state.recipients.map(() => ({ fate: 'delivered' })),
+  }
 }
 
 const [, , folder, messages] = process.argv

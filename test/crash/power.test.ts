@@ -27,7 +27,9 @@ before(async () => {
   steps = await recordWork(folder, 'power-worker.ts', '120')
 })
 
-test(`after a power cut at any of ${CUTS} moments everything promised is there, whole, and the queue goes on`, { skip }, async (t) => {
+test(`after a power cut at any of ${CUTS} moments everything promised is there, whole, and the queue goes on`, {
+  skip,
+}, async (t) => {
   t.after(() => rm(folder, { recursive: true, force: true }))
   assert.ok(promisesOf(steps).length > 200 && steps.length > 500, `${steps.length} steps recorded`)
   let checked = 0

@@ -10,7 +10,11 @@ import { readRecord } from './disk.ts'
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
 /** What a worker of this folder does to the files of `folder/work`, its first argument. */
-export async function recordWork(folder: string, worker: string, ...args: readonly string[]): Promise<ReturnType<typeof readRecord>> {
+export async function recordWork(
+  folder: string,
+  worker: string,
+  ...args: readonly string[]
+): Promise<ReturnType<typeof readRecord>> {
   const library = join(folder, 'record.so')
   execFileSync(programPath('gcc'), ['-shared', '-fPIC', '-O1', '-o', library, here('record.c'), '-ldl', '-lpthread'])
   const work = join(folder, 'work')

@@ -32,9 +32,18 @@ async function until<T>(look: () => T | undefined | Promise<T | undefined>): Pro
 async function start(t: TestContext, workers: number) {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-reload-'))
   const port = await freePort()
-  const env = { ...process.env, POSTROAD_PORT: String(port), POSTROAD_FOLDER: join(folder, 'var'), POSTROAD_MAIL: join(folder, 'mail') }
+  const env = {
+    ...process.env,
+    POSTROAD_PORT: String(port),
+    POSTROAD_FOLDER: join(folder, 'var'),
+    POSTROAD_MAIL: join(folder, 'mail'),
+  }
   const many = workers > 1 ? ['--workers', String(workers)] : []
-  const child = spawn(process.execPath, [...node, 'start', config, ...many], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child = spawn(process.execPath, [...node, 'start', config, ...many], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
   t.after(async () => {
     try {
       process.kill(-(child.pid ?? 0), 'SIGKILL')
@@ -46,7 +55,10 @@ async function start(t: TestContext, workers: number) {
   const [out, err] = [collect(child.stdout), collect(child.stderr)]
   await until(() => /Stop with Ctrl-C/.exec(out())?.[0])
   const command = async (...args: string[]) => {
-    const run = spawn(process.execPath, [...node, 'queue', ...args, '--config', config], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const run = spawn(process.execPath, [...node, 'queue', ...args, '--config', config], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const [said, failed] = [collect(run.stdout), collect(run.stderr)]
     const timer = setTimeout(() => run.kill('SIGKILL'), 30_000)
     const [code] = (await once(run, 'close')) as [number | null]
@@ -65,7 +77,12 @@ async function sendOn(port: number, name: string, done: AbortSignal, acknowledge
     while (!done.aborted) {
       const key = `${name}.${count++}`
       const replies: string[] = []
-      for (const line of ['MAIL FROM:<a@client.test>', 'RCPT TO:<alice@postroad.test>', 'DATA', `Subject: ${key}\r\n\r\nHello\r\n.`]) {
+      for (const line of [
+        'MAIL FROM:<a@client.test>',
+        'RCPT TO:<alice@postroad.test>',
+        'DATA',
+        `Subject: ${key}\r\n\r\nHello\r\n.`,
+      ]) {
         replies.push(await client.send(line))
         if (!/^[23]/.test(replies.at(-1) ?? '')) break
       }
@@ -102,7 +119,9 @@ for (const workers of [1, 3]) {
     }
     done.abort()
     await Promise.all(clients)
-    await until(async () => ((await delivered(server.folder)).size >= acknowledged.size ? true : undefined)).catch(() => {})
+    await until(async () => ((await delivered(server.folder)).size >= acknowledged.size ? true : undefined)).catch(
+      () => {},
+    )
     const arrived = await delivered(server.folder)
     assert.deepEqual(
       (await Promise.all(commands)).filter(({ code }) => code !== 0),

@@ -68,7 +68,9 @@ async function main(): Promise<number> {
 /** Undefined: help is wanted, or needed. */
 function readRounds(): string | undefined {
   try {
-    const { values } = parseArgs({ options: { rounds: { type: 'string', default: '20' }, help: { type: 'boolean', default: false } } })
+    const { values } = parseArgs({
+      options: { rounds: { type: 'string', default: '20' }, help: { type: 'boolean', default: false } },
+    })
     return !values.help && /^[1-9]\d*$/.test(values.rounds) ? values.rounds : undefined
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`)

@@ -16,7 +16,9 @@ import { planMessage } from '../../packages/queue/src/plan.ts'
 import { DEFAULT_SCHEDULE } from '../../packages/queue/src/schedule.ts'
 import { noDeliveryHooks } from '../delivery/no-delivery-hooks.ts'
 
-const { values } = parseArgs({ options: { messages: { type: 'string', default: '100000' }, fresh: { type: 'string', default: '5000' } } })
+const { values } = parseArgs({
+  options: { messages: { type: 'string', default: '100000' }, fresh: { type: 'string', default: '5000' } },
+})
 const [messages, fresh] = [Number(values.messages), Number(values.fresh)]
 const octets = Buffer.alloc(1_000, 'Subject: scale\r\n\r\nx')
 const source = {
@@ -69,7 +71,10 @@ async function fill(): Promise<void> {
   for (let left = messages; left > 0; left -= 1_000) {
     const leases: Lease[] = []
     await Promise.all(
-      Array.from({ length: Math.min(1_000, left) }, async () => void leases.push(...(await store.add(makeMessage('dead.test'), source)))),
+      Array.from(
+        { length: Math.min(1_000, left) },
+        async () => void leases.push(...(await store.add(makeMessage('dead.test'), source))),
+      ),
     )
     await store.release(leases, { kind: 'scheduled', at: due })
   }
@@ -114,7 +119,11 @@ async function measureFresh(name: string, store: LmdbStore): Promise<number> {
           const isDead = recipients[0]?.address.domain === 'dead.test'
           const reply = isDead ? { code: 451, status: '4.4.1', text: 'Connection refused' } : { code: 250, text: 'OK' }
           await sleep(1)
-          return recipients.map((recipient) => ({ recipient, kind: isDead ? ('deferred' as const) : ('delivered' as const), reply }))
+          return recipients.map((recipient) => ({
+            recipient,
+            kind: isDead ? ('deferred' as const) : ('delivered' as const),
+            reply,
+          }))
         },
       },
     }),

@@ -29,7 +29,11 @@ async function start(folder: string, sinkPort: number): Promise<Running> {
 }
 
 /** Sends messages one after the other until the connection breaks; tells which were acknowledged. */
-async function client(port: number, next: () => { key: string; size: number }, acknowledged: Set<string>): Promise<void> {
+async function client(
+  port: number,
+  next: () => { key: string; size: number },
+  acknowledged: Set<string>,
+): Promise<void> {
   const socket = connect(port, '127.0.0.1')
   const replies = lines(socket)
   const say = async (text: string): Promise<boolean> => {

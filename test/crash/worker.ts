@@ -121,14 +121,18 @@ process.on('message', (message: ToWorker) => {
     answers.get(message.serial)?.(message.code)
     answers.delete(message.serial)
   } else if (message.kind === 'stats')
-    void store.stats().then(({ messages, corrupt }) => say({ kind: 'stats', serial: message.serial, messages, corrupt }))
+    void store
+      .stats()
+      .then(({ messages, corrupt }) => say({ kind: 'stats', serial: message.serial, messages, corrupt }))
   else void stop()
 })
 process.on('disconnect', () => process.exit(1))
 
 async function accept({ key, recipients, octets }: Extract<ToWorker, { kind: 'send' }>): Promise<void> {
   const route = { via: 'smtp' }
-  const deliveries = [{ route, recipients: recipients.map((text) => ({ address: makeAddress(...split(text)), parameters: {}, route })) }]
+  const deliveries = [
+    { route, recipients: recipients.map((text) => ({ address: makeAddress(...split(text)), parameters: {}, route })) },
+  ]
   const message = planMessage(
     { from: makeAddress('sender', 'client.test'), parameters: {}, deliveries, size: octets.length, now: Date.now() },
     { maxRecipients: 100 },

@@ -195,11 +195,16 @@ export class World {
     } else if (message.kind === 'carry') this.#arrive(worker, child, message)
     else if (message.kind === 'stats') this.#stats?.(message.messages + message.corrupt)
     else if (message.kind === 'refused') this.problems.push(`refused: ${message.why}`)
-    else if (message.kind === 'problem' && !/took over deliveries|the claim was lost/.test(message.text)) this.problems.push(message.text)
+    else if (message.kind === 'problem' && !/took over deliveries|the claim was lost/.test(message.text))
+      this.problems.push(message.text)
     else if (message.kind === 'finished') this.#finish(worker, message.id)
   }
 
-  #arrive(worker: number, child: ChildProcess, { serial, recipients, octets }: Extract<FromWorker, { kind: 'carry' }>): void {
+  #arrive(
+    worker: number,
+    child: ChildProcess,
+    { serial, recipients, octets }: Extract<FromWorker, { kind: 'carry' }>,
+  ): void {
     const key = /^Subject: (k\d+)\r/.exec(Buffer.from(octets.subarray(0, 40)).toString('latin1'))?.[1] ?? '?'
     const arrivals = this.#arrivals.get(key) ?? []
     // Every seventh first attempt is deferred, so that states and the schedule die too.
@@ -214,7 +219,8 @@ export class World {
 
   #finish(worker: number, id: string): void {
     for (const sent of this.#sent.values())
-      if (sent.id === id) for (const recipient of sent.recipients) this.#finished.set(`${sent.key} ${recipient}`, worker)
+      if (sent.id === id)
+        for (const recipient of sent.recipients) this.#finished.set(`${sent.key} ${recipient}`, worker)
   }
 }
 

@@ -37,7 +37,14 @@ before(async () => {
   await mkdir(path.join(operator.folder, 'tls'))
   await writeFile(path.join(operator.folder, 'tls/fullchain.pem'), CERTIFICATE.cert)
   await writeFile(path.join(operator.folder, 'tls/privkey.pem'), CERTIFICATE.key)
-  const added = await operator.run('auth-file', 'add', 'alice@example.test', '--generate', '--config', 'server.config.ts')
+  const added = await operator.run(
+    'auth-file',
+    'add',
+    'alice@example.test',
+    '--generate',
+    '--config',
+    'server.config.ts',
+  )
   password = /password[^:]*: *(\S+)/i.exec(added.out)?.[1] ?? added.out.trim().split(/\s+/).at(-1) ?? ''
   server = operator.spawn(['start', 'server.config.ts', '--log', 'json'])
   log = collect(server.stdout)
@@ -61,7 +68,12 @@ test('what a user of ours sent and nobody took comes back into the Maildir of th
     tls: { rejectUnauthorized: false },
     auth: { user: 'alice@example.test', pass: password },
   })
-  await client.sendMail({ from: 'alice@example.test', to: 'bob@elsewhere.test', subject: 'Are you there?', text: 'Hello' })
+  await client.sendMail({
+    from: 'alice@example.test',
+    to: 'bob@elsewhere.test',
+    subject: 'Are you there?',
+    text: 'Hello',
+  })
   client.close()
   const dsn = await until(async () => {
     const folder = path.join(operator.folder, 'mail/alice/new')

@@ -39,9 +39,21 @@ function bringExim(): string | false {
     // The libraries are installed, the two packages are only unpacked.
     const got = ['exim4-base', 'exim4-daemon-light'].map((name) => run(['apt-get', 'download', '-q', name], folder))
     if (got.includes(false)) return 'the packages of Exim could not be downloaded: apt-get update?'
-    if (!run(['apt-get', 'install', '-y', '-q', '--no-install-recommends', 'libidn12', 'libgnutls-dane0', 'libevent-2.1-7']))
+    if (
+      !run([
+        'apt-get',
+        'install',
+        '-y',
+        '-q',
+        '--no-install-recommends',
+        'libidn12',
+        'libgnutls-dane0',
+        'libevent-2.1-7',
+      ])
+    )
       return 'the libraries of Exim could not be installed'
-    for (const file of readdirSync(folder).filter((name) => name.endsWith('.deb'))) run(['dpkg', '-x', join(folder, file), folder])
+    for (const file of readdirSync(folder).filter((name) => name.endsWith('.deb')))
+      run(['dpkg', '-x', join(folder, file), folder])
     renameSync(folder, CACHE)
     return existsSync(PROGRAM) ? false : 'Exim is not in its package'
   } finally {

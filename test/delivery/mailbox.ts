@@ -19,5 +19,8 @@ export function content(mail: Buffer): string {
   return mail
     .toString('latin1')
     .replaceAll('\r\n', '\n')
-    .replace(/^(?:(?:Return-path|X-Original-To|Delivered-To|Envelope-to|Delivery-date|Received):.*\n(?:[ \t].*\n)*)+/i, '')
+    .replace(
+      /^(?:(?:Return-path|X-Original-To|Delivered-To|Envelope-to|Delivery-date|Received):.*\n(?:[ \t].*\n)*)+/i,
+      '',
+    )
 }

@@ -14,7 +14,10 @@ export type Routes = ReadonlyMap<string, Route>
 /** Starts it on a port of 127.0.0.1. What is deferred is tried again at once, what could not connect a little later: else the destination would be closed. */
 export async function startMiddle(port: number, routes: Routes): Promise<AsyncDisposable> {
   const folder = mkdtempSync(join(tmpdir(), 'pr-middle-'))
-  const byDomain = definePlugin({ name: 'by-domain', hooks: { route: ({ recipient }) => routes.get(recipient.domain) } })
+  const byDomain = definePlugin({
+    name: 'by-domain',
+    hooks: { route: ({ recipient }) => routes.get(recipient.domain) },
+  })
   const plugin = queue({ minFree: 0, retry: [300], retryByClass: { greylist: [300], network: [2_000] }, lmtp: {} })
   const embedded = embeddedServices(join(folder, 'services'))
   const server = await createServer(

@@ -20,7 +20,11 @@ import { content, mails } from './mailbox.ts'
 import { type NextHop, startPostfix } from './postfix.ts'
 
 const SERVERS = [
-  { name: 'Postfix', start: startPostfix, skip: requires('postfix') || (process.getuid?.() === 0 ? false : 'Postfix needs root') },
+  {
+    name: 'Postfix',
+    start: startPostfix,
+    skip: requires('postfix') || (process.getuid?.() === 0 ? false : 'Postfix needs root'),
+  },
   { name: 'Exim', start: startExim, skip: requiresExim() },
 ] as const
 
@@ -48,7 +52,14 @@ interface Sending extends Partial<Job> {
   readonly settings?: Readonly<Record<string, string>>
 }
 
-async function send({ port, to, data = trickyMessage('x'), options = {}, settings = {}, ...job }: Sending): Promise<readonly Outcome[]> {
+async function send({
+  port,
+  to,
+  data = trickyMessage('x'),
+  options = {},
+  settings = {},
+  ...job
+}: Sending): Promise<readonly Outcome[]> {
   const transport = smtpTransport({ hostname: 'client.test', dns: zoneDns({}), ...options })
   const outcomes = await transport.deliver({
     route: { via: 'smtp', host: '127.0.0.1', port, settings },
@@ -77,8 +88,16 @@ forEach('everything that is easily damaged arrives as it was, over TLS', async (
 forEach('each recipient has its own fate', async (hop) => {
   const outcomes = await send({ port: hop.port, to: ['bob', 'nobody', 'slow', 'carol'] })
   const fates = outcomes.map(({ recipient, kind, reply }) => `${recipient.address.local} ${kind} ${reply.code}`)
-  assert.deepEqual(fates.toSorted(), ['bob delivered 250', 'carol delivered 250', 'nobody failed 550', 'slow deferred 450'])
-  assert.deepEqual(outcomes.flatMap(({ kind, reply }) => (kind === 'delivered' ? [] : [reply.status])).toSorted(), ['4.2.1', '5.1.1'])
+  assert.deepEqual(fates.toSorted(), [
+    'bob delivered 250',
+    'carol delivered 250',
+    'nobody failed 550',
+    'slow deferred 450',
+  ])
+  assert.deepEqual(outcomes.flatMap(({ kind, reply }) => (kind === 'delivered' ? [] : [reply.status])).toSorted(), [
+    '4.2.1',
+    '5.1.1',
+  ])
   assert.equal(outcomes.find(({ kind }) => kind === 'deferred')?.retryAfterMs, 300_000)
   for (const user of ['bob', 'carol']) assert.equal((await mails(hop.mailbox(user), 1)).length, 1)
 })
@@ -90,7 +109,11 @@ forEach('a refusal of the content comes back with its words', async (hop) => {
 })
 
 forEach('a message beyond the announced size is not sent', async (hop) => {
-  const [outcome] = await send({ port: hop.port, to: ['alice'], data: Buffer.from(`S: x\r\n\r\n${'x'.repeat(70)}\r\n`.repeat(4_000)) })
+  const [outcome] = await send({
+    port: hop.port,
+    to: ['alice'],
+    data: Buffer.from(`S: x\r\n\r\n${'x'.repeat(70)}\r\n`.repeat(4_000)),
+  })
   assert.deepEqual([outcome?.kind, outcome?.reply.code, outcome?.reply.status], ['failed', 552, '5.3.4'])
 })
 
@@ -127,7 +150,9 @@ forEach('a server that neither pipelines nor offers TLS gets the mail all the sa
   else assert.equal(content(mail ?? Buffer.alloc(0)), content(trickyMessage('x')))
 })
 
-test('Exim: a smarthost takes credentials over TLS only, and a wrong password defers', { skip: SERVERS[1].skip }, async () => {
+test('Exim: a smarthost takes credentials over TLS only, and a wrong password defers', {
+  skip: SERVERS[1].skip,
+}, async () => {
   await using hop = await startExim({ certificate })
   const credentials = { good: { username: 'user', password: 'secret' }, bad: { username: 'user', password: 'wrong' } }
   const tls = { mode: 'required', verify: true, servername: 'sink.test', options: { ca: certificate.cert } } as const

@@ -57,11 +57,16 @@ async function tryPostfix(options: NextHopOptions): Promise<NextHop> {
   for (const name of ['etc', 'queue', 'data', 'mail']) mkdirSync(join(folder, name), { mode: 0o755 })
   chownSync(join(folder, 'mail'), NOBODY, NOBODY)
   execFileSync(programPath('chown'), ['postfix', join(folder, 'data')])
-  writeFileSync(join(folder, 'etc', 'main.cf'), `${mainConfig({ folder, policyPort, ...options })}${options.main ?? ''}`)
+  writeFileSync(
+    join(folder, 'etc', 'main.cf'),
+    `${mainConfig({ folder, policyPort, ...options })}${options.main ?? ''}`,
+  )
   writeFileSync(join(folder, 'etc', 'master.cf'), `${masterConfig(port, oldPort)}${options.master ?? ''}`)
   writeFileSync(join(folder, 'etc', 'header_checks'), '/^X-Refuse:/ REJECT Not this\n')
   writeFileSync(join(folder, 'etc', 'tls.pem'), options.certificate.key + options.certificate.cert, { mode: 0o600 })
-  const child = spawn(programPath('postfix'), ['-c', join(folder, 'etc'), 'start-fg'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(programPath('postfix'), ['-c', join(folder, 'etc'), 'start-fg'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   const gone = once(child, 'exit')
@@ -73,7 +78,11 @@ async function tryPostfix(options: NextHopOptions): Promise<NextHop> {
   }
   try {
     const early = gone.then(() =>
-      Promise.reject(new Error(`postfix did not start: ${said}${readFileSync(join(folder, 'log'), { encoding: 'utf8', flag: 'a+' })}`)),
+      Promise.reject(
+        new Error(
+          `postfix did not start: ${said}${readFileSync(join(folder, 'log'), { encoding: 'utf8', flag: 'a+' })}`,
+        ),
+      ),
     )
     early.catch(() => undefined) // it ends one day
     const limit = AbortSignal.timeout(TRY_MS)
@@ -83,7 +92,13 @@ async function tryPostfix(options: NextHopOptions): Promise<NextHop> {
     await dispose()
     throw new Error(`Postfix does not speak on ports ${port} and ${oldPort}: ${said}${log}`, { cause })
   }
-  return { port, oldPort, mailbox: (user) => join(folder, 'mail', user), relent: policy.relent, [Symbol.asyncDispose]: dispose }
+  return {
+    port,
+    oldPort,
+    mailbox: (user) => join(folder, 'mail', user),
+    relent: policy.relent,
+    [Symbol.asyncDispose]: dispose,
+  }
 }
 
 /** The program that was started only waits for the master process, which ends all others; killed itself, it would leave them. */

@@ -11,7 +11,9 @@ import type { ProviderReply } from '../../packages/testing/src/provider-reply.ts
 async function hear(reply: ProviderReply, protocol: 'smtp' | 'lmtp') {
   const sink = await createSink({ protocol, script: providerScript(reply) })
   const transport =
-    protocol === 'lmtp' ? lmtpTransport({ hostname: 'client.test' }) : smtpTransport({ hostname: 'client.test', dns: zoneDns({}) })
+    protocol === 'lmtp'
+      ? lmtpTransport({ hostname: 'client.test' })
+      : smtpTransport({ hostname: 'client.test', dns: zoneDns({}) })
   const octets = Buffer.from('Subject: x\r\n\r\nHello\r\n')
   const [outcome] = await transport.deliver({
     route: { via: protocol, host: '127.0.0.1', port: sink.port },
@@ -33,7 +35,11 @@ for (const protocol of ['smtp', 'lmtp'] as const) {
       const { kind, reply: heard, retryAfterMs } = await hear(reply, protocol)
       const means = kind === 'delivered' ? undefined : classify(heard)
       const { is, who } = reply
-      assert.deepEqual([`${kind} ${heard.code} ${heard.status}`, means, retryAfterMs], [is, reply.means, reply.retryAfterMs], who)
+      assert.deepEqual(
+        [`${kind} ${heard.code} ${heard.status}`, means, retryAfterMs],
+        [is, reply.means, reply.retryAfterMs],
+        who,
+      )
       assert.equal(heard.text.split('\n').length, reply.says.split('\n').length, who)
     }
   })

@@ -50,14 +50,22 @@ async function start(folder: string, verb: 'DOT' | 'RCPT'): Promise<Running> {
     },
   }
   const embedded = embeddedServices(join(folder, 'services'))
-  const server = await createServer(config, { services: [...embedded.services, { service: Dns, create: () => zoneDns({}) }] })
+  const server = await createServer(config, {
+    services: [...embedded.services, { service: Dns, create: () => zoneDns({}) }],
+  })
   await server.listen()
   return {
     sink,
     async send(to) {
       const client = await SmtpClient.connect(server.addresses[0]?.port ?? 0)
       await client.reply()
-      for (const line of ['EHLO client.test', 'MAIL FROM:<a@b.test>', `RCPT TO:<${to}>`, 'DATA', 'Subject: x\r\n\r\nx\r\n.']) {
+      for (const line of [
+        'EHLO client.test',
+        'MAIL FROM:<a@b.test>',
+        `RCPT TO:<${to}>`,
+        'DATA',
+        'Subject: x\r\n\r\nx\r\n.',
+      ]) {
         assert.match(await client.send(line), /^[23]/)
       }
       await client.send('QUIT')
@@ -119,7 +127,10 @@ test('a reload cuts nothing: the old generation ends what it began, and the new 
       await running.send('next@to.test')
       while (running.sink.transactions.length < 2) await sleep(20)
       await sleep(ANSWER_MS + 1_000)
-      assert.deepEqual(running.sink.transactions.map(({ recipients }) => recipients[0]).toSorted(), ['<next@to.test>', '<slow@to.test>'])
+      assert.deepEqual(running.sink.transactions.map(({ recipients }) => recipients[0]).toSorted(), [
+        '<next@to.test>',
+        '<slow@to.test>',
+      ])
     })
   await Promise.all([each('DOT'), each('RCPT')])
 })

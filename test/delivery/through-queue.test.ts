@@ -70,7 +70,10 @@ interface Mail extends Partial<Pick<Job, 'parameters'>> {
 }
 
 /** Hands a message to a server, which takes it for everybody. */
-async function hand(port: number, { from = 'alice@from.test', to, data, notify, parameters = { body: '8BITMIME' } }: Mail): Promise<void> {
+async function hand(
+  port: number,
+  { from = 'alice@from.test', to, data, notify, parameters = { body: '8BITMIME' } }: Mail,
+): Promise<void> {
   const transport = smtpTransport({ hostname: 'client.test', dns: zoneDns({}) })
   const outcomes = await transport.deliver({
     route: { via: 'smtp', host: '127.0.0.1', port, settings: { tls: 'none' } },
@@ -138,28 +141,38 @@ onEachRoad('DSN parameters go all the way, and the last server tells of success'
   assert.match(told, /^Action: delivered$/im)
 })
 
-onEachRoad('of several recipients each has its own fate, and the sender hears of the one that failed', async ({ sender, hop }) => {
-  const data = trickyMessage('mixed fates')
-  await hand(sender.port, { to: ['carol@to.test', 'nobody@to.test', 'later@to.test', 'dave@to.test'], data })
-  for (const user of ['carol', 'dave'])
-    assert.equal(content(Buffer.from(await find(hop.mailbox(user), 'Subject: mixed fates\n'), 'latin1')), content(data), user)
-  const bounce = await find(sender.mailbox('alice'), 'Subject: mixed fates\n')
-  assert.match(bounce, /^Return-path: <>$/im)
-  assert.match(bounce, /^Content-Type: multipart\/report; report-type=delivery-status/im)
-  assert.match(bounce, /^Final-Recipient: rfc822; ?nobody@to\.test$/im)
-  assert.match(bounce, /^Status: 5\.1\.1$/im)
-  assert.match(bounce, /^Diagnostic-Code: smtp; ?550 5\.1\.1 /im)
-  assert.doesNotMatch(bounce, /carol|dave|later/)
-  // 4xx, and success when it is tried again.
-  assert.equal((await mails(hop.mailbox('later'), 0)).length, 0)
-  hop.relent()
-  assert.equal(content(Buffer.from(await find(hop.mailbox('later'), 'Subject: mixed fates\n'), 'latin1')), content(data))
-  await sleep(500)
-  for (const user of ['carol', 'dave', 'later']) {
-    const all = await mails(hop.mailbox(user), 1)
-    assert.equal(all.filter((mail) => mail.includes('Subject: mixed fates')).length, 1, `${user} has it once`)
-  }
-})
+onEachRoad(
+  'of several recipients each has its own fate, and the sender hears of the one that failed',
+  async ({ sender, hop }) => {
+    const data = trickyMessage('mixed fates')
+    await hand(sender.port, { to: ['carol@to.test', 'nobody@to.test', 'later@to.test', 'dave@to.test'], data })
+    for (const user of ['carol', 'dave'])
+      assert.equal(
+        content(Buffer.from(await find(hop.mailbox(user), 'Subject: mixed fates\n'), 'latin1')),
+        content(data),
+        user,
+      )
+    const bounce = await find(sender.mailbox('alice'), 'Subject: mixed fates\n')
+    assert.match(bounce, /^Return-path: <>$/im)
+    assert.match(bounce, /^Content-Type: multipart\/report; report-type=delivery-status/im)
+    assert.match(bounce, /^Final-Recipient: rfc822; ?nobody@to\.test$/im)
+    assert.match(bounce, /^Status: 5\.1\.1$/im)
+    assert.match(bounce, /^Diagnostic-Code: smtp; ?550 5\.1\.1 /im)
+    assert.doesNotMatch(bounce, /carol|dave|later/)
+    // 4xx, and success when it is tried again.
+    assert.equal((await mails(hop.mailbox('later'), 0)).length, 0)
+    hop.relent()
+    assert.equal(
+      content(Buffer.from(await find(hop.mailbox('later'), 'Subject: mixed fates\n'), 'latin1')),
+      content(data),
+    )
+    await sleep(500)
+    for (const user of ['carol', 'dave', 'later']) {
+      const all = await mails(hop.mailbox(user), 1)
+      assert.equal(all.filter((mail) => mail.includes('Subject: mixed fates')).length, 1, `${user} has it once`)
+    }
+  },
+)
 
 onEachRoad('a refusal of the content comes back to a real mailbox', async ({ sender, middlePort }) => {
   const data = Buffer.concat([Buffer.from('X-Refuse: yes\r\n'), trickyMessage('refused')])
@@ -177,20 +190,32 @@ onEachRoad('an internationalized address is a sender and a recipient', async ({ 
   assert.match(Buffer.from(mail, 'latin1').toString(), /^Return-path: <d\u00f6rte@from\.test>/im)
 })
 
-onEachRoad('a server without SMTPUTF8 is not sent what it cannot take: it bounces', async ({ sender, hop, routes, middlePort }) => {
-  const subject = Buffer.from('für alte Server').toString('latin1')
-  const data = trickyMessage('für alte Server')
-  routes.set('to.test', { via: 'smtp', host: '127.0.0.1', port: hop.oldPort })
-  await hand(middlePort, { from: 'erin@from.test', to: ['erin@to.test'], data, parameters: { body: '8BITMIME', smtputf8: true } })
-  routes.set('to.test', { via: 'smtp', host: '127.0.0.1', port: hop.port })
-  const bounce = await find(sender.mailbox('erin'), `Subject: ${subject}\n`)
-  assert.match(bounce, /^Final-Recipient: [^;]*; ?erin@to\.test$/im)
-  assert.match(bounce, /^Status: 5\.6\.7$/im)
-})
+onEachRoad(
+  'a server without SMTPUTF8 is not sent what it cannot take: it bounces',
+  async ({ sender, hop, routes, middlePort }) => {
+    const subject = Buffer.from('für alte Server').toString('latin1')
+    const data = trickyMessage('für alte Server')
+    routes.set('to.test', { via: 'smtp', host: '127.0.0.1', port: hop.oldPort })
+    await hand(middlePort, {
+      from: 'erin@from.test',
+      to: ['erin@to.test'],
+      data,
+      parameters: { body: '8BITMIME', smtputf8: true },
+    })
+    routes.set('to.test', { via: 'smtp', host: '127.0.0.1', port: hop.port })
+    const bounce = await find(sender.mailbox('erin'), `Subject: ${subject}\n`)
+    assert.match(bounce, /^Final-Recipient: [^;]*; ?erin@to\.test$/im)
+    assert.match(bounce, /^Status: 5\.6\.7$/im)
+  },
+)
 
 onEachRoad('Dovecot gets mail over LMTP, one answer a recipient, and who is unknown there bounces', async (road) => {
   const data = trickyMessage('over LMTP')
-  await hand(road.sender.port, { from: 'bob@from.test', to: ['alice@lmtp.test', 'mallory@lmtp.test', 'bob@lmtp.test'], data })
+  await hand(road.sender.port, {
+    from: 'bob@from.test',
+    to: ['alice@lmtp.test', 'mallory@lmtp.test', 'bob@lmtp.test'],
+    data,
+  })
   for (const user of ['alice@lmtp.test', 'bob@lmtp.test']) traceOf(await findInDovecot(road, user, 'over LMTP'), data)
   const bounce = await find(road.sender.mailbox('bob'), 'Subject: over LMTP\n')
   assert.match(bounce, /^Final-Recipient: rfc822; ?mallory@lmtp\.test$/im)

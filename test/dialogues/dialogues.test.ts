@@ -24,8 +24,14 @@ for (const file of readdirSync(folder)
     const options = { port: server.port, timeout: 10_000 }
     await runDialogue(text, options)
     await runDialogue(text, { ...options, cut: 1 })
-    const longest = Math.max(...parseDialogue(text).map(({ kind, text: line }) => (kind === 'client' ? line.length : 0)))
-    const cuts = Array.from({ length: Math.min(longest, 400) - 1 }, (_, i): DialogueOptions => ({ ...options, cut: [i + 1] }))
-    for (let i = 0; i < cuts.length; i += AT_ONCE) await Promise.all(cuts.slice(i, i + AT_ONCE).map((cut) => runDialogue(text, cut)))
+    const longest = Math.max(
+      ...parseDialogue(text).map(({ kind, text: line }) => (kind === 'client' ? line.length : 0)),
+    )
+    const cuts = Array.from(
+      { length: Math.min(longest, 400) - 1 },
+      (_, i): DialogueOptions => ({ ...options, cut: [i + 1] }),
+    )
+    for (let i = 0; i < cuts.length; i += AT_ONCE)
+      await Promise.all(cuts.slice(i, i + AT_ONCE).map((cut) => runDialogue(text, cut)))
   })
 }

@@ -47,7 +47,9 @@ const house = (taken: Taken[]) =>
         const subject = message.headers.get('subject') ?? ''
         if (subject === 'spam') return reject('We do not want it', { status: '5.7.1' })
         if (subject !== 'half') return accept()
-        const refused = envelope.recipients.filter(({ address }) => address.local.startsWith('b')).map(({ address }) => address)
+        const refused = envelope.recipients
+          .filter(({ address }) => address.local.startsWith('b'))
+          .map(({ address }) => address)
         return reject('Not for b', { status: '5.7.1', for: refused })
       },
       queue: {

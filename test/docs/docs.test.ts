@@ -37,7 +37,11 @@ test('a schema becomes rows: nested, lists, maps, ranges, unions and defaults', 
     rules: z.array(z.strictObject({ match: z.string() })).default([]),
     map: z.record(z.string(), z.strictObject({ via: z.string() })).default({}),
     action: z
-      .union([z.enum(['reject']), z.number().positive(), z.strictObject({ kind: z.literal('suspect'), points: z.number() })])
+      .union([
+        z.enum(['reject']),
+        z.number().positive(),
+        z.strictObject({ kind: z.literal('suspect'), points: z.number() }),
+      ])
       .default('reject'),
   })
   // `as`: see factory.ts.

@@ -45,7 +45,9 @@ test('every class of errors is in the catalogue, or says why nobody meets it', (
 
 test('each entry says what it means and what to do, in sentences', () => {
   const short = CATALOGUE.flatMap(({ errors }) =>
-    Object.entries(errors).flatMap(([code, { summary, fix }]) => (/^.{10,}/.test(summary) && /^.{10,}\.$/.test(fix) ? [] : [code])),
+    Object.entries(errors).flatMap(([code, { summary, fix }]) =>
+      /^.{10,}/.test(summary) && /^.{10,}\.$/.test(fix) ? [] : [code],
+    ),
   )
   assert.deepEqual(short, [])
 })

@@ -74,7 +74,8 @@ export const CATALOGUE: readonly ErrorGroup[] = [
     title: 'DNS',
     classes: ['DnsError'],
     package: '@postroad/dns',
-    about: 'What a question of the `Dns` service without records rejects with. The codes are those of the protocol and have no prefix.',
+    about:
+      'What a question of the `Dns` service without records rejects with. The codes are those of the protocol and have no prefix.',
     errors: DNS_ERRORS,
   },
 ]

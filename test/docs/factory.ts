@@ -39,7 +39,8 @@ export async function loadSchemas(): Promise<PluginSchema[]> {
     const exported: Record<string, unknown> = await import(manifest.name)
     for (const [name, value] of Object.entries(exported)) {
       add(found, { title: name, folder }, value)
-      if (isFactory(value)) for (const [key, inner] of Object.entries(value)) add(found, { title: `${name}.${key}`, folder }, inner)
+      if (isFactory(value))
+        for (const [key, inner] of Object.entries(value)) add(found, { title: `${name}.${key}`, folder }, inner)
     }
   }
   return found

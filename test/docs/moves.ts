@@ -75,7 +75,11 @@ export function followMoves(log: string): Move[] {
 }
 
 /** Those moves that somebody has to know of: of what is where it was (`isThere`) only those that `successors` know better. */
-export function knownMoves(moves: readonly Move[], isThere: (path: string) => boolean, successors = SUCCESSORS): Move[] {
+export function knownMoves(
+  moves: readonly Move[],
+  isThere: (path: string) => boolean,
+  successors = SUCCESSORS,
+): Move[] {
   const known = new Map(moves.filter(({ from }) => !isThere(from)).map(({ from, to }) => [from, to]))
   for (const [from, to] of successors) if (known.get(from) === undefined) known.set(from, to)
   return [...known].map(([from, to]) => ({ from, to }))

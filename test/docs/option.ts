@@ -38,7 +38,9 @@ export function formatOptions(schema: OptionSchema): string {
     ({ name, type, byDefault, isRequired, description }) =>
       `| \`${name}\` | ${escapeCell(type)} | ${isRequired ? '*required*' : byDefault === undefined ? '' : `\`${escapeCell(byDefault)}\``} | ${escapeCell(description)} |`,
   )
-  return rows.length === 0 ? 'It has no options.' : `| Option | Type | Default | Meaning |\n|---|---|---|---|\n${rows.join('\n')}`
+  return rows.length === 0
+    ? 'It has no options.'
+    : `| Option | Type | Default | Meaning |\n|---|---|---|---|\n${rows.join('\n')}`
 }
 
 /** Every option, those within others after them. */
@@ -59,7 +61,8 @@ export function listOptions(schema: OptionSchema, prefix = ''): OptionRow[] {
 function listInner(option: OptionSchema, name: string): OptionRow[] {
   const inner = [...listOptions(option, `${name}.`)]
   if (option.items) inner.push(...listInner({ ...option.items }, `${name}[]`))
-  if (typeof option.additionalProperties === 'object') inner.push(...listInner(option.additionalProperties, `${name}.*`))
+  if (typeof option.additionalProperties === 'object')
+    inner.push(...listInner(option.additionalProperties, `${name}.*`))
   const alternatives = [...(option.anyOf ?? []), ...(option.oneOf ?? [])]
   // The fields of a literal, `{ kind: 'suspect', points, reason }`, are not options of their own.
   for (const alternative of alternatives) if (!isValue(alternative)) inner.push(...listInner(alternative, name))
@@ -78,7 +81,8 @@ function describeType(schema: OptionSchema): string {
   if (schema.enum) return schema.enum.map((value) => `\`${JSON.stringify(value)}\``).join(' | ')
   if (schema.items) return `list of ${describeType(schema.items)}`
   if (isValue(schema)) return describeValue(schema)
-  if (typeof schema.additionalProperties === 'object' && !schema.properties) return `map of ${describeType(schema.additionalProperties)}`
+  if (typeof schema.additionalProperties === 'object' && !schema.properties)
+    return `map of ${describeType(schema.additionalProperties)}`
   const type = [schema.type ?? 'any'].flat().join(' | ')
   return type === 'number' || type === 'integer' ? `${type}${describeRange(schema)}` : type
 }

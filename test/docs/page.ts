@@ -42,7 +42,9 @@ const KINDS: Readonly<Record<HookKind, string>> = {
 }
 
 function renderHooks(): string {
-  const rows = HOOKS.map(({ name, kind, moment, answer, silence }) => `| \`${name}\` | ${kind} | ${moment} | ${answer} | ${silence} |`)
+  const rows = HOOKS.map(
+    ({ name, kind, moment, answer, silence }) => `| \`${name}\` | ${kind} | ${moment} | ${answer} | ${silence} |`,
+  )
   const kinds = Object.entries(KINDS).map(([kind, text]) => `* **${kind}**: ${text}`)
   return `${NOTE}
 
@@ -90,7 +92,8 @@ ${sections.join('\n')}`
 
 function renderOptions(plugins: readonly PluginOptions[]): string {
   const sections = plugins.map(
-    ({ title, folder, schema }) => `## ${title}\n\nSee its [README](../${folder}/README.md).\n\n${formatOptions(schema)}\n`,
+    ({ title, folder, schema }) =>
+      `## ${title}\n\nSee its [README](../${folder}/README.md).\n\n${formatOptions(schema)}\n`,
   )
   const own = SERVER_OPTIONS.map((table) => `### ${table.title}\n\n${formatOptions(serverOptionSchema(table))}\n`)
   return `${NOTE}

@@ -46,7 +46,10 @@ const text = FILES.map((file) => readFileSync(join(ROOT, file), 'utf8')).join('\
 /** The table as the page has it. */
 export function serverOptionSchema({ schema, types }: ServerOptionTable): OptionSchema {
   // `as`: the part of it that is read here.
-  return described(toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as OptionSchema, types)
+  return described(
+    toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as OptionSchema,
+    types,
+  )
 }
 
 /** What the types say of an option, by its name in the table: `limits.size`. Empty when they say nothing. */
@@ -58,9 +61,13 @@ export function describeServerOption({ name, types }: ServerOptionTable, option:
 
 function described(schema: OptionSchema, types: readonly string[]): OptionSchema {
   const properties = Object.entries(schema.properties ?? {}).map(([key, one]) => {
-    const byDefault = types.includes('Limits') && key in DEFAULT_LIMITS ? DEFAULT_LIMITS[key as keyof typeof DEFAULT_LIMITS] : undefined // it was found there
+    const byDefault =
+      types.includes('Limits') && key in DEFAULT_LIMITS ? DEFAULT_LIMITS[key as keyof typeof DEFAULT_LIMITS] : undefined // it was found there
     const inner = described(one, WITHIN[key] ?? [])
-    return [key, { ...inner, description: sentenceOf(types, key), ...(byDefault !== undefined && { default: byDefault }) }] as const
+    return [
+      key,
+      { ...inner, description: sentenceOf(types, key), ...(byDefault !== undefined && { default: byDefault }) },
+    ] as const
   })
   const { additionalProperties: others } = schema
   return {

@@ -38,7 +38,9 @@ before(async () => {
   mkdirSync(path.join(folder, 'keys'))
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   for (const name of ['2026r', '2026e'])
-    writeFileSync(path.join(folder, `keys/${name}.pem`), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
+    writeFileSync(path.join(folder, `keys/${name}.pem`), privateKey.export({ type: 'pkcs8', format: 'pem' }), {
+      mode: 0o600,
+    })
   writeFileSync(path.join(folder, 'denied-networks'), '203.0.113.0/24\n')
   writeFileSync(path.join(folder, 'users'), '')
   process.env['REDIS_URL'] = 'redis://127.0.0.1:6379'
@@ -51,7 +53,10 @@ for (const plugin of plugins)
     const shown = firstUse(readme)
     // Who shows scopes shows a whole configuration.
     if (example === 'mx-gateway' && shown.body.includes('.scope(')) continue
-    const place = example === 'quickstart' || readme.includes('outside of scopes') ? 'setup(app) {\n' : "app.scope('mx', (mx) => {\n"
+    const place =
+      example === 'quickstart' || readme.includes('outside of scopes')
+        ? 'setup(app) {\n'
+        : "app.scope('mx', (mx) => {\n"
     test(`${plugin}: the example of its README, in ${example}`, async () => {
       const base = readFileSync(path.join(ROOT, 'examples', example, 'postroad.config.ts'), 'utf8')
       const file = path.join(folder, `${plugin}-${example}.config.ts`)
@@ -67,7 +72,9 @@ interface Shown {
 
 /** The first block of a page that uses something. */
 function firstUse(readme: string): Shown {
-  const block = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text).find((text) => text.includes('.use('))
+  const block = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)]
+    .map(([, text = '']) => text)
+    .find((text) => text.includes('.use('))
   assert.ok(block, 'there is no example with .use(…)')
   const lines = block.split('\n')
   const isImport = (line: string): boolean => line.startsWith('import ')
@@ -85,8 +92,11 @@ function joined(base: string, place: string, { imports, body }: Shown): string {
   const more = missing.map((name) => `import { ${name} } from '${packages.get(name)}'`)
   // An example says `app`, `mx` or `out` where it means the scope in question.
   const [, scope = 'app'] = /(\w+)\) (?:=> )?\{\n$/.exec(place) ?? []
-  const names = [...new Set([...body.matchAll(/^(\w+)\.use/gm)].map(([, name = '']) => name))].filter((name) => name !== scope)
-  const code = names.length > 0 ? [`{ const ${names.map((name) => `${name} = ${scope}`).join(', ')}`, body, '}'] : [body]
+  const names = [...new Set([...body.matchAll(/^(\w+)\.use/gm)].map(([, name = '']) => name))].filter(
+    (name) => name !== scope,
+  )
+  const code =
+    names.length > 0 ? [`{ const ${names.map((name) => `${name} = ${scope}`).join(', ')}`, body, '}'] : [body]
   assert.ok(own.includes(place), place)
   return [...imports, ...more, own.replace(place, () => [place, ...code, ''].join('\n'))].join('\n')
 }

@@ -17,15 +17,23 @@ export interface Example {
 }
 
 function postroad(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
-  return spawn(process.execPath, ['--conditions=@postroad/source', path.join(root, 'packages/cli/src/bin.ts'), ...args], {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+  return spawn(
+    process.execPath,
+    ['--conditions=@postroad/source', path.join(root, 'packages/cli/src/bin.ts'), ...args],
+    {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    },
+  )
 }
 
 /** Runs a command to its end. @throws {Error} when its exit code is not 0 */
-export async function command(args: readonly string[], env: Readonly<Record<string, string>>, input = ''): Promise<string> {
+export async function command(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input = '',
+): Promise<string> {
   const child = postroad(args, env)
   let out = ''
   let err = ''
@@ -51,11 +59,16 @@ export async function startExample(name: string, env: Readonly<Record<string, st
     })
   const closed = once(child, 'close')
   while (!out.includes('Stop with Ctrl-C')) {
-    const ended = await Promise.race([closed.then(() => true), new Promise<false>((wake) => setTimeout(() => wake(false), 20))])
+    const ended = await Promise.race([
+      closed.then(() => true),
+      new Promise<false>((wake) => setTimeout(() => wake(false), 20)),
+    ])
     if (ended) throw new Error(`${name} does not start:\n${out}`)
   }
   return {
-    ports: Object.fromEntries([...out.matchAll(/"([^"]+)":"127\.0\.0\.1:(\d+)"/g)].map((match) => [match[1] ?? '', Number(match[2])])),
+    ports: Object.fromEntries(
+      [...out.matchAll(/"([^"]+)":"127\.0\.0\.1:(\d+)"/g)].map((match) => [match[1] ?? '', Number(match[2])]),
+    ),
     lines: () =>
       out
         .split('\n')

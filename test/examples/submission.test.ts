@@ -20,7 +20,17 @@ before(async () => {
   await writeFile(path.join(folder, 'cert.pem'), CERTIFICATE.cert)
   sink = await createSink()
   env = { POSTROAD_FOLDER: folder, POSTROAD_PORTS: '0,0', POSTROAD_RELAY: `127.0.0.1:${sink.port}` }
-  const key = ['dkim', 'keygen', 'example.test', '--selector', 'mail', '--folder', folder, '--config', 'examples/mx-gateway']
+  const key = [
+    'dkim',
+    'keygen',
+    'example.test',
+    '--selector',
+    'mail',
+    '--folder',
+    folder,
+    '--config',
+    'examples/mx-gateway',
+  ]
   assert.match(await command(key, env), /mail\._domainkey\.example\.test\. IN TXT/)
   await command(['user', 'add', 'alice@example.test', '--config', 'examples/submission'], env, 'correct horse\n')
   example = await startExample('submission', env)
@@ -63,15 +73,40 @@ for (const mode of ['starttls', 'implicit'] as const) {
   test(`postroad send hands mail in with --tls ${mode}, and shows no credentials`, async () => {
     const before = sink.transactions.length
     const port = example.ports[mode === 'implicit' ? 'submissions' : 'submission']
-    const from = ['--user', 'alice@example.test', '--from', 'alice@example.test', '--header', 'X-Trial: yes', '--attach', 'LICENSE']
-    const args = ['send', '--server', `127.0.0.1:${port}`, '--tls', mode, ...from, '--to', 'bob@elsewhere.test', 'eve@elsewhere.test']
+    const from = [
+      '--user',
+      'alice@example.test',
+      '--from',
+      'alice@example.test',
+      '--header',
+      'X-Trial: yes',
+      '--attach',
+      'LICENSE',
+    ]
+    const args = [
+      'send',
+      '--server',
+      `127.0.0.1:${port}`,
+      '--tls',
+      mode,
+      ...from,
+      '--to',
+      'bob@elsewhere.test',
+      'eve@elsewhere.test',
+    ]
     const out = await command(args, env, 'correct horse\n')
     assert.match(out, /^\* TLS, the certificate was not checked$/m)
-    assert.match(out, /^> AUTH PLAIN \*\*\*\n< 235 [\s\S]*^> RCPT TO:<eve@elsewhere\.test>\n[\s\S]*^> \(\d+ octets\)\n< 250 2\.0\.0 /m)
+    assert.match(
+      out,
+      /^> AUTH PLAIN \*\*\*\n< 235 [\s\S]*^> RCPT TO:<eve@elsewhere\.test>\n[\s\S]*^> \(\d+ octets\)\n< 250 2\.0\.0 /m,
+    )
     for (const secret of ['correct horse', '\0alice@example.test\0correct horse'])
       assert.ok(!out.includes(secret) && !out.includes(Buffer.from(secret).toString('base64')), out)
     await arrived(before + 1)
-    assert.match(String(sink.transactions.at(-1)?.message), /^X-Trial: yes\r\n[\s\S]*^Content-Disposition: attachment; filename=LICENSE/m)
+    assert.match(
+      String(sink.transactions.at(-1)?.message),
+      /^X-Trial: yes\r\n[\s\S]*^Content-Disposition: attachment; filename=LICENSE/m,
+    )
   })
 }
 
@@ -83,7 +118,15 @@ test('postroad send sends no password in the clear, and says how it was refused'
     /AUTH PLAIN \*\*\*\n< 535 5\.7\.8 [\s\S]*> QUIT\n< 221 /,
   )
   // Another name of the loopback, which is not one that is known as such.
-  const far = ['send', '--server', `0.0.0.0:${example.ports['submission']}`, '--to', 'bob@elsewhere.test', '--user', 'alice@example.test']
+  const far = [
+    'send',
+    '--server',
+    `0.0.0.0:${example.ports['submission']}`,
+    '--to',
+    'bob@elsewhere.test',
+    '--user',
+    'alice@example.test',
+  ]
   await assert.rejects(command(far, known), /> STARTTLS\n[^>]*certificate[^>]*; --insecure takes any certificate\n$/)
   await assert.rejects(command([...far, '--insecure'], known), /\* TLS, the certificate was not checked\n[\s\S]*< 535 /)
   await assert.rejects(command([...far, '--tls', 'none'], known), /in the clear: it was not sent\n$/)
@@ -97,7 +140,11 @@ test('postroad send sends no password in the clear, and says how it was refused'
 test('a wrong password, a foreign sender, and a client without TLS or AUTH are refused', async () => {
   await assert.rejects(client({ pass: 'wrong' }).sendMail(message), /535 5\.7\.8/)
   await assert.rejects(client({}).sendMail({ ...message, from: 'boss@example.test' }), /553 5\.7\.1/)
-  const plain = nodemailer.createTransport({ host: '127.0.0.1', port: example.ports['submission'] ?? 0, ignoreTLS: true })
+  const plain = nodemailer.createTransport({
+    host: '127.0.0.1',
+    port: example.ports['submission'] ?? 0,
+    ignoreTLS: true,
+  })
   await assert.rejects(plain.sendMail(message), /530 5\.7\.0/)
   const open = nodemailer.createTransport({
     host: '127.0.0.1',
@@ -110,7 +157,10 @@ test('a wrong password, a foreign sender, and a client without TLS or AUTH are r
 
 test('postroad route says which rule decides', async () => {
   assert.match(
-    await command(['route', 'bob@elsewhere.test', '--identity', 'alice@example.test', '--config', 'examples/submission'], env),
+    await command(
+      ['route', 'bob@elsewhere.test', '--identity', 'alice@example.test', '--config', 'examples/submission'],
+      env,
+    ),
     /smtp/,
   )
 })
@@ -121,6 +171,7 @@ test('the queue shows that nothing is left', async () => {
 })
 
 async function arrived(count: number): Promise<void> {
-  for (let tries = 0; tries < 1_000 && sink.transactions.length < count; tries++) await new Promise((wake) => setTimeout(wake, 10))
+  for (let tries = 0; tries < 1_000 && sink.transactions.length < count; tries++)
+    await new Promise((wake) => setTimeout(wake, 10))
   assert.equal(sink.transactions.length, count)
 }

@@ -63,7 +63,16 @@ test('the same points are worth a quarantine to one and a refusal to the other',
     .map((line) => JSON.parse(line))
   assert.match(await command(['quarantine', 'release', held.id, '--config', 'examples/tenants'], env), /true +250/)
   await mailbox('law-firm.test', 'partner', 1)
-  const args = ['try', '-', '--to', 'partner@law-firm.test', '--from', 'x@newsletter.example', '--config', 'examples/tenants']
+  const args = [
+    'try',
+    '-',
+    '--to',
+    'partner@law-firm.test',
+    '--from',
+    'x@newsletter.example',
+    '--config',
+    'examples/tenants',
+  ]
   const tried = await command(args, env, `Subject: ${subject}\r\n\r\nx\r\n`)
   assert.match(tried, /quarantined: 3 points/)
   assert.match(

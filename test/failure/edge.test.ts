@@ -25,7 +25,10 @@ type Started = {
 const road = definePlugin({ name: 'road', hooks: { route: () => ({ via: 'x' }), queue: () => ({ id: 'kept' }) } })
 
 /** A server with these plugins, that takes everything. */
-async function start(plugins: readonly Plugin[], more: Partial<Config> & { listen?: ListenOptions } = {}): Promise<Started> {
+async function start(
+  plugins: readonly Plugin[],
+  more: Partial<Config> & { listen?: ListenOptions } = {},
+): Promise<Started> {
   const { listen, ...config } = more
   let text = ''
   const whole: Config = {
@@ -109,7 +112,9 @@ test('a fact that cannot be written down does not take the message back, nor the
   })
   for (const addresses of ['plain', 'hashed'] as const) {
     let text = ''
-    await using started = await start([rule()], { log: { format: 'json', addresses, write: (lines) => void (text += lines) } })
+    await using started = await start([rule()], {
+      log: { format: 'json', addresses, write: (lines) => void (text += lines) },
+    })
     const client = await ready(started.port, ...ENVELOPE, 'DATA')
     assert.match(await client.send('Subject: x\r\n\r\nx\r\n.'), /^250 /)
     await client.send(ENVELOPE[0] ?? '')
@@ -133,7 +138,9 @@ test('what a slow check says of a former HELO is not held against the new one', 
     name: 'slow',
     hooks: {
       helo: ({ helo }) =>
-        new Promise((resolve) => decide.set(helo.name, () => resolve(helo.name === 'bad' ? reject('bad name') : suspect(2, 'name')))),
+        new Promise((resolve) =>
+          decide.set(helo.name, () => resolve(helo.name === 'bad' ? reject('bad name') : suspect(2, 'name'))),
+        ),
     },
   })
   await using started = await start([slow()])
@@ -222,8 +229,14 @@ test('an answer that breaks when it is looked at is a failure like any other', a
 
 test('session facts found out at HELO may be found out again', async () => {
   const name = defineFact<string, 'session'>('helo-name', 'session')
-  const finder = definePlugin({ name: 'finder', hooks: { helo: { provides: [name], handler: ({ helo, set }) => set(name, helo.name) } } })
-  const reader = definePlugin({ name: 'reader', hooks: { rcpt: { after: [name], handler: ({ get }) => reject(get(name)) } } })
+  const finder = definePlugin({
+    name: 'finder',
+    hooks: { helo: { provides: [name], handler: ({ helo, set }) => set(name, helo.name) } },
+  })
+  const reader = definePlugin({
+    name: 'reader',
+    hooks: { rcpt: { after: [name], handler: ({ get }) => reject(get(name)) } },
+  })
   await using started = await start([finder(), reader()])
   const client = await ready(started.port, 'EHLO second.test', ENVELOPE[0] ?? '')
   assert.match(await client.send(ENVELOPE[1] ?? ''), /^550 5\.7\.1 second\.test/)

@@ -133,7 +133,9 @@ for (const hook of Object.keys(COMMANDS) as HookName[]) {
       assert.deepEqual(stored, [])
       assert.match(await greeting(port), /^220 /)
       await server.close({ grace: 0 })
-      assert.ok(lines.some((line) => line['text'] === 'plugin failed' && line['plugin'] === 'failing' && line['hook'] === hook))
+      assert.ok(
+        lines.some((line) => line['text'] === 'plugin failed' && line['plugin'] === 'failing' && line['hook'] === hook),
+      )
     })
   }
 }
@@ -160,7 +162,8 @@ async function assertHangingQueue(hook: HookName): Promise<void> {
 test('queue: a receipt that comes in the last moment after the deadline is still believed: stored is stored', async () => {
   const { server, port } = await start(
     'queue',
-    ({ signal }: { signal: AbortSignal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve({ id: 'q1' }))),
+    ({ signal }: { signal: AbortSignal }) =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve({ id: 'q1' }))),
   )
   const { reply, client } = await speakUntil('.', port)
   assert.match(reply, /^250 2\.0\.0 Ok: \S+ queued as q1/)

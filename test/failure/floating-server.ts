@@ -13,11 +13,17 @@ const floating = async () => {
   }, 1)
 }
 const hooks = Object.fromEntries(
-  HOOKS.map(({ name }) => [name, name === 'auth' ? { mechanisms: ['PLAIN'], handler: floating } : { handler: floating }]),
+  HOOKS.map(({ name }) => [
+    name,
+    name === 'auth' ? { mechanisms: ['PLAIN'], handler: floating } : { handler: floating },
+  ]),
 )
 const failing = definePlugin({ name: 'failing', hooks: hooks as never })
 // Answers at once, so that it is not tracked from the start: the second rejection is attributed all the same.
-const sync = definePlugin({ name: 'sync', hooks: { helo: () => void Promise.reject(new Error('from a handler that answers at once')) } })
+const sync = definePlugin({
+  name: 'sync',
+  hooks: { helo: () => void Promise.reject(new Error('from a handler that answers at once')) },
+})
 const road = definePlugin({
   name: 'road',
   hooks: {
@@ -32,7 +38,9 @@ const server = await createServer({
   hostname: 'mx.test',
   folder: process.argv[2] ?? 'var',
   log: { format: 'json' },
-  setup: (app) => app.use(failing()).use(sync()).use(road()).listen({ host: '127.0.0.1', port: 0, authWithoutTls: true }) && undefined,
+  setup: (app) =>
+    app.use(failing()).use(sync()).use(road()).listen({ host: '127.0.0.1', port: 0, authWithoutTls: true }) &&
+    undefined,
 })
 guardProcess(server.log)
 await server.listen()

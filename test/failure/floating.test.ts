@@ -80,7 +80,9 @@ test('a floating rejection or a throw in a timer, at every hook, is logged with 
     .map((line) => JSON.parse(line))
     .filter((line) => line.text === 'a plugin let an error float')
   for (const hook of HOOKS) {
-    const own = floats.filter((line) => line.plugin === 'failing' && line.hook === hook).map((line) => line.error.message)
+    const own = floats
+      .filter((line) => line.plugin === 'failing' && line.hook === hook)
+      .map((line) => line.error.message)
     for (const message of ['floating', 'floating too', 'in a timer'])
       assert.ok(own.includes(message), `${hook}: "${message}" is not in the log`)
   }

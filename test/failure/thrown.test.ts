@@ -113,7 +113,11 @@ for (const [at, hook] of [...DECIDE, ...HEAR].entries())
         const reply = await handIn(port)
         const isNothing = HEAR.includes(hook) || (way === 'answers' && what === 'undefined')
         assert.match(reply, isNothing ? /^250 2\.0\.0 Ok: / : /^451 4\.3\.0 /, `${way} ${what}: ${reply}`)
-        assert.equal(stored.length - before, isNothing ? 1 : 0, `${way} ${what}: stored once where 250 was said, else never`)
+        assert.equal(
+          stored.length - before,
+          isNothing ? 1 : 0,
+          `${way} ${what}: stored once where 250 was said, else never`,
+        )
       }
     }
     if (!HEAR.includes(hook)) assert.ok((log().match(/plugin failed/g) ?? []).length >= 50, 'each is told')
@@ -138,8 +142,16 @@ for (const part of ['write', 'end'] as const)
         const before = stored.length
         const reply = await handIn(port)
         const isWell = way === 'answers' && !/proxy/.test(what)
-        assert.match(reply, isWell || way === 'answers later' ? /^250 2\.0\.0 Ok: / : /^451 4\.3\.0 /, `${way} ${what}: ${reply}`)
-        assert.equal(stored.length - before, reply.startsWith('250') ? 1 : 0, `${way} ${what}: stored once where 250 was said, else never`)
+        assert.match(
+          reply,
+          isWell || way === 'answers later' ? /^250 2\.0\.0 Ok: / : /^451 4\.3\.0 /,
+          `${way} ${what}: ${reply}`,
+        )
+        assert.equal(
+          stored.length - before,
+          reply.startsWith('250') ? 1 : 0,
+          `${way} ${what}: stored once where 250 was said, else never`,
+        )
       }
     }
     assert.ok((log().match(/plugin failed/g) ?? []).length >= Object.keys(VALUES).length * 2, 'each is told')
@@ -187,9 +199,18 @@ test('setup and start may throw anything: a mistake with the name of the plugin,
         },
       })
     const boot = (plugin: Plugin) =>
-      createServer({ hostname: 'mx.test', folder, log: { format: 'silent' }, setup: (app) => void app.use(plugin).listen({ port: 0 }) })
+      createServer({
+        hostname: 'mx.test',
+        folder,
+        log: { format: 'silent' },
+        setup: (app) => void app.use(plugin).listen({ port: 0 }),
+      })
     for (const when of ['setup', 'hooks'] as const)
-      await assert.rejects(boot(fails(when)()), (error) => error instanceof BootError && /odd/.test(error.message), `${when} ${what}`)
+      await assert.rejects(
+        boot(fails(when)()),
+        (error) => error instanceof BootError && /odd/.test(error.message),
+        `${when} ${what}`,
+      )
     const server = await boot(fails('start')())
     await assert.rejects(server.listen(), { code: 'ERR_SETUP' }, what)
     await server.close()
@@ -199,6 +220,10 @@ test('setup and start may throw anything: a mistake with the name of the plugin,
         throw value()
       },
     })
-    await assert.rejects(broken, (error) => error instanceof BootError && /setup of the configuration failed/.test(error.message), what)
+    await assert.rejects(
+      broken,
+      (error) => error instanceof BootError && /setup of the configuration failed/.test(error.message),
+      what,
+    )
   }
 })

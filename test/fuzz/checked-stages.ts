@@ -101,7 +101,12 @@ export function checkedStages(seen: Seen, mood: (call: string) => Mood, disconne
     auth: async (attempt) => {
       const isGood =
         'verify' in attempt && attempt.mechanism === 'SCRAM-SHA-256'
-          ? await attempt.verify({ salt: Buffer.alloc(8), iterations: 1, storedKey: Buffer.alloc(32), serverKey: Buffer.alloc(32) })
+          ? await attempt.verify({
+              salt: Buffer.alloc(8),
+              iterations: 1,
+              storedKey: Buffer.alloc(32),
+              serverKey: Buffer.alloc(32),
+            })
           : mood('auth') === 'yes'
       return isGood ? YES : undefined
     },

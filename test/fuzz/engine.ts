@@ -27,7 +27,9 @@ export async function engineSubject(): Promise<EngineSubject> {
       refuseAt: 'now',
       log: { format: 'json', level: 'error', write: () => {} },
       setup: (app) => {
-        app.use(moody(state), { timeout: TIMEOUT }).listen({ name: 'fuzz', port: 0, host: '127.0.0.1', authWithoutTls: true })
+        app
+          .use(moody(state), { timeout: TIMEOUT })
+          .listen({ name: 'fuzz', port: 0, host: '127.0.0.1', authWithoutTls: true })
       },
     },
     {
@@ -90,7 +92,10 @@ const moody = (state: State) => {
     nexthop: ask('nexthop'),
     data: ask('data'),
     message: () => answer('message', accept),
-    auth: { mechanisms: ['PLAIN', 'LOGIN', 'SCRAM-SHA-256', 'XOAUTH2'], handler: () => answer('auth', () => ({ name: 'joe' })) },
+    auth: {
+      mechanisms: ['PLAIN', 'LOGIN', 'SCRAM-SHA-256', 'XOAUTH2'],
+      handler: () => answer('auth', () => ({ name: 'joe' })),
+    },
     queue: {
       supports: ['8BITMIME', 'SMTPUTF8', 'DSN', 'BINARYMIME'],
       handler: async () => {

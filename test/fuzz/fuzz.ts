@@ -17,7 +17,12 @@ Random sessions against the wire and against the whole engine, until the time is
 `
 
 const { values } = parseArgs({
-  options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' }, only: { type: 'string' }, help: { type: 'boolean' } },
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    only: { type: 'string' },
+    help: { type: 'boolean' },
+  },
 })
 if (values.help) {
   process.stdout.write(USAGE)
@@ -27,7 +32,10 @@ const minutes = Number(values.minutes)
 if (!(minutes > 0)) throw new TypeError(`--minutes must be a number above 0, not ${values.minutes}`)
 const subjects = ['wire', 'engine'].filter((name) => values.only === undefined || values.only === name)
 if (subjects.length === 0) throw new TypeError(`--only must be wire or engine, not ${values.only}`)
-const options = { limitMs: (minutes * 60_000) / subjects.length, ...(values.seed !== undefined && { seed: Number(values.seed) }) }
+const options = {
+  limitMs: (minutes * 60_000) / subjects.length,
+  ...(values.seed !== undefined && { seed: Number(values.seed) }),
+}
 
 for (const name of subjects) {
   await using engine = name === 'engine' ? await engineSubject() : undefined

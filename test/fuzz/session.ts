@@ -67,7 +67,9 @@ const lines = fc.constantFrom(
   'XFORWARD NAME=x',
   'QUIT',
 )
-const transaction = text.map((body) => `EHLO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n${body}\r\n.\r\n`)
+const transaction = text.map(
+  (body) => `EHLO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n${body}\r\n.\r\n`,
+)
 const chunk = text.map((body) => `BDAT ${body.length}${body.length % 2 ? ' LAST' : ''}\r\n${body}`)
 const piece = fc.oneof(
   { weight: 8, arbitrary: lines.map((line) => `${line}\r\n`) },
@@ -109,19 +111,31 @@ export async function fuzz(subject: Subject, { limitMs, seed }: FuzzOptions): Pr
   const note = (error: unknown): void => void stray.push(error)
   process.on('unhandledRejection', note).on('uncaughtException', note)
   try {
-    const property = fc.asyncProperty(plans, fc.constantFrom('smtp' as const, 'lmtp' as const), async (plan, protocol) => {
-      sessions++
-      messages += await runSession(subject, plan, protocol)
-      assert.deepEqual(stray, [])
+    const property = fc.asyncProperty(
+      plans,
+      fc.constantFrom('smtp' as const, 'lmtp' as const),
+      async (plan, protocol) => {
+        sessions++
+        messages += await runSession(subject, plan, protocol)
+        assert.deepEqual(stray, [])
+      },
+    )
+    await fc.assert(property, {
+      numRuns: 2 ** 30,
+      interruptAfterTimeLimit: limitMs,
+      ...(seed !== undefined && { seed }),
     })
-    await fc.assert(property, { numRuns: 2 ** 30, interruptAfterTimeLimit: limitMs, ...(seed !== undefined && { seed }) })
     return { sessions, messages }
   } finally {
     process.off('unhandledRejection', note).off('uncaughtException', note)
   }
 }
 
-async function runSession(subject: Subject, { pieces, cuts, moods, ending }: Plan, protocol: 'smtp' | 'lmtp'): Promise<number> {
+async function runSession(
+  subject: Subject,
+  { pieces, cuts, moods, ending }: Plan,
+  protocol: 'smtp' | 'lmtp',
+): Promise<number> {
   const faults: unknown[] = []
   let calls = 0
   const options: ListenerOptions = {
@@ -150,10 +164,18 @@ async function runSession(subject: Subject, { pieces, cuts, moods, ending }: Pla
   return subject.finish(replies)
 }
 
-async function talk(listener: Listener, script: { octets: Buffer; cuts: readonly number[]; ending: Plan['ending'] }): Promise<string> {
+async function talk(
+  listener: Listener,
+  script: { octets: Buffer; cuts: readonly number[]; ending: Plan['ending'] },
+): Promise<string> {
   const { octets, cuts, ending } = script
   const { address } = listener
-  const socket = net.connect({ host: '127.0.0.1', port: 'port' in address ? address.port : 0, noDelay: true, allowHalfOpen: true })
+  const socket = net.connect({
+    host: '127.0.0.1',
+    port: 'port' in address ? address.port : 0,
+    noDelay: true,
+    allowHalfOpen: true,
+  })
   let replies = ''
   socket.setEncoding('latin1').on('data', (chunk: string) => {
     replies += chunk

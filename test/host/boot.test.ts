@@ -53,18 +53,28 @@ test('a cycle names its members', async () => {
 test('a fact has exactly one provider, no later than its reader', async () => {
   const at = (name: string, stage: string) => hook(name, { [stage]: { provides: [fact], handler() {} } })
   const reader = hook('dmarc', { mail: { after: [fact], handler() {} } })
-  assert.match((await mistakes(listening(reader))).join(), /ERR_FACT_MISSING dmarc\.mail reads "spf", nobody provides it/)
+  assert.match(
+    (await mistakes(listening(reader))).join(),
+    /ERR_FACT_MISSING dmarc\.mail reads "spf", nobody provides it/,
+  )
   assert.match(
     (await mistakes(listening(reader, at('spf', 'message')))).join(),
     /ERR_FACT_LATE dmarc\.mail reads "spf", which spf provides only at message/,
   )
-  assert.match((await mistakes(listening(at('a', 'mail'), at('b', 'mail')))).join(), /ERR_FACT_TWICE both a and b provide "spf"/)
+  assert.match(
+    (await mistakes(listening(at('a', 'mail'), at('b', 'mail')))).join(),
+    /ERR_FACT_TWICE both a and b provide "spf"/,
+  )
   assert.deepEqual(await mistakes(listening(reader, at('spf', 'mail'))), [])
 })
 
 test('all mistakes are reported at once', async () => {
   const schema: Schema = {
-    '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [{ message: 'too small', path: ['delay'] }] }) },
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: () => ({ issues: [{ message: 'too small', path: ['delay'] }] }),
+    },
   }
   const found = await mistakes(
     (app) => {
@@ -112,10 +122,14 @@ test('every option of the server is judged, whether it is in a configuration tha
       (error: unknown) => error,
     )
     assert.ok(error instanceof BootError, String(error))
-    for (const one of error.errors) assert.ok(error.message.includes(`${one.code}: ${one.message}\n    Correct the option`), error.message)
+    for (const one of error.errors)
+      assert.ok(error.message.includes(`${one.code}: ${one.message}\n    Correct the option`), error.message)
     return error.errors.map(({ code, message }) => `${code} ${message}`)
   }
-  assert.deepEqual(await errorsOf(wrong as never), [...said, 'ERR_CONFIG setup must be a function that fills the server: setup(app) { … }'])
+  assert.deepEqual(await errorsOf(wrong as never), [
+    ...said,
+    'ERR_CONFIG setup must be a function that fills the server: setup(app) { … }',
+  ])
   // @ts-expect-error: the compiler sees them first
   assert.deepEqual(await errorsOf(defineConfig({ ...wrong, setup: () => undefined })), said)
   assert.deepEqual(await errorsOf(5 as never), ['ERR_CONFIG the configuration must be an object, not 5'])
@@ -123,7 +137,11 @@ test('every option of the server is judged, whether it is in a configuration tha
 
 test('mistakes of the server, its listeners, uses and plugins are told together, and nothing is made or set up', async () => {
   const schema: Schema = {
-    '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [{ message: 'too small', path: ['delay'] }] }) },
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: () => ({ issues: [{ message: 'too small', path: ['delay'] }] }),
+    },
   }
   const setup = (): never => assert.fail('it is set up')
   const folder = path.join(os.tmpdir(), `postroad-never-${process.pid}`)
@@ -177,7 +195,10 @@ test('no listener, a failing setup and an absent service are mistakes', async ()
   assert.match((await mistakes(listening(liar()))).join(), /ERR_SERVICE_ABSENT liar declares "geo"/)
   const provider = (name: string) =>
     definePlugin({ name, provides: { geo: Geo }, setup: () => ({ services: { geo: { country: () => 'NL' } } }) })()
-  assert.match((await mistakes(listening(provider('a'), provider('b')))).join(), /ERR_SERVICE_TWICE both a and b provide "geo"/)
+  assert.match(
+    (await mistakes(listening(provider('a'), provider('b')))).join(),
+    /ERR_SERVICE_TWICE both a and b provide "geo"/,
+  )
 })
 
 test('services: a provider is set up before who needs it, whatever the order of use; a circle is named', async () => {
@@ -190,7 +211,11 @@ test('services: a provider is set up before who needs it, whatever the order of 
       return {}
     },
   })
-  const provider = definePlugin({ name: 'provider', provides: { geo: Geo }, setup: () => ({ services: { geo: { country: () => 'NL' } } }) })
+  const provider = definePlugin({
+    name: 'provider',
+    provides: { geo: Geo },
+    setup: () => ({ services: { geo: { country: () => 'NL' } } }),
+  })
   assert.deepEqual(await mistakes(listening(user(), provider())), [])
   assert.deepEqual(seen, ['NL'])
   const Other = defineService<object>('other')
@@ -200,7 +225,12 @@ test('services: a provider is set up before who needs it, whatever the order of 
     provides: { geo: Geo },
     setup: () => ({ services: { geo: { country: () => '' } } }),
   })
-  const b = definePlugin({ name: 'b', needs: { g: Geo }, provides: { o: Other }, setup: () => ({ services: { o: {} } }) })
+  const b = definePlugin({
+    name: 'b',
+    needs: { g: Geo },
+    provides: { o: Other },
+    setup: () => ({ services: { o: {} } }),
+  })
   assert.match((await mistakes(listening(a(), b()))).join(), /ERR_NEED_CYCLE a, b need services of each other/)
 })
 
@@ -289,18 +319,22 @@ test('EHLO offers nothing for the sake of who is in the shadow: such a plugin le
 
 test('what only the shadow answers is explained as answered by nobody', async () => {
   const server = await build((app) => {
-    for (const stage of ['route', 'queue', 'quarantine']) app.use(hook(stage, { [stage]: () => undefined }), { mode: 'shadow' })
+    for (const stage of ['route', 'queue', 'quarantine'])
+      app.use(hook(stage, { [stage]: () => undefined }), { mode: 'shadow' })
     app.use(hook('judge', { message: () => undefined })).listen({ port: 0, host: '127.0.0.1' })
   })
   const text = explainText(server.explain())
   await server.close()
-  for (const stage of ['route', 'queue', 'quarantine']) assert.match(text, new RegExp(`warning {4}nobody answers ${stage}:`))
+  for (const stage of ['route', 'queue', 'quarantine'])
+    assert.match(text, new RegExp(`warning {4}nobody answers ${stage}:`))
 })
 
 test('AUTH is required of nobody where who would answer it is in the shadow', async () => {
   const auth = hook('users', { auth: { mechanisms: ['PLAIN'], handler() {} } })
   const said = await mistakes((app) =>
-    app.use(auth, { mode: 'shadow' }).listen({ name: 'in', port: 0, host: '127.0.0.1', auth: 'required', authWithoutTls: true }),
+    app
+      .use(auth, { mode: 'shadow' })
+      .listen({ name: 'in', port: 0, host: '127.0.0.1', auth: 'required', authWithoutTls: true }),
   )
   assert.deepEqual(said, ['ERR_NO_AUTH in requires AUTH'])
 })

@@ -25,7 +25,8 @@ const carrier = (via: string) =>
     hooks: {
       queue: {
         carries: (each) => each === via,
-        handler: ({ deliveries }) => (deliveries.every(({ route }) => route.via === via) ? { id: `by ${via}` } : undefined),
+        handler: ({ deliveries }) =>
+          deliveries.every(({ route }) => route.via === via) ? { id: `by ${via}` } : undefined,
       },
     },
   })

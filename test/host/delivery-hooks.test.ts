@@ -79,7 +79,10 @@ test('delivered, deferred and bounced are told, with reply and class', async () 
     (name: string) =>
     ({ reply, class: kind }: DeliveryResultContext) =>
       void heard.push(`${name} ${reply.code} ${kind}`)
-  const ear = definePlugin({ name: 'ear', hooks: { delivered: note('delivered'), deferred: note('deferred'), bounced: note('bounced') } })
+  const ear = definePlugin({
+    name: 'ear',
+    hooks: { delivered: note('delivered'), deferred: note('deferred'), bounced: note('bounced') },
+  })
   const { hooks, server } = await hooksOf(ear())
   for (const name of ['delivered', 'deferred', 'bounced'] as const)
     hooks.tell(name, { ...attempt, reply: { code: 250, status: '2.0.0', text: 'ok' }, class: undefined })
@@ -120,7 +123,10 @@ test('deliveries are told to the scope of the queue and those around it, not wit
   })
   const heard: string[] = []
   const ear = (name: string) =>
-    definePlugin({ name, hooks: { delivery: () => void heard.push(name), delivered: () => void heard.push(`${name}: delivered`) } })()
+    definePlugin({
+      name,
+      hooks: { delivery: () => void heard.push(name), delivered: () => void heard.push(`${name}: delivered`) },
+    })()
   const folder = await mkdtemp(path.join(tmpdir(), 'postroad-'))
   const server = await createServer({
     hostname: 'mx.test',

@@ -32,12 +32,17 @@ for (const hook of ['connect', 'helo', 'mail'] as const) {
 
   test(`disconnect: true at ${hook} is obeyed at once`, async () => {
     const started = sessionWith(options, refuser(hook, true)).connect()
-    await (hook === 'connect' ? started : hook === 'helo' ? started.helo() : started.mail('a@b.test')).expectRefusal('5.7.1')
+    await (hook === 'connect' ? started : hook === 'helo' ? started.helo() : started.mail('a@b.test')).expectRefusal(
+      '5.7.1',
+    )
   })
 }
 
 test('a client that proved who it is has outlived connect and helo, not mail', async () => {
-  const users = definePlugin({ name: 'users', hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'carol' }) } } })
+  const users = definePlugin({
+    name: 'users',
+    hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'carol' }) } },
+  })
   await sessionWith(options, refuser('connect'), refuser('helo'), users())
     .auth({ username: 'c', password: 'x' })
     .mail('a@b.test')
@@ -91,7 +96,10 @@ test('a fact that is still being found out is awaited where it is read', async (
       },
     },
   })
-  const rule = definePlugin({ name: 'rule', hooks: { mail: { after: [country], handler: ({ get }) => reject(`from ${get(country)}`) } } })
+  const rule = definePlugin({
+    name: 'rule',
+    hooks: { mail: { after: [country], handler: ({ get }) => reject(`from ${get(country)}`) } },
+  })
   await sessionWith(options, geo(), rule())
     .mail('a@b.test')
     .expectAccepted()
@@ -101,7 +109,10 @@ test('a fact that is still being found out is awaited where it is read', async (
 })
 
 test('a new HELO replaces what the old one was refused for', async () => {
-  const rule = definePlugin({ name: 'rule', hooks: { helo: ({ helo }) => (helo.name === 'localhost' ? reject('that is me') : undefined) } })
+  const rule = definePlugin({
+    name: 'rule',
+    hooks: { helo: ({ helo }) => (helo.name === 'localhost' ? reject('that is me') : undefined) },
+  })
   await sessionWith(options, rule())
     .helo('localhost')
     .rcpt('c@d.test')

@@ -23,7 +23,10 @@ after(() => rm(folder, { recursive: true }))
 async function inspected(config: Config, base = folder): Promise<readonly string[]> {
   const { services, close } = embeddedServices(path.resolve(base, config.folder ?? 'var', 'services'))
   const dns = { service: Dns, create: () => zoneDns({}) }
-  const server = await createServer({ ...config, log: { format: 'silent' } }, { base, services: [...services, dns], looks: true })
+  const server = await createServer(
+    { ...config, log: { format: 'silent' } },
+    { base, services: [...services, dns], looks: true },
+  )
   const found = await server.inspect()
   await server.close()
   await close()
@@ -31,7 +34,12 @@ async function inspected(config: Config, base = folder): Promise<readonly string
 }
 
 const found = (setup: (app: App) => void, settings: Partial<Config> = {}): Promise<readonly string[]> =>
-  inspected({ hostname: 'mx.test', folder: 'kept', setup: (app) => void setup(app.listen({ name: 'mx', port: 0 })), ...settings })
+  inspected({
+    hostname: 'mx.test',
+    folder: 'kept',
+    setup: (app) => void setup(app.listen({ name: 'mx', port: 0 })),
+    ...settings,
+  })
 
 const HERE = { to: { host: '127.0.0.1' } }
 
@@ -70,11 +78,15 @@ test('what a scope reaches counts: its own plugins and those around it, not thos
     setup: (app) =>
       void app
         .use(routing({ domains: { 'ours.test': { via: 'maildir' } } }))
-        .scope('good', (scope) => void scope.use(queue({ maildir: { folder: 'mail' } })).listen({ port: 0, name: 'good' }))
+        .scope(
+          'good',
+          (scope) => void scope.use(queue({ maildir: { folder: 'mail' } })).listen({ port: 0, name: 'good' }),
+        )
         .scope('bad', (scope) => void scope.use(proxy(HERE)).listen({ port: 0, name: 'bad' }))
         .scope(
           'shadow',
-          (scope) => void scope.use(queue({ maildir: { folder: 'mail' } }), { mode: 'shadow' }).listen({ port: 0, name: 'x' }),
+          (scope) =>
+            void scope.use(queue({ maildir: { folder: 'mail' } }), { mode: 'shadow' }).listen({ port: 0, name: 'x' }),
         ),
   })
   assert.deepEqual(list, [
@@ -102,7 +114,10 @@ test('folders that cannot be made are found once, by what is in the way; of mail
       .use(maildir({ via: 'inline', folder: 'absent', create: false })),
   )
   assert.equal(list.length, 2, list.join('\n'))
-  assert.match(list[0] ?? '', /^ERR_FOLDER server: queue: folder .*file\/queue cannot be used: ENOTDIR: not a directory, '.*\/file'$/)
+  assert.match(
+    list[0] ?? '',
+    /^ERR_FOLDER server: queue: folder .*file\/queue cannot be used: ENOTDIR: not a directory, '.*\/file'$/,
+  )
   assert.match(list[1] ?? '', /^ERR_FOLDER server: maildir: folder .*absent cannot be used: ENOENT: /)
   const whole = await found((app) => app.use(routing({})).use(quarantine({})).use(queue()), { folder: 'file' })
   assert.equal(whole.length, 1, whole.join('\n'))

@@ -12,7 +12,10 @@ import { memoryStore } from '@postroad/testing'
 import { CERTIFICATE } from '../conformance/certificate.ts'
 
 const users = definePlugin({ name: 'users', hooks: { auth: { mechanisms: ['PLAIN', 'SCRAM-SHA-256'], handler() {} } } })
-const queue = definePlugin({ name: 'queue', hooks: { queue: { supports: ['DSN', 'SMTPUTF8', 'REQUIRETLS'], handler() {} } } })
+const queue = definePlugin({
+  name: 'queue',
+  hooks: { queue: { supports: ['DSN', 'SMTPUTF8', 'REQUIRETLS'], handler() {} } },
+})
 
 type Listen = Parameters<Parameters<NonNullable<Parameters<typeof createServer>[0]['setup']>>[0]['listen']>[0]
 

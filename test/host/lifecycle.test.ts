@@ -73,7 +73,10 @@ test('reload: a configuration with a mistake changes nothing', async () => {
   const server = await createServer(generation('one', closed))
   await server.listen()
   const port = server.addresses[0]?.port ?? 0
-  const broken: Config = { hostname: 'mx.test', setup: (app) => void app.use({} as never).listen({ name: 'mx', port: 0 }) }
+  const broken: Config = {
+    hostname: 'mx.test',
+    setup: (app) => void app.use({} as never).listen({ name: 'mx', port: 0 }),
+  }
   await assert.rejects(server.reload(broken), BootError)
   const client = await hello(port)
   assert.match(await deliver(client), /queued as one/)
@@ -103,7 +106,9 @@ test('close: what outlives the grace is aborted, and its signal fires', async ()
   let aborted = false
   const slow = definePlugin({
     name: 'slow',
-    hooks: { rcpt: ({ signal }) => new Promise<undefined>(() => signal.addEventListener('abort', () => (aborted = true))) },
+    hooks: {
+      rcpt: ({ signal }) => new Promise<undefined>(() => signal.addEventListener('abort', () => (aborted = true))),
+    },
   })
   const server = await createServer({
     hostname: 'mx.test',
@@ -131,7 +136,10 @@ test('await using closes the server', async () => {
 })
 
 test('scopes: each listener meets its own plugins, and those around it', async () => {
-  const road = definePlugin({ name: 'road', hooks: { route: () => ({ via: 'x' }), queue: ({ envelope }) => ({ id: envelope.id }) } })
+  const road = definePlugin({
+    name: 'road',
+    hooks: { route: () => ({ via: 'x' }), queue: ({ envelope }) => ({ id: envelope.id }) },
+  })
   const strict = definePlugin({ name: 'strict', hooks: { rcpt: () => reject('not here') } })
   const server = await createServer({
     hostname: 'mx.test',

@@ -18,7 +18,10 @@ const users = (how: 'later' | 'wrong') =>
   definePlugin({
     name: 'users',
     hooks: {
-      auth: { mechanisms: ['PLAIN'], handler: () => (how === 'later' ? defer('Later', { status: '4.7.0', code: 454 }) : reject('No')) },
+      auth: {
+        mechanisms: ['PLAIN'],
+        handler: () => (how === 'later' ? defer('Later', { status: '4.7.0', code: 454 }) : reject('No')),
+      },
     },
   })()
 const nowhere = definePlugin({ name: 'nowhere', hooks: { route: () => ({ via: 'nowhere' }) } })()
@@ -53,7 +56,10 @@ interface Speech {
   readonly limits: object
 }
 
-async function repeat(plugins: readonly Plugin[], { begin, again, limits }: Speech): Promise<{ text: string; log: string }> {
+async function repeat(
+  plugins: readonly Plugin[],
+  { begin, again, limits }: Speech,
+): Promise<{ text: string; log: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
   let log = ''
   const server = await createServer({

@@ -8,7 +8,12 @@ const refuser = (name: string, status: `5.${number}.${number}` = '5.7.1') =>
   definePlugin({ name, hooks: { mail: () => reject(`${name} says no`, { status }) } })()
 
 test('a message passes when nobody objects, and arrives with our Received field on top', async () => {
-  const { delivered } = await session().mail('a@b.test').rcpt('c@d.test').data({ Subject: 'Hi' }).expectCode(250).expectDelivered()
+  const { delivered } = await session()
+    .mail('a@b.test')
+    .rcpt('c@d.test')
+    .data({ Subject: 'Hi' })
+    .expectCode(250)
+    .expectDelivered()
   const [first] = delivered
   assert.deepEqual(first?.to, ['c@d.test'])
   assert.match(
@@ -58,10 +63,15 @@ test('accept gives nobody a route: without one a recipient is refused', async ()
     name: 'generous',
     hooks: {
       rcpt: () => accept(),
-      route: ({ recipient }) => (recipient.domain === 'ours.test' ? { via: 'x' } : reject('Relaying denied', { status: '5.7.1' })),
+      route: ({ recipient }) =>
+        recipient.domain === 'ours.test' ? { via: 'x' } : reject('Relaying denied', { status: '5.7.1' }),
     },
   })
-  await session(generous()).rcpt('a@ours.test').expectRoute({ via: 'x' }).rcpt('a@elsewhere.test').expectRefusal('5.7.1')
+  await session(generous())
+    .rcpt('a@ours.test')
+    .expectRoute({ via: 'x' })
+    .rcpt('a@elsewhere.test')
+    .expectRefusal('5.7.1')
 })
 
 test('points add up over the stages and meet the thresholds at message', async () => {
@@ -91,10 +101,16 @@ test('points add up over the stages and meet the thresholds at message', async (
 })
 
 test('points of helo are those of the last one; points of connect and helo do not concern who proved who it is', async () => {
-  const users = definePlugin({ name: 'users', hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'carol' }) } } })
+  const users = definePlugin({
+    name: 'users',
+    hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'carol' }) } },
+  })
   const points = definePlugin({
     name: 'points',
-    hooks: { connect: () => suspect(1, 'a'), helo: ({ helo }) => (helo.name === 'odd' ? suspect(4, 'odd') : undefined) },
+    hooks: {
+      connect: () => suspect(1, 'a'),
+      helo: ({ helo }) => (helo.name === 'odd' ? suspect(4, 'odd') : undefined),
+    },
   })
   const options = { config: { thresholds: { reject: 5 } } }
   await sessionWith(options, points()).helo('odd').data().expectRefusal('5.7.1')
@@ -106,7 +122,11 @@ test('points of helo are those of the last one; points of connect and helo do no
     .expectRefusal('5.7.1')
     .expect(({ lines }) => assert.equal(lines.find((line) => line['event'] === 'transaction')?.['points'], 5))
   await sessionWith(options, points()).helo('odd').helo('even').data().expectCode(250)
-  await sessionWith(options, points(), users()).helo('odd').auth({ username: 'c', password: 'x' }).data().expectCode(250)
+  await sessionWith(options, points(), users())
+    .helo('odd')
+    .auth({ username: 'c', password: 'x' })
+    .data()
+    .expectCode(250)
 })
 
 test('RFC 5321 §4.3.2: a refusal in place of the banner is 554 or 421', async () => {
@@ -135,7 +155,10 @@ test('a tagged message is taken with its score on top, and forged marks are gone
 
 test('domains may have levels of their own', async () => {
   const points = definePlugin({ name: 'points', hooks: { mail: () => suspect(5, 'x') } })
-  const options = { config: { thresholds: { reject: 9, domains: { 'strict.test': { reject: 5 } } } }, protocol: 'lmtp' } as const
+  const options = {
+    config: { thresholds: { reject: 9, domains: { 'strict.test': { reject: 5 } } } },
+    protocol: 'lmtp',
+  } as const
   await sessionWith(options, points()).rcpt('a@strict.test').rcpt('b@lax.test').data().expectReplies(550, 250)
 })
 
@@ -148,7 +171,12 @@ test('the canonical line names the threshold that decided, and for whom', async 
       quarantine: () => ({ id: 'aside' }),
     },
   })
-  const domains = { 'reject.test': { reject: 5 }, 'defer.test': { defer: 4 }, 'aside.test': { quarantine: 3 }, 'tag.test': { tag: 2 } }
+  const domains = {
+    'reject.test': { reject: 5 },
+    'defer.test': { defer: 4 },
+    'aside.test': { quarantine: 3 },
+    'tag.test': { tag: 2 },
+  }
   const options = { config: { thresholds: { domains } }, protocol: 'lmtp' } as const
   await sessionWith(options, rule())
     .rcpt('a@reject.test')
@@ -172,7 +200,10 @@ test('the canonical line names the threshold that decided, and for whom', async 
 })
 
 test('points given at rcpt count for that recipient alone', async () => {
-  const rule = definePlugin({ name: 'rule', hooks: { rcpt: ({ recipient }) => (recipient.local === 'bad' ? suspect(9, 'x') : undefined) } })
+  const rule = definePlugin({
+    name: 'rule',
+    hooks: { rcpt: ({ recipient }) => (recipient.local === 'bad' ? suspect(9, 'x') : undefined) },
+  })
   const options = { config: { thresholds: { reject: 5 } }, protocol: 'lmtp' } as const
   await sessionWith(options, rule())
     .rcpt('bad@x.test')
@@ -205,7 +236,9 @@ test('when decides whether a plugin is asked', async () => {
 test('quarantine and discard are answered 250', async () => {
   const rule = definePlugin({
     name: 'rule',
-    hooks: { message: ({ message }) => (message.headers.has('X-Q') ? quarantine('looks odd') : discard('nobody wants it')) },
+    hooks: {
+      message: ({ message }) => (message.headers.has('X-Q') ? quarantine('looks odd') : discard('nobody wants it')),
+    },
   })
   await session(rule())
     .data({ 'X-Q': '1' })
@@ -222,7 +255,9 @@ test('at message an opinion may be about some recipients: LMTP answers each, SMT
     name: 'rule',
     hooks: {
       message: ({ envelope }) =>
-        reject('not you', { for: envelope.recipients.filter((one) => one.address.local === 'b').map((one) => one.address) }),
+        reject('not you', {
+          for: envelope.recipients.filter((one) => one.address.local === 'b').map((one) => one.address),
+        }),
     },
   })
   await sessionWith({ protocol: 'lmtp' }, rule()).rcpt('a@x.test').rcpt('b@x.test').data().expectReplies(250, 550)
@@ -256,10 +291,15 @@ test('rewrite changes the message, in order', async () => {
 
 test('facts order the plugins and carry types', async () => {
   const country = defineFact<string, 'session'>('country', 'session')
-  const geo = definePlugin({ name: 'geo', hooks: { mail: { provides: [country], handler: ({ set }) => set(country, 'NL') } } })
+  const geo = definePlugin({
+    name: 'geo',
+    hooks: { mail: { provides: [country], handler: ({ set }) => set(country, 'NL') } },
+  })
   const rule = definePlugin({
     name: 'rule',
-    hooks: { mail: { after: [country], handler: ({ get }) => (get(country) === 'NL' ? reject('not from there') : undefined) } },
+    hooks: {
+      mail: { after: [country], handler: ({ get }) => (get(country) === 'NL' ? reject('not from there') : undefined) },
+    },
   })
   await session(rule(), geo())
     .mail('a@b.test')
@@ -274,7 +314,12 @@ test('RFC 3207 §4.2: what was known of a client before STARTTLS is forgotten', 
       mail: ({ session: s }) => (s.identity ? reject('still known') : undefined),
     },
   })
-  await session(who()).auth({ username: 'carol', password: 'x' }).expectCode(235).tls().mail('a@b.test').expectAccepted()
+  await session(who())
+    .auth({ username: 'carol', password: 'x' })
+    .expectCode(235)
+    .tls()
+    .mail('a@b.test')
+    .expectAccepted()
 })
 
 test('AUTH: nobody knows the mechanism or the user, 535; a handler that answers decides', async () => {
@@ -283,7 +328,8 @@ test('AUTH: nobody knows the mechanism or the user, 535; a handler that answers 
     hooks: {
       auth: {
         mechanisms: ['PLAIN'],
-        handler: ({ attempt }) => ('password' in attempt && attempt.password === 'right' ? { name: attempt.username } : undefined),
+        handler: ({ attempt }) =>
+          'password' in attempt && attempt.password === 'right' ? { name: attempt.username } : undefined,
       },
     },
   })

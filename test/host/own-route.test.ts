@@ -39,7 +39,10 @@ async function waysOf(fill: (app: App) => void, ...addresses: readonly string[])
   for (const address of addresses) {
     const [local = '', domain = ''] = address.split('@')
     const found = await hooks?.route(makeAddress(local, domain), (via) => CARRIED.has(via))
-    if (found) ways.push('kind' in found ? `${found.code}` : [found.via, found.host, ...(found.to ?? [])].filter(Boolean).join(' '))
+    if (found)
+      ways.push(
+        'kind' in found ? `${found.code}` : [found.via, found.host, ...(found.to ?? [])].filter(Boolean).join(' '),
+      )
     else ways.push(undefined)
   }
   return ways
@@ -53,7 +56,11 @@ test('a queue around its scopes: the scope that is the home of the address says,
     app.scope('submission', (out) => void out.use(routing({ relay })))
     app.scope('mx', (mx) => void mx.use(routing({ domains: users })))
   }
-  assert.deepEqual(await waysOf(fill, 'alice@ours.test', 'x@far.test', 'nobody@ours.test'), ['maildir', 'smtp smarthost.test', '550'])
+  assert.deepEqual(await waysOf(fill, 'alice@ours.test', 'x@far.test', 'nobody@ours.test'), [
+    'maildir',
+    'smtp smarthost.test',
+    '550',
+  ])
 })
 
 test('several tenants: each address goes home, whoever comes first', async () => {
@@ -68,10 +75,21 @@ test('several tenants: each address goes home, whoever comes first', async () =>
 
 test('nobody says: nothing; a way that the queue cannot go is none; what is dropped is a way', async () => {
   const fill = (app: App) => {
-    app.scope('proxied', (mx) => void mx.use(routing({ domains: { 'p.test': { via: 'proxy' }, 'q.test': { via: 'proxy' } } })))
-    app.scope('kept', (mx) => void mx.use(routing({ domains: { 'q.test': { via: 'lmtp', host: 'h' }, 'd.test': { via: 'discard' } } })))
+    app.scope(
+      'proxied',
+      (mx) => void mx.use(routing({ domains: { 'p.test': { via: 'proxy' }, 'q.test': { via: 'proxy' } } })),
+    )
+    app.scope(
+      'kept',
+      (mx) => void mx.use(routing({ domains: { 'q.test': { via: 'lmtp', host: 'h' }, 'd.test': { via: 'discard' } } })),
+    )
   }
-  assert.deepEqual(await waysOf(fill, 'x@p.test', 'x@q.test', 'x@d.test', 'x@far.test'), [undefined, 'lmtp h', 'discard', undefined])
+  assert.deepEqual(await waysOf(fill, 'x@p.test', 'x@q.test', 'x@d.test', 'x@far.test'), [
+    undefined,
+    'lmtp h',
+    'discard',
+    undefined,
+  ])
 })
 
 test('a reverse-path that was rewritten by SRS goes to the one who wrote; a forged one is nobody’s', async () => {

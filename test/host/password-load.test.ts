@@ -37,10 +37,18 @@ test('with eighty wrong logins in flight a stranger’s message is stored before
       app.use(authFile({ path: path.join(folder, 'users'), failures, delay: 0 }))
       app.use(routing({ domains: { 'ours.test': { via: 'discard' } } }))
       app.use(queue())
-      app.listen({ name: 'mx', host: '127.0.0.1', port: 0, authWithoutTls: true, limits: { connectionsPerAddress: 200 } })
+      app.listen({
+        name: 'mx',
+        host: '127.0.0.1',
+        port: 0,
+        authWithoutTls: true,
+        limits: { connectionsPerAddress: 200 },
+      })
     },
   }
-  const server = await createServer(config, { services: [...embedded.services, { service: Dns, create: () => zoneDns({}) }] })
+  const server = await createServer(config, {
+    services: [...embedded.services, { service: Dns, create: () => zoneDns({}) }],
+  })
   await server.listen()
   const port = server.addresses[0]?.port ?? 0
   const stranger = await hello(port)
@@ -55,7 +63,10 @@ test('with eighty wrong logins in flight a stranger’s message is stored before
   assert.match(await stranger.send(`Subject: x\r\n\r\n${BODY}.`), /^250 /)
   await stat(folder)
   const checked = replies.filter((reply) => reply.startsWith('535 ')).length
-  assert.ok(checked < GUESSERS / 4, `${checked} passwords were checked before the message was stored and a file was looked at`)
+  assert.ok(
+    checked < GUESSERS / 4,
+    `${checked} passwords were checked before the message was stored and a file was looked at`,
+  )
   for (const guesser of guessers) guesser.end()
   await Promise.all(guesses)
   await stranger.quit()

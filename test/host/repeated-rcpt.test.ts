@@ -58,11 +58,22 @@ async function handIn(protocol: 'smtp' | 'lmtp' | 'prdr', rcpts: readonly string
   while (ends.length < expected) ends.push(await client.reply())
   assert.equal(await client.send('NOOP'), '250 2.0.0 Ok', 'no reply too many')
   await client.quit()
-  return { replies, ends, asked, to: handed.flatMap(({ recipients }) => recipients.map(({ address }) => address.toString())) }
+  return {
+    replies,
+    ends,
+    asked,
+    to: handed.flatMap(({ recipients }) => recipients.map(({ address }) => address.toString())),
+  }
 }
 
 test('SMTP: each RCPT has its 250, the mailbox gets it once; checks are asked each time, because they count', async () => {
-  const { replies, ends, asked, to } = await handIn('smtp', ['<x@a.test>', '<x@A.Test>', '<y@a.test>', '<"x"@a.test>', '<x@a.test>'])
+  const { replies, ends, asked, to } = await handIn('smtp', [
+    '<x@a.test>',
+    '<x@A.Test>',
+    '<y@a.test>',
+    '<"x"@a.test>',
+    '<x@a.test>',
+  ])
   assert.deepEqual(replies, Array(5).fill('250 2.1.5 Recipient ok'))
   assert.deepEqual([ends.length, to], [1, ['x@a.test', 'y@a.test']])
   assert.deepEqual(asked, { rcpt: 5, route: 2, nexthop: 2 })
@@ -73,7 +84,14 @@ test('RFC 5321 §2.4: a local part is exactly itself', async () => {
 })
 
 test('RFC 2033 §4.2: over LMTP each RCPT has a reply after the dot', async () => {
-  const { ends, to } = await handIn('lmtp', ['<x@a.test>', '<bad@a.test>', '<x@a.test>', '<bad@a.test>', '<y@a.test>', '<x@a.test>'])
+  const { ends, to } = await handIn('lmtp', [
+    '<x@a.test>',
+    '<bad@a.test>',
+    '<x@a.test>',
+    '<bad@a.test>',
+    '<y@a.test>',
+    '<x@a.test>',
+  ])
   assert.deepEqual(ends.map((reply) => reply.slice(0, 3)), ['250', '550', '250', '550', '250', '250']) // biome-ignore format: a table
   assert.deepEqual(to, ['x@a.test', 'y@a.test'])
   const refused = await handIn('lmtp', ['<bad@a.test>', '<bad@a.test>', '<bad@a.test>'])
@@ -82,7 +100,14 @@ test('RFC 2033 §4.2: over LMTP each RCPT has a reply after the dot', async () =
 
 test('draft-hall-prdr-00: with PRDR each RCPT has a reply between 353 and the last, which is for all', async () => {
   const codes = (replies: readonly string[]) => replies.map((reply) => reply.slice(0, 3))
-  const { ends, to } = await handIn('prdr', ['<x@a.test>', '<bad@a.test>', '<x@a.test>', '<bad@a.test>', '<y@a.test>', '<x@a.test>'])
+  const { ends, to } = await handIn('prdr', [
+    '<x@a.test>',
+    '<bad@a.test>',
+    '<x@a.test>',
+    '<bad@a.test>',
+    '<y@a.test>',
+    '<x@a.test>',
+  ])
   assert.deepEqual(codes(ends), ['353', '250', '550', '250', '550', '250', '250', '250'])
   assert.deepEqual(to, ['x@a.test', 'y@a.test'])
   const refused = await handIn('prdr', ['<bad@a.test>', '<bad@a.test>'])

@@ -78,7 +78,10 @@ for (const [how, handler, message] of [
 
 test('a run that only observes, as it says itself, has no opinion: one that it gives is its error', async () => {
   assert.equal((await traced(() => undefined, { observes: true })).run?.error, undefined)
-  assert.match(String((await traced(() => no, { observes: true })).run?.error), /mail only observes, as it says itself, and answered/)
+  assert.match(
+    String((await traced(() => no, { observes: true })).run?.error),
+    /mail only observes, as it says itself, and answered/,
+  )
 })
 
 test('a run that gives no points, as it says itself, may refuse: points are its error', async () => {

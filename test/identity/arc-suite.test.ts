@@ -19,7 +19,12 @@ interface Zone {
 
 interface Validation extends Zone {
   readonly tests: {
-    readonly [name: string]: { readonly message: string; readonly cv: string; readonly description: string; readonly spec: string }
+    readonly [name: string]: {
+      readonly message: string
+      readonly cv: string
+      readonly description: string
+      readonly spec: string
+    }
   }
 }
 
@@ -40,7 +45,10 @@ async function validate(bytes: Uint8Array, records: Zone['txt-records'], cut = b
 
 /** Cases where we differ, and why: the suite was made for a draft of 2017. */
 const differences: ReadonlyMap<string, readonly [result: string, reason: string]> = new Map([
-  ['cv_fail_i1_as_cv_fail', ['fail', 'RFC 8617 §5.2 step 2: a newest seal with cv=fail makes the chain fail; the suite leaves it open']],
+  [
+    'cv_fail_i1_as_cv_fail',
+    ['fail', 'RFC 8617 §5.2 step 2: a newest seal with cv=fail makes the chain fail; the suite leaves it open'],
+  ],
   ['cv_fail_i2_as2_fail', ['fail', 'RFC 8617 §5.2 step 2, as above']],
   ['cv_fail_i2_as1_fail', ['fail', 'RFC 8617 §5.2 step 3.C: the first seal has cv=none; the suite leaves it open']],
   ['ams_fields_c_na', ['fail', 'RFC 6376 §3.5: without c= the form is simple/simple; the draft had relaxed/relaxed']],
@@ -78,7 +86,8 @@ interface Signing extends Zone {
   }
 }
 
-const tag = (text: string, name: string) => new RegExp(`(?:^|;)\\s*${name}\\s*=\\s*([^;]*)`).exec(text)?.[1]?.replace(/\s+/g, '')
+const tag = (text: string, name: string) =>
+  new RegExp(`(?:^|;)\\s*${name}\\s*=\\s*([^;]*)`).exec(text)?.[1]?.replace(/\s+/g, '')
 
 /**
  * The octets of `b=` cannot be those of the suite: a signer chooses the order of tags and their folds, and they are signed too. What is
@@ -86,7 +95,9 @@ const tag = (text: string, name: string) => new RegExp(`(?:^|;)\\s*${name}\\s*=\
  */
 describe('RFC 8617 §5.1: the signing suite', { skip: missing(SIGNING) }, () => {
   let count = 0
-  for (const { tests, domain, sel, privatekey, 'txt-records': records } of missing(SIGNING) ? [] : readYaml<Signing>(SIGNING)) {
+  for (const { tests, domain, sel, privatekey, 'txt-records': records } of missing(SIGNING)
+    ? []
+    : readYaml<Signing>(SIGNING)) {
     for (const [name, expected] of Object.entries(tests)) {
       count++
       test(name, async () => {
@@ -105,12 +116,16 @@ describe('RFC 8617 §5.1: the signing suite', { skip: missing(SIGNING) }, () => 
         if (expected.AS === '') return assert.equal(sealed, undefined)
         const [seal = ''] = sealed?.headers.all('arc-seal') ?? []
         const [signature = ''] = sealed?.headers.all('arc-message-signature') ?? []
-        for (const name of ['i', 'cv', 'd', 's', 't', 'a']) assert.equal(tag(seal, name), tag(expected.AS, name), `ARC-Seal ${name}=`)
+        for (const name of ['i', 'cv', 'd', 's', 't', 'a'])
+          assert.equal(tag(seal, name), tag(expected.AS, name), `ARC-Seal ${name}=`)
         for (const name of ['i', 'bh', 'd', 's', 't', 'a', 'c'])
           assert.equal(tag(signature, name), tag(expected.AMS, name), `ARC-Message-Signature ${name}=`)
         const raw: Uint8Array[] = []
         for await (const chunk of sealed?.raw() ?? []) raw.push(chunk)
-        assert.equal((await validate(Buffer.concat(raw), records)).result, tag(expected.AS, 'cv') === 'fail' ? 'fail' : 'pass')
+        assert.equal(
+          (await validate(Buffer.concat(raw), records)).result,
+          tag(expected.AS, 'cv') === 'fail' ? 'fail' : 'pass',
+        )
       })
     }
   }

@@ -26,7 +26,9 @@ export async function serveZone(
     const [question] = asked
     const text = question?.type === 'TXT' ? records.get(question.name.toLowerCase()) : undefined
     const answers =
-      text === undefined ? [] : [{ type: 'TXT' as const, name: question?.name ?? '', ttl: 60, data: text.match(/.{1,255}/gs) ?? [] }]
+      text === undefined
+        ? []
+        : [{ type: 'TXT' as const, name: question?.name ?? '', ttl: 60, data: text.match(/.{1,255}/gs) ?? [] }]
     const RCODE_NXDOMAIN = 3
     const flags = 0x0180 | (text === undefined ? RCODE_NXDOMAIN : 0) // RD and RA
     socket.send(

@@ -73,7 +73,9 @@ async function signed(text = 'From: joe@good.example\r\nSubject: x\r\n\r\nHello\
 const results = (message: Message) => {
   const [field, ...more] = message.headers.all('authentication-results')
   assert.deepEqual(more, [])
-  return Object.fromEntries((parseAuthResults(field ?? '')?.results ?? []).map(({ method, result }) => [method, result]))
+  return Object.fromEntries(
+    (parseAuthResults(field ?? '')?.results ?? []).map(({ method, result }) => [method, result]),
+  )
 }
 
 test('a message from who it says passes, and one field says why', async () => {
@@ -81,9 +83,14 @@ test('a message from who it says passes, and one field says why', async () => {
     .mail('joe@good.example')
     .data(await signed())
     .expectAccepted()
-    .expectDelivered(({ message }) => assert.deepEqual(results(message), { spf: 'pass', dkim: 'pass', arc: 'none', dmarc: 'pass' }))
+    .expectDelivered(({ message }) =>
+      assert.deepEqual(results(message), { spf: 'pass', dkim: 'pass', arc: 'none', dmarc: 'pass' }),
+    )
     .expect(({ lines }) => {
-      const line = lines.find(({ event }) => event === 'transaction') as { plugins: object; facts: { dmarc: { result: string } } }
+      const line = lines.find(({ event }) => event === 'transaction') as {
+        plugins: object
+        facts: { dmarc: { result: string } }
+      }
       assert.equal(line.facts.dmarc.result, 'pass')
       assert.deepEqual(
         Object.keys(line.plugins)
@@ -150,7 +157,11 @@ test('RFC 9989 §3.2.10: where the author’s own domain passes its policy need 
 
 test('a message with slow DNS holds up no other', async () => {
   const clock = fakeClock(NOW)
-  const server = await createTestServer(gateway(), { clock, services: [[Dns, zoneDns(zone, { clock })]], config: { refuseAt: 'rcpt' } })
+  const server = await createTestServer(gateway(), {
+    clock,
+    services: [[Dns, zoneDns(zone, { clock })]],
+    config: { refuseAt: 'rcpt' },
+  })
   const order: string[] = []
   const send = (from: string) =>
     sessionOn(server)
@@ -185,7 +196,10 @@ test('dmarc without spf and dkim does not start: every message would fail', asyn
 })
 
 test('what an authenticated client sends is signed on the way out, and verifies on the way in', async () => {
-  const login = definePlugin({ name: 'login', hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'joe' }) } } })
+  const login = definePlugin({
+    name: 'login',
+    hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'joe' }) } },
+  })
   const signer = dkim.sign({ keys: [{ domain: 'good.example', selector: 's', file: join(folder, 'key') }] })
   const services = [[Dns, zoneDns(zone)]] as const
   let sent: Uint8Array = new Uint8Array()

@@ -39,7 +39,9 @@ const ODD = [
 const zone = {
   'r._domainkey.a.example': keyRecord(rsa.publicKey),
   'e._domainkey.a.example': keyRecord(ed.publicKey),
-  ...Object.fromEntries(ODD.map(([selector, domain]) => [`${selector}._domainkey.${domain}`, keyRecord(rsa.publicKey)])),
+  ...Object.fromEntries(
+    ODD.map(([selector, domain]) => [`${selector}._domainkey.${domain}`, keyRecord(rsa.publicKey)]),
+  ),
 }
 const pem = rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
 const dns = zoneDns(Object.fromEntries(Object.entries(zone).map(([name, text]) => [name, { TXT: [text] }])))
@@ -84,18 +86,27 @@ async function bytesOf(message: Message | undefined): Promise<Buffer> {
 
 async function sign(body: string): Promise<Buffer> {
   const options = signOptions.parse({ keys: [{ domain: 'a.example', selector: 'r', file: 'r' }] })
-  return bytesOf(await signMessage(messageFromBytes(Buffer.from(HEAD + body)), { ring, options, now: Date.now() - 5000 }))
+  return bytesOf(
+    await signMessage(messageFromBytes(Buffer.from(HEAD + body)), { ring, options, now: Date.now() - 5000 }),
+  )
 }
 
 async function verify(bytes: Uint8Array): Promise<readonly string[]> {
   const options = dkimOptions.parse({})
-  const verification = new Verification(options, { keys: new KeyStore(options).forMessage(nodeResolver(dns)), now: Date.now() })
+  const verification = new Verification(options, {
+    keys: new KeyStore(options).forMessage(nodeResolver(dns)),
+    now: Date.now(),
+  })
   verification.write(bytes)
   return (await verification.finish()).signatures.map(({ result, comment }) => comment ?? result)
 }
 
-function dkimpy<T>(requests: readonly { readonly do: string; readonly message: Uint8Array; readonly [option: string]: unknown }[]): T[] {
-  const input = JSON.stringify(requests.map((request) => ({ ...request, zone, message: Buffer.from(request.message).toString('base64') })))
+function dkimpy<T>(
+  requests: readonly { readonly do: string; readonly message: Uint8Array; readonly [option: string]: unknown }[],
+): T[] {
+  const input = JSON.stringify(
+    requests.map((request) => ({ ...request, zone, message: Buffer.from(request.message).toString('base64') })),
+  )
   const script = fileURLToPath(new URL('dkimpy.py', import.meta.url))
   const { stdout, stderr } = spawnSync('/usr/bin/python3', [script], { input, encoding: 'utf8' })
   if (stdout === '') throw new Error(stderr)
@@ -117,7 +128,10 @@ test('dkimpy sees what we see when a signed message was changed', { skip }, asyn
     [/^From:/m, 'From: evil@b.example\r\nFrom:'],
   ] as const
   const messages = changes.map(([from, to]) => Buffer.from(original.replace(from, to)))
-  assert.deepEqual(dkimpy(messages.map((message) => ({ do: 'verify', message }))), Array(changes.length).fill([false, false]))
+  assert.deepEqual(
+    dkimpy(messages.map((message) => ({ do: 'verify', message }))),
+    Array(changes.length).fill([false, false]),
+  )
   for (const message of messages) assert.ok((await verify(message)).every((result) => result !== 'pass'))
 })
 
@@ -139,16 +153,29 @@ test('we verify what dkimpy signs, in all canonical forms and with l=', { skip }
   }
 })
 
-test('dkimpy and we verify each other’s signatures by names with underscores and hyphens at an end', { skip }, async () => {
+test('dkimpy and we verify each other’s signatures by names with underscores and hyphens at an end', {
+  skip,
+}, async () => {
   const message = Buffer.from(`${HEAD}Hello\r\n`)
-  const requests = ODD.map(([selector, domain]) => ({ do: 'sign', selector, domain, key: pem, algorithm: 'rsa-sha256', message }))
-  const theirs = dkimpy<string>(requests.map((request) => ({ ...request, canonicalize: ['relaxed', 'relaxed'], length: false })))
+  const requests = ODD.map(([selector, domain]) => ({
+    do: 'sign',
+    selector,
+    domain,
+    key: pem,
+    algorithm: 'rsa-sha256',
+    message,
+  }))
+  const theirs = dkimpy<string>(
+    requests.map((request) => ({ ...request, canonicalize: ['relaxed', 'relaxed'], length: false })),
+  )
   for (const signed of theirs) assert.deepEqual(await verify(Buffer.from(signed, 'base64')), ['pass'])
   for (const [selector, domain] of ODD) {
     const { keys, ...options } = signOptions.parse({ keys: [{ domain, selector, file: join(folder, 'r') }] })
     const own = await KeyRing.open(keys, { log, reload: 1e9 }, 0)
     const from = messageFromBytes(Buffer.from(`From: joe@${domain}\r\n\r\nHello\r\n`))
-    const ours = await bytesOf(await signMessage(from, { ring: own, options: { ...options, keys }, now: Date.now() - 5000 }))
+    const ours = await bytesOf(
+      await signMessage(from, { ring: own, options: { ...options, keys }, now: Date.now() - 5000 }),
+    )
     assert.deepEqual(dkimpy([{ do: 'verify', message: ours }]), [[true]], `${selector} ${domain}`)
     assert.deepEqual(await verify(ours), ['pass'])
   }
@@ -157,7 +184,9 @@ test('dkimpy and we verify each other’s signatures by names with underscores a
 test('dkimpy validates our seals, and we validate its own', { skip }, async () => {
   const key = { domain: 'a.example', selector: 'r', privateKey: pem }
   const message = messageFromBytes(Buffer.from(`${HEAD}Hello\r\n`))
-  const ours = await bytesOf(await sealMessage(message, { key, authResults: 'mx.a.example; spf=pass', result: 'none', now: Date.now() }))
+  const ours = await bytesOf(
+    await sealMessage(message, { key, authResults: 'mx.a.example; spf=pass', result: 'none', now: Date.now() }),
+  )
   assert.deepEqual(dkimpy([{ do: 'arc-verify', message: ours }]), ['pass'])
   const found = Buffer.from('Authentication-Results: mx.a.example; spf=pass; arc=pass\r\n')
   const request = {
@@ -180,11 +209,17 @@ test('dkimpy validates our seals, and we validate its own', { skip }, async () =
   }
 })
 
-test('RFC 8301 §3.1: what OpenDKIM’s tool signs has the right hashes, but rsa-sha1 does not count', { skip }, async () => {
+test('RFC 8301 §3.1: what OpenDKIM’s tool signs has the right hashes, but rsa-sha1 does not count', {
+  skip,
+}, async () => {
   for (const body of ['Hello\r\n', ' a  b\t \r\n\r\n c \r\n\r\n\r\n']) {
-    const { stdout, stderr } = spawnSync(programPath('opendkim-testmsg'), ['-C', '-d', 'a.example', '-s', 'r', '-k', join(folder, 'r')], {
-      input: HEAD + body,
-    })
+    const { stdout, stderr } = spawnSync(
+      programPath('opendkim-testmsg'),
+      ['-C', '-d', 'a.example', '-s', 'r', '-k', join(folder, 'r')],
+      {
+        input: HEAD + body,
+      },
+    )
     assert.match(stdout.toString(), /^DKIM-Signature:/, stderr.toString())
     // A wrong hash of the body would be said first.
     assert.deepEqual(await verify(stdout), ['weak algorithm, weak-algorithm'])
@@ -195,7 +230,8 @@ test('OpenDKIM verifies what we sign', { skip: skip || !canMount || process.plat
   await using server = await serveZone(zone, { address: '127.0.0.154', port: 53 })
   await writeFile(join(folder, 'resolv.conf'), `nameserver ${server.address}\n`)
   // OpenDKIM asks the resolver of the machine: it gets a /etc/resolv.conf of its own.
-  const verified = (message: Buffer) => privateMount(join(folder, 'resolv.conf'), [programPath('opendkim-testmsg')], message)
+  const verified = (message: Buffer) =>
+    privateMount(join(folder, 'resolv.conf'), [programPath('opendkim-testmsg')], message)
   const signed = (await sign('Hello  there \r\n\r\n')).toString()
   // This build knows no Ed25519.
   const rsaOnly = signed.slice(0, signed.indexOf('DKIM-Signature', 10)) + signed.slice(signed.indexOf('From:'))

@@ -34,7 +34,8 @@ function toZone(data: Scenario['zonedata']): Zone {
     for (const record of records) {
       if (record === 'TIMEOUT') for (const type of ['A', 'AAAA', 'MX', 'TXT', 'PTR']) entry[type] ??= 'TIMEOUT'
       else if (typeof record === 'object') {
-        for (const [type, value] of Object.entries(record)) add(entry, type === 'SPF' ? (hasText ? '' : 'TXT') : type, value)
+        for (const [type, value] of Object.entries(record))
+          add(entry, type === 'SPF' ? (hasText ? '' : 'TXT') : type, value)
       }
     }
     if (isName(name)) zone[name] = entry as ZoneEntry
@@ -77,7 +78,10 @@ describe('RFC 7208: the official suite', { skip: missing(FILE) }, () => {
         const question = { ip: host, helo, from: splitSender(mailfrom, helo), hostname: 'receiver.example' }
         const check = await checkSpf(question, { dns: zoneDns(zone), timeout: 20_000 })
         const expected = differences.has(name) ? [differences.get(name)] : [result].flat()
-        assert.ok(expected.includes(check.result), `${check.result} (${check.comment}) instead of ${expected.join(' or ')}`)
+        assert.ok(
+          expected.includes(check.result),
+          `${check.result} (${check.comment}) instead of ${expected.join(' or ')}`,
+        )
         // The digits of an IPv6 address have no case: the suite writes some in upper case.
         if (explanation !== undefined && explanation !== 'DEFAULT')
           assert.equal(check.explanation?.toLowerCase(), explanation.toLowerCase())

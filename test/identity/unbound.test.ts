@@ -92,7 +92,9 @@ test('RFC 7766 §5: an answer too long for UDP comes over TCP', { skip }, async 
   assert.equal(dns.stats().tcp, before + 1)
 })
 
-test('RFC 2308 §5: a denial is kept as long as the SOA says, and a second question does not leave the process', { skip }, async () => {
+test('RFC 2308 §5: a denial is kept as long as the SOA says, and a second question does not leave the process', {
+  skip,
+}, async () => {
   await assert.rejects(dns.a('nobody.zone.example'), code('NXDOMAIN'))
   await assert.rejects(dns.txt('mx.zone.example'), code('NODATA'))
   const { sent } = dns.stats()
@@ -103,6 +105,9 @@ test('RFC 2308 §5: a denial is kept as long as the SOA says, and a second quest
 
 test('a zone whose servers do not answer is a failure, within the deadline', { skip }, async () => {
   const start = Date.now()
-  await assert.rejects(dns.a('x.dead.example'), (error: { code?: string }) => error.code === 'SERVFAIL' || error.code === 'TIMEOUT')
+  await assert.rejects(
+    dns.a('x.dead.example'),
+    (error: { code?: string }) => error.code === 'SERVFAIL' || error.code === 'TIMEOUT',
+  )
   assert.ok(Date.now() - start < 8000)
 })

@@ -26,7 +26,9 @@ function shown(name: string): string {
   return file.text
 }
 
-test('behind, by a UNIX socket: it belongs to the group that the page gives it to, and a chroot is no hindrance', { skip }, async (t) => {
+test('behind, by a UNIX socket: it belongs to the group that the page gives it to, and a chroot is no hindrance', {
+  skip,
+}, async (t) => {
   const folder = await makeFolder()
   t.after(() => rm(folder, { recursive: true, force: true }))
   await using postfix = await startPostfix({
@@ -41,19 +43,32 @@ test('behind, by a UNIX socket: it belongs to the group that the page gives it t
     await mkdir(path.join(folder, name))
     execFileSync(programPath('chown'), ['nobody', path.join(folder, name)])
   }
-  await writeFile(path.join(folder, 'socket.config.ts'), shown('socket.config.ts').replace('/var/spool/postfix/postroad', place))
+  await writeFile(
+    path.join(folder, 'socket.config.ts'),
+    shown('socket.config.ts').replace('/var/spool/postfix/postroad', place),
+  )
   const server = startCommand(folder, 'start', 'socket.config.ts', '--user', 'nobody', '--log', 'json')
   const [out, err] = [collect(server.stdout), collect(server.stderr)]
   const ended = once(server, 'close')
   try {
-    await until(() => (server.exitCode === null ? /Stop with Ctrl-C/.exec(out()) : assert.fail(`${out()}${err()}`)) ?? undefined)
+    await until(
+      () => (server.exitCode === null ? /Stop with Ctrl-C/.exec(out()) : assert.fail(`${out()}${err()}`)) ?? undefined,
+    )
     const socket = await stat(path.join(place, 'lmtp'))
     const group = Number(/^postfix:[^:]*:(\d+):/m.exec(readFileSync('/etc/group', 'utf8'))?.[1])
     assert.deepEqual([socket.mode & 0o777, socket.gid], [0o660, group])
     const data = Buffer.from('From: sender@client.example\r\nSubject: by a socket\r\n\r\nHello\r\n')
-    const taken = await CLIENTS.get('swaks')?.send({ port: postfix.port, from: 'sender@client.example', to: ['alice@example.test'], data })
+    const taken = await CLIENTS.get('swaks')?.send({
+      port: postfix.port,
+      from: 'sender@client.example',
+      to: ['alice@example.test'],
+      data,
+    })
     assert.ok(taken?.isSent, taken?.said)
-    assert.match((await mails(path.join(folder, 'mail/alice'), 1)).join(''), /by postfix\.test[\s\S]*Subject: by a socket/)
+    assert.match(
+      (await mails(path.join(folder, 'mail/alice'), 1)).join(''),
+      /by postfix\.test[\s\S]*Subject: by a socket/,
+    )
   } finally {
     server.kill('SIGTERM')
     await ended

@@ -38,7 +38,9 @@ async function fixture(): Promise<Fixture> {
     const text = shown.get(name)
     assert.ok(text, `${name} is on the page`)
     // A chroot is made by Debian's own scripts, for Debian's own folders.
-    return written.reduce((all, one) => all.replaceAll(String(one), String(port(one))), text).replace('inet n - y - -', 'inet n - n - -')
+    return written
+      .reduce((all, one) => all.replaceAll(String(one), String(port(one))), text)
+      .replace('inet n - y - -', 'inet n - n - -')
   }
   return {
     file,
@@ -73,7 +75,9 @@ async function send(port: number, user: string): Promise<{ readonly isSent: bool
   return client.send({ port, from: 'sender@client.example', to: [`${user}@example.test`], data })
 }
 
-test('in front: 250 is said when Postfix has said it, and what it refuses at RCPT is refused at RCPT', { skip }, async () => {
+test('in front: 250 is said when Postfix has said it, and what it refuses at RCPT is refused at RCPT', {
+  skip,
+}, async () => {
   await using place = await fixture()
   await using behind = await postfix({ master: place.file('front.master.cf') })
   await place.serve('in-front.config.ts')
@@ -87,7 +91,9 @@ test('behind: Postfix asks at RCPT who exists, and hands over by LMTP', { skip }
   await using place = await fixture()
   const folder = await place.serve('behind.config.ts')
   // To the client of this test, which is on this machine, Postfix is as to one from outside.
-  await using front = await postfix({ main: `${place.file('behind.main.cf')}mynetworks = 192.0.2.0/24\nvirtual_mailbox_maps =\n` })
+  await using front = await postfix({
+    main: `${place.file('behind.main.cf')}mynetworks = 192.0.2.0/24\nvirtual_mailbox_maps =\n`,
+  })
   const taken = await send(front.port, 'alice')
   assert.ok(taken.isSent, taken.said)
   assert.match((await mails(path.join(folder, 'mail/alice'), 1)).join(''), /by postfix\.test[\s\S]*Subject: beside/)

@@ -36,7 +36,10 @@ export const CLIENTS: ReadonlyMap<string, Client> = new Map([
   ['swaks', { tail: '', send: withFile(makeSwaks) }],
   ['smtp-source', { tail: '\r\n', send: withFile(makeSmtpSource) }],
   ['msmtp', { tail: '', send: (mail) => run(makeMsmtp(mail), withNewlines(mail.data)) }],
-  ['smtplib', { tail: '', send: (mail) => run(['python3', '-c', SMTPLIB, `${mail.port}`, mail.from, ...mail.to], mail.data) }],
+  [
+    'smtplib',
+    { tail: '', send: (mail) => run(['python3', '-c', SMTPLIB, `${mail.port}`, mail.from, ...mail.to], mail.data) },
+  ],
   ['nodemailer', { tail: '', send: sendWithNodemailer }],
 ])
 
@@ -65,7 +68,19 @@ function makeSmtpSource({ port, from, to }: Mail, file: string): string[] {
 
 function makeMsmtp({ port, from, to }: Mail): string[] {
   const plain = ['--tls=off', '--auth=off', '--set-from-header=off', '--set-date-header=off', '--set-msgid-header=off']
-  return ['msmtp', '-C', '/dev/null', '--host=127.0.0.1', `--port=${port}`, '--domain=client.example', ...plain, '-f', from, '--', ...to]
+  return [
+    'msmtp',
+    '-C',
+    '/dev/null',
+    '--host=127.0.0.1',
+    `--port=${port}`,
+    '--domain=client.example',
+    ...plain,
+    '-f',
+    from,
+    '--',
+    ...to,
+  ]
 }
 
 const SMTPLIB = `

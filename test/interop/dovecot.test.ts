@@ -28,10 +28,15 @@ test('Dovecot takes mail over LMTP and gives it back over IMAP, octet for octet'
 test('a stopped Dovecot refuses connections, and comes back on the same ports with its mail', { skip }, async () => {
   await using dovecot = await startDovecot(['alice@example.test'])
   const transport = createTransport({ host: '127.0.0.1', port: dovecot.lmtp.port, lmtp: true, ignoreTLS: true })
-  await transport.sendMail({ envelope: { from: 'sender@client.example', to: ['alice@example.test'] }, raw: trickyMessage('before') })
+  await transport.sendMail({
+    envelope: { from: 'sender@client.example', to: ['alice@example.test'] },
+    raw: trickyMessage('before'),
+  })
   await dovecot.stop()
   await assert.rejects(
-    new Promise((resolve, reject) => connect(dovecot.lmtp.port, '127.0.0.1').on('connect', resolve).on('error', reject)),
+    new Promise((resolve, reject) =>
+      connect(dovecot.lmtp.port, '127.0.0.1').on('connect', resolve).on('error', reject),
+    ),
     { code: 'ECONNREFUSED' },
   )
   await dovecot.start()

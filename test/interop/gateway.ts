@@ -47,7 +47,8 @@ export async function startGateway(lmtp: string): Promise<Gateway> {
   }
   const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (said += text))
   const stop = () => end(child)
   const dispose = async () => {
     await stop()

@@ -69,7 +69,8 @@ export function largeMessage(subject: string, octets: number): Buffer {
  */
 export function traceOf(received: Buffer, original: Buffer): string {
   const at = received.length - original.length
-  if (at < 0 || !received.subarray(at).equals(original)) throw new Error(`not the same octets: ${describeDifference(received, original)}`)
+  if (at < 0 || !received.subarray(at).equals(original))
+    throw new Error(`not the same octets: ${describeDifference(received, original)}`)
   const trace = received.toString('latin1', 0, at)
   for (const line of trace.split('\r\n')) {
     const name = /^([!-9;-~]+):/.exec(line)?.[1]
@@ -82,6 +83,7 @@ function describeDifference(received: Buffer, original: Buffer): string {
   const start = Math.max(0, received.indexOf(original.subarray(0, 20)))
   let at = 0
   while (at < original.length && received[start + at] === original[at]) at++
-  const show = (bytes: Buffer, from: number) => JSON.stringify(bytes.toString('latin1', Math.max(0, from - 20), from + 40))
+  const show = (bytes: Buffer, from: number) =>
+    JSON.stringify(bytes.toString('latin1', Math.max(0, from - 20), from + 40))
   return `at octet ${at} of ${original.length}, got ${show(received, start + at)} for ${show(original, at)}`
 }

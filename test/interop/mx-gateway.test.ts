@@ -32,7 +32,9 @@ async function send(name: string, mail: Partial<Mail> & Pick<Mail, 'data'>) {
   assert.ok(client, name)
   const sent = await client.send({ port: gateway.port, from: 'sender@client.example', to: [ALICE], ...mail })
   // What the gateway has to say of it is shown with a failure.
-  return sent.isSent ? sent : { ...sent, said: `${sent.said}\n${gateway.log().trimEnd().split('\n').slice(-3).join('\n')}` }
+  return sent.isSent
+    ? sent
+    : { ...sent, said: `${sent.said}\n${gateway.log().trimEnd().split('\n').slice(-3).join('\n')}` }
 }
 
 /** The messages of a mailbox with this subject. */
@@ -101,7 +103,9 @@ test('the null reverse-path goes through', { skip }, async () => {
   assert.match(message!.toString('latin1'), /^Return-Path: <>\r\n/)
 })
 
-test('while Dovecot is dead the client hears 4xx, and the mail arrives once when it tries again', { skip }, async () => {
+test('while Dovecot is dead the client hears 4xx, and the mail arrives once when it tries again', {
+  skip,
+}, async () => {
   const data = trickyMessage('second attempt')
   await dovecot.stop()
   try {
@@ -117,7 +121,9 @@ test('while Dovecot is dead the client hears 4xx, and the mail arrives once when
   assert.equal((await findMail(ALICE, 'second attempt')).length, 1)
 })
 
-test('a gateway over the UNIX socket of Dovecot does the same, and leaves with exit code 0 when asked to', { skip }, async () => {
+test('a gateway over the UNIX socket of Dovecot does the same, and leaves with exit code 0 when asked to', {
+  skip,
+}, async () => {
   await using other = await startGateway(dovecot.lmtp.path)
   const data = trickyMessage('over a socket')
   const sent = await send('nodemailer', { port: other.port, data })

@@ -53,10 +53,14 @@ mail {
 }
 `,
   )
-  const nginx = spawn(programPath('nginx'), ['-p', folder, '-e', `${folder}/error.log`, '-c', `${folder}/nginx.conf`], { stdio: 'ignore' })
+  const nginx = spawn(programPath('nginx'), ['-p', folder, '-e', `${folder}/error.log`, '-c', `${folder}/nginx.conf`], {
+    stdio: 'ignore',
+  })
   const ended = once(nginx, 'exit')
   const early = new AbortController()
-  void ended.then(async () => early.abort(new Error(`nginx has ended: ${await readFile(`${folder}/error.log`, 'utf8').catch(String)}`)))
+  void ended.then(async () =>
+    early.abort(new Error(`nginx has ended: ${await readFile(`${folder}/error.log`, 'utf8').catch(String)}`)),
+  )
   await waitForBanner(port, early.signal)
   return {
     port,
@@ -75,7 +79,9 @@ interface Seen {
   readonly identity: string | undefined
 }
 
-async function startBehind(listen: Partial<ListenOptions>): Promise<{ seen: Seen[]; server: Awaited<ReturnType<typeof startServer>> }> {
+async function startBehind(
+  listen: Partial<ListenOptions>,
+): Promise<{ seen: Seen[]; server: Awaited<ReturnType<typeof startServer>> }> {
   const seen: Seen[] = []
   const witness = definePlugin({
     name: 'witness',
@@ -88,14 +94,24 @@ async function startBehind(listen: Partial<ListenOptions>): Promise<{ seen: Seen
   })
   const plugins = [
     witness(),
-    definePlugin({ name: 'users', hooks: { auth: { mechanisms: ['PLAIN'], handler: () => assert.fail('nginx has asked already') } } })(),
-    routing({ domains: { 'mx.test': { via: 'maildir' } }, relay: { networks: ['127.0.0.1'], authenticated: true, via: 'smtp' } }),
+    definePlugin({
+      name: 'users',
+      hooks: { auth: { mechanisms: ['PLAIN'], handler: () => assert.fail('nginx has asked already') } },
+    })(),
+    routing({
+      domains: { 'mx.test': { via: 'maildir' } },
+      relay: { networks: ['127.0.0.1'], authenticated: true, via: 'smtp' },
+    }),
   ]
   return { seen, server: await startServer(plugins, { xclient: ['127.0.0.1/32'], authWithoutTls: true, ...listen }) }
 }
 
 /** Says each line when the one before is answered, from an address of the loopback; gives the last line of each reply, the banner's first. */
-async function talk(port: number, localAddress: string, lines: readonly string[]): Promise<{ replies: string[]; end(): void }> {
+async function talk(
+  port: number,
+  localAddress: string,
+  lines: readonly string[],
+): Promise<{ replies: string[]; end(): void }> {
   const socket = connect({ port, host: '127.0.0.1', localAddress })
   socket.setEncoding('latin1').on('error', () => {})
   const replies: string[] = []
@@ -121,7 +137,13 @@ async function talk(port: number, localAddress: string, lines: readonly string[]
 
 const codes = (replies: readonly string[]): string => replies.map((reply) => reply.slice(0, 3)).join(' ')
 const LOGIN = ['EHLO client.example', `AUTH PLAIN ${Buffer.from('\0alice@mx.test\0secret').toString('base64')}`]
-const MESSAGE = ['MAIL FROM:<alice@mx.test>', 'RCPT TO:<b@elsewhere.example>', 'DATA', 'Subject: x\r\n\r\nx\r\n.', 'QUIT']
+const MESSAGE = [
+  'MAIL FROM:<alice@mx.test>',
+  'RCPT TO:<b@elsewhere.example>',
+  'DATA',
+  'Subject: x\r\n\r\nx\r\n.',
+  'QUIT',
+]
 
 test('nginx: with xclientLogin "trust" its users are ours, and may send', { skip, timeout: 60_000 }, async () => {
   const { seen, server } = await startBehind({ auth: 'required', xclientLogin: 'trust' })
@@ -132,11 +154,19 @@ test('nginx: with xclientLogin "trust" its users are ours, and may send', { skip
   assert.deepEqual(seen, [{ address: '127.0.0.5', identity: 'alice@mx.test' }])
 })
 
-test('nginx: by default its LOGIN is read and proves nothing, and mail for us comes in', { skip, timeout: 60_000 }, async () => {
+test('nginx: by default its LOGIN is read and proves nothing, and mail for us comes in', {
+  skip,
+  timeout: 60_000,
+}, async () => {
   const { seen, server } = await startBehind({})
   await using _server = server
   await using nginx = await startNginx(server.port, 'plain')
-  const { replies } = await talk(nginx.port, '127.0.0.5', [...LOGIN, ...MESSAGE.slice(0, 2), 'RCPT TO:<b@mx.test>', ...MESSAGE.slice(2)])
+  const { replies } = await talk(nginx.port, '127.0.0.5', [
+    ...LOGIN,
+    ...MESSAGE.slice(0, 2),
+    'RCPT TO:<b@mx.test>',
+    ...MESSAGE.slice(2),
+  ])
   assert.equal(codes(replies), '220 250 235 250 550 250 354 250 221', replies.join('\n'))
   assert.deepEqual(seen, [{ address: '127.0.0.5', identity: undefined }])
 })
@@ -163,7 +193,13 @@ test('nginx: what its client says to us through it is not said by nginx', { skip
   const [mail = '', rcpt = ''] = MESSAGE
   // Once it has said who the client is nginx hands on every octet, and the client may say XCLIENT, too.
   const forged = ['XCLIENT ADDR=127.0.0.1 LOGIN=alice@mx.test', 'EHLO client.example', mail, rcpt]
-  const { replies, end } = await talk(nginx.port, '127.0.0.5', ['EHLO client.example', mail, 'RCPT TO:<b@mx.test>', 'RSET', ...forged])
+  const { replies, end } = await talk(nginx.port, '127.0.0.5', [
+    'EHLO client.example',
+    mail,
+    'RCPT TO:<b@mx.test>',
+    'RSET',
+    ...forged,
+  ])
   end()
   assert.equal(codes(replies), '220 250 250 250 250 550 250 250 550', replies.join('\n'))
   assert.deepEqual(

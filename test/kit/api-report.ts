@@ -67,7 +67,9 @@ export function surface(entry: string): readonly string[] {
     }
   }
   const exported = new Set(exportedNames(entry).map(({ file, name }) => `${file} ${name}`))
-  const rows = [...reached.values()].map(({ file, name, text }) => `${exported.has(`${file} ${name}`) ? 'export ' : ''}${text}`)
+  const rows = [...reached.values()].map(
+    ({ file, name, text }) => `${exported.has(`${file} ${name}`) ? 'export ' : ''}${text}`,
+  )
   return [...aliases, ...rows].sort((a, b) => (a < b ? -1 : 1))
 }
 
@@ -92,7 +94,9 @@ function load(file: string): Module {
   )
   const declarations = statements.flatMap((text) => {
     const bare = text.replace(/^export (?:default )?/, '').replace(/^declare /, '')
-    const name = /^(?:abstract )?(?:async )?(?:interface|type|class|function|const|let|var|enum) ([\w$]+)/.exec(bare)?.[1]
+    const name = /^(?:abstract )?(?:async )?(?:interface|type|class|function|const|let|var|enum) ([\w$]+)/.exec(
+      bare,
+    )?.[1]
     return name === undefined ? [] : [{ file, name, text: bare }]
   })
   const module = { declarations, imports, statements }
@@ -118,7 +122,11 @@ function exportedNames(file: string): readonly { readonly file: string; readonly
 }
 
 /** A name may be passed on by the module it is exported from. */
-function through(file: string, name: string, as: string): readonly { readonly file: string; readonly name: string; readonly as: string }[] {
+function through(
+  file: string,
+  name: string,
+  as: string,
+): readonly { readonly file: string; readonly name: string; readonly as: string }[] {
   if (load(file).declarations.some((one) => one.name === name)) return [{ file, name, as }]
   return exportedNames(file)
     .filter((one) => one.as === name)
@@ -129,7 +137,9 @@ function references({ file, text }: Declaration): readonly { readonly file: stri
   const { declarations, imports } = load(file)
   const words = new Set(text.match(/[A-Za-z_$][\w$]*/g))
   const local = declarations.filter(({ name }) => words.has(name)).map(({ name }) => ({ file, name }))
-  const foreign = [...imports].filter(([name]) => words.has(name)).flatMap(([, target]) => through(target.file, target.name, target.name))
+  const foreign = [...imports]
+    .filter(([name]) => words.has(name))
+    .flatMap(([, target]) => through(target.file, target.name, target.name))
   return [...local, ...foreign]
 }
 
@@ -179,6 +189,8 @@ export function unannounced(
   { released, changesets }: { readonly released: Released; readonly changesets: { has(name: string): boolean } },
 ): readonly string[] {
   return reports
-    .filter(({ name, digest }) => released[name] !== undefined && released[name]?.digest !== digest && !changesets.has(name))
+    .filter(
+      ({ name, digest }) => released[name] !== undefined && released[name]?.digest !== digest && !changesets.has(name),
+    )
     .map(({ name }) => name)
 }

@@ -7,7 +7,8 @@ import { referencePages } from './reference.ts'
 
 const reports = apiReports()
 mkdirSync(path.join(ROOT, REPORTS), { recursive: true })
-for (const name of readdirSync(path.join(ROOT, REPORTS)).filter((one) => one.endsWith('.txt'))) rmSync(path.join(ROOT, REPORTS, name))
+for (const name of readdirSync(path.join(ROOT, REPORTS)).filter((one) => one.endsWith('.txt')))
+  rmSync(path.join(ROOT, REPORTS, name))
 for (const { file, text } of reports) writeFileSync(path.join(ROOT, file), text)
 console.log(`${reports.length} reports in ${REPORTS}`)
 for (const [file, text] of await referencePages()) {

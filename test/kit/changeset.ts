@@ -23,7 +23,10 @@ export function announced(): ReadonlyMap<string, Bump> {
 export function entriesOf(text: string): readonly { readonly name: string; readonly bump: Bump }[] {
   const [, head = ''] = /^---\n([\s\S]*?)\n---/.exec(text) ?? []
   // `as`: the expression takes no other size.
-  return [...head.matchAll(/^['"]?(@?[\w/-]+)['"]?: *(patch|minor|major)$/gm)].map(([, name = '', bump]) => ({ name, bump: bump as Bump }))
+  return [...head.matchAll(/^['"]?(@?[\w/-]+)['"]?: *(patch|minor|major)$/gm)].map(([, name = '', bump]) => ({
+    name,
+    bump: bump as Bump,
+  }))
 }
 
 /** What every plugin is made of: a change of it that breaks a plugin breaks everything that shows its types. */
@@ -51,7 +54,8 @@ export function addConsequences(): void {
   followPeers(workspaces)
   const scaffold = workspaces.find(({ manifest }) => manifest.name === SCAFFOLD)
   const made = Object.keys(scaffold?.manifest.devDependencies ?? {}).filter((name) => announced().has(name))
-  if (made.length > 0) write('scaffold', [`"${SCAFFOLD}": patch`], `New plugins begin with this version of ${made.join(' and ')}.`)
+  if (made.length > 0)
+    write('scaffold', [`"${SCAFFOLD}": patch`], `New plugins begin with this version of ${made.join(' and ')}.`)
 }
 
 /** Whoever has a peer that breaks breaks with it, and takes its coming version. */
@@ -67,7 +71,8 @@ function followPeers(workspaces: readonly Workspace[]): void {
   for (const user of workspaces) {
     const peers = Object.keys(user.manifest.peerDependencies ?? {}).filter((name) => broken.has(name))
     for (const name of peers) widenPeer(user, name, broken.get(name) ?? '')
-    if (peers.length > 0 && !broken.has(user.manifest.name)) followers.push(`"${user.manifest.name}": ${breakOf(user.manifest.version)}`)
+    if (peers.length > 0 && !broken.has(user.manifest.name))
+      followers.push(`"${user.manifest.name}": ${breakOf(user.manifest.version)}`)
   }
   if (followers.length > 0) write('peers', followers, 'Needs new versions of its peers.')
 }

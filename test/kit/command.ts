@@ -30,7 +30,11 @@ export function startNode(folder: string, ...args: readonly string[]): ChildProc
   return spawnNode(folder, args)
 }
 
-function spawnNode(folder: string, args: readonly string[], stdio: SpawnOptions['stdio'] = ['ignore', 'pipe', 'pipe']): ChildProcess {
+function spawnNode(
+  folder: string,
+  args: readonly string[],
+  stdio: SpawnOptions['stdio'] = ['ignore', 'pipe', 'pipe'],
+): ChildProcess {
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined, FORCE_COLOR: undefined, NO_COLOR: '1' }
   return spawn(process.execPath, ['--conditions=@postroad/source', ...args], { cwd: folder, env, stdio })
 }

@@ -44,7 +44,11 @@ test('the recipes pass their tables', async () => {
 
 for (const { name } of [...files, ...others].filter((file) => file.name.endsWith('.config.ts')))
   test(`${name}: postroad check has nothing to say`, async () => {
-    assert.deepEqual(await ended(startCommand(folder, 'check', name)), { code: 0, out: 'The configuration is fine.\n', err: '' })
+    assert.deepEqual(await ended(startCommand(folder, 'check', name)), {
+      code: 0,
+      out: 'The configuration is fine.\n',
+      err: '',
+    })
   })
 
 test('the recipes are right to the compiler', async () => {
@@ -55,7 +59,10 @@ test('the recipes are right to the compiler', async () => {
     rewriteRelativeImportExtensions: false,
     allowImportingTsExtensions: true,
   }
-  await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify({ extends: base, compilerOptions: settings, include: ['*.ts'] }))
+  await writeFile(
+    path.join(folder, 'tsconfig.json'),
+    JSON.stringify({ extends: base, compilerOptions: settings, include: ['*.ts'] }),
+  )
   const { code, out } = await ended(startNode(folder, path.join(ROOT, 'node_modules/typescript/bin/tsc')))
   const own = out.split('\n').filter((line) => /^[\w.-]+\(/.test(line))
   assert.deepEqual(own, [], out)

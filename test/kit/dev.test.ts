@@ -27,8 +27,20 @@ export const rule = definePlugin({ name: 'rule', hooks: {
 `
 
 async function send(port: number): Promise<string> {
-  return (await ended(startCommand(folder, 'send', '--to', 'b@ours.test', 'nobody@ours.test', '--server', `127.0.0.1:${port}`, '--quiet')))
-    .out
+  return (
+    await ended(
+      startCommand(
+        folder,
+        'send',
+        '--to',
+        'b@ours.test',
+        'nobody@ours.test',
+        '--server',
+        `127.0.0.1:${port}`,
+        '--quiet',
+      ),
+    )
+  ).out
 }
 
 test('serves, shows a tree, reloads what was saved, keeps the old one when it is wrong, ends with 0', async () => {
@@ -56,7 +68,10 @@ test('serves, shows a tree, reloads what was saved, keeps the old one when it is
     assert.match(await send(port), /550 5\.7\.1 second/)
     await writeFile(path.join(folder, 'rule.ts'), 'export {')
     await until(
-      () => /not reloaded, the old one goes on: postroad\.config\.ts cannot be loaded: rule\.ts:1: .*\n {2}export \{/.exec(err())?.[0],
+      () =>
+        /not reloaded, the old one goes on: postroad\.config\.ts cannot be loaded: rule\.ts:1: .*\n {2}export \{/.exec(
+          err(),
+        )?.[0],
     )
     assert.match(await send(port), /550 5\.7\.1 second/)
   } finally {

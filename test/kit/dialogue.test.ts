@@ -26,7 +26,9 @@ export default defineConfig({ hostname: 'mx.test', setup: (app) => void app.use(
 test('runs files against a configuration on a free port, names the line that went wrong, and ends with 1', async () => {
   const good = await ended(startCommand(folder, 'dialogue', 'good.smtp', '--config', '.'))
   assert.deepEqual(good, { code: 0, out: '✔ good.smtp\n', err: '' })
-  const both = await ended(startCommand(folder, 'dialogue', 'good.smtp', 'bad.smtp', '--config', '.', '--json', '--octets'))
+  const both = await ended(
+    startCommand(folder, 'dialogue', 'good.smtp', 'bad.smtp', '--config', '.', '--json', '--octets'),
+  )
   assert.equal(both.code, 1)
   const [first, second] = both.out
     .trim()
@@ -43,6 +45,12 @@ test('runs a file against a server', async () => {
   const { code, err } = await ended(startCommand(folder, 'dialogue', 'bad.smtp', '--server', at))
   assert.equal(code, 1, err)
   await server.close()
-  assert.match((await ended(startCommand(folder, 'dialogue', 'bad.smtp', '--server', 'nowhere'))).err, /--server is host:port/)
-  assert.match((await ended(startCommand(folder, 'dialogue', 'none.smtp', '--server', at))).err, /none\.smtp cannot be read/)
+  assert.match(
+    (await ended(startCommand(folder, 'dialogue', 'bad.smtp', '--server', 'nowhere'))).err,
+    /--server is host:port/,
+  )
+  assert.match(
+    (await ended(startCommand(folder, 'dialogue', 'none.smtp', '--server', at))).err,
+    /none\.smtp cannot be read/,
+  )
 })

@@ -39,7 +39,9 @@ function commands(text: string): readonly ShownCommand[] {
 
 /** Whether the lines are what was shown. */
 export function fits(shown: readonly string[], lines: readonly string[]): boolean {
-  const pattern = shown.map((line) => (line.trim() === '…' ? '(?:.*\\n)*?' : `${line.split('…').map(quote).join('.*')}\\n`)).join('')
+  const pattern = shown
+    .map((line) => (line.trim() === '…' ? '(?:.*\\n)*?' : `${line.split('…').map(quote).join('.*')}\\n`))
+    .join('')
   return new RegExp(`^${pattern}$`).test(`${lines.join('\n')}\n`)
 }
 

@@ -43,7 +43,9 @@ test('plugin new NAME writes a folder whose table, contract and dialogue pass, a
 })
 
 test('plugin new NAME --file writes one file and its test, which pass', async () => {
-  const { code, out } = await ended(startCommand(folder, 'plugin', 'new', 'house', '--file', '--folder', 'rules', '--json'))
+  const { code, out } = await ended(
+    startCommand(folder, 'plugin', 'new', 'house', '--file', '--folder', 'rules', '--json'),
+  )
   assert.equal(code, 0)
   assert.deepEqual(JSON.parse(out).files, ['house.ts', 'house.test.ts'])
   assert.ok((await passes('rules', 'house.test.ts')) > 10)

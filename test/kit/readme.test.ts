@@ -27,7 +27,11 @@ test('the page shows a configuration, its test, and nothing that is not run here
 })
 
 test('postroad check has nothing to say of the configuration', async () => {
-  assert.deepEqual(await ended(startCommand(folder, 'check')), { code: 0, out: 'The configuration is fine.\n', err: '' })
+  assert.deepEqual(await ended(startCommand(folder, 'check')), {
+    code: 0,
+    out: 'The configuration is fine.\n',
+    err: '',
+  })
 })
 
 test('the test passes, and fails when the rule does not do what it says', async () => {
@@ -45,7 +49,10 @@ test('the test passes, and fails when the rule does not do what it says', async 
 test('both are right to the compiler', async () => {
   const settings = { noEmit: true, customConditions: ['@postroad/source'], rewriteRelativeImportExtensions: false, allowImportingTsExtensions: true } // biome-ignore format: short
   const base = path.relative(folder, path.join(ROOT, 'tsconfig.base.json'))
-  await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify({ extends: base, compilerOptions: settings, include: ['*.ts'] }))
+  await writeFile(
+    path.join(folder, 'tsconfig.json'),
+    JSON.stringify({ extends: base, compilerOptions: settings, include: ['*.ts'] }),
+  )
   const { out } = await ended(startNode(folder, path.join(ROOT, 'node_modules/typescript/bin/tsc')))
   assert.deepEqual(
     out.split('\n').filter((line) => /^[\w.-]+\(/.test(line)),

@@ -16,5 +16,8 @@ test('commands, facts and services were found', () => {
     pages.get('docs/reference/facts.md') ?? '',
     /\| `spf` \| `spfFact` of `@postroad\/authres` \| transaction \| .* \| `@postroad\/spf` \|/,
   )
-  assert.match(pages.get('docs/reference/services.md') ?? '', /\| `store` \| `Store` of `@postroad\/plugin` \| .*`@postroad\/greylist`/)
+  assert.match(
+    pages.get('docs/reference/services.md') ?? '',
+    /\| `store` \| `Store` of `@postroad\/plugin` \| .*`@postroad\/greylist`/,
+  )
 })

@@ -24,7 +24,9 @@ async function help(...command: readonly string[]): Promise<string> {
 
 async function renderCommands(): Promise<string> {
   const overview = await help()
-  const names = [...overview.matchAll(/^ {2}([a-z]+) .*$/gm)].map((match) => match[1] ?? '').filter((name) => name !== 'help')
+  const names = [...overview.matchAll(/^ {2}([a-z]+) .*$/gm)]
+    .map((match) => match[1] ?? '')
+    .filter((name) => name !== 'help')
   const sections: string[] = []
   for (const name of names) {
     const command = name === 'plugin' ? [name, 'new'] : [name]
@@ -80,7 +82,9 @@ function docOfType(name: string, text: string): string {
 function renderKeys(kind: 'Fact' | 'Service'): string {
   const sources = readWorkspaces()
     .filter(({ manifest }) => manifest.private !== true)
-    .flatMap(({ manifest, sources: own }) => own.filter(({ isTest }) => !isTest).map((source) => ({ packageName: manifest.name, source })))
+    .flatMap(({ manifest, sources: own }) =>
+      own.filter(({ isTest }) => !isTest).map((source) => ({ packageName: manifest.name, source })),
+    )
   const keys = findKeys(kind, sources)
   const names = [...new Set(keys.map(({ name }) => name))].sort()
   const rows = names.map((name) =>
@@ -114,7 +118,9 @@ function row(
 ): string {
   const places = keys.map(({ constant, packageName }) => `\`${constant}\` of \`${packageName}\``).join(', ')
   const users = (...patterns: readonly ((constant: string) => string)[]): string => {
-    const names = keys.flatMap((key) => packagesWith(key, sources, patterns.map((pattern) => pattern(key.constant)).join('|')))
+    const names = keys.flatMap((key) =>
+      packagesWith(key, sources, patterns.map((pattern) => pattern(key.constant)).join('|')),
+    )
     return (
       [...new Set(names)]
         .sort()
@@ -123,18 +129,24 @@ function row(
     )
   }
   const provided = users(declaring('provides'))
-  const read = kind === 'Fact' ? users(declaring('after'), (constant) => `\\b(?:find|get)\\(${constant}\\)`) : users(declaring('needs'))
+  const read =
+    kind === 'Fact'
+      ? users(declaring('after'), (constant) => `\\b(?:find|get)\\(${constant}\\)`)
+      : users(declaring('needs'))
   const text = keys.find((key) => key.text !== '')?.text ?? '–'
   return `| ${[`\`${name}\``, places, ...(kind === 'Fact' ? [keys[0]?.scope ?? ''] : []), text, provided, read].join(' | ')} |`
 }
 
-const declaring = (key: string) => (constant: string) => `\\b${key}: (?:\\[[^\\]]*\\b${constant}\\b|\\{[^}]*\\b${constant}\\b)`
+const declaring = (key: string) => (constant: string) =>
+  `\\b${key}: (?:\\[[^\\]]*\\b${constant}\\b|\\{[^}]*\\b${constant}\\b)`
 
 function packagesWith({ constant, packageName }: Key, sources: readonly Used[], pattern: string): readonly string[] {
   const used = new RegExp(pattern)
   const imported = new RegExp(`import[^;]*?\\b${constant}\\b[^;]*? from '${packageName}'`)
   return sources
-    .filter(({ packageName: own, source }) => used.test(source.text) && (own === packageName || imported.test(source.text)))
+    .filter(
+      ({ packageName: own, source }) => used.test(source.text) && (own === packageName || imported.test(source.text)),
+    )
     .map((one) => one.packageName)
 }
 

@@ -68,7 +68,9 @@ function refuse(sentences: readonly string[]): number {
 function outlook(): string {
   const names = [...announced().keys()]
   if (names.length > 0) return `Changesets wait for ${names.join(', ')}: npm run release -- --version`
-  return isFirst() ? 'It will be the first release: all of it is new, and no changeset is needed.' : 'No changeset waits.'
+  return isFirst()
+    ? 'It will be the first release: all of it is new, and no changeset is needed.'
+    : 'No changeset waits.'
 }
 
 function isFirst(): boolean {
@@ -79,7 +81,9 @@ function isFirst(): boolean {
 function unspoken(reports: ReturnType<typeof apiReports>): readonly string[] {
   const digests = reports.map(({ name, text }) => ({ name, digest: digestOf(text) }))
   const silent = unannounced(digests, { released: readReleased(), changesets: announced() })
-  return silent.length > 0 ? [`The API of ${silent.join(', ')} has changed, and no changeset says so: npx changeset`] : []
+  return silent.length > 0
+    ? [`The API of ${silent.join(', ')} has changed, and no changeset says so: npx changeset`]
+    : []
 }
 
 /** A reader of the registry must find the source and a place to complain. */
@@ -101,7 +105,11 @@ function isRehearsal(): boolean {
 /** A row a package: what its tarball would be. */
 function contents(): readonly string[] {
   const folders = readWorkspaces().filter(({ manifest }) => manifest.private !== true)
-  const out = run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', ...folders.flatMap(({ folder }) => ['-w', folder])], 'pipe')
+  const out = run(
+    'npm',
+    ['pack', '--dry-run', '--json', '--ignore-scripts', ...folders.flatMap(({ folder }) => ['-w', folder])],
+    'pipe',
+  )
   const packed = Object.values(JSON.parse(out) as object) as readonly {
     readonly id: string
     readonly size: number
@@ -115,7 +123,12 @@ function contents(): readonly string[] {
 
 function run(command: string, args: readonly string[], output: 'inherit' | 'pipe' = 'inherit'): string {
   const env = { ...process.env, ...(args[0] !== 'config' && { npm_config_registry: registry }) }
-  const { status, stdout, error } = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', env, stdio: ['ignore', output, 'inherit'] })
+  const { status, stdout, error } = spawnSync(command, args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env,
+    stdio: ['ignore', output, 'inherit'],
+  })
   if (status !== 0) throw new Error(`${path.basename(command)} ${args[0]} ended with ${status}`, { cause: error })
   return stdout ?? ''
 }

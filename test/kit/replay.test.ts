@@ -32,16 +32,35 @@ test('mail of the past against another rule: what would change, from log and Mai
   const out = collect(server.stdout)
   const port = await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1])
   for (const subject of ['Minutes', 'lottery', 'Hello'])
-    await ended(startCommand(folder, 'send', '--server', `127.0.0.1:${port}`, '--to', 'a@ours.test', 'b@other.test', '--subject', subject))
+    await ended(
+      startCommand(
+        folder,
+        'send',
+        '--server',
+        `127.0.0.1:${port}`,
+        '--to',
+        'a@ours.test',
+        'b@other.test',
+        '--subject',
+        subject,
+      ),
+    )
   server.kill('SIGTERM')
   await once(server, 'close')
   await write('mail.log', out())
-  const same = await ended(startCommand(folder, 'replay', 'mail.log', '--config', 'old.config.ts', '--messages', 'mail', '--no-dns'))
+  const same = await ended(
+    startCommand(folder, 'replay', 'mail.log', '--config', 'old.config.ts', '--messages', 'mail', '--no-dns'),
+  )
   assert.deepEqual(
     { code: same.code, out: same.out },
-    { code: 0, out: '3 transactions, 0 would change; of 1 the message is not kept, and only the envelope was replayed.\n' },
+    {
+      code: 0,
+      out: '3 transactions, 0 would change; of 1 the message is not kept, and only the envelope was replayed.\n',
+    },
   )
-  const other = await ended(startCommand(folder, 'replay', 'mail.log', '--config', 'new.config.ts', '--messages', 'mail', '--no-dns'))
+  const other = await ended(
+    startCommand(folder, 'replay', 'mail.log', '--config', 'new.config.ts', '--messages', 'mail', '--no-dns'),
+  )
   assert.equal(other.code, 1, other.err)
   assert.match(
     other.out,
@@ -49,7 +68,18 @@ test('mail of the past against another rule: what would change, from log and Mai
   )
   assert.match(other.out, /\n3 transactions, 1 would change/)
   const json = await ended(
-    startCommand(folder, 'replay', 'mail.log', '--config', 'new.config.ts', '--messages', 'mail', '--since', '1d', '--json'),
+    startCommand(
+      folder,
+      'replay',
+      'mail.log',
+      '--config',
+      'new.config.ts',
+      '--messages',
+      'mail',
+      '--since',
+      '1d',
+      '--json',
+    ),
   )
   assert.deepEqual(
     json.out
@@ -95,10 +125,15 @@ export default defineConfig({ hostname: 'mx.test', folder: 'asked', setup(app) {
     'RSET',
     'QUIT',
   ]
-  const octets = ['HELO c.test', 'MAIL FROM:<a@b.test>', 'RCPT TO:<w@ours.test>', 'RSET', ...lines].map((line) => `C: ${line}\nS: *\n`)
-  await runDialogue(`S: 220 *\n${octets.join('')}`.replace('C: EHLO c.test\nS: *', 'C: EHLO c.test\nS: 250-*\nS: 250 *'), {
-    port: Number(port),
-  })
+  const octets = ['HELO c.test', 'MAIL FROM:<a@b.test>', 'RCPT TO:<w@ours.test>', 'RSET', ...lines].map(
+    (line) => `C: ${line}\nS: *\n`,
+  )
+  await runDialogue(
+    `S: 220 *\n${octets.join('')}`.replace('C: EHLO c.test\nS: *', 'C: EHLO c.test\nS: 250-*\nS: 250 *'),
+    {
+      port: Number(port),
+    },
+  )
   server.kill('SIGTERM')
   await once(server, 'close')
   await write('asked.log', out())
@@ -113,7 +148,9 @@ export default defineConfig({ hostname: 'mx.test', folder: 'asked', setup(app) {
       [undefined, { size: 20, body: '8BITMIME', smtputf8: true, ret: 'HDRS', envid: 'e+1' }],
     ],
   )
-  const { out: again } = await ended(startCommand(folder, 'replay', 'asked.log', '--config', 'asked.config.ts', '--json', '--no-dns'))
+  const { out: again } = await ended(
+    startCommand(folder, 'replay', 'asked.log', '--config', 'asked.config.ts', '--json', '--no-dns'),
+  )
   const repeated = again
     .trim()
     .split('\n')
@@ -140,7 +177,9 @@ test('time is replayed: a greylisted client that came back after five minutes pa
       reply: '250 2.0.0 Ok',
     })
   await write('grey.log', `${line(0, 'A')}\nno json\n${line(1, 'B')}\n${line(6, 'C')}\n`)
-  const { code, out, err } = await ended(startCommand(folder, 'replay', 'grey.log', '--config', 'grey.config.ts', '--json', '--no-dns'))
+  const { code, out, err } = await ended(
+    startCommand(folder, 'replay', 'grey.log', '--config', 'grey.config.ts', '--json', '--no-dns'),
+  )
   assert.equal(code, 1, err)
   assert.deepEqual(
     out
@@ -161,7 +200,10 @@ test('wrong times and absent files are said in a sentence', async () => {
     (await ended(startCommand(folder, 'replay', 'grey.log', '--config', 'grey.config.ts', '--since', 'yesterday'))).err,
     /"yesterday" is neither a time .* nor an age/,
   )
-  assert.match((await ended(startCommand(folder, 'replay', 'none.log', '--config', 'grey.config.ts'))).err, /none\.log cannot be read/)
+  assert.match(
+    (await ended(startCommand(folder, 'replay', 'none.log', '--config', 'grey.config.ts'))).err,
+    /none\.log cannot be read/,
+  )
 })
 
 test('explain draws', async () => {

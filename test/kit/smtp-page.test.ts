@@ -11,7 +11,11 @@ import { collect, makeFolder, startCommand, until } from './command.ts'
 
 const page = readFileSync(path.join(ROOT, 'docs/smtp.md'), 'utf8')
 const folder = await makeFolder()
-Object.assign(process.env, { POSTROAD_PORT: '0', POSTROAD_FOLDER: path.join(folder, 'kept'), POSTROAD_MAIL: path.join(folder, 'mail') })
+Object.assign(process.env, {
+  POSTROAD_PORT: '0',
+  POSTROAD_FOLDER: path.join(folder, 'kept'),
+  POSTROAD_MAIL: path.join(folder, 'mail'),
+})
 const server = startCommand(folder, 'start', path.join(ROOT, 'examples/quickstart'))
 const out = collect(server.stdout)
 let port = 0
@@ -28,12 +32,15 @@ for (const section of page.split(/^## /m).slice(1)) {
   const [heading = ''] = section.split('\n')
   const rows = [...section.matchAll(/^\| `([^`]+)` \| `(\d{3}[^`]*)` \|/gm)]
   if (rows.length > 0)
-    test(`${heading}: ${rows.length} rows`, () => converse(rows.map(([, client = '', reply = '']) => ({ client, reply }))))
+    test(`${heading}: ${rows.length} rows`, () =>
+      converse(rows.map(([, client = '', reply = '']) => ({ client, reply }))))
 }
 
 async function converse(rows: readonly { readonly client: string; readonly reply: string }[]): Promise<void> {
   // The reply to EHLO has a line for each extension.
-  const lines = rows.map(({ client, reply }) => `C: ${client}\n${client.startsWith('EHLO') ? 'S: 250-*\n' : ''}S: ${reply}*\n`)
+  const lines = rows.map(
+    ({ client, reply }) => `C: ${client}\n${client.startsWith('EHLO') ? 'S: 250-*\n' : ''}S: ${reply}*\n`,
+  )
   await runDialogue(`S: 220 *\n${lines.join('')}`, { port })
 }
 

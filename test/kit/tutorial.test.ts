@@ -41,11 +41,15 @@ async function follow({ command, output }: ShownCommand): Promise<void> {
   const isRefusal = out.includes('550 ')
   assert.equal(code, isRefusal ? 1 : 0, `${out}${err}`)
   const lines = out.trimEnd().split('\n')
-  assert.ok(output.length === 0 || fits(output, lines), `${command} printed\n${out}\nand the page says\n${output.join('\n')}`)
+  assert.ok(
+    output.length === 0 || fits(output, lines),
+    `${command} printed\n${out}\nand the page says\n${output.join('\n')}`,
+  )
 }
 
 function runShown([program = '', first = '', ...rest]: readonly string[]): Promise<Ran> {
-  if (program === 'npm' && (first === 'init' || first === 'pkg')) return ended(spawn(programPath('npm'), [first, ...rest], { cwd: place }))
+  if (program === 'npm' && (first === 'init' || first === 'pkg'))
+    return ended(spawn(programPath('npm'), [first, ...rest], { cwd: place }))
   if (program === 'npx') return ended(startCommand(place, ...rest))
   if (program === 'npm' && first === 'create')
     return ended(startNode(place, path.join(ROOT, 'packages/create-postroad/src/bin.ts'), ...rest.slice(1)))

@@ -71,15 +71,21 @@ async function main(): Promise<number> {
   const { sample = 0, workers = 0, minutes = 0, floor = 0 } = numbers
   const all = candidates(ROOT, options.only === undefined ? undefined : [options.only])
   const { within } = options
-  const drawn = draw(ROOT, all, { count: sample, seed: options.seed }).filter(({ path }) => !within || matchesGlob(path, within))
+  const drawn = draw(ROOT, all, { count: sample, seed: options.seed }).filter(
+    ({ path }) => !within || matchesGlob(path, within),
+  )
   if (drawn.length === 0) return say(`No mutant: ${options.only ?? 'the sources'} has nothing to break`, 2)
-  if (options.list) return say(drawn.map((each) => `${each.path}:${each.mutant.line} ${each.mutant.what}: ${each.text}`).join('\n'))
+  if (options.list)
+    return say(drawn.map((each) => `${each.path}:${each.mutant.line} ${each.mutant.what}: ${each.text}`).join('\n'))
   say(`${drawn.length} of ${all.length} mutants, seed "${options.seed}"`)
   const judged = await judge(drawn, { workers, until: performance.now() + minutes * 60_000 })
   if (judged === undefined) return 2
   const result = score(judged, equivalents())
   if (options.json !== undefined)
-    writeFileSync(options.json, `${JSON.stringify({ seed: options.seed, ...numbersOf(all, judged), ...result }, null, 2)}\n`)
+    writeFileSync(
+      options.json,
+      `${JSON.stringify({ seed: options.seed, ...numbersOf(all, judged), ...result }, null, 2)}\n`,
+    )
   say(table(result))
   if (judged.length < drawn.length) return say(`${drawn.length - judged.length} are left: run it again to go on`, 1)
   return result.percent >= floor ? 0 : say(`The floor is ${floor} %`, 1)
@@ -103,7 +109,9 @@ async function judge(drawn: readonly Candidate[], limits: Limits): Promise<Judge
     say(`${drawn.length - waiting.length} need no ${stage} tests, ${waiting.length} do`)
     if (waiting.length > 0 && !(await tryAll(waiting, { ...limits, stage, known, memory }))) return undefined
   }
-  return drawn.flatMap(({ id }) => known.get(id) ?? []).filter((one) => !isWaiting(one, options.unit ? 'unit' : 'wider'))
+  return drawn
+    .flatMap(({ id }) => known.get(id) ?? [])
+    .filter((one) => !isWaiting(one, options.unit ? 'unit' : 'wider'))
 }
 
 type Stage = Judged['stage']
@@ -141,7 +149,9 @@ async function tryAll(waiting: Candidate[], { workers, until, stage, known, memo
       known.set(next.id, verdict)
       appendFileSync(memory, `${JSON.stringify(verdict)}\n`)
       const mark = verdict.verdict === 'fails' ? '✔' : '✖'
-      say(`${mark} ${stage} ${++done}/${count} ${next.path}:${next.mutant.line} ${next.mutant.what} ${(verdict.ms / 1000).toFixed(1)} s`)
+      say(
+        `${mark} ${stage} ${++done}/${count} ${next.path}:${next.mutant.line} ${next.mutant.what} ${(verdict.ms / 1000).toFixed(1)} s`,
+      )
     }
   }
   await Promise.all(Array.from({ length: workers }, work))
@@ -180,7 +190,11 @@ function nearFirst(files: readonly string[], path: string): readonly (readonly s
 }
 
 function numbersOf(all: readonly Candidate[], judged: readonly Judged[]): object {
-  return { candidates: all.length, sampled: judged.length, minutes: Math.round(judged.reduce((sum, { ms }) => sum + ms, 0) / 60_000) }
+  return {
+    candidates: all.length,
+    sampled: judged.length,
+    minutes: Math.round(judged.reduce((sum, { ms }) => sum + ms, 0) / 60_000),
+  }
 }
 
 function wider(): string[] {

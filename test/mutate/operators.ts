@@ -67,7 +67,13 @@ export function mutantsOf(source: string): Mutant[] {
   const changes: Change[] = []
   visit(program as unknown as Tree, (node) => changes.push(...changesOf(node, code))) // acorn's nodes have no index signature
   return changes
-    .map(({ node, replacement, what }) => ({ start: node.start, end: node.end, replacement, line: node.loc?.start.line ?? 0, what }))
+    .map(({ node, replacement, what }) => ({
+      start: node.start,
+      end: node.end,
+      replacement,
+      line: node.loc?.start.line ?? 0,
+      what,
+    }))
     .filter(({ start, end, replacement }) => code.slice(start, end) !== replacement)
     .toSorted((a, b) => a.start - b.start || a.end - b.end)
 }
@@ -96,7 +102,9 @@ function visit(node: Tree, take: (node: Tree) => void): void {
 }
 
 function isNode(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'start' in value
+  return (
+    typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'start' in value
+  )
 }
 
 function changesOf(node: Tree, code: string): Change[] {
@@ -162,8 +170,15 @@ function literal(node: Tree, change: Make): Change[] {
 /** Statements that are there for what they do: calls, assignments. Those that only log or note are left alone. */
 function statement(node: Tree, { text, change }: Tools): Change[] {
   const expression = node['expression']
-  if (!isNode(expression) || !/^(?:CallExpression|AssignmentExpression|AwaitExpression|UpdateExpression)$/.test(expression.type)) return []
-  if (/(?:^|[.?])(?:log|logFor\([^)]*\))\??\.(?:debug|info|warn|error)\(/.test(text(expression)) || /^super\(/.test(text(expression)))
+  if (
+    !isNode(expression) ||
+    !/^(?:CallExpression|AssignmentExpression|AwaitExpression|UpdateExpression)$/.test(expression.type)
+  )
+    return []
+  if (
+    /(?:^|[.?])(?:log|logFor\([^)]*\))\??\.(?:debug|info|warn|error)\(/.test(text(expression)) ||
+    /^super\(/.test(text(expression))
+  )
     return []
   return [change('{}', 'the statement was left out')]
 }

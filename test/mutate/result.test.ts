@@ -19,7 +19,12 @@ function judged(line: number, verdict: Judged['verdict']): Judged {
 }
 
 test('a run that hangs is not noticed, and an equivalent mutant is not counted', () => {
-  const equivalent = { path: 'packages/a/src/b/c.ts', text: 'if (!x3) {', what: '! was left out', reason: 'x3 is never asked' }
+  const equivalent = {
+    path: 'packages/a/src/b/c.ts',
+    text: 'if (!x3) {',
+    what: '! was left out',
+    reason: 'x3 is never asked',
+  }
   const result = score([judged(1, 'fails'), judged(2, 'hangs'), judged(3, 'passes'), judged(4, 'passes')], [equivalent])
   assert.equal(result.noticed, 1)
   assert.equal(result.equivalent, 1)
@@ -39,7 +44,13 @@ test('what is said to be equivalent and is noticed all the same counts as notice
 
 test('of mutants that read alike, the one that is said to be equivalent is left out', () => {
   const two = [judged(1, 'passes'), { ...judged(1, 'passes'), nth: 2 }]
-  const equivalent = { path: 'packages/a/src/b/c.ts', text: 'if (!x1) {', what: '! was left out', nth: 2, reason: 'asked twice' }
+  const equivalent = {
+    path: 'packages/a/src/b/c.ts',
+    text: 'if (!x1) {',
+    what: '! was left out',
+    nth: 2,
+    reason: 'asked twice',
+  }
   assert.deepEqual(
     score(two, [equivalent]).unnoticed.map(({ nth }) => nth),
     [1],

@@ -45,7 +45,9 @@ export interface Score {
 /** A run that hangs is not noticed: whoever runs the tests would not know what to look for. */
 export function score(judged: readonly Judged[], equivalents: readonly Equivalent[]): Score {
   const isEquivalent = (one: Judged) =>
-    equivalents.some(({ path, text, what, nth = 1 }) => path === one.path && text === one.text && what === one.what && nth === one.nth)
+    equivalents.some(
+      ({ path, text, what, nth = 1 }) => path === one.path && text === one.text && what === one.what && nth === one.nth,
+    )
   const counted = judged.filter((one) => one.verdict === 'fails' || !isEquivalent(one))
   const noticed = counted.filter(({ verdict }) => verdict === 'fails').length
   const folderOf = ({ path }: Judged) => path.split('/').slice(0, -1).join('/')
@@ -53,7 +55,9 @@ export function score(judged: readonly Judged[], equivalents: readonly Equivalen
   return {
     noticed,
     byUnitTests: counted.filter(({ verdict, stage }) => verdict === 'fails' && stage === 'unit').length,
-    unnoticed: counted.filter(({ verdict }) => verdict !== 'fails').toSorted((a, b) => a.path.localeCompare(b.path) || a.line - b.line),
+    unnoticed: counted
+      .filter(({ verdict }) => verdict !== 'fails')
+      .toSorted((a, b) => a.path.localeCompare(b.path) || a.line - b.line),
     equivalent: judged.length - counted.length,
     percent: counted.length === 0 ? 0 : Math.round((1000 * noticed) / counted.length) / 10,
     folders: folders.map((folder) => {
@@ -68,7 +72,10 @@ export function table({ noticed, byUnitTests, unnoticed, equivalent, percent, fo
   const width = Math.max(0, ...folders.map(({ folder }) => folder.length))
   return [
     '',
-    ...folders.map((each) => `${each.folder.padEnd(width)}  ${String(each.noticed).padStart(4)} of ${String(each.counted).padStart(4)}`),
+    ...folders.map(
+      (each) =>
+        `${each.folder.padEnd(width)}  ${String(each.noticed).padStart(4)} of ${String(each.counted).padStart(4)}`,
+    ),
     '',
     ...unnoticed.flatMap((one) => [
       `${one.verdict === 'hangs' ? 'hangs' : 'unnoticed'}  ${one.path}:${one.line}  ${one.what}${one.nth > 1 ? ` (${one.nth})` : ''}`,

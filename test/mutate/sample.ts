@@ -51,7 +51,9 @@ export function draw(
 ): Candidate[] {
   const rank = (id: string) => createHash('sha256').update(`${seed}\0${id}`).digest('hex')
   const shuffled = all.map((each) => ({ each, key: rank(each.id) })).toSorted((a, b) => (a.key < b.key ? -1 : 1))
-  const sources = new Map([...new Set(all.map(({ path }) => path))].map((path) => [path, readFileSync(join(root, path), 'utf8')]))
+  const sources = new Map(
+    [...new Set(all.map(({ path }) => path))].map((path) => [path, readFileSync(join(root, path), 'utf8')]),
+  )
   const drawn: Candidate[] = []
   for (const { each } of shuffled) {
     if (drawn.length === count) break

@@ -9,7 +9,11 @@ import { runTests, unitTestsFor } from './trial.ts'
 
 function folderOf(files: Readonly<Record<string, string>>): { readonly folder: string } & Disposable {
   const folder = mkdtempSync(join(tmpdir(), 'postroad-mutate-test-'))
-  for (const [path, text] of Object.entries({ 'test/runner/seed.ts': '', 'package.json': '{"type":"module"}', ...files })) {
+  for (const [path, text] of Object.entries({
+    'test/runner/seed.ts': '',
+    'package.json': '{"type":"module"}',
+    ...files,
+  })) {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     writeFileSync(join(folder, path), text)
   }
@@ -40,11 +44,16 @@ test('the unit tests of a source are those that reach it by imports, or else all
     'packages/a/src/other.test.ts': test_('() => {}'),
   })
   assert.deepEqual(unitTestsFor(made.folder, 'packages/a/src/x/one.ts'), ['packages/a/src/x/one.test.ts'])
-  assert.deepEqual(unitTestsFor(made.folder, 'packages/a/src/lone.ts'), ['packages/a/src/other.test.ts', 'packages/a/src/x/one.test.ts'])
+  assert.deepEqual(unitTestsFor(made.folder, 'packages/a/src/lone.ts'), [
+    'packages/a/src/other.test.ts',
+    'packages/a/src/x/one.test.ts',
+  ])
 })
 
 test('the same seed draws the same mutants, another one others', () => {
-  using made = folderOf({ 'packages/a/src/n.ts': Array.from({ length: 40 }, (_, i) => `export const n${i} = ${i} < m\n`).join('') })
+  using made = folderOf({
+    'packages/a/src/n.ts': Array.from({ length: 40 }, (_, i) => `export const n${i} = ${i} < m\n`).join(''),
+  })
   const all = candidates(made.folder, ['packages/a/src/**/*.ts'])
   const ids = (seed: string) => draw(made.folder, all, { count: 10, seed }).map(({ id }) => id)
   assert.equal(all.length, 120)

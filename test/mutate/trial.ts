@@ -15,7 +15,13 @@ export interface Run {
   readonly said: string
 }
 
-const FLAGS = ['--conditions=@postroad/source', '--no-warnings', '--import=./test/runner/seed.ts', '--test', '--test-isolation=none']
+const FLAGS = [
+  '--conditions=@postroad/source',
+  '--no-warnings',
+  '--import=./test/runner/seed.ts',
+  '--test',
+  '--test-isolation=none',
+]
 
 /** What does not change from mutant to mutant is compiled once. */
 const COMPILE_CACHE = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), '.work', 'mutate-cache')

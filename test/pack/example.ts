@@ -18,11 +18,18 @@ const workspaces = readWorkspaces()
 const ours = new Set(workspaces.map(({ manifest }) => manifest.name))
 const examples = workspaces
   .filter(({ kind }) => kind === 'examples')
-  .map(({ folder, manifest }) => ({ name: folder, asked: Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }) }))
+  .map(({ folder, manifest }) => ({
+    name: folder,
+    asked: Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }),
+  }))
 
 /** What the examples need from others, as npm wants it: `name@version`. What is ours and not published is in nobody's reach. */
 export const FOREIGN: readonly string[] = [
-  ...new Set(examples.flatMap(({ asked }) => asked.filter(([name]) => !ours.has(name)).map(([name, version]) => `${name}@${version}`))),
+  ...new Set(
+    examples.flatMap(({ asked }) =>
+      asked.filter(([name]) => !ours.has(name)).map(([name, version]) => `${name}@${version}`),
+    ),
+  ),
 ]
 
 /** What is made in an example when it is used in the repository. */

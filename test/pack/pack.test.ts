@@ -93,7 +93,10 @@ describe('types, from an empty project', () => {
           skipLibCheck: resolution === 'bundler',
         }
         const file = `tsconfig.${resolution}.json`
-        await writeFile(path.join(folder, file), JSON.stringify({ compilerOptions: settings, files: ['postroad.config.ts', 'wrong.ts'] }))
+        await writeFile(
+          path.join(folder, file),
+          JSON.stringify({ compilerOptions: settings, files: ['postroad.config.ts', 'wrong.ts'] }),
+        )
         const result = run(folder, process.execPath, [path.join(tools, compiler, 'bin/tsc'), '-p', file])
         assert.deepEqual(result, { code: 0, out: '' })
       })
@@ -105,7 +108,9 @@ describe('it starts, and takes mail', () => {
 
 async function mailOn(version: string): Promise<void> {
   // The repository brings 24 itself.
-  const node = process.version.startsWith(`v${version}.`) ? process.execPath : path.join(tools, `node-${version}`, 'bin/node')
+  const node = process.version.startsWith(`v${version}.`)
+    ? process.execPath
+    : path.join(tools, `node-${version}`, 'bin/node')
   const bin = path.join(project, 'node_modules/postroad/dist/bin.js')
   const place = path.join(folder, `on-${version}`)
   await mkdir(place)
@@ -113,7 +118,9 @@ async function mailOn(version: string): Promise<void> {
   const server = startServer(node, bin, place)
   const [out, err] = [collect(server.stdout), collect(server.stderr)]
   try {
-    const port = await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1] ?? (server.exitCode === null ? undefined : err()))
+    const port = await until(
+      () => /127\.0\.0\.1:(\d+)/.exec(out())?.[1] ?? (server.exitCode === null ? undefined : err()),
+    )
     const send = (...more: string[]) =>
       run(place, node, [bin, 'send', '--server', `127.0.0.1:${port}`, '--to', 'bob@ours.test', '--quiet', ...more])
     const taken = send('--subject', 'Minutes')
@@ -149,7 +156,11 @@ test('a plugin that was just begun passes its own tests, is type-checked and bui
   assert.equal(tests.code, 0, tests.out)
   const types = run(place, process.execPath, [path.join(tools, 'typescript-7/bin/tsc')])
   assert.deepEqual(types, { code: 0, out: '' })
-  const loaded = run(place, node, ['--input-type=module', '-e', "import { begun } from './dist/index.js'; console.log(begun().name)"])
+  const loaded = run(place, node, [
+    '--input-type=module',
+    '-e',
+    "import { begun } from './dist/index.js'; console.log(begun().name)",
+  ])
   assert.deepEqual(loaded, { code: 0, out: 'begun\n' })
 })
 
@@ -162,7 +173,10 @@ describe('every example, copied out of the repository', async () => {
       if (name.endsWith('/submission')) followReadme(folder)
       const has = (ending: string) => readdirSync(folder).some((file) => file.endsWith(ending))
       if (!has('.config.ts')) return assert.ok(has('.test.ts'))
-      const checked = run(folder, process.execPath, [path.join(folder, 'node_modules/postroad/bin/postroad.js'), 'check'])
+      const checked = run(folder, process.execPath, [
+        path.join(folder, 'node_modules/postroad/bin/postroad.js'),
+        'check',
+      ])
       assert.deepEqual(checked, { code: 0, out: 'The configuration is fine.\n' })
     })
 
@@ -173,7 +187,10 @@ describe('every example, copied out of the repository', async () => {
 
   test('they are right to the compiler', async () => {
     const settings = { noEmit: true, strict: true, target: 'es2023', types: ['node'], allowImportingTsExtensions: true, module: 'nodenext', skipLibCheck: true } // biome-ignore format: short
-    await writeFile(path.join(place, 'tsconfig.json'), JSON.stringify({ compilerOptions: settings, include: ['examples'] }))
+    await writeFile(
+      path.join(place, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions: settings, include: ['examples'] }),
+    )
     assert.deepEqual(run(place, process.execPath, [path.join(tools, 'typescript-7/bin/tsc')]), { code: 0, out: '' })
   })
 })
@@ -182,7 +199,15 @@ describe('every tarball', () => {
   for (const { name, tarball } of packed)
     test(`${name}: loads, has a README, types, source maps and no tests`, () => {
       const files = run(ROOT, 'tar', ['-tzf', tarball]).out.trim().split('\n')
-      for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts', 'dist/index.js.map', 'src/index.ts'])
+      for (const file of [
+        'README.md',
+        'LICENSE',
+        'CHANGELOG.md',
+        'dist/index.js',
+        'dist/index.d.ts',
+        'dist/index.js.map',
+        'src/index.ts',
+      ])
         assert.ok(files.includes(`package/${file}`), `${file} is missing`)
       assert.deepEqual(
         files.filter((file) => /\.test\./.test(file) && !file.startsWith('package/template/')),
@@ -190,7 +215,11 @@ describe('every tarball', () => {
       )
       const manifest = JSON.parse(readTarball(tarball, 'package.json'))
       assert.equal(manifest.engines.node, '>=22.19')
-      const { code, out } = run(project, process.execPath, ['--input-type=module', '-e', `await import(${JSON.stringify(name)})`])
+      const { code, out } = run(project, process.execPath, [
+        '--input-type=module',
+        '-e',
+        `await import(${JSON.stringify(name)})`,
+      ])
       assert.deepEqual({ code, out }, { code: 0, out: '' })
     })
 
@@ -206,7 +235,8 @@ describe('every tarball', () => {
       })
       said.push(
         ...messages.map(
-          (one: { readonly code: string; readonly path: readonly string[] }) => `${name}: ${one.code} at ${one.path.join('.')}`,
+          (one: { readonly code: string; readonly path: readonly string[] }) =>
+            `${name}: ${one.code} at ${one.path.join('.')}`,
         ),
       )
     }
@@ -214,7 +244,9 @@ describe('every tarball', () => {
   })
 
   test('are the types wrong? no', async () => {
-    const { checkPackage, createPackageFromTarballData } = await import(path.join(tools, '@arethetypeswrong/core/dist/index.js'))
+    const { checkPackage, createPackageFromTarballData } = await import(
+      path.join(tools, '@arethetypeswrong/core/dist/index.js')
+    )
     // ESM only: there is nothing for require() of old.
     const isOld = (kind: string | undefined) => kind === 'node10' || kind === 'node16-cjs'
     const wrong: string[] = []

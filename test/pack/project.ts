@@ -53,10 +53,21 @@ export function packAll(): readonly Packed[] {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const built = PUBLISHED.filter((own) => existsSync(path.join(ROOT, own, 'dist/index.js')))
-  const out = npm(ROOT, ['pack', '--json', '--ignore-scripts', '--pack-destination', folder, ...built.flatMap((own) => ['-w', own])])
+  const out = npm(ROOT, [
+    'pack',
+    '--json',
+    '--ignore-scripts',
+    '--pack-destination',
+    folder,
+    ...built.flatMap((own) => ['-w', own]),
+  ])
   // npm 10 gives a list, npm 11 a map.
   const given: unknown = JSON.parse(out)
-  const list = Object.values(given as object) as readonly { readonly name: string; readonly version: string; readonly filename: string }[] // as npm documents it
+  const list = Object.values(given as object) as readonly {
+    readonly name: string
+    readonly version: string
+    readonly filename: string
+  }[] // as npm documents it
   return list.map(({ name, version, filename }) => ({
     name,
     version,
@@ -81,7 +92,14 @@ export function installProject(packed: readonly Packed[], more: readonly string[
   forget('project-')
   const place = `${folder}.new`
   write(place, { name: 'empty-project', private: true, type: 'module' })
-  npm(place, ['install', '--no-audit', '--no-fund', ...packed.map(({ tarball }) => tarball), '@types/node@24.19.2', ...more])
+  npm(place, [
+    'install',
+    '--no-audit',
+    '--no-fund',
+    ...packed.map(({ tarball }) => tarball),
+    '@types/node@24.19.2',
+    ...more,
+  ])
   renameSync(place, folder)
   return folder
 }
@@ -100,7 +118,11 @@ export function installTools(): string {
 }
 
 /** Runs a program to its end. */
-export function run(folder: string, command: string, args: readonly string[]): { readonly code: number | null; readonly out: string } {
+export function run(
+  folder: string,
+  command: string,
+  args: readonly string[],
+): { readonly code: number | null; readonly out: string } {
   // The conditions and settings of the test run are not the user's.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_(?!COMPILE_CACHE)|INIT_CWD|CI$)/i.test(name)),
@@ -121,16 +143,16 @@ export function readTarball(tarball: string, file: string): string {
 }
 
 function manifestOf(tarball: string): object {
-  const { dependencies, peerDependencies, optionalDependencies, version } = JSON.parse(readTarball(tarball, 'package.json')) as Record<
-    string,
-    unknown
-  > // a package.json
+  const { dependencies, peerDependencies, optionalDependencies, version } = JSON.parse(
+    readTarball(tarball, 'package.json'),
+  ) as Record<string, unknown> // a package.json
   return { version, dependencies, peerDependencies, optionalDependencies }
 }
 
 function unpack(tarball: string, folder: string): void {
   // Packages of ours may have dependencies of their own below them.
-  for (const name of readdirSync(folder)) if (name !== 'node_modules') rmSync(path.join(folder, name), { recursive: true, force: true })
+  for (const name of readdirSync(folder))
+    if (name !== 'node_modules') rmSync(path.join(folder, name), { recursive: true, force: true })
   const { code, out } = run(folder, 'tar', ['-xzf', tarball, '--strip-components=1'])
   if (code !== 0) throw new Error(out)
 }

@@ -16,7 +16,10 @@ import { announce, copyRepository, follow } from './rehearsal.ts'
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-release-'))
 const upstream = (await follow(folder, 'npm', { args: ['config', 'get', 'registry'] })).trim().replace(/\/$/, '')
-const registry = await startRegistry(upstream, (name) => name.startsWith('@postroad/') || name === 'postroad' || name === 'create-postroad')
+const registry = await startRegistry(
+  upstream,
+  (name) => name.startsWith('@postroad/') || name === 'postroad' || name === 'create-postroad',
+)
 after(async () => {
   await registry.close()
   await rm(folder, { recursive: true, force: true })
@@ -45,11 +48,21 @@ test('everything is built and copied', () => {
 describe('npm run release', () => {
   test('refuses a registry of the world while nobody would know where the source is', async () => {
     const elsewhere = { ...env, npm_config_registry: 'https://registry.example/' }
-    const attempt = follow(copy, process.execPath, { args: ['--conditions=@postroad/source', 'test/kit/release.ts'], env: elsewhere })
-    await assert.rejects(attempt, /do not say where they come from .*: npm run release -- --address https:.*Nothing was published/s)
+    const attempt = follow(copy, process.execPath, {
+      args: ['--conditions=@postroad/source', 'test/kit/release.ts'],
+      env: elsewhere,
+    })
+    await assert.rejects(
+      attempt,
+      /do not say where they come from .*: npm run release -- --address https:.*Nothing was published/s,
+    )
     await release('--address', 'https://example.org/postroad/postroad')
     const { repository, bugs } = JSON.parse(await readFile(path.join(copy, 'plugins/spf/package.json'), 'utf8'))
-    assert.deepEqual(repository, { type: 'git', url: 'git+https://example.org/postroad/postroad.git', directory: 'plugins/spf' })
+    assert.deepEqual(repository, {
+      type: 'git',
+      url: 'git+https://example.org/postroad/postroad.git',
+      directory: 'plugins/spf',
+    })
     assert.equal(bugs, 'https://example.org/postroad/postroad/issues')
   })
 
@@ -93,7 +106,9 @@ test('npm install postroad: the quickstart from the registry takes mail', async 
   })
   const [out, err] = [collect(server.stdout), collect(server.stderr)]
   try {
-    const port = await until(() => /127\.0\.0\.1:(\d+)/.exec(out())?.[1] ?? (server.exitCode === null ? undefined : err()))
+    const port = await until(
+      () => /127\.0\.0\.1:(\d+)/.exec(out())?.[1] ?? (server.exitCode === null ? undefined : err()),
+    )
     const args = ['send', '--server', `127.0.0.1:${port}`, '--to', 'alice@postroad.test', '--quiet']
     assert.match(await follow(place, bin, { args, env }), /^250 2\.0\.0 /, err())
   } finally {

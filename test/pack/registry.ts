@@ -52,7 +52,8 @@ export async function startRegistry(upstream: string, isOurs: (name: string) => 
       'dist-tags': { ...before?.['dist-tags'], ...given['dist-tags'] },
     })
     // npm names the file `@scope/name-1.0.0.tgz`.
-    for (const [file, { data }] of Object.entries(_attachments)) tarballs.set(file.replace(/^.*\//, ''), Buffer.from(data, 'base64'))
+    for (const [file, { data }] of Object.entries(_attachments))
+      tarballs.set(file.replace(/^.*\//, ''), Buffer.from(data, 'base64'))
     published.push(...Object.keys(given.versions).map((version) => `${given.name}@${version}`))
   }
   server.listen(0, '127.0.0.1')

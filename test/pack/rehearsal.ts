@@ -34,7 +34,8 @@ function linkModules(folder: string): void {
   mkdirSync(to)
   for (const name of readdirSync(from))
     if (!OWN.has(name)) symlinkSync(path.join(from, name), path.join(to, name))
-    else if (!name.endsWith('.json')) cpSync(path.join(from, name), path.join(to, name), { recursive: true, verbatimSymlinks: true })
+    else if (!name.endsWith('.json'))
+      cpSync(path.join(from, name), path.join(to, name), { recursive: true, verbatimSymlinks: true })
 }
 
 /** Adds a changeset. */
@@ -46,7 +47,9 @@ export function announce(folder: string, bumps: Readonly<Record<string, string>>
 /** Names and versions of what is published from the copy. */
 export function versionsIn(folder: string): Readonly<Record<string, string>> {
   const manifests = ['packages', 'plugins'].flatMap((kind) =>
-    readdirSync(path.join(folder, kind)).map((name) => JSON.parse(readFileSync(path.join(folder, kind, name, 'package.json'), 'utf8'))),
+    readdirSync(path.join(folder, kind)).map((name) =>
+      JSON.parse(readFileSync(path.join(folder, kind, name, 'package.json'), 'utf8')),
+    ),
   )
   return Object.fromEntries(manifests.map(({ name, version }) => [name, version]))
 }
@@ -59,7 +62,9 @@ export async function follow(
 ): Promise<string> {
   // The settings of the test run are not the user's; certificates are the machine's.
   const clean = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(?:npm_(?!config_)|NODE_(?!EXTRA|COMPILE_CACHE)|INIT_CWD)/i.test(name)),
+    Object.entries(process.env).filter(
+      ([name]) => !/^(?:npm_(?!config_)|NODE_(?!EXTRA|COMPILE_CACHE)|INIT_CWD)/i.test(name),
+    ),
   )
   const child = spawn(command, args, { cwd: folder, env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const [out, err] = [collect(child.stdout), collect(child.stderr)]

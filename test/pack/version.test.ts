@@ -27,7 +27,11 @@ describe('npm run release -- --version', () => {
       { '@postroad/plugin': 'patch' },
       (changed) => assert.deepEqual(changed, { '@postroad/plugin': '0.1.1', 'create-postroad': '0.1.1' }),
     ],
-    ['a plugin API that breaks takes along who is made of it, and makes no 1.0.0 of anything', { '@postroad/plugin': 'minor' }, isBreak],
+    [
+      'a plugin API that breaks takes along who is made of it, and makes no 1.0.0 of anything',
+      { '@postroad/plugin': 'minor' },
+      isBreak,
+    ],
     [
       'a peer that breaks takes along who has it, and makes no 1.0.0 of it',
       { '@postroad/queue-engine': 'minor' },
@@ -41,7 +45,9 @@ describe('npm run release -- --version', () => {
     test(name, async () => {
       const before = versionsIn(copy)
       announce(copy, bumps)
-      await follow(copy, process.execPath, { args: ['--conditions=@postroad/source', 'test/kit/release.ts', '--version'] })
+      await follow(copy, process.execPath, {
+        args: ['--conditions=@postroad/source', 'test/kit/release.ts', '--version'],
+      })
       const changed = Object.entries(versionsIn(copy)).filter(([one, version]) => before[one] !== version)
       check(Object.fromEntries(changed))
       await follow(copy, 'git', { args: ['checkout', '-q', '.'] })
@@ -63,6 +69,7 @@ function isBreak(changed: Readonly<Record<string, string>>): void {
     Object.values(changed).filter((version) => !/^0\.[12]\.[01]$/.test(version)),
     [],
   )
-  for (const name of ['@postroad/plugin', '@postroad/greylist', '@postroad/testing', 'postroad']) assert.equal(changed[name], '0.2.0', name)
+  for (const name of ['@postroad/plugin', '@postroad/greylist', '@postroad/testing', 'postroad'])
+    assert.equal(changed[name], '0.2.0', name)
   assert.equal(changed['@postroad/message'], undefined)
 }

@@ -35,10 +35,17 @@ test('a copy into the mailbox, a copy to the other server', async () => {
     domains: { 'mx.test': { via: 'maildir' } },
     relay: { via: 'smtp', host: '127.0.0.1', port: sink.port },
   })
-  const clock = { now: () => Date.now(), sleep: (ms: number, signal?: AbortSignal) => wait(ms, undefined, signal ? { signal } : {}) }
+  const clock = {
+    now: () => Date.now(),
+    sleep: (ms: number, signal?: AbortSignal) => wait(ms, undefined, signal ? { signal } : {}),
+  }
   const mailboxes = join(folder, 'mail')
   {
-    await using server = await startServer([rules, queue({ folder: join(folder, 'queue'), maildir: { folder: mailboxes } })], {}, clock)
+    await using server = await startServer(
+      [rules, queue({ folder: join(folder, 'queue'), maildir: { folder: mailboxes } })],
+      {},
+      clock,
+    )
     await runDialogue(DIALOGUE, { port: server.port })
     const arrived = async () => (await readdir(join(mailboxes, 'alice', 'new')).catch(() => [])).length
     for (let i = 0; i < 500 && (sink.transactions.length === 0 || (await arrived()) === 0); i++) await wait(10)

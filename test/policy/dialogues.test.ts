@@ -16,7 +16,14 @@ import { rateLimit } from '@postroad/rate-limit'
 import { recipients } from '@postroad/recipients'
 import { routing } from '@postroad/routing'
 import { telemetry } from '@postroad/telemetry'
-import { memoryLimiter, memorySpool, runDialogue, type TestServerOptions, testDialogue, type Used } from '@postroad/testing'
+import {
+  memoryLimiter,
+  memorySpool,
+  runDialogue,
+  type TestServerOptions,
+  testDialogue,
+  type Used,
+} from '@postroad/testing'
 import { hashPassword } from '../../plugins/auth-file/src/password.ts'
 import { startServer } from './server.ts'
 
@@ -42,10 +49,18 @@ const full = { ...memoryLimiter(), acquire: async () => undefined }
 const strict = definePlugin({ name: 'strict', hooks: { message: () => setAside('x') } })
 const dns: NonNullable<TestServerOptions['services']> = [[Dns, zoneDns(zone)]]
 
-dialogue('access', [access({ deny: { senders: ['spam.test'], recipients: ['closed@mx.test'] }, allow: { senders: ['good@spam.test'] } })])
-dialogue('helo', [helo({ exempt: [], reverse: { none: 0 }, name: { wrongLiteral: 'reject', unknown: 'reject' } })], { services: dns })
-dialogue('dnsbl', [dnsbl({ exempt: [], lists: [{ zone: 'bl.test', action: 'reject', selfTest: false }] })], { services: dns })
-dialogue('dnsbl-sender', [dnsbl({ lists: [{ zone: 'dom.test', of: 'sender', action: 'defer', selfTest: false }] })], { services: dns })
+dialogue('access', [
+  access({ deny: { senders: ['spam.test'], recipients: ['closed@mx.test'] }, allow: { senders: ['good@spam.test'] } }),
+])
+dialogue('helo', [helo({ exempt: [], reverse: { none: 0 }, name: { wrongLiteral: 'reject', unknown: 'reject' } })], {
+  services: dns,
+})
+dialogue('dnsbl', [dnsbl({ exempt: [], lists: [{ zone: 'bl.test', action: 'reject', selfTest: false }] })], {
+  services: dns,
+})
+dialogue('dnsbl-sender', [dnsbl({ lists: [{ zone: 'dom.test', of: 'sender', action: 'defer', selfTest: false }] })], {
+  services: dns,
+})
 dialogue('recipients', [recipients({ domains: ['mx.test'], users: ['alice@mx.test'] })])
 dialogue('recipients', [
   telemetry({ prometheus: { port: 0 }, traces: true }),
@@ -53,22 +68,31 @@ dialogue('recipients', [
 ])
 dialogue('greylist', [greylist({ spared: ['hurry@'] })])
 dialogue('rate-limit', [rateLimit({ limits: [{ of: 'recipients', limit: '2/d' }] })])
-dialogue('rate-limit-connections', [rateLimit({ limits: [{ of: 'connections', limit: '1 at once', action: 'disconnect' }] })], {
-  services: [[Limiter, full]],
-})
+dialogue(
+  'rate-limit-connections',
+  [rateLimit({ limits: [{ of: 'connections', limit: '1 at once', action: 'disconnect' }] })],
+  {
+    services: [[Limiter, full]],
+  },
+)
 dialogue('quarantine', [strict(), quarantine()], { services: [[Spool, memorySpool()]] })
 
 for (const cut of [undefined, 1]) {
   const options = cut === undefined ? {} : { cut }
   test(`dialogue routing, cut ${cut ?? 'nowhere'}`, async () => {
-    const plugin = routing({ domains: { 'mx.test': { via: 'maildir', users: ['alice'] } }, addresses: { 'info@mx.test': 'alice@mx.test' } })
+    const plugin = routing({
+      domains: { 'mx.test': { via: 'maildir', users: ['alice'] } },
+      addresses: { 'info@mx.test': 'alice@mx.test' },
+    })
     await using server = await startServer([plugin])
     await runDialogue(readFileSync(file('routing'), 'utf8'), { port: server.port, ...options })
   })
 
   test(`dialogue auth-file, cut ${cut ?? 'nowhere'}`, async () => {
     const users = authFile({ path: join(folder, 'users'), domains: ['mx.test'], scrypt: { ln: 4, r: 8, p: 1 } })
-    await using server = await startServer([users, routing({ relay: { authenticated: true } })], { authWithoutTls: true })
+    await using server = await startServer([users, routing({ relay: { authenticated: true } })], {
+      authWithoutTls: true,
+    })
     await runDialogue(readFileSync(file('auth-file'), 'utf8'), { port: server.port, ...options })
   })
 }

@@ -15,7 +15,10 @@ type Fate = 'taken' | 'deferred' | 'refused'
 
 test(`${COUNT} mixed messages: what is answered 250 is delivered or quarantined, once; what is not is neither`, async () => {
   const spool = memorySpool()
-  const server = await createTestServer(gateway(), { services: services(spool), config: { thresholds: THRESHOLDS, refuseAt: 'rcpt' } })
+  const server = await createTestServer(gateway(), {
+    services: services(spool),
+    config: { thresholds: THRESHOLDS, refuseAt: 'rcpt' },
+  })
   const fates = new Map<number, Fate>()
   let transactions = 0
   for (let index = 0; index < COUNT; index++) {
@@ -27,7 +30,9 @@ test(`${COUNT} mixed messages: what is answered 250 is delivered or quarantined,
       if (began) transactions++
     }
   }
-  const delivered = server.delivered.filter(({ quarantined }) => quarantined === undefined).map(({ bytes }) => indexOf(bytes))
+  const delivered = server.delivered
+    .filter(({ quarantined }) => quarantined === undefined)
+    .map(({ bytes }) => indexOf(bytes))
   const held: number[] = []
   for await (const id of spool.list()) held.push(indexOf(await octets((await spool.get(id))?.message.raw())))
   const taken = [...fates].filter(([, fate]) => fate === 'taken').map(([index]) => index)
@@ -44,7 +49,9 @@ test(`${COUNT} mixed messages: what is answered 250 is delivered or quarantined,
     server.lines.filter((line) => line['level'] === 'error'),
     [],
   )
-  const accepted = lines.find((line) => Number((line['reply'] as { code?: number })?.code ?? String(line['reply']).slice(0, 3)) === 250)
+  const accepted = lines.find(
+    (line) => Number((line['reply'] as { code?: number })?.code ?? String(line['reply']).slice(0, 3)) === 250,
+  )
   assert.ok(accepted && JSON.stringify(accepted['plugins']).includes('greylist'), 'the time of each plugin is in it')
   assert.ok(
     lines.some((line) => JSON.stringify(line['opinions'] ?? '').includes('on-trial')),
@@ -57,7 +64,12 @@ test(`${COUNT} mixed messages: what is answered 250 is delivered or quarantined,
 /** What the commands say of it. */
 async function checkQuarantine(server: TestServer, expected: number): Promise<void> {
   const rows: unknown[] = []
-  const io: CommandIo = { json: true, row: (fields) => rows.push(fields), print: () => undefined, signal: new AbortController().signal }
+  const io: CommandIo = {
+    json: true,
+    row: (fields) => rows.push(fields),
+    print: () => undefined,
+    signal: new AbortController().signal,
+  }
   await server.server.commands.get('quarantine')?.['list']?.run([], io)
   assert.equal(rows.length, expected)
 }

@@ -63,7 +63,10 @@ export const THRESHOLDS = { quarantine: 6, reject: 15 }
 
 /** DNS as the clients have it. */
 export function services(spool: Spool): NonNullable<TestServerOptions['services']> {
-  const zone: Record<string, Zone[string]> = { '2.0.0.127.bl.test': { A: ['127.0.0.2'] }, 'sender.test': { A: ['203.0.113.1'] } }
+  const zone: Record<string, Zone[string]> = {
+    '2.0.0.127.bl.test': { A: ['127.0.0.2'] },
+    'sender.test': { A: ['203.0.113.1'] },
+  }
   for (let host = 0; host < 40; host++) {
     if (host < NAMED)
       Object.assign(zone, {
@@ -101,10 +104,18 @@ export function letter(index: number): Letter {
     index,
     client,
     helo: pick([`mail${host}.sender.test`, `[${client}]`, 'localhost', 'nonsense!', 'mail1.sender.test', 'mx.test']),
-    from: pick(['news@sender.test', `bounce-${index}@list.test`, 'x@denied.test', '<>', '"odd one"@sender.test', 'a+b@sender.test']),
-    to: [pick(['alice', 'bob', 'carol', 'hurry', 'nobody', 'abuse', 'bob+detail']), pick(['alice', 'hurry', 'nobody'])].map(
-      (local) => `${local}@mx.test`,
-    ),
+    from: pick([
+      'news@sender.test',
+      `bounce-${index}@list.test`,
+      'x@denied.test',
+      '<>',
+      '"odd one"@sender.test',
+      'a+b@sender.test',
+    ]),
+    to: [
+      pick(['alice', 'bob', 'carol', 'hurry', 'nobody', 'abuse', 'bob+detail']),
+      pick(['alice', 'hurry', 'nobody']),
+    ].map((local) => `${local}@mx.test`),
     bytes: Buffer.concat([Buffer.from(`X-Letter: ${index}\r\n`), body]),
   }
 }
@@ -121,7 +132,8 @@ function made(random: () => number, pick: <T>(list: readonly T[]) => T): Uint8Ar
   ])
   const size = pick([0, 1, 80, 4_000, 70_000, 300_000])
   const text = pick([`${'lorem ipsum '.repeat(6)}\n`, '.\n..\n...\n', `${'x'.repeat(900)}\n`, '\u00fc\u{1F600}\n'])
-  const fields = random() < 0.05 ? {} : { From: 'a@sender.test', To: 'b@mx.test', Subject: subject, 'X-Spam-Flag': 'NO' }
+  const fields =
+    random() < 0.05 ? {} : { From: 'a@sender.test', To: 'b@mx.test', Subject: subject, 'X-Spam-Flag': 'NO' }
   return mail(fields, text.repeat(Math.ceil(size / text.length)))
 }
 
@@ -137,7 +149,9 @@ function suiteMessages(): readonly Uint8Array[] {
   kept ??= existsSync(folder)
     ? readdirSync(folder)
         .sort()
-        .map((name) => Buffer.from(readFileSync(join(folder, name), 'latin1').replaceAll(/\r\n|\r|\n/g, '\r\n'), 'latin1'))
+        .map((name) =>
+          Buffer.from(readFileSync(join(folder, name), 'latin1').replaceAll(/\r\n|\r|\n/g, '\r\n'), 'latin1'),
+        )
     : []
   return kept
 }

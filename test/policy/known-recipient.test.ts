@@ -10,7 +10,11 @@ test('aliases and bounces to rewritten reverse-paths are let through; who is onl
     recipients({ domains: ['mx.test'], users: ['alice@mx.test'] }),
     routing({
       routes: [{ match: { from: 'boss@mx.test' }, copy: 'archive@mx.test' }],
-      addresses: { 'sales@mx.test': 'alice@mx.test', 'away@mx.test': 'x@away.test', 'self@mx.test': ['self@mx.test', 'alice@mx.test'] },
+      addresses: {
+        'sales@mx.test': 'alice@mx.test',
+        'away@mx.test': 'x@away.test',
+        'self@mx.test': ['self@mx.test', 'alice@mx.test'],
+      },
       domains: { 'mx.test': { via: 'maildir' } },
       srs: { domain: 'mx.test', secret: 'only for this test' },
     }),
@@ -25,7 +29,12 @@ test('aliases and bounces to rewritten reverse-paths are let through; who is onl
     .expectAccepted()
   const from = String(server.routes.at(-1)?.settings?.['reversePath'])
   assert.match(from, /^SRS0=/)
-  await sessionOn(server).mail('<>').rcpt(from).expectAccepted().rcpt('SRS0=forged=AA=client.test=a@mx.test').expectRefusal('5.1.1')
+  await sessionOn(server)
+    .mail('<>')
+    .rcpt(from)
+    .expectAccepted()
+    .rcpt('SRS0=forged=AA=client.test=a@mx.test')
+    .expectRefusal('5.1.1')
   await sessionOn(server).mail('a@client.test').rcpt(from).expectRefusal('5.1.1')
   await sessionOn(server).mail('boss@mx.test').rcpt('nobody@mx.test').expectRefusal('5.1.1')
   await server.close()

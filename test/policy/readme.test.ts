@@ -5,7 +5,18 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ended, makeFolder, startCommand } from '../kit/command.ts'
 
-const PLUGINS = ['access', 'auth-file', 'dnsbl', 'greylist', 'helo', 'quarantine', 'rate-limit', 'recipients', 'routing', 'telemetry']
+const PLUGINS = [
+  'access',
+  'auth-file',
+  'dnsbl',
+  'greylist',
+  'helo',
+  'quarantine',
+  'rate-limit',
+  'recipients',
+  'routing',
+  'telemetry',
+]
 /** What a README must say of a plugin. */
 const PARTS = [
   /npm install/,
@@ -40,7 +51,11 @@ for (const name of PLUGINS)
     for (const part of PARTS) assert.match(readme, part)
     const file = `${name}.config.ts`
     await writeFile(join(folder, file), configOf(readme))
-    assert.deepEqual(await ended(startCommand(folder, 'check', file)), { code: 0, out: 'The configuration is fine.\n', err: '' })
+    assert.deepEqual(await ended(startCommand(folder, 'check', file)), {
+      code: 0,
+      out: 'The configuration is fine.\n',
+      err: '',
+    })
   })
 
 /** Of the first example that begins with an import. */

@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { greylist } from '@postroad/greylist'
-import { type CommandIo, definePlugin, Limiter, type Service, Spool, Store, quarantine as setAside } from '@postroad/plugin'
+import {
+  type CommandIo,
+  definePlugin,
+  Limiter,
+  type Service,
+  Spool,
+  Store,
+  quarantine as setAside,
+} from '@postroad/plugin'
 import { quarantine } from '@postroad/quarantine'
 import { rateLimit } from '@postroad/rate-limit'
 import { createTestServer, fakeClock, sessionOn, type TestServer } from '@postroad/testing'
@@ -30,7 +38,10 @@ async function running(folder: string, body: (server: TestServer) => Promise<voi
     [Spool, spool],
   ]
   const limits = rateLimit({ limits: [{ of: 'messages', by: 'from', limit: '2/d' }] })
-  const server = await createTestServer([strict(), greylist({ spared: ['hurry@'] }), limits, quarantine()], { clock, services })
+  const server = await createTestServer([strict(), greylist({ spared: ['hurry@'] }), limits, quarantine()], {
+    clock,
+    services,
+  })
   try {
     await body(server)
   } finally {
@@ -44,14 +55,23 @@ test('greylisting, limits and the quarantine go on where they were', async () =>
   await running(folder, async (server) => {
     await sessionOn(server).mail('a@b.test').rcpt('x@mx.test').expectRefusal('4.7.1')
     for (const _ of [1, 2]) await sessionOn(server).mail('c@d.test').rcpt('hurry@mx.test').data().expectAccepted()
-    await sessionOn(server).mail('e@f.test').rcpt('hurry@mx.test').data({ 'X-Bad': '1', Subject: 'kept' }).expectAccepted()
+    await sessionOn(server)
+      .mail('e@f.test')
+      .rcpt('hurry@mx.test')
+      .data({ 'X-Bad': '1', Subject: 'kept' })
+      .expectAccepted()
   })
   await clock.advance(300_000)
   await running(folder, async (server) => {
     await sessionOn(server).mail('a@b.test').rcpt('x@mx.test').expectAccepted()
     await sessionOn(server).mail('c@d.test').rcpt('hurry@mx.test').data().expectRefusal('4.7.28')
     const rows: Record<string, unknown>[] = []
-    const io: CommandIo = { json: true, row: (fields) => rows.push(fields), print: () => undefined, signal: new AbortController().signal }
+    const io: CommandIo = {
+      json: true,
+      row: (fields) => rows.push(fields),
+      print: () => undefined,
+      signal: new AbortController().signal,
+    }
     await server.server.commands.get('quarantine')?.['list']?.run([], io)
     assert.deepEqual(
       rows.map((row) => row['subject']),

@@ -39,7 +39,10 @@ test('what an alias sends on has a reverse-path of ours, and a bounce to it find
     relay: { via: 'smtp', host: '127.0.0.1', port: sink.port },
     srs: { domain: 'mx.test', secret: 'only for this test' },
   })
-  const clock = { now: () => Date.now(), sleep: (ms: number, signal?: AbortSignal) => wait(ms, undefined, signal ? { signal } : {}) }
+  const clock = {
+    now: () => Date.now(),
+    sleep: (ms: number, signal?: AbortSignal) => wait(ms, undefined, signal ? { signal } : {}),
+  }
   {
     await using server = await startServer([rules, queue({ folder: join(folder, 'queue') })], {}, clock)
     await runDialogue(dialogue('alice@client.test', 'friend@mx.test'), { port: server.port })

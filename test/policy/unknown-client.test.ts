@@ -23,8 +23,12 @@ const zone = {
   'strict.example': { TXT: ['v=spf1 -all'] },
   '_dmarc.strict.example': { TXT: ['v=DMARC1; p=reject'] },
 }
-const unknown = (...plugins: Used[]): FluentSession => sessionWith({ services: [[Dns, zoneDns(zone)]] }, ...plugins).from('unknown')
-const refusing = definePlugin({ name: 'refusing', hooks: { connect: { after: ['access'], handler: () => reject('No') } } })
+const unknown = (...plugins: Used[]): FluentSession =>
+  sessionWith({ services: [[Dns, zoneDns(zone)]] }, ...plugins).from('unknown')
+const refusing = definePlugin({
+  name: 'refusing',
+  hooks: { connect: { after: ['access'], handler: () => reject('No') } },
+})
 const routed = (relay: readonly string[]) =>
   routing({ domains: { 'mx.test': { via: 'maildir' } }, relay: { networks: [...relay], via: 'smtp' } })
 
@@ -45,7 +49,11 @@ test('access: a rule that keeps all networks out means it, one for some of them 
 })
 
 test('routing: nobody relays whom nobody can name, and what is ours is taken', async () => {
-  await unknown(routed(ALL)).rcpt('a@mx.test').expectAccepted().rcpt('a@elsewhere.example').expectRoute({ via: 'test-sink' })
+  await unknown(routed(ALL))
+    .rcpt('a@mx.test')
+    .expectAccepted()
+    .rcpt('a@elsewhere.example')
+    .expectRoute({ via: 'test-sink' })
   const conditional = routing({ routes: [{ match: { network: ALL }, via: 'smtp' }] })
   await unknown(conditional).rcpt('a@elsewhere.example').expectRoute({ via: 'test-sink' })
 })
@@ -67,7 +75,11 @@ test('spf: there is nothing to check, and no error that would come again and aga
 
 test('dmarc: a domain whose policy needs a proof is not believed without one', async () => {
   const message = mail({ from: 'Boss <boss@strict.example>' })
-  await unknown(spf(), dkim(), dmarc()).mail('boss@strict.example').rcpt('b@mx.test').data(message).expectRefusal('5.7.26')
+  await unknown(spf(), dkim(), dmarc())
+    .mail('boss@strict.example')
+    .rcpt('b@mx.test')
+    .data(message)
+    .expectRefusal('5.7.26')
 })
 
 test('dnsbl: lists of addresses are not asked, and others are', async () => {
@@ -172,7 +184,22 @@ test('XCLIENT: nothing that was learned of the host in front of us holds for its
     'Subject: x\r\n\r\n.',
     'QUIT',
   ])
-  assert.deepEqual(replies, ['220', '250', '235', '250', '250', '250', '220', '250', '250', '550', '250', '354', '250', '221'])
+  assert.deepEqual(replies, [
+    '220',
+    '250',
+    '235',
+    '250',
+    '250',
+    '250',
+    '220',
+    '250',
+    '250',
+    '550',
+    '250',
+    '354',
+    '250',
+    '221',
+  ])
   const [before, after, points] = found as [Record<string, unknown>, Record<string, unknown>, number]
   assert.equal(points, 0)
   assert.notEqual(after['id'], before['id'])

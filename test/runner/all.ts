@@ -66,7 +66,12 @@ async function main(): Promise<number> {
   const phases = select(all)
   if (phases === undefined) return 2
   // Nothing here may wait for a terminal or call home.
-  Object.assign(process.env, { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', NO_UPDATE_NOTIFIER: '1', TURBO_NO_UPDATE_NOTIFIER: '1' })
+  Object.assign(process.env, {
+    TURBO_TELEMETRY_DISABLED: '1',
+    DO_NOT_TRACK: '1',
+    NO_UPDATE_NOTIFIER: '1',
+    TURBO_NO_UPDATE_NOTIFIER: '1',
+  })
   process.env['NODE_COMPILE_CACHE'] ??= emptyCache()
   const results: Result[] = []
   for (const group of groupPhases(phases)) {
@@ -87,12 +92,18 @@ function emptyCache(): string {
 
 function conclude(results: readonly Result[]): number {
   const total: Counts = { passed: 0, failed: 0, skipped: 0 }
-  for (const { report } of results) for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += report.counts[key]
+  for (const { report } of results)
+    for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += report.counts[key]
   sayLongest('Longest tests', results.flatMap(({ report }) => report.timings).map(({ name, ms }) => [name, ms])) // biome-ignore format: short
   sayLongest('Longest files', results.flatMap(({ files }) => files).map(({ file, ms }) => [relative(ROOT, file), ms])) // biome-ignore format: short
   const skips = results.flatMap(({ report }) => report.skips)
   if (skips.length > 0) say(`\nSkipped\n${skips.map((text) => `  ${text}`).join('\n')}`)
-  const phases = results.map(({ name, ms, workMs, report }) => ({ name, ms: Math.round(ms), workMs: Math.round(workMs), ...report.counts }))
+  const phases = results.map(({ name, ms, workMs, report }) => ({
+    name,
+    ms: Math.round(ms),
+    workMs: Math.round(workMs),
+    ...report.counts,
+  }))
   if (options.report !== undefined) writeFileSync(options.report, `${JSON.stringify({ ...total, phases }, null, 2)}\n`)
   say(`\n${table(results)}\n`)
   say(sentence(total))
@@ -101,17 +112,22 @@ function conclude(results: readonly Result[]): number {
 
 function sayLongest(title: string, timings: readonly (readonly [name: string, ms: number])[]): void {
   const longest = timings.toSorted(([, a], [, b]) => b - a).slice(0, 8)
-  if (longest.length > 0) say(`\n${title}\n${longest.map(([name, ms]) => `  ${seconds(ms).padStart(8)}  ${name}`).join('\n')}`)
+  if (longest.length > 0)
+    say(`\n${title}\n${longest.map(([name, ms]) => `  ${seconds(ms).padStart(8)}  ${name}`).join('\n')}`)
 }
 
 /** Where the time went. Phases overlap: the sum of their files is what a phase costs, half of it where two files run at the same time. */
 function table(results: readonly Result[]): string {
   const row = (...cells: readonly string[]) => `  ${(cells[0] ?? '').padEnd(12)}${cells.slice(1).map((cell) => cell.padStart(12)).join('')}` // biome-ignore format: short
-  const rows = results.map(({ name, ms, workMs, report }) => row(name, seconds(ms), seconds(workMs), String(report.counts.passed)))
-  const work = results.reduce((sum, { workMs }) => sum + workMs, 0)
-  return [row('Phase', 'begin to end', 'its files', 'passed'), ...rows, row('all', seconds(performance.now()), seconds(work), '')].join(
-    '\n',
+  const rows = results.map(({ name, ms, workMs, report }) =>
+    row(name, seconds(ms), seconds(workMs), String(report.counts.passed)),
   )
+  const work = results.reduce((sum, { workMs }) => sum + workMs, 0)
+  return [
+    row('Phase', 'begin to end', 'its files', 'passed'),
+    ...rows,
+    row('all', seconds(performance.now()), seconds(work), ''),
+  ].join('\n')
 }
 
 function select(all: readonly Phase[]): Phase[] | undefined {
@@ -141,7 +157,12 @@ async function runCheck(phase: CommandPhase): Promise<Result> {
 /** Phases whose files may run beside each other. */
 async function runTests(phases: readonly TestPhase[]): Promise<Result[]> {
   say(`\n▸ ${phases.map(({ name, files }) => `${name} (${files.length})`).join(', ')}`)
-  const sets = phases.map(({ name, files, limitMs }) => ({ name, files, limitMs, reporter: new Reporter(ROOT, process.stdout, name) }))
+  const sets = phases.map(({ name, files, limitMs }) => ({
+    name,
+    files,
+    limitMs,
+    reporter: new Reporter(ROOT, process.stdout, name),
+  }))
   const results = new Map<string, Result>()
   const execArgv = ['--conditions=@postroad/source', `--import=${new URL('./seed.ts', import.meta.url).href}`]
   const concurrency = phases.some(({ isAlone }) => isAlone) ? 1 : SIDE_BY_SIDE

@@ -29,7 +29,11 @@ export function runCommand(
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text))
     child.on('error', (error) => (output += `${error.message}\n`))
     child.on('close', (code) =>
-      resolve({ code: child.pid === undefined ? undefined : (code ?? undefined), output, ms: performance.now() - started }),
+      resolve({
+        code: child.pid === undefined ? undefined : (code ?? undefined),
+        output,
+        ms: performance.now() - started,
+      }),
     )
   })
 }

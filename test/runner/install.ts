@@ -44,7 +44,9 @@ function apt(args: readonly string[]): { readonly code: number | null; readonly 
 
 function explain(output: string): string {
   const offline =
-    /Temporary failure resolving|Could not resolve|Unable to connect|Could not connect|Network is unreachable|Failed to fetch/.test(output)
+    /Temporary failure resolving|Could not resolve|Unable to connect|Could not connect|Network is unreachable|Failed to fetch/.test(
+      output,
+    )
   const cause = offline ? 'the Debian mirror cannot be reached: is the network away?' : 'apt-get refused'
   const lines = output.split('\n').filter((line) => /^(?:E:|W:|Err)/.test(line))
   return `cannot install ${packages.join(', ')}: ${cause}\n${[...new Set(lines)].slice(-8).join('\n')}`

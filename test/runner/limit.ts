@@ -25,7 +25,8 @@ afterEach((context) => {
 })
 
 setInterval(() => {
-  if (idleSince === undefined || performance.now() - idleSince < (hasFailed ? AFTER_FAILURE_MS : AFTER_SUCCESS_MS)) return
+  if (idleSince === undefined || performance.now() - idleSince < (hasFailed ? AFTER_FAILURE_MS : AFTER_SUCCESS_MS))
+    return
   writeSync(2, `the tests have ended, and their process has not: ${process.getActiveResourcesInfo().join(', ')}\n`)
   process.exit(1)
 }, LOOK_MS).unref()

@@ -59,13 +59,24 @@ const ALONE = new Set(['failure', 'host', 'tools'])
 /** Every phase of the run, in order. Suites without a test file are left out. */
 export function listPhases(root: string): Phase[] {
   const bin = (name: string) => join(root, 'node_modules/.bin', name)
-  const turbo = (...tasks: string[]) => [bin('turbo'), 'run', ...tasks, '--output-logs=errors-only', '--log-order=grouped', '--no-color']
+  const turbo = (...tasks: string[]) => [
+    bin('turbo'),
+    'run',
+    ...tasks,
+    '--output-logs=errors-only',
+    '--log-order=grouped',
+    '--no-color',
+  ]
   const suites = listSuites(root).map((name) => tests(name, find(root, `test/${name}/**/*.test.ts`), 25 * MINUTE))
   const phases: Phase[] = [
     { kind: 'command', name: 'build', argv: turbo('build') },
     // `build` has checked every package against the declarations of the others; this is everything at once, tests too.
     { kind: 'command', name: 'types', argv: [bin('tsc'), '-p', join(root, 'tsconfig.json')] },
-    { kind: 'command', name: 'lint', argv: [bin('biome'), 'check', '--colors=off', '--error-on-warnings', '--max-diagnostics=50', root] },
+    {
+      kind: 'command',
+      name: 'lint',
+      argv: [bin('biome'), 'check', '--colors=off', '--error-on-warnings', '--max-diagnostics=50', root],
+    },
     tests('unit', find(root, '{packages,plugins}/*/src/**/*.test.ts'), 20 * MINUTE),
     ...suites.filter(({ isAlone }) => !isAlone),
     tests('examples', find(root, '{examples,test/examples}/**/*.test.ts'), 15 * MINUTE),

@@ -7,7 +7,10 @@ const module = JSON.stringify(new URL('./program.ts', import.meta.url).href)
 /** Asks in a process whose PATH is a user's of Debian. */
 function askAs(path: string, code: string): string {
   const script = `const { programPath, findProgram, systemPath } = await import(${module})\nconsole.log(${code})`
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { env: { PATH: path }, encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    env: { PATH: path },
+    encoding: 'utf8',
+  })
   return stdout.trim() || stderr
 }
 

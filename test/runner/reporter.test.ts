@@ -12,7 +12,10 @@ after(() => rmSync(folder, { recursive: true }))
 /** Runs one test file of this source under the reporter, in a process of its own: node:test does not nest. */
 function reportOn(source: string): { text: string; counts: Counts } {
   const file = join(folder, `case.test.mjs`)
-  writeFileSync(file, `import test, { describe, before } from 'node:test'\nimport assert from 'node:assert/strict'\n${source}\n`)
+  writeFileSync(
+    file,
+    `import test, { describe, before } from 'node:test'\nimport assert from 'node:assert/strict'\n${source}\n`,
+  )
   const script = `
     import { Reporter } from ${JSON.stringify(new URL('./reporter.ts', import.meta.url).href)}
     import { runFiles } from ${JSON.stringify(new URL('./run-files.ts', import.meta.url).href)}
@@ -43,15 +46,20 @@ test('a failing subtest is counted once and shown with its error and place', () 
 })
 
 test('a failing test in a suite is counted once', () => {
-  assert.deepEqual(reportOn(`describe('s', () => { test('x', () => { throw new Error('boom') }); test('y', () => {}) })`).counts, {
-    passed: 1,
-    failed: 1,
-    skipped: 0,
-  })
+  assert.deepEqual(
+    reportOn(`describe('s', () => { test('x', () => { throw new Error('boom') }); test('y', () => {}) })`).counts,
+    {
+      passed: 1,
+      failed: 1,
+      skipped: 0,
+    },
+  )
 })
 
 test('a failing before hook is a failure even though no test ran', () => {
-  const { counts } = reportOn(`describe('s', () => { before(() => { throw new Error('no server') }); test('x', () => {}) })`)
+  const { counts } = reportOn(
+    `describe('s', () => { before(() => { throw new Error('no server') }); test('x', () => {}) })`,
+  )
   assert.ok(counts.failed >= 1)
   assert.equal(counts.passed, 0)
 })

@@ -71,7 +71,10 @@ export class Reporter {
     stream.on('test:pass', (event: TestEvent) => this.#pass(event))
     stream.on('test:fail', (event: TestEvent) => this.#fail(event))
     // What went wrong outside of a test is told here only.
-    stream.on('test:diagnostic', ({ file, message }) => /^(?:Error|Warning): /.test(message) && this.#keep(file, `${message}\n`))
+    stream.on(
+      'test:diagnostic',
+      ({ file, message }) => /^(?:Error|Warning): /.test(message) && this.#keep(file, `${message}\n`),
+    )
     stream.on('test:stdout', ({ file, message }) => this.#keep(file, message))
     stream.on('test:stderr', ({ file, message }) => this.#keep(file, message))
     stream.resume()
@@ -135,7 +138,11 @@ export class Reporter {
 
   // node:test speaks of a file as a test only when the file itself failed, or when nothing ran in it.
   #isFile(event: TestEvent): boolean {
-    return event.nesting === 0 && event.file !== undefined && (event.name === event.file || event.name === relative(this.#root, event.file))
+    return (
+      event.nesting === 0 &&
+      event.file !== undefined &&
+      (event.name === event.file || event.name === relative(this.#root, event.file))
+    )
   }
 
   #title(event: TestEvent): string {

@@ -18,7 +18,10 @@ test('what is installed is not a reason to skip', () => {
 
 test('who is not root gets a reason to skip that says what to run, and names only what is missing', () => {
   const { stdout } = askWithoutRoot({ PATH: process.env['PATH'] })
-  assert.equal(stdout, `not installed: ${MISSING}; as root: apt-get update && apt-get install -y --no-install-recommends ${MISSING}\n`)
+  assert.equal(
+    stdout,
+    `not installed: ${MISSING}; as root: apt-get update && apt-get install -y --no-install-recommends ${MISSING}\n`,
+  )
 })
 
 test('under CI=true the same is a failure', () => {

@@ -45,6 +45,9 @@ function install(packages: readonly string[]): void {
   process.stderr.write(`installing ${packages.join(', ')}\n`)
   const script = join(import.meta.dirname, 'install.ts')
   const argv = [LOCK, process.execPath, script, ...packages]
-  const { status, stderr } = spawnSync(programPath('flock'), argv, { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] })
+  const { status, stderr } = spawnSync(programPath('flock'), argv, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   if (status !== 0) throw new Error(stderr.trim())
 }

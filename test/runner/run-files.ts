@@ -105,7 +105,9 @@ class SetRun<T extends FileSet> {
     if (!this.#limit.aborted) {
       const signal = AbortSignal.any([this.#limit, AbortSignal.timeout(fileLimitMs)])
       const limits = [`--test-timeout=${testLimitMs}`, `--import=${LIMIT}`]
-      await this.reporter.read(run({ files: [file], cwd, isolation: 'process', execArgv: [...execArgv, ...limits], signal }))
+      await this.reporter.read(
+        run({ files: [file], cwd, isolation: 'process', execArgv: [...execArgv, ...limits], signal }),
+      )
     }
     this.#under--
     this.#left--

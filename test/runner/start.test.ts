@@ -25,23 +25,42 @@ for (const { signal, words, greeting } of WAYS) {
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pr-start-'))
     const [port = 0] = await freePorts(1)
-    const env = { ...process.env, POSTROAD_PORT: `${port}`, POSTROAD_FOLDER: join(folder, 'var'), POSTROAD_MAIL: join(folder, 'mail') }
+    const env = {
+      ...process.env,
+      POSTROAD_PORT: `${port}`,
+      POSTROAD_FOLDER: join(folder, 'var'),
+      POSTROAD_MAIL: join(folder, 'mail'),
+    }
     // A group of its own: a key press at a terminal reaches every process of it, and npm passes the signal on as well.
-    const npm = spawn(programPath('npm'), ['start', ...words], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+    const npm = spawn(programPath('npm'), ['start', ...words], {
+      cwd: ROOT,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
     let said = ''
-    for (const stream of [npm.stdout, npm.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
+    for (const stream of [npm.stdout, npm.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => (said += text))
     const gone = once(npm, 'exit')
     try {
       await until(() => said.includes('listening') || npm.exitCode !== null)
       await waitForBanner(port)
       const transport = createTransport({ host: '127.0.0.1', port, ignoreTLS: true })
-      await transport.sendMail({ from: 'sender@client.example', to: 'alice@postroad.test', subject: 'first mail', text: 'Hello' })
+      await transport.sendMail({
+        from: 'sender@client.example',
+        to: 'alice@postroad.test',
+        subject: 'first mail',
+        text: 'Hello',
+      })
       // 250 says that it is stored; it is in the mailbox a moment later.
       const arrived = () => globSync(join(folder, 'mail/alice/new/*'))
       await until(() => arrived().length > 0 || npm.exitCode !== null)
       const [file] = arrived()
       assert.ok(file, said)
-      assert.match(readFileSync(file, 'latin1'), /^Return-Path: <sender@client\.example>\r?\nReceived: .*\r?\nSubject: first mail\r?\n/s)
+      assert.match(
+        readFileSync(file, 'latin1'),
+        /^Return-Path: <sender@client\.example>\r?\nReceived: .*\r?\nSubject: first mail\r?\n/s,
+      )
       const server = Number(greeting.exec(said)?.[1])
       assert.ok(isAlive(server), said)
       process.kill(-(npm.pid ?? 0), signal)

@@ -19,7 +19,10 @@ else process.exitCode = 1
 async function build(): Promise<boolean> {
   const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', TURBO_NO_UPDATE_NOTIFIER: '1' }
   const turbo = join(ROOT, 'node_modules/.bin/turbo')
-  const result = await runCommand([turbo, 'run', 'build', '--filter=@postroad-example/quickstart...', '--output-logs=errors-only'], { env })
+  const result = await runCommand(
+    [turbo, 'run', 'build', '--filter=@postroad-example/quickstart...', '--output-logs=errors-only'],
+    { env },
+  )
   if (result.code === 0) return true
   process.stderr.write(`${result.output}\nThe build failed.\n`)
   return false
@@ -60,7 +63,9 @@ function run(): void {
 function command(): string {
   const folder = join(ROOT, 'packages/cli')
   // `as`: our own file; a test in test/structure holds every package.json against what we expect of it.
-  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { bin?: string | Record<string, string> }
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    bin?: string | Record<string, string>
+  }
   const path = typeof bin === 'string' ? bin : bin?.['postroad']
   if (path === undefined) throw new Error('packages/cli/package.json has no bin')
   return join(folder, path)

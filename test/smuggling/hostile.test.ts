@@ -58,7 +58,9 @@ test('a megabyte of stuffed dots is a message like any other', async () => {
 test('a command of 100 MB is one error, and is not kept', async () => {
   await using server = await startServer()
   const before = process.memoryUsage.rss()
-  const replies = await timed('a command of 100 MB', () => flood(server.port, [...repeat('x', 100_000_000), '\r\nNOOP\r\n']))
+  const replies = await timed('a command of 100 MB', () =>
+    flood(server.port, [...repeat('x', 100_000_000), '\r\nNOOP\r\n']),
+  )
   assert.deepEqual(
     replies.slice(1).map((line) => line.slice(0, 3)),
     ['500', '250', '221'],
@@ -130,7 +132,12 @@ test('header fields and domains named like parts of objects are names like any o
 })
 
 test('control characters in names, addresses, parameters and credentials are refused, and never come back', async () => {
-  await using server = await startServer({ authWithoutTls: true, limits: { errors: 100 }, xclient: ['127.0.0.1'], xforward: ['127.0.0.1'] })
+  await using server = await startServer({
+    authWithoutTls: true,
+    limits: { errors: 100 },
+    xclient: ['127.0.0.1'],
+    xforward: ['127.0.0.1'],
+  })
   const lines = [
     'EHLO a\0b',
     'EHLO a\x07b',
@@ -148,15 +155,23 @@ test('control characters in names, addresses, parameters and credentials are ref
   const codes = replies.filter((line) => !/^250/.test(line)).map((line) => line.slice(0, 3))
   assert.deepEqual(
     codes,
-    ['220', '501', '501', '500', '501', '501', '501', '501', '501', '501', '252', '221'].map((code, i) => (i === 1 ? '500' : code)),
+    ['220', '501', '501', '500', '501', '501', '501', '501', '501', '501', '252', '221'].map((code, i) =>
+      i === 1 ? '500' : code,
+    ),
   )
   for (const line of replies) assert.match(line, /^[\x20-\x7e]*$/)
 })
 
 test('a slow-loris and many half-open connections do not keep others out, and go', async () => {
-  await using server = await startServer({ limits: { commandTimeoutMs: 300, connectionsPerAddress: 1000, connectionsPerNetwork: 1000 } })
-  const sockets = Array.from({ length: 200 }, () => net.connect({ host: '127.0.0.1', port: server.port, allowHalfOpen: true }))
-  const ends = sockets.map((socket) => new Promise((resolve) => socket.on('error', resolve).once('end', resolve).resume()))
+  await using server = await startServer({
+    limits: { commandTimeoutMs: 300, connectionsPerAddress: 1000, connectionsPerNetwork: 1000 },
+  })
+  const sockets = Array.from({ length: 200 }, () =>
+    net.connect({ host: '127.0.0.1', port: server.port, allowHalfOpen: true }),
+  )
+  const ends = sockets.map(
+    (socket) => new Promise((resolve) => socket.on('error', resolve).once('end', resolve).resume()),
+  )
   for (const [i, socket] of sockets.entries()) {
     if (i % 2 === 0) socket.end('EHLO')
     else socket.write('MAIL FR')

@@ -58,14 +58,21 @@ function messageResults(text: string): number {
   return text.split('\r\n').filter((line) => /^(?:250 2\.\S+ .*taken$|550 5\.6\.11)/.test(line)).length
 }
 
-for (const { id, bytes } of [...suite.inbound, ...suite.outbound_extra, ...OURS.map((text, i) => ({ id: `ours-${i}`, bytes: text }))])
+for (const { id, bytes } of [
+  ...suite.inbound,
+  ...suite.outbound_extra,
+  ...OURS.map((text, i) => ({ id: `ours-${i}`, bytes: text })),
+])
   for (const [kind, smuggled] of Object.entries(SMUGGLED))
-    test(`RFC 5321 §4.1.1.4: ${id} (${JSON.stringify(bytes)}) does not end a message, before ${kind}`, { skip }, async () => {
+    test(`RFC 5321 §4.1.1.4: ${id} (${JSON.stringify(bytes)}) does not end a message, before ${kind}`, {
+      skip,
+    }, async () => {
       await using server = await startServer({ limits: { errors: 100 } })
       const octets = Buffer.from(`${BEGIN}Subject: good${bytes}${smuggled}\r\n.\r\nQUIT\r\n`, 'latin1')
       const at = BEGIN.length + 'Subject: good'.length
       const runs: Buffer[][] = [[octets]]
-      for (let cut = at - 1; cut <= at + bytes.length + 1; cut++) runs.push([octets.subarray(0, cut), octets.subarray(cut)])
+      for (let cut = at - 1; cut <= at + bytes.length + 1; cut++)
+        runs.push([octets.subarray(0, cut), octets.subarray(cut)])
       const around = [...octets.subarray(at - 1, at + bytes.length + 1)].map((octet) => Buffer.from([octet]))
       runs.push([octets.subarray(0, at - 1), ...around, octets.subarray(at + bytes.length + 1)])
       for (const run of runs) {

@@ -49,7 +49,12 @@ function assertSafe(raw: Buffer): void {
 for (const { id, bytes } of [...suite.inbound, ...suite.outbound_extra])
   test(`RFC 5321 §4.5.2: ${id} (${JSON.stringify(bytes)}) goes out as content, at every cut`, { skip }, async () => {
     const sink = await createSink()
-    const transport = fixedTransport({ hostname: 'client.test', host: sink.host, port: sink.port, tls: { mode: 'none' } })
+    const transport = fixedTransport({
+      hostname: 'client.test',
+      host: sink.host,
+      port: sink.port,
+      tls: { mode: 'none' },
+    })
     const octets = Buffer.from(`Subject: x\r\n\r\na${bytes}${SMUGGLED}\r\n`, 'latin1')
     const from = 'Subject: x\r\n\r\n'.length
     let sent = 0
@@ -67,7 +72,19 @@ for (const { id, bytes } of [...suite.inbound, ...suite.outbound_extra])
 test('RFC 5321 §2.3.8: any octets, cut anywhere, go out safe, and well-formed ones as they are', async () => {
   const sink = await createSink()
   const transport = fixedTransport({ hostname: 'client.test', host: sink.host, port: sink.port, tls: { mode: 'none' } })
-  const pieces = fc.constantFrom('a', '.', '..', '\r', '\n', '\r\n', '\r\n.', '\r\n..', '\r\n.\r\n', '\0', 'x'.repeat(70))
+  const pieces = fc.constantFrom(
+    'a',
+    '.',
+    '..',
+    '\r',
+    '\n',
+    '\r\n',
+    '\r\n.',
+    '\r\n..',
+    '\r\n.\r\n',
+    '\0',
+    'x'.repeat(70),
+  )
   const bodies = fc.array(pieces, { maxLength: 20 }).map((parts) => parts.join(''))
   await fc.assert(
     fc.asyncProperty(bodies, fc.array(fc.nat(200), { maxLength: 6 }), fc.boolean(), async (body, cuts, inMemory) => {

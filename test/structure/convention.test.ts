@@ -46,7 +46,9 @@ test('the index of a package re-exports and does nothing else', () => {
     const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
     const rest = code.replace(/^export\s+(?:type\s+)?(?:\*(?:\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+'\s*$/gm, '')
     // `export {}` keeps a package without exports a module.
-    return rest.replace(/^export \{\}\s*$/m, '').trim() === '' ? undefined : `has more than re-exports: ${rest.trim().slice(0, 80)}`
+    return rest.replace(/^export \{\}\s*$/m, '').trim() === ''
+      ? undefined
+      : `has more than re-exports: ${rest.trim().slice(0, 80)}`
   })
   assert.deepEqual(wrong, [])
 })
@@ -101,7 +103,10 @@ test('nothing is unfinished by its own word', () => {
 test('no test is switched off or alone without a reason', () => {
   const tests = all.filter(({ isTest, path }) => isTest && !path.startsWith('test/runner/'))
   assert.deepEqual(
-    check(tests, ({ text }) => /\b(?:test|it|describe|suite)\.(?:only|skip|todo)\b|\b(?:skip|todo|only): *true\b/.exec(text)?.[0]),
+    check(
+      tests,
+      ({ text }) => /\b(?:test|it|describe|suite)\.(?:only|skip|todo)\b|\b(?:skip|todo|only): *true\b/.exec(text)?.[0],
+    ),
     [],
   )
 })
@@ -135,7 +140,9 @@ test('the index of a package opens with an overview of 10 to 30 lines: what it i
   const wrong = check(indexes, ({ text }) => {
     const [, lines = ''] = overview.exec(text) ?? []
     const count = lines === '' ? 0 : lines.split('\n').length
-    return count >= 10 && count <= 30 && /\b[Bb]egin\b/.test(lines) ? undefined : `${count} lines, or no word of where to begin`
+    return count >= 10 && count <= 30 && /\b[Bb]egin\b/.test(lines)
+      ? undefined
+      : `${count} lines, or no word of where to begin`
   })
   assert.deepEqual(wrong, [])
 })

@@ -31,7 +31,9 @@ test('every threat of docs/security.md names a test that shows what is done, and
   const rows = [...table.matchAll(/^\| (?:\*\*(B\d)\*\* )?([STRIDE, ]+) \| (.+) \| .+ \| (.+) \| .+ \|$/gm)]
   const unshown = rows.filter(([, , , , shown = '']) => {
     const tests = links(shown)
-    return tests.length === 0 || tests.some((link) => !/\.test\.ts$/.test(link) || !existsSync(join(ROOT, 'docs', link)))
+    return (
+      tests.length === 0 || tests.some((link) => !/\.test\.ts$/.test(link) || !existsSync(join(ROOT, 'docs', link)))
+    )
   })
   assert.deepEqual(
     unshown.map(([, , , threat]) => threat),
@@ -52,7 +54,9 @@ test('every dependency has its sentence in docs/dependencies.md, and nothing els
       Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies }),
     ),
   )
-  const explained = [...read('docs/dependencies.md').matchAll(/^\| `([^`]+)` \| .{20,} \|$/gm)].map((match) => match[1] ?? '')
+  const explained = [...read('docs/dependencies.md').matchAll(/^\| `([^`]+)` \| .{20,} \|$/gm)].map(
+    (match) => match[1] ?? '',
+  )
   assert.deepEqual(explained.toSorted(), [...used].filter((name) => !ours.has(name)).sort())
 })
 
@@ -72,7 +76,9 @@ test('no path of a machine and no host of a registry is in the repository', () =
 test('nothing that is built, installed or secret is in the repository', () => {
   const wrong = execFileSync(programPath('git'), ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8' })
     .split('\0')
-    .filter((path) => /(?:^|\/)(?:node_modules|dist|\.turbo|\.env)(?:\/|$)|\.(?:tgz|tsbuildinfo|cpuprofile|log)$/.test(path))
+    .filter((path) =>
+      /(?:^|\/)(?:node_modules|dist|\.turbo|\.env)(?:\/|$)|\.(?:tgz|tsbuildinfo|cpuprofile|log)$/.test(path),
+    )
   assert.deepEqual(wrong, [])
 })
 

@@ -42,7 +42,13 @@ test('a fact is defined once', () => {
 })
 
 test('definitions are found, and those that stand twice', () => {
-  const source = (path: string, text: string): Source => ({ path, text, isTest: false, imports: [], runtimeImports: [] })
+  const source = (path: string, text: string): Source => ({
+    path,
+    text,
+    isTest: false,
+    imports: [],
+    runtimeImports: [],
+  })
   const a = source(
     'a.ts',
     "export interface Reply {}\nexport const Reply = defineService<{ a: string }>('reply')\nexport abstract class Job<T> {}\ninterface Own {}",
@@ -77,8 +83,12 @@ function defined({ text }: Source, kind: 'Service' | 'Fact'): string[] {
 }
 
 /** Names that more than one module defines, or one module twice, with their places. */
-function doubles(sources: readonly Source[], names: (source: Source) => readonly string[]): [name: string, paths: readonly string[]][] {
+function doubles(
+  sources: readonly Source[],
+  names: (source: Source) => readonly string[],
+): [name: string, paths: readonly string[]][] {
   const places = new Map<string, string[]>()
-  for (const source of sources) for (const name of names(source)) places.set(name, [...(places.get(name) ?? []), source.path])
+  for (const source of sources)
+    for (const name of names(source)) places.set(name, [...(places.get(name) ?? []), source.path])
   return [...places].filter(([, paths]) => paths.length > 1).sort(([a], [b]) => (a < b ? -1 : 1))
 }

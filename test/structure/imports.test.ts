@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict'
 import { isBuiltin } from 'node:module'
 import { test } from 'node:test'
-import { findImports, readSources, readWorkspaces, resolveImport, type Source, splitImport, type Workspace } from './workspace.ts'
+import {
+  findImports,
+  readSources,
+  readWorkspaces,
+  resolveImport,
+  type Source,
+  splitImport,
+  type Workspace,
+} from './workspace.ts'
 
 const workspaces = readWorkspaces()
 const byPackageName = new Map(workspaces.map((workspace) => [workspace.manifest.name, workspace]))
@@ -80,11 +88,16 @@ for (const workspace of workspaces) {
   test(`${workspace.folder} does not reach into another package`, () => {
     const wrong = [...bareImports(workspace)].flatMap(({ source, specifier, name, subpath }) => {
       const entries = byPackageName.get(name)?.manifest.exports
-      return entries === undefined || subpath === '' || `./${subpath}` in entries ? [] : [`${source.path} imports ${specifier}`]
+      return entries === undefined || subpath === '' || `./${subpath}` in entries
+        ? []
+        : [`${source.path} imports ${specifier}`]
     })
     const outside = workspace.sources.flatMap((source) =>
       source.imports
-        .filter((specifier) => specifier.startsWith('.') && !resolveImport(source, specifier).startsWith(`${workspace.folder}/`))
+        .filter(
+          (specifier) =>
+            specifier.startsWith('.') && !resolveImport(source, specifier).startsWith(`${workspace.folder}/`),
+        )
         .map((specifier) => `${source.path} imports ${specifier}`),
     )
     // A test of an example or a package may use the tools of the repository's own tests.
@@ -106,10 +119,18 @@ for (const workspace of workspaces) {
   })
 }
 
-const rootDevelopment = Object.keys((await import('../../package.json', { with: { type: 'json' } })).default.devDependencies)
+const rootDevelopment = Object.keys(
+  (await import('../../package.json', { with: { type: 'json' } })).default.devDependencies,
+)
 
 test('a cycle of imports is found', () => {
-  const module = (path: string, ...imports: string[]): Source => ({ path, text: '', isTest: false, imports, runtimeImports: imports })
+  const module = (path: string, ...imports: string[]): Source => ({
+    path,
+    text: '',
+    isTest: false,
+    imports,
+    runtimeImports: imports,
+  })
   assert.deepEqual(findCycle([module('a/x.ts', './y.ts'), module('a/y.ts', './z.ts'), module('a/z.ts')]), [])
   assert.deepEqual(findCycle([module('a/x.ts', './y.ts'), module('a/y.ts', './z.ts'), module('a/z.ts', './x.ts')]), [
     'a/x.ts',
@@ -130,7 +151,9 @@ test('only the container of the core knows tsyringe', () => {
 })
 
 test('only one file knows the inner modules of the npm package mailauth: there their types are declared, once', () => {
-  const knows = workspaces.flatMap(({ sources }) => sources).filter(({ imports }) => imports.some((name) => name.startsWith('mailauth')))
+  const knows = workspaces
+    .flatMap(({ sources }) => sources)
+    .filter(({ imports }) => imports.some((name) => name.startsWith('mailauth')))
   assert.deepEqual(
     knows.map(({ path }) => path),
     ['packages/mailauth/src/library.ts'],
@@ -162,14 +185,21 @@ test('a listener brings no schemas of options along: zod cost it 16 MB, and a qu
     }
   }
   walk('packages/smtp/src/index.ts')
-  assert.ok(reached.has('packages/options/src/network.ts') && names.has('smtp-server'), 'the way into other packages was found')
+  assert.ok(
+    reached.has('packages/options/src/network.ts') && names.has('smtp-server'),
+    'the way into other packages was found',
+  )
   assert.ok(!names.has('zod'), [...names].join(' '))
 })
 
 test('no plugin asks node:dns: answers come from the Dns service, with its cache, limits and deadlines', () => {
-  const plugins = workspaces.filter(({ kind }) => kind === 'plugins').flatMap(({ sources }) => sources.filter(({ isTest }) => !isTest))
+  const plugins = workspaces
+    .filter(({ kind }) => kind === 'plugins')
+    .flatMap(({ sources }) => sources.filter(({ isTest }) => !isTest))
   assert.deepEqual(
-    plugins.filter(({ imports }) => imports.some((name) => /^(?:node:)?dns(?:\/|$)/.test(name))).map(({ path }) => path),
+    plugins
+      .filter(({ imports }) => imports.some((name) => /^(?:node:)?dns(?:\/|$)/.test(name)))
+      .map(({ path }) => path),
     [],
   )
 })

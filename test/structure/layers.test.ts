@@ -28,7 +28,10 @@ const LAYERS: ReadonlyMap<string, readonly string[]> = new Map([
   ['packages/smtp', ['stages.ts', 'tls', 'config', 'wire', 'auth', 'session', 'verb', 'listener']],
 ])
 
-const workspaces = readWorkspaces().map((workspace) => ({ ...workspace, production: workspace.sources.filter(({ isTest }) => !isTest) }))
+const workspaces = readWorkspaces().map((workspace) => ({
+  ...workspace,
+  production: workspace.sources.filter(({ isTest }) => !isTest),
+}))
 
 for (const [folder, order] of LAYERS) {
   const production = workspaces.find((workspace) => workspace.folder === folder)?.production ?? []
@@ -65,17 +68,25 @@ for (const { folder, production } of workspaces)
   })
 
 test('circles are found, and all who are in one', () => {
-  const module = (path: string, ...imports: string[]): Source => ({ path, text: '', isTest: false, imports, runtimeImports: [] })
+  const module = (path: string, ...imports: string[]): Source => ({
+    path,
+    text: '',
+    isTest: false,
+    imports,
+    runtimeImports: [],
+  })
   const line = [module('a/x.ts', './y.ts'), module('a/y.ts', './z.ts'), module('a/z.ts')]
   assert.deepEqual(findCircles(line), [])
-  assert.deepEqual(findCircles([...line.slice(0, 2), module('a/z.ts', './y.ts'), module('a/w.ts', './w.ts', './x.ts')]), [
-    ['a/y.ts', 'a/z.ts'],
-    ['a/w.ts'],
-  ])
+  assert.deepEqual(
+    findCircles([...line.slice(0, 2), module('a/z.ts', './y.ts'), module('a/w.ts', './w.ts', './x.ts')]),
+    [['a/y.ts', 'a/z.ts'], ['a/w.ts']],
+  )
 })
 
 function relativeImports(source: Source): string[] {
-  return source.imports.filter((specifier) => specifier.startsWith('.')).map((specifier) => resolveImport(source, specifier))
+  return source.imports
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => resolveImport(source, specifier))
 }
 
 /** Modules that reach each other by imports, `import type` counted: each group sorted; empty when there are none. */
@@ -98,7 +109,9 @@ function findCircles(sources: readonly Source[]): string[][] {
   const grouped = new Set<string>()
   return sources.flatMap(({ path }) => {
     if (grouped.has(path) || !reach.get(path)?.has(path)) return []
-    const circle = sources.map((source) => source.path).filter((other) => reach.get(path)?.has(other) && reach.get(other)?.has(path))
+    const circle = sources
+      .map((source) => source.path)
+      .filter((other) => reach.get(path)?.has(other) && reach.get(other)?.has(path))
     for (const member of circle) grouped.add(member)
     return [circle.sort()]
   })

@@ -38,9 +38,13 @@ for (const workspace of published) {
 }
 
 test('an example can be copied: what it imports is published', () => {
-  const isPrivate = new Set(readWorkspaces().flatMap(({ manifest }) => (manifest.private === true ? [manifest.name] : [])))
+  const isPrivate = new Set(
+    readWorkspaces().flatMap(({ manifest }) => (manifest.private === true ? [manifest.name] : [])),
+  )
   const wrong = readWorkspaces().flatMap(({ kind, manifest }) =>
-    kind === 'examples' ? Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).filter((name) => isPrivate.has(name)) : [],
+    kind === 'examples'
+      ? Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).filter((name) => isPrivate.has(name))
+      : [],
   )
   assert.deepEqual(wrong, [])
 })
@@ -64,7 +68,10 @@ test('before the first release there is nothing to compare with: no changeset wa
 test('a plugin has @postroad/plugin as a peer, and as a development dependency for turbo', () => {
   const wrong = workspaces
     .filter(({ kind }) => kind === 'plugins')
-    .filter(({ manifest }) => !manifest.peerDependencies?.['@postroad/plugin'] || !manifest.devDependencies?.['@postroad/plugin'])
+    .filter(
+      ({ manifest }) =>
+        !manifest.peerDependencies?.['@postroad/plugin'] || !manifest.devDependencies?.['@postroad/plugin'],
+    )
   assert.deepEqual(
     wrong.map(({ folder }) => folder),
     [],
@@ -103,22 +110,31 @@ test('the same foreign library has the same version everywhere', () => {
 })
 
 /** Ours have versions of their own: what is published takes their patches without being published again. */
-function inexact({ private: isPrivate, dependencies = {}, devDependencies = {}, peerDependencies = {} }: Manifest): string[] {
-  const isExact = ([name, version]: [string, string]) => EXACT.test(version) && (!ours.has(name) || ours.get(name)?.version === version)
+function inexact({
+  private: isPrivate,
+  dependencies = {},
+  devDependencies = {},
+  peerDependencies = {},
+}: Manifest): string[] {
+  const isExact = ([name, version]: [string, string]) =>
+    EXACT.test(version) && (!ours.has(name) || ours.get(name)?.version === version)
   const isRange = ([name, range]: [string, string]) => inRange(ours.get(name)?.version ?? '', range)
-  const run = Object.entries(dependencies).filter((one) => !(ours.has(one[0]) && isPrivate !== true ? isRange(one) : isExact(one)))
+  const run = Object.entries(dependencies).filter(
+    (one) => !(ours.has(one[0]) && isPrivate !== true ? isRange(one) : isExact(one)),
+  )
   const develop = Object.entries(devDependencies).filter((one) => !isExact(one))
   // A foreign peer is chosen by whoever installs.
-  const peers = Object.entries(peerDependencies).filter((one) => !(ours.has(one[0]) ? isRange(one) : /^(?:\^|>=)\d/.test(one[1])))
+  const peers = Object.entries(peerDependencies).filter(
+    (one) => !(ours.has(one[0]) ? isRange(one) : /^(?:\^|>=)\d/.test(one[1])),
+  )
   return [...run, ...develop, ...peers].map(([name, version]) => `${name}: ${version}`)
 }
 
 /** `^1.2.3` takes 1.x.y from there on, `^0.2.3` takes 0.2.x. */
 function inRange(version: string, range: string): boolean {
-  const [[major = 0, minor = 0, patch = 0], least] = [version, range.slice(1)].map((text) => text.split('.').map(Number)) as [
-    number[],
-    number[],
-  ] // two
+  const [[major = 0, minor = 0, patch = 0], least] = [version, range.slice(1)].map((text) =>
+    text.split('.').map(Number),
+  ) as [number[], number[]] // two
   const [leastMajor = 0, leastMinor = 0, leastPatch = 0] = least
   if (!range.startsWith('^') || major !== leastMajor) return false
   return minor === leastMinor ? patch >= leastPatch : major > 0 && minor > leastMinor
@@ -129,8 +145,11 @@ function wrongExports({ folder, manifest }: Workspace): string[] {
     if (typeof target === 'string') return target === './package.json' ? [] : [`${entry}: ${target}`]
     const source = target['@postroad/source'] ?? ''
     const stem = source.replace(/^\.\/src\//, './dist/').replace(/\.ts$/, '')
-    const isRight = existsSync(join(ROOT, folder, source)) && target['types'] === `${stem}.d.ts` && target['default'] === `${stem}.js`
+    const isRight =
+      existsSync(join(ROOT, folder, source)) && target['types'] === `${stem}.d.ts` && target['default'] === `${stem}.js`
     // Conditions are tried in order: the source first, types before code.
-    return isRight && Object.keys(target).join() === '@postroad/source,types,default' ? [] : [`${entry}: ${JSON.stringify(target)}`]
+    return isRight && Object.keys(target).join() === '@postroad/source,types,default'
+      ? []
+      : [`${entry}: ${JSON.stringify(target)}`]
   })
 }

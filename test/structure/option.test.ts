@@ -30,7 +30,9 @@ interface Definition {
 type Describe = (schema: z.ZodType, name: string) => string
 
 const ofPlugins = (await loadSchemas()).flatMap(({ title, schema }) => [...walk(title, schema)])
-const ofServer = SERVER_OPTIONS.flatMap((table) => [...walk(table.name, table.schema, (_, name) => describeServerOption(table, name))])
+const ofServer = SERVER_OPTIONS.flatMap((table) => [
+  ...walk(table.name, table.schema, (_, name) => describeServerOption(table, name)),
+])
 const places = [...ofServer, ...ofPlugins]
 const of = (grammar: string) => places.filter((place) => place.grammar === grammar)
 
@@ -78,32 +80,59 @@ for (const { name, schema } of of('size'))
     for (const [text] of SIZES) assert.equal(parsed(schema, text), first, text)
     assert.ok([1, 1_048_576].includes(8_388_608 / first), `8 MiB are ${first}`)
     assert.equal(parsed(schema, first), first)
-    for (const wrong of ['', 'big', '8 apples', -1, true]) assert.match(refused(schema, wrong), /such as "64 KiB"|^Too small/)
+    for (const wrong of ['', 'big', '8 apples', -1, true])
+      assert.match(refused(schema, wrong), /such as "64 KiB"|^Too small/)
   })
 
 for (const { name, schema, grammar = '' } of places.filter(({ grammar = '' }) => grammar.includes('network')))
   test(`${name} takes addresses and networks`, () => {
-    for (const text of ['192.0.2.7', '192.0.2.0/24', '2001:db8::1', '2001:db8::/32', '0.0.0.0/0']) assert.equal(parsed(schema, text), text)
+    for (const text of ['192.0.2.7', '192.0.2.0/24', '2001:db8::1', '2001:db8::/32', '0.0.0.0/0'])
+      assert.equal(parsed(schema, text), text)
     // Listeners have always taken the short forms of inet_aton(3) too, and clients without an address.
     const forListeners = ['10/8', 'unix']
     const isForListeners = grammar.includes('unix')
     for (const text of isForListeners ? forListeners : []) assert.equal(parsed(schema, text), text)
-    for (const wrong of ['', '192.0.2.0/33', '::/129', '192.0.2.0/', 'mx test', ...(isForListeners ? [] : forListeners)])
+    for (const wrong of [
+      '',
+      '192.0.2.0/33',
+      '::/129',
+      '192.0.2.0/',
+      'mx test',
+      ...(isForListeners ? [] : forListeners),
+    ])
       assert.match(refused(schema, wrong), /192\.0\.2\.0\/24|prefix is too long/)
   })
 
 for (const { name, schema } of places.filter(({ grammar = '' }) => grammar.includes('domain pattern')))
   test(`${name} takes domain patterns`, () => {
     // Who is trusted cannot be everybody.
-    for (const text of ['example.com', 'Example.COM', 'bücher.example', '*.example.com', '.example.com', 'mx*.example.com', '*'])
+    for (const text of [
+      'example.com',
+      'Example.COM',
+      'bücher.example',
+      '*.example.com',
+      '.example.com',
+      'mx*.example.com',
+      '*',
+    ])
       if (text === '*' && name.includes('.trust[]')) assert.match(refused(schema, text), /"\*\.example\.\w+"/)
       else assert.equal(parsed(schema, text), text)
-    for (const wrong of ['', 'not a domain', 'a@example.com', 'example..com']) assert.match(refused(schema, wrong), /example\.com/)
+    for (const wrong of ['', 'not a domain', 'a@example.com', 'example..com'])
+      assert.match(refused(schema, wrong), /example\.com/)
   })
 
 for (const { name, schema } of of('address pattern'))
   test(`${name} takes address patterns`, () => {
-    for (const text of ['<>', 'user@example.com', '*-list@example.com', 'example.com', '@example.com', '*.example.com', 'user@', '*'])
+    for (const text of [
+      '<>',
+      'user@example.com',
+      '*-list@example.com',
+      'example.com',
+      '@example.com',
+      '*.example.com',
+      'user@',
+      '*',
+    ])
       assert.equal(parsed(schema, text), text)
     for (const wrong of ['not an address', 'user@not a domain']) assert.match(refused(schema, wrong), /example\.com/)
   })
@@ -149,7 +178,9 @@ test('the options of the server are all here, those that are amounts with their 
 })
 
 test('there are options of each grammar', () => {
-  const found = ['duration', 'size', 'network', 'domain pattern', 'address pattern'].map((grammar) => of(grammar).length)
+  const found = ['duration', 'size', 'network', 'domain pattern', 'address pattern'].map(
+    (grammar) => of(grammar).length,
+  )
   assert.ok(
     found.every((count) => count > 3),
     found.join(),
@@ -157,7 +188,8 @@ test('there are options of each grammar', () => {
 })
 
 test('an option that speaks of milliseconds, octets, networks or patterns has the grammar of that', () => {
-  const speaks = /^(?:Networks?|Address(?:es and networks| patterns?)|Domain patterns?|Milliseconds|Octets|How long|Waits?)\b/
+  const speaks =
+    /^(?:Networks?|Address(?:es and networks| patterns?)|Domain patterns?|Milliseconds|Octets|How long|Waits?)\b/
   const wrong = places.filter(({ schema, description }) => speaks.test(description) && !hasGrammar(schema))
   assert.deepEqual(
     wrong.map(({ name, description }) => `${name}: ${description}`),
@@ -176,7 +208,8 @@ function* walk(
 ): Generator<Place> {
   const { grammar } = globalRegistry.get(schema) ?? {}
   const description = describe(schema, name)
-  if (grammar !== undefined || description !== '') yield { name, schema, grammar: grammar as string | undefined, description } // nobody else writes it
+  if (grammar !== undefined || description !== '')
+    yield { name, schema, grammar: grammar as string | undefined, description } // nobody else writes it
   if (grammar !== undefined) return
   const { type, shape = {}, element, options = [], innerType, in: input, keyType, valueType } = schema.def as Definition // every schema has one
   for (const [key, inner] of Object.entries(shape)) yield* walk(`${name}.${key}`, inner, describe)

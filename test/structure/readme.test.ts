@@ -9,7 +9,10 @@ const published = readWorkspaces().filter(({ manifest }) => manifest.private !==
 
 const SECTIONS: readonly (readonly [section: string, mark: (name: string) => RegExp])[] = [
   ['its name as the title, and what it is', (name) => new RegExp(`^# ${name}\\n\\n.{40}`)],
-  ['how to install it', (name) => new RegExp(`^ *npm (?:install .*${name}|create ${name.replace('create-', '')})\\b`, 'm')],
+  [
+    'how to install it',
+    (name) => new RegExp(`^ *npm (?:install .*${name}|create ${name.replace('create-', '')})\\b`, 'm'),
+  ],
   ['an example', () => /^```(?:ts|sh)$/m],
   [
     'its options, where they are, or that there are none',
@@ -28,7 +31,8 @@ for (const { folder, kind, manifest } of published)
   test(`the README of ${manifest.name} says all that a README has to`, () => {
     const readme = readFileSync(join(ROOT, folder, 'README.md'), 'utf8')
     const missing = SECTIONS.filter(([, mark]) => !mark(manifest.name).test(readme)).map(([section]) => section)
-    if (kind === 'plugins') missing.push(...OF_PLUGINS.filter(([, mark]) => !mark.test(readme)).map(([section]) => section))
+    if (kind === 'plugins')
+      missing.push(...OF_PLUGINS.filter(([, mark]) => !mark.test(readme)).map(([section]) => section))
     assert.deepEqual(missing, [])
   })
 

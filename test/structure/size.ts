@@ -10,7 +10,8 @@ import { parse } from 'acorn'
 const ROOT = new URL('../..', import.meta.url).pathname
 const LONG_LINE = 120
 
-for (const root of process.argv.length > 2 ? process.argv.slice(2) : [ROOT]) process.stdout.write(`${root}\n${measure(root).join('\n')}\n`)
+for (const root of process.argv.length > 2 ? process.argv.slice(2) : [ROOT])
+  process.stdout.write(`${root}\n${measure(root).join('\n')}\n`)
 
 function measure(root: string): string[] {
   const paths = globSync(['{packages,plugins}/*/src/**/*.ts', 'test/**/*.ts'], { cwd: root }).filter(
@@ -24,7 +25,9 @@ function measure(root: string): string[] {
     const texts = of.map((path) => readFileSync(join(root, path), 'utf8'))
     const files = texts.map((text) => text.split('\n').length - 1)
     const functions = texts.flatMap(linesOfFunctions)
-    const long = texts.flatMap((text) => text.split('\n')).filter((line) => line.length > LONG_LINE && !/^\s*(?:\/\/|\/?\*)/.test(line))
+    const long = texts
+      .flatMap((text) => text.split('\n'))
+      .filter((line) => line.length > LONG_LINE && !/^\s*(?:\/\/|\/?\*)/.test(line))
     return `  ${name}: ${files.length} files of ${describe(files)} lines, ${functions.length} functions of ${describe(functions)}, ${long.length} lines of code above ${LONG_LINE} columns`
   })
 }
@@ -40,8 +43,14 @@ function linesOfFunctions(text: string): number[] {
   const visit = (node: unknown): void => {
     if (Array.isArray(node)) for (const each of node) visit(each)
     else if (typeof node === 'object' && node !== null && 'type' in node) {
-      if (/^(?:FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(String(node.type)) && 'loc' in node) {
-        const { start, end } = node.loc as { readonly start: { readonly line: number }; readonly end: { readonly line: number } } // acorn's, by `locations`
+      if (
+        /^(?:FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(String(node.type)) &&
+        'loc' in node
+      ) {
+        const { start, end } = node.loc as {
+          readonly start: { readonly line: number }
+          readonly end: { readonly line: number }
+        } // acorn's, by `locations`
         if (end.line > start.line) found.push(end.line - start.line + 1)
       }
       for (const value of Object.values(node)) visit(value)

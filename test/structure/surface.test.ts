@@ -29,7 +29,9 @@ function entriesOf({ folder, manifest }: Workspace): readonly Entry[] {
 export function exportedNames(text: string): readonly string[] {
   const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
   const lists = [...code.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list = '']) => list.split(','))
-  const declared = [...code.matchAll(/^export (?:async )?(?:const|function|class|interface|type) (\w+)/gm)].map(([, name = '']) => name)
+  const declared = [...code.matchAll(/^export (?:async )?(?:const|function|class|interface|type) (\w+)/gm)].map(
+    ([, name = '']) => name,
+  )
   const listed = lists
     .map(
       (item) =>

@@ -10,7 +10,9 @@ test('RFC 8601 §2.2: the examples of appendix B are read', () => {
   assert.deepEqual(parseAuthResults('example.org 1; none'), { authservId: 'example.org', results: [] })
   assert.deepEqual(parseAuthResults('example.com;\r\n               spf=pass smtp.mailfrom=example.net'), {
     authservId: 'example.com',
-    results: [{ method: 'spf', result: 'pass', properties: [{ type: 'smtp', name: 'mailfrom', value: 'example.net' }] }],
+    results: [
+      { method: 'spf', result: 'pass', properties: [{ type: 'smtp', name: 'mailfrom', value: 'example.net' }] },
+    ],
   })
   const b5 = parseAuthResults(
     'example.com;\r\n  auth=pass (cram-md5) smtp.auth=sender@example.net;\r\n  spf=pass smtp.mailfrom=example.net',
@@ -37,7 +39,9 @@ test('RFC 8601 §2.2: the examples of appendix B are read', () => {
 test('fields as they are found on the net are read, half a field is not', () => {
   const gmail =
     'mx.google.com; dkim=pass header.i=@a.example header.s=s1 header.b=ab/c+d=; spf=pass (google.com: domain of x@a.example designates 1.2.3.4) smtp.mailfrom="x y"@a.example;'
-  assert.deepEqual(parseAuthResults(gmail)?.results[1]?.properties, [{ type: 'smtp', name: 'mailfrom', value: '"x y"@a.example' }])
+  assert.deepEqual(parseAuthResults(gmail)?.results[1]?.properties, [
+    { type: 'smtp', name: 'mailfrom', value: '"x y"@a.example' },
+  ])
   assert.equal(parseAuthResults(gmail)?.results[0]?.properties[2]?.value, 'ab/c+d=')
   for (const broken of [
     '',
@@ -197,7 +201,13 @@ const sample: AuthResults = {
   results: describe('mx.example.com', {
     auth: 'joe',
     spf: {
-      mailFrom: { identity: 'mailfrom', result: 'fail', domain: 'a.example', comment: 'evil) dkim=pass (\r\nX: y', explanation: undefined },
+      mailFrom: {
+        identity: 'mailfrom',
+        result: 'fail',
+        domain: 'a.example',
+        comment: 'evil) dkim=pass (\r\nX: y',
+        explanation: undefined,
+      },
       helo: { identity: 'helo', result: 'none', domain: 'h.example', comment: undefined, explanation: undefined },
     },
     dkim: {
@@ -215,7 +225,13 @@ const sample: AuthResults = {
       ],
       ignored: 3,
     },
-    arc: { result: 'pass', comment: undefined, sealers: ['l.example', 'm.example'], trusted: undefined, isTemporary: false },
+    arc: {
+      result: 'pass',
+      comment: undefined,
+      sealers: ['l.example', 'm.example'],
+      trusted: undefined,
+      isTemporary: false,
+    },
     dmarc: {
       result: 'fail',
       domain: 'sub.a.example',
@@ -280,7 +296,26 @@ test('what is written is read again, and no line is longer than it must be', () 
 
 test('any text is read or not, but never throws', () => {
   const soup = fc.array(
-    fc.constantFrom('mx', ';', '=', '.', '"', '\\', '(', ')', ' ', 'spf', 'pass', 'reason', '@', '/', '1', 'none', '\r\n ', '\u00e9'),
+    fc.constantFrom(
+      'mx',
+      ';',
+      '=',
+      '.',
+      '"',
+      '\\',
+      '(',
+      ')',
+      ' ',
+      'spf',
+      'pass',
+      'reason',
+      '@',
+      '/',
+      '1',
+      'none',
+      '\r\n ',
+      '\u00e9',
+    ),
     { maxLength: 30 },
   )
   fc.assert(
@@ -294,10 +329,26 @@ test('any text is read or not, but never throws', () => {
 
 test('a result becomes the opinion the operator wants', () => {
   const refusal = { text: 'SPF failed', reason: 'spf=fail', rejectStatus: '5.7.23', deferStatus: '4.7.24' } as const
-  assert.deepEqual(toOpinion('reject', refusal), { kind: 'reject', text: 'SPF failed', status: '5.7.23', code: 550, disconnect: false })
-  assert.deepEqual(toOpinion('defer', refusal), { kind: 'defer', text: 'SPF failed', status: '4.7.24', code: 451, disconnect: false })
+  assert.deepEqual(toOpinion('reject', refusal), {
+    kind: 'reject',
+    text: 'SPF failed',
+    status: '5.7.23',
+    code: 550,
+    disconnect: false,
+  })
+  assert.deepEqual(toOpinion('defer', refusal), {
+    kind: 'defer',
+    text: 'SPF failed',
+    status: '4.7.24',
+    code: 451,
+    disconnect: false,
+  })
   assert.deepEqual(toOpinion(2.5, refusal), { kind: 'suspect', points: 2.5, reason: 'spf=fail' })
-  assert.deepEqual(toOpinion({ kind: 'suspect', points: 1, reason: 'mine' }, refusal), { kind: 'suspect', points: 1, reason: 'mine' })
+  assert.deepEqual(toOpinion({ kind: 'suspect', points: 1, reason: 'mine' }, refusal), {
+    kind: 'suspect',
+    points: 1,
+    reason: 'mine',
+  })
   assert.deepEqual(toOpinion('quarantine', refusal), { kind: 'quarantine', reason: 'spf=fail' })
   assert.equal(toOpinion('none', refusal), undefined)
   assert.equal(toOpinion(0, refusal), undefined)

@@ -16,7 +16,8 @@ export interface Findings {
 export function describe(authservId: string, findings: Findings): AuthResults {
   const { spf, dkim, arc, dmarc, auth } = findings
   const results: MethodResult[] = []
-  if (auth !== undefined) results.push({ method: 'auth', result: 'pass', properties: [{ type: 'smtp', name: 'auth', value: auth }] })
+  if (auth !== undefined)
+    results.push({ method: 'auth', result: 'pass', properties: [{ type: 'smtp', name: 'auth', value: auth }] })
   if (spf?.helo !== undefined && spf.mailFrom.identity !== 'helo') results.push(describeSpf(spf.helo))
   if (spf !== undefined) results.push(describeSpf(spf.mailFrom))
   if (dkim !== undefined) results.push(...describeDkim(dkim))
@@ -41,16 +42,26 @@ function describeDkim({ signatures, ignored }: Dkim): MethodResult[] {
       ['header', 'b', signature.b],
     ]),
   )
-  return ignored === 0 ? results : [...results, build('dkim', 'policy', `${ignored} more signatures were not looked at`, [])]
+  return ignored === 0
+    ? results
+    : [...results, build('dkim', 'policy', `${ignored} more signatures were not looked at`, [])]
 }
 
 function describeArc({ result, comment, sealers }: Arc): MethodResult {
-  return build('arc', result, comment ?? (sealers.length > 0 ? `i=${sealers.length} sealed by ${sealers.join(' ')}` : undefined), [])
+  return build(
+    'arc',
+    result,
+    comment ?? (sealers.length > 0 ? `i=${sealers.length} sealed by ${sealers.join(' ')}` : undefined),
+    [],
+  )
 }
 
 function describeDmarc({ result, domain, policy, policyDomain, override, comment }: Dmarc): MethodResult {
-  const found = policy === undefined ? undefined : `p=${policy}${policyDomain === domain ? '' : ` from ${policyDomain}`}`
-  const parts = [found, override && `not applied: ${override}`, comment].filter((part) => part !== undefined && part !== '')
+  const found =
+    policy === undefined ? undefined : `p=${policy}${policyDomain === domain ? '' : ` from ${policyDomain}`}`
+  const parts = [found, override && `not applied: ${override}`, comment].filter(
+    (part) => part !== undefined && part !== '',
+  )
   // RFC 9989 §9.1: policy.dmarc is the policy after its options.
   const properties: [string, string, string | undefined][] = [
     ['header', 'from', domain],
@@ -65,6 +76,10 @@ function build(
   comment: string | undefined,
   properties: readonly [string, string, string | undefined][],
 ): MethodResult {
-  const present = properties.flatMap(([type, name, value]) => (value === undefined || value === '' ? [] : [{ type, name, value }]))
-  return comment === undefined ? { method, result, properties: present } : { method, result, comment, properties: present }
+  const present = properties.flatMap(([type, name, value]) =>
+    value === undefined || value === '' ? [] : [{ type, name, value }],
+  )
+  return comment === undefined
+    ? { method, result, properties: present }
+    : { method, result, comment, properties: present }
 }

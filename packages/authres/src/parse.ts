@@ -16,7 +16,9 @@ export function parseAuthResults(value: string): AuthResults | undefined {
 }
 
 /** An ARC-Authentication-Results field, RFC 8617 §4.1.1: `i=1; ` and the rest as above. */
-export function parseArcAuthResults(value: string): { readonly instance: number; readonly results: AuthResults } | undefined {
+export function parseArcAuthResults(
+  value: string,
+): { readonly instance: number; readonly results: AuthResults } | undefined {
   const lexer = new Lexer(value)
   if (lexer.cfws() === undefined || lexer.word(';(=').toLowerCase() !== 'i') return undefined
   const instance = readAssigned(lexer) ?? ''
@@ -106,7 +108,13 @@ function readDetails(lexer: Lexer, method: string, result: string): MethodResult
     else properties.push(property)
   }
   const comment = comments.join(' ')
-  return { method, result, ...(reason === undefined ? {} : { reason }), ...(comment === '' ? {} : { comment }), properties }
+  return {
+    method,
+    result,
+    ...(reason === undefined ? {} : { reason }),
+    ...(comment === '' ? {} : { comment }),
+    properties,
+  }
 }
 
 /** `ptype [CFWS] "." [CFWS] property [CFWS] "=" pvalue`, or without a type. */

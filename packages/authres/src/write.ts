@@ -70,7 +70,12 @@ function isDomain(text: string): boolean {
 }
 
 function isDotAtom(text: string): boolean {
-  return /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/.test(text) && !text.startsWith('.') && !text.endsWith('.') && !text.includes('..')
+  return (
+    /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/.test(text) &&
+    !text.startsWith('.') &&
+    !text.endsWith('.') &&
+    !text.includes('..')
+  )
 }
 
 function quote(text: string): string {

@@ -44,7 +44,8 @@ export async function main(args: readonly string[]): Promise<number> {
     // A configuration may throw anything.
     const error = errorOf(thrown)
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (error instanceof PostroadError) process.stderr.write(`${error.code}: ${error.message}\n  ${ERRORS[error.code].fix}\n`)
+    if (error instanceof PostroadError)
+      process.stderr.write(`${error.code}: ${error.message}\n  ${ERRORS[error.code].fix}\n`)
     else if (error instanceof UsageError || error instanceof RangeError || error instanceof BootError)
       process.stderr.write(`${error.message}\n`)
     else {

@@ -34,7 +34,9 @@ export async function open(given: string | undefined, options: OpenOptions = {})
     if (folder !== undefined) await rm(folder, { recursive: true, force: true })
   }
   try {
-    const stage = options.rehearsal ? { rehearsal: true, ...(await rehearsalStage(services.services)) } : { services: services.services }
+    const stage = options.rehearsal
+      ? { rehearsal: true, ...(await rehearsalStage(services.services)) }
+      : { services: services.services }
     const server = await createServer(folder === undefined ? merged : { ...merged, folder }, {
       base,
       ...stage,

@@ -40,23 +40,38 @@ export const ERRORS = {
     summary: 'The operator’s `before` or `after` names a plugin that is not in use.',
     fix: 'Correct the name, or use the plugin.',
   },
-  ERR_CYCLE: { summary: 'Handlers of one hook wait for each other.', fix: 'Remove one `after` or `before` of those the message names.' },
+  ERR_CYCLE: {
+    summary: 'Handlers of one hook wait for each other.',
+    fix: 'Remove one `after` or `before` of those the message names.',
+  },
   ERR_FACT_MISSING: {
     summary: 'A handler reads a fact that nobody provides.',
     fix: 'Use a plugin that provides it, or read it with `find` and without `after`.',
   },
-  ERR_FACT_TWICE: { summary: 'Two handlers provide the same fact.', fix: 'Use only one of the two plugins in this scope.' },
-  ERR_FACT_LATE: { summary: 'A handler reads a fact that is provided only at a later hook.', fix: 'Read it at that hook or later.' },
+  ERR_FACT_TWICE: {
+    summary: 'Two handlers provide the same fact.',
+    fix: 'Use only one of the two plugins in this scope.',
+  },
+  ERR_FACT_LATE: {
+    summary: 'A handler reads a fact that is provided only at a later hook.',
+    fix: 'Read it at that hook or later.',
+  },
   ERR_NEED: {
     summary: 'A plugin needs a service that nobody provides.',
     fix: 'Use a plugin that provides it in this scope or one around it.',
   },
-  ERR_NEED_CYCLE: { summary: 'Plugins need services of each other, in a circle.', fix: 'Split one of the plugins the message names.' },
+  ERR_NEED_CYCLE: {
+    summary: 'Plugins need services of each other, in a circle.',
+    fix: 'Split one of the plugins the message names.',
+  },
   ERR_SERVICE_TWICE: {
     summary: 'Two plugins of one scope provide the same service.',
     fix: 'Use only one of them, or put one into a scope of its own.',
   },
-  ERR_SERVICE_ABSENT: { summary: 'A plugin declares a service and does not return it.', fix: 'Return it from `setup` under `services`.' },
+  ERR_SERVICE_ABSENT: {
+    summary: 'A plugin declares a service and does not return it.',
+    fix: 'Return it from `setup` under `services`.',
+  },
   ERR_SETUP: { summary: 'The `setup` of a plugin failed.', fix: 'See the cause; nothing was started.' },
   ERR_LISTEN: { summary: 'A listener’s settings contradict each other.', fix: 'Correct what the message names.' },
   ERR_LISTEN_TWICE: { summary: 'Two listeners want the same address, port or name.', fix: 'Give each its own.' },
@@ -78,7 +93,8 @@ export const ERRORS = {
     fix: 'Make it and give it to that user, `install -d -o USER -m 0750 FOLDER`, or name another one.',
   },
   ERR_GROUP: {
-    summary: 'A UNIX socket is to belong to a group that the user who runs the server cannot give; found by `postroad check`.',
+    summary:
+      'A UNIX socket is to belong to a group that the user who runs the server cannot give; found by `postroad check`.',
     fix: 'Add that user to the group, or start the server as root with `--user`; or let the socket’s folder have the group and the set-group-ID bit.',
   },
   ERR_FILE: {

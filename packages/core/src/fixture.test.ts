@@ -14,7 +14,11 @@ import { SessionStages } from './stages/session.ts'
 export const NOW = Date.UTC(2026, 10, 30)
 
 /** A handler with nothing special; its plugin is `p`. */
-export function handler<K extends HookName>(hook: K, run: (context: HookContexts[K]) => unknown, more: Partial<Handler> = {}): Handler {
+export function handler<K extends HookName>(
+  hook: K,
+  run: (context: HookContexts[K]) => unknown,
+  more: Partial<Handler> = {},
+): Handler {
   return {
     plugin: 'p',
     ownName: 'p',
@@ -102,10 +106,14 @@ export class Client {
 
   constructor({ scope }: Ground, more: Partial<Wire> = {}) {
     const offer = { mechanisms: [], eightBitMime: true, binaryMime: true, smtputf8: true, dsn: true, requireTls: true }
-    this.stages = new SessionStages(scope, wire({ disconnect: (reply) => void this.disconnected.push(reply), ...more }), {
-      offer,
-      gone: () => void this.gone++,
-    })
+    this.stages = new SessionStages(
+      scope,
+      wire({ disconnect: (reply) => void this.disconnected.push(reply), ...more }),
+      {
+        offer,
+        gone: () => void this.gone++,
+      },
+    )
   }
 
   /** EHLO and MAIL. */

@@ -24,7 +24,10 @@ test('an absent package is named, however it was asked for and whatever its abse
     for (const load of [() => import(specifier), () => require(specifier)]) {
       const error = await failure(load)
       assert.equal(installCommand(error), `npm install ${name}`)
-      assert.equal(installCommand(new Error('outer', { cause: new Error('inner', { cause: error }) })), `npm install ${name}`)
+      assert.equal(
+        installCommand(new Error('outer', { cause: new Error('inner', { cause: error }) })),
+        `npm install ${name}`,
+      )
     }
 })
 
@@ -34,5 +37,6 @@ test('a file that is absent is no package, and other errors are other errors', a
       assert.equal(installCommand(await failure(load)), undefined, specifier)
   const endless = new Error('x')
   endless.cause = endless
-  for (const error of [endless, undefined, null, 'text', new Error('Cannot find package')]) assert.equal(installCommand(error), undefined)
+  for (const error of [endless, undefined, null, 'text', new Error('Cannot find package')])
+    assert.equal(installCommand(error), undefined)
 })

@@ -10,7 +10,8 @@ export function installCommand(thrown: unknown): string | undefined {
   for (let at = 0; at < DEPTH && error !== undefined; at++) {
     const { message, cause } = errorOf(error)
     // Of `import`, and of `require` when it is no path.
-    const [, specifier] = /^Cannot find (?:package|module) '((?:@[\w.~-]+\/)?[\w~-][\w.~-]*)(?:\/[^']*)?'/.exec(message) ?? []
+    const [, specifier] =
+      /^Cannot find (?:package|module) '((?:@[\w.~-]+\/)?[\w~-][\w.~-]*)(?:\/[^']*)?'/.exec(message) ?? []
     if (specifier !== undefined) return `npm install ${specifier}`
     error = cause
   }

@@ -210,7 +210,9 @@ class RunningServer implements Server {
   attach(name?: string): Attach {
     const generation = this.#generation
     const scope = generation.scopes.find((one) =>
-      name === undefined ? one.listening.length > 0 : one.scope.name === name || one.listening.some(({ options }) => options.name === name),
+      name === undefined
+        ? one.listening.length > 0
+        : one.scope.name === name || one.listening.some(({ options }) => options.name === name),
     )
     if (!scope) throw new Error(`there is no listener or scope "${name}"`)
     return (wire) => generation.attach(scope, wire)

@@ -32,7 +32,10 @@ test('a package has its names in files and text, and the versions of this one', 
 test('one file and its test for a project that is there', async () => {
   const place = path.join(folder, 'b')
   assert.deepEqual((await scaffold({ name: 'x', folder: place, kind: 'file' })).files, ['x.ts', 'x.test.ts'])
-  await assert.rejects(scaffold({ name: 'x', folder: place, kind: 'file' }), /x\.ts is there already: nothing was written/)
+  await assert.rejects(
+    scaffold({ name: 'x', folder: place, kind: 'file' }),
+    /x\.ts is there already: nothing was written/,
+  )
   assert.equal((await scaffold({ name: 'y', folder: place, kind: 'file' })).files.length, 2)
 })
 

@@ -37,11 +37,15 @@ const RESERVED =
 export async function scaffold({ name: given, folder, kind = 'package' }: Scaffold): Promise<Scaffolded> {
   const [, scope = '', name = ''] = NAME.exec(given) ?? []
   if (name === '' || name.length > 64)
-    throw new RangeError(`A plugin's name is of lower-case letters, digits and hyphens, with or without a scope, not "${given}"`)
+    throw new RangeError(
+      `A plugin's name is of lower-case letters, digits and hyphens, with or without a scope, not "${given}"`,
+    )
   const target = path.resolve(folder ?? (kind === 'package' ? `postroad-plugin-${name}` : '.'))
   const needs = await versions()
   const files =
-    kind === 'package' ? [...(await packageFiles()), manifestFile(`${scope}postroad-plugin-${name}`, needs)] : await singleFiles()
+    kind === 'package'
+      ? [...(await packageFiles()), manifestFile(`${scope}postroad-plugin-${name}`, needs)]
+      : await singleFiles()
   const named = files.map(({ path: file, text }) => ({
     path: rename(file, name),
     text: rename(text.replaceAll('postroad-plugin-my-plugin', `${scope}postroad-plugin-my-plugin`), name),
@@ -72,9 +76,15 @@ interface TextFile {
 async function packageFiles(): Promise<TextFile[]> {
   const base = path.join(TEMPLATE, 'package')
   const entries = await readdir(base, { recursive: true, withFileTypes: true })
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => path.relative(base, path.join(entry.parentPath, entry.name)))
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(base, path.join(entry.parentPath, entry.name)))
   // npm would not pack a file that is named `.gitignore`.
-  return Promise.all(files.sort().map(async (file) => ({ path: file.replace(/^gitignore$/, '.gitignore'), text: await read(base, file) })))
+  return Promise.all(
+    files
+      .sort()
+      .map(async (file) => ({ path: file.replace(/^gitignore$/, '.gitignore'), text: await read(base, file) })),
+  )
 }
 
 async function singleFiles(): Promise<TextFile[]> {
@@ -90,7 +100,9 @@ function read(...parts: readonly string[]): Promise<string> {
 
 /** Versions of what a plugin is made with; this package's own development dependencies, so that releases keep them true. */
 async function versions(): Promise<Readonly<Record<string, string>>> {
-  const manifest: { readonly devDependencies: Readonly<Record<string, string>> } = JSON.parse(await read(TEMPLATE, '..', 'package.json'))
+  const manifest: { readonly devDependencies: Readonly<Record<string, string>> } = JSON.parse(
+    await read(TEMPLATE, '..', 'package.json'),
+  )
   return manifest.devDependencies
 }
 
@@ -128,5 +140,7 @@ async function refuseToOverwrite(folder: string, kind: 'package' | 'file', files
   const present = await readdir(folder).catch((): string[] => []) // it is made when it is not there
   const taken = kind === 'package' ? present[0] : files.find((file) => present.includes(file.path))?.path
   if (taken !== undefined)
-    throw new RangeError(`${path.relative('.', path.join(folder, taken)) || taken} is there already: nothing was written`)
+    throw new RangeError(
+      `${path.relative('.', path.join(folder, taken)) || taken} is there already: nothing was written`,
+    )
 }

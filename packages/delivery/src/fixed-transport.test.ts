@@ -1,49 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Outcome, parseAddress, type Transport } from '@postroad/mail'
-import { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep } from '@postroad/testing'
-import { type FixedOptions, fixedTransport } from './fixed-transport.ts'
-import { job, recipient, source, streamed } from './support/fixture.ts'
-
-interface Setting {
-  readonly sink: Sink
-  readonly transport: Transport
-}
-
-async function withSink(options: SinkOptions, transport: Partial<FixedOptions>, work: (setting: Setting) => Promise<void>): Promise<void> {
-  const sink = await createSink(options)
-  await withTransport(sink, { protocol: options.protocol ?? 'smtp', ...transport }, work).finally(() => sink.close())
-}
-
-async function withTransport(
-  sink: Sink,
-  options: Partial<FixedOptions> & Pick<FixedOptions, 'protocol'>,
-  work: (setting: Setting) => Promise<void>,
-): Promise<void> {
-  const fixed = fixedTransport({
-    hostname: 'client.test',
-    host: '127.0.0.1',
-    port: sink.port,
-    tls: { mode: 'none' },
-    ...options,
-  })
-  await work({ sink, transport: fixed }).finally(() => fixed.close())
-}
-
-/** A script that answers at one verb only. */
-const at =
-  (verb: string, answer: SinkAnswer, nth = 1) =>
-  (step: SinkStep) =>
-    step.verb === verb && step.nth === nth ? answer : undefined
-
-const show = (outcomes: readonly Outcome[]) =>
-  outcomes.map(
-    ({ recipient: { address }, kind, reply, uncertain }) => `${address.local} ${kind} ${reply.code}${uncertain ? ' uncertain' : ''}`,
-  )
+import type { SinkStep } from '@postroad/testing'
+import { at, show, withSink } from './one-hop.test.ts'
+import { job, source, streamed } from './support/fixture.ts'
 
 test('RFC 2920 §3.1: MAIL, RCPT and DATA go out in one write, the message and its dot in another', async () => {
   await withSink({}, {}, async ({ sink, transport }) => {
-    const outcomes = await transport.deliver(job(['b@to.test', 'c@to.test'], { message: source('S: x\r\n\r\n', '.dot\r\n') }))
+    const outcomes = await transport.deliver(
+      job(['b@to.test', 'c@to.test'], { message: source('S: x\r\n\r\n', '.dot\r\n') }),
+    )
     assert.deepEqual(show(outcomes), ['b delivered 250', 'c delivered 250'])
     assert.equal(outcomes[0]?.reply.text, 'Ok: queued as SINK')
     assert.equal(outcomes[0]?.remote, '127.0.0.1')
@@ -58,7 +23,10 @@ test('RFC 2920 §3.1: MAIL, RCPT and DATA go out in one write, the message and i
 
 test('a server that does not pipeline gets one command at a time', async () => {
   await withSink({ extensions: [] }, {}, async ({ sink, transport }) => {
-    assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), ['b delivered 250', 'c delivered 250'])
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), [
+      'b delivered 250',
+      'c delivered 250',
+    ])
     const lines = ['MAIL FROM:<a@from.test>', 'RCPT TO:<b@to.test>', 'RCPT TO:<c@to.test>', 'DATA']
     assert.deepEqual(
       sink.reads.slice(1, 5),
@@ -68,16 +36,23 @@ test('a server that does not pipeline gets one command at a time', async () => {
 })
 
 test('without pipelining, nothing more is asked once MAIL or all of RCPT were refused', async () => {
-  await withSink({ extensions: [], script: at('MAIL', '550 5.7.1 No') }, { maxConnections: 1 }, async ({ sink, transport }) => {
-    assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), ['b failed 550', 'c failed 550'])
-    assert.deepEqual(sink.commands.slice(1), ['MAIL FROM:<a@from.test>'])
-    assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b delivered 250'])
-    assert.equal(sink.connections, 1)
-    assert.equal(sink.commands[2], 'RSET')
-  })
+  await withSink(
+    { extensions: [], script: at('MAIL', '550 5.7.1 No') },
+    { maxConnections: 1 },
+    async ({ sink, transport }) => {
+      assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), ['b failed 550', 'c failed 550'])
+      assert.deepEqual(sink.commands.slice(1), ['MAIL FROM:<a@from.test>'])
+      assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b delivered 250'])
+      assert.equal(sink.connections, 1)
+      assert.equal(sink.commands[2], 'RSET')
+    },
+  )
   const script = ({ verb }: SinkStep) => (verb === 'RCPT' ? '450 4.2.1 Later' : undefined)
   await withSink({ extensions: [], script }, {}, async ({ sink, transport }) => {
-    assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), ['b deferred 450', 'c deferred 450'])
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), [
+      'b deferred 450',
+      'c deferred 450',
+    ])
     assert.ok(!sink.commands.includes('DATA'))
   })
 })
@@ -108,7 +83,11 @@ test('RFC 5321 §4.2: a bare 250 is success, and a bare 421 or 450 is worth anot
 
 test('RFC 2033 §4.2: LMTP answers the message once for each accepted recipient', async () => {
   const script = ({ verb, argument, nth }: SinkStep) =>
-    verb === 'DOT' && argument.includes('c@') ? '452 4.2.2 Full' : verb === 'RCPT' && nth === 1 ? '550 5.1.1 Who?' : undefined
+    verb === 'DOT' && argument.includes('c@')
+      ? '452 4.2.2 Full'
+      : verb === 'RCPT' && nth === 1
+        ? '550 5.1.1 Who?'
+        : undefined
   await withSink({ protocol: 'lmtp', script }, {}, async ({ sink, transport }) => {
     const outcomes = await transport.deliver(job(['b@to.test', 'c@to.test', 'd@to.test']))
     assert.deepEqual(show(outcomes), ['b failed 550', 'c deferred 452', 'd delivered 250'])
@@ -138,7 +117,11 @@ test('RFC 5321 §3.8: 421 defers at any step, is never uncertain, and ends the c
   for (const verb of ['CONNECT', 'EHLO', 'MAIL', 'RCPT', 'DATA', 'DOT']) {
     for (const extensions of [[], ['PIPELINING']]) {
       await withSink({ extensions, script: at(verb, '421 4.3.2 Bye') }, {}, async ({ sink, transport }) => {
-        assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), ['b deferred 421', 'c deferred 421'], verb)
+        assert.deepEqual(
+          show(await transport.deliver(job(['b@to.test', 'c@to.test']))),
+          ['b deferred 421', 'c deferred 421'],
+          verb,
+        )
         assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b deferred 421'])
         assert.equal(sink.connections, 2)
       })
@@ -159,10 +142,13 @@ test('RFC 5321 §4.5.3.2: each stage has its own time', async () => {
 })
 
 test('a refusal before the final dot counts, and the connection is not used again', async () => {
-  const script = ({ verb, connection }: SinkStep) => (verb === 'CONTENT' && connection === 1 ? '552 5.3.4 Too big' : undefined)
+  const script = ({ verb, connection }: SinkStep) =>
+    verb === 'CONTENT' && connection === 1 ? '552 5.3.4 Too big' : undefined
   // The server goes on reading: what comes next would be text for it.
   await withSink({ script }, {}, async ({ sink, transport }) => {
-    assert.deepEqual(show(await transport.deliver(job(['b@to.test'], { message: streamed('x'.repeat(9_000_000)) }))), ['b failed 552'])
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test'], { message: streamed('x'.repeat(9_000_000)) }))), [
+      'b failed 552',
+    ])
     assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b delivered 250'])
     assert.equal(sink.connections, 2)
   })
@@ -170,7 +156,11 @@ test('a refusal before the final dot counts, and the connection is not used agai
 
 test('RFC 2920 §3.1: 354 although all recipients were refused is answered with a lone dot', async () => {
   const script = ({ verb, connection, nth }: SinkStep) =>
-    verb === 'RCPT' && nth === 1 && connection === 1 ? '550 5.1.1 Who?' : verb === 'DATA' && nth === 1 ? '354 Go on' : undefined
+    verb === 'RCPT' && nth === 1 && connection === 1
+      ? '550 5.1.1 Who?'
+      : verb === 'DATA' && nth === 1
+        ? '354 Go on'
+        : undefined
   await withSink({ script }, {}, async ({ sink, transport }) => {
     assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b failed 550'])
     assert.equal(sink.transactions[0]?.raw.toString(), '.\r\n')
@@ -196,7 +186,9 @@ test('replies out of step end the connection and defer', async () => {
 test('large messages arrive whole, from memory and from a stream, with their dots', async () => {
   const line = `.${'x'.repeat(70)}\r\n`
   const text = line.repeat(40_000)
-  const chunks = Array.from({ length: Math.ceil(text.length / 60_001) }, (_, i) => text.slice(i * 60_001, (i + 1) * 60_001))
+  const chunks = Array.from({ length: Math.ceil(text.length / 60_001) }, (_, i) =>
+    text.slice(i * 60_001, (i + 1) * 60_001),
+  )
   await withSink({}, {}, async ({ sink, transport }) => {
     for (const message of [source(...chunks), streamed(...chunks)]) {
       assert.deepEqual(show(await transport.deliver(job(['b@to.test'], { message }))), ['b delivered 250'])
@@ -212,7 +204,9 @@ test('long lines and octets of every kind go out as they are', async () => {
     Buffer.from('\r\n'),
   ])
   await withSink({}, {}, async ({ sink, transport }) => {
-    assert.deepEqual(show(await transport.deliver(job(['b@to.test'], { message: source(octets) }))), ['b delivered 250'])
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test'], { message: source(octets) }))), [
+      'b delivered 250',
+    ])
     assert.ok(sink.transactions[0]?.message.equals(octets))
   })
 })
@@ -282,100 +276,12 @@ test('RFC 1047: an attempt that is to stop waits for the answer to its final dot
   }
 })
 
-test('what the server cannot take is refused before anything is sent', async () => {
-  const international = parseAddress('d\u00f6rte@from.test', { smtputf8: true })
-  await withSink({ extensions: ['SIZE 10'] }, {}, async ({ sink, transport }) => {
-    const deliver = async (...arguments_: Parameters<typeof job>) =>
-      (await transport.deliver(job(...arguments_))).map(({ kind, reply }) => `${kind} ${reply.code} ${reply.status}`)
-    const message = source('S: x\r\n\r\n')
-    assert.deepEqual(await deliver(['b@to.test']), ['failed 552 5.3.4'])
-    assert.deepEqual(await deliver(['b@to.test'], { message, from: international }), ['failed 553 5.6.7'])
-    assert.deepEqual(await deliver(['b@to.test'], { message, parameters: { requireTls: true } }), ['failed 550 5.7.10'])
-    assert.deepEqual(await deliver(['b@to.test'], { message, parameters: { body: 'BINARYMIME' } }), ['failed 554 5.6.1'])
-    assert.deepEqual(await deliver(['b@to.test'], { message: source('S: \u00e9\r\n'), parameters: { smtputf8: true } }), [
-      'failed 553 5.6.7',
-    ])
-    assert.equal(sink.commands.length, 1)
-    // Only the header needs SMTPUTF8, only the recipient that has such an address does.
-    assert.deepEqual(await deliver(['b@to.test'], { message: source('S:x\n\n\u00e9'), parameters: { smtputf8: true } }), [
-      'delivered 250 2.0.0',
-    ])
-    assert.deepEqual(await deliver(['d\u00f6@to.test', 'b@to.test'], { message }), ['failed 553 5.6.7', 'delivered 250 2.0.0'])
-  })
-})
-
-test('RFC 6531 §3.4: an internationalized recipient is announced with MAIL', async () => {
-  await withSink({}, {}, async ({ sink, transport }) => {
-    assert.deepEqual(show(await transport.deliver(job(['d\u00f6@to.test']))), ['d\u00f6 delivered 250'])
-    assert.deepEqual(
-      [sink.transactions[0]?.from, sink.transactions[0]?.recipients],
-      ['<a@from.test> SIZE=21 SMTPUTF8', ['<d\u00f6@to.test>']],
-    )
-  })
-})
-
-test('RFC 6152 §3: a server of seven bits gets seven bits, or nothing', async () => {
-  const eight = source('Content-Type: text/plain; charset=utf-8\r\n\r\n\u00e9\r\n')
-  await withSink({ extensions: ['PIPELINING'] }, {}, async ({ sink, transport }) => {
-    await transport.deliver(job(['b@to.test'], { message: eight, parameters: { body: '8BITMIME' } }))
-    assert.match(String(sink.transactions[0]?.message), /Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=A9\r\n$/)
-    const [outcome] = await transport.deliver(job(['b@to.test'], { message: source('Subject: \u00e9\r\n\r\n') }))
-    assert.deepEqual([outcome?.kind, outcome?.reply.status], ['failed', '5.6.3'])
-    assert.equal(sink.transactions.length, 1)
-  })
-  await withSink({ extensions: ['8BITMIME'] }, {}, async ({ sink, transport }) => {
-    await transport.deliver(job(['b@to.test'], { message: eight, parameters: { body: '8BITMIME' } }))
-    assert.equal(sink.transactions[0]?.from, '<a@from.test> BODY=8BITMIME')
-    assert.match(String(sink.transactions[0]?.message), /\u00e9\r\n$/)
-  })
-})
-
-test('RFC 3461 §5.2.2: DSN parameters are passed on for each recipient, and the outcome says so', async () => {
-  const to = recipient('b@to.test', { notify: ['SUCCESS'], orcpt: { type: 'rfc822', address: 'x@to.test' } })
-  await withSink({ extensions: ['DSN', 'PIPELINING'] }, {}, async ({ sink, transport }) => {
-    const outcomes = await transport.deliver(job([to, 'c@to.test'], { parameters: { ret: 'HDRS', envid: 'e 1' } }))
-    assert.deepEqual(
-      outcomes.map((outcome) => outcome.dsnRelayed),
-      [true, true],
-    )
-    assert.equal(sink.transactions[0]?.from, '<a@from.test> RET=HDRS ENVID=e+201')
-    assert.deepEqual(sink.transactions[0]?.recipients, ['<b@to.test> NOTIFY=SUCCESS ORCPT=rfc822;x@to.test', '<c@to.test>'])
-  })
-  await withSink({ extensions: [] }, {}, async ({ transport }) => {
-    assert.equal((await transport.deliver(job([to])))[0]?.dsnRelayed, undefined)
-  })
-})
-
-test('RFC 5321 §4.5.3.1.10, RFC 9422: too many recipients go in further transactions', async () => {
-  const many = Array.from({ length: 7 }, (_, i) => `u${i}@to.test`)
-  const script = ({ verb, nth }: SinkStep) => (verb === 'RCPT' && [4, 5, 6, 7].includes(nth) ? '452 4.5.3 Too many recipients' : undefined)
-  await withSink({ script }, {}, async ({ sink, transport }) => {
-    const outcomes = await transport.deliver(job(many))
-    assert.ok(outcomes.length === 7 && outcomes.every(({ kind }) => kind === 'delivered'))
-    assert.deepEqual(
-      sink.transactions.map(({ recipients }) => recipients.length),
-      [3, 4],
-    )
-  })
-  const old = ({ verb, nth }: SinkStep) => (verb === 'RCPT' && nth === 4 ? '552 Too many recipients' : undefined)
-  await withSink({ script: old }, {}, async ({ transport }) => {
-    assert.ok((await transport.deliver(job(many))).every(({ kind }) => kind === 'delivered'))
-  })
-  // Of a mailbox it is said for good, and so it is to whoever is alone.
-  await withSink({ script: at('RCPT', '552 Mailbox full') }, {}, async ({ transport }) => {
-    assert.deepEqual(show(await transport.deliver(job(['b@to.test']))), ['b failed 552'])
-  })
-  await withSink({ extensions: ['PIPELINING', 'LIMITS RCPTMAX=3'] }, {}, async ({ sink, transport }) => {
-    await transport.deliver(job(many))
-    assert.deepEqual(
-      sink.transactions.map(({ recipients }) => recipients.length),
-      [3, 3, 1],
-    )
-  })
-})
-
 test('greylisting that says when to come back is heard', async () => {
-  await withSink({ script: at('RCPT', '450 4.7.1 Greylisted, please try again in 300 seconds') }, {}, async ({ transport }) => {
-    assert.equal((await transport.deliver(job(['b@to.test'])))[0]?.retryAfterMs, 300_000)
-  })
+  await withSink(
+    { script: at('RCPT', '450 4.7.1 Greylisted, please try again in 300 seconds') },
+    {},
+    async ({ transport }) => {
+      assert.equal((await transport.deliver(job(['b@to.test'])))[0]?.retryAfterMs, 300_000)
+    },
+  )
 })

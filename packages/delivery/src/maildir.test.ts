@@ -35,7 +35,10 @@ test('a message is in `new` of each recipient, octet for octet below the reverse
       )
     }
     for (const name of ['b', 'c']) {
-      assert.deepEqual(await mails(folder, name), Array(2).fill('Return-Path: <a@from.test>\r\nS: x\r\n\r\n.\r\n\xc3\xbf'))
+      assert.deepEqual(
+        await mails(folder, name),
+        Array(2).fill('Return-Path: <a@from.test>\r\nS: x\r\n\r\n.\r\n\xc3\xbf'),
+      )
       assert.deepEqual([await readdir(join(folder, name, 'tmp')), await readdir(join(folder, name, 'cur'))], [[], []])
     }
     assert.equal((await stat(join(folder, 'b'))).mode & 0o777, 0o700)
@@ -80,7 +83,8 @@ test('the size in the name is the size of the file', async () => {
 test('without `create`, a mailbox that is not there is unknown, and missing mailboxes as such are no reason to bounce', async () => {
   await withFolder({ create: false }, async (folder, transport) => {
     await mkdir(join(folder, 'b'))
-    const kinds = async () => (await transport.deliver(job(['b@to.test', 'c@to.test']))).map(({ kind, reply }) => `${kind} ${reply.status}`)
+    const kinds = async () =>
+      (await transport.deliver(job(['b@to.test', 'c@to.test']))).map(({ kind, reply }) => `${kind} ${reply.status}`)
     assert.deepEqual(await kinds(), ['delivered 2.0.0', 'failed 5.1.1'])
     assert.equal(await transport.check(recipient('b@to.test')), undefined)
     assert.equal((await transport.check(recipient('c@to.test')))?.code, 550)
@@ -93,7 +97,9 @@ test('deliveries to a mailbox that is being made at the same time all arrive, be
   await withFolder({}, async (folder) => {
     const deep = join(folder, 'not', 'there')
     const transport = maildirTransport({ folder: `${deep}/` })
-    const outcomes = await Promise.all(Array.from({ length: 10 }, () => transport.deliver(job(['b@to.test', 'c@to.test']))))
+    const outcomes = await Promise.all(
+      Array.from({ length: 10 }, () => transport.deliver(job(['b@to.test', 'c@to.test']))),
+    )
     assert.ok(outcomes.flat().every(({ kind }) => kind === 'delivered'))
     assert.deepEqual([(await mails(deep, 'b')).length, (await mails(deep, 'c')).length], [10, 10])
   })

@@ -89,7 +89,9 @@ class MaildirWriter {
       await this.#write(items, job.message)
       if (job.signal.aborted) this.#fail(items, localReply(451, '4.3.2', 'Given up'))
       await this.#each(items, (item) => this.#close(item))
-      await this.#each(items, (item) => rename(join(item.mailbox, 'tmp', item.name), join(item.mailbox, 'new', item.name)))
+      await this.#each(items, (item) =>
+        rename(join(item.mailbox, 'tmp', item.name), join(item.mailbox, 'new', item.name)),
+      )
       await this.#each(items, (item) => this.#sync.sync(join(item.mailbox, 'new')))
     } finally {
       await Promise.all(items.map((item) => this.#clean(item)))
@@ -101,7 +103,10 @@ class MaildirWriter {
     const { returnPath = true, deliveredTo = false, now = Date.now } = this.#options
     const mailbox = this.#mailbox(recipient)
     // RFC 5321 §4.4: the final delivery puts the reverse-path on top.
-    const lines = [deliveredTo ? `Delivered-To: ${recipient.address}\r\n` : '', returnPath ? `Return-Path: <${job.from ?? ''}>\r\n` : '']
+    const lines = [
+      deliveredTo ? `Delivered-To: ${recipient.address}\r\n` : '',
+      returnPath ? `Return-Path: <${job.from ?? ''}>\r\n` : '',
+    ]
     const head = Buffer.from(lines.join(''), 'utf8')
     const name = uniqueName(now(), head.length + job.message.size)
     return {

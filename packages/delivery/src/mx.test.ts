@@ -13,5 +13,6 @@ test('the best mail hosts of a domain are those of the smallest preference, in t
   assert.deepEqual(await bestMailHosts('to.test', dns), ['mx1.to.test', 'mx2.to.test'])
   assert.deepEqual(await bestMailHosts('implicit.test', dns), ['implicit.test'])
   assert.deepEqual(await bestMailHosts('[IPv6:::1]', dns), ['::1'])
-  for (const domain of ['null.test', 'silent.test', 'unknown.test', '[nobody]', '']) await assert.rejects(bestMailHosts(domain, dns))
+  for (const domain of ['null.test', 'silent.test', 'unknown.test', '[nobody]', ''])
+    await assert.rejects(bestMailHosts(domain, dns))
 })

@@ -12,7 +12,10 @@ export interface MxResolver {
   mx(
     name: string,
     signal?: AbortSignal,
-  ): Promise<{ readonly records: readonly { readonly preference: number; readonly exchange: string }[]; readonly secure: boolean }>
+  ): Promise<{
+    readonly records: readonly { readonly preference: number; readonly exchange: string }[]
+    readonly secure: boolean
+  }>
 }
 
 /** A host that takes mail for a domain. */
@@ -54,10 +57,15 @@ export async function findMailHosts(domain: string, options: MxOptions): Promise
   if (domain === '') throw new RouteError(localReply(550, '5.1.2', 'An address without a domain goes nowhere'))
   if (domain.startsWith('[')) return [literalHost(domain)]
   const { records, isSecure } = await lookUp(domain, options)
-  const hosts = records.map(({ preference, exchange }) => ({ name: exchange.toLowerCase().replace(/\.$/, ''), preference, isSecure }))
+  const hosts = records.map(({ preference, exchange }) => ({
+    name: exchange.toLowerCase().replace(/\.$/, ''),
+    preference,
+    isSecure,
+  }))
   const usable = hosts.filter(({ name }) => name !== '')
   // RFC 7505 §3: a lone "." says that the domain takes no mail.
-  if (usable.length === 0) throw new RouteError(localReply(556, '5.1.10', `The domain ${domain} takes no mail (null MX)`))
+  if (usable.length === 0)
+    throw new RouteError(localReply(556, '5.1.10', `The domain ${domain} takes no mail (null MX)`))
   const sorted = shuffle(usable).toSorted((a, b) => a.preference - b.preference)
   // RFC 5321 §5.1: hosts that are not better than ourselves would send it back to us.
   const own = sorted.find(({ name }) => options.isOwn(name))
@@ -100,7 +108,8 @@ async function lookUp(domain: string, { dns, signal }: MxOptions): Promise<Found
     const code = codeOf(error)
     // RFC 5321 §5.1: a domain without MX is its own and only mail host.
     if (code === 'NODATA') return { records: [{ preference: 0, exchange: domain }], isSecure: false }
-    if (code === 'NXDOMAIN') throw new RouteError(localReply(550, '5.1.2', `The domain ${domain} does not exist`), error)
+    if (code === 'NXDOMAIN')
+      throw new RouteError(localReply(550, '5.1.2', `The domain ${domain} does not exist`), error)
     throw new RouteError(localReply(451, '4.4.3', `DNS does not answer for ${domain}`), error)
   }
 }
@@ -114,7 +123,10 @@ export interface HostAddresses {
 }
 
 /** The addresses of a host, families in turn, IPv6 first; empty when it has none. */
-export async function findAddresses(name: string, { dns, signal }: Pick<MxOptions, 'dns' | 'signal'>): Promise<HostAddresses> {
+export async function findAddresses(
+  name: string,
+  { dns, signal }: Pick<MxOptions, 'dns' | 'signal'>,
+): Promise<HostAddresses> {
   if (isIP(name) !== 0) return { addresses: [name], isIncomplete: false }
   const [six, four] = await Promise.all([answerOf(dns.aaaa(name, signal)), answerOf(dns.a(name, signal))])
   const addresses: string[] = []

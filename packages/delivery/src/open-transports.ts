@@ -30,9 +30,13 @@ export interface TransportContext {
 /** Opens what the options ask for. */
 export function openTransports(options: TransportOptions, context: TransportContext): Transports {
   const final = new Map<string, Transport>([['discard', discardTransport()]])
-  if (options.maildir) final.set('maildir', maildirTransport({ ...options.maildir, folder: context.resolve(options.maildir.folder) }))
+  if (options.maildir)
+    final.set('maildir', maildirTransport({ ...options.maildir, folder: context.resolve(options.maildir.folder) }))
   if (options.lmtp) final.set('lmtp', lmtpTransport({ hostname: context.hostname, ...defined(options.lmtp) }))
-  const relays = new Map<string, Transport>([['smtp', openSmtp(options.smtp, context)], ...Object.entries(options.transports)])
+  const relays = new Map<string, Transport>([
+    ['smtp', openSmtp(options.smtp, context)],
+    ...Object.entries(options.transports),
+  ])
   const find: Transports['find'] = ({ via }) => {
     const relay = relays.get(via)
     if (relay) return { transport: relay, relays: true }

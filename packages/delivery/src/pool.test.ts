@@ -10,7 +10,10 @@ import { job, recipient } from './support/fixture.ts'
 
 const never = new AbortController().signal
 
-async function setting(options: Parameters<typeof createSink>[0] = {}, pool: Partial<ConstructorParameters<typeof Pool>[0]> = {}) {
+async function setting(
+  options: Parameters<typeof createSink>[0] = {},
+  pool: Partial<ConstructorParameters<typeof Pool>[0]> = {},
+) {
   const sink = await createSink(options)
   const target = fixedTarget({ host: '127.0.0.1', port: sink.port, tls: { mode: 'none' } }, { via: 'test' })
   const made = new Pool({ hostname: 'client.test', ...pool })
@@ -44,7 +47,8 @@ test('RFC 9422: MAILMAX of the server bounds the transactions', async (t) => {
 
 test('a kept connection that the server has closed costs one more try, not the message', async (t) => {
   for (const how of ['421 4.4.2 Idle too long', { end: 'close' }, { end: 'reset' }] as const) {
-    const script = ({ verb, nth, connection }: SinkStep) => (verb === 'MAIL' && nth === 2 && connection === 1 ? how : undefined)
+    const script = ({ verb, nth, connection }: SinkStep) =>
+      verb === 'MAIL' && nth === 2 && connection === 1 ? how : undefined
     const { sink, target, pool, close } = await setting({ script })
     t.after(close)
     for (let i = 0; i < 2; i++) assert.equal((await sendTo(pool, target, job(['b@to.test'])))[0]?.kind, 'delivered')
@@ -83,20 +87,28 @@ test('a connection that is too old begins no further transaction, whether it idl
 })
 
 test('not now, said to MAIL on a kept connection, is asked again on a fresh one; there it counts', async (t) => {
-  for (const reply of ['450 4.7.1 Too many messages on this connection', '451 4.3.0 No', '503 5.5.1 Bad sequence', '421 4.7.0 Bye']) {
+  for (const reply of [
+    '450 4.7.1 Too many messages on this connection',
+    '451 4.3.0 No',
+    '503 5.5.1 Bad sequence',
+    '421 4.7.0 Bye',
+  ]) {
     const script = ({ verb, nth }: SinkStep) => (verb === 'MAIL' && nth > 2 ? reply : undefined)
     const { sink, target, pool, close } = await setting({ script })
     t.after(close)
-    for (let i = 0; i < 6; i++) assert.equal((await sendTo(pool, target, job(['b@to.test'])))[0]?.kind, 'delivered', reply)
+    for (let i = 0; i < 6; i++)
+      assert.equal((await sendTo(pool, target, job(['b@to.test'])))[0]?.kind, 'delivered', reply)
     assert.deepEqual(
       sink.transactions.map(({ connection }) => connection),
       [1, 1, 2, 2, 3, 3],
     )
   }
-  const script = ({ verb, nth, connection }: SinkStep) => (verb === 'MAIL' && nth + connection > 2 ? '450 4.7.1 Later' : undefined)
+  const script = ({ verb, nth, connection }: SinkStep) =>
+    verb === 'MAIL' && nth + connection > 2 ? '450 4.7.1 Later' : undefined
   const { sink, target, pool, close } = await setting({ script })
   t.after(close)
-  for (const kind of ['delivered', 'deferred', 'deferred']) assert.equal((await sendTo(pool, target, job(['b@to.test'])))[0]?.kind, kind)
+  for (const kind of ['delivered', 'deferred', 'deferred'])
+    assert.equal((await sendTo(pool, target, job(['b@to.test'])))[0]?.kind, kind)
   // The last one was asked on the connection that had said no before, and once more.
   assert.equal(sink.connections, 3)
 })
@@ -122,7 +134,8 @@ test('what a kept connection said to MAIL is kept where no other can be opened, 
   ] as const) {
     const { pool, target } = await unwelcome(t, answer)
     const outcomes = await sendTo(pool, target, job(['b@to.test', 'c@to.test']))
-    for (const outcome of outcomes) assert.deepEqual([outcome.kind, outcome.reply, outcome.remote], ['deferred', reply, '127.0.0.1'])
+    for (const outcome of outcomes)
+      assert.deepEqual([outcome.kind, outcome.reply, outcome.remote], ['deferred', reply, '127.0.0.1'])
     assert.equal(outcomes[0]?.retryAfterMs, answer.startsWith('450') ? 300_000 : undefined)
   }
 })
@@ -137,7 +150,10 @@ test('so it is in a transaction that goes along with another', async (t) => {
 
 test('where a kept connection was lost without a word, why there is no other is all there is to say', async (t) => {
   const { pool, target } = await unwelcome(t, { end: 'close' })
-  await assert.rejects(sendTo(pool, target, job(['b@to.test'])), (error) => error instanceof ConnectError && error.reply.code === 554)
+  await assert.rejects(
+    sendTo(pool, target, job(['b@to.test'])),
+    (error) => error instanceof ConnectError && error.reply.code === 554,
+  )
 })
 
 test('no more connections than allowed; who waits gets the next that is free, in turn', async (t) => {
@@ -189,7 +205,10 @@ test('a server that cannot be reached fails everybody who waits, and leaves noth
   await sink.close()
   const results = await Promise.allSettled(Array.from({ length: 5 }, () => pool.acquire(target, never)))
   assert.ok(
-    results.every((result) => result.status === 'rejected' && result.reason instanceof ConnectError && result.reason.reply.code === 451),
+    results.every(
+      (result) =>
+        result.status === 'rejected' && result.reason instanceof ConnectError && result.reason.reply.code === 451,
+    ),
   )
   assert.deepEqual(pool.stats, { open: 0, idle: 0, waiting: 0, uncertain: 0 })
 })
@@ -215,10 +234,12 @@ test('RFC 5321 §4.1.1.5: a transaction that was given up is reset before the ne
 })
 
 test('RFC 1047: transactions whose final dot was never answered are counted', async (t) => {
-  const script = ({ verb, connection }: SinkStep) => (verb === 'DOT' && connection === 1 ? { end: 'reset' as const } : undefined)
+  const script = ({ verb, connection }: SinkStep) =>
+    verb === 'DOT' && connection === 1 ? { end: 'reset' as const } : undefined
   const { target, pool, close } = await setting({ script })
   t.after(close)
-  for (const kind of ['deferred', 'delivered']) assert.equal((await sendTo(pool, target, job(['b@to.test', 'c@to.test'])))[0]?.kind, kind)
+  for (const kind of ['deferred', 'delivered'])
+    assert.equal((await sendTo(pool, target, job(['b@to.test', 'c@to.test'])))[0]?.kind, kind)
   assert.equal(pool.stats.uncertain, 1)
 })
 

@@ -133,7 +133,9 @@ export class Pool {
     for (const connection of this.#bucket(target).idle.splice(0)) connection.leave()
     // Not the same as before when that was the last connection.
     const bucket = this.#bucket(target)
-    return bucket.open < this.#maxConnections && !this.#isClosed ? await this.#open(bucket, signal) : await this.acquire(target, signal)
+    return bucket.open < this.#maxConnections && !this.#isClosed
+      ? await this.#open(bucket, signal)
+      : await this.acquire(target, signal)
   }
 
   /** Closes what idles; what is in use closes when it is given back. */
@@ -173,7 +175,11 @@ export class Pool {
   async #open(bucket: Bucket, signal: AbortSignal): Promise<PooledConnection> {
     bucket.open++
     try {
-      const connection = await openConnection(bucket.target, { hostname: this.#hostname, timeouts: this.timeouts, signal })
+      const connection = await openConnection(bucket.target, {
+        hostname: this.#hostname,
+        timeouts: this.timeouts,
+        signal,
+      })
       this.#all.add(connection)
       connection.onLost = () => this.#lost(bucket, connection)
       return this.#lend(bucket, connection, false)
@@ -209,7 +215,8 @@ export class Pool {
     return {
       connection,
       isReused,
-      release: (needsReset = false) => end(() => (needsReset ? this.#reset(bucket, connection) : this.#giveBack(bucket, connection))),
+      release: (needsReset = false) =>
+        end(() => (needsReset ? this.#reset(bucket, connection) : this.#giveBack(bucket, connection))),
       discard: () => end(() => connection.leave()),
     }
   }

@@ -83,7 +83,8 @@ export class Relay {
     }
     const fates = (await complete(this.#pool, open, fitted.job)).filter((fate) => asked.includes(fate.recipient))
     // Lost while the client took its time, and nothing was taken: no reason to make it come again.
-    if (!connection.isOpen && fates.every(isUntouched) && !job.signal.aborted) return await sendTo(this.#pool, this.#target, job)
+    if (!connection.isOpen && fates.every(isUntouched) && !job.signal.aborted)
+      return await sendTo(this.#pool, this.#target, job)
     return job.recipients.map((recipient, i) => toOutcome({ ...(fates[i] as Fate), recipient }, about)) // one fate each, in order
   }
 
@@ -95,7 +96,8 @@ export class Relay {
 
   async #ask(recipient: Recipient, signal: () => AbortSignal): Promise<Reply> {
     const open =
-      this.#current() ?? (this.#refusal === undefined ? this.#start(await this.#pool.acquire(this.#target, signal())) : undefined)
+      this.#current() ??
+      (this.#refusal === undefined ? this.#start(await this.#pool.acquire(this.#target, signal())) : undefined)
     const refusal = open === undefined ? this.#refusal : unfitRecipient(recipient, open.pooled.connection)
     if (open === undefined || refusal !== undefined) return refusal ?? NOT_OPEN
     const reply = await open.transaction.rcpt(recipient)
@@ -125,7 +127,10 @@ export class Relay {
       pooled.release()
       return undefined
     }
-    this.#open = { pooled, transaction: new ClientTransaction(pooled.connection, { ...load, timeouts: this.#pool.timeouts }) }
+    this.#open = {
+      pooled,
+      transaction: new ClientTransaction(pooled.connection, { ...load, timeouts: this.#pool.timeouts }),
+    }
     return this.#open
   }
 
@@ -141,7 +146,11 @@ export class Relay {
 const NOT_OPEN = localReply(451, '4.3.0', 'The transaction could not be opened')
 
 function isSame(a: readonly Recipient[], b: readonly Recipient[]): boolean {
-  return a.length > 0 && a.length === b.length && a.every((recipient, i) => String(recipient.address) === String(b[i]?.address))
+  return (
+    a.length > 0 &&
+    a.length === b.length &&
+    a.every((recipient, i) => String(recipient.address) === String(b[i]?.address))
+  )
 }
 
 /** The server did not take it for this recipient, for no reason that lies in the message. */

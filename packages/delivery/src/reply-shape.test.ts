@@ -12,7 +12,12 @@ interface Setting {
 
 async function withSink(options: SinkOptions, work: (setting: Setting) => Promise<void>): Promise<void> {
   const sink = await createSink(options)
-  const transport = fixedTransport({ hostname: 'client.test', host: '127.0.0.1', port: sink.port, tls: { mode: 'none' } })
+  const transport = fixedTransport({
+    hostname: 'client.test',
+    host: '127.0.0.1',
+    port: sink.port,
+    tls: { mode: 'none' },
+  })
   try {
     await work({ sink, transport })
   } finally {
@@ -62,13 +67,22 @@ test('what says neither yes nor no to the final dot is deferred, and may be a du
   ]) {
     await withSink({ script: at('DOT', { raw }) }, async ({ transport }) => {
       const [outcome] = await transport.deliver(job(['b@to.test']))
-      assert.deepEqual([outcome?.kind, outcome?.reply.status, outcome?.uncertain], ['deferred', '4.5.0', true], raw.slice(0, 40))
+      assert.deepEqual(
+        [outcome?.kind, outcome?.reply.status, outcome?.uncertain],
+        ['deferred', '4.5.0', true],
+        raw.slice(0, 40),
+      )
     })
   }
 })
 
 test('a reply that came before the question is not the answer to it', async () => {
-  const pieces = ['354 Go\r\n250 Ok\r\n', '354 Go\r\n250 Ok\r\n250 Ok\r\n', '354 Go\r\n25', '354 Go\r\n550 5.1.1 Who?\r\n']
+  const pieces = [
+    '354 Go\r\n250 Ok\r\n',
+    '354 Go\r\n250 Ok\r\n250 Ok\r\n',
+    '354 Go\r\n25',
+    '354 Go\r\n550 5.1.1 Who?\r\n',
+  ]
   for (const raw of pieces) {
     await withSink({ script: at('DATA', { raw }) }, async ({ transport }) => {
       for (const message of [source('x'), streamed('x', 'y'), source('x'.repeat(9_000_000))]) {
@@ -86,6 +100,9 @@ test('a reply that came before the question is not the answer to it', async () =
   const script = ({ verb, nth }: SinkStep) =>
     verb === 'MAIL' ? '250 Ok\n250 Once more' : verb === 'RCPT' && nth === 1 ? '550 5.1.1 Who?' : undefined
   await withSink({ extensions: [], script }, async ({ transport }) => {
-    assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), ['b deferred 451', 'c deferred 451'])
+    assert.deepEqual(show(await transport.deliver(job(['b@to.test', 'c@to.test']))), [
+      'b deferred 451',
+      'c deferred 451',
+    ])
   })
 })

@@ -13,7 +13,13 @@ const extensions = ['PIPELINING', 'REQUIRETLS']
 /** What a message with REQUIRETLS becomes, sent on the pool of one without it, and what the server read of it. */
 async function deliver(tls: TlsPolicy, options: SinkOptions) {
   const sink = await createSink(options)
-  const transport = fixedTransport({ hostname: 'client.test', host: '127.0.0.1', port: sink.port, tls, timeouts: { connect: 2_000 } })
+  const transport = fixedTransport({
+    hostname: 'client.test',
+    host: '127.0.0.1',
+    port: sink.port,
+    tls,
+    timeouts: { connect: 2_000 },
+  })
   const [other] = await transport.deliver(job(['b@to.test']))
   const before = sink.transactions.length
   const outcomes = await transport.deliver(job(['b@to.test', 'c@to.test'], { parameters }))
@@ -35,15 +41,27 @@ test('RFC 8689 §4.2.1: over an opportunistic connection it goes only with a val
 
 test('RFC 8689 §4.2.1: where TLS fails nothing is said in the clear, though other mail goes that way', async () => {
   const broken: SinkOptions = { extensions: ['STARTTLS', 'REQUIRETLS'], script: ({ verb }) => (verb === 'STARTTLS' ? '454 4.7.0 Not now' : undefined) } // biome-ignore format: one line
-  assert.deepEqual(await deliver(opportunistic, broken), { ordinary: 'delivered', shown: twice('deferred 454 4.7.4'), mails: [] })
+  assert.deepEqual(await deliver(opportunistic, broken), {
+    ordinary: 'delivered',
+    shown: twice('deferred 454 4.7.4'),
+    mails: [],
+  })
   const garbage: SinkOptions = { ...broken, script: ({ verb }) => (verb === 'STARTTLS' ? '220 2.0.0 Go, but there is nobody' : undefined) } // biome-ignore format: one line
-  assert.deepEqual(await deliver(opportunistic, garbage), { ordinary: 'delivered', shown: twice('deferred 454 4.7.5'), mails: [] })
+  assert.deepEqual(await deliver(opportunistic, garbage), {
+    ordinary: 'delivered',
+    shown: twice('deferred 454 4.7.5'),
+    mails: [],
+  })
   const none = await deliver(opportunistic, { extensions })
   assert.deepEqual(none, { ordinary: 'delivered', shown: twice('deferred 454 4.7.4'), mails: [] })
 })
 
 test('RFC 8689 §4.2.1: a certificate that nobody vouches for is none, whatever the policy asks of other mail', async () => {
-  for (const tls of [{ mode: 'opportunistic' }, { mode: 'required' }, { ...opportunistic, servername: 'other.test' }] as const)
+  for (const tls of [
+    { mode: 'opportunistic' },
+    { mode: 'required' },
+    { ...opportunistic, servername: 'other.test' },
+  ] as const)
     assert.deepEqual(await deliver(tls, { certificate, extensions }), {
       ordinary: 'delivered',
       shown: twice('deferred 454 4.7.5'),

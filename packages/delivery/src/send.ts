@@ -26,7 +26,10 @@ export async function sendTo(pool: Pool, target: Target, job: Job): Promise<Outc
   while (left.length > 0) {
     const round = await nextRound(pool, target, { ...job, recipients: left }).catch((error: unknown) => {
       if (!(error instanceof ConnectError) || outcomes.length === 0) throw error
-      return { outcomes: left.map((recipient) => toOutcome({ recipient, reply: error.reply, isUncertain: false }, {})), left: [] }
+      return {
+        outcomes: left.map((recipient) => toOutcome({ recipient, reply: error.reply, isUncertain: false }, {})),
+        left: [],
+      }
     })
     outcomes.push(...round.outcomes)
     left = round.left
@@ -48,14 +51,18 @@ async function nextRound(pool: Pool, target: Target, job: Job): Promise<Round> {
   if (fitted.refusal !== undefined) {
     pooled.release()
     const { refusal } = fitted
-    return { outcomes: job.recipients.map((recipient) => toOutcome({ recipient, reply: refusal, isUncertain: false }, about)), left: [] }
+    return {
+      outcomes: job.recipients.map((recipient) => toOutcome({ recipient, reply: refusal, isUncertain: false }, about)),
+      left: [],
+    }
   }
   const { able, refused } = sortOut(job.recipients, pooled)
   const size = Math.min(RECIPIENTS, connection.extensions.maxRecipients ?? RECIPIENTS)
   const batch = able.slice(0, size)
   const rest = able.slice(size)
   if (batch.length === 0) pooled.release()
-  const fates = batch.length === 0 ? [] : await transact(pool, target, { job: { ...fitted.job, recipients: batch }, pooled })
+  const fates =
+    batch.length === 0 ? [] : await transact(pool, target, { job: { ...fitted.job, recipients: batch }, pooled })
   const isTaken = fates.some((fate) => isPositive(fate.reply))
   const over = isTaken ? fates.filter(isOverLimit) : []
   const decided = fates.filter((fate) => !over.includes(fate))
@@ -65,7 +72,10 @@ async function nextRound(pool: Pool, target: Target, job: Job): Promise<Round> {
   }
 }
 
-function sortOut(recipients: readonly Recipient[], { connection }: PooledConnection): { able: Recipient[]; refused: Fate[] } {
+function sortOut(
+  recipients: readonly Recipient[],
+  { connection }: PooledConnection,
+): { able: Recipient[]; refused: Fate[] } {
   const able: Recipient[] = []
   const refused: Fate[] = []
   for (const recipient of recipients) {
@@ -91,7 +101,12 @@ async function transact(
 }
 
 function begin(pool: Pool, { from, parameters, message, recipients }: Job, pooled: PooledConnection): Begun {
-  const transaction = new ClientTransaction(pooled.connection, { from, parameters, size: message.size, timeouts: pool.timeouts })
+  const transaction = new ClientTransaction(pooled.connection, {
+    from,
+    parameters,
+    size: message.size,
+    timeouts: pool.timeouts,
+  })
   return { pooled, transaction, recipients }
 }
 

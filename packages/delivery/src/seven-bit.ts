@@ -54,9 +54,11 @@ function convert(text: string, depth: number): string | undefined {
   if (!['', '7bit', '8bit', 'binary'].includes(encoding)) return undefined
   if (kind === 'multipart/signed' || kind === 'multipart/encrypted') return undefined
   if (kind.startsWith('multipart/')) return convertParts(entity, boundaryOf(type), depth)
-  if (kind === 'message/rfc822' || kind === 'message/global') return put(entity, '7bit', convert(entity.body, depth + 1))
+  if (kind === 'message/rfc822' || kind === 'message/global')
+    return put(entity, '7bit', convert(entity.body, depth + 1))
   if (kind.startsWith('message/')) return undefined
-  if (kind.startsWith('text/')) return put(withType(entity, depth), 'quoted-printable', encodeQuotedPrintable(entity.body))
+  if (kind.startsWith('text/'))
+    return put(withType(entity, depth), 'quoted-printable', encodeQuotedPrintable(entity.body))
   return put(entity, 'base64', toBase64(entity.body))
 }
 
@@ -75,7 +77,9 @@ function split(text: string): Entity {
 }
 
 function isNamed(field: string, name: string): boolean {
-  return field.slice(0, name.length).toLowerCase() === name && /^[ \t]*:/.test(field.slice(name.length, name.length + 20))
+  return (
+    field.slice(0, name.length).toLowerCase() === name && /^[ \t]*:/.test(field.slice(name.length, name.length + 20))
+  )
 }
 
 /** The value of a field, unfolded; empty when there is none. */

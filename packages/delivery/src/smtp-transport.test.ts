@@ -53,8 +53,11 @@ async function attempt(
   return outcomes
 }
 
-const show = (outcomes: readonly Outcome[]) => outcomes.map(({ kind, reply, remote }) => [kind, reply.code, reply.status, remote].join(' '))
-const at = (verb: string, answer: SinkAnswer) => ({ script: (step: SinkStep) => (step.verb === verb ? answer : undefined) })
+const show = (outcomes: readonly Outcome[]) =>
+  outcomes.map(({ kind, reply, remote }) => [kind, reply.code, reply.status, remote].join(' '))
+const at = (verb: string, answer: SinkAnswer) => ({
+  script: (step: SinkStep) => (step.verb === verb ? answer : undefined),
+})
 
 test('RFC 5321 §5.1: the host of the best preference gets the mail', async () => {
   await withHosts([{}, {}, {}], async ([one, two], port) => {
@@ -87,7 +90,8 @@ test('what one host has refused for good, or may have taken, no other is asked a
 })
 
 test('only recipients without a final answer go to the next host', async () => {
-  const script = ({ verb, nth }: SinkStep) => (verb === 'RCPT' ? [undefined, '450 4.2.1 Later', '550 5.1.1 Who?'][nth - 1] : undefined)
+  const script = ({ verb, nth }: SinkStep) =>
+    verb === 'RCPT' ? [undefined, '450 4.2.1 Later', '550 5.1.1 Who?'][nth - 1] : undefined
   await withHosts([{ script }, {}], async ([, two], port) => {
     const outcomes = await attempt(port, { to: ['b@to.test', 'c@to.test', 'd@to.test'] })
     assert.deepEqual(show(outcomes).toSorted(), [
@@ -158,23 +162,37 @@ test('RFC 5321 §5.1: a host that is ourselves, by name or by address, and those
   const self = { isOwn: (address: string) => address === '127.0.0.2' }
   assert.deepEqual(show(await attempt(9, { options: self })), ['failed 554 5.4.6 '])
   // Port 25 itself: nothing is connected to.
-  const zone = { 'to.test': { MX: [[10, 'Client.Test.']] }, 'loop.test': { MX: [[10, 'loop.test']], A: ['127.0.0.1'] } } as const
+  const zone = {
+    'to.test': { MX: [[10, 'Client.Test.']] },
+    'loop.test': { MX: [[10, 'loop.test']], A: ['127.0.0.1'] },
+  } as const
   assert.deepEqual(show(await attempt(25, { zone })), ['failed 554 5.4.6 '])
   assert.deepEqual(show(await attempt(25, { zone, to: ['b@loop.test'] })), ['failed 554 5.4.6 '])
 })
 
 test('every way to write an address of this machine is known as its own', () => {
-  for (const own of ['127.0.0.1', '127.9.9.9', '0.0.0.0', '::1', '0:0:0:0:0:0:0:1', '::', '::ffff:127.0.0.1', '::FFFF:7f00:1'])
+  for (const own of [
+    '127.0.0.1',
+    '127.9.9.9',
+    '0.0.0.0',
+    '::1',
+    '0:0:0:0:0:0:0:1',
+    '::',
+    '::ffff:127.0.0.1',
+    '::FFFF:7f00:1',
+  ])
     assert.equal(isOwnAddress(own), true, own)
   const [, { address } = { address: '' }] = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
   if (address !== '') assert.equal(isOwnAddress(address), true, address)
-  for (const foreign of ['192.0.2.1', '2001:db8::1', '::ffff:192.0.2.1', '::127.0.0.2']) assert.equal(isOwnAddress(foreign), false, foreign)
+  for (const foreign of ['192.0.2.1', '2001:db8::1', '::ffff:192.0.2.1', '::127.0.0.2'])
+    assert.equal(isOwnAddress(foreign), false, foreign)
 })
 
 test('hosts of the same preference take turns', async () => {
   const zone: Zone = { 'to.test': { MX: [[10, 'mx1.to.test'], [10, 'mx2.to.test']] }, 'mx1.to.test': { A: ['127.0.0.2'] }, 'mx2.to.test': { A: ['127.0.0.3'] } } // biome-ignore format: a table
   await withHosts([{}, {}], async ([one, two], port) => {
-    while (one?.connections === 0 || two?.connections === 0) assert.equal((await attempt(port, { zone }))[0]?.kind, 'delivered')
+    while (one?.connections === 0 || two?.connections === 0)
+      assert.equal((await attempt(port, { zone }))[0]?.kind, 'delivered')
   })
 })
 
@@ -213,11 +231,15 @@ test('a next hop that the route names gets everything, whatever DNS says; a smar
     assert.equal(sink?.transactions.length, 1)
   })
   await withHosts([{ certificate, extensions: ['AUTH PLAIN', 'PIPELINING'] }], async ([sink], port) => {
-    const changes = { route: { via: 'smtp', host: '127.0.0.2', port, settings: { tls: 'required', credentials: 'isp' } } }
+    const changes = {
+      route: { via: 'smtp', host: '127.0.0.2', port, settings: { tls: 'required', credentials: 'isp' } },
+    }
     const options = { credentials: { isp: { username: 'u', password: 'p' } } }
     const [outcome] = await attempt(25, { zone: {}, options, changes })
     assert.deepEqual([outcome?.kind, sink?.transactions[0]?.isSecure], ['delivered', true])
-    const unknown = attempt(25, { changes: { route: { via: 'smtp', host: '127.0.0.2', port, settings: { tls: 'requried' } } } })
+    const unknown = attempt(25, {
+      changes: { route: { via: 'smtp', host: '127.0.0.2', port, settings: { tls: 'requried' } } },
+    })
     await assert.rejects(unknown, TypeError)
   })
 })
@@ -226,12 +248,16 @@ test('the TLS seam is asked for each host, may demand more, and may rule a host 
   const asked: TlsQuestion[] = []
   const tlsPolicy = (question: TlsQuestion) => {
     asked.push(question)
-    if (question.host.name === 'mx1.to.test') return { refusal: { code: 451, status: '4.7.5', text: 'Not in the policy' } }
+    if (question.host.name === 'mx1.to.test')
+      return { refusal: { code: 451, status: '4.7.5', text: 'Not in the policy' } }
     return { mode: 'required', verify: true, servername: 'sink.test', options: { ca: certificate.cert } } as const
   }
   await withHosts([{}, { certificate }], async ([one], port) => {
     const [outcome] = await attempt(port, { options: { tlsPolicy } })
-    assert.deepEqual([outcome?.kind, outcome?.remote, outcome?.tls?.startsWith('TLSv1.3')], ['delivered', 'mx2.to.test', true])
+    assert.deepEqual(
+      [outcome?.kind, outcome?.remote, outcome?.tls?.startsWith('TLSv1.3')],
+      ['delivered', 'mx2.to.test', true],
+    )
     assert.deepEqual(
       asked.map(({ domain, host, address }) => [domain, host.preference, address]),
       [
@@ -250,7 +276,9 @@ test('RFC 8689 §4.2.1: REQUIRETLS goes only to a host with a valid certificate 
     assert.deepEqual(show(await attempt(port, { zone, changes })), ['deferred 454 4.7.5 mx1.to.test'])
     const tlsPolicy = ({ isRequired }: TlsQuestion) =>
       ({ mode: 'required', verify: isRequired, servername: 'sink.test', options: { ca: certificate.cert } }) as const
-    assert.deepEqual(show(await attempt(port, { zone, changes, options: { tlsPolicy } })), ['delivered 250 2.0.0 mx1.to.test'])
+    assert.deepEqual(show(await attempt(port, { zone, changes, options: { tlsPolicy } })), [
+      'delivered 250 2.0.0 mx1.to.test',
+    ])
     assert.equal(sink?.transactions[0]?.from, '<a@from.test> REQUIRETLS')
   })
 })
@@ -265,7 +293,8 @@ test('an address that could not be connected to is tried last for a while', asyn
     const logged: object[] = []
     const log = { debug: () => {}, warn: () => {}, info: (fields: object) => void logged.push(fields) }
     const transport = smtpTransport({ hostname: 'client.test', dns: zoneDns(MX), port })
-    for (let i = 0; i < 3; i++) assert.equal((await transport.deliver(job(['b@to.test'], { log })))[0]?.kind, 'delivered')
+    for (let i = 0; i < 3; i++)
+      assert.equal((await transport.deliver(job(['b@to.test'], { log })))[0]?.kind, 'delivered')
     await transport.close()
     assert.deepEqual([logged.length, two?.transactions.length], [1, 3])
   })
@@ -273,7 +302,9 @@ test('an address that could not be connected to is tried last for a while', asyn
 
 test('each host has a budget, and so has the message', async () => {
   await withHosts([at('CONNECT', { end: 'hang' }), {}], async (_, port) => {
-    assert.deepEqual(show(await attempt(port, { options: { timeouts: { setup: 40 } } })), ['delivered 250 2.0.0 mx2.to.test'])
+    assert.deepEqual(show(await attempt(port, { options: { timeouts: { setup: 40 } } })), [
+      'delivered 250 2.0.0 mx2.to.test',
+    ])
   })
   await withHosts([at('CONNECT', { end: 'hang' }), {}], async ([, two], port) => {
     const [outcome] = await attempt(port, { options: { messageMs: 40 } })

@@ -156,7 +156,9 @@ class Courier {
     const isIncomplete = await this.#tryAll(errand, hosts, progress)
     const isUnreached = progress.addresses === 0 && !job.signal.aborted
     const reply = progress.reply ?? (job.signal.aborted ? GIVEN_UP : isIncomplete ? DNS_SILENT : NO_ADDRESS)
-    const rest = [...progress.open].map(([recipient, last]) => last ?? this.#unreached(recipient, { reply, isUnreached, progress }))
+    const rest = [...progress.open].map(
+      ([recipient, last]) => last ?? this.#unreached(recipient, { reply, isUnreached, progress }),
+    )
     return [...progress.done, ...rest]
   }
 
@@ -182,7 +184,10 @@ class Courier {
     return isIncomplete
   }
 
-  #unreached(recipient: Recipient, end: { readonly reply: Reply; readonly isUnreached: boolean; readonly progress: Progress }): Outcome {
+  #unreached(
+    recipient: Recipient,
+    end: { readonly reply: Reply; readonly isUnreached: boolean; readonly progress: Progress },
+  ): Outcome {
     // What a host says before MAIL is about the host: another attempt may find another one, or a better day.
     const kind = end.isUnreached ? outcomeKind(end.reply.code) : 'deferred'
     const { remote } = end.progress
@@ -246,7 +251,13 @@ class Courier {
     const settings: Said | undefined = route.settings
     const tls = answer ?? (isRequired ? VERIFIED : (routeTls(settings?.tls) ?? this.#options.tls ?? OPPORTUNISTIC))
     const auth = this.#options.credentials?.[String(settings?.credentials ?? '')]
-    const base = { protocol: 'smtp', port, tls, ...(auth && { auth }), ...(localAddress !== undefined && { localAddress }) } as const
+    const base = {
+      protocol: 'smtp',
+      port,
+      tls,
+      ...(auth && { auth }),
+      ...(localAddress !== undefined && { localAddress }),
+    } as const
     if (route.host?.startsWith('/')) return { ...base, tls: { mode: 'none' }, host: 'localhost', path: route.host }
     return { ...base, host: host.name, ...(address !== undefined && { address }) }
   }
@@ -277,7 +288,9 @@ function routeTls(setting: Said['tls']): TlsPolicy | undefined {
   const policy = ROUTE_TLS.get(setting)
   // A slip of the pen must not send mail in the clear.
   if (policy === undefined)
-    throw new TypeError(`smtp transport: a route's settings.tls is "${setting}"; known are ${[...ROUTE_TLS.keys()].join(', ')}`)
+    throw new TypeError(
+      `smtp transport: a route's settings.tls is "${setting}"; known are ${[...ROUTE_TLS.keys()].join(', ')}`,
+    )
   return policy
 }
 

@@ -10,7 +10,10 @@ const tls = z.strictObject({
   mode: z
     .enum(['none', 'opportunistic', 'required', 'implicit'])
     .describe('`opportunistic` falls back to the clear, `implicit` begins with the first octet'),
-  verify: z.boolean().default(false).describe('The certificate must be valid for the name; with `required` and `implicit`'),
+  verify: z
+    .boolean()
+    .default(false)
+    .describe('The certificate must be valid for the name; with `required` and `implicit`'),
   servername: z.string().optional().describe('The name, where it is not that of the host'),
   ca: z.string().optional().describe('Certificates to trust instead of the system’s, PEM text'),
 })
@@ -24,7 +27,10 @@ const auth = z.strictObject({
 
 const smtp = z.strictObject({
   tls: tls.default({ mode: 'opportunistic', verify: false }).describe('TLS where the route says nothing of it'),
-  credentials: z.record(z.string(), auth).default({}).describe('By the name that a route gives in `settings.credentials`'),
+  credentials: z
+    .record(z.string(), auth)
+    .default({})
+    .describe('By the name that a route gives in `settings.credentials`'),
   port: z.int().min(1).max(65_535).optional().describe('Port of hosts found by MX. Default: 25'),
   maxConnections: z.int().positive().default(20).describe('Connections to one host at a time'),
   maxTransactions: z
@@ -36,7 +42,9 @@ const smtp = z.strictObject({
     ),
   maxAgeMs: ms
     .default(300_000)
-    .describe('Milliseconds after which a connection gets no further message; `smtp_connection_reuse_time_limit` of Postfix'),
+    .describe(
+      'Milliseconds after which a connection gets no further message; `smtp_connection_reuse_time_limit` of Postfix',
+    ),
   idleMs: ms.default(10_000).describe('Milliseconds an unused connection is kept'),
   localAddress: z.string().optional().describe('Address to connect from'),
 })

@@ -5,7 +5,12 @@ import { type DnsReply, type Query, readReply } from './packet.ts'
 import type { DnsServer } from './servers.ts'
 
 /** How a query gets to a server. Rejects when it cannot be sent, and with the signal's reason when that aborts. */
-export type DnsExchange = (server: DnsServer, query: Query, transport: 'udp' | 'tcp', signal: AbortSignal) => Promise<DnsReply>
+export type DnsExchange = (
+  server: DnsServer,
+  query: Query,
+  transport: 'udp' | 'tcp',
+  signal: AbortSignal,
+) => Promise<DnsReply>
 
 /** The real thing. */
 export const exchange: DnsExchange = (server, query, transport, signal) =>

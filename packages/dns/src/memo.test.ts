@@ -84,7 +84,8 @@ test('the least recently used conclusion goes first', async () => {
 test('a resolver that is not of this package is asked each time', async () => {
   const foreign = { txt: async () => ({ records: ['x'], secure: false, ttl: 600 }) }
   const memo = new DnsMemo<string>()
-  const learn = () => memo.learn('a', { dns: foreign, now: 1_000, draw: async (asked) => (await asked.txt()).records.join() })
+  const learn = () =>
+    memo.learn('a', { dns: foreign, now: 1_000, draw: async (asked) => (await asked.txt()).records.join() })
   assert.equal(await learn(), 'x')
   assert.equal(memo.get('a', 1_000), undefined)
 })

@@ -34,14 +34,17 @@ test('any text gives a name within the limits or none', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 80 }), (text) => {
       const name = normaliseName(text)
-      if (name !== undefined) assert.ok(name.length <= 253 && name.split('.').every((label) => label.length > 0 && label.length <= 63))
+      if (name !== undefined)
+        assert.ok(name.length <= 253 && name.split('.').every((label) => label.length > 0 && label.length <= 63))
     }),
     { numRuns: 60 },
   )
 })
 
 test('RFC 3596 §2.5: the reverse name of an IPv6 address has 32 nibbles', () => {
-  fc.assert(fc.property(fc.ipV6(), (address) => assert.match(reverseName(address) ?? '', /^([0-9a-f]\.){32}ip6\.arpa$/)))
+  fc.assert(
+    fc.property(fc.ipV6(), (address) => assert.match(reverseName(address) ?? '', /^([0-9a-f]\.){32}ip6\.arpa$/)),
+  )
   assert.equal(reverseName('192.0.2.1'), '1.2.0.192.in-addr.arpa')
   assert.equal(reverseName('1.2.0.192.IN-ADDR.arpa'), '1.2.0.192.IN-ADDR.arpa')
   assert.equal(reverseName('example.com'), undefined)
@@ -67,7 +70,13 @@ const code = (expected: string) => (error: unknown) => (error as { code: string 
 
 test('a zone literal answers, denies, fails and follows aliases', async () => {
   const dns = zoneDns({
-    'Example.com': { MX: [[10, 'mx.example.com'], { preference: 20, exchange: '' }], TXT: ['a', 'b'], A: 'TIMEOUT', secure: true, ttl: 60 },
+    'Example.com': {
+      MX: [[10, 'mx.example.com'], { preference: 20, exchange: '' }],
+      TXT: ['a', 'b'],
+      A: 'TIMEOUT',
+      secure: true,
+      ttl: 60,
+    },
     'deep.sub.example.com': { A: ['192.0.2.1'] },
     'alias.example': { CNAME: 'deep.sub.example.com' },
     'dangling.example': { CNAME: 'gone.example' },

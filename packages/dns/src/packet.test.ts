@@ -6,7 +6,10 @@ import { makeQuery, readReply } from './packet.ts'
 
 const query = makeQuery('MX', 'example.com')
 
-function respond(answers: Answer[], over: { id?: number; name?: string; flags?: number; authorities?: Answer[] } = {}): Uint8Array {
+function respond(
+  answers: Answer[],
+  over: { id?: number; name?: string; flags?: number; authorities?: Answer[] } = {},
+): Uint8Array {
   const { id = query.id, name = 'Example.com', flags = 0, authorities = [] } = over
   return encode({ type: 'response', id, flags, questions: [{ type: 'MX', name }], answers, authorities })
 }
@@ -59,7 +62,12 @@ test('RFC 2181 §9: a truncated reply is known as one even when it ends within a
 })
 
 test('RFC 2308 §5: the negative TTL is the lesser of the SOA TTL and its MINIMUM', () => {
-  const soa = (ttl: number, minimum: number): Answer => ({ type: 'SOA', name: 'com', ttl, data: { mname: 'a', rname: 'b', minimum } })
+  const soa = (ttl: number, minimum: number): Answer => ({
+    type: 'SOA',
+    name: 'com',
+    ttl,
+    data: { mname: 'a', rname: 'b', minimum },
+  })
   assert.equal(readReply(query, respond([], { authorities: [soa(900, 60)] }))?.ttl, 60)
   assert.equal(readReply(query, respond([], { authorities: [soa(30, 60)] }))?.ttl, 30)
   assert.equal(readReply(query, respond([]))?.ttl, undefined)
@@ -81,11 +89,15 @@ test('RFC 7208 §3.3: the strings of a TXT record are joined, a character cut in
 test('octets from the network never throw', () => {
   const valid = Buffer.from(respond([mx]))
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { maxLength: 8 }), fc.nat(valid.length), (edits, end) => {
-      const bytes = Buffer.from(valid)
-      for (const [at, octet] of edits) bytes[at] = octet
-      readReply(query, bytes.subarray(0, end))
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { maxLength: 8 }),
+      fc.nat(valid.length),
+      (edits, end) => {
+        const bytes = Buffer.from(valid)
+        for (const [at, octet] of edits) bytes[at] = octet
+        readReply(query, bytes.subarray(0, end))
+      },
+    ),
     { numRuns: 500 },
   )
 })

@@ -1,6 +1,14 @@
 /** DNS messages, RFC 1035 §4, by the npm package dns-packet; here only what they mean to a mail server. */
 import { randomInt } from 'node:crypto'
-import { type Answer, AUTHENTIC_DATA, type DecodedPacket, DNSSEC_OK, decode, encode, RECURSION_DESIRED } from 'dns-packet'
+import {
+  type Answer,
+  AUTHENTIC_DATA,
+  type DecodedPacket,
+  DNSSEC_OK,
+  decode,
+  encode,
+  RECURSION_DESIRED,
+} from 'dns-packet'
 import type { Records, RecordType } from './asker.ts'
 
 /** One question on its way. */
@@ -121,7 +129,12 @@ function toRecord(type: RecordType, answer: Answer): Records[RecordType] | undef
     case 'TXT':
       return textOf(answer.data)
     case 'TLSA':
-      return { usage: answer.data.usage, selector: answer.data.selector, matching: answer.data.matchingType, data: answer.data.certificate }
+      return {
+        usage: answer.data.usage,
+        selector: answer.data.selector,
+        matching: answer.data.matchingType,
+        data: answer.data.certificate,
+      }
     default:
       throw new TypeError(`dns: no record of type ${type} expected`)
   }

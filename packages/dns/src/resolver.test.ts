@@ -24,7 +24,14 @@ function fakeClock(): Clock & { advance(ms: number): Promise<void> } {
   }
 }
 
-const found: DnsReply = { code: 'NOERROR', truncated: false, secure: true, records: ['192.0.2.1'], ttl: 60, alias: false }
+const found: DnsReply = {
+  code: 'NOERROR',
+  truncated: false,
+  secure: true,
+  records: ['192.0.2.1'],
+  ttl: 60,
+  alias: false,
+}
 
 /** A resolver whose servers say what the script says, by address, in turn; `silent` never answers. */
 function scripted(script: Record<string, (Partial<DnsReply> | 'silent' | Error)[]>, options: DnsOptions = {}) {
@@ -39,7 +46,8 @@ function scripted(script: Record<string, (Partial<DnsReply> | 'silent' | Error)[
       asked.push(`${server.address} ${transport} ${query.type} ${query.name}`)
       const next = script[server.address]?.shift()
       if (next instanceof Error) throw next
-      if (next === 'silent') await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      if (next === 'silent')
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
       return { ...found, ...(next as Partial<DnsReply> | undefined) }
     },
   })
@@ -70,7 +78,9 @@ test('an answer is kept for its TTL, whatever the case of the name, and its TTL 
 
 test('RFC 2308 §5: NXDOMAIN and NODATA are kept for the negative TTL, at most an hour, and without an SOA for a few seconds', async () => {
   const none: Partial<DnsReply> = { code: 'NXDOMAIN', records: [], ttl: 9000 }
-  const { dns, clock, asked } = scripted({ '192.0.2.53': [none, { records: [], ttl: undefined }, { records: [], ttl: undefined }] })
+  const { dns, clock, asked } = scripted({
+    '192.0.2.53': [none, { records: [], ttl: undefined }, { records: [], ttl: undefined }],
+  })
   await assert.rejects(dns.txt('no.example'), fails('NXDOMAIN'))
   await clock.advance(3_599_000)
   await assert.rejects(dns.txt('no.example'), fails('NXDOMAIN'))
@@ -107,7 +117,11 @@ test('equal questions on their way are one query; a caller that leaves does not 
 })
 
 test('a server that is silent, refuses or fails is followed by the next one, and a silent one is asked last for a while', async () => {
-  const { dns, clock, asked } = scripted({ '192.0.2.1': ['silent'], '192.0.2.2': [{ code: 'REFUSED' }], '192.0.2.3': [] })
+  const { dns, clock, asked } = scripted({
+    '192.0.2.1': ['silent'],
+    '192.0.2.2': [{ code: 'REFUSED' }],
+    '192.0.2.3': [],
+  })
   const answer = dns.a('one.example')
   await turn()
   await clock.advance(1500)

@@ -84,7 +84,12 @@ export function createDns(options: DnsOptions = {}): Resolver {
 
 class CachingResolver extends Asker implements Resolver {
   readonly lookupsPerMessage: number
-  readonly #options: { readonly maxTtl: number; readonly maxNegativeTtl: number; readonly failureTtl: number; readonly concurrency: number }
+  readonly #options: {
+    readonly maxTtl: number
+    readonly maxNegativeTtl: number
+    readonly failureTtl: number
+    readonly concurrency: number
+  }
   readonly #clock: Clock
   readonly #trustAd: boolean
   readonly #upstream: Upstream
@@ -113,7 +118,11 @@ class CachingResolver extends Asker implements Resolver {
     this.#options = { maxTtl, maxNegativeTtl, failureTtl, concurrency }
     this.#clock = options.clock ?? systemClock
     this.#trustAd = options.trustAd ?? (system?.trustAd === true || servers.every(isLoopback))
-    this.#upstream = new Upstream(servers, { timeoutMs, attemptMs, rounds }, { exchange: options.exchange ?? exchange, clock: this.#clock })
+    this.#upstream = new Upstream(
+      servers,
+      { timeoutMs, attemptMs, rounds },
+      { exchange: options.exchange ?? exchange, clock: this.#clock },
+    )
     this.#cache = new Cache(options.cacheSize ?? 10_000)
   }
 
@@ -143,7 +152,8 @@ class CachingResolver extends Asker implements Resolver {
       this.#counts.hits++
       return cached
     }
-    const waitFor = (flight: Promise<Entry>) => (signal === undefined ? flight : unlessAborted(flight, { question: key, signal }))
+    const waitFor = (flight: Promise<Entry>) =>
+      signal === undefined ? flight : unlessAborted(flight, { question: key, signal })
     const flight = this.#flights.get(key)
     if (flight !== undefined) {
       this.#counts.coalesced++
@@ -179,7 +189,14 @@ class CachingResolver extends Asker implements Resolver {
     const { maxTtl, maxNegativeTtl, failureTtl } = this.#options
     const until = (seconds: number) => this.#clock.now() + seconds * 1000
     if (!('reply' in outcome)) {
-      return { expires: until(failureTtl), secure: false, alias: false, records: [], failure: outcome.failure, cause: outcome.cause }
+      return {
+        expires: until(failureTtl),
+        secure: false,
+        alias: false,
+        records: [],
+        failure: outcome.failure,
+        cause: outcome.cause,
+      }
     }
     const { reply } = outcome
     const secure = this.#trustAd && reply.secure
@@ -194,7 +211,13 @@ class CachingResolver extends Asker implements Resolver {
     }
     const failure = reply.code === 'NXDOMAIN' ? 'NXDOMAIN' : 'NODATA'
     // deviates: RFC 2308 §5 — a denial without an SOA is kept as briefly as a failure; a tree walk asks for it with every message.
-    return { expires: until(Math.min(reply.ttl ?? failureTtl, maxNegativeTtl)), secure, alias: reply.alias, records: [], failure }
+    return {
+      expires: until(Math.min(reply.ttl ?? failureTtl, maxNegativeTtl)),
+      secure,
+      alias: reply.alias,
+      records: [],
+      failure,
+    }
   }
 }
 

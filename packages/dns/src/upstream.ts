@@ -46,7 +46,11 @@ export class Upstream {
   readonly #exchange: DnsExchange
   readonly #clock: Clock
 
-  constructor(servers: readonly DnsServer[], patience: Patience, by: { readonly exchange: DnsExchange; readonly clock: Clock }) {
+  constructor(
+    servers: readonly DnsServer[],
+    patience: Patience,
+    by: { readonly exchange: DnsExchange; readonly clock: Clock },
+  ) {
     this.#servers = servers.map((server) => ({ server, demotedUntil: 0 }))
     this.#patience = patience
     this.#exchange = by.exchange
@@ -64,7 +68,11 @@ export class Upstream {
         const left = deadline - this.#clock.now()
         if (left <= 0) return outcome
         if (!silent.has(entry)) continue
-        outcome = await this.#attempt(entry.server, makeQuery(type, name), Math.min(left, this.#patience.attemptMs * (round + 1)))
+        outcome = await this.#attempt(
+          entry.server,
+          makeQuery(type, name),
+          Math.min(left, this.#patience.attemptMs * (round + 1)),
+        )
         if ('reply' in outcome) return outcome
         if (outcome.failure === 'TIMEOUT') entry.demotedUntil = this.#clock.now() + DEMOTED_MS
         else silent.delete(entry)
@@ -84,7 +92,13 @@ export class Upstream {
     const outcome = await this.#within(ms, (signal) => this.#converse(server, query, signal))
     if (queries.hasSubscribers) {
       const code = 'reply' in outcome ? outcome.reply.code : outcome.failure
-      queries.publish({ type: query.type, name: query.name, server: server.address, ms: this.#clock.now() - start, code })
+      queries.publish({
+        type: query.type,
+        name: query.name,
+        server: server.address,
+        ms: this.#clock.now() - start,
+        code,
+      })
     }
     return outcome
   }

@@ -1,6 +1,14 @@
 /** A resolver for tests: its answers are a literal, and it can fail and dawdle as real ones do. */
 import type { Clock, DnsAnswer, DnsFailure } from '@postroad/plugin'
-import { type AskContext, Asker, charge, type MxRecord, type Records, type RecordType, type TlsaRecord } from './asker.ts'
+import {
+  type AskContext,
+  Asker,
+  charge,
+  type MxRecord,
+  type Records,
+  type RecordType,
+  type TlsaRecord,
+} from './asker.ts'
 import { systemClock } from './clock.ts'
 import { DnsError } from './failure.ts'
 import { normaliseName, reverseName } from './name.ts'
@@ -40,7 +48,10 @@ export interface ZoneResolver extends Asker {
  * @example
  * const dns = zoneDns({ 'example.com': { TXT: ['v=spf1 -all'] }, 'slow.example': { A: ['192.0.2.1'], delay: 300 }, 'bad.example': 'SERVFAIL' })
  */
-export function zoneDns(zone: Zone, options: { readonly clock?: Clock; readonly lookupsPerMessage?: number } = {}): ZoneResolver {
+export function zoneDns(
+  zone: Zone,
+  options: { readonly clock?: Clock; readonly lookupsPerMessage?: number } = {},
+): ZoneResolver {
   return new LiteralZone(zone, options)
 }
 
@@ -62,11 +73,16 @@ class LiteralZone extends Asker implements ZoneResolver {
       const name = normaliseName(reverseName(key) ?? key)
       if (name === undefined) throw new TypeError(`zoneDns: "${key}" is neither a name nor an address`)
       this.#entries.set(name, entry)
-      for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) this.#inner.add(name.slice(dot + 1))
+      for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1))
+        this.#inner.add(name.slice(dot + 1))
     }
   }
 
-  async ask<T extends RecordType>(type: T, name: string, { signal, budget }: AskContext = {}): Promise<DnsAnswer<Records[T]>> {
+  async ask<T extends RecordType>(
+    type: T,
+    name: string,
+    { signal, budget }: AskContext = {},
+  ): Promise<DnsAnswer<Records[T]>> {
     const normal = normaliseName(name)
     const question = `${type} ${normal ?? name}`
     charge(budget, question)
@@ -80,7 +96,8 @@ class LiteralZone extends Asker implements ZoneResolver {
     const alias = aliases > 0
     const entry = this.#entries.get(name)
     const expires = this.#clock.now() + 300_000
-    if (entry === undefined) throw new DnsError(this.#inner.has(name) ? 'NODATA' : 'NXDOMAIN', question, { alias, expires })
+    if (entry === undefined)
+      throw new DnsError(this.#inner.has(name) ? 'NODATA' : 'NXDOMAIN', question, { alias, expires })
     if (typeof entry === 'string') throw new DnsError(entry, question, { alias })
     if (entry.delay !== undefined) await this.#wait(entry.delay, asked)
     if (entry.CNAME !== undefined && aliases < 16) {
@@ -93,7 +110,10 @@ class LiteralZone extends Asker implements ZoneResolver {
     return { records: plain as readonly Records[T][], secure: entry.secure ?? false, ttl: entry.ttl ?? 300 } // `as`: the key is the type
   }
 
-  async #wait(ms: number, { question, signal }: { readonly question: string; readonly signal: AbortSignal | undefined }): Promise<void> {
+  async #wait(
+    ms: number,
+    { question, signal }: { readonly question: string; readonly signal: AbortSignal | undefined },
+  ): Promise<void> {
     try {
       await this.#clock.sleep(ms, signal)
     } catch (cause) {

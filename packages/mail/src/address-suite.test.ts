@@ -14,7 +14,10 @@ const ACCEPTED = new Set(['ISEMAIL_VALID_CATEGORY', 'ISEMAIL_RFC5321', 'ISEMAIL_
 
 /** Where we differ from the category, and why. */
 const DEVIATIONS = new Map([
-  ['71', 'RFC 4291 §2.2 lets `::` stand for one group; RFC 5321 §4.1.3 does not. Unambiguous, so taken, and written without it'],
+  [
+    '71',
+    'RFC 4291 §2.2 lets `::` stand for one group; RFC 5321 §4.1.3 does not. Unambiguous, so taken, and written without it',
+  ],
 ])
 
 interface Case {
@@ -43,7 +46,9 @@ function decodeText(text: string): string {
   ])
   return text
     .replace(/&#x([0-9a-f]+);|&#(\d+);|&(\w+);/gi, (_, hex, decimal, name) =>
-      name === undefined ? String.fromCodePoint(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16)) : (named.get(name) ?? ''),
+      name === undefined
+        ? String.fromCodePoint(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16))
+        : (named.get(name) ?? ''),
     )
     .replace(/[\u2400-\u2421]/g, (symbol) => String.fromCharCode(symbol.charCodeAt(0) - 0x2400))
 }
@@ -54,6 +59,10 @@ test('RFC 5321 §4.1.2: the addresses of isemail are accepted exactly when an en
   for (const { id, address, category } of cases) {
     const expected = ACCEPTED.has(category) !== DEVIATIONS.has(id)
     assert.equal(parseAddress(address) !== undefined, expected, `${id} ${category} ${JSON.stringify(address)}`)
-    assert.equal(parseForwardPath(`<${address}>`) !== undefined, expected, `path ${id} ${category} ${JSON.stringify(address)}`)
+    assert.equal(
+      parseForwardPath(`<${address}>`) !== undefined,
+      expected,
+      `path ${id} ${category} ${JSON.stringify(address)}`,
+    )
   }
 })

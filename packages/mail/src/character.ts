@@ -37,7 +37,8 @@ export function isPrintable(code: number): boolean {
 export function hasForbidden(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
-    if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code === 0x2028 || code === 0x2029 || code === 0xfffd) return true
+    if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code === 0x2028 || code === 0x2029 || code === 0xfffd)
+      return true
   }
   return LONE_SURROGATE.test(text)
 }

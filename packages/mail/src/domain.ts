@@ -79,7 +79,11 @@ function toAscii(name: string, options: DomainOptions): string | undefined {
   for (const [index, label] of made.entries()) {
     const unicode = given[index] ?? ''
     // RFC 5891 §4.2.3.1: no U-label has hyphens in the third and fourth place, and §4.2.2: none has an underscore.
-    if (label !== unicode && (unicode.startsWith('--', 2) || unicode.includes('_') || domainToUnicode(label) !== unicode)) return undefined
+    if (
+      label !== unicode &&
+      (unicode.startsWith('--', 2) || unicode.includes('_') || domainToUnicode(label) !== unicode)
+    )
+      return undefined
   }
   return ascii
 }

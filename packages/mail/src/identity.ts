@@ -51,7 +51,12 @@ export interface ScramKeys {
 
 /** What a client offered to prove who it is, RFC 4954; the SASL exchange itself is over, or the wire's. */
 export type AuthAttempt =
-  | { readonly mechanism: 'PLAIN' | 'LOGIN'; readonly username: string; readonly password: string; readonly authorize: string | undefined }
+  | {
+      readonly mechanism: 'PLAIN' | 'LOGIN'
+      readonly username: string
+      readonly password: string
+      readonly authorize: string | undefined
+    }
   | { readonly mechanism: 'CRAM-MD5'; readonly username: string; verify(password: string): boolean }
   | {
       readonly mechanism: 'SCRAM-SHA-256'

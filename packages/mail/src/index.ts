@@ -15,7 +15,15 @@
 export { type Address, Mailbox, makeAddress, parseAddress, sameMailbox } from './address.ts'
 export { isAtext } from './character.ts'
 export { normalizeDomain } from './domain.ts'
-export { type Delivery, type Envelope, type Recipient, type Route, type RoutedRecipient, reversePathOf, waysOf } from './envelope.ts'
+export {
+  type Delivery,
+  type Envelope,
+  type Recipient,
+  type Route,
+  type RoutedRecipient,
+  reversePathOf,
+  waysOf,
+} from './envelope.ts'
 export { isQueueId, makeQueueId, makeSessionId } from './id.ts'
 export type { AuthAttempt, CloseReason, Endpoint, Helo, Identity, Mechanism, ScramKeys, TlsInfo } from './identity.ts'
 export {

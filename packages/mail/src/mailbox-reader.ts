@@ -47,7 +47,11 @@ export class MailboxReader {
     if (!(this.isQuoted ? this.#quotedString() : this.#dotString())) return false
     const { localLimit = 64 } = this.options
     if (!this.isInternational) return this.at - start <= localLimit
-    return this.at - start <= localLimit && !hasForbidden(this.local) && Buffer.byteLength(this.text.slice(start, this.at)) <= localLimit
+    return (
+      this.at - start <= localLimit &&
+      !hasForbidden(this.local) &&
+      Buffer.byteLength(this.text.slice(start, this.at)) <= localLimit
+    )
   }
 
   readDomain(): boolean {

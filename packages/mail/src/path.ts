@@ -75,7 +75,11 @@ function sourceRouteEnd(text: string, start: number, options: AddressOptions): n
   return at
 }
 
-function finish<A extends Address | undefined>(text: string, at: number, address: A): { address: A; rest: string } | undefined {
+function finish<A extends Address | undefined>(
+  text: string,
+  at: number,
+  address: A,
+): { address: A; rest: string } | undefined {
   if (at === text.length) return { address, rest: '' }
   return text.charCodeAt(at) === SPACE ? { address, rest: text.slice(skipSpaces(text, at)) } : undefined
 }

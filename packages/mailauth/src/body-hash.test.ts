@@ -37,12 +37,17 @@ test('RFC 6376 §3.4.3, §3.4.4: an empty body', () => {
 })
 
 test('RFC 6376 §3.4: any body, cut anywhere, gives what the rules give', () => {
-  const pieces = fc.array(fc.constantFrom('\r\n', '\r', '\n', ' ', '\t', 'a', 'bc', '\u00e9', '\r\n\r\n', '.'), { maxLength: 40 })
+  const pieces = fc.array(fc.constantFrom('\r\n', '\r', '\n', ' ', '\t', 'a', 'bc', '\u00e9', '\r\n\r\n', '.'), {
+    maxLength: 40,
+  })
   fc.assert(
     fc.property(pieces, fc.boolean(), fc.integer({ min: 1, max: 9 }), (parts, relaxed, size) => {
       const body = parts.join('')
       const canonicalization = relaxed ? 'relaxed' : 'simple'
-      assert.equal(hashOf(body, { canonicalization }, size).hex, sha256(Buffer.from(canonical(body, relaxed), 'latin1')))
+      assert.equal(
+        hashOf(body, { canonicalization }, size).hex,
+        sha256(Buffer.from(canonical(body, relaxed), 'latin1')),
+      )
     }),
     { numRuns: 500 },
   )
@@ -81,7 +86,8 @@ test('RFC 5322 §2.1: the header section ends at the first empty line, wherever 
     for (let size = 1; size <= message.length; size++) {
       const section = new HeaderSectionReader(1000)
       let body = ''
-      for (let i = 0; i < message.length; i += size) body += Buffer.from(section.push(Buffer.from(message.slice(i, i + size)))).toString()
+      for (let i = 0; i < message.length; i += size)
+        body += Buffer.from(section.push(Buffer.from(message.slice(i, i + size)))).toString()
       assert.equal(section.bytes().toString(), head)
       assert.equal(body, message.slice(head.length))
       assert.ok(section.isComplete && !section.isTooLong)

@@ -111,7 +111,8 @@ export class BodyHash {
 
   #writeLines(): void {
     this.#flush()
-    for (let octets = this.#lines * 2; octets > 0; octets -= LINES.length) this.#write(LINES.subarray(0, Math.min(octets, LINES.length)))
+    for (let octets = this.#lines * 2; octets > 0; octets -= LINES.length)
+      this.#write(LINES.subarray(0, Math.min(octets, LINES.length)))
     this.#lines = 0
   }
 

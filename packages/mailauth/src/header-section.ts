@@ -26,7 +26,8 @@ export class HeaderSectionReader {
   /** The octets so far, the empty line included; a copy when they came in several pieces. */
   bytes(): Buffer {
     const [first] = this.#chunks
-    if (first !== undefined && this.#chunks.length === 1) return Buffer.from(first.buffer, first.byteOffset, first.byteLength)
+    if (first !== undefined && this.#chunks.length === 1)
+      return Buffer.from(first.buffer, first.byteOffset, first.byteLength)
     return Buffer.concat(this.#chunks)
   }
 

@@ -126,7 +126,8 @@ export const getPublicKey: (
 ) => Promise<PublicKey> = getKey
 
 /** Finds the chain of seals, RFC 8617 §5.2 steps 1 to 3. Throws when it is broken. */
-export const getArcChain: (headers: ParsedFields, options: { readonly strict: boolean }) => readonly ArcSet[] | false = getARChain
+export const getArcChain: (headers: ParsedFields, options: { readonly strict: boolean }) => readonly ArcSet[] | false =
+  getARChain
 
 /** Verifies the seals of a chain, RFC 8617 §5.2 steps 5 to 7. */
 export const validateArc: (

@@ -8,10 +8,13 @@ const asked: string[] = []
 
 const dns: Dns = {
   a: (name) =>
-    name === 'alias.example' ? Promise.reject(Object.assign(new Error(), { code: 'NXDOMAIN', alias: true })) : answer('192.0.2.1'),
+    name === 'alias.example'
+      ? Promise.reject(Object.assign(new Error(), { code: 'NXDOMAIN', alias: true }))
+      : answer('192.0.2.1'),
   aaaa: () => answer('2001:db8::1'),
   mx: () => answer({ preference: 10, exchange: 'mx.example' }),
-  txt: (name) => (name.includes('.') ? answer('v=spf1') : Promise.reject(Object.assign(new Error(), { code: name.toUpperCase() }))),
+  txt: (name) =>
+    name.includes('.') ? answer('v=spf1') : Promise.reject(Object.assign(new Error(), { code: name.toUpperCase() })),
   ptr: (address) => {
     asked.push(address)
     return answer('host.example')

@@ -39,7 +39,10 @@ async function query(
     case 'TXT':
       return (await dns.txt(name, signal)).records.map((text) => [text])
     case 'MX':
-      return (await dns.mx(name, signal)).records.map(({ preference, exchange }) => ({ priority: preference, exchange }))
+      return (await dns.mx(name, signal)).records.map(({ preference, exchange }) => ({
+        priority: preference,
+        exchange,
+      }))
     case 'PTR':
       return [...(await dns.ptr(addressOf(name), signal)).records]
     case 'CNAME':

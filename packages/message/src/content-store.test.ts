@@ -131,7 +131,9 @@ test('a full disk rejects write and finish with its code, and the file is closed
   aborted.write(LETTER)?.catch(() => undefined)
   await aborted.abort()
   assert.equal(closed, 2)
-  await assert.rejects(async () => store([LETTER], { memoryLimit: 1, folder: join(folder, 'absent') }), { code: 'ENOENT' })
+  await assert.rejects(async () => store([LETTER], { memoryLimit: 1, folder: join(folder, 'absent') }), {
+    code: 'ENOENT',
+  })
 })
 
 test('what is written without waiting comes out in order', async () => {

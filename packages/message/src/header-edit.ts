@@ -16,7 +16,8 @@ const LONGEST_LINE = 998
 export function fieldBytes(name: string, value: string): Buffer {
   checkName(name)
   const text = trim(value)
-  if (hasBadBreak(text)) throw new TypeError(`header field ${name}: the value has NUL or a line break that does not fold`)
+  if (hasBadBreak(text))
+    throw new TypeError(`header field ${name}: the value has NUL or a line break that does not fold`)
   const head = text === '' ? `${name}:` : `${name}: `
   if (head.length + text.length * 3 <= PREFERRED_LINE || text.includes('\n')) return Buffer.from(`${head}${text}\r\n`)
   return Buffer.from(`${foldLines(head, text)}\r\n`)
@@ -28,7 +29,11 @@ export function prependBlock(section: HeaderSection, bytes: Uint8Array): HeaderS
 }
 
 /** The section without the fields of that name for which `matches` holds; the same section when there are none. The empty name is that of lines that are no fields. */
-export function removeFields(section: HeaderSection, name: string, matches?: (field: HeaderField) => boolean): HeaderSection {
+export function removeFields(
+  section: HeaderSection,
+  name: string,
+  matches?: (field: HeaderField) => boolean,
+): HeaderSection {
   if (name !== '') checkName(name)
   const named = name === '' ? section.nameless : section.named(name)
   const gone = new Set(matches ? named.filter(matches) : named)

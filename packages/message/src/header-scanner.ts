@@ -51,7 +51,11 @@ export class HeaderScanner {
 
   get excess(): HeaderExcess {
     const { headerSize, fields, received } = this.#limits
-    return { headerSize: this.headerSize > headerSize, fields: this.fieldCount > fields, received: this.receivedCount > received }
+    return {
+      headerSize: this.headerSize > headerSize,
+      fields: this.fieldCount > fields,
+      received: this.receivedCount > received,
+    }
   }
 
   /** Not to be called any more once `bodyStart` is known. */

@@ -100,7 +100,8 @@ export class HeaderSection implements Headers {
 
   get fields(): readonly Field[] {
     const [first] = this.blocks
-    return (this.#fields ??= this.blocks.length === 1 && first ? first.fields : this.blocks.flatMap((block) => block.fields))
+    return (this.#fields ??=
+      this.blocks.length === 1 && first ? first.fields : this.blocks.flatMap((block) => block.fields))
   }
 
   get length(): number {

@@ -45,7 +45,10 @@ test('edits give new messages and change nothing else, in memory and on disk', a
     assert.equal(await octets(message.withHeader('X', 'y')), `X: y\r\n${LETTER}`)
     assert.equal(await octets(message.withoutHeader('a')), LETTER.replace('A: 1\r\n', '').replace('a: 2\r\n', ''))
     assert.equal(await octets(message.withoutHeader('a', ({ value }) => value === '2')), LETTER.replace('a: 2\r\n', ''))
-    assert.equal(await octets(message.withReplacedHeader('SUBJECT', 'x')), LETTER.replace('Subject: hello\r\n\tworld', 'SUBJECT: x'))
+    assert.equal(
+      await octets(message.withReplacedHeader('SUBJECT', 'x')),
+      LETTER.replace('Subject: hello\r\n\tworld', 'SUBJECT: x'),
+    )
     assert.equal(await octets(message.withReplacedHeader('New', 'x')), `New: x\r\n${LETTER}`)
     const all = message
       .withHeader('A', '0')
@@ -53,7 +56,10 @@ test('edits give new messages and change nothing else, in memory and on disk', a
       .withoutHeader('Subject')
       .withReplacedHeader('a', 'z')
       .withHeader('Y', 'y')
-    assert.equal(await octets(all), 'Y: y\r\nT: 1\r\nT: 2\r\na: z\r\nA: 1\r\na: 2\r\nContent-Type: text/plain\r\n\r\nBody\r\n')
+    assert.equal(
+      await octets(all),
+      'Y: y\r\nT: 1\r\nT: 2\r\na: z\r\nA: 1\r\na: 2\r\nContent-Type: text/plain\r\n\r\nBody\r\n',
+    )
     assert.deepEqual(
       [...all.headers].map(({ name }) => name),
       ['Y', 'T', 'T', 'a', 'A', 'a', 'Content-Type'],
@@ -78,9 +84,12 @@ test('RFC 5322 §2.2: an edit cannot smuggle a field or a body', () => {
 })
 
 test('any series of edits and its inverse keep the rest, octet for octet', async () => {
-  const fields = fc.array(fc.constantFrom('A: 1\r\n', 'b:2\r\n', 'B : 3\r\n\t4\r\n', 'junk\r\n', 'Long: x\r\n y\r\n z\r\n'), {
-    maxLength: 8,
-  })
+  const fields = fc.array(
+    fc.constantFrom('A: 1\r\n', 'b:2\r\n', 'B : 3\r\n\t4\r\n', 'junk\r\n', 'Long: x\r\n y\r\n z\r\n'),
+    {
+      maxLength: 8,
+    },
+  )
   await fc.assert(
     fc.asyncProperty(fields, fc.string({ maxLength: 20 }), async (list, body) => {
       const text = `${list.join('')}\r\n${body}`

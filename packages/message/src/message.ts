@@ -148,7 +148,8 @@ class StoredMessage implements ReceivedMessage {
     const chunks: Uint8Array[] = []
     for await (const chunk of this.raw()) chunks.push(chunk)
     const [only] = chunks
-    if (chunks.length === 1 && only) return parseMime(Buffer.from(only.buffer, only.byteOffset, only.byteLength), options)
+    if (chunks.length === 1 && only)
+      return parseMime(Buffer.from(only.buffer, only.byteOffset, only.byteLength), options)
     return parseMime(Buffer.concat(chunks), options)
   }
 }

@@ -56,7 +56,8 @@ class Scan {
     const first = bytes[from]
     if (from === to || (first === 0x0d && from + 1 === to)) this.#endHeader()
     else if (first === 0x20 || first === 0x09) {
-      if (this.#isType && this.#type.length < TYPE_LIMIT) this.#type += bytes.toString('latin1', from, Math.min(to, from + TYPE_LIMIT))
+      if (this.#isType && this.#type.length < TYPE_LIMIT)
+        this.#type += bytes.toString('latin1', from, Math.min(to, from + TYPE_LIMIT))
     } else {
       const isLetterC = first !== undefined && (first | 0x20) === 0x63
       const text = isLetterC ? bytes.toString('latin1', from, Math.min(to, from + TYPE_LIMIT)) : ''

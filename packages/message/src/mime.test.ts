@@ -75,7 +75,8 @@ test('what is too large, too deep or has too many parts rejects with a code', as
       text += `--b${level}\r\ncontent-type: MULTIPART/mixed;\r\n\tboundary="b${level + 1}"\r\n\r\n`
     return text
   }
-  const wide = (parts: number) => `Content-Type: multipart/mixed; boundary=b\r\n\r\n${'--b\r\n\r\nx\r\n'.repeat(parts)}--b--\r\n`
+  const wide = (parts: number) =>
+    `Content-Type: multipart/mixed; boundary=b\r\n\r\n${'--b\r\n\r\nx\r\n'.repeat(parts)}--b--\r\n`
   assert.equal(await code(MIXED, { size: 100 }), 'ERR_MIME_TOO_LARGE')
   assert.equal(await code(deep(101)), 'ERR_MIME_TOO_DEEP')
   assert.equal(await code(deep(100)), 'parsed')
@@ -88,9 +89,12 @@ test('what is too large, too deep or has too many parts rejects with a code', as
 test('delimiters end the parts within them, and closed ones are no more seen', () => {
   const siblings = `--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\n--i--\r\n`.repeat(200)
   checkMime(Buffer.from(`Content-Type: multipart/mixed; boundary=o\r\n\r\n${siblings}--o--\r\n`), { depth: 2 })
-  assert.throws(() => checkMime(Buffer.from(`Content-Type: multipart/mixed; boundary=o\r\n\r\n${siblings}`), { depth: 1 }), {
-    code: 'ERR_MIME_TOO_DEEP',
-  })
+  assert.throws(
+    () => checkMime(Buffer.from(`Content-Type: multipart/mixed; boundary=o\r\n\r\n${siblings}`), { depth: 1 }),
+    {
+      code: 'ERR_MIME_TOO_DEEP',
+    },
+  )
 })
 
 test('HTML becomes the text a reader sees', () => {

@@ -54,7 +54,25 @@ test('RFC 5322 §3.3: dates are in universal time, and change with the second', 
 
 test('foreign text cannot break the field, its comment or its end', () => {
   const text = fc.string({
-    unit: fc.constantFrom('a', '(', ')', '\\', '"', '\r', '\n', '\r\n', ';', '<', '>', '\0', 'ü', ' ', '[', ']', 'x'.repeat(400)),
+    unit: fc.constantFrom(
+      'a',
+      '(',
+      ')',
+      '\\',
+      '"',
+      '\r',
+      '\n',
+      '\r\n',
+      ';',
+      '<',
+      '>',
+      '\0',
+      'ü',
+      ' ',
+      '[',
+      ']',
+      'x'.repeat(400),
+    ),
     maxLength: 12,
   })
   fc.assert(

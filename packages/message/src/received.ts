@@ -80,7 +80,11 @@ const DOMAIN_LIMIT = 255
 
 /** A domain or address literal; other characters become `?`, so that no comment, quote or line can begin or end in it. */
 function cleanDomain(text: string): string {
-  return replace(text, DOMAIN_LIMIT, (code) => isAtext(code) || code === 0x2e || code === 0x3a || code === 0x5b || code === 0x5d)
+  return replace(
+    text,
+    DOMAIN_LIMIT,
+    (code) => isAtext(code) || code === 0x2e || code === 0x3a || code === 0x5b || code === 0x5d,
+  )
 }
 
 /** ctext, RFC 5322 §3.2.2, without the quotes and brackets that careless readers take for something. */

@@ -59,7 +59,8 @@ export class AddressTable<V> {
     else if (at < 0 && pattern.toLowerCase() === 'postmaster') this.#exact.set('postmaster@', entry)
     else if (local === '' || local === '*') this.#domains.add(domain, entry)
     else if (domain === '' || domain === '*') this.#addLocal(local, entry)
-    else if (/[*?]/.test(pattern)) this.#globs.push({ local: glob(folded(unquote(local))), domain: glob(domain), entry })
+    else if (/[*?]/.test(pattern))
+      this.#globs.push({ local: glob(folded(unquote(local))), domain: glob(domain), entry })
     else this.#exact.set(`${folded(unquote(local))}@${checked(domain)}`, entry)
   }
 
@@ -107,6 +108,7 @@ function unquote(local: string): string {
 
 function checked(domain: string): string {
   const normal = domainName(domain)
-  if (normal === undefined) throw new TypeError(`not a domain, or a pattern such as "*.example.com": ${JSON.stringify(domain)}`)
+  if (normal === undefined)
+    throw new TypeError(`not a domain, or a pattern such as "*.example.com": ${JSON.stringify(domain)}`)
   return normal
 }

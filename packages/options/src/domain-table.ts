@@ -88,6 +88,7 @@ const BELOW = /^\*?\.(?=[^*?]+$)/
 
 function checked(name: string): string {
   const normal = domainName(name)
-  if (normal === undefined) throw new TypeError(`not a domain, or a pattern such as "*.example.com": ${JSON.stringify(name)}`)
+  if (normal === undefined)
+    throw new TypeError(`not a domain, or a pattern such as "*.example.com": ${JSON.stringify(name)}`)
   return normal
 }

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict'
 import { BlockList } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { AddressTable, DomainTable, domainName, domains, domainTest, glob, NetworkTable, networkOf, networks } from './index.ts'
+import {
+  AddressTable,
+  DomainTable,
+  domainName,
+  domains,
+  domainTest,
+  glob,
+  NetworkTable,
+  networkOf,
+  networks,
+} from './index.ts'
 
 test('a glob fits whole texts, in any case', () => {
   const table: [string, string, boolean][] = [
@@ -89,7 +99,8 @@ test('RFC 5952 §4: the network of an address, in canonical text', () => {
 test('RFC 5890 §2.3.2.1: names become lower-case A-labels', () => {
   assert.equal(domainName('Example.COM.'), 'example.com')
   assert.equal(domainName('Bücher.example'), 'xn--bcher-kva.example')
-  for (const text of ['', '.', 'a..b', 'a b', 'a/b', 'user@example.com']) assert.equal(domainName(text), undefined, text)
+  for (const text of ['', '.', 'a..b', 'a b', 'a/b', 'user@example.com'])
+    assert.equal(domainName(text), undefined, text)
 })
 
 test('of several domain patterns the most particular wins', () => {
@@ -147,7 +158,9 @@ test('any text is looked up without an error', () => {
     ['*@*.example.com', 1],
     ['a*@b', 2],
   ])
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.string(), (local, domain) => void table.find({ local, domain })))
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string(), (local, domain) => void table.find({ local, domain })),
+  )
 })
 
 test('RFC 6532 §3.1: a local part beyond ASCII fits in any normal form and case', () => {
@@ -171,7 +184,14 @@ test('patterns match a domain, what is below it, or all', () => {
 })
 
 test('one pattern says what a table of it says', () => {
-  const names = ['example.com', 'a.example.com', 'b.a.example.com', 'example.net', 'xn--bcher-kva.example', 'mx.xn--bcher-kva.example']
+  const names = [
+    'example.com',
+    'a.example.com',
+    'b.a.example.com',
+    'example.net',
+    'xn--bcher-kva.example',
+    'mx.xn--bcher-kva.example',
+  ]
   for (const pattern of [
     ...names,
     '*',

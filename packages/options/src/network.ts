@@ -93,7 +93,8 @@ function parseNetwork(text: string): Network {
   let length = digits === undefined ? parsed.width : Number(digits)
   // RFC 4291 §2.5.5.2: of `::ffff:192.0.2.0/120` the last 24 bits are of the IPv4 address.
   if (parsed.width === 32 && text.includes(':') && length >= 96) length -= 96
-  if (length > parsed.width) throw new TypeError(`not an address or network, its prefix is too long: ${JSON.stringify(text)}`)
+  if (length > parsed.width)
+    throw new TypeError(`not an address or network, its prefix is too long: ${JSON.stringify(text)}`)
   return { bits: cut(parsed.bits, length), length, width: parsed.width }
 }
 

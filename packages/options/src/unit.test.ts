@@ -63,7 +63,9 @@ test('limits are so many in a time, or so many at once', () => {
 })
 
 test('any text is an amount or not, and never an error', () => {
-  fc.assert(fc.property(fc.string(), (text) => void [parseDuration(text), parseLimit(text), parseLines(text, (line) => line)]))
+  fc.assert(
+    fc.property(fc.string(), (text) => void [parseDuration(text), parseLimit(text), parseLines(text, (line) => line)]),
+  )
 })
 
 test('a list has one entry a line; comments and empty lines are none', () => {

@@ -61,5 +61,8 @@ test('a file that is wrong from the beginning is an error that names it', async 
   const parse = () => {
     throw new TypeError('that is wrong')
   }
-  await assert.rejects(watchFile({ ...settings, parse }), (error: Error) => error.message === `${settings.path}: that is wrong`)
+  await assert.rejects(
+    watchFile({ ...settings, parse }),
+    (error: Error) => error.message === `${settings.path}: that is wrong`,
+  )
 })

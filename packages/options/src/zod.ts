@@ -10,7 +10,14 @@ import { isNetwork } from './network.ts'
 import { parseDuration, parseSize } from './unit.ts'
 
 /** The grammars of options, as `meta().grammar` of a schema names them. */
-type Grammar = 'duration' | 'size' | 'network' | 'domain pattern' | 'domain pattern, address or path' | 'address pattern' | 'glob'
+type Grammar =
+  | 'duration'
+  | 'size'
+  | 'network'
+  | 'domain pattern'
+  | 'domain pattern, address or path'
+  | 'address pattern'
+  | 'glob'
 
 /** A day, for options that count in days. */
 export const DAY = 86_400_000
@@ -38,7 +45,12 @@ const SIZE = 'not a size: a number and a unit such as "64 KiB", "10 MB" or "1 Gi
  */
 export function durationOf({ min = 0, max, unit = 1 }: Bounds = {}) {
   const text = `${DURATION}, or a bare number of ${nameOf(unit, { 1: 'milliseconds', 1000: 'seconds', 86400000: 'days' })}`
-  return amount({ min, ...(max !== undefined && { max }), text, parse: (value) => reading(value, unit, parseDuration) }).meta({
+  return amount({
+    min,
+    ...(max !== undefined && { max }),
+    text,
+    parse: (value) => reading(value, unit, parseDuration),
+  }).meta({
     grammar: 'duration' satisfies Grammar,
   })
 }
@@ -51,7 +63,10 @@ export function durationOf({ min = 0, max, unit = 1 }: Bounds = {}) {
  */
 export function sizeOf({ min = 0, max, unit = 1 }: Bounds = {}) {
   const text = `${SIZE}, or a bare number of ${nameOf(unit, { 1: 'octets', 1048576: 'MiB' })}`
-  return amount({ min, ...(max !== undefined && { max }), text, parse: (value) => reading(value, unit, parseSize) }, Math.floor).meta({
+  return amount(
+    { min, ...(max !== undefined && { max }), text, parse: (value) => reading(value, unit, parseSize) },
+    Math.floor,
+  ).meta({
     grammar: 'size' satisfies Grammar,
   })
 }
@@ -79,7 +94,9 @@ export const hostPattern = z
   .string()
   .refine(
     (text) => isDomainPattern(text) || isIP(text) > 0 || text.startsWith('/'),
-    saying('not a domain such as "example.com", a pattern such as "*.example.com", an address, or the path of a socket'),
+    saying(
+      'not a domain such as "example.com", a pattern such as "*.example.com", an address, or the path of a socket',
+    ),
   )
   .meta({ grammar: 'domain pattern, address or path' satisfies Grammar })
 
@@ -94,7 +111,9 @@ export const addressPattern = z
   .string()
   .refine(
     isAddressPattern,
-    saying('not an address such as "user@example.com", or a pattern such as "*@example.com", "*.example.com" or "user@"'),
+    saying(
+      'not an address such as "user@example.com", or a pattern such as "*@example.com", "*.example.com" or "user@"',
+    ),
   )
   .meta({ grammar: 'address pattern' satisfies Grammar })
 
@@ -103,7 +122,9 @@ export const stringList = listOf(z.string())
 
 /** A schema for something or a list of it. Becomes a list. */
 export function listOf<S extends z.ZodType<string, string>>(one: S) {
-  return z.union([one, z.array(one)]).transform((value): string[] => (typeof value === 'string' ? [value] : (value as string[]))) // what is no list is a string
+  return z
+    .union([one, z.array(one)])
+    .transform((value): string[] => (typeof value === 'string' ? [value] : (value as string[]))) // what is no list is a string
 }
 
 /** What a finding is worth: points, or a refusal. */
@@ -117,7 +138,10 @@ interface Amount {
   parse(value: string): number | undefined
 }
 
-function amount({ min, max = Number.MAX_SAFE_INTEGER, text, parse }: Amount, round: (value: number) => number = (value) => value) {
+function amount(
+  { min, max = Number.MAX_SAFE_INTEGER, text, parse }: Amount,
+  round: (value: number) => number = (value) => value,
+) {
   return z.union([z.number().min(min).max(max), z.string()], saying(text)).transform((value, context): number => {
     const found = typeof value === 'number' ? value : parse(value)
     if (found !== undefined && found >= min && found <= max) return round(found)

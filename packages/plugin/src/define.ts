@@ -13,7 +13,9 @@ export interface Schema<Input = unknown, Output = Input> {
 }
 
 /** What a {@link Schema} answers. */
-export type SchemaResult<O> = { readonly value: O; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] }
+export type SchemaResult<O> =
+  | { readonly value: O; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] }
 
 /** One thing a {@link Schema} did not like. */
 export interface SchemaIssue {
@@ -126,7 +128,9 @@ export type PluginDefinition<S extends AnySchema | undefined, N extends ServiceM
   | { readonly hooks: Hooks; readonly setup?: never }
   | {
       readonly hooks?: never
-      readonly setup: (context: Setup & { readonly options: OutputOf<S> } & Resolved<N>) => PluginInstance<P> | Promise<PluginInstance<P>>
+      readonly setup: (
+        context: Setup & { readonly options: OutputOf<S> } & Resolved<N>,
+      ) => PluginInstance<P> | Promise<PluginInstance<P>>
     }
 )
 
@@ -137,7 +141,9 @@ export interface Plugin {
   readonly options: unknown
   readonly needs: ServiceMap
   readonly provides: ServiceMap
-  setup(context: Setup & { readonly options: any } & Record<string, any>): PluginInstance<any> | Promise<PluginInstance<any>>
+  setup(
+    context: Setup & { readonly options: any } & Record<string, any>,
+  ): PluginInstance<any> | Promise<PluginInstance<any>>
 }
 
 type Arguments<S> = S extends AnySchema ? ({} extends InputOf<S> ? [options?: InputOf<S>] : [options: InputOf<S>]) : []
@@ -169,7 +175,8 @@ export function definePlugin<
   const P extends ServiceMap = {},
 >(definition: PluginDefinition<S, N, P>): PluginFactory<StandardOf<S>> {
   const { name, options: schema, needs = {}, provides = {}, hooks, setup, ...unknown } = definition
-  if (!NAME.test(name)) throw new TypeError(`definePlugin: name must be lower-case letters, digits and hyphens, not "${name}"`)
+  if (!NAME.test(name))
+    throw new TypeError(`definePlugin: name must be lower-case letters, digits and hyphens, not "${name}"`)
   const [key] = Object.keys(unknown)
   if (key !== undefined) throw new TypeError(`definePlugin: plugin "${name}" has an unknown key "${key}"`)
   if (!hooks === !setup) throw new TypeError(`definePlugin: plugin "${name}" needs either hooks or setup`)

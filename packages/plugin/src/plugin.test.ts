@@ -41,10 +41,16 @@ test('an option that is not understood throws where it is made: it would silentl
       /^TypeError: reject: for takes addresses of recipients, `recipient\.address` for one, not "a@x\.test"$/,
     ],
     [() => defer('no', { for: [{ address: 1 }] as never }), /defer: for takes addresses/],
-    [() => quarantine('no', { for: 'a@x.test' as never }), /quarantine: for must be an array of addresses, not "a@x\.test"/],
+    [
+      () => quarantine('no', { for: 'a@x.test' as never }),
+      /quarantine: for must be an array of addresses, not "a@x\.test"/,
+    ],
     [() => discard('no', { for: [undefined] as never }), /discard: for takes addresses/],
     [() => discard('no', { to: [] } as never), /discard: there is no option "to"; there are for/],
-    [() => reject('no', { Status: '5.1.1' } as never), /reject: there is no option "Status"; there are status, code, disconnect, for/],
+    [
+      () => reject('no', { Status: '5.1.1' } as never),
+      /reject: there is no option "Status"; there are status, code, disconnect, for/,
+    ],
     [() => reject('no', { disconnect: 'yes' as never }), /disconnect must be true or false, not "yes"/],
     [() => reject('no', '5.7.1' as never), /options must be an object, not "5\.7\.1"/],
     [() => reject(undefined as never), /reject: text must be a text, not undefined/],

@@ -1,6 +1,15 @@
 /** What policy plugins find out about a client and its mail and tell each other, and what a finding is worth. */
 import { defineFact } from './fact.ts'
-import { type Defer, defer, type PermanentStatus, type Reject, reject, type Suspect, suspect, type TransientStatus } from './verdict.ts'
+import {
+  type Defer,
+  defer,
+  type PermanentStatus,
+  type Reject,
+  reject,
+  type Suspect,
+  suspect,
+  type TransientStatus,
+} from './verdict.ts'
 
 /** An entry of an allow list that fitted. */
 export interface Allowed {

@@ -69,7 +69,12 @@ export interface Limiter {
   /** Looks without taking. */
   peek(key: string, rate: Rate, signal?: AbortSignal): Promise<Allowance>
   /** Takes one of `max` slots at once; `undefined` when all are taken. The slot expires after `ttlMs` if never released. */
-  acquire(key: string, max: number, ttlMs: number, signal?: AbortSignal): Promise<{ release(): Promise<void> } | undefined>
+  acquire(
+    key: string,
+    max: number,
+    ttlMs: number,
+    signal?: AbortSignal,
+  ): Promise<{ release(): Promise<void> } | undefined>
   reset(key: string, signal?: AbortSignal): Promise<void>
 }
 
@@ -102,7 +107,14 @@ export interface Dns {
   tlsa(
     name: string,
     signal?: AbortSignal,
-  ): Promise<DnsAnswer<{ readonly usage: number; readonly selector: number; readonly matching: number; readonly data: Uint8Array }>>
+  ): Promise<
+    DnsAnswer<{
+      readonly usage: number
+      readonly selector: number
+      readonly matching: number
+      readonly data: Uint8Array
+    }>
+  >
 }
 
 /** Time, faked in tests. */

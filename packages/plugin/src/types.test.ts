@@ -148,7 +148,10 @@ function never(): void {
         const seen = await store.get(recipient.domain, signal)
         return seen && options.delay > 0 ? defer('later') : undefined
       },
-      auth: { mechanisms: ['PLAIN'], handler: ({ attempt }) => (attempt.mechanism === 'PLAIN' ? { name: attempt.username } : undefined) },
+      auth: {
+        mechanisms: ['PLAIN'],
+        handler: ({ attempt }) => (attempt.mechanism === 'PLAIN' ? { name: attempt.username } : undefined),
+      },
       message: () => [suspect(1, 'a'), quarantine('b')],
       queue: { supports: ['8BITMIME'], handler: () => ({ id: 'q1' }) },
       rewrite: ({ message }) => message.withHeader('X-Seen', 'yes'),

@@ -220,7 +220,9 @@ function checkAddresses(name: string, value: unknown): void {
   if (!Array.isArray(value)) throw new TypeError(`${name}: for must be an array of addresses, not ${shown(value)}`)
   const wrong = value.find((one) => typeof one?.local !== 'string' || typeof one.domain !== 'string')
   if (wrong !== undefined || value.includes(undefined))
-    throw new TypeError(`${name}: for takes addresses of recipients, \`recipient.address\` for one, not ${shown(wrong)}`)
+    throw new TypeError(
+      `${name}: for takes addresses of recipients, \`recipient.address\` for one, not ${shown(wrong)}`,
+    )
 }
 
 function checkText(name: string, what: string, value: unknown): void {

@@ -64,7 +64,9 @@ const REPLIES: readonly (readonly [kind: string, code: number, status: string | 
 test('replies of real servers are read for what they mean', () => {
   const wrong = REPLIES.filter(([kind, code, status, text]) => classify({ code, status, text }) !== kind)
   assert.deepEqual(
-    wrong.map(([kind, code, status, text]) => `${code} ${status} ${text}: ${classify({ code, status, text })}, not ${kind}`),
+    wrong.map(
+      ([kind, code, status, text]) => `${code} ${status} ${text}: ${classify({ code, status, text })}, not ${kind}`,
+    ),
     [],
   )
 })
@@ -72,9 +74,14 @@ test('replies of real servers are read for what they mean', () => {
 test('any reply has a class, however long or odd its text', () => {
   const classes = new Set<string>([...BOUNCE_TABLE.map((row) => row.class), 'other'])
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 999 }), fc.option(fc.string(), { nil: undefined }), fc.string(), (code, status, text) => {
-      assert.ok(classes.has(classify({ code, status, text })))
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: 999 }),
+      fc.option(fc.string(), { nil: undefined }),
+      fc.string(),
+      (code, status, text) => {
+        assert.ok(classes.has(classify({ code, status, text })))
+      },
+    ),
   )
   const before = process.hrtime.bigint()
   classify({ code: 550, text: 'a'.repeat(10_000_000) })

@@ -20,7 +20,8 @@ export function classify(reply: Reply, table: readonly BounceRow[] = BOUNCE_TABL
 function matches(row: BounceRow, seen: { reply: Reply; text: string; detail: string | undefined }): boolean {
   if (row.digit !== undefined && Math.floor(seen.reply.code / 100) !== row.digit) return false
   // A bare code speaks only where there is no enhanced status: RFC 3463 §1 made the statuses because codes say too little.
-  if (row.code !== undefined && (row.code !== seen.reply.code || (seen.detail !== undefined && seen.detail !== '0.0'))) return false
+  if (row.code !== undefined && (row.code !== seen.reply.code || (seen.detail !== undefined && seen.detail !== '0.0')))
+    return false
   if (row.bare && seen.text.trim() !== '') return false
   const { detail = '' } = seen
   if (row.except?.some((one) => (one.endsWith('.') ? detail.startsWith(one) : detail === one))) return false

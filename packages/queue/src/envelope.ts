@@ -66,12 +66,18 @@ function storeDelivery({ route, destination, recipients }: QueuedDelivery): Stor
   return {
     r: way,
     l: destination,
-    c: recipients.map(({ address, parameters }) => (isEmpty(parameters) ? [storeAddress(address)] : [storeAddress(address), parameters])),
+    c: recipients.map(({ address, parameters }) =>
+      isEmpty(parameters) ? [storeAddress(address)] : [storeAddress(address), parameters],
+    ),
   }
 }
 
 function loadDelivery({ r, l, c }: StoredDelivery): QueuedDelivery {
-  return { route: r, destination: l, recipients: c.map(([address, parameters = {}]) => ({ address: loadAddress(address), parameters })) }
+  return {
+    route: r,
+    destination: l,
+    recipients: c.map(([address, parameters = {}]) => ({ address: loadAddress(address), parameters })),
+  }
 }
 
 /** It was checked when it came in. The text that older versions stored beside it follows from the parts. */

@@ -1,7 +1,8 @@
 /** What can go wrong with a queue: what each code means, and what to do. Part of docs/errors.md. */
 export const QUEUE_ERRORS = {
   ERR_QUEUE_CORRUPT: {
-    summary: 'An entry of the queue cannot be read, or its octets are not what was written. It is set aside, and everything else goes on.',
+    summary:
+      'An entry of the queue cannot be read, or its octets are not what was written. It is set aside, and everything else goes on.',
     fix: '`postroad queue corrupt` lists what was set aside; look at the disk, or at the shared folder of content. Nothing is deleted.',
   },
   ERR_QUEUE_IO: {
@@ -18,7 +19,8 @@ export const QUEUE_ERRORS = {
     fix: 'Nothing: the mail is where it was. A program that uses a store itself stops using it after `close()`.',
   },
   ERR_QUEUE_UNSAFE: {
-    summary: 'To open the queue would lose mail or kill the process: its file is damaged or foreign, or Redis may forget what it was told.',
+    summary:
+      'To open the queue would lose mail or kill the process: its file is damaged or foreign, or Redis may forget what it was told.',
     fix: 'Do what the message says: keep a copy of the folder and put a backup in its place, or give Redis the settings it names.',
   },
 } as const

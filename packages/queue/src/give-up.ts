@@ -18,9 +18,15 @@ export interface GiveUpInput {
  * Gives up whatever of a message is pending and not being tried right now; the sender is told in one notification. Resolves to
  * the indexes of the deliveries that have ended.
  */
-export async function giveUp(store: QueueStore, { id, reply, now }: GiveUpInput, options: ReporterOptions): Promise<readonly number[]> {
+export async function giveUp(
+  store: QueueStore,
+  { id, reply, now }: GiveUpInput,
+  options: ReporterOptions,
+): Promise<readonly number[]> {
   const { states } = (await store.get(id)) ?? { states: [] }
-  const taken = await Promise.all(states.map(({ status }, index) => (status.kind === 'done' ? undefined : store.claimOne(id, index))))
+  const taken = await Promise.all(
+    states.map(({ status }, index) => (status.kind === 'done' ? undefined : store.claimOne(id, index))),
+  )
   const leases = taken.filter((lease) => lease !== undefined)
   const ends = leases.flatMap((lease) => {
     const delivery = lease.message.deliveries[lease.index]

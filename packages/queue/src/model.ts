@@ -131,7 +131,11 @@ export function initialState(delivery: QueuedDelivery, status: DeliveryStatus): 
 
 /** The leases a process has on a message it has just added. */
 export function bornLeases(message: QueuedMessage, owner: string): Lease[] {
-  return message.deliveries.map((delivery, index) => ({ message, index, state: initialState(delivery, { kind: 'claimed', owner }) }))
+  return message.deliveries.map((delivery, index) => ({
+    message,
+    index,
+    state: initialState(delivery, { kind: 'claimed', owner }),
+  }))
 }
 
 const PENDING: RecipientState = Object.freeze({ fate: 'pending' })

@@ -30,7 +30,9 @@ test('recipients of one fixed next hop travel together, whatever their domains',
   assert.deepEqual(plan({ via: 'smtp', host: 'relay', port: 26 }, ['a@one.example', 'b@two.example']), [
     'smtp:relay:26: a@one.example b@two.example',
   ])
-  assert.deepEqual(plan({ via: 'maildir' }, ['a@one.example', 'b@two.example']), ['maildir: a@one.example b@two.example'])
+  assert.deepEqual(plan({ via: 'maildir' }, ['a@one.example', 'b@two.example']), [
+    'maildir: a@one.example b@two.example',
+  ])
 })
 
 test('RFC 5321 §4.5.3.1.8: no transaction has more recipients than every server takes', () => {
@@ -40,7 +42,13 @@ test('RFC 5321 §4.5.3.1.8: no transaction has more recipients than every server
 test('RFC 3461 §5.2.7: who is replaced by his route stays known as the original recipient', () => {
   const route: Route = { via: 'smtp', to: [address('x', 'new.example'), address('y', 'new.example')] }
   const [delivery] = planMessage(
-    { from: undefined, parameters: {}, deliveries: [{ route, recipients: [recipient('old@old.example', route)] }], size: 1, now: 5 },
+    {
+      from: undefined,
+      parameters: {},
+      deliveries: [{ route, recipients: [recipient('old@old.example', route)] }],
+      size: 1,
+      now: 5,
+    },
     options,
   ).deliveries
   assert.deepEqual(

@@ -94,7 +94,10 @@ export function mailboxKey({ local, domain }: Address): string {
 /** A recipient whose route replaces it stays known by its name of before, RFC 3461 §5.2.7. */
 function targetsOf({ address, parameters }: Pick<Recipient, 'address' | 'parameters'>, { to }: Route): Recipient[] {
   if (!to) return [{ address, parameters }]
-  const known: RcptParameters = { ...parameters, orcpt: parameters.orcpt ?? { type: 'rfc822', address: address.toString() } }
+  const known: RcptParameters = {
+    ...parameters,
+    orcpt: parameters.orcpt ?? { type: 'rfc822', address: address.toString() },
+  }
   return to.map((target) => ({ address: target, parameters: known }))
 }
 

@@ -39,10 +39,12 @@ export async function waysOfDelivery(
   for (const recipient of pending) {
     const ways = await wayOf(recipient, delivery)
     if (ways === undefined) return undefined
-    for (const route of ways) planned.push(...split({ route, recipients: [{ ...recipient, route }] }, { maxRecipients }))
+    for (const route of ways)
+      planned.push(...split({ route, recipients: [{ ...recipient, route }] }, { maxRecipients }))
   }
   const merged = together(planned, maxRecipients)
-  const isSame = merged.length === 1 && merged[0]?.destination === delivery.destination && alike(merged[0].route, delivery.route)
+  const isSame =
+    merged.length === 1 && merged[0]?.destination === delivery.destination && alike(merged[0].route, delivery.route)
   return merged.length === 0 || isSame ? undefined : merged
 }
 
@@ -50,7 +52,11 @@ export async function waysOfDelivery(
 export async function reroute(store: QueueStore, input: RerouteInput): Promise<Rerouted> {
   const { id, now } = input
   const entry = isQueueId(id) ? await store.get(id) : undefined
-  const wanted: { readonly index: number; readonly deliveries: readonly QueuedDelivery[]; readonly state: DeliveryState }[] = []
+  const wanted: {
+    readonly index: number
+    readonly deliveries: readonly QueuedDelivery[]
+    readonly state: DeliveryState
+  }[] = []
   for (const [index, state] of (entry?.states ?? []).entries()) {
     const delivery = entry?.message.deliveries[index]
     if (!delivery || state.status.kind === 'done' || state.status.kind === 'claimed' || state.pendingReport) continue
@@ -69,15 +75,26 @@ export async function reroute(store: QueueStore, input: RerouteInput): Promise<R
   const leases = taken.map(({ lease }) => lease)
   try {
     const { message } = first.lease
-    const next: QueuedMessage = { ...message, id: makeQueueId(now), deliveries: taken.flatMap(({ deliveries }) => deliveries) }
-    const result = await store.record({ ...first, also, spawn: [{ message: next, source: store.content(message) }], now })
+    const next: QueuedMessage = {
+      ...message,
+      id: makeQueueId(now),
+      deliveries: taken.flatMap(({ deliveries }) => deliveries),
+    }
+    const result = await store.record({
+      ...first,
+      also,
+      spawn: [{ message: next, source: store.content(message) }],
+      now,
+    })
     if (result === 'lost') await store.release(leases, { kind: 'scheduled', at: now })
     else
       await begin(store, bornLeases(next, store.owner), {
         before: taken.flatMap(({ lease, deliveries }) => deliveries.map(() => lease.state)),
         now,
       })
-    return result === 'lost' ? { deliveries: [], id: undefined } : { deliveries: leases.map(({ index }) => index), id: next.id }
+    return result === 'lost'
+      ? { deliveries: [], id: undefined }
+      : { deliveries: leases.map(({ index }) => index), id: next.id }
   } catch (error) {
     await store.release(leases, { kind: 'scheduled', at: now })
     throw error
@@ -96,7 +113,8 @@ async function begin(
     return { lease, state: { ...lease.state, status, warned, ...(countedFrom !== undefined && { countedFrom }) } }
   })
   const [first, ...also] = ends
-  if (first && ends.some(({ state }) => state.warned || state.countedFrom !== undefined)) await store.record({ ...first, also, now })
+  if (first && ends.some(({ state }) => state.warned || state.countedFrom !== undefined))
+    await store.record({ ...first, also, now })
   else await store.release(leases, status)
 }
 
@@ -107,18 +125,26 @@ function isAsPending({ recipients }: DeliveryState, before: DeliveryState): bool
 /** Ends the old deliveries without a notification: their recipients are still to be reached, as another message. */
 function ended({ state }: Lease, now: number): Lease['state'] {
   const reply = { code: 250, text: 'Rerouted by the operator' }
-  const recipients = state.recipients.map((each) => (isPending(each) ? ({ fate: 'cancelled', reply, at: now } as const) : each))
+  const recipients = state.recipients.map((each) =>
+    isPending(each) ? ({ fate: 'cancelled', reply, at: now } as const) : each,
+  )
   return { ...state, status: { kind: 'done' }, recipients }
 }
 
 function together(deliveries: readonly QueuedDelivery[], most: number): QueuedDelivery[] {
-  const merged: { readonly route: QueuedDelivery['route']; readonly destination: string; readonly recipients: Recipient[] }[] = []
+  const merged: {
+    readonly route: QueuedDelivery['route']
+    readonly destination: string
+    readonly recipients: Recipient[]
+  }[] = []
   for (const { route, destination, recipients } of deliveries) {
     const same = merged.find((each) => each.destination === destination && alike(each.route, route))
     if (same) same.recipients.push(...recipients)
     else merged.push({ route, destination, recipients: [...recipients] })
   }
-  return merged.flatMap(({ recipients, ...way }) => transactions(recipients, most).map((some) => ({ ...way, recipients: some })))
+  return merged.flatMap(({ recipients, ...way }) =>
+    transactions(recipients, most).map((some) => ({ ...way, recipients: some })),
+  )
 }
 
 function alike(a: QueuedDelivery['route'], b: QueuedDelivery['route']): boolean {
@@ -133,5 +159,9 @@ export function parseWay(text: string): Route {
   const [, via = '', host, port] = match ?? []
   if (!match || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535)
     throw new TypeError(`--via takes transport, transport:host or transport:host:port, not "${text}"`)
-  return { via, ...(host !== undefined && { host: host.replace(/^\[|\]$/g, '') }), ...(port !== undefined && { port: Number(port) }) }
+  return {
+    via,
+    ...(host !== undefined && { host: host.replace(/^\[|\]$/g, '') }),
+    ...(port !== undefined && { port: Number(port) }),
+  }
 }

@@ -14,7 +14,9 @@ const failure = (over: Partial<AttemptFailure> = {}): AttemptFailure => ({
 })
 
 test('RFC 5321 §4.5.4.1: waits grow from minutes to hours, and the last one repeats', () => {
-  const waits = [1, 2, 3, 4, 5, 6, 7, 8, 9, 50].map((attempts) => nextAttemptAt(failure({ attempts }), DEFAULT_SCHEDULE, 0.5) / MINUTE)
+  const waits = [1, 2, 3, 4, 5, 6, 7, 8, 9, 50].map(
+    (attempts) => nextAttemptAt(failure({ attempts }), DEFAULT_SCHEDULE, 0.5) / MINUTE,
+  )
   assert.deepEqual(waits, [5, 10, 20, 30, 60, 120, 180, 240, 240, 240])
 })
 
@@ -63,10 +65,17 @@ test('no attempt is further away than the longest pause', () => {
   const classWaits = fc.record({ rate: waits, other: waits }, { requiredKeys: [] })
   const random = fc.double({ min: 0, max: 0.999_999, noNaN: true })
   fc.assert(
-    fc.property(waits, classWaits, fc.nat(12), fc.nat(10 * DAY), random, (waits, classWaits, attempts, hintMs, chance) => {
-      const options = { ...DEFAULT_SCHEDULE, waits, classWaits }
-      const at = nextAttemptAt(failure({ attempts: attempts + 1, hintMs, expiresAt: 100 * DAY }), options, chance)
-      assert.ok(at <= Math.ceil(longestPause(options)), `${at}`)
-    }),
+    fc.property(
+      waits,
+      classWaits,
+      fc.nat(12),
+      fc.nat(10 * DAY),
+      random,
+      (waits, classWaits, attempts, hintMs, chance) => {
+        const options = { ...DEFAULT_SCHEDULE, waits, classWaits }
+        const at = nextAttemptAt(failure({ attempts: attempts + 1, hintMs, expiresAt: 100 * DAY }), options, chance)
+        assert.ok(at <= Math.ceil(longestPause(options)), `${at}`)
+      },
+    ),
   )
 })

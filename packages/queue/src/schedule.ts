@@ -69,7 +69,9 @@ export function nextAttemptAt(
   // A hint is a lower bound: coming earlier than asked is what the next hop punishes. Chance only makes it later.
   const hint = failure.hintMs === undefined ? 0 : clamp(failure.hintMs, options) * (1 + options.jitter * random)
   const at = failure.now + Math.max(jittered, hint)
-  return Math.round(failure.now < failure.expiresAt ? Math.min(at, Math.max(failure.expiresAt, failure.now + MINUTE)) : at)
+  return Math.round(
+    failure.now < failure.expiresAt ? Math.min(at, Math.max(failure.expiresAt, failure.now + MINUTE)) : at,
+  )
 }
 
 /** Milliseconds that the next attempt is away at most, whatever happens. */

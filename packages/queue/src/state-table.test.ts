@@ -5,14 +5,26 @@ import type { Outcome } from '@postroad/mail'
 import { makeMessage } from '../../../test/contracts/queue/messages.ts'
 import { type DeliveryState, initialState } from './model.ts'
 import { DEFAULT_SCHEDULE } from './schedule.ts'
-import { type Attempted, afterAttempt, cancel, lifeBegan, operated, type Report, wants, withdrawn, withPendingHold } from './state.ts'
+import {
+  type Attempted,
+  afterAttempt,
+  cancel,
+  lifeBegan,
+  operated,
+  type Report,
+  wants,
+  withdrawn,
+  withPendingHold,
+} from './state.ts'
 import type { Operation } from './store.ts'
 
 const HOUR = 3_600_000
 
 /** The first delivery of a message, and its state. */
 function begin(recipients: number, from = true) {
-  const made = makeMessage({ recipients: Array.from({ length: recipients }, (_, at) => [`r${at}`, 'example.com'] as const) })
+  const made = makeMessage({
+    recipients: Array.from({ length: recipients }, (_, at) => [`r${at}`, 'example.com'] as const),
+  })
   const message = from ? made : { ...made, from: undefined }
   const [delivery = assert.fail()] = message.deliveries
   return { message, delivery, state: initialState(delivery, { kind: 'claimed', owner: 'me' }) }
@@ -21,7 +33,11 @@ function begin(recipients: number, from = true) {
 type Started = ReturnType<typeof begin>
 
 /** One attempt at all recipients, with whatever is special about it. */
-function attempted({ message, delivery, state }: Started, said: readonly Partial<Outcome>[], more: Partial<Attempted> = {}) {
+function attempted(
+  { message, delivery, state }: Started,
+  said: readonly Partial<Outcome>[],
+  more: Partial<Attempted> = {},
+) {
   const now = message.queuedAt + HOUR
   const outcomes = delivery.recipients.map(
     (recipient, at): Outcome => ({ recipient, kind: 'deferred', reply: { code: 450, text: 'x' }, ...said[at] }),
@@ -112,12 +128,25 @@ test('who gives up says so of whoever wanted to hear of failures', () => {
       ['cancelled', true],
     ],
   )
-  assert.deepEqual(given.reports, [{ action: 'failed', recipient: 2, state: { fate: 'cancelled', reply: REPLY, class: 'policy', at: 9 } }])
+  assert.deepEqual(given.reports, [
+    { action: 'failed', recipient: 2, state: { fate: 'cancelled', reply: REPLY, class: 'policy', at: 9 } },
+  ])
   assert.equal(given.state.status.kind, 'done')
   assert.deepEqual(given.events, [
-    { name: 'bounced', recipients: [1, 2], reply: REPLY, class: 'policy', remote: undefined, tls: undefined, uncertain: false },
+    {
+      name: 'bounced',
+      recipients: [1, 2],
+      reply: REPLY,
+      class: 'policy',
+      remote: undefined,
+      tls: undefined,
+      uncertain: false,
+    },
   ])
-  assert.deepEqual(cancel({ ...started.message, from: undefined }, delivery, { state, reply: REPLY, now: 9 }).reports, [])
+  assert.deepEqual(
+    cancel({ ...started.message, from: undefined }, delivery, { state, reply: REPLY, now: 9 }).reports,
+    [],
+  )
 })
 
 test('a life counts from when the message was queued, by the clock that is right', () => {
@@ -199,7 +228,8 @@ test('replies that differ in anything a reader sees are told apart', () => {
 
 test('delivered for good, or handed on: as the transport says, and the next hop', () => {
   const fate = (relays: boolean, dsnRelayed: boolean | undefined) =>
-    attempted(begin(1), [{ kind: 'delivered', ...(dsnRelayed !== undefined && { dsnRelayed }) }], { relays }).state.recipients[0]?.fate
+    attempted(begin(1), [{ kind: 'delivered', ...(dsnRelayed !== undefined && { dsnRelayed }) }], { relays }).state
+      .recipients[0]?.fate
   assert.deepEqual(
     [fate(true, undefined), fate(true, false), fate(true, true), fate(false, undefined)],
     ['relayed', 'relayed', 'delivered', 'delivered'],
@@ -239,7 +269,10 @@ test('a life ends to the millisecond, a delay is told to the millisecond, and no
 
 test('nobody is told of what came of a notification', () => {
   for (const kind of ['failed', 'deferred'] as const)
-    assert.deepEqual(attempted(begin(1, false), [{ kind }], { now: begin(1).message.queuedAt + 200 * HOUR }).reports, [])
+    assert.deepEqual(
+      attempted(begin(1, false), [{ kind }], { now: begin(1).message.queuedAt + 200 * HOUR }).reports,
+      [],
+    )
 })
 
 test('a clock that was wrong is written down with the state', () => {

@@ -11,8 +11,13 @@ const HOUR = 3_600_000
 type Kind = Outcome['kind']
 
 /** The first delivery of a message and its state. */
-function begin(recipients: number, from = true): { message: QueuedMessage; delivery: QueuedDelivery; state: DeliveryState } {
-  const made = makeMessage({ recipients: Array.from({ length: recipients }, (_, at) => [`r${at}`, 'example.com'] as const) })
+function begin(
+  recipients: number,
+  from = true,
+): { message: QueuedMessage; delivery: QueuedDelivery; state: DeliveryState } {
+  const made = makeMessage({
+    recipients: Array.from({ length: recipients }, (_, at) => [`r${at}`, 'example.com'] as const),
+  })
   const message = from ? made : { ...made, from: undefined }
   const [delivery] = message.deliveries
   assert.ok(delivery)
@@ -31,7 +36,12 @@ function step(
     const kind = kinds[at]
     if (kind === undefined || !isPending(state.recipients[at])) return undefined
     const code = { delivered: 250, deferred: 450, failed: 550 }[kind]
-    return { recipient, kind, reply: { code, text: 'x' }, ...(options.dsnRelayed === undefined ? {} : { dsnRelayed: options.dsnRelayed }) }
+    return {
+      recipient,
+      kind,
+      reply: { code, text: 'x' },
+      ...(options.dsnRelayed === undefined ? {} : { dsnRelayed: options.dsnRelayed }),
+    }
   })
   return afterAttempt({
     message,
@@ -108,8 +118,8 @@ test('RFC 3461 §4.1: NOTIFY=NEVER is silence, and SUCCESS alone says nothing of
   }
   const late = { after: 5 * HOUR }
   const said = (notify: Parameters<typeof asked>[0]) =>
-    [step(asked(notify), ['delivered']), step(asked(notify), ['deferred'], late), step(asked(notify), ['failed'])].map(({ reports }) =>
-      actions(reports).join(),
+    [step(asked(notify), ['delivered']), step(asked(notify), ['deferred'], late), step(asked(notify), ['failed'])].map(
+      ({ reports }) => actions(reports).join(),
     )
   assert.deepEqual(said(['NEVER']), ['', '', ''])
   assert.deepEqual(said(['SUCCESS']), ['relayed 0', '', ''])
@@ -126,11 +136,15 @@ test('an attempt that made no connection is not counted, and not in the history'
 
 test('history keeps the first and the latest attempts', () => {
   let started = begin(1)
-  for (let attempt = 0; attempt < 40; attempt++) started = { ...started, state: step(started, ['deferred'], { after: attempt }).state }
+  for (let attempt = 0; attempt < 40; attempt++)
+    started = { ...started, state: step(started, ['deferred'], { after: attempt }).state }
   assert.deepEqual(
-    [started.state.attempts, started.state.history.length, started.state.history[0]?.at, started.state.history.at(-1)?.at].map(
-      (value, at) => (at < 2 ? value : (value ?? 0) - started.message.queuedAt),
-    ),
+    [
+      started.state.attempts,
+      started.state.history.length,
+      started.state.history[0]?.at,
+      started.state.history.at(-1)?.at,
+    ].map((value, at) => (at < 2 ? value : (value ?? 0) - started.message.queuedAt)),
     [40, 16, -5, 34],
   )
 })
@@ -139,22 +153,40 @@ test('a failure that ends a delivery waits for those of other deliveries, and is
   const { message, delivery, state } = begin(3)
   const started = { message: { ...message, deliveries: [delivery, delivery] }, delivery, state }
   const first = step(started, ['failed', 'deferred', 'delivered'])
-  assert.deepEqual([actions(first.reports), first.state.pendingReport, first.state.status.kind], [['failed 0'], undefined, 'scheduled'])
+  assert.deepEqual(
+    [actions(first.reports), first.state.pendingReport, first.state.status.kind],
+    [['failed 0'], undefined, 'scheduled'],
+  )
   const last = step({ ...started, state: first.state }, [undefined, 'failed', undefined])
   assert.deepEqual(
     [actions(last.reports), last.state.pendingReport, last.state.status],
     [[], [1], { kind: 'scheduled', at: message.queuedAt + 20_000 }],
   )
   const end = reported(last.state)
-  assert.deepEqual([actions(end.reports), end.state.pendingReport, end.state.status.kind], [['failed 1'], undefined, 'done'])
-  const given = cancel(started.message, delivery, { state: last.state, reply: { code: 550, text: '' }, now: message.queuedAt })
-  assert.deepEqual([actions(given.reports), given.state], [['failed 1'], end.state], 'a pending report is made, whoever ends it')
+  assert.deepEqual(
+    [actions(end.reports), end.state.pendingReport, end.state.status.kind],
+    [['failed 1'], undefined, 'done'],
+  )
+  const given = cancel(started.message, delivery, {
+    state: last.state,
+    reply: { code: 550, text: '' },
+    now: message.queuedAt,
+  })
+  assert.deepEqual(
+    [actions(given.reports), given.state],
+    [['failed 1'], end.state],
+    'a pending report is made, whoever ends it',
+  )
 })
 
 test('the operator gives up on what is pending only', () => {
   const started = begin(2)
   const { state } = step(started, ['delivered', 'deferred'])
-  const end = cancel(started.message, started.delivery, { state, reply: { code: 550, text: 'enough' }, now: started.message.queuedAt })
+  const end = cancel(started.message, started.delivery, {
+    state,
+    reply: { code: 550, text: 'enough' },
+    now: started.message.queuedAt,
+  })
   assert.deepEqual(
     [end.state.recipients.map(({ fate }) => fate), end.state.status.kind, actions(end.reports)],
     [['relayed', 'cancelled'], 'done', ['failed 1']],
@@ -175,7 +207,8 @@ test('whatever happens: what is final stays so, statuses fit recipients, everybo
       fc.array(event, { maxLength: 30 }),
       (recipients, from, isOneOfTwo, events) => {
         let started = begin(recipients, from)
-        if (isOneOfTwo) started = { ...started, message: { ...started.message, deliveries: [started.delivery, started.delivery] } }
+        if (isOneOfTwo)
+          started = { ...started, message: { ...started.message, deliveries: [started.delivery, started.delivery] } }
         let after = 0
         const heard = new Set<string>()
         // The last two are at the end of the message's life, where nothing is deferred any more.
@@ -186,7 +219,10 @@ test('whatever happens: what is final stays so, statuses fit recipients, everybo
           const { state, reports } = step(started, kinds, { after, untried })
           for (const [at, before] of started.state.recipients.entries())
             if (!isPending(before)) assert.deepEqual(state.recipients[at], before)
-          assert.equal(state.status.kind === 'done' || state.pendingReport !== undefined, !state.recipients.some(isPending))
+          assert.equal(
+            state.status.kind === 'done' || state.pendingReport !== undefined,
+            !state.recipients.some(isPending),
+          )
           assert.ok(state.attempts >= started.state.attempts)
           if (!from) assert.deepEqual(reports, [])
           for (const each of actions(reports)) {

@@ -6,7 +6,15 @@
 import type { Outcome, Reply } from '@postroad/mail'
 import type { BounceClass } from './bounce-table.ts'
 import { classify } from './classify.ts'
-import type { AttemptRecord, DeliveryState, DeliveryStatus, EndedWay, QueuedDelivery, QueuedMessage, RecipientState } from './model.ts'
+import type {
+  AttemptRecord,
+  DeliveryState,
+  DeliveryStatus,
+  EndedWay,
+  QueuedDelivery,
+  QueuedMessage,
+  RecipientState,
+} from './model.ts'
 import { nextAttemptAt, type ScheduleOptions } from './schedule.ts'
 import type { Operation } from './store.ts'
 
@@ -106,7 +114,8 @@ function postponed(
   at: number,
 ): Pick<Transition, 'state' | 'reports'> {
   const pendingReport = reports.filter(({ action }) => action === 'failed').map(({ recipient }) => recipient)
-  if (message.deliveries.length === 1 || state.status.kind !== 'done' || pendingReport.length === 0) return { state, reports }
+  if (message.deliveries.length === 1 || state.status.kind !== 'done' || pendingReport.length === 0)
+    return { state, reports }
   return {
     state: { ...state, status: { kind: 'scheduled', at }, pendingReport },
     reports: reports.filter(({ action }) => action !== 'failed'),
@@ -121,7 +130,9 @@ export function cancel(
 ): Transition {
   const due = reported(before.state).reports
   const recipients = before.state.recipients.map((recipient): RecipientState => {
-    return isPending(recipient) ? { fate: 'cancelled', reply: before.reply, class: 'policy', at: before.now } : recipient
+    return isPending(recipient)
+      ? { fate: 'cancelled', reply: before.reply, class: 'policy', at: before.now }
+      : recipient
   })
   const changed = recipients.flatMap((_, at) => (isPending(before.state.recipients[at]) ? [at] : []))
   const wanted = message.from === undefined ? [] : changed.filter((at) => wants(delivery, at, 'FAILURE'))
@@ -129,10 +140,20 @@ export function cancel(
     state: { ...reported(before.state).state, recipients },
     reports: [
       ...due,
-      ...wanted.map((recipient): Report => ({ action: 'failed', recipient, state: recipients[recipient] ?? { fate: 'cancelled' } })),
+      ...wanted.map(
+        (recipient): Report => ({ action: 'failed', recipient, state: recipients[recipient] ?? { fate: 'cancelled' } }),
+      ),
     ],
     events: [
-      { name: 'bounced', recipients: changed, reply: before.reply, class: 'policy', remote: undefined, tls: undefined, uncertain: false },
+      {
+        name: 'bounced',
+        recipients: changed,
+        reply: before.reply,
+        class: 'policy',
+        remote: undefined,
+        tls: undefined,
+        uncertain: false,
+      },
     ],
   }
 }
@@ -167,7 +188,8 @@ function resolveRecipient(before: RecipientState, outcome: Outcome | undefined, 
   if (!isPending(before) || outcome === undefined) return before
   const { reply, remote } = outcome
   const said = remote === undefined ? { reply, at: attempted.now } : { reply, remote, at: attempted.now }
-  if (outcome.kind === 'delivered') return { fate: attempted.relays && outcome.dsnRelayed !== true ? 'relayed' : 'delivered', ...said }
+  if (outcome.kind === 'delivered')
+    return { fate: attempted.relays && outcome.dsnRelayed !== true ? 'relayed' : 'delivered', ...said }
   const failure = { ...said, class: classify(reply) }
   if (outcome.kind === 'failed') return { fate: 'failed', ...failure }
   if (attempted.now >= expiryOf(attempted)) return { fate: 'expired', ...failure }
@@ -212,9 +234,12 @@ function reportsOf(attempted: Attempted, recipients: readonly RecipientState[], 
   return recipients.flatMap((after, recipient): Report[] => {
     if (!isPending(state.recipients[recipient])) return []
     const report = (action: ReportAction): Report[] => [
-      action === 'delayed' ? { action, recipient, state: after, until: expiryOf(attempted) } : { action, recipient, state: after },
+      action === 'delayed'
+        ? { action, recipient, state: after, until: expiryOf(attempted) }
+        : { action, recipient, state: after },
     ]
-    if (after.fate === 'failed' || after.fate === 'expired') return wants(delivery, recipient, 'FAILURE') ? report('failed') : []
+    if (after.fate === 'failed' || after.fate === 'expired')
+      return wants(delivery, recipient, 'FAILURE') ? report('failed') : []
     if (after.fate === 'pending') return isLate && wants(delivery, recipient, 'DELAY') ? report('delayed') : []
     // RFC 3461 §5.2.1: a next hop that was told NOTIFY reports by itself.
     if (outcomes[recipient]?.dsnRelayed === true || !wants(delivery, recipient, 'SUCCESS')) return []
@@ -227,7 +252,12 @@ function eventsOf(attempted: Attempted, recipients: readonly RecipientState[]): 
   for (const [at, after] of recipients.entries()) {
     const outcome = attempted.outcomes[at]
     if (outcome === undefined || !isPending(attempted.state.recipients[at])) continue
-    const name = after.fate === 'pending' ? 'deferred' : after.fate === 'failed' || after.fate === 'expired' ? 'bounced' : 'delivered'
+    const name =
+      after.fate === 'pending'
+        ? 'deferred'
+        : after.fate === 'failed' || after.fate === 'expired'
+          ? 'bounced'
+          : 'delivered'
     const { reply, remote, tls } = outcome
     const key = recipients.length === 1 ? '' : JSON.stringify([name, reply.code, reply.status, reply.text, remote])
     const group = groups.get(key)
@@ -307,6 +337,8 @@ export function withdrawn<S extends DeliveryState>(state: S, now: number): S {
   const reply = { code: 250, text: 'Deleted by the operator' }
   return {
     ...state,
-    recipients: state.recipients.map((each): RecipientState => (isPending(each) ? { fate: 'cancelled', reply, at: now } : each)),
+    recipients: state.recipients.map(
+      (each): RecipientState => (isPending(each) ? { fate: 'cancelled', reply, at: now } : each),
+    ),
   }
 }

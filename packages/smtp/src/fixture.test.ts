@@ -47,7 +47,9 @@ function stub(record: Record_, onClose: (reason: string) => void): Stages {
     authenticated: (name) => log(`authenticated ${name}`),
     auth: (attempt) => {
       log(`auth ${attempt.mechanism} ${attempt.username} ${'password' in attempt ? attempt.password : ''}`)
-      return 'password' in attempt && attempt.password === 'secret' ? { code: 235, status: '2.7.0', text: 'Welcome' } : undefined
+      return 'password' in attempt && attempt.password === 'secret'
+        ? { code: 235, status: '2.7.0', text: 'Welcome' }
+        : undefined
     },
     mail: (from, parameters) => log(`mail <${from ?? ''}> ${JSON.stringify(parameters)}`) as undefined,
     rcpt: (to, parameters) => {
@@ -136,8 +138,12 @@ export class Client {
   static async connect(listener: Listener, { tls = false, ...versions }: TlsOptions = {}): Promise<Client> {
     const { address } = listener
     const target = 'path' in address ? { path: address.path } : { host: address.host, port: address.port }
-    const socket = tls ? connectTls({ ...target, ...versions, rejectUnauthorized: false }) : connect({ ...target, noDelay: true })
-    await new Promise((resolve, reject) => socket.once(tls ? 'secureConnect' : 'connect', resolve).once('error', reject))
+    const socket = tls
+      ? connectTls({ ...target, ...versions, rejectUnauthorized: false })
+      : connect({ ...target, noDelay: true })
+    await new Promise((resolve, reject) =>
+      socket.once(tls ? 'secureConnect' : 'connect', resolve).once('error', reject),
+    )
     return new Client(socket)
   }
 

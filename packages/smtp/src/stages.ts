@@ -3,7 +3,17 @@
  * at a time, and turns what they answer into replies. Everything may answer at once or with a promise; an answer at
  * once costs no turn of the event loop.
  */
-import type { Address, AuthAttempt, CloseReason, Endpoint, MailParameters, Mechanism, RcptParameters, Reply, TlsInfo } from '@postroad/mail'
+import type {
+  Address,
+  AuthAttempt,
+  CloseReason,
+  Endpoint,
+  MailParameters,
+  Mechanism,
+  RcptParameters,
+  Reply,
+  TlsInfo,
+} from '@postroad/mail'
 
 export type Maybe<T> = T | Promise<T>
 

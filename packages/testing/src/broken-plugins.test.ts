@@ -71,9 +71,15 @@ const BROKEN: readonly (readonly [clause: RegExp, plugin: Factory<readonly never
   [/quoted local parts/, withHooks({ mail: ({ envelope }) => unless(`${envelope.from}`.split('@').length === 2) })],
   [/an empty message/, withHooks({ message: ({ message }) => unless(message.headers.get('subject')) })],
   [/without a header section/, withHooks({ message: ({ message }) => unless(message.headers.get('subject')) })],
-  [/without a body/, withHooks({ message: async ({ message }) => unless((await textOf(message)).includes('\r\n\r\n')) })],
+  [
+    /without a body/,
+    withHooks({ message: async ({ message }) => unless((await textOf(message)).includes('\r\n\r\n')) }),
+  ],
   [/octets that are no text/, withHooks({ message: async ({ message }) => void (await textOf(message)) })],
-  [/a large message/, withHooks({ message: async ({ message }) => unless((await textOf(message)).length < 1_000_000) })],
+  [
+    /a large message/,
+    withHooks({ message: async ({ message }) => unless((await textOf(message)).length < 1_000_000) }),
+  ],
   [
     /two sessions/,
     withHooks({
@@ -96,9 +102,13 @@ const BROKEN: readonly (readonly [clause: RegExp, plugin: Factory<readonly never
 
 for (const [clause, plugin] of BROKEN)
   test(`the contract finds who breaks: ${clause.source}`, async () => {
-    const [, run] = [...contractTests(plugin, { patience: 60, large: 2_000_000 })].find(([name]) => clause.test(name)) ?? []
+    const [, run] =
+      [...contractTests(plugin, { patience: 60, large: 2_000_000 })].find(([name]) => clause.test(name)) ?? []
     assert.ok(run, clause.source)
-    await assert.rejects(run(), (error: Error) => error instanceof assert.AssertionError || /never thought of it/.test(error.message))
+    await assert.rejects(
+      run(),
+      (error: Error) => error instanceof assert.AssertionError || /never thought of it/.test(error.message),
+    )
     clearInterval(timer)
   })
 

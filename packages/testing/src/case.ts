@@ -61,7 +61,14 @@ async function played(parts: CaseParts, watch: Watch): Promise<void> {
     watch.answers.length = 0
     const said = await new SessionClient(server, parts.session).run()
     await watch.settled()
-    const outcome: CaseOutcome = { said, reply: said.at(-1)?.reply, answers: watch.answers, watch, server, failures: failuresOf(server) }
+    const outcome: CaseOutcome = {
+      said,
+      reply: said.at(-1)?.reply,
+      answers: watch.answers,
+      watch,
+      server,
+      failures: failuresOf(server),
+    }
     await checkExpectation(parts.expected, outcome, endOf(parts.session))
   } finally {
     await server.close()

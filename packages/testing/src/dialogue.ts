@@ -159,7 +159,8 @@ class Peer {
     const deadline = Date.now() + (this.#options.timeout ?? 5_000)
     try {
       while (!done()) {
-        if (Date.now() >= deadline) assert.fail(`line ${line}: no answer; received so far: ${JSON.stringify(this.#text)}`)
+        if (Date.now() >= deadline)
+          assert.fail(`line ${line}: no answer; received so far: ${JSON.stringify(this.#text)}`)
         await new Promise<void>((resolve) => {
           this.#wake = resolve
         })
@@ -174,7 +175,9 @@ class Peer {
 function pieces(bytes: Buffer, cut: DialogueOptions['cut']): readonly Buffer[] {
   if (cut === undefined) return [bytes]
   if (typeof cut === 'number')
-    return Array.from({ length: Math.ceil(bytes.length / cut) }, (_, index) => bytes.subarray(index * cut, (index + 1) * cut))
+    return Array.from({ length: Math.ceil(bytes.length / cut) }, (_, index) =>
+      bytes.subarray(index * cut, (index + 1) * cut),
+    )
   const edges = [0, ...cut.filter((at) => at > 0 && at < bytes.length), bytes.length]
   return edges.slice(1).map((edge, index) => bytes.subarray(edges[index], edge))
 }

@@ -52,9 +52,14 @@ export interface CaseOutcome {
   readonly failures: readonly string[]
 }
 
-type ExpectationCheck<K extends keyof Expectation> = (wanted: NonNullable<Expectation[K]>, outcome: CaseOutcome) => void | Promise<void>
+type ExpectationCheck<K extends keyof Expectation> = (
+  wanted: NonNullable<Expectation[K]>,
+  outcome: CaseOutcome,
+) => void | Promise<void>
 
-const CHECKS: { readonly [K in Exclude<keyof Expectation, 'at' | 'refused' | 'mistake' | 'failure'>]-?: ExpectationCheck<K> } = {
+const CHECKS: {
+  readonly [K in Exclude<keyof Expectation, 'at' | 'refused' | 'mistake' | 'failure'>]-?: ExpectationCheck<K>
+} = {
   accepted: (_, outcome) => {
     const refusal = outcome.said.find(({ reply }) => reply.code >= 400)
     assert.ok(!refusal, `expected acceptance, got ${refusal && shown(refusal, outcome)}`)
@@ -67,12 +72,14 @@ const CHECKS: { readonly [K in Exclude<keyof Expectation, 'at' | 'refused' | 'mi
   },
   points: (points, outcome) => assert.equal(pointsOf(outcome), points, 'the sum of suspect()'),
   facts: (facts, { watch }) => {
-    for (const [name, value] of Object.entries(facts)) assert.deepEqual(watch.facts.get(name), value, `the fact "${name}"`)
+    for (const [name, value] of Object.entries(facts))
+      assert.deepEqual(watch.facts.get(name), value, `the fact "${name}"`)
   },
   route: (route, outcome) => {
     const found = outcome.server.routes.at(-1)
     assert.ok(found, `no recipient was accepted: ${last(outcome)}`)
-    for (const [key, value] of Object.entries(route)) assert.deepEqual(found[key as keyof Route], value, `the route’s ${key}`) // its own keys
+    for (const [key, value] of Object.entries(route))
+      assert.deepEqual(found[key as keyof Route], value, `the route’s ${key}`) // its own keys
   },
   quarantined: (reason, outcome) => {
     const { quarantined } = outcome.server.delivered.at(-1) ?? {}

@@ -7,6 +7,7 @@ export function failuresOf(server: TestServer): readonly string[] {
   return server.lines
     .filter(({ level, text }) => level === 'error' && text === 'plugin failed')
     .map(
-      ({ plugin, hook, error }) => `${plugin}.${hook} failed: ${(error as { message?: string } | undefined)?.message ?? 'for no reason'}`,
+      ({ plugin, hook, error }) =>
+        `${plugin}.${hook} failed: ${(error as { message?: string } | undefined)?.message ?? 'for no reason'}`,
     ) // as the log writes errors
 }

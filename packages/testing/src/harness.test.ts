@@ -37,7 +37,11 @@ const WRONGS: readonly (readonly [name: string, hooks: Hooks, sentence: RegExp])
     { message: ({ envelope }) => void (envelope.recipients as unknown[]).push('more') },
     /bad\.message changes envelope\.recipients\.\w+, which is frozen/,
   ],
-  ['the session is written', { rcpt: ({ session }) => void Object.assign(session, { seen: true }) }, /bad\.rcpt changes session\.seen/],
+  [
+    'the session is written',
+    { rcpt: ({ session }) => void Object.assign(session, { seen: true }) },
+    /bad\.rcpt changes session\.seen/,
+  ],
   [
     'a fact is set without declaration',
     { mail: ({ set }) => set(colour, 'red') },
@@ -58,7 +62,11 @@ const WRONGS: readonly (readonly [name: string, hooks: Hooks, sentence: RegExp])
     { mail: (() => ({ ...reject('no'), statsu: 'x' })) as never },
     /the key "statsu", which nobody reads/,
   ],
-  ['quarantine is answered at mail', { mail: (() => ({ kind: 'quarantine', reason: 'x' })) as never }, /which is no opinion/],
+  [
+    'quarantine is answered at mail',
+    { mail: (() => ({ kind: 'quarantine', reason: 'x' })) as never },
+    /which is no opinion/,
+  ],
   ['a text is not ASCII', { message: () => reject('Grüße') }, /only printable ASCII can be sent/],
   ['a text is long', { message: () => reject('x'.repeat(451)) }, /more than 450 octets/],
   ['what has happened is answered', { accepted: (() => reject('too late')) as never }, /nobody hears it/],
@@ -67,7 +75,11 @@ const WRONGS: readonly (readonly [name: string, hooks: Hooks, sentence: RegExp])
     { mail: { observes: true, handler: () => reject('no') } },
     /bad\.mail answers, and says beside the handler that it only observes/,
   ],
-  ['a route is no route', { route: (() => 'smtp') as never }, /bad\.route answered "smtp": return a route, or a refusal/],
+  [
+    'a route is no route',
+    { route: (() => 'smtp') as never },
+    /bad\.route answered "smtp": return a route, or a refusal/,
+  ],
 ]
 
 for (const [name, hooks, sentence] of WRONGS)
@@ -156,7 +168,10 @@ test('expectations: refusal, place, points, facts, fields, quarantine, route', a
   await assert.rejects(attempt({ mail: () => undefined }, { refused: '5.7.1' }), /expected a refusal, got 250/)
   await attempt({ mail: () => suspect(1.5, 'a'), rcpt: () => [suspect(1, 'b')] }, { points: 2.5 })
   await assert.rejects(attempt({ mail: () => suspect(1, 'a') }, { points: 2 }), /the sum of suspect/)
-  await attempt({ mail: { provides: [colour], handler: ({ set }) => set(colour, 'red') } }, { facts: { colour: 'red', size: undefined } })
+  await attempt(
+    { mail: { provides: [colour], handler: ({ set }) => set(colour, 'red') } },
+    { facts: { colour: 'red', size: undefined } },
+  )
   await attempt(
     { rewrite: ({ message }) => message.withHeader('X-Seen', 'yes') },
     { headers: { 'x-seen': 'yes', 'x-other': undefined }, delivered: true },
@@ -170,10 +185,20 @@ test('expectations: refusal, place, points, facts, fields, quarantine, route', a
 test('identity survives the watch: an opinion about one recipient reaches that recipient', async () => {
   const make = definePlugin({
     name: 'one',
-    hooks: { message: ({ envelope }) => reject('not you', { for: envelope.recipients.slice(0, 1).map(({ address }) => address) }) },
+    hooks: {
+      message: ({ envelope }) =>
+        reject('not you', { for: envelope.recipients.slice(0, 1).map(({ address }) => address) }),
+    },
   })
   const session = { rcpt: ['a@mx.test', 'b@mx.test'], data: 'x\n' }
-  await runCase({ make, surroundings: { protocol: 'lmtp' }, earlier: [], wait: 0, session, expected: { codes: [550, 250] } })
+  await runCase({
+    make,
+    surroundings: { protocol: 'lmtp' },
+    earlier: [],
+    wait: 0,
+    session,
+    expected: { codes: [550, 250] },
+  })
 })
 
 test('tables that ask nothing, twice, or with unknown keys are refused before anything runs', () => {
@@ -218,7 +243,10 @@ test('the contract finds a handler that goes on after its signal fired, and name
 })
 
 test('the contract finds a handler that goes on after the client is gone', async () => {
-  const slow = definePlugin({ name: 'slow', hooks: { rcpt: async () => void (await later(400, undefined, { ref: false })) } })
+  const slow = definePlugin({
+    name: 'slow',
+    hooks: { rcpt: async () => void (await later(400, undefined, { ref: false })) },
+  })
   await assert.rejects(contract(/vanishes/, slow), /slow\.rcpt goes on after its signal fired/)
 })
 

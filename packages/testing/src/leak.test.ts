@@ -50,7 +50,9 @@ describe('the own server of a test, older than the session', LIMIT, () => {
   let port = 0
   before(async () => {
     await Promise.all(
-      [server.listen(0, '127.0.0.1'), overTls.listen(0, '127.0.0.1'), onSocket.listen(socket)].map((one) => once(one, 'listening')),
+      [server.listen(0, '127.0.0.1'), overTls.listen(0, '127.0.0.1'), onSocket.listen(socket)].map((one) =>
+        once(one, 'listening'),
+      ),
     )
     port = addressOf(server).port
   })
@@ -61,7 +63,9 @@ describe('the own server of a test, older than the session', LIMIT, () => {
   })
 
   test('is asked by fetch', LIMIT, () => sessionOf(async () => (await fetch(`http://127.0.0.1:${port}/`)).text()))
-  test('is asked by the agent of Node, which keeps the connection', LIMIT, () => sessionOf(() => askedBy({ host: '127.0.0.1', port })))
+  test('is asked by the agent of Node, which keeps the connection', LIMIT, () =>
+    sessionOf(() => askedBy({ host: '127.0.0.1', port })),
+  )
   test('is asked again on the kept connection', LIMIT, () =>
     sessionOf(async () => {
       for (const timeout of [5_000, 6_000]) await askedBy({ host: '127.0.0.1', port, timeout })
@@ -153,7 +157,8 @@ describe('the own server of a plugin', LIMIT, () => {
     try {
       await assert.rejects(
         sessionOf(() => once(server.listen(0, '127.0.0.1'), 'listening')),
-        ({ message }: Error) => /a listening socket opened .*leak\.test\.ts:\d+/.test(message) && !/a timer/.test(message),
+        ({ message }: Error) =>
+          /a listening socket opened .*leak\.test\.ts:\d+/.test(message) && !/a timer/.test(message),
       )
     } finally {
       server.close().closeAllConnections()

@@ -23,7 +23,8 @@ const KINDS: Readonly<Record<string, string>> = {
 /** Not the author's to close: weak timers of AbortSignal.timeout, the connections that fetch keeps, the clock of HTTP dates, the test runner's own. */
 const FOREIGN = /node:internal\/(?:abort_controller|deps\/undici|http\b|test_runner)|node:diagnostics_channel/
 /** Where Node sets a timer for a connection, a server or a child process of its own making: that is counted itself, and its timer ends with it. */
-const HOLDERS = /node:(?:_http_|_tls_|net:|child_process:|internal\/(?:stream_base_commons|child_process|tls\/|http2\/))/
+const HOLDERS =
+  /node:(?:_http_|_tls_|net:|child_process:|internal\/(?:stream_base_commons|child_process|tls\/|http2\/))/
 /** What a listener accepts, and by what it is told from what connects: Node accepts outside of everything that runs. */
 const ACCEPTED = new Set(['TCPWRAP', 'PIPEWRAP'])
 const OUTSIDE = 0
@@ -78,7 +79,8 @@ export function watchLeaks(patience: number = PATIENCE): LeakWatch {
     const kept = keptByNode()
     return [...open].filter(([id]) => !kept.has(id)).map(([, thing]) => thing)
   }
-  const files = (): readonly string[] => [...openFiles()].filter(([id, file]) => before.get(id) !== file).map(([, file]) => file)
+  const files = (): readonly string[] =>
+    [...openFiles()].filter(([id, file]) => before.get(id) !== file).map(([, file]) => file)
   return {
     async end() {
       const until = performance.now() + patience

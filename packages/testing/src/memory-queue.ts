@@ -78,7 +78,11 @@ class MemoryStore implements QueueStore {
     return this.#insert({ message, source }, await exactly(source))
   }
 
-  async claimDue({ now, limit, gate }: Parameters<QueueStore['claimDue']>[0]): Promise<{ leases: Lease[]; moved: number }> {
+  async claimDue({
+    now,
+    limit,
+    gate,
+  }: Parameters<QueueStore['claimDue']>[0]): Promise<{ leases: Lease[]; moved: number }> {
     const due = this.#withStatus('scheduled', ({ at }) => at <= now)
       .sort((a, b) => a.status.at - b.status.at)
       .slice(0, limit)
@@ -95,7 +99,8 @@ class MemoryStore implements QueueStore {
       if (verdict === 'take') return [this.#claim(entry, index)]
       entry.states[index] = {
         ...state,
-        status: verdict === 'wait' ? { kind: 'waiting', since: now } : { kind: 'scheduled', at: Math.max(verdict, now + 1) },
+        status:
+          verdict === 'wait' ? { kind: 'waiting', since: now } : { kind: 'scheduled', at: Math.max(verdict, now + 1) },
       }
       return []
     })
@@ -103,7 +108,10 @@ class MemoryStore implements QueueStore {
   }
 
   async claimWaiting(destination: string, limit: number): Promise<readonly Lease[]> {
-    const waiting = this.#withStatus('waiting', (_, entry, index) => entry.message.deliveries[index]?.destination === destination)
+    const waiting = this.#withStatus(
+      'waiting',
+      (_, entry, index) => entry.message.deliveries[index]?.destination === destination,
+    )
     return waiting
       .sort((a, b) => a.status.since - b.status.since)
       .slice(0, limit)
@@ -130,7 +138,8 @@ class MemoryStore implements QueueStore {
     if (!entry || !ends.every((end) => this.#mine(end.lease.message.id, end.lease.index))) return 'lost'
     this.#memory.unreturned += unreturned
     for (const [at, each] of spawn.entries()) this.#insert(each, contents[at] ?? Buffer.alloc(0))
-    for (const end of ends) entry.states[end.lease.index] = withPendingHold(end.state, entry.states[end.lease.index]?.pendingHold, now)
+    for (const end of ends)
+      entry.states[end.lease.index] = withPendingHold(end.state, entry.states[end.lease.index]?.pendingHold, now)
     if (entry.states.some(({ status }) => status.kind !== 'done')) return 'recorded'
     this.#finish(entry, now)
     return 'finished'
@@ -138,7 +147,8 @@ class MemoryStore implements QueueStore {
 
   async hasten({ now, latest }: Parameters<QueueStore['hasten']>[0]): Promise<number> {
     const late = this.#withStatus('scheduled', ({ at }) => at > latest)
-    for (const { entry, index, state } of late) entry.states[index] = { ...state, status: { kind: 'scheduled', at: now } }
+    for (const { entry, index, state } of late)
+      entry.states[index] = { ...state, status: { kind: 'scheduled', at: now } }
     return late.length
   }
 
@@ -148,7 +158,11 @@ class MemoryStore implements QueueStore {
   }
 
   async waitingDestinations(): Promise<readonly string[]> {
-    return [...new Set(this.#withStatus('waiting').map(({ entry, index }) => entry.message.deliveries[index]?.destination ?? ''))].sort()
+    return [
+      ...new Set(
+        this.#withStatus('waiting').map(({ entry, index }) => entry.message.deliveries[index]?.destination ?? ''),
+      ),
+    ].sort()
   }
 
   content(message: QueuedMessage): MessageSource {
@@ -165,7 +179,8 @@ class MemoryStore implements QueueStore {
   }
 
   async *list({ after = '' }: { readonly after?: string } = {}): AsyncGenerator<QueueEntry> {
-    for (const { message, states } of sorted(this.#memory.messages)) if (message.id > after) yield { message, states: [...states] }
+    for (const { message, states } of sorted(this.#memory.messages))
+      if (message.id > after) yield { message, states: [...states] }
   }
 
   async *finished({ after = '' }: { readonly after?: string } = {}): AsyncGenerator<FinishedMessage> {
@@ -264,7 +279,11 @@ class MemoryStore implements QueueStore {
   #giveBack(isLost: (status: { readonly owner: string }) => boolean, now: number): number {
     const lost = this.#withStatus('claimed', isLost)
     for (const { entry, index, state } of lost)
-      entry.states[index] = withPendingHold({ ...state, status: { kind: 'scheduled', at: now } }, state.pendingHold, now)
+      entry.states[index] = withPendingHold(
+        { ...state, status: { kind: 'scheduled', at: now } },
+        state.pendingHold,
+        now,
+      )
     return lost.length
   }
 

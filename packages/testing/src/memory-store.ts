@@ -43,7 +43,8 @@ export function memoryStore(clock: Clock = fakeClock()): Store {
     async increment(key, by = 1, ttlMs, signal) {
       signal?.throwIfAborted()
       const present = read(key)
-      if (present && !/^-?\d{1,16}$/.test(present.value)) throw new TypeError('The value to increment is not an integer')
+      if (present && !/^-?\d{1,16}$/.test(present.value))
+        throw new TypeError('The value to increment is not an integer')
       const sum = Number(present?.value ?? 0) + by
       rows.set(key, { value: String(sum), expiresAt: present?.expiresAt ?? until(ttlMs) })
       return sum
@@ -159,7 +160,9 @@ export function memorySpool(): Spool {
     },
     async get(id) {
       const entry = kept.get(id)
-      return entry && { message: messageFromBytes(entry.bytes), meta: JSON.parse(entry.meta) as Record<string, unknown> } // written by put
+      return (
+        entry && { message: messageFromBytes(entry.bytes), meta: JSON.parse(entry.meta) as Record<string, unknown> }
+      ) // written by put
     },
     async delete(id) {
       return kept.delete(id)

@@ -20,7 +20,19 @@ pluginContract(greylist, { options: { delay: 0 }, large: 1_000_000 })
 
 testPlugin(greylist, [
   { name: 'RFC 6647 §2.4: a stranger has to wait', rcpt: 'bob@mx.test', expect: '4.7.1' },
-  { name: 'and may then pass', earlier: [{ rcpt: 'bob@mx.test' }], wait: 300_000, rcpt: 'bob@mx.test', expect: 'accepted' },
-  { name: 'not before', earlier: [{ rcpt: 'bob@mx.test' }], wait: 299_000, rcpt: 'bob@mx.test', expect: { refused: '4.7.1', code: 451 } },
+  {
+    name: 'and may then pass',
+    earlier: [{ rcpt: 'bob@mx.test' }],
+    wait: 300_000,
+    rcpt: 'bob@mx.test',
+    expect: 'accepted',
+  },
+  {
+    name: 'not before',
+    earlier: [{ rcpt: 'bob@mx.test' }],
+    wait: 299_000,
+    rcpt: 'bob@mx.test',
+    expect: { refused: '4.7.1', code: 451 },
+  },
   { name: 'options are checked', options: { delay: 'x' as never }, expect: { mistake: /delay/ } },
 ])

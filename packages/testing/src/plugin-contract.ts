@@ -69,7 +69,10 @@ const SHORT = 40
  *
  * @example pluginContract(greylist, { options: { delay: 60_000 } })
  */
-export function pluginContract<A extends readonly unknown[]>(factory: Factory<A>, options: PluginContractOptions<A[0]> = {}): void {
+export function pluginContract<A extends readonly unknown[]>(
+  factory: Factory<A>,
+  options: PluginContractOptions<A[0]> = {},
+): void {
   describe(`plugin contract: ${factory.pluginName}`, () => {
     for (const [name, run] of contractTests(factory, options)) test(name, run)
   })
@@ -90,7 +93,10 @@ export function contractTests<A extends readonly unknown[]>(
     ['two sessions at once', () => standsTwo(terms)],
     ['a client that vanishes, inside every hook', () => standsVanishing(terms)],
     ...needs.flatMap(([key, { name }]) => [
-      [`${name} fails: every client gets an answer, and no refusal for good`, () => standsFault(terms, key, 'failing')] as const,
+      [
+        `${name} fails: every client gets an answer, and no refusal for good`,
+        () => standsFault(terms, key, 'failing'),
+      ] as const,
       [`${name} never answers: nothing goes on after its time`, () => standsFault(terms, key, 'slow')] as const,
     ]),
     ['an unknown option is a mistake', () => refusesUnknownOption(terms)],
@@ -132,7 +138,8 @@ function standsLarge(terms: Terms): Promise<void> {
     watch.onCall = (hook) => void hooks.add(hook)
     await play(server, terms.session)
     // To a plugin that never sees the content its size is nothing.
-    if (CONTENT.some((hook) => hooks.has(hook))) await play(server, { ...terms.session, data: large(terms.large ?? LARGE) })
+    if (CONTENT.some((hook) => hooks.has(hook)))
+      await play(server, { ...terms.session, data: large(terms.large ?? LARGE) })
     assert.deepEqual(failuresOf(server), [])
   })
 }
@@ -178,7 +185,10 @@ async function standsFault(terms: Terms, key: string, fault: ServiceFault): Prom
   const broken = (): Plugin => {
     const plugin = terms.make()
     // `as`: the plugin's own service, whatever it is.
-    return { ...plugin, setup: (context) => plugin.setup({ ...context, [key]: faulty(context[key] as object, key, fault) }) }
+    return {
+      ...plugin,
+      setup: (context) => plugin.setup({ ...context, [key]: faulty(context[key] as object, key, fault) }),
+    }
   }
   const healthy = await outcome(terms)
   const use = { ...terms.use, timeout: SHORT }
@@ -206,8 +216,14 @@ async function refusesUnknownOption(terms: Terms): Promise<void> {
   const plugin = terms.make()
   if (!plugin.schema) return
   const options = { ...(plugin.options as object), 'no-such-option': 1 } // options are objects, their schema says which
-  const attempt = createTestServer([...(terms.with ?? []), { ...plugin, options }], terms).then((server) => server.close())
-  await assert.rejects(attempt, /no-such-option/, `${plugin.name} takes options that nobody reads: use z.strictObject for them`)
+  const attempt = createTestServer([...(terms.with ?? []), { ...plugin, options }], terms).then((server) =>
+    server.close(),
+  )
+  await assert.rejects(
+    attempt,
+    /no-such-option/,
+    `${plugin.name} takes options that nobody reads: use z.strictObject for them`,
+  )
 }
 
 async function leavesNothing(terms: Terms, isStarted: boolean): Promise<void> {
@@ -215,7 +231,10 @@ async function leavesNothing(terms: Terms, isStarted: boolean): Promise<void> {
   let left: readonly string[] = []
   try {
     const watch = new Watch()
-    const server = await createTestServer(used({ make: terms.make, surroundings: terms }, watch), { ...terms, start: isStarted })
+    const server = await createTestServer(used({ make: terms.make, surroundings: terms }, watch), {
+      ...terms,
+      start: isStarted,
+    })
     await turn()
     await server.close()
   } finally {
@@ -228,7 +247,10 @@ async function leavesNothing(terms: Terms, isStarted: boolean): Promise<void> {
 async function reloads(terms: Terms): Promise<void> {
   await onServer(terms, async (server) => {
     await play(server, terms.session)
-    const other = await createTestServer(used({ make: terms.make, surroundings: terms }, new Watch()), { ...terms, clock: server.clock })
+    const other = await createTestServer(used({ make: terms.make, surroundings: terms }, new Watch()), {
+      ...terms,
+      clock: server.clock,
+    })
     await play(other, terms.session)
     await other.close()
     assert.deepEqual([...failuresOf(server), ...failuresOf(other)], [])

@@ -34,7 +34,11 @@ function isHook(value: unknown): value is Handler | Spec {
   )
 }
 
-function watched(plugin: string, hook: HookName, { value, watch }: { readonly value: Handler | Spec; readonly watch: Watch }): Spec {
+function watched(
+  plugin: string,
+  hook: HookName,
+  { value, watch }: { readonly value: Handler | Spec; readonly watch: Watch },
+): Spec {
   const spec: Spec = typeof value === 'function' ? { handler: value } : value
   const who = `${plugin}.${hook}`
   const observes = 'observes' in spec && spec.observes === true
@@ -119,7 +123,9 @@ function reader({ spec, who, watch }: Terms, get: Reader): Reader {
 function writer({ spec, who, watch }: Terms, set: Writer): Writer {
   return (fact, value) => {
     if (!spec.provides?.some(({ name }) => name === fact.name))
-      watch.violate(`${who} sets the fact "${fact.name}" without declaring it: add \`provides: [fact]\` beside the handler.`)
+      watch.violate(
+        `${who} sets the fact "${fact.name}" without declaring it: add \`provides: [fact]\` beside the handler.`,
+      )
     const plain = original(value)
     set(fact, plain)
     watch.facts.set(fact.name, plain)

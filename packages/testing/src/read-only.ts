@@ -49,7 +49,9 @@ export function original<T>(value: T, depth = 4): T {
 function holdsViews(value: object, depth: number): boolean {
   if (originals.has(value)) return true
   if (depth === 0 || !(Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype)) return false
-  return Object.values(value).some((item: unknown) => typeof item === 'object' && item !== null && holdsViews(item, depth - 1))
+  return Object.values(value).some(
+    (item: unknown) => typeof item === 'object' && item !== null && holdsViews(item, depth - 1),
+  )
 }
 
 function isViewable(value: unknown): value is object {

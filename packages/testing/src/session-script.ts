@@ -1,5 +1,11 @@
 /** One session of a client, told as data: what it sends, and how far it comes. */
-import { type MailParameters, parseForwardPath, parseReversePath, type RcptParameters, type TlsInfo } from '@postroad/mail'
+import {
+  type MailParameters,
+  parseForwardPath,
+  parseReversePath,
+  type RcptParameters,
+  type TlsInfo,
+} from '@postroad/mail'
 import type { AuthAttempt } from '@postroad/plugin'
 import type { Stages, Wire, WireReply } from '@postroad/smtp'
 import { mail } from './mail.ts'
@@ -99,7 +105,9 @@ export class SessionClient {
     if (!(await this.#ask('helo', () => on.helo(helo ?? 'client.test', verb)))) return
     if (
       auth &&
-      !(await this.#ask('auth', () => on.auth('mechanism' in auth ? auth : { mechanism: 'PLAIN', authorize: undefined, ...auth })))
+      !(await this.#ask('auth', () =>
+        on.auth('mechanism' in auth ? auth : { mechanism: 'PLAIN', authorize: undefined, ...auth }),
+      ))
     )
       return
     if (command !== undefined && !(await this.#ask('command', () => commandOf(on, command)))) return
@@ -130,7 +138,10 @@ export class SessionClient {
   }
 
   /** Whether it goes on. */
-  async #ask(at: SessionStage, command: () => WireReply | undefined | Promise<WireReply | undefined>): Promise<boolean> {
+  async #ask(
+    at: SessionStage,
+    command: () => WireReply | undefined | Promise<WireReply | undefined>,
+  ): Promise<boolean> {
     this.#at = at
     const reply = (await command()) ?? OK
     if (this.#gone) return false

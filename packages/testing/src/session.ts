@@ -1,6 +1,12 @@
 /** A fluent SMTP session against real plugins in the real host: no socket, a fake clock. */
 import assert from 'node:assert/strict'
-import { type MailParameters, parseForwardPath, parseReversePath, type RcptParameters, type TlsInfo } from '@postroad/mail'
+import {
+  type MailParameters,
+  parseForwardPath,
+  parseReversePath,
+  type RcptParameters,
+  type TlsInfo,
+} from '@postroad/mail'
 import type { Address, AuthAttempt, Route } from '@postroad/plugin'
 import type { Stages, Wire, WireReply } from '@postroad/smtp'
 import { failuresOf } from './failure.ts'
@@ -92,7 +98,8 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
   auth(attempt: AuthAttempt | { readonly username: string; readonly password: string }): this {
     return this.#then(async () => {
       if (!(await this.#helo())) return
-      const full: AuthAttempt = 'mechanism' in attempt ? attempt : { mechanism: 'PLAIN', authorize: undefined, ...attempt }
+      const full: AuthAttempt =
+        'mechanism' in attempt ? attempt : { mechanism: 'PLAIN', authorize: undefined, ...attempt }
       this.#said(await this.#on.auth(full))
     })
   }
@@ -171,7 +178,10 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
   /** The route of the last accepted recipient. */
   expectRoute(route: Partial<Route>): this {
     return this.#then(() => {
-      assert.ok(this.#recipients > 0, `no recipient was accepted; the last reply is ${this.#last ? shown(this.#last) : 'none'}`)
+      assert.ok(
+        this.#recipients > 0,
+        `no recipient was accepted; the last reply is ${this.#last ? shown(this.#last) : 'none'}`,
+      )
       const found = this.#server?.routes.at(-1) ?? { via: '' }
       for (const [key, value] of Object.entries(route)) assert.deepEqual(found[key as keyof Route], value, key) // its own keys
     })
@@ -181,7 +191,10 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
   expectDelivered(check?: (delivered: Delivered) => void): this {
     return this.#then(() => {
       const last = this.#server?.delivered.at(-1)
-      assert.ok(last && !last.quarantined, `nothing was delivered; the last reply is ${this.#last ? shown(this.#last) : 'none'}`)
+      assert.ok(
+        last && !last.quarantined,
+        `nothing was delivered; the last reply is ${this.#last ? shown(this.#last) : 'none'}`,
+      )
       check?.(last)
     })
   }
@@ -321,7 +334,11 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
     this.#said(refusal)
     if (refusal) return
     const bytes =
-      message instanceof Uint8Array ? message : typeof message === 'string' ? Buffer.from(message.replace(/\r?\n/g, '\r\n')) : mail(message)
+      message instanceof Uint8Array
+        ? message
+        : typeof message === 'string'
+          ? Buffer.from(message.replace(/\r?\n/g, '\r\n'))
+          : mail(message)
     const content = this.#on.content()
     for (let at = 0; at < bytes.length; at += 16_384) await content.write(bytes.subarray(at, at + 16_384))
     const reply = await this.#on.message()

@@ -22,7 +22,9 @@ export interface SinkStep {
  * What the sink does instead of its default: a reply (lines separated by `\n`, CRLF is added; an empty string says nothing), and
  * perhaps an end: `close` sends FIN, `reset` RST, `hang` never speaks again. `raw` sends octets as they are.
  */
-export type SinkAnswer = string | { readonly reply?: string; readonly raw?: string; readonly end?: 'close' | 'reset' | 'hang' }
+export type SinkAnswer =
+  | string
+  | { readonly reply?: string; readonly raw?: string; readonly end?: 'close' | 'reset' | 'hang' }
 
 /** How a {@link Sink} behaves. */
 export interface SinkOptions {
@@ -244,7 +246,10 @@ class SinkConnection {
   }
 
   #hello(): string {
-    const offered = [...(this.#options.extensions ?? EXTENSIONS), ...(this.#options.certificate && !this.#isSecure ? ['STARTTLS'] : [])]
+    const offered = [
+      ...(this.#options.extensions ?? EXTENSIONS),
+      ...(this.#options.certificate && !this.#isSecure ? ['STARTTLS'] : []),
+    ]
     const lines = ['sink.test', ...offered]
     return lines.map((text, i) => `250${i === lines.length - 1 ? ' ' : '-'}${text}`).join('\n')
   }

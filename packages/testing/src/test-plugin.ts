@@ -67,9 +67,13 @@ function checkTable(cases: readonly PluginCase[], defaults: Partial<PluginCase>)
   if (cases.length === 0) throw new TypeError('testPlugin: the table is empty: write a case')
   for (const [index, one] of cases.entries()) {
     checkCase(one)
-    const twin = cases.slice(0, index).find((other) => other.name === one.name || isDeepStrictEqual(question(other), question(one)))
+    const twin = cases
+      .slice(0, index)
+      .find((other) => other.name === one.name || isDeepStrictEqual(question(other), question(one)))
     if (twin)
-      throw new TypeError(`testPlugin: the cases "${twin.name}" and "${one.name}" are the same: delete one, or change what it sends`)
+      throw new TypeError(
+        `testPlugin: the cases "${twin.name}" and "${one.name}" are the same: delete one, or change what it sends`,
+      )
   }
   checkKeys(Object.keys(defaults), CASE_KEYS, 'the defaults')
 }
@@ -84,17 +88,24 @@ function checkCase({ name, expect, ...rest }: PluginCase): void {
   checkKeys(Object.keys(rest), CASE_KEYS, `the case "${name}"`)
   if (typeof expect === 'string') {
     if (expect !== 'accepted' && !/^[45]\.\d{1,3}\.\d{1,3}$/.test(expect))
-      throw new TypeError(`testPlugin: the case "${name}" expects "${expect}": write 'accepted', a status such as '5.7.1', or an object`)
+      throw new TypeError(
+        `testPlugin: the case "${name}" expects "${expect}": write 'accepted', a status such as '5.7.1', or an object`,
+      )
     return
   }
   if (Object.values(expect ?? {}).every((value) => value === undefined))
-    throw new TypeError(`testPlugin: the case "${name}" expects nothing: say 'accepted', a status, or what is to be seen`)
+    throw new TypeError(
+      `testPlugin: the case "${name}" expects nothing: say 'accepted', a status, or what is to be seen`,
+    )
   checkKeys(Object.keys(expect), new Set(EXPECTATION_KEYS), `what the case "${name}" expects`)
-  if (expect.accepted && expect.refused) throw new TypeError(`testPlugin: the case "${name}" expects acceptance and refusal: delete one`)
+  if (expect.accepted && expect.refused)
+    throw new TypeError(`testPlugin: the case "${name}" expects acceptance and refusal: delete one`)
 }
 
 function checkKeys(keys: readonly string[], known: ReadonlySet<string>, where: string): void {
   for (const key of keys)
     if (!known.has(key))
-      throw new TypeError(`testPlugin: ${where} has the key "${key}", which nobody reads: there are ${[...known].join(', ')}`)
+      throw new TypeError(
+        `testPlugin: ${where} has the key "${key}", which nobody reads: there are ${[...known].join(', ')}`,
+      )
 }

@@ -156,7 +156,14 @@ async function entry(
   const to = [...recipients].map(({ address }) => address.toString())
   const bytes = Buffer.concat(chunks)
   // The content of the received message is gone when the transaction is.
-  return { id: envelope.id, from: envelope.from?.toString() ?? '', to, deliveries, message: messageFromBytes(bytes), bytes }
+  return {
+    id: envelope.id,
+    from: envelope.from?.toString() ?? '',
+    to,
+    deliveries,
+    message: messageFromBytes(bytes),
+    bytes,
+  }
 }
 
 function isPair(used: Used): used is readonly [Plugin, UseOptions] {

@@ -28,9 +28,14 @@ export const access = definePlugin({
   options,
   needs: { clock: Clock },
   async setup({ options, log, clock, resolve }) {
-    const onError = (file: string, error: Error) => log.error({ file, error }, 'a list cannot be read, its former entries stay')
+    const onError = (file: string, error: Error) =>
+      log.error({ file, error }, 'a list cannot be read, its former entries stay')
     const lists = await openLists({ options, now: clock.now, onError, resolve })
-    const opinion = (hit: Hit | undefined, on: string, allow: (allowed: Allowed) => void): CommandOpinion | undefined => {
+    const opinion = (
+      hit: Hit | undefined,
+      on: string,
+      allow: (allowed: Allowed) => void,
+    ): CommandOpinion | undefined => {
       if (hit?.say === 'deny') return denied(options, hit, on)
       if (hit) allow({ pattern: hit.pattern, reason: hit.reason })
       return hit && accept()
@@ -53,13 +58,15 @@ export const access = definePlugin({
       ...(lists.uses('senders') && {
         mail: {
           provides: [allowedSender],
-          handler: ({ envelope, set }) => opinion(lists.sender(envelope.from), 'reverse-path', (allowed) => set(allowedSender, allowed)),
+          handler: ({ envelope, set }) =>
+            opinion(lists.sender(envelope.from), 'reverse-path', (allowed) => set(allowedSender, allowed)),
         },
       }),
       ...(lists.uses('recipients') && {
         rcpt: {
           provides: [allowedRecipient],
-          handler: ({ recipient, set }) => opinion(lists.recipient(recipient), 'recipient', (allowed) => set(allowedRecipient, allowed)),
+          handler: ({ recipient, set }) =>
+            opinion(lists.recipient(recipient), 'recipient', (allowed) => set(allowedRecipient, allowed)),
         },
       }),
       commands: {

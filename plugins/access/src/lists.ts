@@ -86,7 +86,9 @@ export async function openLists({ options, now, onError, resolve }: AccessListSe
     helo: (name) => look(({ helo }) => helo.find(domainName(name) ?? name.toLowerCase())),
     sender: (address) => look(({ senders }) => senders.find(address)?.value),
     recipient: (address) => look(({ recipients }) => recipients.find(address)?.value),
-    uses: (kind) => options.files.some((file) => file.of === kind) || inline.some((source) => source.of === kind && source.hits.length > 0),
+    uses: (kind) =>
+      options.files.some((file) => file.of === kind) ||
+      inline.some((source) => source.of === kind && source.hits.length > 0),
     refresh: async () => void (await Promise.all(files.map((file) => file.refresh()))),
     close() {
       for (const file of files) file.close()
@@ -100,7 +102,8 @@ function inlineSources({ allow, deny }: AccessOptions): readonly Source[] {
     ['allow', allow],
     ['deny', deny],
   ] as const) {
-    for (const [of, entries] of Object.entries(lists)) sources.push({ of: of as Kind, hits: entries.map((entry) => hitOf(entry, say)) }) // the schema's keys
+    for (const [of, entries] of Object.entries(lists))
+      sources.push({ of: of as Kind, hits: entries.map((entry) => hitOf(entry, say)) }) // the schema's keys
   }
   return sources
 }

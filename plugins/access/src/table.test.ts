@@ -3,10 +3,16 @@ import { testPlugin } from '@postroad/testing'
 import { access } from './index.ts'
 
 /** Refuses every client. */
-const strict = definePlugin({ name: 'strict', hooks: { connect: { after: ['access'], handler: () => reject('strict') } } })
+const strict = definePlugin({
+  name: 'strict',
+  hooks: { connect: { after: ['access'], handler: () => reject('strict') } },
+})
 
 /** Refuses every reverse-path. */
-const strictAtMail = definePlugin({ name: 'strict', hooks: { mail: { after: ['access'], handler: () => reject('strict') } } })
+const strictAtMail = definePlugin({
+  name: 'strict',
+  hooks: { mail: { after: ['access'], handler: () => reject('strict') } },
+})
 
 /** Stands in for `helo`: the reverse name of every client. */
 const namer = definePlugin({

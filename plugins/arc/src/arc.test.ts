@@ -13,7 +13,9 @@ import { ArcVerification } from './verification.ts'
 const NOW = 1_700_000_000_000
 const pair = generateKeyPairSync('rsa', { modulusLength: 1024 })
 const privateKey = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-const record = { TXT: [`v=DKIM1; k=rsa; p=${pair.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`] }
+const record = {
+  TXT: [`v=DKIM1; k=rsa; p=${pair.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`],
+}
 const names = ['first.example', 'second.example', 'third.example']
 const zone: Zone = Object.fromEntries(names.map((name) => [`s._domainkey.${name}`, record]))
 const plain = messageFromBytes(Buffer.from('From: joe@a.example\r\nSubject: x\r\n\r\nHello\r\n'))
@@ -25,7 +27,10 @@ async function bytesOf(message: Message): Promise<Buffer> {
 }
 
 async function validate(bytes: Uint8Array, trust: readonly string[] = [], dns: Zone = zone) {
-  const verification = new ArcVerification(arcOptions.parse({ trust }), { resolver: nodeResolver(zoneDns(dns)), now: NOW })
+  const verification = new ArcVerification(arcOptions.parse({ trust }), {
+    resolver: nodeResolver(zoneDns(dns)),
+    now: NOW,
+  })
   verification.write(bytes)
   return verification.finish()
 }
@@ -50,14 +55,23 @@ test('a message without a chain costs no lookup', async () => {
   const dns = zoneDns({})
   const verification = new ArcVerification(arcOptions.parse({}), { resolver: nodeResolver(dns), now: NOW })
   verification.write(await bytesOf(plain))
-  assert.deepEqual(await verification.finish(), { result: 'none', comment: undefined, sealers: [], trusted: undefined, isTemporary: false })
+  assert.deepEqual(await verification.finish(), {
+    result: 'none',
+    comment: undefined,
+    sealers: [],
+    trusted: undefined,
+    isTemporary: false,
+  })
   assert.deepEqual(dns.questions, [])
 })
 
 test('RFC 8617 §5: what is sealed validates, and a change of the body since does not', async () => {
   const bytes = await chain(['first.example', 'pass'], ['second.example', 'fail'])
   const found = await validate(bytes)
-  assert.deepEqual([found.result, found.sealers, found.trusted], ['pass', ['first.example', 'second.example'], undefined])
+  assert.deepEqual(
+    [found.result, found.sealers, found.trusted],
+    ['pass', ['first.example', 'second.example'], undefined],
+  )
   const changed = await validate(Buffer.from(bytes.toString().replace('Hello', 'Hullo')), ['*.example'])
   assert.deepEqual([changed.result, changed.trusted, changed.isTemporary], ['fail', undefined, false])
 })
@@ -69,10 +83,19 @@ test('names of the DNS that are no host names seal and validate as others do', a
     ['-x.example', '_x._y'],
   ] as const) {
     const key = { domain, selector, privateKey }
-    const sealed = await sealMessage(plain, { key, authResults: `mx.${domain};\r\n\tdmarc=pass`, result: 'none', now: NOW })
+    const sealed = await sealMessage(plain, {
+      key,
+      authResults: `mx.${domain};\r\n\tdmarc=pass`,
+      result: 'none',
+      now: NOW,
+    })
     assert.ok(sealed, domain)
     const found = await validate(await bytesOf(sealed), [domain], { [`${selector}._domainkey.${domain}`]: record })
-    assert.deepEqual([found.result, found.sealers, found.trusted?.results[0]?.result], ['pass', [domain], 'pass'], found.comment)
+    assert.deepEqual(
+      [found.result, found.sealers, found.trusted?.results[0]?.result],
+      ['pass', [domain], 'pass'],
+      found.comment,
+    )
   }
 })
 
@@ -86,14 +109,23 @@ test('a chain goes on through sealers of all kinds of names, in capitals and wit
   let message: Message = plain
   for (const [index, [domain, selector]] of hops.entries()) {
     const key = { domain, selector, privateKey }
-    const sealed = await sealMessage(message, { key, authResults: 'mx; dmarc=pass', result: index === 0 ? 'none' : 'pass', now: NOW })
+    const sealed = await sealMessage(message, {
+      key,
+      authResults: 'mx; dmarc=pass',
+      result: index === 0 ? 'none' : 'pass',
+      now: NOW,
+    })
     assert.ok(sealed, domain)
     message = sealed
   }
   const dns = zoneOf('s._domainkey.first.example', 's_1._domainkey.a_b.example', 'k1-._domainkey.xn--bnk-qla.example')
   const found = await validate(await bytesOf(message), ['xn--bnk-qla.example', 'a_b.example', 'first.example'], dns)
   const sealers = ['first.example', 'a_b.example', 'xn--bnk-qla.example']
-  assert.deepEqual([found.result, found.sealers, found.trusted?.results[0]?.result], ['pass', sealers, 'pass'], found.comment)
+  assert.deepEqual(
+    [found.result, found.sealers, found.trusted?.results[0]?.result],
+    ['pass', sealers, 'pass'],
+    found.comment,
+  )
 })
 
 test('a sealer that writes its name in its own script is told by the name that the operator may trust', async () => {
@@ -141,7 +173,10 @@ test('RFC 8617 §5.1.2: a chain that failed is sealed once as such, and then no 
   const broken = messageFromBytes(await chain(['first.example', 'pass']))
   const sealed = await sealMessage(broken, { key, authResults: 'mx; none', result: 'fail', now: NOW })
   assert.match(sealed?.headers.get('arc-seal') ?? '', /cv=fail/)
-  assert.equal(await sealMessage(sealed ?? plain, { key, authResults: 'mx; none', result: 'fail', now: NOW }), undefined)
+  assert.equal(
+    await sealMessage(sealed ?? plain, { key, authResults: 'mx; none', result: 'fail', now: NOW }),
+    undefined,
+  )
 })
 
 test('long header sections, many fields and long ARC fields are not looked at', async () => {
@@ -161,7 +196,11 @@ test('long header sections, many fields and long ARC fields are not looked at', 
 
 test('nobody can trust everybody: anybody may seal', () => {
   for (const trust of ['*', '*.*', '**', '*.?', 'a.b.c*', '*.'])
-    assert.match(arcOptions.safeParse({ trust: [trust] }).error?.message ?? '', /would believe everybody.*write the domain/, trust)
+    assert.match(
+      arcOptions.safeParse({ trust: [trust] }).error?.message ?? '',
+      /would believe everybody.*write the domain/,
+      trust,
+    )
   for (const trust of ['example.org', '*.example.org', '.example.org', 'mx?.example.org', '*.internal', 'localhost'])
     assert.deepEqual(arcOptions.parse({ trust: [trust] }).trust, [trust])
 })
@@ -194,7 +233,9 @@ test('whatever stands in ARC fields, there is a result', async () => {
     '=',
     '\u0000',
   )
-  const field = fc.tuple(name, fc.array(piece, { maxLength: 15 })).map(([key, pieces]) => `${key}: ${pieces.join('')}\r\n`)
+  const field = fc
+    .tuple(name, fc.array(piece, { maxLength: 15 }))
+    .map(([key, pieces]) => `${key}: ${pieces.join('')}\r\n`)
   await fc.assert(
     fc.asyncProperty(fc.array(field, { maxLength: 5 }), async (fields) => {
       const { result } = await validate(Buffer.from(`${fields.join('')}From: a@b.example\r\n\r\nx`), ['*.example'])

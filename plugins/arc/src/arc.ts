@@ -17,10 +17,12 @@ export const arc = definePlugin({
   options: arcOptions,
   needs: { dns: Dns },
   setup: async ({ options, dns, hostname, signal, resolve }) => {
-    const key = options.seal === undefined ? undefined : await readSealKey({ ...options.seal, file: resolve(options.seal.file) })
+    const key =
+      options.seal === undefined ? undefined : await readSealKey({ ...options.seal, file: resolve(options.seal.file) })
     const authservId = options.seal?.authservId ?? hostname
     const arrivals = new Arrivals(
-      (context) => new ArcVerification(options, { resolver: nodeResolver(forMessage(dns, context), signal), now: context.now() }),
+      (context) =>
+        new ArcVerification(options, { resolver: nodeResolver(forMessage(dns, context), signal), now: context.now() }),
     )
     return {
       receive: (context) => arrivals.listen(context),

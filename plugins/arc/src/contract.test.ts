@@ -11,7 +11,10 @@ import { arc } from './arc.ts'
 const services: readonly (readonly [Service<unknown>, unknown])[] = [[Dns, zoneDns({})]]
 const folder = mkdtempSync(join(tmpdir(), 'postroad-arc-'))
 const file = join(folder, 'key')
-writeFileSync(file, generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }))
+writeFileSync(
+  file,
+  generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+)
 after(() => rmSync(folder, { recursive: true }))
 
 const set = [

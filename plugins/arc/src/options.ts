@@ -18,8 +18,12 @@ export const arcOptions = z.strictObject({
       }),
     )
     .default([])
-    .describe("Sealers that are believed ('*.example.com' for those below): they may rescue a message that fails DMARC."),
-  maxHeader: sizeOf({ min: 1024 }).default(262_144).describe('Octets of the header section beyond which the chain is not looked at.'),
+    .describe(
+      "Sealers that are believed ('*.example.com' for those below): they may rescue a message that fails DMARC.",
+    ),
+  maxHeader: sizeOf({ min: 1024 })
+    .default(262_144)
+    .describe('Octets of the header section beyond which the chain is not looked at.'),
   maxFields: z.int().min(1).default(1000).describe('Header fields beyond which the chain is not looked at.'),
   minBits: z.int().min(1024).default(1024).describe('Shortest RSA key, RFC 8301 §3.2.'),
   seal: z
@@ -30,7 +34,11 @@ export const arcOptions = z.strictObject({
         .regex(/^[A-Za-z0-9_.-]+$/)
         .describe('s='),
       file: z.string().min(1).describe('Private key, PEM: RSA or Ed25519. Read when the server starts or reloads.'),
-      authservId: z.string().min(1).optional().describe('Who says so, in the ARC-Authentication-Results. Default: the name of the server.'),
+      authservId: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Who says so, in the ARC-Authentication-Results. Default: the name of the server.'),
     })
     .optional()
     .describe('Seal what goes through. Default: not; only for who changes messages, as a list does.'),

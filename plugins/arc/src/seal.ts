@@ -28,7 +28,15 @@ export interface SealOptions {
 const MAX_FIELDS = 10_000
 
 /** Reads a key for {@link sealMessage}. */
-export async function readSealKey({ domain, selector, file }: { domain: string; selector: string; file: string }): Promise<SealKey> {
+export async function readSealKey({
+  domain,
+  selector,
+  file,
+}: {
+  domain: string
+  selector: string
+  file: string
+}): Promise<SealKey> {
   return { domain, selector, privateKey: await readFile(file, 'utf8') }
 }
 
@@ -36,7 +44,10 @@ export async function readSealKey({ domain, selector, file }: { domain: string; 
  * The message with one more set on top; without one when RFC 8617 §5.1.2 says that the chain is not to go on (its newest seal has
  * cv=fail, or there are 50 sets), or when it has no From.
  */
-export async function sealMessage(message: Message, { key, authResults, result, now, headers }: SealOptions): Promise<Message | undefined> {
+export async function sealMessage(
+  message: Message,
+  { key, authResults, result, now, headers }: SealOptions,
+): Promise<Message | undefined> {
   const fields = readFields(Buffer.concat([...message.headers].map((field) => field.raw)), MAX_FIELDS)
   if (fields === undefined) return undefined
   const parsed = { parsed: fields }

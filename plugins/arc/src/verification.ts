@@ -78,7 +78,12 @@ export class ArcVerification {
   }
 
   #prepare(fields: readonly SignedField[]): void {
-    const options = { strict: true, minBitLength: this.#options.minBits, curTime: new Date(this.#deps.now), resolver: this.#ask }
+    const options = {
+      strict: true,
+      minBitLength: this.#options.minBits,
+      curTime: new Date(this.#deps.now),
+      resolver: this.#ask,
+    }
     const verifier = new DkimVerifier(options)
     verifier.headers = { parsed: fields }
     readChain(verifier.arc, fields)

@@ -21,7 +21,10 @@ interface Fixture {
   ): Promise<{ readonly code: number; readonly rows: Record<string, unknown>[]; readonly said: string[] }>
 }
 
-async function on(options: Partial<Parameters<typeof authFile>[0]>, body: (fixture: Fixture) => Promise<void>): Promise<void> {
+async function on(
+  options: Partial<Parameters<typeof authFile>[0]>,
+  body: (fixture: Fixture) => Promise<void>,
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
   const path = join(folder, 'users')
   const server = await createTestServer([authFile({ path, scrypt: CHEAP, delay: 0, ...options })])
@@ -76,7 +79,10 @@ test('RFC 9106: a new user gets an argon2id hash where the operator says so', as
   if (typeof crypto.argon2 !== 'function') return t.skip('argon2id needs Node 24')
   await on({ hash: 'argon2id', argon2: { m: 64, t: 1, p: 1 } }, async ({ server, path, run }) => {
     const [{ password = '' } = {}] = (await run('add', 'alice', '--generate')).rows as { password: string }[]
-    assert.match(await readFile(path, 'utf8'), /^alice \$argon2id\$v=19\$m=64,t=1,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43} /)
+    assert.match(
+      await readFile(path, 'utf8'),
+      /^alice \$argon2id\$v=19\$m=64,t=1,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43} /,
+    )
     await sessionOn(server).auth({ username: 'alice', password }).expectCode(235)
     await sessionOn(server)
       .auth({ username: 'alice', password: `${password}x` })
@@ -93,7 +99,9 @@ test('RFC 5802 §3: SCRAM keys are written and read', async () => {
 
 test('a user is added, logs in, gets another password, is removed', () =>
   on({}, async ({ server, path, run }) => {
-    const [{ password = '' } = {}] = (await run('add', 'alice@example.com', '--generate', '--from', '*@sales.example.com')).rows as {
+    const [{ password = '' } = {}] = (
+      await run('add', 'alice@example.com', '--generate', '--from', '*@sales.example.com')
+    ).rows as {
       password: string
     }[]
     assert.equal((await stat(path)).mode & 0o777, 0o600)
@@ -102,10 +110,14 @@ test('a user is added, logs in, gets another password, is removed', () =>
     await sessionOn(server).auth({ username: 'alice@example.com', password: 'wrong' }).expectCode(535)
     await sessionOn(server).auth({ username: 'bob', password }).expectCode(535)
     assert.equal((await run('add', 'ALICE@example.com', '--generate')).code, 1)
-    const [{ password: second = '' } = {}] = (await run('password', 'alice@example.com', '--generate')).rows as { password: string }[]
+    const [{ password: second = '' } = {}] = (await run('password', 'alice@example.com', '--generate')).rows as {
+      password: string
+    }[]
     await sessionOn(server).auth({ username: 'alice@example.com', password }).expectCode(535)
     await sessionOn(server).auth({ username: 'alice@example.com', password: second }).expectCode(235)
-    assert.deepEqual((await run('list')).rows, [{ name: 'alice@example.com', ways: 'password scram', from: '*@sales.example.com' }])
+    assert.deepEqual((await run('list')).rows, [
+      { name: 'alice@example.com', ways: 'password scram', from: '*@sales.example.com' },
+    ])
     assert.equal((await run('remove', 'alice@example.com')).code, 0)
     await sessionOn(server).auth({ username: 'alice@example.com', password: second }).expectCode(535)
     assert.equal((await run('remove', 'alice@example.com')).code, 1)
@@ -124,7 +136,10 @@ test('a command changes neither the mode of the file nor the link that leads to 
 test('a password among the arguments is refused: others see it there', () =>
   on({}, async ({ path, run }) => {
     for (const command of ['add', 'password'])
-      assert.match((await run(command, 'alice', 's3cret', '--generate')).said.join(), /a password among the arguments is seen/)
+      assert.match(
+        (await run(command, 'alice', 's3cret', '--generate')).said.join(),
+        /a password among the arguments is seen/,
+      )
     await assert.rejects(readFile(path), { code: 'ENOENT' })
   }))
 
@@ -155,7 +170,12 @@ test('a user may send from the own addresses and nobody else’s', () =>
 
 /** The file is looked at every two seconds; a command looks at once. */
 async function sleepUntilRead(server: TestServer, name: string): Promise<void> {
-  const io: CommandIo = { json: true, row: () => undefined, print: () => undefined, signal: new AbortController().signal }
+  const io: CommandIo = {
+    json: true,
+    row: () => undefined,
+    print: () => undefined,
+    signal: new AbortController().signal,
+  }
   await server.server.commands.get('auth-file')?.['add']?.run([`other-than-${name}`, '--generate'], io)
 }
 
@@ -172,13 +192,21 @@ test('SCRAM, CRAM-MD5, certificates and tokens, as far as they are offered', () 
         asked.unshift(given)
         return true
       }
-      await sessionOn(server).auth({ mechanism: 'SCRAM-SHA-256', username: 'alice', authorize: undefined, verify }).expectCode(235)
+      await sessionOn(server)
+        .auth({ mechanism: 'SCRAM-SHA-256', username: 'alice', authorize: undefined, verify })
+        .expectCode(235)
       assert.deepEqual(asked, [keys])
-      await sessionOn(server).auth({ mechanism: 'SCRAM-SHA-256', username: 'nobody', authorize: undefined, verify }).expectCode(535)
+      await sessionOn(server)
+        .auth({ mechanism: 'SCRAM-SHA-256', username: 'nobody', authorize: undefined, verify })
+        .expectCode(535)
       assert.equal(asked.length, 2, 'RFC 5802 §9: nobody is asked for a proof as anybody is')
-      await sessionOn(server).auth({ mechanism: 'SCRAM-SHA-256', username: 'NOBODY', authorize: undefined, verify }).expectCode(535)
+      await sessionOn(server)
+        .auth({ mechanism: 'SCRAM-SHA-256', username: 'NOBODY', authorize: undefined, verify })
+        .expectCode(535)
       assert.deepEqual(asked[0]?.salt, asked[1]?.salt, 'with the same salt each time')
-      await sessionOn(server).auth({ mechanism: 'SCRAM-SHA-256', username: 'alice', authorize: 'bob', verify }).expectCode(535)
+      await sessionOn(server)
+        .auth({ mechanism: 'SCRAM-SHA-256', username: 'alice', authorize: 'bob', verify })
+        .expectCode(535)
       await sessionOn(server)
         .auth({ mechanism: 'CRAM-MD5', username: 'alice', verify: (password) => password === 'p p' })
         .expectCode(235)
@@ -188,8 +216,12 @@ test('SCRAM, CRAM-MD5, certificates and tokens, as far as they are offered', () 
       await sessionOn(server)
         .auth({ mechanism: 'EXTERNAL', username: 'alice', certificate: { subject: 'CN=alice', fingerprint: 'ab:ce' } })
         .expectCode(535)
-      await sessionOn(server).auth({ mechanism: 'OAUTHBEARER', username: 'alice', token: 'token of alice' }).expectCode(235)
-      await sessionOn(server).auth({ mechanism: 'XOAUTH2', username: 'nobody', token: 'token of nobody' }).expectCode(535)
+      await sessionOn(server)
+        .auth({ mechanism: 'OAUTHBEARER', username: 'alice', token: 'token of alice' })
+        .expectCode(235)
+      await sessionOn(server)
+        .auth({ mechanism: 'XOAUTH2', username: 'nobody', token: 'token of nobody' })
+        .expectCode(535)
     },
   ))
 
@@ -217,39 +249,50 @@ test('guesses at once count each; right ones at once, as a mail program has them
       sessionOn(server).from(address).auth({ username, password: given })
     const together = (made: (index: number) => ReturnType<typeof attempt>, code: number) =>
       Promise.allSettled(Array.from({ length: 20 }, async (_, index) => made(index).expectCode(code)))
-    const count = (outcomes: readonly PromiseSettledResult<unknown>[]) => outcomes.filter(({ status }) => status === 'fulfilled').length
+    const count = (outcomes: readonly PromiseSettledResult<unknown>[]) =>
+      outcomes.filter(({ status }) => status === 'fulfilled').length
     assert.equal(count(await together(() => attempt('203.0.113.1', 'alice', password), 235)), 20)
-    assert.equal(count(await together((index) => attempt('198.51.100.1', `guess${index}`, 'x'), 535)), 3, 'of one network')
+    assert.equal(
+      count(await together((index) => attempt('198.51.100.1', `guess${index}`, 'x'), 535)),
+      3,
+      'of one network',
+    )
     await attempt('198.51.100.1', 'alice', password).expectCode(454)
     assert.equal(count(await together((index) => attempt(`192.0.2.${index}`, 'alice', 'x'), 535)), 5, 'for one name')
     await attempt('192.0.2.99', 'alice', password).expectCode(454)
   }))
 
 test('eighty wrong logins at once stop no file operation; those too many are deferred, and count as no failure', () =>
-  on({ scrypt: { ln: 13 }, checks: { atOnce: 1, waiting: 10 }, failures: { byUser: '20/h' } }, async ({ server, path, run }) => {
-    const codes: number[] = []
-    const attempt = (index: number) =>
-      sessionOn(server)
-        .from(`192.0.2.${index}`)
-        .auth({ username: 'alice', password: 'x' })
-        .expectCode(535)
-        .then(
-          () => codes.push(535),
-          (error: unknown) => codes.push(Number(/4\d\d/.exec(String(error))?.[0])),
-        )
-    const logins = Array.from({ length: 20 }, (_, index) => attempt(index)) // no more, or the name would be locked
-    for (let i = 0; i < 10; i++) await stat(path).catch(() => undefined)
-    assert.ok(codes.filter((code) => code === 535).length < 5, `${codes} came before a file was looked at ten times`)
-    await Promise.all(logins)
-    assert.deepEqual(codes.sort(), [...Array(9).fill(454), ...Array(11).fill(535)])
-    await run('add', 'alice', '--generate')
-    for (let i = 20; i < 28; i++) await attempt(i)
-    assert.deepEqual(codes.slice(20), Array(8).fill(535), 'what was not looked at is no guess')
-  }))
+  on(
+    { scrypt: { ln: 13 }, checks: { atOnce: 1, waiting: 10 }, failures: { byUser: '20/h' } },
+    async ({ server, path, run }) => {
+      const codes: number[] = []
+      const attempt = (index: number) =>
+        sessionOn(server)
+          .from(`192.0.2.${index}`)
+          .auth({ username: 'alice', password: 'x' })
+          .expectCode(535)
+          .then(
+            () => codes.push(535),
+            (error: unknown) => codes.push(Number(/4\d\d/.exec(String(error))?.[0])),
+          )
+      const logins = Array.from({ length: 20 }, (_, index) => attempt(index)) // no more, or the name would be locked
+      for (let i = 0; i < 10; i++) await stat(path).catch(() => undefined)
+      assert.ok(codes.filter((code) => code === 535).length < 5, `${codes} came before a file was looked at ten times`)
+      await Promise.all(logins)
+      assert.deepEqual(codes.sort(), [...Array(9).fill(454), ...Array(11).fill(535)])
+      await run('add', 'alice', '--generate')
+      for (let i = 20; i < 28; i++) await attempt(i)
+      assert.deepEqual(codes.slice(20), Array(8).fill(535), 'what was not looked at is no guess')
+    },
+  ))
 
 test('a file that is wrong is refused by name of the user; a name may have any character', () => {
   assert.throws(() => parseUsers('alice nonsense'), /alice/)
-  for (const hash of ['$scrypt$ln=15$x', '$argon2id$v=16$m=64,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc'])
+  for (const hash of [
+    '$scrypt$ln=15$x',
+    '$argon2id$v=16$m=64,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
+  ])
     assert.throws(() => parseUsers(`alice ${hash}`), /alice/)
   assert.throws(() => parseUsers('alice SCRAM-SHA-256$x'), /alice/)
   assert.throws(() => parseUsers('alice\nALICE'), /two users/)

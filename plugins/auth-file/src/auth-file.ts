@@ -116,7 +116,9 @@ function ownAddresses({ domains }: AuthFileOptions): (user: User) => AddressTabl
   return (user) => {
     let table = made.get(user)
     if (!table) {
-      const names = user.name.includes('@') ? [user.name] : domains.map((domain) => `${user.name}@${domain.replace(/^\./, '*.')}`)
+      const names = user.name.includes('@')
+        ? [user.name]
+        : domains.map((domain) => `${user.name}@${domain.replace(/^\./, '*.')}`)
       table = new AddressTable([...names, ...user.from].map((pattern) => [pattern, true]))
       made.set(user, table)
     }
@@ -144,7 +146,11 @@ class Judge {
   async judge(attempt: AuthAttempt, signal: AbortSignal): Promise<User | undefined> {
     const user = this.#deps.users().get(userKey(attempt.username))
     // Acting for others is not for users of a file, RFC 4616 §2.
-    if ('authorize' in attempt && attempt.authorize !== undefined && userKey(attempt.authorize) !== userKey(attempt.username))
+    if (
+      'authorize' in attempt &&
+      attempt.authorize !== undefined &&
+      userKey(attempt.authorize) !== userKey(attempt.username)
+    )
       return undefined
     return (await this.#isRight(attempt, user, signal)) ? user : undefined
   }
@@ -162,7 +168,9 @@ class Judge {
         return user?.certificates.includes(attempt.certificate.fingerprint.replaceAll(':', '').toLowerCase()) ?? false
       case 'XOAUTH2':
       case 'OAUTHBEARER':
-        return user !== undefined && ((await this.#deps.options.verifyToken?.(attempt.token, user.name, signal)) ?? false)
+        return (
+          user !== undefined && ((await this.#deps.options.verifyToken?.(attempt.token, user.name, signal)) ?? false)
+        )
     }
   }
 
@@ -181,10 +189,12 @@ class Judge {
   /** One that could not be made, because too much was going on, is made for the next. */
   #decoyHash(): Promise<string> {
     const { options, hashes } = this.#deps
-    this.#decoy ??= makeHash(randomBytes(16).toString('hex'), costOf(options), (work) => hashes.hash(work)).catch((error: unknown) => {
-      this.#decoy = undefined
-      throw error
-    })
+    this.#decoy ??= makeHash(randomBytes(16).toString('hex'), costOf(options), (work) => hashes.hash(work)).catch(
+      (error: unknown) => {
+        this.#decoy = undefined
+        throw error
+      },
+    )
     return this.#decoy
   }
 }

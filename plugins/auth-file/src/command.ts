@@ -21,7 +21,8 @@ export interface UserCommandDeps {
 
 const USAGE = 64
 const UNAVAILABLE = 75
-const SEEN = 'one name only: a password among the arguments is seen by everyone on this machine, and kept by the shell; it is asked for'
+const SEEN =
+  'one name only: a password among the arguments is seen by everyone on this machine, and kept by the shell; it is asked for'
 
 /** `postroad auth-file add`, `password`, `remove`, `list`, `unlock`. */
 export function userCommands(deps: UserCommandDeps): Readonly<Record<string, PluginCommand>> {
@@ -49,7 +50,12 @@ export function userCommands(deps: UserCommandDeps): Readonly<Record<string, Plu
       onlyLooks: true,
       async run(_, io) {
         for (const { name, hash, scram, plain, certificates, from } of deps.users().values()) {
-          const ways = [hash && 'password', scram && 'scram', plain !== undefined && 'plain', certificates.length > 0 && 'certificate']
+          const ways = [
+            hash && 'password',
+            scram && 'scram',
+            plain !== undefined && 'plain',
+            certificates.length > 0 && 'certificate',
+          ]
           io.row({ name, ways: ways.filter(Boolean).join(' '), from: from.join(' ') })
         }
       },

@@ -111,5 +111,9 @@ function keys({ address, user }: Attempt): Keys {
   const network = networkOf(address, { v4: 32, v6: 64 }) ?? (address === 'unknown' ? address : 'socket')
   // Whatever a client calls itself: a key is short.
   const name = createHash('sha256').update(user).digest('base64url')
-  return { network: `auth-file:network:${network}`, user: `auth-file:user:${name}`, home: `auth-file:home:${name}:${network}` }
+  return {
+    network: `auth-file:network:${network}`,
+    user: `auth-file:user:${name}`,
+    home: `auth-file:home:${name}:${network}`,
+  }
 }

@@ -23,8 +23,14 @@ export const options = z.strictObject({
     .enum(['own', 'any'])
     .default('own')
     .describe('Reverse-paths a user may use: the own address and those of `from=` in the file, or any'),
-  domains: z.array(domainPattern).default([]).describe('A user without a domain owns the address of that name in these'),
-  hash: z.enum(['scrypt', 'argon2id']).default('scrypt').describe('How new passwords are kept; `argon2id` needs Node 24'),
+  domains: z
+    .array(domainPattern)
+    .default([])
+    .describe('A user without a domain owns the address of that name in these'),
+  hash: z
+    .enum(['scrypt', 'argon2id'])
+    .default('scrypt')
+    .describe('How new passwords are kept; `argon2id` needs Node 24'),
   argon2: z
     .strictObject({
       m: z.int().min(8).max(4_194_304).default(19_456).describe('Memory, in KiB'),
@@ -43,7 +49,10 @@ export const options = z.strictObject({
     .describe('Cost of new scrypt hashes, RFC 7914; as OWASP recommends'),
   iterations: z.int().min(4_096).default(4_096).describe('Of new SCRAM keys, RFC 7677 §4'),
   plain: z.boolean().default(false).describe('Offer CRAM-MD5, for which passwords must be in the file as they are'),
-  certificates: z.boolean().default(false).describe('Offer EXTERNAL: client certificates whose fingerprint is in the file'),
+  certificates: z
+    .boolean()
+    .default(false)
+    .describe('Offer EXTERNAL: client certificates whose fingerprint is in the file'),
   verifyToken: z
     .custom<VerifyToken>((value) => typeof value === 'function', 'not a function')
     .optional()
@@ -51,7 +60,9 @@ export const options = z.strictObject({
   failures: z
     .strictObject({
       byAddress: rate.prefault('10 per 15 min').describe('Of one network'),
-      byUser: rate.prefault('20 per 15 min').describe('For one name, from networks where that user has not logged in before'),
+      byUser: rate
+        .prefault('20 per 15 min')
+        .describe('For one name, from networks where that user has not logged in before'),
     })
     .prefault({})
     .describe('Failed attempts, after which further ones are deferred unseen'),
@@ -62,8 +73,15 @@ export const options = z.strictObject({
         .min(1)
         .max(64)
         .optional()
-        .describe('Passwords checked at once, each on a thread of its own. Default: one less than there are cores, from 1 to 8'),
-      waiting: z.int().min(0).max(10_000).default(64).describe('Further ones that may wait; beyond them an attempt is deferred unseen'),
+        .describe(
+          'Passwords checked at once, each on a thread of its own. Default: one less than there are cores, from 1 to 8',
+        ),
+      waiting: z
+        .int()
+        .min(0)
+        .max(10_000)
+        .default(64)
+        .describe('Further ones that may wait; beyond them an attempt is deferred unseen'),
       memory: sizeOf({ unit: MIB, min: 1 })
         .default(256)
         .describe('MiB that checks at once may take; a hash that needs more is checked alone'),

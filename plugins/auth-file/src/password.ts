@@ -53,14 +53,20 @@ export async function checkPassword(password: string, expected: string, hash: Ha
   return crypto.timingSafeEqual(await hash({ password: prepare(password), salt, length: wanted.length, cost }), wanted)
 }
 
-function parseHash(text: string): { readonly salt: Uint8Array; readonly wanted: Uint8Array; readonly cost: ScryptCost | Argon2Cost } {
+function parseHash(text: string): {
+  readonly salt: Uint8Array
+  readonly wanted: Uint8Array
+  readonly cost: ScryptCost | Argon2Cost
+} {
   const [, scheme, ...rest] = text.split('$')
   const [pairs = '', salt = '', wanted = ''] = scheme === 'argon2id' ? rest.slice(1) : rest
   if (!isPasswordHash(text)) throw new TypeError('not a password hash: neither scrypt nor argon2id')
   const parameters = new Map(pairs.split(',').map((pair) => pair.split('=', 2) as [string, string])) // a missing value reads as NaN below
   const number = (name: string) => Number(parameters.get(name))
   const cost =
-    scheme === 'scrypt' ? { ln: number('ln'), r: number('r'), p: number('p') } : { m: number('m'), t: number('t'), p: number('p') }
+    scheme === 'scrypt'
+      ? { ln: number('ln'), r: number('r'), p: number('p') }
+      : { m: number('m'), t: number('t'), p: number('p') }
   return { salt: Buffer.from(salt, 'base64'), wanted: Buffer.from(wanted, 'base64'), cost }
 }
 
@@ -69,7 +75,12 @@ export async function scramKeys(password: string, iterations: number): Promise<S
   const salt = crypto.randomBytes(SALT)
   const salted = await hashAlone({ password: prepare(password), salt, length: HASH, cost: { iterations } })
   const clientKey = hmac(salted, 'Client Key')
-  return { salt, iterations, storedKey: crypto.createHash('sha256').update(clientKey).digest(), serverKey: hmac(salted, 'Server Key') }
+  return {
+    salt,
+    iterations,
+    storedKey: crypto.createHash('sha256').update(clientKey).digest(),
+    serverKey: hmac(salted, 'Server Key'),
+  }
 }
 
 /** `SCRAM-SHA-256$4096:salt$stored:server`, the notation of RFC 5803 and PostgreSQL. */

@@ -4,7 +4,10 @@ import { test } from 'node:test'
 import { readPassword } from './prompt.ts'
 
 /** What is read when this is typed, or piped, and everything that was shown meanwhile. */
-async function reading(text: string, isTTY: boolean): Promise<{ password: string | undefined; shown: string; modes: boolean[] }> {
+async function reading(
+  text: string,
+  isTTY: boolean,
+): Promise<{ password: string | undefined; shown: string; modes: boolean[] }> {
   const modes: boolean[] = []
   const input = Object.assign(new PassThrough(), { isTTY, setRawMode: (mode: boolean) => modes.push(mode) })
   const output = new PassThrough()
@@ -14,7 +17,11 @@ async function reading(text: string, isTTY: boolean): Promise<{ password: string
 }
 
 test('on a terminal a password is asked for twice, and never shown', async () => {
-  assert.deepEqual(await reading('s3cret\rs3cret\r', true), { password: 's3cret', shown: 'Password: \nAgain: \n', modes: [true, false] })
+  assert.deepEqual(await reading('s3cret\rs3cret\r', true), {
+    password: 's3cret',
+    shown: 'Password: \nAgain: \n',
+    modes: [true, false],
+  })
   assert.equal((await reading('s3x\x7fcret\rs3cret\r', true)).password, 's3cret', 'a key may be taken back')
 })
 

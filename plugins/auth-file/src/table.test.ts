@@ -103,5 +103,9 @@ testPlugin(authFile, [
     auth: alice,
     expect: '5.7.8',
   },
-  { name: 'a wrong file at start is a boot error', options: { path: wrongPath }, expect: { mistake: /"secret" is not a field/ } },
+  {
+    name: 'a wrong file at start is a boot error',
+    options: { path: wrongPath },
+    expect: { mistake: /"secret" is not a field/ },
+  },
 ])

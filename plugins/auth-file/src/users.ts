@@ -46,7 +46,8 @@ export function parseUsers(text: string): Users {
 }
 
 function parseUser(name: string, fields: readonly string[]): User {
-  const with_ = (prefix: string) => fields.filter((field) => field.startsWith(prefix)).map((field) => field.slice(prefix.length))
+  const with_ = (prefix: string) =>
+    fields.filter((field) => field.startsWith(prefix)).map((field) => field.slice(prefix.length))
   const known = ['$scrypt$', '$argon2id$', 'SCRAM-SHA-256$', 'plain=', 'cert=', 'from=']
   const odd = fields.find((field) => !known.some((prefix) => field.startsWith(prefix)))
   if (odd !== undefined) throw new TypeError(`user ${name}: "${odd.slice(0, 12)}" is not a field`)
@@ -69,9 +70,17 @@ function parseUser(name: string, fields: readonly string[]): User {
 }
 
 function formatUser({ name, hash, scram, plain, certificates, from }: User): string {
-  const fields = [hash, scram && formatScram(scram), plain === undefined ? undefined : `plain=${encodeURIComponent(plain)}`]
+  const fields = [
+    hash,
+    scram && formatScram(scram),
+    plain === undefined ? undefined : `plain=${encodeURIComponent(plain)}`,
+  ]
   const lists = [...certificates.map((print) => `cert=${print}`), ...from.map((pattern) => `from=${pattern}`)]
-  return [name.replaceAll(/[\s%#]/g, encodeURIComponent), ...fields.filter((field) => field !== undefined), ...lists].join(' ')
+  return [
+    name.replaceAll(/[\s%#]/g, encodeURIComponent),
+    ...fields.filter((field) => field !== undefined),
+    ...lists,
+  ].join(' ')
 }
 
 /** Changes the file, all of it or nothing, durably. Comments and other users' lines stay as they are. */

@@ -62,7 +62,9 @@ test('one field of all that was found out stands on top', async () => {
 test('RFC 8601 §2.2: where nothing was found out the field says none, by the name of the server', async () => {
   await session(authResults())
     .data()
-    .expectDelivered(({ message }) => assert.match(message.headers.get('authentication-results') ?? '', /^mx\.test;\s+none$/))
+    .expectDelivered(({ message }) =>
+      assert.match(message.headers.get('authentication-results') ?? '', /^mx\.test;\s+none$/),
+    )
   assert.equal(arcFact.name, 'arc')
 })
 

@@ -11,7 +11,9 @@ export const authResultsOptions = z.strictObject({
   own: z
     .array(id)
     .default([])
-    .describe("Further ids nobody outside may use: '*.example.com' for all names below. The authserv-id itself is always among them."),
+    .describe(
+      "Further ids nobody outside may use: '*.example.com' for all names below. The authserv-id itself is always among them.",
+    ),
   remove: z
     .enum(['own', 'all'])
     .default('own')
@@ -44,7 +46,10 @@ export const authResults = definePlugin({
           arc: find(arcFact),
           dmarc: find(dmarcFact),
         }
-        return withoutForged(message, own, options.remove).withHeader(FIELD, writeAuthResults(describe(authservId, found)))
+        return withoutForged(message, own, options.remove).withHeader(
+          FIELD,
+          writeAuthResults(describe(authservId, found)),
+        )
       },
     }
   },

@@ -47,7 +47,9 @@ async function keygen(args: readonly string[], io: CommandIo): Promise<number> {
   if (isRsa && !(bits >= 1024 && bits <= 4096)) return complain(io, '--bits is from 1024 to 4096')
   const selector = values.selector ?? `${new Date().toISOString().slice(0, 10).replaceAll('-', '')}${isRsa ? 'r' : 'e'}`
   if (!isHost(selector)) return complain(io, '--selector is a name')
-  const { privateKey, publicKey } = isRsa ? generateKeyPairSync('rsa', { modulusLength: bits }) : generateKeyPairSync('ed25519')
+  const { privateKey, publicKey } = isRsa
+    ? generateKeyPairSync('rsa', { modulusLength: bits })
+    : generateKeyPairSync('ed25519')
   const name = `${selector}._domainkey.${domain}`
   const file = join(values.folder, `${name}.pem`)
   try {

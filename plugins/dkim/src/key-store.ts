@@ -57,7 +57,8 @@ export class KeyStore {
 
   async #parse({ type, name, hashAlgo }: Question, records: string[] | string[][]): Promise<ParsedKey> {
     const key = await getPublicKey(type, name, this.#limits.minBits, async () => records, { strict: true, hashAlgo })
-    if ((key.modulusLength ?? 0) > this.#limits.maxBits) throw Object.assign(new Error('RSA key too long'), { code: 'EINVALIDVAL' })
+    if ((key.modulusLength ?? 0) > this.#limits.maxBits)
+      throw Object.assign(new Error('RSA key too long'), { code: 'EINVALIDVAL' })
     return { ...key, publicKey: createPublicKey(key.publicKey) }
   }
 }

@@ -20,11 +20,18 @@ export function prepareNames(verifier: DkimVerifier, header: SignatureHeader): v
   header.parsed = { ...parsed, d: { value: 'd.example' }, s: { value: 's' }, ...hideIdentity(parsed['i'], domain) }
   verifier.prepareSignature(header)
   const identityDomain = identity.slice(identity.lastIndexOf('@') + 1)
-  Object.assign(header, { parsed, signingDomain, selector, identity }, header.identityDomain !== undefined && { identityDomain })
+  Object.assign(
+    header,
+    { parsed, signingDomain, selector, identity },
+    header.identityDomain !== undefined && { identityDomain },
+  )
 }
 
 /** `i=` in the same relation to its `d=`; one that has no domain of the DNS is left for what it is. */
-function hideIdentity(tag: { readonly value: unknown } | undefined, domain: string): { readonly i?: { readonly value: string } } {
+function hideIdentity(
+  tag: { readonly value: unknown } | undefined,
+  domain: string,
+): { readonly i?: { readonly value: string } } {
   if (typeof tag?.value !== 'string') return {}
   const at = tag.value.lastIndexOf('@')
   const name = at < 0 ? undefined : toName(tag.value.slice(at + 1).replaceAll(/\s/g, ''))

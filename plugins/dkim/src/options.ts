@@ -21,7 +21,9 @@ export const dkimOptions = z.strictObject({
   permerror: worth('The signatures cannot be verified, ever.').default('none'),
   temperror: worth('DNS failed: nobody knows.').default('none'),
   maxSignatures: z.int().min(1).max(100).default(10).describe('Signatures looked at, from the top.'),
-  maxHeader: sizeOf({ min: 1024 }).default(262_144).describe('Octets of the header section beyond which no signature is looked at.'),
+  maxHeader: sizeOf({ min: 1024 })
+    .default(262_144)
+    .describe('Octets of the header section beyond which no signature is looked at.'),
   maxFields: z.int().min(1).default(1000).describe('Header fields beyond which no signature is looked at.'),
   minBits: z.int().min(1024).default(1024).describe('Shortest RSA key, RFC 8301 §3.2.'),
   maxBits: z.int().min(4096).default(8192).describe('Longest RSA key.'),

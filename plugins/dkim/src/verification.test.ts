@@ -44,7 +44,9 @@ Joe.
 `
 
 const zone: Zone = {
-  'brisbane._domainkey.football.example.com': { TXT: ['v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='] },
+  'brisbane._domainkey.football.example.com': {
+    TXT: ['v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='],
+  },
   'test._domainkey.football.example.com': {
     TXT: [
       'v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQiY/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB',
@@ -76,8 +78,14 @@ let keys: Zone
 before(() => {
   const pair = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const edPair = generateKeyPairSync('ed25519')
-  rsa = readSigningKey(pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), { domain: 'a.example', selector: 'r' })
-  ed = readSigningKey(edPair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), { domain: 'a.example', selector: 'e' })
+  rsa = readSigningKey(pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), {
+    domain: 'a.example',
+    selector: 'r',
+  })
+  ed = readSigningKey(edPair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), {
+    domain: 'a.example',
+    selector: 'e',
+  })
   keys = {
     'r._domainkey.a.example': { TXT: [keyRecord(pair.publicKey)] },
     'e._domainkey.a.example': { TXT: [keyRecord(edPair.publicKey)] },
@@ -87,7 +95,11 @@ before(() => {
 const HEAD = 'From: joe@a.example\r\nTo: x@b.example\r\nSubject: =?utf-8?q?h=C3=A9?=\r\n\r\n'
 
 /** A message with a signature of ours on top. */
-async function signed(text = `${HEAD}Hello \r\n\r\n`, key = rsa, options: { expires?: number; headers?: string[] } = {}): Promise<string> {
+async function signed(
+  text = `${HEAD}Hello \r\n\r\n`,
+  key = rsa,
+  options: { expires?: number; headers?: string[] } = {},
+): Promise<string> {
   const message = messageFromBytes(Buffer.from(text))
   const body = new BodyHash({ canonicalization: 'relaxed' })
   for await (const chunk of message.body()) body.update(chunk)
@@ -126,7 +138,8 @@ test('a message cut at any size gives the same result', async () => {
 })
 
 test('RFC 6376 §5: what is signed here verifies, with either algorithm', async () => {
-  for (const key of [rsa, ed]) assert.deepEqual((await verify(await signed(undefined, key), { zone: keys })).results, ['pass'])
+  for (const key of [rsa, ed])
+    assert.deepEqual((await verify(await signed(undefined, key), { zone: keys })).results, ['pass'])
 })
 
 /** A key that signs in other names; `domain` may bring more tags. */
@@ -147,7 +160,10 @@ test('selectors and domains are names of the DNS, as senders have them: with und
     const zone = { [`${selector.toLowerCase()}._domainkey.${host}`]: record ?? {} }
     const { signatures } = await verify(await signed(undefined, named(selector, domain)), { zone })
     const [found] = signatures
-    assert.deepEqual([found?.result, found?.selector, found?.domain, found?.identity.toLowerCase()], ['pass', selector, host, `@${host}`])
+    assert.deepEqual(
+      [found?.result, found?.selector, found?.domain, found?.identity.toLowerCase()],
+      ['pass', selector, host, `@${host}`],
+    )
   }
 })
 
@@ -164,13 +180,20 @@ test('RFC 8616 §4: a signature with U-labels verifies by the key of the A-label
     ]) {
       const message = await signed(undefined, named(selector, octets(tags)))
       const { signatures } = await verify(Buffer.from(message, 'latin1'), { zone })
-      assert.deepEqual([signatures[0]?.result, signatures[0]?.domain], ['pass', 'xn--bnk-qla.example'], `${tags} ${signatures[0]?.comment}`)
+      assert.deepEqual(
+        [signatures[0]?.result, signatures[0]?.domain],
+        ['pass', 'xn--bnk-qla.example'],
+        `${tags} ${signatures[0]?.comment}`,
+      )
     }
 })
 
 test('RFC 6376 §6.1.1: what else is wrong with such a signature is seen as with any', async () => {
   const record = keyRecord(createPublicKey(ed.key))
-  const zone = { 's_1._domainkey.a_b.example': { TXT: [record] }, 't._domainkey.a_b.example': { TXT: [`${record}; t=s`] } }
+  const zone = {
+    's_1._domainkey.a_b.example': { TXT: [record] },
+    't._domainkey.a_b.example': { TXT: [`${record}; t=s`] },
+  }
   for (const [selector, tags, result, comment] of [
     ['s_1', 'a_b.example; i=joe@a_b.example', 'pass', undefined],
     ['s_1', 'a_b.example; i=joe=2Fx@mail.A_B.example', 'pass', undefined],
@@ -196,9 +219,13 @@ test('RFC 6376 §6.1.1: what else is wrong with such a signature is seen as with
 
 test('RFC 6376 §8.15: a field added to an oversigned name breaks the signature, a list field does not', async () => {
   const message = await signed()
-  assert.deepEqual((await verify(message.replace('To: x', 'From: evil@c.example\r\nTo: x'), { zone: keys })).results, ['fail'])
+  assert.deepEqual((await verify(message.replace('To: x', 'From: evil@c.example\r\nTo: x'), { zone: keys })).results, [
+    'fail',
+  ])
   assert.deepEqual((await verify(message.replace('To: x', 'Subject: evil\r\nTo: x'), { zone: keys })).results, ['fail'])
-  assert.deepEqual((await verify(message.replace('To: x', 'List-Id: <l.example>\r\nTo: x'), { zone: keys })).results, ['pass'])
+  assert.deepEqual((await verify(message.replace('To: x', 'List-Id: <l.example>\r\nTo: x'), { zone: keys })).results, [
+    'pass',
+  ])
   const listed = await signed(`List-Id: <l.example>\r\n${HEAD}Hello`)
   assert.deepEqual((await verify(listed.replace('<l.example>', '<m.example>'), { zone: keys })).results, ['fail'])
 })
@@ -215,12 +242,18 @@ test('RFC 6376 §6.1.2: DNS that fails is a temperror, a key that is not there o
   assert.deepEqual((await verify(message, { zone: { 'r._domainkey.a.example': 'TIMEOUT' } })).results, ['temperror'])
   assert.deepEqual((await verify(message, { zone: { 'r._domainkey.a.example': 'BUDGET' } })).results, ['temperror'])
   assert.deepEqual((await verify(message)).results, ['neutral'])
-  assert.deepEqual((await verify(message, { zone: { 'r._domainkey.a.example': { TXT: ['v=DKIM1; p='] } } })).results, ['neutral'])
-  assert.deepEqual((await verify(message, { zone: { 'r._domainkey.a.example': { TXT: ['nonsense'] } } })).results, ['neutral'])
+  assert.deepEqual((await verify(message, { zone: { 'r._domainkey.a.example': { TXT: ['v=DKIM1; p='] } } })).results, [
+    'neutral',
+  ])
+  assert.deepEqual((await verify(message, { zone: { 'r._domainkey.a.example': { TXT: ['nonsense'] } } })).results, [
+    'neutral',
+  ])
 })
 
 test('RFC 6376 §3.5: an expired signature, and one of another version or without From, are no good', async () => {
-  assert.deepEqual((await verify(await signed(undefined, rsa, { expires: NOW / 1000 - 1 }), { zone: keys })).results, ['neutral'])
+  assert.deepEqual((await verify(await signed(undefined, rsa, { expires: NOW / 1000 - 1 }), { zone: keys })).results, [
+    'neutral',
+  ])
   assert.deepEqual((await verify((await signed()).replace('v=1', 'v=2'), { zone: keys })).results, ['neutral'])
   assert.deepEqual((await verify(RFC8463.replaceAll(/from : /g, ''))).results, ['neutral', 'neutral'])
 })
@@ -238,9 +271,14 @@ test('RFC 6376 §8.2: what l= leaves unsigned is the operator’s choice', async
   hash.update(Buffer.from('Hello\r\n'))
   const message = messageFromBytes(Buffer.from(text))
   const bodyHash = `${hash.digest().toString('base64')}; l=7`
-  const value = await makeSignature(rsa, { fields: [...message.headers], bodyHash }, { headers: [], looseHeaders: [], time: NOW / 1000 })
+  const value = await makeSignature(
+    rsa,
+    { fields: [...message.headers], bodyHash },
+    { headers: [], looseHeaders: [], time: NOW / 1000 },
+  )
   const whole = `DKIM-Signature: ${value}\r\n${text}`
-  const result = async (text: string, bodyLength: string) => (await verify(text, { zone: keys, options: { bodyLength } })).signatures[0]
+  const result = async (text: string, bodyLength: string) =>
+    (await verify(text, { zone: keys, options: { bodyLength } })).signatures[0]
   assert.equal((await result(whole, 'whole'))?.result, 'pass')
   assert.equal((await result(whole, 'refuse'))?.result, 'policy')
   const longer = `${whole}Buy now\r\n`
@@ -290,11 +328,14 @@ test('a single line of 25 MB and ten signatures with their own l= are hashed in 
 test('keys are parsed once for all messages, and asked for once a message', async () => {
   const dns = zoneDns(keys)
   const store = new KeyStore({ minBits: 1024, maxBits: 4096 })
-  const get = () => store.forMessage(nodeResolver(dns)).get('DKIM', 'r._domainkey.a.example', undefined, { hashAlgo: 'sha256' })
+  const get = () =>
+    store.forMessage(nodeResolver(dns)).get('DKIM', 'r._domainkey.a.example', undefined, { hashAlgo: 'sha256' })
   assert.equal((await get()).publicKey, (await get()).publicKey)
   assert.equal(dns.questions.length, 2)
   const strict = new KeyStore({ minBits: 1024, maxBits: 1024 }).forMessage(nodeResolver(dns))
-  await assert.rejects(strict.get('DKIM', 'r._domainkey.a.example', undefined, { hashAlgo: 'sha256' }), { code: 'EINVALIDVAL' })
+  await assert.rejects(strict.get('DKIM', 'r._domainkey.a.example', undefined, { hashAlgo: 'sha256' }), {
+    code: 'EINVALIDVAL',
+  })
 })
 
 test('whatever stands in a signature field, there is a result', async () => {
@@ -324,7 +365,9 @@ test('whatever stands in a signature field, there is a result', async () => {
   )
   await fc.assert(
     fc.asyncProperty(fc.array(piece, { maxLength: 25 }), async (pieces) => {
-      const { results } = await verify(Buffer.from(`DKIM-Signature: ${pieces.join('')}\r\n${HEAD}Hello`), { zone: keys })
+      const { results } = await verify(Buffer.from(`DKIM-Signature: ${pieces.join('')}\r\n${HEAD}Hello`), {
+        zone: keys,
+      })
       assert.equal(results.length, 1)
     }),
     { numRuns: 300 },

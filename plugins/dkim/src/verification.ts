@@ -16,7 +16,10 @@ import { prepareNames } from './names.ts'
 import type { DkimOptions } from './options.ts'
 
 /** The limits among the options. */
-export type VerificationOptions = Pick<DkimOptions, 'maxSignatures' | 'maxHeader' | 'maxFields' | 'minBits' | 'bodyLength'>
+export type VerificationOptions = Pick<
+  DkimOptions,
+  'maxSignatures' | 'maxHeader' | 'maxFields' | 'minBits' | 'bodyLength'
+>
 
 /** What a verification needs. */
 export interface VerificationDeps {
@@ -32,7 +35,15 @@ const BLANK = /[ \t\r\n]{256}/
 
 const UNSIGNED: Dkim = Object.freeze({ signatures: Object.freeze([]), ignored: 0 })
 
-const RESULTS: readonly string[] = ['none', 'pass', 'fail', 'policy', 'neutral', 'temperror', 'permerror'] satisfies DkimResult[]
+const RESULTS: readonly string[] = [
+  'none',
+  'pass',
+  'fail',
+  'policy',
+  'neutral',
+  'temperror',
+  'permerror',
+] satisfies DkimResult[]
 
 /** One message's signatures. Feed it the message, then ask; key lookups begin as soon as the header section is complete. */
 export class Verification {
@@ -94,7 +105,11 @@ export class Verification {
     const looked = all.slice(0, this.#options.maxSignatures)
     if (looked.length === 0) return
     this.#ignored = all.length - looked.length
-    const verifier = new DkimVerifier({ strict: true, minBitLength: this.#options.minBits, curTime: new Date(this.#deps.now) })
+    const verifier = new DkimVerifier({
+      strict: true,
+      minBitLength: this.#options.minBits,
+      curTime: new Date(this.#deps.now),
+    })
     verifier.headers = { parsed: fields }
     verifier.keyCache = this.#deps.keys
     verifier.signatureHeaders = looked.map((field) => prepareSignature(verifier, field))
@@ -159,8 +174,9 @@ function toSignature(
     identity: status.header?.i || '',
     b: status.header?.b || '',
     comment:
-      [status.comment || undefined, partial, weak, status.testing ? 'key is for testing' : undefined].filter(Boolean).join(', ') ||
-      undefined,
+      [status.comment || undefined, partial, weak, status.testing ? 'key is for testing' : undefined]
+        .filter(Boolean)
+        .join(', ') || undefined,
     unsigned,
   }
 }
@@ -173,5 +189,8 @@ function unseen(comment: string): DkimSignature {
 /** The result that counts when there are several signatures: the best one, RFC 6376 §6.1. */
 export function overall({ signatures, ignored }: Dkim): DkimResult {
   const order: readonly DkimResult[] = ['pass', 'temperror', 'fail', 'policy', 'neutral', 'permerror']
-  return order.find((result) => signatures.some((signature) => signature.result === result)) ?? (ignored > 0 ? 'policy' : 'none')
+  return (
+    order.find((result) => signatures.some((signature) => signature.result === result)) ??
+    (ignored > 0 ? 'policy' : 'none')
+  )
 }

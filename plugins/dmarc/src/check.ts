@@ -1,7 +1,13 @@
 /** What the owner of the author's domain asks for, and whether it matters here, RFC 9989 §5.3; the evaluation is that of the npm package mailauth. */
 import type { Arc, Dkim, Dmarc, Property, Spf } from '@postroad/authres'
 import { DnsMemo, normaliseName } from '@postroad/dns'
-import { type DmarcEvaluation, type DmarcInput, type DmarcResponse, evaluateDmarc, nodeResolver } from '@postroad/mailauth'
+import {
+  type DmarcEvaluation,
+  type DmarcInput,
+  type DmarcResponse,
+  evaluateDmarc,
+  nodeResolver,
+} from '@postroad/mailauth'
 import type { Dns } from '@postroad/plugin'
 import type { Author } from './author.ts'
 import type { DmarcOptions, Trust } from './options.ts'
@@ -43,7 +49,11 @@ export class DmarcChecks {
     if (!(evaluation instanceof Promise)) return this.#conclude(evaluation, evidence, deps)
     return evaluation.then(
       (found) => this.#conclude(found, evidence, deps),
-      (error: unknown) => ({ ...NOTHING, result: 'temperror', comment: error instanceof Error ? error.message : undefined }),
+      (error: unknown) => ({
+        ...NOTHING,
+        result: 'temperror',
+        comment: error instanceof Error ? error.message : undefined,
+      }),
     )
   }
 
@@ -51,7 +61,8 @@ export class DmarcChecks {
     const key = keyOf(question)
     const known = key === undefined ? undefined : this.#memo.get(key, now)
     if (known !== undefined) return known
-    const draw = (asked: Dns) => evaluateDmarc({ ...question, resolver: nodeResolver(asked, context?.signal), strict: true })
+    const draw = (asked: Dns) =>
+      evaluateDmarc({ ...question, resolver: nodeResolver(asked, context?.signal), strict: true })
     return key === undefined ? draw(dns) : this.#memo.learn(key, { dns, now, draw })
   }
 
@@ -60,9 +71,12 @@ export class DmarcChecks {
     const doubt = hasFailed(evaluation) ? findDoubt(evidence, deps) : undefined
     const imagined = doubt === undefined ? undefined : imagine(evidence, deps)
     if (imagined === undefined) return conclude(evaluation, { evidence, deps, doubt })
-    const settle = (other: DmarcEvaluation) => conclude(evaluation, { evidence, deps, doubt: hasFailed(other) ? undefined : doubt })
+    const settle = (other: DmarcEvaluation) =>
+      conclude(evaluation, { evidence, deps, doubt: hasFailed(other) ? undefined : doubt })
     const other = this.#evaluate(questionOf(imagined), deps)
-    return other instanceof Promise ? other.then(settle, () => conclude(evaluation, { evidence, deps, doubt })) : settle(other)
+    return other instanceof Promise
+      ? other.then(settle, () => conclude(evaluation, { evidence, deps, doubt }))
+      : settle(other)
   }
 }
 
@@ -121,7 +135,14 @@ function conclude({ response, reason, authorDomains }: DmarcEvaluation, conclusi
   return response === false ? withoutAuthor(reason, authorDomains) : weigh(response, conclusion)
 }
 
-const NOTHING = { domain: '', policyDomain: undefined, policy: undefined, aligned: [], override: undefined, comment: undefined } as const
+const NOTHING = {
+  domain: '',
+  policyDomain: undefined,
+  policy: undefined,
+  aligned: [],
+  override: undefined,
+  comment: undefined,
+} as const
 
 /** RFC 9989 §5.3.1: without exactly one author domain there is nothing to ask. No domain at all is odd; several are a disguise. */
 function withoutAuthor(reason: string | undefined, domains: readonly string[] | undefined): Dmarc {
@@ -182,14 +203,27 @@ function findDoubt({ spf, dkim, arc }: DmarcEvidence, { options }: DmarcDeps): s
 function imagine(evidence: DmarcEvidence, { options }: DmarcDeps): DmarcEvidence | undefined {
   const { spf, dkim, arc } = evidence
   if (spf === undefined || dkim === undefined || (options.arc && arc?.isTemporary)) return undefined
-  const passed = <T extends { readonly result: string }>(one: T): T => (one.result === 'temperror' ? { ...one, result: 'pass' } : one)
-  return { ...evidence, spf: { ...spf, mailFrom: passed(spf.mailFrom) }, dkim: { ...dkim, signatures: dkim.signatures.map(passed) } }
+  const passed = <T extends { readonly result: string }>(one: T): T =>
+    one.result === 'temperror' ? { ...one, result: 'pass' } : one
+  return {
+    ...evidence,
+    spf: { ...spf, mailFrom: passed(spf.mailFrom) },
+    dkim: { ...dkim, signatures: dkim.signatures.map(passed) },
+  }
 }
 
 /** Local knowledge goes before the published policy, RFC 9989 §5.3. */
-function findOverride(domain: string, { spf, dkim, arc, address }: DmarcEvidence, { trust, options }: DmarcDeps): Dmarc['override'] {
-  const senders = [spf?.mailFrom, spf?.helo].filter((check) => check?.result === 'pass').map((check) => check?.domain ?? '')
-  const signers = (dkim?.signatures ?? []).filter(({ result }) => result === 'pass').map((signature) => signature.domain)
+function findOverride(
+  domain: string,
+  { spf, dkim, arc, address }: DmarcEvidence,
+  { trust, options }: DmarcDeps,
+): Dmarc['override'] {
+  const senders = [spf?.mailFrom, spf?.helo]
+    .filter((check) => check?.result === 'pass')
+    .map((check) => check?.domain ?? '')
+  const signers = (dkim?.signatures ?? [])
+    .filter(({ result }) => result === 'pass')
+    .map((signature) => signature.domain)
   if (trust.hasAddress(address) || [...senders, ...signers].some((name) => trust.hasDomain(name))) return 'forwarder'
   return options.arc && sawPass(domain, arc) ? 'arc' : undefined
 }

@@ -16,7 +16,13 @@ const services: readonly (readonly [Service<unknown>, unknown])[] = [
 ]
 
 const spf: Spf = {
-  mailFrom: { identity: 'mailfrom', result: 'pass', domain: 'sender.example', comment: undefined, explanation: undefined },
+  mailFrom: {
+    identity: 'mailfrom',
+    result: 'pass',
+    domain: 'sender.example',
+    comment: undefined,
+    explanation: undefined,
+  },
   helo: undefined,
 }
 const none: Dkim = { signatures: [], ignored: 0 }
@@ -38,7 +44,12 @@ testPlugin(
     { name: 'no policy says nothing', data: { From: 'x@sender.example' }, expect: 'accepted' },
     { name: 'DNS that fails defers', data: { From: 'x@down.example' }, expect: '4.4.3' },
     { name: 'several authors are refused', data: { From: 'x@a.example, y@b.example' }, expect: '5.6.0' },
-    { name: 'a trusted forwarder passes', data: { From: 'x@a.example' }, options: { trust: ['sender.example'] }, expect: 'accepted' },
+    {
+      name: 'a trusted forwarder passes',
+      data: { From: 'x@a.example' },
+      options: { trust: ['sender.example'] },
+      expect: 'accepted',
+    },
   ],
   { services, with: [checks()] },
 )

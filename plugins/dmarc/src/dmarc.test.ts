@@ -1,73 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Arc, type Dkim, type DkimResult, parseAuthResults, type Spf, type SpfResult } from '@postroad/authres'
-import { type Zone, zoneDns } from '@postroad/dns'
+import { type Arc, parseAuthResults } from '@postroad/authres'
+import { zoneDns } from '@postroad/dns'
 import { messageFromBytes } from '@postroad/message'
 import fc from 'fast-check'
 import addressparser from 'nodemailer/lib/addressparser'
 import { readAuthor } from './author.ts'
 import { checkDmarc, DmarcChecks } from './check.ts'
 import { judge } from './dmarc.ts'
+import { check, dkim, type Evidence, spf, zone } from './fixture.test.ts'
 import { dmarcOptions, readTrust } from './options.ts'
-
-const zone: Zone = {
-  'example.com': { A: ['192.0.2.1'] },
-  '_dmarc.example.com': { TXT: ['v=DMARC1; p=reject; sp=quarantine; np=reject; rua=mailto:d@example.com'] },
-  'sub.example.com': { A: ['192.0.2.2'] },
-  '_dmarc.strict.example': { TXT: ['v=DMARC1; p=quarantine; adkim=s; aspf=s'] },
-  '_dmarc.test.example': { TXT: ['v=DMARC1; p=reject; t=y'] },
-  '_dmarc.watch.example': { TXT: ['v=DMARC1; p=none'] },
-  '_dmarc.pct.example': { TXT: ['v=DMARC1; p=reject; pct=0'] },
-  '_dmarc.two.example': { TXT: ['v=DMARC1; p=reject', 'v=DMARC1; p=none'] },
-  '_dmarc.psd.test': { TXT: ['v=DMARC1; p=reject; psd=y'] },
-  '_dmarc.a.b.c.d.e.f.g.long.example': { TXT: ['v=DMARC1; p=quarantine'] },
-  '_dmarc.long.example': { TXT: ['v=DMARC1; p=reject'] },
-  '_dmarc.down.example': 'SERVFAIL',
-  '_dmarc.xn--bcher-kva.example': { TXT: ['v=DMARC1; p=reject'] },
-}
-
-const spf = (result: SpfResult, domain: string): Spf => ({
-  mailFrom: { identity: 'mailfrom', result, domain, comment: undefined, explanation: undefined },
-  helo: undefined,
-})
-const dkim = (...signatures: readonly (readonly [DkimResult, string])[]): Dkim => ({
-  signatures: signatures.map(([result, domain]) => ({
-    result,
-    domain,
-    selector: 's',
-    algorithm: 'rsa-sha256',
-    identity: `@${domain}`,
-    b: '',
-    comment: undefined,
-    unsigned: 0,
-  })),
-  ignored: 0,
-})
-
-interface Evidence {
-  readonly spf?: Spf | undefined
-  readonly dkim?: Dkim | undefined
-  readonly arc?: Arc
-  readonly address?: string
-  readonly trust?: readonly string[]
-  readonly zone?: Zone
-}
-
-const message = (...from: readonly string[]) => messageFromBytes(Buffer.from(`${from.map((value) => `From: ${value}\r\n`).join('')}\r\n`))
-
-async function check(from: string | readonly string[], evidence: Evidence = {}) {
-  const dns = zoneDns(evidence.zone ?? zone)
-  const all = {
-    spf: spf('none', 'elsewhere.test'),
-    dkim: dkim(),
-    arc: undefined,
-    address: '192.0.2.9',
-    ...evidence,
-    author: readAuthor(message(...[from].flat()).headers),
-  }
-  const found = await checkDmarc(all, { dns, now: 0, trust: readTrust(evidence.trust ?? []), options: { arc: true } })
-  return { ...found, questions: dns.questions }
-}
 
 test('RFC 9989 §4.10.2: SPF or DKIM must pass for a domain that is aligned', async () => {
   const cases: readonly (readonly [string, Evidence, string, readonly string[]])[] = [
@@ -84,7 +26,12 @@ test('RFC 9989 §4.10.2: SPF or DKIM must pass for a domain that is aligned', as
     ['joe@\uff45xample.com', {}, 'fail', []],
     ['joe@a_b-.example.com', { dkim: dkim(['pass', 'a_b-.example.com']) }, 'pass', ['dkim']],
     ['joe@example.com', { spf: spf('pass', 'bounce_1.example.com') }, 'pass', ['spf']],
-    ['joe@strict.example', { spf: spf('pass', 'bounce.strict.example'), dkim: dkim(['pass', 'strict.example']) }, 'pass', ['dkim']],
+    [
+      'joe@strict.example',
+      { spf: spf('pass', 'bounce.strict.example'), dkim: dkim(['pass', 'strict.example']) },
+      'pass',
+      ['dkim'],
+    ],
     ['joe@strict.example', { dkim: dkim(['pass', 'sub.strict.example']) }, 'fail', []],
   ]
   for (const [from, evidence, result, aligned] of cases) {
@@ -137,11 +84,20 @@ test('DNS that fails is a temperror, and so is a failure that a check not done m
   assert.equal((await check('joe@down.example')).result, 'temperror')
   assert.equal((await check('joe@example.com', { spf: spf('temperror', 'example.com') })).result, 'temperror')
   assert.equal((await check('joe@example.com', { dkim: dkim(['temperror', 'example.com']) })).result, 'temperror')
-  assert.equal((await check('joe@example.com', { arc: { ...sealed('pass'), trusted: undefined, isTemporary: true } })).result, 'temperror')
+  assert.equal(
+    (await check('joe@example.com', { arc: { ...sealed('pass'), trusted: undefined, isTemporary: true } })).result,
+    'temperror',
+  )
   assert.equal((await check('joe@example.com', { spf: undefined })).comment, 'SPF was not checked')
   assert.equal((await check('joe@example.com', { dkim: undefined })).comment, 'DKIM was not checked')
   assert.equal((await check('joe@example.com', { spf: undefined, dkim: dkim(['pass', 'example.com']) })).result, 'pass')
-  const evidence = { author: { fields: 1, addresses: ['a@example.com'] }, spf: undefined, dkim: undefined, arc: undefined, address: '' }
+  const evidence = {
+    author: { fields: 1, addresses: ['a@example.com'] },
+    spf: undefined,
+    dkim: undefined,
+    arc: undefined,
+    address: '',
+  }
   const broken = await checkDmarc(evidence, {
     dns: { txt: () => Promise.reject(new Error('out of order')) } as never,
     now: 0,
@@ -163,10 +119,18 @@ test('what cannot align is not waited for: a check that failed matters only wher
     ['joe@sub.example.com', down('other.example.com'), 'temperror'],
     ['joe@strict.example', down('mail.strict.example'), 'fail'],
     ['joe@strict.example', down('strict.example'), 'temperror'],
-    ['joe@example.com', { spf: spf('temperror', 'elsewhere.test'), dkim: dkim(['temperror', 'example.com']) }, 'temperror'],
+    [
+      'joe@example.com',
+      { spf: spf('temperror', 'elsewhere.test'), dkim: dkim(['temperror', 'example.com']) },
+      'temperror',
+    ],
     ['joe@example.com', { spf: spf('temperror', 'example.com'), dkim: dkim(['pass', 'example.com']) }, 'pass'],
     ['joe@example.com', { spf: spf('temperror', 'elsewhere.test'), dkim: undefined }, 'temperror'],
-    ['joe@strict.example', { spf: spf('temperror', 'x.example'), zone: { ...zone, '_dmarc.x.example': 'SERVFAIL' } }, 'fail'],
+    [
+      'joe@strict.example',
+      { spf: spf('temperror', 'x.example'), zone: { ...zone, '_dmarc.x.example': 'SERVFAIL' } },
+      'fail',
+    ],
   ]
   for (const [from, evidence, result] of cases)
     assert.equal((await check(from, evidence)).result, result, `${from} ${JSON.stringify(evidence)}`)
@@ -179,16 +143,33 @@ test('a message is not deferred where every answer would come to the same', asyn
   const doubtful = { spf: spf('temperror', 'watch.example') }
   assert.equal(await opinion('joe@watch.example', doubtful), undefined, 'p=none')
   assert.equal(await opinion('joe@watch.example', { spf: undefined }), undefined, 'p=none')
-  assert.equal(await opinion('joe@watch.example', doubtful, { monitor: 2 }), 'defer', 'but where the operator gives points')
+  assert.equal(
+    await opinion('joe@watch.example', doubtful, { monitor: 2 }),
+    'defer',
+    'but where the operator gives points',
+  )
   assert.equal(await opinion('joe@watch.example', doubtful, { pass: -1, monitor: -1, overridden: -1 }), 'suspect')
   assert.equal(await opinion('joe@example.com', { spf: spf('temperror', 'example.com') }), 'defer')
-  assert.equal(await opinion('joe@down.example', { dkim: dkim(['pass', 'down.example']) }), undefined, 'it passes, or there is no policy')
-  assert.equal(await opinion('joe@down.example', { dkim: dkim(['pass', 'mail.down.example']) }), 'defer', 'the policy may be strict')
+  assert.equal(
+    await opinion('joe@down.example', { dkim: dkim(['pass', 'down.example']) }),
+    undefined,
+    'it passes, or there is no policy',
+  )
+  assert.equal(
+    await opinion('joe@down.example', { dkim: dkim(['pass', 'mail.down.example']) }),
+    'defer',
+    'the policy may be strict',
+  )
   assert.equal(await opinion('joe@down.example', { spf: spf('pass', 'down.example') }), undefined)
   assert.equal(await opinion('joe@down.example', { trust: ['192.0.2.9'] }), undefined, 'it would be overridden')
   const lost = { 'lost.example': 'SERVFAIL' as const, '_dmarc.lost.example': 'NXDOMAIN' as const }
   const unsure = (record: string): Evidence => ({
-    zone: { '_dmarc.up.example': { TXT: [record] }, 'lost.up.example': 'SERVFAIL', '_dmarc.lost.up.example': 'NXDOMAIN', ...lost },
+    zone: {
+      '_dmarc.up.example': { TXT: [record] },
+      'lost.up.example': 'SERVFAIL',
+      '_dmarc.lost.up.example': 'NXDOMAIN',
+      ...lost,
+    },
   })
   assert.equal(await opinion('joe@lost.up.example', unsure('v=DMARC1; p=none; np=reject')), 'defer', 'it may not exist')
   assert.equal(await opinion('joe@lost.up.example', unsure('v=DMARC1; p=reject; sp=none; np=none')), undefined)
@@ -209,7 +190,10 @@ test('ARC that nobody asked for is no reason to wait', async () => {
     [true, 'temperror'],
     [false, 'fail'],
   ] as const)
-    assert.equal((await checkDmarc(evidence, { dns: zoneDns(zone), now: 0, trust: readTrust([]), options: { arc } })).result, result)
+    assert.equal(
+      (await checkDmarc(evidence, { dns: zoneDns(zone), now: 0, trust: readTrust([]), options: { arc } })).result,
+      result,
+    )
 })
 
 const sealed = (dmarc: string, from?: string): Arc => ({
@@ -219,7 +203,13 @@ const sealed = (dmarc: string, from?: string): Arc => ({
   isTemporary: false,
   trusted: {
     authservId: 'lists.example',
-    results: [{ method: 'dmarc', result: dmarc, properties: from === undefined ? [] : [{ type: 'header', name: 'from', value: from }] }],
+    results: [
+      {
+        method: 'dmarc',
+        result: dmarc,
+        properties: from === undefined ? [] : [{ type: 'header', name: 'from', value: from }],
+      },
+    ],
   },
 })
 
@@ -240,8 +230,14 @@ test('of several results of a sealer each must be a pass of this author, and wor
   assert.equal(await overrideOf('mx.test; dmarc=pass header.from=example.com'), 'arc')
   assert.equal(await overrideOf('mx.test; dmarc=pass action=none header.from=example.com'), 'arc')
   assert.equal(await overrideOf('mx.test; dmarc=pass action=none'), undefined)
-  assert.equal(await overrideOf('mx.test; dmarc=fail header.from=example.com; dmarc=pass header.from=example.com'), undefined)
-  assert.equal(await overrideOf('mx.test; dmarc=pass header.from=example.com; dmarc=pass header.from=other.test'), undefined)
+  assert.equal(
+    await overrideOf('mx.test; dmarc=fail header.from=example.com; dmarc=pass header.from=example.com'),
+    undefined,
+  )
+  assert.equal(
+    await overrideOf('mx.test; dmarc=pass header.from=example.com; dmarc=pass header.from=other.test'),
+    undefined,
+  )
 })
 
 test('trusted forwarders are known by address, network, SPF or DKIM', async () => {
@@ -250,7 +246,10 @@ test('trusted forwarders are known by address, network, SPF or DKIM', async () =
     assert.equal((await check('joe@example.com', { ...evidence, trust: [trust] })).override, 'forwarder', trust)
   for (const trust of ['192.0.2.8', '198.51.100.0/24', '2001:db8::/32', 'signer.test', '*.lists.test'])
     assert.equal((await check('joe@example.com', { ...evidence, trust: [trust] })).override, undefined, trust)
-  assert.equal((await check('joe@example.com', { trust: ['2001:db8::/32'], address: '2001:db8::7' })).override, 'forwarder')
+  assert.equal(
+    (await check('joe@example.com', { trust: ['2001:db8::/32'], address: '2001:db8::7' })).override,
+    'forwarder',
+  )
   for (const wrong of ['lists', '192.0.2.0/33', '::/129', 'a b.c', '', '*', '*.com', '*.*.*', 'a.b.c*'])
     assert.throws(() => dmarcOptions.parse({ trust: [wrong] }), wrong)
 })
@@ -265,7 +264,10 @@ test('the policy is followed unless the operator says otherwise', async () => {
     code: 550,
     disconnect: false,
   })
-  assert.deepEqual(await opinion('joe@sub.example.com'), { kind: 'quarantine', reason: 'dmarc=fail from=sub.example.com p=quarantine' })
+  assert.deepEqual(await opinion('joe@sub.example.com'), {
+    kind: 'quarantine',
+    reason: 'dmarc=fail from=sub.example.com p=quarantine',
+  })
   assert.equal(await opinion('joe@watch.example'), undefined)
   assert.deepEqual(await opinion('joe@watch.example', { monitor: 2 }), {
     kind: 'suspect',
@@ -333,20 +335,30 @@ test('whatever a From field or a record says, there is a result', async () => {
 test('RFC 5322 §3.4: a plain author is read as the parser reads it', () => {
   const atom = fc.stringMatching(/^[A-Za-z0-9_+-]{1,8}$/)
   const local = fc.array(atom, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('.'))
-  const domain = fc.array(fc.stringMatching(/^[A-Za-z0-9-]{1,8}$/), { minLength: 1, maxLength: 4 }).map((parts) => parts.join('.'))
+  const domain = fc
+    .array(fc.stringMatching(/^[A-Za-z0-9-]{1,8}$/), { minLength: 1, maxLength: 4 })
+    .map((parts) => parts.join('.'))
   const name = fc.stringMatching(/^[A-Za-z0-9_ ,.'"@<>()-]{0,12}$/)
   const shape = fc.constantFrom('', ' ', '<', ' <', '" <', '">')
   const tail = fc.constantFrom('', '>', ' >', '> ', ',', '>, b@c.example')
   fc.assert(
-    fc.property(fc.constantFrom('', '"'), name, shape, local, domain, tail, (quote, who, before, mailbox, host, after) => {
-      const value = `${quote}${who}${before}${mailbox}@${host}${after}`.trim()
-      const parsed = addressparser(value, { flatten: true }).map(({ address }) => address)
-      const { addresses } = readAuthor([{ name: 'From', value, raw: new Uint8Array() }] as never)
-      assert.deepEqual(
-        addresses,
-        parsed.filter((address) => address !== ''),
-      )
-    }),
+    fc.property(
+      fc.constantFrom('', '"'),
+      name,
+      shape,
+      local,
+      domain,
+      tail,
+      (quote, who, before, mailbox, host, after) => {
+        const value = `${quote}${who}${before}${mailbox}@${host}${after}`.trim()
+        const parsed = addressparser(value, { flatten: true }).map(({ address }) => address)
+        const { addresses } = readAuthor([{ name: 'From', value, raw: new Uint8Array() }] as never)
+        assert.deepEqual(
+          addresses,
+          parsed.filter((address) => address !== ''),
+        )
+      },
+    ),
     { numRuns: 2_000 },
   )
 })
@@ -356,7 +368,13 @@ test('what a domain asks for is found again without a question, for every author
   const checks = new DmarcChecks()
   const check = (author: string, passed: string, now: number) =>
     checks.check(
-      { author: { fields: 1, addresses: [author] }, spf: spf('pass', passed), dkim: dkim(), arc: undefined, address: '192.0.2.1' },
+      {
+        author: { fields: 1, addresses: [author] },
+        spf: spf('pass', passed),
+        dkim: dkim(),
+        arc: undefined,
+        address: '192.0.2.1',
+      },
       { dns, now, trust: readTrust([]), options: { arc: true } },
     )
   assert.equal((await check('joe@example.com', 'example.com', 0)).result, 'pass')

@@ -14,7 +14,9 @@ const trustee = z
   .string()
   .refine(
     // Not `*`, and no top-level domain: that would be trust in everybody.
-    (text) => isNetwork(text) || (isDomainPattern(text) && !/[*?][^.]*\.?$/.test(text) && text.replace(/^\*?\./, '').includes('.')),
+    (text) =>
+      isNetwork(text) ||
+      (isDomainPattern(text) && !/[*?][^.]*\.?$/.test(text) && text.replace(/^\*?\./, '').includes('.')),
     'not a domain such as "example.com", a pattern such as "*.example.com", an address, or a network such as "192.0.2.0/24"',
   )
   .meta({ grammar: 'network or domain pattern' })

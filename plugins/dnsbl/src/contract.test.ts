@@ -4,6 +4,8 @@ import { pluginContract } from '@postroad/testing'
 import { dnsbl } from './index.ts'
 
 pluginContract(dnsbl, {
-  options: { lists: [{ zone: 'bl.example' }, { zone: 'dom.example', of: 'sender' }, { zone: 'dom.example', of: 'helo' }] },
+  options: {
+    lists: [{ zone: 'bl.example' }, { zone: 'dom.example', of: 'sender' }, { zone: 'dom.example', of: 'helo' }],
+  },
   services: [[Dns, zoneDns({})]],
 })

@@ -9,7 +9,10 @@ import { dnsbl, dnsListed } from './index.ts'
 const right = { 'bl.example': {}, '2.0.0.127.bl.example': { A: ['127.0.0.2'] } } as const
 const zone = {
   ...right,
-  '7.113.0.203.bl.example': { A: ['127.0.0.2', '127.0.0.11'], TXT: ['See https://bl.example/203.0.113.7\r\nInjected: yes'] },
+  '7.113.0.203.bl.example': {
+    A: ['127.0.0.2', '127.0.0.11'],
+    TXT: ['See https://bl.example/203.0.113.7\r\nInjected: yes'],
+  },
   '1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl.example': { A: ['127.0.0.2'] },
   '2.0.0.127.wl.example': { A: ['127.0.0.2'] },
   '7.113.0.203.wl.example': { A: ['127.0.10.3'] },
@@ -33,7 +36,10 @@ test('RFC 5782 §2.1: a listed address is refused, with the list’s own words m
   await on(plugin)
     .from('203.0.113.7')
     .connect()
-    .expectRefusal('5.7.1', /\[203\.0\.113\.7\] listed by bl\.example: See https:\/\/bl\.example\/203\.0\.113\.7 {2}Injected: yes$/)
+    .expectRefusal(
+      '5.7.1',
+      /\[203\.0\.113\.7\] listed by bl\.example: See https:\/\/bl\.example\/203\.0\.113\.7 {2}Injected: yes$/,
+    )
     .from('203.0.113.8')
     .connect()
     .expectAccepted()
@@ -123,12 +129,18 @@ test('the lists a client is on are a fact', async () => {
 })
 
 test('answers outside 127.0.0.0/8, and those that mean "do not ask me", list nobody', async () => {
-  const lists = ['parked.example', 'angry.example'].map((zone) => ({ zone, action: 'reject', selfTest: false }) as const)
+  const lists = ['parked.example', 'angry.example'].map(
+    (zone) => ({ zone, action: 'reject', selfTest: false }) as const,
+  )
   await on(dnsbl({ lists })).from('203.0.113.7').connect().expectAccepted()
 })
 
 test('RFC 5782 §5: a list that lists everything, or nothing, is found out at start and left out', async () => {
-  const everything = { ...right, '1.0.0.127.bl.example': { A: ['127.0.0.2'] }, '7.113.0.203.bl.example': { A: ['127.0.0.2'] } }
+  const everything = {
+    ...right,
+    '1.0.0.127.bl.example': { A: ['127.0.0.2'] },
+    '7.113.0.203.bl.example': { A: ['127.0.0.2'] },
+  }
   const nothing = { '7.113.0.203.bl.example': { A: ['127.0.0.2'] } }
   for (const [contents, isListed] of [
     [right, false],
@@ -148,7 +160,11 @@ test('RFC 5782 §5: a list that lists everything, or nothing, is found out at st
 
 test('a list that does not answer is worth nothing, is left out after some failures, and tried again later', async () => {
   const dns = zoneDns(zone)
-  const plugin = dnsbl({ lists: [{ zone: 'dead.example', action: 'reject', selfTest: false }], failures: 2, pause: '1 min' })
+  const plugin = dnsbl({
+    lists: [{ zone: 'dead.example', action: 'reject', selfTest: false }],
+    failures: 2,
+    pause: '1 min',
+  })
   const server = await createTestServer([plugin], { services: [[Dns, dns]] })
   const attempt = () => sessionOn(server).from('203.0.113.7').connect().expectAccepted()
   for (let i = 0; i < 5; i++) await attempt()
@@ -185,7 +201,12 @@ test('private networks are not looked up', async () => {
 
 test('the commands say what the lists say', async () => {
   const rows: unknown[] = []
-  const io: CommandIo = { json: true, row: (fields) => rows.push(fields), print: () => undefined, signal: new AbortController().signal }
+  const io: CommandIo = {
+    json: true,
+    row: (fields) => rows.push(fields),
+    print: () => undefined,
+    signal: new AbortController().signal,
+  }
   const server = await createTestServer([dnsbl({ lists: [{ zone: 'bl.example' }, { zone: 'parked.example' }] })], {
     services: [[Dns, zoneDns(zone)]],
   })

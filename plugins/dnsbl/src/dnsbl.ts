@@ -74,7 +74,9 @@ export const dnsbl = definePlugin({
           async handler({ helo, envelope, session, signal, find }) {
             if (session.identity || find(allowedClient)) return
             const said = await Promise.all([
-              isExempt(session.remote.address) ? [] : askDomain({ lists: helos, what: domainName(helo.name), options, signal }),
+              isExempt(session.remote.address)
+                ? []
+                : askDomain({ lists: helos, what: domainName(helo.name), options, signal }),
               askDomain({ lists: senders, what: envelope.from?.domain, options, signal }),
             ])
             return said.flat()
@@ -137,18 +139,30 @@ async function ask({
   return { opinions: capped(opinions.flat(), options.cap), listings: hits.map(({ listing }) => listing) }
 }
 
-async function opinion(list: List, listing: Listing, { what, signal }: Pick<Asked, 'what' | 'signal'>): Promise<readonly CommandOpinion[]> {
+async function opinion(
+  list: List,
+  listing: Listing,
+  { what, signal }: Pick<Asked, 'what' | 'signal'>,
+): Promise<readonly CommandOpinion[]> {
   const { text: template, zone } = list.options
   const refuses = listing.actions.some((action) => typeof action === 'string' && action !== 'none')
   const reason = refuses && template.includes('{reason}') ? await list.reason(what, signal) : ''
-  const words: Readonly<Record<string, string>> = { what: list.options.of === 'client' ? `[${what}]` : what, zone, reason }
+  const words: Readonly<Record<string, string>> = {
+    what: list.options.of === 'client' ? `[${what}]` : what,
+    zone,
+    reason,
+  }
   const text = template.replaceAll(/\{(what|zone|reason)\}/g, (_, word: string) => words[word] ?? '')
-  return listing.actions.flatMap((action) => opinionOf(action, { text, reason: `${what} is on ${zone}: ${listing.codes.join(' ')}` }) ?? [])
+  return listing.actions.flatMap(
+    (action) => opinionOf(action, { text, reason: `${what} is on ${zone}: ${listing.codes.join(' ')}` }) ?? [],
+  )
 }
 
 /** Lists copy from each other: being on five of them is not five findings. */
 function capped(opinions: readonly CommandOpinion[], cap: number | undefined): readonly CommandOpinion[] {
   const isPoints = (opinion: CommandOpinion): opinion is Suspect => opinion.kind === 'suspect'
   const sum = opinions.filter(isPoints).reduce((total, { points }) => total + points, 0)
-  return cap === undefined || sum <= cap ? opinions : [...opinions, suspect(cap - sum, `DNS lists give ${cap} points at most`)]
+  return cap === undefined || sum <= cap
+    ? opinions
+    : [...opinions, suspect(cap - sum, `DNS lists give ${cap} points at most`)]
 }

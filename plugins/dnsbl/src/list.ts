@@ -125,7 +125,8 @@ export class List {
   async #ask(name: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
     try {
       const { records } = await this.#dns.a(name, signal)
-      if (records.some((record) => REFUSALS.test(record) || !ANSWERS.test(record))) throw new Error(`unusable answer ${records.join(' ')}`)
+      if (records.some((record) => REFUSALS.test(record) || !ANSWERS.test(record)))
+        throw new Error(`unusable answer ${records.join(' ')}`)
       this.#breaker.succeeded()
       return records
     } catch (error) {

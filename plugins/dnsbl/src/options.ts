@@ -12,7 +12,9 @@ const list = z.strictObject({
   codes: z
     .record(network, action)
     .optional()
-    .describe('By returned address or network (`127.0.0.2`, `127.0.0.8/30`); others are worth nothing. Absent: `action` for all'),
+    .describe(
+      'By returned address or network (`127.0.0.2`, `127.0.0.8/30`); others are worth nothing. Absent: `action` for all',
+    ),
   text: z
     .string()
     .default('{what} is listed by {zone}')

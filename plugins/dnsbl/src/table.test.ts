@@ -21,7 +21,12 @@ const zone = zoneDns({
 /** Stands in for `access`: every client is on its allow list. */
 const allowing = definePlugin({
   name: 'access',
-  hooks: { connect: { provides: [allowedClient], handler: ({ set }) => set(allowedClient, { pattern: 'x', reason: undefined }) } },
+  hooks: {
+    connect: {
+      provides: [allowedClient],
+      handler: ({ set }) => set(allowedClient, { pattern: 'x', reason: undefined }),
+    },
+  },
 })
 
 const bl = { zone: 'bl.example', action: 'reject' } as const
@@ -97,7 +102,12 @@ testPlugin(
       },
       expect: { accepted: true, points: 0 },
     },
-    { name: 'a client on the allow list of access is not looked up', options: { lists: [bl] }, with: [allowing()], expect: 'accepted' },
+    {
+      name: 'a client on the allow list of access is not looked up',
+      options: { lists: [bl] },
+      with: [allowing()],
+      expect: 'accepted',
+    },
   ],
   { services: [[Dns, zone]], from: '203.0.113.7' },
 )

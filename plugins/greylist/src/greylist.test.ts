@@ -120,8 +120,15 @@ test('the null reverse-path is greylisted as one sender; VERP changes nothing', 
 })
 
 test('left alone: authenticated, trusted and allowed clients, allowed and spared recipients, known domains when SPF passes', async () => {
-  const login = definePlugin({ name: 'login', hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'u' }) } } })
-  const plugin = greylist({ trusted: ['192.0.2.0/24'], trustedDomains: ['pass.example', 'fail.example'], spared: ['hurry@'] })
+  const login = definePlugin({
+    name: 'login',
+    hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'u' }) } },
+  })
+  const plugin = greylist({
+    trusted: ['192.0.2.0/24'],
+    trustedDomains: ['pass.example', 'fail.example'],
+    spared: ['hurry@'],
+  })
   await session(plugin, teller(), login())
     .from('203.0.113.1')
     .rcpt('x@mx.test')
@@ -199,7 +206,12 @@ test('the commands list and forget', async () => {
     .rcpt('y@mx.test')
     .expectRefusal('4.7.1')
   const rows: Record<string, unknown>[] = []
-  const io: CommandIo = { json: true, row: (fields) => rows.push(fields), print: () => undefined, signal: new AbortController().signal }
+  const io: CommandIo = {
+    json: true,
+    row: (fields) => rows.push(fields),
+    print: () => undefined,
+    signal: new AbortController().signal,
+  }
   const { list, forget } = server.server.commands.get('greylist') ?? {}
   await list?.run([], io)
   assert.deepEqual(rows[0], {
@@ -255,9 +267,15 @@ test('a recipient that wants no checks is spared at the message, too', async () 
 
 test('a network that tries every name is remembered no more than it may, and others still get in', async () => {
   const server = await createTestServer([greylist({ attempts: 3 })])
-  for (let i = 0; i < 10; i++) await sessionOn(server).from('203.0.113.1').mail(`a@x${i}.test`).rcpt('x@mx.test').expectRefusal('4.7.1')
+  for (let i = 0; i < 10; i++)
+    await sessionOn(server).from('203.0.113.1').mail(`a@x${i}.test`).rcpt('x@mx.test').expectRefusal('4.7.1')
   const rows: unknown[] = []
-  const io: CommandIo = { json: true, row: (fields) => rows.push(fields), print: () => undefined, signal: new AbortController().signal }
+  const io: CommandIo = {
+    json: true,
+    row: (fields) => rows.push(fields),
+    print: () => undefined,
+    signal: new AbortController().signal,
+  }
   await server.server.commands.get('greylist')?.['list']?.run([], io)
   assert.equal(rows.length, 3)
   await sessionOn(server).from('192.0.2.1').mail('a@b.test').rcpt('x@mx.test').expectRefusal('4.7.1')

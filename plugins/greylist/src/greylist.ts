@@ -96,7 +96,8 @@ export const greylist = definePlugin({
         list: {
           summary: 'Lists who waits, who came back, and which networks have earned trust',
           async run(_, io) {
-            for await (const { at, ...entry } of memory.list(io.signal)) io.row({ ...entry, at: new Date(at).toISOString() })
+            for await (const { at, ...entry } of memory.list(io.signal))
+              io.row({ ...entry, at: new Date(at).toISOString() })
           },
         },
         forget: {

@@ -62,7 +62,8 @@ export class Greylist {
       if (this.#isStale(known, now)) await this.#store.set(PREFIX.known + key, String(now), lifetime, signal)
       return 0
     }
-    const first = (await this.#store.get(PREFIX.first + key, signal)) ?? (await this.#begin(network, key, { now, signal }))
+    const first =
+      (await this.#store.get(PREFIX.first + key, signal)) ?? (await this.#begin(network, key, { now, signal }))
     const wait = Number(first) + delay - now
     if (wait > 0) return wait
     await this.#store.set(PREFIX.known + key, String(now), lifetime, signal)
@@ -71,7 +72,11 @@ export class Greylist {
   }
 
   /** Remembers a first attempt, unless its network has made too many: who tries every name there is fills no disk. */
-  async #begin(network: string, key: string, { now, signal }: { readonly now: number; readonly signal: AbortSignal }): Promise<string> {
+  async #begin(
+    network: string,
+    key: string,
+    { now, signal }: { readonly now: number; readonly signal: AbortSignal },
+  ): Promise<string> {
     const { attempts, window } = this.#options
     const count = await this.#store.increment(PREFIX.count + network, 1, window, signal)
     return count > attempts ? String(now) : this.#store.setIfAbsent(PREFIX.first + key, String(now), window, signal)
@@ -124,7 +129,9 @@ export class Greylist {
 /** Bounded whatever a stranger writes, and readable for an operator as long as it is short. */
 function tripletKey({ network, from, to }: Triplet, separator: string): string {
   const key = `${network} ${from ? path(stable(from, separator)) : '<>'} ${path(to)}`
-  return Buffer.byteLength(key) <= 500 ? key : `${network} ${createHash('sha256').update(key).digest('hex')} ${path(to).slice(-60)}`
+  return Buffer.byteLength(key) <= 500
+    ? key
+    : `${network} ${createHash('sha256').update(key).digest('hex')} ${path(to).slice(-60)}`
 }
 
 function path(address: { toString(): string }): string {

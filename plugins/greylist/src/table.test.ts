@@ -14,7 +14,13 @@ const passing = definePlugin({
       provides: [spfFact],
       handler({ envelope, set }) {
         const domain = envelope.from?.domain ?? ''
-        const mailFrom = { identity: 'mailfrom', result: 'pass', domain, comment: undefined, explanation: undefined } as const
+        const mailFrom = {
+          identity: 'mailfrom',
+          result: 'pass',
+          domain,
+          comment: undefined,
+          explanation: undefined,
+        } as const
         set(spfFact, { mailFrom, helo: undefined } satisfies Spf)
       },
     },
@@ -31,7 +37,10 @@ const rcpt = 'bob@mx.test'
 testPlugin(
   greylist,
   [
-    { name: 'RFC 6647 §2.4: a stranger has to wait', expect: { refused: '4.7.1', at: 'rcpt', text: /try again in 5 min/ } },
+    {
+      name: 'RFC 6647 §2.4: a stranger has to wait',
+      expect: { refused: '4.7.1', at: 'rcpt', text: /try again in 5 min/ },
+    },
     {
       name: 'and waits still when it comes back too early',
       earlier: [{ rcpt }],
@@ -46,8 +55,18 @@ testPlugin(
       from: '192.0.2.200',
       expect: 'accepted',
     },
-    { name: 'who comes back after the window is a stranger again', earlier: [{ rcpt }], wait: 2 * DAY + MINUTE, expect: '4.7.1' },
-    { name: 'another recipient has a wait of its own', earlier: [{ rcpt: 'eve@mx.test' }], wait: 5 * MINUTE, expect: '4.7.1' },
+    {
+      name: 'who comes back after the window is a stranger again',
+      earlier: [{ rcpt }],
+      wait: 2 * DAY + MINUTE,
+      expect: '4.7.1',
+    },
+    {
+      name: 'another recipient has a wait of its own',
+      earlier: [{ rcpt: 'eve@mx.test' }],
+      wait: 5 * MINUTE,
+      expect: '4.7.1',
+    },
     {
       name: 'a network that had its number of good messages is known as a whole',
       options: { promote: 1, spared: ['alice@mx.test'] },

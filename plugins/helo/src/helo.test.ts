@@ -96,7 +96,14 @@ test('reverse DNS is a fact for others, and worth points or a refusal', async ()
 })
 
 test('RFC 5321 §4.1.1.1: names that are none, single, unknown, ours, or another’s address', async () => {
-  const all = { syntax: 'reject', literal: 'reject', wrongLiteral: 'reject', single: 'reject', ours: 'reject', unknown: 'reject' } as const
+  const all = {
+    syntax: 'reject',
+    literal: 'reject',
+    wrongLiteral: 'reject',
+    single: 'reject',
+    ours: 'reject',
+    unknown: 'reject',
+  } as const
   const table: [string, RegExp | undefined][] = [
     ['mail.good.example', undefined],
     ['only-mx.example', undefined],
@@ -124,7 +131,10 @@ test('RFC 5321 §4.1.1.1: names that are none, single, unknown, ours, or another
 })
 
 test('HELO that is said again, after STARTTLS, counts once; that of an authenticated client does not', async () => {
-  const login = definePlugin({ name: 'login', hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'u' }) } } })
+  const login = definePlugin({
+    name: 'login',
+    hooks: { auth: { mechanisms: ['PLAIN'], handler: () => ({ name: 'u' }) } },
+  })
   const steps = () =>
     on(helo({ reverse: { none: 0 } }), login())
       .from('203.0.113.99')

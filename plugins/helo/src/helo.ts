@@ -42,7 +42,8 @@ export const helo = definePlugin({
     const isLeftAlone = ({ identity, protocol, remote }: Session) =>
       identity !== undefined || protocol === 'lmtp' || isExempt(remote.address)
     const opinionOn = (fault: Fault | undefined) =>
-      fault && opinionOf(options.name[fault.kind], { text: `HELO name refused: ${fault.text}`, reason: `HELO: ${fault.text}` })
+      fault &&
+      opinionOf(options.name[fault.kind], { text: `HELO name refused: ${fault.text}`, reason: `HELO: ${fault.text}` })
     const exists = new DnsMemo<boolean>()
     const ours = new DomainTable([hostname, ...options.ourNames].map((name) => [name, true]))
     return {
@@ -121,6 +122,10 @@ const UNKNOWN: Fault = { kind: 'unknown', text: 'no such host' }
 
 /** False only when it is certain that there is nothing. */
 async function hasRecords(name: string, dns: Dns, signal: AbortSignal): Promise<boolean> {
-  const found = await Promise.all([records(dns.a(name, signal)), records(dns.aaaa(name, signal)), records(dns.mx(name, signal))])
+  const found = await Promise.all([
+    records(dns.a(name, signal)),
+    records(dns.aaaa(name, signal)),
+    records(dns.mx(name, signal)),
+  ])
   return found.some((list) => list?.length !== 0)
 }

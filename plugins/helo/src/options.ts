@@ -23,7 +23,10 @@ export const options = z.strictObject({
     })
     .prefault({})
     .describe('What the name in HELO is worth'),
-  ourNames: z.array(domainPattern).default([]).describe('Further names that are ours; patterns such as `*.example.com`'),
+  ourNames: z
+    .array(domainPattern)
+    .default([])
+    .describe('Further names that are ours; patterns such as `*.example.com`'),
   exempt: z
     .array(network)
     .default(['127.0.0.0/8', '::1', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7', 'fe80::/10'])

@@ -22,7 +22,9 @@ export async function reverseOf(address: string, dns: Dns, signal: AbortSignal):
 }
 
 /** The records; none when there are none; undefined when nobody knows. */
-export async function records<T>(answer: Promise<{ readonly records: readonly T[] }>): Promise<readonly T[] | undefined> {
+export async function records<T>(
+  answer: Promise<{ readonly records: readonly T[] }>,
+): Promise<readonly T[] | undefined> {
   try {
     return (await answer).records
   } catch (error) {

@@ -17,7 +17,12 @@ const zone = zoneDns({
 /** Stands in for `access`: every client is on its allow list. */
 const allowing = definePlugin({
   name: 'access',
-  hooks: { connect: { provides: [allowedClient], handler: ({ set }) => set(allowedClient, { pattern: 'x', reason: undefined }) } },
+  hooks: {
+    connect: {
+      provides: [allowedClient],
+      handler: ({ set }) => set(allowedClient, { pattern: 'x', reason: undefined }),
+    },
+  },
 })
 
 const mail = 'a@client.test'
@@ -37,8 +42,18 @@ testPlugin(
       mail,
       expect: { accepted: true, points: 1.5 },
     },
-    { name: 'one that has no name is worth 1.5 points', from: '203.0.113.99', mail, expect: { accepted: true, points: 1.5 } },
-    { name: 'one whose name is made of it is worth 1 point', from: '203.0.113.3', mail, expect: { accepted: true, points: 1 } },
+    {
+      name: 'one that has no name is worth 1.5 points',
+      from: '203.0.113.99',
+      mail,
+      expect: { accepted: true, points: 1.5 },
+    },
+    {
+      name: 'one whose name is made of it is worth 1 point',
+      from: '203.0.113.3',
+      mail,
+      expect: { accepted: true, points: 1 },
+    },
     {
       name: 'RFC 7372 §3.3: reverse DNS is refused with a status of its own if the operator says so',
       from: '203.0.113.99',
@@ -46,14 +61,23 @@ testPlugin(
       rcpt: 'b@mx.test',
       expect: { refused: '5.7.25', at: 'connect' },
     },
-    { name: 'a client that says our own name is refused at HELO', helo: 'MX.test', expect: { refused: '5.7.1', at: 'helo' } },
+    {
+      name: 'a client that says our own name is refused at HELO',
+      helo: 'MX.test',
+      expect: { refused: '5.7.1', at: 'helo' },
+    },
     {
       name: 'RFC 5321 §4.1.3: an address without brackets is no literal, and worth 2 points',
       helo: '192.0.2.1',
       mail,
       expect: { accepted: true, points: 2 },
     },
-    { name: 'the literal of another address is worth 3 points', helo: '[203.0.113.9]', mail, expect: { accepted: true, points: 3 } },
+    {
+      name: 'the literal of another address is worth 3 points',
+      helo: '[203.0.113.9]',
+      mail,
+      expect: { accepted: true, points: 3 },
+    },
     {
       name: 'what DNS cannot say is worth nothing, whatever the operator says of what it can',
       from: '203.0.113.4',

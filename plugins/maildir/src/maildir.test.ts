@@ -14,7 +14,10 @@ const route = definePlugin({
   hooks: {
     route: ({ recipient }) => {
       if (recipient.local === 'other') return { via: 'elsewhere' }
-      return { via: 'maildir', ...(recipient.local === 'both' && { to: [makeAddress('a', 'mx.test'), makeAddress('b', 'mx.test')] }) }
+      return {
+        via: 'maildir',
+        ...(recipient.local === 'both' && { to: [makeAddress('a', 'mx.test'), makeAddress('b', 'mx.test')] }),
+      }
     },
   },
 })
@@ -43,7 +46,12 @@ async function mails(folder: string): Promise<string[]> {
 
 test('RFC 5321 §4.2.5: 250 is said when the message is in each mailbox', async () => {
   await withMail({}, async (server, folder) => {
-    await sessionOn(server).mail('s@client.test').rcpt('A@mx.test').rcpt('b@mx.test').data('Subject: x\n\nHi\n').expectCode(250)
+    await sessionOn(server)
+      .mail('s@client.test')
+      .rcpt('A@mx.test')
+      .rcpt('b@mx.test')
+      .data('Subject: x\n\nHi\n')
+      .expectCode(250)
     for (const name of ['a', 'b']) {
       const [text = '', ...others] = await mails(join(folder, name))
       assert.deepEqual(others, [])

@@ -49,7 +49,15 @@ export const maildir = definePlugin({
           if (!context.deliveries.every(({ route }) => route.via === via)) return undefined
           const copies = copiesOf(context)
           const { envelope, message, signal, log } = context
-          const job = { route: { via }, from: envelope.from, parameters: envelope.parameters, recipients: copies, message, signal, log }
+          const job = {
+            route: { via },
+            from: envelope.from,
+            parameters: envelope.parameters,
+            recipients: copies,
+            message,
+            signal,
+            log,
+          }
           return answerOf(context, copies, await transport.deliver(job))
         },
       },
@@ -74,7 +82,11 @@ function copiesOf({ deliveries }: QueueContext): Copy[] {
 }
 
 /** The receipt when anybody was served; else the refusal. */
-function answerOf({ deliveries, envelope }: QueueContext, copies: readonly Copy[], outcomes: readonly Outcome[]): Receipt | Reject | Defer {
+function answerOf(
+  { deliveries, envelope }: QueueContext,
+  copies: readonly Copy[],
+  outcomes: readonly Outcome[],
+): Receipt | Reject | Defer {
   const refused = new Map<Recipient, Reject | Defer>()
   for (const { recipient, kind, reply } of outcomes) {
     const owner = copies.find((copy) => copy === recipient)?.recipient
@@ -84,7 +96,10 @@ function answerOf({ deliveries, envelope }: QueueContext, copies: readonly Copy[
   const list = [...refused.values()]
   const [first] = list
   if (first !== undefined && refused.size === total) return list.find(({ kind }) => kind === 'defer') ?? first
-  return { id: envelope.id, ...(refused.size > 0 && { refused: [...refused].map(([recipient, refusal]) => ({ recipient, refusal })) }) }
+  return {
+    id: envelope.id,
+    ...(refused.size > 0 && { refused: [...refused].map(([recipient, refusal]) => ({ recipient, refusal })) }),
+  }
 }
 
 function toRefusal({ code, status, text }: Reply): Reject | Defer {

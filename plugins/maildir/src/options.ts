@@ -6,9 +6,14 @@ export const options = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('The mailboxes are `folder/<local part>/`; a relative path starts at the configuration. Default: the plugin’s own folder'),
+    .describe(
+      'The mailboxes are `folder/<local part>/`; a relative path starts at the configuration. Default: the plugin’s own folder',
+    ),
   via: z.string().min(1).default('maildir').describe('The `via` of the routes that are delivered here'),
-  byDomain: z.boolean().default(false).describe('`folder/<domain>/<local part>/`; without it all domains share their mailboxes'),
+  byDomain: z
+    .boolean()
+    .default(false)
+    .describe('`folder/<domain>/<local part>/`; without it all domains share their mailboxes'),
   create: z
     .boolean()
     .default(true)

@@ -14,7 +14,10 @@ const tls = z.strictObject({
   mode: z
     .enum(['none', 'opportunistic', 'required', 'implicit'])
     .describe('`opportunistic` falls back to the clear, `implicit` begins with the first octet'),
-  verify: z.boolean().default(false).describe('The certificate must be valid for the name; with `required` and `implicit`'),
+  verify: z
+    .boolean()
+    .default(false)
+    .describe('The certificate must be valid for the name; with `required` and `implicit`'),
   servername: z.string().optional().describe('The name, where it is not that of the host'),
   ca: z.string().optional().describe('Certificates to trust instead of the system’s, PEM text'),
 })
@@ -62,7 +65,9 @@ export const options = z.strictObject({
   waitMs: ms.default(30_000).describe('Milliseconds to wait for a connection when all are in use'),
   holdMs: ms
     .default(60_000)
-    .describe('Milliseconds a transaction is held open for a client that says nothing; it is opened again with the message'),
+    .describe(
+      'Milliseconds a transaction is held open for a client that says nothing; it is opened again with the message',
+    ),
   timeouts: timeouts.default({}).describe('Milliseconds by stage, RFC 5321 §4.5.3.2'),
 })
 

@@ -35,8 +35,15 @@ const route = definePlugin({
       const srs = { via: 'proxy', settings: { reversePath: 'SRS0=x@mx.test' } }
       if (local === 'friend') return srs
       if (local === 'split')
-        return { via: 'proxy', to: [makeAddress('a', 'mx.test')], also: [{ ...srs, to: [makeAddress('away', 'mx.test')] }] }
-      return { via: 'proxy', ...(local === 'both' && { to: [makeAddress('a', 'mx.test'), makeAddress('b', 'mx.test')] }) }
+        return {
+          via: 'proxy',
+          to: [makeAddress('a', 'mx.test')],
+          also: [{ ...srs, to: [makeAddress('away', 'mx.test')] }],
+        }
+      return {
+        via: 'proxy',
+        ...(local === 'both' && { to: [makeAddress('a', 'mx.test'), makeAddress('b', 'mx.test')] }),
+      }
     },
   },
 })
@@ -85,15 +92,18 @@ test('250 is said with what the next hop has said, after it has said it', async 
 })
 
 test('an unknown user is refused at RCPT with the next hop’s own answer', async () => {
-  await withProxy({ sink: { script: atRcpt('x', "550 5.1.1 User doesn't exist: x\u0007\u00e9") } }, async ({ sink, server }) => {
-    await sessionOn(server)
-      .rcpt('x@mx.test')
-      .expectRefusal('5.1.1', /^550 5\.1\.1 User doesn't exist: x\?\?$/)
-      .rcpt('a@mx.test')
-      .data()
-      .expectCode(250)
-    assert.deepEqual(sink.transactions[0]?.recipients, ['<a@mx.test>'])
-  })
+  await withProxy(
+    { sink: { script: atRcpt('x', "550 5.1.1 User doesn't exist: x\u0007\u00e9") } },
+    async ({ sink, server }) => {
+      await sessionOn(server)
+        .rcpt('x@mx.test')
+        .expectRefusal('5.1.1', /^550 5\.1\.1 User doesn't exist: x\?\?$/)
+        .rcpt('a@mx.test')
+        .data()
+        .expectCode(250)
+      assert.deepEqual(sink.transactions[0]?.recipients, ['<a@mx.test>'])
+    },
+  )
 })
 
 test('a refusal of the sender is heard at RCPT; 421 does not close our own connection; what is our fault is no bounce', async () => {
@@ -159,7 +169,9 @@ test('a recipient that another plugin refuses afterwards does not get the messag
     name: 'content',
     hooks: {
       message: ({ envelope }) =>
-        reject('Not for b', { for: envelope.recipients.filter((each) => each.address.local === 'b').map((each) => each.address) }),
+        reject('Not for b', {
+          for: envelope.recipients.filter((each) => each.address.local === 'b').map((each) => each.address),
+        }),
     },
   })
   await withProxy({ before: [content()], server: { protocol: 'lmtp' } }, async ({ sink, server }) => {
@@ -172,7 +184,8 @@ test('a recipient that another plugin refuses afterwards does not get the messag
 })
 
 test('RFC 2033: over LMTP each recipient has an answer of its own', async () => {
-  const script = ({ verb, argument }: SinkStep) => (verb === 'DOT' && argument.includes('<b@') ? '452 4.2.2 Full' : undefined)
+  const script = ({ verb, argument }: SinkStep) =>
+    verb === 'DOT' && argument.includes('<b@') ? '452 4.2.2 Full' : undefined
   await withProxy({ sink: { protocol: 'lmtp', script }, server: { protocol: 'lmtp' } }, async ({ server }) => {
     await sessionOn(server).rcpt('a@mx.test').rcpt('b@mx.test').data().expectReplies(250, 452)
   })
@@ -232,11 +245,17 @@ test('several next hops get their shares, and a delivery that goes elsewhere is 
   t.after(() => second.close())
   const hosts = definePlugin({
     name: 'hosts',
-    hooks: { route: ({ recipient }) => (recipient.local === 'z' ? { via: 'proxy', host: '127.0.0.1', port: second.port } : undefined) },
+    hooks: {
+      route: ({ recipient }) =>
+        recipient.local === 'z' ? { via: 'proxy', host: '127.0.0.1', port: second.port } : undefined,
+    },
   })
   await withProxy({ before: [hosts()] }, async ({ sink, server }) => {
     await sessionOn(server).rcpt('a@mx.test').rcpt('z@mx.test').data().expectCode(250)
-    assert.deepEqual([sink.transactions[0]?.recipients, second.transactions[0]?.recipients], [['<a@mx.test>'], ['<z@mx.test>']])
+    assert.deepEqual(
+      [sink.transactions[0]?.recipients, second.transactions[0]?.recipients],
+      [['<a@mx.test>'], ['<z@mx.test>']],
+    )
     await sessionOn(server).rcpt('a@mx.test').rcpt('other@mx.test').data().expectAccepted()
     assert.deepEqual([sink.transactions.length, server.delivered.length], [1, 1])
   })

@@ -61,7 +61,8 @@ export const proxy = definePlugin({
         supports: options.features,
         carries: (via) => via === options.via,
         timeout: QUEUE_TIMEOUT,
-        handler: (context) => (context.deliveries.every(({ route }) => route.via === options.via) ? passer.pass(context) : undefined),
+        handler: (context) =>
+          context.deliveries.every(({ route }) => route.via === options.via) ? passer.pass(context) : undefined,
       },
       refused: ({ hook, session }) => {
         if (AFTER_ENVELOPE.has(hook)) passer.passing.release(session.id)
@@ -77,7 +78,11 @@ const AFTER_ENVELOPE: ReadonlySet<string> = new Set(['data', 'message', 'rewrite
 
 /** What one next hop is to get of a message. */
 interface Share extends Hop {
-  readonly recipients: { readonly recipient: Recipient; readonly address: Address; readonly parameters: Recipient['parameters'] }[]
+  readonly recipients: {
+    readonly recipient: Recipient
+    readonly address: Address
+    readonly parameters: Recipient['parameters']
+  }[]
 }
 
 class Passer {
@@ -89,20 +94,34 @@ class Passer {
   constructor(options: Options, hostname: string) {
     this.#options = options
     const { maxConnections, maxTransactions, maxAgeMs, idleMs, waitMs, timeouts } = options
-    this.#pool = new Pool({ hostname, maxConnections, maxTransactions, maxAgeMs, idleMs, waitMs, timeouts: defined(timeouts) })
+    this.#pool = new Pool({
+      hostname,
+      maxConnections,
+      maxTransactions,
+      maxAgeMs,
+      idleMs,
+      waitMs,
+      timeouts: defined(timeouts),
+    })
     this.passing = new PassingTable(this.#pool, options.holdMs)
   }
 
   /** RCPT: what the next hops of it say; it is refused when one of them refuses it. */
   async ask(context: NexthopContext): Promise<Reject | Defer | undefined> {
     for (const way of waysOf(context.route)) {
-      const refusal = way.via === this.#options.via ? await this.#askAt(this.#hop(way, context.envelope), { way, context }) : undefined
+      const refusal =
+        way.via === this.#options.via
+          ? await this.#askAt(this.#hop(way, context.envelope), { way, context })
+          : undefined
       if (refusal) return refusal
     }
     return undefined
   }
 
-  async #askAt(hop: Hop, { way, context }: { readonly way: Route; readonly context: NexthopContext }): Promise<Reject | Defer | undefined> {
+  async #askAt(
+    hop: Hop,
+    { way, context }: { readonly way: Route; readonly context: NexthopContext },
+  ): Promise<Reject | Defer | undefined> {
     const { recipient, parameters, session, envelope } = context
     const relay = this.passing.relay(session.id, envelope.id, hop)
     try {
@@ -160,7 +179,10 @@ class Passer {
       const outcomes = await relay.send(job)
       const unsure = outcomes.filter((outcome) => outcome.uncertain).length
       if (unsure > 0)
-        log.warn({ target: describeTarget(target), recipients: unsure }, 'the answer to the final dot never came: there may be a duplicate')
+        log.warn(
+          { target: describeTarget(target), recipients: unsure },
+          'the answer to the final dot never came: there may be a duplicate',
+        )
       return outcomes.map((outcome) => ({ recipient: recipientOf(outcome, recipients), outcome }))
     } catch (error) {
       const refusal = this.#unavailable(context, target, error)
@@ -170,7 +192,10 @@ class Passer {
 
   #hop(route: Route, { from, parameters }: RelayOptions): Hop {
     const target = this.#target(route)
-    return { target: parameters.requireTls ? requireTls(target) : target, options: { from: reversePathOf(route, from), parameters } }
+    return {
+      target: parameters.requireTls ? requireTls(target) : target,
+      options: { from: reversePathOf(route, from), parameters },
+    }
   }
 
   #target(route: Route): Target {
@@ -193,7 +218,10 @@ class Passer {
 
   #unavailable({ log }: Pick<QueueContext, 'log'>, target: Target, error: unknown): Defer {
     if (!(error instanceof ConnectError)) throw error
-    log.warn({ target: describeTarget(target), stage: error.stage, reply: error.reply }, 'the next hop is not available')
+    log.warn(
+      { target: describeTarget(target), stage: error.stage, reply: error.reply },
+      'the next hop is not available',
+    )
     return UNAVAILABLE
   }
 }
@@ -236,5 +264,7 @@ function answerOf({ deliveries }: QueueContext, answers: readonly Answer[]): Rec
 /** Without the keys whose value is undefined. */
 function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   // `as`: exactly the keys that could be undefined are gone.
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> }
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>
+  }
 }

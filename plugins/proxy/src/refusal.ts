@@ -25,7 +25,10 @@ export function toRefusal(reply: Reply): Reject | Defer {
 }
 
 /** The next hop could not be asked; why is in the log, and no business of the client's. */
-export const UNAVAILABLE: Defer = defer('The next hop is not available, try again later', { status: '4.4.1', code: 451 })
+export const UNAVAILABLE: Defer = defer('The next hop is not available, try again later', {
+  status: '4.4.1',
+  code: 451,
+})
 
 /** One line of printable ASCII, RFC 5321 §4.2.1. */
 export function printable(text: string): string {

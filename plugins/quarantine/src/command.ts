@@ -140,9 +140,15 @@ async function releaseOne(id: string, releasing: Releasing): Promise<number> {
     const kept = await vault.get(id)
     return kept ? releaseKept(kept, releasing, AbortSignal.any([lost, releasing.io.signal])) : NO_INPUT
   })
-  if (code === NO_INPUT) releasing.io.row({ id, to: releasing.only, released: false, reply: 'not in the quarantine, or not any more' })
+  if (code === NO_INPUT)
+    releasing.io.row({ id, to: releasing.only, released: false, reply: 'not in the quarantine, or not any more' })
   if (code !== undefined) return code
-  releasing.io.row({ id, to: releasing.only, released: false, reply: 'somebody else is releasing or deleting it at this moment' })
+  releasing.io.row({
+    id,
+    to: releasing.only,
+    released: false,
+    reply: 'somebody else is releasing or deleting it at this moment',
+  })
   return FAILED
 }
 
@@ -150,12 +156,17 @@ function keyOf(id: string): string {
   return `quarantine:${id}`
 }
 
-async function releaseKept({ entry, message }: Kept, { only, io, deps, target }: Releasing, signal: AbortSignal): Promise<number> {
+async function releaseKept(
+  { entry, message }: Kept,
+  { only, io, deps, target }: Releasing,
+  signal: AbortSignal,
+): Promise<number> {
   const { vault, hostname, clock } = deps
   const recipients = entry.recipients.filter(({ address }) => only === undefined || address.toLowerCase() === only)
   if (recipients.length === 0) return NO_INPUT
   const outcomes = await release({ entry, message, recipients, target, hostname, signal })
-  for (const { recipient, isTaken, reply } of outcomes) io.row({ id: entry.id, to: recipient.address, released: isTaken, reply })
+  for (const { recipient, isTaken, reply } of outcomes)
+    io.row({ id: entry.id, to: recipient.address, released: isTaken, reply })
   const taken = new Set(outcomes.filter(({ isTaken }) => isTaken).map(({ recipient }) => recipient.address))
   const left = entry.recipients.filter(({ address }) => !taken.has(address))
   // Twice is better than never: only what the listener has taken is taken out of here.

@@ -14,7 +14,10 @@ export const options = z.strictObject({
     })
     .optional()
     .describe('Where a released message goes; without it nothing can be released'),
-  matches: z.array(globPattern).default(['*']).describe('Globs of the reasons this quarantine is for; others are left to another one'),
+  matches: z
+    .array(globPattern)
+    .default(['*'])
+    .describe('Globs of the reasons this quarantine is for; others are left to another one'),
 })
 
 export type QuarantineOptions = z.output<typeof options>

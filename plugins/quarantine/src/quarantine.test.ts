@@ -64,7 +64,10 @@ test('what is quarantined is taken, listed and shown; the rest goes on', () =>
     const { rows } = await run('list')
     assert.equal(rows.length, 1)
     const [row = {}] = rows
-    assert.deepEqual([row['from'], row['to'], row['reason'], row['subject']], ['spam@bad.test', 'a@mx.test', 'bad for the first', 'first'])
+    assert.deepEqual(
+      [row['from'], row['to'], row['reason'], row['subject']],
+      ['spam@bad.test', 'a@mx.test', 'bad for the first', 'first'],
+    )
     assert.equal((await run('list', 'A@MX')).rows.length, 1)
     assert.equal((await run('list', 'b@mx.test')).rows.length, 0)
     const shown = await run('show', String(row['id']))
@@ -78,7 +81,12 @@ test('a released message goes to the listener it is told, and out of the quarant
   const sink = await createSink()
   t.after(() => sink.close())
   await on({ release: { port: sink.port } }, async ({ server, run }) => {
-    await sessionOn(server).mail('spam@bad.test').rcpt('a@mx.test').rcpt('b@mx.test').data('Subject: all\n\n.dot\n').expectAccepted()
+    await sessionOn(server)
+      .mail('spam@bad.test')
+      .rcpt('a@mx.test')
+      .rcpt('b@mx.test')
+      .data('Subject: all\n\n.dot\n')
+      .expectAccepted()
     const id = String((await run('list')).rows[0]?.['id'])
     assert.equal((await run('release', id, '--to', 'B@mx.test')).code, 0)
     assert.equal((await run('list')).rows[0]?.['to'], 'a@mx.test')
@@ -88,7 +96,10 @@ test('a released message goes to the listener it is told, and out of the quarant
     assert.equal((await run('list')).rows.length, 0)
     assert.equal((await run('show', id)).code, 66)
     assert.deepEqual(
-      sink.transactions.map(({ from, recipients }) => [from.split(' ')[0], recipients.map((recipient) => recipient.split(' ')[0])]),
+      sink.transactions.map(({ from, recipients }) => [
+        from.split(' ')[0],
+        recipients.map((recipient) => recipient.split(' ')[0]),
+      ]),
       [
         ['<spam@bad.test>', ['<b@mx.test>']],
         ['<spam@bad.test>', ['<a@mx.test>']],
@@ -132,7 +143,8 @@ test('what the listener does not take stays; without a listener nothing is lost'
 
 test('messages are deleted by command, and when they are too old', () =>
   on({ keep: '2 d' }, async ({ server, spool, run }) => {
-    for (const name of ['a', 'b']) await sessionOn(server).rcpt(`${name}@mx.test`).data('Subject: all\n\nx\n').expectAccepted()
+    for (const name of ['a', 'b'])
+      await sessionOn(server).rcpt(`${name}@mx.test`).data('Subject: all\n\nx\n').expectAccepted()
     const [row = {}] = (await run('list', 'a@')).rows
     assert.equal((await run('delete', String(row['id']))).code, 0)
     assert.equal((await run('delete', String(row['id']), '../etc/passwd')).code, 66)

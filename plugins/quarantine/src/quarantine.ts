@@ -24,7 +24,9 @@ export const quarantine = definePlugin({
     let timer: NodeJS.Timeout | undefined
     const expire = async (): Promise<void> => {
       try {
-        const deleted = await lock.tryWith('quarantine:expire', HOUR, (lost) => vault.expire(clock.now(), AbortSignal.any([lost, signal])))
+        const deleted = await lock.tryWith('quarantine:expire', HOUR, (lost) =>
+          vault.expire(clock.now(), AbortSignal.any([lost, signal])),
+        )
         if (deleted) log.info({ deleted }, 'quarantined messages were too old')
       } catch (error) {
         if (!signal.aborted) log.warn({ error }, 'quarantined messages could not be expired')

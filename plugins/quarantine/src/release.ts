@@ -25,12 +25,27 @@ export interface Released {
 }
 
 /** Offers the message to the listener; one outcome a recipient, and no connection is an outcome, too. */
-export async function release({ entry, message, recipients, target, hostname, signal }: Release): Promise<readonly Released[]> {
+export async function release({
+  entry,
+  message,
+  recipients,
+  target,
+  hostname,
+  signal,
+}: Release): Promise<readonly Released[]> {
   const pool = new Pool({ hostname, maxConnections: 1 })
   const { path, ...where } = target
-  const to = fixedTarget({ ...defined(where), ...(path !== undefined && { path }), tls: { mode: 'none' } }, { via: target.protocol })
-  const jobs = recipients.map((recipient) => ({ recipient, address: parseAddress(recipient.address, { smtputf8: true }) }))
-  const able = jobs.flatMap(({ recipient, address }) => (address ? [{ address, parameters: recipient.parameters }] : []))
+  const to = fixedTarget(
+    { ...defined(where), ...(path !== undefined && { path }), tls: { mode: 'none' } },
+    { via: target.protocol },
+  )
+  const jobs = recipients.map((recipient) => ({
+    recipient,
+    address: parseAddress(recipient.address, { smtputf8: true }),
+  }))
+  const able = jobs.flatMap(({ recipient, address }) =>
+    address ? [{ address, parameters: recipient.parameters }] : [],
+  )
   try {
     const from = entry.from === '' ? undefined : parseAddress(entry.from, { smtputf8: true })
     const outcomes = await sendTo(pool, to, {
@@ -44,7 +59,11 @@ export async function release({ entry, message, recipients, target, hostname, si
     return recipients.map((recipient) => outcomeOf(recipient, outcomes))
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error
-    return recipients.map((recipient) => ({ recipient, isTaken: false, reply: `${error.reply.code} ${error.reply.text}` }))
+    return recipients.map((recipient) => ({
+      recipient,
+      isTaken: false,
+      reply: `${error.reply.code} ${error.reply.text}`,
+    }))
   } finally {
     await pool.close()
   }

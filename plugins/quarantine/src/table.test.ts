@@ -22,7 +22,10 @@ const picky = definePlugin({
 type Services = readonly (readonly [Service<unknown>, unknown])[]
 
 /** A spool of its own for a case, and what is known of the messages in it. */
-function kept(): { readonly services: Services; readonly metas: () => Promise<readonly Readonly<Record<string, unknown>>[]> } {
+function kept(): {
+  readonly services: Services
+  readonly metas: () => Promise<readonly Readonly<Record<string, unknown>>[]>
+} {
   const spool = memorySpool()
   const metas = async () => {
     const found: Readonly<Record<string, unknown>>[] = []
@@ -80,7 +83,11 @@ testPlugin(
       services: other.services,
       options: { matches: ['virus*'] },
       data: all,
-      expect: { accepted: true, quarantined: /^spam: all of it$/, check: async () => assert.deepEqual(await other.metas(), []) },
+      expect: {
+        accepted: true,
+        quarantined: /^spam: all of it$/,
+        check: async () => assert.deepEqual(await other.metas(), []),
+      },
     },
     {
       name: 'it is kept as long as the operator says, when the reason is among `matches`',

@@ -39,7 +39,12 @@ async function startHop() {
 test('domains whose mail goes to one provider have its limit together, and others are not held up', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-queue-'))
   const hop = await startHop()
-  const plugin = queue({ folder, minFree: 0, smtp: { port: hop.sink.port }, lanes: [{ mx: '*.mail.provider.test', concurrency: 2 }] })
+  const plugin = queue({
+    folder,
+    minFree: 0,
+    smtp: { port: hop.sink.port },
+    lanes: [{ mx: '*.mail.provider.test', concurrency: 2 }],
+  })
   const server = await createTestServer([routes(), plugin], { services: [[Dns, zoneDns(ZONE)]] })
   const until = async (holds: () => boolean): Promise<void> => {
     for (let turn = 0; !holds(); turn++) {
@@ -49,7 +54,8 @@ test('domains whose mail goes to one provider have its limit together, and other
     }
   }
   try {
-    const send = (domain: string) => sessionOn(server).mail('s@client.test').rcpt(`a@${domain}`).data('Subject: x\n\nHi\n').expectCode(250)
+    const send = (domain: string) =>
+      sessionOn(server).mail('s@client.test').rcpt(`a@${domain}`).data('Subject: x\n\nHi\n').expectCode(250)
     for (let count = 0; count < 4; count++) for (const domain of ['one.test', 'two.test']) await send(domain)
     await until(() => hop.held() === 2)
     await send('three.test')

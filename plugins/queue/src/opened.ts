@@ -59,7 +59,10 @@ export class OpenedQueue {
       keepFinished: options.keepFinished,
       now: () => clock.now(),
       onProblem: (error) =>
-        log.error({ error, code: error.code }, error.code === 'ERR_QUEUE_IO' ? 'the queue has a problem' : 'a queue entry has a problem'),
+        log.error(
+          { error, code: error.code },
+          error.code === 'ERR_QUEUE_IO' ? 'the queue has a problem' : 'a queue entry has a problem',
+        ),
     })
     return this.#store
   }

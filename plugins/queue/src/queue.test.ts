@@ -12,7 +12,9 @@ import { queue } from './queue.ts'
 const routes = definePlugin({
   name: 'test-route',
   hooks: {
-    route: ({ recipient }) => ({ via: recipient.local === 'local' ? 'maildir' : recipient.local === 'other' ? 'elsewhere' : 'smtp' }),
+    route: ({ recipient }) => ({
+      via: recipient.local === 'local' ? 'maildir' : recipient.local === 'other' ? 'elsewhere' : 'smtp',
+    }),
   },
 })
 
@@ -25,10 +27,25 @@ class NextHop implements Transport {
     return job.recipients.map((recipient): Outcome => {
       const { local } = recipient.address
       if (local === 'unknown')
-        return { recipient, kind: 'failed', reply: { code: 550, status: '5.1.1', text: 'User unknown' }, remote: 'mx.example.com' }
+        return {
+          recipient,
+          kind: 'failed',
+          reply: { code: 550, status: '5.1.1', text: 'User unknown' },
+          remote: 'mx.example.com',
+        }
       if (local === 'later')
-        return { recipient, kind: 'deferred', reply: { code: 450, status: '4.2.0', text: 'Greylisted' }, remote: 'mx.example.com' }
-      return { recipient, kind: 'delivered', reply: { code: 250, status: '2.0.0', text: 'OK' }, remote: 'mx.example.com' }
+        return {
+          recipient,
+          kind: 'deferred',
+          reply: { code: 450, status: '4.2.0', text: 'Greylisted' },
+          remote: 'mx.example.com',
+        }
+      return {
+        recipient,
+        kind: 'delivered',
+        reply: { code: 250, status: '2.0.0', text: 'OK' },
+        remote: 'mx.example.com',
+      }
     })
   }
 
@@ -93,7 +110,12 @@ async function until({ clock }: TestServer, holds: () => boolean | Promise<boole
 
 test('RFC 5321 §4.2.5: 250 is said with a queue id, and the mail arrives in its mailbox and at its next hop', async () => {
   await inWorld(async ({ server, hop, folder }) => {
-    await sessionOn(server).mail('s@client.test').rcpt('local@mx.test').rcpt('a@example.com').data('Subject: x\n\nHi\n').expectCode(250)
+    await sessionOn(server)
+      .mail('s@client.test')
+      .rcpt('local@mx.test')
+      .rcpt('a@example.com')
+      .data('Subject: x\n\nHi\n')
+      .expectCode(250)
     const mailbox = join(folder, 'mail', 'local', 'new')
     await until(server, async () => (await readdir(mailbox).catch(() => [])).length === 1 && hop.jobs.length === 1)
     const [name = ''] = await readdir(mailbox)
@@ -106,7 +128,10 @@ test('a failure comes back to the sender as a notification; the null reverse-pat
     await sessionOn(server).mail('s@client.test').rcpt('unknown@example.com').data('Subject: x\n\nHi\n').expectCode(250)
     await until(server, () => hop.jobs.length === 2)
     const [, report] = hop.jobs
-    assert.deepEqual([report?.from, report?.recipients.map(({ address }) => String(address))], [undefined, ['s@client.test']])
+    assert.deepEqual(
+      [report?.from, report?.recipients.map(({ address }) => String(address))],
+      [undefined, ['s@client.test']],
+    )
     await sessionOn(server).mail('').rcpt('unknown@example.com').data('Subject: x\n\nHi\n').expectCode(250)
     await until(server, () => hop.jobs.length === 3)
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -144,7 +169,10 @@ test('the commands list, show, hold, release, retry, bounce and delete', async (
     await until(server, () => hop.jobs.length === 2)
     await until(server, async () => (await run('list', '--state', 'scheduled')).rows.length === 1)
     assert.equal((await run('bounce', id, '--text', 'We give up')).code, 0)
-    await until(server, async () => (await run('stats')).rows[0]?.['messages'] === 0 || hop.jobs.some(({ from }) => from === undefined))
+    await until(
+      server,
+      async () => (await run('stats')).rows[0]?.['messages'] === 0 || hop.jobs.some(({ from }) => from === undefined),
+    )
     assert.match((await run('show', id)).lines.join('\n'), /cancelled \(policy\): 550 5\.7\.0 We give up/)
   })
 })
@@ -188,7 +216,9 @@ test('a message whose content is damaged can be looked at, and given up: its sen
     await sessionOn(server).mail('s@client.test').rcpt('later@example.com').data(octets).expectCode(250)
     await until(server, async () => (await run('list', '--state', 'scheduled')).rows.length === 1)
     const id = String((await run('list')).rows[0]?.['id'])
-    const [file = ''] = (await readdir(join(folder, 'queue', 'bodies'), { recursive: true })).filter((name) => name.endsWith(id))
+    const [file = ''] = (await readdir(join(folder, 'queue', 'bodies'), { recursive: true })).filter((name) =>
+      name.endsWith(id),
+    )
     await truncate(join(folder, 'queue', 'bodies', file), 1_000)
     const { code, lines } = await run('body', id)
     assert.equal(code, 1)
@@ -235,11 +265,15 @@ test('the delivery hook of another plugin is asked', async () => {
   const judge = definePlugin({
     name: 'judge',
     hooks: {
-      delivery: ({ recipients }) => (recipients.some(({ address }) => address.local === 'forbidden') ? reject('Not to them') : undefined),
+      delivery: ({ recipients }) =>
+        recipients.some(({ address }) => address.local === 'forbidden') ? reject('Not to them') : undefined,
       bounced: ({ reply, recipients }) => void told.push(`${recipients[0]?.address} ${reply.code} ${reply.text}`),
     },
   })
-  const server = await createTestServer([routes(), judge(), queue({ folder, transports: { smtp: hop }, minFree: 0 })], {})
+  const server = await createTestServer(
+    [routes(), judge(), queue({ folder, transports: { smtp: hop }, minFree: 0 })],
+    {},
+  )
   try {
     await sessionOn(server).mail('').rcpt('forbidden@example.com').data('Subject: x\n\nHi\n').expectCode(250)
     await until(server, () => told.length === 1)

@@ -41,7 +41,10 @@ export const queue = definePlugin({
           await (await opened.engine()).accept(message, source)
         },
       }),
-      folders: [...(options.folder === undefined ? [] : [{ at: 'folder', path: context.folder }]), ...transportFolders(options, resolve)],
+      folders: [
+        ...(options.folder === undefined ? [] : [{ at: 'folder', path: context.folder }]),
+        ...transportFolders(options, resolve),
+      ],
       commands: queueCommands({
         rules,
         reporter: reporterOf({ ...context, carries: transports.has }),

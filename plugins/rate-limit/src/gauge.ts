@@ -44,7 +44,8 @@ export class Gauge {
   /** Undefined when the limit does not concern the subject. */
   key(subject: Subject): string | undefined {
     const { clients, by } = this.options
-    if (clients !== 'all' && (subject.session.identity !== undefined) !== (clients === 'authenticated')) return undefined
+    if (clients !== 'all' && (subject.session.identity !== undefined) !== (clients === 'authenticated'))
+      return undefined
     return keyOf(this.name, by, subject)
   }
 
@@ -61,7 +62,8 @@ export class Gauge {
   /** Takes the cost, or a slot. */
   async take(key: string, cost: number, signal?: AbortSignal): Promise<GaugeSlot | Exceeded> {
     const { limit } = this.options
-    if ('atOnce' in limit) return (await this.#limiter.acquire(key, limit.atOnce, PLACE_TTL, signal)) ?? { retryAfterMs: FULL }
+    if ('atOnce' in limit)
+      return (await this.#limiter.acquire(key, limit.atOnce, PLACE_TTL, signal)) ?? { retryAfterMs: FULL }
     const rate = this.#rate ?? limit
     const { ok, retryAfterMs } = await this.#limiter.take(key, rate, cost, signal)
     return ok ? { release: () => this.#limiter.giveBack(key, rate, cost) } : { retryAfterMs }

@@ -14,7 +14,17 @@ export interface Subject {
 }
 
 /** The named parts. */
-export const PARTS = ['address', 'network', 'helo', 'identity', 'from', 'fromDomain', 'recipient', 'recipientDomain', 'listener'] as const
+export const PARTS = [
+  'address',
+  'network',
+  'helo',
+  'identity',
+  'from',
+  'fromDomain',
+  'recipient',
+  'recipientDomain',
+  'listener',
+] as const
 
 type NamedPart = (typeof PARTS)[number]
 /** A part, or a function of one's own; undefined: the limit does not apply. */

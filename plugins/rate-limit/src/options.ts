@@ -4,7 +4,10 @@ import { listOf, network } from '@postroad/options/zod'
 import { z } from 'zod'
 import { type KeyPart, PARTS } from './key.ts'
 
-const part = z.union([z.enum(PARTS), z.custom<Exclude<KeyPart, string>>((value) => typeof value === 'function', 'not a function')])
+const part = z.union([
+  z.enum(PARTS),
+  z.custom<Exclude<KeyPart, string>>((value) => typeof value === 'function', 'not a function'),
+])
 
 const amount = z.string().transform((text, context): Limit => {
   const limit = parseLimit(text)

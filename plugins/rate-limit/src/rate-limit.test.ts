@@ -89,7 +89,9 @@ test('what one limit refuses is charged to none, also when many come at once', a
   })
   const server = await createTestServer([limits])
   const connect = (address: string) => sessionOn(server).from(address).connect()
-  const outcomes = await Promise.allSettled(Array.from({ length: 8 }, async () => connect('192.0.2.1').expectAccepted()))
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 8 }, async () => connect('192.0.2.1').expectAccepted()),
+  )
   assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
   await connect('192.0.2.1').expectCode(421)
   for (let host = 2; host <= 10; host++) await connect(`192.0.2.${host}`).expectAccepted()
@@ -98,11 +100,20 @@ test('what one limit refuses is charged to none, also when many come at once', a
 })
 
 test('a recipient that is refused for another reason costs nothing', async () => {
-  const picky = definePlugin({ name: 'picky', hooks: { rcpt: ({ recipient }) => (recipient.local === 'no' ? reject('no') : undefined) } })
+  const picky = definePlugin({
+    name: 'picky',
+    hooks: { rcpt: ({ recipient }) => (recipient.local === 'no' ? reject('no') : undefined) },
+  })
   const steps = session(picky(), rateLimit({ limits: [{ of: 'recipients', limit: '1/h' }] }))
   for (let i = 0; i < 5; i++) steps.rcpt('no@mx.test').expectRefusal('5.7.1')
   // The same one again is no second recipient, and costs nothing either.
-  await steps.rcpt('yes@mx.test').expectAccepted().rcpt('yes@mx.test').expectAccepted().rcpt('also@mx.test').expectRefusal('4.7.28')
+  await steps
+    .rcpt('yes@mx.test')
+    .expectAccepted()
+    .rcpt('yes@mx.test')
+    .expectAccepted()
+    .rcpt('also@mx.test')
+    .expectRefusal('4.7.28')
 })
 
 test('who causes too many errors is not let in again for a while', async () => {
@@ -240,7 +251,12 @@ test('the commands show and reset', async () => {
   const server = await createTestServer([rateLimit({ limits: [{ name: 'conn', of: 'connections', limit: '1/h' }] })])
   await sessionOn(server).from('192.0.2.1').connect().expectAccepted()
   const rows: unknown[] = []
-  const io: CommandIo = { json: true, row: (fields) => rows.push(fields), print: () => undefined, signal: new AbortController().signal }
+  const io: CommandIo = {
+    json: true,
+    row: (fields) => rows.push(fields),
+    print: () => undefined,
+    signal: new AbortController().signal,
+  }
   const { list, show, reset } = server.server.commands.get('rate-limit') ?? {}
   await list?.run([], io)
   await show?.run(['conn', '192.0.2.1'], io)

@@ -49,11 +49,15 @@ export const rateLimit = definePlugin({
       ...(connections.length + errors.length > 0 && {
         connect: async ({ session, signal }) => {
           const subject = { session, helo: undefined }
-          return (await meter.look(errors, subject, signal)) ?? meter.count(connections, subject, { cost: 1, signal, keep: 'connection' })
+          return (
+            (await meter.look(errors, subject, signal)) ??
+            meter.count(connections, subject, { cost: 1, signal, keep: 'connection' })
+          )
         },
       }),
       ...(errors.length > 0 && {
-        mail: ({ session, helo, envelope, signal }) => meter.look(errors, { session, helo, from: envelope.from ?? null }, signal),
+        mail: ({ session, helo, envelope, signal }) =>
+          meter.look(errors, { session, helo, from: envelope.from ?? null }, signal),
       }),
       ...(errors.length + messages.length > 0 && {
         async refused({ session, envelope, recipient }) {
@@ -71,7 +75,11 @@ export const rateLimit = definePlugin({
       // After `route`: a recipient that is refused for another reason costs nothing here.
       ...(recipients.length > 0 && {
         nexthop: ({ session, helo, envelope, recipient, signal }) =>
-          meter.count(recipients, { session, helo, from: envelope.from ?? null, recipient }, { cost: 1, signal, envelope: envelope.id }),
+          meter.count(
+            recipients,
+            { session, helo, from: envelope.from ?? null, recipient },
+            { cost: 1, signal, envelope: envelope.id },
+          ),
       }),
       ...(marks && {
         data: {
@@ -91,12 +99,18 @@ export const rateLimit = definePlugin({
       }),
       ...(octets.length > 0 && {
         message: ({ session, helo, envelope, message, signal }) =>
-          meter.count(octets, { session, helo, from: envelope.from ?? null }, { cost: message.size, signal, envelope: envelope.id }),
+          meter.count(
+            octets,
+            { session, helo, from: envelope.from ?? null },
+            { cost: message.size, signal, envelope: envelope.id },
+          ),
       }),
       ...(options.header !== undefined && {
         rewrite({ session, envelope, message }) {
           const names = meter.exceeded(session, envelope.id)
-          return names.length === 0 || options.header === undefined ? undefined : message.withHeader(options.header, names.join(', '))
+          return names.length === 0 || options.header === undefined
+            ? undefined
+            : message.withHeader(options.header, names.join(', '))
         },
       }),
       accepted: ({ session }) => meter.endMessage(session),
@@ -110,7 +124,8 @@ export const rateLimit = definePlugin({
 function checkLimits(gauges: readonly Gauge[]): void {
   const names = new Set<string>()
   for (const { name, options, isRate } of gauges) {
-    if (names.has(name)) throw new TypeError(`rate-limit: two limits have the name "${name}": give one of them another "name"`)
+    if (names.has(name))
+      throw new TypeError(`rate-limit: two limits have the name "${name}": give one of them another "name"`)
     names.add(name)
     if (!isRate && options.of !== 'connections' && options.of !== 'messages')
       throw new TypeError(`rate-limit: ${name}: "at once" is for connections and messages`)
@@ -134,7 +149,11 @@ class Meter {
   readonly #isExempt: (address: string) => boolean
   readonly #onError: (error: unknown) => void
 
-  constructor(takings: Map<string, Takings>, isExempt: (address: string) => boolean, onError: (error: unknown) => void) {
+  constructor(
+    takings: Map<string, Takings>,
+    isExempt: (address: string) => boolean,
+    onError: (error: unknown) => void,
+  ) {
     this.#takings = takings
     this.#isExempt = isExempt
     this.#onError = onError
@@ -162,7 +181,11 @@ class Meter {
     }
   }
 
-  async #takeAll(concerned: Concerned, taken: GaugeSlot[], { subject, counting }: Act): Promise<CommandOpinion | undefined> {
+  async #takeAll(
+    concerned: Concerned,
+    taken: GaugeSlot[],
+    { subject, counting }: Act,
+  ): Promise<CommandOpinion | undefined> {
     let first: CommandOpinion | undefined
     const slots: GaugeSlot[] = []
     for (const [gauge, key] of concerned) {
@@ -218,7 +241,8 @@ class Meter {
   #exceed(gauge: Gauge, retryAfterMs: number, { subject, counting }: Act): CommandOpinion | undefined {
     if (counting.envelope !== undefined) {
       const takings = this.#of(subject.session)
-      if (takings.exceeded?.envelope !== counting.envelope) takings.exceeded = { envelope: counting.envelope, names: new Set() }
+      if (takings.exceeded?.envelope !== counting.envelope)
+        takings.exceeded = { envelope: counting.envelope, names: new Set() }
       takings.exceeded.names.add(gauge.name)
     }
     return gauge.opinion(retryAfterMs)
@@ -253,7 +277,13 @@ function commands(gauges: readonly Gauge[]) {
         for (const { name, options, action } of gauges) {
           const { limit, of, by } = options
           const amount = 'atOnce' in limit ? `${limit.atOnce} at once` : `${limit.amount} per ${limit.perMs} ms`
-          io.row({ name, of, by: by.map((part) => (typeof part === 'function' ? 'function' : part)).join(' '), limit: amount, action })
+          io.row({
+            name,
+            of,
+            by: by.map((part) => (typeof part === 'function' ? 'function' : part)).join(' '),
+            limit: amount,
+            action,
+          })
         }
       },
     },
@@ -264,7 +294,13 @@ function commands(gauges: readonly Gauge[]) {
         const gauge = find(name)
         if (!gauge) return 64
         const left = await gauge.show(values)
-        io.row({ name, key: values.join(' '), ok: left?.ok, remaining: left?.remaining, retryAfterMs: left?.retryAfterMs })
+        io.row({
+          name,
+          key: values.join(' '),
+          ok: left?.ok,
+          remaining: left?.remaining,
+          retryAfterMs: left?.retryAfterMs,
+        })
       },
     },
     reset: {

@@ -9,7 +9,9 @@ const HOUR = 3_600_000
 /** Refuses some recipients, so that there are errors to count. */
 const noNobody = definePlugin({
   name: 'no-nobody',
-  hooks: { rcpt: ({ recipient }) => (recipient.local === 'nobody' ? reject('No such user', { status: '5.1.1' }) : undefined) },
+  hooks: {
+    rcpt: ({ recipient }) => (recipient.local === 'nobody' ? reject('No such user', { status: '5.1.1' }) : undefined),
+  },
 })
 
 const broken: Limiter = { ...memoryLimiter(), take: () => Promise.reject(new Error('the limiter is out of order')) }
@@ -34,7 +36,12 @@ testPlugin(rateLimit, [
     options: { limits: [{ of: 'messages', limit: '1/h' }] },
     earlier: [{ data: 'Subject: 1\n\n1\n' }],
     data: 'Subject: 2\n\n2\n',
-    expect: { refused: '4.7.28', at: 'data', code: 451, check: ({ server }) => assert.equal(server.delivered.length, 1) },
+    expect: {
+      refused: '4.7.28',
+      at: 'data',
+      code: 451,
+      check: ({ server }) => assert.equal(server.delivered.length, 1),
+    },
   },
   {
     name: 'a bucket refills evenly: half the time is half the amount',
@@ -88,7 +95,11 @@ testPlugin(rateLimit, [
     options: { limits: [{ name: 'mails', of: 'messages', limit: '1/h', action: 'none' }], header: 'X-Exceeded' },
     earlier: [{ data: 'Subject: 1\n\n1\n' }],
     data: 'Subject: 2\n\n2\n',
-    expect: { accepted: true, facts: { 'exceeded-limits': ['mails'] }, headers: { 'X-Exceeded': 'mails', Subject: '2' } },
+    expect: {
+      accepted: true,
+      facts: { 'exceeded-limits': ['mails'] },
+      headers: { 'X-Exceeded': 'mails', Subject: '2' },
+    },
   },
   {
     name: 'a limiter that fails is worth what the operator says',

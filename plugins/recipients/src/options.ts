@@ -6,7 +6,9 @@ const http = z.strictObject({
   url: z
     .string()
     .regex(/^https?:\/\//)
-    .describe('Asked with GET; `{address}`, `{local}` and `{domain}` are filled in. 2yz: exists; 404 and 410: does not; else nobody knows'),
+    .describe(
+      'Asked with GET; `{address}`, `{local}` and `{domain}` are filled in. 2yz: exists; 404 and 410: does not; else nobody knows',
+    ),
   headers: z.record(z.string(), z.string()).default({}).describe('Header fields of the request, a key perhaps'),
 })
 

@@ -20,7 +20,8 @@ export const recipients = definePlugin({
     const { users, files, http, callout } = options
     if (!users && files.length === 0 && !http && !callout)
       throw new TypeError('recipients: needs one of "users", "files", "http" and "callout"')
-    const onError = (source: string, error: unknown) => log.warn({ source, error }, 'a source of recipients cannot be asked')
+    const onError = (source: string, error: unknown) =>
+      log.warn({ source, error }, 'a source of recipients cannot be asked')
     const sources = await openSources({ options, hostname, onError, resolve })
     const domains = new DomainTable(options.domains.map((pattern) => [pattern, true]))
     const always = new Set(options.always.map((local) => local.toLowerCase()))
@@ -31,7 +32,8 @@ export const recipients = definePlugin({
         points: false,
         timeout: 2 * options.timeout + 1_000,
         async handler({ recipient, signal, find }) {
-          if (!domains.find(recipient.domain) || always.has(recipient.local.toLowerCase()) || find(knownRecipient)) return
+          if (!domains.find(recipient.domain) || always.has(recipient.local.toLowerCase()) || find(knownRecipient))
+            return
           return opinion(await inquiry.ask(recipient, signal), options)
         },
       },
@@ -57,7 +59,8 @@ export const recipients = definePlugin({
           usage: '[address]',
           async run([address = ''], io) {
             let count = 0
-            for await (const [key] of store.entries(`${KEY}${address.toLowerCase()}`, io.signal)) if (await store.delete(key)) count++
+            for await (const [key] of store.entries(`${KEY}${address.toLowerCase()}`, io.signal))
+              if (await store.delete(key)) count++
             io.row({ forgotten: count })
           },
         },

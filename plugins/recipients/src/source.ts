@@ -54,12 +54,21 @@ function tableSource(table: () => AddressTable<boolean>): Source {
   return { isRemote: false, ask: (address) => (table().find(address) ? 'exists' : 'unknown') }
 }
 
-function httpSource({ url, headers }: NonNullable<RecipientsOptions['http']>, onError: SourceSettings['onError']): Source {
+function httpSource(
+  { url, headers }: NonNullable<RecipientsOptions['http']>,
+  onError: SourceSettings['onError'],
+): Source {
   return {
     isRemote: true,
     async ask(address, signal) {
-      const parts: Readonly<Record<string, string>> = { address: address.toString(), local: address.local, domain: address.domain }
-      const target = url.replaceAll(/\{(address|local|domain)\}/g, (_, part: string) => encodeURIComponent(parts[part] ?? ''))
+      const parts: Readonly<Record<string, string>> = {
+        address: address.toString(),
+        local: address.local,
+        domain: address.domain,
+      }
+      const target = url.replaceAll(/\{(address|local|domain)\}/g, (_, part: string) =>
+        encodeURIComponent(parts[part] ?? ''),
+      )
       try {
         const response = await fetch(target, { headers, signal, redirect: 'error' })
         await response.body?.cancel()
@@ -81,7 +90,10 @@ interface CalloutSettings {
 }
 
 /** Asks as if there were a message; the null reverse-path, so that nobody is told of it (RFC 5321 §4.5.5). */
-function calloutSource(options: NonNullable<RecipientsOptions['callout']>, { hostname, timeout, onError }: CalloutSettings): Source {
+function calloutSource(
+  options: NonNullable<RecipientsOptions['callout']>,
+  { hostname, timeout, onError }: CalloutSettings,
+): Source {
   const { protocol, host, port = protocol === 'lmtp' ? 24 : 25, path, tls } = options
   const target: Target = { protocol, host, port, ...(path !== undefined && { path }), tls: { mode: tls } }
   const pool = new Pool({

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { judge, type ServerFacts } from './durability.ts'
 
-const SAFE: ServerFacts = { version: '7.0.15', role: 'master', replicas: 0, appendonly: 'yes', appendfsync: 'always', policy: 'noeviction' }
+const SAFE: ServerFacts = {
+  version: '7.0.15',
+  role: 'master',
+  replicas: 0,
+  appendonly: 'yes',
+  appendfsync: 'always',
+  policy: 'noeviction',
+}
 
 // biome-ignore format: a table
 const CASES: readonly (readonly [string, Partial<ServerFacts>, number, RegExp | undefined])[] = [

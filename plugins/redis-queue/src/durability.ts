@@ -30,7 +30,9 @@ export async function inspect(link: RedisLink, replicas: number): Promise<Durabi
     const verdicts = found.map((facts) => judge(facts, replicas))
     const dangers = new Set(verdicts.flatMap((verdict) => verdict.dangers))
     if (link.isCluster && replicas > 0)
-      dangers.add('Redis Cluster cannot be asked for replicas: set replicas to 0, and min-replicas-to-write in its servers.')
+      dangers.add(
+        'Redis Cluster cannot be asked for replicas: set replicas to 0, and min-replicas-to-write in its servers.',
+      )
     return { dangers: [...dangers], asksDisk: !link.isCluster && verdicts.some(({ asksDisk }) => asksDisk) }
   } finally {
     client.disconnect()
@@ -43,21 +45,28 @@ export function judge(facts: ServerFacts, replicas: number): Durability {
   const dangers: string[] = []
   if (role !== 'master') dangers.push('This Redis is a replica: mail must go to the primary.')
   if (policy !== 'noeviction')
-    dangers.push(`Redis may throw out queued mail when its memory is full: set maxmemory-policy to noeviction (it is ${policy}).`)
+    dangers.push(
+      `Redis may throw out queued mail when its memory is full: set maxmemory-policy to noeviction (it is ${policy}).`,
+    )
   if (facts.replicas < replicas)
-    dangers.push(`${replicas} replicas must confirm each message and only ${facts.replicas} are connected: no mail could be taken.`)
+    dangers.push(
+      `${replicas} replicas must confirm each message and only ${facts.replicas} are connected: no mail could be taken.`,
+    )
   if (appendonly !== 'yes') dangers.push('A crash of Redis would lose acknowledged mail: set appendonly to yes.')
   const asksDisk = appendonly === 'yes' && appendfsync === 'everysec' && isAtLeast(version, 7, 2)
   // A second machine has it: then both would have to fail within the same second.
   if (appendonly === 'yes' && appendfsync !== 'always' && !asksDisk && (replicas === 0 || appendfsync === 'no'))
-    dangers.push(`A crash of Redis’s machine would lose the latest acknowledged mail: set appendfsync to always (it is ${appendfsync}).`)
+    dangers.push(
+      `A crash of Redis’s machine would lose the latest acknowledged mail: set appendfsync to always (it is ${appendfsync}).`,
+    )
   return { dangers, asksDisk }
 }
 
 async function factsOf(node: Redis): Promise<ServerFacts> {
   const info = `${await node.info('server')}\n${await node.info('replication')}`
   const field = (name: string): string => new RegExp(`^${name}:([^\\r\\n]*)`, 'm').exec(info)?.[1] ?? ''
-  const setting = async (name: string): Promise<string> => String(flat(await node.call('config', 'get', name))[1] ?? 'unknown')
+  const setting = async (name: string): Promise<string> =>
+    String(flat(await node.call('config', 'get', name))[1] ?? 'unknown')
   return {
     version: field('redis_version'),
     role: field('role'),

@@ -92,7 +92,8 @@ export class QueueNode {
     await this.store.memory.look()
     this.#answering = answerStats(this.#context.options.name, this.store)
     this.#inspecting = setInterval(() => void this.#inspect(), INSPECT_MS).unref()
-    if (this.#context.options.bodyFolder !== undefined) this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS).unref()
+    if (this.#context.options.bodyFolder !== undefined)
+      this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS).unref()
     if (this.#context.role === 'smtp') this.#beating = setInterval(() => void this.#beat(), BEAT_MS).unref()
     else this.#deliver()
   }
@@ -143,9 +144,17 @@ export class QueueNode {
   #deliver(): void {
     const store = new WakeUpStore(this.store)
     // Who knows nothing of other nodes must not guess: all limits are shared, also those nobody wrote down.
-    const limited = { slots: this.#slots, siteOf: this.rules.siteOf, isShared: () => true, closing: this.#closing.signal }
+    const limited = {
+      slots: this.#slots,
+      siteOf: this.rules.siteOf,
+      isShared: () => true,
+      closing: this.#closing.signal,
+    }
     const transports = limitedTransports(this.transports.find, limited)
-    const engine = openEngine({ ...this.#context, carries: this.transports.has }, { store, transports, rules: this.rules })
+    const engine = openEngine(
+      { ...this.#context, carries: this.transports.has },
+      { store, transports, rules: this.rules },
+    )
     this.#wakeUpStore = store
     this.#engine = engine
     engine.start()
@@ -182,7 +191,10 @@ export class QueueNode {
     const text = found.dangers.join(' ')
     this.#danger = text === '' || options.unsafe === 'warn' ? undefined : text
     if (text === '') return undefined
-    log[options.unsafe === 'warn' ? 'warn' : 'error']({ dangers: found.dangers }, 'this Redis may lose acknowledged mail')
+    log[options.unsafe === 'warn' ? 'warn' : 'error'](
+      { dangers: found.dangers },
+      'this Redis may lose acknowledged mail',
+    )
     return this.#danger === undefined ? undefined : new QueueError('ERR_QUEUE_UNSAFE', text)
   }
 }

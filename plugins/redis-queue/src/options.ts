@@ -21,13 +21,34 @@ export const options = z.strictObject({
     .enum(['refuse', 'warn'])
     .default('refuse')
     .describe('A Redis that may lose acknowledged mail: `refuse` is no start and no mail, `warn` a line in the log'),
-  replicas: z.int().nonnegative().default(0).describe('Replicas that must have a message before it is acknowledged; not with a Cluster'),
-  memoryLimit: z.number().min(0.1).max(0.95).default(0.85).describe('Part of Redis’s `maxmemory` above which mail is refused with 452'),
-  bodyFolder: z.string().min(1).optional().describe('Folder for large content, mounted on every node. Default: all content is in Redis'),
-  inlineLimit: size.default(65_536).describe('With `bodyFolder`: content up to this many octets stands in Redis all the same'),
-  minFree: size.default(268_435_456).describe('With `bodyFolder`: octets that must stay free there; below, mail is refused with 452'),
+  replicas: z
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe('Replicas that must have a message before it is acknowledged; not with a Cluster'),
+  memoryLimit: z
+    .number()
+    .min(0.1)
+    .max(0.95)
+    .default(0.85)
+    .describe('Part of Redis’s `maxmemory` above which mail is refused with 452'),
+  bodyFolder: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder for large content, mounted on every node. Default: all content is in Redis'),
+  inlineLimit: size
+    .default(65_536)
+    .describe('With `bodyFolder`: content up to this many octets stands in Redis all the same'),
+  minFree: size
+    .default(268_435_456)
+    .describe('With `bodyFolder`: octets that must stay free there; below, mail is refused with 452'),
   ...deliveryOptions,
-  keepFinished: z.int().nonnegative().default(10_000).describe('Finished messages that `postroad queue show` remembers'),
+  keepFinished: z
+    .int()
+    .nonnegative()
+    .default(10_000)
+    .describe('Finished messages that `postroad queue show` remembers'),
   ...transportOptions,
 })
 

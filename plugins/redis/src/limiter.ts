@@ -92,7 +92,13 @@ export function redisLimiter(link: RedisLink): Limiter {
   }
 }
 
-function allowance(said: { isAllowed: boolean; left: number; perUnit: number; burst: number; cost: number }): Allowance {
+function allowance(said: {
+  isAllowed: boolean
+  left: number
+  perUnit: number
+  burst: number
+  cost: number
+}): Allowance {
   const { isAllowed, perUnit, burst, cost } = said
   // A hair of tolerance: times are fractions of milliseconds in floating point.
   const left = said.left + 1e-6

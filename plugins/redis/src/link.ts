@@ -11,7 +11,8 @@ import type { RedisOptions } from './options.ts'
 /** Codes of {@link RedisAwayError}: what each means, and what to do. Part of docs/errors.md. */
 export const REDIS_ERRORS = {
   ERR_REDIS_AWAY: {
-    summary: 'Redis cannot be reached, so a command was not even sent. What a plugin does without its store is the word of its `onError`.',
+    summary:
+      'Redis cannot be reached, so a command was not even sent. What a plugin does without its store is the word of its `onError`.',
     fix: 'Look at the server and the way to it; the connection comes back by itself.',
   },
 } as const
@@ -50,14 +51,21 @@ export class Link implements RedisLink {
     this.isCluster = options.cluster !== undefined
   }
 
-  async send(command: string, args: readonly Argument[], { signal, buffers = false }: SendOptions = {}): Promise<unknown> {
+  async send(
+    command: string,
+    args: readonly Argument[],
+    { signal, buffers = false }: SendOptions = {},
+  ): Promise<unknown> {
     signal?.throwIfAborted()
     if (this.#inFlight >= this.#options.maxInFlight) throw new RedisAwayError('Too many commands wait for Redis')
     this.#inFlight++
     try {
       const client = await this.#ready(signal)
       // `as`: the types of ioredis want mutable arguments and know no union of its two clients.
-      const call = (buffers ? client.callBuffer : client.call) as (name: string, ...rest: Argument[]) => Promise<unknown>
+      const call = (buffers ? client.callBuffer : client.call) as (
+        name: string,
+        ...rest: Argument[]
+      ) => Promise<unknown>
       return await abortable(call.call(client, command, ...args), signal)
     } catch (error) {
       this.#look(error)
@@ -67,7 +75,12 @@ export class Link implements RedisLink {
     }
   }
 
-  async run(script: Script, keys: readonly string[], args: readonly Argument[], options: SendOptions = {}): Promise<unknown> {
+  async run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    options: SendOptions = {},
+  ): Promise<unknown> {
     try {
       return await this.send('evalsha', [script.sha, keys.length, ...keys, ...args], options)
     } catch (error) {

@@ -14,7 +14,12 @@ const release = script(`return redis.call('GET', KEYS[1]) == ARGV[1] and redis.c
 export function redisLock(link: RedisLink): Lock {
   return {
     async tryWith(name, ttlMs, work) {
-      const held: HeldLock = { link, key: `${link.prefix}:lock:${name}`, owner: randomUUID(), ttlMs: Math.max(1, Math.ceil(ttlMs)) }
+      const held: HeldLock = {
+        link,
+        key: `${link.prefix}:lock:${name}`,
+        owner: randomUUID(),
+        ttlMs: Math.max(1, Math.ceil(ttlMs)),
+      }
       // From before the question: the answer may have taken its time.
       const since = performance.now()
       if ((await link.send('set', [held.key, held.owner, 'NX', 'PX', held.ttlMs])) !== 'OK') return undefined

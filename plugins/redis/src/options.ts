@@ -10,7 +10,10 @@ const tls = z.union([
     ca: z.string().optional().describe('Certificates to trust instead of the system’s, PEM text'),
     cert: z.string().optional().describe('Our own, where the server asks for one'),
     key: z.string().optional(),
-    servername: z.string().optional().describe('The name in the server’s certificate, where it is not that of the host'),
+    servername: z
+      .string()
+      .optional()
+      .describe('The name in the server’s certificate, where it is not that of the host'),
   }),
 ])
 

@@ -12,7 +12,15 @@ function silentLink(answer: () => Promise<unknown>) {
     sent.push(command)
     return command === 'get' ? answer() : Promise.resolve('OK')
   }
-  const link: RedisLink = { prefix: 't', isCluster: false, deadline: 10_000, send, run: unused, scan: unused, connect: unused }
+  const link: RedisLink = {
+    prefix: 't',
+    isCluster: false,
+    deadline: 10_000,
+    send,
+    run: unused,
+    scan: unused,
+    connect: unused,
+  }
   return { link, sent }
 }
 

@@ -79,7 +79,11 @@ export class SharedDns extends Asker {
 
 function answerOf<T extends RecordType>({ records, secure, expires }: SharedAnswer): DnsAnswer<Records[T]> {
   // `as`: the key under which they were found has the type
-  return { records: records as readonly Records[T][], secure, ttl: Math.max(0, Math.floor((expires - Date.now()) / 1_000)) }
+  return {
+    records: records as readonly Records[T][],
+    secure,
+    ttl: Math.max(0, Math.floor((expires - Date.now()) / 1_000)),
+  }
 }
 
 async function patiently(reply: Promise<unknown>): Promise<unknown> {

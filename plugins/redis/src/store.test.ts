@@ -25,7 +25,9 @@ test('a prefix as a pattern matches itself and has no wildcard left, whatever it
 
 test('reconnecting begins soon and never pauses for more than two seconds, for ever', () => {
   assert.deepEqual([1, 2, 3].map(retryAfter), [50, 100, 200])
-  fc.assert(fc.property(fc.integer({ min: 1, max: 1e9 }), (times) => retryAfter(times) >= 50 && retryAfter(times) <= 2_000))
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1e9 }), (times) => retryAfter(times) >= 50 && retryAfter(times) <= 2_000),
+  )
 })
 
 test('a script is named as EVALSHA names it', () => {

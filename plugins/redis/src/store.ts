@@ -17,7 +17,8 @@ return sum
 /** A {@link Store} for every process that has the same Redis and prefix. */
 export function redisStore(link: RedisLink): Store {
   const space = `${link.prefix}:store:`
-  const expiry = (ttlMs: number | undefined): readonly (string | number)[] => (ttlMs === undefined ? [] : ['PX', wholeMs(ttlMs)])
+  const expiry = (ttlMs: number | undefined): readonly (string | number)[] =>
+    ttlMs === undefined ? [] : ['PX', wholeMs(ttlMs)]
   const get = async (key: string, signal?: AbortSignal): Promise<string | undefined> =>
     text(await link.send('get', [space + key], { signal }))
   return {
@@ -30,7 +31,9 @@ export function redisStore(link: RedisLink): Store {
       return text(await link.send('set', [space + key, value, 'NX', 'GET', ...expiry(ttlMs)], { signal })) ?? value
     },
     async increment(key, by = 1, ttlMs, signal) {
-      return Number(await link.run(increment, [space + key], [by, ttlMs === undefined ? '' : wholeMs(ttlMs)], { signal }))
+      return Number(
+        await link.run(increment, [space + key], [by, ttlMs === undefined ? '' : wholeMs(ttlMs)], { signal }),
+      )
     },
     async delete(key, signal) {
       return (await link.send('del', [space + key], { signal })) === 1

@@ -28,7 +28,15 @@ export function routeCommand(tables: () => Tables): PluginCommand {
         return NO_HOST
       }
       for (const { via, host, port, to, settings } of waysOf(answer))
-        io.row({ address: text, via, host, port, to: to?.join(' '), settings: settings && JSON.stringify(settings), by: by.join(' → ') })
+        io.row({
+          address: text,
+          via,
+          host,
+          port,
+          to: to?.join(' '),
+          settings: settings && JSON.stringify(settings),
+          by: by.join(' → '),
+        })
       return 0
     },
   }

@@ -51,13 +51,16 @@ function envelopeChecks(
   }
   if (helo) {
     const fits = anyOf(helo)
-    checks.push((_, { session }) => session.helo !== undefined && fits(domainName(session.helo.name) ?? session.helo.name))
+    checks.push(
+      (_, { session }) => session.helo !== undefined && fits(domainName(session.helo.name) ?? session.helo.name),
+    )
   }
   if (listener) checks.push((_, { session }) => listener.includes(session.listener))
   if (tls !== undefined) checks.push((_, { session }) => (session.tls !== undefined) === tls)
   if (identity !== undefined) checks.push(identityIs(identity))
   if (test) checks.push((to, { from: path, session }) => test({ recipient: to, from: path, session }))
-  for (const [path, wanted] of Object.entries(facts ?? {})) checks.push(factIs(path, Array.isArray(wanted) ? wanted : [String(wanted)]))
+  for (const [path, wanted] of Object.entries(facts ?? {}))
+    checks.push(factIs(path, Array.isArray(wanted) ? wanted : [String(wanted)]))
   return checks
 }
 
@@ -74,7 +77,10 @@ function contentChecks({ header, size, points }: Conditions): readonly ContentCh
 
 function within(
   value: number,
-  { over = Number.NEGATIVE_INFINITY, under = Number.POSITIVE_INFINITY }: { over?: number | undefined; under?: number | undefined },
+  {
+    over = Number.NEGATIVE_INFINITY,
+    under = Number.POSITIVE_INFINITY,
+  }: { over?: number | undefined; under?: number | undefined },
 ): boolean {
   return value > over && value < under
 }

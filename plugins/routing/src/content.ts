@@ -43,7 +43,8 @@ export function tagsFor(
 ): readonly TagOptions[] {
   const content = { message, points }
   const fits = ({ condition }: Rule) =>
-    condition.ofContent?.(content) && envelope.recipients.some(({ address }: Recipient) => condition.fits(address, question))
+    condition.ofContent?.(content) &&
+    envelope.recipients.some(({ address }: Recipient) => condition.fits(address, question))
   return contentRules.flatMap((rule) => (rule.tag && fits(rule) ? [rule.tag] : []))
 }
 
@@ -53,7 +54,8 @@ export function withTags(message: Message, tags: readonly TagOptions[]): Message
   for (const { header, value, subject } of tags) {
     if (header !== undefined) result = result.withoutHeader(header).withHeader(header, value)
     const present = result.headers.get('Subject') ?? ''
-    if (subject !== undefined && !present.startsWith(subject)) result = result.withReplacedHeader('Subject', `${subject}${present}`)
+    if (subject !== undefined && !present.startsWith(subject))
+      result = result.withReplacedHeader('Subject', `${subject}${present}`)
   }
   return result
 }

@@ -58,7 +58,11 @@ export async function openTable(options: TableOptions, deps: TableDeps): Promise
   return keyed(of, deps, cached(ask, options.cache, deps.clock))
 }
 
-async function fileTable(file: string, of: TableOptions['of'], { separator, onError, resolve }: TableDeps): Promise<Table> {
+async function fileTable(
+  file: string,
+  of: TableOptions['of'],
+  { separator, onError, resolve }: TableDeps,
+): Promise<Table> {
   const path = resolve(file)
   const filled = <T extends { add(pattern: string, row: Entry): void }>(text: string, table: T): Filled<T> => {
     const ways = new Map<string, string>()
@@ -116,13 +120,18 @@ function keyed(of: TableOptions['of'], { separator }: TableDeps, ask: Lookup): T
 }
 
 function read(key: string, value: unknown): Row | undefined {
-  return value === undefined || value === null || value === '' ? undefined : { key, target: readTarget(value), detail: undefined }
+  return value === undefined || value === null || value === ''
+    ? undefined
+    : { key, target: readTarget(value), detail: undefined }
 }
 
 function httpLookup(url: string): Lookup {
   return async (key, signal) => {
     const within = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)])
-    const response = await fetch(url.replaceAll('{key}', encodeURIComponent(key)), { signal: within, redirect: 'error' })
+    const response = await fetch(url.replaceAll('{key}', encodeURIComponent(key)), {
+      signal: within,
+      redirect: 'error',
+    })
     if (response.status === 404) {
       await response.body?.cancel()
       return undefined

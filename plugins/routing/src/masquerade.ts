@@ -36,7 +36,11 @@ export function masqueradeField(value: string, domains: DomainTable<string>): st
 }
 
 /** Index of what closes; the end when nothing does. */
-function closing(value: string, start: number, { open, close }: { readonly open: string; readonly close: string }): number {
+function closing(
+  value: string,
+  start: number,
+  { open, close }: { readonly open: string; readonly close: string },
+): number {
   let depth = 1
   for (let i = start + 1; i < value.length; i++) {
     if (value[i] === '\\') i++

@@ -1,5 +1,15 @@
 /** What an operator may say to `routing`. */
-import { addressPattern, DAY, domainPattern, duration, durationOf, listOf, network, size, stringList } from '@postroad/options/zod'
+import {
+  addressPattern,
+  DAY,
+  domainPattern,
+  duration,
+  durationOf,
+  listOf,
+  network,
+  size,
+  stringList,
+} from '@postroad/options/zod'
 import type { Address, Session } from '@postroad/plugin'
 import { z } from 'zod'
 
@@ -18,8 +28,13 @@ export const target = z.strictObject({
   ...where,
   to: stringList
     .optional()
-    .describe('Address or addresses in place of the recipient; `{local}`, `{domain}` and `{detail}` stand for its parts'),
-  users: z.array(z.string()).optional().describe('Local parts that exist; others are refused with 550 5.1.1. Absent: all exist'),
+    .describe(
+      'Address or addresses in place of the recipient; `{local}`, `{domain}` and `{detail}` stand for its parts',
+    ),
+  users: z
+    .array(z.string())
+    .optional()
+    .describe('Local parts that exist; others are refused with 550 5.1.1. Absent: all exist'),
   catchAll: z.string().optional().describe('Address that takes what is for none of `users`'),
 })
 
@@ -39,7 +54,10 @@ const match = z.strictObject({
   network: listOf(network).optional().describe('Networks of the client, CIDR'),
   helo: stringList.optional().describe('Globs of the name in HELO'),
   listener: stringList.optional().describe('Names of listeners'),
-  identity: z.union([z.boolean(), stringList]).optional().describe('Whether the client is authenticated, or globs of its name'),
+  identity: z
+    .union([z.boolean(), stringList])
+    .optional()
+    .describe('Whether the client is authenticated, or globs of its name'),
   tls: z.boolean().optional().describe('Whether the session is encrypted'),
   facts: z
     .record(z.string(), z.union([stringList, z.number(), z.boolean()]))
@@ -82,8 +100,13 @@ const rule = z.strictObject({
   to: stringList.optional().describe('Address or addresses in place of the recipient'),
   refuse: z.union([z.string(), refusal]).optional().describe('Text of a refusal (5.7.1), or text and enhanced status'),
   discard: z.boolean().optional().describe('Take it and drop it'),
-  hold: z.string().optional().describe('Quarantine it for this reason. Without `via` and `to` later rules say where it goes'),
-  copy: stringList.optional().describe('Addresses that get it, too. Without `via` and `to` later rules say where it goes'),
+  hold: z
+    .string()
+    .optional()
+    .describe('Quarantine it for this reason. Without `via` and `to` later rules say where it goes'),
+  copy: stringList
+    .optional()
+    .describe('Addresses that get it, too. Without `via` and `to` later rules say where it goes'),
   tag: tag.optional().describe('Mark the message; only with `header`, `size` or `points` in `match`'),
 })
 
@@ -125,12 +148,19 @@ export const options = z.strictObject({
     .record(addressPattern, z.union([stringList, target]))
     .default({})
     .describe('By address pattern: addresses in place of it, or where it goes'),
-  tables: z.array(table).default([]).describe('More of `addresses` and `domains`, from elsewhere; asked in order, after those here'),
+  tables: z
+    .array(table)
+    .default([])
+    .describe('More of `addresses` and `domains`, from elsewhere; asked in order, after those here'),
   domains: z.record(domainPattern, target).default({}).describe('Our domains, and where their mail goes'),
-  relay: relay.optional().describe('Who may send to anywhere, and how it gets there; also how aliases to other domains go'),
+  relay: relay
+    .optional()
+    .describe('Who may send to anywhere, and how it gets there; also how aliases to other domains go'),
   srs: srs
     .optional()
-    .describe('Sender Rewriting Scheme: what an alias sends on to other domains gets a reverse-path of ours, so that SPF passes'),
+    .describe(
+      'Sender Rewriting Scheme: what an alias sends on to other domains gets a reverse-path of ours, so that SPF passes',
+    ),
   masquerade: z
     .record(domainPattern, z.string())
     .default({})

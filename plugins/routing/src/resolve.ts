@@ -47,7 +47,10 @@ function* steps(tables: Tables, recipient: Address, question: Question): Steps<R
   const bounced = tables.srs?.decode(recipient, tables.now())
   if (bounced === 'forged') return { answer: FORGED, by: ['srs'] }
   // What was sent on from here comes back with the null reverse-path, RFC 5321 §6.1; anything else is abuse of the address.
-  if (bounced) return question.from ? { answer: FORGED, by: ['srs'] } : yield* new Resolution(tables, question).outOrHome(bounced, ['srs'])
+  if (bounced)
+    return question.from
+      ? { answer: FORGED, by: ['srs'] }
+      : yield* new Resolution(tables, question).outOrHome(bounced, ['srs'])
   const outcome = yield* new Resolution(tables, question).lookUp(recipient, [], 0)
   if (outcome) return outcome
   if (!tables.mayRelay(question.session)) return undefined
@@ -90,7 +93,8 @@ class Resolution {
       hold ??= rule.hold
       copies.push(...rule.copy)
       if (!rule.action) continue
-      const decided: RoutingAnswer = 'kind' in rule.action ? { answer: rule.action, by } : yield* this.#follow(rule.action, step)
+      const decided: RoutingAnswer =
+        'kind' in rule.action ? { answer: rule.action, by } : yield* this.#follow(rule.action, step)
       return yield* this.#add(decided, { hold, copies, step })
     }
     const found = yield* this.#inTables(step)
@@ -101,10 +105,20 @@ class Resolution {
     const { recipient, by } = step
     const { addresses, tables } = this.#tables
     const found = addresses.find(recipient)
-    if (found) return yield* this.#follow(found.value, { ...step, by: [...by, `addresses["${found.pattern}"]`], detail: found.detail })
+    if (found)
+      return yield* this.#follow(found.value, {
+        ...step,
+        by: [...by, `addresses["${found.pattern}"]`],
+        detail: found.detail,
+      })
     for (const [index, table] of tables.entries()) {
       const row = table.of === 'addresses' ? yield* wait(table.find(recipient, this.#question.context)) : undefined
-      if (row) return yield* this.#follow(row.target, { ...step, by: [...by, `tables[${index}]["${row.key}"]`], detail: row.detail })
+      if (row)
+        return yield* this.#follow(row.target, {
+          ...step,
+          by: [...by, `tables[${index}]["${row.key}"]`],
+          detail: row.detail,
+        })
     }
     if (recipient.domain === '') return yield* this.#postmaster(step)
     const own = yield* this.#domainOf(step)
@@ -193,7 +207,10 @@ class Resolution {
     { hold, copies, step }: { hold: string | undefined; copies: readonly string[]; step: Step },
   ): Steps<RoutingAnswer> {
     if ('kind' in outcome.answer) return outcome
-    const held = hold === undefined ? outcome.answer : Object.freeze({ ...outcome.answer, settings: { ...outcome.answer.settings, hold } })
+    const held =
+      hold === undefined
+        ? outcome.answer
+        : Object.freeze({ ...outcome.answer, settings: { ...outcome.answer.settings, hold } })
     if (copies.length === 0) return { ...outcome, answer: held }
     const outcomes = [forAddress({ ...outcome, answer: held }, step.recipient)]
     for (const copy of copies) outcomes.push(yield* this.#next(copy, step))
@@ -210,7 +227,9 @@ function forAddress(outcome: RoutingAnswer, to: Address): RoutingAnswer {
 /** All ways of the members; those that do not exist are left out, unless it is all of them. What is only half known is not taken. */
 function merge(outcomes: readonly RoutingAnswer[]): RoutingAnswer {
   const by = [...new Set(outcomes.flatMap((outcome) => outcome.by))]
-  const fatal = outcomes.find(({ answer }) => answer === LOOP || answer === TOO_MANY || ('kind' in answer && answer.kind === 'defer'))
+  const fatal = outcomes.find(
+    ({ answer }) => answer === LOOP || answer === TOO_MANY || ('kind' in answer && answer.kind === 'defer'),
+  )
   if (fatal) return { answer: fatal.answer, by }
   const [first, ...also] = waysTogether(outcomes.flatMap(({ answer }) => ('kind' in answer ? [] : waysOf(answer))))
   if (first) return { answer: also.length === 0 ? first : Object.freeze({ ...first, also }), by }
@@ -261,7 +280,11 @@ function withReversePath(route: Route, from: Address): Route {
 
 /** Undefined when what a stranger wrote makes no address of the template: then it is nobody's. */
 function fill(template: string, { recipient, detail }: Step): Address | undefined {
-  const parts: Readonly<Record<string, string>> = { local: recipient.local, domain: recipient.domain, detail: detail ?? '' }
+  const parts: Readonly<Record<string, string>> = {
+    local: recipient.local,
+    domain: recipient.domain,
+    detail: detail ?? '',
+  }
   const filled = (text: string) => text.replaceAll(/\{(local|domain|detail)\}/g, (_, part: string) => parts[part] ?? '')
   const at = template.lastIndexOf('@')
   // Filled in and then parsed, a quoted local part could bring a domain of its own.

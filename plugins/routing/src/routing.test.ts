@@ -109,7 +109,8 @@ test('an alias whose addresses go different ways, within a domain too, is one re
     },
     domains: { 'example.com': { via: 'maildir', users: ['alice', 'bob'] } },
   })
-  const ways = (deliveries: readonly Delivery[]) => deliveries.map(({ route }) => `${route.via}: ${route.to?.join(' ')}`)
+  const ways = (deliveries: readonly Delivery[]) =>
+    deliveries.map(({ route }) => `${route.via}: ${route.to?.join(' ')}`)
   await session(plugin)
     .mail('a@b.test')
     .rcpt('mixed@example.com')
@@ -126,7 +127,10 @@ test('an alias whose addresses go different ways, within a domain too, is one re
 
 test('an alias with itself among its addresses keeps its mailbox, also where the domain is in a table', async () => {
   const lookup = (key: string) => (key === 'hosted.test' ? 'maildir' : undefined)
-  const plugin = routing({ addresses: { 'own@hosted.test': ['own@hosted.test', 'x@away.test'] }, tables: [{ of: 'domains', lookup }] })
+  const plugin = routing({
+    addresses: { 'own@hosted.test': ['own@hosted.test', 'x@away.test'] },
+    tables: [{ of: 'domains', lookup }],
+  })
   await session(plugin)
     .rcpt('own@hosted.test')
     .expect(({ server }) =>
@@ -189,11 +193,25 @@ test('what is not a pattern, an address or an action is a boot error', async () 
 test('no forward-path, however odd, has a route that leaves our domains when the client may not relay', async () => {
   const deps = { store: memoryStore(), clock: fakeClock(), resolve: (file: string) => file, onError: () => undefined }
   const tables = await compile(
-    options.parse({ domains: { 'mx.test': { via: 'maildir' }, '*.mx.test': { via: 'maildir' } }, relay: { networks: ['127.0.0.0/8'] } }),
+    options.parse({
+      domains: { 'mx.test': { via: 'maildir' }, '*.mx.test': { via: 'maildir' } },
+      relay: { networks: ['127.0.0.0/8'] },
+    }),
     deps,
   )
-  const session = { remote: { address: '203.0.113.1', port: 1 }, listener: 'mx', identity: undefined, tls: undefined, helo: undefined }
-  const question = { session, from: undefined, context: { signal: new AbortController().signal }, find: () => undefined }
+  const session = {
+    remote: { address: '203.0.113.1', port: 1 },
+    listener: 'mx',
+    identity: undefined,
+    tls: undefined,
+    helo: undefined,
+  }
+  const question = {
+    session,
+    from: undefined,
+    context: { signal: new AbortController().signal },
+    find: () => undefined,
+  }
   const piece = fc.constantFrom(
     'a',
     '@',

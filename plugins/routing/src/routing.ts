@@ -40,7 +40,8 @@ export const routing = definePlugin({
   options,
   needs: { store: Store, clock: Clock },
   async setup({ options, log, store, clock, resolve: absolute }) {
-    const onError = (table: string, error: Error) => log.error({ table, error }, 'a table cannot be read, its former entries stay')
+    const onError = (table: string, error: Error) =>
+      log.error({ table, error }, 'a table cannot be read, its former entries stay')
     const tables = await compile(options, { store, clock, onError, resolve: absolute })
     const outcomeOf = (context: RcptContext) => resolve(tables, context.recipient, questionOf(context))
     const hasHold = tables.rules.some((rule) => rule.hold !== undefined)
@@ -71,7 +72,10 @@ export const routing = definePlugin({
           }),
       },
       ...((contentRules.length > 0 || hasHold) && {
-        message: { after: EARLIER, handler: (context: MessageContext) => judgeContent(tables, questionOf(context), context) },
+        message: {
+          after: EARLIER,
+          handler: (context: MessageContext) => judgeContent(tables, questionOf(context), context),
+        },
       }),
       ...((contentRules.some((rule) => rule.tag) || masquerade) && {
         rewrite: {
@@ -101,7 +105,9 @@ function whenFound<T>(found: Found | Promise<Found>, say: (found: Found) => T): 
 
 /** None of the addresses the mail goes to is the recipient's own. */
 function isReplaced(recipient: Address, route: Route): boolean {
-  return waysOf(route).every(({ to }) => to && !to.some((address) => sameMailbox(address, recipient, { foldCase: true })))
+  return waysOf(route).every(
+    ({ to }) => to && !to.some((address) => sameMailbox(address, recipient, { foldCase: true })),
+  )
 }
 
 function questionOf(context: HookContext & Pick<RcptContext, 'envelope'>): Question {

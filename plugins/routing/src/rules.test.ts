@@ -57,7 +57,10 @@ test('rules on the message: header, size and points; for each recipient its own'
     routes: [
       { match: { header: { Subject: '*lottery*' } }, refuse: 'No lotteries' },
       { match: { header: { 'X-Bulk': '*' }, recipient: 'quiet@example.com' }, discard: true },
-      { match: { size: { over: '1 kB' }, recipient: 'small@example.com' }, refuse: { text: 'Too large', status: '5.2.3' } },
+      {
+        match: { size: { over: '1 kB' }, recipient: 'small@example.com' },
+        refuse: { text: 'Too large', status: '5.2.3' },
+      },
       { match: { points: { over: 2 }, recipient: 'strict@example.com' }, hold: 'points for this domain' },
       { match: { points: { over: 2 } }, tag: { header: 'X-Spam', value: 'yes', subject: '[SPAM] ' } },
     ],
@@ -110,7 +113,9 @@ test('hold and copy add to what later rules decide', async () => {
   await session(plugin)
     .mail('boss@example.com')
     .rcpt('team@example.com')
-    .expect(({ server }) => assert.deepEqual(to(server)?.sort(), ['a@example.com', 'archive@example.com', 'b@example.com']))
+    .expect(({ server }) =>
+      assert.deepEqual(to(server)?.sort(), ['a@example.com', 'archive@example.com', 'b@example.com']),
+    )
     .rcpt('direct@example.com')
     .expect(({ server }) =>
       assert.deepEqual(
@@ -165,7 +170,10 @@ test('tables in files, the store, behind HTTP and in functions', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
   t.after(() => rm(folder, { recursive: true }))
   const [aliases, hosted] = [join(folder, 'aliases'), join(folder, 'domains')]
-  await writeFile(aliases, '# aliases\ninfo@example.com alice@example.com, bob@example.com\nfax@example.com lmtp 127.0.0.1 2400\n')
+  await writeFile(
+    aliases,
+    '# aliases\ninfo@example.com alice@example.com, bob@example.com\nfax@example.com lmtp 127.0.0.1 2400\n',
+  )
   await writeFile(hosted, 'hosted.example smtp mx.hosted.example 2525\n*.hosted.example maildir\n')
   const service = createServer((request, response) => {
     const key = decodeURIComponent(request.url?.slice(1) ?? '')
@@ -281,7 +289,11 @@ test('masquerading changes addresses and nothing else', () => {
 })
 
 test('outgoing mail of internal hosts shows the public domain, in fields and reverse-path', async () => {
-  const plugin = routing({ domains, relay: { networks: ['127.0.0.0/8'] }, masquerade: { '*.internal.example.com': 'example.com' } })
+  const plugin = routing({
+    domains,
+    relay: { networks: ['127.0.0.0/8'] },
+    masquerade: { '*.internal.example.com': 'example.com' },
+  })
   const from = 'cron <root@db.internal.example.com>'
   await session(plugin)
     .from('127.0.0.1')
@@ -312,11 +324,28 @@ test('postroad routing route explains', async (t) => {
   t.after(() => server.close())
   const run = async (...args: string[]) => {
     const rows: Record<string, unknown>[] = []
-    const io: CommandIo = { json: true, row: (fields) => rows.push(fields), print: () => undefined, signal: new AbortController().signal }
-    return [await server.server.commands.get('routing')?.['route']?.run(args, io), rows[0]?.['by'], rows[0]?.['answer'] ?? rows[0]?.['via']]
+    const io: CommandIo = {
+      json: true,
+      row: (fields) => rows.push(fields),
+      print: () => undefined,
+      signal: new AbortController().signal,
+    }
+    return [
+      await server.server.commands.get('routing')?.['route']?.run(args, io),
+      rows[0]?.['by'],
+      rows[0]?.['answer'] ?? rows[0]?.['via'],
+    ]
   }
-  assert.deepEqual(await run('info@example.com'), [0, 'addresses["info@example.com"] → domains["example.com"]', 'maildir'])
-  assert.deepEqual(await run('alice@example.com', '--client', '192.0.2.1'), [0, 'office → domains["example.com"]', 'maildir'])
+  assert.deepEqual(await run('info@example.com'), [
+    0,
+    'addresses["info@example.com"] → domains["example.com"]',
+    'maildir',
+  ])
+  assert.deepEqual(await run('alice@example.com', '--client', '192.0.2.1'), [
+    0,
+    'office → domains["example.com"]',
+    'maildir',
+  ])
   assert.deepEqual(await run('bob@example.com'), [68, 'domains["example.com"]', '550 5.1.1 No such user here'])
   assert.deepEqual(await run('x@elsewhere.test'), [68, 'no rule', '550 5.7.1 Relaying denied'])
   assert.deepEqual(await run('x@elsewhere.test', '--identity', 'alice'), [0, 'relay', 'smtp'])
@@ -334,50 +363,4 @@ test('a rule may have a condition in code', async () => {
     .expectRefusal('5.7.1', /No echoes/)
     .rcpt('b@example.com')
     .expectAccepted()
-})
-
-test('tables in the store are filled by commands', async (t) => {
-  const server = await createTestServer([routing({ tables: [{ store: 'alias:' }, { store: 'own:', of: 'domains' }], domains })])
-  t.after(() => server.close())
-  const said: string[] = []
-  const run = async (name: string, ...args: string[]) => {
-    const rows: Record<string, unknown>[] = []
-    const io: CommandIo = {
-      json: true,
-      row: (fields) => rows.push(fields),
-      print: (line) => said.push(line),
-      signal: new AbortController().signal,
-    }
-    return [await server.server.commands.get('routing')?.[name]?.run(args, io), rows]
-  }
-  assert.deepEqual(await run('set', 'Info@Example.com', 'alice@example.com,', 'bob@example.com', '--table', 'alias:'), [0, []])
-  assert.deepEqual(await run('set', 'Hosted.test.', 'lmtp', '127.0.0.1', '24', '--table', 'own:'), [0, []])
-  assert.deepEqual(await run('set', 'x@example.com', 'alice@example.com'), [64, []])
-  assert.match(said.join(), /Say --table, one of: alias: own:/)
-  await assert.rejects(run('set', 'x@example.com', 'no', 'target', 'this', '--table', 'alias:'), /not a target/)
-  await sessionOn(server)
-    .rcpt('INFO@example.com')
-    .expect(() => assert.deepEqual(to(server), ['alice@example.com', 'bob@example.com']))
-    .rcpt('x@hosted.test')
-    .expectRoute({ via: 'lmtp', host: '127.0.0.1', port: 24 })
-  const [, entries] = await run('entries')
-  assert.deepEqual(entries, [
-    { table: 'alias:', key: 'info@example.com', value: 'alice@example.com, bob@example.com' },
-    { table: 'own:', key: 'hosted.test', value: 'lmtp 127.0.0.1 24' },
-  ])
-  assert.deepEqual(await run('unset', 'info@example.com', '--table', 'alias:'), [0, [{ removed: true }]])
-  assert.deepEqual(await run('entries', '--table', 'alias:'), [undefined, []])
-})
-
-test('rules that cannot be are boot errors', async () => {
-  const mistakes = [
-    routing({ routes: [{ match: { points: { over: 1 } }, via: 'smtp' }] }),
-    routing({ routes: [{ match: 'a@b.test', tag: { header: 'X' } }] }),
-    routing({ tables: [{}] }),
-    routing({ srs: { domain: 'no domain', secret: 's' } }),
-    routing({ masquerade: { '*.internal.test': 'no domain' } }),
-    routing({ tables: [{ file: '/nonexistent/table' }] }),
-    routing({ tables: [{ store: 'a', http: 'http://b' }] }),
-  ]
-  for (const plugin of mistakes) await assert.rejects(createTestServer([plugin]), /routing/)
 })

@@ -49,7 +49,11 @@ test('a local part that would be too long is left as it is', () => {
 })
 
 test('any address comes back, and no text is an error', () => {
-  const letters = fc.string({ unit: fc.constantFrom('a', 'B', '=', '-', '+', '0', '.x', ' '), minLength: 1, maxLength: 12 })
+  const letters = fc.string({
+    unit: fc.constantFrom('a', 'B', '=', '-', '+', '0', '.x', ' '),
+    minLength: 1,
+    maxLength: 12,
+  })
   fc.assert(
     fc.property(letters, fc.nat(2_000), (local, day) => {
       if (/^srs[01][-+=]/i.test(local)) return
@@ -59,8 +63,18 @@ test('any address comes back, and no text is an error', () => {
       assert.equal(String(rewritten && srs.decode(rewritten, now)), String(from))
     }),
   )
-  fc.assert(fc.property(fc.string(), (rest) => void srs.decode({ ...alice, local: `SRS0=${rest}`, domain: 'srs.example' }, NOW)))
-  fc.assert(fc.property(fc.string(), (rest) => void srs.decode({ ...alice, local: `SRS1=${rest}`, domain: 'srs.example' }, NOW)))
+  fc.assert(
+    fc.property(
+      fc.string(),
+      (rest) => void srs.decode({ ...alice, local: `SRS0=${rest}`, domain: 'srs.example' }, NOW),
+    ),
+  )
+  fc.assert(
+    fc.property(
+      fc.string(),
+      (rest) => void srs.decode({ ...alice, local: `SRS1=${rest}`, domain: 'srs.example' }, NOW),
+    ),
+  )
 })
 
 test('an alias to another domain sends on with our reverse-path; our own senders keep theirs', async () => {

@@ -38,7 +38,8 @@ export function srsOf({ domain, secret, lifetime }: SrsOptions): Srs {
   return {
     encode(from, now) {
       const again = /^SRS([01])([-+=].*)$/i.exec(from.local)
-      if (again?.[1] === '0') return make(`SRS1=${sign(first, [from.domain, again[2] ?? ''])}=${from.domain}=${again[2]}`, ours)
+      if (again?.[1] === '0')
+        return make(`SRS1=${sign(first, [from.domain, again[2] ?? ''])}=${from.domain}=${again[2]}`, ours)
       if (again)
         return make(
           resigned(again[2] ?? '', (parts) => sign(first, parts)),
@@ -52,7 +53,9 @@ export function srsOf({ domain, secret, lifetime }: SrsOptions): Srs {
       const zero = /^SRS0[-+=]([^=]+)=([A-Z2-7]{2})=([^=]+)=(.+)$/i.exec(to.local)
       if (zero) {
         const [hash = '', day = '', host = '', local = ''] = zero.slice(1)
-        return isRight(hash, [day, host, local]) && isFresh(day, now, lifetime) ? (make(local, host) ?? 'forged') : 'forged'
+        return isRight(hash, [day, host, local]) && isFresh(day, now, lifetime)
+          ? (make(local, host) ?? 'forged')
+          : 'forged'
       }
       const one = /^SRS1[-+=]([^=]+)=([^=]+)=([-+=].+)$/i.exec(to.local)
       if (!one) return /^SRS[01][-+=]/i.test(to.local) ? 'forged' : undefined

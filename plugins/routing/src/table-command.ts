@@ -21,7 +21,8 @@ export function tableCommands(tables: readonly StoreTable[], store: Store): Read
       async run(args, io) {
         const chosen = parse(args).prefix
         for (const { prefix } of tables.filter((table) => chosen === undefined || table.prefix === chosen))
-          for await (const [key, value] of store.entries(prefix, io.signal)) io.row({ table: prefix, key: key.slice(prefix.length), value })
+          for await (const [key, value] of store.entries(prefix, io.signal))
+            io.row({ table: prefix, key: key.slice(prefix.length), value })
       },
     },
     set: {

@@ -7,8 +7,14 @@ const options: NonNullable<Parameters<typeof routing>[0]> = {
   routes: [
     { match: 'spamtrap@*', discard: true },
     { match: { recipient: 'staff@example.com', identity: false }, refuse: 'Members only' },
-    { match: { recipient: 'bob@example.com', header: { Subject: '*offer*' } }, refuse: { text: 'No offers', status: '5.7.1' } },
-    { match: { recipient: 'alice@example.com', header: { Subject: '*offer*' } }, tag: { header: 'X-Offer', subject: '[AD] ' } },
+    {
+      match: { recipient: 'bob@example.com', header: { Subject: '*offer*' } },
+      refuse: { text: 'No offers', status: '5.7.1' },
+    },
+    {
+      match: { recipient: 'alice@example.com', header: { Subject: '*offer*' } },
+      tag: { header: 'X-Offer', subject: '[AD] ' },
+    },
     { match: 'held@example.com', hold: 'the operator looks at it' },
   ],
   addresses: {
@@ -39,7 +45,8 @@ testPlugin(
       expect: {
         accepted: true,
         route: { via: 'maildir' },
-        check: ({ server }) => assert.deepEqual(server.routes.at(-1)?.to?.map(String), ['alice@example.com', 'bob@example.com']),
+        check: ({ server }) =>
+          assert.deepEqual(server.routes.at(-1)?.to?.map(String), ['alice@example.com', 'bob@example.com']),
       },
     },
     { name: 'aliases that go round are refused', rcpt: 'loop@example.com', expect: '5.4.6' },

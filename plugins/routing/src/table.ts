@@ -5,7 +5,15 @@ import { type Condition, compileCondition, type Question } from './condition.ts'
 import { openTable, type Table, type TableDeps } from './lookup.ts'
 import type { RoutingOptions, RuleOptions, TagOptions } from './options.ts'
 import { type Srs, srsOf } from './srs.ts'
-import { checkedAddress, checkedDomain, type Domain, makeDomain, makeRoute, makeTarget, type RouteTarget } from './target.ts'
+import {
+  checkedAddress,
+  checkedDomain,
+  type Domain,
+  makeDomain,
+  makeRoute,
+  makeTarget,
+  type RouteTarget,
+} from './target.ts'
 
 /** A rule that can be asked. */
 export interface Rule {
@@ -50,7 +58,10 @@ export async function compile(options: RoutingOptions, deps: Omit<TableDeps, 'se
     rules: rules.filter(({ condition }) => !condition.ofContent),
     contentRules: rules.filter(({ condition }) => condition.ofContent),
     addresses: new AddressTable(
-      Object.entries(options.addresses).map(([pattern, value]) => [pattern, makeTarget(Array.isArray(value) ? { to: value } : value)]),
+      Object.entries(options.addresses).map(([pattern, value]) => [
+        pattern,
+        makeTarget(Array.isArray(value) ? { to: value } : value),
+      ]),
       separator,
     ),
     domains: new DomainTable(Object.entries(options.domains).map(([pattern, value]) => [pattern, makeDomain(value)])),
@@ -61,7 +72,8 @@ export async function compile(options: RoutingOptions, deps: Omit<TableDeps, 'se
     srs: options.srs && srsOf(options.srs),
     masquerade: masqueraded.length === 0 ? undefined : new DomainTable(masqueraded),
     mayRelay: (session) =>
-      relay !== undefined && ((relay.authenticated && session.identity !== undefined) || isNear(session.remote.address)),
+      relay !== undefined &&
+      ((relay.authenticated && session.identity !== undefined) || isNear(session.remote.address)),
     now: deps.clock.now,
     close() {
       for (const table of opened) table.close?.()
@@ -81,8 +93,10 @@ function compileRule(rule: RuleOptions, index: number, separator: string): Rule 
   const { hold, copy = [], tag } = rule
   const action = actionOf(rule, name)
   const adds = hold !== undefined || copy.length > 0 || tag !== undefined
-  if (!action && !adds) throw new TypeError(`routing: ${name} needs one of "via", "to", "refuse", "discard", "hold", "copy" and "tag"`)
-  if (tag && !condition.ofContent) throw new TypeError(`routing: ${name}: "tag" needs "header", "size" or "points" in its match`)
+  if (!action && !adds)
+    throw new TypeError(`routing: ${name} needs one of "via", "to", "refuse", "discard", "hold", "copy" and "tag"`)
+  if (tag && !condition.ofContent)
+    throw new TypeError(`routing: ${name}: "tag" needs "header", "size" or "points" in its match`)
   // The recipient has its route by then, and the client its 250.
   if (condition.ofContent && (rule.via !== undefined || rule.to !== undefined || copy.length > 0))
     throw new TypeError(`routing: ${name}: when the message is there it can only be refused, discarded, held or tagged`)

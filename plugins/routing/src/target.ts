@@ -45,7 +45,12 @@ export function makeRoute({
   port,
   settings,
 }: Pick<TargetOptions, 'host' | 'port' | 'settings'> & { readonly via: string }): Route {
-  return Object.freeze({ via, ...(host !== undefined && { host }), ...(port !== undefined && { port }), ...(settings && { settings }) })
+  return Object.freeze({
+    via,
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(settings && { settings }),
+  })
 }
 
 /** @throws {TypeError} when it is not an address, apart from its places */
@@ -71,7 +76,8 @@ export function checkedDomain(text: string): string {
 export function readTarget(value: unknown): Domain {
   if (typeof value === 'string') return readText(value)
   const options = targetSchema.safeParse(Array.isArray(value) ? { to: value } : value)
-  if (!options.success) throw new TypeError(`routing: a table has what is not a target: ${JSON.stringify(value).slice(0, 100)}`)
+  if (!options.success)
+    throw new TypeError(`routing: a table has what is not a target: ${JSON.stringify(value).slice(0, 100)}`)
   return makeDomain(options.data)
 }
 

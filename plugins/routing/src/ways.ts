@@ -7,10 +7,12 @@ import type { Tables } from './table.ts'
 /** Tables elsewhere are not asked: what they answer is known when mail comes. */
 export function* ways(options: RoutingOptions, tables: Tables): Iterable<KnownWay> {
   for (const [index, { name, via, discard }] of options.routes.entries())
-    if (via !== undefined && !discard) yield { via, at: name === undefined ? `routes[${index}]` : `routes[${index}], "${name}"` }
+    if (via !== undefined && !discard)
+      yield { via, at: name === undefined ? `routes[${index}]` : `routes[${index}], "${name}"` }
   for (const [pattern, target] of Object.entries(options.addresses))
     if (!Array.isArray(target) && target.via !== undefined) yield { via: target.via, at: `addresses["${pattern}"]` }
-  for (const [pattern, { via }] of Object.entries(options.domains)) if (via !== undefined) yield { via, at: `domains["${pattern}"]` }
+  for (const [pattern, { via }] of Object.entries(options.domains))
+    if (via !== undefined) yield { via, at: `domains["${pattern}"]` }
   for (const [index, table] of tables.tables.entries())
     for (const { key, via } of table.ways?.() ?? []) yield { via, at: `tables[${index}]["${key}"]` }
   if (options.relay) yield { via: tables.relay.via, at: 'relay' }

@@ -27,7 +27,15 @@ export interface SpfDeps {
   readonly timeout: number
 }
 
-const RESULTS: readonly string[] = ['none', 'neutral', 'pass', 'fail', 'softfail', 'temperror', 'permerror'] satisfies SpfResult[]
+const RESULTS: readonly string[] = [
+  'none',
+  'neutral',
+  'pass',
+  'fail',
+  'softfail',
+  'temperror',
+  'permerror',
+] satisfies SpfResult[]
 
 /** How to find out, for many. */
 export interface SpfChecksDeps extends Omit<SpfDeps, 'signal'> {

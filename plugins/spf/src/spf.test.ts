@@ -36,7 +36,12 @@ interface Attempt {
 async function mail(options: unknown, { from, helo = 'client.example', ip = '192.0.2.1', identity }: Attempt) {
   const dns = zoneDns(zone)
   const plugin = spf(options as never)
-  const setup = { options: spfOptions.parse(plugin.options), dns, hostname: 'mx.example.net', signal: new AbortController().signal }
+  const setup = {
+    options: spfOptions.parse(plugin.options),
+    dns,
+    hostname: 'mx.example.net',
+    signal: new AbortController().signal,
+  }
   const instance = (await plugin.setup(setup as never)) as PluginInstance
   const hook = instance.mail
   assert.ok(typeof hook === 'object')
@@ -152,7 +157,11 @@ const ODD = {
   'rr_.example': { TXT: ['v=spf1 redirect=p_q.example'] },
   'slow_1.example': { TXT: 'REFUSED' as const },
   '-all.wild.example': { TXT: ['v=spf1 ip4:192.0.2.9 -all'] },
-  '-mx.wild.example': { TXT: ['v=spf1 -mx a:-mx.wild.example -all'], A: ['192.0.2.1'], MX: [[10, 'x.example'] as const] },
+  '-mx.wild.example': {
+    TXT: ['v=spf1 -mx a:-mx.wild.example -all'],
+    A: ['192.0.2.1'],
+    MX: [[10, 'x.example'] as const],
+  },
 }
 
 const odds: readonly (readonly [domain: string, result: SpfResult, comment?: string])[] = [
@@ -178,7 +187,11 @@ test('names with underscores, and hyphens at an end, are names of the DNS: sende
     for (const from of [{ local: 'x', domain }, undefined]) {
       const dns = zoneDns(ODD)
       const check = await checkSpf({ ip: '192.0.2.1', helo: domain, from, hostname: 'mx' }, { dns, timeout: 1000 })
-      assert.deepEqual([check.result, check.domain], [result, domain.toLowerCase().replace(/\.$/, '')], `${domain} ${check.comment}`)
+      assert.deepEqual(
+        [check.result, check.domain],
+        [result, domain.toLowerCase().replace(/\.$/, '')],
+        `${domain} ${check.comment}`,
+      )
       if (comment !== undefined) assert.equal(check.comment, comment)
       if (domain === 'hard_1.example') assert.equal(check.explanation, 'hard_1.example says: not 192.0.2.1')
       assert.ok(!dns.questions.some((question) => question.includes('zzq')))
@@ -196,7 +209,10 @@ test('RFC 7208 §7.1: delimiters are a set in whatever order, never a range', as
           'b.a.x.example': { A: ['127.0.0.2'] },
         })
         const from = { local: `a${first}b${third}c`, domain: 'a.example' }
-        const { result, comment } = await checkSpf({ ip: '192.0.2.1', helo: 'h.example', from, hostname: 'mx' }, { dns, timeout: 1000 })
+        const { result, comment } = await checkSpf(
+          { ip: '192.0.2.1', helo: 'h.example', from, hostname: 'mx' },
+          { dns, timeout: 1000 },
+        )
         assert.equal(result, 'pass', `${macro} ${comment}`)
       }
 })
@@ -204,7 +220,13 @@ test('RFC 7208 §7.1: delimiters are a set in whatever order, never a range', as
 test('each result is worth what the operator says', () => {
   const results: readonly SpfResult[] = ['none', 'neutral', 'pass', 'fail', 'softfail', 'temperror', 'permerror']
   for (const result of results) {
-    const check = { identity: 'mailfrom', result, domain: 'a.example', comment: undefined, explanation: undefined } as const
+    const check = {
+      identity: 'mailfrom',
+      result,
+      domain: 'a.example',
+      comment: undefined,
+      explanation: undefined,
+    } as const
     const opinions = judge({ mailFrom: check, helo: undefined }, spfOptions.parse({ [result]: 'reject' }))
     const status = result === 'permerror' || result === 'temperror' ? '5.7.24' : '5.7.23'
     assert.deepEqual(
@@ -261,7 +283,10 @@ test('what was found is found again without a question, for every sender of the 
   })
   const checks = new SpfChecks()
   const check = (local: string, now: number) =>
-    checks.check({ ip: '192.0.2.1', helo: 'x.example', from: address(local, 'a.example'), hostname: 'mx' }, { dns, timeout: 1000, now })
+    checks.check(
+      { ip: '192.0.2.1', helo: 'x.example', from: address(local, 'a.example'), hostname: 'mx' },
+      { dns, timeout: 1000, now },
+    )
   const first = await check('joe', 0)
   assert.equal(first.comment, 'domain of a.example designates 192.0.2.1 as permitted sender')
   assert.equal(check('ann', 59_999), first)

@@ -29,7 +29,8 @@ export const spf = definePlugin({
           if (session.identity !== undefined || session.remote.address === '') return undefined
           const deps = { dns: forMessage(dns, context), now: context.now(), timeout: options.timeout, context }
           const claim = { ip: session.remote.address, helo: helo.name, hostname }
-          const asHelo = options.helo || envelope.from === undefined ? checks.check({ ...claim, from: undefined }, deps) : undefined
+          const asHelo =
+            options.helo || envelope.from === undefined ? checks.check({ ...claim, from: undefined }, deps) : undefined
           const mailFrom = envelope.from === undefined ? asHelo : checks.check({ ...claim, from: envelope.from }, deps)
           const conclude = (heloCheck: SpfCheck | undefined, mailFromCheck: SpfCheck | undefined) => {
             if (mailFromCheck === undefined) return undefined
@@ -60,9 +61,12 @@ export function judge({ mailFrom, helo }: Spf, options: SpfOptions): CommandOpin
 function say(check: SpfCheck, explain: boolean) {
   const name = check.identity === 'helo' ? 'HELO' : 'MAIL FROM'
   const isError = check.result === 'permerror' || check.result === 'temperror'
-  const text = isError ? `SPF ${name} check of ${check.domain} could not be done` : `SPF ${name} check failed for ${check.domain}`
+  const text = isError
+    ? `SPF ${name} check of ${check.domain} could not be done`
+    : `SPF ${name} check failed for ${check.domain}`
   // RFC 7208 §8.4: it must be clear that these are a stranger's words.
-  const explanation = explain && check.explanation !== undefined ? `\nThe domain ${check.domain} explains:\n${check.explanation}` : ''
+  const explanation =
+    explain && check.explanation !== undefined ? `\nThe domain ${check.domain} explains:\n${check.explanation}` : ''
   return {
     text: text + explanation,
     reason: `spf=${check.result} ${check.identity}=${check.domain}`,

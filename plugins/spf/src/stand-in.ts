@@ -24,7 +24,8 @@ export function standIn(domain: string, resolver: NodeResolver): StandIn {
   const names = new Map(odd.map((label, index) => [label, token(index)]))
   const labels = new Map(odd.map((label, index) => [token(index), label]))
   const restore = (text: string): string => text.replace(TOKEN, (found) => labels.get(found.toLowerCase()) ?? found)
-  const hide = (text: string, words = WORD): string => text.replace(words, (word) => names.get(word.toLowerCase()) ?? word)
+  const hide = (text: string, words = WORD): string =>
+    text.replace(words, (word) => names.get(word.toLowerCase()) ?? word)
   const ask = withOrder(async (name, type) => {
     const records = await resolver(restore(name), type)
     // What is compared with the domain, RFC 7208 §5.5, must have its other name, too, where it comes from DNS and where a record spells it out.

@@ -3,7 +3,17 @@ import type { Dns } from '@postroad/plugin'
 import { Counter, Gauge, type Registry } from 'prom-client'
 
 /** Counters of the resolver of `@postroad/dns`, and what it says of now. */
-const EVENTS = ['questions', 'hits', 'coalesced', 'overBudget', 'sent', 'tcp', 'timeouts', 'failures', 'unreachable'] as const
+const EVENTS = [
+  'questions',
+  'hits',
+  'coalesced',
+  'overBudget',
+  'sent',
+  'tcp',
+  'timeouts',
+  'failures',
+  'unreachable',
+] as const
 const STATES = ['cached', 'inFlight'] as const
 
 type DnsStats = Readonly<Record<(typeof EVENTS)[number] | (typeof STATES)[number], number>>

@@ -58,7 +58,8 @@ export class Exporter {
     exporter.#server.listen({ host, port })
     await once(exporter.#server, 'listening')
     try {
-      if (cluster.isWorker) exporter.#siblings = await Siblings.join(await folder(), exporter.port, () => exporter.#all.getMetricsAsJSON())
+      if (cluster.isWorker)
+        exporter.#siblings = await Siblings.join(await folder(), exporter.port, () => exporter.#all.getMetricsAsJSON())
     } catch (error) {
       exporter.#server.close()
       throw error

@@ -27,25 +27,40 @@ export class Meter {
   readonly #closed = this.#counter('connections_closed_total', 'Connections that ended, by how', ['listener', 'reason'])
   readonly #accepted = this.#counter('messages_accepted_total', 'Messages that were answered 250', ['listener'])
   readonly #recipients = this.#counter('recipients_accepted_total', 'Recipients of those messages', ['listener'])
-  readonly #size = this.#histogram('message_octets', 'Sizes of those messages', { labelNames: ['listener'], buckets: SIZE_BUCKETS })
-  readonly #refused = this.#counter('refusals_total', 'Refusals that clients were told, by hook and by whose they were', [
-    'listener',
-    'hook',
-    'plugin',
-    'kind',
-  ])
+  readonly #size = this.#histogram('message_octets', 'Sizes of those messages', {
+    labelNames: ['listener'],
+    buckets: SIZE_BUCKETS,
+  })
+  readonly #refused = this.#counter(
+    'refusals_total',
+    'Refusals that clients were told, by hook and by whose they were',
+    ['listener', 'hook', 'plugin', 'kind'],
+  )
   readonly #auth = this.#counter('auth_total', 'Attempts to log in', ['plugin', 'outcome'])
-  readonly #opinions = this.#counter('opinions_total', 'What plugins said, obeyed or not', ['plugin', 'hook', 'kind', 'shadow'])
-  readonly #receipts = this.#counter('receipts_total', 'Messages that were queued, passed on or set aside, by who took them', [
+  readonly #opinions = this.#counter('opinions_total', 'What plugins said, obeyed or not', [
+    'plugin',
+    'hook',
+    'kind',
+    'shadow',
+  ])
+  readonly #receipts = this.#counter(
+    'receipts_total',
+    'Messages that were queued, passed on or set aside, by who took them',
+    ['plugin', 'hook'],
+  )
+  readonly #failures = this.#counter('plugin_failures_total', 'Runs that threw, were late, or answered nonsense', [
     'plugin',
     'hook',
   ])
-  readonly #failures = this.#counter('plugin_failures_total', 'Runs that threw, were late, or answered nonsense', ['plugin', 'hook'])
   readonly #seconds = this.#histogram('hook_seconds', 'How long runs of handlers took', {
     labelNames: ['plugin', 'hook'],
     buckets: RUN_BUCKETS,
   })
-  readonly #deliveries = this.#counter('deliveries_total', 'Ends of delivery attempts, one for each recipient', ['via', 'outcome', 'class'])
+  readonly #deliveries = this.#counter('deliveries_total', 'Ends of delivery attempts, one for each recipient', [
+    'via',
+    'outcome',
+    'class',
+  ])
   readonly #unreturned = this.#counter(
     'unreturned_total',
     'Recipients of mail with the null reverse-path that were given up: nobody could be told',
@@ -87,7 +102,8 @@ export class Meter {
   attempted(outcome: 'delivered' | 'deferred' | 'bounced', context: DeliveryResultContext): void {
     const { route, recipients, queuedAt, envelope } = context
     this.#deliveries.inc({ via: route.via, outcome, class: context.class ?? '' }, recipients.length)
-    if (outcome === 'bounced' && envelope.from === undefined) this.#unreturned.inc({ via: route.via }, recipients.length)
+    if (outcome === 'bounced' && envelope.from === undefined)
+      this.#unreturned.inc({ via: route.via }, recipients.length)
     if (outcome === 'delivered') this.#delay.observe({ via: route.via }, Math.max(0, context.now() - queuedAt) / 1000)
   }
 
@@ -125,7 +141,11 @@ export class Meter {
     return new Gauge({ name: `postroad_${name}`, help, labelNames, registers: this.#registers })
   }
 
-  #histogram<L extends string>(name: string, help: string, shape: { labelNames: readonly L[]; buckets: number[] }): Histogram<L> {
+  #histogram<L extends string>(
+    name: string,
+    help: string,
+    shape: { labelNames: readonly L[]; buckets: number[] },
+  ): Histogram<L> {
     return new Histogram({ name: `postroad_${name}`, help, ...shape, registers: this.#registers })
   }
 }

@@ -7,7 +7,12 @@ export const options = z.strictObject({
     .union([
       z.literal(false),
       z.strictObject({
-        port: z.int().min(0).max(65_535).default(9464).describe('Where `/metrics` and `/healthz` are served, over HTTP'),
+        port: z
+          .int()
+          .min(0)
+          .max(65_535)
+          .default(9464)
+          .describe('Where `/metrics` and `/healthz` are served, over HTTP'),
         host: z
           .string()
           .min(1)

@@ -5,7 +5,9 @@ import { Gauge, type GaugeConfiguration, type Registry } from 'prom-client'
 /** Of the answer to a request for stats: messages, and deliveries by where they are. */
 const STATES = ['scheduled', 'waiting', 'claimed', 'held', 'corrupt'] as const
 
-type QueueStats = Readonly<Record<'messages' | (typeof STATES)[number], number>> & { readonly freeBytes: number | undefined }
+type QueueStats = Readonly<Record<'messages' | (typeof STATES)[number], number>> & {
+  readonly freeBytes: number | undefined
+}
 
 /** Milliseconds: a queue that is away is left out of this scrape. */
 const PATIENCE = 500
@@ -22,8 +24,11 @@ export function measureQueues(registry: Registry): void {
     })
     return asking
   }
-  const gauge = <L extends string>(name: string, help: string, shape: Pick<GaugeConfiguration<L>, 'collect' | 'labelNames'>): Gauge<L> =>
-    new Gauge({ name: `postroad_queue_${name}`, help, ...shape, registers: [registry], aggregator: 'max' })
+  const gauge = <L extends string>(
+    name: string,
+    help: string,
+    shape: Pick<GaugeConfiguration<L>, 'collect' | 'labelNames'>,
+  ): Gauge<L> => new Gauge({ name: `postroad_queue_${name}`, help, ...shape, registers: [registry], aggregator: 'max' })
   gauge('messages', 'Queued messages', {
     async collect() {
       const queues = await ask()

@@ -68,7 +68,8 @@ export class Siblings {
       return response.statusCode === 200 ? ((await json(response)) as object) : undefined // a worker's own answer
     } catch (error) {
       // Nobody listens there any more. Another that does not answer is busy, and is asked the next time.
-      if (error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED') await rm(socketPath, { force: true })
+      if (error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED')
+        await rm(socketPath, { force: true })
       return undefined
     }
   }

@@ -25,7 +25,11 @@ testPlugin(
       data,
       expect: { codes: [250, 250] },
     },
-    { name: 'a port that is none is refused', options: { prometheus: { port: 70_000 } } as never, expect: { mistake: /port/ } },
+    {
+      name: 'a port that is none is refused',
+      options: { prometheus: { port: 70_000 } } as never,
+      expect: { mistake: /port/ },
+    },
   ],
   { options },
 )

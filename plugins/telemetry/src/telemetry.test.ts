@@ -33,12 +33,18 @@ async function scrape(port: number): Promise<ReadonlyMap<string, number>> {
   assert.equal(response.status, 200)
   assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/)
   const lines = (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]))
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+  )
 }
 
 type Work = (server: TestServer, samples: () => ReturnType<typeof scrape>) => Promise<void>
 
-async function withServer(others: readonly Used[], work: Work, options: Parameters<typeof createTestServer>[1] = {}): Promise<void> {
+async function withServer(
+  others: readonly Used[],
+  work: Work,
+  options: Parameters<typeof createTestServer>[1] = {},
+): Promise<void> {
   const server = await createTestServer([telemetry({ prometheus: { port: 0 } }), ...others], options)
   try {
     await work(server, () => scrape(portOf(server)))
@@ -95,13 +101,20 @@ test('runs have their time and their failures, those that are never answered too
     assert.equal(seen.get('postroad_hook_seconds_count{plugin="silent",hook="rcpt"}'), 1)
     assert.ok((seen.get('postroad_hook_seconds_sum{plugin="silent",hook="rcpt"}') ?? 0) >= 0.029)
     assert.equal(seen.get('postroad_hook_seconds_count{plugin="broken",hook="mail"}'), 1)
-    assert.equal(seen.get('postroad_hook_seconds_count{plugin="telemetry",hook="connect"}'), undefined, 'our own are not counted')
+    assert.equal(
+      seen.get('postroad_hook_seconds_count{plugin="telemetry",hook="connect"}'),
+      undefined,
+      'our own are not counted',
+    )
   })
 })
 
 test('logins are counted by outcome', () => {
   const users = plugin('users', {
-    auth: { mechanisms: ['PLAIN'], handler: ({ attempt: { username } }) => (username === 'ann' ? { name: 'ann' } : reject('No')) },
+    auth: {
+      mechanisms: ['PLAIN'],
+      handler: ({ attempt: { username } }) => (username === 'ann' ? { name: 'ann' } : reject('No')),
+    },
   })
   return withServer([users], async (server, samples) => {
     for (const username of ['ann', 'eve', 'eve']) await sessionOn(server).tls().auth({ username, password: 'x' }).quit()

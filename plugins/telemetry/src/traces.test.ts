@@ -1,7 +1,15 @@
 /** Spans as an SDK gets them; the SDK is written here: what it does with them is not ours. */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { type Attributes, type Context, INVALID_SPAN_CONTEXT, type Span, type SpanOptions, type Tracer, trace } from '@opentelemetry/api'
+import {
+  type Attributes,
+  type Context,
+  INVALID_SPAN_CONTEXT,
+  type Span,
+  type SpanOptions,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api'
 import { definePlugin, reject } from '@postroad/plugin'
 import { createTestServer, sessionOn } from '@postroad/testing'
 import { telemetry } from './index.ts'
@@ -30,7 +38,9 @@ class Recorded implements Span {
     return this
   }
   addEvent(name: string, attributes: Attributes = {}): this {
-    this.events.push(`${name} ${attributes['postroad.hook']} ${attributes['postroad.plugin']} ${attributes['postroad.status']}`)
+    this.events.push(
+      `${name} ${attributes['postroad.hook']} ${attributes['postroad.plugin']} ${attributes['postroad.status']}`,
+    )
     return this
   }
   addLink = () => this
@@ -71,7 +81,9 @@ const strict = definePlugin({
   },
 })
 
-async function spansOf(visit: (server: Awaited<ReturnType<typeof createTestServer>>) => PromiseLike<unknown>): Promise<Recorded[]> {
+async function spansOf(
+  visit: (server: Awaited<ReturnType<typeof createTestServer>>) => PromiseLike<unknown>,
+): Promise<Recorded[]> {
   spans = []
   const server = await createTestServer([telemetry({ prometheus: false, traces: true }), strict()])
   await visit(server)
@@ -93,7 +105,10 @@ test('a session holds its transactions, and those hold the runs of handlers', as
   const transaction = seen.find(({ name }) => name === 'transaction')
   assert.equal(transaction?.attributes['postroad.outcome'], 'accepted')
   assert.equal(transaction?.attributes['postroad.recipients'], 1)
-  assert.match(String(transaction?.attributes['postroad.transaction']), new RegExp(`^${seen[0]?.attributes['postroad.session']}`))
+  assert.match(
+    String(transaction?.attributes['postroad.transaction']),
+    new RegExp(`^${seen[0]?.attributes['postroad.session']}`),
+  )
   assert.equal(seen[0]?.attributes['postroad.closed'], 'quit')
   assert.equal(seen.filter(({ name }) => name === 'strict mail').length, 1, 'a run that answers later is one span')
 })
@@ -106,7 +121,9 @@ test('a run’s span begins when the run began', async () => {
 })
 
 test('refusals are events, and the last one ends the transaction', async () => {
-  const seen = await spansOf((server) => sessionOn(server).rcpt('nobody@mx.test').rcpt('a@mx.test').data({ Subject: 'no' }).quit())
+  const seen = await spansOf((server) =>
+    sessionOn(server).rcpt('nobody@mx.test').rcpt('a@mx.test').data({ Subject: 'no' }).quit(),
+  )
   const transaction = seen.find(({ name }) => name === 'transaction')
   assert.deepEqual(transaction?.events, ['refused rcpt strict 5.7.1', 'refused message strict 5.7.1'])
   assert.equal(transaction?.attributes['postroad.outcome'], 'rejected')
@@ -116,7 +133,10 @@ test('refusals are events, and the last one ends the transaction', async () => {
 test('a failure is the status of its span', async () => {
   spans = []
   const broken = definePlugin({ name: 'broken', hooks: { mail: () => assert.fail('broken') } })
-  const server = await createTestServer([telemetry({ prometheus: false, traces: true }), [broken(), { onError: 'pass' }]])
+  const server = await createTestServer([
+    telemetry({ prometheus: false, traces: true }),
+    [broken(), { onError: 'pass' }],
+  ])
   await sessionOn(server).mail('a@b.test').quit()
   await server.close()
   assert.match(spans.find(({ name }) => name === 'broken mail')?.error ?? '', /broken/)
@@ -136,7 +156,10 @@ test('what was thrown may be anything: each has its span, which ends', async () 
       throw value
     }
     const broken = definePlugin({ name: 'broken', hooks: { mail: throwIt } })
-    const server = await createTestServer([telemetry({ prometheus: false, traces: true }), [broken(), { onError: 'pass' }]])
+    const server = await createTestServer([
+      telemetry({ prometheus: false, traces: true }),
+      [broken(), { onError: 'pass' }],
+    ])
     await sessionOn(server).mail('a@b.test').quit()
     await server.close()
     const span = spans.find(({ name }) => name === 'broken mail')

@@ -1,6 +1,13 @@
 /** Spans: a session, the transactions within it, and the runs of handlers within those. */
 import type { Context, Span, Tracer } from '@opentelemetry/api'
-import { type AcceptedContext, type ClosedContext, type Envelope, type RefusedContext, type Session, textOf } from '@postroad/plugin'
+import {
+  type AcceptedContext,
+  type ClosedContext,
+  type Envelope,
+  type RefusedContext,
+  type Session,
+  textOf,
+} from '@postroad/plugin'
 import type { PluginRun } from './runs.ts'
 
 type Api = typeof import('@opentelemetry/api')
@@ -29,8 +36,17 @@ export class Traces {
   }
 
   opened({ id, listener, scope, protocol }: Session): void {
-    const attributes = { 'postroad.session': id, 'postroad.listener': listener, 'postroad.scope': scope, 'network.protocol.name': protocol }
-    const span = this.#tracer.startSpan(`${protocol} session`, { kind: this.#api.SpanKind.SERVER, attributes, root: true })
+    const attributes = {
+      'postroad.session': id,
+      'postroad.listener': listener,
+      'postroad.scope': scope,
+      'network.protocol.name': protocol,
+    }
+    const span = this.#tracer.startSpan(`${protocol} session`, {
+      kind: this.#api.SpanKind.SERVER,
+      attributes,
+      root: true,
+    })
     this.#sessions.set(id, { ...this.#traced(span), transaction: undefined })
   }
 
@@ -38,7 +54,11 @@ export class Traces {
     const session = this.#sessions.get(id)
     if (!session) return
     session.transaction?.span.end()
-    const span = this.#tracer.startSpan('transaction', { attributes: { 'postroad.transaction': envelope.id } }, session.context)
+    const span = this.#tracer.startSpan(
+      'transaction',
+      { attributes: { 'postroad.transaction': envelope.id } },
+      session.context,
+    )
     session.transaction = this.#traced(span)
   }
 

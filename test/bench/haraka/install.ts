@@ -23,7 +23,16 @@ export async function installHaraka(): Promise<string> {
     mkdirSync(HOME, { recursive: true })
     for (const name of FILES) cpSync(join(HERE, name), join(HOME, name))
     // Nothing of it has a script that it needs.
-    const { code, output } = await runCommand(['npm', 'ci', '--prefix', HOME, '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'])
+    const { code, output } = await runCommand([
+      'npm',
+      'ci',
+      '--prefix',
+      HOME,
+      '--omit=dev',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+    ])
     if (code !== 0) throw new Error(`not installed: Haraka: ${output.trim()}`)
     writeFileSync(mark, wanted)
   }

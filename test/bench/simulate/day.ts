@@ -93,7 +93,11 @@ function wait(waits: readonly number[], attempt: number): number {
   return waits[Math.min(attempt, waits.length - 1)] ?? 60
 }
 
-function later(due: Map<number, Map<number, number>>, minute: number, what: { readonly attempt: number; readonly count: number }): void {
+function later(
+  due: Map<number, Map<number, number>>,
+  minute: number,
+  what: { readonly attempt: number; readonly count: number },
+): void {
   if (what.count < 1e-9) return
   const there = due.get(minute) ?? new Map<number, number>()
   there.set(what.attempt, (there.get(what.attempt) ?? 0) + what.count)

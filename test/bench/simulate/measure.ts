@@ -24,7 +24,9 @@ const PROCESSES = [1, 2, 4]
 /** All figures. */
 export async function measureQueues({ messages, rounds, say }: MeasureOptions): Promise<Figures> {
   const wanted = PROCESSES.flatMap((processes) =>
-    (['take', 'take and deliver'] as const).flatMap((step) => (['embedded', 'redis'] as const).map((kind) => ({ kind, processes, step }))),
+    (['take', 'take and deliver'] as const).flatMap((step) =>
+      (['embedded', 'redis'] as const).map((kind) => ({ kind, processes, step })),
+    ),
   )
   const measured: Row[][] = wanted.map(() => [])
   for (let round = 1; round <= rounds; round++)
@@ -38,7 +40,8 @@ export async function measureQueues({ messages, rounds, say }: MeasureOptions): 
 function middle(rows: readonly Row[]): Row {
   const [first] = rows
   if (!first) throw new Error('there was no round')
-  const of = (field: 'perSecond' | 'cpuMs' | 'redisCpuMs' | 'memoryOctets'): number => median(rows.map((row) => row[field] ?? Number.NaN))
+  const of = (field: 'perSecond' | 'cpuMs' | 'redisCpuMs' | 'memoryOctets'): number =>
+    median(rows.map((row) => row[field] ?? Number.NaN))
   return {
     ...first,
     perSecond: of('perSecond'),
@@ -73,7 +76,13 @@ async function load(
   { where, messages, usage }: { readonly where: string; readonly messages: number; usage(): Promise<Usage> },
 ): Promise<Row> {
   const { kind, processes, step } = wanted
-  const task: WorkerTask = { kind, where, messages: Math.ceil(messages / processes), octets: OCTETS, enqueueOnly: step === 'take' }
+  const task: WorkerTask = {
+    kind,
+    where,
+    messages: Math.ceil(messages / processes),
+    octets: OCTETS,
+    enqueueOnly: step === 'take',
+  }
   const script = join(import.meta.dirname, 'worker.ts')
   const workers = Array.from({ length: processes }, () =>
     fork(script, [JSON.stringify(task)], { execArgv: ['--conditions=@postroad/source'] }),
@@ -82,7 +91,9 @@ async function load(
   const before = await usage()
   const started = performance.now()
   for (const worker of workers) worker.send('go')
-  const said = (await Promise.all(workers.map((worker) => once(worker, 'message')))).map(([figures]) => figures as WorkerFigures) // see worker.ts
+  const said = (await Promise.all(workers.map((worker) => once(worker, 'message')))).map(
+    ([figures]) => figures as WorkerFigures,
+  ) // see worker.ts
   const ms = performance.now() - started
   const after = await usage()
   await Promise.all(workers.map((worker) => (worker.exitCode === null ? once(worker, 'exit') : undefined)))

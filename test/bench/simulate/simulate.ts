@@ -32,7 +32,9 @@ async function main(): Promise<void> {
   const figures = await figuresOf(options.figures)
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(figures, null, 2)}\n`)
   const days = options.day === undefined ? [1e6, 1e7, 1e8, 1e9] : [Number(options.day)]
-  process.stdout.write(`${tableOf(figures)}\n\n${memoryOf(figures)}\n\n${tableOfDays(days.map((day) => needsOf(figures, day)))}\n`)
+  process.stdout.write(
+    `${tableOf(figures)}\n\n${memoryOf(figures)}\n\n${tableOfDays(days.map((day) => needsOf(figures, day)))}\n`,
+  )
 }
 
 async function figuresOf(file: string | undefined): Promise<Figures> {
@@ -42,7 +44,8 @@ async function figuresOf(file: string | undefined): Promise<Figures> {
 }
 
 function tableOf({ rows }: Figures): string {
-  const head = '| processes | step | queue | messages/s | CPU ms a message, ours | CPU ms, Redis |\n|---|---|---|---|---|---|'
+  const head =
+    '| processes | step | queue | messages/s | CPU ms a message, ours | CPU ms, Redis |\n|---|---|---|---|---|---|'
   const line = ({ processes, step, kind, perSecond, cpuMs, redisCpuMs }: Row): string =>
     `| ${processes} | ${step} | ${kind} | ${whole(perSecond)} | ${cpuMs.toFixed(3)} | ${redisCpuMs?.toFixed(3) ?? ''} |`
   return [head, ...rows.map(line)].join('\n')
@@ -56,7 +59,15 @@ function memoryOf({ rows, octets }: Figures): string {
 function tableOfDays(all: readonly Needs[]): string {
   const head =
     '| messages a day | messages/s at the peak | attempts/s in the outage | Redis shards | cores for the queue | messages in the queue at worst | GB of Redis for them |\n|---|---|---|---|---|---|---|'
-  const line = ({ messagesADay, messagesPerSecond, attemptsPerSecond, shards, cores, backlog, memory }: Needs): string =>
+  const line = ({
+    messagesADay,
+    messagesPerSecond,
+    attemptsPerSecond,
+    shards,
+    cores,
+    backlog,
+    memory,
+  }: Needs): string =>
     `| ${whole(messagesADay)} | ${whole(messagesPerSecond)} | ${whole(attemptsPerSecond)} | ${shards} | ${cores} | ${whole(backlog)} | ${(memory / 1e9).toFixed(1)} |`
   return [head, ...all.map(line)].join('\n')
 }

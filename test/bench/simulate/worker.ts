@@ -39,7 +39,10 @@ const log: Logger = {
   warn() {},
   error: (fields, text) => void process.stderr.write(`${text} ${JSON.stringify(fields)}\n`),
 }
-const clock = { now: Date.now, sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, { signal, ref: false }) }
+const clock = {
+  now: Date.now,
+  sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, { signal, ref: false }),
+}
 const task: WorkerTask = JSON.parse(process.argv[2] ?? '{}')
 const queue = await (task.kind === 'redis' ? openRedis() : openEmbedded())
 await work(WARM_UP)
@@ -86,7 +89,12 @@ function makeBody(): Buffer {
 
 function makeMessage(number: number): QueuedMessage {
   const now = Date.now()
-  const address = (local: string, domain: string) => ({ local, domain, isInternational: false, toString: () => `${local}@${domain}` })
+  const address = (local: string, domain: string) => ({
+    local,
+    domain,
+    isInternational: false,
+    toString: () => `${local}@${domain}`,
+  })
   const recipients = [{ address: address('user', `d${number % 500}.test`), parameters: {} }]
   return {
     id: makeQueueId(now),
@@ -102,7 +110,16 @@ async function openRedis(): Promise<Opened> {
   const link = new Link(linkOptions.parse({ url: task.where }), log)
   const options = queueOptions.parse({ lanes: [{ match: '*', concurrency: 10_000 }] })
   const role = task.enqueueOnly ? 'smtp' : 'all'
-  const context = { options, role, link: link as never, hooks: noDeliveryHooks, dns: zoneDns({}), clock, hostname: 'mx.test', log } as const // one client, two packages
+  const context = {
+    options,
+    role,
+    link: link as never,
+    hooks: noDeliveryHooks,
+    dns: zoneDns({}),
+    clock,
+    hostname: 'mx.test',
+    log,
+  } as const // one client, two packages
   const node = new QueueNode({ ...context, resolve: (file) => file })
   await node.start()
   const body = memorySource([makeBody()])

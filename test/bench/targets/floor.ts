@@ -11,7 +11,11 @@ export const target: Target = {
   title: 'bare node:net responder: the floor of every ratio',
   async start({ port }) {
     const counter = { received: 0 }
-    const server = createServer({ noDelay: true }, (socket) => respond(socket, counter)).listen({ port, host: '127.0.0.1', backlog: 1024 })
+    const server = createServer({ noDelay: true }, (socket) => respond(socket, counter)).listen({
+      port,
+      host: '127.0.0.1',
+      backlog: 1024,
+    })
     await once(server, 'listening')
     return { close: () => void server.close(), received: () => counter.received }
   },

@@ -16,7 +16,8 @@ export const target: Target = {
     const haraka = await installHaraka()
     for (const name of ['config', 'plugins', 'queue']) mkdirSync(join(place.folder, name))
     cpSync(join(haraka, 'config'), join(place.folder, 'config'), { recursive: true })
-    for (const [name, text] of Object.entries(makeConfig(place, haraka))) writeFileSync(join(place.folder, 'config', name), text)
+    for (const [name, text] of Object.entries(makeConfig(place, haraka)))
+      writeFileSync(join(place.folder, 'config', name), text)
     writeFileSync(join(place.folder, 'package.json'), '{"name":"bench","version":"1.0.0"}')
     cpSync(join(HERE, '../haraka/relay.cjs'), join(place.folder, 'plugins/relay.js'))
     const server = spawn(process.execPath, [join(haraka, 'haraka.js')], {

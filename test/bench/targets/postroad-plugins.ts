@@ -23,5 +23,6 @@ function onlooker(number: number) {
 
 export const target: Target = {
   title: 'Postroad with ten trivial synchronous plugins: accept and discard',
-  start: (place) => startPostroad(place, [...Array.from({ length: COUNT }, (_, number) => onlooker(number)), discardAll()]),
+  start: (place) =>
+    startPostroad(place, [...Array.from({ length: COUNT }, (_, number) => onlooker(number)), discardAll()]),
 }

@@ -66,7 +66,10 @@ export async function rest(): Promise<void> {
 }
 
 /** What a faked next hop answers to a job: a reply for all, or one for each. */
-export type Answer = (job: Job, attempt: number) => Reply | readonly Partial<Outcome>[] | Promise<Reply | readonly Partial<Outcome>[]>
+export type Answer = (
+  job: Job,
+  attempt: number,
+) => Reply | readonly Partial<Outcome>[] | Promise<Reply | readonly Partial<Outcome>[]>
 
 /** An engine under test. */
 export interface Bench {
@@ -83,7 +86,10 @@ export interface Bench {
 export const OK: Reply = { code: 250, status: '2.0.0', text: 'OK' }
 
 /** Makes an engine; `answer` plays all next hops. */
-export function makeBench(answer: Answer, options: Partial<EngineOptions> & { readonly opinion?: DeliveryOpinion } = {}): Bench {
+export function makeBench(
+  answer: Answer,
+  options: Partial<EngineOptions> & { readonly opinion?: DeliveryOpinion } = {},
+): Bench {
   const time = new FakeTime()
   const store = options.store ?? memoryStore()
   const jobs: Job[] = []
@@ -99,7 +105,8 @@ export function makeBench(answer: Answer, options: Partial<EngineOptions> & { re
   const hooks: DeliveryHooks = {
     asks: options.opinion !== undefined,
     ask: async () => options.opinion,
-    tell: (name, { recipients, reply }) => void told.push(`${name} ${recipients.map(({ address }) => address).join(' ')} ${reply.code}`),
+    tell: (name, { recipients, reply }) =>
+      void told.push(`${name} ${recipients.map(({ address }) => address).join(' ')} ${reply.code}`),
     route: async () => undefined,
   }
   const engine = new QueueEngine({

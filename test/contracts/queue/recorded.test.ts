@@ -42,7 +42,9 @@ const PENDING: Readonly<Record<string, readonly string[]>> = {
 for (const version of ['26114c0', '2cfd7f1'])
   test(`a queue that ${version} wrote is delivered, once and octet for octet; what was held, suspended or damaged still is`, async () => {
     const recorded = join(import.meta.dirname, 'recorded', version)
-    const { wroteAt, unreturned, messages }: Recording = JSON.parse(readFileSync(join(recorded, 'expected.json'), 'utf8')) // `record.ts` wrote it
+    const { wroteAt, unreturned, messages }: Recording = JSON.parse(
+      readFileSync(join(recorded, 'expected.json'), 'utf8'),
+    ) // `record.ts` wrote it
     const folder = await mkdtemp(join(tmpdir(), 'postroad-recorded-'))
     await cp(join(recorded, 'queue'), folder, { recursive: true })
     const problems: QueueError[] = []
@@ -54,7 +56,8 @@ for (const version of ['26114c0', '2cfd7f1'])
       elapsed: () => bench?.time.monotonic() ?? 0,
       onProblem: (problem) => problems.push(problem),
     })
-    const got: { readonly id: string; readonly to: readonly string[]; readonly sha256: string; readonly job: Job }[] = []
+    const got: { readonly id: string; readonly to: readonly string[]; readonly sha256: string; readonly job: Job }[] =
+      []
     bench = makeBench(
       async (job) => {
         const sha256 = createHash('sha256')
@@ -70,7 +73,10 @@ for (const version of ['26114c0', '2cfd7f1'])
     const settled = async (isSo: () => boolean | Promise<boolean>): Promise<void> => {
       // Minutes of the engine's time for the retries, and turns of the event loop for the disk.
       for (let turn = 0; !(await isSo()); turn++) {
-        assert.ok(turn < 600, `got ${got.map(({ id, to }) => `${id} ${to}`).join('; ')}; ${JSON.stringify(await store.stats())}`)
+        assert.ok(
+          turn < 600,
+          `got ${got.map(({ id, to }) => `${id} ${to}`).join('; ')}; ${JSON.stringify(await store.stats())}`,
+        )
         await time.pass(5_000)
         await sleep(5)
       }

@@ -161,7 +161,9 @@ export class Book {
         }
       }
     }
-    const refusedAndArrived = [...this.#refused].flatMap(([key, reply]) => (this.#hasArrived(key) ? [`${key}: ${reply}`] : []))
+    const refusedAndArrived = [...this.#refused].flatMap(([key, reply]) =>
+      this.#hasArrived(key) ? [`${key}: ${reply}`] : [],
+    )
     const { sent, acknowledged } = this.counts
     return {
       sent,
@@ -191,7 +193,8 @@ export class Book {
     )
     const death = this.#deaths.get(before.pid)
     if (before.pid === again.pid) return disk ? { cause: 'unwritten', gap: 0 } : `${by}, the same process`
-    if (!death || death.at > again.beganAt) return disk ? { cause: 'unwritten', gap: 0 } : `${by}; the first was alive then`
+    if (!death || death.at > again.beganAt)
+      return disk ? { cause: 'unwritten', gap: 0 } : `${by}; the first was alive then`
     const gap = death.at - before.answeredAt
     if (gap <= WRITE_DOWN_MS + this.#delay(before.answeredAt, death.at)) return { cause: 'killed', gap }
     return disk ? { cause: 'unwritten', gap } : `${by}; the first had ${gap} ms to write it down before it died`

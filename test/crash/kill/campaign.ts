@@ -43,7 +43,8 @@ export async function campaign(options: CampaignOptions): Promise<WorldResult[]>
   const tools = await mkdtemp(join(tmpdir(), 'postroad-faults-'))
   const library = buildFaults(tools)
   let next = options.world ?? Math.max(-1, ...results.map(({ world }) => world)) + 1
-  const isOver = (): boolean => (options.world === undefined ? countKills(results) >= options.kills : next > options.world)
+  const isOver = (): boolean =>
+    options.world === undefined ? countKills(results) >= options.kills : next > options.world
   const work = async (): Promise<void> => {
     while (!isOver()) {
       const result = await oneWorld(next++, library, options)
@@ -105,6 +106,7 @@ export async function writeResults(file: string, report: object): Promise<void> 
 export async function readResults(file: string, seed: number): Promise<WorldResult[]> {
   if (!existsSync(file)) return []
   const report = JSON.parse(await readFile(file, 'utf8')) as { seed: number; worlds: WorldResult[] } // `writeResults` wrote it
-  if (report.seed !== seed) throw new RangeError(`${file} is of seed ${report.seed}: give --seed ${report.seed}, or another file`)
+  if (report.seed !== seed)
+    throw new RangeError(`${file} is of seed ${report.seed}: give --seed ${report.seed}, or another file`)
   return report.worlds
 }

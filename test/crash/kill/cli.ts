@@ -24,7 +24,8 @@ export async function killCommand(args: readonly string[]): Promise<number> {
     async onWorld(result, all) {
       console.log(progress(result, all, { began, kills }))
       for (const each of faultsOf(result)) console.log(`    ${each}`)
-      if (faultsOf(result).length > 0) console.log(`    again: npm run crash -- ${again(result, options)}; kept in ${result.folder}`)
+      if (faultsOf(result).length > 0)
+        console.log(`    again: npm run crash -- ${again(result, options)}; kept in ${result.folder}`)
       await writeResults(out, { seed, command: again(undefined, options), sum: sumOf(all), worlds: all })
     },
   })
@@ -59,7 +60,9 @@ function conclude(results: readonly WorldResult[]): number {
   const found = results.filter((each) => faultsOf(each).length > 0)
   console.log(`\n${tableOf(results)}\n`)
   console.log(
-    found.length === 0 ? 'Nothing was found.' : `Found something in ${found.length} worlds: ${found.map(({ world }) => world).join(', ')}`,
+    found.length === 0
+      ? 'Nothing was found.'
+      : `Found something in ${found.length} worlds: ${found.map(({ world }) => world).join(', ')}`,
   )
   return found.length === 0 ? 0 : 1
 }
@@ -87,7 +90,8 @@ function read(args: readonly string[]): Options {
   })
   const number = (name: keyof typeof values, usual: number): number => {
     const value = values[name] === undefined ? usual : Number(values[name])
-    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`--${name} takes a whole number, not "${values[name]}"`)
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw new RangeError(`--${name} takes a whole number, not "${values[name]}"`)
     return value
   }
   const { scenario } = values
@@ -120,7 +124,11 @@ function again(result: WorldResult | undefined, { seed, scenario, workers, kills
   return parts.join(' ')
 }
 
-function progress(result: WorldResult, all: readonly WorldResult[], { began, kills }: { began: number; kills: number }): string {
+function progress(
+  result: WorldResult,
+  all: readonly WorldResult[],
+  { began, kills }: { began: number; kills: number },
+): string {
   const sum = sumOf(all)
   const minutes = ((performance.now() - began) / 60_000).toFixed(1)
   const { again: twice, acknowledged, workers, deeds } = result

@@ -30,10 +30,18 @@ export interface CommandOptions {
 const OUTPUT_LIMIT = 1 << 20
 
 /** Runs `postroad` with these arguments; resolves when it has ended, by itself or because its time was over. It never rejects. */
-export async function runCommand(fixture: Fixture, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
+export async function runCommand(
+  fixture: Fixture,
+  args: readonly string[],
+  options: CommandOptions,
+): Promise<CommandResult> {
   const began = performance.now()
   const [program = '', ...before] = fixture.command
-  const child = spawn(program, [...before, ...args], { cwd: fixture.folder, env: fixture.env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, [...before, ...args], {
+    cwd: fixture.folder,
+    env: fixture.env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let [out, err] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     if (out.length < OUTPUT_LIMIT) out += text
@@ -65,5 +73,13 @@ export async function runCommand(fixture: Fixture, args: readonly string[], opti
   clearTimeout(death)
   clearInterval(look)
   const found = await stacks
-  return { args, ended: how, out, err, ms: performance.now() - began, isKilled, ...(found !== undefined && { stacks: found }) }
+  return {
+    args,
+    ended: how,
+    out,
+    err,
+    ms: performance.now() - began,
+    isKilled,
+    ...(found !== undefined && { stacks: found }),
+  }
 }

@@ -31,7 +31,15 @@ const HITS_AT = 24
 /** Compiles the library into a folder. Gives its path. */
 export function buildFaults(folder: string): string {
   const library = join(folder, 'fault.so')
-  execFileSync(programPath('gcc'), ['-shared', '-fPIC', '-O1', '-o', library, fileURLToPath(new URL('fault.c', import.meta.url)), '-ldl'])
+  execFileSync(programPath('gcc'), [
+    '-shared',
+    '-fPIC',
+    '-O1',
+    '-o',
+    library,
+    fileURLToPath(new URL('fault.c', import.meta.url)),
+    '-ldl',
+  ])
   return library
 }
 
@@ -50,7 +58,12 @@ export class Faults {
 
   /** What a process needs to be told. */
   get env(): NodeJS.ProcessEnv {
-    return { LD_PRELOAD: this.#library, CRASH_CONTROL: this.#file, CRASH_FOLDER: this.#folder, CRASH_LEASH: String(process.pid) }
+    return {
+      LD_PRELOAD: this.#library,
+      CRASH_CONTROL: this.#file,
+      CRASH_FOLDER: this.#folder,
+      CRASH_LEASH: String(process.pid),
+    }
   }
 
   arm({ error, calls, forMs, count = -1, skip = 0, place }: Fault): void {

@@ -67,7 +67,12 @@ export async function makeFixture({ name, library, ports, defect }: FixtureOptio
     folder,
     faults,
     command: [process.execPath, '--conditions=@postroad/source', join(root, 'packages/cli/src/bin.ts')],
-    env: { NODE_COMPILE_CACHE: join(tmpdir(), 'postroad-crash-cache'), ...process.env, NODE_TEST_CONTEXT: undefined, ...faults.env },
+    env: {
+      NODE_COMPILE_CACHE: join(tmpdir(), 'postroad-crash-cache'),
+      ...process.env,
+      NODE_TEST_CONTEXT: undefined,
+      ...faults.env,
+    },
     remove: () => rm(folder, { recursive: true, force: true }),
   }
 }
@@ -92,8 +97,13 @@ interface Configured {
 }
 
 function configuration({ port: own, ports, defect }: Configured): string {
-  const hops = [...DOMAINS.map((domain, at) => [domain, HOSTS[at], ports[at]] as const), [TRASH, HOSTS[0], ports[0]] as const]
-  const routes = hops.map(([domain, host, port]) => `  '${domain}': { via: 'smtp', host: '${host}', port: ${port} },`).join('\n')
+  const hops = [
+    ...DOMAINS.map((domain, at) => [domain, HOSTS[at], ports[at]] as const),
+    [TRASH, HOSTS[0], ports[0]] as const,
+  ]
+  const routes = hops
+    .map(([domain, host, port]) => `  '${domain}': { via: 'smtp', host: '${host}', port: ${port} },`)
+    .join('\n')
   return `import { queue } from '@postroad/queue'
 import { definePlugin } from '@postroad/plugin'
 import { defineConfig } from 'postroad'

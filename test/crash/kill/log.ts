@@ -8,7 +8,10 @@ const NEVER: readonly [name: string, pattern: RegExp][] = [
   ['UNSAFE', /ERR_QUEUE_UNSAFE|repair or replace/],
   ['STUCK', /has stood still for/],
   ['CORRUPT', /ERR_QUEUE_CORRUPT|the message is damaged/],
-  ['UNCAUGHT', /Unhandled|uncaught|UnhandledPromise|Assertion failed|FATAL ERROR|free\(\)|malloc|TypeError: |ReferenceError: /],
+  [
+    'UNCAUGHT',
+    /Unhandled|uncaught|UnhandledPromise|Assertion failed|FATAL ERROR|free\(\)|malloc|TypeError: |ReferenceError: /,
+  ],
 ]
 
 /** Tells the world's book what one life wrote down, and the world each line that a sound server never writes. */
@@ -18,9 +21,11 @@ export async function readLog(world: World, life: number): Promise<void> {
   const lines = text.split('\n')
   for (const [at, line] of lines.entries()) {
     for (const [kind, pattern] of NEVER)
-      if (pattern.test(line) && !isOrphan(lines.slice(at, at + 10).join('\n'))) world.problem(`${kind} in ${name}: ${line.slice(0, 300)}`)
+      if (pattern.test(line) && !isOrphan(lines.slice(at, at + 10).join('\n')))
+        world.problem(`${kind} in ${name}: ${line.slice(0, 300)}`)
     const ended = /worker (\d+) ended \(([^)]*)\)/.exec(line)
-    if (ended && !world.faulty.has(life) && !world.book.isKilled(Number(ended[1]))) world.problem(`${ended[0]} by itself, in ${name}`)
+    if (ended && !world.faulty.has(life) && !world.book.isKilled(Number(ended[1])))
+      world.problem(`${ended[0]} by itself, in ${name}`)
     if (!line.includes('"delivered"')) continue
     const record = parse(line)
     if (record?.text === 'delivered' && record.transaction && record.to)

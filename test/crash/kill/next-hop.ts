@@ -22,7 +22,8 @@ export class NextHop {
 
   static async open(book: Book): Promise<NextHop> {
     const hop = new NextHop(book)
-    for (const [at, host] of HOSTS.entries()) hop.#sinks.push(await createSink({ host, script: (step) => hop.#answer(at, step) }))
+    for (const [at, host] of HOSTS.entries())
+      hop.#sinks.push(await createSink({ host, script: (step) => hop.#answer(at, step) }))
     return hop
   }
 

@@ -55,7 +55,9 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
 
 /** What the threads of processes are doing, for whoever looks into a hang. */
 export async function stacksOf(pids: readonly number[]): Promise<string> {
-  const texts = await Promise.all(pids.map(async (pid) => `process ${pid}\n${await threads(pid)}\n${await backtrace(pid)}`))
+  const texts = await Promise.all(
+    pids.map(async (pid) => `process ${pid}\n${await threads(pid)}\n${await backtrace(pid)}`),
+  )
   return texts.join('\n')
 }
 

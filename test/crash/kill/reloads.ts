@@ -95,7 +95,10 @@ async function reloadOften(world: World, server: Server, reloads: number): Promi
 
 /** Each process says it once; of two that come at once a process may make one. */
 async function confirmed(world: World, server: Server, count: number): Promise<void> {
-  await until(world, server, { is: async () => (await countReloads(server)) >= count, what: 'a reload does not come to its end' })
+  await until(world, server, {
+    is: async () => (await countReloads(server)) >= count,
+    what: 'a reload does not come to its end',
+  })
 }
 
 /** Waits; what does not come about is a hang. */
@@ -119,6 +122,7 @@ async function stop(world: World, server: Server): Promise<void> {
   if (server.ended !== undefined || world.hasHung) return
   server.isDoomed = true
   server.signal('SIGTERM')
-  if (!(await server.gone(world.options.patienceMs))) await world.hang(server, 'SIGTERM does not end a server after reloads')
+  if (!(await server.gone(world.options.patienceMs)))
+    await world.hang(server, 'SIGTERM does not end a server after reloads')
   else if (server.ended !== 0) world.problem(`after SIGTERM the server ended with ${server.ended}, see ${server.log}`)
 }

@@ -8,9 +8,17 @@ import type { World } from './world.ts'
 type Scenario = (world: World) => Promise<void>
 
 /** By name, as `--scenario` takes them. */
-export const SCENARIOS = { startup, load, drain, commands, freeze, disk, full, descriptors, reload } as const satisfies Readonly<
-  globalThis.Record<string, Scenario>
->
+export const SCENARIOS = {
+  startup,
+  load,
+  drain,
+  commands,
+  freeze,
+  disk,
+  full,
+  descriptors,
+  reload,
+} as const satisfies Readonly<globalThis.Record<string, Scenario>>
 export type ScenarioName = keyof typeof SCENARIOS
 
 /** How often each is drawn. */
@@ -35,7 +43,11 @@ async function startup(world: World): Promise<void> {
 }
 
 /** Runs `work` while clients send, then kills what is left. */
-async function underLoad(world: World, work: (server: Server, clients: Clients) => Promise<void>, start = world.start()): Promise<void> {
+async function underLoad(
+  world: World,
+  work: (server: Server, clients: Clients) => Promise<void>,
+  start = world.start(),
+): Promise<void> {
   const { chance } = world.options
   if (!(await world.awaitListening(start))) return
   const clients = world.clients(start, { limit: chance.between(30, 90) })
@@ -192,11 +204,17 @@ function disk(world: World): Promise<void> {
 /** No room: what is there already may be written over, and commands must work. */
 async function full(world: World): Promise<void> {
   const { chance } = world.options
-  const fault: Fault = { error: 'ENOSPC', calls: CALLS.write | CALLS.truncate, forMs: chance.between(500, 4_000), place: 'growing' }
+  const fault: Fault = {
+    error: 'ENOSPC',
+    calls: CALLS.write | CALLS.truncate,
+    forMs: chance.between(500, 4_000),
+    place: 'growing',
+  }
   const look = async (): Promise<void> => {
     if (!chance.percent(50)) return
     const { ended, out, err } = await world.command(['list'])
-    if (ended !== 0) world.problem(`queue list ends with ${ended} on a full disk: ${out.slice(0, 200)}${err.slice(0, 200)}`)
+    if (ended !== 0)
+      world.problem(`queue list ends with ${ended} on a full disk: ${out.slice(0, 200)}${err.slice(0, 200)}`)
   }
   await faulty(world, fault, look)
 }
@@ -204,7 +222,11 @@ async function full(world: World): Promise<void> {
 /** No descriptors; workers may have to be replaced meanwhile. */
 function descriptors(world: World): Promise<void> {
   const { chance } = world.options
-  const calls = chance.pick([CALLS.open, CALLS.socket | CALLS.accept, CALLS.open | CALLS.socket | CALLS.accept | CALLS.pipe])
+  const calls = chance.pick([
+    CALLS.open,
+    CALLS.socket | CALLS.accept,
+    CALLS.open | CALLS.socket | CALLS.accept | CALLS.pipe,
+  ])
   return faulty(world, { error: 'EMFILE', calls, forMs: chance.between(300, 6_500) }, async (server) => {
     await rest(chance.between(0, 300))
     if (chance.percent(50)) await killWorkers(world, server, 1)

@@ -30,7 +30,10 @@ export class Server {
   isDoomed = false
   port = 0
 
-  constructor(fixture: Fixture, { number, workers, book, env = {} }: { number: number; workers: number; book: Book; env?: object }) {
+  constructor(
+    fixture: Fixture,
+    { number, workers, book, env = {} }: { number: number; workers: number; book: Book; env?: object },
+  ) {
     this.workers = workers
     this.#book = book
     this.log = join(fixture.folder, `life-${String(number).padStart(2, '0')}.log`)

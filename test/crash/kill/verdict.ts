@@ -58,7 +58,15 @@ export function faultsOf(result: WorldResult): string[] {
 /** The sum of worlds. */
 export function sumOf(results: readonly WorldResult[]) {
   const deeds = noDeeds()
-  const sum = { worlds: results.length, kills: 0, sent: 0, acknowledged: 0, refused: 0, arrivals: 0, refusedAndArrived: 0 }
+  const sum = {
+    worlds: results.length,
+    kills: 0,
+    sent: 0,
+    acknowledged: 0,
+    refused: 0,
+    arrivals: 0,
+    refusedAndArrived: 0,
+  }
   const found = { lost: 0, damaged: 0, unexplained: 0, left: 0, problems: 0 }
   const again = { killed: 0, unwritten: 0 }
   let longestGap = 0
@@ -81,13 +89,22 @@ export function tableOf(results: readonly WorldResult[]): string {
   const { deeds, again, ...sum } = sumOf(results)
   const rows: [string, string | number][] = [
     ['worlds, lives of servers', `${sum.worlds}, ${deeds.lives}`],
-    ['kills', `${sum.kills} (${deeds.supervisor} of servers, ${deeds.worker} of workers, ${deeds.command} of commands)`],
-    ['freezes, failed calls, reloads, commands', `${deeds.freezes}, ${deeds.faults}, ${deeds.reloads}, ${deeds.commands}`],
+    [
+      'kills',
+      `${sum.kills} (${deeds.supervisor} of servers, ${deeds.worker} of workers, ${deeds.command} of commands)`,
+    ],
+    [
+      'freezes, failed calls, reloads, commands',
+      `${deeds.freezes}, ${deeds.faults}, ${deeds.reloads}, ${deeds.commands}`,
+    ],
     ['sent, acknowledged, refused', `${sum.sent}, ${sum.acknowledged}, ${sum.refused}`],
     ['lost', sum.lost],
     ['damaged', sum.damaged],
     ['left in a queue', sum.left],
-    ['arrived again: killed before it was written down', `${again.killed} (at most ${sum.longestGap} ms before the kill)`],
+    [
+      'arrived again: killed before it was written down',
+      `${again.killed} (at most ${sum.longestGap} ms before the kill)`,
+    ],
     ['arrived again: the disk refused to have it written down', again.unwritten],
     ['arrived again: no reason', sum.unexplained],
     ['refused, and arrived nevertheless', sum.refusedAndArrived],

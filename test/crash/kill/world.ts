@@ -85,7 +85,8 @@ export class World {
   /** Resolves to whether it listens; a server that does not is a problem, and is killed. */
   async awaitListening(server: Server): Promise<boolean> {
     if (await server.listening(this.options.patienceMs)) return true
-    if (server.ended !== undefined) this.problem(`a server ended by itself (${server.ended}) before it listened, see ${server.log}`)
+    if (server.ended !== undefined)
+      this.problem(`a server ended by itself (${server.ended}) before it listened, see ${server.log}`)
     else await this.hang(server, 'a server did not listen')
     return false
   }
@@ -94,21 +95,39 @@ export class World {
     const { chance, patienceMs } = this.options
     const onSilence = (what: string): void => void (server.isDoomed || this.hang(server, what))
     const port = (): number => server.port
-    return new Clients({ port, letters: this.letters, book: this.book, limit, clients, pauseMs, chance, patienceMs, onSilence })
+    return new Clients({
+      port,
+      letters: this.letters,
+      book: this.book,
+      limit,
+      clients,
+      pauseMs,
+      chance,
+      patienceMs,
+      onSilence,
+    })
   }
 
   async command(args: readonly string[], options: Partial<CommandOptions> = {}): Promise<CommandResult> {
     const { patienceMs } = this.options
     this.deeds.commands++
-    const result = await runCommand(this.fixture, ['queue', ...args], { patienceMs, isPaused: () => this.#isFrozen, ...options })
-    this.note(`command ${args.join(' ')}: ${result.isKilled ? 'killed' : result.ended} after ${Math.round(result.ms)} ms ${result.err}`)
+    const result = await runCommand(this.fixture, ['queue', ...args], {
+      patienceMs,
+      isPaused: () => this.#isFrozen,
+      ...options,
+    })
+    this.note(
+      `command ${args.join(' ')}: ${result.isKilled ? 'killed' : result.ended} after ${Math.round(result.ms)} ms ${result.err}`,
+    )
     if (result.isKilled) this.deeds.command++
     if (result.stacks !== undefined) {
       this.problem(`HANG postroad queue ${args.join(' ')} did not end in ${Math.round(result.ms / 1_000)} s`)
       this.#keep('command', result.stacks)
     }
-    if (/ERR_QUEUE_UNSAFE|repair or replace/.test(`${result.out}${result.err}`)) this.problem(`UNSAFE said queue ${args.join(' ')}`)
-    if (typeof result.ended === 'string' && result.ended !== 'SIGKILL') this.problem(`queue ${args.join(' ')} ended by ${result.ended}`)
+    if (/ERR_QUEUE_UNSAFE|repair or replace/.test(`${result.out}${result.err}`))
+      this.problem(`UNSAFE said queue ${args.join(' ')}`)
+    if (typeof result.ended === 'string' && result.ended !== 'SIGKILL')
+      this.problem(`queue ${args.join(' ')} ended by ${result.ended}`)
     return result
   }
 
@@ -131,7 +150,10 @@ export class World {
   }
 
   /** Stops one process, or all, for a while. */
-  async freeze(server: Server, { pids, forMs }: { readonly pids: readonly number[]; readonly forMs: number }): Promise<void> {
+  async freeze(
+    server: Server,
+    { pids, forMs }: { readonly pids: readonly number[]; readonly forMs: number },
+  ): Promise<void> {
     const from = Date.now()
     this.deeds.freezes++
     this.#isFrozen = true
@@ -178,7 +200,8 @@ export class World {
       this.#left = await this.#countLeft()
       server.isDoomed = true
       server.signal('SIGTERM')
-      if (!(await server.gone(this.options.patienceMs))) await this.hang(server, 'SIGTERM does not end a server that has nothing to do')
+      if (!(await server.gone(this.options.patienceMs)))
+        await this.hang(server, 'SIGTERM does not end a server that has nothing to do')
       else if (server.ended !== 0) this.problem(`the last server ended with ${server.ended}`)
     }
     return this.#account()

@@ -25,7 +25,9 @@ const discardGood = definePlugin({
       after: [spfFact, dkimFact, dmarcFact],
       handler({ get }) {
         const results = [get(spfFact).mailFrom.result, get(dkimFact).signatures[0]?.result, get(dmarcFact).result]
-        return results.every((result) => result === 'pass') ? undefined : reject(`spf, dkim, dmarc: ${results.join(', ')}`)
+        return results.every((result) => result === 'pass')
+          ? undefined
+          : reject(`spf, dkim, dmarc: ${results.join(', ')}`)
       },
     },
     queue: { supports: ['8BITMIME'], handler: ({ envelope }) => ({ id: envelope.id }) },

@@ -80,9 +80,21 @@ async function signedData(): Promise<Buffer> {
 async function start(name: string): Promise<Peer> {
   const [port = 0] = await freePorts(1)
   const file = fileURLToPath(new URL(`./${name}.ts`, import.meta.url))
-  const env = { ...process.env, PORT: String(port), DNS_SERVER: `${dns.address}:${dns.port}`, SPOOL: folder, NODE_ENV: 'production' }
-  const child = spawn(process.execPath, ['--conditions=@postroad/source', file], { env, stdio: ['ignore', 'ignore', 'inherit'] })
-  await Promise.race([waitForBanner(port), once(child, 'exit').then(() => Promise.reject(new Error(`${name} does not start`)))])
+  const env = {
+    ...process.env,
+    PORT: String(port),
+    DNS_SERVER: `${dns.address}:${dns.port}`,
+    SPOOL: folder,
+    NODE_ENV: 'production',
+  }
+  const child = spawn(process.execPath, ['--conditions=@postroad/source', file], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  await Promise.race([
+    waitForBanner(port),
+    once(child, 'exit').then(() => Promise.reject(new Error(`${name} does not start`))),
+  ])
   return { name, port, child, rates: [], cpu: [] }
 }
 
@@ -113,6 +125,8 @@ function report(): void {
   if (ours === undefined || glue === undefined) return
   for (const { name, rate, cpu } of [ours, glue])
     process.stdout.write(`${name.padEnd(10)} ${rate.toFixed(0).padStart(6)}/s  ${cpu.toFixed(3)} ms CPU a message\n`)
-  process.stdout.write(`CPU ${(ours.cpu / glue.cpu).toFixed(2)} of the glue, rate ${(ours.rate / glue.rate).toFixed(2)} of it\n`)
+  process.stdout.write(
+    `CPU ${(ours.cpu / glue.cpu).toFixed(2)} of the glue, rate ${(ours.rate / glue.rate).toFixed(2)} of it\n`,
+  )
   process.exitCode = ours.cpu < glue.cpu ? 0 : 1
 }

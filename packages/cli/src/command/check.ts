@@ -15,13 +15,19 @@ export function checkCommand(program: Command, outcome: { code: number }): void 
     .argument('[config]', 'configuration file or folder')
     .option('--json', 'print the mistakes as JSON')
     .option('--user <name>', 'look with the rights of this user, as start --user has them')
-    .addHelpText('after', '\nNothing is made or changed. Folders and files are looked at with the rights of who runs it.')
+    .addHelpText(
+      'after',
+      '\nNothing is made or changed. Folders and files are looked at with the rights of who runs it.',
+    )
     .action(async (given: string | undefined, { json, user }: { readonly json?: boolean; readonly user?: string }) => {
       if (user !== undefined) await become(user)
       const mistakes = await check(given)
       if (json) process.stdout.write(`${JSON.stringify({ ok: mistakes.length === 0, mistakes })}\n`)
       else if (mistakes.length === 0) process.stdout.write('The configuration is fine.\n')
-      else process.stderr.write(`${mistakes.map(({ code, message, fix }) => `${code}: ${message}\n  ${fix}`).join('\n')}\n`)
+      else
+        process.stderr.write(
+          `${mistakes.map(({ code, message, fix }) => `${code}: ${message}\n  ${fix}`).join('\n')}\n`,
+        )
       outcome.code = mistakes.length === 0 ? 0 : 1
     })
 }
@@ -50,5 +56,9 @@ async function check(given: string | undefined): Promise<readonly Mistake[]> {
 
 function mistake({ code, message, cause }: PostroadError): Mistake {
   const why = textOf(cause)
-  return { code, message: cause === undefined || message.includes(why) ? message : `${message}: ${why}`, fix: ERRORS[code].fix }
+  return {
+    code,
+    message: cause === undefined || message.includes(why) ? message : `${message}: ${why}`,
+    fix: ERRORS[code].fix,
+  }
 }

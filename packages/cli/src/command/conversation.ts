@@ -63,9 +63,14 @@ export async function converse(server: RemoteServer, conversation: ClientScript)
   }
 }
 
-async function speak(connection: SMTPConnection, server: RemoteServer, { from, to, message, print }: ClientScript): Promise<string> {
+async function speak(
+  connection: SMTPConnection,
+  server: RemoteServer,
+  { from, to, message, print }: ClientScript,
+): Promise<string> {
   await new Promise<void>((resolve) => connection.connect(() => resolve()))
-  if (connection.secure) print(isChecked(server) ? '* TLS, the certificate is valid' : '* TLS, the certificate was not checked')
+  if (connection.secure)
+    print(isChecked(server) ? '* TLS, the certificate is valid' : '* TLS, the certificate was not checked')
   if (server.login) {
     if (!connection.secure && !isLoopback(server.host))
       throw new UsageError('Without TLS the password would go out in the clear: it was not sent')
@@ -73,11 +78,17 @@ async function speak(connection: SMTPConnection, server: RemoteServer, { from, t
     await called<unknown>((done) => connection.login(login, done))
   }
   const use8BitMime = message.some((octet) => octet > 127)
-  const { response } = await called<{ response: string }>((done) => connection.send({ from, to: [...to], use8BitMime }, message, done))
+  const { response } = await called<{ response: string }>((done) =>
+    connection.send({ from, to: [...to], use8BitMime }, message, done),
+  )
   return response
 }
 
-function optionsOf(server: RemoteServer, { helo, timeoutMs, print }: ClientScript, socket: net.Socket): SMTPConnectionOptions {
+function optionsOf(
+  server: RemoteServer,
+  { helo, timeoutMs, print }: ClientScript,
+  socket: net.Socket,
+): SMTPConnectionOptions {
   const { host, port, tls = port === 465 ? 'implicit' : undefined } = server
   return {
     connection: socket,

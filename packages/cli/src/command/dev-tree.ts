@@ -23,11 +23,15 @@ export interface TracedTransaction {
 export function transactionTree({ record, runs, scopes }: TracedTransaction): string {
   const scope = scopes.find(({ listeners }) => listeners.some(({ name }) => name === record['listener'])) ?? scopes[0]
   const opinions = list(record['opinions'])
-  const branches = Object.entries(scope?.hooks ?? {}).flatMap(([hook, waves]) => hookBranch(hook, waves ?? [], { runs, opinions }))
+  const branches = Object.entries(scope?.hooks ?? {}).flatMap(([hook, waves]) =>
+    hookBranch(hook, waves ?? [], { runs, opinions }),
+  )
   const facts = Object.entries((record['facts'] as object | undefined) ?? {}).map(([name, value]) =>
     leaf(`${name} ${styleText('dim', JSON.stringify(value) ?? '')}`),
   ) // as the canonical line has it
-  const refused = list(record['refused']).map(({ to, reply, plugin }) => leaf(printable(`${to} ${reply}${plugin ? ` (${plugin})` : ''}`)))
+  const refused = list(record['refused']).map(({ to, reply, plugin }) =>
+    leaf(printable(`${to} ${reply}${plugin ? ` (${plugin})` : ''}`)),
+  )
   const met = list(record['thresholds']).map(({ level, at, points, to }) =>
     leaf(printable(`${level} from ${at}, for ${points} points of ${to}`)),
   )
@@ -69,7 +73,9 @@ function hookBranch(
   return [
     {
       text: styleText('bold', hook),
-      children: isPlain ? (leaves[0] ?? []) : leaves.map((children, index) => ({ text: styleText('dim', `wave ${index + 1}`), children })),
+      children: isPlain
+        ? (leaves[0] ?? [])
+        : leaves.map((children, index) => ({ text: styleText('dim', `wave ${index + 1}`), children })),
     },
   ]
 }
@@ -104,9 +110,12 @@ function opinion(one: Line): string {
 
 function head(record: Line): string {
   const to = Array.isArray(record['to']) && record['to'].length > 0 ? record['to'].map(String).join(', ') : 'nobody'
-  const replies = record['event'] === 'session' ? [`closed (${record['closed']})`] : [record['reply']].flat().map(String)
+  const replies =
+    record['event'] === 'session' ? [`closed (${record['closed']})`] : [record['reply']].flat().map(String)
   const what =
-    record['event'] === 'session' ? 'no transaction' : `<${record['from']}> → ${to}, ${record['size']} octets, ${record['points']} points`
+    record['event'] === 'session'
+      ? 'no transaction'
+      : `<${record['from']}> → ${to}, ${record['size']} octets, ${record['points']} points`
   const shown = replies.map((reply) =>
     styleText(reply.startsWith('2') ? 'green' : reply.startsWith('4') ? 'yellow' : 'red', printable(reply)),
   )

@@ -19,7 +19,9 @@ const QUIET = 100
 export function devCommand(program: Command, outcome: { code: number }): void {
   program
     .command('dev')
-    .description('start the server, reload on every save, and show each transaction as a tree: hooks, waves, opinions, facts, milliseconds')
+    .description(
+      'start the server, reload on every save, and show each transaction as a tree: hooks, waves, opinions, facts, milliseconds',
+    )
     .argument('[config]', 'configuration file or folder')
     .option('--json', 'print canonical lines with the runs of handlers instead of trees')
     .action(async (given: string | undefined, { json }: { readonly json?: boolean }) => {
@@ -32,9 +34,13 @@ async function develop(given: string | undefined, json: boolean): Promise<number
   const tracer = traceRuns()
   let server: Server | undefined
   const write = (text: string): void => {
-    for (const line of text.trimEnd().split('\n')) show(JSON.parse(line), { tracer, json, scopes: () => server?.explain() ?? [] })
+    for (const line of text.trimEnd().split('\n'))
+      show(JSON.parse(line), { tracer, json, scopes: () => server?.explain() ?? [] })
   }
-  const opened = await open(given, { log: { format: 'json', level: 'info', write }, onFile: (file) => void tables.add(file) })
+  const opened = await open(given, {
+    log: { format: 'json', level: 'info', write },
+    onFile: (file) => void tables.add(file),
+  })
   server = opened.server
   guardProcess(server.log)
   await server.listen()
@@ -77,7 +83,10 @@ const ID = 17
 const KEPT = 1_000
 
 function traceRuns(): Tracer {
-  const begun = new WeakMap<object, { readonly at: number; readonly timed: { -readonly [K in keyof TimedRun]: TimedRun[K] } }>()
+  const begun = new WeakMap<
+    object,
+    { readonly at: number; readonly timed: { -readonly [K in keyof TimedRun]: TimedRun[K] } }
+  >()
   const runs = new Map<string, TimedRun[]>()
   const start = (message: unknown): void => {
     const run = message as HookRun // the channel's own message
@@ -119,11 +128,23 @@ function show(line: Readonly<Record<string, unknown>>, { tracer, json, scopes }:
     return
   }
   const runs = tracer.take(String(line['id']).slice(0, ID))
-  process.stdout.write(json ? `${JSON.stringify({ ...line, runs })}\n` : `\n${transactionTree({ record: line, runs, scopes: scopes() })}`)
+  process.stdout.write(
+    json ? `${JSON.stringify({ ...line, runs })}\n` : `\n${transactionTree({ record: line, runs, scopes: scopes() })}`,
+  )
 }
 
 /** A line of a plugin's log: who, what, and the fields that are its own. */
-function logged({ time: _, level, plugin, hook, text, error, session: __, id: ___, ...own }: Readonly<Record<string, unknown>>): string {
+function logged({
+  time: _,
+  level,
+  plugin,
+  hook,
+  text,
+  error,
+  session: __,
+  id: ___,
+  ...own
+}: Readonly<Record<string, unknown>>): string {
   const who = [level, plugin, hook].filter((part) => part !== undefined).join(' ')
   return `${who}: ${text}${Object.keys(own).length > 0 ? ` ${JSON.stringify(own)}` : ''}${reason(error)}`
 }

@@ -21,7 +21,9 @@ interface DialogueOptions {
 export function dialogueCommand(program: Command, outcome: { code: number }): void {
   program
     .command('dialogue')
-    .description('run SMTP dialogues (lines of C: and S:) against a server; exit code 1 when one does not go as written')
+    .description(
+      'run SMTP dialogues (lines of C: and S:) against a server; exit code 1 when one does not go as written',
+    )
     .argument('<files...>', 'dialogues')
     .option('--server <host:port>', 'against this server', '127.0.0.1:2525')
     .option('--config <config>', 'against this configuration, on a free port of loopback, with a folder of its own')
@@ -34,7 +36,8 @@ export function dialogueCommand(program: Command, outcome: { code: number }): vo
       '\n  S: 250 *     the server must say this; * stands for any text, 250-* for all lines that continue\n  C: NOOP      the client says this; \\r \\n \\xHH are escapes, a line end is added (C! adds none)\n  S! closed    the server closes the connection',
     )
     .action(async (files: readonly string[], options: DialogueOptions) => {
-      outcome.code = options.config === undefined ? await run(files, options, place(options.server)) : await onConfig(files, options)
+      outcome.code =
+        options.config === undefined ? await run(files, options, place(options.server)) : await onConfig(files, options)
     })
 }
 
@@ -57,7 +60,11 @@ async function run(files: readonly string[], options: DialogueOptions, at: Place
     const text = await readFile(file, 'utf8').catch((cause: Error) => {
       throw new UsageError(`${file} cannot be read: ${cause.message}`, { cause })
     })
-    const error = await runDialogue(text, { ...at, timeout: options.timeout, ...(options.octets ? { cut: 1 } : {}) }).then(
+    const error = await runDialogue(text, {
+      ...at,
+      timeout: options.timeout,
+      ...(options.octets ? { cut: 1 } : {}),
+    }).then(
       () => undefined,
       (cause: Error) => cause.message,
     )
@@ -78,11 +85,16 @@ async function onConfig(files: readonly string[], options: DialogueOptions): Pro
   const services = serverServices(folder)
   let server: Server | undefined
   try {
-    server = await createServer({ ...onLoopback(config), folder, log: { format: 'silent' } }, { base, services: services.services })
+    server = await createServer(
+      { ...onLoopback(config), folder, log: { format: 'silent' } },
+      { base, services: services.services },
+    )
     await server.listen()
     const listener = server.addresses.find(({ name }) => options.listener === undefined || name === options.listener)
     if (!listener)
-      throw new UsageError(`There is no listener "${options.listener}"; there are: ${server.addresses.map(({ name }) => name).join(', ')}`)
+      throw new UsageError(
+        `There is no listener "${options.listener}"; there are: ${server.addresses.map(({ name }) => name).join(', ')}`,
+      )
     return await run(files, options, { host: '127.0.0.1', port: listener.port })
   } finally {
     await server?.close({ grace: 0 })

@@ -38,7 +38,8 @@ test('Mermaid: a subgraph a listening scope, hooks in order, waves joined by arr
 
 test('SVG: well-formed, every handler is there, nothing is drawn outside', () => {
   const text = svg(scopes)
-  for (const word of ['scope mx', '>rcpt<', '>a<', '>b (shadow)<', '>c<', '>d [geo]<']) assert.ok(text.includes(word), word)
+  for (const word of ['scope mx', '>rcpt<', '>a<', '>b (shadow)<', '>c<', '>d [geo]<'])
+    assert.ok(text.includes(word), word)
   const opened = [...text.matchAll(/<(\w+)[^>]*[^/]>/g)].length
   assert.equal(opened, [...text.matchAll(/<\/\w+>/g)].length)
   const [, width = 0, height = 0] = /width="([\d.]+)" height="([\d.]+)"/.exec(text)?.map(Number) ?? []

@@ -84,7 +84,9 @@ function svgHook(hook: string, waves: Waves, y: number): Drawn {
       x += 20
     }
     const width = Math.max(...wave.map((handler) => label(handler).length)) * CHARACTER + 20
-    parts.push(`<rect x="${x}" y="${y}" width="${width}" height="${wave.length * LINE + 8}" rx="5" fill="#eef3fb" stroke="#7a94c4"/>`)
+    parts.push(
+      `<rect x="${x}" y="${y}" width="${width}" height="${wave.length * LINE + 8}" rx="5" fill="#eef3fb" stroke="#7a94c4"/>`,
+    )
     for (const [row, handler] of wave.entries())
       parts.push(
         `<text x="${x + 10}" y="${y + 19 + row * LINE}"${handler.mode === 'shadow' ? ' fill="#888"' : ''}>${escaped(label(handler))}</text>`,

@@ -20,13 +20,18 @@ export function explainCommand(program: Command): void {
     .option('--json', 'print JSON')
     .addOption(new Option('--format <format>', 'how').choices(['text', 'json', 'mermaid', 'svg']).default('text'))
     .addHelpText('after', '\nIn a line of a hook, "a + b" run at the same time, "a → b" one after the other.')
-    .action(async (given: string | undefined, { json, format }: { readonly json?: boolean; readonly format: keyof typeof FORMATS }) => {
-      const opened = await open(given, { looks: true, log: { format: 'silent' } })
-      const findings = await opened.server.inspect()
-      const scopes = opened.server.explain().map((scope) => withFindings(scope, findings))
-      await opened.close()
-      process.stdout.write(`${FORMATS[json ? 'json' : format](scopes)}\n`)
-    })
+    .action(
+      async (
+        given: string | undefined,
+        { json, format }: { readonly json?: boolean; readonly format: keyof typeof FORMATS },
+      ) => {
+        const opened = await open(given, { looks: true, log: { format: 'silent' } })
+        const findings = await opened.server.inspect()
+        const scopes = opened.server.explain().map((scope) => withFindings(scope, findings))
+        await opened.close()
+        process.stdout.write(`${FORMATS[json ? 'json' : format](scopes)}\n`)
+      },
+    )
 }
 
 /** What `postroad check` finds beyond mistakes is a warning here: the rest is shown all the same. */

@@ -18,7 +18,11 @@ export function closeWhatItLeaves({ process }: Worker): void {
   if (typeof process.send !== 'function') return
   const passing = new Map<number, { close(): void }>()
   const send = process.send.bind(process) as (...args: readonly unknown[]) => boolean // the same, without its overloads
-  const watched = (message: InternalMessage, handle?: { close(): void } | null, ...rest: readonly unknown[]): boolean => {
+  const watched = (
+    message: InternalMessage,
+    handle?: { close(): void } | null,
+    ...rest: readonly unknown[]
+  ): boolean => {
     if (message?.cmd === 'NODE_CLUSTER' && message.act === 'newconn' && message.seq !== undefined && handle)
       passing.set(message.seq, handle)
     return send(message, handle, ...rest)

@@ -33,8 +33,11 @@ export function choose(asked: AskedCommand, commands: Commands): Choice {
   const named = only(commands, (plugin) => plugin === name || baseOf(plugin) === (ALSO.get(name) ?? name))
   if (named.size > 0) return single({ plugins: named, command, rest }, name)
   const owners = only(commands, (_, own) => Object.hasOwn(own, name))
-  if (owners.size > 0) return single({ plugins: owners, command: name, rest: command === undefined ? rest : [command, ...rest] }, name)
-  throw new UsageError(`"${name}" is neither a command nor a plugin with commands in this configuration.\n${overview(commands)}`)
+  if (owners.size > 0)
+    return single({ plugins: owners, command: name, rest: command === undefined ? rest : [command, ...rest] }, name)
+  throw new UsageError(
+    `"${name}" is neither a command nor a plugin with commands in this configuration.\n${overview(commands)}`,
+  )
 }
 
 /** What these plugins can do, as `--help` says it. */
@@ -61,12 +64,18 @@ function baseOf(plugin: string): string {
   return plugin.replace(/@.*$/, '')
 }
 
-function only(commands: Commands, fits: (plugin: string, own: Readonly<Record<string, PluginCommand>>) => boolean): Commands {
+function only(
+  commands: Commands,
+  fits: (plugin: string, own: Readonly<Record<string, PluginCommand>>) => boolean,
+): Commands {
   return new Map([...commands].filter(([plugin, own]) => fits(plugin, own)))
 }
 
 function usage(plugin: string, own: Readonly<Record<string, PluginCommand>>): string {
   return Object.entries(own)
-    .map(([name, command]) => `  postroad ${plugin} ${name}${command.usage ? ` ${command.usage}` : ''}\n      ${command.summary}`)
+    .map(
+      ([name, command]) =>
+        `  postroad ${plugin} ${name}${command.usage ? ` ${command.usage}` : ''}\n      ${command.summary}`,
+    )
     .join('\n')
 }

@@ -14,7 +14,9 @@ export function pluginNewCommand(program: Command): void {
     .command('plugin')
     .description('begin a plugin: "plugin new NAME"')
     .command('new')
-    .description('write a plugin that passes its own tests at once: a folder to be published, or with --file one file and its test')
+    .description(
+      'write a plugin that passes its own tests at once: a folder to be published, or with --file one file and its test',
+    )
     .argument('<name>', 'lower-case letters, digits and hyphens, with or without a scope')
     .option('--file', 'one file and its test, for a project that is there')
     .option('--folder <folder>', 'where; default: postroad-plugin-NAME, with --file this folder')
@@ -25,5 +27,7 @@ export function pluginNewCommand(program: Command): void {
 async function begin(name: string, { folder, file, json }: NewOptions): Promise<void> {
   const kind = file ? 'file' : 'package'
   const made = await scaffold({ name, folder, kind })
-  process.stdout.write(json ? `${JSON.stringify({ folder: made.folder, files: made.files })}\n` : describeScaffold(made, kind))
+  process.stdout.write(
+    json ? `${JSON.stringify({ folder: made.folder, files: made.files })}\n` : describeScaffold(made, kind),
+  )
 }

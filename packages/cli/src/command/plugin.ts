@@ -21,10 +21,18 @@ export function addPluginCommands(program: Command, outcome: { code: number }): 
     .allowUnknownOption()
     // Of a plugin's command it is asked below.
     .helpOption(false)
-    .action(async (plugin: string | undefined, command: string | undefined, rest: string[], options: RunOptions, self: Command) => {
-      if (isHelp(plugin)) self.help()
-      else await run({ plugin, command, rest }, options, outcome)
-    })
+    .action(
+      async (
+        plugin: string | undefined,
+        command: string | undefined,
+        rest: string[],
+        options: RunOptions,
+        self: Command,
+      ) => {
+        if (isHelp(plugin)) self.help()
+        else await run({ plugin, command, rest }, options, outcome)
+      },
+    )
   program
     .argument('[plugin]')
     .argument('[command]')
@@ -41,7 +49,8 @@ export function addPluginCommands(program: Command, outcome: { code: number }): 
 /** Arguments as commander is to see them: what is no command of ours is a plugin's, with options of its own. */
 export function namePluginCommand(program: Command, args: readonly string[]): string[] {
   const [first = '-'] = args
-  const isOurs = first.startsWith('-') || program.commands.some((command) => command.name() === first || first === 'help')
+  const isOurs =
+    first.startsWith('-') || program.commands.some((command) => command.name() === first || first === 'help')
   return isOurs ? [...args] : ['run', ...args]
 }
 
@@ -71,7 +80,8 @@ async function run(asked: AskedCommand, options: RunOptions, outcome: { code: nu
     process.once('SIGINT', () => controller.abort(new Error('interrupted')))
     const out = io(options.json ?? false, controller.signal)
     const codes: number[] = []
-    for (const { plugin, command } of chosen) codes.push((await command.run(rest, chosen.length > 1 ? labelled(out, plugin) : out)) ?? 0)
+    for (const { plugin, command } of chosen)
+      codes.push((await command.run(rest, chosen.length > 1 ? labelled(out, plugin) : out)) ?? 0)
     // Several are asked where something is: that one knows is enough.
     outcome.code = Math.min(...codes)
     if (outcome.code === USAGE) process.stderr.write(`Wrong usage:\n${overview(usageOf(chosen))}\n`)

@@ -4,8 +4,24 @@ import os from 'node:os'
 import path from 'node:path'
 import { type App, type Config, createServer, type Server } from '@postroad/core'
 import { createDns, zoneDns } from '@postroad/dns'
-import { type MailParameters, parseForwardPath, parseReversePath, type RcptParameters, type TlsInfo } from '@postroad/mail'
-import { Clock, Dns, definePlugin, Limiter, Lock, type Plugin, type PluginInstance, Spool, Store } from '@postroad/plugin'
+import {
+  type MailParameters,
+  parseForwardPath,
+  parseReversePath,
+  type RcptParameters,
+  type TlsInfo,
+} from '@postroad/mail'
+import {
+  Clock,
+  Dns,
+  definePlugin,
+  Limiter,
+  Lock,
+  type Plugin,
+  type PluginInstance,
+  Spool,
+  Store,
+} from '@postroad/plugin'
 import type { Stages, Wire } from '@postroad/smtp'
 import { loadConfig } from '../config/load.ts'
 
@@ -91,7 +107,10 @@ function harmless(config: Config, state: State): Config {
     name: 'replay',
     hooks: {
       auth: { mechanisms: ['EXTERNAL'], handler: ({ attempt }) => ({ name: attempt.username }) },
-      queue: { supports: ['8BITMIME', 'SMTPUTF8', 'DSN', 'BINARYMIME', 'REQUIRETLS'], handler: () => ({ id: 'replay' }) },
+      queue: {
+        supports: ['8BITMIME', 'SMTPUTF8', 'DSN', 'BINARYMIME', 'REQUIRETLS'],
+        handler: () => ({ id: 'replay' }),
+      },
       quarantine: () => {
         state.quarantined = true
         return { id: 'replay' }
@@ -146,7 +165,11 @@ async function happen(server: Server, line: Line, message: Buffer | undefined): 
     const verb = line['verb'] === 'HELO' ? 'HELO' : Array.isArray(line['reply']) ? 'LHLO' : 'EHLO'
     if (isRefused(await stages.helo(typeof helo === 'string' ? helo : 'unknown', verb))) return
     if (typeof identity === 'string')
-      await stages.auth({ mechanism: 'EXTERNAL', username: identity, certificate: { subject: identity, fingerprint: '' } })
+      await stages.auth({
+        mechanism: 'EXTERNAL',
+        username: identity,
+        certificate: { subject: identity, fingerprint: '' },
+      })
     const from = parseReversePath(`<${line['from']}>`, { smtputf8: true })
     if (isRefused(await stages.mail(from?.address, (line['mail'] ?? {}) as MailParameters))) return // as the canonical line has it
     let taken = 0

@@ -19,10 +19,15 @@ interface ReplayOptions {
 export function replayCommand(program: Command, outcome: { code: number }): void {
   program
     .command('replay')
-    .description('run recorded transactions against another configuration and print what would change; exit code 1 when something would')
+    .description(
+      'run recorded transactions against another configuration and print what would change; exit code 1 when something would',
+    )
     .argument('<log>', 'canonical lines, as JSON; - for standard input')
     .option('--config <config>', 'the other configuration')
-    .option('--messages <folder>', 'kept messages: a Maildir, or any folder of files; found by the id in their Received field, or by name')
+    .option(
+      '--messages <folder>',
+      'kept messages: a Maildir, or any folder of files; found by the id in their Received field, or by name',
+    )
     .option('--since <time>', 'ISO 8601, or an age: 90m, 24h, 7d')
     .option('--until <time>', 'as --since')
     .option('--no-dns', 'every name is unknown; default: as it is today')
@@ -39,7 +44,10 @@ export function replayCommand(program: Command, outcome: { code: number }): void
 type Line = Readonly<Record<string, unknown>>
 
 async function replay(log: string, options: ReplayOptions): Promise<number> {
-  const [since, until] = [moment(options.since, Number.NEGATIVE_INFINITY), moment(options.until, Number.POSITIVE_INFINITY)]
+  const [since, until] = [
+    moment(options.since, Number.NEGATIVE_INFINITY),
+    moment(options.until, Number.POSITIVE_INFINITY),
+  ]
   const messages = options.messages === undefined ? new Map<string, string>() : await findMessages(options.messages)
   const replayer = await createReplayer(options.config, { dns: options.dns })
   const count = { all: 0, changed: 0, envelopes: 0 }
@@ -64,7 +72,8 @@ async function replay(log: string, options: ReplayOptions): Promise<number> {
   } finally {
     await replayer.close()
   }
-  const partly = count.envelopes > 0 ? `; of ${count.envelopes} the message is not kept, and only the envelope was replayed` : ''
+  const partly =
+    count.envelopes > 0 ? `; of ${count.envelopes} the message is not kept, and only the envelope was replayed` : ''
   if (!options.json) process.stdout.write(`${count.all} transactions, ${count.changed} would change${partly}.\n`)
   return count.changed > 0 ? 1 : 0
 }
@@ -104,7 +113,9 @@ function outcomeOf(line: Line, withMessage: boolean): readonly string[] {
   const replies = [line['reply']].flat().map(String)
   const set = line['quarantined'] === true ? ['set aside'] : []
   // Without its message a transaction ends at DATA, whatever would have come.
-  return withMessage ? [...recipients.sort(), ...replies.map((reply) => `message: ${brief(reply)}`), ...set] : recipients.sort()
+  return withMessage
+    ? [...recipients.sort(), ...replies.map((reply) => `message: ${brief(reply)}`), ...set]
+    : recipients.sort()
 }
 
 /** A refusal with its words, a success without. */
@@ -117,7 +128,8 @@ function shown(
   { before, after, now }: { readonly before: readonly string[]; readonly after: readonly string[]; readonly now: Line },
 ): string {
   const opinions = ((now['opinions'] ?? []) as readonly Line[]).map(
-    (one) => `    ${one['plugin']} at ${one['hook']}: ${one['kind']} ${one['points'] ?? ''} ${one['text'] ?? one['reason'] ?? ''}`,
+    (one) =>
+      `    ${one['plugin']} at ${one['hook']}: ${one['kind']} ${one['points'] ?? ''} ${one['text'] ?? one['reason'] ?? ''}`,
   ) // as the canonical line has it
   const rows = [
     `${line['time']} ${line['id']} ${line['remote']} <${line['from']}>`,
@@ -135,6 +147,7 @@ function moment(given: string | undefined, otherwise: number): number {
   if (given === undefined) return otherwise
   const [, amount, unit = ''] = /^(\d+)([smhd])$/.exec(given) ?? []
   const time = amount === undefined ? Date.parse(given) : Date.now() - Number(amount) * (UNITS[unit] ?? 0)
-  if (Number.isNaN(time)) throw new UsageError(`"${given}" is neither a time (2026-11-22T03:00:00Z) nor an age (90m, 24h, 7d)`)
+  if (Number.isNaN(time))
+    throw new UsageError(`"${given}" is neither a time (2026-11-22T03:00:00Z) nor an age (90m, 24h, 7d)`)
   return time
 }

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { readSecret } from './secret.ts'
 
 function terminal(isTTY: boolean, typed: string) {
-  const input = Object.assign(new PassThrough(), { isTTY, setRawMode: () => input }) as unknown as NodeJS.ReadStream & PassThrough // what is read of it
+  const input = Object.assign(new PassThrough(), { isTTY, setRawMode: () => input }) as unknown as NodeJS.ReadStream &
+    PassThrough // what is read of it
   const output = new PassThrough()
   input.end(typed)
   return { input, output, shown: () => String(output.read() ?? '') }

@@ -33,12 +33,16 @@ export function sendCommand(program: Command, outcome: { code: number }): void {
     .option('--server <host:port>', 'where to', serverOf, '127.0.0.1:2525')
     .option('--helo <name>', 'what to call ourselves', os.hostname())
     .addOption(
-      new Option('--tls <mode>', 'default: STARTTLS when offered; implicit on port 465. A name must have a valid certificate').choices(
-        TLS_MODES,
-      ),
+      new Option(
+        '--tls <mode>',
+        'default: STARTTLS when offered; implicit on port 465. A name must have a valid certificate',
+      ).choices(TLS_MODES),
     )
     .option('--insecure', 'take any certificate; on the loopback that is the default')
-    .option('--user <name>', 'log in; the password comes from the terminal, POSTROAD_PASSWORD, or a line of standard input')
+    .option(
+      '--user <name>',
+      'log in; the password comes from the terminal, POSTROAD_PASSWORD, or a line of standard input',
+    )
     .option('--timeout <seconds>', 'how long to wait for each reply', seconds, 60)
     .option('--subject <text>', 'of the message that is made', 'Hello from postroad send')
     .option('--text <text>', 'of the message that is made', 'It works.')
@@ -53,12 +57,26 @@ export function sendCommand(program: Command, outcome: { code: number }): void {
 async function send(file: string | undefined, options: SendOptions): Promise<number> {
   const { user, tls, insecure = false, timeout, from, to, helo, quiet = false } = options
   if (file === '-' && user !== undefined && process.env['POSTROAD_PASSWORD'] === undefined)
-    throw new UsageError('The message and the password cannot both come from standard input: put the password into POSTROAD_PASSWORD')
+    throw new UsageError(
+      'The message and the password cannot both come from standard input: put the password into POSTROAD_PASSWORD',
+    )
   const message = await readMessage(file, options)
   const login = user === undefined ? undefined : { user, pass: await readSecret() }
   const print = (line: string): void => void (quiet || process.stdout.write(`${line}\n`))
-  const server: RemoteServer = { ...endpoint(options.server), isInsecure: insecure, ...(tls && { tls }), ...(login && { login }) }
-  const last = await converse(server, { helo, from: bare(from), to: to.map(bare), message, timeoutMs: timeout * 1_000, print })
+  const server: RemoteServer = {
+    ...endpoint(options.server),
+    isInsecure: insecure,
+    ...(tls && { tls }),
+    ...(login && { login }),
+  }
+  const last = await converse(server, {
+    helo,
+    from: bare(from),
+    to: to.map(bare),
+    message,
+    timeoutMs: timeout * 1_000,
+    print,
+  })
   if (quiet) process.stdout.write(`${last}\n`)
   return last.startsWith('2') ? 0 : 1
 }

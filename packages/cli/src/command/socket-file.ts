@@ -99,6 +99,8 @@ async function isOurs(file: string): Promise<boolean> {
     const [, , , , , , inode, ...name] = line.trim().split(/\s+/)
     return inode !== undefined && path.resolve(name.join(' ')) === file ? [`socket:[${inode}]`] : []
   })
-  const opened = await Promise.all((await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')))
+  const opened = await Promise.all(
+    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  )
   return opened.some((target) => inodes.includes(target))
 }

@@ -76,7 +76,9 @@ test('in a folder of the worker a socket gets its rights and nothing but permiss
   assert.ok((await lstat(path)).isSocket(), 'somebody answers')
 })
 
-test('a folder that was swapped for a link leads nowhere: nothing is removed, nothing given', { skip: linux }, async (t) => {
+test('a folder that was swapped for a link leads nowhere: nothing is removed, nothing given', {
+  skip: linux,
+}, async (t) => {
   const { mine, open } = await makeFolders(t)
   await symlink(mine, join(open, 'run'))
   await leaveSocket(join(mine, 'a.sock'))
@@ -100,7 +102,10 @@ test('a socket that was swapped for a link, or for a file, is none', { skip: lin
   await symlink(join(mine, 'shadow'), path)
   assert.match(String(await ask({ socket: 'give', path, rights: { mode: 0o666 } })), /no socket of this server/)
   assert.equal(await modeOf(join(mine, 'shadow')), 0o600)
-  assert.match(String(await ask({ socket: 'give', path: join(mine, 'shadow'), rights: { mode: 0o666 } })), /no socket of this server/)
+  assert.match(
+    String(await ask({ socket: 'give', path: join(mine, 'shadow'), rights: { mode: 0o666 } })),
+    /no socket of this server/,
+  )
   for (const left of [path, join(mine, 'shadow')]) assert.equal(await ask({ socket: 'clear', path: left }), undefined)
   assert.equal(await readFile(path, 'utf8'), 'secret')
 })

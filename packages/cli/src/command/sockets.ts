@@ -56,7 +56,9 @@ export function keepSockets(recipient: FileOwner): void {
 
 function isQuestion(message: unknown): message is Question {
   if (!(typeof message === 'object' && message !== null && 'socket' in message && 'path' in message)) return false
-  return typeof message.path === 'string' && path.isAbsolute(message.path) && path.resolve(message.path) === message.path
+  return (
+    typeof message.path === 'string' && path.isAbsolute(message.path) && path.resolve(message.path) === message.path
+  )
 }
 
 function isAnswer(message: unknown): message is Answer {

@@ -38,7 +38,9 @@ export function describe(frames: readonly Frame[]): string {
   if (!handler) return place
   const name = packages[at]
   const by = name === undefined ? placeOf(handler) : `the package ${name}`
-  return handler === inner ? `${place}: ${by}` : `${place}: ${by}, by ${handler.name || 'a function'} (${placeOf(handler)})`
+  return handler === inner
+    ? `${place}: ${by}`
+    : `${place}: ${by}, by ${handler.name || 'a function'} (${placeOf(handler)})`
 }
 
 function placeOf({ url, line, column }: Frame): string {

@@ -28,15 +28,32 @@ export function startCommand(program: Command, outcome: { code: number }): void 
     .command('start')
     .description('start the server; Ctrl-C drains and stops it, SIGHUP reloads the configuration')
     .argument('[config]', 'configuration file or folder')
-    .addOption(new Option('--log <format>', 'default: pretty on a terminal, json elsewhere').choices(['json', 'pretty', 'silent']))
-    .option('--workers <count>', 'processes on the same sockets, or auto for one a core; one that dies is replaced', '1')
+    .addOption(
+      new Option('--log <format>', 'default: pretty on a terminal, json elsewhere').choices([
+        'json',
+        'pretty',
+        'silent',
+      ]),
+    )
+    .option(
+      '--workers <count>',
+      'processes on the same sockets, or auto for one a core; one that dies is replaced',
+      '1',
+    )
     .addOption(
       new Option('--role <role>', 'smtp: take mail in; delivery: send queued mail out, nothing listens; all: both')
         .choices(['all', 'smtp', 'delivery'])
         .default('all'),
     )
-    .option('--user <name>', 'user whose rights the server has; sockets are opened before with those of who starts it, most often root')
-    .option('--stuck <seconds>', 'a process whose JavaScript stands still for so long is killed, and the plugin named; 0: never', '30')
+    .option(
+      '--user <name>',
+      'user whose rights the server has; sockets are opened before with those of who starts it, most often root',
+    )
+    .option(
+      '--stuck <seconds>',
+      'a process whose JavaScript stands still for so long is killed, and the plugin named; 0: never',
+      '30',
+    )
     .option('--quiet', 'do not print what it listens on')
     .action(async (given: string | undefined, options: StartOptions) => {
       outcome.code = await start(given, options).catch((error: unknown) => failed(error, options))
@@ -109,8 +126,17 @@ function greet({ server, hint }: Opened): void {
   const kept = path.relative(process.cwd(), server.folder) || '.'
   const pid = isWorker() ? process.ppid : process.pid
   if (server.log.format === 'json') {
-    const fields = { hostname: server.hostname, listeners: Object.fromEntries(places), folder: kept, process: pid, ...(hint && { hint }) }
-    server.log.info(fields, `${places.length > 0 ? 'listening' : 'delivering queued mail'}. Stop with Ctrl-C; reload with SIGHUP`)
+    const fields = {
+      hostname: server.hostname,
+      listeners: Object.fromEntries(places),
+      folder: kept,
+      process: pid,
+      ...(hint && { hint }),
+    }
+    server.log.info(
+      fields,
+      `${places.length > 0 ? 'listening' : 'delivering queued mail'}. Stop with Ctrl-C; reload with SIGHUP`,
+    )
     return
   }
   const lines = places.map(([name, place]) => `  ${name.padEnd(12)} ${place}`)

@@ -22,7 +22,9 @@ interface TryOptions {
 export function tryCommand(program: Command, outcome: { code: number }): void {
   program
     .command('try')
-    .description('run a message through the hooks offline and print every opinion, fact and reply; nothing is delivered')
+    .description(
+      'run a message through the hooks offline and print every opinion, fact and reply; nothing is delivered',
+    )
     .argument('<file>', 'the message, as .eml; - for standard input')
     .option('--from <address>', 'reverse-path; <> for the null one', '<>')
     .option('--to <address...>', 'recipients', ['postmaster'])
@@ -67,7 +69,9 @@ async function attempt(file: string, options: TryOptions): Promise<number> {
     const record = lines.findLast((line) => line['event'] === 'transaction')
     const failures = lines.filter((line) => line['level'] === 'error')
     process.stdout.write(
-      options.json ? `${JSON.stringify({ steps, transaction: record, failures })}\n` : `${text(steps, record, failures)}\n`,
+      options.json
+        ? `${JSON.stringify({ steps, transaction: record, failures })}\n`
+        : `${text(steps, record, failures)}\n`,
     )
     return steps.at(-1)?.reply.startsWith('2') ? 0 : 1
   } finally {
@@ -146,7 +150,11 @@ function shown({ code, status, text }: WireReply): string {
   return `${code}${status ? ` ${status}` : ''} ${typeof text === 'string' ? text : text.join(' / ')}`
 }
 
-function text(steps: readonly Step[], record: Readonly<Record<string, unknown>> | undefined, failures: readonly object[]): string {
+function text(
+  steps: readonly Step[],
+  record: Readonly<Record<string, unknown>> | undefined,
+  failures: readonly object[],
+): string {
   const rows = steps.map(({ command, reply }) => `${command.padEnd(40)} ${reply}`)
   const facts = Object.entries((record?.['facts'] as object | undefined) ?? {}).map(
     ([name, value]) => `  ${name.padEnd(14)} ${JSON.stringify(value)}`,
@@ -155,7 +163,9 @@ function text(steps: readonly Step[], record: Readonly<Record<string, unknown>> 
     (one) =>
       `  ${String(one['hook']).padEnd(10)} ${String(one['plugin']).padEnd(16)} ${one['kind']}${one['points'] === undefined ? '' : ` ${one['points']}`} ${one['text'] ?? one['reason'] ?? ''}${one['shadow'] ? ' (shadow: not obeyed)' : ''}`,
   )
-  const times = Object.entries((record?.['plugins'] as object | undefined) ?? {}).map(([name, ms]) => `${name} ${ms} ms`)
+  const times = Object.entries((record?.['plugins'] as object | undefined) ?? {}).map(
+    ([name, ms]) => `${name} ${ms} ms`,
+  )
   return [
     ...rows,
     ...(opinions.length > 0 ? ['', 'opinions', ...opinions] : []),

@@ -5,7 +5,8 @@ import { parseStuck } from './watchdog.ts'
 
 test('a deadline is a number of seconds, or 0 for never; what makes no sense is refused', () => {
   assert.deepEqual(['0', '3', '30', '86400'].map(parseStuck), [0, 3_000, 30_000, 86_400_000])
-  for (const wrong of ['', ' ', 'soon', '-1', '1', '86401', 'NaN', 'Infinity']) assert.throws(() => parseStuck(wrong), RangeError, wrong)
+  for (const wrong of ['', ' ', 'soon', '-1', '1', '86401', 'NaN', 'Infinity'])
+    assert.throws(() => parseStuck(wrong), RangeError, wrong)
 })
 
 const at = (url: string, name: string, line = 1) => ({ url, name, line, column: 1 })
@@ -22,7 +23,10 @@ test('a stack is the plugin’s whose handler the host called, whatever library 
 })
 
 test('after a wait nobody called the plugin: the outermost call is its own', () => {
-  assert.match(describe([at(plugin, ''), at('node:internal/process/task_queues', 'run')]), /^in a function \(.*\): the package .*greylist/)
+  assert.match(
+    describe([at(plugin, ''), at('node:internal/process/task_queues', 'run')]),
+    /^in a function \(.*\): the package .*greylist/,
+  )
 })
 
 test('a stack of the host’s, of no file, or of nothing is told as it is', () => {

@@ -43,11 +43,13 @@ export interface Rights {
 
 /** The rights of a user, with its first group and no others. @throws {UsageError} when there is no such user, or we may not become it */
 export async function rightsOf(user: string): Promise<Rights> {
-  const ask = async (what: '-u' | '-g'): Promise<number> => Number((await promisify(execFile)('id', [what, '--', user])).stdout)
+  const ask = async (what: '-u' | '-g'): Promise<number> =>
+    Number((await promisify(execFile)('id', [what, '--', user])).stdout)
   const [uid, gid] = await Promise.all([ask('-u'), ask('-g')]).catch(() => {
     throw new UsageError(`--user: there is no user "${user}"`)
   })
-  if (process.getuid?.() !== 0 && process.getuid?.() !== uid) throw new UsageError(`--user: only root may become "${user}"`)
+  if (process.getuid?.() !== 0 && process.getuid?.() !== uid)
+    throw new UsageError(`--user: only root may become "${user}"`)
   return { uid, gid }
 }
 
@@ -159,7 +161,10 @@ class Supervisor {
     }
     const pause = Math.min(FORK_PAUSE * 2 ** this.#unborn++, PAUSE)
     const why = error instanceof Error ? error.message : String(error)
-    this.#report('error', `a worker could not be started: ${why}; ${this.#born.size} are left, trying again in ${pause} ms`)
+    this.#report(
+      'error',
+      `a worker could not be started: ${why}; ${this.#born.size} are left, trying again in ${pause} ms`,
+    )
     setTimeout(() => this.#isStopping || this.#spawn(), pause)
   }
 

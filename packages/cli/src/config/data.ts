@@ -37,16 +37,21 @@ export function configFromData(data: unknown, { file, text }: Origin): Config {
       app.scope(name, (one) => {
         inner = one
       })
-      if (inner) await fill(inner, content, { ...source, placeOf: (place) => source.placeOf(['scopes', name, ...place]) })
+      if (inner)
+        await fill(inner, content, { ...source, placeOf: (place) => source.placeOf(['scopes', name, ...place]) })
     }
   }
   return {
     ...general,
     async setup(app) {
       if (mistakes.length === 0) return fillAll(app)
-      const errors = mistakes.map(({ code, path: place, message }) => new PostroadError(code, `${placeOf(place)}: ${message}`))
+      const errors = mistakes.map(
+        ({ code, path: place, message }) => new PostroadError(code, `${placeOf(place)}: ${message}`),
+      )
       // The rest is looked at all the same.
-      await fillAll(app).catch((cause) => errors.push(new PostroadError('ERR_CONFIG', 'setup of the configuration failed', { cause })))
+      await fillAll(app).catch((cause) =>
+        errors.push(new PostroadError('ERR_CONFIG', 'setup of the configuration failed', { cause })),
+      )
       throw new BootError(errors)
     },
   }
@@ -62,7 +67,11 @@ interface Source {
   readonly placeOf: PlaceOf
 }
 
-async function fill(app: App, { listen: listens = [], use: uses = [] }: ScopeData, { load, placeOf }: Source): Promise<void> {
+async function fill(
+  app: App,
+  { listen: listens = [], use: uses = [] }: ScopeData,
+  { load, placeOf }: Source,
+): Promise<void> {
   for (const [index, given] of uses.entries()) {
     const one = typeof given === 'string' ? { plugin: given } : given
     const { plugin: _plugin, options: _options, ...operator } = one
@@ -91,7 +100,9 @@ function loader(file: string): Load {
     } catch (cause) {
       const command = installCommand(cause)
       const hint = command === undefined ? 'Is it installed?' : `\`${command}\``
-      throw new UsageError(`The plugin "${given}" cannot be loaded: ${textOf(cause).split('\n')[0]}. ${hint}`, { cause })
+      throw new UsageError(`The plugin "${given}" cannot be loaded: ${textOf(cause).split('\n')[0]}. ${hint}`, {
+        cause,
+      })
     }
     const factories = Object.entries(module).filter(([, value]) => isFactory(value))
     const [, factory] =
@@ -119,7 +130,9 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
 /** @throws {UsageError} naming a plugin by its new name, or all packages that are missing, and the command that gets them */
 function install(uses: readonly UseData[], file: string): void {
   const require = createRequire(file)
-  const names = uses.map((use) => (typeof use === 'string' ? use : use.plugin).replace(/#.*/, '')).filter((name) => !/^[./]/.test(name))
+  const names = uses
+    .map((use) => (typeof use === 'string' ? use : use.plugin).replace(/#.*/, ''))
+    .filter((name) => !/^[./]/.test(name))
   for (const name of names) {
     const now = RENAMED.get(name)
     if (now !== undefined)
@@ -127,7 +140,9 @@ function install(uses: readonly UseData[], file: string): void {
         `The plugin "${name}" is not there any more; did you mean "${now}"? Its package is @postroad/${now}. \`npm install @postroad/${now}\``,
       )
   }
-  const missing = [...new Set(names)].filter((name) => candidates(name).every((specifier) => !isInstalled(specifier, require)))
+  const missing = [...new Set(names)].filter((name) =>
+    candidates(name).every((specifier) => !isInstalled(specifier, require)),
+  )
   if (missing.length === 0) return
   const packages = missing.map((name) =>
     (candidates(name)[0] ?? name)

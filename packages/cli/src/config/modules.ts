@@ -58,7 +58,9 @@ export function ownFiles(): readonly string[] {
 
 /** Installed packages of which a file has changed since it was read. */
 export function outdatedPackages(): readonly string[] {
-  const changed = [...state.installed].filter(([file, seen]) => !isSame(look(file), seen)).map(([file]) => packageOf(file))
+  const changed = [...state.installed]
+    .filter(([file, seen]) => !isSame(look(file), seen))
+    .map(([file]) => packageOf(file))
   return [...new Set(changed)].sort()
 }
 

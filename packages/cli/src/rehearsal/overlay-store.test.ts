@@ -50,6 +50,11 @@ test('two at once count together', async () => {
   const real = memoryStore()
   await real.set('n', '1')
   const store = overlayStore(real, memoryStore())
-  await Promise.all([store.increment('n'), store.increment('n'), store.setIfAbsent('m', 'x'), store.setIfAbsent('m', 'y')])
+  await Promise.all([
+    store.increment('n'),
+    store.increment('n'),
+    store.setIfAbsent('m', 'x'),
+    store.setIfAbsent('m', 'y'),
+  ])
   assert.equal(await store.get('n'), '3')
 })

@@ -5,7 +5,8 @@ import { judgeConfig, judgeData, judgeListen, judgeUse } from './judge.ts'
 import { suggestion } from './suggestion.ts'
 
 const setup = () => undefined
-const said = ({ mistakes }: { readonly mistakes: readonly { readonly message: string }[] }) => mistakes.map(({ message }) => message)
+const said = ({ mistakes }: { readonly mistakes: readonly { readonly message: string }[] }) =>
+  mistakes.map(({ message }) => message)
 
 test('a configuration that says nothing has the defaults', () => {
   assert.deepEqual(judgeConfig({ setup }), {
@@ -18,23 +19,45 @@ test('amounts may have units, and are numbers afterwards', () => {
   const { value } = judgeConfig({ grace: '90 s', memory: '64 KiB', dns: { timeoutMs: '3 s' }, setup })
   assert.deepEqual([value.grace, value.memory, value.dns.timeoutMs], [90_000, 65_536, 3_000])
   assert.deepEqual(judgeConfig({ grace: 0, memory: 0, dns: { timeoutMs: 1 }, setup }).value.grace, 0)
-  const limits = { size: '25 MB', line: 1000, commandTimeoutMs: '5 min', errorDelayMs: 0, minDataRate: '1 KiB', recipients: 7 }
+  const limits = {
+    size: '25 MB',
+    line: 1000,
+    commandTimeoutMs: '5 min',
+    errorDelayMs: 0,
+    minDataRate: '1 KiB',
+    recipients: 7,
+  }
   const stress = { loopDelayMs: '0.5 s', memory: 0.5, disk: { path: '/', freeBytes: '1 GiB' } }
   assert.deepEqual(judgeListen({ port: 25, limits, greeting: { waitMs: '2 s' }, stress }), {
     value: {
       port: 25,
-      limits: { size: 25_000_000, line: 1000, commandTimeoutMs: 300_000, errorDelayMs: 0, minDataRate: 1024, recipients: 7 },
+      limits: {
+        size: 25_000_000,
+        line: 1000,
+        commandTimeoutMs: 300_000,
+        errorDelayMs: 0,
+        minDataRate: 1024,
+        recipients: 7,
+      },
       greeting: { waitMs: 2_000 },
       stress: { loopDelayMs: 500, memory: 0.5, disk: { path: '/', freeBytes: 1_073_741_824 } },
     },
     mistakes: [],
   })
-  assert.deepEqual(judgeUse({ timeout: '5 s', mode: 'shadow' }), { value: { timeout: 5_000, mode: 'shadow' }, mistakes: [] })
+  assert.deepEqual(judgeUse({ timeout: '5 s', mode: 'shadow' }), {
+    value: { timeout: 5_000, mode: 'shadow' },
+    mistakes: [],
+  })
 })
 
 test('what is undefined is not there, and what is no plain object is left as it is', () => {
   const certificate = { key: Buffer.from('key'), cert: 'cert' }
-  const { value, mistakes } = judgeListen({ port: 25, name: undefined, greeting: { waitMs: undefined }, certificate } as never)
+  const { value, mistakes } = judgeListen({
+    port: 25,
+    name: undefined,
+    greeting: { waitMs: undefined },
+    certificate,
+  } as never)
   assert.deepEqual([value, mistakes], [{ port: 25, greeting: {}, certificate }, []])
   assert.equal((value.certificate as typeof certificate).key, certificate.key)
   const list = [certificate]
@@ -43,7 +66,10 @@ test('what is undefined is not there, and what is no plain object is left as it 
 
 test('networks of a listener may be short, or unix', () => {
   const networks = ['unix', '10/8', '127.1', '192.0.2.7', '2001:db8::/32']
-  assert.deepEqual(said(judgeListen({ proxies: networks, xclient: networks, xforward: networks, greeting: { except: networks } })), [])
+  assert.deepEqual(
+    said(judgeListen({ proxies: networks, xclient: networks, xforward: networks, greeting: { except: networks } })),
+    [],
+  )
 })
 
 for (const [options, text] of [
@@ -56,12 +82,21 @@ for (const [options, text] of [
   [{ limits: { size: '0 MB' } }, /^limits\.size must be at least 1/],
   [{ limits: { connections: 0 } }, /^limits\.connections must be a whole number of at least 1, not 0$/],
   [{ limits: { connections: 1.5 } }, /^limits\.connections must be a whole number of at least 1, not 1\.5$/],
-  [{ limits: { connections: '5 s' as never } }, /^limits\.connections must be a whole number of at least 1, not "5 s"$/],
+  [
+    { limits: { connections: '5 s' as never } },
+    /^limits\.connections must be a whole number of at least 1, not "5 s"$/,
+  ],
   [{ limits: { minDataRate: -1 } }, /^limits\.minDataRate must be at least 0, not -1$/],
   [{ limits: { recipient: 5 } as never }, /^limits\.recipient: there is no such option; did you mean "recipients"\?$/],
-  [{ limits: { nothing: 5 } as never }, /^limits\.nothing: there is no such option; there are commandLine, authLine, .*dataGraceMs$/],
+  [
+    { limits: { nothing: 5 } as never },
+    /^limits\.nothing: there is no such option; there are commandLine, authLine, .*dataGraceMs$/,
+  ],
   [{ limits: 5 as never }, /^limits must be an object, not 5$/],
-  [{ tls: 'require' as never }, /^tls must be none, optional, required or implicit, not "require"; did you mean "required"\?$/],
+  [
+    { tls: 'require' as never },
+    /^tls must be none, optional, required or implicit, not "require"; did you mean "required"\?$/,
+  ],
   [{ port: 65_536 }, /^port must be a whole number from 0 to 65535, not 65536$/],
   [{ mode: 0o1000 }, /^mode must be a whole number from 0 to 511, not 512$/],
   [{ group: -1 }, /^group must be the name or the number of a group, not -1$/],
@@ -168,5 +203,6 @@ test('a word is meant when it is near: some letters, the begin, another case', (
     ['spam', undefined],
     ['x'.repeat(1_000_000), undefined],
   ]
-  for (const [word, meant] of table) assert.equal(suggestion(word, ['tag', 'quarantine', 'defer', 'reject']), meant, word.slice(0, 20))
+  for (const [word, meant] of table)
+    assert.equal(suggestion(word, ['tag', 'quarantine', 'defer', 'reject']), meant, word.slice(0, 20))
 })

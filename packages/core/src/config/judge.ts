@@ -1,7 +1,15 @@
 /** Judges what an operator wrote: all that is wrong at once, and what is left without it. */
 import type { z } from 'zod'
 import type { ErrorCode } from '../errors.ts'
-import type { Config, ConfigData, ListenOptions, ListenSettings, ServerSettings, UseOptions, UseSettings } from './config.ts'
+import type {
+  Config,
+  ConfigData,
+  ListenOptions,
+  ListenSettings,
+  ServerSettings,
+  UseOptions,
+  UseSettings,
+} from './config.ts'
 import { configSchema, dataSchema, listenSchema, settingsSchema, useSchema } from './schema.ts'
 import { type RawIssue, sentence } from './sentence.ts'
 
@@ -66,14 +74,21 @@ function judge<S extends z.ZodType>(schema: S, value: unknown, code: ErrorCode):
   return { value: compact(schema.parse(left)) as z.output<S>, mistakes } // what it loses was undefined
 }
 
-function mistakesOf(schema: z.ZodType, value: unknown, codeOf: (path: readonly PropertyKey[]) => ErrorCode): readonly ConfigMistake[] {
+function mistakesOf(
+  schema: z.ZodType,
+  value: unknown,
+  codeOf: (path: readonly PropertyKey[]) => ErrorCode,
+): readonly ConfigMistake[] {
   const { error } = schema.safeParse(value, { error: (issue) => sentence(issue as RawIssue) }) // every kind of issue has those of its fields
   const issues = (error?.issues ?? []).flatMap((issue) => flat(issue))
   return issues.map(({ path, message }) => ({ code: codeOf(path), path, message: told(path, message) }))
 }
 
 /** Of alternatives the mistakes in the one that is meant, unless all of them together have a sentence. */
-function flat(issue: z.core.$ZodIssue, around: readonly PropertyKey[] = []): readonly Pick<ConfigMistake, 'path' | 'message'>[] {
+function flat(
+  issue: z.core.$ZodIssue,
+  around: readonly PropertyKey[] = [],
+): readonly Pick<ConfigMistake, 'path' | 'message'>[] {
   const path = [...around, ...issue.path]
   if (issue.code !== 'invalid_union') return [{ path, message: issue.message }]
   const meant = issue.errors.find((issues) => issues.every((one) => one.path.length > 0))
@@ -139,5 +154,7 @@ function baseOf(path: readonly PropertyKey[]): number {
 /** Without what is undefined, in plain objects. */
 function compact(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
-  return Object.fromEntries(Object.entries(value).flatMap(([key, one]) => (one === undefined ? [] : [[key, compact(one)]])))
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, one]) => (one === undefined ? [] : [[key, compact(one)]])),
+  )
 }

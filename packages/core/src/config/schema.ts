@@ -6,7 +6,15 @@ import { isServer } from '@postroad/options'
 import { durationOf, sizeOf } from '@postroad/options/zod'
 import { type ListenerOptions, networkList } from '@postroad/smtp'
 import { z } from 'zod'
-import type { Config, ConfigData, ListenOptions, ListenSettings, ServerSettings, UseOptions, UseSettings } from './config.ts'
+import type {
+  Config,
+  ConfigData,
+  ListenOptions,
+  ListenSettings,
+  ServerSettings,
+  UseOptions,
+  UseSettings,
+} from './config.ts'
 import { must, unknownOption } from './sentence.ts'
 
 const text = z.string()
@@ -16,9 +24,9 @@ const octets = sizeOf({ min: 1 })
 const count = whole(1)
 
 // RFC 5321 §2.3.5: it goes into replies as it is; nothing but a domain or a literal may be in it.
-const host = z
-  .string()
-  .refine((name) => /^[A-Za-z0-9._:[\]-]{1,255}$/.test(name), { error: ({ input }) => `${JSON.stringify(input)} is not a host name` })
+const host = z.string().refine((name) => /^[A-Za-z0-9._:[\]-]{1,255}$/.test(name), {
+  error: ({ input }) => `${JSON.stringify(input)} is not a host name`,
+})
 
 const isNoGroup = must('the name or the number of a group')
 
@@ -52,9 +60,12 @@ const listening = {
   host: text,
   path: text,
   mode: whole(0, 0o777),
-  group: z.union([text.regex(/^[^\s:]+$/, { error: isNoGroup }), z.int({ error: isNoGroup }).min(0, { error: isNoGroup })], {
-    error: isNoGroup,
-  }),
+  group: z.union(
+    [text.regex(/^[^\s:]+$/, { error: isNoGroup }), z.int({ error: isNoGroup }).min(0, { error: isNoGroup })],
+    {
+      error: isNoGroup,
+    },
+  ),
   backlog: count,
   tls: z.enum(['none', 'optional', 'required', 'implicit']),
   certificateFiles: z.union([certificateFiles, z.array(certificateFiles)], { error: must('an object or a list') }),
@@ -126,7 +137,8 @@ const general = {
   dns: allOptional({
     servers: z.array(
       text.refine(isServer, {
-        error: ({ input }) => `${JSON.stringify(input)} is not the address of a server: 192.0.2.53 or [2001:db8::53]:5353, for example`,
+        error: ({ input }) =>
+          `${JSON.stringify(input)} is not the address of a server: 192.0.2.53 or [2001:db8::53]:5353, for example`,
       }),
     ),
     trustAd: flag,
@@ -142,7 +154,10 @@ export const settingsSchema = fields(general)
 /** A configuration, in code. */
 export const configSchema = fields({
   ...general,
-  setup: z.custom<Config['setup']>((value) => typeof value === 'function', 'must be a function that fills the server: setup(app) { … }'),
+  setup: z.custom<Config['setup']>(
+    (value) => typeof value === 'function',
+    'must be a function that fills the server: setup(app) { … }',
+  ),
 })
 
 const scopeOfData = {
@@ -174,7 +189,9 @@ function fields<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$strip
   // `as`: of the type no others are to be seen either. A list of unknown keys, as zod has it, would be one mistake without a place.
   return z
     .object(shape)
-    .catchall(z.undefined({ error: ({ path }) => unknownOption(String(path?.at(-1)), known) })) as unknown as z.ZodObject<S, z.core.$strip>
+    .catchall(
+      z.undefined({ error: ({ path }) => unknownOption(String(path?.at(-1)), known) }),
+    ) as unknown as z.ZodObject<S, z.core.$strip>
 }
 
 /** The same where every option may be left out. */
@@ -184,7 +201,9 @@ function allOptional<S extends z.ZodRawShape>(shape: S) {
 }
 
 function whole(least: number, most = Number.MAX_SAFE_INTEGER) {
-  const error = must(`a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`)
+  const error = must(
+    `a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`,
+  )
   return z.int({ error }).min(least, { error }).max(most, { error })
 }
 

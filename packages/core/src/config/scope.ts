@@ -65,7 +65,8 @@ export class ScopeSpec implements App {
   }
 
   scope(name: string, fill: (scope: App) => void): this {
-    if (this.#root.all.some((other) => other.name === name)) this.#mistakes.add('ERR_DUPLICATE_SCOPE', `"${name}" is there twice`)
+    if (this.#root.all.some((other) => other.name === name))
+      this.#mistakes.add('ERR_DUPLICATE_SCOPE', `"${name}" is there twice`)
     const child = new ScopeSpec(name, this, this.#mistakes)
     this.children.push(child)
     const filled: unknown = fill(child)
@@ -109,5 +110,11 @@ export class ScopeSpec implements App {
 }
 
 function isPlugin(value: unknown): value is Plugin {
-  return typeof value === 'object' && value !== null && 'name' in value && 'setup' in value && typeof value.setup === 'function'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'name' in value &&
+    'setup' in value &&
+    typeof value.setup === 'function'
+  )
 }

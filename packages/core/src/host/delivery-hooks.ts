@@ -9,7 +9,10 @@ import type { Scope } from '../session/scope.ts'
 import { ownRoute } from './own-route.ts'
 
 /** `current` is undefined until the scope is compiled; `within` are the scopes in it, outer first. */
-export function createDeliveryHooks(current: () => Scope | undefined, within: () => readonly Scope[] = () => []): DeliveryHooks {
+export function createDeliveryHooks(
+  current: () => Scope | undefined,
+  within: () => readonly Scope[] = () => [],
+): DeliveryHooks {
   return {
     get asks() {
       return current()?.table.delivery !== undefined
@@ -18,7 +21,11 @@ export function createDeliveryHooks(current: () => Scope | undefined, within: ()
       const scope = current()
       if (!scope?.table.delivery) return undefined
       // `as`: the host's part of the context is given by the run itself.
-      const call = new HookCall('delivery', { scope, lifetime: scope.lifetime }, { delivery: context as DeliveryContext })
+      const call = new HookCall(
+        'delivery',
+        { scope, lifetime: scope.lifetime },
+        { delivery: context as DeliveryContext },
+      )
       return (await ask(scope.table.delivery, call, deliveryOpinions))?.opinion
     },
     tell(name, context) {
@@ -33,7 +40,11 @@ export function createDeliveryHooks(current: () => Scope | undefined, within: ()
   }
 }
 
-function tellResult<K extends 'delivered' | 'deferred' | 'bounced'>(scope: Scope, hook: K, delivery: DeliveryResultContext): void {
+function tellResult<K extends 'delivered' | 'deferred' | 'bounced'>(
+  scope: Scope,
+  hook: K,
+  delivery: DeliveryResultContext,
+): void {
   const { table }: { readonly table: Waves } = scope
   const waves = table[hook]
   if (waves) tell(waves, new HookCall(hook, { scope, lifetime: scope.lifetime }, { delivery }))

@@ -66,7 +66,8 @@ export function explainText(scopes: readonly ExplainedScope[]): string {
 
 function scopeText(scope: ExplainedScope): string {
   const hooks = Object.entries(scope.hooks).map(
-    ([hook, waves]) => `  ${hook.padEnd(10)} ${(waves ?? []).map((wave) => wave.map(handlerText).join(' + ')).join('  →  ')}`,
+    ([hook, waves]) =>
+      `  ${hook.padEnd(10)} ${(waves ?? []).map((wave) => wave.map(handlerText).join(' + ')).join('  →  ')}`,
   )
   return [
     `scope ${scope.name}`,
@@ -93,7 +94,9 @@ function shownWaves(
   handlers: readonly (readonly AnyHandler[])[] | readonly AnyHandler[],
 ): readonly (readonly ExplainedHandler[])[] {
   const isInWaves = kind === 'ask' || kind === 'tell'
-  return isInWaves ? handlers.map((wave) => [wave].flat().map(shown)) : flat(handlers).map((handler) => [shown(handler)])
+  return isInWaves
+    ? handlers.map((wave) => [wave].flat().map(shown))
+    : flat(handlers).map((handler) => [shown(handler)])
 }
 
 function shown(handler: AnyHandler): ExplainedHandler {

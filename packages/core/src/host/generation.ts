@@ -179,7 +179,8 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
   const places: Places = { folders: [], files: [] }
   for (const { service, create, folder } of server.services) {
     services.provide(service, () => {
-      if (folder !== undefined) places.folders.push({ path: folder, at: '', plugin: service.name, scope: root.name, isMade: true })
+      if (folder !== undefined)
+        places.folders.push({ path: folder, at: '', plugin: service.name, scope: root.name, isMade: true })
       return create()
     })
   }
@@ -200,7 +201,8 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
     places,
   }
   const scopes: CompiledScope[] = []
-  const scopesOf = ({ name }: ScopeSpec): readonly Scope[] => scopes.flatMap(({ scope }) => (scope.name === name ? scope : []))
+  const scopesOf = ({ name }: ScopeSpec): readonly Scope[] =>
+    scopes.flatMap(({ scope }) => (scope.name === name ? scope : []))
   const build = async (spec: ScopeSpec, own: Services): Promise<void> => {
     let scope: Scope | undefined
     // Their hooks are known only when all plugins are set up, and nobody calls them before.
@@ -293,10 +295,13 @@ function makeScope(
 /** EHLO keywords are derived: what nobody can honour is not offered. */
 function offerOf(table: HookTable): Offer {
   // Who runs in the shadow lets nobody in.
-  const mechanisms = new Set<Mechanism>((table.auth ?? []).flatMap((handler) => (handler.shadow ? [] : handler.mechanisms)))
+  const mechanisms = new Set<Mechanism>(
+    (table.auth ?? []).flatMap((handler) => (handler.shadow ? [] : handler.mechanisms)),
+  )
   const queues = (table.queue ?? []).filter(({ shadow }) => !shadow)
   // Any of them may be the one that takes the message.
-  const all = (feature: QueueFeature): boolean => queues.length > 0 && queues.every((handler) => handler.supports.includes(feature))
+  const all = (feature: QueueFeature): boolean =>
+    queues.length > 0 && queues.every((handler) => handler.supports.includes(feature))
   return {
     mechanisms: [...mechanisms],
     eightBitMime: all('8BITMIME'),

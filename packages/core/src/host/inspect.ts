@@ -89,7 +89,10 @@ function waysOf({ ways, plugin }: AnyHandler, isLost: (via: string) => boolean):
   })
 }
 
-async function folderFindings({ places, scopes }: Generation, { folder, spool }: ServerContext): Promise<readonly Finding[]> {
+async function folderFindings(
+  { places, scopes }: Generation,
+  { folder, spool }: ServerContext,
+): Promise<readonly Finding[]> {
   const scope = scopes[0]?.scope.name ?? ''
   const findings: Finding[] = []
   const seen = new Set<string>()

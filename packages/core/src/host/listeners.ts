@@ -51,7 +51,9 @@ export class Listeners {
    * @throws {PostroadError} `ERR_BIND`, `ERR_LISTEN` when that cannot be; nothing has changed then
    */
   async turnTo(generation: Generation): Promise<void> {
-    const wanted = generation.scopes.flatMap((scope) => scope.listening.map((one): Wanted => ({ scope, one, generation })))
+    const wanted = generation.scopes.flatMap((scope) =>
+      scope.listening.map((one): Wanted => ({ scope, one, generation })),
+    )
     const before = new Map(this.#open.map((open) => [keyOf(open.one), open]))
     const kept = new Map<Wanted, Open>()
     for (const each of wanted) {
@@ -68,7 +70,10 @@ export class Listeners {
     }
     const staying = new Set([...kept.values()].map(({ listener }) => listener))
     const gone = this.all.filter((listener) => !staying.has(listener))
-    this.#open = wanted.map((each) => ({ one: each.one, listener: kept.get(each)?.listener ?? (fresh.get(each) as Listener) })) // it is one or the other
+    this.#open = wanted.map((each) => ({
+      one: each.one,
+      listener: kept.get(each)?.listener ?? (fresh.get(each) as Listener),
+    })) // it is one or the other
     for (const { listener, one } of this.#open) this.#watch(listener, one.files)
     for (const listener of gone) {
       this.#watch(listener, [])
@@ -113,7 +118,8 @@ export class Listeners {
   }
 
   #report(listener: string, error: unknown): void {
-    if (error instanceof HandshakeError) this.#log.info({ listener, remote: error.remote, reason: error.message }, 'TLS handshake failed')
+    if (error instanceof HandshakeError)
+      this.#log.info({ listener, remote: error.remote, reason: error.message }, 'TLS handshake failed')
     else this.#log.error({ listener, error }, 'the wire reports an error')
   }
 
@@ -143,14 +149,19 @@ async function repermit({ listener, one: { options: before } }: Open, { options,
   try {
     await listener.permit(options)
   } catch (cause) {
-    throw new PostroadError('ERR_BIND', `${options.name}: ${place} cannot be given to whom it should: ${why(cause)}`, { cause })
+    throw new PostroadError('ERR_BIND', `${options.name}: ${place} cannot be given to whom it should: ${why(cause)}`, {
+      cause,
+    })
   }
 }
 
 /** @throws {PostroadError} `ERR_LISTEN` when one of the two has TLS from the first octet and the other has not */
 function checkTls({ options: before }: Listening, { place, options }: Listening): void {
   if ((before.tls === 'implicit') !== (options.tls === 'implicit'))
-    throw new PostroadError('ERR_LISTEN', `${options.name}: tls at ${place} cannot become or cease to be "implicit" by a reload: restart`)
+    throw new PostroadError(
+      'ERR_LISTEN',
+      `${options.name}: tls at ${place} cannot become or cease to be "implicit" by a reload: restart`,
+    )
 }
 
 const HINTS: ReadonlyMap<string, string> = new Map([

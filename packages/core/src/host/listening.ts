@@ -1,5 +1,11 @@
 import path from 'node:path'
-import { type CertificateFiles, groupId, type ListenerOptions, listenerMistakes, loadCertificates } from '@postroad/smtp'
+import {
+  type CertificateFiles,
+  groupId,
+  type ListenerOptions,
+  listenerMistakes,
+  loadCertificates,
+} from '@postroad/smtp'
 import type { ServerSettings } from '../config/config.ts'
 import type { Listen, ScopeSpec } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
@@ -54,12 +60,21 @@ export function counts(handlers: readonly (readonly AnyHandler[])[] | readonly A
 async function listening({ options: given, name, place, isLost }: Listen, around: Around): Promise<Listening> {
   const { certificateFiles = [], ...options } = given
   const absolute = (file: string): string => path.resolve(around.base, file)
-  const files = [certificateFiles]
-    .flat()
-    .map((one) => ({ ...one, key: absolute(one.key), cert: absolute(one.cert), ...(one.ca ? { ca: absolute(one.ca) } : {}) }))
+  const files = [certificateFiles].flat().map((one) => ({
+    ...one,
+    key: absolute(one.key),
+    cert: absolute(one.cert),
+    ...(one.ca ? { ca: absolute(one.ca) } : {}),
+  }))
   const certificate = files.length > 0 ? await loaded(name, files, around.mistakes) : options.certificate
   const stress = { disk: { path: around.folder, freeBytes: SCARCE }, ...options.stress }
-  const full = { ...options, ...(certificate ? { certificate } : {}), name, stress, hostname: options.hostname ?? around.hostname }
+  const full = {
+    ...options,
+    ...(certificate ? { certificate } : {}),
+    name,
+    stress,
+    hostname: options.hostname ?? around.hostname,
+  }
   // What certificates that cannot be read would have been good for is no mistake of its own.
   const isUnread = files.length > 0 && !certificate
   const { port, path: socket } = full

@@ -23,7 +23,9 @@ const schema = z.strictObject({
   lists: z.array(z.strictObject({ file: z.string(), reload: z.number() }).partial()).optional(),
   by: z.record(z.string(), z.strictObject({ limit: z.number() })).optional(),
 })
-const road = definePlugin({ name: 'road', options: schema as unknown as Schema, hooks: {} }) as unknown as (options: unknown) => Plugin
+const road = definePlugin({ name: 'road', options: schema as unknown as Schema, hooks: {} }) as unknown as (
+  options: unknown,
+) => Plugin
 
 test('an option that is not there: what may have been meant, at every depth', async () => {
   assert.deepEqual(await said(road({ delay: 1, lists: [{ file: 'x' }] })), [])

@@ -15,7 +15,10 @@ export async function validated(
     const result = await plugin.schema['~standard'].validate(plugin.options)
     if (!result.issues) return { value: result.value }
     for (const { path, text } of result.issues.flatMap((issue) => told(plugin, issue)))
-      mistakes.add('ERR_OPTIONS', `${placeOf(use, ['options', ...path])}${[name, ...path.map(String)].join('.')}: ${text}`)
+      mistakes.add(
+        'ERR_OPTIONS',
+        `${placeOf(use, ['options', ...path])}${[name, ...path.map(String)].join('.')}: ${text}`,
+      )
   } catch (cause) {
     // A refinement of the author's, or an option that throws when it is read.
     mistakes.add('ERR_OPTIONS', `${placeOf(use, ['options'])}${name}: the options could not be checked`, cause)
@@ -24,9 +27,14 @@ export async function validated(
 }
 
 /** What is said, and of what: of each unknown key what may have been meant, where the schema can be asked. */
-function told({ schema }: Plugin, issue: SchemaIssue): readonly { readonly path: readonly PropertyKey[]; readonly text: string }[] {
+function told(
+  { schema }: Plugin,
+  issue: SchemaIssue,
+): readonly { readonly path: readonly PropertyKey[]; readonly text: string }[] {
   const path = (issue.path ?? []).map((part) => (typeof part === 'object' ? part.key : part))
   const unknown = 'keys' in issue && Array.isArray(issue.keys) ? issue.keys : []
   const known = unknown.length > 0 && schema ? knownKeys(schema, path) : undefined
-  return known ? unknown.map((key) => ({ path: [...path, key], text: unknownOption(String(key), known) })) : [{ path, text: issue.message }]
+  return known
+    ? unknown.map((key) => ({ path: [...path, key], text: unknownOption(String(key), known) }))
+    : [{ path, text: issue.message }]
 }

@@ -32,7 +32,10 @@ export interface Problem {
 }
 
 /** The first of `path` and the folders above it that is there decides. */
-export async function folderProblem({ path: folder, isMade }: Pick<WrittenPlace, 'path' | 'isMade'>): Promise<Problem | undefined> {
+export async function folderProblem({
+  path: folder,
+  isMade,
+}: Pick<WrittenPlace, 'path' | 'isMade'>): Promise<Problem | undefined> {
   for (let place = folder; ; place = path.dirname(place)) {
     try {
       if (!(await stat(place)).isDirectory()) return { place, error: new Error(`ENOTDIR: not a directory, '${place}'`) }

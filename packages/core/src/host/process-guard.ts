@@ -38,5 +38,6 @@ function caught(error: unknown): void {
   // A handler that answers at once is not tracked until one of them lets a promise float.
   if (!handler) attributeEveryRun()
   const fields = handler ? { plugin: handler.plugin, hook: handler.hook, error } : { error }
-  for (const log of logs) log.error(fields, handler ? 'a plugin let an error float' : 'an error floated; the next one will be attributed')
+  for (const log of logs)
+    log.error(fields, handler ? 'a plugin let an error float' : 'an error floated; the next one will be attributed')
 }

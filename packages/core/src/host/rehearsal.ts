@@ -4,11 +4,20 @@ import type { Handler } from '../plan/handler.ts'
 import type { HookTable } from '../plan/hook-table.ts'
 
 /** The same table, but nothing is called out, stored or delivered. */
-export function rehearsed({ nexthop: _nexthop, accepted: _accepted, queue, quarantine: _quarantine, ...table }: HookTable): HookTable {
+export function rehearsed({
+  nexthop: _nexthop,
+  accepted: _accepted,
+  queue,
+  quarantine: _quarantine,
+  ...table
+}: HookTable): HookTable {
   return {
     ...table,
     // Whom nobody takes is refused as it would be.
-    queue: (queue ?? [undefined]).map((handler) => ({ ...answer('queue', () => ({ id: 'rehearsal' })), carries: handler?.carries })),
+    queue: (queue ?? [undefined]).map((handler) => ({
+      ...answer('queue', () => ({ id: 'rehearsal' })),
+      carries: handler?.carries,
+    })),
     quarantine: [answer('quarantine', ({ reason }) => ({ id: `rehearsal, quarantined: ${reason}` }))],
   }
 }

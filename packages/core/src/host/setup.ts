@@ -46,13 +46,20 @@ export async function setUp(scope: ScopeSpec, services: Services, context: Setup
       const isHere = scope.uses.some((other) => provides(other, need))
       // A provider that is here and did not come up has its own line.
       if (!isHere)
-        context.mistakes.add('ERR_NEED', `${placeOf(use)}${use.name} needs "${need.name}", nobody provides it in scope "${scope.name}"`)
+        context.mistakes.add(
+          'ERR_NEED',
+          `${placeOf(use)}${use.name} needs "${need.name}", nobody provides it in scope "${scope.name}"`,
+        )
     }
     if (missing.length === 0 && options.has(use)) await start(use, options.get(use), { services, context })
   }
 }
 
-async function start(use: Use, options: unknown, { services, context }: { services: Services; context: SetupContext }): Promise<void> {
+async function start(
+  use: Use,
+  options: unknown,
+  { services, context }: { services: Services; context: SetupContext },
+): Promise<void> {
   const { plugin, name } = use
   const folder = async (): Promise<string> => {
     const own = path.join(context.folder, name)
@@ -84,12 +91,16 @@ async function start(use: Use, options: unknown, { services, context }: { servic
       ...needed,
     })
     context.instances.set(use, instance)
-    for (const folder of instance.folders ?? []) context.places.folders.push({ isMade: true, ...folder, plugin: name, scope: use.scope })
+    for (const folder of instance.folders ?? [])
+      context.places.folders.push({ isMade: true, ...folder, plugin: name, scope: use.scope })
     // `as`: what a plugin provides is known by the keys it declares; whether it returned them is checked here.
     const offered = (instance.services ?? {}) as Readonly<Record<string, unknown>>
     for (const [key, service] of Object.entries(plugin.provides)) {
       if (offered[key] === undefined)
-        context.mistakes.add('ERR_SERVICE_ABSENT', `${placeOf(use)}${name} declares "${service.name}" and does not return it`)
+        context.mistakes.add(
+          'ERR_SERVICE_ABSENT',
+          `${placeOf(use)}${name} declares "${service.name}" and does not return it`,
+        )
       else services.provide(service, () => offered[key])
     }
   } catch (cause) {
@@ -106,7 +117,11 @@ function checkProviders(scope: ScopeSpec, mistakes: Mistakes): void {
   for (const use of scope.uses) {
     for (const service of Object.values(use.plugin.provides)) {
       const other = seen.get(service.name)
-      if (other) mistakes.add('ERR_SERVICE_TWICE', `both ${other} and ${use.name} provide "${service.name}" in scope "${scope.name}"`)
+      if (other)
+        mistakes.add(
+          'ERR_SERVICE_TWICE',
+          `both ${other} and ${use.name} provide "${service.name}" in scope "${scope.name}"`,
+        )
       seen.set(service.name, use.name)
     }
   }
@@ -118,7 +133,10 @@ function inOrder(scope: ScopeSpec, mistakes: Mistakes): readonly Use[] {
   const result: Use[] = []
   while (waiting.size > 0) {
     const ready = [...waiting].filter(
-      (use) => ![...waiting].some((other) => other !== use && Object.values(use.plugin.needs).some((need) => provides(other, need))),
+      (use) =>
+        ![...waiting].some(
+          (other) => other !== use && Object.values(use.plugin.needs).some((need) => provides(other, need)),
+        ),
     )
     if (ready.length === 0) {
       mistakes.add('ERR_NEED_CYCLE', `${[...waiting].map((use) => use.name).join(', ')} need services of each other`)

@@ -34,7 +34,12 @@ test('one JSON line an event, with time, level, bound fields and errors with the
 })
 
 test('what the system said is told at every level of the chain: call, errno, path; for people, too', () => {
-  const denied = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES', errno: -13, syscall: 'open', path: '/var/mail/a' })
+  const denied = Object.assign(new Error('EACCES: permission denied'), {
+    code: 'EACCES',
+    errno: -13,
+    syscall: 'open',
+    path: '/var/mail/a',
+  })
   const all = new AggregateError(
     [Object.assign(new Error('refused'), { code: 'ECONNREFUSED', address: '127.0.0.1', port: 24 })],
     'nobody answers',
@@ -152,7 +157,9 @@ test('every value can be logged: what throws when it is looked at costs its fiel
         /said/,
       )
     }
-  const foreign = logged({ format: 'json' }, (log) => log.error({ error: vm.runInNewContext('new TypeError("far")') }, 'said'))
+  const foreign = logged({ format: 'json' }, (log) =>
+    log.error({ error: vm.runInNewContext('new TypeError("far")') }, 'said'),
+  )
   assert.deepEqual([JSON.parse(foreign).error.name, JSON.parse(foreign).error.message], ['TypeError', 'far'])
   assert.match(
     logged({ format: 'json' }, (log) => log.error({ error: Symbol('s') }, 'x')),

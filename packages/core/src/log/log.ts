@@ -59,7 +59,13 @@ export function createLog(options: LogOptions = {}, now: () => number = Date.now
   type Bound = { text?: string; bound?: Line; as?: Shape }
   const put = (level: LogLevel, fields: object, { text, bound, as = shape }: Bound): void => {
     if (format === 'silent' || LEVELS[level] < least) return
-    push(written({ time: new Date(now()).toISOString(), level, ...(text === undefined ? {} : { text }), ...bound }, fields, as))
+    push(
+      written(
+        { time: new Date(now()).toISOString(), level, ...(text === undefined ? {} : { text }), ...bound },
+        fields,
+        as,
+      ),
+    )
   }
   const logger = (bound: Readonly<Record<string, unknown>>): Logger => ({
     debug: (fields, text) => put('debug', fields, { bound, text }),
@@ -139,7 +145,9 @@ function errorFields(error: Error, depth = 0): Line {
     ...Object.fromEntries(system.map((key) => [key, said[key]])),
     stack,
     ...(error instanceof AggregateError && error.errors.length > 0 ? { errors: error.errors } : {}),
-    ...(cause === undefined || depth >= CAUSES ? {} : { cause: isError(cause) ? errorFields(cause, depth + 1) : cause }),
+    ...(cause === undefined || depth >= CAUSES
+      ? {}
+      : { cause: isError(cause) ? errorFields(cause, depth + 1) : cause }),
   }
 }
 

@@ -47,7 +47,9 @@ function colourOf(reply: string): 'green' | 'yellow' | 'red' {
 function plain({ time: _time, level, text, ...fields }: Line): string {
   const colour = level === 'error' ? 'red' : level === 'warn' ? 'yellow' : 'blue'
   const rest = Object.entries(fields).filter(([, value]) => value !== undefined)
-  const shown = rest.map(([name, value]) => `${styleText('dim', `${name}=`)}${isError(value) ? errorText(value) : printable(value)}`)
+  const shown = rest.map(
+    ([name, value]) => `${styleText('dim', `${name}=`)}${isError(value) ? errorText(value) : printable(value)}`,
+  )
   return [styleText(colour, String(level)), text, ...shown].join(' ')
 }
 

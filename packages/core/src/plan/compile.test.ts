@@ -75,14 +75,24 @@ test('a label that is like the name of a plugin is not that plugin', () => {
 test('an operator may name one of several uses by its label, an author knows none', () => {
   const partners = { name: 'list', operator: { as: 'partners' } }
   const late = { name: 'list', operator: { after: ['rule'] } }
-  assert.deepEqual(order({ name: 'rule', operator: { after: ['partners'] } }, late, partners), [['partners'], ['rule'], ['list']])
-  assert.deepEqual(order({ name: 'rule', author: { after: ['partners'] } }, late, partners), [['rule', 'partners'], ['list']])
+  assert.deepEqual(order({ name: 'rule', operator: { after: ['partners'] } }, late, partners), [
+    ['partners'],
+    ['rule'],
+    ['list'],
+  ])
+  assert.deepEqual(order({ name: 'rule', author: { after: ['partners'] } }, late, partners), [
+    ['rule', 'partners'],
+    ['list'],
+  ])
 })
 
 test('two uses of a plugin may be put in order, and what a plugin says of itself is no order', () => {
   const author = { after: ['list'] }
   assert.deepEqual(
-    order({ name: 'list', author, operator: { as: 'late', after: ['list'] } }, { name: 'list', author, operator: { as: 'early' } }),
+    order(
+      { name: 'list', author, operator: { as: 'late', after: ['list'] } },
+      { name: 'list', author, operator: { as: 'early' } },
+    ),
     [['early'], ['late']],
   )
 })

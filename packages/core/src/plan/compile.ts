@@ -1,5 +1,12 @@
 /** Turns the hooks of the plugins a scope sees into a table: waves by hook, checked. */
-import { HOOKS, type HookName, type HookOptions, type Mechanism, type PluginInstance, type QueueFeature } from '@postroad/plugin'
+import {
+  HOOKS,
+  type HookName,
+  type HookOptions,
+  type Mechanism,
+  type PluginInstance,
+  type QueueFeature,
+} from '@postroad/plugin'
 import { placeOf, type ScopeSpec, type Use } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
 import { awaitedHooks, checkFacts } from './facts.ts'
@@ -14,9 +21,9 @@ const IN_TURN: ReadonlySet<HookName> = new Set(
 )
 const NOT_HOOKS = new Set(['start', 'close', 'commands', 'services', 'folders'])
 /** Hooks where points may be given. At `delivery` the answers are other ones. */
-export const OPINION_HOOKS: readonly HookName[] = HOOKS.filter(({ name, kind }) => kind === 'ask' && name !== 'delivery').map(
-  ({ name }) => name,
-)
+export const OPINION_HOOKS: readonly HookName[] = HOOKS.filter(
+  ({ name, kind }) => kind === 'ask' && name !== 'delivery',
+).map(({ name }) => name)
 const OBSERVED: ReadonlySet<string> = new Set(OPINION_HOOKS)
 const BESIDE = new Set([
   'handler',
@@ -99,11 +106,13 @@ function hooksOf(use: Use, instance: PluginInstance, mistakes: Mistakes | undefi
       mistakes?.add('ERR_HOOK', `${use.name}.${hook} is neither a function nor { handler }`)
     else {
       for (const key of Object.keys(spec))
-        if (!BESIDE.has(key)) mistakes?.add('ERR_HOOK', `${use.name}.${hook}: there is no option "${key}" beside a handler`)
+        if (!BESIDE.has(key))
+          mistakes?.add('ERR_HOOK', `${use.name}.${hook}: there is no option "${key}" beside a handler`)
       for (const key of ['observes', 'points'] as const)
         if (spec[key] !== undefined && !OBSERVED.has(hook))
           mistakes?.add('ERR_HOOK', `${use.name}.${hook}: "${key}" goes with hooks of opinions`)
-      if (hook === 'auth' && !spec.mechanisms?.length) mistakes?.add('ERR_HOOK', `${use.name}.auth does not say its mechanisms`)
+      if (hook === 'auth' && !spec.mechanisms?.length)
+        mistakes?.add('ERR_HOOK', `${use.name}.auth does not say its mechanisms`)
       result.push([hook as HookName, spec]) // it was just found among the names
     }
   }
@@ -126,7 +135,9 @@ function handlerOf(use: Use, hook: HookName, { spec, index, named }: HandlerSour
     hook,
     run: spec.handler as Handler['run'], // whatever it takes: it was defined for this hook
     after: [
-      ...(spec.after ?? []).flatMap<Handler['after'][number]>((one) => (typeof one === 'string' ? byAuthor(one) : [one])),
+      ...(spec.after ?? []).flatMap<Handler['after'][number]>((one) =>
+        typeof one === 'string' ? byAuthor(one) : [one],
+      ),
       ...(options.after ?? []).flatMap(byOperator),
     ],
     before: [...(spec.before ?? []).flatMap(byAuthor), ...(options.before ?? []).flatMap(byOperator)],
@@ -149,7 +160,11 @@ function handlerOf(use: Use, hook: HookName, { spec, index, named }: HandlerSour
 }
 
 /** Names the author gives may be of plugins that are not in use; names the operator gives may not. */
-function checkOrder(use: Use, scope: ScopeSpec, { named, mistakes }: { readonly named: NamedUses; readonly mistakes: Mistakes }): void {
+function checkOrder(
+  use: Use,
+  scope: ScopeSpec,
+  { named, mistakes }: { readonly named: NamedUses; readonly mistakes: Mistakes },
+): void {
   const title = titleOf({ plugin: use.name, ownName: use.plugin.name })
   for (const side of ['before', 'after'] as const)
     for (const [at, name] of (use.options[side] ?? []).entries())

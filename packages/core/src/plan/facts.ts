@@ -14,7 +14,10 @@ export function checkFacts(scope: string, handlers: Handlers, mistakes: Mistakes
     for (const fact of handler.provides) {
       const other = providers.get(fact)
       if (other && other.plugin !== handler.plugin)
-        mistakes.add('ERR_FACT_TWICE', `both ${other.plugin} and ${handler.plugin} provide "${fact}" in scope "${scope}"`)
+        mistakes.add(
+          'ERR_FACT_TWICE',
+          `both ${other.plugin} and ${handler.plugin} provide "${fact}" in scope "${scope}"`,
+        )
       if (!other || later(other.hook, handler.hook)) providers.set(fact, handler)
     }
   }
@@ -23,9 +26,13 @@ export function checkFacts(scope: string, handlers: Handlers, mistakes: Mistakes
       if (typeof dependency === 'string') continue
       const provider = providers.get(dependency.name)
       const reader = `${handler.plugin}.${handler.hook}`
-      if (!provider) mistakes.add('ERR_FACT_MISSING', `${reader} reads "${dependency.name}", nobody provides it in scope "${scope}"`)
+      if (!provider)
+        mistakes.add('ERR_FACT_MISSING', `${reader} reads "${dependency.name}", nobody provides it in scope "${scope}"`)
       else if (later(provider.hook, handler.hook))
-        mistakes.add('ERR_FACT_LATE', `${reader} reads "${dependency.name}", which ${provider.plugin} provides only at ${provider.hook}`)
+        mistakes.add(
+          'ERR_FACT_LATE',
+          `${reader} reads "${dependency.name}", which ${provider.plugin} provides only at ${provider.hook}`,
+        )
     }
   }
 }
@@ -36,7 +43,9 @@ export function awaitedHooks(handler: Pick<Handler, 'hook' | 'after'>, handlers:
   return delayed.filter(
     (hook) =>
       hook !== handler.hook &&
-      (handlers.get(hook) ?? []).some((other) => handler.after.some((fact) => typeof fact !== 'string' && other.provides.has(fact.name))),
+      (handlers.get(hook) ?? []).some((other) =>
+        handler.after.some((fact) => typeof fact !== 'string' && other.provides.has(fact.name)),
+      ),
   )
 }
 

@@ -5,7 +5,17 @@ import type { AnyHandler, Handler } from './handler.ts'
 export type Wave<K extends HookName = HookName> = readonly Handler<K>[]
 
 /** Hooks whose handlers run one after the other until one answers, or each on what the one before made of it: *first*, *fold*, *tap*. */
-export type TurnHook = 'auth' | 'route' | 'receive' | 'rewrite' | 'quarantine' | 'queue' | 'verify' | 'expand' | 'help' | 'unknown'
+export type TurnHook =
+  | 'auth'
+  | 'route'
+  | 'receive'
+  | 'rewrite'
+  | 'quarantine'
+  | 'queue'
+  | 'verify'
+  | 'expand'
+  | 'help'
+  | 'unknown'
 
 /** Hooks whose handlers run wave by wave: *ask*, *tell*. */
 export type WaveHook = Exclude<HookName, TurnHook>
@@ -23,6 +33,8 @@ export interface HookTable extends Waves, Turns {
 }
 
 /** All handlers at a hook, in waves or not. */
-export function flat(handlers: readonly (readonly AnyHandler[])[] | readonly AnyHandler[] | undefined): readonly AnyHandler[] {
+export function flat(
+  handlers: readonly (readonly AnyHandler[])[] | readonly AnyHandler[] | undefined,
+): readonly AnyHandler[] {
   return (handlers ?? []).flat()
 }

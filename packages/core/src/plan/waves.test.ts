@@ -4,7 +4,12 @@ import fc from 'fast-check'
 import type { Handler } from './handler.ts'
 import { CycleError, waves } from './waves.ts'
 
-function handler(plugin: string, after: Handler['after'] = [], before: readonly string[] = [], provides: readonly string[] = []): Handler {
+function handler(
+  plugin: string,
+  after: Handler['after'] = [],
+  before: readonly string[] = [],
+  provides: readonly string[] = [],
+): Handler {
   return {
     plugin,
     ownName: plugin,
@@ -37,7 +42,12 @@ test('handlers that depend on none of each other run at the same time, in the or
 
 test('after, before and facts order them by levels', () => {
   const spf = { name: 'spf' }
-  const list = [handler('dmarc', [spf]), handler('spf', [], [], ['spf']), handler('first', [], ['spf']), handler('free')]
+  const list = [
+    handler('dmarc', [spf]),
+    handler('spf', [], [], ['spf']),
+    handler('first', [], ['spf']),
+    handler('free'),
+  ]
   assert.deepEqual(names(waves('mail', list)), [['first', 'free'], ['spf'], ['dmarc']])
 })
 
@@ -67,7 +77,8 @@ test('property: every handler is in exactly one wave, after all it waits for', (
       const level = new Map(sorted.flatMap((wave, at) => wave.map((one) => [one.plugin, at] as const)))
       assert.equal(level.size, handlers.length)
       for (const one of handlers)
-        for (const dependency of one.after) assert.ok((level.get(String(dependency)) ?? 0) < (level.get(one.plugin) ?? 0))
+        for (const dependency of one.after)
+          assert.ok((level.get(String(dependency)) ?? 0) < (level.get(one.plugin) ?? 0))
     }),
   )
 })

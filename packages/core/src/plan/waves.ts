@@ -16,8 +16,11 @@ export function waves(hook: string, handlers: readonly Handler[]): readonly Wave
   const waiting = new Map(handlers.map((handler) => [handler, predecessors(handler, handlers)]))
   const result: Wave[] = []
   while (waiting.size > 0) {
-    const wave = [...waiting].filter(([, before]) => !before.some((other) => waiting.has(other))).map(([handler]) => handler)
-    if (wave.length === 0) throw new CycleError(`the handlers of "${hook}" wait for each other: ${cycle(waiting).join(' → ')}`)
+    const wave = [...waiting]
+      .filter(([, before]) => !before.some((other) => waiting.has(other)))
+      .map(([handler]) => handler)
+    if (wave.length === 0)
+      throw new CycleError(`the handlers of "${hook}" wait for each other: ${cycle(waiting).join(' → ')}`)
     for (const handler of wave) waiting.delete(handler)
     result.push(Object.freeze(wave))
   }

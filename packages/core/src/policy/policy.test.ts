@@ -7,12 +7,25 @@ import { createSingleRecipientClients } from './single-recipient-clients.ts'
 import { judge, marks, quarantineLevel, round, withNormalDomains } from './thresholds.ts'
 import { Verdicts } from './verdicts.ts'
 
-const address = (local: string): Address => ({ local, domain: 'x.test', isInternational: false, toString: () => `${local}@x.test` })
+const address = (local: string): Address => ({
+  local,
+  domain: 'x.test',
+  isInternational: false,
+  toString: () => `${local}@x.test`,
+})
 const recipient = (local: string): RoutedRecipient => ({ address: address(local), parameters: {}, route: { via: 'x' } })
 const by = (opinion: Decision['opinion'], plugin = 'p'): Decision => ({ opinion, plugin })
 
 test('reject > defer > quarantine > discard > accept > reroute > suspect', () => {
-  const order = [reject('a'), defer('b'), quarantine('c'), discard('d'), accept(), reroute({ via: 'x' }), suspect(1, 'e')]
+  const order = [
+    reject('a'),
+    defer('b'),
+    quarantine('c'),
+    discard('d'),
+    accept(),
+    reroute({ via: 'x' }),
+    suspect(1, 'e'),
+  ]
   const of = (opinion: AnyOpinion): Decision<AnyOpinion> => ({ opinion, plugin: 'p' })
   for (const [index, opinion] of order.entries())
     for (const weaker of order.slice(index + 1)) {
@@ -45,7 +58,10 @@ test('the highest threshold that is met decides; none without thresholds', () =>
 })
 
 test('levels of a domain are found however its name was written, and one that quarantines counts', () => {
-  const thresholds = withNormalDomains({ reject: 9, domains: { 'Strict.TEST': { reject: 2 }, 'bücher.test': { quarantine: 3 } } })
+  const thresholds = withNormalDomains({
+    reject: 9,
+    domains: { 'Strict.TEST': { reject: 2 }, 'bücher.test': { quarantine: 3 } },
+  })
   assert.equal(judge(2, thresholds, 'strict.test')?.opinion.kind, 'reject')
   assert.equal(judge(3, thresholds, 'xn--bcher-kva.test')?.opinion.kind, 'quarantine')
   assert.equal(judge(3, thresholds, 'other.test'), undefined)
@@ -80,8 +96,16 @@ test('who got a mixed answer is remembered for a day, and 10,000 of them at most
 
 test('a threshold says what it is worth, and where it was met', () => {
   const levels = { quarantine: 5, defer: 7, reject: 9 }
-  assert.deepEqual(judge(9, levels), { level: 'reject', at: 9, opinion: reject('Message refused by local policy', { status: '5.7.1' }) })
-  assert.deepEqual(judge(8, levels), { level: 'defer', at: 7, opinion: defer('Message deferred by local policy', { status: '4.7.1' }) })
+  assert.deepEqual(judge(9, levels), {
+    level: 'reject',
+    at: 9,
+    opinion: reject('Message refused by local policy', { status: '5.7.1' }),
+  })
+  assert.deepEqual(judge(8, levels), {
+    level: 'defer',
+    at: 7,
+    opinion: defer('Message deferred by local policy', { status: '4.7.1' }),
+  })
   assert.deepEqual(judge(6.666, levels), { level: 'quarantine', at: 5, opinion: quarantine('6.67 points') })
   assert.equal(judge(6, { reject: 9, defer: 7 }), undefined)
   assert.equal(judge(0, { reject: 0 })?.level, 'reject')
@@ -93,17 +117,31 @@ test('the mark has a threshold of its own, which decides nothing', () => {
   assert.equal(marks(2.99, { tag: 3 }), undefined)
   assert.equal(marks(100, { reject: 5 }), undefined)
   const some = { tag: 3, domains: { 'x.test': { tag: 1 } } }
-  assert.deepEqual([marks(1, some, 'x.test')?.at, marks(3, some, 'y.test')?.at, marks(1, some, 'y.test')], [1, 3, undefined])
+  assert.deepEqual(
+    [marks(1, some, 'x.test')?.at, marks(3, some, 'y.test')?.at, marks(1, some, 'y.test')],
+    [1, 3, undefined],
+  )
 })
 
 test('what a domain does not say is as for all, and what is no domain fits nobody', () => {
-  const thresholds = withNormalDomains({ reject: 9, quarantine: 4, domains: { 'a.test': { reject: 2 }, 'no name': { reject: 1 } } })
-  assert.deepEqual(thresholds, { reject: 9, quarantine: 4, domains: { 'a.test': { reject: 2 }, 'no name': { reject: 1 } } })
+  const thresholds = withNormalDomains({
+    reject: 9,
+    quarantine: 4,
+    domains: { 'a.test': { reject: 2 }, 'no name': { reject: 1 } },
+  })
+  assert.deepEqual(thresholds, {
+    reject: 9,
+    quarantine: 4,
+    domains: { 'a.test': { reject: 2 }, 'no name': { reject: 1 } },
+  })
   assert.equal(judge(1, thresholds, 'a.test'), undefined)
   assert.equal(judge(4, { ...thresholds, domains: { 'a.test': {} } }, 'a.test')?.level, 'quarantine')
   assert.equal(judge(2, thresholds, 'toString'), undefined)
   assert.deepEqual(withNormalDomains({ reject: 1 }), { reject: 1 })
-  assert.equal(quarantineLevel({ quarantine: 5, domains: { 'a.test': { quarantine: 3 }, 'b.test': { quarantine: 8 } } }), 3)
+  assert.equal(
+    quarantineLevel({ quarantine: 5, domains: { 'a.test': { quarantine: 3 }, 'b.test': { quarantine: 8 } } }),
+    3,
+  )
   assert.equal(quarantineLevel({ quarantine: 5 }), 5)
   assert.equal(quarantineLevel({}), undefined)
 })

@@ -11,7 +11,11 @@ export interface Met {
 }
 
 /** The highest threshold that decides and is met, for a recipient of this domain. */
-export function judge(points: number, thresholds: Thresholds, domain = ''): (Met & { readonly opinion: MessageOpinion }) | undefined {
+export function judge(
+  points: number,
+  thresholds: Thresholds,
+  domain = '',
+): (Met & { readonly opinion: MessageOpinion }) | undefined {
   const levels = levelsFor(thresholds, domain)
   for (const level of DECISIVE) {
     const at = levels[level]
@@ -31,13 +35,17 @@ function opinionOf(level: (typeof DECISIVE)[number], points: number): MessageOpi
 /** The same, with the names of domains as addresses have them; what is no name stays, and fits nobody. */
 export function withNormalDomains({ domains, ...levels }: Thresholds): Thresholds {
   if (!domains) return levels
-  const entries = Object.entries(domains).map(([name, own]) => [normalizeDomain(name, { smtputf8: true }) ?? name, own] as const)
+  const entries = Object.entries(domains).map(
+    ([name, own]) => [normalizeDomain(name, { smtputf8: true }) ?? name, own] as const,
+  )
   return { ...levels, domains: Object.fromEntries(entries) }
 }
 
 /** The lowest level that quarantines, for whomever. */
 export function quarantineLevel({ quarantine, domains = {} }: Thresholds): number | undefined {
-  const all = [quarantine, ...Object.values(domains).map((levels) => levels.quarantine)].filter((level) => level !== undefined)
+  const all = [quarantine, ...Object.values(domains).map((levels) => levels.quarantine)].filter(
+    (level) => level !== undefined,
+  )
   return all.length === 0 ? undefined : Math.min(...all)
 }
 

@@ -18,7 +18,8 @@ export class Verdicts {
     const before = this.undecided
     for (const recipient of before) {
       let best: Decision | undefined
-      for (const decision of decisions) if (concerns(decision.opinion, recipient.address)) best = severer(best, decision)
+      for (const decision of decisions)
+        if (concerns(decision.opinion, recipient.address)) best = severer(best, decision)
       if (best) this.decide(recipient, best)
     }
   }

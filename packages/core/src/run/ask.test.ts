@@ -12,12 +12,15 @@ import { ask, askWave } from './ask.ts'
 import { HookCall, NOTHING } from './call.ts'
 import { opinions } from './check.ts'
 
-const begin = (): Transaction => new Transaction(new SessionState(ground().scope, wire()), addressOf('a@client.test'), {})
+const begin = (): Transaction =>
+  new Transaction(new SessionState(ground().scope, wire()), addressOf('a@client.test'), {})
 
-const callOf = (hook: 'mail' | 'data' | 'connect', caller: SessionState | Transaction = begin()) => new HookCall(hook, caller, NOTHING)
+const callOf = (hook: 'mail' | 'data' | 'connect', caller: SessionState | Transaction = begin()) =>
+  new HookCall(hook, caller, NOTHING)
 
 /** Handlers that say so: at once, or (a promise) later. */
-const saying = (plugin: string, answer: unknown, more: Partial<Handler> = {}) => handler('mail', () => answer, { plugin, ...more })
+const saying = (plugin: string, answer: unknown, more: Partial<Handler> = {}) =>
+  handler('mail', () => answer, { plugin, ...more })
 const later = (turns: number, answer: unknown): Promise<unknown> =>
   turns === 0 ? Promise.resolve(answer) : Promise.resolve().then(() => later(turns - 1, answer))
 
@@ -60,7 +63,11 @@ test('later waves are asked only when the earlier ones decided nothing', async (
 })
 
 test('all decisive opinions of a wave are there, in the order of the wave', async () => {
-  const wave = [saying('a', later(3, [reject('1'), defer('2')])), saying('b', accept()), saying('c', later(0, defer('3')))]
+  const wave = [
+    saying('a', later(3, [reject('1'), defer('2')])),
+    saying('b', accept()),
+    saying('c', later(0, defer('3'))),
+  ]
   const list = await askWave(wave, callOf('mail'), opinions)
   assert.deepEqual(
     list?.map(({ plugin, opinion }) => `${plugin} ${opinion.kind}`),
@@ -91,8 +98,14 @@ test('a failure that is worth something decides, one that is not is passed over'
   for (const run of [fails, async () => fails()]) {
     assert.equal(await who(asMail([[handler('mail', run, { onError: 'reject' })]])), 'p reject')
     assert.equal(await who(asMail([[handler('mail', run, { onError: 'pass' }), saying('b', defer('b'))]])), 'b defer')
-    assert.equal(await who(asMail([[saying('b', defer('b')), handler('mail', run, { onError: 'reject' })]])), 'p reject')
-    assert.equal(await who(asMail([[saying('b', reject('b')), handler('mail', run, { onError: 'defer' })]])), 'b reject')
+    assert.equal(
+      await who(asMail([[saying('b', defer('b')), handler('mail', run, { onError: 'reject' })]])),
+      'p reject',
+    )
+    assert.equal(
+      await who(asMail([[saying('b', reject('b')), handler('mail', run, { onError: 'defer' })]])),
+      'b reject',
+    )
   }
 })
 
@@ -142,8 +155,13 @@ test('who reads a fact waits for those who may still provide it, and nobody else
     }),
   )
   const order: string[] = []
-  const says = (plugin: string, awaits: Handler['awaits']) => handler('mail', () => void order.push(plugin), { plugin, awaits })
-  const decision = ask([[says('waits', ['helo']), says('other', ['connect']), says('free', [])]], callOf('mail', transaction), opinions)
+  const says = (plugin: string, awaits: Handler['awaits']) =>
+    handler('mail', () => void order.push(plugin), { plugin, awaits })
+  const decision = ask(
+    [[says('waits', ['helo']), says('other', ['connect']), says('free', [])]],
+    callOf('mail', transaction),
+    opinions,
+  )
   assert.deepEqual(order, ['other', 'free'])
   finish()
   await decision

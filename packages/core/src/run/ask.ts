@@ -28,7 +28,8 @@ function from<K extends HookName, O extends AnyOpinion>(
 ): Maybe<Decision<O> | undefined> {
   for (let i = start; i < waves.length; i++) {
     const decisive = askWave(waves[i] as Wave<K>, question.call, question.check) // within bounds
-    if (decisive instanceof Promise) return decisive.then((list) => (list ? strongest(list) : from(waves, i + 1, question)))
+    if (decisive instanceof Promise)
+      return decisive.then((list) => (list ? strongest(list) : from(waves, i + 1, question)))
     if (decisive) return strongest(decisive)
   }
   return undefined
@@ -67,7 +68,11 @@ export function askWave<K extends HookName, O extends AnyOpinion>(
 }
 
 /** A fact is awaited where it is read: its provider may still be running, its refusal delayed until RCPT. */
-function whenKnown<K extends HookName, O>(handler: Handler<K>, call: HookCall<K>, check: AnswerCheck<readonly O[]>): Maybe<Answers<O>> {
+function whenKnown<K extends HookName, O>(
+  handler: Handler<K>,
+  call: HookCall<K>,
+  check: AnswerCheck<readonly O[]>,
+): Maybe<Answers<O>> {
   const pending = call.pendingAt(handler.awaits)
   return pending ? pending.then(() => invoke(handler, call, check)) : invoke(handler, call, check)
 }
@@ -80,7 +85,9 @@ function weigh<O extends AnyOpinion>(
 ): Decision<O>[] | undefined {
   // `as`: every hook that asks knows refusals.
   if (said instanceof Failure)
-    return said.refusal ? [...(decisive ?? []), { opinion: said.refusal as AnyOpinion as O, plugin: handler.plugin }] : decisive
+    return said.refusal
+      ? [...(decisive ?? []), { opinion: said.refusal as AnyOpinion as O, plugin: handler.plugin }]
+      : decisive
   let list = decisive
   for (const opinion of said) {
     call.note(handler, opinion)

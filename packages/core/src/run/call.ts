@@ -179,7 +179,13 @@ export class HookCall<K extends HookName = HookName> {
   note(handler: AnyHandler, outcome: LoggedOutcome): void {
     if (this.isStale) return
     const decisions = this.transaction?.decisions ?? this.session?.decisions
-    decisions?.add({ plugin: handler.plugin, hook: this.hook, shadow: handler.shadow, outcome, recipient: this.recipient?.toString() })
+    decisions?.add({
+      plugin: handler.plugin,
+      hook: this.hook,
+      shadow: handler.shadow,
+      outcome,
+      recipient: this.recipient?.toString(),
+    })
   }
 
   /** What must be known before handlers that read facts of these hooks may run; undefined when all is known. */

@@ -12,7 +12,8 @@ const REJECT = { kind: 'reject', text: 'no', status: '5.7.1', code: 550, disconn
 const NEVER: readonly unknown[] = [null, 'accept', 1, true, {}, { kind: 'x' }, { kind: 1 }, [null], [[]]]
 
 function refuses(check: (answer: unknown) => unknown, answers: readonly unknown[], text: RegExp): void {
-  for (const answer of answers) assert.throws(() => check(answer), { name: 'TypeError', message: text }, JSON.stringify(answer))
+  for (const answer of answers)
+    assert.throws(() => check(answer), { name: 'TypeError', message: text }, JSON.stringify(answer))
 }
 
 test('an opinion, or several, of the kinds that the hook allows', () => {
@@ -54,18 +55,38 @@ test('a refusal has a text, and a code of its class', () => {
 })
 
 test('points are a finite number, a reason is a text', () => {
-  const wrong = [Number.NaN, Number.POSITIVE_INFINITY, '1', undefined].map((points) => ({ kind: 'suspect', points, reason: 'x' }))
-  refuses((answer) => opinions(answer, at('rcpt')), [...wrong, { kind: 'suspect', points: 1, reason: 2 }], /^not an answer to rcpt: /)
+  const wrong = [Number.NaN, Number.POSITIVE_INFINITY, '1', undefined].map((points) => ({
+    kind: 'suspect',
+    points,
+    reason: 'x',
+  }))
+  refuses(
+    (answer) => opinions(answer, at('rcpt')),
+    [...wrong, { kind: 'suspect', points: 1, reason: 2 }],
+    /^not an answer to rcpt: /,
+  )
 })
 
 test('whom an opinion is for are addresses, and none means nobody', () => {
   const [a] = [addressOf('a@x.test')]
-  const said = (whom: unknown) => opinions({ ...reject('no', { status: '5.7.1', code: 550 }), for: whom }, at('message'))
+  const said = (whom: unknown) =>
+    opinions({ ...reject('no', { status: '5.7.1', code: 550 }), for: whom }, at('message'))
   assert.deepEqual(said([a]), [{ ...REJECT, for: [a] }])
   assert.deepEqual(said([]), [{ ...REJECT, for: [] }])
   assert.deepEqual(said(undefined), [REJECT])
-  assert.deepEqual(opinions(quarantine('q', { for: [a] }), at('message')), [{ kind: 'quarantine', reason: 'q', for: [a] }])
-  const wrong = [a, 'a@x.test', ['a@x.test'], [a, null], [{ local: 'a' }], [{ domain: 'x.test' }], [{ local: 1, domain: 'x' }], null]
+  assert.deepEqual(opinions(quarantine('q', { for: [a] }), at('message')), [
+    { kind: 'quarantine', reason: 'q', for: [a] },
+  ])
+  const wrong = [
+    a,
+    'a@x.test',
+    ['a@x.test'],
+    [a, null],
+    [{ local: 'a' }],
+    [{ domain: 'x.test' }],
+    [{ local: 1, domain: 'x' }],
+    null,
+  ]
   refuses(said, wrong, /^not an answer to message: /)
 })
 
@@ -129,7 +150,10 @@ test('a receipt has an id, and says who was refused after all', () => {
   const recipient = { address: addressOf('a@x.test'), parameters: {}, route: { via: 'x' } }
   const refusal = reject('no', { status: '5.7.1', code: 550 })
   assert.deepEqual(said({ id: '7', more: 1 }), { id: '7' })
-  assert.deepEqual(said({ id: '7', refused: [{ recipient, refusal }] }), { id: '7', refused: [{ recipient, refusal: REJECT }] })
+  assert.deepEqual(said({ id: '7', refused: [{ recipient, refusal }] }), {
+    id: '7',
+    refused: [{ recipient, refusal: REJECT }],
+  })
   assert.deepEqual(said({ id: '7', refused: [] }), { id: '7', refused: [] })
   assert.deepEqual(said(refusal), REJECT)
   const wrong = [
@@ -161,7 +185,11 @@ test('a reply has code and text', () => {
   const plain = { kind: 'reply', code: 214, text: 'Help' }
   assert.deepEqual(said(plain), plain)
   assert.deepEqual(said({ ...plain, status: '2.0.0' }), { ...plain, status: '2.0.0' })
-  refuses(said, [...NEVER, { ...plain, kind: 'x' }, { ...plain, code: '214' }, { ...plain, text: 1 }], /^not an answer to help: /)
+  refuses(
+    said,
+    [...NEVER, { ...plain, kind: 'x' }, { ...plain, code: '214' }, { ...plain, text: 1 }],
+    /^not an answer to help: /,
+  )
 })
 
 test('a message, and what listens, are known by what they can do', () => {

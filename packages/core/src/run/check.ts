@@ -23,12 +23,16 @@ const DELIVERY = new Set(['reject', 'defer', 'reroute'])
 /** One opinion or several, of the kinds the hook allows; copies, because what is looked at again later must not have changed. */
 export function opinions(answer: unknown, handler: AnyHandler): readonly MessageOpinion[] {
   if (handler.observes)
-    throw new TypeError(`${handler.hook} only observes, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`)
+    throw new TypeError(
+      `${handler.hook} only observes, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`,
+    )
   const kinds = handler.hook === 'message' ? MESSAGE : COMMAND
   const list: readonly unknown[] = Array.isArray(answer) ? answer : [answer]
   const said = list.map((each) => opinion<MessageOpinion>(each, kinds, handler.hook))
   if (!handler.points && said.some(({ kind }) => kind === 'suspect'))
-    throw new TypeError(`${handler.hook} gives no points, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`)
+    throw new TypeError(
+      `${handler.hook} gives no points, as it says itself, and answered: ${textOf(answer).slice(0, 200)}`,
+    )
   return said
 }
 
@@ -40,7 +44,9 @@ export function deliveryOpinions(answer: unknown): readonly DeliveryOpinion[] {
 
 /** An answer to `route`. @throws {TypeError} when it is neither a route nor a refusal */
 export function route(answer: unknown): Route | Refusal {
-  return isObject(answer) && typeof answer['via'] === 'string' ? asRoute(answer, 'route') : opinion<Refusal>(answer, REFUSALS, 'route')
+  return isObject(answer) && typeof answer['via'] === 'string'
+    ? asRoute(answer, 'route')
+    : opinion<Refusal>(answer, REFUSALS, 'route')
 }
 
 /** An answer to `queue` or `quarantine`. @throws {TypeError} when it is neither a receipt nor a refusal */
@@ -56,7 +62,10 @@ export function receipt(answer: unknown, handler: AnyHandler): Receipt | Refusal
 
 function refusedRecipient(each: unknown, hook: HookName): NonNullable<Receipt['refused']>[number] {
   if (!isObject(each) || !isObject(each['recipient'])) throw notAnAnswer(each, hook)
-  return { recipient: each['recipient'] as unknown as RoutedRecipient, refusal: opinion<Refusal>(each['refusal'], REFUSALS, hook) } // it is looked up by identity
+  return {
+    recipient: each['recipient'] as unknown as RoutedRecipient,
+    refusal: opinion<Refusal>(each['refusal'], REFUSALS, hook),
+  } // it is looked up by identity
 }
 
 /** An answer to `auth`. @throws {TypeError} when it is neither an identity nor a refusal */

@@ -69,7 +69,11 @@ test('a context has the fields of its hook, and no others; printed it shows noth
   const { transaction } = begin()
   assert.equal(JSON.stringify(contextOf(new HookCall('mail', transaction, NOTHING), quiet('mail'))), '{"hook":"mail"}')
   for (const [hook, fields] of Object.entries(FIELDS) as [HookName, readonly string[]][])
-    assert.deepEqual(fieldsOf(contextOf(new HookCall(hook, transaction, NOTHING as never), quiet(hook))), [...fields].sort(), hook)
+    assert.deepEqual(
+      fieldsOf(contextOf(new HookCall(hook, transaction, NOTHING as never), quiet(hook))),
+      [...fields].sort(),
+      hook,
+    )
 })
 
 test('a context has what session, transaction and arguments have', () => {
@@ -79,7 +83,10 @@ test('a context has what session, transaction and arguments have', () => {
   session.addPoints('helo', 2)
   transaction.decisions.addPoints(4)
   const mail = contextOf(new HookCall('mail', transaction, NOTHING), quiet('mail'))
-  assert.deepEqual([mail.session, mail.helo, mail.envelope, mail.parameters], [session.view, helo, transaction.envelope, { size: 9 }])
+  assert.deepEqual(
+    [mail.session, mail.helo, mail.envelope, mail.parameters],
+    [session.view, helo, transaction.envelope, { size: 9 }],
+  )
   assert.equal(mail.now(), NOW)
   assert.equal(mail.log, scope.log)
   const message = messageFromBytes(Buffer.from('\r\n'))
@@ -101,11 +108,22 @@ test('a context has what session, transaction and arguments have', () => {
     refusedBy: 'q',
   }
   // `as`: no hook has all of them, and each context reads those of its hook.
-  const of = <K extends HookName>(hook: K) => contextOf(new HookCall(hook, transaction as never, args as never), quiet(hook))
-  const contexts: readonly object[] = [of('helo'), of('auth'), of('nexthop'), of('quarantine'), of('accepted'), of('help'), of('refused')]
+  const of = <K extends HookName>(hook: K) =>
+    contextOf(new HookCall(hook, transaction as never, args as never), quiet(hook))
+  const contexts: readonly object[] = [
+    of('helo'),
+    of('auth'),
+    of('nexthop'),
+    of('quarantine'),
+    of('accepted'),
+    of('help'),
+    of('refused'),
+  ]
   const { refusedAt: hook, refusedBy: plugin, ...same } = args
   for (const [name, value] of Object.entries({ ...same, hook, plugin })) {
-    const having = contexts.filter((context) => name in context).map((context) => (context as Record<string, unknown>)[name])
+    const having = contexts
+      .filter((context) => name in context)
+      .map((context) => (context as Record<string, unknown>)[name])
     assert.ok(having.includes(value), name)
   }
 })
@@ -153,7 +171,9 @@ test('a fact is kept where it belongs, and read from there', () => {
   const context = contextOf(call, sets)
   for (const [scope, fact] of Object.entries(facts)) {
     assert.equal(context.find(fact), undefined)
-    assert.throws(() => context.get(fact), { message: `Fact "${fact.name}" is not there: declare after: [fact], or use find` })
+    assert.throws(() => context.get(fact), {
+      message: `Fact "${fact.name}" is not there: declare after: [fact], or use find`,
+    })
     context.set(fact, scope)
     assert.equal(context.find(fact), scope)
     assert.equal(context.get(fact), scope)
@@ -171,9 +191,13 @@ test('a fact is not set after the run, nor undeclared, nor where there is nothin
   const call = new HookCall('mail', transaction, NOTHING)
   const over = contextOf(call, sets)
   RunContext.end(over, OVER)
-  assert.throws(() => over.set(facts.session, 'x'), { message: 'Fact "of-session" was set after the run was over: over' })
+  assert.throws(() => over.set(facts.session, 'x'), {
+    message: 'Fact "of-session" was set after the run was over: over',
+  })
   const undeclared = contextOf(call, quiet('mail'))
-  assert.throws(() => undeclared.set(facts.session, 'x'), { message: 'p.mail sets "of-session" without declaring it: provides: [fact]' })
+  assert.throws(() => undeclared.set(facts.session, 'x'), {
+    message: 'p.mail sets "of-session" without declaring it: provides: [fact]',
+  })
   assert.throws(() => contextOf(call, sets).set(facts.recipient as never, 'x'), {
     message: 'Fact "of-recipient" belongs to a recipient, and there is none at rcpt',
   })
@@ -207,8 +231,21 @@ test('a delivery is its own subject', () => {
     class: 'x',
     nextAttemptAt: 9,
   } as unknown as DeliveryResultContext // as much of it as is read
-  const context = contextOf(new HookCall('deferred', { scope, lifetime: scope.lifetime }, { delivery: subject }), quiet('deferred'))
-  for (const name of ['id', 'envelope', 'queuedAt', 'recipients', 'route', 'attempt', 'reply', 'class', 'nextAttemptAt'] as const)
+  const context = contextOf(
+    new HookCall('deferred', { scope, lifetime: scope.lifetime }, { delivery: subject }),
+    quiet('deferred'),
+  )
+  for (const name of [
+    'id',
+    'envelope',
+    'queuedAt',
+    'recipients',
+    'route',
+    'attempt',
+    'reply',
+    'class',
+    'nextAttemptAt',
+  ] as const)
     assert.equal(context[name], (subject as unknown as Record<string, unknown>)[name], name)
 })
 

@@ -146,7 +146,8 @@ class SessionRunContext<K extends SessionHook> extends RunContext<K> implements 
       if (!handler.provides.has(fact.name))
         throw new Error(`${handler.plugin}.${handler.hook} sets "${fact.name}" without declaring it: provides: [fact]`)
       const store = call.storeOf(fact.scope)
-      if (!store) throw new Error(`Fact "${fact.name}" belongs to a ${fact.scope}, and there is none at ${handler.hook}`)
+      if (!store)
+        throw new Error(`Fact "${fact.name}" belongs to a ${fact.scope}, and there is none at ${handler.hook}`)
       if (call.isStale) return
       store.set(fact, value)
       call.written(fact.name)

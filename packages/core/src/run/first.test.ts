@@ -18,7 +18,8 @@ const fails = (): never => {
   throw new Error('x')
 }
 const begin = () => new SessionState(ground().scope, wire())
-const via = (plugin: string, answer: unknown, more: Partial<Handler> = {}) => handler('route', () => answer, { plugin, ...more })
+const via = (plugin: string, answer: unknown, more: Partial<Handler> = {}) =>
+  handler('route', () => answer, { plugin, ...more })
 const run = (handlers: readonly Handler[], session = begin()) =>
   first(handlers.map(once), new HookCall('connect', session, NOTHING), asRoute)
 
@@ -74,7 +75,10 @@ test('a failure that is worth something ends the turn, one that is not passes it
     const ended = await run([handler('route', one), via('b', { via: 'x' })])
     assert.equal(ended?.plugin, 'p')
     assert.equal(ended?.value instanceof Failure && ended.value.refusal?.code, 451)
-    assert.deepEqual(await run([handler('route', one, { onError: 'pass' }), via('b', { via: 'x' })]), { plugin: 'b', value: { via: 'x' } })
+    assert.deepEqual(await run([handler('route', one, { onError: 'pass' }), via('b', { via: 'x' })]), {
+      plugin: 'b',
+      value: { via: 'x' },
+    })
   }
 })
 
@@ -108,7 +112,8 @@ const rewrite = (run: (message: Message) => unknown, more: Partial<Handler> = {}
 })
 const folded = (...handlers: readonly Handler<'rewrite'>[]) =>
   fold(handlers, new HookCall('rewrite', new Transaction(begin(), undefined, {}), { message: original }))
-const fields = async (result: Promise<Message | Failure>) => [...((await result) as Message).headers].map(({ name }) => name)
+const fields = async (result: Promise<Message | Failure>) =>
+  [...((await result) as Message).headers].map(({ name }) => name)
 
 test('each gets what the one before made of the message', async () => {
   const add = (name: string, more?: Partial<Handler>) => rewrite((message) => message.withHeader(name, '1'), more)

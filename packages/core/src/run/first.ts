@@ -22,13 +22,20 @@ export function first<K extends HookName, T>(
 
 type Turn<K extends HookName, T> = { readonly call: HookCall<K>; readonly check: AnswerCheck<T> }
 
-function from<K extends HookName, T>(handlers: readonly Handler<K>[], start: number, turn: Turn<K, T>): Maybe<FirstAnswer<T> | undefined> {
+function from<K extends HookName, T>(
+  handlers: readonly Handler<K>[],
+  start: number,
+  turn: Turn<K, T>,
+): Maybe<FirstAnswer<T> | undefined> {
   for (let i = start; i < handlers.length; i++) {
     const handler = handlers[i]
     if (!handler) continue
     const pending = handler.awaits.length > 0 ? turn.call.pendingAt(handler.awaits) : undefined
-    const value = pending ? pending.then(() => invoke(handler, turn.call, turn.check)) : invoke(handler, turn.call, turn.check)
-    if (value instanceof Promise) return value.then((late) => counted(handler, turn, late) ?? from(handlers, i + 1, turn))
+    const value = pending
+      ? pending.then(() => invoke(handler, turn.call, turn.check))
+      : invoke(handler, turn.call, turn.check)
+    if (value instanceof Promise)
+      return value.then((late) => counted(handler, turn, late) ?? from(handlers, i + 1, turn))
     const answer = counted(handler, turn, value)
     if (answer) return answer
   }

@@ -6,7 +6,10 @@ import { message as asMessage } from './check.ts'
 import { Failure, invoke } from './guard.ts'
 
 /** The message after all handlers; a {@link Failure} that is worth something ends it. */
-export async function fold(handlers: readonly Handler<'rewrite'>[], call: HookCall<'rewrite'>): Promise<Message | Failure> {
+export async function fold(
+  handlers: readonly Handler<'rewrite'>[],
+  call: HookCall<'rewrite'>,
+): Promise<Message | Failure> {
   let { message } = call.args
   for (const handler of handlers) {
     const answer = invoke(handler, new HookCall('rewrite', call.caller, { message }), asMessage)

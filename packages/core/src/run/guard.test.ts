@@ -66,7 +66,8 @@ test('a failure is worth what the operator says, and nothing in the shadow', () 
   const fails = (): never => {
     throw new Error('no')
   }
-  const worth = (more: Partial<Handler>): number | undefined => (run(handler('mail', fails, more)) as Failure).refusal?.code
+  const worth = (more: Partial<Handler>): number | undefined =>
+    (run(handler('mail', fails, more)) as Failure).refusal?.code
   assert.deepEqual(
     (['defer', 'reject', 'disconnect', 'pass'] as const).map((onError) => worth({ onError })),
     [451, 554, 421, undefined],
@@ -118,7 +119,9 @@ const fails = (): never => {
 function runFor(one: Handler, made: Ground = ground()) {
   const session = new SessionState(made.scope, wire())
   // `as`: as above.
-  const answer = invoke(one, new HookCall(one.hook, session, NOTHING as never), (said) => (said === 'bad' ? fails() : said))
+  const answer = invoke(one, new HookCall(one.hook, session, NOTHING as never), (said) =>
+    said === 'bad' ? fails() : said,
+  )
   return { answer, session, logged: made.logged, noted: () => session.decisions.entries.map(({ outcome }) => outcome) }
 }
 
@@ -127,7 +130,10 @@ test('a failure is logged and noted, with its reason and whose it is', async () 
     const { answer, session, logged, noted } = runFor(handler('mail', one, { onError: 'reject' }))
     assert.equal(((await answer) as Failure).refusal?.code, 554)
     const [[level, text, { error, ...fields }] = assert.fail()] = logged
-    assert.deepEqual([level, text, fields], ['error', 'plugin failed', { hook: 'mail', session: session.id, onError: 'reject' }])
+    assert.deepEqual(
+      [level, text, fields],
+      ['error', 'plugin failed', { hook: 'mail', session: session.id, onError: 'reject' }],
+    )
     assert.equal((error as Error).message, 'no')
     assert.deepEqual(noted(), [{ kind: 'error', reason: 'no' }])
     assert.equal(logged.length, 1)
@@ -183,9 +189,13 @@ async function afterwards(t: TestContext, hook: 'mail' | 'queue', settle: (answe
 test('an answer that comes too late is logged: of a receipt loudly, of nothing not at all', async (t) => {
   const receipt = 'error: a receipt came after the client was told to try again: a duplicate is possible'
   assert.deepEqual(await afterwards(t, 'queue', ({ resolve }) => resolve({ id: '1' })), [receipt])
-  assert.deepEqual(await afterwards(t, 'mail', ({ resolve }) => resolve('x')), ['warn: an answer came after the run was over'])
+  assert.deepEqual(await afterwards(t, 'mail', ({ resolve }) => resolve('x')), [
+    'warn: an answer came after the run was over',
+  ])
   assert.deepEqual(await afterwards(t, 'queue', ({ resolve }) => resolve(undefined)), [])
-  assert.deepEqual(await afterwards(t, 'mail', ({ reject }) => reject(new Error('x'))), ['debug: a run that was over failed'])
+  assert.deepEqual(await afterwards(t, 'mail', ({ reject }) => reject(new Error('x'))), [
+    'debug: a run that was over failed',
+  ])
   assert.deepEqual(await afterwards(t, 'mail', ({ reject }) => reject(undefined)), [])
 })
 
@@ -193,7 +203,8 @@ test('once what it runs for has ended, nothing is worth anything, nor logged', a
   const lifetime = new Lifetime()
   lifetime.end(new Error('gone'))
   const made = ground({}, { lifetime })
-  const call = (one: Handler) => invoke(one, new HookCall<HookName>('mail', { scope: made.scope, lifetime }, NOTHING), (said) => said)
+  const call = (one: Handler) =>
+    invoke(one, new HookCall<HookName>('mail', { scope: made.scope, lifetime }, NOTHING), (said) => said)
   assert.equal(((await call(handler('mail', never))) as Failure).refusal, undefined)
   assert.ok(call(handler('mail', fails)) instanceof Failure)
   assert.deepEqual(made.logged, [])
@@ -250,7 +261,10 @@ test('time is counted by plugin where somebody reads it', async () => {
 
 test('a part of a plugin comes to nothing but its failure', async () => {
   const call = () => new HookCall<HookName>('receive', { scope, lifetime: new Lifetime() }, NOTHING)
-  const part = () => ({ handler: handler('receive', () => assert.fail('it is not the handler that runs')), call: call() })
+  const part = () => ({
+    handler: handler('receive', () => assert.fail('it is not the handler that runs')),
+    call: call(),
+  })
   const heard: string[] = []
   assert.equal(
     guarded(part(), (said: string) => heard.push(said), 'now'),
@@ -281,7 +295,10 @@ test('every run can be traced, from the call to what the answer is taken for', a
     channel.unsubscribe(subscribers)
     return seen.splice(0)
   }
-  assert.deepEqual(await traced(handler('mail', () => 'x')), ['start p mail false false  ', 'end p mail false false x '])
+  assert.deepEqual(await traced(handler('mail', () => 'x')), [
+    'start p mail false false  ',
+    'end p mail false false x ',
+  ])
   assert.deepEqual(await traced(handler('mail', async () => 'x', { shadow: true })), [
     'start p mail true false  ',
     'end p mail true true  ',

@@ -64,7 +64,11 @@ type Result<T> = T | Failure | undefined
  *
  * @returns the checked answer, nothing, or a {@link Failure}; a promise only when the handler answers with one
  */
-export function invoke<K extends HookName, T>(handler: Handler<K>, call: HookCall<K>, check: AnswerCheck<T>): Maybe<Result<T>> {
+export function invoke<K extends HookName, T>(
+  handler: Handler<K>,
+  call: HookCall<K>,
+  check: AnswerCheck<T>,
+): Maybe<Result<T>> {
   const context = contextOf(call, handler)
   if (handler.when)
     try {
@@ -77,7 +81,11 @@ export function invoke<K extends HookName, T>(handler: Handler<K>, call: HookCal
 }
 
 /** Runs a part of a plugin that is not a handler of its own, a `receive` sink, under the same guard; nothing but a failure comes out. */
-export function guarded<A>({ handler, call }: Part, part: (argument: A) => unknown, argument: A): Maybe<Failure | undefined> {
+export function guarded<A>(
+  { handler, call }: Part,
+  part: (argument: A) => unknown,
+  argument: A,
+): Maybe<Failure | undefined> {
   return supervise(call, handler, undefined, part, argument, nothing)
 }
 
@@ -187,7 +195,8 @@ function awaitAnswer<T>(pending: Pending<T>, answer: PromiseLike<unknown>): Prom
     call.lifetime.watch(gone)
     const fail = (cause: unknown): void => {
       if (timer) finish(failed(pending, cause), OVER)
-      else if (cause !== undefined) logOf(pending).debug({ hook: handler.hook, error: cause }, 'a run that was over failed')
+      else if (cause !== undefined)
+        logOf(pending).debug({ hook: handler.hook, error: cause }, 'a run that was over failed')
     }
     try {
       answer.then((value) => (timer ? finish(checked(pending, value), OVER) : tooLate(pending, value)), fail)
@@ -206,7 +215,10 @@ function tooLate<T>({ handler, call }: Pending<T>, value: unknown): void {
   if (value === undefined) return
   const log = logOf({ handler, call })
   if (keepsPromises(handler))
-    log.error({ hook: handler.hook, answer: value }, 'a receipt came after the client was told to try again: a duplicate is possible')
+    log.error(
+      { hook: handler.hook, answer: value },
+      'a receipt came after the client was told to try again: a duplicate is possible',
+    )
   else log.warn({ hook: handler.hook }, 'an answer came after the run was over')
 }
 
@@ -227,7 +239,10 @@ function checked<T>(pending: Pending<T>, answer: unknown): Result<T> {
 function failed({ handler, call, trace }: Traced, cause: unknown, kind: 'error' | 'late' = 'error'): Failure {
   const error = errorOf(cause)
   if (!call.lifetime.ended) {
-    logOf({ handler, call }).error({ hook: handler.hook, session: call.session?.id, onError: handler.onError, error }, 'plugin failed')
+    logOf({ handler, call }).error(
+      { hook: handler.hook, session: call.session?.id, onError: handler.onError, error },
+      'plugin failed',
+    )
     call.note(handler, { kind, reason: error.message })
     if (trace) {
       trace.error = error
@@ -241,5 +256,7 @@ const FAILURES: Readonly<Record<AnyHandler['onError'], Failure>> = {
   defer: new Failure(defer('Local error in processing, try again later', { status: '4.3.0', code: 451 })),
   pass: new Failure(undefined),
   reject: new Failure(reject('Local error in processing', { status: '5.3.0', code: 554 })),
-  disconnect: new Failure(defer('Local error in processing, try again later', { status: '4.3.0', code: 421, disconnect: true })),
+  disconnect: new Failure(
+    defer('Local error in processing, try again later', { status: '4.3.0', code: 421, disconnect: true }),
+  ),
 }

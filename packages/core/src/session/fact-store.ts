@@ -15,7 +15,8 @@ export class FactStore {
 
   set<T>(fact: Fact<T>, value: T): void {
     this.#values ??= new Map()
-    if (this.#values.has(fact.name)) throw new Error(`Fact "${fact.name}" is set already: a fact is written once per ${fact.scope}`)
+    if (this.#values.has(fact.name))
+      throw new Error(`Fact "${fact.name}" is set already: a fact is written once per ${fact.scope}`)
     this.#values.set(fact.name, value)
   }
 

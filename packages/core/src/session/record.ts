@@ -19,12 +19,17 @@ export function transactionRecord(transaction: Transaction, reply: WireReply | r
     ...(Object.keys(envelope.parameters).length > 0 ? { mail: envelope.parameters } : {}),
     ...(asked.length > 0 ? { rcpt: asked } : {}),
     to: recipients.map((recipient) => recipient.address.toString()),
-    ...(refused.length > 0 ? { refused: refused.map(({ to, plugin, refusal }) => ({ to, plugin, reply: said(refusal) })) } : {}),
+    ...(refused.length > 0
+      ? { refused: refused.map(({ to, plugin, refusal }) => ({ to, plugin, reply: said(refusal) })) }
+      : {}),
     size: transaction.size,
     points: Math.round((session.points + decisions.points) * 100) / 100,
     ...(met.length > 0 ? { thresholds: met } : {}),
     ...(Object.keys(own).length > 0 ? { facts: own } : {}),
-    ...opinions([...(session.decisions.opinions() ?? []), ...(decisions.opinions() ?? [])], session.decisions.dropped + decisions.dropped),
+    ...opinions(
+      [...(session.decisions.opinions() ?? []), ...(decisions.opinions() ?? [])],
+      session.decisions.dropped + decisions.dropped,
+    ),
     plugins: times(session.decisions.times(), decisions.times()),
     ...(transaction.queuedBy ? { queue: transaction.queuedBy, receipt: transaction.receipt } : {}),
     ms: session.scope.now() - transaction.startedAt,

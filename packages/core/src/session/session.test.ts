@@ -58,7 +58,13 @@ test('a lifetime ends once, tells those who watch, and nobody who left', () => {
 test('a decision log keeps 200 entries and counts the rest; times add up by plugin', () => {
   const decisions = new DecisionLog(['a', 'b'])
   for (let i = 0; i < 250; i++)
-    decisions.add({ plugin: 'a', hook: 'rcpt', shadow: false, outcome: { kind: 'suspect', points: 1, reason: 'x' }, recipient: 'a@b' })
+    decisions.add({
+      plugin: 'a',
+      hook: 'rcpt',
+      shadow: false,
+      outcome: { kind: 'suspect', points: 1, reason: 'x' },
+      recipient: 'a@b',
+    })
   assert.equal(decisions.entries.length, 200)
   assert.equal(decisions.dropped, 50)
   assert.equal(decisions.times(), undefined)

@@ -208,7 +208,8 @@ export class Transaction {
 /** Domains are in lower case already, a local part is exactly itself, RFC 5321 §2.4; other wishes (NOTIFY, ORCPT) are another report, RFC 3461 §4. */
 function keyOf({ address: { local, domain }, parameters }: Pick<RoutedRecipient, 'address' | 'parameters'>): string {
   const { notify, orcpt } = parameters
-  const wishes = notify || orcpt ? ` ${JSON.stringify([notify && [...notify].sort(), orcpt?.type, orcpt?.address])}` : ''
+  const wishes =
+    notify || orcpt ? ` ${JSON.stringify([notify && [...notify].sort(), orcpt?.type, orcpt?.address])}` : ''
   return `${local}@${domain}${wishes}`
 }
 

@@ -20,7 +20,11 @@ export function auth(session: SessionState, attempt: AuthAttempt): Maybe<WireRep
   return after(answer, decided, session, attempt)
 }
 
-function decided(answer: FirstAnswer<Identity | Refusal> | undefined, session: SessionState, attempt: AuthAttempt): WireReply {
+function decided(
+  answer: FirstAnswer<Identity | Refusal> | undefined,
+  session: SessionState,
+  attempt: AuthAttempt,
+): WireReply {
   const { plugin, value = FAILED } = answer ?? { plugin: undefined }
   const refusal = value instanceof Failure ? (value.refusal ?? FAILED) : 'kind' in value ? value : undefined
   if (refusal) {

@@ -38,5 +38,9 @@ function decided(answer: FirstAnswer<CommandReply> | undefined, hook: CommandHoo
   if (!answer) return SILENCE[hook]
   const { value } = answer
   if (value instanceof Failure) return value.refusal ? toReply(value.refusal) : SILENCE[hook]
-  return { code: value.code, status: value.status, text: value.text.includes('\n') ? value.text.split('\n') : value.text }
+  return {
+    code: value.code,
+    status: value.status,
+    text: value.text.includes('\n') ? value.text.split('\n') : value.text,
+  }
 }

@@ -67,7 +67,11 @@ export function openTaps(transaction: Transaction): Maybe<Taps | Failure> {
   return handlers ? collectTaps(handlers, new HookCall('receive', transaction, NOTHING)) : NONE
 }
 
-function collectTaps(handlers: readonly Handler<'receive'>[], call: HookCall<'receive'>, taps: readonly Tap[] = []): Maybe<Taps | Failure> {
+function collectTaps(
+  handlers: readonly Handler<'receive'>[],
+  call: HookCall<'receive'>,
+  taps: readonly Tap[] = [],
+): Maybe<Taps | Failure> {
   const [handler, ...rest] = handlers
   if (!handler) return taps
   const heard = (sink: ReceiveSink | Failure | undefined): Maybe<Taps | Failure> => {

@@ -14,7 +14,11 @@ import { refuse } from './refuse.ts'
 type Delaying = SessionState | Transaction
 
 /** Deals with what such a hook decided, or is about to. Resolves to the reply that is said now, if any. */
-export function delay(caller: Delaying, hook: DelayedHook, decision: Maybe<Decision | undefined>): Maybe<WireReply | undefined> {
+export function delay(
+  caller: Delaying,
+  hook: DelayedHook,
+  decision: Maybe<Decision | undefined>,
+): Maybe<WireReply | undefined> {
   if (!(decision instanceof Promise) || caller.scope.refuseAt === 'now') return after(decision, decide, caller, hook)
   const { session } = caller
   const { helo } = session
@@ -35,7 +39,8 @@ function decide(decision: Decision | undefined, caller: Delaying, hook: DelayedH
     return undefined
   }
   // `disconnect: true` is obeyed as soon as it is known.
-  if (caller.scope.refuseAt === 'now' || refusal.disconnect) return refuse(caller, hook, { plugin: decision.plugin, refusal })
+  if (caller.scope.refuseAt === 'now' || refusal.disconnect)
+    return refuse(caller, hook, { plugin: decision.plugin, refusal })
   caller.delayed.keep(hook, decision)
   return undefined
 }
@@ -47,7 +52,10 @@ export function stillRunning({ session, delayed }: Transaction): Promise<unknown
 }
 
 /** The refusal that was delayed, most severe stage first in the order of the protocol. A client that proved who it is has outlived connect and helo. */
-export function delayedRefusal({ session, delayed }: Transaction): { readonly hook: DelayedHook; readonly decision: Decision } | undefined {
+export function delayedRefusal({
+  session,
+  delayed,
+}: Transaction): { readonly hook: DelayedHook; readonly decision: Decision } | undefined {
   const early: readonly DelayedHook[] = session.identity ? [] : ['connect', 'helo']
   for (const hook of early) {
     const decision = session.delayed.get(hook)

@@ -6,7 +6,11 @@ import type { SessionState } from '../session/session.ts'
 import { delay } from './delay.ts'
 
 /** HELO, EHLO, LHLO; again after STARTTLS. RFC 5321 §4.1.1.1. */
-export function helo(session: SessionState, name: string, verb: 'HELO' | 'EHLO' | 'LHLO'): Maybe<WireReply | undefined> {
+export function helo(
+  session: SessionState,
+  name: string,
+  verb: 'HELO' | 'EHLO' | 'LHLO',
+): Maybe<WireReply | undefined> {
   const helo = session.greet(name, verb !== 'HELO')
   const waves = session.scope.table.helo
   return waves && delay(session, 'helo', ask(waves, new HookCall('helo', session, { helo }), opinions))

@@ -1,7 +1,15 @@
 /** AUTH, the four verbs that plugins may answer, and DATA before 354. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AuthAttempt, type AuthContext, type CommandContext, defer, type Identity, type ReceiveSink, reject } from '@postroad/plugin'
+import {
+  type AuthAttempt,
+  type AuthContext,
+  type CommandContext,
+  defer,
+  type Identity,
+  type ReceiveSink,
+  reject,
+} from '@postroad/plugin'
 import { Client, ground, handler } from '../fixture.test.ts'
 import type { Handler } from '../plan/handler.ts'
 
@@ -17,7 +25,10 @@ const login = (run: (context: AuthContext) => unknown, more: Partial<Handler> = 
 test('who is known is authenticated, and everybody after hears who it is', async () => {
   for (const run of both({ name: 'alice', group: 'staff' })) {
     let seen: Identity | undefined
-    const made = ground({ auth: [login(run)], mail: [[handler('mail', ({ session }) => void (seen = session?.identity))]] })
+    const made = ground({
+      auth: [login(run)],
+      mail: [[handler('mail', ({ session }) => void (seen = session?.identity))]],
+    })
     const client = new Client(made)
     assert.deepEqual(await client.stages.auth(PLAIN), { code: 235, status: '2.7.0', text: 'Authentication successful' })
     await client.begin()
@@ -59,12 +70,18 @@ test('fifty refused attempts have a line each, the others one together', async (
   assert.equal(made.lines.length, 50)
   client.close()
   const [sum, session] = made.lines.slice(50)
-  assert.deepEqual([sum?.['event'], sum?.['attempts'], session?.['event'], session?.['refused']], ['auth', 60, 'session', 60])
+  assert.deepEqual(
+    [sum?.['event'], sum?.['attempts'], session?.['event'], session?.['refused']],
+    ['auth', 60, 'session', 60],
+  )
   const few = ground({ auth: [login(() => undefined)] })
   const other = new Client(few)
   for (let i = 0; i < 50; i++) await other.stages.auth(PLAIN)
   other.close()
-  assert.deepEqual([few.lines.length, few.lines.at(-1)?.['event'], few.lines.at(-1)?.['attempts']], [51, 'session', undefined])
+  assert.deepEqual(
+    [few.lines.length, few.lines.at(-1)?.['event'], few.lines.at(-1)?.['attempts']],
+    [51, 'session', undefined],
+  )
 })
 
 const SILENCE = {
@@ -76,7 +93,8 @@ const SILENCE = {
 const VERBS = { verify: 'VRFY', expand: 'EXPN', help: 'HELP', unknown: 'XYZ' }
 
 for (const hook of ['verify', 'expand', 'help', 'unknown'] as const) {
-  const say = (client: Client) => (hook === 'unknown' ? client.stages.unknown('XYZ', 'arg') : client.stages[hook]('arg'))
+  const say = (client: Client) =>
+    hook === 'unknown' ? client.stages.unknown('XYZ', 'arg') : client.stages[hook]('arg')
 
   test(`${hook} is answered by a plugin, or as the standard says`, async () => {
     assert.deepEqual(await say(new Client(ground())), SILENCE[hook])
@@ -85,7 +103,12 @@ for (const hook of ['verify', 'expand', 'help', 'unknown'] as const) {
     assert.deepEqual(await of(() => undefined), SILENCE[hook])
     assert.deepEqual(await of(fails, { onError: 'pass' }), SILENCE[hook])
     assert.equal((await of(fails)).code, 451)
-    const asked = ({ verb, argument }: CommandContext) => ({ kind: 'reply', code: 214, status: '2.0.0', text: `${verb} ${argument}` })
+    const asked = ({ verb, argument }: CommandContext) => ({
+      kind: 'reply',
+      code: 214,
+      status: '2.0.0',
+      text: `${verb} ${argument}`,
+    })
     for (const run of [asked, async (context: CommandContext) => asked(context)])
       assert.deepEqual(await of(run), { code: 214, status: '2.0.0', text: `${VERBS[hook]} arg` })
     const lines = await of(() => ({ kind: 'reply', code: 214, text: 'one\ntwo' }))
@@ -145,7 +168,11 @@ test('who listens hears each chunk and the end', async () => {
     assert.equal(await client.stages.data(), undefined)
     const sink = client.stages.content()
     for (const chunk of ['A: b\r\n', '\r\n']) await sink.write(Buffer.from(chunk))
-    assert.deepEqual(await client.stages.message(), { code: 250, status: '2.0.0', text: queuedAs(made.lines[0]?.['id']) })
+    assert.deepEqual(await client.stages.message(), {
+      code: 250,
+      status: '2.0.0',
+      text: queuedAs(made.lines[0]?.['id']),
+    })
     const times = 'write' in more ? 1 : 2
     const expected = ['write A: b\r\n', 'write \r\n', 'end'].flatMap((one) => Array<string>(times).fill(one))
     assert.deepEqual(queued, expected)
@@ -162,7 +189,9 @@ test('what is taken is taken after who listens has heard the end', async () => {
     order.push('end')
   }
   const taking = handler('queue', () => ({ id: String(order.push('queue')) }))
-  const client = new Client(ground({ route: routes, receive: [receives({ write: () => undefined, end })], queue: [taking] }))
+  const client = new Client(
+    ground({ route: routes, receive: [receives({ write: () => undefined, end })], queue: [taking] }),
+  )
   await client.send('a@x.test')
   assert.deepEqual(order, ['end', 'queue'])
 })
@@ -178,9 +207,11 @@ test('a chunk is taken when the disk has it and who listens has heard it', async
   await client.rcpt('a@x.test')
   await client.stages.data()
   let isTaken = false
-  const taken = Promise.resolve(client.stages.content().write(Buffer.from(`A: b\r\n\r\n${'x'.repeat(300_000)}`))).then(() => {
-    isTaken = true
-  })
+  const taken = Promise.resolve(client.stages.content().write(Buffer.from(`A: b\r\n\r\n${'x'.repeat(300_000)}`))).then(
+    () => {
+      isTaken = true
+    },
+  )
   for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
   assert.equal(isTaken, false)
   hear()
@@ -191,7 +222,9 @@ test('a chunk is taken when the disk has it and who listens has heard it', async
 test('who listened is told when there is no more to come', async () => {
   for (const when of ['opened', 'begun'] as const) {
     const heard: string[] = []
-    const client = new Client(ground({ route: routes, receive: [receives(tap(heard)), receives({ write: () => undefined })] }))
+    const client = new Client(
+      ground({ route: routes, receive: [receives(tap(heard)), receives({ write: () => undefined })] }),
+    )
     await client.begin()
     await client.rcpt('a@x.test')
     await client.stages.data()
@@ -216,7 +249,10 @@ test('a client that has gone while somebody was asked sends no message', async (
 
 test('a listener that cannot be opened is the answer to DATA, and the others are told', async () => {
   const heard: string[] = []
-  const made = ground({ route: routes, receive: [receives(tap(heard)), handler('receive', fails, { onError: 'disconnect' })] })
+  const made = ground({
+    route: routes,
+    receive: [receives(tap(heard)), handler('receive', fails, { onError: 'disconnect' })],
+  })
   const client = new Client(made)
   await client.begin()
   await client.rcpt('a@x.test')
@@ -225,7 +261,9 @@ test('a listener that cannot be opened is the answer to DATA, and the others are
   assert.deepEqual(heard, ['abort'])
   client.stages.reset()
   assert.equal(made.lines[0]?.['reply'], '421 4.3.0 Local error in processing, try again later')
-  const passed = new Client(ground({ route: routes, queue: taking, receive: [handler('receive', fails, { onError: 'pass' })] }))
+  const passed = new Client(
+    ground({ route: routes, queue: taking, receive: [handler('receive', fails, { onError: 'pass' })] }),
+  )
   assert.deepEqual(await passed.send('a@x.test'), [250, 250])
 })
 
@@ -242,7 +280,9 @@ test('a listener that fails hears no more; what that is worth is said at the end
         return write()
       }
       const broken = tap(heard, { write: breaks })
-      const client = new Client(ground({ route: routes, queue: taking, receive: [receives(broken, { onError }), receives(tap(heard))] }))
+      const client = new Client(
+        ground({ route: routes, queue: taking, receive: [receives(broken, { onError }), receives(tap(heard))] }),
+      )
       await client.begin()
       await client.rcpt('a@x.test')
       await client.stages.data()

@@ -8,7 +8,12 @@ import { type Address, defer, definePlugin, type Hooks, reject } from '@postroad
 import type { Stages, Wire, WireReply } from '@postroad/smtp'
 import { createServer } from '../server.ts'
 
-const address = (local: string): Address => ({ local, domain: 'x.test', isInternational: false, toString: () => `${local}@x.test` })
+const address = (local: string): Address => ({
+  local,
+  domain: 'x.test',
+  isInternational: false,
+  toString: () => `${local}@x.test`,
+})
 const LATER = { code: 451, status: '4.2.0', text: 'later' }
 const NEVER = { code: 550, status: '5.1.1', text: 'never' }
 
@@ -55,7 +60,9 @@ function refusing(said: Readonly<Record<string, WireReply>>): Hooks {
     if (code === undefined || typeof text !== 'string') return []
     return [{ recipient, refusal: code < 500 ? defer(text) : reject(text) }]
   }
-  return { queue: ({ deliveries }) => ({ id: '1', refused: deliveries.flatMap(({ recipients }) => recipients.flatMap(of)) }) }
+  return {
+    queue: ({ deliveries }) => ({ id: '1', refused: deliveries.flatMap(({ recipients }) => recipients.flatMap(of)) }),
+  }
 }
 
 test('a client whose recipients the next hop answers differently is to come again one by one, RFC 5321 §3.3', async (t) => {

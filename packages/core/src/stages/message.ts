@@ -20,10 +20,16 @@ import { tagged } from './tag.ts'
 const TOO_MANY_HOPS = reject('Too many hops: this message is in a loop', { status: '5.4.6', code: 554 })
 const HEADER_TOO_LARGE = reject('The header section is too large', { status: '5.3.4', code: 552 })
 const NOT_TAKEN: WireReply = { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
-const ONE_BY_ONE = defer('The recipients’ answers differ: send to one recipient at a time', { status: '4.5.3', code: 451 })
+const ONE_BY_ONE = defer('The recipients’ answers differ: send to one recipient at a time', {
+  status: '4.5.3',
+  code: 451,
+})
 
 /** Everything from the final dot to the reply. */
-export async function message(transaction: Transaction, incoming: IncomingContent): Promise<WireReply | readonly WireReply[]> {
+export async function message(
+  transaction: Transaction,
+  incoming: IncomingContent,
+): Promise<WireReply | readonly WireReply[]> {
   const stored = await incoming.finish().catch((cause: unknown) => {
     incoming.release()
     throw cause
@@ -117,7 +123,8 @@ async function answer(transaction: Transaction, received: Message, verdicts: Ver
   const { recipients: all, answers, session, envelope } = transaction
   const perRecipient = session.peer.protocol === 'lmtp' || envelope.parameters.prdr === true
   if (refused.length > 0 && !perRecipient) return { reply: oneRefusal(transaction, refused, all.length) }
-  if (refused.length === all.length) return { reply: answers.map((recipient) => refuseOne(transaction, recipient, verdicts.of(recipient))) }
+  if (refused.length === all.length)
+    return { reply: answers.map((recipient) => refuseOne(transaction, recipient, verdicts.of(recipient))) }
   const final = await rewrite(transaction, tagged(transaction, received, verdicts))
   if (final instanceof Failure) return { reply: failed(transaction, final) }
   const taken = await take(transaction, final, verdicts)
@@ -132,7 +139,11 @@ async function answer(transaction: Transaction, received: Message, verdicts: Ver
 }
 
 /** One reply for several recipients, RFC 5321 §3.3: nothing is taken when they differ, so nothing is lost and nothing is doubled. */
-function oneRefusal(transaction: Transaction, refused: readonly (readonly [RoutedRecipient, Decision])[], total: number): WireReply {
+function oneRefusal(
+  transaction: Transaction,
+  refused: readonly (readonly [RoutedRecipient, Decision])[],
+  total: number,
+): WireReply {
   let worst: Decision | undefined
   for (const [, decision] of refused) worst = severer(worst, decision)
   const mixed = refused.length < total
@@ -145,7 +156,11 @@ function oneRefusal(transaction: Transaction, refused: readonly (readonly [Route
 }
 
 /** What the next hop said may differ too: a 250 would lose those it refused, so the client is to come again one by one. */
-function oneReply(transaction: Transaction, replies: ReadonlyMap<Recipient, WireReply>, all: readonly RoutedRecipient[]): WireReply {
+function oneReply(
+  transaction: Transaction,
+  replies: ReadonlyMap<Recipient, WireReply>,
+  all: readonly RoutedRecipient[],
+): WireReply {
   const distinct = [...new Set(all.map((recipient) => replies.get(recipient) ?? NOT_TAKEN))]
   const refusals = distinct.filter((reply) => reply.code >= 400)
   const [first = NOT_TAKEN] = distinct
@@ -157,7 +172,11 @@ function oneReply(transaction: Transaction, replies: ReadonlyMap<Recipient, Wire
 
 function refuseOne(transaction: Transaction, recipient: RoutedRecipient, decision: Decision | undefined): WireReply {
   if (!decision || !isRefusal(decision.opinion)) return NOT_TAKEN
-  return refuseRecipient(transaction, 'message', { plugin: decision.plugin, refusal: decision.opinion, recipient: recipient.address })
+  return refuseRecipient(transaction, 'message', {
+    plugin: decision.plugin,
+    refusal: decision.opinion,
+    recipient: recipient.address,
+  })
 }
 
 function failed(transaction: Transaction, failure: Failure): WireReply {

@@ -38,7 +38,10 @@ export async function take(transaction: Transaction, message: Message, verdicts:
   const replies = new Map<Recipient, WireReply>()
   for (const [reason, recipients] of quarantined(verdicts)) {
     const deliveries = group(recipients)
-    answerGroup(transaction, recipients, { replies, ...(await ask(transaction, 'quarantine', { message, deliveries, reason })) })
+    answerGroup(transaction, recipients, {
+      replies,
+      ...(await ask(transaction, 'quarantine', { message, deliveries, reason })),
+    })
   }
   for (const [recipient] of verdicts.withKind('discard')) replies.set(recipient, ok(transaction, undefined))
   const passed = remaining(transaction, verdicts)
@@ -82,7 +85,11 @@ interface Taker {
 }
 
 /** The client's leaving does not stop it; the closing of the server does. */
-async function ask<K extends 'queue' | 'quarantine'>(transaction: Transaction, hook: K, args: HookArguments[K]): Promise<Taker> {
+async function ask<K extends 'queue' | 'quarantine'>(
+  transaction: Transaction,
+  hook: K,
+  args: HookArguments[K],
+): Promise<Taker> {
   const { table }: { readonly table: Turns } = transaction.scope
   const handlers = table[hook]
   const answer = handlers && (await first(handlers, new HookCall(hook, outliving(transaction), args), asReceipt))
@@ -95,7 +102,11 @@ async function ask<K extends 'queue' | 'quarantine'>(transaction: Transaction, h
 
 type Group = Taker & { readonly replies: Map<Recipient, WireReply> }
 
-function answerGroup(transaction: Transaction, recipients: readonly RoutedRecipient[], { replies, plugin, stored }: Group): void {
+function answerGroup(
+  transaction: Transaction,
+  recipients: readonly RoutedRecipient[],
+  { replies, plugin, stored }: Group,
+): void {
   if ('kind' in stored) {
     const reply = refuse(transaction, 'queue', { plugin, refusal: stored })
     for (const recipient of recipients) replies.set(recipient, reply)
@@ -107,7 +118,11 @@ function answerGroup(transaction: Transaction, recipients: readonly RoutedRecipi
 }
 
 function ok({ envelope: { id } }: Transaction, receipt: Receipt | undefined): WireReply {
-  return { code: 250, status: '2.0.0', text: receipt && receipt.id !== id ? `Ok: ${id} queued as ${receipt.id}` : `Ok: queued as ${id}` }
+  return {
+    code: 250,
+    status: '2.0.0',
+    text: receipt && receipt.id !== id ? `Ok: ${id} queued as ${receipt.id}` : `Ok: queued as ${id}`,
+  }
 }
 
 function announce(transaction: Transaction, args: HookArguments['accepted']): Promise<unknown> | undefined {

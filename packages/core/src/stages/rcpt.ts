@@ -18,7 +18,10 @@ import { refuseRecipient } from './refuse.ts'
 
 const ACCEPTED: WireReply = { code: 250, status: '2.1.5', text: 'Recipient ok' }
 const NO_ROUTE = reject('Relaying denied', { status: '5.7.1' })
-const ONE_AT_A_TIME = defer('One recipient at a time, please: send the others separately', { status: '4.5.3', code: 452 })
+const ONE_AT_A_TIME = defer('One recipient at a time, please: send the others separately', {
+  status: '4.5.3',
+  code: 452,
+})
 
 // RFC 3463 §3.4: X.3.5, the system is not configured for it.
 const NOBODY_TAKES = defer('Mail for this recipient cannot be taken at the moment', { status: '4.3.5', code: 451 })
@@ -39,13 +42,19 @@ interface Onward extends Candidate {
 export function rcpt(transaction: Transaction, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
   transaction.ask(recipient, parameters)
   const running = stillRunning(transaction)
-  return running ? running.then(() => begin(transaction, recipient, parameters)) : begin(transaction, recipient, parameters)
+  return running
+    ? running.then(() => begin(transaction, recipient, parameters))
+    : begin(transaction, recipient, parameters)
 }
 
 function begin(transaction: Transaction, recipient: Address, parameters: RcptParameters): Maybe<WireReply> {
   const delayed = delayedRefusal(transaction)
   if (delayed && isRefusal(delayed.decision.opinion))
-    return refuseRecipient(transaction, delayed.hook, { plugin: delayed.decision.plugin, refusal: delayed.decision.opinion, recipient })
+    return refuseRecipient(transaction, delayed.hook, {
+      plugin: delayed.decision.plugin,
+      refusal: delayed.decision.opinion,
+      recipient,
+    })
   transaction.beginRecipient()
   if (transaction.isOfSingleRecipientClient && transaction.recipients.length > 0)
     return refuseRecipient(transaction, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
@@ -74,12 +83,17 @@ function findRoute(transaction: Transaction, candidate: Candidate): Maybe<WireRe
   return after(answer, routed, transaction, candidate)
 }
 
-function routed(answer: FirstAnswer<Route | Refusal> | undefined, transaction: Transaction, candidate: Candidate): Maybe<WireReply> {
+function routed(
+  answer: FirstAnswer<Route | Refusal> | undefined,
+  transaction: Transaction,
+  candidate: Candidate,
+): Maybe<WireReply> {
   const { recipient } = candidate
   // Acceptance is a route: whoever has none is refused, so an open relay cannot happen by forgetting something.
   if (!answer) return refuseRecipient(transaction, 'route', { plugin: undefined, refusal: NO_ROUTE, recipient })
   const { plugin, value } = answer
-  if (value instanceof Failure) return refuseRecipient(transaction, 'route', { plugin, refusal: value.refusal ?? NO_ROUTE, recipient })
+  if (value instanceof Failure)
+    return refuseRecipient(transaction, 'route', { plugin, refusal: value.refusal ?? NO_ROUTE, recipient })
   if ('kind' in value) return refuseRecipient(transaction, 'route', { plugin, refusal: value, recipient })
   const waves = transaction.scope.table.nexthop
   if (!waves) return accept(transaction, candidate, value)
@@ -98,14 +112,19 @@ function refusedBy(
 ): WireReply | undefined {
   const { decision, candidate } = said
   if (!decision || !isRefusal(decision.opinion)) return undefined
-  return refuseRecipient(transaction, hook, { plugin: decision.plugin, refusal: decision.opinion, recipient: candidate.recipient })
+  return refuseRecipient(transaction, hook, {
+    plugin: decision.plugin,
+    refusal: decision.opinion,
+    recipient: candidate.recipient,
+  })
 }
 
 function accept(transaction: Transaction, { recipient, parameters }: Candidate, route: Route): WireReply {
   const taken = Object.freeze({ address: recipient, parameters, route })
   const { recipients: others, session } = transaction
   if (others.at(-1)?.route !== route && !isTaken(transaction, [...others, taken])) {
-    if (isTaken(transaction, [taken])) return refuseRecipient(transaction, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
+    if (isTaken(transaction, [taken]))
+      return refuseRecipient(transaction, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
     if (session.mayLog())
       session.scope.log.error(
         { to: recipient.toString(), via: waysOf(route).map(({ via }) => via) },

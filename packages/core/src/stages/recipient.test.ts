@@ -28,7 +28,10 @@ const wave = <K extends HookName>(hook: K, run: (context: HookContexts[K]) => un
 ]
 const routes = [handler('route', () => X)]
 
-function open(table: Partial<HookTable> = {}, more: Partial<Scope> = {}): { readonly client: Client; readonly made: Ground } {
+function open(
+  table: Partial<HookTable> = {},
+  more: Partial<Scope> = {},
+): { readonly client: Client; readonly made: Ground } {
   const made = ground({ route: routes, ...table }, more)
   return { client: new Client(made), made }
 }
@@ -65,7 +68,12 @@ test('a refusal in place of the banner is 554, or 421 for now, and closes', asyn
   ] as const)
     for (const run of soonAndLate(opinion)) {
       const { client } = open({ connect: wave('connect', run) }, { refuseAt: 'now' })
-      assert.deepEqual(await client.stages.connect(), { code, status: opinion.status, text: opinion.text, disconnect: true })
+      assert.deepEqual(await client.stages.connect(), {
+        code,
+        status: opinion.status,
+        text: opinion.text,
+        disconnect: true,
+      })
     }
   const { client } = open({ connect: wave('connect', () => accept()) }, { refuseAt: 'now' })
   assert.equal(await client.stages.connect(), undefined)
@@ -142,7 +150,12 @@ test('RCPT waits for all that is still being found out', async () => {
 
 test('of several refusals that were delayed the earliest is said', async () => {
   const { heard, refused } = listening()
-  const { client } = open({ connect: wave('connect', () => NO), helo: wave('helo', () => LATER), mail: wave('mail', () => LATER), refused })
+  const { client } = open({
+    connect: wave('connect', () => NO),
+    helo: wave('helo', () => LATER),
+    mail: wave('mail', () => LATER),
+    refused,
+  })
   await client.stages.connect()
   await client.begin()
   assert.equal(await client.rcpt('a@x.test'), 554)
@@ -203,7 +216,11 @@ test('a recipient is refused by its own plugins, and by what the next hop says',
       assert.deepEqual(asked, [`a@x.test ${hook === 'nexthop' ? 'x' : undefined}`])
       const passes = open({ [hook]: wave(hook, () => accept()) }).client
       await passes.begin()
-      assert.deepEqual(await passes.stages.rcpt(addressOf('a@x.test'), {}), { code: 250, status: '2.1.5', text: 'Recipient ok' })
+      assert.deepEqual(await passes.stages.rcpt(addressOf('a@x.test'), {}), {
+        code: 250,
+        status: '2.1.5',
+        text: 'Recipient ok',
+      })
     }
 })
 
@@ -243,7 +260,8 @@ test('who is named twice gets the message once, and is checked twice', async () 
 
 test('ways that no plugin takes, or none takes together, are refused at RCPT', async () => {
   const via = ({ recipient }: RcptContext): Route => ({ via: String(recipient?.local) })
-  const takes = (...vias: readonly string[]) => handler('queue', () => ({ id: '1' }), { carries: (way) => vias.includes(way) })
+  const takes = (...vias: readonly string[]) =>
+    handler('queue', () => ({ id: '1' }), { carries: (way) => vias.includes(way) })
   const codes = async (queue: readonly Handler[], ...locals: readonly string[]) => {
     const { client, made } = open({ route: [handler('route', via)], queue })
     await client.begin()
@@ -281,7 +299,10 @@ test('a refused MAIL begins nothing', async () => {
   const { client, made } = open({ mail: wave('mail', () => NO) }, { refuseAt: 'now' })
   await client.stages.helo('client.test', 'EHLO')
   assert.deepEqual(await client.mail(), NO_REPLY)
-  assert.deepEqual([made.lines.length, made.lines[0]?.['reply'], made.lines[0]?.['id']], [1, '554 5.7.1 no', `${made.lines[0]?.['id']}`])
+  assert.deepEqual(
+    [made.lines.length, made.lines[0]?.['reply'], made.lines[0]?.['id']],
+    [1, '554 5.7.1 no', `${made.lines[0]?.['id']}`],
+  )
   client.stages.reset()
   assert.equal(made.lines.length, 1)
 })
@@ -304,6 +325,9 @@ test('points of a connection, of a name and of MAIL are in the line of the trans
 
 test('points of a recipient who was refused are not the next one’s', async () => {
   const judges = ({ recipient }: RcptContext) => (recipient.local === 'b' ? [suspect(4, 'x'), NO] : undefined)
-  const { client } = open({ rcpt: wave('rcpt', judges), queue: [handler('queue', () => ({ id: '1' }))] }, { thresholds: { reject: 4 } })
+  const { client } = open(
+    { rcpt: wave('rcpt', judges), queue: [handler('queue', () => ({ id: '1' }))] },
+    { thresholds: { reject: 4 } },
+  )
   assert.deepEqual(await client.send('b@x.test', 'a@x.test'), [554, 250, 250])
 })

@@ -21,7 +21,11 @@ export function refuse(caller: SessionState | Transaction, hook: HookName, { plu
 }
 
 /** The same, of one recipient. */
-export function refuseRecipient(transaction: Transaction, hook: HookName, { plugin, refusal, recipient }: RefusedRecipient): WireReply {
+export function refuseRecipient(
+  transaction: Transaction,
+  hook: HookName,
+  { plugin, refusal, recipient }: RefusedRecipient,
+): WireReply {
   transaction.refuse({ to: recipient.toString(), plugin, refusal })
   return tellRefused(transaction, { refusedAt: hook, refusedBy: plugin, refusal, recipient })
 }

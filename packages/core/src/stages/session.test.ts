@@ -12,8 +12,16 @@ const fails = (): never => {
 }
 
 /** A scope that takes everything, and a client of it. */
-function open(table: Partial<HookTable> = {}, more: Partial<Scope> = {}, wire: ConstructorParameters<typeof Client>[1] = {}) {
-  const whole = { route: [handler('route', () => ({ via: 'x' }))], queue: [handler('queue', () => ({ id: '7' }))], ...table }
+function open(
+  table: Partial<HookTable> = {},
+  more: Partial<Scope> = {},
+  wire: ConstructorParameters<typeof Client>[1] = {},
+) {
+  const whole = {
+    route: [handler('route', () => ({ via: 'x' }))],
+    queue: [handler('queue', () => ({ id: '7' }))],
+    ...table,
+  }
   const made = ground(whole, more)
   return { made, client: new Client(made, wire) }
 }
@@ -25,7 +33,13 @@ test('a connection counts what it took and what it refused', async () => {
   await client.stages.connect()
   client.close()
   assert.deepEqual(
-    made.lines.map(({ event, transactions, accepted, refused, closed }) => [event, transactions, accepted, refused, closed]),
+    made.lines.map(({ event, transactions, accepted, refused, closed }) => [
+      event,
+      transactions,
+      accepted,
+      refused,
+      closed,
+    ]),
     [['session', 0, 0, 1, 'quit']],
   )
   assert.equal(client.gone, 1)
@@ -75,7 +89,9 @@ test('a transaction that came to nothing has a line when somebody was refused in
 
 test('the end of a connection is told, with its reason', async () => {
   const heard: unknown[] = []
-  const { client } = open({ closed: [[handler('closed', ({ reason, session }) => void heard.push(reason, session?.helo?.name))]] })
+  const { client } = open({
+    closed: [[handler('closed', ({ reason, session }) => void heard.push(reason, session?.helo?.name))]],
+  })
   await client.stages.helo('client.test', 'EHLO')
   client.close('client')
   assert.deepEqual(heard, ['client', 'client.test'])

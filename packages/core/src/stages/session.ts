@@ -89,7 +89,11 @@ export class SessionStages implements Stages {
     return after(data(transaction), SessionStages.#asked, this, transaction)
   }
 
-  static #asked(reply: WireReply | undefined, stages: SessionStages, transaction: Transaction): Maybe<WireReply | undefined> {
+  static #asked(
+    reply: WireReply | undefined,
+    stages: SessionStages,
+    transaction: Transaction,
+  ): Maybe<WireReply | undefined> {
     stages.#refusal = reply
     return reply ?? after(openTaps(transaction), SessionStages.#opened, stages)
   }
@@ -142,7 +146,10 @@ export class SessionStages implements Stages {
   refused(command: string, reply: WireReply): void {
     if (command === 'DATA' || command === 'BDAT') this.#refusal = reply
     if (this.#session.countRefused() > LINES) return
-    this.#session.scope.log.debug({ session: this.#session.id, command, code: reply.code, status: reply.status }, 'refused by the wire')
+    this.#session.scope.log.debug(
+      { session: this.#session.id, command, code: reply.code, status: reply.status },
+      'refused by the wire',
+    )
   }
 
   close(reason: CloseReason): void {

@@ -27,7 +27,9 @@ export function tagged(transaction: Transaction, message: Message, verdicts: Ver
     .withoutHeader('X-Spam-Score')
     .withHeader('X-Spam-Score', `${round(score)} (${reasons.join(', ')})`)
     .withHeader('X-Spam-Flag', 'YES')
-  return thresholds.subject ? marked.withReplacedHeader('Subject', `${thresholds.subject}${message.headers.get('subject') ?? ''}`) : marked
+  return thresholds.subject
+    ? marked.withReplacedHeader('Subject', `${thresholds.subject}${message.headers.get('subject') ?? ''}`)
+    : marked
 }
 
 /** Reasons are the plugins' words, which may quote the message: nothing but printable ASCII goes into a header. */

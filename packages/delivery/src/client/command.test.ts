@@ -4,7 +4,15 @@ import { parseAddress } from '@postroad/mail'
 import { encodeXtext, mailCommand, rcptCommand } from './command.ts'
 import { parseExtensions } from './extensions.ts'
 
-const ALL = parseExtensions(['SIZE 1000', '8BITMIME', 'SMTPUTF8', 'DSN', 'REQUIRETLS', 'AUTH PLAIN LOGIN', 'LIMITS RCPTMAX=5 MAILMAX=7'])
+const ALL = parseExtensions([
+  'SIZE 1000',
+  '8BITMIME',
+  'SMTPUTF8',
+  'DSN',
+  'REQUIRETLS',
+  'AUTH PLAIN LOGIN',
+  'LIMITS RCPTMAX=5 MAILMAX=7',
+])
 const NONE = parseExtensions([])
 const from = parseAddress('a@from.test')
 
@@ -20,8 +28,18 @@ test('EHLO keywords are read in any case, with their values', () => {
 })
 
 test('MAIL has the parameters that the server offers, and no others', () => {
-  const parameters = { body: '8BITMIME', smtputf8: true, requireTls: true, ret: 'HDRS', envid: 'a+b c', auth: null } as const
-  assert.equal(mailCommand(from, parameters, { extensions: NONE, isAuthenticated: true }, 12), 'MAIL FROM:<a@from.test> AUTH=<>')
+  const parameters = {
+    body: '8BITMIME',
+    smtputf8: true,
+    requireTls: true,
+    ret: 'HDRS',
+    envid: 'a+b c',
+    auth: null,
+  } as const
+  assert.equal(
+    mailCommand(from, parameters, { extensions: NONE, isAuthenticated: true }, 12),
+    'MAIL FROM:<a@from.test> AUTH=<>',
+  )
   assert.equal(
     mailCommand(from, parameters, { extensions: ALL, isAuthenticated: false }, 12),
     'MAIL FROM:<a@from.test> SIZE=12 BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=a+2Bb+20c',

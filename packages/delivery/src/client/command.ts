@@ -13,11 +13,17 @@ export interface Peer {
  *
  * @param size octets of the message, or undefined when not known yet; sent only to a server that offers SIZE
  */
-export function mailCommand(from: Address | undefined, parameters: MailParameters, peer: Peer, size: number | undefined): string {
+export function mailCommand(
+  from: Address | undefined,
+  parameters: MailParameters,
+  peer: Peer,
+  size: number | undefined,
+): string {
   const { extensions } = peer
   let line = from === undefined ? 'MAIL FROM:<>' : `MAIL FROM:<${from}>`
   if (size !== undefined && extensions.size !== undefined) line += ` SIZE=${size}`
-  if (parameters.body !== undefined && parameters.body !== 'BINARYMIME' && extensions.eightBitMime) line += ` BODY=${parameters.body}`
+  if (parameters.body !== undefined && parameters.body !== 'BINARYMIME' && extensions.eightBitMime)
+    line += ` BODY=${parameters.body}`
   // RFC 6531 §3.4: only where it is needed, and the caller has checked that the server knows it.
   if ((parameters.smtputf8 || from?.isInternational) && extensions.smtputf8) line += ' SMTPUTF8'
   if (parameters.requireTls && extensions.requireTls) line += ' REQUIRETLS'

@@ -42,7 +42,10 @@ const STAGES: Readonly<Record<ConnectStep, ConnectStage>> = {
 }
 
 /** The error of a connection that did not come to be. */
-export function toConnectError(error: ClientError, { step, heard }: Pick<ClientConnection, 'step' | 'heard'>): ConnectError {
+export function toConnectError(
+  error: ClientError,
+  { step, heard }: Pick<ClientConnection, 'step' | 'heard'>,
+): ConnectError {
   const stage = STAGES[step]
   const said = error.response === undefined ? undefined : parseReply(error.response)
   // Neither is the sender's fault: try again later, RFC 4954 §6, RFC 8461 §5.
@@ -64,9 +67,17 @@ function ownWords({ code, originalCode }: ClientError, step: ConnectStep, said: 
       `The server did not answer in time (${step})${words}`,
     )
   if (step === 'TLS handshake')
-    return localReply(454, '4.7.5', `TLS could not be established${originalCode === undefined ? '' : ` (${originalCode})`}`)
+    return localReply(
+      454,
+      '4.7.5',
+      `TLS could not be established${originalCode === undefined ? '' : ` (${originalCode})`}`,
+    )
   if (code === 'EPROTOCOL') return localReply(451, '4.5.0', `The server does not speak the protocol (${step})${words}`)
-  return localReply(451, '4.4.2', `${words === '' ? 'Connection lost without a word' : 'Connection lost'} (${step})${words}`)
+  return localReply(
+    451,
+    '4.4.2',
+    `${words === '' ? 'Connection lost without a word' : 'Connection lost'} (${step})${words}`,
+  )
 }
 
 const REASONS: ReadonlyMap<string, string> = new Map([

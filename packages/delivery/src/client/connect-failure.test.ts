@@ -24,14 +24,21 @@ async function deliver(sink: SinkOptions, tls: TlsPolicy, times?: object) {
   const server = await createSink(sink)
   try {
     const outcome = await deliverTo(server.port, tls, times)
-    return { outcome, connections: server.connections, mails: server.commands.filter((line) => line.startsWith('MAIL')).length }
+    return {
+      outcome,
+      connections: server.connections,
+      mails: server.commands.filter((line) => line.startsWith('MAIL')).length,
+    }
   } finally {
     await server.close()
   }
 }
 
 /** A server that offers STARTTLS, and after its 220 does what it is told with the socket. */
-async function withTls(after: (socket: Socket) => void, work: (port: number, count: () => number) => Promise<void>): Promise<void> {
+async function withTls(
+  after: (socket: Socket) => void,
+  work: (port: number, count: () => number) => Promise<void>,
+): Promise<void> {
   let connections = 0
   const open = new Set<Socket>()
   const server = createServer((socket) => {
@@ -70,19 +77,34 @@ const BROKEN_TLS: readonly (readonly [name: string, after: (socket: Socket) => v
   ['a close instead of a handshake', (socket) => void socket.end(), /TLS could not be established/],
   ['a reset instead of a handshake', (socket) => void socket.resetAndDestroy(), /TLS could not be established/],
   ['garbage instead of a handshake', (socket) => void socket.write('no TLS here\r\n'), /TLS could not be established/],
-  ['EHLO under TLS closed', secured((secure) => void secure.end()), /Connection lost without a word \(EHLO under TLS\)/],
-  ['EHLO under TLS reset', secured((_, raw) => void raw.resetAndDestroy()), /Connection lost without a word \(EHLO under TLS\)/],
+  [
+    'EHLO under TLS closed',
+    secured((secure) => void secure.end()),
+    /Connection lost without a word \(EHLO under TLS\)/,
+  ],
+  [
+    'EHLO under TLS reset',
+    secured((_, raw) => void raw.resetAndDestroy()),
+    /Connection lost without a word \(EHLO under TLS\)/,
+  ],
 ]
 
 test('RFC 7435 §3: TLS that does not come to be, in whatever way, costs the connect time and not the mail', async () => {
   for (const [name, after] of [...BROKEN_TLS, ['EHLO under TLS never answered', secured(() => {})] as const]) {
     await withTls(after, async (port, count) => {
       const outcome = await deliverTo(port, { mode: 'opportunistic' })
-      assert.deepEqual([outcome.kind, outcome.tls, count()], ['delivered', undefined, 2], `${name}: ${outcome.reply.text}`)
+      assert.deepEqual(
+        [outcome.kind, outcome.tls, count()],
+        ['delivered', undefined, 2],
+        `${name}: ${outcome.reply.text}`,
+      )
     })
   }
   for (const answer of [{ end: 'hang' }, { end: 'close' }, { end: 'reset' }, '421 4.3.2 Bye'] as const) {
-    const { outcome, connections } = await deliver({ certificate, ...at('STARTTLS', answer) }, { mode: 'opportunistic' })
+    const { outcome, connections } = await deliver(
+      { certificate, ...at('STARTTLS', answer) },
+      { mode: 'opportunistic' },
+    )
     assert.deepEqual([outcome.kind, connections], ['delivered', 2], `${JSON.stringify(answer)}: ${outcome.reply.text}`)
   }
 })
@@ -100,7 +122,10 @@ test('where TLS is required, none of that falls back, and the step is named', as
     [{ end: 'close' }, 'Connection lost without a word (STARTTLS)'],
     ['421 4.3.2 Bye', 'TLS refused: Bye'],
   ] as const) {
-    const { outcome, connections, mails } = await deliver({ certificate, ...at('STARTTLS', answer) }, { mode: 'required' })
+    const { outcome, connections, mails } = await deliver(
+      { certificate, ...at('STARTTLS', answer) },
+      { mode: 'required' },
+    )
     assert.deepEqual([outcome.kind, outcome.reply.text, connections, mails], ['deferred', text, 1, 0])
   }
 })
@@ -108,10 +133,15 @@ test('where TLS is required, none of that falls back, and the step is named', as
 test('an answer of the server under TLS is an answer: nobody falls back because of it', async () => {
   const script = ({ verb, isSecure }: SinkStep) => (verb === 'EHLO' && isSecure ? '421 4.7.0 Not you' : undefined)
   const { outcome, connections } = await deliver({ certificate, script }, { mode: 'opportunistic' })
-  assert.deepEqual([outcome.kind, outcome.reply, connections], ['deferred', { code: 421, status: '4.7.0', text: 'Not you' }, 1])
+  assert.deepEqual(
+    [outcome.kind, outcome.reply, connections],
+    ['deferred', { code: 421, status: '4.7.0', text: 'Not you' }, 1],
+  )
 })
 
-const at = (verb: string, answer: SinkAnswer): SinkOptions => ({ script: (step) => (step.verb === verb ? answer : undefined) })
+const at = (verb: string, answer: SinkAnswer): SinkOptions => ({
+  script: (step) => (step.verb === verb ? answer : undefined),
+})
 
 test('what a server says before MAIL is kept word by word, bounded and escaped, whatever it is', async () => {
   const table: readonly (readonly [verb: string, answer: SinkAnswer, code: number, text: string])[] = [
@@ -133,6 +163,10 @@ test('what a server says before MAIL is kept word by word, bounded and escaped, 
   ] // biome-ignore format: a table
   for (const [verb, answer, code, text] of table) {
     const { outcome } = await deliver(at(verb, answer), { mode: 'none' }, { greeting: 300, connect: 5_000 })
-    assert.deepEqual([outcome.kind, outcome.reply.code, outcome.reply.text], ['deferred', code, text], JSON.stringify(answer).slice(0, 80))
+    assert.deepEqual(
+      [outcome.kind, outcome.reply.code, outcome.reply.text],
+      ['deferred', code, text],
+      JSON.stringify(answer).slice(0, 80),
+    )
   }
 })

@@ -18,13 +18,24 @@ interface Result {
 
 async function deliver(sink: SinkOptions, tls: TlsPolicy, credentials?: Credentials): Promise<Result> {
   const server = await createSink(sink)
-  const options = { hostname: 'client.test', protocol: sink.protocol ?? 'smtp', host: '127.0.0.1', port: server.port, tls } as const
+  const options = {
+    hostname: 'client.test',
+    protocol: sink.protocol ?? 'smtp',
+    host: '127.0.0.1',
+    port: server.port,
+    tls,
+  } as const
   const transport = fixedTransport({ ...options, ...(credentials && { auth: credentials }) })
   const [outcome] = await transport.deliver(job(['b@to.test']))
   await transport.close()
   await server.close()
   assert.ok(outcome)
-  return { outcome, commands: server.commands, connections: server.connections, isSecure: server.transactions[0]?.isSecure }
+  return {
+    outcome,
+    commands: server.commands,
+    connections: server.connections,
+    isSecure: server.transactions[0]?.isSecure,
+  }
 }
 
 test('opportunistic TLS is used where it is offered, and EHLO is said again', async () => {
@@ -48,7 +59,10 @@ test('RFC 7435 §3: opportunistic TLS falls back to the clear when STARTTLS is r
     assert.deepEqual([outcome.kind, outcome.tls, connections], ['delivered', undefined, 1])
   }
   const broken = ({ verb }: SinkStep) => (verb === 'STARTTLS' ? { raw: '220 Go\r\nthis is no TLS\r\n' } : undefined)
-  const { outcome, connections } = await deliver({ extensions: ['STARTTLS', 'PIPELINING'], script: broken }, { mode: 'opportunistic' })
+  const { outcome, connections } = await deliver(
+    { extensions: ['STARTTLS', 'PIPELINING'], script: broken },
+    { mode: 'opportunistic' },
+  )
   assert.deepEqual([outcome.kind, outcome.tls, connections], ['delivered', undefined, 2])
 })
 
@@ -66,7 +80,12 @@ test('required TLS never falls back: the mail is deferred', async () => {
 })
 
 test('RFC 6125: a certificate that must be valid is, or the mail is deferred', async () => {
-  const policy = (servername: string, options = {}): TlsPolicy => ({ mode: 'required', verify: true, servername, options })
+  const policy = (servername: string, options = {}): TlsPolicy => ({
+    mode: 'required',
+    verify: true,
+    servername,
+    options,
+  })
   assert.equal((await deliver({ certificate }, policy('sink.test', ca))).outcome.kind, 'delivered')
   for (const tls of [policy('other.test', ca), policy('sink.test')]) {
     const { outcome, commands } = await deliver({ certificate }, tls)
@@ -86,7 +105,8 @@ test('RFC 8314 §3.3: implicit TLS speaks no octet in the clear', async () => {
 
 test('RFC 3207 §6: what was pipelined in the clear behind the answer to STARTTLS is forgotten', async () => {
   // Behind the 220, an EHLO reply that offers AUTH; the real one, over TLS, does not.
-  const script = ({ verb }: SinkStep) => (verb === 'STARTTLS' ? { raw: '220 Go\r\n250-sink.test\r\n250 AUTH PLAIN\r\n' } : undefined)
+  const script = ({ verb }: SinkStep) =>
+    verb === 'STARTTLS' ? { raw: '220 Go\r\n250-sink.test\r\n250 AUTH PLAIN\r\n' } : undefined
   const { outcome, commands } = await deliver({ certificate, script }, { mode: 'required' }, auth)
   assert.equal(outcome.kind, 'deferred')
   assert.ok(!commands.some((line) => /^(AUTH|MAIL)/.test(line)))
@@ -100,11 +120,17 @@ test('RFC 4954: credentials go over TLS only, and a refusal defers', async () =>
 
   const clear = await deliver({ extensions }, { mode: 'none' }, auth)
   assert.deepEqual([clear.outcome.kind, clear.commands.some((line) => line.startsWith('AUTH'))], ['deferred', false])
-  assert.equal((await deliver({ extensions }, { mode: 'none' }, { ...auth, withoutTls: true })).outcome.kind, 'delivered')
+  assert.equal(
+    (await deliver({ extensions }, { mode: 'none' }, { ...auth, withoutTls: true })).outcome.kind,
+    'delivered',
+  )
 
   const script = ({ verb }: SinkStep) => (verb === 'AUTH' ? '535 5.7.8 Wrong' : undefined)
   const wrong = await deliver({ certificate, extensions, script }, { mode: 'required' }, auth)
-  assert.deepEqual([wrong.outcome.kind, wrong.outcome.reply], ['deferred', { code: 454, status: '4.7.8', text: 'Wrong' }])
+  assert.deepEqual(
+    [wrong.outcome.kind, wrong.outcome.reply],
+    ['deferred', { code: 454, status: '4.7.8', text: 'Wrong' }],
+  )
   const silent = await deliver({ certificate, extensions: [] }, { mode: 'required' }, auth)
   assert.deepEqual([silent.outcome.kind, silent.outcome.reply.status], ['deferred', '4.7.0'])
 })
@@ -120,8 +146,14 @@ test('RFC 5321 §3.2: a server that does not know EHLO gets HELO', async () => {
 
 test('a greeting of 4yz or 5yz defers with its own words', async () => {
   for (const reply of ['421 4.3.2 Busy', '554 5.7.1 No service for you', '450 Greylisted']) {
-    const { outcome, commands } = await deliver({ script: ({ verb }) => (verb === 'CONNECT' ? reply : undefined) }, { mode: 'none' })
-    assert.deepEqual([outcome.kind, outcome.reply.code, outcome.remote], ['deferred', Number(reply.slice(0, 3)), '127.0.0.1'])
+    const { outcome, commands } = await deliver(
+      { script: ({ verb }) => (verb === 'CONNECT' ? reply : undefined) },
+      { mode: 'none' },
+    )
+    assert.deepEqual(
+      [outcome.kind, outcome.reply.code, outcome.remote],
+      ['deferred', Number(reply.slice(0, 3)), '127.0.0.1'],
+    )
     assert.deepEqual(
       commands.filter((line) => line.startsWith('EHLO')),
       [],

@@ -68,7 +68,12 @@ function openSocket(target: Target, { timeouts, signal }: ConnectOptions): Promi
     const socket =
       target.path !== undefined
         ? connectSocket({ path: target.path })
-        : connectSocket({ host: target.address ?? target.host, port: target.port, noDelay: true, ...(localAddress && { localAddress }) })
+        : connectSocket({
+            host: target.address ?? target.host,
+            port: target.port,
+            noDelay: true,
+            ...(localAddress && { localAddress }),
+          })
     const end = (error?: Error) => {
       clearTimeout(timer)
       signal.removeEventListener('abort', abort)
@@ -88,7 +93,11 @@ function openSocket(target: Target, { timeouts, signal }: ConnectOptions): Promi
   })
 }
 
-function connectionOptions(target: Target, { hostname, timeouts }: ConnectOptions, socket: Socket): SMTPConnectionOptions {
+function connectionOptions(
+  target: Target,
+  { hostname, timeouts }: ConnectOptions,
+  socket: Socket,
+): SMTPConnectionOptions {
   const { mode } = target.tls
   return {
     connection: socket,
@@ -110,7 +119,10 @@ function connectionOptions(target: Target, { hostname, timeouts }: ConnectOption
 }
 
 /** Greeting, EHLO (or HELO, or LHLO) and TLS. */
-function greet(connection: ClientConnection, { signal, timeouts, mode }: ConnectOptions & Pick<TlsPolicy, 'mode'>): Promise<void> {
+function greet(
+  connection: ClientConnection,
+  { signal, timeouts, mode }: ConnectOptions & Pick<TlsPolicy, 'mode'>,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined
     const end = (error?: Error) => {
@@ -137,11 +149,16 @@ function greet(connection: ClientConnection, { signal, timeouts, mode }: Connect
 
 const TLS_STEPS: ReadonlySet<ConnectStep> = new Set(['STARTTLS', 'TLS handshake', 'EHLO under TLS'])
 
-async function authenticate(connection: ClientConnection, auth: Credentials, { signal }: ConnectOptions): Promise<void> {
+async function authenticate(
+  connection: ClientConnection,
+  auth: Credentials,
+  { signal }: ConnectOptions,
+): Promise<void> {
   const offered = connection.offeredMechanisms
   const mechanism = auth.mechanism ?? (['PLAIN', 'LOGIN', 'CRAM-MD5'] as const).find((name) => offered.has(name))
   // RFC 4954 §4: a failure to authenticate is ours to repair, not the sender's: never a bounce.
-  if (!connection.secure && !auth.withoutTls) throw new ConnectError('auth', localReply(454, '4.7.0', 'Not authenticating without TLS'))
+  if (!connection.secure && !auth.withoutTls)
+    throw new ConnectError('auth', localReply(454, '4.7.0', 'Not authenticating without TLS'))
   if (mechanism === undefined || !offered.has(mechanism))
     throw new ConnectError('auth', localReply(454, '4.7.0', 'The server offers no mechanism to authenticate with'))
   await new Promise<void>((resolve, reject) => {

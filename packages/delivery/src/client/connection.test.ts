@@ -13,7 +13,11 @@ async function withConnection(
 ): Promise<void> {
   const sink = await createSink(script)
   const target = { protocol: 'smtp', host: '127.0.0.1', port: sink.port, tls: { mode: 'none' } } as const
-  const connection = await openConnection(target, { hostname: 'client.test', timeouts: TIMEOUTS, signal: new AbortController().signal })
+  const connection = await openConnection(target, {
+    hostname: 'client.test',
+    timeouts: TIMEOUTS,
+    signal: new AbortController().signal,
+  })
   try {
     await work(connection)
   } finally {
@@ -69,29 +73,35 @@ test('a command with a line break is a mistake of ours, and is never sent', asyn
 })
 
 test('replies come in the order of the commands; a lost connection is told once to each that waits', async () => {
-  await withConnection({ script: ({ verb, nth }) => (verb === 'NOOP' && nth === 2 ? { end: 'close' } : undefined) }, async (connection) => {
-    const first = listen(2)
-    const second = listen(1)
-    connection.command('NOOP', first.exchange)
-    connection.command('NOOP', first.exchange)
-    connection.command('NOOP', second.exchange)
-    connection.command('NOOP', second.exchange)
-    connection.flush()
-    assert.deepEqual(await first.heard, ['250', 'lost 451 Connection lost'])
-    assert.deepEqual(await second.heard, ['lost 451 Connection lost'])
-    assert.ok(!connection.isOpen)
-    const late = listen(1)
-    connection.command('NOOP', late.exchange)
-    assert.deepEqual(await late.heard, ['lost 451 Connection lost'])
-  })
+  await withConnection(
+    { script: ({ verb, nth }) => (verb === 'NOOP' && nth === 2 ? { end: 'close' } : undefined) },
+    async (connection) => {
+      const first = listen(2)
+      const second = listen(1)
+      connection.command('NOOP', first.exchange)
+      connection.command('NOOP', first.exchange)
+      connection.command('NOOP', second.exchange)
+      connection.command('NOOP', second.exchange)
+      connection.flush()
+      assert.deepEqual(await first.heard, ['250', 'lost 451 Connection lost'])
+      assert.deepEqual(await second.heard, ['lost 451 Connection lost'])
+      assert.ok(!connection.isOpen)
+      const late = listen(1)
+      connection.command('NOOP', late.exchange)
+      assert.deepEqual(await late.heard, ['lost 451 Connection lost'])
+    },
+  )
 })
 
 test('a reply that nobody waits for ends the connection: the next would be taken for another’s', async () => {
-  await withConnection({ script: ({ verb }) => (verb === 'NOOP' ? '250 Ok\n250 Ok' : undefined) }, async (connection) => {
-    const { exchange, heard } = listen(1)
-    connection.command('NOOP', exchange)
-    connection.flush()
-    assert.deepEqual(await heard, ['250'])
-    while (connection.isOpen) await new Promise(setImmediate)
-  })
+  await withConnection(
+    { script: ({ verb }) => (verb === 'NOOP' ? '250 Ok\n250 Ok' : undefined) },
+    async (connection) => {
+      const { exchange, heard } = listen(1)
+      connection.command('NOOP', exchange)
+      connection.flush()
+      assert.deepEqual(await heard, ['250'])
+      while (connection.isOpen) await new Promise(setImmediate)
+    },
+  )
 })

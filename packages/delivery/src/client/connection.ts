@@ -220,7 +220,8 @@ export class ClientConnection extends Base {
 
   override _sendCommand(line: string, shown?: string): void {
     if (line.startsWith('STARTTLS')) this.#begin('STARTTLS')
-    else if (/^[EHL]HLO |^HELO /.test(line)) this.#begin(this.secure && !this.secureConnection ? 'EHLO under TLS' : 'EHLO')
+    else if (/^[EHL]HLO |^HELO /.test(line))
+      this.#begin(this.secure && !this.secureConnection ? 'EHLO under TLS' : 'EHLO')
     else this.#begin('AUTH')
     super._sendCommand(line, shown)
   }
@@ -241,7 +242,13 @@ export class ClientConnection extends Base {
     // Whatever is written while these replies are read, they are not the answer to it.
     this.#due = this.#isUnasked ? 0 : this.#waiting.length
     if (!this.#parser.read(chunk, this.#take))
-      this.destroy(localReply(451, '4.5.0', `The server does not speak the protocol, it said: ${escapeText(this.#parser.garbage)}`))
+      this.destroy(
+        localReply(
+          451,
+          '4.5.0',
+          `The server does not speak the protocol, it said: ${escapeText(this.#parser.garbage)}`,
+        ),
+      )
     this.#isUnasked = this.#parser.isPartial && this.#due <= 0
   }
 

@@ -78,7 +78,8 @@ function findBad(piece: Uint8Array, length: number, atLineStart: boolean): numbe
   let i = 0
   while (i < length) {
     // Four at a time over what is plain: nearly everything, and a third of the time.
-    while (i < last && isPlain(piece[i]) && isPlain(piece[i + 1]) && isPlain(piece[i + 2]) && isPlain(piece[i + 3])) i += 4
+    while (i < last && isPlain(piece[i]) && isPlain(piece[i + 1]) && isPlain(piece[i + 2]) && isPlain(piece[i + 3]))
+      i += 4
     const octet = piece[i]
     if (octet === CR) {
       if (piece[i + 1] !== LF || i + 1 === length) return i

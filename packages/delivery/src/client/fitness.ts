@@ -7,7 +7,11 @@ import { localReply } from './reply.ts'
 
 const NO_UTF8 = localReply(553, '5.6.7', 'The next hop does not take internationalized mail')
 const NO_BINARY = localReply(554, '5.6.1', 'The next hop does not take binary mail')
-const NO_EIGHT_BIT = localReply(554, '5.6.3', 'The next hop takes seven bits only, and this message cannot be converted')
+const NO_EIGHT_BIT = localReply(
+  554,
+  '5.6.3',
+  'The next hop takes seven bits only, and this message cannot be converted',
+)
 const UNREADABLE = localReply(451, '4.3.0', 'The message could not be read')
 // RFC 8689 §4.2.1 names both codes.
 const NO_TLS = localReply(550, '5.7.10', 'REQUIRETLS was asked for, and there is no TLS to the next hop')
@@ -23,7 +27,8 @@ export interface Load extends Pick<Job, 'from' | 'parameters'> {
 export function unfitEnvelope({ from, parameters, size }: Load, connection: ClientConnection): Reply | undefined {
   const { extensions } = connection
   // RFC 8689 §4.2.1: TLS alone is not enough, the next hop must promise to pass the wish on.
-  if (parameters.requireTls && !(connection.secure && extensions.requireTls)) return connection.secure ? NO_REQUIRETLS : NO_TLS
+  if (parameters.requireTls && !(connection.secure && extensions.requireTls))
+    return connection.secure ? NO_REQUIRETLS : NO_TLS
   if (parameters.body === 'BINARYMIME') return NO_BINARY
   // RFC 1870 §6.1: 0 is no limit.
   if (size !== undefined && extensions.size !== undefined && extensions.size > 0 && size > extensions.size)
@@ -52,7 +57,8 @@ export function fit(job: Job, connection: ClientConnection): Fit | Promise<Fit> 
 async function fitContent(job: Job, { extensions }: ClientConnection): Promise<Fit> {
   const { parameters, message } = job
   // RFC 6531 §3.2: the client asked for SMTPUTF8; only the header tells whether it is needed.
-  if (parameters.smtputf8 && !extensions.smtputf8 && (await hasInternationalHeader(message))) return { refusal: NO_UTF8 }
+  if (parameters.smtputf8 && !extensions.smtputf8 && (await hasInternationalHeader(message)))
+    return { refusal: NO_UTF8 }
   if (extensions.eightBitMime || !(await hasEightBit(message))) return { job }
   // RFC 6152 §3: convert, or give up.
   const converted = await toSevenBit(message)

@@ -70,7 +70,8 @@ test('RFC 5321 §4.2: replies of one or more lines, bare codes, foreign line end
 test('the result is the same wherever the octets are cut', () => {
   for (const [input, replies] of TABLE) {
     const octets = Buffer.from(input)
-    for (let i = 0; i <= octets.length; i++) assert.deepEqual(read(octets.subarray(0, i), octets.subarray(i)), replies, `${input} at ${i}`)
+    for (let i = 0; i <= octets.length; i++)
+      assert.deepEqual(read(octets.subarray(0, i), octets.subarray(i)), replies, `${input} at ${i}`)
   }
 })
 
@@ -87,9 +88,12 @@ test('the text that is kept has at most 2,000 characters', () => {
 test('never throws, and never keeps a control character', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.oneof(fc.uint8Array({ maxLength: 30 }), fc.constantFrom(...TABLE.map(([input]) => Buffer.from(input)))), {
-        maxLength: 8,
-      }),
+      fc.array(
+        fc.oneof(fc.uint8Array({ maxLength: 30 }), fc.constantFrom(...TABLE.map(([input]) => Buffer.from(input)))),
+        {
+          maxLength: 8,
+        },
+      ),
       (chunks) => {
         for (const reply of read(...chunks.map((chunk) => Buffer.from(chunk))) ?? [])
           assert.doesNotMatch(reply.text, /[\0-\x09\x0b-\x1f\x7f-\x9f]/)

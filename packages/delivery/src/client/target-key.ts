@@ -20,7 +20,13 @@ export function targetKey(target: Target): string {
 function makeKey({ protocol, host, address, port, path, tls, auth, localAddress }: Target): string {
   const place = path === undefined ? [address ?? '', host, port] : [path]
   // As JSON: names come from DNS, and no character in one may pass for a border between two parts.
-  return JSON.stringify([protocol, ...place, trustOf(tls), auth === undefined ? '' : secretOf(auth), localAddress ?? ''])
+  return JSON.stringify([
+    protocol,
+    ...place,
+    trustOf(tls),
+    auth === undefined ? '' : secretOf(auth),
+    localAddress ?? '',
+  ])
 }
 
 function trustOf(tls: TlsPolicy): string {
@@ -52,7 +58,8 @@ function canonical(value: unknown, depth: number): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'function') return identity(value)
   if (typeof value !== 'object' || value === null) return `${typeof value} ${String(value)}`
-  if (ArrayBuffer.isView(value)) return `octets ${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`
+  if (ArrayBuffer.isView(value))
+    return `octets ${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`
   if (depth === 0) return identity(value)
   if (Array.isArray(value)) return `[${value.map((each) => canonical(each, depth - 1)).join()}]`
   const prototype: unknown = Object.getPrototypeOf(value)

@@ -209,14 +209,16 @@ export class ClientTransaction implements CommandExchange {
       this.#asked.push(entry)
       this.#connection.command(rcptCommand(entry.recipient.address, entry.recipient.parameters, extensions), this)
     }
-    if (this.#message !== undefined && !this.#isDataSent && this.#next === this.#entries.length && !mustWait()) this.#sendData()
+    if (this.#message !== undefined && !this.#isDataSent && this.#next === this.#entries.length && !mustWait())
+      this.#sendData()
     this.#connection.flush()
   }
 
   #begin(): void {
     const { from, size } = this.#options
     // RFC 6531 §3.4: an internationalized recipient needs it too, though the client knew it by another address.
-    const smtputf8 = this.#options.parameters.smtputf8 || this.#entries.some(({ recipient }) => recipient.address.isInternational)
+    const smtputf8 =
+      this.#options.parameters.smtputf8 || this.#entries.some(({ recipient }) => recipient.address.isInternational)
     const parameters = smtputf8 ? { ...this.#options.parameters, smtputf8 } : this.#options.parameters
     this.#isBegun = true
     this.needsReset = true
@@ -331,7 +333,9 @@ export class ClientTransaction implements CommandExchange {
     this.#phase = 'done'
     const resolve = this.#resolve
     this.#resolve = undefined
-    resolve?.(this.#entries.map(({ recipient, fate, isUncertain }) => ({ recipient, reply: fate ?? ABANDONED, isUncertain })))
+    resolve?.(
+      this.#entries.map(({ recipient, fate, isUncertain }) => ({ recipient, reply: fate ?? ABANDONED, isUncertain })),
+    )
   }
 }
 

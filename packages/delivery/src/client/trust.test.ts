@@ -16,14 +16,25 @@ const signal = new AbortController().signal
 const NO = Object.assign(new Error('not this one'), { code: 'ERR_NOT_THIS_ONE' })
 
 /** What became of one message with each of the policies, over the same pool. */
-async function deliver(policies: readonly TlsPolicy[], sink: SinkOptions = {}, auths: readonly Credentials[] = []): Promise<string[]> {
+async function deliver(
+  policies: readonly TlsPolicy[],
+  sink: SinkOptions = {},
+  auths: readonly Credentials[] = [],
+): Promise<string[]> {
   const server = await createSink({ certificate, ...sink })
   const pool = new Pool({ hostname: 'client.test' })
   const shown: string[] = []
   try {
     for (const [i, tls] of policies.entries()) {
       const auth = auths[i]
-      const target: Target = { protocol: 'smtp', host: 'sink.test', address: '127.0.0.1', port: server.port, tls, ...(auth && { auth }) }
+      const target: Target = {
+        protocol: 'smtp',
+        host: 'sink.test',
+        address: '127.0.0.1',
+        port: server.port,
+        tls,
+        ...(auth && { auth }),
+      }
       const sent = sendTo(pool, target, job(['b@to.test']))
       shown.push(await sent.then(([outcome]) => `${outcome?.kind} ${server.transactions.at(-1)?.connection}`, (error: Error) => error.message)) // biome-ignore format: one line
     }
@@ -37,31 +48,29 @@ async function deliver(policies: readonly TlsPolicy[], sink: SinkOptions = {}, a
 const required = (options: ConnectionOptions): TlsPolicy => ({ mode: 'required', options })
 
 test('a connection that one TLS policy made is not used for another, whatever differs', async () => {
-  assert.deepEqual(await deliver([{ mode: 'required' }, required({ ca }), required({ checkServerIdentity: () => NO })]), [
-    'delivered 1',
-    'delivered 2',
-    'The certificate was not accepted (ERR_NOT_THIS_ONE)',
-  ])
+  assert.deepEqual(
+    await deliver([{ mode: 'required' }, required({ ca }), required({ checkServerIdentity: () => NO })]),
+    ['delivered 1', 'delivered 2', 'The certificate was not accepted (ERR_NOT_THIS_ONE)'],
+  )
   const verified = (options: ConnectionOptions): TlsPolicy => ({ mode: 'required', verify: true, options })
-  assert.deepEqual(await deliver([verified({ ca }), verified({ ca }), verified({ ca, maxVersion: 'TLSv1.2' }), verified({})]), [
-    'delivered 1',
-    'delivered 1',
-    'delivered 2',
-    'TLS could not be established (DEPTH_ZERO_SELF_SIGNED_CERT)',
-  ])
+  assert.deepEqual(
+    await deliver([verified({ ca }), verified({ ca }), verified({ ca, maxVersion: 'TLSv1.2' }), verified({})]),
+    ['delivered 1', 'delivered 1', 'delivered 2', 'TLS could not be established (DEPTH_ZERO_SELF_SIGNED_CERT)'],
+  )
 })
 
 test('a connection that was authenticated with one password is not used with another', async () => {
   const extensions = ['PIPELINING', 'AUTH PLAIN']
   const script: SinkOptions['script'] = ({ verb, argument }) =>
-    verb === 'AUTH' && argument !== `PLAIN ${Buffer.from('\0u\0right').toString('base64')}` ? '535 5.7.8 Wrong' : undefined
+    verb === 'AUTH' && argument !== `PLAIN ${Buffer.from('\0u\0right').toString('base64')}`
+      ? '535 5.7.8 Wrong'
+      : undefined
   const tls: TlsPolicy = { mode: 'required' }
   const right = { username: 'u', password: 'right' }
-  assert.deepEqual(await deliver([tls, tls, tls], { extensions, script }, [right, { ...right }, { ...right, password: 'wrong' }]), [
-    'delivered 1',
-    'delivered 1',
-    'Wrong',
-  ])
+  assert.deepEqual(
+    await deliver([tls, tls, tls], { extensions, script }, [right, { ...right }, { ...right, password: 'wrong' }]),
+    ['delivered 1', 'delivered 1', 'Wrong'],
+  )
 })
 
 test('targets have the same key only where nothing differs that decides about trust', () => {
@@ -102,9 +111,13 @@ test('targets have the same key only where nothing differs that decides about tr
     { ...base, auth: { ...auth, withoutTls: true } },
   ]
   assert.equal(new Set(different.map(targetKey)).size, different.length)
-  const same = (): Target => with_({ options: { minVersion: 'TLSv1.3', ca: Buffer.from('x'), checkServerIdentity: check } })
+  const same = (): Target =>
+    with_({ options: { minVersion: 'TLSv1.3', ca: Buffer.from('x'), checkServerIdentity: check } })
   assert.equal(targetKey(same()), targetKey(same()))
-  assert.equal(targetKey(with_({ options: { ca: 'x', crl: 'y' } })), targetKey(with_({ options: { crl: 'y', ca: 'x' } })))
+  assert.equal(
+    targetKey(with_({ options: { ca: 'x', crl: 'y' } })),
+    targetKey(with_({ options: { crl: 'y', ca: 'x' } })),
+  )
   assert.doesNotMatch(targetKey({ ...base, auth: { ...auth, password: 'secret' } }), /secret/)
 })
 

@@ -75,9 +75,9 @@ export class Environment {
   /** Opens a table that is there, and tells whether it is. Never while a transaction of this process is open. */
   openTable(name: string): boolean {
     if (this.#tables.has(name)) return true
-    const table = this.#opening(() => this.root.openDB({ name, encoding: this.#encoding, create: false } as { name: string })) as
-      | LmdbTable
-      | undefined // lmdb's types know neither `create` nor that a table may be missing
+    const table = this.#opening(() =>
+      this.root.openDB({ name, encoding: this.#encoding, create: false } as { name: string }),
+    ) as LmdbTable | undefined // lmdb's types know neither `create` nor that a table may be missing
     if (table) this.#tables.set(name, table)
     return table !== undefined
   }
@@ -163,7 +163,11 @@ export class Environment {
   /** What kills kills here, under the mark, and not in the middle of the day: the head of each table, and all of it behind a lost end. */
   #touch(isShort: boolean): void {
     try {
-      walk(this.root, (name) => (this.openTable(name) ? this.table(name) : undefined), isShort ? Number.POSITIVE_INFINITY : 1)
+      walk(
+        this.root,
+        (name) => (this.openTable(name) ? this.table(name) : undefined),
+        isShort ? Number.POSITIVE_INFINITY : 1,
+      )
     } catch (error) {
       // Without writes that wait this closes at once; a file that stayed open would be shared by the next attempt.
       void this.root.close()

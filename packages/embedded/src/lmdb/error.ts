@@ -3,7 +3,8 @@
 /** Codes of {@link EmbeddedError}: what each means, and what to do. Part of docs/errors.md. */
 export const EMBEDDED_ERRORS = {
   ERR_EMBEDDED_UNSAFE: {
-    summary: 'A process died while it opened the file, and one that only read it was killed by the same (SIGBUS, SIGSEGV, …).',
+    summary:
+      'A process died while it opened the file, and one that only read it was killed by the same (SIGBUS, SIGSEGV, …).',
     fix: 'Keep a copy of the folder; put a backup in its place, or move the folder away; look at the disk. It is tried again at each start.',
   },
   ERR_EMBEDDED_FOREIGN: {
@@ -48,7 +49,10 @@ export class EmbeddedError extends Error {
 
 /** What LMDB says of a file's content. Anything else (no memory, no descriptors, no lock) tells nothing of the file. */
 export function meansDamage(error: unknown): boolean {
-  return error instanceof Error && /^MDB_(?:CORRUPTED|PAGE_NOTFOUND|INVALID|VERSION_MISMATCH|INCOMPATIBLE|BAD_TXN)/.test(error.message)
+  return (
+    error instanceof Error &&
+    /^MDB_(?:CORRUPTED|PAGE_NOTFOUND|INVALID|VERSION_MISMATCH|INCOMPATIBLE|BAD_TXN)/.test(error.message)
+  )
 }
 
 /** The sentence for a file that LMDB, or we, cannot read. */

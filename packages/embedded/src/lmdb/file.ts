@@ -102,7 +102,8 @@ export class LmdbFile {
    */
   write<T>(action: () => T, { isAtomic = false, makesRoom = false }: WriteOptions = {}): Promise<T> {
     const { failure = (error: unknown) => error } = this.#options
-    if (this.#isClosed) return Promise.reject(failure(new EmbeddedError('ERR_EMBEDDED_CLOSED', `${this.#shared.path} is closed`)))
+    if (this.#isClosed)
+      return Promise.reject(failure(new EmbeddedError('ERR_EMBEDDED_CLOSED', `${this.#shared.path} is closed`)))
     this.#writing++
     return new Promise<T>((resolve, reject) => {
       const work: Work = {

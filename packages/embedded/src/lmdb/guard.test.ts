@@ -83,7 +83,17 @@ test('a file that was cut anywhere, or is something else, is an error with its p
   const folder = await makeDatabase(t)
   const path = join(folder, 'data.mdb')
   const whole = await readFile(path)
-  for (const size of [1, 100, PAGE, PAGE + 1, 2 * PAGE, 2 * PAGE + 1, 5 * PAGE, Math.floor(whole.length / 2), whole.length - 1]) {
+  for (const size of [
+    1,
+    100,
+    PAGE,
+    PAGE + 1,
+    2 * PAGE,
+    2 * PAGE + 1,
+    5 * PAGE,
+    Math.floor(whole.length / 2),
+    whole.length - 1,
+  ]) {
     await writeFile(path, whole)
     await truncate(path, size)
     const outcome = await openIn(folder).then(

@@ -2,7 +2,17 @@
  * Looks at a database file before it is mapped into memory: what is read behind its end would kill the process (SIGBUS), and
  * no handler could say why.
  */
-import { appendFileSync, closeSync, linkSync, openSync, readSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  linkSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { EmbeddedError } from './error.ts'
 
@@ -71,7 +81,11 @@ function foreign(path: string): EmbeddedError {
 function readMeta(file: number, at: number): { pageSize: number; lastPage: number; transaction: number } | undefined {
   const page = Buffer.alloc(META)
   if (readSync(file, page, 0, META, at) < META || page.readUInt32LE(24) !== MAGIC) return undefined
-  return { pageSize: page.readUInt32LE(48), lastPage: Number(page.readBigUInt64LE(144)), transaction: Number(page.readBigUInt64LE(152)) }
+  return {
+    pageSize: page.readUInt32LE(48),
+    lastPage: Number(page.readBigUInt64LE(144)),
+    transaction: Number(page.readBigUInt64LE(152)),
+  }
 }
 
 function append(path: string, octets: number): boolean {

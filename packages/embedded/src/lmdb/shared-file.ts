@@ -45,7 +45,11 @@ export class SharedFile {
     return new SharedFile(options, environment, gone)
   }
 
-  private constructor(options: EnvironmentOptions & { readonly folder: string }, environment: Environment, gone: () => void) {
+  private constructor(
+    options: EnvironmentOptions & { readonly folder: string },
+    environment: Environment,
+    gone: () => void,
+  ) {
     this.#folder = options.folder
     this.path = join(options.folder, 'data.mdb')
     this.#options = options
@@ -220,7 +224,11 @@ async function openEnvironment(folder: string, options: EnvironmentOptions): Pro
   } catch (cause) {
     if (cause instanceof EmbeddedError) throw cause
     if (meansDamage(cause)) throw damaged(path, cause)
-    throw new EmbeddedError('ERR_EMBEDDED_IO', `${path} could not be opened: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new EmbeddedError(
+      'ERR_EMBEDDED_IO',
+      `${path} could not be opened: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    )
   }
 }
 

@@ -18,7 +18,15 @@ test('when what sees to a failure fails too, nobody waits for ever, and the next
   })
   const write = (): Promise<unknown> =>
     new Promise((resolve, reject) => {
-      writer.add({ run: () => {}, resolve, reject, isAtomic: false, makesRoom: false, since: performance.now(), patience: () => 30_000 })
+      writer.add({
+        run: () => {},
+        resolve,
+        reject,
+        isAtomic: false,
+        makesRoom: false,
+        since: performance.now(),
+        patience: () => 30_000,
+      })
     })
   await assert.rejects(write(), /it cannot be closed/)
   await assert.rejects(write(), /it cannot be closed/)

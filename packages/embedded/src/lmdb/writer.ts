@@ -131,7 +131,11 @@ export class Writer {
     } catch (error) {
       const cause = await causeOf(error)
       const again = (await this.#host.failed(cause)) ? batch.filter(({ makesRoom }) => makesRoom) : []
-      const failure = new EmbeddedError('ERR_EMBEDDED_IO', `${this.#host.path} could not be written: ${messageOf(cause)}`, { cause })
+      const failure = new EmbeddedError(
+        'ERR_EMBEDDED_IO',
+        `${this.#host.path} could not be written: ${messageOf(cause)}`,
+        { cause },
+      )
       for (const work of batch) if (!again.includes(work)) work.reject(failure)
       if (again.length > 0) await this.#write(again.map((work) => ({ ...work, makesRoom: false })))
     }
@@ -162,7 +166,9 @@ export class Writer {
   #look(): void {
     if (this.waitedMs > TELL_MS && !this.#isTold) {
       this.#isTold = true
-      this.#host.tell(`${this.#host.path} is locked: another process writes to it, or was stopped while it wrote; waiting`)
+      this.#host.tell(
+        `${this.#host.path} is locked: another process writes to it, or was stopped while it wrote; waiting`,
+      )
     }
     const now = performance.now()
     this.#giveUp(({ since, patience }) => now - since > patience())

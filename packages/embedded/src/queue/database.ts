@@ -69,8 +69,14 @@ export class QueueDatabase {
   readonly #onStep: OnStep
 
   /** @throws {QueueError} when the files are damaged, of a newer format, or cannot be opened */
-  static async open({ folder, onStep = unwatched, migrations = MIGRATIONS, onProblem }: DatabaseOptions): Promise<QueueDatabase> {
-    const onNotice = (message: string, cause?: unknown): void => onProblem?.(new QueueError('ERR_QUEUE_IO', message, { cause }))
+  static async open({
+    folder,
+    onStep = unwatched,
+    migrations = MIGRATIONS,
+    onProblem,
+  }: DatabaseOptions): Promise<QueueDatabase> {
+    const onNotice = (message: string, cause?: unknown): void =>
+      onProblem?.(new QueueError('ERR_QUEUE_IO', message, { cause }))
     try {
       const file = await openLmdb({ folder, isDurable: true, isBinary: true, failure, onNotice })
       try {

@@ -60,6 +60,10 @@ export function withdraw(
 ): boolean {
   if (!tables.messages.doesExist(message.id)) return true
   if (!message.deliveries.every((_, index) => isClaimed(tables, owner, message.id, index))) return false
-  finish(tables, message, { states: message.deliveries.map((_, index) => bornState(message, index, owner)), now, keep: 0 })
+  finish(tables, message, {
+    states: message.deliveries.map((_, index) => bornState(message, index, owner)),
+    now,
+    keep: 0,
+  })
   return true
 }

@@ -17,7 +17,8 @@ export async function hasten(database: QueueDatabase, times: Hastened): Promise<
   const [last] = [...database.refresh().scheduled.getKeys({ reverse: true, limit: 1 })]
   if (!last || last[0] <= times.latest) return 0
   let hastened = 0
-  for (let page = PAGE; page === PAGE; hastened += page) page = await database.commitReserved(() => hastenPage(database.tables, times))
+  for (let page = PAGE; page === PAGE; hastened += page)
+    page = await database.commitReserved(() => hastenPage(database.tables, times))
   return hastened
 }
 

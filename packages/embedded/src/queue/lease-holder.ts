@@ -155,7 +155,9 @@ export class LeaseHolder {
   async #takeOver(lost: () => Lost, now: number): Promise<number> {
     let taken = 0
     for (let page = PAGE; page === PAGE; taken += page)
-      page = await this.#options.database.commitReserved(() => takeOver(this.#tables, { lost: lost(), now, limit: PAGE }))
+      page = await this.#options.database.commitReserved(() =>
+        takeOver(this.#tables, { lost: lost(), now, limit: PAGE }),
+      )
     return taken
   }
 }

@@ -16,7 +16,9 @@ export function takeDue(
   due: { readonly owner: string; readonly now: number; readonly limit: number; readonly gate: Gate },
 ): { taken: LeasedDelivery[]; moved: number } {
   const keys = [...tables.scheduled.getKeys({ end: [due.now + 1], limit: due.limit })]
-  const taken = keys.flatMap(([at, id, index]) => pass(tables, { id, index, destination: '' }, { ...due, from: { kind: 'scheduled', at } }))
+  const taken = keys.flatMap(([at, id, index]) =>
+    pass(tables, { id, index, destination: '' }, { ...due, from: { kind: 'scheduled', at } }),
+  )
   return { taken, moved: keys.length }
 }
 
@@ -26,7 +28,9 @@ export function takeWaiting(
   { owner, destination, limit }: { readonly owner: string; readonly destination: string; readonly limit: number },
 ): LeasedDelivery[] {
   const keys = [...tables.waiting.getKeys({ start: [destination, 0], end: [destination, Number.MAX_VALUE], limit })]
-  return keys.flatMap(([, since, id, index]) => take(tables, { id, index, destination }, { owner, from: { kind: 'waiting', since } }))
+  return keys.flatMap(([, since, id, index]) =>
+    take(tables, { id, index, destination }, { owner, from: { kind: 'waiting', since } }),
+  )
 }
 
 /** Claims one delivery from where it is. */
@@ -42,7 +46,11 @@ export function take(
     leave(tables, from, entry)
     return []
   }
-  move(tables, { id, index, destination: state.destination }, { from, state: { ...state, status: { kind: 'claimed', owner } } })
+  move(
+    tables,
+    { id, index, destination: state.destination },
+    { from, state: { ...state, status: { kind: 'claimed', owner } } },
+  )
   return [{ id, index }]
 }
 
@@ -85,7 +93,9 @@ function pass(
   due: { readonly owner: string; readonly now: number; readonly gate: Gate; readonly from: DeliveryStatus },
 ): LeasedDelivery[] {
   const state = stateOf(tables, id, index)
-  const verdict = state ? due.gate(state.destination, { ...state, hasPendingReport: state.pendingReport !== undefined }) : 'take'
+  const verdict = state
+    ? due.gate(state.destination, { ...state, hasPendingReport: state.pendingReport !== undefined })
+    : 'take'
   if (!state || verdict === 'take') return take(tables, { id, index, destination: '' }, due)
   const status: DeliveryStatus =
     verdict === 'wait' ? { kind: 'waiting', since: due.now } : { kind: 'scheduled', at: Math.max(verdict, due.now + 1) }

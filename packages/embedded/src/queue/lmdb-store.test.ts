@@ -7,7 +7,8 @@ import { readAll } from '@postroad/mail'
 import type { QueueError } from '@postroad/queue-engine'
 import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../../../../test/contracts/queue/messages.ts'
 import { MIGRATIONS, type Migration, QueueDatabase } from './database.ts'
-import { type LmdbStore, type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts'
+import { type LmdbStore, openLmdbStore } from './lmdb-store.ts'
+import type { LmdbStoreOptions } from './store-options.ts'
 
 async function makeFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-store-'))

@@ -26,7 +26,6 @@ import {
   withPendingHold,
 } from '@postroad/queue-engine'
 import { QueueDatabase } from './database.ts'
-import { finish, isLast } from './ending.ts'
 import { hasten } from './hasten.ts'
 import { LeaseHolder } from './lease-holder.ts'
 import { type LeasedDelivery, take, takeDue, takeWaiting } from './leases.ts'
@@ -39,37 +38,24 @@ import {
   type MessageRecord,
   missingContent,
   ownedBy,
+  type Prepared,
   type StateRecord,
 } from './record.ts'
-import { asRecord, bornState, enter, entryOf, isClaimed, move, readState, readStates, setAside } from './status-index.ts'
+import { recordEnd } from './record-end.ts'
+import {
+  asRecord,
+  bornState,
+  enter,
+  entryOf,
+  isClaimed,
+  move,
+  readState,
+  readStates,
+  setAside,
+} from './status-index.ts'
 import { type OnStep, unwatched } from './step.ts'
+import type { LmdbStoreOptions } from './store-options.ts'
 import * as view from './view.ts'
-
-/** How an embedded queue is opened. */
-export interface LmdbStoreOptions {
-  /** Made when it is not there. */
-  readonly folder: string
-  /** Content up to this many octets stands in the database; larger ones are files. Default 64 KiB. */
-  readonly inlineLimit?: number
-  /** Octets that must stay free; below, mail is refused with 452. Default 256 MiB. */
-  readonly minFreeBytes?: number
-  /** Finished messages to remember. Default 100,000. */
-  readonly keepFinished?: number
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number
-  /** Milliseconds of a clock that never jumps. Default: `performance.now`. */
-  readonly elapsed?: () => number
-  /** Something an operator should see: an entry was set aside, a file could not be removed. */
-  readonly onProblem?: (problem: QueueError) => void
-  /** Called at each step of what this store does. */
-  readonly onStep?: OnStep
-}
-
-/** A message's record, and the owner it names. */
-interface Prepared {
-  readonly record: Buffer
-  readonly owner: string
-}
 
 /**
  * Opens the embedded queue.
@@ -139,14 +125,22 @@ export class LmdbStore implements QueueStore {
     return leases ?? []
   }
 
-  async claimDue({ now, limit, gate }: Parameters<QueueStore['claimDue']>[0]): Promise<{ leases: Lease[]; moved: number }> {
+  async claimDue({
+    now,
+    limit,
+    gate,
+  }: Parameters<QueueStore['claimDue']>[0]): Promise<{ leases: Lease[]; moved: number }> {
     const [found, owner] = await this.#holder.claim((owner) => takeDue(this.#tables, { owner, now, limit, gate }))
     this.#onStep('claim:durable')
     return { leases: await this.#load(found.taken, owner), moved: found.moved }
   }
 
   async claimWaiting(destination: string, limit: number): Promise<readonly Lease[]> {
-    if (this.#database.refresh().waiting.getKeysCount({ start: [destination, 0], end: [destination, Number.MAX_VALUE], limit: 1 }) === 0)
+    if (
+      this.#database
+        .refresh()
+        .waiting.getKeysCount({ start: [destination, 0], end: [destination, Number.MAX_VALUE], limit: 1 }) === 0
+    )
       return []
     const [taken, owner] = await this.#holder.claim((owner) => takeWaiting(this.#tables, { owner, destination, limit }))
     this.#onStep('claim:durable')
@@ -182,14 +176,24 @@ export class LmdbStore implements QueueStore {
     const { lease, state, also = [], spawn = [], unreturned = 0, now } = end
     const ends = [{ lease, state }, ...also]
     const records =
-      spawn.length === 0 ? [] : await Promise.all(spawn.map(async (each) => [each.message, await this.#prepare(each)] as const))
+      spawn.length === 0
+        ? []
+        : await Promise.all(spawn.map(async (each) => [each.message, await this.#prepare(each)] as const))
     const spawned: LeasedDelivery[] = []
     const step = (): RecordResult => {
-      if (!ends.every((end) => isClaimed(this.#tables, this.#ownerOf(end.lease), end.lease.message.id, end.lease.index))) return 'lost'
+      if (
+        !ends.every((end) => isClaimed(this.#tables, this.#ownerOf(end.lease), end.lease.message.id, end.lease.index))
+      )
+        return 'lost'
       for (const [message, record] of records)
         for (const { index } of this.#insert(message, record)) spawned.push({ id: message.id, index })
-      if (unreturned > 0) this.#tables.meta.put('unreturned', Buffer.from(String(view.unreturned(this.#tables) + unreturned)))
-      return ends.map((end) => this.#apply({ ...end, now })).includes('finished') ? 'finished' : 'recorded'
+      if (unreturned > 0)
+        this.#tables.meta.put('unreturned', Buffer.from(String(view.unreturned(this.#tables) + unreturned)))
+      return ends
+        .map((end) => recordEnd(this.#tables, { ...end, now }, { owner: this.#ownerOf(end.lease), keep: this.#keep }))
+        .includes('finished')
+        ? 'finished'
+        : 'recorded'
     }
     const result = await this.#database.commitReserved(step).catch((error: unknown) => {
       if (spawned.length > 0) this.#holder.failed(this.#holder.leasesOf(this.owner, spawned))
@@ -244,7 +248,14 @@ export class LmdbStore implements QueueStore {
   async operate(id: string, operation: Operation, now: number): Promise<number> {
     const changed = await this.#database.commitReserved(() => {
       const record = this.#read(id)
-      return record ? operate(this.#tables, record, { operation, now, keep: this.#keep, isLost: (owner) => this.#holder.isLost(owner) }) : 0
+      return record
+        ? operate(this.#tables, record, {
+            operation,
+            now,
+            keep: this.#keep,
+            isLost: (owner) => this.#holder.isLost(owner),
+          })
+        : 0
     })
     if (operation.kind === 'delete' && changed > 0) this.#removeContent(id)
     return changed
@@ -263,7 +274,9 @@ export class LmdbStore implements QueueStore {
   }
 
   async suspensions(): Promise<readonly Suspension[]> {
-    return [...this.#database.refresh().suspensions.getRange()].map(({ key, value }) => decodeJson<Suspension>(key, value))
+    return [...this.#database.refresh().suspensions.getRange()].map(({ key, value }) =>
+      decodeJson<Suspension>(key, value),
+    )
   }
 
   beat(now: number): Promise<number> {
@@ -318,7 +331,10 @@ export class LmdbStore implements QueueStore {
   #insert(message: QueuedMessage, prepared: Prepared): Lease[] {
     const owner = this.#holder.enter()
     const status: DeliveryStatus = { kind: 'claimed', owner }
-    this.#tables.messages.put(message.id, owner === prepared.owner ? prepared.record : ownedBy(message.id, prepared.record, owner))
+    this.#tables.messages.put(
+      message.id,
+      owner === prepared.owner ? prepared.record : ownedBy(message.id, prepared.record, owner),
+    )
     return message.deliveries.map((delivery, index) => {
       enter(this.#tables, status, { id: message.id, index, destination: delivery.destination })
       return { message, index, state: initialState(delivery, status) }
@@ -336,7 +352,9 @@ export class LmdbStore implements QueueStore {
       } catch (error) {
         await this.#setAside(each, owner, error).catch((cause: unknown) => {
           this.#holder.stray(owner, each)
-          this.#onProblem(new QueueError('ERR_QUEUE_IO', `Queue entry ${each.id} was claimed and could not be read`, { cause }))
+          this.#onProblem(
+            new QueueError('ERR_QUEUE_IO', `Queue entry ${each.id} was claimed and could not be read`, { cause }),
+          )
         })
       }
     }
@@ -358,23 +376,6 @@ export class LmdbStore implements QueueStore {
     this.#onProblem(error)
   }
 
-  #apply({ lease, state, now }: LeaseEnd): RecordResult {
-    const { message, index } = lease
-    const stored = readState(this.#tables, message.id, index)
-    const next = asRecord(message, index, withPendingHold(state, stored?.pendingHold, now))
-    const owner = this.#ownerOf(lease)
-    const from: DeliveryStatus = { kind: 'claimed', owner }
-    if (next.status.kind === 'done' && isLast(this.#tables, message)) {
-      const known = message.deliveries.map((_, at) =>
-        at === index ? { ...next, status: from } : (readState(this.#tables, message.id, at) ?? bornState(message, at, owner)),
-      )
-      finish(this.#tables, message, { states: known, now, keep: this.#keep })
-      return 'finished'
-    }
-    move(this.#tables, entryOf(lease), { from, state: next })
-    return 'recorded'
-  }
-
   /** Leases stand under the name that this process had when it made them. */
   #ownerOf({ state: { status } }: Lease): string {
     return status.kind === 'claimed' ? status.owner : this.owner
@@ -382,7 +383,9 @@ export class LmdbStore implements QueueStore {
 
   #bornState(id: string, index: number): StateRecord | undefined {
     const record = this.#read(id)
-    return record && index < record.message.deliveries.length ? bornState(record.message, index, record.owner) : undefined
+    return record && index < record.message.deliveries.length
+      ? bornState(record.message, index, record.owner)
+      : undefined
   }
 
   #removeContent(id: string): void {

@@ -20,7 +20,11 @@ export function operate(
   const { message } = record
   const states = readStates(tables, record)
   if (order.operation.kind === 'delete') {
-    finish(tables, message, { states: states.map((state) => withdrawn(state, order.now)), now: order.now, keep: order.keep })
+    finish(tables, message, {
+      states: states.map((state) => withdrawn(state, order.now)),
+      now: order.now,
+      keep: order.keep,
+    })
     return states.length
   }
   let changed = 0

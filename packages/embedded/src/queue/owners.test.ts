@@ -25,7 +25,9 @@ test('of a process of another container nothing can be seen, even if it knows an
 test('what a process could not read about itself does not make it look gone', { skip }, () => {
   const me = thisOwner(0)
   assert.deepEqual(
-    [{ start: '' }, { boot: '' }, { space: '' }, { start: '', boot: '', space: '' }].map((lack) => sightOf({ ...me, ...lack })),
+    [{ start: '' }, { boot: '' }, { space: '' }, { start: '', boot: '', space: '' }].map((lack) =>
+      sightOf({ ...me, ...lack }),
+    ),
     ['unseen', 'there', 'unseen', 'unseen'],
   )
 })

@@ -39,7 +39,10 @@ test('a record of before the life of a message was the destination’s to say is
   old.writeUInt32BE(Buffer.byteLength(text), 8)
   old.writeUInt32BE(crc32(old.subarray(8)), 4)
   const { message: read, inline } = decodeMessage(message.id, old)
-  assert.deepEqual([read.queuedAt, Object.keys(read), inline?.toString()], [message.queuedAt, Object.keys(message), 'ab'])
+  assert.deepEqual(
+    [read.queuedAt, Object.keys(read), inline?.toString()],
+    [message.queuedAt, Object.keys(message), 'ab'],
+  )
 })
 
 test('a record that was changed anywhere, or cut, is refused, and never read', () => {

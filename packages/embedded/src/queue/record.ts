@@ -25,6 +25,12 @@ interface StoredMessage extends StoredEnvelope {
   readonly b?: number
 }
 
+/** A message's record, and the owner it names. */
+export interface Prepared {
+  readonly record: Buffer
+  readonly owner: string
+}
+
 /** A message as it is in the database. */
 export interface MessageRecord {
   readonly message: QueuedMessage
@@ -51,7 +57,11 @@ interface StoredState extends Omit<StateRecord, 'status' | 'pendingHold' | 'pend
 }
 
 /** Encodes a message; `content` is either its octets or the checksum of its file. */
-export function encodeMessage(message: QueuedMessage, owner: string, content: readonly Uint8Array[] | { readonly crc: number }): Buffer {
+export function encodeMessage(
+  message: QueuedMessage,
+  owner: string,
+  content: readonly Uint8Array[] | { readonly crc: number },
+): Buffer {
   const chunks = 'crc' in content ? undefined : content
   const envelope: StoredMessage = { ...storeEnvelope(message), o: owner, ...('crc' in content && { b: content.crc }) }
   const text = JSON.stringify(envelope)
@@ -110,7 +120,13 @@ export function decodeState(id: string, record: Buffer): StateRecord {
   const stored = decodeJson<StoredState | null>(id, record)
   if (stored === null) throw corrupt(id, 'state')
   const { place, wish, owed, lane, ...rest } = stored
-  return { ...rest, status: place, ...(wish && { pendingHold: true }), ...(owed && { pendingReport: owed }), destination: lane }
+  return {
+    ...rest,
+    status: place,
+    ...(wish && { pendingHold: true }),
+    ...(owed && { pendingReport: owed }),
+    destination: lane,
+  }
 }
 
 /** Encodes a finished message, or a row that is nobody else's to read. */

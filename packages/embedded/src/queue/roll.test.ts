@@ -7,8 +7,9 @@ import type { QueueError, QueueStore } from '@postroad/queue-engine'
 import { disown } from '../../../../test/contracts/queue/disown.ts'
 import { at, done, gateOpen, makeMessage, octetsOf, sourceOf } from '../../../../test/contracts/queue/messages.ts'
 import { QueueDatabase } from './database.ts'
-import { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts'
+import { openLmdbStore } from './lmdb-store.ts'
 import { OWNER_LIFE, thisOwner } from './owners.ts'
+import type { LmdbStoreOptions } from './store-options.ts'
 
 /** A folder, a way to open it, and hands to change it behind everybody's back. */
 async function makeQueue(t: TestContext) {
@@ -55,7 +56,8 @@ test('an operator moves what a process has claimed that is surely gone or that n
   const [first, second, third] = [await add(unknown), await add(dead), await add(alive)]
   await edit((tables) => void tables.owners.remove(unknown.owner))
   await disown(folder, dead)
-  for (const { message } of [first, second]) assert.equal(await operator.operate(message.id, { kind: 'retry' }, at(1)), 1)
+  for (const { message } of [first, second])
+    assert.equal(await operator.operate(message.id, { kind: 'retry' }, at(1)), 1)
   assert.equal(await operator.operate(third.message.id, { kind: 'retry' }, at(1)), 0)
   const { leases } = await operator.claimDue({ now: at(2), limit: 9, gate: gateOpen })
   assert.deepEqual(
@@ -144,7 +146,10 @@ test('an owner that cannot be seen is gone when its beat has not changed for a m
   const foreign = await open()
   await add(foreign)
   const beat = (turn: number) =>
-    edit((tables) => void tables.owners.put(foreign.owner, Buffer.from(JSON.stringify({ ...thisOwner(0, turn), space: 'pid:[1]' }))))
+    edit(
+      (tables) =>
+        void tables.owners.put(foreign.owner, Buffer.from(JSON.stringify({ ...thisOwner(0, turn), space: 'pid:[1]' }))),
+    )
   const look = async (ms: number): Promise<number> => {
     let taken = 0
     for (let left = ms; left > 0; left -= 5_000) {

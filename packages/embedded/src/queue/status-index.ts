@@ -1,5 +1,12 @@
 /** Keeps the index tables in step with a delivery's status: every delivery stands in exactly one of them. For use within a commit. */
-import { type DeliveryState, type DeliveryStatus, initialState, type Lease, type QueuedMessage, QueueError } from '@postroad/queue-engine'
+import {
+  type DeliveryState,
+  type DeliveryStatus,
+  initialState,
+  type Lease,
+  type QueuedMessage,
+  QueueError,
+} from '@postroad/queue-engine'
 import type { QueueTables } from './database.ts'
 import { decodeMessage, decodeState, encodeState, type MessageRecord, type StateRecord } from './record.ts'
 
@@ -29,7 +36,11 @@ export function leave(tables: QueueTables, status: DeliveryStatus, { id, index, 
 }
 
 /** Moves a delivery: index and state in one step. */
-export function move(tables: QueueTables, entry: StatusEntry, step: { readonly from: DeliveryStatus; readonly state: StateRecord }): void {
+export function move(
+  tables: QueueTables,
+  entry: StatusEntry,
+  step: { readonly from: DeliveryStatus; readonly state: StateRecord },
+): void {
   leave(tables, step.from, entry)
   enter(tables, step.state.status, entry)
   tables.states.put([entry.id, entry.index], encodeState(step.state))
@@ -66,7 +77,8 @@ export function setAside(tables: QueueTables, id: string): void {
   if (!record) return
   tables.corrupt.put(id, record)
   tables.messages.remove(id)
-  for (const key of [...tables.states.getKeys({ start: [id, -1], end: [id, Number.MAX_VALUE] })]) tables.states.remove(key)
+  for (const key of [...tables.states.getKeys({ start: [id, -1], end: [id, Number.MAX_VALUE] })])
+    tables.states.remove(key)
 }
 
 /** The state of every delivery of a message. */

@@ -31,7 +31,8 @@ export async function* list(
 
 /** Finished messages in order of their ids. */
 export async function* finished(tables: QueueTables, options: PageOptions): AsyncGenerator<FinishedMessage> {
-  for await (const { key, value } of pages(tables, { ...options, table: 'finished' })) yield decodeJson<FinishedMessage>(key, value)
+  for await (const { key, value } of pages(tables, { ...options, table: 'finished' }))
+    yield decodeJson<FinishedMessage>(key, value)
 }
 
 /** What could not be read, in order of ids. */

@@ -12,7 +12,11 @@ class Machine {
   boot = 'first'
 
   time(anchor?: Anchor): FolderTime {
-    return new FolderTime({ now: () => this.wall, monotonic: () => this.elapsed, sleep: async () => undefined }, anchor, this.boot)
+    return new FolderTime(
+      { now: () => this.wall, monotonic: () => this.elapsed, sleep: async () => undefined },
+      anchor,
+      this.boot,
+    )
   }
 
   pass(ms: number): void {

@@ -42,7 +42,10 @@ export interface EmbeddedLimiter extends Limiter, Closable {
  */
 export function embeddedLimiter(folder: string, clock: Clock = systemClock()): EmbeddedLimiter {
   const buckets = new Buckets(new ServiceTable({ folder, name: 'bucket', clock }))
-  const slots = new Slots(new ServiceTable({ folder, name: 'place', clock }), new ServiceTable({ folder, name: 'owner', clock }))
+  const slots = new Slots(
+    new ServiceTable({ folder, name: 'place', clock }),
+    new ServiceTable({ folder, name: 'owner', clock }),
+  )
   return {
     async take(key, rate, cost = 1, signal) {
       signal?.throwIfAborted()
@@ -178,7 +181,8 @@ function allowance(fullAt: number, rate: Rate, now: number, cost: number): Allow
   // A hair of tolerance: times are fractions of milliseconds in floating point.
   const left = burst - Math.max(0, fullAt - now) / perUnit + 1e-6
   const needed = Math.max(cost, 1)
-  if (left >= (cost === 0 ? 1 : cost)) return { ok: true, remaining: Math.max(0, Math.floor(left - cost)), retryAfterMs: 0 }
+  if (left >= (cost === 0 ? 1 : cost))
+    return { ok: true, remaining: Math.max(0, Math.floor(left - cost)), retryAfterMs: 0 }
   const retryAfterMs = needed > burst ? Number.POSITIVE_INFINITY : Math.ceil((needed - left) * perUnit)
   return { ok: false, remaining: Math.max(0, Math.floor(left)), retryAfterMs }
 }

@@ -24,7 +24,9 @@ export function embeddedLock(folder: string, clock: Clock = systemClock()): Lock
       if (!taken) return undefined
       const done = new AbortController()
       const lost = new AbortController()
-      const prolonging = prolong({ table, clock, key, owner, ttlMs, done: done.signal }).catch((error) => lost.abort(error))
+      const prolonging = prolong({ table, clock, key, owner, ttlMs, done: done.signal }).catch((error) =>
+        lost.abort(error),
+      )
       try {
         return await work(lost.signal)
       } finally {

@@ -6,7 +6,9 @@ import { test } from 'node:test'
 import { messageFromBytes } from '@postroad/message'
 import { embeddedSpool } from './spool.ts'
 
-async function onSpool(body: (spool: ReturnType<typeof embeddedSpool>, folder: string) => Promise<void>): Promise<void> {
+async function onSpool(
+  body: (spool: ReturnType<typeof embeddedSpool>, folder: string) => Promise<void>,
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
   try {
     await body(embeddedSpool(folder), folder)

@@ -62,7 +62,8 @@ export function embeddedSpool(folder: string): Spool & Closable {
 }
 
 function checked(id: string): string {
-  if (!ID.test(id)) throw new TypeError('An id of the spool has 1 to 128 letters, digits, ".", "_" or "-", and no dot in front')
+  if (!ID.test(id))
+    throw new TypeError('An id of the spool has 1 to 128 letters, digits, ".", "_" or "-", and no dot in front')
   return id
 }
 
@@ -85,7 +86,8 @@ async function write(file: string, chunks: AsyncIterable<Uint8Array> | Iterable<
 async function prepare(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true, mode: 0o750 })
   // A new folder is as durable as its own entry.
-  if (first !== undefined) for (let at = folder; at.length >= first.length; at = path.dirname(at)) await sync(path.dirname(at))
+  if (first !== undefined)
+    for (let at = folder; at.length >= first.length; at = path.dirname(at)) await sync(path.dirname(at))
   await sweep(folder)
 }
 
@@ -94,7 +96,9 @@ async function sweep(folder: string): Promise<void> {
   const names = await readdir(folder)
   const known = new Set(names)
   for (const name of names) {
-    const isLeft = (name.startsWith('.') && name.endsWith('.tmp')) || (name.endsWith('.eml') && !known.has(`${name.slice(0, -4)}.json`))
+    const isLeft =
+      (name.startsWith('.') && name.endsWith('.tmp')) ||
+      (name.endsWith('.eml') && !known.has(`${name.slice(0, -4)}.json`))
     const file = path.join(folder, name)
     // Another process may be writing it now.
     const age = isLeft ? Date.now() - ((await unlessAbsent(stat(file)))?.mtimeMs ?? Date.now()) : 0

@@ -8,7 +8,11 @@ import { MAX_KEY, ServiceTable } from './table.ts'
 async function onTable(body: (table: ServiceTable<string>, clock: { time: number }) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-'))
   const clock = { time: 1_000 }
-  const table = new ServiceTable<string>({ folder, name: 'test', clock: { now: () => clock.time, sleep: async () => undefined } })
+  const table = new ServiceTable<string>({
+    folder,
+    name: 'test',
+    clock: { now: () => clock.time, sleep: async () => undefined },
+  })
   await table.open()
   await body(table, clock)
   await table.close()
@@ -68,7 +72,11 @@ test('a file that lost its end is an error with its path, or opens; it does not 
     await table.close()
     const path = join(folder, 'data.mdb')
     await truncate(path, 3 * 4_096)
-    const again = new ServiceTable<string>({ folder, name: 'test', clock: { now: () => 1_000, sleep: async () => undefined } })
+    const again = new ServiceTable<string>({
+      folder,
+      name: 'test',
+      clock: { now: () => 1_000, sleep: async () => undefined },
+    })
     await assert.rejects(
       again.open(),
       (error: Error & { code?: string }) => error.code === 'ERR_EMBEDDED_DAMAGED' && error.message.includes(path),

@@ -198,6 +198,7 @@ function indexKey(expiresAt: number, key: string): string {
 
 function checked(key: string): string {
   // Three octets of UTF-8 for each UTF-16 unit at most: the short keys, nearly all, need no counting.
-  if (key.length * 3 > MAX_KEY && Buffer.byteLength(key) > MAX_KEY) throw new RangeError(`A key has more than ${MAX_KEY} octets`)
+  if (key.length * 3 > MAX_KEY && Buffer.byteLength(key) > MAX_KEY)
+    throw new RangeError(`A key has more than ${MAX_KEY} octets`)
   return key
 }

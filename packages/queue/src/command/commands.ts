@@ -72,8 +72,10 @@ export function queueCommands(queue: CommandedQueue): Readonly<Record<string, Pl
     bounce: command('give up and tell the sender', `${some} [--text WHY]`, (store, args, io) =>
       bounce(queue.reporter, store, { args, io }),
     ),
-    reroute: command('send another way, to a next hop or as routing says today', `${some} ${REROUTE_USAGE}`, (store, args, io) =>
-      rerouteCommand(queue, store, { args, io }),
+    reroute: command(
+      'send another way, to a next hop or as routing says today',
+      `${some} ${REROUTE_USAGE}`,
+      (store, args, io) => rerouteCommand(queue, store, { args, io }),
     ),
     suspend: command(
       'stop deliveries to a domain or destination; without an argument: what is stopped',
@@ -197,7 +199,11 @@ const corrupt: Run = async (store, args, io) => {
 
 async function change(
   store: QueueStore,
-  asked: { readonly args: readonly string[]; readonly io: TimedIo; operation(args: { text: string | undefined }): Operation },
+  asked: {
+    readonly args: readonly string[]
+    readonly io: TimedIo
+    operation(args: { text: string | undefined }): Operation
+  },
 ): Promise<number> {
   const selection = named(asked.args)
   const operation = asked.operation({ text: selection.text })
@@ -206,7 +212,8 @@ async function change(
   let page: string[] = []
   const flush = async (): Promise<void> => {
     const counts = await Promise.all(page.map((id) => store.operate(id, operation, asked.io.now())))
-    for (const [at, id] of page.entries()) if ((counts[at] ?? 0) > 0) asked.io.row({ id, done: operation.kind, deliveries: counts[at] })
+    for (const [at, id] of page.entries())
+      if ((counts[at] ?? 0) > 0) asked.io.row({ id, done: operation.kind, deliveries: counts[at] })
     changed += counts.reduce((sum, count) => sum + count, 0)
     page = []
   }
@@ -218,7 +225,9 @@ async function change(
   await flush()
   // Some may be those of a process that is gone, which were changed.
   if (claimed > changed)
-    asked.io.print(`${claimed - changed} deliveries are in the hands of a running process, which tries them or puts them back`)
+    asked.io.print(
+      `${claimed - changed} deliveries are in the hands of a running process, which tries them or puts them back`,
+    )
   else if (changed === 0) return nothing(asked.io)
   return changed > 0 ? 0 : 1
 }
@@ -246,7 +255,8 @@ async function bounce(
 /** A change must say to what: no arguments are a mistake, not "everything". */
 function named(args: readonly string[]) {
   const selection = parseSelection(args)
-  if (selection.ids.length === 0 && !selection.matches) throw new TypeError('Which messages? Give queue ids, a filter, or --all')
+  if (selection.ids.length === 0 && !selection.matches)
+    throw new TypeError('Which messages? Give queue ids, a filter, or --all')
   return selection
 }
 

@@ -29,7 +29,17 @@ export function parseSelection(args: readonly string[]): Selection {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { from: text, to: text, domain: text, state: text, older: text, reason: text, limit: text, text, all: { type: 'boolean' } },
+    options: {
+      from: text,
+      to: text,
+      domain: text,
+      state: text,
+      older: text,
+      reason: text,
+      limit: text,
+      text,
+      all: { type: 'boolean' },
+    },
   })
   for (const id of positionals) if (!isQueueId(id)) throw new TypeError(`"${id}" is not a queue id`)
   const { from, to, state, older, reason, all } = values
@@ -37,12 +47,15 @@ export function parseSelection(args: readonly string[]): Selection {
   const limit = values.limit === undefined ? Number.POSITIVE_INFINITY : Number(values.limit)
   if (!(limit >= 1)) throw new TypeError(`--limit takes a number from 1 on, not "${values.limit}"`)
   const age = older === undefined ? undefined : parseDuration(older)
-  if (older !== undefined && age === undefined) throw new TypeError(`--older takes a time such as 90s, 15m, 4h or 5d, not "${older}"`)
-  if (state !== undefined && !STATES.includes(state)) throw new TypeError(`--state takes one of ${STATES.join(', ')}, not "${state}"`)
+  if (older !== undefined && age === undefined)
+    throw new TypeError(`--older takes a time such as 90s, 15m, 4h or 5d, not "${older}"`)
+  if (state !== undefined && !STATES.includes(state))
+    throw new TypeError(`--state takes one of ${STATES.join(', ')}, not "${state}"`)
   const filters: ((entry: QueueEntry, now: number) => boolean)[] = []
   if (from !== undefined) filters.push(({ message }) => has(message.from?.toString() ?? '<>', from))
   if (to !== undefined) filters.push((entry) => recipientsOf(entry).some(({ address }) => has(address.toString(), to)))
-  if (domain !== undefined) filters.push((entry) => recipientsOf(entry).some(({ address }) => address.domain === domain))
+  if (domain !== undefined)
+    filters.push((entry) => recipientsOf(entry).some(({ address }) => address.domain === domain))
   if (state !== undefined) filters.push((entry) => entry.states.some(({ status }) => status.kind === state))
   if (age !== undefined) filters.push(({ message }, now) => now - message.queuedAt >= age)
   if (reason !== undefined)
@@ -51,7 +64,10 @@ export function parseSelection(args: readonly string[]): Selection {
         has(reply ? `${reply.code} ${reply.status ?? ''} ${reply.text} ${kind}` : '', reason),
       ),
     )
-  const matches = filters.length > 0 || all ? (entry: QueueEntry, now: number) => filters.every((filter) => filter(entry, now)) : undefined
+  const matches =
+    filters.length > 0 || all
+      ? (entry: QueueEntry, now: number) => filters.every((filter) => filter(entry, now))
+      : undefined
   // "These, and all that match" is not what one expects of `delete`, and neither is "these, if they match".
   if (matches && positionals.length > 0) throw new TypeError('Give queue ids or filters, not both')
   return { ids: positionals, matches, limit, text: values.text }
@@ -78,9 +94,11 @@ export function parseReroute(args: readonly string[]): {
     else if (arg === '--dry-run') dryRun = true
     else own.push(arg)
   }
-  if (again === (via !== undefined)) throw new TypeError('Where to? Give --via transport[:host[:port]], or --again to ask the routes')
+  if (again === (via !== undefined))
+    throw new TypeError('Where to? Give --via transport[:host[:port]], or --again to ask the routes')
   const selection = parseSelection(own)
-  if (selection.ids.length === 0 && !selection.matches) throw new TypeError('Which messages? Give queue ids, a filter, or --all')
+  if (selection.ids.length === 0 && !selection.matches)
+    throw new TypeError('Which messages? Give queue ids, a filter, or --all')
   return { selection, via, dryRun }
 }
 
@@ -92,7 +110,9 @@ export function parseReroute(args: readonly string[]): {
 export function parsePlain(args: readonly string[], least: number, most: number): string[] {
   const { positionals } = parseArgs({ args: [...args], allowPositionals: true })
   if (positionals.length < least || positionals.length > most)
-    throw new TypeError(`${positionals.length < least ? 'An argument is missing' : 'There is an argument too many'}; see --help`)
+    throw new TypeError(
+      `${positionals.length < least ? 'An argument is missing' : 'There is an argument too many'}; see --help`,
+    )
   return positionals
 }
 

@@ -27,18 +27,29 @@ async function makeQueue(ask: (domain: string) => Route | ReturnType<typeof reje
   const run = async (...args: readonly string[]) => {
     const printed: string[] = []
     const print = (line: string) => void printed.push(line)
-    const io = { json: false, signal: new AbortController().signal, row: (fields: object) => print(JSON.stringify(fields)), print }
+    const io = {
+      json: false,
+      signal: new AbortController().signal,
+      row: (fields: object) => print(JSON.stringify(fields)),
+      print,
+    }
     const rules = new DestinationRules({ lanes: [], life: 1, warnAfter: 0, retryByClass: {} })
-    const code = await queueCommands({ rules, reporter, plan: { maxRecipients: 2 }, now: () => at(7), store: async () => store })[
-      'reroute'
-    ]?.run(args, io)
+    const code = await queueCommands({
+      rules,
+      reporter,
+      plan: { maxRecipients: 2 },
+      now: () => at(7),
+      store: async () => store,
+    })['reroute']?.run(args, io)
     return { code, printed }
   }
   const queued = async () => {
     const entries: QueueEntry[] = []
     for await (const entry of store.list()) entries.push(entry)
     return entries
-      .flatMap(({ message: { deliveries } }) => deliveries.map(({ destination, recipients }) => `${destination} ${recipients[0]?.address}`))
+      .flatMap(({ message: { deliveries } }) =>
+        deliveries.map(({ destination, recipients }) => `${destination} ${recipients[0]?.address}`),
+      )
       .sort()
   }
   return { store, ids, run, queued }
@@ -50,7 +61,10 @@ test('another next hop: the preview changes nothing, the command only what is me
   assert.ok(before)
   const way = ['--domain', 'a.test', '--via', 'lmtp:new.test:24']
   const shown = await run(...way, '--dry-run')
-  assert.match(shown.printed.join('\n'), /"to":"lmtp:new\.test:24".*\n1 deliveries would go another way; nothing was changed$/)
+  assert.match(
+    shown.printed.join('\n'),
+    /"to":"lmtp:new\.test:24".*\n1 deliveries would go another way; nothing was changed$/,
+  )
   assert.deepEqual([shown.code, await store.get(id)], [0, before])
   const { code, printed } = await run(...way)
   const next = JSON.parse(printed[0] ?? '').as
@@ -74,8 +88,14 @@ test('what is being tried now is left alone', async () => {
 })
 
 test('the routes are asked again: with aliases, several ways, and those that refuse', async () => {
-  const route: Route = { via: 'lmtp', to: [makeAddress('y', 'c.test')], also: [{ via: 'smtp', to: [makeAddress('z', 'd.test')] }] }
-  const { run, queued } = await makeQueue((domain) => (domain === 'a.test' ? route : reject('No such user here', { status: '5.1.1' })))
+  const route: Route = {
+    via: 'lmtp',
+    to: [makeAddress('y', 'c.test')],
+    also: [{ via: 'smtp', to: [makeAddress('z', 'd.test')] }],
+  }
+  const { run, queued } = await makeQueue((domain) =>
+    domain === 'a.test' ? route : reject('No such user here', { status: '5.1.1' }),
+  )
   const { printed } = await run('--all', '--again')
   assert.equal(printed.at(-1), 'x@b.test stays: 550 5.1.1 No such user here')
   assert.deepEqual(await queued(), ['lmtp y@c.test', 'smtp:b.test x@b.test', 'smtp:d.test z@d.test'])
@@ -99,7 +119,10 @@ test('who got the message while the ways were asked for does not get it again', 
     } else if (lease) await store.release([lease], { kind: 'scheduled', at: at(9) })
     return [{ via: 'lmtp', host: 'h' }]
   }
-  assert.deepEqual(await reroute(store, { id: message.id, now: at(7), maxRecipients: 100, wayOf }), { deliveries: [], id: undefined })
+  assert.deepEqual(await reroute(store, { id: message.id, now: at(7), maxRecipients: 100, wayOf }), {
+    deliveries: [],
+    id: undefined,
+  })
   const { deliveries } = await reroute(store, { id: message.id, now: at(7), maxRecipients: 100, wayOf })
   assert.deepEqual(deliveries, [0])
   const left: string[] = []
@@ -126,7 +149,12 @@ test('transactions are as large as the queue may make them, and one mailbox is i
   )
 })
 
-for (const kept of [{ warned: true }, { warned: true, countedFrom: at(-60) }, { warned: false, countedFrom: at(-60) }, { warned: false }])
+for (const kept of [
+  { warned: true },
+  { warned: true, countedFrom: at(-60) },
+  { warned: false, countedFrom: at(-60) },
+  { warned: false },
+])
   test(`who was warned is not warned again, and a life goes on: ${JSON.stringify(kept)}`, async () => {
     const { store, run } = await makeQueue()
     const message = makeMessage({ deliveries: 2 })

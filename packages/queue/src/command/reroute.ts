@@ -32,7 +32,12 @@ export async function rerouteCommand(
     else {
       const { deliveries, id } = await reroute(store, input)
       for (const index of deliveries)
-        io.row({ id: entry.message.id, delivery: entry.message.deliveries[index]?.destination, done: 'rerouted', as: id })
+        io.row({
+          id: entry.message.id,
+          delivery: entry.message.deliveries[index]?.destination,
+          done: 'rerouted',
+          as: id,
+        })
       changed += deliveries.length
     }
   }
@@ -49,7 +54,11 @@ async function preview({ message, states }: QueueEntry, input: RerouteInput, io:
     const ways = await waysOfDelivery(delivery, state, input)
     if (!ways) continue
     count++
-    io.row({ id: message.id, delivery: delivery.destination, to: ways.map(({ destination }) => destination).join(', ') })
+    io.row({
+      id: message.id,
+      delivery: delivery.destination,
+      to: ways.map(({ destination }) => destination).join(', '),
+    })
   }
   return count
 }
@@ -75,7 +84,9 @@ function askedOf({ ask, route }: ReporterOptions, io: Io): RerouteInput['wayOf']
 /** What SRS wrote when the message came goes with it, wherever it goes. */
 function withReversePath(way: Route, queued: Omit<Route, 'to'>): Route {
   const known = said(queued)
-  return known === undefined || said(way) !== undefined ? way : { ...way, settings: { ...way.settings, reversePath: known } }
+  return known === undefined || said(way) !== undefined
+    ? way
+    : { ...way, settings: { ...way.settings, reversePath: known } }
 }
 
 /** As it was written, perhaps by an older version. */

@@ -13,7 +13,9 @@ export function summary({ message, states }: QueueEntry, now: number): Record<st
   const next = states
     .map(({ status }) => ('at' in status ? status.at : Number.POSITIVE_INFINITY))
     .reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
-  const first = message.deliveries.find((_, at) => states[at]?.status.kind !== 'done')?.recipients[0]?.address.toString()
+  const first = message.deliveries
+    .find((_, at) => states[at]?.status.kind !== 'done')
+    ?.recipients[0]?.address.toString()
   const reply = pending.find((each) => each.reply)?.reply
   return {
     id: message.id,
@@ -29,7 +31,11 @@ export function summary({ message, states }: QueueEntry, now: number): Record<st
 }
 
 /** All there is to know of a queued message. */
-export function showQueued({ message, states }: QueueEntry, rules: DestinationRules, io: CommandIo & { now(): number }): void {
+export function showQueued(
+  { message, states }: QueueEntry,
+  rules: DestinationRules,
+  io: CommandIo & { now(): number },
+): void {
   if (io.json) {
     const deliveries = message.deliveries.map((delivery, at) => ({ ...plain(delivery), ...known(states[at]) }))
     io.print(JSON.stringify({ ...message, from: message.from?.toString() ?? '', deliveries }))
@@ -47,7 +53,8 @@ export function showQueued({ message, states }: QueueEntry, rules: DestinationRu
     io.print(
       `  ${delivery.destination}: ${state.pendingReport ? 'the sender is told soon' : whereabouts(state.status)}, ${state.attempts} attempts, until ${time(lifeBegan(message, state, { now: io.now() }) + rules.scheduleOf(delivery.destination).lifeMs)}`,
     )
-    for (const [which, { address }] of delivery.recipients.entries()) io.print(`    ${address}: ${fate(state.recipients[which])}`)
+    for (const [which, { address }] of delivery.recipients.entries())
+      io.print(`    ${address}: ${fate(state.recipients[which])}`)
     for (const attempt of state.history) showAttempt(attempt, io)
   }
 }
@@ -61,7 +68,8 @@ export function showFinished(message: FinishedMessage, io: CommandIo): void {
   io.print(`${message.id}  from <${message.from}>  ${message.size} octets`)
   io.print(`  queued ${time(message.queuedAt)}, finished ${time(message.finishedAt)}`)
   for (const { address, state } of message.recipients) io.print(`    ${address}: ${fate(state)}`)
-  if (message.recipientCount > message.recipients.length) io.print(`    and ${message.recipientCount - message.recipients.length} more`)
+  if (message.recipientCount > message.recipients.length)
+    io.print(`    and ${message.recipientCount - message.recipients.length} more`)
 }
 
 function showAttempt({ at, tookMs, outcomes }: AttemptRecord, io: CommandIo): void {

@@ -17,10 +17,19 @@ async function suspend(...args: readonly string[]) {
   const reporter = { hostname: 'mx.test', returnLimit: 0, route: async () => ({ via: 'smtp' }) }
   const rules = new DestinationRules({ lanes: [], life: 1, warnAfter: 0, retryByClass: {} })
   const printed: string[] = []
-  const io = { json: false, signal: new AbortController().signal, row() {}, print: (line: string) => void printed.push(line) }
-  const code = await queueCommands({ rules, reporter, plan: { maxRecipients: 100 }, now: () => at(0), store: async () => store })[
-    'suspend'
-  ]?.run(args, io)
+  const io = {
+    json: false,
+    signal: new AbortController().signal,
+    row() {},
+    print: (line: string) => void printed.push(line),
+  }
+  const code = await queueCommands({
+    rules,
+    reporter,
+    plan: { maxRecipients: 100 },
+    now: () => at(0),
+    store: async () => store,
+  })['suspend']?.run(args, io)
   assert.deepEqual([code ?? 0, (await store.suspensions()).map(({ target }) => target)], [0, [args[0]]])
   return printed.join('\n')
 }

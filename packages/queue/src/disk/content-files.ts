@@ -40,7 +40,10 @@ export class ContentFiles {
   readonly #running = new Map<string, Promise<void>>()
   readonly #queued = new Map<string, Promise<void>>()
 
-  constructor(folder: string, { onStep = () => {}, now = Date.now, elapsed = () => performance.now() }: ContentFilesOptions = {}) {
+  constructor(
+    folder: string,
+    { onStep = () => {}, now = Date.now, elapsed = () => performance.now() }: ContentFilesOptions = {},
+  ) {
     this.#folder = folder
     this.#onStep = onStep
     this.#now = now
@@ -121,7 +124,8 @@ export class ContentFiles {
     try {
       return await open(join(this.#folder, id.slice(-2), id), 'r')
     } catch (cause) {
-      if (isCode(cause, 'ENOENT')) throw new QueueError('ERR_QUEUE_CORRUPT', `The content of ${id} is missing`, { cause })
+      if (isCode(cause, 'ENOENT'))
+        throw new QueueError('ERR_QUEUE_CORRUPT', `The content of ${id} is missing`, { cause })
       throw cause
     }
   }

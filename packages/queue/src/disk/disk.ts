@@ -16,7 +16,11 @@ export interface DiskOptions {
 const FULL: Reply = Object.freeze({ code: 452, status: '4.3.1', text: 'Insufficient system storage, try again later' })
 
 /** RFC 3463 §3.4: 4.3.0, the mail system itself; said at MAIL, so that nobody sends octets that cannot be stored. */
-export const UNWRITABLE: Reply = Object.freeze({ code: 451, status: '4.3.0', text: 'Mail cannot be stored at present, try again later' })
+export const UNWRITABLE: Reply = Object.freeze({
+  code: 451,
+  status: '4.3.0',
+  text: 'Mail cannot be stored at present, try again later',
+})
 
 /** Free octets of a file system, looked at now and then. */
 export class Disk {

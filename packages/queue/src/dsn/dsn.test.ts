@@ -83,7 +83,9 @@ test('RFC 3464 §2.2, §2.3: the fields, of the message and of each recipient', 
 })
 
 test('RFC 3464 §2.3.6: a reason of our own is not said to be the reply of another server', () => {
-  const text = write({ state: { fate: 'failed', reply: { code: 550, status: '5.4.4', text: 'No host' }, at: at(1) } }).octets.toString()
+  const text = write({
+    state: { fate: 'failed', reply: { code: 550, status: '5.4.4', text: 'No host' }, at: at(1) },
+  }).octets.toString()
   assert.match(text, /^Diagnostic-Code: x-postroad; 550 5\.4\.4 No host\r$/m)
   assert.doesNotMatch(text, /^Remote-MTA/m)
 })
@@ -107,13 +109,17 @@ test('RFC 3461 §6.1: nothing is ever reported about the null reverse-path', () 
 })
 
 test('RFC 3464 §2.3.4: the status fits the action even when the next hop said none, or another class', () => {
-  const status = (action: ReportAction, state: RecipientState) => /^Status: (.*)\r$/m.exec(write({ action, state }).octets.toString())?.[1]
+  const status = (action: ReportAction, state: RecipientState) =>
+    /^Status: (.*)\r$/m.exec(write({ action, state }).octets.toString())?.[1]
   assert.equal(status('failed', { fate: 'failed', reply: { code: 550, text: '' } }), '5.0.0')
   assert.equal(status('failed', { fate: 'expired', reply: { code: 450, status: '4.2.0', text: '' } }), '4.4.7')
   assert.equal(status('failed', { fate: 'failed', reply: { code: 550, status: '4.2.0', text: '' } }), '5.0.0')
   assert.equal(status('delayed', { fate: 'pending', reply: { code: 450, status: '4.7.1', text: '' } }), '4.7.1')
   assert.equal(status('relayed', { fate: 'relayed', reply: { code: 250, text: 'OK' } }), '2.0.0')
-  assert.equal(status('failed', { fate: 'failed', reply: { code: 550, status: '5.1.1\r\nAction: delivered', text: '' } }), '5.0.0')
+  assert.equal(
+    status('failed', { fate: 'failed', reply: { code: 550, status: '5.1.1\r\nAction: delivered', text: '' } }),
+    '5.0.0',
+  )
 })
 
 test('RFC 3461 §4.3: the whole original only when it was asked for and is small; else its header section', async () => {
@@ -140,7 +146,10 @@ test('a damaged original is not returned, and does not keep its sender from hear
     },
   })
   const damaged = broken(new QueueError('ERR_QUEUE_CORRUPT', 'not what was written'))
-  assert.deepEqual(await readReturned(damaged, { whole: true, wholeLimit: 1e6 }), { octets: Buffer.alloc(0), isWhole: false })
+  assert.deepEqual(await readReturned(damaged, { whole: true, wholeLimit: 1e6 }), {
+    octets: Buffer.alloc(0),
+    isWhole: false,
+  })
   assert.match(write({ octets: Buffer.alloc(0), isWhole: false }).octets.toString(), /^Action: failed\r$/m)
   await assert.rejects(readReturned(broken(new Error('disk')), { whole: true, wholeLimit: 1e6 }), /disk/)
 })
@@ -162,8 +171,11 @@ test('RFC 6533: the international form when an address or a header needs it, and
 })
 
 test('what the next hop says cannot become a field, a part or a line of its own', () => {
-  const evil = '\r\n\r\nAction: delivered\r\n--=_01m80kw13pa8e0ehpzy5/mx.example.net\r\nContent-Type: text/html\r\n\r\n<b>'
-  const dsn = write({ state: { fate: 'failed', reply: { code: 550, status: '5.0.0', text: evil }, remote: `mx\r\nX-Evil: 1` } })
+  const evil =
+    '\r\n\r\nAction: delivered\r\n--=_01m80kw13pa8e0ehpzy5/mx.example.net\r\nContent-Type: text/html\r\n\r\n<b>'
+  const dsn = write({
+    state: { fate: 'failed', reply: { code: 550, status: '5.0.0', text: evil }, remote: `mx\r\nX-Evil: 1` },
+  })
   const { parts } = parse(dsn)
   assert.equal(parts.length, 3)
   assert.equal(parts[1]?.body.match(/^Action:/gm)?.length, 1)
@@ -182,12 +194,18 @@ test('whatever is quoted: ASCII unless international, lines within limits, every
       const message = makeMessage()
       const deliveries = message.deliveries.map((delivery) => ({
         ...delivery,
-        recipients: [{ address: address('x', 'example.com'), parameters: { orcpt: { type: 'rfc822', address: orcpt } } }],
+        recipients: [
+          { address: address('x', 'example.com'), parameters: { orcpt: { type: 'rfc822', address: orcpt } } },
+        ],
       }))
-      const dsn = write({ message: { deliveries, parameters: { envid } }, state: { fate: 'failed', reply: { code: 550, text }, remote } })
+      const dsn = write({
+        message: { deliveries, parameters: { envid } },
+        state: { fate: 'failed', reply: { code: 550, text }, remote },
+      })
       const lines = dsn.octets.toString('latin1').split('\r\n')
       assert.equal(parse(dsn).parts.length, 3)
-      for (const line of lines) assert.ok(line.length <= 998 && !/[\r\n]|[^\x20-\x7e\t]/.test(line), JSON.stringify(line))
+      for (const line of lines)
+        assert.ok(line.length <= 998 && !/[\r\n]|[^\x20-\x7e\t]/.test(line), JSON.stringify(line))
     }),
     { numRuns: 30 },
   )

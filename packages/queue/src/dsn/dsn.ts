@@ -81,10 +81,17 @@ export function writeDsn(input: DsnInput): Dsn {
   const type = returnedType(returned, needsUtf8)
   const open = `\r\n--${boundary}\r\n`
   const before = `${head}This is a multipart/report message, RFC 6522.\r\n${open}${text}${open}${status}${open}Content-Type: ${type}\r\nContent-Transfer-Encoding: ${cte}\r\n\r\n`
-  return { octets: Buffer.concat([Buffer.from(before), returned.octets, Buffer.from(`\r\n--${boundary}--\r\n`)]), needs8bit, needsUtf8 }
+  return {
+    octets: Buffer.concat([Buffer.from(before), returned.octets, Buffer.from(`\r\n--${boundary}--\r\n`)]),
+    needs8bit,
+    needsUtf8,
+  }
 }
 
-function headerOf({ message, id, hostname, now, to }: DsnInput, options: { kind: DsnKind; boundary: string; cte: string }): string {
+function headerOf(
+  { message, id, hostname, now, to }: DsnInput,
+  options: { kind: DsnKind; boundary: string; cte: string },
+): string {
   return [
     `Date: ${dateOf(now)}`,
     `From: Mail Delivery System <MAILER-DAEMON@${hostname}>`,
@@ -107,7 +114,10 @@ function textOf(input: DsnInput, kind: DsnKind, utf8: boolean): string {
     text += `\r\n${paragraph(`<${oneLine(addressOf(input, recipient), utf8)}>: ${oneLine(WORDS[recipient.action])}`, '')}`
     // RFC 3464 §2: the words of the next hop are quoted, not made ours.
     if (reply)
-      text += paragraph(`${remote === undefined ? 'Reason' : `${oneLine(remote)} said`}: ${diagnostic(recipient.state, utf8)}`, '    ')
+      text += paragraph(
+        `${remote === undefined ? 'Reason' : `${oneLine(remote)} said`}: ${diagnostic(recipient.state, utf8)}`,
+        '    ',
+      )
     if (recipient.until !== undefined) text += `    It will be tried until ${dateOf(recipient.until)}.\r\n`
   }
   return text
@@ -141,7 +151,10 @@ function recipientFields(input: DsnInput, recipient: DsnRecipient, utf8: boolean
   return [
     orcpt === undefined
       ? ''
-      : field('Original-Recipient', `${oneLine(orcpt.type).replace(/[^a-z0-9-]/gi, '')}; ${oneLine(orcpt.address, utf8)}`),
+      : field(
+          'Original-Recipient',
+          `${oneLine(orcpt.type).replace(/[^a-z0-9-]/gi, '')}; ${oneLine(orcpt.address, utf8)}`,
+        ),
     field('Final-Recipient', `${address.isInternational ? 'utf-8' : 'rfc822'}; ${oneLine(address.toString(), utf8)}`),
     field('Action', action),
     field('Status', statusCode(recipient)),
@@ -181,7 +194,10 @@ function addressOf(input: DsnInput, recipient: DsnRecipient): string {
 /** RFC 6533 §3: the international form only when something in it needs it; most readers know the old one. */
 function isInternational(input: DsnInput): boolean {
   if ((input.to ?? input.message.from)?.isInternational) return true
-  return input.recipients.some((recipient) => queuedRecipient(input, recipient).address.isInternational) || !isAsciiHeader(input)
+  return (
+    input.recipients.some((recipient) => queuedRecipient(input, recipient).address.isInternational) ||
+    !isAsciiHeader(input)
+  )
 }
 
 /** Raw UTF-8 in the header section is allowed in SMTPUTF8 mail only, RFC 6532. */

@@ -47,7 +47,10 @@ function safe(character: string, utf8: boolean): string {
   if (code < 0x20 || code === 0x7f) return ' '
   // C1 controls, line and paragraph separators, direction overrides, and halves of surrogate pairs say nothing and can mislead.
   const misleads =
-    code < 0xa0 || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || (code >= 0xd800 && code <= 0xdfff)
+    code < 0xa0 ||
+    (code >= 0x2028 && code <= 0x202e) ||
+    (code >= 0x2066 && code <= 0x2069) ||
+    (code >= 0xd800 && code <= 0xdfff)
   return utf8 && !misleads ? character : '?'
 }
 

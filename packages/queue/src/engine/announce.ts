@@ -17,7 +17,10 @@ export interface Announcement {
 }
 
 /** Tells the hooks and the log of one transition. */
-export function announce({ hooks, log }: EngineOptions, { lease, delivery, transition, startedAt, now }: Announcement): void {
+export function announce(
+  { hooks, log }: EngineOptions,
+  { lease, delivery, transition, startedAt, now }: Announcement,
+): void {
   const { status } = transition.state
   const nextAttemptAt = status.kind === 'scheduled' ? status.at : undefined
   for (const { name, recipients, reply, class: kind, remote, tls, uncertain } of transition.events) {

@@ -8,7 +8,10 @@ import { makeMessage } from '../../../../test/contracts/queue/messages.ts'
 async function reversePathWith(reversePath: string | number | boolean): Promise<string> {
   const { send, jobs } = makeBench(() => OK)
   const message = makeMessage()
-  const deliveries = message.deliveries.map((each) => ({ ...each, route: { ...each.route, settings: { reversePath } } }))
+  const deliveries = message.deliveries.map((each) => ({
+    ...each,
+    route: { ...each.route, settings: { reversePath } },
+  }))
   await send({ ...message, deliveries })
   assert.equal(jobs.length, 1)
   return String(jobs[0]?.from)

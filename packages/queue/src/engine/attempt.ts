@@ -1,5 +1,13 @@
 /** One attempt for one delivery: asks the hooks, lets the transport carry, and says what became of every recipient. */
-import { type Job, type MessageSource, NotTried, type Outcome, type Recipient, type Reply, reversePathOf } from '@postroad/mail'
+import {
+  type Job,
+  type MessageSource,
+  NotTried,
+  type Outcome,
+  type Recipient,
+  type Reply,
+  reversePathOf,
+} from '@postroad/mail'
 import {
   type Address,
   type DeliveryContext,
@@ -71,15 +79,23 @@ async function byRoutes(input: AttemptInput, recipients: readonly Recipient[]): 
   const [recipient] = recipients
   const found = recipient && (await input.routeOf(recipient.address))
   if (!found) return { outcomes: [], relays: true, how: 'withdrawn' }
-  if ('kind' in found) return same(input, 'decided', { kind: found.kind === 'defer' ? 'deferred' : 'failed', reply: replyOf(found) })
+  if ('kind' in found)
+    return same(input, 'decided', { kind: found.kind === 'defer' ? 'deferred' : 'failed', reply: replyOf(found) })
   const ended = [...(input.lease.state.recipients.find(isPending)?.ended ?? [])]
-  let worst: AttemptResult = { outcomes: [{ recipient, kind: 'delivered', reply: DROPPED }], relays: false, how: 'decided' }
+  let worst: AttemptResult = {
+    outcomes: [{ recipient, kind: 'delivered', reply: DROPPED }],
+    relays: false,
+    how: 'decided',
+  }
   for (const { kind, reply, remote } of ended)
-    if (kind === 'failed') worst = { ...worst, outcomes: [{ recipient, kind, reply, ...(remote !== undefined && { remote }) }] }
+    if (kind === 'failed')
+      worst = { ...worst, outcomes: [{ recipient, kind, reply, ...(remote !== undefined && { remote }) }] }
   let isBegun = false
   for (const way of waysOf(found)) {
     if (way.via === DISCARD) continue
-    const targets = (way.to ?? [recipient.address]).filter((address) => !ended.some((one) => one.way === wayKey(way, address)))
+    const targets = (way.to ?? [recipient.address]).filter(
+      (address) => !ended.some((one) => one.way === wayKey(way, address)),
+    )
     if (targets.length === 0) continue
     const members = targets.map((address) => ({ ...recipient, address }))
     let result = await carry(input, way, members)
@@ -131,7 +147,11 @@ async function carry(input: AttemptInput, route: Route, recipients: readonly Rec
     id: message.id,
   }
   try {
-    return { outcomes: answers(recipients, mailboxes, await found.transport.deliver(job)), relays: found.relays, how: 'carried' }
+    return {
+      outcomes: answers(recipients, mailboxes, await found.transport.deliver(job)),
+      relays: found.relays,
+      how: 'carried',
+    }
   } catch (thrown) {
     // A transport of the operator's may throw anything.
     const error = errorOf(thrown)
@@ -162,7 +182,11 @@ function together(known: Recipient, { parameters: { notify } }: Recipient): Reci
 
 const ON_FAILURE = ['FAILURE', 'DELAY'] as const
 
-function answers(recipients: readonly Recipient[], mailboxes: readonly Recipient[], said: readonly Outcome[]): Outcome[] {
+function answers(
+  recipients: readonly Recipient[],
+  mailboxes: readonly Recipient[],
+  said: readonly Outcome[],
+): Outcome[] {
   for (const outcome of said) check(outcome)
   const [only] = said
   if (only && said.length === 1 && recipients.length === 1) return [only]
@@ -177,7 +201,11 @@ function answers(recipients: readonly Recipient[], mailboxes: readonly Recipient
 }
 
 /** What `delivery` and its sisters are told of. */
-export function contextOf(lease: Lease, delivery: QueuedDelivery, recipients: readonly Recipient[]): DeliveryFacts<DeliveryContext> {
+export function contextOf(
+  lease: Lease,
+  delivery: QueuedDelivery,
+  recipients: readonly Recipient[],
+): DeliveryFacts<DeliveryContext> {
   const { message, state } = lease
   const { id, from, parameters, transaction, queuedAt } = message
   return {
@@ -217,7 +245,11 @@ function same(input: AttemptInput, how: AttemptResult['how'], said: Pick<Outcome
   return { ...result, outcomes: inOrder(input, result.outcomes) }
 }
 
-function all(recipients: readonly Recipient[], how: AttemptResult['how'], said: Pick<Outcome, 'kind' | 'reply'>): AttemptResult {
+function all(
+  recipients: readonly Recipient[],
+  how: AttemptResult['how'],
+  said: Pick<Outcome, 'kind' | 'reply'>,
+): AttemptResult {
   return { outcomes: recipients.map((recipient) => ({ recipient, ...said })), relays: true, how }
 }
 

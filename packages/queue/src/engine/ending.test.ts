@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Reply } from '@postroad/mail'
-import { type Answer, type Bench, type FakeTime, makeBench, OK, overriding } from '../../../../test/contracts/queue/engine-bench.ts'
+import {
+  type Answer,
+  type Bench,
+  type FakeTime,
+  makeBench,
+  OK,
+  overriding,
+} from '../../../../test/contracts/queue/engine-bench.ts'
 import { memoryStore } from '../../../../test/contracts/queue/messages.ts'
 
 /** Carries nothing until it is told to stop, and then stays for an answer that takes this long; `Infinity`: until it is cut. */

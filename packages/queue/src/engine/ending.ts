@@ -88,7 +88,10 @@ export class Ending {
       })
     })
     this.#after(Math.max(graceMs, answerMs), () => {
-      log.warn({ deliveries: running.size }, 'the answers to final dots did not come in time: these messages may arrive twice')
+      log.warn(
+        { deliveries: running.size },
+        'the answers to final dots did not come in time: these messages may arrive twice',
+      )
       for (const attempt of running) attempt.cut()
       this.#after(HEAR_MS, () => this.#finish())
     })

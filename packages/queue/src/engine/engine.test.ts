@@ -35,15 +35,22 @@ test('RFC 5321 §4.5.4.1: what is deferred is tried again after minutes, and not
 })
 
 test('RFC 5321 §4.5.4.1: after five days a message is given up, with one delay warning before and one failure at the end', async () => {
-  const { engine, send, jobs, time, store } = makeBench(({ from }) => (from === undefined ? OK : GREYLISTED), { lookMs: HOUR })
+  const { engine, send, jobs, time, store } = makeBench(({ from }) => (from === undefined ? OK : GREYLISTED), {
+    lookMs: HOUR,
+  })
   engine.start()
   const { id, queuedAt } = await send()
   const expiresAt = queuedAt + 5 * 24 * HOUR
   await time.pass(5 * 24 * HOUR + HOUR)
   const state = (await store.getFinished(id))?.recipients[0]?.state
   assert.equal(state?.fate, 'expired')
-  assert.ok((state?.at ?? 0) >= expiresAt && (state?.at ?? 0) < expiresAt + 120_000, 'the last attempt is at the end of its life')
-  const texts = await Promise.all(reports(jobs).map(async (job) => (await readAll((job as (typeof jobs)[number]).message)).toString()))
+  assert.ok(
+    (state?.at ?? 0) >= expiresAt && (state?.at ?? 0) < expiresAt + 120_000,
+    'the last attempt is at the end of its life',
+  )
+  const texts = await Promise.all(
+    reports(jobs).map(async (job) => (await readAll((job as (typeof jobs)[number]).message)).toString()),
+  )
   assert.deepEqual(
     texts.map((text) => /^Action: (\w+)/m.exec(text)?.[1]),
     ['delayed', 'failed'],
@@ -70,7 +77,9 @@ test('each destination has its own life, warning and waits, also for two of the 
     ],
   )
   assert.ok((states[0]?.attempts ?? 0) >= 6, `${states[0]?.attempts} attempts every quarter of an hour`)
-  const texts = await Promise.all(reports(jobs).map(async (job) => (await readAll((job as (typeof jobs)[number]).message)).toString()))
+  const texts = await Promise.all(
+    reports(jobs).map(async (job) => (await readAll((job as (typeof jobs)[number]).message)).toString()),
+  )
   assert.deepEqual(
     texts.map((text) => /^Action: (\w+)/m.exec(text)?.[1]),
     ['delayed', 'failed'],
@@ -106,13 +115,19 @@ test('a 4yz for one recipient and a 5yz for another are different fates', async 
   engine.start()
   await send(message)
   await time.pass(10 * 60_000)
-  const seen = jobs.map(({ from, recipients }) => `${from ?? '<>'}: ${recipients.map(({ address }) => address).join(' ')}`)
+  const seen = jobs.map(
+    ({ from, recipients }) => `${from ?? '<>'}: ${recipients.map(({ address }) => address).join(' ')}`,
+  )
   assert.deepEqual(seen, [
     'sender@example.org: a@example.com b@example.com c@example.com',
     '<>: sender@example.org',
     'sender@example.org: a@example.com',
   ])
-  assert.deepEqual(told.slice(0, 3), ['deferred a@example.com 450', 'bounced b@example.com 550', 'delivered c@example.com 250'])
+  assert.deepEqual(told.slice(0, 3), [
+    'deferred a@example.com 450',
+    'bounced b@example.com 550',
+    'delivered c@example.com 250',
+  ])
 })
 
 test('a bare 421 defers, and a transport that throws or forgets a recipient defers too', async () => {
@@ -127,7 +142,10 @@ test('a bare 421 defers, and a transport that throws or forgets a recipient defe
 test('a route that nobody carries is deferred, not lost', async () => {
   const message = makeMessage()
   const { send, told } = makeBench(() => OK)
-  await send({ ...message, deliveries: message.deliveries.map((delivery) => ({ ...delivery, route: { via: 'nobody' } })) })
+  await send({
+    ...message,
+    deliveries: message.deliveries.map((delivery) => ({ ...delivery, route: { via: 'nobody' } })),
+  })
   assert.deepEqual(told, ['deferred rcpt@example.com 451'])
 })
 
@@ -141,14 +159,19 @@ test('the delivery hook may defer, refuse and send another way', async () => {
   const elsewhere = makeBench(() => OK, { opinion: reroute({ via: 'lmtp', host: 'other' }) })
   const { id } = await elsewhere.send()
   assert.deepEqual(elsewhere.jobs[0]?.route, { via: 'lmtp', host: 'other' })
-  assert.equal((await elsewhere.store.getFinished(id))?.recipients[0]?.state.fate, 'delivered', 'lmtp delivers for good')
+  assert.equal(
+    (await elsewhere.store.getFinished(id))?.recipients[0]?.state.fate,
+    'delivered',
+    'lmtp delivers for good',
+  )
 })
 
 test('RFC 3461 §4.1: success is reported when asked, as relayed where the next hop cannot, and not at all where it will', async () => {
   const asked = (relayed: boolean) => {
     const message = makeMessage()
     const [delivery] = message.deliveries
-    const recipients = delivery?.recipients.map((each) => ({ ...each, parameters: { notify: ['SUCCESS'] as const } })) ?? []
+    const recipients =
+      delivery?.recipients.map((each) => ({ ...each, parameters: { notify: ['SUCCESS'] as const } })) ?? []
     return {
       bench: makeBench(() => [{ reply: OK, dsnRelayed: relayed }]),
       message: { ...message, deliveries: [{ ...delivery, recipients } as never] },
@@ -164,9 +187,12 @@ test('RFC 3461 §4.1: success is reported when asked, as relayed where the next 
 })
 
 test('a dead destination is left alone after three failures, and probed later; others are not held up', async () => {
-  const { engine, send, jobs, time } = makeBench(({ recipients }) => (recipients[0]?.address.domain === 'dead.example' ? REFUSED : OK), {
-    lookMs: 20_000,
-  })
+  const { engine, send, jobs, time } = makeBench(
+    ({ recipients }) => (recipients[0]?.address.domain === 'dead.example' ? REFUSED : OK),
+    {
+      lookMs: 20_000,
+    },
+  )
   engine.start()
   for (let count = 0; count < 10; count++)
     await send(makeMessage({ recipients: [['x', 'dead.example']], destination: 'smtp:dead.example' }))
@@ -250,7 +276,9 @@ test('no more transactions at once than a destination allows, nor faster', async
   await rest()
   assert.deepEqual([jobs.length, most], [9, 3])
 
-  const slow = makeBench(() => OK, { siteOf: (destination) => siteRule(destination, { concurrency: 20, perSecond: 2 }) })
+  const slow = makeBench(() => OK, {
+    siteOf: (destination) => siteRule(destination, { concurrency: 20, perSecond: 2 }),
+  })
   slow.engine.start()
   for (let count = 0; count < 10; count++) void slow.send(makeMessage({ destination: 'smtp:slow.example' }))
   await slow.time.pass(2_000)
@@ -319,7 +347,8 @@ test('a store that cannot take a message says so, and nothing is carried', async
 
 test('closing waits for what is under way, then aborts it, and gives back the rest', async () => {
   const { engine, send, jobs, store, time } = makeBench(
-    ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve({ code: 451, text: 'aborted' }))),
+    ({ signal }) =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve({ code: 451, text: 'aborted' }))),
     { siteOf: (destination) => siteRule(destination, { concurrency: 1 }) },
   )
   engine.start()

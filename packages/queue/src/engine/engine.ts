@@ -17,6 +17,7 @@ import { Registry } from './registry.ts'
 import { byMessage } from './report-batch.ts'
 import { Scheduler } from './scheduler.ts'
 import { type Site, spread } from './site.ts'
+import { gathering, watched } from './source.ts'
 
 /** The engine over one store: `start` makes it work, `accept` gives it fresh mail, `close` ends it. */
 export class QueueEngine {
@@ -86,7 +87,12 @@ export class QueueEngine {
   }
 
   /** What the engine is doing now. */
-  get load(): { readonly active: number; readonly queued: number; readonly destinations: number; readonly memory: number } {
+  get load(): {
+    readonly active: number
+    readonly queued: number
+    readonly destinations: number
+    readonly memory: number
+  } {
     return { active: this.#running.size, queued: this.#queued, destinations: this.#registry.size, memory: this.#memory }
   }
 
@@ -110,7 +116,9 @@ export class QueueEngine {
   async #beatWhileEnding(): Promise<void> {
     const { store, clock, log } = this.#options
     this.#abortOverdue(clock.monotonic())
-    await store.beat(clock.now()).catch((error: unknown) => log.error({ error }, 'the queue could not be told that this process lives'))
+    await store
+      .beat(clock.now())
+      .catch((error: unknown) => log.error({ error }, 'the queue could not be told that this process lives'))
   }
 
   #offer(leases: readonly Lease[]): void {
@@ -119,7 +127,8 @@ export class QueueEngine {
       this.#telling.add(telling)
     }
     for (const lease of leases)
-      if (!lease.state.pendingReport) this.#enqueue({ lease, destination: this.#destinationOf(lease), isFresh: false, source: undefined })
+      if (!lease.state.pendingReport)
+        this.#enqueue({ lease, destination: this.#destinationOf(lease), isFresh: false, source: undefined })
   }
 
   #offerFresh(leases: readonly Lease[], source: MessageSource | undefined): void {
@@ -128,7 +137,12 @@ export class QueueEngine {
     const full: Lease[] = []
     for (const lease of leases) {
       const destination = this.#destinationOf(lease)
-      if (destination.isSuspended || destination.length >= this.#options.destinationLimit || this.#closing.signal.aborted) full.push(lease)
+      if (
+        destination.isSuspended ||
+        destination.length >= this.#options.destinationLimit ||
+        this.#closing.signal.aborted
+      )
+        full.push(lease)
       else this.#enqueue({ lease, destination, isFresh: true, source: keep })
     }
     this.#park(full)
@@ -251,7 +265,11 @@ export class QueueEngine {
     this.#next(job.destination, site)
   }
 
-  async #carry({ lease, destination, source: kept }: EngineJob, site: Site<EngineJob>, running: Running): Promise<void> {
+  async #carry(
+    { lease, destination, source: kept }: EngineJob,
+    site: Site<EngineJob>,
+    running: Running,
+  ): Promise<void> {
     const { store, transports, hooks, clock, routeReport: routeOf } = this.#options
     const { message, index, state } = lease
     const delivery = message.deliveries[index]
@@ -356,39 +374,6 @@ export class QueueEngine {
 function leave(site: Site<EngineJob>, { how, outcomes }: AttemptResult, elapsed: number): void {
   if (how === 'carried') site.ended(commonFailure(outcomes), elapsed)
   else site.skipped()
-}
-
-/** What the store reads to write it is kept: it need not be read back to be delivered. */
-function gathering(source: MessageSource): { readonly source: MessageSource; take(): MessageSource } {
-  const chunks: Uint8Array[] = []
-  return {
-    source: {
-      size: source.size,
-      async *raw() {
-        for await (const chunk of source.raw()) {
-          chunks.push(chunk)
-          yield chunk
-        }
-      },
-    },
-    take: () => memorySource(chunks),
-  }
-}
-
-/** A transport swallows the errors of what it reads; the engine must know. */
-function watched(source: MessageSource, onError: (error: unknown) => void): MessageSource {
-  if (source.chunks?.()) return source
-  return {
-    size: source.size,
-    async *raw() {
-      try {
-        yield* source.raw()
-      } catch (error) {
-        onError(error)
-        throw error
-      }
-    },
-  }
 }
 
 function isCorrupt(error: unknown): boolean {

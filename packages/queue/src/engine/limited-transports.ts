@@ -33,13 +33,18 @@ export function limitedTransports(transports: FindTransport, options: LimitedOpt
   }
 }
 
-async function deliverWithin(transport: Pick<Transport, 'deliver'>, job: Job, options: LimitedOptions): Promise<readonly Outcome[]> {
+async function deliverWithin(
+  transport: Pick<Transport, 'deliver'>,
+  job: Job,
+  options: LimitedOptions,
+): Promise<readonly Outcome[]> {
   const [first] = job.recipients
   if (!first) return []
   const site = await options.siteOf(destinationOf(job.route, first.address), job.route)
   if (!options.isShared(site)) return transport.deliver(job)
   const entry = await enter(site, job.signal, options)
-  if (typeof entry !== 'string') return job.recipients.map((recipient) => ({ recipient, kind: 'deferred', reply: entry }))
+  if (typeof entry !== 'string')
+    return job.recipients.map((recipient) => ({ recipient, kind: 'deferred', reply: entry }))
   let outcomes: readonly Outcome[] | undefined
   try {
     outcomes = await transport.deliver(job)
@@ -52,7 +57,11 @@ async function deliverWithin(transport: Pick<Transport, 'deliver'>, job: Job, op
 }
 
 /** The slot, or the reply that closed the site. */
-async function enter({ name, limits }: SiteRule, signal: AbortSignal, { slots, closing }: LimitedOptions): Promise<string | Reply> {
+async function enter(
+  { name, limits }: SiteRule,
+  signal: AbortSignal,
+  { slots, closing }: LimitedOptions,
+): Promise<string | Reply> {
   while (!signal.aborted && !closing.aborted) {
     const entry = await slots.enter(name, limits).catch(() => ({ kind: 'wait', ms: AWAY_PAUSE_MS }) as const)
     if (entry.kind === 'enter') return entry.slot

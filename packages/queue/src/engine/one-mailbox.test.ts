@@ -8,7 +8,11 @@ import { split } from '../plan.ts'
 
 const UNKNOWN = { code: 550, status: '5.1.1', text: 'User unknown' }
 const address = (text: string) => makeAddress(text.split('@')[0] ?? '', text.split('@')[1] ?? '')
-const to = (text: string, parameters: RcptParameters = {}) => ({ address: address(text), parameters, route: { via: 'lmtp' } })
+const to = (text: string, parameters: RcptParameters = {}) => ({
+  address: address(text),
+  parameters,
+  route: { via: 'lmtp' },
+})
 
 /** Sends to these; what a transport got, in one line each. */
 async function carried(deliveries: ReturnType<typeof split>, reply = OK) {
@@ -30,7 +34,9 @@ test('two aliases of one mailbox, and the mailbox itself', async () => {
 })
 
 test('a thousand recipients of one mailbox are one transaction with one recipient, whatever ORCPT they have', () => {
-  const recipients = Array.from({ length: 1_000 }, (_, at) => to('bob@a.test', { orcpt: { type: 'rfc822', address: `${at}@a.test` } }))
+  const recipients = Array.from({ length: 1_000 }, (_, at) =>
+    to('bob@a.test', { orcpt: { type: 'rfc822', address: `${at}@a.test` } }),
+  )
   const deliveries = split({ route: { via: 'lmtp' }, recipients }, { maxRecipients: 10 })
   assert.deepEqual(deliveries.map((each) => each.recipients.length), [1_000]) // biome-ignore format: short
 })

@@ -14,7 +14,10 @@ function failing(methods: readonly ('release' | 'claimOne' | 'record')[]) {
     state.failures++
     throw new Error('EIO')
   }
-  const store = overriding(memory, Object.fromEntries(methods.map((name) => [name, broken(name)])) as Partial<QueueStore>)
+  const store = overriding(
+    memory,
+    Object.fromEntries(methods.map((name) => [name, broken(name)])) as Partial<QueueStore>,
+  )
   return { memory, store, state }
 }
 
@@ -78,7 +81,8 @@ test('a notification that cannot be made at once does not undo a delivery: it is
   let failures = 2
   const message = makeMessage()
   const [delivery] = message.deliveries
-  const recipients = delivery?.recipients.map((each) => ({ ...each, parameters: { notify: ['SUCCESS'] as const } })) ?? []
+  const recipients =
+    delivery?.recipients.map((each) => ({ ...each, parameters: { notify: ['SUCCESS'] as const } })) ?? []
   const { engine, send, jobs, time } = makeBench(() => OK, {
     store: memory,
     routeReport: async () => {
@@ -103,9 +107,12 @@ test('when one of several late deliveries cannot be claimed, the others are not 
       return memory.claimOne(id, index)
     },
   })
-  const { engine, send, time } = makeBench(({ from }) => (from === undefined ? OK : { code: 450, status: '4.7.1', text: 'Greylisted' }), {
-    store,
-  })
+  const { engine, send, time } = makeBench(
+    ({ from }) => (from === undefined ? OK : { code: 450, status: '4.7.1', text: 'Greylisted' }),
+    {
+      store,
+    },
+  )
   engine.start()
   const { id } = await send(makeMessage({ deliveries: 3 }))
   await time.pass(5 * 3_600_000)

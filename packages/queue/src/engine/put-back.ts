@@ -35,7 +35,10 @@ export class PutBack {
     const error = await this.#release({ leases, status })
     if (error === undefined) return
     this.#kept.push({ leases, status })
-    this.#options.log.error({ error, deliveries: leases.length }, 'deliveries could not be put back; trying again until they are')
+    this.#options.log.error(
+      { error, deliveries: leases.length },
+      'deliveries could not be put back; trying again until they are',
+    )
     this.#later()
   }
 
@@ -60,7 +63,8 @@ export class PutBack {
       if (error === undefined) back += each.leases.length
       else this.#kept.push(each)
     }
-    if (back > 0) this.#options.log.warn({ deliveries: back }, 'deliveries that could not be put back before are put back now')
+    if (back > 0)
+      this.#options.log.warn({ deliveries: back }, 'deliveries that could not be put back before are put back now')
     this.#pauseMs = this.#kept.length === 0 ? FIRST_PAUSE_MS : Math.min(this.#pauseMs * 2, MAX_PAUSE_MS)
     if (this.#kept.length > 0) this.#later()
   }

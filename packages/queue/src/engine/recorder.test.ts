@@ -19,7 +19,10 @@ const NEVER = { code: 550, status: '5.1.1', text: 'User unknown' }
 const FIVE_HOURS = 5 * 3_600_000
 
 /** A recorder over a store, and every end that it wrote down. */
-function open(memory: QueueStore = memoryStore(), { record: written = (end) => memory.record(end) }: Partial<QueueStore> = {}) {
+function open(
+  memory: QueueStore = memoryStore(),
+  { record: written = (end) => memory.record(end) }: Partial<QueueStore> = {},
+) {
   const ends: LeaseEnd[] = []
   const record = (end: LeaseEnd) => {
     ends.push(end)
@@ -32,7 +35,12 @@ function open(memory: QueueStore = memoryStore(), { record: written = (end) => m
   const options = { ...common, scheduleOf: () => DEFAULT_SCHEDULE, routeReport: async () => ({ via: 'smtp' }) }
   const putBack = new PutBack(options, () => undefined)
   // `as`: it reads no more of them.
-  return { memory, ends, recorder: new Recorder(options as unknown as EngineOptions, putBack, new AbortController().signal), clock }
+  return {
+    memory,
+    ends,
+    recorder: new Recorder(options as unknown as EngineOptions, putBack, new AbortController().signal),
+    clock,
+  }
 }
 
 /** What an attempt comes to, five hours after the message was queued. */

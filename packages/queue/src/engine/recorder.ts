@@ -31,8 +31,14 @@ export class Recorder {
     const { state, reports } = transition
     const lost = unreturned(lease, transition)
     if (lost.length > 0) return this.#record({ ends: [{ lease, state }], reports: lost }, source, lost.length)
-    const own: ReportBatch = { ends: [{ lease, state }], reports: reports.map((each) => ({ ...each, delivery: lease.index })) }
-    const late = lease.message.deliveries.length > 1 && reports.some(({ action }) => action === 'delayed') ? await this.#late(lease) : []
+    const own: ReportBatch = {
+      ends: [{ lease, state }],
+      reports: reports.map((each) => ({ ...each, delivery: lease.index })),
+    }
+    const late =
+      lease.message.deliveries.length > 1 && reports.some(({ action }) => action === 'delayed')
+        ? await this.#late(lease)
+        : []
     if (late.length === 0) return this.#record(own, source)
     const recorded = await this.#record(together([own, ...late]), source).catch(async (error: unknown) => {
       await this.#giveBack(late)
@@ -66,7 +72,10 @@ export class Recorder {
       const batch = await lateReports(this.#options, lease, this.#options.clock.now())
       return batch.ends.length === 0 ? [] : [batch]
     } catch (error) {
-      this.#options.log.warn({ error, id: lease.message.id }, 'other late deliveries of a message could not be looked for')
+      this.#options.log.warn(
+        { error, id: lease.message.id },
+        'other late deliveries of a message could not be looked for',
+      )
       return []
     }
   }
@@ -76,7 +85,11 @@ export class Recorder {
     await this.#putBack.give(leases, { kind: 'scheduled', at: this.#options.clock.now() })
   }
 
-  async #record({ ends: [first, ...also], reports }: ReportBatch, source: MessageSource, unreturned = 0): Promise<Recorded> {
+  async #record(
+    { ends: [first, ...also], reports }: ReportBatch,
+    source: MessageSource,
+    unreturned = 0,
+  ): Promise<Recorded> {
     const { store, clock, log, hostname, returnLimit, routeReport, postmaster } = this.#options
     if (!first) return ['lost', []]
     const now = clock.now()

@@ -59,7 +59,10 @@ export class Registry {
     }
     rule.then(found, (error: unknown) => {
       // It is not to reject; a destination that waits for it for ever would be worse than one that is counted with care.
-      this.#options.log.error({ error, lane: destination.name }, 'it could not be found out where a destination is counted')
+      this.#options.log.error(
+        { error, lane: destination.name },
+        'it could not be found out where a destination is counted',
+      )
       found({ name: destination.name, limits: { concurrency: 1 } })
     })
   }

@@ -28,11 +28,18 @@ export async function pendingReports(store: QueueStore, leases: readonly Lease[]
   const { states } = (await store.get(id)) ?? { states: [] }
   const others = await claimFree(store, id, states.map(({ pendingReport, status }, index) => pendingReport !== undefined && isFree(status) && leases.every((lease) => lease.index !== index))) // biome-ignore format: long
   const all = [...leases, ...others].map((lease) => ({ lease, ...reported(lease.state) }))
-  return { ends: all, reports: all.flatMap(({ lease, reports }) => reports.map((each) => ({ ...each, delivery: lease.index }))) }
+  return {
+    ends: all,
+    reports: all.flatMap(({ lease, reports }) => reports.map((each) => ({ ...each, delivery: lease.index }))),
+  }
 }
 
 /** Other deliveries of a message that is told to be late, when they are late too: they are told with it, and go back to where they were. */
-export async function lateReports({ store, scheduleOf }: EngineOptions, lease: Lease, now: number): Promise<ReportBatch> {
+export async function lateReports(
+  { store, scheduleOf }: EngineOptions,
+  lease: Lease,
+  now: number,
+): Promise<ReportBatch> {
   const { message } = lease
   const { states } = (await store.get(message.id)) ?? { states: [] }
   const isLate = (state: DeliveryState, index: number): boolean => {
@@ -69,7 +76,9 @@ function isFree({ kind }: DeliveryStatus): boolean {
 
 /** Claims the deliveries that are wanted; one that another process has claimed first stays with it. */
 async function claimFree(store: QueueStore, id: string, wanted: readonly boolean[]): Promise<Lease[]> {
-  const taken = await Promise.allSettled(wanted.map((isWanted, index) => (isWanted ? store.claimOne(id, index) : undefined)))
+  const taken = await Promise.allSettled(
+    wanted.map((isWanted, index) => (isWanted ? store.claimOne(id, index) : undefined)),
+  )
   // What could not be claimed is told by itself later; what could is in our hands.
   return taken.flatMap((each) => (each.status === 'fulfilled' && each.value ? [each.value] : []))
 }

@@ -1,5 +1,12 @@
 /** Makes notifications of reports: new messages with the null reverse-path, to be stored in the same step as their cause. */
-import { type MessageSource, makeQueueId, memorySource, parseAddress, type RoutedRecipient, sameMailbox } from '@postroad/mail'
+import {
+  type MessageSource,
+  makeQueueId,
+  memorySource,
+  parseAddress,
+  type RoutedRecipient,
+  sameMailbox,
+} from '@postroad/mail'
 import { type Address, type Refusal, type Route, waysOf } from '@postroad/plugin'
 import { type DsnKind, type DsnRecipient, kindOf, writeDsn } from '../dsn/dsn.ts'
 import { readReturned } from '../dsn/return-part.ts'
@@ -49,7 +56,10 @@ export async function report(input: ReportInput, options: ReporterOptions): Prom
 }
 
 /** Recipients that have failed for good, of mail with the null reverse-path: nobody is told. */
-export function unreturned({ message, index }: Lease, { state, events }: Pick<Transition, 'state' | 'events'>): DsnRecipient[] {
+export function unreturned(
+  { message, index }: Lease,
+  { state, events }: Pick<Transition, 'state' | 'events'>,
+): DsnRecipient[] {
   if (message.from !== undefined) return []
   const failed = events.flatMap(({ name, recipients }) => (name === 'bounced' ? recipients : []))
   return failed.flatMap((recipient): DsnRecipient[] => {
@@ -87,7 +97,10 @@ async function make(
       id,
       queuedAt: now,
       from: undefined,
-      parameters: { ...(dsn.needs8bit ? { body: '8BITMIME' as const } : {}), ...(dsn.needsUtf8 ? { smtputf8: true } : {}) },
+      parameters: {
+        ...(dsn.needs8bit ? { body: '8BITMIME' as const } : {}),
+        ...(dsn.needsUtf8 ? { smtputf8: true } : {}),
+      },
       reportOn: message.id,
       size: source.size,
       deliveries: waysOf(route).flatMap((way) =>

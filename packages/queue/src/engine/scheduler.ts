@@ -117,7 +117,8 @@ export class Scheduler {
     const limit = Math.min(PAGE, room())
     const now = engine.clock.now()
     const due = await engine.store.nextDue()
-    if (due === undefined || due > now) return Math.min(engine.lookMs, Math.max(1, (due ?? Number.POSITIVE_INFINITY) - now))
+    if (due === undefined || due > now)
+      return Math.min(engine.lookMs, Math.max(1, (due ?? Number.POSITIVE_INFINITY) - now))
     const { leases, moved } = await engine.store.claimDue({ now, limit, gate: this.#gate(now, elapsed) })
     this.#options.offer(leases)
     return moved < limit ? Math.min(engine.lookMs, BUSY_PAUSE_MS) : pauseMs
@@ -136,17 +137,30 @@ export class Scheduler {
 
   /** What is scheduled for later than any rule allows was so by a clock that has been set back since. */
   async #hasten(elapsed: number): Promise<void> {
-    const { store, log, clock, scheduleOf, backoff, longestPauseMs = longestPause(scheduleOf('')) } = this.#options.engine
+    const {
+      store,
+      log,
+      clock,
+      scheduleOf,
+      backoff,
+      longestPauseMs = longestPause(scheduleOf('')),
+    } = this.#options.engine
     const now = clock.now()
     const latest = now + Math.max(longestPauseMs, 2 * backoff.maxMs) + SLACK_MS
     try {
       const hastened = await store.hasten({ now, latest })
       this.#wall.looked(elapsed)
       if (hastened > 0)
-        log.warn({ deliveries: hastened }, 'deliveries were scheduled for later than any rule allows: the clock was set back')
+        log.warn(
+          { deliveries: hastened },
+          'deliveries were scheduled for later than any rule allows: the clock was set back',
+        )
     } catch (error) {
       // What is due by any clock must not wait for this.
-      log.error({ error }, 'what was scheduled before the clock was set back could not be brought forward; trying again')
+      log.error(
+        { error },
+        'what was scheduled before the clock was set back could not be brought forward; trying again',
+      )
     }
   }
 

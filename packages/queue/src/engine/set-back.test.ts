@@ -40,7 +40,10 @@ test('a clock that was set back while nobody looked: what is behind any rule is 
     jobs.map(({ id }) => id),
     [late],
   )
-  assert.deepEqual((await store.get(soon))?.states[0]?.status, { kind: 'scheduled', at: now + longestPause(DEFAULT_SCHEDULE) })
+  assert.deepEqual((await store.get(soon))?.states[0]?.status, {
+    kind: 'scheduled',
+    at: now + longestPause(DEFAULT_SCHEDULE),
+  })
   assert.equal((await store.get(held))?.states[0]?.status.kind, 'held')
 })
 
@@ -53,7 +56,11 @@ test('the longest pause is that of the longest rule, and the schedule is asked f
     asked.push(times.latest - times.now)
     return memory.hasten(times)
   }
-  const { engine, time } = makeBench(() => OK, { store: overriding(memory, { hasten }), lookMs: 60_000, longestPauseMs: 7 * 24 * HOUR })
+  const { engine, time } = makeBench(() => OK, {
+    store: overriding(memory, { hasten }),
+    lookMs: 60_000,
+    longestPauseMs: 7 * 24 * HOUR,
+  })
   engine.start()
   await time.pass(61_000)
   assert.deepEqual(asked, [7 * 24 * HOUR + 600_000], 'once more when it failed')
@@ -90,8 +97,18 @@ test('a clock that is slowed down is not set back', () => {
 
 test('a message from the future is given up when its life has passed by today’s clock, not before and not in a year', async () => {
   const store = memoryStore()
-  const scheduleOf = () => ({ ...DEFAULT_SCHEDULE, lifeMs: 2 * HOUR, warnAfterMs: HOUR, waits: [600_000], classWaits: {} })
-  const { engine, jobs, time } = makeBench((job) => (job.from === undefined ? OK : LATER), { store, scheduleOf, lookMs: 60_000 })
+  const scheduleOf = () => ({
+    ...DEFAULT_SCHEDULE,
+    lifeMs: 2 * HOUR,
+    warnAfterMs: HOUR,
+    waits: [600_000],
+    classWaits: {},
+  })
+  const { engine, jobs, time } = makeBench((job) => (job.from === undefined ? OK : LATER), {
+    store,
+    scheduleOf,
+    lookMs: 60_000,
+  })
   const id = await scheduledAt(store, time.now() + YEAR, time.now() + YEAR + 300_000)
   engine.start()
   const reports = (): number => jobs.filter(({ from }) => from === undefined).length

@@ -14,7 +14,10 @@ const to = (...locals: string[]) => locals.map((local) => makeAddress(local, 'ex
 const ROUTE: Route = { via: 'maildir', to: to('a', 'b'), also: [{ via: 'lmtp', to: to('c') }, { via: 'discard' }] }
 
 /** `answer` is asked by mailbox, and which time this mailbox is asked; the first question for the way has no answer. */
-async function sent(answer: (mailbox: string, nth: number) => typeof OK, routes: readonly Route[] = [ROUTE]): Promise<Bench> {
+async function sent(
+  answer: (mailbox: string, nth: number) => typeof OK,
+  routes: readonly Route[] = [ROUTE],
+): Promise<Bench> {
   const asked = new Map<string, number>()
   const play: Answer = ({ from, recipients }) => {
     if (from !== undefined) return UNKNOWN
@@ -25,7 +28,8 @@ async function sent(answer: (mailbox: string, nth: number) => typeof OK, routes:
     })
   }
   let questions = 0
-  const routeReport = async () => (questions++ === 0 ? defer('away') : (routes[Math.min(questions - 2, routes.length - 1)] ?? ROUTE))
+  const routeReport = async () =>
+    questions++ === 0 ? defer('away') : (routes[Math.min(questions - 2, routes.length - 1)] ?? ROUTE)
   const bench = makeBench(play, { routeReport, lookMs: LOOK })
   bench.engine.start()
   await bench.send()

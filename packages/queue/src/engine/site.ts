@@ -137,7 +137,8 @@ export class Site<J> {
   started(now: number): void {
     this.#active++
     this.#lastStart = now
-    if (this.limits.perSecond !== undefined) this.#nextStart = Math.max(this.#nextStart, now - 1_000) + 1_000 / this.limits.perSecond
+    if (this.limits.perSecond !== undefined)
+      this.#nextStart = Math.max(this.#nextStart, now - 1_000) + 1_000 / this.limits.perSecond
   }
 
   /** Ends a transaction. `failure` is the reply all recipients got, when all were deferred. */

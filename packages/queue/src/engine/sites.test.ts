@@ -78,14 +78,17 @@ test('mail is taken and waits while nobody knows yet where its destination is co
 
 test('a domain that moves is counted where it is now, after five minutes', async () => {
   let [moved, asked] = [false, 0]
-  const { engine, send, jobs, time } = makeBench(({ recipients: [to] }) => (to?.address.domain === 'dead.test' ? REFUSED : OK), {
-    siteOf: async (destination) => {
-      asked++
-      return { name: destination === 'smtp:moving.test' && moved ? 'mx:new' : 'mx:old', limits: { concurrency: 20 } }
+  const { engine, send, jobs, time } = makeBench(
+    ({ recipients: [to] }) => (to?.address.domain === 'dead.test' ? REFUSED : OK),
+    {
+      siteOf: async (destination) => {
+        asked++
+        return { name: destination === 'smtp:moving.test' && moved ? 'mx:new' : 'mx:old', limits: { concurrency: 20 } }
+      },
+      backoff: { failures: 1, firstMs: HOUR, maxMs: HOUR },
+      scheduleOf: () => ({ ...DEFAULT_SCHEDULE, waits: [HOUR] }),
     },
-    backoff: { failures: 1, firstMs: HOUR, maxMs: HOUR },
-    scheduleOf: () => ({ ...DEFAULT_SCHEDULE, waits: [HOUR] }),
-  })
+  )
   const to = (domain: string) => send(makeMessage({ recipients: [['x', domain]], destination: `smtp:${domain}` }))
   engine.start()
   await to('dead.test')
@@ -103,10 +106,12 @@ test('a domain that moves is counted where it is now, after five minutes', async
 test('a site closes for as long as its rule says: a next hop of our own is tried again five seconds after a restart', async () => {
   let isDown = true
   const { engine, send, jobs, time } = makeBench(() => (isDown ? REFUSED : OK), {
-    siteOf: (destination) => (destination === 'lmtp:own' ? { ...siteRule(destination), backoff: FIXED_BACKOFF } : siteRule(destination)),
+    siteOf: (destination) =>
+      destination === 'lmtp:own' ? { ...siteRule(destination), backoff: FIXED_BACKOFF } : siteRule(destination),
   })
   engine.start()
-  for (const destination of ['lmtp:own', 'smtp:far.test']) for (let count = 0; count < 4; count++) await send(makeMessage({ destination }))
+  for (const destination of ['lmtp:own', 'smtp:far.test'])
+    for (let count = 0; count < 4; count++) await send(makeMessage({ destination }))
   const before = jobs.length
   isDown = false
   await time.pass(13_000)
@@ -132,7 +137,8 @@ test('what was in memory when its destination was suspended takes no room from o
     maxActive: 4,
     siteOf: (destination) => siteRule(destination, { concurrency: destination === 'smtp:slow.test' ? 1 : 20 }),
   })
-  for (let count = 0; count < 30; count++) await send(makeMessage({ destination: count < 20 ? 'smtp:slow.test' : 'smtp:other.test' }))
+  for (let count = 0; count < 30; count++)
+    await send(makeMessage({ destination: count < 20 ? 'smtp:slow.test' : 'smtp:other.test' }))
   assert.deepEqual([engine.load.active, engine.load.queued], [4, 26])
   engine.start()
   await store.suspend({ target: 'slow.test', since: 0, reason: '' })
@@ -142,7 +148,8 @@ test('what was in memory when its destination was suspended takes no room from o
 
 test('the slowest rate does not set the pace of the others', async () => {
   const { engine, send, jobs, time } = makeBench(() => OK, {
-    siteOf: (destination) => siteRule(destination, { concurrency: 20, perSecond: destination === 'smtp:slow.test' ? 0.1 : 10 }),
+    siteOf: (destination) =>
+      siteRule(destination, { concurrency: 20, perSecond: destination === 'smtp:slow.test' ? 0.1 : 10 }),
   })
   engine.start()
   for (let count = 0; count < 4; count++) await send(makeMessage({ destination: 'smtp:slow.test' }))

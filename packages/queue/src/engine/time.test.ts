@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Reply } from '@postroad/mail'
 import { makeBench, OK, overriding, rest, siteRule } from '../../../../test/contracts/queue/engine-bench.ts'
-import { gateOpen, makeMessage, memoryQueue, memoryStore, octetsOf, sourceOf } from '../../../../test/contracts/queue/messages.ts'
+import {
+  gateOpen,
+  makeMessage,
+  memoryQueue,
+  memoryStore,
+  octetsOf,
+  sourceOf,
+} from '../../../../test/contracts/queue/messages.ts'
 import type { QueuedMessage } from '../model.ts'
 
 const HOUR = 3_600_000
@@ -38,7 +45,9 @@ for (const step of [-HOUR, HOUR, -90, 90])
 
 test('a destination that is left alone, and the rate of one, wait by a clock that nobody sets', async () => {
   const dead = { code: 451, status: '4.4.1', text: 'Connection refused' }
-  const { send, jobs, time } = makeBench(() => dead, { siteOf: (destination) => siteRule(destination, { concurrency: 20, perSecond: 2 }) })
+  const { send, jobs, time } = makeBench(() => dead, {
+    siteOf: (destination) => siteRule(destination, { concurrency: 20, perSecond: 2 }),
+  })
   for (let count = 0; count < 3; count++) await send()
   await time.pass(2_000)
   assert.equal(jobs.length, 3)
@@ -46,7 +55,9 @@ test('a destination that is left alone, and the rate of one, wait by a clock tha
   await send()
   await time.pass(2_000)
   assert.equal(jobs.length, 3, 'it is still closed')
-  const paced = makeBench(() => OK, { siteOf: (destination) => siteRule(destination, { concurrency: 20, perSecond: 1 }) })
+  const paced = makeBench(() => OK, {
+    siteOf: (destination) => siteRule(destination, { concurrency: 20, perSecond: 1 }),
+  })
   for (let count = 0; count < 4; count++) await paced.send()
   paced.time.step(-HOUR)
   await paced.time.pass(5_000)
@@ -122,7 +133,10 @@ test('an attempt whose octets could not be had takes no slot at its site for goo
   const siteOf = (destination: string) => siteRule(destination, { concurrency: 1 })
   const { engine, jobs, time } = makeBench(() => OK, { store, siteOf })
   const message = { ...makeMessage(), queuedAt: time.now() }
-  await memory.release(await memory.add(message, sourceOf(octetsOf(message.size))), { kind: 'scheduled', at: time.now() })
+  await memory.release(await memory.add(message, sourceOf(octetsOf(message.size))), {
+    kind: 'scheduled',
+    at: time.now(),
+  })
   engine.start()
   await time.pass(HOUR)
   assert.equal(jobs.length, 1)

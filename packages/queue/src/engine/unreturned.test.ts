@@ -16,7 +16,9 @@ const ADDRESS = 'sender@example.org'
 function nobodyBut(takers: readonly string[], options: Partial<EngineOptions> = {}) {
   const logged: string[] = []
   const note = (level: string) => (fields: object, text?: string) =>
-    void logged.push(`${level} ${text ?? ''}${'reportOn' in fields && fields.reportOn !== undefined ? ' (notification)' : ''}`)
+    void logged.push(
+      `${level} ${text ?? ''}${'reportOn' in fields && fields.reportOn !== undefined ? ' (notification)' : ''}`,
+    )
   const log = { debug() {}, info: note('info'), warn: note('warn'), error: note('error') }
   const answer: Parameters<typeof makeBench>[0] = ({ from, recipients: [to] }) =>
     takers.includes(`${to?.address}`) ? OK : from === undefined ? LOOP : UNKNOWN
@@ -46,7 +48,10 @@ test('what others returned to nobody is a warning, and counted; what was taken i
   const fine = nobodyBut([ADDRESS])
   await fine.send()
   await fine.time.pass(1_000)
-  assert.deepEqual([fine.logged, (await fine.store.stats()).unreturned], [['info bounced', 'info delivered (notification)'], 0])
+  assert.deepEqual(
+    [fine.logged, (await fine.store.stats()).unreturned],
+    [['info bounced', 'info delivered (notification)'], 0],
+  )
 })
 
 test('the postmaster hears of it, with all that was to be told', async () => {
@@ -58,7 +63,11 @@ test('the postmaster hears of it, with all that was to be told', async () => {
   const text = (await readAll(last.message)).toString()
   assert.match(text, /^To: <postmaster@example\.org>\r\nSubject: Undelivered mail that cannot be returned\r$/m)
   assert.match(text, /^Final-Recipient: rfc822; sender@example\.org\r\nAction: failed\r\nStatus: 5\.4\.6\r$/m)
-  assert.match(text, /^Final-Recipient: rfc822; rcpt@example\.com\r\nAction: failed\r\nStatus: 5\.1\.1\r$/m, 'the notification itself')
+  assert.match(
+    text,
+    /^Final-Recipient: rfc822; rcpt@example\.com\r\nAction: failed\r\nStatus: 5\.1\.1\r$/m,
+    'the notification itself',
+  )
   assert.deepEqual([last.from, (await bench.store.stats()).messages], [undefined, 0])
 })
 

@@ -33,7 +33,8 @@ export class WallWatch {
   today(time: number): number {
     let today = time
     // What is neither of a stretch nor was moved out of one was written by a clock of before, which was right.
-    for (const { since, until, by } of this.#forth) if (today <= until && (today >= since || today !== time)) today += by
+    for (const { since, until, by } of this.#forth)
+      if (today <= until && (today >= since || today !== time)) today += by
     return today
   }
 
@@ -44,6 +45,9 @@ export class WallWatch {
 
   #setForth(until: number, by: number): void {
     const last = this.#forth.at(-1)
-    this.#forth = [...this.#forth.slice(1 - STEPS), { since: last ? last.until + last.by : Number.NEGATIVE_INFINITY, until, by }]
+    this.#forth = [
+      ...this.#forth.slice(1 - STEPS),
+      { since: last ? last.until + last.by : Number.NEGATIVE_INFINITY, until, by },
+    ]
   }
 }

@@ -1,6 +1,14 @@
 /** Makes the engine of a queue plugin from what the operator said, whatever the store. */
 import { parseAddress } from '@postroad/mail'
-import { type Address, type Clock, type DeliveryHooks, defer, type Logger, type Refusal, type Route } from '@postroad/plugin'
+import {
+  type Address,
+  type Clock,
+  type DeliveryHooks,
+  defer,
+  type Logger,
+  type Refusal,
+  type Route,
+} from '@postroad/plugin'
 import { QueueEngine } from '../engine/engine.ts'
 import type { FindTransport } from '../engine/find-transport.ts'
 import { engineClock } from '../engine/options.ts'
@@ -24,7 +32,11 @@ export interface EngineContext {
 /** An engine that is not started yet. */
 export function openEngine(
   context: EngineContext,
-  { store, transports, rules }: { readonly store: QueueStore; readonly transports: FindTransport; readonly rules: DestinationRules },
+  {
+    store,
+    transports,
+    rules,
+  }: { readonly store: QueueStore; readonly transports: FindTransport; readonly rules: DestinationRules },
 ): QueueEngine {
   const { options, hooks, clock, hostname, log } = context
   const { returnLimit, route, postmaster } = reporterOf(context)

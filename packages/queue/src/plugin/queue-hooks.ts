@@ -37,7 +37,10 @@ export function queueHooks(queue: TakingQueue): Required<Pick<Hooks, 'mail' | 'q
           const full = refusal(queue.admit(message.size))
           if (full) return full
           const { from, parameters, id: transaction } = envelope
-          const queued = planMessage({ from, parameters, deliveries, size: message.size, transaction, now: now() }, queue.plan)
+          const queued = planMessage(
+            { from, parameters, deliveries, size: message.size, transaction, now: now() },
+            queue.plan,
+          )
           await queue.accept(queued, message)
           return { id: queued.id }
         } catch (error) {

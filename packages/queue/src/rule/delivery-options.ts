@@ -15,8 +15,14 @@ const destinationShape = z.strictObject({
     .describe('Domain (`example.com`, `*.example.com`), host of a route, or name of a transport; `*` is all others'),
   mx: domainPattern
     .optional()
-    .describe('Instead of `match`: a best mail host (`*.mail.example.com`). All its domains together have these limits'),
-  concurrency: z.int().positive().optional().describe('Transactions at once. Default, with `perSecond` or `group` alone: 20'),
+    .describe(
+      'Instead of `match`: a best mail host (`*.mail.example.com`). All its domains together have these limits',
+    ),
+  concurrency: z
+    .int()
+    .positive()
+    .optional()
+    .describe('Transactions at once. Default, with `perSecond` or `group` alone: 20'),
   perSecond: z.number().positive().optional().describe('Transactions a second'),
   group: z
     .string()
@@ -56,14 +62,20 @@ export const deliveryOptions = {
   warnAfter: duration.default(14_400_000).describe('When senders hear that their mail is late; 0: never'),
   retry: waits
     .optional()
-    .describe('Waits after the first, second, … failure; the last repeats. Default: 5, 10, 20, 30 minutes, 1, 2, 3, 4 hours'),
+    .describe(
+      'Waits after the first, second, … failure; the last repeats. Default: 5, 10, 20, 30 minutes, 1, 2, 3, 4 hours',
+    ),
   retryByClass: waitsByClass
     .default({})
-    .describe('Other waits for a class of failure. Default: `greylist` from 2 minutes, `rate` from 10, `quota` from an hour'),
+    .describe(
+      'Other waits for a class of failure. Default: `greylist` from 2 minutes, `rate` from 10, `quota` from an hour',
+    ),
   maxRecipients: z.int().positive().default(100).describe('Recipients of one transaction'),
   stopGrace: duration
     .default(10_000)
-    .describe('How long deliveries under way may go on when the server stops; then they are cut, and tried again later'),
+    .describe(
+      'How long deliveries under way may go on when the server stops; then they are cut, and tried again later',
+    ),
   answerGrace: duration
     .default(120_000)
     .describe(

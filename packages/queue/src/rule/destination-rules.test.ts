@@ -10,7 +10,8 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const schema = z.strictObject(deliveryOptions)
 
-const rulesOf = (options: z.input<typeof schema>, mailHosts?: MailHosts) => new DestinationRules(schema.parse(options), mailHosts)
+const rulesOf = (options: z.input<typeof schema>, mailHosts?: MailHosts) =>
+  new DestinationRules(schema.parse(options), mailHosts)
 
 /** What is allowed where no mail host has a say. */
 function limitsOf(rules: DestinationRules, destination: string) {
@@ -63,7 +64,10 @@ test('limits and schedule come each from the first entry that matches and says s
   assert.deepEqual(limitsOf(rules, 'smtp:slow.test'), { concurrency: 20, perSecond: 2 })
   assert.deepEqual(limitsOf(rules, 'smtp:a.slow.test'), { concurrency: 20, perSecond: 2 })
   assert.deepEqual(limitsOf(rules, 'smtp:example.com'), { concurrency: 3 })
-  const times = (destination: string) => [rules.scheduleOf(destination).lifeMs / HOUR, rules.scheduleOf(destination).warnAfterMs / HOUR]
+  const times = (destination: string) => [
+    rules.scheduleOf(destination).lifeMs / HOUR,
+    rules.scheduleOf(destination).warnAfterMs / HOUR,
+  ]
   assert.deepEqual([times('smtp:slow.test'), times('smtp:example.com')], [[24, 4], [96, 0]]) // biome-ignore format: a table
 })
 
@@ -102,7 +106,11 @@ async function sitesOf(lanes: z.input<typeof schema>['lanes'], domains: readonly
 
 test('domains whose best mail hosts match share the limits of the entry, all together', async () => {
   const { sites } = await sitesOf([{ mx: '*.Mail.outlook.example', concurrency: 10 }], ['a.test', 'b.test', 'c.test'])
-  assert.deepEqual(sites, ['mx:*.mail.outlook.example 10', 'mx:*.mail.outlook.example 10', 'mx:mx1.shared.example,mx2.shared.example 20'])
+  assert.deepEqual(sites, [
+    'mx:*.mail.outlook.example 10',
+    'mx:*.mail.outlook.example 10',
+    'mx:mx1.shared.example,mx2.shared.example 20',
+  ])
 })
 
 test('without a word domains with the same best mail hosts are counted together, and nothing of it is written down', async () => {
@@ -116,7 +124,9 @@ test('without a word domains with the same best mail hosts are counted together,
 })
 
 test('where DNS does not answer a domain is counted by itself', async () => {
-  assert.deepEqual((await sitesOf([{ mx: '*.outlook.example', concurrency: 3 }], ['unknown.test'])).sites, ['smtp:unknown.test 20'])
+  assert.deepEqual((await sitesOf([{ mx: '*.outlook.example', concurrency: 3 }], ['unknown.test'])).sites, [
+    'smtp:unknown.test 20',
+  ])
   assert.deepEqual((await sitesOf([{ match: '*', concurrency: 3 }], ['unknown.test'])).sites, ['smtp:unknown.test 3'])
 })
 

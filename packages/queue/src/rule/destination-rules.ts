@@ -24,7 +24,10 @@ export class DestinationRules {
   readonly #mailHosts: MailHosts | undefined
 
   /** @param mailHosts absent: `smtp` does not go by MX */
-  constructor(options: Pick<DeliveryOptions, 'lanes' | 'life' | 'warnAfter' | 'retry' | 'retryByClass'>, mailHosts?: MailHosts) {
+  constructor(
+    options: Pick<DeliveryOptions, 'lanes' | 'life' | 'warnAfter' | 'retry' | 'retryByClass'>,
+    mailHosts?: MailHosts,
+  ) {
     this.#mailHosts = mailHosts
     this.#schedule = scheduleOf(options, DEFAULT_SCHEDULE)
     const entries = options.lanes.map((entry): Entry => ({ ...entry, fits: domainTest(entry.match ?? entry.mx ?? '') }))
@@ -32,7 +35,10 @@ export class DestinationRules {
     this.#scheduled = entries
       .filter(({ life, warnAfter, retry, retryByClass }) => (life ?? warnAfter ?? retry ?? retryByClass) !== undefined)
       // Waits that are given for a destination are meant as they stand: no class of failure has others by default.
-      .map((entry) => ({ entry, schedule: scheduleOf(entry, entry.retry ? { ...this.#schedule, classWaits: {} } : this.#schedule) }))
+      .map((entry) => ({
+        entry,
+        schedule: scheduleOf(entry, entry.retry ? { ...this.#schedule, classWaits: {} } : this.#schedule),
+      }))
   }
 
   /** An operator wrote down limits. */
@@ -72,10 +78,18 @@ export class DestinationRules {
 
   #byHosts(
     hosts: readonly string[],
-    { before, entry, own }: { readonly before: readonly Entry[]; readonly entry: Entry | undefined; readonly own: SiteRule | undefined },
+    {
+      before,
+      entry,
+      own,
+    }: { readonly before: readonly Entry[]; readonly entry: Entry | undefined; readonly own: SiteRule | undefined },
   ): SiteRule {
     const found = before.find(({ fits }) => hosts.some(fits))
-    if (found) return { ...this.#rule(found.group === undefined ? `mx:${found.mx?.toLowerCase()}` : `group:${found.group}`, found), hosts }
+    if (found)
+      return {
+        ...this.#rule(found.group === undefined ? `mx:${found.mx?.toLowerCase()}` : `group:${found.group}`, found),
+        hosts,
+      }
     return { ...(own ?? this.#rule(`mx:${hosts.join(',')}`, entry)), hosts }
   }
 
@@ -86,7 +100,10 @@ export class DestinationRules {
   }
 }
 
-function limitsOf({ concurrency = CONCURRENCY, perSecond }: Pick<DestinationOptions, 'concurrency' | 'perSecond'> = {}): SiteLimits {
+function limitsOf({
+  concurrency = CONCURRENCY,
+  perSecond,
+}: Pick<DestinationOptions, 'concurrency' | 'perSecond'> = {}): SiteLimits {
   return perSecond === undefined ? { concurrency } : { concurrency, perSecond }
 }
 

@@ -3,7 +3,10 @@ import type { AuthAttempt, TlsInfo } from '@postroad/mail'
 import type { WireReply } from '../stages.ts'
 
 /** What an exchange wants after a response of the client: send a challenge, ask whether the attempt is good, or give up with a reply. */
-export type AuthStep = { readonly challenge: string } | { readonly attempt: AuthAttempt } | { readonly refusal: WireReply }
+export type AuthStep =
+  | { readonly challenge: string }
+  | { readonly attempt: AuthAttempt }
+  | { readonly refusal: WireReply }
 
 /** What an exchange may use of the connection. */
 export interface ExchangeContext {

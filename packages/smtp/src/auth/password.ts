@@ -7,7 +7,8 @@ import { isName, MALFORMED, textOf } from './text.ts'
 export function plain(response: Buffer | undefined): AuthStep {
   if (response === undefined) return { challenge: '' }
   const [authorize = '', username = '', password = '', ...more] = textOf(response)?.split('\0') ?? []
-  if (!isName(username) || password === '' || more.length > 0 || (authorize !== '' && !isName(authorize))) return MALFORMED
+  if (!isName(username) || password === '' || more.length > 0 || (authorize !== '' && !isName(authorize)))
+    return MALFORMED
   return { attempt: { mechanism: 'PLAIN', username, password, authorize: authorize || undefined } }
 }
 

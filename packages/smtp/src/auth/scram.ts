@@ -28,7 +28,9 @@ const NO_BINDING = Buffer.alloc(0)
 export class Scram implements AuthExchange {
   readonly #context: ExchangeContext
   readonly #isPlus: boolean
-  #first: { readonly header: string; readonly bare: string; readonly nonce: string; readonly username: string } | undefined
+  #first:
+    | { readonly header: string; readonly bare: string; readonly nonce: string; readonly username: string }
+    | undefined
   #signature: string | undefined
   #isAsked = false
 

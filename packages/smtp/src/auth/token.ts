@@ -30,7 +30,9 @@ export class OAuthBearer implements AuthExchange {
     const header = /^n,a=([^,\x01]+),\x01/.exec(text)
     const username = decodeName(header?.[1] ?? '')
     const token = BEARER.exec(fieldsOf(text.slice(header?.[0].length ?? 0))?.get('auth') ?? '')?.[1]
-    return isName(username) && token !== undefined ? { attempt: { mechanism: 'OAUTHBEARER', username, token } } : MALFORMED
+    return isName(username) && token !== undefined
+      ? { attempt: { mechanism: 'OAUTHBEARER', username, token } }
+      : MALFORMED
   }
 
   failure(): string {

@@ -92,15 +92,20 @@ export function listenerMistakes(options: ListenerOptions): readonly string[] {
   const { tls, hostname, greeting, proxies, xclient, xforward } = options
   const mistakes: string[] = []
   // RFC 5321 §2.3.5: it goes into replies as it is; nothing but a domain or a literal may be in it.
-  if (!/^[A-Za-z0-9._:[\]-]{1,255}$/.test(hostname)) mistakes.push(`hostname: ${JSON.stringify(hostname)} is not a host name`)
+  if (!/^[A-Za-z0-9._:[\]-]{1,255}$/.test(hostname))
+    mistakes.push(`hostname: ${JSON.stringify(hostname)} is not a host name`)
   if (options.path === undefined)
     for (const key of ['mode', 'group'] as const)
-      if (options[key] !== undefined) mistakes.push(`${key}: only a UNIX socket has one: give the path of it instead of a port`)
+      if (options[key] !== undefined)
+        mistakes.push(`${key}: only a UNIX socket has one: give the path of it instead of a port`)
   for (const [key, list] of Object.entries({ proxies, xclient, xforward, 'greeting.except': greeting?.except }))
     mistakes.push(...failure(key, () => networkList(list)))
   const certificates = certificatesOf(options)
-  if (certificates.length === 0 && (tls === 'implicit' || tls === 'required')) mistakes.push(`tls: "${tls}" needs a certificate`)
-  mistakes.push(...failure('certificate: key and certificate cannot be read, or do not fit', () => secureContexts(certificates)))
+  if (certificates.length === 0 && (tls === 'implicit' || tls === 'required'))
+    mistakes.push(`tls: "${tls}" needs a certificate`)
+  mistakes.push(
+    ...failure('certificate: key and certificate cannot be read, or do not fit', () => secureContexts(certificates)),
+  )
   return mistakes
 }
 

@@ -39,12 +39,21 @@ export class ListenerError extends Error {
 
 /** @throws {ListenerError} naming all that is wrong with them */
 export function settingsOf(options: ListenerOptions): Settings {
-  const { name, hostname, protocol = 'smtp', tls = 'optional', auth = 'optional', authWithoutTls = false, greeting } = options
+  const {
+    name,
+    hostname,
+    protocol = 'smtp',
+    tls = 'optional',
+    auth = 'optional',
+    authWithoutTls = false,
+    greeting,
+  } = options
   const mistakes = listenerMistakes(options)
   if (mistakes.length > 0) throw new ListenerError(`Listener ${name}: ${mistakes.join('; ')}`)
   const perNetwork = 4 * (options.limits?.connectionsPerAddress ?? DEFAULT_LIMITS.connectionsPerAddress)
   const limits = { ...DEFAULT_LIMITS, connectionsPerNetwork: perNetwork, ...(options.strictLines && { line: 1000 }) }
-  for (const [key, value] of Object.entries(options.limits ?? {})) if (value !== undefined) Object.assign(limits, { [key]: value })
+  for (const [key, value] of Object.entries(options.limits ?? {}))
+    if (value !== undefined) Object.assign(limits, { [key]: value })
   return Object.freeze({
     name,
     hostname,

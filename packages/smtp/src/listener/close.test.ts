@@ -58,7 +58,11 @@ test('RFC 5321 §3.8: a server that closes tells idle clients 421 and lets a tra
   await busy.talk(`${ENVELOPE}DATA\r\n`, 3)
   const closed = fixture.listener.close(10_000)
   assert.equal(await idle.reply(), '421 4.3.2 Service is shutting down')
-  assert.deepEqual(await busy.talk('a\r\n.\r\n', 3), ['250 2.0.0 Queued', '421 4.3.2 Service is shutting down', 'closed'])
+  assert.deepEqual(await busy.talk('a\r\n.\r\n', 3), [
+    '250 2.0.0 Queued',
+    '421 4.3.2 Service is shutting down',
+    'closed',
+  ])
   await closed
   assert.equal(await fixture.records[0]?.closed, 'server')
   assert.equal(await fixture.records[1]?.closed, 'server')
@@ -113,7 +117,10 @@ for (const stage of ['connect', 'helo', 'mail', 'rcpt', 'data', 'message'] as co
   })
 
 test('RFC 5321 §3.8: a reply of 421, or one that says so, closes the connection', async () => {
-  await using fixture = await start({}, { mail: async () => ({ code: 550, status: '5.7.1', text: 'Go', disconnect: true }) })
+  await using fixture = await start(
+    {},
+    { mail: async () => ({ code: 550, status: '5.7.1', text: 'Go', disconnect: true }) },
+  )
   const client = await fixture.client()
   await hello(client)
   assert.deepEqual(await client.talk(`${ENVELOPE}NOOP\r\n`, 2), ['550 5.7.1 Go', 'closed'])
@@ -194,7 +201,8 @@ test('RFC 3207 §4: STARTTLS, and what was known of the client is forgotten', as
   await using fixture = await start({ tls: 'required', certificate: CERTIFICATE })
   const client = await fixture.client()
   await hello(client)
-  for (const line of ['MAIL FROM:<a@example.com>', 'VRFY a', 'EXPN a']) assert.match(await client.say(line), /^530 5\.7\.0 /)
+  for (const line of ['MAIL FROM:<a@example.com>', 'VRFY a', 'EXPN a'])
+    assert.match(await client.say(line), /^530 5\.7\.0 /)
   assert.equal(await client.say('STARTTLS'), '220 2.0.0 Ready to start TLS')
   await client.upgrade()
   assert.match(await client.say('MAIL FROM:<a@example.com>'), /^503 5\.5\.1 /)
@@ -214,7 +222,13 @@ test('CVE-2011-0411: commands behind STARTTLS that came in the clear are neither
   await client.upgrade()
   assert.match(await client.say('EHLO good.example'), /^250-mx/)
   assert.equal(await client.say('QUIT'), '221 2.0.0 Bye')
-  assert.deepEqual(fixture.records[0]?.calls, ['connect', 'EHLO client.example', 'secured TLSv1.3', 'EHLO good.example', 'close quit'])
+  assert.deepEqual(fixture.records[0]?.calls, [
+    'connect',
+    'EHLO client.example',
+    'secured TLSv1.3',
+    'EHLO good.example',
+    'close quit',
+  ])
 })
 
 test('RFC 8314 §3: implicit TLS speaks from the first octet', async () => {
@@ -259,7 +273,10 @@ test('new options and stages are for new connections', async () => {
     throw new Error('no more')
   })
   assert.equal(fixture.listener.name, 'new')
-  assert.throws(() => fixture.listener.update({ name: 'x', hostname: 'x', tls: 'implicit' }, () => assert.fail()), /needs a certificate/)
+  assert.throws(
+    () => fixture.listener.update({ name: 'x', hostname: 'x', tls: 'implicit' }, () => assert.fail()),
+    /needs a certificate/,
+  )
   assert.equal(await old.say('MAIL FROM:<>'), '250 2.1.0 Ok')
   const fresh = await fixture.client()
   assert.match(await fresh.reply(), /^421 /)

@@ -40,7 +40,11 @@ export interface Listener {
  * @param keeper who sees to UNIX sockets; default: this process by its own rights
  * @throws {ListenerError} when options contradict each other
  */
-export function createListener(options: ListenerOptions, attach: Attach, keeper: SocketKeeper = socketKeeper()): Listener {
+export function createListener(
+  options: ListenerOptions,
+  attach: Attach,
+  keeper: SocketKeeper = socketKeeper(),
+): Listener {
   const server = new ListenerServer(settingsOf(options), attach)
   server.setCertificates(certificatesOf(options))
   return new ServerListener(server, { options, keeper })
@@ -57,7 +61,10 @@ class ServerListener implements Listener {
   #address: ListenerAddress | undefined
   #stopping: Promise<void> | undefined
 
-  constructor(server: ListenerServer, { options, keeper }: { readonly options: ListenerOptions; readonly keeper: SocketKeeper }) {
+  constructor(
+    server: ListenerServer,
+    { options, keeper }: { readonly options: ListenerOptions; readonly keeper: SocketKeeper },
+  ) {
     this.#server = server
     this.#options = options
     this.#keeper = keeper
@@ -83,10 +90,13 @@ class ServerListener implements Listener {
     const socket = this.#server.server
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject)
-      this.#server.listen(path === undefined ? { port, backlog, ...(host !== undefined && { host }) } : { path, backlog }, () => {
-        socket.off('error', reject)
-        resolve()
-      })
+      this.#server.listen(
+        path === undefined ? { port, backlog, ...(host !== undefined && { host }) } : { path, backlog },
+        () => {
+          socket.off('error', reject)
+          resolve()
+        },
+      )
     })
     const address = socket.address()
     if (typeof address === 'object' && address !== null) this.#address = { host: address.address, port: address.port }
@@ -98,7 +108,8 @@ class ServerListener implements Listener {
 
   async permit({ mode = SOCKET_MODE, group }: Pick<ListenerOptions, 'mode' | 'group'>): Promise<void> {
     const { path } = this.#options
-    if (path !== undefined) await this.#keeper.give(path, { mode, ...(group === undefined ? {} : { gid: await groupId(group) }) })
+    if (path !== undefined)
+      await this.#keeper.give(path, { mode, ...(group === undefined ? {} : { gid: await groupId(group) }) })
   }
 
   stop(): Promise<void> {

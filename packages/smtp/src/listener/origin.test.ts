@@ -107,7 +107,10 @@ for (const [name, header] of [
   })
 
 test('PROXY protocol: many whom nobody names are not held to the limits of one', async () => {
-  await using fixture = await start({ proxies: LOOPBACK, limits: { connectionsPerAddress: 1, connectionsPerMinute: 1 } })
+  await using fixture = await start({
+    proxies: LOOPBACK,
+    limits: { connectionsPerAddress: 1, connectionsPerMinute: 1 },
+  })
   for (let i = 0; i < 3; i++) {
     const client = await fixture.client()
     client.send('PROXY UNKNOWN\r\n')
@@ -152,7 +155,10 @@ test('PRDR: 353, one reply a recipient, and one for all', async () => {
   const client = await fixture.client()
   await client.reply()
   assert.match(await client.say('EHLO x'), /\|250-PRDR\|/)
-  const replies = await client.talk('MAIL FROM:<> PRDR\r\nRCPT TO:<a@b.example>\r\nRCPT TO:<b@b.example>\r\nDATA\r\n.\r\nNOOP\r\n', 9)
+  const replies = await client.talk(
+    'MAIL FROM:<> PRDR\r\nRCPT TO:<a@b.example>\r\nRCPT TO:<b@b.example>\r\nDATA\r\n.\r\nNOOP\r\n',
+    9,
+  )
   assert.deepEqual(replies.slice(4), [
     '353 Content analysis has started',
     '550 5.7.1 Not a',
@@ -160,7 +166,10 @@ test('PRDR: 353, one reply a recipient, and one for all', async () => {
     '250 2.0.0 For b',
     '250 2.0.0 Ok',
   ])
-  const plain = await client.talk('MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nRCPT TO:<b@b.example>\r\nDATA\r\n.\r\nNOOP\r\n', 6)
+  const plain = await client.talk(
+    'MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nRCPT TO:<b@b.example>\r\nDATA\r\n.\r\nNOOP\r\n',
+    6,
+  )
   assert.deepEqual(plain.slice(4), ['550 5.7.1 Not a', '250 2.0.0 Ok'])
 })
 

@@ -41,7 +41,11 @@ test('a client that goes away during the wait leaves nothing behind', async () =
 })
 
 test('RFC 2920 §3.1: strict pipelining refuses what is sent behind DATA and EHLO before the reply', async () => {
-  for (const text of ['EHLO x\r\nMAIL FROM:<>\r\n', 'EHLO x\r\n', 'MAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\na\r\n.\r\n']) {
+  for (const text of [
+    'EHLO x\r\nMAIL FROM:<>\r\n',
+    'EHLO x\r\n',
+    'MAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\na\r\n.\r\n',
+  ]) {
     await using fixture = await start({ pipelining: 'strict' })
     const client = await fixture.client()
     await hello(client)
@@ -83,7 +87,10 @@ test('who tries out addresses is sent away; the dead addresses of a list do not 
   const no = 'RCPT TO:<no@example.org>\r\n'
   const message = `MAIL FROM:<a@example.com>\r\n${no}${no}RCPT TO:<b@example.org>\r\nDATA\r\n.\r\n`
   for (let count = 0; count < 3; count++) assert.match((await client.talk(message, 6)).at(-1) ?? '', /^250 2\.0\.0 /)
-  const replies = await client.talk(`MAIL FROM:<a@example.com>\r\n${no}RSET\r\nMAIL FROM:<a@example.com>\r\n${no}${no}`, 7)
+  const replies = await client.talk(
+    `MAIL FROM:<a@example.com>\r\n${no}RSET\r\nMAIL FROM:<a@example.com>\r\n${no}${no}`,
+    7,
+  )
   assert.deepEqual(
     replies.map((reply) => reply.slice(0, 3)),
     ['250', '550', '250', '250', '550', '421', 'clo'],
@@ -158,7 +165,9 @@ test('connections are counted by address, by network and by the minute', () => {
     return isIn
   }
   assert.deepEqual(
-    ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2', '192.0.2.3', '2001:db8::1', '2001:db8:0:0:9::1'].map((a) => enter(a)),
+    ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2', '192.0.2.3', '2001:db8::1', '2001:db8:0:0:9::1'].map((a) =>
+      enter(a),
+    ),
     [true, true, false, true, false, true, true],
   )
   assert.equal(enter('198.51.100.1'), false)
@@ -215,7 +224,10 @@ for (const [options, text] of [
   [{ hostname: 'mx\r\nexample' }, /is not a host name/],
   [{ tls: 'implicit' }, /needs a certificate/],
   [{ tls: 'required' }, /needs a certificate/],
-  [{ certificate: { key: CERTIFICATE.key, cert: 'x' } }, /certificate: key and certificate cannot be read, or do not fit: /],
+  [
+    { certificate: { key: CERTIFICATE.key, cert: 'x' } },
+    /certificate: key and certificate cannot be read, or do not fit: /,
+  ],
   [{ proxies: ['192.0.2.0/33'] }, /not an address or network/],
   [{ greeting: { waitMs: 60, except: ['example.com'] } }, /greeting\.except: not an address or network/],
 ] as const satisfies readonly (readonly [Partial<ListenerOptions>, RegExp])[])

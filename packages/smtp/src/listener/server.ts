@@ -194,7 +194,8 @@ export class ListenerServer extends SMTPServer implements SessionServer {
     this.#rest()
     const { commandTimeoutMs, handshakeTimeoutMs } = this.limits
     const patience = Math.min(commandTimeoutMs, handshakeTimeoutMs)
-    for (const [socket, since] of this.#early) if (now - since > patience) (this._pendingSockets.get(socket) ?? socket).destroy()
+    for (const [socket, since] of this.#early)
+      if (now - since > patience) (this._pendingSockets.get(socket) ?? socket).destroy()
   }
 
   override _upgrade(socket: Socket, callback: (error: Error | null, socket?: TLSSocket) => void): void {
@@ -232,14 +233,19 @@ export class ListenerServer extends SMTPServer implements SessionServer {
     callback()
   }
 
-  override _onError(error: Error & { readonly meta?: { readonly stage?: string; readonly remoteAddress?: string } }): void {
+  override _onError(
+    error: Error & { readonly meta?: { readonly stage?: string; readonly remoteAddress?: string } },
+  ): void {
     const isHandshake = error.meta?.stage === 'connect'
     this.settings.onError(isHandshake ? new HandshakeError(error, plainAddress(error.meta?.remoteAddress)) : error)
   }
 }
 
 function tickOf({ commandTimeoutMs, handshakeTimeoutMs, sessionTimeoutMs, dataGraceMs }: Limits): number {
-  return Math.max(10, Math.min(TICK_MS, commandTimeoutMs / 4, handshakeTimeoutMs / 4, sessionTimeoutMs / 4, dataGraceMs / 4))
+  return Math.max(
+    10,
+    Math.min(TICK_MS, commandTimeoutMs / 4, handshakeTimeoutMs / 4, sessionTimeoutMs / 4, dataGraceMs / 4),
+  )
 }
 
 /** One connection too many: said in one packet, if it can be, and closed whether it is read or not. */

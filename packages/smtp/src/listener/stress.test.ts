@@ -9,7 +9,9 @@ import { Stress } from './stress.ts'
 const QUICK = { connections: 2, handshakeTimeoutMs: 40 }
 const STRESS = { connections: 1, loopDelayMs: 1e9, memory: 1e9 }
 
-test('stress that began with many connections is over when they are gone, for the next one too', { timeout: 20_000 }, async () => {
+test('stress that began with many connections is over when they are gone, for the next one too', {
+  timeout: 20_000,
+}, async () => {
   await using fixture = await start({ limits: QUICK, stress: STRESS })
   for (let round = 0; round < 2; round++) {
     const clients = [await fixture.client(), await fixture.client()]
@@ -28,7 +30,9 @@ test('stress that began with many connections is over when they are gone, for th
   }
 })
 
-test('stress ends between short connections, none of which lasts until it is looked at', { timeout: 20_000 }, async () => {
+test('stress ends between short connections, none of which lasts until it is looked at', {
+  timeout: 20_000,
+}, async () => {
   await using fixture = await start({ limits: { connections: 2, handshakeTimeoutMs: 400 }, stress: STRESS })
   const clients = [await fixture.client(), await fixture.client()]
   for (const client of clients) await client.reply()

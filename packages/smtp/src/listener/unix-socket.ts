@@ -81,7 +81,9 @@ async function askSystem(group: string): Promise<string> {
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     // Any other failure says nothing: a datagram socket has an owner, too.
-    const probe = connect(path, () => resolve(true)).on('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'))
+    const probe = connect(path, () => resolve(true)).on('error', (error: NodeJS.ErrnoException) =>
+      resolve(error.code !== 'ECONNREFUSED'),
+    )
     probe.once('connect', () => probe.destroy())
   })
 }

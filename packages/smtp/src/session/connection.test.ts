@@ -18,7 +18,10 @@ test('RFC 5321 §3: a whole session, command by command', async () => {
   assert.equal(await client.reply(), '220 mx.example.com ESMTP')
   assert.match(await client.say('EHLO client.example'), /^250-mx\.example\.com\|250-PIPELINING\|250-SIZE 26214400\|/)
   assert.equal(await client.say('MAIL FROM:<a@example.com> SIZE=10 BODY=8BITMIME'), '250 2.1.0 Ok')
-  assert.equal(await client.say('RCPT TO:<"b c"@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bc@example.org'), '250 2.1.5 Ok')
+  assert.equal(
+    await client.say('RCPT TO:<"b c"@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bc@example.org'),
+    '250 2.1.5 Ok',
+  )
   assert.equal(await client.say('DATA'), '354 End data with <CRLF>.<CRLF>')
   assert.equal(await client.say('Subject: x\r\n\r\n..dot\r\n.'), '250 2.0.0 Queued')
   assert.equal(await client.say('QUIT'), '221 2.0.0 Bye')
@@ -137,7 +140,10 @@ test('RFC 1870 §6.3: a message is cut off where it is too big, and the session 
   await using fixture = await start({ limits: { size: 100 } })
   const client = await fixture.client()
   await hello(client)
-  const replies = await client.talk(`${ENVELOPE}DATA\r\n${'x'.repeat(98)}\r\n.\r\n${ENVELOPE}DATA\r\n${'x'.repeat(99)}\r\n.\r\nNOOP\r\n`, 9)
+  const replies = await client.talk(
+    `${ENVELOPE}DATA\r\n${'x'.repeat(98)}\r\n.\r\n${ENVELOPE}DATA\r\n${'x'.repeat(99)}\r\n.\r\nNOOP\r\n`,
+    9,
+  )
   assert.equal(replies[3], '250 2.0.0 Queued')
   assert.match(replies[7] ?? '', /^552 5\.3\.4 /)
   assert.equal(replies[8], '250 2.0.0 Ok')
@@ -177,7 +183,10 @@ for (const [stage, at] of [
         if (how === 'throws') throw new Error('broken')
         return Promise.reject(new Error('broken')) as never // as: the stage's own type is of no matter here
       }
-      await using fixture = await start({}, stage === 'content' ? { content: () => ({ write: fail, abort() {} }) } : { [stage]: fail })
+      await using fixture = await start(
+        {},
+        stage === 'content' ? { content: () => ({ write: fail, abort() {} }) } : { [stage]: fail },
+      )
       const client = await fixture.client()
       await client.reply()
       const replies: string[] = []

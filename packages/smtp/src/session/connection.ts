@@ -67,7 +67,11 @@ export class Connection extends Channel implements Conversation {
   /** The server closes: leave after this transaction. */
   #isLeaving = false
 
-  constructor(server: SessionServer, socket: Channel['_socket'], { origin, verbs }: { readonly origin: Origin; readonly verbs: Verbs }) {
+  constructor(
+    server: SessionServer,
+    socket: Channel['_socket'],
+    { origin, verbs }: { readonly origin: Origin; readonly verbs: Verbs },
+  ) {
     super(server, socket, origin)
     this.#verbs = verbs
     this.remote = origin.header?.remote ?? remoteOf(socket)
@@ -318,7 +322,11 @@ export class Connection extends Channel implements Conversation {
   protected onGone(reason: CloseReason): void {
     const { transaction } = this
     this.transaction = undefined
-    for (const step of [() => transaction?.abort(), () => this.#responder?.(CLOSING), () => this.#stages?.close(reason)])
+    for (const step of [
+      () => transaction?.abort(),
+      () => this.#responder?.(CLOSING),
+      () => this.#stages?.close(reason),
+    ])
       try {
         step()
       } catch (error) {

@@ -85,7 +85,11 @@ export interface Conversation extends Wire {
    * Goes on with `next` when there is an answer: now, when it is there already. A rejection is a 451, as the answer. Meanwhile nothing more
    * is read.
    */
-  answer<T, X>(answer: Maybe<T>, next: (conversation: this, answer: NoInfer<T> | WireReply, context: X) => void, context: X): void
+  answer<T, X>(
+    answer: Maybe<T>,
+    next: (conversation: this, answer: NoInfer<T> | WireReply, context: X) => void,
+    context: X,
+  ): void
   /** Goes on with `next` after some time, at once for 0. Meanwhile nothing more is read. */
   later(delayMs: number, next: () => void): void
   /** Closes once what is going on has been answered. */

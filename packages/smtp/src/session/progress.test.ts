@@ -40,11 +40,19 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   'BDAT, all recipients refused': { begin: `${MAIL}RCPT TO:<no@example.org>\r\n`, again: 'BDAT 3\r\nx' },
   'BDAT refused': { begin: ENVELOPE, again: 'BDAT 0', stages: { data: () => defer } },
   'DATA refused': { begin: ENVELOPE, again: 'DATA', stages: { data: () => defer } },
-  'DATA whose stage fails': { begin: ENVELOPE, again: 'DATA', stages: { data: () => Promise.reject(new Error('no disk')) } },
+  'DATA whose stage fails': {
+    begin: ENVELOPE,
+    again: 'DATA',
+    stages: { data: () => Promise.reject(new Error('no disk')) },
+  },
   'DATA, all recipients refused': { begin: `${MAIL}RCPT TO:<no@example.org>\r\n`, again: 'DATA' },
   'DATA without MAIL': { begin: 'EHLO x\r\n', again: 'DATA' },
   'MAIL refused for now': { begin: 'EHLO x\r\n', again: 'MAIL FROM:<a@example.com>', stages: { mail: () => defer } },
-  'MAIL refused': { begin: 'EHLO x\r\n', again: 'MAIL FROM:<a@example.com>', stages: { mail: () => ({ code: 550, text: 'No' }) } },
+  'MAIL refused': {
+    begin: 'EHLO x\r\n',
+    again: 'MAIL FROM:<a@example.com>',
+    stages: { mail: () => ({ code: 550, text: 'No' }) },
+  },
   'MAIL and RSET': { begin: 'EHLO x\r\n', again: 'MAIL FROM:<a@example.com>\r\nRSET' },
   'MAIL and EHLO': { again: 'EHLO x\r\nMAIL FROM:<a@example.com>' },
   'messages refused': {
@@ -79,7 +87,10 @@ const SHAPES: Readonly<Record<string, Shape>> = {
 for (const [name, { begin = '', again, stages }] of Object.entries(SHAPES))
   test(`said ${TIMES} times, ${name} ends with 421 after a bounded number of replies`, async () => {
     const options = { authWithoutTls: true, xclient: ['127.0.0.1', '192.0.2.1'], xforward: ['127.0.0.1'] }
-    await using fixture = await start(options, { offer: () => ({ ...OFFER, mechanisms: ['PLAIN', 'LOGIN'] }), ...stages })
+    await using fixture = await start(options, {
+      offer: () => ({ ...OFFER, mechanisms: ['PLAIN', 'LOGIN'] }),
+      ...stages,
+    })
     const client = await fixture.client()
     const times = Math.min(TIMES, Math.ceil(8_000_000 / again.length))
     client.send(`${begin}${`${again}\r\n`.repeat(times)}QUIT\r\n`)
@@ -102,7 +113,10 @@ test('a mailing list on one connection is not cut: dead addresses, deferred ones
   const good = `${'XFORWARD ADDR=192.0.2.1\r\nXFORWARD NAME=x\r\nVRFY b\r\n'}MAIL FROM:<a@example.com>\r\n${'RCPT TO:<later@example.org>\r\n'.repeat(50)}${'RCPT TO:<no@example.org>\r\n'.repeat(40)}RCPT TO:<b@example.org>\r\nBDAT 3\r\nx\r\nBDAT 0 LAST\r\nRSET\r\n`
   for (let i = 0; i < 40; i++) {
     // Ten or so of them in a row are usual; that a whole connection is nothing else is not.
-    const replies = await client.talk(`${dead.repeat(12)}${chunked.repeat(12)}${good}`, 12 * 4 + 12 * 5 + 3 + 1 + 91 + 2 + 1)
+    const replies = await client.talk(
+      `${dead.repeat(12)}${chunked.repeat(12)}${good}`,
+      12 * 4 + 12 * 5 + 3 + 1 + 91 + 2 + 1,
+    )
     assert.ok(!replies.some((reply) => reply.startsWith('421')), `round ${i}`)
   }
   assert.equal(fixture.records[0]?.messages.length, 40)

@@ -27,7 +27,11 @@ export interface CertificateWatchOptions {
 export async function loadCertificates(files: readonly CertificateFiles[]): Promise<Certificate[]> {
   return Promise.all(
     files.map(async ({ key, cert, ca, servernames }) => {
-      const [keyText, certText, caText] = await Promise.all([readFile(key), readFile(cert), ca === undefined ? undefined : readFile(ca)])
+      const [keyText, certText, caText] = await Promise.all([
+        readFile(key),
+        readFile(cert),
+        ca === undefined ? undefined : readFile(ca),
+      ])
       return { key: keyText, cert: certText, ...(caText && { ca: caText }), ...(servernames && { servernames }) }
     }),
   )

@@ -12,7 +12,10 @@ const HELLO = Buffer.from('16030100c8010000c40303', 'hex')
 function probe({ listener }: Fixture): Socket {
   const { address } = listener
   // A probe that half-closes: what it waits for is that we close.
-  return connect({ host: '127.0.0.1', port: 'port' in address ? address.port : 0, allowHalfOpen: true }).on('error', () => {})
+  return connect({ host: '127.0.0.1', port: 'port' in address ? address.port : 0, allowHalfOpen: true }).on(
+    'error',
+    () => {},
+  )
 }
 
 function closed(socket: Socket): Promise<void> {
@@ -29,7 +32,9 @@ for (const [name, proxies, text] of [
   ['in its hello behind a proxy', ['127.0.0.1'], Buffer.concat([Buffer.from(HEADER), HELLO])],
   ['in the header of the proxy', ['127.0.0.1'], 'PROXY TCP4 '],
 ] as const)
-  test(`implicit TLS: a client that ends its side ${name} is gone, and does not count any more`, { timeout: 20_000 }, async () => {
+  test(`implicit TLS: a client that ends its side ${name} is gone, and does not count any more`, {
+    timeout: 20_000,
+  }, async () => {
     await using fixture = await start({
       tls: 'implicit',
       certificate: CERTIFICATE,
@@ -50,7 +55,9 @@ for (const [name, proxies, text] of [
     assert.match(await client.reply(), /^220 /)
   })
 
-test('implicit TLS: a client that ends its side a moment after its hello has begun is gone', { timeout: 20_000 }, async () => {
+test('implicit TLS: a client that ends its side a moment after its hello has begun is gone', {
+  timeout: 20_000,
+}, async () => {
   await using fixture = await start({ tls: 'implicit', certificate: CERTIFICATE, limits: { connectionsPerAddress: 1 } })
   const socket = probe(fixture)
   const gone = closed(socket)

@@ -74,7 +74,9 @@ test('certificates are read again when their files change', async () => {
 
 test('RFC 8996: TLS 1.1 is refused', async () => {
   await using fixture = await start(implicit)
-  await assert.rejects(handshake(fixture, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' }))
+  await assert.rejects(
+    handshake(fixture, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' }),
+  )
 })
 
 for (const [options, expected] of [
@@ -83,7 +85,12 @@ for (const [options, expected] of [
   [{ ecdhCurve: 'P-384' }, { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', group: 'secp384r1' }],
   [
     { maxVersion: 'TLSv1.2', servername: 'Mx.Example.com' },
-    { version: 'TLSv1.2', cipher: 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256', group: 'x25519', servername: 'mx.example.com' },
+    {
+      version: 'TLSv1.2',
+      cipher: 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
+      group: 'x25519',
+      servername: 'mx.example.com',
+    },
   ],
 ] as const)
   test(`what TLS negotiated is known: ${expected.version}, ${expected.group}`, async () => {
@@ -91,7 +98,8 @@ for (const [options, expected] of [
     const socket = await handshake(fixture, options)
     await new Promise((resolve) => socket.once('data', resolve))
     const { tls } = fixture.records[0]?.wire ?? assert.fail()
-    if (expected.group === 'X25519MLKEM768' && !process.versions.openssl.match(/^3\.[5-9]/)) assert.equal(tls?.version, 'TLSv1.3')
+    if (expected.group === 'X25519MLKEM768' && !process.versions.openssl.match(/^3\.[5-9]/))
+      assert.equal(tls?.version, 'TLSv1.3')
     else assert.deepEqual(tls, expected)
     socket.destroy()
   })

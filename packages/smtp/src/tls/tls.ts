@@ -46,7 +46,10 @@ export function secureContexts(certificates: readonly Certificate[]): Map<string
 }
 
 /** The context for the name a client asked for: exact, then with a wildcard for the first label, then the default. */
-export function contextFor(contexts: ReadonlyMap<string, SecureContext>, servername: string): SecureContext | undefined {
+export function contextFor(
+  contexts: ReadonlyMap<string, SecureContext>,
+  servername: string,
+): SecureContext | undefined {
   const name = servername.toLowerCase()
   return contexts.get(name) ?? contexts.get(`*${name.slice(name.indexOf('.') >>> 0)}`) ?? contexts.get('*')
 }
@@ -77,7 +80,9 @@ export class HandshakeError extends Error {
   /** The cause's message is OpenSSL's, with places in its source; its reason is what can be read. */
   constructor(cause: Error, remote: string) {
     super(
-      'reason' in cause && typeof cause.reason === 'string' ? cause.reason : cause.message.replace(/[^\x20-\x7e]+/g, ' ').slice(0, 200),
+      'reason' in cause && typeof cause.reason === 'string'
+        ? cause.reason
+        : cause.message.replace(/[^\x20-\x7e]+/g, ' ').slice(0, 200),
       { cause },
     )
     this.remote = remote
@@ -89,7 +94,9 @@ export class HandshakeError extends Error {
  * would have to be there, RFC 9266 §4, and Node does not tell.
  */
 export function channelBindingOf(socket: TLSSocket): Buffer | undefined {
-  return socket.getProtocol() === 'TLSv1.3' ? socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)) : undefined
+  return socket.getProtocol() === 'TLSv1.3'
+    ? socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
+    : undefined
 }
 
 /** What TLS negotiated on a socket whose handshake is done. */
@@ -97,7 +104,8 @@ export function tlsInfoOf(socket: TLSSocket): TlsInfo {
   const cipher = socket.getCipher()
   const group = keyExchangeGroup(socket.getSession())
   // `servername` is missing in the types: it is false when the client sent none.
-  const servername = 'servername' in socket && typeof socket.servername === 'string' ? socket.servername.toLowerCase() : undefined
+  const servername =
+    'servername' in socket && typeof socket.servername === 'string' ? socket.servername.toLowerCase() : undefined
   const client = socket.authorized ? clientOf(socket) : undefined
   return {
     version: socket.getProtocol() ?? 'TLS',

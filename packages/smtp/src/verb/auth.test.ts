@@ -12,7 +12,10 @@ const WELCOME: WireReply = { code: 250, status: '2.7.0', text: 'Welcome' }
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 async function open(auth: Stages['auth'], mechanisms: readonly Mechanism[]): Promise<Fixture & { talker: Client }> {
-  const fixture = await start({ authWithoutTls: true, limits: { errors: 100 } }, { auth, offer: () => ({ ...OFFER, mechanisms }) })
+  const fixture = await start(
+    { authWithoutTls: true, limits: { errors: 100 } },
+    { auth, offer: () => ({ ...OFFER, mechanisms }) },
+  )
   const talker = await fixture.client()
   await talker.reply()
   await talker.say('EHLO x')
@@ -56,12 +59,17 @@ test('RFC 4616 §4: PLAIN with an initial response, and with an authorization id
 for (const response of ['\0\0secret', '\0a\0', 'a', '\0a\0b\0c', '\0a\r\nb\0c', '\xff\0a\0b'])
   test(`RFC 4616 §2: PLAIN with ${JSON.stringify(response)} is malformed`, async () => {
     await using fixture = await open(() => assert.fail(), ['PLAIN'])
-    assert.match(await fixture.talker.say(`AUTH PLAIN ${Buffer.from(response, 'latin1').toString('base64')}`), /^501 5\.5\.2 /)
+    assert.match(
+      await fixture.talker.say(`AUTH PLAIN ${Buffer.from(response, 'latin1').toString('base64')}`),
+      /^501 5\.5\.2 /,
+    )
   })
 
 test('RFC 2195 §2: CRAM-MD5 proves the password without sending it', async () => {
   await using fixture = await open(
-    judge((attempt) => attempt.mechanism === 'CRAM-MD5' && attempt.username === 'tim' && attempt.verify('tanstaaftanstaaf')),
+    judge(
+      (attempt) => attempt.mechanism === 'CRAM-MD5' && attempt.username === 'tim' && attempt.verify('tanstaaftanstaaf'),
+    ),
     ['CRAM-MD5'],
   )
   const respond = async (password: string): Promise<string> => {
@@ -112,7 +120,10 @@ async function scram(talker: Client, key = clientKey, channel?: Buffer): Promise
   const bare = 'n=user,r=rOprNGfwEbeRWgbNEkqO'
   const header = channel ? 'p=tls-exporter,,' : 'n,,'
   const name = channel ? 'SCRAM-SHA-256-PLUS' : 'SCRAM-SHA-256'
-  const first = Buffer.from((await talker.say(`AUTH ${name} ${base64(`${header}${bare}`)}`)).slice(4), 'base64').toString()
+  const first = Buffer.from(
+    (await talker.say(`AUTH ${name} ${base64(`${header}${bare}`)}`)).slice(4),
+    'base64',
+  ).toString()
   const nonce = /^r=([^,]+),s=[^,]+,i=4096$/.exec(first)?.[1] ?? ''
   assert.ok(nonce.startsWith('rOprNGfwEbeRWgbNEkqO'), first)
   const binding = Buffer.concat([Buffer.from(header), channel ?? Buffer.alloc(0)]).toString('base64')
@@ -127,14 +138,18 @@ async function scram(talker: Client, key = clientKey, channel?: Buffer): Promise
 }
 
 test('RFC 7677 §3: SCRAM-SHA-256 proves the password both ways', async () => {
-  const judgement = judge((attempt) => attempt.mechanism === 'SCRAM-SHA-256' && attempt.username === 'user' && attempt.verify(KEYS))
+  const judgement = judge(
+    (attempt) => attempt.mechanism === 'SCRAM-SHA-256' && attempt.username === 'user' && attempt.verify(KEYS),
+  )
   await using fixture = await open(judgement, ['SCRAM-SHA-256'])
   const [signature, expected] = await scram(fixture.talker)
   assert.equal(signature, expected)
   assert.equal(await fixture.talker.say(''), '235 2.7.0 Welcome')
 })
 
-async function openTls(maxVersion: 'TLSv1.2' | 'TLSv1.3'): Promise<Fixture & { talker: Client; secure: TLSSocket; keywords: string }> {
+async function openTls(
+  maxVersion: 'TLSv1.2' | 'TLSv1.3',
+): Promise<Fixture & { talker: Client; secure: TLSSocket; keywords: string }> {
   const auth = judge((attempt) => attempt.mechanism === 'SCRAM-SHA-256' && attempt.verify(KEYS))
   const fixture = await start(
     { tls: 'implicit', certificate: CERTIFICATE },
@@ -162,9 +177,15 @@ test('RFC 9266 §2: SCRAM-SHA-256-PLUS proves the password for this TLS connecti
 test('RFC 5802 §6: a client that could bind and believes that we cannot was lied to; one that cannot is welcome', async () => {
   await using fixture = await openTls('TLSv1.3')
   assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('y,,n=user,r=abc')}`), /^535 5\.7\.8 /)
-  assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('p=tls-exporter,,n=user,r=abc')}`), /^501 5\.5\.2 /)
+  assert.match(
+    await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('p=tls-exporter,,n=user,r=abc')}`),
+    /^501 5\.5\.2 /,
+  )
   assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256-PLUS ${base64('n,,n=user,r=abc')}`), /^501 5\.5\.2 /)
-  assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256-PLUS ${base64('p=tls-unique,,n=user,r=abc')}`), /^501 5\.5\.2 /)
+  assert.match(
+    await fixture.talker.say(`AUTH SCRAM-SHA-256-PLUS ${base64('p=tls-unique,,n=user,r=abc')}`),
+    /^501 5\.5\.2 /,
+  )
   const [signature, expected] = await scram(fixture.talker)
   assert.equal(signature, expected)
 })
@@ -172,7 +193,10 @@ test('RFC 5802 §6: a client that could bind and believes that we cannot was lie
 test('RFC 9266 §4: before TLS 1.3 nothing is bound, and PLUS not offered', async () => {
   await using fixture = await openTls('TLSv1.2')
   assert.match(fixture.keywords, /AUTH SCRAM-SHA-256\|/)
-  assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256-PLUS ${base64('p=tls-exporter,,n=user,r=abc')}`), /^504 5\.5\.4 /)
+  assert.match(
+    await fixture.talker.say(`AUTH SCRAM-SHA-256-PLUS ${base64('p=tls-exporter,,n=user,r=abc')}`),
+    /^504 5\.5\.4 /,
+  )
   assert.match(await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('y,,n=user,r=abc')}`), /^334 /)
 })
 
@@ -194,7 +218,10 @@ test('RFC 5802 §9: a name that does not exist is asked for its proof like any o
   )
   const salts: string[] = []
   for (let i = 0; i < 2; i++) {
-    const first = Buffer.from((await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('n,,n=nobody,r=abc')}`)).slice(4), 'base64').toString()
+    const first = Buffer.from(
+      (await fixture.talker.say(`AUTH SCRAM-SHA-256 ${base64('n,,n=nobody,r=abc')}`)).slice(4),
+      'base64',
+    ).toString()
     salts.push(/s=([^,]+)/.exec(first)?.[1] ?? '')
     assert.match(await fixture.talker.say(base64('c=biws,r=abc,p=AAAA')), /^535 5\.7\.8 /)
   }
@@ -252,7 +279,9 @@ test('a judge who asks for the proof after the attempt is over is given none, an
   assert.equal(await eager.talker.say('NOOP'), '250 2.0.0 Ok')
 })
 
-test('a judge who gives up while the client thinks is told that there is no proof', { timeout: PATIENCE_MS }, async () => {
+test('a judge who gives up while the client thinks is told that there is no proof', {
+  timeout: PATIENCE_MS,
+}, async () => {
   let proven: Promise<boolean> | undefined
   await using fixture = await open(
     async (attempt) => {

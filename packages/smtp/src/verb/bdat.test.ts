@@ -16,7 +16,10 @@ async function ready(fixture: Fixture, envelope = ENVELOPE): Promise<Client> {
 test('RFC 3030 §2: chunks make one message, dots and all', async () => {
   await using fixture = await start()
   const client = await ready(fixture)
-  const replies = await client.talk('BDAT 6\r\n.\r\na\r\nBDAT 0\r\nBDAT 7 LAST\r\n..b\r\nc\r\nNOOP\r\n'.replace('BDAT 7', 'BDAT 8'), 4)
+  const replies = await client.talk(
+    'BDAT 6\r\n.\r\na\r\nBDAT 0\r\nBDAT 7 LAST\r\n..b\r\nc\r\nNOOP\r\n'.replace('BDAT 7', 'BDAT 8'),
+    4,
+  )
   assert.deepEqual(replies, [OCTETS(6), OCTETS(0), '250 2.0.0 Queued', '250 2.0.0 Ok'])
   assert.deepEqual(fixture.records[0]?.messages, ['.\r\na\r\n..b\r\nc\r\n'])
 })
@@ -32,7 +35,10 @@ test('RFC 3030 §2: a chunk that is not wanted is read before it is refused, and
   await using fixture = await start()
   const client = await ready(fixture, 'MAIL FROM:<a@example.com>\r\nRCPT TO:<no@example.org>\r\n')
   assert.match((await client.talk('BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n', 2)).join(), /^554 5\.5\.1 .*,250 2\.0\.0 Ok$/)
-  assert.match((await client.talk('RSET\r\nBDAT 6\r\nQUIT\r\nNOOP\r\n', 3)).join(), /^250.*,503 5\.5\.1 .*,250 2\.0\.0 Ok$/)
+  assert.match(
+    (await client.talk('RSET\r\nBDAT 6\r\nQUIT\r\nNOOP\r\n', 3)).join(),
+    /^250.*,503 5\.5\.1 .*,250 2\.0\.0 Ok$/,
+  )
 })
 
 test('RFC 3030 §2: a data stage that refuses is heard after the chunk', async () => {
@@ -43,9 +49,15 @@ test('RFC 3030 §2: a data stage that refuses is heard after the chunk', async (
 
 test('RFC 3030 §2: a message whose first chunk the data stage refused has failed: the chunks behind it make no message of their own', async () => {
   let asked = 0
-  await using fixture = await start({}, { data: () => (++asked === 1 ? { code: 451, status: '4.7.1', text: 'Later' } : undefined) })
+  await using fixture = await start(
+    {},
+    { data: () => (++asked === 1 ? { code: 451, status: '4.7.1', text: 'Later' } : undefined) },
+  )
   const client = await ready(fixture)
-  const replies = await client.talk('BDAT 6\r\nfirst \r\nBDAT 8 LAST\r\nsecond\r\nNOOP\r\n'.replace('first \r\n', 'first '), 3)
+  const replies = await client.talk(
+    'BDAT 6\r\nfirst \r\nBDAT 8 LAST\r\nsecond\r\nNOOP\r\n'.replace('first \r\n', 'first '),
+    3,
+  )
   assert.deepEqual(
     replies.map((reply) => reply.slice(0, 9)),
     ['451 4.7.1', '503 5.5.1', '250 2.0.0'],
@@ -56,9 +68,16 @@ test('RFC 3030 §2: a message whose first chunk the data stage refused has faile
 })
 
 test('RFC 2033 §4.3: a data stage that refuses the only chunk answers for each recipient', async () => {
-  await using fixture = await start({ name: 'lmtp', protocol: 'lmtp' }, { data: () => ({ code: 451, status: '4.7.1', text: 'Later' }) })
+  await using fixture = await start(
+    { name: 'lmtp', protocol: 'lmtp' },
+    { data: () => ({ code: 451, status: '4.7.1', text: 'Later' }) },
+  )
   const client = await ready(fixture, `${ENVELOPE}RCPT TO:<c@example.org>\r\n`)
-  assert.deepEqual(await client.talk('BDAT 3 LAST\r\na\r\nNOOP\r\n', 3), ['451 4.7.1 Later', '451 4.7.1 Later', '250 2.0.0 Ok'])
+  assert.deepEqual(await client.talk('BDAT 3 LAST\r\na\r\nNOOP\r\n', 3), [
+    '451 4.7.1 Later',
+    '451 4.7.1 Later',
+    '250 2.0.0 Ok',
+  ])
 })
 
 test('RFC 3030 §2: between chunks neither DATA nor RCPT nor MAIL is in its place, and RSET throws the message away', async () => {
@@ -92,7 +111,10 @@ test('RFC 5321 §2.3.8: text in chunks has no bare line ends either', async () =
   await using fixture = await start()
   const client = await ready(fixture)
   assert.match((await client.talk('BDAT 4 LAST\r\na\n.\nNOOP\r\n', 2)).join(), /^550 5\.6\.11 .*,250 2\.0\.0 Ok$/)
-  assert.match((await client.talk(`${ENVELOPE}BDAT 2 LAST\r\na\rNOOP\r\n`, 4)).slice(2).join(), /^550 5\.6\.11 .*,250 2\.0\.0 Ok$/)
+  assert.match(
+    (await client.talk(`${ENVELOPE}BDAT 2 LAST\r\na\rNOOP\r\n`, 4)).slice(2).join(),
+    /^550 5\.6\.11 .*,250 2\.0\.0 Ok$/,
+  )
 })
 
 test('RFC 3030 §3: BINARYMIME keeps every octet, and cannot come by DATA', async () => {

@@ -25,7 +25,8 @@ export function bdat(conversation: Conversation, argument: string) {
   const isLast = match[2] !== undefined
   if ((transaction?.size ?? 0) + size > 2 * settings.limits.size) return conversation.refuse('BDAT', FAR_TOO_BIG)
   const refusal = notReady(conversation)
-  if (transaction === undefined || refusal !== undefined) return conversation.beginChunk({ size, isLast, refusal: refusal ?? MAIL_FIRST })
+  if (transaction === undefined || refusal !== undefined)
+    return conversation.beginChunk({ size, isLast, refusal: refusal ?? MAIL_FIRST })
   if (transaction.hasContent) return conversation.beginChunk({ size, isLast, refusal: undefined })
   conversation.answer(conversation.stages.data(), begin, { transaction, size, isLast })
 }
@@ -36,7 +37,8 @@ function begin(
   { transaction, size, isLast }: { transaction: WireTransaction; size: number; isLast: boolean },
 ) {
   // The stage is not asked again for the next chunk: a message without its begin would be taken.
-  if (answer !== undefined) return conversation.beginChunk({ size, isLast, refusal: isPositive(answer) ? FAILURE : answer, isOver: true })
+  if (answer !== undefined)
+    return conversation.beginChunk({ size, isLast, refusal: isPositive(answer) ? FAILURE : answer, isOver: true })
   transaction.begin(conversation.stages.content())
   const isText = transaction.parameters.body !== 'BINARYMIME'
   // RFC 3030 §3: BINARYMIME may have any octets; other content is text, whichever way it comes.
@@ -52,7 +54,8 @@ function begin(
 /** The last octet of the chunk has come. */
 export function chunkEnd(conversation: Conversation, { size, isLast, refusal, isOver }: Chunk) {
   const { transaction } = conversation
-  if (isOver && transaction !== undefined && refusal !== undefined) return refuseMessage(conversation, { transaction, refusal, isLast })
+  if (isOver && transaction !== undefined && refusal !== undefined)
+    return refuseMessage(conversation, { transaction, refusal, isLast })
   if (refusal !== undefined)
     return refusal.code === 503 ? conversation.refuse('BDAT', refusal) : conversation.countFutile(refusal, PIPELINED)
   if (transaction === undefined) return conversation.refuse('BDAT', MAIL_FIRST)

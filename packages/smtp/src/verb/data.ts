@@ -33,7 +33,10 @@ function tooSoon(conversation: Conversation, refusal: WireReply) {
 function begin(conversation: Conversation, answer: WireReply | undefined, transaction: WireTransaction) {
   if (answer !== undefined) return conversation.countFutile(isPositive(answer) ? FAILURE : answer, 1)
   transaction.begin(conversation.stages.content())
-  conversation.input.startData({ normalise: conversation.settings.normalise, lineLimit: conversation.settings.limits.line })
+  conversation.input.startData({
+    normalise: conversation.settings.normalise,
+    lineLimit: conversation.settings.limits.line,
+  })
   conversation.watchContent()
   conversation.put(GO_ON)
 }

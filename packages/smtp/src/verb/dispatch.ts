@@ -41,8 +41,16 @@ const COMMANDS = new Map<string, Verb>([
   ['QUIT', quit],
   ['STARTTLS', startTls],
   ['AUTH', auth],
-  ['VRFY', (conversation, argument) => ask(conversation, () => tooEarly(conversation) ?? conversation.stages.verify(readable(argument)))],
-  ['EXPN', (conversation, argument) => ask(conversation, () => tooEarly(conversation) ?? conversation.stages.expand(readable(argument)))],
+  [
+    'VRFY',
+    (conversation, argument) =>
+      ask(conversation, () => tooEarly(conversation) ?? conversation.stages.verify(readable(argument))),
+  ],
+  [
+    'EXPN',
+    (conversation, argument) =>
+      ask(conversation, () => tooEarly(conversation) ?? conversation.stages.expand(readable(argument))),
+  ],
   ['HELP', (conversation, argument) => ask(conversation, () => conversation.stages.help(readable(argument)))],
   ['XCLIENT', xclient],
   ['XFORWARD', xforward],
@@ -63,7 +71,8 @@ export function dispatch(conversation: Conversation, line: string, strict: boole
   const verb = COMMANDS.get(name)
   // RFC 5321 §4.1.1: white space before the CRLF is tolerated.
   const argument = space < 0 ? '' : trimmed(line, space + 1)
-  if (conversation.settings.strictPipelining && conversation.input.hasPending && ALONE.has(name)) conversation.say(PIPELINED)
+  if (conversation.settings.strictPipelining && conversation.input.hasPending && ALONE.has(name))
+    conversation.say(PIPELINED)
   else if (verb !== undefined) verb(conversation, argument, name)
   else unknown(conversation, name, argument)
 }

@@ -54,7 +54,10 @@ export function keywordsOn(options: ListenerOptions, offer: Offer, under: 'clear
   const settings = settingsOf(options)
   const tls = under === 'tls' ? TLS : undefined
   const hasCertificate = certificatesOf(options).length > 0
-  return keywordsOf({ settings, protocol: settings.protocol, tls, hasCertificate, isForwarded: false, remote: UNKNOWN }, offer)
+  return keywordsOf(
+    { settings, protocol: settings.protocol, tls, hasCertificate, isForwarded: false, remote: UNKNOWN },
+    offer,
+  )
 }
 
 function keywordsOf(conversation: State, offer: Offer): string[] {

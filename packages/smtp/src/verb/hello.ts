@@ -44,5 +44,7 @@ function greeted(conversation: Conversation, answer: WireReply | undefined, { ve
   if (answer !== undefined && !isPositive(answer)) return conversation.refuseHello(answer)
   const greeting = answer === undefined ? conversation.settings.hostname : String([answer.text].flat()[0] ?? '')
   const offer = conversation.introduce()
-  conversation.put(verb === 'HELO' ? formatPlain({ code: 250, text: greeting }) : formatEhlo(conversation, offer, greeting))
+  conversation.put(
+    verb === 'HELO' ? formatPlain({ code: 250, text: greeting }) : formatEhlo(conversation, offer, greeting),
+  )
 }

@@ -53,7 +53,10 @@ function rulesOf(conversation: Conversation, offer: Offer): Parameters<typeof pa
 function outOfOrder(conversation: Conversation): WireReply | undefined {
   if (!conversation.isIntroduced) return HELLO_FIRST
   if (conversation.transaction !== undefined) return NESTED
-  return tooEarly(conversation) ?? (conversation.transactions < conversation.settings.limits.transactions ? undefined : TOO_MANY)
+  return (
+    tooEarly(conversation) ??
+    (conversation.transactions < conversation.settings.limits.transactions ? undefined : TOO_MANY)
+  )
 }
 
 /** What the operator wants first, for the commands that tell or take something. */

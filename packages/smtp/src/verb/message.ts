@@ -22,7 +22,8 @@ export function notReady(conversation: Conversation): WireReply | undefined {
   const { transaction } = conversation
   if (transaction === undefined) return MAIL_FIRST
   // RFC 2033 §4.2: 503 also in LMTP, when no RCPT succeeded.
-  if (transaction.accepted === 0) return transaction.refused > 0 && conversation.protocol === 'smtp' ? NO_VALID : RCPT_FIRST
+  if (transaction.accepted === 0)
+    return transaction.refused > 0 && conversation.protocol === 'smtp' ? NO_VALID : RCPT_FIRST
   return undefined
 }
 

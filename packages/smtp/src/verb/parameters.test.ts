@@ -5,8 +5,23 @@ import type { Offer } from '../stages.ts'
 import { isReply, parseMailParameters, parseRcptParameters } from './parameters.ts'
 import { decodeXtext, encodeXtext } from './xtext.ts'
 
-const ALL: Offer = { mechanisms: ['PLAIN'], eightBitMime: true, binaryMime: true, smtputf8: true, dsn: true, requireTls: true, prdr: true }
-const NOTHING: Offer = { mechanisms: [], eightBitMime: false, binaryMime: false, smtputf8: false, dsn: false, requireTls: false }
+const ALL: Offer = {
+  mechanisms: ['PLAIN'],
+  eightBitMime: true,
+  binaryMime: true,
+  smtputf8: true,
+  dsn: true,
+  requireTls: true,
+  prdr: true,
+}
+const NOTHING: Offer = {
+  mechanisms: [],
+  eightBitMime: false,
+  binaryMime: false,
+  smtputf8: false,
+  dsn: false,
+  requireTls: false,
+}
 const RULES = { offer: ALL, size: 1000, isSecure: true, hasAuth: true }
 
 for (const [text, expected] of [
@@ -47,7 +62,10 @@ for (const [text, expected] of [
 for (const [text, expected] of [
   ['', {}],
   ['NOTIFY=never', { notify: ['NEVER'] }],
-  ['NOTIFY=SUCCESS,DELAY ORCPT=RFC822;a+2Bb@x', { notify: ['SUCCESS', 'DELAY'], orcpt: { type: 'rfc822', address: 'a+b@x' } }],
+  [
+    'NOTIFY=SUCCESS,DELAY ORCPT=RFC822;a+2Bb@x',
+    { notify: ['SUCCESS', 'DELAY'], orcpt: { type: 'rfc822', address: 'a+b@x' } },
+  ],
   ['NOTIFY=', 501],
   ['NOTIFY=NEVER,NEVER', 501],
   ['NOTIFY=SUCCESS,', 501],
@@ -66,7 +84,11 @@ test('RFC 3461 §4, RFC 4954 §5: what is longer than its limit is malformed', (
   const codeOf = (result: object) => (isReply(result) ? result.code : 0)
   const mail = (text: string) => codeOf(parseMailParameters(text, RULES))
   const rcpt = (text: string) => codeOf(parseRcptParameters(text, ALL))
-  const [envid, auth, orcpt] = [`ENVID=${'x'.repeat(100)}`, `AUTH=${'x'.repeat(500)}`, `ORCPT=rfc822;${'x'.repeat(493)}`]
+  const [envid, auth, orcpt] = [
+    `ENVID=${'x'.repeat(100)}`,
+    `AUTH=${'x'.repeat(500)}`,
+    `ORCPT=rfc822;${'x'.repeat(493)}`,
+  ]
   assert.deepEqual([mail(envid), mail(auth), rcpt(orcpt)], [0, 0, 0])
   assert.deepEqual([mail(`${envid}x`), mail(`${auth}x`), rcpt(`${orcpt}x`)], [501, 501, 501])
 })

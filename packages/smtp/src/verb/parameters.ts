@@ -46,7 +46,10 @@ export function isReply(value: object): value is WireReply {
   return 'code' in value
 }
 
-function parse<T extends object, R>(text: string, grammar: { setters: ReadonlyMap<string, Setter<T, R>>; rules: R }): T | WireReply {
+function parse<T extends object, R>(
+  text: string,
+  grammar: { setters: ReadonlyMap<string, Setter<T, R>>; rules: R },
+): T | WireReply {
   const parameters = {} as Writable<T> // all keys are optional; the setters fill them in
   const seen = new Set<string>()
   for (const part of text.trimEnd().split(' ')) {

@@ -25,7 +25,15 @@ test('EHLO offers what somebody behind the wire honours, and nothing else', asyn
   const offered = async (offer: typeof OFFER) =>
     (await keywords(offer)).filter((keyword) => !always.includes(keyword) && !keyword.startsWith('LIMITS '))
   assert.deepEqual(await offered(OFFER), ['8BITMIME', 'BINARYMIME', 'SMTPUTF8', 'DSN'])
-  const nothing = { mechanisms: [], eightBitMime: false, binaryMime: false, smtputf8: false, dsn: false, requireTls: false, prdr: true }
+  const nothing = {
+    mechanisms: [],
+    eightBitMime: false,
+    binaryMime: false,
+    smtputf8: false,
+    dsn: false,
+    requireTls: false,
+    prdr: true,
+  }
   assert.deepEqual(await offered(nothing), ['PRDR'])
 })
 
@@ -63,7 +71,10 @@ test('DATA after recipients that were all refused is refused, and whoever keeps 
 })
 
 test('RFC 3030 §2: a chunk that is not the last has one reply, also where each recipient has its own', async () => {
-  await using fixture = await start({ name: 'lmtp', protocol: 'lmtp' }, { data: () => ({ code: 451, status: '4.7.1', text: 'Later' }) })
+  await using fixture = await start(
+    { name: 'lmtp', protocol: 'lmtp' },
+    { data: () => ({ code: 451, status: '4.7.1', text: 'Later' }) },
+  )
   const client = await ready(fixture, ...ENVELOPE, 'RCPT TO:<c@example.org>')
   assert.deepEqual(await client.talk('BDAT 6\r\nfirst NOOP\r\n', 2), ['451 4.7.1 Later', '250 2.0.0 Ok'])
 })

@@ -112,7 +112,13 @@ test('XCLIENT: where AUTH is required the next client has to show who it is', as
 })
 
 test('XCLIENT: the certificate of the host in front of us is not that of its clients', async () => {
-  const offer = { mechanisms: ['EXTERNAL', 'SCRAM-SHA-256'], eightBitMime: true, binaryMime: false, smtputf8: false, dsn: false } as const
+  const offer = {
+    mechanisms: ['EXTERNAL', 'SCRAM-SHA-256'],
+    eightBitMime: true,
+    binaryMime: false,
+    smtputf8: false,
+    dsn: false,
+  } as const
   await using fixture = await start(
     { xclient: LOOPBACK, tls: 'optional', certificate: { ...CERTIFICATE, ca: AUTHORITY } },
     { offer: () => ({ ...offer, requireTls: true }) },
@@ -166,7 +172,9 @@ test('XCLIENT: in every field the connection is as one that has just begun', asy
     'next',
   ])
   const fields = (of: object) =>
-    Object.entries(of).filter(([name, value]) => !name.startsWith('_') && !lasting.has(name) && !(value instanceof Object))
+    Object.entries(of).filter(
+      ([name, value]) => !name.startsWith('_') && !lasting.has(name) && !(value instanceof Object),
+    )
   assert.deepEqual(fields(wire), fields(fixture.records[0]?.wire ?? assert.fail()))
   assert.deepEqual(fixture.records[1]?.calls.at(-1), 'close quit')
   assert.deepEqual(fixture.records[2]?.calls, ['connect'])
@@ -185,7 +193,12 @@ test('XCLIENT with LOGIN: by default it is read, and nobody is authenticated by 
 })
 
 test('XCLIENT with LOGIN: where it is trusted it is as good as AUTH, until somebody else is named', async () => {
-  await using fixture = await start({ xclient: [...LOOPBACK, '192.0.2.1'], xclientLogin: 'trust', auth: 'required', authWithoutTls: true })
+  await using fixture = await start({
+    xclient: [...LOOPBACK, '192.0.2.1'],
+    xclientLogin: 'trust',
+    auth: 'required',
+    authWithoutTls: true,
+  })
   const client = await fixture.client()
   await client.reply()
   assert.match(await client.say('EHLO proxy.example'), /XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT LOGIN\|/)
@@ -203,7 +216,12 @@ test('XCLIENT with LOGIN: where it is trusted it is as good as AUTH, until someb
 })
 
 test('XCLIENT with LOGIN: who may not say XCLIENT is nobody by it', async () => {
-  await using fixture = await start({ xclient: ['192.0.2.0/24'], xclientLogin: 'trust', auth: 'required', authWithoutTls: true })
+  await using fixture = await start({
+    xclient: ['192.0.2.0/24'],
+    xclientLogin: 'trust',
+    auth: 'required',
+    authWithoutTls: true,
+  })
   const client = await fixture.client()
   await client.talk('EHLO x\r\n', 2)
   assert.match(await client.say('XCLIENT ADDR=192.0.2.1 LOGIN=alice'), /^550 5\.7\.0 /)
@@ -225,7 +243,8 @@ for (const proxies of [[], ['127.0.0.1']])
       await client.reply()
       return client.say(`XCLIENT ADDR=${address}`)
     }
-    for (const address of ['198.51.100.1', '198.51.101.1', '[UNAVAILABLE]', '[UNAVAILABLE]']) assert.match(await name(address), /^220 /)
+    for (const address of ['198.51.100.1', '198.51.101.1', '[UNAVAILABLE]', '[UNAVAILABLE]'])
+      assert.match(await name(address), /^220 /)
     assert.match(await name('198.51.100.1'), /^421 4\.7\.0 Too many connections/)
     assert.equal(await clients[4]?.reply(), 'closed')
     // Somebody else speaks there now, so there is room again.

@@ -15,5 +15,8 @@ export function decodeXtext(text: string): string | undefined {
 
 /** Text as xtext; ASCII only. */
 export function encodeXtext(text: string): string {
-  return text.replace(/[^!-*,-<>-~]/g, (character) => `+${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+  return text.replace(
+    /[^!-*,-<>-~]/g,
+    (character) => `+${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  )
 }

@@ -101,7 +101,11 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
    * Goes on with `next` when there is an answer: now, when it is there already. A rejection is a {@link FAILURE}, as the answer.
    * Meanwhile nothing more is read.
    */
-  answer<T, X>(answer: Maybe<T>, next: (connection: this, answer: NoInfer<T> | WireReply, context: X) => void, context: X): void {
+  answer<T, X>(
+    answer: Maybe<T>,
+    next: (connection: this, answer: NoInfer<T> | WireReply, context: X) => void,
+    context: X,
+  ): void {
     if (!isPromise(answer)) {
       next(this, answer, context)
       return

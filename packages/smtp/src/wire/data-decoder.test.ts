@@ -46,7 +46,21 @@ function oracle(text: string): { content: string; rest: string; ended: boolean }
   return { content, rest: '', ended: false }
 }
 
-const pieces = fc.constantFrom('a', '.', '..', '\r', '\n', '\r\n', '\r\n.', '\r\n..', '\r\n.\r', '\0', '\t', 'x'.repeat(70), '\x8e\xff')
+const pieces = fc.constantFrom(
+  'a',
+  '.',
+  '..',
+  '\r',
+  '\n',
+  '\r\n',
+  '\r\n.',
+  '\r\n..',
+  '\r\n.\r',
+  '\0',
+  '\t',
+  'x'.repeat(70),
+  '\x8e\xff',
+)
 const contents = fc.array(pieces, { maxLength: 30 }).map((parts) => parts.join(''))
 const cuts = fc.array(fc.nat(400), { maxLength: 12 })
 

@@ -50,6 +50,8 @@ export class Deadlines {
     if (now - this.#openedAt > sessionTimeoutMs) return TOO_LONG
     if (this.isIdle(now, limits)) return TIMEOUT
     const elapsed = now - this.#contentStartedAt
-    return contentSize !== undefined && elapsed > dataGraceMs && contentSize < (minDataRate * elapsed) / 1000 ? TOO_SLOW : undefined
+    return contentSize !== undefined && elapsed > dataGraceMs && contentSize < (minDataRate * elapsed) / 1000
+      ? TOO_SLOW
+      : undefined
   }
 }

@@ -42,9 +42,19 @@ async function rest(client: Client): Promise<string[]> {
 
 for (const [name, protocol, last, reply] of [
   ['DATA', 'smtp', 'DATA\r\nx\r\n.\r\n', ['354 End data with <CRLF>.<CRLF>', '250 2.0.0 Queued late', 'closed']],
-  ['DATA in LMTP', 'lmtp', 'DATA\r\nx\r\n.\r\n', ['354 End data with <CRLF>.<CRLF>', '250 2.0.0 Queued late', 'closed']],
+  [
+    'DATA in LMTP',
+    'lmtp',
+    'DATA\r\nx\r\n.\r\n',
+    ['354 End data with <CRLF>.<CRLF>', '250 2.0.0 Queued late', 'closed'],
+  ],
   ['BDAT LAST', 'smtp', 'BDAT 3 LAST\r\nx\r\n', ['250 2.0.0 Queued late', 'closed']],
-  ['an empty BDAT LAST', 'smtp', 'BDAT 3\r\nx\r\nBDAT 0 LAST\r\n', ['250 2.0.0 3 octets received', '250 2.0.0 Queued late', 'closed']],
+  [
+    'an empty BDAT LAST',
+    'smtp',
+    'BDAT 3\r\nx\r\nBDAT 0 LAST\r\n',
+    ['250 2.0.0 3 octets received', '250 2.0.0 Queued late', 'closed'],
+  ],
   [
     'DATA and QUIT',
     'smtp',
@@ -102,7 +112,10 @@ test('a client that closes its side while the reply to its last command is made 
   for (const command of ['EHLO x', 'VRFY a', 'MAIL FROM:<a@example.com>']) {
     const answer = late<undefined>()
     const verify = (): Promise<WireReply> => answer.stage().then(() => ({ code: 252, text: 'Perhaps' }))
-    await using fixture = await start({}, { helo: command.startsWith('EHLO') ? answer.stage : () => undefined, mail: answer.stage, verify })
+    await using fixture = await start(
+      {},
+      { helo: command.startsWith('EHLO') ? answer.stage : () => undefined, mail: answer.stage, verify },
+    )
     const client = await fixture.client()
     await client.reply()
     if (command.startsWith('MAIL')) await client.say('EHLO x')

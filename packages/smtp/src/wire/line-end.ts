@@ -18,7 +18,8 @@ export function nextLineEnd(chunk: Buffer, words: Int32Array, from: number): num
   let i = from
   while (i < length) {
     if (((offset + i) & 3) === 0) i = skipWords(words, offset + i, offset + length) - offset
-    for (const stop = Math.min(length, i + 4 - ((offset + i) & 3)); i < stop; i++) if (chunk[i] === CR || chunk[i] === LF) return i
+    for (const stop = Math.min(length, i + 4 - ((offset + i) & 3)); i < stop; i++)
+      if (chunk[i] === CR || chunk[i] === LF) return i
   }
   return length
 }

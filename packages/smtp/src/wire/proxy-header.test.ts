@@ -7,8 +7,15 @@ import { parseProxyHeader } from './proxy-header.ts'
 
 const SIGNATURE = '0d0a0d0a000d0a515549540a'
 const V2_TCP4 = Buffer.from(`${SIGNATURE}2111000cc0000201c6336402d43100197465`, 'hex')
-const V2_TCP6 = Buffer.from(`${SIGNATURE}21210024${'20010db8000000000000000000000001'}${'20010db8000000000000000000000002'}d4310019`, 'hex')
-const ENDS = { remote: { address: '192.0.2.1', port: 54321 }, local: { address: '198.51.100.2', port: 25 }, isProbe: false }
+const V2_TCP6 = Buffer.from(
+  `${SIGNATURE}21210024${'20010db8000000000000000000000001'}${'20010db8000000000000000000000002'}d4310019`,
+  'hex',
+)
+const ENDS = {
+  remote: { address: '192.0.2.1', port: 54321 },
+  local: { address: '198.51.100.2', port: 25 },
+  isProbe: false,
+}
 const UNKNOWN_CLIENT = { remote: { address: 'unknown', port: 0 }, local: undefined, isProbe: false }
 
 for (const [name, octets, header] of [
@@ -20,7 +27,11 @@ for (const [name, octets, header] of [
   ],
   ['version 1, UNKNOWN', 'PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n', UNKNOWN_CLIENT],
   ['version 2, TCP4', V2_TCP4.subarray(0, 28), ENDS],
-  ['version 2, TCP6', V2_TCP6, { ...ENDS, remote: { address: '2001:db8::1', port: 54321 }, local: { address: '2001:db8::2', port: 25 } }],
+  [
+    'version 2, TCP6',
+    V2_TCP6,
+    { ...ENDS, remote: { address: '2001:db8::1', port: 54321 }, local: { address: '2001:db8::2', port: 25 } },
+  ],
   ['version 2, LOCAL', Buffer.from(`${SIGNATURE}20000000`, 'hex'), { ...UNKNOWN_CLIENT, isProbe: true }],
   [
     'version 2, LOCAL with addresses',
@@ -35,7 +46,8 @@ for (const [name, octets, header] of [
     const bytes = Buffer.concat([Buffer.from(octets), Buffer.from('EHLO x\r\n')])
     const length = Buffer.from(octets).length
     for (let i = 0; i < length; i++) assert.equal(parseProxyHeader(bytes.subarray(0, i)), 'more', String(i))
-    for (let i = length; i <= bytes.length; i++) assert.deepEqual(parseProxyHeader(bytes.subarray(0, i)), { header, length })
+    for (let i = length; i <= bytes.length; i++)
+      assert.deepEqual(parseProxyHeader(bytes.subarray(0, i)), { header, length })
   })
 
 for (const text of [
@@ -72,7 +84,8 @@ test('the header parser never throws', () => {
 
 test('a network list knows addresses, networks, IPv4 in IPv6, and UNIX sockets', () => {
   const list = networkList(['192.0.2.0/24', '2001:db8::/32', '198.51.100.7', 'unix'])
-  for (const address of ['192.0.2.1', '::ffff:192.0.2.1', '2001:db8::1', '198.51.100.7', '']) assert.ok(list(address), address)
+  for (const address of ['192.0.2.1', '::ffff:192.0.2.1', '2001:db8::1', '198.51.100.7', ''])
+    assert.ok(list(address), address)
   for (const address of ['192.0.3.1', '2001:db9::1', '198.51.100.8', 'nonsense']) assert.ok(!list(address), address)
   assert.equal(networkList([])('192.0.2.1'), false)
   assert.throws(() => networkList(['192.0.2.0/33']), TypeError)

@@ -11,7 +11,11 @@ const FOREIGN = /[^\x20-\x7e]/g
 const STATUS = /^[245]\.\d{1,3}\.\d{1,3}$/
 
 /** What is said when a stage threw, rejected or answered with nothing usable: RFC 3463 §3.4, X.3.0. */
-export const FAILURE: WireReply = Object.freeze({ code: 451, status: '4.3.0', text: 'Temporary failure, try again later' })
+export const FAILURE: WireReply = Object.freeze({
+  code: 451,
+  status: '4.3.0',
+  text: 'Temporary failure, try again later',
+})
 
 /** Makes a frozen reply; short for the many constants of the protocol. */
 export function reply(code: number, status: string | undefined, text: string | readonly string[]): WireReply {

@@ -47,11 +47,15 @@ async function drain(limiter: Limiter, key: string, rate: Rate): Promise<number>
 
 async function empties({ open }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
-  for (const remaining of [3, 2, 1, 0]) assert.deepEqual(await limiter.take('a', FOUR_A_SECOND), { ok: true, remaining, retryAfterMs: 0 })
+  for (const remaining of [3, 2, 1, 0])
+    assert.deepEqual(await limiter.take('a', FOUR_A_SECOND), { ok: true, remaining, retryAfterMs: 0 })
   const refused = await limiter.take('a', FOUR_A_SECOND)
   assert.equal(refused.ok, false)
   assert.equal(refused.remaining, 0)
-  assert.ok(refused.retryAfterMs > 150 && refused.retryAfterMs <= 250, `a quarter of a second, not ${refused.retryAfterMs} ms`)
+  assert.ok(
+    refused.retryAfterMs > 150 && refused.retryAfterMs <= 250,
+    `a quarter of a second, not ${refused.retryAfterMs} ms`,
+  )
 }
 
 async function refills({ open, advance }: Fixture<ContractLimiter>): Promise<void> {
@@ -86,7 +90,8 @@ async function burst({ open, advance }: Fixture<ContractLimiter>): Promise<void>
 
 async function peeks({ open }: Fixture<ContractLimiter>): Promise<void> {
   const limiter = open()
-  for (let i = 0; i < 3; i++) assert.deepEqual(await limiter.peek('a', FOUR_A_SECOND), { ok: true, remaining: 4, retryAfterMs: 0 })
+  for (let i = 0; i < 3; i++)
+    assert.deepEqual(await limiter.peek('a', FOUR_A_SECOND), { ok: true, remaining: 4, retryAfterMs: 0 })
   await drain(limiter, 'a', FOUR_A_SECOND)
   assert.equal((await limiter.peek('a', FOUR_A_SECOND)).ok, false)
 }

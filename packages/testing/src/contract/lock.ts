@@ -76,7 +76,8 @@ async function steps({ open, advance, step }: Fixture<Lock>): Promise<void> {
   await first.tryWith('a', TTL, async (signal) => {
     for (const ms of [120_000, -3_600_000, TTL, -TTL]) {
       await step(ms)
-      for (const lock of [first, second, open()]) assert.equal(await lock.tryWith('a', TTL, async () => 'no'), undefined, `${ms} ms`)
+      for (const lock of [first, second, open()])
+        assert.equal(await lock.tryWith('a', TTL, async () => 'no'), undefined, `${ms} ms`)
       await advance(TTL / 2)
     }
     assert.equal(signal.aborted, false)

@@ -18,20 +18,41 @@ type Event =
 
 const small = fc.nat(3)
 const event: fc.Arbitrary<Event> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('add' as const), who: small, deliveries: fc.integer({ min: 1, max: 3 }) }) },
   {
     weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('due' as const), who: small, limit: fc.integer({ min: 1, max: 5 }), gate: fc.nat(3) }),
+    arbitrary: fc.record({ kind: fc.constant('add' as const), who: small, deliveries: fc.integer({ min: 1, max: 3 }) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('due' as const),
+      who: small,
+      limit: fc.integer({ min: 1, max: 5 }),
+      gate: fc.nat(3),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('waiting' as const), who: small, destination: fc.nat(2) }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('record' as const), which: fc.nat(), done: fc.boolean(), wait: fc.nat(100) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('record' as const),
+      which: fc.nat(),
+      done: fc.boolean(),
+      wait: fc.nat(100),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('release' as const), which: fc.nat(), wait: fc.nat(100) }) },
   {
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('operate' as const),
       which: fc.nat(),
-      operation: fc.constantFrom<Operation>({ kind: 'hold', reason: 'x' }, { kind: 'release' }, { kind: 'retry' }, { kind: 'delete' }),
+      operation: fc.constantFrom<Operation>(
+        { kind: 'hold', reason: 'x' },
+        { kind: 'release' },
+        { kind: 'retry' },
+        { kind: 'delete' },
+      ),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('hasten' as const), who: small, within: fc.nat(100) }) },
@@ -81,7 +102,8 @@ class Play {
   async step(step: Event): Promise<void> {
     if (step.kind === 'add') await this.#add(await this.#pair(step.who), step.deliveries)
     else if (step.kind === 'due') await this.#due(await this.#pair(step.who), step)
-    else if (step.kind === 'waiting') await this.#waiting(await this.#pair(step.who), `smtp:lane-${step.destination}.example.com`)
+    else if (step.kind === 'waiting')
+      await this.#waiting(await this.#pair(step.who), `smtp:lane-${step.destination}.example.com`)
     else if (step.kind === 'record') await this.#record(step)
     else if (step.kind === 'release') await this.#release(step)
     else if (step.kind === 'operate') await this.#operate(step)
@@ -99,34 +121,53 @@ class Play {
   async #add(pair: Pair, deliveries: number): Promise<void> {
     const message = makeMessage({ deliveries })
     this.#messages.push(message)
-    const [real, model] = await Promise.all([pair.real, pair.model].map((store) => store.add(message, sourceOf(octetsOf(message.size)))))
+    const [real, model] = await Promise.all(
+      [pair.real, pair.model].map((store) => store.add(message, sourceOf(octetsOf(message.size)))),
+    )
     this.#remember(pair, real, model)
   }
 
   async #due(pair: Pair, { limit, gate }: { readonly limit: number; readonly gate: number }): Promise<void> {
     const later = this.#now + 30_000
-    const verdict = (destination: string) => (destination.includes(`lane-${gate}`) ? (gate % 2 === 0 ? 'wait' : later) : 'take')
+    const verdict = (destination: string) =>
+      destination.includes(`lane-${gate}`) ? (gate % 2 === 0 ? 'wait' : later) : 'take'
     // Two deliveries of one moment may come in any order: ask for all, or for none.
     const all = limit > 2 ? 1_000 : 0
     const [real, model] = await Promise.all(
-      [pair.real, pair.model].map((store) => (all === 0 ? undefined : store.claimDue({ now: this.#now, limit: all, gate: verdict }))),
+      [pair.real, pair.model].map((store) =>
+        all === 0 ? undefined : store.claimDue({ now: this.#now, limit: all, gate: verdict }),
+      ),
     )
     assert.equal(real?.moved, model?.moved, 'entries that were due')
     this.#remember(pair, real?.leases, model?.leases)
   }
 
   async #waiting(pair: Pair, destination: string): Promise<void> {
-    const [real, model] = await Promise.all([pair.real, pair.model].map((store) => store.claimWaiting(destination, 1_000)))
+    const [real, model] = await Promise.all(
+      [pair.real, pair.model].map((store) => store.claimWaiting(destination, 1_000)),
+    )
     this.#remember(pair, real, model)
   }
 
-  async #record({ which, done: isDone, wait }: { readonly which: number; readonly done: boolean; readonly wait: number }): Promise<void> {
+  async #record({
+    which,
+    done: isDone,
+    wait,
+  }: {
+    readonly which: number
+    readonly done: boolean
+    readonly wait: number
+  }): Promise<void> {
     const lease = this.#leases[which % Math.max(1, this.#leases.length)]
     if (!lease) return
     const state = (each: Lease): DeliveryState =>
       isDone
         ? done(each)
-        : { ...each.state, attempts: each.state.attempts + 1, status: { kind: 'scheduled', at: this.#now + wait * 1_000 } }
+        : {
+            ...each.state,
+            attempts: each.state.attempts + 1,
+            status: { kind: 'scheduled', at: this.#now + wait * 1_000 },
+          }
     // Now and then another delivery of the message ends in the same step, whether or not its lease is still good.
     const { message, index } = lease.real
     const other = wait % 2 === 0 ? undefined : this.#leases.find((each) => each.pair === lease.pair && each.real.message.id === message.id && each.real.index !== index) // biome-ignore format: long
@@ -150,7 +191,9 @@ class Play {
     const message = this.#messages[which % Math.max(1, this.#messages.length)]
     if (!message) return
     const pair = await this.#pair(0)
-    const [real, model] = await Promise.all([pair.real, pair.model].map((store) => store.operate(message.id, operation, this.#now)))
+    const [real, model] = await Promise.all(
+      [pair.real, pair.model].map((store) => store.operate(message.id, operation, this.#now)),
+    )
     assert.equal(real, model, `deliveries changed by ${operation.kind}`)
   }
 
@@ -195,7 +238,12 @@ class Play {
 
 /** Owners have different names here and there. */
 function shape({ status, attempts, recipients, pendingHold }: DeliveryState): object {
-  return { status: status.kind === 'claimed' ? 'claimed' : status, attempts, fates: recipients.map(({ fate }) => fate), pendingHold }
+  return {
+    status: status.kind === 'claimed' ? 'claimed' : status,
+    attempts,
+    fates: recipients.map(({ fate }) => fate),
+    pendingHold,
+  }
 }
 
 async function play(queue: QueueUnderTest, events: readonly Event[]): Promise<void> {

@@ -25,7 +25,10 @@ export interface QueueUnderTest {
 }
 
 /** Registers one test, with a store of a fresh queue. */
-export type Check = (name: string, check: (store: QueueStore, queue: QueueUnderTest, t: TestContext) => Promise<void>) => void
+export type Check = (
+  name: string,
+  check: (store: QueueStore, queue: QueueUnderTest, t: TestContext) => Promise<void>,
+) => void
 
 const START = 1_790_000_000_000
 
@@ -39,7 +42,9 @@ export const gateOpen: Gate = () => 'take'
 
 /** An address without the grammar. */
 export function address(local: string, domain: string): Address {
-  const text = /^[\w.+\-\u0080-\uffff]+$/.test(local) ? `${local}@${domain}` : `"${local.replace(/["\\]/g, '\\$&')}"@${domain}`
+  const text = /^[\w.+\-\u0080-\uffff]+$/.test(local)
+    ? `${local}@${domain}`
+    : `"${local.replace(/["\\]/g, '\\$&')}"@${domain}`
   return { local, domain, isInternational: [...local].some((character) => character > '\x7f'), toString: () => text }
 }
 
@@ -60,7 +65,10 @@ export function makeMessage({
   destination,
   recipients = [['rcpt', 'example.com']],
 }: MessageShape = {}): QueuedMessage {
-  const parameters: RcptParameters = { notify: ['FAILURE', 'DELAY'], orcpt: { type: 'rfc822', address: 'Original+2B@example.net' } }
+  const parameters: RcptParameters = {
+    notify: ['FAILURE', 'DELAY'],
+    orcpt: { type: 'rfc822', address: 'Original+2B@example.net' },
+  }
   const all = recipients.map(([local, domain]) => ({ address: address(local, domain), parameters }))
   return {
     id: makeQueueId(START + made++),
@@ -140,7 +148,9 @@ export function subset(value: object, shape: object): object {
 
 /** Addresses as text: the objects are of different classes. */
 export function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (_, each: unknown) => (isAddress(each) ? `${each.local} at ${each.domain}: ${each}` : each)))
+  return JSON.parse(
+    JSON.stringify(value, (_, each: unknown) => (isAddress(each) ? `${each.local} at ${each.domain}: ${each}` : each)),
+  )
 }
 
 function isAddress(value: unknown): value is { local: string; domain: string } {

@@ -1,14 +1,28 @@
 /** The part of the queue contract that is about clocks that were set back. */
 import assert from 'node:assert/strict'
 import type { Gate } from '@postroad/queue-engine'
-import { at, type Check, gateOpen, makeMessage, octetsOf, scheduled, sourceOf, stored, subset } from './queue-fixture.ts'
+import {
+  at,
+  type Check,
+  gateOpen,
+  makeMessage,
+  octetsOf,
+  scheduled,
+  sourceOf,
+  stored,
+  subset,
+} from './queue-fixture.ts'
 
 /** Registers them. */
 export function hastening(checked: Check): void {
   checked(
     'times from behind the latest that is allowed are due now, in every process; all others stay, and what is held is held',
     async (store, queue) => {
-      const [near, edge, far] = [await scheduled(store, at(10)), await scheduled(store, at(100)), await scheduled(store, at(101))]
+      const [near, edge, far] = [
+        await scheduled(store, at(10)),
+        await scheduled(store, at(100)),
+        await scheduled(store, at(101)),
+      ]
       const [farther, held] = [await scheduled(store, at(1e9)), await scheduled(store, at(1e9))]
       await store.operate(held, { kind: 'hold', reason: 'x' }, at(1e9))
       const waiting = await store.claimOne(await scheduled(store, at(1e9)), 0)
@@ -36,7 +50,11 @@ export function hastening(checked: Check): void {
     const [lease] = await store.add(message, sourceOf(octetsOf(message.size)))
     assert.ok(lease)
     const status = { kind: 'scheduled', at: at(5) } as const
-    await store.record({ lease, state: { ...lease.state, status, attempts: 12, warned: true, countedFrom: at(-60) }, now: at(1) })
+    await store.record({
+      lease,
+      state: { ...lease.state, status, attempts: 12, warned: true, countedFrom: at(-60) },
+      now: at(1),
+    })
     const seen: object[] = []
     const gate: Gate = (_, view) => {
       seen.push(subset(view, EXPECTED_VIEW))

@@ -25,6 +25,7 @@ import {
   subset,
 } from './queue-fixture.ts'
 import { hastening } from './queue-hasten.ts'
+import { dying, operating } from './queue-operating.ts'
 
 export type { QueueUnderTest } from './queue-fixture.ts'
 
@@ -60,21 +61,24 @@ export function queueContract(options: QueueContractOptions): void {
 }
 
 function keeping(checked: Check): void {
-  checked('RFC 5321 §4.2.5: what was added is there for another process, envelope and octets as they came', async (store, queue) => {
-    const message = makeMessage({
-      recipients: [
-        ['a b', 'example.com'],
-        ['üser', 'xn--bcher-kva.example'],
-        ['x', '[192.0.2.1]'],
-      ],
-    })
-    const octets = Buffer.from('Subject: x\r\n\r\n\xff\x00body', 'latin1')
-    await store.add({ ...message, size: octets.length }, sourceOf(octets))
-    const other = await queue.store()
-    const entry = await stored(other, message.id)
-    assert.deepEqual(plain(entry.message), plain({ ...message, size: octets.length }))
-    assert.deepEqual(await readAll(other.content(entry.message)), octets)
-  })
+  checked(
+    'RFC 5321 §4.2.5: what was added is there for another process, envelope and octets as they came',
+    async (store, queue) => {
+      const message = makeMessage({
+        recipients: [
+          ['a b', 'example.com'],
+          ['üser', 'xn--bcher-kva.example'],
+          ['x', '[192.0.2.1]'],
+        ],
+      })
+      const octets = Buffer.from('Subject: x\r\n\r\n\xff\x00body', 'latin1')
+      await store.add({ ...message, size: octets.length }, sourceOf(octets))
+      const other = await queue.store()
+      const entry = await stored(other, message.id)
+      assert.deepEqual(plain(entry.message), plain({ ...message, size: octets.length }))
+      assert.deepEqual(await readAll(other.content(entry.message)), octets)
+    },
+  )
   checked('octets come back whole at any size: none, a few, and too many for one piece', async (store) => {
     for (const size of [0, 1, 65_535, 65_536, 65_537, 3_000_000]) {
       const octets = randomBytes(size)
@@ -137,35 +141,43 @@ function claiming(checked: Check): void {
     assert.equal(await store.nextDue(), at(10))
     assert.equal((await store.claimDue({ now: at(9), limit: 10, gate: gateOpen })).moved, 0)
     const other = await queue.store()
-    const [mine, theirs] = await Promise.all([store, other].map((each) => each.claimDue({ now: at(30), limit: 10, gate: gateOpen })))
+    const [mine, theirs] = await Promise.all(
+      [store, other].map((each) => each.claimDue({ now: at(30), limit: 10, gate: gateOpen })),
+    )
     const ids = [...(mine?.leases ?? []), ...(theirs?.leases ?? [])].map(({ message }) => message.id)
     assert.deepEqual(ids, [early, late])
     assert.equal(await store.nextDue(), undefined)
   })
-  checked('the gate sends entries to their destination or to a later time, without a lease or an attempt', async (store) => {
-    const first = await scheduled(store, at(1), 'smtp:constructor')
-    const second = await scheduled(store, at(2), 'smtp:__proto__')
-    const seen: string[] = []
-    const result = await store.claimDue({
-      now: at(5),
-      limit: 10,
-      gate: (destination, { attempts, queuedAt }) => {
-        seen.push(`${destination} ${attempts} ${queuedAt === at(0)}`)
-        return destination === 'smtp:constructor' ? 'wait' : at(50)
-      },
-    })
-    assert.deepEqual([result.leases, result.moved, seen], [[], 2, ['smtp:constructor 1 true', 'smtp:__proto__ 1 true']])
-    assert.deepEqual(await store.waitingDestinations(), ['smtp:constructor'])
-    assert.equal(await store.nextDue(), at(50))
-    assert.deepEqual(await store.claimWaiting('smtp:__proto__', 10), [])
-    const leases = await store.claimWaiting('smtp:constructor', 10)
-    assert.deepEqual(
-      leases.map(({ message, state }) => [message.id, state.attempts]),
-      [[first, 1]],
-    )
-    assert.deepEqual((await stored(store, second)).states[0]?.status, { kind: 'scheduled', at: at(50) })
-    assert.deepEqual(await store.waitingDestinations(), [])
-  })
+  checked(
+    'the gate sends entries to their destination or to a later time, without a lease or an attempt',
+    async (store) => {
+      const first = await scheduled(store, at(1), 'smtp:constructor')
+      const second = await scheduled(store, at(2), 'smtp:__proto__')
+      const seen: string[] = []
+      const result = await store.claimDue({
+        now: at(5),
+        limit: 10,
+        gate: (destination, { attempts, queuedAt }) => {
+          seen.push(`${destination} ${attempts} ${queuedAt === at(0)}`)
+          return destination === 'smtp:constructor' ? 'wait' : at(50)
+        },
+      })
+      assert.deepEqual(
+        [result.leases, result.moved, seen],
+        [[], 2, ['smtp:constructor 1 true', 'smtp:__proto__ 1 true']],
+      )
+      assert.deepEqual(await store.waitingDestinations(), ['smtp:constructor'])
+      assert.equal(await store.nextDue(), at(50))
+      assert.deepEqual(await store.claimWaiting('smtp:__proto__', 10), [])
+      const leases = await store.claimWaiting('smtp:constructor', 10)
+      assert.deepEqual(
+        leases.map(({ message, state }) => [message.id, state.attempts]),
+        [[first, 1]],
+      )
+      assert.deepEqual((await stored(store, second)).states[0]?.status, { kind: 'scheduled', at: at(50) })
+      assert.deepEqual(await store.waitingDestinations(), [])
+    },
+  )
   checked('leases given back wait or are scheduled again, and count no attempt', async (store) => {
     const message = makeMessage({ deliveries: 2 })
     const leases = await store.add(message, sourceOf(octetsOf(message.size)))
@@ -180,7 +192,11 @@ function claiming(checked: Check): void {
       ],
     )
     await store.release(leases, { kind: 'scheduled', at: at(9) })
-    assert.deepEqual((await stored(store, message.id)).states, states, 'a lease that is not ours any more changes nothing')
+    assert.deepEqual(
+      (await stored(store, message.id)).states,
+      states,
+      'a lease that is not ours any more changes nothing',
+    )
   })
 }
 
@@ -200,7 +216,15 @@ function settling(checked: Check): void {
       ['delivered', 'delivered'],
     )
     assert.deepEqual([finished?.finishedAt, finished?.recipientCount, finished?.from], [at(6), 2, 'sender@example.org'])
-    assert.deepEqual(await counts(store), { messages: 0, scheduled: 0, waiting: 0, claimed: 0, held: 0, corrupt: 0, unreturned: 0 })
+    assert.deepEqual(await counts(store), {
+      messages: 0,
+      scheduled: 0,
+      waiting: 0,
+      claimed: 0,
+      held: 0,
+      corrupt: 0,
+      unreturned: 0,
+    })
   })
   checked('many deliveries of one message may end at once', async (store) => {
     const message = makeMessage({ deliveries: 20 })
@@ -225,11 +249,19 @@ function settling(checked: Check): void {
     const spawn = [{ message: report, source: sourceOf(octetsOf(100_000)) }]
     assert.equal(await store.record({ lease, state: done(lease), spawn, now: at(1) }), 'finished')
     const { message: kept, states } = await stored(store, report.id)
-    assert.deepEqual([kept.from, kept.reportOn, states[0]?.status], [undefined, message.id, { kind: 'claimed', owner: store.owner }])
+    assert.deepEqual(
+      [kept.from, kept.reportOn, states[0]?.status],
+      [undefined, message.id, { kind: 'claimed', owner: store.owner }],
+    )
     assert.equal((await readAll(store.content(kept))).length, 100_000)
     const again = { ...makeMessage({ size: 10 }), from: undefined }
     assert.equal(
-      await store.record({ lease, state: done(lease), spawn: [{ message: again, source: sourceOf(octetsOf(10)) }], now: at(1) }),
+      await store.record({
+        lease,
+        state: done(lease),
+        spawn: [{ message: again, source: sourceOf(octetsOf(10)) }],
+        now: at(1),
+      }),
       'lost',
     )
     assert.equal(await store.get(again.id), undefined)
@@ -238,12 +270,18 @@ function settling(checked: Check): void {
     const message = makeMessage({ deliveries: 3 })
     const [first, second, third] = await store.add(message, sourceOf(octetsOf(message.size)))
     assert.ok(first && second && third)
-    const later = (lease: Lease) => ({ lease, state: { ...lease.state, status: { kind: 'scheduled', at: at(9) } } as const })
+    const later = (lease: Lease) => ({
+      lease,
+      state: { ...lease.state, status: { kind: 'scheduled', at: at(9) } } as const,
+    })
     assert.equal(await store.record({ ...later(first), also: [later(second)], now: at(1) }), 'recorded')
     const report = { ...makeMessage({ size: 10 }), from: undefined }
     const spawn = [{ message: report, source: sourceOf(octetsOf(10)) }]
     const also = [{ lease: first, state: done(first) }]
-    assert.equal(await store.record({ lease: third, state: done(third), also, spawn, unreturned: 5, now: at(2) }), 'lost')
+    assert.equal(
+      await store.record({ lease: third, state: done(third), also, spawn, unreturned: 5, now: at(2) }),
+      'lost',
+    )
     const { states } = await stored(store, message.id)
     assert.deepEqual([states[2]?.status.kind, await store.get(report.id)], ['claimed', undefined])
     const other = await queue.store()
@@ -251,7 +289,10 @@ function settling(checked: Check): void {
     const [one, ...rest] = leases.map((lease) => ({ lease, state: done(lease) }))
     assert.ok(one && rest.length === 1)
     assert.equal(await other.record({ ...one, also: rest, now: at(10) }), 'recorded')
-    assert.equal(await store.record({ lease: third, state: done(third), spawn, unreturned: 2, now: at(11) }), 'finished')
+    assert.equal(
+      await store.record({ lease: third, state: done(third), spawn, unreturned: 2, now: at(11) }),
+      'finished',
+    )
     assert.equal((await store.getFinished(message.id))?.recipients.length, 3)
     const { messages, unreturned } = await store.stats()
     assert.deepEqual([messages, unreturned], [1, 2], 'the notification, and those nobody can be told of')
@@ -260,7 +301,11 @@ function settling(checked: Check): void {
     const message = makeMessage({ deliveries: 2 })
     const [lease, next] = await store.add(message, sourceOf(octetsOf(message.size)))
     assert.ok(lease && next)
-    await store.record({ lease, state: { ...done(lease), status: { kind: 'scheduled', at: at(5) }, pendingReport: [0] }, now: at(1) })
+    await store.record({
+      lease,
+      state: { ...done(lease), status: { kind: 'scheduled', at: at(5) }, pendingReport: [0] },
+      now: at(1),
+    })
     await store.record({ lease: next, state: { ...next.state, status: { kind: 'scheduled', at: at(5) } }, now: at(1) })
     const seen: [string, boolean][] = []
     const gate: Gate = (destination, view) => {
@@ -288,7 +333,9 @@ function settling(checked: Check): void {
         { fate: 'delivered', at: at(1) },
         { fate: 'pending', reply, remote: 'mx.example.com', class: 'greylist', at: at(1) },
       ],
-      history: [{ at: at(0), tookMs: 12, outcomes: [{ kind: 'deferred', recipients: 1, reply, remote: 'mx.example.com' }] }],
+      history: [
+        { at: at(0), tookMs: 12, outcomes: [{ kind: 'deferred', recipients: 1, reply, remote: 'mx.example.com' }] },
+      ],
       warned: true,
     } as const
     assert.equal(await store.record({ lease, state, now: at(1) }), 'recorded')
@@ -297,101 +344,6 @@ function settling(checked: Check): void {
     assert.deepEqual(
       leases.map((each) => subset(each.state, state)),
       [{ ...state, status: { kind: 'claimed', owner: other.owner } }],
-    )
-  })
-}
-
-function operating(checked: Check): void {
-  checked('hold sets aside what is free at once and what is claimed when its attempt ends; release brings it back', async (store) => {
-    const id = await scheduled(store, at(10))
-    assert.equal(await store.operate(id, { kind: 'hold', reason: 'looks odd' }, at(1)), 1)
-    assert.deepEqual((await stored(store, id)).states[0]?.status, { kind: 'held', since: at(1), reason: 'looks odd' })
-    assert.equal((await store.claimDue({ now: at(99), limit: 9, gate: gateOpen })).moved, 0)
-    assert.equal(await store.operate(id, { kind: 'release' }, at(2)), 1)
-    const { leases } = await store.claimDue({ now: at(2), limit: 9, gate: gateOpen })
-    const [lease] = leases
-    assert.ok(lease)
-    assert.equal(await store.operate(id, { kind: 'hold', reason: 'again' }, at(3)), 1)
-    assert.equal(
-      await store.record({ lease, state: { ...lease.state, status: { kind: 'scheduled', at: at(50) } }, now: at(4) }),
-      'recorded',
-    )
-    assert.equal((await stored(store, id)).states[0]?.status.kind, 'held')
-  })
-  checked('retry makes due at once, delete ends at once and leaves a record; a lease on it is then lost', async (store) => {
-    const id = await scheduled(store, at(1_000))
-    assert.equal(await store.operate(id, { kind: 'retry' }, at(5)), 1)
-    const [lease] = (await store.claimDue({ now: at(5), limit: 9, gate: gateOpen })).leases
-    assert.ok(lease)
-    assert.equal(await store.operate(id, { kind: 'delete' }, at(6)), 1)
-    assert.equal(await store.get(id), undefined)
-    assert.deepEqual(
-      (await store.getFinished(id))?.recipients.map(({ state }) => state.fate),
-      ['cancelled'],
-    )
-    assert.equal(await store.record({ lease, state: done(lease), now: at(7) }), 'lost')
-    assert.equal(await store.operate(id, { kind: 'retry' }, at(8)), 0)
-    assert.deepEqual(await counts(store), { messages: 0, scheduled: 0, waiting: 0, claimed: 0, held: 0, corrupt: 0, unreturned: 0 })
-  })
-  checked('one delivery can be claimed out of turn, from wherever it is', async (store) => {
-    const id = await scheduled(store, at(1_000))
-    await store.operate(id, { kind: 'hold', reason: 'x' }, at(1))
-    const lease = await store.claimOne(id, 0)
-    assert.equal(lease?.message.id, id)
-    assert.equal(await store.claimOne(id, 0), undefined)
-    assert.equal(await store.claimOne(id, 7), undefined)
-  })
-  checked('suspensions are shared and survive', async (store, queue) => {
-    const suspension = { target: 'example.com', since: at(1), reason: 'maintenance' }
-    await store.suspend(suspension)
-    const other = await queue.store()
-    assert.deepEqual(await other.suspensions(), [suspension])
-    assert.equal(await other.resume('example.com'), true)
-    assert.equal(await other.resume('example.com'), false)
-    assert.deepEqual(await store.suspensions(), [])
-  })
-}
-
-function dying(checked: Check): void {
-  checked('the leases of a process that died go to the next, whole; what the dead still says is lost', async (store, queue) => {
-    const message = makeMessage({ deliveries: 2 })
-    const [first] = await store.add(message, sourceOf(octetsOf(message.size)))
-    assert.ok(first)
-    const other = await queue.store()
-    assert.equal(await other.beat(at(1)), 0)
-    await queue.kill(store)
-    assert.equal(await other.beat(at(2)), 2)
-    assert.equal(await other.beat(at(2)), 0)
-    const { leases } = await other.claimDue({ now: at(2), limit: 9, gate: gateOpen })
-    assert.deepEqual(
-      leases.map(({ index }) => index),
-      [0, 1],
-    )
-    assert.equal(await store.record({ lease: first, state: done(first), now: at(3) }), 'lost')
-    assert.deepEqual(await readAll(other.content(message)), octetsOf(message.size))
-  })
-  checked('a process that was taken for dead while it lived goes on: what it takes then is its own', async (store, queue) => {
-    const [before, after] = [makeMessage(), makeMessage()]
-    const [lost] = await store.add(before, sourceOf(octetsOf(before.size)))
-    const other = await queue.store()
-    await queue.kill(store)
-    assert.equal(await other.beat(at(1)), 1)
-    const [lease] = await store.add(after, sourceOf(octetsOf(after.size)))
-    assert.ok(lost && lease)
-    await store.beat(at(2))
-    assert.equal(await other.beat(at(2)), 0)
-    assert.equal(await store.record({ lease: lost, state: done(lost), now: at(3) }), 'lost')
-    assert.equal(await store.record({ lease, state: done(lease), now: at(3) }), 'finished')
-  })
-  checked('a process that closes gives back what it has', async (store, queue) => {
-    const message = makeMessage()
-    await store.add(message, sourceOf(octetsOf(message.size)))
-    await store.close()
-    const other = await queue.store()
-    const { leases } = await other.claimDue({ now: Date.now() + 1_000, limit: 9, gate: gateOpen })
-    assert.deepEqual(
-      leases.map((lease) => lease.message.id),
-      [message.id],
     )
   })
 }

@@ -98,7 +98,9 @@ async function setIfAbsent({ open, advance }: Fixture<Store>): Promise<void> {
 
 async function oneWinner({ open }: Fixture<Store>): Promise<void> {
   const handles = [open(), open()]
-  const seen = await Promise.all(Array.from({ length: 40 }, (_, i) => (handles[i % 2] ?? open()).setIfAbsent('a', String(i))))
+  const seen = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => (handles[i % 2] ?? open()).setIfAbsent('a', String(i))),
+  )
   assert.equal(new Set(seen).size, 1)
   assert.equal(await open().get('a'), seen[0])
 }
@@ -181,9 +183,11 @@ async function steps({ open, advance, step }: Fixture<Store>): Promise<void> {
     await store.increment('counted', 1, TTL)
     await step(ms)
     // One that was opened before, and one that comes after.
-    for (const each of [store, other, open()]) assert.deepEqual([await each.get('set'), await each.get('counted')], ['1', '1'], `${ms} ms`)
+    for (const each of [store, other, open()])
+      assert.deepEqual([await each.get('set'), await each.get('counted')], ['1', '1'], `${ms} ms`)
     await advance(TTL + 1)
-    for (const each of [store, other, open()]) assert.deepEqual([await each.get('set'), await each.get('counted')], [undefined, undefined])
+    for (const each of [store, other, open()])
+      assert.deepEqual([await each.get('set'), await each.get('counted')], [undefined, undefined])
   }
 }
 

@@ -1,6 +1,13 @@
 /** What the contract of transports stands on: a transport, the place its mail goes to, and jobs. */
 import assert from 'node:assert/strict'
-import { type Job, type MessageSource, type Outcome, parseAddress, type Recipient, type Transport } from '@postroad/mail'
+import {
+  type Job,
+  type MessageSource,
+  type Outcome,
+  parseAddress,
+  type Recipient,
+  type Transport,
+} from '@postroad/mail'
 import type { Route } from '@postroad/plugin'
 
 /**
@@ -90,7 +97,10 @@ export function checkOutcomes(job: Job, outcomes: readonly Outcome[]): void {
   )
   for (const { kind, reply } of outcomes) {
     const fits = kind === 'delivered' ? [2] : kind === 'failed' ? [5] : [4, 5]
-    assert.ok(fits.includes(Math.floor(reply.code / 100)), `the outcome is "${kind}", and its reply ${reply.code} does not say that`)
+    assert.ok(
+      fits.includes(Math.floor(reply.code / 100)),
+      `the outcome is "${kind}", and its reply ${reply.code} does not say that`,
+    )
     assert.equal(typeof reply.text, 'string', 'a reply has a text')
   }
 }

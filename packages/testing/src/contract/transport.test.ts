@@ -37,7 +37,11 @@ const GOOD: Steps = {
   isGivenUp: (signal) => signal.aborted,
   gone: () => 'deferred',
   fate: ({ address: { local } }, scenario) =>
-    scenario !== 'choosy' || !['unknown', 'busy'].includes(local) ? 'delivered' : local === 'busy' ? 'deferred' : 'failed',
+    scenario !== 'choosy' || !['unknown', 'busy'].includes(local)
+      ? 'delivered'
+      : local === 'busy'
+        ? 'deferred'
+        : 'failed',
   outcomes: (all) => all,
   unread: () => 'deferred',
   local: ({ address }) => address.local,
@@ -101,7 +105,11 @@ const BROKEN: readonly (readonly [clause: RegExp, steps: Partial<Steps>, sentenc
     { outcomes: (all) => all.map((one) => ({ ...one, recipient: { ...one.recipient } })) },
     /`recipient` is the very object of the job/,
   ],
-  [/^one outcome/, { outcomes: (all) => all.map((one) => ({ ...one, reply: LATER })) }, /the outcome is "delivered", and its reply 451/],
+  [
+    /^one outcome/,
+    { outcomes: (all) => all.map((one) => ({ ...one, reply: LATER })) },
+    /the outcome is "delivered", and its reply 451/,
+  ],
   [/^what was given arrives/, { read: unstuffing }, /dots got .* in place of/],
   [
     /not in memory/,
@@ -118,7 +126,11 @@ const BROKEN: readonly (readonly [clause: RegExp, steps: Partial<Steps>, sentenc
   [/tried again/, { read: scribbling }, /the octets of the message were changed/],
   [/^twenty jobs/, { read: mixing }, /in place of/],
   [/fired before/, { isGivenUp: () => false, fate: () => 'failed' }, /giving up is no refusal/],
-  [/fired before/, { isGivenUp: () => false, read: () => new Promise(() => undefined) }, /goes on although its signal fired/],
+  [
+    /fired before/,
+    { isGivenUp: () => false, read: () => new Promise(() => undefined) },
+    /goes on although its signal fired/,
+  ],
   [/cannot be read/, { unread: () => 'delivered' }, /a part is missing is not delivered/],
   [/^nobody there/, { gone: () => 'failed' }, /somebody may be tomorrow/],
   [
@@ -130,15 +142,24 @@ const BROKEN: readonly (readonly [clause: RegExp, steps: Partial<Steps>, sentenc
     },
     /deliver\(\) rejected, where it must resolve to outcomes: Error: ECONNREFUSED/,
   ],
-  [/^nobody answers/, { wait: () => new Promise(() => undefined) }, /goes on after its signal fired: end the connection then/],
+  [
+    /^nobody answers/,
+    { wait: () => new Promise(() => undefined) },
+    /goes on after its signal fired: end the connection then/,
+  ],
   [/fate of its own/, { fate: () => 'delivered' }, /Expected values to be strictly deep-equal/],
   [/^RFC 1047/, { outcomes: (all) => all.map((one) => ({ ...one, uncertain: false })) }, /say `uncertain`/],
-  [/^closing lets/, { start: () => void (kept = setInterval(() => undefined, 1_000).unref()) }, /a timer opened .*transport\.test\.ts/],
+  [
+    /^closing lets/,
+    { start: () => void (kept = setInterval(() => undefined, 1_000).unref()) },
+    /a timer opened .*transport\.test\.ts/,
+  ],
   [/^closing while/, { wait: () => new Promise(() => undefined) }, /goes on after the signal fired/],
 ]
 
 async function unstuffing(message: MessageSource, take: (octets: Uint8Array) => void): Promise<void> {
-  for await (const chunk of message.raw()) take(Buffer.from(Buffer.from(chunk).toString('latin1').replaceAll('\r\n..', '\r\n.'), 'latin1'))
+  for await (const chunk of message.raw())
+    take(Buffer.from(Buffer.from(chunk).toString('latin1').replaceAll('\r\n..', '\r\n.'), 'latin1'))
 }
 
 async function collecting(message: MessageSource, take: (octets: Uint8Array) => void): Promise<void> {
@@ -168,7 +189,9 @@ describe('the transport contract finds', () => {
     })
 
   test('every clause is broken by some transport above', () => {
-    const unbroken = [...transportClauses(contractWith({})).keys()].filter((title) => !BROKEN.some(([name]) => name.test(title)))
+    const unbroken = [...transportClauses(contractWith({})).keys()].filter(
+      (title) => !BROKEN.some(([name]) => name.test(title)),
+    )
     assert.deepEqual(unbroken, [])
   })
 })

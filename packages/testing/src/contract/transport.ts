@@ -52,7 +52,9 @@ export function transportClauses(options: TransportContractOptions): ReadonlyMap
     ['closing while nobody answers leaves nothing behind once the signal fires', closesSilent, 'silent'],
   ]
   const concerned = clauses.filter(([, , scenario]) => scenario === undefined || scenarios.includes(scenario))
-  return new Map(concerned.map(([name, clause, scenario]) => [name, () => onFixture(clause, { options, scenario, patience })]))
+  return new Map(
+    concerned.map(([name, clause, scenario]) => [name, () => onFixture(clause, { options, scenario, patience })]),
+  )
 }
 
 interface Terms {
@@ -171,10 +173,14 @@ async function large(fixture: TransportFixture, patience: number): Promise<void>
 }
 
 /** Who passes on what it reads is ahead of the place by what buffers hold; who collects, by everything: a sentence about that, or none. */
-async function catchUp(place: TransportPlace, { given, patience }: { readonly given: number; readonly patience: number }): Promise<string> {
+async function catchUp(
+  place: TransportPlace,
+  { given, patience }: { readonly given: number; readonly patience: number },
+): Promise<string> {
   const until = performance.now() + patience
   while (given - (await place.octets()) > UNDER_WAY) {
-    if (performance.now() > until) return `${given} octets were read, and the place has ${await place.octets()}: pass on what is read`
+    if (performance.now() > until)
+      return `${given} octets were read, and the place has ${await place.octets()}: pass on what is read`
     await turn()
   }
   return ''
@@ -185,7 +191,10 @@ async function again(fixture: TransportFixture): Promise<void> {
   const message = messageOf(octets)
   const job = Object.freeze(jobOf(fixture, ['a'], { message, parameters: Object.freeze({ size: octets.length }) }))
   for (const kept of [job.recipients, ...job.recipients]) Object.freeze(kept)
-  const [first, second] = [await deliver(fixture, job), await deliver(fixture, { ...job, recipients: jobOf(fixture, ['b']).recipients })]
+  const [first, second] = [
+    await deliver(fixture, job),
+    await deliver(fixture, { ...job, recipients: jobOf(fixture, ['b']).recipients }),
+  ]
   assert.deepEqual([...kinds(first), ...kinds(second)], ['delivered', 'delivered'])
   assert.equal(octets.toString(), 'Subject: x\r\n\r\n.a\r\n.b\r\n', 'the octets of the message were changed')
   for (const to of ['a', 'b']) await hasArrived(fixture, to, octets)
@@ -196,13 +205,19 @@ async function atOnce(fixture: TransportFixture): Promise<void> {
     to: `r${i}x`,
     octets: Buffer.from(`Subject: ${i}\r\n\r\n${`line ${i}\r\n`.repeat(500)}`),
   }))
-  await Promise.all(all.map(({ to, octets }, i) => delivers(fixture, [to], { message: messageOf(octets, i % 2 === 0) })))
+  await Promise.all(
+    all.map(({ to, octets }, i) => delivers(fixture, [to], { message: messageOf(octets, i % 2 === 0) })),
+  )
   for (const { to, octets } of all) await hasArrived(fixture, to, octets)
 }
 
 async function abortedBefore(fixture: TransportFixture, patience: number): Promise<void> {
   const job = jobOf(fixture, ['a', 'b'], { signal: AbortSignal.abort(new Error('the test gives up')) })
-  const said = await within(patience, deliver(fixture, job), 'deliver() goes on although its signal fired before it began')
+  const said = await within(
+    patience,
+    deliver(fixture, job),
+    'deliver() goes on although its signal fired before it began',
+  )
   assert.ok(!kinds(said).includes('failed'), 'giving up is no refusal: the outcome is "deferred"')
 }
 
@@ -222,7 +237,11 @@ async function unreadable(fixture: TransportFixture, patience: number): Promise<
 }
 
 async function gone(fixture: TransportFixture, patience: number): Promise<void> {
-  const said = await within(5 * patience, deliver(fixture, jobOf(fixture, ['a', 'b'])), 'deliver() hangs when nobody is there')
+  const said = await within(
+    5 * patience,
+    deliver(fixture, jobOf(fixture, ['a', 'b'])),
+    'deliver() hangs when nobody is there',
+  )
   assert.deepEqual(kinds(said), ['deferred', 'deferred'], 'where nobody is there somebody may be tomorrow')
 }
 
@@ -245,7 +264,11 @@ async function choosy(fixture: TransportFixture): Promise<void> {
 }
 
 async function mute(fixture: TransportFixture, patience: number): Promise<void> {
-  const said = await within(5 * patience, deliver(fixture, jobOf(fixture, ['a', 'b'])), 'deliver() hangs when no answer comes')
+  const said = await within(
+    5 * patience,
+    deliver(fixture, jobOf(fixture, ['a', 'b'])),
+    'deliver() hangs when no answer comes',
+  )
   assert.deepEqual(kinds(said), ['deferred', 'deferred'], 'without an answer nothing is delivered')
   assert.deepEqual(
     said.map(({ uncertain }) => uncertain === true),
@@ -257,7 +280,11 @@ async function mute(fixture: TransportFixture, patience: number): Promise<void> 
 async function closes(fixture: TransportFixture, patience: number): Promise<void> {
   const leaks = watchLeaks(patience)
   const work = deliver(fixture, jobOf(fixture, ['a', 'b']))
-  const [said] = await within(5 * patience, Promise.all([work, fixture.transport.close()]), 'close(), or what was under way, never ends')
+  const [said] = await within(
+    5 * patience,
+    Promise.all([work, fixture.transport.close()]),
+    'close(), or what was under way, never ends',
+  )
   assert.ok(!kinds(said).includes('failed'), 'closing is no refusal: the outcome is "delivered" or "deferred"')
   await fixture.transport.close()
   await fixture.close()

@@ -101,7 +101,9 @@ test('the threads that files are read on stay free', () =>
   on({ waiting: 100 }, async (pool) => {
     let done = 0
     const given = new AbortController()
-    const all = Array.from({ length: 80 }, () => pool.hash({ ...WORK, cost: { ln: 15, r: 8, p: 3 } }, given.signal).then(() => done++))
+    const all = Array.from({ length: 80 }, () =>
+      pool.hash({ ...WORK, cost: { ln: 15, r: 8, p: 3 } }, given.signal).then(() => done++),
+    )
     for (let i = 0; i < 10; i++) await stat(import.meta.filename)
     assert.ok(done < 40, `${done} of 80 hashes were done before a file was looked at ten times`)
     given.abort()
@@ -110,14 +112,20 @@ test('the threads that files are read on stay free', () =>
 
 /** Whether everybody may get at a file. */
 function isPublic(file: string): boolean {
-  for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder)) if ((statSync(folder).mode & 1) === 0) return false
+  for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder))
+    if ((statSync(folder).mode & 1) === 0) return false
   return true
 }
 
 const isRoot = process.getuid?.() === 0
-const skip = isRoot && ![process.execPath, import.meta.filename].every(isPublic) && 'root has every right, and nobody else may be here'
+const skip =
+  isRoot &&
+  ![process.execPath, import.meta.filename].every(isPublic) &&
+  'root has every right, and nobody else may be here'
 
-test('a process that has a low priority already, and no right to raise it, checks passwords all the same', { skip }, async () => {
+test('a process that has a low priority already, and no right to raise it, checks passwords all the same', {
+  skip,
+}, async () => {
   const script = `import { setPriority } from 'node:os'
 import { HashPool } from ${JSON.stringify(new URL('./pool.ts', import.meta.url).href)}
 setPriority(15)
@@ -126,6 +134,10 @@ const hash = await pool.hash({ password: 'x', salt: Buffer.from('salt'), length:
 process.stdout.write(String(hash.length))
 await pool.close()`
   const uid = isRoot ? { uid: 65_534 } : {}
-  const child = promisify(execFile)(process.execPath, ['--conditions=@postroad/source', '--input-type=module', '-e', script], uid)
+  const child = promisify(execFile)(
+    process.execPath,
+    ['--conditions=@postroad/source', '--input-type=module', '-e', script],
+    uid,
+  )
   assert.equal((await child).stdout, '32')
 })

@@ -57,7 +57,14 @@ export function hashNow(work: HashWork): Uint8Array {
   if ('iterations' in cost) return crypto.pbkdf2Sync(password, salt, cost.iterations, length, 'sha256')
   if ('m' in cost) {
     if (!hasArgon2()) throw new TypeError('argon2id needs Node 24')
-    const parameters = { message: password, nonce: salt, parallelism: cost.p, tagLength: length, memory: cost.m, passes: cost.t }
+    const parameters = {
+      message: password,
+      nonce: salt,
+      parallelism: cost.p,
+      tagLength: length,
+      memory: cost.m,
+      passes: cost.t,
+    }
     return crypto.argon2Sync('argon2id', parameters)
   }
   const { ln, r, p } = cost

@@ -32,11 +32,15 @@ interface Entry {
  *
  * @throws {Error} when it is neither RSA of 1,024 bits or more (RFC 8301 §3.2) nor Ed25519
  */
-export function readSigningKey(pem: string | Buffer, { domain, selector }: Pick<KeyOptions, 'domain' | 'selector'>): SigningKey {
+export function readSigningKey(
+  pem: string | Buffer,
+  { domain, selector }: Pick<KeyOptions, 'domain' | 'selector'>,
+): SigningKey {
   const key = createPrivateKey(pem)
   const name = { domain: normaliseName(domain) ?? domain.toLowerCase(), selector, key }
   if (key.asymmetricKeyType === 'ed25519') return { ...name, algorithm: 'ed25519-sha256' }
-  if (key.asymmetricKeyType !== 'rsa') throw new Error(`a ${key.asymmetricKeyType} key cannot sign mail, use RSA or Ed25519`)
+  if (key.asymmetricKeyType !== 'rsa')
+    throw new Error(`a ${key.asymmetricKeyType} key cannot sign mail, use RSA or Ed25519`)
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
   if (bits < 1024) throw new Error(`an RSA key of ${bits} bits is too short, use 2048`)
   return { ...name, algorithm: 'rsa-sha256' }
@@ -65,7 +69,9 @@ export class KeyRing {
       this.#lookedAt = now
       await this.#refresh()
     }
-    const fitting = this.#entries.map(({ signing }) => signing).filter((key) => domain === key.domain || domain.endsWith(`.${key.domain}`))
+    const fitting = this.#entries
+      .map(({ signing }) => signing)
+      .filter((key) => domain === key.domain || domain.endsWith(`.${key.domain}`))
     const best = Math.max(...fitting.map((key) => key.domain.length))
     return fitting.filter((key) => key.domain.length === best)
   }
@@ -90,6 +96,9 @@ async function load(options: KeyOptions): Promise<Entry> {
     const { mtimeMs } = await stat(options.file)
     return { options, changed: mtimeMs, signing: readSigningKey(await readFile(options.file), options) }
   } catch (cause) {
-    throw new Error(`dkim-sign: the key file ${options.file} cannot be used: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new Error(
+      `dkim-sign: the key file ${options.file} cannot be used: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    )
   }
 }

@@ -60,9 +60,17 @@ export const signOptions = z.strictObject({
   keys: z
     .array(keyOptions)
     .min(1)
-    .describe('All keys of the domain that fits best sign, each with a field of its own: RSA and Ed25519 side by side, RFC 8463 §3.'),
-  headers: z.array(name).default(DEFAULT_HEADERS).describe('Fields to sign, and to protect from being added. From is always among them.'),
-  looseHeaders: z.array(name).default(DEFAULT_LOOSE_HEADERS).describe('Fields to sign where they are, which others may add.'),
+    .describe(
+      'All keys of the domain that fits best sign, each with a field of its own: RSA and Ed25519 side by side, RFC 8463 §3.',
+    ),
+  headers: z
+    .array(name)
+    .default(DEFAULT_HEADERS)
+    .describe('Fields to sign, and to protect from being added. From is always among them.'),
+  looseHeaders: z
+    .array(name)
+    .default(DEFAULT_LOOSE_HEADERS)
+    .describe('Fields to sign where they are, which others may add.'),
   expire: z.number().positive().optional().describe('Seconds a signature is good for, x=. Default: for ever.'),
   unauthenticated: z
     .boolean()

@@ -18,7 +18,10 @@ const note = (_: object, text: string) => void logged.push(text)
 const log: Logger = { debug: note, info: note, warn: note, error: note }
 
 const newKey = (type: 'rsa' | 'ed25519') =>
-  (type === 'rsa' ? generateKeyPairSync('rsa', { modulusLength: 1024 }) : generateKeyPairSync('ed25519')).privateKey.export({
+  (type === 'rsa'
+    ? generateKeyPairSync('rsa', { modulusLength: 1024 })
+    : generateKeyPairSync('ed25519')
+  ).privateKey.export({
     type: 'pkcs8',
     format: 'pem',
   })
@@ -50,14 +53,26 @@ const values = async (from: string) =>
   )
 
 test('RFC 8463 §3: all keys of the domain that fits best sign, for it and the names below', async () => {
-  assert.deepEqual(await values('From: joe@a.example\r\n'), ['rsa-sha256 a.example s-a', 'ed25519-sha256 a.example s-b'])
-  assert.deepEqual(await values('From: Joe <joe@X.A.EXAMPLE>\r\n'), ['rsa-sha256 a.example s-a', 'ed25519-sha256 a.example s-b'])
+  assert.deepEqual(await values('From: joe@a.example\r\n'), [
+    'rsa-sha256 a.example s-a',
+    'ed25519-sha256 a.example s-b',
+  ])
+  assert.deepEqual(await values('From: Joe <joe@X.A.EXAMPLE>\r\n'), [
+    'rsa-sha256 a.example s-a',
+    'ed25519-sha256 a.example s-b',
+  ])
   assert.deepEqual(await values('From: joe@deep.sub.a.example\r\n'), ['ed25519-sha256 sub.a.example s-c'])
 })
 
 test('RFC 8616 §3: authors in other scripts are signed for, with A-labels, however they and the key are written', async () => {
   const signed = ['rsa-sha256 xn--bnk-qla.example s-a']
-  for (const written of ['b\u00e4nk.example', 'B\u00c4NK.Example', 'xn--bnk-qla.example', 'XN--BNK-QLA.example', 'ba\u0308nk.example']) {
+  for (const written of [
+    'b\u00e4nk.example',
+    'B\u00c4NK.Example',
+    'xn--bnk-qla.example',
+    'XN--BNK-QLA.example',
+    'ba\u0308nk.example',
+  ]) {
     const keys = signOptions.parse({ keys: [key(written, 'a')] }).keys
     for (const from of [
       'joe@b\u00e4nk.example',
@@ -131,7 +146,10 @@ test('a key file is read again when it changes, and the old key goes on when the
 })
 
 test('a key that cannot sign stops the server from starting, and says which file it is', async () => {
-  await assert.rejects(KeyRing.open([key('a.example', 'missing')], { log, reload: 1 }, 0), /the key file .*missing cannot be used/)
+  await assert.rejects(
+    KeyRing.open([key('a.example', 'missing')], { log, reload: 1 }, 0),
+    /the key file .*missing cannot be used/,
+  )
   const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' })
   assert.throws(() => readSigningKey(ec, key('a.example', 'x')), /a ec key cannot sign/)
   const short = generateKeyPairSync('rsa', { modulusLength: 512 }).privateKey.export({ type: 'pkcs8', format: 'pem' })
@@ -156,7 +174,10 @@ test('keygen writes a key for its owner only and prints its record; check finds 
   const { io, rows, lines } = terminal()
   for (const type of ['rsa', 'ed25519']) {
     assert.equal(
-      await dkimCommands(zoneDns({}))['keygen']?.run(['k.example', '--selector', type, '--type', type, '--folder', folder], io),
+      await dkimCommands(zoneDns({}))['keygen']?.run(
+        ['k.example', '--selector', type, '--type', type, '--folder', folder],
+        io,
+      ),
       0,
     )
   }
@@ -166,12 +187,21 @@ test('keygen writes a key for its owner only and prints its record; check finds 
   assert.match(lines[0] ?? '', /IN TXT \( "v=DKIM1; k=rsa; p=[^"]{237}" "[^"]+" \)$/)
   assert.equal((await stat(row?.file ?? '')).mode & 0o777, 0o600)
   assert.equal((await readFile(row?.file ?? '', 'utf8')).split('\n')[0], '-----BEGIN PRIVATE KEY-----')
-  assert.equal(await dkimCommands(zoneDns({}))['keygen']?.run(['k.example', '--selector', 'rsa', '--folder', folder], io), 1)
+  assert.equal(
+    await dkimCommands(zoneDns({}))['keygen']?.run(['k.example', '--selector', 'rsa', '--folder', folder], io),
+    1,
+  )
 
   const published = zoneDns({ 'rsa._domainkey.k.example': { TXT: [row?.record ?? ''] } })
   const check = dkimCommands(published)['check']
   assert.equal(await check?.run(['k.example', '--selector', 'rsa', '--key', row?.file ?? ''], io), 0)
-  assert.deepEqual(rows[2], { name: 'rsa._domainkey.k.example', type: 'rsa', bits: 2048, testing: false, matches: true })
+  assert.deepEqual(rows[2], {
+    name: 'rsa._domainkey.k.example',
+    type: 'rsa',
+    bits: 2048,
+    testing: false,
+    matches: true,
+  })
   assert.equal(await check?.run(['k.example', '--selector', 'rsa', '--key', edRow?.file ?? ''], io), 1)
   assert.equal(await check?.run(['k.example', '--selector', 'nobody'], io), 1)
 })

@@ -49,7 +49,9 @@ export async function signMessage(
   const time = Math.floor(now / 1000)
   const expires = options.expire === undefined ? undefined : time + Math.ceil(options.expire)
   const { headers, looseHeaders } = options
-  const values = await Promise.all(keys.map((key) => makeSignature(key, signable, { headers, looseHeaders, time, expires })))
+  const values = await Promise.all(
+    keys.map((key) => makeSignature(key, signable, { headers, looseHeaders, time, expires })),
+  )
   return values.reduceRight((signed, value) => signed.withHeader('DKIM-Signature', value), message)
 }
 
@@ -58,7 +60,9 @@ function authorDomain(headers: Headers): string | undefined {
   const [from, ...more] = headers.all('from')
   if (from === undefined || more.length > 0) return undefined
   const domains = new Set(
-    addressparser(from, { flatten: true }).map(({ address }) => normaliseName(address.slice(address.lastIndexOf('@') + 1)) ?? ''),
+    addressparser(from, { flatten: true }).map(
+      ({ address }) => normaliseName(address.slice(address.lastIndexOf('@') + 1)) ?? '',
+    ),
   )
   const [domain] = domains
   return domains.size === 1 && domain !== '' ? domain : undefined

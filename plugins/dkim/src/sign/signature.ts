@@ -41,12 +41,19 @@ export async function makeSignature(key: SigningKey, signable: Signable, options
   const data = Buffer.from(`${canonical}${relax(`DKIM-Signature: ${value}`)}`, 'latin1')
   // RFC 8463 §3: Ed25519 signs the hash, not the data.
   const isEd25519 = key.algorithm === 'ed25519-sha256'
-  const signature = await sign(isEd25519 ? null : 'sha256', isEd25519 ? createHash('sha256').update(data).digest() : data, key.key)
+  const signature = await sign(
+    isEd25519 ? null : 'sha256',
+    isEd25519 ? createHash('sha256').update(data).digest() : data,
+    key.key,
+  )
   return value + (signature.toString('base64').match(/.{1,72}/g) ?? []).join('\r\n\t')
 }
 
 /** RFC 6376 §5.4.2: several fields of one name are taken from the bottom up. */
-function selectFields(fields: Signable['fields'], { headers, looseHeaders }: SignatureOptions): { names: string[]; canonical: string } {
+function selectFields(
+  fields: Signable['fields'],
+  { headers, looseHeaders }: SignatureOptions,
+): { names: string[]; canonical: string } {
   const strict = new Set(['from', ...headers.map((name) => name.toLowerCase())])
   const wanted = new Set([...strict, ...looseHeaders.map((name) => name.toLowerCase())])
   const names: string[] = []

@@ -77,7 +77,11 @@ for _, slot in ipairs(ARGV) do redis.call('ZADD', KEYS[1], 'XX', now + ${SLOT_LI
 return redis.call('PEXPIRE', KEYS[1], ${SLOT_LIFE_MS * 2})
 `)
 
-const CLOSED: Reply = { code: 451, status: '4.4.1', text: 'The destination did not answer and is left alone for a while' }
+const CLOSED: Reply = {
+  code: 451,
+  status: '4.4.1',
+  text: 'The destination did not answer and is left alone for a while',
+}
 /** Milliseconds between questions while all slots are taken. */
 const FULL_PAUSE_MS = 100
 

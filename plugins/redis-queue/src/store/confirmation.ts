@@ -69,11 +69,15 @@ export class Confirmation {
     if (this.asksDisk) questions.call('waitaof', 1, 0, patience)
     if (replicas > 0) questions.call('wait', replicas, patience)
     const [there, ...confirmed] = valuesOf(await questions.exec())
-    if (Number(there) < ids.length) throw new QueueError('ERR_QUEUE_IO', 'Another server is the primary now, and has not got the message')
+    if (Number(there) < ids.length)
+      throw new QueueError('ERR_QUEUE_IO', 'Another server is the primary now, and has not got the message')
     const disk = this.asksDisk ? Number((confirmed.shift() as number[])[0]) : 1 // WAITAOF tells of the server and of its replicas
     const count = replicas > 0 ? Number(confirmed.shift()) : 0
     if (disk >= 1 && count >= replicas) return
-    const text = disk < 1 ? 'The disk has not got the message in time' : `${count} of ${replicas} replicas have the message in time`
+    const text =
+      disk < 1
+        ? 'The disk has not got the message in time'
+        : `${count} of ${replicas} replicas have the message in time`
     const problem = new QueueError('ERR_QUEUE_IO', text)
     if (!onUnconfirmed) throw problem
     onUnconfirmed(problem)

@@ -66,7 +66,10 @@ export class Contents {
     if (expected.pieces > 0) return readContent(this.#link, this.#keyOf(id), expected)
     const folder = this.#folder
     if (folder) return { size: expected.size, raw: () => folder.read(id, expected) }
-    return failingSource(expected.size, new QueueError('ERR_QUEUE_IO', 'The content is in a shared folder, and this node has none'))
+    return failingSource(
+      expected.size,
+      new QueueError('ERR_QUEUE_IO', 'The content is in a shared folder, and this node has none'),
+    )
   }
 
   /** Removes what is not in Redis; a message that ends there takes its pieces along. */
@@ -141,11 +144,19 @@ async function* inPieces(source: MessageSource): AsyncGenerator<Buffer> {
 }
 
 /** The octets of content. Reading rejects with `ERR_QUEUE_CORRUPT` when they are not what was written. */
-export function readContent(link: RedisLink, key: string, expected: ContentNote & { readonly size: number }): MessageSource {
+export function readContent(
+  link: RedisLink,
+  key: string,
+  expected: ContentNote & { readonly size: number },
+): MessageSource {
   return { size: expected.size, raw: () => readPieces(link, key, expected) }
 }
 
-async function* readPieces(link: RedisLink, key: string, expected: ContentNote & { readonly size: number }): AsyncGenerator<Buffer> {
+async function* readPieces(
+  link: RedisLink,
+  key: string,
+  expected: ContentNote & { readonly size: number },
+): AsyncGenerator<Buffer> {
   let crc = 0
   let size = 0
   for (let piece = 0; piece < expected.pieces; piece++) {
@@ -190,7 +201,11 @@ function failingSource(size: number, error: QueueError): MessageSource {
 }
 
 function corrupt(cause?: unknown): QueueError {
-  return new QueueError('ERR_QUEUE_CORRUPT', 'The content is not what was written', cause === undefined ? undefined : { cause })
+  return new QueueError(
+    'ERR_QUEUE_CORRUPT',
+    'The content is not what was written',
+    cause === undefined ? undefined : { cause },
+  )
 }
 
 function wrongLength(): QueueError {

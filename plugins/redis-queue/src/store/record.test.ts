@@ -33,7 +33,10 @@ function message(recipients: number): QueuedMessage {
       {
         route: { via: 'smtp' },
         destination: 'smtp:example.com',
-        recipients: Array.from({ length: recipients }, (_, at) => ({ address: address(`ü${at}`, 'example.com'), parameters: {} })),
+        recipients: Array.from({ length: recipients }, (_, at) => ({
+          address: address(`ü${at}`, 'example.com'),
+          parameters: {},
+        })),
       },
     ],
   }
@@ -46,7 +49,14 @@ function memoryLink(): { link: RedisLink; keys: Map<string, Buffer> } {
     if (command === 'set') keys.set(String(key), value as Buffer)
     return command === 'get' ? (keys.get(String(key)) ?? null) : 'OK'
   }
-  const link = { prefix: 'p', isCluster: false, deadline: 1, send, run: async () => undefined, connect: () => assert.fail() }
+  const link = {
+    prefix: 'p',
+    isCluster: false,
+    deadline: 1,
+    send,
+    run: async () => undefined,
+    connect: () => assert.fail(),
+  }
   return { link: link as unknown as RedisLink, keys }
 }
 
@@ -100,7 +110,11 @@ test('the final record of a message with many recipients names the first hundred
 })
 
 test('a piece comes back as it was; damage is corrupt, never a crash', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 3_000 }), (octets) => decodePiece(encodePiece(octets)).equals(Buffer.from(octets))))
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 3_000 }), (octets) =>
+      decodePiece(encodePiece(octets)).equals(Buffer.from(octets)),
+    ),
+  )
   assert.ok(encodePiece(Buffer.alloc(10_000, 'text ')).length < 200, 'text is compressed')
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (octets) => {

@@ -41,7 +41,10 @@ export function encodeEnvelope(message: QueuedMessage, content: ContentNote): st
  *
  * @throws {QueueError} `ERR_QUEUE_CORRUPT` when it is not one
  */
-export function decodeEnvelope(id: string, text: string): { readonly message: QueuedMessage; readonly content: ContentNote } {
+export function decodeEnvelope(
+  id: string,
+  text: string,
+): { readonly message: QueuedMessage; readonly content: ContentNote } {
   try {
     const { v, b, ...envelope }: StoredMessage = JSON.parse(text) // what is not ours fails in the lines below
     if (v !== 1) throw new TypeError(`version ${v}`)
@@ -73,12 +76,23 @@ function decodeStatus(text: string): DeliveryStatus {
 type StoredState = Partial<Omit<DeliveryState, 'pendingReport'>> & { readonly owed?: readonly number[] }
 
 /** Encodes what of a state a script need not understand. */
-export function encodeState({ attempts, recipients, history, warned, countedFrom, pendingReport }: DeliveryState): string {
+export function encodeState({
+  attempts,
+  recipients,
+  history,
+  warned,
+  countedFrom,
+  pendingReport,
+}: DeliveryState): string {
   return JSON.stringify({ attempts, recipients, history, warned, countedFrom, owed: pendingReport })
 }
 
 /** A state that was stored, or the one it was born with. */
-export function decodeState(delivery: QueuedDelivery, stored: string | null | undefined, status: DeliveryStatus): DeliveryState {
+export function decodeState(
+  delivery: QueuedDelivery,
+  stored: string | null | undefined,
+  status: DeliveryStatus,
+): DeliveryState {
   const born = initialState(delivery, status)
   if (!stored) return born
   const { owed, ...state }: StoredState = JSON.parse(stored) // encodeState wrote it

@@ -1,7 +1,13 @@
 /** What reads of the queue in Redis and writes nothing: lists, counts, content. */
 
 import type { MessageSource } from '@postroad/mail'
-import { type FinishedMessage, type QueuedMessage, type QueueEntry, QueueError, type Suspension } from '@postroad/queue-engine'
+import {
+  type FinishedMessage,
+  type QueuedMessage,
+  type QueueEntry,
+  QueueError,
+  type Suspension,
+} from '@postroad/queue-engine'
 import type { Argument, RedisLink, Script } from '@postroad/redis-link'
 import { type ContentFolder, Contents, missingContent } from './contents.ts'
 import { type ContentNote, decodeEnvelope, decodeFinished, decodeStates } from './record.ts'
@@ -130,7 +136,15 @@ export class RedisReader {
 
   async *#pages(index: string, { after = '', signal }: ListOptions): AsyncGenerator<string[]> {
     for (let last = after; !signal?.aborted; ) {
-      const ids = (await this.send('zrangebylex', index, last === '' ? '-' : `(${last}`, '+', 'LIMIT', 0, PAGE)) as string[]
+      const ids = (await this.send(
+        'zrangebylex',
+        index,
+        last === '' ? '-' : `(${last}`,
+        '+',
+        'LIMIT',
+        0,
+        PAGE,
+      )) as string[]
       if (ids.length > 0) yield ids
       if (ids.length < PAGE) return
       last = ids.at(-1) ?? last

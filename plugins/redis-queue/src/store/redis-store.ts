@@ -143,7 +143,12 @@ export class RedisStore extends RedisReader implements QueueStore {
     const moment = 'at' in status ? status.at : 'since' in status ? status.since : 0
     for (let from = 0; from < leases.length; from += PAGE) {
       const entries = leases.slice(from, from + PAGE).map(entryOf)
-      const released = (await this.run(scripts.RELEASE, [this.owner, encodeStatus(status), moment, ...entries])) as string[] // see the script
+      const released = (await this.run(scripts.RELEASE, [
+        this.owner,
+        encodeStatus(status),
+        moment,
+        ...entries,
+      ])) as string[] // see the script
       if (status.kind === 'scheduled') for (const entry of released) this.#onScheduled(entry, status.at)
     }
     for (const lease of leases) this.#own.end(lease)
@@ -159,7 +164,8 @@ export class RedisStore extends RedisReader implements QueueStore {
     for (const end of ends) this.#own.end(end.lease)
     if (result !== 'lost') for (const each of spawn) this.#own.take(bornLeases(each.message, born))
     if (result === 'recorded')
-      for (const end of ends) if (end.state.status.kind === 'scheduled') this.#onScheduled(entryOf(end.lease), end.state.status.at)
+      for (const end of ends)
+        if (end.state.status.kind === 'scheduled') this.#onScheduled(entryOf(end.lease), end.state.status.at)
     if (result === 'finished') this.#dropContent(message)
     // The count is for people: an error, or a kill between the two steps, may leave it short, and never undoes what was recorded.
     if (result !== 'lost' && unreturned > 0) await this.send('incrby', 'unreturned', unreturned).catch(() => {})
@@ -191,7 +197,10 @@ export class RedisStore extends RedisReader implements QueueStore {
 
   async stats(): Promise<QueueStats> {
     await this.memory.look()
-    const [messages = 0, scheduled = 0, waiting = 0, claimed = 0, held = 0, corrupt = 0] = (await this.run(scripts.COUNTS, [])) as number[]
+    const [messages = 0, scheduled = 0, waiting = 0, claimed = 0, held = 0, corrupt = 0] = (await this.run(
+      scripts.COUNTS,
+      [],
+    )) as number[]
     const unreturned = Number((await this.send('get', 'unreturned')) ?? 0)
     return { messages, scheduled, waiting, claimed, held, corrupt, unreturned, freeBytes: this.memory.free }
   }
@@ -201,7 +210,8 @@ export class RedisStore extends RedisReader implements QueueStore {
    * `olderMs` is for tests: an age at which nobody can be writing them any more.
    */
   async sweep(olderMs?: number): Promise<number> {
-    if (olderMs === undefined && (await this.send('set', 'swept', this.owner, 'NX', 'PX', SWEEP_EVERY_MS)) !== 'OK') return 0
+    if (olderMs === undefined && (await this.send('set', 'swept', this.owner, 'NX', 'PX', SWEEP_EVERY_MS)) !== 'OK')
+      return 0
     return this.contents.sweep(async (id) => (await this.send('exists', `e:${id}`)) === 1, olderMs)
   }
 
@@ -257,7 +267,11 @@ export class RedisStore extends RedisReader implements QueueStore {
   /** The content of a message that has ended. */
   #dropContent(message: QueuedMessage): void {
     this.contents.remove(message.id, this.noteOf(message)).catch((cause: unknown) => {
-      this.onProblem(new QueueError('ERR_QUEUE_IO', `The content of ${message.id} could not be removed; it is swept later`, { cause }))
+      this.onProblem(
+        new QueueError('ERR_QUEUE_IO', `The content of ${message.id} could not be removed; it is swept later`, {
+          cause,
+        }),
+      )
     })
   }
 
@@ -269,7 +283,10 @@ export class RedisStore extends RedisReader implements QueueStore {
     const strays = this.#own.strays(leases.map((lease) => lease.slice(this.owner.length + 1)))
     if (strays.length === 0) return
     this.onProblem(
-      new QueueError('ERR_QUEUE_IO', `${strays.length} deliveries were claimed by steps whose answer was lost; they are put back`),
+      new QueueError(
+        'ERR_QUEUE_IO',
+        `${strays.length} deliveries were claimed by steps whose answer was lost; they are put back`,
+      ),
     )
     for (let from = 0; from < strays.length; from += PAGE) {
       const page = strays.slice(from, from + PAGE)
@@ -286,7 +303,16 @@ export class RedisStore extends RedisReader implements QueueStore {
     this.note(message, note)
     const envelope = encodeEnvelope(message, note)
     const destinations = deliveries.map(({ destination }) => destination)
-    return [id, encodeStatus(status), envelope, queuedAt, content.pieces, content.only, deliveries.length, ...destinations]
+    return [
+      id,
+      encodeStatus(status),
+      envelope,
+      queuedAt,
+      content.pieces,
+      content.only,
+      deliveries.length,
+      ...destinations,
+    ]
   }
 
   async #load(taken: unknown): Promise<Lease[]> {
@@ -312,7 +338,11 @@ export class RedisStore extends RedisReader implements QueueStore {
   /** What cannot be read is kept for a human, out of the way of everything else. */
   async #setAside(id: string, cause: unknown): Promise<void> {
     await this.run(scripts.SET_ASIDE, [id, Date.now()])
-    this.onProblem(cause instanceof QueueError ? cause : new QueueError('ERR_QUEUE_CORRUPT', `Queue entry ${id} cannot be read`, { cause }))
+    this.onProblem(
+      cause instanceof QueueError
+        ? cause
+        : new QueueError('ERR_QUEUE_CORRUPT', `Queue entry ${id} cannot be read`, { cause }),
+    )
   }
 
   async #delete(id: string, now: number): Promise<number> {
@@ -350,7 +380,11 @@ export class RedisStore extends RedisReader implements QueueStore {
 }
 
 function bornLeases(message: QueuedMessage, status: DeliveryStatus): Lease[] {
-  return message.deliveries.map((delivery, index) => ({ message, index, state: decodeState(delivery, undefined, status) }))
+  return message.deliveries.map((delivery, index) => ({
+    message,
+    index,
+    state: decodeState(delivery, undefined, status),
+  }))
 }
 
 type DueEntry = [entry: string, at: string, queuedAt: string, destination: string, attempts: string | null]

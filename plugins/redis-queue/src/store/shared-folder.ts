@@ -32,7 +32,12 @@ export class SharedFolder {
 
   constructor(options: SharedFolderOptions) {
     this.#options = options
-    this.#disk = new Disk({ folder: options.folder, reserve: options.minFree, everyMs: 1_000, now: () => performance.now() })
+    this.#disk = new Disk({
+      folder: options.folder,
+      reserve: options.minFree,
+      everyMs: 1_000,
+      now: () => performance.now(),
+    })
   }
 
   /** A reply when there is no room for so many octets. */

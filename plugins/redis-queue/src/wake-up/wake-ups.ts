@@ -101,7 +101,10 @@ export class WakeUps {
       await this.#opened()
         .addBulk(jobs)
         .catch((error: unknown) => {
-          this.#options.log.warn({ error, tickets: wakeUps.length }, 'wake-ups could not be issued: the deliveries are found by their time')
+          this.#options.log.warn(
+            { error, tickets: wakeUps.length },
+            'wake-ups could not be issued: the deliveries are found by their time',
+          )
         })
     }
     this.#isSending = false

@@ -12,7 +12,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { programPath } from '../../../runner/program.ts'
 
 const [worktree = '', store = 'packages/queue/src/embedded/lmdb-store.ts'] = process.argv.slice(2)
-const version = execFileSync(programPath('git'), ['-C', worktree, 'rev-parse', '--short=7', 'HEAD'], { encoding: 'utf8' }).trim()
+const version = execFileSync(programPath('git'), ['-C', worktree, 'rev-parse', '--short=7', 'HEAD'], {
+  encoding: 'utf8',
+}).trim()
 const out = join(import.meta.dirname, version)
 const load = (path: string) => import(resolve(worktree, path))
 
@@ -92,7 +94,10 @@ await mkdir(join(out, 'queue'), { recursive: true })
 await edit(copy, async (_, root) => root.backup(join(out, 'queue'), true))
 await cp(join(copy, 'bodies'), join(out, 'queue', 'bodies'), { recursive: true })
 const messages = [...ids].map(([name, id]) => ({ name, id, ...expected.get(name) }))
-await writeFile(join(out, 'expected.json'), `${JSON.stringify({ wroteAt: bench.time.now(), unreturned, messages }, undefined, 2)}\n`)
+await writeFile(
+  join(out, 'expected.json'),
+  `${JSON.stringify({ wroteAt: bench.time.now(), unreturned, messages }, undefined, 2)}\n`,
+)
 console.log(await readdir(out, { recursive: true }))
 await rm(folder, { recursive: true })
 process.exit(0)
@@ -158,7 +163,10 @@ async function pass(ms: number): Promise<void> {
 }
 
 /** A closed queue below its code. */
-async function edit(path: string, work: (table: (name: string) => Table, root: Root) => Promise<unknown>): Promise<void> {
+async function edit(
+  path: string,
+  work: (table: (name: string) => Table, root: Root) => Promise<unknown>,
+): Promise<void> {
   const root: Root = lmdb.open({ path, encoding: 'binary', maxDbs: 16, overlappingSync: false })
   await work((name) => root.openDB(name, { encoding: 'binary' }), root)
   await root.close()

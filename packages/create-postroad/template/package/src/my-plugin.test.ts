@@ -2,9 +2,17 @@ import { pluginContract, testDialogue, testPlugin } from '@postroad/testing'
 import { myPlugin } from './my-plugin.ts'
 
 testPlugin(myPlugin, [
-  { name: 'refuses an unwelcome subject', data: { Subject: 'You won the LOTTERY' }, expect: { refused: '5.7.1', text: /not welcome/ } },
+  {
+    name: 'refuses an unwelcome subject',
+    data: { Subject: 'You won the LOTTERY' },
+    expect: { refused: '5.7.1', text: /not welcome/ },
+  },
   { name: 'lets other subjects through', data: { Subject: 'Minutes' }, expect: 'accepted' },
-  { name: 'lets a message without a subject through', data: 'From: a@b.test\n\nHello\n', expect: { accepted: true, delivered: true } },
+  {
+    name: 'lets a message without a subject through',
+    data: 'From: a@b.test\n\nHello\n',
+    expect: { accepted: true, delivered: true },
+  },
   { name: 'takes words of its own', options: { words: ['minutes'] }, data: { Subject: 'Minutes' }, expect: '5.7.1' },
   { name: 'refuses options that it does not know', options: { word: 'x' } as never, expect: { mistake: /word/ } },
 ])
