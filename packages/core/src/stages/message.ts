@@ -20,7 +20,7 @@ import { tagged } from './tag.ts'
 const TOO_MANY_HOPS = reject('Too many hops: this message is in a loop', { status: '5.4.6', code: 554 })
 const HEADER_TOO_LARGE = reject('The header section is too large', { status: '5.3.4', code: 552 })
 const NOT_TAKEN: WireReply = { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
-const ONE_BY_ONE = defer('The recipients’ answers differ: send to one recipient at a time', {
+const ONE_BY_ONE = defer("The recipients' answers differ: send to one recipient at a time", {
   status: '4.5.3',
   code: 451,
 })

@@ -143,7 +143,7 @@ test('where answers differ nothing is taken; the client comes again one by one, 
   const no = () => reject('no', { status: '5.7.1', code: 554, ...forOnly(B) })
   const { client, made, taken } = open(judging([no]))
   await client.send(A, B)
-  assert.equal(reply(made), '451 4.5.3 The recipients’ answers differ: send to one recipient at a time')
+  assert.equal(reply(made), "451 4.5.3 The recipients' answers differ: send to one recipient at a time")
   assert.deepEqual(await client.send(A, B), [250, 452, 250])
   assert.deepEqual(taken, [['x: a']])
   const strict = open(judging([no, () => defer('later', forOnly(A))]), { mixed: 'strictest' })
