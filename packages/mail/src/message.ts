@@ -74,6 +74,16 @@ export interface Message extends MessageSource {
   withoutHeader(name: string, matches?: (field: HeaderField) => boolean): Message
   /** The first field of that name gets the value in its place; on top when there is none. */
   withReplacedHeader(name: string, value: string): Message
+  /**
+   * With another body: the octets after the empty line, lines end with CRLF, no dot-stuffing. The header section stays as it is: whoever
+   * changes the structure also writes `Content-Type` and `Content-Transfer-Encoding`. Size, text and MIME follow. The octets are kept like
+   * those of a message that arrives, in memory while they are few; resolves when all of them are.
+   *
+   * @throws what the source throws; nothing stays behind then
+   * @example
+   * rewrite: { changes: 'body', handler: async ({ message }) => message.withBody(withDisclaimer(message.body())) }
+   */
+  withBody(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Message>
 }
 
 /** A source of octets that are in memory. */

@@ -25,7 +25,7 @@ export function fieldBytes(name: string, value: string): Buffer {
 
 /** The section with one more block of whole fields on top. */
 export function prependBlock(section: HeaderSection, bytes: Uint8Array): HeaderSection {
-  return new HeaderSection([new HeaderBlock(bytes), ...section.blocks])
+  return new HeaderSection([new HeaderBlock(bytes, true), ...section.blocks])
 }
 
 /** The section without the fields of that name for which `matches` holds; the same section when there are none. The empty name is that of lines that are no fields. */
@@ -64,7 +64,7 @@ function rebuild(section: HeaderSection, map: (field: Field) => Field | Uint8Arr
       if (mapped === field) continue
       pushRun(blocks, block, run, index)
       run = index + 1
-      if (mapped instanceof Uint8Array) blocks.push(new HeaderBlock(mapped))
+      if (mapped instanceof Uint8Array) blocks.push(new HeaderBlock(mapped, block.isTop))
     }
     if (run === 0) blocks.push(block)
     else pushRun(blocks, block, run, fields.length)
@@ -75,7 +75,7 @@ function rebuild(section: HeaderSection, map: (field: Field) => Field | Uint8Arr
 function pushRun(blocks: HeaderBlock[], block: HeaderBlock, from: number, to: number): void {
   const first = block.fields[from]
   const last = block.fields[to - 1]
-  if (from < to && first && last) blocks.push(new HeaderBlock(block.bytes.subarray(first.start, last.end)))
+  if (from < to && first && last) blocks.push(new HeaderBlock(block.bytes.subarray(first.start, last.end), block.isTop))
 }
 
 /** NUL, a bare CR or LF, or a CRLF that no white space and then text follows: RFC 5322 §2.2.3 and §3.2.2. */

@@ -22,12 +22,14 @@ export function isFieldName(name: string): boolean {
 /** Some consecutive fields in one piece of memory; blocks are shared by the messages made from each other. */
 export class HeaderBlock {
   readonly bytes: Buffer
+  /** Put on top by an edit: above whatever the server adds that shows us the message, its own trace field too. */
+  readonly isTop: boolean
   #fields: readonly Field[] | undefined
 
   /** `bytes` are whole fields, each with its line end. */
-  constructor(bytes: Uint8Array, fields?: readonly Field[]) {
+  constructor(bytes: Uint8Array, isTop = false) {
     this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.#fields = fields
+    this.isTop = isTop
   }
 
   get fields(): readonly Field[] {

@@ -1,6 +1,8 @@
 /** A received message that plugins look at and change: an immutable list of header fields over octets that are shared and never copied. */
 
 import type { HeaderField, Message, Mime } from '@postroad/mail'
+import { type ContentWriter, createContentWriter } from './content-store.ts'
+import { type Edits, headerEdits } from './edits.ts'
 import { MessageError } from './errors.ts'
 import { fieldBytes, removeFields, replaceField } from './header-edit.ts'
 import { HeaderScanner } from './header-scanner.ts'
@@ -16,6 +18,13 @@ export interface ReceivedMessage extends Message {
   withHeader(name: string, value: string): ReceivedMessage
   withoutHeader(name: string, matches?: (field: HeaderField) => boolean): ReceivedMessage
   withReplacedHeader(name: string, value: string): ReceivedMessage
+  withBody(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<ReceivedMessage>
+}
+
+/** How MIME is read, and where bodies go that replace others. */
+export interface MessageOptions extends MimeOptions {
+  /** A place for one more body. Default: memory up to 1 MiB, then a file in the system's folder for temporary ones. */
+  readonly open?: () => ContentWriter
 }
 
 /**
@@ -24,27 +33,72 @@ export interface ReceivedMessage extends Message {
  *
  * @param prepend whole fields with their CRLFs
  */
-export function createMessage(stored: Stored, prepend?: Uint8Array, options: MimeOptions = {}): ReceivedMessage {
-  return new StoredMessage(new Shared(stored, options), prepend ? [new HeaderBlock(prepend)] : [])
+export function createMessage(stored: Stored, prepend?: Uint8Array, options: MessageOptions = {}): ReceivedMessage {
+  return new StoredMessage(new Shared(stored, new Family(options)), prepend ? [new HeaderBlock(prepend)] : [])
 }
 
 /** A message of octets at hand; they are not copied, and not to be changed. */
-export function messageFromBytes(bytes: Uint8Array, options: MimeOptions = {}): ReceivedMessage {
+export function messageFromBytes(bytes: Uint8Array, options: MessageOptions = {}): ReceivedMessage {
   const scanner = new HeaderScanner()
   scanner.scan(bytes)
   return createMessage(new StoredMemory([bytes], bytes.length, scanner), undefined, options)
 }
 
-/** What a message and its edits have in common. */
+/** Whether `message` was made from `original`, or is it. */
+export function isMadeFrom(original: Message, message: Message): boolean {
+  return original instanceof StoredMessage && message instanceof StoredMessage && message.isOfFamily(original)
+}
+
+/** What became of `original` in `final`; undefined when `final` was not made from it. */
+export function editsOf(original: Message, final: Message): Edits | undefined {
+  if (!(original instanceof StoredMessage && final instanceof StoredMessage && final.isOfFamily(original)))
+    return undefined
+  return final.editsSince(original)
+}
+
+/** Frees the bodies that replaced others, of this message and of all that have one origin with it; what it arrived in stays. */
+export function disposeBodies(message: Message): void {
+  if (message instanceof StoredMessage) message.disposeBodies()
+}
+
+/** What all messages have in common that were made from one. */
+class Family {
+  readonly options: MessageOptions
+  /** Bodies that replaced others. */
+  #bodies: Stored[] | undefined
+  #isDisposed = false
+
+  constructor(options: MessageOptions) {
+    this.options = options
+  }
+
+  /** @throws {MessageError} ERR_BODY_DISPOSED when it comes too late: of a handler that ran out of time, for one */
+  keep(body: Stored): void {
+    if (this.#isDisposed) {
+      void body.dispose()
+      throw new MessageError('ERR_BODY_DISPOSED')
+    }
+    this.#bodies ??= []
+    this.#bodies.push(body)
+  }
+
+  dispose(): void {
+    this.#isDisposed = true
+    for (const body of this.#bodies ?? []) void body.dispose()
+    this.#bodies = undefined
+  }
+}
+
+/** What a message and those edits of it have in common that leave its MIME structure alone. */
 class Shared {
   readonly stored: Stored
-  readonly options: MimeOptions
+  readonly family: Family
   mime: Promise<Mime> | undefined
   #block: HeaderBlock | undefined
 
-  constructor(stored: Stored, options: MimeOptions, block?: HeaderBlock) {
+  constructor(stored: Stored, family: Family, block?: HeaderBlock) {
     this.stored = stored
-    this.options = options
+    this.family = family
     this.#block = block
   }
 
@@ -55,7 +109,13 @@ class Shared {
 
   /** For an edit of that field. */
   after(name: string): Shared {
-    return AFFECTS_MIME.test(name) ? new Shared(this.stored, this.options, this.#block) : this
+    return AFFECTS_MIME.test(name) ? new Shared(this.stored, this.family, this.#block) : this
+  }
+
+  /** The same header section over another body. */
+  over(stored: Stored): Shared {
+    this.family.keep(stored)
+    return new Shared(stored, this.family, this.block)
   }
 }
 
@@ -127,8 +187,45 @@ class StoredMessage implements ReceivedMessage {
     return this.#withBlock(this.#shared, fields)
   }
 
+  async withBody(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<StoredMessage> {
+    const { family } = this.#shared
+    const writer = family.options.open?.() ?? createContentWriter()
+    try {
+      // The empty line first: what is stored is a message without a header section, and all of it follows ours.
+      await writer.write(Buffer.from(this.#endsInLine() ? '\r\n' : '\r\n\r\n'))
+      for await (const chunk of source) await writer.write(octets(chunk))
+      const base = this.#base ?? new HeaderSection([this.#shared.block])
+      return new StoredMessage(this.#shared.over(await writer.finish()), this.#top, base)
+    } catch (cause) {
+      await writer.abort()
+      throw cause
+    }
+  }
+
+  /** {@link isMadeFrom}. */
+  isOfFamily(other: StoredMessage): boolean {
+    return this.#shared.family === other.#shared.family
+  }
+
+  /** {@link editsOf}. */
+  editsSince(original: StoredMessage): Edits {
+    const body = original.#shared.stored === this.#shared.stored ? undefined : () => this.body()
+    return { headers: headerEdits(original.headers, this.headers), body }
+  }
+
+  /** {@link disposeBodies}. */
+  disposeBodies(): void {
+    this.#shared.family.dispose()
+  }
+
+  /** A message that ended in the middle of its header section needs a line end before the empty line. */
+  #endsInLine(): boolean {
+    const last = this.headers.blocks.findLast(({ bytes }) => bytes.length > 0)?.bytes
+    return last === undefined || last.at(-1) === 0x0a
+  }
+
   #withBlock(shared: Shared, bytes: Uint8Array): StoredMessage {
-    return new StoredMessage(shared, [new HeaderBlock(bytes), ...this.#top], this.#base)
+    return new StoredMessage(shared, [new HeaderBlock(bytes, true), ...this.#top], this.#base)
   }
 
   /** The octets in front of those that are read from the store. */
@@ -142,7 +239,7 @@ class StoredMessage implements ReceivedMessage {
   }
 
   async #parse(): Promise<Mime> {
-    const { options } = this.#shared
+    const { options } = this.#shared.family
     // Asked before the octets are gathered: what is too large must not be read into memory.
     if (this.size > (options.size ?? MIME_SIZE)) throw new MessageError('ERR_MIME_TOO_LARGE')
     const chunks: Uint8Array[] = []
@@ -152,4 +249,10 @@ class StoredMessage implements ReceivedMessage {
       return parseMime(Buffer.from(only.buffer, only.byteOffset, only.byteLength), options)
     return parseMime(Buffer.concat(chunks), options)
   }
+}
+
+/** The writer keeps what it gets; text would be counted in characters. */
+function octets(chunk: Uint8Array): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk
+  throw new TypeError(`a body is made of octets (Uint8Array), this is ${typeof chunk}`)
 }
