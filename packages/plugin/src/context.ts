@@ -101,6 +101,23 @@ export interface MessageContext extends DataContext {
   readonly points: number
 }
 
+/** At `rewrite`: message and envelope are as the handlers before have left them. */
+export interface RewriteContext extends MessageContext {}
+
+/** What a session of role `filter` has to say of a message. */
+export type JudgementOutcome = 'pass' | 'refuse' | 'quarantine' | 'discard'
+
+/** At `judged`. Whether the server in charge took the message is never known. */
+export interface JudgedContext extends DataContext {
+  /** As it arrived; undefined where only the envelope was asked about (Postfix' policy protocol). */
+  readonly message: Message | undefined
+  /** Sum of the points of all stages. */
+  readonly points: number
+  readonly outcome: JudgementOutcome
+  /** The id that the server in charge has given the message, where it has told. */
+  readonly queueId: string | undefined
+}
+
 export interface QueueContext extends MessageContext {
   /** Recipients by route. */
   readonly deliveries: readonly Delivery[]

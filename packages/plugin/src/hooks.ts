@@ -9,6 +9,7 @@ import type {
   DeliveryContext,
   DeliveryResultContext,
   HeloContext,
+  JudgedContext,
   MailContext,
   MessageContext,
   NexthopContext,
@@ -17,8 +18,10 @@ import type {
   RcptContext,
   ReceiveSink,
   RefusedContext,
+  RewriteContext,
 } from './context.ts'
 import type { Fact } from './fact.ts'
+import type { Rewrite } from './rewrite.ts'
 import type { Receipt } from './session.ts'
 import type { CommandOpinion, CommandReply, DeliveryOpinion, MessageOpinion, Refusal } from './verdict.ts'
 
@@ -48,7 +51,7 @@ export interface HookHandlers {
   data: Ask<DataContext, CommandOpinion>
   receive: Tap<DataContext, ReceiveSink>
   message: Ask<MessageContext, MessageOpinion>
-  rewrite: Fold<MessageContext, Message>
+  rewrite: Fold<RewriteContext, Message | Rewrite>
   quarantine: First<QuarantineContext, Receipt>
   queue: First<QueueContext, Receipt | Refusal>
   verify: First<CommandContext, CommandReply>
@@ -57,6 +60,7 @@ export interface HookHandlers {
   unknown: First<CommandContext, CommandReply>
   delivery: Ask<DeliveryContext, DeliveryOpinion>
   accepted: Tell<AcceptedContext>
+  judged: Tell<JudgedContext>
   refused: Tell<RefusedContext>
   closed: Tell<ClosedContext>
   delivered: Tell<DeliveryResultContext>
@@ -98,6 +102,12 @@ interface SaysWays {
   readonly ways?: () => Iterable<KnownWay>
 }
 
+/**
+ * What a `rewrite` handler changes. Handlers run in this order, and within one kind in that of `after`, `before` and `use`: so a signature is
+ * made of what leaves. `seal` is for signatures; nothing but another seal comes after it.
+ */
+export type Changes = 'body' | 'envelope' | 'header' | 'seal'
+
 /** Hooks of opinions that are given while there is a client. */
 type Asked = 'connect' | 'helo' | 'mail' | 'rcpt' | 'nexthop' | 'data' | 'message'
 
@@ -113,18 +123,23 @@ type Extra<K extends HookName> = K extends Asked
     }
   : K extends 'auth'
     ? { readonly mechanisms: readonly Mechanism[] }
-    : K extends 'route'
-      ? SaysWays
-      : K extends 'queue'
-        ? SaysWays & {
-            readonly supports?: readonly QueueFeature[]
-            /**
-             * Whether routes with this `via` are taken. A recipient nobody takes is then refused at RCPT, and recipients nobody takes together
-             * are taken one after the other. Absent: all may be.
-             */
-            readonly carries?: (via: string) => boolean
-          }
-        : {}
+    : K extends 'rewrite'
+      ? {
+          /** What it changes, which is when it runs; a handler that changes several says the first. Default `header`. */
+          readonly changes?: Changes
+        }
+      : K extends 'route'
+        ? SaysWays
+        : K extends 'queue'
+          ? SaysWays & {
+              readonly supports?: readonly QueueFeature[]
+              /**
+               * Whether routes with this `via` are taken. A recipient nobody takes is then refused at RCPT, and recipients nobody takes together
+               * are taken one after the other. Absent: all may be.
+               */
+              readonly carries?: (via: string) => boolean
+            }
+          : {}
 
 /** A bare function, or the function with its options (as in Rollup). `auth` always says its mechanisms. */
 export type Hook<K extends HookName> =
@@ -172,7 +187,13 @@ export const HOOKS: readonly HookInfo[] = [
     'opinion, for all or some recipients; also quarantine, discard',
     'goes on',
   ),
-  info('rewrite', 'fold', 'accepted so far', 'the changed message', 'unchanged'),
+  info(
+    'rewrite',
+    'fold',
+    'accepted so far; first who changes bodies, then envelopes, headers, seals',
+    'the changed message, or `rewrite()` with edits of the envelope',
+    'unchanged',
+  ),
   info('quarantine', 'first', 'the decision was to quarantine', 'a receipt', '451 4.3.0'),
   info('queue', 'first', 'take responsibility, RFC 5321 §4.2.5', 'a receipt, or a refusal', '451 4.3.0'),
   info('verify', 'first', 'VRFY', 'a reply', '252 2.5.1'),
@@ -180,6 +201,7 @@ export const HOOKS: readonly HookInfo[] = [
   info('help', 'first', 'HELP', 'a reply', '214 2.0.0'),
   info('unknown', 'first', 'any other verb', 'a reply', '500 5.5.2'),
   info('accepted', 'tell', 'a message was taken: 250 is being said'),
+  info('judged', 'tell', 'a message was judged for the server in charge (role `filter` only)'),
   info('refused', 'tell', 'a connection, command, recipient or message was refused'),
   info('closed', 'tell', 'the connection is gone'),
   info(

@@ -7,6 +7,7 @@
  *   hooks.ts      the hooks by name: what kind each is, what its handler gets and may answer
  *   context.ts    what a handler gets at each moment; what does not exist yet is not there, so it does not compile
  *   verdict.ts    opinions: accept, reject, defer, quarantine, discard, suspect. What they are worth is the operator's word
+ *   rewrite.ts    edits of the envelope, at `rewrite`
  *   fact.ts       what a plugin finds out, typed: who reads a fact runs after who provides it
  *   service.ts    what lives longer than a session: Store, Limiter, Lock, Dns, Clock, Spool, and services of plugins
  *   delivery-hooks.ts  the service by which a queue asks and tells the hooks of its deliveries
@@ -46,6 +47,8 @@ export type {
   DeliveryResultContext,
   HeloContext,
   HookContext,
+  JudgedContext,
+  JudgementOutcome,
   Logger,
   MailContext,
   MessageContext,
@@ -55,6 +58,7 @@ export type {
   RcptContext,
   ReceiveSink,
   RefusedContext,
+  RewriteContext,
 } from './context.ts'
 export {
   type CommandIo,
@@ -71,6 +75,7 @@ export {
 export { type DeliveryFacts, DeliveryHooks } from './delivery-hooks.ts'
 export { defineFact, type Fact, type FactScope } from './fact.ts'
 export {
+  type Changes,
   HOOKS,
   type HookHandlers,
   type HookKind,
@@ -91,6 +96,7 @@ export {
   type ReverseDns,
   reverseDns,
 } from './policy.ts'
+export { type AddedRecipient, type Rewrite, type RewriteOptions, rewrite, rewriteProblem } from './rewrite.ts'
 export {
   type Allowance,
   Clock,
@@ -106,7 +112,7 @@ export {
   Spool,
   Store,
 } from './service.ts'
-export type { Receipt, Session } from './session.ts'
+export type { Receipt, Session, SessionProtocol, SessionRole } from './session.ts'
 export { errorOf, textOf } from './thrown.ts'
 export {
   accept,

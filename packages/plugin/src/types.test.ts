@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  type Address,
   defer,
   defineFact,
   definePlugin,
@@ -11,6 +12,7 @@ import {
   type Route,
   reject,
   reroute,
+  rewrite,
   type Schema,
   Store,
   suspect,
@@ -127,6 +129,49 @@ function never(): void {
   reroute({ via: 'types-test', settings: { rign: 'once' } })
   // @ts-expect-error what nobody knows takes no objects either
   reroute({ via: 'types-test-unknown', settings: { ring: {} } })
+  const archive = {} as Address
+  // @ts-expect-error edits of nothing
+  rewrite({})
+  // @ts-expect-error null is <>; undefined would be "as it is"
+  rewrite({ from: undefined })
+  // @ts-expect-error an address, not its text
+  rewrite({ add: ['archive@example.com'] })
+  // @ts-expect-error a misspelt edit
+  rewrite({ add: [archive], drop: [archive] })
+  definePlugin({
+    name: 't',
+    hooks: {
+      // @ts-expect-error another body is a promise: wait for it
+      rewrite: ({ message }) => message.withBody([]).withHeader('X', 'y'),
+      // @ts-expect-error the envelope is edited at rewrite, not at message
+      message: () => rewrite({ from: null }),
+      // @ts-expect-error nor at rcpt
+      rcpt: () => rewrite({ add: [archive] }),
+      mail: ({ session }) => {
+        // @ts-expect-error the role is read, not chosen
+        session.role = 'filter'
+      },
+      helo: ({ session }) => {
+        // @ts-expect-error there is no such role
+        if (session.role === 'proxy') return reject('no')
+        return undefined
+      },
+    },
+  })
+  definePlugin({
+    name: 's',
+    hooks: {
+      // @ts-expect-error made by rewrite(), as opinions are made by reject()
+      rewrite: () => ({ from: null, add: [archive] }),
+      // @ts-expect-error octets, not text
+      message: async ({ message }) => void (await message.withBody(['text'])),
+    },
+  })
+  definePlugin({
+    name: 'r',
+    // @ts-expect-error there is no such thing to change
+    hooks: { rewrite: { changes: 'headers', handler: () => undefined } },
+  })
 
   // What must compile:
   keep({ via: 'types-test', settings: { ring: 'once', reversePath: 'a@mx.test' } } satisfies Route<'types-test'>)
@@ -135,6 +180,20 @@ function never(): void {
   reroute({ via: 'types-test-unknown', settings: { anything: true } })
   const written: Route = { via: String(country), settings: { rign: 'from a configuration' } }
   reroute(written)
+  definePlugin({
+    name: 'disclaimer',
+    hooks: { rewrite: { changes: 'body', handler: async ({ message }) => message.withBody(message.body()) } },
+  })
+  definePlugin({
+    name: 'archive',
+    hooks: {
+      rewrite: {
+        changes: 'envelope',
+        handler: () => rewrite({ from: null, add: [archive, { address: archive, parameters: { notify: [] } }] }),
+      },
+      judged: ({ outcome, message }) => void (outcome === 'pass' && message?.size),
+    },
+  })
   definePlugin({
     name: 'ok',
     options: schema,

@@ -75,7 +75,7 @@ const FIRST: Readonly<Partial<Record<HookName, (answer: Fields) => boolean>>> = 
   route: (answer) => typeof answer['via'] === 'string' || isRefusal(answer),
   queue: (answer) => (typeof answer['id'] === 'string' && !('kind' in answer)) || isRefusal(answer),
   quarantine: (answer) => typeof answer['id'] === 'string' && !('kind' in answer),
-  rewrite: (answer) => typeof answer['raw'] === 'function',
+  rewrite: (answer) => typeof answer['raw'] === 'function' || answer['kind'] === 'rewrite',
   receive: (answer) => typeof answer['write'] === 'function',
   verify: isReply,
   expand: isReply,

@@ -8,6 +8,7 @@ import type {
   FactScope,
   Helo,
   HookName,
+  JudgementOutcome,
   Message,
   Receipt,
   Refusal,
@@ -85,6 +86,12 @@ interface Refused {
   readonly recipient?: Address
 }
 
+interface Judged {
+  readonly message: Message | undefined
+  readonly outcome: JudgementOutcome
+  readonly queueId: string | undefined
+}
+
 type Command = Shape<SessionCaller | TransactionCaller, { readonly verb: string; readonly argument: string }>
 type Result = Shape<ScopeCaller, { readonly delivery: DeliveryResultContext }>
 
@@ -111,6 +118,7 @@ interface HookShapes {
   readonly delivery: Shape<ScopeCaller, { readonly delivery: DeliveryContext }>
   readonly accepted: Shape<TransactionCaller, WithDeliveries & { readonly receipt: Receipt }>
   readonly refused: Shape<SessionCaller | TransactionCaller, Refused>
+  readonly judged: Shape<TransactionCaller, Judged>
   readonly closed: Shape<SessionCaller, { readonly reason: CloseReason }>
   readonly delivered: Result
   readonly deferred: Result
@@ -127,7 +135,7 @@ type NameIn<A> = A extends unknown ? keyof A : never
 type ValueIn<A, N> = A extends unknown ? (N extends keyof A ? A[N] : never) : never
 
 /** The arguments of any hook: each is there at some of them. */
-type AnyArguments = { readonly [N in NameIn<HookArguments[HookName]>]?: ValueIn<HookArguments[HookName], N> }
+export type AnyArguments = { readonly [N in NameIn<HookArguments[HookName]>]?: ValueIn<HookArguments[HookName], N> }
 
 /** One call of the hook `K`. */
 export class HookCall<K extends HookName = HookName> {

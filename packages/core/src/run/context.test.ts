@@ -58,6 +58,7 @@ const FIELDS: Readonly<Record<HookName, readonly string[]>> = {
   help: OF_COMMAND,
   unknown: OF_COMMAND,
   refused: [...OF_SESSION, 'envelope', 'hook', 'plugin', 'recipient', 'refusal'],
+  judged: [...OF_MESSAGE, 'outcome', 'queueId'],
   closed: [...OF_SESSION, 'reason'],
   delivery: OF_DELIVERY,
   delivered: [...OF_DELIVERY, 'class', 'reply'],
@@ -106,6 +107,8 @@ test('a context has what session, transaction and arguments have', () => {
     refusal: reject('no'),
     refusedAt: 'rcpt',
     refusedBy: 'q',
+    outcome: 'pass',
+    queueId: '4F00',
   }
   // `as`: no hook has all of them, and each context reads those of its hook.
   const of = <K extends HookName>(hook: K) =>
@@ -118,6 +121,7 @@ test('a context has what session, transaction and arguments have', () => {
     of('accepted'),
     of('help'),
     of('refused'),
+    of('judged'),
   ]
   const { refusedAt: hook, refusedBy: plugin, ...same } = args
   for (const [name, value] of Object.entries({ ...same, hook, plugin })) {

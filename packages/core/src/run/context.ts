@@ -20,6 +20,8 @@ import type {
   Helo,
   HeloContext,
   HookName,
+  JudgedContext,
+  JudgementOutcome,
   Logger,
   MailContext,
   Message,
@@ -46,7 +48,7 @@ type CommandHook = 'verify' | 'expand' | 'help' | 'unknown'
 type RecipientHook = 'rcpt' | 'route' | 'nexthop'
 type QueueHook = 'quarantine' | 'queue' | 'accepted'
 type MessageHook = 'message' | 'rewrite' | QueueHook
-type TransactionHook = 'mail' | RecipientHook | 'data' | 'receive' | MessageHook
+type TransactionHook = 'mail' | RecipientHook | 'data' | 'receive' | MessageHook | 'judged'
 
 /** What has become of a run, and the signal that says so. It is made when somebody asks for the signal, or when a run that took its time ends. */
 class Fate {
@@ -267,6 +269,25 @@ class AcceptedRunContext extends QueueRunContext<'accepted'> implements Accepted
   }
 }
 
+/** The message may be missing: a server in charge may have asked about the envelope only. */
+class JudgedRunContext extends EnvelopeRunContext<'judged'> implements JudgedContext {
+  get message(): Message | undefined {
+    return this.call.args.message
+  }
+
+  get points(): number {
+    return this.call.caller.transaction.points
+  }
+
+  get outcome(): JudgementOutcome {
+    return this.call.args.outcome
+  }
+
+  get queueId(): string | undefined {
+    return this.call.args.queueId
+  }
+}
+
 /** What hooks of deliveries have: there is no client any more. */
 class DeliveryRunContext<K extends DeliveryHook> extends RunContext<K> implements DeliveryContext {
   get id(): string {
@@ -336,6 +357,7 @@ const MAKE: { readonly [K in HookName]: Make<K> } = {
   unknown: (call, handler) => new CommandRunContext(call, handler),
   delivery: (call, handler) => new DeliveryRunContext(call, handler),
   accepted: (call, handler) => new AcceptedRunContext(call, handler),
+  judged: (call, handler) => new JudgedRunContext(call, handler),
   refused: (call, handler) => new RefusedRunContext(call, handler),
   closed: (call, handler) => new ClosedRunContext(call, handler),
   delivered: (call, handler) => new ResultRunContext(call, handler),

@@ -1,5 +1,5 @@
 import { makeSessionId, type TlsInfo } from '@postroad/mail'
-import type { Helo, Identity, Session } from '@postroad/plugin'
+import type { Helo, Identity, Session, SessionProtocol, SessionRole } from '@postroad/plugin'
 import type { Wire } from '@postroad/smtp'
 import { DecisionLog } from './decision-log.ts'
 import { DelayedRefusals } from './delayed-refusals.ts'
@@ -160,8 +160,11 @@ class SessionView implements Session {
   get scope(): string {
     return this.#state.scope.name
   }
-  get protocol(): 'smtp' | 'lmtp' {
+  get protocol(): SessionProtocol {
     return this.#state.peer.protocol
+  }
+  get role(): SessionRole {
+    return 'mta'
   }
   get remote() {
     return this.#state.peer.remote
