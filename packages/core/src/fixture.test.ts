@@ -38,6 +38,7 @@ export function handler<K extends HookName>(
     ways: undefined,
     observes: false,
     points: true,
+    phase: 0,
     index: 0,
     asynchronous: undefined,
     ...more,
@@ -73,6 +74,8 @@ export function ground(table: Partial<HookTable> = {}, more: Partial<Scope> = {}
     refuseAt: 'rcpt',
     mixed: 'defer-rest',
     memory: createContentMemory(100_000),
+    spooling: {},
+    added: 'defer',
     spool: tmpdir(),
     now: () => NOW,
     record: (line) => void lines.push(line as Record<string, unknown>), // every line is an object of named fields

@@ -2,7 +2,7 @@
 import { type Arc, arcFact, describe, dkimFact, dmarcFact, spfFact, writeAuthResults } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
 import { Arrivals, nodeResolver } from '@postroad/mailauth'
-import { Dns, definePlugin, type MessageContext } from '@postroad/plugin'
+import { Dns, definePlugin, type RewriteContext } from '@postroad/plugin'
 import { arcOptions } from './options.ts'
 import { readSealKey, sealMessage } from './seal.ts'
 import { ArcVerification } from './verification.ts'
@@ -36,8 +36,9 @@ export const arc = definePlugin({
       },
       ...(key && {
         rewrite: {
+          changes: 'seal',
           after: ['auth-results'],
-          async handler(context: MessageContext) {
+          async handler(context: RewriteContext) {
             const { message, find } = context
             const found = { spf: find(spfFact), dkim: find(dkimFact), arc: find(arcFact), dmarc: find(dmarcFact) }
             const authResults = writeAuthResults(describe(authservId, found))

@@ -123,6 +123,11 @@ export interface Config {
    * `strictest`: the most severe refusal, nothing is taken.
    */
   readonly mixed?: 'defer-rest' | 'strictest'
+  /**
+   * When a recipient that a plugin adds at `rewrite` has no route, or is refused by the next hop. `defer` (default): the message is refused for now,
+   * so that no copy is lost. `drop`: it is taken without that recipient, and the log says so.
+   */
+  readonly added?: 'defer' | 'drop'
   /** How long running transactions may take when the server closes. Default 30 s. */
   readonly grace?: number | string
   /** Octets of a message kept in memory before it goes to a temporary file. Default: 16 MiB while at most sixteen come in at once, 1 MiB while at most 256 do, else 64 KiB. */
@@ -171,7 +176,7 @@ export type ListenSettings = Omit<ListenOptions, 'limits' | 'greeting' | 'stress
 /** {@link Config}, judged: with the defaults, and amounts as numbers. */
 export interface ServerSettings
   extends Pick<Config, 'hostname' | 'hint'>,
-    Required<Pick<Config, 'folder' | 'thresholds' | 'refuseAt' | 'mixed' | 'log'>> {
+    Required<Pick<Config, 'folder' | 'thresholds' | 'refuseAt' | 'mixed' | 'added' | 'log'>> {
   /** Milliseconds. */
   readonly grace: number
   /** Octets. */

@@ -10,7 +10,16 @@ const said = ({ mistakes }: { readonly mistakes: readonly { readonly message: st
 
 test('a configuration that says nothing has the defaults', () => {
   assert.deepEqual(judgeConfig({ setup }), {
-    value: { folder: 'var', thresholds: {}, refuseAt: 'rcpt', mixed: 'defer-rest', grace: 30_000, log: {}, dns: {} },
+    value: {
+      folder: 'var',
+      thresholds: {},
+      refuseAt: 'rcpt',
+      mixed: 'defer-rest',
+      added: 'defer',
+      grace: 30_000,
+      log: {},
+      dns: {},
+    },
     mistakes: [],
   })
 })
@@ -137,6 +146,7 @@ test('all mistakes are said at once, and what is left without them is as if they
     thresholds: {},
     refuseAt: 'rcpt',
     mixed: 'defer-rest',
+    added: 'defer',
     grace: 30_000,
     memory: 1_048_576,
     log: {},
@@ -186,7 +196,7 @@ test('of data each mistake has its place, and the rest is left', () => {
   assert.deepEqual(pathBefore(['use', 1, 'options', 'any']), ['use', 1, 'options', 'any'])
   assert.deepEqual(said(judgeData({ setup, listen: [{ certificate: {} }] })), [
     'listen.0.certificate: there is no such option; did you mean "certificateFiles"?',
-    'setup: there is no such option; there are hostname, folder, thresholds, refuseAt, mixed, grace, memory, log, dns, hint, listen, use, scopes',
+    'setup: there is no such option; there are hostname, folder, thresholds, refuseAt, mixed, added, grace, memory, log, dns, hint, listen, use, scopes',
   ])
   assert.deepEqual(judgeData('x').value, {})
 })

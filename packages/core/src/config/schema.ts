@@ -126,6 +126,7 @@ const general = {
   thresholds: allOptional({ ...levels, subject: text, domains: z.record(text, allOptional(levels)) }).default({}),
   refuseAt: z.enum(['rcpt', 'now']).default('rcpt'),
   mixed: z.enum(['defer-rest', 'strictest']).default('defer-rest'),
+  added: z.enum(['defer', 'drop']).default('defer'),
   grace: milliseconds.default(30_000),
   memory: sizeOf().optional(),
   log: allOptional({

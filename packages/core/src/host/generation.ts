@@ -4,6 +4,7 @@
  */
 
 import type { Mechanism } from '@postroad/mail'
+import { createContentWriter } from '@postroad/message'
 import {
   type DefaultService,
   DeliveryHooks,
@@ -277,6 +278,8 @@ function makeScope(
     refuseAt: config.refuseAt,
     mixed: config.mixed,
     memory,
+    spooling: { open: () => createContentWriter({ memoryLimit: memory.share(), folder: server.spool }) },
+    added: config.added,
     spool: server.spool,
     now: server.now,
     record: log.record,

@@ -4,7 +4,7 @@ import type { KnownWay } from '@postroad/plugin'
 import { groupId, mayGiveGroup } from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
 import type { AnyHandler } from '../plan/handler.ts'
-import { DISCARD } from '../stages/queue.ts'
+import { DISCARD } from '../stages/takers.ts'
 import type { CompiledScope, Generation, ServerContext } from './generation.ts'
 import { fileProblem, folderProblem, type Problem, type WrittenPlace } from './places.ts'
 

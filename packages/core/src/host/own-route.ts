@@ -11,7 +11,7 @@ import { FactStore } from '../session/fact-store.ts'
 import type { Scope } from '../session/scope.ts'
 import { type SessionPeer, SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
-import { DISCARD } from '../stages/queue.ts'
+import { DISCARD } from '../stages/takers.ts'
 
 const LOCAL = { address: '127.0.0.1', port: 0 }
 

@@ -42,6 +42,7 @@ function answer<K extends HookName>(hook: K, run: Handler<K>['run']): Handler<K>
     ways: undefined,
     observes: false,
     points: true,
+    phase: 0,
     index: -1,
     asynchronous: false,
   }

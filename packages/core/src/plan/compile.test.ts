@@ -32,8 +32,12 @@ function order(...specs: readonly Spec[]): string[][] {
 }
 
 function mistakesOf(...specs: readonly Spec[]): string[] {
+  return mistakesIn(() => order(...specs))
+}
+
+function mistakesIn(boot: () => unknown): string[] {
   try {
-    order(...specs)
+    boot()
   } catch (error) {
     if (error instanceof BootError) return error.errors.map(({ code, message }) => `${code} ${message}`)
     throw error
@@ -109,4 +113,24 @@ test('a circle is told with both names', () => {
   assert.deepEqual(mistakesOf({ name: 'rule', author: { after: ['list'] } }, list), [
     'ERR_CYCLE the handlers of "mail" wait for each other: rule → list as partners → rule',
   ])
+})
+
+test('what a rewrite handler changes is one of four, and no other hook says it', () => {
+  const saying = (hooks: unknown): string[] =>
+    mistakesIn(() => {
+      const mistakes = new Mistakes()
+      const scope = new ScopeSpec('test', undefined, mistakes)
+      scope.use(definePlugin({ name: 'rule', hooks: {} })())
+      compile(scope, new Map(scope.uses.map((use) => [use, hooks as PluginInstance])), mistakes) // what JavaScript may say
+      mistakes.throwIfAny()
+    })
+  const handler = () => undefined
+  assert.deepEqual(saying({ rewrite: { changes: 'seal', handler } }), [])
+  for (const [hook, wrong] of [
+    ['rewrite', { rewrite: { changes: 'headers', handler } }],
+    ['mail', { mail: { changes: 'body', handler } }],
+  ] as const)
+    assert.deepEqual(saying(wrong), [
+      `ERR_HOOK rule.${hook}: "changes" goes with rewrite, and is one of body, envelope, header, seal`,
+    ])
 })

@@ -1,5 +1,6 @@
 /** Turns the hooks of the plugins a scope sees into a table: waves by hook, checked. */
 import {
+  type Changes,
   HOOKS,
   type HookName,
   type HookOptions,
@@ -37,7 +38,10 @@ const BESIDE = new Set([
   'ways',
   'observes',
   'points',
+  'changes',
 ])
+/** The order in which handlers of `rewrite` run, by what they change: a signature is made of what leaves. */
+const PHASES: readonly Changes[] = ['body', 'envelope', 'header', 'seal']
 const TIMEOUT = 10_000
 const LONG_TIMEOUT = 60_000
 
@@ -47,6 +51,7 @@ type Spec = HookOptions & {
   readonly supports?: readonly QueueFeature[]
   readonly carries?: (via: string) => boolean
   readonly ways?: Handler['ways']
+  readonly changes?: Changes
   readonly observes?: boolean
   readonly points?: boolean
 }
@@ -111,6 +116,11 @@ function hooksOf(use: Use, instance: PluginInstance, mistakes: Mistakes | undefi
       for (const key of ['observes', 'points'] as const)
         if (spec[key] !== undefined && !OBSERVED.has(hook))
           mistakes?.add('ERR_HOOK', `${use.name}.${hook}: "${key}" goes with hooks of opinions`)
+      if (spec.changes !== undefined && (hook !== 'rewrite' || !PHASES.includes(spec.changes)))
+        mistakes?.add(
+          'ERR_HOOK',
+          `${use.name}.${hook}: "changes" goes with rewrite, and is one of ${PHASES.join(', ')}`,
+        )
       if (hook === 'auth' && !spec.mechanisms?.length)
         mistakes?.add('ERR_HOOK', `${use.name}.auth does not say its mechanisms`)
       result.push([hook as HookName, spec]) // it was just found among the names
@@ -152,6 +162,7 @@ function handlerOf(use: Use, hook: HookName, { spec, index, named }: HandlerSour
     supports: spec.supports ?? [],
     carries: spec.carries,
     ways: spec.ways,
+    phase: hook === 'rewrite' ? Math.max(0, PHASES.indexOf(spec.changes ?? 'header')) : 0,
     observes: spec.observes === true,
     points: spec.points !== false,
     index,

@@ -30,6 +30,8 @@ export interface AnyHandler {
   readonly carries: ((via: string) => boolean) | undefined
   /** Undefined: nobody knows which ways it may answer with. */
   readonly ways: (() => Iterable<KnownWay>) | undefined
+  /** At `rewrite`: when it runs, by what it changes (0 body to 3 seal); alike at all other hooks. */
+  readonly phase: number
   /** It never has an opinion. */
   readonly observes: boolean
   /** Its opinions may be points. */

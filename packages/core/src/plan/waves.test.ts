@@ -29,6 +29,7 @@ function handler(
     ways: undefined,
     observes: false,
     points: true,
+    phase: 0,
     index: 0,
     asynchronous: false,
   } // prettier-ignore
@@ -61,6 +62,23 @@ test('a cycle is an error that names its members in order, without those that on
     () => waves('mail', list),
     (error) => error instanceof CycleError && /wait for each other: a → b → a/.test(error.message),
   )
+})
+
+test('what changes bodies comes first, then envelopes, headers, seals; an order that says otherwise is a circle, and says why', () => {
+  const at = (plugin: string, phase: number, after: readonly string[] = []) => ({ ...handler(plugin, after), phase })
+  const list = [
+    at('dkim', 3, ['arc']),
+    at('arc', 3),
+    at('tag', 2),
+    at('archive', 1),
+    at('disclaimer', 0),
+    at('strip', 0),
+  ]
+  assert.deepEqual(names(waves('rewrite', list)), [['disclaimer', 'strip'], ['archive'], ['tag'], ['arc'], ['dkim']])
+  assert.throws(() => waves('rewrite', [at('tag', 2, ['dkim']), at('dkim', 3)]), {
+    name: 'CycleError',
+    message: /: tag → dkim → tag; by what they say they change, bodies come first, then envelopes, headers, and seals$/,
+  })
 })
 
 test('property: every handler is in exactly one wave, after all it waits for', () => {

@@ -19,8 +19,7 @@ export function waves(hook: string, handlers: readonly Handler[]): readonly Wave
     const wave = [...waiting]
       .filter(([, before]) => !before.some((other) => waiting.has(other)))
       .map(([handler]) => handler)
-    if (wave.length === 0)
-      throw new CycleError(`the handlers of "${hook}" wait for each other: ${cycle(waiting).join(' → ')}`)
+    if (wave.length === 0) throw new CycleError(circle(hook, cycle(waiting)))
     for (const handler of wave) waiting.delete(handler)
     result.push(Object.freeze(wave))
   }
@@ -28,7 +27,11 @@ export function waves(hook: string, handlers: readonly Handler[]): readonly Wave
 }
 
 function predecessors(handler: Handler, all: readonly Handler[]): Handler[] {
-  return all.filter((other) => other !== handler && (waitsFor(handler, other) || other.before.includes(handler.plugin)))
+  return all.filter(
+    (other) =>
+      other !== handler &&
+      (other.phase < handler.phase || waitsFor(handler, other) || other.before.includes(handler.plugin)),
+  )
 }
 
 function waitsFor(handler: Handler, other: Handler): boolean {
@@ -37,14 +40,19 @@ function waitsFor(handler: Handler, other: Handler): boolean {
   )
 }
 
+function circle(hook: string, members: readonly Handler[]): string {
+  const text = `the handlers of "${hook}" wait for each other: ${[...members, ...members.slice(0, 1)].map(titleOf).join(' → ')}`
+  if (members.every(({ phase }) => phase === members[0]?.phase)) return text
+  return `${text}; by what they say they change, bodies come first, then envelopes, headers, and seals`
+}
+
 /** Walks from any waiting handler along what it waits for until one comes up again. */
-function cycle(waiting: ReadonlyMap<Handler, readonly Handler[]>): string[] {
+function cycle(waiting: ReadonlyMap<Handler, readonly Handler[]>): Handler[] {
   const path: Handler[] = []
   let [at] = waiting.keys()
   while (at !== undefined && !path.includes(at)) {
     path.push(at)
     at = waiting.get(at)?.find((other) => waiting.has(other))
   }
-  const members = path.slice(at ? path.indexOf(at) : 0).map(titleOf)
-  return [...members, members[0] ?? '']
+  return path.slice(at ? path.indexOf(at) : 0)
 }

@@ -11,6 +11,8 @@ const LEAST = 65_536
 export interface ContentMemory {
   /** One more. Gives the octets it may keep in memory. */
   open(): number
+  /** The octets that a body may keep in memory which replaces the one of a message that is counted. */
+  share(): number
   /** One less. */
   close(): void
 }
@@ -18,11 +20,13 @@ export interface ContentMemory {
 /** @param fixed octets a message, whatever else comes in; without it at most 256 MiB for the first few, as much for many more, and 64 KiB for each of the others */
 export function createContentMemory(fixed: number | undefined): ContentMemory {
   let open = 0
+  const share = (): number => fixed ?? (open <= FEW ? MUCH : open <= MANY ? LITTLE : LEAST)
   return {
     open: () => {
       open++
-      return fixed ?? (open <= FEW ? MUCH : open <= MANY ? LITTLE : LEAST)
+      return share()
     },
+    share,
     close: () => void open--,
   }
 }

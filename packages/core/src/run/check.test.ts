@@ -3,8 +3,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { messageFromBytes } from '@postroad/message'
 import { accept, defer, discard, quarantine, reject, reroute, suspect } from '@postroad/plugin'
-import { addressOf, handler } from '../fixture.test.ts'
-import { deliveryOpinions, identity, message, nothing, opinions, receipt, reply, route, sink } from './check.ts'
+import { addressOf, ground, handler, wire } from '../fixture.test.ts'
+import { SessionState } from '../session/session.ts'
+import { Transaction } from '../session/transaction.ts'
+import { HookCall } from './call.ts'
+import { deliveryOpinions, identity, nothing, opinions, receipt, reply, rewritten, route, sink } from './check.ts'
 
 const at = (hook: 'rcpt' | 'message' | 'queue' | 'help', more = {}) => handler(hook, () => undefined, more)
 const REJECT = { kind: 'reject', text: 'no', status: '5.7.1', code: 550, disconnect: false }
@@ -194,8 +197,25 @@ test('a reply has code and text', () => {
 
 test('a message, and what listens, are known by what they can do', () => {
   const whole = messageFromBytes(Buffer.from('A: b\r\n\r\n'))
+  const call = new HookCall('rewrite', new Transaction(new SessionState(ground().scope, wire()), undefined, {}), {
+    message: whole,
+  })
+  const message = (answer: unknown) => rewritten(answer, at('message'), call)
   assert.equal(message(whole), whole)
-  refuses(message, [...NEVER, { raw: () => [] }, { withHeader: () => whole }], /^not an answer to rewrite: /)
+  const edited = whole.withHeader('X', 'y')
+  assert.equal(message(edited), edited)
+  assert.throws(() => message(messageFromBytes(Buffer.from('A: b\r\n\r\n'))), /not made from the one that was given/)
+  const archive = { local: 'archive', domain: 'example.com' }
+  const all = { kind: 'rewrite', message: edited, from: null, add: [archive, { address: archive }], remove: [archive] }
+  assert.deepEqual(message(all), all)
+  for (const [wrong, text] of [
+    [{ from: 'a@example.com' }, /rewrite: from must be an address, or null for <>/],
+    [{ add: ['a@example.com'] }, /rewrite: add must be an array of addresses/],
+    [{ remove: archive }, /rewrite: remove must be an array of addresses/],
+    [{ message: messageFromBytes(Buffer.from('')) }, /not made from the one that was given/],
+  ] as const)
+    assert.throws(() => message({ kind: 'rewrite', ...wrong }), text)
+  refuses(message, [...NEVER, { raw: () => [] }, { withHeader: () => whole }], /^(?:not an answer to )?rewrite: /)
   const listening = { write: () => undefined }
   assert.equal(sink(listening), listening)
   refuses(sink, [...NEVER, { write: 1 }], /^not an answer to receive: /)

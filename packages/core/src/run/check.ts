@@ -1,6 +1,7 @@
 /** Is this an answer? What a handler says is checked before it is believed; an answer that is none is a failure, not a pass. */
 import { types } from 'node:util'
 import type { RoutedRecipient } from '@postroad/mail'
+import { isMadeFrom } from '@postroad/message'
 import {
   type CommandReply,
   type DeliveryOpinion,
@@ -11,10 +12,13 @@ import {
   type Receipt,
   type ReceiveSink,
   type Refusal,
+  type Rewrite,
   type Route,
+  rewriteProblem,
   textOf,
 } from '@postroad/plugin'
 import type { AnyHandler } from '../plan/handler.ts'
+import type { AnyArguments, HookCall } from './call.ts'
 
 const COMMAND = new Set(['accept', 'reject', 'defer', 'suspect'])
 const MESSAGE = new Set([...COMMAND, 'quarantine', 'discard'])
@@ -84,11 +88,34 @@ export function reply(answer: unknown, handler: AnyHandler): CommandReply {
   return { ...answer, kind, code, text } as unknown as CommandReply // checked
 }
 
-/** An answer to `rewrite`. @throws {TypeError} when it is no message */
-export function message(answer: unknown): Message {
-  if (isObject(answer) && typeof answer['raw'] === 'function' && typeof answer['withHeader'] === 'function')
-    return answer as unknown as Message // checked as far as it can be
-  throw notAnAnswer(answer, 'rewrite')
+/**
+ * An answer to `rewrite`: a message, or edits.
+ *
+ * @throws {TypeError} when it is neither, or its message was not made from the one that was given: nobody would know what became of that
+ */
+export function rewritten(answer: unknown, _handler: AnyHandler, call: HookCall): Message | Rewrite {
+  const { message: given }: AnyArguments = call.args
+  if (!isObject(answer)) throw notAnAnswer(answer, 'rewrite')
+  if (answer['kind'] !== 'rewrite') return madeFrom(given, answer)
+  const { message, from, add, remove } = answer
+  const edits = {
+    ...(message !== undefined && { message: madeFrom(given, message) }),
+    ...(from !== undefined && { from }),
+    ...(add !== undefined && { add }),
+    ...(remove !== undefined && { remove }),
+  }
+  const problem = rewriteProblem(edits)
+  if (problem) throw new TypeError(`rewrite: ${problem}`)
+  return { kind: 'rewrite', ...edits } as Rewrite // it has no problem
+}
+
+function madeFrom(given: Message | undefined, answer: unknown): Message {
+  if (!isObject(answer) || typeof answer['raw'] !== 'function') throw notAnAnswer(answer, 'rewrite')
+  const message = answer as unknown as Message // its origin is checked next
+  if (given && isMadeFrom(given, message)) return message
+  throw new TypeError(
+    'rewrite: the message was not made from the one that was given: use its withHeader, withoutHeader, withBody',
+  )
 }
 
 /** An answer to `receive`. @throws {TypeError} when it cannot be written to */

@@ -111,7 +111,11 @@ const rewrite = (run: (message: Message) => unknown, more: Partial<Handler> = {}
   run: ({ message }) => run(message),
 })
 const folded = (...handlers: readonly Handler<'rewrite'>[]) =>
-  fold(handlers, new HookCall('rewrite', new Transaction(begin(), undefined, {}), { message: original }))
+  fold(
+    handlers,
+    new HookCall('rewrite', new Transaction(begin(), undefined, {}), { message: original }),
+    async () => undefined,
+  )
 const fields = async (result: Promise<Message | Failure>) =>
   [...((await result) as Message).headers].map(({ name }) => name)
 

@@ -22,7 +22,7 @@ export class Failure {
 }
 
 /** Turns a handler's raw answer into what the hook expects. @throws {TypeError} when it is nothing the hook knows */
-export type AnswerCheck<T> = (answer: unknown, handler: AnyHandler) => T | undefined
+export type AnswerCheck<T> = (answer: unknown, handler: AnyHandler, call: HookCall) => T | undefined
 
 /** Subscribe to `tracing:postroad:hook:*` to see every run; nobody there, no cost. */
 const channel = tracingChannel<HookRun>('postroad:hook')
@@ -118,7 +118,7 @@ function supervise<A, T>(
     }
     handler.asynchronous ??= false
     if (call.scope.timed) call.spent(handler, performance.now() - start)
-    const result = answer === undefined ? undefined : check(answer, handler)
+    const result = answer === undefined ? undefined : check(answer, handler, call)
     if (trace) over(trace, result)
     return result
   } catch (cause) {
@@ -229,7 +229,7 @@ function logOf({ handler, call }: Part): Logger {
 function checked<T>(pending: Pending<T>, answer: unknown): Result<T> {
   if (answer === undefined) return undefined
   try {
-    return pending.check(answer, pending.handler)
+    return pending.check(answer, pending.handler, pending.call)
   } catch (cause) {
     return failed(pending, cause)
   }

@@ -9,12 +9,13 @@ import type { Transaction } from './transaction.ts'
 /** What is logged at the end of a transaction. */
 export function transactionRecord(transaction: Transaction, reply: WireReply | readonly WireReply[]): object {
   const { session, envelope, recipients, refused, asked, met, decisions } = transaction
+  const rewritten = transaction.edits?.toJSON()
   const own = { ...session.facts.toJSON(), ...transaction.facts.toJSON() }
   return {
     event: 'transaction',
     id: envelope.id,
     ...client(session),
-    from: envelope.from?.toString() ?? '',
+    from: transaction.from?.toString() ?? '',
     // Parameters, as the client gave them: what is run again is to be the same mail.
     ...(Object.keys(envelope.parameters).length > 0 ? { mail: envelope.parameters } : {}),
     ...(asked.length > 0 ? { rcpt: asked } : {}),
@@ -31,6 +32,7 @@ export function transactionRecord(transaction: Transaction, reply: WireReply | r
       session.decisions.dropped + decisions.dropped,
     ),
     plugins: times(session.decisions.times(), decisions.times()),
+    ...(rewritten ? { rewritten } : {}),
     ...(transaction.queuedBy ? { queue: transaction.queuedBy, receipt: transaction.receipt } : {}),
     ms: session.scope.now() - transaction.startedAt,
     reply: 'code' in reply ? said(reply) : reply.map(said),

@@ -1,4 +1,5 @@
 /** What all sessions of one scope share, and with them every run of every handler. */
+import type { MessageOptions } from '@postroad/message'
 import type { Logger } from '@postroad/plugin'
 import type { Thresholds } from '../config/config.ts'
 import type { HookTable } from '../plan/hook-table.ts'
@@ -22,6 +23,10 @@ export interface Scope {
   readonly mixed: 'defer-rest' | 'strictest'
   /** Octets of a message kept in memory. */
   readonly memory: ContentMemory
+  /** Where bodies go that replace others. */
+  readonly spooling: MessageOptions
+  /** When a recipient that `rewrite` adds has no route: the message is refused for now, or goes without it. */
+  readonly added: 'defer' | 'drop'
   /** Folder for the temporary files of messages larger than that. */
   readonly spool: string
   /** Milliseconds since the epoch. */

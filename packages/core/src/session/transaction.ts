@@ -3,6 +3,7 @@ import type { Address, Envelope, Refusal } from '@postroad/plugin'
 import { type Met, round } from '../policy/thresholds.ts'
 import { DecisionLog } from './decision-log.ts'
 import { DelayedRefusals } from './delayed-refusals.ts'
+import { EnvelopeEdits } from './envelope-edits.ts'
 import { FactStore } from './fact-store.ts'
 import type { Lifetime } from './lifetime.ts'
 import type { Scope } from './scope.ts'
@@ -50,11 +51,14 @@ export class Transaction {
   #comingPoints = 0
   #answers: RoutedRecipient[] | undefined
   #known: Map<string, RoutedRecipient> | undefined
+  readonly #from: Address | undefined
+  #edits: EnvelopeEdits | undefined
 
   constructor(session: SessionState, from: Address | undefined, parameters: MailParameters) {
     const { scope } = session
     this.session = session
-    this.envelope = new EnvelopeView({ id: session.beginTransaction(), from, parameters, recipients: this.#recipients })
+    this.#from = from
+    this.envelope = new EnvelopeView(this, session.beginTransaction(), parameters)
     this.decisions = new DecisionLog(scope.table.plugins)
     this.startedAt = scope.now()
   }
@@ -84,7 +88,22 @@ export class Transaction {
     return this.#isOver
   }
 
-  /** Those who were accepted, in the order of their RCPT. */
+  /** The reverse-path that the client gave. */
+  get from(): Address | undefined {
+    return this.#from
+  }
+
+  /** What `rewrite` has made of the envelope; undefined while nobody has touched it. */
+  get edits(): EnvelopeEdits | undefined {
+    return this.#edits
+  }
+
+  /** The edits, to add to. */
+  edit(): EnvelopeEdits {
+    return (this.#edits ??= new EnvelopeEdits())
+  }
+
+  /** Those who were accepted, in the order of their RCPT; each is owed a reply, whatever `rewrite` makes of the envelope. */
   get recipients(): readonly RoutedRecipient[] {
     return this.#recipients
   }
@@ -139,7 +158,7 @@ export class Transaction {
   }
 
   get #client(): string {
-    return `${this.session.peer.remote.address} ${this.envelope.from ?? '<>'}`
+    return `${this.session.peer.remote.address} ${this.#from ?? '<>'}`
   }
 
   /** A client asks for a recipient. */
@@ -213,22 +232,29 @@ function keyOf({ address: { local, domain }, parameters }: Pick<RoutedRecipient,
   return `${local}@${domain}${wishes}`
 }
 
+/** The envelope as plugins see it: as the client gave it, and as `rewrite` has left it. */
 class EnvelopeView implements Envelope {
-  readonly #inner: Envelope
+  readonly #transaction: Transaction
+  readonly #id: string
+  readonly #parameters: MailParameters
 
-  constructor(inner: Envelope) {
-    this.#inner = inner
+  constructor(transaction: Transaction, id: string, parameters: MailParameters) {
+    this.#transaction = transaction
+    this.#id = id
+    this.#parameters = parameters
   }
   get id(): string {
-    return this.#inner.id
-  }
-  get from(): Address | undefined {
-    return this.#inner.from
+    return this.#id
   }
   get parameters(): MailParameters {
-    return this.#inner.parameters
+    return this.#parameters
+  }
+  get from(): Address | undefined {
+    const { edits, from } = this.#transaction
+    return edits?.from === undefined ? from : (edits.from ?? undefined)
   }
   get recipients(): readonly RoutedRecipient[] {
-    return this.#inner.recipients
+    const { edits, recipients } = this.#transaction
+    return edits ? edits.carried(recipients) : recipients
   }
 }

@@ -201,7 +201,7 @@ test('a chunk is taken when the disk has it and who listens has heard it', async
   const heard = new Promise<void>((resolve) => {
     hear = resolve
   })
-  const memory = { open: () => 1, close: () => undefined }
+  const memory = { open: () => 1, share: () => 1, close: () => undefined }
   const client = new Client(ground({ route: routes, receive: [receives({ write: () => heard })] }, { memory }))
   await client.begin()
   await client.rcpt('a@x.test')
@@ -296,7 +296,7 @@ test('a listener that fails hears no more; what that is worth is said at the end
 
 test('each message gives back the memory it was given, once', async () => {
   let open = 0
-  const memory = { open: () => 100 + 0 * open++, close: () => void open-- }
+  const memory = { open: () => 100 + 0 * open++, share: () => 100, close: () => void open-- }
   const client = new Client(ground({ route: routes, queue: taking }, { memory }))
   assert.deepEqual(await client.send('a@x.test'), [250, 250])
   assert.equal(open, 0)

@@ -1,7 +1,6 @@
 /** After the final dot: what the plugins think of the message, and who takes responsibility for it. RFC 5321 §4.2.5, §6.1. */
-
 import type { RoutedRecipient } from '@postroad/mail'
-import { createMessage, receivedField, type Stored } from '@postroad/message'
+import { createMessage, disposeBodies, receivedField, type Stored } from '@postroad/message'
 import { defer, type Message, type Recipient, type Refusal, reject } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
 import { type Decision, isRefusal, severer } from '../policy/severity.ts'
@@ -13,8 +12,9 @@ import { opinions } from '../run/check.ts'
 import { Failure } from '../run/guard.ts'
 import type { Transaction } from '../session/transaction.ts'
 import type { IncomingContent } from './content.ts'
-import { rewrite, take } from './queue.ts'
+import { take } from './queue.ts'
 import { refuse, refuseRecipient } from './refuse.ts'
+import { rewrite } from './rewrite.ts'
 import { tagged } from './tag.ts'
 
 const TOO_MANY_HOPS = reject('Too many hops: this message is in a loop', { status: '5.4.6', code: 554 })
@@ -35,10 +35,12 @@ export async function message(
     throw cause
   })
   let reading: Promise<unknown> | undefined
+  let arrived: Message | undefined
   try {
     const refusal = incoming.failure?.refusal ?? structural(stored)
     if (refusal) return refuse(transaction, 'message', { plugin: undefined, refusal })
-    const received = createMessage(stored, trace(transaction))
+    const received = createMessage(stored, trace(transaction), transaction.scope.spooling)
+    arrived = received
     transaction.arrive(received.size)
     const verdicts = await judgeMessage(transaction, received)
     // The client has gone, and handlers were stopped with it: what they have not looked at is not taken, and will come again.
@@ -48,6 +50,7 @@ export async function message(
     return answered.reply
   } finally {
     const over = (): void => {
+      if (arrived) disposeBodies(arrived)
       stored.dispose()
       incoming.release()
     }

@@ -1,4 +1,4 @@
-/** Taking responsibility: `rewrite`, `quarantine`, `queue`. Only a receipt lets the core say 250, RFC 5321 §4.2.5. */
+/** Taking responsibility: `quarantine`, `queue`. Only a receipt lets the core say 250, RFC 5321 §4.2.5. */
 import type { Delivery, RoutedRecipient } from '@postroad/mail'
 import { defer, type Message, type Receipt, type Recipient, type Refusal, type Route, waysOf } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
@@ -7,22 +7,14 @@ import type { Verdicts } from '../policy/verdicts.ts'
 import { type HookArguments, HookCall, outliving } from '../run/call.ts'
 import { receipt as asReceipt } from '../run/check.ts'
 import { first } from '../run/first.ts'
-import { fold } from '../run/fold.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
 import type { Transaction } from '../session/transaction.ts'
 import { refuse, toReply } from './refuse.ts'
+import { carried } from './rewrite.ts'
+import { DISCARD } from './takers.ts'
 
 const NOT_STORED = defer('Message could not be stored, try again later', { status: '4.3.0', code: 451 })
-
-/** The `via` of what is taken and dropped: nobody has to carry it. */
-export const DISCARD = 'discard'
-
-/** The `rewrite` hook. */
-export function rewrite(transaction: Transaction, message: Message): Message | Promise<Message | Failure> {
-  const handlers = transaction.scope.table.rewrite
-  return handlers ? fold(handlers, new HookCall('rewrite', transaction, { message })) : message
-}
 
 /** What became of the message. */
 export interface Taken {
@@ -45,16 +37,42 @@ export async function take(transaction: Transaction, message: Message, verdicts:
   }
   for (const [recipient] of verdicts.withKind('discard')) replies.set(recipient, ok(transaction, undefined))
   const passed = remaining(transaction, verdicts)
-  const deliveries = group(passed).filter(({ route }) => route.via !== DISCARD)
+  const receivers = carried(transaction, passed)
+  // Whom `rewrite` has removed, as whoever goes to nobody: answered, and not carried.
   for (const recipient of passed)
-    if (waysOf(recipient.route).every(({ via }) => via === DISCARD)) replies.set(recipient, ok(transaction, undefined))
+    if (!receivers.includes(recipient) || isDropped(recipient)) replies.set(recipient, ok(transaction, undefined))
+  const deliveries = group(receivers).filter(({ route }) => route.via !== DISCARD)
   let reading: Promise<unknown> | undefined
   if (deliveries.length > 0) {
     const said = await ask(transaction, 'queue', { message, deliveries })
     answerGroup(transaction, [...new Set(deliveries.flatMap(({ recipients }) => recipients))], { replies, ...said })
     if (!('kind' in said.stored)) reading = announce(transaction, { message, deliveries, receipt: said.stored })
+    if (transaction.edits) settleAdded(transaction, passed, replies)
   }
   return { replies, common: toReply(NOT_STORED), reading }
+}
+
+function isDropped({ route }: RoutedRecipient): boolean {
+  return waysOf(route).every(({ via }) => via === DISCARD)
+}
+
+/** An added recipient that the next hop has refused is a copy that nobody would miss: the client, who cannot be told of it, comes again. */
+function settleAdded(
+  { edits, scope, envelope }: Transaction,
+  passed: readonly RoutedRecipient[],
+  replies: Map<Recipient, WireReply>,
+): void {
+  const lost = edits?.added.find((recipient) => (replies.get(recipient)?.code ?? 0) >= 400)
+  if (!lost || passed.every((recipient) => (replies.get(recipient)?.code ?? 0) >= 400)) return
+  const { code, status, text } = replies.get(lost) ?? {}
+  const reply = { code, status, text }
+  scope.log.error(
+    { id: envelope.id, to: lost.address.toString(), added: scope.added, reply },
+    'an added recipient was refused by the next hop',
+  )
+  if (scope.added === 'drop') return
+  for (const recipient of passed)
+    if ((replies.get(recipient)?.code ?? 0) < 400) replies.set(recipient, toReply(NOT_STORED))
 }
 
 function remaining({ isOver, recipients }: Transaction, verdicts: Verdicts): readonly RoutedRecipient[] {

@@ -1,6 +1,6 @@
 /** Each recipient: may it, where does it go, will the next hop take it? RFC 5321 §4.1.1.3. */
 
-import type { RcptParameters, RoutedRecipient } from '@postroad/mail'
+import type { RcptParameters } from '@postroad/mail'
 import { type Address, defer, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
 import type { Maybe, WireReply } from '@postroad/smtp'
 import { type Decision, isRefusal } from '../policy/severity.ts'
@@ -13,8 +13,8 @@ import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
 import type { Transaction } from '../session/transaction.ts'
 import { delayedRefusal, stillRunning } from './delay.ts'
-import { DISCARD } from './queue.ts'
 import { refuseRecipient } from './refuse.ts'
+import { isTaken } from './takers.ts'
 
 const ACCEPTED: WireReply = { code: 250, status: '2.1.5', text: 'Recipient ok' }
 const NO_ROUTE = reject('Relaying denied', { status: '5.7.1' })
@@ -134,13 +134,4 @@ function accept(transaction: Transaction, { recipient, parameters }: Candidate, 
   }
   transaction.accept(taken)
   return ACCEPTED
-}
-
-/** Whether one plugin takes responsibility for all of them: it is asked when the message is there, and then it would be too late to part them. */
-function isTaken({ scope }: Transaction, recipients: readonly RoutedRecipient[]): boolean {
-  const takers = scope.table.queue
-  if (!takers) return true // said at boot; the reply is that of `queue`
-  const vias = new Set(recipients.flatMap(({ route }) => waysOf(route).map(({ via }) => via)))
-  vias.delete(DISCARD)
-  return takers.some(({ carries, shadow }) => !shadow && (!carries || [...vias].every(carries)))
 }

@@ -96,7 +96,7 @@ test('those who listen hear what was accepted, and read the message as long as t
   let memory = 0
   const { client } = open(
     { accepted: [[listens]] },
-    { memory: { open: () => 10 + 0 * memory++, close: () => void memory-- } },
+    { memory: { open: () => 10 + 0 * memory++, share: () => 10, close: () => void memory-- } },
   )
   assert.deepEqual(await client.send(A), [250, 250])
   assert.equal(memory, 1)
@@ -359,7 +359,7 @@ test('the trace field names one recipient, and never several, RFC 5321 §7.2', a
 test('a message that cannot be kept is deferred, and the log says why', async () => {
   const { client, made } = open(
     {},
-    { spool: `${import.meta.filename}/no-folder`, memory: { open: () => 1, close: () => undefined } },
+    { spool: `${import.meta.filename}/no-folder`, memory: { open: () => 1, share: () => 1, close: () => undefined } },
   )
   await client.begin()
   await client.rcpt(A)

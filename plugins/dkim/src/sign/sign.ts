@@ -24,6 +24,7 @@ export const signDkim = definePlugin({
     const ring = await KeyRing.open(keys, { log, reload: options.reload }, Date.now())
     return {
       rewrite: {
+        changes: 'seal',
         after: ['auth-results', 'arc'],
         async handler({ session, message, now }) {
           if (session.identity === undefined && !options.unauthenticated) return undefined

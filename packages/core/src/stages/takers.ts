@@ -1,0 +1,15 @@
+/** Who takes responsibility, as far as that is known before the message is there. */
+import { type RoutedRecipient, waysOf } from '@postroad/mail'
+import type { Transaction } from '../session/transaction.ts'
+
+/** The `via` of what is taken and dropped: nobody has to carry it. */
+export const DISCARD = 'discard'
+
+/** Whether one plugin takes responsibility for all of them: it is asked when the message is there, and then it would be too late to part them. */
+export function isTaken({ scope }: Transaction, recipients: readonly RoutedRecipient[]): boolean {
+  const takers = scope.table.queue
+  if (!takers) return true // said at boot; the reply is that of `queue`
+  const vias = new Set(recipients.flatMap(({ route }) => waysOf(route).map(({ via }) => via)))
+  vias.delete(DISCARD)
+  return takers.some(({ carries, shadow }) => !shadow && (!carries || [...vias].every(carries)))
+}
