@@ -3,9 +3,9 @@ import { ERRORS } from '@postroad/core'
 import { USAGE_ERRORS } from '../../packages/cli/src/config/usage-error.ts'
 import { DNS_ERRORS } from '../../packages/dns/src/failure.ts'
 import { EMBEDDED_ERRORS } from '../../packages/embedded/src/lmdb/error.ts'
+import { LISTENER_ERRORS } from '../../packages/listener/src/errors.ts'
 import { MESSAGE_ERRORS } from '../../packages/message/src/errors.ts'
 import { QUEUE_ERRORS } from '../../packages/queue/src/error.ts'
-import { LISTENER_ERRORS } from '../../packages/smtp/src/config/settings.ts'
 import { REDIS_ERRORS } from '../../plugins/redis/src/link.ts'
 
 /** The codes of one class of errors. */
@@ -38,8 +38,8 @@ export const CATALOGUE: readonly ErrorGroup[] = [
   {
     title: 'Listeners',
     classes: ['ListenerError'],
-    package: '@postroad/smtp',
-    about: 'For programs that use the listener without the engine.',
+    package: '@postroad/listener',
+    about: 'For programs that use a listener without the engine.',
     errors: LISTENER_ERRORS,
   },
   {

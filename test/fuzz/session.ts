@@ -1,7 +1,8 @@
 /** Random sessions, and what must hold for every one of them. */
 import assert from 'node:assert/strict'
 import net from 'node:net'
-import { type Attach, createListener, type Listener, type ListenerOptions } from '@postroad/smtp'
+import type { Listener } from '@postroad/listener'
+import { type Attach, createListener, type ListenerOptions } from '@postroad/smtp'
 import fc from 'fast-check'
 import type { Mood } from './checked-stages.ts'
 

@@ -25,7 +25,7 @@ const LAYERS: ReadonlyMap<string, readonly string[]> = new Map([
       'host',
     ],
   ],
-  ['packages/smtp', ['stages.ts', 'tls', 'config', 'wire', 'auth', 'session', 'verb', 'listener']],
+  ['packages/smtp', ['stages.ts', 'config', 'wire', 'auth', 'session', 'verb', 'listener']],
 ])
 
 const workspaces = readWorkspaces().map((workspace) => ({

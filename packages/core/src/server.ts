@@ -1,8 +1,9 @@
 /** A server's life: createServer → listen → (reload)* → close. */
 import os from 'node:os'
 import path from 'node:path'
+import type { SocketKeeper } from '@postroad/listener'
 import type { DefaultService, PluginCommand, Role } from '@postroad/plugin'
-import type { Attach, SocketKeeper } from '@postroad/smtp'
+import type { Attach } from '@postroad/smtp'
 import type { Config, ServerSettings } from './config/config.ts'
 import { judgeConfig } from './config/judge.ts'
 import { type ExplainedScope, explain } from './host/explain.ts'

@@ -1,5 +1,5 @@
 /** Certificates good for nothing but tests. Has no tests. */
-import type { Certificate } from './tls/tls.ts'
+import type { Certificate } from '@postroad/listener'
 
 /** For mx.example.com. */
 export const CERTIFICATE: Certificate = {

@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import type { ListenerOptions } from './config/listener-options.ts'
-import { createListener, type Listener } from './listener/listener.ts'
+import { createListener, type SmtpListener as Listener } from './listener/listener.ts'
 import type { ContentSink, Offer, Stages, Wire, WireReply } from './stages.ts'
 
 export const OFFER: Offer = {

@@ -6,7 +6,7 @@
 import { constants } from 'node:fs'
 import { chmod, chown, type FileHandle, open, readdir, readFile, readlink } from 'node:fs/promises'
 import path from 'node:path'
-import { type SocketKeeper, socketKeeper } from '@postroad/smtp'
+import { type SocketKeeper, socketKeeper } from '@postroad/listener'
 
 /** A descriptor that stands for a file and opens nothing; Node has no name for it. */
 const O_PATH = 0o10000000

@@ -1,7 +1,7 @@
 /** UNIX sockets of workers that have given up their rights: the supervisor, which has made them, takes away what a crash left and gives them to whom they belong. */
 import cluster, { type Worker } from 'node:cluster'
 import path from 'node:path'
-import type { SocketKeeper, SocketRights } from '@postroad/smtp'
+import type { SocketKeeper, SocketRights } from '@postroad/listener'
 import { carefulKeeper, type FileOwner } from './socket-file.ts'
 
 interface Question {

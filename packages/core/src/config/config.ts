@@ -4,8 +4,10 @@
  *
  * A duration is milliseconds, or a text with a unit: `5 s`, `2 min`, `1 h`. A size is octets, or a text with a unit: `64 KiB`, `25 MB`.
  */
+
+import type { CertificateFiles } from '@postroad/listener'
 import type { HookContext, Plugin } from '@postroad/plugin'
-import type { CertificateFiles, ListenerOptions } from '@postroad/smtp'
+import type { ListenerOptions } from '@postroad/smtp'
 import type { LogOptions } from '../log/log.ts'
 
 /** What the operator says about a plugin; its author has no say in it. */

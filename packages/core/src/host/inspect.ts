@@ -1,7 +1,7 @@
 /** What would go wrong with a configuration once mail comes: ways that nobody takes, folders and files without the rights. */
 import path from 'node:path'
+import { groupId, mayGiveGroup } from '@postroad/listener'
 import type { KnownWay } from '@postroad/plugin'
-import { groupId, mayGiveGroup } from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
 import type { AnyHandler } from '../plan/handler.ts'
 import { DISCARD } from '../stages/takers.ts'

@@ -2,12 +2,12 @@
 import {
   type Certificate,
   type CertificateFiles,
-  createListener,
   HandshakeError,
   type Listener,
   type SocketKeeper,
   watchCertificates,
-} from '@postroad/smtp'
+} from '@postroad/listener'
+import { createListener, type SmtpListener } from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import type { CompiledScope, Generation } from './generation.ts'
@@ -21,7 +21,7 @@ interface Wanted {
 }
 
 interface Open {
-  readonly listener: Listener
+  readonly listener: SmtpListener
   readonly one: Listening
 }
 
@@ -68,11 +68,11 @@ export class Listeners {
       const onError = (error: unknown): void => this.#report(one.options.name, error)
       listener.update({ onError, ...one.options }, (wire) => generation.attach(scope, wire))
     }
-    const staying = new Set([...kept.values()].map(({ listener }) => listener))
+    const staying = new Set<Listener>([...kept.values()].map(({ listener }) => listener))
     const gone = this.all.filter((listener) => !staying.has(listener))
     this.#open = wanted.map((each) => ({
       one: each.one,
-      listener: kept.get(each)?.listener ?? (fresh.get(each) as Listener),
+      listener: kept.get(each)?.listener ?? (fresh.get(each) as SmtpListener),
     })) // it is one or the other
     for (const { listener, one } of this.#open) this.#watch(listener, one.files)
     for (const listener of gone) {
@@ -89,8 +89,8 @@ export class Listeners {
     this.#open = []
   }
 
-  async #openAll(wanted: readonly Wanted[]): Promise<ReadonlyMap<Wanted, Listener>> {
-    const opened = new Map<Wanted, Listener>()
+  async #openAll(wanted: readonly Wanted[]): Promise<ReadonlyMap<Wanted, SmtpListener>> {
+    const opened = new Map<Wanted, SmtpListener>()
     try {
       for (const each of wanted) opened.set(each, await this.#openOne(each))
     } catch (error) {
@@ -100,7 +100,7 @@ export class Listeners {
     return opened
   }
 
-  async #openOne({ scope, one: { options, place }, generation }: Wanted): Promise<Listener> {
+  async #openOne({ scope, one: { options, place }, generation }: Wanted): Promise<SmtpListener> {
     let isOpen = false
     const onError = (error: unknown): void => {
       // Why it does not open is thrown.

@@ -1,11 +1,6 @@
 import path from 'node:path'
-import {
-  type CertificateFiles,
-  groupId,
-  type ListenerOptions,
-  listenerMistakes,
-  loadCertificates,
-} from '@postroad/smtp'
+import { type CertificateFiles, groupId, loadCertificates } from '@postroad/listener'
+import { type ListenerOptions, listenerMistakes } from '@postroad/smtp'
 import type { ServerSettings } from '../config/config.ts'
 import type { Listen, ScopeSpec } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'

@@ -2,30 +2,18 @@
  * What a listener may be told, and where that contradicts itself: each in a sentence that begins with the option. Whether an option is one at
  * all, and its value of the right kind, is judged above, where configurations are read (`packages/core/src/config/schema.ts`).
  */
-import { type Certificate, certificatesOf, secureContexts } from '../tls/tls.ts'
+import { type Certificate, certificatesOf, type PlaceOptions, secureContexts } from '@postroad/listener'
 import type { Limits } from './limits.ts'
 import { networkList } from './network.ts'
 
 /** One place where clients may connect. */
-export interface ListenerOptions {
+export interface ListenerOptions extends PlaceOptions {
   /** Names the listener in logs. */
   readonly name: string
   /** The server's own name, in the banner and the replies to EHLO; a domain, RFC 5321 §4.1.1.1. */
   readonly hostname: string
   /** Default `smtp`. */
   readonly protocol?: 'smtp' | 'lmtp'
-  /** Default 0: any that is free. */
-  readonly port?: number
-  /** Default: all addresses, IPv4 and IPv6. */
-  readonly host?: string
-  /** Path of a UNIX socket, instead of host and port. */
-  readonly path?: string
-  /** Permissions of the UNIX socket; default 0o660: the user of the server, and its group. */
-  readonly mode?: number
-  /** Group of the UNIX socket, by name or number; default: the group of the server. For who is neither its user nor in its group, a Postfix in its chroot for one. */
-  readonly group?: string | number
-  /** Connections the system may keep waiting; default 511. */
-  readonly backlog?: number
   /**
    * `none`: no TLS. `optional` (default): STARTTLS is offered when there is a certificate. `required`: MAIL is refused before STARTTLS.
    * `implicit`: TLS from the first octet, RFC 8314 §3.

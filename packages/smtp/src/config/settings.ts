@@ -1,4 +1,5 @@
 /** The options of a listener with the defaults: what all of its connections go by. */
+import { ListenerError } from '@postroad/listener'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { type ListenerOptions, listenerMistakes, type StressOptions } from './listener-options.ts'
 import { type NetworkList, networkList } from './network.ts'
@@ -21,20 +22,6 @@ export interface Settings {
   readonly strictPipelining: boolean
   readonly stress: StressOptions
   readonly onError: (error: unknown) => void
-}
-
-/** Codes of {@link ListenerError}: what each means, and what to do. Part of docs/errors.md. */
-export const LISTENER_ERRORS = {
-  ERR_LISTENER: {
-    summary: 'A listener cannot be what it was asked to be.',
-    fix: 'Correct what the message names. Within a server the same mistakes are ERR_LISTEN, with all others.',
-  },
-} as const
-
-/** Something to listen with that cannot be: the message says what to do. */
-export class ListenerError extends Error {
-  override readonly name = 'ListenerError'
-  readonly code = 'ERR_LISTENER' satisfies keyof typeof LISTENER_ERRORS
 }
 
 /** @throws {ListenerError} naming all that is wrong with them */

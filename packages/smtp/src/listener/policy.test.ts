@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Admission, ListenerError } from '@postroad/listener'
 import { CERTIFICATE } from '../certificate.test.ts'
 import { DEFAULT_LIMITS, tightened } from '../config/limits.ts'
-import type { ListenerOptions } from '../config/listener-options.ts'
-import { ListenerError, settingsOf } from '../config/settings.ts'
+import { type ListenerOptions, listenerMistakes } from '../config/listener-options.ts'
+import { settingsOf } from '../config/settings.ts'
 import { type Client, start } from '../fixture.test.ts'
-import { Admission } from './admission.ts'
 import { Stress } from './stress.ts'
 
 async function hello(client: Client): Promise<void> {
@@ -237,3 +237,12 @@ for (const [options, text] of [
       (error) => error instanceof ListenerError && text.test(error.message),
     )
   })
+
+test('mode and group of a listener without a UNIX socket mean nothing, and are mistakes', () => {
+  assert.deepEqual(listenerMistakes({ name: 'a', hostname: 'mx.test', path: '/run/a', group: 'mail', mode: 0o666 }), [])
+  const said = listenerMistakes({ name: 'a', hostname: 'mx.test', port: 25, mode: 0o600, group: 'mail' })
+  assert.deepEqual(
+    said.map((one) => one.split(':')[0]),
+    ['mode', 'group'],
+  )
+})

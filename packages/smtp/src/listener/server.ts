@@ -1,21 +1,29 @@
 /** The server of smtp-server with connections of ours: it accepts, upgrades to TLS, counts, and closes. */
+
 import type { Socket } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
+import {
+  Admission,
+  type Certificate,
+  contextFor,
+  giveUpAtEnd,
+  HandshakeError,
+  plainAddress,
+  type Slot,
+  secureContexts,
+} from '@postroad/listener'
 import { SMTPServer } from 'smtp-server'
 import { type Limits, tightened } from '../config/limits.ts'
 import type { Settings } from '../config/settings.ts'
 import { Connection, type SessionServer } from '../session/connection.ts'
 import type { Attach, Stages, Wire } from '../stages.ts'
-import { type Certificate, contextFor, giveUpAtEnd, HandshakeError, secureContexts } from '../tls/tls.ts'
 import { VERBS } from '../verb/verbs.ts'
 import { Chain } from '../wire/chain.ts'
 import type { Channel } from '../wire/channel.ts'
 import { TickingClock } from '../wire/clock.ts'
-import { plainAddress } from '../wire/endpoint.ts'
-import type { Origin, Slot } from '../wire/origin.ts'
+import type { Origin } from '../wire/origin.ts'
 import { readProxyHeader } from '../wire/proxy-header.ts'
 import { formatPlain } from '../wire/reply.ts'
-import { Admission } from './admission.ts'
 import { Stress } from './stress.ts'
 
 /** Deadlines are looked at this often, or four times in the shortest of them. */

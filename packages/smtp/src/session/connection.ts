@@ -1,10 +1,10 @@
 /** One session with a client: its state, and the way from its lines to the verbs. What the commands mean is in `verb/`. */
+
 import type { TLSSocket } from 'node:tls'
+import { channelBindingOf, localOf, remoteOf, tlsInfoOf } from '@postroad/listener'
 import type { CloseReason, Endpoint, MailParameters, TlsInfo } from '@postroad/mail'
 import type { Offer, Stages, Wire, WireReply } from '../stages.ts'
-import { channelBindingOf, tlsInfoOf } from '../tls/tls.ts'
 import { Channel, type ChannelServer } from '../wire/channel.ts'
-import { localOf, remoteOf } from '../wire/endpoint.ts'
 import type { Origin } from '../wire/origin.ts'
 import { FAILURE, formatPlain, formatReply, reply } from '../wire/reply.ts'
 import type { Chunk, Conversation, Introduction, Responder, Verbs } from './conversation.ts'

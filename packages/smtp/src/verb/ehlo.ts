@@ -1,13 +1,12 @@
 /** What EHLO and LHLO say the server can do. Nothing is said that nobody would honour. */
 
+import { certificatesOf, UNKNOWN } from '@postroad/listener'
 import type { TlsInfo } from '@postroad/mail'
 import { MECHANISMS, type WireMechanism } from '../auth/mechanism.ts'
 import type { ListenerOptions } from '../config/listener-options.ts'
 import { settingsOf } from '../config/settings.ts'
 import type { Conversation } from '../session/conversation.ts'
 import type { Offer } from '../stages.ts'
-import { certificatesOf } from '../tls/tls.ts'
-import { UNKNOWN } from '../wire/endpoint.ts'
 import { formatPlain } from '../wire/reply.ts'
 import { XFORWARD, xclientOffer } from './xclient.ts'
 

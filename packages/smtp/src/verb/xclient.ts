@@ -1,8 +1,8 @@
 /** XCLIENT and XFORWARD, Postfix's XCLIENT_README and XFORWARD_README: a trusted host says for whom it speaks. */
 
+import { parseIp, UNKNOWN_ADDRESS } from '@postroad/listener'
 import type { Endpoint } from '@postroad/mail'
 import type { Conversation } from '../session/conversation.ts'
-import { parseIp, UNKNOWN_ADDRESS } from '../wire/endpoint.ts'
 import { formatReply, reply } from '../wire/reply.ts'
 import { decodeXtext } from './xtext.ts'
 

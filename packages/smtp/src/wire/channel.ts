@@ -3,19 +3,18 @@
  * close. What is said is the business of `session/` and `verb/`.
  */
 
+import { giveUpAtEnd, HandshakeError, plainAddress, type Slot } from '@postroad/listener'
 import type { CloseReason } from '@postroad/mail'
 import type { SMTPServer } from 'smtp-server'
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js'
 import type { Limits } from '../config/limits.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Maybe, WireReply } from '../stages.ts'
-import { giveUpAtEnd, HandshakeError } from '../tls/tls.ts'
 import type { Linked } from './chain.ts'
 import type { TickingClock } from './clock.ts'
 import { Deadlines } from './deadline.ts'
-import { plainAddress } from './endpoint.ts'
 import { Input, type InputOwner } from './input.ts'
-import type { Origin, Slot } from './origin.ts'
+import type { Origin } from './origin.ts'
 import { FAILURE, formatReply } from './reply.ts'
 
 /** Errors of the socket that only mean that the client is gone. */

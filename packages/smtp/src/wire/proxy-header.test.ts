@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseIp } from '@postroad/listener'
 import fc from 'fast-check'
 import { networkList } from '../config/network.ts'
-import { parseIp } from './endpoint.ts'
 import { parseProxyHeader } from './proxy-header.ts'
 
 const SIGNATURE = '0d0a0d0a000d0a515549540a'

@@ -1,7 +1,7 @@
 /** The PROXY protocol of HAProxy, versions 1 and 2: who the client is, said by the proxy in front before the first octet of the client. */
 import type { Socket } from 'node:net'
+import { parseIp, UNKNOWN } from '@postroad/listener'
 import type { Endpoint } from '@postroad/mail'
-import { parseIp, UNKNOWN } from './endpoint.ts'
 
 /** Both ends as the proxy saw them. */
 export interface ProxyHeader {

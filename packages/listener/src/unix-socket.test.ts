@@ -5,7 +5,6 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { listenerMistakes } from '../config/listener-options.ts'
 import { groupId, socketKeeper } from './unix-socket.ts'
 
 test('a socket gets the mode and the group that the operator says; what is no socket is left alone', async (t) => {
@@ -51,13 +50,4 @@ test('a symbolic link is left alone, and so is the socket that it leads to', asy
 test('a group is known by name and by number, and one that is not there is named', async () => {
   assert.deepEqual([await groupId('root'), await groupId(12)], [0, 12])
   await assert.rejects(groupId('no-such-group'), /group: there is no group "no-such-group"/)
-  assert.deepEqual(listenerMistakes({ name: 'a', hostname: 'mx.test', path: '/run/a', group: 'mail', mode: 0o666 }), [])
-})
-
-test('mode and group of a listener without a UNIX socket mean nothing, and are mistakes', () => {
-  const said = listenerMistakes({ name: 'a', hostname: 'mx.test', port: 25, mode: 0o600, group: 'mail' })
-  assert.deepEqual(
-    said.map((one) => one.split(':')[0]),
-    ['mode', 'group'],
-  )
 })

@@ -4,7 +4,7 @@ import { chmod, lchown, lstat, readFile, stat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { ListenerError } from '../config/settings.ts'
+import { ListenerError } from './errors.ts'
 
 /** Who may connect to a UNIX socket. */
 export interface SocketRights {

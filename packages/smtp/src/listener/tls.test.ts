@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { loadCertificates, watchCertificates } from '@postroad/listener'
 import type { AuthAttempt } from '@postroad/mail'
 import { AUTHORITY, CERTIFICATE, CLIENT, OTHER } from '../certificate.test.ts'
 import { type Fixture, OFFER, start } from '../fixture.test.ts'
-import { loadCertificates, watchCertificates } from './certificate-files.ts'
-import { keyExchangeGroup } from './tls-group.ts'
 
 async function handshake({ listener }: Fixture, options: ConnectionOptions = {}): Promise<TLSSocket> {
   const address = listener.address
@@ -103,19 +102,6 @@ for (const [options, expected] of [
     else assert.deepEqual(tls, expected)
     socket.destroy()
   })
-
-test('a session that is not DER tells no group', () => {
-  for (const session of [
-    undefined,
-    Buffer.alloc(0),
-    Buffer.from('3080', 'hex'),
-    Buffer.from('3005b3040202', 'hex'),
-    Buffer.alloc(50, 0xff),
-  ])
-    assert.equal(keyExchangeGroup(session), undefined)
-  assert.equal(keyExchangeGroup(Buffer.from('3006b304020211ec', 'hex')), 'X25519MLKEM768')
-  assert.equal(keyExchangeGroup(Buffer.from('3006b30402021234', 'hex')), '0x1234')
-})
 
 test('RFC 4422 §A: EXTERNAL is for clients whose certificate is trusted', async () => {
   const attempts: AuthAttempt[] = []

@@ -1,25 +1,42 @@
 /** Who may connect: so many at a time in all, from one address and from one network, and so many in a minute. */
 import ipaddr from 'ipaddr.js'
-import type { Limits } from '../config/limits.ts'
-import { UNKNOWN_ADDRESS } from '../wire/endpoint.ts'
-import type { Slot } from '../wire/origin.ts'
+import { UNKNOWN_ADDRESS } from './endpoint.ts'
 
 /** Rates are counted in windows of this length. */
 const WINDOW_MS = 60_000
 /** Clients remembered in one window; an attacker with more addresses than this is not stopped by rates. */
 const REMEMBERED = 100_000
 
+/** How many connections there may be, each at least 1. */
+export interface AdmissionLimits {
+  /** At a time, in all. */
+  readonly connections: number
+  /** At a time, of one IPv4 address or IPv6 /64. */
+  readonly connectionsPerAddress: number
+  /** At a time, of one IPv4 /24 or IPv6 /48. */
+  readonly connectionsPerNetwork: number
+  /** New ones of one address in a minute; 0: as many as there come. */
+  readonly connectionsPerMinute: number
+}
+
+/** One of the connections that a listener may have, and whom it is counted for. */
+export interface Slot {
+  /** The client it is counted for; undefined while only a proxy is known, or for a UNIX socket. */
+  address: string | undefined
+  isOpen: boolean
+}
+
 /** Counts the connections of a listener. */
 export class Admission {
   /** Connections that are open. */
   open = 0
-  limits: Limits
+  limits: AdmissionLimits
   readonly #byAddress = new Map<string, number>()
   readonly #byNetwork = new Map<string, number>()
   readonly #recent = new Map<string, number>()
   #windowStart = 0
 
-  constructor(limits: Limits) {
+  constructor(limits: AdmissionLimits) {
     this.limits = limits
   }
 
