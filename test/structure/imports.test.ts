@@ -27,6 +27,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['embedded', ['mail', 'options', 'plugin', 'message', 'queue']],
   ['listener', ['mail']],
   ['smtp', ['mail', 'options', 'listener']],
+  ['http', ['mail', 'plugin', 'listener']],
   ['core', ['mail', 'options', 'plugin', 'message', 'listener', 'smtp']],
   ['queue', ['mail', 'options', 'plugin']],
   ['delivery', ['mail', 'options']],

@@ -1,5 +1,6 @@
 /**
- * What listeners of every kind share: where they listen, who may connect, and TLS. SMTP and LMTP (`@postroad/smtp`) are made of it.
+ * What listeners of every kind share: where they listen, who may connect, and TLS. SMTP and LMTP (`@postroad/smtp`) and HTTP
+ * (`@postroad/http`) are made of it.
  *
  * - `listener.ts`: what a listener is to the server it belongs to (opened, stopped, closed), and `Place`, its socket.
  * - `unix-socket.ts`: UNIX sockets as files. A `SocketKeeper` does what takes rights: in a worker of fewer rights it is another process.

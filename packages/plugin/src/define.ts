@@ -1,5 +1,6 @@
 import type { Logger } from './context.ts'
 import type { Hooks } from './hooks.ts'
+import type { HttpRoute } from './http.ts'
 import type { Service, ServiceOf } from './service.ts'
 
 /** The part of Standard Schema v1 that we use; zod, valibot and arktype schemas all fit. */
@@ -112,6 +113,8 @@ export type PluginInstance<P extends ServiceMap = {}> = Hooks & {
    * files to be read (`resolve`) are known without being named here.
    */
   readonly folders?: readonly WrittenFolder[]
+  /** What it serves on the scope's listeners of kind `http`; nothing where there is none. */
+  readonly routes?: readonly HttpRoute[]
 } & ({} extends P ? { readonly services?: Resolved<P> } : { readonly services: Resolved<P> })
 
 /** What the author says of a plugin. */

@@ -9,6 +9,7 @@
  *   verdict.ts    opinions: accept, reject, defer, quarantine, discard, suspect. What they are worth is the operator's word
  *   rewrite.ts    edits of the envelope, at `rewrite`
  *   fact.ts       what a plugin finds out, typed: who reads a fact runs after who provides it
+ *   http.ts       routes that a plugin serves on listeners of kind `http`
  *   service.ts    what lives longer than a session: Store, Limiter, Lock, Dns, Clock, Spool, and services of plugins
  *   delivery-hooks.ts  the service by which a queue asks and tells the hooks of its deliveries
  *   session.ts    what is known of the client
@@ -85,6 +86,7 @@ export {
   type KnownWay,
   type QueueFeature,
 } from './hooks.ts'
+export type { HttpCaller, HttpContext, HttpRole, HttpRoute } from './http.ts'
 export {
   type Action,
   type Allowed,

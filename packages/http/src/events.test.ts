@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { route, start } from './fixture.test.ts'
+import { eventStream } from './index.ts'
+
+test('events stream, one a line however they are written, and end with the listener', async (context) => {
+  let ends = 0
+  const { listener, ask } = await start(context, [
+    route('GET', '/events', {
+      access: 'public',
+      handler: (context) =>
+        eventStream(context, ({ send }, last) => {
+          send({ event: 'first\r\ndata: x', id: '7', data: { after: last } })
+          send({ data: 'two\nlines' })
+          return () => void ends++
+        }),
+    }),
+  ])
+  const answer = ask('GET', '/events', { headers: { 'last-event-id': '6' } })
+  while (listener.connections === 0) await sleep(2)
+  await sleep(50)
+  await listener.close(5_000)
+  const { headers, text } = await answer
+  assert.match(String(headers['content-type']), /^text\/event-stream/)
+  assert.equal(text, ': open\n\nevent: first  data: x\nid: 7\ndata: {"after":"6"}\n\ndata: two\ndata: lines\n\n')
+  assert.equal(ends, 1)
+})
+
+test('a reader of events that does not read is told how many it missed, and takes no memory', async (context) => {
+  let send: ((event: { data: string }) => void) | undefined
+  const { listener } = await start(context, [
+    route('GET', '/', {
+      access: 'public',
+      handler: (context) =>
+        eventStream(
+          context,
+          (stream) => {
+            send = stream.send
+          },
+          { queue: 4 },
+        ),
+    }),
+  ])
+  const { port } = listener.address as { port: number }
+  const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'))
+  context.after(() => socket.destroy())
+  while (!send) await sleep(2)
+  socket.pause()
+  const big = 'x'.repeat(100_000)
+  for (let count = 0; count < 800; count++) {
+    send({ data: big })
+    if (count % 50 === 0) await sleep(1)
+  }
+  let text = ''
+  socket.setEncoding('latin1').on('data', (chunk) => {
+    text += chunk
+  })
+  socket.resume()
+  const skipped = (): number =>
+    [...text.matchAll(/event: skipped\ndata: \{"count":(\d+)\}/g)].reduce((sum, [, count]) => sum + Number(count), 0)
+  const read = (): number => [...text.matchAll(/data: x+\n\n/g)].length
+  while (skipped() + read() < 800) await sleep(20)
+  assert.equal(skipped() + read(), 800)
+  assert.ok(skipped() > 100, `${skipped()} skipped`)
+})

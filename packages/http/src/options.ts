@@ -1,0 +1,119 @@
+/** What an operator may say of a listener of kind `http`. */
+
+import type { Certificate, PlaceOptions } from '@postroad/listener'
+import type { HttpRole } from '@postroad/plugin'
+
+/** A secret that a caller shows, as `Authorization: Bearer …`; only its hash is kept. */
+export interface HttpToken {
+  /** Names the caller in logs. */
+  readonly name: string
+  /** SHA-256 of the secret, hexadecimal. */
+  readonly sha256: string
+  readonly roles: readonly HttpRole[]
+  /** After which it is worth nothing, ISO 8601. Default: never. */
+  readonly expires?: string
+}
+
+/** One place where programs and browsers may ask. */
+export interface HttpListenerOptions extends PlaceOptions {
+  readonly name: string
+  /** The server's own name. */
+  readonly hostname: string
+  /** Default `127.0.0.1`: this machine only. */
+  readonly host?: string
+  /**
+   * `implicit`: TLS, which is the default where there is a certificate. `none`: none. Where the listener can be reached from other machines `none`
+   * must be said, and is for a proxy in front that does TLS.
+   */
+  readonly tls?: 'implicit' | 'none'
+  readonly certificate?: Certificate | readonly Certificate[]
+  /** `public`: only routes that everybody may use are served, and no token is ever asked for. `all` (default): every route of the scope. */
+  readonly routes?: 'all' | 'public'
+  readonly tokens?: readonly HttpToken[]
+  /**
+   * What a caller without a token may. Default: on a UNIX socket `admin`, because its permissions say who may open it; elsewhere `none`. Only a
+   * listener of this machine may say otherwise.
+   */
+  readonly anonymous?: 'none' | HttpRole
+  /**
+   * Names that may stand in `Host`, without port; others are answered 421, which keeps foreign pages out (DNS rebinding). Default: `hostname`, and
+   * the names of this machine on a loopback address. Not looked at on a UNIX socket.
+   */
+  readonly hosts?: readonly string[]
+  readonly limits?: Partial<HttpLimits>
+  /** Told of what was thrown where nobody else can know. */
+  readonly onError?: (error: unknown) => void
+}
+
+/** What one caller, and all together, may take. Times are milliseconds. */
+export interface HttpLimits {
+  readonly connections: number
+  readonly connectionsPerAddress: number
+  /** For the request line and the header section. */
+  readonly headerTimeoutMs: number
+  /** For the whole request, its body included. */
+  readonly requestTimeoutMs: number
+  /** Between two requests. */
+  readonly idleTimeoutMs: number
+  /** Wrong tokens from one address in a minute, after which it waits. */
+  readonly wrongTokens: number
+}
+
+/** Limits that nobody has written down. */
+export const DEFAULT_HTTP_LIMITS: HttpLimits = {
+  connections: 1_000,
+  connectionsPerAddress: 100,
+  headerTimeoutMs: 10_000,
+  requestTimeoutMs: 60_000,
+  idleTimeoutMs: 5_000,
+  wrongTokens: 10,
+}
+
+/** Whether only programs of this machine can reach it. */
+export function isLocal({ path, host = LOOPBACK }: Pick<HttpListenerOptions, 'path' | 'host'>): boolean {
+  return path !== undefined || isLoopback(host)
+}
+
+/** Where a listener listens that does not say where. */
+export const LOOPBACK = '127.0.0.1'
+
+/** Names and addresses that are this machine alone. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
+}
+
+/** Sentences that begin with the option, none when all is well. Types are for the schema to judge. */
+export function httpMistakes(options: HttpListenerOptions): readonly string[] {
+  const { tls, certificate, routes = 'all', tokens = [], anonymous } = options
+  const mistakes: string[] = []
+  const hasCertificate = certificate !== undefined && !(Array.isArray(certificate) && certificate.length === 0)
+  if (tls === 'implicit' && !hasCertificate) mistakes.push('tls: "implicit" needs a certificate')
+  if (!isLocal(options)) {
+    if (tls === undefined && !hasCertificate)
+      mistakes.push(
+        'tls: other machines can reach this listener: give it a certificate, or say tls: "none" when a proxy in front does TLS',
+      )
+    if (routes === 'all' && tokens.length === 0)
+      mistakes.push(
+        'tokens: other machines can reach this listener: give it tokens, or say routes: "public" to serve only what everybody may see',
+      )
+    if (anonymous !== undefined && anonymous !== 'none')
+      mistakes.push(`anonymous: "${anonymous}" is for listeners of this machine (a UNIX socket or a loopback address)`)
+  }
+  if (options.path === undefined)
+    for (const key of ['mode', 'group'] as const)
+      if (options[key] !== undefined)
+        mistakes.push(`${key}: only a UNIX socket has one: give the path of it instead of a port`)
+  if (routes === 'public' && tokens.length > 0)
+    mistakes.push('tokens: a listener with routes: "public" asks nobody for one')
+  const seen = new Set<string>()
+  for (const [index, { name, sha256, expires }] of tokens.entries()) {
+    if (!/^[0-9a-f]{64}$/.test(sha256))
+      mistakes.push(`tokens[${index}].sha256: 64 hexadecimal digits; \`postroad token new\` makes a token`)
+    if (expires !== undefined && Number.isNaN(Date.parse(expires)))
+      mistakes.push(`tokens[${index}].expires: not a date: ${JSON.stringify(expires)}`)
+    if (seen.has(name)) mistakes.push(`tokens[${index}].name: "${name}" is there twice`)
+    seen.add(name)
+  }
+  return mistakes
+}

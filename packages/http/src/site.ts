@@ -1,0 +1,287 @@
+/** What is behind a listener: from a request to the answer of the route it is for, and who may ask. */
+import { isIP } from 'node:net'
+import type { HttpBindings } from '@hono/node-server'
+import type { Endpoint } from '@postroad/mail'
+import type { HttpCaller, HttpContext, HttpRoute, Logger } from '@postroad/plugin'
+import { Hono } from 'hono'
+import { type BodyLimit, limitBody } from './body-limit.ts'
+import { DEFAULT_HTTP_LIMITS, type HttpListenerOptions, isLocal, isLoopback, LOOPBACK } from './options.ts'
+import { problem } from './problem.ts'
+import { callerOf, Tokens, type WrongTokens } from './token.ts'
+
+/** A route, and the plugin that serves it. */
+export interface OwnedRoute {
+  readonly plugin: string
+  readonly route: HttpRoute
+}
+
+/** How a request was answered, for logs and metrics. */
+export interface HttpAnswer {
+  readonly listener: string
+  readonly method: string
+  /** The path as the route has it, not as it was asked for; undefined when there is none. */
+  readonly path: string | undefined
+  readonly plugin: string | undefined
+  readonly status: number
+  /** Milliseconds to the header section of the answer. */
+  readonly took: number
+  readonly caller: string | undefined
+  readonly remote: Endpoint
+}
+
+/** What a listener serves. */
+export interface HttpSite {
+  readonly routes: readonly OwnedRoute[]
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Where the plugin's lines go. */
+  logOf(plugin: string): Logger
+  onAnswer?(answer: HttpAnswer): void
+}
+
+/** What the listener keeps over reloads. */
+export interface Doorkeeper {
+  readonly wrongTokens: WrongTokens
+  /** Aborted when the listener stops: what streams ends then. */
+  readonly closing: AbortSignal
+}
+
+type Env = { Bindings: HttpBindings }
+/** Answers a request. Never rejects. */
+export type SiteAnswer = (request: Request, bindings: HttpBindings) => Promise<Response>
+
+/** @throws {TypeError} when two routes are the same, or a path cannot be */
+export function createSite(options: HttpListenerOptions, site: HttpSite, door: Doorkeeper): SiteAnswer {
+  return new Site(options, site, door).answer
+}
+
+/** For logs alone: what other servers write when the client did not wait. */
+const CLIENT_GONE = 499
+const DEFAULT_BODY = 65_536
+const DEFAULT_TIMEOUT = 30_000
+
+class Site {
+  readonly #options: HttpListenerOptions
+  readonly #site: HttpSite
+  readonly #door: Doorkeeper
+  readonly #app = new Hono<Env>()
+  readonly #tokens: Tokens
+  readonly #hosts: ReadonlySet<string> | undefined
+  readonly #anonymous: HttpCaller | undefined
+
+  constructor(options: HttpListenerOptions, site: HttpSite, door: Doorkeeper) {
+    const { path, tokens = [], anonymous = path === undefined ? 'none' : 'admin' } = options
+    this.#options = options
+    this.#site = site
+    this.#door = door
+    this.#tokens = new Tokens(tokens)
+    this.#hosts = path === undefined ? hostsOf(options) : undefined
+    this.#anonymous =
+      anonymous === 'none' ? undefined : callerOf(path === undefined ? 'anonymous' : 'socket', [anonymous])
+    this.#mount()
+  }
+
+  readonly answer: SiteAnswer = async (request, bindings) => {
+    const misdirected = this.#hosts && !this.#hosts.has(hostNameOf(request))
+    const answered = misdirected
+      ? this.#log(problem(421, 'This server does not answer to that name'), { request, bindings })
+      : await this.#app.fetch(request, bindings)
+    return guarded(answered)
+  }
+
+  #mount(): void {
+    const methods = new Map<string, string[]>()
+    for (const owned of this.#served()) {
+      const { method, path } = owned.route
+      const there = methods.get(path) ?? []
+      if (there.includes(method)) throw new TypeError(`two routes are ${method} ${path}, the second of ${owned.plugin}`)
+      methods.set(path, [...there, method])
+      this.#app.on(method, path, (c) =>
+        this.#serve(owned, { request: c.req.raw, bindings: c.env, params: c.req.param() }),
+      )
+    }
+    for (const [path, allowed] of methods) {
+      const allow = allowed.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
+      this.#app.all(path, (c) =>
+        this.#log(problem(405, undefined, { allow }), { request: c.req.raw, bindings: c.env, path }),
+      )
+    }
+    this.#app.notFound((c) => this.#log(problem(404), { request: c.req.raw, bindings: c.env }))
+  }
+
+  #served(): readonly OwnedRoute[] {
+    const { routes } = this.#site
+    return this.#options.routes === 'public' ? routes.filter(({ route }) => route.access === 'public') : routes
+  }
+
+  async #serve(
+    owned: OwnedRoute,
+    asked: { request: Request; bindings: HttpBindings; params: Readonly<Record<string, string>> },
+  ): Promise<Response> {
+    const { request, bindings, params } = asked
+    const began = performance.now()
+    const remote = remoteOf(bindings)
+    const { access, path } = owned.route
+    const found = this.#callerOf(request, remote)
+    const refusal =
+      access === 'public' ? undefined : found instanceof Response ? found : (refused(found, access) ?? foreign(request))
+    const caller = found instanceof Response ? undefined : found
+    const answer = refusal ?? (await this.#run(owned, { request, bindings, params, remote, caller }))
+    return this.#log(answer, { request, bindings, path, plugin: owned.plugin, caller, began })
+  }
+
+  async #run(
+    { plugin, route }: OwnedRoute,
+    {
+      request,
+      bindings,
+      params,
+      remote,
+      caller,
+    }: Pick<HttpContext, 'request' | 'params' | 'remote' | 'caller'> & { bindings: HttpBindings },
+  ): Promise<Response> {
+    const log = this.#site.logOf(plugin)
+    const body = limitBody(request, route.bodyLimit ?? DEFAULT_BODY)
+    if (body.isTooLarge()) return tooLarge(body)
+    const gone = new AbortController()
+    // Nobody reads the answer any more, and the handler may never come to an end.
+    const left = new Promise<Response>((resolve) => {
+      bindings.outgoing.once('close', () => {
+        gone.abort()
+        resolve(new Response(null, { status: CLIENT_GONE }))
+      })
+    })
+    const late = new AbortController()
+    const signal = AbortSignal.any([gone.signal, late.signal, this.#door.closing])
+    const context: HttpContext = {
+      request: body.request,
+      url: new URL(request.url),
+      params,
+      caller,
+      remote,
+      listener: this.#options.name,
+      signal,
+      log,
+      now: () => this.#site.now(),
+    }
+    let timer: NodeJS.Timeout | undefined
+    const timeUp = new Promise<Response>((resolve) => {
+      timer = setTimeout(() => {
+        late.abort()
+        log.warn({ method: route.method, path: route.path }, 'a route did not answer in time')
+        resolve(problem(503, 'No answer in time, try again later'))
+      }, route.timeout ?? DEFAULT_TIMEOUT)
+    })
+    try {
+      const answer = await Promise.race([Promise.resolve(route.handler(context)), timeUp, left])
+      if (body.isTooLarge()) return tooLarge(body)
+      if (answer instanceof Response) return answer
+      throw new TypeError('the handler did not answer with a Response')
+    } catch (error) {
+      if (body.isTooLarge()) return tooLarge(body)
+      log.error({ error, method: route.method, path: route.path }, 'a route failed')
+      return problem(500)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Who asks; an answer when what was shown is not believed. */
+  #callerOf(request: Request, remote: Endpoint): HttpCaller | Response | undefined {
+    const shown = request.headers.get('authorization')
+    if (shown === null || this.#options.routes === 'public') return this.#anonymous
+    const now = this.#site.now()
+    const { wrongTokens } = this.#door
+    const most = this.#options.limits?.wrongTokens ?? DEFAULT_HTTP_LIMITS.wrongTokens
+    const wait = wrongTokens.waitOf(remote.address, most, now)
+    if (wait > 0) return problem(429, 'Too many wrong tokens', { 'retry-after': String(Math.ceil(wait / 1000)) })
+    const [, secret] = /^Bearer +([\x21-\x7e]{1,512}) *$/i.exec(shown) ?? []
+    const caller = secret === undefined ? undefined : this.#tokens.find(secret, now)
+    if (caller) return caller
+    wrongTokens.add(remote.address, now)
+    return unauthorized('invalid_token')
+  }
+
+  #log(answer: Response, asked: { request: Request; bindings: HttpBindings } & Partial<Logged>): Response {
+    const { request, bindings, path, plugin, caller, began } = asked
+    this.#site.onAnswer?.({
+      listener: this.#options.name,
+      method: request.method,
+      path,
+      plugin,
+      status: answer.status,
+      took: began === undefined ? 0 : performance.now() - began,
+      caller: caller?.name,
+      remote: remoteOf(bindings),
+    })
+    return answer
+  }
+}
+
+interface Logged {
+  readonly path: string
+  readonly plugin: string
+  readonly caller: HttpCaller | undefined
+  readonly began: number
+}
+
+function refused(caller: HttpCaller | undefined, access: HttpRoute['access']): Response | undefined {
+  if (access === 'public') return undefined
+  if (!caller) return unauthorized()
+  return caller.roles.includes(access) ? undefined : problem(403, `This takes the role "${access}"`)
+}
+
+/** RFC 6750 §3. */
+function unauthorized(error?: string): Response {
+  return problem(401, undefined, {
+    'www-authenticate': `Bearer realm="postroad"${error === undefined ? '' : `, error="${error}"`}`,
+  })
+}
+
+/** A browser says which page asks (Fetch Metadata, and RFC 6454): one of another site may not, whatever it knows. Programs say nothing. */
+function foreign(request: Request): Response | undefined {
+  const site = request.headers.get('sec-fetch-site')
+  if (site !== null && site !== 'same-origin' && site !== 'none') return problem(403, 'Not from pages of other sites')
+  const origin = request.headers.get('origin')
+  const host = request.headers.get('host')
+  if (origin === null || host === null) return undefined
+  return URL.canParse(origin) && new URL(origin).host === host.toLowerCase()
+    ? undefined
+    : problem(403, 'Not from pages of other sites')
+}
+
+function tooLarge({ limit }: BodyLimit): Response {
+  // What is still coming is not read.
+  return problem(413, `At most ${limit} octets`, { connection: 'close' })
+}
+
+function hostsOf(options: HttpListenerOptions): ReadonlySet<string> {
+  const { hostname, host = LOOPBACK, hosts } = options
+  const local = isLocal(options) ? ['localhost', '127.0.0.1', '[::1]'] : []
+  const own = isIP(host) === 6 ? `[${host}]` : host
+  const names = hosts ?? [hostname, ...local, ...(isLoopback(host) || isIP(host) ? [own] : [])]
+  return new Set(names.map((name) => name.toLowerCase()))
+}
+
+function hostNameOf(request: Request): string {
+  return (request.headers.get('host') ?? '').toLowerCase().replace(/:\d*$/, '')
+}
+
+function remoteOf({ incoming }: HttpBindings): Endpoint {
+  const { remoteAddress = '', remotePort = 0 } = incoming.socket
+  return { address: remoteAddress.replace(/^::ffff:(?=\d+\.)/, ''), port: remotePort }
+}
+
+/** Nothing that is said here is to be kept, framed, guessed at or sent on; a route that means something else says so itself. */
+const HEADERS: readonly (readonly [string, string])[] = [
+  ['cache-control', 'no-store'],
+  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['referrer-policy', 'no-referrer'],
+  ['x-content-type-options', 'nosniff'],
+]
+
+function guarded(answer: Response): Response {
+  const headers = new Headers(answer.headers)
+  for (const [name, value] of HEADERS) if (!headers.has(name)) headers.set(name, value)
+  return new Response(answer.body, { status: answer.status, statusText: answer.statusText, headers })
+}

@@ -1,0 +1,43 @@
+/** Routes that a plugin serves on the scope's listeners of kind `http`. */
+import type { Endpoint } from '@postroad/mail'
+import type { BaseContext } from './context.ts'
+
+/** What a caller may. `operate` may also read, `admin` may everything; `send` may inject mail, and nothing else. */
+export type HttpRole = 'read' | 'operate' | 'admin' | 'send'
+
+/** Who asks: the name of a token, or of the UNIX socket. */
+export interface HttpCaller {
+  readonly name: string
+  readonly roles: readonly HttpRole[]
+}
+
+/** One request. `signal` is aborted when the client is gone, the time of the route is up, or the listener is closing. */
+export interface HttpContext extends BaseContext {
+  /** Its body may be read once; more octets than the route's `bodyLimit` reject, and are answered 413. */
+  readonly request: Request
+  readonly url: URL
+  /** What stands for the `:names` of the path, decoded. */
+  readonly params: Readonly<Record<string, string>>
+  /** Undefined on a route that is public, when no token was sent. */
+  readonly caller: HttpCaller | undefined
+  readonly remote: Endpoint
+  /** Name of the listener. */
+  readonly listener: string
+}
+
+/** A method and a path, and what answers there. */
+export interface HttpRoute {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** `/v1/messages/:id`; `/assets/*` for all below. */
+  readonly path: string
+  /** Who may ask. `public` is for links that strangers follow: everybody, from everywhere. */
+  readonly access: 'public' | HttpRole
+  /** One line for `explain` and descriptions of the interface. */
+  readonly summary: string
+  /** Octets of the request's body. Default 65,536. */
+  readonly bodyLimit?: number
+  /** Milliseconds until there must be an answer; what it streams may take longer. Default 30,000. */
+  readonly timeout?: number
+  /** What it throws is answered 500, and logged; the text is not shown. */
+  readonly handler: (context: HttpContext) => Response | Promise<Response>
+}
