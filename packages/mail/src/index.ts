@@ -27,13 +27,16 @@ export {
 export { isQueueId, makeQueueId, makeSessionId } from './id.ts'
 export type { AuthAttempt, CloseReason, Endpoint, Helo, Identity, Mechanism, ScramKeys, TlsInfo } from './identity.ts'
 export {
+  type Ambiguity,
   type Attachment,
   type HeaderField,
   type Headers,
+  type MailingList,
   type Message,
   type MessageSource,
   type Mime,
   memorySource,
+  type NamedAddress,
   readAll,
 } from './message.ts'
 export type { MailParameters, RcptParameters } from './parameters.ts'

@@ -1,4 +1,5 @@
 /** A message: the octets, and the views of them that plugins, queues and transports have. */
+import type { Address } from './address.ts'
 
 /** The octets of a message, without dot-stuffing and final dot. Readers may be many and at once. */
 export interface MessageSource {
@@ -30,31 +31,98 @@ export interface Headers extends Iterable<HeaderField> {
   has(name: string): boolean
 }
 
-/** A part of a MIME message that is not text of the body. */
+/** A mailbox as a header field has it, RFC 5322 §3.4. */
+export interface NamedAddress {
+  /** The display name, decoded; a stranger's words. */
+  readonly name: string | undefined
+  /** Undefined when what stands there is not an address. */
+  readonly address: Address | undefined
+  /** What stands in the place of the address, as written. */
+  readonly text: string
+}
+
+/** What a mailing list says of itself. Lists of URLs have them in the sender's order of preference, RFC 2369 §2. */
+export interface MailingList {
+  /** RFC 2919: lower-case, without angle brackets. */
+  readonly id: string | undefined
+  /** The words beside the id, decoded. */
+  readonly name: string | undefined
+  readonly help: readonly string[]
+  readonly subscribe: readonly string[]
+  readonly unsubscribe: readonly string[]
+  readonly post: readonly string[]
+  readonly owner: readonly string[]
+  readonly archive: readonly string[]
+  /** One may leave by one POST, RFC 8058 §3.1. */
+  readonly isOneClick: boolean
+}
+
+/** A part of a MIME message that a mail client shows as a file, or that has a name. */
 export interface Attachment {
+  /** Decoded. A part that clients may show under several names is there once for each of them, with the same `part`. */
   readonly filename: string | undefined
-  /** Type and subtype, lower-case. */
+  /** Type and subtype as declared, lower-case. */
   readonly contentType: string
+  /** Type and subtype that the first octets show; undefined when they show nothing. */
+  readonly sniffedType: string | undefined
   /** Octets after decoding. */
   readonly size: number
   readonly contentId: string | undefined
+  /** Its number as IMAP counts parts, RFC 9051 §6.4.5: `2`, `2.1`. */
+  readonly part: string
   /** SHA-256 of the decoded octets, hexadecimal. */
   readonly sha256: string
+  /** The decoded octets, made on the first question and then kept. */
   readonly content: Uint8Array
+  /** The decoded octets piece by piece: nothing is kept. May be called any number of times. */
+  read(): AsyncIterable<Uint8Array>
 }
+
+/**
+ * Something that readers of a message may take in different ways:
+ *
+ * * `from`: several From fields; `fields`: several of another field that may be there once, RFC 5322 §3.6
+ * * `header`: a line in a header section that is no field: to some the section ends there
+ * * `syntax`: a Content-Type or Content-Disposition that does not follow the grammar; `content-type`: several of them in one part
+ * * `encoding`: several, or an unknown, Content-Transfer-Encoding; `name`: a part with several names
+ * * `boundary`: a multipart with several boundaries, with none that fits, or with that of another one around it
+ * * `delimiter`: a line that only some take for a boundary
+ */
+export type Ambiguity = 'from' | 'fields' | 'header' | 'syntax' | 'content-type' | 'encoding' | 'name' | 'boundary' | 'delimiter'
 
 /** The message as a human would read it. */
 export interface Mime {
   readonly subject: string | undefined
-  /** Plain text; made from HTML where there is no text part. */
+  /** All text that is shown: plain text, and that of HTML parts that have no plain alternative. */
   readonly text: string
   readonly html: string | undefined
+  /** The text of `html` as a reader sees it. */
+  readonly htmlText: string | undefined
   readonly attachments: readonly Attachment[]
+  /** Where mail clients may see something else than is said here; empty in honest mail but for old programs. Worth points. */
+  readonly ambiguous: readonly Ambiguity[]
+  /** There is more text than `text` and `html` have: it is longer than the limit for MIME parsing. */
+  readonly isTruncated: boolean
 }
 
 /** A received message. Immutable: an edit gives a new one that shares the body. */
 export interface Message extends MessageSource {
   readonly headers: Headers
+  /**
+   * The subject, decoded (RFC 2047) as mail clients show it: what a rule looks at. Costs some microseconds and no MIME parsing, as do all
+   * properties down to `list`; of a field that is there several times it is the topmost, of those with addresses all.
+   */
+  readonly subject: string | undefined
+  readonly from: readonly NamedAddress[]
+  readonly to: readonly NamedAddress[]
+  readonly cc: readonly NamedAddress[]
+  readonly replyTo: readonly NamedAddress[]
+  /** Undefined when the field is missing or cannot be read. */
+  readonly date: Date | undefined
+  /** Without angle brackets. */
+  readonly messageId: string | undefined
+  /** What List-* fields say; undefined when there is none. */
+  readonly list: MailingList | undefined
   /** The octets of the body, after the empty line. */
   body(): AsyncIterable<Uint8Array>
   /**

@@ -22,6 +22,10 @@ export const MESSAGE_ERRORS = {
     summary: 'The message has more MIME parts than the limit',
     fix: 'A plugin that asks for the MIME parts gives a higher `parts`, or says what such a message is worth.',
   },
+  ERR_MIME_HEADER_TOO_LARGE: {
+    summary: 'The MIME parts of the message have too many or too long header fields',
+    fix: 'Nothing honest describes its parts at such length: a plugin that looks into messages says what it is worth.',
+  },
   ERR_MIME_UNREADABLE: {
     summary: 'The MIME parser could not read the message',
     fix: 'See the cause; a plugin that looks into messages says what one that cannot be read is worth.',

@@ -63,8 +63,10 @@ export class HeaderScanner {
     let at = 0
     while (at < chunk.length) {
       if (this.#state === 'skip') {
-        at = chunk.indexOf(LF, at) + 1
-        if (at === 0) break
+        // Most lines are too short for a call of indexOf.
+        while (at < chunk.length && chunk[at] !== LF) at++
+        if (at === chunk.length) break
+        at++
         this.#state = 'start'
         continue
       }

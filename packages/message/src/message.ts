@@ -1,11 +1,12 @@
 /** A received message that plugins look at and change: an immutable list of header fields over octets that are shared and never copied. */
 
-import type { HeaderField, Message, Mime } from '@postroad/mail'
+import type { HeaderField, MailingList, Message, Mime, NamedAddress } from '@postroad/mail'
 import { type ContentWriter, createContentWriter } from './content-store.ts'
 import { type Edits, headerEdits } from './edits.ts'
 import { MessageError } from './errors.ts'
 import { fieldBytes, removeFields, replaceField } from './header-edit.ts'
 import { HeaderScanner } from './header-scanner.ts'
+import { HeaderValues } from './header-values.ts'
 import { HeaderBlock, HeaderSection } from './headers.ts'
 import { MIME_SIZE, type MimeOptions, parseMime } from './mime.ts'
 import { type Stored, StoredMemory } from './stored.ts'
@@ -128,6 +129,7 @@ class StoredMessage implements ReceivedMessage {
   /** What became of the header section as received; undefined while nothing did. */
   readonly #base: HeaderSection | undefined
   #headers: HeaderSection | undefined
+  #values: HeaderValues | undefined
 
   constructor(shared: Shared, top: readonly HeaderBlock[], base?: HeaderSection) {
     this.#shared = shared
@@ -137,6 +139,38 @@ class StoredMessage implements ReceivedMessage {
 
   get headers(): HeaderSection {
     return (this.#headers ??= new HeaderSection([...this.#top, ...(this.#base?.blocks ?? [this.#shared.block])]))
+  }
+
+  get subject(): string | undefined {
+    return this.#read.subject
+  }
+
+  get from(): readonly NamedAddress[] {
+    return this.#read.addresses('from')
+  }
+
+  get to(): readonly NamedAddress[] {
+    return this.#read.addresses('to')
+  }
+
+  get cc(): readonly NamedAddress[] {
+    return this.#read.addresses('cc')
+  }
+
+  get replyTo(): readonly NamedAddress[] {
+    return this.#read.addresses('reply-to')
+  }
+
+  get date(): Date | undefined {
+    return this.#read.date
+  }
+
+  get messageId(): string | undefined {
+    return this.#read.messageId
+  }
+
+  get list(): MailingList | undefined {
+    return this.#read.list
   }
 
   get size(): number {
@@ -224,6 +258,10 @@ class StoredMessage implements ReceivedMessage {
     return last === undefined || last.at(-1) === 0x0a
   }
 
+  get #read(): HeaderValues {
+    return (this.#values ??= new HeaderValues(this.headers))
+  }
+
   #withBlock(shared: Shared, bytes: Uint8Array): StoredMessage {
     return new StoredMessage(shared, [new HeaderBlock(bytes, true), ...this.#top], this.#base)
   }
@@ -245,9 +283,9 @@ class StoredMessage implements ReceivedMessage {
     const chunks: Uint8Array[] = []
     for await (const chunk of this.raw()) chunks.push(chunk)
     const [only] = chunks
-    if (chunks.length === 1 && only)
-      return parseMime(Buffer.from(only.buffer, only.byteOffset, only.byteLength), options)
-    return parseMime(Buffer.concat(chunks), options)
+    const bytes =
+      chunks.length === 1 && only ? Buffer.from(only.buffer, only.byteOffset, only.byteLength) : Buffer.concat(chunks)
+    return parseMime(bytes, this.#read, options)
   }
 }
 

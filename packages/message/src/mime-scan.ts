@@ -1,5 +1,13 @@
-/** Measures how deep and how many the MIME parts of a message are before anything recursive sees it; one linear pass, RFC 2046 §5.1. */
+/**
+ * Finds the parts of a message in one linear pass, before anything recursive sees it: RFC 2046 §5.1, as mail clients read it and not as
+ * it ought to be. Where clients would take a line for a delimiter in different ways, all parts that one of them would show are found.
+ */
+import type { Ambiguity } from '@postroad/mail'
 import { MessageError } from './errors.ts'
+import { type Delimiter, MimeFrames, type Unread } from './mime-frames.ts'
+import { PartHeader, type ScanTotals } from './mime-header.ts'
+import { emptyPart, type Part } from './mime-part.ts'
+import { decodePieces } from './transfer-encoding.ts'
 
 /** How much structure is too much. */
 export interface MimeLimits {
@@ -9,114 +17,172 @@ export interface MimeLimits {
   readonly parts?: number
 }
 
+/** What a scan found. */
+export interface MimeTree {
+  readonly root: Part
+  readonly ambiguous: ReadonlySet<Ambiguity>
+}
+
 const LF = 0x0a
+const CR = 0x0d
 const HYPHEN = 0x2d
-// RFC 2046 §5.1.1 allows 70; some senders exceed it.
-const BOUNDARY_LIMIT = 1000
-const TYPE_LIMIT = 8192
 
 /**
- * Counts parts.
+ * Finds the parts.
  *
- * @throws {MessageError} `ERR_MIME_TOO_DEEP`, `ERR_MIME_TOO_MANY_PARTS`
+ * @throws {MessageError} `ERR_MIME_TOO_DEEP`, `ERR_MIME_TOO_MANY_PARTS`, `ERR_MIME_HEADER_TOO_LARGE`
  */
-export function checkMime(bytes: Buffer, limits: MimeLimits = {}): void {
-  const scan = new Scan(limits)
-  for (let line = 0; line < bytes.length; ) {
-    const lf = bytes.indexOf(LF, line)
-    const end = lf < 0 ? bytes.length : lf
-    scan.line(bytes, line, end)
-    line = end + 1
+export function scanMime(bytes: Buffer, { depth = 100, parts = 1000 }: MimeLimits = {}): MimeTree {
+  const ambiguous = new Set<Ambiguity>()
+  const totals = { depth, parts, octets: bytes.length * 1.5 + 65_536, note: (what: Ambiguity) => ambiguous.add(what) }
+  const root = emptyPart(bytes, 0, undefined)
+  const waiting: Unread[] = []
+  new Region(bytes, { totals, waiting }).readMessage(root, 0, bytes.length)
+  // What was encoded as a whole, or has no delimiters, is read when all else is.
+  for (let unread = waiting.pop(); unread; unread = waiting.pop()) readAgain(unread, { totals, waiting })
+  return { root, ambiguous }
+}
+
+interface Shared {
+  readonly totals: ScanTotals & { depth: number; parts: number; octets: number }
+  /** Parts that must be looked into in another way. */
+  readonly waiting: Unread[]
+}
+
+function readAgain({ part, boundaries }: Unread, shared: Shared): void {
+  const { bytes, encoding, bodyStart, bodyEnd, kind, children } = part
+  const { totals } = shared
+  totals.octets -= bodyEnd - bodyStart
+  // Only what was made for it has so much in itself.
+  if (totals.octets < 0) throw new MessageError('ERR_MIME_TOO_DEEP')
+  const isEncoded = encoding !== 'none'
+  const inner = isEncoded ? Buffer.concat([...decodePieces(bytes, encoding, bodyStart, bodyEnd)]) : bytes
+  const [from, to] = isEncoded ? [0, inner.length] : [bodyStart, bodyEnd]
+  // A multipart is opened once more.
+  const region = new Region(inner, shared, depthOf(part) - (kind === 'multipart' ? 1 : 0))
+  if (kind === 'multipart') {
+    region.readMultipart({ part, boundaries }, from, to)
+    return
+  }
+  const child = emptyPart(inner, from, part)
+  children.push(child)
+  region.readMessage(child, from, to)
+}
+
+function depthOf(part: Part): number {
+  let depth = 0
+  for (let above: Part | undefined = part; above; above = above.parent) if (above.kind !== 'leaf') depth++
+  return depth
+}
+
+/** Reads the parts within some octets. */
+class Region {
+  readonly #bytes: Buffer
+  readonly #shared: Shared
+  readonly #frames: MimeFrames
+  #current: Part | undefined
+  #header: PartHeader | undefined
+
+  constructor(bytes: Buffer, shared: Shared, depth = 0) {
+    this.#bytes = bytes
+    this.#shared = shared
+    this.#frames = new MimeFrames(bytes, shared.totals.depth - depth, shared.totals.note)
+  }
+
+  /** Header section and body. */
+  readMessage(part: Part, from: number, to: number): void {
+    this.#begin(part, from)
+    this.#read(from, to)
+  }
+
+  /** The body of a multipart whose delimiters are not those that it declares, or that was encoded. */
+  readMultipart({ part, boundaries }: Unread, from: number, to: number): void {
+    this.#frames.push(part, boundaries)
+    this.#read(from, to)
+  }
+
+  #begin(part: Part, start: number): void {
+    this.#current = part
+    this.#header = new PartHeader(this.#bytes, start, this.#shared.totals)
+  }
+
+  #read(from: number, to: number): void {
+    const bytes = this.#bytes
+    for (let line = from; line < to; ) {
+      const isCandidate = bytes[line] === HYPHEN && bytes[line + 1] === HYPHEN && this.#frames.hasBoundaries
+      const delimiter = isCandidate ? this.#frames.find(line, to) : undefined
+      if (delimiter) {
+        this.#delimit(delimiter, line)
+        line = delimiter.next
+      } else if (this.#header) {
+        const next = this.#header.lines(line, to)
+        if (this.#header.isOver) this.#endHeader(next)
+        line = next
+      } else if (!this.#frames.hasBoundaries) line = to
+      else line = nextCandidate(bytes, isCandidate ? this.#frames.next - 1 : line, to)
+    }
+    while (this.#header) this.#endHeader(to)
+    if (this.#current) this.#current.bodyEnd = to
+    this.#shared.waiting.push(...this.#frames.popTo(0, to))
+  }
+
+  /** A delimiter ends what is before it: RFC 2046 §5.1.1, the line end in front of it is its own. */
+  #delimit({ frame, isClose }: Delimiter, line: number): void {
+    const end = this.#lineEndBefore(line)
+    while (this.#header) this.#endHeader(line)
+    if (this.#current) this.#current.bodyEnd = Math.max(this.#current.bodyStart, end)
+    this.#current = undefined
+    this.#shared.waiting.push(...this.#frames.popTo(frame.index + 1, end))
+    if (isClose) {
+      frame.isClosed = true
+      return
+    }
+    this.#count()
+    const child = emptyPart(this.#bytes, this.#frames.next, frame.part)
+    frame.part.children.push(child)
+    this.#begin(child, this.#frames.next)
+  }
+
+  #endHeader(bodyStart: number): void {
+    const part = this.#current
+    const header = this.#header
+    if (!part || !header) return
+    this.#header = undefined
+    header.describe(part, bodyStart)
+    if (part.kind === 'leaf') return
+    this.#current = undefined
+    if (part.kind === 'multipart') {
+      this.#frames.push(part)
+      return
+    }
+    // An encoded message cannot be read as it stands.
+    if (part.encoding !== 'none') {
+      this.#frames.checkDepth()
+      this.#current = part
+      this.#shared.waiting.push({ part, boundaries: [] })
+      return
+    }
+    this.#frames.push(part)
+    this.#count()
+    const child = emptyPart(this.#bytes, bodyStart, part)
+    part.children.push(child)
+    this.#begin(child, bodyStart)
+  }
+
+  #count(): void {
+    if (--this.#shared.totals.parts < 0) throw new MessageError('ERR_MIME_TOO_MANY_PARTS')
+  }
+
+  #lineEndBefore(line: number): number {
+    const bytes = this.#bytes
+    if (line > 0 && bytes[line - 1] === LF) return line > 1 && bytes[line - 2] === CR ? line - 2 : line - 1
+    return line
   }
 }
 
-class Scan {
-  readonly #depth: number
-  readonly #parts: number
-  /** Boundaries of the open multiparts, outermost first; undefined for an embedded message. */
-  readonly #open: (string | undefined)[] = []
-  readonly #level = new Map<string, number>()
-  #count = 0
-  #isHeader = true
-  /** The Content-Type field so far; undefined when the field under the scanner is another one. */
-  #type = ''
-  #isType = false
-
-  constructor(limits: MimeLimits) {
-    this.#depth = limits.depth ?? 100
-    this.#parts = limits.parts ?? 1000
-  }
-
-  line(bytes: Buffer, from: number, to: number): void {
-    if (bytes[from] === HYPHEN && bytes[from + 1] === HYPHEN && this.#delimiter(bytes, from + 2, to)) return
-    if (this.#isHeader) this.#headerLine(bytes, from, to)
-  }
-
-  #headerLine(bytes: Buffer, from: number, to: number): void {
-    const first = bytes[from]
-    if (from === to || (first === 0x0d && from + 1 === to)) this.#endHeader()
-    else if (first === 0x20 || first === 0x09) {
-      if (this.#isType && this.#type.length < TYPE_LIMIT)
-        this.#type += bytes.toString('latin1', from, Math.min(to, from + TYPE_LIMIT))
-    } else {
-      const isLetterC = first !== undefined && (first | 0x20) === 0x63
-      const text = isLetterC ? bytes.toString('latin1', from, Math.min(to, from + TYPE_LIMIT)) : ''
-      this.#isType = /^content-type[ \t]*:/i.test(text)
-      if (this.#isType) this.#type = text.slice(text.indexOf(':') + 1)
-    }
-  }
-
-  #endHeader(): void {
-    const type = this.#type.trimStart()
-    this.#isHeader = false
-    if (/^message\/(?:rfc822|global)\b/i.test(type)) {
-      this.#push(undefined)
-      this.#startPart()
-    } else if (/^multipart\//i.test(type)) {
-      const boundary = boundaryOf(type)
-      if (boundary) this.#push(boundary)
-    }
-  }
-
-  #delimiter(bytes: Buffer, from: number, to: number): boolean {
-    if (this.#level.size === 0 || to - from > BOUNDARY_LIMIT + 4) return false
-    const text = bytes.toString('latin1', from, to).trimEnd()
-    const level = this.#level.get(text)
-    if (level !== undefined) {
-      this.#popTo(level + 1)
-      this.#startPart()
-      return true
-    }
-    const closed = text.endsWith('--') ? this.#level.get(text.slice(0, -2)) : undefined
-    if (closed === undefined) return false
-    this.#popTo(closed)
-    this.#isHeader = false
-    return true
-  }
-
-  #startPart(): void {
-    this.#isHeader = true
-    this.#isType = false
-    this.#type = ''
-    if (++this.#count > this.#parts) throw new MessageError('ERR_MIME_TOO_MANY_PARTS')
-  }
-
-  #push(boundary: string | undefined): void {
-    if (boundary !== undefined) this.#level.set(boundary, this.#open.length)
-    if (this.#open.push(boundary) > this.#depth) throw new MessageError('ERR_MIME_TOO_DEEP')
-  }
-
-  #popTo(length: number): void {
-    while (this.#open.length > length) {
-      const boundary = this.#open.pop()
-      if (boundary !== undefined && this.#level.get(boundary) === this.#open.length) this.#level.delete(boundary)
-    }
-  }
-}
-
-/** Boundaries in the split notation of RFC 2231 §3 are not seen: the parser behind has a limit of its own. */
-function boundaryOf(type: string): string | undefined {
-  const found = /;[ \t\r\n]*boundary[ \t]*=[ \t]*(?:"([^"]*)"|([^ \t\r\n;"]+))/i.exec(type)
-  const boundary = (found?.[1] ?? found?.[2])?.trimEnd()
-  return boundary && boundary.length <= BOUNDARY_LIMIT ? boundary : undefined
+/** Offset of the next line that begins with two hyphens. A loop: most lines are too short for a call of `indexOf`. */
+function nextCandidate(bytes: Buffer, from: number, to: number): number {
+  for (let at = from; at < to; at++)
+    if (bytes[at] === LF && bytes[at + 1] === HYPHEN && bytes[at + 2] === HYPHEN) return at + 1
+  return to
 }

@@ -1,0 +1,175 @@
+/** The parts of a message that mail clients show as files: listed by their headers, decoded only when somebody asks for what is in them. */
+import { createHash } from 'node:crypto'
+import type { Attachment } from '@postroad/mail'
+import { findInlineFiles } from './inline-file.ts'
+import { isShown, type Note, namesOf, type Part } from './mime-part.ts'
+import { SNIFFED, sniff } from './sniff.ts'
+import { decodePieces } from './transfer-encoding.ts'
+
+/** Types whose parts a client shows when nothing else is said. */
+const SHOWN = new Set(['text/plain', 'text/html', 'message/delivery-status'])
+
+/** All attachments in the order of their parts. */
+export function attachmentsOf(root: Part, note: Note): readonly Attachment[] {
+  const attachments: Attachment[] = []
+  const waiting = [root]
+  for (let part = waiting.pop(); part; part = waiting.pop()) {
+    const names = namesOf(part)
+    if (names.length > 1) note('name')
+    const content = new Content(part)
+    for (const name of names.length > 0 ? names : isListed(part) ? [undefined] : [])
+      attachments.push(new PartAttachment(part, name, content))
+    waiting.push(...part.children.toReversed())
+  }
+  return attachments
+}
+
+/** A part without a name. */
+function isListed(part: Part): boolean {
+  if (part.kind === 'multipart') return false
+  if (part.kind === 'message') return !part.dispositions.some(({ value }) => value === 'inline')
+  return !SHOWN.has(part.type) || !isShown(part)
+}
+
+/** The octets of a part, for all names that it has. */
+class Content {
+  readonly part: Part
+  #octets: Buffer | undefined
+  #size: number | undefined
+  #sha256: string | undefined
+  #sniffed: { readonly type: string | undefined } | undefined
+
+  constructor(part: Part) {
+    this.part = part
+  }
+
+  get octets(): Buffer {
+    return (this.#octets ??= Buffer.concat([...this.pieces()]))
+  }
+
+  get size(): number {
+    return (this.#size ??= this.#measure())
+  }
+
+  get sha256(): string {
+    return (this.#sha256 ??= this.#digest())
+  }
+
+  get sniffedType(): string | undefined {
+    return (this.#sniffed ??= { type: sniff(this.#head()) }).type
+  }
+
+  /** @param limit encoded octets that are read */
+  pieces(limit = Number.POSITIVE_INFINITY): Iterable<Buffer> {
+    const { bytes, bodyStart, bodyEnd, encoding, kind } = this.part
+    return decodePieces(
+      bytes,
+      kind === 'multipart' ? 'none' : encoding,
+      bodyStart,
+      Math.min(bodyEnd, bodyStart + limit),
+    )
+  }
+
+  #measure(): number {
+    if (this.#octets) return this.#octets.length
+    let size = 0
+    for (const piece of this.pieces()) size += piece.length
+    return size
+  }
+
+  #digest(): string {
+    const hash = createHash('sha256')
+    let size = 0
+    for (const piece of this.#octets ? [this.#octets] : this.pieces()) {
+      hash.update(piece)
+      size += piece.length
+    }
+    this.#size = size
+    return hash.digest('hex')
+  }
+
+  #head(): Buffer {
+    if (this.#octets) return this.#octets.subarray(0, SNIFFED)
+    // No encoding takes more than three octets for one, but for line ends.
+    return Buffer.concat([...this.pieces(SNIFFED * 4)]).subarray(0, SNIFFED)
+  }
+}
+
+class PartAttachment implements Attachment {
+  readonly filename: string | undefined
+  readonly contentType: string
+  readonly contentId: string | undefined
+  readonly part: string
+  readonly #content: Content
+
+  constructor(part: Part, name: string | undefined, content: Content) {
+    this.filename = name
+    this.contentType = declaredType(part)
+    this.contentId = part.contentId
+    this.part = part.number
+    this.#content = content
+  }
+
+  get sniffedType(): string | undefined {
+    return this.#content.sniffedType
+  }
+
+  get size(): number {
+    return this.#content.size
+  }
+
+  get sha256(): string {
+    return this.#content.sha256
+  }
+
+  get content(): Uint8Array {
+    return this.#content.octets
+  }
+
+  async *read(): AsyncIterable<Uint8Array> {
+    yield* this.#content.pieces()
+  }
+}
+
+/** A file of which nothing is said is octets, RFC 2046 §4.5.1. */
+function declaredType(part: Part): string {
+  return part.types.length === 0 && part.kind === 'leaf' && !isShown(part) ? 'application/octet-stream' : part.type
+}
+
+/** Puts the files that stand in texts (uuencode, yEnc) under the parts they stand in. */
+export function addInlineFiles(root: Part, count: () => void): void {
+  const waiting = [root]
+  for (let part = waiting.pop(); part; part = waiting.pop()) {
+    waiting.push(...part.children)
+    const isText =
+      part.kind === 'leaf'
+        ? part.type.startsWith('text/') && isShown(part)
+        : part.kind === 'multipart' && part.children.length === 0
+    if (!isText || part.encoding === 'uuencode' || part.encoding === 'yenc') continue
+    const isEncoded = part.encoding !== 'none'
+    const bytes = isEncoded
+      ? Buffer.concat([...decodePieces(part.bytes, part.encoding, part.bodyStart, part.bodyEnd)])
+      : part.bytes
+    const files = isEncoded
+      ? findInlineFiles(bytes, 0, bytes.length, count)
+      : findInlineFiles(bytes, part.bodyStart, part.bodyEnd, count)
+    for (const { name, encoding, from, to } of files) {
+      part.children.push({
+        number: `${part.number}.${part.children.length + 1}`,
+        parent: part,
+        bytes,
+        headerStart: from,
+        bodyStart: from,
+        bodyEnd: to,
+        kind: 'leaf',
+        type: 'application/octet-stream',
+        types: [],
+        dispositions: [],
+        encoding,
+        contentId: undefined,
+        inlineName: name,
+        children: [],
+      })
+    }
+  }
+}

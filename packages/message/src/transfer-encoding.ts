@@ -1,0 +1,184 @@
+/** Undoes what was done to octets so that they pass through mail: base64, quoted-printable (RFC 2045 §6), uuencode and yEnc. */
+import { hexDigit } from './hexadecimal.ts'
+
+/** How octets are encoded in a message. `none`: as they are. */
+export type TransferEncoding = 'none' | 'base64' | 'quoted-printable' | 'uuencode' | 'yenc'
+
+const LF = 0x0a
+const CR = 0x0d
+const TAB = 0x09
+const SPACE = 0x20
+const EQUALS = 0x3d
+const PIECE = 64 * 1024
+
+/**
+ * The decoded octets, piece by piece; never throws. What is no part of the encoding is passed over, as mail clients do.
+ *
+ * @param from offset of the first octet, `to` that behind the last
+ */
+export function decodePieces(bytes: Buffer, encoding: TransferEncoding, from: number, to: number): Iterable<Buffer> {
+  switch (encoding) {
+    case 'base64':
+      return base64Pieces(bytes, from, to)
+    case 'quoted-printable':
+      return quotedPrintablePieces(bytes, from, to)
+    case 'uuencode':
+      return uuencodePieces(bytes, from, to)
+    case 'yenc':
+      return yencPieces(bytes, from, to)
+    default:
+      return plainPieces(bytes, from, to)
+  }
+}
+
+/** Base64 as mail has it: other characters are left out, and after padding it goes on. */
+export function decodeBase64(text: string): Buffer {
+  const bytes = Buffer.from(text, 'latin1')
+  return Buffer.concat([...base64Pieces(bytes, 0, bytes.length)])
+}
+
+function* plainPieces(bytes: Buffer, from: number, to: number): Iterable<Buffer> {
+  for (let at = from; at < to; at += PIECE) yield bytes.subarray(at, Math.min(at + PIECE, to))
+}
+
+/** By hand: the platform's decoder ends at padding, and cannot go on in the middle of four characters. */
+function* base64Pieces(bytes: Buffer, from: number, to: number): Iterable<Buffer> {
+  let bits = 0
+  let count = 0
+  for (let at = from; at < to; ) {
+    const end = Math.min(at + PIECE, to)
+    const piece = Buffer.allocUnsafe(end - at)
+    let size = 0
+    for (; at < end; at++) {
+      const six = SIX_BITS[bytes[at] ?? 0] ?? JUNK
+      if (six < JUNK) {
+        bits = (bits << 6) | six
+        count += 6
+        if (count >= 8) {
+          count -= 8
+          piece[size++] = (bits >> count) & 0xff
+        }
+      } else if (six === PADDING) count = 0
+    }
+    if (size > 0) yield piece.subarray(0, size)
+  }
+}
+
+/** Values of hexadecimal digits; -1 for all else. */
+const HEX = Int8Array.from({ length: 256 }, (_, code) => hexDigit(code))
+const JUNK = 64
+const PADDING = 65
+const SIX_BITS = sixBits()
+
+function sixBits(): Uint8Array {
+  const table = new Uint8Array(256).fill(JUNK)
+  for (const [value, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries())
+    table[character.charCodeAt(0)] = value
+  table[EQUALS] = PADDING
+  return table
+}
+
+function* quotedPrintablePieces(bytes: Buffer, from: number, to: number): Iterable<Buffer> {
+  // Where the run of blanks under the reader ends: looked for once, however long it is.
+  let blanks = from
+  for (let at = from; at < to; ) {
+    const piece = Buffer.allocUnsafe(Math.min(PIECE, to - at))
+    let size = 0
+    while (at < to && size < piece.length) {
+      const octet = bytes[at] ?? 0
+      if (octet === EQUALS) {
+        const next = bytes[at + 1] ?? 0
+        const value = at + 2 < to ? ((HEX[next] ?? -1) << 4) | (HEX[bytes[at + 2] ?? 0] ?? -1) : -1
+        if (value >= 0) {
+          piece[size++] = value
+          at += 3
+        } else {
+          // RFC 2045 §6.7 (5): a soft break, with the blanks that were added on the way.
+          const after = next === LF && at + 1 < to ? at + 2 : isText(next) ? at + 1 : lineEnd(bytes, at + 1, to)
+          // An equals sign that begins nothing is text.
+          if (after === at + 1 && after < to) piece[size++] = octet
+          at = after
+        }
+      } else {
+        if ((octet === SPACE || octet === TAB) && at >= blanks && !isText(bytes[at + 1])) {
+          blanks = blanksEnd(bytes, at, to)
+          // RFC 2045 §6.7 (3): blanks before a line end were added on the way.
+          if (isLineEnd(bytes, blanks, to)) {
+            at = blanks
+            continue
+          }
+        }
+        piece[size++] = octet
+        at++
+      }
+    }
+    if (size > 0) yield piece.subarray(0, size)
+  }
+}
+
+/** No blank, no line end, and not the end. */
+function isText(octet: number | undefined): boolean {
+  return octet !== undefined && octet > SPACE
+}
+
+function isLineEnd(bytes: Buffer, at: number, to: number): boolean {
+  return at >= to || bytes[at] === LF || (bytes[at] === CR && bytes[at + 1] === LF)
+}
+
+/** Index behind blanks and the line end that follows them; `from` when none does. */
+function lineEnd(bytes: Buffer, from: number, to: number): number {
+  let at = blanksEnd(bytes, from, to)
+  if (at < to && bytes[at] === CR) at++
+  if (at < to && bytes[at] === LF) return at + 1
+  return at === to ? to : from
+}
+
+function blanksEnd(bytes: Buffer, from: number, to: number): number {
+  let at = from
+  while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++
+  return at
+}
+
+/** POSIX uuencode: in each line the count, then four characters for three octets. */
+function* uuencodePieces(bytes: Buffer, from: number, to: number): Iterable<Buffer> {
+  for (let at = from; at < to; ) {
+    const piece = Buffer.allocUnsafe(Math.min(PIECE, to - at) + UU_LINE)
+    let size = 0
+    while (at < to && size + UU_LINE <= piece.length) {
+      const end = size + (((bytes[at++] ?? 0) - SPACE) & 0x3f)
+      let bits = 0
+      let count = 0
+      // What is missing at the end of a line were blanks.
+      while (size < end) {
+        const octet = at < to ? (bytes[at] ?? 0) : LF
+        if (octet >= SPACE) at++
+        bits = (bits << 6) | (octet < SPACE ? 0 : (octet - SPACE) & 0x3f)
+        count += 6
+        if (count >= 8) piece[size++] = (bits >> (count -= 8)) & 0xff
+      }
+      while (at < to && bytes[at] !== LF) at++
+      at++
+    }
+    if (size > 0) yield piece.subarray(0, size)
+  }
+}
+
+/** Octets of a line at most. */
+const UU_LINE = 64
+
+/** yEnc draft 1.3: 42 is added to each octet, and 64 more behind an equals sign; lines that begin with "=y" are about it. */
+function* yencPieces(bytes: Buffer, from: number, to: number): Iterable<Buffer> {
+  for (let at = from; at < to; ) {
+    const piece = Buffer.allocUnsafe(Math.min(PIECE, to - at))
+    let size = 0
+    for (; at < to && size < piece.length; at++) {
+      const octet = bytes[at] ?? 0
+      if (octet === LF || octet === CR) continue
+      if (octet !== EQUALS) piece[size++] = (octet - 42) & 0xff
+      else if (bytes[at + 1] === 0x79 && (at === from || bytes[at - 1] === LF))
+        while (at + 1 < to && bytes[at + 1] !== LF) at++
+      else piece[size++] = ((bytes[++at] ?? 0) - 64 - 42) & 0xff
+    }
+    if (size > 0) yield piece.subarray(0, size)
+  }
+}
