@@ -5,6 +5,7 @@ const shouting = { Subject: 'READ THIS NOW PLEASE' }
 
 testPlugin(houseRule, [
   { name: 'refuses the lottery', data: { Subject: 'You have won!' }, expect: { refused: '5.7.1', text: /ticket/ } },
+  { name: 'however it is encoded', data: { Subject: '=?utf-8?B?WW91IGhhdmUgd29uIQ==?=' }, expect: '5.7.1' },
   {
     name: 'lets an ordinary message through',
     data: { Subject: 'Minutes' },

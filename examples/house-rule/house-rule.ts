@@ -5,7 +5,7 @@ export const houseRule = definePlugin({
   name: 'house-rule',
   hooks: {
     message({ message, envelope }) {
-      const subject = message.headers.get('subject') ?? ''
+      const subject = message.subject ?? ''
       if (/you(?:'ve| have) won/i.test(subject)) return reject('We did not buy a ticket')
       if (subject === subject.toUpperCase() && subject.length > 10) return suspect(2, 'shouting')
       if (envelope.recipients.length > 50) return suspect(1, 'many recipients')

@@ -41,7 +41,7 @@ const houseRule = definePlugin({
   name: 'house-rule',
   hooks: {
     message({ message }) {
-      if (/you(?:'ve| have) won/i.test(message.headers.get('subject') ?? '')) return reject('We did not buy a ticket')
+      if (/you(?:'ve| have) won/i.test(message.subject ?? '')) return reject('We did not buy a ticket')
     },
   },
 })

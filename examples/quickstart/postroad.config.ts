@@ -14,7 +14,7 @@ const noLottery = definePlugin({
   name: 'no-lottery',
   hooks: {
     message({ message }) {
-      if (/you(?:'ve| have) won/i.test(message.headers.get('subject') ?? '')) return reject('We did not buy a ticket')
+      if (/you(?:'ve| have) won/i.test(message.subject ?? '')) return reject('We did not buy a ticket')
     },
   },
 })

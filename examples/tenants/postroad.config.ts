@@ -30,8 +30,7 @@ const noPrograms = definePlugin({
 const shouting = definePlugin({
   name: 'shouting',
   hooks: {
-    message: ({ message }) =>
-      /^[^a-z]{12,}$/.test(message.headers.get('subject') ?? '') ? suspect(3, 'shouting') : undefined,
+    message: ({ message }) => (/^[^a-z]{12,}$/.test(message.subject ?? '') ? suspect(3, 'shouting') : undefined),
   },
 })
 

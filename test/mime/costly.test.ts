@@ -9,7 +9,8 @@ const LIMIT_MS = 250
 const RUNS = 3
 
 const MIXED = 'Content-Type: multipart/mixed; boundary=b\r\n\r\n'
-const type = (value: string, encoding = '7bit') => `Content-Type: ${value}\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n`
+const type = (value: string, encoding = '7bit') =>
+  `Content-Type: ${value}\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n`
 const nested = (line: (level: number) => string) => Array.from({ length: 99 }, (_, level) => line(level)).join('')
 const multipart = (boundary: string) => `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n--${boundary}\r\n`
 
@@ -50,12 +51,21 @@ const MESSAGES: Readonly<Record<string, readonly [head: string, unit: string]>> 
   'a From of addresses': ['From: ', 'a@b,'],
   'multiparts within each other': [nested((level) => multipart(`b${'c'.repeat(level)}`)), '--bcccc\r\n'],
   'boundaries that begin alike': [nested((level) => multipart('b'.repeat(level + 1))), `--c${'b'.repeat(98)}\r\n`],
-  'multiparts without boundary within each other': [nested((level) => `Content-Type: multipart/mixed\r\n\r\n--a${level}\r\n`), 'x'],
+  'multiparts without boundary within each other': [
+    nested((level) => `Content-Type: multipart/mixed\r\n\r\n--a${level}\r\n`),
+    'x',
+  ],
   'embedded messages within each other': [nested(() => 'Content-Type: message/rfc822\r\n\r\n'), '\r\nx'],
-  'embedded messages in quoted-printable within each other': [nested(() => type('message/rfc822', 'quoted-printable')), '\r\nx'],
+  'embedded messages in quoted-printable within each other': [
+    nested(() => type('message/rfc822', 'quoted-printable')),
+    '\r\nx',
+  ],
   uuencode: ['\r\nbegin 644 evil.exe\r\n', '#0V%T\r\n'],
   'lines that look like uuencode': ['\r\n', 'begin 644 a\r\n'],
-  'an attachment in base64': [`${MIXED}--b\r\n${type('application/pdf; name=a.pdf', 'base64')}`, `${'QUFB'.repeat(19)}\r\n`],
+  'an attachment in base64': [
+    `${MIXED}--b\r\n${type('application/pdf; name=a.pdf', 'base64')}`,
+    `${'QUFB'.repeat(19)}\r\n`,
+  ],
 }
 
 function messageOf([head, unit]: readonly [string, string]): Buffer {
@@ -96,7 +106,8 @@ async function check(bytes: Buffer): Promise<void> {
 
 for (const [name, content] of Object.entries(MESSAGES)) test(`25 MB: ${name}`, () => check(messageOf(content)))
 
-test('25 MB: 900 texts', () => check(parts(() => `Content-Type: text/plain; charset=iso-8859-1\r\n\r\n${'x'.repeat(27_000)}`)))
+test('25 MB: 900 texts', () =>
+  check(parts(() => `Content-Type: text/plain; charset=iso-8859-1\r\n\r\n${'x'.repeat(27_000)}`)))
 test('25 MB: 900 texts that nothing has in common', () =>
   check(
     parts(
@@ -104,10 +115,13 @@ test('25 MB: 900 texts that nothing has in common', () =>
         `Content-Type: text/${index % 2 ? 'html' : 'plain; format=flowed'}; charset=cp85${index % 10}\r\n\r\n${'x'.repeat(27_000)}`,
     ),
   ))
-test('25 MB: 900 attachments', () => check(parts(() => `${type('application/octet-stream; name=a.exe', 'base64')}${'QUFB'.repeat(7_000)}`)))
+test('25 MB: 900 attachments', () =>
+  check(parts(() => `${type('application/octet-stream; name=a.exe', 'base64')}${'QUFB'.repeat(7_000)}`)))
 
 test('what is read of a message of 25 MB is right: the last of its files is seen', async () => {
-  const bytes = parts((index) => `Content-Type: application/octet-stream; name="${index}.exe"\r\n\r\n${'x'.repeat(27_000)}`)
+  const bytes = parts(
+    (index) => `Content-Type: application/octet-stream; name="${index}.exe"\r\n\r\n${'x'.repeat(27_000)}`,
+  )
   const { attachments } = await messageFromBytes(bytes).mime()
   assert.equal(attachments.length, 900)
   assert.equal(attachments.at(-1)?.filename, '899.exe')

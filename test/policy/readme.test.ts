@@ -11,6 +11,7 @@ const PLUGINS = [
   'dnsbl',
   'greylist',
   'helo',
+  'mime',
   'quarantine',
   'rate-limit',
   'recipients',

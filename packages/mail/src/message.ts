@@ -83,12 +83,21 @@ export interface Attachment {
  *
  * * `from`: several From fields; `fields`: several of another field that may be there once, RFC 5322 §3.6
  * * `header`: a line in a header section that is no field: to some the section ends there
- * * `syntax`: a Content-Type or Content-Disposition that does not follow the grammar; `content-type`: several of them in one part
+ * * `syntax`: a Content-Type or Content-Disposition that does not follow the grammar; `type`: several of them in one part
  * * `encoding`: several, or an unknown, Content-Transfer-Encoding; `name`: a part with several names
  * * `boundary`: a multipart with several boundaries, with none that fits, or with that of another one around it
  * * `delimiter`: a line that only some take for a boundary
  */
-export type Ambiguity = 'from' | 'fields' | 'header' | 'syntax' | 'content-type' | 'encoding' | 'name' | 'boundary' | 'delimiter'
+export type Ambiguity =
+  | 'from'
+  | 'fields'
+  | 'header'
+  | 'syntax'
+  | 'type'
+  | 'encoding'
+  | 'name'
+  | 'boundary'
+  | 'delimiter'
 
 /** The message as a human would read it. */
 export interface Mime {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Attachment } from '@postroad/mail'
 import { findInlineFiles } from './inline-file.ts'
-import { isShown, type Note, namesOf, type Part } from './mime-part.ts'
+import { isShown, type MimePart, type Note, namesOf } from './mime-part.ts'
 import { SNIFFED, sniff } from './sniff.ts'
 import { decodePieces } from './transfer-encoding.ts'
 
@@ -10,7 +10,7 @@ import { decodePieces } from './transfer-encoding.ts'
 const SHOWN = new Set(['text/plain', 'text/html', 'message/delivery-status'])
 
 /** All attachments in the order of their parts. */
-export function attachmentsOf(root: Part, note: Note): readonly Attachment[] {
+export function attachmentsOf(root: MimePart, note: Note): readonly Attachment[] {
   const attachments: Attachment[] = []
   const waiting = [root]
   for (let part = waiting.pop(); part; part = waiting.pop()) {
@@ -25,7 +25,7 @@ export function attachmentsOf(root: Part, note: Note): readonly Attachment[] {
 }
 
 /** A part without a name. */
-function isListed(part: Part): boolean {
+function isListed(part: MimePart): boolean {
   if (part.kind === 'multipart') return false
   if (part.kind === 'message') return !part.dispositions.some(({ value }) => value === 'inline')
   return !SHOWN.has(part.type) || !isShown(part)
@@ -33,13 +33,13 @@ function isListed(part: Part): boolean {
 
 /** The octets of a part, for all names that it has. */
 class Content {
-  readonly part: Part
+  readonly part: MimePart
   #octets: Buffer | undefined
   #size: number | undefined
   #sha256: string | undefined
   #sniffed: { readonly type: string | undefined } | undefined
 
-  constructor(part: Part) {
+  constructor(part: MimePart) {
     this.part = part
   }
 
@@ -102,7 +102,7 @@ class PartAttachment implements Attachment {
   readonly part: string
   readonly #content: Content
 
-  constructor(part: Part, name: string | undefined, content: Content) {
+  constructor(part: MimePart, name: string | undefined, content: Content) {
     this.filename = name
     this.contentType = declaredType(part)
     this.contentId = part.contentId
@@ -132,12 +132,12 @@ class PartAttachment implements Attachment {
 }
 
 /** A file of which nothing is said is octets, RFC 2046 §4.5.1. */
-function declaredType(part: Part): string {
+function declaredType(part: MimePart): string {
   return part.types.length === 0 && part.kind === 'leaf' && !isShown(part) ? 'application/octet-stream' : part.type
 }
 
 /** Puts the files that stand in texts (uuencode, yEnc) under the parts they stand in. */
-export function addInlineFiles(root: Part, count: () => void): void {
+export function addInlineFiles(root: MimePart, count: () => void): void {
   const waiting = [root]
   for (let part = waiting.pop(); part; part = waiting.pop()) {
     waiting.push(...part.children)

@@ -161,7 +161,7 @@ testCases([
       'Content-Disposition: inline; filename=safe.txt\nContent-Disposition: attachment; filename=evil.exe',
     ),
     names: evil,
-    ambiguous: ['content-type', 'name'],
+    ambiguous: ['type', 'name'],
   },
   {
     name: 'RFC 2231: a name in pieces, out of order',

@@ -12,8 +12,9 @@
  * An edit makes another message that shares all octets it does not change: header-edit.ts writes the fields on top or takes some out.
  * Names and values that would break the header section throw; long values are folded.
  *
- * MIME is parsed by the npm package mailparser, on first use and once for a message and its edits; mime-scan.ts counts parts and depth before,
- * because the parser has no limits of its own.
+ * What known fields mean (`message.subject`, `from`, …) is read by header-value.ts when somebody asks. MIME is read on first use and once for a
+ * message and its edits: mime-scan.ts finds the parts as mail clients do, within limits; attachment.ts lists files, decoded when asked for;
+ * mime-text.ts has the npm package mailparser read the texts, and html-text.ts makes text of HTML.
  *
  * What goes wrong has a code: MessageError, whose texts hold nothing of the message. receivedField (received.ts) writes the trace field.
  *

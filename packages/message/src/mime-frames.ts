@@ -1,12 +1,12 @@
 /** The multiparts and embedded messages that are open around a line, and which of them a line delimits. */
 import { decodeText } from './encoded-word.ts'
 import { MessageError } from './errors.ts'
-import type { Note, Part } from './mime-part.ts'
+import type { MimePart, Note } from './mime-part.ts'
 import { parameterOctets } from './structured-field.ts'
 
 /** An open multipart or embedded message. */
-export interface Frame {
-  readonly part: Part
+export interface MimeFrame {
+  readonly part: MimePart
   /** Its place among the open ones, outermost 0. */
   readonly index: number
   /** What readers may take for its boundary; an embedded message has none. */
@@ -22,7 +22,7 @@ export interface Frame {
 
 /** A line that delimits parts of a frame. */
 export interface Delimiter {
-  readonly frame: Frame
+  readonly frame: MimeFrame
   readonly isClose: boolean
   /** Where the next line begins. */
   readonly next: number
@@ -42,7 +42,7 @@ const DELIMITERS = 20_000
 
 /** A part that must be read in another way than it stands. */
 export interface Unread {
-  readonly part: Part
+  readonly part: MimePart
   /** Of a multipart. */
   readonly boundaries: readonly string[]
 }
@@ -54,7 +54,7 @@ export class MimeFrames {
   readonly #bytes: Buffer
   readonly #depth: number
   readonly #note: Note
-  readonly #frames: Frame[] = []
+  readonly #frames: MimeFrame[] = []
   /** Hashes of all delimiters there have been: a quick no for most lines. */
   readonly #hashes = new Set<number>()
   #delimiters = 0
@@ -76,7 +76,7 @@ export class MimeFrames {
   }
 
   /** @param given boundaries to go by when what the part declares was of no use */
-  push(part: Part, given?: readonly string[]): void {
+  push(part: MimePart, given?: readonly string[]): void {
     this.checkDepth()
     const boundaries = given ?? (part.kind === 'multipart' ? this.#boundariesOf(part) : [])
     for (const boundary of boundaries) this.#hashes.add(hash(boundary)).add(hash(`${boundary}--`))
@@ -166,7 +166,7 @@ export class MimeFrames {
     return undefined
   }
 
-  #delimiter(frame: Frame, isClose: boolean): Delimiter {
+  #delimiter(frame: MimeFrame, isClose: boolean): Delimiter {
     frame.hasDelimiter = true
     return { frame, isClose, next: this.next }
   }
@@ -184,7 +184,7 @@ export class MimeFrames {
   }
 
   /** All that readers may take for the boundary, as octets. */
-  #boundariesOf({ types }: Part): readonly string[] {
+  #boundariesOf({ types }: MimePart): readonly string[] {
     const written = types.flatMap((type) => parameterOctets(type, 'boundary'))
     const boundaries = new Set(
       written.flatMap(({ octets }) => (octets.includes('=?') ? [octets, decodeText(octets)] : [octets])).map(trimEnd),

@@ -1,6 +1,6 @@
 /** The header section of one part while it is read: only the fields that say what the part is are kept, as places. */
 import { MessageError } from './errors.ts'
-import type { Note, Part } from './mime-part.ts'
+import type { MimePart, Note } from './mime-part.ts'
 import { parseStructured, type StructuredField } from './structured-field.ts'
 import type { TransferEncoding } from './transfer-encoding.ts'
 
@@ -111,12 +111,12 @@ export class PartHeader {
   }
 
   /** Writes down what the header section says; its body begins at `bodyStart`. */
-  describe(part: Part, bodyStart: number): void {
+  describe(part: MimePart, bodyStart: number): void {
     const types = this.#all('type').map(parseStructured)
     const dispositions = this.#all('disposition').map(parseStructured)
     const { note } = this.#totals
     if ([...types, ...dispositions].some(({ isDamaged }) => isDamaged)) note('syntax')
-    if (differ(types) || differ(dispositions)) note('content-type')
+    if (differ(types) || differ(dispositions)) note('type')
     part.types = types
     part.dispositions = dispositions
     part.type = typeOf(types, part)
@@ -156,7 +156,7 @@ function encodingOf(token: string): TransferEncoding {
 }
 
 /** Of several types the one that has most in it counts; a broken one is text, RFC 2045 §5.2. */
-function typeOf(types: readonly StructuredField[], part: Part): string {
+function typeOf(types: readonly StructuredField[], part: MimePart): string {
   const values = types.map(({ value }) => value)
   const multipart = values.find((value) => /^multipart(?:\/|$)/.test(value))
   if (multipart !== undefined)

@@ -6,10 +6,10 @@ import { type ParameterOctets, parameterOctets, type StructuredField } from './s
 import type { TransferEncoding } from './transfer-encoding.ts'
 
 /** One part; a multipart and an embedded message have others in them. */
-export interface Part {
+export interface MimePart {
   /** As IMAP counts, RFC 9051 §6.4.5. */
   readonly number: string
-  readonly parent: Part | undefined
+  readonly parent: MimePart | undefined
   /** Where its octets are: in those of the message, or in those of a part that was decoded. */
   readonly bytes: Buffer
   readonly headerStart: number
@@ -25,11 +25,11 @@ export interface Part {
   contentId: string | undefined
   /** Of a file that stands in a text (uuencode, yEnc). */
   inlineName: string | undefined
-  readonly children: Part[]
+  readonly children: MimePart[]
 }
 
 /** A leaf of no octets, to be filled. */
-export function emptyPart(bytes: Buffer, start: number, parent: Part | undefined): Part {
+export function emptyPart(bytes: Buffer, start: number, parent: MimePart | undefined): MimePart {
   return {
     number: numberUnder(parent),
     parent,
@@ -49,7 +49,7 @@ export function emptyPart(bytes: Buffer, start: number, parent: Part | undefined
 }
 
 /** The only part of an embedded message has the number of that message with `.1`, the parts of its multipart that with `.1`, `.2`, …. */
-function numberUnder(parent: Part | undefined): string {
+function numberUnder(parent: MimePart | undefined): string {
   if (!parent) return '1'
   const isRoot = parent.parent === undefined && parent.kind === 'multipart'
   const isOfMessage = parent.kind === 'multipart' && parent.parent?.kind === 'message'
@@ -67,7 +67,7 @@ export function parameterOf(fields: readonly StructuredField[], name: string): s
 }
 
 /** All names that a mail client may show for a part, the most likely first. */
-export function namesOf(part: Part): readonly string[] {
+export function namesOf(part: MimePart): readonly string[] {
   const { dispositions, types, inlineName } = part
   const values = [
     ...named(dispositions, 'filename'),
@@ -81,7 +81,7 @@ export function namesOf(part: Part): readonly string[] {
 }
 
 /** Whether a mail client shows the part itself rather than a file to open. */
-export function isShown({ dispositions }: Part): boolean {
+export function isShown({ dispositions }: MimePart): boolean {
   return dispositions.length === 0 || dispositions.some(({ value }) => value === 'inline' || value === '')
 }
 

@@ -6,7 +6,7 @@ import type { Ambiguity } from '@postroad/mail'
 import { MessageError } from './errors.ts'
 import { type Delimiter, MimeFrames, type Unread } from './mime-frames.ts'
 import { PartHeader, type ScanTotals } from './mime-header.ts'
-import { emptyPart, type Part } from './mime-part.ts'
+import { emptyPart, type MimePart } from './mime-part.ts'
 import { decodePieces } from './transfer-encoding.ts'
 
 /** How much structure is too much. */
@@ -19,7 +19,7 @@ export interface MimeLimits {
 
 /** What a scan found. */
 export interface MimeTree {
-  readonly root: Part
+  readonly root: MimePart
   readonly ambiguous: ReadonlySet<Ambiguity>
 }
 
@@ -69,9 +69,9 @@ function readAgain({ part, boundaries }: Unread, shared: Shared): void {
   region.readMessage(child, from, to)
 }
 
-function depthOf(part: Part): number {
+function depthOf(part: MimePart): number {
   let depth = 0
-  for (let above: Part | undefined = part; above; above = above.parent) if (above.kind !== 'leaf') depth++
+  for (let above: MimePart | undefined = part; above; above = above.parent) if (above.kind !== 'leaf') depth++
   return depth
 }
 
@@ -80,7 +80,7 @@ class Region {
   readonly #bytes: Buffer
   readonly #shared: Shared
   readonly #frames: MimeFrames
-  #current: Part | undefined
+  #current: MimePart | undefined
   #header: PartHeader | undefined
 
   constructor(bytes: Buffer, shared: Shared, depth = 0) {
@@ -90,7 +90,7 @@ class Region {
   }
 
   /** Header section and body. */
-  readMessage(part: Part, from: number, to: number): void {
+  readMessage(part: MimePart, from: number, to: number): void {
     this.#begin(part, from)
     this.#read(from, to)
   }
@@ -101,7 +101,7 @@ class Region {
     this.#read(from, to)
   }
 
-  #begin(part: Part, start: number): void {
+  #begin(part: MimePart, start: number): void {
     this.#current = part
     this.#header = new PartHeader(this.#bytes, start, this.#shared.totals)
   }

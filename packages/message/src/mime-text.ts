@@ -7,7 +7,7 @@
 import { decodeCharset, decodeUndeclared, isAsciiLabel } from './charset.ts'
 import { textValue } from './header-value.ts'
 import { HeaderBlock, HeaderSection } from './headers.ts'
-import type { Part } from './mime-part.ts'
+import type { MimePart } from './mime-part.ts'
 import { isShown, parameterOf } from './mime-part.ts'
 import { decodePieces } from './transfer-encoding.ts'
 
@@ -38,7 +38,7 @@ const META_LIMIT = 1024
 const EMBEDDED_HEADER = 64 * 1024
 
 /** Reads the text. @param limit octets of plain text, and of HTML */
-export async function readText(root: Part, limit: number): Promise<ShownText> {
+export async function readText(root: MimePart, limit: number): Promise<ShownText> {
   const collector = new Collector(limit)
   collector.collect(root)
   const { leaves, isHtmlShown, isTruncated } = collector
@@ -73,8 +73,8 @@ class Collector {
     this.#left = { plain: { octets: limit, lines: LINES }, html: { octets: limit, lines: LINES } }
   }
 
-  collect(root: Part): void {
-    const waiting: { readonly part: Part; readonly hasPlain: boolean }[] = [{ part: root, hasPlain: false }]
+  collect(root: MimePart): void {
+    const waiting: { readonly part: MimePart; readonly hasPlain: boolean }[] = [{ part: root, hasPlain: false }]
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       const { part } = next
       const hasPlain = next.hasPlain || (part.type === 'multipart/alternative' && part.children.some(hasPlainText))
@@ -84,7 +84,7 @@ class Collector {
     }
   }
 
-  #take(part: Part, hasPlain: boolean): void {
+  #take(part: MimePart, hasPlain: boolean): void {
     if (part.parent?.kind === 'message') this.#add('plain', embeddedSubject(part), { charset: undefined, flow: '' })
     const subtype = shownAs(part)
     if (subtype === undefined) return
@@ -107,7 +107,7 @@ class Collector {
   }
 
   /** The decoded octets, up to what is left of the limits. */
-  #limited(part: Part, subtype: Leaf['subtype']): Buffer {
+  #limited(part: MimePart, subtype: Leaf['subtype']): Buffer {
     const left = this.#left[subtype]
     const pieces: Buffer[] = []
     for (const piece of decodePieces(part.bytes, part.encoding, part.bodyStart, part.bodyEnd)) {
@@ -134,7 +134,7 @@ function fittingEnd(piece: Buffer, left: { octets: number; lines: number }): num
 }
 
 /** What kind of text a client shows the part as; undefined when it does not. */
-function shownAs(part: Part): Leaf['subtype'] | undefined {
+function shownAs(part: MimePart): Leaf['subtype'] | undefined {
   // A multipart without parts is shown as it stands.
   if (part.kind === 'multipart')
     return part.children.every(({ inlineName }) => inlineName !== undefined) && part.bodyEnd > part.bodyStart
@@ -152,11 +152,11 @@ const FILES =
   /^text\/(?:calendar|(?:x-)?vcard|directory|css|javascript|ecmascript|csv|tab-separated-values|rtf|xml|rfc822-headers)$/
 
 /** Clients show an embedded message in place unless it is a file; the one in a report was returned. */
-function isEmbeddedShown(part: Part): boolean {
+function isEmbeddedShown(part: MimePart): boolean {
   return isShown(part) && part.parent?.type !== 'multipart/report'
 }
 
-function embeddedSubject({ bytes, headerStart, bodyStart }: Part): Buffer {
+function embeddedSubject({ bytes, headerStart, bodyStart }: MimePart): Buffer {
   const section = new HeaderSection([
     new HeaderBlock(bytes.subarray(headerStart, Math.min(bodyStart, headerStart + EMBEDDED_HEADER))),
   ])
@@ -165,7 +165,7 @@ function embeddedSubject({ bytes, headerStart, bodyStart }: Part): Buffer {
 }
 
 /** Whether there is text to see in it. */
-function hasPlainText(part: Part): boolean {
+function hasPlainText(part: MimePart): boolean {
   if (part.kind !== 'leaf') return part.children.some(hasPlainText)
   return (
     shownAs(part) === 'plain' &&

@@ -168,7 +168,7 @@ const NAME = /^[a-z][a-z0-9-]{0,63}$/
  * export const noLottery = definePlugin({
  *   name: 'no-lottery',
  *   hooks: {
- *     message: ({ message }) => (/you have won/i.test(message.headers.get('subject') ?? '') ? reject('We did not buy a ticket') : undefined),
+ *     message: ({ message }) => (/you have won/i.test(message.subject ?? '') ? reject('We did not buy a ticket') : undefined),
  *   },
  * })
  */

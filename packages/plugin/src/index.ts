@@ -22,6 +22,7 @@
  */
 export type {
   Address,
+  Ambiguity,
   AuthAttempt,
   Envelope,
   HeaderField,
@@ -93,6 +94,7 @@ export {
   allowedClient,
   allowedRecipient,
   allowedSender,
+  ambiguousMessage,
   knownRecipient,
   opinionOf,
   type ReverseDns,

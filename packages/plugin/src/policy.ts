@@ -1,4 +1,5 @@
 /** What policy plugins find out about a client and its mail and tell each other, and what a finding is worth. */
+import type { Ambiguity } from '@postroad/mail'
 import { defineFact } from './fact.ts'
 import {
   type Defer,
@@ -41,6 +42,9 @@ export const reverseDns = defineFact<ReverseDns, 'session'>('reverse-dns', 'sess
  * reverse-path that a bounce comes back to. Set by the plugin `routing` at `rcpt`, with the rules that say so.
  */
 export const knownRecipient = defineFact<readonly string[], 'recipient'>('known-recipient', 'recipient')
+
+/** In what mail clients may disagree about the message; empty when in nothing. Set by the plugin `mime` at `message`. */
+export const ambiguousMessage = defineFact<readonly Ambiguity[]>('ambiguous')
 
 /** What a finding is worth: points, a refusal, a refusal that ends the connection, or nothing. */
 export type Action = number | 'reject' | 'defer' | 'disconnect' | 'none'

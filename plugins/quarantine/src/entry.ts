@@ -52,7 +52,7 @@ export function entryOf(context: QuarantineContext, keep: number): VaultEntry {
     remote: session.remote.address,
     helo: session.helo?.name,
     identity: session.identity?.name,
-    subject: message.headers.get('subject')?.slice(0, 200),
+    subject: message.subject?.slice(0, 200),
     size: message.size,
     at,
     expiresAt: at + keep,

@@ -28,7 +28,7 @@ import { ways } from './ways.ts'
 const outcomeFact = defineFact<{ readonly found: Found | Promise<Found> }, 'recipient'>('routing-outcome', 'recipient')
 
 /** Those whose points and facts a rule may ask for. */
-const EARLIER = ['spf', 'dkim', 'arc', 'dmarc', 'greylist', 'dnsbl', 'helo', 'rate-limit']
+const EARLIER = ['spf', 'dkim', 'arc', 'dmarc', 'greylist', 'dnsbl', 'helo', 'mime', 'rate-limit']
 
 /**
  * Which recipient goes where, and who may relay. What no rule knows gets no route, and the core refuses it: 550 5.7.1.

@@ -7,6 +7,7 @@ testPlugin(myPlugin, [
     data: { Subject: 'You won the LOTTERY' },
     expect: { refused: '5.7.1', text: /not welcome/ },
   },
+  { name: 'refuses it however it is encoded', data: { Subject: '=?utf-8?Q?l=6Fttery?=' }, expect: '5.7.1' },
   { name: 'lets other subjects through', data: { Subject: 'Minutes' }, expect: 'accepted' },
   {
     name: 'lets a message without a subject through',

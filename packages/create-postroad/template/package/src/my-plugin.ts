@@ -13,7 +13,7 @@ export const myPlugin = definePlugin({
   options,
   setup: ({ options: { words } }) => ({
     message({ message, log }) {
-      const subject = (message.headers.get('subject') ?? '').toLowerCase()
+      const subject = (message.subject ?? '').toLowerCase()
       const word = words.find((one) => subject.includes(one.toLowerCase()))
       if (word === undefined) return
       log.info({ word }, 'an unwelcome subject')
