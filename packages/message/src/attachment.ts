@@ -1,8 +1,8 @@
 /** The parts of a message that mail clients show as files: listed by their headers, decoded only when somebody asks for what is in them. */
 import { createHash } from 'node:crypto'
 import type { Attachment } from '@postroad/mail'
-import { findInlineFiles } from './inline-file.ts'
-import { isShown, type MimePart, type Note, namesOf } from './mime-part.ts'
+import { findInlineFiles, type InlineFile } from './inline-file.ts'
+import { emptyPart, isShown, type MimePart, type Note, namesOf } from './mime-part.ts'
 import { SNIFFED, sniff } from './sniff.ts'
 import { decodePieces } from './transfer-encoding.ts'
 
@@ -136,40 +136,41 @@ function declaredType(part: MimePart): string {
   return part.types.length === 0 && part.kind === 'leaf' && !isShown(part) ? 'application/octet-stream' : part.type
 }
 
-/** Puts the files that stand in texts (uuencode, yEnc) under the parts they stand in. */
-export function addInlineFiles(root: MimePart, count: () => void): void {
+/**
+ * Puts the files that stand in texts (uuencode, yEnc) under the parts they stand in.
+ *
+ * @param count called for each
+ * @returns the texts that had to be decoded for it
+ */
+export function addInlineFiles(root: MimePart, count: () => void): ReadonlyMap<MimePart, Buffer> {
+  const decoded = new Map<MimePart, Buffer>()
   const waiting = [root]
   for (let part = waiting.pop(); part; part = waiting.pop()) {
     waiting.push(...part.children)
-    const isText =
-      part.kind === 'leaf'
-        ? part.type.startsWith('text/') && isShown(part)
-        : part.kind === 'multipart' && part.children.length === 0
-    if (!isText || part.encoding === 'uuencode' || part.encoding === 'yenc') continue
-    const isEncoded = part.encoding !== 'none'
-    const bytes = isEncoded
-      ? Buffer.concat([...decodePieces(part.bytes, part.encoding, part.bodyStart, part.bodyEnd)])
-      : part.bytes
-    const files = isEncoded
-      ? findInlineFiles(bytes, 0, bytes.length, count)
-      : findInlineFiles(bytes, part.bodyStart, part.bodyEnd, count)
-    for (const { name, encoding, from, to } of files) {
-      part.children.push({
-        number: `${part.number}.${part.children.length + 1}`,
-        parent: part,
-        bytes,
-        headerStart: from,
-        bodyStart: from,
-        bodyEnd: to,
-        kind: 'leaf',
-        type: 'application/octet-stream',
-        types: [],
-        dispositions: [],
-        encoding,
-        contentId: undefined,
-        inlineName: name,
-        children: [],
-      })
+    if (!mayHoldFiles(part)) continue
+    const { bytes, encoding, bodyStart, bodyEnd } = part
+    if (encoding === 'none') {
+      for (const file of findInlineFiles(bytes, bodyStart, bodyEnd, count)) addFile(part, bytes, file)
+      continue
     }
+    const text = Buffer.concat([...decodePieces(bytes, encoding, bodyStart, bodyEnd)])
+    decoded.set(part, text)
+    for (const file of findInlineFiles(text, 0, text.length, count)) addFile(part, text, file)
   }
+  return decoded
+}
+
+function mayHoldFiles(part: MimePart): boolean {
+  if (part.encoding === 'uuencode' || part.encoding === 'yenc') return false
+  if (part.kind === 'multipart') return part.children.length === 0
+  return part.kind === 'leaf' && part.type.startsWith('text/') && isShown(part)
+}
+
+function addFile(parent: MimePart, bytes: Buffer, { name, encoding, from, to }: InlineFile): void {
+  const part = emptyPart(bytes, from, parent)
+  part.bodyEnd = to
+  part.type = 'application/octet-stream'
+  part.encoding = encoding
+  part.inlineName = name
+  parent.children.push(part)
 }

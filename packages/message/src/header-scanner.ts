@@ -25,6 +25,7 @@ const LF = 0x0a
 const CR = 0x0d
 const SPACE = 0x20
 const COLON = 0x3a
+const LETTER_R = 0x72
 const RECEIVED = Buffer.from('received')
 
 /** What is known of the line under the scanner. */
@@ -66,8 +67,14 @@ export class HeaderScanner {
         // Most lines are too short for a call of indexOf.
         while (at < chunk.length && chunk[at] !== LF) at++
         if (at === chunk.length) break
-        at++
+        const next = chunk[++at] ?? LF
         this.#state = 'start'
+        // What most lines begin with is decided here.
+        if (next === SPACE || next === TAB) this.#state = 'skip'
+        else if (next > SPACE && (next | 0x20) !== LETTER_R) {
+          this.fieldCount++
+          this.#state = 'skip'
+        }
         continue
       }
       // `at` is below the length; the default never comes.

@@ -56,7 +56,8 @@ interface FileHead {
 
 /** `begin 644 name`, `begin-base64 644 name`, `=ybegin line=128 size=1 name=…`. */
 function fileHead(bytes: Buffer, line: number, to: number): FileHead | undefined {
-  if (beginsWith(bytes, line, BEGIN)) {
+  if (bytes[line] === LETTER_B) {
+    if (!beginsWith(bytes, line, BEGIN)) return undefined
     const isBase64 = bytes[line + BEGIN.length] === 0x2d
     // Asked first, as it is quick: there may be millions of such lines.
     if (!isBase64 && !isUuencoded(bytes, lineAfter(bytes, line, to), to)) return undefined

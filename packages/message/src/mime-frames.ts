@@ -34,6 +34,8 @@ const CR = 0x0d
 const SPACE = 0x20
 const HASH_START = 0x811c9dc5 | 0
 const HASH_FACTOR = 0x01000193
+/** Larger integers are objects. */
+const SMALL = 0x3fffffff
 const CONTENT = Buffer.from('content-')
 /** Innermost multiparts whose boundary may be only the beginning of a delimiter. */
 const PREFIXED = 3
@@ -128,7 +130,7 @@ export class MimeFrames {
       }
     }
     this.next = at < to ? at + 1 : to
-    const found = this.#hashes.has(hashed) ? this.#named(bytes.toString('latin1', start, end)) : undefined
+    const found = this.#hashes.has(hashed & SMALL) ? this.#named(bytes.toString('latin1', start, end)) : undefined
     return found ?? (this.#beginsContentField(this.next) ? this.#likely(start, end) : undefined)
   }
 
@@ -200,7 +202,7 @@ export class MimeFrames {
 function hash(text: string): number {
   let value = HASH_START
   for (let at = 0; at < text.length; at++) value = Math.imul(value ^ (text.charCodeAt(at) & 0xff), HASH_FACTOR)
-  return value
+  return value & SMALL
 }
 
 /** RFC 2046 §5.1.1: a boundary does not end in a blank. */

@@ -37,16 +37,28 @@ const LINES = 50_000
 const META_LIMIT = 1024
 const EMBEDDED_HEADER = 64 * 1024
 
-/** Reads the text. @param limit octets of plain text, and of HTML */
-export async function readText(root: MimePart, limit: number): Promise<ShownText> {
-  const collector = new Collector(limit)
+/** What is known before the text is read. */
+interface ReadOptions {
+  /** Octets of plain text, and of HTML. */
+  readonly limit: number
+  /** Texts whose transfer encoding was undone. */
+  readonly decoded: ReadonlyMap<MimePart, Buffer>
+}
+
+/** Reads the text. */
+export async function readText(root: MimePart, options: ReadOptions): Promise<ShownText> {
+  const collector = new Collector(options)
   collector.collect(root)
   const { leaves, isHtmlShown, isTruncated } = collector
   if (leaves.length === 0) return { text: '', html: undefined, isHtmlShown, isTruncated }
   // Loading it takes some 100 ms and 10 MB; a server that never looks inside never pays.
   const { simpleParser } = await import('mailparser')
-  const options = { skipHtmlToText: true, skipTextToHtml: true, skipTextLinks: true, keepCidLinks: true }
-  const mail = await simpleParser(compose(leaves), options)
+  const mail = await simpleParser(compose(leaves), {
+    skipHtmlToText: true,
+    skipTextToHtml: true,
+    skipTextLinks: true,
+    keepCidLinks: true,
+  })
   return { text: mail.text ?? '', html: mail.html || undefined, isHtmlShown, isTruncated }
 }
 
@@ -67,9 +79,11 @@ class Collector {
   readonly leaves: Leaf[] = []
   isHtmlShown = false
   isTruncated = false
+  readonly #decoded: ReadonlyMap<MimePart, Buffer>
   readonly #left: Record<Leaf['subtype'], { octets: number; lines: number }>
 
-  constructor(limit: number) {
+  constructor({ limit, decoded }: ReadOptions) {
+    this.#decoded = decoded
     this.#left = { plain: { octets: limit, lines: LINES }, html: { octets: limit, lines: LINES } }
   }
 
@@ -110,7 +124,8 @@ class Collector {
   #limited(part: MimePart, subtype: Leaf['subtype']): Buffer {
     const left = this.#left[subtype]
     const pieces: Buffer[] = []
-    for (const piece of decodePieces(part.bytes, part.encoding, part.bodyStart, part.bodyEnd)) {
+    const decoded = this.#decoded.get(part)
+    for (const piece of decoded ? [decoded] : decodePieces(part.bytes, part.encoding, part.bodyStart, part.bodyEnd)) {
       const end = fittingEnd(piece, left)
       pieces.push(piece.subarray(0, end))
       left.octets -= end

@@ -35,13 +35,13 @@ export async function parseMime(bytes: Buffer, fields: FieldsRead, options: Mime
   if (bytes.length > (options.size ?? MIME_SIZE)) throw new MessageError('ERR_MIME_TOO_LARGE')
   const { root, ambiguous } = scanMime(bytes, options)
   let files = options.parts ?? PARTS
-  addInlineFiles(root, () => {
+  const decoded = addInlineFiles(root, () => {
     if (--files < 0) throw new MessageError('ERR_MIME_TOO_MANY_PARTS')
   })
   const found = new Set([...fields.ambiguous, ...ambiguous])
   const attachments = attachmentsOf(root, (what) => found.add(what))
   try {
-    const shown = await readText(root, options.text ?? TEXT)
+    const shown = await readText(root, { limit: options.text ?? TEXT, decoded })
     return new ReadMime(fields.subject, shown, { attachments, ambiguous: [...found] })
   } catch (error) {
     throw new MessageError('ERR_MIME_UNREADABLE', error)

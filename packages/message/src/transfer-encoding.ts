@@ -79,40 +79,64 @@ function sixBits(): Uint8Array {
 }
 
 function* quotedPrintablePieces(bytes: Buffer, from: number, to: number): Iterable<Buffer> {
-  // Where the run of blanks under the reader ends: looked for once, however long it is.
-  let blanks = from
-  for (let at = from; at < to; ) {
-    const piece = Buffer.allocUnsafe(Math.min(PIECE, to - at))
+  const reader = new QuotedPrintable(bytes, from, to)
+  while (reader.at < to) {
+    const piece = Buffer.allocUnsafe(Math.min(PIECE, to - reader.at))
+    const size = reader.fill(piece)
+    if (size > 0) yield piece.subarray(0, size)
+  }
+}
+
+/** Decodes as much as there is room for; a function of its own, as loops in generators are slow. */
+class QuotedPrintable {
+  at: number
+  readonly #bytes: Buffer
+  readonly #to: number
+  /** Where the run of blanks under the reader ends: looked for once, however long it is. */
+  #blanks: number
+
+  constructor(bytes: Buffer, from: number, to: number) {
+    this.#bytes = bytes
+    this.at = from
+    this.#to = to
+    this.#blanks = from
+  }
+
+  /** Octets that were decoded. */
+  fill(piece: Buffer): number {
+    const bytes = this.#bytes
+    const to = this.#to
+    let at = this.at
     let size = 0
     while (at < to && size < piece.length) {
       const octet = bytes[at] ?? 0
       if (octet === EQUALS) {
-        const next = bytes[at + 1] ?? 0
+        const next = at + 1 < to ? (bytes[at + 1] ?? 0) : LF
         const value = at + 2 < to ? ((HEX[next] ?? -1) << 4) | (HEX[bytes[at + 2] ?? 0] ?? -1) : -1
         if (value >= 0) {
           piece[size++] = value
           at += 3
+        } else if (next > SPACE || ((next === SPACE || next === TAB) && at + 2 < to && isText(bytes[at + 2]))) {
+          // An equals sign that begins nothing is text.
+          piece[size++] = octet
+          at++
         } else {
           // RFC 2045 §6.7 (5): a soft break, with the blanks that were added on the way.
-          const after = next === LF && at + 1 < to ? at + 2 : isText(next) ? at + 1 : lineEnd(bytes, at + 1, to)
-          // An equals sign that begins nothing is text.
-          if (after === at + 1 && after < to) piece[size++] = octet
+          const after = next === LF ? at + 2 : lineEnd(bytes, at + 1, to)
+          if (after === at + 1) piece[size++] = octet
           at = after
         }
+      } else if ((octet === SPACE || octet === TAB) && at >= this.#blanks && !isText(bytes[at + 1])) {
+        this.#blanks = blanksEnd(bytes, at, to)
+        // RFC 2045 §6.7 (3): blanks before a line end were added on the way.
+        if (isLineEnd(bytes, this.#blanks, to)) at = this.#blanks
       } else {
-        if ((octet === SPACE || octet === TAB) && at >= blanks && !isText(bytes[at + 1])) {
-          blanks = blanksEnd(bytes, at, to)
-          // RFC 2045 §6.7 (3): blanks before a line end were added on the way.
-          if (isLineEnd(bytes, blanks, to)) {
-            at = blanks
-            continue
-          }
-        }
         piece[size++] = octet
         at++
       }
     }
-    if (size > 0) yield piece.subarray(0, size)
+    this.at = at
+    return size
   }
 }
 
