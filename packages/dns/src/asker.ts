@@ -24,6 +24,7 @@ export interface Records {
   readonly MX: MxRecord
   readonly TXT: string
   readonly PTR: string
+  readonly CNAME: string
   readonly TLSA: TlsaRecord
 }
 
@@ -68,6 +69,11 @@ export abstract class Asker implements Dns {
 
   tlsa(name: string, signal?: AbortSignal): Promise<DnsAnswer<TlsaRecord>> {
     return this.ask('TLSA', name, { signal })
+  }
+
+  /** The alias record itself, which is not followed. */
+  cname(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>> {
+    return this.ask('CNAME', name, { signal })
   }
 
   /** The same resolver for one message: questions beyond the budget reject with `BUDGET`. */

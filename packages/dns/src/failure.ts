@@ -29,17 +29,25 @@ export class DnsError extends Error {
   readonly code: DnsFailure
   /** True when the name that was asked is an alias (CNAME): it exists, whatever became of its target, RFC 6604 §3. */
   readonly alias: boolean
+  /** A trusted resolver has validated that there is none (AD bit), RFC 4035 §5.4; false for what is no denial. */
+  readonly secure: boolean
   /** Until when a denial may be kept, milliseconds since the epoch; undefined when the answer did not say. */
   readonly expires: number | undefined
 
   constructor(
     code: DnsFailure,
     question: string,
-    options?: { readonly alias?: boolean; readonly expires?: number | undefined; readonly cause?: unknown },
+    options?: {
+      readonly alias?: boolean
+      readonly secure?: boolean
+      readonly expires?: number | undefined
+      readonly cause?: unknown
+    },
   ) {
     super(`${code}: ${question}`, options?.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.alias = options?.alias ?? false
+    this.secure = options?.secure ?? false
     this.expires = options?.expires
   }
 }

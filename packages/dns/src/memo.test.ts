@@ -105,6 +105,7 @@ test('a resolver says how long a denial may be kept, and nothing of the kind abo
       records: [],
       ttl: 900,
       alias: false,
+      canonical: query.name,
     }),
   })
   await assert.rejects(resolver.txt('no.example'), { code: 'NXDOMAIN', expires: 905_000 })

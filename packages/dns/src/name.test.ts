@@ -85,7 +85,12 @@ test('a zone literal answers, denies, fails and follows aliases', async () => {
     '192.0.2.1': { PTR: ['host.example'] },
     constructor: { A: ['192.0.2.2'] },
   })
-  assert.deepEqual(await dns.txt('EXAMPLE.com'), { records: ['a', 'b'], secure: true, ttl: 60 })
+  assert.deepEqual(await dns.txt('EXAMPLE.com'), {
+    records: ['a', 'b'],
+    secure: true,
+    ttl: 60,
+    canonical: 'example.com',
+  })
   assert.deepEqual((await dns.mx('example.com')).records, [
     { preference: 10, exchange: 'mx.example.com' },
     { preference: 20, exchange: '' },

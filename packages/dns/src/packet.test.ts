@@ -32,7 +32,15 @@ test('records are those of the question, with the least TTL', () => {
     { preference: 10, exchange: 'mx.example.com' },
     { preference: 20, exchange: '' },
   ]
-  assert.deepEqual(reply, { code: 'NOERROR', truncated: false, secure: true, records, ttl: 30, alias: false })
+  assert.deepEqual(reply, {
+    code: 'NOERROR',
+    truncated: false,
+    secure: true,
+    records,
+    ttl: 30,
+    alias: false,
+    canonical: 'example.com',
+  })
 })
 
 test('RFC 1034 §3.6.2: aliases are followed within the answer, round in circles no further than sixteen', () => {
@@ -44,8 +52,29 @@ test('RFC 1034 §3.6.2: aliases are followed within the answer, round in circles
   assert.equal(chain?.records.length, 1)
   assert.equal(chain?.ttl, 20)
   assert.equal(chain?.alias, true)
+  assert.equal(chain?.canonical, 'c.example')
   const circle = readReply(query, respond([alias('example.com', 'b.example'), alias('b.example', 'example.com')]))
   assert.deepEqual(circle?.records, [])
+})
+
+test('RFC 7672 §2.2.2: who asks for an alias is given the alias, and is not led on by it', () => {
+  const cname = makeQuery('CNAME', 'a.example')
+  const answers: Answer[] = [
+    { type: 'CNAME', name: 'a.example', ttl: 20, data: 'b.example' },
+    { type: 'CNAME', name: 'b.example', ttl: 20, data: 'c.example' },
+  ]
+  const bytes = encode({
+    type: 'response',
+    id: cname.id,
+    flags: AUTHENTIC_DATA,
+    questions: [{ type: 'CNAME', name: 'a.example' }],
+    answers,
+  })
+  const reply = readReply(cname, bytes)
+  assert.deepEqual(
+    [reply?.records, reply?.canonical, reply?.alias, reply?.secure],
+    [['b.example'], 'a.example', false, true],
+  )
 })
 
 test('RFC 5452 §9.1: another id, another question, a query and garbage are not the reply', () => {

@@ -29,6 +29,8 @@ export interface DnsReply {
   readonly ttl: number | undefined
   /** The name asked is an alias. */
   readonly alias: boolean
+  /** The end of the chain of aliases, lower-case; the name asked when it is none. */
+  readonly canonical: string
 }
 
 /** RFC 9715 §3.1: small enough not to be fragmented. */
@@ -67,19 +69,39 @@ export function readReply(query: Query, bytes: Uint8Array): DnsReply | undefined
     packet = decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   } catch {
     // A truncated reply may end in the middle of a record; what matters is that it says so.
-    return isTruncated(query, bytes) ? TRUNCATED : undefined
+    return isTruncated(query, bytes) ? { ...TRUNCATED, canonical: query.name } : undefined
   }
   const question = packet.questions?.[0]
   if (packet.type !== 'response' || packet.id !== query.id || packet.questions?.length !== 1) return undefined
   if (question?.type !== query.type || question.name.toLowerCase() !== query.name) return undefined
-  const { owner, ttl: aliasTtl, alias } = followAliases(query.name, packet.answers ?? [])
+  const {
+    owner,
+    ttl: aliasTtl,
+    alias,
+  } = query.type === 'CNAME' ? itself(query.name) : followAliases(query.name, packet.answers ?? [])
   const matching = (packet.answers ?? []).filter((answer) => answer.type === query.type && sameName(answer.name, owner))
   const records = matching.flatMap((answer) => toRecord(query.type, answer) ?? [])
   const ttl = records.length > 0 ? Math.min(aliasTtl, ...matching.map(ttlOf)) : negativeTtl(packet, aliasTtl)
-  return { code: packet.rcode ?? 'NOERROR', truncated: packet.flag_tc, secure: packet.flag_ad, records, ttl, alias }
+  return {
+    code: packet.rcode ?? 'NOERROR',
+    truncated: packet.flag_tc,
+    secure: packet.flag_ad,
+    records,
+    ttl,
+    alias,
+    canonical: owner,
+  }
 }
 
-const TRUNCATED: DnsReply = { code: 'NOERROR', truncated: true, secure: false, records: [], ttl: 0, alias: false }
+const TRUNCATED: DnsReply = {
+  code: 'NOERROR',
+  truncated: true,
+  secure: false,
+  records: [],
+  ttl: 0,
+  alias: false,
+  canonical: '',
+}
 
 /** RFC 1035 §4.1.1: id in octets 0 and 1, QR the top bit of octet 2, TC its second lowest. */
 function isTruncated(query: Query, bytes: Uint8Array): boolean {
@@ -87,8 +109,20 @@ function isTruncated(query: Query, bytes: Uint8Array): boolean {
   return bytes.length >= 12 && high * 256 + low === query.id && (flags & 0x82) === 0x82
 }
 
+interface Owner {
+  readonly owner: string
+  /** Seconds the aliases may be kept. */
+  readonly ttl: number
+  readonly alias: boolean
+}
+
+/** RFC 1034 §3.6.2: who asks for the alias is not led on by it. */
+function itself(name: string): Owner {
+  return { owner: name, ttl: Number.POSITIVE_INFINITY, alias: false }
+}
+
 /** RFC 1034 §3.6.2: a resolver puts the whole chain of aliases into its answer. */
-function followAliases(name: string, answers: readonly Answer[]): { owner: string; ttl: number; alias: boolean } {
+function followAliases(name: string, answers: readonly Answer[]): Owner {
   let owner = name
   let ttl = Number.POSITIVE_INFINITY
   for (let i = 0; i < MAX_ALIASES; i++) {
@@ -123,6 +157,7 @@ function toRecord(type: RecordType, answer: Answer): Records[RecordType] | undef
     case 'AAAA':
       return answer.data
     case 'PTR':
+    case 'CNAME':
       return withoutRoot(answer.data)
     case 'MX':
       return { preference: answer.data.preference ?? 0, exchange: withoutRoot(answer.data.exchange) }

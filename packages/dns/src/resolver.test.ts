@@ -31,6 +31,7 @@ const found: DnsReply = {
   records: ['192.0.2.1'],
   ttl: 60,
   alias: false,
+  canonical: 'example.com',
 }
 
 /** A resolver whose servers say what the script says, by address, in turn; `silent` never answers. */
@@ -64,7 +65,12 @@ test('the resolver is the Dns service', () => {
 
 test('an answer is kept for its TTL, whatever the case of the name, and its TTL counts down', async () => {
   const { dns, clock, asked } = scripted({ '192.0.2.53': [] })
-  assert.deepEqual(await dns.a('Example.COM'), { records: ['192.0.2.1'], secure: true, ttl: 60 })
+  assert.deepEqual(await dns.a('Example.COM'), {
+    records: ['192.0.2.1'],
+    secure: true,
+    ttl: 60,
+    canonical: 'example.com',
+  })
   await clock.advance(20_000)
   assert.equal((await dns.a('example.com.')).ttl, 40)
   assert.equal(asked.length, 1)
@@ -74,6 +80,23 @@ test('an answer is kept for its TTL, whatever the case of the name, and its TTL 
   assert.equal(dns.stats().hits, 1)
   dns.flush()
   assert.equal(dns.stats().cached, 0)
+})
+
+test('RFC 4035 §5.4: a denial says whether it is proven, and only to whom the resolver is trusted; a failure proves nothing', async () => {
+  for (const trustAd of [true, false]) {
+    const none = { records: [], secure: true, ttl: 60 } as const
+    const { dns } = scripted(
+      { '192.0.2.53': [none, { ...none, code: 'NXDOMAIN' }, { ...none, code: 'SERVFAIL' }] },
+      { trustAd },
+    )
+    for (const [name, code, secure] of [
+      ['empty.example', 'NODATA', trustAd],
+      ['empty.example', 'NODATA', trustAd],
+      ['no.example', 'NXDOMAIN', trustAd],
+      ['bogus.example', 'SERVFAIL', false],
+    ] as const)
+      await assert.rejects(dns.mx(name), { code, secure })
+  }
 })
 
 test('RFC 2308 §5: NXDOMAIN and NODATA are kept for the negative TTL, at most an hour, and without an SOA for a few seconds', async () => {

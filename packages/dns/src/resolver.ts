@@ -66,6 +66,7 @@ interface Entry {
   readonly expires: number
   readonly secure: boolean
   readonly alias: boolean
+  readonly canonical: string
   readonly records: readonly Records[RecordType][]
   readonly failure: DnsFailure | undefined
   readonly cause?: unknown
@@ -134,7 +135,8 @@ class CachingResolver extends Asker implements Resolver {
     // One error for all who hear of it: a stack is dear, and a denial is asked for with every message.
     if (entry.failure !== undefined) throw (entry.error ??= toError(entry, `${type} ${normal}`))
     const ttl = Math.max(0, Math.floor((entry.expires - this.#clock.now()) / 1000))
-    return { records: entry.records as readonly Records[T][], secure: entry.secure, ttl } // `as`: the key of the cache has the type
+    // `as`: the key of the cache has the type
+    return { records: entry.records as readonly Records[T][], secure: entry.secure, ttl, canonical: entry.canonical }
   }
 
   stats(): DnsStats {
@@ -175,7 +177,7 @@ class CachingResolver extends Asker implements Resolver {
     if (this.#running >= this.#options.concurrency) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#running++
     try {
-      const entry = this.#toEntry(await this.#upstream.ask(type, name))
+      const entry = this.#toEntry(await this.#upstream.ask(type, name), name)
       this.#cache.set(key, entry, this.#clock.now())
       return entry
     } finally {
@@ -185,26 +187,22 @@ class CachingResolver extends Asker implements Resolver {
     }
   }
 
-  #toEntry(outcome: LookupOutcome): Entry {
+  #toEntry(outcome: LookupOutcome, name: string): Entry {
     const { maxTtl, maxNegativeTtl, failureTtl } = this.#options
     const until = (seconds: number) => this.#clock.now() + seconds * 1000
     if (!('reply' in outcome)) {
-      return {
-        expires: until(failureTtl),
-        secure: false,
-        alias: false,
-        records: [],
-        failure: outcome.failure,
-        cause: outcome.cause,
-      }
+      const nothing = { secure: false, alias: false, canonical: name, records: [] }
+      return { expires: until(failureTtl), ...nothing, failure: outcome.failure, cause: outcome.cause }
     }
     const { reply } = outcome
     const secure = this.#trustAd && reply.secure
+    const { alias, canonical } = reply
     if (reply.records.length > 0) {
       return {
         expires: until(Math.min(reply.ttl ?? 0, maxTtl)),
         secure,
-        alias: reply.alias,
+        alias,
+        canonical,
         records: Object.freeze(reply.records),
         failure: undefined,
       }
@@ -214,23 +212,24 @@ class CachingResolver extends Asker implements Resolver {
     return {
       expires: until(Math.min(reply.ttl ?? failureTtl, maxNegativeTtl)),
       secure,
-      alias: reply.alias,
+      alias,
+      canonical,
       records: [],
       failure,
     }
   }
 }
 
-function toError({ failure = 'SERVFAIL', alias, expires, cause }: Entry, question: string): DnsError {
+function toError({ failure = 'SERVFAIL', alias, secure, expires, cause }: Entry, question: string): DnsError {
   const isDenial = failure === 'NXDOMAIN' || failure === 'NODATA'
-  return new DnsError(failure, question, { alias, expires: isDenial ? expires : undefined, cause })
+  return new DnsError(failure, question, { alias, secure, expires: isDenial ? expires : undefined, cause })
 }
 
 /** RFC 6761 §6.3: names below `localhost` are never asked of a server; §6.4: `invalid` does not exist. */
 function localEntry(type: RecordType, name: string): Entry | undefined {
   const top = name.slice(name.lastIndexOf('.') + 1)
   if (top !== 'localhost' && top !== 'invalid') return undefined
-  const known = { expires: Number.MAX_SAFE_INTEGER, secure: false, alias: false, records: [] }
+  const known = { expires: Number.MAX_SAFE_INTEGER, secure: false, alias: false, canonical: name, records: [] }
   if (top === 'invalid') return { ...known, failure: 'NXDOMAIN' }
   if (type === 'A') return { ...known, records: ['127.0.0.1'], failure: undefined }
   if (type === 'AAAA') return { ...known, records: ['::1'], failure: undefined }

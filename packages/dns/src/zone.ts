@@ -25,7 +25,10 @@ export interface ZoneEntry {
   readonly CNAME?: string
   /** Seconds. Default 300. */
   readonly ttl?: number
-  /** Whether answers count as validated by DNSSEC. Default false. */
+  /**
+   * Whether answers count as validated by DNSSEC: all of a chain of aliases must be, and what is not here is denied by the nearest name above.
+   * Default false.
+   */
   readonly secure?: boolean
   /** Milliseconds until the answer. Default 0. */
   readonly delay?: number
@@ -88,26 +91,41 @@ class LiteralZone extends Asker implements ZoneResolver {
     charge(budget, question)
     this.questions.push(question)
     if (normal === undefined) throw new DnsError('NXDOMAIN', question)
-    return this.#answer({ type, name: normal, question, signal, aliases: 0 })
+    return this.#answer({ type, name: normal, question, signal, aliases: 0, isSigned: true })
   }
 
   async #answer<T extends RecordType>(asked: Asked<T>): Promise<DnsAnswer<Records[T]>> {
     const { type, name, question, aliases } = asked
     const alias = aliases > 0
     const entry = this.#entries.get(name)
-    const expires = this.#clock.now() + 300_000
-    if (entry === undefined)
-      throw new DnsError(this.#inner.has(name) ? 'NODATA' : 'NXDOMAIN', question, { alias, expires })
-    if (typeof entry === 'string') throw new DnsError(entry, question, { alias })
+    const secure = asked.isSigned && this.#isSigned(name)
+    const denial = { alias, secure, expires: this.#clock.now() + 300_000 }
+    if (entry === undefined) throw new DnsError(this.#inner.has(name) ? 'NODATA' : 'NXDOMAIN', question, denial)
+    if (typeof entry === 'string') throw failure(entry, question, denial)
     if (entry.delay !== undefined) await this.#wait(entry.delay, asked)
-    if (entry.CNAME !== undefined && aliases < 16) {
-      return this.#answer({ ...asked, name: normaliseName(entry.CNAME) ?? entry.CNAME, aliases: aliases + 1 })
+    if (entry.CNAME !== undefined && type !== 'CNAME' && aliases < 16) {
+      return this.#answer({
+        ...asked,
+        name: normaliseName(entry.CNAME) ?? entry.CNAME,
+        aliases: aliases + 1,
+        isSigned: secure,
+      })
     }
-    const records = entry[type] ?? []
-    if (typeof records === 'string') throw new DnsError(records, question, { alias })
-    if (records.length === 0) throw new DnsError('NODATA', question, { alias, expires })
+    const there = entry[type] ?? []
+    const records = type === 'CNAME' ? [there].flat() : there
+    if (typeof records === 'string') throw failure(records as DnsFailure, question, denial) // `as`: only a CNAME is another text
+    if (records.length === 0) throw new DnsError('NODATA', question, denial)
     const plain = type === 'MX' ? (records as readonly MxRecord[]).map(toMx) : records // `as`: MX is checked just here
-    return { records: plain as readonly Records[T][], secure: entry.secure ?? false, ttl: entry.ttl ?? 300 } // `as`: the key is the type
+    return { records: plain as readonly Records[T][], secure, ttl: entry.ttl ?? 300, canonical: name } // `as`: the key is the type
+  }
+
+  /** A zone is signed where the nearest name that is here says so. */
+  #isSigned(name: string): boolean {
+    for (let at = name; ; at = at.slice(at.indexOf('.') + 1)) {
+      const entry = this.#entries.get(at)
+      if (typeof entry === 'object') return entry.secure ?? false
+      if (!at.includes('.')) return false
+    }
   }
 
   async #wait(
@@ -129,6 +147,18 @@ interface Asked<T extends RecordType> {
   readonly signal: AbortSignal | undefined
   /** How many aliases led here. */
   readonly aliases: number
+  /** DNSSEC vouches for all of them. */
+  readonly isSigned: boolean
+}
+
+/** What is no denial has no proof. */
+function failure(
+  code: DnsFailure,
+  question: string,
+  denial: { readonly alias: boolean; readonly secure: boolean },
+): DnsError {
+  const isDenial = code === 'NXDOMAIN' || code === 'NODATA'
+  return new DnsError(code, question, { alias: denial.alias, secure: isDenial && denial.secure })
 }
 
 function toMx(record: MxRecord | readonly [number, string]): MxRecord {

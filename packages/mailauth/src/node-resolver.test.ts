@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Dns, DnsFailure } from '@postroad/plugin'
 import { nodeResolver, unlessAborted } from './node-resolver.ts'
 
-const answer = <T>(...records: T[]) => Promise.resolve({ records, secure: false, ttl: 1 })
+const answer = <T>(...records: T[]) => Promise.resolve({ records, secure: false, ttl: 1, canonical: 'x.example' })
 const asked: string[] = []
 
 const dns: Dns = {
@@ -20,6 +20,7 @@ const dns: Dns = {
     return answer('host.example')
   },
   tlsa: () => answer(),
+  cname: () => answer(),
 }
 
 test('records have the form of node:dns', async () => {

@@ -94,9 +94,11 @@ export interface DnsAnswer<T> {
   readonly secure: boolean
   /** Seconds it may be kept. */
   readonly ttl: number
+  /** The name that has the records, lower-case: the one that was asked, or the end of its chain of aliases (CNAME). */
+  readonly canonical: string
 }
 
-/** Resolver. Every call rejects with an `Error` that has a {@link DnsFailure} as `code`. */
+/** Resolver. Every call rejects with an `Error` that has a {@link DnsFailure} as `code`, and `secure` where DNSSEC proves that there is none. */
 export interface Dns {
   a(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>>
   aaaa(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>>
@@ -115,6 +117,8 @@ export interface Dns {
       readonly data: Uint8Array
     }>
   >
+  /** The alias record itself, which is not followed. */
+  cname(name: string, signal?: AbortSignal): Promise<DnsAnswer<string>>
 }
 
 /** Time, faked in tests. */

@@ -12,6 +12,7 @@ const PATIENCE_MS = 50
 interface SharedAnswer {
   readonly records: readonly unknown[]
   readonly secure: boolean
+  readonly canonical: string
   /** Milliseconds since the epoch. */
   readonly expires: number
 }
@@ -57,14 +58,15 @@ export class SharedDns extends Asker {
     const reply = await patiently(this.#link.send('get', [key]))
     if (typeof reply !== 'string') return undefined
     const answer: SharedAnswer = JSON.parse(reply) // only we write below this prefix
-    if (answer.expires <= Date.now()) return undefined
+    // A node of another version may not have written the name.
+    if (answer.expires <= Date.now() || answer.canonical === undefined) return undefined
     this.#keep(key, answer)
     return answer
   }
 
-  #share(key: string, { records, secure, ttl }: DnsAnswer<unknown>): void {
+  #share(key: string, { records, secure, canonical, ttl }: DnsAnswer<unknown>): void {
     const life = Math.min(ttl, MAX_TTL) * 1_000
-    const answer: SharedAnswer = { records, secure, expires: Date.now() + life }
+    const answer: SharedAnswer = { records, secure, canonical, expires: Date.now() + life }
     this.#keep(key, answer)
     // Nobody waits for it, and an answer that could not be shared is asked again.
     this.#link.send('set', [key, JSON.stringify(answer), 'PX', life]).catch(() => {})
@@ -77,13 +79,9 @@ export class SharedDns extends Asker {
   }
 }
 
-function answerOf<T extends RecordType>({ records, secure, expires }: SharedAnswer): DnsAnswer<Records[T]> {
-  // `as`: the key under which they were found has the type
-  return {
-    records: records as readonly Records[T][],
-    secure,
-    ttl: Math.max(0, Math.floor((expires - Date.now()) / 1_000)),
-  }
+function answerOf<T extends RecordType>({ records, secure, canonical, expires }: SharedAnswer): DnsAnswer<Records[T]> {
+  const ttl = Math.max(0, Math.floor((expires - Date.now()) / 1_000))
+  return { records: records as readonly Records[T][], secure, canonical, ttl } // `as`: the key under which they were found has the type
 }
 
 async function patiently(reply: Promise<unknown>): Promise<unknown> {
