@@ -1,8 +1,8 @@
 /** Delivery to one fixed server, over LMTP (RFC 2033) or SMTP: a mailbox server, a filter, a smarthost. */
 
-import type { Job, Outcome } from '@postroad/mail'
+import type { Job, Outcome, TlsPolicy } from '@postroad/mail'
 import { ConnectError } from './client/connect-error.ts'
-import { type Credentials, requireTls, type Target, type TlsPolicy } from './client/target.ts'
+import { type Credentials, requireTls, type Target } from './client/target.ts'
 import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'
 

@@ -19,7 +19,7 @@
  * Where to begin: smtp-transport.ts from `deliver` down, then send.ts.
  */
 export { ConnectError } from './client/connect-error.ts'
-export { describeTarget, requireTls, type Target, type TlsPolicy } from './client/target.ts'
+export { describeTarget, requireTls, type Target } from './client/target.ts'
 export { targetKey } from './client/target-key.ts'
 export { discardTransport } from './discard-transport.ts'
 export { fixedTarget, fixedTransport, lmtpTransport } from './fixed-transport.ts'

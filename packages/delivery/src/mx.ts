@@ -5,10 +5,20 @@ import type { Reply } from '@postroad/mail'
 import { networks } from '@postroad/options'
 import { localReply } from './client/reply.ts'
 
-/** The part of a DNS resolver that is needed; the service `Dns` fits. Rejects with an `Error` that has a `code` as below. */
+/** What a resolver says of a host's addresses. */
+interface AddressAnswer {
+  readonly records: readonly string[]
+  readonly secure: boolean
+  readonly canonical: string
+}
+
+/**
+ * The part of a DNS resolver that is needed; the service `Dns` fits. Rejects with an `Error` that has a `code` as below, and `secure` where
+ * DNSSEC proves the denial.
+ */
 export interface MxResolver {
-  a(name: string, signal?: AbortSignal): Promise<{ readonly records: readonly string[]; readonly secure: boolean }>
-  aaaa(name: string, signal?: AbortSignal): Promise<{ readonly records: readonly string[]; readonly secure: boolean }>
+  a(name: string, signal?: AbortSignal): Promise<AddressAnswer>
+  aaaa(name: string, signal?: AbortSignal): Promise<AddressAnswer>
   mx(
     name: string,
     signal?: AbortSignal,
@@ -106,18 +116,27 @@ async function lookUp(domain: string, { dns, signal }: MxOptions): Promise<Found
     return { records, isSecure: secure }
   } catch (error) {
     const code = codeOf(error)
-    // RFC 5321 §5.1: a domain without MX is its own and only mail host.
-    if (code === 'NODATA') return { records: [{ preference: 0, exchange: domain }], isSecure: false }
+    // RFC 5321 §5.1: a domain without MX is its own and only mail host; RFC 7672 §2.2.1: a secure one where that is proven.
+    if (code === 'NODATA') return { records: [{ preference: 0, exchange: domain }], isSecure: isProven(error) }
     if (code === 'NXDOMAIN')
       throw new RouteError(localReply(550, '5.1.2', `The domain ${domain} does not exist`), error)
     throw new RouteError(localReply(451, '4.4.3', `DNS does not answer for ${domain}`), error)
   }
 }
 
+/** One address of a host. */
+export interface HostAddress {
+  readonly address: string
+  /** DNSSEC vouches for it, and for all aliases that led to it. */
+  readonly isSecure: boolean
+  /** The name that has it: the host's, or the end of its chain of aliases. */
+  readonly canonical: string
+}
+
 /** Addresses of one host. */
 export interface HostAddresses {
   /** Addresses, in the order in which they are tried. */
-  readonly addresses: readonly string[]
+  readonly addresses: readonly HostAddress[]
   /** DNS did not answer: there may be more of them. */
   readonly isIncomplete: boolean
 }
@@ -127,24 +146,31 @@ export async function findAddresses(
   name: string,
   { dns, signal }: Pick<MxOptions, 'dns' | 'signal'>,
 ): Promise<HostAddresses> {
-  if (isIP(name) !== 0) return { addresses: [name], isIncomplete: false }
+  if (isIP(name) !== 0) return { addresses: [{ address: name, isSecure: false, canonical: name }], isIncomplete: false }
   const [six, four] = await Promise.all([answerOf(dns.aaaa(name, signal)), answerOf(dns.a(name, signal))])
-  const addresses: string[] = []
-  for (let i = 0; i < Math.max(six.records.length, four.records.length); i++) {
-    for (const address of [six.records[i], four.records[i]]) if (address !== undefined) addresses.push(address)
+  const addresses: HostAddress[] = []
+  for (let i = 0; i < Math.max(six.addresses.length, four.addresses.length); i++) {
+    for (const address of [six.addresses[i], four.addresses[i]]) if (address !== undefined) addresses.push(address)
   }
   return { addresses, isIncomplete: six.isIncomplete || four.isIncomplete }
 }
 
-async function answerOf(
-  asked: Promise<{ readonly records: readonly string[] }>,
-): Promise<{ records: readonly string[]; isIncomplete: boolean }> {
+/** One family: each has a proof of its own, RFC 7672 §2.2.2. */
+async function answerOf(asked: Promise<AddressAnswer>): Promise<HostAddresses> {
   try {
-    return { records: shuffle((await asked).records), isIncomplete: false }
+    const { records, secure, canonical } = await asked
+    return {
+      addresses: shuffle(records).map((address) => ({ address, isSecure: secure, canonical })),
+      isIncomplete: false,
+    }
   } catch (error) {
     const code = codeOf(error)
-    return { records: [], isIncomplete: code !== 'NODATA' && code !== 'NXDOMAIN' }
+    return { addresses: [], isIncomplete: code !== 'NODATA' && code !== 'NXDOMAIN' }
   }
+}
+
+function isProven(error: unknown): boolean {
+  return error instanceof Error && 'secure' in error && error.secure === true
 }
 
 function codeOf(error: unknown): string {

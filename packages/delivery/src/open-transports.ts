@@ -1,7 +1,6 @@
 /** The transports of a queue, by the `via` of a route. */
 
-import type { Transport } from '@postroad/mail'
-import type { TlsPolicy } from './client/target.ts'
+import type { TlsPolicy, Transport } from '@postroad/mail'
 import { discardTransport } from './discard-transport.ts'
 import { lmtpTransport } from './fixed-transport.ts'
 import { maildirTransport } from './maildir.ts'

@@ -1,13 +1,14 @@
 /** Connections that are kept open and used again, by target. */
 
 import type { Reply, Transport } from '@postroad/mail'
-import { openConnection } from './client/connect.ts'
+import { type ConnectOptions, openConnection } from './client/connect.ts'
 import { ConnectError } from './client/connect-error.ts'
 import type { ClientConnection, CommandExchange } from './client/connection.ts'
 import { localReply } from './client/reply.ts'
 import type { Target } from './client/target.ts'
 import { targetKey } from './client/target-key.ts'
 import { TIMEOUTS, type Timeouts } from './client/timeouts.ts'
+import { TlsMemory } from './client/tls-memory.ts'
 
 /** How a {@link Pool} behaves. */
 export interface PoolOptions {
@@ -24,6 +25,10 @@ export interface PoolOptions {
   /** Milliseconds to wait for a connection when all are in use. Default: as long as the attempt may last, because busy connections are no refusal. */
   readonly waitMs?: number
   readonly timeouts?: Partial<Timeouts>
+  /** What is remembered of the TLS of hosts. Default: a memory of this pool's own. */
+  readonly memory?: TlsMemory
+  /** Called when a host that once had a trusted certificate for its name offers no TLS, and gets mail all the same. */
+  onDowngrade?(target: Target): void
 }
 
 /** A connection in use by one transaction at a time. Exactly one of the two ends must be called. */
@@ -65,13 +70,13 @@ interface Bucket {
 
 /** Keeps connections by target. */
 export class Pool {
-  readonly #hostname: string
   readonly #maxConnections: number
   readonly #maxTransactions: number
   readonly #maxAgeMs: number
   readonly #idleMs: number
   readonly #waitMs: number | undefined
   readonly timeouts: Timeouts
+  readonly #connecting: Omit<ConnectOptions, 'signal'>
   /** Counted by who sends. */
   uncertain = 0
   readonly #buckets = new Map<string, Bucket>()
@@ -81,13 +86,14 @@ export class Pool {
   #isClosed = false
 
   constructor(options: PoolOptions) {
-    this.#hostname = options.hostname
     this.#maxConnections = options.maxConnections ?? 20
     this.#maxTransactions = options.maxTransactions ?? 1000
     this.#maxAgeMs = options.maxAgeMs ?? 300_000
     this.#idleMs = options.idleMs ?? 10_000
     this.#waitMs = options.waitMs
     this.timeouts = { ...TIMEOUTS, ...options.timeouts }
+    const { hostname, memory, onDowngrade } = options
+    this.#connecting = { hostname, timeouts: this.timeouts, memory: memory ?? new TlsMemory(), onDowngrade }
   }
 
   get stats(): PoolStats {
@@ -116,7 +122,7 @@ export class Pool {
       if (pooled !== undefined) return pooled
       // Not the same as before when the last connection was worn out.
       const bucket = this.#bucket(target)
-      if (bucket.open < this.#maxConnections) return await this.#open(bucket, signal)
+      if (bucket.open < this.#maxConnections) return await this.#open(bucket, target, signal)
       const handed = await this.#wait(bucket, signal)
       if (handed !== undefined) return handed
     }
@@ -133,9 +139,8 @@ export class Pool {
     for (const connection of this.#bucket(target).idle.splice(0)) connection.leave()
     // Not the same as before when that was the last connection.
     const bucket = this.#bucket(target)
-    return bucket.open < this.#maxConnections && !this.#isClosed
-      ? await this.#open(bucket, signal)
-      : await this.acquire(target, signal)
+    const isRoom = bucket.open < this.#maxConnections && !this.#isClosed
+    return isRoom ? await this.#open(bucket, target, signal) : await this.acquire(target, signal)
   }
 
   /** Closes what idles; what is in use closes when it is given back. */
@@ -172,14 +177,10 @@ export class Pool {
     }
   }
 
-  async #open(bucket: Bucket, signal: AbortSignal): Promise<PooledConnection> {
+  async #open(bucket: Bucket, target: Target, signal: AbortSignal): Promise<PooledConnection> {
     bucket.open++
     try {
-      const connection = await openConnection(bucket.target, {
-        hostname: this.#hostname,
-        timeouts: this.timeouts,
-        signal,
-      })
+      const connection = await openConnection(target, { ...this.#connecting, signal })
       this.#all.add(connection)
       connection.onLost = () => this.#lost(bucket, connection)
       return this.#lend(bucket, connection, false)

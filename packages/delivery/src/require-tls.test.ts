@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { TlsPolicy } from '@postroad/mail'
 import { createSink, type SinkOptions } from '@postroad/testing'
-import type { TlsPolicy } from './client/target.ts'
 import { fixedTransport } from './fixed-transport.ts'
 import { certificate, job } from './support/fixture.ts'
 

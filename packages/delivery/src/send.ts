@@ -1,6 +1,6 @@
 /** Brings one job to one server: as few transactions as its limits allow, and one more try where a kept connection was dead. */
 
-import { type Job, type Outcome, outcomeKind, type Recipient, type Reply } from '@postroad/mail'
+import { type Job, type Outcome, outcomeKind, type Recipient, type Reply, type TlsOutcome } from '@postroad/mail'
 import { ConnectError } from './client/connect-error.ts'
 import { fit, unfitRecipient } from './client/fitness.ts'
 import { localReply } from './client/reply.ts'
@@ -174,7 +174,7 @@ function isOverLimit({ reply: { code, status } }: Fate): boolean {
 /** What an outcome says of the server besides the reply. */
 export interface About {
   readonly remote?: string | undefined
-  readonly tls?: string | undefined
+  readonly tls?: TlsOutcome | undefined
   readonly hasDsn?: boolean
 }
 

@@ -3,10 +3,10 @@ import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Zone, zoneDns } from '@postroad/dns'
-import type { Job, Outcome } from '@postroad/mail'
+import type { Job, Outcome, TlsQuestion } from '@postroad/mail'
 import { createSink, type Sink, type SinkAnswer, type SinkOptions, type SinkStep } from '@postroad/testing'
 import { isOwnAddress } from './mx.ts'
-import { type SmtpOptions, smtpTransport, type TlsQuestion } from './smtp-transport.ts'
+import { type SmtpOptions, smtpTransport } from './smtp-transport.ts'
 import { certificate, job } from './support/fixture.ts'
 
 const MX: Zone = {
@@ -249,20 +249,21 @@ test('the TLS seam is asked for each host, may demand more, and may rule a host 
   const tlsPolicy = (question: TlsQuestion) => {
     asked.push(question)
     if (question.host.name === 'mx1.to.test')
-      return { refusal: { code: 451, status: '4.7.5', text: 'Not in the policy' } }
+      return {
+        refusal: { code: 451, status: '4.7.5', text: 'Not in the policy' },
+        failure: 'validation-failure',
+        source: 'sts',
+      } as const
     return { mode: 'required', verify: true, servername: 'sink.test', options: { ca: certificate.cert } } as const
   }
   await withHosts([{}, { certificate }], async ([one], port) => {
     const [outcome] = await attempt(port, { options: { tlsPolicy } })
+    assert.deepEqual([outcome?.kind, outcome?.remote, outcome?.tls?.verified], ['delivered', 'mx2.to.test', 'pkix'])
     assert.deepEqual(
-      [outcome?.kind, outcome?.remote, outcome?.tls?.startsWith('TLSv1.3')],
-      ['delivered', 'mx2.to.test', true],
-    )
-    assert.deepEqual(
-      asked.map(({ domain, host, address }) => [domain, host.preference, address]),
+      asked.map(({ domain, host, address }) => [domain, host.name, address]),
       [
-        ['to.test', 10, '127.0.0.2'],
-        ['to.test', 20, '127.0.0.3'],
+        ['to.test', 'mx1.to.test', '127.0.0.2'],
+        ['to.test', 'mx2.to.test', '127.0.0.3'],
       ],
     )
     assert.equal(one?.connections, 0)
@@ -273,9 +274,13 @@ test('RFC 8689 §4.2.1: REQUIRETLS goes only to a host with a valid certificate 
   const changes = { parameters: { requireTls: true } } as const
   await withHosts([{ certificate, extensions: ['REQUIRETLS'] }], async ([sink], port) => {
     const zone = { 'to.test': { MX: [[10, 'mx1.to.test']] }, 'mx1.to.test': { A: ['127.0.0.2'] } } as const
-    assert.deepEqual(show(await attempt(port, { zone, changes })), ['deferred 454 4.7.5 mx1.to.test'])
-    const tlsPolicy = ({ isRequired }: TlsQuestion) =>
-      ({ mode: 'required', verify: isRequired, servername: 'sink.test', options: { ca: certificate.cert } }) as const
+    const signed = { ...zone, 'to.test': { ...zone['to.test'], secure: true } } as const
+    assert.deepEqual(show(await attempt(port, { zone: signed, changes })), ['deferred 454 4.7.5 mx1.to.test'])
+    const policy = { mode: 'opportunistic', servername: 'sink.test', options: { ca: certificate.cert } } as const
+    assert.deepEqual(show(await attempt(port, { zone: signed, changes, options: { tls: policy } })), [
+      'delivered 250 2.0.0 mx1.to.test',
+    ])
+    const tlsPolicy = () => ({ ...policy, isHostAuthentic: true }) as const
     assert.deepEqual(show(await attempt(port, { zone, changes, options: { tlsPolicy } })), [
       'delivered 250 2.0.0 mx1.to.test',
     ])

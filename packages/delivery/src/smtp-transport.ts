@@ -1,14 +1,31 @@
 /** Delivery to anywhere: by MX from host to host until one has decided, or to the fixed next hop that a route names. */
 import { isIP } from 'node:net'
-import { type Job, type Outcome, outcomeKind, type Recipient, type Reply } from '@postroad/mail'
-import type { TransportSettings, Unchecked } from '@postroad/mail/settings'
+import {
+  type Job,
+  type MinimumGroup,
+  type Outcome,
+  outcomeKind,
+  type Recipient,
+  type Reply,
+  type TlsPolicy,
+} from '@postroad/mail'
 import { ConnectError } from './client/connect-error.ts'
+import { NO_REQUIRETLS, NO_TLS } from './client/fitness.ts'
 import { localReply } from './client/reply.ts'
-import type { Credentials, Target, TlsPolicy } from './client/target.ts'
+import type { Credentials, Target } from './client/target.ts'
 import { deadline } from './deadline.ts'
-import { findAddresses, findMailHosts, isOwnAddress, type MailHost, type MxResolver, RouteError } from './mx.ts'
+import {
+  findAddresses,
+  findMailHosts,
+  type HostAddress,
+  isOwnAddress,
+  type MailHost,
+  type MxResolver,
+  RouteError,
+} from './mx.ts'
 import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'
+import { TlsChoice, type TlsChooser } from './tls-choice.ts'
 import { Unreachable } from './unreachable.ts'
 
 declare module '@postroad/mail/settings' {
@@ -16,30 +33,13 @@ declare module '@postroad/mail/settings' {
     smtp: {
       /** Default: what the options say. `required` takes any certificate, `verified` one that is valid for the name, `implicit` begins with the first octet. */
       readonly tls?: 'none' | 'opportunistic' | 'required' | 'verified' | 'implicit'
+      /** The weakest key exchange that will do; then TLS is required. Default: what the options say. */
+      readonly minimumGroup?: MinimumGroup
       /** A name in the option `credentials`. Default: nobody logs in. */
       readonly credentials?: string
     }
   }
 }
-
-/** What a {@link TlsChooser} is asked about. */
-export interface TlsQuestion {
-  /** The recipients' domain; undefined for a fixed next hop. */
-  readonly domain: string | undefined
-  readonly host: MailHost
-  /** Undefined for a fixed next hop, which is looked up when it is connected to. */
-  readonly address: string | undefined
-  readonly port: number
-  /** REQUIRETLS was given with MAIL, RFC 8689. */
-  readonly isRequired: boolean
-  readonly signal: AbortSignal
-}
-
-/** How TLS is to be done with a host; a reply instead means that this host must not get the mail. */
-export type TlsAnswer = TlsPolicy | { readonly refusal: Reply }
-
-/** The seam for MTA-STS, DANE and REQUIRETLS. Undefined: what the route or the options say. */
-export type TlsChooser = (question: TlsQuestion) => TlsAnswer | undefined | Promise<TlsAnswer | undefined>
 
 /** How an {@link smtpTransport} works. */
 export interface SmtpOptions extends PoolOptions {
@@ -48,7 +48,10 @@ export interface SmtpOptions extends PoolOptions {
   readonly port?: number
   /** TLS where neither route nor `tlsPolicy` says otherwise. Default: opportunistic. */
   readonly tls?: TlsPolicy
+  /** What is published of a host, DANE and MTA-STS; asked where the route does not say. */
   readonly tlsPolicy?: TlsChooser
+  /** A message that says `TLS-Required: No` goes though what is published forbids it, RFC 8689 §4.2.2. Default true. */
+  readonly tlsOptional?: boolean
   /** By the name that a route gives in `settings.credentials`. */
   readonly credentials?: Readonly<Record<string, Credentials>>
   /** Milliseconds for one attempt, over all hosts; each has `timeouts.setup`. Default 1,200,000: the final dot alone may take ten minutes. */
@@ -88,6 +91,10 @@ interface Progress {
   readonly open: Map<Recipient, Outcome | undefined>
   readonly done: Outcome[]
   addresses: number
+  /** Of these, those that a policy has ruled out for good. */
+  ruledOut: number
+  /** A host could not be asked, and may be another time. */
+  isTransient: boolean
   sessions: number
   /** The last failure that concerns the host and not recipients. */
   reply: Reply | undefined
@@ -99,15 +106,15 @@ const DNS_SILENT = localReply(451, '4.4.3', 'DNS does not answer for the mail ho
 const GIVEN_UP = localReply(451, '4.3.2', 'Given up')
 const LOOP = localReply(554, '5.4.6', 'Mail for the domain loops back to this host')
 
-/** One of the addresses at which a host is reached. */
-interface HostAddress {
+/** One of the addresses at which a host is reached; none of a next hop that is looked up when it is connected to. */
+interface At {
   readonly host: MailHost
-  readonly address: string | undefined
+  readonly address: HostAddress | undefined
 }
 
 /** What is known of a host's addresses. */
 interface Found {
-  readonly addresses: readonly (string | undefined)[]
+  readonly addresses: readonly (HostAddress | undefined)[]
   readonly isIncomplete: boolean
   readonly isOwn: boolean
 }
@@ -116,10 +123,12 @@ class Courier {
   readonly #pool: Pool
   readonly #options: SmtpOptions
   readonly #unreachable = new Unreachable()
+  readonly #tls: TlsChoice
 
   constructor(pool: Pool, options: SmtpOptions) {
     this.#pool = pool
     this.#options = options
+    this.#tls = new TlsChoice(options)
   }
 
   async deliver(job: Job): Promise<readonly Outcome[]> {
@@ -152,20 +161,31 @@ class Courier {
   async #tryHosts(errand: Errand, hosts: readonly MailHost[]): Promise<Outcome[]> {
     const { job } = errand
     const open = new Map<Recipient, Outcome | undefined>(job.recipients.map((recipient) => [recipient, undefined]))
-    const progress: Progress = { open, done: [], addresses: 0, sessions: 0, reply: undefined, remote: undefined }
+    const progress: Progress = {
+      open,
+      done: [],
+      addresses: 0,
+      ruledOut: 0,
+      isTransient: false,
+      sessions: 0,
+      reply: undefined,
+      remote: undefined,
+    }
     const isIncomplete = await this.#tryAll(errand, hosts, progress)
-    const isUnreached = progress.addresses === 0 && !job.signal.aborted
+    const isUnreached = progress.addresses === progress.ruledOut && !job.signal.aborted
     const reply = progress.reply ?? (job.signal.aborted ? GIVEN_UP : isIncomplete ? DNS_SILENT : NO_ADDRESS)
-    const rest = [...progress.open].map(
-      ([recipient, last]) => last ?? this.#unreached(recipient, { reply, isUnreached, progress }),
-    )
+    const rest = [...progress.open].map(([recipient, last]) => {
+      // RFC 8689 §4.2.1: that no host passes REQUIRETLS on is known when all of them were asked.
+      const isKnown = last !== undefined && !(isAboutHost(last) && progress.isTransient)
+      return isKnown ? last : this.#unreached(recipient, { reply, isUnreached, progress })
+    })
     return [...progress.done, ...rest]
   }
 
   /** Resolves to whether DNS was silent about some of the addresses. */
   async #tryAll(errand: Errand, hosts: readonly MailHost[], progress: Progress): Promise<boolean> {
     const { job } = errand
-    const later: HostAddress[] = []
+    const later: At[] = []
     let isIncomplete = false
     for (const host of hosts) {
       if (!this.#mayGoOn(progress, job)) break
@@ -176,7 +196,7 @@ class Courier {
       isIncomplete ||= found.isIncomplete
       for (const address of found.addresses) {
         if (!this.#mayGoOn(progress, job)) break
-        if (address !== undefined && this.#unreachable.has(address)) later.push({ host, address })
+        if (address !== undefined && this.#unreachable.has(address.address)) later.push({ host, address })
         else await this.#tryAddress(errand, { host, address, progress })
       }
     }
@@ -206,102 +226,97 @@ class Courier {
     const found = await findAddresses(name, { dns, signal: job.signal })
     // From an address of one family no way leads to the other.
     const family = isIP(localAddress ?? '')
-    const addresses = found.addresses.filter((address) => family === 0 || isIP(address) === family)
-    return { ...found, addresses, isOwn: found.addresses.some(isOwn) }
+    const addresses = found.addresses.filter(({ address }) => family === 0 || isIP(address) === family)
+    return { ...found, addresses, isOwn: found.addresses.some(({ address }) => isOwn(address)) }
   }
 
-  async #tryAddress(errand: Errand, at: HostAddress & { readonly progress: Progress }): Promise<void> {
+  async #tryAddress(errand: Errand, at: At & { readonly progress: Progress }): Promise<void> {
     const { job } = errand
     const { host, progress } = at
+    const address = at.address?.address
     const target = await this.#target(errand, at)
     if ('refusal' in target) {
       progress.addresses++
+      if (target.refusal.code >= 500) progress.ruledOut++
+      else progress.isTransient = true
       progress.reply = target.refusal
       progress.remote = host.name
+      job.log?.info({ host: host.name, address, reply: target.refusal }, 'a policy rules the mail host out')
       return
     }
     try {
       const outcomes = await sendTo(this.#pool, target, { ...job, recipients: [...progress.open.keys()] })
       progress.addresses++
-      progress.sessions++
+      if (!outcomes.every(isAboutHost)) progress.sessions++
       for (const outcome of outcomes) takeOutcome(progress, outcome)
-      if (at.address !== undefined) this.#unreachable.delete(at.address)
+      if (address !== undefined) this.#unreachable.delete(address)
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error
       // A family that this machine does not have costs nothing, and counts for nothing.
       if (!NO_FAMILY.has(error.code ?? '')) progress.addresses++
       // Without a code it was our own pool that had no room.
       const isDown = error.code !== undefined && (error.stage === 'connect' || error.stage === 'greeting')
-      if (isDown && at.address !== undefined && !job.signal.aborted) this.#unreachable.add(at.address)
+      if (isDown && address !== undefined && !job.signal.aborted) this.#unreachable.add(address)
+      progress.isTransient = true
       progress.reply = error.reply
       progress.remote = host.name
       const { stage, reply } = error
-      job.log?.info({ host: host.name, address: at.address, stage, reply }, 'the mail host could not be used')
+      job.log?.info({ host: host.name, address, stage, reply }, 'the mail host could not be used')
     }
   }
 
-  async #target({ domain, job }: Errand, { host, address }: HostAddress): Promise<Target | { refusal: Reply }> {
-    const { route, parameters, signal } = job
-    const { tlsPolicy, localAddress } = this.#options
+  async #target({ domain, job }: Errand, { host, address }: At): Promise<Target | { refusal: Reply }> {
+    const { route, parameters } = job
+    const { localAddress } = this.#options
     const port = domain === undefined ? (route.port ?? 25) : (this.#options.port ?? 25)
-    const isRequired = parameters.requireTls ?? false
-    const answer = await tlsPolicy?.({ domain, host, address, port, isRequired, signal })
-    if (answer !== undefined && 'refusal' in answer) return answer
-    // RFC 8689 §4.2.1: required, with a certificate that is valid for the name.
-    const settings: Said | undefined = route.settings
-    const tls = answer ?? (isRequired ? VERIFIED : (routeTls(settings?.tls) ?? this.#options.tls ?? OPPORTUNISTIC))
-    const auth = this.#options.credentials?.[String(settings?.credentials ?? '')]
+    const credentials = route.settings?.['credentials']
+    const auth = this.#options.credentials?.[String(credentials ?? '')]
     const base = {
       protocol: 'smtp',
       port,
-      tls,
       ...(auth && { auth }),
       ...(localAddress !== undefined && { localAddress }),
     } as const
     if (route.host?.startsWith('/')) return { ...base, tls: { mode: 'none' }, host: 'localhost', path: route.host }
-    return { ...base, host: host.name, ...(address !== undefined && { address }) }
+    const tls = await this.#tls.of(
+      {
+        domain,
+        host,
+        address: address?.address,
+        isAddressSecure: address?.isSecure ?? false,
+        canonical: address?.canonical ?? host.name,
+        port,
+        isRequired: parameters.requireTls ?? false,
+      },
+      job,
+    )
+    if ('refusal' in tls) return tls
+    return {
+      ...base,
+      tls,
+      host: host.name,
+      ...(address && { address: address.address }),
+      ...(domain !== undefined && { domain }),
+    }
   }
 }
 
 /** What the system says of IPv6 where it has none: no route, or not even an address. */
 const NO_FAMILY: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'])
 
-const OPPORTUNISTIC: TlsPolicy = { mode: 'opportunistic' }
-const VERIFIED: TlsPolicy = { mode: 'required', verify: true }
-
-/** What a route says, as it was written. */
-type Said = Unchecked<TransportSettings['smtp']>
-
-/** What a route says in `settings.tls`. */
-const ROUTE_TLS: ReadonlyMap<unknown, TlsPolicy> = new Map(
-  Object.entries({
-    none: { mode: 'none' },
-    opportunistic: OPPORTUNISTIC,
-    required: { mode: 'required' },
-    verified: VERIFIED,
-    implicit: { mode: 'implicit', verify: true },
-  } satisfies Record<NonNullable<TransportSettings['smtp']['tls']>, TlsPolicy>),
-)
-
-function routeTls(setting: Said['tls']): TlsPolicy | undefined {
-  if (setting === undefined) return undefined
-  const policy = ROUTE_TLS.get(setting)
-  // A slip of the pen must not send mail in the clear.
-  if (policy === undefined)
-    throw new TypeError(
-      `smtp transport: a route's settings.tls is "${setting}"; known are ${[...ROUTE_TLS.keys()].join(', ')}`,
-    )
-  return policy
-}
-
-/** Takes an outcome: it is final unless another host may do better, RFC 5321 §4.5.4.1. */
+/** Takes an outcome: it is final unless another host may do better, RFC 5321 §4.5.4.1, RFC 8689 §4.2.1. */
 function takeOutcome({ open, done }: Progress, outcome: Outcome): void {
-  if (outcome.kind === 'deferred' && !outcome.uncertain) {
+  if ((outcome.kind === 'deferred' && !outcome.uncertain) || isAboutHost(outcome)) {
     open.set(outcome.recipient, outcome)
     return
   }
   open.delete(outcome.recipient)
   done.push(outcome)
+}
+
+/** The host cannot pass REQUIRETLS on: another one may. */
+function isAboutHost({ reply }: Outcome): boolean {
+  return reply === NO_REQUIRETLS || reply === NO_TLS
 }
 
 /** One errand for a fixed next hop; else one for each domain. */

@@ -26,6 +26,7 @@ export {
 } from './envelope.ts'
 export { isQueueId, makeQueueId, makeSessionId } from './id.ts'
 export type { AuthAttempt, CloseReason, Endpoint, Helo, Identity, Mechanism, ScramKeys, TlsInfo } from './identity.ts'
+export { groupsFrom, HYBRID_GROUPS, type MinimumGroup, meetsGroup } from './key-exchange.ts'
 export {
   type Ambiguity,
   type Attachment,
@@ -42,4 +43,15 @@ export {
 export type { MailParameters, RcptParameters } from './parameters.ts'
 export { parseForwardPath, parseReversePath } from './path.ts'
 export type { Reply } from './reply.ts'
+export {
+  describeTls,
+  type TlsAnswer,
+  type TlsFailure,
+  type TlsOutcome,
+  type TlsPeer,
+  type TlsPolicy,
+  type TlsQuestion,
+  type TlsRefusal,
+  type TlsVerdict,
+} from './tls-policy.ts'
 export { type Job, NotTried, type Outcome, outcomeKind, type Transport, type Unanswered } from './transport.ts'

@@ -7,6 +7,7 @@ import type { Recipient, Route } from './envelope.ts'
 import type { MessageSource } from './message.ts'
 import type { MailParameters } from './parameters.ts'
 import type { Reply } from './reply.ts'
+import type { TlsOutcome } from './tls-policy.ts'
 
 /** Where a transport writes what happened on the way: fields first, then a fixed sentence. */
 export interface JobLog {
@@ -48,8 +49,8 @@ export interface Outcome<R extends Recipient = Recipient> {
   readonly reply: Reply
   /** Name of the host that decided, for Remote-MTA of RFC 3464 §2.3.5. */
   readonly remote?: string
-  /** Version and cipher, when the transaction was protected: `TLSv1.3 TLS_AES_256_GCM_SHA384`. */
-  readonly tls?: string
+  /** What protected the transaction; absent: nothing did. */
+  readonly tls?: TlsOutcome
   /** What the next hop asked for, within bounds, in milliseconds. */
   readonly retryAfterMs?: number
   /** The next hop speaks DSN and got the parameters: it, not we, tells the sender of success, RFC 3461 §5.2.2. */

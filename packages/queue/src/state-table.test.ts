@@ -1,7 +1,7 @@
 /** The state machine in tables: an operator's words, clocks, fates, and what is remembered of an attempt. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Outcome } from '@postroad/mail'
+import type { Outcome, TlsOutcome } from '@postroad/mail'
 import { makeMessage } from '../../../test/contracts/queue/messages.ts'
 import { type DeliveryState, initialState } from './model.ts'
 import { DEFAULT_SCHEDULE } from './schedule.ts'
@@ -19,6 +19,13 @@ import {
 import type { Operation } from './store.ts'
 
 const HOUR = 3_600_000
+const TLS: TlsOutcome = {
+  version: 'TLSv1.3',
+  cipher: 'TLS_AES_256_GCM_SHA384',
+  group: 'X25519MLKEM768',
+  policy: 'dane',
+  verified: 'dane-ee',
+}
 
 /** The first delivery of a message, and its state. */
 function begin(recipients: number, from = true) {
@@ -177,17 +184,18 @@ test('what a sender wants to hear of, RFC 3461 §4.1', () => {
 
 test('what the attempt was like is remembered, alike for several as one', () => {
   const { state, events } = attempted(begin(3), [
-    { kind: 'delivered', reply: REPLY, remote: 'mx', tls: 'TLSv1.3' },
-    { kind: 'delivered', reply: REPLY, remote: 'mx', tls: 'TLSv1.3' },
+    { kind: 'delivered', reply: REPLY, remote: 'mx', tls: TLS },
+    { kind: 'delivered', reply: REPLY, remote: 'mx', tls: TLS },
     { kind: 'failed', reply: { code: 550, text: 'no' }, uncertain: true },
   ])
   const at = begin(3).message.queuedAt + HOUR
+  const tls = 'TLSv1.3 TLS_AES_256_GCM_SHA384 X25519MLKEM768 policy=dane verified=dane-ee'
   assert.deepEqual(state.history, [
     {
       at: at - 5,
       tookMs: 5,
       outcomes: [
-        { kind: 'delivered', recipients: 2, reply: REPLY, remote: 'mx', tls: 'TLSv1.3' },
+        { kind: 'delivered', recipients: 2, reply: REPLY, remote: 'mx', tls },
         { kind: 'failed', recipients: 1, reply: { code: 550, text: 'no' }, uncertain: true },
       ],
     },
@@ -202,7 +210,7 @@ test('what the attempt was like is remembered, alike for several as one', () => 
       kind === undefined,
     ]),
     [
-      ['delivered', [0, 1], false, 'mx', 'TLSv1.3', true],
+      ['delivered', [0, 1], false, 'mx', TLS, true],
       ['bounced', [2], true, undefined, undefined, false],
     ],
   )

@@ -3,7 +3,7 @@
  * told. Who stores and who sends is not known here. The states are listed in `STATES.md`.
  */
 
-import type { Outcome, Reply } from '@postroad/mail'
+import { describeTls, type Outcome, type Reply, type TlsOutcome } from '@postroad/mail'
 import type { BounceClass } from './bounce-table.ts'
 import { classify } from './classify.ts'
 import type {
@@ -38,7 +38,7 @@ export interface DeliveryEvent {
   readonly reply: Reply
   readonly class: BounceClass | undefined
   readonly remote: string | undefined
-  readonly tls: string | undefined
+  readonly tls: TlsOutcome | undefined
   readonly uncertain: boolean
 }
 
@@ -287,7 +287,7 @@ function recordOf({ outcomes, startedAt, now }: Attempted): AttemptRecord {
     else {
       const how = {
         ...(remote === undefined ? {} : { remote }),
-        ...(tls === undefined ? {} : { tls }),
+        ...(tls === undefined ? {} : { tls: describeTls(tls) }),
         ...(uncertain ? { uncertain } : {}),
       }
       groups.set(key, { kind, recipients: 1, reply, ...how })

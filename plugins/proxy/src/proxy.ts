@@ -10,9 +10,8 @@ import {
   type RelayOptions,
   requireTls,
   type Target,
-  type TlsPolicy,
 } from '@postroad/delivery'
-import { type Outcome, reversePathOf } from '@postroad/mail'
+import { type Outcome, reversePathOf, type TlsPolicy } from '@postroad/mail'
 import {
   type Address,
   type Defer,

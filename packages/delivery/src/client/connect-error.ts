@@ -1,6 +1,6 @@
 /** Why there is no connection: how far it came, and what the server said, word by word. */
 
-import type { Reply } from '@postroad/mail'
+import type { Reply, TlsFailure } from '@postroad/mail'
 import type { ClientConnection, ConnectStep } from './connection.ts'
 import { escapeText, localReply, parseReply } from './reply.ts'
 
@@ -14,13 +14,16 @@ export class ConnectError extends Error {
   readonly reply: Reply
   /** The code of the operating system's error, when it was one: `ECONNREFUSED`. */
   readonly code: string | undefined
+  /** What it was of TLS, for reports; with the stage `tls`. */
+  readonly failure: TlsFailure | undefined
 
-  constructor(stage: ConnectStage, reply: Reply, cause?: unknown) {
+  constructor(stage: ConnectStage, reply: Reply, cause?: unknown, failure?: TlsFailure) {
     super(reply.text, { cause })
     this.name = 'ConnectError'
     this.stage = stage
     this.reply = reply
     this.code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
+    this.failure = failure ?? (stage === 'tls' ? 'validation-failure' : undefined)
   }
 }
 
@@ -51,10 +54,16 @@ export function toConnectError(
   // Neither is the sender's fault: try again later, RFC 4954 §6, RFC 8461 §5.
   if (said !== undefined && stage === 'auth') return new ConnectError(stage, localReply(454, '4.7.8', said.text), error)
   if (said !== undefined && step === 'STARTTLS')
-    return new ConnectError(stage, localReply(454, '4.7.4', `TLS refused: ${said.text}`), error)
+    return new ConnectError(
+      stage,
+      localReply(454, '4.7.4', `TLS refused: ${said.text}`),
+      error,
+      'starttls-not-supported',
+    )
   // It speaks, so it is no broken TLS.
   if (said !== undefined && said.code >= 400) return new ConnectError(stage === 'tls' ? 'hello' : stage, said, error)
-  return new ConnectError(stage, ownWords(error, step, heard.trim() || (error.response ?? '')), error)
+  const words = ownWords(error, step, heard.trim() || (error.response ?? ''))
+  return new ConnectError(stage, words, error, step === 'STARTTLS' ? 'starttls-not-supported' : undefined)
 }
 
 /** What happened, and whatever the server said: it is for the operator, who knows an SSH banner when he sees one. */

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { createSecureContext, TLSSocket } from 'node:tls'
+import type { TlsPolicy } from '@postroad/mail'
 import { createSink, type SinkAnswer, type SinkOptions, type SinkStep } from '@postroad/testing'
 import { fixedTransport } from '../fixed-transport.ts'
 import { certificate, job } from '../support/fixture.ts'
-import type { TlsPolicy } from './target.ts'
 
 const timeouts = { connect: 400 }
 
@@ -93,9 +93,11 @@ test('RFC 7435 §3: TLS that does not come to be, in whatever way, costs the con
   for (const [name, after] of [...BROKEN_TLS, ['EHLO under TLS never answered', secured(() => {})] as const]) {
     await withTls(after, async (port, count) => {
       const outcome = await deliverTo(port, { mode: 'opportunistic' })
+      // Who does not answer is not asked for an older version of TLS.
+      const connections = name.includes('hangs') || name.includes('never') ? 2 : 3
       assert.deepEqual(
         [outcome.kind, outcome.tls, count()],
-        ['delivered', undefined, 2],
+        ['delivered', undefined, connections],
         `${name}: ${outcome.reply.text}`,
       )
     })

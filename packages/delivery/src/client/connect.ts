@@ -1,13 +1,18 @@
 /** Opens a connection to a server, up to where the first MAIL may be sent. */
+import { channel } from 'node:diagnostics_channel'
 import { connect as connectSocket, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { MinimumGroup, TlsOutcome, TlsPolicy } from '@postroad/mail'
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { deadline } from '../deadline.ts'
 import { ConnectError, connectReply, toConnectError } from './connect-error.ts'
 import { ClientConnection, type ConnectStep } from './connection.ts'
-import { identityError, tlsOptions } from './identity.ts'
+import { authenticate as authenticateServer, tlsOptions } from './identity.ts'
+import { openOpportunistic } from './opportunistic.ts'
 import { localReply } from './reply.ts'
-import type { Credentials, Target, TlsPolicy } from './target.ts'
+import type { Credentials, Target } from './target.ts'
 import type { Timeouts } from './timeouts.ts'
+import type { TlsMemory } from './tls-memory.ts'
 
 /** How to present ourselves, and how long to wait. */
 export interface ConnectOptions {
@@ -15,6 +20,20 @@ export interface ConnectOptions {
   readonly hostname: string
   readonly timeouts: Timeouts
   readonly signal: AbortSignal
+  /** What is known of hosts whose TLS does not work, where it is only an opportunity. */
+  readonly memory?: TlsMemory | undefined
+  onDowngrade?: ((target: Target) => void) | undefined
+}
+
+/** What came of each attempt to speak TLS with a next hop, and of each to do without, is published here as a {@link TlsSession}. */
+const sessions = channel('postroad:tls')
+
+/** One connection to a next hop, or why there is none. */
+export interface TlsSession {
+  readonly target: Target
+  /** Absent: it stands in the clear, or does not stand. */
+  readonly tls?: TlsOutcome | undefined
+  readonly error?: ConnectError
 }
 
 /**
@@ -23,13 +42,21 @@ export interface ConnectOptions {
  * @throws {ConnectError} when any of it fails; nothing is left open then
  */
 export async function openConnection(target: Target, options: ConnectOptions): Promise<ClientConnection> {
+  const open = (changed: Target): Promise<ClientConnection> => openTold(changed, options)
+  if (target.tls.mode !== 'opportunistic') return await open(target)
+  const { memory, signal, onDowngrade } = options
+  return await openOpportunistic(target, { memory, signal, open, onDowngrade })
+}
+
+async function openTold(target: Target, options: ConnectOptions): Promise<ClientConnection> {
+  if (!sessions.hasSubscribers) return await openOnce(target, options)
   try {
-    return await openOnce(target, options)
+    const connection = await openOnce(target, options)
+    sessions.publish({ target, tls: connection.tls } satisfies TlsSession)
+    return connection
   } catch (error) {
-    // RFC 7435 §3, RFC 3207 §4.1: where TLS is only an opportunity, a handshake that fails must not stop the mail.
-    const mayFallBack = error instanceof ConnectError && error.stage === 'tls' && target.tls.mode === 'opportunistic'
-    if (!mayFallBack || options.signal.aborted) throw error
-    return await openOnce({ ...target, tls: { mode: 'none' } }, options)
+    if (error instanceof ConnectError) sessions.publish({ target, error } satisfies TlsSession)
+    throw error
   }
 }
 
@@ -38,11 +65,12 @@ async function openOnce(target: Target, given: ConnectOptions): Promise<ClientCo
   const options = { ...given, signal: limit.signal }
   const socket = await openSocket(target, options)
   const connection = new ClientConnection(connectionOptions(target, options, socket))
+  connection.onSecured = (secured) => verify(secured, target)
   try {
-    await greet(connection, { ...options, mode: target.tls.mode })
+    const { mode, minimumGroup } = target.tls
+    await greet(connection, { ...options, mode, ...(minimumGroup && { minimumGroup }) })
     // 421 as the answer to STARTTLS: nodemailer goes on in the clear, and only then hears the goodbye.
     if (connection.isLeaving) throw toConnectError(new Error('the server closed the connection'), connection)
-    verifyIdentity(connection, target)
     if (target.auth !== undefined) await authenticate(connection, target.auth, options)
     connection.takeOver()
     return connection
@@ -54,11 +82,11 @@ async function openOnce(target: Target, given: ConnectOptions): Promise<ClientCo
   }
 }
 
-function verifyIdentity({ secured }: ClientConnection, target: Target): void {
-  const error = secured && identityError(target, secured)
-  if (!error) return
-  const code = 'code' in error ? ` (${String(error.code)})` : ''
-  throw new ConnectError('tls', localReply(454, '4.7.5', `The certificate was not accepted${code}`), error)
+/** What TLS came to. @throws {ConnectError} when the policy does not let the server have mail */
+function verify(secured: TLSSocket, target: Target): TlsOutcome {
+  const { outcome, refusal } = authenticateServer(target, secured)
+  if (refusal) throw new ConnectError('tls', localReply(454, '4.7.5', refusal.text), refusal.cause, refusal.failure)
+  return outcome
 }
 
 /** TCP or a UNIX socket, with a time limit of its own. */
@@ -121,8 +149,9 @@ function connectionOptions(
 /** Greeting, EHLO (or HELO, or LHLO) and TLS. */
 function greet(
   connection: ClientConnection,
-  { signal, timeouts, mode }: ConnectOptions & Pick<TlsPolicy, 'mode'>,
+  options: ConnectOptions & Pick<TlsPolicy, 'mode' | 'minimumGroup'>,
 ): Promise<void> {
+  const { signal, timeouts, mode } = options
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined
     const end = (error?: Error) => {
@@ -132,7 +161,8 @@ function greet(
       connection.removeAllListeners('error')
       connection.on('error', () => {}) // an error of a connection that has ended tells nothing new
       if (error === undefined) resolve()
-      else reject(toConnectError(error, connection))
+      else
+        reject(error instanceof ConnectError ? error : named(toConnectError(error, connection), options.minimumGroup))
     }
     const abort = () => end(tooLate())
     connection.onStep = (step) => {
@@ -145,6 +175,18 @@ function greet(
     signal.addEventListener('abort', abort, { once: true })
     connection.connect(end)
   })
+}
+
+/** OpenSSL says only that the handshake failed: most likely it is for what was not offered. */
+function named(error: ConnectError, minimumGroup: MinimumGroup | undefined): ConnectError {
+  if (minimumGroup === undefined || error.stage !== 'tls' || error.failure !== 'validation-failure') return error
+  const { code, status = '4.7.5', text } = error.reply
+  return new ConnectError(
+    'tls',
+    localReply(code, status, `${text}: at least ${minimumGroup} is required`),
+    error.cause,
+    error.failure,
+  )
 }
 
 const TLS_STEPS: ReadonlySet<ConnectStep> = new Set(['STARTTLS', 'TLS handshake', 'EHLO under TLS'])

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { Reply } from '@postroad/mail'
+import type { Reply, TlsOutcome } from '@postroad/mail'
 import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { type Extensions, parseExtensions } from './extensions.ts'
 import { escapeText, localReply, ReplyParser } from './reply.ts'
@@ -46,7 +46,7 @@ const NO_EXTENSIONS = parseExtensions([])
 export class ClientConnection extends Base {
   #socket: Socket | undefined
   #extensions: Extensions = NO_EXTENSIONS
-  #tls: string | undefined
+  #tls: TlsOutcome | undefined
   #step: ConnectStep = 'greeting'
   /** Latin1. */
   #heard = ''
@@ -69,6 +69,8 @@ export class ClientConnection extends Base {
   onLost: (() => void) | undefined
   /** Called with each step before {@link takeOver} that begins to be waited for. */
   onStep: ((step: ConnectStep) => void) | undefined
+  /** Called when a handshake is done, before anything is said under TLS: what it came to. When it throws, nothing more is said. */
+  onSecured: ((socket: TLSSocket) => TlsOutcome) | undefined
 
   /** What is, or was, waited for before {@link takeOver}. */
   get step(): ConnectStep {
@@ -98,11 +100,6 @@ export class ClientConnection extends Base {
     return this.authenticated
   }
 
-  /** The socket once TLS protects it, before {@link takeOver}. */
-  get secured(): TLSSocket | undefined {
-    return this.secure && this._socket ? (this._socket as TLSSocket) : undefined // `secure` says so
-  }
-
   get isLmtp(): boolean {
     return this.options.lmtp === true
   }
@@ -121,8 +118,8 @@ export class ClientConnection extends Base {
     return this.#socket?.writableLength ?? 0
   }
 
-  /** Version and cipher: `TLSv1.3 TLS_AES_256_GCM_SHA384`; undefined in the clear. */
-  get tls(): string | undefined {
+  /** What TLS came to; undefined in the clear. */
+  get tls(): TlsOutcome | undefined {
     return this.#tls
   }
 
@@ -132,8 +129,6 @@ export class ClientConnection extends Base {
     if (!socket) throw new TypeError('takeOver: not connected')
     this.#socket = socket
     this.#extensions = parseExtensions(this._ehloLines ?? [])
-    const { secured } = this
-    if (secured) this.#tls = `${secured.getProtocol()} ${secured.getCipher().standardName}`
     socket.setTimeout(0)
     socket.on('drain', () => this.#onDrain?.())
   }
@@ -228,7 +223,17 @@ export class ClientConnection extends Base {
 
   override _upgradeConnection(done: (error?: Error | null, secured?: boolean) => void): void {
     this.#begin('TLS handshake')
-    super._upgradeConnection(done)
+    super._upgradeConnection((error, secured) => {
+      if (!error) {
+        try {
+          this.#tls = this.onSecured?.(this._socket as TLSSocket) // it is one since this moment
+        } catch (refusal) {
+          this.emit('error', refusal as Error) // what `onSecured` throws
+          return
+        }
+      }
+      done(error, secured)
+    })
   }
 
   override _onData(chunk: Buffer): void {

@@ -14,8 +14,10 @@ const NO_EIGHT_BIT = localReply(
 )
 const UNREADABLE = localReply(451, '4.3.0', 'The message could not be read')
 // RFC 8689 §4.2.1 names both codes.
-const NO_TLS = localReply(550, '5.7.10', 'REQUIRETLS was asked for, and there is no TLS to the next hop')
-const NO_REQUIRETLS = localReply(550, '5.7.30', 'REQUIRETLS was asked for, and the next hop does not support it')
+/** REQUIRETLS, and there is no TLS. */
+export const NO_TLS = localReply(550, '5.7.10', 'REQUIRETLS was asked for, and there is no TLS to the next hop')
+/** REQUIRETLS, and the server does not pass it on. */
+export const NO_REQUIRETLS = localReply(550, '5.7.30', 'REQUIRETLS was asked for, and the next hop does not support it')
 
 /** The part of a job that its fitness depends on before its content is known. */
 export interface Load extends Pick<Job, 'from' | 'parameters'> {

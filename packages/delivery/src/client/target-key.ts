@@ -1,15 +1,18 @@
 /** What makes two targets the same: a connection made for one may carry the mail of the other only when nothing that decides whom to trust differs. */
 import { createHash } from 'node:crypto'
-import type { Credentials, Target, TlsPolicy } from './target.ts'
+import type { TlsPolicy } from '@postroad/mail'
+import type { Credentials, Target } from './target.ts'
 
 const keys = new WeakMap<Target, string>()
 const policies = new WeakMap<TlsPolicy, string>()
 const credentials = new WeakMap<Credentials, string>()
 
 /**
- * Connections to targets with the same key are interchangeable. All of the TLS options and of the credentials count, secrets as
+ * Connections to targets with the same key are interchangeable. All of the TLS policy and of the credentials count, secrets as
  * a hash: data by its value, functions and other objects by which one they are, so a function that is made anew for each
- * message never shares a connection.
+ * message never shares a connection. Only `authenticate` counts by the policy's `id`, which says what it demands.
+ *
+ * @throws {TypeError} when a policy authenticates and has no id
  */
 export function targetKey(target: Target): string {
   let key = keys.get(target)
@@ -32,8 +35,12 @@ function makeKey({ protocol, host, address, port, path, tls, auth, localAddress 
 function trustOf(tls: TlsPolicy): string {
   let trust = policies.get(tls)
   if (trust === undefined) {
-    const options = tls.options === undefined ? '' : hash(tls.options)
-    policies.set(tls, (trust = `${tls.mode}/${tls.verify ?? false}/${tls.servername ?? ''}/${options}`))
+    const { authenticate, ...demands } = tls
+    const { id, verify = false } = demands
+    if (authenticate !== undefined && (id === undefined || id === ''))
+      throw new TypeError('a TLS policy that authenticates needs an id that says what it demands')
+    // Whatever stands in a policy counts, also what nobody here understands: it is no reason to share.
+    policies.set(tls, (trust = hash({ ...demands, verify, authenticates: authenticate !== undefined })))
   }
   return trust
 }

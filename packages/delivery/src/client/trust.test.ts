@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
 import { type ConnectionOptions, connect as connectTls, createSecureContext, TLSSocket } from 'node:tls'
+import type { TlsPolicy } from '@postroad/mail'
 import { createSink, type SinkOptions } from '@postroad/testing'
 import { Pool } from '../pool.ts'
 import { sendTo } from '../send.ts'
 import { certificate, job } from '../support/fixture.ts'
 import { openConnection } from './connect.ts'
-import type { Credentials, Target, TlsPolicy } from './target.ts'
+import type { Credentials, Target } from './target.ts'
 import { targetKey } from './target-key.ts'
 import { TIMEOUTS } from './timeouts.ts'
 
@@ -55,7 +56,7 @@ test('a connection that one TLS policy made is not used for another, whatever di
   const verified = (options: ConnectionOptions): TlsPolicy => ({ mode: 'required', verify: true, options })
   assert.deepEqual(
     await deliver([verified({ ca }), verified({ ca }), verified({ ca, maxVersion: 'TLSv1.2' }), verified({})]),
-    ['delivered 1', 'delivered 1', 'delivered 2', 'TLS could not be established (DEPTH_ZERO_SELF_SIGNED_CERT)'],
+    ['delivered 1', 'delivered 1', 'delivered 2', 'The certificate was not accepted (DEPTH_ZERO_SELF_SIGNED_CERT)'],
   )
 })
 
@@ -91,6 +92,13 @@ test('targets have the same key only where nothing differs that decides about tr
     with_({ mode: 'implicit' }),
     with_({ verify: true }),
     with_({ servername: 'x' }),
+    with_({ id: 'x' }),
+    with_({ source: 'dane' }),
+    with_({ minimumGroup: 'X25519MLKEM768' }),
+    with_({ minimumGroup: 'SecP384r1MLKEM1024' }),
+    with_({ id: 'x', authenticate: () => ({ verified: 'y' }) }),
+    with_({ id: 'y', authenticate: () => ({ verified: 'y' }) }),
+    with_({ id: 'y', authenticate: () => ({ verified: 'y' }), options: { ca: 'x' } }),
     with_({ options: { ca: 'x' } }),
     with_({ options: { ca: ['x'] } }),
     with_({ options: { ca: Buffer.from('x') } }),
@@ -114,6 +122,13 @@ test('targets have the same key only where nothing differs that decides about tr
   const same = (): Target =>
     with_({ options: { minVersion: 'TLSv1.3', ca: Buffer.from('x'), checkServerIdentity: check } })
   assert.equal(targetKey(same()), targetKey(same()))
+  const judged = (): Target => with_({ id: 'x', authenticate: () => ({ verified: 'y' }) })
+  assert.equal(targetKey(judged()), targetKey(judged()), 'the id says what a policy demands, whichever function it is')
+  for (const id of [undefined, ''])
+    assert.throws(
+      () => targetKey(with_({ ...(id !== undefined && { id }), authenticate: () => ({ verified: 'y' }) })),
+      TypeError,
+    )
   assert.equal(
     targetKey(with_({ options: { ca: 'x', crl: 'y' } })),
     targetKey(with_({ options: { crl: 'y', ca: 'x' } })),

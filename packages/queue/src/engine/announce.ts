@@ -1,10 +1,16 @@
 /** Tells the world how an attempt ended, after it has been written down: hooks, and one log line for each thing that happened. */
 
+import type { TlsOutcome } from '@postroad/mail'
 import { oneLine } from '../dsn/foreign-text.ts'
 import type { Lease, QueuedDelivery } from '../model.ts'
 import type { Transition } from '../state.ts'
 import { contextOf } from './attempt.ts'
 import type { EngineOptions } from './options.ts'
+
+/** Version, group and cipher in one word, as it is grepped for: `TLSv1.3/X25519MLKEM768/TLS_AES_256_GCM_SHA384`. */
+function shortTls({ version, group, cipher }: TlsOutcome): string {
+  return [version, group, cipher].filter((part) => part !== undefined).join('/')
+}
 
 /** What is told. */
 export interface Announcement {
@@ -41,7 +47,9 @@ export function announce(
         reply: oneLine(reply.text),
         class: kind,
         remote,
-        tls,
+        tls: tls && shortTls(tls),
+        policy: tls?.policy,
+        verified: tls?.verified,
         uncertain: uncertain || undefined,
         ms: now - startedAt,
         next: name === 'deferred' ? nextAttemptAt : undefined,

@@ -229,10 +229,20 @@ async function ask(input: AttemptInput, recipients: readonly Recipient[]) {
 }
 
 /** What it said is written down and counted on. @throws {TypeError} when it is no outcome */
-function check({ kind, reply, remote }: Outcome): void {
+function check({ kind, reply, remote, tls }: Outcome): void {
   const isReply = typeof reply?.code === 'number' && typeof reply.text === 'string' && isTextOrNothing(reply.status)
-  if (!(kind in BADNESS) || !isReply || !isTextOrNothing(remote))
+  if (!(kind in BADNESS) || !isReply || !isTextOrNothing(remote) || !isTlsOrNothing(tls))
     throw new TypeError(`not an outcome of a delivery: ${textOf({ kind, reply })}`)
+}
+
+function isTlsOrNothing(tls: Outcome['tls']): boolean {
+  if (tls === undefined) return true
+  const { version, cipher, policy, group, verified } = tls
+  return (
+    [version, cipher, policy].every((text) => typeof text === 'string') &&
+    isTextOrNothing(group) &&
+    isTextOrNothing(verified)
+  )
 }
 
 function isTextOrNothing(value: unknown): boolean {
