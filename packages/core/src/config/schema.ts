@@ -2,6 +2,7 @@
  * The one schema of the configuration: `createServer`, `use`, `listen`, YAML and the pages of the options go by it. Its types are those of
  * `config.ts`, which are public and have none of zod's; at the end of this file the compiler holds the two against each other.
  */
+import { HYBRID_GROUPS } from '@postroad/mail'
 import { isServer } from '@postroad/options'
 import { durationOf, sizeOf } from '@postroad/options/zod'
 import { type ListenerOptions, networkList } from '@postroad/smtp'
@@ -68,6 +69,7 @@ const listening = {
   ),
   backlog: count,
   tls: z.enum(['none', 'optional', 'required', 'implicit']),
+  minimumGroup: z.enum(HYBRID_GROUPS),
   certificateFiles: z.union([certificateFiles, z.array(certificateFiles)], { error: must('an object or a list') }),
   auth: z.enum(['none', 'optional', 'required']),
   authWithoutTls: flag,

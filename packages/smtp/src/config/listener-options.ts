@@ -3,6 +3,7 @@
  * all, and its value of the right kind, is judged above, where configurations are read (`packages/core/src/config/schema.ts`).
  */
 import { type Certificate, certificatesOf, type PlaceOptions, secureContexts } from '@postroad/listener'
+import type { MinimumGroup } from '@postroad/mail'
 import type { Limits } from './limits.ts'
 import { networkList } from './network.ts'
 
@@ -19,6 +20,11 @@ export interface ListenerOptions extends PlaceOptions {
    * `implicit`: TLS from the first octet, RFC 8314 §3.
    */
   readonly tls?: 'none' | 'optional' | 'required' | 'implicit'
+  /**
+   * The weakest key exchange with which mail and passwords are taken: a hybrid group, which a recording of today does not give away to a
+   * quantum computer. Others hear 454 4.7.5, with its name. With `tls` `required` or `implicit`. Default: any.
+   */
+  readonly minimumGroup?: MinimumGroup
   readonly certificate?: Certificate | readonly Certificate[]
   /** `none`: never offered. `optional` (default): offered when there are mechanisms. `required`: MAIL is refused before AUTH. */
   readonly auth?: 'none' | 'optional' | 'required'
@@ -91,6 +97,11 @@ export function listenerMistakes(options: ListenerOptions): readonly string[] {
   const certificates = certificatesOf(options)
   if (certificates.length === 0 && (tls === 'implicit' || tls === 'required'))
     mistakes.push(`tls: "${tls}" needs a certificate`)
+  // In the clear there is no key exchange at all.
+  if (options.minimumGroup !== undefined && tls !== 'implicit' && tls !== 'required')
+    mistakes.push(
+      `minimumGroup: it needs tls: 'required' (or 'implicit'), else who does without TLS is not asked for it`,
+    )
   mistakes.push(
     ...failure('certificate: key and certificate cannot be read, or do not fit', () => secureContexts(certificates)),
   )

@@ -1,5 +1,6 @@
 /** The options of a listener with the defaults: what all of its connections go by. */
 import { ListenerError } from '@postroad/listener'
+import type { MinimumGroup } from '@postroad/mail'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { type ListenerOptions, listenerMistakes, type StressOptions } from './listener-options.ts'
 import { type NetworkList, networkList } from './network.ts'
@@ -10,6 +11,7 @@ export interface Settings {
   readonly hostname: string
   readonly protocol: 'smtp' | 'lmtp'
   readonly tls: 'none' | 'optional' | 'required' | 'implicit'
+  readonly minimumGroup: MinimumGroup | undefined
   readonly auth: 'none' | 'optional' | 'required'
   readonly authWithoutTls: boolean
   readonly limits: Limits
@@ -46,6 +48,7 @@ export function settingsOf(options: ListenerOptions): Settings {
     hostname,
     protocol,
     tls,
+    minimumGroup: options.minimumGroup,
     auth,
     authWithoutTls,
     limits: Object.freeze(limits),

@@ -224,6 +224,7 @@ for (const [options, text] of [
   [{ hostname: 'mx\r\nexample' }, /is not a host name/],
   [{ tls: 'implicit' }, /needs a certificate/],
   [{ tls: 'required' }, /needs a certificate/],
+  [{ minimumGroup: 'X25519MLKEM768', certificate: CERTIFICATE }, /minimumGroup: it needs tls: 'required'/],
   [
     { certificate: { key: CERTIFICATE.key, cert: 'x' } },
     /certificate: key and certificate cannot be read, or do not fit: /,

@@ -103,6 +103,32 @@ for (const [options, expected] of [
     socket.destroy()
   })
 
+test('who agrees on no hybrid group is told so before mail and passwords are taken, where the operator demands one', async () => {
+  await using fixture = await start({ ...implicit, minimumGroup: 'X25519MLKEM768' })
+  for (const [ecdhCurve, mail, auth] of [
+    ['X25519MLKEM768', /^250 2\.1\.0/, /^235/],
+    [
+      'X25519',
+      /^454 4\.7\.5 TLS agreed on x25519, and at least X25519MLKEM768 is required here/,
+      /^454 4\.7\.5 .*X25519MLKEM768/,
+    ],
+  ] as const) {
+    const socket = await handshake(fixture, { ecdhCurve })
+    const replies: string[] = []
+    socket.on('data', (chunk) => replies.push(String(chunk)))
+    const say = async (line: string) => {
+      const before = replies.length
+      socket.write(`${line}\r\n`)
+      while (replies.length === before) await new Promise((resolve) => setImmediate(resolve))
+      return replies.slice(before).join('')
+    }
+    await say('EHLO client.example')
+    assert.match(await say(`AUTH PLAIN ${Buffer.from('\0u\0secret').toString('base64')}`), auth)
+    assert.match(await say('MAIL FROM:<a@example.com>'), mail)
+    socket.destroy()
+  }
+})
+
 test('RFC 4422 §A: EXTERNAL is for clients whose certificate is trusted', async () => {
   const attempts: AuthAttempt[] = []
   const auth = (attempt: AuthAttempt): { code: number; text: string } => {

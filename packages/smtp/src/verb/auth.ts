@@ -5,6 +5,7 @@ import type { Conversation } from '../session/conversation.ts'
 import type { WireReply } from '../stages.ts'
 import { formatReply, isPositive, reply } from '../wire/reply.ts'
 import { mechanismsFor } from './ehlo.ts'
+import { weakExchange } from './key-exchange.ts'
 
 const HELLO_FIRST = reply(503, '5.5.1', 'Say EHLO first')
 const ALREADY = reply(503, '5.5.1', 'Authenticated already')
@@ -66,7 +67,9 @@ function outOfOrder(conversation: Conversation): WireReply | undefined {
   if (conversation.isAuthenticated) return ALREADY
   if (conversation.transaction !== undefined) return IN_TRANSACTION
   const offer = conversation.offer
-  return conversation.settings.auth === 'none' || offer.mechanisms.length === 0 ? NOT_OFFERED : undefined
+  return conversation.settings.auth === 'none' || offer.mechanisms.length === 0
+    ? NOT_OFFERED
+    : weakExchange(conversation)
 }
 
 /** A line of the client that is not a command but its response to a challenge. */

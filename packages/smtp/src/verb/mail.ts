@@ -5,6 +5,7 @@ import type { Offer, WireReply } from '../stages.ts'
 import { formatReply, isPositive, reply } from '../wire/reply.ts'
 import { decodeUtf8 } from '../wire/utf8.ts'
 import { mechanismsFor } from './ehlo.ts'
+import { weakExchange } from './key-exchange.ts'
 import { isReply, parseMailParameters } from './parameters.ts'
 
 const OK = formatReply(reply(250, '2.1.0', 'Ok'))
@@ -64,5 +65,5 @@ export function tooEarly({ settings, tls, isAuthenticated }: Conversation): Wire
   // RFC 3207 §4: 530 before STARTTLS, where it is required.
   if (settings.tls === 'required' && tls === undefined) return TLS_FIRST
   // RFC 4954 §6: 530 before AUTH, where it is required.
-  return settings.auth === 'required' && !isAuthenticated ? AUTH_FIRST : undefined
+  return weakExchange({ settings, tls }) ?? (settings.auth === 'required' && !isAuthenticated ? AUTH_FIRST : undefined)
 }
