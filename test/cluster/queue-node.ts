@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { zoneDns } from '@postroad/dns'
 import type { Role } from '@postroad/plugin'
+import { memoryStore } from '@postroad/testing'
 import { makeMessage } from '../../packages/testing/src/contract/queue-fixture.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
 import { QueueNode } from '../../plugins/redis-queue/src/node.ts'
@@ -39,6 +40,7 @@ export async function startNode(
     link,
     hooks: noDeliveryHooks,
     dns: zoneDns({}),
+    store: memoryStore(),
     clock,
     hostname: name,
     log: silent,

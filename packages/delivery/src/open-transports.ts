@@ -1,11 +1,13 @@
 /** The transports of a queue, by the `via` of a route. */
 
-import type { TlsPolicy, Transport } from '@postroad/mail'
+import type { JobLog, TlsPolicy, Transport } from '@postroad/mail'
+import { type MemoryStore, TlsMemory } from './client/tls-memory.ts'
 import { discardTransport } from './discard-transport.ts'
 import { lmtpTransport } from './fixed-transport.ts'
 import { maildirTransport } from './maildir.ts'
 import { bestMailHosts, type MxResolver } from './mx.ts'
 import { smtpTransport } from './smtp-transport.ts'
+import type { TlsChooser } from './tls-choice.ts'
 import type { TransportOptions } from './transport-options.ts'
 
 /** Transports that are open. */
@@ -22,6 +24,11 @@ export interface Transports {
 export interface TransportContext {
   readonly hostname: string
   readonly dns: MxResolver
+  /** What is published of mail hosts. */
+  readonly tlsPolicy?: TlsChooser
+  /** Where it is remembered whose TLS does not work. Default: in this process. */
+  readonly store?: MemoryStore
+  readonly log?: JobLog
   /** Absolute path of a file an option names. */
   resolve(file: string): string
 }
@@ -61,10 +68,21 @@ export function transportFolders(
 }
 
 function openSmtp({ tls, credentials, ...pool }: TransportOptions['smtp'], context: TransportContext): Transport {
+  const { hostname, dns, tlsPolicy, store, log } = context
   const { ca, ...policy } = tls
   const trust: TlsPolicy = { ...defined(policy), ...(ca !== undefined && { options: { ca } }) }
   const known = Object.fromEntries(Object.entries(credentials).map(([name, each]) => [name, defined(each)]))
-  return smtpTransport({ ...context, ...defined(pool), tls: trust, credentials: known })
+  return smtpTransport({
+    hostname,
+    dns,
+    ...defined(pool),
+    ...(tlsPolicy && { tlsPolicy }),
+    tls: trust,
+    credentials: known,
+    memory: new TlsMemory({ store }),
+    onDowngrade: ({ host, address }) =>
+      log?.warn({ host, address }, 'a host that had a trusted certificate offers no TLS: a downgrade is suspected'),
+  })
 }
 
 /** Without the keys that have no value: the transports' own defaults count. */

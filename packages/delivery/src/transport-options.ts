@@ -1,6 +1,6 @@
 /** What an operator may say of transports: a part of a queue plugin's options, to be spread into its schema. */
 
-import type { Transport } from '@postroad/mail'
+import { HYBRID_GROUPS, type Transport } from '@postroad/mail'
 import { durationOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
@@ -16,7 +16,16 @@ const tls = z.strictObject({
     .describe('The certificate must be valid for the name; with `required` and `implicit`'),
   servername: z.string().optional().describe('The name, where it is not that of the host'),
   ca: z.string().optional().describe('Certificates to trust instead of the system’s, PEM text'),
+  minimumGroup: z
+    .enum(HYBRID_GROUPS)
+    .optional()
+    .describe(
+      'The weakest key exchange that will do, a hybrid of a curve and ML-KEM; makes `opportunistic` `required`. Default: any',
+    ),
 })
+
+const isOffered = ({ mode, minimumGroup }: { readonly mode: string; readonly minimumGroup?: string | undefined }) =>
+  mode !== 'none' || minimumGroup === undefined
 
 const auth = z.strictObject({
   username: z.string(),
@@ -26,7 +35,16 @@ const auth = z.strictObject({
 })
 
 const smtp = z.strictObject({
-  tls: tls.default({ mode: 'opportunistic', verify: false }).describe('TLS where the route says nothing of it'),
+  tls: tls
+    .refine(isOffered, { path: ['minimumGroup'], error: 'without TLS there is no key exchange: say another mode' })
+    .default({ mode: 'opportunistic', verify: false })
+    .describe('TLS where the route says nothing of it'),
+  tlsOptional: z
+    .boolean()
+    .default(true)
+    .describe(
+      'A message that says `TLS-Required: No` (RFC 8689) goes though DANE or MTA-STS forbid it; never against options of yours',
+    ),
   credentials: z
     .record(z.string(), auth)
     .default({})

@@ -54,4 +54,12 @@ export {
   type TlsRefusal,
   type TlsVerdict,
 } from './tls-policy.ts'
-export { type Job, NotTried, type Outcome, outcomeKind, type Transport, type Unanswered } from './transport.ts'
+export {
+  type Job,
+  type JobLog,
+  NotTried,
+  type Outcome,
+  outcomeKind,
+  type Transport,
+  type Unanswered,
+} from './transport.ts'

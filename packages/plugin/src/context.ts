@@ -11,6 +11,7 @@ import type {
   Recipient,
   Reply,
   Route,
+  TlsQuestion,
 } from '@postroad/mail'
 import type { Fact, FactScope } from './fact.ts'
 import type { Receipt, Session } from './session.ts'
@@ -165,6 +166,9 @@ export interface DeliveryContext extends BaseContext {
   /** Milliseconds since the epoch. */
   readonly queuedAt: number
 }
+
+/** A mail host that queued mail is about to be brought to. */
+export interface TlsContext extends BaseContext, TlsQuestion {}
 
 /** How an attempt ended for some recipients. */
 export interface DeliveryResultContext extends DeliveryContext {

@@ -1,5 +1,5 @@
 /** The hooks of deliveries as a service: a queue is a plugin, and no plugin may call another. The core provides it in every scope. */
-import type { Address, Route } from '@postroad/mail'
+import type { Address, Route, TlsAnswer, TlsQuestion } from '@postroad/mail'
 import type { DeliveryContext, DeliveryResultContext } from './context.ts'
 import { defineService, type Service } from './service.ts'
 import type { DeliveryOpinion, Refusal } from './verdict.ts'
@@ -13,6 +13,11 @@ export interface DeliveryHooks {
   readonly asks: boolean
   /** Runs `delivery`: the most severe opinion, reject > defer > reroute; undefined when there is none. */
   ask(context: DeliveryFacts<DeliveryContext>): Promise<DeliveryOpinion | undefined>
+  /**
+   * What is published of a mail host, by the first handler of `tls` that knows; undefined when none does. Where one fails, its `onError` says
+   * whether the host gets the mail. At once where nothing is to be waited for.
+   */
+  tls(question: TlsQuestion): TlsAnswer | undefined | Promise<TlsAnswer | undefined>
   /** Tells `delivered`, `deferred` or `bounced`; is not waited for. */
   tell(name: 'delivered' | 'deferred' | 'bounced', context: DeliveryFacts<DeliveryResultContext>): void
   /**

@@ -1,4 +1,4 @@
-import type { Identity, Mechanism, Message, Route } from '@postroad/mail'
+import type { Identity, Mechanism, Message, Route, TlsAnswer } from '@postroad/mail'
 import type {
   AcceptedContext,
   AuthContext,
@@ -19,6 +19,7 @@ import type {
   ReceiveSink,
   RefusedContext,
   RewriteContext,
+  TlsContext,
 } from './context.ts'
 import type { Fact } from './fact.ts'
 import type { Rewrite } from './rewrite.ts'
@@ -59,6 +60,7 @@ export interface HookHandlers {
   help: First<CommandContext, CommandReply>
   unknown: First<CommandContext, CommandReply>
   delivery: Ask<DeliveryContext, DeliveryOpinion>
+  tls: First<TlsContext, TlsAnswer>
   accepted: Tell<AcceptedContext>
   judged: Tell<JudgedContext>
   refused: Tell<RefusedContext>
@@ -210,6 +212,13 @@ export const HOOKS: readonly HookInfo[] = [
     'before each delivery attempt of a queued message',
     'defer, reject (a bounce) or reroute',
     'the attempt is made',
+  ),
+  info(
+    'tls',
+    'first',
+    'before a connection to a mail host, for each host and address',
+    'a TLS policy, or that the host must not get the mail',
+    'what the route or the options of the queue say',
   ),
   info('delivered', 'tell', 'the next hop has taken it for these recipients'),
   info('deferred', 'tell', 'an attempt failed for now'),

@@ -35,6 +35,13 @@ export type {
   Reply,
   Route,
   ScramKeys,
+  TlsAnswer,
+  TlsFailure,
+  TlsPeer,
+  TlsPolicy,
+  TlsQuestion,
+  TlsRefusal,
+  TlsVerdict,
 } from '@postroad/mail'
 export { waysOf } from '@postroad/mail'
 export type {
@@ -61,6 +68,7 @@ export type {
   ReceiveSink,
   RefusedContext,
   RewriteContext,
+  TlsContext,
 } from './context.ts'
 export {
   type CommandIo,

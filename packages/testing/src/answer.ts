@@ -76,6 +76,8 @@ const FIRST: Readonly<Partial<Record<HookName, (answer: Fields) => boolean>>> = 
   queue: (answer) => (typeof answer['id'] === 'string' && !('kind' in answer)) || isRefusal(answer),
   quarantine: (answer) => typeof answer['id'] === 'string' && !('kind' in answer),
   rewrite: (answer) => typeof answer['raw'] === 'function' || answer['kind'] === 'rewrite',
+  tls: (answer) =>
+    typeof answer['mode'] === 'string' || (isObject(answer['refusal']) && typeof answer['failure'] === 'string'),
   receive: (answer) => typeof answer['write'] === 'function',
   verify: isReply,
   expand: isReply,

@@ -1,3 +1,4 @@
+import { HYBRID_GROUPS } from '@postroad/mail'
 import { durationOf } from '@postroad/options/zod'
 import { z } from 'zod'
 
@@ -20,6 +21,12 @@ const tls = z.strictObject({
     .describe('The certificate must be valid for the name; with `required` and `implicit`'),
   servername: z.string().optional().describe('The name, where it is not that of the host'),
   ca: z.string().optional().describe('Certificates to trust instead of the system’s, PEM text'),
+  minimumGroup: z
+    .enum(HYBRID_GROUPS)
+    .optional()
+    .describe(
+      'The weakest key exchange that will do, a hybrid of a curve and ML-KEM; with `required` and `implicit`. Default: any',
+    ),
 })
 
 const auth = z.strictObject({
@@ -52,7 +59,13 @@ export const options = z.strictObject({
     .enum(['rcpt', 'never'])
     .default('rcpt')
     .describe('`rcpt`: each recipient is asked for while the client waits at RCPT; `never`: with the message only'),
-  tls: tls.default({ mode: 'none', verify: false }).describe('TLS to the next hop'),
+  tls: tls
+    .refine(({ mode, minimumGroup }) => minimumGroup === undefined || mode === 'required' || mode === 'implicit', {
+      path: ['minimumGroup'],
+      error: 'say the mode `required` or `implicit`: where TLS may be left out, no group can be demanded',
+    })
+    .default({ mode: 'none', verify: false })
+    .describe('TLS to the next hop'),
   auth: auth.optional().describe('Credentials, RFC 4954'),
   features: z
     .array(z.enum(['8BITMIME', 'SMTPUTF8', 'DSN', 'REQUIRETLS']))

@@ -205,11 +205,12 @@ class Passer {
 
   #makeTarget(route: Route): Target {
     const { to, protocol, tls, auth } = this.#options
-    const { mode, verify, servername, ca } = tls
+    const { mode, verify, servername, ca, minimumGroup } = tls
     const policy: TlsPolicy = {
       mode,
       verify,
       ...(servername !== undefined && { servername }),
+      ...(minimumGroup !== undefined && { minimumGroup }),
       ...(ca !== undefined && { options: { ca } }),
     }
     return fixedTarget({ ...(to && defined(to)), protocol, tls: policy, ...(auth && { auth: defined(auth) }) }, route)

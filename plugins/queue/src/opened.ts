@@ -3,7 +3,7 @@ import cluster from 'node:cluster'
 import { openTransports, type Transports } from '@postroad/delivery'
 import { type LmdbStore, openLmdbStore } from '@postroad/embedded'
 import type { Reply } from '@postroad/mail'
-import type { Dns, Limiter } from '@postroad/plugin'
+import type { Dns, Limiter, Store } from '@postroad/plugin'
 import {
   answerStats,
   DestinationRules,
@@ -24,6 +24,7 @@ export interface OpenContext extends EngineContext {
   readonly folder: string
   readonly dns: Dns
   readonly limiter: Limiter
+  readonly store: Store
   /** Absolute path of a file an option names. */
   resolve(file: string): string
 }
@@ -45,7 +46,8 @@ export class OpenedQueue {
 
   constructor(context: OpenContext) {
     this.#context = context
-    this.transports = openTransports(context.options, context)
+    const { hooks } = context
+    this.transports = openTransports(context.options, { ...context, tlsPolicy: (question) => hooks.tls(question) })
     this.rules = new DestinationRules(context.options, this.transports.mailHosts)
   }
 

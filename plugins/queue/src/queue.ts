@@ -1,7 +1,7 @@
 /** Takes responsibility for mail: writes it to stable storage, says 250, and delivers it from there, for days if it must. */
 
 import { transportFolders } from '@postroad/delivery'
-import { Clock, DeliveryHooks, Dns, definePlugin, Limiter } from '@postroad/plugin'
+import { Clock, DeliveryHooks, Dns, definePlugin, Limiter, Store } from '@postroad/plugin'
 import { queueCommands, queueHooks, reporterOf } from '@postroad/queue-engine'
 import { OpenedQueue } from './opened.ts'
 import { options as schema } from './options.ts'
@@ -15,14 +15,15 @@ import { options as schema } from './options.ts'
 export const queue = definePlugin({
   name: 'queue',
   options: schema,
-  needs: { hooks: DeliveryHooks, clock: Clock, dns: Dns, limiter: Limiter },
-  setup: async ({ options, hooks, clock, dns, limiter, hostname, log, folder, resolve, rehearsal }) => {
+  needs: { hooks: DeliveryHooks, clock: Clock, dns: Dns, limiter: Limiter, store: Store },
+  setup: async ({ options, hooks, clock, dns, limiter, store, hostname, log, folder, resolve, rehearsal }) => {
     const context = {
       options,
       hooks,
       clock,
       dns,
       limiter,
+      store,
       hostname,
       log,
       folder: options.folder === undefined ? await folder() : resolve(options.folder),

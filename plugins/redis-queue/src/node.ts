@@ -2,7 +2,7 @@
 
 import { openTransports, type Transports } from '@postroad/delivery'
 import type { MessageSource } from '@postroad/mail'
-import type { Dns, Role } from '@postroad/plugin'
+import type { Dns, Role, Store } from '@postroad/plugin'
 import {
   answerStats,
   type CommandedQueue,
@@ -30,6 +30,8 @@ export interface NodeContext extends EngineContext {
   readonly role: Role
   readonly link: RedisLink
   readonly dns: Dns
+  /** What is remembered of hosts, by all nodes. */
+  readonly store: Store
   /** Absolute path of a file an option names. */
   resolve(file: string): string
 }
@@ -63,7 +65,8 @@ export class QueueNode {
     const { options, link, log } = context
     const { name, keepFinished, replicas, memoryLimit, concurrency, bodyFolder, inlineLimit, minFree } = options
     this.#context = context
-    this.transports = openTransports(options, context)
+    const { hooks } = context
+    this.transports = openTransports(options, { ...context, tlsPolicy: (question) => hooks.tls(question) })
     this.rules = new DestinationRules(options, this.transports.mailHosts)
     this.#slots = new SharedSlots(link, name, DEFAULT_BACKOFF)
     this.#wakeUps = new WakeUps({ link, name, log, concurrency })

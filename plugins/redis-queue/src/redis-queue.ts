@@ -1,7 +1,7 @@
 /** Takes responsibility for mail: writes it to Redis, says 250, and lets any node deliver it from there. */
 
 import { transportFolders } from '@postroad/delivery'
-import { Clock, DeliveryHooks, Dns, definePlugin } from '@postroad/plugin'
+import { Clock, DeliveryHooks, Dns, definePlugin, Store } from '@postroad/plugin'
 import { queueCommands, queueHooks } from '@postroad/queue-engine'
 import { RedisLink } from '@postroad/redis-link'
 import { QueueNode } from './node.ts'
@@ -15,9 +15,20 @@ import { options as schema } from './options.ts'
 export const redisQueue = definePlugin({
   name: 'redis-queue',
   options: schema,
-  needs: { link: RedisLink, hooks: DeliveryHooks, dns: Dns, clock: Clock },
-  setup: ({ options, link, hooks, dns, clock, hostname, log, resolve, role, rehearsal }) => {
-    const node = new QueueNode({ options, role: options.role ?? role, link, hooks, dns, clock, hostname, log, resolve })
+  needs: { link: RedisLink, hooks: DeliveryHooks, dns: Dns, clock: Clock, store: Store },
+  setup: ({ options, link, hooks, dns, clock, store, hostname, log, resolve, role, rehearsal }) => {
+    const node = new QueueNode({
+      options,
+      role: options.role ?? role,
+      link,
+      hooks,
+      dns,
+      clock,
+      store,
+      hostname,
+      log,
+      resolve,
+    })
     return {
       ...queueHooks({
         plan: { maxRecipients: options.maxRecipients },

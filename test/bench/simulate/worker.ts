@@ -6,6 +6,7 @@ import { openLmdbStore } from '@postroad/embedded'
 import { makeQueueId, memorySource } from '@postroad/mail'
 import type { Logger } from '@postroad/plugin'
 import { DEFAULT_BACKOFF, type QueuedMessage, QueueEngine } from '@postroad/queue-engine'
+import { memoryStore } from '@postroad/testing'
 import { engineClock } from '../../../packages/queue/src/engine/options.ts'
 import { DEFAULT_SCHEDULE } from '../../../packages/queue/src/schedule.ts'
 import { Link } from '../../../plugins/redis/src/link.ts'
@@ -120,7 +121,7 @@ async function openRedis(): Promise<Opened> {
     hostname: 'mx.test',
     log,
   } as const // one client, two packages
-  const node = new QueueNode({ ...context, resolve: (file) => file })
+  const node = new QueueNode({ ...context, store: memoryStore(), resolve: (file) => file })
   await node.start()
   const body = memorySource([makeBody()])
   return {

@@ -104,6 +104,7 @@ export function makeBench(
   }
   const hooks: DeliveryHooks = {
     asks: options.opinion !== undefined,
+    tls: () => undefined,
     ask: async () => options.opinion,
     tell: (name, { recipients, reply }) =>
       void told.push(`${name} ${recipients.map(({ address }) => address).join(' ')} ${reply.code}`),

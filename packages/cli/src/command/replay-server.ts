@@ -37,7 +37,17 @@ export interface Replayer {
 }
 
 /** Hooks with an effect outside: they are not asked. */
-const EFFECTS = new Set(['nexthop', 'queue', 'quarantine', 'accepted', 'delivery', 'delivered', 'deferred', 'bounced'])
+const EFFECTS = new Set([
+  'nexthop',
+  'queue',
+  'quarantine',
+  'accepted',
+  'delivery',
+  'tls',
+  'delivered',
+  'deferred',
+  'bounced',
+])
 
 /** Sets the other configuration up. @throws {BootError} with every mistake of it */
 export async function createReplayer(given: string | undefined, { dns }: { readonly dns: boolean }): Promise<Replayer> {

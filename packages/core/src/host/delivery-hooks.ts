@@ -1,9 +1,13 @@
 /** Runs the hooks of a queue's deliveries: what is behind the service `DeliveryHooks`. */
+import type { TlsAnswer, TlsQuestion } from '@postroad/mail'
 import type { DeliveryContext, DeliveryHooks, DeliveryResultContext } from '@postroad/plugin'
+import type { AnyHandler } from '../plan/handler.ts'
 import type { Waves } from '../plan/hook-table.ts'
 import { ask } from '../run/ask.ts'
 import { HookCall } from '../run/call.ts'
-import { deliveryOpinions } from '../run/check.ts'
+import { deliveryOpinions, tlsAnswer } from '../run/check.ts'
+import { type FirstAnswer, first } from '../run/first.ts'
+import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
 import type { Scope } from '../session/scope.ts'
 import { ownRoute } from './own-route.ts'
@@ -28,6 +32,17 @@ export function createDeliveryHooks(
       )
       return (await ask(scope.table.delivery, call, deliveryOpinions))?.opinion
     },
+    tls(question) {
+      const scope = current()
+      const handlers = scope?.table.tls
+      if (!scope || !handlers) return undefined
+      const answer = first(
+        handlers,
+        new HookCall('tls', { scope, lifetime: scope.lifetime }, { host: question }),
+        (said, handler) => obeyed(tlsAnswer(said), { handler, scope, question }),
+      )
+      return answer instanceof Promise ? answer.then(asAnswer) : asAnswer(answer)
+    },
     tell(name, context) {
       const scope = current()
       // `as`: signal, log and clock are given by the run, as at `delivery`.
@@ -38,6 +53,35 @@ export function createDeliveryHooks(
       return scope && ownRoute([scope, ...within()], recipient, carries)
     },
   }
+}
+
+interface Said {
+  readonly handler: AnyHandler
+  readonly scope: Scope
+  readonly question: TlsQuestion
+}
+
+/** What a shadowed policy would have done has no other place to be seen: a delivery has no record of decisions. */
+function obeyed(answer: TlsAnswer, { handler, scope, question: { domain, host } }: Said): TlsAnswer {
+  if (handler.shadow)
+    scope
+      .logFor(handler.plugin)
+      .info(
+        {
+          domain,
+          host: host.name,
+          ...('refusal' in answer ? { refusal: answer.refusal } : { mode: answer.mode, id: answer.id }),
+        },
+        'a TLS policy is not obeyed',
+      )
+  return answer
+}
+
+/** A failure that is worth something rules the host out: whether its policy would have let mail pass is not known. */
+function asAnswer(answer: FirstAnswer<TlsAnswer> | undefined): TlsAnswer | undefined {
+  if (!(answer?.value instanceof Failure)) return answer?.value
+  const { refusal } = answer.value
+  return refusal && { refusal, failure: 'validation-failure', source: answer.plugin }
 }
 
 function tellResult<K extends 'delivered' | 'deferred' | 'bounced'>(

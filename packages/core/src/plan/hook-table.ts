@@ -16,6 +16,7 @@ export type TurnHook =
   | 'expand'
   | 'help'
   | 'unknown'
+  | 'tls'
 
 /** Hooks whose handlers run wave by wave: *ask*, *tell*. */
 export type WaveHook = Exclude<HookName, TurnHook>

@@ -1,5 +1,5 @@
 /** One call of a hook over all its handlers: whose it is, its arguments, and where what handlers say is noted. */
-import type { CloseReason, Delivery, RcptParameters } from '@postroad/mail'
+import type { CloseReason, Delivery, RcptParameters, TlsQuestion } from '@postroad/mail'
 import type {
   Address,
   AuthAttempt,
@@ -116,6 +116,7 @@ interface HookShapes {
   readonly help: Command
   readonly unknown: Command
   readonly delivery: Shape<ScopeCaller, { readonly delivery: DeliveryContext }>
+  readonly tls: Shape<ScopeCaller, { readonly host: TlsQuestion }>
   readonly accepted: Shape<TransactionCaller, WithDeliveries & { readonly receipt: Receipt }>
   readonly refused: Shape<SessionCaller | TransactionCaller, Refused>
   readonly judged: Shape<TransactionCaller, Judged>

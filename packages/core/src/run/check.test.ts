@@ -7,7 +7,7 @@ import { addressOf, ground, handler, wire } from '../fixture.test.ts'
 import { SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
 import { HookCall } from './call.ts'
-import { deliveryOpinions, identity, nothing, opinions, receipt, reply, rewritten, route, sink } from './check.ts'
+import { deliveryOpinions, identity, nothing, opinions, receipt, reply, rewritten, route, sink, tlsAnswer } from './check.ts'
 
 const at = (hook: 'rcpt' | 'message' | 'queue' | 'help', more = {}) => handler(hook, () => undefined, more)
 const REJECT = { kind: 'reject', text: 'no', status: '5.7.1', code: 550, disconnect: false }
@@ -132,6 +132,32 @@ test('delivery may be refused or sent another way', () => {
     { kind: 'reroute', route: 'x' },
   ]
   refuses(deliveryOpinions, wrong, /^not an answer to delivery: /)
+})
+
+test('a TLS policy stays the same object, and what authenticates says by which name', () => {
+  const verified = () => ({ verified: 'dane-ee' })
+  const refusal = { refusal: { code: 451, text: 'no' }, failure: 'dnssec-invalid', source: 'dane' }
+  const right = [
+    { mode: 'opportunistic' },
+    { mode: 'required', verify: true, source: 'sts' },
+    { mode: 'required', id: 'x', authenticate: verified },
+    refusal,
+  ]
+  for (const answer of right) assert.equal(tlsAnswer(answer), answer)
+  const wrong = [
+    ...NEVER,
+    defer('no'),
+    { mode: 'maybe' },
+    { mode: 'required', authenticate: verified },
+    { mode: 'required', id: '', authenticate: verified },
+    { mode: 'required', id: 'x', authenticate: 'yes' },
+    { mode: 'required', source: 1 },
+    { refusal: 'no' },
+    { refusal: { text: 'yes', code: 250 } },
+    { refusal: { text: 'odd', code: 600 } },
+    { refusal: { code: 451 } },
+  ]
+  refuses(tlsAnswer, wrong, /^not an answer to tls: /)
 })
 
 test('a route has a way, and a frozen one stays the same object', () => {

@@ -1,6 +1,6 @@
 /** Is this an answer? What a handler says is checked before it is believed; an answer that is none is a failure, not a pass. */
 import { types } from 'node:util'
-import type { RoutedRecipient } from '@postroad/mail'
+import type { RoutedRecipient, TlsAnswer } from '@postroad/mail'
 import { isMadeFrom } from '@postroad/message'
 import {
   type CommandReply,
@@ -44,6 +44,25 @@ export function opinions(answer: unknown, handler: AnyHandler): readonly Message
 export function deliveryOpinions(answer: unknown): readonly DeliveryOpinion[] {
   const list: readonly unknown[] = Array.isArray(answer) ? answer : [answer]
   return list.map((each) => opinion<DeliveryOpinion>(each, DELIVERY, 'delivery'))
+}
+
+const MODES = new Set<unknown>(['none', 'opportunistic', 'required', 'implicit'])
+
+/** An answer to `tls`. @throws {TypeError} when it is neither a policy nor a refusal of the host */
+export function tlsAnswer(answer: unknown): TlsAnswer {
+  if (!isObject(answer)) throw notAnAnswer(answer, 'tls')
+  const { refusal, mode, id, authenticate, source } = answer
+  if (source !== undefined && typeof source !== 'string') throw notAnAnswer(answer, 'tls')
+  if (refusal !== undefined) {
+    const isReply = isObject(refusal) && typeof refusal['text'] === 'string' && typeof refusal['code'] === 'number'
+    // Not 2yz: who refuses has not taken.
+    if (!isReply || !(Number(refusal['code']) >= 400 && Number(refusal['code']) < 600)) throw notAnAnswer(answer, 'tls')
+    return answer as unknown as TlsAnswer // checked
+  }
+  const isNamed =
+    authenticate === undefined || (typeof authenticate === 'function' && typeof id === 'string' && id !== '')
+  if (!MODES.has(mode) || !isNamed) throw notAnAnswer(answer, 'tls')
+  return answer as unknown as TlsAnswer // checked; not copied, which policy it is decides which connections are shared
 }
 
 /** An answer to `route`. @throws {TypeError} when it is neither a route nor a refusal */

@@ -2,7 +2,7 @@
  * What a handler is given: one small object a run, whose fields are read from session, transaction and arguments only when
  * the handler asks for them. It has the fields that the hook's type promises, and no handler can change it.
  */
-import type { CloseReason, Delivery, MailParameters, RcptParameters } from '@postroad/mail'
+import type { CloseReason, Delivery, MailParameters, RcptParameters, TlsQuestion } from '@postroad/mail'
 import type {
   AcceptedContext,
   Address,
@@ -37,13 +37,14 @@ import type {
   Reply,
   Route,
   Session,
+  TlsContext,
 } from '@postroad/plugin'
 import type { AnyHandler, HookContexts } from '../plan/handler.ts'
 import type { HookCall } from './call.ts'
 
 type DeliveryHook = 'delivery' | 'delivered' | 'deferred' | 'bounced'
 type ResultHook = Exclude<DeliveryHook, 'delivery'>
-type SessionHook = Exclude<HookName, DeliveryHook>
+type SessionHook = Exclude<HookName, DeliveryHook | 'tls'>
 type CommandHook = 'verify' | 'expand' | 'help' | 'unknown'
 type RecipientHook = 'rcpt' | 'route' | 'nexthop'
 type QueueHook = 'quarantine' | 'queue' | 'accepted'
@@ -315,6 +316,37 @@ class DeliveryRunContext<K extends DeliveryHook> extends RunContext<K> implement
   }
 }
 
+/** A host that mail is about to be brought to. */
+class TlsRunContext extends RunContext<'tls'> implements TlsContext {
+  get domain(): string | undefined {
+    return this.call.args.host.domain
+  }
+
+  get host(): TlsQuestion['host'] {
+    return this.call.args.host.host
+  }
+
+  get address(): string | undefined {
+    return this.call.args.host.address
+  }
+
+  get isAddressSecure(): boolean {
+    return this.call.args.host.isAddressSecure
+  }
+
+  get canonical(): string {
+    return this.call.args.host.canonical
+  }
+
+  get port(): number {
+    return this.call.args.host.port
+  }
+
+  get isRequired(): boolean {
+    return this.call.args.host.isRequired
+  }
+}
+
 class ResultRunContext<K extends ResultHook> extends DeliveryRunContext<K> implements DeliveryResultContext {
   get reply(): Reply {
     return this.call.args.delivery.reply
@@ -356,6 +388,7 @@ const MAKE: { readonly [K in HookName]: Make<K> } = {
   help: (call, handler) => new CommandRunContext(call, handler),
   unknown: (call, handler) => new CommandRunContext(call, handler),
   delivery: (call, handler) => new DeliveryRunContext(call, handler),
+  tls: (call, handler) => new TlsRunContext(call, handler),
   accepted: (call, handler) => new AcceptedRunContext(call, handler),
   judged: (call, handler) => new JudgedRunContext(call, handler),
   refused: (call, handler) => new RefusedRunContext(call, handler),
