@@ -32,8 +32,9 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['queue', ['mail', 'options', 'plugin']],
   ['delivery', ['mail', 'options']],
   ['redis-link', ['plugin']],
+  ['tls-policy', ['mail', 'plugin']],
 ])
-const LEAVES = ['mail', 'options', 'plugin', 'message', 'authres', 'mailauth', 'dns', 'queue', 'delivery']
+const LEAVES = ['mail', 'options', 'plugin', 'message', 'authres', 'mailauth', 'dns', 'queue', 'delivery', 'tls-policy']
 
 /** What single plugins may import besides, because it brings much along. */
 const BESIDES: ReadonlyMap<string, readonly string[]> = new Map([

@@ -1,0 +1,129 @@
+/** Outbound TLS as the TLSA records of mail hosts demand it, RFC 7672: on where the resolver validates, and loudly off where it does not. */
+import { DnsMemo } from '@postroad/dns'
+import { Clock, Dns, definePlugin, type Logger, type TlsContext, type TlsQuestion } from '@postroad/plugin'
+import { type DaneFinding, findDane, proveResolver, type ResolverProof, unsigned } from '@postroad/tls-policy'
+import { type Options, options as schema } from './options.ts'
+
+/** Milliseconds between looks at a resolver that did not answer, or does not validate. */
+const AGAIN_MS = 300_000
+/** What is known of hosts. */
+const MAX_HOSTS = 10_000
+
+/**
+ * DANE for outbound mail.
+ *
+ * @example app.use(dane()).use(mtaSts()).use(queue())
+ */
+export const dane = definePlugin({
+  name: 'dane',
+  options: schema,
+  needs: { dns: Dns, clock: Clock },
+  setup: ({ options, dns, clock, log, signal, rehearsal }) => {
+    const hosts = new HostMemory(options, dns, clock)
+    const resolver = new WatchedResolver({ options, dns, log })
+    return {
+      tls: {
+        before: ['mta-sts'],
+        timeout: 30_000,
+        handler: (question) => (resolver.isBlind ? undefined : hosts.ask(question)),
+      },
+      start: () => {
+        if (!rehearsal) void resolver.watch(signal)
+      },
+      commands: {
+        check: {
+          summary: 'say whether the resolver validates DNSSEC, without which there is no DANE',
+          onlyLooks: true,
+          async run(args, { print, row, signal: stop }) {
+            if (args.length > 0) return 64
+            const proof = await resolver.prove(stop)
+            row({ state: proof.state, reason: proof.reason })
+            if (proof.state !== 'validates') print('DANE is off until that is mended.')
+            return proof.state === 'validates' ? 0 : 1
+          },
+        },
+      },
+    }
+  },
+})
+
+/** What was concluded of hosts, as long as the records it rests on may be kept: asked again, it costs neither a question nor a promise. */
+class HostMemory {
+  readonly #known = new DnsMemo<DaneFinding>(MAX_HOSTS)
+  readonly #options: Options
+  readonly #dns: Dns
+  readonly #clock: Clock
+
+  constructor(options: Options, dns: Dns, clock: Clock) {
+    this.#options = options
+    this.#dns = dns
+    this.#clock = clock
+  }
+
+  ask(question: TlsContext) {
+    const { insecureMx } = this.#options
+    if (unsigned(question, insecureMx) !== undefined) return undefined
+    const { signal } = question
+    const now = question.now()
+    const key = keyOf(question)
+    const known = this.#known.get(key, now)
+    if (known) return known.answer
+    const draw = (dns: Dns) => findDane(question, { dns, signal, insecureMx, now: () => this.#clock.now() })
+    return this.#known.learn(key, { dns: this.#dns, now, draw }).then(({ answer }) => answer)
+  }
+}
+
+/** Everything that the conclusion rests on besides DNS. */
+function keyOf({ domain, host, canonical, isAddressSecure, address, port }: TlsQuestion): string {
+  return JSON.stringify([
+    domain ?? '',
+    host.name,
+    host.isSecure,
+    canonical,
+    isAddressSecure,
+    address === undefined,
+    port,
+  ])
+}
+
+interface Watched {
+  readonly options: Options
+  readonly dns: Dns
+  readonly log: Logger
+}
+
+/** A resolver that is proven before it is believed, and again while it cannot be. */
+class WatchedResolver {
+  readonly #context: Watched
+  /** It has shown that it does not validate. While it is only silent its answers say by themselves what they are worth. */
+  isBlind = false
+
+  constructor(context: Watched) {
+    this.#context = context
+  }
+
+  async prove(signal: AbortSignal): Promise<ResolverProof> {
+    const { options, dns } = this.#context
+    if (options.probe === false)
+      return { state: 'validates', reason: 'the option probe says that it is not to be asked' }
+    return await proveResolver(dns, options.probe, signal)
+  }
+
+  /** Until it validates. Does not reject. */
+  async watch(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    const { log } = this.#context
+    const proof = await this.prove(signal)
+    if (signal.aborted) return
+    if (proof.state === 'validates') {
+      if (this.isBlind) log.info({ reason: proof.reason }, 'DANE is on')
+      this.isBlind = false
+      return
+    }
+    this.isBlind = proof.state === 'blind'
+    if (this.isBlind) log.error({ reason: proof.reason }, 'DANE is off: the resolver does not validate DNSSEC')
+    else log.warn({ reason: proof.reason }, 'it is not known whether the resolver validates DNSSEC')
+    const timer = setTimeout(() => void this.watch(signal), AGAIN_MS).unref()
+    signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  }
+}
