@@ -51,7 +51,6 @@ export {
   type TlsPeer,
   type TlsPolicy,
   type TlsQuestion,
-  type TlsRefusal,
   type TlsVerdict,
 } from './tls-policy.ts'
 export {

@@ -36,12 +36,8 @@ export type {
   Route,
   ScramKeys,
   TlsAnswer,
-  TlsFailure,
-  TlsPeer,
   TlsPolicy,
   TlsQuestion,
-  TlsRefusal,
-  TlsVerdict,
 } from '@postroad/mail'
 export { waysOf } from '@postroad/mail'
 export type {

@@ -5,7 +5,7 @@ import type { TlsVerdict } from '@postroad/mail'
 import fc from 'fast-check'
 import { identities } from '../../../test/tls/certificate.ts'
 import { matchDane } from './dane-match.ts'
-import { isUsable, strongest, type TlsaRecord } from './tlsa.ts'
+import { isUsable, strongest, type TlsaAssociation } from './tlsa.ts'
 
 type Name = keyof typeof identities
 
@@ -15,7 +15,7 @@ const certificateOf = (name: Name) => new X509Certificate(identities[name].cert)
 const chainOf = (...names: readonly Name[]) => names.map(certificateOf) as [X509Certificate, ...X509Certificate[]] // one at least is given
 
 /** The record of a certificate: `2 1 1`. */
-function tlsa(text: string, name: Name, octets?: number): TlsaRecord {
+function tlsa(text: string, name: Name, octets?: number): TlsaAssociation {
   const [usage = 0, selector = 0, matching = 0] = text.split(' ').map(Number)
   const certificate = certificateOf(name)
   const selected = selector === 0 ? certificate.raw : certificate.publicKey.export({ type: 'spki', format: 'der' })
@@ -28,7 +28,7 @@ function tlsa(text: string, name: Name, octets?: number): TlsaRecord {
   return { usage, selector, matching, data: octets === undefined ? data : data.subarray(0, octets) }
 }
 
-function judge(chain: readonly Name[], records: readonly TlsaRecord[], names: readonly string[] = HOST): string {
+function judge(chain: readonly Name[], records: readonly TlsaAssociation[], names: readonly string[] = HOST): string {
   const verdict: TlsVerdict = matchDane({ chain: chainOf(...chain) }, { records, names }, NOW)
   return 'verified' in verdict ? verdict.verified : verdict.failure
 }

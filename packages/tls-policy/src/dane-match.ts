@@ -1,12 +1,12 @@
 /** Whether the certificates that a server shows are those that TLSA records are about, RFC 7672 §3. */
 import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import type { TlsPeer, TlsVerdict } from '@postroad/mail'
-import { DANE_EE, DANE_TA, fits, parseCertificate, spkiOf, strongest, type TlsaRecord } from './tlsa.ts'
+import { DANE_EE, DANE_TA, fits, parseCertificate, spkiOf, strongest, type TlsaAssociation } from './tlsa.ts'
 
 /** What the records demand. */
 export interface DaneDemand {
   /** At least one can be used. */
-  readonly records: readonly TlsaRecord[]
+  readonly records: readonly TlsaAssociation[]
   /** Names of which a certificate below a trust anchor must have one, RFC 7672 §3.2.2. */
   readonly names: readonly string[]
 }
@@ -38,7 +38,7 @@ function judgePath(path: Path, names: readonly string[], now: number): TlsVerdic
   if (!path.every((one) => isValidAt(one, now)))
     return { failure: 'certificate-expired', text: 'A certificate of the chain is not valid now' }
   if (!mayServe(certificate)) return { failure: 'certificate-not-trusted', text: 'The certificate is not for servers' }
-  // RFC 7672 §3.2.3: no common name, and a wildcard stands for one label.
+  // RFC 9525 §2: no common name. RFC 7672 §3.2.3: a wildcard stands for one label.
   const isNamed = names.some(
     (name) => certificate.checkHost(name, { subject: 'never', partialWildcards: false }) !== undefined,
   )
@@ -60,10 +60,10 @@ function mayServe({ keyUsage }: X509Certificate): boolean {
 }
 
 /**
- * All ways from the server's certificate to one that the record is about, over what the server sent; and to an anchor that only the record
- * has: a whole certificate or key need not be sent, RFC 7671 §5.2.
+ * All ways from the server's certificate to another one that the record is about, over what the server sent; and to an anchor that only the record
+ * has: a whole certificate or key need not be sent, RFC 7671 §5.2.2, §5.2.3.
  */
-function* pathsTo(record: TlsaRecord, chain: TlsPeer['chain']): Generator<Path> {
+function* pathsTo(record: TlsaAssociation, chain: TlsPeer['chain']): Generator<Path> {
   const [certificate, ...sent] = chain
   const whole = record.matching === 0 && record.selector === 0 ? parseCertificate(record.data) : undefined
   const pool = whole ? [...sent, whole] : sent
@@ -78,16 +78,14 @@ function* pathsTo(record: TlsaRecord, chain: TlsPeer['chain']): Generator<Path> 
       if (!path.some((one) => one.raw.equals(issuer.raw)) && isIssuedBy(top, issuer)) yield* walk([...path, issuer])
     }
   }
-  // RFC 7671 §5.2.3: a server's own certificate that signs itself may be its anchor, too.
-  if (fits(record, certificate) && isIssuedBy(certificate, certificate, true)) yield [certificate]
   yield* walk([certificate])
 }
 
 /** Signatures that are looked at for one record: a server may send what it likes. */
 const MAX_STEPS = 200
 
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate, isItself = false): boolean {
-  return (isItself || issuer.ca) && certificate.checkIssued(issuer) && isSignedBy(certificate, issuer.publicKey)
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return issuer.ca && certificate.checkIssued(issuer) && isSignedBy(certificate, issuer.publicKey)
 }
 
 function isSignedBy(certificate: X509Certificate, key: KeyObject): boolean {

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import type { Reply, TlsAnswer, TlsQuestion } from '@postroad/mail'
 import type { Dns } from '@postroad/plugin'
 import { matchDane } from './dane-match.ts'
-import { hashOf, isUsable, type TlsaRecord } from './tlsa.ts'
+import { hashOf, isUsable, type TlsaAssociation } from './tlsa.ts'
 
 /** What is asked. */
 export type DaneDns = Pick<Dns, 'a' | 'aaaa' | 'cname' | 'tlsa'>
@@ -124,7 +124,7 @@ async function findRecords(
 }
 
 /** Undefined: there are none that count, RFC 7672 §2.1.1. @throws when that cannot be known */
-async function askTlsa(name: string, { dns, signal }: DaneOptions): Promise<readonly TlsaRecord[] | undefined> {
+async function askTlsa(name: string, { dns, signal }: DaneOptions): Promise<readonly TlsaAssociation[] | undefined> {
   try {
     const { records, secure } = await dns.tlsa(name, signal)
     return secure ? records : undefined
@@ -136,7 +136,7 @@ async function askTlsa(name: string, { dns, signal }: DaneOptions): Promise<read
 
 interface Found {
   readonly base: string
-  readonly records: readonly TlsaRecord[]
+  readonly records: readonly TlsaAssociation[]
 }
 
 function findingOf(question: TlsQuestion, { base, records }: Found, { now }: DaneOptions): DaneFinding {
@@ -167,6 +167,6 @@ function namesOf({ domain, host }: TlsQuestion, base: string): readonly string[]
 }
 
 /** As it stands in a zone file: `3 1 1 0123…`. */
-function textOf({ usage, selector, matching, data }: TlsaRecord): string {
+function textOf({ usage, selector, matching, data }: TlsaAssociation): string {
   return `${usage} ${selector} ${matching} ${Buffer.from(data).toString('hex')}`
 }

@@ -15,7 +15,5 @@
  *
  * Where to begin: findDane in dane.ts.
  */
-export { type DaneFinding, type DaneOptions, findDane, unsigned } from './dane.ts'
-export { type DaneDemand, matchDane } from './dane-match.ts'
-export { type ProbeNames, proveResolver, type ResolverProof } from './resolver-proof.ts'
-export type { TlsaRecord } from './tlsa.ts'
+export { type DaneFinding, findDane, unsigned } from './dane.ts'
+export { proveResolver, type ResolverProof } from './resolver-proof.ts'

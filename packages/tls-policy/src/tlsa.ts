@@ -2,7 +2,7 @@
 import { createHash, X509Certificate } from 'node:crypto'
 
 /** A certificate association, RFC 6698 §2.1. */
-export interface TlsaRecord {
+export interface TlsaAssociation {
   readonly usage: number
   readonly selector: number
   readonly matching: number
@@ -24,7 +24,7 @@ const DIGESTS: ReadonlyMap<number, { readonly name: string; readonly octets: num
 const MAX_RECORDS = 100
 
 /** RFC 7672 §3.1.3: usages 0 and 1 are not for SMTP. RFC 7671 §4.1: what cannot be understood cannot be used either. */
-export function isUsable({ usage, selector, matching, data }: TlsaRecord): boolean {
+export function isUsable({ usage, selector, matching, data }: TlsaAssociation): boolean {
   if (usage !== DANE_TA && usage !== DANE_EE) return false
   if (selector !== 0 && selector !== 1) return false
   const digest = DIGESTS.get(matching)
@@ -35,16 +35,16 @@ export function isUsable({ usage, selector, matching, data }: TlsaRecord): boole
 }
 
 /** RFC 7671 §9: of one usage and selector only the strongest digest counts; what stands there whole always does. */
-export function strongest(records: readonly TlsaRecord[]): readonly TlsaRecord[] {
+export function strongest(records: readonly TlsaAssociation[]): readonly TlsaAssociation[] {
   const usable = records.slice(0, MAX_RECORDS).filter(isUsable)
-  const isWeaker = ({ usage, selector, matching }: TlsaRecord) =>
+  const isWeaker = ({ usage, selector, matching }: TlsaAssociation) =>
     matching === 1 &&
     usable.some((other) => other.usage === usage && other.selector === selector && other.matching === 2)
   return usable.filter((record) => !isWeaker(record))
 }
 
 /** Whether the record is about this certificate, or its key. */
-export function fits({ selector, matching, data }: TlsaRecord, certificate: X509Certificate): boolean {
+export function fits({ selector, matching, data }: TlsaAssociation, certificate: X509Certificate): boolean {
   const selected = selector === 0 ? certificate.raw : spkiOf(certificate)
   const digest = DIGESTS.get(matching)
   const octets = digest === undefined ? selected : createHash(digest.name).update(selected).digest()
@@ -66,7 +66,7 @@ export function parseCertificate(data: Uint8Array): X509Certificate | undefined 
 }
 
 /** The records in one order, and as text: the same set has the same hash, whoever answered in what order. */
-export function hashOf(records: readonly TlsaRecord[], names: readonly string[]): string {
+export function hashOf(records: readonly TlsaAssociation[], names: readonly string[]): string {
   const lines = records.map(
     ({ usage, selector, matching, data }) => `${usage} ${selector} ${matching} ${Buffer.from(data).toString('hex')}`,
   )

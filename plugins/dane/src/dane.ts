@@ -2,7 +2,7 @@
 import { DnsMemo } from '@postroad/dns'
 import { Clock, Dns, definePlugin, type Logger, type TlsContext, type TlsQuestion } from '@postroad/plugin'
 import { type DaneFinding, findDane, proveResolver, type ResolverProof, unsigned } from '@postroad/tls-policy'
-import { type Options, options as schema } from './options.ts'
+import { type DaneSettings, options as schema } from './options.ts'
 
 /** Milliseconds between looks at a resolver that did not answer, or does not validate. */
 const AGAIN_MS = 300_000
@@ -50,11 +50,11 @@ export const dane = definePlugin({
 /** What was concluded of hosts, as long as the records it rests on may be kept: asked again, it costs neither a question nor a promise. */
 class HostMemory {
   readonly #known = new DnsMemo<DaneFinding>(MAX_HOSTS)
-  readonly #options: Options
+  readonly #options: DaneSettings
   readonly #dns: Dns
   readonly #clock: Clock
 
-  constructor(options: Options, dns: Dns, clock: Clock) {
+  constructor(options: DaneSettings, dns: Dns, clock: Clock) {
     this.#options = options
     this.#dns = dns
     this.#clock = clock
@@ -87,7 +87,7 @@ function keyOf({ domain, host, canonical, isAddressSecure, address, port }: TlsQ
 }
 
 interface Watched {
-  readonly options: Options
+  readonly options: DaneSettings
   readonly dns: Dns
   readonly log: Logger
 }

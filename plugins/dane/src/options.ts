@@ -20,4 +20,4 @@ export const options = z.strictObject({
 })
 
 /** The options after validation. */
-export type Options = z.output<typeof options>
+export type DaneSettings = z.output<typeof options>

@@ -41,6 +41,7 @@ import type {
 } from '@postroad/plugin'
 import type { AnyHandler, HookContexts } from '../plan/handler.ts'
 import type { HookCall } from './call.ts'
+import { RunFate } from './run-fate.ts'
 
 type DeliveryHook = 'delivery' | 'delivered' | 'deferred' | 'bounced'
 type ResultHook = Exclude<DeliveryHook, 'delivery'>
@@ -51,32 +52,6 @@ type QueueHook = 'quarantine' | 'queue' | 'accepted'
 type MessageHook = 'message' | 'rewrite' | QueueHook
 type TransactionHook = 'mail' | RecipientHook | 'data' | 'receive' | MessageHook | 'judged'
 
-/** What has become of a run, and the signal that says so. It is made when somebody asks for the signal, or when a run that took its time ends. */
-class Fate {
-  #controller: AbortController | undefined
-  over: Error | undefined
-  #aborted: Error | undefined
-
-  end(reason: Error): void {
-    this.over = reason
-    this.#controller?.abort(reason)
-  }
-
-  abort(reason: Error): void {
-    this.#aborted = reason
-    this.#controller?.abort(reason)
-  }
-
-  signal(ended: Error | undefined): AbortSignal {
-    if (!this.#controller) {
-      this.#controller = new AbortController()
-      const reason = this.over ?? this.#aborted ?? ended
-      if (reason) this.#controller.abort(reason)
-    }
-    return this.#controller.signal
-  }
-}
-
 /**
  * The context of a run: what all hooks have. Its own fields have plain names, because many classes share this constructor: symbols and private
  * names cost there ten times the whole object. They are not for handlers; a context that is printed does not show them.
@@ -85,7 +60,7 @@ export class RunContext<K extends HookName = HookName> implements BaseContext {
   // `declare`: to define the fields before the constructor assigns them costs more than all the rest.
   declare protected readonly call: HookCall<K>
   declare protected readonly handler: AnyHandler
-  declare protected fate: Fate | undefined
+  declare protected fate: RunFate | undefined
 
   constructor(call: HookCall<K>, handler: AnyHandler) {
     this.call = call
@@ -95,18 +70,18 @@ export class RunContext<K extends HookName = HookName> implements BaseContext {
 
   /** The run is over: its signal fires, and facts are no longer taken from it. */
   static end(context: RunContext, reason: Error): void {
-    context.fate ??= new Fate()
+    context.fate ??= new RunFate()
     context.fate.end(reason)
   }
 
   /** The signal fires, and the run may still answer. */
   static abort(context: RunContext, reason: Error): void {
-    context.fate ??= new Fate()
+    context.fate ??= new RunFate()
     context.fate.abort(reason)
   }
 
   get signal(): AbortSignal {
-    this.fate ??= new Fate()
+    this.fate ??= new RunFate()
     return this.fate.signal(this.call.lifetime.ended)
   }
 
