@@ -95,5 +95,5 @@ test('facts and services are frozen keys', () => {
 
 test('the hook table names each hook once', () => {
   assert.equal(new Set(HOOKS.map((hook) => hook.name)).size, HOOKS.length)
-  assert.equal(HOOKS.length, 25)
+  assert.equal(HOOKS.length, 26)
 })

@@ -64,16 +64,14 @@ interface Said {
 /** What a shadowed policy would have done has no other place to be seen: a delivery has no record of decisions. */
 function obeyed(answer: TlsAnswer, { handler, scope, question: { domain, host } }: Said): TlsAnswer {
   if (handler.shadow)
-    scope
-      .logFor(handler.plugin)
-      .info(
-        {
-          domain,
-          host: host.name,
-          ...('refusal' in answer ? { refusal: answer.refusal } : { mode: answer.mode, id: answer.id }),
-        },
-        'a TLS policy is not obeyed',
-      )
+    scope.logFor(handler.plugin).info(
+      {
+        domain,
+        host: host.name,
+        ...('refusal' in answer ? { refusal: answer.refusal } : { mode: answer.mode, id: answer.id }),
+      },
+      'a TLS policy is not obeyed',
+    )
   return answer
 }
 

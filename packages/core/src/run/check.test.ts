@@ -7,7 +7,18 @@ import { addressOf, ground, handler, wire } from '../fixture.test.ts'
 import { SessionState } from '../session/session.ts'
 import { Transaction } from '../session/transaction.ts'
 import { HookCall } from './call.ts'
-import { deliveryOpinions, identity, nothing, opinions, receipt, reply, rewritten, route, sink, tlsAnswer } from './check.ts'
+import {
+  deliveryOpinions,
+  identity,
+  nothing,
+  opinions,
+  receipt,
+  reply,
+  rewritten,
+  route,
+  sink,
+  tlsAnswer,
+} from './check.ts'
 
 const at = (hook: 'rcpt' | 'message' | 'queue' | 'help', more = {}) => handler(hook, () => undefined, more)
 const REJECT = { kind: 'reject', text: 'no', status: '5.7.1', code: 550, disconnect: false }
