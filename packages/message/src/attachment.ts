@@ -162,8 +162,8 @@ export function addInlineFiles(root: MimePart, count: () => void): ReadonlyMap<M
 
 function mayHoldFiles(part: MimePart): boolean {
   if (part.encoding === 'uuencode' || part.encoding === 'yenc') return false
-  if (part.kind === 'multipart') return part.children.length === 0
-  return part.kind === 'leaf' && part.type.startsWith('text/') && isShown(part)
+  if (part.kind === 'multipart' && !part.isGuessed) return part.children.length === 0
+  return part.kind !== 'message' && part.type.startsWith('text/') && isShown(part)
 }
 
 function addFile(parent: MimePart, bytes: Buffer, { name, encoding, from, to }: InlineFile): void {

@@ -247,7 +247,8 @@ test('honest messages have the names that they have, and are not ambiguous', asy
     ['Subject: a\n\nbegin with 644 words\nand end\n', []],
     ['Subject: a\n\nbegin 644 words in prose\nand so on\nend\n', []],
     ['Content-Type: text/plain; charset="utf-8"; format=flowed\n\n-- \nname=evil.exe\n', []],
-    [`${MIXED}--b\n\n--bogus\nno part\n-- b\n--b--\nContent-Type: a/b; name=evil.exe\n`, []],
+    [`${MIXED}--b\n\n--bogus\nno part\n-- b\n--b--\nend\nContent-Type: a/b; name=evil.exe\n`, []],
+    ['Content-Type: text/plain; boundary=b\n\nhi\n-- \nme\n', []],
     [
       withPart(
         'Content-Type: application/pdf; name="report (1).pdf"\nContent-Disposition: attachment; filename="report (1).pdf"',

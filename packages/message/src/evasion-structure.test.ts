@@ -29,6 +29,24 @@ testCases([
     ambiguous: ['delimiter'],
   },
   {
+    name: 'a part right behind the last delimiter',
+    message: `${MIXED}--b\n\nhi\n--b--\nContent-Type: application/octet-stream; name=evil.exe\n\nx\n`,
+    names: evil,
+    ambiguous: ['delimiter'],
+  },
+  {
+    name: 'a delimiter of an outer multipart too early, as readers take it that look for the innermost only',
+    message: `${MIXED}--b\nContent-Type: multipart/mixed; boundary=c\n\n--c\n\nhi\n--b\n\nhi\n--c\nContent-Type: a/b; name=evil.exe\n\nx\n--c--\n--b--\n`,
+    names: evil,
+    ambiguous: ['delimiter'],
+  },
+  {
+    name: 'the last delimiter of an outer multipart too early',
+    message: `${MIXED}--b\nContent-Type: multipart/mixed; boundary=c\n\n--c\n\nhi\n--b--\n--c\nContent-Type: a/b; name=evil.exe\n\nx\n--c--\n--b--\n`,
+    names: evil,
+    ambiguous: ['delimiter'],
+  },
+  {
     name: 'a delimiter with more text, as readers take it that compare only the beginning',
     message: `${MIXED}--b\n\nhi\n--bogus\nContent-Type: application/octet-stream; name=evil.exe\n\nx\n--b--\n`,
     names: evil,
@@ -146,6 +164,29 @@ testCases([
   {
     name: 'a type folded by a line of blanks',
     message: multipart('Content-Type: multipart/mixed;\n \t\n boundary=b'),
+    names: evil,
+  },
+  {
+    name: 'no empty line above the first delimiter',
+    message: `Content-Type: multipart/mixed; boundary=b\n--b\nContent-Type: a/b; name=evil.exe\n\nx\n--b--\n`,
+    names: evil,
+    ambiguous: ['header'],
+  },
+  {
+    name: 'a line that is no field instead of the empty line',
+    message: `Content-Type: multipart/mixed; boundary=b\nx\n--b\nContent-Type: a/b; name=evil.exe\n\nx\n--b--\n`,
+    names: evil,
+    ambiguous: ['header'],
+  },
+  {
+    name: 'a boundary of what is no multipart',
+    message: multipart('Content-Type: mulitpart/mixed; boundary=b'),
+    names: evil,
+    ambiguous: ['type'],
+  },
+  {
+    name: 'an unknown kind of message',
+    message: withPart('Content-Type: message/rfc-822', 'Content-Type: a/b; name=evil.exe\n\nx'),
     names: evil,
   },
   // Encodings.

@@ -59,6 +59,8 @@ export class MimeFrames {
   readonly #frames: MimeFrame[] = []
   /** Hashes of all delimiters there have been: a quick no for most lines. */
   readonly #hashes = new Set<number>()
+  /** Boundaries of multiparts that have ended: readers that look for the innermost one only have not seen their end. */
+  readonly #ended = new Set<string>()
   #delimiters = 0
 
   constructor(bytes: Buffer, depth: number, note: Note) {
@@ -101,8 +103,13 @@ export class MimeFrames {
       const frame = this.#frames.pop()
       if (!frame) break
       const { part, boundaries, guess } = frame
+      for (const boundary of boundaries) this.#ended.add(boundary)
       if (!frame.isAgain) part.bodyEnd = Math.max(part.bodyStart, end)
       if (part.kind !== 'multipart' || frame.hasDelimiter || frame.isAgain) continue
+      if (part.isGuessed) {
+        part.kind = 'leaf'
+        continue
+      }
       this.#note('boundary')
       if (part.encoding !== 'none') unread.push({ part, boundaries })
       else if (guess !== undefined) unread.push({ part, boundaries: [guess] })
@@ -143,9 +150,18 @@ export class MimeFrames {
       closing === undefined
         ? undefined
         : this.#frames.findLast(({ isClosed, boundaries }) => !isClosed && boundaries.includes(closing))
+    // A part behind the last delimiter: to readers that compare only the beginning it is another one.
+    if (closed && this.#beginsContentField(this.next)) {
+      this.#note('delimiter')
+      return this.#delimiter(closed, false)
+    }
     if (closed) return this.#delimiter(closed, true)
     // Parts behind the last one: to some readers they are there.
-    const late = this.#frames.findLast(({ boundaries }) => boundaries.includes(text))
+    const late =
+      this.#frames.findLast(({ boundaries }) => boundaries.includes(text)) ??
+      (this.#ended.has(text) && this.#beginsContentField(this.next)
+        ? this.#frames.findLast(({ part }) => part.kind === 'multipart')
+        : undefined)
     if (!late) return undefined
     this.#note('delimiter')
     late.isClosed = false
@@ -169,6 +185,7 @@ export class MimeFrames {
   }
 
   #delimiter(frame: MimeFrame, isClose: boolean): Delimiter {
+    if (frame.part.isGuessed && !frame.hasDelimiter) this.#note('type')
     frame.hasDelimiter = true
     return { frame, isClose, next: this.next }
   }

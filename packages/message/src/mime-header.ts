@@ -1,7 +1,7 @@
 /** The header section of one part while it is read: only the fields that say what the part is are kept, as places. */
 import { MessageError } from './errors.ts'
 import type { MimePart, Note } from './mime-part.ts'
-import { parseStructured, type StructuredField } from './structured-field.ts'
+import { parameterOctets, parseStructured, type StructuredField } from './structured-field.ts'
 import type { TransferEncoding } from './transfer-encoding.ts'
 
 /** What all parts of a message have together. */
@@ -33,8 +33,9 @@ const NAME_LIMIT = 40
 const FIELD_LIMIT = 20_000
 const FIELD_OCTETS = 1024 * 1024
 
-/** Types whose content is a message, or begins like one (RFC 2046 §5.2). */
-const MESSAGE = /^message\/(?:rfc822|global|news|partial|external-body|x-.*)$/
+/** Types whose content is a message, or begins like one (RFC 2046 §5.2): all but those that are known to be something else. */
+const MESSAGE =
+  /^message\/(?!(?:global-)?(?:delivery-status|disposition-notification)$|feedback-report$|tracking-status$|https?$|sip)/
 
 /** Takes the lines of a header section. */
 export class PartHeader {
@@ -44,6 +45,9 @@ export class PartHeader {
   readonly #start: number
   readonly #totals: ScanTotals
   readonly #places: FieldPlace[] = []
+  /** Boundaries of the types that were asked for. */
+  readonly #boundaries = new Set<string>()
+  #asked = 0
   /** The field under the reader, when it is one of ours. */
   #open: FieldPlace | undefined
 
@@ -110,6 +114,20 @@ export class PartHeader {
     return place
   }
 
+  /** Whether the line at `line` is a delimiter that this header section declares: there is no empty line above it. */
+  isDelimited(line: number, to: number): boolean {
+    for (; this.#asked < this.#places.length; this.#asked++) {
+      const place = this.#places[this.#asked]
+      if (place?.name !== 'type') continue
+      const type = parseStructured(this.#text(place.start, place.end))
+      for (const { octets } of parameterOctets(type, 'boundary')) this.#boundaries.add(octets.trimEnd())
+    }
+    if (this.#boundaries.size === 0) return false
+    const end = this.#bytes.indexOf(LF, line)
+    const text = this.#bytes.toString('latin1', line + 2, end < 0 ? to : Math.min(end, to)).trimEnd()
+    return this.#boundaries.has(text)
+  }
+
   /** Writes down what the header section says; its body begins at `bodyStart`. */
   describe(part: MimePart, bodyStart: number): void {
     const types = this.#all('type').map(parseStructured)
@@ -122,6 +140,9 @@ export class PartHeader {
     part.type = typeOf(types, part)
     part.kind = part.type.startsWith('multipart/') ? 'multipart' : MESSAGE.test(part.type) ? 'message' : 'leaf'
     part.encoding = this.#encoding()
+    // To some readers a boundary is enough.
+    part.isGuessed = part.kind === 'leaf' && types.some(hasBoundary)
+    if (part.isGuessed) part.kind = 'multipart'
     part.contentId = this.#all('id')[0]?.trim().replace(/^<|>$/g, '') || undefined
     part.bodyStart = part.bodyEnd = bodyStart
   }
@@ -161,14 +182,17 @@ function typeOf(types: readonly StructuredField[], part: MimePart): string {
   const multipart = values.find((value) => /^multipart(?:\/|$)/.test(value))
   if (multipart !== undefined)
     return multipart === 'multipart' || multipart === 'multipart/' ? 'multipart/mixed' : multipart
-  if (types.some(({ value, parameters }) => value === '' && parameters.some(({ name }) => name.startsWith('boundary'))))
-    return 'multipart/mixed'
+  if (types.some((type) => type.value === '' && hasBoundary(type))) return 'multipart/mixed'
   const message = values.find((value) => MESSAGE.test(value))
   if (message !== undefined) return message
   const [first] = values.filter((value) => /^[^/\s]+\/[^/\s]+$/.test(value))
   if (first !== undefined) return first
   // RFC 2046 §5.1.5
   return types.length === 0 && part.parent?.type === 'multipart/digest' ? 'message/rfc822' : 'text/plain'
+}
+
+function hasBoundary({ parameters }: StructuredField): boolean {
+  return parameters.some(({ name }) => name.startsWith('boundary'))
 }
 
 function differ(fields: readonly StructuredField[]): boolean {

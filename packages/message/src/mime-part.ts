@@ -16,6 +16,8 @@ export interface MimePart {
   bodyStart: number
   bodyEnd: number
   kind: 'leaf' | 'multipart' | 'message'
+  /** It is a multipart only to readers to whom a boundary is enough. */
+  isGuessed: boolean
   /** Type and subtype by which it is read; lower-case. */
   type: string
   /** Content-Type and Content-Disposition, as often as they are there. */
@@ -38,6 +40,7 @@ export function emptyPart(bytes: Buffer, start: number, parent: MimePart | undef
     bodyStart: start,
     bodyEnd: start,
     kind: 'leaf',
+    isGuessed: false,
     type: 'text/plain',
     types: [],
     dispositions: [],

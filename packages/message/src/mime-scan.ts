@@ -114,6 +114,15 @@ class Region {
       if (delimiter) {
         this.#delimit(delimiter, line)
         line = delimiter.next
+      } else if (
+        this.#header &&
+        bytes[line + 1] === HYPHEN &&
+        bytes[line] === HYPHEN &&
+        this.#header.isDelimited(line, to)
+      ) {
+        // To some readers a delimiter ends the header section, or a line that is no field does.
+        this.#shared.totals.note('header')
+        this.#endHeader(line)
       } else if (this.#header) {
         const next = this.#header.lines(line, to)
         if (this.#header.isOver) this.#endHeader(next)

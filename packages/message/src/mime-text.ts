@@ -151,7 +151,7 @@ function fittingEnd(piece: Buffer, left: { octets: number; lines: number }): num
 /** What kind of text a client shows the part as; undefined when it does not. */
 function shownAs(part: MimePart): Leaf['subtype'] | undefined {
   // A multipart without parts is shown as it stands.
-  if (part.kind === 'multipart')
+  if (part.kind === 'multipart' && !part.isGuessed)
     return part.children.every(({ inlineName }) => inlineName !== undefined) && part.bodyEnd > part.bodyStart
       ? 'plain'
       : undefined

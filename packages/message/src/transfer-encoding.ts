@@ -10,6 +10,7 @@ const TAB = 0x09
 const SPACE = 0x20
 const EQUALS = 0x3d
 const PIECE = 64 * 1024
+const SMALL_PIECE = 256
 
 /**
  * The decoded octets, piece by piece; never throws. What is no part of the encoding is passed over, as mail clients do.
@@ -80,8 +81,9 @@ function sixBits(): Uint8Array {
 
 function* quotedPrintablePieces(bytes: Buffer, from: number, to: number): Iterable<Buffer> {
   const reader = new QuotedPrintable(bytes, from, to)
-  while (reader.at < to) {
-    const piece = Buffer.allocUnsafe(Math.min(PIECE, to - reader.at))
+  // The first pieces are small: what the engine compiles before it has seen the end of the loop it throws away there, each time.
+  for (let room = SMALL_PIECE; reader.at < to; room = Math.min(room * 4, PIECE)) {
+    const piece = Buffer.allocUnsafe(Math.min(room, to - reader.at))
     const size = reader.fill(piece)
     if (size > 0) yield piece.subarray(0, size)
   }
@@ -107,42 +109,48 @@ class QuotedPrintable {
     const bytes = this.#bytes
     const to = this.#to
     let at = this.at
+    let blanks = this.#blanks
     let size = 0
     while (at < to && size < piece.length) {
       const octet = bytes[at] ?? 0
       if (octet === EQUALS) {
         const next = at + 1 < to ? (bytes[at + 1] ?? 0) : LF
-        const value = at + 2 < to ? ((HEX[next] ?? -1) << 4) | (HEX[bytes[at + 2] ?? 0] ?? -1) : -1
-        if (value >= 0) {
-          piece[size++] = value
-          at += 3
-        } else if (next > SPACE || ((next === SPACE || next === TAB) && at + 2 < to && isText(bytes[at + 2]))) {
+        const after = at + 2 < to ? (bytes[at + 2] ?? 0) : LF
+        if (next > SPACE) {
+          const value = ((HEX[next] ?? -1) << 4) | (HEX[after] ?? -1)
           // An equals sign that begins nothing is text.
+          piece[size++] = value >= 0 ? value : octet
+          at += value >= 0 ? 3 : 1
+        } else if (isBlank(next) && after > SPACE) {
           piece[size++] = octet
           at++
         } else {
           // RFC 2045 §6.7 (5): a soft break, with the blanks that were added on the way.
-          const after = next === LF ? at + 2 : lineEnd(bytes, at + 1, to)
-          if (after === at + 1) piece[size++] = octet
-          at = after
+          const end = next === LF ? at + 2 : lineEnd(bytes, at + 1, to)
+          if (end === at + 1) piece[size++] = octet
+          at = end
         }
-      } else if ((octet === SPACE || octet === TAB) && at >= this.#blanks && !isText(bytes[at + 1])) {
-        this.#blanks = blanksEnd(bytes, at, to)
-        // RFC 2045 §6.7 (3): blanks before a line end were added on the way.
-        if (isLineEnd(bytes, this.#blanks, to)) at = this.#blanks
       } else {
+        if (isBlank(octet) && at >= blanks && (bytes[at + 1] ?? 0) <= SPACE) {
+          blanks = blanksEnd(bytes, at, to)
+          // RFC 2045 §6.7 (3): blanks before a line end were added on the way.
+          if (isLineEnd(bytes, blanks, to)) {
+            at = blanks
+            continue
+          }
+        }
         piece[size++] = octet
         at++
       }
     }
     this.at = at
+    this.#blanks = blanks
     return size
   }
 }
 
-/** No blank, no line end, and not the end. */
-function isText(octet: number | undefined): boolean {
-  return octet !== undefined && octet > SPACE
+function isBlank(octet: number): boolean {
+  return octet === SPACE || octet === TAB
 }
 
 function isLineEnd(bytes: Buffer, at: number, to: number): boolean {
