@@ -1,8 +1,9 @@
 /** What the tests of this package share: handlers, a scope of them without a host, and a client without a wire. Has no tests of its own. */
+import assert from 'node:assert/strict'
 import { tmpdir } from 'node:os'
 import { type CloseReason, type MailParameters, makeAddress, type RcptParameters } from '@postroad/mail'
 import type { HookName, Logger } from '@postroad/plugin'
-import type { Maybe, Wire, WireReply } from '@postroad/smtp'
+import type { Judgement, Maybe, Wire, WireReply } from '@postroad/smtp'
 import type { Handler, HookContexts } from './plan/handler.ts'
 import type { HookTable } from './plan/hook-table.ts'
 import { createContentMemory } from './policy/content-memory.ts'
@@ -66,6 +67,7 @@ export function ground(table: Partial<HookTable> = {}, more: Partial<Scope> = {}
   const scope: Scope = {
     name: 'server',
     hostname: 'mx.test',
+    role: 'mta',
     table: { plugins: ['p', 'q'], ...table },
     lifetime: new Lifetime(),
     log,
@@ -107,11 +109,14 @@ export class Client {
   readonly disconnected: WireReply[] = []
   gone = 0
 
-  constructor({ scope }: Ground, more: Partial<Wire> = {}) {
+  /** @param changing what the wire says anew whenever it is asked */
+  constructor({ scope }: Ground, more: Partial<Wire> = {}, changing: () => Pick<Wire, 'identity'> = () => more) {
     const offer = { mechanisms: [], eightBitMime: true, binaryMime: true, smtputf8: true, dsn: true, requireTls: true }
     this.stages = new SessionStages(
       scope,
-      wire({ disconnect: (reply) => void this.disconnected.push(reply), ...more }),
+      Object.defineProperty(wire({ disconnect: (reply) => void this.disconnected.push(reply), ...more }), 'identity', {
+        get: () => changing().identity,
+      }),
       {
         offer,
         gone: () => void this.gone++,
@@ -139,6 +144,13 @@ export class Client {
     if (reply) return reply
     await this.stages.content().write(Buffer.from(text))
     return this.stages.message()
+  }
+
+  /** DATA and a message, in a session that judges for another server. */
+  async judge(text = 'Subject: x\r\n\r\nx\r\n'): Promise<Judgement> {
+    assert.equal(await this.stages.data(), undefined)
+    await this.stages.content().write(Buffer.from(text))
+    return this.stages.judge()
   }
 
   /** A whole message: the codes of RCPT, and of the message when one was accepted. */

@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import type { SocketKeeper } from '@postroad/listener'
 import type { DefaultService, PluginCommand, Role } from '@postroad/plugin'
-import type { Attach } from '@postroad/smtp'
+import type { AttachJudging } from '@postroad/smtp'
 import type { Config, ServerSettings } from './config/config.ts'
 import { judgeConfig } from './config/judge.ts'
 import { type ExplainedScope, explain } from './host/explain.ts'
@@ -73,8 +73,11 @@ export interface Server extends AsyncDisposable {
   inspect(): Promise<readonly Finding[]>
   /** Subcommands that plugins add, by plugin; `name@scope` where several scopes use one of that name. */
   readonly commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
-  /** The engine behind a listener, or behind the first of a scope, without a socket: for tests and `postroad try`. */
-  attach(name?: string): Attach
+  /**
+   * The engine behind a listener, or behind the first of a scope, without a socket: for tests and `postroad try`. The protocol of the wire it
+   * is given says which role the session has.
+   */
+  attach(name?: string): AttachJudging
   /** Stops accepting; idle sessions get 421; transactions finish within the grace; plugins close in reverse order. */
   close(options?: { readonly grace?: number }): Promise<void>
 }
@@ -208,7 +211,7 @@ class RunningServer implements Server {
     return inspect(this.#generation, this.#context)
   }
 
-  attach(name?: string): Attach {
+  attach(name?: string): AttachJudging {
     const generation = this.#generation
     const scope = generation.scopes.find((one) =>
       name === undefined

@@ -15,6 +15,7 @@
 export { type Address, Mailbox, makeAddress, parseAddress, sameMailbox } from './address.ts'
 export { isAtext } from './character.ts'
 export { normalizeDomain } from './domain.ts'
+export type { Edits, HeaderEdit } from './edits.ts'
 export {
   type Delivery,
   type Envelope,

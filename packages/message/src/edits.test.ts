@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Edits } from '@postroad/mail'
 import fc from 'fast-check'
 import { createContentWriter } from './content-store.ts'
-import type { Edits } from './edits.ts'
 import { createMessage, disposeBodies, editsOf, isMadeFrom, messageFromBytes, type ReceivedMessage } from './message.ts'
 import { openSpillFile } from './spill-file.ts'
 

@@ -1,8 +1,8 @@
 /** A received message that plugins look at and change: an immutable list of header fields over octets that are shared and never copied. */
 
-import type { HeaderField, MailingList, Message, Mime, NamedAddress } from '@postroad/mail'
+import type { Edits, HeaderField, MailingList, Message, Mime, NamedAddress } from '@postroad/mail'
 import { type ContentWriter, createContentWriter } from './content-store.ts'
-import { type Edits, headerEdits } from './edits.ts'
+import { headerEdits } from './edits.ts'
 import { MessageError } from './errors.ts'
 import { fieldBytes, removeFields, replaceField } from './header-edit.ts'
 import { HeaderScanner } from './header-scanner.ts'

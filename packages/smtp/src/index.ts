@@ -20,5 +20,17 @@
 export { type ListenerOptions, listenerMistakes } from './config/listener-options.ts'
 export { networkList } from './config/network.ts'
 export { createListener, type SmtpListener } from './listener/listener.ts'
-export type { Attach, ContentSink, Maybe, Offer, Stages, Wire, WireReply } from './stages.ts'
+export type {
+  Attach,
+  AttachJudging,
+  ContentSink,
+  EnvelopeDifference,
+  Judgement,
+  JudgingStages,
+  Maybe,
+  Offer,
+  Stages,
+  Wire,
+  WireReply,
+} from './stages.ts'
 export { keywordsOn } from './verb/ehlo.ts'

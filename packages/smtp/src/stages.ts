@@ -7,10 +7,13 @@ import type {
   Address,
   AuthAttempt,
   CloseReason,
+  Edits,
   Endpoint,
+  Identity,
   MailParameters,
   Mechanism,
   RcptParameters,
+  Recipient,
   Reply,
   TlsInfo,
 } from '@postroad/mail'
@@ -42,12 +45,17 @@ export interface Offer {
 export interface Wire {
   /** Name of the listener. */
   readonly listener: string
-  readonly protocol: 'smtp' | 'lmtp'
+  /** Of `milter` and `policy` the other end is a mail server, which takes responsibility and only asks. */
+  readonly protocol: 'smtp' | 'lmtp' | 'milter' | 'policy'
   readonly remote: Endpoint
   readonly local: Endpoint
   readonly tls: TlsInfo | undefined
   /** The server is near its limits. */
   readonly stress: boolean
+  /** Who the client proved to be to the server that asks us; read at MAIL. Absent where the wire itself does AUTH. */
+  readonly identity?: Identity | undefined
+  /** The id that the server that asks us has given the message; read when it is judged. */
+  readonly queueId?: string | undefined
   /** What a trusted host said of the client with XFORWARD, for the log: `name`, `addr`, `helo` …; printable, and otherwise unchecked. */
   readonly forwarded?: Readonly<Record<string, string>> | undefined
   /** Sends the reply as soon as the protocol allows (after what is being answered), and closes. */
@@ -100,3 +108,39 @@ export interface Stages {
 
 /** Makes the other side of each connection. Must not throw. */
 export type Attach = (wire: Wire) => Stages
+
+/** What this server has to say of a message that another takes or refuses. `dispose` must be called when the edits were read. */
+export interface Judgement {
+  readonly outcome: 'pass' | 'refuse' | 'quarantine' | 'discard'
+  /** At `refuse` only. */
+  readonly reply?: WireReply
+  /** At `quarantine` and `discard`. */
+  readonly reason?: string
+  /** Of the message, at `pass` and `quarantine`; absent when it is as it came. */
+  readonly edits?: Edits
+  /** At `pass` and `quarantine`; absent when the envelope is as the client gave it. */
+  readonly envelope?: EnvelopeDifference
+  /** Frees what the octets of another body stand in. May be called again. */
+  dispose(): void
+}
+
+/** The envelope to what the client said: edits that undid each other are none. */
+export interface EnvelopeDifference {
+  /** The new reverse-path, `null` for `<>`; undefined: as it was. */
+  readonly from: Address | null | undefined
+  readonly add: readonly Recipient[]
+  /** Whom `rewrite` has removed, and whose verdict was discard while others pass. */
+  readonly remove: readonly Address[]
+}
+
+/** {@link Stages} for a wire whose other end takes responsibility and only asks. */
+export interface JudgingStages extends Stages {
+  /**
+   * In place of `message`, and also where only the envelope was asked about: then without `content`. Ends the transaction. Never rejects: an
+   * error of ours is `refuse` with 451.
+   */
+  judge(): Promise<Judgement>
+}
+
+/** Makes the other side of each session of such a wire. Must not throw. */
+export type AttachJudging = (wire: Wire) => JudgingStages

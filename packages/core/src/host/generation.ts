@@ -24,6 +24,7 @@ import { BootError, Mistakes, PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import { compile } from '../plan/compile.ts'
 import type { HookTable } from '../plan/hook-table.ts'
+import { judging } from '../plan/judging.ts'
 import { type ContentMemory, createContentMemory } from '../policy/content-memory.ts'
 import type { SingleRecipientClients } from '../policy/single-recipient-clients.ts'
 import { withNormalDomains } from '../policy/thresholds.ts'
@@ -62,6 +63,8 @@ export interface ServerContext {
 /** What the configuration made of one scope: the scope itself, and what stands before it. */
 export interface CompiledScope {
   readonly scope: Scope
+  /** The same for sessions in which another server takes responsibility. */
+  readonly judging: Scope
   readonly offer: Offer
   readonly listening: readonly Listening[]
 }
@@ -98,9 +101,10 @@ export class Generation {
   }
 
   /** The other side of a new connection. */
-  attach({ scope, offer }: CompiledScope, wire: Wire): SessionStages {
+  attach({ scope, judging, offer }: CompiledScope, wire: Wire): SessionStages {
     this.#sessions++
-    return new SessionStages(scope, wire, { offer, gone: this.#gone })
+    const isAsked = wire.protocol === 'milter' || wire.protocol === 'policy'
+    return new SessionStages(isAsked ? judging : scope, wire, { offer, gone: this.#gone })
   }
 
   readonly #gone = (): void => {
@@ -214,6 +218,7 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
     scope = makeScope(spec.name, { config, server, table, lifetime, memory })
     scopes.push({
       scope,
+      judging: { ...scope, role: 'filter', table: judging(table) },
       offer: offerOf(table),
       listening: await checkListeners(spec, {
         table,
@@ -270,6 +275,7 @@ function makeScope(
   return {
     name,
     hostname: server.hostname,
+    role: 'mta',
     table,
     lifetime,
     log,

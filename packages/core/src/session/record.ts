@@ -1,13 +1,23 @@
 /** The canonical line: one JSON object a transaction (and one a session) that answers "why was this mail refused?" by itself. */
 
 import type { CloseReason } from '@postroad/mail'
-import type { AuthAttempt } from '@postroad/plugin'
+import type { AuthAttempt, JudgementOutcome } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
 import type { SessionState } from './session.ts'
 import type { Transaction } from './transaction.ts'
 
+/** What was said of a message that another server takes or refuses. */
+export interface JudgedRecord {
+  readonly outcome: JudgementOutcome
+  readonly reason?: string
+}
+
 /** What is logged at the end of a transaction. */
-export function transactionRecord(transaction: Transaction, reply: WireReply | readonly WireReply[]): object {
+export function transactionRecord(
+  transaction: Transaction,
+  reply: WireReply | readonly WireReply[],
+  judged?: JudgedRecord | undefined,
+): object {
   const { session, envelope, recipients, refused, asked, met, decisions } = transaction
   const rewritten = transaction.edits?.toJSON()
   const own = { ...session.facts.toJSON(), ...transaction.facts.toJSON() }
@@ -34,6 +44,7 @@ export function transactionRecord(transaction: Transaction, reply: WireReply | r
     plugins: times(session.decisions.times(), decisions.times()),
     ...(rewritten ? { rewritten } : {}),
     ...(transaction.queuedBy ? { queue: transaction.queuedBy, receipt: transaction.receipt } : {}),
+    ...(judged ? { judged: { outcome: judged.outcome, reason: judged.reason, queueId: session.peer.queueId } } : {}),
     ms: session.scope.now() - transaction.startedAt,
     reply: 'code' in reply ? said(reply) : reply.map(said),
   }
@@ -62,6 +73,7 @@ function client({ view, peer, helo, identity }: SessionState): object {
   const { tls } = view
   return {
     listener: view.listener,
+    ...(view.protocol === 'smtp' ? {} : { protocol: view.protocol }),
     remote: view.remote.address,
     port: view.remote.port,
     helo: helo?.name,

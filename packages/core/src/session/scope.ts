@@ -1,6 +1,6 @@
 /** What all sessions of one scope share, and with them every run of every handler. */
 import type { MessageOptions } from '@postroad/message'
-import type { Logger } from '@postroad/plugin'
+import type { Logger, SessionRole } from '@postroad/plugin'
 import type { Thresholds } from '../config/config.ts'
 import type { HookTable } from '../plan/hook-table.ts'
 import type { ContentMemory } from '../policy/content-memory.ts'
@@ -12,6 +12,8 @@ export interface Scope {
   /** As the configuration calls it; `server` is the outermost. */
   readonly name: string
   readonly hostname: string
+  /** Of its sessions. */
+  readonly role: SessionRole
   readonly table: HookTable
   /** Of the generation: ends when it closes and the grace is over. */
   readonly lifetime: Lifetime

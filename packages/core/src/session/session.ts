@@ -93,6 +93,11 @@ export class SessionState {
     this.#identity = Object.freeze({ ...identity })
   }
 
+  /** Who the client is, as the server says that asks us; it says so with each message. */
+  believe(identity: Identity | undefined): void {
+    this.#identity = identity && Object.freeze({ ...identity })
+  }
+
   /** A fact that holds until the client calls itself something else. */
   noteHeloFact(name: string): void {
     this.#heloFacts.add(name)
@@ -164,7 +169,7 @@ class SessionView implements Session {
     return this.#state.peer.protocol
   }
   get role(): SessionRole {
-    return 'mta'
+    return this.#state.scope.role
   }
   get remote() {
     return this.#state.peer.remote

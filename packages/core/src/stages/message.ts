@@ -1,14 +1,10 @@
 /** After the final dot: what the plugins think of the message, and who takes responsibility for it. RFC 5321 §4.2.5, §6.1. */
 import type { RoutedRecipient } from '@postroad/mail'
-import { createMessage, disposeBodies, receivedField, type Stored } from '@postroad/message'
-import { defer, type Message, type Recipient, type Refusal, reject } from '@postroad/plugin'
+import { createMessage, disposeBodies, receivedField } from '@postroad/message'
+import type { Message, Recipient } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
-import { type Decision, isRefusal, severer } from '../policy/severity.ts'
-import { judge } from '../policy/thresholds.ts'
-import { Verdicts } from '../policy/verdicts.ts'
-import { askWave } from '../run/ask.ts'
-import { HookCall } from '../run/call.ts'
-import { opinions } from '../run/check.ts'
+import { type Decision, isRefusal } from '../policy/severity.ts'
+import type { Verdicts } from '../policy/verdicts.ts'
 import { Failure } from '../run/guard.ts'
 import type { Transaction } from '../session/transaction.ts'
 import type { IncomingContent } from './content.ts'
@@ -16,14 +12,7 @@ import { take } from './queue.ts'
 import { refuse, refuseRecipient } from './refuse.ts'
 import { rewrite } from './rewrite.ts'
 import { tagged } from './tag.ts'
-
-const TOO_MANY_HOPS = reject('Too many hops: this message is in a loop', { status: '5.4.6', code: 554 })
-const HEADER_TOO_LARGE = reject('The header section is too large', { status: '5.3.4', code: 552 })
-const NOT_TAKEN: WireReply = { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
-const ONE_BY_ONE = defer("The recipients' answers differ: send to one recipient at a time", {
-  status: '4.5.3',
-  code: 451,
-})
+import { failed, judgeMessage, NOT_TAKEN, ONE_BY_ONE, oneRefusal, structural } from './verdict.ts'
 
 /** Everything from the final dot to the reply. */
 export async function message(
@@ -59,12 +48,6 @@ export async function message(
   }
 }
 
-function structural(stored: Stored): Refusal | undefined {
-  if (stored.excess.received) return TOO_MANY_HOPS // RFC 5321 §6.3
-  if (stored.excess.headerSize || stored.excess.fields) return HEADER_TOO_LARGE
-  return undefined
-}
-
 /** RFC 5321 §4.4. */
 function trace({ session, envelope, recipients }: Transaction): Uint8Array {
   const [only] = recipients
@@ -85,34 +68,6 @@ function trace({ session, envelope, recipients }: Transaction): Uint8Array {
     for: recipients.length === 1 ? only?.address : undefined,
     date: scope.now(),
   })
-}
-
-/** The `message` hook, then the thresholds. */
-async function judgeMessage(transaction: Transaction, received: Message): Promise<Verdicts> {
-  const verdicts = new Verdicts(transaction.recipients)
-  const waves = transaction.scope.table.message
-  if (waves) {
-    const call = new HookCall('message', transaction, { message: received })
-    for (const wave of waves) {
-      const asked = askWave(wave, call, opinions)
-      const decisions = asked instanceof Promise ? await asked : asked
-      if (decisions) verdicts.take(decisions)
-      if (transaction.isOver || verdicts.undecided.length === 0) break
-    }
-  }
-  applyThresholds(transaction, verdicts)
-  return verdicts
-}
-
-function applyThresholds(transaction: Transaction, verdicts: Verdicts): void {
-  const { scope, points: shared } = transaction
-  for (const recipient of verdicts.undecided) {
-    const points = shared + transaction.pointsOf(recipient)
-    const met = judge(points, scope.thresholds, recipient.address.domain)
-    if (!met) continue
-    transaction.meet(met, points, recipient.address)
-    verdicts.decide(recipient, { opinion: met.opinion, plugin: 'thresholds' })
-  }
 }
 
 interface Answered {
@@ -141,23 +96,6 @@ async function answer(transaction: Transaction, received: Message, verdicts: Ver
   return { reply: replies, reading: taken.reading }
 }
 
-/** One reply for several recipients, RFC 5321 §3.3: nothing is taken when they differ, so nothing is lost and nothing is doubled. */
-function oneRefusal(
-  transaction: Transaction,
-  refused: readonly (readonly [RoutedRecipient, Decision])[],
-  total: number,
-): WireReply {
-  let worst: Decision | undefined
-  for (const [, decision] of refused) worst = severer(worst, decision)
-  const mixed = refused.length < total
-  if (mixed && transaction.scope.mixed === 'defer-rest') {
-    transaction.requireSingleRecipients()
-    return refuse(transaction, 'message', { plugin: 'mixed', refusal: ONE_BY_ONE })
-  }
-  if (!worst || !isRefusal(worst.opinion)) return NOT_TAKEN
-  return refuse(transaction, 'message', { plugin: worst.plugin, refusal: worst.opinion })
-}
-
 /** What the next hop said may differ too: a 250 would lose those it refused, so the client is to come again one by one. */
 function oneReply(
   transaction: Transaction,
@@ -180,8 +118,4 @@ function refuseOne(transaction: Transaction, recipient: RoutedRecipient, decisio
     refusal: decision.opinion,
     recipient: recipient.address,
   })
-}
-
-function failed(transaction: Transaction, failure: Failure): WireReply {
-  return failure.refusal ? refuse(transaction, 'message', { plugin: undefined, refusal: failure.refusal }) : NOT_TAKEN
 }

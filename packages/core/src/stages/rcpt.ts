@@ -17,6 +17,8 @@ import { refuseRecipient } from './refuse.ts'
 import { isTaken } from './takers.ts'
 
 const ACCEPTED: WireReply = { code: 250, status: '2.1.5', text: 'Recipient ok' }
+/** Where mail goes of which another server decides that. */
+export const ELSEWHERE: Route = Object.freeze({ via: 'elsewhere' })
 const NO_ROUTE = reject('Relaying denied', { status: '5.7.1' })
 const ONE_AT_A_TIME = defer('One recipient at a time, please: send the others separately', {
   status: '4.5.3',
@@ -78,6 +80,7 @@ function repeated(transaction: Transaction, { recipient, parameters }: Candidate
 }
 
 function findRoute(transaction: Transaction, candidate: Candidate): Maybe<WireReply> {
+  if (transaction.scope.role === 'filter') return onwards(transaction, candidate, ELSEWHERE)
   const handlers = transaction.scope.table.route
   const answer = handlers && first(handlers, new HookCall('route', transaction, candidate), asRoute)
   return after(answer, routed, transaction, candidate)
@@ -95,9 +98,13 @@ function routed(
   if (value instanceof Failure)
     return refuseRecipient(transaction, 'route', { plugin, refusal: value.refusal ?? NO_ROUTE, recipient })
   if ('kind' in value) return refuseRecipient(transaction, 'route', { plugin, refusal: value, recipient })
+  return onwards(transaction, candidate, value)
+}
+
+function onwards(transaction: Transaction, candidate: Candidate, route: Route): Maybe<WireReply> {
   const waves = transaction.scope.table.nexthop
-  if (!waves) return accept(transaction, candidate, value)
-  const onward: Onward = { ...candidate, route: value }
+  if (!waves) return accept(transaction, candidate, route)
+  const onward: Onward = { ...candidate, route }
   return after(ask(waves, new HookCall('nexthop', transaction, onward), opinions), agreed, transaction, onward)
 }
 

@@ -9,6 +9,7 @@ import { fold } from '../run/fold.ts'
 import { Failure } from '../run/guard.ts'
 import { FactStore } from '../session/fact-store.ts'
 import type { Transaction } from '../session/transaction.ts'
+import { ELSEWHERE } from './rcpt.ts'
 import { isTaken } from './takers.ts'
 
 // RFC 3463 §3.4: X.3.5, the system is not configured for it.
@@ -78,9 +79,10 @@ async function added(
 }
 
 async function routed(transaction: Transaction, one: Required<AddedRecipient>): Promise<RoutedRecipient | undefined> {
+  const { address, parameters } = one
+  if (transaction.scope.role === 'filter') return Object.freeze({ address, parameters, route: ELSEWHERE })
   const handlers = transaction.scope.table.route
   if (!handlers) return undefined
-  const { address, parameters } = one
   const call = new HookCall('route', transaction, { recipient: address, parameters, recipientFacts: new FactStore() })
   const { value } = (await first(handlers, call, asRoute)) ?? {}
   return value === undefined || value instanceof Failure || 'kind' in value

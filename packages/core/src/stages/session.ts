@@ -1,8 +1,8 @@
 /** One connection as the wire sees it: each stage of the protocol is a file of its own. */
 
 import type { AuthAttempt, CloseReason, MailParameters, RcptParameters, TlsInfo } from '@postroad/mail'
-import type { Address } from '@postroad/plugin'
-import type { ContentSink, Maybe, Offer, Stages, Wire, WireReply } from '@postroad/smtp'
+import type { Address, JudgementOutcome } from '@postroad/plugin'
+import type { ContentSink, Judgement, JudgingStages, Maybe, Offer, Wire, WireReply } from '@postroad/smtp'
 import { after } from '../run/after.ts'
 import { HookCall, outliving } from '../run/call.ts'
 import { Failure } from '../run/guard.ts'
@@ -18,19 +18,28 @@ import { abortTaps, IncomingContent, openTaps, type Taps, tapsFailed } from './c
 import { data } from './data.ts'
 import { finish } from './finish.ts'
 import { helo } from './helo.ts'
+import { type Decided, judge } from './judge.ts'
 import { mail } from './mail.ts'
 import { message } from './message.ts'
 import { rcpt } from './rcpt.ts'
+import { NOT_TAKEN } from './verdict.ts'
 
 /** Refusals of the wire that are written down; all are counted. */
 const LINES = 100
 const GONE = new Error('the connection is closed')
 const NO_TAPS: Taps = []
 const LOST: WireReply = { code: 451, status: '4.4.2', text: 'Connection lost before the end of the message' }
+/** For the log: the server in charge has its own words. */
+const JUDGED: Readonly<Record<JudgementOutcome, WireReply>> = {
+  pass: { code: 250, status: '2.0.0', text: 'Passed' },
+  quarantine: { code: 250, status: '2.0.0', text: 'To be held' },
+  discard: { code: 250, status: '2.0.0', text: 'To be discarded' },
+  refuse: NOT_TAKEN,
+}
 const RESET: WireReply = { code: 250, status: '2.0.0', text: 'Reset' }
 
 /** The engine’s half of a connection. */
-export class SessionStages implements Stages {
+export class SessionStages implements JudgingStages {
   readonly #session: SessionState
   readonly #offer: Offer
   readonly #gone: () => void
@@ -76,6 +85,8 @@ export class SessionStages implements Stages {
 
   mail(from: Address | undefined, parameters: MailParameters): Maybe<WireReply | undefined> {
     this.#refusal = undefined
+    const { scope, peer } = this.#session
+    if (scope.role === 'filter') this.#session.believe(peer.identity)
     this.#transaction = new Transaction(this.#session, from, parameters)
     return mail(this.#transaction)
   }
@@ -119,6 +130,22 @@ export class SessionStages implements Stages {
       this.#session.scope.log.error({ session: this.#session.id, error }, 'a message could not be processed')
       this.#finish(transaction, LOST)
       return { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
+    }
+  }
+
+  async judge(): Promise<Judgement> {
+    const transaction = this.#current
+    const incoming = this.#incoming
+    this.#incoming = undefined
+    try {
+      const judgement = await judge(transaction, incoming)
+      if (judgement.outcome !== 'refuse') this.#session.countAccepted()
+      this.#finish(transaction, judgement.reply ?? JUDGED[judgement.outcome], judgement)
+      return judgement
+    } catch (error) {
+      this.#session.scope.log.error({ session: this.#session.id, error }, 'a message could not be judged')
+      this.#finish(transaction, NOT_TAKEN)
+      return { outcome: 'refuse', reply: NOT_TAKEN, dispose: () => undefined }
     }
   }
 
@@ -208,8 +235,8 @@ export class SessionStages implements Stages {
     this.#endTransaction()
   }
 
-  #finish(transaction: Transaction, reply: WireReply | readonly WireReply[]): void {
-    finish(transaction, reply)
+  #finish(transaction: Transaction, reply: WireReply | readonly WireReply[], judgement?: Decided): void {
+    finish(transaction, reply, judgement)
     if (this.#transaction === transaction) this.#transaction = undefined
   }
 
