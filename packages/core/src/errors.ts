@@ -73,6 +73,10 @@ export const ERRORS = {
     fix: 'Return it from `setup` under `services`.',
   },
   ERR_SETUP: { summary: 'The `setup` of a plugin failed.', fix: 'See the cause; nothing was started.' },
+  ERR_ROLE: {
+    summary: 'A plugin hooks what is never asked where another server takes responsibility for the mail.',
+    fix: 'Use it in a scope that listens for smtp, or listen for another protocol; the message says which.',
+  },
   ERR_LISTEN: { summary: 'A listener’s settings contradict each other.', fix: 'Correct what the message names.' },
   ERR_LISTEN_TWICE: { summary: 'Two listeners want the same address, port or name.', fix: 'Give each its own.' },
   ERR_NO_LISTENER: { summary: 'There is no listener.', fix: 'Add `scope.listen({ port: 25 })`.' },

@@ -27,6 +27,8 @@ export interface ServerOptions {
   readonly substitutes?: ReadonlyMap<string, (real: () => unknown) => unknown>
   /** Nothing is made or changed: for `postroad check`. Such a server is not to be started. */
   readonly looks?: boolean
+  /** Every scope judges for a server that asks by this protocol, and listens for none: for tests of plugins, which say it in the wires they attach. */
+  readonly judges?: 'milter' | 'policy'
   /** `delivery`: nothing listens. `smtp`: plugins deliver nothing. Default `all`. */
   readonly role?: Role
   /** Sees to UNIX sockets in place of this process, which may not: a worker's supervisor. */
@@ -109,6 +111,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     substitutes: options.substitutes ?? new Map(),
     looks,
     role: options.role ?? 'all',
+    judges: options.judges,
     onFile: options.onFile ?? (() => undefined),
     now,
   }

@@ -2,7 +2,8 @@
 import { HOOKS, type HookKind, type HookName } from '@postroad/plugin'
 import { keywordsOn, type ListenerOptions } from '@postroad/smtp'
 import { type AnyHandler, titleOf } from '../plan/handler.ts'
-import { flat } from '../plan/hook-table.ts'
+import { flat, type HookTable } from '../plan/hook-table.ts'
+import { roleWarnings } from '../plan/roles.ts'
 import type { CompiledScope, Generation } from './generation.ts'
 import { counts } from './listening.ts'
 
@@ -123,7 +124,12 @@ function keywords({ offer, listening }: CompiledScope): readonly string[] {
   return clear.length === 0 ? secure : [...clear, ...secure.map((one) => `${one} (under TLS)`)]
 }
 
-function warnings({ scope: { table } }: CompiledScope): readonly string[] {
+function warnings({ scope: { table }, roles }: CompiledScope): readonly string[] {
+  const who = (hook: HookName): readonly string[] => [...new Set(flat(table[hook]).map(titleOf))]
+  return [...(roles.takes ? takingWarnings(table) : []), ...roleWarnings(table, roles, who)]
+}
+
+function takingWarnings(table: HookTable): readonly string[] {
   return [
     ...(counts(table.route) ? [] : ['nobody answers route: every recipient is refused']),
     ...(counts(table.queue) ? [] : ['nobody answers queue: every message is deferred']),

@@ -25,6 +25,7 @@ import type { Log } from '../log/log.ts'
 import { compile } from '../plan/compile.ts'
 import type { HookTable } from '../plan/hook-table.ts'
 import { judging } from '../plan/judging.ts'
+import { checkRoles, type Roles, rolesOf } from '../plan/roles.ts'
 import { type ContentMemory, createContentMemory } from '../policy/content-memory.ts'
 import type { SingleRecipientClients } from '../policy/single-recipient-clients.ts'
 import { withNormalDomains } from '../policy/thresholds.ts'
@@ -46,6 +47,8 @@ export interface ServerContext {
   readonly folder: string
   readonly base: string
   readonly role: Role
+  /** In place of what the scopes listen for. */
+  readonly judges: 'milter' | 'policy' | undefined
   readonly spool: string
   readonly singleRecipientClients: SingleRecipientClients
   /** Services of the core and of who started it: the plugins' own go before them. */
@@ -65,6 +68,7 @@ export interface CompiledScope {
   readonly scope: Scope
   /** The same for sessions in which another server takes responsibility. */
   readonly judging: Scope
+  readonly roles: Roles
   readonly offer: Offer
   readonly listening: readonly Listening[]
 }
@@ -215,9 +219,14 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
     own.provide(DeliveryHooks, () => createDeliveryHooks(() => scope, within))
     await setUp(spec, own, context)
     const table = server.rehearsal ? rehearsed(compile(spec, instances, mistakes)) : compile(spec, instances, mistakes)
+    const roles = rolesOf(
+      server.judges ? [server.judges] : spec.listens.map(({ options }) => options.protocol ?? 'smtp'),
+    )
+    checkRoles(spec, roles, { instances, mistakes })
     scope = makeScope(spec.name, { config, server, table, lifetime, memory })
     scopes.push({
       scope,
+      roles,
       judging: { ...scope, role: 'filter', table: judging(table) },
       offer: offerOf(table),
       listening: await checkListeners(spec, {
@@ -226,6 +235,7 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
         hostname: server.hostname,
         base: server.base,
         folder: server.folder,
+        takes: roles.takes,
         mistakes,
       }),
     })

@@ -27,6 +27,8 @@ interface Around {
   readonly base: string
   /** What is kept; when its disk is nearly full, the listener is under stress. */
   readonly folder: string
+  /** Somebody here takes responsibility for mail. */
+  readonly takes: boolean
   readonly mistakes: Mistakes
 }
 
@@ -35,9 +37,9 @@ const SCARCE = 268_435_456
 
 /** The listeners of a scope, their contradictions reported. */
 export async function checkListeners(scope: ScopeSpec, around: Around): Promise<readonly Listening[]> {
-  const { table, config, mistakes } = around
+  const { table, config, mistakes, takes } = around
   const level = quarantineLevel(config.thresholds)
-  if (scope.listens.length > 0 && level !== undefined && !counts(table.quarantine) && givesPoints(table))
+  if (takes && scope.listens.length > 0 && level !== undefined && !counts(table.quarantine) && givesPoints(table))
     mistakes.add('ERR_NO_QUARANTINE', `scope "${scope.name}" would have nowhere to put a message of ${level} points`)
   return Promise.all(scope.listens.map((one) => listening(one, around)))
 }

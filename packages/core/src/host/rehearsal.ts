@@ -7,6 +7,7 @@ import type { HookTable } from '../plan/hook-table.ts'
 export function rehearsed({
   nexthop: _nexthop,
   accepted: _accepted,
+  judged: _judged,
   queue,
   quarantine: _quarantine,
   ...table

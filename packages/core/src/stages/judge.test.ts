@@ -160,7 +160,10 @@ test('edits that undo each other are none, and a message that goes to nobody is 
 
 test('who listens at judged hears of it, and reads the message as long as it likes', async () => {
   const heard: unknown[] = []
-  const { promise: isHeard, resolve: done } = Promise.withResolvers<void>()
+  let done = (): void => undefined
+  const isHeard = new Promise<void>((resolve) => {
+    done = resolve
+  })
   const judged = async ({ outcome, queueId, message, points }: JudgedContext) => {
     await new Promise((resolve) => setImmediate(resolve))
     heard.push(outcome, queueId, points, message && String(await readAll(message)))
