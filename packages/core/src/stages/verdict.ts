@@ -15,7 +15,9 @@ import { refuse } from './refuse.ts'
 
 const TOO_MANY_HOPS = reject('Too many hops: this message is in a loop', { status: '5.4.6', code: 554 })
 const HEADER_TOO_LARGE = reject('The header section is too large', { status: '5.3.4', code: 552 })
+/** Nobody has looked at it to the end, or nobody has said what to do with it. */
 export const NOT_TAKEN: WireReply = { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
+/** Where there is one reply for several, and they differ. */
 export const ONE_BY_ONE = defer("The recipients' answers differ: send to one recipient at a time", {
   status: '4.5.3',
   code: 451,
@@ -45,6 +47,7 @@ export async function judgeMessage(transaction: Transaction, received: Message):
   return verdicts
 }
 
+/** Decides by points about those of whom nobody has said anything. */
 export function applyThresholds(transaction: Transaction, verdicts: Verdicts): void {
   const { scope, points: shared } = transaction
   for (const recipient of verdicts.undecided) {
