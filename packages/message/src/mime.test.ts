@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Mime } from '@postroad/mail'
 import fc from 'fast-check'
 import { cpuMs } from '../../../test/runner/cpu.ts'
 import { MessageError } from './errors.ts'
@@ -275,19 +276,36 @@ test('no octets make the readers hang or fail without a code', async () => {
     'x',
     '\0',
     'é',
+    '; name=a.exe',
+    '; boundary*0=b',
+    '(',
+    '=?utf-8?Q?b?=',
+    'Content-Disposition: inline; filename="b"',
+    'Content-Transfer-Encoding: base64\r\n',
+    'Content-Transfer-Encoding: quoted-printable\r\n',
+    'multipart/digest; boundary=',
+    'begin 644 c.exe\r\n#0V%T\r\n',
+    '=ybegin name=d\r\n',
+    '=',
+    ' ',
   )
   await fc.assert(
     fc.asyncProperty(fc.string({ unit, maxLength: 30 }), async (text) => {
       htmlToText(text)
-      const error = await message(text)
+      const mime = await message(text)
         .mime()
-        .then(
-          () => undefined,
-          (reason: unknown) => reason,
-        )
-      assert.ok(error === undefined || error instanceof MessageError)
+        .catch((reason: unknown) => reason)
+      if (mime instanceof MessageError) return
+      // Anything else that was thrown has no attachments.
+      for (const file of (mime as Mime).attachments) {
+        let size = 0
+        for await (const piece of file.read()) size += piece.length
+        assert.deepEqual([file.size, file.content.length], [size, size])
+        assert.match(file.sha256, /^[0-9a-f]{64}$/)
+      }
+      assert.ok(typeof (mime as Mime).text === 'string')
     }),
-    { numRuns: 60 },
+    { numRuns: 200 },
   )
 })
 
