@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { messageFromBytes } from '@postroad/message'
 import { cpuMs } from '../runner/cpu.ts'
+import { busyness } from './floor.ts'
 
 const SIZE = 25 * 1024 * 1024
 const LIMIT_MS = 250
@@ -79,19 +80,6 @@ function parts(each: (index: number) => string): Buffer {
   return Buffer.from(`${MIXED}${list.join('')}--b--\r\n`, 'latin1')
 }
 
-const floor = Buffer.alloc(SIZE, 'x')
-/** What a hash of the octets costs, made in a plain loop, on a machine that has nothing else to do. */
-const FLOOR_MS = 30
-
-/** What it costs now: the machine has other work, too. */
-function floorMs(): number {
-  const started = process.cpuUsage()
-  let sum = 1
-  for (let at = 0; at < floor.length; at++) sum = Math.imul(sum ^ (floor[at] ?? 0), 0x01000193)
-  assert.notEqual(sum, 0)
-  return cpuMs(started)
-}
-
 interface Cost {
   readonly ms: number
   /** What it may be at most while the machine is as busy as it is. */
@@ -102,7 +90,7 @@ interface Cost {
 
 /** Of some runs the first that is within its limit, or the last. */
 async function costOf(bytes: Buffer, runs = RUNS): Promise<Cost> {
-  const before = floorMs()
+  const before = busyness()
   const started = process.cpuUsage()
   const message = messageFromBytes(bytes)
   const came = await message.mime().then(
@@ -110,14 +98,14 @@ async function costOf(bytes: Buffer, runs = RUNS): Promise<Cost> {
     (error: { code: string }) => error.code,
   )
   const ms = cpuMs(started)
-  const limit = LIMIT_MS * Math.max(1, before / FLOOR_MS, floorMs() / FLOOR_MS)
+  const limit = LIMIT_MS * Math.max(before, busyness())
   return ms <= limit || runs === 1 ? { ms, limit, came } : costOf(bytes, runs - 1)
 }
 
 // Loading the parser is not the message's doing; nor is the compiler's work on the first loop.
 before(async () => {
   await messageFromBytes(Buffer.from('\r\nhi\r\n')).mime()
-  floorMs()
+  busyness()
 })
 
 async function check(bytes: Buffer): Promise<void> {
