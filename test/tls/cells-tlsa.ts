@@ -81,9 +81,9 @@ const UNUSABLE: readonly Cell[] = [
     '3 1 3 ee',
     '2 2 1 ee',
     '2 1 3 ee',
-  ].map((record) => cell('encrypted', /^[01] /.test(record) ? 'RFC 7672 §3.1.3' : 'RFC 7671 §4.1', { tlsa: [record] })),
+  ].map((record) => cell('encrypted', /^[01] /.test(record) ? 'RFC 7672 §3.1.3' : 'RFC 6698 §4.1', { tlsa: [record] })),
   ...['3 1 1 ee/31', '3 1 1 ee/0', '3 1 2 ee/32', '3 0 0 ee/40', '2 0 1 ee/33'].map((record) =>
-    cell('encrypted', 'RFC 7671 §4.1', { tlsa: [record] }),
+    cell('encrypted', 'RFC 6698 §4.1', { tlsa: [record] }),
   ),
   cell('encrypted', 'RFC 7672 §2.2', { tlsa: ['1 1 1 ee'], server: server('otherNameEe') }),
   cell('encrypted', 'RFC 7672 §2.2', { tlsa: ['0 0 1 root', '1 1 1 ee', '3 1 3 ee'], server: server('expiredEe') }),
@@ -91,13 +91,13 @@ const UNUSABLE: readonly Cell[] = [
 
 /** Several records. */
 const SEVERAL: readonly Cell[] = [
-  cell('dane-ee', 'RFC 7671 §5', { tlsa: ['3 1 1 wrong', '3 1 1 ee'] }),
-  cell('dane-ee', 'RFC 7671 §5', { tlsa: ['3 1 1 ee', '3 1 1 wrong'] }),
-  cell('dane-ee', 'RFC 7671 §5', { tlsa: ['2 1 1 otherRoot', '3 1 1 ee'] }),
-  cell('dane-ta', 'RFC 7671 §5', { tlsa: ['3 1 1 wrong', '2 1 1 root'], server: chain }),
-  cell('dane-ee', 'RFC 7671 §4.1', { tlsa: ['1 1 1 wrong', '3 1 1 ee'] }),
-  cell('skipped validation-failure', 'RFC 7671 §4.1', { tlsa: ['1 1 1 ee', '3 1 1 wrong'] }),
-  cell('skipped validation-failure', 'RFC 7671 §4.1', { tlsa: ['3 1 1 ee/31', '3 1 1 wrong'] }),
+  cell('dane-ee', 'RFC 6698 §4.1', { tlsa: ['3 1 1 wrong', '3 1 1 ee'] }),
+  cell('dane-ee', 'RFC 6698 §4.1', { tlsa: ['3 1 1 ee', '3 1 1 wrong'] }),
+  cell('dane-ee', 'RFC 6698 §4.1', { tlsa: ['2 1 1 otherRoot', '3 1 1 ee'] }),
+  cell('dane-ta', 'RFC 6698 §4.1', { tlsa: ['3 1 1 wrong', '2 1 1 root'], server: chain }),
+  cell('dane-ee', 'RFC 6698 §4.1', { tlsa: ['1 1 1 wrong', '3 1 1 ee'] }),
+  cell('skipped validation-failure', 'RFC 6698 §4.1', { tlsa: ['1 1 1 ee', '3 1 1 wrong'] }),
+  cell('skipped validation-failure', 'RFC 6698 §4.1', { tlsa: ['3 1 1 ee/31', '3 1 1 wrong'] }),
   cell('skipped validation-failure', 'RFC 7671 §9', { tlsa: ['3 1 1 ee', '3 1 2 leaf'] }),
   cell('dane-ee', 'RFC 7671 §9', { tlsa: ['3 1 1 wrong', '3 1 2 ee'] }),
   cell('dane-ee', 'RFC 7671 §9', { tlsa: ['3 1 1 ee', '3 0 2 leaf'] }),
@@ -111,11 +111,11 @@ const SEVERAL: readonly Cell[] = [
 
 /** No records, or none that count, or nobody knows. */
 const ABSENT: readonly Cell[] = [
-  cell('unauthenticated', 'RFC 7672 §2.1.1', { tlsa: 'nodata secure' }),
-  cell('unauthenticated', 'RFC 7672 §2.1.1', { tlsa: 'nxdomain secure' }),
-  cell('unauthenticated', 'RFC 7672 §2.1.1', { tlsa: 'denied insecure' }),
-  cell('unauthenticated', 'RFC 7672 §2.1.1', { tlsa: { insecure: ['3 1 1 ee'] } }),
-  cell('unauthenticated', 'RFC 7672 §2.1.1', { tlsa: { insecure: ['3 1 1 wrong'] } }),
+  cell('unauthenticated', 'RFC 7672 §2.2', { tlsa: 'nodata secure' }),
+  cell('unauthenticated', 'RFC 7672 §2.2', { tlsa: 'nxdomain secure' }),
+  cell('unauthenticated', 'RFC 7672 §2.2', { tlsa: 'denied insecure' }),
+  cell('unauthenticated', 'RFC 7672 §2.2', { tlsa: { insecure: ['3 1 1 ee'] } }),
+  cell('unauthenticated', 'RFC 7672 §2.2', { tlsa: { insecure: ['3 1 1 wrong'] } }),
   cell('skipped dnssec-invalid', 'RFC 7672 §2.1.2', { tlsa: 'servfail' }),
   cell('skipped dnssec-invalid', 'RFC 7672 §2.1.2', { tlsa: 'timeout' }),
   cell('skipped dnssec-invalid', 'RFC 7672 §2.1.2', { tlsa: 'refused' }),

@@ -105,7 +105,7 @@ test('RFC 7671 §9: of one usage and selector only the strongest digest counts; 
   )
 })
 
-test('RFC 7672 §3.1.3, RFC 7671 §4.1: what can be used', () => {
+test('RFC 7672 §3.1.3, RFC 6698 §4.1: what can be used', () => {
   for (const [form, octets, usable] of [
     ['0 0 1', undefined, false],
     ['1 1 1', undefined, false],

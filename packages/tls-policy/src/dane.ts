@@ -123,7 +123,7 @@ async function findRecords(
   return nothing('there are no signed TLSA records')
 }
 
-/** Undefined: there are none that count, RFC 7672 §2.1.1. @throws when that cannot be known */
+/** Undefined: there are none that count, RFC 7672 §2.2. @throws when that cannot be known */
 async function askTlsa(name: string, { dns, signal }: DaneOptions): Promise<readonly TlsaAssociation[] | undefined> {
   try {
     const { records, secure } = await dns.tlsa(name, signal)

@@ -23,7 +23,7 @@ const DIGESTS: ReadonlyMap<number, { readonly name: string; readonly octets: num
 /** Records that are looked at: a host with more has a mistake, or wants us to work. */
 const MAX_RECORDS = 100
 
-/** RFC 7672 §3.1.3: usages 0 and 1 are not for SMTP. RFC 7671 §4.1: what cannot be understood cannot be used either. */
+/** RFC 7672 §3.1.3: usages 0 and 1 are not for SMTP. RFC 6698 §4.1: what cannot be understood cannot be used either. */
 export function isUsable({ usage, selector, matching, data }: TlsaAssociation): boolean {
   if (usage !== DANE_TA && usage !== DANE_EE) return false
   if (selector !== 0 && selector !== 1) return false
