@@ -9,6 +9,7 @@ import { certificate } from '../delivery/certificate.ts'
 
 const question: TlsQuestion = {
   domain: 'to.test',
+  canonicalDomain: 'to.test',
   host: { name: 'mx.to.test', isSecure: true },
   address: '192.0.2.1',
   isAddressSecure: true,
@@ -67,8 +68,8 @@ test('the question is what the handler gets', async () => {
   const looks = definePlugin({
     name: 'looks',
     hooks: {
-      tls: ({ domain, host, address, isAddressSecure, canonical, port, isRequired }) => {
-        seen = { domain, host, address, isAddressSecure, canonical, port, isRequired }
+      tls: ({ domain, canonicalDomain, host, address, isAddressSecure, canonical, port, isRequired }) => {
+        seen = { domain, canonicalDomain, host, address, isAddressSecure, canonical, port, isRequired }
         return undefined
       },
     },

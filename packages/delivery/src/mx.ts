@@ -25,6 +25,7 @@ export interface MxResolver {
   ): Promise<{
     readonly records: readonly { readonly preference: number; readonly exchange: string }[]
     readonly secure: boolean
+    readonly canonical: string
   }>
 }
 
@@ -36,6 +37,8 @@ export interface MailHost {
   readonly preference: number
   /** DNSSEC vouches for the way from the domain to this name, RFC 7672 §2.2.1. */
   readonly isSecure: boolean
+  /** The name that has the MX record: the domain, or the end of its chain of aliases. */
+  readonly owner?: string
 }
 
 /** Why a domain's mail goes nowhere; an operational failure that the transport turns into outcomes. */
@@ -66,11 +69,12 @@ export interface MxOptions {
 export async function findMailHosts(domain: string, options: MxOptions): Promise<readonly MailHost[]> {
   if (domain === '') throw new RouteError(localReply(550, '5.1.2', 'An address without a domain goes nowhere'))
   if (domain.startsWith('[')) return [literalHost(domain)]
-  const { records, isSecure } = await lookUp(domain, options)
+  const { records, isSecure, owner } = await lookUp(domain, options)
   const hosts = records.map(({ preference, exchange }) => ({
     name: exchange.toLowerCase().replace(/\.$/, ''),
     preference,
     isSecure,
+    owner,
   }))
   const usable = hosts.filter(({ name }) => name !== '')
   // RFC 7505 §3: a lone "." says that the domain takes no mail.
@@ -108,16 +112,18 @@ function literalHost(domain: string): MailHost {
 interface Found {
   readonly records: readonly { readonly preference: number; readonly exchange: string }[]
   readonly isSecure: boolean
+  readonly owner: string
 }
 
 async function lookUp(domain: string, { dns, signal }: MxOptions): Promise<Found> {
   try {
-    const { records, secure } = await dns.mx(domain, signal)
-    return { records, isSecure: secure }
+    const { records, secure, canonical } = await dns.mx(domain, signal)
+    return { records, isSecure: secure, owner: canonical }
   } catch (error) {
     const code = codeOf(error)
     // RFC 5321 §5.1: a domain without MX is its own and only mail host; RFC 7672 §2.2.1: a secure one where that is proven.
-    if (code === 'NODATA') return { records: [{ preference: 0, exchange: domain }], isSecure: isProven(error) }
+    if (code === 'NODATA')
+      return { records: [{ preference: 0, exchange: domain }], isSecure: isProven(error), owner: domain }
     if (code === 'NXDOMAIN')
       throw new RouteError(localReply(550, '5.1.2', `The domain ${domain} does not exist`), error)
     throw new RouteError(localReply(451, '4.4.3', `DNS does not answer for ${domain}`), error)

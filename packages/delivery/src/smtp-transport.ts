@@ -281,6 +281,7 @@ class Courier {
     const tls = await this.#tls.of(
       {
         domain,
+        canonicalDomain: host.owner ?? domain,
         host,
         address: address?.address,
         isAddressSecure: address?.isSecure ?? false,

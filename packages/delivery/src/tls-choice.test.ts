@@ -152,7 +152,8 @@ test('what the operator wrote for a route goes before what is published, and nob
 test('a question says what DNSSEC vouches for: the host, its address, and the name at the end of its aliases', async () => {
   const questions: TlsQuestion[] = []
   const zone: Zone = {
-    'to.test': { MX: [[0, 'alias.test']], secure: true },
+    'to.test': { CNAME: 'real.test', secure: true },
+    'real.test': { MX: [[0, 'alias.test']], secure: true },
     'alias.test': { CNAME: 'host.test', secure: true },
     'host.test': { A: ['127.0.0.2'], AAAA: 'SERVFAIL', secure: true },
   }
@@ -161,7 +162,8 @@ test('a question says what DNSSEC vouches for: the host, its address, and the na
   const [{ port: _, ...question } = assert.fail()] = questions
   assert.deepEqual(question, {
     domain: 'to.test',
-    host: { name: 'alias.test', preference: 0, isSecure: true },
+    canonicalDomain: 'real.test',
+    host: { name: 'alias.test', preference: 0, isSecure: true, owner: 'real.test' },
     address: '127.0.0.2',
     isAddressSecure: true,
     canonical: 'host.test',
@@ -171,6 +173,7 @@ test('a question says what DNSSEC vouches for: the host, its address, and the na
 
 const question: TlsQuestion = {
   domain: 'to.test',
+  canonicalDomain: 'to.test',
   host: { name: 'mx.to.test', isSecure: false },
   address: '192.0.2.1',
   isAddressSecure: false,

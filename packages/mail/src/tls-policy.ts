@@ -87,6 +87,8 @@ export interface TlsPolicy {
 export interface TlsQuestion {
   /** The recipients' domain: whose policy it is. Undefined for a next hop that the operator has named. */
   readonly domain: string | undefined
+  /** The name that has the MX record: the domain, or the end of its chain of aliases. */
+  readonly canonicalDomain: string | undefined
   readonly host: {
     /** Lower-case, without a dot at the end; an address for address literals. */
     readonly name: string

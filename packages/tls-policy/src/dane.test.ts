@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { type Zone, zoneDns } from '@postroad/dns'
 import type { TlsQuestion } from '@postroad/mail'
+import { identities } from '../../../test/tls/certificate.ts'
 import { findDane } from './dane.ts'
 import { proveResolver } from './resolver-proof.ts'
 
@@ -11,6 +13,7 @@ const TLSA = [record]
 
 const base: TlsQuestion = {
   domain: 'dane.test',
+  canonicalDomain: 'dane.test',
   host: { name: 'mx.dane.test', isSecure: true },
   address: '192.0.2.1',
   isAddressSecure: true,
@@ -107,6 +110,24 @@ test('a next hop that the operator has named is looked up, and one signed family
   assert.equal((await find(hop('SERVFAIL'), named)).shown, 'left out 451 dnssec-invalid')
   assert.equal((await find(hop('NXDOMAIN'), named)).shown, 'none')
   assert.equal((await find({}, { ...named, host: { name: '192.0.2.1', isSecure: false } })).shown, 'none')
+})
+
+test('RFC 7672 §3.2.2: a certificate below an anchor may have the name of the host, of the domain, or of what that is an alias of', async () => {
+  const tlsa = { ...record, usage: 2, selector: 0, matching: 0, data: new X509Certificate(identities.root.cert).raw }
+  const zone = at('mx.dane.test', { TLSA: [tlsa], secure: true })
+  const chain = [identities.domainLeaf, identities.intermediate].map(({ cert }) => new X509Certificate(cert))
+  const judge = async (question: Partial<TlsQuestion>, insecureMx: 'off' | 'try' = 'off') => {
+    const dns = zoneDns(zone)
+    const now = () => Date.parse('2026-06-01')
+    const { answer } = await findDane({ ...base, ...question }, { dns, insecureMx, now })
+    const verdict =
+      answer && 'mode' in answer && answer.authenticate?.({ chain: chain as [X509Certificate], untrusted: 'x' })
+    return verdict ? ('verified' in verdict ? verdict.verified : verdict.failure) : 'none'
+  }
+  assert.equal(await judge({}), 'dane-ta')
+  assert.equal(await judge({ domain: 'alias.test', canonicalDomain: 'dane.test' }), 'dane-ta')
+  assert.equal(await judge({ domain: 'other.test', canonicalDomain: 'other.test' }), 'certificate-host-mismatch')
+  assert.equal(await judge({ host: { name: 'mx.dane.test', isSecure: false } }, 'try'), 'certificate-host-mismatch')
 })
 
 test('the same records are the same policy, in whatever order they come; other records are another one', async () => {

@@ -161,9 +161,9 @@ function findingOf(question: TlsQuestion, { base, records }: Found, { now }: Dan
 }
 
 /** RFC 7672 §3.2.2: the base first, and what it was derived from, where each step of that was signed. */
-function namesOf({ domain, host }: TlsQuestion, base: string): readonly string[] {
-  if (domain !== undefined && !host.isSecure) return [base]
-  return [...new Set([base, ...(domain === undefined ? [host.name] : [domain])])]
+function namesOf({ domain, canonicalDomain = domain, host }: TlsQuestion, base: string): readonly string[] {
+  if (domain === undefined) return [...new Set([base, host.name])]
+  return host.isSecure ? [...new Set([base, domain, canonicalDomain ?? domain])] : [base]
 }
 
 /** As it stands in a zone file: `3 1 1 0123…`. */

@@ -11,6 +11,7 @@ const HOST: Zone = { '_25._tcp.mx.dane.test': { TLSA: [record], secure: true } }
 
 const question: TlsQuestion = {
   domain: 'dane.test',
+  canonicalDomain: 'dane.test',
   host: { name: 'mx.dane.test', isSecure: true },
   address: '192.0.2.1',
   isAddressSecure: true,

@@ -74,9 +74,10 @@ class HostMemory {
 }
 
 /** Everything that the conclusion rests on besides DNS. */
-function keyOf({ domain, host, canonical, isAddressSecure, address, port }: TlsQuestion): string {
+function keyOf({ domain, canonicalDomain, host, canonical, isAddressSecure, address, port }: TlsQuestion): string {
   return JSON.stringify([
     domain ?? '',
+    canonicalDomain ?? '',
     host.name,
     host.isSecure,
     canonical,

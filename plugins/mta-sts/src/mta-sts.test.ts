@@ -10,6 +10,7 @@ import { mtaSts } from './mta-sts.ts'
 
 const question: TlsQuestion = {
   domain: 'dane.test',
+  canonicalDomain: 'dane.test',
   host: { name: 'mx.dane.test', isSecure: false },
   address: '192.0.2.1',
   isAddressSecure: false,

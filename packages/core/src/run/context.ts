@@ -297,6 +297,10 @@ class TlsRunContext extends RunContext<'tls'> implements TlsContext {
     return this.call.args.host.domain
   }
 
+  get canonicalDomain(): string | undefined {
+    return this.call.args.host.canonicalDomain
+  }
+
   get host(): TlsQuestion['host'] {
     return this.call.args.host.host
   }
