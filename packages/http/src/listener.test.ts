@@ -32,7 +32,7 @@ test('reload: new routes and tokens for requests from now on, also on a connecti
   listener.update(options, { ...site, logOf: () => ({ debug() {}, info() {}, warn() {}, error() {} }) })
   assert.deepEqual([(await ask('GET', '/a')).status, (await ask('GET', '/b')).status, listener.name], [404, 200, 'new'])
   const twice = { ...site, routes: [...site.routes, ...site.routes] }
-  assert.throws(() => listener.update(options, twice), /two routes are GET \/b/)
+  assert.throws(() => listener.update(options, twice), /b: it has two routes GET \/b/)
   assert.equal((await ask('GET', '/b')).status, 200)
 })
 

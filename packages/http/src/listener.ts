@@ -20,10 +20,18 @@ import {
   secureContexts,
   socketKeeper,
 } from '@postroad/listener'
-import { DEFAULT_HTTP_LIMITS, type HttpLimits, type HttpListenerOptions, httpMistakes, LOOPBACK } from './options.ts'
+import {
+  DEFAULT_HTTP_LIMITS,
+  type HttpLimits,
+  type HttpListenerOptions,
+  type HttpToken,
+  httpMistakes,
+  LOOPBACK,
+} from './options.ts'
 import { problem } from './problem.ts'
 import { createSite, type HttpSite, type SiteAnswer } from './site.ts'
-import { WrongTokens } from './token.ts'
+import { Streams } from './streams.ts'
+import { Tokens, WrongTokens } from './token.ts'
 
 /** Listens for programs and browsers. Closing ends what streams, and lets requests finish. */
 export interface HttpListener extends Listener {
@@ -33,6 +41,8 @@ export interface HttpListener extends Listener {
    * @throws {ListenerError} when options contradict each other, or routes are the same; nothing has changed then
    */
   update(options: HttpListenerOptions, site: HttpSite): void
+  /** These tokens and no others from now on, for streams that are open, too: their readers have to come again. */
+  setTokens(tokens: readonly HttpToken[]): void
 }
 
 /**
@@ -58,8 +68,7 @@ class ServerListener implements HttpListener {
   readonly #server: Server
   readonly #place: Place
   readonly #admission: Admission
-  readonly #closing = new AbortController()
-  readonly #wrongTokens = new WrongTokens()
+  readonly #door = { wrongTokens: new WrongTokens(), tokens: new Tokens(), streams: new Streams() }
   /** Settles when the socket is closed and all connections are gone; undefined when it was never open. */
   #gone: Promise<unknown> | undefined
   #contexts: ReadonlyMap<string, SecureContext> = new Map()
@@ -69,6 +78,7 @@ class ServerListener implements HttpListener {
   constructor(options: HttpListenerOptions, site: HttpSite, keeper: SocketKeeper) {
     this.#options = options
     this.#answer = this.#siteOf(options, site)
+    this.#door.tokens.replace(options.tokens ?? [])
     const limits = limitsOf(options)
     this.#admission = new Admission(admissionOf(limits))
     this.#place = new Place(
@@ -123,7 +133,7 @@ class ServerListener implements HttpListener {
   async stop(): Promise<void> {
     if (this.#server.listening) this.#server.close()
     // What streams would never end by itself.
-    this.#closing.abort()
+    this.#door.streams.close()
     this.#server.closeIdleConnections()
   }
 
@@ -138,10 +148,17 @@ class ServerListener implements HttpListener {
   update(options: HttpListenerOptions, site: HttpSite): void {
     this.#answer = this.#siteOf(options, site)
     this.#options = options
+    // What they tell of is served by others now.
+    this.setTokens(options.tokens ?? [])
     this.setCertificate(options.certificate ?? [])
     const limits = limitsOf(options)
     this.#admission.limits = admissionOf(limits)
     Object.assign(this.#server, timesOf(limits))
+  }
+
+  setTokens(tokens: readonly HttpToken[]): void {
+    this.#door.tokens.replace(tokens)
+    this.#door.streams.end()
   }
 
   setCertificate(certificate: Certificate | readonly Certificate[]): void {
@@ -158,7 +175,7 @@ class ServerListener implements HttpListener {
     const mistakes = httpMistakes(options)
     if (mistakes.length > 0) throw new ListenerError(`Listener ${options.name}: ${mistakes.join('; ')}`)
     try {
-      return createSite(options, site, { wrongTokens: this.#wrongTokens, closing: this.#closing.signal })
+      return createSite(options, site, this.#door)
     } catch (error) {
       throw new ListenerError(`Listener ${options.name}: ${error instanceof Error ? error.message : error}`, {
         cause: error,

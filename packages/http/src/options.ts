@@ -1,6 +1,6 @@
 /** What an operator may say of a listener of kind `http`. */
 
-import type { Certificate, PlaceOptions } from '@postroad/listener'
+import { type Certificate, certificatesOf, type PlaceOptions, secureContexts } from '@postroad/listener'
 import type { HttpRole } from '@postroad/plugin'
 
 /** A secret that a caller shows, as `Authorization: Bearer …`; only its hash is kept. */
@@ -88,6 +88,7 @@ export function httpMistakes(options: HttpListenerOptions): readonly string[] {
   const mistakes: string[] = []
   const hasCertificate = certificate !== undefined && !(Array.isArray(certificate) && certificate.length === 0)
   if (tls === 'implicit' && !hasCertificate) mistakes.push('tls: "implicit" needs a certificate')
+  if (certificate) mistakes.push(...certificateMistakes(certificate))
   if (!isLocal(options)) {
     if (tls === undefined && !hasCertificate)
       mistakes.push(
@@ -95,7 +96,7 @@ export function httpMistakes(options: HttpListenerOptions): readonly string[] {
       )
     if (routes === 'all' && tokens.length === 0)
       mistakes.push(
-        'tokens: other machines can reach this listener: give it tokens, or say routes: "public" to serve only what everybody may see',
+        'tokens: other machines can reach this listener, and there is none: `postroad token new` makes one, or say routes: "public" to serve only what everybody may see',
       )
     if (anonymous !== undefined && anonymous !== 'none')
       mistakes.push(`anonymous: "${anonymous}" is for listeners of this machine (a UNIX socket or a loopback address)`)
@@ -106,6 +107,23 @@ export function httpMistakes(options: HttpListenerOptions): readonly string[] {
         mistakes.push(`${key}: only a UNIX socket has one: give the path of it instead of a port`)
   if (routes === 'public' && tokens.length > 0)
     mistakes.push('tokens: a listener with routes: "public" asks nobody for one')
+  return [...mistakes, ...tokenMistakes(tokens)]
+}
+
+function certificateMistakes(certificate: Certificate | readonly Certificate[]): readonly string[] {
+  try {
+    secureContexts(certificatesOf({ certificate }))
+    return []
+  } catch (error) {
+    return [
+      `certificate: key and certificate cannot be read, or do not fit: ${error instanceof Error ? error.message : error}`,
+    ]
+  }
+}
+
+/** What is wrong with tokens, in sentences that begin with the place. */
+export function tokenMistakes(tokens: readonly HttpToken[]): readonly string[] {
+  const mistakes: string[] = []
   const seen = new Set<string>()
   for (const [index, { name, sha256, expires }] of tokens.entries()) {
     if (!/^[0-9a-f]{64}$/.test(sha256))

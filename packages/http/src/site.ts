@@ -7,13 +7,9 @@ import { Hono } from 'hono'
 import { type BodyLimit, limitBody } from './body-limit.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpListenerOptions, isLocal, isLoopback, LOOPBACK } from './options.ts'
 import { problem } from './problem.ts'
-import { callerOf, Tokens, type WrongTokens } from './token.ts'
-
-/** A route, and the plugin that serves it. */
-export interface OwnedRoute {
-  readonly plugin: string
-  readonly route: HttpRoute
-}
+import { type OwnedRoute, routeMistakes } from './route.ts'
+import type { Streams } from './streams.ts'
+import { callerOf, type Tokens, type WrongTokens } from './token.ts'
 
 /** How a request was answered, for logs and metrics. */
 export interface HttpAnswer {
@@ -36,22 +32,26 @@ export interface HttpSite {
   now(): number
   /** Where the plugin's lines go. */
   logOf(plugin: string): Logger
+  /** A handler is about to be called; what it gives is called when the answer was sent, or the client is gone. */
+  begin?(): () => void
   onAnswer?(answer: HttpAnswer): void
 }
 
 /** What the listener keeps over reloads. */
 export interface Doorkeeper {
   readonly wrongTokens: WrongTokens
-  /** Aborted when the listener stops: what streams ends then. */
-  readonly closing: AbortSignal
+  readonly tokens: Tokens
+  readonly streams: Streams
 }
 
 type Env = { Bindings: HttpBindings }
 /** Answers a request. Never rejects. */
 export type SiteAnswer = (request: Request, bindings: HttpBindings) => Promise<Response>
 
-/** @throws {TypeError} when two routes are the same, or a path cannot be */
+/** @throws {TypeError} when routes are the same, or cannot be */
 export function createSite(options: HttpListenerOptions, site: HttpSite, door: Doorkeeper): SiteAnswer {
+  const mistakes = routeMistakes(site.routes)
+  if (mistakes.length > 0) throw new TypeError(mistakes.join('; '))
   return new Site(options, site, door).answer
 }
 
@@ -65,16 +65,14 @@ class Site {
   readonly #site: HttpSite
   readonly #door: Doorkeeper
   readonly #app = new Hono<Env>()
-  readonly #tokens: Tokens
   readonly #hosts: ReadonlySet<string> | undefined
   readonly #anonymous: HttpCaller | undefined
 
   constructor(options: HttpListenerOptions, site: HttpSite, door: Doorkeeper) {
-    const { path, tokens = [], anonymous = path === undefined ? 'none' : 'admin' } = options
+    const { path, anonymous = path === undefined ? 'none' : 'admin' } = options
     this.#options = options
     this.#site = site
     this.#door = door
-    this.#tokens = new Tokens(tokens)
     this.#hosts = path === undefined ? hostsOf(options) : undefined
     this.#anonymous =
       anonymous === 'none' ? undefined : callerOf(path === undefined ? 'anonymous' : 'socket', [anonymous])
@@ -93,9 +91,7 @@ class Site {
     const methods = new Map<string, string[]>()
     for (const owned of this.#served()) {
       const { method, path } = owned.route
-      const there = methods.get(path) ?? []
-      if (there.includes(method)) throw new TypeError(`two routes are ${method} ${path}, the second of ${owned.plugin}`)
-      methods.set(path, [...there, method])
+      methods.set(path, [...(methods.get(path) ?? []), method])
       this.#app.on(method, path, (c) =>
         this.#serve(owned, { request: c.req.raw, bindings: c.env, params: c.req.param() }),
       )
@@ -151,8 +147,8 @@ class Site {
         resolve(new Response(null, { status: CLIENT_GONE }))
       })
     })
-    const late = new AbortController()
-    const signal = AbortSignal.any([gone.signal, late.signal, this.#door.closing])
+    const over = new AbortController()
+    const signal = AbortSignal.any([gone.signal, over.signal])
     const context: HttpContext = {
       request: body.request,
       url: new URL(request.url),
@@ -167,14 +163,19 @@ class Site {
     let timer: NodeJS.Timeout | undefined
     const timeUp = new Promise<Response>((resolve) => {
       timer = setTimeout(() => {
-        late.abort()
+        over.abort()
         log.warn({ method: route.method, path: route.path }, 'a route did not answer in time')
         resolve(problem(503, 'No answer in time, try again later'))
       }, route.timeout ?? DEFAULT_TIMEOUT)
     })
+    const end = this.#site.begin?.()
+    if (end) bindings.outgoing.once('close', end)
+    const { streams } = this.#door
+    const turn = streams.turn
     try {
       const answer = await Promise.race([Promise.resolve(route.handler(context)), timeUp, left])
       if (body.isTooLarge()) return tooLarge(body)
+      if (isStream(answer)) streams.add(over, { turn, outgoing: bindings.outgoing })
       if (answer instanceof Response) return answer
       throw new TypeError('the handler did not answer with a Response')
     } catch (error) {
@@ -196,7 +197,7 @@ class Site {
     const wait = wrongTokens.waitOf(remote.address, most, now)
     if (wait > 0) return problem(429, 'Too many wrong tokens', { 'retry-after': String(Math.ceil(wait / 1000)) })
     const [, secret] = /^Bearer +([\x21-\x7e]{1,512}) *$/i.exec(shown) ?? []
-    const caller = secret === undefined ? undefined : this.#tokens.find(secret, now)
+    const caller = secret === undefined ? undefined : this.#door.tokens.find(secret, now)
     if (caller) return caller
     wrongTokens.add(remote.address, now)
     return unauthorized('invalid_token')
@@ -248,6 +249,11 @@ function foreign(request: Request): Response | undefined {
   return URL.canParse(origin) && new URL(origin).host === host.toLowerCase()
     ? undefined
     : problem(403, 'Not from pages of other sites')
+}
+
+/** One that ends only when it is told to. */
+function isStream(answer: unknown): boolean {
+  return answer instanceof Response && (answer.headers.get('content-type') ?? '').startsWith('text/event-stream')
 }
 
 function tooLarge({ limit }: BodyLimit): Response {

@@ -24,9 +24,10 @@ export function callerOf(name: string, roles: readonly HttpRole[]): HttpCaller {
 
 /** The tokens of a listener. */
 export class Tokens {
-  readonly #byHash: ReadonlyMap<string, { readonly caller: HttpCaller; readonly expires: number }>
+  #byHash: ReadonlyMap<string, { readonly caller: HttpCaller; readonly expires: number }> = new Map()
 
-  constructor(tokens: readonly HttpToken[]) {
+  /** From now on it is these. */
+  replace(tokens: readonly HttpToken[]): void {
     this.#byHash = new Map(
       tokens.map(({ name, sha256, roles, expires }) => [
         sha256,

@@ -11,7 +11,10 @@ export interface HttpCaller {
   readonly roles: readonly HttpRole[]
 }
 
-/** One request. `signal` is aborted when the client is gone, the time of the route is up, or the listener is closing. */
+/**
+ * One request. `signal` is aborted when the client is gone or the time of the route is up; that of a stream of events (`text/event-stream`) also when
+ * the listener closes, or the configuration or the tokens change: its reader comes again.
+ */
 export interface HttpContext extends BaseContext {
   /** Its body may be read once; more octets than the route's `bodyLimit` reject, and are answered 413. */
   readonly request: Request

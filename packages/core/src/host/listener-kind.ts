@@ -1,0 +1,96 @@
+/** What the server asks of every kind of listener. All else is alike for all: errors when it is opened, reload, `--user`, workers, closing. */
+import type { HttpSite } from '@postroad/http'
+import type { CertificateFiles, Listener, PlaceOptions, SocketKeeper } from '@postroad/listener'
+import type { HttpRoute, SessionRole } from '@postroad/plugin'
+import type { Attach, Offer } from '@postroad/smtp'
+import type { AnyListen, ListenProtocol } from '../config/listen.ts'
+
+/** What is behind a listener in one generation: the scope, as its sessions or its requests meet it. */
+export interface Behind {
+  readonly attach: Attach
+  readonly site: HttpSite
+  /** Told of what was thrown where nobody else can know; options may name another. */
+  onError(error: unknown): void
+}
+
+/** Options of any kind, with the name and the host name that they may leave out, and without files. */
+export type Named<Settings extends AnyListen> = Omit<Settings, 'certificateFiles'> & {
+  readonly name: string
+  readonly hostname: string
+}
+
+/** What is known when the options of a listener are looked at. */
+export interface KindContext {
+  /** Relative paths in options start here. */
+  readonly base: string
+  /** Of the server: what is kept. */
+  readonly folder: string
+  /** A certificate could not be read, and that was said: what it would have been good for is no mistake of its own. */
+  readonly isUnread: boolean
+  /** Whether somebody of the scope says who a client is. */
+  readonly hasAuth: boolean
+  readonly routes: HttpSite['routes']
+  mistake(code: 'ERR_LISTEN' | 'ERR_NO_AUTH', message: string): void
+}
+
+/** A route, as shown. */
+export interface ExplainedRoute extends Pick<HttpRoute, 'method' | 'path' | 'access' | 'summary'> {
+  readonly plugin: string
+}
+
+/** What is shown of a listener beside name, place and protocol. */
+export interface ExplainedKind {
+  readonly tls: string
+  /** Where clients of mail may say who they are. */
+  readonly auth?: string
+  /** Of kind `http`: what it serves. */
+  readonly routes?: readonly ExplainedRoute[]
+  /** Said in brackets behind its place. */
+  readonly notes: readonly string[]
+}
+
+/** The options of one listener, read by its kind. */
+export interface ListenerPlan {
+  /** TLS from the first octet: an open socket cannot change that. */
+  readonly isSecure: boolean
+  explain(): ExplainedKind
+  /** What would surprise an operator. */
+  readonly warnings: readonly string[]
+  /** EHLO keywords; absent where there is no EHLO. */
+  keywords?(offer: Offer): { readonly clear: readonly string[]; readonly secure: readonly string[] }
+  /** Makes the listener; it does nothing before its `listen`. */
+  open(behind: Behind, keeper: SocketKeeper | undefined): Listener
+  /** Tells one anew that `open` of the same kind has made. @throws {ListenerError} when options contradict each other; nothing has changed then */
+  update(listener: Listener, behind: Behind): void
+  /** Looks after what such a listener reads from files beside certificates. */
+  watch?(listener: Listener, report: WatchReport): { close(): void }
+}
+
+/** Told of what a watch sees. */
+export interface WatchReport {
+  changed(text: string): void
+  failed(error: unknown, text: string): void
+}
+
+/** A kind of listener. */
+export interface ListenerKind<Settings extends AnyListen> {
+  /** An open socket keeps its kind as long as it is open. */
+  readonly name: 'mail' | 'http'
+  /** Of its sessions; undefined: it has none, and no hook is called for it. */
+  readonly role: SessionRole | undefined
+  /** Reads the options; what is wrong with them is reported. */
+  plan(options: Named<Settings>, context: KindContext): Promise<ListenerPlan>
+}
+
+/** A listener that is to be opened. */
+export interface Listening extends ListenerPlan {
+  readonly kind: ListenerKind<AnyListen>['name']
+  readonly role: SessionRole | undefined
+  readonly protocol: ListenProtocol
+  readonly name: string
+  /** Where: `host:port` or a path. */
+  readonly place: string
+  readonly socket: PlaceOptions
+  /** Absolute; watched while it listens. */
+  readonly files: readonly CertificateFiles[]
+}

@@ -1,0 +1,28 @@
+/** A scope as its listeners of kind `http` have it: routes of its plugins, and a line of the log for each answer. */
+import type { HttpAnswer, HttpSite, OwnedRoute } from '@postroad/http'
+import type { Scope } from '../session/scope.ts'
+
+/** @param begin called when a handler is; what it gives, when that request is over */
+export function createSite(scope: Scope, routes: readonly OwnedRoute[], begin: () => () => void): HttpSite {
+  return {
+    routes,
+    now: () => scope.now(),
+    logOf: (plugin) => scope.logFor(plugin),
+    begin,
+    onAnswer(answer) {
+      // Pages and collectors of metrics ask every few seconds.
+      const level = isRead(answer) ? 'debug' : 'info'
+      scope.log[level](shown(answer), 'answered')
+    },
+  }
+}
+
+function isRead({ method, status }: HttpAnswer): boolean {
+  return (method === 'GET' || method === 'HEAD') && status < 400
+}
+
+/** Of the path only what the route says of it: what callers write there may be a secret. */
+function shown({ remote, took, ...answer }: HttpAnswer): object {
+  const known = Object.entries(answer).filter(([, value]) => value !== undefined)
+  return { ...Object.fromEntries(known), remote: remote.address, took: Math.round(took) }
+}

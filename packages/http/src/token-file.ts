@@ -1,0 +1,148 @@
+/** Tokens in a file: `postroad token` writes it, listeners read it, and look whether it has changed. Only hashes are in it. */
+import { chown, type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import type { HttpRole } from '@postroad/plugin'
+import { type HttpToken, tokenMistakes } from './options.ts'
+
+/** A token as the file has it. */
+export interface StoredToken extends HttpToken {
+  /** When it was made, ISO 8601. */
+  readonly created?: string
+}
+
+/** How {@link TokenFile.watch} looks, and whom it tells. */
+export interface TokenWatchOptions {
+  /** As they were read before: the file may have changed since. */
+  readonly known: readonly HttpToken[]
+  /** Milliseconds between two looks; default 1,000: so long a token that was revoked may still be used. */
+  readonly intervalMs?: number
+  readonly onChange: (tokens: readonly StoredToken[]) => void
+  /** Told once of a file that cannot be read; the tokens stay as they were. */
+  readonly onError: (error: unknown) => void
+}
+
+/** A file of tokens. */
+export interface TokenFile {
+  /** None when it is not there yet. Rejects when it cannot be read, or is no list of tokens. */
+  read(): Promise<readonly StoredToken[]>
+  /** Whole or not at all: a listener never reads half of it. Made by root, it belongs to whom its folder belongs. */
+  write(tokens: readonly StoredToken[]): Promise<void>
+  /** Looks at it every now and then. It does not keep the process alive. */
+  watch(options: TokenWatchOptions): { check(): Promise<void>; close(): void }
+}
+
+/** The tokens in a file; nothing is done before it is asked for them. */
+export function tokenFile(file: string): TokenFile {
+  return {
+    read: () => readTokens(file),
+    write: (tokens) => writeTokens(file, tokens),
+    watch: (options) => watchTokens(file, options),
+  }
+}
+
+/** Octets of a file that is read. */
+const MOST = 1_048_576
+
+async function readTokens(file: string): Promise<readonly StoredToken[]> {
+  let text: string
+  try {
+    const { size } = await stat(file)
+    if (size > MOST) throw new RangeError(`${file} has more than ${MOST} octets`)
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  }
+  const tokens = listOf(text)
+  if (!tokens) throw new TypeError(`${file} is no list of tokens, as \`postroad token new\` writes it`)
+  const [mistake] = tokenMistakes(tokens)
+  if (mistake !== undefined) throw new TypeError(`${file}: ${mistake}`)
+  return tokens
+}
+
+async function writeTokens(file: string, tokens: readonly StoredToken[]): Promise<void> {
+  const fresh = `${file}.new`
+  const handle = await opened(fresh)
+  try {
+    await handle.writeFile(`${JSON.stringify(tokens, undefined, 2)}\n`)
+    // Made by root, it is read by the user of the server.
+    const { uid, gid } = await stat(path.dirname(file))
+    if (process.getuid?.() === 0) await chown(fresh, uid, gid)
+    await handle.sync()
+    await rename(fresh, file)
+  } catch (error) {
+    await rm(fresh, { force: true })
+    throw error
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Its presence says that somebody writes. */
+async function opened(fresh: string): Promise<FileHandle> {
+  try {
+    return await open(fresh, 'wx', 0o640)
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
+    throw new Error(`${fresh} is there: another command writes tokens, or one died of it; remove it then`, { cause })
+  }
+}
+
+function watchTokens(
+  file: string,
+  { known, intervalMs = 1_000, onChange, onError }: TokenWatchOptions,
+): { check(): Promise<void>; close(): void } {
+  let seen: string | undefined
+  let said = JSON.stringify(known)
+  const check = async (): Promise<void> => {
+    const mark = await markOf(file)
+    if (mark === seen) return
+    seen = mark
+    try {
+      const tokens = await readTokens(file)
+      const text = JSON.stringify(tokens)
+      if (text !== said) onChange(tokens)
+      said = text
+    } catch (error) {
+      onError(error)
+    }
+  }
+  const timer = setInterval(() => void check(), intervalMs).unref()
+  void check()
+  return { check, close: () => clearInterval(timer) }
+}
+
+async function markOf(file: string): Promise<string> {
+  try {
+    const { ino, mtimeMs, ctimeMs, size } = await stat(file)
+    return `${ino}/${mtimeMs}/${ctimeMs}/${size}`
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+  }
+}
+
+const ROLES: ReadonlySet<unknown> = new Set<HttpRole>(['read', 'operate', 'admin', 'send'])
+
+function listOf(text: string): readonly StoredToken[] | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined // which octet it is helps nobody: no hand wrote it
+  }
+  return Array.isArray(value) && value.every(isToken) ? value : undefined
+}
+
+function isToken(value: unknown): value is StoredToken {
+  if (typeof value !== 'object' || value === null) return false
+  const { name, sha256, roles, expires, created } = value as Readonly<Record<string, unknown>> // it was found to be one
+  const isTime = (time: unknown): boolean => time === undefined || typeof time === 'string'
+  return (
+    typeof name === 'string' &&
+    typeof sha256 === 'string' &&
+    Array.isArray(roles) &&
+    roles.every((role) => ROLES.has(role)) &&
+    isTime(expires) &&
+    isTime(created)
+  )
+}
