@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toJSONSchema, type z } from 'zod'
-import { listenSchema, settingsSchema, useSchema } from '../../packages/core/src/config/schema.ts'
+import { httpListenSchema, listenSchema } from '../../packages/core/src/config/listen-schema.ts'
+import { settingsSchema, useSchema } from '../../packages/core/src/config/schema.ts'
+import { DEFAULT_HTTP_LIMITS } from '../../packages/http/src/options.ts'
 import { DEFAULT_LIMITS } from '../../packages/smtp/src/config/limits.ts'
 import { ROOT } from '../structure/workspace.ts'
 import type { OptionSchema } from './option.ts'
@@ -15,12 +17,23 @@ export interface ServerOptionTable {
   readonly schema: z.ZodType
   /** Types that say what each option is for. */
   readonly types: readonly string[]
+  /** Types of what is within an option, where they are not those of all tables. */
+  readonly within?: Readonly<Record<string, readonly string[]>>
 }
+
+const LISTENER = ['ListenOptions', 'ListenerOptions', 'AnyListen', 'PlaceOptions']
 
 /** All that is said of a server beside the options of plugins. */
 export const SERVER_OPTIONS: readonly ServerOptionTable[] = [
   { name: 'server', title: 'The server', schema: settingsSchema, types: ['Config'] },
-  { name: 'listen', title: 'A listener: `listen`', schema: listenSchema, types: ['ListenOptions', 'ListenerOptions'] },
+  { name: 'listen', title: 'A listener: `listen`', schema: listenSchema, types: LISTENER },
+  {
+    name: 'listen-http',
+    title: 'A listener with `protocol: "http"`: `listen`',
+    schema: httpListenSchema,
+    types: ['HttpListenOptions', 'HttpListenerOptions', 'AnyListen', 'PlaceOptions'],
+    within: { limits: ['HttpLimits'], tokens: ['HttpToken'] },
+  },
   { name: 'use', title: 'Any plugin: `use`', schema: useSchema, types: ['UseOptions'] },
 ]
 
@@ -37,6 +50,10 @@ const WITHIN: Readonly<Record<string, readonly string[]>> = {
 
 const FILES = [
   'packages/core/src/config/config.ts',
+  'packages/core/src/config/listen.ts',
+  'packages/http/src/options.ts',
+  'packages/listener/src/certificate-files.ts',
+  'packages/listener/src/listener.ts',
   'packages/core/src/log/log.ts',
   'packages/smtp/src/config/limits.ts',
   'packages/smtp/src/config/listener-options.ts',
@@ -44,26 +61,36 @@ const FILES = [
 const text = FILES.map((file) => readFileSync(join(ROOT, file), 'utf8')).join('\n')
 
 /** The table as the page has it. */
-export function serverOptionSchema({ schema, types }: ServerOptionTable): OptionSchema {
+export function serverOptionSchema({ schema, types, within = {} }: ServerOptionTable): OptionSchema {
   // `as`: the part of it that is read here.
   return described(
     toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as OptionSchema,
     types,
+    { ...WITHIN, ...within },
   )
 }
 
 /** What the types say of an option, by its name in the table: `limits.size`. Empty when they say nothing. */
-export function describeServerOption({ name, types }: ServerOptionTable, option: string): string {
+export function describeServerOption({ name, types, within = {} }: ServerOptionTable, option: string): string {
   const keys = option.slice(name.length + 1).split('.')
   const around = keys.at(-2)?.replace(/\[\]$/, '')
-  return sentenceOf(around === undefined ? types : (WITHIN[around] ?? []), keys.at(-1) ?? '')
+  return sentenceOf(around === undefined ? types : ({ ...WITHIN, ...within }[around] ?? []), keys.at(-1) ?? '')
 }
 
-function described(schema: OptionSchema, types: readonly string[]): OptionSchema {
+/** Limits that nobody has written down. */
+const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  Limits: { ...DEFAULT_LIMITS },
+  HttpLimits: { ...DEFAULT_HTTP_LIMITS },
+}
+
+function described(
+  schema: OptionSchema,
+  types: readonly string[],
+  within: Readonly<Record<string, readonly string[]>>,
+): OptionSchema {
   const properties = Object.entries(schema.properties ?? {}).map(([key, one]) => {
-    const byDefault =
-      types.includes('Limits') && key in DEFAULT_LIMITS ? DEFAULT_LIMITS[key as keyof typeof DEFAULT_LIMITS] : undefined // it was found there
-    const inner = described(one, WITHIN[key] ?? [])
+    const byDefault = types.map((type) => DEFAULTS[type]?.[key]).find((value) => value !== undefined)
+    const inner = described(one, within[key] ?? [], within)
     return [
       key,
       { ...inner, description: sentenceOf(types, key), ...(byDefault !== undefined && { default: byDefault }) },
@@ -75,7 +102,9 @@ function described(schema: OptionSchema, types: readonly string[]): OptionSchema
     ...(properties.length > 0 && { properties: Object.fromEntries(properties) }),
     // Objects say of unknown keys that they must not be there, which is no option.
     ...(typeof others === 'object' &&
-      (properties.length > 0 ? { additionalProperties: false } : { additionalProperties: described(others, types) })),
+      (properties.length > 0
+        ? { additionalProperties: false }
+        : { additionalProperties: described(others, types, within) })),
   }
 }
 

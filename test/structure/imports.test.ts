@@ -28,7 +28,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['listener', ['mail']],
   ['smtp', ['mail', 'options', 'listener']],
   ['http', ['mail', 'plugin', 'listener']],
-  ['core', ['mail', 'options', 'plugin', 'message', 'listener', 'smtp']],
+  ['core', ['mail', 'options', 'plugin', 'message', 'listener', 'smtp', 'http']],
   ['queue', ['mail', 'options', 'plugin']],
   ['delivery', ['mail', 'options']],
   ['redis-link', ['plugin']],

@@ -152,6 +152,9 @@ for (const { name, schema } of of('glob'))
 test('the options of the server are all here, those that are amounts with their grammar', () => {
   const amounts = ofServer.filter(({ grammar }) => grammar === 'duration' || grammar === 'size').map(({ name }) => name)
   assert.deepEqual(amounts.sort(), [
+    'listen-http.limits.headerTimeoutMs',
+    'listen-http.limits.idleTimeoutMs',
+    'listen-http.limits.requestTimeoutMs',
     'listen.greeting.waitMs',
     'listen.limits.authLine',
     'listen.limits.commandLine',

@@ -78,6 +78,11 @@ export const ERRORS = {
     fix: 'Use it in a scope that listens for smtp, or listen for another protocol; the message says which.',
   },
   ERR_LISTEN: { summary: 'A listener’s settings contradict each other.', fix: 'Correct what the message names.' },
+  ERR_HTTP_ROUTE: {
+    summary:
+      'A route of a plugin cannot be served on listeners of kind `http`: another one has the same, or it is none.',
+    fix: 'Use only one of the two plugins in this scope, or put one into a scope of its own.',
+  },
   ERR_LISTEN_TWICE: { summary: 'Two listeners want the same address, port or name.', fix: 'Give each its own.' },
   ERR_NO_LISTENER: { summary: 'There is no listener.', fix: 'Add `scope.listen({ port: 25 })`.' },
   ERR_NO_AUTH: {

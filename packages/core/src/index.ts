@@ -19,8 +19,9 @@
  * Folders are layers, log < config < policy < plan < session < run < stages < host: each imports only what stands before it. Begin with
  * `stages/rcpt.ts`, then `run/ask.ts` and `run/guard.ts`; `server.ts` is what a program calls.
  */
-export { type App, type Config, defineConfig, type ListenOptions, type UseOptions } from './config/config.ts'
+export { type App, type Config, defineConfig, type UseOptions } from './config/config.ts'
 export { judgeConfig, judgeData } from './config/judge.ts'
+export type { ListenOptions } from './config/listen.ts'
 export { BootError, ERRORS, PostroadError } from './errors.ts'
 export { type ExplainedHandler, type ExplainedScope, explainText } from './host/explain.ts'
 export type { Finding } from './host/inspect.ts'

@@ -218,8 +218,8 @@ class RunningServer implements Server {
     const generation = this.#generation
     const scope = generation.scopes.find((one) =>
       name === undefined
-        ? one.listening.length > 0
-        : one.scope.name === name || one.listening.some(({ options }) => options.name === name),
+        ? one.listening.some(({ role }) => role !== undefined)
+        : one.scope.name === name || one.listening.some((each) => each.role !== undefined && each.name === name),
     )
     if (!scope) throw new Error(`there is no listener or scope "${name}"`)
     return (wire) => generation.attach(scope, wire)

@@ -2,13 +2,14 @@
  * What an operator writes: which plugins, in which scopes, behind which listeners. `schema.ts` is what judges it, and the compiler holds the
  * two against each other; the pages of the options take their sentences from here.
  *
+ * What is said of listeners stands in `listen.ts`.
+ *
  * A duration is milliseconds, or a text with a unit: `5 s`, `2 min`, `1 h`. A size is octets, or a text with a unit: `64 KiB`, `25 MB`.
  */
 
-import type { CertificateFiles } from '@postroad/listener'
 import type { HookContext, Plugin } from '@postroad/plugin'
-import type { ListenerOptions } from '@postroad/smtp'
 import type { LogOptions } from '../log/log.ts'
+import type { HttpListenOptions, ListenOptions } from './listen.ts'
 
 /** What the operator says about a plugin; its author has no say in it. */
 export interface UseOptions {
@@ -39,43 +40,14 @@ export interface UseOptions {
   readonly origin?: (path: readonly PropertyKey[]) => string
 }
 
-type Limits = NonNullable<ListenerOptions['limits']>
-type GreetingOptions = NonNullable<ListenerOptions['greeting']>
-type StressOptions = NonNullable<ListenerOptions['stress']>
-
-/** An amount where a number is one, and a text with a unit is, too. */
-type Amounts<T, K extends keyof T> = { readonly [P in keyof T]?: P extends K ? number | string : T[P] }
-
-/** Limits that are durations or sizes. */
-type LimitAmount = Extract<keyof Limits, `${string}Ms`> | 'commandLine' | 'authLine' | 'line' | 'size' | 'minDataRate'
-
-/** A listener as an operator writes it. */
-export type ListenOptions = Omit<ListenerOptions, 'name' | 'hostname' | 'limits' | 'greeting' | 'stress'> & {
-  /** How much one connection, and all of them together, may have. Durations and sizes may have units. */
-  readonly limits?: Amounts<Limits, LimitAmount>
-  /** How the first words are exchanged; default: at once. */
-  readonly greeting?: Amounts<GreetingOptions, 'waitMs'>
-  /** Where stress begins. */
-  readonly stress?: Omit<Amounts<StressOptions, 'loopDelayMs'>, 'disk'> & {
-    /** Free octets below which the file system of `path` is nearly full. Default: 256 MiB of the server's folder. */
-    readonly disk?: { readonly path: string; readonly freeBytes: number | string }
-  }
-  /** Names it in log lines. Default: the scope's name and the port. */
-  readonly name?: string
-  /** Another name than the server's in banner and trace fields. */
-  readonly hostname?: string
-  /** Certificates in files, PEM; read again when they change. Relative paths start at the folder of the configuration. */
-  readonly certificateFiles?: CertificateFiles | readonly CertificateFiles[]
-}
-
 /** What `setup` of a configuration gets: a scope to fill. */
 export interface App {
   /** Adds a plugin to this scope and those within it. */
   use(plugin: Plugin, options?: UseOptions): this
   /** Opens a scope within this one: it sees what this one uses, not the other way round. */
   scope(name: string, fill: (scope: App) => void): this
-  /** Opens a listener whose sessions meet the plugins of this scope. */
-  listen(options: ListenOptions): this
+  /** Opens a listener whose sessions, or requests of kind `http`, meet the plugins of this scope. */
+  listen(options: ListenOptions | HttpListenOptions): this
 }
 
 /** Points that meet a threshold decide; the highest that is met counts. */
@@ -154,7 +126,10 @@ export interface ConfigData extends Omit<Config, 'setup'>, ScopeData {
 
 /** A scope as data. */
 export interface ScopeData {
-  readonly listen?: readonly Omit<ListenOptions, 'certificate' | 'onError'>[]
+  readonly listen?: readonly (
+    | Omit<ListenOptions, 'certificate' | 'onError'>
+    | Omit<HttpListenOptions, 'certificate' | 'onError'>
+  )[]
   /** Plugins by name, with their options or without. */
   readonly use?: readonly (string | PluginData)[]
 }
@@ -167,13 +142,6 @@ export interface PluginData extends Omit<UseOptions, 'when' | 'origin'> {
 
 /** {@link UseOptions}, judged: amounts are numbers. */
 export type UseSettings = Omit<UseOptions, 'timeout'> & { readonly timeout?: number }
-
-/** {@link ListenOptions}, judged: amounts are numbers. */
-export type ListenSettings = Omit<ListenOptions, 'limits' | 'greeting' | 'stress'> & {
-  readonly limits?: Limits
-  readonly greeting?: GreetingOptions
-  readonly stress?: StressOptions
-}
 
 /** {@link Config}, judged: with the defaults, and amounts as numbers. */
 export interface ServerSettings

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Config, ListenOptions } from './config.ts'
+import type { Config } from './config.ts'
 import { judgeConfig, judgeData, judgeListen, judgeUse } from './judge.ts'
+import type { ListenOptions } from './listen.ts'
 import { suggestion } from './suggestion.ts'
 
 const setup = () => undefined
@@ -52,6 +53,7 @@ test('amounts may have units, and are numbers afterwards', () => {
       stress: { loopDelayMs: 500, memory: 0.5, disk: { path: '/', freeBytes: 1_073_741_824 } },
     },
     mistakes: [],
+    protocol: 'smtp',
   })
   assert.deepEqual(judgeUse({ timeout: '5 s', mode: 'shadow' }), {
     value: { timeout: 5_000, mode: 'shadow' },

@@ -1,16 +1,10 @@
 /** Judges what an operator wrote: all that is wrong at once, and what is left without it. */
 import type { z } from 'zod'
 import type { ErrorCode } from '../errors.ts'
-import type {
-  Config,
-  ConfigData,
-  ListenOptions,
-  ListenSettings,
-  ServerSettings,
-  UseOptions,
-  UseSettings,
-} from './config.ts'
-import { configSchema, dataSchema, listenSchema, settingsSchema, useSchema } from './schema.ts'
+import type { Config, ConfigData, ServerSettings, UseOptions, UseSettings } from './config.ts'
+import type { HttpListenOptions, ListenOptions, ListenProtocol, SettingsByProtocol } from './listen.ts'
+import { LISTEN_SCHEMAS } from './listen-schema.ts'
+import { configSchema, dataSchema, settingsSchema, useSchema } from './schema.ts'
 import { type RawIssue, sentence } from './sentence.ts'
 
 /** One mistake. */
@@ -60,9 +54,17 @@ export function judgeUse(options: UseOptions): Judged<UseSettings> {
   return judge(useSchema, options, 'ERR_USE') as Judged<UseSettings> // the compiler compares the two in schema.ts
 }
 
-/** A listener. */
-export function judgeListen(options: ListenOptions): Judged<ListenSettings> {
-  return judge(listenSchema, options, 'ERR_LISTEN') as Judged<ListenSettings> // the compiler compares the two in schema.ts
+/** A listener of some kind: what is said of one holds for it. */
+export type JudgedListen = {
+  readonly [P in ListenProtocol]: Judged<SettingsByProtocol[P]> & { readonly protocol: P }
+}[ListenProtocol]
+
+/** A listener, by the schema of its kind. */
+export function judgeListen(options: ListenOptions | HttpListenOptions): JudgedListen {
+  const { protocol = 'smtp' } = options
+  // Where there is no such kind, the schema of mail says so.
+  const known = Object.hasOwn(LISTEN_SCHEMAS, protocol) ? protocol : 'smtp'
+  return { ...judge(LISTEN_SCHEMAS[known], options, 'ERR_LISTEN'), protocol: known } as JudgedListen // the compiler compares the two in schema.ts
 }
 
 function judge<S extends z.ZodType>(schema: S, value: unknown, code: ErrorCode): Judged<z.output<S>> {

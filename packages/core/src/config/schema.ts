@@ -2,39 +2,18 @@
  * The one schema of the configuration: `createServer`, `use`, `listen`, YAML and the pages of the options go by it. Its types are those of
  * `config.ts`, which are public and have none of zod's; at the end of this file the compiler holds the two against each other.
  */
-import { HYBRID_GROUPS } from '@postroad/mail'
 import { isServer } from '@postroad/options'
 import { durationOf, sizeOf } from '@postroad/options/zod'
-import { type ListenerOptions, networkList } from '@postroad/smtp'
 import { z } from 'zod'
-import type {
-  Config,
-  ConfigData,
-  ListenOptions,
-  ListenSettings,
-  ServerSettings,
-  UseOptions,
-  UseSettings,
-} from './config.ts'
-import { must, unknownOption } from './sentence.ts'
+import type { Config, ConfigData, ServerSettings, UseOptions, UseSettings } from './config.ts'
+import type { HttpListenOptions, HttpListenSettings, ListenOptions, ListenSettings } from './listen.ts'
+import { type httpListenSchema, listenDataSchema, type listenSchema } from './listen-schema.ts'
+import { must } from './sentence.ts'
+import { allOptional, count, fields, func, hostName } from './shape.ts'
 
 const text = z.string()
 const flag = z.boolean()
 const milliseconds = durationOf()
-const octets = sizeOf({ min: 1 })
-const count = whole(1)
-
-// RFC 5321 §2.3.5: it goes into replies as it is; nothing but a domain or a literal may be in it.
-const host = z.string().refine((name) => /^[A-Za-z0-9._:[\]-]{1,255}$/.test(name), {
-  error: ({ input }) => `${JSON.stringify(input)} is not a host name`,
-})
-
-const isNoGroup = must('the name or the number of a group')
-
-/** Of listeners, which have always taken the short forms of inet_aton(3) too, and `unix` for clients without an address. */
-const networks = z.array(text.superRefine(checkNetwork).meta({ grammar: 'network, or unix' }), {
-  error: must('a list of addresses and networks'),
-})
 
 const settings = {
   mode: z.enum(['enforce', 'shadow']),
@@ -52,78 +31,10 @@ export const useSchema = allOptional({
   origin: func<NonNullable<UseOptions['origin']>>(),
 })
 
-const certificateFiles = fields({ key: text, cert: text, ca: text.optional(), servernames: z.array(text).optional() })
-
-const listening = {
-  name: text,
-  protocol: z.enum(['smtp', 'lmtp']),
-  port: whole(0, 65_535),
-  host: text,
-  path: text,
-  mode: whole(0, 0o777),
-  group: z.union(
-    [text.regex(/^[^\s:]+$/, { error: isNoGroup }), z.int({ error: isNoGroup }).min(0, { error: isNoGroup })],
-    {
-      error: isNoGroup,
-    },
-  ),
-  backlog: count,
-  tls: z.enum(['none', 'optional', 'required', 'implicit']),
-  minimumGroup: z.enum(HYBRID_GROUPS),
-  certificateFiles: z.union([certificateFiles, z.array(certificateFiles)], { error: must('an object or a list') }),
-  auth: z.enum(['none', 'optional', 'required']),
-  authWithoutTls: flag,
-  strictLines: flag,
-  bareLineEndings: z.enum(['reject', 'normalise']),
-  proxies: networks,
-  xclient: networks,
-  xclientLogin: z.enum(['ignore', 'trust']),
-  xforward: networks,
-  pipelining: z.enum(['lenient', 'strict']),
-  greeting: allOptional({ waitMs: durationOf({ max: 30_000 }), twoLines: flag, except: networks }),
-  stress: allOptional({
-    connections: share(),
-    loopDelayMs: durationOf({ min: 1 }),
-    memory: share(),
-    disk: fields({ path: text, freeBytes: sizeOf() }),
-  }),
-  hostname: host,
-  limits: allOptional({
-    commandLine: octets,
-    authLine: octets,
-    line: octets,
-    size: octets,
-    recipients: count,
-    errors: count,
-    refusedRecipients: count,
-    // Nothing at all has a meaning of those that may be 0.
-    noops: whole(0),
-    errorDelayMs: milliseconds,
-    transactions: count,
-    connections: count,
-    connectionsPerAddress: count,
-    connectionsPerNetwork: count,
-    connectionsPerMinute: whole(0),
-    commandTimeoutMs: durationOf({ min: 1 }),
-    handshakeTimeoutMs: durationOf({ min: 1 }),
-    sessionTimeoutMs: durationOf({ min: 1 }),
-    minDataRate: sizeOf(),
-    dataGraceMs: milliseconds,
-  }),
-}
-
-/** A listener, in code. */
-export const listenSchema = allOptional({
-  ...listening,
-  // Who reads it says what is wrong with it.
-  certificate: z.custom<NonNullable<ListenerOptions['certificate']>>(),
-  onError: func<NonNullable<ListenerOptions['onError']>>(),
-})
-
 const levels = { tag: z.number(), quarantine: z.number(), defer: z.number(), reject: z.number() }
 
 const general = {
-  hostname: host.optional(),
+  hostname: hostName.optional(),
   folder: text.default('var'),
   thresholds: allOptional({ ...levels, subject: text, domains: z.record(text, allOptional(levels)) }).default({}),
   refuseAt: z.enum(['rcpt', 'now']).default('rcpt'),
@@ -164,7 +75,7 @@ export const configSchema = fields({
 })
 
 const scopeOfData = {
-  listen: z.array(allOptional(listening)),
+  listen: z.array(listenDataSchema),
   use: z.array(
     z.union(
       [
@@ -186,47 +97,6 @@ export const dataSchema = fields({
   ...allOptional({ ...scopeOfData, scopes: z.record(text, allOptional(scopeOfData)) }).shape,
 })
 
-/** An object with these options and no others; what is undefined is not there. */
-function fields<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$strip> {
-  const known = Object.keys(shape)
-  // `as`: of the type no others are to be seen either. A list of unknown keys, as zod has it, would be one mistake without a place.
-  return z
-    .object(shape)
-    .catchall(
-      z.undefined({ error: ({ path }) => unknownOption(String(path?.at(-1)), known) }),
-    ) as unknown as z.ZodObject<S, z.core.$strip>
-}
-
-/** The same where every option may be left out. */
-function allOptional<S extends z.ZodRawShape>(shape: S) {
-  const optional = Object.fromEntries(Object.entries(shape).map(([key, one]) => [key, z.optional(one)]))
-  return fields(optional as { [K in keyof S]: z.ZodOptional<S[K]> }) // it has just been made so
-}
-
-function whole(least: number, most = Number.MAX_SAFE_INTEGER) {
-  const error = must(
-    `a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`,
-  )
-  return z.int({ error }).min(least, { error }).max(most, { error })
-}
-
-function share() {
-  const error = must('a number above 0')
-  return z.number({ error }).gt(0, { error })
-}
-
-function func<F>() {
-  return z.custom<F>((value) => typeof value === 'function', 'must be a function')
-}
-
-function checkNetwork(entry: string, context: z.RefinementCtx): void {
-  try {
-    networkList([entry])
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) })
-  }
-}
-
 /** A type without what makes no difference here: `readonly`, and whether what may be absent may be undefined. A key that is missing makes one. */
 type Loose<T> = T extends (...args: never[]) => unknown
   ? T
@@ -245,4 +115,6 @@ export type SchemaIsAsDeclared = [
   Assert<Same<z.output<typeof settingsSchema>, ServerSettings>>,
   Assert<Same<z.output<typeof useSchema>, UseSettings>>,
   Assert<Same<z.output<typeof listenSchema>, ListenSettings>>,
+  Assert<Same<z.input<typeof httpListenSchema>, HttpListenOptions>>,
+  Assert<Same<z.output<typeof httpListenSchema>, HttpListenSettings>>,
 ]

@@ -2,8 +2,9 @@
 import type { Plugin } from '@postroad/plugin'
 import type { Mistakes } from '../errors.ts'
 import { isThenable } from '../thenable.ts'
-import type { App, ListenOptions, ListenSettings, UseOptions, UseSettings } from './config.ts'
+import type { App, UseOptions, UseSettings } from './config.ts'
 import { judgeListen, judgeUse } from './judge.ts'
+import type { HttpListenOptions, ListenOptions, ListenProtocol, SettingsByProtocol } from './listen.ts'
 
 /** One `use`. */
 export interface Use {
@@ -22,7 +23,9 @@ export function placeOf({ options: { origin } }: Pick<Use, 'options'>, path: rea
 
 /** One `listen`. */
 export interface Listen {
-  readonly options: ListenSettings
+  readonly protocol: ListenProtocol
+  /** Of that protocol. */
+  readonly options: SettingsByProtocol[ListenProtocol]
   /** In log lines and mistakes: what the operator says, or scope and port. */
   readonly name: string
   /** Where: `host:port` or a path. */
@@ -30,6 +33,9 @@ export interface Listen {
   /** Where it listens was wrong, and has been said so. */
   readonly isLost: boolean
 }
+
+/** Where a listener listens that names no host; `*`: on all addresses. */
+const DEFAULT_HOSTS: Readonly<Record<ListenProtocol, string>> = { smtp: '*', lmtp: '*', http: '127.0.0.1' }
 
 /** A scope being filled. */
 export class ScopeSpec implements App {
@@ -78,17 +84,17 @@ export class ScopeSpec implements App {
     return this
   }
 
-  listen(options: ListenOptions): this {
+  listen(options: ListenOptions | HttpListenOptions): this {
     if (typeof options !== 'object' || options === null) {
       this.#mistakes.add('ERR_LISTEN', `scope "${this.name}": listen needs an object, { port: 25 } for one`)
       return this
     }
-    const { port, path, host } = options
-    const { value, mistakes } = judgeListen(options)
+    const { protocol, value, mistakes } = judgeListen(options)
+    const { port, path, host = DEFAULT_HOSTS[protocol] } = options
     const name = value.name ?? `${this.name}:${path ?? port ?? 'no port'}`
     for (const { code, message } of mistakes) this.#mistakes.add(code, `${name}: ${message}`)
     const isLost = mistakes.some((one) => ['port', 'path'].includes(String(one.path[0])))
-    this.listens.push({ options: value, name, place: path ?? `${host ?? '*'}:${port ?? 'no port'}`, isLost })
+    this.listens.push({ protocol, options: value, name, place: path ?? `${host}:${port ?? 'no port'}`, isLost })
     return this
   }
 

@@ -27,15 +27,19 @@ export function must(be: string): (issue: RawIssue) => string {
   return ({ input }) => (input === undefined ? `is missing: it must be ${be}` : `must be ${be}, not ${shown(input)}`)
 }
 
-/** The sentence for what has none of its own; undefined: the sentences of its parts count. */
-export function sentence(issue: RawIssue): string | undefined {
-  const { code, expected = '', values = [], input } = issue
-  if (code === 'invalid_type') return must(KINDS.get(expected) ?? expected)(issue)
-  if (code === 'invalid_value') {
-    const words = values.map(String)
-    const meant = typeof input === 'string' ? suggestion(input, words) : undefined
+/** Says which words there are, and which may have been meant. */
+export function mustBeOneOf(words: readonly string[]): (issue: RawIssue) => string {
+  return (issue) => {
+    const meant = typeof issue.input === 'string' ? suggestion(issue.input, words) : undefined
     return `${must(oneOf(words))(issue)}${meant === undefined ? '' : `; did you mean "${meant}"?`}`
   }
+}
+
+/** The sentence for what has none of its own; undefined: the sentences of its parts count. */
+export function sentence(issue: RawIssue): string | undefined {
+  const { code, expected = '', values = [] } = issue
+  if (code === 'invalid_type') return must(KINDS.get(expected) ?? expected)(issue)
+  if (code === 'invalid_value') return mustBeOneOf(values.map(String))(issue)
   if (code === 'too_small') return must(`at least ${issue.minimum}`)(issue)
   if (code === 'too_big') return must(`at most ${issue.maximum}`)(issue)
   return undefined

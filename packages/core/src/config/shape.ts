@@ -3,7 +3,7 @@ import { networkList } from '@postroad/smtp'
 import { z } from 'zod'
 import { must, unknownOption } from './sentence.ts'
 
-// RFC 5321 §2.3.5: it goes into replies as it is; nothing but a domain or a literal may be in it.
+/** It goes into replies as it is: nothing but a domain or a literal may be in it, RFC 5321 §2.3.5. */
 export const hostName = z.string().refine((name) => /^[A-Za-z0-9._:[\]-]{1,255}$/.test(name), {
   error: ({ input }) => `${JSON.stringify(input)} is not a host name`,
 })

@@ -1,10 +1,10 @@
 /** What a configuration means, before a byte is received: scopes, listeners, hooks, waves, EHLO keywords. */
 import { HOOKS, type HookKind, type HookName } from '@postroad/plugin'
-import { keywordsOn, type ListenerOptions } from '@postroad/smtp'
 import { type AnyHandler, titleOf } from '../plan/handler.ts'
 import { flat, type HookTable } from '../plan/hook-table.ts'
 import { roleWarnings } from '../plan/roles.ts'
 import type { CompiledScope, Generation } from './generation.ts'
+import type { ExplainedKind } from './listener-kind.ts'
 import { counts } from './listening.ts'
 
 /** One handler, as shown. */
@@ -21,16 +21,17 @@ export interface ExplainedHandler {
   readonly conditional: boolean
 }
 
+/** One listener, as shown. */
+interface ExplainedListener extends ExplainedKind {
+  readonly name: string
+  readonly place: string
+  readonly protocol: string
+}
+
 /** One scope, as shown. */
 export interface ExplainedScope {
   readonly name: string
-  readonly listeners: readonly {
-    readonly name: string
-    readonly place: string
-    readonly protocol: string
-    readonly tls: string
-    readonly auth: string
-  }[]
+  readonly listeners: readonly ExplainedListener[]
   readonly keywords: readonly string[]
   /** Waves of handlers by hook, in the order of the protocol. */
   readonly hooks: Readonly<Partial<Record<HookName, readonly (readonly ExplainedHandler[])[]>>>
@@ -42,12 +43,11 @@ export interface ExplainedScope {
 export function explain(generation: Generation): readonly ExplainedScope[] {
   return generation.scopes.map((compiled) => ({
     name: compiled.scope.name,
-    listeners: compiled.listening.map(({ options, place }) => ({
-      name: options.name,
-      place,
-      protocol: options.protocol ?? 'smtp',
-      tls: options.tls ?? (options.certificate ? 'optional' : 'none'),
-      auth: options.auth ?? 'optional',
+    listeners: compiled.listening.map((one) => ({
+      name: one.name,
+      place: one.place,
+      protocol: one.protocol,
+      ...one.explain(),
     })),
     keywords: keywords(compiled),
     hooks: Object.fromEntries(
@@ -56,7 +56,10 @@ export function explain(generation: Generation): readonly ExplainedScope[] {
         return handlers ? [[name, shownWaves(kind, handlers)]] : []
       }),
     ),
-    warnings: compiled.listening.length > 0 ? warnings(compiled) : [],
+    warnings: [
+      ...(compiled.listening.length > 0 ? warnings(compiled) : []),
+      ...compiled.listening.flatMap((one) => one.warnings),
+    ],
   }))
 }
 
@@ -72,11 +75,21 @@ function scopeText(scope: ExplainedScope): string {
   )
   return [
     `scope ${scope.name}`,
-    ...scope.listeners.map((one) => `  listens    ${one.place} (${one.protocol}, TLS ${one.tls}, AUTH ${one.auth})`),
-    ...(scope.listeners.length > 0 ? [`  EHLO       ${scope.keywords.join(' ')}`] : []),
+    ...scope.listeners.flatMap(listenerText),
+    ...(scope.keywords.length > 0 ? [`  EHLO       ${scope.keywords.join(' ')}`] : []),
     ...hooks,
     ...scope.warnings.map((warning) => `  warning    ${warning}`),
   ].join('\n')
+}
+
+function listenerText({ place, protocol, notes, routes = [] }: ExplainedListener): readonly string[] {
+  return [
+    `  listens    ${place} (${[protocol, ...notes].join(', ')})`,
+    ...routes.map(
+      ({ method, path, access, plugin, summary }) =>
+        `  serves     ${method.padEnd(6)} ${path} (${access}; ${plugin}): ${summary}`,
+    ),
+  ]
 }
 
 function handlerText(handler: ExplainedHandler): string {
@@ -114,13 +127,9 @@ function shown(handler: AnyHandler): ExplainedHandler {
 
 /** What EHLO says on any listener of the scope; in brackets what it says under TLS only, where somebody is also heard in the clear. */
 function keywords({ offer, listening }: CompiledScope): readonly string[] {
-  const said = (under: 'clear' | 'tls', hears: (options: ListenerOptions) => boolean) => [
-    ...new Set(listening.flatMap(({ options }) => (hears(options) ? keywordsOn(options, offer, under) : []))),
-  ]
-  const clear = said('clear', ({ tls }) => tls !== 'implicit')
-  const secure = said('tls', ({ certificate = [], tls }) => [certificate].flat().length > 0 && tls !== 'none').filter(
-    (one) => !clear.includes(one),
-  )
+  const said = listening.flatMap((one) => one.keywords?.(offer) ?? [])
+  const clear = [...new Set(said.flatMap((one) => one.clear))]
+  const secure = [...new Set(said.flatMap((one) => one.secure))].filter((one) => !clear.includes(one))
   return clear.length === 0 ? secure : [...clear, ...secure.map((one) => `${one} (under TLS)`)]
 }
 

@@ -3,6 +3,7 @@
  * generation; sessions keep the one they began with, and it closes its plugins after the last of them.
  */
 
+import type { HttpSite, OwnedRoute } from '@postroad/http'
 import type { Mechanism } from '@postroad/mail'
 import { createContentWriter } from '@postroad/message'
 import {
@@ -15,7 +16,7 @@ import {
   type Role,
   textOf,
 } from '@postroad/plugin'
-import type { Offer, Wire } from '@postroad/smtp'
+import type { AttachJudging, Offer, Wire } from '@postroad/smtp'
 import type { App, ServerSettings } from '../config/config.ts'
 import type { Judged } from '../config/judge.ts'
 import { ScopeSpec, type Use } from '../config/scope.ts'
@@ -34,11 +35,14 @@ import type { Scope } from '../session/scope.ts'
 import { SessionStages } from '../stages/session.ts'
 import { createDeliveryHooks } from './delivery-hooks.ts'
 import { makeFolder } from './folder.ts'
-import { checkListeners, type Listening } from './listening.ts'
+import type { Listening } from './listener-kind.ts'
+import { checkListeners } from './listening.ts'
 import { validated } from './options.ts'
 import type { Places } from './places.ts'
 import { rehearsed } from './rehearsal.ts'
+import { routesOf } from './routes.ts'
 import { type Substitutes, setUp } from './setup.ts'
+import { createSite } from './site.ts'
 
 /** What outlives generations. */
 export interface ServerContext {
@@ -70,6 +74,7 @@ export interface CompiledScope {
   readonly judging: Scope
   readonly roles: Roles
   readonly offer: Offer
+  readonly routes: readonly OwnedRoute[]
   readonly listening: readonly Listening[]
 }
 
@@ -109,6 +114,16 @@ export class Generation {
     this.#sessions++
     const isAsked = wire.protocol === 'milter' || wire.protocol === 'policy'
     return new SessionStages(isAsked ? judging : scope, wire, { offer, gone: this.#gone })
+  }
+
+  /** What is behind a listener of this scope. */
+  behind(compiled: CompiledScope): { readonly attach: AttachJudging; readonly site: HttpSite } {
+    // A request that is under way keeps its plugins open, as a session does.
+    const begin = (): (() => void) => {
+      this.#sessions++
+      return this.#gone
+    }
+    return { attach: (wire) => this.attach(compiled, wire), site: createSite(compiled.scope, compiled.routes, begin) }
   }
 
   readonly #gone = (): void => {
@@ -219,18 +234,19 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
     own.provide(DeliveryHooks, () => createDeliveryHooks(() => scope, within))
     await setUp(spec, own, context)
     const table = server.rehearsal ? rehearsed(compile(spec, instances, mistakes)) : compile(spec, instances, mistakes)
-    const roles = rolesOf(
-      server.judges ? [server.judges] : spec.listens.map(({ options }) => options.protocol ?? 'smtp'),
-    )
+    const roles = rolesOf(server.judges ? [server.judges] : spec.listens.map(({ protocol }) => protocol))
     checkRoles(spec, roles, { instances, mistakes })
     scope = makeScope(spec.name, { config, server, table, lifetime, memory })
+    const routes = await routesOf(spec, instances, mistakes)
     scopes.push({
       scope,
       roles,
       judging: { ...scope, role: 'filter', table: judging(table) },
       offer: offerOf(table),
+      routes,
       listening: await checkListeners(spec, {
         table,
+        routes,
         config,
         hostname: server.hostname,
         base: server.base,
@@ -338,10 +354,10 @@ function checkAll(scopes: readonly CompiledScope[], mistakes: Mistakes): void {
   if (listening.length === 0) mistakes.add('ERR_NO_LISTENER', 'no scope listens')
   const names = new Set<string>()
   const places = new Set<string>()
-  for (const { options, place } of listening) {
-    if (names.has(options.name)) mistakes.add('ERR_LISTEN_TWICE', `two listeners have the name "${options.name}"`)
-    if (options.port !== 0 && places.has(place)) mistakes.add('ERR_LISTEN_TWICE', `two listeners want ${place}`)
-    names.add(options.name)
+  for (const { name, place, socket } of listening) {
+    if (names.has(name)) mistakes.add('ERR_LISTEN_TWICE', `two listeners have the name "${name}"`)
+    if (socket.port !== 0 && places.has(place)) mistakes.add('ERR_LISTEN_TWICE', `two listeners want ${place}`)
+    names.add(name)
     places.add(place)
   }
 }

@@ -8,6 +8,7 @@ import type { ExplainedKind, KindContext, ListenerKind, ListenerPlan } from './l
 /** In the server's folder: where `postroad token` writes when nothing else is said. */
 const TOKEN_FILE = 'tokens.json'
 
+/** One listener serves all routes that its scope sees, or only those for everybody. */
 export const httpKind: ListenerKind<HttpListenSettings> = {
   name: 'http',
   role: undefined,
@@ -48,9 +49,9 @@ async function storedTokens(
   { mistake }: KindContext,
 ): Promise<readonly HttpToken[] | undefined> {
   if (file === undefined) return []
-  const { readTokens } = await import('@postroad/http')
+  const { tokenFile } = await import('@postroad/http')
   try {
-    return await readTokens(file)
+    return await tokenFile(file).read()
   } catch (error) {
     mistake('ERR_LISTEN', `${name}: tokenFile: ${textOf(error)}`)
     return undefined
@@ -76,9 +77,9 @@ async function watchOf(
   file: string,
   { given, stored }: { readonly given: readonly HttpToken[]; readonly stored: readonly HttpToken[] },
 ): Promise<NonNullable<ListenerPlan['watch']>> {
-  const { watchTokens } = await import('@postroad/http')
+  const { tokenFile } = await import('@postroad/http')
   return (listener, report) =>
-    watchTokens(file, {
+    tokenFile(file).watch({
       known: stored,
       onChange(fresh) {
         ;(listener as HttpListener).setTokens([...given, ...fresh]) // made by `open`

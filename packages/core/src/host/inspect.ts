@@ -20,7 +20,7 @@ const SHOWN = 5
 
 /** Looks, and changes nothing. */
 export async function inspect(generation: Generation, server: ServerContext): Promise<readonly Finding[]> {
-  const ways = generation.scopes.filter(({ listening }) => listening.length > 0).flatMap(lostWays)
+  const ways = generation.scopes.filter(({ listening, roles }) => roles.takes && listening.length > 0).flatMap(lostWays)
   const places = [...(await folderFindings(generation, server)), ...(await fileFindings(generation))]
   return [...ways, ...lostReports(generation.scopes), ...places, ...(await groupFindings(generation))]
 }
@@ -59,8 +59,8 @@ function lostReports(scopes: readonly CompiledScope[]): readonly Finding[] {
 async function groupFindings({ scopes }: Generation): Promise<readonly Finding[]> {
   const findings: Finding[] = []
   for (const { scope, listening } of scopes)
-    for (const { options } of listening) {
-      const { name, path: socket, group } = options
+    for (const { name, socket: options } of listening) {
+      const { path: socket, group } = options
       if (socket === undefined || group === undefined) continue
       const gid = await groupId(group).catch(() => undefined) // that there is none was said when it was compiled
       if (gid === undefined || (await mayGiveGroup(path.resolve(socket), gid))) continue

@@ -2,12 +2,12 @@
 import type { HttpSite } from '@postroad/http'
 import type { CertificateFiles, Listener, PlaceOptions, SocketKeeper } from '@postroad/listener'
 import type { HttpRoute, SessionRole } from '@postroad/plugin'
-import type { Attach, Offer } from '@postroad/smtp'
+import type { AttachJudging, Offer } from '@postroad/smtp'
 import type { AnyListen, ListenProtocol } from '../config/listen.ts'
 
 /** What is behind a listener in one generation: the scope, as its sessions or its requests meet it. */
 export interface Behind {
-  readonly attach: Attach
+  readonly attach: AttachJudging
   readonly site: HttpSite
   /** Told of what was thrown where nobody else can know; options may name another. */
   onError(error: unknown): void

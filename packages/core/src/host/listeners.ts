@@ -1,17 +1,15 @@
 /** The sockets of a server: opened all or none, told anew by a reload, closed. */
 import {
   type Certificate,
-  type CertificateFiles,
   HandshakeError,
   type Listener,
   type SocketKeeper,
   watchCertificates,
 } from '@postroad/listener'
-import { createListener, type SmtpListener } from '@postroad/smtp'
 import { PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import type { CompiledScope, Generation } from './generation.ts'
-import type { Listening } from './listening.ts'
+import type { Behind, Listening } from './listener-kind.ts'
 
 /** A listener that a generation wants, and the scope behind it. */
 interface Wanted {
@@ -21,7 +19,7 @@ interface Wanted {
 }
 
 interface Open {
-  readonly listener: SmtpListener
+  readonly listener: Listener
   readonly one: Listening
 }
 
@@ -59,24 +57,25 @@ export class Listeners {
     for (const each of wanted) {
       const open = before.get(keyOf(each.one))
       if (!open) continue
-      checkTls(open.one, each.one)
+      checkSame(open.one, each.one)
       kept.set(each, open)
     }
     for (const [{ one }, open] of kept) await repermit(open, one)
     const fresh = await this.#openAll(wanted.filter((each) => !kept.has(each)))
-    for (const [{ scope, one }, { listener }] of kept) {
-      const onError = (error: unknown): void => this.#report(one.options.name, error)
-      listener.update({ onError, ...one.options }, (wire) => generation.attach(scope, wire))
-    }
+    for (const [each, { listener }] of kept)
+      each.one.update(
+        listener,
+        this.#behind(each, (error) => this.#report(each.one.name, error)),
+      )
     const staying = new Set<Listener>([...kept.values()].map(({ listener }) => listener))
     const gone = this.all.filter((listener) => !staying.has(listener))
     this.#open = wanted.map((each) => ({
       one: each.one,
-      listener: kept.get(each)?.listener ?? (fresh.get(each) as SmtpListener),
+      listener: kept.get(each)?.listener ?? (fresh.get(each) as Listener),
     })) // it is one or the other
-    for (const { listener, one } of this.#open) this.#watch(listener, one.files)
+    for (const { listener, one } of this.#open) this.#watch(listener, one)
     for (const listener of gone) {
-      this.#watch(listener, [])
+      this.#unwatch(listener)
       this.#leaving.push(listener)
       await listener.stop()
     }
@@ -89,8 +88,8 @@ export class Listeners {
     this.#open = []
   }
 
-  async #openAll(wanted: readonly Wanted[]): Promise<ReadonlyMap<Wanted, SmtpListener>> {
-    const opened = new Map<Wanted, SmtpListener>()
+  async #openAll(wanted: readonly Wanted[]): Promise<ReadonlyMap<Wanted, Listener>> {
+    const opened = new Map<Wanted, Listener>()
     try {
       for (const each of wanted) opened.set(each, await this.#openOne(each))
     } catch (error) {
@@ -100,21 +99,26 @@ export class Listeners {
     return opened
   }
 
-  async #openOne({ scope, one: { options, place }, generation }: Wanted): Promise<SmtpListener> {
+  async #openOne(wanted: Wanted): Promise<Listener> {
+    const { name, place } = wanted.one
     let isOpen = false
-    const onError = (error: unknown): void => {
+    const behind = this.#behind(wanted, (error) => {
       // Why it does not open is thrown.
-      if (isOpen) this.#report(options.name, error)
-    }
-    const listener = createListener({ onError, ...options }, (wire) => generation.attach(scope, wire), this.#keeper)
+      if (isOpen) this.#report(name, error)
+    })
+    const listener = wanted.one.open(behind, this.#keeper)
     try {
       await listener.listen()
     } catch (cause) {
       await listener.close(0).catch(() => undefined) // most often it was never opened; why is what is thrown
-      throw new PostroadError('ERR_BIND', `${options.name} could not listen on ${place}: ${why(cause)}`, { cause })
+      throw new PostroadError('ERR_BIND', `${name} could not listen on ${place}: ${why(cause)}`, { cause })
     }
     isOpen = true
     return listener
+  }
+
+  #behind({ generation, scope }: Wanted, onError: (error: unknown) => void): Behind {
+    return { ...generation.behind(scope), onError }
   }
 
   #report(listener: string, error: unknown): void {
@@ -123,44 +127,64 @@ export class Listeners {
     else this.#log.error({ listener, error }, 'the wire reports an error')
   }
 
-  /** Certificates that change on disk are taken over, for new connections. */
-  #watch(listener: Listener, files: readonly CertificateFiles[]): void {
+  /** Certificates that change on disk are taken over, for new connections, and so is what a kind reads besides. */
+  #watch(listener: Listener, one: Listening): void {
+    this.#unwatch(listener)
+    const changed = (text: string): void => this.#log.info({ listener: listener.name }, text)
+    const failed = (error: unknown, text: string): void => this.#log.error({ listener: listener.name, error }, text)
+    const certificates =
+      one.files.length > 0 &&
+      watchCertificates(one.files, {
+        onChange(fresh: readonly Certificate[]) {
+          listener.setCertificate(fresh)
+          changed('certificates were read again')
+        },
+        onError: (error) => failed(error, 'certificates cannot be read again; the old ones stay'),
+      })
+    const others = one.watch?.(listener, { changed, failed })
+    this.#watches.set(listener, {
+      close() {
+        if (certificates) certificates.close()
+        others?.close()
+      },
+    })
+  }
+
+  #unwatch(listener: Listener): void {
     this.#watches.get(listener)?.close()
     this.#watches.delete(listener)
-    if (files.length === 0) return
-    const onChange = (certificates: readonly Certificate[]): void => {
-      listener.setCertificate(certificates)
-      this.#log.info({ listener: listener.name }, 'certificates were read again')
-    }
-    const onError = (error: unknown): void =>
-      this.#log.error({ listener: listener.name, error }, 'certificates cannot be read again; the old ones stay')
-    this.#watches.set(listener, watchCertificates(files, { onChange, onError }))
   }
 }
 
 /** Which of the open sockets serves it: the one at its place; a port that the system chose is known by the listener's name. */
-function keyOf({ place, options }: Listening): string {
-  return options.port === 0 ? `${place} ${options.name}` : place
+function keyOf({ place, name, socket }: Listening): string {
+  return socket.port === 0 ? `${place} ${name}` : place
 }
 
 /** The socket stays, and belongs to whom the new configuration says. @throws {PostroadError} `ERR_BIND` when it cannot be given */
-async function repermit({ listener, one: { options: before } }: Open, { options, place }: Listening): Promise<void> {
-  if (before.mode === options.mode && before.group === options.group) return
+async function repermit(
+  { listener, one: { socket: before } }: Open,
+  { socket, name, place }: Listening,
+): Promise<void> {
+  if (before.mode === socket.mode && before.group === socket.group) return
   try {
-    await listener.permit(options)
+    await listener.permit(socket)
   } catch (cause) {
-    throw new PostroadError('ERR_BIND', `${options.name}: ${place} cannot be given to whom it should: ${why(cause)}`, {
-      cause,
-    })
+    throw new PostroadError('ERR_BIND', `${name}: ${place} cannot be given to whom it should: ${why(cause)}`, { cause })
   }
 }
 
-/** @throws {PostroadError} `ERR_LISTEN` when one of the two has TLS from the first octet and the other has not */
-function checkTls({ options: before }: Listening, { place, options }: Listening): void {
-  if ((before.tls === 'implicit') !== (options.tls === 'implicit'))
+/** @throws {PostroadError} `ERR_LISTEN` when the open socket cannot serve it: it is of another kind, or only one of the two has TLS from the first octet */
+function checkSame(before: Listening, { name, place, protocol, kind, isSecure }: Listening): void {
+  if (before.kind !== kind)
     throw new PostroadError(
       'ERR_LISTEN',
-      `${options.name}: tls at ${place} cannot become or cease to be "implicit" by a reload: restart`,
+      `${name}: ${place} speaks ${before.protocol}, and cannot become ${protocol} by a reload: restart, or give it another place`,
+    )
+  if (before.isSecure !== isSecure)
+    throw new PostroadError(
+      'ERR_LISTEN',
+      `${name}: tls at ${place} cannot become or cease to be "implicit" by a reload: restart`,
     )
 }
 

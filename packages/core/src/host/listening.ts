@@ -1,6 +1,7 @@
+/** The listeners of a scope: options of all kinds read, and their contradictions reported. */
 import path from 'node:path'
-import { type CertificateFiles, groupId, loadCertificates } from '@postroad/listener'
-import { type ListenerOptions, listenerMistakes } from '@postroad/smtp'
+import type { OwnedRoute } from '@postroad/http'
+import { type CertificateFiles, groupId, loadCertificates, type PlaceOptions } from '@postroad/listener'
 import type { ServerSettings } from '../config/config.ts'
 import type { Listen, ScopeSpec } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
@@ -8,19 +9,13 @@ import { OPINION_HOOKS } from '../plan/compile.ts'
 import type { AnyHandler } from '../plan/handler.ts'
 import { flat, type HookTable } from '../plan/hook-table.ts'
 import { quarantineLevel } from '../policy/thresholds.ts'
-
-/** A listener that is to be opened. */
-export interface Listening {
-  readonly options: ListenerOptions
-  /** Where: `host:port` or a path. */
-  readonly place: string
-  /** Absolute; watched while it listens. */
-  readonly files: readonly CertificateFiles[]
-}
+import type { Listening } from './listener-kind.ts'
+import { kindOf } from './listener-kinds.ts'
 
 /** What is known of the scope. */
 interface Around {
   readonly table: HookTable
+  readonly routes: readonly OwnedRoute[]
   readonly config: ServerSettings
   readonly hostname: string
   /** Relative paths of certificates start here. */
@@ -31,9 +26,6 @@ interface Around {
   readonly takes: boolean
   readonly mistakes: Mistakes
 }
-
-/** Free octets below which a listener is under stress. */
-const SCARCE = 268_435_456
 
 /** The listeners of a scope, their contradictions reported. */
 export async function checkListeners(scope: ScopeSpec, around: Around): Promise<readonly Listening[]> {
@@ -54,34 +46,50 @@ export function counts(handlers: readonly (readonly AnyHandler[])[] | readonly A
   return flat(handlers).some(({ shadow, observes }) => !shadow && !observes)
 }
 
-async function listening({ options: given, name, place, isLost }: Listen, around: Around): Promise<Listening> {
+async function listening(
+  { protocol, options: given, name, place, isLost }: Listen,
+  around: Around,
+): Promise<Listening> {
+  const { table, routes, base, folder, mistakes } = around
   const { certificateFiles = [], ...options } = given
-  const absolute = (file: string): string => path.resolve(around.base, file)
+  const absolute = (file: string): string => path.resolve(base, file)
   const files = [certificateFiles].flat().map((one) => ({
     ...one,
     key: absolute(one.key),
     cert: absolute(one.cert),
     ...(one.ca ? { ca: absolute(one.ca) } : {}),
   }))
-  const certificate = files.length > 0 ? await loaded(name, files, around.mistakes) : options.certificate
-  const stress = { disk: { path: around.folder, freeBytes: SCARCE }, ...options.stress }
-  const full = {
-    ...options,
-    ...(certificate ? { certificate } : {}),
-    name,
-    stress,
-    hostname: options.hostname ?? around.hostname,
-  }
-  // What certificates that cannot be read would have been good for is no mistake of its own.
-  const isUnread = files.length > 0 && !certificate
-  const { port, path: socket } = full
-  if (!isLost && (port === undefined) === (socket === undefined))
-    around.mistakes.add('ERR_LISTEN', `${name}: give either a port or the path of a UNIX socket`)
-  checkOne(isUnread ? { ...full, tls: 'optional' } : full, around)
+  const certificate = files.length > 0 ? await loaded(name, files, mistakes) : options.certificate
+  const kind = kindOf(protocol)
+  const plan = await kind.plan(
+    { ...options, ...(certificate && { certificate }), name, hostname: options.hostname ?? around.hostname },
+    {
+      base,
+      folder,
+      isUnread: files.length > 0 && !certificate,
+      hasAuth: counts(table.auth),
+      routes,
+      mistake: (code, message) => mistakes.add(code, message),
+    },
+  )
+  const socket = socketOf(options)
+  const { port, path: file, group } = socket
+  if (!isLost && (port === undefined) === (file === undefined))
+    mistakes.add('ERR_LISTEN', `${name}: give either a port or the path of a UNIX socket`)
   // What is no group at all was said just now.
-  if (typeof full.group === 'string' && full.path !== undefined)
-    await groupId(full.group).catch((error: Error) => around.mistakes.add('ERR_LISTEN', `${name}: ${error.message}`))
-  return { place, files, options: full }
+  if (typeof group === 'string' && file !== undefined)
+    await groupId(group).catch((error: Error) => mistakes.add('ERR_LISTEN', `${name}: ${error.message}`))
+  return { ...plan, kind: kind.name, role: kind.role, protocol, name, place, socket, files }
+}
+
+function socketOf({ port, host, path: file, mode, group }: PlaceOptions): PlaceOptions {
+  return {
+    ...(port !== undefined && { port }),
+    ...(host !== undefined && { host }),
+    ...(file !== undefined && { path: file }),
+    ...(mode !== undefined && { mode }),
+    ...(group !== undefined && { group }),
+  }
 }
 
 async function loaded(
@@ -95,10 +103,4 @@ async function loaded(
     mistakes.add('ERR_LISTEN', `${name}: certificateFiles: a certificate cannot be read`, cause)
     return undefined
   }
-}
-
-function checkOne(options: ListenerOptions, { table, mistakes }: Around): void {
-  const { name, auth } = options
-  for (const mistake of listenerMistakes(options)) mistakes.add('ERR_LISTEN', `${name}: ${mistake}`)
-  if (auth === 'required' && !counts(table.auth)) mistakes.add('ERR_NO_AUTH', `${name} requires AUTH`)
 }

@@ -6,6 +6,7 @@ import type { ListenerKind } from './listener-kind.ts'
 /** Free octets below which a listener is under stress. */
 const SCARCE = 268_435_456
 
+/** Both protocols are one kind: a reload may change which of the two a socket speaks. */
 export const mailKind: ListenerKind<ListenSettings> = {
   name: 'mail',
   role: 'mta',
