@@ -80,6 +80,25 @@ test('try runs a message through the hooks, prints opinions and the reply, and d
   assert.match(relay.out, /RCPT TO:<a@elsewhere\.test> +550 5\.7\.1 Relaying denied/)
 })
 
+test('try shows what a mail server that asks would be told: nothing is routed, and the judgement is a line', async () => {
+  const name = await config('good.ts', rule('bad'))
+  await writeFile(path.join(folder, 'bad.eml'), 'Subject: bad\n\nx\n')
+  await writeFile(path.join(folder, 'good.eml'), 'Subject: good\n\nx\n')
+  const ask = (file: string, ...more: string[]) =>
+    run('try', file, '--config', name, '--to', 'a@elsewhere.test', '--from', 'b@c.test', '--protocol', ...more)
+  const refused = await ask('bad.eml', 'milter')
+  assert.equal(refused.code, 1)
+  assert.match(refused.out, /\(judged\) +refuse: 550 5\.7\.1 not that one/)
+  const passed = await ask('good.eml', 'milter', '--json')
+  const { transaction, steps } = JSON.parse(passed.out)
+  assert.deepEqual([passed.code, steps.at(-1)], [0, { command: '(judged)', reply: 'pass' }])
+  assert.deepEqual([transaction.protocol, transaction.judged], ['milter', { outcome: 'pass' }])
+  const envelope = await ask('bad.eml', 'policy')
+  assert.match(envelope.out, /\(judged\) +pass/)
+  const wrong = await ask('bad.eml', 'uucp')
+  assert.match(wrong.err, /Allowed choices are smtp, lmtp, milter, policy/)
+})
+
 test('start listens, logs one line a transaction, reloads on SIGHUP, and drains on SIGTERM with exit code 0', async (context) => {
   const name = await config('live.ts', rule('first'))
   const child = operator.spawn(['start', name, '--log', 'json'])

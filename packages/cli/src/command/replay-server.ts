@@ -22,7 +22,7 @@ import {
   Spool,
   Store,
 } from '@postroad/plugin'
-import type { Stages, Wire } from '@postroad/smtp'
+import type { JudgingStages, Wire } from '@postroad/smtp'
 import { loadConfig } from '../config/load.ts'
 
 type Line = Readonly<Record<string, unknown>>
@@ -172,9 +172,11 @@ async function happen(server: Server, line: Line, message: Buffer | undefined): 
   try {
     const { helo, identity } = line
     if (isRefused(await stages.connect())) return
-    const verb = line['verb'] === 'HELO' ? 'HELO' : Array.isArray(line['reply']) ? 'LHLO' : 'EHLO'
+    const protocol = protocolOf(line)
+    const verb = line['verb'] === 'HELO' ? 'HELO' : protocol === 'lmtp' ? 'LHLO' : 'EHLO'
     if (isRefused(await stages.helo(typeof helo === 'string' ? helo : 'unknown', verb))) return
-    if (typeof identity === 'string')
+    // A server that asks says itself who the client is.
+    if (typeof identity === 'string' && (protocol === 'smtp' || protocol === 'lmtp'))
       await stages.auth({
         mechanism: 'EXTERNAL',
         username: identity,
@@ -187,10 +189,13 @@ async function happen(server: Server, line: Line, message: Buffer | undefined): 
       const path = parseForwardPath(`<${to}>`, { smtputf8: true })
       if (path && !isRefused(await stages.rcpt(path.address, parametersOf(line, to)))) taken++
     }
-    if (taken === 0 || message === undefined || isRefused(await stages.data())) return
+    const isComplete = message !== undefined || protocol === 'policy'
+    if (taken === 0 || !isComplete || isRefused(await stages.data())) return
+    if (message === undefined) return void (await stages.judge()).dispose()
     const content = stages.content()
     for (let at = 0; at < message.length; at += CHUNK) await content.write(message.subarray(at, at + CHUNK))
-    await stages.message()
+    if (protocol === 'milter') (await stages.judge()).dispose()
+    else await stages.message()
   } finally {
     stages.close('quit')
   }
@@ -208,12 +213,20 @@ function parametersOf(line: Line, to: string): RcptParameters {
   return parameters
 }
 
-function attach(server: Server, line: Line): Stages {
+/** As the line says; older ones tell LMTP by a reply for each recipient, and nothing of SMTP. */
+function protocolOf(line: Line): Wire['protocol'] {
+  const { protocol } = line
+  if (protocol === 'lmtp' || protocol === 'milter' || protocol === 'policy') return protocol
+  return Array.isArray(line['reply']) ? 'lmtp' : 'smtp'
+}
+
+function attach(server: Server, line: Line): JudgingStages {
   const name = String(line['listener'])
   const isKnown = server.explain().some(({ listeners }) => listeners.some((one) => one.name === name))
   const wire: Wire = {
     listener: name,
-    protocol: Array.isArray(line['reply']) ? 'lmtp' : 'smtp',
+    protocol: protocolOf(line),
+    ...(typeof line['identity'] === 'string' ? { identity: { name: line['identity'] } } : {}),
     remote: { address: String(line['remote']), port: Number(line['port'] ?? 0) },
     local: { address: '127.0.0.1', port: 25 },
     tls: line['tls'] as TlsInfo | undefined, // as the canonical line has it

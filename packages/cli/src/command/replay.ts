@@ -110,10 +110,12 @@ function outcomeOf(line: Line, withMessage: boolean): readonly string[] {
     ...(line['to'] as readonly string[]).map((to) => `${to}: accepted`),
     ...refused.map(({ to, reply }) => `${to}: ${brief(reply)}`),
   ] // as the canonical line has it
-  const replies = [line['reply']].flat().map(String)
+  const judged = line['judged'] as { readonly outcome: string } | undefined // as the canonical line has it
+  const isRefused = judged === undefined || judged.outcome === 'refuse'
+  const replies = isRefused ? [line['reply']].flat().map(String) : [judged.outcome]
   const set = line['quarantined'] === true ? ['set aside'] : []
   // Without its message a transaction ends at DATA, whatever would have come.
-  return withMessage
+  return withMessage || line['protocol'] === 'policy'
     ? [...recipients.sort(), ...replies.map((reply) => `message: ${brief(reply)}`), ...set]
     : recipients.sort()
 }

@@ -1,12 +1,14 @@
 /** `postroad try FILE.eml`: runs a message through the hooks offline and prints every opinion, fact and reply. */
 
 import { readFile } from 'node:fs/promises'
+import type { Server } from '@postroad/core'
 import { type Address, parseForwardPath, parseReversePath } from '@postroad/mail'
 import { textOf } from '@postroad/plugin'
-import type { Stages, Wire, WireReply } from '@postroad/smtp'
-import type { Command } from 'commander'
+import type { JudgingStages, Wire, WireReply } from '@postroad/smtp'
+import { type Command, Option } from 'commander'
 import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
+import { judgementText } from './judgement.ts'
 
 interface TryOptions {
   readonly from: string
@@ -15,6 +17,7 @@ interface TryOptions {
   readonly helo: string
   readonly config?: string
   readonly listener?: string
+  readonly protocol?: Wire['protocol']
   readonly json?: boolean
 }
 
@@ -31,6 +34,12 @@ export function tryCommand(program: Command, outcome: { code: number }): void {
     .option('--ip <address>', 'address of the client', '192.0.2.1')
     .option('--helo <name>', 'what the client calls itself', 'client.example')
     .option('--listener <name>', 'listener or scope; default: the first')
+    .addOption(
+      new Option(
+        '--protocol <protocol>',
+        'how the message comes; milter and policy: another mail server asks, and takes it or not. Default: as the listener has it',
+      ).choices(['smtp', 'lmtp', 'milter', 'policy']),
+    )
     .option('--config <config>', 'configuration file or folder')
     .option('--json', 'print JSON')
     .action(async (file: string, options: TryOptions) => {
@@ -64,7 +73,8 @@ async function attempt(file: string, options: TryOptions): Promise<number> {
   const opened = await open(options.config, { rehearsal: true, log: { format: 'json', level: 'info', write } })
   try {
     await opened.server.start()
-    const steps = await rehearse(opened.server.attach(options.listener), { bytes, options })
+    const protocol = options.protocol ?? protocolOf(opened.server, options.listener)
+    const steps = await rehearse(opened.server.attach(options.listener), { bytes, options, protocol })
     opened.server.log.flush()
     const record = lines.findLast((line) => line['event'] === 'transaction')
     const failures = lines.filter((line) => line['level'] === 'error')
@@ -73,7 +83,7 @@ async function attempt(file: string, options: TryOptions): Promise<number> {
         ? `${JSON.stringify({ steps, transaction: record, failures })}\n`
         : `${text(steps, record, failures)}\n`,
     )
-    return steps.at(-1)?.reply.startsWith('2') ? 0 : 1
+    return /^(?:2|pass)/.test(steps.at(-1)?.reply ?? '') ? 0 : 1
   } finally {
     await opened.close()
   }
@@ -91,28 +101,50 @@ async function read(file: string): Promise<Buffer> {
   }
 }
 
-type Subject = { readonly bytes: Buffer; readonly options: TryOptions }
+/** That of the listener, or of the first of the scope. */
+function protocolOf(server: Pick<Server, 'explain'>, name: string | undefined): Wire['protocol'] {
+  const scopes = server.explain()
+  const listeners = scopes.flatMap((scope) => (name === undefined || scope.name === name ? scope.listeners : []))
+  const one = scopes.flatMap((scope) => scope.listeners).find((listener) => listener.name === name) ?? listeners[0]
+  return PROTOCOLS.find((protocol) => protocol === one?.protocol) ?? 'smtp'
+}
+
+const PROTOCOLS: readonly Wire['protocol'][] = ['smtp', 'lmtp', 'milter', 'policy']
+
+interface Subject {
+  readonly bytes: Buffer
+  readonly options: TryOptions
+  readonly protocol: Wire['protocol']
+}
 
 /** The session a client would have had, as far as it gets. */
-async function rehearse(attach: (wire: Wire) => Stages, { bytes, options }: Subject): Promise<readonly Step[]> {
+async function rehearse(
+  attach: (wire: Wire) => JudgingStages,
+  { bytes, options, protocol }: Subject,
+): Promise<readonly Step[]> {
   const steps: Step[] = []
   const from = reversePath(options.from)
   const to = options.to.map(forwardPath)
-  const stages = attach(wireOf(options, (reply) => steps.push({ command: '(disconnected)', reply: shown(reply) })))
+  const stages = attach(
+    wireOf(options, protocol, (reply) => steps.push({ command: '(disconnected)', reply: shown(reply) })),
+  )
   const said = (command: string, reply: WireReply | undefined, silence: string): boolean => {
     steps.push({ command, reply: reply ? shown(reply) : silence })
     return !reply || reply.code < 400
   }
   try {
     if (!said('(connect)', await stages.connect(), '220')) return steps
-    if (!said(`EHLO ${options.helo}`, await stages.helo(options.helo, 'EHLO'), '250')) return steps
+    const verb = protocol === 'lmtp' ? 'LHLO' : 'EHLO'
+    if (!said(`${verb} ${options.helo}`, await stages.helo(options.helo, verb), '250')) return steps
     if (!said(`MAIL FROM:<${from ?? ''}>`, await stages.mail(from, {}), '250 2.1.0')) return steps
     let accepted = 0
     for (const recipient of to) if (said(`RCPT TO:<${recipient}>`, await stages.rcpt(recipient, {}), '')) accepted++
     if (accepted === 0) return steps
     if (!said('DATA', await stages.data(), '354')) return steps
+    if (protocol === 'policy') return [...steps, await judged(stages)]
     const content = stages.content()
     for (let at = 0; at < bytes.length; at += 65_536) await content.write(bytes.subarray(at, at + 65_536))
+    if (protocol === 'milter') return [...steps, await judged(stages)]
     const reply = await stages.message()
     for (const one of 'code' in reply ? [reply] : reply) said('.', one, '')
     return steps
@@ -121,11 +153,17 @@ async function rehearse(attach: (wire: Wire) => Stages, { bytes, options }: Subj
   }
 }
 
-function wireOf({ ip, listener }: TryOptions, disconnect: Wire['disconnect']): Wire {
+async function judged(stages: JudgingStages): Promise<Step> {
+  const judgement = await stages.judge()
+  judgement.dispose()
+  return { command: '(judged)', reply: judgementText(judgement) }
+}
+
+function wireOf({ ip, listener }: TryOptions, protocol: Wire['protocol'], disconnect: Wire['disconnect']): Wire {
   const local = { address: '192.0.2.25', port: 25 }
   return {
     listener: listener ?? 'try',
-    protocol: 'smtp',
+    protocol,
     remote: { address: ip, port: 49_152 },
     local,
     tls: undefined,
