@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { route, start } from './fixture.test.ts'
+import { deferred, NOW, route, start, tokens } from './fixture.test.ts'
 import { eventStream } from './index.ts'
 
 test('events stream, one a line however they are written, and end with the listener', async (context) => {
@@ -64,4 +64,89 @@ test('a reader of events that does not read is told how many it missed, and take
   while (skipped() + read() < 800) await sleep(20)
   assert.equal(skipped() + read(), 800)
   assert.ok(skipped() > 100, `${skipped()} skipped`)
+})
+
+test('streams end when tokens or the configuration change; a request that is under way goes on', async (context) => {
+  const [asked, release] = [deferred(), deferred()]
+  const aborted: string[] = []
+  const routes = [
+    route('GET', '/events', { access: 'public', handler: (context) => eventStream(context, () => {}) }),
+    route('GET', '/late-events', {
+      access: 'public',
+      handler: async (context) => {
+        asked.resolve()
+        await release.promise
+        return eventStream(context, () => {})
+      },
+    }),
+    route('GET', '/slow', {
+      access: 'public',
+      handler: async ({ signal }) => {
+        await release.promise
+        return new Response(`aborted: ${signal.aborted}`)
+      },
+    }),
+  ]
+  const { listener, ask, answers } = await start(context, routes)
+  const streams = () => answers.filter(({ path }) => path === '/events').length
+  const first = ask('GET', '/events')
+  while (streams() < 1) await sleep(2)
+  listener.setTokens(tokens)
+  assert.equal((await first).text, ': open\n\n')
+  const second = ask('GET', '/events')
+  const [slow, late] = [ask('GET', '/slow'), ask('GET', '/late-events')]
+  while (streams() < 2) await sleep(2)
+  await asked.promise
+  listener.update(
+    { name: 'web', hostname: 'mx.example.com' },
+    {
+      routes: [],
+      now: () => NOW,
+      logOf: () => assert.fail(),
+      onAnswer: ({ status }) => void aborted.push(`${status}`),
+    },
+  )
+  assert.equal((await second).text, ': open\n\n')
+  release.resolve()
+  assert.equal((await slow).text, 'aborted: false')
+  assert.equal((await late).status, 200, 'a stream of the old configuration ends where it begins')
+  assert.equal((await ask('GET', '/slow')).status, 404)
+  assert.deepEqual(aborted, ['404'])
+})
+
+test('a site is told when a handler is called, and when its request is over', async (context) => {
+  const over: string[] = []
+  const begun = deferred()
+  const { ask, listener } = await start(context, [])
+  const site = {
+    routes: [
+      { plugin: 'p', route: route('GET', '/a', { access: 'public' }) },
+      {
+        plugin: 'p',
+        route: route('GET', '/never', {
+          access: 'public',
+          handler: () => {
+            begun.resolve()
+            return new Promise<Response>(() => {})
+          },
+        }),
+      },
+    ],
+    now: () => NOW,
+    logOf: () => console,
+    begin() {
+      over.push('begun')
+      return () => void over.push('over')
+    },
+  }
+  listener.update({ name: 'web', hostname: 'mx.example.com' }, site)
+  await ask('GET', '/a')
+  await ask('GET', '/nowhere')
+  assert.deepEqual(over.splice(0), ['begun', 'over'])
+  const { port } = listener.address as { port: number }
+  const socket = connect(port, '127.0.0.1', () => socket.write('GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n'))
+  await begun.promise
+  socket.destroy()
+  while (over.length < 2) await sleep(2)
+  assert.deepEqual(over, ['begun', 'over'])
 })

@@ -94,7 +94,7 @@ function watchTokens(
 ): { check(): Promise<void>; close(): void } {
   let seen: string | undefined
   let said = JSON.stringify(known)
-  const check = async (): Promise<void> => {
+  const look = async (): Promise<void> => {
     const mark = await markOf(file)
     if (mark === seen) return
     seen = mark
@@ -106,6 +106,12 @@ function watchTokens(
     } catch (error) {
       onError(error)
     }
+  }
+  // One after the other, lest an older answer come last.
+  let turn = Promise.resolve()
+  const check = (): Promise<void> => {
+    turn = turn.then(look)
+    return turn
   }
   const timer = setInterval(() => void check(), intervalMs).unref()
   void check()
