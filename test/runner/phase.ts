@@ -117,8 +117,11 @@ function find(root: string, pattern: string): string[] {
   return paths.map((path) => join(root, path)).filter((path) => !isFixture(path))
 }
 
-// What tests share is named like a test, so that it is not built; it exports, and a test does not.
+// What tests share is named like a test, so that it is not built; it exports, and a test does not. It may make tests for those who call it.
 function isFixture(path: string): boolean {
   const text = readFileSync(path, 'utf8')
-  return /^export /m.test(text) && !/^import [^;]*?'node:test'/m.test(text)
+  const runs = /fixture\.test\.ts$/.test(path)
+    ? /^(?:test|describe|it)\b/m.test(text)
+    : /^import (?!type )[^;]*?'node:test'/m.test(text)
+  return /^export /m.test(text) && !runs
 }
