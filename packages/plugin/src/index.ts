@@ -23,6 +23,7 @@
 export type {
   Address,
   Ambiguity,
+  Attachment,
   AuthAttempt,
   Envelope,
   HeaderField,
@@ -31,6 +32,7 @@ export type {
   Identity,
   Mechanism,
   Message,
+  Mime,
   Recipient,
   Reply,
   Route,
