@@ -1,5 +1,6 @@
 /** What a listener of any kind is to the server it belongs to, and how its socket is opened. */
 import type { Server } from 'node:net'
+import { isMainThread } from 'node:worker_threads'
 import { ListenerError } from './errors.ts'
 import type { Certificate } from './tls.ts'
 import { groupId, type SocketKeeper } from './unix-socket.ts'
@@ -67,14 +68,13 @@ export class Place {
     const { path, host, port = 0, backlog = 511 } = this.#options
     if (path !== undefined) await this.#keeper.clear(path)
     await new Promise<void>((resolve, reject) => {
+      const listening = (): void => {
+        server.off('error', reject)
+        resolve()
+      }
       server.once('error', reject)
-      server.listen(
-        path === undefined ? { port, backlog, ...(host !== undefined && { host }) } : { path, backlog },
-        () => {
-          server.off('error', reject)
-          resolve()
-        },
-      )
+      if (path === undefined) server.listen({ port, backlog, ...(host !== undefined && { host }) }, listening)
+      else forOwner(() => server.listen({ path, backlog }, listening))
     })
     const address = server.address()
     if (typeof address === 'object' && address !== null) this.#address = { host: address.address, port: address.port }
@@ -91,3 +91,17 @@ export class Place {
       await this.#keeper.give(path, { mode, ...(group === undefined ? {} : { gid: await groupId(group) }) })
   }
 }
+
+/** A socket is made at once, with the permissions that the mask leaves: it is its owner's alone until it is given to others. */
+function forOwner(make: () => void): void {
+  // The mask is the process', and only its main thread may change it.
+  const before = isMainThread ? process.umask(OWNER_ONLY) : undefined
+  try {
+    make()
+  } finally {
+    if (before !== undefined) process.umask(before)
+  }
+}
+
+/** Octal: takes away all but reading and writing by the owner. */
+const OWNER_ONLY = 0o177

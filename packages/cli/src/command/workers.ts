@@ -86,6 +86,7 @@ export function supervise({ count, rights, report, signals }: SuperviseOptions):
 class Supervisor {
   readonly #count: number
   readonly #report: Reporter
+  readonly #umask = process.umask()
   readonly #done: (code: number) => void
   readonly #born = new Map<Worker, number>()
   /** Workers that have said so, and know what SIGHUP means: before, it would end them. */
@@ -131,7 +132,7 @@ class Supervisor {
 
   #spawn(): void {
     try {
-      const worker = cluster.fork()
+      const worker = this.#fork()
       this.#born.set(worker, performance.now())
       worker.on('error', (error) => this.#troubled(worker, error))
       closeWhatItLeaves(worker)
@@ -140,6 +141,16 @@ class Supervisor {
       })
     } catch (error) {
       this.#retry(error)
+    }
+  }
+
+  /** Sockets are made here when a worker asks for them, and are nobody else's until they are given away; workers have the mask that we were started with. */
+  #fork(): Worker {
+    process.umask(this.#umask)
+    try {
+      return cluster.fork()
+    } finally {
+      process.umask(0o177)
     }
   }
 
