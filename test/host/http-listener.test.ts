@@ -7,10 +7,14 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { BootError, type Config, createServer, explainText, PostroadError, type Server } from '@postroad/core'
+import { zoneDns } from '@postroad/dns'
 import { newToken, tokenFile } from '@postroad/http'
-import { definePlugin, type HttpRoute } from '@postroad/plugin'
+import { Dns, definePlugin, type HttpRoute } from '@postroad/plugin'
+import { telemetry } from '@postroad/telemetry'
+
 import { certificate } from '../delivery/certificate.ts'
 import { SmtpClient } from '../failure/smtp-client.ts'
+import { freePorts } from '../interop/loopback.ts'
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-http-host-'))
 after(() => rm(folder, { recursive: true, force: true }))
@@ -321,4 +325,31 @@ test('a line of the log for each answer: reads that went well only when debuggin
     ],
   )
   assert.doesNotMatch(lines.join(''), /hidden/)
+})
+
+test('telemetry counts connections as for mail, and requests by route, not by what callers wrote', async () => {
+  const [port = 0] = await freePorts(1)
+  await using server = await createServer(
+    config((app) => {
+      app.use(telemetry({ prometheus: { port } }))
+      app.use(serving('p', [route({ path: '/a/:id' })]))
+      app.listen(web)
+    }),
+    { services: [{ service: Dns, create: () => zoneDns({}) }] },
+  )
+  await server.listen()
+  for (const url of ['/a/hidden', '/a/hidden2', '/hidden']) await ask(server, url)
+  await ask(server, '/hidden', { method: 'PROPFIND' })
+  while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  for (const sample of [
+    'postroad_connections_total{listener="web"} 4',
+    'postroad_connections_open{listener="web"} 0',
+    'postroad_http_requests_total{listener="web",method="GET",route="/a/:id",status="200"} 2',
+    'postroad_http_requests_total{listener="web",method="",route="",status="404"} 2',
+    'postroad_http_request_seconds_count{listener="web",route="/a/:id"} 2',
+  ])
+    assert.ok(text.includes(`${sample}\n`), `${sample}\n${text.match(/^postroad_(?:http|conn).*$/gm)?.join('\n')}`)
+  assert.match(text, /postroad_connections_closed_total\{listener="web",reason="(?:client|server)"\}/)
+  assert.doesNotMatch(text, /hidden|PROPFIND/)
 })

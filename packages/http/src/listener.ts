@@ -73,10 +73,12 @@ class ServerListener implements HttpListener {
   #gone: Promise<unknown> | undefined
   #contexts: ReadonlyMap<string, SecureContext> = new Map()
   #options: HttpListenerOptions
+  #site: HttpSite
   #answer: SiteAnswer
 
   constructor(options: HttpListenerOptions, site: HttpSite, keeper: SocketKeeper) {
     this.#options = options
+    this.#site = site
     this.#answer = this.#siteOf(options, site)
     this.#door.tokens.replace(options.tokens ?? [])
     const limits = limitsOf(options)
@@ -148,6 +150,7 @@ class ServerListener implements HttpListener {
   update(options: HttpListenerOptions, site: HttpSite): void {
     this.#answer = this.#siteOf(options, site)
     this.#options = options
+    this.#site = site
     // What they tell of is served by others now.
     this.setTokens(options.tokens ?? [])
     this.setCertificate(options.certificate ?? [])
@@ -202,7 +205,13 @@ class ServerListener implements HttpListener {
   #admit(socket: Socket): void {
     const slot = this.#admission.enter()
     if (slot && this.#admission.enterClient(slot, plainAddress(socket.remoteAddress), Date.now())) {
-      socket.once('close', () => this.#admission.leave(slot))
+      // Its name may change while it is open, and what was opened under one is closed under it.
+      const { name: listener } = this
+      this.#site.onConnection?.({ listener, state: 'opened' })
+      socket.once('close', () => {
+        this.#admission.leave(slot)
+        this.#site.onConnection?.({ listener, state: 'closed', reason: socket.readableEnded ? 'client' : 'server' })
+      })
       return
     }
     if (slot) this.#admission.leave(slot)

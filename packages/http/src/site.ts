@@ -35,7 +35,14 @@ export interface HttpSite {
   /** A handler is about to be called; what it gives is called when the answer was sent, or the client is gone. */
   begin?(): () => void
   onAnswer?(answer: HttpAnswer): void
+  onConnection?(change: HttpConnection): void
 }
+
+/** A connection that was let in, or is gone; `reason`: which side closed it. */
+export type HttpConnection = { readonly listener: string } & (
+  | { readonly state: 'opened' }
+  | { readonly state: 'closed'; readonly reason: 'client' | 'server' }
+)
 
 /** What the listener keeps over reloads. */
 export interface Doorkeeper {

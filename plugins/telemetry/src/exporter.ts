@@ -8,6 +8,7 @@ import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client
 import { measureDns } from './dns-stats.ts'
 import { Meter } from './meter.ts'
 import { measureQueues } from './queue-stats.ts'
+import { watchRequests } from './requests.ts'
 import { watchRuns } from './runs.ts'
 import { Siblings } from './siblings.ts'
 
@@ -43,6 +44,7 @@ export class Exporter {
   readonly #all = Registry.merge([this.meter.registry, processMetrics()])
   #siblings: Siblings | undefined
   #runs: { stop(): void } | undefined
+  #requests: { stop(): void } | undefined
   #gathering: Promise<string> | undefined
 
   private constructor() {
@@ -65,6 +67,10 @@ export class Exporter {
       throw error
     }
     exporter.#runs = watchRuns(own, (run) => exporter.meter.ran(run))
+    exporter.#requests = watchRequests({
+      connected: (change) => exporter.meter.connected(change),
+      requested: (request) => exporter.meter.requested(request),
+    })
     return exporter
   }
 
@@ -74,6 +80,7 @@ export class Exporter {
 
   async close(): Promise<void> {
     this.#runs?.stop()
+    this.#requests?.stop()
     await this.#siblings?.leave()
     this.#server.close()
     this.#server.closeAllConnections()

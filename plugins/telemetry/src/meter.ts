@@ -2,8 +2,9 @@
  * What is counted, and under which names. Every label is a word of the operator's or of the protocol's: who connects, writes or
  * is written to must not decide how many series there are.
  */
-import type { AcceptedContext, ClosedContext, DeliveryResultContext, RefusedContext, Session } from '@postroad/plugin'
+import type { AcceptedContext, DeliveryResultContext, RefusedContext, Session } from '@postroad/plugin'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { HttpConnectionSeen, HttpRequestSeen } from './requests.ts'
 import type { PluginRun } from './runs.ts'
 
 /** Seconds: from handlers that look something up in memory to those that ask a server and are given up. */
@@ -15,6 +16,11 @@ const SIZE_BUCKETS = [2_000, 10_000, 50_000, 250_000, 1_000_000, 5_000_000, 25_0
 
 /** The label of what no plugin said. */
 const CORE = 'core'
+
+interface Closed {
+  readonly session: Pick<Session, 'listener'>
+  readonly reason: string
+}
 
 type Observe = (seconds: number) => void
 
@@ -70,6 +76,16 @@ export class Meter {
     labelNames: ['via'],
     buckets: DELIVERY_BUCKETS,
   })
+  readonly #requests = this.#counter('http_requests_total', 'Answers of listeners of kind http', [
+    'listener',
+    'method',
+    'route',
+    'status',
+  ])
+  readonly #answering = this.#histogram('http_request_seconds', 'From a request of a route until its answer', {
+    labelNames: ['listener', 'route'],
+    buckets: RUN_BUCKETS,
+  })
   /** One histogram's labels are put together once, not at each run. */
   readonly #observers = new Map<string, Map<string, Observe>>()
 
@@ -77,14 +93,32 @@ export class Meter {
     this.#gauge('workers', 'Processes that these numbers are the sum of').set(1)
   }
 
-  opened({ listener }: Session): void {
+  opened({ listener }: Pick<Session, 'listener'>): void {
     this.#open.inc({ listener })
     this.#connections.inc({ listener })
   }
 
-  closed({ session: { listener }, reason }: ClosedContext): void {
+  closed({ session: { listener }, reason }: Closed): void {
     this.#open.dec({ listener })
     this.#closed.inc({ listener, reason })
+  }
+
+  /** Of a listener without sessions. */
+  connected(change: HttpConnectionSeen): void {
+    const { listener } = change
+    if (change.state === 'closed') this.closed({ session: { listener }, reason: change.reason })
+    else this.opened({ listener })
+  }
+
+  /** Paths and methods of callers' own are no labels. */
+  requested({ listener, method, path, status, took }: HttpRequestSeen): void {
+    this.#requests.inc({
+      listener,
+      method: path === undefined ? '' : method,
+      route: path ?? '',
+      status: String(status),
+    })
+    if (path !== undefined) this.#answering.observe({ listener, route: path }, took / 1000)
   }
 
   accepted({ session: { listener }, envelope, message }: AcceptedContext): void {

@@ -1,4 +1,5 @@
 /** A scope as its listeners of kind `http` have it: routes of its plugins, and a line of the log for each answer. */
+import { channel } from 'node:diagnostics_channel'
 import type { HttpAnswer, HttpSite, OwnedRoute } from '@postroad/http'
 import type { Scope } from '../session/scope.ts'
 
@@ -9,12 +10,21 @@ export function createSite(scope: Scope, routes: readonly OwnedRoute[], begin: (
     now: () => scope.now(),
     logOf: (plugin) => scope.logFor(plugin),
     begin,
+    onConnection: publish,
     onAnswer(answer) {
+      publish(answer)
       // Pages and collectors of metrics ask every few seconds.
       const level = isRead(answer) ? 'debug' : 'info'
       scope.log[level](shown(answer), 'answered')
     },
   }
+}
+
+/** Subscribe to `postroad:http` to see connections (they have a `state`) and answers (they have a `status`). */
+const requests = channel('postroad:http')
+
+function publish(event: HttpAnswer | Parameters<NonNullable<HttpSite['onConnection']>>[0]): void {
+  if (requests.hasSubscribers) requests.publish(event)
 }
 
 function isRead({ method, status }: HttpAnswer): boolean {
