@@ -271,10 +271,10 @@ test('--user: the sockets are opened with all rights, the mail is handled with f
   await mkdir(kept)
   const nobody = Number((await readFile('/etc/passwd', 'utf8')).match(/^nobody:[^:]*:(\d+):/m)?.[1])
   await chown(kept, nobody, nobody)
-  const listens = `.listen({ name: 'lmtp', protocol: 'lmtp', path: 'rights.sock' }).listen({ name: 'milter', path: 'group.sock', mode: 0o666, group: 'mail' }).listen(`
+  const listens = `.listen({ name: 'lmtp', protocol: 'lmtp', path: 'rights.sock' }).listen({ name: 'milter', path: 'group.sock', mode: 0o666, group: 'mail' }).listen({ name: 'web', protocol: 'http', path: 'web.sock', mode: 0o640, group: 'mail' }).listen(`
   const args = ['--user', 'nobody', '--workers', '2']
   // What a crash has left behind in a folder where nobody may write.
-  for (const name of ['rights.sock', 'group.sock']) await leaveSocket(path.join(operator.folder, name))
+  for (const name of ['rights.sock', 'group.sock', 'web.sock']) await leaveSocket(path.join(operator.folder, name))
   const running = await start(context, 'rights', { args, edit: (text) => text.replace('.listen(', listens) })
   assert.match(await send(running.port, 'good'), /^250/)
   const [worker] = await workersOf(running)
@@ -291,6 +291,8 @@ test('--user: the sockets are opened with all rights, the mail is handled with f
     return [uid, gid, mode & 0o777]
   }
   assert.deepEqual(await rightsOfGroup(), [nobody, mail, 0o666])
+  const forWeb = await stat(path.join(operator.folder, 'web.sock'))
+  assert.deepEqual([forWeb.uid, forWeb.gid, forWeb.mode & 0o777], [nobody, mail, 0o640])
   // A reload with other rights; a worker that takes the place of another asks for the same.
   const file = path.join(operator.folder, 'rights.ts')
   await writeFile(file, (await readFile(file, 'utf8')).replace('0o666', '0o620'))

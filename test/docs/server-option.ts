@@ -21,7 +21,7 @@ export interface ServerOptionTable {
   readonly within?: Readonly<Record<string, readonly string[]>>
 }
 
-const LISTENER = ['ListenOptions', 'ListenerOptions', 'AnyListen', 'PlaceOptions']
+const LISTENER = ['ListenOptions', 'AnyListen', 'ListenerOptions', 'PlaceOptions']
 
 /** All that is said of a server beside the options of plugins. */
 export const SERVER_OPTIONS: readonly ServerOptionTable[] = [
@@ -31,7 +31,7 @@ export const SERVER_OPTIONS: readonly ServerOptionTable[] = [
     name: 'listen-http',
     title: 'A listener with `protocol: "http"`: `listen`',
     schema: httpListenSchema,
-    types: ['HttpListenOptions', 'HttpListenerOptions', 'AnyListen', 'PlaceOptions'],
+    types: ['HttpListenOptions', 'AnyListen', 'HttpListenerOptions', 'PlaceOptions'],
     within: { limits: ['HttpLimits'], tokens: ['HttpToken'] },
   },
   { name: 'use', title: 'Any plugin: `use`', schema: useSchema, types: ['UseOptions'] },
@@ -110,7 +110,9 @@ function described(
 
 function sentenceOf(types: readonly string[], key: string): string {
   for (const type of types) {
-    const body = new RegExp(`^export (?:interface|type) ${type}\\b[^]*?^}`, 'm').exec(text)?.[0] ?? ''
+    // A type that adds to others ends a step further in.
+    const body =
+      new RegExp(`^export (?:interface ${type}\\b[^]*?^}|type ${type}\\b[^]*?^(?:  )?})`, 'm').exec(text)?.[0] ?? ''
     const comment = new RegExp(`/\\*\\*((?:(?!\\*/)[^])*)\\*/\\s*readonly ${key}\\??:`).exec(body)?.[1]
     if (comment !== undefined)
       return comment

@@ -9,6 +9,7 @@ export interface HttpToken {
   readonly name: string
   /** SHA-256 of the secret, hexadecimal. */
   readonly sha256: string
+  /** What its caller may. */
   readonly roles: readonly HttpRole[]
   /** After which it is worth nothing, ISO 8601. Default: never. */
   readonly expires?: string
@@ -29,6 +30,7 @@ export interface HttpListenerOptions extends PlaceOptions {
   readonly certificate?: Certificate | readonly Certificate[]
   /** `public`: only routes that everybody may use are served, and no token is ever asked for. `all` (default): every route of the scope. */
   readonly routes?: 'all' | 'public'
+  /** Secrets that callers show, each by its hash; `postroad token new` keeps them in a file instead. */
   readonly tokens?: readonly HttpToken[]
   /**
    * What a caller without a token may. Default: on a UNIX socket `admin`, because its permissions say who may open it; elsewhere `none`. Only a
@@ -40,6 +42,7 @@ export interface HttpListenerOptions extends PlaceOptions {
    * the names of this machine on a loopback address. Not looked at on a UNIX socket.
    */
   readonly hosts?: readonly string[]
+  /** Bounds of everything. */
   readonly limits?: Partial<HttpLimits>
   /** Told of what was thrown where nobody else can know. */
   readonly onError?: (error: unknown) => void
@@ -47,7 +50,9 @@ export interface HttpListenerOptions extends PlaceOptions {
 
 /** What one caller, and all together, may take. Times are milliseconds. */
 export interface HttpLimits {
+  /** Open connections of the listener. */
   readonly connections: number
+  /** Open connections from one address, the IPv6 /64 counting as one. */
   readonly connectionsPerAddress: number
   /** For the request line and the header section. */
   readonly headerTimeoutMs: number
