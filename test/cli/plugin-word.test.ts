@@ -46,7 +46,7 @@ for (const { name } of readWorkspaces().filter(({ kind }) => kind === 'plugins')
       assert.ok(error instanceof BootError, String(error))
       for (const { code, message } of error.errors) {
         assert.match(code, /^ERR_(?:OPTIONS|NEED|FACT_MISSING)$/, message)
-        assert.ok(message.startsWith(name), message)
+        assert.ok(message.replace(/^\S+:\d+: /, '').startsWith(name), message)
       }
     }
   })

@@ -4,7 +4,7 @@ import { createServer as createPlainServer, type RequestListener, type Server } 
 import { createServer as createSecureServer, Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
-import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
 import {
   Admission,
   type Certificate,
@@ -29,7 +29,7 @@ import {
   LOOPBACK,
 } from './options.ts'
 import { problem } from './problem.ts'
-import { createSite, type HttpSite, type SiteAnswer } from './site.ts'
+import { createSite, type HttpBindings, type HttpSite, type SiteAnswer } from './site.ts'
 import { Streams } from './streams.ts'
 import { Tokens, WrongTokens } from './token.ts'
 

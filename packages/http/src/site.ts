@@ -1,6 +1,7 @@
 /** What is behind a listener: from a request to the answer of the route it is for, and who may ask. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
-import type { HttpBindings } from '@hono/node-server'
 import type { Endpoint } from '@postroad/mail'
 import type { HttpCaller, HttpContext, HttpRoute, Logger } from '@postroad/plugin'
 import { Hono } from 'hono'
@@ -10,6 +11,12 @@ import { problem } from './problem.ts'
 import { type OwnedRoute, routeMistakes } from './route.ts'
 import type { Streams } from './streams.ts'
 import { callerOf, type Tokens, type WrongTokens } from './token.ts'
+
+/** What is beside a request: as @hono/node-server has it, without its types, which no program that uses this package should need. */
+export interface HttpBindings {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+}
 
 /** How a request was answered, for logs and metrics. */
 export interface HttpAnswer {
