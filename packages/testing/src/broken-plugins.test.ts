@@ -81,6 +81,10 @@ const BROKEN: readonly (readonly [clause: RegExp, plugin: Factory<readonly never
     withHooks({ message: async ({ message }) => unless((await textOf(message)).length < 1_000_000) }),
   ],
   [
+    /another server takes the mail/,
+    withHooks({ message: ({ session }) => (session.role === 'mta' ? reject('Not here') : undefined) }),
+  ],
+  [
     /two sessions/,
     withHooks({
       async message() {

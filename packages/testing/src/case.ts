@@ -59,11 +59,13 @@ async function played(parts: CaseParts, watch: Watch): Promise<void> {
     for (const session of parts.earlier) await new SessionClient(server, session).run()
     if (parts.wait > 0) await server.clock.advance(parts.wait)
     watch.answers.length = 0
-    const said = await new SessionClient(server, parts.session).run()
+    const client = new SessionClient(server, parts.session)
+    const said = await client.run()
     await watch.settled()
     const outcome: CaseOutcome = {
       said,
       reply: said.at(-1)?.reply,
+      judged: client.judged,
       answers: watch.answers,
       watch,
       server,

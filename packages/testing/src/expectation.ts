@@ -2,6 +2,17 @@
 import assert from 'node:assert/strict'
 import type { Route } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
+import {
+  assertEdits,
+  assertEnvelope,
+  assertOutcome,
+  isJudging,
+  type JudgedEnvelope,
+  type JudgedMessage,
+  mustBeJudged,
+  notTaken,
+} from './judged.ts'
+import { shownReply } from './reply.ts'
 import type { Said, SessionStage } from './session-script.ts'
 import type { Delivered, TestServer } from './test-server.ts'
 import type { HandlerAnswer, Watch } from './watch.ts'
@@ -26,6 +37,15 @@ export interface Expectation {
   readonly facts?: Readonly<Record<string, unknown>>
   /** Route of the last accepted recipient. */
   readonly route?: Partial<Route>
+  /** What the server that takes the mail was told of the message: `protocol: 'milter'`, `'policy'`. */
+  readonly outcome?: JudgedMessage['outcome']
+  /**
+   * Exactly these edits of the message, header first: `Name: value` is new, `~Name: value` was changed, `-Name` is gone, `another body` comes
+   * last. A text is the whole edit; a pattern is found in it. `[]`: it is as it came.
+   */
+  readonly edits?: readonly (string | RegExp)[]
+  /** Exactly these edits of the envelope; `{}`: it is as the client said. */
+  readonly envelope?: JudgedEnvelope
   /** The message was set aside, and why. */
   readonly quarantined?: RegExp
   /** The message arrived (and looks like this), or did not. */
@@ -44,6 +64,8 @@ export interface Expectation {
 export interface CaseOutcome {
   readonly said: readonly Said[]
   readonly reply: WireReply | undefined
+  /** What was said of its message where another server takes it. */
+  readonly judged: JudgedMessage | undefined
   /** What the plugin under test answered, in order. */
   readonly answers: readonly HandlerAnswer[]
   readonly watch: Watch
@@ -76,23 +98,30 @@ const CHECKS: {
       assert.deepEqual(watch.facts.get(name), value, `the fact "${name}"`)
   },
   route: (route, outcome) => {
+    mustTake(outcome)
     const found = outcome.server.routes.at(-1)
     assert.ok(found, `no recipient was accepted: ${last(outcome)}`)
     for (const [key, value] of Object.entries(route))
       assert.deepEqual(found[key as keyof Route], value, `the route’s ${key}`) // its own keys
   },
+  outcome: (wanted, outcome) => assertOutcome(judged(outcome), wanted),
+  edits: (edits, outcome) => assertEdits(judged(outcome), edits),
+  envelope: (envelope, outcome) => assertEnvelope(judged(outcome), envelope),
   quarantined: (reason, outcome) => {
+    if (isJudging(outcome.server.protocol)) return assertOutcome(judged(outcome), 'quarantine', reason)
     const { quarantined } = outcome.server.delivered.at(-1) ?? {}
     assert.ok(quarantined !== undefined, `nothing was quarantined: ${last(outcome)}`)
     assert.match(quarantined, reason)
   },
   delivered: (wanted, outcome) => {
+    mustTake(outcome)
     const delivered = outcome.server.delivered.findLast((one) => one.quarantined === undefined)
     if (wanted === false) assert.equal(delivered, undefined, 'a message was delivered')
     else assert.ok(delivered, `nothing was delivered: ${last(outcome)}`)
     if (typeof wanted === 'function' && delivered) wanted(delivered)
   },
   headers: (headers, outcome) => {
+    mustTake(outcome)
     const { message } = outcome.server.delivered.at(-1) ?? {}
     assert.ok(message, `no message arrived: ${last(outcome)}`)
     for (const [name, wanted] of Object.entries(headers)) {
@@ -141,12 +170,22 @@ function pointsOf({ answers }: CaseOutcome): number {
   return Math.round(sum * 1_000) / 1_000
 }
 
+function judged(outcome: CaseOutcome): JudgedMessage {
+  return mustBeJudged(outcome.judged, { protocol: outcome.server.protocol, last: `the last reply is ${last(outcome)}` })
+}
+
+/** Who looks for mail where none arrives is told so. */
+function mustTake({ server }: CaseOutcome): void {
+  const wrong = notTaken(server.protocol)
+  if (wrong) assert.fail(wrong)
+}
+
 function last(outcome: CaseOutcome): string {
   const said = outcome.said.at(-1)
   return said ? shown(said, outcome) : 'no reply at all'
 }
 
-function shown({ at, reply: { code, status, text } }: Said, { failures }: CaseOutcome): string {
-  const reply = `${code} ${status ?? ''} ${typeof text === 'string' ? text : text.join(' / ')} (at ${at})`
-  return failures.length > 0 ? `${reply}\n${failures.join('\n')}` : reply
+function shown({ at, reply }: Said, { failures }: CaseOutcome): string {
+  const text = `${shownReply(reply)} (at ${at})`
+  return failures.length > 0 ? `${text}\n${failures.join('\n')}` : text
 }

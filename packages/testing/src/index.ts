@@ -8,6 +8,8 @@
  *   session           a fluent session, command by command, with the time in between
  *   runDialogue       an SMTP session as text, the client's lines and the server's; also against a server that runs elsewhere
  *
+ * With `protocol: 'milter'` or `'policy'` the plugins stand in a server that another one asks, and what they say is a judgement (judged.ts).
+ *
  * All of them stand on createTestServer (test-server.ts): the engine itself over fakes of its services (memory-store.ts, fakeClock, a sink for
  * deliveries). police.ts watches what a plugin does beside its answers, and leak.ts what it leaves open; each failure is a sentence that
  * says what to do.

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import type { HookName, Plugin } from '@postroad/plugin'
+import { rolesFor, sameRefusals } from './both-roles.ts'
 import { type Surroundings, used } from './case.ts'
 import { failuresOf } from './failure.ts'
 import { faulty, type ServiceFault } from './faulty-service.ts'
@@ -90,6 +92,7 @@ export function contractTests<A extends readonly unknown[]>(
   return new Map<string, () => Promise<void>>([
     ...Object.entries(ODD).map(([name, odd]) => [`${name}: nothing fails`, () => standsOdd(terms, odd)] as const),
     ['a large message passes through', () => standsLarge(terms)],
+    ['where another server takes the mail: the same refusals', () => saysTheSame(terms)],
     ['two sessions at once', () => standsTwo(terms)],
     ['a client that vanishes, inside every hook', () => standsVanishing(terms)],
     ...needs.flatMap(([key, { name }]) => [
@@ -130,6 +133,21 @@ function standsOdd(terms: Terms, odd: SessionScript): Promise<void> {
     await play(server, { ...terms.session, ...odd })
     assert.deepEqual(failuresOf(server), [])
   })
+}
+
+/** Every session in both roles; where no content is seen only what the envelope decides. */
+async function saysTheSame(terms: Terms): Promise<void> {
+  if (terms.protocol !== undefined && terms.protocol !== 'smtp') return
+  const play = { make: terms.make, surroundings: terms }
+  const sessions = [{}, ...Object.values(ODD)].map((odd) => ({ ...terms.session, ...odd }))
+  for (const asked of await rolesFor(play)) {
+    const shown = asked === 'milter' ? sessions : sessions.map((one) => ({ ...one, data: ORDINARY.data ?? '' }))
+    for (const session of distinct(shown)) await sameRefusals(play, session, asked)
+  }
+}
+
+function distinct(sessions: readonly SessionScript[]): readonly SessionScript[] {
+  return sessions.filter((one, index) => !sessions.slice(0, index).some((other) => isDeepStrictEqual(one, other)))
 }
 
 function standsLarge(terms: Terms): Promise<void> {

@@ -7,7 +7,8 @@ import {
   type TlsInfo,
 } from '@postroad/mail'
 import type { AuthAttempt } from '@postroad/plugin'
-import type { Stages, Wire, WireReply } from '@postroad/smtp'
+import type { JudgingStages, Stages, Wire, WireReply } from '@postroad/smtp'
+import { isJudging, type JudgedMessage, judgeOn } from './judged.ts'
 import { mail } from './mail.ts'
 import type { TestServer } from './test-server.ts'
 
@@ -27,13 +28,14 @@ export interface SessionScript {
   readonly stress?: boolean
   /** Default `client.test`, by EHLO (LHLO on LMTP). */
   readonly helo?: string
+  /** AUTH. Where another server takes the mail it is who that server says the client is: nobody here is asked. */
   readonly auth?: AuthAttempt | { readonly username: string; readonly password: string }
   /** The reverse-path; `<>` for the null one. Default `sender@client.test`. */
   readonly mail?: WithParameters<MailParameters>
   /** Forward-paths. Default `recipient@mx.test`. */
   readonly rcpt?: WithParameters<RcptParameters> | readonly WithParameters<RcptParameters>[]
   readonly data?: Content
-  /** VRFY, EXPN, HELP or any other verb with its argument, after the greeting. */
+  /** VRFY, EXPN, HELP or any other verb with its argument, after the greeting; not where another server takes the mail. */
   readonly command?: string
 }
 
@@ -54,14 +56,22 @@ const OK: WireReply = { code: 250, status: '2.0.0', text: 'Ok' }
 /** A session under way: {@link SessionClient.hangUp} may come at any time. */
 export class SessionClient {
   readonly said: Said[] = []
+  /** What was said of the message where another server takes it. */
+  judged: JudgedMessage | undefined
   readonly #server: TestServer
   readonly #session: SessionScript
-  readonly #stages: Stages
+  readonly #isJudging: boolean
+  readonly #stages: JudgingStages
   #gone = false
 
   constructor(server: TestServer, session: SessionScript) {
     this.#server = server
     this.#session = session
+    this.#isJudging = isJudging(server.protocol)
+    if (this.#isJudging && session.command !== undefined)
+      throw new TypeError(
+        `"${session.command}" is answered by the server that takes the mail: with protocol: '${server.protocol}' leave out \`command\``,
+      )
     const wire: Wire = {
       listener: 'test',
       protocol: server.protocol,
@@ -69,6 +79,7 @@ export class SessionClient {
       local: { address: '192.0.2.25', port: 25 },
       tls: session.tls === true ? { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } : session.tls || undefined,
       stress: session.stress ?? false,
+      ...(this.#isJudging && session.auth && { identity: { name: session.auth.username } }),
       disconnect: (reply) => {
         this.said.push({ at: this.#at, reply })
         this.hangUp()
@@ -105,6 +116,7 @@ export class SessionClient {
     if (!(await this.#ask('helo', () => on.helo(helo ?? 'client.test', verb)))) return
     if (
       auth &&
+      !this.#isJudging &&
       !(await this.#ask('auth', () =>
         on.auth('mechanism' in auth ? auth : { mechanism: 'PLAIN', authorize: undefined, ...auth }),
       ))
@@ -128,13 +140,26 @@ export class SessionClient {
     }
     if (accepted === 0 || data === undefined || !(await this.#ask('data', () => on.data()))) return
     this.#at = 'message'
-    const content = on.content()
-    for (const piece of pieces(data)) {
-      await content.write(piece)
-      if (this.#gone) return
+    // Postfix' policy protocol has no content.
+    if (this.#server.protocol !== 'policy' && !(await this.#send(data))) return
+    if (this.#isJudging) {
+      const { judged, heard } = await judgeOn(on, this.#server.judgements)
+      this.judged = judged
+      if (!this.#gone) this.said.push({ at: 'message', reply: heard })
+      return
     }
     const reply = await on.message()
     for (const one of 'code' in reply ? [reply] : reply) this.said.push({ at: 'message', reply: one })
+  }
+
+  /** Whether the client is still there. */
+  async #send(data: Content): Promise<boolean> {
+    const content = this.#stages.content()
+    for (const piece of pieces(data)) {
+      await content.write(piece)
+      if (this.#gone) return false
+    }
+    return true
   }
 
   /** Whether it goes on. */

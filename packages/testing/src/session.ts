@@ -1,20 +1,24 @@
 /** A fluent SMTP session against real plugins in the real host: no socket, a fake clock. */
 import assert from 'node:assert/strict'
-import {
-  type MailParameters,
-  parseForwardPath,
-  parseReversePath,
-  type RcptParameters,
-  type TlsInfo,
-} from '@postroad/mail'
-import type { Address, AuthAttempt, Route } from '@postroad/plugin'
-import type { Stages, Wire, WireReply } from '@postroad/smtp'
+import { type MailParameters, parseForwardPath, type RcptParameters, type TlsInfo } from '@postroad/mail'
+import type { AuthAttempt, Route } from '@postroad/plugin'
+import type { WireReply } from '@postroad/smtp'
 import { failuresOf } from './failure.ts'
+import { FluentClient } from './fluent-client.ts'
+import {
+  assertEdits,
+  assertEnvelope,
+  assertOutcome,
+  type JudgedEnvelope,
+  type JudgedMessage,
+  mustBeJudged,
+  notTaken,
+} from './judged.ts'
 import { mail } from './mail.ts'
+import { shownReply as shown } from './reply.ts'
 import { createTestServer, type Delivered, type TestServer, type TestServerOptions, type Used } from './test-server.ts'
 
-type Step = () => unknown
-const OK: WireReply = { code: 250, status: '2.0.0', text: 'Ok' }
+type Step = (client: FluentClient) => unknown
 
 /**
  * Begins a session; nothing runs until it is awaited. Commands before the one you write are sent by themselves; when one of
@@ -31,7 +35,7 @@ export function session(...plugins: readonly Used[]): FluentSession {
   return new FluentSession(() => createTestServer(plugins))
 }
 
-/** As {@link session}, with services, a configuration or LMTP. */
+/** As {@link session}, with services, a configuration, LMTP, or as a filter that another server asks. */
 export function sessionWith(options: TestServerOptions, ...plugins: readonly Used[]): FluentSession {
   return new FluentSession(() => createTestServer(plugins, options))
 }
@@ -46,16 +50,7 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
   readonly #make: () => Promise<TestServer>
   readonly #owned: boolean
   #steps: Step[] = []
-  #server: TestServer | undefined
-  #stages: Stages | undefined
-  #began = { connect: false, helo: false, mail: false }
-  /** The greeting was no refusal. */
-  #welcome = true
-  #wire = { remote: { address: '192.0.2.1', port: 4321 }, tls: undefined as TlsInfo | undefined, stress: false }
-  #last: WireReply | undefined
-  /** Accepted in this transaction. */
-  #recipients = 0
-  #replies: readonly WireReply[] = []
+  #client: FluentClient | undefined
 
   constructor(make: () => Promise<TestServer>, owned = true) {
     this.#make = make
@@ -64,96 +59,67 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
 
   /** The client's address; ends the connection before it, if there is one. */
   from(address: string): this {
-    return this.#then(() => {
-      this.#hangUp()
-      this.#wire = { ...this.#wire, remote: { address, port: 4321 } }
-    })
+    return this.#then((client) => client.from(address))
   }
 
   /** Under TLS from now on. */
   tls(info: TlsInfo = { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' }): this {
-    return this.#then(() => {
-      this.#wire.tls = info
-      if (this.#began.connect) this.#stages?.secured(info)
-      this.#began = { ...this.#began, helo: false, mail: false }
-    })
+    return this.#then((client) => client.tls(info))
   }
 
   /** The server is near its limits. */
   stress(on = true): this {
-    return this.#then(() => {
-      this.#wire.stress = on
-    })
+    return this.#then((client) => client.stress(on))
   }
 
   connect(): this {
-    return this.#then(async () => void (await this.#connect()))
+    return this.#then((client) => client.connect())
   }
 
   helo(name = 'client.test', verb: 'HELO' | 'EHLO' | 'LHLO' = 'EHLO'): this {
-    return this.#then(async () => void (await this.#helo(name, verb)))
+    return this.#then((client) => client.helo(name, verb))
   }
 
-  /** AUTH with a user and password, or any attempt. */
+  /** AUTH with a user and password, or any attempt. Where another server takes the mail it says, from MAIL on, that the client is this one. */
   auth(attempt: AuthAttempt | { readonly username: string; readonly password: string }): this {
-    return this.#then(async () => {
-      if (!(await this.#helo())) return
-      const full: AuthAttempt =
-        'mechanism' in attempt ? attempt : { mechanism: 'PLAIN', authorize: undefined, ...attempt }
-      this.#said(await this.#on.auth(full))
-    })
+    return this.#then((client) => client.auth(attempt))
   }
 
   /** MAIL FROM; `<>` is the null reverse-path. */
   mail(from: string, parameters: MailParameters = {}): this {
-    return this.#then(async () => void (await this.#mail(from, parameters)))
+    return this.#then((client) => client.mail(from, parameters))
   }
 
   rcpt(to: string, parameters: RcptParameters = {}): this {
-    return this.#then(async () => {
+    return this.#then((client) => {
       const path = parseForwardPath(`<${to}>`, { smtputf8: true })
       if (!path) throw new Error(`"${to}" is not a forward-path`)
-      await this.#rcpt(path.address, parameters)
+      return client.rcpt(path.address, parameters)
     })
   }
 
   /** DATA and the message: text with any line ends, octets, or fields. Ends the transaction. */
   data(message: string | Uint8Array | Readonly<Record<string, string>> = mail()): this {
-    return this.#then(() => this.#data(message))
+    return this.#then((client) => client.data(message))
   }
 
   rset(): this {
-    return this.#then(() => {
-      this.#on.reset()
-      this.#began.mail = false
-      this.#said(OK)
-    })
+    return this.#then((client) => client.rset())
   }
 
-  /** VRFY, EXPN, HELP or any other verb. */
+  /** VRFY, EXPN, HELP or any other verb; where another server takes the mail, that one answers it. */
   command(line: string): this {
-    return this.#then(async () => {
-      if (!(await this.#connect())) return
-      const [verb = '', ...rest] = line.split(' ')
-      const argument = rest.join(' ')
-      const on = this.#on
-      const known: Record<string, () => unknown> = {
-        VRFY: () => on.verify(argument),
-        EXPN: () => on.expand(argument),
-        HELP: () => on.help(argument),
-      }
-      this.#said((await (known[verb.toUpperCase()] ?? (() => on.unknown(verb.toUpperCase(), argument)))()) as WireReply) // all of them answer a reply
-    })
+    return this.#then((client) => client.command(line))
   }
 
   /** The client hangs up. */
   quit(): this {
-    return this.#then(() => this.#hangUp())
+    return this.#then((client) => client.hangUp())
   }
 
   /** Lets time pass. */
   after(ms: number): this {
-    return this.#then(() => this.#server?.clock.advance(ms))
+    return this.#then(({ server }) => server.clock.advance(ms))
   }
 
   /** The last command was answered 2yz (or 354). */
@@ -177,41 +143,56 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
 
   /** The route of the last accepted recipient. */
   expectRoute(route: Partial<Route>): this {
-    return this.#then(() => {
-      assert.ok(
-        this.#recipients > 0,
-        `no recipient was accepted; the last reply is ${this.#last ? shown(this.#last) : 'none'}`,
-      )
-      const found = this.#server?.routes.at(-1) ?? { via: '' }
+    return this.#then((client) => {
+      mustTake(client)
+      assert.ok(client.recipients > 0, `no recipient was accepted; ${lastOf(client)}`)
+      const found = client.server.routes.at(-1) ?? { via: '' }
       for (const [key, value] of Object.entries(route)) assert.deepEqual(found[key as keyof Route], value, key) // its own keys
     })
   }
 
   /** The last message arrived, and looks like this. */
   expectDelivered(check?: (delivered: Delivered) => void): this {
-    return this.#then(() => {
-      const last = this.#server?.delivered.at(-1)
-      assert.ok(
-        last && !last.quarantined,
-        `nothing was delivered; the last reply is ${this.#last ? shown(this.#last) : 'none'}`,
-      )
+    return this.#then((client) => {
+      mustTake(client)
+      const last = client.server.delivered.at(-1)
+      assert.ok(last && !last.quarantined, `nothing was delivered; ${lastOf(client)}`)
       check?.(last)
     })
   }
 
   expectQuarantined(reason?: RegExp): this {
-    return this.#then(() => {
-      const last = this.#server?.delivered.at(-1)
+    return this.#then((client) => {
+      if (client.judges) return assertOutcome(judged(client), 'quarantine', reason)
+      const last = client.server.delivered.at(-1)
       assert.ok(last?.quarantined !== undefined, 'nothing was quarantined')
       if (reason) assert.match(last.quarantined, reason)
     })
   }
 
+  /** What was said of the last message to the server that takes it; `reason` is that of a quarantine or discard. */
+  expectOutcome(outcome: JudgedMessage['outcome'], reason?: RegExp): this {
+    return this.#then((client) => assertOutcome(judged(client), outcome, reason))
+  }
+
+  /**
+   * Exactly these edits of the last message: `Name: value` is new, `~Name: value` was changed, `-Name` is gone, `another body` comes last.
+   * A text is the whole edit; a pattern is found in it.
+   */
+  expectEdits(...edits: readonly (string | RegExp)[]): this {
+    return this.#then((client) => assertEdits(judged(client), edits))
+  }
+
+  /** Exactly these edits of the last envelope; `{}`: it is as the client said. */
+  expectEnvelope(envelope: JudgedEnvelope): this {
+    return this.#then((client) => assertEnvelope(judged(client), envelope))
+  }
+
   /** One reply a recipient, LMTP. */
   expectReplies(...codes: readonly number[]): this {
-    return this.#then(() =>
+    return this.#then(({ replies }) =>
       assert.deepEqual(
-        this.#replies.map((reply) => reply.code),
+        replies.map((reply) => reply.code),
         codes,
       ),
     )
@@ -219,18 +200,19 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
 
   /** Anything else about what was said so far. */
   expect(check: (outcome: SessionOutcome) => void | Promise<void>): this {
-    return this.#then(() => check(this.#outcome()))
+    return this.#then((client) => check(outcomeOf(client)))
   }
 
   async #run(): Promise<SessionOutcome> {
-    this.#server ??= await this.#make()
+    this.#client ??= new FluentClient(await this.#make())
+    const client = this.#client
     try {
-      for (let step = this.#steps.shift(); step; step = this.#steps.shift()) await step()
-      return this.#outcome()
+      for (let step = this.#steps.shift(); step; step = this.#steps.shift()) await step(client)
+      return outcomeOf(client)
     } finally {
       if (this.#owned) {
-        this.#hangUp()
-        await this.#server.close()
+        client.hangUp()
+        await client.server.close()
       }
     }
   }
@@ -249,128 +231,42 @@ export class FluentSession implements PromiseLike<SessionOutcome> {
   }
 
   #check(check: (reply: WireReply) => void): this {
-    return this.#then(() => {
-      assert.ok(this.#last, 'nothing was answered yet')
+    return this.#then(({ last, server }) => {
+      assert.ok(last, 'nothing was answered yet')
       try {
-        check(this.#last)
+        check(last)
       } catch (error) {
-        this.#explain(error)
+        explain(error, server)
         throw error
       }
     })
   }
+}
 
-  /** What plugins failed with is not in their replies, and it is what one wants to know. */
-  #explain(error: unknown): void {
-    const failures = this.#server ? failuresOf(this.#server) : []
-    if (error instanceof Error && failures.length > 0) error.message += `\n${failures.join('\n')}`
-  }
+/** What plugins failed with is not in their replies, and it is what one wants to know. */
+function explain(error: unknown, server: TestServer): void {
+  const failures = failuresOf(server)
+  if (error instanceof Error && failures.length > 0) error.message += `\n${failures.join('\n')}`
+}
 
-  get #on(): Stages {
-    if (!this.#stages) throw new Error('there is no connection')
-    return this.#stages
-  }
+function judged(client: FluentClient): JudgedMessage {
+  return mustBeJudged(client.judged, { protocol: client.server.protocol, last: lastOf(client) })
+}
 
-  /** Whether it was no refusal: the client goes on. */
-  #said(reply: WireReply | undefined): boolean {
-    this.#last = reply ?? OK
-    return this.#last.code < 400
-  }
+/** Who looks for mail where none arrives is told so. */
+function mustTake({ server }: FluentClient): void {
+  const wrong = notTaken(server.protocol)
+  if (wrong) assert.fail(wrong)
+}
 
-  /** Whether the client is welcome. */
-  async #connect(): Promise<boolean> {
-    if (this.#began.connect) return this.#welcome
-    this.#began.connect = true
-    const server = this.#server
-    if (!server) throw new Error('there is no server')
-    const state = this.#wire
-    const wire: Wire = {
-      listener: 'test',
-      protocol: server.protocol,
-      remote: state.remote,
-      local: { address: '192.0.2.25', port: 25 },
-      get tls() {
-        return state.tls
-      },
-      get stress() {
-        return state.stress
-      },
-      disconnect: (reply) => {
-        this.#said(reply)
-        this.#hangUp()
-      },
-    }
-    this.#stages = server.server.attach('test')(wire)
-    this.#welcome = this.#said(await this.#stages.connect())
-    return this.#welcome
-  }
+function lastOf({ last }: FluentClient): string {
+  return `the last reply is ${last ? shown(last) : 'none'}`
+}
 
-  async #helo(
-    name = 'client.test',
-    verb: 'HELO' | 'EHLO' | 'LHLO' = this.#server?.protocol === 'lmtp' ? 'LHLO' : 'EHLO',
-  ): Promise<boolean> {
-    if (!(await this.#connect())) return false
-    if (this.#began.helo && name === 'client.test') return true
-    this.#began = { ...this.#began, helo: true, mail: false }
-    return this.#said(await this.#on.helo(name, verb))
-  }
-
-  /** Whether there is a transaction now: a MAIL that was refused begins none. */
-  async #mail(from?: string, parameters: MailParameters = {}): Promise<boolean> {
-    if (!(await this.#helo())) return false
-    if (from === undefined && this.#began.mail) return true
-    if (this.#began.mail) this.#on.reset()
-    this.#began.mail = true
-    this.#recipients = 0
-    const path = parseReversePath(from === '<>' ? '<>' : `<${from ?? 'sender@client.test'}>`, { smtputf8: true })
-    if (!path) throw new Error(`"${from}" is not a reverse-path`)
-    this.#began.mail = this.#said(await this.#on.mail(path.address, parameters))
-    return this.#began.mail
-  }
-
-  async #data(message: string | Uint8Array | Readonly<Record<string, string>>): Promise<void> {
-    if (this.#recipients === 0 && !(await this.#defaultRecipient())) return
-    const refusal = await this.#on.data()
-    this.#said(refusal)
-    if (refusal) return
-    const bytes =
-      message instanceof Uint8Array
-        ? message
-        : typeof message === 'string'
-          ? Buffer.from(message.replace(/\r?\n/g, '\r\n'))
-          : mail(message)
-    const content = this.#on.content()
-    for (let at = 0; at < bytes.length; at += 16_384) await content.write(bytes.subarray(at, at + 16_384))
-    const reply = await this.#on.message()
-    this.#replies = 'code' in reply ? [reply] : reply
-    this.#began.mail = false
-    this.#said(this.#replies[0])
-  }
-
-  async #defaultRecipient(): Promise<boolean> {
-    const path = parseForwardPath('<recipient@mx.test>')
-    return path !== undefined && (await this.#rcpt(path.address, {}))
-  }
-
-  async #rcpt(to: Address, parameters: RcptParameters): Promise<boolean> {
-    if (!(await this.#mail()) || !this.#said(await this.#on.rcpt(to, parameters))) return false
-    this.#recipients++
-    return true
-  }
-
-  #hangUp(): void {
-    const stages = this.#stages
-    this.#stages = undefined
-    this.#began = { connect: false, helo: false, mail: false }
-    stages?.close('quit')
-  }
-
-  #outcome(): SessionOutcome {
-    const server = this.#server
-    if (!server) throw new Error('nothing ran yet')
-    server.server.log.flush()
-    return { reply: this.#last, replies: this.#replies, delivered: server.delivered, lines: server.lines, server }
-  }
+function outcomeOf({ server, last, replies }: FluentClient): SessionOutcome {
+  server.server.log.flush()
+  const { delivered, judgements, lines } = server
+  return { reply: last, replies, delivered, judgements, lines, server }
 }
 
 /** What a session has led to. */
@@ -378,10 +274,7 @@ export interface SessionOutcome {
   readonly reply: WireReply | undefined
   readonly replies: readonly WireReply[]
   readonly delivered: readonly Delivered[]
+  readonly judgements: readonly JudgedMessage[]
   readonly lines: TestServer['lines']
   readonly server: TestServer
-}
-
-function shown({ code, status, text }: WireReply): string {
-  return `${code} ${status ?? ''} ${typeof text === 'string' ? text : text.join(' / ')}`
 }

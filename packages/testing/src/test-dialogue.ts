@@ -2,12 +2,14 @@
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { type DialogueOptions, runDialogue } from './dialogue.ts'
+import { isJudging } from './judged.ts'
 import { createTestServer, type TestServerOptions, type Used } from './test-server.ts'
 
 /**
  * Registers a test that runs the dialogue against the plugins.
  *
  * @param file its name is the test's
+ * @throws {TypeError} for a protocol that is none of text
  * @example testDialogue(new URL('./greylist.smtp', import.meta.url), [greylist()])
  */
 export function testDialogue(
@@ -15,6 +17,10 @@ export function testDialogue(
   plugins: readonly Used[],
   { cut, timeout, ...options }: TestServerOptions & Pick<DialogueOptions, 'cut' | 'timeout'> = {},
 ): void {
+  if (options.protocol && isJudging(options.protocol))
+    throw new TypeError(
+      `testDialogue: a dialogue is SMTP or LMTP, not ${options.protocol}: use testPlugin or sessionWith`,
+    )
   test(`dialogue: ${file.pathname.split('/').at(-1)}`, async () => {
     const server = await createTestServer(plugins, { ...options, start: false })
     try {

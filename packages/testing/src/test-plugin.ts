@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Plugin } from '@postroad/plugin'
 import { runCase, type Surroundings } from './case.ts'
 import { EXPECTATION_KEYS, type Expectation } from './expectation.ts'
+import { isJudging, notTaken } from './judged.ts'
 import { SESSION_KEYS, type SessionScript } from './session-script.ts'
 
 /** A plugin's factory, as `definePlugin` makes it. */
@@ -25,6 +26,9 @@ export interface PluginCase<O = unknown> extends SessionScript, Surroundings {
 
 const SURROUNDINGS = ['services', 'config', 'clock', 'protocol', 'use', 'with', 'patience'] as const
 const OWN = ['name', 'options', 'earlier', 'wait', 'expect'] as const
+/** Expectations of a server that takes mail, and of one that judges it for another. */
+const OF_TAKING: readonly string[] = ['route', 'delivered', 'headers', 'codes']
+const OF_JUDGING: readonly string[] = ['outcome', 'edits', 'envelope']
 const CASE_KEYS: ReadonlySet<string> = new Set([...SESSION_KEYS, ...SURROUNDINGS, ...OWN])
 
 /**
@@ -67,6 +71,7 @@ function checkTable(cases: readonly PluginCase[], defaults: Partial<PluginCase>)
   if (cases.length === 0) throw new TypeError('testPlugin: the table is empty: write a case')
   for (const [index, one] of cases.entries()) {
     checkCase(one)
+    checkRole({ ...defaults, ...one })
     const twin = cases
       .slice(0, index)
       .find((other) => other.name === one.name || isDeepStrictEqual(question(other), question(one)))
@@ -100,6 +105,20 @@ function checkCase({ name, expect, ...rest }: PluginCase): void {
   checkKeys(Object.keys(expect), new Set(EXPECTATION_KEYS), `what the case "${name}" expects`)
   if (expect.accepted && expect.refused)
     throw new TypeError(`testPlugin: the case "${name}" expects acceptance and refusal: delete one`)
+}
+
+/** What only one of the roles has. */
+function checkRole({ name, protocol = 'smtp', command, expect }: PluginCase): void {
+  const expected = typeof expect === 'string' ? [] : Object.keys(expect)
+  const odd = expected.find((key) => (isJudging(protocol) ? OF_TAKING : OF_JUDGING).includes(key))
+  if (odd !== undefined)
+    throw new TypeError(
+      `testPlugin: the case "${name}" expects "${odd}": ${notTaken(protocol) ?? `a server that speaks ${protocol} takes mail, and judges it for nobody: give the case protocol: 'milter'`}`,
+    )
+  if (isJudging(protocol) && command !== undefined)
+    throw new TypeError(
+      `testPlugin: the case "${name}" sends "${command}", which the server that takes the mail answers: delete it, or protocol: '${protocol}'`,
+    )
 }
 
 function checkKeys(keys: readonly string[], known: ReadonlySet<string>, where: string): void {

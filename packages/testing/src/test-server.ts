@@ -21,6 +21,7 @@ import {
   Store,
 } from '@postroad/plugin'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
+import { isJudging, type JudgedMessage, type TestProtocol } from './judged.ts'
 import { memoryLimiter, memoryLock, memoryStore } from './memory-store.ts'
 
 /** A plugin, or a plugin with what the operator says of it. */
@@ -39,6 +40,9 @@ export interface Delivered {
   readonly quarantined?: string
 }
 
+/** Who answers what plugins under test leave unanswered. */
+export const SINK = 'test-sink'
+
 /** Settings of a {@link TestServer}. */
 export interface TestServerOptions {
   /** Services in place of those in memory. */
@@ -46,8 +50,11 @@ export interface TestServerOptions {
   /** Over the test's defaults: `refuseAt` is `now`, so that each command's answer is seen where it belongs. */
   readonly config?: Partial<Omit<Config, 'setup' | 'folder'>>
   readonly clock?: FakeClock
-  /** `lmtp` for one reply a recipient. Default `smtp`. */
-  readonly protocol?: 'smtp' | 'lmtp'
+  /**
+   * `lmtp` for one reply a recipient. With `milter` and `policy` the server only judges, in role `filter`, and another one takes the mail; to
+   * `policy` the content of messages is not shown. Default `smtp`.
+   */
+  readonly protocol?: TestProtocol
   /** `false`: set up only, as `postroad check` does it. Default `true`. */
   readonly start?: boolean
 }
@@ -56,8 +63,10 @@ export interface TestServerOptions {
 export interface TestServer {
   readonly server: Server
   readonly clock: FakeClock
-  readonly protocol: 'smtp' | 'lmtp'
+  readonly protocol: TestProtocol
   readonly delivered: readonly Delivered[]
+  /** What was said of messages where another server takes them, in order; sessions write it down. */
+  readonly judgements: JudgedMessage[]
   /** Routes of accepted recipients, in order. */
   readonly routes: readonly Route[]
   /** Canonical lines and log lines, parsed. */
@@ -70,6 +79,7 @@ export async function createTestServer(plugins: readonly Used[], options: TestSe
   const clock = options.clock ?? fakeClock()
   const delivered: Delivered[] = []
   const routes: Route[] = []
+  const protocol = options.protocol ?? 'smtp'
   const lines: Readonly<Record<string, unknown>>[] = []
   const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-test-'))
   const server = await createServer(
@@ -91,19 +101,24 @@ export async function createTestServer(plugins: readonly Used[], options: TestSe
       },
       setup(app) {
         for (const used of plugins) isPair(used) ? app.use(used[0], used[1]) : app.use(used)
-        app
-          .use(sinkPlugin({ delivered, routes })())
-          .listen({ name: 'test', port: 0, host: '127.0.0.1', protocol: options.protocol ?? 'smtp' })
+        const place = { name: 'test', port: 0, host: '127.0.0.1' }
+        if (isJudging(protocol)) app.listen(place)
+        else app.use(sinkPlugin({ delivered, routes })()).listen({ ...place, protocol })
       },
     },
-    { now: clock.now, services: services(clock, options.services ?? []) },
+    {
+      now: clock.now,
+      services: services(clock, options.services ?? []),
+      ...(isJudging(protocol) && { judges: protocol }),
+    },
   )
   if (options.start !== false) await server.start()
   return {
     server,
     clock,
-    protocol: options.protocol ?? 'smtp',
+    protocol,
     delivered,
+    judgements: [],
     routes,
     lines,
     async close() {
@@ -127,9 +142,9 @@ function services(clock: FakeClock, given: NonNullable<TestServerOptions['servic
 /** Answers what the plugins under test left unanswered: it is used last. */
 function sinkPlugin({ delivered, routes }: { readonly delivered: Delivered[]; readonly routes: Route[] }) {
   return definePlugin({
-    name: 'test-sink',
+    name: SINK,
     hooks: {
-      route: () => ({ via: 'test-sink' }),
+      route: () => ({ via: SINK }),
       nexthop: ({ route }) => void routes.push(route),
       queue: {
         supports: ['8BITMIME', 'SMTPUTF8', 'DSN', 'BINARYMIME', 'REQUIRETLS'],
