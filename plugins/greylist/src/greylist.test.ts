@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Spf, spfFact } from '@postroad/authres'
-import { allowedClient, allowedRecipient, type CommandIo, definePlugin, reverseDns, suspect } from '@postroad/plugin'
+import {
+  allowedClient,
+  allowedRecipient,
+  type CommandIo,
+  definePlugin,
+  discard,
+  quarantine,
+  reverseDns,
+  suspect,
+} from '@postroad/plugin'
 import { createTestServer, session, sessionOn } from '@postroad/testing'
 import { greylist } from './index.ts'
 
@@ -173,6 +182,37 @@ test('a network whose mail was good is not asked to wait any more; mail with poi
   await at('203.0.114.1').mail('c@d.example').rcpt('new@mx.test').expectRefusal('4.7.1')
   await server.close()
 })
+
+for (const protocol of ['milter', 'policy'] as const)
+  test(`where another server takes the mail (${protocol}), a network earns trust by what passes, and by nothing else`, async () => {
+    const judge = definePlugin({
+      name: 'judge',
+      hooks: {
+        mail: ({ envelope }) => (envelope.from?.local === 'spam' ? suspect(1, 'x') : undefined),
+        ...(protocol === 'milter' && {
+          message: ({ envelope }) => {
+            if (envelope.from?.local === 'held') return quarantine('odd')
+            return envelope.from?.local === 'gone' ? discard('bulk') : undefined
+          },
+        }),
+      },
+    })
+    const server = await createTestServer([greylist({ promote: 2, spared: ['hurry@'] }), judge()], { protocol })
+    const at = (address: string) => sessionOn(server).from(address)
+    const visit = (from: string) => at('203.0.113.1').mail(`${from}@b.example`).rcpt('hurry@mx.test').data()
+    for (const [from, outcome] of [
+      ['spam', 'pass'],
+      ['held', 'quarantine'],
+      ['gone', 'discard'],
+    ] as const)
+      if (protocol === 'milter' || from === 'spam') for (const _ of [1, 2]) await visit(from).expectOutcome(outcome)
+    await at('203.0.113.1').mail('a@b.example').rcpt('new@mx.test').expectRefusal('4.7.1')
+    for (const _ of [1, 2]) await visit('a').expectOutcome('pass')
+    await server.clock.advance(0)
+    await at('203.0.113.99').mail('c@d.example').rcpt('new@mx.test').expectAccepted()
+    await at('203.0.114.1').mail('c@d.example').rcpt('new@mx.test').expectRefusal('4.7.1')
+    await server.close()
+  })
 
 test('after the message, only what has points is delayed', async () => {
   const points = definePlugin({

@@ -51,6 +51,11 @@ export const greylist = definePlugin({
     // The facts of a recipient are gone when its message comes; the address is the same object.
     const allowed = new WeakSet<Address>()
     const isSpared = (to: Address) => allowed.has(to) || spared.find(to) !== undefined
+    const learn = (context: HookContext & { readonly points: number }): Promise<void> | undefined => {
+      // What came with points is no reason for trust.
+      const network = context.points > 0 ? undefined : stranger(context)
+      return network === undefined ? undefined : memory.good(network, context.now())
+    }
     const facts = options.trustedNames.length > 0 ? [reverseDns] : []
     return {
       ...(options.at === 'rcpt' && {
@@ -87,11 +92,9 @@ export const greylist = definePlugin({
           },
         },
       }),
-      accepted(context) {
-        // What came with points is no reason for trust.
-        const network = context.points > 0 ? undefined : stranger(context)
-        return network === undefined ? undefined : memory.good(network, context.now())
-      },
+      accepted: learn,
+      // Another server takes what passes here: of that it is told no more.
+      judged: (context) => (context.outcome === 'pass' ? learn(context) : undefined),
       commands: {
         list: {
           summary: 'Lists who waits, who came back, and which networks have earned trust',

@@ -202,6 +202,26 @@ test('messages at once: the slot is free after the message, whatever became of i
     .expectAccepted()
 })
 
+for (const protocol of ['milter', 'policy'] as const)
+  test(`messages at once (${protocol}): the slot is free when the message was judged, and one recipient has a limit`, async () => {
+    const limits = rateLimit({
+      limits: [
+        { of: 'messages', by: [], limit: '1 at once' },
+        { of: 'recipients', by: 'recipient', limit: '3/h' },
+      ],
+    })
+    const server = await createTestServer([limits], { protocol })
+    // One connection stays open: its end would free the slot as well.
+    const first = sessionOn(server)
+    await first.mail('a@b.example').rcpt('x@mx.test').data().expectOutcome('pass')
+    await server.clock.advance(0)
+    await sessionOn(server).from('192.0.2.2').mail('a@b.example').rcpt('x@mx.test').data().expectOutcome('pass').quit()
+    await first.mail('a@b.example').rcpt('x@mx.test').data().expectOutcome('pass')
+    await first.mail('a@b.example').rcpt('x@mx.test').expectRefusal('4.7.28')
+    await first.quit()
+    await server.close()
+  })
+
 test('messages at once: a client that was refused and stays holds no slot', async () => {
   const limits = rateLimit({ limits: [{ of: 'messages', by: [], limit: '1 at once' }] })
   const picky = definePlugin({

@@ -114,6 +114,7 @@ export const rateLimit = definePlugin({
         },
       }),
       accepted: ({ session }) => meter.endMessage(session),
+      judged: ({ session }) => meter.endMessage(session),
       closed: ({ session }) => meter.end(session),
       commands: commands(gauges),
     }

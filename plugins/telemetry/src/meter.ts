@@ -2,7 +2,7 @@
  * What is counted, and under which names. Every label is a word of the operator's or of the protocol's: who connects, writes or
  * is written to must not decide how many series there are.
  */
-import type { AcceptedContext, DeliveryResultContext, RefusedContext, Session } from '@postroad/plugin'
+import type { AcceptedContext, DeliveryResultContext, JudgedContext, RefusedContext, Session } from '@postroad/plugin'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { HttpConnectionSeen, HttpRequestSeen } from './requests.ts'
 import type { PluginRun } from './runs.ts'
@@ -33,10 +33,14 @@ export class Meter {
   readonly #closed = this.#counter('connections_closed_total', 'Connections that ended, by how', ['listener', 'reason'])
   readonly #accepted = this.#counter('messages_accepted_total', 'Messages that were answered 250', ['listener'])
   readonly #recipients = this.#counter('recipients_accepted_total', 'Recipients of those messages', ['listener'])
-  readonly #size = this.#histogram('message_octets', 'Sizes of those messages', {
+  readonly #size = this.#histogram('message_octets', 'Sizes of messages that were accepted or judged', {
     labelNames: ['listener'],
     buckets: SIZE_BUCKETS,
   })
+  readonly #judged = this.#counter('judgements_total', 'What a server that takes the mail was told of messages', [
+    'listener',
+    'outcome',
+  ])
   readonly #refused = this.#counter(
     'refusals_total',
     'Refusals that clients were told, by hook and by whose they were',
@@ -125,6 +129,11 @@ export class Meter {
     this.#accepted.inc({ listener })
     this.#recipients.inc({ listener }, envelope.recipients.length)
     this.#size.observe({ listener }, message.size)
+  }
+
+  judged({ session: { listener }, message, outcome }: JudgedContext): void {
+    this.#judged.inc({ listener, outcome })
+    if (message) this.#size.observe({ listener }, message.size)
   }
 
   refused({ session: { listener }, hook, plugin = CORE, refusal: { kind } }: RefusedContext): void {

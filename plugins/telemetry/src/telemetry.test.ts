@@ -12,6 +12,7 @@ import {
   defer,
   definePlugin,
   type Hooks,
+  quarantine,
   reject,
   suspect,
 } from '@postroad/plugin'
@@ -70,6 +71,41 @@ test('connections, messages, recipients and octets are counted by listener', () 
     assert.equal(seen.get('postroad_receipts_total{plugin="test-sink",hook="queue"}'), 1)
     assert.ok((seen.get('process_resident_memory_bytes') ?? 0) > 1_000_000)
   }))
+
+test('what was said of messages to a server that takes them is counted by outcome', () => {
+  const strict = plugin('strict', {
+    message: ({ message }) => {
+      const subject = message.headers.get('subject')
+      if (subject === 'odd') return quarantine('odd')
+      return subject === 'no' ? reject('No') : undefined
+    },
+  })
+  return withServer(
+    [strict],
+    async (server, samples) => {
+      for (const subject of ['x', 'y', 'odd', 'no']) await sessionOn(server).data({ Subject: subject }).quit()
+      const seen = await samples()
+      const judged = (outcome: string) => seen.get(`postroad_judgements_total{listener="test",outcome="${outcome}"}`)
+      assert.deepEqual(['pass', 'quarantine', 'refuse', 'discard'].map(judged), [2, 1, 1, undefined])
+      assert.equal(seen.get('postroad_refusals_total{listener="test",hook="message",plugin="strict",kind="reject"}'), 1)
+      assert.equal(seen.get('postroad_message_octets_count{listener="test"}'), 4)
+      assert.equal(seen.get('postroad_messages_accepted_total{listener="test"}'), undefined)
+    },
+    { protocol: 'milter' },
+  )
+})
+
+test('where only envelopes are asked about, judgements have no size', () =>
+  withServer(
+    [],
+    async (server, samples) => {
+      await sessionOn(server).data(data).expectOutcome('pass').quit()
+      const seen = await samples()
+      assert.equal(seen.get('postroad_judgements_total{listener="test",outcome="pass"}'), 1)
+      assert.equal(seen.get('postroad_message_octets_count{listener="test"}'), undefined)
+    },
+    { protocol: 'policy' },
+  ))
 
 test('refusals are counted by hook, by whose they were, and by kind; opinions also where they are not obeyed', () => {
   const strict = plugin('strict', {

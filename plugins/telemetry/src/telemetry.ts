@@ -47,6 +47,10 @@ export const telemetry = definePlugin({
         meter()?.accepted(context)
         traces?.accepted(context)
       },
+      judged(context) {
+        meter()?.judged(context)
+        traces?.judged(context)
+      },
       refused(context) {
         meter()?.refused(context)
         traces?.refused(context)

@@ -83,9 +83,10 @@ const strict = definePlugin({
 
 async function spansOf(
   visit: (server: Awaited<ReturnType<typeof createTestServer>>) => PromiseLike<unknown>,
+  options: Parameters<typeof createTestServer>[1] = {},
 ): Promise<Recorded[]> {
   spans = []
-  const server = await createTestServer([telemetry({ prometheus: false, traces: true }), strict()])
+  const server = await createTestServer([telemetry({ prometheus: false, traces: true }), strict()], options)
   await visit(server)
   await server.close()
   return spans
@@ -111,6 +112,25 @@ test('a session holds its transactions, and those hold the runs of handlers', as
   )
   assert.equal(seen[0]?.attributes['postroad.closed'], 'quit')
   assert.equal(seen.filter(({ name }) => name === 'strict mail').length, 1, 'a run that answers later is one span')
+})
+
+test('a transaction that was judged for another server ends with the outcome', async () => {
+  const seen = await spansOf(
+    (server) => sessionOn(server).data({ Subject: 'yes' }).mail('a@b.test').data({ Subject: 'no' }).quit(),
+    {
+      protocol: 'milter',
+    },
+  )
+  const transactions = seen.filter(({ name }) => name === 'transaction')
+  assert.deepEqual(
+    transactions.map(({ attributes, ends }) => [attributes['postroad.outcome'], ends]),
+    [
+      ['pass', 1],
+      ['rejected', 1],
+    ],
+  )
+  assert.equal(transactions[0]?.attributes['postroad.recipients'], 1)
+  assert.ok(Number(transactions[0]?.attributes['postroad.octets']) > 0)
 })
 
 test('a run’s span begins when the run began', async () => {

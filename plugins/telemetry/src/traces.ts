@@ -4,6 +4,7 @@ import {
   type AcceptedContext,
   type ClosedContext,
   type Envelope,
+  type JudgedContext,
   type RefusedContext,
   type Session,
   textOf,
@@ -68,6 +69,16 @@ export class Traces {
       'postroad.recipients': envelope.recipients.length,
       'postroad.octets': message.size,
       'postroad.receipt': receipt.id,
+    })
+    this.#end(id)
+  }
+
+  judged({ session: { id }, envelope, message, outcome, queueId }: JudgedContext): void {
+    this.#sessions.get(id)?.transaction?.span.setAttributes({
+      'postroad.outcome': outcome,
+      'postroad.recipients': envelope.recipients.length,
+      ...(message && { 'postroad.octets': message.size }),
+      ...(queueId !== undefined && { 'postroad.queue_id': queueId }),
     })
     this.#end(id)
   }
