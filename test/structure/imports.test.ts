@@ -33,8 +33,21 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['delivery', ['mail', 'options']],
   ['redis-link', ['plugin']],
   ['tls-policy', ['mail', 'plugin']],
+  ['upstream', ['options', 'plugin']],
 ])
-const LEAVES = ['mail', 'options', 'plugin', 'message', 'authres', 'mailauth', 'dns', 'queue', 'delivery', 'tls-policy']
+const LEAVES = [
+  'mail',
+  'options',
+  'plugin',
+  'message',
+  'authres',
+  'mailauth',
+  'dns',
+  'queue',
+  'delivery',
+  'tls-policy',
+  'upstream',
+]
 
 /** What single plugins may import besides, because it brings much along. */
 const BESIDES: ReadonlyMap<string, readonly string[]> = new Map([

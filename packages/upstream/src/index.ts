@@ -1,0 +1,17 @@
+/**
+ * Several daemons that answer the same questions: what a plugin that asks rspamd, clamd or spamd needs besides their protocols.
+ *
+ *   daemon.ts     where one listens, as an operator writes it
+ *   upstreams.ts  whom to ask, for how long, and whom next when that one fails
+ *   slots.ts      so many at once
+ *   opinion.ts    what a message is worth that was not looked at
+ *   zod.ts        the options that all such plugins share; its own entry, `@postroad/upstream/zod`
+ *
+ * One rule stands above all of it: an error is never an answer. What a daemon could not say, the next one is asked; what none could say is a
+ * failure of the plugin, and worth what the operator's `onError` says.
+ *
+ * Where to begin: upstreams.ts.
+ */
+export type { Daemon } from './daemon.ts'
+export { type ScanAction, scanOpinion } from './opinion.ts'
+export { Upstreams } from './upstreams.ts'
