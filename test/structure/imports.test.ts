@@ -28,6 +28,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['listener', ['mail']],
   ['smtp', ['mail', 'options', 'listener']],
   ['http', ['mail', 'plugin', 'listener']],
+  ['milter', ['mail', 'listener', 'smtp']],
   ['core', ['mail', 'options', 'plugin', 'message', 'listener', 'smtp', 'http']],
   ['queue', ['mail', 'options', 'plugin']],
   ['delivery', ['mail', 'options']],
@@ -56,6 +57,8 @@ const BESIDES: ReadonlyMap<string, readonly string[]> = new Map([
   // Where a plugin meets the configured Redis; its types are those of ioredis.
   ['redis', ['redis-link']],
   ['redis-queue', ['redis-link']],
+  // The plugin asks filters, and speaks their protocol.
+  ['milter', ['milter']],
 ])
 
 /** Packages by folder that production code of this workspace may import. */
