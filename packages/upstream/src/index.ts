@@ -5,6 +5,7 @@
  *   upstreams.ts  whom to ask, for how long, and whom next when that one fails
  *   slots.ts      so many at once
  *   opinion.ts    what a message is worth that was not looked at
+ *   sender-fields.ts  fields that only a scanner may write, when it is the sender who wrote them
  *   zod.ts        the options that all such plugins share; its own entry, `@postroad/upstream/zod`
  *
  * One rule stands above all of it: an error is never an answer. What a daemon could not say, the next one is asked; what none could say is a
@@ -14,4 +15,5 @@
  */
 export type { Daemon } from './daemon.ts'
 export { type ScanAction, scanOpinion } from './opinion.ts'
+export { SenderFields } from './sender-fields.ts'
 export { Upstreams } from './upstreams.ts'
