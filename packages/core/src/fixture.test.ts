@@ -37,6 +37,7 @@ export function handler<K extends HookName>(
     supports: [],
     carries: undefined,
     ways: undefined,
+    inTurn: false,
     observes: false,
     points: true,
     phase: 0,

@@ -15,7 +15,7 @@ export function headerEdits(before: HeaderSection, after: HeaderSection): readon
 }
 
 /** The fields of `after` that are as received, with their places in `before`. */
-function keptFields(before: HeaderSection, after: HeaderSection): ReadonlyMap<Field, number> {
+export function keptFields(before: HeaderSection, after: HeaderSection): ReadonlyMap<Field, number> {
   const memory = new Map<ArrayBufferLike, Map<number, number>>()
   for (const [place, { raw }] of before.fields.entries()) {
     const offsets = memory.get(raw.buffer) ?? new Map<number, number>()

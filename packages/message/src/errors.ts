@@ -6,6 +6,10 @@ export const MESSAGE_ERRORS = {
     summary: 'The content has been disposed of, or was never finished',
     fix: 'Read a message while its hook runs; who needs it longer copies it. If no plugin of yours reads it later, report it.',
   },
+  ERR_BODY_TWICE: {
+    summary: 'Two plugins have replaced the body, and one of the two would be lost',
+    fix: 'Use the one whose change must not see the other first: what comes later then gets its body.',
+  },
   ERR_BODY_TRUNCATED: {
     summary: 'The temporary file of the content is shorter than it was',
     fix: 'Let nobody clean the folder of temporary files while the server runs, and look at the disk. The client is told to try again.',

@@ -21,7 +21,16 @@
  * Where to begin: message.ts for what a message is, content-store.ts and stored.ts for where its octets are.
  */
 export { type ContentWriter, createContentWriter } from './content-store.ts'
-export { createMessage, disposeBodies, editsOf, isMadeFrom, type MessageOptions, messageFromBytes } from './message.ts'
+export {
+  carryEdits,
+  createMessage,
+  disposeBodies,
+  editsOf,
+  isMadeFrom,
+  type MessageOptions,
+  messageFromBytes,
+  withFields,
+} from './message.ts'
 export { receivedField } from './received.ts'
 export type { SpillFile } from './spill-file.ts'
 export type { Stored } from './stored.ts'

@@ -4,6 +4,7 @@ import type { Edits, HeaderField, MailingList, Message, Mime, NamedAddress } fro
 import { type ContentWriter, createContentWriter } from './content-store.ts'
 import { headerEdits } from './edits.ts'
 import { MessageError } from './errors.ts'
+import { carrySection, sectionOf } from './field-list.ts'
 import { fieldBytes, removeFields, replaceField } from './header-edit.ts'
 import { HeaderScanner } from './header-scanner.ts'
 import { HeaderValues } from './header-values.ts'
@@ -55,6 +56,30 @@ export function editsOf(original: Message, final: Message): Edits | undefined {
   if (!(original instanceof StoredMessage && final instanceof StoredMessage && final.isOfFamily(original)))
     return undefined
   return final.editsSince(original)
+}
+
+/**
+ * The message with exactly these fields: its own, in any order, and octets, which are new ones with their line ends. Its own keep their memory, so
+ * that {@link editsOf} tells what was done.
+ *
+ * @param top how many at the beginning stand above whatever a server in charge adds
+ * @throws {TypeError} when a field is not one of the message
+ */
+export function withFields(message: Message, fields: readonly (HeaderField | Uint8Array)[], top = 0): Message {
+  if (!(message instanceof StoredMessage)) throw new TypeError('not a message of this package')
+  return message.withSection(sectionOf(message.headers, fields, top))
+}
+
+/**
+ * What was done to `base` until it was `edited`, done to `onto`: another message that was made of `base`, by somebody else. Fields that are gone
+ * there stay away.
+ *
+ * @throws {MessageError} ERR_BODY_TWICE when both have another body, and one would be lost
+ */
+export function carryEdits(base: Message, edited: Message, onto: Message): Message {
+  if (!(base instanceof StoredMessage && edited instanceof StoredMessage && onto instanceof StoredMessage))
+    throw new TypeError('not a message of this package')
+  return onto.withEditsOf(base, edited)
 }
 
 /** Frees the bodies that replaced others, of this message and of all that have one origin with it; what it arrived in stays. */
@@ -234,6 +259,20 @@ class StoredMessage implements ReceivedMessage {
       await writer.abort()
       throw cause
     }
+  }
+
+  /** {@link withFields}. */
+  withSection(section: HeaderSection): StoredMessage {
+    return new StoredMessage(this.#shared.after('content-type'), [], section)
+  }
+
+  /** {@link carryEdits}. */
+  withEditsOf(base: StoredMessage, edited: StoredMessage): StoredMessage {
+    if (base === this) return edited
+    const section = carrySection(base.headers, edited.headers, this.headers)
+    if (edited.#shared.stored === base.#shared.stored) return this.withSection(section)
+    if (this.#shared.stored !== base.#shared.stored) throw new MessageError('ERR_BODY_TWICE')
+    return new StoredMessage(edited.#shared.after('content-type'), [], section)
   }
 
   /** {@link isMadeFrom}. */

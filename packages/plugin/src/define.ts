@@ -82,6 +82,8 @@ export interface Setup {
    * not listen, deliver, or write anywhere but to services, which forget it.
    */
   readonly rehearsal: boolean
+  /** The operator uses it with `mode: 'shadow'`: its answers are not obeyed, and what else it leaves to other plugins must not count either. */
+  readonly shadow: boolean
   /** Absolute path of a file an option names: a relative one starts at the folder of the configuration. */
   resolve(file: string): string
   /** Absolute path of a folder of the plugin's own that survives restarts; made on first use. */

@@ -89,6 +89,11 @@ export interface HookOptions {
   readonly provides?: readonly Fact<unknown>[]
   /** Milliseconds until a run counts as failed; default 10,000, `queue` 60,000. The operator's word goes before. */
   readonly timeout?: number
+  /**
+   * Several uses of this plugin in one scope wait for each other here, in the order of `use` where the operator has said no other: each sees
+   * what the one before has done. Other plugins stay beside them. Default: they run at the same time.
+   */
+  readonly inTurn?: boolean
 }
 
 /** A way that mail may go, and where the operator wrote it down. */

@@ -41,6 +41,7 @@ function answer<K extends HookName>(hook: K, run: Handler<K>['run']): Handler<K>
     supports: ['8BITMIME', 'SMTPUTF8', 'DSN'],
     carries: undefined,
     ways: undefined,
+    inTurn: false,
     observes: false,
     points: true,
     phase: 0,

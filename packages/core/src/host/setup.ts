@@ -81,6 +81,7 @@ async function start(
       hostname: context.hostname,
       role: context.role,
       rehearsal: context.rehearsal,
+      shadow: use.options.mode === 'shadow',
       folder,
       resolve(file) {
         const absolute = path.resolve(context.base, file)

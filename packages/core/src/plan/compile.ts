@@ -39,6 +39,7 @@ const BESIDE = new Set([
   'observes',
   'points',
   'changes',
+  'inTurn',
 ])
 /** The order in which handlers of `rewrite` run, by what they change: a signature is made of what leaves. */
 const PHASES: readonly Changes[] = ['body', 'envelope', 'header', 'seal']
@@ -163,6 +164,7 @@ function handlerOf(use: Use, hook: HookName, { spec, index, named }: HandlerSour
     carries: spec.carries,
     ways: spec.ways,
     phase: hook === 'rewrite' ? Math.max(0, PHASES.indexOf(spec.changes ?? 'header')) : 0,
+    inTurn: spec.inTurn === true,
     observes: spec.observes === true,
     points: spec.points !== false,
     index,

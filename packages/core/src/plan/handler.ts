@@ -32,6 +32,8 @@ export interface AnyHandler {
   readonly ways: (() => Iterable<KnownWay>) | undefined
   /** At `rewrite`: when it runs, by what it changes (0 body to 3 seal); alike at all other hooks. */
   readonly phase: number
+  /** It waits for the uses of the same plugin before it. */
+  readonly inTurn: boolean
   /** It never has an opinion. */
   readonly observes: boolean
   /** Its opinions may be points. */

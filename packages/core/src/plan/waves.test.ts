@@ -27,6 +27,7 @@ function handler(
     supports: [],
     carries: undefined,
     ways: undefined,
+    inTurn: false,
     observes: false,
     points: true,
     phase: 0,
@@ -50,6 +51,20 @@ test('after, before and facts order them by levels', () => {
     handler('free'),
   ]
   assert.deepEqual(names(waves('mail', list)), [['first', 'free'], ['spf'], ['dmarc']])
+})
+
+test('uses of one plugin that go in turn wait for each other, and nobody else does; the operator may turn them round', () => {
+  const use = (plugin: string, index: number, after: Handler['after'] = [], before: readonly string[] = []) => ({
+    ...handler(plugin, after, before),
+    ownName: 'milter',
+    inTurn: true,
+    index,
+  })
+  const free = { ...use('free', 4), inTurn: false }
+  const list = [handler('spf'), use('dkim', 1), use('clam', 2), use('spam', 3), free]
+  assert.deepEqual(names(waves('mail', list)), [['spf', 'dkim', 'free'], ['clam'], ['spam']])
+  assert.deepEqual(names(waves('mail', [use('dkim', 1, ['clam']), use('clam', 2)])), [['clam'], ['dkim']])
+  assert.deepEqual(names(waves('mail', [use('dkim', 1), use('clam', 2, [], ['dkim'])])), [['clam'], ['dkim']])
 })
 
 test('names that are not in use are ignored', () => {

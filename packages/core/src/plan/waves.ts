@@ -29,8 +29,23 @@ export function waves(hook: string, handlers: readonly Handler[]): readonly Wave
 function predecessors(handler: Handler, all: readonly Handler[]): Handler[] {
   return all.filter(
     (other) =>
-      other !== handler &&
-      (other.phase < handler.phase || waitsFor(handler, other) || other.before.includes(handler.plugin)),
+      other !== handler && (other.phase < handler.phase || isOrdered(other, handler) || takesTurnAfter(handler, other)),
+  )
+}
+
+/** Somebody has said that the one comes before the other. */
+function isOrdered(one: Handler, other: Handler): boolean {
+  return waitsFor(other, one) || one.before.includes(other.plugin)
+}
+
+/** Uses of one plugin go in the order of `use`; what the operator says of the two goes before. */
+function takesTurnAfter(handler: Handler, other: Handler): boolean {
+  return (
+    handler.inTurn &&
+    other.inTurn &&
+    handler.ownName === other.ownName &&
+    other.index < handler.index &&
+    !isOrdered(handler, other)
   )
 }
 
