@@ -10,6 +10,7 @@ import { pluginNewCommand } from './command/plugin-new.ts'
 import { replayCommand } from './command/replay.ts'
 import { sendCommand } from './command/send.ts'
 import { startCommand } from './command/start.ts'
+import { tlsCommands } from './command/tls.ts'
 import { tokenCommand } from './command/token.ts'
 import { tryCommand } from './command/try.ts'
 import { UsageError } from './config/usage-error.ts'
@@ -37,6 +38,7 @@ export async function main(args: readonly string[]): Promise<number> {
   devCommand(program, outcome)
   pluginNewCommand(program)
   replayCommand(program, outcome)
+  tlsCommands(program, outcome)
   tokenCommand(program)
   addPluginCommands(program, outcome)
   try {

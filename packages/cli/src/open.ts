@@ -12,12 +12,16 @@ export interface Opened {
   readonly file: string
   readonly base: string
   readonly hint: string | undefined
+  /** Options of the resolver. */
+  readonly dns: NonNullable<Parameters<typeof serverServices>[1]>
   close(): Promise<void>
 }
 
 /** What a command puts over the configuration. */
 export interface OpenOptions extends Pick<ServerOptions, 'rehearsal' | 'looks' | 'role' | 'onFile' | 'sockets'> {
   readonly log?: Config['log']
+  /** Resolvers in place of the configuration's. */
+  readonly dns?: { readonly servers: readonly string[] }
 }
 
 /** Reads the configuration and sets the server up; nothing listens yet. */
@@ -25,7 +29,7 @@ export async function open(given: string | undefined, options: OpenOptions = {})
   const { config, file, base } = await loadConfig(given)
   // What is wrong with it is said by createServer, with all the rest.
   const { value: settings } = judgeConfig(config)
-  const services = serverServices(path.resolve(base, settings.folder), settings.dns)
+  const services = serverServices(path.resolve(base, settings.folder), { ...settings.dns, ...options.dns })
   const merged = options.log ? { ...config, log: { ...config.log, ...options.log } } : config
   // What a rehearsal spools is nobody else's.
   const folder = options.rehearsal ? await mkdtemp(path.join(os.tmpdir(), 'postroad-try-')) : undefined
@@ -50,6 +54,7 @@ export async function open(given: string | undefined, options: OpenOptions = {})
       file,
       base,
       hint: settings.hint,
+      dns: settings.dns,
       async close() {
         await server.close()
         await close()

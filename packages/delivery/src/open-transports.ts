@@ -67,17 +67,20 @@ export function transportFolders(
   return maildir ? [{ at: 'maildir.folder', path: resolve(maildir.folder), isMade: maildir.create }] : []
 }
 
+/** The operator's word on TLS with everybody. */
+export function localPolicy({ tls: { ca, ...policy } }: Pick<TransportOptions['smtp'], 'tls'>): TlsPolicy {
+  return { ...defined(policy), ...(ca !== undefined && { options: { ca } }) }
+}
+
 function openSmtp({ tls, credentials, ...pool }: TransportOptions['smtp'], context: TransportContext): Transport {
   const { hostname, dns, tlsPolicy, store, log } = context
-  const { ca, ...policy } = tls
-  const trust: TlsPolicy = { ...defined(policy), ...(ca !== undefined && { options: { ca } }) }
   const known = Object.fromEntries(Object.entries(credentials).map(([name, each]) => [name, defined(each)]))
   return smtpTransport({
     hostname,
     dns,
     ...defined(pool),
     ...(tlsPolicy && { tlsPolicy }),
-    tls: trust,
+    tls: localPolicy({ tls }),
     credentials: known,
     memory: new TlsMemory({ store }),
     onDowngrade: ({ host, address }) =>

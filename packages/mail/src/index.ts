@@ -48,6 +48,7 @@ export {
   describeTls,
   type TlsAnswer,
   type TlsFailure,
+  type TlsNote,
   type TlsOutcome,
   type TlsPeer,
   type TlsPolicy,

@@ -104,6 +104,18 @@ export interface TlsQuestion {
   readonly port: number
   /** REQUIRETLS was given with MAIL, RFC 8689. */
   readonly isRequired: boolean
+  /** Hears what each that was asked has found: for who explains a decision. Absent while mail is sent. */
+  readonly note?: ((note: TlsNote) => void) | undefined
+}
+
+/** What is published of a mail host or its domain, and what follows. */
+export interface TlsNote {
+  /** Whose word it is: `dane`, `sts`. */
+  readonly source: string
+  /** A sentence for people. */
+  readonly reason: string
+  /** What was found, as it is published: TLSA records, the lines of a policy. */
+  readonly records: readonly string[]
 }
 
 /** This host must not get the mail: now (4yz), or at all (5yz). */

@@ -11,6 +11,8 @@
  *   sts.ts             RFC 8461 §4, §5: what the policy of a domain makes of a host
  *   sts-policy.ts      RFC 8461 §3: the record, the policy, the names of hosts
  *   sts-fetch.ts       fetches it, and connects to nothing that is not public
+ *   tlsa-advice.ts     the other side: what a host of one's own should publish, and whether it does
+ *   look.ts            all of it for one host, and in words: for who explains
  *
  * What comes out is a `TlsAnswer` of `@postroad/mail`: a policy, whose `id` names the set of records, so that no connection is shared between two
  * sets; or that a host must not get mail now. Nothing here validates a signature: that is the resolver's work, and its AD bit counts only where
@@ -19,7 +21,9 @@
  * Where to begin: findDane in dane.ts, stsAnswer in sts.ts.
  */
 export { type DaneFinding, findDane, unsigned } from './dane.ts'
+export { lookPublished, stsDomain, stsNote } from './look.ts'
 export { proveResolver, type ResolverProof } from './resolver-proof.ts'
 export { stsAnswer } from './sts.ts'
 export { fetchStsPolicy, type StsFetched } from './sts-fetch.ts'
 export { parseKept, type StsPolicy, stsId } from './sts-policy.ts'
+export { adviseTlsa, type TlsaAdvice } from './tlsa-advice.ts'

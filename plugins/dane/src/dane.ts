@@ -1,6 +1,14 @@
 /** Outbound TLS as the TLSA records of mail hosts demand it, RFC 7672: on where the resolver validates, and loudly off where it does not. */
 import { DnsMemo } from '@postroad/dns'
-import { Clock, Dns, definePlugin, type Logger, type TlsContext, type TlsQuestion } from '@postroad/plugin'
+import {
+  Clock,
+  Dns,
+  definePlugin,
+  type Logger,
+  type TlsAnswer,
+  type TlsContext,
+  type TlsQuestion,
+} from '@postroad/plugin'
 import { type DaneFinding, findDane, proveResolver, type ResolverProof, unsigned } from '@postroad/tls-policy'
 import { type DaneSettings, options as schema } from './options.ts'
 
@@ -25,7 +33,10 @@ export const dane = definePlugin({
       tls: {
         before: ['mta-sts'],
         timeout: 30_000,
-        handler: (question) => (resolver.isBlind ? undefined : hosts.ask(question)),
+        handler: (question) => {
+          if (question.note !== undefined) return explained(question, { hosts, resolver })
+          return resolver.isBlind ? undefined : hosts.ask(question)
+        },
       },
       start: () => {
         if (!rehearsal) void resolver.watch(signal)
@@ -46,6 +57,21 @@ export const dane = definePlugin({
     }
   },
 })
+
+/** Who explains is told of the resolver, too: while mail is sent that is known since the start. */
+async function explained(
+  question: TlsContext,
+  { hosts, resolver }: { readonly hosts: HostMemory; readonly resolver: WatchedResolver },
+): Promise<TlsAnswer | undefined> {
+  const proof = await resolver.prove(question.signal)
+  if (proof.state === 'blind') {
+    question.note?.({ source: 'dane', reason: `DANE is off: ${proof.reason}`, records: [] })
+    return undefined
+  }
+  const { answer, reason, records } = await hosts.find(question)
+  question.note?.({ source: 'dane', reason, records })
+  return answer
+}
 
 /** What was concluded of hosts, as long as the records it rests on may be kept: asked again, it costs neither a question nor a promise. */
 class HostMemory {
@@ -70,6 +96,12 @@ class HostMemory {
     if (known) return known.answer
     const draw = (dns: Dns) => findDane(question, { dns, signal, insecureMx, now: () => this.#clock.now() })
     return this.#known.learn(key, { dns: this.#dns, now, draw }).then(({ answer }) => answer)
+  }
+
+  /** With its reason; what is known already is asked again. */
+  find(question: TlsContext): Promise<DaneFinding> {
+    const { insecureMx } = this.#options
+    return findDane(question, { dns: this.#dns, signal: question.signal, insecureMx, now: () => this.#clock.now() })
   }
 }
 

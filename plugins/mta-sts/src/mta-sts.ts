@@ -1,7 +1,7 @@
 /** Outbound TLS as the policies of domains demand it, RFC 8461. */
 import { networks } from '@postroad/options'
 import { Clock, Dns, definePlugin, Store, type TlsAnswer, type TlsContext } from '@postroad/plugin'
-import { fetchStsPolicy, stsAnswer } from '@postroad/tls-policy'
+import { fetchStsPolicy, stsAnswer, stsDomain, stsNote } from '@postroad/tls-policy'
 import { options as schema } from './options.ts'
 import { type Known, PolicyCache, type PolicySource } from './policy-cache.ts'
 
@@ -53,9 +53,8 @@ class Sender {
   }
 
   ask(question: TlsContext): TlsAnswer | undefined | Promise<TlsAnswer | undefined> {
-    // RFC 8461 §2: with a relay that the operator has named, the policy is that of the relay.
-    const domain = question.domain ?? question.host.name
-    if (domain.startsWith('[') || !domain.includes('.') || /^[\d.]+$|:/.test(domain)) return undefined
+    const domain = stsDomain(question)
+    if (domain === undefined) return undefined
     const known = this.#cache.fresh(domain)
     if (known === undefined) return this.#look(domain, question)
     const answer = this.#answer(known, domain, question)
@@ -64,8 +63,8 @@ class Sender {
 
   async #look(domain: string, question: TlsContext): Promise<TlsAnswer | undefined> {
     const looked = this.#cache.look(domain)
-    // Who demands TLS waits for as long as it takes; anybody else had no policy before either, RFC 8461 §10.
-    const known = question.isRequired ? await looked : await within(PATIENCE_MS, looked)
+    // Who demands TLS, or wants to know, waits for as long as it takes; anybody else had no policy before either, RFC 8461 §10.
+    const known = question.isRequired || question.note ? await looked : await within(PATIENCE_MS, looked)
     const answer = known && this.#answer(known, domain, question)
     return isRuledOut(answer) ? await this.#again(domain, question) : answer
   }
@@ -90,13 +89,21 @@ class Sender {
     return false
   }
 
-  #answer({ kept, trouble }: Known, domain: string, { host, isRequired }: TlsContext): TlsAnswer | undefined {
+  #answer(known: Known, domain: string, { host, isRequired, note }: TlsContext): TlsAnswer | undefined {
+    const { kept, trouble } = known
+    note?.(noteOf(known, host.name))
     if (kept) return stsAnswer(kept.policy, domain, host.name)
     // A sender who demands TLS cannot be told that there is no policy because it could not be fetched.
     if (!trouble || !isRequired) return undefined
     const text = `The MTA-STS policy of ${domain} could not be had: ${trouble.reason}`
     return { refusal: { code: 451, status: '4.7.5', text }, failure: trouble.failure, source: 'sts' }
   }
+}
+
+function noteOf({ kept, trouble }: Known, host: string): ReturnType<typeof stsNote> {
+  if (kept) return stsNote(kept.id, kept.policy, host)
+  const reason = trouble ? `a policy could not be had: ${trouble.reason}` : 'no policy is published'
+  return { source: 'sts', reason, records: [] }
 }
 
 function isRuledOut(answer: TlsAnswer | undefined): boolean {

@@ -1,8 +1,9 @@
 /** Takes responsibility for mail: writes it to stable storage, says 250, and delivers it from there, for days if it must. */
 
-import { transportFolders } from '@postroad/delivery'
+import { tlsCommand, transportFolders } from '@postroad/delivery'
 import { Clock, DeliveryHooks, Dns, definePlugin, Limiter, Store } from '@postroad/plugin'
 import { queueCommands, queueHooks, reporterOf } from '@postroad/queue-engine'
+import { lookPublished } from '@postroad/tls-policy'
 import { OpenedQueue } from './opened.ts'
 import { options as schema } from './options.ts'
 
@@ -46,13 +47,23 @@ export const queue = definePlugin({
         ...(options.folder === undefined ? [] : [{ at: 'folder', path: context.folder }]),
         ...transportFolders(options, resolve),
       ],
-      commands: queueCommands({
-        rules,
-        reporter: reporterOf({ ...context, carries: transports.has }),
-        plan,
-        now: () => clock.now(),
-        store: () => opened.store(),
-      }),
+      commands: {
+        ...queueCommands({
+          rules,
+          reporter: reporterOf({ ...context, carries: transports.has }),
+          plan,
+          now: () => clock.now(),
+          store: () => opened.store(),
+        }),
+        tls: tlsCommand({
+          hostname,
+          dns,
+          smtp: options.smtp,
+          tlsPolicy: (question) => hooks.tls(question),
+          routeOf: (recipient) => hooks.route(recipient, transports.has),
+          look: (question, signal) => lookPublished(question, { dns, signal }),
+        }),
+      },
       async start() {
         if (rehearsal) return
         // A queue that cannot be opened refuses mail; to end the process over it would be a crash loop.

@@ -1,9 +1,10 @@
 /** Takes responsibility for mail: writes it to Redis, says 250, and lets any node deliver it from there. */
 
-import { transportFolders } from '@postroad/delivery'
+import { tlsCommand, transportFolders } from '@postroad/delivery'
 import { Clock, DeliveryHooks, Dns, definePlugin, Store } from '@postroad/plugin'
 import { queueCommands, queueHooks } from '@postroad/queue-engine'
 import { RedisLink } from '@postroad/redis-link'
+import { lookPublished } from '@postroad/tls-policy'
 import { QueueNode } from './node.ts'
 import { options as schema } from './options.ts'
 
@@ -41,7 +42,17 @@ export const redisQueue = definePlugin({
         ...(options.bodyFolder === undefined ? [] : [{ at: 'bodyFolder', path: resolve(options.bodyFolder) }]),
         ...transportFolders(options, resolve),
       ],
-      commands: queueCommands(node.commanded()),
+      commands: {
+        ...queueCommands(node.commanded()),
+        tls: tlsCommand({
+          hostname,
+          dns,
+          smtp: options.smtp,
+          tlsPolicy: (question) => hooks.tls(question),
+          routeOf: (recipient) => hooks.route(recipient, node.transports.has),
+          look: (question, signal) => lookPublished(question, { dns, signal }),
+        }),
+      },
       start: () => (rehearsal ? undefined : node.start()),
       close: (stop) => node.close(stop),
     }

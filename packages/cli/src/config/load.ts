@@ -45,6 +45,14 @@ export async function loadConfig(given = '.'): Promise<LoadedConfig> {
   return { config, file, base, outdated: outdatedPackages() }
 }
 
+/** Whether the working directory has one: for commands that can do without. */
+export async function hasConfig(): Promise<boolean> {
+  return await find(path.resolve('.')).then(
+    () => true,
+    () => false, // what is wrong with it is said when it is asked for
+  )
+}
+
 async function find(given: string): Promise<string> {
   const found = await stat(given).catch(() => undefined)
   if (found?.isFile()) return given

@@ -26,6 +26,8 @@ interface ExplainedListener extends ExplainedKind {
   readonly name: string
   readonly place: string
   readonly protocol: string
+  /** Absolute paths; empty where its certificates are no files, or there is none. */
+  readonly certificateFiles: readonly { readonly cert: string; readonly key: string }[]
 }
 
 /** One scope, as shown. */
@@ -47,6 +49,7 @@ export function explain(generation: Generation): readonly ExplainedScope[] {
       name: one.name,
       place: one.place,
       protocol: one.protocol,
+      certificateFiles: one.files.map(({ cert, key }) => ({ cert, key })),
       ...one.explain(),
     })),
     keywords: keywords(compiled),

@@ -324,6 +324,10 @@ class TlsRunContext extends RunContext<'tls'> implements TlsContext {
   get isRequired(): boolean {
     return this.call.args.host.isRequired
   }
+
+  get note(): TlsQuestion['note'] {
+    return this.call.args.host.note
+  }
 }
 
 class ResultRunContext<K extends ResultHook> extends DeliveryRunContext<K> implements DeliveryResultContext {
