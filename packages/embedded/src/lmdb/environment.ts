@@ -5,6 +5,7 @@
  */
 import { type Database, openAsClass, type RootDatabase } from 'lmdb'
 import { threadBegins } from './exit.ts'
+import { NewestTransaction } from './newest.ts'
 import { walk } from './walk.ts'
 
 export type { Database as TypedTable } from 'lmdb'
@@ -28,6 +29,8 @@ interface Root extends RootDatabase {
     startWriting(address: number, heard: (status: number) => unknown): unknown
   }
   ensureReadTxn(): void
+  /** Of the write transaction that is open. */
+  getWriteTxnId(): number
 }
 
 type Begin = (this: Root, action: () => unknown, flags?: number) => unknown
@@ -36,6 +39,7 @@ type Begin = (this: Root, action: () => unknown, flags?: number) => unknown
 export class Environment {
   readonly root: RootDatabase
   readonly #tables = new Map<string, LmdbTable>()
+  readonly #newest: NewestTransaction
   readonly #encoding: 'binary' | 'msgpack'
   #isOpening = false
   /** Hears the number of LMDB's error when a transaction has failed, or could not begin: of the latter lmdb tells nobody, and keeps its own lock. */
@@ -58,6 +62,7 @@ export class Environment {
     this.#openByReading(Store.prototype)
     this.root = this.#opening(() => new Store(null, { encoding: this.#encoding, isRoot: true }))
     this.#touch(isShort)
+    this.#newest = this.#orClose(() => new NewestTransaction(folder))
     this.#listen()
   }
 
@@ -108,8 +113,26 @@ export class Environment {
     }
   }
 
+  /** A transaction that was committed is not seen by those who begin now: see {@link NewestTransaction}. A write mends it. */
+  get isForgetful(): boolean {
+    try {
+      return this.#newest.isForgotten
+    } catch {
+      return true // the write that shall mend it says why it cannot be read
+    }
+  }
+
+  /** Within a write transaction that has written nothing: whether it may. If not, it must end without, and be begun anew. */
+  mayWrite(): boolean {
+    return this.#newest.isFollowedBy((this.root as Root).getWriteTxnId())
+  }
+
   async close(): Promise<void> {
-    await this.root.close()
+    try {
+      await this.root.close()
+    } finally {
+      this.#newest.close()
+    }
   }
 
   #opening<T>(open: () => T): T {
@@ -162,12 +185,18 @@ export class Environment {
 
   /** What kills kills here, under the mark, and not in the middle of the day: the head of each table, and all of it behind a lost end. */
   #touch(isShort: boolean): void {
-    try {
+    this.#orClose(() =>
       walk(
         this.root,
         (name) => (this.openTable(name) ? this.table(name) : undefined),
         isShort ? Number.POSITIVE_INFINITY : 1,
-      )
+      ),
+    )
+  }
+
+  #orClose<T>(action: () => T): T {
+    try {
+      return action()
     } catch (error) {
       // Without writes that wait this closes at once; a file that stayed open would be shared by the next attempt.
       void this.root.close()

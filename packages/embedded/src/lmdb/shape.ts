@@ -16,9 +16,15 @@ import {
 import { join } from 'node:path'
 import { EmbeddedError } from './error.ts'
 
-/** LMDB's meta pages: magic at 24, page size at 48, last page at 144, transaction at 152 of each. */
+/** Octets of LMDB's meta pages that are read here, and where in each of them is what. */
 const META = 160
-const MAGIC = 0xbeefc0de
+export const META_MAGIC = 24
+export const META_PAGE_SIZE = 48
+const META_LAST_PAGE = 144
+export const META_TRANSACTION = 152
+/** Where the lock file has the number of the newest transaction. */
+export const LOCK_TRANSACTION = 8
+export const MAGIC = 0xbeefc0de
 /** A whole file may lack pages that were never written; more than this is a loss. */
 const SMALL = 1024 * 1024
 /** More than LMDB needs for its 126 readers; it takes a larger file as room for more of them. */
@@ -80,11 +86,11 @@ function foreign(path: string): EmbeddedError {
 
 function readMeta(file: number, at: number): { pageSize: number; lastPage: number; transaction: number } | undefined {
   const page = Buffer.alloc(META)
-  if (readSync(file, page, 0, META, at) < META || page.readUInt32LE(24) !== MAGIC) return undefined
+  if (readSync(file, page, 0, META, at) < META || page.readUInt32LE(META_MAGIC) !== MAGIC) return undefined
   return {
-    pageSize: page.readUInt32LE(48),
-    lastPage: Number(page.readBigUInt64LE(144)),
-    transaction: Number(page.readBigUInt64LE(152)),
+    pageSize: page.readUInt32LE(META_PAGE_SIZE),
+    lastPage: Number(page.readBigUInt64LE(META_LAST_PAGE)),
+    transaction: Number(page.readBigUInt64LE(META_TRANSACTION)),
   }
 }
 

@@ -17,6 +17,8 @@ const REFUSE_MS = 5_000
 const STALL_MS = 5_000
 /** Milliseconds between looks at the reserve. */
 const KEEP_MS = 5_000
+/** Milliseconds for which who opens the file waits until all that was committed can be seen. */
+const REMIND_MS = 2_000
 /** No room, or no more of it for this user. */
 const FULL: ReadonlySet<string | number | undefined> = new Set([constants.errno.ENOSPC, constants.errno.EDQUOT])
 
@@ -42,7 +44,9 @@ export class SharedFile {
 
   static async open(options: EnvironmentOptions & { readonly folder: string }, gone: () => void): Promise<SharedFile> {
     const environment = await openEnvironment(options.folder, options)
-    return new SharedFile(options, environment, gone)
+    const file = new SharedFile(options, environment, gone)
+    if (environment.isForgetful) await file.#remind()
+    return file
   }
 
   private constructor(
@@ -59,6 +63,7 @@ export class SharedFile {
     this.writer = new Writer({
       path: this.path,
       root: () => this.#root(),
+      mayWrite: () => this.#environment?.mayWrite() ?? false,
       failed: (cause) => this.#failed(cause),
       wrote: () => this.#wrote(),
       tell: (message) => this.#tell(message),
@@ -153,6 +158,15 @@ export class SharedFile {
   makeTables(names: readonly string[]): { undo(): void } {
     if (!this.#environment) throw new EmbeddedError('ERR_EMBEDDED_IO', `${this.path} is being opened anew`)
     return this.#environment.makeTables(names)
+  }
+
+  /** A write of nothing, before which what was forgotten is found; without the lock the next write of any process finds it. */
+  #remind(): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => resolve()
+      const work = { run: end, resolve: end, reject: end, isAtomic: false, makesRoom: false, since: performance.now() }
+      this.writer.add({ ...work, patience: () => REMIND_MS })
+    })
   }
 
   /** To begin a transaction of an environment that LMDB gave up would block lmdb's thread for ever. */

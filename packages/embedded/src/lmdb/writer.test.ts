@@ -13,6 +13,7 @@ test('when what sees to a failure fails too, nobody waits for ever, and the next
     failed: async () => {
       throw new Error('it cannot be closed')
     },
+    mayWrite: () => true,
     wrote: () => {},
     tell: () => {},
   })

@@ -6,6 +6,8 @@ import { EmbeddedError } from './error.ts'
 const TELL_MS = 2_000
 /** Milliseconds between looks at what waits. */
 const LOOK_MS = 250
+/** Each beginning anew means that another process opened the file at the moment of a commit. */
+const BEGINNINGS = 100
 
 /** Something to be done in a transaction. */
 export interface Work {
@@ -26,6 +28,8 @@ export interface WriterHost {
   readonly path: string
   /** The environment; rejects while there is none. */
   root(): Promise<RootDatabase>
+  /** Within a transaction that has written nothing: whether it may; if not, it is begun anew. */
+  mayWrite(): boolean
   /** A transaction failed: does what can be done, and resolves to whether those that make room may try again. */
   failed(cause: unknown): Promise<boolean>
   /** A transaction is on its way again, or is not. */
@@ -148,7 +152,7 @@ export class Writer {
     this.#waitsSince = performance.now()
     this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref()
     try {
-      await root.transaction(() => {
+      await this.#begin(root, () => {
         // It is empty when the write was given up: its caller has been told so, and nothing of it may happen.
         const asked = this.#asked
         this.#begun()
@@ -160,6 +164,19 @@ export class Writer {
     }
     this.#host.wrote()
     for (const end of ends) end()
+  }
+
+  /** Runs `action` in a transaction that follows the newest one. */
+  async #begin(root: RootDatabase, action: () => void): Promise<void> {
+    for (let beginning = 1; beginning <= BEGINNINGS; beginning++) {
+      const hasBegun = await root.transaction(() => {
+        if (!this.#host.mayWrite()) return false
+        action()
+        return true
+      })
+      if (hasBegun) return
+    }
+    throw new Error('The newest transaction could not be followed')
   }
 
   /** The lock may be held by a stopped process: waiting for it is logged, and has a limit. */

@@ -86,13 +86,10 @@ export class ServiceTable<V> {
   async transact<T>(action: () => T): Promise<T> {
     if (!this.#file) await this.open()
     const file = this.#opened()
-    const result = await file.write(() => {
+    return file.write(() => {
       if (this.#time?.isStale) this.#anchor(this.#time)
       return action()
     }, ATOMIC)
-    // Whoever reads next sees what others had written before this transaction: a reading one of this turn may be older.
-    file.refresh()
-    return result
   }
 
   /** Sets a value, and lets some expired keys go. `expiresAt` is by {@link now}; absent: for ever. */
