@@ -27,7 +27,7 @@ export interface ServerOptions {
   readonly substitutes?: ReadonlyMap<string, (real: () => unknown) => unknown>
   /** Nothing is made or changed: for `postroad check`. Such a server is not to be started. */
   readonly looks?: boolean
-  /** Every scope judges for a server that asks by this protocol, and listens for none: for tests of plugins, which say it in the wires they attach. */
+  /** Every scope judges for a server that asks by this protocol, whatever its listeners say: for tests of plugins, which attach wires of that protocol. */
   readonly judges?: 'milter' | 'policy'
   /** `delivery`: nothing listens. `smtp`: plugins deliver nothing. Default `all`. */
   readonly role?: Role

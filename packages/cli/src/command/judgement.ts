@@ -1,4 +1,4 @@
-/** A judgement in words, as `postroad try` and `replay` print it. */
+/** A judgement in words, as `postroad try` prints it. */
 import type { HeaderEdit } from '@postroad/mail'
 import type { Judgement } from '@postroad/smtp'
 

@@ -38,7 +38,7 @@ export function tryCommand(program: Command, outcome: { code: number }): void {
       new Option(
         '--protocol <protocol>',
         'how the message comes; milter and policy: another mail server asks, and takes it or not. Default: as the listener has it',
-      ).choices(['smtp', 'lmtp', 'milter', 'policy']),
+      ).choices(PROTOCOLS),
     )
     .option('--config <config>', 'configuration file or folder')
     .option('--json', 'print JSON')
@@ -83,7 +83,8 @@ async function attempt(file: string, options: TryOptions): Promise<number> {
         ? `${JSON.stringify({ steps, transaction: record, failures })}\n`
         : `${text(steps, record, failures)}\n`,
     )
-    return /^(?:2|pass)/.test(steps.at(-1)?.reply ?? '') ? 0 : 1
+    // What is set aside or discarded is answered 250, by whichever server.
+    return /^(?:2|pass|quarantine|discard)/.test(steps.at(-1)?.reply ?? '') ? 0 : 1
   } finally {
     await opened.close()
   }

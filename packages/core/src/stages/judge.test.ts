@@ -136,8 +136,11 @@ test('edits of header, body and envelope are the difference to what came', async
       add: [addressOf(C)],
       remove: [addressOf(B)],
     })
-  const made = filter({ rewrite: [handler('rewrite', run)] })
+  let open = 0
+  const memory = { open: () => ++open * 65_536, close: () => void open--, share: () => 65_536 }
+  const made = filter({ rewrite: [handler('rewrite', run)] }, { memory })
   const judgement = await (await begun(made, [A, B])).judge()
+  assert.equal(open, 1, 'the other body is not read yet')
   assert.deepEqual(fields(judgement), ['-Subject', 'X-New: y'])
   const { envelope, edits } = judgement
   assert.deepEqual([envelope?.from, envelope?.add.map(({ address }) => String(address))], [null, [C]])
@@ -147,7 +150,26 @@ test('edits of header, body and envelope are the difference to what came', async
   assert.equal(Buffer.concat(octets).toString(), 'other\r\n')
   judgement.dispose()
   judgement.dispose()
-  assert.equal(made.scope.memory.open() > 0, true)
+  assert.equal(open, 0, 'once')
+  await (await begun(made, [A, B])).judge('Subject: y\r\n\r\n').then(({ edits }) => assert.ok(edits?.body))
+  const plain = await (await begun(filter({}, { memory }), [A])).judge()
+  assert.deepEqual([open, plain.edits], [1, undefined], 'without another body nothing is kept')
+})
+
+test('who listens for content, and none comes, hears that it is over', async () => {
+  const heard: string[] = []
+  const sink = {
+    write: () => void heard.push('write'),
+    end: () => void heard.push('end'),
+    abort: () => void heard.push('abort'),
+  }
+  const made = filter({ receive: [handler('receive', () => sink)] })
+  const client = await begun(made, [A], { protocol: 'policy' })
+  assert.equal(await client.stages.data(), undefined)
+  assert.equal(shown(await client.stages.judge()), 'pass')
+  assert.deepEqual(heard, ['abort'])
+  client.close()
+  assert.deepEqual(heard, ['abort'])
 })
 
 test('edits that undo each other are none, and a message that goes to nobody is discarded', async () => {

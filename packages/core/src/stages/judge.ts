@@ -38,17 +38,12 @@ export async function judge(transaction: Transaction, incoming: IncomingContent 
       ? refusing(refuse(transaction, 'message', { plugin: undefined, refusal }))
       : await decide(transaction, arrived)
     const reading = announce(transaction, arrived, decided)
-    let isRead = decided.edits?.body === undefined
-    const over = (): void => {
-      if (isRead) free()
-    }
-    if (reading) void reading.finally(over)
-    else over()
     const dispose = (): void => {
-      isRead = true
-      if (reading) void reading.finally(over)
-      else over()
+      if (reading) void reading.finally(free)
+      else free()
     }
+    // Only of another body something is read later on.
+    if (decided.edits?.body === undefined) dispose()
     return { ...decided, dispose }
   } catch (error) {
     free()

@@ -137,6 +137,8 @@ export class SessionStages implements JudgingStages {
     const transaction = this.#current
     const incoming = this.#incoming
     this.#incoming = undefined
+    // Who listens for content hears that none comes.
+    if (!incoming) this.#drop()
     try {
       const judgement = await judge(transaction, incoming)
       if (judgement.outcome !== 'refuse') this.#session.countAccepted()
