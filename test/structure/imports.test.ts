@@ -35,6 +35,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['redis-link', ['plugin']],
   ['tls-policy', ['mail', 'plugin']],
   ['upstream', ['options', 'plugin']],
+  ['report', ['mail', 'options', 'plugin', 'delivery', 'tls-policy']],
 ])
 const LEAVES = [
   'mail',
@@ -48,6 +49,7 @@ const LEAVES = [
   'delivery',
   'tls-policy',
   'upstream',
+  'report',
 ]
 
 /** What single plugins may import besides, because it brings much along. */

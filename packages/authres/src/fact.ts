@@ -87,6 +87,10 @@ export interface Dmarc {
   /** Why the policy is not applied though the result is `fail`. */
   readonly override: 'arc' | 'forwarder' | undefined
   readonly comment: string | undefined
+  /** The record, as it is published; undefined where there is none. */
+  readonly record?: string | undefined
+  /** What the operator's options make of it for this message; undefined: it is to come again. */
+  readonly disposition?: DmarcPolicy | undefined
 }
 
 /** Set by the plugin `spf` at `mail`. */

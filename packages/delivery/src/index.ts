@@ -21,6 +21,7 @@
 export { ConnectError } from './client/connect-error.ts'
 export { describeTarget, requireTls, type Target } from './client/target.ts'
 export { targetKey } from './client/target-key.ts'
+export type { TlsSession } from './client/tls-session.ts'
 export { discardTransport } from './discard-transport.ts'
 export { fixedTarget, fixedTransport, lmtpTransport } from './fixed-transport.ts'
 export { maildirTransport } from './maildir.ts'

@@ -13,6 +13,7 @@ import { ConnectError } from './client/connect-error.ts'
 import { NO_REQUIRETLS, NO_TLS } from './client/fitness.ts'
 import { localReply } from './client/reply.ts'
 import type { Credentials, Target } from './client/target.ts'
+import { sessions, type TlsSession } from './client/tls-session.ts'
 import { deadline } from './deadline.ts'
 import {
   findAddresses,
@@ -25,7 +26,7 @@ import {
 } from './mx.ts'
 import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'
-import { TlsChoice, type TlsChooser } from './tls-choice.ts'
+import { type RuledOut, TlsChoice, type TlsChooser } from './tls-choice.ts'
 import { Unreachable } from './unreachable.ts'
 
 declare module '@postroad/mail/settings' {
@@ -265,8 +266,8 @@ class Courier {
     }
   }
 
-  async #target({ domain, job }: Errand, { host, address }: At): Promise<Target | { refusal: Reply }> {
-    const { route, parameters } = job
+  async #target({ domain, job }: Errand, { host, address }: At): Promise<Target | RuledOut> {
+    const { route, parameters, from } = job
     const { localAddress } = this.#options
     const port = domain === undefined ? (route.port ?? 25) : (this.#options.port ?? 25)
     const credentials = route.settings?.['credentials']
@@ -291,14 +292,20 @@ class Courier {
       },
       job,
     )
-    if ('refusal' in tls) return tls
-    return {
+    const known = {
       ...base,
-      tls,
       host: host.name,
       ...(address && { address: address.address }),
       ...(domain !== undefined && { domain }),
+      ...(from && { from: from.toString() }),
     }
+    if (!('refusal' in tls)) return { ...known, tls }
+    if ('failure' in tls && sessions.hasSubscribers)
+      sessions.publish({
+        target: { ...known, tls: { mode: 'required', source: tls.source } },
+        refused: tls,
+      } satisfies TlsSession)
+    return tls
   }
 }
 

@@ -1,5 +1,5 @@
 /** Which TLS policy holds for a host: the operator's word for the route, else what is published for the domain or the host, else the default. */
-import type { Job, MinimumGroup, Reply, TlsAnswer, TlsPolicy, TlsQuestion } from '@postroad/mail'
+import type { Job, MinimumGroup, Reply, TlsAnswer, TlsPolicy, TlsQuestion, TlsRefusal } from '@postroad/mail'
 import { HYBRID_GROUPS } from '@postroad/mail'
 import type { TransportSettings, Unchecked } from '@postroad/mail/settings'
 import { localReply } from './client/reply.ts'
@@ -11,6 +11,9 @@ export type TlsChooser = (
   question: TlsQuestion,
   signal: AbortSignal,
 ) => TlsAnswer | undefined | Promise<TlsAnswer | undefined>
+
+/** Why a host must not get the mail; without more than the reply where it is not for what is published. */
+export type RuledOut = TlsRefusal | { readonly refusal: Reply }
 
 /** What a choice is made from. */
 export interface TlsChoiceOptions {
@@ -57,7 +60,7 @@ export class TlsChoice {
   }
 
   /** The policy for the host, or why it must not get the mail. */
-  async of(question: TlsQuestion, job: Job): Promise<TlsPolicy | { readonly refusal: Reply }> {
+  async of(question: TlsQuestion, job: Job): Promise<TlsPolicy | RuledOut> {
     const settings: Said | undefined = job.route.settings
     const group = routeGroup(settings?.minimumGroup)
     const own = routeTls(settings?.tls)
@@ -70,7 +73,7 @@ export class TlsChoice {
   }
 
   /** RFC 8689 §4.2.1: a name that nobody can have forged, and a certificate that proves it. */
-  #required(question: TlsQuestion, { own, published, group }: Words): TlsPolicy | { readonly refusal: Reply } {
+  #required(question: TlsQuestion, { own, published, group }: Words): TlsPolicy | RuledOut {
     if (published !== undefined && 'refusal' in published) return published
     const { domain, host } = question
     const isNamed = domain === undefined || domain.startsWith('[')

@@ -53,6 +53,7 @@ export {
   type TlsPeer,
   type TlsPolicy,
   type TlsQuestion,
+  type TlsRefusal,
   type TlsVerdict,
 } from './tls-policy.ts'
 export {

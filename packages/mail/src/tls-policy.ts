@@ -62,6 +62,8 @@ export interface TlsPolicy {
    * is not. For DANE a hash of the records, for MTA-STS the id of the policy and the host.
    */
   readonly id?: string
+  /** What is published, as it stands there, for reports: `3 1 1 0123…`. Connections are shared whatever it says. */
+  readonly published?: readonly string[]
   /**
    * Whether the server is the one that is meant, in place of `verify`. Called after each handshake, before anything is said under TLS;
    * in every mode, and whether the chain is trusted or not. A server that shows no certificate, as in a resumed session, is refused
@@ -135,6 +137,8 @@ export interface TlsOutcome extends Pick<TlsInfo, 'version' | 'cipher' | 'group'
   readonly policy: string
   /** How the server proved who it is: `dane-ee`, `dane-ta`, `pkix` (a trusted certificate for its name); absent: it did not. */
   readonly verified?: string
+  /** Why the server is not proven, where a policy asks for a proof and does not insist: MTA-STS in `testing`. */
+  readonly doubt?: TlsFailure
   /** SHA-256 of the server's certificate in hexadecimal, and the end of its life in milliseconds since the epoch. */
   readonly certificate?: { readonly sha256: string; readonly notAfter: number }
 }

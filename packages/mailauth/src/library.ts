@@ -186,6 +186,10 @@ export interface DmarcResponse {
   readonly sp?: string
   readonly np?: string
   readonly testMode?: boolean
+  /** The organizational domain of the author. */
+  readonly domain?: string
+  /** The record, as it is published. */
+  readonly rr?: string
   readonly error?: string
   readonly alignment?: { readonly spf: { readonly result?: string }; readonly dkim: { readonly result?: string } }
 }

@@ -143,7 +143,7 @@ function findingOf(question: TlsQuestion, { base, records }: Found, { now }: Dan
   const { domain, host } = question
   const shown = records.map(textOf)
   const isHostAuthentic = domain === undefined || host.isSecure
-  const policy = { mode: 'required', source: 'dane', servername: base, isHostAuthentic } as const
+  const policy = { mode: 'required', source: 'dane', servername: base, isHostAuthentic, published: shown } as const
   // RFC 7672 §2.2: records that cannot be used still say that there is TLS, and nothing of the certificate.
   if (!records.some(isUsable))
     return {

@@ -63,6 +63,14 @@ export function namesHost({ mx }: Pick<StsPolicy, 'mx'>, host: string): boolean 
   )
 }
 
+/** Before the domain: the key under which its policy is kept in the store. */
+export const KEPT = 'mta-sts:'
+
+/** The lines of a policy, as a report shows them, RFC 8460 §4.4. */
+export function textOfPolicy({ mode, mx, maxAge }: StsPolicy): readonly string[] {
+  return ['version: STSv1', `mode: ${mode}`, ...mx.map((name) => `mx: ${name}`), `max_age: ${maxAge}`]
+}
+
 /** A policy that was kept as JSON, with its id and when it was fetched; undefined when it is none, of another version for one. */
 export function parseKept(
   text: string | undefined,

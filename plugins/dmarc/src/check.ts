@@ -155,7 +155,7 @@ function withoutAuthor(reason: string | undefined, domains: readonly string[] | 
 }
 
 function weigh(response: DmarcResponse, { evidence, deps, doubt }: Conclusion): Dmarc {
-  const { status, policyDomain, policy, alignment, error, testMode } = response
+  const { status, policyDomain, policy, alignment, error, testMode, rr } = response
   const aligned = [
     alignment?.spf.result === undefined ? [] : ['spf' as const],
     alignment?.dkim.result === undefined ? [] : ['dkim' as const],
@@ -167,6 +167,7 @@ function weigh(response: DmarcResponse, { evidence, deps, doubt }: Conclusion): 
     policy,
     aligned,
     comment: error ?? (testMode ? 't=y' : undefined),
+    ...(rr !== undefined && { record: rr }),
   }
   if (status.result === 'pass' || status.result === 'none') return { ...known, result: status.result }
   const override = findOverride(known.domain, evidence, deps)

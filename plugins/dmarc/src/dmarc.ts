@@ -36,7 +36,7 @@ export const dmarc = definePlugin({
           }
           const deps = { dns: forMessage(dns, context), now: context.now(), context, trust, options }
           const conclude = (found: Dmarc) => {
-            context.set(dmarcFact, found)
+            context.set(dmarcFact, { ...found, disposition: dispositionOf(actionFor(found, options)) })
             return judge(found, options)
           }
           const found = checks.check(evidence, deps)
@@ -68,6 +68,12 @@ function actionFor({ result, policy, override, aligned }: Dmarc, options: DmarcO
   if (result === 'temperror') return onlyOutcome({ policy, override, aligned }, options) ?? options.temperror
   if (result !== 'fail') return options[result]
   return override === undefined ? actionByPolicy(policy, options) : options.overridden
+}
+
+/** What the owner of the domain is told of it, RFC 9990 §3.1.1.7. */
+function dispositionOf(action: MessageAction): Dmarc['disposition'] {
+  if (action === 'defer') return undefined
+  return action === 'reject' || action === 'quarantine' ? action : 'none'
 }
 
 function actionByPolicy(policy: Dmarc['policy'], options: DmarcOptions): MessageAction {

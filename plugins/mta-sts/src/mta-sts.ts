@@ -1,7 +1,8 @@
 /** Outbound TLS as the policies of domains demand it, RFC 8461. */
+import { channel } from 'node:diagnostics_channel'
 import { networks } from '@postroad/options'
 import { Clock, Dns, definePlugin, Store, type TlsAnswer, type TlsContext } from '@postroad/plugin'
-import { fetchStsPolicy, stsAnswer, stsDomain, stsNote } from '@postroad/tls-policy'
+import { fetchStsPolicy, type StsFetched, stsAnswer, stsDomain, stsNote } from '@postroad/tls-policy'
 import { options as schema } from './options.ts'
 import { type Known, PolicyCache, type PolicySource } from './policy-cache.ts'
 
@@ -32,7 +33,10 @@ export const mtaSts = definePlugin({
       },
       fetch: async (domain) => {
         const fetched = await fetchStsPolicy(domain, { dns, signal, allows, port, ...(ca !== undefined && { ca }) })
-        if ('failure' in fetched) log.info({ domain, ...fetched }, 'an MTA-STS policy could not be had')
+        if ('failure' in fetched) {
+          log.info({ domain, ...fetched }, 'an MTA-STS policy could not be had')
+          tellTrouble(domain, fetched)
+        }
         return fetched
       },
     }
@@ -40,6 +44,18 @@ export const mtaSts = definePlugin({
     return { tls: { after: ['dane'], timeout: 90_000, handler: (question) => sender.ask(question) } }
   },
 })
+
+/** Where sessions with next hops are told of: RFC 8460 §4.3.2.2 wants this to be counted among them. */
+const sessions = channel('postroad:tls')
+
+function tellTrouble(domain: string, { failure, reason }: Extract<StsFetched, { readonly failure: unknown }>): void {
+  if (!sessions.hasSubscribers) return
+  const target = { protocol: 'smtp', domain, host: '', port: 25, tls: { mode: 'opportunistic', source: 'sts' } }
+  sessions.publish({
+    target,
+    refused: { failure, source: 'sts', refusal: { code: 451, status: '4.7.5', text: reason } },
+  })
+}
 
 function isDenial(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'NODATA' || error.code === 'NXDOMAIN')

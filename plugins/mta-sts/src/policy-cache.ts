@@ -1,6 +1,6 @@
 /** Policies of domains, as long as they may be kept: near at hand, and in the store of the scope, so that a restart forgets none. RFC 8461 §5.1. */
 import type { Store } from '@postroad/plugin'
-import { parseKept, type StsFetched, type StsPolicy, stsId } from '@postroad/tls-policy'
+import { KEPT, parseKept, type StsFetched, type StsPolicy, stsId } from '@postroad/tls-policy'
 
 /** A policy with what is known of it. */
 export interface KeptPolicy {
@@ -28,7 +28,6 @@ export interface PolicySource {
   fetch(domain: string): Promise<StsFetched>
 }
 
-const PREFIX = 'mta-sts:'
 const MAX_DOMAINS = 10_000
 /** RFC 8461 §3.3: who could not be asked is left alone for a while. */
 const BACKOFF_MS = 300_000
@@ -95,7 +94,7 @@ export class PolicyCache {
       return this.#remember(domain, { kept: before, trouble: fetched, until: this.#in(BACKOFF_MS) })
     const kept = { id, policy: fetched.policy, fetchedAt: this.#now() }
     // Nobody waits for it: what was not written down is fetched again after a restart.
-    this.#store.set(PREFIX + domain, JSON.stringify(kept), kept.policy.maxAge * 1_000).catch(() => {})
+    this.#store.set(KEPT + domain, JSON.stringify(kept), kept.policy.maxAge * 1_000).catch(() => {})
     return this.#remember(domain, { kept: this.#valid(kept), trouble: undefined, until })
   }
 
@@ -125,7 +124,7 @@ export class PolicyCache {
 
   async #stored(domain: string): Promise<KeptPolicy | undefined> {
     try {
-      return this.#valid(parseKept(await this.#store.get(PREFIX + domain)))
+      return this.#valid(parseKept(await this.#store.get(KEPT + domain)))
     } catch {
       return undefined // a store that is away has no policy
     }

@@ -1,5 +1,4 @@
 /** Opens a connection to a server, up to where the first MAIL may be sent. */
-import { channel } from 'node:diagnostics_channel'
 import { connect as connectSocket, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { MinimumGroup, TlsOutcome, TlsPolicy } from '@postroad/mail'
@@ -13,6 +12,7 @@ import { localReply } from './reply.ts'
 import type { Credentials, Target } from './target.ts'
 import type { Timeouts } from './timeouts.ts'
 import type { TlsMemory } from './tls-memory.ts'
+import { sessions, type TlsSession } from './tls-session.ts'
 
 /** How to present ourselves, and how long to wait. */
 export interface ConnectOptions {
@@ -23,17 +23,6 @@ export interface ConnectOptions {
   /** What is known of hosts whose TLS does not work, where it is only an opportunity. */
   readonly memory?: TlsMemory | undefined
   onDowngrade?: ((target: Target) => void) | undefined
-}
-
-/** What came of each attempt to speak TLS with a next hop, and of each to do without, is published here as a {@link TlsSession}. */
-const sessions = channel('postroad:tls')
-
-/** One connection to a next hop, or why there is none. */
-export interface TlsSession {
-  readonly target: Target
-  /** Absent: it stands in the clear, or does not stand. */
-  readonly tls?: TlsOutcome | undefined
-  readonly error?: ConnectError
 }
 
 /**

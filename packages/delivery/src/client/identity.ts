@@ -69,6 +69,7 @@ export function authenticate(target: Target, socket: TLSSocket): Handshake {
     ...(group !== undefined && { group }),
     policy: tls.source ?? tls.mode,
     ...(verified !== undefined && { verified }),
+    ...('failure' in verdict && !isBinding && { doubt: verdict.failure }),
     ...(certificate && {
       certificate: { sha256: hex(certificate.fingerprint256), notAfter: Date.parse(certificate.validTo) },
     }),

@@ -35,7 +35,7 @@ function makeKey({ protocol, host, address, port, path, tls, auth, localAddress 
 function trustOf(tls: TlsPolicy): string {
   let trust = policies.get(tls)
   if (trust === undefined) {
-    const { authenticate, ...demands } = tls
+    const { authenticate, published: _published, ...demands } = tls
     const { id, verify = false } = demands
     if (authenticate !== undefined && (id === undefined || id === ''))
       throw new TypeError('a TLS policy that authenticates needs an id that says what it demands')

@@ -27,6 +27,8 @@ export interface Target {
   readonly localAddress?: string
   /** The recipients' domain, for reports; connections are shared between domains. */
   readonly domain?: string
+  /** The reverse-path of the mail that it was found for, for reports; connections are shared between senders. */
+  readonly from?: string
 }
 
 /**

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fakeClock, memoryStore } from '@postroad/testing'
+import { dayOf } from './day.ts'
+import { ReportLedger } from './ledger.ts'
+
+const NOON = Date.UTC(2026, 10, 29, 12)
+const DAY = dayOf(NOON)
+
+async function domainsOf(ledger: ReportLedger, day = DAY): Promise<readonly (readonly [string, string])[]> {
+  const found: [string, string][] = []
+  for await (const { domain, about } of ledger.domains(day)) found.push([domain, about])
+  return found
+}
+
+test('rows are added up over processes and restarts, each day and domain by itself', async () => {
+  const store = memoryStore(fakeClock(NOON))
+  const [one, other] = [new ReportLedger({ name: 'x', store }), new ReportLedger({ name: 'x', store })]
+  for (let i = 0; i < 3; i++) one.count(NOON, 'a.example', { row: 'r', about: 'first' })
+  one.count(NOON, 'a.example.b', { row: 'r' })
+  one.count(NOON + 43_200_000, 'a.example', { row: 'r' })
+  other.count(NOON, 'a.example', { row: 'r', about: 'last' })
+  other.count(NOON, 'a.example', { row: 's', about: 'last' })
+  await one.flush()
+  await other.flush()
+  one.count(NOON, 'a.example', { row: 'r', about: 'last' })
+  await one.flush()
+  const later = new ReportLedger({ name: 'x', store })
+  assert.deepEqual([...(await later.rows(DAY, 'a.example'))], [['r', 5], ['s', 1]]) // biome-ignore format: a table
+  assert.deepEqual(await domainsOf(later), [
+    ['a.example', 'last'],
+    ['a.example.b', ''],
+  ])
+  assert.deepEqual([...(await later.rows('2026-11-30', 'a.example'))], [['r', 1]])
+  await later.forget(DAY, 'a.example')
+  assert.deepEqual([...(await later.rows(DAY, 'a.example'))], [])
+  assert.deepEqual(await domainsOf(later), [['a.example.b', '']])
+})
+
+test('a domain with too many rows has coarse ones, and never more than twice its share', async () => {
+  const store = memoryStore(fakeClock(NOON))
+  const warnings: unknown[] = []
+  const log = { debug() {}, info() {}, error() {}, warn: (fields: object) => void warnings.push(fields) }
+  const ledger = new ReportLedger({ name: 'x', store, log, maxRows: 10, coarsen: (row) => row.slice(0, 2) })
+  for (let i = 0; i < 1_000; i++) ledger.count(NOON, 'a.example', { row: `${10 + (i % 50)}-${i}` })
+  await ledger.flush()
+  await ledger.flush()
+  const rows = await ledger.rows(DAY, 'a.example')
+  assert.equal(rows.size, 20)
+  const counted = [...rows.values()].reduce((sum, count) => sum + count, 0)
+  assert.deepEqual(warnings, [{ lost: 1_000 - counted }])
+})
+
+test('a store that is away loses nothing: what could not be written waits', async () => {
+  const store = memoryStore(fakeClock(NOON))
+  let isAway = true
+  const set: typeof store.set = (...given) => (isAway ? Promise.reject(new Error('away')) : store.set(...given))
+  const ledger = new ReportLedger({ name: 'x', store: { ...store, set } })
+  for (let i = 0; i < 2_500; i++) ledger.count(NOON, 'a.example', { row: `r${i}` })
+  await ledger.flush()
+  ledger.count(NOON, 'a.example', { row: 'r0' })
+  isAway = false
+  await ledger.flush()
+  const rows = await ledger.rows(DAY, 'a.example')
+  assert.deepEqual([rows.size, rows.get('r0'), rows.get('r1')], [2_500, 2, 1])
+})
+
+test('what is no domain is not counted, and nothing of another version can stop a report', async () => {
+  const store = memoryStore(fakeClock(NOON))
+  const ledger = new ReportLedger({ name: 'x', store })
+  for (const domain of ['', 'a:b', 'a..b', 'A.example', 'x'.repeat(300), 'a\n.example'])
+    ledger.count(NOON, domain, { row: 'r' })
+  await ledger.flush()
+  assert.deepEqual(await domainsOf(ledger), [])
+  for (const [at, value] of ['{}', 'no', '[["r"],["r",1.5],[1,2],["r",7]]'].entries())
+    await store.set(`x:rows:${DAY}:a.example:${at}`, value)
+  assert.deepEqual([...(await ledger.rows(DAY, 'a.example'))], [['r', 7]])
+})

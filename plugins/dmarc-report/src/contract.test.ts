@@ -1,0 +1,4 @@
+import { pluginContract } from '@postroad/testing'
+import { dmarcReport } from './index.ts'
+
+pluginContract(dmarcReport, { options: { from: 'dmarc-reports@example.com' } })

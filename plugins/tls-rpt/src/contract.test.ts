@@ -1,0 +1,4 @@
+import { pluginContract } from '@postroad/testing'
+import { tlsRpt } from './index.ts'
+
+pluginContract(tlsRpt, { options: { from: 'tls-reports@example.com' } })

@@ -1,0 +1,2 @@
+/** Reports on TLS, RFC 8460. */
+export { tlsRpt } from './tls-rpt.ts'
