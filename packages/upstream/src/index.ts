@@ -4,6 +4,7 @@
  *   daemon.ts     where one listens, as an operator writes it
  *   upstreams.ts  whom to ask, for how long, and whom next when that one fails
  *   slots.ts      so many at once
+ *   exchange.ts   a question over a socket whose answer counts though it came before all was written
  *   opinion.ts    what a message is worth that was not looked at
  *   sender-fields.ts  fields that only a scanner may write, when it is the sender who wrote them
  *   zod.ts        the options that all such plugins share; its own entry, `@postroad/upstream/zod`
@@ -14,6 +15,7 @@
  * Where to begin: upstreams.ts.
  */
 export type { Daemon } from './daemon.ts'
+export { Exchange, notThe } from './exchange.ts'
 export { type ScanAction, scanOpinion } from './opinion.ts'
 export { SenderFields } from './sender-fields.ts'
 export { Upstreams } from './upstreams.ts'

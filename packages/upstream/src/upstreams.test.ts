@@ -75,6 +75,33 @@ test('when all are down, all are tried, and the error says what each said', asyn
   assert.equal((await all.ask(name, ever)).value.startsWith('d'), true)
 })
 
+test('who has a part of the question is asked first, unless it has failed since, or another one is to show whether it is back', async () => {
+  const { all, clock } = upstreams(2)
+  const asked = []
+  for (let i = 0; i < 4; i++) {
+    const next = all.next()
+    asked.push(next?.name, (await all.ask(name, ever, next)).daemon)
+  }
+  assert.deepEqual(asked, ['d0', 'd0', 'd1', 'd1', 'd0', 'd0', 'd1', 'd1'])
+  const first = all.next()
+  const question = async (daemon: { readonly name: string }) => {
+    if (daemon === first) throw new Error('connect ECONNREFUSED')
+    return name(daemon)
+  }
+  for (let i = 0; i < 2; i++) assert.equal((await all.ask(question, ever, first)).daemon, 'd1')
+  assert.deepEqual([all.next()?.name, (await all.ask(name, ever, first)).daemon], ['d1', 'd1'])
+  await clock.advance(10_000)
+  const after = []
+  for (let i = 0; i < 2; i++) {
+    all.next()
+    after.push((await all.ask(name, ever, first)).daemon)
+  }
+  assert.equal(after.at(-1), 'd0')
+  const down = upstreams(1).all
+  for (let i = 0; i < 2; i++) await assert.rejects(down.ask(() => Promise.reject(new Error('no')), ever))
+  assert.equal(down.next(), undefined)
+})
+
 test('one that hangs takes its share of the time, and not that of the next; its signal fires', async () => {
   const { all, clock } = upstreams(3)
   let signal: AbortSignal | undefined

@@ -65,12 +65,13 @@ export class Upstreams {
    * The answer of the first daemon that gives one. Each that is tried gets its share of the time that is left, so that one that hangs does
    * not take that of the others.
    *
+   * @param first whom `next` has named, and who knows a part of the question already
    * @throws {Error} when none did in time, with what each said; or the reason of `signal`
    */
-  async ask<T>(question: Question<T>, signal: AbortSignal): Promise<Answered<T>> {
+  async ask<T>(question: Question<T>, signal: AbortSignal, first?: Daemon): Promise<Answered<T>> {
     const started = this.#now()
     const end = started + this.#settings.deadline
-    const left = this.#order()
+    const left = this.#order(first)
     const failed: { readonly name: string; readonly error: Error }[] = []
     for (const [place, state] of left.entries()) {
       signal.throwIfAborted()
@@ -87,6 +88,11 @@ export class Upstreams {
     throw new Error(`no answer: ${failed.map(({ name, error }) => `${name}: ${error.message}`).join('; ')}`, {
       cause: failed[0]?.error,
     })
+  }
+
+  /** Whom a question would go to that is not complete yet; undefined when none works. Nothing is promised, and `ask` is still to be called. */
+  next(): Daemon | undefined {
+    return this.#ranked(this.#turn++).find(({ failures }) => failures < this.#settings.failures)?.daemon
   }
 
   /** Who is asked last at the moment: for a command that shows it. */
@@ -126,18 +132,27 @@ export class Upstreams {
     }
   }
 
-  /** Those that work first, the one with the least to do before the others, in turn among equals. */
-  #order(): readonly State[] {
-    const all = this.#states
-    if (all.length === 1) return all
-    const turn = this.#turn++ % all.length
-    const inTurn = [...all.slice(turn), ...all.slice(0, turn)]
-    const rank = new Map(inTurn.map((state) => [state, this.#isDown(state) ? state.downUntil : -1]))
-    const order = inTurn.sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0) || a.slots.load - b.slots.load)
+  #order(preferred: Daemon | undefined): readonly State[] {
+    // Where one was named the turn was taken.
+    const order = this.#ranked(preferred ? Math.max(0, this.#turn - 1) : this.#turn++)
     const [first] = order
     // The one question that shows whether it is back: others do not follow until it is answered.
-    if (first && first.failures >= this.#settings.failures) first.downUntil = this.#now() + this.#settings.pause
-    return order
+    if (first && first.failures >= this.#settings.failures) {
+      first.downUntil = this.#now() + this.#settings.pause
+      return order
+    }
+    const own = preferred && order.find(({ daemon }) => daemon === preferred)
+    return own && own.failures < this.#settings.failures ? [own, ...order.filter((other) => other !== own)] : order
+  }
+
+  /** Those that work first, the one with the least to do before the others, in turn among equals. */
+  #ranked(turn: number): readonly State[] {
+    const all = this.#states
+    if (all.length === 1) return all
+    const begin = turn % all.length
+    const inTurn = [...all.slice(begin), ...all.slice(0, begin)]
+    const rank = new Map(inTurn.map((state) => [state, this.#isDown(state) ? state.downUntil : -1]))
+    return inTurn.sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0) || a.slots.load - b.slots.load)
   }
 
   #isDown({ failures, downUntil }: State): boolean {
