@@ -13,8 +13,10 @@ import { programPath, systemPath } from '../runner/program.ts'
 import { type NextHop, type NextHopOptions, USERS } from './postfix.ts'
 
 const CACHE = join(dirname(fileURLToPath(import.meta.url)), '../../node_modules/.cache/postroad-exim')
-const PROGRAM = join(CACHE, 'usr/sbin/exim4')
-const USER = 'Debian-exim'
+/** Where the program is, after {@link requiresExim}. */
+export const EXIM = join(CACHE, 'usr/sbin/exim4')
+/** Whom it runs as. */
+export const EXIM_USER = 'Debian-exim'
 
 /**
  * Brings Exim onto the machine, once.
@@ -30,9 +32,9 @@ export function requiresExim(): string | false {
 
 function bringExim(): string | false {
   if (process.getuid?.() !== 0) return 'Exim needs root'
-  if (spawnSync(programPath('id'), [USER]).status !== 0)
-    run(['useradd', '--system', '--no-create-home', '--shell', '/usr/sbin/nologin', USER])
-  if (existsSync(PROGRAM)) return false
+  if (spawnSync(programPath('id'), [EXIM_USER]).status !== 0)
+    run(['useradd', '--system', '--no-create-home', '--shell', '/usr/sbin/nologin', EXIM_USER])
+  if (existsSync(EXIM)) return false
   const folder = `${CACHE}-${process.pid}`
   mkdirSync(folder, { recursive: true })
   try {
@@ -55,7 +57,7 @@ function bringExim(): string | false {
     for (const file of readdirSync(folder).filter((name) => name.endsWith('.deb')))
       run(['dpkg', '-x', join(folder, file), folder])
     renameSync(folder, CACHE)
-    return existsSync(PROGRAM) ? false : 'Exim is not in its package'
+    return existsSync(EXIM) ? false : 'Exim is not in its package'
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
@@ -79,9 +81,9 @@ export async function startExim(options: NextHopOptions): Promise<NextHop> {
   chmodSync(folder, 0o755)
   for (const name of ['spool', 'spool/log', 'mail']) mkdirSync(join(folder, name))
   writeFileSync(join(folder, 'tls.pem'), options.certificate.key + options.certificate.cert)
-  run(['chown', '-R', `${USER}:${USER}`, folder])
+  run(['chown', '-R', `${EXIM_USER}:${EXIM_USER}`, folder])
   writeFileSync(join(folder, 'exim.conf'), config({ folder, port, oldPort, ...options }), { mode: 0o644 })
-  const script = `mount --make-rprivate / && mkdir -p /etc/exim4 && mount -t tmpfs -o size=1m tmpfs /etc/exim4 && install -m 644 ${folder}/exim.conf /etc/exim4/exim4.conf && exec ${PROGRAM} -bdf -q1m`
+  const script = `mount --make-rprivate / && mkdir -p /etc/exim4 && mount -t tmpfs -o size=1m tmpfs /etc/exim4 && install -m 644 ${folder}/exim.conf /etc/exim4/exim4.conf && exec ${EXIM} -bdf -q1m`
   const child = spawn(programPath('unshare'), ['-m', 'bash', '-c', script], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
@@ -104,6 +106,7 @@ export async function startExim(options: NextHopOptions): Promise<NextHop> {
     oldPort,
     mailbox: (user) => join(folder, 'mail', user),
     relent: () => writeFileSync(join(folder, 'relented'), ''),
+    log: join(folder, 'spool/log/mainlog'),
     [Symbol.asyncDispose]: dispose,
   }
 }
@@ -115,9 +118,9 @@ interface Settings extends NextHopOptions {
 }
 
 function config({ folder, port, oldPort, relayTo, domain = 'to.test' }: Settings): string {
-  return `exim_path = ${PROGRAM}
-exim_user = ${USER}
-exim_group = ${USER}
+  return `exim_path = ${EXIM}
+exim_user = ${EXIM_USER}
+exim_group = ${EXIM_USER}
 keep_environment =
 spool_directory = ${folder}/spool
 log_file_path = ${folder}/spool/log/%slog
@@ -173,7 +176,7 @@ mailbox:
   directory = ${folder}/mail/$local_part_data
   maildir_format
   return_path_add
-  user = ${USER}
+  user = ${EXIM_USER}
 ${relayTo === undefined ? '' : `relay:\n  driver = smtp\n  port = ${relayTo}\n  allow_localhost\n  tls_verify_certificates =\n`}
 begin retry
 * * F,1h,1m

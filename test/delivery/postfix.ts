@@ -17,6 +17,8 @@ export interface NextHop extends AsyncDisposable {
   mailbox(user: string): string
   /** From now on it takes mail for `later` too. */
   relent(): void
+  /** What it has logged. */
+  readonly log: string
 }
 
 /** How a next hop is set up. */
@@ -29,6 +31,8 @@ export interface NextHopOptions {
   /** More lines of main.cf, which go before those that are there, and of master.cf. */
   readonly main?: string
   readonly master?: string
+  /** Address of the resolver that it asks, on port 53, in place of the machine's own. */
+  readonly resolver?: string
 }
 
 const NOBODY = 65_534
@@ -64,9 +68,10 @@ async function tryPostfix(options: NextHopOptions): Promise<NextHop> {
   writeFileSync(join(folder, 'etc', 'master.cf'), `${masterConfig(port, oldPort)}${options.master ?? ''}`)
   writeFileSync(join(folder, 'etc', 'header_checks'), '/^X-Refuse:/ REJECT Not this\n')
   writeFileSync(join(folder, 'etc', 'tls.pem'), options.certificate.key + options.certificate.cert, { mode: 0o600 })
-  const child = spawn(programPath('postfix'), ['-c', join(folder, 'etc'), 'start-fg'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const start = [programPath('postfix'), '-c', join(folder, 'etc'), 'start-fg']
+  const [program = '', ...args] =
+    options.resolver === undefined ? start : asking(options.resolver, { folder, command: start })
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   const gone = once(child, 'exit')
@@ -97,8 +102,26 @@ async function tryPostfix(options: NextHopOptions): Promise<NextHop> {
     oldPort,
     mailbox: (user) => join(folder, 'mail', user),
     relent: policy.relent,
+    log: join(folder, 'log'),
     [Symbol.asyncDispose]: dispose,
   }
+}
+
+/** A command that runs where the resolver of the system is this one; the folder is for files of ours. It needs root. */
+export function asking(
+  resolver: string,
+  { folder, command, prepare = [] }: { folder: string; command: readonly string[]; prepare?: readonly string[] },
+): readonly string[] {
+  // Without `trust-ad` the C library takes the AD bit from every answer.
+  const text = `nameserver ${resolver}\noptions edns0 trust-ad timeout:2 attempts:1\n`
+  writeFileSync(join(folder, 'resolv.conf'), text)
+  const script = [
+    'mount --make-rprivate /',
+    `mount --bind ${folder}/resolv.conf /etc/resolv.conf`,
+    ...prepare,
+    `exec ${command.join(' ')}`,
+  ].join(' && ')
+  return [programPath('unshare'), '-m', 'bash', '-c', script]
 }
 
 /** The program that was started only waits for the master process, which ends all others; killed itself, it would leave them. */

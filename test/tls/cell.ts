@@ -3,12 +3,41 @@
  * `node test/tls/matrix.ts --json FILE` writes them with what was seen.
  */
 
-/** How the MX record of `dane.test` is found: a host of its own, or (`nodata`) the domain itself. */
+/** What is wrong with a signature, or with the chain that leads to it: a resolver that validates answers SERVFAIL, RFC 4035 §5.5. */
+export type Flaw =
+  /** The record is another one than that which was signed. */
+  | 'bogus'
+  /** The signature has ended. */
+  | 'expired'
+  /** It has not yet begun. */
+  | 'premature'
+  /** It was taken away. */
+  | 'stripped'
+  /** The zone above vouches for another key. */
+  | 'wrong DS'
+  /** There is no such record, and the proof of it was taken away. */
+  | 'denial stripped'
+
+/** Why a zone below a signed one has no signatures that count, RFC 4035 §5.2. */
+export type Unsigned =
+  /** The zone above proves that it knows of no key. */
+  | 'insecure'
+  /** It proves only that it says nothing of any key there, RFC 5155 §6. */
+  | 'opted out'
+  /** It knows of a key that nobody can use. */
+  | 'unknown algorithm'
+
+/**
+ * How the MX record of `dane.test` is found: a host of its own, or (`nodata`) the domain itself. With an alias the mail is for `alias.dane.test`,
+ * or for `alias.plain.test`, whose zone is not signed.
+ */
 export type MxState =
   | 'secure'
-  | 'insecure'
+  | Unsigned
   | 'insecure, tried'
-  | 'bogus'
+  | Flaw
+  | 'alias secure'
+  | 'alias from unsigned'
   | 'timeout'
   | 'refused'
   | 'nodata secure'
@@ -22,13 +51,15 @@ export type MxState =
 export type AddressState =
   | 'secure'
   | 'secure, AAAA bogus'
-  | 'bogus'
+  | Exclude<Flaw, 'denial stripped'>
   | 'timeout'
-  | 'insecure'
+  | 'nodata secure'
+  | Unsigned
   | 'alias secure'
   | 'alias to unsigned'
   | 'alias from unsigned'
   | 'alias bogus'
+  | 'alias loop'
 
 /**
  * Records in the form `3 1 1 ee`: usage, selector, matching type, and of which certificate (test/tls/certificate.ts); `/31` cuts the data to so
@@ -42,7 +73,12 @@ export type TlsaState =
   | 'servfail'
   | 'timeout'
   | 'refused'
+  | Flaw
   | { readonly insecure: readonly string[] }
+  /** `*._tcp` of the host. */
+  | { readonly wildcard: readonly string[] }
+  /** The name is an alias of `_dane.dane.test`, RFC 7671 §7; or of a name in a zone that is not signed; or its signature is wrong. */
+  | { readonly alias: 'secure' | 'to unsigned' | 'bogus'; readonly records: readonly string[] }
   /** At the end of the alias, and at its beginning. */
   | {
       readonly end: readonly string[] | 'servfail' | 'nodata'
@@ -94,12 +130,26 @@ export function server(chain: string, starttls: ServerState['starttls'] = 'works
 
 const EE: ServerState = { chain: ['ee'], starttls: 'works' }
 
+/** A cell on one line. */
+export function lineOf({ mx, address, tlsa, server: { chain, starttls }, expected, source }: Cell): string {
+  return [
+    `MX ${mx}`,
+    `address ${address}`,
+    `TLSA ${shownTlsa(tlsa)}`,
+    `STARTTLS ${starttls} (${chain.join(' ')})`,
+    `→ ${expected}`,
+    source,
+  ].join(' | ')
+}
+
 /** Records on one line. */
 export function shownTlsa(tlsa: TlsaState): string {
   if (typeof tlsa === 'string') return tlsa
   if (isList(tlsa)) return tlsa.length > 4 ? `${tlsa.length} records` : tlsa.join(', ')
-  return 'insecure' in tlsa
-    ? `insecure ${tlsa.insecure.join(', ')}`
+  if ('insecure' in tlsa) return `insecure ${shownTlsa(tlsa.insecure)}`
+  if ('wildcard' in tlsa) return `wildcard ${shownTlsa(tlsa.wildcard)}`
+  return 'alias' in tlsa
+    ? `alias ${tlsa.alias} ${shownTlsa(tlsa.records)}`
     : `end ${shownTlsa(asState(tlsa.end))}, begin ${shownTlsa(asState(tlsa.begin))}`
 }
 

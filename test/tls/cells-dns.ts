@@ -25,6 +25,13 @@ export const MX_CELLS: readonly Cell[] = [
   cell('deferred', 'RFC 7672 §2.1.2', { mx: 'bogus' }),
   cell('deferred', 'RFC 7672 §2.1.2', { mx: 'bogus', server: other }),
   cell('deferred', 'RFC 7672 §2.1.2', { mx: 'bogus', server: none }),
+  ...(['expired', 'premature', 'stripped', 'wrong DS', 'denial stripped'] as const).map((mx) =>
+    cell('deferred', 'RFC 4035 §5.5', { mx }),
+  ),
+  ...(['opted out', 'unknown algorithm'] as const).flatMap((mx) => [
+    cell('unauthenticated', mx === 'opted out' ? 'RFC 5155 §6' : 'RFC 4035 §5.2', { mx }),
+    cell('clear', mx === 'opted out' ? 'RFC 5155 §6' : 'RFC 4035 §5.2', { mx, server: none }),
+  ]),
   cell('deferred', 'RFC 7672 §2.1.2', { mx: 'timeout' }),
   cell('deferred', 'RFC 7672 §2.1.2', { mx: 'refused' }),
   cell('dane-ee', 'RFC 7672 §2.2.1', { mx: 'nodata secure' }),
@@ -36,6 +43,16 @@ export const MX_CELLS: readonly Cell[] = [
   cell('clear', 'RFC 7672 §2.2.1', { mx: 'nodata insecure', server: none }),
   cell('failed', 'RFC 5321 §5.1', { mx: 'nxdomain' }),
   cell('failed', 'RFC 7505 §3', { mx: 'null secure' }),
+  cell('dane-ee', 'RFC 7672 §2.2.1', { mx: 'alias secure' }),
+  cell('skipped validation-failure', 'RFC 7672 §2.2.1', { mx: 'alias secure', server: other }),
+  // The domain at the end of the alias is a name of the server as well.
+  cell('dane-ta', 'RFC 7672 §3.2.2', {
+    mx: 'alias secure',
+    tlsa: ['2 1 1 root'],
+    server: server('domainLeaf intermediate root'),
+  }),
+  cell('unauthenticated', 'RFC 7672 §2.2.1', { mx: 'alias from unsigned', server: other }),
+  cell('clear', 'RFC 7672 §2.2.1', { mx: 'alias from unsigned', server: none }),
   // One host that does not fit stops only itself.
   cell('dane-ee', 'RFC 7672 §2.2', { mx: 'second good', server: other }),
   cell('dane-ee', 'RFC 7672 §2.2', { mx: 'second good', server: none }),
@@ -53,7 +70,15 @@ export const ADDRESS_CELLS: readonly Cell[] = [
   cell('skipped validation-failure', 'RFC 7672 §2.2.2', { address: 'secure, AAAA bogus', server: other }),
   cell('skipped dnssec-invalid', 'RFC 7672 §2.1.2', { address: 'secure, AAAA bogus', tlsa: 'servfail' }),
   cell('deferred', 'RFC 7672 §2.1.2', { address: 'bogus' }),
+  ...(['expired', 'premature', 'stripped', 'wrong DS'] as const).map((address) =>
+    cell('deferred', 'RFC 4035 §5.5', { address }),
+  ),
   cell('deferred', 'RFC 7672 §2.1.2', { address: 'timeout' }),
+  cell('failed', 'RFC 5321 §5.1', { address: 'nodata secure' }),
+  ...(['opted out', 'unknown algorithm'] as const).flatMap((address) => [
+    cell('unauthenticated', address === 'opted out' ? 'RFC 5155 §6' : 'RFC 4035 §5.2', { address }),
+    cell('clear', address === 'opted out' ? 'RFC 5155 §6' : 'RFC 4035 §5.2', { address, server: none }),
+  ]),
   cell('unauthenticated', 'RFC 7672 §2.2.2', { address: 'insecure' }),
   cell('unauthenticated', 'RFC 7672 §2.2.2', { address: 'insecure', server: other }),
   cell('clear', 'RFC 7672 §2.2.2', { address: 'insecure', server: none }),
@@ -113,4 +138,5 @@ export const ADDRESS_CELLS: readonly Cell[] = [
     tlsa: { end: 'servfail', begin: 'servfail' },
   }),
   cell('deferred', 'RFC 7672 §2.1.2', { address: 'alias bogus' }),
+  cell('deferred', 'RFC 7672 §2.1.2', { address: 'alias loop' }),
 ]

@@ -105,8 +105,25 @@ const SEVERAL: readonly Cell[] = [
   cell('dane-ee', 'RFC 7671 §9', { tlsa: ['3 1 0 ee', '3 1 2 leaf'] }),
   cell('dane-ee', 'RFC 7671 §9', { tlsa: ['3 1 1 ee', '3 1 2 leaf/40'] }),
   cell('skipped validation-failure', 'RFC 7671 §9', { tlsa: ['2 1 1 root', '2 1 2 otherRoot'], server: chain }),
-  cell('dane-ee', 'RFC 6698 §4.1', { tlsa: [...Array<string>(49).fill('3 1 1 wrong'), '3 1 1 ee'] }),
-  cell('skipped validation-failure', 'RFC 6698 §4.1', { tlsa: Array<string>(50).fill('3 1 1 wrong') }),
+  // Too many for UDP: the answer comes over TCP.
+  cell('dane-ee', 'RFC 6698 §4.1', { tlsa: [...wrong(49), '3 1 1 ee'] }),
+  cell('skipped validation-failure', 'RFC 6698 §4.1', { tlsa: wrong(50) }),
+  cell('dane-ee', 'RFC 6698 §4.1', { tlsa: { wildcard: ['3 1 1 ee'] } }),
+  cell('skipped validation-failure', 'RFC 6698 §4.1', { tlsa: { wildcard: ['3 1 1 wrong'] } }),
+]
+
+function wrong(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, at) => `3 1 1 wrong${at}`)
+}
+
+/** A TLSA name that is an alias. */
+const ALIASES: readonly Cell[] = [
+  cell('dane-ee', 'RFC 7671 §7', { tlsa: { alias: 'secure', records: ['3 1 1 ee'] } }),
+  cell('skipped validation-failure', 'RFC 7671 §7', { tlsa: { alias: 'secure', records: ['3 1 1 wrong'] } }),
+  // The name of the host stays that of the question, wherever the records are kept.
+  cell('dane-ta', 'RFC 7671 §7', { tlsa: { alias: 'secure', records: ['2 1 1 root'] }, server: chain }),
+  cell('unauthenticated', 'RFC 7671 §7', { tlsa: { alias: 'to unsigned', records: ['3 1 1 wrong'] } }),
+  cell('skipped dnssec-invalid', 'RFC 7672 §2.1.2', { tlsa: { alias: 'bogus', records: ['3 1 1 ee'] } }),
 ]
 
 /** No records, or none that count, or nobody knows. */
@@ -119,7 +136,10 @@ const ABSENT: readonly Cell[] = [
   cell('skipped dnssec-invalid', 'RFC 7672 §2.1.2', { tlsa: 'servfail' }),
   cell('skipped dnssec-invalid', 'RFC 7672 §2.1.2', { tlsa: 'timeout' }),
   cell('skipped dnssec-invalid', 'RFC 7672 §2.1.2', { tlsa: 'refused' }),
+  ...(['bogus', 'expired', 'premature', 'stripped', 'wrong DS', 'denial stripped'] as const).map((flaw) =>
+    cell('skipped dnssec-invalid', 'RFC 4035 §5.5', { tlsa: flaw }),
+  ),
 ]
 
 /** All cells about records and certificates. */
-export const TLSA_CELLS: readonly Cell[] = [...EE, ...TA, ...UNUSABLE, ...SEVERAL, ...ABSENT]
+export const TLSA_CELLS: readonly Cell[] = [...EE, ...TA, ...UNUSABLE, ...SEVERAL, ...ALIASES, ...ABSENT]

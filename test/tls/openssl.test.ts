@@ -12,7 +12,7 @@ import { requires } from '../runner/requires.ts'
 import { type Cell, shownTlsa } from './cell.ts'
 import { TLSA_CELLS } from './cells-tlsa.ts'
 import { identities } from './certificate.ts'
-import { recordOf } from './literal-zone.ts'
+import { recordOf } from './tlsa-record.ts'
 
 const skip = requires('openssl')
 

@@ -1,13 +1,14 @@
 /** Brings one message to the host of a cell, by the transport that queues use, and says what became of it. */
 import { channel } from 'node:diagnostics_channel'
 import { smtpTransport } from '@postroad/delivery'
-import { zoneDns } from '@postroad/dns'
+import { type Asker, zoneDns } from '@postroad/dns'
 import { memorySource, type Outcome, parseAddress, type TlsQuestion } from '@postroad/mail'
 import { createSink, type Sink, type SinkOptions, type SinkStep } from '@postroad/testing'
 import { findDane } from '@postroad/tls-policy'
 import type { Cell, ServerState } from './cell.ts'
 import { identities } from './certificate.ts'
-import { FIRST, literalZone, SECOND } from './literal-zone.ts'
+import { literalZone } from './literal-zone.ts'
+import { domainOf, FIRST, SECOND } from './place.ts'
 
 /** What was seen, in the words of `Cell.expected`; and how many messages the servers were given. */
 export interface Seen {
@@ -17,10 +18,34 @@ export interface Seen {
   readonly messages: number
 }
 
+/** The two hosts of a cell. */
+export interface Hosts extends AsyncDisposable {
+  readonly port: number
+  /** Messages that both have been given. */
+  count(): number
+}
+
+/** Starts both hosts of a cell; on a free port when none is said. */
+export async function startHosts(cell: Cell, port?: number): Promise<Hosts> {
+  const first = await createSink({ host: FIRST, ...(port !== undefined && { port }), ...sinkOf(cell.server) })
+  const second = await createSink({ host: SECOND, port: first.port, ...sinkOf({ chain: ['ee'], starttls: 'works' }) })
+  return {
+    port: first.port,
+    count: () => countOf([first, second]),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([first.close(), second.close()])
+    },
+  }
+}
+
 /** Runs a cell over its literal zone. */
 export async function runCell(cell: Cell): Promise<Seen> {
-  const first = await createSink({ host: FIRST, ...sinkOf(cell.server) })
-  const second = await createSink({ host: SECOND, port: first.port, ...sinkOf({ chain: ['ee'], starttls: 'works' }) })
+  await using hosts = await startHosts(cell)
+  return await runOver(cell, hosts, zoneDns(literalZone(cell, hosts.port)))
+}
+
+/** Runs a cell over what this resolver says. */
+export async function runOver(cell: Cell, { port, count }: Hosts, dns: Asker): Promise<Seen> {
   const failures: string[] = []
   const heard = (message: unknown) => {
     const { error } = message as { readonly error?: { readonly failure?: string } } // what the channel carries
@@ -29,11 +54,10 @@ export async function runCell(cell: Cell): Promise<Seen> {
   const sessions = channel('postroad:tls')
   sessions.subscribe(heard)
   try {
-    const outcome = await deliver(cell, { port: first.port, onRefusal: (failure) => failures.push(failure) })
-    return { shown: shownOf(outcome, failures), reply: outcome.reply.text, messages: countOf([first, second]) }
+    const outcome = await deliver(cell, { dns, port, onRefusal: (failure) => failures.push(failure) })
+    return { shown: shownOf(outcome, failures), reply: outcome.reply.text, messages: count() }
   } finally {
     sessions.unsubscribe(heard)
-    await Promise.all([first.close(), second.close()])
   }
 }
 
@@ -44,12 +68,12 @@ export function isAsExpected({ expected }: Cell, { shown, messages }: Seen): boo
 }
 
 interface Run {
+  readonly dns: Asker
   readonly port: number
   onRefusal(failure: string): void
 }
 
-async function deliver(cell: Cell, { port, onRefusal }: Run): Promise<Outcome> {
-  const dns = zoneDns(literalZone(cell, port))
+async function deliver(cell: Cell, { dns, port, onRefusal }: Run): Promise<Outcome> {
   const insecureMx = cell.mx === 'insecure, tried' ? 'try' : 'off'
   const tlsPolicy = async (question: TlsQuestion, signal: AbortSignal) => {
     const { answer } = await findDane(question, { dns, signal, insecureMx, now: Date.now })
@@ -58,7 +82,7 @@ async function deliver(cell: Cell, { port, onRefusal }: Run): Promise<Outcome> {
   }
   const transport = smtpTransport({ hostname: 'client.test', dns, port, tlsPolicy, timeouts: { connect: 2_000 } })
   try {
-    const address = parseAddress('someone@dane.test')
+    const address = parseAddress(`someone@${domainOf(cell)}`)
     if (!address) throw new TypeError('the address of the matrix is none')
     const [outcome] = await transport.deliver({
       route: { via: 'smtp' },
