@@ -7,7 +7,7 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { createSink } from '@postroad/testing'
 import { identities } from '../tls/certificate.ts'
-import { recordOf } from '../tls/literal-zone.ts'
+import { recordOf } from '../tls/tlsa-record.ts'
 import { serveLiteral } from '../tls/zone-server.ts'
 import { EXPORT, Operator } from './operator.ts'
 
