@@ -30,6 +30,6 @@ What is queued: npx postroad queue list --config examples/quickstart`,
     app.use(routing({ domains: { 'postroad.test': { via: 'maildir' } } }))
     app.use(noLottery())
     app.use(queue({ maildir: { folder: path.resolve(mail) } }))
-    app.listen({ name: 'mx', host: '127.0.0.1', port })
+    app.listen({ name: 'mx', host: '127.0.0.1', port, selfSigned: true })
   },
 })

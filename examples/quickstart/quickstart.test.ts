@@ -15,7 +15,7 @@ const bin = fileURLToPath(new URL(`bin${path.extname(postroad)}`, postroad))
 const conditions = postroad.endsWith('.ts') ? ['--conditions=@postroad/source'] : []
 const config = fileURLToPath(new URL('postroad.config.ts', import.meta.url))
 
-test('prints what it listens on, delivers into Maildirs, refuses the lottery and strangers’ domains, and stops on Ctrl-C with 0', async () => {
+test('prints what it listens on, speaks TLS with a certificate of its own making, delivers into Maildirs, refuses the lottery and strangers’ domains, and stops on Ctrl-C with 0', async () => {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-quickstart-'))
   const env = {
     ...process.env,
@@ -34,11 +34,11 @@ test('prints what it listens on, delivers into Maildirs, refuses the lottery and
   while (!out.includes('Stop with Ctrl-C')) await once(child.stdout, 'data')
   assert.match(out, /"hostname":"mx\.postroad\.test","listeners":\{"mx":"127\.0\.0\.1:\d+"\}/)
   assert.match(out, /Mail for anyone@postroad\.test goes to .*\\n +npx postroad send /)
-  const transport = nodemailer.createTransport({
-    host: '127.0.0.1',
-    port: Number(/127\.0\.0\.1:(\d+)/.exec(out)?.[1]),
-    ignoreTLS: true,
-  })
+  const port = Number(/127\.0\.0\.1:(\d+)/.exec(out)?.[1])
+  const made = await readFile(path.join(folder, 'var', 'certificates', 'mx.postroad.test.pem'), 'utf8')
+  // The certificate that the server has made itself is the one that it shows.
+  const tls = { ca: made, servername: 'mx.postroad.test' }
+  const transport = nodemailer.createTransport({ host: '127.0.0.1', port, requireTLS: true, tls })
   const from = 'bob@example.org'
   const sent = await transport.sendMail({ from, to: 'alice@postroad.test', subject: 'Hello', text: 'It works.' })
   assert.match(sent.response, /^250 2\.0\.0 Ok/)

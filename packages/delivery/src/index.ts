@@ -19,6 +19,7 @@
  * Where to begin: smtp-transport.ts from `deliver` down, then send.ts.
  */
 export { ConnectError } from './client/connect-error.ts'
+export { keyExchangeGroup } from './client/identity.ts'
 export { describeTarget, requireTls, type Target } from './client/target.ts'
 export { targetKey } from './client/target-key.ts'
 export type { TlsSession } from './client/tls-session.ts'

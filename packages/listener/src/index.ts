@@ -6,7 +6,7 @@
  * - `unix-socket.ts`: UNIX sockets as files. A `SocketKeeper` does what takes rights: in a worker of fewer rights it is another process.
  * - `admission.ts`: how many connections there may be, in all and of one client.
  * - `tls.ts`: certificates by server name, and what a handshake came to. `certificate-files.ts` reads them, and looks whether they have
- *   changed: they do, every few weeks, and nobody restarts a mail server for it.
+ *   changed: they do, every few weeks, and nobody restarts a mail server for it. `self-signed.ts` makes one, so that TLS can be tried at once.
  * - `endpoint.ts`: addresses of the two ends of a connection, in the one form everything else relies on.
  *
  * What is said on a connection is for each kind to know; nothing here does. To begin reading, take `listener.ts`.
@@ -16,6 +16,7 @@ export { type CertificateFiles, loadCertificates, watchCertificates } from './ce
 export { localOf, parseIp, plainAddress, remoteOf, UNKNOWN, UNKNOWN_ADDRESS } from './endpoint.ts'
 export { ListenerError } from './errors.ts'
 export { type Listener, type ListenerAddress, Place, type PlaceOptions } from './listener.ts'
+export { makeSelfSigned, type SelfSignedPlace, selfSignedFile, selfSignedPath } from './self-signed.ts'
 export {
   type Certificate,
   certificatesOf,

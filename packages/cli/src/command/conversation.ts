@@ -1,5 +1,7 @@
 /** An SMTP session as a client that shows what is said, but no credentials. Nodemailer speaks; this listens. */
 import net from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { keyExchangeGroup } from '@postroad/delivery'
 import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { UsageError } from '../config/usage-error.ts'
 
@@ -69,8 +71,10 @@ async function speak(
   { from, to, message, print }: ClientScript,
 ): Promise<string> {
   await new Promise<void>((resolve) => connection.connect(() => resolve()))
-  if (connection.secure)
-    print(isChecked(server) ? '* TLS, the certificate is valid' : '* TLS, the certificate was not checked')
+  if (connection.secure) {
+    const trust = isChecked(server) ? 'the certificate is valid' : 'the certificate was not checked'
+    print(`* ${securityOf(connection)}, ${trust}`)
+  }
   if (server.login) {
     if (!connection.secure && !isLoopback(server.host))
       throw new UsageError('Without TLS the password would go out in the clear: it was not sent')
@@ -82,6 +86,13 @@ async function speak(
     connection.send({ from, to: [...to], use8BitMime }, message, done),
   )
   return response
+}
+
+/** Version, key-exchange group and cipher suite: `TLSv1.3 X25519MLKEM768 TLS_AES_256_GCM_SHA384`. */
+function securityOf(connection: SMTPConnection): string {
+  const { _socket: socket } = connection as unknown as { readonly _socket?: unknown } // the types of nodemailer hide it
+  if (!(socket instanceof TLSSocket)) return 'TLS'
+  return [socket.getProtocol(), keyExchangeGroup(socket), socket.getCipher().standardName].filter(Boolean).join(' ')
 }
 
 function optionsOf(

@@ -31,6 +31,7 @@ const any = {
   ),
   backlog: count,
   certificateFiles: z.union([certificateFiles, z.array(certificateFiles)], { error: must('an object or a list') }),
+  selfSigned: flag,
   hostname: hostName,
 }
 

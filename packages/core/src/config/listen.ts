@@ -25,6 +25,11 @@ export interface AnyListen {
   readonly hostname?: string
   /** Certificates in files, PEM; read again when they change. Relative paths start at the folder of the configuration. */
   readonly certificateFiles?: CertificateFiles | readonly CertificateFiles[]
+  /**
+   * The server makes itself a certificate for its host name, keeps it in `certificates/` of its folder, and makes it anew, with the same key, a
+   * month before its end. It proves nothing to who does not know it: to try things out, and for MX hosts whose key stands in a TLSA record.
+   */
+  readonly selfSigned?: boolean
 }
 
 /** A listener of SMTP or LMTP. */

@@ -252,6 +252,7 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
         base: server.base,
         folder: server.folder,
         takes: roles.takes,
+        looks: server.looks || server.rehearsal,
         mistakes,
       }),
     })

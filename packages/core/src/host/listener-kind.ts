@@ -1,6 +1,6 @@
 /** What the server asks of every kind of listener. All else is alike for all: errors when it is opened, reload, `--user`, workers, closing. */
 import type { HttpSite } from '@postroad/http'
-import type { CertificateFiles, Listener, PlaceOptions, SocketKeeper } from '@postroad/listener'
+import type { CertificateFiles, Listener, PlaceOptions, SelfSignedPlace, SocketKeeper } from '@postroad/listener'
 import type { HttpRoute, SessionRole } from '@postroad/plugin'
 import type { AttachJudging, Offer } from '@postroad/smtp'
 import type { AnyListen, ListenProtocol } from '../config/listen.ts'
@@ -14,7 +14,7 @@ export interface Behind {
 }
 
 /** Options of any kind, with the name and the host name that they may leave out, and without files. */
-export type Named<Settings extends AnyListen> = Omit<Settings, 'certificateFiles'> & {
+export type Named<Settings extends AnyListen> = Omit<Settings, 'certificateFiles' | 'selfSigned'> & {
   readonly name: string
   readonly hostname: string
 }
@@ -93,4 +93,6 @@ export interface Listening extends ListenerPlan {
   readonly socket: PlaceOptions
   /** Absolute; watched while it listens. */
   readonly files: readonly CertificateFiles[]
+  /** The certificate is the server's own making: it is made anew before its end. */
+  readonly renews?: SelfSignedPlace
 }

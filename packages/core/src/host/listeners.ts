@@ -4,6 +4,7 @@ import {
   HandshakeError,
   type Listener,
   type SocketKeeper,
+  selfSignedFile,
   watchCertificates,
 } from '@postroad/listener'
 import { PostroadError } from '../errors.ts'
@@ -22,6 +23,9 @@ interface Open {
   readonly listener: Listener
   readonly one: Listening
 }
+
+/** Milliseconds between looks at the end of a certificate of our own making; what is made anew is read as any file that has changed. */
+const RENEWAL_MS = 43_200_000
 
 /** The listeners of one server. */
 export class Listeners {
@@ -141,10 +145,16 @@ export class Listeners {
         },
         onError: (error) => failed(error, 'certificates cannot be read again; the old ones stay'),
       })
+    const { renews } = one
+    const renew = (): Promise<unknown> | undefined =>
+      renews &&
+      selfSignedFile(renews).catch((error: unknown) => failed(error, 'the certificate could not be made anew'))
+    const renewal = renews && setInterval(() => void renew(), RENEWAL_MS).unref()
     const others = one.watch?.(listener, { changed, failed })
     this.#watches.set(listener, {
       close() {
         if (certificates) certificates.close()
+        clearInterval(renewal)
         others?.close()
       },
     })

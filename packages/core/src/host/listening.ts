@@ -1,7 +1,18 @@
 /** The listeners of a scope: options of all kinds read, and their contradictions reported. */
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import type { OwnedRoute } from '@postroad/http'
-import { type CertificateFiles, groupId, loadCertificates, type PlaceOptions } from '@postroad/listener'
+import {
+  type Certificate,
+  type CertificateFiles,
+  groupId,
+  loadCertificates,
+  makeSelfSigned,
+  type PlaceOptions,
+  type SelfSignedPlace,
+  selfSignedFile,
+  selfSignedPath,
+} from '@postroad/listener'
 import type { ServerSettings } from '../config/config.ts'
 import type { Listen, ScopeSpec } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
@@ -24,6 +35,8 @@ interface Around {
   readonly folder: string
   /** Somebody here takes responsibility for mail. */
   readonly takes: boolean
+  /** Nothing is made or changed. */
+  readonly looks: boolean
   readonly mistakes: Mistakes
 }
 
@@ -51,22 +64,30 @@ async function listening(
   around: Around,
 ): Promise<Listening> {
   const { table, routes, base, folder, mistakes } = around
-  const { certificateFiles = [], ...options } = given
+  const { certificateFiles = [], selfSigned = false, ...options } = given
   const absolute = (file: string): string => path.resolve(base, file)
-  const files = [certificateFiles].flat().map((one) => ({
+  const own = [certificateFiles].flat().map((one) => ({
     ...one,
     key: absolute(one.key),
     cert: absolute(one.cert),
     ...(one.ca ? { ca: absolute(one.ca) } : {}),
   }))
-  const certificate = files.length > 0 ? await loaded(name, files, mistakes) : options.certificate
+  const hostname = options.hostname ?? around.hostname
+  if (selfSigned && (own.length > 0 || options.certificate))
+    mistakes.add('ERR_LISTEN', `${name}: give either a certificate or selfSigned`)
+  const made =
+    selfSigned && own.length === 0 ? { folder: path.join(folder, 'certificates'), name: hostname } : undefined
+  const { files, certificate = options.certificate } =
+    made === undefined
+      ? { files: own, certificate: await loaded(name, own, mistakes) }
+      : await selfMade(name, made, around)
   const kind = kindOf(protocol)
   const plan = await kind.plan(
-    { ...options, ...(certificate && { certificate }), name, hostname: options.hostname ?? around.hostname },
+    { ...options, ...(certificate && { certificate }), name, hostname },
     {
       base,
       folder,
-      isUnread: files.length > 0 && !certificate,
+      isUnread: (files.length > 0 || made !== undefined) && !certificate,
       hasAuth: counts(table.auth),
       routes,
       mistake: (code, message) => mistakes.add(code, message),
@@ -79,7 +100,8 @@ async function listening(
   // What is no group at all was said just now.
   if (typeof group === 'string' && file !== undefined)
     await groupId(group).catch((error: Error) => mistakes.add('ERR_LISTEN', `${name}: ${error.message}`))
-  return { ...plan, kind: kind.name, role: kind.role, protocol, name, place, socket, files }
+  const renews = made !== undefined && files.length > 0 ? made : undefined
+  return { ...plan, kind: kind.name, role: kind.role, protocol, name, place, socket, files, ...(renews && { renews }) }
 }
 
 function socketOf({ port, host, path: file, mode, group }: PlaceOptions): PlaceOptions {
@@ -96,11 +118,32 @@ async function loaded(
   name: string,
   files: readonly CertificateFiles[],
   mistakes: Mistakes,
-): Promise<Awaited<ReturnType<typeof loadCertificates>> | undefined> {
+): Promise<readonly Certificate[] | undefined> {
+  if (files.length === 0) return undefined
   try {
     return await loadCertificates(files)
   } catch (cause) {
     mistakes.add('ERR_LISTEN', `${name}: certificateFiles: a certificate cannot be read`, cause)
     return undefined
+  }
+}
+
+/** Who only looks gets one that nobody keeps: what it says of keywords is right all the same. */
+async function selfMade(
+  listener: string,
+  place: SelfSignedPlace,
+  { looks, mistakes }: Pick<Around, 'looks' | 'mistakes'>,
+): Promise<{ readonly files: readonly CertificateFiles[]; readonly certificate: readonly Certificate[] | undefined }> {
+  try {
+    const file = looks ? selfSignedPath(place) : await selfSignedFile(place)
+    const files = [{ key: file, cert: file }]
+    if (looks && !existsSync(file)) {
+      const pem = makeSelfSigned(place.name, { now: Date.now() })
+      return { files: [], certificate: [{ key: pem, cert: pem }] }
+    }
+    return { files, certificate: await loaded(listener, files, mistakes) }
+  } catch (cause) {
+    mistakes.add('ERR_LISTEN', `${listener}: selfSigned: the certificate cannot be kept`, cause)
+    return { files: [], certificate: undefined }
   }
 }

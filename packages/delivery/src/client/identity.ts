@@ -56,7 +56,7 @@ export interface PeerRefusal {
 export function authenticate(target: Target, socket: TLSSocket): Handshake {
   const { tls } = target
   const isBinding = tls.mode !== 'opportunistic'
-  const group = groupOf(socket)
+  const group = keyExchangeGroup(socket)
   // Before the chain is read, which Node does only once: afterwards there is no certificate in the old form any more.
   const legacy = tls.options?.checkServerIdentity && socket.getPeerCertificate(true)
   const chain = chainOf(socket)
@@ -213,7 +213,7 @@ const IANA_GROUPS: ReadonlyMap<string, string> = new Map([
 ])
 
 /** The group of the key exchange by IANA's name, as on the inbound side; undefined where there is none, or Node does not tell. */
-function groupOf(socket: TLSSocket): string | undefined {
+export function keyExchangeGroup(socket: TLSSocket): string | undefined {
   const info: { readonly name?: string } | null = socket.getEphemeralKeyInfo() as { readonly name?: string } | null // `TLSGroup` is missing in the types
   const name = info?.name
   return name === undefined ? undefined : (IANA_GROUPS.get(name) ?? name)
