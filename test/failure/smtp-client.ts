@@ -41,6 +41,11 @@ export class SmtpClient {
     return this.reply()
   }
 
+  /** Octets without a line end, of a message. */
+  write(text: string): void {
+    this.#socket.write(text, 'latin1')
+  }
+
   /** The last line of the next reply; empty when the server closed the connection. */
   async reply(): Promise<string> {
     for (;;) {
