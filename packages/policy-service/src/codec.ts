@@ -1,0 +1,9 @@
+/**
+ * The policy protocol as values, both ways: what a mail server asks, what a policy service answers. Imports nothing, opens nothing.
+ *
+ * `codec/attributes.ts` cuts blocks out of octets; `codec/request.ts` reads questions, `codec/action.ts` reads and writes answers.
+ */
+
+export { formatAction, type PolicyAction, type PolicyAnswer, parseAction } from './codec/action.ts'
+export { type Block, BlockReader, PolicyProtocolError } from './codec/attributes.ts'
+export { formatBlock, type PolicyRequest, readRequest } from './codec/request.ts'
