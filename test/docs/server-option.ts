@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toJSONSchema, type z } from 'zod'
-import { httpListenSchema, listenSchema } from '../../packages/core/src/config/listen-schema.ts'
+import { httpListenSchema, listenSchema, policyListenSchema } from '../../packages/core/src/config/listen-schema.ts'
 import { settingsSchema, useSchema } from '../../packages/core/src/config/schema.ts'
 import { DEFAULT_HTTP_LIMITS } from '../../packages/http/src/options.ts'
+import { DEFAULT_POLICY_LIMITS } from '../../packages/policy-service/src/options.ts'
 import { DEFAULT_LIMITS } from '../../packages/smtp/src/config/limits.ts'
 import { ROOT } from '../structure/workspace.ts'
 import type { OptionSchema } from './option.ts'
@@ -34,6 +35,13 @@ export const SERVER_OPTIONS: readonly ServerOptionTable[] = [
     types: ['HttpListenOptions', 'AnyListen', 'HttpListenerOptions', 'PlaceOptions'],
     within: { limits: ['HttpLimits'], tokens: ['HttpToken'] },
   },
+  {
+    name: 'listen-policy',
+    title: 'A listener with `protocol: "policy"`: `listen`',
+    schema: policyListenSchema,
+    types: ['PolicyListenOptions', 'AnyListen', 'PolicyListenerOptions', 'PlaceOptions'],
+    within: { limits: ['PolicyLimits'] },
+  },
   { name: 'use', title: 'Any plugin: `use`', schema: useSchema, types: ['UseOptions'] },
 ]
 
@@ -52,6 +60,7 @@ const FILES = [
   'packages/core/src/config/config.ts',
   'packages/core/src/config/listen.ts',
   'packages/http/src/options.ts',
+  'packages/policy-service/src/options.ts',
   'packages/listener/src/certificate-files.ts',
   'packages/listener/src/listener.ts',
   'packages/core/src/log/log.ts',
@@ -81,6 +90,7 @@ export function describeServerOption({ name, types, within = {} }: ServerOptionT
 const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   Limits: { ...DEFAULT_LIMITS },
   HttpLimits: { ...DEFAULT_HTTP_LIMITS },
+  PolicyLimits: { ...DEFAULT_POLICY_LIMITS },
 }
 
 function described(

@@ -4,6 +4,6 @@
  * `codec/attributes.ts` cuts blocks out of octets; `codec/request.ts` reads questions, `codec/action.ts` reads and writes answers.
  */
 
-export { formatAction, type PolicyAction, type PolicyAnswer, parseAction } from './codec/action.ts'
-export { type Block, BlockReader, PolicyProtocolError } from './codec/attributes.ts'
-export { formatBlock, type PolicyRequest, readRequest } from './codec/request.ts'
+export { type PolicyAnswer, parseAction } from './codec/action.ts'
+export { BlockReader } from './codec/attributes.ts'
+export { formatBlock } from './codec/request.ts'

@@ -4,11 +4,11 @@ import type { CloseReason } from '@postroad/mail'
 import { formatAction } from './codec/action.ts'
 import { BlockReader, PolicyProtocolError } from './codec/attributes.ts'
 import { readRequest } from './codec/request.ts'
-import { Delivery, type DeliveryContext } from './delivery.ts'
+import { Inquiry, type InquiryContext } from './inquiry.ts'
 import type { PolicyLimits } from './options.ts'
 
 /** What a connection needs of its listener. */
-export interface ConnectionContext extends DeliveryContext {
+export interface ConnectionContext extends InquiryContext {
   readonly limits: PolicyLimits
   /** Milliseconds of a clock that only goes on. */
   now(): number
@@ -23,7 +23,7 @@ export class PolicyConnection {
   /** A reload changes it. */
   readonly #current: () => ConnectionContext
   readonly #reader = new BlockReader()
-  #delivery: Delivery | undefined
+  #inquiry: Inquiry | undefined
   /** When the last octet came, or the last answer went. */
   #since: number
   #isAsked = false
@@ -60,7 +60,7 @@ export class PolicyConnection {
         this.#fail(new PolicyProtocolError(`a question did not come to its end within ${limits.requestTimeoutMs} ms`))
       return
     }
-    if (this.#delivery && now - this.#delivery.askedAt >= limits.instanceTimeoutMs) this.#leave('timeout')
+    if (this.#inquiry && now - this.#inquiry.askedAt >= limits.instanceTimeoutMs) this.#leave('timeout')
     if (waited >= limits.idleTimeoutMs) this.close()
   }
 
@@ -98,10 +98,10 @@ export class PolicyConnection {
   }
 
   async #answer(request: ReturnType<typeof readRequest>): Promise<void> {
-    const delivery = this.#deliveryOf(request)
-    const action = await delivery.ask(request)
+    const inquiry = this.#inquiryOf(request)
+    const action = await inquiry.ask(request)
     const now = this.#current().now()
-    delivery.askedAt = now
+    inquiry.askedAt = now
     this.#since = now
     this.#isAsked = false
     if (this.#isEnded || this.#socket.destroyed) return
@@ -110,17 +110,17 @@ export class PolicyConnection {
   }
 
   /** Another instance says that the message before is over. */
-  #deliveryOf(request: ReturnType<typeof readRequest>): Delivery {
-    if (this.#delivery?.isOf(request)) return this.#delivery
+  #inquiryOf(request: ReturnType<typeof readRequest>): Inquiry {
+    if (this.#inquiry?.isOf(request)) return this.#inquiry
     this.#leave('client')
-    this.#delivery = new Delivery(request, this.#current())
-    return this.#delivery
+    this.#inquiry = new Inquiry(request, this.#current())
+    return this.#inquiry
   }
 
   #leave(reason: CloseReason): void {
-    const delivery = this.#delivery
-    this.#delivery = undefined
-    if (delivery) this.#current().leave(delivery.end(reason))
+    const inquiry = this.#inquiry
+    this.#inquiry = undefined
+    if (inquiry) this.#current().leave(inquiry.end(reason))
   }
 
   /** SMTPD_POLICY_README: in trouble no answer, a line in the log, and the end of the connection. */

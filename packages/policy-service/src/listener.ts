@@ -48,7 +48,7 @@ export function createPolicyListener(
   return new ServerListener(options, attach, keeper)
 }
 
-/** Milliseconds between two looks at connections that may have lasted too long. */
+/** Milliseconds between two looks at connections that may have lasted too long, at the most. */
 const LOOK_MS = 2_000
 /** Of one text; who asks wrongly asks with every message. */
 const SILENT_MS = 60_000
@@ -69,6 +69,7 @@ class ServerListener implements PolicyListener {
   #context: ConnectionContext
   /** Settles when the socket is closed and all connections are gone; undefined when it was never open. */
   #gone: Promise<unknown> | undefined
+  #emptied: (() => void) | undefined
   #looks: NodeJS.Timeout | undefined
 
   constructor(options: PolicyListenerOptions, attach: AttachJudging, keeper: SocketKeeper) {
@@ -101,7 +102,7 @@ class ServerListener implements PolicyListener {
     this.#looks = setInterval(() => {
       const now = performance.now()
       for (const connection of this.#open) connection.look(now)
-    }, LOOK_MS)
+    }, lookMs(this.#context.limits))
     this.#looks.unref()
   }
 
@@ -123,6 +124,8 @@ class ServerListener implements PolicyListener {
       for (const connection of this.#open) connection.destroy()
     }, graceMs)
     await this.#gone
+    // The server counts a connection out before the connection itself has heard of its end.
+    if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#emptied = resolve))
     clearInterval(this.#looks)
     await Promise.race([Promise.allSettled(this.#leaving), once(expired.signal, 'abort')])
     clearTimeout(timer)
@@ -173,6 +176,7 @@ class ServerListener implements PolicyListener {
     this.#open.add(connection)
     socket.once('close', () => {
       this.#open.delete(connection)
+      if (this.#open.size === 0) this.#emptied?.()
       this.#admission.leave(slot)
     })
   }
@@ -189,6 +193,10 @@ class ServerListener implements PolicyListener {
   #report(error: unknown): void {
     this.#options.onError?.(error)
   }
+}
+
+function lookMs({ requestTimeoutMs, instanceTimeoutMs }: PolicyLimits): number {
+  return Math.min(LOOK_MS, Math.max(10, Math.min(requestTimeoutMs, instanceTimeoutMs) / 2))
 }
 
 function admissionOf({ connections, connectionsPerAddress }: PolicyLimits): Admission['limits'] {

@@ -9,7 +9,7 @@
 
 import type { HookContext, Plugin } from '@postroad/plugin'
 import type { LogOptions } from '../log/log.ts'
-import type { HttpListenOptions, ListenOptions } from './listen.ts'
+import type { AnyListenOptions, HttpListenOptions, ListenOptions, PolicyListenOptions } from './listen.ts'
 
 /** What the operator says about a plugin; its author has no say in it. */
 export interface UseOptions {
@@ -47,7 +47,7 @@ export interface App {
   /** Opens a scope within this one: it sees what this one uses, not the other way round. */
   scope(name: string, fill: (scope: App) => void): this
   /** Opens a listener whose sessions, or requests of kind `http`, meet the plugins of this scope. */
-  listen(options: ListenOptions | HttpListenOptions): this
+  listen(options: AnyListenOptions): this
 }
 
 /** Points that meet a threshold decide; the highest that is met counts. */
@@ -129,6 +129,7 @@ export interface ScopeData {
   readonly listen?: readonly (
     | Omit<ListenOptions, 'certificate' | 'onError'>
     | Omit<HttpListenOptions, 'certificate' | 'onError'>
+    | Omit<PolicyListenOptions, 'onError'>
   )[]
   /** Plugins by name, with their options or without. */
   readonly use?: readonly (string | PluginData)[]

@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import type { ErrorCode } from '../errors.ts'
 import type { Config, ConfigData, ServerSettings, UseOptions, UseSettings } from './config.ts'
-import type { HttpListenOptions, ListenOptions, ListenProtocol, SettingsByProtocol } from './listen.ts'
+import type { AnyListenOptions, ListenProtocol, SettingsByProtocol } from './listen.ts'
 import { LISTEN_SCHEMAS } from './listen-schema.ts'
 import { configSchema, dataSchema, settingsSchema, useSchema } from './schema.ts'
 import { type RawIssue, sentence } from './sentence.ts'
@@ -60,7 +60,7 @@ export type JudgedListen = {
 }[ListenProtocol]
 
 /** A listener, by the schema of its kind. */
-export function judgeListen(options: ListenOptions | HttpListenOptions): JudgedListen {
+export function judgeListen(options: AnyListenOptions): JudgedListen {
   const { protocol = 'smtp' } = options
   // Where there is no such kind, the schema of mail says so.
   const known = Object.hasOwn(LISTEN_SCHEMAS, protocol) ? protocol : 'smtp'

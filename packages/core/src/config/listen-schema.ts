@@ -12,7 +12,7 @@ const flag = z.boolean()
 const milliseconds = durationOf()
 const octets = sizeOf({ min: 1 })
 
-const PROTOCOLS: readonly ListenProtocol[] = ['smtp', 'lmtp', 'http']
+const PROTOCOLS: readonly ListenProtocol[] = ['smtp', 'lmtp', 'http', 'policy']
 const isNoProtocol = mustBeOneOf(PROTOCOLS)
 const isNoGroup = must('the name or the number of a group')
 
@@ -100,6 +100,22 @@ const http = {
   }),
 }
 
+const { certificateFiles: _files, selfSigned: _made, ...anyWithoutTls } = any
+
+const policy = {
+  ...anyWithoutTls,
+  accept: z.enum(['dunno', 'permit']),
+  limits: allOptional({
+    connections: count,
+    connectionsPerAddress: count,
+    recipients: count,
+    requestTimeoutMs: durationOf({ min: 1 }),
+    // Postfix closes after that itself, and has to wait where another does.
+    idleTimeoutMs: durationOf({ min: 300_000 }),
+    instanceTimeoutMs: durationOf({ min: 1 }),
+  }),
+}
+
 /** What only code can say. */
 const code = {
   // Who reads it says what is wrong with it.
@@ -107,30 +123,57 @@ const code = {
   onError: func<NonNullable<ListenerOptions['onError']>>(),
 }
 
-/** Said of an option of one kind at a listener of another. */
-function belongsTo(what: string, shape: object): (key: string) => string | undefined {
-  return (key) => (key in shape ? `is an option of listeners of ${what}, and this is none: leave it out` : undefined)
+/** What listeners of each kind may be told. */
+const KINDS: readonly (readonly [kind: string, shape: object])[] = [
+  ['SMTP and LMTP', mail],
+  ['protocol "http"', http],
+  ['protocol "policy"', policy],
+]
+
+/** Said of an option of another kind. */
+function belongsToOthers(own: object): (key: string) => string | undefined {
+  return (key) => {
+    const kinds = KINDS.flatMap(([kind, shape]) => (shape !== own && key in shape ? [kind] : []))
+    return kinds.length === 0
+      ? undefined
+      : `is an option of listeners of ${kinds.join(', or of ')}, and this is none: leave it out`
+  }
 }
 
-const notMail = belongsTo('protocol "http"', http)
-const notHttp = belongsTo('SMTP and LMTP', mail)
-const protocol = z.literal('http')
+const notMail = belongsToOthers(mail)
+const notHttp = belongsToOthers(http)
+const notPolicy = belongsToOthers(policy)
+const isHttp = z.literal('http')
+const isPolicy = z.literal('policy')
 
 /** A listener of SMTP or LMTP, in code. */
 export const listenSchema = allOptional({ ...mail, ...code }, notMail)
 
 /** A listener of kind `http`, in code. */
-export const httpListenSchema = fields({ ...allOptional({ ...http, ...code }).shape, protocol }, notHttp)
+export const httpListenSchema = fields({ ...allOptional({ ...http, ...code }).shape, protocol: isHttp }, notHttp)
+
+/** A listener of kind `policy`, in code. */
+export const policyListenSchema = fields(
+  { ...allOptional({ ...policy, onError: code.onError }).shape, protocol: isPolicy },
+  notPolicy,
+)
 
 /** The schema of each kind. */
-export const LISTEN_SCHEMAS = { smtp: listenSchema, lmtp: listenSchema, http: httpListenSchema } as const satisfies {
-  readonly [P in ListenProtocol]: z.ZodType
-}
+export const LISTEN_SCHEMAS = {
+  smtp: listenSchema,
+  lmtp: listenSchema,
+  http: httpListenSchema,
+  policy: policyListenSchema,
+} as const satisfies { readonly [P in ListenProtocol]: z.ZodType }
 
 /** A listener of any kind, as data. */
 export const listenDataSchema = z.discriminatedUnion(
   'protocol',
-  [allOptional(mail, notMail), fields({ ...allOptional(http).shape, protocol }, notHttp)],
+  [
+    allOptional(mail, notMail),
+    fields({ ...allOptional(http).shape, protocol: isHttp }, notHttp),
+    fields({ ...allOptional(policy).shape, protocol: isPolicy }, notPolicy),
+  ],
   { error: ({ code, input }) => (code === 'invalid_union' ? isNoProtocol({ input: protocolOf(input) }) : undefined) },
 )
 

@@ -4,12 +4,14 @@
  */
 import type { HttpListenerOptions } from '@postroad/http'
 import type { CertificateFiles } from '@postroad/listener'
+import type { PolicyListenerOptions } from '@postroad/policy-service'
 import type { ListenerOptions } from '@postroad/smtp'
 
 type Limits = NonNullable<ListenerOptions['limits']>
 type GreetingOptions = NonNullable<ListenerOptions['greeting']>
 type StressOptions = NonNullable<ListenerOptions['stress']>
 type HttpLimits = NonNullable<HttpListenerOptions['limits']>
+type PolicyLimits = NonNullable<PolicyListenerOptions['limits']>
 
 /** An amount where a number is one, and a text with a unit is, too. */
 type Amounts<T, K extends keyof T> = { readonly [P in keyof T]?: P extends K ? number | string : T[P] }
@@ -60,6 +62,18 @@ export type HttpListenOptions = Omit<HttpListenerOptions, 'name' | 'hostname' | 
     readonly tokenFile?: string
   }
 
+/** A listener of kind `policy`: Postfix asks there by `check_policy_service`. */
+export type PolicyListenOptions = Omit<PolicyListenerOptions, 'name' | 'hostname' | 'limits'> &
+  Omit<AnyListen, 'certificateFiles' | 'selfSigned'> & {
+    /** This kind of listener. */
+    readonly protocol: 'policy'
+    /** How much one mail server, and all of them together, may have. Durations may have units. */
+    readonly limits?: Amounts<PolicyLimits, Extract<keyof PolicyLimits, `${string}Ms`>>
+  }
+
+/** What may stand in `listen`. */
+export type AnyListenOptions = ListenOptions | HttpListenOptions | PolicyListenOptions
+
 /** {@link ListenOptions}, judged: amounts are numbers. */
 export type ListenSettings = Omit<ListenOptions, 'limits' | 'greeting' | 'stress'> & {
   readonly limits?: Limits
@@ -70,11 +84,15 @@ export type ListenSettings = Omit<ListenOptions, 'limits' | 'greeting' | 'stress
 /** {@link HttpListenOptions}, judged: amounts are numbers. */
 export type HttpListenSettings = Omit<HttpListenOptions, 'limits'> & { readonly limits?: HttpLimits }
 
+/** {@link PolicyListenOptions}, judged: amounts are numbers. */
+export type PolicyListenSettings = Omit<PolicyListenOptions, 'limits'> & { readonly limits?: PolicyLimits }
+
 /** Options of each kind, by what `protocol` says. */
 export interface SettingsByProtocol {
   readonly smtp: ListenSettings
   readonly lmtp: ListenSettings
   readonly http: HttpListenSettings
+  readonly policy: PolicyListenSettings
 }
 
 /** What a listener speaks. */

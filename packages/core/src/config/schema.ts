@@ -6,8 +6,15 @@ import { isServer } from '@postroad/options'
 import { durationOf, sizeOf } from '@postroad/options/zod'
 import { z } from 'zod'
 import type { Config, ConfigData, ServerSettings, UseOptions, UseSettings } from './config.ts'
-import type { HttpListenOptions, HttpListenSettings, ListenOptions, ListenSettings } from './listen.ts'
-import { type httpListenSchema, listenDataSchema, type listenSchema } from './listen-schema.ts'
+import type {
+  HttpListenOptions,
+  HttpListenSettings,
+  ListenOptions,
+  ListenSettings,
+  PolicyListenOptions,
+  PolicyListenSettings,
+} from './listen.ts'
+import { type httpListenSchema, listenDataSchema, type listenSchema, type policyListenSchema } from './listen-schema.ts'
 import { must } from './sentence.ts'
 import { allOptional, count, fields, func, hostName } from './shape.ts'
 
@@ -117,4 +124,6 @@ export type SchemaIsAsDeclared = [
   Assert<Same<z.output<typeof listenSchema>, ListenSettings>>,
   Assert<Same<z.input<typeof httpListenSchema>, HttpListenOptions>>,
   Assert<Same<z.output<typeof httpListenSchema>, HttpListenSettings>>,
+  Assert<Same<z.input<typeof policyListenSchema>, PolicyListenOptions>>,
+  Assert<Same<z.output<typeof policyListenSchema>, PolicyListenSettings>>,
 ]

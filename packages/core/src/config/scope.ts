@@ -4,7 +4,7 @@ import type { Mistakes } from '../errors.ts'
 import { isThenable } from '../thenable.ts'
 import type { App, UseOptions, UseSettings } from './config.ts'
 import { judgeListen, judgeUse } from './judge.ts'
-import type { HttpListenOptions, ListenOptions, ListenProtocol, SettingsByProtocol } from './listen.ts'
+import type { AnyListenOptions, ListenProtocol, SettingsByProtocol } from './listen.ts'
 
 /** One `use`. */
 export interface Use {
@@ -35,7 +35,12 @@ export interface Listen {
 }
 
 /** Where a listener listens that names no host; `*`: on all addresses. */
-const DEFAULT_HOSTS: Readonly<Record<ListenProtocol, string>> = { smtp: '*', lmtp: '*', http: '127.0.0.1' }
+const DEFAULT_HOSTS: Readonly<Record<ListenProtocol, string>> = {
+  smtp: '*',
+  lmtp: '*',
+  http: '127.0.0.1',
+  policy: '127.0.0.1',
+}
 
 /** A scope being filled. */
 export class ScopeSpec implements App {
@@ -84,7 +89,7 @@ export class ScopeSpec implements App {
     return this
   }
 
-  listen(options: ListenOptions | HttpListenOptions): this {
+  listen(options: AnyListenOptions): this {
     if (typeof options !== 'object' || options === null) {
       this.#mistakes.add('ERR_LISTEN', `scope "${this.name}": listen needs an object, { port: 25 } for one`)
       return this

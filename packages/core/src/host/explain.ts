@@ -28,6 +28,8 @@ interface ExplainedListener extends ExplainedKind {
   readonly protocol: string
   /** Absolute paths; empty where its certificates are no files, or there is none. */
   readonly certificateFiles: readonly { readonly cert: string; readonly key: string }[]
+  /** Of kind `policy`: whom a question reaches. */
+  readonly asks?: readonly string[]
 }
 
 /** One scope, as shown. */
@@ -51,6 +53,7 @@ export function explain(generation: Generation): readonly ExplainedScope[] {
       protocol: one.protocol,
       certificateFiles: one.files.map(({ cert, key }) => ({ cert, key })),
       ...one.explain(),
+      ...(one.protocol === 'policy' && { asks: askedOf(compiled.judging.table) }),
     })),
     keywords: keywords(compiled),
     hooks: Object.fromEntries(
@@ -85,14 +88,25 @@ function scopeText(scope: ExplainedScope): string {
   ].join('\n')
 }
 
-function listenerText({ place, protocol, notes, routes = [] }: ExplainedListener): readonly string[] {
+function listenerText({ place, protocol, notes, routes = [], asks, copy = [] }: ExplainedListener): readonly string[] {
   return [
     `  listens    ${place} (${[protocol, ...notes].join(', ')})`,
     ...routes.map(
       ({ method, path, access, plugin, summary }) =>
         `  serves     ${method.padEnd(6)} ${path} (${access}; ${plugin}): ${summary}`,
     ),
+    ...(asks
+      ? [`  asks       ${asks.length > 0 ? asks.join(', ') : 'nobody: no plugin of the scope judges an envelope'}`]
+      : []),
+    ...copy.map(({ file, line }) => `  ${file.padEnd(10)} ${line}`),
   ]
+}
+
+/** Hooks that a question about an envelope comes to. */
+const OF_ENVELOPES: readonly HookName[] = ['connect', 'helo', 'mail', 'rcpt', 'nexthop', 'data']
+
+function askedOf(table: HookTable): readonly string[] {
+  return [...new Set(OF_ENVELOPES.flatMap((hook) => flat(table[hook]).map(titleOf)))]
 }
 
 function handlerText(handler: ExplainedHandler): string {

@@ -45,6 +45,8 @@ export interface ExplainedKind {
   readonly auth?: string
   /** Of kind `http`: what it serves. */
   readonly routes?: readonly ExplainedRoute[]
+  /** For the configuration of a server that asks here: a file of it, and a line to copy into it. */
+  readonly copy?: readonly { readonly file: string; readonly line: string }[]
   /** Said in brackets behind its place. */
   readonly notes: readonly string[]
 }
@@ -75,7 +77,7 @@ export interface WatchReport {
 /** A kind of listener. */
 export interface ListenerKind<Settings extends AnyListen> {
   /** An open socket keeps its kind as long as it is open. */
-  readonly name: 'mail' | 'http'
+  readonly name: 'mail' | 'http' | 'policy'
   /** Of its sessions; undefined: it has none, and no hook is called for it. */
   readonly role: SessionRole | undefined
   /** Reads the options; what is wrong with them is reported. */

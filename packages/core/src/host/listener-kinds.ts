@@ -3,11 +3,13 @@ import type { AnyListen, ListenProtocol, SettingsByProtocol } from '../config/li
 import { httpKind } from './http-kind.ts'
 import type { ListenerKind } from './listener-kind.ts'
 import { mailKind } from './mail-kind.ts'
+import { policyKind } from './policy-kind.ts'
 
 const KINDS: { readonly [P in ListenProtocol]: ListenerKind<SettingsByProtocol[P]> } = {
   smtp: mailKind,
   lmtp: mailKind,
   http: httpKind,
+  policy: policyKind,
 }
 
 /** Reads options that were judged by the schema of the same protocol. */

@@ -14,6 +14,7 @@ import {
   selfSignedPath,
 } from '@postroad/listener'
 import type { ServerSettings } from '../config/config.ts'
+import type { ListenSettings } from '../config/listen.ts'
 import type { Listen, ScopeSpec } from '../config/scope.ts'
 import type { Mistakes } from '../errors.ts'
 import { OPINION_HOOKS } from '../plan/compile.ts'
@@ -59,12 +60,16 @@ export function counts(handlers: readonly (readonly AnyHandler[])[] | readonly A
   return flat(handlers).some(({ shadow, observes }) => !shadow && !observes)
 }
 
+/** Options of a kind with TLS. */
+type Certified = Pick<ListenSettings, 'certificate' | 'certificateFiles' | 'selfSigned'>
+
 async function listening(
   { protocol, options: given, name, place, isLost }: Listen,
   around: Around,
 ): Promise<Listening> {
   const { table, routes, base, folder, mistakes } = around
-  const { certificateFiles = [], selfSigned = false, ...options } = given
+  // Kinds without TLS have none of these.
+  const { certificateFiles = [], selfSigned = false, ...options }: Certified & typeof given = given
   const absolute = (file: string): string => path.resolve(base, file)
   const own = [certificateFiles].flat().map((one) => ({
     ...one,

@@ -9,8 +9,8 @@ import { DUNNO, FAILED, judgementOf, refusalOf } from './answer.ts'
 import type { PolicyAction } from './codec/action.ts'
 import type { PolicyRequest } from './codec/request.ts'
 
-/** What a delivery needs of its listener. */
-export interface DeliveryContext {
+/** What an inquiry needs of its listener. */
+export interface InquiryContext {
   readonly listener: string
   readonly hostname: string
   /** Recipients of one message. */
@@ -42,11 +42,11 @@ const UNASKED: PolicyAction = {
 }
 
 /** The session of one instance. */
-export class Delivery {
+export class Inquiry {
   readonly instance: string
   /** When it was asked about last, on the clock of its listener. */
   askedAt = 0
-  readonly #context: DeliveryContext
+  readonly #context: InquiryContext
   readonly #peer: Peer
   readonly #stages: JudgingStages
   #isConnected = false
@@ -62,7 +62,7 @@ export class Delivery {
   /** DATA has been asked about, and this was the answer to whoever asks again. */
   #judged: PolicyAction | undefined
 
-  constructor(request: PolicyRequest, context: DeliveryContext) {
+  constructor(request: PolicyRequest, context: InquiryContext) {
     this.instance = request.instance
     this.#context = context
     this.#peer = new Peer(request, context.listener)
