@@ -12,6 +12,16 @@
  * To begin reading, take `word.ts`, then `command.ts`: the tables in its tests show each frame as it is on the wire.
  */
 export { type Answer, parseAnswer, writeAnswer } from './answer.ts'
+export type { FilterAddress } from './client/connection.ts'
+export { ContentSplitter } from './client/content.ts'
+export {
+  type FilterClocks,
+  type FilterDecision,
+  FilterDialogue,
+  type FilterEdit,
+  type MacroSource,
+} from './client/dialogue.ts'
+export { FieldEdits } from './client/field-edits.ts'
 export { type Command, type Connect, parseCommand, type SaidCommand, writeCommand, writeMacros } from './command.ts'
 export { MilterError } from './errors.ts'
 export { FrameReader, FrameWriter, type MilterFrame } from './frame.ts'

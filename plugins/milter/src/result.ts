@@ -1,0 +1,24 @@
+/** What a milter did, for other plugins and for the log. */
+import type { FilterDecision } from '@postroad/milter-protocol'
+import { defineFact, type Fact } from '@postroad/plugin'
+
+/** What a milter did with a message. */
+export interface MilterResult {
+  /** The last thing it said. */
+  readonly decision: FilterDecision['kind']
+  /** A phrase an edit: `insert Authentication-Results at 0`, `body`. */
+  readonly edits?: readonly string[]
+  readonly quarantine?: string
+  /** It was not shown the message. */
+  readonly skipped?: 'size'
+}
+
+/**
+ * The fact that says what the milter of that name did with the message; set at `message`.
+ *
+ * @example
+ * message: { after: [milterResult('clamav-milter')], handler: ({ get }) => get(milterResult('clamav-milter')).quarantine && reject('No viruses') }
+ */
+export function milterResult(name: string): Fact<MilterResult, 'transaction'> {
+  return defineFact<MilterResult>(`milter-${name}`)
+}
