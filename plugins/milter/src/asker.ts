@@ -22,10 +22,10 @@ import {
   rewrite,
   type Session,
 } from '@postroad/plugin'
-import { Conversation, keyOf, type ShownEnvelope } from './conversation.ts'
+import { keyOf, MilterConversation, type ShownEnvelope } from './conversation.ts'
 import { type Modified, modify, type SeenMessage, shownOctets } from './modification.ts'
 import { refusalOf } from './opinion.ts'
-import { nameOf, type Options } from './options.ts'
+import { type MilterOptions, nameOf } from './options.ts'
 import { type MilterResult, milterResult } from './result.ts'
 import { Stream } from './stream.ts'
 
@@ -33,7 +33,7 @@ type Refusing = Promise<Reject | Defer | undefined>
 
 /** What is known of one session. */
 interface Talk {
-  readonly conversation: Conversation
+  readonly conversation: MilterConversation
   stream: Stream | undefined
   /** What is to be done with the message, by the id of its transaction. */
   pending: { readonly id: string; readonly seen: Message; readonly modified: Modified } | undefined
@@ -46,16 +46,16 @@ const streamed = new Set<string>()
 
 const CONTINUE: FilterDecision = { kind: 'continue' }
 
-/** See above. */
-export class Asker {
+/** One milter, and the sessions in which it is asked. */
+export class MilterAsker {
   readonly result: Fact<MilterResult, 'transaction'>
-  readonly #options: Options
+  readonly #options: MilterOptions
   readonly #hostname: string
   readonly #shadow: boolean
   readonly #macros: ReadonlyMap<string, string>
   readonly #talks = new Map<string, Talk>()
 
-  constructor(options: Options, { hostname, shadow }: { readonly hostname: string; readonly shadow: boolean }) {
+  constructor(options: MilterOptions, { hostname, shadow }: { readonly hostname: string; readonly shadow: boolean }) {
     this.#options = options
     this.#hostname = hostname
     this.#shadow = shadow
@@ -188,7 +188,7 @@ export class Asker {
     const known = this.#talks.get(id)
     if (known) return known
     const { at, version, timeouts } = this.#options
-    const conversation = new Conversation({
+    const conversation = new MilterConversation({
       at,
       version,
       clocks: timeouts,
@@ -208,7 +208,7 @@ function shownTo(context: MailContext | DataContext): ShownEnvelope {
 
 /** The whole message, from whatever the milter has heard of it to its last word. */
 async function judge(
-  conversation: Conversation,
+  conversation: MilterConversation,
   shown: ShownEnvelope,
   { seen, isStream }: { readonly seen: SeenMessage; readonly isStream: boolean },
 ): Promise<Modified> {

@@ -37,7 +37,7 @@ export interface ShownEnvelope extends Shown {
 }
 
 /** How a milter is spoken to. */
-export interface ConversationOptions {
+export interface MilterConversationOptions {
   readonly at: FilterAddress
   readonly version: number
   readonly clocks: FilterClocks
@@ -61,9 +61,9 @@ interface Told {
 
 const CONTINUE: FilterDecision = { kind: 'continue' }
 
-/** See above. */
-export class Conversation {
-  readonly #options: ConversationOptions
+/** What a milter and this server say to each other about one session. */
+export class MilterConversation {
+  readonly #options: MilterConversationOptions
   #dialogue: FilterDialogue | undefined
   /** Work is done in the order in which it was asked for. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -78,7 +78,7 @@ export class Conversation {
   #ofHelo: FilterDecision | undefined
   #told: Told | undefined
 
-  constructor(options: ConversationOptions) {
+  constructor(options: MilterConversationOptions) {
     this.#options = options
   }
 
@@ -107,11 +107,14 @@ export class Conversation {
       try {
         return await work()
       } catch (error) {
-        const failure = new MilterError(`${this.#place}: ${textOf(error)}`, { cause: error })
         // What was known already has its place.
-        this.#failure = error === this.#failure ? this.#failure : failure
-        this.#dialogue?.fail(this.#failure)
-        throw this.#failure
+        const failure =
+          error instanceof MilterError && error === this.#failure
+            ? error
+            : new MilterError(`${this.#place}: ${textOf(error)}`, { cause: error })
+        this.#failure = failure
+        this.#dialogue?.fail(failure)
+        throw failure
       } finally {
         signal?.removeEventListener('abort', stop)
       }

@@ -9,13 +9,25 @@ import {
   type Command,
   FrameReader,
   FrameWriter,
-  type MilterField,
   parseCommand,
   STEP,
   writeAnswer,
 } from '@postroad/milter-protocol'
+import { type FluentSession, sessionWith, type Used } from '@postroad/testing'
+import { milter } from './milter.ts'
 
-type Word = Extract<Answer, { kind: 'continue' | 'progress' }>['kind']
+type Field = Pick<Extract<Command, { kind: 'header' }>, 'name' | 'value'>
+/** An answer that says nothing more than its kind. */
+type Word =
+  | 'continue'
+  | 'accept'
+  | 'reject'
+  | 'tempfail'
+  | 'discard'
+  | 'skip'
+  | 'shutdown'
+  | 'connectionFailure'
+  | 'progress'
 
 /** What it says to a command: answers, or octets as they are; nothing is `continue` where an answer is wanted. */
 export type Said = readonly (Answer | Word)[] | Word | Answer | Uint8Array | 'silence' | 'hang up' | undefined
@@ -39,7 +51,7 @@ export interface Filter extends AsyncDisposable {
   /** Macros by the command they came with, of all sessions. */
   readonly macros: Map<string, ReadonlyMap<string, string>>
   /** Fields and body, as it was shown them. */
-  readonly fields: MilterField[]
+  readonly fields: Field[]
   body: string
   readonly connections: number
   /** Connections that are open now. */
@@ -110,7 +122,8 @@ function say(socket: Socket, said: NonNullable<Said>): void {
   if (said === 'hang up') return void socket.destroy()
   if (said instanceof Uint8Array) return void socket.write(said)
   const out = new FrameWriter()
-  for (const one of [said].flat()) writeAnswer(out, typeof one === 'string' ? { kind: one } : (one as Answer)) // a list of them, or one
+  const list: readonly (Answer | Word)[] = Array.isArray(said) ? said : [said]
+  for (const one of list) writeAnswer(out, typeof one === 'string' ? { kind: one } : one)
   socket.write(out.take())
 }
 
@@ -147,7 +160,40 @@ function note(command: Command, filter: Filter): void {
 }
 
 /** A field of text. */
-export const field = (name: string, value: string): MilterField => ({ name, value: Buffer.from(value, 'latin1') })
+export const field = (name: string, value: string): Field => ({ name, value: Buffer.from(value, 'latin1') })
 
 /** Collected lines of a dialogue, without the fields. */
 export const spoken = (filter: Filter): readonly string[] => filter.heard.filter((line) => line !== 'header')
+
+type Given = Partial<Omit<Parameters<typeof milter>[0], 'at'>>
+
+/** A filter that says this, and the plugin that asks it. */
+export async function asked(
+  script: FilterScript,
+  work: (session: FluentSession, filter: Filter) => PromiseLike<unknown>,
+  {
+    options = {},
+    use = {},
+    others = [],
+    protocol = 'smtp' as 'smtp' | 'milter' | 'lmtp',
+  }: {
+    options?: Given
+    use?: Exclude<Used, { name: string }>[1]
+    others?: readonly Used[]
+    protocol?: 'smtp' | 'milter' | 'lmtp'
+  } = {},
+): Promise<void> {
+  await using filter = await startFilter(script)
+  await work(sessionWith({ protocol }, [milter({ at: filter.at, ...options }), use], ...others), filter)
+}
+
+/** Says it at the commands of a kind. */
+export const at =
+  (kind: string, said: Said): NonNullable<FilterScript['says']> =>
+  (command) =>
+    command.kind === kind ? said : undefined
+
+/** Octets as text, a character an octet. */
+export const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('latin1')
+/** A small message. */
+export const letter = 'Subject: x\nTo: y\n\nbody\n'

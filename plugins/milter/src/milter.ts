@@ -7,8 +7,8 @@ import {
   type MailContext,
   type NexthopContext,
 } from '@postroad/plugin'
-import { Asker } from './asker.ts'
-import { type Options, options as schema } from './options.ts'
+import { MilterAsker } from './asker.ts'
+import { type MilterOptions, options as schema } from './options.ts'
 
 /** Milliseconds that a handler gets beyond the clocks of the milter, which end it. */
 const GRACE = 1_000
@@ -24,9 +24,9 @@ export const milter = definePlugin({
   name: 'milter',
   options: schema,
   setup({ options, hostname, shadow }) {
-    const asker = new Asker(options, { hostname, shadow })
+    const asker = new MilterAsker(options, { hostname, shadow })
     const { connect, command, limit, content } = options.timeouts
-    const has = (stage: Options['stages'][number]): boolean => options.stages.includes(stage)
+    const has = (stage: MilterOptions['stages'][number]): boolean => options.stages.includes(stage)
     const asked = { points: false, timeout: connect + COMMANDS * command + GRACE } as const
     // The name of the client is found out beside the connection; who needs it waits for it.
     const named = { after: ['helo'] } as const

@@ -80,7 +80,7 @@ export const options = z
   })
 
 /** The options after validation. */
-export type Options = z.output<typeof options>
+export type MilterOptions = z.output<typeof options>
 
 /** As Postfix (`inet:host:port`) and Sendmail (`inet:port@host`) write it. */
 export function addressOf(text: string): FilterAddress | undefined {
@@ -95,7 +95,7 @@ export function addressOf(text: string): FilterAddress | undefined {
 }
 
 /** The name by which the log knows a milter: lower-case letters, digits and hyphens. */
-export function nameOf({ at, name }: Pick<Options, 'at' | 'name'>): string {
+export function nameOf({ at, name }: Pick<MilterOptions, 'at' | 'name'>): string {
   if (name !== undefined) return name
   const text =
     'path' in at ? (at.path.split('/').at(-1) ?? '').replace(/\.(?:sock|socket|ctl)$/, '') : `${at.host}-${at.port}`

@@ -17,7 +17,8 @@ export interface MilterResult {
  * The fact that says what the milter of that name did with the message; set at `message`.
  *
  * @example
- * message: { after: [milterResult('clamav-milter')], handler: ({ get }) => get(milterResult('clamav-milter')).quarantine && reject('No viruses') }
+ * const bulk = milterResult('bulk-milter')
+ * message: { after: [bulk], handler: ({ find }) => (find(bulk)?.edits?.includes('add X-Bulk') ? suspect(2, 'bulk') : undefined) }
  */
 export function milterResult(name: string): Fact<MilterResult, 'transaction'> {
   return defineFact<MilterResult>(`milter-${name}`)

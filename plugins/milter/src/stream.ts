@@ -1,13 +1,13 @@
 /** Shows a message to a milter while it arrives: the scan overlaps with the upload, and who uploads waits when the milter does not keep up. */
 import type { ReceiveSink } from '@postroad/plugin'
-import type { Conversation, ShownEnvelope } from './conversation.ts'
+import type { MilterConversation, ShownEnvelope } from './conversation.ts'
 
 /** Octets that wait for the milter, from which on the client waits as well. */
 const HIGH = 131_072
 
 /** What arrives of one message, on its way to one milter. */
 export class Stream implements ReceiveSink {
-  readonly #conversation: Conversation
+  readonly #conversation: MilterConversation
   readonly #shown: ShownEnvelope
   readonly #limit: number
   #pieces: Uint8Array[] = []
@@ -17,7 +17,7 @@ export class Stream implements ReceiveSink {
   #pump: Promise<void> | undefined
 
   /** @param limit octets; a message that has more is not shown */
-  constructor(conversation: Conversation, shown: ShownEnvelope, limit: number) {
+  constructor(conversation: MilterConversation, shown: ShownEnvelope, limit: number) {
     this.#conversation = conversation
     this.#shown = shown
     this.#limit = limit

@@ -22,7 +22,7 @@ export interface FilterClocks {
 }
 
 /** How a filter is spoken to. */
-export interface DialogueOptions {
+export interface FilterDialogueOptions {
   /** The newest version that is offered. */
   readonly version: number
   readonly clocks: FilterClocks
@@ -127,7 +127,7 @@ export class FilterDialogue {
   }
 
   /** Connects, and agrees. @throws {MilterError} */
-  static async open(at: FilterAddress, { version, clocks }: DialogueOptions): Promise<FilterDialogue> {
+  static async open(at: FilterAddress, { version, clocks }: FilterDialogueOptions): Promise<FilterDialogue> {
     const connection = await FilterConnection.open(at, clocks.connect)
     try {
       const offer = { version, actions: actionsOf(version), steps: (stepsOf(version) & ~UNOFFERED) >>> 0 }
