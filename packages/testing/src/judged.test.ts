@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { definePlugin, discard, type Hooks, quarantine, reject, rewrite } from '@postroad/plugin'
+import { sameAsFilter } from './both-roles.ts'
 import { runCase } from './case.ts'
 import type { Expectation } from './expectation.ts'
 import { contractTests } from './plugin-contract.ts'
@@ -123,6 +124,29 @@ test('whoever looks in the wrong place is told where to look', async () => {
   assert.throws(() => table({ expect: { edits: [] } }), /expects "edits": a server that speaks smtp takes mail/)
   assert.throws(() => table({ protocol: 'milter', expect: { headers: {} } }), /expects "headers": nothing is routed/)
   assert.throws(() => table({ protocol: 'policy', command: 'NOOP', expect: { accepted: true } }), /sends "NOOP"/)
+})
+
+test('a row of a table is held as a filter, too, with the sessions before it', async () => {
+  const row = (hooks: Hooks, more: { earlier?: SessionScript[] } = {}) =>
+    sameAsFilter({
+      make: plugin(hooks),
+      surroundings: {},
+      earlier: more.earlier ?? [],
+      wait: 0,
+      session: { rcpt: 'b@mx.test', data },
+      expected: { accepted: true },
+    })
+  await row({ rcpt: () => reject('No'), message: () => reject('No') })
+  await fails(row({ message: ({ session }) => (session.role === 'mta' ? reject('No') : undefined) }), /does not refuse/)
+  // Each connection of a session is another one: only what the plugin kept tells it.
+  let seen = 0
+  const second: Hooks = {
+    mail: ({ session }) => {
+      seen++
+      return session.role === 'filter' && seen % 2 === 0 ? reject('Again') : undefined
+    },
+  }
+  await fails(row(second, { earlier: [{ rcpt: 'a@mx.test' }] }), /550 5\.7\.1 Again \(at \w+\) in place of no refusal/)
 })
 
 test('the contract names both answers of a plugin that looks at its role, and leaves alone who takes mail', async () => {

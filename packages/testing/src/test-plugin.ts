@@ -2,6 +2,7 @@
 import { describe, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import type { Plugin } from '@postroad/plugin'
+import { sameAsFilter } from './both-roles.ts'
 import { runCase, type Surroundings } from './case.ts'
 import { EXPECTATION_KEYS, type Expectation } from './expectation.ts'
 import { isJudging, notTaken } from './judged.ts'
@@ -34,7 +35,7 @@ const CASE_KEYS: ReadonlySet<string> = new Set([...SESSION_KEYS, ...SURROUNDINGS
 /**
  * Registers one test a case. A case fails when the outcome is not as expected, and also when the plugin does what no plugin may:
  * changes what it was given, reads or writes facts it has not declared, answers what is no answer, goes on after its signal fired, or
- * leaves timers, sockets or files behind; the message says what to do.
+ * leaves timers, sockets or files behind; and when it refuses otherwise where another server takes the mail; the message says what to do.
  *
  * @param defaults for every case
  * @throws {TypeError} when a case has an unknown key, expects nothing, or asks what another one asks
@@ -57,9 +58,18 @@ export function testPlugin<A extends readonly unknown[]>(
       // `as`: the factory's own options, or none where all of them have defaults.
       const make = (): Plugin => factory(...((options === undefined ? [] : [options]) as unknown as A))
       const parts = { make, surroundings: merged, earlier, wait, session: merged, expected: inFull(expect) }
-      test(name, () => runCase(parts))
+      test(name, async () => {
+        await runCase(parts)
+        if (isForBothRoles(merged)) await sameAsFilter(parts)
+      })
     }
   })
+}
+
+/** What takes mail, and comes to a command that a server in charge asks about. */
+function isForBothRoles({ protocol = 'smtp', expect, mail, rcpt, data }: PluginCase): boolean {
+  if (isJudging(protocol) || (typeof expect === 'object' && expect.mistake)) return false
+  return mail !== undefined || rcpt !== undefined || data !== undefined
 }
 
 function inFull(expect: PluginCase['expect']): Expectation {
