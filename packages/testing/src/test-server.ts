@@ -18,11 +18,12 @@ import {
   type Plugin,
   type Route,
   type Service,
+  Spool,
   Store,
 } from '@postroad/plugin'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { isJudging, type JudgedMessage, type TestProtocol } from './judged.ts'
-import { memoryLimiter, memoryLock, memoryStore } from './memory-store.ts'
+import { memoryLimiter, memoryLock, memorySpool, memoryStore } from './memory-store.ts'
 
 /** A plugin, or a plugin with what the operator says of it. */
 export type Used = Plugin | readonly [Plugin, UseOptions]
@@ -134,6 +135,7 @@ function services(clock: FakeClock, given: NonNullable<TestServerOptions['servic
     [Store, memoryStore(clock)],
     [Limiter, memoryLimiter(clock)],
     [Lock, memoryLock()],
+    [Spool, memorySpool()],
     [Dns, zoneDns({}, { clock })],
   ]
   return [...defaults, ...given].map(([service, value]) => ({ service, create: () => value }))

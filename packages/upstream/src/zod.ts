@@ -26,10 +26,7 @@ export const scanAction = z.union([z.number(), z.enum(['reject', 'defer', 'disco
  * @example z.strictObject({ ...scannerOptions({ at: '127.0.0.1:3310', port: 3310, deadline: '30 s', maxSize: '25 MiB', atOnce: 10 }) })
  */
 export function scannerOptions({ at, port, deadline, maxSize, atOnce }: ScannerDefaults) {
-  const one = z.string().refine((text) => isDaemon(text, port), {
-    error: ({ input }) =>
-      `${JSON.stringify(input)} is not where a daemon listens: "host:${port}", "[::1]:${port}" or the path of a socket`,
-  })
+  const one = daemonText(port)
   return {
     at: z
       .union([one, z.array(one).min(1)])
@@ -55,6 +52,23 @@ export function scannerOptions({ at, port, deadline, maxSize, atOnce }: ScannerD
     failures: z.int().positive().default(3).describe('Failures in a row after which a daemon is asked last'),
     pause: duration.prefault('10 s').describe('How long; then it is tried with one message'),
   }
+}
+
+/**
+ * Where one daemon listens.
+ *
+ * @param port where none is written
+ * @example daemonOf(11_334).prefault('127.0.0.1:11334')
+ */
+export function daemonOf(port: number) {
+  return daemonText(port).transform((text): Daemon => parseDaemon(text, port))
+}
+
+function daemonText(port: number) {
+  return z.string().refine((text) => isDaemon(text, port), {
+    error: ({ input }) =>
+      `${JSON.stringify(input)} is not where a daemon listens: "host:${port}", "[::1]:${port}" or the path of a socket`,
+  })
 }
 
 function isDaemon(text: string, port: number): boolean {

@@ -1,0 +1,2 @@
+/** Rspamd for Postroad. */
+export { type RspamdFact, rspamd, rspamdFact } from './rspamd.ts'
