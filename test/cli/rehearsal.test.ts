@@ -102,6 +102,27 @@ test('replay starts plugins, too, and makes nothing', async () => {
   await assert.rejects(stat(path.join(operator.folder, 'replayed')), /ENOENT/)
 })
 
+test('replay of what only judges for another server, and of a scope within that takes mail', async () => {
+  const judged = { ...LINE, protocol: 'policy', reply: '250 2.0.0 Judged: pass', judged: { outcome: 'pass' } }
+  const taken = { ...LINE, listener: 'mx' }
+  await writeFile(
+    path.join(operator.folder, 'both.log'),
+    [judged, taken].map((line) => `${JSON.stringify(line)}\n`).join(''),
+  )
+  const plugin = `definePlugin({ name: 'strict', hooks: { rcpt: ({ session }) => reject(\`No \${session.protocol}\`), route: () => ({ via: 'x' }) } })()`
+  const listens = `app.use(${plugin}).listen({ protocol: 'policy', port: 0 })`
+  for (const scope of ['', `.scope('mx', (mx) => void mx.listen({ name: 'mx', port: 0 }))`]) {
+    const config = `import { definePlugin, reject } from '@postroad/plugin'
+import { defineConfig } from 'postroad'
+${EXPORT} defineConfig({ hostname: 'mx.test', setup: (app) => void ${listens}${scope} })`
+    const name = await operator.config('judging.ts', config)
+    const { out, err } = await operator.run('replay', 'both.log', '--config', name, '--no-dns')
+    assert.match(out, /strict at rcpt: reject .*No policy/, err)
+    assert.match(out, scope ? /No smtp/ : /No policy/)
+    assert.match(out, /^2 transactions, 2 would change/m)
+  }
+})
+
 test('with the services and the queue in Redis nothing is written there', {
   skip: requires('redis-server'),
 }, async () => {

@@ -26,6 +26,8 @@ import type { JudgingStages, Wire } from '@postroad/smtp'
 import { loadConfig } from '../config/load.ts'
 
 type Line = Readonly<Record<string, unknown>>
+/** What a scope listens for. */
+type Listener = Parameters<App['listen']>[0]
 
 /** Runs transactions again. */
 export interface Replayer {
@@ -115,8 +117,24 @@ interface State {
 function harmless(config: Config, state: State): Config {
   const past = definePlugin({
     name: 'replay',
+    hooks: { auth: { mechanisms: ['EXTERNAL'], handler: ({ attempt }) => ({ name: attempt.username }) } },
+  })
+  return {
+    ...config,
+    async setup(app) {
+      app.use(past())
+      const listeners: Listener[] = []
+      await config.setup(wrapped(app, state, listeners))
+      if (listeners.length === 0 || listeners.some(takesMail)) app.use(forgetting(state, 'server'))
+    },
+  }
+}
+
+/** What takes mail in place of the plugins of a scope. */
+function forgetting(state: State, scope: string): Plugin {
+  return definePlugin({
+    name: `replay-${scope}`,
     hooks: {
-      auth: { mechanisms: ['EXTERNAL'], handler: ({ attempt }) => ({ name: attempt.username }) },
       queue: {
         supports: ['8BITMIME', 'SMTPUTF8', 'DSN', 'BINARYMIME', 'REQUIRETLS'],
         handler: () => ({ id: 'replay' }),
@@ -126,27 +144,31 @@ function harmless(config: Config, state: State): Config {
         return { id: 'replay' }
       },
     },
-  })
-  return {
-    ...config,
-    setup(app) {
-      app.use(past())
-      return config.setup(wrapped(app, state))
-    },
-  }
+  })()
 }
 
-function wrapped(app: App, state: State): App {
+/** In a scope that only judges for another server nobody may take mail. */
+function takesMail({ protocol = 'smtp' }: Listener): boolean {
+  return protocol === 'smtp' || protocol === 'lmtp'
+}
+
+/** @param listeners what the scope listens for is added */
+function wrapped(app: App, state: State, listeners: Listener[]): App {
   const own: App = {
     use(plugin, options) {
       app.use(withoutEffects(plugin, state), options)
       return own
     },
     scope(name, fill) {
-      app.scope(name, (inner) => fill(wrapped(inner, state)))
+      app.scope(name, (inner) => {
+        const own: Listener[] = []
+        fill(wrapped(inner, state, own))
+        if (own.some(takesMail)) inner.use(forgetting(state, name))
+      })
       return own
     },
     listen(options) {
+      listeners.push(options)
       app.listen(options)
       return own
     },
