@@ -34,3 +34,5 @@ export type {
   WireReply,
 } from './stages.ts'
 export { keywordsOn } from './verb/ehlo.ts'
+export { isReply, parseMailParameters, parseRcptParameters } from './verb/parameters.ts'
+export { formatReply } from './wire/reply.ts'
