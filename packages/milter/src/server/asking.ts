@@ -6,7 +6,7 @@ import type { Connect } from '../command.ts'
 import type { MacroBoard } from './macro-board.ts'
 
 /** What a session is made of. */
-export interface Asking {
+export interface AskedOf {
   readonly listener: string
   readonly stress: () => boolean
   readonly board: MacroBoard
@@ -21,14 +21,14 @@ export class AskingWire implements Wire {
   readonly protocol = 'milter'
   readonly listener: string
   readonly remote: Endpoint
-  readonly #asking: Asking
+  readonly #asking: AskedOf
   /** Read from macros, and good for one edition of them. */
   #edition = -1
   #local: Endpoint = UNKNOWN
   #tls: TlsInfo | undefined
   #identity: Identity | undefined
 
-  constructor(asking: Asking) {
+  constructor(asking: AskedOf) {
     this.#asking = asking
     this.listener = asking.listener
     this.remote = endpointOf(asking.client)

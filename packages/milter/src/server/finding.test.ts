@@ -7,11 +7,7 @@ import { ACTION, STEP } from '../word.ts'
 import { begin, CLIENT, END, FROM, HELO, listenFor, MESSAGE, PASS, POSTFIX, TO } from './fixture.test.ts'
 
 const REFUSED: WireReply = { code: 550, status: '5.1.1', text: 'No such user' }
-const _LATER: WireReply = { code: 451, status: '4.7.1', text: 'Later' }
 const verdict = (judgement: Partial<Judgement>) => ({ judge: async () => ({ ...PASS, ...judgement }) as Judgement })
-const _mail = (path: string, ...parameters: string[]): SaidCommand => ({ kind: 'mail', path, parameters })
-const _rcpt = (path: string, ...parameters: string[]): SaidCommand => ({ kind: 'rcpt', path, parameters })
-const _client = (address: string, more: object = {}): SaidCommand => ({ ...CLIENT, address, ...more }) as SaidCommand
 const DATA: SaidCommand = { kind: 'data' }
 
 const FINDINGS: readonly (readonly [string, (t: TestContext) => Promise<void>])[] = [
@@ -108,6 +104,19 @@ const FINDINGS: readonly (readonly [string, (t: TestContext) => Promise<void>])[
       ])
       const old = await (await connect({ ...POSTFIX, actions: POSTFIX.actions & ~ACTION.chooseMacros })).hear()
       assert.ok(old?.kind === 'options' && old.macros === undefined)
+    },
+  ],
+  [
+    '12: mail of the server itself: a refusal of its sender, and at DATA, waits for the end, too',
+    async (t) => {
+      for (const stages of [{ mail: () => REFUSED }, { data: () => REFUSED }, { helo: () => REFUSED }]) {
+        const { connect } = await listenFor(t, { stages })
+        const server = await connect()
+        await server.hears()
+        for (const command of [{ ...CLIENT, address: '127.0.0.1', port: 0 } as SaidCommand, HELO, FROM, TO, DATA])
+          assert.equal(await server.ask(command), 'continue')
+        assert.deepEqual(await server.say(...MESSAGE, END).hears(), ['550 5.1.1 No such user'])
+      }
     },
   ],
 ]

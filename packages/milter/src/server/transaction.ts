@@ -4,7 +4,7 @@ import type { Judgement, JudgingStages, Maybe, WireReply } from '@postroad/smtp'
 import { IncomingMessage } from './content.ts'
 
 /** What a transaction has of its session. */
-export interface TransactionOptions {
+export interface AskedTransactionOptions {
   /** Octets of a message. */
   readonly limit: number
   /** Values of fields come with the blank behind the colon. */
@@ -26,7 +26,7 @@ const TOO_LARGE: WireReply = Object.freeze({ code: 552, status: '5.3.4', text: '
 /** Its stages, in the order in which the server may have them. */
 export class AskedTransaction {
   readonly #stages: JudgingStages
-  readonly #options: TransactionOptions
+  readonly #options: AskedTransactionOptions
   /** Why nothing of it is taken. */
   #refusal: WireReply | undefined
   /** Refused recipients that the server does not know of yet. */
@@ -38,7 +38,7 @@ export class AskedTransaction {
   /** By address: how the server has named those that it writes in another way. */
   readonly #names = new Map<string, string>()
 
-  constructor(stages: JudgingStages, options: TransactionOptions) {
+  constructor(stages: JudgingStages, options: AskedTransactionOptions) {
     this.#stages = stages
     this.#options = options
   }

@@ -269,19 +269,6 @@ const TRAPS: readonly (readonly [string, (t: TestContext) => Promise<void>])[] =
     },
   ],
   [
-    '18: a refusal of its sender, and at DATA, waits for the end, too',
-    async (t) => {
-      for (const stages of [{ mail: () => REFUSED }, { data: () => REFUSED }, { helo: () => REFUSED }]) {
-        const { connect } = await listenFor(t, { stages })
-        const server = await connect()
-        await server.hears()
-        for (const command of [client('127.0.0.1', { port: 0 }), HELO, FROM, TO, DATA])
-          assert.equal(await server.ask(command), 'continue')
-        assert.deepEqual(await server.say(...MESSAGE, END).hears(), ['550 5.1.1 No such user'])
-      }
-    },
-  ],
-  [
     '19: addresses are those of the client, however the server writes them',
     async (t) => {
       const { connect, heard } = await listenFor(t)
