@@ -12,5 +12,10 @@
  * To begin reading, take `session.ts`: `take` has every command.
  */
 export { createMilterListener, type MilterListener } from './server/listener.ts'
-export { DEFAULT_MILTER_LIMITS, type MilterLimits, type MilterListenerOptions, milterMistakes } from './server/options.ts'
+export {
+  DEFAULT_MILTER_LIMITS,
+  type MilterLimits,
+  type MilterListenerOptions,
+  milterMistakes,
+} from './server/options.ts'
 export { type MilterScope, type Wants, wantsOf } from './server/wants.ts'

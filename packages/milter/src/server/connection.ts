@@ -8,7 +8,7 @@ import { ANSWER } from '../word.ts'
 import { type CurrentScope, MilterSession } from './session.ts'
 
 /** What a connection has of its listener. */
-export interface ConnectionContext {
+export interface ListenerContext {
   readonly listener: string
   current(): CurrentScope
   readonly stress: () => boolean
@@ -30,7 +30,7 @@ const PROGRESS = new FrameWriter().add(ANSWER.progress).take()
 /** Reads, hands frames to its session, and writes what that answers. */
 export class MilterConnection {
   readonly #socket: Socket
-  readonly #context: ConnectionContext
+  readonly #context: ListenerContext
   readonly #reader = new FrameReader()
   readonly #out = new FrameWriter()
   readonly #session: MilterSession
@@ -44,7 +44,7 @@ export class MilterConnection {
   /** Since when it does not read what is written. */
   #blockedSince: number | undefined
 
-  constructor(socket: Socket, context: ConnectionContext) {
+  constructor(socket: Socket, context: ListenerContext) {
     this.#socket = socket
     this.#context = context
     this.#since = performance.now()
