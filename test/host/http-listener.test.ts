@@ -126,6 +126,16 @@ test('explain shows what is served to whom, and warns where nobody can ask for a
   ])
   await using empty = await createServer(config((app) => void app.listen(webAs({ anonymous: 'read' }))))
   assert.deepEqual(empty.explain()[0]?.warnings, ['web: no plugin of the scope has routes to serve there'])
+  await using half = await createServer(
+    config((app) => {
+      app.use(serving('p', [route({ path: '/a' }), route({ path: '/b', access: 'admin' })]))
+      app.scope('public', (inner) => inner.listen(webAs({ routes: 'public' })))
+    }),
+  )
+  assert.deepEqual(
+    half.explain().map(({ warnings }) => warnings),
+    [["p: GET /b is served by no listener: listen({ protocol: 'http' }) in this scope, or one within it"], []],
+  )
 })
 
 test('two plugins with one route are a mistake, said once', async () => {

@@ -45,6 +45,7 @@ export interface ExplainedScope {
 
 /** What a generation means, scope by scope, as data. */
 export function explain(generation: Generation): readonly ExplainedScope[] {
+  const unserved = unservedRoutes(generation)
   return generation.scopes.map((compiled) => ({
     name: compiled.scope.name,
     listeners: compiled.listening.map((one) => ({
@@ -65,8 +66,31 @@ export function explain(generation: Generation): readonly ExplainedScope[] {
     warnings: [
       ...(compiled.listening.length > 0 ? warnings(compiled) : []),
       ...compiled.listening.flatMap((one) => one.warnings),
+      ...(unserved.get(compiled) ?? []),
     ],
   }))
+}
+
+/** By the scope that uses them: plugins with routes that nobody can ask for. */
+function unservedRoutes({ scopes }: Generation): ReadonlyMap<CompiledScope, readonly string[]> {
+  const served = new Set(
+    scopes.flatMap(({ listening }) => listening.flatMap((one) => one.explain().routes ?? [])).map(routeKey),
+  )
+  const said = new Set<string>()
+  const warnings = new Map<CompiledScope, string[]>()
+  for (const scope of scopes)
+    for (const { plugin, route } of scope.routes) {
+      const key = routeKey({ plugin, ...route })
+      if (served.has(key) || said.has(key)) continue
+      said.add(key)
+      const text = `${plugin}: ${route.method} ${route.path} is served by no listener: listen({ protocol: 'http' }) in this scope, or one within it`
+      warnings.set(scope, [...(warnings.get(scope) ?? []), text])
+    }
+  return warnings
+}
+
+function routeKey({ plugin, method, path }: { plugin: string; method: string; path: string }): string {
+  return `${plugin} ${method} ${path}`
 }
 
 /** The same for people. */
