@@ -70,6 +70,8 @@ export type Role = 'all' | 'smtp' | 'delivery'
 
 /** What `setup` gets besides options and services. */
 export interface Setup {
+  /** What the plugin is called in its scope: its own name, or the label that the operator gave with `as`. */
+  readonly name: string
   readonly log: Logger
   /** Aborted when this generation of the server closes. */
   readonly signal: AbortSignal

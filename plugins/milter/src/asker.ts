@@ -21,11 +21,12 @@ import {
   reverseDns,
   rewrite,
   type Session,
+  type Setup,
 } from '@postroad/plugin'
 import { keyOf, MilterConversation, type ShownEnvelope } from './conversation.ts'
 import { type Modified, modify, type SeenMessage, shownOctets } from './modification.ts'
 import { refusalOf } from './opinion.ts'
-import { type MilterOptions, nameOf } from './options.ts'
+import type { MilterOptions } from './options.ts'
 import { type MilterResult, milterResult } from './result.ts'
 import { Stream } from './stream.ts'
 
@@ -55,11 +56,11 @@ export class MilterAsker {
   readonly #macros: ReadonlyMap<string, string>
   readonly #talks = new Map<string, Talk>()
 
-  constructor(options: MilterOptions, { hostname, shadow }: { readonly hostname: string; readonly shadow: boolean }) {
+  constructor(options: MilterOptions, { name, hostname, shadow }: Pick<Setup, 'name' | 'hostname' | 'shadow'>) {
     this.#options = options
     this.#hostname = hostname
     this.#shadow = shadow
-    this.result = milterResult(nameOf(options))
+    this.result = milterResult(name)
     const bare = (name: string): string => name.replace(/^\{(.+)\}$/, '$1')
     this.#macros = new Map(Object.entries(options.macros).map(([name, value]) => [bare(name), value]))
   }

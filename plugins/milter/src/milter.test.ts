@@ -211,7 +211,7 @@ test('all that a filter does is in the canonical line, and other plugins can ask
             'milter-mine': { decision: 'accept', edits: ['add X'], quarantine: 'q' },
           })
         }),
-    { options: { name: 'mine' } },
+    { use: { as: 'mine' } },
   ))
 
 test('as a filter of another server the edits are judged with the places that server counts', () =>
@@ -327,7 +327,7 @@ test('rules can ask what a milter did', () =>
     { says: at('endOfMessage', [{ kind: 'addHeader', ...field('X-Bulk', ' yes') }, 'continue']) },
     (session) => session.data(letter).expectRefusal('5.7.1', /no bulk/),
     {
-      options: { name: 'scan' },
+      use: { as: 'scan' },
       others: [
         definePlugin({
           name: 'rule',

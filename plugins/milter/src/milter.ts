@@ -23,8 +23,8 @@ const COMMANDS = 6
 export const milter = definePlugin({
   name: 'milter',
   options: schema,
-  setup({ options, hostname, shadow }) {
-    const asker = new MilterAsker(options, { hostname, shadow })
+  setup({ options, name, hostname, shadow }) {
+    const asker = new MilterAsker(options, { name, hostname, shadow })
     const { connect, command, limit, content } = options.timeouts
     const has = (stage: MilterOptions['stages'][number]): boolean => options.stages.includes(stage)
     const asked = { points: false, timeout: connect + COMMANDS * command + GRACE } as const

@@ -25,13 +25,6 @@ export const options = z
       .describe(
         'Where it listens, as Postfix and Sendmail write it: `unix:/run/opendkim/opendkim.sock`, `inet:localhost:8891`',
       ),
-    name: z
-      .string()
-      .regex(/^[a-z][a-z0-9-]{0,50}$/, 'lower-case letters, digits and hyphens')
-      .optional()
-      .describe(
-        'What the log and `milterResult` call it. Default: the name of its socket without `.sock`, or host and port',
-      ),
     version: z
       .int()
       .min(2)
@@ -92,17 +85,4 @@ export function addressOf(text: string): FilterAddress | undefined {
   const port = Number(sendmail?.[1] ?? postfix?.[2])
   if (host === '' || !(port >= 1 && port <= 65_535)) return undefined
   return { host: host.replace(/^\[|\]$/g, ''), port }
-}
-
-/** The name by which the log knows a milter: lower-case letters, digits and hyphens. */
-export function nameOf({ at, name }: Pick<MilterOptions, 'at' | 'name'>): string {
-  if (name !== undefined) return name
-  const text =
-    'path' in at ? (at.path.split('/').at(-1) ?? '').replace(/\.(?:sock|socket|ctl)$/, '') : `${at.host}-${at.port}`
-  return (
-    text
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, '-')
-      .replace(/^-|-$/g, '') || 'milter'
-  )
 }

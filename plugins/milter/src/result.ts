@@ -14,12 +14,13 @@ export interface MilterResult {
 }
 
 /**
- * The fact that says what the milter of that name did with the message; set at `message`.
+ * The fact that says what a milter did with the message; set at `message`.
  *
+ * @param name the label that the operator gave it with `as`; default: that of a single milter
  * @example
- * const bulk = milterResult('bulk-milter')
+ * const bulk = milterResult('bulk')
  * message: { after: [bulk], handler: ({ find }) => (find(bulk)?.edits?.includes('add X-Bulk') ? suspect(2, 'bulk') : undefined) }
  */
-export function milterResult(name: string): Fact<MilterResult, 'transaction'> {
-  return defineFact<MilterResult>(`milter-${name}`)
+export function milterResult(name = 'milter'): Fact<MilterResult, 'transaction'> {
+  return defineFact<MilterResult>(name === 'milter' ? name : `milter-${name}`)
 }

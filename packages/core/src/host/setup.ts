@@ -76,6 +76,7 @@ async function start(
     const needed = Object.fromEntries(Object.entries(plugin.needs).map(([key, service]) => [key, given(service)]))
     const instance: PluginInstance = await plugin.setup({
       options,
+      name,
       log,
       signal: context.signal,
       hostname: context.hostname,
