@@ -253,8 +253,13 @@ export const SECTIONS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
       1 1.1 2 3 4 4.1 4.2 5 5.1 5.2 6 6.1 6.2`,
     '9422': `
       1 2 3 3.1 3.2 3.3 3.4 3.5 3.6 3.7 3.8 4 4.1 4.2 4.3 5 6 7 7.1 7.2 8 8.1 8.2`,
+    '9525': `
+      1 1.1 1.2 1.3 1.4 1.4.1 1.4.2 1.5 2 3 4 4.1 4.2 5 6 6.1 6.1.1 6.1.2 6.2 6.3 6.4 6.5 6.6 7 7.1 7.2 7.3
+      7.4 7.5 7.6 7.7 8 9 9.1 9.2 A`,
+    '9794': `
+      1 2 3 4 5 6 7 8 9 10`,
   }).map(([rfc, sections]) => [rfc, new Set(sections.trim().split(/\s+/))]),
 )
 
 /** Standards whose sections are cited from reading and held against no list; the list only shrinks. */
-export const UNLISTED: readonly string[] = ['9520', '9525', '9715', '9794', '9989']
+export const UNLISTED: readonly string[] = ['9520', '9715', '9989']

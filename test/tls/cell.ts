@@ -22,7 +22,7 @@ export type Flaw =
 export type Unsigned =
   /** The zone above proves that it knows of no key. */
   | 'insecure'
-  /** It proves only that it says nothing of any key there, RFC 5155 §6. */
+  /** It proves only that it says nothing of any key there (opt-out, RFC 5155). */
   | 'opted out'
   /** It knows of a key that nobody can use. */
   | 'unknown algorithm'

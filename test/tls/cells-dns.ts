@@ -29,8 +29,8 @@ export const MX_CELLS: readonly Cell[] = [
     cell('deferred', 'RFC 4035 §5.5', { mx }),
   ),
   ...(['opted out', 'unknown algorithm'] as const).flatMap((mx) => [
-    cell('unauthenticated', mx === 'opted out' ? 'RFC 5155 §6' : 'RFC 4035 §5.2', { mx }),
-    cell('clear', mx === 'opted out' ? 'RFC 5155 §6' : 'RFC 4035 §5.2', { mx, server: none }),
+    cell('unauthenticated', 'RFC 4035 §5.2', { mx }),
+    cell('clear', 'RFC 4035 §5.2', { mx, server: none }),
   ]),
   cell('deferred', 'RFC 7672 §2.1.2', { mx: 'timeout' }),
   cell('deferred', 'RFC 7672 §2.1.2', { mx: 'refused' }),
@@ -76,8 +76,8 @@ export const ADDRESS_CELLS: readonly Cell[] = [
   cell('deferred', 'RFC 7672 §2.1.2', { address: 'timeout' }),
   cell('failed', 'RFC 5321 §5.1', { address: 'nodata secure' }),
   ...(['opted out', 'unknown algorithm'] as const).flatMap((address) => [
-    cell('unauthenticated', address === 'opted out' ? 'RFC 5155 §6' : 'RFC 4035 §5.2', { address }),
-    cell('clear', address === 'opted out' ? 'RFC 5155 §6' : 'RFC 4035 §5.2', { address, server: none }),
+    cell('unauthenticated', 'RFC 4035 §5.2', { address }),
+    cell('clear', 'RFC 4035 §5.2', { address, server: none }),
   ]),
   cell('unauthenticated', 'RFC 7672 §2.2.2', { address: 'insecure' }),
   cell('unauthenticated', 'RFC 7672 §2.2.2', { address: 'insecure', server: other }),

@@ -64,6 +64,37 @@ const TA: readonly Cell[] = [
     tlsa: ['2 1 1 root'],
     server: server('clientLeaf intermediate root'),
   }),
+  // What an authority says of those below it holds though nobody else trusts it.
+  cell('dane-ta', 'RFC 5280 §4.2.1.9', { tlsa: ['2 1 1 shortRoot'], server: server('shortLeaf shortRoot') }),
+  cell('skipped certificate-not-trusted', 'RFC 5280 §4.2.1.9', {
+    tlsa: ['2 1 1 shortRoot'],
+    server: server('longLeaf belowShort shortRoot'),
+  }),
+  // Below the anchor that is named nobody is too many.
+  cell('dane-ta', 'RFC 5280 §4.2.1.9', {
+    tlsa: ['2 1 1 belowShort'],
+    server: server('longLeaf belowShort shortRoot'),
+  }),
+  cell('dane-ta', 'RFC 5280 §4.2.1.10', { tlsa: ['2 1 1 narrowRoot'], server: server('narrowLeaf narrowRoot') }),
+  ...['wideLeaf', 'secretLeaf'].map((leaf) =>
+    cell('skipped certificate-not-trusted', 'RFC 5280 §4.2.1.10', {
+      tlsa: ['2 1 1 narrowRoot'],
+      server: server(`${leaf} narrowRoot`),
+    }),
+  ),
+  cell('dane-ta', 'RFC 5280 §7.1', { tlsa: ['2 1 1 officeRoot'], server: server('officeLeaf officeRoot') }),
+  ...['strangerLeaf', 'addressLeaf'].map((leaf) =>
+    cell('skipped certificate-not-trusted', 'RFC 5280 §4.2.1.10', {
+      tlsa: ['2 1 1 officeRoot'],
+      server: server(`${leaf} officeRoot`),
+    }),
+  ),
+  cell('skipped certificate-not-trusted', 'RFC 5280 §4.2', {
+    tlsa: ['2 1 1 shortRoot'],
+    server: server('oddLeaf shortRoot'),
+  }),
+  // With usage 3 no chain is looked at, and nothing of what it says.
+  cell('dane-ee', 'RFC 7672 §3.1.1', { tlsa: ['3 1 1 longLeaf'], server: server('longLeaf belowShort shortRoot') }),
   // An anchor is another certificate than the server's own.
   cell('skipped validation-failure', 'RFC 7671 §5.2', { tlsa: ['2 1 1 ee'] }),
 ]

@@ -1,4 +1,5 @@
 /** Certificates of the matrix, until 2125 where they do not say otherwise. Their keys are public, therefore worthless outside of tests. */
+import { constrained } from './certificate-constrained.ts'
 
 /** A certificate and its key, as PEM. */
 export interface Identity {
@@ -310,4 +311,5 @@ export const identities = {
   ee,
   otherNameEe,
   expiredEe,
+  ...constrained,
 } as const

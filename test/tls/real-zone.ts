@@ -5,7 +5,7 @@ import { recordOf } from './tlsa-record.ts'
 
 /**
  * `signed`: the zone above has its DS record; `island`: it has not, and the resolver is told the key; `wrong DS`: it has another one; `unknown
- * algorithm`: one of an algorithm that nobody has; `unsigned`: none, and says so; `opted out`: none, and says nothing (RFC 5155 §6).
+ * algorithm`: one of an algorithm that nobody has; `unsigned`: none, and says so; `opted out`: none, and says nothing (opt-out, RFC 5155).
  */
 export type Signing = 'signed' | 'island' | 'wrong DS' | 'unknown algorithm' | 'unsigned' | 'opted out'
 
@@ -66,7 +66,7 @@ class Tree implements RealDns {
 
   tlsa(owner: string, records: readonly string[]): void {
     for (const { usage, selector, matching, data } of records.map(recordOf)) {
-      // RFC 3597 §5: a record without data cannot be written otherwise.
+      // RFC 3597: a record without data cannot be written otherwise.
       const rdata = Buffer.concat([Buffer.from([usage, selector, matching]), data]).toString('hex')
       const isEmpty = data.length === 0
       this.record(

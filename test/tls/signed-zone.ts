@@ -62,7 +62,7 @@ export class Signer {
   async #delegation({ name, signing }: RealZone): Promise<readonly string[]> {
     const cut = `${name}. NS ns.test.`
     if (signing === 'unsigned' || signing === 'opted out' || signing === 'island') return [cut]
-    // 200 is not assigned, RFC 4034 §A.1.
+    // 200 is assigned to no algorithm.
     if (signing === 'unknown algorithm') return [cut, `${name}. DS 4711 200 2 ${'ab'.repeat(32)}`]
     const { ds } = await this.#key(name)
     const [tag, algorithm, digest, hash = ''] = ds.split(' ')
@@ -100,7 +100,7 @@ export class Signer {
     const nsec3 = isOptOut ? ['-n', '-p', '-t', '0'] : []
     const args = [...nsec3, '-o', name, '-i', `${now + from}`, '-e', `${now + to}`, '-f', `${file}.signed`, file, base]
     await run(programPath('ldns-signzone'), args)
-    // RFC 3597 §5: ldns writes a record without data as it cannot be read again.
+    // RFC 3597: ldns writes a record without data as it cannot be read again.
     return readFileSync(`${file}.signed`, 'latin1').replace(/\tTLSA\t(\d) (\d) (\d)$/gm, '\tTYPE52\t\\# 3 0$10$20$3')
   }
 }

@@ -1,6 +1,7 @@
 /** Whether the certificates that a server shows are those that TLSA records are about, RFC 7672 §3. */
 import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import type { TlsPeer, TlsVerdict } from '@postroad/mail'
+import { brokenConstraint } from './certificate-constraint.ts'
 import { DANE_EE, DANE_TA, fits, parseCertificate, spkiOf, strongest, type TlsaAssociation } from './tlsa.ts'
 
 /** What the records demand. */
@@ -39,12 +40,13 @@ function judgePath(path: Path, names: readonly string[], now: number): TlsVerdic
     return { failure: 'certificate-expired', text: 'A certificate of the chain is not valid now' }
   if (!mayServe(certificate)) return { failure: 'certificate-not-trusted', text: 'The certificate is not for servers' }
   // RFC 9525 §2: no common name. RFC 7672 §3.2.3: a wildcard stands for one label.
-  const isNamed = names.some(
-    (name) => certificate.checkHost(name, { subject: 'never', partialWildcards: false }) !== undefined,
+  const name = names.find(
+    (one) => certificate.checkHost(one, { subject: 'never', partialWildcards: false }) !== undefined,
   )
-  if (!isNamed)
+  if (name === undefined)
     return { failure: 'certificate-host-mismatch', text: 'The certificate has none of the names of the host' }
-  return { verified: 'dane-ta' }
+  const broken = brokenConstraint(path, name)
+  return broken === undefined ? { verified: 'dane-ta' } : { failure: 'certificate-not-trusted', text: broken }
 }
 
 function isValidAt({ validFrom, validTo }: X509Certificate, now: number): boolean {
