@@ -1,5 +1,5 @@
 /**
- * The milter protocol, both directions: a mail server asks, a filter answers. Nothing but `client/` opens a socket, and nothing decides.
+ * The milter protocol, both directions: a mail server asks, a filter answers. Nothing here opens a socket, and nothing decides.
  *
  * - `word.ts`: the words of the protocol, by the octet or the bit of each, and what exists in which version.
  * - `frame.ts`: what arrives as frames (`FrameReader`), and frames as what is sent (`FrameWriter`).
@@ -7,22 +7,11 @@
  * - `command.ts`: what a mail server says. A filter reads it, a mail server writes it.
  * - `answer.ts`: what a filter says, with `reply-text.ts` for replies. A mail server reads it, a filter writes it.
  * - `macros.ts`: what comes beside the commands, read when somebody asks.
- * - `client/`: a mail server's dialogue with one filter, with its clocks; what a message is to a filter, and what edits of its header mean.
  * - `foreign.ts`: what the octets of another protocol look like, for the mistake that says so.
  *
  * To begin reading, take `word.ts`, then `command.ts`: the tables in its tests show each frame as it is on the wire.
  */
 export { type Answer, parseAnswer, writeAnswer } from './answer.ts'
-export type { FilterAddress } from './client/connection.ts'
-export { ContentSplitter } from './client/content.ts'
-export {
-  type FilterClocks,
-  type FilterDecision,
-  FilterDialogue,
-  type FilterEdit,
-  type MacroSource,
-} from './client/dialogue.ts'
-export { FieldEdits } from './client/field-edits.ts'
 export { type Command, type Connect, parseCommand, type SaidCommand, writeCommand, writeMacros } from './command.ts'
 export { MilterError } from './errors.ts'
 export { FrameReader, FrameWriter, type MilterFrame } from './frame.ts'

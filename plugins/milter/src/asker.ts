@@ -1,6 +1,6 @@
 /** What the plugin does at each hook: one milter, all sessions. */
 import { carryEdits } from '@postroad/message'
-import type { FilterDecision } from '@postroad/milter-protocol'
+import type { FilterDecision } from '@postroad/milter-protocol/client'
 import {
   type ConnectContext,
   type DataContext,

@@ -3,14 +3,14 @@
  * not matter at which of them it is asked, and which of them an operator's `when` leaves out. What it says is said one after the other, also
  * where the server goes on before a handler has answered.
  */
+import { MilterError } from '@postroad/milter-protocol'
 import {
   ContentSplitter,
   type FilterAddress,
   type FilterClocks,
   type FilterDecision,
   FilterDialogue,
-  MilterError,
-} from '@postroad/milter-protocol'
+} from '@postroad/milter-protocol/client'
 import {
   type Address,
   type Envelope,

@@ -1,5 +1,5 @@
 /** The macros of Sendmail and Postfix, by what is known of session and envelope. */
-import type { MacroSource } from '@postroad/milter-protocol'
+import type { MacroSource } from '@postroad/milter-protocol/client'
 import type { Address, Envelope, Session } from '@postroad/plugin'
 
 /** What macros are made of. */

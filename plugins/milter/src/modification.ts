@@ -1,6 +1,7 @@
 /** What a milter makes of a message at its end: its edits, each applied to what those before have left. */
 import { withFields } from '@postroad/message'
-import { FieldEdits, type FilterDecision, type FilterEdit, MilterError } from '@postroad/milter-protocol'
+import { MilterError } from '@postroad/milter-protocol'
+import { FieldEdits, type FilterDecision, type FilterEdit } from '@postroad/milter-protocol/client'
 import type { AddedRecipient, Address, Envelope, Message } from '@postroad/plugin'
 import { addedOf, recipientOf, senderOf } from './envelope.ts'
 

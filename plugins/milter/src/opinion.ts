@@ -1,5 +1,5 @@
 /** What a milter's decision is as an opinion. */
-import type { FilterDecision } from '@postroad/milter-protocol'
+import type { FilterDecision } from '@postroad/milter-protocol/client'
 import {
   type Address,
   type Defer,

@@ -1,5 +1,5 @@
 /** What an operator may say to `milter`. */
-import type { FilterAddress } from '@postroad/milter-protocol'
+import type { FilterAddress } from '@postroad/milter-protocol/client'
 import { durationOf, sizeOf } from '@postroad/options/zod'
 import { z } from 'zod'
 

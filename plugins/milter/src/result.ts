@@ -1,5 +1,5 @@
 /** What a milter did, for other plugins and for the log. */
-import type { FilterDecision } from '@postroad/milter-protocol'
+import type { FilterDecision } from '@postroad/milter-protocol/client'
 import { defineFact, type Fact } from '@postroad/plugin'
 
 /** What a milter did with a message. */
