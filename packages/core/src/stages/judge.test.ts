@@ -106,6 +106,9 @@ test('thresholds decide, with the mark as an edit; where only the envelope is as
   const policy = await begun(filter(rcpt, { thresholds }), [A], { protocol: 'policy' })
   assert.match(shown(await policy.stages.judge()), /^refuse 55\d /)
   assert.equal(shown(await (await begun(filter(), [A], { protocol: 'policy' })).stages.judge()), 'pass')
+  const mild = { rcpt: [[handler('rcpt', () => suspect(3, 'odd'))]] }
+  const marked = await (await begun(filter(mild, { thresholds }), [A], { protocol: 'policy' })).stages.judge()
+  assert.deepEqual([shown(marked), fields(marked)], ['pass', ['X-Spam-Flag: YES']])
 })
 
 test('where answers differ the client comes again one by one; a discard for some removes them', async () => {

@@ -10,7 +10,7 @@ import type { Transaction } from '../session/transaction.ts'
 import type { IncomingContent } from './content.ts'
 import { refuse } from './refuse.ts'
 import { carried, rewrite } from './rewrite.ts'
-import { tagged } from './tag.ts'
+import { flagged, tagged } from './tag.ts'
 import { applyThresholds, failed, judgeMessage, NOT_TAKEN, ONE_BY_ONE, oneRefusal, structural } from './verdict.ts'
 
 /** A judgement before somebody sees to its memory. */
@@ -74,7 +74,7 @@ async function decide(transaction: Transaction, arrived: Message | undefined): P
     return { outcome: 'discard', reason: 'no recipient was left' }
   return {
     ...(held.length > 0 ? { outcome: 'quarantine', reason: reasonOf(verdicts, 'quarantine') } : { outcome: 'pass' }),
-    ...edited(arrived, final),
+    ...(arrived ? edited(arrived, final) : flagged(transaction, verdicts)),
     ...differing(
       transaction,
       discarded.map(([{ address }]) => address),
@@ -99,8 +99,8 @@ function reasonOf(verdicts: Verdicts, kind: 'quarantine' | 'discard'): string {
   return [...new Set(reasons)].filter(Boolean).join('; ')
 }
 
-function edited(arrived: Message | undefined, final: Message | undefined): Pick<Decided, 'edits'> {
-  const edits = arrived && final && editsOf(arrived, final)
+function edited(arrived: Message, final: Message | undefined): Pick<Decided, 'edits'> {
+  const edits = final && editsOf(arrived, final)
   return edits && (edits.headers.length > 0 || edits.body) ? { edits } : {}
 }
 
