@@ -2,7 +2,7 @@
 
 import type { Job, Outcome, TlsPolicy } from '@postroad/mail'
 import { ConnectError } from './client/connect-error.ts'
-import { type Credentials, requireTls, type Target } from './client/target.ts'
+import { type Credentials, required, type Target } from './client/target.ts'
 import { Pool, type PooledTransport, type PoolOptions } from './pool.ts'
 import { sameForAll, sendTo } from './send.ts'
 
@@ -70,7 +70,8 @@ export function lmtpTransport(options: Omit<FixedOptions, 'protocol'>): PooledTr
 
 async function deliverTo(pool: Pool, target: Target, job: Job): Promise<Outcome[]> {
   try {
-    return await sendTo(pool, job.parameters.requireTls ? requireTls(target) : target, job)
+    const wanted = required(target, job)
+    return await sendTo(pool, wanted.target, wanted.job)
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error
     // RFC 5321 §3.1: a 554 greeting speaks of the host, not of these recipients; the operator may repair it.

@@ -20,7 +20,7 @@
  */
 export { ConnectError } from './client/connect-error.ts'
 export { keyExchangeGroup } from './client/identity.ts'
-export { describeTarget, requireTls, type Target } from './client/target.ts'
+export { describeTarget, required, type Target } from './client/target.ts'
 export { targetKey } from './client/target-key.ts'
 export type { TlsSession } from './client/tls-session.ts'
 export { discardTransport } from './discard-transport.ts'

@@ -1,6 +1,7 @@
 /** The transports of a queue, by the `via` of a route. */
 
 import type { JobLog, TlsPolicy, Transport } from '@postroad/mail'
+import { isAtHome } from './client/target.ts'
 import { type MemoryStore, TlsMemory } from './client/tls-memory.ts'
 import { discardTransport } from './discard-transport.ts'
 import { lmtpTransport } from './fixed-transport.ts'
@@ -15,6 +16,8 @@ export interface Transports {
   /** The transport of a route; `relays` says that what it delivers is not at its end. */
   find(route: { readonly via: string }): { readonly transport: Transport; readonly relays: boolean } | undefined
   has(via: string): boolean
+  /** All of them pass REQUIRETLS on, or refuse the mail. */
+  readonly keepsRequireTls: boolean
   /** How `smtp` finds the hosts of a domain; nothing when another transport has its place. */
   readonly mailHosts: ((domain: string) => ReturnType<typeof bestMailHosts>) | undefined
   close(): Promise<void>
@@ -52,6 +55,11 @@ export function openTransports(options: TransportOptions, context: TransportCont
   return {
     find,
     has: (via) => relays.has(via) || final.has(via),
+    // A mailbox server elsewhere is spoken to without TLS.
+    keepsRequireTls:
+      Object.values(options.transports).every((transport) => transport.keepsRequireTls === true) &&
+      (options.lmtp === undefined ||
+        isAtHome({ protocol: 'lmtp', ...defined(options.lmtp), host: options.lmtp.host ?? 'localhost' })),
     mailHosts: options.transports['smtp'] ? undefined : (domain) => bestMailHosts(domain, context.dns),
     async close() {
       await Promise.all([...relays.values(), ...final.values()].map((transport) => transport.close()))

@@ -12,7 +12,7 @@ import {
 import { ConnectError } from './client/connect-error.ts'
 import { NO_REQUIRETLS, NO_TLS } from './client/fitness.ts'
 import { localReply } from './client/reply.ts'
-import type { Credentials, Target } from './client/target.ts'
+import { type Credentials, isTlsRequired, type Target } from './client/target.ts'
 import { sessions, type TlsSession } from './client/tls-session.ts'
 import { deadline } from './deadline.ts'
 import {
@@ -267,7 +267,7 @@ class Courier {
   }
 
   async #target({ domain, job }: Errand, { host, address }: At): Promise<Target | RuledOut> {
-    const { route, parameters, from } = job
+    const { route, from } = job
     const { localAddress } = this.#options
     const port = domain === undefined ? (route.port ?? 25) : (this.#options.port ?? 25)
     const credentials = route.settings?.['credentials']
@@ -288,7 +288,7 @@ class Courier {
         isAddressSecure: address?.isSecure ?? false,
         canonical: address?.canonical ?? host.name,
         port,
-        isRequired: parameters.requireTls ?? false,
+        isRequired: isTlsRequired(job),
       },
       job,
     )

@@ -66,6 +66,11 @@ export interface Transport {
    * hop does; rejects only when it is misused, or with {@link NotTried}.
    */
   deliver(job: Job): Promise<readonly Outcome[]>
+  /**
+   * A job with `requireTls` goes only where TLS with a verified host passes the wish on, or ends in the mailbox; else it fails. Absent: nobody
+   * knows, and who delivers with it does not offer REQUIRETLS. RFC 8689 §4.
+   */
+  readonly keepsRequireTls?: boolean
   close(): Promise<void>
 }
 

@@ -11,7 +11,8 @@
  *   sts.ts             RFC 8461 §4, §5: what the policy of a domain makes of a host
  *   sts-policy.ts      RFC 8461 §3: the record, the policy, the names of hosts
  *   sts-fetch.ts       fetches it, and connects to nothing that is not public
- *   tlsa-advice.ts     the other side: what a host of one's own should publish, and whether it does
+ *   sts-serve.ts       the other side: a policy of one's own, its record, and whether all of it agrees
+ *   tlsa-advice.ts     and: what a host of one's own should publish, and whether it does
  *   look.ts            all of it for one host, and in words: for who explains
  *
  * What comes out is a `TlsAnswer` of `@postroad/mail`: a policy, whose `id` names the set of records, so that no connection is shared between two
@@ -26,4 +27,5 @@ export { proveResolver, type ResolverProof } from './resolver-proof.ts'
 export { stsAnswer } from './sts.ts'
 export { fetchStsPolicy, isPublic, type StsFetched } from './sts-fetch.ts'
 export { KEPT, parseKept, type StsPolicy, stsId, textOfPolicy } from './sts-policy.ts'
+export { adviseSts, type ServedSts, serveSts } from './sts-serve.ts'
 export { adviseTlsa, type TlsaAdvice } from './tlsa-advice.ts'

@@ -42,8 +42,8 @@ export const maildir = definePlugin({
         },
       },
       queue: {
-        // Octets go to the file as they come: nothing between here and the mailbox could lose them.
-        supports: ['8BITMIME', 'BINARYMIME', 'SMTPUTF8'],
+        // Octets go to the file as they come: nothing between here and the mailbox could lose them. It is the end of the way, RFC 8689 §4.4.
+        supports: ['8BITMIME', 'BINARYMIME', 'SMTPUTF8', 'REQUIRETLS'],
         carries: (each) => each === via,
         handler: async (context) => {
           if (!context.deliveries.every(({ route }) => route.via === via)) return undefined

@@ -51,38 +51,47 @@ const timeouts = z
   .partial()
 
 /** What an operator may say of the proxy. */
-export const options = z.strictObject({
-  to: z.union([server, socket]).optional().describe('The next hop of routes that name no host'),
-  protocol: z.enum(['smtp', 'lmtp']).default('smtp').describe('How to speak to it'),
-  via: z.string().min(1).default('proxy').describe('The `via` of the routes that this proxy carries'),
-  verify: z
-    .enum(['rcpt', 'never'])
-    .default('rcpt')
-    .describe('`rcpt`: each recipient is asked for while the client waits at RCPT; `never`: with the message only'),
-  tls: tls
-    .refine(({ mode, minimumGroup }) => minimumGroup === undefined || mode === 'required' || mode === 'implicit', {
-      path: ['minimumGroup'],
-      error: 'say the mode `required` or `implicit`: where TLS may be left out, no group can be demanded',
-    })
-    .default({ mode: 'none', verify: false })
-    .describe('TLS to the next hop'),
-  auth: auth.optional().describe('Credentials, RFC 4954'),
-  features: z
-    .array(z.enum(['8BITMIME', 'SMTPUTF8', 'DSN', 'REQUIRETLS']))
-    .default(['8BITMIME', 'SMTPUTF8'])
-    .describe('Extensions to offer to clients; `DSN` only if the next hop has it'),
-  maxConnections: z.int().positive().default(50).describe('Connections to one next hop at a time'),
-  maxTransactions: z.int().positive().default(1000).describe('Transactions on one connection'),
-  maxAgeMs: ms.default(300_000).describe('Milliseconds after which a connection gets no further transaction'),
-  idleMs: ms.default(30_000).describe('Milliseconds an unused connection is kept'),
-  waitMs: ms.default(30_000).describe('Milliseconds to wait for a connection when all are in use'),
-  holdMs: ms
-    .default(60_000)
-    .describe(
-      'Milliseconds a transaction is held open for a client that says nothing; it is opened again with the message',
-    ),
-  timeouts: timeouts.default({}).describe('Milliseconds by stage, RFC 5321 §4.5.3.2'),
-})
+export const options = z
+  .strictObject({
+    to: z.union([server, socket]).optional().describe('The next hop of routes that name no host'),
+    protocol: z.enum(['smtp', 'lmtp']).default('smtp').describe('How to speak to it'),
+    via: z.string().min(1).default('proxy').describe('The `via` of the routes that this proxy carries'),
+    verify: z
+      .enum(['rcpt', 'never'])
+      .default('rcpt')
+      .describe('`rcpt`: each recipient is asked for while the client waits at RCPT; `never`: with the message only'),
+    tls: tls
+      .refine(({ mode, minimumGroup }) => minimumGroup === undefined || mode === 'required' || mode === 'implicit', {
+        path: ['minimumGroup'],
+        error: 'say the mode `required` or `implicit`: where TLS may be left out, no group can be demanded',
+      })
+      .default({ mode: 'none', verify: false })
+      .describe('TLS to the next hop'),
+    auth: auth.optional().describe('Credentials, RFC 4954'),
+    features: z
+      .array(z.enum(['8BITMIME', 'SMTPUTF8', 'DSN', 'REQUIRETLS']))
+      .default(['8BITMIME', 'SMTPUTF8'])
+      .describe('Extensions to offer to clients; `DSN` only if the next hop has it'),
+    maxConnections: z.int().positive().default(50).describe('Connections to one next hop at a time'),
+    maxTransactions: z.int().positive().default(1000).describe('Transactions on one connection'),
+    maxAgeMs: ms.default(300_000).describe('Milliseconds after which a connection gets no further transaction'),
+    idleMs: ms.default(30_000).describe('Milliseconds an unused connection is kept'),
+    waitMs: ms.default(30_000).describe('Milliseconds to wait for a connection when all are in use'),
+    holdMs: ms
+      .default(60_000)
+      .describe(
+        'Milliseconds a transaction is held open for a client that says nothing; it is opened again with the message',
+      ),
+    timeouts: timeouts.default({}).describe('Milliseconds by stage, RFC 5321 §4.5.3.2'),
+  })
+  .refine(
+    ({ features, tls, protocol }) => !features.includes('REQUIRETLS') || tls.mode !== 'none' || protocol === 'lmtp',
+    {
+      path: ['features'],
+      error:
+        'REQUIRETLS is promised, and the option tls says that there is none to the next hop: say tls, or leave it out',
+    },
+  )
 
 /** The options after validation. */
 export type Options = z.output<typeof options>

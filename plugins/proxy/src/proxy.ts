@@ -8,7 +8,7 @@ import {
   fixedTarget,
   Pool,
   type RelayOptions,
-  requireTls,
+  required,
   type Target,
 } from '@postroad/delivery'
 import { type Outcome, reversePathOf, type TlsPolicy } from '@postroad/mail'
@@ -190,11 +190,8 @@ class Passer {
   }
 
   #hop(route: Route, { from, parameters }: RelayOptions): Hop {
-    const target = this.#target(route)
-    return {
-      target: parameters.requireTls ? requireTls(target) : target,
-      options: { from: reversePathOf(route, from), parameters },
-    }
+    const { target, job } = required(this.#target(route), { from: reversePathOf(route, from), parameters })
+    return { target, options: job }
   }
 
   #target(route: Route): Target {

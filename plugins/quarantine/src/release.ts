@@ -1,5 +1,5 @@
 /** Sends a quarantined message on, to a listener behind the plugins that quarantined it. */
-import { ConnectError, fixedTarget, Pool, sendTo } from '@postroad/delivery'
+import { ConnectError, fixedTarget, Pool, required, sendTo, type Target } from '@postroad/delivery'
 import { type Outcome, parseAddress } from '@postroad/mail'
 import type { Message } from '@postroad/plugin'
 import type { EntryRecipient, VaultEntry } from './entry.ts'
@@ -48,14 +48,16 @@ export async function release({
   )
   try {
     const from = entry.from === '' ? undefined : parseAddress(entry.from, { smtputf8: true })
-    const outcomes = await sendTo(pool, to, {
+    const job = {
       route: { via: target.protocol },
       from,
       parameters: entry.parameters,
       recipients: able,
       message,
       signal,
-    })
+    }
+    const wanted = to.protocol === 'lmtp' ? required(to, job) : { target: secured(to, entry), job }
+    const outcomes = await sendTo(pool, wanted.target, wanted.job)
     return recipients.map((recipient) => outcomeOf(recipient, outcomes))
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error
@@ -67,6 +69,16 @@ export async function release({
   } finally {
     await pool.close()
   }
+}
+
+/**
+ * RFC 8689 §4.2.1: what came with REQUIRETLS goes on with it, and under TLS. A listener of this machine need not prove who it is; one that
+ * offers no TLS says so to the operator, and the message stays.
+ */
+function secured(target: Target, { parameters, from }: VaultEntry): Target {
+  if (!parameters.requireTls) return target
+  const isHere = target.path !== undefined || target.host === 'localhost' || /^(?:127\.[\d.]+|::1)$/.test(target.host)
+  return { ...target, tls: from === '' ? { mode: 'opportunistic' } : { mode: 'required', verify: !isHere } }
 }
 
 function outcomeOf(recipient: EntryRecipient, outcomes: readonly Outcome[]): Released {

@@ -37,6 +37,7 @@ export const queue = definePlugin({
       ...queueHooks({
         plan,
         carries: transports.has,
+        keepsRequireTls: transports.keepsRequireTls,
         reports: options.reports,
         admit: (size) => opened.admit(size),
         async accept(message, source) {

@@ -34,6 +34,7 @@ export const redisQueue = definePlugin({
       ...queueHooks({
         plan: { maxRecipients: options.maxRecipients },
         carries: node.transports.has,
+        keepsRequireTls: node.transports.keepsRequireTls,
         reports: options.reports,
         admit: (size) => node.store.admit(size),
         accept: (message, source) => node.accept(message, source),

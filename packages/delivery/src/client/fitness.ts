@@ -4,6 +4,7 @@ import type { Job, MessageSource, Recipient, Reply } from '@postroad/mail'
 import { hasEightBit, toSevenBit } from '../seven-bit.ts'
 import type { ClientConnection } from './connection.ts'
 import { localReply } from './reply.ts'
+import { isTlsRequired } from './target.ts'
 
 const NO_UTF8 = localReply(553, '5.6.7', 'The next hop does not take internationalized mail')
 const NO_BINARY = localReply(554, '5.6.1', 'The next hop does not take binary mail')
@@ -29,7 +30,7 @@ export interface Load extends Pick<Job, 'from' | 'parameters'> {
 export function unfitEnvelope({ from, parameters, size }: Load, connection: ClientConnection): Reply | undefined {
   const { extensions } = connection
   // RFC 8689 §4.2.1: TLS alone is not enough, the next hop must promise to pass the wish on.
-  if (parameters.requireTls && !(connection.secure && extensions.requireTls))
+  if (parameters.requireTls && isTlsRequired({ from, parameters }) && !(connection.secure && extensions.requireTls))
     return connection.secure ? NO_REQUIRETLS : NO_TLS
   if (parameters.body === 'BINARYMIME') return NO_BINARY
   // RFC 1870 §6.1: 0 is no limit.

@@ -1,5 +1,5 @@
 /** Where a connection goes, and how it is to be protected. */
-import type { TlsPolicy } from '@postroad/mail'
+import type { Job, TlsPolicy } from '@postroad/mail'
 
 /** Credentials for AUTH, RFC 4954. Never logged. */
 export interface Credentials {
@@ -35,8 +35,36 @@ export interface Target {
  * The same server for a message that came with REQUIRETLS, RFC 8689 §4.2.1: TLS with a certificate that is valid for its name, or
  * no mail. One that never has TLS stays as it is; it is refused when it is connected to.
  */
-export function requireTls(target: Target): Target {
+function requireTls(target: Target): Target {
   return target.tls.mode === 'none' ? target : { ...target, tls: requiredPolicy(target.tls) }
+}
+
+/**
+ * Whether mail must not go without REQUIRETLS. RFC 8689 §5: a notification is not thrown away because the next hop does not offer it; ours say
+ * nothing of the original that its envelope would not.
+ */
+export function isTlsRequired({ from, parameters }: Pick<Job, 'from' | 'parameters'>): boolean {
+  return parameters.requireTls === true && from !== undefined
+}
+
+/**
+ * The job and the target as REQUIRETLS wants them. RFC 8689 §4.4: a mailbox server that is reached by LMTP on this machine is the end of the
+ * way, and what mail has crossed no network to get there need not promise anything.
+ */
+export function required<J extends Pick<Job, 'from' | 'parameters'>>(
+  target: Target,
+  job: J,
+): { readonly target: Target; readonly job: J } {
+  if (!job.parameters.requireTls) return { target, job }
+  if (isAtHome(target)) return { target, job: { ...job, parameters: { ...job.parameters, requireTls: false } } }
+  return { target: isTlsRequired(job) ? requireTls(target) : target, job }
+}
+
+/** By LMTP, and on this machine. */
+export function isAtHome({ protocol, path, host }: Pick<Target, 'protocol' | 'path' | 'host'>): boolean {
+  return (
+    protocol === 'lmtp' && (path !== undefined || host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host))
+  )
 }
 
 /** As strict as REQUIRETLS wants it: a policy that authenticates by itself does so, any other asks for a valid certificate. */

@@ -17,7 +17,12 @@ const HEADER_LIMIT = 64 * 1024
  */
 export async function readReturned(
   source: MessageSource,
-  options: { readonly whole: boolean; readonly wholeLimit: number },
+  options: {
+    readonly whole: boolean
+    readonly wholeLimit: number
+    /** Of the header section only what the envelope tells, too: it may go where the original must not. */
+    readonly isRedacted?: boolean
+  },
 ): Promise<ReturnedContent> {
   const isWhole = options.whole && source.size <= options.wholeLimit
   const limit = isWhole ? source.size : HEADER_LIMIT
@@ -26,7 +31,25 @@ export async function readReturned(
     throw error
   })
   if (octets === undefined) return { octets: Buffer.alloc(0), isWhole: false }
-  return isWhole ? { octets, isWhole } : { octets: headerSection(octets), isWhole }
+  if (isWhole) return { octets, isWhole }
+  const header = headerSection(octets)
+  return { octets: options.isRedacted ? redacted(header) : header, isWhole }
+}
+
+/** Fields by which a sender knows a message, and which say nothing of what is in it. */
+const KNOWN_BY = /^(?:date|from|sender|to|cc|message-id)[ \t]*:/i
+
+/** RFC 8689 §5: the subject, and what was found on the way, stay here. */
+function redacted(header: Buffer): Buffer {
+  let isKept = false
+  const lines = header
+    .toString('latin1')
+    .split(/(?<=\r\n)/)
+    .filter((line) => {
+      if (!/^[ \t]/.test(line)) isKept = KNOWN_BY.test(line)
+      return isKept
+    })
+  return Buffer.from(lines.join(''), 'latin1')
 }
 
 async function readUpTo(source: MessageSource, limit: number): Promise<Buffer> {

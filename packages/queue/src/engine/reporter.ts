@@ -86,8 +86,14 @@ async function make(
   const { message, reports, now, sender, route } = input
   const recipients = reports.filter(({ action }) => kindOf(action) === kind)
   // RFC 3461 §4.3: RET speaks of failures only; everything else gets the header section.
-  const whole = input.to !== undefined || (kind === 'failed' && message.parameters.ret === 'FULL')
-  const returned = await readReturned(input.source, { whole, wholeLimit: options.returnLimit })
+  const isWanted = input.to !== undefined || (kind === 'failed' && message.parameters.ret === 'FULL')
+  // RFC 8689 §5: as if RET=HDRS had been asked for, and protected as the original was, or with nothing in it to protect.
+  const isRedacted = message.parameters.requireTls === true
+  const returned = await readReturned(input.source, {
+    whole: isWanted && !isRedacted,
+    wholeLimit: options.returnLimit,
+    isRedacted,
+  })
   const id = makeQueueId(now)
   const dsn = writeDsn({ message, recipients, returned, id, hostname: options.hostname, now, to: input.to })
   const source = memorySource([dsn.octets])
@@ -100,6 +106,7 @@ async function make(
       parameters: {
         ...(dsn.needs8bit ? { body: '8BITMIME' as const } : {}),
         ...(dsn.needsUtf8 ? { smtputf8: true } : {}),
+        ...(isRedacted ? { requireTls: true } : {}),
       },
       reportOn: message.id,
       size: source.size,

@@ -10,6 +10,8 @@ export interface TakingQueue {
   readonly plan: PlanOptions
   /** Whether routes with this `via` are ours. */
   carries(via: string): boolean
+  /** Whether everything that it delivers with passes REQUIRETLS on, or refuses the mail, RFC 8689. */
+  readonly keepsRequireTls: boolean
   /** The way of all notifications, if the operator wrote one down. */
   readonly reports?: { readonly via: string } | undefined
   /** A reply when there is no room for so many octets. */
@@ -28,7 +30,7 @@ export function queueHooks(queue: TakingQueue): Required<Pick<Hooks, 'mail' | 'q
       return refusal(queue.admit(parameters.size ?? 0))
     },
     queue: {
-      supports: ['8BITMIME', 'SMTPUTF8', 'DSN'],
+      supports: ['8BITMIME', 'SMTPUTF8', 'DSN', ...(queue.keepsRequireTls ? (['REQUIRETLS'] as const) : [])],
       carries: queue.carries,
       ways: () => (queue.reports ? [{ via: queue.reports.via, at: 'reports' }] : []),
       async handler({ message, deliveries, envelope, now, log }) {
