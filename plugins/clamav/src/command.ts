@@ -1,4 +1,4 @@
-/** `postroad clamav test` and `postroad clamav scan`. */
+/** `postroad clamav status` and `postroad clamav scan`. */
 import { readFile } from 'node:fs/promises'
 import type { CommandIo, PluginCommand } from '@postroad/plugin'
 import { textOf } from '@postroad/plugin'
@@ -14,14 +14,16 @@ interface Asked {
   readonly deadline: number
 }
 
+const UNAVAILABLE = 69
+
 /** The commands of the plugin. */
 export function clamavCommands(asked: Asked): Readonly<Record<string, PluginCommand>> {
   return {
-    test: {
+    status: {
       summary:
         'Ask every daemon who it is, have it find the test virus, and see whether it says when it has not looked at all of a file',
       onlyLooks: true,
-      run: (_, io) => test(asked, io),
+      run: (_, io) => status(asked, io),
     },
     scan: {
       summary: 'Have files scanned: messages, or anything else',
@@ -32,7 +34,7 @@ export function clamavCommands(asked: Asked): Readonly<Record<string, PluginComm
   }
 }
 
-async function test({ at, deadline }: Asked, io: CommandIo): Promise<number> {
+async function status({ at, deadline }: Asked, io: CommandIo): Promise<number> {
   let wrong = 0
   for (const daemon of at) {
     const signal = AbortSignal.any([io.signal, AbortSignal.timeout(deadline)])
@@ -55,7 +57,7 @@ async function test({ at, deadline }: Asked, io: CommandIo): Promise<number> {
       io.row({ daemon: daemon.name, error: textOf(error) })
     }
   }
-  return wrong > 0 ? 1 : 0
+  return wrong > 0 ? UNAVAILABLE : 0
 }
 
 async function scanFiles(files: readonly string[], { at, deadline }: Asked, io: CommandIo): Promise<number> {
