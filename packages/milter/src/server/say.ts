@@ -101,6 +101,7 @@ export async function* framed(source: AsyncIterable<Uint8Array>, steps: number):
   const most = frameSizeOf(steps)
   let waiting: Uint8Array[] = []
   let length = 0
+  let isAny = false
   for await (const chunk of source)
     for (let at = 0; at < chunk.length; ) {
       const piece = chunk.subarray(at, at + most - length)
@@ -109,8 +110,10 @@ export async function* framed(source: AsyncIterable<Uint8Array>, steps: number):
       length += piece.length
       if (length < most) continue
       yield Buffer.concat(waiting)
+      isAny = true
       waiting = []
       length = 0
     }
-  if (length > 0) yield Buffer.concat(waiting)
+  // A body of nothing is a piece of nothing: without one the old body stays.
+  if (length > 0 || !isAny) yield Buffer.concat(waiting)
 }
