@@ -59,7 +59,15 @@ function allSettings(
     arc: find(arcFact),
     dmarc: find(dmarcFact),
   })
-  return { ...settings, ...ours }
+  const { groups_disabled: disabled = [], symbols = [] } = settings ?? {}
+  return {
+    ...settings,
+    groups_disabled: [...(Array.isArray(disabled) ? disabled : []), ...ours.groups_disabled],
+    // The operator's own may be a list, or an object with scores.
+    symbols: Array.isArray(symbols)
+      ? [...symbols, ...ours.symbols]
+      : { ...Object(symbols), ...Object.fromEntries(ours.symbols.map((name) => [name, 1])) },
+  }
 }
 
 /** Octets beyond ASCII go as UTF-8; a stranger's words have no line breaks and nothing else that ends a field. */

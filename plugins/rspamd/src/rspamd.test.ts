@@ -360,12 +360,15 @@ test('with authentication: "postroad" our results are told, and nothing is asked
       },
     },
   })
-  await session(rspamd({ at, authentication: 'postroad', settings: { want_spam: true } }), ours())
+  await session(
+    rspamd({ at, authentication: 'postroad', settings: { want_spam: true, groups_disabled: ['surbl'] } }),
+    ours(),
+  )
     .data(asks('clean'))
     .expectAccepted()
   assert.deepEqual(JSON.parse(shown('Settings')[0] ?? ''), {
     want_spam: true,
-    groups_disabled: ['spf', 'dkim', 'dmarc'],
+    groups_disabled: ['surbl', 'spf', 'dkim', 'dmarc'],
     symbols: ['R_SPF_FAIL', 'R_DKIM_NA', 'DMARC_POLICY_REJECT'],
   })
 })
