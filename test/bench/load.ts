@@ -24,6 +24,8 @@ export interface Load {
 export interface Loaded {
   readonly messages: number
   readonly ms: number
+  /** Milliseconds from the message to its reply, one a message. */
+  readonly waits: readonly number[]
 }
 
 const HELO = 'EHLO client.example\r\n'
@@ -49,12 +51,12 @@ export function makeData(octets: number): Buffer {
  */
 export async function sendLoad(load: Load): Promise<Loaded> {
   const started = performance.now()
-  const budget: Budget = { left: load.messages, end: started + load.limitMs, sent: 0 }
+  const budget: Budget = { left: load.messages, end: started + load.limitMs, sent: 0, waits: [] }
   const sessions = Math.min(load.sessions, load.messages)
   await Promise.all(
     Array.from({ length: sessions }, () => (load.single ? sendOneByOne(load, budget) : sendMany(load, budget))),
   )
-  return { messages: budget.sent, ms: performance.now() - started }
+  return { messages: budget.sent, ms: performance.now() - started, waits: budget.waits }
 }
 
 /** Messages that all sessions share. */
@@ -62,6 +64,7 @@ interface Budget {
   left: number
   readonly end: number
   sent: number
+  readonly waits: number[]
 }
 
 function take(budget: Budget): boolean {
@@ -72,14 +75,14 @@ function take(budget: Budget): boolean {
 
 async function sendOneByOne(load: Load, budget: Budget): Promise<void> {
   while (take(budget)) {
-    await new Session(load, () => false).done
+    await new Session(load, budget.waits, () => false).done
     budget.sent++
   }
 }
 
 async function sendMany(load: Load, budget: Budget): Promise<void> {
   if (!take(budget)) return
-  await new Session(load, () => {
+  await new Session(load, budget.waits, () => {
     budget.sent++
     return take(budget)
   }).done
@@ -103,14 +106,17 @@ class Session {
   readonly #load: Load
   #socket: Socket
   #isSecure = false
+  readonly #waits: number[]
   readonly #again: () => boolean
+  #sentAt = 0
   #step: Step = 'banner'
   #text = ''
   #settle: (error?: Error) => void = () => undefined
 
   /** `again` is asked after each message whether there is another. */
-  constructor(load: Load, again: () => boolean) {
+  constructor(load: Load, waits: number[], again: () => boolean) {
     this.#load = load
+    this.#waits = waits
     this.#again = again
     this.done = new Promise((resolve, reject) => (this.#settle = (error) => (error ? reject(error) : resolve())))
     this.#socket = this.#listenTo(connect({ port: load.port, host: '127.0.0.1', noDelay: true }))
@@ -141,6 +147,8 @@ class Session {
   #next(): void {
     const { pipelined, data } = this.#load
     const step = this.#step
+    if (step === 'data') this.#sentAt = performance.now()
+    else if (step === 'dot') this.#waits.push(performance.now() - this.#sentAt)
     if (step === 'banner') this.#say('helo', HELO)
     else if (step === 'helo' && this.#load.starttls && !this.#isSecure) this.#say('starttls', STARTTLS)
     else if (step === 'starttls') this.#secure()

@@ -13,6 +13,8 @@ export interface Round {
   readonly rate: number
   /** Milliseconds of CPU a message. */
   readonly cpu: number
+  /** Milliseconds from the message to its reply: half of them took no longer, and 99 of 100. Where waiting is what is measured. */
+  readonly wait?: { readonly p50: number; readonly p99: number }
 }
 
 /** What one target came to in one scenario. */
@@ -47,6 +49,7 @@ export async function measure(
   targets: readonly string[],
   options: MeasureOptions,
 ): Promise<Figures[]> {
+  await using _besides = await scenario.besides?.()
   const sink = await ServerProcess.start('floor', 0)
   const servers: ServerProcess[] = []
   try {
@@ -88,10 +91,18 @@ function profiling(name: string, folder: string | undefined): string[] {
 }
 
 function loadOf(
-  { sessions, octets, messages, single = false, pipelined = false, starttls = false }: Scenario,
+  {
+    sessions,
+    octets,
+    messages,
+    single = false,
+    pipelined = false,
+    starttls = false,
+    data,
+  }: Scenario & { readonly data?: Buffer | undefined },
   port: number,
 ): Load {
-  return { port, sessions, messages, data: makeData(octets), single, pipelined, starttls, limitMs: 60_000 }
+  return { port, sessions, messages, data: data ?? makeData(octets), single, pipelined, starttls, limitMs: 60_000 }
 }
 
 async function warm(scenario: Scenario, server: ServerProcess, sink: ServerProcess): Promise<void> {
@@ -141,7 +152,7 @@ async function measureOnce(
   const arrived = await received(sink)
   const before = await server.usage()
   const started = performance.now()
-  const { messages } = await sendLoad({ ...loadOf(scenario, server.port), limitMs })
+  const { messages, waits } = await sendLoad({ ...loadOf(scenario, server.port), limitMs })
   if (scenario.forwards) await arrival(sink, arrived + messages)
   const ms = performance.now() - started
   // What is still to be done for the last messages is part of their price.
@@ -149,7 +160,15 @@ async function measureOnce(
   const after = await server.usage()
   const duplicates = scenario.forwards ? (await received(sink)) - arrived - messages : 0
   if (duplicates > 0) throw new Error(`${server.name}: ${duplicates} messages arrived twice`)
-  return { rate: (messages / ms) * 1000, cpu: (after.cpuUs - before.cpuUs) / 1000 / messages }
+  return {
+    rate: (messages / ms) * 1000,
+    cpu: (after.cpuUs - before.cpuUs) / 1000 / messages,
+    ...(scenario.waits && { wait: { p50: median(waits), p99: quantile(waits, 0.99) } }),
+  }
+}
+
+function quantile(values: readonly number[], part: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN
 }
 
 async function received(sink: ServerProcess): Promise<number> {

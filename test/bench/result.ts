@@ -1,5 +1,5 @@
 /** Figures as a table, and against the bars. */
-import { type Figures, median } from './measure.ts'
+import { type Figures, median, type Round } from './measure.ts'
 import type { Bar, Scenario } from './scenario.ts'
 
 /** One bar, held against what was measured. */
@@ -23,14 +23,18 @@ export function formatFigures(scenario: Scenario, figures: readonly Figures[]): 
       base === undefined ? '' : `${ratio(row, base, 'cpu').toFixed(2)} ×`,
     ]
     const cells = row.rounds.length === 0 ? ['', '', '', ''] : timed
+    const waits = row.rounds.flatMap(({ wait }) => wait ?? [])
     return [
       row.target,
       ...cells,
+      ...(['p50', 'p99'] as const).map((part) =>
+        waits.length === 0 ? '' : median(waits.map((wait) => wait[part])).toFixed(1),
+      ),
       row.idle === undefined ? '' : (row.idle / 1000).toFixed(1),
       (row.peakRss / 1e6).toFixed(0),
     ]
   })
-  const head = ['', 'msgs/s', 'CPU ms/msg', 'low–high', 'of the first', 'KB/session', 'peak RSS MB']
+  const head = ['', 'msgs/s', 'CPU ms/msg', 'low–high', 'of the first', 'p50 ms', 'p99 ms', 'KB/session', 'peak RSS MB']
   const used = head.map((_, column) => column === 0 || rows.some((row) => row[column] !== ''))
   const table = [head, ...rows].map((row) => row.filter((_, column) => used[column]))
   const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? []
@@ -48,9 +52,11 @@ export function judge(scenario: Scenario, figures: readonly Figures[], bars: rea
     .filter((bar) => bar.scenario === scenario.name)
     .flatMap(({ figure, target, against, atMost, atLeast }) => {
       const own = find(target)
-      const other = find(against)
+      const other = figure === 'wait' ? slowest(figures, against) : find(against)
       const value =
-        figure === 'cpu' || figure === 'rate' ? own && other && ratio(own, other, figure) : own && absolute(own, figure)
+        figure === 'cpu' || figure === 'rate' || figure === 'wait'
+          ? own && other && ratio(own, other, figure)
+          : own && absolute(own, figure)
       if (value === undefined) return []
       const limit = atMost ?? atLeast ?? Number.NaN
       const what = `${scenario.name}: ${figure} of ${target}${against === undefined ? '' : ` / ${against}`} ${atMost === undefined ? '≥' : '≤'} ${limit}`
@@ -81,8 +87,18 @@ function absolute({ idle, peakRss }: Figures, figure: 'idle' | 'peakRss'): numbe
 }
 
 /** The median of the rounds' ratios: what ran one after the other met the same machine. */
-function ratio(own: Figures, other: Figures, figure: 'cpu' | 'rate'): number {
-  return median(own.rounds.map((round, index) => round[figure] / (other.rounds[index]?.[figure] ?? Number.NaN)))
+function ratio(own: Figures, other: Figures, figure: 'cpu' | 'rate' | 'wait'): number {
+  const of = (round: Round | undefined): number =>
+    (figure === 'wait' ? round?.wait?.p50 : round?.[figure]) ?? Number.NaN
+  return median(own.rounds.map((round, index) => of(round) / of(other.rounds[index])))
+}
+
+/** Of those that are meant the one that takes longest. */
+function slowest(figures: readonly Figures[], names = ''): Figures | undefined {
+  const wait = ({ rounds }: Figures): number => median(rounds.map(({ wait }) => wait?.p50 ?? Number.NaN))
+  return figures
+    .filter(({ target }) => (names.endsWith('*') ? target.startsWith(names.slice(0, -1)) : target === names))
+    .toSorted((a, b) => wait(b) - wait(a))[0]
 }
 
 /** One line a bar. */

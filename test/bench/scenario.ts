@@ -1,5 +1,7 @@
 /** What is measured, and what is expected of it. */
 
+import { signedData, startScanners } from './scanners.ts'
+
 /** One shape of load, and who meets it. */
 export interface Scenario {
   readonly name: string
@@ -23,6 +25,12 @@ export interface Scenario {
   readonly forwards?: boolean
   /** Measures the memory of sessions that do nothing instead. */
   readonly idle?: boolean
+  /** How long a message waits for its reply is what is measured. */
+  readonly waits?: boolean
+  /** The message, where it is not one of `octets`, as DATA has it. */
+  readonly data?: Buffer | undefined
+  /** Starts what all targets ask; they hear of it by their environment. */
+  readonly besides?: () => Promise<AsyncDisposable>
   /** Left out by `--quick`. */
   readonly isLong?: boolean
 }
@@ -31,8 +39,9 @@ export interface Scenario {
 export interface Bar {
   readonly scenario: string
   /** `peakRss` in MB, `idle` in octets a session; both only by themselves. */
-  readonly figure: 'cpu' | 'rate' | 'idle' | 'peakRss'
+  readonly figure: 'cpu' | 'rate' | 'wait' | 'idle' | 'peakRss'
   readonly target: string
+  /** `name-*`: the slowest of those whose names begin so. */
   readonly against?: string
   readonly atMost?: number
   readonly atLeast?: number
@@ -123,6 +132,21 @@ export const SCENARIOS: readonly Scenario[] = [
     octets: SMALL,
     messages: 4_000,
     warmUp: 5_000,
+  },
+  {
+    name: 'scan',
+    title: 'one session, 4 KB with a signature: rspamd, clamd, SPF and DKIM, each alone and together',
+    targets: ['postroad-scan-auth', 'postroad-scan-rspamd', 'postroad-scan-clamav', 'postroad-scan', 'haraka-scan'],
+    sessions: 1,
+    octets: SMALL,
+    messages: 200,
+    warmUp: 300,
+    waits: true,
+    get data() {
+      return signedData()
+    },
+    besides: startScanners,
+    isLong: true,
   },
   {
     name: 'telemetry',
@@ -263,6 +287,7 @@ export const BARS: readonly Bar[] = [
   { scenario: 'policy', figure: 'cpu', target: 'postroad-policy', against: 'postroad', atMost: 3 },
   { scenario: 'policy', figure: 'peakRss', target: 'postroad-policy', atMost: 260 },
   { scenario: 'telemetry', figure: 'cpu', target: 'postroad-telemetry', against: 'postroad-policy', atMost: 1.3 },
+  { scenario: 'scan', figure: 'wait', target: 'postroad-scan', against: 'postroad-scan-*', atMost: 1.1 },
   { scenario: 'starttls', figure: 'rate', target: 'postroad-starttls', against: 'smtp-server-starttls', atLeast: 1 },
   ...QUEUE_SCENARIOS.flatMap((scenario): Bar[] => [
     { scenario, figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 3 },

@@ -12,6 +12,8 @@ const decompress = promisify(zstdDecompress)
 
 /** What the JSON of an answer may have besides a new body. */
 const MOST_JSON = 8 * 1_048_576
+/** Octets. A small message is sent in one piece: a stream costs more than a copy. */
+const MOST_COPIED = 262_144
 /** Milliseconds. A host that is down says nothing: it must not take the time of the next one. */
 const CONNECT_TIMEOUT = 3_000
 
@@ -128,11 +130,8 @@ function bodyOf(
       headers: [...fields],
       body: Readable.from(message.raw(), { objectMode: false }).compose(createZstdCompress()),
     }
-  const [only, ...more] = message.chunks?.() ?? []
-  const body =
-    only && more.length === 0
-      ? Buffer.from(only.buffer, only.byteOffset, only.byteLength)
-      : Readable.from(message.raw(), { objectMode: false })
+  const chunks = message.size <= MOST_COPIED ? message.chunks?.() : undefined
+  const body = chunks ? Buffer.concat(chunks) : Readable.from(message.raw(), { objectMode: false })
   // With its length known rspamd refuses what is too large before it is sent.
   return { headers: [...fields, 'Content-Length', String(message.size)], body }
 }
