@@ -61,6 +61,7 @@ const BESIDES: ReadonlyMap<string, readonly string[]> = new Map([
   ['redis', ['redis-link']],
   ['redis-queue', ['redis-link']],
   // The plugin asks filters, and speaks their protocol.
+  ['policy', ['policy-service']],
   ['milter', ['milter']],
 ])
 

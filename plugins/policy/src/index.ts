@@ -1,0 +1,2 @@
+/** Asks policy services of Postfix, for Postroad. */
+export { policy } from './policy.ts'
