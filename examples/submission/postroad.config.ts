@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { authFile } from '@postroad/auth-file'
+import { dane } from '@postroad/dane'
 import { dkim } from '@postroad/dkim'
+import { mtaSts } from '@postroad/mta-sts'
 import { queue } from '@postroad/queue'
 import { rateLimit } from '@postroad/rate-limit'
 import { routing } from '@postroad/routing'
@@ -51,6 +53,8 @@ export default defineConfig({
         },
       }),
     )
+    // What other domains publish of TLS with their hosts; DANE is off, and says so, where the resolver does not validate.
+    app.use(dane()).use(mtaSts())
     app.use(queue())
   },
 })

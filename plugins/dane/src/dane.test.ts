@@ -114,6 +114,30 @@ test('a resolver that does not validate turns DANE off, and that is said', async
   }
 })
 
+test('DNSSEC that breaks later is told once, defers mail and sends none in the clear; when it is mended that is told, too', async () => {
+  const zone: Record<string, Zone[string]> = { ...PROOF, ...HOST }
+  let broken = false
+  const good = zoneDns(zone)
+  const bad = zoneDns({ 'ietf.org': 'SERVFAIL', 'dnssec-failed.org': 'SERVFAIL', '_25._tcp.mx.dane.test': 'SERVFAIL' })
+  const dns = new Proxy(good, { get: (_, key) => Reflect.get(broken ? bad : good, key).bind?.(broken ? bad : good) })
+  const { server, ask, lines } = await withDane(dns)
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 20))
+  broken = true
+  for (let looks = 0; looks < 4; looks++) {
+    await server.clock.advance(300_000)
+    await settle()
+  }
+  const told = 'error DNSSEC is broken: the resolver answers no signed name, and mail that depends on it is deferred'
+  assert.deepEqual(lines(), [told])
+  const answer = await ask()
+  assert.ok(answer && 'refusal' in answer && answer.refusal.code === 451)
+  broken = false
+  await server.clock.advance(300_000)
+  await settle()
+  assert.deepEqual(lines(), [told, 'info DANE is on'])
+  await server.close()
+})
+
 test('a resolver that is only silent is no reason to send in the clear', async () => {
   const { server, ask, lines } = await withDane(zoneDns({ 'ietf.org': 'TIMEOUT', '_25._tcp.mx.dane.test': 'TIMEOUT' }))
   const answer = await ask()

@@ -28,7 +28,7 @@ export const dane = definePlugin({
   needs: { dns: Dns, clock: Clock },
   setup: ({ options, dns, clock, log, signal, rehearsal }) => {
     const hosts = new HostMemory(options, dns, clock)
-    const resolver = new WatchedResolver({ options, dns, log })
+    const resolver = new WatchedResolver({ options, dns, clock, log })
     return {
       tls: {
         before: ['mta-sts'],
@@ -122,10 +122,11 @@ function keyOf({ domain, canonicalDomain, host, canonical, isAddressSecure, addr
 interface Watched {
   readonly options: DaneSettings
   readonly dns: Dns
+  readonly clock: Clock
   readonly log: Logger
 }
 
-/** A resolver that is proven before it is believed, and again while it cannot be. */
+/** A resolver that is proven before it is believed, and again every five minutes: each change is told once. */
 class WatchedResolver {
   readonly #context: Watched
   /** It has shown that it does not validate. While it is only silent its answers say by themselves what they are worth. */
@@ -142,21 +143,32 @@ class WatchedResolver {
     return await proveResolver(dns, options.probe, signal)
   }
 
-  /** Until it validates. Does not reject. */
+  /** As long as the generation lives. Does not reject. */
   async watch(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return
-    const { log } = this.#context
-    const proof = await this.prove(signal)
-    if (signal.aborted) return
-    if (proof.state === 'validates') {
-      if (this.isBlind) log.info({ reason: proof.reason }, 'DANE is on')
-      this.isBlind = false
-      return
+    const { clock, options } = this.#context
+    if (options.probe === false) return
+    while (!signal.aborted) {
+      const proof = await this.prove(signal)
+      if (signal.aborted) return
+      if (proof.state !== this.#told) this.#tell(proof)
+      this.#told = proof.state
+      // One that was proven and falls silent is believed on: what it does not answer is deferred, and nothing goes in the clear.
+      this.isBlind = proof.state === 'blind' || (this.isBlind && proof.state === 'unknown')
+      await clock.sleep(AGAIN_MS, signal).catch(() => undefined) // it ends with the generation
     }
-    this.isBlind = proof.state === 'blind'
-    if (this.isBlind) log.error({ reason: proof.reason }, 'DANE is off: the resolver does not validate DNSSEC')
-    else log.warn({ reason: proof.reason }, 'it is not known whether the resolver validates DNSSEC')
-    const timer = setTimeout(() => void this.watch(signal), AGAIN_MS).unref()
-    signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
   }
+
+  #tell({ state, reason }: ResolverProof): void {
+    const { log } = this.#context
+    if (state === 'blind') log.error({ reason }, 'DANE is off: the resolver does not validate DNSSEC')
+    else if (state === 'validates') this.#told === undefined || log.info({ reason }, 'DANE is on')
+    else if (this.#told === 'validates')
+      log.error(
+        { reason },
+        'DNSSEC is broken: the resolver answers no signed name, and mail that depends on it is deferred',
+      )
+    else log.warn({ reason }, 'it is not known whether the resolver validates DNSSEC')
+  }
+
+  #told: ResolverProof['state'] | undefined
 }

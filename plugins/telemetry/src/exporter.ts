@@ -7,6 +7,7 @@ import type { Dns } from '@postroad/plugin'
 import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client'
 import { measureDns } from './dns-stats.ts'
 import { Meter } from './meter.ts'
+import { watchOutboundTls } from './outbound-tls.ts'
 import { measureQueues } from './queue-stats.ts'
 import { watchRequests } from './requests.ts'
 import { watchRuns } from './runs.ts'
@@ -45,6 +46,7 @@ export class Exporter {
   #siblings: Siblings | undefined
   #runs: { stop(): void } | undefined
   #requests: { stop(): void } | undefined
+  #tls: { stop(): void } | undefined
   #gathering: Promise<string> | undefined
 
   private constructor() {
@@ -67,6 +69,7 @@ export class Exporter {
       throw error
     }
     exporter.#runs = watchRuns(own, (run) => exporter.meter.ran(run))
+    exporter.#tls = watchOutboundTls((session) => exporter.meter.secured(session))
     exporter.#requests = watchRequests({
       connected: (change) => exporter.meter.connected(change),
       requested: (request) => exporter.meter.requested(request),
@@ -80,6 +83,7 @@ export class Exporter {
 
   async close(): Promise<void> {
     this.#runs?.stop()
+    this.#tls?.stop()
     this.#requests?.stop()
     await this.#siblings?.leave()
     this.#server.close()

@@ -4,6 +4,7 @@
  */
 import type { AcceptedContext, DeliveryResultContext, JudgedContext, RefusedContext, Session } from '@postroad/plugin'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { labelsOf, type OutboundTlsSeen } from './outbound-tls.ts'
 import type { HttpConnectionSeen, HttpRequestSeen } from './requests.ts'
 import type { PluginRun } from './runs.ts'
 
@@ -90,6 +91,13 @@ export class Meter {
     labelNames: ['listener', 'route'],
     buckets: RUN_BUCKETS,
   })
+  readonly #tls = this.#counter('outbound_tls_total', 'Connections to next hops, by what came of TLS', [
+    'policy',
+    'tls_protocol_version',
+    'tls_curve',
+    'verified',
+    'error_type',
+  ])
   /** One histogram's labels are put together once, not at each run. */
   readonly #observers = new Map<string, Map<string, Observe>>()
 
@@ -148,6 +156,12 @@ export class Meter {
     if (outcome === 'bounced' && envelope.from === undefined)
       this.#unreturned.inc({ via: route.via }, recipients.length)
     if (outcome === 'delivered') this.#delay.observe({ via: route.via }, Math.max(0, context.now() - queuedAt) / 1000)
+  }
+
+  /** What came of TLS with a next hop. */
+  secured(session: OutboundTlsSeen): void {
+    const labels = labelsOf(session)
+    if (labels) this.#tls.inc(labels)
   }
 
   ran(run: PluginRun): void {
