@@ -1,9 +1,14 @@
 /** Real milters behind the plugin `milter`. All of them: `npm run interop -- milter-client`. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { milter } from '@postroad/milter'
 import { sessionWith } from '@postroad/testing'
+import { makeTestFolder } from '../runner/folder.ts'
 import { requires } from '../runner/requires.ts'
+import { ROOT } from '../structure/workspace.ts'
 import { startPymilter } from './milters.ts'
 
 const skip = requires('python3-milter')
@@ -78,4 +83,27 @@ test('several messages and RSET on one connection; 20 MB; one that is killed fai
     .expect(() => peer.kill())
     .data(asking('edit'))
     .expectCode(451)
+})
+
+test('postroad try runs a message through a milter as it is, from a configuration in YAML, and delivers nothing', {
+  skip,
+}, async () => {
+  await using peer = await startPymilter()
+  const folder = makeTestFolder('milter-try')
+  try {
+    const config = join(folder, 'postroad.yaml')
+    const message = join(folder, 'message.eml')
+    writeFileSync(
+      config,
+      `listen: [{ port: 0 }]\nuse:\n  - { plugin: milter, as: peer, options: { at: '${peer.at}' } }\n`,
+    )
+    writeFileSync(message, asking('edit, reply'))
+    const bin = join(ROOT, 'packages/cli/src/bin.ts')
+    const argv = ['--conditions=@postroad/source', bin, 'try', message, '--protocol', 'milter', '--config', config]
+    const { stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' })
+    assert.match(stdout, /554 5\.7\.9 Not this: 100% sure/, stderr)
+    assert.match(stdout, /message +peer +reject/)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })

@@ -68,8 +68,6 @@ export class MilterAsker {
   /** `connect` and `helo`. */
   async greet(context: ConnectContext | HeloContext): Refusing {
     const { conversation } = this.#talkOf(context.session)
-    // It has failed before, and `onError` was asked: once is enough until there is mail.
-    if (conversation.failure) return undefined
     const { session, find } = context
     const shown = { session, reverse: find(reverseDns), helo: 'helo' in context ? context.helo : undefined }
     const decision = await conversation.run(context.signal, () => conversation.greet(shown, 'helo' in context))

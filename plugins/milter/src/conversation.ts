@@ -60,6 +60,8 @@ interface Told {
 }
 
 const CONTINUE: FilterDecision = { kind: 'continue' }
+/** Milliseconds for which a milter that failed before there was a message is not asked again in the session. */
+const PAUSE = 10_000
 
 /** What a milter and this server say to each other about one session. */
 export class MilterConversation {
@@ -69,6 +71,10 @@ export class MilterConversation {
   #turn: Promise<unknown> = Promise.resolve()
   /** Why it cannot be asked about this message any more. */
   #failure: MilterError | undefined
+  /** The last failure, which may be of a message before this one. */
+  #known: MilterError | undefined
+  /** When the milter failed before there was a message, by `performance.now()`. */
+  #failedGreetingAt = Number.NEGATIVE_INFINITY
   #isClosed = false
   #isConnectSaid = false
   /** The name that it has heard of. */
@@ -108,10 +114,10 @@ export class MilterConversation {
         return await work()
       } catch (error) {
         // What was known already has its place.
-        const failure =
-          error instanceof MilterError && error === this.#failure
-            ? error
-            : new MilterError(`${this.#place}: ${textOf(error)}`, { cause: error })
+        const isKnown = error instanceof MilterError && error === this.#known
+        const failure = isKnown ? error : new MilterError(`${this.#place}: ${textOf(error)}`, { cause: error })
+        if (!isKnown) this.#failedGreetingAt = this.#told === undefined ? performance.now() : Number.NEGATIVE_INFINITY
+        this.#known = failure
         this.#failure = failure
         this.#dialogue?.fail(failure)
         throw failure
@@ -127,6 +133,8 @@ export class MilterConversation {
   /** The connection, and with `helo` the name. Its decision, which may be an older one. */
   async greet(shown: Shown, isNewName: boolean): Promise<FilterDecision> {
     if (this.#isClosed) throw new MilterError('the session is over')
+    // It has failed before, and `onError` was asked: once is enough until there is mail.
+    if (this.#failure) return CONTINUE
     const settled = settledBy(this.#ofConnection)
     if (settled) return settled
     if (!this.#dialogue || this.#dialogue.isOver) await this.#open()
@@ -152,7 +160,11 @@ export class MilterConversation {
     const { envelope } = shown
     const isNew = this.#told?.id !== envelope.id
     if (!isNew && this.#failure) throw this.#failure
-    if (isNew) this.#begin(envelope.id)
+    if (isNew) {
+      this.#begin(envelope.id)
+      // It has failed a moment ago, at the connection or HELO of this very client: to try again would only take its time again.
+      if (this.#known && performance.now() - this.#failedGreetingAt < PAUSE) throw this.#known
+    }
     const told = this.#told as Told // it was just made
     const greeted = await this.greet(shown, false)
     if (greeted.kind !== 'continue') return greeted

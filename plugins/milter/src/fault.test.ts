@@ -84,6 +84,12 @@ test('nobody there: the error says so, and each message asks again', async () =>
   )
 })
 
+test('a milter that fails at the connection is asked once for it, and not once more at HELO and MAIL', async () => {
+  const says: FilterScript['says'] = ({ kind }) => (kind === 'connect' ? 'hang up' : undefined)
+  const { filter, reasons, reply } = await failing({ says }, 'pass')
+  assert.deepEqual([filter.connections, new Set(reasons).size, reply?.code], [1, 1, 250])
+})
+
 test('after a failure the next message of the session has a new connection, which hears all', async () => {
   let isBroken = true
   const says: FilterScript['says'] = ({ kind }) => {
