@@ -62,8 +62,16 @@ test('children that are exhausted for longer than we wait defer mail, and let no
   await using server = await startScannerServer(
     spamassassin({ at: `127.0.0.1:${spamd.port}`, trust: 'verdict', deadline: '3 s', atOnce: 4, pause: '1 s' }),
   )
-  const { refused } = await offerAll(server.port, 30)
-  judge(server.taken, refused, 30)
+  // Once each: spamd works on what nobody waits for any more, and how much comes through depends on the machine.
+  const replies = await Promise.all(
+    Array.from({ length: 30 }, (_, n) =>
+      offer(server.port, ordinary(isSpam(n) ? GTUBE : 'Hello', { Subject: `n=${n}` })),
+    ),
+  )
+  for (const [n, reply] of replies.entries())
+    assert.match(reply, isSpam(n) ? /^(?:550 5\.7\.1|451 4\.3\.0)/ : /^(?:250|451 4\.3\.0)/)
+  assert.ok(replies.some((reply) => reply.startsWith('451')))
+  assert.equal(server.taken.length, replies.filter((reply) => reply.startsWith('250')).length)
 })
 
 test('a spamd that dies and comes back delays mail, and lets nothing pass', { skip }, async () => {
