@@ -2,6 +2,8 @@
 import { carryEdits } from '@postroad/message'
 import type { FilterDecision } from '@postroad/milter-protocol/client'
 import {
+  type CommandContext,
+  type CommandReply,
   type ConnectContext,
   type DataContext,
   type Defer,
@@ -18,6 +20,7 @@ import {
   type Reject,
   type Rewrite,
   type RewriteContext,
+  reply,
   reverseDns,
   rewrite,
   type Session,
@@ -72,6 +75,15 @@ export class MilterAsker {
     const shown = { session, reverse: find(reverseDns), helo: 'helo' in context ? context.helo : undefined }
     const decision = await conversation.run(context.signal, () => conversation.greet(shown, 'helo' in context))
     return refusalOf(decision)
+  }
+
+  /** A verb that this server does not know: what the milter says goes before our 500. */
+  async unknown({ session, find, signal, verb, argument }: CommandContext): Promise<CommandReply | undefined> {
+    const { conversation } = this.#talkOf(session)
+    const shown = { session, reverse: find(reverseDns) }
+    const line = argument === '' ? verb : `${verb} ${argument}`
+    const refusal = refusalOf(await conversation.run(signal, () => conversation.unknown(shown, line)))
+    return refusal && reply(refusal.code, refusal.text, refusal.status)
   }
 
   async mail(context: MailContext): Refusing {

@@ -155,6 +155,12 @@ export class MilterConversation {
     return settledBy(this.#ofHelo) ?? CONTINUE
   }
 
+  /** A verb that this server does not know. Its decision, where it has one of its own. */
+  async unknown(shown: Shown, command: string): Promise<FilterDecision> {
+    const greeted = await this.greet(shown, false)
+    return greeted.kind !== 'continue' || this.#failure ? greeted : this.dialogue.unknown(command)
+  }
+
   /** The envelope so far. Its decision about the message. */
   async mail(shown: ShownEnvelope): Promise<FilterDecision> {
     const { envelope } = shown

@@ -76,6 +76,18 @@ test('an older filter is not sent what its version lacks', async () => {
   )
 })
 
+test('a verb that nobody knows is told, and what the filter says goes before our 500', () =>
+  asked(
+    { says: at('unknown', { kind: 'reply', code: 550, status: '5.7.1', lines: ['No tricks'] }) },
+    async (session, filter) => {
+      await session
+        .helo()
+        .command('FROB it')
+        .expectRefusal('5.7.1', /^550 5\.7\.1 No tricks/)
+      assert.ok(spoken(filter).includes('unknown'))
+    },
+  ))
+
 test('steps that the filter does not want are not said, and of quiet ones no answer is waited for', async () => {
   const quiet =
     STEP.quietConnect |

@@ -1,5 +1,6 @@
 /** Asks a milter at every moment of a session, and does with the message what it says. */
 import {
+  type CommandContext,
   type ConnectContext,
   type DataContext,
   definePlugin,
@@ -35,6 +36,9 @@ export const milter = definePlugin({
         connect: { ...asked, ...named, handler: (context: ConnectContext) => asker.greet(context) },
       }),
       ...(has('helo') && { helo: { ...asked, handler: (context: HeloContext) => asker.greet(context) } }),
+      ...(has('helo') && {
+        unknown: { timeout: asked.timeout, handler: (context: CommandContext) => asker.unknown(context) },
+      }),
       ...(has('mail') && { mail: { ...asked, handler: (context: MailContext) => asker.mail(context) } }),
       // A recipient is told when it has a route: what this server refuses, a milter need not know of.
       ...(has('rcpt') && { nexthop: { ...asked, handler: (context: NexthopContext) => asker.rcpt(context) } }),
