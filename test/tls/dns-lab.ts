@@ -26,6 +26,14 @@ export interface LabOptions {
   readonly resolver?: readonly string[]
 }
 
+/** A resolver that is not what it should be. */
+export interface ResolverFault {
+  /** Its clock is wrong by so much, as faketime(1) writes it: `+60d`. */
+  readonly clock?: string
+  /** It looks up, and validates nothing. */
+  readonly isBlind?: boolean
+}
+
 /** Servers and a resolver that can be started with other zones, killed, and started again. */
 export class DnsLab implements AsyncDisposable {
   /** Of the resolver, on 127.0.0.1. */
@@ -97,12 +105,12 @@ export class DnsLab implements AsyncDisposable {
       ' control-enable: no',
       ...zones.flatMap(({ name }) => ['zone:', ` name: ${name}`, ` zonefile: ${name}`]),
     ])
-    this.#nsd = spawn(programPath('nsd'), ['-d', '-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+    this.#nsd = spawn(programPath('nsd'), ['-d', '-c', file], { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
     await this.#ready(this.#nsd, this.#ports.nsd)
   }
 
   /** Starts unbound. It knows nothing, and has forgotten everything. */
-  async startResolver(): Promise<void> {
+  async startResolver({ clock, isBlind = false }: ResolverFault = {}): Promise<void> {
     const { zones, silent, gone, refused } = this.#zones()
     const islands = zones.filter(({ signing }) => signing === 'island')
     const anchors = await Promise.all(islands.map(({ name }) => this.#signer.anchor(name)))
@@ -124,7 +132,7 @@ export class DnsLab implements AsyncDisposable {
       ' num-threads: 1',
       ' do-ip6: no',
       ' do-not-query-localhost: no',
-      ' module-config: "validator iterator"',
+      ` module-config: "${isBlind ? '' : 'validator '}iterator"`,
       // Names that are not ours are asked of nobody; `test` is a zone of its own by default, RFC 6761 §6.2.
       ' local-zone: "." refuse',
       ` local-zone: "${TOP}." transparent`,
@@ -140,22 +148,24 @@ export class DnsLab implements AsyncDisposable {
       ...silent.flatMap((name) => stub(name, this.#ports.silent)),
       ...gone.flatMap((name) => stub(name, this.#ports.gone)),
     ])
-    this.#unbound = spawn(programPath('unbound'), ['-d', '-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const command = ['unbound', '-d', '-c', file]
+    const [program = '', ...args] = clock === undefined ? command : ['faketime', '-f', clock, ...command]
+    this.#unbound = spawn(programPath(program), args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
     await this.#ready(this.#unbound, this.port)
   }
 
-  /** Kills nsd. */
-  async stopServers(): Promise<void> {
+  /** Ends nsd. */
+  async stopServers(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.#nsd
     this.#nsd = undefined
-    await stop(child)
+    await stop(child, signal)
   }
 
-  /** Kills unbound. */
-  async stopResolver(): Promise<void> {
+  /** Ends unbound. */
+  async stopResolver(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.#unbound
     this.#unbound = undefined
-    await stop(child)
+    await stop(child, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -193,11 +203,13 @@ export class DnsLab implements AsyncDisposable {
   }
 }
 
-async function stop(child: ChildProcess | undefined): Promise<void> {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+/** Both have processes of their own, and faketime has them too: the whole group ends. */
+async function stop(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const { pid } = child
   const gone = once(child, 'exit')
-  child.kill('SIGTERM')
-  const late = setTimeout(() => child.kill('SIGKILL'), 3_000)
+  process.kill(-pid, signal)
+  const late = setTimeout(() => process.kill(-pid, 'SIGKILL'), 3_000)
   await gone
   clearTimeout(late)
 }

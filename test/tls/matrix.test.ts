@@ -1,7 +1,9 @@
 /** The matrix: every cell as the paragraph that it names says. `npm run matrix -- --help` runs and prints it. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { shownTlsa } from './cell.ts'
+import { type Cell, shownTlsa } from './cell.ts'
 import { CELLS } from './cells.ts'
 import { isAsExpected, runCell } from './run-cell.ts'
 
@@ -20,4 +22,14 @@ test('no two cells are the same', () => {
     shown.filter((one, at) => shown.indexOf(one) !== at),
     [],
   )
+})
+
+test('what is published are these cells, and each difference to other servers has a reason', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/tls-matrix.json'), 'utf8')
+  const rows = JSON.parse(text) as (Cell & Record<'postfix' | 'exim', { isSame: boolean; reason?: string }>)[] // as publish.ts writes it
+  const shown = ({ mx, address, tlsa, server, expected, source }: Cell) =>
+    JSON.stringify([mx, address, tlsa, server, expected, source])
+  assert.deepEqual(rows.map(shown), CELLS.map(shown))
+  for (const { postfix, exim } of rows)
+    for (const one of [postfix, exim]) assert.equal(one.isSame, one.reason === undefined)
 })
