@@ -2,7 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toJSONSchema, type z } from 'zod'
-import { httpListenSchema, listenSchema, policyListenSchema } from '../../packages/core/src/config/listen-schema.ts'
+import {
+  httpListenSchema,
+  listenSchema,
+  milterListenSchema,
+  policyListenSchema,
+} from '../../packages/core/src/config/listen-schema.ts'
 import { settingsSchema, useSchema } from '../../packages/core/src/config/schema.ts'
 import { DEFAULT_HTTP_LIMITS } from '../../packages/http/src/options.ts'
 import { DEFAULT_POLICY_LIMITS } from '../../packages/policy-service/src/options.ts'
@@ -42,6 +47,13 @@ export const SERVER_OPTIONS: readonly ServerOptionTable[] = [
     types: ['PolicyListenOptions', 'AnyListen', 'PolicyListenerOptions', 'PlaceOptions'],
     within: { limits: ['PolicyLimits'] },
   },
+  {
+    name: 'listen-milter',
+    title: 'A listener with `protocol: "milter"`: `listen`',
+    schema: milterListenSchema,
+    types: ['MilterListenOptions', 'AnyListen', 'MilterListenerOptions', 'PlaceOptions'],
+    within: { limits: ['MilterLimits'] },
+  },
   { name: 'use', title: 'Any plugin: `use`', schema: useSchema, types: ['UseOptions'] },
 ]
 
@@ -61,6 +73,7 @@ const FILES = [
   'packages/core/src/config/listen.ts',
   'packages/http/src/options.ts',
   'packages/policy-service/src/options.ts',
+  'packages/milter/src/server/options.ts',
   'packages/listener/src/certificate-files.ts',
   'packages/listener/src/listener.ts',
   'packages/core/src/log/log.ts',

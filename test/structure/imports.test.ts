@@ -30,7 +30,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['http', ['mail', 'plugin', 'listener']],
   ['milter', ['mail', 'listener', 'smtp']],
   ['policy-service', ['mail', 'listener', 'smtp']],
-  ['core', ['mail', 'options', 'plugin', 'message', 'listener', 'smtp', 'http', 'policy-service']],
+  ['core', ['mail', 'options', 'plugin', 'message', 'listener', 'smtp', 'http', 'policy-service', 'milter']],
   ['queue', ['mail', 'options', 'plugin']],
   ['delivery', ['mail', 'options']],
   ['redis-link', ['plugin']],

@@ -9,7 +9,13 @@
 
 import type { HookContext, Plugin } from '@postroad/plugin'
 import type { LogOptions } from '../log/log.ts'
-import type { AnyListenOptions, HttpListenOptions, ListenOptions, PolicyListenOptions } from './listen.ts'
+import type {
+  AnyListenOptions,
+  HttpListenOptions,
+  ListenOptions,
+  MilterListenOptions,
+  PolicyListenOptions,
+} from './listen.ts'
 
 /** What the operator says about a plugin; its author has no say in it. */
 export interface UseOptions {
@@ -130,6 +136,7 @@ export interface ScopeData {
     | Omit<ListenOptions, 'certificate' | 'onError'>
     | Omit<HttpListenOptions, 'certificate' | 'onError'>
     | Omit<PolicyListenOptions, 'onError'>
+    | Omit<MilterListenOptions, 'onError'>
   )[]
   /** Plugins by name, with their options or without. */
   readonly use?: readonly (string | PluginData)[]

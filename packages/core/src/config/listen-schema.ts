@@ -12,7 +12,7 @@ const flag = z.boolean()
 const milliseconds = durationOf()
 const octets = sizeOf({ min: 1 })
 
-const PROTOCOLS: readonly ListenProtocol[] = ['smtp', 'lmtp', 'http', 'policy']
+const PROTOCOLS: readonly ListenProtocol[] = ['smtp', 'lmtp', 'http', 'policy', 'milter']
 const isNoProtocol = mustBeOneOf(PROTOCOLS)
 const isNoGroup = must('the name or the number of a group')
 
@@ -116,6 +116,19 @@ const policy = {
   }),
 }
 
+const milter = {
+  ...anyWithoutTls,
+  accept: z.enum(['continue', 'accept']),
+  progressMs: durationOf({ min: 1_000 }),
+  limits: allOptional({
+    connections: count,
+    size: octets,
+    // A client of the mail server may be silent for so long.
+    idleTimeoutMs: durationOf({ min: 300_000 }),
+    frameTimeoutMs: durationOf({ min: 1 }),
+  }),
+}
+
 /** What only code can say. */
 const code = {
   // Who reads it says what is wrong with it.
@@ -128,6 +141,7 @@ const KINDS: readonly (readonly [kind: string, shape: object])[] = [
   ['SMTP and LMTP', mail],
   ['protocol "http"', http],
   ['protocol "policy"', policy],
+  ['protocol "milter"', milter],
 ]
 
 /** Said of an option of another kind. */
@@ -143,8 +157,10 @@ function belongsToOthers(own: object): (key: string) => string | undefined {
 const notMail = belongsToOthers(mail)
 const notHttp = belongsToOthers(http)
 const notPolicy = belongsToOthers(policy)
+const notMilter = belongsToOthers(milter)
 const isHttp = z.literal('http')
 const isPolicy = z.literal('policy')
+const isMilter = z.literal('milter')
 
 /** A listener of SMTP or LMTP, in code. */
 export const listenSchema = allOptional({ ...mail, ...code }, notMail)
@@ -158,12 +174,19 @@ export const policyListenSchema = fields(
   notPolicy,
 )
 
+/** A listener of kind `milter`, in code. */
+export const milterListenSchema = fields(
+  { ...allOptional({ ...milter, onError: code.onError }).shape, protocol: isMilter },
+  notMilter,
+)
+
 /** The schema of each kind. */
 export const LISTEN_SCHEMAS = {
   smtp: listenSchema,
   lmtp: listenSchema,
   http: httpListenSchema,
   policy: policyListenSchema,
+  milter: milterListenSchema,
 } as const satisfies { readonly [P in ListenProtocol]: z.ZodType }
 
 /** A listener of any kind, as data. */
@@ -173,6 +196,7 @@ export const listenDataSchema = z.discriminatedUnion(
     allOptional(mail, notMail),
     fields({ ...allOptional(http).shape, protocol: isHttp }, notHttp),
     fields({ ...allOptional(policy).shape, protocol: isPolicy }, notPolicy),
+    fields({ ...allOptional(milter).shape, protocol: isMilter }, notMilter),
   ],
   { error: ({ code, input }) => (code === 'invalid_union' ? isNoProtocol({ input: protocolOf(input) }) : undefined) },
 )

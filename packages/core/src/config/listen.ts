@@ -4,6 +4,7 @@
  */
 import type { HttpListenerOptions } from '@postroad/http'
 import type { CertificateFiles } from '@postroad/listener'
+import type { MilterListenerOptions } from '@postroad/milter-protocol/server'
 import type { PolicyListenerOptions } from '@postroad/policy-service'
 import type { ListenerOptions } from '@postroad/smtp'
 
@@ -12,6 +13,7 @@ type GreetingOptions = NonNullable<ListenerOptions['greeting']>
 type StressOptions = NonNullable<ListenerOptions['stress']>
 type HttpLimits = NonNullable<HttpListenerOptions['limits']>
 type PolicyLimits = NonNullable<PolicyListenerOptions['limits']>
+type MilterLimits = NonNullable<MilterListenerOptions['limits']>
 
 /** An amount where a number is one, and a text with a unit is, too. */
 type Amounts<T, K extends keyof T> = { readonly [P in keyof T]?: P extends K ? number | string : T[P] }
@@ -71,8 +73,19 @@ export type PolicyListenOptions = Omit<PolicyListenerOptions, 'name' | 'hostname
     readonly limits?: Amounts<PolicyLimits, Extract<keyof PolicyLimits, `${string}Ms`>>
   }
 
+/** A listener of kind `milter`: Postfix and Sendmail ask there what to do with a message. */
+export type MilterListenOptions = Omit<MilterListenerOptions, 'name' | 'hostname' | 'limits' | 'progressMs'> &
+  Omit<AnyListen, 'certificateFiles' | 'selfSigned'> & {
+    /** This kind of listener. */
+    readonly protocol: 'milter'
+    /** After how long a mail server that waits hears that we are still at work. Default 10 s; Postfix waits 30 s at a command, and 300 s at the end. */
+    readonly progressMs?: number | string
+    /** How much one mail server, and all of them together, may have. Durations and sizes may have units. */
+    readonly limits?: Amounts<MilterLimits, Extract<keyof MilterLimits, `${string}Ms`> | 'size'>
+  }
+
 /** What may stand in `listen`. */
-export type AnyListenOptions = ListenOptions | HttpListenOptions | PolicyListenOptions
+export type AnyListenOptions = ListenOptions | HttpListenOptions | PolicyListenOptions | MilterListenOptions
 
 /** {@link ListenOptions}, judged: amounts are numbers. */
 export type ListenSettings = Omit<ListenOptions, 'limits' | 'greeting' | 'stress'> & {
@@ -87,12 +100,19 @@ export type HttpListenSettings = Omit<HttpListenOptions, 'limits'> & { readonly 
 /** {@link PolicyListenOptions}, judged: amounts are numbers. */
 export type PolicyListenSettings = Omit<PolicyListenOptions, 'limits'> & { readonly limits?: PolicyLimits }
 
+/** {@link MilterListenOptions}, judged: amounts are numbers. */
+export type MilterListenSettings = Omit<MilterListenOptions, 'limits' | 'progressMs'> & {
+  readonly progressMs?: number
+  readonly limits?: MilterLimits
+}
+
 /** Options of each kind, by what `protocol` says. */
 export interface SettingsByProtocol {
   readonly smtp: ListenSettings
   readonly lmtp: ListenSettings
   readonly http: HttpListenSettings
   readonly policy: PolicyListenSettings
+  readonly milter: MilterListenSettings
 }
 
 /** What a listener speaks. */

@@ -11,10 +11,12 @@ import type {
   HttpListenSettings,
   ListenOptions,
   ListenSettings,
+  MilterListenOptions,
+  MilterListenSettings,
   PolicyListenOptions,
   PolicyListenSettings,
 } from './listen.ts'
-import { type httpListenSchema, listenDataSchema, type listenSchema, type policyListenSchema } from './listen-schema.ts'
+import { type httpListenSchema, listenDataSchema, type listenSchema, type milterListenSchema, type milterListenSchema, type policyListenSchema } from './listen-schema.ts'
 import { must } from './sentence.ts'
 import { allOptional, count, fields, func, hostName } from './shape.ts'
 
@@ -126,4 +128,6 @@ export type SchemaIsAsDeclared = [
   Assert<Same<z.output<typeof httpListenSchema>, HttpListenSettings>>,
   Assert<Same<z.input<typeof policyListenSchema>, PolicyListenOptions>>,
   Assert<Same<z.output<typeof policyListenSchema>, PolicyListenSettings>>,
+  Assert<Same<z.input<typeof milterListenSchema>, MilterListenOptions>>,
+  Assert<Same<z.output<typeof milterListenSchema>, MilterListenSettings>>,
 ]

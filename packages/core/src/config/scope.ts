@@ -40,6 +40,7 @@ const DEFAULT_HOSTS: Readonly<Record<ListenProtocol, string>> = {
   lmtp: '*',
   http: '127.0.0.1',
   policy: '127.0.0.1',
+  milter: '127.0.0.1',
 }
 
 /** A scope being filled. */

@@ -112,7 +112,15 @@ function scopeText(scope: ExplainedScope): string {
   ].join('\n')
 }
 
-function listenerText({ place, protocol, notes, routes = [], asks, copy = [] }: ExplainedListener): readonly string[] {
+function listenerText({
+  place,
+  protocol,
+  notes,
+  routes = [],
+  asks,
+  asked,
+  copy = [],
+}: ExplainedListener): readonly string[] {
   return [
     `  listens    ${place} (${[protocol, ...notes].join(', ')})`,
     ...routes.map(
@@ -122,6 +130,7 @@ function listenerText({ place, protocol, notes, routes = [], asks, copy = [] }: 
     ...(asks
       ? [`  asks       ${asks.length > 0 ? asks.join(', ') : 'nobody: no plugin of the scope judges an envelope'}`]
       : []),
+    ...Object.entries(asked ?? {}).map(([what, words]) => `  ${what.padEnd(10)} ${words.join(' ')}`),
     ...copy.map(({ file, line }) => `  ${file.padEnd(10)} ${line}`),
   ]
 }

@@ -30,6 +30,10 @@ export interface KindContext {
   /** Whether somebody of the scope says who a client is. */
   readonly hasAuth: boolean
   readonly routes: HttpSite['routes']
+  /** The hooks of a session in which another server takes responsibility, that somebody answers or hears. */
+  readonly hooks: ReadonlySet<string>
+  /** Points alone may mark a message. */
+  readonly tags: boolean
   mistake(code: 'ERR_LISTEN' | 'ERR_NO_AUTH', message: string): void
 }
 
@@ -45,6 +49,12 @@ export interface ExplainedKind {
   readonly auth?: string
   /** Of kind `http`: what it serves. */
   readonly routes?: readonly ExplainedRoute[]
+  /** Of kind `milter`: how it asks to be asked, and what it may do. */
+  readonly asked?: {
+    readonly steps: readonly string[]
+    readonly actions: readonly string[]
+    readonly macros: readonly string[]
+  }
   /** For the configuration of a server that asks here: a file of it, and a line to copy into it. */
   readonly copy?: readonly { readonly file: string; readonly line: string }[]
   /** Said in brackets behind its place. */
@@ -77,7 +87,7 @@ export interface WatchReport {
 /** A kind of listener. */
 export interface ListenerKind<Settings extends AnyListen> {
   /** An open socket keeps its kind as long as it is open. */
-  readonly name: 'mail' | 'http' | 'policy'
+  readonly name: 'mail' | 'http' | 'policy' | 'milter'
   /** Of its sessions; undefined: it has none, and no hook is called for it. */
   readonly role: SessionRole | undefined
   /** Reads the options; what is wrong with them is reported. */

@@ -3,6 +3,7 @@ import type { AnyListen, ListenProtocol, SettingsByProtocol } from '../config/li
 import { httpKind } from './http-kind.ts'
 import type { ListenerKind } from './listener-kind.ts'
 import { mailKind } from './mail-kind.ts'
+import { milterKind } from './milter-kind.ts'
 import { policyKind } from './policy-kind.ts'
 
 const KINDS: { readonly [P in ListenProtocol]: ListenerKind<SettingsByProtocol[P]> } = {
@@ -10,6 +11,7 @@ const KINDS: { readonly [P in ListenProtocol]: ListenerKind<SettingsByProtocol[P
   lmtp: mailKind,
   http: httpKind,
   policy: policyKind,
+  milter: milterKind,
 }
 
 /** Reads options that were judged by the schema of the same protocol. */

@@ -20,7 +20,8 @@ import type { Mistakes } from '../errors.ts'
 import { OPINION_HOOKS } from '../plan/compile.ts'
 import type { AnyHandler } from '../plan/handler.ts'
 import { flat, type HookTable } from '../plan/hook-table.ts'
-import { quarantineLevel } from '../policy/thresholds.ts'
+import { judging } from '../plan/judging.ts'
+import { mayMark, quarantineLevel } from '../policy/thresholds.ts'
 import type { Listening } from './listener-kind.ts'
 import { kindOf } from './listener-kinds.ts'
 
@@ -67,7 +68,7 @@ async function listening(
   { protocol, options: given, name, place, isLost }: Listen,
   around: Around,
 ): Promise<Listening> {
-  const { table, routes, base, folder, mistakes } = around
+  const { table, routes, config, base, folder, mistakes } = around
   // Kinds without TLS have none of these.
   const { certificateFiles = [], selfSigned = false, ...options }: Certified & typeof given = given
   const absolute = (file: string): string => path.resolve(base, file)
@@ -95,6 +96,8 @@ async function listening(
       isUnread: (files.length > 0 || made !== undefined) && !certificate,
       hasAuth: counts(table.auth),
       routes,
+      hooks: new Set(Object.entries(judging(table)).flatMap(([hook, handlers]) => (handlers ? [hook] : []))),
+      tags: mayMark(config.thresholds) && givesPoints(table),
       mistake: (code, message) => mistakes.add(code, message),
     },
   )

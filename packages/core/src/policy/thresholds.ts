@@ -49,6 +49,11 @@ export function quarantineLevel({ quarantine, domains = {} }: Thresholds): numbe
   return all.length === 0 ? undefined : Math.min(...all)
 }
 
+/** Whether there is a level that marks, for whomever. */
+export function mayMark({ tag, domains = {} }: Thresholds): boolean {
+  return [tag, ...Object.values(domains).map((levels) => levels.tag)].some((level) => level !== undefined)
+}
+
 /** The threshold of the mark, when it is met. */
 export function marks(points: number, thresholds: Thresholds, domain = ''): Met | undefined {
   const { tag } = levelsFor(thresholds, domain)
