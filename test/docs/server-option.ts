@@ -10,6 +10,7 @@ import {
 } from '../../packages/core/src/config/listen-schema.ts'
 import { settingsSchema, useSchema } from '../../packages/core/src/config/schema.ts'
 import { DEFAULT_HTTP_LIMITS } from '../../packages/http/src/options.ts'
+import { DEFAULT_MILTER_LIMITS } from '../../packages/milter/src/server/options.ts'
 import { DEFAULT_POLICY_LIMITS } from '../../packages/policy-service/src/options.ts'
 import { DEFAULT_LIMITS } from '../../packages/smtp/src/config/limits.ts'
 import { ROOT } from '../structure/workspace.ts'
@@ -104,6 +105,7 @@ const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   Limits: { ...DEFAULT_LIMITS },
   HttpLimits: { ...DEFAULT_HTTP_LIMITS },
   PolicyLimits: { ...DEFAULT_POLICY_LIMITS },
+  MilterLimits: { ...DEFAULT_MILTER_LIMITS },
 }
 
 function described(

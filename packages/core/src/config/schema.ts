@@ -16,7 +16,13 @@ import type {
   PolicyListenOptions,
   PolicyListenSettings,
 } from './listen.ts'
-import { type httpListenSchema, listenDataSchema, type listenSchema, type milterListenSchema, type milterListenSchema, type policyListenSchema } from './listen-schema.ts'
+import {
+  type httpListenSchema,
+  listenDataSchema,
+  type listenSchema,
+  type milterListenSchema,
+  type policyListenSchema,
+} from './listen-schema.ts'
 import { must } from './sentence.ts'
 import { allOptional, count, fields, func, hostName } from './shape.ts'
 
