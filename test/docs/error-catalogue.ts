@@ -85,6 +85,8 @@ export const WITHIN: ReadonlyMap<string, string> = new Map([
   ['ConnectError', 'has a stage and a reply; a transport makes outcomes of it'],
   ['RouteError', 'has a reply; a transport makes outcomes of it'],
   ['HandshakeError', 'the client’s affair; one line in the log'],
+  ['PolicyProtocolError', 'one line in the log of a listener; the plugin policy has failed by it, and onError decides'],
+  ['ServiceClosed', 'a connection that a policy service had kept; the question is asked once more'],
   ['NotTried', 'how a transport gives a job back'],
   ['TimeUp', 'the end of a deadline in a transport'],
   ['CycleError', 'becomes ERR_CYCLE'],

@@ -4,7 +4,7 @@ import { BlockReader, formatBlock, type PolicyAnswer, parseAction } from '@postr
 import type { PolicyOptions } from './options.ts'
 
 /** The connection was closed without an answer. */
-class Closed extends Error {}
+class ServiceClosed extends Error {}
 
 /** A service of somebody else. */
 export class PolicyService {
@@ -36,7 +36,7 @@ export class PolicyService {
           return await this.#exchange(kept, question, signal)
         } catch (error) {
           // It may have been about to close what it had kept open: that says nothing of the question.
-          if (!(error instanceof Closed)) throw error
+          if (!(error instanceof ServiceClosed)) throw error
         }
       return await this.#exchange(this.#connect(), question, signal)
     } finally {
@@ -106,9 +106,10 @@ class ServiceConnection {
     this.#gone = gone
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
     socket.on('error', (error: NodeJS.ErrnoException) =>
-      this.#end(error.code === 'ECONNRESET' || error.code === 'EPIPE' ? new Closed(error.message) : error),
+      this.#end(error.code === 'ECONNRESET' || error.code === 'EPIPE' ? new ServiceClosed(error.message) : error),
     )
-    const closed = (): void => this.#end(new Closed('the policy service closed the connection without an answer'))
+    const closed = (): void =>
+      this.#end(new ServiceClosed('the policy service closed the connection without an answer'))
     socket.on('end', closed).on('close', closed)
     socket.on('timeout', () => this.destroy())
   }
