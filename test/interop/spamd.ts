@@ -56,15 +56,22 @@ export async function startSpamd({
   const kill = async (): Promise<void> => {
     const running = child
     child = undefined
-    if (!running?.pid || running.exitCode !== null || running.signalCode !== null) return
+    if (!running || running.exitCode !== null || running.signalCode !== null) return
     const gone = once(running, 'exit')
-    // The group: its children go with it.
-    process.kill(-running.pid, 'SIGKILL')
+    running.kill('SIGKILL')
     await gone
+    // Its children outlive it.
+    for (const [, pid] of said.matchAll(/spawned child process, pid (\d+)/g))
+      try {
+        process.kill(Number(pid), 'SIGKILL')
+      } catch {
+        // It was gone before.
+      }
+    said = ''
   }
   const start = async (): Promise<void> => {
     const env = { PATH: systemPath(), HOME: folder }
-    const started = spawn(programPath('spamd'), argv, { stdio: ['ignore', 'ignore', 'pipe'], env, detached: true })
+    const started = spawn(programPath('spamd'), argv, { stdio: ['ignore', 'ignore', 'pipe'], env })
     child = started
     started.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
     const end = performance.now() + START_LIMIT_MS
