@@ -188,6 +188,18 @@ export const SCENARIOS: readonly Scenario[] = [
     forwards: true,
   },
   {
+    name: 'queue-trust',
+    title:
+      '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink by MX: without and with DANE and MTA-STS',
+    targets: ['postroad-queue-mx', 'postroad-queue-trust'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 3_000,
+    warmUp: 5_000,
+    forwards: true,
+    isLong: true,
+  },
+  {
     name: 'redis-queue',
     title: '20 sessions, 4 KB, on stable storage before 250, then delivered to a sink: embedded, and in Redis',
     targets: ['postroad-queue', 'postroad-redis-queue'],
