@@ -45,8 +45,9 @@ export function rspamdCommands(deps: CommandDeps): Readonly<Record<string, Plugi
       async run(_, io) {
         const client = deps.client()
         try {
-          const found = await Promise.all(deps.at.map((daemon) => isThere(client, daemon, { io, deps })))
-          return found.every(Boolean) ? 0 : UNAVAILABLE
+          const found = await Promise.all(deps.at.map((daemon) => lookFor(client, daemon, { io, deps })))
+          for (const row of found) io.row(row)
+          return found.every(({ answers }) => answers) ? 0 : UNAVAILABLE
         } finally {
           await client.close()
         }
@@ -88,19 +89,17 @@ async function findMessage(name: string, spool: Spool): Promise<MessageSource | 
   }
 }
 
-async function isThere(
+async function lookFor(
   client: Client,
   daemon: Daemon,
   { io, deps }: { readonly io: CommandIo; readonly deps: CommandDeps },
-): Promise<boolean> {
+) {
   const start = performance.now()
   try {
     await client.ping(daemon, patience(io, deps))
-    io.row({ daemon: daemon.name, answers: true, ms: Math.round(performance.now() - start) })
-    return true
+    return { daemon: daemon.name, answers: true, ms: Math.round(performance.now() - start) }
   } catch (error) {
-    io.row({ daemon: daemon.name, answers: false, error: errorOf(error).message })
-    return false
+    return { daemon: daemon.name, answers: false, error: errorOf(error).message }
   }
 }
 

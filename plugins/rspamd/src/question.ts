@@ -1,4 +1,5 @@
 /** What rspamd is told of a message besides its octets: fields of the request. */
+import { isIP } from 'node:net'
 import { arcFact, dkimFact, dmarcFact, spfFact } from '@postroad/authres'
 import { type Address, type MessageContext, reverseDns } from '@postroad/plugin'
 import { authenticationSettings } from './authentication.ts'
@@ -27,7 +28,8 @@ export function requestFields(
   const flags = ['milter', 'body_block', 'groups', ...(passAll ? ['pass_all'] : []), ...(zstd ? ['zstd'] : [])]
   const fields: readonly (readonly [string, string | undefined])[] = [
     ['Queue-Id', envelope.id],
-    ['IP', session.remote.address],
+    // A client on a UNIX socket, or one that nobody names, has no address.
+    ['IP', isIP(session.remote.address) > 0 ? session.remote.address : undefined],
     ['Helo', helo.name],
     ['Hostname', dns?.result === 'pass' ? dns.name : undefined],
     ['From', `<${envelope.from ?? ''}>`],
