@@ -8,6 +8,7 @@ import { explainCommand } from './command/explain.ts'
 import { addPluginCommands, namePluginCommand } from './command/plugin.ts'
 import { pluginNewCommand } from './command/plugin-new.ts'
 import { replayCommand } from './command/replay.ts'
+import { reportsCommand } from './command/reports.ts'
 import { sendCommand } from './command/send.ts'
 import { startCommand } from './command/start.ts'
 import { tlsCommands } from './command/tls.ts'
@@ -38,6 +39,7 @@ export async function main(args: readonly string[]): Promise<number> {
   devCommand(program, outcome)
   pluginNewCommand(program)
   replayCommand(program, outcome)
+  reportsCommand(program, outcome)
   tlsCommands(program, outcome)
   tokenCommand(program)
   addPluginCommands(program, outcome)

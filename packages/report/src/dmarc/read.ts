@@ -4,8 +4,29 @@ import type { DmarcDisposition, DmarcPublished, DmarcReason, DmarcRecord, DmarcR
 
 const MAX_DEPTH = 20
 const MAX_RECORDS = 100_000
+/** Of one element; reports have hardly any. */
+const MAX_ATTRIBUTES = 50
 /** Characters of one text; reports have names and numbers. */
 const MAX_TEXT = 4_096
+
+/** What begins so and ends so, and how many characters of it a document may have. */
+const COSTLY = [
+  ['<!--', '-->', 262_144],
+  ['<![CDATA[', ']]>', 262_144],
+  ['&', ';', 1_048_576],
+] as const
+
+/** Characters between the marks, all together. */
+function spanOf(xml: string, open: string, close: string): number {
+  let sum = 0
+  for (let at = xml.indexOf(open); at >= 0; ) {
+    const end = xml.indexOf(close, at + open.length)
+    if (end < 0) return sum + xml.length - at
+    sum += end - at
+    at = xml.indexOf(open, end)
+  }
+  return sum
+}
 
 /** What an element has in it: text, and elements by name, in order. */
 interface Element {
@@ -15,6 +36,9 @@ interface Element {
 
 /** A report, or a sentence that says why it is none. Does not throw. */
 export function readDmarcReport(xml: string): DmarcReport | { readonly mistake: string } {
+  // What costs a parser more than it is worth; reports have none of it, or a line.
+  for (const [open, close, most] of COSTLY)
+    if (spanOf(xml, open, close) > most) return { mistake: `it has more of ${open} than a report has` }
   try {
     return new Reader().read(xml)
   } catch (error) {
@@ -32,7 +56,13 @@ class Reader {
     // Without a document type nothing is defined, so nothing can be expanded.
     parser.on('doctype', () => stop('it has a document type'))
     parser.on('error', (error) => stop(`it is no XML: ${error.message.slice(0, 200)}`))
-    parser.on('opentag', (tag) => this.#enter(tag))
+    let attributes = 0
+    // They are compared with each other, each with all before it.
+    parser.on('attribute', () => void (++attributes > MAX_ATTRIBUTES && stop('it has attributes without end')))
+    parser.on('opentag', (tag) => {
+      attributes = 0
+      this.#enter(tag)
+    })
     parser.on('closetag', (tag) => this.#leave(tag))
     parser.on('text', (text) => this.#add(text))
     parser.on('cdata', (text) => this.#add(text))
@@ -51,7 +81,8 @@ class Reader {
 
   #add(text: string): void {
     const element = this.#open.at(-1)?.element
-    if (element === undefined) return
+    // White space between elements is no text, however much of it there is.
+    if (element === undefined || (element.text === '' && text.trim() === '')) return
     if (element.text.length + text.length > MAX_TEXT) stop(`a text in it has more than ${MAX_TEXT} characters`)
     element.text += text
   }
