@@ -1,7 +1,7 @@
 /** `list`, `show` and `send`: what an operator may ask of counts and reports, the same for every kind. */
 import type { Clock, CommandIo, PluginCommand } from '@postroad/plugin'
 import { dayOf, isDay } from './day.ts'
-import type { ReportLedger } from './ledger.ts'
+import { type ReportLedger, SHARES } from './ledger.ts'
 import type { DueReport, RoundOutcome } from './rounds.ts'
 
 /** What the commands are made of. */
@@ -44,8 +44,9 @@ async function list(args: readonly string[], { row, signal }: CommandIo, options
   const { ledger, clock, describe } = options
   for (let back = KEPT_DAYS; back >= 0; back--) {
     const day = dayOf(clock.now() - back * DAY_MS)
-    for await (const { domain } of ledger.domains(day, signal))
-      row({ day, domain, ...describe(await ledger.rows(day, domain, signal)) })
+    for (let share = 0; share < SHARES; share++)
+      for (const [domain, { rows }] of await ledger.read(day, share, { signal }))
+        if (!(await ledger.isSettled(day, domain))) row({ day, domain, ...describe(rows) })
   }
   return 0
 }
@@ -67,7 +68,7 @@ async function send(args: readonly string[], io: CommandIo, options: ReportComma
     return 1
   }
   const outcome = await options.send(due, io.signal)
-  if (outcome === 'sent') await ledger.forget(due.day, due.domain)
+  if (outcome === 'sent') await ledger.settle(due.day, due.domain)
   io.print(OUTCOMES[outcome])
   return outcome === 'sent' ? 0 : 1
 }
@@ -86,8 +87,9 @@ async function dueOf(
 ): Promise<DueReport | number> {
   const wanted = day ?? dayOf(clock.now() - back * DAY_MS)
   if (domain === undefined || more.length > 0 || !isDay(wanted)) return 64
-  for await (const known of ledger.domains(wanted, signal))
-    if (known.domain === domain.toLowerCase()) return { day: wanted, ...known }
+  const name = domain.toLowerCase()
+  const counted = await ledger.domain(wanted, name, signal)
+  if (counted.rows.size > 0) return { day: wanted, domain: name, ...counted }
   print(NOTHING)
   return 1
 }

@@ -2,15 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fakeClock, memoryStore } from '@postroad/testing'
 import { dayOf } from './day.ts'
-import { ReportLedger } from './ledger.ts'
+import { ReportLedger, SHARES, shareOf } from './ledger.ts'
 
 const NOON = Date.UTC(2026, 10, 29, 12)
 const DAY = dayOf(NOON)
 
 async function domainsOf(ledger: ReportLedger, day = DAY): Promise<readonly (readonly [string, string])[]> {
   const found: [string, string][] = []
-  for await (const { domain, about } of ledger.domains(day)) found.push([domain, about])
-  return found
+  for (let share = 0; share < SHARES; share++)
+    for (const [domain, { about }] of await ledger.read(day, share)) found.push([domain, about])
+  return found.sort()
+}
+
+async function rowsOf(ledger: ReportLedger, day: string, domain: string): Promise<ReadonlyMap<string, number>> {
+  return (await ledger.domain(day, domain)).rows
 }
 
 test('rows are added up over processes and restarts, each day and domain by itself', async () => {
@@ -26,14 +31,20 @@ test('rows are added up over processes and restarts, each day and domain by itse
   one.count(NOON, 'a.example', { row: 'r', about: 'last' })
   await one.flush()
   const later = new ReportLedger({ name: 'x', store })
-  assert.deepEqual([...(await later.rows(DAY, 'a.example'))], [['r', 5], ['s', 1]]) // biome-ignore format: a table
+  assert.deepEqual([...(await rowsOf(later, DAY, 'a.example'))], [['r', 5], ['s', 1]]) // biome-ignore format: a table
   assert.deepEqual(await domainsOf(later), [
     ['a.example', 'last'],
     ['a.example.b', ''],
   ])
-  assert.deepEqual([...(await later.rows('2026-11-30', 'a.example'))], [['r', 1]])
-  await later.forget(DAY, 'a.example')
-  assert.deepEqual([...(await later.rows(DAY, 'a.example'))], [])
+  assert.deepEqual([...(await rowsOf(later, '2026-11-30', 'a.example'))], [['r', 1]])
+  assert.equal(await later.isSettled(DAY, 'a.example'), false)
+  await later.settle(DAY, 'a.example')
+  assert.deepEqual(
+    [await one.isSettled(DAY, 'a.example'), await one.isSettled('2026-11-30', 'a.example')],
+    [true, false],
+  )
+  await later.forget(DAY, shareOf('a.example'))
+  assert.deepEqual([...(await rowsOf(later, DAY, 'a.example'))], [])
   assert.deepEqual(await domainsOf(later), [['a.example.b', '']])
 })
 
@@ -45,7 +56,7 @@ test('a domain with too many rows has coarse ones, and never more than twice its
   for (let i = 0; i < 1_000; i++) ledger.count(NOON, 'a.example', { row: `${10 + (i % 50)}-${i}` })
   await ledger.flush()
   await ledger.flush()
-  const rows = await ledger.rows(DAY, 'a.example')
+  const rows = await rowsOf(ledger, DAY, 'a.example')
   assert.equal(rows.size, 20)
   const counted = [...rows.values()].reduce((sum, count) => sum + count, 0)
   assert.deepEqual(warnings, [{ lost: 1_000 - counted }])
@@ -61,7 +72,7 @@ test('a store that is away loses nothing: what could not be written waits', asyn
   ledger.count(NOON, 'a.example', { row: 'r0' })
   isAway = false
   await ledger.flush()
-  const rows = await ledger.rows(DAY, 'a.example')
+  const rows = await rowsOf(ledger, DAY, 'a.example')
   assert.deepEqual([rows.size, rows.get('r0'), rows.get('r1')], [2_500, 2, 1])
 })
 
@@ -72,7 +83,7 @@ test('what is no domain is not counted, and nothing of another version can stop 
     ledger.count(NOON, domain, { row: 'r' })
   await ledger.flush()
   assert.deepEqual(await domainsOf(ledger), [])
-  for (const [at, value] of ['{}', 'no', '[["r"],["r",1.5],[1,2],["r",7]]'].entries())
-    await store.set(`x:rows:${DAY}:a.example:${at}`, value)
-  assert.deepEqual([...(await ledger.rows(DAY, 'a.example'))], [['r', 7]])
+  const odd = ['{}', 'no', '[["a.example","",[["r",1.5]]],["a.example",1,[]],[7],7,["a.example","",[["r",7]]]]']
+  for (const [at, value] of odd.entries()) await store.set(`x:rows:${DAY}:${shareOf('a.example')}:${at}`, value)
+  assert.deepEqual([...(await rowsOf(ledger, DAY, 'a.example'))], [['r', 7]])
 })

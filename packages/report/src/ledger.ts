@@ -28,7 +28,7 @@ const MAX_WAITING = 200_000
 /** Rows in one value of the store. */
 const BATCH = 1_000
 /** Writes that are under way at a time. */
-const WRITES = 200
+const WRITES = 64
 const MAX_ROWS = 10_000
 /** Reports are tried for a day; whoever was switched off for longer has nothing to say. */
 const KEEP_MS = 4 * 86_400_000
@@ -50,8 +50,6 @@ export class ReportLedger {
   #flight: Promise<void> | undefined
   /** Of the day that was counted last, so that a message costs no date. */
   #today: { readonly day: string; readonly begin: number; readonly end: number; readonly buckets: Map<string, Bucket> }
-  /** What the index of domains says, as this process wrote it. */
-  #indexed = new Map<string, string>()
 
   constructor(options: LedgerOptions) {
     this.#options = options
@@ -123,35 +121,23 @@ export class ReportLedger {
     this.#waiting = new Map()
     this.#waitingRows = 0
     this.#today = { day: '', begin: 0, end: 0, buckets: new Map() }
-    const jobs = [...taken].flatMap(([day, buckets]) =>
-      [...buckets].map(([domain, bucket]) => ({ day, domain, bucket })),
-    )
+    const jobs = [...taken].flatMap(([day, buckets]) => pack(buckets).map((part) => ({ day, ...part })))
     for (let at = 0; at < jobs.length; at += WRITES)
       await Promise.all(jobs.slice(at, at + WRITES).map((job) => this.#write(job)))
-    for (const key of this.#indexed.keys()) if (!taken.has(key.slice(0, 10))) this.#indexed.delete(key)
   }
 
-  async #write({ day, domain, bucket }: { day: string; domain: string; bucket: Bucket }): Promise<void> {
+  async #write({ day, share, parts }: { readonly day: string } & Packed): Promise<void> {
     const { name, store, log } = this.#options
-    const rows = [...bucket.rows]
     try {
-      const index = `${day}:${domain}`
-      if (this.#indexed.get(index) !== bucket.about) {
-        await store.set(`${name}:domain:${index}`, bucket.about, KEEP_MS)
-        this.#indexed.set(index, bucket.about)
-      }
-      while (rows.length > 0) {
-        const batch = rows.slice(0, BATCH)
-        await store.set(`${name}:rows:${index}:${this.#own}-${this.#sequence++}`, JSON.stringify(batch), KEEP_MS)
-        rows.splice(0, BATCH)
-      }
+      const key = `${name}:rows:${day}:${share}:${this.#own}-${this.#sequence++}`
+      await store.set(key, JSON.stringify(parts), KEEP_MS)
     } catch (error) {
-      log?.warn({ error, domain }, 'counts for reports could not be written down, and wait')
-      this.#putBack(day, domain, { about: bucket.about, rows: new Map(rows) })
+      log?.warn({ error }, 'counts for reports could not be written down, and wait')
+      for (const part of parts) this.#putBack(day, part)
     }
   }
 
-  #putBack(day: string, domain: string, { about, rows }: Bucket): void {
+  #putBack(day: string, [domain, about, rows]: Part): void {
     let buckets = this.#waiting.get(day)
     if (buckets === undefined) this.#waiting.set(day, (buckets = new Map()))
     let bucket = buckets.get(domain)
@@ -159,43 +145,114 @@ export class ReportLedger {
     for (const [row, count] of rows) if (this.#add(bucket.rows, row, count, this.#isFull)) this.#waitingRows++
   }
 
-  /** Domains of a day that have rows, in order, with what was said about each. */
-  async *domains(
+  /** The domains of one share of a day with their rows, those of all processes added up. `only`: no other domain than this. */
+  async read(
     day: string,
-    signal?: AbortSignal,
-  ): AsyncIterable<{ readonly domain: string; readonly about: string }> {
-    const prefix = `${this.#options.name}:domain:${day}:`
-    for await (const [key, about] of this.#options.store.entries(prefix, signal))
-      yield { domain: key.slice(prefix.length), about }
+    share: number,
+    { only, signal }: { readonly only?: string; readonly signal?: AbortSignal } = {},
+  ): Promise<ReadonlyMap<string, CountedDomain>> {
+    const domains = new Map<string, Bucket>()
+    for await (const [, value] of this.#options.store.entries(this.#prefix(day, share), signal))
+      for (const [domain, about, rows] of partsOf(value)) {
+        if (only !== undefined && domain !== only) continue
+        let bucket = domains.get(domain)
+        if (bucket === undefined) domains.set(domain, (bucket = { about, rows: new Map() }))
+        bucket.about = about
+        for (const [row, count] of rows) this.#add(bucket.rows, row, count)
+      }
+    return domains
   }
 
-  /** The rows of a domain, those of all processes added up. */
-  async rows(day: string, domain: string, signal?: AbortSignal): Promise<ReadonlyMap<string, number>> {
-    const { name, store } = this.#options
-    const sum = new Map<string, number>()
-    for await (const [, value] of store.entries(`${name}:rows:${day}:${domain}:`, signal))
-      for (const [row, count] of batchOf(value)) this.#add(sum, row, count)
-    return sum
+  /** The rows of a domain; empty where nothing was counted. */
+  async domain(day: string, domain: string, signal?: AbortSignal): Promise<CountedDomain> {
+    const found = await this.read(day, shareOf(domain), { only: domain, ...(signal && { signal }) })
+    return found.get(domain) ?? { about: '', rows: new Map() }
   }
 
-  /** Forgets a domain of a day, once its report is sent. */
-  async forget(day: string, domain: string): Promise<void> {
+  /** Remembers that nothing more is to be done for a domain on that day. */
+  async settle(day: string, domain: string): Promise<void> {
     const { name, store } = this.#options
-    for await (const [key] of store.entries(`${name}:rows:${day}:${domain}:`)) await store.delete(key)
-    await store.delete(`${name}:domain:${day}:${domain}`)
+    await store.set(`${name}:settled:${day}:${domain}`, '', KEEP_MS)
+  }
+
+  async isSettled(day: string, domain: string): Promise<boolean> {
+    const { name, store } = this.#options
+    return (await store.get(`${name}:settled:${day}:${domain}`)) !== undefined
+  }
+
+  /** Forgets a share of a day, once all its reports are sent. */
+  async forget(day: string, share: number): Promise<void> {
+    const { store } = this.#options
+    for await (const [key] of store.entries(this.#prefix(day, share))) await store.delete(key)
+  }
+
+  #prefix(day: string, share: number): string {
+    return `${this.#options.name}:rows:${day}:${share}:`
   }
 }
 
+/** What was counted for a domain on a day: what was said about it last, and how many of each row. */
+export interface CountedDomain {
+  readonly about: string
+  readonly rows: ReadonlyMap<string, number>
+}
+
+/** A domain's part of one value in the store. */
+type Part = readonly [domain: string, about: string, rows: readonly (readonly [row: string, count: number])[]]
+
+/** One value. */
+interface Packed {
+  readonly share: number
+  readonly parts: readonly Part[]
+}
+
+/** Puts the domains of a share together: a value for each would cost more than all the counting. */
+function pack(buckets: ReadonlyMap<string, Bucket>): readonly Packed[] {
+  const open = new Map<number, { parts: Part[]; size: number }>()
+  const packed: Packed[] = []
+  for (const [domain, { about, rows }] of buckets) {
+    const share = shareOf(domain)
+    const all = [...rows]
+    for (let at = 0; at < all.length; at += BATCH) {
+      const batch = all.slice(at, at + BATCH)
+      let last = open.get(share)
+      if (last === undefined || last.size + batch.length > BATCH) {
+        open.set(share, (last = { parts: [], size: 0 }))
+        packed.push({ share, parts: last.parts })
+      }
+      last.parts.push([domain, about, batch])
+      last.size += batch.length
+    }
+  }
+  return packed
+}
+
+/** A day is divided by domain, so that a report is made without reading all of it. */
+export const SHARES = 32
+
+/** The share in which a domain is, the same in every process. */
+export function shareOf(domain: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < domain.length; at++) hash = Math.imul(hash ^ domain.charCodeAt(at), 0x01000193)
+  return (hash >>> 0) % SHARES
+}
+
 /** What stands in the store was written by us, perhaps by another version. */
-function batchOf(value: string): readonly (readonly [string, number])[] {
+function partsOf(value: string): readonly Part[] {
   try {
-    const batch: unknown = JSON.parse(value)
-    return Array.isArray(batch) ? batch.filter(isCount) : []
+    const parts: unknown = JSON.parse(value)
+    return Array.isArray(parts) ? parts.filter(isPart) : []
   } catch {
     return [] // a value that nobody can read has no rows
   }
 }
 
-function isCount(one: unknown): one is readonly [string, number] {
+function isPart(part: unknown): part is Part {
+  if (!Array.isArray(part)) return false
+  const [domain, about, rows]: readonly unknown[] = part
+  return typeof domain === 'string' && typeof about === 'string' && Array.isArray(rows) && rows.every(isCount)
+}
+
+function isCount(one: unknown): boolean {
   return Array.isArray(one) && typeof one[0] === 'string' && Number.isSafeInteger(one[1])
 }

@@ -65,7 +65,7 @@ test('RFC 8460 §5.6: what could not be delivered is tried again for a day, and 
     await rounds.round(new AbortController().signal)
   }
   assert.ok(sent.length > 40 && sent.length < 60, `${sent.length} attempts`)
-  assert.deepEqual([...(await ledger.rows('2026-11-29', 'a.example'))], [])
+  assert.deepEqual([...(await ledger.domain('2026-11-29', 'a.example')).rows], [])
 })
 
 test('a report that cannot be made stops no other', async () => {
@@ -79,5 +79,5 @@ test('a report that cannot be made stops no other', async () => {
   await clock.advance(24 * HOUR)
   assert.equal(await rounds.round(new AbortController().signal), 1)
   assert.deepEqual(sent, ['b.example 30T12 sent'])
-  assert.equal((await ledger.rows('2026-11-29', 'a.example')).size, 1)
+  assert.equal((await ledger.domain('2026-11-29', 'a.example')).rows.size, 1)
 })

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock, Lock, Logger } from '@postroad/plugin'
 import { dayOf, rangeOf } from './day.ts'
-import type { ReportLedger } from './ledger.ts'
+import { type ReportLedger, SHARES } from './ledger.ts'
 
 /** What became of a domain's report: `nothing` where nobody wants one, `later` where it is to be tried again. */
 export type RoundOutcome = 'sent' | 'nothing' | 'later'
@@ -12,6 +12,7 @@ export interface DueReport {
   readonly day: string
   readonly domain: string
   readonly about: string
+  readonly rows: ReadonlyMap<string, number>
 }
 
 /** How rounds are made. */
@@ -69,47 +70,54 @@ export class ReportRounds {
   }
 
   async #round(signal: AbortSignal): Promise<number> {
-    const { clock, ledger } = this.#options
+    const now = this.#options.clock.now()
     let sent = 0
-    const now = clock.now()
     // The day before yesterday, for what is tried again.
-    for (const back of [2, 1]) {
-      const day = dayOf(now - back * DAY_MS)
-      for await (const { domain, about } of ledger.domains(day, signal)) {
-        signal.throwIfAborted()
-        if (this.#isDue(day, domain, now) && (await this.#deal({ day, domain, about }, signal)) === 'sent') sent++
+    for (const back of [2, 1])
+      for (let share = 0; share < SHARES; share++) {
+        const day = dayOf(now - back * DAY_MS)
+        if (this.#isDue(day, share, now)) sent += await this.#deal(day, share, signal)
       }
-    }
     return sent
   }
 
-  #isDue(day: string, domain: string, now: number): boolean {
+  #isDue(day: string, share: number, now: number): boolean {
     const { hostname, spreadMs } = this.#options
-    const share = createHash('sha256').update(`${hostname} ${day} ${domain}`).digest().readUInt32BE() / 2 ** 32
-    const due = rangeOf(day).end + SETTLE_MS + Math.floor(share * spreadMs)
-    return now >= Math.max(due, this.#resting.get(`${day} ${domain}`) ?? 0)
+    const hash = createHash('sha256').update(`${hostname} ${day} ${share}`).digest().readUInt32BE()
+    const due = rangeOf(day).end + SETTLE_MS + Math.floor((hash / 2 ** 32) * spreadMs)
+    return now >= Math.max(due, this.#resting.get(`${day} ${share}`) ?? 0)
   }
 
-  async #deal(due: DueReport, signal: AbortSignal): Promise<RoundOutcome> {
-    const { clock, ledger, log, send, spreadMs } = this.#options
-    const { day, domain } = due
-    const key = `${day} ${domain}`
-    let outcome: RoundOutcome
+  async #deal(day: string, share: number, signal: AbortSignal): Promise<number> {
+    const { clock, ledger, spreadMs } = this.#options
+    let sent = 0
+    let isLater = false
+    for (const [domain, { about, rows }] of await ledger.read(day, share, { signal })) {
+      signal.throwIfAborted()
+      if (await ledger.isSettled(day, domain)) continue
+      const outcome = await this.#send({ day, domain, about, rows }, signal)
+      if (outcome === 'sent') sent++
+      if (outcome === 'later') isLater = true
+      else await ledger.settle(day, domain)
+    }
+    const isOver = clock.now() > rangeOf(day).end + SETTLE_MS + spreadMs + GIVE_UP_MS
+    // One that has nothing is not looked at in every round; what has come late is found all the same.
+    this.#resting.set(`${day} ${share}`, clock.now() + AGAIN_MS)
+    if (!isLater || isOver) await ledger.forget(day, share)
+    if (this.#resting.size > 4 * SHARES)
+      for (const [key, at] of this.#resting) if (at < clock.now()) this.#resting.delete(key)
+    return sent
+  }
+
+  async #send(due: DueReport, signal: AbortSignal): Promise<RoundOutcome> {
+    const { log, send } = this.#options
+    const { domain, day } = due
     try {
-      outcome = await send(due, signal)
+      return await send(due, signal)
     } catch (error) {
       signal.throwIfAborted()
       log.warn({ error, domain, day }, 'a report could not be made')
-      outcome = 'later'
+      return 'later'
     }
-    const isOver = clock.now() > rangeOf(day).end + SETTLE_MS + spreadMs + GIVE_UP_MS
-    if (outcome === 'later' && !isOver) {
-      this.#resting.set(key, clock.now() + AGAIN_MS)
-      return outcome
-    }
-    if (outcome === 'later') log.warn({ domain, day }, 'a report could not be delivered, and is given up')
-    this.#resting.delete(key)
-    await ledger.forget(day, domain)
-    return outcome
   }
 }

@@ -52,7 +52,6 @@ export const dmarcReport = definePlugin({
     const { submit } = options
     const path = submit?.path
     const reporter = new Reporter(options, {
-      ledger,
       dns,
       clock,
       hostname,
@@ -122,8 +121,8 @@ export const dmarcReport = definePlugin({
         ledger,
         clock,
         describe: sumsOf,
-        document: async (due, stop) => {
-          const report = await reporter.make(due, stop)
+        document: async (due) => {
+          const report = reporter.make(due)
           return report && writeDmarcReport(report)
         },
         send,
@@ -143,7 +142,6 @@ function sumsOf(rows: ReadonlyMap<string, number>): { readonly messages: number;
 }
 
 interface ReporterServices {
-  readonly ledger: ReportLedger
   readonly dns: Dns
   readonly clock: Clock
   readonly hostname: string
@@ -165,9 +163,9 @@ class Reporter {
   }
 
   /** The report on a domain as it would be now; undefined where nothing was counted. */
-  async make({ day, domain, about }: DueReport, signal: AbortSignal): Promise<DmarcReport | undefined> {
-    const { ledger, hostname } = this.#services
-    const records = recordsOf(await ledger.rows(day, domain, signal))
+  make({ day, domain, about, rows }: DueReport): DmarcReport | undefined {
+    const { hostname } = this.#services
+    const records = recordsOf(rows)
     if (records.length === 0) return undefined
     const { begin, end } = rangeOf(day)
     return {
@@ -194,7 +192,7 @@ class Reporter {
       if (error instanceof Error && 'code' in error) return 'later'
       throw error
     }
-    const report = destinations.length === 0 ? undefined : await this.make(due, signal)
+    const report = destinations.length === 0 ? undefined : this.make(due)
     if (report === undefined) return 'nothing'
     const { begin, end, id } = report
     const submitter = this.#submitter

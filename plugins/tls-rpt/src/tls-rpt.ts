@@ -46,7 +46,6 @@ export const tlsRpt = definePlugin({
     const { submit } = options
     const path = submit?.path
     const reporter = new Reporter(options, {
-      ledger,
       dns,
       store,
       clock,
@@ -117,7 +116,6 @@ function sumsOf(rows: ReadonlyMap<string, number>): { readonly sessions: number;
 }
 
 interface ReporterServices {
-  readonly ledger: ReportLedger
   readonly dns: Dns
   readonly store: Store
   readonly clock: Clock
@@ -140,9 +138,8 @@ class Reporter {
   }
 
   /** The report on a domain as it would be now; undefined where nothing was counted. */
-  async make({ day, domain }: DueReport, signal: AbortSignal): Promise<TlsReport | undefined> {
-    const { ledger, hostname } = this.#services
-    const rows = await ledger.rows(day, domain, signal)
+  async make({ day, domain, rows }: DueReport, signal: AbortSignal): Promise<TlsReport | undefined> {
+    const { hostname } = this.#services
     if (rows.size === 0) return undefined
     const { begin, end } = rangeOf(day)
     return {
