@@ -1,6 +1,6 @@
 /** `postroad reports`: what other servers say about our mail (DMARC) and about TLS with our hosts. */
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Row, Summary } from '../reports/summary.ts'
+import type { ReportRow, Summary } from '../reports/summary.ts'
 
 interface ReportsOptions {
   readonly json?: boolean
@@ -44,7 +44,7 @@ const TABLES: readonly (readonly [name: keyof Summary & string, what: string, ti
 
 function jsonOf(summary: Summary): string {
   return TABLES.flatMap(
-    ([name, what]) => (summary[name] as readonly Row[]).map((row) => `${JSON.stringify({ what, ...row })}\n`), // each name is that of a table
+    ([name, what]) => (summary[name] as readonly ReportRow[]).map((row) => `${JSON.stringify({ what, ...row })}\n`), // each name is that of a table
   ).join('')
 }
 
@@ -52,7 +52,7 @@ function textOf(summary: Summary, top: number): string {
   const { reports, repeated, others } = summary
   const lines = [
     `${reports.length} reports; ${repeated} came again, ${others} files have none.`,
-    ...TABLES.flatMap(([name, , title]) => tableOf(title, summary[name] as readonly Row[], top)), // as above
+    ...TABLES.flatMap(([name, , title]) => tableOf(title, summary[name] as readonly ReportRow[], top)), // as above
   ]
   return `${lines.join('\n')}\n`
 }
@@ -60,7 +60,7 @@ function textOf(summary: Summary, top: number): string {
 /** Characters of one cell. */
 const MAX_CELL = 60
 
-function tableOf(title: string, rows: readonly Row[], top: number): readonly string[] {
+function tableOf(title: string, rows: readonly ReportRow[], top: number): readonly string[] {
   const [first] = rows
   if (first === undefined) return []
   const names = Object.keys(first)

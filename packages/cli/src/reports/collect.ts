@@ -7,7 +7,7 @@ import { type ReadReport, readReport } from '@postroad/report'
 import { UsageError } from '../config/usage-error.ts'
 
 /** What a file had in it. */
-export interface Found {
+export interface FoundReport {
   readonly file: string
   /** Undefined: there is no report in it, and it does not look as if there should be. */
   readonly read: ReadReport | undefined
@@ -25,7 +25,7 @@ const MAX_ATTACHMENTS = 10
  *
  * @throws {UsageError} when a path cannot be read
  */
-export async function* collectReports(paths: readonly string[]): AsyncIterable<Found> {
+export async function* collectReports(paths: readonly string[]): AsyncIterable<FoundReport> {
   for (const start of paths) {
     const about = await stat(start).catch((cause: Error) => {
       throw new UsageError(`${start} cannot be read: ${cause.message}`, { cause })
@@ -43,7 +43,7 @@ async function filesOf(folder: string): Promise<readonly string[]> {
     .sort()
 }
 
-async function look(file: string): Promise<Found> {
+async function look(file: string): Promise<FoundReport> {
   try {
     const { size } = await stat(file)
     if (size > MAX_FILE) return { file, read: mistaken(`it has more than ${MAX_FILE} octets`), dkim: '' }
@@ -63,7 +63,7 @@ function isMessage(octets: Uint8Array): boolean {
   return /^(?:From |[\x21-\x39\x3b-\x7e]{1,80}[ \t]*:)/.test(Buffer.from(octets.subarray(0, 100)).toString('latin1'))
 }
 
-async function lookInto(octets: Uint8Array, file: string): Promise<Found> {
+async function lookInto(octets: Uint8Array, file: string): Promise<FoundReport> {
   const message = messageFromBytes(octets)
   const dkim = dkimOf(message.headers.get('authentication-results'))
   const { attachments } = await message.mime()

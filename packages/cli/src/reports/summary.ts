@@ -1,19 +1,19 @@
 /** Adds reports up: on DMARC by policy and by source, on TLS by policy, and what fails most. */
 import type { DmarcReport, TlsReport, TlsReportPolicy } from '@postroad/report'
-import type { Found } from './collect.ts'
+import type { FoundReport } from './collect.ts'
 
 /** A line of a table, and of `--json`. */
-export type Row = Readonly<Record<string, string | number>>
+export type ReportRow = Readonly<Record<string, string | number>>
 
 /** What all reports together say. */
 export interface Summary {
-  readonly dmarcPolicies: readonly Row[]
+  readonly dmarcPolicies: readonly ReportRow[]
   /** Those that fail most first. */
-  readonly dmarcSources: readonly Row[]
-  readonly tlsPolicies: readonly Row[]
-  readonly tlsFailures: readonly Row[]
-  readonly reports: readonly Row[]
-  readonly mistakes: readonly Row[]
+  readonly dmarcSources: readonly ReportRow[]
+  readonly tlsPolicies: readonly ReportRow[]
+  readonly tlsFailures: readonly ReportRow[]
+  readonly reports: readonly ReportRow[]
+  readonly mistakes: readonly ReportRow[]
   /** Reports that came more than once, and files without one. */
   readonly repeated: number
   readonly others: number
@@ -23,11 +23,11 @@ export interface Summary {
 class Table {
   readonly #rows = new Map<
     string,
-    { readonly names: Row; readonly sums: Record<string, number>; readonly of: Set<string> }
+    { readonly names: ReportRow; readonly sums: Record<string, number>; readonly of: Set<string> }
   >()
 
   /** `of` are things that are counted once each. */
-  add(names: Row, sums: Readonly<Record<string, number>>, of: string): void {
+  add(names: ReportRow, sums: Readonly<Record<string, number>>, of: string): void {
     const key = JSON.stringify(Object.values(names))
     let row = this.#rows.get(key)
     if (row === undefined)
@@ -39,7 +39,7 @@ class Table {
     row.of.add(of)
   }
 
-  rows(distinct: string, first: string, second: string): readonly Row[] {
+  rows(distinct: string, first: string, second: string): readonly ReportRow[] {
     return [...this.#rows.values()]
       .sort((a, b) => (b.sums[first] ?? 0) - (a.sums[first] ?? 0) || (b.sums[second] ?? 0) - (a.sums[second] ?? 0))
       .map(({ names, sums, of }) => ({ ...names, ...sums, [distinct]: of.size }))
@@ -52,13 +52,13 @@ export class Summing {
   readonly #sources = new Table()
   readonly #tlsPolicies = new Table()
   readonly #tlsFailures = new Table()
-  readonly #reports: Row[] = []
-  readonly #mistakes: Row[] = []
+  readonly #reports: ReportRow[] = []
+  readonly #mistakes: ReportRow[] = []
   readonly #seen = new Set<string>()
   #repeated = 0
   #others = 0
 
-  add({ file, read, dkim }: Found): void {
+  add({ file, read, dkim }: FoundReport): void {
     if (read === undefined) return void this.#others++
     if (read.kind === 'none') return void this.#mistakes.push({ file, mistake: read.mistake })
     const { organization, id, begin, end } = read.report
