@@ -20,6 +20,7 @@ for (const name of ['dmarc-report', 'tls-rpt'])
       '--conditions=@postroad/source',
       join(import.meta.dirname, 'day.ts'),
       name,
+      `${MESSAGES}`,
     ]
     const { stdout } = await run(process.execPath, argv)
     const { lost, domains, countUs, writtenUs, peakMb } = JSON.parse(stdout)
