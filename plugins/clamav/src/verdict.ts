@@ -22,7 +22,7 @@ export interface VirusScan {
 export const virusFact = defineFact<VirusScan>('virus')
 
 /** What is worth what. */
-export interface Worth {
+export interface VirusWorth {
   readonly infected: ScanAction
   readonly names: Readonly<Record<string, ScanAction>>
   readonly unscanned: ScanAction
@@ -39,7 +39,7 @@ export function scanOf(reply: ScanReply, daemon: string, ms: number): VirusScan 
 }
 
 /** Gives what a scan is worth. */
-export function judgeOf({ infected, names, unscanned }: Worth): (scan: VirusScan) => MessageOpinion | undefined {
+export function judgeOf({ infected, names, unscanned }: VirusWorth): (scan: VirusScan) => MessageOpinion | undefined {
   const table = Object.entries({ ...names, ...without(DEFAULT_NAMES, names) }).map(
     ([pattern, action]) => [glob(pattern), action] as const,
   )

@@ -3,7 +3,7 @@ import { parseAddress } from '@postroad/mail'
 import { glob } from '@postroad/options'
 import { type Address, type Message, rewrite } from '@postroad/plugin'
 import type { RspamdOptions } from './options.ts'
-import type { AddedField, RemovedField, RspamdEdits, RspamdReply } from './reply.ts'
+import type { RemovedField, RspamdEdits, RspamdField, RspamdReply } from './reply.ts'
 
 type EditOptions = Pick<RspamdOptions, 'headers' | 'body' | 'envelope' | 'spamHeader' | 'trust'>
 
@@ -65,7 +65,7 @@ function merged(replies: readonly RspamdReply[], { trust }: EditOptions): Rspamd
 function tagged({ action, isNoted, edits }: RspamdReply, trust: RspamdOptions['trust']): RspamdEdits {
   const obeyed = trust === 'action' && !isNoted
   const isTagged = obeyed && action === 'add header'
-  const noted: readonly AddedField[] = isNoted ? [{ name: 'X-Rspamd-Action', value: action, order: undefined }] : []
+  const noted: readonly RspamdField[] = isNoted ? [{ name: 'X-Rspamd-Action', value: action, order: undefined }] : []
   return {
     ...edits,
     add: [...edits.add, ...noted],
@@ -125,8 +125,8 @@ function key(raw: Uint8Array): string {
  * From the top to the bottom: new trace goes on top of a message (RFC 5322 §3.6.7), and within what is new the order of rspamd counts: 0 and up
  * first, then those without, then those that count from the end.
  */
-function inOrder(fields: readonly AddedField[]): AddedField[] {
-  const place = ({ order }: AddedField): number =>
+function inOrder(fields: readonly RspamdField[]): RspamdField[] {
+  const place = ({ order }: RspamdField): number =>
     order === undefined ? FAR : order >= 0 ? Math.min(order, FAR - 1) : 2 * FAR + Math.max(order, 1 - FAR)
   return fields.toSorted((a, b) => place(a) - place(b))
 }

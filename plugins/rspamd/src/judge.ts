@@ -13,7 +13,7 @@ import {
   suspect,
   type TransientStatus,
 } from '@postroad/plugin'
-import { ACTIONS, type RspamdOptions, type Worth } from './options.ts'
+import { ACTIONS, type RspamdOptions, type RspamdWorth } from './options.ts'
 import type { RspamdReply } from './reply.ts'
 
 /** How an opinion is said, and about whom. */
@@ -39,7 +39,7 @@ export function judgementsOf(
 ): readonly RspamdOpinion[] {
   const wording = { text: reply.text, reason: reasonOf(reply), recipients }
   const judgements: RspamdOpinion[] = []
-  const add = (worth: Worth, reason = wording.reason): void => {
+  const add = (worth: RspamdWorth, reason = wording.reason): void => {
     const judgement = judgementOf(worth, { ...wording, reason })
     if (judgement) judgements.push(judgement)
   }
@@ -52,7 +52,7 @@ export function judgementsOf(
   return judgements
 }
 
-function worthOf({ action, instead, isNoted }: RspamdReply, actions: RspamdOptions['actions']): Worth {
+function worthOf({ action, instead, isNoted }: RspamdReply, actions: RspamdOptions['actions']): RspamdWorth {
   if (isNoted) return 'none'
   const name = action === 'reject' && instead ? instead : action
   const worth = Object.hasOwn(actions, name) ? actions[name] : ACTIONS.get(name)
@@ -63,7 +63,7 @@ function worthOf({ action, instead, isNoted }: RspamdReply, actions: RspamdOptio
   return worth
 }
 
-function judgementOf(worth: Worth, { text, reason, recipients }: Wording): RspamdOpinion | undefined {
+function judgementOf(worth: RspamdWorth, { text, reason, recipients }: Wording): RspamdOpinion | undefined {
   const only = recipients && { for: recipients }
   switch (worth) {
     case 'none':

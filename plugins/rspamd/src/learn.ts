@@ -6,7 +6,7 @@ import type { Daemon } from '@postroad/upstream'
 import type { Client } from './client.ts'
 
 /** What the commands work on. */
-export interface CommandDeps {
+export interface RspamdCommandDeps {
   /** A client of its own: it is closed when the command is over. */
   client(): Client
   readonly controller: Daemon
@@ -22,7 +22,7 @@ const NO_INPUT = 66
 const UNAVAILABLE = 69
 
 /** `postroad rspamd learn`, `status`. */
-export function rspamdCommands(deps: CommandDeps): Readonly<Record<string, PluginCommand>> {
+export function rspamdCommands(deps: RspamdCommandDeps): Readonly<Record<string, PluginCommand>> {
   return {
     learn: {
       summary: 'Teaches rspamd messages of files, or of the quarantine by their ids',
@@ -60,7 +60,7 @@ interface Learning {
   readonly name: string
   readonly as: 'spam' | 'ham'
   readonly io: CommandIo
-  readonly deps: CommandDeps
+  readonly deps: RspamdCommandDeps
 }
 
 async function learnOne(client: Client, { name, as, io, deps }: Learning): Promise<number> {
@@ -92,7 +92,7 @@ async function findMessage(name: string, spool: Spool): Promise<MessageSource | 
 async function lookFor(
   client: Client,
   daemon: Daemon,
-  { io, deps }: { readonly io: CommandIo; readonly deps: CommandDeps },
+  { io, deps }: { readonly io: CommandIo; readonly deps: RspamdCommandDeps },
 ) {
   const start = performance.now()
   try {
@@ -103,6 +103,6 @@ async function lookFor(
   }
 }
 
-function patience({ signal }: CommandIo, { deadline }: CommandDeps): AbortSignal {
+function patience({ signal }: CommandIo, { deadline }: RspamdCommandDeps): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(deadline)])
 }

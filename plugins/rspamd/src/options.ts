@@ -9,7 +9,7 @@ const worth = z.union([
 ])
 
 /** What each action is worth unless the operator says otherwise. */
-export const ACTIONS: ReadonlyMap<string, Worth> = new Map([
+export const ACTIONS: ReadonlyMap<string, RspamdWorth> = new Map([
   ['no action', 'none'],
   ['greylist', 'greylist'],
   ['add header', 'none'],
@@ -108,4 +108,4 @@ export const options = z
 
 export type RspamdOptions = z.output<typeof options>
 /** What an action or a symbol is worth. */
-export type Worth = z.output<typeof worth>
+export type RspamdWorth = z.output<typeof worth>

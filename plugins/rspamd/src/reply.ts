@@ -7,7 +7,7 @@ export interface FoundSymbol {
 }
 
 /** A field to be written. */
-export interface AddedField {
+export interface RspamdField {
   readonly name: string
   readonly value: string
   /** 0 is the first; negative from the end; undefined: where new fields go. */
@@ -23,7 +23,7 @@ export interface RemovedField {
 
 /** RspamdEdits of message and envelope. */
 export interface RspamdEdits {
-  readonly add: readonly AddedField[]
+  readonly add: readonly RspamdField[]
   readonly remove: readonly RemovedField[]
   /** A new reverse-path; the empty text is `<>`. */
   readonly from: string | undefined
@@ -98,7 +98,7 @@ function readSymbol(value: unknown): FoundSymbol {
 }
 
 /** A text, an object with `value` and `order` (or `index`), or a list of these: all of them are in use. */
-function added(name: string, given: unknown): readonly AddedField[] {
+function added(name: string, given: unknown): readonly RspamdField[] {
   return listOf(given).flatMap((one) => {
     if (typeof one === 'string') return [{ name, value: one, order: undefined }]
     if (!isObject(one) || typeof one['value'] !== 'string') return []

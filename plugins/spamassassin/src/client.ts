@@ -4,7 +4,7 @@ import { type Daemon, Exchange } from '@postroad/upstream'
 import { isWholeReply, parseFields, parseReply, REPLY_LIMIT, type SpamdReply } from './reply.ts'
 
 /** What spamd is given. */
-export interface Question {
+export interface SpamdQuestion {
   /** Fields that go in front of the message: our own trace field, say. */
   readonly front: Uint8Array
   readonly message: MessageSource
@@ -16,7 +16,12 @@ export interface Question {
 export type Verb = 'HEADERS' | 'SYMBOLS' | 'CHECK'
 
 /** @throws {Error} when spamd has no opinion, or the reason of `signal` */
-export async function check(daemon: Daemon, verb: Verb, question: Question, signal: AbortSignal): Promise<SpamdReply> {
+export async function check(
+  daemon: Daemon,
+  verb: Verb,
+  question: SpamdQuestion,
+  signal: AbortSignal,
+): Promise<SpamdReply> {
   return parseReply(await exchange(daemon, { verb, fields: '', question, signal }))
 }
 
@@ -30,7 +35,12 @@ const LESSONS: Readonly<Record<Lesson, string>> = {
 }
 
 /** @returns whether it was new to spamd @throws {Error} when spamd could not learn it */
-export async function tell(daemon: Daemon, lesson: Lesson, question: Question, signal: AbortSignal): Promise<boolean> {
+export async function tell(
+  daemon: Daemon,
+  lesson: Lesson,
+  question: SpamdQuestion,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { fields } = parseFields(await exchange(daemon, { verb: 'TELL', fields: LESSONS[lesson], question, signal }))
   return fields.has(lesson === 'forget' ? 'didremove' : 'didset')
 }
@@ -50,7 +60,7 @@ export async function ping(daemon: Daemon, signal: AbortSignal): Promise<string>
 interface Asked {
   readonly verb: string
   readonly fields: string
-  readonly question: Question
+  readonly question: SpamdQuestion
   readonly signal: AbortSignal
 }
 

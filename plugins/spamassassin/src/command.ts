@@ -7,7 +7,7 @@ import type { Daemon } from '@postroad/upstream'
 import { type Lesson, ping, tell } from './client.ts'
 
 /** What the commands work on. */
-export interface CommandDeps {
+export interface SpamdCommandDeps {
   readonly at: readonly Daemon[]
   /** Milliseconds for a message. */
   readonly deadline: number
@@ -20,7 +20,7 @@ const NO_INPUT = 66
 const UNAVAILABLE = 69
 
 /** The commands of the plugin. */
-export function spamassassinCommands(deps: CommandDeps): Readonly<Record<string, PluginCommand>> {
+export function spamassassinCommands(deps: SpamdCommandDeps): Readonly<Record<string, PluginCommand>> {
   return {
     learn: {
       summary: 'Teaches SpamAssassin messages of files, or of the quarantine by their ids',
@@ -35,7 +35,7 @@ export function spamassassinCommands(deps: CommandDeps): Readonly<Record<string,
   }
 }
 
-async function learn(args: readonly string[], io: CommandIo, deps: CommandDeps): Promise<number> {
+async function learn(args: readonly string[], io: CommandIo, deps: SpamdCommandDeps): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -67,7 +67,7 @@ interface Learning {
   readonly lesson: Lesson
   readonly user: string | undefined
   readonly io: CommandIo
-  readonly deps: CommandDeps
+  readonly deps: SpamdCommandDeps
 }
 
 async function learnOne(daemon: Daemon, { name, message, lesson, user, io, deps }: Learning): Promise<number> {
@@ -82,7 +82,7 @@ async function learnOne(daemon: Daemon, { name, message, lesson, user, io, deps 
   }
 }
 
-async function status(io: CommandIo, { at, deadline }: CommandDeps): Promise<number> {
+async function status(io: CommandIo, { at, deadline }: SpamdCommandDeps): Promise<number> {
   let code = 0
   for (const daemon of at) {
     const signal = AbortSignal.any([io.signal, AbortSignal.timeout(Math.min(deadline, 10_000))])

@@ -3,7 +3,7 @@ import { glob } from '@postroad/options'
 import { type Address, defineFact, type MessageOpinion, suspect } from '@postroad/plugin'
 import { type ScanAction, scanOpinion } from '@postroad/upstream'
 import type { SpamassassinOptions } from './options.ts'
-import { type AddedField, fieldsOf, type SpamdReply, symbolsOf, testsOf } from './reply.ts'
+import { fieldsOf, type SpamdField, type SpamdReply, symbolsOf, testsOf } from './reply.ts'
 
 /** What SpamAssassin, or the lack of its word, says of a message. Of several users it is what was said for the one with the highest score. */
 export interface SpamScan {
@@ -24,10 +24,10 @@ export interface SpamScan {
 export const spamassassinFact = defineFact<SpamScan>('spamassassin')
 
 /** An answer, and for whom it was asked. */
-export interface Judged {
+export interface SpamdAnswer {
   readonly scan: SpamScan & { readonly score: number; readonly required: number; readonly symbols: readonly string[] }
   /** What spamd would add. */
-  readonly fields: readonly AddedField[]
+  readonly fields: readonly SpamdField[]
   /** Undefined: for all. */
   readonly recipients: readonly Address[] | undefined
 }
@@ -39,8 +39,9 @@ export function judgedOf(
     verb,
     recipients,
     ...who
-  }: Pick<SpamassassinOptions, 'verb'> & Pick<Judged, 'recipients'> & { readonly daemon: string; readonly ms: number },
-): Judged {
+  }: Pick<SpamassassinOptions, 'verb'> &
+    Pick<SpamdAnswer, 'recipients'> & { readonly daemon: string; readonly ms: number },
+): SpamdAnswer {
   const text = body.toString('utf8')
   const fields = verb === 'headers' ? fieldsOf(text) : []
   const status = fields.find(({ name }) => /^x-spam-status$/i.test(name))?.value ?? ''
@@ -52,7 +53,7 @@ export function judgedOf(
 const NAMED = 12
 
 /** Gives what an answer is worth. */
-export function opinionsOf(options: SpamassassinOptions): (judged: Judged) => readonly MessageOpinion[] {
+export function opinionsOf(options: SpamassassinOptions): (judged: SpamdAnswer) => readonly MessageOpinion[] {
   const symbols = Object.entries(options.symbols).map(([pattern, action]) => [glob(pattern), action] as const)
   return ({ scan, recipients }) => {
     const text = 'The message looks like spam'
@@ -71,7 +72,7 @@ export function opinionsOf(options: SpamassassinOptions): (judged: Judged) => re
   }
 }
 
-function actionOf({ result, score }: Judged['scan'], { spam, levels }: SpamassassinOptions): ScanAction {
+function actionOf({ result, score }: SpamdAnswer['scan'], { spam, levels }: SpamassassinOptions): ScanAction {
   if (!levels) return result === 'spam' ? spam : 'none'
   for (const action of ['reject', 'defer', 'quarantine'] as const)
     if (score >= (levels[action] ?? Number.POSITIVE_INFINITY)) return action
@@ -86,7 +87,7 @@ function only(opinion: MessageOpinion, recipients: readonly Address[] | undefine
 }
 
 /** The fields of spamd that a message may get: names in X-, and the subject. */
-export function fieldsToAdd(fields: readonly AddedField[], patterns: readonly string[]): readonly AddedField[] {
+export function fieldsToAdd(fields: readonly SpamdField[], patterns: readonly string[]): readonly SpamdField[] {
   const fit = patterns.map(glob)
   return fields.filter(({ name }) => /^(?:x-|subject$)/i.test(name) && fit.some((fits) => fits(name)))
 }

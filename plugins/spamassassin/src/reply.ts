@@ -103,14 +103,14 @@ export function symbolsOf(text: string): readonly string[] {
 }
 
 /** A field of the answer to HEADERS. */
-export interface AddedField {
+export interface SpamdField {
   readonly name: string
   /** Folded as spamd has folded it, with CRLF. */
   readonly value: string
 }
 
 /** Fields of a header section that may have any line ends. */
-export function fieldsOf(section: string): readonly AddedField[] {
+export function fieldsOf(section: string): readonly SpamdField[] {
   const fields: { name: string; value: string }[] = []
   for (const line of section.split(/\r?\n/)) {
     if (line === '') break

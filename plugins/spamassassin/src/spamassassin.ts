@@ -12,9 +12,9 @@ import {
 import { SenderFields, scanOpinion, Upstreams } from '@postroad/upstream'
 import { check, type Verb } from './client.ts'
 import { spamassassinCommands } from './command.ts'
-import { fieldsToAdd, type Judged, judgedOf, opinionsOf, type SpamScan, spamassassinFact } from './judge.ts'
+import { fieldsToAdd, judgedOf, opinionsOf, type SpamdAnswer, type SpamScan, spamassassinFact } from './judge.ts'
 import { options, type SpamassassinOptions, USER } from './options.ts'
-import type { AddedField } from './reply.ts'
+import type { SpamdField } from './reply.ts'
 
 const TOO_LARGE: SpamScan = { result: 'unscanned' }
 /** Users of one message that are asked for; where there are more it is asked about once. */
@@ -35,11 +35,11 @@ export const spamassassin = definePlugin({
     const forged = new SenderFields(strip)
     const worth = opinionsOf(options)
     const verb = options.verb.toUpperCase() as Verb // the words of the option are those of the protocol
-    const added = new WeakMap<object, readonly AddedField[]>()
+    const added = new WeakMap<object, readonly SpamdField[]>()
 
-    async function judge(context: MessageContext, message: Message): Promise<readonly Judged[]> {
+    async function judge(context: MessageContext, message: Message): Promise<readonly SpamdAnswer[]> {
       const front = frontOf(context, hostname)
-      const one = async ([user, recipients]: Group): Promise<Judged> => {
+      const one = async ([user, recipients]: Group): Promise<SpamdAnswer> => {
         const { value, daemon, ms } = await daemons.ask(
           (daemon, signal) => check(daemon, verb, { front, message, user }, signal),
           context.signal,
@@ -114,7 +114,7 @@ function frontOf({ envelope, session, helo, now }: MessageContext, hostname: str
 }
 
 /** The last comes first, so that they stand as spamd has them. */
-function withFields(message: Message, fields: readonly AddedField[]): Message {
+function withFields(message: Message, fields: readonly SpamdField[]): Message {
   return fields.reduceRight(
     (rest, { name, value }) =>
       name.toLowerCase() === 'subject' ? rest.withReplacedHeader(name, value) : rest.withHeader(name, value),

@@ -16,14 +16,18 @@ import {
 import { join } from 'node:path'
 import { EmbeddedError } from './error.ts'
 
-/** Octets of LMDB's meta pages that are read here, and where in each of them is what. */
+/** Octets of LMDB's meta pages that are read here. */
 const META = 160
+/** Octet of a meta page at which {@link MAGIC} stands. */
 export const META_MAGIC = 24
+/** Octet of a meta page at which the size of pages stands. */
 export const META_PAGE_SIZE = 48
 const META_LAST_PAGE = 144
+/** Octet of a meta page at which the number of its transaction stands. */
 export const META_TRANSACTION = 152
 /** Where the lock file has the number of the newest transaction. */
 export const LOCK_TRANSACTION = 8
+/** By which a meta page of LMDB is known. */
 export const MAGIC = 0xbeefc0de
 /** A whole file may lack pages that were never written; more than this is a loss. */
 const SMALL = 1024 * 1024
