@@ -61,7 +61,10 @@ const FIELDS: Readonly<Record<HookName, readonly string[]>> = {
   judged: [...OF_MESSAGE, 'outcome', 'queueId'],
   closed: [...OF_SESSION, 'reason'],
   delivery: OF_DELIVERY,
-  tls: [...BASE, 'address', 'canonical', 'canonicalDomain', 'domain', 'host', 'isAddressSecure', 'isRequired', 'port'],
+  tls: [
+    ...BASE,
+    ...['address', 'canonical', 'canonicalDomain', 'domain', 'host', 'isAddressSecure', 'isRequired', 'note', 'port'],
+  ],
   delivered: [...OF_DELIVERY, 'class', 'reply'],
   deferred: [...OF_DELIVERY, 'class', 'nextAttemptAt', 'reply'],
   bounced: [...OF_DELIVERY, 'class', 'reply'],
