@@ -22,9 +22,15 @@ export interface Telling {
 const LINES = 32
 const REASON = 200
 
-/** Adds a reply: its code, status and lines, as SMTP would have them. 421 where the connection is to end. */
+/**
+ * Adds a reply: its code, status and lines, as SMTP would have them. Where the connection is to end the code is 421, the one that ends it
+ * with every server, and the status says the same as before, for now.
+ */
 export function writeReply(out: FrameWriter, reply: WireReply): void {
-  const said = reply.disconnect && reply.code !== 421 ? { ...reply, code: 421, status: '4.3.0' } : reply
+  const said =
+    reply.disconnect && reply.code !== 421
+      ? { ...reply, code: 421, status: `4${reply.status?.slice(1) ?? '.3.0'}` }
+      : reply
   const lines = formatReply(said).slice(0, -2).split('\r\n').slice(0, LINES)
   // Sendmail takes the text as a format, and Postfix makes one percent sign of two.
   const last = lines.length - 1

@@ -50,7 +50,12 @@ const JUDGEMENTS: readonly (readonly [string, Partial<Judgement>, readonly strin
   [
     'reject, and the connection is to end: 421, and never 4, which is internal to the server',
     { outcome: 'refuse', reply: no(554, 'Go away', { disconnect: true }) },
-    ['421 4.3.0 Go away'],
+    ['421 4.7.1 Go away'],
+  ],
+  [
+    'defer, and the connection is to end: the status stays',
+    { outcome: 'refuse', reply: { ...no(451, 'Go away'), status: '4.2.1', disconnect: true } },
+    ['421 4.2.1 Go away'],
   ],
   ['discard', { outcome: 'discard', reason: 'why' }, ['discard']],
   [
