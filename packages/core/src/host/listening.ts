@@ -13,6 +13,7 @@ import {
   selfSignedFile,
   selfSignedPath,
 } from '@postroad/listener'
+import { textOf } from '@postroad/plugin'
 import type { ServerSettings } from '../config/config.ts'
 import type { ListenSettings } from '../config/listen.ts'
 import type { Listen, ScopeSpec } from '../config/scope.ts'
@@ -83,9 +84,9 @@ async function listening(
     mistakes.add('ERR_LISTEN', `${name}: give either a certificate or selfSigned`)
   const made =
     selfSigned && own.length === 0 ? { folder: path.join(folder, 'certificates'), name: hostname } : undefined
-  const { files, certificate = options.certificate } =
+  const { files, certificate, unkept }: Made =
     made === undefined
-      ? { files: own, certificate: await loaded(name, own, mistakes) }
+      ? { files: own, certificate: (await loaded(name, own, mistakes)) ?? options.certificate }
       : await selfMade(name, made, around)
   const kind = kindOf(protocol)
   const plan = await kind.plan(
@@ -109,7 +110,19 @@ async function listening(
   if (typeof group === 'string' && file !== undefined)
     await groupId(group).catch((error: Error) => mistakes.add('ERR_LISTEN', `${name}: ${error.message}`))
   const renews = made !== undefined && files.length > 0 ? made : undefined
-  return { ...plan, kind: kind.name, role: kind.role, protocol, name, place, socket, files, ...(renews && { renews }) }
+  const warnings = unkept === undefined ? plan.warnings : [...plan.warnings, `${name}: ${unkept}`]
+  return {
+    ...plan,
+    warnings,
+    kind: kind.name,
+    role: kind.role,
+    protocol,
+    name,
+    place,
+    socket,
+    files,
+    ...(renews && { renews }),
+  }
 }
 
 function socketOf({ port, host, path: file, mode, group }: PlaceOptions): PlaceOptions {
@@ -136,22 +149,41 @@ async function loaded(
   }
 }
 
+/** What is to be shown of a listener, and where it came from. */
+interface Made {
+  readonly files: readonly CertificateFiles[]
+  readonly certificate: Certificate | readonly Certificate[] | undefined
+  /** Why it is another one after the next start. */
+  readonly unkept?: string
+}
+
 /** Who only looks gets one that nobody keeps: what it says of keywords is right all the same. */
 async function selfMade(
   listener: string,
   place: SelfSignedPlace,
   { looks, mistakes }: Pick<Around, 'looks' | 'mistakes'>,
-): Promise<{ readonly files: readonly CertificateFiles[]; readonly certificate: readonly Certificate[] | undefined }> {
+): Promise<Made> {
   try {
     const file = looks ? selfSignedPath(place) : await selfSignedFile(place)
     const files = [{ key: file, cert: file }]
-    if (looks && !existsSync(file)) {
-      const pem = makeSelfSigned(place.name, { now: Date.now() })
-      return { files: [], certificate: [{ key: pem, cert: pem }] }
-    }
+    if (looks && !existsSync(file)) return { files: [], certificate: [selfMadeNow(place)] }
     return { files, certificate: await loaded(listener, files, mistakes) }
-  } catch (cause) {
-    mistakes.add('ERR_LISTEN', `${listener}: selfSigned: the certificate cannot be kept`, cause)
-    return { files: [], certificate: undefined }
+  } catch (error) {
+    if (!isFull(error)) {
+      mistakes.add('ERR_LISTEN', `${listener}: selfSigned: the certificate cannot be kept`, error)
+      return { files: [], certificate: undefined }
+    }
+    // On a full disk a server starts all the same, and delivers; and its commands, which listen nowhere, make room.
+    const unkept = `selfSigned: the certificate cannot be kept (${textOf(error)}), and another one is made at the next start`
+    return { files: [], certificate: [selfMadeNow(place)], unkept }
   }
+}
+
+function selfMadeNow({ name }: SelfSignedPlace): Certificate {
+  const pem = makeSelfSigned(name, { now: Date.now() })
+  return { key: pem, cert: pem }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 }
