@@ -187,6 +187,11 @@ export class DnsLab implements AsyncDisposable {
 
   /** Resolves when somebody answers on the port: the SOA record of the top, or a failure, which is an answer as well. */
   async #ready(child: ChildProcess, port: number): Promise<void> {
+    const { pid } = child
+    if (pid !== undefined) {
+      LIVING.add(pid)
+      child.once('exit', () => LIVING.delete(pid))
+    }
     let said = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_000)))
     const dns = createDns({ servers: [`127.0.0.1:${port}`], timeoutMs: 500, attemptMs: 500, rounds: 1, failureTtl: 0 })
@@ -204,6 +209,13 @@ export class DnsLab implements AsyncDisposable {
 }
 
 /** Both have processes of their own, and faketime has them too: the whole group ends. */
+/** Servers with a process group of their own: a test that is ended does not leave them behind. */
+const LIVING = new Set<number>()
+process.once('exit', () => {
+  for (const pid of LIVING) process.kill(-pid, 'SIGKILL')
+})
+process.once('SIGTERM', () => process.exit(143))
+
 async function stop(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
   if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   const { pid } = child
