@@ -1,7 +1,7 @@
 /** Holds the same dialogues in two roles. */
 
 import { dialogues } from './dialogue.ts'
-import { type Difference, differences } from './difference.ts'
+import { answerOf, type Difference, differences } from './difference.ts'
 import { type LegOptions, type Role, startLeg } from './leg.ts'
 
 /** What came of it. */
@@ -10,6 +10,8 @@ export interface Compared {
   /** Replies of our server, and how many of them refuse. */
   readonly stages: number
   readonly refusals: number
+  /** What our server said, and how often: which rules have been heard at all. */
+  readonly answers: ReadonlyMap<string, number>
   readonly differences: readonly Difference[]
   /** Those without a reason. */
   readonly faults: readonly Difference[]
@@ -33,10 +35,12 @@ export async function compare({
   await using server = await startLeg({ role: 'mta', withContent, refuseAt })
   await using asked = await startLeg({ role, withContent, refuseAt })
   const found: Difference[] = []
+  const answers = new Map<string, number>()
   let [stages, refusals] = [0, 0]
   for (const dialogue of dialogues(seed, { count, withContent })) {
     const mta = await server.hold(dialogue)
     found.push(...differences(dialogue, { mta, other: await asked.hold(dialogue), role }))
+    for (const answer of mta.map(answerOf)) answers.set(answer, (answers.get(answer) ?? 0) + 1)
     stages += mta.length
     refusals += mta.filter(({ reply }) => !/^[23]/.test(reply)).length
   }
@@ -44,6 +48,7 @@ export async function compare({
     dialogues: count,
     stages,
     refusals,
+    answers,
     differences: found,
     faults: found.filter(({ reason }) => reason === undefined),
     trouble: [...server.trouble(), ...asked.trouble()],

@@ -68,6 +68,10 @@ const reader = definePlugin({
           return suspect(20, 'such a subject')
         case 'refuse for some':
           return some.length > 0 ? reject('Not for you', { status: '5.7.1', for: some }) : undefined
+        case 'hold for some':
+          return some.length > 0 ? quarantine('to be looked at for some', { for: some }) : undefined
+        case 'discard for some':
+          return some.length > 0 ? discard('not wanted by some', { for: some }) : undefined
         default:
           return undefined
       }
@@ -92,7 +96,7 @@ function ofEnvelope(): readonly Plugin[] {
     recipients({ domains: [DOMAIN], users: USERS.map((user) => `${user}@${DOMAIN}`) }),
     rateLimit({
       limits: [
-        { of: 'recipients', by: 'from', limit: '6/h' },
+        { of: 'recipients', by: 'from', limit: '3/h' },
         { of: 'messages', by: 'address', limit: '60/h', action: 'reject' },
       ],
     }),

@@ -24,7 +24,10 @@ export interface Dialogue {
   readonly wait: number
 }
 
-const SUBJECTS = ['refuse', 'defer', 'hold', 'discard', 'points', 'many points', 'refuse for some'] as const
+const SUBJECTS = [
+  ...['refuse', 'defer', 'hold', 'discard', 'points', 'many points'],
+  ...['refuse for some', 'hold for some', 'discard for some'],
+] as const
 const SENDERS = [
   'refuse@plain.test',
   'defer@plain.test',
@@ -77,7 +80,8 @@ function letter(index: number, dice: Dice, withContent: boolean): Letter {
   if (kind === 1) return { from, to, subject: 'plain', author: 'signed.test' }
   if (kind === 2) return { from, to, subject: 'plain', author: 'signed.test', signature: 'good' }
   if (kind === 3) return { from, to, subject: 'plain', author: 'signed.test', signature: 'broken' }
-  return { from, to, subject: dice.pick(SUBJECTS), author: 'plain.test' }
+  const subject = dice.pick(SUBJECTS)
+  return { from: subject === 'hold for some' ? own : from, to, subject, author: 'plain.test' }
 }
 
 function recipient(dice: Dice): string {

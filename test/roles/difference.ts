@@ -1,5 +1,5 @@
 /** Where two roles may say different things, and why. */
-import type { Dialogue } from './dialogue.ts'
+import type { Dialogue, Letter } from './dialogue.ts'
 import type { Heard, Role } from './leg.ts'
 
 /** A reason for which a server that asks says something else than ours does; who reads the table of a run sees how often it held. */
@@ -28,10 +28,10 @@ export interface Difference {
   readonly reason?: Reason
 }
 
-/** Code and enhanced status of a reply, which is what has to be the same; the texts are Postfix' own. */
-export function answerOf({ reply, hungUp }: Pick<Heard, 'reply' | 'hungUp'>): string {
+/** Code and enhanced status of a reply, and what became of the message, which is what has to be the same; the texts are Postfix' own. */
+export function answerOf({ reply, hungUp, fate }: Pick<Heard, 'reply' | 'hungUp' | 'fate'>): string {
   const [, code = 'nothing', status = ''] = /^(\d{3})(?: (\d\.\d+\.\d+))?/.exec(reply) ?? []
-  return `${code}${status && ` ${status}`}${hungUp ? ', hung up' : ''}`
+  return `${code}${status && ` ${status}`}${hungUp ? ', hung up' : ''}${fate ? `, ${fate}` : ''}`
 }
 
 /** Compares what was heard of our server with what was heard of one that asks it, stage by stage. */
@@ -80,16 +80,17 @@ function stagesOf({ mta, other }: Both): readonly string[] {
 function reasonFor(dialogue: Dialogue, place: Place): Reason | undefined {
   const { stage, theirs, role } = place
   const [, letter = '', recipient = ''] = /^(\d+) (?:RCPT (\d+))?/.exec(stage) ?? []
-  const to = dialogue.letters[Number(letter || -1)]?.to ?? []
+  const sent = dialogue.letters[Number(letter || -1)]
+  const to = sent?.to ?? []
   if (!theirs) return undefined
   if (to[Number(recipient || -1)]?.endsWith('@elsewhere.test') && answerOf(theirs) === '554 5.7.1') return REASONS.relay
-  if (isSplit(to, place)) return REASONS.split
+  if (sent && isSplit(sent, place)) return REASONS.split
   return role === 'milter' ? reasonOfMilter(place) : reasonOfPolicy(place)
 }
 
 /** Only a rule of one of several recipients makes that. */
-function isSplit(to: readonly string[], { theirs, ours, role }: Place): boolean {
-  const isOdd = to.some((one) => /^odd/.test(one)) && new Set(to).size > 1
+function isSplit({ to, subject }: Letter, { theirs, ours, role }: Place): boolean {
+  const isOdd = (subject === 'hold for some' || to.some((one) => /^odd/.test(one))) && new Set(to).size > 1
   const isTaken = ours !== undefined && /^[23]/.test(ours.reply)
   const where = role === 'milter' ? 'end' : 'DATA'
   return isOdd && isTaken && theirs?.at === where && partsOf(theirs).status === '4.5.3'

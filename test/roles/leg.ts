@@ -1,7 +1,7 @@
 /** One configuration in one of three roles, and what clients hear of it. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { createServer } from '@postroad/core'
 import { zoneDns } from '@postroad/dns'
 import { Clock, Dns, definePlugin, Limiter, Lock, Store } from '@postroad/plugin'
@@ -23,7 +23,12 @@ export interface Heard {
   readonly at: 'banner' | 'EHLO' | 'MAIL' | `RCPT ${number}` | 'DATA' | 'end'
   readonly reply: string
   readonly hungUp: boolean
+  /** What became of a message that was answered 250. */
+  readonly fate?: Fate
 }
+
+/** Stored for delivery, set aside, both, or gone. */
+export type Fate = 'taken' | 'held' | 'taken and held' | 'discarded'
 
 /** One role, ready for clients. */
 export interface Leg extends AsyncDisposable {
@@ -40,14 +45,40 @@ export interface LegOptions {
 }
 
 /** Takes what nobody objects to, as the server in charge; when somebody asks, that one is in charge. */
-const taker = definePlugin({
-  name: 'taker',
-  hooks: {
-    route: ({ recipient }) => (recipient.domain === DOMAIN ? { via: 'taker' } : undefined),
-    queue: () => ({ id: 'taken' }),
-    quarantine: () => ({ id: 'held' }),
-  },
-})
+class Taker {
+  readonly #stored = new Set<'taken' | 'held'>()
+  readonly plugin = definePlugin({
+    name: 'taker',
+    hooks: {
+      route: ({ recipient }) => (recipient.domain === DOMAIN ? { via: 'taker' } : undefined),
+      queue: () => this.#store('taken'),
+      quarantine: () => this.#store('held'),
+    },
+  })
+
+  #store(id: 'taken' | 'held'): { readonly id: string } {
+    this.#stored.add(id)
+    return { id }
+  }
+
+  /** Of the last message. */
+  fate(): Fate {
+    const [first, second] = [...this.#stored]
+    this.#stored.clear()
+    return second ? 'taken and held' : (first ?? 'discarded')
+  }
+}
+
+/** Where Postfix has put what it has said 250 to; it delivers nothing. */
+function fateIn(queue: string, reply: string): Fate {
+  const id = /queued as (\w+)/.exec(reply)?.[1] ?? ''
+  const isIn = (name: string): boolean =>
+    readdirSync(join(queue, name), { recursive: true }).some((file) => basename(String(file)) === id)
+  if (isIn('hold')) return 'held'
+  // In the order in which a message moves, and again from the beginning, should it come back to one that was looked at.
+  const folders = ['incoming', 'active', 'deferred']
+  return [...folders, ...folders].some(isIn) ? 'taken' : 'discarded'
+}
 
 const FILTERED = `smtpd_recipient_restrictions =
 smtpd_data_restrictions =
@@ -60,33 +91,33 @@ export async function startLeg(options: LegOptions): Promise<Leg> {
   const [port = 0] = await freePorts(1)
   const server = await startServer(port, options)
   try {
-    if (role === 'mta') return leg(port, server, () => [])
+    if (role === 'mta') return leg(port, server)
     const service = `check_policy_service { inet:127.0.0.1:${port}, try_limit=10 }`
     const asking =
       role === 'milter'
         ? `smtpd_milters = inet:127.0.0.1:${port}\n${FILTERED}`
         : `smtpd_recipient_restrictions = ${service}\nsmtpd_data_restrictions = ${service}\n`
     const postfix = await startPostfix({ certificate, domain: DOMAIN, main: `${POSTFIX}${asking}` })
-    const all = {
+    const trouble = (): readonly string[] =>
+      readFileSync(postfix.log, 'utf8')
+        .split('\n')
+        .filter((line) => /4\.3\.5|problem talking|unknown smtpd restriction|: (?:fatal|panic|error):/.test(line))
+    return leg(postfix.port, {
       clock: server.clock,
-      failures: server.failures,
+      fate: (reply) => fateIn(join(dirname(postfix.log), 'queue'), reply),
+      failures: () => [...server.failures(), ...trouble()],
       async [Symbol.asyncDispose]() {
         await postfix[Symbol.asyncDispose]()
         await server[Symbol.asyncDispose]()
       },
-    }
-    return leg(postfix.port, all, () =>
-      readFileSync(postfix.log, 'utf8')
-        .split('\n')
-        .filter((line) => /4\.3\.5|problem talking|unknown smtpd restriction|: (?:fatal|panic|error):/.test(line)),
-    )
+    })
   } catch (error) {
     await server[Symbol.asyncDispose]()
     throw error
   }
 }
 
-/** Nothing but what is asked refuses anything, and what is taken goes nowhere. */
+/** Nothing but what is asked refuses anything, and what is taken stays in the queue. */
 const POSTFIX = `
 smtpd_authorized_xclient_hosts = 127.0.0.1
 smtpd_relay_restrictions = reject_unauth_destination
@@ -95,17 +126,21 @@ smtpd_error_sleep_time = 0
 smtpd_soft_error_limit = 1000
 smtpd_hard_error_limit = 1000
 virtual_transport = discard:
+defer_transports = discard
 `
 
 interface Running extends AsyncDisposable {
   readonly clock: FakeClock
   failures(): readonly string[]
+  /** Asked once after each 250. */
+  fate(reply: string): Fate
 }
 
 async function startServer(port: number, { role, withContent, refuseAt }: LegOptions): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'pr-roles-'))
   const clock = fakeClock()
   const failures: string[] = []
+  const taker = new Taker()
   const at = { host: '127.0.0.1', port }
   const server = await createServer(
     {
@@ -120,7 +155,7 @@ async function startServer(port: number, { role, withContent, refuseAt }: LegOpt
       },
       async setup(app) {
         await fill(withContent)(app)
-        if (role === 'mta') app.use(taker())
+        if (role === 'mta') app.use(taker.plugin())
         app.listen(role === 'mta' ? { ...at, xclient: ['127.0.0.1'] } : { ...at, protocol: role })
       },
     },
@@ -138,6 +173,7 @@ async function startServer(port: number, { role, withContent, refuseAt }: LegOpt
   return {
     clock,
     failures: () => failures,
+    fate: () => taker.fate(),
     async [Symbol.asyncDispose]() {
       await server.close()
       rmSync(folder, { recursive: true, force: true })
@@ -145,18 +181,18 @@ async function startServer(port: number, { role, withContent, refuseAt }: LegOpt
   }
 }
 
-function leg(port: number, running: Running, more: () => readonly string[]): Leg {
+function leg(port: number, running: Running): Leg {
   return {
     async hold(dialogue) {
       await running.clock.advance(dialogue.wait)
       const client = await SmtpClient.connect(port)
       try {
-        return await new Talk(client).hold(dialogue)
+        return await new Talk(client, running.fate).hold(dialogue)
       } finally {
         await client.quit()
       }
     },
-    trouble: () => [...running.failures(), ...more()],
+    trouble: () => running.failures(),
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   }
 }
@@ -164,12 +200,14 @@ function leg(port: number, running: Running, more: () => readonly string[]): Leg
 /** A client that goes on as far as it is let. */
 class Talk {
   readonly #client: SmtpClient
+  readonly #fate: Running['fate']
   readonly #heard: Heard[] = []
   #letter = -1
   #isOver = false
 
-  constructor(client: SmtpClient) {
+  constructor(client: SmtpClient, fate: Running['fate']) {
     this.#client = client
+    this.#fate = fate
   }
 
   async hold({ client, name = '[UNAVAILABLE]', helo, letters }: Dialogue): Promise<readonly Heard[]> {
@@ -203,7 +241,8 @@ class Talk {
     const isRefused = !/^[23]/.test(reply)
     const hungUp = isRefused && (reply === '' || (await this.#client.send('NOOP')) === '')
     this.#isOver = hungUp
-    this.#heard.push({ letter: this.#letter, at, reply, hungUp })
+    const fate = at === 'end' && !isRefused ? { fate: this.#fate(reply) } : {}
+    this.#heard.push({ letter: this.#letter, at, reply, hungUp, ...fate })
     return !isRefused
   }
 }

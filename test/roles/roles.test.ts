@@ -57,10 +57,12 @@ test('no reason excuses a refusal that gets lost, at whatever stage', () => {
 })
 
 test('a refusal that is not ours, another status and another class are differences without a reason', () => {
+  const held = session(...PASSED).map((heard): Heard => (heard.at === 'end' ? { ...heard, fate: 'held' } : heard))
   const refused = (reply: string): Heard[] => session(...PASSED.slice(0, 3), reply)
   for (const role of ['milter', 'policy'] as const)
     for (const [mta, other] of [
       [session(...PASSED), refused('451 4.3.5 Server configuration problem')],
+      [session(...PASSED), held],
       [refused('550 5.7.1 No'), refused('550 5.7.23 No')],
       [refused('550 5.7.1 No'), refused('450 4.7.1 No')],
       [refused('451 4.7.1 No'), refused('550 5.7.1 No')],

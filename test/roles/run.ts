@@ -6,7 +6,7 @@ const HELP = `npm run roles -- [--seed N] [--count N] [--verbose]
 
 Plays dialogues (default 200) through one configuration as server, and again as milter and as policy service
 under a real Postfix, and compares code and enhanced status at every stage. Needs Postfix and root. Exit code 0:
-they are the same everywhere, but for the exceptions whose reasons are printed.
+they are the same everywhere, but for the exceptions whose reasons are printed. --verbose lists these, and all that was heard.
 `
 
 const { values } = parseArgs({
@@ -41,14 +41,18 @@ async function main(): Promise<number> {
   return isSame ? 0 : 1
 }
 
-function report(title: string, { dialogues, stages, refusals, differences, faults, trouble }: Compared): string {
+function report(title: string, compared: Compared): string {
+  const { dialogues, stages, refusals, differences, faults, trouble, answers } = compared
   const reasons = new Map<string, number>()
   for (const { reason } of differences) if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
   const lines = [...reasons].map(([reason, times]) => `  ${String(times).padStart(4)} × ${reason}`)
   const shown = values.verbose ? differences : faults
   const rows = shown.map(
-    ({ dialogue, stage, mta, other }) => `  ${String(dialogue).padEnd(9)}${stage.padEnd(10)}${mta.padEnd(24)}${other}`,
+    ({ dialogue, stage, mta, other }) => `  ${String(dialogue).padEnd(9)}${stage.padEnd(10)}${mta.padEnd(30)}${other}`,
   )
-  const table = rows.length > 0 ? ['  dialogue stage     as server               asked', ...rows] : []
-  return `${title}: ${dialogues} dialogues, ${stages} replies (${refusals} refusals), ${faults.length} differ without a reason\n${[...lines, ...table, ...trouble.slice(0, 10).map((line) => `  trouble: ${line.slice(0, 400)}`)].map((line) => `${line}\n`).join('')}`
+  const said = [...answers]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([answer, times]) => `  ${String(times).padStart(4)} × heard ${answer}`)
+  const table = rows.length > 0 ? ['  dialogue stage     as server                     asked', ...rows] : []
+  return `${title}: ${dialogues} dialogues, ${stages} replies (${refusals} refusals), ${faults.length} differ without a reason\n${[...lines, ...(values.verbose ? said : []), ...table, ...trouble.slice(0, 10).map((line) => `  trouble: ${line.slice(0, 400)}`)].map((line) => `${line}\n`).join('')}`
 }

@@ -18,6 +18,8 @@ export interface InquiryContext {
   /** What is said where nobody objects. */
   readonly pass: PolicyAction
   readonly attach: AttachJudging
+  /** Whether anybody has ever asked about a message: a client that leaves before DATA is no sign that nobody does. */
+  readonly seen: { data: boolean }
   /** What nobody who asks can be told. */
   notice(text: string): void
 }
@@ -170,6 +172,7 @@ export class Inquiry {
   }
 
   async #data(request: PolicyRequest): Promise<PolicyAction> {
+    this.#context.seen.data = true
     const begun = await this.#begun(request)
     if (this.#final || begun !== DUNNO) return begun
     if (this.#judged) return this.#judged
@@ -209,7 +212,7 @@ export class Inquiry {
   /** Nobody has asked about its end. */
   async #conclude(): Promise<void> {
     const { action } = await this.#judge()
-    if (action !== DUNNO)
+    if (action !== DUNNO && !this.#context.seen.data)
       this.#context.notice(
         `points came to ${action.kind}, and nobody has asked about that: points are summed up at DATA, ask in smtpd_data_restrictions, too`,
       )

@@ -129,6 +129,22 @@ test('a message is over when nobody has asked about it for long, and the connect
   assert.equal(service.wires.length, 2)
 })
 
+test('who never asks at DATA is told that points come to nothing; where it is asked a client that leaves before is no mistake', async (t) => {
+  const judge = { outcome: 'quarantine', reason: '6 points' } as const
+  const leave = async (service: Awaited<ReturnType<typeof asking>>): Promise<void> => {
+    for (const instance of ['8', '9']) await service.ask(question({ instance }))
+    while (!service.heard.some((one) => one.startsWith('close'))) await new Promise((resolve) => setImmediate(resolve))
+  }
+  const never = await asking(t, { judge })
+  await leave(never)
+  assert.match(never.errors.join(), /points came to hold, and nobody has asked about that: .* smtpd_data_restrictions/)
+  const asked = await asking(t, { judge })
+  await asked.ask(question())
+  assert.match(await asked.ask(question({ protocol_state: 'DATA', recipient: '', recipient_count: '1' })), /HOLD/)
+  await leave(asked)
+  assert.deepEqual(asked.errors, [])
+})
+
 test('half a question is waited for no longer than its limit', async (t) => {
   const service = await asking(t, {}, { limits: { requestTimeoutMs: 1 } })
   service.socket.write('request=smtpd_access_policy\n')

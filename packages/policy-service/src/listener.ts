@@ -62,6 +62,7 @@ class ServerListener implements PolicyListener {
   readonly #admission: Admission
   readonly #open = new Set<PolicyConnection>()
   readonly #noticed = new Map<string, number>()
+  readonly #seen = { data: false }
   /** Messages that are over, and of which somebody still has to hear. */
   readonly #leaving = new Set<Promise<void>>()
   readonly #current = (): ConnectionContext => this.#context
@@ -150,6 +151,7 @@ class ServerListener implements PolicyListener {
       recipients: limits.recipients,
       pass: options.accept === 'permit' ? OK : DUNNO,
       attach,
+      seen: this.#seen,
       limits,
       now: () => performance.now(),
       notice: (text) => this.#notice(text),
