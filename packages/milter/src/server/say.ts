@@ -77,7 +77,8 @@ function printable(reason: string | undefined): string {
 
 /**
  * Counts agree: changes and deletions are counted without the trace field of the server, which it does not show; insertions with it, and 0 is
- * above it.
+ * above it. Sendmail counts insertions also with the fields that it would make if there were none (Date, Resent-Date…, eight by default): below
+ * its trace field a new one stands higher there than it was meant to.
  */
 function headerAnswer(edit: HeaderEdit, { isVerbatim }: Telling): Answer {
   const { name } = edit
