@@ -109,7 +109,7 @@ test('the schema is not so wide that everything is valid', { skip }, () => {
 /** Words as they come in mail: those read as they were written. */
 const word = fc.stringMatching(/^[a-z0-9][a-z0-9.<&>"'-]{0,20}[a-z0-9]$/)
 
-test('10,000 rows are read as they were written, packed as they are sent', async () => {
+test('reports are read as they were written, packed as they are sent', async () => {
   const rows = fc.sample(
     fc.record({
       source: fc.oneof(fc.ipV4(), fc.ipV6()),
@@ -128,7 +128,7 @@ test('10,000 rows are read as they were written, packed as they are sent', async
         nil: undefined,
       }),
     }),
-    { numRuns: 10_000, seed: 7 },
+    { numRuns: 300, seed: 7 },
   )
   const written: DmarcReport = {
     organization: 'Example & Söhne',
