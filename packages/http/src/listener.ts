@@ -14,6 +14,7 @@ import {
   type Listener,
   type ListenerAddress,
   ListenerError,
+  LOOPBACK,
   Place,
   plainAddress,
   type SocketKeeper,
@@ -26,7 +27,6 @@ import {
   type HttpListenerOptions,
   type HttpToken,
   httpMistakes,
-  LOOPBACK,
 } from './options.ts'
 import { problem } from './problem.ts'
 import { createSite, type HttpBindings, type HttpSite, type SiteAnswer } from './site.ts'

@@ -1,6 +1,13 @@
 /** What an operator may say of a listener of kind `http`. */
 
-import { type Certificate, certificatesOf, type PlaceOptions, secureContexts } from '@postroad/listener'
+import {
+  type Certificate,
+  certificatesOf,
+  LOOPBACK,
+  type PlaceOptions,
+  placeMistakes,
+  secureContexts,
+} from '@postroad/listener'
 import type { HttpRole } from '@postroad/plugin'
 
 /** A secret that a caller shows, as `Authorization: Bearer …`; only its hash is kept. */
@@ -79,9 +86,6 @@ export function isLocal({ path, host = LOOPBACK }: Pick<HttpListenerOptions, 'pa
   return path !== undefined || isLoopback(host)
 }
 
-/** Where a listener listens that does not say where. */
-export const LOOPBACK = '127.0.0.1'
-
 /** Names and addresses that are this machine alone. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
@@ -106,10 +110,7 @@ export function httpMistakes(options: HttpListenerOptions): readonly string[] {
     if (anonymous !== undefined && anonymous !== 'none')
       mistakes.push(`anonymous: "${anonymous}" is for listeners of this machine (a UNIX socket or a loopback address)`)
   }
-  if (options.path === undefined)
-    for (const key of ['mode', 'group'] as const)
-      if (options[key] !== undefined)
-        mistakes.push(`${key}: only a UNIX socket has one: give the path of it instead of a port`)
+  mistakes.push(...placeMistakes(options))
   if (routes === 'public' && tokens.length > 0)
     mistakes.push('tokens: a listener with routes: "public" asks nobody for one')
   return [...mistakes, ...tokenMistakes(tokens)]

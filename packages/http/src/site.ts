@@ -2,11 +2,12 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
+import { LOOPBACK } from '@postroad/listener'
 import type { Endpoint } from '@postroad/mail'
 import type { HttpCaller, HttpContext, HttpRoute, Logger } from '@postroad/plugin'
 import { Hono } from 'hono'
 import { type BodyLimit, limitBody } from './body-limit.ts'
-import { DEFAULT_HTTP_LIMITS, type HttpListenerOptions, isLocal, isLoopback, LOOPBACK } from './options.ts'
+import { DEFAULT_HTTP_LIMITS, type HttpListenerOptions, isLocal, isLoopback } from './options.ts'
 import { problem } from './problem.ts'
 import { type OwnedRoute, routeMistakes } from './route.ts'
 import type { Streams } from './streams.ts'

@@ -24,6 +24,14 @@ export interface PlaceOptions {
   readonly backlog?: number
 }
 
+/** Sentences that begin with the option, none when all is well. Types are for the schema to judge. */
+export function placeMistakes({ path, ...options }: PlaceOptions): readonly string[] {
+  if (path !== undefined) return []
+  return (['mode', 'group'] as const).flatMap((key) =>
+    options[key] === undefined ? [] : `${key}: only a UNIX socket has one: give the path of it instead of a port`,
+  )
+}
+
 /** Listens for clients, and serves each. Each kind adds how it is told anew by a reload. */
 export interface Listener {
   readonly name: string

@@ -1,5 +1,6 @@
 /** One connection of a mail server: question, answer, question; no second question before the answer. It lives as long as the mail server likes. */
 import type { Socket } from 'node:net'
+import type { AskedConnection } from '@postroad/listener'
 import type { CloseReason } from '@postroad/mail'
 import { formatAction } from './codec/action.ts'
 import { BlockReader, PolicyProtocolError } from './codec/attributes.ts'
@@ -18,7 +19,7 @@ export interface ConnectionContext extends InquiryContext {
 }
 
 /** Serves one socket. */
-export class PolicyConnection {
+export class PolicyConnection implements AskedConnection {
   readonly #socket: Socket
   /** A reload changes it. */
   readonly #current: () => ConnectionContext

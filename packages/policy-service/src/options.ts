@@ -1,5 +1,5 @@
 /** What an operator may say of a listener of kind `policy`. */
-import type { PlaceOptions } from '@postroad/listener'
+import { type PlaceOptions, placeMistakes } from '@postroad/listener'
 
 /** One place where mail servers may ask. */
 export interface PolicyListenerOptions extends PlaceOptions {
@@ -48,16 +48,10 @@ export const DEFAULT_POLICY_LIMITS: PolicyLimits = {
 /** Milliseconds after which Postfix closes an idle connection itself: `smtpd_policy_service_max_idle`. */
 export const LEAST_IDLE = 300_000
 
-/** Where a listener listens that does not say where. */
-export const LOOPBACK = '127.0.0.1'
-
 /** Sentences that begin with the option, none when all is well. Types are for the schema to judge. */
-export function policyMistakes({ path, mode, group, limits }: PolicyListenerOptions): readonly string[] {
-  const mistakes: string[] = []
-  if (path === undefined)
-    for (const [key, value] of Object.entries({ mode, group }))
-      if (value !== undefined)
-        mistakes.push(`${key}: only a UNIX socket has one: give the path of it instead of a port`)
+export function policyMistakes(options: PolicyListenerOptions): readonly string[] {
+  const { limits } = options
+  const mistakes = [...placeMistakes(options)]
   if (limits?.idleTimeoutMs !== undefined && limits.idleTimeoutMs < LEAST_IDLE)
     mistakes.push(
       `limits.idleTimeoutMs: at least ${LEAST_IDLE}: Postfix keeps a connection for 300 s, and waits a second with a client before it where another has closed it`,

@@ -50,9 +50,10 @@ export class NewestTransaction {
    * writing; the next to begin will.
    */
   isFollowedBy(transaction: number): boolean {
-    const committed = this.#committed()
-    if (BigInt(transaction) === committed + 1n) return true
-    this.#number[0] = committed
+    // It is to be written to this meta page. What stands there is older by two; or, when anything was forgotten, as new as itself.
+    const place = this.#read(this.#data, (transaction % 2) * this.#pageSize + META_TRANSACTION)
+    if (place < transaction) return true
+    this.#number[0] = this.#committed()
     writeSync(this.#lock, this.#octets, 0, 8, LOCK_TRANSACTION)
     return false
   }

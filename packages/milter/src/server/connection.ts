@@ -1,5 +1,6 @@
 /** One connection of a mail server: octets in and out, one command at a time, and its clocks. */
 import type { Socket } from 'node:net'
+import type { AskedConnection } from '@postroad/listener'
 import type { CloseReason } from '@postroad/mail'
 import type { Maybe } from '@postroad/smtp'
 import { MilterError } from '../errors.ts'
@@ -28,7 +29,7 @@ const WAITING = 65_536
 const PROGRESS = new FrameWriter().add(ANSWER.progress).take()
 
 /** Reads, hands frames to its session, and writes what that answers. */
-export class MilterConnection {
+export class MilterConnection implements AskedConnection {
   readonly #socket: Socket
   readonly #context: ListenerContext
   readonly #reader = new FrameReader()
@@ -74,12 +75,12 @@ export class MilterConnection {
   }
 
   /** Ends when nothing is under way, or as soon as it is over. */
-  leave(): void {
+  close(): void {
     this.#isClosing = true
     if (!this.#isBusy && !this.#session.isInTransaction) this.#end()
   }
 
-  destroy(reason: CloseReason): void {
+  destroy(reason: CloseReason = 'server'): void {
     this.#session.close(reason)
     this.#socket.destroy()
   }

@@ -1,12 +1,10 @@
 /** A listener of kind `milter`: like those of mail it is opened, told anew by a reload, and closed. */
-import { once } from 'node:events'
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import {
-  Admission,
+  AskedListener,
+  type AskedPace,
   type Listener,
-  type ListenerAddress,
   ListenerError,
-  Place,
   type SocketKeeper,
   socketKeeper,
 } from '@postroad/listener'
@@ -15,7 +13,6 @@ import { type Clocks, MilterConnection } from './connection.ts'
 import {
   DEFAULT_MILTER_LIMITS,
   DEFAULT_PROGRESS_MS,
-  LOOPBACK,
   type MilterLimits,
   type MilterListenerOptions,
   milterMistakes,
@@ -54,129 +51,54 @@ const STRESS = 0.8
 /** Milliseconds between two words about connections that were turned away. */
 const SILENT_MS = 60_000
 
-class ServerListener implements MilterListener {
-  readonly #server: Server
-  readonly #place: Place
-  readonly #admission: Admission
-  readonly #open = new Set<MilterConnection>()
+class ServerListener extends AskedListener<MilterConnection> implements MilterListener {
   #options: MilterListenerOptions
-  #limits: MilterLimits
   #clocks: Clocks
   #current: CurrentScope
-  /** Settles when the socket is closed and all connections are gone; undefined when it was never open. */
-  #gone: Promise<unknown> | undefined
-  #looks: NodeJS.Timeout | undefined
   #saidFullAt = Number.NEGATIVE_INFINITY
 
   constructor(options: MilterListenerOptions, scope: MilterScope, keeper: SocketKeeper) {
+    const current = currentOf(options, scope)
+    super({ place: options, keeper }, paceOf(options))
+    this.#current = current
     this.#options = options
-    this.#limits = limitsOf(options)
     this.#clocks = clocksOf(options)
-    this.#current = currentOf(options, scope)
-    this.#admission = new Admission(admissionOf(this.#limits))
-    this.#place = new Place(
-      { ...options, ...(options.path === undefined && { host: options.host ?? LOOPBACK }) },
-      keeper,
-    )
-    this.#server = createServer({ noDelay: true }, (socket) => this.#admit(socket))
   }
 
   get name(): string {
     return this.#options.name
   }
 
-  get address(): ListenerAddress {
-    return this.#place.address
-  }
-
-  get connections(): number {
-    return this.#admission.open
-  }
-
-  async listen(): Promise<void> {
-    await this.#place.open(this.#server)
-    this.#gone = once(this.#server, 'close')
-    this.#server.on('error', (error) => this.#report(error))
-    this.#pace()
-  }
-
-  permit(options: Pick<MilterListenerOptions, 'mode' | 'group'>): Promise<void> {
-    return this.#place.permit(options)
-  }
-
-  async stop(): Promise<void> {
-    if (this.#server.listening) this.#server.close()
-  }
-
-  async close(graceMs: number): Promise<void> {
-    await this.stop()
-    if (!this.#gone) return
-    for (const connection of this.#open) connection.leave()
-    const timer = setTimeout(() => {
-      for (const connection of this.#open) connection.destroy('server')
-    }, graceMs)
-    await this.#gone
-    // Each connection hears of its own end in the same turn.
-    while (this.#open.size > 0) await new Promise(setImmediate)
-    clearTimeout(timer)
-    clearInterval(this.#looks)
-  }
-
   update(options: MilterListenerOptions, scope: MilterScope): void {
     this.#current = currentOf(options, scope)
     this.#options = options
-    this.#limits = limitsOf(options)
     this.#clocks = clocksOf(options)
-    this.#admission.limits = admissionOf(this.#limits)
-    if (this.#looks) this.#pace()
+    this.pace(paceOf(options))
   }
 
-  /** It speaks no TLS: mail server and filter are one machine, or one network that is trusted. */
-  setCertificate(): void {}
-
-  #pace(): void {
-    clearInterval(this.#looks)
-    const every = Math.min(LOOK_MS, ...Object.values(this.#clocks).map((ms) => ms / 4))
-    this.#looks = setInterval(() => {
-      const now = performance.now()
-      for (const connection of this.#open) connection.look(now)
-    }, every).unref()
-  }
-
-  #admit(socket: Socket): void {
-    const slot = this.#admission.enter()
-    if (!slot) {
-      this.#turnAway(socket)
-      return
-    }
-    const connection = new MilterConnection(socket, {
+  protected serve(socket: Socket): MilterConnection {
+    return new MilterConnection(socket, {
       listener: this.name,
       current: () => this.#current,
-      stress: () => this.#admission.open > STRESS * this.#limits.connections,
+      stress: () => this.connections > STRESS * limitsOf(this.#options).connections,
       clocks: () => this.#clocks,
-      report: (error) => this.#report(error),
-    })
-    this.#open.add(connection)
-    socket.once('close', () => {
-      this.#open.delete(connection)
-      this.#admission.leave(slot)
+      report: (error) => this.report(error),
     })
   }
 
   /** The server defers the mail of that session, or does what its own default says. */
-  #turnAway(socket: Socket): void {
-    socket.destroy()
+  protected turnedAway(): void {
     const now = performance.now()
     if (now - this.#saidFullAt < SILENT_MS) return
     this.#saidFullAt = now
-    this.#report(
+    this.report(
       new MilterError(
-        `${this.name}: connections are turned away: there are ${this.#admission.open}, and limits.connections allows no more; a mail server has one for each of its sessions`,
+        `${this.name}: connections are turned away: there are ${this.connections}, and limits.connections allows no more; a mail server has one for each of its sessions`,
       ),
     )
   }
 
-  #report(error: unknown): void {
+  protected report(error: unknown): void {
     this.#options.onError?.(error)
   }
 }
@@ -197,12 +119,17 @@ function clocksOf(options: MilterListenerOptions): Clocks {
   return { idleTimeoutMs, frameTimeoutMs, progressMs: options.progressMs ?? DEFAULT_PROGRESS_MS }
 }
 
-/** Those who connect are mail servers: of one there are as many as of all. */
-function admissionOf({ connections }: MilterLimits): Admission['limits'] {
+function paceOf(options: MilterListenerOptions): AskedPace {
+  const { connections } = limitsOf(options)
+  const clocks = Object.values(clocksOf(options))
   return {
-    connections,
-    connectionsPerAddress: connections,
-    connectionsPerNetwork: connections,
-    connectionsPerMinute: 0,
+    // Those who connect are mail servers: of one there are as many as of all.
+    admission: {
+      connections,
+      connectionsPerAddress: connections,
+      connectionsPerNetwork: connections,
+      connectionsPerMinute: 0,
+    },
+    lookMs: Math.min(LOOK_MS, ...clocks.map((ms) => ms / 4)),
   }
 }

@@ -1,5 +1,5 @@
 /** What an operator may say of a listener of kind `milter`. */
-import type { PlaceOptions } from '@postroad/listener'
+import { type PlaceOptions, placeMistakes } from '@postroad/listener'
 
 /** One place where mail servers ask what to do with a message. */
 export interface MilterListenerOptions extends PlaceOptions {
@@ -44,19 +44,13 @@ export const DEFAULT_MILTER_LIMITS: MilterLimits = {
 /** How often a sign of life is given where nothing is said. */
 export const DEFAULT_PROGRESS_MS = 10_000
 
-/** Where a listener listens that does not say where. */
-export const LOOPBACK = '127.0.0.1'
-
 /** A client of the mail server may be silent for so long. */
 const LEAST_IDLE = 300_000
 
 /** Sentences that begin with the option, none when all is well. Types are for the schema to judge. */
-export function milterMistakes({ path, mode, group, limits }: MilterListenerOptions): readonly string[] {
-  const mistakes: string[] = []
-  if (path === undefined)
-    for (const [key, value] of Object.entries({ mode, group }))
-      if (value !== undefined)
-        mistakes.push(`${key}: only a UNIX socket has one: give the path of it instead of a port`)
+export function milterMistakes(options: MilterListenerOptions): readonly string[] {
+  const { limits } = options
+  const mistakes = [...placeMistakes(options)]
   if (limits?.idleTimeoutMs !== undefined && limits.idleTimeoutMs < LEAST_IDLE)
     mistakes.push(
       `limits.idleTimeoutMs: at least ${LEAST_IDLE}: a client of the mail server may be silent for 300 s, and its mail would be deferred for it`,

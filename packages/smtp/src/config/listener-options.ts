@@ -2,7 +2,7 @@
  * What a listener may be told, and where that contradicts itself: each in a sentence that begins with the option. Whether an option is one at
  * all, and its value of the right kind, is judged above, where configurations are read (`packages/core/src/config/schema.ts`).
  */
-import { type Certificate, certificatesOf, type PlaceOptions, secureContexts } from '@postroad/listener'
+import { type Certificate, certificatesOf, type PlaceOptions, placeMistakes, secureContexts } from '@postroad/listener'
 import type { MinimumGroup } from '@postroad/mail'
 import type { Limits } from './limits.ts'
 import { networkList } from './network.ts'
@@ -88,10 +88,7 @@ export function listenerMistakes(options: ListenerOptions): readonly string[] {
   // RFC 5321 §2.3.5: it goes into replies as it is; nothing but a domain or a literal may be in it.
   if (!/^[A-Za-z0-9._:[\]-]{1,255}$/.test(hostname))
     mistakes.push(`hostname: ${JSON.stringify(hostname)} is not a host name`)
-  if (options.path === undefined)
-    for (const key of ['mode', 'group'] as const)
-      if (options[key] !== undefined)
-        mistakes.push(`${key}: only a UNIX socket has one: give the path of it instead of a port`)
+  mistakes.push(...placeMistakes(options))
   for (const [key, list] of Object.entries({ proxies, xclient, xforward, 'greeting.except': greeting?.except }))
     mistakes.push(...failure(key, () => networkList(list)))
   const certificates = certificatesOf(options)
