@@ -1,4 +1,4 @@
-/** Postroad as policy service of a real Postfix; what takes longer is in policy-server.full.ts. */
+/** Postroad as policy service of a real Postfix; what takes longer is in policy-server.long.ts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { greylist } from '@postroad/greylist'
@@ -50,7 +50,7 @@ test('what plugins say of an envelope is what a client of Postfix hears', { skip
   assert.doesNotMatch(asking.log(), /unknown smtpd restriction|4\.3\.5|problem talking/)
 })
 
-test('greylisting, a rate limit and SPF are one service with one answer', { skip }, async () => {
+test('trap 3: greylisting, a rate limit and SPF are one service with one answer', { skip }, async () => {
   const [port = 0] = await freePorts(1)
   await using asked = await startAsked(port, (app) => {
     app
