@@ -1,4 +1,5 @@
 /** Listeners whose connections stay open while nobody speaks on them, as those of mail servers that ask: one look goes over the clocks of all. */
+import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { Admission, type AdmissionLimits } from './admission.ts'
@@ -8,6 +9,9 @@ import type { SocketKeeper } from './unix-socket.ts'
 
 /** Where a listener listens that is for programs of this machine and does not say where. */
 export const LOOPBACK = '127.0.0.1'
+
+/** Subscribe to `postroad:asked` to see connections of all such listeners: they outlive the sessions that hooks tell of, or have several at a time. */
+const connections = channel('postroad:asked')
 
 /** One connection, as its listener has it. */
 export interface AskedConnection {
@@ -135,9 +139,13 @@ export abstract class AskedListener<Connection extends AskedConnection> implemen
     }
     const connection = this.serve(socket)
     this.#open.add(connection)
+    // Its name may change while it is open, and what was opened under one is closed under it.
+    const { name: listener } = this
+    connections.publish({ listener, state: 'opened' })
     socket.once('close', () => {
       this.#open.delete(connection)
       this.#admission.leave(slot)
+      connections.publish({ listener, state: 'closed', reason: socket.readableEnded ? 'client' : 'server' })
     })
   }
 }

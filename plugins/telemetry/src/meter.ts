@@ -5,7 +5,7 @@
 import type { AcceptedContext, DeliveryResultContext, JudgedContext, RefusedContext, Session } from '@postroad/plugin'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { labelsOf, type OutboundTlsSeen } from './outbound-tls.ts'
-import type { HttpConnectionSeen, HttpRequestSeen } from './requests.ts'
+import type { ConnectionSeen, HttpRequestSeen } from './requests.ts'
 import type { PluginRun } from './runs.ts'
 
 /** Seconds: from handlers that look something up in memory to those that ask a server and are given up. */
@@ -18,8 +18,16 @@ const SIZE_BUCKETS = [2_000, 10_000, 50_000, 250_000, 1_000_000, 5_000_000, 25_0
 /** The label of what no plugin said. */
 const CORE = 'core'
 
+/** Mail servers keep a connection over many sessions, and have several sessions on one: such connections are counted by themselves. */
+const ASKED: ReadonlySet<Session['protocol'] | undefined> = new Set(['milter', 'policy'])
+
+interface Opened {
+  readonly listener: string
+  readonly protocol: Session['protocol'] | undefined
+}
+
 interface Closed {
-  readonly session: Pick<Session, 'listener'>
+  readonly session: Opened
   readonly reason: string
 }
 
@@ -105,21 +113,25 @@ export class Meter {
     this.#gauge('workers', 'Processes that these numbers are the sum of').set(1)
   }
 
-  opened({ listener }: Pick<Session, 'listener'>): void {
+  /** Of a session, which is a connection where a client of mail is the other end. */
+  opened({ listener, protocol }: Opened): void {
+    if (ASKED.has(protocol)) return
     this.#open.inc({ listener })
     this.#connections.inc({ listener })
   }
 
-  closed({ session: { listener }, reason }: Closed): void {
+  closed({ session: { listener, protocol }, reason }: Closed): void {
+    if (ASKED.has(protocol)) return
     this.#open.dec({ listener })
     this.#closed.inc({ listener, reason })
   }
 
-  /** Of a listener without sessions. */
-  connected(change: HttpConnectionSeen): void {
+  /** Of a listener whose connections are no sessions. */
+  connected(change: ConnectionSeen): void {
     const { listener } = change
-    if (change.state === 'closed') this.closed({ session: { listener }, reason: change.reason })
-    else this.opened({ listener })
+    const session = { listener, protocol: undefined }
+    if (change.state === 'closed') this.closed({ session, reason: change.reason })
+    else this.opened(session)
   }
 
   /** Paths and methods of callers' own are no labels. */

@@ -1,4 +1,4 @@
-/** What listeners of kind `http` see, as the core publishes it: they have no sessions, so no hook tells of them. */
+/** What listeners see that is no session, so that no hook tells of it: requests, and connections of kinds `http`, `milter` and `policy`. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 
 /** An answer, on the channel `postroad:http`. */
@@ -12,25 +12,30 @@ export interface HttpRequestSeen {
   readonly took: number
 }
 
-/** A connection, on the same. */
-export type HttpConnectionSeen = { readonly listener: string } & (
+/** A connection, on the same, and on `postroad:asked`. */
+export type ConnectionSeen = { readonly listener: string } & (
   | { readonly state: 'opened' }
   | { readonly state: 'closed'; readonly reason: string }
 )
 
 /** What is told of them. */
 export interface HttpWatcher {
-  connected(change: HttpConnectionSeen): void
+  connected(change: ConnectionSeen): void
   requested(request: HttpRequestSeen): void
 }
 
 /** Tells of all listeners of the process, until it is told to stop. */
 export function watchRequests({ connected, requested }: HttpWatcher): { stop(): void } {
   const see = (message: unknown): void => {
-    const seen = message as HttpRequestSeen | HttpConnectionSeen // the channel's own message
+    const seen = message as HttpRequestSeen | ConnectionSeen // the channel's own message
     if ('state' in seen) connected(seen)
     else requested(seen)
   }
-  subscribe('postroad:http', see)
-  return { stop: () => void unsubscribe('postroad:http', see) }
+  const channels = ['postroad:http', 'postroad:asked']
+  for (const name of channels) subscribe(name, see)
+  return {
+    stop() {
+      for (const name of channels) unsubscribe(name, see)
+    },
+  }
 }
