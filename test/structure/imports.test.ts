@@ -18,6 +18,7 @@ const byPackageName = new Map(workspaces.map((workspace) => [workspace.manifest.
 /** What a package may import of ours. `testing` and `cli` may import every package; plugins and examples have rules of their own. */
 const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['mail', []],
+  ['admin-api', []],
   ['options', ['mail']],
   ['plugin', ['mail']],
   ['message', ['mail', 'options']],
@@ -40,6 +41,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
 ])
 const LEAVES = [
   'mail',
+  'admin-api',
   'options',
   'plugin',
   'message',

@@ -1,0 +1,321 @@
+/** The server itself: its state, its configuration, what it listens on, its plugins, its numbers. */
+import { z } from 'zod'
+import { base, count, duration, mode, next, octets, page, role, sentence, share, span, time } from './piece.ts'
+import { record, row, transaction } from './record.ts'
+
+/** Of one worker. */
+export const worker = z.object({
+  id: count,
+  pid: count,
+  generation: count,
+  since: time,
+  connections: count,
+  memory: octets.describe('Resident'),
+  heap: octets,
+  cpuMs: duration.describe('Since it began'),
+  loopP99Ms: duration.optional().describe('Delay of its event loop'),
+})
+
+/** How the server is. */
+export const status = z.object({
+  ...base,
+  hostname: z.string(),
+  version: z.string(),
+  time,
+  since: time.describe('When the first of its workers began'),
+  processes: z.array(worker),
+  counts: z.object({
+    waiting: count.optional().describe('Messages in the queue'),
+    held: count.optional(),
+    quarantined: count.optional(),
+    failures: count.optional().describe('Runs of plugins that failed or were late, in the last hour'),
+  }),
+  caller: z.object({ name: z.string(), roles: z.array(z.string()) }),
+  can: z.array(z.string()).describe('Names of calls that this caller may make, and this server can answer'),
+})
+
+const handler = z.object({
+  plugin: z.string(),
+  ownName: z.string(),
+  mode,
+  onError: z.string(),
+  timeout: duration,
+  provides: z.array(z.string()),
+  conditional: z.boolean(),
+})
+const route = z.looseObject({
+  method: z.string(),
+  path: z.string(),
+  access: z.string(),
+  plugin: z.string(),
+  summary: z.string(),
+})
+const explainedListener = z.looseObject({
+  name: z.string(),
+  place: z.string(),
+  protocol: z.string(),
+  notes: z.array(z.string()).optional(),
+  routes: z.array(route).optional(),
+})
+/** What the configuration means. */
+export const explain = z.object({
+  ...base,
+  scopes: z.array(
+    z.object({
+      name: z.string(),
+      listeners: z.array(explainedListener),
+      keywords: z.array(z.string()),
+      hooks: z
+        .record(z.string(), z.array(z.array(handler)))
+        .describe('Waves of handlers by hook, in the order of the protocol'),
+      warnings: z.array(z.string()),
+    }),
+  ),
+})
+
+/** Where it listens. */
+export const listeners = z.object({
+  ...base,
+  listeners: z.array(
+    z.object({
+      name: z.string(),
+      scope: z.string(),
+      place: z.string(),
+      protocol: z.string(),
+      notes: z.array(z.string()),
+      keywords: z.array(z.string()).optional(),
+      connections: count.optional(),
+      certificates: z
+        .array(
+          z.object({
+            names: z.array(z.string()),
+            issuer: z.string(),
+            notAfter: time,
+            daysLeft: z.number(),
+            file: z.string().optional(),
+          }),
+        )
+        .optional(),
+    }),
+  ),
+})
+
+/** Where a value comes from. */
+export const origin = z.object({
+  kind: z.enum(['file', 'default', 'environment', 'computed']),
+  file: z.string().optional(),
+  line: count.optional(),
+  text: z.string().optional(),
+})
+/** The configuration in force. */
+export const config = z.object({
+  ...base,
+  file: z.string().optional(),
+  values: z.array(
+    z.object({
+      path: z.string().describe('Such as scopes.server.use.greylist.delay'),
+      value: z.unknown().describe('What is secret stands as ***'),
+      secret: z.boolean().optional(),
+      origin,
+    }),
+  ),
+  warnings: z.array(z.string()),
+  changes: z.array(
+    z.object({ at: time, generation: count, by: z.string().optional(), ok: z.boolean(), text: z.string().optional() }),
+  ),
+})
+
+/** Counts of one step, in the order of `kinds`. */
+export const opinions = z.object({ kinds: z.array(z.string()), steps: z.array(z.array(count)) })
+/** One plugin, in numbers. */
+export const plugin = z.object({
+  name: z.string(),
+  ownName: z.string(),
+  scopes: z.array(z.string()),
+  hooks: z.array(z.string()),
+  mode,
+  shadowSince: time.optional(),
+  onError: z.record(z.string(), z.string()).describe('By hook'),
+  runs: count.optional(),
+  opinions: opinions.optional(),
+  turnedAway: count.optional(),
+  turnedAwayShare: share.optional(),
+  wouldHave: count.optional().describe('Opinions in shadow that would have turned mail away'),
+  p50: duration.optional(),
+  p99: duration.optional(),
+  failures: z.array(z.object({ kind: z.string(), count, text: z.string().optional() })),
+})
+/** All plugins. */
+export const plugins = z.object({ ...base, from: time, to: time, stepMs: duration, plugins: z.array(plugin) })
+/** Of which time. */
+export const spanQuery = z.object({ span: span.default('24h') })
+
+/** What a plugin in shadow would have done. */
+export const shadow = z.object({
+  ...base,
+  plugin: z.string(),
+  since: time.optional(),
+  seen: count,
+  would: z.record(z.string(), count).describe('Opinions by kind'),
+  ofThese: z.object({ accepted: count, quarantined: count, turnedAwayByOthers: count, delivered: count.optional() }),
+  steps: z.object({ from: time, stepMs: duration, would: z.array(count), agreed: z.array(count) }).optional(),
+  disputed: z.array(row).describe('It would have turned these away, and they were accepted'),
+  proposal: z.string().optional().describe('Difference to the configuration that would put it in force'),
+})
+
+/** Which numbers, of which time. */
+export const seriesQuery = z.object({
+  names: z.string().max(1_000).describe('Names, with commas'),
+  span: span.default('24h'),
+  step: span.optional().describe('Default: a forty-eighth of the span'),
+})
+/** Numbers over time. */
+export const series = z.object({
+  ...base,
+  from: time,
+  stepMs: duration,
+  series: z.array(z.object({ name: z.string(), values: z.array(z.number().nullable()) })).describe('null: not known'),
+})
+
+/** Numbers of one span. */
+export const totals = z.object({
+  accepted: count,
+  quarantined: count,
+  discarded: count,
+  deferred: count,
+  refused: count,
+  left: count,
+  octets,
+})
+/** What a message costs. */
+export const work = z
+  .object({ cpuMs: z.number(), writes: z.number().optional(), syncs: z.number().optional() })
+  .describe('A message')
+/** Numbers of a span, and what to compare them with. */
+export const summary = z.object({
+  ...base,
+  from: time,
+  to: time,
+  sentence,
+  totals,
+  before: totals.optional().describe('Of the span before'),
+  turnedAway: z.array(z.object({ plugin: z.string(), outcome: z.string(), count })),
+  latency: z.array(z.object({ plugin: z.string(), runs: count, p50: duration, p99: duration })),
+  queue: z
+    .object({ ages: z.array(count), bounds: z.array(duration), oldestAt: time.optional() })
+    .optional()
+    .describe('Messages by age; `bounds` are the ends of all classes but the last'),
+  tls: z
+    .array(z.object({ version: z.string(), group: z.string().optional(), count }))
+    .describe('version none: in the clear'),
+  work: work.optional(),
+  workBefore: work.optional(),
+})
+
+/** A line of the log. */
+export const log = z.object({
+  at: time,
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  plugin: z.string().optional(),
+  text: z.string(),
+  fields: z.record(z.string(), z.unknown()),
+  worker: count.optional(),
+})
+/** Which lines. */
+export const logsQuery = z.object({
+  level: z.enum(['debug', 'info', 'warn', 'error']).optional().describe('And what is graver'),
+  q: z.string().max(200).default(''),
+  ...page,
+})
+/** Lines of the log. */
+export const logs = z.object({
+  ...base,
+  items: z.array(log),
+  next,
+  dropped: count.describe('Lines that are not kept any more'),
+})
+
+/** What was checked. */
+export const doctor = z.object({
+  ...base,
+  checks: z.array(
+    z.object({
+      id: z.string(),
+      title: z.string(),
+      state: z.enum(['ok', 'remark', 'fault']),
+      evidence: z.string(),
+      rfc: z.string().optional(),
+      fix: z.string().optional(),
+    }),
+  ),
+})
+
+/** Envelope of a message that is tried. */
+export const tryQuery = z.object({
+  from: z.string().max(1_000).optional(),
+  to: z.union([z.string(), z.array(z.string())]).optional(),
+  remote: z.string().max(100).optional(),
+  helo: z.string().max(300).optional(),
+  listener: z.string().max(100).optional(),
+})
+/** What would have happened. */
+export const tried = z.object({
+  ...base,
+  reply: z.string(),
+  outcome: row.shape.outcome,
+  sentence,
+  record: record.optional(),
+  runs: transaction.shape.runs,
+})
+
+/** Whether it went well. */
+export const reload = z.object({ ...base, ok: z.boolean(), text: z.string(), mistakes: z.array(z.string()) })
+
+/** What is proposed. */
+export const proposalBody = z.object({ plugin: z.string().max(200), scope: z.string().max(200).optional(), mode })
+/** A difference that the operator may apply. */
+export const proposal = z.object({
+  ...base,
+  id: z.string(),
+  file: z.string().describe('The configuration that it is a difference to'),
+  written: z.string().optional().describe('Where it was written'),
+  difference: z.string().describe('A unified difference, or what to write where that cannot be said'),
+})
+
+/** Who asks. */
+export const session = z.object({ name: z.string(), roles: z.array(z.string()), expires: time.optional() })
+/** A token, or a ticket of `postroad admin open`. */
+export const sessionBody = z.object({ token: z.string().min(1).max(500) })
+
+/** What was done, by whom. */
+export const audit = z.object({
+  ...base,
+  items: z.array(
+    z.object({
+      at: time,
+      caller: z.string(),
+      remote: z.string(),
+      action: z.string(),
+      target: z.string(),
+      count: count.optional(),
+      ok: z.boolean(),
+      text: z.string().optional(),
+    }),
+  ),
+  next,
+})
+/** Which page of a list. */
+export const pageQuery = z.object(page)
+
+/** A token, without its secret. */
+export const token = z.object({ name: z.string(), roles: z.array(z.string()), expires: time.optional() })
+/** All tokens. */
+export const tokens = z.object({ ...base, tokens: z.array(token) })
+/** The token to be made. */
+export const tokenBody = z.object({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/),
+  role: z.union([role, z.literal('send')]),
+  expires: span.optional(),
+})
+/** The token that was made. */
+export const newToken = z.object({ ...base, token, secret: z.string().describe('Shown this once') })
