@@ -101,6 +101,7 @@ export const transactionsQuery = z.object({
 export const transactions = z.object({
   ...base,
   items: z.array(row),
+  records: z.array(record).optional().describe('With `full`: the record of each item, in the same order'),
   next,
   tookMs: duration,
   kept: z.object({ records: count, from: time.optional(), octets }).optional().describe('What there is to search'),
