@@ -94,6 +94,7 @@ export const transactionsQuery = z.object({
   from: z.coerce.number().int().optional().describe('Not before; milliseconds since the epoch'),
   to: z.coerce.number().int().optional().describe('Not after'),
   outcome: outcome.optional(),
+  full: z.enum(['1']).optional().describe('The records too, as `records`'),
   ...page,
 })
 
