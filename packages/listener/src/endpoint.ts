@@ -1,5 +1,5 @@
 /** Addresses of the two ends of a connection, in the one form everything else may rely on. */
-import type { Socket } from 'node:net'
+import { isIPv4, isIPv6, type Socket } from 'node:net'
 import type { Endpoint } from '@postroad/mail'
 import ipaddr from 'ipaddr.js'
 
@@ -19,7 +19,9 @@ export function plainAddress(address: string | undefined): string {
 
 /** The address in the form everything else relies on; undefined when it is none. */
 export function parseIp(text: string): string | undefined {
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return undefined
+  // Node's own look first: the library throws and catches to say no, which costs more than all else of a question.
+  if (isIPv4(text)) return text
+  if (!isIPv6(text) || !ipaddr.IPv6.isValid(text)) return undefined
   return plainAddress(ipaddr.process(text).toString())
 }
 

@@ -71,15 +71,23 @@ export class Greylist {
     return 0
   }
 
-  /** Remembers a first attempt, unless its network has made too many: who tries every name there is fills no disk. */
+  /**
+   * Remembers a first attempt, unless its network has made too many: who tries every name there is fills no disk, and after that writes
+   * nothing at all. The count and the attempt are written at once, so that they share a commit; of sessions at the same time some more than allowed may be remembered.
+   */
   async #begin(
     network: string,
     key: string,
     { now, signal }: { readonly now: number; readonly signal: AbortSignal },
   ): Promise<string> {
     const { attempts, window } = this.#options
-    const count = await this.#store.increment(PREFIX.count + network, 1, window, signal)
-    return count > attempts ? String(now) : this.#store.setIfAbsent(PREFIX.first + key, String(now), window, signal)
+    const count = await this.#store.get(PREFIX.count + network, signal)
+    if (Number(count ?? 0) >= attempts) return String(now)
+    const [first] = await Promise.all([
+      this.#store.setIfAbsent(PREFIX.first + key, String(now), window, signal),
+      this.#store.increment(PREFIX.count + network, 1, window, signal),
+    ])
+    return first
   }
 
   /** A message from there was accepted. */
