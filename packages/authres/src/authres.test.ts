@@ -327,6 +327,18 @@ test('any text is read or not, but never throws', () => {
   )
 })
 
+test('RFC 5322 §3.2.4: blanks of a quoted string are part of it, and are written as they were read', () => {
+  for (const text of [
+    'x.example; dkim=pass reason="two  blanks \\" here" header.d=a',
+    'x.example; dkim=pass header.d=" a b "',
+    'x.example; spf=perm_fail smtp.mailfrom="\\"a  b\\"@c.example"',
+  ]) {
+    const read = parseAuthResults(text)
+    assert.ok(read)
+    assert.deepEqual(parseAuthResults(unfold(writeAuthResults(read))), read, text)
+  }
+})
+
 test('a result becomes the opinion the operator wants', () => {
   const refusal = { text: 'SPF failed', reason: 'spf=fail', rejectStatus: '5.7.23', deferStatus: '4.7.24' } as const
   assert.deepEqual(toOpinion('reject', refusal), {

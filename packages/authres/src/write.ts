@@ -53,7 +53,7 @@ function keyword(text: string): string {
 
 /** `value / [ [ local-part ] "@" ] domain-name`. */
 function writeValue(text: string): string {
-  const value = clean(text)
+  const value = printable(text)
   if (isToken(value)) return value
   const at = value.lastIndexOf('@')
   if (at >= 0 && isDomain(value.slice(at + 1)) && (at === 0 || isDotAtom(value.slice(0, at)))) return value
@@ -95,6 +95,11 @@ function clean(text: string): string {
     .replace(/\p{Surrogate}/gu, '\ufffd')
     .replace(/[\x00-\x20\x7f]+/g, ' ')
     .trim()
+}
+
+/** Without what would end the line or the field; blanks are part of a quoted string, RFC 5322 §3.2.4, and stay as many as they are. */
+function printable(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : text.replace(/\p{Surrogate}/gu, '\ufffd').replace(/[\x00-\x1f\x7f]/g, ' ')
 }
 
 /** Each result starts a line; words go on as long as there is room. */

@@ -36,5 +36,5 @@ export {
   type SignatureResult,
   validateArc,
 } from './library.ts'
-export { type NodeResolver, nodeResolver } from './node-resolver.ts'
+export { keysFirst, type NodeResolver, nodeResolver } from './node-resolver.ts'
 export { readFields, type SignedField } from './signed-field.ts'

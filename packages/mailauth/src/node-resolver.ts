@@ -26,6 +26,19 @@ export function nodeResolver(dns: Dns, signal?: AbortSignal): NodeResolver {
   }
 }
 
+/** Of several TXT records of one name, those first that may be a key, RFC 6376 §3.6.1: the others are somebody's wildcard, and the library reads the first only. */
+export function keysFirst(resolver: NodeResolver): NodeResolver {
+  return async (name, type) => {
+    const records = await resolver(name, type)
+    if (type !== 'TXT' || records.length < 2) return records
+    return (records as string[][]).toSorted((a, b) => Number(mayBeKey(b)) - Number(mayBeKey(a))) // `as`: what TXT records are
+  }
+}
+
+function mayBeKey(record: readonly string[]): boolean {
+  return /(?:^|;)\s*p\s*=/.test(record.join(''))
+}
+
 async function query(
   dns: Dns,
   name: string,

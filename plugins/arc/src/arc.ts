@@ -1,7 +1,7 @@
 /** ARC: what did those see who had this message before us? RFC 8617. */
 import { type Arc, arcFact, describe, dkimFact, dmarcFact, spfFact, writeAuthResults } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
-import { Arrivals, nodeResolver } from '@postroad/mailauth'
+import { Arrivals, keysFirst, nodeResolver } from '@postroad/mailauth'
 import { Dns, definePlugin, type RewriteContext } from '@postroad/plugin'
 import { arcOptions } from './options.ts'
 import { readSealKey, sealMessage } from './seal.ts'
@@ -22,7 +22,10 @@ export const arc = definePlugin({
     const authservId = options.seal?.authservId ?? hostname
     const arrivals = new Arrivals(
       (context) =>
-        new ArcVerification(options, { resolver: nodeResolver(forMessage(dns, context), signal), now: context.now() }),
+        new ArcVerification(options, {
+          resolver: keysFirst(nodeResolver(forMessage(dns, context), signal)),
+          now: context.now(),
+        }),
     )
     return {
       receive: (context) => arrivals.listen(context),

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { normaliseName } from '@postroad/dns'
-import { getPublicKey, nodeResolver } from '@postroad/mailauth'
+import { getPublicKey, keysFirst, nodeResolver } from '@postroad/mailauth'
 import type { CommandIo, Dns, PluginCommand } from '@postroad/plugin'
 
 /** RFC 1035 §3.3.14: a string of a TXT record has at most 255 octets. */
@@ -73,7 +73,9 @@ async function check(args: readonly string[], io: CommandIo, dns: Dns): Promise<
   if (domain === undefined || values.selector === undefined) return complain(io, 'say a domain and --selector')
   const name = `${values.selector}._domainkey.${domain}`
   try {
-    const published = await getPublicKey('DKIM', name, undefined, nodeResolver(dns, io.signal), { strict: true })
+    const published = await getPublicKey('DKIM', name, undefined, keysFirst(nodeResolver(dns, io.signal)), {
+      strict: true,
+    })
     const matches = values.key === undefined ? undefined : isPair(await readFile(values.key), published.publicKey)
     io.row({ name, type: published.keyType, bits: published.modulusLength, testing: published.testing, matches })
     return matches === false ? 1 : 0

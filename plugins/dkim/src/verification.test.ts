@@ -9,7 +9,7 @@ import { keyRecord } from './command.ts'
 import { KeyStore } from './key-store.ts'
 import { dkimOptions } from './options.ts'
 import { readSigningKey, type SigningKey } from './sign/key-ring.ts'
-import { makeSignature } from './sign/signature.ts'
+import { makeSignature, signedFields } from './sign/signature.ts'
 import { overall, Verification } from './verification.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
@@ -103,7 +103,7 @@ async function signed(
   const message = messageFromBytes(Buffer.from(text))
   const body = new BodyHash({ canonicalization: 'relaxed' })
   for await (const chunk of message.body()) body.update(chunk)
-  const signable = { fields: [...message.headers], bodyHash: body.digest().toString('base64') }
+  const signable = { fields: signedFields(message.headers), bodyHash: body.digest().toString('base64') }
   const value = await makeSignature(key, signable, {
     headers: ['From', 'Subject'],
     looseHeaders: ['List-Id'],
@@ -273,7 +273,7 @@ test('RFC 6376 §8.2: what l= leaves unsigned is the operator’s choice', async
   const bodyHash = `${hash.digest().toString('base64')}; l=7`
   const value = await makeSignature(
     rsa,
-    { fields: [...message.headers], bodyHash },
+    { fields: signedFields(message.headers), bodyHash },
     { headers: [], looseHeaders: [], time: NOW / 1000 },
   )
   const whole = `DKIM-Signature: ${value}\r\n${text}`

@@ -80,10 +80,21 @@ export class Verification {
     const signatures: DkimSignature[] = []
     for (const header of verifier.signatureHeaders) {
       // As the verifier's own finalChunk, but for the texts it would write for a header field.
-      const result = header.skip ? verifier.skippedSignatureResult(header) : await verifier.verifySignature(header)
+      const result = header.skip ? verifier.skippedSignatureResult(header) : await this.#verifyOne(verifier, header)
       signatures.push(toSignature(result, header, this.#options.bodyLength))
     }
     return { signatures, ignored: this.#ignored }
+  }
+
+  /** RFC 6376 §6.1.2: where a name has several key records, in whichever order they came, one that fits is enough. */
+  async #verifyOne(verifier: DkimVerifier, header: SignatureHeader): Promise<SignatureResult> {
+    const first = await verifier.verifySignature(header)
+    for (let result = first; ; result = await verifier.verifySignature(header)) {
+      if (result.status.result === 'pass') return result
+      const { comment } = result.status
+      const isOfKey = comment === 'bad signature' || comment === 'inappropriate key algorithm'
+      if (!isOfKey || !(await this.#deps.keys.takeNext(keyName(header), header.hashAlgo))) return first
+    }
   }
 
   #begin(): void {
@@ -118,9 +129,13 @@ export class Verification {
     for (const { skip, invalid, selector, signingDomain, hashAlgo } of verifier.signatureHeaders) {
       if (skip || invalid || hashAlgo === 'sha1') continue
       // The answer is kept in the message's keys; it is waited for, and its failure seen, when the body is there.
-      void this.#deps.keys.get('DKIM', `${selector}._domainkey.${signingDomain}`, undefined, { hashAlgo })
+      void this.#deps.keys.get('DKIM', keyName({ selector, signingDomain }), undefined, { hashAlgo })
     }
   }
+}
+
+function keyName({ selector, signingDomain }: Pick<SignatureHeader, 'selector' | 'signingDomain'>): string {
+  return `${selector}._domainkey.${signingDomain}`
 }
 
 function prepareSignature(verifier: DkimVerifier, field: SignedField): SignatureHeader {

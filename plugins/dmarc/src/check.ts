@@ -105,7 +105,8 @@ function plainAuthor(address: string): string {
   const at = address.lastIndexOf('@') + 1
   const domain = address.slice(at)
   const author = /[^\x00-\x7f]/.test(domain) ? `${address.slice(0, at)}${normaliseName(domain) ?? domain}` : address
-  return author.replace(/^[\w.+-]+@/, 'x@')
+  // The root's dot is no part of a name, and whoever compares names would have to know.
+  return author.replace(/^[\w.+-]+@/, 'x@').replace(/([^.])\.$/, '$1')
 }
 
 /** What is no plain author is evaluated anew each time, so that no text of a stranger can be taken for another question. */

@@ -50,7 +50,9 @@ export const dmarc = definePlugin({
 /** The opinion on a result. */
 export function judge(found: Dmarc, options: DmarcOptions): MessageOpinion | undefined {
   const isUnknown = found.result === 'temperror'
-  const text = `DMARC check failed for ${found.domain || 'the author'}`
+  const text = isWithoutAuthor(found)
+    ? 'The message has no author: its From field names no domain'
+    : `DMARC check failed for ${found.domain || 'the author'}`
   return toOpinion(actionFor(found, options), {
     text: isUnknown
       ? 'DMARC check could not be done, try again later'
@@ -59,15 +61,22 @@ export function judge(found: Dmarc, options: DmarcOptions): MessageOpinion | und
         : text,
     reason: `dmarc=${found.result} from=${found.domain}${found.policy === undefined ? '' : ` p=${found.policy}`}`,
     // RFC 7372 §3.3: several checks failed. RFC 3463: 4.4.3, a directory server did not answer.
-    rejectStatus: found.result === 'permerror' ? '5.6.0' : '5.7.26',
+    rejectStatus: found.result === 'permerror' || isWithoutAuthor(found) ? '5.6.0' : '5.7.26',
     deferStatus: isUnknown ? '4.4.3' : '4.7.26',
   })
 }
 
-function actionFor({ result, policy, override, aligned }: Dmarc, options: DmarcOptions): MessageAction {
+function actionFor(found: Dmarc, options: DmarcOptions): MessageAction {
+  const { result, policy, override, aligned } = found
+  if (isWithoutAuthor(found)) return options.noAuthor
   if (result === 'temperror') return onlyOutcome({ policy, override, aligned }, options) ?? options.temperror
   if (result !== 'fail') return options[result]
   return override === undefined ? actionByPolicy(policy, options) : options.overridden
+}
+
+/** Nobody says they are the author; a domain that has no policy is named. */
+function isWithoutAuthor({ result, domain }: Dmarc): boolean {
+  return result === 'none' && domain === ''
 }
 
 /** What the owner of the domain is told of it, RFC 9990 §3.1.1.7. */

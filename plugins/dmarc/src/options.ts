@@ -28,7 +28,8 @@ export const dmarcOptions = z.strictObject({
   monitor: worth('The message fails, and the owner asks for nothing (p=none, or t=y).').default('none'),
   overridden: worth('The message fails, but a trusted forwarder explains why.').default('none'),
   pass: worth('The author is who they say.').default('none'),
-  none: worth('The domain has no policy, or there is no author domain.').default('none'),
+  none: worth('The domain has no policy.').default('none'),
+  noAuthor: worth('There is no From field, or no domain in it: nobody can be asked for a policy.').default('none'),
   permerror: worth('Several From fields or author domains: which one would a reader see?').default('reject'),
   temperror: worth('DNS failed: nobody knows.').default('defer'),
   trust: z

@@ -94,11 +94,18 @@ export async function checkSpf(question: SpfQuestion, deps: SpfDeps): Promise<Sp
       ...known,
       result: toResult(status.result),
       comment: shorten(status.comment, { sender, asked, hostname: question.hostname }),
-      explanation: explanation ? asked.restore(explanation) : undefined,
+      explanation: explanation ? clip(asked.restore(explanation)) : undefined,
     }
   } catch (error) {
     return { ...known, result: 'temperror', comment: error instanceof Error ? error.message : undefined }
   }
+}
+
+/** Characters of a stranger's explanation that a client is shown: a refusal is for people to read, and a record may hold 64 KB. */
+const EXPLANATION = 500
+
+function clip(text: string): string {
+  return text.length <= EXPLANATION ? text : `${text.slice(0, EXPLANATION - 4)} ...`
 }
 
 /** Lower-case A-labels without the root dot; empty when it is not a name of two labels or more. */

@@ -12,6 +12,8 @@ const zone: Zone = {
   'example.com': { TXT: ['v=spf1 ip4:192.0.2.1 -all exp=why.example.com'] },
   'why.example.com': { TXT: ['%{i} is not ours'] },
   'soft.example': { TXT: ['v=spf1 ~all'] },
+  'long.example': { TXT: ['v=spf1 -all exp=essay.example'] },
+  'essay.example': { TXT: ['words '.repeat(3_000)] },
   'slow.example': { TXT: ['v=spf1 -all'], delay: 60_000 },
   'down.example': 'SERVFAIL',
   'client.example': { TXT: ['v=spf1 a -all'], A: ['192.0.2.1'] },
@@ -82,6 +84,26 @@ test('RFC 7208 §8.4: a fail is worth points by default, and a refusal with the 
     },
   ])
   assert.doesNotMatch(JSON.stringify((await mail({ fail: 'reject', explain: false }, forged)).opinions), /explains/)
+})
+
+test('an explanation without end is cut: a refusal is for people to read', async () => {
+  const forged = { from: address('joe', 'long.example'), ip: '203.0.113.9', helo: 'unknown.example' }
+  const { opinions } = await mail({ fail: 'reject' }, forged)
+  const text = opinions[0]?.kind === 'reject' ? opinions[0].text : ''
+  assert.match(text, /explains:\nwords words .* \.\.\.$/s)
+  assert.ok(text.length < 600, String(text.length))
+})
+
+test('RFC 7208 §4.6.4: more than ten mail hosts are a permerror, in whichever order they are answered', async () => {
+  const hosts = Array.from({ length: 11 }, (_, i) => `mx${i}.many.example`)
+  for (const order of [hosts, hosts.toReversed()]) {
+    const dns = zoneDns({
+      'many.example': { TXT: ['v=spf1 mx -all'], MX: order.map((host) => [10, host] as const) },
+      ...Object.fromEntries(hosts.map((host, i) => [host, { A: [`192.0.2.${i + 1}`] }])),
+    })
+    const question = { from: address('joe', 'many.example'), ip: '192.0.2.1', helo: 'client.example', hostname: 'mx' }
+    assert.equal((await checkSpf(question, { dns, timeout: 1_000 })).result, 'permerror')
+  }
 })
 
 test('RFC 7208 §2.4: the null reverse-path is checked as postmaster at HELO, once', async () => {

@@ -35,13 +35,25 @@ export function standIn(domain: string, resolver: NodeResolver): StandIn {
   return { domain: hide(domain), resolver: ask, restore }
 }
 
-/** RFC 7208 §7.3: delimiters are a set; at its end a hyphen is one of them, between two others it would stand for all that lies between. */
+/** RFC 7208 §4.6.4. */
+const MAX_HOSTS = 10
+
+/**
+ * What holds for every answer before it is read. More than ten hosts are an error whichever comes first: their order changes from answer to
+ * answer, and the result must not. RFC 7208 §7.3: delimiters are a set; at its end a hyphen is one of them, between two others it would stand for all that lies between. */
 function withOrder(resolver: NodeResolver): NodeResolver {
   return async (name, type) => {
     const records = await resolver(name, type)
+    if (type === 'MX' && records.length > MAX_HOSTS) throw tooManyHosts(name)
     if (type !== 'TXT') return records
     return (records as string[][]).map((strings) => strings.map(order)) // `as`: what TXT records are
   }
+}
+
+/** In the form in which the library tells a permerror. */
+function tooManyHosts(name: string): Error {
+  const text = `${name} has more than ${MAX_HOSTS} MX records`
+  return Object.assign(new Error(text), { spfResult: { error: 'permerror', text } })
 }
 
 function order(text: string): string {

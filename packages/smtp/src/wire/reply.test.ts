@@ -43,6 +43,14 @@ test('RFC 5321 §4.5.3.1.5: whatever the text, lines are printable, at most 512 
   )
 })
 
+test('what strangers wrote is not passed on without end: a reply has at most some 10,000 octets', () => {
+  for (const text of ['x'.repeat(1e6), Array(1_000).fill('word '.repeat(80)), 'word '.repeat(1e5)]) {
+    const sent = formatReply({ code: 550, text })
+    assert.ok(sent.length > 8_000 && sent.length < 10_500, String(sent.length))
+    assert.match(sent, /^(?:550-5\.0\.0 .*\r\n)+550 5\.0\.0 .*\r\n$/)
+  }
+})
+
 test('a long text is broken at spaces, and nothing of it is lost', () => {
   const text = Array.from({ length: 300 }, (_, i) => `word${i}`).join(' ')
   const lines = formatReply({ code: 550, status: '5.7.1', text }).trimEnd().split('\r\n')

@@ -5,6 +5,8 @@ import type { WireReply } from '../stages.ts'
 const LINE = 450
 /** More lines than this no client needs. */
 const LINES = 100
+/** Nor more octets of text in one reply: what strangers wrote (a next hop, a filter, a record in DNS) is not passed on without end. */
+const TEXT = 9_000
 const UNSAFE = /[^\x20-\x7e]/
 const CONTROLS = /[\x00-\x1f\x7f]+/g
 const FOREIGN = /[^\x20-\x7e]/g
@@ -62,7 +64,12 @@ function formatLines(code: number, status: string, lines: readonly string[]): st
   if (parts.length === 0) parts.push('')
   const end = Math.min(parts.length, LINES) - 1
   let out = ''
-  for (let i = 0; i < end; i++) out += `${code}-${status}${parts[i]}\r\n`
+  let octets = 0
+  for (let i = 0; i < end; i++) {
+    octets += parts[i]?.length ?? 0
+    if (octets > TEXT) return `${out}${code} ${status}${parts[i]}\r\n`
+    out += `${code}-${status}${parts[i]}\r\n`
+  }
   return `${out}${code} ${status}${parts[end]}\r\n`
 }
 

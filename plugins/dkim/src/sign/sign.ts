@@ -7,7 +7,7 @@ import addressparser from 'nodemailer/lib/addressparser'
 import { dkimCommands } from '../command.ts'
 import { KeyRing } from './key-ring.ts'
 import { type SignOptions, signOptions } from './options.ts'
-import { makeSignature } from './signature.ts'
+import { makeSignature, signedFields } from './signature.ts'
 
 /**
  * Adds a DKIM-Signature field for each key of the author's domain, after all other plugins have changed the message.
@@ -46,7 +46,7 @@ export async function signMessage(
   if (keys.length === 0) return undefined
   const body = new BodyHash({ canonicalization: 'relaxed' })
   for await (const chunk of message.body()) body.update(chunk)
-  const signable = { fields: [...message.headers], bodyHash: body.digest().toString('base64') }
+  const signable = { fields: signedFields(message.headers), bodyHash: body.digest().toString('base64') }
   const time = Math.floor(now / 1000)
   const expires = options.expire === undefined ? undefined : time + Math.ceil(options.expire)
   const { headers, looseHeaders } = options

@@ -1,6 +1,8 @@
 /** Makes one DKIM-Signature field in the relaxed form, RFC 6376 §3.5 and §5. */
 import { createHash, type KeyObject, sign as signCallback } from 'node:crypto'
 import { promisify } from 'node:util'
+import { readFields, type SignedField } from '@postroad/mailauth'
+import type { Headers } from '@postroad/plugin'
 import type { SigningKey } from './key-ring.ts'
 
 const sign: (algorithm: string | null, data: Uint8Array, key: KeyObject) => Promise<Buffer> = promisify(signCallback)
@@ -8,7 +10,7 @@ const sign: (algorithm: string | null, data: Uint8Array, key: KeyObject) => Prom
 /** What is signed. */
 export interface Signable {
   /** All fields, top to bottom. */
-  readonly fields: readonly { readonly name: string; readonly raw: Uint8Array }[]
+  readonly fields: readonly SignedField[]
   /** SHA-256 of the body in its relaxed form, base64. */
   readonly bodyHash: string
 }
@@ -23,6 +25,11 @@ export interface SignatureOptions {
   readonly time: number
   /** Seconds since the epoch, `x=`. */
   readonly expires?: number | undefined
+}
+
+/** As a verifier reads them: a line that begins no field belongs to the field above, and is signed with it. */
+export function signedFields(headers: Headers): readonly SignedField[] {
+  return readFields(Buffer.concat([...headers].map(({ raw }) => raw)), Number.POSITIVE_INFINITY) ?? []
 }
 
 /** The value of the field, folded. */
@@ -59,10 +66,10 @@ function selectFields(
   const names: string[] = []
   let canonical = ''
   for (const name of wanted) {
-    const present = fields.filter((field) => field.name.toLowerCase() === name).reverse()
+    const present = fields.filter((field) => field.key === name).reverse()
     for (const field of present) {
       names.push(name)
-      canonical += `${relax(Buffer.from(field.raw).toString('latin1'))}\r\n`
+      canonical += `${relax(field.line.toString('latin1'))}\r\n`
     }
     if (strict.has(name)) names.push(name)
   }
