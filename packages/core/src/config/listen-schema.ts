@@ -44,6 +44,8 @@ const mail = {
   authWithoutTls: flag,
   strictLines: flag,
   bareLineEndings: z.enum(['reject', 'normalise']),
+  brackets: z.enum(['required', 'optional']),
+  nulOctets: z.enum(['accept', 'reject']),
   proxies: networks,
   xclient: networks,
   xclientLogin: z.enum(['ignore', 'trust']),

@@ -35,6 +35,10 @@ export interface ListenerOptions extends PlaceOptions {
   readonly strictLines?: boolean
   /** What to do with a message that has a bare CR or LF: refuse it with 550 5.6.11 (default), or make CRLF of them. */
   readonly bareLineEndings?: 'reject' | 'normalise'
+  /** Whether addresses must stand in angle brackets, as RFC 5321 §4.1.2 wants, or also `MAIL FROM:joe@example.com` is taken. Default `required`. */
+  readonly brackets?: 'required' | 'optional'
+  /** What to do with a message that has a NUL in it and is not BINARYMIME: take it as it is (default), or refuse it with 550 5.6.11. */
+  readonly nulOctets?: 'accept' | 'reject'
   /** Addresses and networks whose connections begin with a header of the PROXY protocol (HAProxy), version 1 or 2. */
   readonly proxies?: readonly string[]
   /**

@@ -16,6 +16,9 @@ export interface Settings {
   readonly authWithoutTls: boolean
   readonly limits: Limits
   readonly normalise: boolean
+  readonly refusesNul: boolean
+  /** How paths are read. */
+  readonly paths: { readonly smtputf8: true; readonly lenient: boolean }
   readonly proxies: NetworkList
   readonly xclient: NetworkList
   readonly trustsLogin: boolean
@@ -53,6 +56,8 @@ export function settingsOf(options: ListenerOptions): Settings {
     authWithoutTls,
     limits: Object.freeze(limits),
     normalise: options.bareLineEndings === 'normalise',
+    refusesNul: options.nulOctets === 'reject',
+    paths: Object.freeze({ smtputf8: true, lenient: options.brackets === 'optional' }),
     proxies: networkList(options.proxies),
     xclient: networkList(options.xclient),
     trustsLogin: options.xclientLogin === 'trust',

@@ -83,6 +83,8 @@ for (const [line, reply] of [
   ['MAIL FROM:<a@example.com> SIZE=26214401', '552 5.3.4'],
   ['MAIL FROM:<a@example.com> BODY=9BIT', '501 5.5.4'],
   ['MAIL FROM:<a@example.com> ENVID=a+0D+0Ab', '501 5.5.4'],
+  ['MAIL FROM:<a@example.com> ENVID=a+E9b', '501 5.5.4'],
+  ['MAIL FROM:a@example.com', '501 5.1.7'],
   ['MAIL FROM:<\xc3\xa4@example.com>', '553 5.6.7'],
   ['MAIL FROM:<\xc3\xa4@example.com> SMTPUTF8', '250 2.1.0'],
   ['MAIL FROM:<\xe4@example.com> SMTPUTF8', '501 5.5.4'],
@@ -117,6 +119,33 @@ for (const [line, reply] of [
     assert.ok((await client.say(line)).startsWith(reply))
     assert.equal(await client.say('NOOP'), '250 2.0.0 Ok')
   })
+
+test('brackets: optional takes addresses without them, and nothing else that is malformed', async () => {
+  await using fixture = await start({ brackets: 'optional' })
+  const client = await fixture.client()
+  await hello(client)
+  assert.equal(await client.say('MAIL FROM:a@example.com SIZE=5'), '250 2.1.0 Ok')
+  assert.equal(await client.say('RCPT TO: b@example.org'), '250 2.1.5 Ok')
+  for (const path of ['b@example.org>', '<b@example.org', 'b c@example.org', 'b@@example.org', ''])
+    assert.match(await client.say(`RCPT TO:${path}`), /^501 5\.(?:1\.3|5\.4) /, path)
+})
+
+test('nulOctets: a NUL is taken as it is, or refused; in BINARYMIME it belongs to the message', async () => {
+  for (const [nulOctets, body, expected] of [
+    ['accept', '', /^250 /],
+    ['reject', '', /^550 5\.6\.11 Message has a NUL in it/],
+    ['reject', ' BODY=8BITMIME', /^550 5\.6\.11 /],
+    ['reject', ' BODY=BINARYMIME', /^250 /],
+  ] as const) {
+    await using fixture = await start({ nulOctets })
+    const client = await fixture.client()
+    await hello(client)
+    await client.say(`MAIL FROM:<a@example.com>${body}`)
+    await client.say('RCPT TO:<b@example.org>')
+    assert.match((await client.talk('BDAT 6 LAST\r\na\0bc\r\n', 1))[0] ?? '', expected, `${nulOctets}${body}`)
+    assert.equal(await client.say('NOOP'), '250 2.0.0 Ok')
+  }
+})
 
 test('RFC 5321 §2.3.8: a message with a bare line end is refused whole, and nothing behind it becomes a command', async () => {
   await using fixture = await start()

@@ -43,6 +43,18 @@ test('every mechanism of the seam has its exchange', () => {
   ])
 })
 
+test('RFC 4954 §4: more than one initial response is a mistake of syntax, 501; an unknown mechanism is 504', async () => {
+  await using fixture = await open(
+    judge(() => true),
+    ['PLAIN'],
+  )
+  for (const argument of ['PLAIN a b', 'PLAIN AGEAYg== x', 'plain  AGEAYg=='])
+    assert.match(await fixture.talker.say(`AUTH ${argument}`), /^501 5\.5\.4 /, argument)
+  for (const argument of ['FOO', 'FOO a b', 'LOGIN'])
+    assert.match(await fixture.talker.say(`AUTH ${argument}`), /^504 5\.5\.4 /, argument)
+  assert.equal(await fixture.talker.say('AUTH PLAIN AGEAYg=='), '235 2.7.0 Welcome')
+})
+
 test('RFC 4616 §4: PLAIN with an initial response, and with an authorization identity', async () => {
   let seen: AuthAttempt | undefined
   await using fixture = await open(

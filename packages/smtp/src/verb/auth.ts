@@ -14,6 +14,7 @@ const NOT_OFFERED = reply(502, '5.5.1', 'AUTH is not offered')
 /** RFC 4954 §6: 538 5.7.11. */
 const TLS_FIRST = reply(538, '5.7.11', 'Encryption required for authentication')
 const MECHANISM = reply(504, '5.5.4', 'Mechanism is not offered')
+const SYNTAX = reply(501, '5.5.4', 'Syntax: AUTH mechanism [initial response]')
 const BASE64 = reply(501, '5.5.2', 'Malformed base64')
 const CANCELLED = reply(501, '5.7.0', 'Authentication cancelled')
 const TOO_LONG = reply(500, '5.5.6', 'Authentication line is too long')
@@ -44,7 +45,9 @@ export function auth(conversation: Conversation, argument: string) {
   const offer = conversation.offer
   const mechanism = name.toUpperCase()
   const make = MECHANISMS.get(mechanism)
-  if (make === undefined || more.length > 0 || !mechanismsFor(conversation, offer).some((each) => each === mechanism))
+  // RFC 4954 §4: a mechanism, and at most one initial response.
+  if (make !== undefined && more.length > 0) return conversation.refuse('AUTH', SYNTAX)
+  if (make === undefined || !mechanismsFor(conversation, offer).some((each) => each === mechanism))
     return conversation.refuse(
       'AUTH',
       offer.mechanisms.some((each) => each === mechanism) && conversation.tls === undefined ? TLS_FIRST : MECHANISM,

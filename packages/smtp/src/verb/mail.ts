@@ -24,7 +24,7 @@ export function mail(conversation: Conversation, argument: string) {
   if (refusal !== undefined) return conversation.refuse('MAIL', refusal)
   const text = decodeUtf8(argument)
   if (text === undefined || !/^FROM:/i.test(text)) return conversation.refuse('MAIL', SYNTAX)
-  const path = parseReversePath(text.slice(5), { smtputf8: true })
+  const path = parseReversePath(text.slice(5), conversation.settings.paths)
   if (path === undefined) return conversation.refuse('MAIL', PATH)
   const { offer } = conversation
   const parameters = parseMailParameters(path.rest, rulesOf(conversation, offer))

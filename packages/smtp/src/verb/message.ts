@@ -15,6 +15,7 @@ const TOO_BIG = reply(552, '5.3.4', 'Message is larger than the limit')
 export const FAR_TOO_BIG = last(TOO_BIG)
 /** X.6.11: invalid content, RFC 5321 §2.3.8, CVE-2023-51764. */
 const BARE = reply(550, '5.6.11', 'Message has a bare CR or LF in it')
+const NUL = reply(550, '5.6.11', 'Message has a NUL in it')
 const LINE = reply(554, '5.6.0', 'Message has a line that is too long')
 
 /** Why a message cannot come now, for DATA and BDAT; undefined when it can. */
@@ -33,7 +34,7 @@ export function content(conversation: Conversation, octets: Buffer) {
   if (transaction === undefined || chunk?.refusal !== undefined) return
   transaction.grow(octets.length)
   const { size } = conversation.settings.limits
-  const refusal = faultOf(conversation, transaction)
+  const refusal = faultOf(conversation, transaction) ?? nulIn(octets, conversation, transaction)
   if (refusal !== undefined) transaction.fail(refusal)
   if (transaction.size > 2 * size) return conversation.disconnect(FAR_TOO_BIG)
   if (transaction.content === undefined) return
@@ -48,6 +49,11 @@ export function content(conversation: Conversation, octets: Buffer) {
 
 function stored(_connection: Conversation, answer: WireReply | void, transaction: WireTransaction) {
   if (answer !== undefined) transaction.fail(answer)
+}
+
+/** RFC 5321 §2.3.8, RFC 6152 §3: only in BINARYMIME. */
+function nulIn(octets: Buffer, { settings }: Conversation, { parameters }: WireTransaction): WireReply | undefined {
+  return settings.refusesNul && parameters.body !== 'BINARYMIME' && octets.includes(0) ? NUL : undefined
 }
 
 /** What is wrong with the message so far. The rest of it is read, RFC 5321 §4.5.3.1.7, but not kept. */

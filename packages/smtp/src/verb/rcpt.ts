@@ -22,7 +22,7 @@ export function rcpt(conversation: Conversation, argument: string) {
   if (transaction.hasContent) return conversation.refuse('RCPT', CHUNKS)
   const text = decodeUtf8(argument)
   if (text === undefined || !/^TO:/i.test(text)) return conversation.refuse('RCPT', SYNTAX)
-  const path = parseForwardPath(text.slice(3), { smtputf8: true })
+  const path = parseForwardPath(text.slice(3), conversation.settings.paths)
   if (path === undefined) return conversation.refuse('RCPT', PATH)
   // RFC 6531 §3.5: 553 5.6.7 for an address that SMTPUTF8 has not been said for.
   if (text !== argument && !transaction.parameters.smtputf8) return conversation.refuse('RCPT', NEEDS_UTF8)
