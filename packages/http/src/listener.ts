@@ -17,6 +17,7 @@ import {
   LOOPBACK,
   Place,
   plainAddress,
+  SERVER_TLS,
   type SocketKeeper,
   secureContexts,
   socketKeeper,
@@ -167,11 +168,11 @@ class ServerListener implements HttpListener {
   setCertificate(certificate: Certificate | readonly Certificate[]): void {
     const certificates = certificatesOf({ certificate })
     this.#contexts = secureContexts(certificates)
-    // For a client that names no server. RFC 8996: TLS 1.0 and 1.1 MUST NOT be used.
+    // For a client that names no server.
     const first = certificates.find(({ servernames }) => servernames === undefined) ?? certificates[0]
     if (!first || !(this.#server instanceof SecureServer)) return
     const { key, cert, passphrase } = first
-    this.#server.setSecureContext({ key, cert, ...(passphrase !== undefined && { passphrase }), minVersion: 'TLSv1.2' })
+    this.#server.setSecureContext({ key, cert, ...(passphrase !== undefined && { passphrase }), ...SERVER_TLS })
   }
 
   #siteOf(options: HttpListenerOptions, site: HttpSite): SiteAnswer {
@@ -197,7 +198,7 @@ class ServerListener implements HttpListener {
     const SNICallback = (servername: string, done: (error: Error | null, context?: SecureContext) => void): void =>
       done(null, contextFor(this.#contexts, servername))
     return createSecureServer(
-      { ...common, minVersion: 'TLSv1.2', handshakeTimeout: limits.headerTimeoutMs, SNICallback },
+      { ...common, ...SERVER_TLS, handshakeTimeout: limits.headerTimeoutMs, SNICallback },
       answer,
     )
   }

@@ -26,6 +26,7 @@ export {
   contextFor,
   giveUpAtEnd,
   HandshakeError,
+  SERVER_TLS,
   secureContexts,
   tlsInfoOf,
 } from './tls.ts'

@@ -1,6 +1,6 @@
 /** Certificates, and what a handshake came to. */
 import type { Socket } from 'node:net'
-import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
+import { createSecureContext, DEFAULT_CIPHERS, type SecureContext, type TLSSocket } from 'node:tls'
 import type { TlsInfo } from '@postroad/mail'
 import { keyExchangeGroup } from './tls-group.ts'
 
@@ -30,6 +30,16 @@ function isList(value: Certificate | readonly Certificate[]): value is readonly 
 }
 
 /**
+ * What every listener asks of TLS. RFC 8996: 1.0 and 1.1 MUST NOT be used; RFC 9325 §4.1: of 1.2 only what has forward secrecy, or who gets the key
+ * one day reads all that was recorded before.
+ */
+export const SERVER_TLS = {
+  minVersion: 'TLSv1.2',
+  honorCipherOrder: true,
+  ciphers: `${DEFAULT_CIPHERS}:!kRSA:!kPSK`,
+} as const
+
+/**
  * Contexts by server name, `*` being the default; empty without certificates.
  *
  * @throws when a key and a certificate do not fit, or cannot be parsed
@@ -37,8 +47,7 @@ function isList(value: Certificate | readonly Certificate[]): value is readonly 
 export function secureContexts(certificates: readonly Certificate[]): Map<string, SecureContext> {
   const contexts = new Map<string, SecureContext>()
   for (const { servernames, ...pem } of certificates) {
-    // RFC 8996: TLS 1.0 and 1.1 MUST NOT be used.
-    const context = createSecureContext({ ...pem, minVersion: 'TLSv1.2', honorCipherOrder: true })
+    const context = createSecureContext({ ...pem, ...SERVER_TLS })
     for (const name of servernames ?? []) contexts.set(name.toLowerCase(), context)
     if (!contexts.has('*') || servernames === undefined) contexts.set('*', context)
   }

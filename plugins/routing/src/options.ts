@@ -166,6 +166,12 @@ export const options = z.strictObject({
     .default({})
     .describe('By domain pattern: the domain that outgoing mail shows in From, Sender, Reply-To and its reverse-path'),
   separator: z.string().max(8).default('+').describe('Between user and detail; empty: there is no detail'),
+  senderRouting: z
+    .enum(['refuse', 'pass'])
+    .default('refuse')
+    .describe(
+      'What becomes of `a%b@…`, `a!b@…` and `"a@b"@…` from strangers where an SMTP server is next: it might follow the way they say, and relay for anybody',
+    ),
   postmaster: z
     .string()
     .optional()

@@ -3,6 +3,7 @@ import { makeAddress, parseAddress, sameMailbox } from '@postroad/mail'
 import type { RouteSettings } from '@postroad/mail/settings'
 import { type Address, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
 import type { Question } from './condition.ts'
+import { withoutSenderRoute } from './sender-route.ts'
 import { run, type Steps, wait } from './steps.ts'
 import type { Tables } from './table.ts'
 import type { Domain, RouteTarget } from './target.ts'
@@ -52,7 +53,7 @@ function* steps(tables: Tables, recipient: Address, question: Question): Steps<R
       ? { answer: FORGED, by: ['srs'] }
       : yield* new Resolution(tables, question).outOrHome(bounced, ['srs'])
   const outcome = yield* new Resolution(tables, question).lookUp(recipient, [], 0)
-  if (outcome) return outcome
+  if (outcome) return withoutSenderRoute(tables, recipient, outcome, question.session)
   if (!tables.mayRelay(question.session)) return undefined
   return { answer: shown(tables, tables.relay, question), by: ['relay'] }
 }

@@ -47,6 +47,33 @@ test('a domain of ours has a route; of what is not ours nothing is said', async 
     .expectRoute({ via: 'test-sink' })
 })
 
+test('who says a way of their own is refused where another server might follow it', async () => {
+  const plugin = routing({
+    domains: {
+      'gate.test': { via: 'smtp', host: 'inner.test' },
+      'front.test': { via: 'proxy', host: 'inner.test' },
+      'near.test': { via: 'maildir' },
+      'named.test': { via: 'smtp', host: 'inner.test', users: ['50%off', 'joe'] },
+    },
+    addresses: { 'info@gate.test': 'joe@near.test', 'list-*@gate.test': '{detail}@gate.test' },
+    relay: { networks: ['192.0.2.0/24'], authenticated: true },
+  })
+  for (const local of ['a%b.test', 'b.test!a', '"a@b.test"', '%', 'a%'])
+    for (const domain of ['gate.test', 'front.test'])
+      await session(plugin)
+        .from('203.0.113.1')
+        .rcpt(`${local}@${domain}`)
+        .expectRefusal('5.7.1', /Routing by the sender is not done here/)
+  const stranger = () => session(plugin).from('203.0.113.1')
+  await stranger().rcpt('a%b.test@near.test').expectRoute({ via: 'maildir' })
+  await stranger().rcpt('50%off@named.test').expectRoute({ via: 'smtp' })
+  await stranger().rcpt('joe@gate.test').expectRoute({ via: 'smtp' })
+  // Who may relay may say how.
+  await session(plugin).from('192.0.2.1').rcpt('a%b.test@gate.test').expectRoute({ via: 'smtp' })
+  const passing = routing({ domains: { 'gate.test': { via: 'smtp' } }, senderRouting: 'pass' })
+  await session(passing).from('203.0.113.1').rcpt('a%b.test@gate.test').expectRoute({ via: 'smtp' })
+})
+
 test('a table of users refuses the others with 5.1.1, plus-addressing and postmaster exist', async () => {
   await session(gateway)
     .rcpt('Alice@example.com')

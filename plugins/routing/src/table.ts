@@ -36,6 +36,7 @@ export interface Tables {
   readonly domains: DomainTable<Domain>
   readonly tables: readonly Table[]
   readonly separator: string
+  readonly senderRouting: 'refuse' | 'pass'
   readonly postmaster: string | undefined
   readonly relay: Route
   readonly srs: Srs | undefined
@@ -67,6 +68,7 @@ export async function compile(options: RoutingOptions, deps: Omit<TableDeps, 'se
     domains: new DomainTable(Object.entries(options.domains).map(([pattern, value]) => [pattern, makeDomain(value)])),
     tables: opened,
     separator,
+    senderRouting: options.senderRouting,
     postmaster: postmasterOf(options),
     relay: makeRoute({ ...relay, via: relay?.via ?? 'smtp' }),
     srs: options.srs && srsOf(options.srs),
