@@ -57,6 +57,14 @@ export interface Ground {
 }
 
 /** A scope with these handlers. */
+/** A refusal without the id that it tells, which is there, of the session or of one of its transactions. */
+export function withoutId(reply: WireReply | undefined): Omit<WireReply, 'id'> | undefined {
+  if (reply === undefined) return undefined
+  const { id, ...rest } = reply
+  assert.match(id ?? '', /^[0-9A-Z]{17}(?:\.\d+)?$/)
+  return rest
+}
+
 export function ground(table: Partial<HookTable> = {}, more: Partial<Scope> = {}): Ground {
   const lines: Record<string, unknown>[] = []
   const logged: [string, string, Record<string, unknown>][] = []
@@ -73,6 +81,7 @@ export function ground(table: Partial<HookTable> = {}, more: Partial<Scope> = {}
     lifetime: new Lifetime(),
     log,
     timed: true,
+    describes: 'none',
     thresholds: {},
     refuseAt: 'rcpt',
     mixed: 'defer-rest',

@@ -1,5 +1,5 @@
 /** From what the scope says to what Postfix is told. */
-import type { Judgement, WireReply } from '@postroad/smtp'
+import { type Judgement, linesOf, type WireReply } from '@postroad/smtp'
 import type { PolicyAction } from './codec/action.ts'
 
 /** Nothing against it. */
@@ -9,11 +9,14 @@ export const DUNNO: PolicyAction = Object.freeze({ kind: 'dunno' })
 const HANG_UP = { reject: 521, defer: 421 } as const
 
 /** A refusal; undefined for a reply that is none. A refusal for now must not hide one for good that follows: DEFER_IF_PERMIT. */
-export function refusalOf({ code, status, text, disconnect }: WireReply): PolicyAction | undefined {
+export function refusalOf(reply: WireReply): PolicyAction | undefined {
+  const { code, status, disconnect } = reply
   if (code < 400) return undefined
   const words = {
     ...(status !== undefined && { status }),
-    text: typeof text === 'string' ? text : text.filter((line) => line !== '').join(' '),
+    text: linesOf(reply)
+      .filter((line) => line !== '')
+      .join(' '),
   }
   if (disconnect) return { kind: 'refuse', code: code < 500 ? HANG_UP.defer : HANG_UP.reject, ...words }
   if (code < 500) return { kind: 'defer-if-permit', ...words }

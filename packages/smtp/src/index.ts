@@ -35,4 +35,4 @@ export type {
 } from './stages.ts'
 export { keywordsOn } from './verb/ehlo.ts'
 export { isReply, parseMailParameters, parseRcptParameters } from './verb/parameters.ts'
-export { formatReply } from './wire/reply.ts'
+export { formatReply, linesOf } from './wire/reply.ts'

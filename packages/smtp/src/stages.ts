@@ -24,6 +24,8 @@ export type Maybe<T> = T | Promise<T>
 export interface WireReply extends Omit<Reply, 'text'> {
   /** Without code and status; one element a line, or one line. The wire makes it ASCII and splits what is too long. */
   readonly text: string | readonly string[]
+  /** What the log calls that which is refused: told behind the text of a 4yz or 5yz, so that who was refused can ask about it. */
+  readonly id?: string | undefined
   /** Close the connection after it has been sent. */
   readonly disconnect?: boolean
 }

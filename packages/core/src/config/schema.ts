@@ -61,6 +61,7 @@ const general = {
     format: z.enum(['json', 'pretty', 'silent']),
     level: z.enum(['debug', 'info', 'warn', 'error']),
     addresses: z.enum(['plain', 'hashed']),
+    message: z.enum(['plain', 'hashed', 'none']),
     write: func<(lines: string) => void>(),
   }).default({}),
   dns: allOptional({

@@ -307,6 +307,7 @@ function makeScope(
     lifetime,
     log,
     timed: log.enabled,
+    describes: log.enabled ? (config.log.message ?? 'plain') : 'none',
     thresholds: withNormalDomains(config.thresholds),
     refuseAt: config.refuseAt,
     mixed: config.mixed,

@@ -15,6 +15,8 @@ export interface LogOptions {
   readonly level?: LogLevel
   /** `hashed`: local parts of addresses in canonical lines are replaced by a digest. Default `plain`. */
   readonly addresses?: 'plain' | 'hashed'
+  /** Message-ID and subject in canonical lines. `hashed`: a digest of each, which finds what is known already. Default `plain`. */
+  readonly message?: 'plain' | 'hashed' | 'none'
   /** Where lines go, each with its line break. Default: standard output. */
   readonly write?: (lines: string) => void
 }

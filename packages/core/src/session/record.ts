@@ -33,6 +33,7 @@ export function transactionRecord(
     ...(refused.length > 0
       ? { refused: refused.map(({ to, plugin, refusal }) => ({ to, plugin, reply: said(refusal) })) }
       : {}),
+    ...transaction.description,
     size: transaction.size,
     points: Math.round((session.points + decisions.points) * 100) / 100,
     ...(met.length > 0 ? { thresholds: met } : {}),

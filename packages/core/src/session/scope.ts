@@ -20,6 +20,8 @@ export interface Scope {
   readonly log: Logger
   /** Milliseconds are counted per plugin: somebody reads the log. */
   readonly timed: boolean
+  /** How canonical lines tell Message-ID and subject. */
+  readonly describes: 'plain' | 'hashed' | 'none'
   readonly thresholds: Thresholds
   readonly refuseAt: 'rcpt' | 'now'
   readonly mixed: 'defer-rest' | 'strictest'

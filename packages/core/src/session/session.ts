@@ -55,6 +55,11 @@ export class SessionState {
     return this
   }
 
+  /** A session is in none: who is a transaction says so. */
+  get transaction(): undefined {
+    return undefined
+  }
+
   /** What the client calls itself; undefined before HELO or EHLO, and after STARTTLS. */
   get helo(): Helo | undefined {
     return this.#helo

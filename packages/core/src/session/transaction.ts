@@ -1,8 +1,9 @@
 import type { MailParameters, RcptParameters, RoutedRecipient } from '@postroad/mail'
-import type { Address, Envelope, Refusal } from '@postroad/plugin'
+import type { Address, Envelope, Message, Refusal } from '@postroad/plugin'
 import { type Met, round } from '../policy/thresholds.ts'
 import { DecisionLog } from './decision-log.ts'
 import { DelayedRefusals } from './delayed-refusals.ts'
+import { describe, type MessageDescription } from './description.ts'
 import { EnvelopeEdits } from './envelope-edits.ts'
 import { FactStore } from './fact-store.ts'
 import type { Lifetime } from './lifetime.ts'
@@ -45,6 +46,7 @@ export class Transaction {
   readonly startedAt: number
   #isOver = false
   #size = 0
+  #description: MessageDescription | undefined
   #queuedBy: string | undefined
   #receipt: string | undefined
   #recipientPoints: Map<RoutedRecipient, number> | undefined
@@ -127,9 +129,15 @@ export class Transaction {
     return this.#size
   }
 
-  /** The message is there, and has so many octets. */
-  arrive(size: number): void {
-    this.#size = size
+  /** The message is there. */
+  arrive(message: Message): void {
+    this.#size = message.size
+    if (this.scope.describes !== 'none') this.#description = describe(message, this.scope.describes)
+  }
+
+  /** What its header section calls the message, for the log. */
+  get description(): MessageDescription | undefined {
+    return this.#description
   }
 
   /** The plugin that answered `queue` or `quarantine` last. */

@@ -33,7 +33,7 @@ export async function judge(transaction: Transaction, incoming: IncomingContent 
     const refusal = incoming?.failure?.refusal ?? (stored && structural(stored))
     // The trace field is the business of the server in charge.
     arrived = stored && !refusal ? createMessage(stored, undefined, transaction.scope.spooling) : undefined
-    if (arrived) transaction.arrive(arrived.size)
+    if (arrived) transaction.arrive(arrived)
     const decided = refusal
       ? refusing(refuse(transaction, 'message', { plugin: undefined, refusal }))
       : await decide(transaction, arrived)

@@ -30,7 +30,7 @@ export async function message(
     if (refusal) return refuse(transaction, 'message', { plugin: undefined, refusal })
     const received = createMessage(stored, trace(transaction), transaction.scope.spooling)
     arrived = received
-    transaction.arrive(received.size)
+    transaction.arrive(received)
     const verdicts = await judgeMessage(transaction, received)
     // The client has gone, and handlers were stopped with it: what they have not looked at is not taken, and will come again.
     if (transaction.isOver) return NOT_TAKEN

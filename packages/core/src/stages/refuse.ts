@@ -34,7 +34,17 @@ function tellRefused(caller: SessionState | Transaction, refused: HookArguments[
   caller.session.countRefused()
   const waves = caller.scope.table.refused
   if (waves) tell(waves, new HookCall('refused', outliving(caller), refused))
-  return toReply(refused.refusal)
+  return withId(toReply(refused.refusal), idOf(caller))
+}
+
+/** What the log calls it: the transaction, or the session where there is none. */
+export function idOf(caller: SessionState | Transaction): string {
+  return caller.transaction?.envelope.id ?? caller.session.id
+}
+
+/** A refusal that tells the client what the log calls it; any other reply stays as it is. */
+export function withId(reply: WireReply, id: string): WireReply {
+  return reply.code < 400 || reply.id !== undefined ? reply : { ...reply, id }
 }
 
 /** A refusal in the form the wire sends. */

@@ -22,6 +22,7 @@ import { type Decided, judge } from './judge.ts'
 import { mail } from './mail.ts'
 import { message } from './message.ts'
 import { rcpt } from './rcpt.ts'
+import { idOf, withId } from './refuse.ts'
 import { NOT_TAKEN } from './verdict.ts'
 
 /** Refusals of the wire that are written down; all are counted. */
@@ -121,7 +122,7 @@ export class SessionStages implements JudgingStages {
     this.#incoming = undefined
     if (!incoming) throw new Error('there is no content')
     try {
-      const reply = await message(transaction, incoming)
+      const reply = named(await message(transaction, incoming), transaction)
       if ('code' in reply ? reply.code < 300 : reply.some((one) => one.code < 300)) this.#session.countAccepted()
       this.#finish(transaction, reply)
       return reply
@@ -129,7 +130,7 @@ export class SessionStages implements JudgingStages {
       // Ours, not a plugin's: a disk that is full, for one. Nothing was taken.
       this.#session.scope.log.error({ session: this.#session.id, error }, 'a message could not be processed')
       this.#finish(transaction, LOST)
-      return { code: 451, status: '4.3.0', text: 'Local error in processing, try again later' }
+      return withId(NOT_TAKEN, idOf(transaction))
     }
   }
 
@@ -140,14 +141,15 @@ export class SessionStages implements JudgingStages {
     // Who listens for content hears that none comes.
     if (!incoming) this.#drop()
     try {
-      const judgement = await judge(transaction, incoming)
+      const judged = await judge(transaction, incoming)
+      const judgement = judged.reply ? { ...judged, reply: withId(judged.reply, idOf(transaction)) } : judged
       if (judgement.outcome !== 'refuse') this.#session.countAccepted()
       this.#finish(transaction, judgement.reply ?? JUDGED[judgement.outcome], judgement)
       return judgement
     } catch (error) {
       this.#session.scope.log.error({ session: this.#session.id, error }, 'a message could not be judged')
       this.#finish(transaction, NOT_TAKEN)
-      return { outcome: 'refuse', reply: NOT_TAKEN, dispose: () => undefined }
+      return { outcome: 'refuse', reply: withId(NOT_TAKEN, idOf(transaction)), dispose: () => undefined }
     }
   }
 
@@ -246,6 +248,12 @@ export class SessionStages implements JudgingStages {
     this.#transaction?.end()
     this.#transaction = undefined
   }
+}
+
+/** The answers to a message, of which those that refuse tell the id. */
+function named(reply: WireReply | readonly WireReply[], transaction: Transaction): WireReply | readonly WireReply[] {
+  const id = idOf(transaction)
+  return 'code' in reply ? withId(reply, id) : reply.map((one) => withId(one, id))
 }
 
 function lastRefusal({ refused }: Transaction): WireReply {

@@ -14,7 +14,7 @@ export function greet(conversation: Conversation, answer: WireReply | undefined)
   const text = answer?.text ?? `${hostname} ${protocol === 'lmtp' ? 'LMTP' : 'ESMTP'}`
   if (answer !== undefined && !isPositive(answer)) {
     // RFC 5321 §3.8: 421 is what may be said at any time, so also for a failure of ours.
-    conversation.put(formatPlain({ code: answer === FAILURE ? 421 : answer.code, text }))
+    conversation.put(formatPlain({ code: answer === FAILURE ? 421 : answer.code, text, id: answer.id }))
     return conversation.end('refused')
   }
   // A proxy that looks whether we are there would take us for dead.

@@ -56,3 +56,16 @@ test('a long text is broken at spaces, and nothing of it is lost', () => {
   const lines = formatReply({ code: 550, status: '5.7.1', text }).trimEnd().split('\r\n')
   assert.equal(lines.map((line) => line.slice(10)).join(' '), text)
 })
+
+test('a refusal tells the id by which the log knows it, behind the last line; nothing else does', () => {
+  assert.equal(formatReply({ code: 550, status: '5.7.1', text: 'No', id: 'A1.2' }), '550 5.7.1 No (id A1.2)\r\n')
+  assert.equal(
+    formatReply({ code: 451, status: '4.7.1', text: ['Not', 'now'], id: 'A1' }),
+    '451-4.7.1 Not\r\n451 4.7.1 now (id A1)\r\n',
+  )
+  assert.equal(formatReply({ code: 550, text: '', id: 'A1' }), '550 5.0.0 (id A1)\r\n')
+  assert.equal(formatReply({ code: 250, text: 'Ok', id: 'A1' }), '250 2.0.0 Ok\r\n')
+  assert.equal(formatPlain({ code: 554, text: 'No', id: 'A1' }), '554 No (id A1)\r\n')
+  for (const line of formatReply({ code: 550, text: 'x'.repeat(449), id: 'A1' }).split('\r\n'))
+    assert.ok(line.length <= 510)
+})

@@ -42,13 +42,22 @@ export function formatReply(answer: WireReply): string {
   const { code, text } = answer
   if (!Number.isInteger(code) || code < 200 || code > 599) return formatReply(FAILURE)
   const status = code >= 300 && code < 400 ? '' : `${statusFor(code, answer.status)} `
-  if (typeof text === 'string' && text.length <= LINE && !UNSAFE.test(text)) return `${code} ${status}${text}\r\n`
-  return formatLines(code, status, typeof text === 'string' ? [text] : text)
+  if (answer.id === undefined && typeof text === 'string' && text.length <= LINE && !UNSAFE.test(text))
+    return `${code} ${status}${text}\r\n`
+  return formatLines(code, status, linesOf(answer))
 }
 
 /** The banner and replies to HELO and EHLO: these have no enhanced status, RFC 2034 §4. */
-export function formatPlain({ code, text }: WireReply): string {
-  return formatLines(code, '', typeof text === 'string' ? [text] : text)
+export function formatPlain(answer: WireReply): string {
+  return formatLines(answer.code, '', linesOf(answer))
+}
+
+/** The lines of its text, the last one with the id of what is refused, if it has one: `Relaying denied (id 01K9…1)`. */
+export function linesOf({ code, text, id }: WireReply): readonly string[] {
+  const lines = typeof text === 'string' ? [text] : text
+  if (id === undefined || code < 400) return lines
+  const end = lines[lines.length - 1] ?? ''
+  return [...lines.slice(0, -1), `${end === '' ? '' : `${end} `}(id ${id})`]
 }
 
 function statusFor(code: number, status: string | undefined): string {
