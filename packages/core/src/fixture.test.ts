@@ -82,6 +82,7 @@ export function ground(table: Partial<HookTable> = {}, more: Partial<Scope> = {}
     log,
     timed: true,
     describes: 'none',
+    feed: { tellsOpened: false, tellsRuns: false, tellsRecords: false, opened() {}, ran() {}, record() {} },
     thresholds: {},
     refuseAt: 'rcpt',
     mixed: 'defer-rest',

@@ -10,6 +10,7 @@ import { type ExplainedScope, explain } from './host/explain.ts'
 import { buildGeneration, type Generation, type JudgedConfig, type ServerContext } from './host/generation.ts'
 import { type Finding, inspect } from './host/inspect.ts'
 import { Listeners } from './host/listeners.ts'
+import { ServerFeed } from './log/feed.ts'
 import { createLog, type Log } from './log/log.ts'
 import { createSingleRecipientClients } from './policy/single-recipient-clients.ts'
 
@@ -105,6 +106,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     folder,
     base,
     spool,
+    feed: new ServerFeed(log),
     singleRecipientClients: createSingleRecipientClients(),
     services: options.services ?? [],
     rehearsal: options.rehearsal ?? false,

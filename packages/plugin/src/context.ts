@@ -176,6 +176,10 @@ export interface DeliveryResultContext extends DeliveryContext {
   readonly reply: Reply
   /** Class of the failure from the bounce table, e.g. `invalid-mailbox`; undefined on success. */
   readonly class: string | undefined
+  /** Name of the host that said it; undefined when it was not asked, or it was none. */
+  readonly host?: string | undefined
+  /** Milliseconds that the attempt took. */
+  readonly tookMs?: number | undefined
   /** Milliseconds since the epoch; only at `deferred`. */
   readonly nextAttemptAt?: number
 }

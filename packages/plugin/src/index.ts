@@ -11,6 +11,7 @@
  *   fact.ts       what a plugin finds out, typed: who reads a fact runs after who provides it
  *   http.ts       routes that a plugin serves on listeners of kind `http`
  *   service.ts    what lives longer than a session: Store, Limiter, Lock, Dns, Clock, Spool, and services of plugins
+ *   feed.ts       the service that tells what happens, as it happens: for who shows or keeps it
  *   delivery-hooks.ts  the service by which a queue asks and tells the hooks of its deliveries
  *   session.ts    what is known of the client
  *   policy.ts     facts that policy plugins share (an allow list that fitted, for one), and what a finding is worth
@@ -82,6 +83,7 @@ export {
 } from './define.ts'
 export { type DeliveryFacts, DeliveryHooks } from './delivery-hooks.ts'
 export { defineFact, type Fact, type FactScope } from './fact.ts'
+export { Feed, type FeedOpened, type FeedRecord, type FeedRun, type FeedWatcher } from './feed.ts'
 export {
   type Changes,
   HOOKS,

@@ -9,6 +9,7 @@ import { deliveryOpinions, tlsAnswer } from '../run/check.ts'
 import { type FirstAnswer, first } from '../run/first.ts'
 import { Failure } from '../run/guard.ts'
 import { tell } from '../run/tell.ts'
+import { deliveryRecord } from '../session/record.ts'
 import type { Scope } from '../session/scope.ts'
 import { ownRoute } from './own-route.ts'
 
@@ -46,7 +47,9 @@ export function createDeliveryHooks(
     tell(name, context) {
       const scope = current()
       // `as`: signal, log and clock are given by the run, as at `delivery`.
-      if (scope) tellResult(scope, name, context as DeliveryResultContext)
+      if (!scope) return
+      if (scope.feed.tellsRecords) scope.feed.record(deliveryRecord(name, context as DeliveryResultContext))
+      tellResult(scope, name, context as DeliveryResultContext)
     },
     async route(recipient, carries = () => true) {
       const scope = current()

@@ -10,6 +10,7 @@ import {
   type DefaultService,
   DeliveryHooks,
   errorOf,
+  Feed,
   type PluginCommand,
   type PluginInstance,
   type QueueFeature,
@@ -22,6 +23,7 @@ import type { Judged } from '../config/judge.ts'
 import { ScopeSpec, type Use } from '../config/scope.ts'
 import { Services } from '../container.ts'
 import { BootError, Mistakes, PostroadError } from '../errors.ts'
+import type { ServerFeed } from '../log/feed.ts'
 import type { Log } from '../log/log.ts'
 import { compile } from '../plan/compile.ts'
 import type { HookTable } from '../plan/hook-table.ts'
@@ -55,6 +57,7 @@ export interface ServerContext {
   readonly judges: 'milter' | 'policy' | undefined
   readonly spool: string
   readonly singleRecipientClients: SingleRecipientClients
+  readonly feed: ServerFeed
   /** Services of the core and of who started it: the plugins' own go before them. */
   readonly services: readonly DefaultService[]
   /** Nothing is called out, stored or delivered. */
@@ -208,6 +211,7 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
       return create()
     })
   }
+  services.provide(Feed, () => server.feed)
   const memory = createContentMemory(config.memory)
   const context = {
     mistakes,
@@ -225,6 +229,9 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
     places,
   }
   const scopes: CompiledScope[] = []
+  // Records are made, and milliseconds counted, for whoever reads them: the log, or a plugin that may be told.
+  const needs = root.all.flatMap(({ uses }) => uses.flatMap(({ plugin }) => Object.values(plugin.needs)))
+  const isHeard = server.log.enabled || needs.some(({ name }) => name === Feed.name)
   const scopesOf = ({ name }: ScopeSpec): readonly Scope[] =>
     scopes.flatMap(({ scope }) => (scope.name === name ? scope : []))
   const build = async (spec: ScopeSpec, own: Services): Promise<void> => {
@@ -236,7 +243,7 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
     const table = server.rehearsal ? rehearsed(compile(spec, instances, mistakes)) : compile(spec, instances, mistakes)
     const roles = rolesOf(server.judges ? [server.judges] : spec.listens.map(({ protocol }) => protocol))
     checkRoles(spec, roles, { instances, mistakes })
-    scope = makeScope(spec.name, { config, server, table, lifetime, memory })
+    scope = makeScope(spec.name, { config, server, table, lifetime, memory, isHeard })
     const routes = await routesOf(spec, instances, mistakes)
     scopes.push({
       scope,
@@ -295,9 +302,17 @@ function makeScope(
     table,
     lifetime,
     memory,
-  }: { config: ServerSettings; server: ServerContext; table: HookTable; lifetime: Lifetime; memory: ContentMemory },
+    isHeard,
+  }: {
+    config: ServerSettings
+    server: ServerContext
+    table: HookTable
+    lifetime: Lifetime
+    memory: ContentMemory
+    isHeard: boolean
+  },
 ): Scope {
-  const { log } = server
+  const { log, feed } = server
   const loggers = new Map<string, ReturnType<Log['child']>>()
   return {
     name,
@@ -306,8 +321,9 @@ function makeScope(
     table,
     lifetime,
     log,
-    timed: log.enabled,
-    describes: log.enabled ? (config.log.message ?? 'plain') : 'none',
+    timed: isHeard,
+    describes: isHeard ? (config.log.message ?? 'plain') : 'none',
+    feed,
     thresholds: withNormalDomains(config.thresholds),
     refuseAt: config.refuseAt,
     mixed: config.mixed,
@@ -316,7 +332,10 @@ function makeScope(
     added: config.added,
     spool: server.spool,
     now: server.now,
-    record: log.record,
+    record(line) {
+      log.record(line)
+      feed.record(line)
+    },
     logFor(plugin) {
       let own = loggers.get(plugin)
       if (!own) {

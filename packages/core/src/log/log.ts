@@ -31,6 +31,8 @@ export interface Log extends Logger {
   readonly format: NonNullable<LogOptions['format']>
   /** A canonical line. */
   record(line: object): void
+  /** A canonical line as it is written: with its time, and addresses as the operator wants them. */
+  shaped(line: object): Readonly<Record<string, unknown>>
   child(fields: Readonly<Record<string, unknown>>): Logger
   flush(): void
 }
@@ -80,6 +82,7 @@ export function createLog(options: LogOptions = {}, now: () => number = Date.now
     enabled: format !== 'silent',
     format,
     record: (line) => put('info', line, hashes ? { as: shapeHashed } : {}),
+    shaped: (line) => ({ time: new Date(now()).toISOString(), ...(hashes ? hashAddresses({ ...line }) : line) }),
     child: logger,
     flush,
   }

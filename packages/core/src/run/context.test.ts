@@ -65,9 +65,9 @@ const FIELDS: Readonly<Record<HookName, readonly string[]>> = {
     ...BASE,
     ...['address', 'canonical', 'canonicalDomain', 'domain', 'host', 'isAddressSecure', 'isRequired', 'note', 'port'],
   ],
-  delivered: [...OF_DELIVERY, 'class', 'reply'],
-  deferred: [...OF_DELIVERY, 'class', 'nextAttemptAt', 'reply'],
-  bounced: [...OF_DELIVERY, 'class', 'reply'],
+  delivered: [...OF_DELIVERY, 'class', 'host', 'reply', 'tookMs'],
+  deferred: [...OF_DELIVERY, 'class', 'host', 'nextAttemptAt', 'reply', 'tookMs'],
+  bounced: [...OF_DELIVERY, 'class', 'host', 'reply', 'tookMs'],
 }
 
 test('a context has the fields of its hook, and no others; printed it shows nothing of the engine', () => {
@@ -237,6 +237,8 @@ test('a delivery is its own subject', () => {
     attempt: 2,
     reply: { code: 250, text: 'ok' },
     class: 'x',
+    host: 'mx.test',
+    tookMs: 7,
     nextAttemptAt: 9,
   } as unknown as DeliveryResultContext // as much of it as is read
   const context = contextOf(
@@ -252,6 +254,8 @@ test('a delivery is its own subject', () => {
     'attempt',
     'reply',
     'class',
+    'host',
+    'tookMs',
     'nextAttemptAt',
   ] as const)
     assert.equal(context[name], (subject as unknown as Record<string, unknown>)[name], name)

@@ -338,6 +338,12 @@ class ResultRunContext<K extends ResultHook> extends DeliveryRunContext<K> imple
   get class(): string | undefined {
     return this.call.args.delivery.class
   }
+  get host(): string | undefined {
+    return this.call.args.delivery.host
+  }
+  get tookMs(): number | undefined {
+    return this.call.args.delivery.tookMs
+  }
 }
 
 class DeferredRunContext extends ResultRunContext<'deferred'> {

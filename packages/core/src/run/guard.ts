@@ -4,22 +4,17 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { tracingChannel } from 'node:diagnostics_channel'
-import { defer, errorOf, type HookName, type Logger, type Refusal, reject } from '@postroad/plugin'
+import { defer, errorOf, type HookName, type Logger, reject } from '@postroad/plugin'
 import type { Maybe } from '@postroad/smtp'
 import type { AnyHandler, Handler } from '../plan/handler.ts'
 import { isThenable } from '../thenable.ts'
 import type { HookCall } from './call.ts'
 import { nothing } from './check.ts'
 import { contextOf, RunContext } from './context.ts'
+import { Failure } from './failure.ts'
+import { tellRun } from './tell-run.ts'
 
-/** A handler's run failed: what that is worth, or undefined where it is worth nothing. */
-export class Failure {
-  readonly refusal: Refusal | undefined
-
-  constructor(refusal: Refusal | undefined) {
-    this.refusal = refusal
-  }
-}
+export { Failure } from './failure.ts'
 
 /** Turns a handler's raw answer into what the hook expects. @throws {TypeError} when it is nothing the hook knows */
 export type AnswerCheck<T> = (answer: unknown, handler: AnyHandler, call: HookCall) => T | undefined
@@ -114,17 +109,20 @@ function supervise<A, T>(
     if (isThenable(answer)) {
       handler.asynchronous = true
       if (trace) calledFor(trace)
-      return awaitAnswer({ context, handler, call, check, start, trace }, answer)
+      return awaitAnswer({ context, handler, call, check, start, trace, cause: undefined }, answer)
     }
     handler.asynchronous ??= false
-    if (call.scope.timed) call.spent(handler, performance.now() - start)
+    const ms = call.scope.timed ? performance.now() - start : 0
+    if (call.scope.timed) call.spent(handler, ms)
     const result = answer === undefined ? undefined : check(answer, handler, call)
     if (trace) over(trace, result)
+    if (call.scope.feed.tellsRuns) tellRun({ handler, call }, result, ms)
     return result
   } catch (cause) {
     if (context) RunContext.end(context, OVER)
     const failure = failed({ handler, call, trace }, cause)
     if (trace) over(trace, failure)
+    if (call.scope.feed.tellsRuns) tellRun({ handler, call }, failure, performance.now() - start, cause)
     return failure
   }
 }
@@ -163,6 +161,8 @@ interface Pending<T> extends Traced {
   readonly context: RunContext | undefined
   readonly check: AnswerCheck<T>
   readonly start: number
+  /** Why it failed, for those who are told. */
+  cause: unknown
 }
 
 /** Waits for an answer, no longer than the deadline, and not beyond the end of the session. */
@@ -178,6 +178,8 @@ function awaitAnswer<T>(pending: Pending<T>, answer: PromiseLike<unknown>): Prom
       if (context) RunContext.end(context, reason)
       if (call.scope.timed) call.spent(handler, performance.now() - pending.start)
       if (pending.trace) over(pending.trace, result)
+      if (call.scope.feed.tellsRuns)
+        tellRun(pending, result, performance.now() - pending.start, pending.cause ?? reason)
       resolve(result)
     }
     const late = (): void => {
@@ -194,6 +196,7 @@ function awaitAnswer<T>(pending: Pending<T>, answer: PromiseLike<unknown>): Prom
     timer = setTimeout(late, handler.timeout)
     call.lifetime.watch(gone)
     const fail = (cause: unknown): void => {
+      pending.cause = cause
       if (timer) finish(failed(pending, cause), OVER)
       else if (cause !== undefined)
         logOf(pending).debug({ hook: handler.hook, error: cause }, 'a run that was over failed')
@@ -231,6 +234,7 @@ function checked<T>(pending: Pending<T>, answer: unknown): Result<T> {
   try {
     return pending.check(answer, pending.handler, pending.call)
   } catch (cause) {
+    pending.cause = cause
     return failed(pending, cause)
   }
 }

@@ -77,14 +77,25 @@ export class DecisionLog {
   /** Opinions as the log shows them; undefined when there are none. */
   opinions(): Record<string, unknown>[] | undefined {
     return this.#entries?.map(({ plugin, hook, shadow, outcome, recipient }) => {
-      const shown: Record<string, unknown> = { plugin, hook, kind: outcome.kind }
-      if (recipient !== undefined) shown['to'] = recipient
-      if ('status' in outcome) shown['status'] = outcome.status
-      if ('text' in outcome) shown['text'] = outcome.text
-      if ('points' in outcome) shown['points'] = outcome.points
-      if ('reason' in outcome) shown['reason'] = outcome.reason
-      if (shadow) shown['shadow'] = true
-      return shown
+      const { kind, ...said } = shownOutcome(outcome)
+      return {
+        plugin,
+        hook,
+        kind,
+        ...(recipient !== undefined && { to: recipient }),
+        ...said,
+        ...(shadow && { shadow: true }),
+      }
     })
   }
+}
+
+/** What was said, as the log shows it. */
+export function shownOutcome(outcome: LoggedOutcome): Record<string, unknown> {
+  const shown: Record<string, unknown> = { kind: outcome.kind }
+  if ('status' in outcome) shown['status'] = outcome.status
+  if ('text' in outcome) shown['text'] = outcome.text
+  if ('points' in outcome) shown['points'] = outcome.points
+  if ('reason' in outcome) shown['reason'] = outcome.reason
+  return shown
 }

@@ -1,7 +1,7 @@
 /** The canonical line: one JSON object a transaction (and one a session) that answers "why was this mail refused?" by itself. */
 
 import type { CloseReason } from '@postroad/mail'
-import type { AuthAttempt, JudgementOutcome } from '@postroad/plugin'
+import type { AuthAttempt, DeliveryResultContext, JudgementOutcome } from '@postroad/plugin'
 import type { WireReply } from '@postroad/smtp'
 import type { SessionState } from './session.ts'
 import type { Transaction } from './transaction.ts'
@@ -68,6 +68,29 @@ export function sessionRecord(session: SessionState, reason: CloseReason): objec
 /** What is logged of an attempt to log in that was refused. */
 export function authRecord(session: SessionState, { mechanism, username }: AuthAttempt, reply: WireReply): object {
   return { event: 'auth', id: session.id, ...client(session), mechanism, user: username, reply: said(reply) }
+}
+
+/** What is told of recipients of a queued message to whom the same has happened; the log has the line of the queue. */
+export function deliveryRecord(
+  event: 'delivered' | 'deferred' | 'bounced',
+  delivery: Omit<DeliveryResultContext, 'signal' | 'log' | 'now'>,
+): object {
+  const { id, envelope, recipients, route, attempt, reply, class: kind, host, tookMs, nextAttemptAt } = delivery
+  return {
+    event,
+    id,
+    ...(envelope.id === id ? {} : { transaction: envelope.id }),
+    from: envelope.from?.toString() ?? '',
+    to: recipients.map(({ address }) => address.toString()),
+    via: route.via,
+    attempt,
+    ...(kind === undefined ? {} : { class: kind }),
+    ...(host === undefined ? {} : { host }),
+    ...(tookMs === undefined ? {} : { ms: tookMs }),
+    ...(nextAttemptAt === undefined ? {} : { next: nextAttemptAt }),
+    queuedAt: delivery.queuedAt,
+    reply: said(reply),
+  }
 }
 
 function client({ view, peer, helo, identity }: SessionState): object {

@@ -8,7 +8,13 @@ import { delay } from './delay.ts'
 
 /** TCP accepted, before the banner. */
 export function connect(session: SessionState): Maybe<WireReply | undefined> {
-  const waves = session.scope.table.connect
+  const { feed, table, name } = session.scope
+  if (feed.tellsOpened) {
+    const { id, openedAt, peer } = session
+    const { listener, protocol, remote } = peer
+    feed.opened({ id, at: openedAt, listener, scope: name, protocol, remote: remote.address })
+  }
+  const waves = table.connect
   if (!waves) return undefined
   const reply = delay(session, 'connect', ask(waves, new HookCall('connect', session, NOTHING), opinions))
   return after(reply, inPlaceOfTheBanner)

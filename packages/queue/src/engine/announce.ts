@@ -60,6 +60,8 @@ export function announce(
       ...contextOf(lease, delivery, some),
       reply: { code: reply.code, status: reply.status, text: reply.text },
       class: kind,
+      host: remote,
+      tookMs: now - startedAt,
     }
     try {
       hooks.tell(name, name === 'deferred' && nextAttemptAt !== undefined ? { ...context, nextAttemptAt } : context)

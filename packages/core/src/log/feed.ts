@@ -1,0 +1,65 @@
+/** Tells watchers what happens: behind the service `Feed`. One for each server, whatever generation is at work. */
+import type { Feed, FeedOpened, FeedRecord, FeedRun, FeedWatcher } from '@postroad/plugin'
+import type { Log } from './log.ts'
+
+/** What sessions look at, and call. */
+export interface Telling {
+  /** Somebody wants to be told of every connection. */
+  readonly tellsOpened: boolean
+  /** Somebody wants to be told of every run. */
+  readonly tellsRuns: boolean
+  /** Somebody wants the records. */
+  readonly tellsRecords: boolean
+  opened(event: FeedOpened): void
+  ran(event: FeedRun): void
+  /** A canonical line, before the log has shaped it. */
+  record(line: object): void
+}
+
+/** The feed of one server. Flags are fields, not getters: sessions read them for every run. */
+export class ServerFeed implements Feed, Telling {
+  tellsOpened = false
+  tellsRuns = false
+  tellsRecords = false
+  readonly #log: Log
+  #watchers: readonly FeedWatcher[] = []
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  watch(watcher: FeedWatcher): () => void {
+    this.#turnTo([...this.#watchers, watcher])
+    return () => this.#turnTo(this.#watchers.filter((other) => other !== watcher))
+  }
+
+  opened(event: FeedOpened): void {
+    for (const watcher of this.#watchers) this.#tell(watcher, 'opened', event)
+  }
+
+  ran(event: FeedRun): void {
+    for (const watcher of this.#watchers) this.#tell(watcher, 'ran', event)
+  }
+
+  record(line: object): void {
+    if (!this.tellsRecords) return
+    const record = this.#log.shaped(line) as FeedRecord // every canonical line has an event and an id
+    for (const watcher of this.#watchers) this.#tell(watcher, 'recorded', record)
+  }
+
+  #tell<K extends keyof FeedWatcher>(watcher: FeedWatcher, name: K, event: Parameters<NonNullable<FeedWatcher[K]>>[0]) {
+    try {
+      // The event belongs to the name, which the signature says.
+      watcher[name]?.(event as never)
+    } catch (error) {
+      this.#log.error({ error }, 'who watches what happens has failed')
+    }
+  }
+
+  #turnTo(watchers: readonly FeedWatcher[]): void {
+    this.#watchers = watchers
+    this.tellsOpened = watchers.some(({ opened }) => opened)
+    this.tellsRuns = watchers.some(({ ran }) => ran)
+    this.tellsRecords = watchers.some(({ recorded }) => recorded)
+  }
+}
