@@ -3,7 +3,7 @@ import type { Feed, FeedOpened, FeedRecord, FeedRun, FeedWatcher } from '@postro
 import type { Log } from './log.ts'
 
 /** What sessions look at, and call. */
-export interface Telling {
+export interface EventFeed {
   /** Somebody wants to be told of every connection. */
   readonly tellsOpened: boolean
   /** Somebody wants to be told of every run. */
@@ -17,7 +17,7 @@ export interface Telling {
 }
 
 /** The feed of one server. Flags are fields, not getters: sessions read them for every run. */
-export class ServerFeed implements Feed, Telling {
+export class ServerFeed implements Feed, EventFeed {
   tellsOpened = false
   tellsRuns = false
   tellsRecords = false

@@ -2,7 +2,7 @@
 import type { MessageOptions } from '@postroad/message'
 import type { Logger, SessionRole } from '@postroad/plugin'
 import type { Thresholds } from '../config/config.ts'
-import type { Telling } from '../log/feed.ts'
+import type { EventFeed } from '../log/feed.ts'
 import type { HookTable } from '../plan/hook-table.ts'
 import type { ContentMemory } from '../policy/content-memory.ts'
 import type { SingleRecipientClients } from '../policy/single-recipient-clients.ts'
@@ -37,7 +37,7 @@ export interface Scope {
   /** Milliseconds since the epoch. */
   now(): number
   /** Tells what happens, to whom it is of interest. */
-  readonly feed: Telling
+  readonly feed: EventFeed
   /** Writes a canonical line. */
   record(line: object): void
   /** A child logger for one plugin. */
