@@ -16,6 +16,15 @@ export const MAX_MESSAGE = 2 * 1_048_576
 /** The password of its controller. */
 export const CONTROLLER_PASSWORD = 'secret'
 
+/** Of its workers, which answer plain questions too; made by `rspamadm keypair` for these tests. */
+export const PUBLIC_KEY = 'jo4ajjyf3nhcmfmsig9o1c49bk9ft3c4oh5hgks3noej7zgoefty'
+/** Of nobody. */
+export const OTHER_KEY = 'k4nz984k36xmcynm1hr9kdbn6jhcxf4ggbrb1quay7f88rpm9kay'
+const KEYPAIR = `keypair {
+  pubkey = "${PUBLIC_KEY}";
+  privkey = "ed6wb1r6i1ch74qzm7bfrkw19dh5ahiocs8359tpf1ks9ibn18sy";
+}`
+
 /** The pattern that rspamd knows for a test; the letter before it says which action. */
 export const gtube = (letter: 'X' | 'Y' | 'Z' | 'A'): string =>
   `${letter}JS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X`
@@ -208,10 +217,11 @@ classifier "bayes" {
 actions { quarantine = 1000; discard = 2000; reject = 15; add_header = 6; greylist = 4; subject = "***SPAM*** %s"; }
 modules { path = "\${PLUGINSDIR}"; fallback_path = "\${SHAREDIR}/lua"; }
 logging { type = "file"; filename = "$LOGDIR/rspamd.log"; level = "info"; }
-worker "normal" { bind_socket = "127.0.0.1:${port}"; count = 1; task_timeout = 8s; }
+worker "normal" { bind_socket = "127.0.0.1:${port}"; count = 1; task_timeout = 8s; ${KEYPAIR} }
 worker "controller" {
   bind_socket = "127.0.0.1:${controllerPort}";
   password = "${CONTROLLER_PASSWORD}"; enable_password = "${CONTROLLER_PASSWORD}"; secure_ip = [];
+  ${KEYPAIR}
 }
 `
 }

@@ -10,7 +10,15 @@ import { type RspamdFact, rspamd } from '@postroad/rspamd'
 import { createTestServer } from '@postroad/testing'
 import { suiteFile } from '../identity/suite.ts'
 import { requires } from '../runner/requires.ts'
-import { CONTROLLER_PASSWORD, gtube, MAX_MESSAGE, type Rspamd, startRspamd } from './rspamd-daemon.ts'
+import {
+  CONTROLLER_PASSWORD,
+  gtube,
+  MAX_MESSAGE,
+  OTHER_KEY,
+  PUBLIC_KEY,
+  type Rspamd,
+  startRspamd,
+} from './rspamd-daemon.ts'
 import { offer, startScannerServer } from './scanner-server.ts'
 
 const skip = requires('rspamd')
@@ -141,6 +149,22 @@ test('compressed both ways the verdict is the same, and a new body too', { skip 
   assert.match(server.taken.at(-1)?.text ?? '', /\r\n\r\na XXXXXX\r\n$/)
 })
 
+test('encrypted the verdict is the same, a new body too, and with another key nothing passes', { skip }, async () => {
+  for (const zstd of [false, true]) {
+    await using server = await started({ ...calm, key: PUBLIC_KEY, zstd })
+    assert.match(await offer(server.port, message(gtube('X'))), reply('550'))
+    assert.match(await offer(server.port, message('a secret', 'X-Test: body\r\n')), reply('250'))
+    assert.match(server.taken.at(-1)?.text ?? '', /\r\n\r\na XXXXXX\r\n$/)
+    assert.match(await offer(server.port, message('x\r\n'.repeat(200_000), 'X-Test: symbol\r\n')), reply('250'))
+    assert.equal(verdictOf(server).symbols['TEST_FIELD'], 3.5)
+    // Nobody who could stand in between may say that it was too large.
+    const large = message(`${'x'.repeat(998)}\r\n`.repeat(Math.ceil(MAX_MESSAGE / 1_000)))
+    if (!zstd) assert.match(await offer(server.port, large), reply('451 4.3.0'))
+  }
+  await using stranger = await started({ key: OTHER_KEY, deadline: '3 s' })
+  assert.match(await offer(stranger.port, message('x')), reply('451 4.3.0'))
+})
+
 test('in the shadow it is heard and not obeyed, and changes nothing', { skip }, async () => {
   await using server = await started({}, { mode: 'shadow' })
   assert.match(await offer(server.port, message(gtube('X'))), reply('250'))
@@ -268,7 +292,7 @@ test('it learns from files by the command line', { skip }, async () => {
   after(() => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'spam.eml')
   writeFileSync(file, message('Cheap watches for everybody, buy them now and here, cheap watches'))
-  const rows = await learned('spam', [file, 'no-such-id'])
+  const rows = await learned('spam', [file, 'no-such-id'], { key: PUBLIC_KEY })
   assert.deepEqual(rows, [
     { message: file, learned: true, reply: 'learned' },
     { message: 'no-such-id', learned: false, reply: 'neither a file nor in the quarantine' },
@@ -276,8 +300,12 @@ test('it learns from files by the command line', { skip }, async () => {
   assert.match(daemon.log(), /learned message as spam/)
 })
 
-async function learned(as: string, names: readonly string[]): Promise<object[]> {
-  const controller = { at: `127.0.0.1:${daemon.controllerPort}`, password: CONTROLLER_PASSWORD }
+async function learned(as: string, names: readonly string[], { key = '' } = {}): Promise<object[]> {
+  const controller = {
+    ...(key !== '' && { key }),
+    at: `127.0.0.1:${daemon.controllerPort}`,
+    password: CONTROLLER_PASSWORD,
+  }
   const server = await createTestServer([plugin({ controller })])
   try {
     const rows: object[] = []

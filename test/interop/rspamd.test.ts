@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { rspamd } from '@postroad/rspamd'
 import { requires } from '../runner/requires.ts'
-import { gtube, MAX_MESSAGE, startRspamd } from './rspamd-daemon.ts'
+import { gtube, MAX_MESSAGE, PUBLIC_KEY, startRspamd } from './rspamd-daemon.ts'
 import { offer, startScannerServer } from './scanner-server.ts'
 
 const skip = requires('rspamd')
@@ -30,6 +30,12 @@ test('rspamd rejects, marks, rewrites, defers and edits, and when it is killed n
   assert.match(await offer(server.port, message('x', 'X-Test: soft\r\n')), /^451 4\.7\.1 Try again in a while/)
   assert.match(await offer(server.port, message('a secret\r\n.hidden', 'X-Test: body\r\n')), /^250/)
   assert.match(taken(), /\r\nX-Test: body\r\n\r\na XXXXXX\r\n\.hidden\r\n$/)
+
+  {
+    await using encrypted = await startScannerServer(rspamd({ at: `127.0.0.1:${daemon.port}`, key: PUBLIC_KEY }))
+    assert.match(await offer(encrypted.port, message(gtube('X'))), /^550 5\.7\.1 Gtube pattern/)
+    assert.match(await offer(encrypted.port, message('x')), /^250/)
+  }
 
   // Over the size limit of rspamd: never a good message.
   const large = message(`${'x'.repeat(998)}\r\n`.repeat(Math.ceil(MAX_MESSAGE / 1_000)), 'X-Test: large\r\n')

@@ -30,6 +30,8 @@ export type { AuthAttempt, CloseReason, Endpoint, Helo, Identity, Mechanism, Scr
 export { groupsFrom, HYBRID_GROUPS, type MinimumGroup, meetsGroup } from './key-exchange.ts'
 export {
   type Ambiguity,
+  type ArchivedFile,
+  type ArchiveListing,
   type Attachment,
   type HeaderField,
   type Headers,

@@ -57,6 +57,22 @@ export interface MailingList {
   readonly isOneClick: boolean
 }
 
+/** A file in an archive, by the directory of that. */
+export interface ArchivedFile {
+  /** With its folders; in an archive within the archive, with the name of that one in front: `inner.zip/evil.exe`. */
+  readonly filename: string
+  /** Octets that it is said to have. */
+  readonly size: number
+  readonly isEncrypted: boolean
+}
+
+/** What is in an archive. */
+export interface ArchiveListing {
+  readonly files: readonly ArchivedFile[]
+  /** Why not all of it is listed: it is damaged, an archive in it is encrypted, or there is more than is looked at. Undefined: all is. */
+  readonly unread: 'damaged' | 'encrypted' | 'limit' | undefined
+}
+
 /** A part of a MIME message that a mail client shows as a file, or that has a name. */
 export interface Attachment {
   /** Decoded. A part that clients may show under several names is there once for each of them, with the same `part`. */
@@ -76,6 +92,11 @@ export interface Attachment {
   readonly content: Uint8Array
   /** The decoded octets piece by piece: nothing is kept. May be called any number of times. */
   read(): AsyncIterable<Uint8Array>
+  /**
+   * Names of the files in a zip archive, and in those within it: 3 deep, 1,000 files, 20 MiB of inner archives and 200 ms at most, on the first
+   * question; a document of Office is such an archive too. Undefined: it is none. Never rejects.
+   */
+  archived(): Promise<ArchiveListing | undefined>
 }
 
 /**

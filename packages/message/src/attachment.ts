@@ -1,9 +1,10 @@
 /** The parts of a message that mail clients show as files: listed by their headers, decoded only when somebody asks for what is in them. */
 import { createHash } from 'node:crypto'
-import type { Attachment } from '@postroad/mail'
+import type { ArchiveListing, Attachment } from '@postroad/mail'
 import { findInlineFiles, type InlineFile } from './inline-file.ts'
 import { emptyPart, isShown, type MimePart, type Note, namesOf } from './mime-part.ts'
 import { SNIFFED, sniff } from './sniff.ts'
+import { findTnefFiles, TNEF_SIGNATURE } from './tnef.ts'
 import { decodePieces } from './transfer-encoding.ts'
 
 /** Types whose parts a client shows when nothing else is said. */
@@ -15,7 +16,8 @@ export function attachmentsOf(root: MimePart, note: Note): readonly Attachment[]
   const waiting = [root]
   for (let part = waiting.pop(); part; part = waiting.pop()) {
     const names = namesOf(part)
-    if (names.length > 1) note('name')
+    // A long and a short one are what honest programs write.
+    if (names.length > Math.max(1, part.ownNames.length)) note('name')
     const content = new Content(part)
     for (const name of names.length > 0 ? names : isListed(part) ? [undefined] : [])
       attachments.push(new PartAttachment(part, name, content))
@@ -37,6 +39,7 @@ class Content {
   #octets: Buffer | undefined
   #size: number | undefined
   #sha256: string | undefined
+  #archived: Promise<ArchiveListing | undefined> | undefined
   #sniffed: { readonly type: string | undefined } | undefined
 
   constructor(part: MimePart) {
@@ -56,7 +59,11 @@ class Content {
   }
 
   get sniffedType(): string | undefined {
-    return (this.#sniffed ??= { type: sniff(this.#head()) }).type
+    return (this.#sniffed ??= { type: sniff(this.head()) }).type
+  }
+
+  archived(): Promise<ArchiveListing | undefined> {
+    return (this.#archived ??= this.#listed())
   }
 
   /** @param limit encoded octets that are read */
@@ -68,6 +75,11 @@ class Content {
       bodyStart,
       Math.min(bodyEnd, bodyStart + limit),
     )
+  }
+
+  async #listed(): Promise<ArchiveListing | undefined> {
+    const { isZip, listZip } = await import('./archive.ts')
+    return isZip(this.octets) ? listZip(this.octets) : undefined
   }
 
   #measure(): number {
@@ -88,10 +100,11 @@ class Content {
     return hash.digest('hex')
   }
 
-  #head(): Buffer {
-    if (this.#octets) return this.#octets.subarray(0, SNIFFED)
+  /** The first octets. */
+  head(length = SNIFFED): Buffer {
+    if (this.#octets) return this.#octets.subarray(0, length)
     // No encoding takes more than three octets for one, but for line ends.
-    return Buffer.concat([...this.pieces(SNIFFED * 4)]).subarray(0, SNIFFED)
+    return Buffer.concat([...this.pieces(length * 4 + 64)]).subarray(0, length)
   }
 }
 
@@ -126,6 +139,10 @@ class PartAttachment implements Attachment {
     return this.#content.octets
   }
 
+  archived(): Promise<ArchiveListing | undefined> {
+    return this.#content.archived()
+  }
+
   async *read(): AsyncIterable<Uint8Array> {
     yield* this.#content.pieces()
   }
@@ -147,8 +164,11 @@ export function addInlineFiles(root: MimePart, count: () => void): ReadonlyMap<M
   const waiting = [root]
   for (let part = waiting.pop(); part; part = waiting.pop()) {
     waiting.push(...part.children)
-    if (!mayHoldFiles(part)) continue
     const { bytes, encoding, bodyStart, bodyEnd } = part
+    // Encoded in a way that has a name in it.
+    if (encoding === 'uuencode' || encoding === 'yenc')
+      part.ownNames = findInlineFiles(bytes, bodyStart, bodyEnd, count).map(({ name }) => name)
+    if (!mayHoldFiles(part)) continue
     if (encoding === 'none') {
       for (const file of findInlineFiles(bytes, bodyStart, bodyEnd, count)) addFile(part, bytes, file)
       continue
@@ -160,17 +180,42 @@ export function addInlineFiles(root: MimePart, count: () => void): ReadonlyMap<M
   return decoded
 }
 
+/** Puts the files in a winmail.dat under it, by what it is and not by its name. @param count called for each */
+export function addTnefFiles(root: MimePart, count: () => void): void {
+  const waiting = [root]
+  for (let part = waiting.pop(); part; part = waiting.pop()) {
+    waiting.push(...part.children)
+    if (part.kind === 'leaf' && part.children.length === 0 && !SHOWN.has(part.type)) addFilesOf(part, count)
+  }
+}
+
+function addFilesOf(part: MimePart, count: () => void, depth = 0): void {
+  const content = new Content(part)
+  if (depth > TNEF_DEPTH || !content.head(TNEF_SIGNATURE.length).equals(TNEF_SIGNATURE)) return
+  const { octets } = content
+  for (const { names, from, to } of findTnefFiles(octets, count)) {
+    const file = addFile(part, octets, { name: '', encoding: 'none', from, to })
+    file.ownNames = names
+    addFilesOf(file, count, depth + 1)
+  }
+}
+
+/** Messages within each other. */
+const TNEF_DEPTH = 10
+
 function mayHoldFiles(part: MimePart): boolean {
   if (part.encoding === 'uuencode' || part.encoding === 'yenc') return false
   if (part.kind === 'multipart' && !part.isGuessed) return part.children.length === 0
   return part.kind !== 'message' && part.type.startsWith('text/') && isShown(part)
 }
 
-function addFile(parent: MimePart, bytes: Buffer, { name, encoding, from, to }: InlineFile): void {
+function addFile(parent: MimePart, bytes: Buffer, { name, encoding, from, to }: InlineFile): MimePart {
   const part = emptyPart(bytes, from, parent)
   part.bodyEnd = to
   part.type = 'application/octet-stream'
   part.encoding = encoding
-  part.inlineName = name
+  part.isInner = true
+  part.ownNames = [name]
   parent.children.push(part)
+  return part
 }

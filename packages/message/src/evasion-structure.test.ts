@@ -293,5 +293,6 @@ testCases([
     message:
       'Content-Type: application/octet-stream; name=evil.exe\nContent-Transfer-Encoding: x-uuencode\n\nbegin 644 x\n#0V%T\n`\nend\n',
     names: evil,
+    ambiguous: ['name'],
   },
 ])

@@ -60,7 +60,7 @@ function fileHead(bytes: Buffer, line: number, to: number): FileHead | undefined
     if (!beginsWith(bytes, line, BEGIN)) return undefined
     const isBase64 = bytes[line + BEGIN.length] === 0x2d
     // Asked first, as it is quick: there may be millions of such lines.
-    if (!isBase64 && !isUuencoded(bytes, lineAfter(bytes, line, to), to)) return undefined
+    if (!isBase64 && !isUuencoded(bytes, filledLineAfter(bytes, line, to), to)) return undefined
     const text = bytes.toString('latin1', line, Math.min(to, line + LINE_LIMIT))
     const [, base64, name = ''] = /^begin(-base64)? +[0-7]{3,4} +(\S[^\r\n]*)/.exec(text) ?? []
     if (name === '') return undefined
@@ -85,6 +85,13 @@ function isUuencoded(bytes: Buffer, line: number, to: number): boolean {
 function beginsWith(bytes: Buffer, at: number, text: Buffer): boolean {
   for (let index = 0; index < text.length; index++) if (bytes[at + index] !== text[index]) return false
   return true
+}
+
+/** Readers pass over some empty lines. */
+function filledLineAfter(bytes: Buffer, line: number, to: number): number {
+  let at = lineAfter(bytes, line, to)
+  for (let empty = 0; empty < 5 && (bytes[at] === LF || bytes[at] === CR); empty++) at = lineAfter(bytes, at, to)
+  return at
 }
 
 function lineAfter(bytes: Buffer, line: number, to: number): number {

@@ -25,8 +25,10 @@ export interface MimePart {
   dispositions: readonly StructuredField[]
   encoding: TransferEncoding
   contentId: string | undefined
-  /** Of a file that stands in a text (uuencode, yEnc). */
-  inlineName: string | undefined
+  /** It stands in the content of another part: a file in a text (uuencode, yEnc) or in a winmail.dat. */
+  isInner: boolean
+  /** Names that stand in content; a winmail.dat has long and short ones. */
+  ownNames: readonly string[]
   readonly children: MimePart[]
 }
 
@@ -46,7 +48,8 @@ export function emptyPart(bytes: Buffer, start: number, parent: MimePart | undef
     dispositions: [],
     encoding: 'none',
     contentId: undefined,
-    inlineName: undefined,
+    isInner: false,
+    ownNames: [],
     children: [],
   }
 }
@@ -71,7 +74,7 @@ export function parameterOf(fields: readonly StructuredField[], name: string): s
 
 /** All names that a mail client may show for a part, the most likely first. */
 export function namesOf(part: MimePart): readonly string[] {
-  const { dispositions, types, inlineName } = part
+  const { dispositions, types, ownNames } = part
   const values = [
     ...named(dispositions, 'filename'),
     ...named(types, 'name'),
@@ -79,7 +82,7 @@ export function namesOf(part: MimePart): readonly string[] {
     ...named(dispositions, 'name'),
   ]
   const names = values.flatMap((value) => cleanNames(textOf(value)))
-  if (inlineName !== undefined) names.push(...cleanNames(inlineName))
+  names.push(...ownNames.flatMap(cleanNames))
   return [...new Set(names)].filter((name) => name !== '')
 }
 
@@ -101,8 +104,8 @@ function textOf({ octets, charset }: ParameterOctets): string {
   return decodeCharset(bytes, charset) ?? decodeUndeclared(bytes)
 }
 
-/** Systems drop dots and blanks at the end of a name, and may stop at a NUL. */
-function cleanNames(text: string): readonly string[] {
+/** The names that a system may make of one: it drops dots and blanks at the end, and may stop at a NUL. */
+export function cleanNames(text: string): readonly string[] {
   const texts = text.includes('\0') ? [text, text.slice(0, text.indexOf('\0'))] : [text]
   return texts.map((each) => {
     const name = each

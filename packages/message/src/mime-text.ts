@@ -152,10 +152,8 @@ function fittingEnd(piece: Buffer, left: { octets: number; lines: number }): num
 function shownAs(part: MimePart): Leaf['subtype'] | undefined {
   // A multipart without parts is shown as it stands.
   if (part.kind === 'multipart' && !part.isGuessed)
-    return part.children.every(({ inlineName }) => inlineName !== undefined) && part.bodyEnd > part.bodyStart
-      ? 'plain'
-      : undefined
-  if (part.kind === 'message' || part.inlineName !== undefined || !isShown(part)) return undefined
+    return part.children.every(({ isInner }) => isInner) && part.bodyEnd > part.bodyStart ? 'plain' : undefined
+  if (part.kind === 'message' || part.isInner || !isShown(part)) return undefined
   const { type } = part
   if (type === 'text/html' || type === 'application/xhtml+xml' || type === 'text/x-amp-html') return 'html'
   if (type === 'text/plain' || type === 'message/delivery-status') return 'plain'

@@ -1,6 +1,6 @@
 /** A message as a human would read it: text, HTML, attachments. Slow and large beside everything else here, so only on request. */
 import type { Ambiguity, Mime } from '@postroad/mail'
-import { addInlineFiles, attachmentsOf } from './attachment.ts'
+import { addInlineFiles, addTnefFiles, attachmentsOf } from './attachment.ts'
 import { MessageError } from './errors.ts'
 import { htmlToText } from './html-text.ts'
 import { type MimeLimits, scanMime } from './mime-scan.ts'
@@ -35,9 +35,11 @@ export async function parseMime(bytes: Buffer, fields: FieldsRead, options: Mime
   if (bytes.length > (options.size ?? MIME_SIZE)) throw new MessageError('ERR_MIME_TOO_LARGE')
   const { root, ambiguous } = scanMime(bytes, options)
   let files = options.parts ?? PARTS
-  const decoded = addInlineFiles(root, () => {
+  const count = (): void => {
     if (--files < 0) throw new MessageError('ERR_MIME_TOO_MANY_PARTS')
-  })
+  }
+  const decoded = addInlineFiles(root, count)
+  addTnefFiles(root, count)
   const found = new Set([...fields.ambiguous, ...ambiguous])
   const attachments = attachmentsOf(root, (what) => found.add(what))
   try {

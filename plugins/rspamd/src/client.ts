@@ -5,6 +5,7 @@ import { createZstdCompress, zstdDecompress } from 'node:zlib'
 import type { MessageSource } from '@postroad/mail'
 import type { Daemon } from '@postroad/upstream'
 import { type Dispatcher, Pool } from 'undici'
+import { SealedExchange } from './httpcrypt.ts'
 import type { RequestFields } from './question.ts'
 import { type RspamdReply, readReply } from './reply.ts'
 
@@ -35,6 +36,13 @@ export class StatusError extends Error {
   }
 }
 
+/** Whom to ask, and with which public key. */
+export interface Peer {
+  readonly daemon: Daemon
+  /** Of the daemon: question and answer are encrypted. */
+  readonly key: string | undefined
+}
+
 /** Speaks with daemons, over connections that are kept where the daemon keeps them. */
 export class Client {
   readonly #pools = new Map<string, Pool>()
@@ -46,16 +54,12 @@ export class Client {
   }
 
   /** The verdict; `undefined` when the daemon says that the message is too large for it. Rejects on whatever else is no verdict. */
-  async check(daemon: Daemon, question: CheckRequest, signal: AbortSignal): Promise<RspamdReply | undefined> {
+  async check(peer: Peer, question: CheckRequest, signal: AbortSignal): Promise<RspamdReply | undefined> {
     const { message, fields, zstd } = question
-    const answer = await this.#post(daemon, { path: '/checkv2', ...bodyOf(message, fields, zstd), signal })
-    const { statusCode, headers, body } = answer
-    if (statusCode === 413) {
-      await body.dump({ limit: 65_536 })
-      return undefined
-    }
-    const octets = await unpacked(answer, message.size + MOST_JSON)
-    if (statusCode !== 200) throw new StatusError(statusCode, errorIn(octets))
+    const request = { method: 'POST', path: '/checkv2', ...bodyOf(message, fields, zstd), signal } as const
+    const { status, headers, octets } = await this.#ask(peer, request, message.size + MOST_JSON)
+    if (status === 413) return undefined
+    if (status !== 200) throw new StatusError(status, errorIn(octets))
     const offset = Number(headers['message-offset'] ?? octets.length)
     if (!Number.isInteger(offset) || offset < 0 || offset > octets.length)
       throw new Error(`the answer has a Message-Offset of ${headers['message-offset']} in ${octets.length} octets`)
@@ -65,7 +69,7 @@ export class Client {
 
   /** Teaches a message. Resolves to what the controller says of it; rejects when it did not take it. */
   async learn(
-    daemon: Daemon,
+    peer: Peer,
     {
       message,
       as,
@@ -74,19 +78,17 @@ export class Client {
     signal: AbortSignal,
   ): Promise<string> {
     const fields = password === undefined ? [] : ['Password', Buffer.from(password).toString('latin1')]
-    const answer = await this.#post(daemon, { path: `/learn${as}`, ...bodyOf(message, fields, false), signal })
-    const octets = await unpacked(answer, MOST_JSON)
-    const { statusCode } = answer
+    const request = { method: 'POST', path: `/learn${as}`, ...bodyOf(message, fields, false), signal } as const
+    const { status, octets } = await this.#ask(peer, request, MOST_JSON)
     // 208: it was learned before.
-    if (statusCode !== 200 && statusCode !== 208) throw new StatusError(statusCode, errorIn(octets))
-    return statusCode === 208 ? errorIn(octets) || 'already learned' : 'learned'
+    if (status !== 200 && status !== 208) throw new StatusError(status, errorIn(octets))
+    return status === 208 ? errorIn(octets) || 'already learned' : 'learned'
   }
 
   /** Resolves when it answers. */
-  async ping(daemon: Daemon, signal: AbortSignal): Promise<void> {
-    const { statusCode, body } = await this.#pool(daemon).request({ path: '/ping', method: 'GET', signal })
-    const said = await body.text()
-    if (statusCode !== 200) throw new StatusError(statusCode, said.trim().slice(0, 200))
+  async ping(peer: Peer, signal: AbortSignal): Promise<void> {
+    const { status, octets } = await this.#ask(peer, { method: 'GET', path: '/ping', headers: [], signal }, MOST_JSON)
+    if (status !== 200) throw new StatusError(status, errorIn(octets))
   }
 
   async close(): Promise<void> {
@@ -94,11 +96,24 @@ export class Client {
     this.#pools.clear()
   }
 
-  #post(
-    daemon: Daemon,
-    request: Pick<Dispatcher.RequestOptions, 'path' | 'headers' | 'body' | 'signal'>,
-  ): Promise<Dispatcher.ResponseData> {
-    return this.#pool(daemon).request({ method: 'POST', ...request })
+  async #ask({ daemon, key }: Peer, request: Request, most: number): Promise<Answer> {
+    const pool = this.#pool(daemon)
+    if (key === undefined) return unpacked(await received(await pool.request(request), most), most)
+    const exchange = new SealedExchange(key)
+    const { method, path, headers, body, signal } = request
+    const head = headers.map((text, place) => (place % 2 === 0 ? `\r\n${text}` : `: ${text}`)).join('')
+    const octets = body instanceof Readable ? await collected(body) : (body ?? Buffer.alloc(0))
+    const hasLength = headers.includes('Content-Length')
+    const length = hasLength ? '' : `\r\nContent-Length: ${octets.length}`
+    const sealed = exchange.seal(`${method} ${path} HTTP/1.1${head}${length}`, octets)
+    const outer: Request = { method: 'POST', path, headers: ['Key', exchange.key], body: sealed, signal }
+    const answer = await received(await pool.request(outer), most)
+    // Who does not have the key may say what it likes: also 413 is no word of the daemon's.
+    if (answer.status !== 200)
+      throw new Error(
+        `not encrypted, as from who does not have the key: HTTP ${answer.status}: ${errorIn(answer.octets)}`,
+      )
+    return unpacked(exchange.open(answer.octets), most)
   }
 
   #pool(daemon: Daemon): Pool {
@@ -120,6 +135,20 @@ export class Client {
   }
 }
 
+interface Request {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly headers: string[]
+  readonly body?: Buffer | Readable
+  readonly signal: AbortSignal
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly octets: Buffer
+}
+
 function bodyOf(
   message: MessageSource,
   fields: RequestFields,
@@ -136,8 +165,12 @@ function bodyOf(
   return { headers: [...fields, 'Content-Length', String(message.size)], body }
 }
 
-/** The octets of an answer, no more than `most`. */
-async function unpacked({ headers, body }: Dispatcher.ResponseData, most: number): Promise<Buffer> {
+/** The whole answer, no more than `most` octets of it. What is too large for rspamd has an answer that nobody needs. */
+async function received({ statusCode: status, headers, body }: Dispatcher.ResponseData, most: number): Promise<Answer> {
+  if (status === 413) {
+    await body.dump({ limit: 65_536 })
+    return { status, headers, octets: Buffer.alloc(0) }
+  }
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -145,9 +178,20 @@ async function unpacked({ headers, body }: Dispatcher.ResponseData, most: number
     if (size > most) throw new Error(`the answer has more than ${most} octets`)
     chunks.push(chunk)
   }
-  const octets = Buffer.concat(chunks)
+  return { status, headers, octets: Buffer.concat(chunks) }
+}
+
+async function unpacked({ status, headers, octets }: Answer, most: number): Promise<Answer> {
   const isCompressed = headers['compression'] === 'zstd' || headers['content-encoding'] === 'zstd'
-  return isCompressed ? decompress(octets, { maxOutputLength: most }) : octets
+  return isCompressed
+    ? { status, headers, octets: await decompress(octets, { maxOutputLength: most }) }
+    : { status, headers, octets }
+}
+
+async function collected(body: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of body as AsyncIterable<Buffer>) chunks.push(chunk) // as: of octets, see bodyOf
+  return Buffer.concat(chunks)
 }
 
 /** What an answer that is no verdict says of itself. */

@@ -3,15 +3,17 @@ import { readFile } from 'node:fs/promises'
 import { type MessageSource, memorySource } from '@postroad/mail'
 import { type CommandIo, errorOf, type PluginCommand, type Spool } from '@postroad/plugin'
 import type { Daemon } from '@postroad/upstream'
-import type { Client } from './client.ts'
+import type { Client, Peer } from './client.ts'
 
 /** What the commands work on. */
 export interface RspamdCommandDeps {
   /** A client of its own: it is closed when the command is over. */
   client(): Client
-  readonly controller: Daemon
+  readonly controller: Peer
   readonly password: string | undefined
   readonly at: readonly Daemon[]
+  /** The public key of those. */
+  readonly key: string | undefined
   /** Milliseconds for a message. */
   readonly deadline: number
   readonly spool: Spool
@@ -96,7 +98,7 @@ async function lookFor(
 ) {
   const start = performance.now()
   try {
-    await client.ping(daemon, patience(io, deps))
+    await client.ping({ daemon, key: deps.key }, patience(io, deps))
     return { daemon: daemon.name, answers: true, ms: Math.round(performance.now() - start) }
   } catch (error) {
     return { daemon: daemon.name, answers: false, error: errorOf(error).message }

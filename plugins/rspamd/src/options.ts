@@ -2,11 +2,17 @@
 import { duration, globPattern, listOf } from '@postroad/options/zod'
 import { daemonOf, scannerOptions } from '@postroad/upstream/zod'
 import { z } from 'zod'
+import { isPublicKey } from './httpcrypt.ts'
 
 const worth = z.union([
   z.number(),
   z.enum(['reject', 'defer', 'disconnect', 'quarantine', 'discard', 'greylist', 'none']),
 ])
+
+const publicKey = z.string().refine(isPublicKey, {
+  error: ({ input }) =>
+    `${JSON.stringify(input)} is no public key of rspamd: the 52 letters behind pubkey that \`rspamadm keypair\` writes`,
+})
 
 /** What each action is worth unless the operator says otherwise. */
 export const ACTIONS: ReadonlyMap<string, RspamdWorth> = new Map([
@@ -78,6 +84,11 @@ export const options = z
       .describe(
         'Ask for each recipient, or each recipient\'s domain, by itself, for their own settings; the verdicts are of those recipients. Needs `trust: "action"`',
       ),
+    key: publicKey
+      .optional()
+      .describe(
+        'Public key of the daemons (`pubkey` of `rspamadm keypair`): question and answer are encrypted, and an answer of who does not have the private key is none. For daemons on other machines; several have the same one',
+      ),
     zstd: z.boolean().default(false).describe('Compress what is sent and answered; for daemons on other machines'),
     mtaName: z.string().min(1).optional().describe('What rspamd is told as the name of this server. Default: its name'),
     mtaTag: z.string().min(1).optional().describe('A tag for the rules of rspamd (`MTA-Tag`)'),
@@ -85,6 +96,7 @@ export const options = z
     controller: z
       .strictObject({
         at: daemonOf(11_334).prefault('127.0.0.1:11334').describe('Where the controller of rspamd listens'),
+        key: publicKey.optional().describe('Its public key: what is sent to it is encrypted'),
         password: z
           .string()
           .optional()

@@ -71,11 +71,11 @@ export const rspamd = definePlugin({
     const forged = new SenderFields(options.strip)
     // What is to be changed later is not for the log: it is remembered beside the fact.
     const pending = new WeakMap<object, Consultation>()
-    const { perRecipient, maxSize, zstd, greylist } = options
+    const { perRecipient, maxSize, zstd, greylist, key, controller } = options
     const ask = async (context: MessageContext, message: Consultation['message'], group: Group): Promise<Answer> => {
       const question = { message, zstd, fields: requestFields(context, group, { ...options, hostname }) }
       const { value, daemon, ms } = await daemons.ask(
-        (daemon, signal) => client.check(daemon, question, signal),
+        (daemon, signal) => client.check({ daemon, key }, question, signal),
         context.signal,
       )
       return { group, reply: value, daemon, ms }
@@ -128,9 +128,10 @@ export const rspamd = definePlugin({
       },
       commands: rspamdCommands({
         client: () => new Client(1),
-        controller: options.controller.at,
-        password: options.controller.password,
+        controller: { daemon: controller.at, key: controller.key },
+        password: controller.password,
         at: options.at,
+        key,
         deadline: options.deadline,
         spool,
       }),
