@@ -15,14 +15,20 @@ export const SLOW_MS = 8_000
 const obedient = definePlugin({
   name: 'obedient',
   setup: () => ({
-    mail: ({ envelope }) =>
-      envelope.from?.local === 'nobody' ? reject('No such sender', { status: '5.1.0' }) : undefined,
-    rcpt: ({ recipient }) =>
-      recipient.local === 'bob' ? reject('No such user: 100% %s', { status: '5.1.1' }) : undefined,
+    mail({ envelope }) {
+      if (envelope.from?.local === 'nobody') return reject('No such sender', { status: '5.1.0' })
+      return envelope.from?.local === 'leave' ? reject('Leave', { disconnect: true, status: '5.7.9' }) : undefined
+    },
+    rcpt({ envelope, recipient }) {
+      if (recipient.local === 'bob') return reject('No such user: 100% %s', { status: '5.1.1' })
+      if (envelope.from?.local === 'leave-at-rcpt') return reject('Leave', { disconnect: true, status: '5.7.9' })
+      return envelope.from?.local === 'pause' ? defer('Leave for now', { disconnect: true }) : undefined
+    },
     async message({ message }) {
       const subject = message.headers.get('Subject')
       if (subject === 'slow') await sleep(SLOW_MS)
       if (subject === 'refuse') return reject('Not this, 50% sure\nsee 100%25 of it', { status: '5.7.1' })
+      if (subject === 'leave') return reject('Leave', { disconnect: true, status: '5.7.9' })
       if (subject === 'defer') return defer('Later', { status: '4.7.1' })
       if (subject === 'hold') return quarantine('to be looked at')
       return subject === 'discard' ? discard('not wanted') : undefined

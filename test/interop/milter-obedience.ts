@@ -9,6 +9,8 @@ import { begin, type Filter, messageOf, offerTo } from './milter-judge.ts'
 /** A mail server that asks. */
 export interface AskingServer {
   readonly port: number
+  /** Ends a connection after 521, too. */
+  readonly isPostfix?: boolean
   mailbox(user: string): string
   /** Names of what it holds. */
   held(): readonly string[]
@@ -35,6 +37,7 @@ export async function obeys(server: AskingServer): Promise<void> {
   assert.equal(server.held().length, 1)
   await editsAll(server)
   await inOneSession(port)
+  await partsWith(server)
   // Discarded, held, refused, taken away from the envelope: of all these alice has none.
   assert.equal((await mails(server.mailbox('alice'), 3)).length, 3)
 }
@@ -70,6 +73,21 @@ async function editsAll(server: AskingServer): Promise<void> {
         .endsWith(end.trimEnd()),
       mail,
     )
+  }
+}
+
+/** Who is to go is refused and hung up on, at each step: for good with 521 where the server ends a connection after that, else with 421. */
+async function partsWith({ port, isPostfix }: AskingServer): Promise<void> {
+  const [code, group] = isPostfix ? ['521', '5'] : ['421', '4']
+  for (const [offer, reply] of [
+    [{ subject: 'plain', from: 'leave@client.example' }, `${code} ${group}.7.9 Leave`],
+    [{ subject: 'plain', from: 'leave-at-rcpt@client.example' }, `${code} ${group}.7.9 Leave`],
+    [{ subject: 'plain', from: 'pause@client.example' }, '421 4.7.1 Leave for now'],
+    [{ subject: 'leave' }, `${code} ${group}.7.9 Leave`],
+  ] as const) {
+    const client = await begin(port)
+    assert.equal(await offerTo(port, offer, client), reply)
+    assert.equal(await client.send('NOOP'), '')
   }
 }
 

@@ -22,6 +22,7 @@ export async function startAsking(main: string, master = ''): Promise<AskingPost
   return {
     folder,
     port: postfix.port,
+    isPostfix: true,
     mailbox: (user) => postfix.mailbox(user),
     held: () =>
       readdirSync(join(folder, 'queue/hold'), { recursive: true })

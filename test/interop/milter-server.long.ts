@@ -80,16 +80,30 @@ test('Postfix by a UNIX socket from its chroot: mode and group, STARTTLS, and fo
   t.diagnostic(`${taken} taken, ${refused} refused for now`)
 })
 
-test('Postfix with 200 KB and 20 MB, PIPELINING, UTF-8, and mail of its own', { skip: noPostfix }, async () => {
+test('Postfix with 200 KB and 20 MB, PIPELINING, and UTF-8', { skip: noPostfix }, async () => {
   const [port = 0] = await freePorts(1)
   await using filter = await startFilter({ port })
-  const milters = filter.line('main.cf')
-  await using postfix = await startAsking(
-    `${milters}\n${milters.replace('smtpd_milters', 'non_smtpd_milters')}\nmessage_size_limit = 40000000`,
-  )
+  await using postfix = await startAsking(`${filter.line('main.cf')}\nmessage_size_limit = 40000000`)
   await takesLarge(postfix)
   await pipelined(postfix)
   await inUtf8(postfix)
+})
+
+test('Sendmail with PIPELINING and UTF-8', { skip: noSendmail }, async () => {
+  const [port = 0] = await freePorts(1)
+  await using filter = await startFilter({ port })
+  await using sendmail = await startSendmail({ mc: filter.line('sendmail.mc') })
+  await pipelined(sendmail)
+  await inUtf8(sendmail)
+})
+
+test('trap 18: mail that did not come by SMTP is refused at its end, and not tried for ever', {
+  skip: noPostfix,
+}, async () => {
+  const [port = 0] = await freePorts(1)
+  await using filter = await startFilter({ port })
+  const milters = filter.line('main.cf').replace('smtpd_milters', 'non_smtpd_milters')
+  await using postfix = await startAsking(milters)
   await ofItsOwn(postfix)
 })
 

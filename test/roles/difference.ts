@@ -14,7 +14,7 @@ export const REASONS = {
   asked: 'policy: Postfix asks first at RCPT, so connect, HELO and MAIL are refused there',
   summed: 'policy: points are summed up at DATA, before 354',
   hangUp: 'policy: a refusal that hangs up is 521 or 421',
-  closed: 'milter: a refusal that hangs up is 421 with the same subject and detail',
+  closed: 'milter: a refusal that hangs up is 521 or 421, with the same status',
   banner: 'milter: Postfix has its own reply for a refusal at connect, 421 or 521 and no status',
   hello: 'milter: Postfix answers EHLO with 250, and MAIL with what was refused there',
 } as const
@@ -107,8 +107,8 @@ function reasonOfMilter({ ours, theirs, mta, other }: Place): Reason | undefined
   if (hello && theirs.at === 'MAIL' && isAlike(hello, theirs)) return REASONS.hello
   if (!ours) return undefined
   const [said, heard] = [partsOf(ours), partsOf(theirs)]
-  const isSame = said.status.slice(1) === heard.status.slice(1)
-  return ours.hungUp && theirs.hungUp && heard.code === '421' && isSame ? REASONS.closed : undefined
+  const isParting = said.status === heard.status && (heard.code === '421' || heard.code === '521')
+  return ours.hungUp && theirs.hungUp && isParting ? REASONS.closed : undefined
 }
 
 function reasonOfPolicy(place: Place): Reason | undefined {

@@ -1,9 +1,8 @@
 /**
- * What has cost other policy services mail, each by its number in the list of traps of the protocol. What takes a real Postfix is in
+ * What has cost other policy services mail, each by its number in `test/interop/README.md`. What takes a real Postfix is in
  * `test/interop/policy-server`, what takes plugins in `test/host/policy-listener`; the pairs in `pairs/` have each answer by itself.
  */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import type { WireReply } from '@postroad/smtp'
 import fc from 'fast-check'
@@ -145,11 +144,16 @@ test('trap 11: nobody is left before Postfix leaves by itself: an idle connectio
     createPolicyListener({ name: 'p', hostname: 'h', limits: { idleTimeoutMs } }, () => assert.fail('nobody asks'))
   assert.throws(make(299_999), /limits\.idleTimeoutMs: at least 300000/)
   make(300_000)()
-  // What is short is the time of half a question.
-  const service = await asking(t, {}, { limits: { requestTimeoutMs: 1 } })
-  const half = await join(service.listener)
+  // What is short is the time of half a question, also of one that comes octet by octet.
+  const service = await asking(t, {}, { limits: { requestTimeoutMs: 100 } })
+  const [half, drip] = [await join(service.listener), await join(service.listener)]
   half.write('request=smtpd_access_policy\n')
-  await once(half.resume(), 'close')
+  const octets = [...question()]
+  const drops = setInterval(() => drip.write(octets.shift() ?? '\n'), 20)
+  t.after(() => clearInterval(drops))
+  // What one of them writes after its end is an error of its own.
+  await Promise.all([half, drip].map((socket) => new Promise((resolve) => socket.resume().once('close', resolve))))
+  assert.match(service.errors.join(), /did not come to its end within 100 ms/)
   assert.equal(await service.ask(question()), DUNNO)
 })
 

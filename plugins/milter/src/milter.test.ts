@@ -7,7 +7,7 @@ import { ALL_ACTIONS, asked, at, type FilterScript, field, letter, spoken, start
 import { milter } from './milter.ts'
 import { milterResult } from './result.ts'
 
-test('a milter hears the session in its order, DATA before the fields (trap 12), and a message that passes arrives as it came', () =>
+test('trap 12: a milter hears the session in its order, DATA before the fields, and a message that passes arrives as it came', () =>
   asked({}, async (session, filter) => {
     await session
       .mail('a@client.test', { size: 10 })

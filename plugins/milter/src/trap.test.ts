@@ -1,4 +1,4 @@
-/** The traps of milter that a mail server may step into, each by its number in the brief of issue 15. */
+/** The traps of milter that a mail server may step into, each by its number in `test/interop/README.md`. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { definePlugin, reject } from '@postroad/plugin'
@@ -15,7 +15,7 @@ for (const [said, code, status, pattern] of [
   ['connectionFailure', 421, '4.3.0', /unavailable/],
 ] as const)
   for (const kind of ['connect', 'helo', 'mail', 'rcpt', 'data', 'header', 'endOfHeader', 'body', 'endOfMessage'])
-    test(`${JSON.stringify(said)} at ${kind} is said with its code, status and text (traps 6, 7)`, () =>
+    test(`traps 6, 7: ${JSON.stringify(said)} at ${kind} is said with its code, status and text`, () =>
       asked({ says: at(kind, said as Said) }, async (session) => {
         const all = session.mail('a@client.test').rcpt('b@mx.test').data(letter)
         // At connect the server greets with 554 or 421, whatever the code: RFC 5321 §4.2.

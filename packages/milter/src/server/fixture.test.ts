@@ -1,7 +1,7 @@
 /** A mail server that asks, a listener that is asked, and stages that say what a test wants. */
 import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
-import type { Judgement, JudgingStages, Wire } from '@postroad/smtp'
+import type { Judgement, JudgingStages, Wire, WireReply } from '@postroad/smtp'
 import { type Answer, parseAnswer } from '../answer.ts'
 import { type SaidCommand, writeCommand, writeMacros } from '../command.ts'
 import { FrameReader, FrameWriter } from '../frame.ts'
@@ -278,8 +278,46 @@ export const MESSAGE: readonly SaidCommand[] = [
 ]
 export const END: SaidCommand = { kind: 'endOfMessage', data: new Uint8Array() }
 
+export const DATA: SaidCommand = { kind: 'data' }
+
+/** What stages may say. */
+export const REFUSED: WireReply = { code: 550, status: '5.1.1', text: 'No such user' }
+export const LATER: WireReply = { code: 451, status: '4.7.1', text: 'Later' }
+
+/** Stages that judge every message so. */
+export const verdict = (judgement: Partial<Judgement>): Partial<JudgingStages> => ({
+  judge: async () => ({ ...PASS, ...judgement }) as Judgement, // the outcome is of one kind
+})
+
+export const client = (address: string, more: object = {}): SaidCommand =>
+  ({ ...CLIENT, address, ...more }) as SaidCommand // the kind stays
+export const mail = (path: string, ...parameters: string[]): SaidCommand => ({ kind: 'mail', path, parameters })
+export const rcpt = (path: string, ...parameters: string[]): SaidCommand => ({ kind: 'rcpt', path, parameters })
+
 /** From the client to DATA, each answered. */
 export async function begin(server: MailServer): Promise<void> {
   await server.hears()
-  for (const command of [CLIENT, HELO, FROM, TO, { kind: 'data' } as const]) await server.ask(command)
+  for (const command of [CLIENT, HELO, FROM, TO, DATA]) await server.ask(command)
+}
+
+/** A server that has agreed on the steps, with what it is asking. */
+export async function agreed(t: TestContext, fixture?: Fixture): Promise<Asked & { readonly server: MailServer }> {
+  const asked = await listenFor(t, fixture)
+  const server = await asked.connect()
+  await server.hears()
+  return { ...asked, server }
+}
+
+/** The same when its client has said HELO. */
+export async function greeted(t: TestContext, fixture?: Fixture): ReturnType<typeof agreed> {
+  const asked = await agreed(t, fixture)
+  for (const command of [CLIENT, HELO]) await asked.server.ask(command)
+  return asked
+}
+
+/** The same at the beginning of a message. */
+export async function begun(t: TestContext, fixture?: Fixture): ReturnType<typeof agreed> {
+  const asked = await greeted(t, fixture)
+  for (const command of [FROM, TO, DATA]) await asked.server.ask(command)
+  return asked
 }

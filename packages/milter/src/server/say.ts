@@ -23,19 +23,26 @@ const LINES = 32
 const REASON = 200
 
 /**
- * Adds a reply: its code, status and lines, as SMTP would have them. Where the connection is to end the code is 421, the one that ends it
- * with every server, and the status says the same as before, for now.
+ * Adds a reply: its code, status and lines, as SMTP would have them. Where the connection is to end it is one of the codes that end it.
+ *
+ * @param hangsUpFor521 what is refused for good is refused so, with its own status; else 421, and the status says the same as before, for now
  */
-export function writeReply(out: FrameWriter, reply: WireReply): void {
-  const said =
-    reply.disconnect && reply.code !== 421
-      ? { ...reply, code: 421, status: `4${reply.status?.slice(1) ?? '.3.0'}` }
-      : reply
+export function writeReply(out: FrameWriter, reply: WireReply, hangsUpFor521: boolean): void {
+  const said = parting(reply, hangsUpFor521)
   const lines = formatReply(said).slice(0, -2).split('\r\n').slice(0, LINES)
   // Sendmail takes the text as a format, and Postfix makes one percent sign of two.
   const last = lines.length - 1
   const text = lines.map((line, index) => (index < last ? line : `${line.slice(0, 3)} ${line.slice(4)}`)).join('\r\n')
   out.add(ANSWER.reply, `${text.replaceAll('%', '%%')}\0`)
+}
+
+/** Postfix ends the connection after 421 and after 521, whoever said it; Sendmail after 421 only. */
+function parting(reply: WireReply, hangsUpFor521: boolean): WireReply {
+  const { code, status, disconnect } = reply
+  if (!disconnect) return hangsUpFor521 && code === 521 ? { ...reply, code: 550 } : reply
+  if (code === 421) return reply
+  if (hangsUpFor521 && code >= 500) return { ...reply, code: 521 }
+  return { ...reply, code: 421, status: `4${status?.slice(1) ?? '.3.0'}` }
 }
 
 /** What the server has not offered, and the judgement needs: nothing of it is applied then. Undefined when all can be said. */

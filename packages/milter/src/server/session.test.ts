@@ -4,10 +4,25 @@ import { makeAddress } from '@postroad/mail'
 import type { Judgement, WireReply } from '@postroad/smtp'
 import type { SaidCommand } from '../command.ts'
 import { STEP } from '../word.ts'
-import { begin, CLIENT, END, FROM, field, HELO, listenFor, MESSAGE, PASS, POSTFIX, TO } from './fixture.test.ts'
+import {
+  agreed,
+  begin,
+  begun,
+  CLIENT,
+  END,
+  FROM,
+  field,
+  greeted,
+  HELO,
+  listenFor,
+  MESSAGE,
+  PASS,
+  POSTFIX,
+  TO,
+  verdict,
+} from './fixture.test.ts'
 
 const address = (text: string) => makeAddress(...(text.split('@') as [string, string]))
-const verdict = (judgement: Partial<Judgement>) => ({ judge: async () => ({ ...PASS, ...judgement }) as Judgement })
 const no = (code: number, text: string, more: Partial<WireReply> = {}): WireReply => ({
   code,
   status: `${code < 500 ? 4 : 5}.7.1`,
@@ -16,9 +31,7 @@ const no = (code: number, text: string, more: Partial<WireReply> = {}): WireRepl
 })
 
 test('a message passes: each command that somebody hooks is answered at once, and the octets are those that came', async (t) => {
-  const { connect, heard } = await listenFor(t)
-  const server = await connect()
-  await begin(server)
+  const { server, heard } = await begun(t)
   server.say(...MESSAGE, END)
   assert.deepEqual(await server.hears(), ['continue'])
   assert.deepEqual(heard.calls, [
@@ -125,11 +138,9 @@ const JUDGEMENTS: readonly (readonly [string, Partial<Judgement>, readonly strin
 for (const [name, judgement, answers] of JUDGEMENTS)
   test(`judgement: ${name}`, async (t) => {
     let disposed = 0
-    const { connect } = await listenFor(t, {
+    const { server } = await begun(t, {
       stages: { judge: async () => ({ ...PASS, ...judgement, dispose: () => void disposed++ }) as Judgement },
     })
-    const server = await connect()
-    await begin(server)
     server.say(...MESSAGE, END)
     assert.deepEqual(await server.hears(), answers)
     // The next message is dealt with when this one is over.
@@ -138,9 +149,7 @@ for (const [name, judgement, answers] of JUDGEMENTS)
   })
 
 test('accept ends the row of filters where the operator says so, and only for what passes', async (t) => {
-  const { connect } = await listenFor(t, { accept: 'accept' })
-  const server = await connect()
-  await begin(server)
+  const { server } = await begun(t, { accept: 'accept' })
   assert.deepEqual(await server.say(...MESSAGE, END).hears(), ['accept'])
 })
 
@@ -169,9 +178,7 @@ const REFUSALS: readonly (readonly [string, object, SaidCommand[], string])[] = 
 
 for (const [step, stages, commands, answer] of REFUSALS)
   test(`a refusal at ${step} is answered there`, async (t) => {
-    const { connect } = await listenFor(t, { stages })
-    const server = await connect()
-    await server.hears()
+    const { server } = await agreed(t, { stages })
     let last = ''
     for (const command of commands) last = await server.ask(command)
     assert.equal(last, answer)
@@ -179,15 +186,13 @@ for (const [step, stages, commands, answer] of REFUSALS)
 
 for (const step of ['connect', 'helo', 'mail', 'rcpt', 'data', 'judge'] as const)
   test(`a stage that throws at ${step} passes nothing: 451, and the connection stays`, async (t) => {
-    const { connect, errors } = await listenFor(t, {
+    const { server, errors } = await agreed(t, {
       stages: {
         [step]: () => {
           throw new Error('broken')
         },
       },
     })
-    const server = await connect()
-    await server.hears()
     const heard: string[] = []
     for (const command of [CLIENT, HELO, FROM, TO, { kind: 'data' } as const]) heard.push(await server.ask(command))
     heard.push((await server.say(...MESSAGE, END).hears()).join())
@@ -198,21 +203,8 @@ for (const step of ['connect', 'helo', 'mail', 'rcpt', 'data', 'judge'] as const
     assert.ok(errors.length >= 1)
   })
 
-test('who asks first and greets never: a name is made up, because plugins count on one', async (t) => {
-  const { connect, heard } = await listenFor(t)
-  const server = await connect()
-  await server.hears()
-  await server.ask(CLIENT)
-  assert.equal(await server.ask(FROM), 'continue')
-  assert.deepEqual(heard.calls, ['connect', 'helo ', 'mail a@example.com'])
-})
-
 test('parameters that are known are told, and those that are not are the business of the server', async (t) => {
-  const { connect, heard } = await listenFor(t)
-  const server = await connect()
-  await server.hears()
-  await server.ask(CLIENT)
-  await server.ask(HELO)
+  const { server, heard } = await greeted(t)
   await server.ask({
     ...FROM,
     kind: 'mail',
@@ -258,9 +250,7 @@ test('an older server asks in its way: no DATA, every field answered, values wit
 })
 
 test('a message that is larger than the limit is refused at its end, and not kept', async (t) => {
-  const { connect, heard } = await listenFor(t, { limits: { size: 1_000 } })
-  const server = await connect()
-  await begin(server)
+  const { server, heard } = await begun(t, { limits: { size: 1_000 } })
   server.say(...MESSAGE, { kind: 'body', data: Buffer.alloc(2_000) }, { kind: 'body', data: Buffer.alloc(2_000) }, END)
   assert.deepEqual(await server.hears(), ['552 5.3.4 Message is larger than the limit'])
   assert.ok(heard.calls.includes('abort content'))
@@ -268,45 +258,19 @@ test('a message that is larger than the limit is refused at its end, and not kep
 })
 
 test('the last piece of a body may come with the end of the message', async (t) => {
-  const { connect, heard } = await listenFor(t)
-  const server = await connect()
-  await begin(server)
+  const { server, heard } = await begun(t)
   server.say(field('A', ' b'), { kind: 'endOfMessage', data: Buffer.from('last\r\n') })
   assert.deepEqual(await server.hears(), ['continue'])
   assert.equal(heard.octets, 'A: b\r\n\r\nlast\r\n')
 })
 
 test('a message of nobody is not judged: all recipients were refused', async (t) => {
-  const { connect, heard } = await listenFor(t, { stages: { rcpt: () => no(550, 'no') } })
-  const server = await connect()
-  await server.hears()
-  for (const command of [CLIENT, HELO, FROM, TO]) await server.ask(command)
+  const { server, heard } = await greeted(t, { stages: { rcpt: () => no(550, 'no') } })
+  for (const command of [FROM, TO]) await server.ask(command)
   server.say({ kind: 'data' }, ...MESSAGE, END)
   assert.equal(await server.hears().then((one) => one.join()), 'continue')
   assert.deepEqual(await server.hears(), ['554 5.5.1 No valid recipients'])
   assert.ok(!heard.calls.includes('judge'))
-})
-
-test('several sessions on one connection: what was known of one is not known of the next', async (t) => {
-  const { connect, heard } = await listenFor(t)
-  const server = await connect()
-  server.tell('mail', { auth_authen: 'alice' })
-  await begin(server)
-  server.say({ kind: 'quitSession' })
-  assert.equal(
-    await server.ask({ ...CLIENT, kind: 'connect', address: '192.0.2.9', name: 'x', family: 'inet', port: 1 }),
-    'continue',
-  )
-  assert.equal(await server.ask(HELO), 'continue')
-  assert.equal(await server.ask(FROM), 'continue')
-  assert.deepEqual(
-    heard.wires.map(({ remote, identity }) => [remote.address, identity]),
-    [
-      ['192.0.2.1', undefined],
-      ['192.0.2.9', undefined],
-    ],
-  )
-  assert.ok(heard.calls.includes('close quit'))
 })
 
 const WRONG: readonly (readonly [string, readonly SaidCommand[], RegExp])[] = [
@@ -319,9 +283,7 @@ const WRONG: readonly (readonly [string, readonly SaidCommand[], RegExp])[] = [
 
 for (const [name, commands, mistake] of WRONG)
   test(`${name} closes the connection, and the error says why`, async (t) => {
-    const { connect, errors } = await listenFor(t)
-    const server = await connect()
-    await server.hears()
+    const { server, errors } = await agreed(t)
     server.say(...commands)
     await server.end()
     assert.match(String(errors[0]), mistake)
@@ -332,9 +294,7 @@ test('while a handler is at work the server hears that somebody is, where it und
   const judged = new Promise<Judgement>((resolve) => {
     go = resolve
   })
-  const { connect } = await listenFor(t, { progressMs: 40, stages: { judge: () => judged } })
-  const server = await connect()
-  await begin(server)
+  const { server } = await begun(t, { progressMs: 40, stages: { judge: () => judged } })
   server.say(...MESSAGE, END)
   assert.equal((await server.hear())?.kind, 'progress')
   assert.equal((await server.hear())?.kind, 'progress')

@@ -255,7 +255,7 @@ export class MilterSession {
   #end(last: Buffer): Maybe<void> {
     const transaction = this.#message
     return this.#ended(transaction, last).catch((error: unknown) => {
-      writeReply(this.#context.out, this.#failed(error))
+      this.#refuse(this.#failed(error))
       this.#over(transaction)
     })
   }
@@ -264,7 +264,7 @@ export class MilterSession {
     const refusal = await transaction.finish(last)
     if (refusal !== undefined || this.#owed !== undefined || transaction.recipients === 0) {
       transaction.drop()
-      if (this.#transaction === transaction) writeReply(this.#context.out, this.#owed ?? refusal ?? NOBODY)
+      if (this.#transaction === transaction) this.#refuse(this.#owed ?? refusal ?? NOBODY)
       return this.#over(transaction)
     }
     const judgement = await transaction.judge()
@@ -286,14 +286,14 @@ export class MilterSession {
   async #say(judgement: Judgement, transaction: AskedTransaction): Promise<void> {
     const { out } = this.#context
     // What was said out of turn while it was judged goes before: the connection is to end.
-    if (this.#owed !== undefined) return writeReply(out, this.#owed)
-    if (judgement.outcome === 'refuse') return writeReply(out, judgement.reply ?? FAILURE)
+    if (this.#owed !== undefined) return this.#refuse(this.#owed)
+    if (judgement.outcome === 'refuse') return this.#refuse(judgement.reply ?? FAILURE)
     if (judgement.outcome === 'discard') return void out.add(ANSWER.discard)
     const telling = this.#telling(transaction)
     const lacking = impossible(judgement, telling)
     if (lacking !== undefined) {
       this.#context.report(new MilterError(`the mail server does not let a filter do this: ${lacking}`))
-      return writeReply(out, NOT_NEGOTIATED)
+      return this.#refuse(NOT_NEGOTIATED)
     }
     writeEdits(out, judgement, telling)
     if (judgement.edits?.body)
@@ -302,6 +302,11 @@ export class MilterSession {
         await this.#context.flush()
       }
     out.add(ANSWER[telling.pass])
+  }
+
+  /** At connect Postfix has its own words: it hangs up after 421, and goes on after 521. */
+  #refuse(reply: WireReply, step = 0): void {
+    writeReply(this.#context.out, reply, this.#isPostfix && step !== STEP.quietConnect)
   }
 
   #telling(transaction: AskedTransaction): Telling {
@@ -377,7 +382,7 @@ export class MilterSession {
     // Mail of the server's own can only be refused when all of it is there.
     if (isQuiet || (isRefused && this.#isOfServer)) this.#owe(reply)
     if (isQuiet) return
-    if (isRefused && !this.#isOfServer) writeReply(this.#context.out, said)
+    if (isRefused && !this.#isOfServer) this.#refuse(said, step)
     else this.#context.out.add(ANSWER.continue)
   }
 }
