@@ -26,7 +26,8 @@ export class PolicyService {
     attributes: Readonly<Record<string, string | number | undefined>>,
     signal: AbortSignal,
   ): Promise<PolicyAnswer> {
-    if (this.#open >= this.#options.connections) await this.#turn(signal)
+    // Whoever came while this one was woken has taken its place.
+    while (this.#open >= this.#options.connections) await this.#turn(signal)
     this.#open++
     try {
       const question = formatBlock(attributes)
@@ -153,6 +154,7 @@ class ServiceConnection {
       if (!this.#pending) throw new Error('the policy service answered what nobody had asked')
       const block = this.#reader.read(chunk)
       if (!block) return
+      if (block.used < chunk.length) throw new Error('the policy service answered more than it was asked')
       const action = block.attributes.get('action')
       if (action === undefined) throw new Error('the policy service gave an answer without "action="')
       const { done } = this.#pending
