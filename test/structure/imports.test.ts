@@ -32,7 +32,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['milter', ['mail', 'listener', 'smtp']],
   ['policy-service', ['mail', 'listener', 'smtp']],
   ['core', ['mail', 'options', 'plugin', 'message', 'listener', 'smtp', 'http', 'policy-service', 'milter']],
-  ['queue', ['mail', 'options', 'plugin']],
+  ['queue', ['admin-api', 'mail', 'options', 'plugin']],
   ['delivery', ['mail', 'options']],
   ['redis-link', ['plugin']],
   ['tls-policy', ['mail', 'plugin']],

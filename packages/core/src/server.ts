@@ -8,6 +8,7 @@ import type { Config, ServerSettings } from './config/config.ts'
 import { judgeConfig } from './config/judge.ts'
 import { type ExplainedScope, explain } from './host/explain.ts'
 import { buildGeneration, type Generation, type JudgedConfig, type ServerContext } from './host/generation.ts'
+import type { RunningState } from './host/generation-host.ts'
 import { type Finding, inspect } from './host/inspect.ts'
 import { Listeners } from './host/listeners.ts'
 import { ServerFeed } from './log/feed.ts'
@@ -34,6 +35,10 @@ export interface ServerOptions {
   readonly role?: Role
   /** Sees to UNIX sockets in place of this process, which may not: a worker's supervisor. */
   readonly sockets?: SocketKeeper
+  /** The configuration was read from it, absolute: for plugins that show it. */
+  readonly file?: string
+  /** Reads the configuration again, here and in the processes beside this one, for plugins that may ask for it. Rejects with its mistakes. */
+  readonly reload?: () => Promise<void>
   /** Told of every file that an option of a plugin names, absolute, whenever a configuration is set up: for who watches them. */
   readonly onFile?: (file: string) => void
 }
@@ -100,7 +105,18 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   const spool = path.join(folder, 'incoming')
   const looks = options.looks ?? false
   const hostname = settings.hostname ?? os.hostname()
+  const running: { generation: number; connections: RunningState['connections'] } & RunningState = {
+    generation: 0,
+    connections: () => new Map(),
+    ...(options.file !== undefined && { file: options.file }),
+    ...(options.reload && { reload: options.reload }),
+  }
   const context: ServerContext = {
+    running,
+    view: (generation) => ({
+      explain: () => explain(generation),
+      inspect: () => inspect(generation, context),
+    }),
     log,
     hostname,
     folder,
@@ -118,14 +134,14 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     now,
   }
   const generation = await buildGeneration(judged, context)
-  return new RunningServer(settings, { context, generation, sockets: options.sockets })
+  return new RunningServer(settings, { context, generation, running, sockets: options.sockets })
 }
 
 function judge(config: Config): JudgedConfig {
   const judged = judgeConfig(config)
   const isThere = !judged.mistakes.some(({ path: [option] }) => option === undefined || option === 'setup')
   // `setup` is called on what it is a method of.
-  return { ...judged, setup: isThere ? (app) => config.setup(app) : undefined }
+  return { ...judged, given: config, setup: isThere ? (app) => config.setup(app) : undefined }
 }
 
 class RunningServer implements Server {
@@ -145,13 +161,21 @@ class RunningServer implements Server {
     {
       context,
       generation,
+      running,
       sockets,
-    }: { readonly context: ServerContext; readonly generation: Generation; readonly sockets: SocketKeeper | undefined },
+    }: {
+      readonly context: ServerContext
+      readonly generation: Generation
+      readonly running: { generation: number; connections: RunningState['connections'] }
+      readonly sockets: SocketKeeper | undefined
+    },
   ) {
     this.#settings = settings
     this.#context = context
     this.#generation = generation
     this.#listeners = new Listeners(context.log, sockets)
+    running.generation++
+    running.connections = () => new Map(this.#listeners.all.map(({ name, connections }) => [name, connections]))
   }
 
   get hostname(): string {
@@ -201,6 +225,7 @@ class RunningServer implements Server {
     }
     const before = this.#generation
     this.#generation = next
+    this.#context.running.generation++
     this.#settings = judged.value
     const retired = before.drained().then(() => before.close(this.#stop.signal))
     this.#retiring.add(retired)

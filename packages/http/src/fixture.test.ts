@@ -1,7 +1,7 @@
 /** A listener with routes, and a client that asks it. Has no tests of its own. */
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import type { TestContext } from 'node:test'
-import type { HttpRoute } from '@postroad/plugin'
+import type { HttpIdentify, HttpRoute } from '@postroad/plugin'
 import {
   createHttpListener,
   type HttpAnswer,
@@ -58,12 +58,14 @@ export async function start(
   context: TestContext,
   routes: readonly HttpRoute[],
   options: Partial<HttpListenerOptions> = {},
+  identify: readonly HttpIdentify[] = [],
 ): Promise<Fixture> {
   const answers: HttpAnswer[] = []
   const lines: string[] = []
   const line = (_fields: object, text: string): void => void lines.push(text)
   const site = {
     routes: routes.map((each) => ({ plugin: 'tester', route: each })),
+    identify,
     now: () => NOW,
     logOf: () => ({ debug: line, info: line, warn: line, error: line }),
     onAnswer: (answer: HttpAnswer) => void answers.push(answer),

@@ -8,7 +8,14 @@ export interface OwnedRoute {
 }
 
 const METHODS: ReadonlySet<unknown> = new Set<HttpRoute['method']>(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])
-const ACCESSES: ReadonlySet<unknown> = new Set<HttpRoute['access']>(['public', 'read', 'operate', 'admin', 'send'])
+const ACCESSES: ReadonlySet<unknown> = new Set<HttpRoute['access']>([
+  'public',
+  'login',
+  'read',
+  'operate',
+  'admin',
+  'send',
+])
 
 /** Segments of letters that stand for themselves, `:names`, and `*` at the end. */
 const PATH = /^(?:\/(?:[A-Za-z0-9._~-]+|:[A-Za-z][A-Za-z0-9]*|\*(?=$))?)+$/

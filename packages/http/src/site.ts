@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import { LOOPBACK } from '@postroad/listener'
 import type { Endpoint } from '@postroad/mail'
-import type { HttpCaller, HttpContext, HttpRoute, Logger } from '@postroad/plugin'
+import type { HttpCaller, HttpContext, HttpIdentify, HttpRoute, Logger } from '@postroad/plugin'
 import { Hono } from 'hono'
 import { type BodyLimit, limitBody } from './body-limit.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpListenerOptions, isLocal, isLoopback } from './options.ts'
@@ -36,6 +36,8 @@ export interface HttpAnswer {
 /** What a listener serves. */
 export interface HttpSite {
   readonly routes: readonly OwnedRoute[]
+  /** Who asks, where a cookie is shown and no token: the first who knows. */
+  readonly identify?: readonly HttpIdentify[]
   /** Milliseconds since the epoch. */
   now(): number
   /** Where the plugin's lines go. */
@@ -133,9 +135,13 @@ class Site {
     const began = performance.now()
     const remote = remoteOf(bindings)
     const { access, path } = owned.route
-    const found = this.#callerOf(request, remote)
+    const found = await this.#callerOf(request, remote)
     const refusal =
-      access === 'public' ? undefined : found instanceof Response ? found : (refused(found, access) ?? foreign(request))
+      access === 'public'
+        ? undefined
+        : found instanceof Response
+          ? found
+          : (refused(found, access) ?? foreign(request, access))
     const caller = found instanceof Response ? undefined : found
     const answer = refusal ?? (await this.#run(owned, { request, bindings, params, remote, caller }))
     return this.#log(answer, { request, bindings, path, plugin: owned.plugin, caller, began })
@@ -203,9 +209,10 @@ class Site {
   }
 
   /** Who asks; an answer when what was shown is not believed. */
-  #callerOf(request: Request, remote: Endpoint): HttpCaller | Response | undefined {
+  #callerOf(request: Request, remote: Endpoint): HttpCaller | Response | undefined | Promise<HttpCaller | undefined> {
     const shown = request.headers.get('authorization')
-    if (shown === null || this.#options.routes === 'public') return this.#anonymous
+    if (this.#options.routes === 'public') return this.#anonymous
+    if (shown === null) return request.headers.has('cookie') ? this.#identified(request, remote) : this.#anonymous
     const now = this.#site.now()
     const { wrongTokens } = this.#door
     const most = this.#options.limits?.wrongTokens ?? DEFAULT_HTTP_LIMITS.wrongTokens
@@ -216,6 +223,21 @@ class Site {
     if (caller) return caller
     wrongTokens.add(remote.address, now)
     return unauthorized('invalid_token')
+  }
+
+  /** By a cookie that a plugin has given; what it throws is as if it knew nobody. */
+  async #identified(request: Request, remote: Endpoint): Promise<HttpCaller | undefined> {
+    const { identify = [] } = this.#site
+    const asked = { request, remote, listener: this.#options.name, now: () => this.#site.now() }
+    for (const ask of identify) {
+      try {
+        const caller = await ask(asked)
+        if (caller) return caller
+      } catch (error) {
+        this.#site.logOf('http').error({ error }, 'who shows a cookie could not be told')
+      }
+    }
+    return this.#anonymous
   }
 
   #log(answer: Response, asked: { request: Request; bindings: HttpBindings } & Partial<Logged>): Response {
@@ -242,7 +264,7 @@ interface Logged {
 }
 
 function refused(caller: HttpCaller | undefined, access: HttpRoute['access']): Response | undefined {
-  if (access === 'public') return undefined
+  if (access === 'public' || access === 'login') return undefined
   if (!caller) return unauthorized()
   return caller.roles.includes(access) ? undefined : problem(403, `This takes the role "${access}"`)
 }
@@ -255,7 +277,9 @@ function unauthorized(error?: string): Response {
 }
 
 /** A browser says which page asks (Fetch Metadata, and RFC 6454): one of another site may not, whatever it knows. Programs say nothing. */
-function foreign(request: Request): Response | undefined {
+function foreign(request: Request, access: HttpRoute['access']): Response | undefined {
+  // A page to log in is what a link from anywhere may lead to; what it sends is not.
+  if (access === 'login' && (request.method === 'GET' || request.method === 'HEAD')) return undefined
   const site = request.headers.get('sec-fetch-site')
   if (site !== null && site !== 'same-origin' && site !== 'none') return problem(403, 'Not from pages of other sites')
   const origin = request.headers.get('origin')

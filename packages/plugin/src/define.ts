@@ -1,6 +1,7 @@
 import type { Logger } from './context.ts'
 import type { Hooks } from './hooks.ts'
-import type { HttpRoute } from './http.ts'
+import type { Desk } from './host.ts'
+import type { HttpIdentify, HttpRoute } from './http.ts'
 import type { Service, ServiceOf } from './service.ts'
 
 /** The part of Standard Schema v1 that we use; zod, valibot and arktype schemas all fit. */
@@ -119,6 +120,10 @@ export type PluginInstance<P extends ServiceMap = {}> = Hooks & {
   readonly folders?: readonly WrittenFolder[]
   /** What it serves on the scope's listeners of kind `http`; nothing where there is none. */
   readonly routes?: readonly HttpRoute[]
+  /** Says who asks on these listeners, of requests that show no token. */
+  readonly identify?: HttpIdentify
+  /** What programs may ask and do here, as people do by `commands`. */
+  readonly desks?: readonly Desk[]
 } & ({} extends P ? { readonly services?: Resolved<P> } : { readonly services: Resolved<P> })
 
 /** What the author says of a plugin. */

@@ -28,13 +28,21 @@ export interface HttpContext extends BaseContext {
   readonly listener: string
 }
 
+/** Who asks, by something else than a token: a cookie, for one. `undefined`: nobody that it knows. Asked only of requests with a cookie. */
+export type HttpIdentify = (
+  asked: Pick<HttpContext, 'request' | 'remote' | 'listener'> & { now(): number },
+) => HttpCaller | undefined | Promise<HttpCaller | undefined>
+
 /** A method and a path, and what answers there. */
 export interface HttpRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** `/v1/messages/:id`; `/assets/*` for all below. */
   readonly path: string
-  /** Who may ask. `public` is for links that strangers follow: everybody, from everywhere. */
-  readonly access: 'public' | HttpRole
+  /**
+   * Who may ask. `public` is for links that strangers follow: everybody, from everywhere. `login` is for pages on which one says who one is: everybody,
+   * but only where more than public routes are served.
+   */
+  readonly access: 'public' | 'login' | HttpRole
   /** One line for `explain` and descriptions of the interface. */
   readonly summary: string
   /** Octets of the request's body. Default 65,536. */

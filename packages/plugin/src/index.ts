@@ -13,6 +13,7 @@
  *   service.ts    what lives longer than a session: Store, Limiter, Lock, Dns, Clock, Spool, and services of plugins
  *   feed.ts       the service that tells what happens, as it happens: for who shows or keeps it
  *   delivery-hooks.ts  the service by which a queue asks and tells the hooks of its deliveries
+ *   host.ts       the server as its operators see it, and what plugins let programs do
  *   session.ts    what is known of the client
  *   policy.ts     facts that policy plugins share (an allow list that fitted, for one), and what a finding is worth
  *
@@ -95,7 +96,8 @@ export {
   type KnownWay,
   type QueueFeature,
 } from './hooks.ts'
-export type { HttpCaller, HttpContext, HttpRole, HttpRoute } from './http.ts'
+export { type Desk, desk, Host, type HostDesk, type HostSetting } from './host.ts'
+export type { HttpCaller, HttpContext, HttpIdentify, HttpRole, HttpRoute } from './http.ts'
 export {
   type Action,
   type Allowed,
@@ -108,6 +110,12 @@ export {
   type ReverseDns,
   reverseDns,
 } from './policy.ts'
+export {
+  LearningDesk,
+  QuarantineDesk,
+  type QuarantinedMessage,
+  type ReleaseOutcome,
+} from './quarantine-desk.ts'
 export { type AddedRecipient, type Rewrite, type RewriteOptions, rewrite, rewriteProblem } from './rewrite.ts'
 export {
   type Allowance,

@@ -12,7 +12,8 @@
  * `engine/` works the queue off: it claims what is due, gives it to a transport, asks and tells the hooks, and records the state; `dsn/`
  * writes what the sender is told. It counts transactions by site, and waits by destination.
  *
- * `plugin/`, `rule/` and `command/` are what the queue plugins share: their hooks, their options, and `postroad queue …`.
+ * `plugin/`, `rule/` and `command/` are what the queue plugins share: their hooks, their options, and `postroad queue …`. What that does
+ * is in `operate/`, for people and for the admin interface alike.
  *
  * Begin to read at `STATES.md`, then `model.ts`, `store.ts` and `engine/engine.ts`.
  */
@@ -36,6 +37,9 @@ export {
   type QueuedDelivery,
   type QueuedMessage,
 } from './model.ts'
+export { QueueDesk, queueDesk } from './operate/desk.ts'
+export type { QueueFilter } from './operate/filter.ts'
+export type { QueueOrder } from './operate/order.ts'
 export { planMessage } from './plan.ts'
 export { type EngineContext, openEngine, reporterOf } from './plugin/open-engine.ts'
 export { queueHooks } from './plugin/queue-hooks.ts'

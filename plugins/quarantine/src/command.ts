@@ -1,28 +1,22 @@
 /** The commands by which an operator looks at the quarantine and empties it. */
-import type { Clock, CommandIo, Lock, Message, PluginCommand } from '@postroad/plugin'
+import type { Clock, CommandIo, Message, PluginCommand, QuarantineDesk } from '@postroad/plugin'
 import { concerns, type VaultEntry } from './entry.ts'
-import type { QuarantineOptions } from './options.ts'
-import { release } from './release.ts'
-import type { Kept, Vault } from './vault.ts'
+import type { Vault } from './vault.ts'
 
 /** What the commands work on. */
 export interface VaultCommandDeps {
   readonly vault: Vault
-  readonly options: QuarantineOptions
+  readonly desk: QuarantineDesk
   readonly clock: Pick<Clock, 'now'>
-  readonly lock: Lock
-  readonly hostname: string
 }
 
 const USAGE = 64
 const NO_INPUT = 66
 const FAILED = 75
-/** Milliseconds a message stays locked after its releaser has died. */
-const DEAD = 60_000
 
 /** `postroad quarantine list`, `show`, `release`, `delete`, `expire`, `reindex`. */
 export function quarantineCommands(deps: VaultCommandDeps): Readonly<Record<string, PluginCommand>> {
-  const { vault, clock, lock } = deps
+  const { vault, clock, desk } = deps
   return {
     list: {
       summary: 'Lists what is quarantined, or what of it has to do with an address',
@@ -47,8 +41,7 @@ export function quarantineCommands(deps: VaultCommandDeps): Readonly<Record<stri
       async run(ids, io) {
         let missing = 0
         for (const id of ids) {
-          // Not while it is being released: what is left of it then would come back.
-          const deleted = (await lock.tryWith(keyOf(id), DEAD, () => vault.delete(id))) ?? false
+          const deleted = await desk.delete(id)
           if (!deleted) missing++
           io.row({ id, deleted })
         }
@@ -112,65 +105,30 @@ async function textOf(message: Message): Promise<string> {
     .replaceAll(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/g, '?')
 }
 
-async function releaseAll(args: readonly string[], io: CommandIo, deps: VaultCommandDeps): Promise<number> {
+async function releaseAll(args: readonly string[], io: CommandIo, { desk }: VaultCommandDeps): Promise<number> {
   const at = args.indexOf('--to')
   const only = at < 0 ? undefined : args[at + 1]?.toLowerCase()
   const ids = at < 0 ? args : args.toSpliced(at, 2)
   if (ids.length === 0 || (at >= 0 && only === undefined)) return USAGE
-  if (!deps.options.release) {
+  if (!desk.canRelease) {
     io.print('quarantine: the option "release" does not say where released messages go')
     return FAILED
   }
   let worst = 0
-  for (const id of ids) worst = Math.max(worst, await releaseOne(id, { only, io, deps, target: deps.options.release }))
+  for (const id of ids) worst = Math.max(worst, await releaseOne(id, only, { io, desk }))
   return worst
 }
 
-interface Releasing {
-  readonly only: string | undefined
-  readonly io: CommandIo
-  readonly deps: VaultCommandDeps
-  readonly target: NonNullable<QuarantineOptions['release']>
-}
-
-/** Two operators at once would deliver it twice. */
-async function releaseOne(id: string, releasing: Releasing): Promise<number> {
-  const { lock, vault } = releasing.deps
-  const code = await lock.tryWith(keyOf(id), DEAD, async (lost) => {
-    const kept = await vault.get(id)
-    return kept ? releaseKept(kept, releasing, AbortSignal.any([lost, releasing.io.signal])) : NO_INPUT
-  })
-  if (code === NO_INPUT)
-    releasing.io.row({ id, to: releasing.only, released: false, reply: 'not in the quarantine, or not any more' })
-  if (code !== undefined) return code
-  releasing.io.row({
-    id,
-    to: releasing.only,
-    released: false,
-    reply: 'somebody else is releasing or deleting it at this moment',
-  })
-  return FAILED
-}
-
-function keyOf(id: string): string {
-  return `quarantine:${id}`
-}
-
-async function releaseKept(
-  { entry, message }: Kept,
-  { only, io, deps, target }: Releasing,
-  signal: AbortSignal,
+async function releaseOne(
+  id: string,
+  only: string | undefined,
+  { io, desk }: { readonly io: CommandIo; readonly desk: QuarantineDesk },
 ): Promise<number> {
-  const { vault, hostname, clock } = deps
-  const recipients = entry.recipients.filter(({ address }) => only === undefined || address.toLowerCase() === only)
-  if (recipients.length === 0) return NO_INPUT
-  const outcomes = await release({ entry, message, recipients, target, hostname, signal })
-  for (const { recipient, isTaken, reply } of outcomes)
-    io.row({ id: entry.id, to: recipient.address, released: isTaken, reply })
-  const taken = new Set(outcomes.filter(({ isTaken }) => isTaken).map(({ recipient }) => recipient.address))
-  const left = entry.recipients.filter(({ address }) => !taken.has(address))
-  // Twice is better than never: only what the listener has taken is taken out of here.
-  if (left.length === 0) await vault.delete(entry.id)
-  else if (taken.size > 0) await vault.put({ ...entry, recipients: left }, message, clock.now())
-  return outcomes.every(({ isTaken }) => isTaken) ? 0 : FAILED
+  const outcomes = await desk.release(id, { signal: io.signal, ...(only !== undefined && { to: [only] }) })
+  if (!outcomes) {
+    io.row({ id, to: only, released: false, reply: 'not in the quarantine, or not any more' })
+    return NO_INPUT
+  }
+  for (const { to, released, reply } of outcomes) io.row({ id, to: to || only, released, reply })
+  return outcomes.every(({ released }) => released) ? 0 : FAILED
 }

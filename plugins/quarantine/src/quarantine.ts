@@ -1,7 +1,8 @@
 /** Takes what the decision was to quarantine: keeps it durably, shows it to an operator, and sends it on when they say so. */
 import { glob } from '@postroad/options'
-import { Clock, definePlugin, Lock, Spool, Store } from '@postroad/plugin'
+import { Clock, definePlugin, desk, Lock, QuarantineDesk, Spool, Store } from '@postroad/plugin'
 import { quarantineCommands } from './command.ts'
+import { quarantineDesk } from './desk.ts'
 import { entryOf } from './entry.ts'
 import { options } from './options.ts'
 import { Vault } from './vault.ts'
@@ -20,6 +21,7 @@ export const quarantine = definePlugin({
   needs: { spool: Spool, store: Store, clock: Clock, lock: Lock },
   setup({ options, spool, store, clock, lock, hostname, log, signal, rehearsal }) {
     const vault = new Vault(spool, store)
+    const own = quarantineDesk({ vault, options, clock, lock, hostname })
     const reasons = options.matches.map(glob)
     let timer: NodeJS.Timeout | undefined
     const expire = async (): Promise<void> => {
@@ -42,7 +44,8 @@ export const quarantine = definePlugin({
           return { id: entry.id }
         },
       },
-      commands: quarantineCommands({ vault, options, clock, lock, hostname }),
+      commands: quarantineCommands({ vault, desk: own, clock }),
+      desks: [desk(QuarantineDesk, own)],
       start() {
         if (rehearsal) return
         void expire()

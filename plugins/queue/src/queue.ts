@@ -1,8 +1,15 @@
 /** Takes responsibility for mail: writes it to stable storage, says 250, and delivers it from there, for days if it must. */
 
 import { tlsCommand, transportFolders } from '@postroad/delivery'
-import { Clock, DeliveryHooks, Dns, definePlugin, Limiter, Store } from '@postroad/plugin'
-import { queueCommands, queueHooks, reporterOf } from '@postroad/queue-engine'
+import { Clock, DeliveryHooks, Dns, definePlugin, desk, Limiter, Store } from '@postroad/plugin'
+import {
+  type CommandedQueue,
+  QueueDesk,
+  queueCommands,
+  queueDesk,
+  queueHooks,
+  reporterOf,
+} from '@postroad/queue-engine'
 import { lookPublished } from '@postroad/tls-policy'
 import { OpenedQueue } from './opened.ts'
 import { options as schema } from './options.ts'
@@ -17,7 +24,7 @@ export const queue = definePlugin({
   name: 'queue',
   options: schema,
   needs: { hooks: DeliveryHooks, clock: Clock, dns: Dns, limiter: Limiter, store: Store },
-  setup: async ({ options, hooks, clock, dns, limiter, store, hostname, log, folder, resolve, rehearsal }) => {
+  setup: async ({ name, options, hooks, clock, dns, limiter, store, hostname, log, folder, resolve, rehearsal }) => {
     const context = {
       options,
       hooks,
@@ -33,6 +40,13 @@ export const queue = definePlugin({
     const opened = new OpenedQueue(context)
     const { rules, transports } = opened
     const plan = { maxRecipients: options.maxRecipients }
+    const commanded: CommandedQueue = {
+      rules,
+      reporter: reporterOf({ ...context, carries: transports.has }),
+      plan,
+      now: () => clock.now(),
+      store: () => opened.store(),
+    }
     return {
       ...queueHooks({
         plan,
@@ -49,13 +63,7 @@ export const queue = definePlugin({
         ...transportFolders(options, resolve),
       ],
       commands: {
-        ...queueCommands({
-          rules,
-          reporter: reporterOf({ ...context, carries: transports.has }),
-          plan,
-          now: () => clock.now(),
-          store: () => opened.store(),
-        }),
+        ...queueCommands(commanded),
         tls: tlsCommand({
           hostname,
           dns,
@@ -65,6 +73,7 @@ export const queue = definePlugin({
           look: (question, signal) => lookPublished(question, { dns, signal }),
         }),
       },
+      desks: [desk(QueueDesk, queueDesk(name, commanded))],
       async start() {
         if (rehearsal) return
         // A queue that cannot be opened refuses mail; to end the process over it would be a crash loop.

@@ -1,8 +1,8 @@
 /** Takes responsibility for mail: writes it to Redis, says 250, and lets any node deliver it from there. */
 
 import { tlsCommand, transportFolders } from '@postroad/delivery'
-import { Clock, DeliveryHooks, Dns, definePlugin, Store } from '@postroad/plugin'
-import { queueCommands, queueHooks } from '@postroad/queue-engine'
+import { Clock, DeliveryHooks, Dns, definePlugin, desk, Store } from '@postroad/plugin'
+import { QueueDesk, queueCommands, queueDesk, queueHooks } from '@postroad/queue-engine'
 import { RedisLink } from '@postroad/redis-link'
 import { lookPublished } from '@postroad/tls-policy'
 import { QueueNode } from './node.ts'
@@ -17,7 +17,7 @@ export const redisQueue = definePlugin({
   name: 'redis-queue',
   options: schema,
   needs: { link: RedisLink, hooks: DeliveryHooks, dns: Dns, clock: Clock, store: Store },
-  setup: ({ options, link, hooks, dns, clock, store, hostname, log, resolve, role, rehearsal }) => {
+  setup: ({ name, options, link, hooks, dns, clock, store, hostname, log, resolve, role, rehearsal }) => {
     const node = new QueueNode({
       options,
       role: options.role ?? role,
@@ -54,6 +54,7 @@ export const redisQueue = definePlugin({
           look: (question, signal) => lookPublished(question, { dns, signal }),
         }),
       },
+      desks: [desk(QueueDesk, queueDesk(name, node.commanded()))],
       start: () => (rehearsal ? undefined : node.start()),
       close: (stop) => node.close(stop),
     }

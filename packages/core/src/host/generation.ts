@@ -4,16 +4,15 @@
  */
 
 import type { HttpSite, OwnedRoute } from '@postroad/http'
-import type { Mechanism } from '@postroad/mail'
 import { createContentWriter } from '@postroad/message'
 import {
   type DefaultService,
   DeliveryHooks,
   errorOf,
   Feed,
+  Host,
   type PluginCommand,
   type PluginInstance,
-  type QueueFeature,
   type Role,
   textOf,
 } from '@postroad/plugin'
@@ -37,8 +36,10 @@ import type { Scope } from '../session/scope.ts'
 import { SessionStages } from '../stages/session.ts'
 import { createDeliveryHooks } from './delivery-hooks.ts'
 import { makeFolder } from './folder.ts'
+import { GenerationHost, type GenerationView, type RunningState } from './generation-host.ts'
 import type { Listening } from './listener-kind.ts'
 import { checkListeners } from './listening.ts'
+import { offerOf } from './offer.ts'
 import { validated } from './options.ts'
 import type { Places } from './places.ts'
 import { rehearsed } from './rehearsal.ts'
@@ -60,6 +61,10 @@ export interface ServerContext {
   readonly feed: ServerFeed
   /** Services of the core and of who started it: the plugins' own go before them. */
   readonly services: readonly DefaultService[]
+  /** The server as it runs, for plugins that show it. */
+  readonly running: RunningState
+  /** What is shown of a generation. */
+  view(generation: Generation): GenerationView
   /** Nothing is called out, stored or delivered. */
   readonly rehearsal: boolean
   readonly substitutes: Substitutes
@@ -78,6 +83,7 @@ export interface CompiledScope {
   readonly roles: Roles
   readonly offer: Offer
   readonly routes: readonly OwnedRoute[]
+  readonly identify: NonNullable<HttpSite['identify']>
   readonly listening: readonly Listening[]
 }
 
@@ -126,7 +132,7 @@ export class Generation {
       this.#sessions++
       return this.#gone
     }
-    return { attach: (wire) => this.attach(compiled, wire), site: createSite(compiled.scope, compiled.routes, begin) }
+    return { attach: (wire) => this.attach(compiled, wire), site: createSite(compiled.scope, compiled, begin) }
   }
 
   readonly #gone = (): void => {
@@ -178,6 +184,8 @@ export class Generation {
 
 /** A configuration of which the general options are judged; what `setup` says is not yet. */
 export interface JudgedConfig extends Judged<ServerSettings> {
+  /** As it was written. */
+  readonly given: object
   /** Absent when there is none that could be called; that is among the mistakes. */
   readonly setup: ((app: App) => void | Promise<void>) | undefined
 }
@@ -212,6 +220,8 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
     })
   }
   services.provide(Feed, () => server.feed)
+  const host = new GenerationHost(server.running, judged)
+  services.provide(Host, () => host)
   const memory = createContentMemory(config.memory)
   const context = {
     mistakes,
@@ -251,6 +261,7 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
       judging: { ...scope, role: 'filter', table: judging(table) },
       offer: offerOf(table),
       routes,
+      identify: spec.visible.flatMap((use) => instances.get(use)?.identify ?? []),
       listening: await checkListeners(spec, {
         table,
         routes,
@@ -268,6 +279,7 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
   await build(root, services)
   checkAll(scopes, mistakes)
   const generation = new Generation({ scopes, instances, lifetime, controller, log: server.log, places })
+  host.serve({ ...server.view(generation), root, instances })
   if (mistakes.any) await generation.close()
   mistakes.throwIfAny()
   return generation
@@ -345,28 +357,6 @@ function makeScope(
       return own
     },
     singleRecipientClients: server.singleRecipientClients,
-  }
-}
-
-/** EHLO keywords are derived: what nobody can honour is not offered. */
-function offerOf(table: HookTable): Offer {
-  // Who runs in the shadow lets nobody in.
-  const mechanisms = new Set<Mechanism>(
-    (table.auth ?? []).flatMap((handler) => (handler.shadow ? [] : handler.mechanisms)),
-  )
-  const queues = (table.queue ?? []).filter(({ shadow }) => !shadow)
-  // Any of them may be the one that takes the message.
-  const all = (feature: QueueFeature): boolean =>
-    queues.length > 0 && queues.every((handler) => handler.supports.includes(feature))
-  return {
-    mechanisms: [...mechanisms],
-    eightBitMime: all('8BITMIME'),
-    binaryMime: all('BINARYMIME'),
-    smtputf8: all('SMTPUTF8'),
-    dsn: all('DSN'),
-    requireTls: all('REQUIRETLS'),
-    // The core answers each recipient by itself when the client can take it.
-    prdr: true,
   }
 }
 

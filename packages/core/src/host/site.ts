@@ -1,12 +1,19 @@
 /** A scope as its listeners of kind `http` have it: routes of its plugins, and a line of the log for each answer. */
 import { channel } from 'node:diagnostics_channel'
-import type { HttpAnswer, HttpSite, OwnedRoute } from '@postroad/http'
+import type { HttpAnswer, HttpSite } from '@postroad/http'
 import type { Scope } from '../session/scope.ts'
 
-/** @param begin called when a handler is; what it gives, when that request is over */
-export function createSite(scope: Scope, routes: readonly OwnedRoute[], begin: () => () => void): HttpSite {
+/**
+ * @param begin called when a handler is; what it gives, when that request is over
+ */
+export function createSite(
+  scope: Scope,
+  { routes, identify }: Pick<HttpSite, 'routes' | 'identify'>,
+  begin: () => () => void,
+): HttpSite {
   return {
     routes,
+    ...(identify && { identify }),
     now: () => scope.now(),
     logOf: (plugin) => scope.logFor(plugin),
     begin,

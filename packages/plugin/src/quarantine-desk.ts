@@ -1,0 +1,57 @@
+/** What programs may ask of a quarantine and do to it: any plugin that keeps such mail offers this desk. */
+import type { Message } from '@postroad/mail'
+import { defineService, type Service } from './service.ts'
+
+/** What is known of a message that was set aside. Times are milliseconds since the epoch. */
+export interface QuarantinedMessage {
+  readonly id: string
+  /** Id of the transaction it came in with. */
+  readonly transaction: string
+  readonly at: number
+  /** When it is deleted. */
+  readonly until: number
+  /** Empty: the null reverse-path. */
+  readonly from: string
+  readonly to: readonly string[]
+  readonly subject?: string | undefined
+  readonly reason: string
+  readonly points: number
+  /** Octets. */
+  readonly size: number
+  readonly remote: string
+  readonly helo?: string | undefined
+  readonly identity?: string | undefined
+}
+
+/** What became of a release for one recipient. */
+export interface ReleaseOutcome {
+  readonly to: string
+  readonly released: boolean
+  /** Of the listener it was given to, or why it was not. */
+  readonly reply: string
+}
+
+/** A quarantine, as operators and recipients meet it. */
+export interface QuarantineDesk {
+  /** Somebody has said where released messages go. */
+  readonly canRelease: boolean
+  list(signal: AbortSignal): AsyncIterable<QuarantinedMessage>
+  get(id: string): Promise<{ readonly entry: QuarantinedMessage; readonly message: Message } | undefined>
+  /** Sends it on, to all recipients or to those named; what was taken is gone from the quarantine. Undefined: it is not there. */
+  release(
+    id: string,
+    options: { readonly to?: readonly string[] | undefined; readonly signal: AbortSignal },
+  ): Promise<readonly ReleaseOutcome[] | undefined>
+  /** Resolves to whether it was there, and nobody was releasing it. */
+  delete(id: string): Promise<boolean>
+}
+
+export const QuarantineDesk: Service<QuarantineDesk> = defineService('quarantine-desk')
+
+/** A filter that can be taught what mail is. */
+export interface LearningDesk {
+  /** Resolves to a sentence of what came of it; rejects when it could not be asked. */
+  learn(message: Message, as: 'spam' | 'ham', signal: AbortSignal): Promise<string>
+}
+
+export const LearningDesk: Service<LearningDesk> = defineService('learning-desk')
