@@ -5,10 +5,11 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runCommand } from '../runner/command.ts'
+import { BARS } from './bar.ts'
 import { clearLeftOver } from './folder.ts'
 import { type Figures, measure } from './measure.ts'
 import { compare, formatFigures, formatJudgement, type Judgement, judge } from './result.ts'
-import { BARS, SCENARIOS, type Scenario } from './scenario.ts'
+import { SCENARIOS, type Scenario } from './scenario.ts'
 import { endServers } from './server-process.ts'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
@@ -91,19 +92,24 @@ async function main(): Promise<number> {
 
 function select(): { scenario: Scenario; targets: string[] }[] | undefined {
   const only = options.only?.split(',')
-  const unknown = only?.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name)) ?? []
+  const unknown = only?.filter((name) => !SCENARIOS.some((scenario) => isCalled(scenario, name))) ?? []
   const wanted = options.targets?.split(',')
   const missing = wanted?.filter((name) => !existsSync(join(HERE, 'targets', `${name}.ts`))) ?? []
   if (unknown.length + missing.length > 0) {
     console.error(`there is no ${[...unknown, ...missing].join(', ')}; see --help`)
     return undefined
   }
-  return SCENARIOS.filter(({ name, isLong = false }) => only?.includes(name) ?? !(options.quick && isLong))
+  const isChosen = (scenario: Scenario) => only?.some((name) => isCalled(scenario, name))
+  return SCENARIOS.filter((scenario) => isChosen(scenario) ?? !(options.quick && scenario.isLong))
     .map((scenario) => ({
       scenario,
       targets: scenario.targets.filter((name) => (wanted?.includes(name) ?? true) && isCompared(name)),
     }))
     .filter(({ targets }) => targets.length > 0)
+}
+
+function isCalled({ name, group }: Scenario, wanted: string): boolean {
+  return wanted === name || wanted === group
 }
 
 /** Against another checkout only what is ours is worth a round. */

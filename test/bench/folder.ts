@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
 
 const PREFIX = 'pr-bench-'
+/** Name of the UNIX socket of a target that has one. */
+export const SOCKET = 'socket'
 
 /** Makes a folder that names this process as its owner. */
 export function makeFolder(parent: string = tmpdir()): string {

@@ -1,6 +1,7 @@
 /** The process around one target: starts it, and answers what it has used. Started by `server-process.ts`. */
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { clearFolder } from './folder.ts'
+import { clearFolder, SOCKET } from './folder.ts'
 import type { Running, Target, Usage } from './target.ts'
 
 /** What the parent may ask. */
@@ -34,7 +35,7 @@ async function answer(question: Question): Promise<Usage | undefined> {
     case 'start': {
       // `as`: what a file in targets/ is, by agreement.
       const { target } = (await import(pathToFileURL(question.file).href)) as { target: Target }
-      running = await target.start(question)
+      running = await target.start({ ...question, socket: join(question.folder, SOCKET) })
       return undefined
     }
     case 'idle':

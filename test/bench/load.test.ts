@@ -19,7 +19,7 @@ const load: Omit<Load, 'port'> = {
 for (const kind of [{}, { single: true }, { pipelined: true }, { single: true, pipelined: true }]) {
   test(`every message is sent and answered: ${JSON.stringify(kind)}`, async () => {
     const [port = 0] = await freePorts(1)
-    const running = await floor.start({ port, sinkPort: 0, folder: '' })
+    const running = await floor.start({ port, sinkPort: 0, folder: '', socket: '' })
     const { messages } = await sendLoad({ ...load, ...kind, port })
     assert.equal(messages, 10)
     await running.close()
@@ -29,7 +29,7 @@ for (const kind of [{}, { single: true }, { pipelined: true }, { single: true, p
 for (const single of [false, true]) {
   test(`every message is sent after STARTTLS${single ? ', one a connection' : ''}`, async () => {
     const [port = 0] = await freePorts(1)
-    const running = await withCertificate.start({ port, sinkPort: 0, folder: '' })
+    const running = await withCertificate.start({ port, sinkPort: 0, folder: '', socket: '' })
     const { messages } = await sendLoad({ ...load, single, starttls: true, port })
     assert.equal(messages, 10)
     await running.close()
@@ -38,7 +38,7 @@ for (const single of [false, true]) {
 
 test('a server without STARTTLS ends the load, which is not sent in the clear', async () => {
   const [port = 0] = await freePorts(1)
-  const running = await floor.start({ port, sinkPort: 0, folder: '' })
+  const running = await floor.start({ port, sinkPort: 0, folder: '', socket: '' })
   await assert.rejects(sendLoad({ ...load, starttls: true, port }), /at "starttls"/)
   await running.close()
 })

@@ -28,6 +28,13 @@ export interface Loaded {
   readonly waits: readonly number[]
 }
 
+/** Connections to a target, where they are to last. */
+export interface Driver {
+  /** Sends messages until there are enough, or the time is over. */
+  send(load: Load): Promise<Loaded>
+  close(): void
+}
+
 const HELO = 'EHLO client.example\r\n'
 const MAIL = 'MAIL FROM:<sender@client.example>\r\n'
 const RCPT = 'RCPT TO:<alice@postroad.test>\r\n'

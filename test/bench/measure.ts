@@ -3,7 +3,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Load, makeData, sendLoad } from './load.ts'
+import { openDriver } from './drive.ts'
+import { type Driver, type Load, makeData } from './load.ts'
 import type { Scenario } from './scenario.ts'
 import { ServerProcess } from './server-process.ts'
 
@@ -56,7 +57,7 @@ export async function measure(
     for (const name of targets) {
       for (const tree of options.against === undefined ? [undefined] : [undefined, options.against]) {
         options.say(`warming up ${name}`)
-        const server = await startTarget(name, sink.port, { ...options, tree })
+        const server = await startTarget(name, sink.port, { ...options, tree, scenario })
         if (server === undefined) continue
         servers.push(server)
         await warm(scenario, server, sink)
@@ -74,10 +75,20 @@ export async function measure(
 async function startTarget(
   name: string,
   sinkPort: number,
-  { profiles, leftOut, tree }: MeasureOptions & { readonly tree: string | undefined },
+  {
+    profiles,
+    leftOut,
+    tree,
+    scenario,
+  }: MeasureOptions & { readonly tree: string | undefined; readonly scenario: Scenario },
 ): Promise<ServerProcess | undefined> {
   try {
-    return await ServerProcess.start(name, sinkPort, { execArgv: profiling(name, profiles), tree })
+    return await ServerProcess.start(name, sinkPort, {
+      execArgv: profiling(name, profiles),
+      tree,
+      isSilent: scenario.speaks?.[name] !== undefined,
+      oneCore: scenario.oneCore ?? false,
+    })
   } catch (error) {
     const why = error instanceof Error && /not installed: .*/.exec(error.message)?.[0]
     if (!why) throw error
@@ -109,11 +120,19 @@ async function warm(scenario: Scenario, server: ServerProcess, sink: ServerProce
   // Most of the warm-up goes over connections that stay, so that a wait in each greeting does not last minutes.
   const load = { ...loadOf(scenario, server.port), messages: scenario.warmUp, limitMs: 20_000 }
   const before = await received(sink)
-  const many = await sendLoad({ ...load, single: false, sessions: Math.min(scenario.sessions, 200) })
+  const driver = await openFor(scenario, server)
+  const many = await driver.send({ ...load, single: false, sessions: Math.min(scenario.sessions, 200) })
   const single = scenario.single
-    ? await sendLoad({ ...load, sessions: 200, messages: Math.ceil(scenario.warmUp / 4), limitMs: 5_000 })
+    ? await driver.send({ ...load, sessions: 200, messages: Math.ceil(scenario.warmUp / 4), limitMs: 5_000 })
     : undefined
+  driver.close()
   if (scenario.forwards) await arrival(sink, before + many.messages + (single?.messages ?? 0))
+}
+
+function openFor(scenario: Scenario, server: ServerProcess): Promise<Driver> {
+  const { socket } = server
+  const { speaks, sessions, octets, data = makeData(octets) } = scenario
+  return openDriver(speaks?.[server.target], { socket, sessions, data })
 }
 
 async function measureRounds(
@@ -150,14 +169,17 @@ async function measureOnce(
   limitMs: number,
 ): Promise<Round> {
   const arrived = await received(sink)
+  // Connections that are to last are there before anything is counted.
+  const driver = await openFor(scenario, server)
   const before = await server.usage()
   const started = performance.now()
-  const { messages, waits } = await sendLoad({ ...loadOf(scenario, server.port), limitMs })
+  const { messages, waits } = await driver.send({ ...loadOf(scenario, server.port), limitMs })
   if (scenario.forwards) await arrival(sink, arrived + messages)
   const ms = performance.now() - started
   // What is still to be done for the last messages is part of their price.
   await sleep(scenario.forwards ? 700 : 100)
   const after = await server.usage()
+  driver.close()
   const duplicates = scenario.forwards ? (await received(sink)) - arrived - messages : 0
   if (duplicates > 0) throw new Error(`${server.name}: ${duplicates} messages arrived twice`)
   return {

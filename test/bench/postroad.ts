@@ -1,6 +1,6 @@
 /** Postroad as the targets measure it. */
 import { join } from 'node:path'
-import { type Config, createServer, defineConfig } from '@postroad/core'
+import { type App, type Config, createServer, defineConfig } from '@postroad/core'
 import { createDns } from '@postroad/dns'
 import { embeddedServices } from '@postroad/embedded'
 import { Dns, definePlugin, type Plugin } from '@postroad/plugin'
@@ -21,6 +21,8 @@ export const discardAll = definePlugin({
 /** What a target wants otherwise. */
 export interface PostroadOptions {
   readonly listener?: Pick<ListenerOptions, 'certificate'>
+  /** In place of a listener that takes mail. */
+  readonly listen?: Parameters<App['listen']>[0]
   readonly thresholds?: Config['thresholds']
   /** Default: the system's resolvers. */
   readonly dns?: DnsOptions
@@ -41,7 +43,8 @@ export async function startPostroad(
     ...(options.thresholds && { thresholds: options.thresholds }),
     setup(app) {
       for (const plugin of plugins) app.use(plugin)
-      app.listen({ port, host: '127.0.0.1', backlog: 1024, limits: LIMITS, ...options.listener })
+      if (options.listen) app.listen(options.listen)
+      else app.listen({ port, host: '127.0.0.1', backlog: 1024, limits: LIMITS, ...options.listener })
     },
   })
   const server = await createServer(config, { services })

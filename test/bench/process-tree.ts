@@ -8,6 +8,8 @@ const PAGE = 4_096
 
 interface ProcessStat {
   readonly pid: number
+  /** Of its program, 15 octets at most. */
+  readonly name: string
   readonly parent: number
   /** Its own ticks. */
   readonly own: number
@@ -18,15 +20,41 @@ interface ProcessStat {
 
 /** The processes below `root`, and it, with what ended ones have used. */
 export function usageOfTree(root: number): Usage {
-  const all = readdirSync('/proc')
+  const all = readStats()
+  return usageOf(all, below(all, [root]))
+}
+
+/** Of the processes below `root` only those of this name, with all below them. */
+export function usageOfNamed(root: number, name: string): Usage {
+  const all = readStats()
+  const tree = below(all, [root])
+  const named = all.filter((stat) => stat.name === name && tree.has(stat.pid)).map(({ pid }) => pid)
+  return usageOf(all, below(all, named))
+}
+
+/** What several have used. */
+export function sumOf(usages: readonly Usage[]): Usage {
+  const sum = (of: (usage: Usage) => number): number => usages.reduce((total, usage) => total + of(usage), 0)
+  return { cpuUs: sum(({ cpuUs }) => cpuUs), rss: sum(({ rss }) => rss), peakRss: sum(({ peakRss }) => peakRss) }
+}
+
+function readStats(): readonly ProcessStat[] {
+  return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => readStat(Number(name)))
-  const tree = new Set([root])
+}
+
+function below(all: readonly ProcessStat[], roots: readonly number[]): ReadonlySet<number> {
+  const tree = new Set(roots)
   // A parent may have a higher number than its child: go on until nothing is added.
   for (let size = 0; size !== tree.size; ) {
     size = tree.size
     for (const { pid, parent } of all) if (tree.has(parent)) tree.add(pid)
   }
+  return tree
+}
+
+function usageOf(all: readonly ProcessStat[], tree: ReadonlySet<number>): Usage {
   const own = all.filter(({ pid }) => tree.has(pid))
   const ticks = own.reduce((sum, stat) => sum + stat.own + stat.ended, 0)
   const rss = own.reduce((sum, stat) => sum + stat.rss, 0) * PAGE
@@ -38,14 +66,16 @@ function readStat(pid: number): ProcessStat[] {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The second field is the name, in parentheses, and may hold anything.
+    const end = text.lastIndexOf(')')
     const fields = text
-      .slice(text.lastIndexOf(')') + 2)
+      .slice(end + 2)
       .split(' ')
       .map(Number)
     const [parent = 0, utime = 0, stime = 0, cutime = 0, cstime = 0, rss = 0] = [1, 11, 12, 13, 14, 21].map(
       (index) => fields[index],
     )
-    return [{ pid, parent, own: utime + stime, ended: cutime + cstime, rss }]
+    const name = text.slice(text.indexOf('(') + 1, end)
+    return [{ pid, name, parent, own: utime + stime, ended: cutime + cstime, rss }]
   } catch {
     return []
   }

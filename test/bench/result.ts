@@ -1,6 +1,8 @@
 /** Figures as a table, and against the bars. */
+
+import type { Bar } from './bar.ts'
 import { type Figures, median, type Round } from './measure.ts'
-import type { Bar, Scenario } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
 
 /** One bar, held against what was measured. */
 export interface Judgement {
@@ -28,7 +30,7 @@ export function formatFigures(scenario: Scenario, figures: readonly Figures[]): 
       row.target,
       ...cells,
       ...(['p50', 'p99'] as const).map((part) =>
-        waits.length === 0 ? '' : median(waits.map((wait) => wait[part])).toFixed(1),
+        waits.length === 0 ? '' : median(waits.map((wait) => wait[part])).toFixed(2),
       ),
       row.idle === undefined ? '' : (row.idle / 1000).toFixed(1),
       (row.peakRss / 1e6).toFixed(0),
@@ -50,16 +52,16 @@ export function judge(scenario: Scenario, figures: readonly Figures[], bars: rea
   const find = (name: string | undefined) => figures.find((row) => row.target === name)
   return bars
     .filter((bar) => bar.scenario === scenario.name)
-    .flatMap(({ figure, target, against, atMost, atLeast }) => {
+    .flatMap(({ figure, target, against, atMost, atLeast, isDifference = false }) => {
       const own = find(target)
       const other = figure === 'wait' ? slowest(figures, against) : find(against)
       const value =
         figure === 'cpu' || figure === 'rate' || figure === 'wait'
-          ? own && other && ratio(own, other, figure)
+          ? own && other && (isDifference ? difference : ratio)(own, other, figure)
           : own && absolute(own, figure)
       if (value === undefined) return []
       const limit = atMost ?? atLeast ?? Number.NaN
-      const what = `${scenario.name}: ${figure} of ${target}${against === undefined ? '' : ` / ${against}`} ${atMost === undefined ? '≥' : '≤'} ${limit}`
+      const what = `${scenario.name}: ${figure} of ${target}${against === undefined ? '' : ` ${isDifference ? '−' : '/'} ${against}`} ${atMost === undefined ? '≥' : '≤'} ${limit}`
       return [{ bar: what, value, limit, isMet: atMost === undefined ? value >= limit : value <= limit }]
     })
 }
@@ -86,11 +88,20 @@ function absolute({ idle, peakRss }: Figures, figure: 'idle' | 'peakRss'): numbe
   return figure === 'idle' ? idle : peakRss / 1e6
 }
 
+type Timed = 'cpu' | 'rate' | 'wait'
+
 /** The median of the rounds' ratios: what ran one after the other met the same machine. */
-function ratio(own: Figures, other: Figures, figure: 'cpu' | 'rate' | 'wait'): number {
-  const of = (round: Round | undefined): number =>
-    (figure === 'wait' ? round?.wait?.p50 : round?.[figure]) ?? Number.NaN
-  return median(own.rounds.map((round, index) => of(round) / of(other.rounds[index])))
+function ratio(own: Figures, other: Figures, figure: Timed): number {
+  return median(own.rounds.map((round, index) => figureOf(round, figure) / figureOf(other.rounds[index], figure)))
+}
+
+/** The median of the rounds' differences. */
+function difference(own: Figures, other: Figures, figure: Timed): number {
+  return median(own.rounds.map((round, index) => figureOf(round, figure) - figureOf(other.rounds[index], figure)))
+}
+
+function figureOf(round: Round | undefined, figure: Timed): number {
+  return (figure === 'wait' ? round?.wait?.p50 : round?.[figure]) ?? Number.NaN
 }
 
 /** Of those that are meant the one that takes longest. */

@@ -1,5 +1,7 @@
 /** What is measured, and what is expected of it. */
 
+import type { Speech } from './drive.ts'
+import { filteredData, startZone } from './filters.ts'
 import { signedData, startScanners } from './scanners.ts'
 
 /** One shape of load, and who meets it. */
@@ -29,22 +31,16 @@ export interface Scenario {
   readonly waits?: boolean
   /** The message, where it is not one of `octets`, as DATA has it. */
   readonly data?: Buffer | undefined
+  /** What is spoken to a target, at its UNIX socket, in place of SMTP. */
+  readonly speaks?: Readonly<Record<string, Speech>>
+  /** Each target has one core, with all it starts. */
+  readonly oneCore?: boolean
+  /** Name by which it can be chosen with others. */
+  readonly group?: string
   /** Starts what all targets ask; they hear of it by their environment. */
   readonly besides?: () => Promise<AsyncDisposable>
   /** Left out by `--quick`. */
   readonly isLong?: boolean
-}
-
-/** A figure that has to hold: `target` divided by `against` (or by itself: an absolute figure). */
-export interface Bar {
-  readonly scenario: string
-  /** `peakRss` in MB, `idle` in octets a session; both only by themselves. */
-  readonly figure: 'cpu' | 'rate' | 'wait' | 'idle' | 'peakRss'
-  readonly target: string
-  /** `name-*`: the slowest of those whose names begin so. */
-  readonly against?: string
-  readonly atMost?: number
-  readonly atLeast?: number
 }
 
 const SMALL = 4_096
@@ -146,6 +142,74 @@ export const SCENARIOS: readonly Scenario[] = [
       return signedData()
     },
     besides: startScanners,
+    isLong: true,
+  },
+  {
+    name: 'milter',
+    title:
+      '20 sessions, 4 KB with a signature, SPF, DKIM and DMARC: beside Postfix (the CPU of its filters alone), and by SMTP',
+    targets: ['postfix-debian', 'postfix-postroad', 'postroad-auth'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 2_000,
+    warmUp: 5_000,
+    get data() {
+      return filteredData()
+    },
+    besides: startZone,
+    isLong: true,
+  },
+  {
+    name: 'milter-wait',
+    group: 'milter',
+    title: 'one session of milter, 4 KB with a signature: how long a message waits, from MAIL to the last answer',
+    targets: ['milter-continue', 'postroad-milter'],
+    sessions: 1,
+    octets: SMALL,
+    messages: 2_000,
+    warmUp: 5_000,
+    waits: true,
+    speaks: { 'milter-continue': 'milter', 'postroad-milter': 'milter' },
+    get data() {
+      return filteredData()
+    },
+    besides: startZone,
+    isLong: true,
+  },
+  {
+    name: 'milter-cpu',
+    group: 'milter',
+    title: '20 sessions, 4 KB with a signature, SPF, DKIM and DMARC: by SMTP, and by milter',
+    targets: ['postroad-auth', 'postroad-milter'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 4_000,
+    warmUp: 5_000,
+    speaks: { 'postroad-milter': 'milter' },
+    get data() {
+      return filteredData()
+    },
+    besides: startZone,
+    isLong: true,
+  },
+  {
+    name: 'policy-service',
+    title:
+      'questions of 20 smtpd of Postfix, at RCPT, each service on one core: SPF of 750 clients, first attempts at greylisting',
+    targets: ['policyd-spf', 'postroad-policy-spf', 'postgrey', 'postroad-policy-greylist'],
+    sessions: 20,
+    octets: 0,
+    messages: 20_000,
+    warmUp: 10_000,
+    waits: true,
+    speaks: {
+      'policyd-spf': 'policy',
+      'postroad-policy-spf': 'policy',
+      postgrey: 'policy',
+      'postroad-policy-greylist': 'policy',
+    },
+    oneCore: true,
+    besides: startZone,
     isLong: true,
   },
   {
@@ -277,38 +341,4 @@ export const SCENARIOS: readonly Scenario[] = [
     warmUp: 2_000,
     idle: true,
   },
-]
-
-const SMALL_SCENARIOS = ['many-20', 'many-200', 'pipelined', 'one-20', 'one-200']
-const QUEUE_SCENARIOS = ['queue', 'queue-200', 'queue-one', 'queue-one-200']
-
-export const BARS: readonly Bar[] = [
-  { scenario: 'many-20', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.7 },
-  { scenario: 'many-200', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.7 },
-  { scenario: 'one-20', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.8 },
-  { scenario: 'one-200', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.8 },
-  { scenario: 'many-20', figure: 'cpu', target: 'postroad-plugins', against: 'postroad', atMost: 1.15 },
-  { scenario: 'large', figure: 'cpu', target: 'wire', against: 'floor', atMost: 1.6 },
-  { scenario: 'large', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.6 },
-  { scenario: 'proxy', figure: 'cpu', target: 'postroad-proxy', against: 'smtp-server-nodemailer', atMost: 0.6 },
-  ...SMALL_SCENARIOS.map(
-    (scenario): Bar => ({ scenario, figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 }),
-  ),
-  { scenario: 'large', figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 },
-  { scenario: 'large-50', figure: 'peakRss', target: 'postroad', atMost: 600 },
-  { scenario: 'policy', figure: 'cpu', target: 'postroad-policy', against: 'postroad', atMost: 3 },
-  { scenario: 'policy', figure: 'peakRss', target: 'postroad-policy', atMost: 260 },
-  { scenario: 'telemetry', figure: 'cpu', target: 'postroad-telemetry', against: 'postroad-policy', atMost: 1.3 },
-  { scenario: 'scan', figure: 'wait', target: 'postroad-scan', against: 'postroad-scan-*', atMost: 1.1 },
-  { scenario: 'starttls', figure: 'rate', target: 'postroad-starttls', against: 'smtp-server-starttls', atLeast: 1 },
-  ...QUEUE_SCENARIOS.flatMap((scenario): Bar[] => [
-    { scenario, figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 3 },
-    { scenario, figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.33 },
-    { scenario, figure: 'rate', target: 'postroad-queue', against: 'haraka', atLeast: 2.5 },
-  ]),
-  { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'smtp-server-queue', atLeast: 1 },
-  { scenario: 'backlog', figure: 'rate', target: 'postroad-queue-backlog', against: 'postroad-queue', atLeast: 0.9 },
-  { scenario: 'queue-large', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 1 },
-  { scenario: 'queue-large', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.7 },
-  { scenario: 'idle', figure: 'idle', target: 'postroad', atMost: 20_000 },
 ]

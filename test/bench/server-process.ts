@@ -1,15 +1,19 @@
 /** A target in a process of its own, as the bench sees it. */
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePorts, waitForBanner } from '../interop/loopback.ts'
-import { clearFolder, makeFolder } from './folder.ts'
+import { programPath } from '../runner/program.ts'
+import { clearFolder, makeFolder, SOCKET } from './folder.ts'
 import type { Question } from './host.ts'
 import { stripTests } from './stripped.ts'
 import type { Usage } from './target.ts'
 
 const CLOSE_LIMIT_MS = 5_000
+const START_LIMIT_MS = 30_000
 
 const folders = new Set<string>()
 
@@ -35,11 +39,17 @@ export interface StartOptions {
   readonly execArgv?: readonly string[]
   /** Another checkout, built, whose target it is. Default: this one. */
   readonly tree?: string | undefined
+  /** It listens at its UNIX socket, and says nothing first. */
+  readonly isSilent?: boolean
+  /** It has one core, with all it starts. */
+  readonly oneCore?: boolean
 }
 
 /** A started target. */
 export class ServerProcess {
   readonly name: string
+  /** Name of its file, from whichever checkout it is. */
+  readonly target: string
   readonly port: number
   readonly #child: ChildProcess
   readonly #folder: string
@@ -47,6 +57,7 @@ export class ServerProcess {
 
   private constructor(name: string, port: number, here: string, execArgv: readonly string[]) {
     this.name = name
+    this.target = name.replace(/@before$/, '')
     this.port = port
     this.#folder = makeFolder()
     folders.add(this.#folder)
@@ -75,20 +86,28 @@ export class ServerProcess {
   static async start(
     name: string,
     sinkPort: number,
-    { execArgv = [], tree }: StartOptions = {},
+    { execArgv = [], tree, isSilent = false, oneCore = false }: StartOptions = {},
   ): Promise<ServerProcess> {
     const [port = 0] = await freePorts(1)
     const here = tree === undefined ? HERE : join(tree, 'test', 'bench')
     const server = new ServerProcess(tree === undefined ? name : `${name}@before`, port, here, execArgv)
     try {
       const file = join(here, 'targets', `${name}.ts`)
+      // All threads, and whatever is started later.
+      if (oneCore) execFileSync(programPath('taskset'), ['-a', '-c', '-p', '0', `${server.#child.pid}`])
       await server.#ask({ kind: 'start', file, port, sinkPort, folder: server.#folder })
-      await waitForBanner(port)
+      if (isSilent) await waitForSocket(server.socket)
+      else await waitForBanner(port)
       return server
     } catch (error) {
       await server.stop()
       throw new Error(`${name} does not start: ${error instanceof Error ? error.message : error}\n${server.#said}`)
     }
+  }
+
+  /** Path of its UNIX socket, if it has one. */
+  get socket(): string {
+    return join(this.#folder, SOCKET)
   }
 
   /** What it has used until now. */
@@ -149,4 +168,24 @@ export class ServerProcess {
       this.#child.off('exit', exit)
     }
   }
+}
+
+/** @throws {Error} when nobody takes a connection there within half a minute */
+async function waitForSocket(path: string): Promise<void> {
+  const end = performance.now() + START_LIMIT_MS
+  while (!(await isOpen(path))) {
+    if (performance.now() > end) throw new Error(`nobody listens at ${path}`)
+    await sleep(25)
+  }
+}
+
+function isOpen(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    const end = (value: boolean) => {
+      socket.destroy()
+      resolve(value)
+    }
+    socket.once('connect', () => end(true)).once('error', () => end(false))
+  })
 }

@@ -8,6 +8,8 @@ export interface Place {
   readonly sinkPort: number
   /** An empty folder of its own, taken away afterwards. */
   readonly folder: string
+  /** Path of a UNIX socket in it: where a target of a scenario that `speaks` something else than SMTP listens instead. */
+  readonly socket: string
 }
 
 /** A target that runs. */

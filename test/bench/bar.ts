@@ -1,0 +1,61 @@
+/** What the figures of the scenarios have to be. */
+
+/** A figure that has to hold: `target` divided by `against` (or by itself: an absolute figure). */
+export interface Bar {
+  readonly scenario: string
+  /** `peakRss` in MB, `idle` in octets a session; both only by themselves. */
+  readonly figure: 'cpu' | 'rate' | 'wait' | 'idle' | 'peakRss'
+  readonly target: string
+  /** `name-*`: the slowest of those whose names begin so. */
+  readonly against?: string
+  /** By how much it is more than `against`, instead of how many times as much; `wait` in ms. */
+  readonly isDifference?: boolean
+  readonly atMost?: number
+  readonly atLeast?: number
+}
+
+const SMALL_SCENARIOS = ['many-20', 'many-200', 'pipelined', 'one-20', 'one-200']
+const QUEUE_SCENARIOS = ['queue', 'queue-200', 'queue-one', 'queue-one-200']
+
+export const BARS: readonly Bar[] = [
+  { scenario: 'many-20', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.7 },
+  { scenario: 'many-200', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.7 },
+  { scenario: 'one-20', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.8 },
+  { scenario: 'one-200', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.8 },
+  { scenario: 'many-20', figure: 'cpu', target: 'postroad-plugins', against: 'postroad', atMost: 1.15 },
+  { scenario: 'large', figure: 'cpu', target: 'wire', against: 'floor', atMost: 1.6 },
+  { scenario: 'large', figure: 'cpu', target: 'postroad', against: 'floor', atMost: 1.6 },
+  { scenario: 'proxy', figure: 'cpu', target: 'postroad-proxy', against: 'smtp-server-nodemailer', atMost: 0.6 },
+  ...SMALL_SCENARIOS.map(
+    (scenario): Bar => ({ scenario, figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 }),
+  ),
+  { scenario: 'large', figure: 'rate', target: 'postroad', against: 'smtp-server', atLeast: 1 },
+  { scenario: 'large-50', figure: 'peakRss', target: 'postroad', atMost: 600 },
+  { scenario: 'policy', figure: 'cpu', target: 'postroad-policy', against: 'postroad', atMost: 3 },
+  { scenario: 'policy', figure: 'peakRss', target: 'postroad-policy', atMost: 260 },
+  { scenario: 'telemetry', figure: 'cpu', target: 'postroad-telemetry', against: 'postroad-policy', atMost: 1.3 },
+  { scenario: 'milter', figure: 'cpu', target: 'postfix-postroad', against: 'postfix-debian', atMost: 0.333 },
+  { scenario: 'milter-cpu', figure: 'cpu', target: 'postroad-milter', against: 'postroad-auth', atMost: 1.15 },
+  {
+    scenario: 'milter-wait',
+    figure: 'wait',
+    target: 'postroad-milter',
+    against: 'milter-continue',
+    isDifference: true,
+    atMost: 0.3,
+  },
+  { scenario: 'policy-service', figure: 'rate', target: 'postroad-policy-spf', against: 'policyd-spf', atLeast: 20 },
+  { scenario: 'policy-service', figure: 'rate', target: 'postroad-policy-greylist', against: 'postgrey', atLeast: 5 },
+  { scenario: 'scan', figure: 'wait', target: 'postroad-scan', against: 'postroad-scan-*', atMost: 1.1 },
+  { scenario: 'starttls', figure: 'rate', target: 'postroad-starttls', against: 'smtp-server-starttls', atLeast: 1 },
+  ...QUEUE_SCENARIOS.flatMap((scenario): Bar[] => [
+    { scenario, figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 3 },
+    { scenario, figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.33 },
+    { scenario, figure: 'rate', target: 'postroad-queue', against: 'haraka', atLeast: 2.5 },
+  ]),
+  { scenario: 'queue', figure: 'rate', target: 'postroad-queue', against: 'smtp-server-queue', atLeast: 1 },
+  { scenario: 'backlog', figure: 'rate', target: 'postroad-queue-backlog', against: 'postroad-queue', atLeast: 0.9 },
+  { scenario: 'queue-large', figure: 'rate', target: 'postroad-queue', against: 'postfix', atLeast: 1 },
+  { scenario: 'queue-large', figure: 'cpu', target: 'postroad-queue', against: 'postfix', atMost: 0.7 },
+  { scenario: 'idle', figure: 'idle', target: 'postroad', atMost: 20_000 },
+]
