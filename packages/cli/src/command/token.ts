@@ -77,7 +77,7 @@ async function create(name: string, { role, expires, ...where }: NewOptions): Pr
   const { secret, sha256 } = newToken()
   const created = new Date().toISOString()
   const fresh: Token = { name, sha256, roles: role, created, ...(end && { expires: end }) }
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o750 })
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
   await tokenFile(file).write([...tokens, fresh])
   process.stdout.write(`${secret}\n`)
   process.stderr.write(

@@ -11,7 +11,7 @@ export async function makeFolder({
   readonly spool: string
 }): Promise<void> {
   try {
-    await mkdir(spool, { recursive: true, mode: 0o750 })
+    await mkdir(spool, { recursive: true, mode: 0o700 })
     await access(spool, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (cause) {
     throw new PostroadError(

@@ -63,7 +63,7 @@ async function start(
   const { plugin, name } = use
   const folder = async (): Promise<string> => {
     const own = path.join(context.folder, name)
-    if (!context.looks) await mkdir(own, { recursive: true, mode: 0o750 })
+    if (!context.looks) await mkdir(own, { recursive: true, mode: 0o700 })
     context.places.folders.push({ path: own, at: '', plugin: name, scope: use.scope, isMade: true })
     return own
   }

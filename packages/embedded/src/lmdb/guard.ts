@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { damaged, EmbeddedError } from './error.ts'
-import { completeFile, prepareLockFile } from './shape.ts'
+import { completeFile, makeDataFile, prepareLockFile } from './shape.ts'
 
 const MARK = 'opening'
 /** How long a trial may read. A file that was read so long without harm does not kill at its opening. */
@@ -30,6 +30,7 @@ export interface Shape {
 export async function guarded<T>(folder: string, openNow: (shape: Shape) => T): Promise<T> {
   const path = join(folder, 'data.mdb')
   const left = leftMarks(folder)
+  makeDataFile(path)
   const isShort = completeFile(path)
   prepareLockFile(folder)
   if (left.length > 0) await tryElsewhere(folder, left.length)

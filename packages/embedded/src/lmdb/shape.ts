@@ -34,6 +34,11 @@ const SMALL = 1024 * 1024
 /** More than LMDB needs for its 126 readers; it takes a larger file as room for more of them. */
 const LOCK_FILE = 16 * 1024
 
+/** Makes the file where there is none, empty: LMDB would let everybody read it, and there are addresses and mail in it. */
+export function makeDataFile(path: string): void {
+  if (sizeOf(path) === 0) closeSync(openSync(path, 'a', 0o600))
+}
+
 /**
  * Gives a file that is shorter than its meta page says zeros at its end; true when it was.
  *
@@ -59,7 +64,7 @@ export function prepareLockFile(folder: string): void {
   if (sizeOf(path) > 0) return
   const unfinished = `${path}.${process.pid}`
   try {
-    writeFileSync(unfinished, Buffer.alloc(LOCK_FILE), { mode: 0o664 })
+    writeFileSync(unfinished, Buffer.alloc(LOCK_FILE), { mode: 0o600 })
     linkSync(unfinished, path)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error

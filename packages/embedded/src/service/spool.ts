@@ -70,7 +70,7 @@ function checked(id: string): string {
 /** All or nothing: under another name until it is complete and synced. */
 async function write(file: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
   const unfinished = path.join(path.dirname(file), `.${randomUUID()}.tmp`)
-  const handle = await open(unfinished, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o640)
+  const handle = await open(unfinished, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
   try {
     for await (const chunk of chunks) await handle.writeFile(chunk)
     await handle.sync()
@@ -84,7 +84,7 @@ async function write(file: string, chunks: AsyncIterable<Uint8Array> | Iterable<
 }
 
 async function prepare(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode: 0o750 })
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 })
   // A new folder is as durable as its own entry.
   if (first !== undefined)
     for (let at = folder; at.length >= first.length; at = path.dirname(at)) await sync(path.dirname(at))
