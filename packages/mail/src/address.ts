@@ -87,6 +87,8 @@ export class Mailbox implements Address {
     this.local = local
     this.domain = domain
     this.isInternational = isInternational
+    // Many read it after one another, and what one of them wrote into it the others would follow.
+    Object.freeze(this)
   }
 
   toString(): string {

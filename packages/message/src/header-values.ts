@@ -36,7 +36,7 @@ export class HeaderValues {
   addresses(name: string): readonly NamedAddress[] {
     let addresses = this.#addresses.get(name)
     if (!addresses) {
-      addresses = addressValues(this.#section.named(name))
+      addresses = Object.freeze(addressValues(this.#section.named(name)))
       this.#addresses.set(name, addresses)
     }
     return addresses

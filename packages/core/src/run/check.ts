@@ -76,11 +76,12 @@ export function route(answer: unknown): Route | Refusal {
 export function receipt(answer: unknown, handler: AnyHandler): Receipt | Refusal {
   if (!isObject(answer) || 'kind' in answer) return opinion<Refusal>(answer, REFUSALS, handler.hook)
   const { id, refused } = answer
-  if (typeof id !== 'string') throw notAnAnswer(answer, handler.hook)
-  if (refused === undefined) return { id }
+  // An id is what the client is told, and by what the message is found again: nobody can have stored it under none.
+  if (typeof id !== 'string' || id === '') throw notAnAnswer(answer, handler.hook)
+  if (refused === undefined) return Object.freeze({ id })
   // Once the message is stored nothing may fail any more: what is said of single recipients is read here.
   if (!Array.isArray(refused)) throw notAnAnswer(answer, handler.hook)
-  return { id, refused: refused.map((each) => refusedRecipient(each, handler.hook)) }
+  return Object.freeze({ id, refused: refused.map((each) => refusedRecipient(each, handler.hook)) })
 }
 
 function refusedRecipient(each: unknown, hook: HookName): NonNullable<Receipt['refused']>[number] {
@@ -193,7 +194,7 @@ function asRoute(answer: unknown, hook: HookName): Route {
   if (isSettled(answer) && typeof answer['via'] === 'string') return answer as unknown as Route // its one required field was checked
   const { via } = answer
   if (typeof via !== 'string') throw notAnAnswer(answer, hook)
-  return { ...answer, via }
+  return Object.freeze({ ...answer, via })
 }
 
 /** It says tomorrow what it says today. */

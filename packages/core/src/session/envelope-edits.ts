@@ -49,7 +49,9 @@ export class EnvelopeEdits {
 
   /** Whom a message goes to that was to go to these; to nobody when it was to go to none of them. */
   carried(passed: readonly RoutedRecipient[]): readonly RoutedRecipient[] {
-    return passed.length === 0 ? passed : [...passed.filter((one) => !this.#removed.has(one)), ...this.#added]
+    return passed.length === 0
+      ? passed
+      : Object.freeze([...passed.filter((one) => !this.#removed.has(one)), ...this.#added])
   }
 
   /** For the log; undefined when all edits have undone each other. */

@@ -44,6 +44,8 @@ export class SessionState {
   constructor(scope: Scope, peer: SessionPeer) {
     this.scope = scope
     this.peer = peer
+    Object.freeze(peer.remote)
+    Object.freeze(peer.local)
     this.openedAt = scope.now()
     this.id = makeSessionId(this.openedAt)
     this.view = new SessionView(this)

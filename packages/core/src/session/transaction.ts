@@ -30,6 +30,8 @@ export interface Asked extends RcptParameters {
   readonly to: string
 }
 
+const NOBODY: readonly RoutedRecipient[] = Object.freeze([])
+
 /** One mail transaction, from MAIL to the reply after the final dot, RFC 5321 §3.3. */
 export class Transaction {
   readonly session: SessionState
@@ -38,7 +40,8 @@ export class Transaction {
   readonly decisions: DecisionLog
   /** The refusal at mail that is said at RCPT. */
   readonly delayed = new DelayedRefusals()
-  readonly #recipients: RoutedRecipient[] = []
+  /** Frozen, and another one after each RCPT: plugins see it. */
+  #recipients: readonly RoutedRecipient[] = NOBODY
   readonly #refused: RefusedRecipient[] = []
   readonly #asked: Asked[] = []
   readonly #met: MetThreshold[] = []
@@ -60,7 +63,7 @@ export class Transaction {
     const { scope } = session
     this.session = session
     this.#from = from
-    this.envelope = new EnvelopeView(this, session.beginTransaction(), parameters)
+    this.envelope = new EnvelopeView(this, session.beginTransaction(), Object.freeze(parameters))
     this.decisions = new DecisionLog(scope.table.plugins)
     this.startedAt = scope.now()
   }
@@ -193,7 +196,7 @@ export class Transaction {
   }
 
   accept(recipient: RoutedRecipient): void {
-    this.#recipients.push(recipient)
+    this.#recipients = Object.freeze([...this.#recipients, recipient])
     this.#answers?.push(recipient)
     this.#known?.set(keyOf(recipient), recipient)
     if (this.#comingPoints !== 0) (this.#recipientPoints ??= new Map()).set(recipient, this.#comingPoints)

@@ -41,7 +41,7 @@ export async function take(transaction: Transaction, message: Message, verdicts:
   // Whom `rewrite` has removed, as whoever goes to nobody: answered, and not carried.
   for (const recipient of passed)
     if (!receivers.includes(recipient) || isDropped(recipient)) replies.set(recipient, ok(transaction, undefined))
-  const deliveries = group(receivers).filter(({ route }) => route.via !== DISCARD)
+  const deliveries = Object.freeze(group(receivers).filter(({ route }) => route.via !== DISCARD))
   let reading: Promise<unknown> | undefined
   if (deliveries.length > 0) {
     const said = await ask(transaction, 'queue', { message, deliveries })
@@ -151,7 +151,8 @@ function announce(transaction: Transaction, args: HookArguments['accepted']): Pr
 /** Recipients that share a route travel together; one with several ways travels each of them. */
 export function group(recipients: readonly RoutedRecipient[]): readonly Delivery[] {
   const [first] = recipients
-  if (first && recipients.length === 1 && !first.route.also) return [{ route: first.route, recipients }]
+  if (first && recipients.length === 1 && !first.route.also)
+    return Object.freeze([Object.freeze({ route: first.route, recipients: Object.freeze(recipients) })])
   const groups = new Map<string, { readonly route: Route; readonly recipients: RoutedRecipient[] }>()
   for (const recipient of recipients) {
     for (const route of waysOf(recipient.route)) {
@@ -161,7 +162,8 @@ export function group(recipients: readonly RoutedRecipient[]): readonly Delivery
       else groups.set(key, { route, recipients: [recipient] })
     }
   }
-  return [...groups.values()]
+  for (const each of groups.values()) Object.freeze(Object.freeze(each).recipients)
+  return Object.freeze([...groups.values()])
 }
 
 function routeKey({ via, host, port, settings, to }: Route): string {

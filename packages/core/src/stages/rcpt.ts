@@ -60,11 +60,18 @@ function begin(transaction: Transaction, recipient: Address, parameters: RcptPar
   transaction.beginRecipient()
   if (transaction.isOfSingleRecipientClient && transaction.recipients.length > 0)
     return refuseRecipient(transaction, 'rcpt', { plugin: 'mixed', refusal: ONE_AT_A_TIME, recipient })
-  const candidate: Candidate = { recipient, parameters, recipientFacts: new FactStore() }
+  const candidate: Candidate = { recipient, parameters: settled(parameters), recipientFacts: new FactStore() }
   const waves = transaction.scope.table.rcpt
   if (!waves) return asked(undefined, transaction, candidate)
   const decision = ask(waves, new HookCall('rcpt', transaction, candidate), opinions)
   return after(decision, asked, transaction, candidate)
+}
+
+/** What plugins are given is what the queue will go by: nobody changes it. */
+function settled(parameters: RcptParameters): RcptParameters {
+  if (parameters.notify) Object.freeze(parameters.notify)
+  if (parameters.orcpt) Object.freeze(parameters.orcpt)
+  return Object.freeze(parameters)
 }
 
 function asked(decision: Decision | undefined, transaction: Transaction, candidate: Candidate): Maybe<WireReply> {
