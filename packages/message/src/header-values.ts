@@ -36,7 +36,10 @@ export class HeaderValues {
   addresses(name: string): readonly NamedAddress[] {
     let addresses = this.#addresses.get(name)
     if (!addresses) {
-      addresses = Object.freeze(addressValues(this.#section.named(name)))
+      addresses = addressValues(this.#section.named(name))
+      // Plugins see the same list after one another.
+      for (const each of addresses) Object.freeze(each)
+      Object.freeze(addresses)
       this.#addresses.set(name, addresses)
     }
     return addresses
