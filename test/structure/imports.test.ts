@@ -31,6 +31,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['http', ['mail', 'plugin', 'listener']],
   ['milter', ['mail', 'listener', 'smtp']],
   ['policy-service', ['mail', 'listener', 'smtp']],
+  ['records', ['admin-api', 'options', 'plugin']],
   ['core', ['mail', 'options', 'plugin', 'message', 'listener', 'smtp', 'http', 'policy-service', 'milter']],
   ['queue', ['admin-api', 'mail', 'options', 'plugin']],
   ['delivery', ['mail', 'options']],
@@ -53,6 +54,7 @@ const LEAVES = [
   'tls-policy',
   'upstream',
   'report',
+  'records',
 ]
 
 /** What single plugins may import besides, because it brings much along. */
