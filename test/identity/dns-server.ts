@@ -12,25 +12,36 @@ export interface ZoneServer extends AsyncDisposable {
   readonly questions: number
 }
 
-/** Serves TXT records over UDP; what is not in the zone is NXDOMAIN. */
+/** Where a zone is served, and addresses beside its texts. */
+export interface ZoneOptions {
+  readonly address?: string
+  readonly port?: number
+  /** IPv4 addresses by name. */
+  readonly addresses?: Readonly<Record<string, string>>
+}
+
+/** Serves TXT records, and addresses, over UDP; what is not in the zone is NXDOMAIN. */
 export async function serveZone(
   zone: Readonly<Record<string, string>>,
-  { address = '127.0.0.1', port = 0 }: { readonly address?: string; readonly port?: number } = {},
+  { address = '127.0.0.1', port = 0, addresses = {} }: ZoneOptions = {},
 ): Promise<ZoneServer> {
   const records = new Map(Object.entries(zone))
+  const hosts = new Map(Object.entries(addresses))
   const socket = createSocket('udp4')
   let questions = 0
   socket.on('message', (request, from) => {
     questions++
     const { id, questions: asked = [] } = decode(request)
     const [question] = asked
-    const text = question?.type === 'TXT' ? records.get(question.name.toLowerCase()) : undefined
-    const answers =
-      text === undefined
-        ? []
-        : [{ type: 'TXT' as const, name: question?.name ?? '', ttl: 60, data: text.match(/.{1,255}/gs) ?? [] }]
+    const name = question?.name ?? ''
+    const known = question?.type === 'TXT' ? records.get(name.toLowerCase()) : undefined
+    const host = question?.type === 'A' ? hosts.get(name.toLowerCase()) : undefined
+    const answers = [
+      ...(known === undefined ? [] : [{ type: 'TXT' as const, name, ttl: 60, data: known.match(/.{1,255}/gs) ?? [] }]),
+      ...(host === undefined ? [] : [{ type: 'A' as const, name, ttl: 60, data: host }]),
+    ]
     const RCODE_NXDOMAIN = 3
-    const flags = 0x0180 | (text === undefined ? RCODE_NXDOMAIN : 0) // RD and RA
+    const flags = 0x0180 | (answers.length === 0 ? RCODE_NXDOMAIN : 0) // RD and RA
     socket.send(
       encode({ type: 'response', ...(id === undefined ? {} : { id }), flags, questions: asked, answers }),
       from.port,

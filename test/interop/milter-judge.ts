@@ -108,6 +108,8 @@ export async function startFilter(at: FilterPlace): Promise<Filter> {
 export interface Offer {
   readonly subject: string
   readonly from?: string
+  /** Of the field From. */
+  readonly author?: string
   readonly to?: readonly string[]
   /** Lines of the header beside those that each message has. */
   readonly fields?: readonly string[]
@@ -116,8 +118,13 @@ export interface Offer {
 }
 
 /** A message as text, CRLF. */
-export function messageOf({ subject, fields = [], body = '.dot\r\nHello\r\n' }: Offer): string {
-  const own = ['Date: Mon, 30 Nov 2026 10:00:00 +0000', 'Message-ID: <1@client.example>', 'From: sender@client.example']
+export function messageOf({
+  subject,
+  author = 'sender@client.example',
+  fields = [],
+  body = '.dot\r\nHello\r\n',
+}: Offer): string {
+  const own = ['Date: Mon, 30 Nov 2026 10:00:00 +0000', 'Message-ID: <1@client.example>', `From: ${author}`]
   return [...own, `Subject: ${subject}`, ...fields, '', body].join('\r\n')
 }
 
