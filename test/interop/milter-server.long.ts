@@ -126,26 +126,26 @@ async function pipelined({ port, mailbox }: AskingServer): Promise<void> {
   assert.match(mail, /\n\none\n$/)
 }
 
-/** Addresses, a field and a body in UTF-8, and octets that are none. */
-async function inUtf8({ port, mailbox }: AskingServer): Promise<void> {
+/** Fields and a body in UTF-8, and octets that are none; addresses, too, where the server takes them: Debian's Sendmail has no SMTPUTF8. */
+async function inUtf8({ port, mailbox, isPostfix }: AskingServer): Promise<void> {
+  const [from, user] = isPostfix ? ['j\u00fcrgen', 'd\u00f6rte'] : ['jurgen', 'dave']
   const client = await begin(port)
-  assert.match(await client.send('MAIL FROM:<jürgen@client.example> SMTPUTF8 BODY=8BITMIME'), /^250/)
-  assert.match(await client.send('RCPT TO:<dörte@example.test>'), /^250/)
+  assert.match(
+    await client.send(`MAIL FROM:<${from}@client.example>${isPostfix ? ' SMTPUTF8' : ''} BODY=8BITMIME`),
+    /^250/,
+  )
+  assert.match(await client.send(`RCPT TO:<${user}@example.test>`), /^250/)
   assert.match(await client.send('DATA'), /^354/)
   const head = 'Date: Mon, 30 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@client.example>\r\n'
   const content = `${head}From: jürgen@client.example\r\nSubject: Grüße, 日本語\r\nX-Keep: ü\r\n\r\nñandú\r\n`
   client.write(`${Buffer.from(content).toString('latin1')}\xe4\xff\r\n`)
   assert.match(await client.send('.'), /^250/)
   await client.quit()
-  const [mail = Buffer.alloc(0)] = await mails(mailbox('dörte'), 1)
+  const [mail = Buffer.alloc(0)] = await mails(mailbox(user), 1)
   const text = mail.toString('latin1')
   assert.match(text, /^X-Filter: was here, tls=none\nReceived: /m)
-  assert.ok(
-    text.endsWith(
-      `${Buffer.from(content.slice(content.indexOf('X-Keep')).replaceAll('\r\n', '\n')).toString('latin1')}\xe4\xff\n`,
-    ),
-    text,
-  )
+  const end = Buffer.from(content.slice(content.indexOf('X-Keep')).replaceAll('\r\n', '\n')).toString('latin1')
+  assert.ok(text.trimEnd().endsWith(`${end}\xe4\xff`), text)
 }
 
 /** Mail that did not come by SMTP. A refusal of a recipient is said at the end: at RCPT it would be tried for ever. */
