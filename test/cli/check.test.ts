@@ -58,6 +58,21 @@ test('check names what would go wrong later, with its fix; explain prints the sa
   assert.deepEqual((await readdir(operator.folder)).toSorted(), ['file', 'one.ts'])
 })
 
+test('check tells what explain warns of: it is no mistake, and the exit code stays 0', async () => {
+  const name = await operator.config('warned.ts', configured(`app.use(queue({ smtp: { port: 1 } })).${LISTEN}`))
+  const { code, out, err } = await operator.run('check', name)
+  assert.deepEqual([code, out], [0, 'The configuration has no mistakes.\n'], err)
+  assert.match(err, /^warning: scope "server": nobody answers route: every recipient is refused$/m)
+  const explained = await operator.run('explain', name)
+  for (const line of err.trimEnd().split('\n'))
+    assert.ok(explained.out.includes(line.replace(/^.*?scope "server": /, '  warning    ')), line)
+  const { ok, warnings } = JSON.parse((await operator.run('check', '--json', name)).out)
+  assert.deepEqual(
+    [ok, warnings[0]],
+    [true, { scope: 'server', message: 'nobody answers route: every recipient is refused' }],
+  )
+})
+
 const skip = process.getuid?.() !== 0 && 'needs root'
 
 test('--user: what that user cannot write or read is found: folders, services, databases, users, tables, certificates', {

@@ -38,6 +38,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['redis-link', ['plugin']],
   ['tls-policy', ['mail', 'plugin']],
   ['upstream', ['options', 'plugin']],
+  ['doctor', ['dns', 'mailauth', 'plugin', 'tls-policy']],
   ['report', ['mail', 'options', 'plugin', 'delivery', 'tls-policy']],
 ])
 const LEAVES = [
@@ -55,6 +56,7 @@ const LEAVES = [
   'upstream',
   'report',
   'records',
+  'doctor',
 ]
 
 /** What single plugins may import besides, because it brings much along. */

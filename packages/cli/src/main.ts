@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { checkCommand } from './command/check.ts'
 import { devCommand } from './command/dev.ts'
 import { dialogueCommand } from './command/dialogue.ts'
+import { doctorCommand } from './command/doctor.ts'
 import { explainCommand } from './command/explain.ts'
 import { addPluginCommands, namePluginCommand } from './command/plugin.ts'
 import { pluginNewCommand } from './command/plugin-new.ts'
@@ -33,6 +34,7 @@ export async function main(args: readonly string[]): Promise<number> {
   startCommand(program, outcome)
   checkCommand(program, outcome)
   explainCommand(program)
+  doctorCommand(program, outcome)
   tryCommand(program, outcome)
   sendCommand(program, outcome)
   dialogueCommand(program, outcome)

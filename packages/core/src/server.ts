@@ -2,7 +2,7 @@
 import os from 'node:os'
 import path from 'node:path'
 import type { SocketKeeper } from '@postroad/listener'
-import type { DefaultService, PluginCommand, Role } from '@postroad/plugin'
+import type { DefaultService, HealthCheck, PluginCommand, Role } from '@postroad/plugin'
 import type { AttachJudging } from '@postroad/smtp'
 import type { Config, ServerSettings } from './config/config.ts'
 import { judgeConfig } from './config/judge.ts'
@@ -81,6 +81,8 @@ export interface Server extends AsyncDisposable {
   inspect(): Promise<readonly Finding[]>
   /** Subcommands that plugins add, by plugin; `name@scope` where several scopes use one of that name. */
   readonly commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
+  /** What plugins want looked at, for `postroad doctor`; `plugin` as in `commands`. */
+  readonly checks: readonly { readonly plugin: string; readonly check: HealthCheck }[]
   /**
    * The engine behind a listener, or behind the first of a scope, without a socket: for tests and `postroad try`. The protocol of the wire it
    * is given says which role the session has.
@@ -189,6 +191,9 @@ class RunningServer implements Server {
   }
   get commands() {
     return this.#generation.commands
+  }
+  get checks() {
+    return this.#generation.checks
   }
   get addresses(): readonly ListeningAddress[] {
     return this.#listeners.all.map((listener) => ({ name: listener.name, host: '', port: 0, ...listener.address }))

@@ -1,4 +1,5 @@
 import type { Logger } from './context.ts'
+import type { HealthCheck } from './health.ts'
 import type { Hooks } from './hooks.ts'
 import type { Desk } from './host.ts'
 import type { HttpIdentify, HttpRoute } from './http.ts'
@@ -113,6 +114,8 @@ export type PluginInstance<P extends ServiceMap = {}> = Hooks & {
    */
   close?(stop: AbortSignal): void | Promise<void>
   readonly commands?: Readonly<Record<string, PluginCommand>>
+  /** What `postroad doctor` looks at besides its own checks: what only the plugin knows, keys and what is published of them for one. */
+  readonly checks?: readonly HealthCheck[]
   /**
    * Folders that options name and that are written to, for `postroad check`: it finds those that cannot be. What `folder()` gave and
    * files to be read (`resolve`) are known without being named here.

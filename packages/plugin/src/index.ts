@@ -9,6 +9,7 @@
  *   verdict.ts    opinions: accept, reject, defer, quarantine, discard, suspect. What they are worth is the operator's word
  *   rewrite.ts    edits of the envelope, at `rewrite`
  *   fact.ts       what a plugin finds out, typed: who reads a fact runs after who provides it
+ *   health.ts     what `postroad doctor` asks a plugin
  *   http.ts       routes that a plugin serves on listeners of kind `http`
  *   service.ts    what lives longer than a session: Store, Limiter, Lock, Dns, Clock, Spool, and services of plugins
  *   feed.ts       the service that tells what happens, as it happens: for who shows or keeps it
@@ -85,6 +86,7 @@ export {
 export { type DeliveryFacts, DeliveryHooks } from './delivery-hooks.ts'
 export { defineFact, type Fact, type FactScope } from './fact.ts'
 export { Feed, type FeedOpened, type FeedRecord, type FeedRun, type FeedWatcher } from './feed.ts'
+export type { HealthCheck, HealthFinding } from './health.ts'
 export {
   type Changes,
   HOOKS,

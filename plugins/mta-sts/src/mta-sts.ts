@@ -5,7 +5,7 @@ import { Clock, Dns, definePlugin, Store, type TlsAnswer, type TlsContext } from
 import { fetchStsPolicy, type StsFetched, stsAnswer, stsDomain, stsNote } from '@postroad/tls-policy'
 import { options as schema } from './options.ts'
 import { type Known, PolicyCache, type PolicySource } from './policy-cache.ts'
-import { checkCommand, policyRoute, servedPolicies } from './serve.ts'
+import { checkCommand, policyRoute, servedCheck, servedPolicies } from './serve.ts'
 
 /** Milliseconds that a delivery waits for a policy nobody knows yet; it goes on being fetched. */
 const PATIENCE_MS = 5_000
@@ -44,7 +44,10 @@ export const mtaSts = definePlugin({
     const sender = new Sender(new PolicyCache(source, { store, now: () => clock.now() }))
     const policies = servedPolicies(options.serve)
     return {
-      ...(policies.size > 0 && { routes: [policyRoute(policies)] }),
+      ...(policies.size > 0 && {
+        routes: [policyRoute(policies)],
+        checks: [servedCheck(policies, { dns, fetch: source.fetch })],
+      }),
       commands: { check: checkCommand(policies, { dns, fetch: source.fetch }) },
       tls: { after: ['dane'], timeout: 90_000, handler: (question) => sender.ask(question) },
     }

@@ -1,5 +1,5 @@
 /** Policies of one's own domains: a route, and a command that holds what others see against them. RFC 8461 §3. */
-import type { Dns, HttpRoute, PluginCommand } from '@postroad/plugin'
+import type { Dns, HealthCheck, HttpRoute, PluginCommand } from '@postroad/plugin'
 import { adviseSts, type ServedSts, type StsFetched, serveSts } from '@postroad/tls-policy'
 import type { StsSettings } from './options.ts'
 
@@ -56,12 +56,7 @@ export function checkCommand(policies: ReadonlyMap<string, ServedSts>, { dns, fe
       let isWrong = false
       for (const [domain, served] of policies) {
         if (args.length > 0 && !args.includes(domain)) continue
-        const [texts, mx, fetched] = await Promise.all([
-          asked(dns.txt(`_mta-sts.${domain}`, signal)),
-          asked(dns.mx(domain, signal)).then((records) => records?.map(({ exchange }) => exchange) ?? undefined),
-          fetch(domain),
-        ])
-        const advice = adviseSts(domain, served, { texts, mx, fetched })
+        const advice = await adviceOn(domain, served, { dns, fetch, signal })
         isWrong ||= advice.length > 0
         const { mode } = served.policy
         row({
@@ -76,6 +71,40 @@ export function checkCommand(policies: ReadonlyMap<string, ServedSts>, { dns, fe
       return isWrong ? 1 : 0
     },
   }
+}
+
+/** For `postroad doctor`: the same, for all domains. */
+export function servedCheck(policies: ReadonlyMap<string, ServedSts>, { dns, fetch }: Outside): HealthCheck {
+  return {
+    name: 'mta-sts-served',
+    summary: 'Of each domain whose MTA-STS policy is served here, record, policy and MX records agree.',
+    run: (signal) =>
+      Promise.all(
+        [...policies].map(async ([domain, served]) => {
+          const [first, ...more] = await adviceOn(domain, served, { dns, fetch, signal })
+          if (first === undefined)
+            return { state: 'ok', subject: domain, evidence: `${served.policy.mode}, id ${served.id}` }
+          const evidence = `${first}${more.length > 0 ? ` (and ${more.length} more)` : ''}`
+          const fix = `\`postroad mta-sts check ${domain}\` says all of it.`
+          // Nobody knows is no fault of the domain's.
+          const state = first.startsWith('DNS does not say') ? 'remark' : 'fault'
+          return { state, subject: domain, evidence, rfc: 'RFC 8461 §3', fix }
+        }),
+      ),
+  }
+}
+
+async function adviceOn(
+  domain: string,
+  served: ServedSts,
+  { dns, fetch, signal }: Outside & { readonly signal: AbortSignal },
+): Promise<readonly string[]> {
+  const [texts, mx, fetched] = await Promise.all([
+    asked(dns.txt(`_mta-sts.${domain}`, signal)),
+    asked(dns.mx(domain, signal)).then((records) => records?.map(({ exchange }) => exchange) ?? undefined),
+    fetch(domain),
+  ])
+  return adviseSts(domain, served, { texts, mx, fetched })
 }
 
 /** Undefined: nobody knows; empty: there is none. */

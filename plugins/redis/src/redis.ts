@@ -7,6 +7,7 @@ import { redisLimiter } from './limiter.ts'
 import { Link } from './link.ts'
 import { redisLock } from './lock.ts'
 import { options as schema } from './options.ts'
+import { persistence } from './persistence.ts'
 import { SharedDns } from './shared-dns.ts'
 import { redisStore } from './store.ts'
 
@@ -27,6 +28,7 @@ export const redis = definePlugin({
         // A server that comes later is waited for by who needs it; to refuse to start would make two outages of one.
         await link.send('ping', []).catch((error: unknown) => log.warn({ error }, 'Redis is away'))
       },
+      checks: [persistence(link)],
       close: () => link.close(),
     }
   },

@@ -2,7 +2,7 @@
 
 import os from 'node:os'
 import { tlsCommand } from '@postroad/delivery'
-import { createDns } from '@postroad/dns'
+import { createDns, type Resolver } from '@postroad/dns'
 import type { PluginCommand } from '@postroad/plugin'
 import { lookPublished } from '@postroad/tls-policy'
 import type { Command } from 'commander'
@@ -92,7 +92,11 @@ function plain({
   readonly dns: readonly string[] | undefined
   readonly hostname?: string
 }) {
-  const dns = createDns(servers === undefined ? {} : { servers })
+  return publishedTls({ dns: createDns(servers === undefined ? {} : { servers }), hostname })
+}
+
+/** What is published of a domain, and what TLS a host without a policy of its own comes to. */
+export function publishedTls({ dns, hostname }: { readonly dns: Resolver; readonly hostname: string }) {
   return tlsCommand({
     hostname,
     dns,

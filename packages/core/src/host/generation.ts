@@ -10,6 +10,7 @@ import {
   DeliveryHooks,
   errorOf,
   Feed,
+  type HealthCheck,
   Host,
   type PluginCommand,
   type PluginInstance,
@@ -34,6 +35,7 @@ import { withNormalDomains } from '../policy/thresholds.ts'
 import { Lifetime } from '../session/lifetime.ts'
 import type { Scope } from '../session/scope.ts'
 import { SessionStages } from '../stages/session.ts'
+import { byPlugin } from './by-plugin.ts'
 import { createDeliveryHooks } from './delivery-hooks.ts'
 import { makeFolder } from './folder.ts'
 import { GenerationHost, type GenerationView, type RunningState } from './generation-host.ts'
@@ -91,6 +93,8 @@ export interface CompiledScope {
 export class Generation {
   readonly scopes: readonly CompiledScope[]
   readonly commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
+  /** What plugins want looked at by who asks how the server does; `plugin` is named as in `commands`. */
+  readonly checks: readonly { readonly plugin: string; readonly check: HealthCheck }[]
   /** What its plugins read and write. */
   readonly places: Places
   readonly #instances: readonly (readonly [Use, PluginInstance])[]
@@ -115,7 +119,9 @@ export class Generation {
     this.#lifetime = parts.lifetime
     this.#controller = parts.controller
     this.#log = parts.log
-    this.commands = commandsOf(this.#instances)
+    this.commands = byPlugin(this.#instances, ({ commands }) => commands)
+    const checks = byPlugin(this.#instances, (instance) => instance.checks)
+    this.checks = [...checks].flatMap(([plugin, own]) => own.map((check) => ({ plugin, check })))
   }
 
   /** The other side of a new connection. */
@@ -371,11 +377,4 @@ function checkAll(scopes: readonly CompiledScope[], mistakes: Mistakes): void {
     names.add(name)
     places.add(place)
   }
-}
-
-/** By plugin; uses of one name in several scopes are told apart as `name@scope`. */
-function commandsOf(instances: readonly (readonly [Use, PluginInstance])[]): Generation['commands'] {
-  const all = instances.flatMap(([use, { commands }]) => (commands ? [{ use, commands }] : []))
-  const isAlone = (name: string) => all.filter(({ use }) => use.name === name).length === 1
-  return new Map(all.map(({ use, commands }) => [isAlone(use.name) ? use.name : `${use.name}@${use.scope}`, commands]))
 }

@@ -20,7 +20,17 @@ const NAMES: ReadonlySet<string> = new Set(HOOKS.map((hook) => hook.name))
 const IN_TURN: ReadonlySet<HookName> = new Set(
   HOOKS.filter(({ kind }) => kind === 'first' || kind === 'fold' || kind === 'tap').map(({ name }) => name),
 )
-const NOT_HOOKS = new Set(['start', 'close', 'commands', 'services', 'folders', 'routes', 'identify', 'desks'])
+const NOT_HOOKS = new Set([
+  'start',
+  'close',
+  'commands',
+  'services',
+  'folders',
+  'routes',
+  'identify',
+  'desks',
+  'checks',
+])
 /** Hooks where points may be given. At `delivery` the answers are other ones. */
 export const OPINION_HOOKS: readonly HookName[] = HOOKS.filter(
   ({ name, kind }) => kind === 'ask' && name !== 'delivery',

@@ -63,6 +63,11 @@ export class KeyRing {
     return new KeyRing(await Promise.all(keys.map(load)), deps, now)
   }
 
+  /** All of them, as they were read last. */
+  get all(): readonly SigningKey[] {
+    return this.#entries.map(({ signing }) => signing)
+  }
+
   /** The keys of the longest domain that is `domain` or above it; none when there is no such domain. */
   async for(domain: string, now: number): Promise<readonly SigningKey[]> {
     if (now - this.#lookedAt >= this.#deps.reload) {

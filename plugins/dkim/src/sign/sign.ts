@@ -7,6 +7,7 @@ import addressparser from 'nodemailer/lib/addressparser'
 import { dkimCommands } from '../command.ts'
 import { KeyRing } from './key-ring.ts'
 import { type SignOptions, signOptions } from './options.ts'
+import { publishedKeys } from './published-key.ts'
 import { makeSignature, signedFields } from './signature.ts'
 
 /**
@@ -32,6 +33,7 @@ export const signDkim = definePlugin({
         },
       },
       commands: dkimCommands(dns),
+      checks: [publishedKeys(() => ring.all, dns)],
     }
   },
 })
