@@ -38,11 +38,8 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['redis-link', ['plugin']],
   ['tls-policy', ['mail', 'plugin']],
   ['upstream', ['options', 'plugin']],
-<<<<<<< HEAD
   ['doctor', ['dns', 'mailauth', 'plugin', 'tls-policy']],
-=======
   ['content', ['mail', 'plugin']],
->>>>>>> 07e15ad (urls, html, headers: signals of what a message says, with evidence)
   ['report', ['mail', 'options', 'plugin', 'delivery', 'tls-policy']],
 ])
 const LEAVES = [
