@@ -153,7 +153,7 @@ export function registeredDomain(host: string): string | undefined {
 const DOMAIN = { allowPrivateDomains: true, extractHostname: false, validateHostname: false, detectIp: false }
 
 function parsed(text: string, base?: URL): URL | undefined {
-  return URL.parse(/^\/\//.test(text) && !base ? `http:${text}` : text, base) ?? undefined
+  return URL.parse(/^\/\//.test(text) && !base ? `http:${text}` : text, base?.href) ?? undefined
 }
 
 /** One level: a link within a link, behind any parameter or as the end of the path. */

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { domainToUnicode } from 'node:url'
 import { looksLike, mixesScripts, opinionsOn, registeredDomain, type Signal, Signals } from '@postroad/content'
 import { networks } from '@postroad/options'
-import { defineFact, definePlugin, type Message, type MessageContext, type NamedAddress } from '@postroad/plugin'
+import { defineFact, definePlugin, type Message, type MessageContext } from '@postroad/plugin'
 
 import { type HeadersOptions, options } from './options.ts'
 
@@ -124,7 +124,7 @@ function checkReplies(
     signals.add('fakeReply', subject)
 }
 
-function domainOf({ address }: NamedAddress): string {
+function domainOf({ address }: Message['from'][number]): string {
   return address?.domain.toLowerCase() ?? ''
 }
 

@@ -19,7 +19,7 @@ const weights = z.strictObject({
       'The name or the domain in From is written with letters that look like others, or with ones that cannot be seen',
     ),
   replyTo: action.default(1).describe('Replies go to a free mailbox (`freemail`), and the mail is not from there'),
-  rawOctets: action.default(1).describe('Octets beyond ASCII in From, To or Subject that are not UTF-8, RFC 6532'),
+  rawOctets: action.default(1).describe('Letters beyond ASCII in From, To or Subject that are not UTF-8, RFC 6532'),
   fakeReply: action.default(0.5).describe('A reply by its subject that answers nothing: no In-Reply-To, no References'),
   noMimeVersion: action.default(0.5).describe('A Content-Type without MIME-Version, RFC 2045 §4'),
   ownHop: action
