@@ -36,7 +36,8 @@ export class Guard {
 
   /**
    * Counts the attempt as a failure before it is judged, or of many at once none would count; a right one is given back. Resolves to who
-   * made it; undefined: it was wrong; `later`: it was not looked at. A stranger's failures do not lock a user out of where they logged in before.
+   * made it; undefined: it was wrong; `later`: it was not looked at. Neither a stranger's failures, nor those of others behind the same address, lock a
+   * user out of where they logged in before: there only their own failures from there count.
    */
   async judge<T extends object>(
     attempt: Attempt,
@@ -57,7 +58,7 @@ export class Guard {
     return judged
   }
 
-  async #take({ network, user, home }: Keys, signal: AbortSignal): Promise<readonly Count[] | undefined> {
+  async #take({ network, user, home, here }: Keys, signal: AbortSignal): Promise<readonly Count[] | undefined> {
     const { limiter, store, failures } = this.#settings
     const take = async (count: Count) => ((await limiter.take(...count, 1, signal)).ok ? [count] : [])
     const [byNetwork, byUser, isHome] = await Promise.all([
@@ -66,7 +67,12 @@ export class Guard {
       store.get(home, signal),
     ])
     const taken = [...byNetwork, ...byUser]
-    if (byNetwork.length > 0 && (byUser.length > 0 || isHome !== undefined)) return taken
+    if (byNetwork.length > 0 && byUser.length > 0) return taken
+    // Others may have used up one of them, or both: the user's own count then decides.
+    if (isHome !== undefined) {
+      const own = taken.length > 0 ? [] : await take([here, failures.byUser])
+      if (taken.length > 0 || own.length > 0) return [...taken, ...own]
+    }
     await this.#giveBack(taken)
     return undefined
   }
@@ -104,7 +110,10 @@ export class Guard {
 interface Keys {
   readonly network: string
   readonly user: string
+  /** The user has logged in from there. */
   readonly home: string
+  /** The user's failures from there, since. */
+  readonly here: string
 }
 
 function keys({ address, user }: Attempt): Keys {
@@ -115,5 +124,6 @@ function keys({ address, user }: Attempt): Keys {
     network: `auth-file:network:${network}`,
     user: `auth-file:user:${name}`,
     home: `auth-file:home:${name}:${network}`,
+    here: `auth-file:here:${name}:${network}`,
   }
 }

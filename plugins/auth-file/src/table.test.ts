@@ -30,6 +30,7 @@ function restless(): FakeClock {
 const options = { path, scrypt: CHEAP }
 const alice = { username: 'alice@example.com', password: 'secret' }
 const bob = { username: 'bob', password: 'hidden' }
+const stranger = { username: 'nobody', password: 'guess' }
 const guess = { username: 'alice@example.com', password: 'guess' }
 
 testPlugin(authFile, [
@@ -93,6 +94,21 @@ testPlugin(authFile, [
       accepted: true,
       async check({ server }) {
         await sessionOn(server).from('198.51.100.7').auth(alice).expectRefusal('4.7.0').quit()
+      },
+    },
+  },
+  {
+    name: 'ten wrong passwords of others behind one address do not lock out who has logged in from there',
+    options: { ...options, failures: { byAddress: '10/h', byUser: '5/h' } },
+    clock: restless(),
+    earlier: [{ auth: alice }, ...Array.from({ length: 10 }, () => ({ auth: stranger }))],
+    auth: alice,
+    expect: {
+      accepted: true,
+      async check({ server }) {
+        // Of a name that is guessed there the guesses are few, also where its owner is at home.
+        for (let i = 0; i < 12; i++) await sessionOn(server).auth(guess).expectRefusal().quit()
+        await sessionOn(server).auth(alice).expectRefusal('4.7.0').quit()
       },
     },
   },

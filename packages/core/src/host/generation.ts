@@ -36,6 +36,7 @@ import { Lifetime } from '../session/lifetime.ts'
 import type { Scope } from '../session/scope.ts'
 import { SessionStages } from '../stages/session.ts'
 import { byPlugin } from './by-plugin.ts'
+import { closedInTime } from './closing.ts'
 import { createDeliveryHooks } from './delivery-hooks.ts'
 import { makeFolder } from './folder.ts'
 import { GenerationHost, type GenerationView, type RunningState } from './generation-host.ts'
@@ -179,7 +180,7 @@ export class Generation {
     this.#controller.abort(reason)
     for (const [use, instance] of this.#instances.toReversed()) {
       try {
-        await instance.close?.(stop)
+        await closedInTime(instance.close?.(stop), stop)
       } catch (error) {
         // The others must be closed all the same.
         this.#log.error({ plugin: use.name, error }, 'a plugin could not be closed')
