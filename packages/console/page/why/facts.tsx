@@ -1,0 +1,115 @@
+/** What was found out about a mail: who sent it, and what SPF, DKIM, DMARC and others said. Facts of plugins that the page does not know are shown as they are. */
+import type { ApiShape } from '@postroad/admin-api'
+import { Fact } from '../now/panel.tsx'
+import { Say } from '../part/opinion.tsx'
+import { Visible } from '../part/visible.tsx'
+import { octets } from '../word.ts'
+
+const NAMES: Readonly<Record<string, string>> = {
+  spf: 'SPF',
+  dkim: 'DKIM',
+  dmarc: 'DMARC',
+  arc: 'ARC',
+  iprev: 'Reverse name',
+}
+const RESULTS: Readonly<Record<string, string>> = {
+  pass: 'pass',
+  bestguesspass: 'pass',
+  fail: 'reject',
+  softfail: 'points',
+  permerror: 'failed',
+  temperror: 'failed',
+  policy: 'points',
+}
+
+/** The list. */
+export function Facts({ record, row }: { record: ApiShape<'record'> | undefined; row: ApiShape<'row'> | undefined }) {
+  if (record === undefined || row === undefined) return null
+  const { tls } = record
+  return (
+    <dl class="kv">
+      {row.subject !== undefined && (
+        <Fact word="Subject">
+          <span dir="auto">
+            <Visible text={row.subject} />
+          </span>
+        </Fact>
+      )}
+      {row.messageId !== undefined && (
+        <Fact word="Message-ID">
+          <code>
+            <Visible text={row.messageId} />
+          </code>
+        </Fact>
+      )}
+      {row.from !== undefined && (
+        <Fact word="From">
+          <bdi dir="ltr">{row.from === '' ? '<>' : <Visible text={row.from} />}</bdi>
+        </Fact>
+      )}
+      {row.to.length > 0 && (
+        <Fact word="To">
+          {row.to.map((one, n) => (
+            <>
+              {n > 0 && ', '}
+              <bdi dir="ltr">
+                <Visible text={one} />
+              </bdi>
+            </>
+          ))}
+          {row.recipients > row.to.length && ` and ${row.recipients - row.to.length} more`}
+        </Fact>
+      )}
+      <Fact word="Client">
+        <code>{row.remote}</code> {row.helo !== undefined && <Visible text={row.helo} />}
+      </Fact>
+      {tls !== undefined && (
+        <Fact word="TLS">
+          {tls.version.replace('TLSv', '')}, {tls.group ?? tls.cipher}
+        </Fact>
+      )}
+      {record.identity !== undefined && (
+        <Fact word="Identity">
+          <Visible text={record.identity} />
+        </Fact>
+      )}
+      {Object.entries(record.facts ?? {}).map(([name, value]) => (
+        <Fact word={NAMES[name] ?? name}>
+          <FactValue value={value} />
+        </Fact>
+      ))}
+      {row.size > 0 && <Fact word="Size">{octets(row.size)}</Fact>}
+      <Fact word="Listener">{row.listener}</Fact>
+      <Fact word="Id">
+        <code>{row.id}</code>
+      </Fact>
+    </dl>
+  )
+}
+
+function FactValue({ value }: { value: unknown }) {
+  if (Array.isArray(value))
+    return value.length === 0 ? (
+      <span class="shadow">none</span>
+    ) : (
+      value.map((one) => (
+        <span class="factline">
+          <FactValue value={one} />
+        </span>
+      ))
+    )
+  if (typeof value !== 'object' || value === null) return <Visible text={String(value)} />
+  const { result, ...rest } = value as Record<string, unknown> // foreign: looked at below
+  const details = Object.entries(rest).filter(([, detail]) => detail !== undefined && detail !== null && detail !== '')
+  return (
+    <>
+      {typeof result === 'string' && <Say kind={RESULTS[result] ?? 'silent'} word={result} />}{' '}
+      {details.map(([name, detail], n) => (
+        <span class="shadow">
+          {n > 0 && ', '}
+          {name} <Visible text={typeof detail === 'object' ? JSON.stringify(detail) : String(detail)} />
+        </span>
+      ))}
+    </>
+  )
+}

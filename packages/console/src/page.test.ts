@@ -1,0 +1,187 @@
+/** What the page makes of events and numbers, without a browser. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ApiAnswer, ApiShape } from '@postroad/admin-api'
+import { cellOf, cellsOf, roadInWords, stagesOf } from '../page/now/road.ts'
+import { fits, MOST, Traffic } from '../page/now/traffic.ts'
+import { ageOf, bare, counted, octets, percent, took } from '../page/word.ts'
+
+const handler = (plugin: string, mode: 'enforce' | 'shadow' = 'enforce') => ({
+  plugin,
+  ownName: plugin,
+  mode,
+  onError: 'defer',
+  timeout: 1_000,
+  provides: [],
+  conditional: false,
+})
+const explain = (hooks: ApiAnswer<'explain'>['scopes'][number]['hooks']): ApiAnswer<'explain'> => ({
+  generation: 1,
+  workers: { asked: 1, answered: 1 },
+  scopes: [
+    { name: 'mx', listeners: [{ name: 'mx', place: ':25', protocol: 'smtp' }], keywords: [], hooks, warnings: [] },
+    {
+      name: 'admin',
+      listeners: [{ name: 'admin', place: ':80', protocol: 'http' }],
+      keywords: [],
+      hooks: { connect: [[handler('nobody')]] },
+      warnings: [],
+    },
+  ],
+})
+const row = (id: string, more: Partial<ApiShape<'row'>> = {}): ApiShape<'row'> => ({
+  id,
+  at: 1_000,
+  ms: 5,
+  listener: 'mx',
+  remote: '192.0.2.1',
+  from: 'bob@example.net',
+  to: ['alice@example.com'],
+  recipients: 1,
+  size: 10,
+  points: 0,
+  outcome: 'accepted',
+  reply: '250 2.0.0 Ok',
+  shadow: false,
+  failed: false,
+  ...more,
+})
+const record = (id: string, more: Partial<ApiShape<'record'>> = {}): ApiShape<'record'> => ({
+  event: 'transaction',
+  id,
+  ...more,
+})
+
+test('columns follow the protocol; routes stand with the recipients; scopes without mail have none', () => {
+  const stages = stagesOf(
+    explain({
+      message: [[handler('dkim')], [handler('dmarc')]],
+      route: [[handler('routing')]],
+      rcpt: [[handler('recipients')]],
+      connect: [[handler('dnsbl'), handler('new', 'shadow')]],
+      closed: [[handler('telemetry')]],
+    }),
+    new Set(),
+  )
+  const names = stages.map(({ hook, columns, from }) => [hook, from, columns.map(({ plugin }) => plugin).join()])
+  assert.deepEqual(names, [
+    ['connect', 0, 'dnsbl,new'],
+    ['rcpt', 2, 'recipients,routing'],
+    ['message', 4, 'dkim,dmarc'],
+  ])
+  assert.equal(stages[0]?.columns[1]?.isShadow, true)
+})
+
+test('of very many plugins only those are drawn that had something to say; the others are counted', () => {
+  const many = Array.from({ length: 40 }, (_, n) => handler(`p${n}`))
+  const [stage] = stagesOf(explain({ message: [many] }), new Set(['message p7', 'message p9']))
+  assert.deepEqual(
+    stage?.columns.map(({ plugin }) => plugin),
+    ['p7', 'p9'],
+  )
+  assert.equal(stage?.hidden, 38)
+})
+
+test('a cell shows the gravest opinion, and what counts before what is in shadow', () => {
+  const say = (kind: string, more = {}) => ({ plugin: 'a', hook: 'rcpt', kind, ...more })
+  assert.equal(cellOf([]).kind, 'silent')
+  assert.equal(cellOf([say('accept'), say('reject')]).kind, 'reject')
+  assert.deepEqual(cellOf([say('suspicion', { points: 1.5 }), say('suspicion', { points: 1 })]), {
+    kind: 'points',
+    points: 2.5,
+  })
+  assert.deepEqual(cellOf([say('reject', { shadow: true, reason: '31 links' })]), {
+    kind: 'reject',
+    isShadow: true,
+    text: '31 links',
+  })
+  assert.deepEqual(cellOf([say('reject', { shadow: true }), say('accept')]), { kind: 'accept' })
+  assert.equal(cellOf([say('late')]).kind, 'fail')
+})
+
+test('a plugin that ran and said nothing is a point; one that did not run has no cell', () => {
+  const stages = stagesOf(explain({ connect: [[handler('dnsbl'), handler('access')]] }), new Set())
+  const cells = cellsOf(
+    record('1', {
+      plugins: { dnsbl: 3 },
+      opinions: [{ plugin: 'other', hook: 'connect', kind: 'reject' }],
+    }),
+    stages,
+  )
+  assert.deepEqual([...cells], [['connect dnsbl', { kind: 'silent', ms: 3 }]])
+  assert.equal(roadInWords(cells), 'no objections')
+  assert.equal(roadInWords(new Map([['rcpt greylist', { kind: 'defer' }]])), 'greylist: deferred')
+})
+
+test('a transaction is a row from its first event on, and one row until its end', () => {
+  const traffic = new Traffic()
+  traffic.take([{ name: 'open', data: { id: 'a', at: 1, listener: 'mx', remote: '192.0.2.1', worker: 0 } }], false)
+  assert.equal(traffic.list[0]?.isOpen, true)
+  const runs = [{ plugin: 'greylist', ms: 1, opinions: [{ plugin: 'greylist', hook: 'rcpt', kind: 'defer' }] }]
+  traffic.take([{ name: 'hook', data: { id: 'a', at: 2, hook: 'rcpt', from: '', to: 'x@y', runs } }], false)
+  assert.equal(traffic.list[0]?.cells.get('rcpt greylist')?.kind, 'defer')
+  traffic.take([{ name: 'end', data: { row: row('a', { outcome: 'deferred', reply: '451 4.7.1 no' }), record: record('a') } }], false) // biome-ignore format: short
+  assert.equal(traffic.list.length, 1)
+  assert.equal(traffic.list[0]?.isOpen, false)
+})
+
+test('while one reads, new rows are counted and do not move those in view', () => {
+  const traffic = new Traffic()
+  traffic.take([{ name: 'end', data: { row: row('a'), record: record('a') } }], false)
+  traffic.take([{ name: 'end', data: { row: row('b'), record: record('b') } }], true)
+  traffic.take([{ name: 'end', data: { row: row('c'), record: record('c') } }], true)
+  assert.deepEqual([traffic.list.map(({ id }) => id), traffic.waiting.length], [['a'], 2])
+  traffic.show()
+  assert.deepEqual(
+    traffic.list.map(({ id }) => id),
+    ['c', 'b', 'a'],
+  )
+})
+
+test('the list is bounded, and what fell off is forgotten', () => {
+  const traffic = new Traffic()
+  const events = Array.from({ length: MOST + 10 }, (_, n) => ({ name: 'end', data: { row: row(`${n}`), record: record(`${n}`) } })) // biome-ignore format: short
+  traffic.take(events, false)
+  assert.equal(traffic.list.length, MOST)
+  assert.equal(traffic.find('0'), undefined)
+  assert.equal(traffic.list[0]?.id, `${MOST + 9}`)
+})
+
+test('rows of the past come below, once, and have cells when their records came along', () => {
+  const traffic = new Traffic()
+  traffic.setStages(stagesOf(explain({ rcpt: [[handler('greylist')]] }), new Set()))
+  traffic.take([{ name: 'end', data: { row: row('b', { at: 9 }), record: record('b') } }], false)
+  const opinions = [{ plugin: 'greylist', hook: 'rcpt', kind: 'defer' }]
+  traffic.fill([row('b', { at: 9 }), row('a', { at: 5 })], [record('b'), record('a', { opinions })])
+  assert.deepEqual(
+    traffic.list.map(({ id }) => id),
+    ['b', 'a'],
+  )
+  assert.equal(traffic.list[1]?.cells.get('rcpt greylist')?.kind, 'defer')
+})
+
+test('a filter meets addresses, replies by class, plugins that objected, and outcomes', () => {
+  const traffic = new Traffic()
+  traffic.setStages(stagesOf(explain({ rcpt: [[handler('greylist')]] }), new Set()))
+  const opinions = [{ plugin: 'greylist', hook: 'rcpt', kind: 'defer' }]
+  traffic.fill([row('a', { outcome: 'deferred', reply: '451 4.7.1 Greylisted' })], [record('a', { opinions })])
+  const [tx] = traffic.list
+  assert.ok(tx)
+  for (const words of [['4xx'], ['alice@'], ['greylist', '192.0.2.'], []]) assert.ok(fits(tx, words, 'all'), `${words}`)
+  assert.ok(!fits(tx, ['5xx'], 'all'))
+  assert.ok(fits(tx, [], 'deferred'))
+  assert.ok(!fits(tx, [], 'refused'))
+  assert.ok(!fits(tx, [], 'shadow'))
+})
+
+test('numbers and times are words a person reads', () => {
+  assert.deepEqual([ageOf(12_000), ageOf(7_800_000), ageOf(273_600_000)], ['12 s', '2 h 10 min', '3 d 4 h'])
+  assert.deepEqual([took(0.4), took(120), took(2_100)], ['0.4 ms', '120 ms', '2.1 s'])
+  assert.deepEqual([bare(0.05), bare(3.2), bare(1_900)], ['0.05', '3.2', '1,900'])
+  assert.deepEqual([percent(0), percent(0.0001), percent(0.584)], ['0.0 %', '< 0.1 %', '58.4 %'])
+  assert.deepEqual(
+    [octets(999), octets(1), octets(48_212), octets(41.2e9)],
+    ['999 octets', '1 octet', '48.2 KB', '41.2 GB'],
+  )
+  assert.equal(counted(12_345, 'message'), '12,345 messages')
+})

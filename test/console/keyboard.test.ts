@@ -1,0 +1,135 @@
+/** Everything by keys alone, as somebody works who has no mouse or wants none. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { requires } from '../runner/requires.ts'
+import { buildPage, Chromium, PACKAGES } from './browser.ts'
+import { FixtureServer } from './fixture-server.ts'
+
+const skip = requires(...PACKAGES)
+let chromium: Chromium
+let server: FixtureServer
+let url: string
+
+before(async () => {
+  if (skip) return
+  buildPage()
+  server = new FixtureServer()
+  url = await server.listen()
+  chromium = await Chromium.start()
+})
+after(async () => {
+  await chromium?.[Symbol.asyncDispose]()
+  await server?.[Symbol.asyncDispose]()
+})
+
+test('from a refusal among the rows to its reason, and back', { skip }, async () => {
+  await using window = await chromium.open(url)
+  const { page } = window
+  await page.locator('.scroll .tx').first().waitFor()
+  await page.keyboard.press('/')
+  await page.keyboard.type('5xx dnsbl')
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('j')
+  await page.locator('.side .headline').getByText('Refused at RCPT by dnsbl').waitFor()
+  const id = await page.locator('.tx[aria-selected=true]').getAttribute('data-id')
+  await page.keyboard.press('Enter')
+  await page.locator('.story h2').getByText('dnsbl').waitFor()
+  assert.ok(page.url().endsWith(`#why?id=${id}`))
+  await page.goBack()
+  assert.equal(await page.locator('.tx[aria-selected=true]').getAttribute('data-id'), id)
+  await page.keyboard.press('Escape')
+  assert.equal(await page.locator('.side').count(), 0)
+})
+
+test('rows do not run away: who has scrolled or paused keeps what is in view, and new ones are counted', {
+  skip,
+}, async () => {
+  await using window = await chromium.open(`${url}#now`)
+  const { page } = window
+  await page.locator('.scroll .tx').first().waitFor()
+  await page.keyboard.press('Space')
+  const first = await page.locator('.scroll .tx[aria-rowindex="2"]').getAttribute('data-id')
+  server.emit(7)
+  await page.getByText('7 new ↑').waitFor()
+  assert.equal(await page.locator('.scroll .tx[aria-rowindex="2"]').getAttribute('data-id'), first)
+  await page.keyboard.press('Space')
+  await page.locator(`.scroll .tx[aria-rowindex="9"][data-id="${first}"]`).waitFor()
+  for (let n = 0; n < 60; n += 1) await page.keyboard.press('j')
+  const chosen = await page.locator('.tx[aria-selected=true]').getAttribute('data-id')
+  server.emit(5)
+  await page.getByText('5 new ↑').waitFor()
+  assert.equal(await page.locator('.tx[aria-selected=true]').getAttribute('data-id'), chosen)
+  await page.keyboard.press('g')
+  await page.getByText('5 new ↑').waitFor({ state: 'detached' })
+})
+
+test('under load only the rows in view are drawn, and the page keeps answering', { skip }, async () => {
+  await using window = await chromium.open(`${url}#now`)
+  const { page } = window
+  await page.locator('.scroll .tx').first().waitFor()
+  server.state.rate = 400
+  await page.waitForTimeout(4_000)
+  server.state.rate = 0
+  assert.ok((await page.locator('.scroll .tx').count()) < 60)
+  const begun = performance.now()
+  await page.keyboard.press('?')
+  await page.getByRole('heading', { name: 'Keys' }).waitFor()
+  assert.ok(performance.now() - begun < 2_000)
+  assert.deepEqual(window.complaints, [])
+})
+
+test('queue: choose, hold with a preview, leave it by Escape; nothing was done', { skip }, async () => {
+  await using window = await chromium.open(`${url}#overview`)
+  const { page } = window
+  await page.keyboard.press('4')
+  await page.locator('.queue tr[aria-selected=true]').waitFor()
+  await page.keyboard.press('j')
+  assert.equal(await page.locator('.queue tr[aria-selected=true]').getAttribute('data-site'), 'mx:mx1.example.org')
+  const before = server.done.length
+  await page.keyboard.press('h')
+  await page.getByText('This would hold').waitFor()
+  await page.keyboard.press('Escape')
+  assert.equal(await page.locator('dialog').count(), 0)
+  assert.equal(
+    server.done.slice(before).every(({ body }) => (body as { dryRun?: boolean }).dryRun),
+    true,
+  )
+})
+
+test('quarantine: the next one, release, delete after a question', { skip }, async () => {
+  await using window = await chromium.open(`${url}#quarantine`)
+  const { page } = window
+  await page.locator('.mails .mail').first().waitFor()
+  await page.keyboard.press('j')
+  await page.keyboard.press('r')
+  await page.getByText('Released to alice@example.com.').waitFor()
+  assert.equal(server.done.at(-1)?.path, '/v1/quarantine/k1/release')
+  await page.keyboard.press('d')
+  await page.getByRole('heading', { name: 'Delete this message?' }).waitFor()
+  await page.keyboard.press('Escape')
+  assert.equal(
+    server.done.some(({ path }) => path.endsWith('/delete')),
+    false,
+  )
+})
+
+test('Tab reaches every control, and each shows that it has the focus', { skip }, async () => {
+  await using window = await chromium.open(`${url}#plugins`)
+  const { page } = window
+  await page.locator('.plugins tbody tr').first().waitFor()
+  const seen = new Set<string>()
+  for (let n = 0; n < 40; n += 1) {
+    await page.keyboard.press('Tab')
+    const now = await page.evaluate(
+      "(() => { const e = document.activeElement; const s = getComputedStyle(e); return e === document.body ? '' : (e.getAttribute('aria-label') || e.textContent).trim() + '|' + (s.outlineStyle !== 'none') })()",
+    )
+    if (now === '') break
+    assert.match(String(now), /\|true$/)
+    seen.add(String(now).split('|')[0] ?? '')
+  }
+  for (const word of ['Skip to the screen', 'Doctor', 'Keys', '7 d', 'Propose enforcing it…', 'Hooks and their waves'])
+    assert.ok(
+      [...seen].some((one) => one.includes(word)),
+      `${word} of ${[...seen].join('; ')}`,
+    )
+})

@@ -1,0 +1,120 @@
+/** States that are not the good one: new, gone, in part, not allowed, not known. */
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, test } from 'node:test'
+import { requires } from '../runner/requires.ts'
+import { buildPage, Chromium, findBarriers, PACKAGES } from './browser.ts'
+import { FixtureServer } from './fixture-server.ts'
+
+const skip = requires(...PACKAGES)
+let chromium: Chromium
+let server: FixtureServer
+let url: string
+
+before(async () => {
+  if (skip) return
+  buildPage()
+  chromium = await Chromium.start()
+})
+after(() => chromium?.[Symbol.asyncDispose]())
+beforeEach(async (t) => {
+  if (skip) return
+  const started = new FixtureServer()
+  server = started
+  url = await started.listen()
+  if ('after' in t) t.after(() => started[Symbol.asyncDispose]())
+})
+
+test('a server that has just been started says on each screen what would be there', { skip }, async () => {
+  server.state.isNew = true
+  const words: Readonly<Record<string, string>> = {
+    overview: 'No mail in this span.',
+    now: 'No mail yet. Send the first one:',
+    why: 'Ask about a mail.',
+    queue: 'Nothing waits.',
+    quarantine: 'Nothing is in quarantine.',
+  }
+  for (const [screen, text] of Object.entries(words)) {
+    await using window = await chromium.open(`${url}#${screen}`)
+    await window.page.getByText(text).waitFor()
+    assert.deepEqual(await findBarriers(window.page), [])
+    assert.deepEqual(window.complaints, [])
+  }
+})
+
+test('what is not found is said with what to ask next', { skip }, async () => {
+  await using window = await chromium.open(`${url}#why?q=nobody-has-this`)
+  await window.page.getByText('No record of nobody-has-this in the last 14 d.').waitFor()
+  await window.page.getByText('the id at the end of our reply is enough').waitFor()
+})
+
+test('three of four workers: the head says so', { skip }, async () => {
+  server.state.answered = 3
+  await using window = await chromium.open(`${url}#overview`)
+  await window.page.getByText('3 of 4 workers').waitFor()
+  assert.deepEqual(await findBarriers(window.page), [])
+})
+
+test('a server that is gone is said in one line, what was known stays, and it comes back by itself', {
+  skip,
+}, async () => {
+  await using window = await chromium.open(`${url}#queue`)
+  const { page } = window
+  await page.locator('.queue tbody tr').first().waitFor()
+  await page.route('**/v1/**', (route) => route.abort())
+  await page.getByText('The server does not answer since').waitFor({ timeout: 30_000 })
+  await page.getByText('no answer').waitFor()
+  assert.equal(await page.locator('.queue tbody tr').count(), 7)
+  assert.deepEqual(await findBarriers(page), [])
+  await page.unroute('**/v1/**')
+  await page.getByText('The server does not answer since').waitFor({ state: 'detached', timeout: 30_000 })
+})
+
+test('who may only read sees no button that would do something, and no content of mails', { skip }, async () => {
+  server.state.role = 'read'
+  await using window = await chromium.open(`${url}#queue`)
+  const { page } = window
+  await page.locator('.queue tbody tr').first().waitFor()
+  assert.equal(await page.getByRole('toolbar').count(), 0)
+  await page.keyboard.press('r')
+  await page.keyboard.press('d')
+  assert.equal(await page.locator('dialog').count(), 0)
+  await page.keyboard.press('5')
+  await page.getByText('What is written in it is for the role operate.').waitFor()
+  assert.equal(await page.getByRole('button', { name: /Release|Delete/ }).count(), 0)
+  assert.deepEqual(server.done, [])
+  assert.equal(
+    server.asked.some((path) => path.endsWith('/text')),
+    false,
+  )
+})
+
+test('a token becomes a session; a wrong one is said and not kept in the form', { skip }, async () => {
+  server.state.token = 'prt_right'
+  await using window = await chromium.open(url)
+  const { page } = window
+  await page.getByText('Who are you?').waitFor()
+  assert.deepEqual(await findBarriers(page), [])
+  await page.keyboard.type('prt_wrong')
+  await page.keyboard.press('Enter')
+  await page.getByText('This token is not known').waitFor()
+  assert.equal(await page.getByLabel('Token').inputValue(), '')
+  await page.keyboard.type('prt_right')
+  await page.keyboard.press('Enter')
+  await page.locator('.scroll .tx').first().waitFor()
+  assert.equal(await page.evaluate('document.cookie + JSON.stringify(localStorage)'), '{"theme":""}')
+})
+
+test('a link with a ticket logs in, and the ticket does not stay in the address', { skip }, async () => {
+  server.state.token = 'one-time'
+  await using window = await chromium.open(`${url}#ticket=one-time`)
+  await window.page.locator('.scroll .tx').first().waitFor()
+  assert.equal(new URL(window.page.url()).hash, '#now')
+})
+
+test('a token that has been revoked leads back to the form', { skip }, async () => {
+  await using window = await chromium.open(`${url}#overview`)
+  await window.page.locator('.volume').waitFor()
+  server.state.token = 'another'
+  await window.page.keyboard.press('4')
+  await window.page.getByText('Who are you?').waitFor()
+})
