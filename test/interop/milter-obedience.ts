@@ -117,6 +117,25 @@ async function inOneSession(port: number): Promise<void> {
   }
 }
 
+/** The filter dies while it looks at a message: that is deferred, and none of it arrives; and the one that takes its place takes on, in the same session. */
+export async function outlives({ port, mailbox }: AskingServer, filter: Filter): Promise<void> {
+  const client = await begin(port)
+  try {
+    const offer = offerTo(port, { subject: 'slow', to: ['frank@example.test'] }, client)
+    await sleep(2_000)
+    await filter.stop()
+    assert.match(await offer, /^4[25]1 4\.[37]\./)
+    await filter.start()
+    const offered = await offerTo(port, { subject: 'plain', to: ['frank@example.test'] })
+    assert.match(offered, /^250 2\.0\.0/)
+    const found = (await mails(mailbox('frank'), 1)).map(String)
+    assert.equal(found.length, 1)
+    assert.match(found[0] ?? '', /^Subject: plain$/m)
+  } finally {
+    await client.quit()
+  }
+}
+
 /** What became of the mail of four clients. */
 export interface Load {
   readonly taken: number
@@ -124,7 +143,7 @@ export interface Load {
 }
 
 /** Four clients send while the filter is stopped and started again: what was taken has arrived, marked; all else was refused for now. */
-export async function underLoad(server: AskingServer, filter: Filter): Promise<Load> {
+export async function underLoad(server: AskingServer, filter: Filter, rounds = 1): Promise<Load> {
   let isOver = false
   const replies: string[] = []
   const send = async (name: number): Promise<void> => {
@@ -142,10 +161,12 @@ export async function underLoad(server: AskingServer, filter: Filter): Promise<L
   }
   try {
     await phase(taken, 'before')
-    await filter.stop()
-    await phase(() => replies.length - taken(), 'without the filter')
-    await filter.start()
-    await phase(taken, 'again')
+    for (let round = 0; round < rounds; round++) {
+      await filter.stop()
+      await phase(() => replies.length - taken(), 'without the filter')
+      await filter.start()
+      await phase(taken, 'again')
+    }
   } finally {
     isOver = true
     await Promise.all(clients)

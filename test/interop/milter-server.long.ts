@@ -12,7 +12,8 @@ import { programPath } from '../runner/program.ts'
 import { requires } from '../runner/requires.ts'
 import { freePorts } from './loopback.ts'
 import { begin, messageOf, offerTo, startFilter } from './milter-judge.ts'
-import { type AskingServer, arrived, underLoad } from './milter-obedience.ts'
+import { startMortal } from './milter-mortal.ts'
+import { type AskingServer, arrived, outlives, underLoad } from './milter-obedience.ts'
 import { type AskingPostfix, startAsking } from './milter-postfix.ts'
 
 const noSendmail = requiresSendmail()
@@ -30,6 +31,29 @@ test('Sendmail by a UNIX socket, with STARTTLS, and four clients while the filte
   assert.match(await byTls(sendmail.port, TO), /^250/)
   assert.match(String((await mails(sendmail.mailbox('alice'), 1))[0]), /^X-Filter: was here, tls=TLSv1\.3$/m)
   const { taken, refused } = await underLoad(sendmail, filter)
+  t.diagnostic(`${taken} taken, ${refused} refused for now`)
+})
+
+test('the filter is killed in the middle of a message, and under load: nothing is lost, nothing passes unseen (Postfix)', {
+  skip: noPostfix,
+}, async (t) => {
+  await using postfix = await startAsking('smtpd_milters = unix:postroad/milter')
+  const place = join(postfix.folder, 'queue/postroad')
+  execFileSync(programPath('install'), ['-d', '-o', 'nobody', '-g', 'postfix', '-m', '0750', place])
+  await using filter = await startMortal({ path: join(place, 'milter'), mode: 0o660, group: 'postfix' })
+  await outlives(postfix, filter)
+  const { taken, refused } = await underLoad(postfix, filter, 3)
+  t.diagnostic(`${taken} taken, ${refused} refused for now`)
+})
+
+test('the filter is killed in the middle of a message, and under load: nothing is lost, nothing passes unseen (Sendmail)', {
+  skip: noSendmail,
+}, async (t) => {
+  const [port = 0] = await freePorts(1)
+  await using filter = await startMortal({ port })
+  await using sendmail = await startSendmail({ mc: filter.line('sendmail.mc') })
+  await outlives(sendmail, filter)
+  const { taken, refused } = await underLoad(sendmail, filter, 3)
   t.diagnostic(`${taken} taken, ${refused} refused for now`)
 })
 
