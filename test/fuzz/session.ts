@@ -78,7 +78,8 @@ const piece = fc.oneof(
   { weight: 2, arbitrary: chunk },
   { weight: 1, arbitrary: text },
 )
-const mood = fc.oneof(
+/** How a call is answered, mostly well. */
+export const moods: fc.Arbitrary<Mood> = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom<Mood>('yes', 'later') },
   { weight: 2, arbitrary: fc.constantFrom<Mood>('no', 'later no', 'throw', 'reject') },
   { weight: 1, arbitrary: fc.constantFrom<Mood>('never', 'leave') },
@@ -86,7 +87,7 @@ const mood = fc.oneof(
 const plans: fc.Arbitrary<Plan> = fc.record({
   pieces: fc.array(piece, { minLength: 1, maxLength: 15 }),
   cuts: fc.array(fc.nat(2000), { maxLength: 20 }),
-  moods: fc.array(mood, { minLength: 1, maxLength: 40 }),
+  moods: fc.array(moods, { minLength: 1, maxLength: 40 }),
   ending: fc.constantFrom('end', 'destroy', 'quit', 'server'),
 })
 
@@ -106,21 +107,27 @@ export interface Subject {
 }
 
 /** Runs sessions until the time is up. @throws the first thing that does not hold, with the session that shows it, shrunk */
-export async function fuzz(subject: Subject, { limitMs, seed }: FuzzOptions): Promise<FuzzResult> {
+export function fuzz(subject: Subject, options: FuzzOptions): Promise<FuzzResult> {
+  const sessions = fc.tuple(plans, fc.constantFrom('smtp' as const, 'lmtp' as const))
+  return strayless(sessions, ([plan, protocol]) => runSession(subject, plan, protocol), options)
+}
+
+/** Plays scripts until the time is up, and sees that nothing is thrown where nobody catches it. */
+export async function strayless<Script>(
+  scripts: fc.Arbitrary<Script>,
+  play: (script: Script) => Promise<number>,
+  { limitMs, seed }: FuzzOptions,
+): Promise<FuzzResult> {
   let [sessions, messages] = [0, 0]
   const stray: unknown[] = []
   const note = (error: unknown): void => void stray.push(error)
   process.on('unhandledRejection', note).on('uncaughtException', note)
   try {
-    const property = fc.asyncProperty(
-      plans,
-      fc.constantFrom('smtp' as const, 'lmtp' as const),
-      async (plan, protocol) => {
-        sessions++
-        messages += await runSession(subject, plan, protocol)
-        assert.deepEqual(stray, [])
-      },
-    )
+    const property = fc.asyncProperty(scripts, async (script) => {
+      sessions++
+      messages += await play(script)
+      assert.deepEqual(stray, [])
+    })
     await fc.assert(property, {
       numRuns: 2 ** 30,
       interruptAfterTimeLimit: limitMs,

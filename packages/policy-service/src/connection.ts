@@ -14,8 +14,8 @@ export interface ConnectionContext extends InquiryContext {
   /** Milliseconds of a clock that only goes on. */
   now(): number
   report(error: unknown): void
-  /** Told of what goes on after a message is over; it never rejects. */
-  leave(leaving: Promise<void>): void
+  /** Told of a message that is over, and of what goes on after that; it never rejects. */
+  leave(inquiry: Inquiry, leaving: Promise<void>): void
 }
 
 /** Serves one socket. */
@@ -121,7 +121,7 @@ export class PolicyConnection implements AskedConnection {
   #leave(reason: CloseReason): void {
     const inquiry = this.#inquiry
     this.#inquiry = undefined
-    if (inquiry) this.#current().leave(inquiry.end(reason))
+    if (inquiry) this.#current().leave(inquiry, inquiry.end(reason))
   }
 
   /** SMTPD_POLICY_README: in trouble no answer, a line in the log, and the end of the connection. */

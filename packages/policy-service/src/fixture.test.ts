@@ -18,6 +18,8 @@ export interface Scope {
     readonly reply?: string
     readonly reason?: string
     readonly mark?: string
+    /** Never comes to its end. */
+    readonly isEndless?: boolean
   }
 }
 
@@ -61,7 +63,8 @@ export function stagesOf(scope: Scope, heard: string[], wires: Wire[] = []): (wi
       },
       async judge(): Promise<Judgement> {
         hear(`judge ${recipients}`)
-        const { outcome = 'pass', reason, mark, reply: said } = scope.judge ?? {}
+        const { outcome = 'pass', reason, mark, reply: said, isEndless } = scope.judge ?? {}
+        if (isEndless) await new Promise(() => {})
         const refusal = reply(said)
         return {
           outcome,

@@ -54,6 +54,7 @@ export class Inquiry {
   #isConnected = false
   #isAsking = false
   #isOver = false
+  #isClosed = false
   /** As the client said it last; undefined before. */
   #helo: string | undefined
   /** Of the transaction that is open. */
@@ -101,8 +102,20 @@ export class Inquiry {
       // It passed: those who were told of it have to hear so.
       if (this.#recipients > 0 && !this.#judged && !this.#final && !this.#isAsking) await this.#conclude()
     } finally {
-      this.#stages.close(reason)
+      this.#close(reason)
     }
+  }
+
+  /** There is no time left to hear what comes of it. */
+  abandon(): void {
+    this.#isOver = true
+    this.#close('server')
+  }
+
+  #close(reason: CloseReason): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#stages.close(reason)
   }
 
   #ask(request: PolicyRequest): Maybe<PolicyAction> {

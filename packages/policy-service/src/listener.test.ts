@@ -170,6 +170,15 @@ test('closing lets who asks hear the answer, and others go at once', async (t) =
   assert.equal(service.heard.filter((one) => one.startsWith('close')).length, 2)
 })
 
+test('whoever judges longer than the grace is told that it is over', async (t) => {
+  const service = await asking(t, { judge: { outcome: 'pass', isEndless: true } })
+  await service.ask(question())
+  service.socket.destroy()
+  while (!service.heard.includes('judge 1')) await new Promise((resolve) => setImmediate(resolve))
+  await service.listener.close(1)
+  assert.equal(service.heard.at(-1), 'close server')
+})
+
 test('a UNIX socket has the permissions that it was given', async (t) => {
   const folder = mkdtempSync(joinPath(tmpdir(), 'policy-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))

@@ -14,6 +14,7 @@ import { DUNNO } from './answer.ts'
 import type { PolicyAction } from './codec/action.ts'
 import { PolicyProtocolError } from './codec/attributes.ts'
 import { type ConnectionContext, PolicyConnection } from './connection.ts'
+import type { Inquiry } from './inquiry.ts'
 import { DEFAULT_POLICY_LIMITS, type PolicyLimits, type PolicyListenerOptions, policyMistakes } from './options.ts'
 
 /** Listens for mail servers that ask. */
@@ -52,7 +53,7 @@ class ServerListener extends AskedListener<PolicyConnection> implements PolicyLi
   readonly #noticed = new Map<string, number>()
   readonly #seen = { data: false }
   /** Messages that are over, and of which somebody still has to hear. */
-  readonly #leaving = new Set<Promise<void>>()
+  readonly #leaving = new Map<Promise<void>, Inquiry>()
   readonly #current = (): ConnectionContext => this.#context
   #options: PolicyListenerOptions
   #context: ConnectionContext
@@ -88,7 +89,8 @@ class ServerListener extends AskedListener<PolicyConnection> implements PolicyLi
   }
 
   protected override async settle(expired: AbortSignal): Promise<void> {
-    await Promise.race([Promise.allSettled(this.#leaving), expired.aborted || once(expired, 'abort')])
+    await Promise.race([Promise.allSettled(this.#leaving.keys()), expired.aborted || once(expired, 'abort')])
+    for (const inquiry of this.#leaving.values()) inquiry.abandon()
   }
 
   #contextOf(options: PolicyListenerOptions, attach: AttachJudging): ConnectionContext {
@@ -106,8 +108,8 @@ class ServerListener extends AskedListener<PolicyConnection> implements PolicyLi
       now: () => performance.now(),
       notice: (text) => this.#notice(text),
       report: (error) => this.report(error),
-      leave: (leaving) => {
-        this.#leaving.add(leaving)
+      leave: (inquiry, leaving) => {
+        this.#leaving.set(leaving, inquiry)
         void leaving.finally(() => this.#leaving.delete(leaving))
       },
     }
