@@ -19,6 +19,7 @@ const byPackageName = new Map(workspaces.map((workspace) => [workspace.manifest.
 const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['mail', []],
   ['admin-api', []],
+  ['siblings', []],
   ['options', ['mail']],
   ['plugin', ['mail']],
   ['message', ['mail', 'options']],
@@ -45,6 +46,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
 const LEAVES = [
   'mail',
   'admin-api',
+  'siblings',
   'options',
   'plugin',
   'message',
@@ -68,6 +70,8 @@ const BESIDES: ReadonlyMap<string, readonly string[]> = new Map([
   // Where a plugin meets the configured Redis; its types are those of ioredis.
   ['redis', ['redis-link']],
   ['redis-queue', ['redis-link']],
+  // It answers with streams of events and refusals, as listeners of kind `http` have them.
+  ['admin', ['http']],
   // The plugin asks filters, and speaks their protocol.
   ['policy', ['policy-service']],
   ['milter', ['milter']],

@@ -110,7 +110,7 @@ export const quarantineActionBody = z.strictObject({
     all: z.literal(true).optional(),
   }),
   dryRun: z.boolean().default(false),
-  token: z.string().max(200).optional(),
+  token: z.string().max(2_000).optional(),
 })
 /** What would be done. */
 export const quarantinePreview = z.object({

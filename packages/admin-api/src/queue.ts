@@ -123,7 +123,7 @@ export const actionBody = z.strictObject({
   action,
   filter: queueFilter,
   dryRun: z.boolean().default(false),
-  token: z.string().max(200).optional().describe('Of the preview; needed for what more than one message meets'),
+  token: z.string().max(2_000).optional().describe('Of the preview; needed for what more than one message meets'),
   text: z.string().max(400).optional().describe('Why: of hold, and what senders are told by bounce'),
   via: z.string().max(300).optional().describe('Of reroute: transport[:host[:port]]; absent: as routing says today'),
 })

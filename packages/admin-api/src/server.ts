@@ -284,8 +284,15 @@ export const proposal = z.object({
 
 /** Who asks. */
 export const session = z.object({ name: z.string(), roles: z.array(z.string()), expires: time.optional() })
-/** A token, or a ticket of `postroad admin open`. */
-export const sessionBody = z.object({ token: z.string().min(1).max(500) })
+/** A ticket, or nothing where the header has a token. */
+export const sessionBody = z.strictObject({
+  ticket: z
+    .string()
+    .min(1)
+    .max(500)
+    .optional()
+    .describe('Of the link that `postroad admin open` prints; a token is shown as Authorization: Bearer … instead'),
+})
 
 /** What was done, by whom. */
 export const audit = z.object({

@@ -228,7 +228,13 @@ class Site {
   /** By a cookie that a plugin has given; what it throws is as if it knew nobody. */
   async #identified(request: Request, remote: Endpoint): Promise<HttpCaller | undefined> {
     const { identify = [] } = this.#site
-    const asked = { request, remote, listener: this.#options.name, now: () => this.#site.now() }
+    const asked = {
+      request,
+      remote,
+      listener: this.#options.name,
+      now: () => this.#site.now(),
+      tokenOf: (name: string) => this.#door.tokens.named(name, this.#site.now()),
+    }
     for (const ask of identify) {
       try {
         const caller = await ask(asked)

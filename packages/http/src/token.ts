@@ -39,6 +39,12 @@ export class Tokens {
     )
   }
 
+  /** Whom a token of this name lets in. */
+  named(name: string, now: number): HttpCaller | undefined {
+    for (const { caller, expires } of this.#byHash.values()) if (caller.name === name && now < expires) return caller
+    return undefined
+  }
+
   /**
    * Whose secret it is; undefined when it is nobody's, or has expired. It is looked up by its hash: how long that takes says nothing of secrets that
    * are near, since nobody can choose a hash.

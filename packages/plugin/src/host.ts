@@ -51,6 +51,15 @@ export interface Host {
 
 export const Host: Service<Host> = defineService('host')
 
+/** Numbers in the text format of Prometheus, of all workers; whoever counts offers them. */
+export interface MetricsDesk {
+  /** Of the media type `contentType`. */
+  text(): Promise<string>
+  readonly contentType: string
+}
+
+export const MetricsDesk: Service<MetricsDesk> = defineService('metrics-desk')
+
 /** Offers a desk; `setup` returns it in `desks`. */
 export function desk<T>(kind: Service<T>, own: T): Desk {
   return { kind, desk: own }

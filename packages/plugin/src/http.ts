@@ -30,7 +30,11 @@ export interface HttpContext extends BaseContext {
 
 /** Who asks, by something else than a token: a cookie, for one. `undefined`: nobody that it knows. Asked only of requests with a cookie. */
 export type HttpIdentify = (
-  asked: Pick<HttpContext, 'request' | 'remote' | 'listener'> & { now(): number },
+  asked: Pick<HttpContext, 'request' | 'remote' | 'listener'> & {
+    now(): number
+    /** The caller that a token of this name is, as long as it is good for anything. */
+    tokenOf(name: string): HttpCaller | undefined
+  },
 ) => HttpCaller | undefined | Promise<HttpCaller | undefined>
 
 /** A method and a path, and what answers there. */

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Dns } from '@postroad/plugin'
+import { Siblings } from '@postroad/siblings'
 import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client'
 import { measureDns } from './dns-stats.ts'
 import { Meter } from './meter.ts'
@@ -11,7 +12,6 @@ import { watchOutboundTls } from './outbound-tls.ts'
 import { measureQueues } from './queue-stats.ts'
 import { watchRequests } from './requests.ts'
 import { watchRuns } from './runs.ts'
-import { Siblings } from './siblings.ts'
 
 /** Connections at once: a scrape needs one. */
 const CONNECTIONS = 32
@@ -63,7 +63,12 @@ export class Exporter {
     await once(exporter.#server, 'listening')
     try {
       if (cluster.isWorker)
-        exporter.#siblings = await Siblings.join(await folder(), exporter.port, () => exporter.#all.getMetricsAsJSON())
+        exporter.#siblings = await Siblings.join(await folder(), String(exporter.port), (_, response) => {
+          exporter.#all.getMetricsAsJSON().then(
+            (all) => response.end(JSON.stringify(all)),
+            () => response.writeHead(500).end(), // who asked leaves us out
+          )
+        })
     } catch (error) {
       exporter.#server.close()
       throw error
@@ -75,6 +80,10 @@ export class Exporter {
       requested: (request) => exporter.meter.requested(request),
     })
     return exporter
+  }
+
+  get contentType(): string {
+    return this.#all.contentType
   }
 
   get port(): number {
@@ -96,15 +105,15 @@ export class Exporter {
     else if (path === '/healthz') response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n')
     else if (path !== '/metrics') response.writeHead(404).end()
     else {
-      const text = await this.#gather().catch(() => undefined)
+      const text = await this.text().catch(() => undefined)
       // Without a body: what went wrong is no business of who asks.
       if (text === undefined) response.writeHead(500).end()
       else response.writeHead(200, { 'content-type': this.#all.contentType }).end(text)
     }
   }
 
-  /** Who asks while an answer is being put together gets the same one. */
-  #gather(): Promise<string> {
+  /** All numbers, as Prometheus reads them. Who asks while an answer is being put together gets the same one. */
+  text(): Promise<string> {
     this.#gathering ??= this.#sum().finally(() => {
       this.#gathering = undefined
     })
@@ -112,7 +121,7 @@ export class Exporter {
   }
 
   async #sum(): Promise<string> {
-    const others = (await this.#siblings?.ask()) ?? []
+    const others = (await this.#siblings?.ask('/'))?.answers ?? []
     if (others.length === 0) return this.#all.metrics()
     return AggregatorRegistry.aggregate([await this.#all.getMetricsAsJSON(), ...others]).metrics()
   }

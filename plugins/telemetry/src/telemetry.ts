@@ -1,5 +1,5 @@
 /** Tells what the server does: numbers for Prometheus, spans for OpenTelemetry. */
-import { Dns, definePlugin } from '@postroad/plugin'
+import { Dns, definePlugin, desk, MetricsDesk } from '@postroad/plugin'
 import { options as schema } from './options.ts'
 import { watchRuns } from './runs.ts'
 import { type SharedExporter, shareExporter } from './shared-exporter.ts'
@@ -22,7 +22,14 @@ export const telemetry = definePlugin({
     let shared: SharedExporter | undefined
     let runs: { stop(): void } | undefined
     const meter = () => shared?.exporter.meter
+    const numbers: MetricsDesk = {
+      text: async () => (await shared?.exporter.text()) ?? '',
+      get contentType() {
+        return shared?.exporter.contentType ?? 'text/plain; version=0.0.4'
+      },
+    }
     return {
+      ...(prometheus && { desks: [desk(MetricsDesk, numbers)] }),
       async start() {
         if (rehearsal) return
         if (traces) runs = watchRuns(NAME, (run) => traces.ran(run))

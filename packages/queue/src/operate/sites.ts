@@ -115,7 +115,7 @@ function shown(site: string, one: Counting, suspensions: readonly Suspension[]):
     octets: one.octets,
     ...(Number.isFinite(one.oldestAt) && { oldestAt: one.oldestAt }),
     ...(one.lastReply && { lastReply: one.lastReply }),
-    ...(Number.isFinite(one.nextAt) && { nextAt: one.nextAt }),
+    ...(Number.isFinite(one.nextAt) && { nextAt: Math.round(one.nextAt) }),
     ...(stop && { suspended: { target: stop.target, since: stop.since, reason: stop.reason } }),
   }
 }

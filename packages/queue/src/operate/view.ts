@@ -33,7 +33,7 @@ export function rowOf(entry: QueueEntry): Row {
     sites: sitesOf(entry),
     states: [...new Set(open.map(({ status }) => status.kind))],
     attempts: states.reduce((most, { attempts }) => Math.max(most, attempts), 0),
-    ...(next.length > 0 && { nextAt: Math.min(...next) }),
+    ...(next.length > 0 && { nextAt: Math.round(Math.min(...next)) }),
     ...(reply && { reply: replyText(reply) }),
   }
 }
@@ -65,7 +65,7 @@ export function messageOf({ message, states }: QueueEntry, rules: DestinationRul
           via: delivery.route.via,
           ...whereabouts(status),
           attempts,
-          ...(status.kind !== 'done' && { givenUpAt: lifeBegan(message, state, { now }) + life }),
+          ...(status.kind !== 'done' && { givenUpAt: Math.round(lifeBegan(message, state, { now }) + life) }),
           recipients: delivery.recipients.map(({ address }, at) => recipientOf(address.toString(), recipients[at])),
           history: history.map(attemptOf),
         },
@@ -90,9 +90,9 @@ export function finishedOf(message: FinishedMessage): Shown {
 
 function whereabouts(status: DeliveryStatus): Pick<ShownDelivery, 'state' | 'at' | 'text'> {
   const state = status.kind
-  if (status.kind === 'scheduled') return { state, at: status.at }
-  if (status.kind === 'waiting') return { state, at: status.since }
-  if (status.kind === 'held') return { state, at: status.since, text: status.reason }
+  if (status.kind === 'scheduled') return { state, at: Math.round(status.at) }
+  if (status.kind === 'waiting') return { state, at: Math.round(status.since) }
+  if (status.kind === 'held') return { state, at: Math.round(status.since), text: status.reason }
   return { state }
 }
 
@@ -104,14 +104,14 @@ function recipientOf(address: string, state: RecipientState | undefined): ShownD
     ...(reply && { reply: replyOf(reply) }),
     ...(remote !== undefined && { remote }),
     ...(state?.class !== undefined && { class: state.class }),
-    ...(at !== undefined && { at }),
+    ...(at !== undefined && { at: Math.round(at) }),
   }
 }
 
 function attemptOf({ at, tookMs, outcomes }: AttemptRecord): ShownDelivery['history'][number] {
   return {
-    at,
-    tookMs,
+    at: Math.round(at),
+    tookMs: Math.max(0, tookMs),
     outcomes: outcomes.map(({ kind, recipients, reply, remote, tls, uncertain }) => ({
       kind,
       recipients,
@@ -137,5 +137,5 @@ export function lastReplyOf({ history }: DeliveryState): ApiShape<'site'>['lastR
   const attempt = history.at(-1)
   const said = attempt?.outcomes.at(-1)
   if (!attempt || !said) return undefined
-  return { ...replyOf(said.reply), at: attempt.at, ...(said.remote !== undefined && { host: said.remote }) }
+  return { ...replyOf(said.reply), at: Math.round(attempt.at), ...(said.remote !== undefined && { host: said.remote }) }
 }

@@ -1,0 +1,237 @@
+/** Calls about the server itself. */
+import { X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { ApiShape } from '@postroad/admin-api'
+import { calls } from '@postroad/admin-api/zod'
+import { type Host, QuarantineDesk, textOf } from '@postroad/plugin'
+import { type CallHandlers, CallRefused } from './answer.ts'
+import type { AuditLog } from './audit.ts'
+import type { Circle } from './circle.ts'
+import { queueDesks } from './queue-calls.ts'
+import { ownWorker } from './worker.ts'
+
+/** What they work on. */
+export interface ServerDeps {
+  readonly host: Host
+  readonly hostname: string
+  readonly version: string
+  readonly audit: AuditLog
+  circle(): Circle
+  /** Names of calls that are answered. */
+  can(): ReadonlySet<string>
+  /** When this generation began. */
+  readonly since: number
+}
+
+/** What a worker says of itself to the others. */
+export interface WorkerNumbers {
+  readonly worker: ApiShape<'worker'>
+  readonly connections: Readonly<Record<string, number>>
+}
+
+/** Of this worker. */
+export function workerNumbers(host: Host): WorkerNumbers {
+  const connections = Object.fromEntries(host.connections())
+  const open = Object.values(connections).reduce((sum, count) => sum + count, 0)
+  return { worker: ownWorker(host.generation, open), connections }
+}
+
+/** The handlers. */
+export function serverCalls(deps: ServerDeps): CallHandlers {
+  const { host, audit, circle } = deps
+  const numbers = () => circle().ask(workerNumbers(host), '/worker')
+  return {
+    async status({ context }) {
+      const [{ all, workers }, counts] = await Promise.all([numbers(), countsOf(host, context.signal)])
+      const roles = context.caller?.roles ?? []
+      return {
+        hostname: deps.hostname,
+        version: deps.version,
+        time: context.now(),
+        since: Math.min(...all.map(({ worker }) => worker.since)),
+        processes: all.map(({ worker }) => worker).toSorted((a, b) => a.id - b.id),
+        counts,
+        caller: { name: context.caller?.name ?? '', roles: [...roles] },
+        can: [...deps.can()].filter((name) => {
+          const { access } = calls[name as keyof typeof calls] // names of the table
+          return access === 'public' || roles.includes(access)
+        }),
+        workers,
+      }
+    },
+    explain: () => ({ scopes: host.explain() as never }), // by the schema of the call, which its test holds against the core
+    async listeners() {
+      const { all, workers } = await numbers()
+      return { listeners: await Promise.all(listenersOf(host).map((one) => shownListener(one, all))), workers }
+    },
+    async config() {
+      const [settings, findings] = await Promise.all([host.settings(), host.inspect()])
+      const warnings = [...scopesOf(host).flatMap((scope) => scope.warnings), ...findings]
+      const reloads = (await audit.list(0, 200)).items.filter(({ action }) => action === 'reload')
+      return {
+        ...(host.file !== undefined && { file: host.file }),
+        values: settings.map(({ path, value, isSecret, origin, place }) => ({
+          path,
+          value,
+          ...(isSecret && { secret: true }),
+          origin: { kind: origin, ...(origin === 'file' && placeOf(place, host.file)) },
+        })),
+        warnings,
+        changes: [
+          { at: deps.since, generation: host.generation, ok: true },
+          ...reloads.map(({ at, caller, ok, text, count = 0 }) => ({
+            at,
+            generation: count,
+            by: caller,
+            ok,
+            ...(text !== undefined && { text }),
+          })),
+        ],
+      }
+    },
+    async doctor() {
+      const findings = await host.inspect()
+      const warnings = scopesOf(host).flatMap(({ name, warnings: some }) => some.map((text) => ({ name, text })))
+      const checks = [
+        ...findings.map((evidence, at) => ({
+          id: `configuration-${at + 1}`,
+          title: 'What the configuration names is there, and may be used',
+          state: 'fault' as const,
+          evidence,
+        })),
+        ...warnings.map(({ name, text }, at) => ({
+          id: `scope-${at + 1}`,
+          title: `Scope ${name} does what it seems to`,
+          state: 'remark' as const,
+          evidence: text,
+        })),
+      ]
+      const well = {
+        id: 'configuration',
+        title: 'Configuration',
+        state: 'ok' as const,
+        evidence: 'Nothing is wrong with it',
+      }
+      return { checks: checks.length > 0 ? checks : [well] }
+    },
+    async reload({ context }) {
+      if (!host.reload)
+        throw new CallRefused(501, 'Who started this server does not let it read its configuration again')
+      const before = host.generation
+      try {
+        await host.reload()
+        await audit.add(context, { action: 'reload', target: host.file ?? '', count: before + 1, ok: true })
+        return { ok: true, text: 'The configuration was read again', mistakes: [] }
+      } catch (error) {
+        const text = textOf(error)
+        await audit.add(context, { action: 'reload', target: host.file ?? '', count: before, ok: false, text })
+        return {
+          ok: false,
+          text: 'The old configuration stays',
+          mistakes: text.split('\n').filter((line) => line !== ''),
+        }
+      }
+    },
+    async audit({ query: { before, limit } }) {
+      const from = Number(before ?? 0)
+      const { items, next } = await audit.list(Number.isSafeInteger(from) && from > 0 ? from : 0, limit)
+      return { items, ...(next !== undefined && { next: String(next) }) }
+    },
+  }
+}
+
+interface Scope {
+  readonly name: string
+  readonly warnings: readonly string[]
+  readonly keywords: readonly string[]
+  readonly listeners: readonly {
+    readonly name: string
+    readonly place: string
+    readonly protocol: string
+    readonly notes?: readonly string[]
+    readonly certificateFiles?: readonly { readonly cert: string }[]
+  }[]
+}
+
+/** As `postroad explain --json` shows them. */
+function scopesOf(host: Host): readonly Scope[] {
+  return host.explain() as readonly Scope[] // the core's own
+}
+
+function listenersOf(host: Host) {
+  return scopesOf(host).flatMap(({ name: scope, keywords, listeners }) =>
+    listeners.map((one) => ({ ...one, scope, keywords })),
+  )
+}
+
+async function shownListener(
+  { name, scope, place, protocol, notes = [], keywords, certificateFiles = [] }: ReturnType<typeof listenersOf>[number],
+  all: readonly WorkerNumbers[],
+) {
+  const known = all.flatMap(({ connections }) => connections[name] ?? [])
+  return {
+    name,
+    scope,
+    place,
+    protocol,
+    notes: [...notes],
+    ...(keywords.length > 0 && /^(?:smtp|lmtp)/.test(protocol) && { keywords: [...keywords] }),
+    ...(known.length > 0 && { connections: known.reduce((sum, count) => sum + count, 0) }),
+    ...(certificateFiles.length > 0 && {
+      certificates: (await Promise.all(certificateFiles.map(({ cert }) => certificateOf(cert)))).flat(),
+    }),
+  }
+}
+
+/** Nothing of one that cannot be read: the listener's own log says why. */
+async function certificateOf(file: string) {
+  try {
+    const certificate = new X509Certificate(await readFile(file))
+    const notAfter = Date.parse(certificate.validTo)
+    const names = (certificate.subjectAltName ?? '').split(/, */).flatMap((one) => /^DNS:(.+)$/.exec(one)?.[1] ?? [])
+    const issuer = /^(?:O|CN)=(.+)$/m.exec(certificate.issuer)?.[1] ?? certificate.issuer
+    return [{ names, issuer, notAfter, daysLeft: Math.floor((notAfter - Date.now()) / 86_400_000), file }]
+  } catch {
+    return []
+  }
+}
+
+function placeOf(place: string | undefined, file: string | undefined): { file?: string; line?: number } {
+  const [, name, line] = /^(.*):(\d+)$/.exec(place ?? '') ?? []
+  if (name !== undefined) return { file: file ?? name, line: Number(line) }
+  return file === undefined ? {} : { file }
+}
+
+/** Milliseconds that a count of the quarantine is good for: it is a walk over all of it. */
+const COUNTED_MS = 10_000
+const counted = new WeakMap<Host, { readonly at: number; readonly count: Promise<number | undefined> }>()
+
+/** What cannot be counted is absent. */
+async function countsOf(host: Host, signal: AbortSignal) {
+  const stats = await Promise.all(queueDesks(host).map(({ desk }) => desk.stats().catch(() => undefined)))
+  const known = stats.filter((one) => one !== undefined)
+  let own = counted.get(host)
+  if (!own || performance.now() - own.at > COUNTED_MS)
+    counted.set(host, (own = { at: performance.now(), count: quarantinedOf(host) }))
+  signal.throwIfAborted()
+  const quarantined = await own.count
+  return {
+    ...(known.length > 0 && {
+      waiting: known.reduce((sum, { messages }) => sum + messages, 0),
+      held: known.reduce((sum, { held }) => sum + held, 0),
+    }),
+    ...(quarantined !== undefined && { quarantined }),
+  }
+}
+
+async function quarantinedOf(host: Host): Promise<number | undefined> {
+  const desks = host.desks(QuarantineDesk)
+  if (desks.length === 0) return undefined
+  let count = 0
+  try {
+    for (const { desk } of desks) for await (const _ of desk.list(AbortSignal.timeout(5_000))) count++
+  } catch {
+    return undefined
+  }
+  return count
+}
