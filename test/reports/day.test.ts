@@ -10,13 +10,15 @@ const run = promisify(execFile)
 const BOUND_US = 5
 const BOUND_MB = 200
 /** The first hours of the day; all of it takes a busy machine minutes, and has the same figures. */
-const MESSAGES = 100_000
+const MESSAGES = 250_000
 
 for (const name of ['dmarc-report', 'tls-rpt'])
-  test(`${name}: messages of a day of a million cost no more than ${BOUND_US} µs each to count, and no more than ${BOUND_MB} MB`, async (t) => {
-    // With less memory than it may have: the collector would else take its time, and what is needed would not be seen.
+  test(`${name}: messages of a day of a million cost no more than ${BOUND_US} µs each to count and write down, and no more than ${BOUND_MB} MB`, async (t) => {
+    // With less memory than it may have: the collector would else take its time, and what is needed would not be seen. The young generation
+    // has what it has in every server.
     const argv = [
       '--max-old-space-size=120',
+      '--max-semi-space-size=16',
       '--conditions=@postroad/source',
       join(import.meta.dirname, 'day.ts'),
       name,
@@ -29,6 +31,6 @@ for (const name of ['dmarc-report', 'tls-rpt'])
     )
     assert.equal(lost, 0)
     assert.ok(domains > 10_000, `${domains} domains`)
-    assert.ok(countUs < BOUND_US, `${countUs} µs`)
+    assert.ok(writtenUs < BOUND_US, `${writtenUs} µs`)
     assert.ok(peakMb < BOUND_MB, `${peakMb} MB`)
   })

@@ -83,7 +83,31 @@ test('what is no domain is not counted, and nothing of another version can stop 
     ledger.count(NOON, domain, { row: 'r' })
   await ledger.flush()
   assert.deepEqual(await domainsOf(ledger), [])
-  const odd = ['{}', 'no', '[["a.example","",[["r",1.5]]],["a.example",1,[]],[7],7,["a.example","",[["r",7]]]]']
+  const odd = [
+    '{}',
+    'no',
+    '\n\n \n',
+    '3 r\n@a.example',
+    '@a.example \n1.5 r\n-1 r\nNaN r\n 4\n[["a.example","",[["r",1]]]]\n7 r\n1 ',
+  ]
   for (const [at, value] of odd.entries()) await store.set(`x:rows:${DAY}:${shareOf('a.example')}:${at}`, value)
   assert.deepEqual([...(await rowsOf(ledger, DAY, 'a.example'))], [['r', 7]])
+})
+
+test('few rows are written each minute, many after five minutes or four thousand rows', async () => {
+  const store = memoryStore(fakeClock(NOON))
+  let writes = 0
+  const set: typeof store.set = (...given) => {
+    writes++
+    return store.set(...given)
+  }
+  const ledger = new ReportLedger({ name: 'x', store: { ...store, set } })
+  const written: number[] = []
+  let row = 0
+  for (const [minute, rows] of [[1, 200], [2, 201], [3, 3_000], [4, 900], [5, 201], [6, 300], [7, 1_000], [8, 0], [9, 200], [10, 0], [11, 0]] as const) {
+    for (let i = 0; i < rows; i++) ledger.count(NOON, 'a.example', { row: `r${row++}` })
+    await ledger.flushAt(minute)
+    written.push(writes)
+  } // biome-ignore format: a table
+  assert.deepEqual(written, [1, 1, 1, 6, 7, 7, 7, 7, 7, 9, 9])
 })

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Logger, Store } from '@postroad/plugin'
 import { dayOf, rangeOf } from './day.ts'
+import { type Bucket, type PackedValue, pack, unpack } from './ledger-value.ts'
 
 /** How a ledger works. */
 export interface LedgerOptions {
@@ -15,18 +16,14 @@ export interface LedgerOptions {
   coarsen?(row: string): string
 }
 
-/** Rows of a domain; `about` is what the report has to know of it, the last word counts. */
-interface Bucket {
-  about: string
-  readonly rows: Map<string, number>
-}
-
 /** Rows that wait in memory; with more than that they are written down before their time. */
 const WRITE_AT = 20_000
+/** A write costs the same for ten rows as for a thousand: between these numbers more are gathered, for some minutes. */
+const FEW = 200
+const ENOUGH = 4_000
+const GATHERING_MINUTES = 5
 /** While the store is away so many wait, and no more. */
 const MAX_WAITING = 200_000
-/** Rows in one value of the store. */
-const BATCH = 1_000
 /** Writes that are under way at a time. */
 const WRITES = 64
 const MAX_ROWS = 10_000
@@ -35,8 +32,8 @@ const KEEP_MS = 4 * 86_400_000
 const DOMAIN = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
 
 /**
- * Counts. Each process writes rows of its own, so none waits for another, and a report adds them up; what the last minute has brought is lost when
- * a process is killed.
+ * Counts. Each process writes rows of its own, so none waits for another, and a report adds them up; what the last minute has brought (of a busy
+ * process: the last five) is lost when it is killed.
  */
 export class ReportLedger {
   readonly #options: LedgerOptions
@@ -57,7 +54,7 @@ export class ReportLedger {
     this.#today = { day: '', begin: 0, end: 0, buckets: new Map() }
   }
 
-  /** Counts one more, at a moment in milliseconds since the epoch. `domain` is of lower-case A-labels; any other text is not counted. */
+  /** Counts one more, at a moment in milliseconds since the epoch. `domain` is of lower-case A-labels; any other text is not counted. `row` and `about` are one line each. */
   count(now: number, domain: string, { row, about = '' }: { readonly row: string; readonly about?: string }): void {
     if (now < this.#today.begin || now >= this.#today.end) this.#turn(now)
     const { buckets } = this.#today
@@ -105,6 +102,12 @@ export class ReportLedger {
     this.#today = { day, ...rangeOf(day), buckets }
   }
 
+  /** To be called once a minute, with the number of that minute: writes down what waits, unless it is better to gather more. Does not reject. */
+  async flushAt(minute: number): Promise<void> {
+    const isGathering = this.#waitingRows > FEW && this.#waitingRows < ENOUGH && minute % GATHERING_MINUTES !== 0
+    if (!isGathering) await this.flush()
+  }
+
   /** Writes down what waits. Does not reject: what could not be written waits on. */
   flush(): Promise<void> {
     this.#flight ??= this.#flush().finally(() => {
@@ -121,28 +124,33 @@ export class ReportLedger {
     this.#waiting = new Map()
     this.#waitingRows = 0
     this.#today = { day: '', begin: 0, end: 0, buckets: new Map() }
-    const jobs = [...taken].flatMap(([day, buckets]) => pack(buckets).map((part) => ({ day, ...part })))
+    const jobs = [...taken].flatMap(([day, buckets]) =>
+      pack(buckets, { shares: SHARES, shareOf }).map((value) => ({ day, ...value })),
+    )
     for (let at = 0; at < jobs.length; at += WRITES)
       await Promise.all(jobs.slice(at, at + WRITES).map((job) => this.#write(job)))
   }
 
-  async #write({ day, share, parts }: { readonly day: string } & Packed): Promise<void> {
+  async #write({ day, share, text }: { readonly day: string } & PackedValue): Promise<void> {
     const { name, store, log } = this.#options
     try {
       const key = `${name}:rows:${day}:${share}:${this.#own}-${this.#sequence++}`
-      await store.set(key, JSON.stringify(parts), KEEP_MS)
+      await store.set(key, text, KEEP_MS)
     } catch (error) {
       log?.warn({ error }, 'counts for reports could not be written down, and wait')
-      for (const part of parts) this.#putBack(day, part)
+      this.#putBack(day, text)
     }
   }
 
-  #putBack(day: string, [domain, about, rows]: Part): void {
+  #putBack(day: string, text: string): void {
     let buckets = this.#waiting.get(day)
     if (buckets === undefined) this.#waiting.set(day, (buckets = new Map()))
-    let bucket = buckets.get(domain)
-    if (bucket === undefined) buckets.set(domain, (bucket = { about, rows: new Map() }))
-    for (const [row, count] of rows) if (this.#add(bucket.rows, row, count, this.#isFull)) this.#waitingRows++
+    const waiting = buckets
+    unpack(text, (domain, about, [row, count]) => {
+      let bucket = waiting.get(domain)
+      if (bucket === undefined) waiting.set(domain, (bucket = { about, rows: new Map() }))
+      if (this.#add(bucket.rows, row, count, this.#isFull)) this.#waitingRows++
+    })
   }
 
   /** The domains of one share of a day with their rows, those of all processes added up. `only`: no other domain than this. */
@@ -153,13 +161,13 @@ export class ReportLedger {
   ): Promise<ReadonlyMap<string, CountedDomain>> {
     const domains = new Map<string, Bucket>()
     for await (const [, value] of this.#options.store.entries(this.#prefix(day, share), signal))
-      for (const [domain, about, rows] of partsOf(value)) {
-        if (only !== undefined && domain !== only) continue
+      unpack(value, (domain, about, [row, count]) => {
+        if (only !== undefined && domain !== only) return
         let bucket = domains.get(domain)
         if (bucket === undefined) domains.set(domain, (bucket = { about, rows: new Map() }))
         bucket.about = about
-        for (const [row, count] of rows) this.#add(bucket.rows, row, count)
-      }
+        this.#add(bucket.rows, row, count)
+      })
     return domains
   }
 
@@ -197,36 +205,6 @@ export interface CountedDomain {
   readonly rows: ReadonlyMap<string, number>
 }
 
-/** A domain's part of one value in the store. */
-type Part = readonly [domain: string, about: string, rows: readonly (readonly [row: string, count: number])[]]
-
-/** One value. */
-interface Packed {
-  readonly share: number
-  readonly parts: readonly Part[]
-}
-
-/** Puts the domains of a share together: a value for each would cost more than all the counting. */
-function pack(buckets: ReadonlyMap<string, Bucket>): readonly Packed[] {
-  const open = new Map<number, { parts: Part[]; size: number }>()
-  const packed: Packed[] = []
-  for (const [domain, { about, rows }] of buckets) {
-    const share = shareOf(domain)
-    const all = [...rows]
-    for (let at = 0; at < all.length; at += BATCH) {
-      const batch = all.slice(at, at + BATCH)
-      let last = open.get(share)
-      if (last === undefined || last.size + batch.length > BATCH) {
-        open.set(share, (last = { parts: [], size: 0 }))
-        packed.push({ share, parts: last.parts })
-      }
-      last.parts.push([domain, about, batch])
-      last.size += batch.length
-    }
-  }
-  return packed
-}
-
 /** A day is divided by domain, so that a report is made without reading all of it. */
 export const SHARES = 32
 
@@ -235,24 +213,4 @@ export function shareOf(domain: string): number {
   let hash = 0x811c9dc5
   for (let at = 0; at < domain.length; at++) hash = Math.imul(hash ^ domain.charCodeAt(at), 0x01000193)
   return (hash >>> 0) % SHARES
-}
-
-/** What stands in the store was written by us, perhaps by another version. */
-function partsOf(value: string): readonly Part[] {
-  try {
-    const parts: unknown = JSON.parse(value)
-    return Array.isArray(parts) ? parts.filter(isPart) : []
-  } catch {
-    return [] // a value that nobody can read has no rows
-  }
-}
-
-function isPart(part: unknown): part is Part {
-  if (!Array.isArray(part)) return false
-  const [domain, about, rows]: readonly unknown[] = part
-  return typeof domain === 'string' && typeof about === 'string' && Array.isArray(rows) && rows.every(isCount)
-}
-
-function isCount(one: unknown): boolean {
-  return Array.isArray(one) && typeof one[0] === 'string' && Number.isSafeInteger(one[1])
 }

@@ -34,7 +34,7 @@ const MINUTE = 60_000
 const DAY_MS = 86_400_000
 /** Minutes between two rounds. */
 const ROUND_EVERY = 5
-/** What other processes have counted in the last minute of the day is there by then. */
+/** What other processes have counted in the last minutes of the day is there by then. */
 const SETTLE_MS = 10 * MINUTE
 const AGAIN_MS = 30 * MINUTE
 /** RFC 8460 §5.6: a report that could not be delivered is tried for a day. */
@@ -55,7 +55,7 @@ export class ReportRounds {
     for (let minute = 1; !signal.aborted; minute++) {
       try {
         await clock.sleep(MINUTE, signal)
-        await ledger.flush()
+        await ledger.flushAt(minute)
         if (minute % ROUND_EVERY === 0) await this.round(signal)
       } catch (error) {
         if (!signal.aborted) log.warn({ error }, 'the round of reports could not be made')

@@ -33,18 +33,32 @@ export function rowOf(evidence: Evidence): string {
     dmarc.aligned.includes('dkim') ? 1 : 0,
     dmarc.aligned.includes('spf') ? 1 : 0,
     dmarc.domain,
-    envelopeFrom,
+    unless(dmarc.domain, envelopeFrom),
     envelopeTo ?? 0,
-    mailFrom && mailFrom.domain !== '' ? [mailFrom.domain, mailFrom.result] : 0,
+    mailFrom && mailFrom.domain !== '' ? [unless(dmarc.domain, mailFrom.domain), mailFrom.result] : 0,
     reason === undefined ? 0 : [reason.type, reason.comment ?? ''],
     signaturesOf(dkim?.signatures ?? [], dmarc.domain),
   ])
 }
 
+/** Most domains of most rows are the author's: written once they make a row half as long, and the counting half as dear. */
+function unless(author: string, domain: string): ShortDomain {
+  return domain === author ? 1 : domain
+}
+
+function long(author: string, domain: ShortDomain): string {
+  return domain === 1 ? author : domain
+}
+
+/** 1: that of the author. */
+type ShortDomain = string | 1
+
 /** RFC 9990 §3.1.3: those that pass first, and the author's own before others. */
-function signaturesOf(signatures: readonly DkimSignature[], author: string): readonly (readonly string[])[] {
+function signaturesOf(signatures: readonly DkimSignature[], author: string): Written[9] {
   const ranked = signatures.length < 2 ? signatures : signatures.toSorted((a, b) => rank(a, author) - rank(b, author))
-  return ranked.slice(0, MAX_SIGNATURES).map(({ domain, selector, result }) => [domain, selector, result])
+  return ranked
+    .slice(0, MAX_SIGNATURES)
+    .map(({ domain, selector, result }) => [unless(author, domain), selector, result])
 }
 
 function rank({ domain, result }: DkimSignature, author: string): number {
@@ -76,11 +90,11 @@ type Written = readonly [
   dkim: number,
   spf: number,
   headerFrom: string,
-  envelopeFrom: string | 0,
+  envelopeFrom: ShortDomain | 0,
   envelopeTo: string | 0,
-  spfResult: readonly [string, string] | 0,
-  reason: readonly [string, string] | 0,
-  signatures: readonly (readonly [string, string, string])[],
+  spfResult: readonly [domain: ShortDomain, result: string] | 0,
+  reason: readonly [type: string, comment: string] | 0,
+  signatures: readonly (readonly [domain: ShortDomain, selector: string, result: string])[],
 ]
 
 /** The row that a key is of. */
@@ -94,10 +108,14 @@ export function rowOfText(text: string): DmarcRow {
     spf: spf === 1 ? 'pass' : 'fail',
     reasons: reason === 0 ? [] : [{ type: reason[0], ...(reason[1] !== '' && { comment: reason[1] }) }],
     headerFrom,
-    envelopeFrom: envelopeFrom === 0 ? undefined : envelopeFrom,
+    envelopeFrom: envelopeFrom === 0 ? undefined : long(headerFrom, envelopeFrom),
     envelopeTo: envelopeTo === 0 ? undefined : envelopeTo,
-    signatures: signatures.map(([domain, selector, result]) => ({ domain, selector, result })),
-    spfResult: spfResult === 0 ? undefined : { domain: spfResult[0], result: spfResult[1] },
+    signatures: signatures.map(([domain, selector, result]) => ({
+      domain: long(headerFrom, domain),
+      selector,
+      result,
+    })),
+    spfResult: spfResult === 0 ? undefined : { domain: long(headerFrom, spfResult[0]), result: spfResult[1] },
   }
 }
 
