@@ -88,12 +88,46 @@ test('tls explain asks the configuration’s own plugins, and shows each host’
   const again = await operator.run('tls', 'tlsa', '--config', 'signed.ts', '--make-next', 'next.pem')
   assert.deepEqual([again.code, await readFile(path.join(operator.folder, 'next.pem'), 'utf8')], [1, made])
 
+  const fine = await operator.run('check', 'signed.ts', '--json')
+  assert.equal(fine.code, 0, fine.err)
+  assert.doesNotMatch(fine.out, /TLSA/)
+
   await writeFile(path.join(operator.folder, 'other.pem'), identities.ee.cert)
   const wrong = await operator.run('tls', 'tlsa', '--cert', 'other.pem', '--dns', signed.place)
   assert.equal(wrong.code, 1)
   assert.match(wrong.out, /DOES NOT AGREE.*\n {2}No record is about this certificate: who obeys DANE brings no mail/)
   web.close()
   await mail.close()
+})
+
+test('check warns of TLSA records that are not about the certificate on disk, and of nothing where DNS does not answer', async () => {
+  const published = (is: object) =>
+    ({ '_25._tcp.mx.dane.test': is, 'signed.test': { TXT: ['x'], secure: true } }) as const
+  await using differs = await serveLiteral(published({ TLSA: [recordOf('3 1 1 ee')], secure: true }) as never)
+  await using unsigned = await serveLiteral(published({ TLSA: [recordOf('3 1 1 ee')] }) as never)
+  await using fails = await serveLiteral({ '_25._tcp.mx.dane.test': 'SERVFAIL' })
+  await using none = await serveLiteral({ 'mx.dane.test': { A: ['127.0.0.2'] } })
+  await writeFile(path.join(operator.folder, 'key.pem'), key)
+  await writeFile(path.join(operator.folder, 'cert.pem'), chain)
+  const check = async (place: string) => {
+    await operator.config('checked.ts', config(place, 25, 443))
+    return await operator.run('check', 'checked.ts')
+  }
+  const said = await check(differs.place)
+  assert.deepEqual([said.code, said.out], [0, 'The configuration has no mistakes.\n'])
+  assert.match(
+    said.err,
+    /warning: scope "server": the TLSA records of _25\._tcp\.mx\.dane\.test and .*cert\.pem \(mx\) do not agree: No record/,
+  )
+  assert.match(
+    (await check(unsigned.place)).err,
+    /not signed by DNSSEC: nobody obeys them\. None of them is about this/,
+  )
+  for (const silent of [fails.place, none.place, '127.0.0.1:1']) {
+    const { code, out, err } = await check(silent)
+    assert.equal(code, 0, out + err)
+    assert.doesNotMatch(err, /TLSA/)
+  }
 })
 
 test('tls explain needs no configuration: it shows what is published, and that nobody obeys it', async () => {

@@ -89,11 +89,12 @@ class HostMemory {
   ask(question: TlsContext) {
     const { insecureMx } = this.#options
     if (unsigned(question, insecureMx) !== undefined) return undefined
-    const { signal } = question
     const now = question.now()
     const key = keyOf(question)
     const known = this.#known.get(key, now)
     if (known) return known.answer
+    // Not before it is needed: who asks for it has a controller made.
+    const { signal } = question
     const draw = (dns: Dns) => findDane(question, { dns, signal, insecureMx, now: () => this.#clock.now() })
     return this.#known.learn(key, { dns: this.#dns, now, draw }).then(({ answer }) => answer)
   }

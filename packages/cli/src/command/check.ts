@@ -1,10 +1,12 @@
 /** `postroad check`: validates a configuration without listening. */
 
 import { BootError, ERRORS, PostroadError, type Server } from '@postroad/core'
+import { createDns } from '@postroad/dns'
 import { textOf } from '@postroad/plugin'
 import type { Command } from 'commander'
 import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
+import { tlsaWarnings } from './tlsa-check.ts'
 import { become } from './workers.ts'
 
 /** Adds `check`. */
@@ -17,7 +19,7 @@ export function checkCommand(program: Command, outcome: { code: number }): void 
     .option('--user <name>', 'look with the rights of this user, as start --user has them')
     .addHelpText(
       'after',
-      '\nNothing is made or changed. Folders and files are looked at with the rights of who runs it.',
+      '\nNothing is made or changed. Folders and files are looked at with the rights of who runs it. TLSA records that do not agree\nwith the certificate of a listener are a warning; where DNS does not answer nothing is said of them.',
     )
     .action(async (given: string | undefined, { json, user }: { readonly json?: boolean; readonly user?: string }) => {
       if (user !== undefined) await become(user)
@@ -68,7 +70,7 @@ async function check(given: string | undefined): Promise<Checked> {
     try {
       return {
         mistakes: (await opened.server.inspect()).map(({ error }) => mistake(error)),
-        warnings: surprises(opened.server),
+        warnings: [...surprises(opened.server), ...(await tlsaWarnings(opened.server, createDns(opened.dns)))],
       }
     } finally {
       await opened.close()

@@ -1,5 +1,5 @@
 /** `postroad tls tlsa`: the records for the present key and for the next, and whether DNS agrees with the certificate on disk. */
-import { generateKeyPairSync, type KeyObject, type X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createDns } from '@postroad/dns'
 import { textOf } from '@postroad/plugin'
@@ -9,7 +9,8 @@ import { hasConfig } from '../config/load.ts'
 import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
 import { dnsOf, dnsServer } from './dns-option.ts'
-import { certificatesOf, publicKeyOf } from './pem.ts'
+import { publicKeyOf } from './pem.ts'
+import { publishedAt, type Subject, subjectOf, subjectsIn } from './tlsa-subject.ts'
 
 interface TlsaOptions {
   readonly config?: string
@@ -47,14 +48,6 @@ export function tlsaCommand(tls: Command, outcome: { code: number }): void {
     .action(async (options: TlsaOptions) => {
       outcome.code = await tlsa(options)
     })
-}
-
-/** A certificate of this server, and the names under which it is looked for. */
-interface Subject {
-  readonly file: string
-  readonly listeners: readonly string[]
-  readonly hosts: readonly string[]
-  readonly chain: readonly [X509Certificate, ...X509Certificate[]]
 }
 
 async function tlsa(options: TlsaOptions): Promise<number> {
@@ -146,60 +139,18 @@ async function subjectsOf({ config, cert, host, dns }: TlsaOptions): Promise<Ask
     throw new UsageError('There is no configuration here: give --config, or a certificate with --cert')
   const opened = await open(config, { looks: true, log: { format: 'silent' } })
   try {
-    const listeners = opened.server.explain().flatMap((scope) => scope.listeners)
-    const files = new Map<string, string[]>()
-    for (const { name, protocol, certificateFiles } of cert === undefined ? listeners : [])
-      for (const one of protocol === 'smtp' ? certificateFiles : [])
-        files.set(one.cert, [...(files.get(one.cert) ?? []), name])
-    if (cert !== undefined) files.set(cert, [])
-    if (files.size === 0)
+    const hosts = host ?? [opened.server.hostname]
+    const subjects =
+      cert === undefined
+        ? await subjectsIn(opened.server, { hosts })
+        : [await subjectOf(cert, { hosts, listeners: [] })]
+    if (subjects.length === 0)
       throw new UsageError(
         'No SMTP listener of this configuration has certificateFiles: give a certificate with --cert',
       )
-    const hosts = host ?? [opened.server.hostname]
-    const subjects: Subject[] = []
-    for (const [file, names] of files) subjects.push(await subjectOf(file, { hosts, listeners: names }))
     return { subjects, dns: createDns(dnsOf(dns).dns ?? opened.dns) }
   } finally {
     await opened.close()
-  }
-}
-
-async function subjectOf(
-  file: string,
-  { hosts, listeners }: { readonly hosts: readonly string[] | undefined; readonly listeners: readonly string[] },
-): Promise<Subject> {
-  let chain: readonly X509Certificate[]
-  try {
-    chain = certificatesOf(await readFile(file, 'utf8'))
-  } catch (cause) {
-    throw new UsageError(`The certificate ${file} cannot be read: ${textOf(cause)}`, { cause })
-  }
-  const [certificate, ...rest] = chain
-  if (!certificate)
-    throw new UsageError(`There is no certificate in ${file}: PEM begins with -----BEGIN CERTIFICATE-----`)
-  const named = hosts ?? namesIn(certificate)
-  if (named.length === 0) throw new UsageError(`There is no name of a host in ${file}: say it with --host`)
-  return {
-    file,
-    listeners,
-    hosts: named.map((name) => name.toLowerCase().replace(/\.$/, '')),
-    chain: [certificate, ...rest],
-  }
-}
-
-/** RFC 9525 §2: the alternative names; a wildcard is no host. */
-function namesIn({ subjectAltName = '' }: X509Certificate): readonly string[] {
-  return subjectAltName.split(', ').flatMap((name) => (/^DNS:[^*"]+$/.test(name) ? [name.slice(4)] : []))
-}
-
-async function publishedAt(name: string, dns: Asked['dns']) {
-  try {
-    const { records, secure } = await dns.tlsa(name)
-    return { records, isSigned: secure }
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : textOf(error)
-    return code === 'NODATA' || code === 'NXDOMAIN' ? { records: [], isSigned: false } : { failure: code }
   }
 }
 
