@@ -114,6 +114,30 @@ test('RFC 8689 §4.2.2: a message that says TLS-Required: No goes as if nothing 
   }
 })
 
+test('RFC 8461 §5: what a policy only advises stops no mail where the operator demands TLS, and takes nothing from what they demand', async () => {
+  const advice: TlsPolicy = {
+    mode: 'opportunistic',
+    source: 'sts',
+    id: 'x',
+    isAdvice: true,
+    authenticate: () => ({ failure: 'certificate-not-trusted', text: 'no' }),
+  }
+  const send = (options: Partial<SmtpOptions>, changes: Partial<Job> = {}) =>
+    attempt(zoneOf(true), { tlsPolicy: () => advice, ...options }, changes, [{ certificate, ...able }])
+  assert.equal(await send({}), 'delivered 2.0.0 sts -')
+  assert.equal(await send({ tls: { mode: 'required' } }), 'delivered 2.0.0 sts -')
+  assert.equal(await send({ tls: { mode: 'opportunistic', minimumGroup: 'X25519MLKEM768' } }), 'delivered 2.0.0 sts -')
+  assert.equal(await send({ tls: { mode: 'required', verify: true } }), 'deferred 4.7.5')
+  const trusted = { servername: 'sink.test', options: { ca } }
+  const named = { tlsPolicy: () => ({ ...advice, servername: 'sink.test' }) }
+  assert.equal(
+    await send({ ...named, tls: { mode: 'required', verify: true, ...trusted } }),
+    'delivered 2.0.0 sts pkix',
+  )
+  for (const tls of [trusting, { mode: 'required' }] as const)
+    assert.equal(await send({ tls }, { parameters: requireTls }), 'deferred 4.7.5')
+})
+
 test('RFC 8689 §3: the field counts once, with the value No, in the header', async () => {
   for (const [header, says] of [
     ['TLS-Required: No\r\n', true],

@@ -79,7 +79,8 @@ export class TlsChoice {
     const isNamed = domain === undefined || domain.startsWith('[')
     if (!isNamed && !host.isSecure && published?.isHostAuthentic !== true) return { refusal: FORGEABLE }
     const policy = published === undefined ? (own ?? this.#local) : this.#together(published)
-    return this.#with(policy.authenticate && policy.mode === 'required' ? policy : this.#strict(policy), group)
+    const isProven = policy.authenticate !== undefined && !policy.isAdvice && policy.mode === 'required'
+    return this.#with(isProven ? policy : this.#strict(policy), group)
   }
 
   readonly #stricts = new WeakMap<TlsPolicy, TlsPolicy>()
@@ -131,7 +132,7 @@ function stricter(published: TlsPolicy, local: TlsPolicy): TlsPolicy {
   return {
     ...published,
     ...(isBinding && isWeaker && { mode: local.mode }),
-    ...(isBinding && local.verify === true && published.authenticate === undefined && { verify: true }),
+    ...(isBinding && local.verify === true && !(published.authenticate && !published.isAdvice) && { verify: true }),
     ...(minimumGroup !== undefined && { minimumGroup }),
     ...((local.options || published.options) && { options: { ...local.options, ...published.options } }),
   }

@@ -70,6 +70,8 @@ export interface TlsPolicy {
    * without a call, and so is one for which this throws. With `opportunistic` the answer is noted, and binds nobody. Needs an `id`.
    */
   authenticate?(peer: TlsPeer): TlsVerdict
+  /** What `authenticate` answers is noted, and binds nobody, also where somebody else demands TLS: MTA-STS in `testing`. */
+  readonly isAdvice?: boolean
   /** Nobody on the way can have put this host in place of another: MTA-STS names it, or DNSSEC does. For REQUIRETLS, RFC 8689 §4.2.1. */
   readonly isHostAuthentic?: boolean
   /**

@@ -1,10 +1,12 @@
 /** What MTA-STS makes of a mail host, RFC 8461 §4 and §5. */
 import type { TlsAnswer, TlsPeer, TlsVerdict } from '@postroad/mail'
+import type { StsFetched } from './sts-fetch.ts'
 import { namesHost, type StsPolicy } from './sts-policy.ts'
 
 /** Kept apart by host: each answer is one object, so that the pool makes its key once. */
 const enforced = new Map<string, TlsAnswer>()
 const tested = new Map<string, TlsAnswer>()
+const doubted = new Map<string, TlsAnswer>()
 const MAX_HOSTS = 10_000
 
 /** The answer for a host of the domain; undefined where the policy demands nothing. */
@@ -36,9 +38,28 @@ function testing(host: string, isNamed: boolean): TlsAnswer {
     source: 'sts',
     id: `sts-testing:${isNamed}:${host}`,
     servername: host,
+    isAdvice: true,
     authenticate: (peer) =>
       isNamed ? verify(peer, host) : { failure: 'validation-failure', text: 'The policy does not name the host' },
   }
+}
+
+/**
+ * The answer where a policy is published and cannot be had. Mail goes as it would without one, RFC 8461 §5.1, and each session is one that
+ * failed in this way, RFC 8460 §4.3.2.2.
+ */
+export function stsDoubt(
+  { failure, reason }: Extract<StsFetched, { readonly failure: unknown }>,
+  host: string,
+): TlsAnswer {
+  return kept(doubted, `${failure} ${host} ${reason}`, () => ({
+    mode: 'opportunistic',
+    source: 'sts',
+    id: `sts-unknown:${failure}:${host}`,
+    servername: host,
+    isAdvice: true,
+    authenticate: () => ({ failure, text: reason }),
+  }))
 }
 
 function kept(known: Map<string, TlsAnswer>, key: string, make: () => TlsAnswer): TlsAnswer {

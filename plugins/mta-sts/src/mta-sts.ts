@@ -1,8 +1,7 @@
 /** Outbound TLS as the policies of domains demand it, RFC 8461. */
-import { channel } from 'node:diagnostics_channel'
 import { networks } from '@postroad/options'
 import { Clock, Dns, definePlugin, Store, type TlsAnswer, type TlsContext } from '@postroad/plugin'
-import { fetchStsPolicy, type StsFetched, stsAnswer, stsDomain, stsNote } from '@postroad/tls-policy'
+import { fetchStsPolicy, stsAnswer, stsDomain, stsDoubt, stsNote } from '@postroad/tls-policy'
 import { options as schema } from './options.ts'
 import { type Known, PolicyCache, type PolicySource } from './policy-cache.ts'
 import { checkCommand, policyRoute, servedCheck, servedPolicies } from './serve.ts'
@@ -36,7 +35,6 @@ export const mtaSts = definePlugin({
         const fetched = await fetchStsPolicy(domain, { dns, signal, allows, port, ...(ca !== undefined && { ca }) })
         if ('failure' in fetched) {
           log.info({ domain, ...fetched }, 'an MTA-STS policy could not be had')
-          tellTrouble(domain, fetched)
         }
         return fetched
       },
@@ -53,18 +51,6 @@ export const mtaSts = definePlugin({
     }
   },
 })
-
-/** Where sessions with next hops are told of: RFC 8460 §4.3.2.2 wants this to be counted among them. */
-const sessions = channel('postroad:tls')
-
-function tellTrouble(domain: string, { failure, reason }: Extract<StsFetched, { readonly failure: unknown }>): void {
-  if (!sessions.hasSubscribers) return
-  const target = { protocol: 'smtp', domain, host: '', port: 25, tls: { mode: 'opportunistic', source: 'sts' } }
-  sessions.publish({
-    target,
-    refused: { failure, source: 'sts', refusal: { code: 451, status: '4.7.5', text: reason } },
-  })
-}
 
 function isDenial(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'NODATA' || error.code === 'NXDOMAIN')
@@ -115,11 +101,12 @@ class Sender {
   }
 
   #answer(known: Known, domain: string, { host, isRequired, note }: TlsContext): TlsAnswer | undefined {
-    const { kept, trouble } = known
+    const { kept, trouble, isPublished } = known
     note?.(noteOf(known, host.name))
     if (kept) return stsAnswer(kept.policy, domain, host.name)
     // A sender who demands TLS cannot be told that there is no policy because it could not be fetched.
-    if (!trouble || !isRequired) return undefined
+    if (!trouble) return undefined
+    if (!isRequired) return isPublished ? stsDoubt(trouble, host.name) : undefined
     const text = `The MTA-STS policy of ${domain} could not be had: ${trouble.reason}`
     return { refusal: { code: 451, status: '4.7.5', text }, failure: trouble.failure, source: 'sts' }
   }

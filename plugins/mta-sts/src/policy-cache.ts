@@ -17,6 +17,8 @@ export interface Known {
   readonly kept: KeptPolicy | undefined
   /** Why it is not known: DNS does not answer, or a policy is published and could not be fetched or understood. */
   readonly trouble: Extract<StsFetched, { readonly failure: unknown }> | undefined
+  /** There is a record, so that there is a policy that cannot be had. Undefined: nobody knows, or there is none. */
+  readonly isPublished?: boolean
   /** Milliseconds since the epoch: until then nobody looks again. */
   readonly until: number
 }
@@ -91,7 +93,12 @@ export class PolicyCache {
       return this.#remember(domain, { kept: before, trouble: undefined, until })
     const fetched = await this.#source.fetch(domain)
     if ('failure' in fetched)
-      return this.#remember(domain, { kept: before, trouble: fetched, until: this.#in(BACKOFF_MS) })
+      return this.#remember(domain, {
+        kept: before,
+        trouble: fetched,
+        isPublished: true,
+        until: this.#in(BACKOFF_MS),
+      })
     const kept = { id, policy: fetched.policy, fetchedAt: this.#now() }
     // Nobody waits for it: what was not written down is fetched again after a restart.
     this.#store.set(KEPT + domain, JSON.stringify(kept), kept.policy.maxAge * 1_000).catch(() => {})

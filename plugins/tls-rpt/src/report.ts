@@ -48,11 +48,11 @@ function policyOf(domain: string, { row, mxHosts, ...counts }: Group, sts: StsPo
 }
 
 function failureOf(
-  { mxHost, receivingIp, information, reason }: TlsRow,
+  { mxHost, receivingIp, sendingIp, information, reason }: TlsRow,
   type: string,
   count: number,
 ): TlsReportFailure {
-  return { type, count, mxHost: mxHost || undefined, receivingIp, information, reason }
+  return { type, count, mxHost: mxHost || undefined, receivingIp, sendingIp, information, reason }
 }
 
 /** For people. */

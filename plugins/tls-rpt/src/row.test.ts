@@ -43,7 +43,7 @@ for (const [what, session, expected] of TABLE)
     const counted = countedOf(session)
     const { type, failure, reason } = counted?.row ?? {}
     assert.equal(counted ? [counted.domain, type, failure, reason].filter(Boolean).join(' ') : 'nothing', expected)
-    if (counted) assert.deepEqual(rowOfText(textOfRow(counted.row)), { receivingIp: undefined, failure: undefined, information: undefined, reason: undefined, ...counted.row }) // biome-ignore format: one line
+    if (counted) assert.deepEqual(rowOfText(textOfRow(counted.row)), { receivingIp: undefined, sendingIp: undefined, failure: undefined, information: undefined, reason: undefined, ...counted.row }) // biome-ignore format: one line
   })
 
 test('RFC 8460 §4.4: each policy has its own entry, its hosts or patterns, and sums that agree with the failures', () => {
@@ -62,6 +62,22 @@ test('RFC 8460 §4.4: each policy has its own entry, its hosts or patterns, and 
       { type: 'sts', strings: ['version: STSv1', 'mode: enforce', 'mx: *.a.example', 'max_age: 86400'], domain: 'a.example', mxHosts: ['*.a.example'], successful: 3, failed: 1, failures: [['certificate-expired', 1, 'mx.a.example']] },
     ],
   ) // biome-ignore format: a table
+})
+
+test('RFC 8460 §4.4: sending-mta-ip is the address that the other side has seen, and no other', () => {
+  for (const [local, expected] of [
+    ['198.41.0.4', '198.41.0.4'],
+    ['::ffff:198.41.0.4', '198.41.0.4'],
+    ['2a00:1450::1', '2a00:1450::1'],
+    ['10.0.0.7', undefined],
+    ['fe80::1', undefined],
+    ['127.0.0.1', undefined],
+    [undefined, undefined],
+  ] as const) {
+    const row = textOfRow(countedOf({ target: target(sts), ...failed('certificate-expired'), local })?.row ?? assert.fail()) // biome-ignore format: one line
+    const [policy] = policiesOf('a.example', new Map([[row, 1]]), undefined)
+    assert.equal(policy?.failures[0]?.sendingIp, expected)
+  }
 })
 
 test('a coarse row says how it failed, and no more', () => {

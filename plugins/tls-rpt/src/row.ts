@@ -1,6 +1,8 @@
 /** What of a session is counted: for whom, whose policy it was, and how it failed. RFC 8460 §4.3. */
+import { isIP } from 'node:net'
 import type { TlsSession } from '@postroad/delivery'
 import type { TlsReportPolicyType } from '@postroad/report'
+import { isPublic } from '@postroad/tls-policy'
 
 /** Sessions that have all of this in common are one row. */
 export interface TlsRow {
@@ -11,6 +13,7 @@ export interface TlsRow {
   /** Undefined: it was as it should be. */
   readonly failure?: string | undefined
   readonly receivingIp?: string | undefined
+  readonly sendingIp?: string | undefined
   readonly information?: string | undefined
   readonly reason?: string | undefined
 }
@@ -37,7 +40,13 @@ export function countedOf(session: TlsSession): CountedSession | undefined {
   if (failure === 'unknown') return undefined
   const row = { type, strings: policy.published ?? [], mxHost: host }
   if (failure === undefined) return { domain, row }
-  return { domain, row: { ...row, receivingIp: address, ...failure } }
+  return { domain, row: { ...row, receivingIp: address, sendingIp: sendingIp(session), ...failure } }
+}
+
+/** RFC 8460 §4.4; behind a translation of addresses it is none that the other side has seen, and tells strangers of our network. */
+function sendingIp({ local = '' }: TlsSession): string | undefined {
+  const address = local.startsWith('::ffff:') && local.includes('.') ? local.slice(7) : local
+  return isIP(address) !== 0 && isPublic(address) ? address : undefined
 }
 
 type Failure = Pick<TlsRow, 'failure' | 'information' | 'reason'>
@@ -71,13 +80,23 @@ export function textOfRow({
   receivingIp = '',
   information = '',
   reason = '',
+  sendingIp = '',
 }: TlsRow): string {
-  return JSON.stringify([type, strings, mxHost, failure, receivingIp, information.slice(0, MAX_TEXT), reason])
+  return JSON.stringify([
+    type,
+    strings,
+    mxHost,
+    failure,
+    receivingIp,
+    information.slice(0, MAX_TEXT),
+    reason,
+    sendingIp,
+  ])
 }
 
 /** The row that a key is of. */
 export function rowOfText(text: string): TlsRow {
-  const [type, strings, mxHost, failure, receivingIp, information, reason] = JSON.parse(text) as [
+  const [type, strings, mxHost, failure, receivingIp, information, reason, sendingIp] = JSON.parse(text) as [
     TlsReportPolicyType,
     readonly string[],
     ...string[],
@@ -90,6 +109,7 @@ export function rowOfText(text: string): TlsRow {
     receivingIp: receivingIp || undefined,
     information: information || undefined,
     reason: reason || undefined,
+    sendingIp: sendingIp || undefined,
   }
 }
 

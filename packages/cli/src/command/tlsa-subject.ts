@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Server } from '@postroad/core'
 import { type Dns, textOf } from '@postroad/plugin'
-import type { TlsaSubject } from '@postroad/tls-policy'
+import type { adviseTlsa } from '@postroad/tls-policy'
 import { UsageError } from '../config/usage-error.ts'
 import { certificatesOf } from './pem.ts'
 
@@ -15,7 +15,7 @@ export interface Subject {
   readonly chain: readonly [X509Certificate, ...X509Certificate[]]
 }
 
-type Published = NonNullable<TlsaSubject['published']>
+type Published = NonNullable<Parameters<typeof adviseTlsa>[0]['published']>
 
 /** The certificates that SMTP listeners have in files. `isMeant`: of which listeners. @throws {UsageError} when one cannot be read */
 export async function subjectsIn(

@@ -39,20 +39,27 @@ export async function openConnection(target: Target, options: ConnectOptions): P
 
 async function openTold(target: Target, options: ConnectOptions): Promise<ClientConnection> {
   if (!sessions.hasSubscribers) return await openOnce(target, options)
+  const ends: { local?: string | undefined } = {}
   try {
-    const connection = await openOnce(target, options)
-    sessions.publish({ target, tls: connection.tls } satisfies TlsSession)
+    const connection = await openOnce(target, options, ends)
+    sessions.publish({ target, tls: connection.tls, ...ends } satisfies TlsSession)
     return connection
   } catch (error) {
-    if (error instanceof ConnectError) sessions.publish({ target, error } satisfies TlsSession)
+    if (error instanceof ConnectError) sessions.publish({ target, error, ...ends } satisfies TlsSession)
     throw error
   }
 }
 
-async function openOnce(target: Target, given: ConnectOptions): Promise<ClientConnection> {
+/** `ends`: hears of our own address. */
+async function openOnce(
+  target: Target,
+  given: ConnectOptions,
+  ends?: { local?: string | undefined },
+): Promise<ClientConnection> {
   using limit = deadline(given.signal, given.timeouts.setup)
   const options = { ...given, signal: limit.signal }
   const socket = await openSocket(target, options)
+  if (ends) ends.local = socket.localAddress
   const connection = new ClientConnection(connectionOptions(target, options, socket))
   connection.onSecured = (secured) => verify(secured, target)
   try {

@@ -61,6 +61,7 @@ export function authenticate(target: Target, socket: TLSSocket): Handshake {
   const legacy = tls.options?.checkServerIdentity && socket.getPeerCertificate(true)
   const chain = chainOf(socket)
   const verdict = judge(target, socket, { chain, legacy })
+  const advice = tls.isAdvice && tls.authenticate ? ownVerdict(tls.authenticate, socket, chain) : verdict
   const verified = 'failure' in verdict ? undefined : verdict.verified
   const certificate = chain[0]
   const outcome: TlsOutcome = {
@@ -69,7 +70,7 @@ export function authenticate(target: Target, socket: TLSSocket): Handshake {
     ...(group !== undefined && { group }),
     policy: tls.source ?? tls.mode,
     ...(verified !== undefined && { verified }),
-    ...('failure' in verdict && !isBinding && { doubt: verdict.failure }),
+    ...('failure' in advice && (tls.isAdvice || !isBinding) && { doubt: advice.failure }),
     ...(certificate && {
       certificate: { sha256: hex(certificate.fingerprint256), notAfter: Date.parse(certificate.validTo) },
     }),
@@ -97,13 +98,10 @@ interface Shown {
 }
 
 function judge(target: Target, socket: TLSSocket, { chain, legacy }: Shown): Verdict {
-  const { mode, verify = false, authenticate: own, options } = target.tls
-  const [certificate, ...sent] = chain
+  const { mode, verify = false, authenticate: own, isAdvice, options } = target.tls
+  const [certificate] = chain
   const untrusted = socket.authorized ? undefined : untrustedOf(socket)
-  if (own !== undefined) {
-    if (certificate === undefined || socket.isSessionReused()) return NO_CERTIFICATE
-    return asked(() => own({ chain: [certificate, ...sent], untrusted }))
-  }
+  if (own !== undefined && !isAdvice) return ownVerdict(own, socket, chain)
   const isDemanded = verify && mode !== 'opportunistic'
   if (isDemanded && (certificate === undefined || socket.isSessionReused())) return NO_CERTIFICATE
   if (isDemanded && untrusted !== undefined) return refusedChain(untrusted)
@@ -115,6 +113,16 @@ function judge(target: Target, socket: TLSSocket, { chain, legacy }: Shown): Ver
   ) // else it returned above
   if (error !== undefined && (isDemanded || check !== undefined)) return refusedName(error)
   return error === undefined && untrusted === undefined && certificate !== undefined ? PKIX : UNPROVEN
+}
+
+function ownVerdict(
+  own: NonNullable<TlsPolicy['authenticate']>,
+  socket: TLSSocket,
+  [certificate, ...sent]: readonly X509Certificate[],
+): Verdict {
+  if (certificate === undefined || socket.isSessionReused()) return NO_CERTIFICATE
+  const untrusted = socket.authorized ? undefined : untrustedOf(socket)
+  return asked(() => own({ chain: [certificate, ...sent], untrusted }))
 }
 
 const UNPROVEN: Verdict = { verified: undefined }

@@ -13,6 +13,8 @@ export interface TlsSession {
   /** Absent: it stands in the clear, or does not stand. */
   readonly tls?: TlsOutcome | undefined
   readonly error?: ConnectError
+  /** Our own address at this end; absent where no connection came to be. */
+  readonly local?: string | undefined
   /** What is published rules the host out: it was not connected to. */
   readonly refused?: TlsRefusal
 }
