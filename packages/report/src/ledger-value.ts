@@ -1,7 +1,7 @@
 /** What a ledger writes into its store: values of some thousand octets, each with rows of many domains, as lines of text. */
 
 /** Rows of a domain; `about` is what the report has to know of it, the last word counts. */
-export interface Bucket {
+export interface WaitingRows {
   about: string
   readonly rows: Map<string, number>
 }
@@ -22,7 +22,7 @@ const DOMAIN = '@'
  * them as JSON once more takes longer than to count them.
  */
 export function pack(
-  buckets: ReadonlyMap<string, Bucket>,
+  buckets: ReadonlyMap<string, WaitingRows>,
   { shares, shareOf }: { readonly shares: number; shareOf(domain: string): number },
 ): readonly PackedValue[] {
   const packed: PackedValue[] = []

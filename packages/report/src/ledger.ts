@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Logger, Store } from '@postroad/plugin'
 import { dayOf, rangeOf } from './day.ts'
-import { type Bucket, type PackedValue, pack, unpack } from './ledger-value.ts'
+import { type PackedValue, pack, unpack, type WaitingRows } from './ledger-value.ts'
 
 /** How a ledger works. */
 export interface LedgerOptions {
@@ -41,12 +41,17 @@ export class ReportLedger {
   readonly #own = randomBytes(8).toString('hex')
   #sequence = 0
   /** By day, then by domain. */
-  #waiting = new Map<string, Map<string, Bucket>>()
+  #waiting = new Map<string, Map<string, WaitingRows>>()
   #waitingRows = 0
   #lost = 0
   #flight: Promise<void> | undefined
   /** Of the day that was counted last, so that a message costs no date. */
-  #today: { readonly day: string; readonly begin: number; readonly end: number; readonly buckets: Map<string, Bucket> }
+  #today: {
+    readonly day: string
+    readonly begin: number
+    readonly end: number
+    readonly buckets: Map<string, WaitingRows>
+  }
 
   constructor(options: LedgerOptions) {
     this.#options = options
@@ -159,7 +164,7 @@ export class ReportLedger {
     share: number,
     { only, signal }: { readonly only?: string; readonly signal?: AbortSignal } = {},
   ): Promise<ReadonlyMap<string, CountedDomain>> {
-    const domains = new Map<string, Bucket>()
+    const domains = new Map<string, WaitingRows>()
     for await (const [, value] of this.#options.store.entries(this.#prefix(day, share), signal))
       unpack(value, (domain, about, [row, count]) => {
         if (only !== undefined && domain !== only) return

@@ -24,7 +24,7 @@
 export { type DaneFinding, findDane, unsigned } from './dane.ts'
 export { lookPublished, stsDomain, stsNote } from './look.ts'
 export { proveResolver, type ResolverProof } from './resolver-proof.ts'
-export { stsAnswer, stsDoubt } from './sts.ts'
+export { stsAnswer } from './sts.ts'
 export { fetchStsPolicy, isPublic, type StsFetched } from './sts-fetch.ts'
 export { KEPT, parseKept, type StsPolicy, stsId, textOfPolicy } from './sts-policy.ts'
 export { adviseSts, type ServedSts, serveSts } from './sts-serve.ts'

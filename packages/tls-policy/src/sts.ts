@@ -9,8 +9,11 @@ const tested = new Map<string, TlsAnswer>()
 const doubted = new Map<string, TlsAnswer>()
 const MAX_HOSTS = 10_000
 
-/** The answer for a host of the domain; undefined where the policy demands nothing. */
-export function stsAnswer(policy: StsPolicy, domain: string, host: string): TlsAnswer | undefined {
+type Trouble = Extract<StsFetched, { readonly failure: unknown }>
+
+/** The answer for a host of the domain; undefined where the policy demands nothing. For one that is published and cannot be had: what is the trouble. */
+export function stsAnswer(policy: StsPolicy | Trouble, domain: string, host: string): TlsAnswer | undefined {
+  if ('failure' in policy) return doubt(policy, host)
   if (policy.mode === 'none') return undefined
   const isNamed = namesHost(policy, host)
   // RFC 8461 §5: with `testing` mail goes as it would without, and what would have failed is noted.
@@ -48,10 +51,7 @@ function testing(host: string, isNamed: boolean): TlsAnswer {
  * The answer where a policy is published and cannot be had. Mail goes as it would without one, RFC 8461 §5.1, and each session is one that
  * failed in this way, RFC 8460 §4.3.2.2.
  */
-export function stsDoubt(
-  { failure, reason }: Extract<StsFetched, { readonly failure: unknown }>,
-  host: string,
-): TlsAnswer {
+function doubt({ failure, reason }: Extract<StsFetched, { readonly failure: unknown }>, host: string): TlsAnswer {
   return kept(doubted, `${failure} ${host} ${reason}`, () => ({
     mode: 'opportunistic',
     source: 'sts',

@@ -1,7 +1,7 @@
 /** Outbound TLS as the policies of domains demand it, RFC 8461. */
 import { networks } from '@postroad/options'
 import { Clock, Dns, definePlugin, Store, type TlsAnswer, type TlsContext } from '@postroad/plugin'
-import { fetchStsPolicy, stsAnswer, stsDomain, stsDoubt, stsNote } from '@postroad/tls-policy'
+import { fetchStsPolicy, stsAnswer, stsDomain, stsNote } from '@postroad/tls-policy'
 import { options as schema } from './options.ts'
 import { type Known, PolicyCache, type PolicySource } from './policy-cache.ts'
 import { checkCommand, policyRoute, servedCheck, servedPolicies } from './serve.ts'
@@ -106,7 +106,7 @@ class Sender {
     if (kept) return stsAnswer(kept.policy, domain, host.name)
     // A sender who demands TLS cannot be told that there is no policy because it could not be fetched.
     if (!trouble) return undefined
-    if (!isRequired) return isPublished ? stsDoubt(trouble, host.name) : undefined
+    if (!isRequired) return isPublished ? stsAnswer(trouble, domain, host.name) : undefined
     const text = `The MTA-STS policy of ${domain} could not be had: ${trouble.reason}`
     return { refusal: { code: 451, status: '4.7.5', text }, failure: trouble.failure, source: 'sts' }
   }
