@@ -136,7 +136,7 @@ export const SCENARIOS: readonly Scenario[] = [
     sessions: 1,
     octets: SMALL,
     messages: 200,
-    warmUp: 300,
+    warmUp: 1_500,
     waits: true,
     get data() {
       return signedData()

@@ -8,6 +8,7 @@ import { type Dispatcher, Pool } from 'undici'
 import { SealedExchange } from './httpcrypt.ts'
 import type { RequestFields } from './question.ts'
 import { type RspamdReply, readReply } from './reply.ts'
+import { SpareConnection } from './spare-connection.ts'
 
 const decompress = promisify(zstdDecompress)
 
@@ -45,7 +46,7 @@ export interface Peer {
 
 /** Speaks with daemons, over connections that are kept where the daemon keeps them. */
 export class Client {
-  readonly #pools = new Map<string, Pool>()
+  readonly #lines = new Map<string, Line>()
   readonly #connections: number
 
   /** @param connections at most, to one daemon */
@@ -53,11 +54,25 @@ export class Client {
     this.#connections = connections
   }
 
+  /** A question comes soon: opens a connection for it, unless one is free. */
+  prepare(daemon: Daemon): void {
+    const { pool, spare } = this.#line(daemon)
+    if (pool.stats.free === 0) spare.prepare()
+  }
+
   /** The verdict; `undefined` when the daemon says that the message is too large for it. Rejects on whatever else is no verdict. */
   async check(peer: Peer, question: CheckRequest, signal: AbortSignal): Promise<RspamdReply | undefined> {
     const { message, fields, zstd } = question
-    const request = { method: 'POST', path: '/checkv2', ...bodyOf(message, fields, zstd), signal } as const
-    const { status, headers, octets } = await this.#ask(peer, request, message.size + MOST_JSON)
+    const ask = (): Promise<Answer> => {
+      const request = { method: 'POST', path: '/checkv2', ...bodyOf(message, fields, zstd), signal } as const
+      return this.#ask(peer, request, message.size + MOST_JSON)
+    }
+    const { spare } = this.#line(peer.daemon)
+    const { given } = spare
+    const { status, headers, octets } = await ask().catch((error: unknown) => {
+      if (spare.given === given || signal.aborted || !isHungUp(error)) throw error
+      return ask()
+    })
     if (status === 413) return undefined
     if (status !== 200) throw new StatusError(status, errorIn(octets))
     const offset = Number(headers['message-offset'] ?? octets.length)
@@ -92,12 +107,14 @@ export class Client {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()))
-    this.#pools.clear()
+    const lines = [...this.#lines.values()]
+    this.#lines.clear()
+    for (const { spare } of lines) spare.close()
+    await Promise.all(lines.map(({ pool }) => pool.destroy()))
   }
 
   async #ask({ daemon, key }: Peer, request: Request, most: number): Promise<Answer> {
-    const pool = this.#pool(daemon)
+    const { pool } = this.#line(daemon)
     if (key === undefined) return unpacked(await received(await pool.request(request), most), most)
     const exchange = new SealedExchange(key)
     const { method, path, headers, body, signal } = request
@@ -116,23 +133,40 @@ export class Client {
     return unpacked(exchange.open(answer.octets), most)
   }
 
-  #pool(daemon: Daemon): Pool {
-    const known = this.#pools.get(daemon.name)
+  #line(daemon: Daemon): Line {
+    const known = this.#lines.get(daemon.name)
     if (known) return known
     const { path, host = 'localhost', port, tls } = daemon
     const origin = path
       ? 'http://localhost'
       : `http${tls ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${port}`
+    const spare = new SpareConnection(new URL(origin), {
+      timeout: CONNECT_TIMEOUT,
+      ...(path && { socketPath: path }),
+    })
     const pool = new Pool(origin, {
       connections: this.#connections,
       // The deadline is that of who asks, by its signal.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: CONNECT_TIMEOUT, ...(path && { socketPath: path }) },
+      connect: spare.connect,
     })
-    this.#pools.set(daemon.name, pool)
-    return pool
+    const line = { pool, spare }
+    this.#lines.set(daemon.name, line)
+    return line
   }
+}
+
+/** Connections to one daemon. */
+interface Line {
+  readonly pool: Pool
+  readonly spare: SpareConnection
+}
+
+/** The other side has ended the connection before it said anything. */
+function isHungUp(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
 }
 
 interface Request {

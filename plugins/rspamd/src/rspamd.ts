@@ -8,7 +8,7 @@ import {
   Spool,
   Store,
 } from '@postroad/plugin'
-import { SenderFields, scanOpinion, Upstreams } from '@postroad/upstream'
+import { type Daemon, SenderFields, scanOpinion, Upstreams } from '@postroad/upstream'
 import { Client } from './client.ts'
 import { type Consultation, edited } from './edits.ts'
 import { mustWait } from './greylist.ts'
@@ -72,11 +72,18 @@ export const rspamd = definePlugin({
     // What is to be changed later is not for the log: it is remembered beside the fact.
     const pending = new WeakMap<object, Consultation>()
     const { perRecipient, maxSize, zstd, greylist, key, controller } = options
-    const ask = async (context: MessageContext, message: Consultation['message'], group: Group): Promise<Answer> => {
+    // To whom a connection was opened when the message began to arrive, by its envelope.
+    const named = new WeakMap<object, Daemon>()
+    const ask = async (
+      context: MessageContext,
+      message: Consultation['message'],
+      { group, first }: { readonly group: Group; readonly first: Daemon | undefined },
+    ): Promise<Answer> => {
       const question = { message, zstd, fields: requestFields(context, group, { ...options, hostname }) }
       const { value, daemon, ms } = await daemons.ask(
         (daemon, signal) => client.check({ daemon, key }, question, signal),
         context.signal,
+        first,
       )
       return { group, reply: value, daemon, ms }
     }
@@ -88,6 +95,14 @@ export const rspamd = definePlugin({
       })
     }
     return {
+      // rspamd closes a connection after each answer: the next one is opened while the message arrives.
+      receive({ envelope }) {
+        if ((envelope.parameters.size ?? 0) > maxSize) return
+        const daemon = daemons.next()
+        if (!daemon) return
+        named.set(envelope, daemon)
+        client.prepare(daemon)
+      },
       message: {
         after: options.authentication === 'postroad' ? ['spf', 'dkim', 'arc', 'dmarc'] : [],
         provides: [rspamdFact],
@@ -98,7 +113,9 @@ export const rspamd = definePlugin({
           if (message.size > maxSize) return notScanned(context, `larger than ${maxSize} octets`)
           const recipients = envelope.recipients.map(({ address }) => address)
           const answers = await Promise.all(
-            groupsOf(recipients, perRecipient).map((group) => ask(context, seen, group)),
+            groupsOf(recipients, perRecipient).map((group, place) =>
+              ask(context, seen, { group, first: place === 0 ? named.get(envelope) : undefined }),
+            ),
           )
           const replies = answers.flatMap(({ reply }) => reply ?? [])
           const tooLarge = answers.find(({ reply }) => reply === undefined)
