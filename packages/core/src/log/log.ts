@@ -17,8 +17,8 @@ export interface LogOptions {
   readonly addresses?: 'plain' | 'hashed'
   /** Message-ID and subject in canonical lines. `hashed`: a digest of each, which finds what is known already. Default `plain`. */
   readonly message?: 'plain' | 'hashed' | 'none'
-  /** Where lines go, each with its line break. Default: standard output. */
-  readonly write?: (lines: string) => void
+  /** Where lines go, each with its line break; gives how many of them could not be written. Default: standard output. */
+  readonly write?: (lines: string) => number | void
 }
 
 const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
@@ -41,15 +41,31 @@ export interface Log extends Logger {
 export function createLog(options: LogOptions = {}, now: () => number = Date.now): Log {
   const format = options.format ?? (process.stdout.isTTY ? 'pretty' : 'json')
   const least = LEVELS[options.level ?? 'info']
-  const write = options.write ?? toStandardOutput
+  const write = options.write ?? standardOutput()
+  const hashes = options.addresses === 'hashed'
+  const shape: Shape = (line) => (format === 'json' ? `${JSON.stringify(line, safely)}\n` : pretty(line))
   let waiting = ''
+  let lost = 0
   const flush = (): void => {
     const lines = waiting
     waiting = ''
+    if (!lines) return
+    // Said before what comes next, so that who reads the log knows where it has a gap.
+    const gap =
+      lost === 0
+        ? ''
+        : shape({
+            time: new Date(now()).toISOString(),
+            level: 'error',
+            text: 'log lines were lost: nobody read them in time',
+            lines: lost,
+          })
     try {
-      if (lines) write(lines)
+      const unwritten = write(gap + lines) ?? 0
+      // Of those that are lost now one may be what says how many were before.
+      lost = gap !== '' && unwritten > count(lines) ? lost + unwritten - 1 : unwritten
     } catch {
-      // Of all things the log must not fail whoever writes into it; there is nowhere left to say so.
+      lost += count(lines) // of all things the log must not fail whoever writes into it
     }
   }
   const push = (line: string): void => {
@@ -57,8 +73,6 @@ export function createLog(options: LogOptions = {}, now: () => number = Date.now
     waiting += line
     if (waiting.length > BATCH) flush()
   }
-  const hashes = options.addresses === 'hashed'
-  const shape: Shape = (line) => (format === 'json' ? `${JSON.stringify(line, safely)}\n` : pretty(line))
   const shapeHashed: Shape = (line) => shape(hashAddresses(line))
   type Bound = { text?: string; bound?: Line; as?: Shape }
   const put = (level: LogLevel, fields: object, { text, bound, as = shape }: Bound): void => {
@@ -175,14 +189,36 @@ function digest(address: string): string {
   return `${createHash('sha256').update(address.slice(0, at)).digest('hex').slice(0, 12)}${address.slice(at)}`
 }
 
-function toStandardOutput(lines: string): void {
-  let rest = Buffer.from(lines)
+/** Writes and gives how many lines could not be: a pipe that nobody reads is full, and the server does not wait for its reader. */
+function standardOutput(): (lines: string) => number {
+  let isBroken = false
+  return (lines) => {
+    // A line that was cut ends before the next one begins.
+    if (isBroken && writeAll(Buffer.from('\n')).length > 0) return count(lines)
+    const whole = Buffer.from(lines)
+    const rest = writeAll(whole)
+    const written = whole.length - rest.length
+    isBroken = written > 0 && whole[written - 1] !== 0x0a
+    return count(rest.toString('latin1'))
+  }
+}
+
+/** Gives what could not be written. */
+function writeAll(octets: Buffer): Buffer {
+  let rest = octets
   for (let tries = 0; rest.length > 0 && tries < 1_000; tries++) {
     try {
       rest = rest.subarray(writeSync(1, rest))
     } catch (error) {
       // A pipe that is full says so; a reader that is gone must not take the server with it.
-      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) return
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) break
     }
   }
+  return rest
+}
+
+function count(lines: string): number {
+  let found = 0
+  for (let at = lines.indexOf('\n'); at >= 0; at = lines.indexOf('\n', at + 1)) found++
+  return found
 }
