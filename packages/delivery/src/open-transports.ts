@@ -1,6 +1,7 @@
 /** The transports of a queue, by the `via` of a route. */
 
 import type { JobLog, TlsPolicy, Transport } from '@postroad/mail'
+import { networks, PRIVATE_NETWORKS } from '@postroad/options'
 import { isAtHome } from './client/target.ts'
 import { type MemoryStore, TlsMemory } from './client/tls-memory.ts'
 import { discardTransport } from './discard-transport.ts'
@@ -80,7 +81,10 @@ export function localPolicy({ tls: { ca, ...policy } }: Pick<TransportOptions['s
   return { ...defined(policy), ...(ca !== undefined && { options: { ca } }) }
 }
 
-function openSmtp({ tls, credentials, ...pool }: TransportOptions['smtp'], context: TransportContext): Transport {
+function openSmtp(
+  { tls, credentials, neverTo, ...pool }: TransportOptions['smtp'],
+  context: TransportContext,
+): Transport {
   const { hostname, dns, tlsPolicy, store, log } = context
   const known = Object.fromEntries(Object.entries(credentials).map(([name, each]) => [name, defined(each)]))
   return smtpTransport({
@@ -90,6 +94,9 @@ function openSmtp({ tls, credentials, ...pool }: TransportOptions['smtp'], conte
     ...(tlsPolicy && { tlsPolicy }),
     tls: localPolicy({ tls }),
     credentials: known,
+    ...(neverTo.length > 0 && {
+      isForbidden: networks(neverTo.flatMap((each) => (each === 'private' ? PRIVATE_NETWORKS : [each]))),
+    }),
     memory: new TlsMemory({ store }),
     onDowngrade: ({ host, address }) =>
       log?.warn({ host, address }, 'a host that had a trusted certificate offers no TLS: a downgrade is suspected'),

@@ -63,6 +63,8 @@ export interface SmtpOptions extends PoolOptions {
   readonly maxSessions?: number
   /** Whether mail sent to an address would come back to us. Default, on port 25: an address of this machine. */
   readonly isOwn?: (address: string) => boolean
+  /** Addresses that mail by MX never goes to: whoever names a domain must not lead us to machines of our own network. Default: none. */
+  readonly isForbidden?: (address: string) => boolean
   /** Address to connect from. */
   readonly localAddress?: string
 }
@@ -105,6 +107,11 @@ interface Progress {
 const NO_ADDRESS = localReply(550, '5.4.4', 'No mail host of the domain has an address')
 const DNS_SILENT = localReply(451, '4.4.3', 'DNS does not answer for the mail hosts of the domain')
 const GIVEN_UP = localReply(451, '4.3.2', 'Given up')
+const FORBIDDEN = localReply(
+  550,
+  '5.4.4',
+  'The mail hosts of the domain are in networks that no mail goes to from here',
+)
 const LOOP = localReply(554, '5.4.6', 'Mail for the domain loops back to this host')
 
 /** One of the addresses at which a host is reached; none of a next hop that is looked up when it is connected to. */
@@ -118,6 +125,8 @@ interface Found {
   readonly addresses: readonly (HostAddress | undefined)[]
   readonly isIncomplete: boolean
   readonly isOwn: boolean
+  /** Some of them are out of bounds, and left out. */
+  readonly isForbidden: boolean
 }
 
 class Courier {
@@ -195,6 +204,7 @@ class Courier {
       if (found.isOwn && later.length === 0) progress.reply ??= LOOP
       if (found.isOwn) break
       isIncomplete ||= found.isIncomplete
+      if (found.isForbidden && found.addresses.length === 0) progress.reply ??= FORBIDDEN
       for (const address of found.addresses) {
         if (!this.#mayGoOn(progress, job)) break
         if (address !== undefined && this.#unreachable.has(address.address)) later.push({ host, address })
@@ -221,14 +231,21 @@ class Courier {
   }
 
   async #addresses({ domain, job }: Errand, { name }: MailHost): Promise<Found> {
-    const { dns, localAddress, port = 25, isOwn = port === 25 ? isOwnAddress : () => false } = this.#options
+    const { dns, localAddress, isForbidden = () => false, port = 25 } = this.#options
+    const { isOwn = port === 25 ? isOwnAddress : () => false } = this.#options
     // A next hop that the operator has named is looked up as this machine looks up names, `/etc/hosts` and all.
-    if (domain === undefined) return { addresses: [undefined], isIncomplete: false, isOwn: false }
+    if (domain === undefined) return { addresses: [undefined], isIncomplete: false, isOwn: false, isForbidden: false }
     const found = await findAddresses(name, { dns, signal: job.signal })
     // From an address of one family no way leads to the other.
     const family = isIP(localAddress ?? '')
-    const addresses = found.addresses.filter(({ address }) => family === 0 || isIP(address) === family)
-    return { ...found, addresses, isOwn: found.addresses.some(({ address }) => isOwn(address)) }
+    const reachable = found.addresses.filter(({ address }) => family === 0 || isIP(address) === family)
+    const addresses = reachable.filter(({ address }) => !isForbidden(address))
+    return {
+      ...found,
+      addresses,
+      isOwn: found.addresses.some(({ address }) => isOwn(address)),
+      isForbidden: addresses.length < reachable.length,
+    }
   }
 
   async #tryAddress(errand: Errand, at: At & { readonly progress: Progress }): Promise<void> {

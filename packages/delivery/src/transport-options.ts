@@ -1,7 +1,7 @@
 /** What an operator may say of transports: a part of a queue plugin's options, to be spread into its schema. */
 
 import { HYBRID_GROUPS, type Transport } from '@postroad/mail'
-import { durationOf } from '@postroad/options/zod'
+import { durationOf, network } from '@postroad/options/zod'
 import { z } from 'zod'
 
 const ms = durationOf({ min: 1 })
@@ -65,6 +65,12 @@ const smtp = z.strictObject({
     ),
   idleMs: ms.default(10_000).describe('Milliseconds an unused connection is kept'),
   localAddress: z.string().optional().describe('Address to connect from'),
+  neverTo: z
+    .array(z.union([z.literal('private'), network]))
+    .default([])
+    .describe(
+      'Networks (CIDR) that mail by MX never goes to; `private`: those of RFC 6890 that only insiders reach. Not for hosts that routes name',
+    ),
 })
 
 const lmtp = z.strictObject({

@@ -18,7 +18,7 @@
 export { type AddressParts, AddressTable } from './address-table.ts'
 export { DomainTable, domainName, domains, domainTest, isDomainPattern } from './domain-table.ts'
 export { glob } from './glob.ts'
-export { isNetwork, NetworkTable, networkOf, networks } from './network.ts'
+export { isNetwork, NetworkTable, networkOf, networks, PRIVATE_NETWORKS } from './network.ts'
 export { isServer, parseServer } from './server.ts'
 export { type Limit, parseDuration, parseLimit } from './unit.ts'
 export { parseLines, type WatchedFile, watchFile } from './watched-file.ts'

@@ -66,6 +66,20 @@ export function networks(list: readonly string[]): (address: string) => boolean 
   return (address) => table.find(address) ?? false
 }
 
+/** RFC 6890: this host, private use, shared, loopback, link-local. Those of documentation are not among them: examples use them for the world. */
+export const PRIVATE_NETWORKS: readonly string[] = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '::/127',
+  'fc00::/7',
+  'fe80::/10',
+]
+
 /** The network of that length around an address, in canonical text; undefined when it is no address. */
 export function networkOf(address: string, lengths: { readonly v4: number; readonly v6: number }): string | undefined {
   const parsed = parseAddress(address)
