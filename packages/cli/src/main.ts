@@ -15,6 +15,7 @@ import { startCommand } from './command/start.ts'
 import { tlsCommands } from './command/tls.ts'
 import { tokenCommand } from './command/token.ts'
 import { tryCommand } from './command/try.ts'
+import { whyCommand } from './command/why.ts'
 import { UsageError } from './config/usage-error.ts'
 import { version } from './version.ts'
 
@@ -41,6 +42,7 @@ export async function main(args: readonly string[]): Promise<number> {
   devCommand(program, outcome)
   pluginNewCommand(program)
   replayCommand(program, outcome)
+  whyCommand(program, outcome)
   reportsCommand(program, outcome)
   tlsCommands(program, outcome)
   tokenCommand(program)

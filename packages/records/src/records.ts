@@ -41,8 +41,11 @@ export interface SpanQuery {
 
 /** What is kept, and found again. All workers of a server keep in one folder, and each of them finds all of it. */
 export interface MailRecords {
-  /** Keeps what the feed tells until what it returns is called; of several who ask for the same feed it is kept once. */
-  keep(feed: Feed): () => void
+  /**
+   * Keeps what the feed tells until what it returns is called; of several who ask for the same feed it is kept once. What is said of bounds and
+   * log holds from now on.
+   */
+  keep(feed: Feed, how?: Partial<Bounds> & { readonly log?: Pick<Logger, 'warn'> }): () => void
   /** Transactions and sessions without any, newest first. */
   search(query: SearchQuery): Promise<Answer<'transactions'>>
   /** By the id of a transaction, a session, or of a receipt. */
@@ -100,29 +103,37 @@ class KeptRecords implements MailRecords {
   readonly #writer: RecordWriter
   readonly #reader: RecordReader
   readonly #stats: StatsKeeper
+  readonly #folder: string
   readonly #numbers: string
+  #bounds: Bounds
+  #log: Pick<Logger, 'warn'>
   readonly #now: () => number
   readonly #feeds = new Map<Feed, { count: number; readonly stop: () => void }>()
 
   constructor({ folder, days, bytes, log, now }: Required<RecordOptions>) {
     this.#now = now
+    this.#bounds = { days, bytes }
+    this.#log = log
+    this.#folder = folder
     this.#numbers = join(folder, 'numbers')
-    this.#stats = new StatsKeeper(this.#numbers, { days, now })
+    this.#stats = new StatsKeeper(this.#numbers, { days: () => this.#bounds.days, now })
     this.#reader = new RecordReader(folder)
-    const segment = Math.min(SEGMENT, Math.max(Math.floor(bytes / 16), 65_536))
-    const onSegment = (): void => {
-      sweep(folder, { days, bytes: bytes - segment }, { now: now(), own: this.#writer.current }).catch(
-        (error: unknown) => log.warn({ error }, 'records that are too old could not be deleted'),
-      )
-    }
-    this.#writer = new RecordWriter({ folder, segment, log, now, onSegment })
+    this.#writer = new RecordWriter({
+      folder,
+      segment: () => segmentOf(this.#bounds),
+      log: { warn: (fields, text) => this.#log.warn(fields, text) },
+      now,
+      onSegment: () => void this.#sweep(),
+    })
   }
 
-  keep(feed: Feed): () => void {
+  keep(feed: Feed, { log, ...bounds }: Parameters<MailRecords['keep']>[1] = {}): () => void {
+    this.#bounds = { ...this.#bounds, ...bounds }
+    this.#log = log ?? this.#log
     const known = this.#feeds.get(feed) ?? {
       count: 0,
-      stop: feed.watch({ recorded: (record) => this.#add(record as StoredRecord) }),
-    } // fields of another type are passed over
+      stop: feed.watch({ recorded: (record) => this.#add(record as StoredRecord) }), // fields of another type are passed over
+    }
     known.count++
     this.#feeds.set(feed, known)
     let isOver = false
@@ -133,6 +144,16 @@ class KeptRecords implements MailRecords {
       if (known.count > 0) return
       known.stop()
       this.#feeds.delete(feed)
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { days, bytes } = this.#bounds
+    const room = bytes - segmentOf(this.#bounds)
+    try {
+      await sweep(this.#folder, { days, bytes: room }, { now: this.#now(), own: this.#writer.current })
+    } catch (error) {
+      this.#log.warn({ error }, 'records that are too old could not be deleted')
     }
   }
 
@@ -254,6 +275,10 @@ class KeptRecords implements MailRecords {
     this.#feeds.clear()
     await Promise.all([this.#writer.close(), this.#stats.close()])
   }
+}
+
+function segmentOf({ bytes }: Bounds): number {
+  return Math.min(SEGMENT, Math.max(Math.floor(bytes / 16), 65_536))
 }
 
 const SHOWN: ReadonlySet<string> = new Set(['transaction', 'session', 'auth'])

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import { UsageError } from '../config/usage-error.ts'
+import { moment } from './moment.ts'
 import { findMessages } from './replay-messages.ts'
 import { createReplayer } from './replay-server.ts'
 
@@ -141,15 +142,4 @@ function shown(
   ]
   // Foreign text must not move the reader's cursor.
   return `${rows.map((row) => row.replace(/[\u0000-\u001f\u007f-\u009f]/g, '·')).join('\n')}\n`
-}
-
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-function moment(given: string | undefined, otherwise: number): number {
-  if (given === undefined) return otherwise
-  const [, amount, unit = ''] = /^(\d+)([smhd])$/.exec(given) ?? []
-  const time = amount === undefined ? Date.parse(given) : Date.now() - Number(amount) * (UNITS[unit] ?? 0)
-  if (Number.isNaN(time))
-    throw new UsageError(`"${given}" is neither a time (2026-11-22T03:00:00Z) nor an age (90m, 24h, 7d)`)
-  return time
 }

@@ -23,7 +23,7 @@ let made = 0
 /** One for each process and folder. */
 export class StatsKeeper {
   readonly #folder: string
-  readonly #days: number
+  readonly #days: () => number
   readonly #now: () => number
   readonly #own = `${process.pid}-${++made}`
   #minute: { at: number; bucket: Bucket } | undefined
@@ -34,7 +34,7 @@ export class StatsKeeper {
   #turn: Promise<void> = Promise.resolve()
   #sweptOn = ''
 
-  constructor(folder: string, { days, now }: { readonly days: number; readonly now: () => number }) {
+  constructor(folder: string, { days, now }: { readonly days: () => number; readonly now: () => number }) {
     this.#folder = folder
     this.#days = days
     this.#now = now
@@ -104,7 +104,7 @@ export class StatsKeeper {
     this.#sweptOn = today
     for (const name of await filesIn(this.#folder)) {
       const day = Date.parse(name.slice(0, 10))
-      const days = name.endsWith('.minutes') ? Math.min(MINUTES, this.#days) : this.#days
+      const days = name.endsWith('.minutes') ? Math.min(MINUTES, this.#days()) : this.#days()
       if (this.#now() - day > (days + 1) * DAY) await rm(join(this.#folder, name), { force: true })
     }
   }

@@ -79,7 +79,7 @@ function numberOf(sum: Bucket, name: string): number | null {
   if (kind === 'octets') return sum.octets
   if (kind === 'delivered' || kind === 'bounced') return sum.deliveries[kind] ?? 0
   if (kind === 'retried') return sum.deliveries['deferred'] ?? 0
-  if (kind === 'work') return workOf(sum)?.cpuMs ?? null
+  if (kind === 'work' || kind === 'cpuMs') return workOf(sum)?.cpuMs ?? null
   if (kind === 'away') return Object.values(sum.plugins[plugin]?.away ?? {}).reduce((all, count) => all + count, 0)
   if (kind === 'p50' || kind === 'p99')
     return quantile(sum.plugins[plugin]?.ms ?? {}, kind === 'p50' ? 0.5 : 0.99) ?? null

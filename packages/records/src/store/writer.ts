@@ -27,7 +27,7 @@ export interface WriterOptions {
   /** Made when it is not there. */
   readonly folder: string
   /** Octets of a segment. */
-  readonly segment: number
+  segment(): number
   readonly log: Pick<Logger, 'warn'>
   now(): number
   /** A segment was begun: what is too old or too much is to go. */
@@ -105,7 +105,8 @@ export class RecordWriter {
     try {
       const segment = await this.#open()
       for (let at = 0; at < records.length; ) at += await this.#writeBlock(segment, records, at)
-      if (segment.size >= this.#options.segment || this.#options.now() - segment.since >= AGE) await this.#endSegment()
+      if (segment.size >= this.#options.segment() || this.#options.now() - segment.since >= AGE)
+        await this.#endSegment()
     } catch (error) {
       // Those that were written before are counted by the block they are in.
       this.#dropped += records.length - this.#written
