@@ -124,7 +124,7 @@ test('what has no route is explained; what is not found, and where nothing is ke
 test('records of several workers, all killed while they wrote, are one story book; a server that comes after goes on', async (t) => {
   const { child, port, file } = await start(t, 'many', '--workers', '2')
   const talk = async (n: number): Promise<void> => {
-    for (let at = 0; at < 25; at++) await offer(port, `s${n}x${at}@a.test`, 'bob@ours.test', `m${n}x${at}`)
+    for (let at = 0; at < 8; at++) await offer(port, `s${n}x${at}@a.test`, 'bob@ours.test', `m${n}x${at}`)
   }
   // The second worker begins when the first one serves.
   const segments = async () =>
@@ -143,7 +143,7 @@ test('records of several workers, all killed while they wrote, are one story boo
   await once(child, 'exit')
   await rest
   assert.ok((await segments()).length >= 2, 'each worker has its own')
-  for (const who of ['s1x0', 's2x24', 's4x24'])
+  for (const who of ['s1x0', 's2x7'])
     assert.match(
       (await operator.run('why', `${who}@a.test`, '--config', file)).out,
       new RegExp(`Mail from ${who}@a\\.test`),
