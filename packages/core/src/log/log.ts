@@ -17,8 +17,8 @@ export interface LogOptions {
   readonly addresses?: 'plain' | 'hashed'
   /** Message-ID and subject in canonical lines. `hashed`: a digest of each, which finds what is known already. Default `plain`. */
   readonly message?: 'plain' | 'hashed' | 'none'
-  /** Where lines go, each with its line break; gives how many of them could not be written. Default: standard output. */
-  readonly write?: (lines: string) => number | void
+  /** Where lines go, each with its line break. Default: standard output. */
+  readonly write?: (lines: string) => void
 }
 
 const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
@@ -37,11 +37,15 @@ export interface Log extends Logger {
   flush(): void
 }
 
-/** Makes a log; `now` is milliseconds since the epoch. */
-export function createLog(options: LogOptions = {}, now: () => number = Date.now): Log {
+/** Makes a log; `now` is milliseconds since the epoch, `out` gives how many lines it could not write. */
+export function createLog(
+  options: LogOptions = {},
+  now: () => number = Date.now,
+  out: (lines: string) => number = standardOutput(),
+): Log {
   const format = options.format ?? (process.stdout.isTTY ? 'pretty' : 'json')
   const least = LEVELS[options.level ?? 'info']
-  const write = options.write ?? standardOutput()
+  const write = options.write === undefined ? out : countless(options.write)
   const hashes = options.addresses === 'hashed'
   const shape: Shape = (line) => (format === 'json' ? `${JSON.stringify(line, safely)}\n` : pretty(line))
   let waiting = ''
@@ -61,7 +65,7 @@ export function createLog(options: LogOptions = {}, now: () => number = Date.now
             lines: lost,
           })
     try {
-      const unwritten = write(gap + lines) ?? 0
+      const unwritten = write(gap + lines)
       // Of those that are lost now one may be what says how many were before.
       lost = gap !== '' && unwritten > count(lines) ? lost + unwritten - 1 : unwritten
     } catch {
@@ -187,6 +191,14 @@ function digest(address: string): string {
   if (address === '') return ''
   const at = address.includes('@') ? address.lastIndexOf('@') : address.length
   return `${createHash('sha256').update(address.slice(0, at)).digest('hex').slice(0, 12)}${address.slice(at)}`
+}
+
+/** Of what somebody else writes nothing is known to be lost. */
+function countless(write: (lines: string) => void): (lines: string) => number {
+  return (lines) => {
+    write(lines)
+    return 0
+  }
 }
 
 /** Writes and gives how many lines could not be: a pipe that nobody reads is full, and the server does not wait for its reader. */

@@ -13,7 +13,7 @@ test('lines that could not be written are counted, and the log says where and ho
     written.push(lines)
     return 0
   }
-  const log = createLog({ format: 'json', write }, () => 0)
+  const log = createLog({ format: 'json' }, () => 0, write)
   for (let i = 0; i < 3; i++) log.info({ i }, 'lost')
   log.flush()
   log.info({}, 'lost, and what says so with it')
