@@ -51,6 +51,23 @@ test('every call answers what its schema says', async (context) => {
     await check(name, calls[name].path)
   await check('message', `/v1/queue/messages/${queued}`)
   assert.match(String(await check('body', `/v1/queue/messages/${queued}/raw`)), /^Subject: Hello\r$/m)
+  const transactions = (await check('transactions', '/v1/transactions?q=ann@example.test&full=1')) as {
+    items: { id: string; subject: string }[]
+  }
+  assert.deepEqual(
+    transactions.items.map(({ subject }) => subject),
+    ['Spam', 'Hello'],
+  )
+  const { id = '' } = transactions.items[0] ?? {}
+  await check('transaction', `/v1/transactions/${id}`)
+  await check('story', `/v1/stories/${id}`)
+  await check('series', '/v1/series?names=accepted,refused&span=1h')
+  await check('summary', '/v1/summary?span=1h')
+  const { plugins } = (await check('plugins', '/v1/plugins?span=1h')) as {
+    plugins: { name: string; hooks: string[] }[]
+  }
+  assert.deepEqual(plugins.find(({ name }) => name === 'rules')?.hooks, ['route', 'message'])
+  await check('shadow', '/v1/plugins/rules/shadow')
   await check('suspend', '/v1/suspensions', { target: 'b.test' })
   await check('resume', '/v1/suspensions/b.test')
   const preview = (await check('queueAction', '/v1/queue/actions', {
@@ -94,7 +111,7 @@ test('every call answers what its schema says', async (context) => {
     404,
   )
   // What is said to be there was asked for.
-  assert.deepEqual(can.filter((name: string) => !done.has(name)).toSorted(), ['learn', 'reload'])
+  assert.deepEqual(can.filter((name: string) => !done.has(name)).toSorted(), ['events', 'learn', 'reload'])
 })
 
 test('the description has every call that is answered, with its role, and is what the server says at /openapi.json', async (context) => {

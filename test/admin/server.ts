@@ -12,6 +12,7 @@ import { newToken } from '@postroad/http'
 import { quarantine as aside, Dns, definePlugin } from '@postroad/plugin'
 import { quarantine } from '@postroad/quarantine'
 import { queue } from '@postroad/queue'
+import { MailRecords, openRecords } from '@postroad/records'
 import { SmtpClient } from '../failure/smtp-client.ts'
 
 export const TOKENS = { read: newToken(), operate: newToken(), admin: newToken() }
@@ -55,6 +56,7 @@ const rules = definePlugin({
 export async function start(context: TestContext, rest: Partial<Config> = {}): Promise<Rig> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-admin-'))
   const services = embeddedServices(path.join(folder, 'services'))
+  const records = openRecords({ folder: path.join(folder, 'records') })
   const config: Config = {
     hostname: 'mx.test',
     folder,
@@ -81,11 +83,16 @@ export async function start(context: TestContext, rest: Partial<Config> = {}): P
     ...rest,
   }
   const server = await createServer(config, {
-    services: [...services.services, { service: Dns, create: () => zoneDns({}) }],
+    services: [
+      ...services.services,
+      { service: Dns, create: () => zoneDns({}) },
+      { service: MailRecords, create: () => records },
+    ],
   })
   await server.listen()
   context.after(async () => {
     await server.close()
+    await records.close()
     await services.close()
     await rm(folder, { recursive: true, force: true })
   })

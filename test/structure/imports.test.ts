@@ -70,8 +70,8 @@ const BESIDES: ReadonlyMap<string, readonly string[]> = new Map([
   // Where a plugin meets the configured Redis; its types are those of ioredis.
   ['redis', ['redis-link']],
   ['redis-queue', ['redis-link']],
-  // It answers with streams of events and refusals, as listeners of kind `http` have them.
-  ['admin', ['http']],
+  // Streams of events and refusals as listeners of kind `http` have them, and the files of the page.
+  ['admin', ['http', 'console']],
   // The plugin asks filters, and speaks their protocol.
   ['policy', ['policy-service']],
   ['milter', ['milter']],

@@ -12,7 +12,7 @@ export interface ServerSentEvent {
 
 /** Where events go. */
 export interface EventStream {
-  /** Never waits: when the reader is slow the oldest that wait are dropped, and it is told how many. */
+  /** The same object for many readers costs little more than for one. Never waits: when the reader is slow the oldest that wait are dropped, and it is told how many. */
   send(event: ServerSentEvent): void
   close(): void
 }
@@ -50,7 +50,7 @@ export function eventStream(
       cancel: () => feed.close(),
     },
     // By octets: events may be long.
-    new ByteLengthQueuingStrategy({ highWaterMark: 65_536 }),
+    new ByteLengthQueuingStrategy({ highWaterMark: 16_384 }),
   )
   return new Response(body, {
     headers: {
@@ -64,7 +64,7 @@ export function eventStream(
 class Feed implements EventStream {
   readonly #queue: number
   readonly #heartbeatMs: number
-  #waiting: string[] = []
+  #waiting: Uint8Array[] = []
   #skipped = 0
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   #timer: NodeJS.Timeout | undefined
@@ -81,9 +81,9 @@ class Feed implements EventStream {
   open(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#controller = controller
     // The header section goes out at once.
-    this.#push(': open\n\n')
+    this.#push(OPEN)
     this.#timer = setInterval(() => {
-      if (this.#waiting.length === 0) this.#push(': alive\n\n')
+      if (this.#waiting.length === 0) this.#push(ALIVE)
     }, this.#heartbeatMs).unref()
   }
 
@@ -94,13 +94,13 @@ class Feed implements EventStream {
   }
 
   send(event: ServerSentEvent): void {
-    if (!this.#isOver) this.#push(format(event))
+    if (!this.#isOver) this.#push(octetsOf(event))
   }
 
   drain(): void {
     while (this.#isReady()) {
       if (this.#skipped > 0) {
-        this.#enqueue(format({ event: 'skipped', data: { count: this.#skipped } }))
+        this.#enqueue(Buffer.from(format({ event: 'skipped', data: { count: this.#skipped } })))
         this.#skipped = 0
         continue
       }
@@ -123,12 +123,12 @@ class Feed implements EventStream {
     this.#end?.()
   }
 
-  #push(text: string): void {
+  #push(octets: Uint8Array): void {
     if (this.#waiting.length >= this.#queue) {
       this.#waiting.shift()
       this.#skipped++
     }
-    this.#waiting.push(text)
+    this.#waiting.push(octets)
     this.drain()
   }
 
@@ -136,9 +136,21 @@ class Feed implements EventStream {
     return !this.#isOver && (this.#controller?.desiredSize ?? 0) > 0
   }
 
-  #enqueue(text: string): void {
-    this.#controller?.enqueue(Buffer.from(text))
+  #enqueue(octets: Uint8Array): void {
+    this.#controller?.enqueue(octets)
   }
+}
+
+const OPEN = Buffer.from(': open\n\n')
+const ALIVE = Buffer.from(': alive\n\n')
+
+/** One event for many readers is written down once: what waits for ten thousand of them are references. */
+const written = new WeakMap<ServerSentEvent, Uint8Array>()
+
+function octetsOf(event: ServerSentEvent): Uint8Array {
+  let octets = written.get(event)
+  if (!octets) written.set(event, (octets = Buffer.from(format(event))))
+  return octets
 }
 
 /** A line end in a field would begin another field. */

@@ -52,9 +52,13 @@ export class Siblings {
     return { asked: names.length, answers: answers.filter((answer) => answer !== undefined) }
   }
 
-  /** Streams of all others, until the signal is aborted; one that ends stays ended. */
-  async open(path: string, signal: AbortSignal, onStream: (stream: IncomingMessage) => void): Promise<void> {
-    const names = await this.#names()
+  /** Streams of all others but those that are `known`, until the signal is aborted; one that ends stays ended. */
+  async open(
+    path: string,
+    { signal, known }: { readonly signal: AbortSignal; readonly known?: ReadonlySet<string> },
+    onStream: (stream: IncomingMessage, name: string) => void,
+  ): Promise<void> {
+    const names = (await this.#names()).filter((name) => !known?.has(name))
     await Promise.all(
       names.map(async (name) => {
         try {
@@ -64,7 +68,7 @@ export class Siblings {
           sent.end()
           const [response] = await answered
           response.on('error', () => {})
-          onStream(response)
+          onStream(response, name)
         } catch {
           // It is gone, or we do not want to know any more.
         }

@@ -1,17 +1,22 @@
 /** The admin interface: what an operator wants to know of the server and do to it, over HTTP, and the page that uses it. */
 import { createRequire } from 'node:module'
-import { Clock, definePlugin, Host, Store } from '@postroad/plugin'
+import { Clock, definePlugin, Feed, Host, type HttpRoute, type Logger, Store } from '@postroad/plugin'
+import { MailRecords } from '@postroad/records'
 import { type CallHandlers, routesFor, type Stamp } from './answer.ts'
 import { AuditLog } from './audit.ts'
 import { Circle } from './circle.ts'
 import { adminCommands } from './command.ts'
+import { eventCalls } from './event-calls.ts'
 import { healthRoutes } from './health.ts'
+import { Hub } from './hub.ts'
 import { Jobs } from './jobs.ts'
 import { openApi } from './openapi.ts'
 import { options as schema } from './options.ts'
+import { pageRoutes } from './page.ts'
 import { Previews } from './preview.ts'
 import { quarantineCalls } from './quarantine-calls.ts'
 import { jobCalls, queueCalls } from './queue-calls.ts'
+import { recordCalls } from './record-calls.ts'
 import { sealIn } from './seal.ts'
 import { serverCalls, workerNumbers } from './server-calls.ts'
 import { Sessions } from './session.ts'
@@ -29,8 +34,8 @@ const { version } = createRequire(import.meta.url)('../package.json') as { reado
 export const admin = definePlugin({
   name: 'admin',
   options: schema,
-  needs: { host: Host, store: Store, clock: Clock },
-  setup: async ({ options, host, store, clock, hostname, log, folder: ownFolder, rehearsal }) => {
+  needs: { host: Host, store: Store, clock: Clock, feed: Feed, records: MailRecords },
+  setup: async ({ options, host, store, clock, feed, records, hostname, log, folder: ownFolder, rehearsal }) => {
     const folder = await ownFolder()
     const now = (): number => clock.now()
     const seal = sealIn(folder)
@@ -43,10 +48,20 @@ export const admin = definePlugin({
       return circle
     }
     const acting = { host, audit, jobs, previews: new Previews(seal, store), circle: theCircle, hostname }
+    const hub = new Hub(feed, theCircle)
+    let stopKeeping: (() => void) | undefined
+    const server = serverCalls({ host, hostname, version, audit, circle: theCircle, can: () => can(), since: now() })
     const can = (): ReadonlySet<string> => new Set(Object.keys(handlers))
     const handlers: CallHandlers = {
       ...sessionCalls(sessions, audit),
-      ...serverCalls({ host, hostname, version, audit, circle: theCircle, can, since: now() }),
+      ...server.handlers,
+      ...recordCalls(records, host),
+      ...eventCalls({
+        hub,
+        jobs,
+        records,
+        status: async (context) => ({ ...stamp(), ...(await server.status(context)) }),
+      }),
       ...queueCalls(acting),
       ...quarantineCalls(acting),
       ...jobCalls(acting),
@@ -56,6 +71,7 @@ export const admin = definePlugin({
       routes: [
         ...routesFor(handlers, stamp),
         ...healthRoutes(host),
+        ...(options.page ? await page(log) : []),
         {
           method: 'GET',
           path: '/openapi.json',
@@ -69,7 +85,9 @@ export const admin = definePlugin({
       async start() {
         if (rehearsal) return
         measureWorker()
+        stopKeeping = records.keep(feed)
         circle = await Circle.join(folder, (url, method, response) => {
+          if (url.pathname === '/events') return hub.serve(response)
           const stop = /^\/jobs\/([\w-]+)\/stop$/.exec(url.pathname)
           if (stop && method === 'POST') jobs.stop(stop[1] ?? '')
           const answer = url.pathname === '/worker' ? workerNumbers(host) : { jobs: jobs.all }
@@ -79,8 +97,21 @@ export const admin = definePlugin({
       async close(stop) {
         // Of a reload the jobs go on to their end; when the server stops, what was done is done.
         if (stop.aborted) jobs.stopAll()
+        hub.close()
+        stopKeeping?.()
         await circle?.leave()
       },
     }
   },
 })
+
+/** The files of the page; where it was not built, as in a fresh checkout, there is the API alone. */
+async function page(log: Logger): Promise<readonly HttpRoute[]> {
+  const { CONSOLE_POLICY, readConsole } = await import('@postroad/console')
+  try {
+    return pageRoutes({ files: readConsole(), policy: CONSOLE_POLICY })
+  } catch (error) {
+    log.warn({ error }, 'the page is not served')
+    return []
+  }
+}

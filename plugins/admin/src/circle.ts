@@ -57,9 +57,13 @@ export class Circle {
     return { all: [own, ...answers], workers: { asked: 1 + (others?.asked ?? 0), answered: 1 + answers.length } }
   }
 
-  /** Follows the streams of all others. */
-  async follow(url: string, signal: AbortSignal, onStream: (stream: IncomingMessage) => void): Promise<void> {
-    await (await this.#joined?.siblings)?.open(url, signal, onStream)
+  /** Follows the streams of all others that are not known yet. */
+  async follow(
+    url: string,
+    options: { readonly signal: AbortSignal; readonly known: ReadonlySet<string> },
+    onStream: (stream: IncomingMessage, name: string) => void,
+  ): Promise<void> {
+    await (await this.#joined?.siblings)?.open(url, options, onStream)
   }
 
   async leave(): Promise<void> {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import type { ApiShape } from '@postroad/admin-api'
 import { calls } from '@postroad/admin-api/zod'
 import { type Host, QuarantineDesk, textOf } from '@postroad/plugin'
-import { type CallHandlers, CallRefused } from './answer.ts'
+import { type AskedCall, type CallHandlers, CallRefused } from './answer.ts'
 import type { AuditLog } from './audit.ts'
 import type { Circle } from './circle.ts'
 import { queueDesks } from './queue-calls.ts'
@@ -36,29 +36,30 @@ export function workerNumbers(host: Host): WorkerNumbers {
   return { worker: ownWorker(host.generation, open), connections }
 }
 
-/** The handlers. */
-export function serverCalls(deps: ServerDeps): CallHandlers {
+/** The handlers, and what `status` answers, for the stream of events. */
+export function serverCalls(deps: ServerDeps) {
   const { host, audit, circle } = deps
-  const numbers = () => circle().ask(workerNumbers(host), '/worker')
-  return {
-    async status({ context }) {
-      const [{ all, workers }, counts] = await Promise.all([numbers(), countsOf(host, context.signal)])
-      const roles = context.caller?.roles ?? []
-      return {
-        hostname: deps.hostname,
-        version: deps.version,
-        time: context.now(),
-        since: Math.min(...all.map(({ worker }) => worker.since)),
-        processes: all.map(({ worker }) => worker).toSorted((a, b) => a.id - b.id),
-        counts,
-        caller: { name: context.caller?.name ?? '', roles: [...roles] },
-        can: [...deps.can()].filter((name) => {
-          const { access } = calls[name as keyof typeof calls] // names of the table
-          return access === 'public' || roles.includes(access)
-        }),
-        workers,
-      }
-    },
+  const numbers = shared(() => circle().ask(workerNumbers(host), '/worker'))
+  const status = async (context: AskedCall<'status'>['context']) => {
+    const [{ all, workers }, counts] = await Promise.all([numbers(), countsOf(host, context.signal)])
+    const roles = context.caller?.roles ?? []
+    return {
+      hostname: deps.hostname,
+      version: deps.version,
+      time: context.now(),
+      since: Math.min(...all.map(({ worker }) => worker.since)),
+      processes: all.map(({ worker }) => worker).toSorted((a, b) => a.id - b.id),
+      counts,
+      caller: { name: context.caller?.name ?? '', roles: [...roles] },
+      can: [...deps.can()].filter((name) => {
+        const { access } = calls[name as keyof typeof calls] // names of the table
+        return access === 'public' || roles.includes(access)
+      }),
+      workers,
+    }
+  }
+  const handlers: CallHandlers = {
+    status: ({ context }) => status(context),
     explain: () => ({ scopes: host.explain() as never }), // by the schema of the call, which its test holds against the core
     async listeners() {
       const { all, workers } = await numbers()
@@ -137,6 +138,24 @@ export function serverCalls(deps: ServerDeps): CallHandlers {
       const { items, next } = await audit.list(Number.isSafeInteger(from) && from > 0 ? from : 0, limit)
       return { items, ...(next !== undefined && { next: String(next) }) }
     },
+  }
+  return { handlers, status }
+}
+
+/** Milliseconds that the numbers of the workers are good for: each viewer asks for itself. */
+const NUMBERS_MS = 1_000
+
+/** One answer for all who ask at about the same time. */
+function shared<T>(ask: () => Promise<T>): () => Promise<T> {
+  let last: { readonly at: number; readonly answer: Promise<T> } | undefined
+  return () => {
+    if (last && performance.now() - last.at < NUMBERS_MS) return last.answer
+    const own = { at: performance.now(), answer: ask() }
+    last = own
+    own.answer.catch(() => {
+      if (last === own) last = undefined
+    })
+    return own.answer
   }
 }
 

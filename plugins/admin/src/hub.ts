@@ -1,0 +1,142 @@
+/** What happens, as it happens, for all who watch: read from the feed once, and only while somebody watches. */
+import cluster from 'node:cluster'
+import type { ServerResponse } from 'node:http'
+import { createInterface } from 'node:readline'
+import type { ApiEvent } from '@postroad/admin-api'
+import type { Feed } from '@postroad/plugin'
+import { rowOf, type StoredRecord } from '@postroad/records'
+import type { Circle } from './circle.ts'
+
+/** An event of this worker or another, ready to be sent. */
+export interface LiveEvent {
+  readonly event: 'open' | 'hook' | 'end'
+  /** Milliseconds since the epoch, and what tells events of one moment apart. */
+  readonly id: string
+  /** JSON. */
+  readonly data: string
+  /** Of `end`: what filters look at. */
+  readonly row?: ApiEvent<'end'>['row']
+  /** Names of plugins that said something against it, for filters. */
+  readonly plugins?: readonly string[]
+}
+
+type Watcher = (event: LiveEvent) => void
+
+/** Milliseconds between looks for workers that have come. */
+const LOOK_MS = 5_000
+/** Octets that wait for a worker which does not read; then it misses events. */
+const LATE = 1_048_576
+
+/** One for all viewers of this worker. */
+export class Hub {
+  readonly #feed: Feed
+  readonly #circle: () => Circle
+  readonly #viewers = new Set<Watcher>()
+  /** Other workers, which want ours alone. */
+  readonly #siblings = new Set<Watcher>()
+  #stop: (() => void) | undefined
+  #following: AbortController | undefined
+  #seq = 0
+
+  constructor(feed: Feed, circle: () => Circle) {
+    this.#feed = feed
+    this.#circle = circle
+  }
+
+  /** All events of all workers from now on, until what it returns is called. */
+  view(watcher: Watcher): () => void {
+    this.#viewers.add(watcher)
+    this.#begin()
+    this.#following ??= this.#follow()
+    return () => {
+      this.#viewers.delete(watcher)
+      if (this.#viewers.size === 0) {
+        this.#following?.abort()
+        this.#following = undefined
+      }
+      this.#end()
+    }
+  }
+
+  /** Our events for another worker, one JSON line each. */
+  serve(response: ServerResponse): void {
+    const watcher: Watcher = (event) => {
+      if (response.writableLength < LATE) response.write(`${JSON.stringify(event)}\n`)
+    }
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    response.flushHeaders()
+    this.#siblings.add(watcher)
+    this.#begin()
+    response.once('close', () => {
+      this.#siblings.delete(watcher)
+      this.#end()
+    })
+  }
+
+  close(): void {
+    this.#viewers.clear()
+    this.#siblings.clear()
+    this.#following?.abort()
+    this.#end()
+  }
+
+  #begin(): void {
+    const worker = cluster.worker?.id ?? 1
+    this.#stop ??= this.#feed.watch({
+      opened: ({ id, at, listener, remote }) => this.#own('open', at, { id, at, listener, remote, worker }),
+      ran: ({ id, hook, at, from, to, plugin, ms, opinions }) =>
+        this.#own('hook', at, {
+          id,
+          hook,
+          at,
+          ...(from !== undefined && { from }),
+          ...(to !== undefined && { to }),
+          runs: [{ plugin, ms, opinions }],
+        }),
+      recorded: (record) => {
+        if (record.event !== 'transaction' && record.event !== 'session') return
+        const stored = record as StoredRecord // what is of another type is passed over there
+        const row = rowOf(stored)
+        const plugins = (stored.opinions ?? []).map(({ plugin }) => plugin)
+        this.#own('end', row.at, { row, record }, { row, plugins })
+      },
+    })
+  }
+
+  #end(): void {
+    if (this.#viewers.size > 0 || this.#siblings.size > 0) return
+    this.#stop?.()
+    this.#stop = undefined
+  }
+
+  #own(event: LiveEvent['event'], at: number, data: object, more: Pick<LiveEvent, 'row' | 'plugins'> = {}): void {
+    const live: LiveEvent = { event, id: `${at}-${process.pid}-${++this.#seq}`, data: JSON.stringify(data), ...more }
+    for (const watcher of this.#viewers) watcher(live)
+    for (const watcher of this.#siblings) watcher(live)
+  }
+
+  /** Follows the others until nobody views any more. */
+  #follow(): AbortController {
+    const controller = new AbortController()
+    const { signal } = controller
+    const known = new Set<string>()
+    const look = (): void => {
+      // A worker that cannot be followed now is looked for again.
+      this.#circle()
+        .follow('/events', { signal, known }, (stream, name) => {
+          known.add(name)
+          const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })
+          lines.on('line', (line) => {
+            const live = JSON.parse(line) as LiveEvent // of a worker of the same server
+            for (const watcher of this.#viewers) watcher(live)
+          })
+          lines.on('close', () => known.delete(name))
+        })
+        .catch(() => undefined)
+    }
+    look()
+    const timer = setInterval(look, LOOK_MS).unref()
+    signal.addEventListener('abort', () => clearInterval(timer), { once: true })
+    return controller
+  }
+}

@@ -1,0 +1,129 @@
+/** The stream of events: what happens is seen while it happens, by who wants it, and what was missed is told to who comes again. */
+import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import { type TestContext, test } from 'node:test'
+import type { ApiEvent } from '@postroad/admin-api'
+import { events } from '@postroad/admin-api/zod'
+import { type Rig, start, TOKENS } from './server.ts'
+
+interface Told {
+  readonly event: string
+  readonly id: string | undefined
+  readonly data: any
+}
+
+/** Reads events until `isEnough`. */
+function watch(context: TestContext, rig: Rig, url: string, headers: Record<string, string> = {}) {
+  const told: Told[] = []
+  let wake = (): void => {}
+  let opened = (): void => {}
+  const isOpen = new Promise<void>((resolve) => {
+    opened = resolve
+  })
+  const sent = request(
+    {
+      host: '127.0.0.1',
+      port: rig.port,
+      path: url,
+      agent: false,
+      headers: { authorization: `Bearer ${TOKENS.read.secret}`, ...headers },
+    },
+    (answer) => {
+      let text = ''
+      answer.setEncoding('utf8').on('data', (part: string) => {
+        text += part
+        opened()
+        for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+          const lines = text.slice(0, end).split('\n')
+          text = text.slice(end + 2)
+          const of = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2)
+          const data = of('data')
+          if (data !== undefined) told.push({ event: of('event') ?? '', id: of('id'), data: JSON.parse(data) })
+        }
+        wake()
+      })
+      answer.on('error', () => {})
+    },
+  )
+  sent.on('error', () => {})
+  sent.end()
+  context.after(() => void sent.destroy())
+  return {
+    told,
+    isOpen,
+    async until(isEnough: (told: readonly Told[]) => boolean): Promise<void> {
+      while (!isEnough(told))
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+    },
+    close: () => void sent.destroy(),
+  }
+}
+
+const ends = (told: readonly Told[]) =>
+  told.filter(({ event }) => event === 'end').map(({ data }) => data as ApiEvent<'end'>)
+
+test('a transaction is seen from its connection to its end, as the schemas say', {
+  timeout: 60_000,
+}, async (context) => {
+  const rig = await start(context)
+  const viewer = watch(context, rig, '/v1/events')
+  await viewer.isOpen
+  await rig.send('Hello')
+  await viewer.until((told) => ends(told).length > 0 && told.some(({ event }) => event === 'status'))
+  const names = new Set(viewer.told.map(({ event }) => event))
+  assert.deepEqual(
+    ['open', 'hook', 'end', 'status'].filter((name) => !names.has(name)),
+    [],
+  )
+  for (const { event, data } of viewer.told) {
+    const parsed = events[event as keyof typeof events].safeParse(data)
+    assert.ok(parsed.success, `${event}: ${parsed.error?.message}`)
+  }
+  const [{ row }] = ends(viewer.told) as [ApiEvent<'end'>]
+  assert.deepEqual([row.subject, row.from, row.outcome], ['Hello', 'ann@example.test', 'accepted'])
+})
+
+test('a viewer sees what fits his filter, and who comes again is told what he has missed', {
+  timeout: 60_000,
+}, async (context) => {
+  const rig = await start(context)
+  const viewer = watch(context, rig, '/v1/events?only=end&filter=spam')
+  await viewer.isOpen
+  await rig.send('Hello')
+  await rig.send('Spam one')
+  await viewer.until((told) => ends(told).length > 0)
+  assert.deepEqual(
+    ends(viewer.told).map(({ row }) => row.subject),
+    ['Spam one'],
+  )
+  const last = viewer.told.at(-1)?.id ?? ''
+  viewer.close()
+  await rig.send('Spam two')
+  const again = watch(context, rig, '/v1/events?only=end&filter=spam', { 'last-event-id': last })
+  await again.until((told) => ends(told).length > 0)
+  assert.deepEqual(
+    ends(again.told).map(({ row }) => row.subject),
+    ['Spam two'],
+  )
+})
+
+test('an end of a job is told', { timeout: 60_000 }, async (context) => {
+  const rig = await start(context)
+  await rig.send('Hello')
+  const viewer = watch(context, rig, '/v1/events?only=job')
+  await viewer.isOpen
+  const { token } = (
+    await rig.ask('POST', '/v1/queue/actions', {
+      token: 'operate',
+      body: { action: 'hold', filter: { all: true }, dryRun: true },
+    })
+  ).json()
+  await rig.ask('POST', '/v1/queue/actions', {
+    token: 'operate',
+    body: { action: 'hold', filter: { all: true }, token },
+  })
+  await viewer.until((told) => told.some(({ data }) => data.state === 'done'))
+  assert.deepEqual(viewer.told.map(({ data }) => data.changed).at(-1), 1)
+})
