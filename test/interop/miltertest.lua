@@ -184,11 +184,14 @@ function cases.version2()
   mt.disconnect(conn)
 end
 
-function cases.unoffered()
+function cases.parameters()
   local conn = dial()
-  well(mt.negotiate(conn, 6, 0, nil), "offer")
-  message(conn, " plain")
-  hears(conn, SMFIR_REPLYCODE, "what cannot be done is not done by half")
+  greet(conn)
+  well(mt.mailfrom(conn, "<sender@client.example>", "SIZE=100", "BODY=8BITMIME", "X-WHAT"), "mail")
+  well(mt.rcptto(conn, "<alice@example.test>", "NOTIFY=NEVER", "ORCPT=rfc822;alice@example.test"), "rcpt")
+  hears(conn, SMFIR_CONTINUE, "parameters that are known, and one that is not")
+  send(conn, " plain", {}, "text\r\n")
+  passes(conn)
   mt.disconnect(conn)
 end
 

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { policy } from '@postroad/policy'
 import { until } from '../cli/operator.ts'
 import { requires } from '../runner/requires.ts'
-import { startPolicydSpf, startPostgrey } from './policy-service.ts'
+import { startPolicydRateLimit, startPolicydSpf, startPostgrey } from './policy-service.ts'
 import { offer, startScannerServer } from './scanner-server.ts'
 
 const skip = requires('postgrey', 'postfix-policyd-spf-python')
@@ -28,6 +28,16 @@ test('policyd-spf says what it has found, once for several recipients', { skip }
   assert.match(await offer(server.port, mail, { to: ['one@mx.test', 'two@mx.test'] }), /^250 /)
   const [{ text = '' } = {}] = server.taken
   assert.equal(text.match(/^X-Comment: SPF (?:check N\/A|skipped)/gm)?.length, 1, text)
+})
+
+test('policyd-rate-limit counts recipients of a sender, over messages and sessions', {
+  skip: requires('policyd-rate-limit'),
+}, async () => {
+  await using limit = await startPolicydRateLimit(2)
+  await using server = await startScannerServer(policy({ at: limit.at }))
+  assert.match(await offer(server.port, mail, { to: ['one@mx.test', 'two@mx.test'] }), /^250 /)
+  assert.match(await offer(server.port, mail), /^450 4\.7\.1 Rate limit reach, retry later/)
+  assert.match(await offer(server.port, mail, { from: 'other@client.test' }), /^250 /)
 })
 
 test('a service that is not there is worth what the operator says', { skip }, async () => {

@@ -1,7 +1,7 @@
 /** Policy services of others, as Debian has them, each at a port of loopback. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +29,42 @@ export async function startPostgrey(delay: number): Promise<RealService> {
     [`--inet=127.0.0.1:${port}`, `--dbdir=${folder}`, `--delay=${delay}`, '--max-age=1', ...user],
     { stdio: ['ignore', 'ignore', 'ignore'] },
   )
+  await answering(port, child)
+  return service(port, async () => {
+    child.kill('SIGTERM')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    rmSync(folder, { recursive: true, force: true })
+  })
+}
+
+/** policyd-rate-limit, which lets a sender have so many recipients in a minute. */
+export async function startPolicydRateLimit(recipients: number): Promise<RealService> {
+  const folder = mkdtempSync(join(tmpdir(), 'pr-policyd-rate-limit-'))
+  const [port = 0] = await freePorts(1)
+  chmodSync(folder, 0o777)
+  const config = [
+    'debug: False',
+    'user: "nobody"',
+    'group: "nogroup"',
+    `pidfile: "${folder}/pid"`,
+    'backend: 0',
+    'sqlite_config:',
+    `    database: "${folder}/db.sqlite3"`,
+    `SOCKET: ["127.0.0.1", ${port}]`,
+    'limits:',
+    `    - [${recipients}, 60]`,
+    'limits_by_id: {}',
+    'limit_by_sasl: False',
+    'limit_by_sender: True',
+    'limit_by_ip: False',
+    'success_action: "dunno"',
+    'fail_action: "defer_if_permit Rate limit reach, retry later"',
+    'db_error_action: "dunno"',
+    'report: False',
+    'delay_to_close: 300',
+  ]
+  writeFileSync(join(folder, 'config.yaml'), `${config.join('\n')}\n`)
+  const child = spawn(programPath('policyd-rate-limit'), ['--file', join(folder, 'config.yaml')], { stdio: 'ignore' })
   await answering(port, child)
   return service(port, async () => {
     child.kill('SIGTERM')

@@ -97,15 +97,16 @@ export async function offer(
   port: number,
   message: Buffer,
   {
+    from = 'sender@client.test',
     to = ['rcpt@mx.test'],
     halfway,
-  }: { readonly to?: readonly string[]; readonly halfway?: () => Promise<unknown> } = {},
+  }: { readonly from?: string; readonly to?: readonly string[]; readonly halfway?: () => Promise<unknown> } = {},
 ): Promise<string> {
   const client = await SmtpClient.connect(port)
   try {
     await client.reply()
     await client.send('EHLO client.test')
-    for (const command of ['MAIL FROM:<sender@client.test>', ...to.map((one) => `RCPT TO:<${one}>`), 'DATA']) {
+    for (const command of [`MAIL FROM:<${from}>`, ...to.map((one) => `RCPT TO:<${one}>`), 'DATA']) {
       const reply = await client.send(command)
       if (!/^[23]/.test(reply)) return reply
     }
