@@ -181,7 +181,7 @@ class KeptRecords implements MailRecords {
   }: SearchQuery): Promise<Answer<'transactions'>> {
     const began = performance.now()
     await this.flush()
-    const found = await this.#reader.find({
+    const { found, kept } = await this.#reader.look({
       wanted: wantedOf(q),
       from,
       to,
@@ -191,7 +191,7 @@ class KeptRecords implements MailRecords {
     })
     const shown = found.slice(0, limit)
     const last = found.length > limit ? shown.at(-1) : undefined
-    const { records, from: since, octets } = await this.#reader.kept()
+    const { records, from: since, octets } = kept
     return {
       items: shown.map(rowOf),
       ...(full && { records: shown as NonNullable<Answer<'transactions'>['records']> }), // read, and not changed by anybody

@@ -34,7 +34,14 @@ export class RecordReader implements RecordSource {
   }
 
   async find(question: RecordQuestion): Promise<readonly StoredRecord[]> {
-    const candidates = await this.#candidates(question)
+    return (await this.look(question)).found
+  }
+
+  /** The same, and how much there is to search. What is not in an index yet is not counted. */
+  async look(
+    question: RecordQuestion,
+  ): Promise<{ readonly found: readonly StoredRecord[]; readonly kept: KeptAmount }> {
+    const { candidates, kept } = await this.#candidates(question)
     const files = new Map<string, FileHandle | undefined>()
     const found: Found[] = []
     try {
@@ -49,26 +56,8 @@ export class RecordReader implements RecordSource {
     } finally {
       for (const file of files.values()) await file?.close()
     }
-    return found
-      .sort(newestFirst)
-      .slice(0, question.limit)
-      .map(({ record }) => record)
-  }
-
-  /** How much there is to search. What is not in an index yet is not counted. */
-  async kept(): Promise<KeptAmount> {
-    let [records, octets, from] = [0, 0, Infinity]
-    for (const name of await segmentsIn(this.#folder)) {
-      octets += await sizeOf(join(this.#folder, `${name}.log`))
-      const index = await readIndex(this.#folder, name)
-      for (let at = 0; at < index.length; at += ENTRY) {
-        const block = blockAt(index, at)
-        if (!block) break
-        records += block.count
-        from = Math.min(from, block.first)
-      }
-    }
-    return { records, octets, from: Number.isFinite(from) ? from : undefined }
+    const shown = found.sort(newestFirst).slice(0, question.limit)
+    return { found: shown.map(({ record }) => record), kept }
   }
 
   async #candidates({
@@ -76,27 +65,32 @@ export class RecordReader implements RecordSource {
     from = -Infinity,
     to = Infinity,
     before,
-  }: RecordQuestion): Promise<readonly Candidate[]> {
+  }: RecordQuestion): Promise<{ readonly candidates: readonly Candidate[]; readonly kept: KeptAmount }> {
     const probes = probesOf(wanted)
     const end = Math.min(to, before?.time ?? Infinity)
     const candidates: Candidate[] = []
+    let [records, octets, oldest] = [0, 0, Infinity]
     for (const name of await segmentsIn(this.#folder)) {
       const [index, size] = await Promise.all([
         readIndex(this.#folder, name),
         sizeOf(join(this.#folder, `${name}.log`)),
       ])
+      octets += size
       let known = 0
       for (let at = 0; at < index.length; at += ENTRY) {
         const block = blockAt(index, at)
         // An index may be ahead of its segment when the power was cut: then the segment is what counts.
         if (!block || block.offset + block.length > size || block.offset !== known) break
         known = block.offset + block.length
+        records += block.count
+        oldest = Math.min(oldest, block.first)
         if (block.last >= from && block.first <= end && mayHave(index, at, probes)) candidates.push({ name, ...block })
       }
       for (; known < size; known += PIECE)
         candidates.push({ name, offset: known, length: size - known, count: 0, first: -Infinity, last: Infinity })
     }
-    return candidates.sort((one, other) => other.last - one.last)
+    candidates.sort((one, other) => other.last - one.last)
+    return { candidates, kept: { records, octets, from: Number.isFinite(oldest) ? oldest : undefined } }
   }
 
   async #read(
