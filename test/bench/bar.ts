@@ -34,6 +34,7 @@ export const BARS: readonly Bar[] = [
   { scenario: 'policy', figure: 'cpu', target: 'postroad-policy', against: 'postroad', atMost: 3 },
   { scenario: 'policy', figure: 'peakRss', target: 'postroad-policy', atMost: 260 },
   { scenario: 'telemetry', figure: 'cpu', target: 'postroad-telemetry', against: 'postroad-policy', atMost: 1.3 },
+  { scenario: 'console-records', figure: 'cpu', target: 'postroad-records', against: 'postroad-logged', atMost: 1.05 },
   { scenario: 'milter', figure: 'cpu', target: 'postfix-postroad', against: 'postfix-debian', atMost: 0.333 },
   { scenario: 'milter-cpu', figure: 'cpu', target: 'postroad-milter', against: 'postroad-auth', atMost: 1.15 },
   {

@@ -4,6 +4,7 @@ import { type App, type Config, createServer, defineConfig } from '@postroad/cor
 import { createDns } from '@postroad/dns'
 import { embeddedServices } from '@postroad/embedded'
 import { Dns, definePlugin, type Plugin } from '@postroad/plugin'
+import { MailRecords, openRecords } from '@postroad/records'
 import type { ListenerOptions } from '@postroad/smtp'
 import type { DnsOptions } from '../../packages/dns/src/resolver.ts'
 import { LIMITS } from './limits.ts'
@@ -26,20 +27,27 @@ export interface PostroadOptions {
   readonly thresholds?: Config['thresholds']
   /** Default: the system's resolvers. */
   readonly dns?: DnsOptions
+  /** Default: none, as the peers have none. */
+  readonly log?: Config['log']
 }
 
-/** A server with these plugins, the services that the command gives it too, and no log, as the peers have none. */
+/** A server with these plugins, and the services that the command gives it too. */
 export async function startPostroad(
   { port, folder }: Place,
   plugins: readonly Plugin[],
   options: PostroadOptions = {},
 ): Promise<Running> {
   const embedded = embeddedServices(join(folder, 'services'))
-  const services = [...embedded.services, { service: Dns, create: () => createDns(options.dns) }]
+  let records: MailRecords | undefined
+  const services = [
+    ...embedded.services,
+    { service: Dns, create: () => createDns(options.dns) },
+    { service: MailRecords, create: () => (records ??= openRecords({ folder: join(folder, 'records') })) },
+  ]
   const config = defineConfig({
     hostname: 'mx.postroad.test',
     folder,
-    log: { format: 'silent' },
+    log: options.log ?? { format: 'silent' },
     ...(options.thresholds && { thresholds: options.thresholds }),
     setup(app) {
       for (const plugin of plugins) app.use(plugin)
@@ -52,6 +60,7 @@ export async function startPostroad(
   return {
     close: async () => {
       await server.close({ grace: 100 })
+      await records?.close()
       await embedded.close()
     },
   }

@@ -223,6 +223,17 @@ export const SCENARIOS: readonly Scenario[] = [
     isLong: true,
   },
   {
+    name: 'console-records',
+    group: 'console',
+    title: '20 sessions, 4 KB, with every check of a mail exchanger and its log: without and with records of it',
+    targets: ['postroad-logged', 'postroad-records'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 4_000,
+    warmUp: 5_000,
+    isLong: true,
+  },
+  {
     name: 'starttls',
     title: '20 sessions, many messages a connection, 4 KB, after STARTTLS',
     targets: ['smtp-server-starttls', 'postroad-starttls'],

@@ -14,7 +14,7 @@ import { routing } from '@postroad/routing'
 import { spf } from '@postroad/spf'
 import { houseRule } from '@postroad-example/house-rule'
 import { serveZone } from '../../identity/dns-server.ts'
-import { discardAll, startPostroad } from '../postroad.ts'
+import { discardAll, type PostroadOptions, startPostroad } from '../postroad.ts'
 import type { Place, Running, Target } from '../target.ts'
 
 /** SPF passes and DMARC with it; every other question is answered with NXDOMAIN. */
@@ -53,11 +53,16 @@ export const target: Target = {
 }
 
 /** The same, after plugins of the caller's. */
-export async function startPolicy(place: Place, before: readonly Plugin[] = []): Promise<Running> {
+export async function startPolicy(
+  place: Place,
+  before: readonly Plugin[] = [],
+  settings: Pick<PostroadOptions, 'log'> = {},
+): Promise<Running> {
   const zone = await serveZone(ZONE)
   const running = await startPostroad(place, [...before, ...plugins()], {
     thresholds: { tag: 5, quarantine: 8, reject: 15 },
     dns: { servers: [`${zone.address}:${zone.port}`] },
+    ...settings,
   })
   return {
     async close() {
