@@ -39,6 +39,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['redis-link', ['plugin']],
   ['tls-policy', ['mail', 'plugin']],
   ['upstream', ['options', 'plugin']],
+  ['trace', ['options']],
   ['doctor', ['dns', 'mailauth', 'plugin', 'tls-policy']],
   ['content', ['mail', 'plugin']],
   ['report', ['mail', 'options', 'plugin', 'delivery', 'tls-policy']],
@@ -61,6 +62,7 @@ const LEAVES = [
   'report',
   'records',
   'doctor',
+  'trace',
 ]
 
 /** What single plugins may import besides, because it brings much along. */

@@ -14,6 +14,7 @@ import { sendCommand } from './command/send.ts'
 import { startCommand } from './command/start.ts'
 import { tlsCommands } from './command/tls.ts'
 import { tokenCommand } from './command/token.ts'
+import { traceCommand } from './command/trace.ts'
 import { tryCommand } from './command/try.ts'
 import { whyCommand } from './command/why.ts'
 import { UsageError } from './config/usage-error.ts'
@@ -46,6 +47,7 @@ export async function main(args: readonly string[]): Promise<number> {
   reportsCommand(program, outcome)
   tlsCommands(program, outcome)
   tokenCommand(program)
+  traceCommand(program)
   addPluginCommands(program, outcome)
   try {
     await program.parseAsync(namePluginCommand(program, args), { from: 'user' })

@@ -74,6 +74,8 @@ export interface ContentSink {
 
 /** One connection, seen from behind the wire. A rejected promise or a throw is answered 451 4.3.0 and never passes anything. */
 export interface Stages {
+  /** Its id in log lines and for the client; absent where there is none. */
+  readonly session?: string
   /** Before the banner. Nothing: the default 220. A 5yz or 4yz is sent instead of the banner, and the connection closes. */
   connect(): Maybe<WireReply | undefined>
   /** HELO, EHLO, LHLO. Nothing: the default 250. Resets the transaction, RFC 5321 §4.1.4. */

@@ -3,6 +3,7 @@ import cluster from 'node:cluster'
 import path from 'node:path'
 import { guardProcess, type LogOptions, type Server } from '@postroad/core'
 import type { Role } from '@postroad/plugin'
+import { serveControl } from '@postroad/trace'
 import { type Command, Option } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { type Opened, open } from '../open.ts'
@@ -90,6 +91,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
     await opened.close()
     throw error
   }
+  await using _control = await openControl(server)
   process.on('warning', endWhenLost)
   startWatchdog(stuckMs, server.log.format)
   if (isWorker()) tellSupervisor()
@@ -99,6 +101,14 @@ async function start(given: string | undefined, options: StartOptions): Promise<
   await opened.close()
   guard.release()
   return code
+}
+
+/** For `postroad trace`. A server without it serves all the same. */
+async function openControl({ folder, log }: Server): Promise<AsyncDisposable | undefined> {
+  return serveControl(folder).catch((error: unknown) => {
+    log.warn({ error }, 'there is no control socket: `postroad trace` cannot see this process')
+    return undefined
+  })
 }
 
 /** A database file that this process cannot write any more is told by a warning: who starts it again mends that. */

@@ -58,6 +58,10 @@ export class SessionStages implements JudgingStages {
     this.#gone = gone
   }
 
+  get session(): string {
+    return this.#session.id
+  }
+
   connect(): Maybe<WireReply | undefined> {
     return connect(this.#session)
   }

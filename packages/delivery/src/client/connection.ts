@@ -8,6 +8,7 @@ import type { Reply, TlsOutcome } from '@postroad/mail'
 import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { type Extensions, parseExtensions } from './extensions.ts'
 import { escapeText, localReply, ReplyParser } from './reply.ts'
+import { type NextHopSeen, nextHopTap } from './wire-tap.ts'
 
 /** What the sender of a command waits for. */
 export interface CommandExchange {
@@ -150,6 +151,7 @@ export class ClientConnection extends Base {
     if (this.#pending === '') return
     const text = this.#pending
     this.#pending = ''
+    if (nextHopTap.hasSubscribers) this.#tell('out', text)
     this.#socket?.write(text, 'utf8')
     this.#watch()
   }
@@ -164,6 +166,7 @@ export class ClientConnection extends Base {
   write(octets: Uint8Array): boolean {
     const socket = this.#socket
     if (socket === undefined || this.#loss !== undefined) return false
+    if (nextHopTap.hasSubscribers) this.#tell('content', '', octets)
     const isRoom = socket.write(octets)
     this.#watch()
     return isRoom
@@ -198,6 +201,7 @@ export class ClientConnection extends Base {
     const idle = this.isIdle
     this.#drop(localReply(451, '4.4.2', 'Connection closed'))
     if (!idle) return void socket.destroy()
+    if (nextHopTap.hasSubscribers) this.#tell('out', 'QUIT\r\n')
     socket.end('QUIT\r\n')
     socket.setTimeout(5000, () => socket.destroy())
   }
@@ -210,6 +214,7 @@ export class ClientConnection extends Base {
 
   override _onConnect(): void {
     this.#begin('greeting')
+    if (nextHopTap.hasSubscribers) this.#tell('open', '')
     super._onConnect()
   }
 
@@ -218,6 +223,7 @@ export class ClientConnection extends Base {
     else if (/^[EHL]HLO |^HELO /.test(line))
       this.#begin(this.secure && !this.secureConnection ? 'EHLO under TLS' : 'EHLO')
     else this.#begin('AUTH')
+    if (nextHopTap.hasSubscribers) this.#tell('out', `${line}\r\n`)
     super._sendCommand(line, shown)
   }
 
@@ -232,11 +238,13 @@ export class ClientConnection extends Base {
           return
         }
       }
+      if (!error && nextHopTap.hasSubscribers) this.#tell('tls', this.#tlsText())
       done(error, secured)
     })
   }
 
   override _onData(chunk: Buffer): void {
+    if (nextHopTap.hasSubscribers) this.#tell('in', chunk.toString('latin1'))
     if (this.#socket === undefined) {
       if (this.#heard.length < MAX_HEARD) this.#heard += chunk.toString('latin1', 0, MAX_HEARD)
       super._onData(chunk)
@@ -269,6 +277,29 @@ export class ClientConnection extends Base {
   override _onError(error: Error, type: string, data: string | false, command: string): void {
     if (this.#socket === undefined) super._onError(error, type, data, command)
     else this.destroy(localReply(451, '4.4.2', 'Connection lost'))
+  }
+
+  #tlsText(): string {
+    const { version, group, cipher } = this.#tls ?? {}
+    return [version, group, cipher].filter(Boolean).join(' ')
+  }
+
+  /** Only called when somebody watches. */
+  #tell(kind: NextHopSeen['kind'], text: string, octets?: Uint8Array): void {
+    const { host } = this.options
+    const remote = this._socket ? this._socket.remoteAddress : undefined
+    const isSecret = this.#socket === undefined && this.#step === 'AUTH' && kind !== 'tls'
+    const seen: NextHopSeen = {
+      side: 'client',
+      kind,
+      of: this,
+      host,
+      remote,
+      text,
+      isSecret,
+      ...(octets && { octets }),
+    }
+    nextHopTap.publish(seen)
   }
 
   #begin(step: ConnectStep): void {
@@ -315,6 +346,7 @@ export class ClientConnection extends Base {
   #drop(reply: Reply): void {
     if (this.#loss !== undefined) return
     this.#loss = reply
+    if (nextHopTap.hasSubscribers) this.#tell('close', reply.text)
     clearTimeout(this.#timer)
     this.#onDrain?.()
     for (const exchange of new Set(this.#waiting.splice(0))) exchange.lost(reply)

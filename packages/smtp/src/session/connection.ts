@@ -7,6 +7,7 @@ import type { Offer, Stages, Wire, WireReply } from '../stages.ts'
 import { Channel, type ChannelServer } from '../wire/channel.ts'
 import type { Origin } from '../wire/origin.ts'
 import { FAILURE, formatPlain, formatReply, reply } from '../wire/reply.ts'
+import { type WireSeen, wireTap } from '../wire/tap.ts'
 import type { Chunk, Conversation, Introduction, Responder, Verbs } from './conversation.ts'
 import { WireTransaction } from './transaction.ts'
 
@@ -122,6 +123,7 @@ export class Connection extends Channel implements Conversation {
     try {
       const stages = this.server.attach(this)
       this.#stages = stages
+      if (wireTap.hasSubscribers) this.tell('open', '')
       if (this.server.isImplicitTls) this.#secured(stages)
       this.answer(stages.connect(), this.#verbs.greet, undefined)
     } catch (error) {
@@ -133,6 +135,7 @@ export class Connection extends Channel implements Conversation {
   }
 
   onLine(line: string, strict: boolean): void {
+    if (wireTap.hasSubscribers) this.tell('in', `${line}\r\n`, this.#responder !== undefined)
     this.beginStep()
     this.owesReply = true
     try {
@@ -152,6 +155,7 @@ export class Connection extends Channel implements Conversation {
   }
 
   onContent(octets: Buffer): void {
+    if (wireTap.hasSubscribers) this.tell('content', '', false, octets)
     this.beginStep()
     this.owesReply = false
     this.#verbs.content(this, octets)
@@ -316,10 +320,29 @@ export class Connection extends Channel implements Conversation {
   #secured(stages: Stages): void {
     const tls = tlsInfoOf(this._socket as TLSSocket) // only called when the handshake is done
     this.tls = this.isForwarded ? withoutClient(tls) : tls
+    if (wireTap.hasSubscribers) this.tell('tls', [tls.version, tls.group, tls.cipher].filter(Boolean).join(' '))
     stages.secured(this.tls)
   }
 
+  /** Only called when somebody watches. */
+  protected tell(kind: WireSeen['kind'], text: string, isSecret = false, octets?: Buffer): void {
+    const session = this.#stages?.session
+    const seen: WireSeen = {
+      side: 'server',
+      kind,
+      of: this,
+      session,
+      listener: this.settings.name,
+      remote: this.remote.address,
+      text,
+      isSecret,
+      ...(octets && { octets }),
+    }
+    wireTap.publish(seen)
+  }
+
   protected onGone(reason: CloseReason): void {
+    if (wireTap.hasSubscribers) this.tell('close', reason)
     const { transaction } = this
     this.transaction = undefined
     for (const step of [

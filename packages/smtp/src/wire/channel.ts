@@ -16,6 +16,7 @@ import { Deadlines } from './deadline.ts'
 import { Input, type InputOwner } from './input.ts'
 import type { Origin } from './origin.ts'
 import { FAILURE, formatReply } from './reply.ts'
+import { wireTap } from './tap.ts'
 
 /** Errors of the socket that only mean that the client is gone. */
 const GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_STREAM_DESTROYED'])
@@ -75,6 +76,8 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
   abstract leave(): void
   /** The connection is over; called once. */
   protected abstract onGone(reason: CloseReason): void
+  /** Publishes what was said, to those who watch. */
+  protected abstract tell(kind: 'out', text: string): void
   /** Octets of the message that is coming in, if one is. */
   protected abstract readonly contentSize: number | undefined
 
@@ -199,6 +202,7 @@ export abstract class Channel extends SMTPConnection implements InputOwner, Link
     if (this.#out === '' || this._upgrading) return
     const text = this.#out
     this.#out = ''
+    if (wireTap.hasSubscribers) this.tell('out', text)
     if (!this._socket.destroyed && this._socket.writable) this._socket.write(text, 'latin1')
   }
 
