@@ -18,7 +18,7 @@ export interface TraceQuery {
 }
 
 /** Whether a connection is to be told of. */
-export interface Wanted {
+export interface WantedTrace {
   connection(seen: {
     readonly side: 'server' | 'client'
     readonly listener?: string | undefined
@@ -31,7 +31,7 @@ export interface Wanted {
 }
 
 /** @throws {TypeError} when a network is none */
-export function wanted({ ip, from, to, listener, out }: TraceQuery): Wanted {
+export function wanted({ ip, from, to, listener, out }: TraceQuery): WantedTrace {
   const isIn = ip === undefined || ip.length === 0 ? undefined : networks(ip)
   const isOut = out === undefined ? undefined : glob(out)
   return {

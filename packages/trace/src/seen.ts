@@ -1,7 +1,7 @@
 /** What the channels of this process carry, as it is read here: neither side imports the other. */
 
 /** On `postroad:wire`, of listeners (`server`) and of transports (`client`). */
-export interface WireSeen {
+export interface TracedWire {
   readonly side: 'server' | 'client'
   readonly kind: 'open' | 'in' | 'out' | 'content' | 'tls' | 'close'
   readonly of: object

@@ -3,8 +3,8 @@
  * AUTH the mechanism, of messages the number of octets, unless they are asked for.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { type TraceQuery, type Wanted, wanted } from './query.ts'
-import { type HookSeen, hookText, type WireSeen } from './seen.ts'
+import { type TraceQuery, type WantedTrace, wanted } from './query.ts'
+import { type HookSeen, hookText, type TracedWire } from './seen.ts'
 
 /** One line. */
 export interface TraceLine {
@@ -57,7 +57,7 @@ export function trace(query: TraceQuery, tell: (line: TraceLine) => void): { sto
 }
 
 class Tracer {
-  readonly #wanted: Wanted
+  readonly #wanted: WantedTrace
   readonly #tell: (line: TraceLine) => void
   readonly #content: boolean
   /** Undefined: not asked for. */
@@ -95,7 +95,7 @@ class Tracer {
   }
 
   readonly #seen = (message: unknown): void => {
-    const seen = message as WireSeen // as above
+    const seen = message as TracedWire // as above
     const state = this.#stateOf(seen)
     if (state === undefined) {
       if (seen.kind === 'close') this.#states.delete(seen.of)
@@ -121,7 +121,7 @@ class Tracer {
     this.#bySession.delete(state.id)
   }
 
-  #stateOf(seen: WireSeen): State | undefined {
+  #stateOf(seen: TracedWire): State | undefined {
     const { of, side, session, kind } = seen
     const known = this.#states.get(of)
     // It began and ended without being asked for.
@@ -136,7 +136,7 @@ class Tracer {
     return state
   }
 
-  #begin({ side, session, listener, host, remote }: WireSeen): State {
+  #begin({ side, session, listener, host, remote }: TracedWire): State {
     const id = side === 'client' ? `out-${++this.#clients}` : (session ?? '?')
     const facts = {
       ...(listener !== undefined && { listener }),
@@ -160,7 +160,7 @@ class Tracer {
   }
 
   /** What comes in pieces is told line by line. */
-  #lines(state: State, { kind, side, text, isSecret }: WireSeen): void {
+  #lines(state: State, { kind, side, text, isSecret }: TracedWire): void {
     const way = kind === 'in' ? 'in' : 'out'
     const by = (side === 'server') === (way === 'in') ? 'C' : 'S'
     const lines = `${state.rest[way]}${text}`.split('\n')
