@@ -30,6 +30,8 @@ export interface Slot {
 export class Admission {
   /** Connections that are open. */
   open = 0
+  /** The limit that the last connection met that was not let in. */
+  met: keyof AdmissionLimits = 'connections'
   limits: AdmissionLimits
   readonly #byAddress = new Map<string, number>()
   readonly #byNetwork = new Map<string, number>()
@@ -42,7 +44,10 @@ export class Admission {
 
   /** Lets a connection in; undefined when the server is full. */
   enter(): Slot | undefined {
-    if (this.open >= this.limits.connections) return undefined
+    if (this.open >= this.limits.connections) {
+      this.met = 'connections'
+      return undefined
+    }
     this.open++
     return { address: undefined, isOpen: true }
   }
@@ -57,8 +62,10 @@ export class Admission {
     const [host, network] = keysOf(address)
     const ofHost = this.#byAddress.get(host) ?? 0
     const ofNetwork = this.#byNetwork.get(network) ?? 0
-    if (ofHost >= connectionsPerAddress || ofNetwork >= connectionsPerNetwork) return false
-    if (connectionsPerMinute > 0 && this.#count(host, now) > connectionsPerMinute) return false
+    if (ofHost >= connectionsPerAddress) return this.#refuse('connectionsPerAddress')
+    if (ofNetwork >= connectionsPerNetwork) return this.#refuse('connectionsPerNetwork')
+    if (connectionsPerMinute > 0 && this.#count(host, now) > connectionsPerMinute)
+      return this.#refuse('connectionsPerMinute')
     this.#byAddress.set(host, ofHost + 1)
     this.#byNetwork.set(network, ofNetwork + 1)
     slot.address = address
@@ -77,6 +84,11 @@ export class Admission {
     slot.isOpen = false
     this.open--
     this.#leaveClient(slot)
+  }
+
+  #refuse(limit: keyof AdmissionLimits): false {
+    this.met = limit
+    return false
   }
 
   #leaveClient(slot: Slot): void {

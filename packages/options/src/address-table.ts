@@ -57,11 +57,9 @@ export class AddressTable<V> {
     if (pattern === '<>') this.#none = entry
     else if (pattern === '*') this.#all = entry
     else if (at < 0 && pattern.toLowerCase() === 'postmaster') this.#exact.set('postmaster@', entry)
+    else if (local === '' && domain === '') throw notPattern(pattern)
     else if (local === '' || local === '*') this.#domains.add(domain, entry)
-    else if (domain === '' || domain === '*') this.#addLocal(local, entry)
-    else if (/[*?]/.test(pattern))
-      this.#globs.push({ local: glob(folded(unquote(local))), domain: glob(domain), entry })
-    else this.#exact.set(`${folded(unquote(local))}@${checked(domain)}`, entry)
+    else this.#addAddress(localOf(local, pattern), domain, entry)
   }
 
   find(address: AddressParts | undefined): Found<V> | undefined {
@@ -86,9 +84,13 @@ export class AddressTable<V> {
     return this.#globs.find((one) => one.domain(domain) && one.local(local))?.entry
   }
 
-  #addLocal(local: string, entry: Entry<V>): void {
-    if (/[*?]/.test(local)) this.#globs.push({ local: glob(folded(unquote(local))), domain: () => true, entry })
-    else this.#locals.set(folded(unquote(local)), entry)
+  #addAddress(local: string, domain: string, entry: Entry<V>): void {
+    const isAnywhere = domain === '' || domain === '*'
+    if (/[*?]/.test(isAnywhere ? local : entry.pattern)) {
+      if (!isAnywhere && !NAME.test(domain)) throw notPattern(entry.pattern)
+      this.#globs.push({ local: glob(local), domain: isAnywhere ? () => true : glob(domain), entry })
+    } else if (isAnywhere) this.#locals.set(local, entry)
+    else this.#exact.set(`${local}@${checked(domain)}`, entry)
   }
 }
 
@@ -101,9 +103,19 @@ function folded(local: string): string {
   return local.normalize('NFC').toLowerCase()
 }
 
-/** `"a b"` is the local part `a b`, RFC 5321 §4.1.2. */
-function unquote(local: string): string {
-  return /^".*"$/s.test(local) ? local.slice(1, -1).replace(/\\(.)/gs, '$1') : local
+/** What may stand in a local part without quotes, RFC 5321 §4.1.2 and RFC 6531 §3.3, and what stands for it in a pattern. */
+const ATOMS = /^[^\s"(),:;<>@[\\\]\x00-\x1f\x7f]+$/
+const NAME = /^[^\s"(),;<>@\\\x00-\x1f\x7f]+$/
+
+/** As it is compared: `"a b"` is the local part `a b`. @throws {TypeError} when no address has it */
+function localOf(local: string, pattern: string): string {
+  if (/^".*"$/s.test(local)) return folded(local.slice(1, -1).replace(/\\(.)/gs, '$1'))
+  if (!ATOMS.test(local)) throw notPattern(pattern)
+  return folded(local)
+}
+
+function notPattern(pattern: string): TypeError {
+  return new TypeError(`not an address, or a pattern such as "*@example.com": ${JSON.stringify(pattern)}`)
 }
 
 function checked(domain: string): string {

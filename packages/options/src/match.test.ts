@@ -211,3 +211,30 @@ test('RFC 4291 §2.5.5.2: a network of IPv4-mapped addresses is one of IPv4', ()
   const isIn = networks(['::ffff:192.0.2.0/120'])
   assert.deepEqual(['192.0.2.7', '::ffff:192.0.2.7', '192.0.3.7'].map(isIn), [true, true, false])
 })
+
+for (const pattern of [
+  '@',
+  '@@',
+  'user@@x.example',
+  'a b@x.example',
+  'a@b@x.example',
+  'a,b@x.example',
+  '<a@x.example>',
+  'a@x y',
+  '*@x y',
+  'a\n@x.example',
+  'a@*.x,y',
+  '',
+])
+  test(`${JSON.stringify(pattern)} is no address pattern, and says so`, () => {
+    assert.throws(() => new AddressTable([[pattern, 1]]), TypeError)
+  })
+
+test('a quoted local part may have anything in it, and international ones are patterns like others', () => {
+  const table = new AddressTable([['"a b"@x.example', 1], ['"a@b"@x.example', 2], ['jörg@bücher.example', 3], ['j?rg*@*.example', 4]]) // biome-ignore format: a table
+  assert.equal(table.find({ local: 'a b', domain: 'x.example' })?.value, 1)
+  assert.equal(table.find({ local: 'a@b', domain: 'x.example' })?.value, 2)
+  assert.equal(table.find({ local: 'Jörg', domain: 'xn--bcher-kva.example' })?.value, 3)
+  assert.equal(table.find({ local: 'karl', domain: 'y.example' })?.value, undefined)
+  assert.equal(table.find({ local: 'jorg.x', domain: 'y.example' })?.value, 4)
+})

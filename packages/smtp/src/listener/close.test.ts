@@ -167,7 +167,10 @@ test('too many connections are turned away, and there is room again when others 
   const first = await fixture.client()
   await hello(first)
   const second = await fixture.client()
-  assert.match(await second.reply(), /^421 mx\.example\.com Too many connections/)
+  assert.match(
+    await second.reply(),
+    /^421 mx\.example\.com Too many connections \(connectionsPerAddress\), try again later/,
+  )
   assert.equal(await second.reply(), 'closed')
   await first.say('QUIT')
   await first.reply()

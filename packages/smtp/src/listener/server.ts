@@ -178,6 +178,11 @@ export class ListenerServer extends SMTPServer implements SessionServer {
     return this.#admission.changeClient(slot, address, this.clock.now)
   }
 
+  /** Says which limit the last connection met that was not let in. */
+  tooMany(): string {
+    return `Too many connections (${this.#admission.met}), try again later`
+  }
+
   #leave(slot: Slot): void {
     this.#admission.leave(slot)
     if (this.#admission.open > 0) return
@@ -191,7 +196,7 @@ export class ListenerServer extends SMTPServer implements SessionServer {
   }
 
   #full(): string {
-    return formatPlain({ code: 421, text: `${this.settings.hostname} Too many connections, try again later` })
+    return formatPlain({ code: 421, text: `${this.settings.hostname} ${this.tooMany()}` })
   }
 
   #tick(now: number, lateMs: number): void {

@@ -34,6 +34,7 @@ export interface SessionServer extends ChannelServer {
   attach(wire: Wire): Stages
   /** XCLIENT: counts the connection for the client that is named; false when that has too many. */
   admit(channel: Channel, address: string): boolean
+  tooMany(): string
 }
 
 /** A client's connection. To its verbs it is a {@link Conversation}, to the stages a {@link Wire}: only what is written here changes its state. */
@@ -290,6 +291,10 @@ export class Connection extends Channel implements Conversation {
 
   admit(address: string): boolean {
     return this.server.admit(this, address)
+  }
+
+  tooMany(): string {
+    return this.server.tooMany()
   }
 
   restart({ remote, local, login }: Introduction): void {

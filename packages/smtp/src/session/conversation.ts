@@ -130,6 +130,8 @@ export interface Conversation extends Wire {
   startTls(): void
   /** XCLIENT: counts the connection for the client that is named; false when that has too many. */
   admit(address: string): boolean
+  /** Which limit the last client met that was not admitted. */
+  tooMany(): string
   /** XCLIENT: a session with another client begins on this connection, and nothing that is known of the one before holds for it. */
   restart(introduction: Introduction): void
   /** XFORWARD: what is said of the client of this transaction. */

@@ -9,7 +9,6 @@ import { decodeXtext } from './xtext.ts'
 const OK = formatReply(reply(250, '2.0.0', 'Ok'))
 const NOT_TRUSTED = reply(550, '5.7.0', 'Not authorised')
 const IN_TRANSACTION = reply(503, '5.5.1', 'Not during a transaction')
-const TOO_MANY = reply(421, '4.7.0', 'Too many connections, try again later')
 const SYNTAX = reply(501, '5.5.4', 'Malformed attributes')
 
 /** What XCLIENT may say beside LOGIN. */
@@ -33,7 +32,8 @@ export function xclient(conversation: Conversation, argument: string) {
   const local = values && hereOf(values, conversation.here)
   if (remote === undefined || local === undefined) return conversation.refuse('XCLIENT', SYNTAX)
   if (!conversation.countSpeech()) return
-  if (!conversation.admit(remote.address)) return conversation.refuse('XCLIENT', TOO_MANY)
+  if (!conversation.admit(remote.address))
+    return conversation.refuse('XCLIENT', reply(421, '4.7.0', conversation.tooMany()))
   conversation.restart({ remote, local, login: conversation.settings.trustsLogin ? values?.get('LOGIN') : undefined })
 }
 
