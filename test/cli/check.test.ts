@@ -108,7 +108,7 @@ test('--user: what that user cannot write or read is found: folders, services, d
   ])
     assert.match(mistakes, one)
   const found = texts(await mistakesOf(text(''), ...nobody))
-  assert.match(found[0] ?? '', /^ERR_CONFIG: folder .*roots cannot be used: EACCES/)
+  assert.match(found[0] ?? '', /^ERR_FOLDER: folder .*roots cannot be used: EACCES/)
   assert.match(found.join('\n'), /^ERR_FOLDER: store: its folder .*services\/store cannot be used: EACCES/m)
   assert.match(found.join('\n'), /^ERR_FOLDER: queue: maildir\.folder .*mail cannot be used: EACCES/m)
   // Everything given away but the database, and a folder for mail.

@@ -65,7 +65,7 @@ const TABLE: readonly (readonly [what: string, text: string, mistakes: readonly 
   [
     'a folder that cannot be one',
     config(`folder: 'bad.pem', setup: (app) => void app.use(road()).listen({ port: 0 })`),
-    [/^ERR_CONFIG: folder .*bad\.pem cannot be used: [A-Z]+: [^:]*\n/],
+    [/^ERR_FOLDER: folder .*bad\.pem cannot be used: [A-Z]+: [^:]*\n/],
   ],
 ]
 

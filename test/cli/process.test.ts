@@ -317,5 +317,5 @@ test('--user: the sockets are opened with all rights, the mail is handled with f
   await chmod(kept, 0o700)
   const refused = await operator.run('start', 'rights.ts', '--user', 'nobody')
   assert.equal(refused.code, 1)
-  assert.match(refused.err, /^ERR_CONFIG: folder .*kept-rights cannot be used: EACCES[^\n]*\n {2}[^\n]*\n$/)
+  assert.match(refused.err, /^ERR_FOLDER: folder .*kept-rights cannot be used: EACCES[^\n]*\n {2}[^\n]*\n$/)
 })

@@ -121,7 +121,7 @@ test('folders that cannot be made are found once, by what is in the way; of mail
   assert.match(list[1] ?? '', /^ERR_FOLDER server: maildir: folder .*absent cannot be used: ENOENT: /)
   const whole = await found((app) => app.use(routing({})).use(quarantine({})).use(queue()), { folder: 'file' })
   assert.equal(whole.length, 1, whole.join('\n'))
-  assert.match(whole[0] ?? '', /^ERR_CONFIG server: folder .*file cannot be used: ENOTDIR: /)
+  assert.match(whole[0] ?? '', /^ERR_FOLDER server: folder .*file cannot be used: ENOTDIR: /)
 })
 
 test('a table that is missing is a mistake of the configuration', async () => {

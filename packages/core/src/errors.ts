@@ -19,6 +19,10 @@ export const ERRORS = {
     summary: 'The configuration itself is malformed.',
     fix: 'Correct the option the message names; `postroad check` validates without listening.',
   },
+  ERR_FOLDER: {
+    summary: 'The folder of everything that is kept cannot be made, or not be written.',
+    fix: 'Give it to the user that runs the server (`chown`, `chmod 700`), or name another one: the option `folder`.',
+  },
   ERR_OPTIONS: {
     summary: 'The options of a plugin do not fit its schema.',
     fix: 'Correct the option at the path the message gives; the plugin’s README lists them.',

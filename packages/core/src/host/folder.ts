@@ -2,7 +2,7 @@
 import { access, constants, mkdir } from 'node:fs/promises'
 import { PostroadError } from '../errors.ts'
 
-/** @throws {PostroadError} `ERR_CONFIG` when it cannot be made, or not be written */
+/** @throws {PostroadError} `ERR_FOLDER` when it cannot be made, or not be written */
 export async function makeFolder({
   folder,
   spool,
@@ -15,7 +15,7 @@ export async function makeFolder({
     await access(spool, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (cause) {
     throw new PostroadError(
-      'ERR_CONFIG',
+      'ERR_FOLDER',
       `folder ${folder} cannot be used: ${cause instanceof Error ? cause.message : cause}`,
       { cause },
     )
