@@ -199,8 +199,8 @@ export const SCENARIOS: readonly Scenario[] = [
     targets: ['policyd-spf', 'postroad-policy-spf', 'postgrey', 'postroad-policy-greylist'],
     sessions: 20,
     octets: 0,
-    messages: 20_000,
-    warmUp: 10_000,
+    messages: 40_000,
+    warmUp: 40_000,
     waits: true,
     speaks: {
       'policyd-spf': 'policy',

@@ -141,47 +141,53 @@ export class Inquiry {
     }
   }
 
-  async #connected(): Promise<PolicyAction> {
+  #connected(): Maybe<PolicyAction> {
     if (this.#isConnected) return DUNNO
     this.#isConnected = true
-    return this.#refusedAtOnce(await this.#stages.connect())
+    return after(this.#stages.connect(), (reply) => this.#refusedAtOnce(reply))
   }
 
-  async #greeted(request: PolicyRequest): Promise<PolicyAction> {
-    const answer = await this.#connected()
-    if (this.#final || this.#helo === request.helo) return answer
-    this.#helo = request.helo
-    this.#forgetTransaction()
-    return this.#refusedAtOnce(await this.#stages.helo(request.helo, request.isExtended ? 'EHLO' : 'HELO'))
-  }
-
-  async #begun(request: PolicyRequest): Promise<PolicyAction> {
-    const answer = await this.#greeted(request)
-    if (this.#final || this.#sender === request.sender) return answer
-    if (this.#sender !== undefined) {
-      this.#stages.reset()
+  #greeted(request: PolicyRequest): Maybe<PolicyAction> {
+    return after(this.#connected(), (answer) => {
+      if (this.#final || this.#helo === request.helo) return answer
+      this.#helo = request.helo
       this.#forgetTransaction()
-    }
-    const from = request.sender === '' ? undefined : addressOf(request.sender, this.#context.hostname)
-    if (request.sender !== '' && !from) return BAD_SENDER
-    const parameters: MailParameters = request.size === undefined ? {} : { size: request.size }
-    const refused = await this.#stages.mail(from, parameters)
-    this.#sender = request.sender
-    return this.#refusedAtOnce(refused)
+      const refused = this.#stages.helo(request.helo, request.isExtended ? 'EHLO' : 'HELO')
+      return after(refused, (reply) => this.#refusedAtOnce(reply))
+    })
   }
 
-  async #rcpt(request: PolicyRequest): Promise<PolicyAction> {
-    const begun = await this.#begun(request)
-    if (this.#final || begun !== DUNNO) return begun
-    // Asked again after its end: the same recipient in another list of restrictions.
-    if (this.#judged) return this.#judged
-    if (this.#recipients >= this.#context.recipients) return TOO_MANY
-    const to = addressOf(request.recipient ?? '', this.#context.hostname)
-    if (!to) return BAD_RECIPIENT
-    const reply = await this.#stages.rcpt(to, {})
-    const refusal = refusalOf(reply)
-    if (!refusal) this.#recipients++
-    return refusal ?? this.#context.pass
+  #begun(request: PolicyRequest): Maybe<PolicyAction> {
+    return after(this.#greeted(request), (answer) => {
+      if (this.#final || this.#sender === request.sender) return answer
+      if (this.#sender !== undefined) {
+        this.#stages.reset()
+        this.#forgetTransaction()
+      }
+      const from = request.sender === '' ? undefined : addressOf(request.sender, this.#context.hostname)
+      if (request.sender !== '' && !from) return BAD_SENDER
+      const parameters: MailParameters = request.size === undefined ? {} : { size: request.size }
+      return after(this.#stages.mail(from, parameters), (reply) => {
+        this.#sender = request.sender
+        return this.#refusedAtOnce(reply)
+      })
+    })
+  }
+
+  #rcpt(request: PolicyRequest): Maybe<PolicyAction> {
+    return after(this.#begun(request), (begun) => {
+      if (this.#final || begun !== DUNNO) return begun
+      // Asked again after its end: the same recipient in another list of restrictions.
+      if (this.#judged) return this.#judged
+      if (this.#recipients >= this.#context.recipients) return TOO_MANY
+      const to = addressOf(request.recipient ?? '', this.#context.hostname)
+      if (!to) return BAD_RECIPIENT
+      return after(this.#stages.rcpt(to, {}), (reply) => {
+        const refusal = refusalOf(reply)
+        if (!refusal) this.#recipients++
+        return refusal ?? this.#context.pass
+      })
+    })
   }
 
   async #data(request: PolicyRequest): Promise<PolicyAction> {
@@ -248,6 +254,11 @@ export class Inquiry {
     this.#recipients = 0
     this.#judged = undefined
   }
+}
+
+/** At once where nobody has to be waited for: most questions are answered so, and each promise on the way would cost them. */
+function after<T, R>(value: Maybe<T>, next: (value: T) => Maybe<R>): Maybe<R> {
+  return value instanceof Promise ? value.then(next) : next(value)
 }
 
 /** A reply that refuses nothing. */
