@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fakeClock, memoryLock, memoryStore } from '@postroad/testing'
-import { ReportLedger } from './ledger.ts'
+import { ReportLedger, shareOf } from './ledger.ts'
 import { type DueReport, ReportRounds, type RoundOutcome } from './rounds.ts'
 
 const HOUR = 3_600_000
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 
-function world(send: (due: DueReport) => RoundOutcome) {
+function world(send: (due: DueReport) => RoundOutcome | Promise<RoundOutcome>) {
   const clock = fakeClock(Date.UTC(2026, 10, 29, 12))
   const store = memoryStore(clock)
   const lock = memoryLock()
@@ -23,7 +23,7 @@ function world(send: (due: DueReport) => RoundOutcome) {
       hostname: 'mx.test',
       spreadMs: 4 * HOUR,
       async send(due) {
-        const outcome = send(due)
+        const outcome = await send(due)
         sent.push(`${due.domain} ${new Date(clock.now()).toISOString().slice(8, 13)} ${outcome}`)
         return outcome
       },
@@ -80,4 +80,23 @@ test('a report that cannot be made stops no other', async () => {
   assert.equal(await rounds.round(new AbortController().signal), 1)
   assert.deepEqual(sent, ['b.example 30T12 sent'])
   assert.equal((await ledger.domain('2026-11-29', 'a.example')).rows.size, 1)
+})
+
+test('a domain whose web server never answers keeps no other waiting', async () => {
+  const held: ((outcome: RoundOutcome) => void)[] = []
+  const { clock, sent, make } = world(({ domain }) =>
+    domain.startsWith('slow') ? new Promise((answer) => held.push(answer)) : 'sent',
+  )
+  const { ledger, rounds } = make()
+  const neighbours = (name: string) =>
+    Array.from({ length: 400 }, (_, at) => `${name}${at}.example`).filter((domain) => shareOf(domain) === 7)
+  for (const domain of [...neighbours('slow').slice(0, 8), ...neighbours('d').slice(0, 8)])
+    ledger.count(clock.now(), domain, { row: 'r' })
+  await ledger.flush()
+  await clock.advance(17 * HOUR)
+  const round = rounds.round(new AbortController().signal)
+  for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate)
+  assert.deepEqual([held.length, sent.length], [8, 8])
+  for (const answer of held) answer('later')
+  assert.equal(await round, 8)
 })

@@ -37,6 +37,8 @@ const ROUND_EVERY = 5
 /** What other processes have counted in the last minutes of the day is there by then. */
 const SETTLE_MS = 10 * MINUTE
 const AGAIN_MS = 30 * MINUTE
+/** Reports under way: whoever names a web server that never answers is not to keep those of others waiting for hours. */
+const AT_ONCE = 16
 /** RFC 8460 §5.6: a report that could not be delivered is tried for a day. */
 const GIVE_UP_MS = DAY_MS
 
@@ -92,14 +94,18 @@ export class ReportRounds {
     const { clock, ledger, spreadMs } = this.#options
     let sent = 0
     let isLater = false
-    for (const [domain, { about, rows }] of await ledger.read(day, share, { signal })) {
-      signal.throwIfAborted()
-      if (await ledger.isSettled(day, domain)) continue
-      const outcome = await this.#send({ day, domain, about, rows }, signal)
-      if (outcome === 'sent') sent++
-      if (outcome === 'later') isLater = true
-      else await ledger.settle(day, domain)
+    const rest = (await ledger.read(day, share, { signal })).entries()
+    const work = async (): Promise<void> => {
+      for (const [domain, { about, rows }] of rest) {
+        signal.throwIfAborted()
+        if (await ledger.isSettled(day, domain)) continue
+        const outcome = await this.#send({ day, domain, about, rows }, signal)
+        if (outcome === 'sent') sent++
+        if (outcome === 'later') isLater = true
+        else await ledger.settle(day, domain)
+      }
     }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
     const isOver = clock.now() > rangeOf(day).end + SETTLE_MS + spreadMs + GIVE_UP_MS
     // One that has nothing is not looked at in every round; what has come late is found all the same.
     this.#resting.set(`${day} ${share}`, clock.now() + AGAIN_MS)
