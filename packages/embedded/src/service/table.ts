@@ -95,9 +95,12 @@ export class ServiceTable<V> {
   /** Sets a value, and lets some expired keys go. `expiresAt` is by {@link now}; absent: for ever. */
   write(key: string, value: V, expiresAt: number = NEVER): void {
     const [rows, expiry] = [this.#rows, this.#expiry]
-    this.remove(key)
     this.#sweep()
+    const before = rows.get(checked(key))?.[1] ?? NEVER
     rows.putSync(key, [value, expiresAt])
+    // A counter that goes on expires when it did.
+    if (before === expiresAt) return
+    if (before !== NEVER) expiry.removeSync(indexKey(before, key))
     if (expiresAt !== NEVER) expiry.putSync(indexKey(expiresAt, key), true)
   }
 
