@@ -18,12 +18,12 @@ const config = (
   folder: string,
   greylists: boolean,
 ): string => `import { greylist } from '@postroad/greylist'
-import { records } from '@postroad/plugin-records'
+import { history } from '@postroad/history'
 import { queue } from '@postroad/queue'
 import { routing } from '@postroad/routing'
 import { defineConfig } from 'postroad'
 ${EXPORT} defineConfig({ hostname: 'mx.test', folder: '${folder}', setup(app) {
-  app.use(records())${greylists ? '.use(greylist({ delay: 1000 }))' : ''}.use(routing({ domains: { 'ours.test': { via: 'maildir' } } }))
+  app.use(history())${greylists ? '.use(greylist({ delay: 1000 }))' : ''}.use(routing({ domains: { 'ours.test': { via: 'maildir' } } }))
   app.use(queue({ minFree: 0, maildir: { folder: '${folder}-mail' } })).listen({ host: '127.0.0.1', port: ${port} })
 } })
 `
@@ -115,10 +115,10 @@ test('what has no route is explained; what is not found, and where nothing is ke
   const missing = await operator.run('why', 'x', '--records', 'nowhere')
   assert.match(
     missing.err,
-    /There are no records in .*nowhere\. The server keeps them when .*app\.use\(records\(\)\).*--log FILE/,
+    /There are no records in .*nowhere\. The server keeps them when .*app\.use\(history\(\)\).*--log FILE/,
   )
   assert.match((await operator.run('why', 'x', '--log', 'nowhere.log')).err, /nowhere\.log cannot be read/)
-  assert.match((await operator.run('why', '--help')).out, /app\.use\(records\(\)\)/)
+  assert.match((await operator.run('why', '--help')).out, /app\.use\(history\(\)\)/)
 })
 
 test('records of several workers, all killed while they wrote, are one story book; a server that comes after goes on', async (t) => {

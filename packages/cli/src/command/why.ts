@@ -38,7 +38,7 @@ export function whyCommand(program: Command, outcome: { code: number }): void {
     .addHelpText(
       'after',
       `
-The server keeps records when its configuration uses the plugin records (or admin):  app.use(records())
+The server keeps records when its configuration uses the plugin history (or admin):  app.use(history())
 Without it, the log has the same:  postroad why bob@example.com --log /var/log/postroad.log
 
 Words are whole: example.com finds mail of and to that domain, exam finds nothing.`,
@@ -81,7 +81,7 @@ async function sourceOf({ log, records, config }: WhyOptions): Promise<Source> {
   const folder = records === undefined ? await configuredFolder(config) : path.resolve(records)
   if (!(await stat(folder).catch(() => undefined))?.isDirectory())
     throw new UsageError(
-      `There are no records in ${folder}. The server keeps them when its configuration uses the plugin records: app.use(records()). Its log has the same: add --log FILE`,
+      `There are no records in ${folder}. The server keeps them when its configuration uses the plugin history: app.use(history()). Its log has the same: add --log FILE`,
     )
   return { source: new RecordReader(folder), name: folder }
 }

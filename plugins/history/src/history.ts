@@ -14,17 +14,17 @@ const schema = z.strictObject({
 /**
  * Keeps a record of each transaction, refused login and delivery in the folder `records` of the server, for `postroad why`.
  *
- * @example app.use(records({ days: 30 }))
+ * @example app.use(history({ days: 30 }))
  */
-export const records = definePlugin({
-  name: 'records',
+export const history = definePlugin({
+  name: 'history',
   options: schema,
   needs: { feed: Feed, records: MailRecords },
-  setup({ options, feed, records: kept, log, rehearsal }) {
+  setup({ options, feed, records, log, rehearsal }) {
     let stop: (() => void) | undefined
     return {
       start() {
-        if (!rehearsal) stop = kept.keep(feed, { ...options, log })
+        if (!rehearsal) stop = records.keep(feed, { ...options, log })
       },
       close: () => stop?.(),
     }

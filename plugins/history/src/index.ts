@@ -1,2 +1,2 @@
 /** Keeps the records of the server, so that `postroad why` can say what became of a mail. */
-export { records } from './records.ts'
+export { history } from './history.ts'
