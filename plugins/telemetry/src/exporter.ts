@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { Dns } from '@postroad/plugin'
 import { Siblings } from '@postroad/siblings'
 import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client'
+import { measureCertificates } from './certificate-stats.ts'
 import { measureDns } from './dns-stats.ts'
 import { Meter } from './meter.ts'
 import { watchOutboundTls } from './outbound-tls.ts'
@@ -52,6 +53,7 @@ export class Exporter {
   private constructor() {
     measureDns(this.#all, () => this.dns)
     measureQueues(this.#all)
+    measureCertificates(this.#all)
     this.#server = createServer((request, response) => void this.#respond(request, response))
     this.#server.maxConnections = CONNECTIONS
   }

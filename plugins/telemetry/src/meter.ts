@@ -89,6 +89,10 @@ export class Meter {
     labelNames: ['via'],
     buckets: DELIVERY_BUCKETS,
   })
+  readonly #age = this.#histogram('deferred_seconds', 'Age of mail when an attempt was deferred, from 250 on', {
+    labelNames: ['via'],
+    buckets: DELIVERY_BUCKETS,
+  })
   readonly #requests = this.#counter('http_requests_total', 'Answers of listeners of kind http', [
     'listener',
     'method',
@@ -167,7 +171,9 @@ export class Meter {
     this.#deliveries.inc({ via: route.via, outcome, class: context.class ?? '' }, recipients.length)
     if (outcome === 'bounced' && envelope.from === undefined)
       this.#unreturned.inc({ via: route.via }, recipients.length)
-    if (outcome === 'delivered') this.#delay.observe({ via: route.via }, Math.max(0, context.now() - queuedAt) / 1000)
+    const age = (): number => Math.max(0, context.now() - queuedAt) / 1000
+    if (outcome === 'delivered') this.#delay.observe({ via: route.via }, age())
+    if (outcome === 'deferred') this.#age.observe({ via: route.via }, age())
   }
 
   /** What came of TLS with a next hop. */

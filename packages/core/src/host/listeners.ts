@@ -9,6 +9,7 @@ import {
 } from '@postroad/listener'
 import { PostroadError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
+import { answerCertificates } from './certificate-request.ts'
 import type { CompiledScope, Generation } from './generation.ts'
 import type { Behind, Listening } from './listener-kind.ts'
 
@@ -151,10 +152,12 @@ export class Listeners {
       selfSignedFile(renews).catch((error: unknown) => failed(error, 'the certificate could not be made anew'))
     const renewal = renews && setInterval(() => void renew(), RENEWAL_MS).unref()
     const others = one.watch?.(listener, { changed, failed })
+    const answers = one.files.length > 0 ? answerCertificates(listener.name, one.files) : undefined
     this.#watches.set(listener, {
       close() {
         if (certificates) certificates.close()
         clearInterval(renewal)
+        answers?.stop()
         others?.close()
       },
     })
