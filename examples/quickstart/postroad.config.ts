@@ -1,5 +1,6 @@
 /** The main job on embedded defaults: an inbound MTA that checks, queues durably, and delivers into Maildirs. */
 import path from 'node:path'
+import { admin } from '@postroad/admin'
 import { definePlugin, reject } from '@postroad/plugin'
 import { queue } from '@postroad/queue'
 import { routing } from '@postroad/routing'
@@ -8,6 +9,8 @@ import { defineConfig } from 'postroad'
 /** Relative to where the command is run: the top of the repository, with `npm start`. */
 const mail = process.env['POSTROAD_MAIL'] ?? 'var/mail'
 const port = Number(process.env['POSTROAD_PORT'] ?? 2525)
+/** Of the page that shows what happens; on a port of its own choice where the other one was chosen, too. */
+const pagePort = Number(process.env['POSTROAD_PAGE_PORT'] ?? (process.env['POSTROAD_PORT'] ? 0 : 8025))
 
 /** A house rule may live in the configuration itself. */
 const noLottery = definePlugin({
@@ -30,6 +33,8 @@ What is queued: npx postroad queue list --config examples/quickstart`,
     app.use(routing({ domains: { 'postroad.test': { via: 'maildir' } } }))
     app.use(noLottery())
     app.use(queue({ maildir: { folder: path.resolve(mail) } }))
+    app.use(admin())
     app.listen({ name: 'mx', host: '127.0.0.1', port, selfSigned: true })
+    app.listen({ name: 'page', protocol: 'http', port: pagePort })
   },
 })

@@ -32,7 +32,7 @@ test('prints what it listens on, speaks TLS with a certificate of its own making
     out += text
   })
   while (!out.includes('Stop with Ctrl-C')) await once(child.stdout, 'data')
-  assert.match(out, /"hostname":"mx\.postroad\.test","listeners":\{"mx":"127\.0\.0\.1:\d+"\}/)
+  assert.match(out, /"hostname":"mx\.postroad\.test","listeners":\{"mx":"127\.0\.0\.1:\d+","page":"127\.0\.0\.1:\d+"\}/)
   assert.match(out, /Mail for anyone@postroad\.test goes to .*\\n +npx postroad send /)
   const port = Number(/127\.0\.0\.1:(\d+)/.exec(out)?.[1])
   const made = await readFile(path.join(folder, 'var', 'certificates', 'mx.postroad.test.pem'), 'utf8')
@@ -54,6 +54,9 @@ test('prints what it listens on, speaks TLS with a certificate of its own making
   const text = await readFile(path.join(box, files[0] ?? ''), 'utf8')
   assert.match(text, /^Return-Path: <bob@example\.org>\r\nReceived: from /)
   assert.match(text, /\r\n\r\nIt works\.\r\n$/)
+  const [, pagePort = ''] = /"page":"127\.0\.0\.1:(\d+)"/.exec(out) ?? []
+  assert.equal(await (await fetch(`http://127.0.0.1:${pagePort}/healthz`)).text(), 'ok\n')
+  assert.equal((await fetch(`http://127.0.0.1:${pagePort}/v1/status`)).status, 401)
   child.kill('SIGINT')
   assert.deepEqual(await once(child, 'exit'), [0, null])
   await rm(folder, { recursive: true, force: true })

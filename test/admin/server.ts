@@ -53,7 +53,11 @@ const rules = definePlugin({
 })
 
 /** Starts it; it ends with the test. */
-export async function start(context: TestContext, rest: Partial<Config> = {}): Promise<Rig> {
+export async function start(
+  context: TestContext,
+  rest: Partial<Config> = {},
+  limits: { readonly connections?: number; readonly connectionsPerAddress?: number } = {},
+): Promise<Rig> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-admin-'))
   const services = embeddedServices(path.join(folder, 'services'))
   const records = openRecords({ folder: path.join(folder, 'records') })
@@ -73,6 +77,7 @@ export async function start(context: TestContext, rest: Partial<Config> = {}): P
         name: 'web',
         protocol: 'http',
         port: 0,
+        limits,
         tokens: (['read', 'operate', 'admin'] as const).map((role) => ({
           name: role,
           sha256: TOKENS[role].sha256,

@@ -96,7 +96,7 @@ test('npm install postroad: the quickstart from the registry takes mail', async 
   await mkdir(place)
   await npm(place, 'init', '-y')
   await npm(place, 'pkg', 'set', 'type=module')
-  await npm(place, 'install', 'postroad', '@postroad/plugin', '@postroad/routing', '@postroad/queue')
+  await npm(place, 'install', 'postroad', '@postroad/plugin', '@postroad/routing', '@postroad/queue', '@postroad/admin')
   await copyFile(path.join(ROOT, 'examples/quickstart/postroad.config.ts'), path.join(place, 'postroad.config.ts'))
   const bin = path.join(place, 'node_modules/.bin/postroad')
   const server = spawn(bin, ['start'], {

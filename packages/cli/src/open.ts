@@ -18,7 +18,8 @@ export interface Opened {
 }
 
 /** What a command puts over the configuration. */
-export interface OpenOptions extends Pick<ServerOptions, 'rehearsal' | 'looks' | 'role' | 'onFile' | 'sockets'> {
+export interface OpenOptions
+  extends Pick<ServerOptions, 'rehearsal' | 'looks' | 'role' | 'onFile' | 'sockets' | 'reload'> {
   readonly log?: Config['log']
   /** Resolvers in place of the configuration's. */
   readonly dns?: { readonly servers: readonly string[] }
@@ -43,6 +44,8 @@ export async function open(given: string | undefined, options: OpenOptions = {})
       : { services: services.services }
     const server = await createServer(folder === undefined ? merged : { ...merged, folder }, {
       base,
+      file,
+      ...(options.reload ? { reload: options.reload } : {}),
       ...stage,
       ...(options.looks ? { looks: true } : {}),
       ...(options.role ? { role: options.role } : {}),

@@ -19,11 +19,13 @@ export function quarantineCalls(deps: ActingDeps & { readonly hostname: string }
   const { host, audit, hostname } = deps
   const desks = () => desksOf(deps)
   const find = async (id: string) => {
+    // What cannot be an id is not asked for: a spool may take it for a mistake of ours.
+    if (!/^[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*$/.test(id) || id.length > 200) missing(id)
     for (const { desk } of desks()) {
       const found = await desk.get(id)
       if (found) return { ...found, desk }
     }
-    throw new CallRefused(404, `There is no ${JSON.stringify(id)} in the quarantine, or not any more`)
+    return missing(id)
   }
   return {
     async quarantine({ query: { q, before, limit }, context }) {
@@ -100,6 +102,10 @@ export function quarantineCalls(deps: ActingDeps & { readonly hostname: string }
     },
     quarantineAction: (asked) => act(asked, deps),
   }
+}
+
+function missing(id: string): never {
+  throw new CallRefused(404, `There is no ${JSON.stringify(id)} in the quarantine, or not any more`)
 }
 
 function desksOf({ host }: ActingDeps) {

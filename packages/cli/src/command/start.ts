@@ -1,6 +1,8 @@
 /** `postroad start`: listens until it is told to stop. */
+import { execFile } from 'node:child_process'
 import cluster from 'node:cluster'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { guardProcess, type LogOptions, type Server } from '@postroad/core'
 import type { Role } from '@postroad/plugin'
 import { serveControl } from '@postroad/trace'
@@ -77,13 +79,18 @@ async function start(given: string | undefined, options: StartOptions): Promise<
     const rights = options.user === undefined ? {} : await rightsOf(options.user)
     return supervise({ count: workers, rights, report: tell, signals })
   }
+  let reload = async (): Promise<void> => {
+    throw new Error('the server has not begun yet')
+  }
   const opened = await open(given, {
+    reload: () => reload(),
     ...(options.log ? { log: { format: options.log } } : {}),
     ...(options.role ? { role: options.role } : {}),
     // Who opened the sockets has rights that we have not.
     ...(isWorker() && options.user !== undefined ? { sockets: supervisedSockets() } : {}),
   })
   const { server } = opened
+  reload = () => (isWorker() ? reloadAll(opened.file) : reloadFrom(given, { server, isLast: () => true }))
   const guard = guardProcess(server.log)
   try {
     await server.listen()
@@ -96,7 +103,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
   startWatchdog(stuckMs, server.log.format)
   if (isWorker()) tellSupervisor()
   // With several, the first speaks for all.
-  if (!options.quiet && (cluster.worker?.id ?? 1) === 1) greet(opened)
+  if (!options.quiet && (cluster.worker?.id ?? 1) === 1) await greet(opened)
   const code = await untilStopped(server, { signals, reload: (isLast) => reloadFrom(given, { server, isLast }) })
   await opened.close()
   guard.release()
@@ -128,8 +135,21 @@ async function reloadFrom(
     server.log.warn({ packages: outdated }, 'installed packages have changed: they go on as they were until a restart')
 }
 
+/** All workers, by their supervisor, which tells each; what is wrong with the configuration is found before. @throws {Error} with its mistakes */
+async function reloadAll(file: string): Promise<void> {
+  const [, postroad = ''] = process.argv
+  await promisify(execFile)(process.execPath, [...process.execArgv, postroad, 'check', file]).catch(
+    (error: { readonly stdout?: string; readonly stderr?: string }) => {
+      throw new Error(`${error.stdout ?? ''}${error.stderr ?? ''}`.trim() || 'the configuration could not be checked', {
+        cause: error,
+      })
+    },
+  )
+  process.kill(process.ppid, 'SIGHUP')
+}
+
 /** Where it listens: for people, or in a log that a program reads as a line like any other. */
-function greet({ server, hint }: Opened): void {
+async function greet({ server, hint }: Opened): Promise<void> {
   const places = server.addresses.map(
     ({ name, host, port, path: socket }) => [name, socket ?? `${host === '::' ? '*' : host}:${port}`] as const,
   )
@@ -151,8 +171,20 @@ function greet({ server, hint }: Opened): void {
   }
   const lines = places.map(([name, place]) => `  ${name.padEnd(12)} ${place}`)
   process.stdout.write(
-    `${lines.length > 0 ? `Postroad is listening as ${server.hostname}\n${lines.join('\n')}` : `Postroad delivers queued mail as ${server.hostname}; nothing listens`}\n  ${'kept in'.padEnd(12)} ${kept}\n${hint ? `${hint.trimEnd()}\n` : ''}Stop with Ctrl-C; reload the configuration with SIGHUP (process ${pid}).\n`,
+    `${lines.length > 0 ? `Postroad is listening as ${server.hostname}\n${lines.join('\n')}` : `Postroad delivers queued mail as ${server.hostname}; nothing listens`}\n  ${'kept in'.padEnd(12)} ${kept}\n${await pageLine(server)}${hint ? `${hint.trimEnd()}\n` : ''}Stop with Ctrl-C; reload the configuration with SIGHUP (process ${pid}).\n`,
   )
+}
+
+/** A link to the page, for the one who sits at this terminal; it logs one browser in, and must not stand in a log. */
+async function pageLine(server: Server): Promise<string> {
+  const [, commands] = [...server.commands].find(([plugin]) => plugin === 'admin' || plugin.startsWith('admin@')) ?? []
+  const command = commands?.['open']
+  if (!command) return ''
+  const lines: string[] = []
+  const print = (line: string): void => void lines.push(line)
+  if (process.stdout.isTTY)
+    await command.run([], { json: false, signal: AbortSignal.timeout(5_000), row: () => undefined, print })
+  return `  ${'page'.padEnd(12)} ${lines[0] ?? 'npx postroad admin open'}\n`
 }
 
 /** Resolves to the exit code when a signal has ended the server: 0 when it drained. A second one ends the process at once, with 1. */
