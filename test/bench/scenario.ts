@@ -2,6 +2,7 @@
 
 import type { Speech } from './drive.ts'
 import { filteredData, startZone } from './filters.ts'
+import { htmlMessage } from './html-message.ts'
 import { signedData, startScanners } from './scanners.ts'
 
 /** One shape of load, and who meets it. */
@@ -142,6 +143,18 @@ export const SCENARIOS: readonly Scenario[] = [
       return signedData()
     },
     besides: startScanners,
+    isLong: true,
+  },
+  {
+    name: 'content',
+    title: 'one session, 20 KB of HTML: MIME parsed, and headers, html and urls on top of it',
+    targets: ['postroad-mime', 'postroad-content', 'postroad'],
+    sessions: 1,
+    octets: SMALL,
+    messages: 400,
+    warmUp: 1_500,
+    waits: true,
+    data: htmlMessage(),
     isLong: true,
   },
   {
