@@ -42,6 +42,7 @@ const DOUBLE = /\.(?:pdf|docx?|xlsx?|pptx?|txt|rtf|jpe?g|png|gif|mp[34]|zip|html
 const BLANKS = /\s{8,}\.\w+$/
 const LIMITS = { files: 1_000, depth: 3 }
 const MOST_FILES = 100
+const TIMEOUT = 20_000
 const TEXT = 'The message has an attachment that is not taken here'
 
 /**
@@ -61,6 +62,8 @@ export const attachments = definePlugin({
     return {
       message: {
         provides: [attachmentFindings],
+        // Above what the thread is waited for: what it has not looked at is said, and no failure.
+        timeout: TIMEOUT,
         async handler({ message, set }) {
           const mime = await contentOf(message)
           if (!mime) return undefined

@@ -4,8 +4,8 @@ import type { Answer, Work } from './thread.ts'
 
 /** Milliseconds of the clock for one of the processor: others work there, too. Then it is ended. */
 const PATIENCE = 8
-/** Milliseconds until a new thread is there. */
-const START = 10_000
+/** Milliseconds of the clock for a message, with its wait for the thread and the start of that: well below what the hook has. */
+const WHOLE = 8_000
 /** MiB of objects; the memory of its libraries is bounded where they are used. */
 const MEMORY = 64
 
@@ -32,8 +32,16 @@ export class Inspections {
   /** What is in the files; undefined when it took too long, too many wait, or the thread broke. Never rejects. */
   ask(work: Work): Promise<Answer | undefined> {
     if (this.#isClosed || this.#waiting.length >= this.#most) return Promise.resolve(undefined)
-    return new Promise((done) => {
-      this.#waiting.push({ work, done })
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#giveUp(job), WHOLE)
+      const job: Job = {
+        work,
+        done: (answer) => {
+          clearTimeout(timer)
+          resolve(answer)
+        },
+      }
+      this.#waiting.push(job)
       this.#next()
     })
   }
@@ -47,6 +55,17 @@ export class Inspections {
     await thread?.terminate()
   }
 
+  /** Whoever is looked into then takes too long; who waits for it has waited long enough. */
+  #giveUp(job: Job): void {
+    if (job === this.#running && this.#thread) {
+      this.#lose(this.#thread)
+      return
+    }
+    const place = this.#waiting.indexOf(job)
+    if (place >= 0) this.#waiting.splice(place, 1)
+    job.done(undefined)
+  }
+
   #next(): void {
     if (this.#running || this.#isClosed) return
     const job = this.#waiting.shift()
@@ -55,7 +74,7 @@ export class Inspections {
     const isNew = !this.#thread
     const thread = (this.#thread ??= this.#start())
     thread.ref()
-    this.#wait(thread, isNew ? START : job.work.limits.time * PATIENCE)
+    this.#wait(thread, isNew ? WHOLE : job.work.limits.time * PATIENCE)
     thread.postMessage(job.work)
   }
 
