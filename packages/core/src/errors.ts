@@ -19,10 +19,6 @@ export const ERRORS = {
     summary: 'The configuration itself is malformed.',
     fix: 'Correct the option the message names; `postroad check` validates without listening.',
   },
-  ERR_FOLDER: {
-    summary: 'The folder of everything that is kept cannot be made, or not be written.',
-    fix: 'Give it to the user that runs the server (`chown`, `chmod 700`), or name another one: the option `folder`.',
-  },
   ERR_OPTIONS: {
     summary: 'The options of a plugin do not fit its schema.',
     fix: 'Correct the option at the path the message gives; the plugin’s README lists them.',
@@ -102,8 +98,9 @@ export const ERRORS = {
     fix: 'Correct the `via`, or use a plugin that takes it in this scope or one around it: `queue({ maildir: … })` for "maildir", `proxy` for "proxy", `transports` of the queue for one of your own.',
   },
   ERR_FOLDER: {
-    summary: 'A folder cannot be made or written by the user that runs the server; found by `postroad check`.',
-    fix: 'Make it and give it to that user, `install -d -o USER -m 0750 FOLDER`, or name another one.',
+    summary:
+      'A folder cannot be made or written by the user that runs the server: at boot that of everything that is kept, by `postroad check` any.',
+    fix: 'Make it and give it to that user, `install -d -o USER -m 0750 FOLDER`, or name another one: that of everything that is kept by the option `folder`.',
   },
   ERR_GROUP: {
     summary:
