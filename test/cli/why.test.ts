@@ -77,7 +77,7 @@ test('a mail that was greylisted and came back: one sentence tells all of it, fr
   assert.match(await offer(port, 'alice@a.test', 'bob@ours.test', 'first'), /^250 /)
   const expected =
     /^Mail from alice@a\.test to bob@ours\.test, brought by 127\.0\.0\.1 \(client\.test\): refused for now at RCPT by greylist with 451 4\.7\.1, because mail of this sender from this network was not known yet: “.*”; came back [\d.]+ s later and was accepted by queue under the id [0-9a-z]{20}; delivered to \S.* with 250 2\.\d\.\d [\d.]+ s after that\.\n/
-  for (const words of [[id], ['alice@a.test'], ['bob@ours.test', 'greylist'], ['<first@a.test>'], ['a.test', '4xx']]) {
+  for (const words of [[id], ['<first@a.test>'], ['bob@ours.test', 'greylist']]) {
     const { code, out: said } = await until(async () => {
       const answer = await operator.run('why', ...words, '--config', file)
       return /delivered/.test(answer.out) ? answer : undefined
