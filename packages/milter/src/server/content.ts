@@ -1,5 +1,6 @@
 /** The octets of a message, put together again from the fields and pieces in which a mail server shows it. */
 import type { ContentSink, Maybe } from '@postroad/smtp'
+import { MilterError } from '../errors.ts'
 
 const COLON = 0x3a
 const SPACE = 0x20
@@ -32,8 +33,10 @@ export class IncomingMessage {
     return this.#isTooLarge
   }
 
-  /** A field: name, NUL, value, NUL. */
+  /** A field: name, NUL, value, NUL. @throws {MilterError} when the header has ended */
   field(data: Buffer): Maybe<void> {
+    // It would not be looked at where it stands.
+    if (!this.#isHeader) throw new MilterError('a field behind the end of the header')
     if (this.#isTooLarge) return
     const nul = data.indexOf(0)
     const nameEnd = nul < 0 ? data.length : nul

@@ -9,6 +9,7 @@ import {
   begin,
   begun,
   CLIENT,
+  DATA,
   END,
   FROM,
   field,
@@ -278,6 +279,11 @@ const WRONG: readonly (readonly [string, readonly SaidCommand[], RegExp])[] = [
   ['a recipient before a sender', [CLIENT, TO], /without a sender/],
   ['a message before a sender', [CLIENT, ...MESSAGE], /without a sender/],
   ['an end before a sender', [CLIENT, END], /without a sender/],
+  [
+    'a field behind the body',
+    [CLIENT, HELO, FROM, TO, DATA, ...MESSAGE, field('A', ' b')],
+    /a field behind the end of the header/,
+  ],
   ['a second offer', [{ kind: 'options', ...POSTFIX }], /a second offer/],
 ]
 
