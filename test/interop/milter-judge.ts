@@ -128,8 +128,12 @@ export function messageOf({
   return [...own, `Subject: ${subject}`, ...fields, '', body].join('\r\n')
 }
 
-/** Offers a message in a session of its own, or in this one; the last line of the reply that decided. */
+/** Offers a message in a session of its own, or in this one; the last line of the reply that decided, without the id that is told with it. */
 export async function offerTo(port: number, offer: Offer, open?: SmtpClient): Promise<string> {
+  return (await decidedOn(port, offer, open)).replace(/ \(id \S+\)$/, '')
+}
+
+async function decidedOn(port: number, offer: Offer, open?: SmtpClient): Promise<string> {
   const client = open ?? (await begin(port))
   try {
     const { from = 'sender@client.example', to = ['alice@example.test'] } = offer

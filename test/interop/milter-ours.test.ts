@@ -26,7 +26,15 @@ async function session(...plugins: readonly Used[]) {
       reply,
     }: {
       readonly reply: { code: number; status?: string | undefined; text: unknown } | undefined
-    }): void => void heard.push(reply ? `${reply.code} ${reply.status} ${[reply.text].flat().join('\n')}` : '')
+    }): void =>
+      void heard.push(
+        reply
+          ? `${reply.code} ${reply.status} ${[reply.text]
+              .flat()
+              .join('\n')
+              .replaceAll(/ \(id \S+\)/g, '')}`
+          : '',
+      )
     await sessionOn(server)
       .connect()
       .expect(hear)

@@ -140,8 +140,13 @@ export async function offer(
   }
 }
 
-/** Offers one message in a session that has begun; the last refusal of a recipient when none is left. */
-export async function offerOn(
+/** Offers one message in a session that has begun; the last refusal of a recipient when none is left. Without the id that is told with it. */
+export async function offerOn(client: SmtpClient, offered: Parameters<typeof decidedOn>[1]): Promise<Offered> {
+  const { at, reply } = await decidedOn(client, offered)
+  return { at, reply: reply.replace(/ \(id \S+\)$/, '') }
+}
+
+async function decidedOn(
   client: SmtpClient,
   { from = 'joe@client.test', to }: { readonly from?: string; readonly to: readonly string[] },
 ): Promise<Offered> {

@@ -29,7 +29,8 @@ export function refusalOf(decision: FilterDecision, whom?: readonly Address[]): 
     case 'reply': {
       const { code, status, lines } = decision
       const text = lines.join('\n')
-      const options = { code, disconnect: code === 421, ...meant }
+      // After either Postfix hangs up, whatever the filter meant; a filter that knows it says 521 for that.
+      const options = { code, disconnect: code === 421 || code === 521, ...meant }
       // `as`: who read it has seen that the first digits of code and status are the same.
       return code >= 500
         ? reject(text || REJECTED, { ...options, status: (status ?? '5.7.1') as PermanentStatus })

@@ -5,6 +5,7 @@ import { definePlugin, reject } from '@postroad/plugin'
 import { sessionWith } from '@postroad/testing'
 import { asked, at, type FilterScript, field, letter, type Said, spoken, startFilter, text } from './fixture.test.ts'
 import { milter } from './milter.ts'
+import { refusalOf } from './opinion.ts'
 
 for (const [said, code, status, pattern] of [
   ['reject', 550, '5.7.1', /Command rejected/],
@@ -22,6 +23,16 @@ for (const [said, code, status, pattern] of [
         const said = kind !== 'connect' ? code : code >= 500 ? 554 : 421
         await all.expectCode(said).expectRefusal(status, pattern)
       }))
+
+test('521 and 421 end the connection, as Postfix has it, and no other code does', () => {
+  for (const [code, isOver] of [
+    [521, true],
+    [421, true],
+    [554, false],
+    [451, false],
+  ] as const)
+    assert.equal(refusalOf({ kind: 'reply', code, lines: ['Go'] })?.disconnect, isOver)
+})
 
 test('trap 7: a malformed reply is a failure, and onError decides', async () => {
   const malformed = Buffer.concat([Buffer.from([0, 0, 0, 9]), Buffer.from('y250 Ok!\0')])
