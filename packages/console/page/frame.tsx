@@ -1,8 +1,10 @@
 /** The frame: which server, which screen, how many workers answer, and what everybody has to know at once (the server is gone, a token is wanted). */
+import type { ApiCall } from '@postroad/admin-api'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { Dialog } from './part/dialog.tsx'
 import { Icon } from './part/icon.tsx'
+import { Empty } from './part/state.tsx'
 import { ConfigScreen } from './screen/config.tsx'
 import { Doctor } from './screen/doctor.tsx'
 import { Login } from './screen/login.tsx'
@@ -29,6 +31,17 @@ const DRAWN: Readonly<Record<Screen, () => ComponentChildren>> = {
   doctor: () => <Doctor />,
   config: () => <ConfigScreen />,
 }
+/** The call that a screen is nothing without. */
+const NEEDS: Readonly<Record<Screen, ApiCall>> = {
+  overview: 'summary',
+  now: 'events',
+  why: 'transactions',
+  queue: 'sites',
+  quarantine: 'quarantine',
+  plugins: 'plugins',
+  doctor: 'doctor',
+  config: 'config',
+}
 const TITLES: Readonly<Record<Screen, string>> = {
   overview: 'Overview',
   now: 'Now',
@@ -44,7 +57,7 @@ const TITLES: Readonly<Record<Screen, string>> = {
 export function Frame() {
   const [isHelp, setHelp] = useState(false)
   const { screen } = place.value
-  const keys = Object.fromEntries(SCREENS.map((name, n) => [String(n + 1), () => go(name)]))
+  const keys = Object.fromEntries(SCREENS.map((name, n) => [String(n + 1), () => may(NEEDS[name]) && go(name)]))
   useKeys({
     ...keys,
     '7': () => may('doctor') && go('doctor'),
@@ -68,8 +81,10 @@ export function Frame() {
       <main id="main" tabIndex={-1}>
         {access.value === 'unknown' ? (
           <p class="waiting">Asking the server …</p>
-        ) : status.value === undefined ? null : (
+        ) : status.value === undefined ? null : may(NEEDS[screen]) ? (
           DRAWN[screen]()
+        ) : (
+          <Absent screen={screen} />
         )}
       </main>
       {isHelp && <KeyList close={() => setHelp(false)} />}
@@ -99,14 +114,17 @@ function Top({ screen, help }: { screen: Screen; help: () => void }) {
         <span class="host">{now?.hostname}</span>
       </a>
       <nav class="tabs" aria-label="Screens">
-        {SCREENS.map((name, n) => (
-          <a href={linkTo(name)} {...(name === screen && { 'aria-current': 'page' as const })}>
-            <Icon id={`i-${name}`} />
-            <span>{TITLES[name]}</span>
-            {counts[name]}
-            <kbd>{n + 1}</kbd>
-          </a>
-        ))}
+        {SCREENS.map(
+          (name, n) =>
+            may(NEEDS[name]) && (
+              <a href={linkTo(name)} {...(name === screen && { 'aria-current': 'page' as const })}>
+                <Icon id={`i-${name}`} />
+                <span>{TITLES[name]}</span>
+                {counts[name]}
+                <kbd>{n + 1}</kbd>
+              </a>
+            ),
+        )}
       </nav>
       <Health />
       {may('doctor') && (
@@ -161,6 +179,20 @@ function Health() {
       <i class="dot" aria-hidden="true" />
       {word} <span>generation {now.generation}</span>
     </p>
+  )
+}
+
+/** A screen that this server has no answer for, or not for this caller: it leads on to one that it has. */
+function Absent({ screen }: { screen: Screen }) {
+  const first = [...SCREENS, 'config' as const].find((name) => may(NEEDS[name]))
+  useEffect(() => {
+    // Who came without saying where to is shown what there is.
+    if (location.hash === '' && first !== undefined) go(first, {}, true)
+  }, [first])
+  return (
+    <Empty icon="i-road" title={`This server does not answer for ${TITLES[screen]}.`}>
+      <p>Nothing of it uses what this screen shows, or your role may not see it.</p>
+    </Empty>
   )
 }
 

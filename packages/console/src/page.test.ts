@@ -125,6 +125,26 @@ test('a transaction is a row from its first event on, and one row until its end'
   assert.equal(traffic.list[0]?.isOpen, false)
 })
 
+test('what was said of a session stands in each of its transactions; its own row becomes the first of them', () => {
+  const traffic = new Traffic()
+  const runs = (plugin: string, hook: string) => [{ plugin, ms: 1, opinions: [{ plugin, hook, kind: 'accept' }] }]
+  const hook = (id: string, name: string, plugin: string) => ({
+    name: 'hook',
+    data: { id, at: 2, hook: name, runs: runs(plugin, name) },
+  })
+  traffic.take([{ name: 'open', data: { id: 's', at: 1, listener: 'mx', remote: '192.0.2.1', worker: 0 } }], false)
+  traffic.take([hook('s', 'connect', 'dnsbl'), hook('s.1', 'mail', 'spf'), hook('s.2', 'mail', 'spf')], false)
+  assert.deepEqual(
+    traffic.list.map(({ id, remote, cells }) => [id, remote, [...cells.keys()].join()]),
+    [
+      ['s.2', '192.0.2.1', 'connect dnsbl,mail spf'],
+      ['s.1', '192.0.2.1', 'connect dnsbl,mail spf'],
+    ],
+  )
+  traffic.forget(10)
+  assert.equal(traffic.list.length, 0)
+})
+
 test('while one reads, new rows are counted and do not move those in view', () => {
   const traffic = new Traffic()
   traffic.take([{ name: 'end', data: { row: row('a'), record: record('a') } }], false)

@@ -51,6 +51,14 @@ export function Pulse({ traffic }: { traffic: Traffic; tick: number }) {
   )
 }
 
+const SHORT: Readonly<Record<string, string>> = { connect: 'conn', message: 'msg', quarantine: 'aside' }
+
+/** A hook above its columns; one column is too narrow for a long word. */
+function labelOf(hook: string, columns: number): string {
+  if (hook === 'quarantine' && columns > 1) return 'queue'
+  return columns === 1 ? (SHORT[hook] ?? hook) : hook
+}
+
 /** The names of the columns: hooks across, plugins upright. */
 export function Head({ stages }: { stages: readonly Stage[] }) {
   return (
@@ -68,7 +76,7 @@ export function Head({ stages }: { stages: readonly Stage[] }) {
         >
           {stages.map(({ hook, columns, hidden }) => (
             <span class="stage">
-              <b>{hook}</b>
+              <b>{labelOf(hook, columns.length)}</b>
               <div>
                 {columns.map(({ plugin, isShadow }) => (
                   <span class={`pl${isShadow ? ' sh' : ''}`}>

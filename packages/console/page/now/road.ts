@@ -54,7 +54,8 @@ export const ROAD = [
   'queue',
 ] as const
 
-const OF_RCPT: ReadonlySet<string> = new Set(['route', 'nexthop'])
+/** What the client sees as one: RCPT asks for the route too, and mail is taken by the queue or the quarantine. */
+const PART_OF: Readonly<Record<string, string>> = { route: 'rcpt', nexthop: 'rcpt', queue: 'quarantine' }
 
 /** More columns than this, and only those are drawn that had something to say. */
 const MOST_COLUMNS = 24
@@ -75,8 +76,7 @@ export function stagesOf(explain: ApiAnswer<'explain'>, said: ReadonlySet<string
   for (const { hook, columns } of all) {
     const shown = isMany ? columns.filter((column) => said.has(keyOf(column))) : columns
     const last = stages.at(-1)
-    // The client sees one command here: RCPT.
-    if (last !== undefined && last.hook === 'rcpt' && OF_RCPT.has(hook))
+    if (last !== undefined && (PART_OF[hook] ?? hook) === last.hook)
       stages[stages.length - 1] = {
         ...last,
         columns: [...last.columns, ...shown],

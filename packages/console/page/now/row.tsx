@@ -38,7 +38,7 @@ export class Row extends Component<Props> {
     const { tx, stages, index, top, isOdd, isSelected } = this.props
     const { row } = tx
     const [code = '', ...rest] = (row?.reply ?? '').split(' ')
-    const isStopped = row !== undefined && row.outcome !== 'accepted'
+    const isStopped = row !== undefined && /^(?:refused|deferred|left)$/.test(row.outcome)
     const time = exactTimeOf(tx.at)
     return (
       <div

@@ -16,7 +16,8 @@ const PULSE = 60
 
 /** One transaction. Changed in place while it is under way; `version` counts the changes. */
 export interface Tx {
-  readonly id: string
+  /** The session's own until MAIL, and then `SESSION.n`. */
+  id: string
   at: number
   version: number
   isOpen: boolean
@@ -60,6 +61,8 @@ export class Traffic {
   skipped = 0
   stages: readonly Stage[] = []
   #byId = new Map<string, Tx>()
+  /** What was said of a session before its transactions: each of these has passed it. */
+  #sessions = new Map<string, { readonly remote: string; readonly cells: Map<string, CellState> }>()
   #beats = new Map<number, Beat>()
 
   /** Takes a batch of events. `isHeld`: new rows are counted and not shown. */
@@ -119,11 +122,41 @@ export class Traffic {
   }
 
   #open({ id, at, remote }: ApiEvent<'open'>, fresh: Tx[]): void {
-    if (!this.#byId.has(id)) this.#add({ id, at, remote }, fresh)
+    if (this.#byId.has(id)) return
+    this.#add({ id, at, remote }, fresh)
+    this.#sessions.set(id, { remote, cells: new Map() })
+    if (this.#sessions.size > MOST)
+      for (const oldest of this.#sessions.keys()) return void this.#sessions.delete(oldest)
+  }
+
+  /** The row of a transaction. The first of a session is the row that the session had; those after it begin with what was said of the session. */
+  #find(id: string, at: number, fresh: Tx[]): Tx {
+    const known = this.#byId.get(id)
+    if (known !== undefined) return known
+    const session = id.replace(/\.\d+$/, '')
+    const before = this.#byId.get(session)
+    if (before?.isOpen) {
+      this.#byId.delete(session)
+      this.#byId.set(id, before)
+      before.id = id
+      return before
+    }
+    const said = this.#sessions.get(session)
+    const tx = this.#add({ id, at, remote: said?.remote ?? '' }, fresh)
+    if (said !== undefined) tx.cells = new Map(said.cells)
+    return tx
+  }
+
+  /** Rows of clients of whom nothing was heard any more: the stream was cut, or their end was left out. */
+  forget(before: number): void {
+    const isStale = (tx: Tx): boolean => tx.isOpen && tx.at < before
+    if (!this.list.some(isStale)) return
+    for (const tx of this.list) if (isStale(tx)) this.#byId.delete(tx.id)
+    this.list = this.list.filter((tx) => !isStale(tx))
   }
 
   #hook(data: ApiEvent<'hook'>, fresh: Tx[]): void {
-    const tx = this.#byId.get(data.id) ?? this.#add({ id: data.id, at: data.at, remote: '' }, fresh)
+    const tx = this.#find(data.id, data.at, fresh)
     tx.hook = data.hook
     tx.version += 1
     if (data.from !== undefined) tx.from = data.from
@@ -132,12 +165,13 @@ export class Traffic {
       const cell = cellOf(opinions, ms)
       const key = keyOf({ hook: data.hook, plugin })
       tx.cells.set(key, cell)
+      this.#sessions.get(data.id)?.cells.set(key, cell)
       if (cell.kind !== 'silent') this.said.add(key)
     }
   }
 
   #end({ row, record }: ApiEvent<'end'>, fresh: Tx[]): void {
-    const tx = this.#byId.get(row.id) ?? this.#add({ id: row.id, at: row.at, remote: row.remote }, fresh, row)
+    const tx = this.#find(row.id, row.at, fresh)
     finish(tx, row, record, this.stages)
     for (const opinion of record.opinions ?? []) this.said.add(keyOf(opinion))
     const second = Math.floor(Date.now() / 1_000)

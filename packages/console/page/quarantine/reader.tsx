@@ -1,6 +1,6 @@
 /** One mail of the quarantine. Its text comes from the server in pieces that are no markup; its HTML stands in a cage, on request. */
 import type { ApiAnswer, ApiShape } from '@postroad/admin-api'
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { Fact } from '../now/panel.tsx'
 import { Dialog } from '../part/dialog.tsx'
 import { Icon } from '../part/icon.tsx'
@@ -227,15 +227,7 @@ function Content({
           {answer.body.length === 0 ? <span class="shadow">No text in it.</span> : <Stretches parts={answer.body} />}
         </div>
       )}
-      {view === 'html' && (
-        <iframe
-          class="cage"
-          title="The message as HTML, in a cage"
-          sandbox=""
-          referrerpolicy="no-referrer"
-          src={addressOf(`${path}/html`)}
-        />
-      )}
+      {view === 'html' && <Cage address={addressOf(`${path}/html`)} />}
       {view === 'fields' && (
         <dl class="kv body">
           {answer.fields.map(({ name, value }) => (
@@ -273,5 +265,21 @@ function Content({
         </div>
       ))}
     </>
+  )
+}
+
+/** The HTML of a mail in a frame that may do nothing, under a policy of its own. What has none is said in words: a frame could not. */
+function Cage({ address }: { address: string }) {
+  const [said, setSaid] = useState<string | undefined>('')
+  useEffect(() => {
+    fetch(address, { credentials: 'same-origin' }).then(
+      ({ ok, status }) =>
+        setSaid(ok ? undefined : status === 404 ? 'It has no HTML.' : `The server answered ${status}.`),
+      () => setSaid('The server does not answer.'),
+    )
+  }, [address])
+  if (said !== undefined) return <p class="body shadow">{said}</p>
+  return (
+    <iframe class="cage" title="The message as HTML, in a cage" sandbox="" referrerpolicy="no-referrer" src={address} />
   )
 }

@@ -17,6 +17,8 @@ import { number } from '../word.ts'
 
 /** Rows of the past that are asked for at first. */
 const FILL = 200
+/** A client that is under way for longer is not believed to be: milliseconds. */
+const SILENT_MS = 900_000
 /** One list for as long as the page is open: who comes back finds it as it was. */
 const traffic = new Traffic()
 
@@ -55,7 +57,10 @@ export function Now() {
       redraw()
     })
     // The pulse goes on when nothing comes.
-    const timer = setInterval(redraw, 1_000)
+    const timer = setInterval(() => {
+      traffic.forget(Date.now() - SILENT_MS)
+      redraw()
+    }, 1_000)
     return () => {
       close()
       clearInterval(timer)

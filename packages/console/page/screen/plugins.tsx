@@ -148,7 +148,9 @@ function PluginRow({ plugin, isMeasured, isDrawn }: { plugin: Plugin; isMeasured
         </td>
         {isDrawn && (
           <td class="ops">
-            {plugin.opinions !== undefined && <Opinions opinions={plugin.opinions} isShadow={mode === 'shadow'} />}
+            {plugin.opinions !== undefined && plugin.opinions.kinds.length > 0 && (
+              <Opinions opinions={plugin.opinions} isShadow={mode === 'shadow'} />
+            )}
           </td>
         )}
         <td class="num">
