@@ -82,6 +82,7 @@ export const CATALOGUE: readonly ErrorGroup[] = [
 
 /** Errors that have no code because nobody outside meets them: the part that throws one and the part that catches it stand beside each other. */
 export const WITHIN: ReadonlyMap<string, string> = new Map([
+  ['CallRefused', 'what a caller of the admin interface is told: a status and a sentence'],
   ['ConnectError', 'has a stage and a reply; a transport makes outcomes of it'],
   ['RouteError', 'has a reply; a transport makes outcomes of it'],
   ['HandshakeError', 'the client’s affair; one line in the log'],

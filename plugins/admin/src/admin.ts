@@ -1,6 +1,17 @@
 /** The admin interface: what an operator wants to know of the server and do to it, over HTTP, and the page that uses it. */
 import { createRequire } from 'node:module'
-import { Clock, definePlugin, Feed, Host, type HttpRoute, type Logger, Store } from '@postroad/plugin'
+import {
+  Clock,
+  definePlugin,
+  Feed,
+  Host,
+  type HttpRoute,
+  LearningDesk,
+  type Logger,
+  QuarantineDesk,
+  Store,
+} from '@postroad/plugin'
+import { QueueDesk } from '@postroad/queue-engine'
 import { MailRecords } from '@postroad/records'
 import { type CallHandlers, routesFor, type Stamp } from './answer.ts'
 import { AuditLog } from './audit.ts'
@@ -51,7 +62,7 @@ export const admin = definePlugin({
     const hub = new Hub(feed, theCircle)
     let stopKeeping: (() => void) | undefined
     const server = serverCalls({ host, hostname, version, audit, circle: theCircle, can: () => can(), since: now() })
-    const can = (): ReadonlySet<string> => new Set(Object.keys(handlers))
+    const can = (): ReadonlySet<string> => answerable(Object.keys(handlers), host)
     const handlers: CallHandlers = {
       ...sessionCalls(sessions, audit),
       ...server.handlers,
@@ -104,6 +115,29 @@ export const admin = definePlugin({
     }
   },
 })
+
+/** Without those that need what no plugin of this server has. */
+function answerable(names: readonly string[], host: Host): ReadonlySet<string> {
+  const lacks = new Set([
+    ...(host.desks(QueueDesk).length === 0 ? QUEUE_CALLS : []),
+    ...(host.desks(QuarantineDesk).length === 0 ? QUARANTINE_CALLS : []),
+    ...(host.desks(LearningDesk).length === 0 ? ['learn'] : []),
+    ...(host.reload ? [] : ['reload']),
+  ])
+  return new Set(names.filter((name) => !lacks.has(name)))
+}
+
+const QUEUE_CALLS = ['sites', 'messages', 'message', 'body', 'queueAction', 'suspensions', 'suspend', 'resume']
+const QUARANTINE_CALLS = [
+  'quarantine',
+  'quarantineText',
+  'quarantineHtml',
+  'quarantineRaw',
+  'release',
+  'deleteKept',
+  'learn',
+  'quarantineAction',
+]
 
 /** The files of the page; where it was not built, as in a fresh checkout, there is the API alone. */
 async function page(log: Logger): Promise<readonly HttpRoute[]> {
