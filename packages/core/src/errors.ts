@@ -99,8 +99,8 @@ export const ERRORS = {
   },
   ERR_FOLDER: {
     summary:
-      'A folder cannot be made or written by the user that runs the server: at boot that of everything that is kept, by `postroad check` any.',
-    fix: 'Make it and give it to that user, `install -d -o USER -m 0750 FOLDER`, or name another one: that of everything that is kept by the option `folder`.',
+      'A folder cannot be made or written by the user that runs the server; found at the start, and by `postroad check`.',
+    fix: 'Make it and give it to that user, `install -d -o USER -m 0700 FOLDER`, or name another one.',
   },
   ERR_GROUP: {
     summary:

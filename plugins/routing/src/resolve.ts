@@ -3,7 +3,7 @@ import { makeAddress, parseAddress, sameMailbox } from '@postroad/mail'
 import type { RouteSettings } from '@postroad/mail/settings'
 import { type Address, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
 import type { Question } from './condition.ts'
-import { withoutSenderRoute } from './sender-route.ts'
+import { refusedWay } from './sender-route.ts'
 import { run, type Steps, wait } from './steps.ts'
 import type { Tables } from './table.ts'
 import type { Domain, RouteTarget } from './target.ts'
@@ -53,9 +53,20 @@ function* steps(tables: Tables, recipient: Address, question: Question): Steps<R
       ? { answer: FORGED, by: ['srs'] }
       : yield* new Resolution(tables, question).outOrHome(bounced, ['srs'])
   const outcome = yield* new Resolution(tables, question).lookUp(recipient, [], 0)
-  if (outcome) return withoutSenderRoute(tables, recipient, outcome, question.session)
+  if (outcome) return withoutSenderRoute(tables, recipient, outcome, question)
   if (!tables.mayRelay(question.session)) return undefined
   return { answer: shown(tables, tables.relay, question), by: ['relay'] }
+}
+
+function withoutSenderRoute(
+  tables: Tables,
+  recipient: Address,
+  outcome: RoutingAnswer,
+  { session }: Question,
+): RoutingAnswer {
+  const { answer } = outcome
+  const refused = 'kind' in answer ? undefined : refusedWay(tables, recipient, { route: answer, session })
+  return refused ? { answer: refused, by: [...outcome.by, 'senderRouting'] } : outcome
 }
 
 /** A reverse-path of an internal domain is masqueraded like the header section. */

@@ -1,7 +1,6 @@
 /** Addresses that say a way of their own, as in the time before MX: `user%far@gate`, `far!user@gate`, `"user@far"@gate`. */
-import { type Address, type Route, reject, waysOf } from '@postroad/plugin'
+import { type Address, type Refusal, type Route, reject, waysOf } from '@postroad/plugin'
 import type { Question } from './condition.ts'
-import type { RoutingAnswer } from './resolve.ts'
 import type { Tables } from './table.ts'
 
 /** A next hop may follow them, and then relays for everybody who asks us. */
@@ -12,18 +11,17 @@ const PASSES_ON: ReadonlySet<string> = new Set(['smtp', 'proxy'])
 const REFUSED = reject('Routing by the sender is not done here', { status: '5.7.1' })
 
 /**
- * The answer, or a refusal where the local part says a way, another server would get it, the client may not relay, and the operator has not
+ * The refusal of a recipient whose local part says a way, where another server would get it, the client may not relay, and the operator has not
  * named the user.
  */
-export function withoutSenderRoute(
+export function refusedWay(
   tables: Tables,
   recipient: Address,
-  outcome: RoutingAnswer,
-  session: Question['session'],
-): RoutingAnswer {
-  if (!SAYS_A_WAY.test(recipient.local) || tables.senderRouting === 'pass' || 'kind' in outcome.answer) return outcome
-  if (!passesOn(outcome.answer, recipient) || isNamed(tables, recipient) || tables.mayRelay(session)) return outcome
-  return { answer: REFUSED, by: [...outcome.by, 'senderRouting'] }
+  { route, session }: { readonly route: Route; readonly session: Question['session'] },
+): Refusal | undefined {
+  if (!SAYS_A_WAY.test(recipient.local) || tables.senderRouting === 'pass') return undefined
+  if (!passesOn(route, recipient) || isNamed(tables, recipient) || tables.mayRelay(session)) return undefined
+  return REFUSED
 }
 
 function passesOn(route: Route, { local }: Address): boolean {

@@ -104,7 +104,7 @@ async function folderFindings(
   for (const path of [folder, spool])
     add(await folderProblem({ path, isMade: true }), ({ error }) => ({
       scope,
-      error: new PostroadError('ERR_CONFIG', `folder ${folder} cannot be used: ${error.message}`, { cause: error }),
+      error: new PostroadError('ERR_FOLDER', `folder ${folder} cannot be used: ${error.message}`, { cause: error }),
     }))
   for (const place of places.folders) add(await folderProblem(place), ({ error }) => unwritable(place, error))
   return findings
