@@ -60,7 +60,7 @@ test('a server that is gone is said in one line, what was known stays, and it co
   await using window = await chromium.open(`${url}#queue`)
   const { page } = window
   await page.locator('.queue tbody tr').first().waitFor()
-  await page.route('**/v1/**', (route) => route.abort())
+  await page.route('**/v1/**', (route: { abort(): Promise<void> }) => route.abort())
   await page.getByText('The server does not answer since').waitFor({ timeout: 30_000 })
   await page.getByText('no answer').waitFor()
   assert.equal(await page.locator('.queue tbody tr').count(), 7)

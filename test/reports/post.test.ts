@@ -232,6 +232,9 @@ test('dmarc-report list, show and send, from a shell: what is shown is what is s
   const sent = await operator.run('dmarc-report', 'send', 'dane.test', '--config', 'in.ts')
   assert.deepEqual([sent.code, sent.out], [0, 'The report was handed in.\n'], sent.err)
   assert.equal(sink.transactions.length, 1)
-  assert.match(sink.transactions[0]?.message.toString() ?? '', /^Subject: Report Domain: dane\.test\r\n Submitter: in\.test\r\n/m)
+  assert.match(
+    sink.transactions[0]?.message.toString() ?? '',
+    /^Subject: Report Domain: dane\.test\r\n Submitter: in\.test\r\n/m,
+  )
   assert.equal((await operator.run('dmarc-report', 'list', '--config', 'in.ts', '--json')).out, '')
 })

@@ -12,7 +12,7 @@
  * Where to begin: signal.ts.
  */
 export { type HtmlDocument, type HtmlLink, htmlOf } from './html-document.ts'
-export { type Link, linksOf, type MessageLinks, readLink, registeredDomain } from './link.ts'
+export { type FoundLink, linksOf, type MessageLinks, readLink, registeredDomain } from './link.ts'
 export { contentOf } from './readable.ts'
 export { looksLike, mixesScripts } from './script-mix.ts'
 export { opinionsOn, type Signal, Signals } from './signal.ts'

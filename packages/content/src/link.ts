@@ -7,7 +7,7 @@ import { getDomain } from 'tldts'
 import { type HtmlDocument, htmlOf } from './html-document.ts'
 
 /** A link. */
-export interface Link {
+export interface FoundLink {
   /** As written, at most 2,048 characters. */
   readonly text: string
   readonly url: URL
@@ -24,13 +24,13 @@ export interface Link {
   /** Of an `a`: what is shown. */
   readonly shown: string
   /** Another link in its query: where a redirector would go to. */
-  readonly target: Link | undefined
+  readonly target: FoundLink | undefined
 }
 
 /** All links. */
 export interface MessageLinks {
   /** One for each address, as often as it is there. */
-  readonly links: readonly Link[]
+  readonly links: readonly FoundLink[]
   /** Links of other schemes: `javascript:`, `data:`; lower-case, without what follows. */
   readonly schemes: readonly string[]
   /** There is more than was looked at. */
@@ -69,7 +69,7 @@ function readLinks(mime: Mime): MessageLinks {
 }
 
 class Found {
-  readonly links: Link[] = []
+  readonly links: FoundLink[] = []
   readonly schemes = new Set<string>()
   isFull = false
   readonly #seen = new Set<string>()
@@ -91,7 +91,7 @@ class Found {
     }
   }
 
-  #add(href: string, place: Pick<Link, 'from' | 'element' | 'shown'>, base?: URL): void {
+  #add(href: string, place: Pick<FoundLink, 'from' | 'element' | 'shown'>, base?: URL): void {
     const scheme = /^([a-z][a-z0-9+.-]{1,30}):/i.exec(href)?.[1]?.toLowerCase()
     if (scheme !== undefined && !/^(?:https?|ftp)$/.test(scheme)) {
       if (scheme !== 'mailto' && scheme !== 'cid' && scheme !== 'tel') this.schemes.add(schemeOf(scheme, href))
@@ -115,7 +115,7 @@ function schemeOf(scheme: string, href: string): string {
 }
 
 /** Where it stands. */
-interface Place extends Pick<Link, 'from' | 'element' | 'shown'> {
+interface Place extends Pick<FoundLink, 'from' | 'element' | 'shown'> {
   readonly base?: URL | undefined
   /** It stands in the query of another one. */
   readonly isInner?: boolean
@@ -125,7 +125,7 @@ interface Place extends Pick<Link, 'from' | 'element' | 'shown'> {
 export function readLink(
   href: string,
   { from, element, shown, base, isInner = false }: Place = { from: 'text', element: '', shown: '' },
-): Link | undefined {
+): FoundLink | undefined {
   const text = href.slice(0, LENGTH)
   const url = parsed(text, base)
   if (!url || url.hostname === '') return undefined
@@ -157,7 +157,7 @@ function parsed(text: string, base?: URL): URL | undefined {
 }
 
 /** One level: a link within a link, behind any parameter or as the end of the path. */
-function targetOf(url: URL): Link | undefined {
+function targetOf(url: URL): FoundLink | undefined {
   if (url.search.length + url.pathname.length < 12) return undefined
   const inner = /(?:https?:\/\/|https?%3a%2f%2f)[^&\s"'<>]{4,}/i.exec(url.search + url.pathname + url.hash)?.[0]
   if (inner === undefined) return undefined

@@ -4,7 +4,7 @@ import { glob } from '@postroad/options'
 import { type Attachment, defineFact, definePlugin } from '@postroad/plugin'
 import { Inspections } from './inspections.ts'
 import { type AttachmentsOptions, options } from './options.ts'
-import type { Answer } from './thread.ts'
+import type { ThreadAnswer } from './thread.ts'
 
 /** Kinds of findings. */
 export type AttachmentSignal = keyof AttachmentsOptions['weights']
@@ -107,7 +107,11 @@ function isLookedInto(signals: Found, { filename, part, sniffedType, size }: Att
 }
 
 /** @returns names of the files in them */
-function noteInspections(signals: Found, answer: Answer | undefined, isUnwanted: (name: string) => boolean): string[] {
+function noteInspections(
+  signals: Found,
+  answer: ThreadAnswer | undefined,
+  isUnwanted: (name: string) => boolean,
+): string[] {
   if (!answer) {
     signals.add('unread', 'it took too long')
     return []

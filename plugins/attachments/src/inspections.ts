@@ -1,6 +1,6 @@
 /** A thread that looks into files, one message after the other. One that takes too long, or too much memory, is ended, and the next message has another. */
 import { Worker } from 'node:worker_threads'
-import type { Answer, Work } from './thread.ts'
+import type { ThreadAnswer, ThreadWork } from './thread.ts'
 
 /** Milliseconds of the clock for one of the processor: others work there, too. Then it is ended. */
 const PATIENCE = 8
@@ -10,9 +10,9 @@ const WHOLE = 8_000
 const MEMORY = 64
 
 interface Job {
-  readonly work: Work
+  readonly work: ThreadWork
   /** Undefined: nobody has looked, or not to the end. */
-  done(answer: Answer | undefined): void
+  done(answer: ThreadAnswer | undefined): void
 }
 
 /** Messages one after the other, on a thread that is started when the first one comes. */
@@ -30,7 +30,7 @@ export class Inspections {
   }
 
   /** What is in the files; undefined when it took too long, too many wait, or the thread broke. Never rejects. */
-  ask(work: Work): Promise<Answer | undefined> {
+  ask(work: ThreadWork): Promise<ThreadAnswer | undefined> {
     if (this.#isClosed || this.#waiting.length >= this.#most) return Promise.resolve(undefined)
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#giveUp(job), WHOLE)
@@ -91,7 +91,7 @@ export class Inspections {
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: MEMORY },
     })
-    thread.on('message', (answer: Answer) => {
+    thread.on('message', (answer: ThreadAnswer) => {
       thread.unref()
       this.#finish(answer)
     })
@@ -107,7 +107,7 @@ export class Inspections {
     this.#finish(undefined)
   }
 
-  #finish(answer: Answer | undefined): void {
+  #finish(answer: ThreadAnswer | undefined): void {
     clearTimeout(this.#timer)
     const job = this.#running
     this.#running = undefined

@@ -4,20 +4,20 @@ import { inspect } from './inspect.ts'
 import { type Inspection, type InspectLimits, processorTime } from './inspector.ts'
 
 /** The files of one message. */
-export interface Work {
+export interface ThreadWork {
   readonly files: readonly { readonly name: string; readonly octets: Uint8Array }[]
   readonly limits: InspectLimits
 }
 
 /** One for each file. */
-export type Answer = readonly Inspection[]
+export type ThreadAnswer = readonly Inspection[]
 
-parentPort?.on('message', async ({ files, limits }: Work) => {
+parentPort?.on('message', async ({ files, limits }: ThreadWork) => {
   const answer: Inspection[] = []
   const end = processorTime() + limits.time
   for (const { name, octets } of files) {
     const time = Math.max(0, end - processorTime())
     answer.push(await inspect(Buffer.from(octets.buffer, octets.byteOffset, octets.length), name, { ...limits, time }))
   }
-  parentPort?.postMessage(answer satisfies Answer)
+  parentPort?.postMessage(answer satisfies ThreadAnswer)
 })

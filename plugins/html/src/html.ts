@@ -1,8 +1,8 @@
 /** What the HTML of a message does that no honest one has to. */
 import {
   contentOf,
+  type FoundLink,
   htmlOf,
-  type Link,
   linksOf,
   opinionsOn,
   readLink,
@@ -75,7 +75,7 @@ function signalsOf(
 }
 
 /** The site that a link shows, when it is written as an address and is another one than that it leads to. */
-function otherSite(link: Link): string | undefined {
+function otherSite(link: FoundLink): string | undefined {
   const { shown } = link
   // One word, as an address is; prose may have anything in it.
   if (shown.length < 4 || shown.length > 200 || !shown.includes('.') || /\s|@/.test(shown)) return undefined

@@ -38,7 +38,7 @@ export class StatusError extends Error {
 }
 
 /** Whom to ask, and with which public key. */
-export interface Peer {
+export interface RspamdPeer {
   readonly daemon: Daemon
   /** Of the daemon: question and answer are encrypted. */
   readonly key: string | undefined
@@ -61,7 +61,7 @@ export class Client {
   }
 
   /** The verdict; `undefined` when the daemon says that the message is too large for it. Rejects on whatever else is no verdict. */
-  async check(peer: Peer, question: CheckRequest, signal: AbortSignal): Promise<RspamdReply | undefined> {
+  async check(peer: RspamdPeer, question: CheckRequest, signal: AbortSignal): Promise<RspamdReply | undefined> {
     const { message, fields, zstd } = question
     const ask = (): Promise<Answer> => {
       const request = { method: 'POST', path: '/checkv2', ...bodyOf(message, fields, zstd), signal } as const
@@ -84,7 +84,7 @@ export class Client {
 
   /** Teaches a message. Resolves to what the controller says of it; rejects when it did not take it. */
   async learn(
-    peer: Peer,
+    peer: RspamdPeer,
     {
       message,
       as,
@@ -101,7 +101,7 @@ export class Client {
   }
 
   /** Resolves when it answers. */
-  async ping(peer: Peer, signal: AbortSignal): Promise<void> {
+  async ping(peer: RspamdPeer, signal: AbortSignal): Promise<void> {
     const { status, octets } = await this.#ask(peer, { method: 'GET', path: '/ping', headers: [], signal }, MOST_JSON)
     if (status !== 200) throw new StatusError(status, errorIn(octets))
   }
@@ -113,7 +113,7 @@ export class Client {
     await Promise.all(lines.map(({ pool }) => pool.destroy()))
   }
 
-  async #ask({ daemon, key }: Peer, request: Request, most: number): Promise<Answer> {
+  async #ask({ daemon, key }: RspamdPeer, request: Request, most: number): Promise<Answer> {
     const { pool } = this.#line(daemon)
     if (key === undefined) return unpacked(await received(await pool.request(request), most), most)
     const exchange = new SealedExchange(key)

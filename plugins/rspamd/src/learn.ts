@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises'
 import { type MessageSource, memorySource } from '@postroad/mail'
 import { type CommandIo, errorOf, type PluginCommand, type Spool } from '@postroad/plugin'
 import type { Daemon } from '@postroad/upstream'
-import type { Client, Peer } from './client.ts'
+import type { Client, RspamdPeer } from './client.ts'
 
 /** What the commands work on. */
 export interface RspamdCommandDeps {
   /** A client of its own: it is closed when the command is over. */
   client(): Client
-  readonly controller: Peer
+  readonly controller: RspamdPeer
   readonly password: string | undefined
   readonly at: readonly Daemon[]
   /** The public key of those. */

@@ -1,7 +1,7 @@
 /** A list of hosts, asked by DNS: SURBL, URIBL and DBL each have their way to answer, and to say that they do not want to be asked. */
 import { reverseName } from '@postroad/dns'
 import type { Action, Clock, Dns, Logger } from '@postroad/plugin'
-import type { ListOptions } from './options.ts'
+import type { UriListOptions } from './options.ts'
 
 /** A listing. */
 export interface UrlListing {
@@ -14,7 +14,7 @@ export interface UrlListing {
 }
 
 /** What a list stands on. */
-export interface ListSettings {
+export interface UriListSettings {
   readonly dns: Dns
   readonly clock: Clock
   readonly log: Logger
@@ -22,7 +22,7 @@ export interface ListSettings {
   readonly pause: number
 }
 
-type Kind = NonNullable<ListOptions['kind']>
+type Kind = NonNullable<UriListOptions['kind']>
 
 /** By the bits of the last number, https://www.surbl.org/lists and https://uribl.com/about.shtml; by the address, https://www.spamhaus.org. */
 const KNOWN: Readonly<Record<Kind, Readonly<Record<string, Action>>>> = {
@@ -56,13 +56,13 @@ function lastOf(code: string): number {
 
 /** One list, left out for a while when it fails again and again. */
 export class UrlList {
-  readonly #options: ListOptions
-  readonly #settings: ListSettings
+  readonly #options: UriListOptions
+  readonly #settings: UriListSettings
   readonly #kind: Kind
   #failures = 0
   #outUntil = 0
 
-  constructor(options: ListOptions, settings: ListSettings) {
+  constructor(options: UriListOptions, settings: UriListSettings) {
     this.#options = options
     this.#settings = settings
     this.#kind = options.kind ?? kindOf(options.zone)

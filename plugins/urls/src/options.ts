@@ -57,4 +57,4 @@ export const options = z.strictObject({
 
 export type UrlsOptions = z.output<typeof options>
 /** One list. */
-export type ListOptions = UrlsOptions['lists'][number]
+export type UriListOptions = UrlsOptions['lists'][number]

@@ -1,7 +1,7 @@
 /** What the links of a message lead to, and how they hide it. */
 import {
   contentOf,
-  type Link,
+  type FoundLink,
   linksOf,
   looksLike,
   type MessageLinks,
@@ -86,7 +86,7 @@ function signalsOf(
   return signals.all
 }
 
-function checkHost(signals: Signals<UrlSignal>, { url, text, host, shownHost, isAddress }: Link): void {
+function checkHost(signals: Signals<UrlSignal>, { url, text, host, shownHost, isAddress }: FoundLink): void {
   if (isAddress) {
     const written = /^[a-z]*:?[\\/]*(?:[^@/\\]*@)?\[?([^\]/\\?#]*)/i.exec(text)?.[1]?.replace(/:\d*$/, '') ?? ''
     const isPlain = host.includes(':') || written === host
@@ -102,7 +102,7 @@ function checkHost(signals: Signals<UrlSignal>, { url, text, host, shownHost, is
   if (!isAddress && host.split('.').length >= LABELS) signals.add('labels', host)
 }
 
-function checkWay(signals: Signals<UrlSignal>, { url, text, domain = '', target }: Link): void {
+function checkWay(signals: Signals<UrlSignal>, { url, text, domain = '', target }: FoundLink): void {
   if (url.port !== '') signals.add('port', text)
   if (SHORTENERS.has(domain)) signals.add('redirector', text)
   else if (target && target.domain !== domain && (target.domain !== undefined || target.isAddress))

@@ -11,7 +11,7 @@ export interface SignalAnswers {
 }
 
 /** Remembers what comes before there is an answer: who is stopped while it opens the queue looks as if it had died of it. */
-export class Signals {
+export class StopSignals {
   readonly #report: Reporter
   #answers: SignalAnswers | undefined
   #stopped: NodeJS.Signals | undefined

@@ -10,7 +10,7 @@ import { type Command, Option } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { type Opened, open } from '../open.ts'
 import { report } from './report.ts'
-import { Signals } from './signals.ts'
+import { StopSignals } from './signals.ts'
 import { supervisedSockets } from './sockets.ts'
 import { parseStuck, startWatchdog } from './watchdog.ts'
 import { isWorker, parseWorkers, rightsOf, supervise, tellSupervisor } from './workers.ts'
@@ -72,7 +72,7 @@ function failed(error: unknown, { log }: StartOptions): number {
 
 async function start(given: string | undefined, options: StartOptions): Promise<number> {
   const tell = report(options.log)
-  const signals = new Signals(tell, isWorker())
+  const signals = new StopSignals(tell, isWorker())
   const workers = parseWorkers(options.workers ?? '1')
   const stuckMs = parseStuck(options.stuck ?? '30')
   if ((workers > 1 || options.user !== undefined) && !isWorker()) {
@@ -190,7 +190,7 @@ async function pageLine(server: Server): Promise<string> {
 /** Resolves to the exit code when a signal has ended the server: 0 when it drained. A second one ends the process at once, with 1. */
 function untilStopped(
   server: Server,
-  { signals, reload }: { readonly signals: Signals; readonly reload: (isLast: () => boolean) => Promise<void> },
+  { signals, reload }: { readonly signals: StopSignals; readonly reload: (isLast: () => boolean) => Promise<void> },
 ): Promise<number> {
   return new Promise((resolve) => {
     let stopping = false

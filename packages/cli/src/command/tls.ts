@@ -96,7 +96,13 @@ function plain({
 }
 
 /** What is published of a domain, and what TLS a host without a policy of its own comes to. */
-export function publishedTls({ dns, hostname }: { readonly dns: Resolver; readonly hostname: string }) {
+export function publishedTls({
+  dns,
+  hostname,
+}: {
+  readonly dns: Resolver
+  readonly hostname: string
+}): ReturnType<typeof tlsCommand> {
   return tlsCommand({
     hostname,
     dns,

@@ -2,7 +2,7 @@
 import type { Server } from '@postroad/core'
 import type { Dns } from '@postroad/plugin'
 import { adviseTlsa } from '@postroad/tls-policy'
-import { publishedAt, type Subject, subjectsIn } from './tlsa-subject.ts'
+import { type CertificateSubject, publishedAt, subjectsIn } from './tlsa-subject.ts'
 
 /** Milliseconds for all questions: a check is to say something also where there is no network. */
 const PATIENCE_MS = 5_000
@@ -18,7 +18,7 @@ interface TlsaWarning {
 /** What is to be said of records that do not agree with the certificates. Does not reject: where DNS does not answer there is nothing to say. */
 export async function tlsaWarnings(server: Server, dns: Pick<Dns, 'tlsa'>): Promise<readonly TlsaWarning[]> {
   const host = server.hostname.toLowerCase()
-  let subjects: readonly Subject[]
+  let subjects: readonly CertificateSubject[]
   try {
     subjects = await subjectsIn(server, { hosts: [host], isMeant: ({ place }) => !SUBMISSION.test(place) })
   } catch {

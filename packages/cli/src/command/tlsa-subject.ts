@@ -8,7 +8,7 @@ import { UsageError } from '../config/usage-error.ts'
 import { certificatesOf } from './pem.ts'
 
 /** A certificate of this server, and the names under which it is looked for. */
-export interface Subject {
+export interface CertificateSubject {
   readonly file: string
   readonly listeners: readonly string[]
   readonly hosts: readonly string[]
@@ -24,12 +24,12 @@ export async function subjectsIn(
     hosts,
     isMeant = () => true,
   }: { readonly hosts: readonly string[]; isMeant?(listener: { readonly place: string }): boolean },
-): Promise<readonly Subject[]> {
+): Promise<readonly CertificateSubject[]> {
   const files = new Map<string, string[]>()
   for (const listener of server.explain().flatMap((scope) => scope.listeners))
     for (const { cert } of listener.protocol === 'smtp' && isMeant(listener) ? listener.certificateFiles : [])
       files.set(cert, [...(files.get(cert) ?? []), listener.name])
-  const subjects: Subject[] = []
+  const subjects: CertificateSubject[] = []
   for (const [file, listeners] of files) subjects.push(await subjectOf(file, { hosts, listeners }))
   return subjects
 }
@@ -38,7 +38,7 @@ export async function subjectsIn(
 export async function subjectOf(
   file: string,
   { hosts, listeners }: { readonly hosts: readonly string[] | undefined; readonly listeners: readonly string[] },
-): Promise<Subject> {
+): Promise<CertificateSubject> {
   let chain: readonly X509Certificate[]
   try {
     chain = certificatesOf(await readFile(file, 'utf8'))

@@ -10,7 +10,7 @@ import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
 import { dnsOf, dnsServer } from './dns-option.ts'
 import { publicKeyOf } from './pem.ts'
-import { publishedAt, type Subject, subjectOf, subjectsIn } from './tlsa-subject.ts'
+import { type CertificateSubject, publishedAt, subjectOf, subjectsIn } from './tlsa-subject.ts'
 
 interface TlsaOptions {
   readonly config?: string
@@ -83,7 +83,7 @@ interface Seen extends TlsaAdvice {
   readonly dns?: string
 }
 
-function tlsaText(seen: Seen, [certificate]: Subject['chain']): string[] {
+function tlsaText(seen: Seen, [certificate]: CertificateSubject['chain']): string[] {
   const { host, file, listeners, present, next, published, state, advice, dns } = seen
   const of = listeners.length === 0 ? '' : `, of ${listeners.join(', ')}`
   return [
@@ -128,7 +128,7 @@ async function makeKey(file: string): Promise<KeyObject> {
 }
 
 interface Asked {
-  readonly subjects: readonly Subject[]
+  readonly subjects: readonly CertificateSubject[]
   readonly dns: ReturnType<typeof createDns>
 }
 

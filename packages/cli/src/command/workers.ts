@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { UsageError } from '../config/usage-error.ts'
 import { closeWhatItLeaves } from './passing.ts'
 import type { Reporter } from './report.ts'
-import type { Signals } from './signals.ts'
+import type { StopSignals } from './signals.ts'
 import { keepSockets } from './sockets.ts'
 
 /** Milliseconds: a worker that lives shorter than this has failed. */
@@ -72,7 +72,7 @@ interface SuperviseOptions {
   readonly count: number
   readonly rights: Rights
   readonly report: Reporter
-  readonly signals: Signals
+  readonly signals: StopSignals
 }
 
 /** Runs the workers until a signal ends them; resolves to the exit code: 0 when all drained. */
@@ -107,7 +107,7 @@ class Supervisor {
     this.#done = done
   }
 
-  start(signals: Signals): void {
+  start(signals: StopSignals): void {
     cluster.on('message', (worker, message) => {
       if (message === SERVES) this.#began(worker)
     })
