@@ -84,6 +84,7 @@ export const CATALOGUE: readonly ErrorGroup[] = [
 export const WITHIN: ReadonlyMap<string, string> = new Map([
   ['CallRefused', 'what a caller of the admin interface is told: a status and a sentence'],
   ['ConnectError', 'has a stage and a reply; a transport makes outcomes of it'],
+  ['MissedError', 'why a file in an archive was not listed; `archived()` tells it as `unread`'],
   ['RouteError', 'has a reply; a transport makes outcomes of it'],
   ['HandshakeError', 'the client’s affair; one line in the log'],
   ['PolicyProtocolError', 'one line in the log of a listener; the plugin policy has failed by it, and onError decides'],

@@ -3,11 +3,22 @@ import { contentOf, opinionsOn, type Signal, Signals } from '@postroad/content'
 import { glob } from '@postroad/options'
 import { type Attachment, defineFact, definePlugin } from '@postroad/plugin'
 import { Inspections } from './inspections.ts'
-import { type AttachmentsOptions, options } from './options.ts'
+import { options } from './options.ts'
 import type { ThreadAnswer } from './thread.ts'
 
 /** Kinds of findings. */
-export type AttachmentSignal = keyof AttachmentsOptions['weights']
+export type AttachmentSignal =
+  | 'name'
+  | 'type'
+  | 'disguise'
+  | 'encrypted'
+  | 'nested'
+  | 'macro'
+  | 'template'
+  | 'object'
+  | 'pdf'
+  | 'script'
+  | 'unread'
 
 /** What was found. */
 export interface AttachmentFindings {

@@ -55,5 +55,3 @@ export const options = z.strictObject({
     .default(100)
     .describe('Most messages that wait for the thread; the next ones are not looked into'),
 })
-
-export type AttachmentsOptions = z.output<typeof options>

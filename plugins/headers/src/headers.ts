@@ -8,7 +8,22 @@ import { defineFact, definePlugin, type Message, type MessageContext } from '@po
 import { type HeadersOptions, options } from './options.ts'
 
 /** Kinds of findings. */
-export type HeaderSignal = keyof HeadersOptions['weights']
+export type HeaderSignal =
+  | 'noDate'
+  | 'future'
+  | 'past'
+  | 'noMessageId'
+  | 'messageId'
+  | 'noFrom'
+  | 'noRecipients'
+  | 'noSubject'
+  | 'displayAddress'
+  | 'lookalike'
+  | 'replyTo'
+  | 'rawOctets'
+  | 'fakeReply'
+  | 'noMimeVersion'
+  | 'ownHop'
 
 /** What was found. Set at `message`; empty when nothing was. */
 export const headerSignals = defineFact<readonly Signal<HeaderSignal>[]>('headers')

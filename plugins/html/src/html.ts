@@ -14,7 +14,16 @@ import { defineFact, definePlugin, type Mime } from '@postroad/plugin'
 import { type HtmlOptions, options } from './options.ts'
 
 /** Kinds of findings. */
-export type HtmlSignal = keyof HtmlOptions['weights']
+export type HtmlSignal =
+  | 'mismatch'
+  | 'form'
+  | 'password'
+  | 'script'
+  | 'scheme'
+  | 'refresh'
+  | 'hidden'
+  | 'splitWords'
+  | 'imageOnly'
 
 /** What was found. Set at `message`; empty when nothing was. */
 export const htmlSignals = defineFact<readonly Signal<HtmlSignal>[]>('html')

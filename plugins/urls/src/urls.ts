@@ -19,7 +19,16 @@ import { LARGE, SHORTENERS } from './site.ts'
 export type { UrlListing } from './list.ts'
 
 /** Kinds of findings. */
-export type UrlSignal = keyof UrlsOptions['weights']
+export type UrlSignal =
+  | 'address'
+  | 'disguisedAddress'
+  | 'user'
+  | 'lookalike'
+  | 'invisible'
+  | 'redirector'
+  | 'port'
+  | 'labels'
+  | 'many'
 
 /** What was found. */
 export interface UrlFindings {
