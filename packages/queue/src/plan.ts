@@ -57,9 +57,13 @@ export function destinationOf({ via, host, port }: Route, address: Address): str
   return port === undefined ? `${via}:${target}` : `${via}:${target}:${port}`
 }
 
-/** Whether a name that an operator gave, in lower case, means a destination: all of it, or without the transport, or without the port too. */
+/**
+ * Whether a name that an operator gave, in lower case, means a destination: all of it, or without the transport, or without the port too. `*`
+ * means all of them, `smtp:*` all that go by that transport.
+ */
 export function meansDestination(name: string, destination: string): boolean {
   const full = destination.toLowerCase()
+  if (name.endsWith('*')) return name === '*' || name === `${full.slice(0, full.indexOf(':') + 1)}*`
   const target = full.slice(full.indexOf(':') + 1)
   return name === full || name === target || name === target.replace(/:\d+$/, '')
 }

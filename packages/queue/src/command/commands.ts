@@ -7,13 +7,14 @@ import type { CommandIo, PluginCommand } from '@postroad/plugin'
 import type { ReporterOptions } from '../engine/reporter.ts'
 import { selected } from '../operate/filter.ts'
 import { carryOut, type Ordering, type QueueOrder } from '../operate/order.ts'
+import { sitesOfQueue } from '../operate/sites.ts'
 import { suspendTarget } from '../operate/suspension.ts'
 import type { PlanOptions } from '../plan.ts'
 import type { DestinationRules } from '../rule/destination-rules.ts'
 import { QueueError, type QueueStore } from '../store.ts'
 import { FILTERS, parseNamed, parsePlain, parseSelection } from './filter.ts'
 import { REROUTE_USAGE, rerouteCommand } from './reroute.ts'
-import { showFinished, showQueued, summary } from './show.ts'
+import { showFinished, showQueued, siteRow, summary } from './show.ts'
 
 /** What the commands work on. */
 export interface CommandedQueue {
@@ -45,6 +46,7 @@ export function queueCommands(queue: CommandedQueue): Readonly<Record<string, Pl
     list: command('messages in the queue, oldest first', `[id…] | ${FILTERS}`, list),
     show: command('one message: envelope, state, every attempt', '<id>', showing(queue.rules)),
     body: command('the octets of a message, as text or into a file', '<id> [file]', content),
+    summary: command('by destination: how much waits, since when, and what was said last', '', bySite),
     stats: command('how much is where', '', stats),
     retry: command('try now', some, ordered(queue, 'retry')),
     hold: command('set aside until released', `${some} [--text WHY]`, ordered(queue, 'hold')),
@@ -57,8 +59,8 @@ export function queueCommands(queue: CommandedQueue): Readonly<Record<string, Pl
       (store, args, io) => rerouteCommand({ ...queue, store }, args, { io, ordering: orderingOf(io) }),
     ),
     suspend: command(
-      'stop deliveries to a domain or destination; without an argument: what is stopped',
-      '[domain | destination] [reason]',
+      'stop deliveries to a domain or destination, or all: "*"; without an argument: what is stopped',
+      '[domain | destination | "smtp:*" | "*"] [reason]',
       suspend,
     ),
     resume: command('start deliveries to a domain or destination again', '<domain | destination>', resume),
@@ -120,6 +122,13 @@ const content: Run = async (store, args, io) => {
   if (file !== undefined) await pipeline(source, createWriteStream(file, { flags: 'wx', mode: 0o600 }))
   else await printText(source, io)
   return 0
+}
+
+const bySite: Run = async (store, args, io) => {
+  parsePlain(args, 0, 0)
+  const { sites, complete, messages } = await sitesOfQueue(store, { name: 'queue', signal: io.signal, now: io.now })
+  for (const site of sites) io.row(siteRow(site, io.now()))
+  if (!complete) io.print(`Not all was looked at: there are ${messages} messages, and the newest are not counted here`)
 }
 
 const stats: Run = async (store, args, io) => {

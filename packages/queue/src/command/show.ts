@@ -1,5 +1,6 @@
 /** What an operator sees of one message. */
 
+import type { ApiShape } from '@postroad/admin-api'
 import type { Reply } from '@postroad/mail'
 import type { CommandIo } from '@postroad/plugin'
 import type { AttemptRecord, DeliveryState, DeliveryStatus, FinishedMessage, RecipientState } from '../model.ts'
@@ -27,6 +28,21 @@ export function summary({ message, states }: QueueEntry, now: number): Record<st
     attempts: Math.max(...states.map(({ attempts }) => attempts)),
     next: Number.isFinite(next) ? (next <= now ? 'now' : age(next - now)) : undefined,
     reason: reply && text(reply),
+  }
+}
+
+/** One destination: what an operator asks first when a queue grows. */
+export function siteRow(site: ApiShape<'site'>, now: number): Record<string, string | number | undefined> {
+  const { oldestAt, nextAt, lastReply, suspended } = site
+  return {
+    destination: site.site,
+    messages: site.messages,
+    held: site.held,
+    size: site.octets,
+    oldest: oldestAt === undefined ? undefined : age(Math.max(0, now - oldestAt)),
+    next: nextAt === undefined ? undefined : nextAt <= now ? 'now' : age(nextAt - now),
+    suspended: suspended && (suspended.reason || 'yes'),
+    reason: lastReply && safe([lastReply.code, lastReply.status, lastReply.text].filter(Boolean).join(' ')),
   }
 }
 
