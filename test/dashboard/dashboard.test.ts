@@ -95,5 +95,5 @@ test('promtool: the rules can be read, and fire when they have to and not before
 }, async () => {
   const promtool = (...args: readonly string[]) => promisify(execFile)(programPath('promtool'), args, { cwd: FOLDER })
   assert.match((await promtool('check', 'rules', 'alerts.yml')).stdout, /SUCCESS: 12 rules found/)
-  assert.match((await promtool('test', 'rules', 'alerts.test.yml')).stdout, /SUCCESS/)
+  assert.match((await promtool('test', 'rules', 'alert-cases.yml')).stdout, /SUCCESS/)
 })

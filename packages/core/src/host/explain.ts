@@ -41,6 +41,8 @@ export interface ExplainedScope {
   readonly hooks: Readonly<Partial<Record<HookName, readonly (readonly ExplainedHandler[])[]>>>
   /** What would surprise an operator. */
   readonly warnings: readonly string[]
+  /** What is no mistake, and good to know. */
+  readonly notes: readonly string[]
 }
 
 /** What a generation means, scope by scope, as data. */
@@ -63,6 +65,7 @@ export function explain(generation: Generation): readonly ExplainedScope[] {
         return handlers ? [[name, shownWaves(kind, handlers)]] : []
       }),
     ),
+    notes: compiled.listening.length > 0 && compiled.roles.takes ? takingNotes(compiled.scope.table) : [],
     warnings: [
       ...(compiled.listening.length > 0 ? warnings(compiled) : []),
       ...compiled.listening.flatMap((one) => one.warnings),
@@ -109,6 +112,7 @@ function scopeText(scope: ExplainedScope): string {
     ...(scope.keywords.length > 0 ? [`  EHLO       ${scope.keywords.join(' ')}`] : []),
     ...hooks,
     ...scope.warnings.map((warning) => `  warning    ${warning}`),
+    ...scope.notes.map((note) => `  note       ${note}`),
   ].join('\n')
 }
 
@@ -188,14 +192,16 @@ function warnings({ scope: { table }, roles }: CompiledScope): readonly string[]
   return [...(roles.takes ? takingWarnings(table) : []), ...roleWarnings(table, roles, who)]
 }
 
+/** Whether a plugin ever wants a message set aside only the plugin knows; a threshold that does, without a place to put it, is a mistake. */
+function takingNotes(table: HookTable): readonly string[] {
+  return counts(table.quarantine) || !counts(table.message)
+    ? []
+    : ['nobody answers quarantine: a message that a plugin wants set aside is deferred']
+}
+
 function takingWarnings(table: HookTable): readonly string[] {
   return [
     ...(counts(table.route) ? [] : ['nobody answers route: every recipient is refused']),
     ...(counts(table.queue) ? [] : ['nobody answers queue: every message is deferred']),
-    ...(counts(table.quarantine)
-      ? []
-      : counts(table.message)
-        ? ['nobody answers quarantine: a message that a plugin wants set aside is deferred']
-        : []),
   ]
 }

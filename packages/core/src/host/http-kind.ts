@@ -112,7 +112,9 @@ function warningsOf(options: HttpListenerOptions, served: readonly OwnedRoute[])
   if (served.length === 0)
     return [`${name}: no plugin of the scope has ${routes === 'public' ? 'a public route' : 'routes'} to serve there`]
   const isClosed = tokens.length === 0 && anonymousOf(options) === 'none'
-  return isClosed && served.some(({ route }) => route.access !== 'public' && route.access !== 'login')
+  // Who serves a login has a way of its own to say who may.
+  const hasLogin = served.some(({ route }) => route.access === 'login')
+  return isClosed && !hasLogin && served.some(({ route }) => route.access !== 'public')
     ? [`${name}: there is no token, and without one nobody may ask for what is not public: \`postroad token new\``]
     : []
 }
