@@ -12,6 +12,7 @@ import { Dns } from '@postroad/plugin'
 import { proxy } from '@postroad/proxy'
 import { quarantine } from '@postroad/quarantine'
 import { queue } from '@postroad/queue'
+import { MailRecords, openRecords } from '@postroad/records'
 import { routing } from '@postroad/routing'
 import { CERTIFICATE } from '../conformance/certificate.ts'
 import { ROOT } from '../structure/workspace.ts'
@@ -23,9 +24,13 @@ after(() => rm(folder, { recursive: true }))
 async function inspected(config: Config, base = folder): Promise<readonly string[]> {
   const { services, close } = embeddedServices(path.resolve(base, config.folder ?? 'var', 'services'))
   const dns = { service: Dns, create: () => zoneDns({}) }
+  const records = {
+    service: MailRecords,
+    create: () => openRecords({ folder: path.resolve(base, config.folder ?? 'var', 'records') }),
+  }
   const server = await createServer(
     { ...config, log: { format: 'silent' } },
-    { base, services: [...services, dns], looks: true },
+    { base, services: [...services, dns, records], looks: true },
   )
   const found = await server.inspect()
   await server.close()

@@ -52,11 +52,9 @@ for (const name of PLUGINS)
     for (const part of PARTS) assert.match(readme, part)
     const file = `${name}.config.ts`
     await writeFile(join(folder, file), configOf(readme))
-    assert.deepEqual(await ended(startCommand(folder, 'check', file)), {
-      code: 0,
-      out: 'The configuration is fine.\n',
-      err: '',
-    })
+    const { code, out } = await ended(startCommand(folder, 'check', '--json', file))
+    // It is a part of a configuration: who routes and queues is not in it, and is a warning.
+    assert.deepEqual([code, JSON.parse(out).mistakes], [0, []])
   })
 
 /** Of the first example that begins with an import. */
