@@ -132,6 +132,8 @@ class Saved {
   #write(connection: string): void {
     const lines = this.#lines.get(connection) ?? []
     this.#lines.delete(connection)
+    // What was under way when the trace began is no dialogue: it could not be run again.
+    if (!isFromBeginning(lines)) return
     const file = path.join(this.#folder, `${connection.replace(/[^\w-]/g, '_')}.smtp`)
     this.#writing = this.#writing
       .then(() => mkdir(this.#folder, { recursive: true, mode: 0o700 }))
@@ -140,4 +142,10 @@ class Saved {
         process.stderr.write(`${file} was not written: ${error instanceof Error ? error.message : error}\n`),
       )
   }
+}
+
+/** The first thing that was said is a banner. */
+function isFromBeginning(lines: readonly TraceLine[]): boolean {
+  const first = lines.find(({ by }) => by === 'S' || by === 'C')
+  return first?.by === 'S' && /^(?:220|421|554)\b/.test(first.text)
 }
