@@ -149,7 +149,7 @@ async function reloadAll(file: string): Promise<void> {
 }
 
 /** Where it listens: for people, or in a log that a program reads as a line like any other. */
-async function greet({ server, hint }: Opened): Promise<void> {
+async function greet({ server, hint, file }: Opened): Promise<void> {
   const places = server.addresses.map(
     ({ name, host, port, path: socket }) => [name, socket ?? `${host === '::' ? '*' : host}:${port}`] as const,
   )
@@ -171,12 +171,12 @@ async function greet({ server, hint }: Opened): Promise<void> {
   }
   const lines = places.map(([name, place]) => `  ${name.padEnd(12)} ${place}`)
   process.stdout.write(
-    `${lines.length > 0 ? `Postroad is listening as ${server.hostname}\n${lines.join('\n')}` : `Postroad delivers queued mail as ${server.hostname}; nothing listens`}\n  ${'kept in'.padEnd(12)} ${kept}\n${await pageLine(server)}${hint ? `${hint.trimEnd()}\n` : ''}Stop with Ctrl-C; reload the configuration with SIGHUP (process ${pid}).\n`,
+    `${lines.length > 0 ? `Postroad is listening as ${server.hostname}\n${lines.join('\n')}` : `Postroad delivers queued mail as ${server.hostname}; nothing listens`}\n  ${'kept in'.padEnd(12)} ${kept}\n${await pageLine(server, file)}${hint ? `${hint.trimEnd()}\n` : ''}Stop with Ctrl-C; reload the configuration with SIGHUP (process ${pid}).\n`,
   )
 }
 
 /** A link to the page, for the one who sits at this terminal; it logs one browser in, and must not stand in a log. */
-async function pageLine(server: Server): Promise<string> {
+async function pageLine(server: Server, file: string): Promise<string> {
   const [, commands] = [...server.commands].find(([plugin]) => plugin === 'admin' || plugin.startsWith('admin@')) ?? []
   const command = commands?.['open']
   if (!command) return ''
@@ -184,7 +184,16 @@ async function pageLine(server: Server): Promise<string> {
   const print = (line: string): void => void lines.push(line)
   if (process.stdout.isTTY)
     await command.run([], { json: false, signal: AbortSignal.timeout(5_000), row: () => undefined, print })
-  return `  ${'page'.padEnd(12)} ${lines[0] ?? 'npx postroad admin open'}\n`
+  return `  ${'page'.padEnd(12)} ${lines[0] ?? `npx postroad admin open${configOption(file)}`}\n`
+}
+
+/** What a command needs to find this configuration from here; nothing where it looks by itself. */
+function configOption(file: string): string {
+  const place = path.relative(
+    process.cwd(),
+    /^postroad\.config\./.test(path.basename(file)) ? path.dirname(file) : file,
+  )
+  return place === '' ? '' : ` --config ${place}`
 }
 
 /** Resolves to the exit code when a signal has ended the server: 0 when it drained. A second one ends the process at once, with 1. */
