@@ -40,7 +40,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['tls-policy', ['mail', 'plugin']],
   ['upstream', ['options', 'plugin']],
   ['trace', ['options']],
-  ['doctor', ['dns', 'mailauth', 'plugin', 'tls-policy']],
+  ['doctor', ['dns', 'mailauth', 'options', 'plugin', 'tls-policy']],
   ['content', ['mail', 'plugin']],
   ['report', ['mail', 'options', 'plugin', 'delivery', 'tls-policy']],
 ])
