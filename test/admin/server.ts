@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { admin } from '@postroad/admin'
-import { type Config, createServer, type Server } from '@postroad/core'
+import { type App, type Config, createServer, type Server, type ServerOptions } from '@postroad/core'
 import { zoneDns } from '@postroad/dns'
 import { embeddedServices } from '@postroad/embedded'
 import { newToken } from '@postroad/http'
@@ -57,6 +57,7 @@ export async function start(
   context: TestContext,
   rest: Partial<Config> = {},
   limits: { readonly connections?: number; readonly connectionsPerAddress?: number } = {},
+  { more, ...options }: { readonly more?: (app: App) => void } & Partial<ServerOptions> = {},
 ): Promise<Rig> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-admin-'))
   const services = embeddedServices(path.join(folder, 'services'))
@@ -72,6 +73,7 @@ export async function start(
         .use(rules())
         .use(queue({ retry: ['1 h'] }))
         .use(quarantine({ release: { port: 9 } }))
+      more?.(app)
       app.listen({ name: 'mx', host: '127.0.0.1', port: 0 })
       app.listen({
         name: 'web',
@@ -88,6 +90,7 @@ export async function start(
     ...rest,
   }
   const server = await createServer(config, {
+    ...options,
     services: [
       ...services.services,
       { service: Dns, create: () => zoneDns({}) },

@@ -92,7 +92,15 @@ export const deleteBody = z.strictObject({})
 /** Whether it was there. */
 export const deleted = z.object({ ...base, id: z.string(), deleted: z.boolean() })
 /** What it is. */
-export const learnBody = z.strictObject({ as: z.enum(['spam', 'ham']) })
+export const learnBody = z.strictObject({
+  as: z.enum(['spam', 'ham']),
+  to: z
+    .array(z.string().max(1_000))
+    .min(1)
+    .max(1_000)
+    .optional()
+    .describe('In whose name, where a filter knows recipients apart. Default: all'),
+})
 /** Who has learned it. */
 export const learned = z.object({
   ...base,

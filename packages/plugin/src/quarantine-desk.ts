@@ -50,8 +50,19 @@ export const QuarantineDesk: Service<QuarantineDesk> = defineService('quarantine
 
 /** A filter that can be taught what mail is. */
 export interface LearningDesk {
-  /** Resolves to a sentence of what came of it; rejects when it could not be asked. */
-  learn(message: Message, as: 'spam' | 'ham', signal: AbortSignal): Promise<string>
+  /**
+   * Teaches one message; twice is not worse than once. Resolves to a sentence of what came of it; rejects when it could not be asked. The message
+   * is as it was set aside: octets of a stranger, of any size that was taken.
+   */
+  learn(
+    message: Message,
+    lesson: {
+      readonly as: 'spam' | 'ham'
+      /** Recipients whose mail it is, as the envelope had them; who learns for everybody at once need not look. Never empty. */
+      readonly recipients: readonly string[]
+      readonly signal: AbortSignal
+    },
+  ): Promise<string>
 }
 
 export const LearningDesk: Service<LearningDesk> = defineService('learning-desk')

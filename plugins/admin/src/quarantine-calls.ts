@@ -85,13 +85,16 @@ export function quarantineCalls(deps: ActingDeps & { readonly hostname: string }
       await audit.add(context, { action: 'delete from the quarantine', target: entry.id, ok: deleted })
       return { id: entry.id, deleted }
     },
-    async learn({ context, body: { as } }) {
+    async learn({ context, body: { as, to } }) {
       const learning = host.desks(LearningDesk)
       if (learning.length === 0) throw new CallRefused(404, 'No plugin of this server can be taught')
       const { entry, message } = await find(context.params['id'] ?? '')
+      const recipients = to === undefined ? entry.to : entry.to.filter((one) => to.includes(one))
+      if (recipients.length === 0) throw new CallRefused(404, 'None of its recipients is one of these')
+      const order = { as, recipients, signal: context.signal }
       const by = await Promise.all(
         learning.map(({ plugin, desk }) =>
-          desk.learn(message, as, context.signal).then(
+          desk.learn(message, order).then(
             (text) => ({ plugin, ok: true, text }),
             (error: unknown) => ({ plugin, ok: false, text: textOf(error) }),
           ),

@@ -1,7 +1,7 @@
-/** The commands: to teach rspamd, and to see whether it is there. */
+/** To teach rspamd, by commands and as a desk for programs, and to see whether it is there. */
 import { readFile } from 'node:fs/promises'
 import { type MessageSource, memorySource } from '@postroad/mail'
-import { type CommandIo, errorOf, type PluginCommand, type Spool } from '@postroad/plugin'
+import { type CommandIo, errorOf, type LearningDesk, type PluginCommand, type Spool } from '@postroad/plugin'
 import type { Daemon } from '@postroad/upstream'
 import type { Client, RspamdPeer } from './client.ts'
 
@@ -55,6 +55,17 @@ export function rspamdCommands(deps: RspamdCommandDeps): Readonly<Record<string,
         }
       },
     },
+  }
+}
+
+/** The controller learns for everybody: who the recipients are does not matter. */
+export function rspamdDesk(
+  client: Client,
+  { controller, password, deadline }: Pick<RspamdCommandDeps, 'controller' | 'password' | 'deadline'>,
+): LearningDesk {
+  return {
+    learn: (message, { as, signal }) =>
+      client.learn(controller, { message, as, password }, AbortSignal.any([signal, AbortSignal.timeout(deadline)])),
   }
 }
 

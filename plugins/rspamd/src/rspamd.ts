@@ -3,6 +3,8 @@ import {
   Clock,
   defineFact,
   definePlugin,
+  desk,
+  LearningDesk,
   type MessageContext,
   type MessageOpinion,
   Spool,
@@ -13,7 +15,7 @@ import { Client } from './client.ts'
 import { type Consultation, edited } from './edits.ts'
 import { mustWait } from './greylist.ts'
 import { greylisted, judgementsOf, round } from './judge.ts'
-import { rspamdCommands } from './learn.ts'
+import { rspamdCommands, rspamdDesk } from './learn.ts'
 import { options } from './options.ts'
 import { type Group, groupsOf, requestFields } from './question.ts'
 import type { RspamdReply } from './reply.ts'
@@ -71,7 +73,12 @@ export const rspamd = definePlugin({
     const forged = new SenderFields(options.strip)
     // What is to be changed later is not for the log: it is remembered beside the fact.
     const pending = new WeakMap<object, Consultation>()
-    const { perRecipient, maxSize, zstd, greylist, key, controller } = options
+    const { perRecipient, maxSize, zstd, greylist, key, controller, deadline } = options
+    const teaching = {
+      controller: { daemon: controller.at, key: controller.key },
+      password: controller.password,
+      deadline,
+    }
     // To whom a connection was opened when the message began to arrive, by its envelope.
     const named = new WeakMap<object, Daemon>()
     const ask = async (
@@ -106,7 +113,7 @@ export const rspamd = definePlugin({
       message: {
         after: options.authentication === 'postroad' ? ['spf', 'dkim', 'arc', 'dmarc'] : [],
         provides: [rspamdFact],
-        timeout: options.deadline + MARGIN,
+        timeout: deadline + MARGIN,
         async handler(context) {
           const { envelope, message, set } = context
           const seen = forged.note(envelope, message)
@@ -143,15 +150,8 @@ export const rspamd = definePlugin({
           return asked ? edited(clean, asked, options) : clean
         },
       },
-      commands: rspamdCommands({
-        client: () => new Client(1),
-        controller: { daemon: controller.at, key: controller.key },
-        password: controller.password,
-        at: options.at,
-        key,
-        deadline: options.deadline,
-        spool,
-      }),
+      commands: rspamdCommands({ client: () => new Client(1), ...teaching, at: options.at, key, spool }),
+      desks: [desk(LearningDesk, rspamdDesk(client, teaching))],
       close: () => client.close(),
     }
   },

@@ -1,8 +1,8 @@
-/** `postroad spamassassin learn` and `status`. */
+/** To teach spamd, by `postroad spamassassin learn` and as a desk for programs, and `postroad spamassassin status`. */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { type MessageSource, memorySource } from '@postroad/mail'
-import { type CommandIo, errorOf, type PluginCommand, type Spool } from '@postroad/plugin'
+import { type CommandIo, errorOf, type LearningDesk, type PluginCommand, type Spool } from '@postroad/plugin'
 import type { Daemon } from '@postroad/upstream'
 import { type Lesson, ping, tell } from './client.ts'
 
@@ -31,6 +31,31 @@ export function spamassassinCommands(deps: SpamdCommandDeps): Readonly<Record<st
       summary: 'Asks each daemon whether it is there',
       onlyLooks: true,
       run: (_, io) => status(io, deps),
+    },
+  }
+}
+
+/**
+ * For programs: every spamd learns, in the name of each user that the recipients are.
+ *
+ * @param usersOf names that spamd knows the recipients by; undefined: it has one memory for all
+ */
+export function spamassassinDesk(
+  { at, deadline }: Pick<SpamdCommandDeps, 'at' | 'deadline'>,
+  usersOf: (recipients: readonly string[]) => readonly (string | undefined)[],
+): LearningDesk {
+  return {
+    async learn(message, { as, recipients, signal }) {
+      const until = AbortSignal.any([signal, AbortSignal.timeout(deadline)])
+      let isNew = false
+      for (const user of usersOf(recipients))
+        for (const daemon of at)
+          try {
+            isNew = (await tell(daemon, as, { front: NOTHING, message, user }, until)) || isNew
+          } catch (error) {
+            throw new Error(`${daemon.name}: ${hint(errorOf(error).message)}`, { cause: error })
+          }
+      return isNew ? 'learned' : 'known, or not to be learned'
     },
   }
 }

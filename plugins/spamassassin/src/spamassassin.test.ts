@@ -6,7 +6,7 @@ import { after, test } from 'node:test'
 import { messageFromBytes } from '@postroad/message'
 import { type CommandIo, Spool } from '@postroad/plugin'
 import { pluginContract, testPlugin } from '@postroad/testing'
-import { spamassassinCommands } from './command.ts'
+import { spamassassinCommands, spamassassinDesk } from './command.ts'
 import { spamassassin } from './index.ts'
 import { fakeSpamd } from './spamd-fixture.test.ts'
 
@@ -224,4 +224,26 @@ test('messages of files and of the quarantine are learned, by every spamd', asyn
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+})
+
+test('as a desk it teaches every spamd, once for each user that the recipients are', async () => {
+  const message = (await spool.get('id-1'))?.message
+  assert.ok(message)
+  const lesson = {
+    as: 'spam',
+    recipients: ['Bob@a.test', 'ann@a.test', 'bob@b.test'],
+    signal: AbortSignal.timeout(9_000),
+  } as const
+  const usersOf = (recipients: readonly string[]) => [
+    ...new Set(recipients.map((one) => one.toLowerCase().split('@')[0])),
+  ]
+  spamd.asked.length = 0
+  const taught = spamassassinDesk({ at: [spamd.daemon], deadline: 5_000 }, usersOf)
+  assert.equal(await taught.learn(message, lesson), 'learned')
+  assert.deepEqual(
+    spamd.asked.map(({ fields }) => fields.get('User')),
+    ['bob', 'ann'],
+  )
+  const both = spamassassinDesk({ at: [spamd.daemon, busy.daemon], deadline: 5_000 }, () => [undefined])
+  await assert.rejects(both.learn(message, lesson), new RegExp(`^Error: ${busy.at}: `))
 })

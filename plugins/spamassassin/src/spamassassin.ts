@@ -4,6 +4,8 @@ import {
   type Address,
   Clock,
   definePlugin,
+  desk,
+  LearningDesk,
   type Message,
   type MessageContext,
   type MessageOpinion,
@@ -11,7 +13,7 @@ import {
 } from '@postroad/plugin'
 import { SenderFields, scanOpinion, Upstreams } from '@postroad/upstream'
 import { check, type Verb } from './client.ts'
-import { spamassassinCommands } from './command.ts'
+import { spamassassinCommands, spamassassinDesk } from './command.ts'
 import { fieldsToAdd, judgedOf, opinionsOf, type SpamdAnswer, type SpamScan, spamassassinFact } from './judge.ts'
 import { options, type SpamassassinOptions, USER } from './options.ts'
 import type { SpamdField } from './reply.ts'
@@ -76,6 +78,12 @@ export const spamassassin = definePlugin({
         handler: ({ envelope, message }) => withFields(forged.strip(envelope, message), added.get(envelope) ?? []),
       },
       commands: spamassassinCommands({ at, deadline, spool, user: options.user }),
+      desks: [
+        desk(
+          LearningDesk,
+          spamassassinDesk({ at, deadline }, (recipients) => usersOf(recipients, options)),
+        ),
+      ],
     }
   },
 })
@@ -83,16 +91,27 @@ export const spamassassin = definePlugin({
 /** Users and whose they are; undefined: nobody's, or everybody's. */
 type Group = readonly [user: string | undefined, recipients: readonly Address[] | undefined]
 
-function groupsOf({ envelope }: MessageContext, { user, perRecipient }: SpamassassinOptions): readonly Group[] {
-  if (!perRecipient) return [[user, undefined]]
+function groupsOf({ envelope }: MessageContext, options: SpamassassinOptions): readonly Group[] {
+  if (!options.perRecipient) return [[options.user, undefined]]
   const groups = new Map<string | undefined, Address[]>()
   for (const { address } of envelope.recipients) {
-    const name = (perRecipient === 'local' ? address.local : String(address)).toLowerCase()
-    // What is no user to spamd has the preferences of everybody.
-    const key = USER.test(name) ? name : user
+    const key = userOf(address.local, String(address), options)
     groups.set(key, [...(groups.get(key) ?? []), address])
   }
-  return groups.size > MOST_USERS ? [[user, undefined]] : [...groups]
+  return groups.size > MOST_USERS ? [[options.user, undefined]] : [...groups]
+}
+
+/** In whose name mail of these recipients is learned. */
+function usersOf(recipients: readonly string[], options: SpamassassinOptions): readonly (string | undefined)[] {
+  if (!options.perRecipient) return [options.user]
+  const users = new Set(recipients.map((one) => userOf(one.slice(0, one.lastIndexOf('@')), one, options)))
+  return users.size > MOST_USERS ? [options.user] : [...users]
+}
+
+/** What is no user to spamd has the preferences of everybody. */
+function userOf(local: string, address: string, { perRecipient, user }: SpamassassinOptions): string | undefined {
+  const name = (perRecipient === 'local' ? local : address).toLowerCase()
+  return USER.test(name) ? name : user
 }
 
 /**
