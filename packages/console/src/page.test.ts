@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { ApiAnswer, ApiShape } from '@postroad/admin-api'
 import { cellOf, cellsOf, roadInWords, stagesOf } from '../page/now/road.ts'
 import { fits, MOST, Traffic } from '../page/now/traffic.ts'
+import { stepped } from '../page/state/stepped.ts'
 import { ageOf, bare, counted, octets, percent, took } from '../page/word.ts'
 
 const handler = (plugin: string, mode: 'enforce' | 'shadow' = 'enforce') => ({
@@ -204,4 +205,17 @@ test('numbers and times are words a person reads', () => {
     ['999 octets', '1 octet', '48.2 KB', '41.2 GB'],
   )
   assert.equal(counted(12_345, 'message'), '12,345 messages')
+})
+
+test('a step goes on from where one stood, also when that row is gone', () => {
+  const among = { count: 5, at: 2, last: 2 }
+  assert.equal(stepped({ ...among, by: 1 }), 3)
+  assert.equal(stepped({ ...among, by: -9 }), 0)
+  assert.equal(stepped({ ...among, by: 9 }), 4)
+  // The row at 2 is gone: the one that came after it stands there now.
+  assert.equal(stepped({ count: 4, at: -1, last: 2, by: 1 }), 2)
+  assert.equal(stepped({ count: 4, at: -1, last: 2, by: -1 }), 1)
+  // None was chosen yet: the first one, and the second with two keys.
+  assert.equal(stepped({ count: 5, at: -1, last: undefined, by: 1 }), 0)
+  assert.equal(stepped({ count: 5, at: -1, last: undefined, by: 2 }), 1)
 })

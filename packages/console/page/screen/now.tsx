@@ -1,6 +1,6 @@
 /** Now: a row a transaction, as it happens. The list does not run away: it moves only while its top is in view, and a chosen row stays chosen. */
 import type { ApiAnswer } from '@postroad/admin-api'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Head, Legend, type OutcomeKey, Outcomes, Pulse } from '../now/bar.tsx'
 import { Panel } from '../now/panel.tsx'
 import { stagesOf } from '../now/road.ts'
@@ -12,6 +12,7 @@ import { get } from '../state/api.ts'
 import { useAsked } from '../state/asked.ts'
 import { useKeys } from '../state/keys.ts'
 import { go, place } from '../state/route.ts'
+import { stepped } from '../state/stepped.ts'
 import { listen } from '../state/stream.ts'
 import { number } from '../word.ts'
 
@@ -31,6 +32,9 @@ export function Now() {
   const [isPaused, setPaused] = useState(false)
   const isHeld = useRef(false)
   const isPausedNow = useRef(false)
+  const [isFilled, setFilled] = useState(false)
+  /** Rows to go down, of keys that came before the list. */
+  const early = useRef(0)
   const scroll = useRef<HTMLDivElement>(null)
   const redraw = (): void => setTick((n) => n + 1)
 
@@ -46,9 +50,9 @@ export function Now() {
       get<ApiAnswer<'transactions'>>(`v1/transactions?full=1&limit=${FILL}`).then(
         ({ items, records }) => {
           traffic.fill(items, records)
-          redraw()
+          setFilled(true)
         },
-        () => redraw(), // The stream says that the server is gone; without a past, the present is shown.
+        () => setFilled(true), // The stream says that the server is gone; without a past, the present is shown.
       )
     }
     fill()
@@ -82,8 +86,12 @@ export function Now() {
   const selected = place.value.values['id']
   const select = (tx: Tx | undefined): void => go('now', { id: tx?.id }, true)
   const move = (step: number): void => {
+    if (list.length === 0 && !isFilled) {
+      early.current += step
+      return
+    }
     const at = list.findIndex(({ id }) => id === selected)
-    const to = Math.max(0, Math.min(list.length - 1, at < 0 ? 0 : at + step))
+    const to = stepped({ count: list.length, at, last: undefined, by: step })
     const tx = list[to]
     const element = scroll.current
     if (tx === undefined || element === null) return
@@ -93,6 +101,10 @@ export function Now() {
       element.scrollTop = (to + 1) * height - element.clientHeight
     select(tx)
   }
+  useLayoutEffect(() => {
+    if (early.current !== 0) move(early.current)
+    early.current = 0
+  }, [isFilled, list.length > 0])
   useKeys({
     j: () => move(1),
     ArrowDown: () => move(1),

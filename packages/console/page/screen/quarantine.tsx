@@ -13,6 +13,7 @@ import { useAsked } from '../state/asked.ts'
 import { useKeys } from '../state/keys.ts'
 import { go, place } from '../state/route.ts'
 import { may } from '../state/session.ts'
+import { useSteps } from '../state/steps.ts'
 import { counted, number, whenOf } from '../word.ts'
 
 /** Mails that are asked for at a time; at the end of the list there are more. */
@@ -31,14 +32,19 @@ export function Quarantine() {
   const isPhone = matchMedia('(max-width: 720px)').matches
   const shown = id ?? (isPhone ? undefined : items[0]?.id)
   const at = items.findIndex((one) => one.id === shown)
-  const step = (by: number): void => {
-    const to = items[Math.max(0, Math.min(items.length - 1, at < 0 ? 0 : at + by))]
-    if (to !== undefined) go('quarantine', { q, id: to.id }, true)
-  }
+  const step = useSteps({
+    ids: answer === undefined && isAsking ? undefined : items.map((one) => one.id),
+    chosen: shown,
+    choose: (one) => go('quarantine', { q, id: one }, true),
+  })
   /** After something was done with it: the next one, and the list anew. */
   const next = (): void => {
-    const to = items[at + 1] ?? items[at - 1]
-    go('quarantine', { q, id: to?.id }, true)
+    const now = place.value
+    // Who has gone on meanwhile stays where they are.
+    if (now.screen === 'quarantine' && (now.values['id'] ?? shown) === shown) {
+      const to = items[at + 1] ?? items[at - 1]
+      go('quarantine', { q, id: to?.id }, true)
+    }
     again()
   }
   useKeys({

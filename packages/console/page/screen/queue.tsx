@@ -14,6 +14,7 @@ import { useAsked } from '../state/asked.ts'
 import { useKeys } from '../state/keys.ts'
 import { go, place } from '../state/route.ts'
 import { may } from '../state/session.ts'
+import { useSteps } from '../state/steps.ts'
 import { tell } from '../state/toast.ts'
 import { ageOf, counted, number, octets, plural } from '../word.ts'
 
@@ -37,11 +38,11 @@ export function Queue() {
   const start = (name: QueueAction): void => {
     if (filter !== undefined && may('queueAction')) setAction({ action: name, filter })
   }
-  const step = (by: number): void => {
-    const at = sites.findIndex((one) => one.site === site?.site)
-    const to = sites[Math.max(0, Math.min(sites.length - 1, at + by))]
-    if (to !== undefined) go('queue', { site: to.site }, true)
-  }
+  const step = useSteps({
+    ids: answer === undefined && isAsking ? undefined : sites.map((one) => one.site),
+    chosen: site?.site,
+    choose: (one) => go('queue', { site: one }, true),
+  })
   useKeys({
     j: () => step(1),
     ArrowDown: () => step(1),

@@ -10,6 +10,7 @@ import { query } from '../state/api.ts'
 import { useAsked } from '../state/asked.ts'
 import { useKeys } from '../state/keys.ts'
 import { go, linkTo, place } from '../state/route.ts'
+import { useSteps } from '../state/steps.ts'
 import { Story } from '../why/story.tsx'
 import { ageOf, counted, dayOf, number, plural, timeOf, took } from '../word.ts'
 
@@ -31,11 +32,11 @@ export function Why() {
   )
   const items = found.answer?.items ?? []
   const shown = id ?? (q === '' ? undefined : items[0]?.id)
-  const step = (by: number): void => {
-    const at = items.findIndex((row) => row.id === shown)
-    const to = items[Math.max(0, Math.min(items.length - 1, at < 0 ? 0 : at + by))]
-    if (to !== undefined) go('why', { q, id: to.id }, true)
-  }
+  const step = useSteps({
+    ids: found.answer === undefined && found.isAsking ? undefined : items.map((row) => row.id),
+    chosen: shown,
+    choose: (one) => go('why', { q, id: one }, true),
+  })
   useKeys({ j: () => step(1), k: () => step(-1), Escape: () => (id === undefined ? undefined : go('why', { q })) })
   const ask = (event: SubmitEvent): void => {
     event.preventDefault()

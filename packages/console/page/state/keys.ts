@@ -1,16 +1,16 @@
 /** Keys of a screen, for as long as it is drawn. A key that is typed into a field, or with a modifier, is not one of these; an open dialog has its own. */
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 /** By `KeyboardEvent.key`. */
 export type Keys = Readonly<Record<string, () => unknown>>
 
 const layers: (() => Keys)[] = []
 
-/** Adds keys; those that were added last go first. */
+/** Adds keys; those that were added last go first. What is drawn has its keys at once: who types fast does not wait for the next frame. */
 export function useKeys(keys: Keys): void {
   const now = useRef(keys)
   now.current = keys
-  useEffect(() => {
+  useLayoutEffect(() => {
     const layer = (): Keys => now.current
     layers.push(layer)
     return () => {
