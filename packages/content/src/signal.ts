@@ -39,14 +39,16 @@ export class Signals<Name extends string> {
  * An opinion for each signal, with its evidence as the reason.
  *
  * @param about name of the plugin
- * @param text what a client is told where that is a refusal
+ * @param text what a client is told where that is a refusal, of a signal: a sender must be able to know what to change
  */
 export function opinionsOn(
   signals: readonly Signal[],
-  { about, text }: { readonly about: string; readonly text: string },
+  { about, text }: { readonly about: string; readonly text: (signal: Signal) => string },
 ): readonly MessageOpinion[] {
-  return signals.flatMap(({ signal, weight, evidence }) => {
-    const opinion = opinionOf(weight, { text, reason: `${about}: ${signal}: ${evidence.join(', ')}` })
+  return signals.flatMap((found) => {
+    const { signal, weight, evidence } = found
+    const reason = `${about}: ${signal}: ${evidence.join(', ')}`
+    const opinion = opinionOf(weight, { text: typeof weight === 'number' ? '' : text(found), reason })
     return opinion ? [opinion] : []
   })
 }

@@ -104,7 +104,7 @@ testPlugin(attachments, [
     name: 'refused when the operator says so',
     options: { weights: { name: 'reject' }, names: '*.txt' },
     data: attached('a.txt'),
-    expect: { refused: '5.7.1', at: 'message', text: /attachment/ },
+    expect: { refused: '5.7.1', at: 'message', text: /attachment that is not taken here: name, a\.txt/ },
   },
   {
     name: 'what is too large is not looked into',

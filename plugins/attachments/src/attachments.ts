@@ -54,7 +54,6 @@ const BLANKS = /\s{8,}\.\w+$/
 const LIMITS = { files: 1_000, depth: 3 }
 const MOST_FILES = 100
 const TIMEOUT = 20_000
-const TEXT = 'The message has an attachment that is not taken here'
 
 /**
  * Gives points for attachments: names and real types, programs and encrypted things in archives, macros, scripts. The fact `attachments` says
@@ -90,13 +89,18 @@ export const attachments = definePlugin({
             inner.push(...noteInspections(signals, answer, isUnwanted))
           }
           set(attachmentFindings, { files: [...names, ...inner].slice(0, MOST_FILES), signals: signals.all })
-          return opinionsOn(signals.all, { about: 'attachments', text: TEXT })
+          return opinionsOn(signals.all, { about: 'attachments', text: refusal })
         },
       },
       close: () => inspections.close(),
     }
   },
 })
+
+/** For the client: whoever sends it in good faith has to know which file it is. */
+function refusal({ signal, evidence: [first = ''] }: Signal): string {
+  return `The message has an attachment that is not taken here: ${signal}, ${first}`
+}
 
 type Found = Signals<AttachmentSignal>
 

@@ -71,7 +71,7 @@ export const headers = definePlugin({
           context.set(headerSignals, signals.all)
           return opinionsOn(signals.all, {
             about: 'headers',
-            text: 'The message has a header section that is not taken here',
+            text: ({ signal }) => `The message has a header section that is not taken here: ${signal}`,
           })
         },
       },

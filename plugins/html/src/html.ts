@@ -51,7 +51,7 @@ export const html = definePlugin({
           if (!mime) return undefined
           const found = signalsOf(mime, options, sameSite)
           set(htmlSignals, found)
-          return opinionsOn(found, { about: 'html', text: 'The message has HTML that is not taken here' })
+          return opinionsOn(found, { about: 'html', text: refusal })
         },
       },
     }
@@ -99,3 +99,8 @@ function otherSite(link: FoundLink): string | undefined {
 /** Without a scheme a name of a file looks like a host: `report.pdf` is none, and `install.sh` may be one. */
 const KNOWN =
   /^www\.|\.(?:com|net|org|edu|gov|int|info|biz|eu|de|fr|uk|nl|it|es|ch|at|be|dk|se|no|fi|jp|cn|br|au|ca|us|io|co)$/
+
+/** For the client. */
+function refusal({ signal }: Signal): string {
+  return `The message has HTML that is not taken here: ${signal}`
+}

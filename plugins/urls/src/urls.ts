@@ -74,7 +74,10 @@ export const urls = definePlugin({
           const answers = await Promise.all(asked.map(([list, what]) => list.find(what, signal)))
           const listed = answers.filter((listing) => listing !== undefined)
           set(urlFindings, { links: found.links.length, signals, listed, notAsked: questions.length - asked.length })
-          return [...opinionsOn(signals, { about: 'urls', text: TEXT }), ...opinionsOnListed(listed, cap)]
+          return [
+            ...opinionsOn(signals, { about: 'urls', text: ({ signal }) => `${TEXT}: ${signal}` }),
+            ...opinionsOnListed(listed, cap),
+          ]
         },
       },
     }
