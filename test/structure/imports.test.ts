@@ -40,6 +40,7 @@ const DIRECTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['tls-policy', ['mail', 'plugin']],
   ['upstream', ['options', 'plugin']],
   ['trace', ['options']],
+  ['learn', []],
   ['doctor', ['dns', 'mailauth', 'options', 'plugin', 'tls-policy']],
   ['content', ['mail', 'plugin']],
   ['report', ['mail', 'options', 'plugin', 'delivery', 'tls-policy']],
@@ -63,6 +64,7 @@ const LEAVES = [
   'records',
   'doctor',
   'trace',
+  'learn',
 ]
 
 /** What single plugins may import besides, because it brings much along. */
