@@ -8,7 +8,7 @@ const JUNK_SCORES = 1000
 const UNSURE_PRECISION = 0.95
 
 /** Where a verdict begins to mean something. Unit: logit. */
-export interface Thresholds {
+export interface LossThresholds {
   /** A verdict above it is junk. Infinity while there is nothing to go by. */
   readonly junk: number
   /** A verdict above it is unsure; never above `junk`. */
@@ -20,19 +20,19 @@ export interface Thresholds {
   readonly isProven: boolean
 }
 
-/** What `toJSON` gives and `Budget.from` takes. */
-export interface BudgetState {
+/** What `toJSON` gives and `LossBudget.from` takes. */
+export interface LossBudgetState {
   readonly oneIn: number
   readonly wanted: readonly number[]
   readonly junk: readonly number[]
 }
 
 /** Watches verdicts of messages whose label is known. One in `oneIn` wanted messages may be called junk. */
-export class Budget {
+export class LossBudget {
   readonly oneIn: number
   readonly #wanted: Recent
   readonly #junk: Recent
-  #thresholds: Thresholds | undefined
+  #thresholds: LossThresholds | undefined
 
   constructor({ oneIn }: { readonly oneIn: number }) {
     if (!Number.isSafeInteger(oneIn) || oneIn < 10 || oneIn > MOST_SCORES)
@@ -43,8 +43,8 @@ export class Budget {
   }
 
   /** Reads what `toJSON` gave. */
-  static from({ oneIn, wanted, junk }: BudgetState): Budget {
-    const budget = new Budget({ oneIn })
+  static from({ oneIn, wanted, junk }: LossBudgetState): LossBudget {
+    const budget = new LossBudget({ oneIn })
     for (const verdict of wanted) budget.observe(verdict, 'wanted')
     for (const verdict of junk) budget.observe(verdict, 'junk')
     return budget
@@ -58,16 +58,16 @@ export class Budget {
   }
 
   /** The thresholds of now. */
-  get state(): Thresholds {
+  get state(): LossThresholds {
     return (this.#thresholds ??= this.#read())
   }
 
   /** All that there is to keep. */
-  toJSON(): BudgetState {
+  toJSON(): LossBudgetState {
     return { oneIn: this.oneIn, wanted: this.#wanted.all(), junk: this.#junk.all() }
   }
 
-  #read(): Thresholds {
+  #read(): LossThresholds {
     const wanted = this.#wanted.all().sort((a, b) => b - a)
     const spare = Math.floor(wanted.length / this.oneIn) - 1
     const junk = wanted[Math.max(0, spare)] ?? Number.POSITIVE_INFINITY

@@ -1,7 +1,7 @@
 /** What one user, or one domain, sees differently: a small table that is added to the model of all. */
 import { crc32 } from 'node:zlib'
 import type { Features } from './features.ts'
-import type { Lesson } from './model/model.ts'
+import type { LessonReceipt } from './model/model.ts'
 import type { Label } from './model/reservoir.ts'
 import { SnapshotError } from './model/snapshot-error.ts'
 
@@ -39,7 +39,7 @@ export class Corrections {
   }
 
   /** Moves the message to the side of its label; `rank` is what it had with all corrections before. */
-  learn(features: Features, label: Label, rank: number): Lesson {
+  learn(features: Features, label: Label, rank: number): LessonReceipt {
     const sign = label === 'junk' ? 1 : -1
     const missing = Math.min(MOST_MOVED, Math.max(0, MARGIN - sign * rank))
     this.lessons++
@@ -53,7 +53,7 @@ export class Corrections {
   }
 
   /** Takes a lesson back. */
-  unlearn(features: Features, { steps }: Lesson): void {
+  unlearn(features: Features, { steps }: LessonReceipt): void {
     this.#move(features, -(steps[0] ?? 0), -1)
     this.lessons = Math.max(0, this.lessons - 1)
   }

@@ -5,7 +5,7 @@ import type { LinearModel } from './model/linear.ts'
 import type { Model, Score } from './model/model.ts'
 import type { ScanFacts, Scanner } from './scan/scanner.ts'
 import type { Family, Notes } from './scan/sink.ts'
-import type { TextBuffer } from './scan/text.ts'
+import type { TextBuffer } from './scan/text-buffer.ts'
 
 const MOST_CHARACTERS = 80
 const SPACE_POINT = 0x20

@@ -7,21 +7,21 @@
  * that is shrunk where little is known. `learn` takes one message with its label and replays older ones; `unlearn` takes it
  * back. `Corrections` are what one user or domain sees differently, and are added to the model of all.
  *
- * A verdict means nothing by itself. `Budget` watches the verdicts of wanted mail before it is learned and gives the threshold
- * by which no more than one in so many is lost; `Calibration` makes a probability of a verdict. `Trust` decides whose labels
+ * A verdict means nothing by itself. `LossBudget` watches the verdicts of wanted mail before it is learned and gives the threshold
+ * by which no more than one in so many is lost; `Calibration` makes a probability of a verdict. `UserTrust` decides whose labels
  * all learn from, `Canaries` notice when learning does harm. `explain` has the reasons for one message in plain words.
  *
  * Begin at `Scanner` and `Model`; the plugin `junk` is what stands around them in a server.
  */
-export { Budget, type BudgetState, type Thresholds } from './budget.ts'
+export { LossBudget, type LossBudgetState, type LossThresholds } from './budget.ts'
 export { Calibration, type CalibrationState } from './calibration.ts'
 export { Canaries, type CanariesState } from './canaries.ts'
 export { Corrections } from './corrections.ts'
 export { type ExplainOptions, type Explanation, explain, type Reason } from './explain.ts'
 export { decodeFeatures, encodeFeatures, type Features, FeaturesError } from './features.ts'
-export { type LearnOptions, type Lesson, Model, type ModelOptions, type Score } from './model/model.ts'
+export { type LearnOptions, type LessonReceipt, Model, type ModelOptions, type Score } from './model/model.ts'
 export type { Label } from './model/reservoir.ts'
 export { readSnapshot, writeSnapshot } from './model/snapshot.ts'
 export { SnapshotError } from './model/snapshot-error.ts'
 export { SCAN_OCTETS, type ScanFacts, Scanner, type ScannerOptions } from './scan/scanner.ts'
-export { type Judgement, Trust, type TrustState } from './trust.ts'
+export { type LabelWorth, UserTrust, type UserTrustState } from './trust.ts'

@@ -11,13 +11,13 @@ const AGREEING = 3
 const MOST_HELD = 10_000
 const MOST_USERS = 100_000
 
-/** What `toJSON` gives and `Trust.from` takes. */
-export interface TrustState {
+/** What `toJSON` gives and `UserTrust.from` takes. */
+export interface UserTrustState {
   readonly users: readonly (readonly [user: string, right: number, wrong: number])[]
 }
 
 /** What a label is worth. */
-export interface Judgement {
+export interface LabelWorth {
   /** Whether all may learn from it; otherwise only the user's own corrections. */
   readonly isTrusted: boolean
   /** The share of the user's recent labels that contradict. */
@@ -25,13 +25,13 @@ export interface Judgement {
 }
 
 /** A ledger of users by any key. */
-export class Trust {
+export class UserTrust {
   readonly #users = new Map<string, { right: number; wrong: number }>()
   readonly #held = new Map<string, { readonly junk: Set<string>; readonly wanted: Set<string> }>()
 
   /** Reads what `toJSON` gave. Labels that wait for others to agree are not kept. */
-  static from({ users }: TrustState): Trust {
-    const trust = new Trust()
+  static from({ users }: UserTrustState): UserTrust {
+    const trust = new UserTrust()
     for (const [user, right, wrong] of users) trust.#users.set(user, { right, wrong })
     return trust
   }
@@ -42,7 +42,7 @@ export class Trust {
   }
 
   /** Counts a label of a user and says what it is worth; `rank` is that of the message before, without the user's own corrections. */
-  judge(user: string, rank: number, label: Label): Judgement {
+  judge(user: string, rank: number, label: Label): LabelWorth {
     const known = this.#users.get(user)
     const record = known ?? { ...FIRST }
     // Who taught last stands last: the one who has been silent for longest is forgotten first.
@@ -85,7 +85,7 @@ export class Trust {
   }
 
   /** All that there is to keep. */
-  toJSON(): TrustState {
+  toJSON(): UserTrustState {
     return { users: [...this.#users].map(([user, { right, wrong }]) => [user, right, wrong]) }
   }
 }

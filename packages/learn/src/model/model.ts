@@ -19,7 +19,7 @@ export interface ModelOptions extends Partial<Rates> {
 export interface Score {
   /** The plain sum: to rank and sort by. */
   readonly rank: number
-  /** Shrunk where little is known: to be held against a threshold of `Budget`. */
+  /** Shrunk where little is known: to be held against a threshold of `LossBudget`. */
   readonly verdict: number
   /** What adds up to `rank`. */
   readonly parts: Readonly<Record<'grams' | 'words' | 'headers' | 'corrections', number>>
@@ -32,7 +32,7 @@ export interface Score {
 }
 
 /** What is needed to take a lesson back, besides the features; keep it by the key of the message. */
-export interface Lesson {
+export interface LessonReceipt {
   readonly label: Label
   /** Gradients of the steps, or the length of the step of a correction. */
   readonly steps: Float64Array
@@ -115,7 +115,7 @@ export class Model {
   }
 
   /** Learns a message at once, and replays older lessons. */
-  learn(features: Features, label: Label, { at = 0 }: LearnOptions = {}): Lesson {
+  learn(features: Features, label: Label, { at = 0 }: LearnOptions = {}): LessonReceipt {
     const { passes, replay } = this.options
     const day = dayOf(at)
     const steps = new Float64Array(3 * passes)
@@ -133,7 +133,7 @@ export class Model {
   }
 
   /** Takes a lesson back: exactly when nothing was learned since, otherwise nearly. */
-  unlearn(features: Features, { label, steps }: Lesson): void {
+  unlearn(features: Features, { label, steps }: LessonReceipt): void {
     const { grams, words, headers } = this.families
     for (let at = steps.length - 3; at >= 0; at -= 3) {
       headers.back(features.headers, steps[at + 2] ?? 0)
@@ -148,7 +148,7 @@ export class Model {
   }
 
   /** Takes a lesson back and learns the other one. */
-  relabel(features: Features, before: Lesson, label: Label, options: LearnOptions = {}): Lesson {
+  relabel(features: Features, before: LessonReceipt, label: Label, options: LearnOptions = {}): LessonReceipt {
     this.unlearn(features, before)
     return this.learn(features, label, options)
   }

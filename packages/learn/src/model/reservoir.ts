@@ -5,7 +5,7 @@ import type { Features } from '../features.ts'
 export type Label = 'junk' | 'wanted'
 
 /** One lesson kept for replay. */
-export interface Kept {
+export interface KeptLesson {
   readonly features: Features
   readonly print: number
 }
@@ -33,7 +33,7 @@ export class Generator {
 export class Reservoir {
   readonly #room: number
   readonly #generator: Generator
-  readonly kept: Readonly<Record<Label, Kept[]>> = { junk: [], wanted: [] }
+  readonly kept: Readonly<Record<Label, KeptLesson[]>> = { junk: [], wanted: [] }
 
   constructor(room: number, generator: Generator) {
     this.#room = room

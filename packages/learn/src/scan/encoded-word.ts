@@ -1,7 +1,7 @@
 /** RFC 2047: encoded words of a field as text, bounded, and forgiving as readers are. */
 import type { CharsetDecoder } from './charset.ts'
 import { lowerText } from './field.ts'
-import type { TextBuffer } from './text.ts'
+import type { TextBuffer } from './text-buffer.ts'
 import { copyOctets, decodeBase64, decodeQuotedPrintable } from './transfer.ts'
 
 const MAX_VALUE = 2048

@@ -4,7 +4,7 @@ const MAX_FIELDS = 256
 const MAX_HEADER = 65_536
 
 /** One field: its lower-case name, and where its value stands. */
-export interface Field {
+export interface FieldSpan {
   readonly name: string
   readonly nameFrom: number
   readonly from: number
@@ -49,7 +49,7 @@ export function fieldFilter(ignored: readonly string[]): (name: string) => boole
 }
 
 /** Reads fields from `from` on into `fields`, and gives where the body begins. */
-export function readFields(octets: Uint8Array, from: number, end: number, fields: Field[]): number {
+export function readFields(octets: Uint8Array, from: number, end: number, fields: FieldSpan[]): number {
   fields.length = 0
   const last = Math.min(end, from + MAX_HEADER)
   let at = from

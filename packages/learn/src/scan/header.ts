@@ -1,8 +1,8 @@
 /** What the header of a message gives away: which fields there are and in which order, the words in them, and whom it came through. */
-import type { Field } from './field.ts'
+import type { FieldSpan } from './field.ts'
 import { lowerText } from './field.ts'
 import { finish, take, takeText } from './hash.ts'
-import type { Sink } from './sink.ts'
+import type { FeatureSink } from './sink.ts'
 
 const NAME = 0x51
 const ORDER = 0x52
@@ -31,13 +31,13 @@ const WITHOUT_TOKENS = new Set([
 
 /** Takes features of headers; one a scanner. */
 export class HeaderReader {
-  readonly #sink: Sink
+  readonly #sink: FeatureSink
   readonly #space: number
   readonly #isIgnored: (name: string) => boolean
   readonly #ownHosts: ReadonlySet<string>
 
   constructor(
-    sink: Sink,
+    sink: FeatureSink,
     space: number,
     options: { isIgnored: (name: string) => boolean; ownHosts: ReadonlySet<string> },
   ) {
@@ -47,9 +47,9 @@ export class HeaderReader {
     this.#ownHosts = options.ownHosts
   }
 
-  read(octets: Uint8Array, fields: readonly Field[]): void {
+  read(octets: Uint8Array, fields: readonly FieldSpan[]): void {
     let before = 0
-    const routes: Field[] = []
+    const routes: FieldSpan[] = []
     const seen = new Set<string>()
     for (const field of fields) {
       const { name } = field
@@ -77,7 +77,7 @@ export class HeaderReader {
       this.#say(finish(takeText(take(this.#space, FACT), fact)), 'facts', () => fact)
   }
 
-  #structure(octets: Uint8Array, { name, nameFrom }: Field, before: number): number {
+  #structure(octets: Uint8Array, { name, nameFrom }: FieldSpan, before: number): number {
     const hash = finish(takeText(take(this.#space, NAME), name))
     this.#say(hash, 'structure', () => `a field ${name}`)
     this.#say(
@@ -142,7 +142,7 @@ export class HeaderReader {
   }
 
   /** Runs of letters, capitals and digits of a Message-ID, and the domain after the @. */
-  #shape(octets: Uint8Array, { from, to, name }: Field): void {
+  #shape(octets: Uint8Array, { from, to, name }: FieldSpan): void {
     let running = take(this.#space, SHAPE)
     let last = 0
     let isHost = false
@@ -159,7 +159,7 @@ export class HeaderReader {
   }
 
   /** Zone and form of a date, not the date itself. */
-  #date(octets: Uint8Array, { from, to, name }: Field): void {
+  #date(octets: Uint8Array, { from, to, name }: FieldSpan): void {
     let form = take(this.#space, SHAPE ^ 0x100)
     let zone = take(this.#space, SHAPE ^ 0x200)
     let lastSpace = from
@@ -178,7 +178,7 @@ export class HeaderReader {
   }
 
   /** The Received fields nearest to the sender: names, protocol and network, without times and identifiers. */
-  #routes(octets: Uint8Array, routes: readonly Field[]): void {
+  #routes(octets: Uint8Array, routes: readonly FieldSpan[]): void {
     const space = take(this.#space, ROUTE)
     this.#say(
       finish(take(space, Math.min(routes.length, ROUTES))),
@@ -188,7 +188,7 @@ export class HeaderReader {
     for (const field of routes.slice(-ROUTES)) this.#route(octets, field, space)
   }
 
-  #route(octets: Uint8Array, { from, to }: Field, space: number): void {
+  #route(octets: Uint8Array, { from, to }: FieldSpan, space: number): void {
     let keyword = 0
     let count = 0
     let i = from
@@ -211,7 +211,7 @@ export class HeaderReader {
     }
   }
 
-  #isOwn(octets: Uint8Array, { from, to }: Field): boolean {
+  #isOwn(octets: Uint8Array, { from, to }: FieldSpan): boolean {
     if (this.#ownHosts.size === 0) return false
     const text = lowerText(octets, from, Math.min(to, from + 512))
     const by = text.indexOf('by ')

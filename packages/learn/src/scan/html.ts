@@ -1,8 +1,8 @@
 /** HTML as text that a reader sees, in one pass: tags and links become features, damaged markup never costs more than its length. */
 import { finish, take, takeText } from './hash.ts'
 import { scanLink } from './link.ts'
-import type { Sink } from './sink.ts'
-import type { TextBuffer } from './text.ts'
+import type { FeatureSink } from './sink.ts'
+import type { TextBuffer } from './text-buffer.ts'
 
 const MAX_TAGS = 200
 const MAX_TAG = 4096
@@ -50,14 +50,14 @@ const ENTITIES = new Map<string, number>([
 ])
 
 /** Reads HTML of several parts of one message; `begin` between messages. */
-export class HtmlReader {
+export class MarkupReader {
   #tags = 0
   #links = 0
-  readonly #sink: Sink
+  readonly #sink: FeatureSink
   readonly #text: TextBuffer
   readonly #space: number
 
-  constructor(sink: Sink, text: TextBuffer, space: number) {
+  constructor(sink: FeatureSink, text: TextBuffer, space: number) {
     this.#sink = sink
     this.#text = text
     this.#space = space

@@ -1,6 +1,6 @@
 /** What a link is made of: host, domain, words of its path, and what is odd about it. */
 import { finish, take, takeText } from './hash.ts'
-import type { Sink } from './sink.ts'
+import type { FeatureSink } from './sink.ts'
 
 const MAX_LINK = 512
 const HOST = 0x31
@@ -16,7 +16,7 @@ export function isInLink(point: number): boolean {
 }
 
 /** Takes the features of the link that stands from `from` (its scheme) to `to`. */
-export function scanLink(points: Int32Array, from: number, to: number, space: number, sink: Sink): void {
+export function scanLink(points: Int32Array, from: number, to: number, space: number, sink: FeatureSink): void {
   const end = Math.min(to, from + MAX_LINK)
   const link = new Link(points, from, end, space, sink)
   const afterScheme = link.scheme()
@@ -29,9 +29,9 @@ class Link {
   readonly from: number
   readonly end: number
   readonly space: number
-  readonly sink: Sink
+  readonly sink: FeatureSink
 
-  constructor(points: Int32Array, from: number, end: number, space: number, sink: Sink) {
+  constructor(points: Int32Array, from: number, end: number, space: number, sink: FeatureSink) {
     this.points = points
     this.from = from
     this.end = end

@@ -1,5 +1,5 @@
 /** The parts of a message one after the other, by their boundaries: one walk forward, bounded in depth and number. */
-import type { Field } from './field.ts'
+import type { FieldSpan } from './field.ts'
 import { parameterOf, readFields } from './field.ts'
 
 const MAX_DEPTH = 8
@@ -34,9 +34,9 @@ interface Content extends Omit<Leaf, 'from' | 'to'> {
 }
 
 /** Walks through the body that begins at `body`; the fields are those of the message. */
-export function walkParts(octets: Uint8Array, fields: readonly Field[], body: number, visitor: MimeVisitor): void {
+export function walkParts(octets: Uint8Array, fields: readonly FieldSpan[], body: number, visitor: MimeVisitor): void {
   const boundaries: Uint8Array[] = []
-  const inner: Field[] = []
+  const inner: FieldSpan[] = []
   let content = contentOf(octets, fields)
   let at = body
   for (let parts = 0; parts < MAX_PARTS; parts++) {
@@ -80,7 +80,7 @@ function leafOf({ type, charset, encoding, extension }: Content, from: number, t
   return { type, charset, encoding, extension, from, to: Math.max(from, to) }
 }
 
-function contentOf(octets: Uint8Array, fields: readonly Field[]): Content {
+function contentOf(octets: Uint8Array, fields: readonly FieldSpan[]): Content {
   let type = ''
   let disposition = ''
   let encoding = ''
@@ -108,7 +108,7 @@ function contentOf(octets: Uint8Array, fields: readonly Field[]): Content {
   }
 }
 
-function textOf(octets: Uint8Array, { from, to }: Field): string {
+function textOf(octets: Uint8Array, { from, to }: FieldSpan): string {
   let text = ''
   for (let i = from; i < Math.min(to, from + MAX_VALUE); i++) {
     const octet = octets[i] ?? 0

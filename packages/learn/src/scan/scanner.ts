@@ -3,14 +3,15 @@ import type { Features } from '../features.ts'
 import { CharsetDecoder } from './charset.ts'
 import { FieldDecoder } from './encoded-word.ts'
 import { FeatureSet } from './feature-set.ts'
-import { type Field, fieldFilter, lowerText, readFields } from './field.ts'
+import { type FieldSpan, fieldFilter, lowerText, readFields } from './field.ts'
 import { finish, take, takeText } from './hash.ts'
 import { HeaderReader } from './header.ts'
-import { HtmlReader } from './html.ts'
+import { MarkupReader } from './html.ts'
 import { isInLink } from './link.ts'
 import { type Leaf, type MimeVisitor, walkParts } from './mime.ts'
-import type { Notes, Sink } from './sink.ts'
-import { scanGrams, scanWords, TextBuffer } from './text.ts'
+import type { FeatureSink, Notes } from './sink.ts'
+import { scanGrams, scanWords } from './text.ts'
+import { TextBuffer } from './text-buffer.ts'
 import { copyOctets, decodeBase64, decodeQuotedPrintable } from './transfer.ts'
 
 /** How many octets of a message are looked at, from its beginning. Unit: octets. */
@@ -59,7 +60,7 @@ export interface ScanFacts {
 
 /** Makes features of messages, one after the other; holds the buffers for it (about 1.5 MB). */
 export class Scanner implements MimeVisitor {
-  readonly #sink: Sink = {
+  readonly #sink: FeatureSink = {
     grams: new FeatureSet(MAX_GRAMS),
     words: new FeatureSet(MAX_WORDS),
     headers: new FeatureSet(MAX_HEADERS),
@@ -71,10 +72,10 @@ export class Scanner implements MimeVisitor {
   readonly #text = new TextBuffer()
   readonly #decoded = new Uint8Array(DECODED_OCTETS)
   readonly #points = new Int32Array(DECODED_OCTETS)
-  readonly #fields: Field[] = []
+  readonly #fields: FieldSpan[] = []
   readonly #space: number
   readonly #headers: HeaderReader
-  readonly #html: HtmlReader
+  readonly #html: MarkupReader
   #octets: Uint8Array = new Uint8Array()
   #room = 0
   #isReport = false
@@ -83,7 +84,7 @@ export class Scanner implements MimeVisitor {
     this.#space = takeText(0x2545f491, options.key ?? '')
     const isIgnored = fieldFilter(options.ignoredFields ?? [])
     this.#headers = new HeaderReader(this.#sink, this.#space, { isIgnored, ownHosts: new Set(options.ownHosts) })
-    this.#html = new HtmlReader(this.#sink, this.#text, take(this.#space, BODY))
+    this.#html = new MarkupReader(this.#sink, this.#text, take(this.#space, BODY))
   }
 
   /** Features of a message as it was received; of a large one its first `SCAN_OCTETS` are enough. Never throws on octets. */
@@ -184,7 +185,7 @@ export class Scanner implements MimeVisitor {
     if (from < at - 2) this.#html.takeLink(points, from, to)
   }
 
-  #readSubject(fields: readonly Field[]): void {
+  #readSubject(fields: readonly FieldSpan[]): void {
     const field = fields.find(({ name }) => name === 'subject')
     if (field === undefined) return
     this.#fieldDecoder.decode(this.#octets, field.from, field.to, this.#subject)
@@ -194,7 +195,7 @@ export class Scanner implements MimeVisitor {
     scanWords(this.#subject, 0, space, this.#sink)
   }
 
-  #reports(fields: readonly Field[]): void {
+  #reports(fields: readonly FieldSpan[]): void {
     for (const { name, from, to } of fields) {
       if (name === 'auto-submitted') {
         const value = lowerText(this.#octets, from, Math.min(to, from + 40)).trim()

@@ -1,6 +1,6 @@
 /** Where the scanner puts what it finds. */
 import type { FeatureSet } from './feature-set.ts'
-import type { TextBuffer } from './text.ts'
+import type { TextBuffer } from './text-buffer.ts'
 
 /** The three families of features; each has a model of its own. */
 export type Family = 'grams' | 'words' | 'headers'
@@ -16,7 +16,7 @@ export interface Notes {
 }
 
 /** The sets of one scanner, and the notes when somebody asks for reasons. */
-export interface Sink {
+export interface FeatureSink {
   readonly grams: FeatureSet
   readonly words: FeatureSet
   readonly headers: FeatureSet

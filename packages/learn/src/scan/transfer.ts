@@ -11,14 +11,14 @@ for (const [value, char] of [...'0123456789abcdef'].entries()) {
 }
 
 /** Octets from `from` to `to` of a source. */
-export interface Span {
+export interface OctetSpan {
   readonly octets: Uint8Array
   readonly from: number
   readonly to: number
 }
 
 /** Decodes base64 and gives the number of octets written. */
-export function decodeBase64({ octets, from, to }: Span, target: Uint8Array, room: number): number {
+export function decodeBase64({ octets, from, to }: OctetSpan, target: Uint8Array, room: number): number {
   let written = 0
   let bits = 0
   let held = 0
@@ -36,7 +36,7 @@ export function decodeBase64({ octets, from, to }: Span, target: Uint8Array, roo
 }
 
 /** Decodes quoted-printable and gives the number of octets written; `_` is a space in encoded words only. */
-export function decodeQuotedPrintable(span: Span, target: Uint8Array, room: number, isWord = false): number {
+export function decodeQuotedPrintable(span: OctetSpan, target: Uint8Array, room: number, isWord = false): number {
   const { octets, from, to } = span
   let written = 0
   for (let i = from; i < to && written < room; i++) {
@@ -65,7 +65,7 @@ export function decodeQuotedPrintable(span: Span, target: Uint8Array, room: numb
 }
 
 /** Copies octets as they are. */
-export function copyOctets({ octets, from, to }: Span, target: Uint8Array, room: number): number {
+export function copyOctets({ octets, from, to }: OctetSpan, target: Uint8Array, room: number): number {
   const length = Math.max(0, Math.min(to - from, room))
   target.set(octets.subarray(from, from + length))
   return length
