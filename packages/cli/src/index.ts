@@ -2,7 +2,7 @@
  * The package `postroad`: what a configuration imports, and the command. What plugin authors need is in `@postroad/plugin`.
  *
  * A configuration is a module that calls `defineConfig`, or YAML or JSON of the same shape. A program of one's own hands it to
- * `createServer`; both are the engine's (`@postroad/core`), and are only passed on here. The command goes this way:
+ * `createServer` (`create-server.ts`), which gives the engine (`@postroad/core`) the services of the command. The command goes this way:
  *
  *   main.ts      the commands by name, the exit codes, and how an error is told
  *   command/     one file a command (`start.ts`, `check.ts`, `explain.ts`, `try.ts` …), and what only it needs beside it
@@ -16,5 +16,6 @@
  *
  * To begin reading, take `command/check.ts`, the shortest way from a file to an answer, then `open.ts` and `command/start.ts`.
  */
-export { type App, BootError, type Config, createServer, defineConfig, guardProcess, type Server } from '@postroad/core'
+export { type App, BootError, type Config, defineConfig, guardProcess, type Server } from '@postroad/core'
 export { loadConfig } from './config/load.ts'
+export { createServer } from './create-server.ts'

@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly reload?: () => Promise<void>
   /** Told of every file that an option of a plugin names, absolute, whenever a configuration is set up: for who watches them. */
   readonly onFile?: (file: string) => void
+  /** Called when all is closed: whoever made services for this server closes them then. */
+  readonly onClosed?: () => Promise<void>
 }
 
 /** Where a listener listens. */
@@ -136,7 +138,13 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     now,
   }
   const generation = await buildGeneration(judged, context)
-  return new RunningServer(settings, { context, generation, running, sockets: options.sockets })
+  return new RunningServer(settings, {
+    context,
+    generation,
+    running,
+    sockets: options.sockets,
+    onClosed: options.onClosed,
+  })
 }
 
 function judge(config: Config): JudgedConfig {
@@ -157,6 +165,7 @@ class RunningServer implements Server {
   /** Aborted when the server stops: old generations that still have something under way must come to their end. */
   readonly #stop = new AbortController()
   readonly #retiring = new Set<Promise<void>>()
+  readonly #onClosed: ServerOptions['onClosed']
 
   constructor(
     settings: ServerSettings,
@@ -165,13 +174,16 @@ class RunningServer implements Server {
       generation,
       running,
       sockets,
+      onClosed,
     }: {
       readonly context: ServerContext
       readonly generation: Generation
       readonly running: { generation: number; connections: RunningState['connections'] }
       readonly sockets: SocketKeeper | undefined
+      readonly onClosed: ServerOptions['onClosed']
     },
   ) {
+    this.#onClosed = onClosed
     this.#settings = settings
     this.#context = context
     this.#generation = generation
@@ -268,6 +280,7 @@ class RunningServer implements Server {
     await this.#listeners.close(grace)
     await this.#generation.close()
     await Promise.all(this.#retiring)
+    await this.#onClosed?.()
     this.log.flush()
   }
 

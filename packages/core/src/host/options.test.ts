@@ -39,6 +39,27 @@ test('an option that is not there: what may have been meant, at every depth', as
   ])
 })
 
+test('an option that may be several things: what those say that come nearest, not that none of them fits', async () => {
+  const part = z.enum(['address', 'network'])
+  const union = z.strictObject({
+    by: z.union([part, z.array(part)]).optional(),
+    to: z.union([z.strictObject({ host: z.string() }), z.strictObject({ path: z.string() })]).optional(),
+    limit: z.union([z.number(), z.string().regex(/\d/, 'not an amount')]).optional(),
+  })
+  const use = definePlugin({ name: 'road', options: union as unknown as Schema, hooks: {} }) as unknown as typeof road
+  assert.deepEqual(await said(use({ by: 'client' })), ['road.by: Invalid option: expected one of "address"|"network"'])
+  assert.deepEqual(await said(use({ by: ['address', 'client'] })), [
+    'road.by.1: Invalid option: expected one of "address"|"network"',
+  ])
+  assert.deepEqual(await said(use({ limit: 'many' })), ['road.limit: not an amount'])
+  assert.deepEqual(await said(use({ limit: true })), [
+    'road.limit: Invalid input: expected number, received boolean; or: Invalid input: expected string, received boolean',
+  ])
+  assert.deepEqual(await said(use({ to: { path: 1 } })), [
+    'road.to.path: Invalid input: expected string, received number',
+  ])
+})
+
 test('a schema that cannot be asked says what it says', async () => {
   const issues = [{ message: 'not so', path: ['a', { key: 'b' }], keys: ['c'] }]
   const other = { '~standard': { version: 1 as const, vendor: 'other', validate: () => ({ issues }) } }
