@@ -53,6 +53,24 @@ test('RFC 6376 §3.4: any body, cut anywhere, gives what the rules give', () => 
   )
 })
 
+test('RFC 6376 §3.4: text that is hashed where it stands, between what is not', () => {
+  const long = 'Lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam\r\n'.repeat(20)
+  const pieces = fc.array(fc.constantFrom(long, `${long}\t`, ' ', '\r\n\r\n', '\n', ' x  y \r\n', 'z', '\r'), {
+    maxLength: 8,
+  })
+  fc.assert(
+    fc.property(pieces, fc.boolean(), fc.integer({ min: 1, max: 4_000 }), (parts, relaxed, size) => {
+      const body = parts.join('')
+      const canonicalization = relaxed ? 'relaxed' : 'simple'
+      const limit = 3_000
+      const expected = Buffer.from(canonical(body, relaxed), 'latin1')
+      assert.equal(hashOf(body, { canonicalization }, size).hex, sha256(expected))
+      assert.equal(hashOf(body, { canonicalization, limit }, size).hex, sha256(expected.subarray(0, limit)))
+    }),
+    { numRuns: 300 },
+  )
+})
+
 test('RFC 6376 §3.5 l=: only that much is hashed, and what is left out is counted', () => {
   const hash = hashOf('abc\r\ndef\r\n', { canonicalization: 'simple', limit: 5 })
   assert.equal(hash.hex, sha256('abc\r\n'))

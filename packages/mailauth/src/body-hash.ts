@@ -21,6 +21,10 @@ const scratch = Buffer.allocUnsafe(16 * 1024)
 /** What one octet can become: a held CR, a space and itself; held lines are written apart. */
 const SLACK = 8
 const LINES = Buffer.from('\r\n'.repeat(512))
+/** Line ends that are not worth a call of their own. */
+const FEW = 32
+/** Octets that are hashed where they stand; fewer are put beside each other first, because each call of a hash has its price. */
+const DIRECT = 512
 
 /**
  * Takes a body in pieces; linear in its length whatever is in it, and in constant memory. A bare LF counts as CRLF, as in
@@ -55,25 +59,17 @@ export class BodyHash {
   }
 
   update(chunk: Uint8Array): void {
-    const relaxed = this.#relaxed
-    for (let i = 0; i < chunk.length; i++) {
-      const octet = chunk[i] ?? 0
-      if (octet === LF) this.#endLine()
-      else if (octet === CR) {
-        if (this.#cr) this.#content(CR)
-        this.#cr = true
-      } else if (relaxed && (octet === SPACE || octet === TAB)) {
-        if (this.#cr) this.#bareCr()
-        this.#space = true
-      } else if (this.#lines > 0 || this.#space || this.#cr) {
-        if (this.#cr) this.#bareCr()
-        this.#content(octet)
-      } else {
-        if (this.#used > scratch.length - SLACK) this.#flush()
-        scratch[this.#used++] = octet
-        this.#isEmpty = false
+    const solid = this.#solidEnd(chunk)
+    let at = 0
+    while (at < solid) {
+      if (!this.#isHeld) at = this.#takePlain(chunk, at, solid)
+      // Octet by octet, until nothing is held back any more.
+      while (at < solid) {
+        this.#take(chunk[at++] ?? 0)
+        if (!this.#isHeld) break
       }
     }
+    while (at < chunk.length) this.#take(chunk[at++] ?? 0)
     this.#flush()
   }
 
@@ -87,6 +83,61 @@ export class BodyHash {
     }
     this.#flush()
     return this.#hash.digest()
+  }
+
+  get #isHeld(): boolean {
+    return this.#lines > 0 || this.#space || this.#cr
+  }
+
+  /** Behind the last octet that is neither a line end nor, in the relaxed form, white space: all before it counts. */
+  #solidEnd(chunk: Uint8Array): number {
+    let end = chunk.length
+    for (; end > 0; end--) {
+      const octet = chunk[end - 1]
+      if (octet !== LF && octet !== CR && !(this.#relaxed && (octet === SPACE || octet === TAB))) break
+    }
+    return end
+  }
+
+  /** Most text is its own canonical form: it is looked at, and hashed where it stands. Up to the first octet that is not, or to the end. */
+  #takePlain(chunk: Uint8Array, from: number, end: number): number {
+    const relaxed = this.#relaxed
+    let at = from
+    for (; at < end; at++) {
+      const octet = chunk[at] ?? 0
+      if (octet > SPACE) continue
+      if (octet === LF) break
+      if (octet === CR) {
+        if (chunk[at + 1] === LF) at++
+      } else if (relaxed && (octet === TAB || (octet === SPACE && isBlank(chunk[at + 1])))) break
+    }
+    if (at > from) this.#putAll(chunk, from, at)
+    return at
+  }
+
+  #putAll(chunk: Uint8Array, from: number, to: number): void {
+    this.#isEmpty = false
+    if (to - from >= DIRECT) {
+      this.#flush()
+      this.#write(chunk.subarray(from, to))
+      return
+    }
+    if (this.#used + to - from > scratch.length - SLACK) this.#flush()
+    for (let at = from; at < to; at++) scratch[this.#used++] = chunk[at] ?? 0
+  }
+
+  #take(octet: number): void {
+    if (octet === LF) this.#endLine()
+    else if (octet === CR) {
+      if (this.#cr) this.#content(CR)
+      this.#cr = true
+    } else if (this.#relaxed && (octet === SPACE || octet === TAB)) {
+      if (this.#cr) this.#bareCr()
+      this.#space = true
+    } else {
+      if (this.#cr) this.#bareCr()
+      this.#content(octet)
+    }
   }
 
   #endLine(): void {
@@ -110,6 +161,13 @@ export class BodyHash {
   }
 
   #writeLines(): void {
+    if (this.#lines <= FEW) {
+      for (; this.#lines > 0; this.#lines--) {
+        this.#put(CR)
+        this.#put(LF)
+      }
+      return
+    }
     this.#flush()
     for (let octets = this.#lines * 2; octets > 0; octets -= LINES.length)
       this.#write(LINES.subarray(0, Math.min(octets, LINES.length)))
@@ -131,6 +189,11 @@ export class BodyHash {
     this.#length += octets.length
     if (room > 0) this.#hash.update(room < octets.length ? octets.subarray(0, room) : octets)
   }
+}
+
+/** White space, or the beginning of a line end. */
+function isBlank(octet: number | undefined): boolean {
+  return octet === SPACE || octet === TAB || octet === CR || octet === LF
 }
 
 /** A {@link BodyHash} as the verifier of the npm package mailauth reads one. */

@@ -23,7 +23,10 @@ export interface SignatureHeader {
   bodyHashKey?: string
   readonly original: Buffer
   parsed: { readonly [tag: string]: { readonly value: unknown } | undefined }
+  /** `rsa` or `ed25519`. */
+  readonly signAlgo?: string
   readonly hashAlgo: string
+  readonly headerCanon?: string
   readonly bodyCanon: string
   /** `l=`; empty when the signature has none. */
   readonly maxBodyLength: number | ''
@@ -31,6 +34,8 @@ export interface SignatureHeader {
   readonly selector: string
   readonly identity?: string
   readonly identityDomain?: string
+  /** `x=`. */
+  readonly expiration?: Date | null
 }
 
 /** What the library says of a check. */
@@ -39,17 +44,20 @@ export interface Status {
   readonly comment?: string | false
 }
 
+/** What a verdict says of the signature it is on. */
+export interface StatusHeader {
+  readonly d?: string | false
+  readonly i?: string | false
+  readonly s?: string
+  readonly a?: string
+  readonly b?: string | false
+}
+
 /** The verdict on one signature. */
 export interface SignatureResult {
   readonly status: Status & {
     readonly policy?: { readonly 'dkim-rules'?: string }
-    readonly header?: {
-      readonly d?: string | false
-      readonly i?: string | false
-      readonly s?: string
-      readonly a?: string
-      readonly b?: string | false
-    }
+    readonly header?: StatusHeader
     readonly underSized?: number
     readonly testing?: boolean
   }
@@ -86,6 +94,7 @@ export interface DkimVerifier {
   prepareSignature(header: SignatureHeader): void
   verifySignature(header: SignatureHeader): Promise<SignatureResult>
   skippedSignatureResult(header: SignatureHeader): SignatureResult
+  getStatusHeader(header: SignatureHeader): StatusHeader
   finalChunk(): Promise<void>
 }
 

@@ -5,8 +5,28 @@ export interface SignedField {
   /** Lower-case. */
   readonly key: string
   readonly casedKey: string
-  /** Name, colon and value with its folds; without the last CRLF. */
+  /** Name, colon and value with its folds; without the last CRLF. One character an octet. */
+  readonly text: string
+  /** The same as octets. */
   readonly line: Buffer
+}
+
+/** Its octets are made for those who ask for them. */
+class Field implements SignedField {
+  readonly key: string
+  readonly casedKey: string
+  readonly text: string
+  #line: Buffer | undefined
+
+  constructor(casedKey: string, text: string) {
+    this.key = lowerCase(casedKey)
+    this.casedKey = casedKey
+    this.text = text
+  }
+
+  get line(): Buffer {
+    return (this.#line ??= Buffer.from(this.text, 'latin1'))
+  }
 }
 
 const FIELD_START = /^[\x21-\x39\x3b-\x7e]+[ \t\r\n]*:/
@@ -42,11 +62,17 @@ function findStarts(lines: readonly string[]): number[] {
 
 function toField(text: string): SignedField {
   const colon = text.indexOf(':')
-  const casedKey = trim((colon < 0 ? text : text.slice(0, colon)).replace(/\r?\n/g, ''))
+  const name = colon < 0 ? text : text.slice(0, colon)
+  return new Field(PLAIN_NAME.test(name) ? name : nameOf(name), text)
+}
+
+const PLAIN_NAME = /^[\x21-\x7e]+$/
+
+function nameOf(text: string): string {
+  return trim(text.replace(/\r?\n/g, ''))
     .replace(/\r?\n/g, '')
     .replace(/^[ \t]+/, '')
     .trimEnd()
-  return { key: lowerCase(casedKey), casedKey, line: Buffer.from(text, 'latin1') }
 }
 
 /** Spaces and tabs only: 0xA0 is an octet of some character here, not a space. */

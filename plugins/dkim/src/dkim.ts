@@ -1,7 +1,7 @@
 /** DKIM: who has signed this message, and is it still what they signed? RFC 6376. */
 import { type Dkim, type DkimResult, dkimFact, toOpinion } from '@postroad/authres'
 import { forMessage } from '@postroad/dns'
-import { Arrivals, nodeResolver } from '@postroad/mailauth'
+import { Arrivals } from '@postroad/mailauth'
 import { Dns, definePlugin, type MessageOpinion } from '@postroad/plugin'
 import { dkimCommands } from './command.ts'
 import { KeyStore } from './key-store.ts'
@@ -22,8 +22,8 @@ export const verifyDkim = definePlugin({
     const keys = new KeyStore(options)
     const arrivals = new Arrivals((context) => {
       // The server's own signal, not the hook's: the lookups outlive the hook in which they began.
-      const resolve = nodeResolver(forMessage(dns, context), signal)
-      return new Verification(options, { keys: keys.forMessage(resolve), now: context.now() })
+      const now = context.now()
+      return new Verification(options, { keys: keys.forMessage({ dns: forMessage(dns, context), signal, now }), now })
     })
     return {
       receive: (context) => arrivals.listen(context),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { zoneDns } from '@postroad/dns'
-import { BodyHash, nodeResolver } from '@postroad/mailauth'
+import { BodyHash } from '@postroad/mailauth'
 import { messageFromBytes } from '@postroad/message'
 import { keyRecord } from './command.ts'
 import { KeyStore } from './key-store.ts'
@@ -36,7 +36,7 @@ async function signed(head = HEAD): Promise<string> {
 async function verify(records: readonly string[], text: string) {
   const dns = zoneDns({ 's._domainkey.a.example': { TXT: [...records] } })
   const options = dkimOptions.parse({})
-  const keys = new KeyStore(options).forMessage(nodeResolver(dns))
+  const keys = new KeyStore(options).forMessage({ dns, now: NOW })
   const verification = new Verification(options, { keys, now: NOW })
   verification.write(Buffer.from(text))
   const { signatures } = await verification.finish()
@@ -68,3 +68,23 @@ for (const line of ['foo bar', 'X y: z', ': x', 'no colon at all'])
     assert.equal((await verify([OWN], await signed(`From: joe@a.example\r\n${line}\r\nSubject: x\r\n`))).result, 'pass')
     assert.equal((await verify([OWN], await signed(`${line}\r\n${HEAD}`))).result, 'pass')
   })
+
+test('keys are parsed once for all messages, and asked for as often as their records want it', async () => {
+  const record = keyRecord(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey)
+  const dns = zoneDns({ 'r._domainkey.a.example': { TXT: [record], ttl: 60 } })
+  const store = new KeyStore({ minBits: 1024, maxBits: 4096 })
+  const at = (now: number) => store.forMessage({ dns, now })
+  const get = (now: number) => at(now).get('DKIM', 'r._domainkey.a.example', undefined, { hashAlgo: 'sha256' })
+  assert.equal(at(NOW).known('r._domainkey.a.example', 'sha256'), undefined)
+  const { publicKey } = await get(NOW)
+  assert.equal(at(NOW + 59_999).known('r._domainkey.a.example', 'sha256')?.publicKey, publicKey)
+  assert.equal((await get(NOW + 59_999)).publicKey, publicKey)
+  assert.equal(dns.questions.length, 1)
+  assert.equal(at(NOW + 60_000).known('r._domainkey.a.example', 'sha256'), undefined)
+  assert.equal((await get(NOW + 60_000)).publicKey, publicKey)
+  assert.equal(dns.questions.length, 2)
+  const strict = new KeyStore({ minBits: 1024, maxBits: 1024 }).forMessage({ dns, now: NOW })
+  await assert.rejects(strict.get('DKIM', 'r._domainkey.a.example', undefined, { hashAlgo: 'sha256' }), {
+    code: 'EINVALIDVAL',
+  })
+})

@@ -1,9 +1,8 @@
 /** Public keys, parsed once: what DNS says is asked anew as often as its TTL wants, the key in it is looked up by the record's text. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { getPublicKey, type PublicKey } from '@postroad/mailauth'
-
-/** Where key records come from. */
-export type Resolve = (name: string, type: string) => Promise<string[] | string[][]>
+import { DnsMemo } from '@postroad/dns'
+import { getPublicKey, nodeResolver, type PublicKey } from '@postroad/mailauth'
+import type { Dns } from '@postroad/plugin'
 
 /** A key as the verifier of mailauth takes it, but parsed. */
 export type ParsedKey = Omit<PublicKey, 'publicKey'> & { readonly publicKey: KeyObject }
@@ -20,29 +19,42 @@ const MAX_RECORDS = 4
 /** Records kept; each is a few hundred octets. */
 const KEPT = 1000
 
-/** Keys by their records, for all messages. */
+/** How the keys of one message are asked for. */
+export interface KeyQuestions {
+  /** The resolver of the message. */
+  readonly dns: Dns
+  readonly signal?: AbortSignal
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** Keys by their records, for all messages; which records a name has is remembered as long as it may be. */
 export class KeyStore {
   readonly #limits: KeyLimits
   readonly #keys = new Map<string, Promise<ParsedKey>>()
+  readonly #published = new DnsMemo<Published>()
 
   constructor(limits: KeyLimits) {
     this.#limits = limits
   }
 
   /** The keys for one message: each name is asked for once. Has the form of mailauth's own cache. */
-  forMessage(resolve: Resolve): MessageKeys {
+  forMessage(questions: KeyQuestions): MessageKeys {
     const asked = new Map<string, Asked>()
     return {
+      known: (name, hashAlgo) => this.#published.get(name, questions.now)?.first.get(hashAlgo),
       get: (type, name, _, { hashAlgo }) => {
         const id = `${hashAlgo} ${name}`
         const known = asked.get(id)
         if (known !== undefined) return known.key
-        const records = resolve(name, 'TXT').then((all) => all.slice(0, MAX_RECORDS))
+        const published = this.#publishedAt(name, questions)
+        const records = published.then((all) => all.records)
         const question = { type, name, hashAlgo }
         const place = { at: 0 }
-        const key = records.then((all) => this.#findFrom(question, all, place))
+        const key = published.then((all) => this.#firstOf(question, all, place))
         // It may be asked for long before somebody waits for it.
         key.catch(() => undefined)
+        records.catch(() => undefined)
         asked.set(id, { question, records, place, key })
         return key
       },
@@ -62,6 +74,20 @@ export class KeyStore {
         }
       },
     }
+  }
+
+  async #publishedAt(name: string, { dns, signal, now }: KeyQuestions): Promise<Published> {
+    const draw = async (witness: Dns): Promise<Published> => {
+      const records = await nodeResolver(witness, signal)(name, 'TXT')
+      return { records: records.slice(0, MAX_RECORDS), first: new Map() }
+    }
+    return this.#published.get(name, now) ?? this.#published.learn(name, { dns, now, draw })
+  }
+
+  async #firstOf(question: Question, { records, first }: Published, place: { at: number }): Promise<ParsedKey> {
+    const key = await this.#findFrom(question, records, place)
+    if (place.at === 0) first.set(question.hashAlgo, key)
+    return key
   }
 
   /** The first record from there on that holds a key: others of the name may be somebody's wildcard. Leaves in `place` where it was. */
@@ -103,6 +129,13 @@ export class KeyStore {
   }
 }
 
+/** What a name has. */
+interface Published {
+  readonly records: readonly (string | string[])[]
+  /** The key in the first record, by the hash it is to be used with. */
+  readonly first: Map<string | undefined, ParsedKey>
+}
+
 interface Question {
   readonly type: string
   readonly name: string
@@ -119,6 +152,8 @@ interface Asked {
 
 /** What the verifier asks for keys. */
 export interface MessageKeys {
+  /** The key that `get` would come to, if nobody need be asked for it. */
+  known(name: string, hashAlgo: string | undefined): ParsedKey | undefined
   get(type: string, name: string, minBits: unknown, options: { readonly hashAlgo?: string }): Promise<ParsedKey>
   /** The key did not fit the signature: from now on `get` gives that of the next record. False when there is none. */
   takeNext(name: string, hashAlgo: string | undefined): Promise<boolean>

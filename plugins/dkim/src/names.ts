@@ -3,14 +3,18 @@
  * end (`s=s_1`, `s=k1-`). Other verifiers look their keys up as they look up any.
  */
 import { domainToASCII } from 'node:url'
-import type { DkimVerifier, SignatureHeader } from '@postroad/mailauth'
+import { DkimVerifier, type SignatureHeader } from '@postroad/mailauth'
+
+/** What mailauth does alike for every message: how a signature is taken apart and named. It has seen none, and keeps nothing. */
+export const signatureRules: Pick<DkimVerifier, 'prepareSignature' | 'skippedSignatureResult' | 'getStatusHeader'> =
+  new DkimVerifier({ strict: true, minBitLength: 0, curTime: new Date(0) })
 
 const LABEL = /^[a-z0-9_-]{1,63}$/
 const SYNTAX_ERROR = 'signature syntax error'
 
 /** Has the signature prepared by mailauth, names of the DNS included, which by itself it calls a syntax error. */
-export function prepareNames(verifier: DkimVerifier, header: SignatureHeader): void {
-  verifier.prepareSignature(header)
+export function prepareNames(header: SignatureHeader): void {
+  signatureRules.prepareSignature(header)
   if (header.invalid !== SYNTAX_ERROR) return
   const { signingDomain, selector, identity = '', parsed } = header
   const domain = toName(signingDomain)
@@ -18,7 +22,7 @@ export function prepareNames(verifier: DkimVerifier, header: SignatureHeader): v
   delete header.invalid
   // The same signature of a host: whatever else is wrong with it is still seen.
   header.parsed = { ...parsed, d: { value: 'd.example' }, s: { value: 's' }, ...hideIdentity(parsed['i'], domain) }
-  verifier.prepareSignature(header)
+  signatureRules.prepareSignature(header)
   const identityDomain = identity.slice(identity.lastIndexOf('@') + 1)
   Object.assign(
     header,

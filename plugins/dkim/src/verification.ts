@@ -12,8 +12,9 @@ import {
   VerifierHash,
 } from '@postroad/mailauth'
 import type { MessageKeys } from './key-store.ts'
-import { prepareNames } from './names.ts'
+import { prepareNames, signatureRules } from './names.ts'
 import type { DkimOptions } from './options.ts'
+import { verifiesPlainly } from './plain-signature.ts'
 
 /** The limits among the options. */
 export type VerificationOptions = Pick<
@@ -50,8 +51,10 @@ export class Verification {
   readonly #options: VerificationOptions
   readonly #deps: VerificationDeps
   readonly #section: HeaderSectionReader
+  readonly #bodyHashes = new Map<string, VerifierHash>()
   #bodies: readonly BodyHash[] = []
-  #verifier: DkimVerifier | undefined
+  #fields: readonly SignedField[] = []
+  #signatures: readonly Signature[] = []
   #ignored = 0
   #obstacle: string | undefined
   #hasBegun = false
@@ -68,22 +71,65 @@ export class Verification {
     if (body.length > 0) for (const hash of this.#bodies) hash.update(body)
   }
 
-  /** The results, at once when there is nothing to verify; nothing may be written afterwards. Does not reject for anything a message or DNS can do. */
+  /**
+   * The results, at once when all signatures are plain and their keys known, or there are none; nothing may be written afterwards. Does not
+   * reject for anything a message or DNS can do.
+   */
   finish(): Dkim | Promise<Dkim> {
     if (!this.#hasBegun) this.#begin()
     if (this.#obstacle !== undefined) return { signatures: [unseen(this.#obstacle)], ignored: 0 }
-    return this.#verifier === undefined ? UNSIGNED : this.#verify(this.#verifier)
+    if (this.#signatures.length === 0) return UNSIGNED
+    for (const hash of this.#bodyHashes.values()) hash.hash = hash.digest()
+    const found: DkimSignature[] = []
+    for (const signature of this.#signatures) {
+      const result = this.#verifyPlainly(signature)
+      if (result === undefined) return this.#verify(found)
+      found.push(toSignature(result, signature.header, this.#options.bodyLength))
+    }
+    return { signatures: found, ignored: this.#ignored }
   }
 
-  async #verify(verifier: DkimVerifier): Promise<Dkim> {
-    for (const hash of verifier.bodyHashes.values()) hash.hash = hash.digest()
-    const signatures: DkimSignature[] = []
-    for (const header of verifier.signatureHeaders) {
+  /** A pass that needs no waiting, and no look at anything odd. */
+  #verifyPlainly({ header, field }: Signature): SignatureResult | undefined {
+    const { keys, now } = this.#deps
+    const key = keys.known(keyName(header), header.hashAlgo)
+    if (key === undefined) return undefined
+    const body = this.#bodyHashes.get(header.bodyHashKey ?? '')
+    const evidence = { own: field, fields: this.#fields, bodyHash: body?.hash, key, now }
+    if (!verifiesPlainly(header, evidence)) return undefined
+    const isLimited = typeof header.maxBodyLength === 'number'
+    return {
+      status: {
+        result: 'pass',
+        header: signatureRules.getStatusHeader(header),
+        testing: key.testing,
+        ...(isLimited && body && { underSized: body.canonicalizedLength - body.bodyHashedBytes }),
+      },
+    }
+  }
+
+  /** @param found what is known of the first signatures */
+  async #verify(found: readonly DkimSignature[]): Promise<Dkim> {
+    const verifier = this.#makeVerifier()
+    const signatures = [...found]
+    for (const { header } of this.#signatures.slice(found.length)) {
       // As the verifier's own finalChunk, but for the texts it would write for a header field.
       const result = header.skip ? verifier.skippedSignatureResult(header) : await this.#verifyOne(verifier, header)
       signatures.push(toSignature(result, header, this.#options.bodyLength))
     }
     return { signatures, ignored: this.#ignored }
+  }
+
+  #makeVerifier(): DkimVerifier {
+    const verifier = new DkimVerifier({
+      strict: true,
+      minBitLength: this.#options.minBits,
+      curTime: new Date(this.#deps.now),
+    })
+    verifier.headers = { parsed: this.#fields }
+    verifier.keyCache = this.#deps.keys
+    for (const [id, hash] of this.#bodyHashes) verifier.bodyHashes.set(id, hash)
+    return verifier
   }
 
   /** RFC 6376 §6.1.2: where a name has several key records, in whichever order they came, one that fits is enough. */
@@ -116,56 +162,57 @@ export class Verification {
     const looked = all.slice(0, this.#options.maxSignatures)
     if (looked.length === 0) return
     this.#ignored = all.length - looked.length
-    const verifier = new DkimVerifier({
-      strict: true,
-      minBitLength: this.#options.minBits,
-      curTime: new Date(this.#deps.now),
-    })
-    verifier.headers = { parsed: fields }
-    verifier.keyCache = this.#deps.keys
-    verifier.signatureHeaders = looked.map((field) => prepareSignature(verifier, field))
-    this.#verifier = verifier
-    this.#bodies = addBodyHashes(verifier)
-    for (const { skip, invalid, selector, signingDomain, hashAlgo } of verifier.signatureHeaders) {
-      if (skip || invalid || hashAlgo === 'sha1') continue
+    this.#fields = fields
+    this.#signatures = looked.map((field) => ({ field, header: prepareSignature(field) }))
+    this.#bodies = this.#openBodies()
+    const { keys } = this.#deps
+    for (const { header } of this.#signatures) {
+      const { skip, invalid, hashAlgo } = header
+      if (skip || invalid || hashAlgo === 'sha1' || keys.known(keyName(header), hashAlgo)) continue
       // The answer is kept in the message's keys; it is waited for, and its failure seen, when the body is there.
-      void this.#deps.keys.get('DKIM', keyName({ selector, signingDomain }), undefined, { hashAlgo })
+      void keys.get('DKIM', keyName(header), undefined, { hashAlgo })
     }
   }
+
+  /** One hash for each combination of form, algorithm and `l=`, in the shape the verifier expects. */
+  #openBodies(): readonly BodyHash[] {
+    const bodies: BodyHash[] = []
+    for (const { header } of this.#signatures) {
+      if (header.skip || header.invalid) continue
+      const id = `${header.bodyCanon}:${header.hashAlgo}:${header.maxBodyLength}`
+      header.bodyHashKey = id
+      if (this.#bodyHashes.has(id)) continue
+      const body = new BodyHash({
+        canonicalization: header.bodyCanon === 'relaxed' ? 'relaxed' : 'simple',
+        algorithm: header.hashAlgo === 'sha1' ? 'sha1' : 'sha256',
+        ...(header.maxBodyLength === '' ? {} : { limit: header.maxBodyLength }),
+      })
+      bodies.push(body)
+      this.#bodyHashes.set(id, new VerifierHash(body))
+    }
+    return bodies
+  }
+}
+
+/** A signature as it stands in the message, and taken apart. */
+interface Signature {
+  readonly field: SignedField
+  readonly header: SignatureHeader
 }
 
 function keyName({ selector, signingDomain }: Pick<SignatureHeader, 'selector' | 'signingDomain'>): string {
   return `${selector}._domainkey.${signingDomain}`
 }
 
-function prepareSignature(verifier: DkimVerifier, field: SignedField): SignatureHeader {
-  const excessive = field.line.length > MAX_FIELD || BLANK.test(field.line.toString('latin1'))
+function prepareSignature(field: SignedField): SignatureHeader {
+  const excessive = field.text.length > MAX_FIELD || BLANK.test(field.text)
   const header = parseDkimHeaders(excessive ? Buffer.from('DKIM-Signature:') : field.line, { strict: true })
   header.type = 'DKIM'
-  prepareNames(verifier, header)
+  prepareNames(header)
   const names = header.parsed['h']?.value
   if (excessive || (typeof names === 'string' && names.split(':', MAX_NAMES + 1).length > MAX_NAMES))
     header.skip = 'signature field too long'
   return header
-}
-
-/** One hash for each combination of form, algorithm and `l=`, in the shape the verifier expects. */
-function addBodyHashes(verifier: DkimVerifier): readonly BodyHash[] {
-  const bodies: BodyHash[] = []
-  for (const header of verifier.signatureHeaders) {
-    if (header.skip || header.invalid) continue
-    const id = `${header.bodyCanon}:${header.hashAlgo}:${header.maxBodyLength}`
-    header.bodyHashKey = id
-    if (verifier.bodyHashes.has(id)) continue
-    const body = new BodyHash({
-      canonicalization: header.bodyCanon === 'relaxed' ? 'relaxed' : 'simple',
-      algorithm: header.hashAlgo === 'sha1' ? 'sha1' : 'sha256',
-      ...(header.maxBodyLength === '' ? {} : { limit: header.maxBodyLength }),
-    })
-    bodies.push(body)
-    verifier.bodyHashes.set(id, new VerifierHash(body))
-  }
-  return bodies
 }
 
 function toSignature(
