@@ -92,6 +92,7 @@ export const WITHIN: ReadonlyMap<string, string> = new Map([
   ['StatusError', 'rspamd has judged nothing; the next daemon is asked, and at last onError decides'],
   ['DerError', 'a certificate whose extensions cannot be read proves nothing'],
   ['ServiceClosed', 'a connection that a policy service had kept; the question is asked once more'],
+  ['SendError', 'has the reply that a client would have heard; who sends reads it there'],
   ['NotTried', 'how a transport gives a job back'],
   ['TimeUp', 'the end of a deadline in a transport'],
   ['CycleError', 'becomes ERR_CYCLE'],

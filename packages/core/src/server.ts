@@ -2,10 +2,11 @@
 import os from 'node:os'
 import path from 'node:path'
 import type { SocketKeeper } from '@postroad/listener'
-import type { DefaultService, HealthCheck, PluginCommand, Role } from '@postroad/plugin'
+import type { DefaultService, HealthCheck, PluginCommand, Queue, Role } from '@postroad/plugin'
 import type { AttachJudging } from '@postroad/smtp'
 import type { Config, ServerSettings } from './config/config.ts'
 import { judgeConfig } from './config/judge.ts'
+import { PostroadError } from './errors.ts'
 import { type ExplainedScope, explain } from './host/explain.ts'
 import { buildGeneration, type Generation, type JudgedConfig, type ServerContext } from './host/generation.ts'
 import type { RunningState } from './host/generation-host.ts'
@@ -41,6 +42,8 @@ export interface ServerOptions {
   readonly reload?: () => Promise<void>
   /** Told of every file that an option of a plugin names, absolute, whenever a configuration is set up: for who watches them. */
   readonly onFile?: (file: string) => void
+  /** `false`: a configuration without a listener is no mistake before `listen` is called. Default `true`. */
+  readonly listens?: boolean
   /** Called when all is closed: whoever made services for this server closes them then. */
   readonly onClosed?: () => Promise<void>
 }
@@ -63,7 +66,7 @@ export interface Server extends AsyncDisposable {
   readonly log: Log
   /** Lets background work of the plugins begin, without listening; `listen` does it by itself. */
   start(): Promise<void>
-  /** @throws {PostroadError} `ERR_BIND` when a listener cannot be opened; those that were are closed again */
+  /** @throws {PostroadError} `ERR_BIND` when a listener cannot be opened, and those that were are closed again; `ERR_NO_LISTENER` when there is none */
   listen(): Promise<void>
   /** Where it listens. */
   readonly addresses: readonly ListeningAddress[]
@@ -83,6 +86,11 @@ export interface Server extends AsyncDisposable {
   inspect(): Promise<readonly Finding[]>
   /** Subcommands that plugins add, by plugin; `name@scope` where several scopes use one of that name. */
   readonly commands: ReadonlyMap<string, Readonly<Record<string, PluginCommand>>>
+  /**
+   * Sends mail of the program's own, by the plugins of a scope (default: the first in which one takes mail) and their queue; plugins have it as the service
+   * `Queue`. The server has to be started, by `listen` or `start`.
+   */
+  readonly queue: Queue
   /** What plugins want looked at, for `postroad doctor`; `plugin` as in `commands`. */
   readonly checks: readonly { readonly plugin: string; readonly check: HealthCheck }[]
   /**
@@ -132,6 +140,7 @@ export async function createServer(config: Config, options: ServerOptions = {}):
     rehearsal: options.rehearsal ?? false,
     substitutes: options.substitutes ?? new Map(),
     looks,
+    listens: options.listens ?? true,
     role: options.role ?? 'all',
     judges: options.judges,
     onFile: options.onFile ?? (() => undefined),
@@ -207,6 +216,9 @@ class RunningServer implements Server {
   get checks() {
     return this.#generation.checks
   }
+  get queue(): Queue {
+    return this.#generation.queue
+  }
   get addresses(): readonly ListeningAddress[] {
     return this.#listeners.all.map((listener) => ({ name: listener.name, host: '', port: 0, ...listener.address }))
   }
@@ -219,6 +231,8 @@ class RunningServer implements Server {
   }
 
   async listen(): Promise<void> {
+    if (this.#generation.scopes.every(({ listening }) => listening.length === 0))
+      throw new PostroadError('ERR_NO_LISTENER', 'no scope listens')
     await this.#generation.start()
     if (this.#context.role !== 'delivery') await this.#listeners.turnTo(this.#generation)
   }

@@ -14,6 +14,7 @@
  *   service.ts    what lives longer than a session: Store, Limiter, Lock, Dns, Clock, Spool, and services of plugins
  *   feed.ts       the service that tells what happens, as it happens: for who shows or keeps it
  *   delivery-hooks.ts  the service by which a queue asks and tells the hooks of its deliveries
+ *   queue.ts      the service that sends mail of one's own
  *   host.ts       the server as its operators see it, and what plugins let programs do
  *   session.ts    what is known of the client
  *   policy.ts     facts that policy plugins share (an allow list that fitted, for one), and what a finding is worth
@@ -118,6 +119,7 @@ export {
   type QuarantinedMessage,
   type ReleaseOutcome,
 } from './quarantine-desk.ts'
+export { type ComposedMail, type OutgoingMail, Queue, SendError, type SendMailOptions, type SentMail } from './queue.ts'
 export { type AddedRecipient, type Rewrite, type RewriteOptions, rewrite, rewriteProblem } from './rewrite.ts'
 export {
   type Allowance,

@@ -14,6 +14,7 @@ import {
   Host,
   type PluginCommand,
   type PluginInstance,
+  Queue,
   type Role,
   textOf,
 } from '@postroad/plugin'
@@ -44,6 +45,7 @@ import type { Listening } from './listener-kind.ts'
 import { checkListeners } from './listening.ts'
 import { offerOf } from './offer.ts'
 import { validated } from './options.ts'
+import { OwnMail } from './own-mail.ts'
 import type { Places } from './places.ts'
 import { rehearsed } from './rehearsal.ts'
 import { routesOf } from './routes.ts'
@@ -73,6 +75,8 @@ export interface ServerContext {
   readonly substitutes: Substitutes
   /** Nothing is made or changed: somebody only looks. */
   readonly looks: boolean
+  /** A configuration without a listener is a mistake. */
+  readonly listens: boolean
   /** Told of every file that an option names. */
   onFile(file: string): void
   now(): number
@@ -98,6 +102,8 @@ export class Generation {
   readonly checks: readonly { readonly plugin: string; readonly check: HealthCheck }[]
   /** What its plugins read and write. */
   readonly places: Places
+  /** Sends by the first scope in which somebody takes mail. */
+  readonly queue: Queue
   readonly #instances: readonly (readonly [Use, PluginInstance])[]
   readonly #lifetime: Lifetime
   readonly #controller: AbortController
@@ -113,9 +119,11 @@ export class Generation {
     controller: AbortController
     log: Log
     places: Places
+    queue: Queue
   }) {
     this.scopes = parts.scopes
     this.places = parts.places
+    this.queue = parts.queue
     this.#instances = [...parts.instances]
     this.#lifetime = parts.lifetime
     this.#controller = parts.controller
@@ -251,11 +259,20 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
   const isHeard = server.log.enabled || needs.some(({ name }) => name === Feed.name)
   const scopesOf = ({ name }: ScopeSpec): readonly Scope[] =>
     scopes.flatMap(({ scope }) => (scope.name === name ? scope : []))
+  let generation: Generation | undefined
+  const sending = {
+    hostname: server.hostname,
+    attach(name: string, wire: Wire) {
+      const compiled = scopes.find(({ scope }) => scope.name === name)
+      return generation && compiled && generation.attach(compiled, wire)
+    },
+  }
   const build = async (spec: ScopeSpec, own: Services): Promise<void> => {
     let scope: Scope | undefined
     // Their hooks are known only when all plugins are set up, and nobody calls them before.
     const within = () => spec.all.slice(1).flatMap(scopesOf)
     own.provide(DeliveryHooks, () => createDeliveryHooks(() => scope, within))
+    own.provide(Queue, () => new OwnMail(sending, { scope: spec.name, identity: 'server' }))
     await setUp(spec, own, context)
     const table = server.rehearsal ? rehearsed(compile(spec, instances, mistakes)) : compile(spec, instances, mistakes)
     const roles = rolesOf(server.judges ? [server.judges] : spec.listens.map(({ protocol }) => protocol))
@@ -284,8 +301,10 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
     for (const child of spec.children) await build(child, own.scope())
   }
   await build(root, services)
-  checkAll(scopes, mistakes)
-  const generation = new Generation({ scopes, instances, lifetime, controller, log: server.log, places })
+  checkAll(scopes, server.listens, mistakes)
+  const first = scopes.find(({ scope: { table } }) => table.queue) ?? scopes[0]
+  const queue = new OwnMail(sending, { scope: first?.scope.name ?? root.name, identity: 'program' })
+  generation = new Generation({ scopes, instances, lifetime, controller, log: server.log, places, queue })
   host.serve({ ...server.view(generation), root, instances })
   if (mistakes.any) await generation.close()
   mistakes.throwIfAny()
@@ -367,9 +386,9 @@ function makeScope(
   }
 }
 
-function checkAll(scopes: readonly CompiledScope[], mistakes: Mistakes): void {
+function checkAll(scopes: readonly CompiledScope[], listens: boolean, mistakes: Mistakes): void {
   const listening = scopes.flatMap((scope) => scope.listening)
-  if (listening.length === 0) mistakes.add('ERR_NO_LISTENER', 'no scope listens')
+  if (listens && listening.length === 0) mistakes.add('ERR_NO_LISTENER', 'no scope listens')
   const names = new Set<string>()
   const places = new Set<string>()
   for (const { name, place, socket } of listening) {

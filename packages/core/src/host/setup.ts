@@ -7,6 +7,7 @@ import type { Services } from '../container.ts'
 import type { Mistakes } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import { validated } from './options.ts'
+import { OwnMail } from './own-mail.ts'
 import type { Places } from './places.ts'
 
 /** What plugins get in place of a service, by its name, whoever provides it. */
@@ -69,7 +70,10 @@ async function start(
   }
   const log = context.log.child({ plugin: name })
   const given = (service: Service<unknown>): unknown => {
-    const real = (): unknown => services.get(service)
+    const real = (): unknown => {
+      const found = services.get(service)
+      return found instanceof OwnMail ? found.by(name) : found
+    }
     return (context.substitutes.get(service.name) ?? ((provided) => provided()))(real)
   }
   try {
