@@ -54,10 +54,14 @@ const rules = definePlugin({
 
 /** Starts it; it ends with the test. */
 export async function start(
-  context: TestContext,
+  context: Pick<TestContext, 'after'>,
   rest: Partial<Config> = {},
   limits: { readonly connections?: number; readonly connectionsPerAddress?: number } = {},
-  { more, ...options }: { readonly more?: (app: App) => void } & Partial<ServerOptions> = {},
+  {
+    more,
+    viewers = 200,
+    ...options
+  }: { readonly more?: (app: App) => void; readonly viewers?: number } & Partial<ServerOptions> = {},
 ): Promise<Rig> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-admin-'))
   const services = embeddedServices(path.join(folder, 'services'))
@@ -69,7 +73,7 @@ export async function start(
     grace: 500,
     setup(app) {
       app
-        .use(admin())
+        .use(admin({ viewers }))
         .use(rules())
         .use(queue({ retry: ['1 h'] }))
         .use(quarantine({ release: { port: 9 } }))

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 
 const args = process.argv.slice(2)
 const names = args.filter((one) => !one.startsWith('--'))
-const files = readdirSync(import.meta.dirname)
-  .filter((file) => /\.(?:test|long)\.ts$/.test(file))
-  .filter((file) => names.length === 0 || names.some((name) => file.startsWith(`${name}.`)))
-  .map((file) => join(import.meta.dirname, file))
+const ADMIN = join(import.meta.dirname, '../admin')
+/** All of the page, and what takes longer of the interface that it uses. */
+const files = [
+  ...filesIn(import.meta.dirname, /\.(?:test|long)\.ts$/),
+  ...filesIn(ADMIN, names.length === 0 ? /\.long\.ts$/ : /\.(?:test|long)\.ts$/),
+]
 if (files.length === 0 || args.includes('--help')) {
   process.stdout.write('npm run console:test -- [--pictures] [NAME…]\n')
   process.exitCode = args.includes('--help') ? 0 : 2
@@ -22,4 +24,10 @@ if (files.length === 0 || args.includes('--help')) {
     },
   )
   process.exitCode = status ?? 1
+}
+
+function filesIn(folder: string, wanted: RegExp): readonly string[] {
+  return readdirSync(folder)
+    .filter((file) => wanted.test(file) && (names.length === 0 || names.some((name) => file.startsWith(`${name}.`))))
+    .map((file) => join(folder, file))
 }

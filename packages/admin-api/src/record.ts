@@ -104,6 +104,9 @@ export const transactions = z.object({
   items: z.array(row),
   records: z.array(record).optional().describe('With `full`: the record of each item, in the same order'),
   next,
+  until: time
+    .optional()
+    .describe('The search has ended early, here: what is older was not looked at, and is with `next`'),
   tookMs: duration,
   kept: z.object({ records: count, from: time.optional(), octets }).optional().describe('What there is to search'),
 })

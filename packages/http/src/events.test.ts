@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { deferred, NOW, route, start, tokens } from './fixture.test.ts'
 import { eventStream } from './index.ts'
+import { Streams } from './streams.ts'
 
 test('events stream, one a line however they are written, and end with the listener', async (context) => {
   let ends = 0
@@ -149,4 +152,34 @@ test('a site is told when a handler is called, and when its request is over', as
   socket.destroy()
   while (over.length < 2) await sleep(2)
   assert.deepEqual(over, ['begun', 'over'])
+})
+
+test('who leaves unread what was sent for too long is disconnected; who reads is not', async (context) => {
+  const streams = new Streams(300)
+  const kept: string[] = []
+  const server = createServer((request, response) => {
+    const { url = '' } = request
+    streams.add(new AbortController(), { turn: streams.turn, outgoing: response })
+    response.once('close', () => kept.push(url))
+    const write = (): void =>
+      void (response.write('x'.repeat(url === '/slow' ? 1_000_000 : 10))
+        ? setTimeout(write, 50)
+        : response.once('drain', write))
+    write()
+  }).listen(0)
+  context.after(() => server.closeAllConnections())
+  context.after(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const [slow, quick] = ['/slow', '/quick'].map((path) =>
+    connect(port, '127.0.0.1', function (this: import('node:net').Socket) {
+      this.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+      if (path === '/slow') this.pause()
+      else this.resume()
+    }),
+  )
+  context.after(() => slow?.destroy())
+  context.after(() => quick?.destroy())
+  while (kept.length === 0) await sleep(20)
+  assert.deepEqual(kept, ['/slow'])
 })

@@ -1,19 +1,14 @@
 /** Server-sent events (the `text/event-stream` of the HTML standard): one way, through any proxy, resumed by the browser itself. */
 import type { HttpContext } from '@postroad/plugin'
-
-/** One event. `data` is sent as JSON, or as it is when it is text. */
-export interface ServerSentEvent {
-  readonly data: unknown
-  /** Name of its kind; default: `message`, as a browser has it. */
-  readonly event?: string
-  /** What a browser sends as `Last-Event-ID` when it comes again. */
-  readonly id?: string
-}
+import { octetsOf, type ServerSentEvent } from './event.ts'
+import type { EventRing, RingReader, Wants } from './event-ring.ts'
 
 /** Where events go. */
 export interface EventStream {
   /** The same object for many readers costs little more than for one. Never waits: when the reader is slow the oldest that wait are dropped, and it is told how many. */
   send(event: ServerSentEvent): void
+  /** Events of a ring from now on, those that are wanted; one ring a stream. */
+  follow<E extends ServerSentEvent>(ring: EventRing<E>, wants: Wants<E>): void
   close(): void
 }
 
@@ -46,7 +41,7 @@ export function eventStream(
         else signal.addEventListener('abort', () => feed.close(), { once: true })
         feed.onClose(begin(feed, request.headers.get('last-event-id') ?? undefined) ?? (() => {}))
       },
-      pull: () => feed.drain(),
+      pull: () => feed.pull(),
       cancel: () => feed.close(),
     },
     // By octets: events may be long.
@@ -61,7 +56,16 @@ export function eventStream(
   })
 }
 
-class Feed implements EventStream {
+/** Where a reader is among the events of a ring. */
+interface Followed {
+  readonly ring: EventRing
+  readonly wants: Wants<ServerSentEvent>
+  place: number
+  /** How many were counted before it. */
+  counted: number
+}
+
+class Feed implements EventStream, RingReader {
   readonly #queue: number
   readonly #heartbeatMs: number
   #waiting: Uint8Array[] = []
@@ -70,11 +74,13 @@ class Feed implements EventStream {
   #timer: NodeJS.Timeout | undefined
   #end: (() => void) | undefined
   #isOver = false
+  #followed: Followed | undefined
 
   constructor({ queue = 256, heartbeatMs = 15_000 }: EventStreamOptions) {
     this.#queue = queue
     this.#heartbeatMs = heartbeatMs
     this.send = this.send.bind(this)
+    this.follow = this.follow.bind(this)
     this.close = this.close.bind(this)
   }
 
@@ -97,11 +103,49 @@ class Feed implements EventStream {
     if (!this.#isOver) this.#push(octetsOf(event))
   }
 
+  follow<E extends ServerSentEvent>(ring: EventRing<E>, wants: Wants<E>): void {
+    if (this.#isOver) return
+    this.#followed = {
+      ring: ring as unknown as EventRing, // what is asked of it is what `wants` takes
+      wants: wants as Wants<ServerSentEvent>,
+      place: ring.end,
+      counted: ring.countedBefore(ring.end),
+    }
+    ring.wait(this, ring.end)
+  }
+
+  /** The reader has room. */
+  pull(): void {
+    this.drain()
+    if (this.#followed && this.#isReady()) this.#followed.ring.wait(this, this.#followed.place)
+  }
+
+  take(): void {
+    const followed = this.#followed
+    if (!followed) return
+    const { ring, wants } = followed
+    while (this.#isReady() && followed.place < ring.end) {
+      if (followed.place < ring.start) {
+        followed.place = ring.start
+        this.#skipped += ring.countedBefore(ring.start) - followed.counted
+        this.drain()
+      }
+      const { octets, next } = ring.batch(followed.place, wants)
+      followed.place = next
+      followed.counted = ring.countedBefore(next)
+      if (octets) this.#enqueue(octets)
+    }
+    // Who has no room comes again by `pull`.
+    if (this.#isReady()) ring.wait(this, followed.place)
+  }
+
   drain(): void {
     while (this.#isReady()) {
       if (this.#skipped > 0) {
-        this.#enqueue(Buffer.from(format({ event: 'skipped', data: { count: this.#skipped } })))
+        const count = this.#skipped
+        // What is enqueued may ask for more at once.
         this.#skipped = 0
+        this.#enqueue(octetsOf({ event: 'skipped', data: { count } }))
         continue
       }
       const next = this.#waiting.shift()
@@ -115,6 +159,8 @@ class Feed implements EventStream {
     this.#isOver = true
     clearInterval(this.#timer)
     this.#waiting = []
+    this.#followed?.ring.leave(this)
+    this.#followed = undefined
     try {
       this.#controller?.close()
     } catch {
@@ -143,25 +189,3 @@ class Feed implements EventStream {
 
 const OPEN = Buffer.from(': open\n\n')
 const ALIVE = Buffer.from(': alive\n\n')
-
-/** One event for many readers is written down once: what waits for ten thousand of them are references. */
-const written = new WeakMap<ServerSentEvent, Uint8Array>()
-
-function octetsOf(event: ServerSentEvent): Uint8Array {
-  let octets = written.get(event)
-  if (!octets) written.set(event, (octets = Buffer.from(format(event))))
-  return octets
-}
-
-/** A line end in a field would begin another field. */
-function format({ data, event, id }: ServerSentEvent): string {
-  const text = typeof data === 'string' ? data : JSON.stringify(data)
-  const head = [event && `event: ${oneLine(event)}`, id && `id: ${oneLine(id)}`].filter(
-    (line) => line !== undefined && line !== '',
-  )
-  return `${[...head, ...text.split(/\r\n|\r|\n/).map((line) => `data: ${line}`)].join('\n')}\n\n`
-}
-
-function oneLine(text: string): string {
-  return text.replace(/[\r\n\0]/g, ' ')
-}

@@ -10,12 +10,13 @@
  *   whether a foreign page asks, how much comes and how long it takes; what a handler throws is 500, and logged.
  * - `token.ts`: secrets that callers show, kept as hashes, with roles; `token-file.ts`: tokens in a file that `postroad token` writes.
  * - `route.ts`: what may be wrong with routes. `streams.ts`: which answers have to be told to end, and when.
- * - `events.ts`: server-sent events; a slow reader is told how many it missed.
+ * - `events.ts`: server-sent events; a slow reader is told how many it missed. `event-ring.ts`: the same events for many readers.
  * - `options.ts`: what an operator may say. What other machines can reach has TLS and tokens, or says that it has not.
  * - `problem.ts`: refusals as programs read them, RFC 9457.
  *
  * To begin reading, take `site.ts`.
  */
+export { EventRing, type Wants } from './event-ring.ts'
 export { eventStream } from './events.ts'
 export { createHttpListener, type HttpListener } from './listener.ts'
 export { type HttpListenerOptions, type HttpToken, httpMistakes } from './options.ts'

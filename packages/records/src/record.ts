@@ -112,3 +112,9 @@ export function refusedOf({ refused }: StoredRecord): NonNullable<StoredRecord['
 export function timeOf(record: StoredRecord): number {
   return Date.parse(record.time)
 }
+
+/** One, several or none, as a list. */
+export function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
+  if (value === undefined) return []
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T] // Array.isArray tells nothing of readonly lists
+}

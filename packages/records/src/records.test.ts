@@ -270,3 +270,58 @@ test('a plugin in shadow: what it would have done, and what became of that mail'
     [{ reject: 2, suspect: 1 }, { accepted: 1, quarantined: 0, turnedAwayByOthers: 1 }, ['A.1']],
   )
 })
+
+test('what became of a mail finds the mail: a reply of the next hop, its name', async (t) => {
+  const { feed, ids } = await open(t)
+  feed.tell(
+    transaction('A.1'),
+    transaction('B.1', 1),
+    delivery('deferred', 'A.1', 60, { reply: '452 4.2.2 Mailbox overflowing', host: 'mx.full.test' }),
+    delivery('delivered', 'B.1', 61),
+    delivery('delivered', 'GONE.1', 62, { host: 'mx.full.test' }),
+  )
+  assert.deepEqual(await ids('overflowing'), ['A.1'])
+  assert.deepEqual(await ids('mx.full.test'), ['A.1'])
+  assert.deepEqual(await ids('client.test'), ['B.1', 'A.1'], 'each once')
+  assert.deepEqual(await ids(''), ['B.1', 'A.1'])
+  assert.deepEqual(await ids('overflowing', { outcome: 'accepted' }), [], 'the record itself has to meet both')
+})
+
+test('a search that has no more time says how far it came, and goes on from there', async (t) => {
+  const { records, feed } = await open(t)
+  for (let at = 0; at < 640; at++)
+    feed.tell(
+      transaction(`T${at}.1`, at, {
+        subject: at === 3 ? 'zeppelin lunch' : `lunch ${at % 2 ? 'zeppelin' : ''}`.trim(),
+      }),
+    )
+  const found: string[] = []
+  const stops: number[] = []
+  for (let before: string | undefined, round = 0; ; round++) {
+    assert.ok(round < 1_000)
+    const { items, next, until } = await records.search({ q: 'lunch zeppelin', before, patience: 0, limit: 500 })
+    found.push(...items.map(({ id }) => id))
+    if (until !== undefined) stops.push(until)
+    if (next === undefined) break
+    before = next
+  }
+  assert.equal(found.length, new Set(found).size, 'nothing twice')
+  assert.equal(found.length, 320)
+  assert.ok(stops.length >= 5 && stops.every((at, n) => n === 0 || at < (stops[n - 1] ?? 0)), 'always further back')
+})
+
+test('what there is to search counts what no index has yet, too', async (t) => {
+  const { records, feed } = await open(t)
+  for (let at = 0; at < 70; at++) feed.tell(transaction(`T${at}.1`, at))
+  const { kept } = await records.search({ q: 'nowhere' })
+  assert.deepEqual([kept?.records, kept?.from], [70, NOW])
+})
+
+test('an outcome that no mail had is not looked for in all records', async (t) => {
+  const { records, feed } = await open(t)
+  for (let at = 0; at < 6_400; at++) feed.tell(transaction(`T${at}.1`, at))
+  await records.flush()
+  const { items, next } = await records.search({ outcome: 'quarantined', patience: 0 })
+  // With no patience it would end at the second block, if there were one to look at.
+  assert.deepEqual([items, next], [[], undefined])
+})

@@ -12,7 +12,7 @@ import { RecordWriter } from './store/writer.ts'
 import { AGAINST, type MailOutcome, outcomeOf, rowOf } from './story/outcome.ts'
 import { transactionSentence } from './story/sentence.ts'
 import { type Story, storyOf } from './story/story.ts'
-import { wantedOf } from './words.ts'
+import { isShown, outcomeWord, wantedOf } from './words.ts'
 
 type Answer<K extends 'transactions' | 'transaction' | 'series' | 'summary' | 'shadow'> = Omit<
   ApiAnswer<K>,
@@ -31,6 +31,8 @@ export interface SearchQuery {
   readonly limit?: number
   /** The records beside their rows. */
   readonly full?: boolean
+  /** Milliseconds after which it answers with what it has, and goes on with `next`; default: when all is found. */
+  readonly patience?: number
 }
 
 /** Of which time: milliseconds. */
@@ -178,26 +180,34 @@ class KeptRecords implements MailRecords {
     before,
     limit = LIMIT,
     full = false,
+    patience,
   }: SearchQuery): Promise<Answer<'transactions'>> {
     const began = performance.now()
     await this.flush()
-    const { found, kept } = await this.#reader.look({
-      wanted: wantedOf(q),
+    const [since, end] = [from ?? -Infinity, to ?? Infinity]
+    const { found, kept, until } = await this.#reader.look({
+      wanted: [...wantedOf(q), ...(outcome === undefined ? [] : [[outcomeWord(outcome)]])],
       from,
       to,
       before: before === undefined ? undefined : placeOf(before),
       limit: limit + 1,
-      accepts: (record) => SHOWN.has(record.event) && (outcome === undefined || outcomeOf(record) === outcome),
+      patience,
+      accepts: (record) =>
+        isShown(record)
+          ? outcome === undefined || outcomeOf(record) === outcome
+          : q !== '' && record.transaction !== undefined,
     })
-    const shown = found.slice(0, limit)
-    const last = found.length > limit ? shown.at(-1) : undefined
-    const { records, from: since, octets } = kept
+    const page = found.slice(0, limit)
+    const rows = await transactionsOf(this.#reader, page, patience)
+    const shown = rows.filter((record) => timeOf(record) >= since && timeOf(record) <= end)
+    const next = nextOf({ last: found.length > limit ? page.at(-1) : undefined, until })
     return {
       items: shown.map(rowOf),
       ...(full && { records: shown as NonNullable<Answer<'transactions'>['records']> }), // read, and not changed by anybody
-      ...(last && { next: `${timeOf(last)}_${last.id}` }),
+      ...(next !== undefined && { next }),
+      ...(until !== undefined && found.length <= limit && { until }),
       tookMs: Math.round(performance.now() - began),
-      kept: { records, octets, ...(since === undefined ? {} : { from: since }) },
+      kept: { records: kept.records, octets: kept.octets, ...(kept.from !== undefined && { from: kept.from }) },
     }
   }
 
@@ -281,8 +291,6 @@ function segmentOf({ bytes }: Bounds): number {
   return Math.min(SEGMENT, Math.max(Math.floor(bytes / 16), 65_536))
 }
 
-const SHOWN: ReadonlySet<string> = new Set(['transaction', 'session', 'auth'])
-
 /** All that one record says. */
 export function transactionOf(record: StoredRecord): Answer<'transaction'> {
   return {
@@ -306,11 +314,37 @@ export async function findById(source: RecordSource, id: string): Promise<Stored
     limit: 20,
     accepts: (record) => [record.id, record.receipt, record.transaction, record['reportOn']].includes(id),
   })
-  const own =
-    found.find((record) => record.id === id && SHOWN.has(record.event)) ?? found.find(({ receipt }) => receipt === id)
+  const own = found.find((record) => record.id === id && isShown(record)) ?? found.find(({ receipt }) => receipt === id)
   if (own || found.length === 0) return own
   const transaction = found.find((record) => record.transaction !== undefined)?.transaction
   return (transaction === undefined || transaction === id ? undefined : await findById(source, transaction)) ?? found[0]
+}
+
+/** What was found, with the transactions in place of what became of them later, the newest first; one that is not kept any more is left out. */
+async function transactionsOf(
+  source: RecordSource,
+  found: readonly StoredRecord[],
+  patience: number | undefined,
+): Promise<readonly StoredRecord[]> {
+  const shown = found.filter(isShown)
+  const later = found.filter((record) => !isShown(record))
+  const known = new Set(shown.map(({ id }) => id))
+  const ids = [...new Set(later.flatMap(({ transaction = '' }) => (known.has(transaction) ? [] : [transaction])))]
+  if (ids.length === 0) return shown
+  const own = await source.find({
+    wanted: [ids.map((id) => id.toLowerCase())],
+    to: Math.max(...later.map(timeOf)),
+    limit: ids.length,
+    patience,
+    accepts: (record) => isShown(record) && ids.includes(record.id),
+  })
+  return [...shown, ...own].sort((one, other) => timeOf(other) - timeOf(one))
+}
+
+function nextOf({ last, until }: { readonly last: StoredRecord | undefined; readonly until: number | undefined }) {
+  if (last) return `${timeOf(last)}_${last.id}`
+  // Behind every id there may be.
+  return until === undefined ? undefined : `${until}_~`
 }
 
 function placeOf(text: string): RecordPlace | undefined {

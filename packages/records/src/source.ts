@@ -12,6 +12,8 @@ export interface RecordQuestion {
   readonly limit: number
   /** Older than this one: where a page ended. */
   readonly before?: RecordPlace | undefined
+  /** Milliseconds of reading blocks after which the search ends where it is; default: never. At least one is looked at. */
+  readonly patience?: number | undefined
   /** What the words do not say. */
   accepts?(record: StoredRecord): boolean
 }

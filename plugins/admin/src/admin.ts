@@ -71,6 +71,7 @@ export const admin = definePlugin({
         hub,
         jobs,
         records,
+        most: options.viewers,
         status: async (context) => ({ ...stamp(), ...(await server.status(context)) }),
       }),
       ...queueCalls(acting),

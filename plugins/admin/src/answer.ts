@@ -37,10 +37,12 @@ export type CallHandlers = { readonly [K in ApiCall]?: Handler<K> | undefined }
 /** Thrown by handlers: what the caller is told. */
 export class CallRefused extends Error {
   readonly status: number
-  constructor(status: number, detail: string) {
+  readonly headers: Readonly<Record<string, string>>
+  constructor(status: number, detail: string, headers: Readonly<Record<string, string>> = {}) {
     super(detail)
     this.name = 'CallRefused'
     this.status = status
+    this.headers = headers
   }
 }
 
@@ -78,7 +80,7 @@ function routeFor(name: ApiCall, handler: Handler<ApiCall>, stamp: () => Stamp):
         const answer = await handler(asked as AskedCall<ApiCall>) // parsed by the schemas of this very call
         return answer instanceof Response ? answer : Response.json({ ...stamp(), ...answer })
       } catch (error) {
-        if (error instanceof CallRefused) return problem(error.status, error.message)
+        if (error instanceof CallRefused) return problem(error.status, error.message, error.headers)
         // Sentences for operators, as commands say them: of what was asked for that cannot be.
         if (error instanceof TypeError && !('cause' in error) && isOrder(name)) return problem(400, error.message)
         if (error instanceof Error && error.name === 'QueueError') return problem(503, error.message)

@@ -1,7 +1,7 @@
 /** The stream of events, for each viewer as he wants it. */
-import { eventStream } from '@postroad/http'
+import { eventStream, type Wants } from '@postroad/http'
 import type { MailRecords } from '@postroad/records'
-import type { AskedCall, CallHandlers } from './answer.ts'
+import { type AskedCall, type CallHandlers, CallRefused } from './answer.ts'
 import type { Hub, LiveEvent } from './hub.ts'
 import type { Jobs } from './jobs.ts'
 
@@ -10,52 +10,42 @@ export interface EventDeps {
   readonly hub: Hub
   readonly jobs: Jobs
   readonly records: MailRecords
+  /** Streams at the same time. */
+  readonly most: number
   /** What `/v1/status` answers to this caller. */
   status(context: AskedCall<'events'>['context']): Promise<object>
-}
-
-interface Sent {
-  readonly event: string
-  readonly id: string
-  readonly data: string
 }
 
 /** Milliseconds between events `status`. */
 const STATUS_MS = 5_000
 /** Rows that are told to who comes again: who missed more asks the search. */
 const MISSED = 500
-/** Events that wait for a slow reader. */
-const WAITING = 512
-
-/** One object for all viewers: it is written down once. */
-const shared = new WeakMap<LiveEvent, Sent>()
+/** Of those that are for one reader alone: what waits while it is slow. */
+const WAITING = MISSED + 16
+/** Seconds after which somebody may have gone. */
+const AGAIN_S = 30
 
 /** The handler. */
-export function eventCalls({ hub, jobs, records, status }: EventDeps): CallHandlers {
+export function eventCalls({ hub, jobs, records, most, status }: EventDeps): CallHandlers {
+  const statusOf = sharedStatus(status)
   return {
     events({ context, query: { filter, outcome, only } }) {
+      if (hub.viewers >= most)
+        throw new CallRefused(
+          503,
+          `${most} readers of events are as many as this server has at once: close a page, or raise viewers of the plugin admin`,
+          { 'retry-after': String(AGAIN_S) },
+        )
       const names = new Set((only ?? 'open,hook,end,status,job').split(',').map((name) => name.trim()))
-      const words = filter
-        .toLowerCase()
-        .split(/\s+/)
-        .filter((word) => word !== '')
-      const isFiltered = words.length > 0 || outcome !== undefined
-      const wants = (live: LiveEvent): boolean => {
-        if (!names.has(live.event)) return false
-        if (!isFiltered) return true
-        // Of what is not over yet nobody knows whether it fits.
-        return live.event === 'end' && (outcome === undefined || live.row?.outcome === outcome) && fits(live, words)
-      }
       return eventStream(
         context,
-        ({ send }, lastEventId) => {
-          const stops = [hub.view((live) => wants(live) && send(sentOf(live)))]
+        ({ send, follow }, lastEventId) => {
+          const stops = [hub.view()]
+          follow(hub.ring, wantsOf({ names, filter, outcome }))
           if (names.has('job')) stops.push(jobs.watch((job) => send({ event: 'job', data: job })))
           const tell = (): void => {
-            status(context).then(
-              (data) => send({ event: 'status', data }),
-              () => undefined, // the next one may be told
-            )
+            // When it cannot be told now, the next one may be.
+            statusOf(context).then(send, () => undefined)
           }
           if (names.has('status')) {
             tell()
@@ -83,10 +73,41 @@ export function eventCalls({ hub, jobs, records, status }: EventDeps): CallHandl
   }
 }
 
-function sentOf(live: LiveEvent): Sent {
-  let sent = shared.get(live)
-  if (!sent) shared.set(live, (sent = { event: live.event, id: live.id, data: live.data }))
-  return sent
+type Wanted = Pick<AskedCall<'events'>['query'], 'filter' | 'outcome'> & { readonly names: ReadonlySet<string> }
+
+/** Whoever asks the same has the same key, and is given the same octets. */
+function wantsOf({ names, filter, outcome }: Wanted): Wants<LiveEvent> {
+  const words = filter
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '')
+  const isFiltered = words.length > 0 || outcome !== undefined
+  return {
+    key: JSON.stringify([[...names].sort(), words, outcome]),
+    isWanted(live) {
+      if (!names.has(live.event)) return false
+      if (!isFiltered) return true
+      // Of what is not over yet nobody knows whether it fits.
+      return live.event === 'end' && (outcome === undefined || live.row?.outcome === outcome) && fits(live, words)
+    },
+  }
+}
+
+type Told = { readonly event: 'status'; readonly data: object }
+
+/** Viewers who may the same see the same, which is found out once. */
+function sharedStatus(status: EventDeps['status']): (context: AskedCall<'events'>['context']) => Promise<Told> {
+  const known = new Map<string, { readonly at: number; readonly told: Promise<Told> }>()
+  return (context) => {
+    const roles = String(context.caller?.roles)
+    const now = performance.now()
+    let one = known.get(roles)
+    if (!one || now - one.at > STATUS_MS / 2) {
+      one = { at: now, told: status(context).then((data) => ({ event: 'status', data })) }
+      known.set(roles, one)
+    }
+    return one.told
+  }
 }
 
 /** As the search: all words, in any part of the row; `5xx` is a class of replies. */

@@ -3,6 +3,7 @@ import cluster from 'node:cluster'
 import type { ServerResponse } from 'node:http'
 import { createInterface } from 'node:readline'
 import type { ApiEvent } from '@postroad/admin-api'
+import { EventRing } from '@postroad/http'
 import type { Feed } from '@postroad/plugin'
 import { rowOf, type StoredRecord } from '@postroad/records'
 import type { Circle } from './circle.ts'
@@ -31,7 +32,9 @@ const LATE = 1_048_576
 export class Hub {
   readonly #feed: Feed
   readonly #circle: () => Circle
-  readonly #viewers = new Set<Watcher>()
+  /** Events of all workers: see there what readers cost. */
+  readonly ring = new EventRing<LiveEvent>(({ event }) => event === 'end')
+  #viewers = 0
   /** Other workers, which want ours alone. */
   readonly #siblings = new Set<Watcher>()
   #stop: (() => void) | undefined
@@ -43,14 +46,19 @@ export class Hub {
     this.#circle = circle
   }
 
-  /** All events of all workers from now on, until what it returns is called. */
-  view(watcher: Watcher): () => void {
-    this.#viewers.add(watcher)
+  /** How many read the ring. */
+  get viewers(): number {
+    return this.#viewers
+  }
+
+  /** From now on events of all workers are in the ring, until what it returns is called. */
+  view(): () => void {
+    this.#viewers++
     this.#begin()
     this.#following ??= this.#follow()
     return () => {
-      this.#viewers.delete(watcher)
-      if (this.#viewers.size === 0) {
+      this.#viewers--
+      if (this.#viewers === 0) {
         this.#following?.abort()
         this.#following = undefined
       }
@@ -74,7 +82,6 @@ export class Hub {
   }
 
   close(): void {
-    this.#viewers.clear()
     this.#siblings.clear()
     this.#following?.abort()
     this.#end()
@@ -104,14 +111,14 @@ export class Hub {
   }
 
   #end(): void {
-    if (this.#viewers.size > 0 || this.#siblings.size > 0) return
+    if (this.#viewers > 0 || this.#siblings.size > 0) return
     this.#stop?.()
     this.#stop = undefined
   }
 
   #own(event: LiveEvent['event'], at: number, data: object, more: Pick<LiveEvent, 'row' | 'plugins'> = {}): void {
     const live: LiveEvent = { event, id: `${at}-${process.pid}-${++this.#seq}`, data: JSON.stringify(data), ...more }
-    for (const watcher of this.#viewers) watcher(live)
+    if (this.#viewers > 0) this.ring.add(live)
     for (const watcher of this.#siblings) watcher(live)
   }
 
@@ -127,8 +134,7 @@ export class Hub {
           known.add(name)
           const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })
           lines.on('line', (line) => {
-            const live = JSON.parse(line) as LiveEvent // of a worker of the same server
-            for (const watcher of this.#viewers) watcher(live)
+            this.ring.add(JSON.parse(line) as LiveEvent) // of a worker of the same server
           })
           lines.on('close', () => known.delete(name))
         })

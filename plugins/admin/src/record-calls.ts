@@ -9,13 +9,15 @@ import { usesOf } from './uses.ts'
 /** Milliseconds of a span, at most: records are not kept longer. */
 const LONGEST = 400 * 86_400_000
 const STEPS = 2_000
+/** Milliseconds of a search until it answers with what it has, and `next`. */
+const PATIENCE = 200
 
 /** The handlers. */
 export function recordCalls(records: MailRecords, host: Host): CallHandlers {
   return {
     async transactions({ query, context }) {
       const { full, ...rest } = query
-      const found = await records.search({ ...rest, full: full !== undefined })
+      const found = await records.search({ ...rest, full: full !== undefined, patience: PATIENCE })
       return found.records && !mayReadFailures(context)
         ? { ...found, records: found.records.map(withoutFailures) }
         : found

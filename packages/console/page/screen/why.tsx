@@ -6,11 +6,10 @@ import { Icon } from '../part/icon.tsx'
 import { cssOf, Say } from '../part/opinion.tsx'
 import { Empty, Trouble, Waiting } from '../part/state.tsx'
 import { Visible } from '../part/visible.tsx'
-import { query } from '../state/api.ts'
-import { useAsked } from '../state/asked.ts'
 import { useKeys } from '../state/keys.ts'
 import { go, linkTo, place } from '../state/route.ts'
 import { useSteps } from '../state/steps.ts'
+import { type Search, useSearch } from '../why/search.ts'
 import { Story } from '../why/story.tsx'
 import { ageOf, counted, dayOf, number, plural, timeOf, took } from '../word.ts'
 
@@ -25,12 +24,12 @@ export function Why() {
   const [text, setText] = useState(q || (id ?? ''))
   const field = useRef<HTMLInputElement>(null)
   useEffect(() => setText(q || (id ?? '')), [q, id])
-  const found = useAsked<Found>(
+  const found = useSearch(
     id === undefined || q !== ''
-      ? `v1/transactions${query({ q, limit: q === '' ? 12 : LIMIT, outcome: q === '' ? 'refused' : undefined })}`
+      ? { q, limit: q === '' ? 12 : LIMIT, outcome: q === '' ? 'refused' : undefined }
       : undefined,
   )
-  const items = found.answer?.items ?? []
+  const { items } = found
   const shown = id ?? (q === '' ? undefined : items[0]?.id)
   const step = useSteps({
     ids: found.answer === undefined && found.isAsking ? undefined : items.map((row) => row.id),
@@ -64,26 +63,28 @@ export function Why() {
           />
           <kbd>/</kbd>
         </label>
-        <Hints found={found.answer} ms={found.ms} q={q} />
+        <Hints found={found} q={q} />
       </form>
       <Trouble problem={found.problem} again={found.again} />
       {q === '' && id === undefined ? (
         <Lately rows={items} isAsking={found.isAsking} />
       ) : (
         <>
-          {items.length > 1 && <Results rows={items} shown={shown} q={q} more={found.answer?.next !== undefined} />}
+          {items.length > 1 && <Results rows={items} shown={shown} q={q} found={found} />}
           {shown !== undefined && <Story key={shown} id={shown} />}
-          {found.answer !== undefined && items.length === 0 && <Nothing q={q} kept={found.answer.kept} />}
-          {found.answer === undefined && found.isAsking && shown === undefined && <Waiting />}
+          {items.length === 0 && found.answer !== undefined && found.more === undefined && (
+            <Nothing q={q} kept={found.answer.kept} />
+          )}
+          {found.isAsking && shown === undefined && <Waiting />}
         </>
       )}
     </section>
   )
 }
 
-/** How much there is to search, and how long it took. */
-function Hints({ found, ms, q }: { found: Found | undefined; ms: number; q: string }) {
-  const kept = found?.kept
+/** How much there is to search, how far it was looked at, and how long it took. */
+function Hints({ found: { answer, items, ms, more }, q }: { found: Search; q: string }) {
+  const kept = answer?.kept
   return (
     <p class="hints">
       {kept !== undefined && (
@@ -92,12 +93,16 @@ function Hints({ found, ms, q }: { found: Found | undefined; ms: number; q: stri
           {counted(kept.records, 'record')}.{' '}
         </>
       )}
-      {found !== undefined && q !== '' && (
+      {answer !== undefined && q !== '' && (
         <span class="num" data-ms={ms.toFixed(0)}>
-          {found.items.length === 0
-            ? 'Nothing found'
-            : `${number(found.items.length)}${found.next === undefined ? '' : ' and more'} found`}{' '}
-          in {took(Math.round(found.tookMs * 10) / 10)}.
+          {items.length === 0
+            ? more === undefined
+              ? 'Nothing found'
+              : 'Nothing found yet'
+            : `${number(items.length)}${more === undefined ? '' : ' and more'} found`}
+          {answer.until === undefined
+            ? ` in ${took(Math.round(answer.tookMs * 10) / 10)}.`
+            : `, looked back to ${dayOf(answer.until)} ${timeOf(answer.until).slice(0, 5)}.`}
         </span>
       )}
       {q === '' && (
@@ -121,12 +126,12 @@ function Results({
   rows,
   shown,
   q,
-  more,
+  found: { more, isAsking },
 }: {
   rows: readonly ApiShape<'row'>[]
   shown: string | undefined
   q: string
-  more: boolean
+  found: Search
 }) {
   return (
     <nav class="found" aria-label="Found">
@@ -139,7 +144,15 @@ function Results({
           </li>
         ))}
       </ol>
-      {more && <p class="note">Only the newest {number(rows.length)}: another word narrows it.</p>}
+      {more && (
+        <p class="note">
+          The newest {number(rows.length)}. Another word narrows it, or{' '}
+          <button type="button" class="plainbtn" disabled={isAsking} onClick={more}>
+            show older ones
+          </button>
+          .
+        </p>
+      )}
     </nav>
   )
 }

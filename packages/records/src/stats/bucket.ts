@@ -1,8 +1,7 @@
 /** Numbers of one stretch of time, added up as records come; buckets of several workers, or of a longer time, are added to each other. */
 
-import type { StoredRecord } from '../record.ts'
+import { listOf, type StoredRecord } from '../record.ts'
 import { AGAINST, type MailOutcome, outcomeOf, stopOf } from '../story/outcome.ts'
-import { listOf } from '../words.ts'
 
 type Counts = Record<string, number>
 

@@ -3,7 +3,7 @@ import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises
 import { join } from 'node:path'
 import { parseRecord, type StoredRecord, timeOf } from '../record.ts'
 import { isOlder, newestFirst, type RecordPlace, type RecordQuestion, type RecordSource } from '../source.ts'
-import { meets, wordsOf } from '../words.ts'
+import { meets, type Sieve, sieveOf, wordsOf } from '../words.ts'
 import { blockAt, ENTRY, mayHave, probesOf, type RecordBlock } from './block.ts'
 
 /** Octets that are read at once of what has no index yet. */
@@ -19,11 +19,21 @@ interface Found extends RecordPlace {
 
 /** What there is. */
 export interface KeptAmount {
-  readonly records: number
+  records: number
   /** Of the oldest, in milliseconds since the epoch. */
-  readonly from: number | undefined
+  from: number | undefined
   readonly octets: number
 }
+
+/** What was found, how much there is to search, and of what time nothing was looked at: before `until`, where patience has ended. */
+export interface LookedAt {
+  readonly found: readonly StoredRecord[]
+  readonly kept: KeptAmount
+  readonly until: number | undefined
+}
+
+/** Segments whose indexes are read at the same time. */
+const AT_ONCE = 8
 
 /** Reads a folder of segments, whoever writes them. */
 export class RecordReader implements RecordSource {
@@ -37,27 +47,36 @@ export class RecordReader implements RecordSource {
     return (await this.look(question)).found
   }
 
-  /** The same, and how much there is to search. What is not in an index yet is not counted. */
-  async look(
-    question: RecordQuestion,
-  ): Promise<{ readonly found: readonly StoredRecord[]; readonly kept: KeptAmount }> {
+  /** The same, and how much there is to search. */
+  async look(question: RecordQuestion): Promise<LookedAt> {
     const { candidates, kept } = await this.#candidates(question)
+    const end = performance.now() + (question.patience ?? Infinity)
     const files = new Map<string, FileHandle | undefined>()
+    const sieve = sieveOf(question.wanted)
     const found: Found[] = []
+    let until: number | undefined
     try {
-      for (const candidate of candidates) {
+      for (const [at, candidate] of candidates.entries()) {
         found.sort(newestFirst)
         const last = found[question.limit - 1]
         // Whatever is to come is older than what there is.
         if (last && last.time > candidate.last) break
+        if (at > 0 && performance.now() > end && Number.isFinite(candidate.last)) {
+          until = candidate.last
+          break
+        }
         found.splice(question.limit)
-        found.push(...(await this.#read(candidate, question, files)))
+        const text = await this.#textOf(candidate, files)
+        if (candidate.count === 0) addLines(kept, text)
+        found.push(...foundIn(text, question, sieve))
       }
     } finally {
       for (const file of files.values()) await file?.close()
     }
     const shown = found.sort(newestFirst).slice(0, question.limit)
-    return { found: shown.map(({ record }) => record), kept }
+    // Of what is older than the place where it ended there may be newer ones that nobody has looked at.
+    const sure = until === undefined ? shown : shown.filter(({ time }) => time > until)
+    return { found: sure.map(({ record }) => record), kept, until }
   }
 
   async #candidates({
@@ -70,48 +89,64 @@ export class RecordReader implements RecordSource {
     const end = Math.min(to, before?.time ?? Infinity)
     const candidates: Candidate[] = []
     let [records, octets, oldest] = [0, 0, Infinity]
-    for (const name of await segmentsIn(this.#folder)) {
-      const [index, size] = await Promise.all([
-        readIndex(this.#folder, name),
-        sizeOf(join(this.#folder, `${name}.log`)),
-      ])
-      octets += size
-      let known = 0
-      for (let at = 0; at < index.length; at += ENTRY) {
-        const block = blockAt(index, at)
-        // An index may be ahead of its segment when the power was cut: then the segment is what counts.
-        if (!block || block.offset + block.length > size || block.offset !== known) break
-        known = block.offset + block.length
-        records += block.count
-        oldest = Math.min(oldest, block.first)
-        if (block.last >= from && block.first <= end && mayHave(index, at, probes)) candidates.push({ name, ...block })
+    const names = await segmentsIn(this.#folder)
+    for (let first = 0; first < names.length; first += AT_ONCE) {
+      const some = names.slice(first, first + AT_ONCE)
+      for (const { name, index, size } of await Promise.all(some.map((name) => readSegment(this.#folder, name)))) {
+        octets += size
+        let known = 0
+        for (let at = 0; at < index.length; at += ENTRY) {
+          const block = blockAt(index, at)
+          // An index may be ahead of its segment when the power was cut: then the segment is what counts.
+          if (!block || block.offset + block.length > size || block.offset !== known) break
+          known = block.offset + block.length
+          records += block.count
+          oldest = Math.min(oldest, block.first)
+          if (block.last >= from && block.first <= end && mayHave(index, at, probes))
+            candidates.push({ name, ...block })
+        }
+        for (; known < size; known += PIECE)
+          candidates.push({ name, offset: known, length: size - known, count: 0, first: -Infinity, last: Infinity })
       }
-      for (; known < size; known += PIECE)
-        candidates.push({ name, offset: known, length: size - known, count: 0, first: -Infinity, last: Infinity })
     }
     candidates.sort((one, other) => other.last - one.last)
     return { candidates, kept: { records, octets, from: Number.isFinite(oldest) ? oldest : undefined } }
   }
 
-  async #read(
+  async #textOf(
     { name, offset, length, count }: Candidate,
-    { wanted, from = -Infinity, to = Infinity, before, accepts }: RecordQuestion,
     files: Map<string, FileHandle | undefined>,
-  ): Promise<readonly Found[]> {
+  ): Promise<string> {
     if (!files.has(name)) files.set(name, await open(join(this.#folder, `${name}.log`)).catch(() => undefined))
     const file = files.get(name)
-    if (!file) return [] // deleted meanwhile: it was too old
-    const text = await readText(file, { offset, length, isPiece: count === 0 })
-    const found: Found[] = []
-    for (const line of text.split('\n')) {
-      const record = line === '' ? undefined : parseRecord(line)
-      if (!record) continue
-      const place = { time: timeOf(record), id: record.id }
-      if (place.time < from || place.time > to || (before && !isOlder(place, before))) continue
-      if (meets(wordsOf(record), wanted) && (accepts?.(record) ?? true)) found.push({ ...place, record })
-    }
-    return found
+    return file ? await readText(file, { offset, length, isPiece: count === 0 }) : '' // deleted meanwhile: it was too old
   }
+}
+
+function foundIn(
+  text: string,
+  { wanted, from = -Infinity, to = Infinity, before, accepts }: RecordQuestion,
+  sieve: Sieve,
+): readonly Found[] {
+  const found: Found[] = []
+  // Filters are wrong now and then, and a block may have all words, and no record of it.
+  if (!sieve(text)) return found
+  for (const line of text.split('\n')) {
+    const record = line === '' || !sieve(line) ? undefined : parseRecord(line)
+    if (!record) continue
+    const place = { time: timeOf(record), id: record.id }
+    if (place.time < from || place.time > to || (before && !isOlder(place, before))) continue
+    if ((accepts?.(record) ?? true) && meets(wordsOf(record), wanted)) found.push({ ...place, record })
+  }
+  return found
+}
+
+/** What is not in an index yet, or never came into it. */
+function addLines(kept: { records: number; from: number | undefined }, text: string): void {
+  const lines = text.split('\n').filter((line) => line !== '')
+  kept.records += lines.length
+  const first = parseRecord(lines[0] ?? '')
+  if (first) kept.from = Math.min(kept.from ?? Infinity, timeOf(first))
 }
 
 /** Of what has no index a piece begins at the first line that begins in it, and has all of the last one. The line that is being written, or was cut, is left out. */
@@ -158,8 +193,12 @@ export async function segmentsIn(folder: string): Promise<readonly string[]> {
     .sort()
 }
 
-async function readIndex(folder: string, name: string): Promise<Buffer> {
-  return readFile(join(folder, `${name}.idx`)).catch(() => Buffer.alloc(0))
+async function readSegment(folder: string, name: string) {
+  const [index, size] = await Promise.all([
+    readFile(join(folder, `${name}.idx`)).catch(() => Buffer.alloc(0)),
+    sizeOf(join(folder, `${name}.log`)),
+  ])
+  return { name, index, size }
 }
 
 async function sizeOf(path: string): Promise<number> {

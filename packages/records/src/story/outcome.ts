@@ -1,7 +1,6 @@
 /** How a transaction ended, and who turned it away: read from its record. */
 import type { ApiShape } from '@postroad/admin-api'
-import { refusedOf, type StoredOpinion, type StoredRecord, timeOf } from '../record.ts'
-import { listOf } from '../words.ts'
+import { listOf, refusedOf, type StoredOpinion, type StoredRecord, timeOf } from '../record.ts'
 
 /** How it ended. */
 export type MailOutcome = ApiShape<'row'>['outcome']

@@ -1,7 +1,6 @@
 /** Sentences that say why, in parts: whoever shows them, `postroad why` or a page, shows the same. */
 import type { ApiShape } from '@postroad/admin-api'
-import { refusedOf, type StoredRecord } from '../record.ts'
-import { listOf } from '../words.ts'
+import { listOf, refusedOf, type StoredRecord } from '../record.ts'
 import { AGAINST, decisive, failureOf, type MailOutcome, outcomeOf, stopOf } from './outcome.ts'
 
 /** A part: text, the name of a plugin, a code or a name, an address, a duration, a moment. */

@@ -1,8 +1,8 @@
 /** What became of one mail: its transactions, from a first attempt that was refused for now on, and what the queue did with it. */
 import type { ApiShape } from '@postroad/admin-api'
-import { refusedOf, type StoredRecord, timeOf } from '../record.ts'
+import { listOf, refusedOf, type StoredRecord, timeOf } from '../record.ts'
 import type { RecordSource } from '../source.ts'
-import { listOf, networkWord } from '../words.ts'
+import { networkWord } from '../words.ts'
 import { outcomeOf, rowOf } from './outcome.ts'
 import { code, fate, replyParts, type SentencePart, sentenceOf, text, transactionSentence, who } from './sentence.ts'
 

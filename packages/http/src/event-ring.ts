@@ -1,0 +1,155 @@
+/**
+ * Events for many readers: kept once, written down once, and given to each reader when it can take more. What a reader that does not read costs is
+ * a number, its place; no event looks at it. All readers together take a bounded part of the time of the process: with more of them
+ * than that is enough for, each sees events later, and is told how many it has missed.
+ */
+import { octetsOf, type ServerSentEvent } from './event.ts'
+
+/** Events that are kept; who is further behind has missed some. */
+const KEPT = 512
+/** Milliseconds between two looks at who can take more, and how long one may last: a tenth of the time. */
+const PAUSE_MS = 30
+const SLICE_MS = 3
+/** Readers in one turn of the event loop. */
+const AT_ONCE = 16
+/** Octets of a batch: what is given to a reader at once. */
+const BATCH = 32_768
+
+/** Somebody who reads. */
+export interface RingReader {
+  /** There may be more, or there was room: takes what it can. */
+  take(): void
+}
+
+/** Which events a reader wants. Readers with the same `key` want the same. */
+export interface Wants<E> {
+  readonly key: string
+  isWanted(event: E): boolean
+}
+
+/** What a reader is given: no octets when it wants nothing of it. */
+export interface Batch {
+  readonly octets: Uint8Array | undefined
+  /** Where to go on. */
+  readonly next: number
+}
+
+/** One for all readers of the same events. */
+export class EventRing<E extends ServerSentEvent = ServerSentEvent> {
+  readonly #events: (E | undefined)[] = Array.from({ length: KEPT }, () => undefined)
+  /** Of each event: how many were counted before it. */
+  readonly #countedBefore = new Array<number>(KEPT).fill(0)
+  readonly #isCounted: (event: E) => boolean
+  /** Of the next event. */
+  #end = 0
+  #counted = 0
+  /** Who has all there is, and who has not, and can take more. All others wait for their clients. */
+  readonly #idle = new Set<RingReader>()
+  readonly #ready = new Set<RingReader>()
+  readonly #batches = new Map<string, Batch>()
+  #timer: NodeJS.Timeout | undefined
+  /** Where readers that had all were told to go on. */
+  #servedTo = 0
+
+  /** @param isCounted what a reader that has missed events is told the number of */
+  constructor(isCounted: (event: E) => boolean = () => true) {
+    this.#isCounted = isCounted
+  }
+
+  /** Never waits, and costs the same for any number of readers. It is not to be changed any more. */
+  add(event: E): void {
+    const place = this.#end % KEPT
+    this.#events[place] = event
+    this.#countedBefore[place] = this.#counted
+    this.#end++
+    if (this.#isCounted(event)) this.#counted++
+    this.#batches.clear()
+    if (this.#idle.size > 0) this.#later()
+  }
+
+  /** The place of the next event. */
+  get end(): number {
+    return this.#end
+  }
+
+  /** The place of the oldest that is kept. */
+  get start(): number {
+    return Math.max(this.#end - KEPT, 0)
+  }
+
+  /** How many were counted before the event at this place, which is kept, or the next. */
+  countedBefore(place: number): number {
+    return place === this.#end ? this.#counted : (this.#countedBefore[place % KEPT] ?? 0)
+  }
+
+  /** It can take more; from `place` on. */
+  wait(reader: RingReader, place: number): void {
+    if (place === this.#end) {
+      this.#ready.delete(reader)
+      this.#idle.add(reader)
+      return
+    }
+    this.#idle.delete(reader)
+    this.#ready.add(reader)
+    this.#later()
+  }
+
+  leave(reader: RingReader): void {
+    this.#idle.delete(reader)
+    this.#ready.delete(reader)
+  }
+
+  /** Events from this place on, which is kept, as many as go into one batch. */
+  batch(from: number, { key, isWanted }: Wants<E>): Batch {
+    const name = `${from} ${key}`
+    let batch = this.#batches.get(name)
+    if (!batch) this.#batches.set(name, (batch = this.#collect(from, isWanted)))
+    return batch
+  }
+
+  #collect(from: number, isWanted: (event: E) => boolean): Batch {
+    const parts: Uint8Array[] = []
+    let next = from
+    for (let length = 0; next < this.#end && length < BATCH; next++) {
+      const event = this.#events[next % KEPT]
+      if (!event || !isWanted(event)) continue
+      const octets = octetsOf(event)
+      parts.push(octets)
+      length += octets.length
+    }
+    return { octets: parts.length > 1 ? Buffer.concat(parts) : parts[0], next }
+  }
+
+  #later(): void {
+    this.#timer ??= setTimeout(() => this.#serve(), PAUSE_MS).unref()
+  }
+
+  #serve(): void {
+    this.#servedTo = this.#end
+    for (const reader of this.#idle) this.#ready.add(reader)
+    this.#idle.clear()
+    this.#serveSome(performance.now() + SLICE_MS)
+  }
+
+  /** What readers take is written after this turn of the event loop, and what has come for others meanwhile counts as well: mail is first. */
+  #serveSome(until: number): void {
+    let served = 0
+    for (const reader of this.#ready) {
+      this.#ready.delete(reader)
+      reader.take()
+      if (++served === AT_ONCE) break
+    }
+    setImmediate(() => {
+      if (this.#ready.size > 0 && performance.now() < until) this.#serveSome(until)
+      else {
+        this.#timer = undefined
+        if (this.#ready.size > 0 || this.#hasNews()) this.#later()
+      }
+    }).unref()
+  }
+
+  /** Something was added while others were served. */
+  #hasNews(): boolean {
+    return this.#idle.size > 0 && this.#end !== this.#servedTo
+  }
+}
