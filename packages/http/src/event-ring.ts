@@ -22,7 +22,7 @@ export interface RingReader {
 }
 
 /** Which events a reader wants. Readers with the same `key` want the same. */
-export interface Wants<E> {
+export interface WantedEvents<E> {
   readonly key: string
   isWanted(event: E): boolean
 }
@@ -100,7 +100,7 @@ export class EventRing<E extends ServerSentEvent = ServerSentEvent> {
   }
 
   /** Events from this place on, which is kept, as many as go into one batch. */
-  batch(from: number, { key, isWanted }: Wants<E>): Batch {
+  batch(from: number, { key, isWanted }: WantedEvents<E>): Batch {
     const name = `${from} ${key}`
     let batch = this.#batches.get(name)
     if (!batch) this.#batches.set(name, (batch = this.#collect(from, isWanted)))

@@ -1,14 +1,14 @@
 /** Server-sent events (the `text/event-stream` of the HTML standard): one way, through any proxy, resumed by the browser itself. */
 import type { HttpContext } from '@postroad/plugin'
 import { octetsOf, type ServerSentEvent } from './event.ts'
-import type { EventRing, RingReader, Wants } from './event-ring.ts'
+import type { EventRing, RingReader, WantedEvents } from './event-ring.ts'
 
 /** Where events go. */
 export interface EventStream {
   /** The same object for many readers costs little more than for one. Never waits: when the reader is slow the oldest that wait are dropped, and it is told how many. */
   send(event: ServerSentEvent): void
   /** Events of a ring from now on, those that are wanted; one ring a stream. */
-  follow<E extends ServerSentEvent>(ring: EventRing<E>, wants: Wants<E>): void
+  follow<E extends ServerSentEvent>(ring: EventRing<E>, wants: WantedEvents<E>): void
   close(): void
 }
 
@@ -59,7 +59,7 @@ export function eventStream(
 /** Where a reader is among the events of a ring. */
 interface Followed {
   readonly ring: EventRing
-  readonly wants: Wants<ServerSentEvent>
+  readonly wants: WantedEvents<ServerSentEvent>
   place: number
   /** How many were counted before it. */
   counted: number
@@ -103,11 +103,11 @@ class Feed implements EventStream, RingReader {
     if (!this.#isOver) this.#push(octetsOf(event))
   }
 
-  follow<E extends ServerSentEvent>(ring: EventRing<E>, wants: Wants<E>): void {
+  follow<E extends ServerSentEvent>(ring: EventRing<E>, wants: WantedEvents<E>): void {
     if (this.#isOver) return
     this.#followed = {
       ring: ring as unknown as EventRing, // what is asked of it is what `wants` takes
-      wants: wants as Wants<ServerSentEvent>,
+      wants: wants as WantedEvents<ServerSentEvent>,
       place: ring.end,
       counted: ring.countedBefore(ring.end),
     }

@@ -16,7 +16,7 @@
  *
  * To begin reading, take `site.ts`.
  */
-export { EventRing, type Wants } from './event-ring.ts'
+export { EventRing, type WantedEvents } from './event-ring.ts'
 export { eventStream } from './events.ts'
 export { createHttpListener, type HttpListener } from './listener.ts'
 export { type HttpListenerOptions, type HttpToken, httpMistakes } from './options.ts'

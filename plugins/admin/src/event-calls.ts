@@ -1,5 +1,5 @@
 /** The stream of events, for each viewer as he wants it. */
-import { eventStream, type Wants } from '@postroad/http'
+import { eventStream, type WantedEvents } from '@postroad/http'
 import type { MailRecords } from '@postroad/records'
 import { type AskedCall, type CallHandlers, CallRefused } from './answer.ts'
 import type { Hub, LiveEvent } from './hub.ts'
@@ -76,7 +76,7 @@ export function eventCalls({ hub, jobs, records, most, status }: EventDeps): Cal
 type Wanted = Pick<AskedCall<'events'>['query'], 'filter' | 'outcome'> & { readonly names: ReadonlySet<string> }
 
 /** Whoever asks the same has the same key, and is given the same octets. */
-function wantsOf({ names, filter, outcome }: Wanted): Wants<LiveEvent> {
+function wantsOf({ names, filter, outcome }: Wanted): WantedEvents<LiveEvent> {
   const words = filter
     .toLowerCase()
     .split(/\s+/)
