@@ -1,29 +1,10 @@
 /** Everything by keys alone, as somebody works who has no mouse or wants none. */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { requires } from '../runner/requires.ts'
-import { buildPage, Chromium, PACKAGES } from './browser.ts'
-import { FixtureServer } from './fixture-server.ts'
-
-const skip = requires(...PACKAGES)
-let chromium: Chromium
-let server: FixtureServer
-let url: string
-
-before(async () => {
-  if (skip) return
-  buildPage()
-  server = new FixtureServer()
-  url = await server.listen()
-  chromium = await Chromium.start()
-})
-after(async () => {
-  await chromium?.[Symbol.asyncDispose]()
-  await server?.[Symbol.asyncDispose]()
-})
+import { test } from 'node:test'
+import { skip, stage } from './stage.ts'
 
 test('from a refusal among the rows to its reason, and back', { skip }, async () => {
-  await using window = await chromium.open(url)
+  await using window = await stage.chromium.open(stage.url)
   const { page } = window
   await page.locator('.scroll .tx').first().waitFor()
   await page.keyboard.press('/')
@@ -45,19 +26,19 @@ test('from a refusal among the rows to its reason, and back', { skip }, async ()
 test('rows do not run away: who has scrolled or paused keeps what is in view, and new ones are counted', {
   skip,
 }, async () => {
-  await using window = await chromium.open(`${url}#now`)
+  await using window = await stage.chromium.open(`${stage.url}#now`)
   const { page } = window
   await page.locator('.scroll .tx').first().waitFor()
   await page.keyboard.press('Space')
   const first = await page.locator('.scroll .tx[aria-rowindex="2"]').getAttribute('data-id')
-  server.emit(7)
+  stage.server.emit(7)
   await page.getByText('7 new ↑').waitFor()
   assert.equal(await page.locator('.scroll .tx[aria-rowindex="2"]').getAttribute('data-id'), first)
   await page.keyboard.press('Space')
   await page.locator(`.scroll .tx[aria-rowindex="9"][data-id="${first}"]`).waitFor()
   for (let n = 0; n < 60; n += 1) await page.keyboard.press('j')
   const chosen = await page.locator('.tx[aria-selected=true]').getAttribute('data-id')
-  server.emit(5)
+  stage.server.emit(5)
   await page.getByText('5 new ↑').waitFor()
   assert.equal(await page.locator('.tx[aria-selected=true]').getAttribute('data-id'), chosen)
   await page.keyboard.press('g')
@@ -65,12 +46,12 @@ test('rows do not run away: who has scrolled or paused keeps what is in view, an
 })
 
 test('under load only the rows in view are drawn, and the page keeps answering', { skip }, async () => {
-  await using window = await chromium.open(`${url}#now`)
+  await using window = await stage.chromium.open(`${stage.url}#now`)
   const { page } = window
   await page.locator('.scroll .tx').first().waitFor()
-  server.state.rate = 400
+  stage.server.state.rate = 400
   await page.waitForTimeout(4_000)
-  server.state.rate = 0
+  stage.server.state.rate = 0
   assert.ok((await page.locator('.scroll .tx').count()) < 60)
   const begun = performance.now()
   await page.keyboard.press('?')
@@ -80,44 +61,44 @@ test('under load only the rows in view are drawn, and the page keeps answering',
 })
 
 test('queue: choose, hold with a preview, leave it by Escape; nothing was done', { skip }, async () => {
-  await using window = await chromium.open(`${url}#overview`)
+  await using window = await stage.chromium.open(`${stage.url}#overview`)
   const { page } = window
   await page.locator('.volume').waitFor()
   await page.keyboard.press('4')
   await page.locator('.queue tr[aria-selected=true]').waitFor()
   await page.keyboard.press('j')
   await page.locator('.queue tr[data-site="mx:mx1.example.org"][aria-selected=true]').waitFor()
-  const before = server.done.length
+  const before = stage.server.done.length
   await page.keyboard.press('h')
   await page.getByText('This would hold').waitFor()
   await page.keyboard.press('Escape')
   assert.equal(await page.locator('dialog').count(), 0)
   assert.equal(
-    server.done.slice(before).every(({ body }) => (body as { dryRun?: boolean }).dryRun),
+    stage.server.done.slice(before).every(({ body }) => (body as { dryRun?: boolean }).dryRun),
     true,
   )
 })
 
 test('quarantine: the next one, release, delete after a question', { skip }, async () => {
-  await using window = await chromium.open(`${url}#quarantine`)
+  await using window = await stage.chromium.open(`${stage.url}#quarantine`)
   const { page } = window
   await page.locator('.mail[aria-selected=true]').waitFor()
   await page.keyboard.press('j')
   await page.locator('#kept-k1[aria-selected=true]').waitFor()
   await page.keyboard.press('r')
   await page.getByText('Released to alice@example.com.').waitFor()
-  assert.equal(server.done.at(-1)?.path, '/v1/quarantine/k1/release')
+  assert.equal(stage.server.done.at(-1)?.path, '/v1/quarantine/k1/release')
   await page.keyboard.press('d')
   await page.getByRole('heading', { name: 'Delete this message?' }).waitFor()
   await page.keyboard.press('Escape')
   assert.equal(
-    server.done.some(({ path }) => path.endsWith('/delete')),
+    stage.server.done.some(({ path }) => path.endsWith('/delete')),
     false,
   )
 })
 
 test('keys that come faster than the page draws are neither lost nor taken for others', { skip }, async () => {
-  await using window = await chromium.open(`${url}#overview`)
+  await using window = await stage.chromium.open(`${stage.url}#overview`)
   const { page } = window
   await page.locator('.volume').waitFor()
   // One task each, as the browser hands keys over, with nothing between them: no frame is drawn, and nothing is answered yet.
@@ -136,11 +117,11 @@ test('keys that come faster than the page draws are neither lost nor taken for o
   // Two down, before the server has said what there is; what acts on a message waits until one is there.
   await press('5', 'j', 'j', 'r')
   await page.locator('#kept-k2[aria-selected=true]').waitFor()
-  const done = server.done.length
+  const done = stage.server.done.length
   await press('j', 'r')
   await page.getByText('Released to alice@example.com.').waitFor()
   assert.deepEqual(
-    server.done.slice(done).map(({ path }) => path),
+    stage.server.done.slice(done).map(({ path }) => path),
     ['/v1/quarantine/k3/release'],
   )
   // The question is open before the next key: nothing below it is meant by that.
@@ -153,7 +134,7 @@ test('keys that come faster than the page draws are neither lost nor taken for o
 })
 
 test('Tab reaches every control, and each shows that it has the focus', { skip }, async () => {
-  await using window = await chromium.open(`${url}#plugins`)
+  await using window = await stage.chromium.open(`${stage.url}#plugins`)
   const { page } = window
   await page.locator('.plugins tbody tr').first().waitFor()
   const seen = new Set<string>()

@@ -1,30 +1,19 @@
 /** States that are not the good one: new, gone, in part, not allowed, not known. */
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, test } from 'node:test'
-import { requires } from '../runner/requires.ts'
-import { buildPage, Chromium, findBarriers, PACKAGES } from './browser.ts'
+import { type TestContext, test } from 'node:test'
+import { findBarriers } from './browser.ts'
 import { FixtureServer } from './fixture-server.ts'
+import { skip, stage } from './stage.ts'
 
-const skip = requires(...PACKAGES)
-let chromium: Chromium
-let server: FixtureServer
-let url: string
+/** A server that this test may change. */
+async function fresh(t: TestContext): Promise<{ readonly server: FixtureServer; readonly url: string }> {
+  const server = new FixtureServer()
+  t.after(() => server[Symbol.asyncDispose]())
+  return { server, url: await server.listen() }
+}
 
-before(async () => {
-  if (skip) return
-  buildPage()
-  chromium = await Chromium.start()
-})
-after(() => chromium?.[Symbol.asyncDispose]())
-beforeEach(async (t) => {
-  if (skip) return
-  const started = new FixtureServer()
-  server = started
-  url = await started.listen()
-  if ('after' in t) t.after(() => started[Symbol.asyncDispose]())
-})
-
-test('a server that has just been started says on each screen what would be there', { skip }, async () => {
+test('a server that has just been started says on each screen what would be there', { skip }, async (t) => {
+  const { server, url } = await fresh(t)
   server.state.isNew = true
   const words: Readonly<Record<string, string>> = {
     overview: 'No mail in this span.',
@@ -34,30 +23,33 @@ test('a server that has just been started says on each screen what would be ther
     quarantine: 'Nothing is in quarantine.',
   }
   for (const [screen, text] of Object.entries(words)) {
-    await using window = await chromium.open(`${url}#${screen}`)
+    await using window = await stage.chromium.open(`${url}#${screen}`)
     await window.page.getByText(text).waitFor()
     assert.deepEqual(await findBarriers(window.page), [])
     assert.deepEqual(window.complaints, [])
   }
 })
 
-test('what is not found is said with what to ask next', { skip }, async () => {
-  await using window = await chromium.open(`${url}#why?q=nobody-has-this`)
+test('what is not found is said with what to ask next', { skip }, async (t) => {
+  const { url } = await fresh(t)
+  await using window = await stage.chromium.open(`${url}#why?q=nobody-has-this`)
   await window.page.getByText('No record of nobody-has-this in the last 14 d.').waitFor()
   await window.page.getByText('the id at the end of our reply is enough').waitFor()
 })
 
-test('three of four workers: the head says so', { skip }, async () => {
+test('three of four workers: the head says so', { skip }, async (t) => {
+  const { server, url } = await fresh(t)
   server.state.answered = 3
-  await using window = await chromium.open(`${url}#overview`)
+  await using window = await stage.chromium.open(`${url}#overview`)
   await window.page.getByText('3 of 4 workers').waitFor()
   assert.deepEqual(await findBarriers(window.page), [])
 })
 
 test('a server that is gone is said in one line, what was known stays, and it comes back by itself', {
   skip,
-}, async () => {
-  await using window = await chromium.open(`${url}#queue`)
+}, async (t) => {
+  const { url } = await fresh(t)
+  await using window = await stage.chromium.open(`${url}#queue`)
   const { page } = window
   await page.locator('.queue tbody tr').first().waitFor()
   await page.route('**/v1/**', (route: { abort(): Promise<void> }) => route.abort())
@@ -69,9 +61,10 @@ test('a server that is gone is said in one line, what was known stays, and it co
   await page.getByText('The server does not answer since').waitFor({ state: 'detached', timeout: 30_000 })
 })
 
-test('who may only read sees no button that would do something, and no content of mails', { skip }, async () => {
+test('who may only read sees no button that would do something, and no content of mails', { skip }, async (t) => {
+  const { server, url } = await fresh(t)
   server.state.role = 'read'
-  await using window = await chromium.open(`${url}#queue`)
+  await using window = await stage.chromium.open(`${url}#queue`)
   const { page } = window
   await page.locator('.queue tbody tr').first().waitFor()
   assert.equal(await page.getByRole('toolbar').count(), 0)
@@ -88,9 +81,10 @@ test('who may only read sees no button that would do something, and no content o
   )
 })
 
-test('a token becomes a session; a wrong one is said and not kept in the form', { skip }, async () => {
+test('a token becomes a session; a wrong one is said and not kept in the form', { skip }, async (t) => {
+  const { server, url } = await fresh(t)
   server.state.token = 'prt_right'
-  await using window = await chromium.open(url)
+  await using window = await stage.chromium.open(url)
   const { page } = window
   await page.getByText('Who are you?').waitFor()
   assert.deepEqual(await findBarriers(page), [])
@@ -104,15 +98,17 @@ test('a token becomes a session; a wrong one is said and not kept in the form', 
   assert.equal(await page.evaluate('document.cookie + JSON.stringify(localStorage)'), '{"theme":""}')
 })
 
-test('a link with a ticket logs in, and the ticket does not stay in the address', { skip }, async () => {
+test('a link with a ticket logs in, and the ticket does not stay in the address', { skip }, async (t) => {
+  const { server, url } = await fresh(t)
   server.state.token = 'one-time'
-  await using window = await chromium.open(`${url}#ticket=one-time`)
+  await using window = await stage.chromium.open(`${url}#ticket=one-time`)
   await window.page.locator('.scroll .tx').first().waitFor()
   assert.equal(new URL(window.page.url()).hash, '#now')
 })
 
-test('a token that has been revoked leads back to the form', { skip }, async () => {
-  await using window = await chromium.open(`${url}#overview`)
+test('a token that has been revoked leads back to the form', { skip }, async (t) => {
+  const { server, url } = await fresh(t)
+  await using window = await stage.chromium.open(`${url}#overview`)
   await window.page.locator('.volume').waitFor()
   server.state.token = 'another'
   await window.page.keyboard.press('4')

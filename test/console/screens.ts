@@ -1,27 +1,9 @@
 /** The six screens, dark, light and on a phone: no barrier, no complaint of the browser, nothing wider than the window, nothing from elsewhere. */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type { Page } from 'playwright-core'
-import { requires } from '../runner/requires.ts'
-import { buildPage, Chromium, findBarriers, PACKAGES, takePicture } from './browser.ts'
-import { FixtureServer } from './fixture-server.ts'
-
-const skip = requires(...PACKAGES)
-let chromium: Chromium
-let server: FixtureServer
-let url: string
-
-before(async () => {
-  if (skip) return
-  buildPage()
-  server = new FixtureServer()
-  url = await server.listen()
-  chromium = await Chromium.start()
-})
-after(async () => {
-  await chromium?.[Symbol.asyncDispose]()
-  await server?.[Symbol.asyncDispose]()
-})
+import { after, test } from 'node:test'
+import type { BrowserContextOptions, Page } from 'playwright-core'
+import { findBarriers, takePicture, type Window } from './browser.ts'
+import { skip, stage } from './stage.ts'
 
 /** How a screen is brought to where it has something to show, and what it shows then. */
 const SCREENS: readonly (readonly [name: string, shows: string, prepare?: (page: Page) => Promise<void>])[] = [
@@ -61,21 +43,31 @@ const PICTURES = new Map([
   ['quarantine phone', 'console-phone'],
 ])
 
+/** A window a look, for all screens: one goes from one to the next as people do. */
+const windows = new Map<string, Window>()
+after(() => Promise.all([...windows.values()].map((window) => window[Symbol.asyncDispose]())))
+
+async function windowOf(look: string, options: BrowserContextOptions): Promise<Window> {
+  const window = windows.get(look) ?? (await stage.chromium.open('about:blank', options))
+  windows.set(look, window)
+  return window
+}
+
 for (const [look, options] of LOOKS)
   for (const [name, shows, prepare] of SCREENS)
     test(`${name}, ${look}: it is there, axe finds nothing serious, nothing sticks out, nothing is loaded from elsewhere`, {
       skip,
     }, async () => {
-      await using window = await chromium.open(`${url}#${name}`, options)
-      const { page, requests, complaints } = window
+      const { page, requests, complaints } = await windowOf(look, options)
+      await page.goto(`${stage.url}#${name}`)
       await prepare?.(page)
       await page.locator(shows).first().waitFor({ state: 'attached' })
-      await page.waitForTimeout(300)
+      await page.waitForTimeout(100)
       assert.deepEqual(await findBarriers(page), [])
       assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, 'wider than the window') // biome-ignore format: short
       assert.deepEqual(complaints, [])
       assert.deepEqual(
-        requests.filter((one) => !one.startsWith(url)),
+        requests.filter((one) => !one.startsWith(stage.url) && one !== 'about:blank'),
         [],
       )
       const picture = PICTURES.get(`${name} ${look}`)
@@ -85,7 +77,7 @@ for (const [look, options] of LOOKS)
 test('an action on the queue says what it would do, and wants the number typed, before it does it', {
   skip,
 }, async () => {
-  await using window = await chromium.open(`${url}#queue`, { colorScheme: 'light' })
+  await using window = await stage.chromium.open(`${stage.url}#queue`, { colorScheme: 'light' })
   const { page } = window
   await page.getByRole('button', { name: 'Bounce…' }).click()
   await page.getByText('This would bounce 1,752 messages.').waitFor()
@@ -100,7 +92,7 @@ test('an action on the queue says what it would do, and wants the number typed, 
   await page.getByLabel('Type 1204 to go on').fill('1204')
   await go.click()
   await page.getByText('Job 81 bounces 1,204 messages.').waitFor()
-  const last = server.done.at(-1)
+  const last = stage.server.done.at(-1)
   assert.deepEqual(last, {
     path: '/v1/queue/actions',
     body: { action: 'bounce', filter: { site: 'mx:mail.example.net', olderMs: 14_400_000 }, token: 't' },
