@@ -19,7 +19,7 @@ const OPERATE = new Set([
   'try',
   'body',
 ])
-const UNKNOWN = new Set(['config', 'audit', 'logout', 'quarantineRaw', 'try', 'learn'])
+const UNKNOWN = new Set(['config', 'audit', 'logout', 'quarantineRaw', 'try', 'learn', 'digest'])
 
 /** Names of the calls that a role may make. */
 export function mayOf(role: 'read' | 'operate'): string[] {

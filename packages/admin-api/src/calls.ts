@@ -303,6 +303,14 @@ export const calls = {
     body: quarantine.quarantineActionBody,
     answer: z.union([quarantine.quarantinePreview, queue.started]),
   },
+  digest: {
+    method: 'POST',
+    path: '/v1/quarantine/digest',
+    access: 'operate',
+    summary: 'Tells a recipient now what is kept of their mail, or shows what would be sent',
+    body: quarantine.digestBody,
+    answer: z.union([quarantine.digestPreview, quarantine.digestSent]),
+  },
 
   session: { method: 'GET', path: '/v1/session', access: 'read', summary: 'Who asks', answer: server.session },
   login: {

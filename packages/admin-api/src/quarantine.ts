@@ -132,3 +132,22 @@ export const quarantinePreview = z.object({
   expires: time,
   confirm: z.boolean(),
 })
+
+/** Whose digest, and whether it is sent. */
+export const digestBody = z.strictObject({
+  to: z.string().min(1).max(1_000).describe('A recipient, or an alias of one'),
+  all: z.boolean().default(false).describe('Also what they have been told of before'),
+  dryRun: z.boolean().default(false).describe('Shows what would be sent, with links that lead nowhere'),
+})
+const digestOf = { ...base, to: z.string(), messages: count }
+/** What would be sent. */
+export const digestPreview = z.object({
+  ...digestOf,
+  dryRun: z.literal(true),
+  messageId: z.string(),
+  subject: z.string(),
+  text: z.string(),
+  html: z.string(),
+})
+/** What became of it. */
+export const digestSent = z.object({ ...digestOf, sent: z.boolean(), reply: z.string() })

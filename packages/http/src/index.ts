@@ -19,7 +19,7 @@
 export { EventRing, type WantedEvents } from './event-ring.ts'
 export { eventStream } from './events.ts'
 export { createHttpListener, type HttpListener } from './listener.ts'
-export { type HttpListenerOptions, type HttpToken, httpMistakes } from './options.ts'
+export { type HttpListenerOptions, type HttpToken, httpMistakes, isServed } from './options.ts'
 export { problem } from './problem.ts'
 export { type OwnedRoute, routeMistakes } from './route.ts'
 export type { HttpAnswer, HttpSite } from './site.ts'

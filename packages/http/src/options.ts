@@ -8,7 +8,7 @@ import {
   placeMistakes,
   secureContexts,
 } from '@postroad/listener'
-import type { HttpRole } from '@postroad/plugin'
+import type { HttpRole, HttpRoute } from '@postroad/plugin'
 
 /** A secret that a caller shows, as `Authorization: Bearer …`; only its hash is kept. */
 export interface HttpToken {
@@ -35,8 +35,11 @@ export interface HttpListenerOptions extends PlaceOptions {
    */
   readonly tls?: 'implicit' | 'none'
   readonly certificate?: Certificate | readonly Certificate[]
-  /** `public`: only routes that everybody may use are served, and no token is ever asked for. `all` (default): every route of the scope. */
-  readonly routes?: 'all' | 'public'
+  /**
+   * `public`: only routes that everybody may use are served, and no token is ever asked for. `links`: only those of links in mail, which no other
+   * listener serves. `all` (default): every other route of the scope.
+   */
+  readonly routes?: 'all' | 'public' | 'links'
   /** Secrets that callers show, each by its hash; `postroad token new` keeps them in a file instead. */
   readonly tokens?: readonly HttpToken[]
   /**
@@ -91,6 +94,12 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
 }
 
+/** Whether a listener serves routes that are for such callers. */
+export function isServed(access: HttpRoute['access'], routes: HttpListenerOptions['routes'] = 'all'): boolean {
+  if (routes === 'links' || access === 'link') return routes === 'links' && access === 'link'
+  return routes === 'all' || access === 'public'
+}
+
 /** Sentences that begin with the option, none when all is well. Types are for the schema to judge. */
 export function httpMistakes(options: HttpListenerOptions): readonly string[] {
   const { tls, certificate, routes = 'all', tokens = [], anonymous } = options
@@ -111,8 +120,8 @@ export function httpMistakes(options: HttpListenerOptions): readonly string[] {
       mistakes.push(`anonymous: "${anonymous}" is for listeners of this machine (a UNIX socket or a loopback address)`)
   }
   mistakes.push(...placeMistakes(options))
-  if (routes === 'public' && tokens.length > 0)
-    mistakes.push('tokens: a listener with routes: "public" asks nobody for one')
+  if (routes !== 'all' && tokens.length > 0)
+    mistakes.push(`tokens: a listener with routes: "${routes}" asks nobody for one`)
   return [...mistakes, ...tokenMistakes(tokens)]
 }
 

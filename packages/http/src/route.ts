@@ -11,6 +11,7 @@ const METHODS: ReadonlySet<unknown> = new Set<HttpRoute['method']>(['GET', 'POST
 const ACCESSES: ReadonlySet<unknown> = new Set<HttpRoute['access']>([
   'public',
   'login',
+  'link',
   'read',
   'operate',
   'admin',

@@ -7,7 +7,7 @@ import type { Endpoint } from '@postroad/mail'
 import type { HttpCaller, HttpContext, HttpIdentify, HttpRoute, Logger } from '@postroad/plugin'
 import { Hono } from 'hono'
 import { type BodyLimit, limitBody } from './body-limit.ts'
-import { DEFAULT_HTTP_LIMITS, type HttpListenerOptions, isLocal, isLoopback } from './options.ts'
+import { DEFAULT_HTTP_LIMITS, type HttpListenerOptions, isLocal, isLoopback, isServed } from './options.ts'
 import { problem } from './problem.ts'
 import { type OwnedRoute, routeMistakes } from './route.ts'
 import type { Streams } from './streams.ts'
@@ -123,8 +123,7 @@ class Site {
   }
 
   #served(): readonly OwnedRoute[] {
-    const { routes } = this.#site
-    return this.#options.routes === 'public' ? routes.filter(({ route }) => route.access === 'public') : routes
+    return this.#site.routes.filter(({ route }) => isServed(route.access, this.#options.routes))
   }
 
   async #serve(
@@ -137,7 +136,7 @@ class Site {
     const { access, path } = owned.route
     const found = await this.#callerOf(request, remote)
     const refusal =
-      access === 'public'
+      access === 'public' || access === 'link'
         ? undefined
         : found instanceof Response
           ? found
@@ -211,7 +210,7 @@ class Site {
   /** Who asks; an answer when what was shown is not believed. */
   #callerOf(request: Request, remote: Endpoint): HttpCaller | Response | undefined | Promise<HttpCaller | undefined> {
     const shown = request.headers.get('authorization')
-    if (this.#options.routes === 'public') return this.#anonymous
+    if ((this.#options.routes ?? 'all') !== 'all') return this.#anonymous
     if (shown === null) return request.headers.has('cookie') ? this.#identified(request, remote) : this.#anonymous
     const now = this.#site.now()
     const { wrongTokens } = this.#door
@@ -270,7 +269,7 @@ interface Logged {
 }
 
 function refused(caller: HttpCaller | undefined, access: HttpRoute['access']): Response | undefined {
-  if (access === 'public' || access === 'login') return undefined
+  if (access === 'public' || access === 'link' || access === 'login') return undefined
   if (!caller) return unauthorized()
   return caller.roles.includes(access) ? undefined : problem(403, `This takes the role "${access}"`)
 }

@@ -121,6 +121,8 @@ export type PluginInstance<P extends ServiceMap = {}> = Hooks & {
    * files to be read (`resolve`) are known without being named here.
    */
   readonly folders?: readonly WrittenFolder[]
+  /** What `postroad explain` says of it besides its hooks: how its options are meant (`notes`), and what would surprise the operator (`warnings`). */
+  readonly remarks?: { readonly notes?: readonly string[]; readonly warnings?: readonly string[] }
   /** What it serves on the scope's listeners of kind `http`; nothing where there is none. */
   readonly routes?: readonly HttpRoute[]
   /** Says who asks on these listeners, of requests that show no token. */

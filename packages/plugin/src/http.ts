@@ -43,10 +43,11 @@ export interface HttpRoute {
   /** `/v1/messages/:id`; `/assets/*` for all below. */
   readonly path: string
   /**
-   * Who may ask. `public` is for links that strangers follow: everybody, from everywhere. `login` is for pages on which one says who one is: everybody,
-   * but only where more than public routes are served.
+   * Who may ask. `public`: everybody, from everywhere. `login` is for pages on which one says who one is: everybody, but only where more than public
+   * routes are served. `link` is for links that strangers have in their mail: everybody, but only on a listener with `routes: 'links'`, which serves
+   * nothing else.
    */
-  readonly access: 'public' | 'login' | HttpRole
+  readonly access: 'public' | 'login' | 'link' | HttpRole
   /** One line for `explain` and descriptions of the interface. */
   readonly summary: string
   /** Octets of the request's body. Default 65,536. */

@@ -114,8 +114,11 @@ export {
   reverseDns,
 } from './policy.ts'
 export {
+  type DigestPreview,
+  type DigestSent,
   LearningDesk,
   QuarantineDesk,
+  type QuarantineDigests,
   type QuarantinedMessage,
   type ReleaseOutcome,
 } from './quarantine-desk.ts'

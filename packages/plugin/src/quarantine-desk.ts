@@ -42,8 +42,44 @@ export interface QuarantineDesk {
     id: string,
     options: { readonly to?: readonly string[] | undefined; readonly signal: AbortSignal },
   ): Promise<readonly ReleaseOutcome[] | undefined>
-  /** Resolves to whether it was there, and nobody was releasing it. */
-  delete(id: string): Promise<boolean>
+  /** For all recipients, or for those named; the others keep it. Resolves to whether it was there, and nobody was releasing it. */
+  delete(id: string, options?: { readonly to?: readonly string[] | undefined }): Promise<boolean>
+  /** Absent: nobody is told what is kept of their mail. */
+  readonly digests?: QuarantineDigests | undefined
+}
+
+/** Tells recipients by mail what is kept of theirs. `all`: also what they have been told of before. */
+export interface QuarantineDigests {
+  /** What would be sent now, with links that lead nowhere. Undefined: this recipient gets none. */
+  preview(
+    recipient: string,
+    options: { readonly all?: boolean; readonly signal: AbortSignal },
+  ): Promise<DigestPreview | undefined>
+  /** Sends it, without waiting for its time. Undefined: this recipient gets none. */
+  send(
+    recipient: string,
+    options: { readonly all?: boolean; readonly signal: AbortSignal },
+  ): Promise<DigestSent | undefined>
+}
+
+/** A digest, as its recipient would see it. */
+export interface DigestPreview {
+  /** Who would get it: another one, when the address is an alias. */
+  readonly to: string
+  readonly messages: number
+  readonly messageId: string
+  readonly subject: string
+  readonly text: string
+  readonly html: string
+}
+
+/** What became of a digest. */
+export interface DigestSent {
+  readonly to: string
+  readonly messages: number
+  readonly sent: boolean
+  /** Of the listener it was handed in at. */
+  readonly reply: string
 }
 
 export const QuarantineDesk: Service<QuarantineDesk> = defineService('quarantine-desk')

@@ -123,6 +123,7 @@ function answerable(names: readonly string[], host: Host): ReadonlySet<string> {
     ...(host.desks(QueueDesk).length === 0 ? QUEUE_CALLS : []),
     ...(host.desks(QuarantineDesk).length === 0 ? QUARANTINE_CALLS : []),
     ...(host.desks(LearningDesk).length === 0 ? ['learn'] : []),
+    ...(host.desks(QuarantineDesk).some(({ desk }) => desk.digests) ? [] : ['digest']),
     ...(host.reload ? [] : ['reload']),
   ])
   return new Set(names.filter((name) => !lacks.has(name)))
@@ -138,6 +139,7 @@ const QUARANTINE_CALLS = [
   'deleteKept',
   'learn',
   'quarantineAction',
+  'digest',
 ]
 
 /** The files of the page; where it was not built, as in a fresh checkout, there is the API alone. */

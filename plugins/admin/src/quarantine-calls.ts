@@ -104,6 +104,28 @@ export function quarantineCalls(deps: ActingDeps & { readonly hostname: string }
       return { id: entry.id, by }
     },
     quarantineAction: (asked) => act(asked, deps),
+    async digest({ context, body: { to, all, dryRun } }) {
+      const { signal } = context
+      const digests = desks().flatMap(({ desk }) => desk.digests ?? [])
+      for (const one of digests) {
+        if (dryRun) {
+          const shown = await one.preview(to, { all, signal })
+          if (shown) return { dryRun: true as const, ...shown }
+          continue
+        }
+        const sent = await one.send(to, { all, signal })
+        if (!sent) continue
+        await audit.add(context, {
+          action: 'digest',
+          target: sent.to,
+          count: sent.messages,
+          ok: sent.sent,
+          text: sent.reply,
+        })
+        return sent
+      }
+      throw new CallRefused(404, 'This recipient gets no digests')
+    },
   }
 }
 

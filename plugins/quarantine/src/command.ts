@@ -1,5 +1,6 @@
 /** The commands by which an operator looks at the quarantine and empties it. */
 import type { Clock, CommandIo, Message, PluginCommand, QuarantineDesk } from '@postroad/plugin'
+import type { LinkKeys } from './digest/keys.ts'
 import { concerns, type VaultEntry } from './entry.ts'
 import type { Vault } from './vault.ts'
 
@@ -8,13 +9,15 @@ export interface VaultCommandDeps {
   readonly vault: Vault
   readonly desk: QuarantineDesk
   readonly clock: Pick<Clock, 'now'>
+  /** Absent: there are no digests. */
+  readonly keys?: LinkKeys | undefined
 }
 
 const USAGE = 64
 const NO_INPUT = 66
 const FAILED = 75
 
-/** `postroad quarantine list`, `show`, `release`, `delete`, `expire`, `reindex`. */
+/** `postroad quarantine list`, `show`, `release`, `delete`, `expire`, `reindex`, `digest`. */
 export function quarantineCommands(deps: VaultCommandDeps): Readonly<Record<string, PluginCommand>> {
   const { vault, clock, desk } = deps
   return {
@@ -48,6 +51,11 @@ export function quarantineCommands(deps: VaultCommandDeps): Readonly<Record<stri
         return ids.length === 0 ? USAGE : missing > 0 ? NO_INPUT : 0
       },
     },
+    digest: {
+      summary: "Shows a recipient's digest, sends it now, or makes a new key for its links",
+      usage: '--preview|--send <recipient> [--all] | --new-key',
+      run: (args, io) => digest(args, io, deps),
+    },
     expire: {
       summary: 'Deletes what is too old; a running server does so every hour',
       async run(_, io) {
@@ -74,6 +82,43 @@ function rowOf({ id, at, from, recipients, reason, points, size, subject }: Vaul
     size,
     subject,
   }
+}
+
+async function digest(args: readonly string[], io: CommandIo, { desk, keys }: VaultCommandDeps): Promise<number> {
+  const flags = new Set(args.filter((one) => one.startsWith('--')))
+  const [recipient, ...more] = args.filter((one) => !one.startsWith('--'))
+  const { digests } = desk
+  if (!digests || !keys) {
+    io.print('quarantine: the option "digest" does not say how recipients are told')
+    return FAILED
+  }
+  if (flags.has('--new-key') && args.length === 1) {
+    io.row({ key: await keys.rotate() })
+    return 0
+  }
+  const isKnown = [...flags].every((one) => ['--preview', '--send', '--all'].includes(one))
+  if (!isKnown || flags.has('--preview') === flags.has('--send') || recipient === undefined || more.length > 0)
+    return USAGE
+  const asked = { all: flags.has('--all'), signal: io.signal }
+  if (flags.has('--send')) {
+    const sent = await digests.send(recipient, asked)
+    if (sent) io.row({ ...sent })
+    else io.print(nobody(recipient))
+    return sent === undefined ? NO_INPUT : sent.sent ? 0 : FAILED
+  }
+  const shown = await digests.preview(recipient, asked)
+  if (!shown) {
+    io.print(nobody(recipient))
+    return NO_INPUT
+  }
+  const { to, messages, messageId, subject, text, html } = shown
+  if (io.json) io.row({ to, messages, messageId, subject, text, html })
+  else for (const line of [`To: ${to}`, `Subject: ${subject}`, '', ...text.split('\n')]) io.print(line)
+  return 0
+}
+
+function nobody(recipient: string): string {
+  return `${recipient} gets no digests: the option digest.recipients does not name it`
 }
 
 interface Showing {

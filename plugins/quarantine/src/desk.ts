@@ -12,6 +12,7 @@ export interface DeskDeps {
   readonly clock: { now(): number }
   readonly lock: Lock
   readonly hostname: string
+  readonly digests?: QuarantineDesk['digests']
 }
 
 /** Milliseconds a message stays locked after its releaser has died. */
@@ -41,7 +42,10 @@ export function quarantineDesk(deps: DeskDeps): QuarantineDesk {
       return done ? done.outcomes : [{ to: to?.join(' ') ?? '', released: false, reply: BUSY }]
     },
     // Not while it is being released: what is left of it then would come back.
-    delete: async (id) => (await lock.tryWith(keyOf(id), DEAD, () => vault.delete(id))) ?? false,
+    delete: async (id, { to } = {}) =>
+      (await lock.tryWith(keyOf(id), DEAD, () => (to === undefined ? vault.delete(id) : deleteFor(id, to, deps)))) ??
+      false,
+    digests: deps.digests,
   }
 }
 
@@ -64,6 +68,17 @@ export function shown(entry: VaultEntry): QuarantinedMessage {
     helo,
     identity,
   }
+}
+
+/** The last recipient takes the message along. */
+async function deleteFor(id: string, to: readonly string[], { vault, clock }: DeskDeps): Promise<boolean> {
+  const kept = await vault.get(id)
+  const gone = new Set(to.map((address) => address.toLowerCase()))
+  const left = kept?.entry.recipients.filter(({ address }) => !gone.has(address.toLowerCase())) ?? []
+  if (kept === undefined || left.length === kept.entry.recipients.length) return false
+  if (left.length === 0) return await vault.delete(id)
+  await vault.put({ ...kept.entry, recipients: left }, kept.message, clock.now())
+  return true
 }
 
 function keyOf(id: string): string {

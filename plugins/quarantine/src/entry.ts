@@ -24,6 +24,10 @@ export interface VaultEntry {
   readonly helo: string | undefined
   readonly identity: string | undefined
   readonly subject: string | undefined
+  /** The first author in `From`, decoded: a stranger's words. Of messages that were kept before it was written down there is none. */
+  readonly author?: string | undefined
+  /** A digest of this quarantine that was quarantined itself: no digest tells of it. */
+  readonly isDigest?: boolean
   /** Octets. */
   readonly size: number
   /** Milliseconds since the epoch. */
@@ -53,10 +57,19 @@ export function entryOf(context: QuarantineContext, keep: number): VaultEntry {
     helo: session.helo?.name,
     identity: session.identity?.name,
     subject: message.subject?.slice(0, 200),
+    author: authorOf(message),
     size: message.size,
     at,
     expiresAt: at + keep,
   }
+}
+
+/** `Ann <ann@example.com>`. */
+function authorOf({ from: [first] }: QuarantineContext['message']): string | undefined {
+  if (first === undefined) return undefined
+  const { name, address, text } = first
+  const mailbox = address?.toString() ?? text
+  return (name === undefined || name === '' ? mailbox : `${name} <${mailbox}>`).slice(0, 400)
 }
 
 /** A transaction may be quarantined in parts, for different reasons. */

@@ -3,6 +3,7 @@ import { glob } from '@postroad/options'
 import { Clock, definePlugin, desk, Lock, QuarantineDesk, Spool, Store } from '@postroad/plugin'
 import { quarantineCommands } from './command.ts'
 import { quarantineDesk } from './desk.ts'
+import { digesting } from './digest/digesting.ts'
 import { entryOf } from './entry.ts'
 import { options } from './options.ts'
 import { Vault } from './vault.ts'
@@ -19,11 +20,25 @@ export const quarantine = definePlugin({
   name: 'quarantine',
   options,
   needs: { spool: Spool, store: Store, clock: Clock, lock: Lock },
-  setup({ options, spool, store, clock, lock, hostname, log, signal, rehearsal }) {
+  setup({ options, spool, store, clock, lock, hostname, log, signal, rehearsal, resolve, folder }) {
     const vault = new Vault(spool, store)
-    const own = quarantineDesk({ vault, options, clock, lock, hostname })
+    const digests =
+      options.digest &&
+      digesting(options.digest, {
+        canRelease: options.release !== undefined,
+        vault,
+        store,
+        clock,
+        lock,
+        hostname,
+        log,
+        resolve,
+        folder,
+      })
+    const own = quarantineDesk({ vault, options, clock, lock, hostname, digests: digests?.digests })
     const reasons = options.matches.map(glob)
     let timer: NodeJS.Timeout | undefined
+    let running: Promise<void> | undefined
     const expire = async (): Promise<void> => {
       try {
         const deleted = await lock.tryWith('quarantine:expire', HOUR, (lost) =>
@@ -40,18 +55,28 @@ export const quarantine = definePlugin({
         async handler(context) {
           if (!reasons.some((fits) => fits(context.reason))) return
           const entry = entryOf(context, options.keep)
-          await vault.putUnless(context.signal, entry, { message: context.message, now: context.now() })
+          const isDigest = (await digests?.isOwn(context.message, entry)) ?? false
+          await vault.putUnless(
+            context.signal,
+            { ...entry, ...(isDigest && { isDigest }) },
+            { message: context.message, now: context.now() },
+          )
           return { id: entry.id }
         },
       },
-      commands: quarantineCommands({ vault, desk: own, clock }),
+      commands: quarantineCommands({ vault, desk: own, clock, keys: digests?.keys }),
       desks: [desk(QuarantineDesk, own)],
+      ...(digests && { routes: digests.routes(own), remarks: digests.remarks }),
       start() {
         if (rehearsal) return
+        running = digests?.digests.run(signal)
         void expire()
         timer = setInterval(() => void expire(), HOUR).unref()
       },
-      close: () => clearInterval(timer),
+      async close() {
+        clearInterval(timer)
+        await running
+      },
     }
   },
 })

@@ -149,7 +149,7 @@ async function namedFiles(config: Config): Promise<readonly (string | undefined)
       return app
     },
     listen(options) {
-      if (options?.protocol === 'http' && options.routes !== 'public') files.push(options.tokenFile)
+      if (options?.protocol === 'http' && (options.routes ?? 'all') === 'all') files.push(options.tokenFile)
       return app
     },
   }

@@ -87,7 +87,7 @@ const role = z.enum(['read', 'operate', 'admin', 'send'])
 const http = {
   ...any,
   tls: z.enum(['none', 'implicit'], { error: must('"none" or "implicit": HTTP has no STARTTLS') }),
-  routes: z.enum(['all', 'public']),
+  routes: z.enum(['all', 'public', 'links']),
   tokens: z.array(fields({ name: text, sha256: text, roles: z.array(role), expires: text.optional() })),
   tokenFile: text,
   anonymous: z.enum(['none', 'read', 'operate', 'admin', 'send']),

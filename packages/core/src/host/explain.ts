@@ -65,11 +65,15 @@ export function explain(generation: Generation): readonly ExplainedScope[] {
         return handlers ? [[name, shownWaves(kind, handlers)]] : []
       }),
     ),
-    notes: compiled.listening.length > 0 && compiled.roles.takes ? takingNotes(compiled.scope.table) : [],
+    notes: [
+      ...(compiled.listening.length > 0 && compiled.roles.takes ? takingNotes(compiled.scope.table) : []),
+      ...compiled.remarks.notes,
+    ],
     warnings: [
       ...(compiled.listening.length > 0 ? warnings(compiled) : []),
       ...compiled.listening.flatMap((one) => one.warnings),
       ...(unserved.get(compiled) ?? []),
+      ...compiled.remarks.warnings,
     ],
   }))
 }
@@ -86,7 +90,9 @@ function unservedRoutes({ scopes }: Generation): ReadonlyMap<CompiledScope, read
       const key = routeKey({ plugin, ...route })
       if (served.has(key) || said.has(key)) continue
       said.add(key)
-      const text = `${plugin}: ${route.method} ${route.path} is served by no listener: listen({ protocol: 'http' }) in this scope, or one within it`
+      const listener =
+        route.access === 'link' ? "listen({ protocol: 'http', routes: 'links' })" : "listen({ protocol: 'http' })"
+      const text = `${plugin}: ${route.method} ${route.path} is served by no listener: ${listener} in this scope, or one within it`
       warnings.set(scope, [...(warnings.get(scope) ?? []), text])
     }
   return warnings

@@ -91,6 +91,8 @@ export interface CompiledScope {
   readonly offer: Offer
   readonly routes: readonly OwnedRoute[]
   readonly identify: NonNullable<HttpSite['identify']>
+  /** What its own plugins want said of them; each sentence begins with the plugin. */
+  readonly remarks: { readonly notes: readonly string[]; readonly warnings: readonly string[] }
   readonly listening: readonly Listening[]
 }
 
@@ -286,6 +288,7 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
       offer: offerOf(table),
       routes,
       identify: spec.visible.flatMap((use) => instances.get(use)?.identify ?? []),
+      remarks: { notes: remarks(spec, instances, 'notes'), warnings: remarks(spec, instances, 'warnings') },
       listening: await checkListeners(spec, {
         table,
         routes,
@@ -309,6 +312,14 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
   if (mistakes.any) await generation.close()
   mistakes.throwIfAny()
   return generation
+}
+
+function remarks(
+  { uses }: ScopeSpec,
+  instances: ReadonlyMap<Use, PluginInstance>,
+  kind: 'notes' | 'warnings',
+): readonly string[] {
+  return uses.flatMap((use) => (instances.get(use)?.remarks?.[kind] ?? []).map((text) => `${use.name}: ${text}`))
 }
 
 /** A throw of the operator's own code, or of a plugin's factory, is a mistake like any other; where it was made is told, too. */

@@ -14,13 +14,13 @@ export const httpKind: ListenerKind<HttpListenSettings> = {
   role: undefined,
   async plan({ tokenFile, protocol: _kind, ...given }, context) {
     // Most servers have no such listener, and start without what it takes.
-    const { createHttpListener } = await import('@postroad/http')
+    const { createHttpListener, isServed } = await import('@postroad/http')
     const file = tokenFileOf(given, tokenFile, context)
     const stored = await storedTokens(given.name, file, context)
     const options: HttpListenerOptions = { ...given, tokens: [...(given.tokens ?? []), ...(stored ?? [])] }
     await check(options, stored !== undefined, context)
     const isSecure = (given.tls ?? 'implicit') === 'implicit' && [given.certificate ?? []].flat().length > 0
-    const served = context.routes.filter(({ route }) => given.routes !== 'public' || route.access === 'public')
+    const served = context.routes.filter(({ route }) => isServed(route.access, given.routes))
     return {
       isSecure,
       warnings: warningsOf(options, served),
@@ -39,7 +39,7 @@ function tokenFileOf(
   { base, folder }: KindContext,
 ): string | undefined {
   if (tokenFile !== undefined) return path.resolve(base, tokenFile)
-  return routes === 'public' ? undefined : path.join(folder, TOKEN_FILE)
+  return (routes ?? 'all') === 'all' ? path.join(folder, TOKEN_FILE) : undefined
 }
 
 /** Undefined when they cannot be read, which is said. */
@@ -109,8 +109,7 @@ function explained(
 
 function warningsOf(options: HttpListenerOptions, served: readonly OwnedRoute[]): readonly string[] {
   const { name, routes, tokens = [] } = options
-  if (served.length === 0)
-    return [`${name}: no plugin of the scope has ${routes === 'public' ? 'a public route' : 'routes'} to serve there`]
+  if (served.length === 0) return [`${name}: no plugin of the scope has ${SOUGHT[routes ?? 'all']} to serve there`]
   const isClosed = tokens.length === 0 && anonymousOf(options) === 'none'
   // Who serves a login has a way of its own to say who may.
   const hasLogin = served.some(({ route }) => route.access === 'login')
@@ -119,10 +118,13 @@ function warningsOf(options: HttpListenerOptions, served: readonly OwnedRoute[])
     : []
 }
 
+const SOUGHT = { all: 'routes', public: 'a public route', links: 'links' } as const
+
 /** Who may ask for what is not public. */
 function callersOf(options: HttpListenerOptions): string {
   const { tokens = [], routes } = options
   if (routes === 'public') return 'public routes only'
+  if (routes === 'links') return 'links in mail only'
   const anonymous = anonymousOf(options)
   const known = `${tokens.length} ${tokens.length === 1 ? 'token' : 'tokens'}`
   return anonymous === 'none' ? known : `${known}, without one: ${anonymous}`

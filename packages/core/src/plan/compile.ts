@@ -29,6 +29,7 @@ const NOT_HOOKS = new Set([
   'routes',
   'identify',
   'desks',
+  'remarks',
   'checks',
 ])
 /** Hooks where points may be given. At `delivery` the answers are other ones. */

@@ -1,0 +1,104 @@
+/** Secrets that links are signed with: a file of one a line, `NAME KEY`, in which the first one signs and all are believed. */
+import { randomBytes } from 'node:crypto'
+import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
+
+/** A secret, and what links call it. */
+export interface LinkKey {
+  readonly name: string
+  readonly secret: Buffer
+}
+
+/** Octets of a secret. */
+const OCTETS = 32
+/** Older ones are dropped when a new one is made: links of theirs have expired long since. */
+const MOST = 8
+/** Milliseconds for which a file is believed to be as it was. */
+const FRESH_MS = 1_000
+
+/** The secrets of a file; made when it is first needed, by whichever process comes first. */
+export class LinkKeys {
+  readonly #file: () => Promise<string>
+  #known: { readonly version: string; readonly keys: readonly LinkKey[]; readonly lookedAt: number } | undefined
+
+  /** @param file its absolute path */
+  constructor(file: () => Promise<string>) {
+    this.#file = file
+  }
+
+  /**
+   * The first one signs. What another process or an operator has changed is seen within a second.
+   *
+   * @throws {Error} when the file can be read by others, or is none of keys
+   */
+  async all(): Promise<readonly LinkKey[]> {
+    const file = await this.#file()
+    const now = performance.now()
+    if (this.#known && now - this.#known.lookedAt < FRESH_MS) return this.#known.keys
+    const version = await versionOf(file)
+    if (version === undefined) await write(file, [fresh()], false)
+    else if (this.#known?.version === version) {
+      this.#known = { ...this.#known, lookedAt: now }
+      return this.#known.keys
+    }
+    const keys = parseKeys(await readFile(file, 'utf8'), file)
+    this.#known = { version: (await versionOf(file)) ?? '', keys, lookedAt: now }
+    return keys
+  }
+
+  /** A new one signs from now on; what the others have signed stays good. Resolves to its name. */
+  async rotate(): Promise<string> {
+    const key = fresh()
+    await write(await this.#file(), [key, ...(await this.all())].slice(0, MOST), true)
+    this.#known = undefined
+    return key.name
+  }
+}
+
+/** Its modification, where only its owner may read it. */
+async function versionOf(file: string): Promise<string | undefined> {
+  try {
+    const { mode, mtimeMs, size, ino } = await stat(file)
+    if ((mode & 0o077) !== 0) throw new Error(`${file} holds secrets and others may read it: chmod 600`)
+    return `${mtimeMs} ${size} ${ino}`
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function parseKeys(text: string, file: string): readonly LinkKey[] {
+  const keys = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [name = '', secret = ''] = line.split(/\s+/)
+      return { name, secret: Buffer.from(secret, 'base64url') }
+    })
+  if (keys.length === 0 || keys.some(({ name, secret }) => !/^[A-Za-z0-9]{1,16}$/.test(name) || secret.length < OCTETS))
+    throw new Error(`${file}: each line is a name of letters and digits, and ${OCTETS} octets or more in base64url`)
+  return keys
+}
+
+function fresh(): LinkKey {
+  return { name: randomBytes(4).toString('hex'), secret: randomBytes(OCTETS) }
+}
+
+/** Nobody reads half of it: it is written beside, and then put in its place. Where it must be new, the first to come wins. */
+async function write(file: string, keys: readonly LinkKey[], isReplacing: boolean): Promise<void> {
+  const beside = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.new`
+  const handle = await open(beside, 'wx', 0o600)
+  try {
+    await handle.writeFile(keys.map(({ name, secret }) => `${name} ${secret.toString('base64url')}\n`).join(''))
+    await handle.sync()
+    if (isReplacing) await rename(beside, file)
+    else
+      await link(beside, file).catch((error: unknown) => {
+        // Another process was faster: its key is the one.
+        if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+      })
+  } finally {
+    await handle.close()
+    await rm(beside, { force: true })
+  }
+}
