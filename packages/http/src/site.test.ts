@@ -203,3 +203,20 @@ test('routes: public serves nothing that takes a token', async (context) => {
     [404, 200],
   )
 })
+
+test('routes: links serves links in mail and nothing else, and no other listener serves them', async (context) => {
+  const routes = [
+    route('GET', '/a'),
+    route('GET', '/b', { access: 'public' }),
+    route('GET', '/c', { access: 'login' }),
+    route('GET', '/q/:link', { access: 'link' }),
+  ]
+  const statuses = async (kind: 'all' | 'public' | 'links') => {
+    const { ask } = await start(context, routes, { routes: kind })
+    const asked = ['/a', '/b', '/c', '/q/x'].map((path) => ask('GET', path, { token: 'read' }))
+    return (await Promise.all(asked)).map(({ status }) => status)
+  }
+  assert.deepEqual(await statuses('links'), [404, 404, 404, 200])
+  assert.deepEqual(await statuses('public'), [404, 200, 404, 404])
+  assert.deepEqual(await statuses('all'), [200, 200, 200, 404])
+})

@@ -114,11 +114,8 @@ export {
   reverseDns,
 } from './policy.ts'
 export {
-  type DigestPreview,
-  type DigestSent,
   LearningDesk,
   QuarantineDesk,
-  type QuarantineDigests,
   type QuarantinedMessage,
   type ReleaseOutcome,
 } from './quarantine-desk.ts'

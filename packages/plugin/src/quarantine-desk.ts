@@ -49,7 +49,7 @@ export interface QuarantineDesk {
 }
 
 /** Tells recipients by mail what is kept of theirs. `all`: also what they have been told of before. */
-export interface QuarantineDigests {
+interface QuarantineDigests {
   /** What would be sent now, with links that lead nowhere. Undefined: this recipient gets none. */
   preview(
     recipient: string,
@@ -63,7 +63,7 @@ export interface QuarantineDigests {
 }
 
 /** A digest, as its recipient would see it. */
-export interface DigestPreview {
+interface DigestPreview {
   /** Who would get it: another one, when the address is an alias. */
   readonly to: string
   readonly messages: number
@@ -74,7 +74,7 @@ export interface DigestPreview {
 }
 
 /** What became of a digest. */
-export interface DigestSent {
+interface DigestSent {
   readonly to: string
   readonly messages: number
   readonly sent: boolean

@@ -1,6 +1,6 @@
 /** Tells recipients what is kept of their mail: at its times, once each, and when an operator asks for it. */
 import { parseAddress } from '@postroad/mail'
-import type { DigestPreview, DigestSent, Lock, Logger, QuarantineDigests, Store } from '@postroad/plugin'
+import type { Lock, Logger, QuarantineDesk, Store } from '@postroad/plugin'
 import type { DigestOptions } from '../options.ts'
 import type { Vault } from '../vault.ts'
 import { collect, type DigestContent, type DigestItem, owners } from './collect.ts'
@@ -39,11 +39,15 @@ const DONE = 'quarantine:digest:done'
 /** By recipient: what came until then has been told. */
 const TOLD = 'quarantine:digest:told:'
 
+/** What a desk offers. */
+type Offered = NonNullable<QuarantineDesk['digests']>
+type AskedDigest = Parameters<Offered['preview']>[1]
+
 /** What became of one. */
 type Fate = 'taken' | 'refused' | 'later'
 
 /** The digests of one quarantine. */
-export class Digests implements QuarantineDigests {
+export class Digests implements Offered {
   readonly #deps: DigestDeps
   readonly #ownerOf: (address: string) => string | undefined
   #restingUntil = 0
@@ -80,7 +84,7 @@ export class Digests implements QuarantineDigests {
     return await lock.tryWith('quarantine:digest', LOCK_MS, (lost) => this.#round(AbortSignal.any([lost, signal])))
   }
 
-  async preview(recipient: string, { all = false, signal }: AskedDigest): Promise<DigestPreview | undefined> {
+  async preview(recipient: string, { all = false, signal }: AskedDigest): ReturnType<Offered['preview']> {
     const content = await this.#contentFor(recipient, { all, signal })
     if (content === undefined) return undefined
     const { hostname } = this.#deps
@@ -97,7 +101,7 @@ export class Digests implements QuarantineDigests {
     }
   }
 
-  async send(recipient: string, { all = false, signal }: AskedDigest): Promise<DigestSent | undefined> {
+  async send(recipient: string, { all = false, signal }: AskedDigest): ReturnType<Offered['send']> {
     const content = await this.#contentFor(recipient, { all, signal })
     if (content === undefined) return undefined
     const now = this.#deps.clock.now()
@@ -208,5 +212,3 @@ export class Digests implements QuarantineDigests {
     await this.#deps.store.set(TOLD + owner, String(Math.max(before, until)), TOLD_MS)
   }
 }
-
-type AskedDigest = Parameters<QuarantineDigests['preview']>[1]

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { LinkKeys } from './keys.ts'
-import { digestMark, isDigestMark, type Link, openLink, signLink } from './link.ts'
+import { type DigestLink, digestMark, isDigestMark, openLink, signLink } from './link.ts'
 
 const key = { name: 'k1', secret: Buffer.alloc(32, 1) }
 const other = { name: 'k2', secret: Buffer.alloc(32, 2) }
-const link: Link = {
+const link: DigestLink = {
   action: 'release',
   id: 'q-01JABC.1-0a1b2c3d',
   address: 'alice@example.com',

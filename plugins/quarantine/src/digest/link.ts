@@ -6,7 +6,7 @@ import type { LinkKey } from './keys.ts'
 export type LinkAction = 'release' | 'delete'
 
 /** What a link says. */
-export interface Link {
+export interface DigestLink {
   readonly action: LinkAction
   /** Of the message. */
   readonly id: string
@@ -17,7 +17,7 @@ export interface Link {
 }
 
 /** A link that was signed here. Whose it is shows only beside the message: the address itself does not stand in it. */
-export interface OpenedLink extends Omit<Link, 'address'> {
+export interface OpenedLink extends Omit<DigestLink, 'address'> {
   isFor(address: string): boolean
   /** Names it in the store, and tells nothing. */
   readonly mark: string
@@ -29,7 +29,7 @@ const MOST = 512
 const FORM = /^([A-Za-z0-9]{1,16})~([rd])~([0-9a-z]{1,10})~([\w-]{16})~([A-Za-z0-9._-]{1,200})~([\w-]{43})$/
 
 /** The last part of a link's path. */
-export function signLink({ action, id, address, expires }: Link, { name, secret }: LinkKey): string {
+export function signLink({ action, id, address, expires }: DigestLink, { name, secret }: LinkKey): string {
   const text = [name, LETTERS[action], Math.floor(expires / 1_000).toString(36), tagOf(address, secret), id].join('~')
   return `${text}~${markOf(text, secret).toString('base64url')}`
 }

@@ -3,7 +3,7 @@ import { ConnectError, fixedTarget, Pool, sendTo } from '@postroad/delivery'
 import { type Address, memorySource, type Reply } from '@postroad/mail'
 
 /** A message of ours. */
-export interface Submission {
+export interface DigestSubmission {
   readonly at: { readonly host: string; readonly port?: number | undefined; readonly path?: string | undefined }
   readonly hostname: string
   /** Undefined: the null reverse-path. */
@@ -21,7 +21,7 @@ export async function submit({
   to,
   octets,
   signal,
-}: Submission): Promise<Reply> {
+}: DigestSubmission): Promise<Reply> {
   const pool = new Pool({ hostname, maxConnections: 1 })
   try {
     const target = fixedTarget(
