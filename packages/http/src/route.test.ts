@@ -30,7 +30,7 @@ test('what cannot be a route is said, also of what no compiler has seen', () => 
   assert.match(wrong({ path: '/a b' }), /cannot be the path/)
   assert.match(wrong({ path: undefined }), /undefined cannot be the path/)
   assert.match(wrong({ method: 'FETCH' }), /"FETCH" cannot be the method of the route \/x/)
-  assert.match(wrong({ access: 'root' }), /access of the route GET \/x must say who may: public, login, read/)
+  assert.match(wrong({ access: 'root' }), /access of the route GET \/x must say who may: public, login, link, read/)
   assert.match(wrong({ handler: undefined }), /the route GET \/x has no handler/)
   for (const path of ['/', '/a/:id', '/assets/*', '/.well-known/mta-sts.txt', '/a/']) assert.equal(wrong({ path }), '')
 })

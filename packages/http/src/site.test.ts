@@ -212,7 +212,7 @@ test('routes: links serves links in mail and nothing else, and no other listener
     route('GET', '/q/:link', { access: 'link' }),
   ]
   const statuses = async (kind: 'all' | 'public' | 'links') => {
-    const { ask } = await start(context, routes, { routes: kind })
+    const { ask } = await start(context, routes, { routes: kind, ...(kind === 'all' && { tokens }) })
     const asked = ['/a', '/b', '/c', '/q/x'].map((path) => ask('GET', path, { token: 'read' }))
     return (await Promise.all(asked)).map(({ status }) => status)
   }
