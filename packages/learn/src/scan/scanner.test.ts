@@ -152,7 +152,7 @@ test('no octets make it throw, and no message has more features than fit', () =>
   )
 })
 
-test('a message made to cost does not: twenty times the octets take no more than their share, and nothing is looked at behind the bound', () => {
+test('a message made to cost does not, and nothing is looked at behind the bound', () => {
   const heads = ['', 'Content-Type: text/html\n\n', 'Content-Type: multipart/mixed; boundary=b\n\n', 'Subject: ', '\n']
   const units = [
     '=',
@@ -182,11 +182,10 @@ test('a message made to cost does not: twenty times the octets take no more than
   }
   for (const head of heads)
     for (const unit of units) {
-      const small = octetsOf(head + unit.repeat(Math.ceil(6_000 / unit.length)))
-      const large = octetsOf(head + unit.repeat(Math.ceil(120_000 / unit.length)))
-      const best = (octets: Uint8Array) => Math.min(...Array.from({ length: 4 }, () => time(octets)))
-      // 20 times the octets; what is quadratic would take 400 times as long.
-      assert.ok(best(large) < 20 + 100 * best(small), `${JSON.stringify(head + unit)}: ${best(large)} ms`)
+      const octets = octetsOf(head + unit.repeat(Math.ceil(120_000 / unit.length)))
+      const best = Math.min(...Array.from({ length: 3 }, () => time(octets)))
+      // A few milliseconds where it is quiet (test/junk measures them); what is quadratic takes ten seconds.
+      assert.ok(best < 1000, `${JSON.stringify(head + unit)}: ${best} ms`)
     }
   const huge = Buffer.alloc(SCAN_OCTETS + 5000, 'word ')
   assert.deepEqual(scanner.scan(huge), scanner.scan(huge.subarray(0, SCAN_OCTETS)))
