@@ -81,9 +81,11 @@ class Notebook implements Notes {
 
   /** Reasons: what stands in the same words is one. */
   reasons(features: Features, model: Model): Reason[] {
+    const known = model.families.headers.knownOf(features.headers)
+    const familiar = known / Math.max(1, features.headers.length)
     const sums = new Map<string, { place: string; text: string; weight: number }>()
     for (const note of this.#notes) {
-      const share = note.family === 'headers' ? 1 : 0.5
+      const share = note.family === 'headers' ? familiar * familiar : 0.5
       const weight = share * weightOf(model.families[note.family], note.hash, features[note.family].length)
       if (weight === 0) continue
       const text = note.buffer === undefined ? escaped(note.text) : `"${escaped(wordsAt(note.buffer, note))}"`

@@ -53,6 +53,12 @@ export class LinearModel {
     return count === 0 ? this.bias : sum / Math.sqrt(count) + this.bias
   }
 
+  /** How many of the features were in at least two lessons. */
+  knownOf(features: Int32Array): number {
+    this.score(features)
+    return this.known
+  }
+
   /** What has been learned of one feature. */
   weightOf(hash: number): number {
     return this.weights[2 * (hash & this.#mask)] ?? 0
@@ -60,11 +66,20 @@ export class LinearModel {
 
   /** One step towards a label (1 junk, -1 wanted); gives the gradient, 0 when the message was right by the margin. */
   step(features: Int32Array, sign: number): number {
-    const z = this.score(features)
+    const z = this.#sum(features)
     if (sign * z >= this.#rates.margin) return 0
     const gradient = sign / (1 + Math.exp(sign * z))
     this.#move(features, gradient)
     return gradient
+  }
+
+  #sum(features: Int32Array): number {
+    const { weights } = this
+    const mask = this.#mask
+    const count = features.length
+    let sum = 0
+    for (let i = 0; i < count; i++) sum += weights[2 * ((features[i] ?? 0) & mask)] ?? 0
+    return count === 0 ? this.bias : sum / Math.sqrt(count) + this.bias
   }
 
   #move(features: Int32Array, gradient: number): void {

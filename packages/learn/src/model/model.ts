@@ -7,9 +7,9 @@ import { Generator, type Label, Reservoir } from './reservoir.ts'
 export interface ModelOptions extends Partial<Rates> {
   /** Slots of the tables as powers of two. Default: 19, 19, 18. */
   readonly bits?: Readonly<Record<'grams' | 'words' | 'headers', number>>
-  /** Steps towards each lesson. Default: 2. */
+  /** Steps towards each lesson. Default: 1. */
   readonly passes?: number
-  /** Lessons of each label that are replayed after each lesson. Default: 2. */
+  /** Lessons of each label that are replayed after each lesson. Default: 3. */
   readonly replay?: number
   /** Lessons of each label that are kept for it. Default: 800. */
   readonly reservoir?: number
@@ -53,10 +53,10 @@ const DAY = 86_400_000
 const DEFAULTS = {
   bits: { grams: 19, words: 19, headers: 18 },
   rate: 0.7,
-  start: 1e-4,
-  margin: 5,
-  passes: 2,
-  replay: 2,
+  start: 1e-5,
+  margin: 4,
+  passes: 1,
+  replay: 3,
   reservoir: 800,
 }
 /** Known features at which half of the variance is believed. */
@@ -94,6 +94,9 @@ export class Model {
       headers: headers.score(features.headers),
       corrections: 0,
     }
+    // A header of which little is known comes from elsewhere: what it has in common with others is chance.
+    const familiar = headers.known / Math.max(1, features.headers.length)
+    parts.headers *= familiar * familiar
     for (const correction of corrections) parts.corrections += correction.score(features)
     const evidence = {
       grams: believed(grams.known, EVIDENCE.grams),
