@@ -1,24 +1,45 @@
-import { BootError, ERRORS, installCommand, PostroadError } from '@postroad/core'
-import { errorOf } from '@postroad/plugin'
 import { Command, CommanderError } from 'commander'
-import { checkCommand } from './command/check.ts'
-import { devCommand } from './command/dev.ts'
-import { dialogueCommand } from './command/dialogue.ts'
-import { doctorCommand } from './command/doctor.ts'
-import { explainCommand } from './command/explain.ts'
-import { addPluginCommands, namePluginCommand } from './command/plugin.ts'
-import { pluginNewCommand } from './command/plugin-new.ts'
-import { replayCommand } from './command/replay.ts'
-import { reportsCommand } from './command/reports.ts'
-import { sendCommand } from './command/send.ts'
-import { startCommand } from './command/start.ts'
-import { tlsCommands } from './command/tls.ts'
-import { tokenCommand } from './command/token.ts'
-import { traceCommand } from './command/trace.ts'
-import { tryCommand } from './command/try.ts'
-import { whyCommand } from './command/why.ts'
 import { UsageError } from './config/usage-error.ts'
 import { version } from './version.ts'
+
+type Outcome = { code: number }
+type Add = (program: Command, outcome: Outcome) => Promise<void>
+
+/** Each command is loaded when it is asked for: most bring along what the others do without. In the order of `--help`. */
+const COMMANDS: ReadonlyMap<string, Add> = new Map<string, Add>([
+  ['start', async (...to) => (await import('./command/start.ts')).startCommand(...to)],
+  ['check', async (...to) => (await import('./command/check.ts')).checkCommand(...to)],
+  ['explain', async (program) => (await import('./command/explain.ts')).explainCommand(program)],
+  ['doctor', async (...to) => (await import('./command/doctor.ts')).doctorCommand(...to)],
+  ['try', async (...to) => (await import('./command/try.ts')).tryCommand(...to)],
+  ['send', async (...to) => (await import('./command/send.ts')).sendCommand(...to)],
+  ['dialogue', async (...to) => (await import('./command/dialogue.ts')).dialogueCommand(...to)],
+  ['dev', async (...to) => (await import('./command/dev.ts')).devCommand(...to)],
+  ['plugin', async (program) => (await import('./command/plugin-new.ts')).pluginNewCommand(program)],
+  ['replay', async (...to) => (await import('./command/replay.ts')).replayCommand(...to)],
+  ['why', async (...to) => (await import('./command/why.ts')).whyCommand(...to)],
+  ['reports', async (...to) => (await import('./command/reports.ts')).reportsCommand(...to)],
+  ['tls', async (...to) => (await import('./command/tls.ts')).tlsCommands(...to)],
+  ['token', async (program) => (await import('./command/token.ts')).tokenCommand(program)],
+  ['trace', async (program) => (await import('./command/trace.ts')).traceCommand(program)],
+])
+
+/** Arguments as commander is to see them, when the commands are there that they need: what is no command of ours is a plugin's, with options of its own. */
+async function prepare(program: Command, args: readonly string[], outcome: Outcome): Promise<string[]> {
+  const [first = '--help'] = args
+  const add = COMMANDS.get(first)
+  if (add !== undefined) {
+    await add(program, outcome)
+    return [...args]
+  }
+  const isForAll = first.startsWith('-') || first === 'help'
+  if (isForAll && first !== '--version' && first !== '-V')
+    for (const one of COMMANDS.values()) await one(program, outcome)
+  if (first === '--version' || first === '-V') return [...args]
+  const { addPluginCommands } = await import('./command/plugin.ts')
+  addPluginCommands(program, { outcome, ours: [...COMMANDS.keys(), 'run'] })
+  return isForAll || first === 'run' ? [...args] : ['run', ...args]
+}
 
 /** Runs the command line; resolves to the exit code: 0 done, 1 failed, 2 wrong usage. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -33,37 +54,31 @@ export async function main(args: readonly string[]): Promise<number> {
       'after',
       '\nThe configuration is a file, or a folder with a postroad.config.{ts,js,yaml,json}; default: this folder.\nPlugins add commands of their own: postroad PLUGIN COMMAND … --config FILE',
     )
-  startCommand(program, outcome)
-  checkCommand(program, outcome)
-  explainCommand(program)
-  doctorCommand(program, outcome)
-  tryCommand(program, outcome)
-  sendCommand(program, outcome)
-  dialogueCommand(program, outcome)
-  devCommand(program, outcome)
-  pluginNewCommand(program)
-  replayCommand(program, outcome)
-  whyCommand(program, outcome)
-  reportsCommand(program, outcome)
-  tlsCommands(program, outcome)
-  tokenCommand(program)
-  traceCommand(program)
-  addPluginCommands(program, outcome)
   try {
-    await program.parseAsync(namePluginCommand(program, args), { from: 'user' })
+    await program.parseAsync(await prepare(program, args, outcome), { from: 'user' })
     return outcome.code
   } catch (thrown) {
-    // A configuration may throw anything.
-    const error = errorOf(thrown)
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (error instanceof PostroadError)
-      process.stderr.write(`${error.code}: ${error.message}\n  ${ERRORS[error.code].fix}\n`)
-    else if (error instanceof UsageError || error instanceof RangeError || error instanceof BootError)
-      process.stderr.write(`${error.message}\n`)
-    else {
-      const command = installCommand(error)
-      process.stderr.write(`${error.stack ?? error.message}\n${command === undefined ? '' : `\`${command}\`\n`}`)
-    }
-    return 1
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2
+    return tell(thrown)
   }
+}
+
+/** Says what went wrong; gives the exit code. */
+async function tell(thrown: unknown): Promise<number> {
+  // Only who fails needs the words for it.
+  const [{ BootError, ERRORS, installCommand, PostroadError }, { errorOf }] = await Promise.all([
+    import('@postroad/core'),
+    import('@postroad/plugin'),
+  ])
+  // A configuration may throw anything.
+  const error = errorOf(thrown)
+  if (error instanceof PostroadError)
+    process.stderr.write(`${error.code}: ${error.message}\n  ${ERRORS[error.code].fix}\n`)
+  else if (error instanceof UsageError || error instanceof RangeError || error instanceof BootError)
+    process.stderr.write(`${error.message}\n`)
+  else {
+    const command = installCommand(error)
+    process.stderr.write(`${error.stack ?? error.message}\n${command === undefined ? '' : `\`${command}\`\n`}`)
+  }
+  return 1
 }

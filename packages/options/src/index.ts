@@ -13,6 +13,8 @@
  * What is asked with foreign text (a client's address, a recipient's domain) is a look-up in a table or linear in the text: neither an
  * operator's list nor a client can make it slow. A pattern that is none throws a `TypeError` where it is added, never later.
  *
+ * `suggestion` (suggestion.ts) says what somebody may have meant who wrote a word that is not known.
+ *
  * Where to begin: zod.ts for what there is, then address-table.ts for how patterns are found.
  */
 export { type AddressParts, AddressTable } from './address-table.ts'
@@ -20,5 +22,6 @@ export { DomainTable, domainName, domains, domainTest, isDomainPattern } from '.
 export { glob } from './glob.ts'
 export { isNetwork, NetworkTable, networkOf, networks, PRIVATE_NETWORKS } from './network.ts'
 export { isServer, parseServer } from './server.ts'
+export { suggestion } from './suggestion.ts'
 export { type Limit, parseDuration, parseLimit } from './unit.ts'
 export { parseLines, type WatchedFile, watchFile } from './watched-file.ts'

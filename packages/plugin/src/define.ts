@@ -50,7 +50,7 @@ type Resolved<N> = { readonly [K in keyof N]: ServiceOf<N[K]> }
 export interface PluginCommand {
   /** One line for `--help`. */
   readonly summary: string
-  /** Arguments in the usual notation: `<address> [--all]`. */
+  /** Arguments in the usual notation: `<address> [--all]`. Where it is given, an option that does not stand in it is refused before the command runs. */
   readonly usage?: string
   /** It changes nothing, and its answer is that of the plugin's own options: of a plugin that several scopes use, all may be asked at once. */
   readonly onlyLooks?: boolean

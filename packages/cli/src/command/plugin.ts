@@ -1,15 +1,29 @@
 /** Commands that plugins add: `postroad queue list`. */
-import type { CommandIo, PluginCommand } from '@postroad/plugin'
+import { suggestion } from '@postroad/options'
+import { type CommandIo, errorOf, type PluginCommand } from '@postroad/plugin'
 import type { Command } from 'commander'
+import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
-import { type AskedCommand, type Commands, choose, overview } from './plugin-choice.ts'
+import {
+  type AskedCommand,
+  type Commands,
+  checkOptions,
+  choose,
+  overview,
+  unknownCommand,
+  WrongUsage,
+} from './plugin-choice.ts'
+import { Table } from './table.ts'
 
 const CONFIG = '--config <config>'
 /** What a plugin's command gives back when its arguments are wrong: EX_USAGE. */
 const USAGE = 64
 
 /** What is no command of ours may be a plugin's; which there are is known when the configuration has been read. */
-export function addPluginCommands(program: Command, outcome: { code: number }): void {
+export function addPluginCommands(
+  program: Command,
+  { outcome, ours }: { readonly outcome: { code: number }; readonly ours: readonly string[] },
+): void {
   program
     .command('run', { hidden: false })
     .description('run a command of a plugin; "postroad PLUGIN COMMAND" is short for it')
@@ -30,7 +44,7 @@ export function addPluginCommands(program: Command, outcome: { code: number }): 
         self: Command,
       ) => {
         if (isHelp(plugin)) self.help()
-        else await run({ plugin, command, rest }, options, outcome)
+        else await run({ plugin, command, rest, ours }, options, outcome)
       },
     )
   program
@@ -42,16 +56,8 @@ export function addPluginCommands(program: Command, outcome: { code: number }): 
     .allowUnknownOption()
     .action(async (plugin: string | undefined, command: string | undefined, rest: string[], options: RunOptions) => {
       if (plugin === undefined) program.help()
-      else await run({ plugin, command, rest }, options, outcome)
+      else await run({ plugin, command, rest, ours }, options, outcome)
     })
-}
-
-/** Arguments as commander is to see them: what is no command of ours is a plugin's, with options of its own. */
-export function namePluginCommand(program: Command, args: readonly string[]): string[] {
-  const [first = '-'] = args
-  const isOurs =
-    first.startsWith('-') || program.commands.some((command) => command.name() === first || first === 'help')
-  return isOurs ? [...args] : ['run', ...args]
 }
 
 function isHelp(argument: string | undefined): boolean {
@@ -64,7 +70,14 @@ interface RunOptions {
 }
 
 async function run(asked: AskedCommand, options: RunOptions, outcome: { code: number }): Promise<void> {
-  const opened = await open(options.config, { log: { format: 'silent' } })
+  const opened = await open(options.config, { log: { format: 'silent' } }).catch((error: unknown) => {
+    // Who mistypes `check` where nothing can be read has asked for no plugin.
+    const meant = suggestion(asked.plugin ?? '', asked.ours)
+    if (meant === undefined) throw error
+    throw new UsageError(`"${asked.plugin}" is no command; did you mean "${meant}"? (${errorOf(error).message})`, {
+      cause: error,
+    })
+  })
   try {
     const { plugins, command, rest } = choose(asked, opened.server.commands)
     const chosen = [...plugins].flatMap(([plugin, own]) => {
@@ -72,22 +85,39 @@ async function run(asked: AskedCommand, options: RunOptions, outcome: { code: nu
       return command !== undefined && one ? [{ plugin, name: command, command: one }] : []
     })
     if (chosen.length === 0 || rest.some(isHelp)) {
+      const isAsked = chosen.length > 0 || command === undefined || isHelp(command)
+      if (!isAsked) process.stderr.write(`${unknownCommand(command, plugins)}\n`)
       process.stdout.write(`${overview(chosen.length === 0 ? plugins : usageOf(chosen))}\n`)
-      outcome.code = chosen.length > 0 || command === undefined || isHelp(command) ? 0 : 2
+      outcome.code = isAsked ? 0 : 2
       return
     }
-    const controller = new AbortController()
-    process.once('SIGINT', () => controller.abort(new Error('interrupted')))
-    const out = io(options.json ?? false, controller.signal)
-    const codes: number[] = []
-    for (const { plugin, command } of chosen)
-      codes.push((await command.run(rest, chosen.length > 1 ? labelled(out, plugin) : out)) ?? 0)
-    // Several are asked where something is: that one knows is enough.
-    outcome.code = Math.min(...codes)
-    if (outcome.code === USAGE) process.stderr.write(`Wrong usage:\n${overview(usageOf(chosen))}\n`)
+    outcome.code = await runAll(chosen, rest, options)
+  } catch (error) {
+    if (!(error instanceof WrongUsage)) throw error
+    process.stderr.write(`${error.message}\n`)
+    outcome.code = 2
   } finally {
     await opened.close()
   }
+}
+
+/** @throws {WrongUsage} before anything was done, for an option that none of them has */
+async function runAll(chosen: readonly Chosen[], rest: readonly string[], options: RunOptions): Promise<number> {
+  for (const { command } of chosen) checkOptions(rest, command.usage)
+  const controller = new AbortController()
+  process.once('SIGINT', () => controller.abort(new Error('interrupted')))
+  const out = io(options.json ?? false, controller.signal)
+  const codes: number[] = []
+  try {
+    for (const { plugin, command } of chosen)
+      codes.push((await command.run(rest, chosen.length > 1 ? labelled(out, plugin) : out)) ?? 0)
+  } finally {
+    out.flush()
+  }
+  // Several are asked where something is: that one knows is enough.
+  const code = Math.min(...codes)
+  if (code === USAGE) process.stderr.write(`Wrong usage:\n${overview(usageOf(chosen))}\n`)
+  return code
 }
 
 interface Chosen {
@@ -106,33 +136,21 @@ function labelled(io: CommandIo, plugin: string): CommandIo {
   return { ...io, row: (fields) => io.row({ scope, ...fields }), print: (line) => io.print(`${scope}: ${line}`) }
 }
 
-function io(json: boolean, signal: AbortSignal): CommandIo {
-  let widths: number[] = []
+/** Rows wait for each other, so that their columns line up: `flush` when there are no more. */
+function io(json: boolean, signal: AbortSignal): CommandIo & { flush(): void } {
+  const write = (text: string): void => void process.stdout.write(text)
+  const table = new Table(write)
   return {
     json,
     signal,
-    print: (line) => void process.stdout.write(`${line}\n`),
-    row(fields) {
-      if (json) return void process.stdout.write(`${JSON.stringify(fields)}\n`)
-      const cells = Object.values(fields).map((value) => String(value ?? ''))
-      if (widths.length !== cells.length) {
-        const names = Object.keys(fields)
-        widths = names.map((name, index) => Math.max(name.length, cells[index]?.length ?? 0))
-        process.stdout.write(
-          `${columns(
-            names.map((name) => name.toUpperCase()),
-            widths,
-          )}\n`,
-        )
-      }
-      process.stdout.write(`${columns(cells, widths)}\n`)
+    print(line) {
+      table.flush()
+      write(`${line}\n`)
     },
+    row(fields) {
+      if (json) write(`${JSON.stringify(fields)}\n`)
+      else table.row(fields)
+    },
+    flush: () => table.flush(),
   }
-}
-
-function columns(cells: readonly string[], widths: readonly number[]): string {
-  return cells
-    .map((cell, index) => cell.replace(/[\u0000-\u001f\u007f-\u009f]/g, '·').padEnd(widths[index] ?? 0))
-    .join('  ')
-    .trimEnd()
 }

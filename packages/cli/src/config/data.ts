@@ -1,8 +1,10 @@
 /** A configuration as data, for operators who do not write TypeScript: the same options, judged by the same schema, and plugins by package name. */
+import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type App, BootError, type Config, installCommand, judgeData, PostroadError } from '@postroad/core'
+import { suggestion } from '@postroad/options'
 import { type Plugin, textOf } from '@postroad/plugin'
 import { lineFinder } from './line.ts'
 import { importOwn } from './modules.ts'
@@ -30,7 +32,7 @@ export function configFromData(data: unknown, { file, text }: Origin): Config {
   const source: Source = { load: loader(file), placeOf: (place) => placeOf(pathBefore(place)) }
   const { listen, use, scopes = {}, ...general } = value
   const fillAll = async (app: App): Promise<void> => {
-    install([...(use ?? []), ...Object.values(scopes).flatMap(({ use = [] }) => use)], file)
+    await install([...(use ?? []), ...Object.values(scopes).flatMap(({ use = [] }) => use)], file)
     await fill(app, value, source)
     for (const [name, content] of Object.entries(scopes)) {
       let inner: App | undefined
@@ -128,7 +130,7 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
 ])
 
 /** @throws {UsageError} naming a plugin by its new name, or all packages that are missing, and the command that gets them */
-function install(uses: readonly UseData[], file: string): void {
+async function install(uses: readonly UseData[], file: string): Promise<void> {
   const require = createRequire(file)
   const names = uses
     .map((use) => (typeof use === 'string' ? use : use.plugin).replace(/#.*/, ''))
@@ -144,16 +146,42 @@ function install(uses: readonly UseData[], file: string): void {
     candidates(name).every((specifier) => !isInstalled(specifier, require)),
   )
   if (missing.length === 0) return
-  const packages = missing.map((name) =>
-    (candidates(name)[0] ?? name)
-      .split('/')
-      .slice(0, name.startsWith('@') || !name.includes('/') ? 2 : 1)
-      .join('/'),
+  const told = await Promise.all(
+    missing.map(async (name) => ({ name, package: packageFor(name), meant: await installedLike(name, require) })),
   )
-  const quoted = missing.map((name) => `"${name}"`).join(', ')
+  const list = told.map(({ name, meant }) => `"${name}"${meant === undefined ? '' : ` (did you mean "${meant}"?)`}`)
+  // A word that is only mistyped is no reason to fetch what a stranger may have published under it.
+  const wanted = told.filter(({ meant }) => meant === undefined).map((one) => one.package)
   throw new UsageError(
-    `${missing.length > 1 ? 'These plugins are' : 'This plugin is'} not installed: ${quoted}. \`npm install ${packages.join(' ')}\``,
+    `${missing.length > 1 ? 'These plugins are' : 'This plugin is'} not installed: ${list.join(', ')}.${wanted.length > 0 ? ` \`npm install ${wanted.join(' ')}\`` : ''}`,
   )
+}
+
+function packageFor(name: string): string {
+  return (candidates(name)[0] ?? name)
+    .split('/')
+    .slice(0, name.startsWith('@') || !name.includes('/') ? 2 : 1)
+    .join('/')
+}
+
+/** A plugin of ours that is installed and has nearly that name. */
+async function installedLike(name: string, require: NodeJS.Require): Promise<string | undefined> {
+  let known = (require.resolve.paths('@postroad/x') ?? []).flatMap((folder) => namesIn(path.join(folder, '@postroad')))
+  for (let meant = suggestion(name, known); meant !== undefined; meant = suggestion(name, known)) {
+    const found = meant
+    const module = await import(pathToFileURL(require.resolve(`@postroad/${found}`)).href).catch(() => ({})) // then it is none
+    if (Object.values(module).some(isFactory)) return found
+    known = known.filter((one) => one !== found)
+  }
+  return undefined
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return [] // most folders above have no packages
+  }
 }
 
 /** Packages that a plugin's name may mean, the likeliest first. */

@@ -2,11 +2,9 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { type Config, installCommand } from '@postroad/core'
+import type { Config } from '@postroad/core'
 import { errorOf, textOf } from '@postroad/plugin'
-import { parse as parseYaml } from 'yaml'
-import { configFromData } from './data.ts'
+import { loadErrorText } from './load-error.ts'
 import { beginLoad, importOwn, outdatedPackages } from './modules.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -69,30 +67,16 @@ async function fromModule(file: string): Promise<Config> {
   try {
     module = await importOwn(file)
   } catch (cause) {
-    throw new UsageError(`${shown(file)} cannot be loaded: ${withPlace(errorOf(cause))}`, { cause })
+    throw new UsageError(`${shown(file)} cannot be loaded: ${await loadErrorText(errorOf(cause))}`, { cause })
   }
   if (!isConfig(module.default))
     throw new UsageError(`${shown(file)} must have a default export made by defineConfig({ … , setup(app) { … } })`)
   return module.default
 }
 
-/** The message of an error, with file and line: it may be in any module that the configuration imports. */
-function withPlace(error: Error): string {
-  const { message, stack = '' } = error
-  // A syntax error's stack begins with the place and the line itself; of another error the first frame of a file counts.
-  const [, url = '', line = ''] =
-    /^(file:\/\/[^\n]*?):(\d+)$/m.exec(stack) ?? /^ +at [^\n]*?(file:\/\/[^\n]*?):(\d+):\d+\)?$/m.exec(stack) ?? []
-  // What `npm init` writes is a package of CommonJS.
-  if (message.startsWith('Cannot use import statement'))
-    return `${message}: \`npm pkg set type=module\` makes it one, or name the file postroad.config.mts`
-  const command = installCommand(error)
-  if (command !== undefined) return `${message.split('\n')[0]}: \`${command}\``
-  if (url === '') return message
-  const [, code = ''] = stack.startsWith('file:') ? stack.split('\n') : []
-  return `${shown(fileURLToPath(url.replace(/\?.*$/, '')))}:${line}: ${message}${code.trim() === '' ? '' : `\n  ${code.trim()}`}`
-}
-
 async function fromData(file: string): Promise<Config> {
+  // Who writes TypeScript needs neither.
+  const [{ parse: parseYaml }, { configFromData }] = await Promise.all([import('yaml'), import('./data.ts')])
   const text = await readFile(file, 'utf8')
   let data: unknown
   try {

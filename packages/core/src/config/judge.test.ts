@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Config } from './config.ts'
 import { judgeConfig, judgeData, judgeListen, judgeUse } from './judge.ts'
 import type { ListenOptions } from './listen.ts'
-import { suggestion } from './suggestion.ts'
+import { suggestion } from '@postroad/options'
 
 const setup = () => undefined
 const said = ({ mistakes }: { readonly mistakes: readonly { readonly message: string }[] }) =>

@@ -1,5 +1,5 @@
 /** What is said of an option that is wrong: a sentence that goes on after its name. */
-import { suggestion } from './suggestion.ts'
+import { suggestion } from '@postroad/options'
 
 /** What zod tells of one mistake, as far as it is read here. */
 export interface RawIssue {

@@ -4,10 +4,14 @@
 export function suggestion(word: string, known: readonly string[]): string | undefined {
   const wrong = word.toLowerCase()
   const near = known
-    .map((one) => ({ one, distance: isBegin(wrong, one.toLowerCase()) ? 1.5 : distance(wrong, one.toLowerCase()) }))
+    .map((one) => ({ one, distance: far(wrong, one.toLowerCase()) }))
     .filter(({ one, distance }) => distance <= Math.min(2, Math.max(1.5, one.length / 3)))
     .sort((a, b) => a.distance - b.distance)
   return near[0]?.one
+}
+
+function far(wrong: string, one: string): number {
+  return Math.min(isBegin(wrong, one) ? 1.5 : Number.POSITIVE_INFINITY, distance(wrong, one))
 }
 
 /** `wait` for `waitMs`. */
