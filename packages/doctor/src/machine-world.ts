@@ -8,7 +8,7 @@ import { getCACertificates } from 'node:tls'
 import { isPrivate } from './private.ts'
 import type { DiskReading, World } from './world.ts'
 
-/** @param time hosts that are asked for the time (SNTP), as addresses or names; none: the clock is not looked at */
+/** @param time hosts that are asked for the time (SNTP), as `ntp.example.net`, `192.0.2.123` or `[2001:db8::123]:1123`; none: the clock is not looked at */
 export function machineWorld({ time }: { readonly time: readonly string[] }): World {
   return {
     nodeVersion: process.versions.node,
@@ -94,7 +94,8 @@ const TIME_PATIENCE = 3_000
 const EPOCH = 2_208_988_800
 
 /** RFC 5905 §14: one question, one answer. Resolves to the milliseconds that our clock is ahead. */
-function askTime(host: string, signal: AbortSignal): Promise<number> {
+function askTime(place: string, signal: AbortSignal): Promise<number> {
+  const [, host = place, port = '123'] = /^(?=[^:]*:\d+$|\[)\[?(.*?)\]?(?::(\d+))?$/.exec(place) ?? []
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
   const limited = AbortSignal.any([signal, AbortSignal.timeout(TIME_PATIENCE)])
   return new Promise<number>((resolve, reject) => {
@@ -111,7 +112,7 @@ function askTime(host: string, signal: AbortSignal): Promise<number> {
     })
     const question = Buffer.alloc(48)
     question[0] = 0x23 // version 4, client
-    socket.send(question, 123, host, (error) => error && reject(error))
+    socket.send(question, Number(port), host, (error) => error && reject(error))
   }).finally(() => socket.close())
 }
 

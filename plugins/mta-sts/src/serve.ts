@@ -81,17 +81,24 @@ export function servedCheck(policies: ReadonlyMap<string, ServedSts>, { dns, fet
     run: (signal) =>
       Promise.all(
         [...policies].map(async ([domain, served]) => {
-          const [first, ...more] = await adviceOn(domain, served, { dns, fetch, signal })
-          if (first === undefined)
+          const advice = await adviceOn(domain, served, { dns, fetch, signal })
+          if (advice.length === 0)
             return { state: 'ok', subject: domain, evidence: `${served.policy.mode}, id ${served.id}` }
-          const evidence = `${first}${more.length > 0 ? ` (and ${more.length} more)` : ''}`
+          // Nobody knows is no fault of the domain's; nor is, then, that nothing could be fetched.
+          const isBlind = advice.some(isUnknown)
+          const wrong = advice.filter((one) => !isUnknown(one) && !(isBlind && one.includes(' cannot be had: ')))
+          const [first = advice[0] ?? ''] = wrong
+          const evidence = `${first}${advice.length > 1 ? ` (and ${advice.length - 1} more)` : ''}`
           const fix = `\`postroad mta-sts check ${domain}\` says all of it.`
-          // Nobody knows is no fault of the domain's.
-          const state = first.startsWith('DNS does not say') ? 'remark' : 'fault'
-          return { state, subject: domain, evidence, rfc: 'RFC 8461 §3', fix }
+          return { state: wrong.length > 0 ? 'fault' : 'remark', subject: domain, evidence, rfc: 'RFC 8461 §3', fix }
         }),
       ),
   }
+}
+
+/** One of what `adviseSts` says: DNS did not answer. */
+function isUnknown(advice: string): boolean {
+  return advice.startsWith('DNS does not say')
 }
 
 async function adviceOn(
