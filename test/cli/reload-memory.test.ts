@@ -1,8 +1,8 @@
 /** What a reload leaves in memory: the operator's own modules, which Node never forgets, and nothing else. Decision 0270. */
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -23,6 +23,12 @@ export const road = definePlugin({ name: 'road', setup() {
   return { route: () => (weight.length > 0 ? { via: 'road' } : undefined), queue: ({ envelope }) => ({ id: envelope.id }) }
 } })
 `
+
+function begin(t: TestContext): string {
+  const folder = makeTestFolder('reload')
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
 
 async function heap(): Promise<number> {
   for (let round = 0; round < 5; round++) {
@@ -53,8 +59,8 @@ async function reloadOften(
   return { each, alive: held.filter((one) => one.deref() !== undefined).length, all: held.length }
 }
 
-test('a hundred reloads keep no generation but the one that serves, and of a YAML configuration next to nothing', async () => {
-  const folder = makeTestFolder('reload')
+test('a hundred reloads keep no generation but the one that serves, and of a YAML configuration next to nothing', async (t) => {
+  const folder = begin(t)
   await writeFile(path.join(folder, 'road.ts'), PLUGIN)
   const head = 'hostname: mx.test\nfolder: kept\nlog: { format: silent }\nlisten: [{ host: 127.0.0.1, port: 0 }]\n'
   await writeFile(path.join(folder, 'held.yaml'), `${head}use: [./road.ts]\n`)
@@ -69,8 +75,8 @@ test('a hundred reloads keep no generation but the one that serves, and of a YAM
   assert.ok(each < 40_000, `${Math.round(each)} octets a reload`)
 })
 
-test('a configuration that is a module leaves some tens of kilobytes each time: its text and its code', async () => {
-  const folder = makeTestFolder('reload')
+test('a configuration that is a module leaves some tens of kilobytes each time: its text and its code', async (t) => {
+  const folder = begin(t)
   await writeFile(path.join(folder, 'road.ts'), PLUGIN)
   const config = `import { defineConfig } from 'postroad'
 import { helo } from '@postroad/helo'
