@@ -242,7 +242,7 @@ test('check ends in folders of the kernel, where nothing is a file as others are
     'proc.yaml',
     'hostname: mx.test\nfolder: /proc/postroad\nuse: [queue]\nlisten: [{ port: 0 }]\n',
   )
-  assert.match((await operator.run('check', file)).err, /^ERR_FOLDER: .*\/proc\/postroad/m)
+  assert.match((await operator.run('check', file)).err, /^ERR_FOLDER: .*\/proc/m)
 })
 
 test('check names the package that a TypeScript configuration misses', async () => {

@@ -4,6 +4,7 @@ import { type CommandIo, errorOf, type PluginCommand } from '@postroad/plugin'
 import type { Command } from 'commander'
 import { UsageError } from '../config/usage-error.ts'
 import { open } from '../open.ts'
+import { Columns } from './columns.ts'
 import {
   type AskedCommand,
   type Commands,
@@ -13,7 +14,6 @@ import {
   unknownCommand,
   WrongUsage,
 } from './plugin-choice.ts'
-import { Table } from './table.ts'
 
 const CONFIG = '--config <config>'
 /** What a plugin's command gives back when its arguments are wrong: EX_USAGE. */
@@ -139,7 +139,7 @@ function labelled(io: CommandIo, plugin: string): CommandIo {
 /** Rows wait for each other, so that their columns line up: `flush` when there are no more. */
 function io(json: boolean, signal: AbortSignal): CommandIo & { flush(): void } {
   const write = (text: string): void => void process.stdout.write(text)
-  const table = new Table(write)
+  const table = new Columns(write)
   return {
     json,
     signal,

@@ -1,5 +1,5 @@
 /** Files and folders that a configuration names, and what is wrong with them for the user of this process; only looked at. */
-import { access, constants, readdir, stat } from 'node:fs/promises'
+import { access, constants, readdir, stat, statfs } from 'node:fs/promises'
 import path from 'node:path'
 
 /** Whose it is. */
@@ -41,6 +41,8 @@ export async function folderProblem({
       if (!(await stat(place)).isDirectory()) return { place, error: new Error(`ENOTDIR: not a directory, '${place}'`) }
       const isThere = place === folder
       await access(place, constants.X_OK | (isMade ? constants.W_OK : 0) | (isThere ? constants.R_OK : 0))
+      if (isMade && KERNEL.has((await statfs(place)).type))
+        return { place, error: new Error(`EROFS: the kernel's own, nothing can be kept in '${place}'`) }
       return isThere && isMade ? await databaseProblem(folder) : undefined
     } catch (error) {
       // Above what is missing, or behind what cannot be entered, is the reason.
@@ -49,6 +51,9 @@ export async function folderProblem({
     }
   }
 }
+
+/** proc, sysfs and control groups (statfs(2)): they say that root may write, and take nothing. */
+const KERNEL: ReadonlySet<number> = new Set([0x9fa0, 0x62656572, 0x27e0eb, 0x63677270])
 
 const SEEN_FROM_ABOVE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EACCES'])
 

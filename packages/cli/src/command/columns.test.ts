@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Table } from './table.ts'
+import { Columns } from './columns.ts'
 
-function table(): { readonly table: Table; readonly lines: string[] } {
+function table(): { readonly table: Columns; readonly lines: string[] } {
   const lines: string[] = []
-  return { table: new Table((line) => void lines.push(line.slice(0, -1))), lines }
+  return { table: new Columns((line) => void lines.push(line.slice(0, -1))), lines }
 }
 
 test('columns are as wide as what stands in any row of them', () => {
@@ -43,7 +43,7 @@ test('of many rows the first are printed before the last has come, and later one
 })
 
 test('what waits is shown after a moment without another row', async () => {
-  const shown = new Promise<string>((resolve) => new Table(resolve).row({ id: 'x' }))
+  const shown = new Promise<string>((resolve) => new Columns(resolve).row({ id: 'x' }))
   assert.equal(await shown, 'ID\n')
 })
 

@@ -8,7 +8,7 @@ const ROWS = 500
 const PATIENCE = 200
 
 /** Columns of a name are as wide in one table as in the next, so that the answers of several scopes line up. */
-export class Table {
+export class Columns {
   readonly #write: (line: string) => void
   readonly #widths = new Map<string, number>()
   #waiting: (readonly (readonly [name: string, cell: string])[])[] = []
