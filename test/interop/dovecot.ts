@@ -37,15 +37,19 @@ interface Account {
  * Starts a Dovecot with these mailboxes.
  *
  * @param users full addresses; anybody else is unknown and refused at RCPT
+ * @param prepare puts files into the folder, and gives what is to stand in the configuration besides
  */
-export async function startDovecot(users: readonly string[]): Promise<Dovecot> {
+export async function startDovecot(
+  users: readonly string[],
+  prepare: (folder: string) => string = () => '',
+): Promise<Dovecot> {
   const account = chooseAccount()
   const folder = makeFolder(account)
   const [lmtpPort = 0, imapPort = 0] = await freePorts(2)
   const path = join(folder, 'lmtp')
   const config = join(folder, 'dovecot.conf')
   writeFileSync(join(folder, 'users'), users.map((user) => `${user}:{PLAIN}${PASSWORD}::::::\n`).join(''))
-  writeFileSync(config, makeConfig({ folder, account, lmtpPort, imapPort, path }))
+  writeFileSync(config, makeConfig({ folder, account, lmtpPort, imapPort, path }) + prepare(folder))
   let server: ChildProcess | undefined
   const log = () => readFileSync(join(folder, 'log'), { encoding: 'utf8', flag: 'a+' })
   const stop = async () => {
