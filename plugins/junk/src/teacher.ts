@@ -57,13 +57,18 @@ export class Teacher {
         id: newId(),
         at: clock.now(),
         label,
-        key: contentKey(octets, this.secret),
+        key: this.keyOf(octets),
         ...this.who(user),
         source,
       },
       features,
     )
     return outcome === 'done' ? 'learned' : outcome
+  }
+
+  /** What a message is called where it is kept. */
+  keyOf(octets: Uint8Array): string {
+    return contentKey(octets, this.secret)
   }
 
   /** What an address is called where it is kept. */
