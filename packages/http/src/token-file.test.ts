@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -20,7 +20,7 @@ test('a file that is not there has no tokens; what is written is read again, and
   const tokens = [token('a'), { ...token('b'), expires: '2027-01-01T00:00:00.000Z' }]
   await file.write(tokens)
   assert.deepEqual(await file.read(), tokens)
-  assert.equal((await stat(path)).mode & 0o027, 0)
+  assert.equal((await stat(path)).mode & 0o777, 0o600)
   assert.deepEqual(await readdir(join(path, '..')), ['tokens.json'])
 })
 
@@ -91,4 +91,16 @@ test('what cannot be read is an error, not an empty list', async (context) => {
   const path = await place(context)
   await mkdir(path)
   await assert.rejects(tokenFile(path).read(), { code: 'EISDIR' })
+})
+
+test('a token is added and revoked by its name; its secret is nowhere in the file', async (context) => {
+  const path = join(await place(context), 'deeper', 'tokens.json')
+  const file = tokenFile(path)
+  const { secret, token: made } = await file.add({ name: 'ann', roles: ['read'] })
+  assert.match(secret, /^prt_[\w-]{43}$/)
+  assert.ok(!(await readFile(path, 'utf8')).includes(secret.slice(4)))
+  assert.deepEqual(await file.read(), [made])
+  await assert.rejects(file.add({ name: 'ann', roles: ['admin'] }), /There is a token "ann" already/)
+  await assert.rejects(file.add({ name: 'a b', roles: ['read'] }), /The name of a token/)
+  assert.deepEqual([await file.revoke('bob'), await file.revoke('ann'), await file.read()], [false, true, []])
 })

@@ -1,8 +1,9 @@
 /** Tokens in a file: `postroad token` writes it, listeners read it, and look whether it has changed. Only hashes are in it. */
-import { chown, type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chown, type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { HttpRole } from '@postroad/plugin'
 import { type HttpToken, tokenMistakes } from './options.ts'
+import { newToken } from './token.ts'
 
 /** A token as the file has it. */
 export interface StoredToken extends HttpToken {
@@ -27,6 +28,19 @@ export interface TokenFile {
   read(): Promise<readonly StoredToken[]>
   /** Whole or not at all: a listener never reads half of it. Made by root, it belongs to whom its folder belongs. */
   write(tokens: readonly StoredToken[]): Promise<void>
+  /**
+   * One more, whose secret nobody can read again. Makes the folder.
+   *
+   * @throws {TypeError} when the name is none, or there is one of it
+   */
+  add(token: {
+    readonly name: string
+    readonly roles: readonly HttpRole[]
+    /** ISO 8601; absent: never. */
+    readonly expires?: string | undefined
+  }): Promise<{ readonly secret: string; readonly token: StoredToken }>
+  /** Resolves to whether there was one of this name. */
+  revoke(name: string): Promise<boolean>
   /** Looks at it every now and then. It does not keep the process alive. */
   watch(options: TokenWatchOptions): { check(): Promise<void>; close(): void }
 }
@@ -36,6 +50,14 @@ export function tokenFile(file: string): TokenFile {
   return {
     read: () => readTokens(file),
     write: (tokens) => writeTokens(file, tokens),
+    add: (token) => addToken(file, token),
+    async revoke(name) {
+      const tokens = await readTokens(file)
+      const left = tokens.filter((one) => one.name !== name)
+      if (left.length === tokens.length) return false
+      await writeTokens(file, left)
+      return true
+    },
     watch: (options) => watchTokens(file, options),
   }
 }
@@ -60,6 +82,23 @@ async function readTokens(file: string): Promise<readonly StoredToken[]> {
   return tokens
 }
 
+async function addToken(
+  file: string,
+  { name, roles, expires }: Parameters<TokenFile['add']>[0],
+): ReturnType<TokenFile['add']> {
+  if (!/^[\w.@-]{1,64}$/.test(name))
+    throw new TypeError('The name of a token has at most 64 letters, digits, dots, hyphens, @ and _')
+  const tokens = await readTokens(file)
+  if (tokens.some((one) => one.name === name))
+    throw new TypeError(`There is a token "${name}" already: revoke it, or take another name`)
+  const { secret, sha256 } = newToken()
+  const created = new Date().toISOString()
+  const token: StoredToken = { name, sha256, roles, created, ...(expires !== undefined && { expires }) }
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
+  await writeTokens(file, [...tokens, token])
+  return { secret, token }
+}
+
 async function writeTokens(file: string, tokens: readonly StoredToken[]): Promise<void> {
   const fresh = `${file}.new`
   const handle = await opened(fresh)
@@ -81,7 +120,7 @@ async function writeTokens(file: string, tokens: readonly StoredToken[]): Promis
 /** Its presence says that somebody writes. */
 async function opened(fresh: string): Promise<FileHandle> {
   try {
-    return await open(fresh, 'wx', 0o640)
+    return await open(fresh, 'wx', 0o600)
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
     throw new Error(`${fresh} is there: another command writes tokens, or one died of it; remove it then`, { cause })

@@ -1,8 +1,7 @@
 /** `postroad token`: secrets that callers show to listeners of kind `http`. Only hashes are kept. */
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { type App, type Config, judgeConfig } from '@postroad/core'
-import { newToken, tokenFile } from '@postroad/http'
+import { tokenFile } from '@postroad/http'
 import { parseDuration } from '@postroad/options'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { loadConfig } from '../config/load.ts'
@@ -67,18 +66,13 @@ function withFile(command: Command): Command {
 }
 
 async function create(name: string, { role, expires, ...where }: NewOptions): Promise<void> {
-  if (!/^[\w.@-]{1,64}$/.test(name))
-    throw new UsageError('The name of a token has at most 64 letters, digits, dots, hyphens, @ and _')
   const end = expires === undefined ? undefined : expiry(expires)
   const file = await fileOf(where)
-  const tokens = await read(file)
-  if (tokens.some((one) => one.name === name))
-    throw new UsageError(`There is a token "${name}" already: \`postroad token revoke ${name}\`, or take another name`)
-  const { secret, sha256 } = newToken()
-  const created = new Date().toISOString()
-  const fresh: Token = { name, sha256, roles: role, created, ...(end && { expires: end }) }
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
-  await tokenFile(file).write([...tokens, fresh])
+  const { secret } = await tokenFile(file)
+    .add({ name, roles: role, expires: end })
+    .catch((cause: unknown) => {
+      throw cause instanceof TypeError ? new UsageError(cause.message, { cause }) : cause
+    })
   process.stdout.write(`${secret}\n`)
   process.stderr.write(
     `This is shown once; its hash is kept in ${shown(file)}. Callers send it as "Authorization: Bearer …".\n`,
@@ -97,12 +91,10 @@ async function list({ json, ...where }: FileOptions & { readonly json?: boolean 
 async function revoke(name: string, where: FileOptions): Promise<void> {
   const file = await fileOf(where)
   const tokens = await read(file)
-  const left = tokens.filter((one) => one.name !== name)
-  if (left.length === tokens.length) {
+  if (!(await tokenFile(file).revoke(name))) {
     const there = tokens.map((one) => one.name).join(', ')
     throw new UsageError(`There is no token "${name}" in ${shown(file)}${there === '' ? '' : `; there are ${there}`}`)
   }
-  await tokenFile(file).write(left)
   process.stdout.write(`The token "${name}" is worth nothing any more.\n`)
 }
 

@@ -24,7 +24,7 @@ export const httpKind: ListenerKind<HttpListenSettings> = {
     return {
       isSecure,
       warnings: warningsOf(options, served),
-      explain: () => explained(options, { isSecure, served }),
+      explain: () => ({ ...explained(options, { isSecure, served }), ...(file !== undefined && { tokenFile: file }) }),
       open: ({ site, onError }, keeper) => createHttpListener({ onError, ...options }, site, keeper),
       update: (listener, { site, onError }) => (listener as HttpListener).update({ onError, ...options }, site), // made by `open`
       ...(file !== undefined && { watch: await watchOf(file, { given: given.tokens ?? [], stored: stored ?? [] }) }),

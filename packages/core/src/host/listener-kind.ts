@@ -49,6 +49,8 @@ export interface ExplainedKind {
   readonly auth?: string
   /** Of kind `http`: what it serves. */
   readonly routes?: readonly ExplainedRoute[]
+  /** Of kind `http`: where its tokens are kept, absolute. */
+  readonly tokenFile?: string
   /** Of kind `milter`: how it asks to be asked, and what it may do. */
   readonly asked?: {
     readonly steps: readonly string[]
