@@ -18,7 +18,7 @@ const counting = definePlugin({
   setup: ({ options }) => ({ desks: [desk(Counter, { count: () => options.depth })] }),
 })
 
-async function hostOf(context: { after(fn: () => Promise<void>): void }, reload?: () => Promise<void>) {
+async function hostOf(context: { after(fn: () => Promise<void>): void }, reload?: () => Promise<never[]>) {
   const hosts: Host[] = []
   const looking = definePlugin({
     name: 'looking',
@@ -40,7 +40,10 @@ async function hostOf(context: { after(fn: () => Promise<void>): void }, reload?
       })
     },
   }
-  const server = await createServer(config, { file: '/etc/postroad.config.ts', ...(reload && { reload }) })
+  const server = await createServer(config, {
+    file: '/etc/postroad.config.ts',
+    ...(reload && { operator: { reload } }),
+  })
   context.after(() => server.close())
   return { server, config, hosts }
 }
@@ -64,7 +67,7 @@ test('desks are found over all scopes, and the configuration is told without its
 })
 
 test('each generation has a number and a host of its own', async (context) => {
-  const { server, config, hosts } = await hostOf(context, async () => {})
+  const { server, config, hosts } = await hostOf(context, async () => [])
   await server.listen()
   await server.reload(config)
   await assert.rejects(server.reload({ ...config, setup: () => {} }))

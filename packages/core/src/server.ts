@@ -2,7 +2,7 @@
 import os from 'node:os'
 import path from 'node:path'
 import type { SocketKeeper } from '@postroad/listener'
-import type { DefaultService, HealthCheck, PluginCommand, Queue, Role } from '@postroad/plugin'
+import type { DefaultService, HealthCheck, HostOperator, PluginCommand, Queue, Role } from '@postroad/plugin'
 import type { AttachJudging } from '@postroad/smtp'
 import type { Config, ServerSettings } from './config/config.ts'
 import { judgeConfig } from './config/judge.ts'
@@ -38,8 +38,8 @@ export interface ServerOptions {
   readonly sockets?: SocketKeeper
   /** The configuration was read from it, absolute: for plugins that show it. */
   readonly file?: string
-  /** Reads the configuration again, here and in the processes beside this one, for plugins that may ask for it. Rejects with its mistakes. */
-  readonly reload?: () => Promise<void>
+  /** For plugins that let the server be operated. */
+  readonly operator?: HostOperator
   /** Told of every file that an option of a plugin names, absolute, whenever a configuration is set up: for who watches them. */
   readonly onFile?: (file: string) => void
   /** `false`: a configuration without a listener is no mistake before `listen` is called. Default `true`. */
@@ -120,8 +120,9 @@ export async function createServer(config: Config, options: ServerOptions = {}):
   const running: { generation: number; connections: RunningState['connections'] } & RunningState = {
     generation: 0,
     connections: () => new Map(),
+    folder,
+    operator: options.operator ?? {},
     ...(options.file !== undefined && { file: options.file }),
-    ...(options.reload && { reload: options.reload }),
   }
   const context: ServerContext = {
     running,

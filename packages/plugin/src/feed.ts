@@ -49,6 +49,8 @@ export interface FeedWatcher {
   opened?(event: FeedOpened): void
   ran?(event: FeedRun): void
   recorded?(record: FeedRecord): void
+  /** A line of the log that is no canonical record, at the level that the operator wants: JSON with `time`, `level`, `text`, `plugin` and other fields. */
+  logged?(line: string): void
 }
 
 /** What happens in this process, from all scopes and generations. */

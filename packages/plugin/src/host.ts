@@ -1,4 +1,5 @@
 /** The server that a plugin is part of, as its operators see it: for plugins that show it, or let it be operated. */
+import type { HealthFinding } from './health.ts'
 import { defineService, type Service } from './service.ts'
 
 /** One value of the configuration in force. */
@@ -28,9 +29,11 @@ export interface HostDesk<T> {
 }
 
 /** What the service {@link Host} gives: always this generation of this process. */
-export interface Host {
+export interface Host extends HostOperator {
   /** Number of this configuration, from 1. */
   readonly generation: number
+  /** Of all that the server keeps, absolute. */
+  readonly folder: string
   /** File that the configuration was read from, absolute. */
   readonly file: string | undefined
   /** Connections of this process, by listener. */
@@ -42,11 +45,52 @@ export interface Host {
   settings(): Promise<readonly HostSetting[]>
   /** Of this kind, from all plugins of all scopes. */
   desks<T>(kind: Service<T>): readonly HostDesk<T>[]
+}
+
+/** What only who has started the server can do for its operators; what nobody offers is absent. Commands of `postroad` do the same. */
+export interface HostOperator {
   /**
-   * Reads the configuration again, in all workers; absent where nobody can.
-   * @throws {Error} with all mistakes of it, and the old one stays
+   * Reads the configuration again, in all workers, and waits for each, but not for ever. Its mistakes are in what comes back, and where there are
+   * any the old one stays.
    */
-  readonly reload?: (() => Promise<void>) | undefined
+  readonly reload?:
+    | (() => Promise<
+        readonly {
+          readonly worker: number
+          readonly pid: number
+          /** `silent`: it has not answered in time. */
+          readonly state: 'reloaded' | 'failed' | 'silent'
+          /** Why not, in lines; empty where it went well. */
+          readonly mistakes: readonly string[]
+        }[]
+      >)
+    | undefined
+  /** What `postroad doctor` finds. Takes as long as others take to answer: a minute at most. Rejects when it cannot be begun. */
+  readonly diagnose?:
+    | ((
+        signal: AbortSignal,
+      ) => Promise<readonly (HealthFinding & { readonly check: string; readonly plugin?: string })[]>)
+    | undefined
+  /** What `postroad try` says of a message. Runs apart from the server, by the configuration as its file is now. Rejects when there is too much to do, or the file has mistakes. */
+  readonly rehearse?:
+    | ((
+        octets: Uint8Array,
+        envelope: {
+          readonly from?: string | undefined
+          readonly to?: readonly string[] | undefined
+          readonly remote?: string | undefined
+          readonly helo?: string | undefined
+          /** Of a listener or a scope. */
+          readonly listener?: string | undefined
+          readonly signal: AbortSignal
+        },
+      ) => Promise<{
+        /** As far as the client came. */
+        readonly steps: readonly { readonly command: string; readonly reply: string }[]
+        /** The canonical line of its transaction, or of the session when it came to none. */
+        readonly record: Readonly<Record<string, unknown>>
+      }>)
+    | undefined
 }
 
 export const Host: Service<Host> = defineService('host')

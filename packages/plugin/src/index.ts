@@ -99,7 +99,7 @@ export {
   type KnownWay,
   type QueueFeature,
 } from './hooks.ts'
-export { type Desk, desk, Host, type HostDesk, type HostSetting, MetricsDesk } from './host.ts'
+export { type Desk, desk, Host, type HostDesk, type HostOperator, type HostSetting, MetricsDesk } from './host.ts'
 export type { HttpCaller, HttpContext, HttpIdentify, HttpRole, HttpRoute } from './http.ts'
 export {
   type Action,

@@ -1,5 +1,5 @@
 /** What plugins that show the server, or let it be operated, are told of their generation: behind the service `Host`. */
-import type { Host, HostDesk, HostSetting, PluginInstance, Service } from '@postroad/plugin'
+import type { Host, HostDesk, HostOperator, HostSetting, PluginInstance, Service } from '@postroad/plugin'
 import type { ScopeSpec, Use } from '../config/scope.ts'
 import { type JudgedGeneral, settingsOf } from './settings.ts'
 
@@ -7,10 +7,12 @@ import { type JudgedGeneral, settingsOf } from './settings.ts'
 export interface RunningState {
   /** Of the generation in force; 0 before the first. */
   generation: number
+  readonly folder: string
   readonly file?: string
   /** Of this process, by listener. */
   readonly connections: () => ReadonlyMap<string, number>
-  readonly reload?: () => Promise<void>
+  /** What who has started it offers. */
+  readonly operator: HostOperator
 }
 
 /** What is seen of a generation that has been built. */
@@ -46,8 +48,20 @@ export class GenerationHost implements Host {
     return this.#running.file
   }
 
-  get reload(): Host['reload'] {
-    return this.#running.reload
+  get folder(): string {
+    return this.#running.folder
+  }
+
+  get reload(): HostOperator['reload'] {
+    return this.#running.operator.reload
+  }
+
+  get diagnose(): HostOperator['diagnose'] {
+    return this.#running.operator.diagnose
+  }
+
+  get rehearse(): HostOperator['rehearse'] {
+    return this.#running.operator.rehearse
   }
 
   connections(): ReadonlyMap<string, number> {

@@ -23,6 +23,7 @@ export class ServerFeed implements Feed, EventFeed {
   tellsRecords = false
   readonly #log: Log
   #watchers: readonly FeedWatcher[] = []
+  #isLogging = false
 
   constructor(log: Log) {
     this.#log = log
@@ -47,6 +48,14 @@ export class ServerFeed implements Feed, EventFeed {
     for (const watcher of this.#watchers) this.#tell(watcher, 'recorded', record)
   }
 
+  /** What a watcher itself logs is not told again: it would never end. */
+  readonly #logged = (line: string): void => {
+    if (this.#isLogging) return
+    this.#isLogging = true
+    for (const watcher of this.#watchers) this.#tell(watcher, 'logged', line)
+    this.#isLogging = false
+  }
+
   #tell<K extends keyof FeedWatcher>(watcher: FeedWatcher, name: K, event: Parameters<NonNullable<FeedWatcher[K]>>[0]) {
     try {
       // The event belongs to the name, which the signature says.
@@ -61,5 +70,6 @@ export class ServerFeed implements Feed, EventFeed {
     this.tellsOpened = watchers.some(({ opened }) => opened)
     this.tellsRuns = watchers.some(({ ran }) => ran)
     this.tellsRecords = watchers.some(({ recorded }) => recorded)
+    this.#log.heard = watchers.some(({ logged }) => logged) ? this.#logged : undefined
   }
 }

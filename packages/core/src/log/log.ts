@@ -34,6 +34,8 @@ export interface Log extends Logger {
   /** A canonical line as it is written: with its time, and addresses as the operator wants them. */
   shaped(line: object): Readonly<Record<string, unknown>>
   child(fields: Readonly<Record<string, unknown>>): Logger
+  /** Told of each line that is no canonical one, as JSON without a line break; whether anything is written or not. Undefined: nobody listens. */
+  heard: ((line: string) => void) | undefined
   flush(): void
 }
 
@@ -47,7 +49,7 @@ export function createLog(
   const least = LEVELS[options.level ?? 'info']
   const write = options.write === undefined ? out : countless(options.write)
   const hashes = options.addresses === 'hashed'
-  const shape: Shape = (line) => (format === 'json' ? `${JSON.stringify(line, safely)}\n` : pretty(line))
+  const shape: Shape = format === 'json' ? asJson : pretty
   let waiting = ''
   let lost = 0
   const flush = (): void => {
@@ -78,16 +80,18 @@ export function createLog(
     if (waiting.length > BATCH) flush()
   }
   const shapeHashed: Shape = (line) => shape(hashAddresses(line))
+  const shapeRecord: Shape = (line) => shape(line)
   type Bound = { text?: string; bound?: Line; as?: Shape }
   const put = (level: LogLevel, fields: object, { text, bound, as = shape }: Bound): void => {
-    if (format === 'silent' || LEVELS[level] < least) return
-    push(
-      written(
-        { time: new Date(now()).toISOString(), level, ...(text === undefined ? {} : { text }), ...bound },
-        fields,
-        as,
-      ),
-    )
+    if (LEVELS[level] < least) return
+    const isSilent = format === 'silent'
+    // Canonical lines are of many more mails than anybody reads the log of, and are told by the feed.
+    const { heard } = as === shape ? own : NOBODY
+    if (isSilent && !heard) return
+    const head = { time: new Date(now()).toISOString(), level, ...(text === undefined ? {} : { text }), ...bound }
+    const line = isSilent ? undefined : written(head, fields, as)
+    if (line !== undefined) push(line)
+    heard?.((line !== undefined && as === asJson ? line : written(head, fields, asJson)).trimEnd())
   }
   const logger = (bound: Readonly<Record<string, unknown>>): Logger => ({
     debug: (fields, text) => put('debug', fields, { bound, text }),
@@ -95,16 +99,21 @@ export function createLog(
     warn: (fields, text) => put('warn', fields, { bound, text }),
     error: (fields, text) => put('error', fields, { bound, text }),
   })
-  return {
+  const own: Log = {
     ...logger({}),
+    heard: undefined,
     enabled: format !== 'silent',
     format,
-    record: (line) => put('info', line, hashes ? { as: shapeHashed } : {}),
+    record: (line) => put('info', line, { as: hashes ? shapeHashed : shapeRecord }),
     shaped: (line) => ({ time: new Date(now()).toISOString(), ...(hashes ? hashAddresses({ ...line }) : line) }),
     child: logger,
     flush,
   }
+  return own
 }
+
+const NOBODY: Pick<Log, 'heard'> = { heard: undefined }
+const asJson: Shape = (line) => `${JSON.stringify(line, safely)}\n`
 
 type Line = Readonly<Record<string, unknown>>
 type Shape = (line: Line) => string
