@@ -21,6 +21,14 @@ export interface TraceSkipped {
   readonly skipped: number
 }
 
+/** Folders whose socket this process has opened. */
+const served = new Set<string>()
+
+/** Whether this process can be followed by its socket. */
+export function isServed(folder: string): boolean {
+  return served.has(controlFolder(folder))
+}
+
 /** Where the sockets are. */
 export function controlFolder(folder: string): string {
   return path.join(folder, 'control')
@@ -53,8 +61,10 @@ export async function serveControl(folder: string): Promise<AsyncDisposable> {
   await once(server, 'listening')
   await chmod(file, 0o600)
   server.unref()
+  served.add(own)
   return {
     async [Symbol.asyncDispose]() {
+      served.delete(own)
       server.close()
       server.closeAllConnections()
       await rm(file, { force: true })

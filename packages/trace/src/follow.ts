@@ -5,9 +5,9 @@ import { get, type IncomingMessage } from 'node:http'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { controlFolder, type TraceSkipped } from './control.ts'
+import { controlFolder, isServed, type TraceSkipped } from './control.ts'
 import { queryText, type TraceQuery } from './query.ts'
-import type { TraceLine } from './trace.ts'
+import { type TraceLine, trace } from './trace.ts'
 
 /** Milliseconds between two looks for processes that have come since. */
 const LOOK_MS = 1_000
@@ -18,6 +18,8 @@ export interface FollowOptions {
   readonly signal: AbortSignal
   /** Told how many processes are listened to, whenever that changes. */
   readonly joined?: (processes: number) => void
+  /** This process, too, where it has no socket: a server that another program runs, not `postroad start`. */
+  readonly own?: boolean
 }
 
 /**
@@ -29,9 +31,13 @@ export async function followTrace(
   folder: string,
   query: TraceQuery,
   tell: (line: TraceLine | TraceSkipped) => void,
-  { signal, joined = () => undefined }: FollowOptions,
+  { signal, joined: told = () => undefined, own = false }: FollowOptions,
 ): Promise<void> {
   const open = new Set<string>()
+  const self = own && !isServed(folder) ? trace(query, tell) : undefined
+  if (self) signal.addEventListener('abort', () => self.stop(), { once: true })
+  const joined = (others: number): void => told(others + (self ? 1 : 0))
+  if (self) joined(0)
   const ended = once(signal, 'abort')
   while (!signal.aborted) {
     for (const file of await sockets(folder)) {
