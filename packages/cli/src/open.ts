@@ -19,7 +19,7 @@ export interface Opened {
 
 /** What a command puts over the configuration. */
 export interface OpenOptions
-  extends Pick<ServerOptions, 'rehearsal' | 'looks' | 'role' | 'onFile' | 'sockets' | 'reload'> {
+  extends Pick<ServerOptions, 'rehearsal' | 'looks' | 'role' | 'onFile' | 'sockets' | 'operator'> {
   readonly log?: Config['log']
   /** Resolvers in place of the configuration's. */
   readonly dns?: { readonly servers: readonly string[] }
@@ -45,7 +45,7 @@ export async function open(given: string | undefined, options: OpenOptions = {})
     const server = await createServer(folder === undefined ? merged : { ...merged, folder }, {
       base,
       file,
-      ...(options.reload ? { reload: options.reload } : {}),
+      ...(options.operator ? { operator: options.operator } : {}),
       ...stage,
       ...(options.looks ? { looks: true } : {}),
       ...(options.role ? { role: options.role } : {}),

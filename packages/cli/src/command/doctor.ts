@@ -4,7 +4,7 @@ import { CHECKS, countStates, type Diagnosis, type DoctorContext, diagnose } fro
 import { type Command, InvalidArgumentError } from 'commander'
 import { hasConfig } from '../config/load.ts'
 import { UsageError } from '../config/usage-error.ts'
-import { type DoctorOptions, doctorContext } from '../doctor/context.ts'
+import { type DoctorOptions, doctorContext, USUAL_DOCTOR } from '../doctor/context.ts'
 import { type Round, serveMetrics } from '../doctor/metrics.ts'
 import { open } from '../open.ts'
 import { mistakesOf } from './check.ts'
@@ -39,10 +39,9 @@ export function doctorCommand(program: Command, outcome: { code: number }): void
     .option('--blocklist <zone...>', 'DNS lists to ask for our addresses, in place of the usual ones')
     .option('--no-blocklist', 'ask no list')
     .option('--outbound <domain...>', 'domains or addresses of which a mail host is to answer on port 25', [
-      'gmail.com',
-      'outlook.com',
+      ...USUAL_DOCTOR.outbound,
     ])
-    .option('--time <host...>', 'who is asked for the time (SNTP)', ['time.cloudflare.com', 'pool.ntp.org'])
+    .option('--time <host...>', 'who is asked for the time (SNTP)', [...USUAL_DOCTOR.time])
     .option('--only <check...>', 'these checks')
     .option('--skip <check...>', 'all but these')
     .option('--list', 'print the checks, and look at nothing')

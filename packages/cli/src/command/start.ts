@@ -1,14 +1,15 @@
 /** `postroad start`: listens until it is told to stop. */
-import { execFile } from 'node:child_process'
 import cluster from 'node:cluster'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import { guardProcess, type LogOptions, type Server } from '@postroad/core'
-import type { Role } from '@postroad/plugin'
+import type { HostOperator, Role } from '@postroad/plugin'
 import { serveControl } from '@postroad/trace'
 import { type Command, Option } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { type Opened, open } from '../open.ts'
+import { diagnoser } from '../operator/diagnose.ts'
+import { rehearser } from '../operator/rehearse.ts'
+import { reloadHere, reloadInWorker } from '../operator/reload.ts'
 import { report } from './report.ts'
 import { StopSignals } from './signals.ts'
 import { supervisedSockets } from './sockets.ts'
@@ -79,18 +80,20 @@ async function start(given: string | undefined, options: StartOptions): Promise<
     const rights = options.user === undefined ? {} : await rightsOf(options.user)
     return supervise({ count: workers, rights, report: tell, signals })
   }
-  let reload = async (): Promise<void> => {
-    throw new Error('the server has not begun yet')
-  }
+  // What the server offers plugins is made before there is a server.
+  const operated: { opened?: Opened; reload?: NonNullable<HostOperator['reload']> } = {}
   const opened = await open(given, {
-    reload: () => reload(),
+    operator: operatorOf(operated),
     ...(options.log ? { log: { format: options.log } } : {}),
     ...(options.role ? { role: options.role } : {}),
     // Who opened the sockets has rights that we have not.
     ...(isWorker() && options.user !== undefined ? { sockets: supervisedSockets() } : {}),
   })
+  operated.opened = opened
   const { server } = opened
-  reload = () => (isWorker() ? reloadAll(opened.file) : reloadFrom(given, { server, isLast: () => true }))
+  const reload = reloaderOf(given, server)
+  const inAll = isWorker() ? reloadInWorker(reload) : undefined
+  operated.reload = () => (inAll ? inAll(opened.file) : reloadHere(reload))
   const guard = guardProcess(server.log)
   try {
     await server.listen()
@@ -104,7 +107,7 @@ async function start(given: string | undefined, options: StartOptions): Promise<
   if (isWorker()) tellSupervisor()
   // With several, the first speaks for all.
   if (!options.quiet && (cluster.worker?.id ?? 1) === 1) await greet(opened)
-  const code = await untilStopped(server, { signals, reload: (isLast) => reloadFrom(given, { server, isLast }) })
+  const code = await untilStopped(server, { signals, reload })
   await opened.close()
   guard.release()
   return code
@@ -123,29 +126,44 @@ function endWhenLost(warning: Error): void {
   if ('code' in warning && warning.code === 'ERR_EMBEDDED_LOST') process.kill(process.pid, 'SIGTERM')
 }
 
-/** A file that is slow to read, or never read to its end, must not take the place of the one that was asked for after it. */
-async function reloadFrom(
-  given: string | undefined,
-  { server, isLast }: { readonly server: Server; readonly isLast: () => boolean },
-): Promise<void> {
-  const { config, outdated } = await loadConfig(given)
-  if (!isLast()) return server.log.info({}, 'not reloaded: another reload was asked for meanwhile')
-  await server.reload(config)
-  if (outdated.length > 0)
-    server.log.warn({ packages: outdated }, 'installed packages have changed: they go on as they were until a restart')
+/** For plugins that let the server be operated; each is asked only when it serves. */
+function operatorOf(operated: { readonly opened?: Opened; readonly reload?: HostOperator['reload'] }): HostOperator {
+  const now = <T>(value: T | undefined): T => {
+    if (value === undefined) throw new Error('the server has not begun yet')
+    return value
+  }
+  const diagnose = diagnoser(() => now(operated.opened))
+  let rehearse: NonNullable<HostOperator['rehearse']> | undefined
+  return {
+    reload: async () => now(operated.reload)(),
+    diagnose,
+    rehearse: async (octets, envelope) => {
+      rehearse ??= rehearser(now(operated.opened).file)
+      return rehearse(octets, envelope)
+    },
+  }
 }
 
-/** All workers, by their supervisor, which tells each; what is wrong with the configuration is found before. @throws {Error} with its mistakes */
-async function reloadAll(file: string): Promise<void> {
-  const [, postroad = ''] = process.argv
-  await promisify(execFile)(process.execPath, [...process.execArgv, postroad, 'check', file]).catch(
-    (error: { readonly stdout?: string; readonly stderr?: string }) => {
-      throw new Error(`${error.stdout ?? ''}${error.stderr ?? ''}`.trim() || 'the configuration could not be checked', {
-        cause: error,
-      })
-    },
-  )
-  process.kill(process.ppid, 'SIGHUP')
+/** No mistake: what was asked for last comes into force. */
+const SUPERSEDED = new Error('another reload was asked for meanwhile')
+
+/** A file that is slow to read, or never read to its end, must not take the place of the one that was asked for after it. */
+function reloaderOf(given: string | undefined, server: Server): () => Promise<void> {
+  let asked = 0
+  return async () => {
+    const own = ++asked
+    const { config, outdated } = await loadConfig(given)
+    if (own !== asked) {
+      server.log.info({}, `not reloaded: ${SUPERSEDED.message}`)
+      throw SUPERSEDED
+    }
+    await server.reload(config)
+    if (outdated.length > 0)
+      server.log.warn(
+        { packages: outdated },
+        'installed packages have changed: they go on as they were until a restart',
+      )
+  }
 }
 
 /** Where it listens: for people, or in a log that a program reads as a line like any other. */
@@ -199,16 +217,14 @@ function configOption(file: string): string {
 /** Resolves to the exit code when a signal has ended the server: 0 when it drained. A second one ends the process at once, with 1. */
 function untilStopped(
   server: Server,
-  { signals, reload }: { readonly signals: StopSignals; readonly reload: (isLast: () => boolean) => Promise<void> },
+  { signals, reload }: { readonly signals: StopSignals; readonly reload: () => Promise<void> },
 ): Promise<number> {
   return new Promise((resolve) => {
     let stopping = false
-    let hangups = 0
     const hangup = (): void => {
-      const own = ++hangups
-      reload(() => own === hangups).catch((error: unknown) =>
-        server.log.error({ error }, 'the configuration was not reloaded; the old one goes on'),
-      )
+      reload().catch((error: unknown) => {
+        if (error !== SUPERSEDED) server.log.error({ error }, 'the configuration was not reloaded; the old one goes on')
+      })
     }
     const stop = (signal: NodeJS.Signals): void => {
       if (stopping) {

@@ -77,10 +77,11 @@ async function attempt(file: string, options: TryOptions): Promise<number> {
     const steps = await rehearse(opened.server.attach(options.listener), { bytes, options, protocol })
     opened.server.log.flush()
     const record = lines.findLast((line) => line['event'] === 'transaction')
+    const session = record ? undefined : lines.findLast((line) => line['event'] === 'session')
     const failures = lines.filter((line) => line['level'] === 'error')
     process.stdout.write(
       options.json
-        ? `${JSON.stringify({ steps, transaction: record, failures })}\n`
+        ? `${JSON.stringify({ steps, transaction: record, session, failures })}\n`
         : `${text(steps, record, failures)}\n`,
     )
     // What is set aside or discarded is answered 250, by whichever server.

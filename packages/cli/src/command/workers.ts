@@ -4,6 +4,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { UsageError } from '../config/usage-error.ts'
+import { isReloadMessage, Reloads } from '../operator/reload-round.ts'
 import { closeWhatItLeaves } from './passing.ts'
 import type { Reporter } from './report.ts'
 import type { StopSignals } from './signals.ts'
@@ -93,6 +94,7 @@ class Supervisor {
   readonly #serving = new Set<Worker>()
   /** Workers that may have read the configuration of before the last SIGHUP: they are told when they serve. */
   #outdated = new Set<Worker>()
+  readonly #reloads = new Reloads()
   #isStopping = false
   /** Whether any worker listens or has listened: the configuration can be served. */
   #serves = false
@@ -110,6 +112,7 @@ class Supervisor {
   start(signals: StopSignals): void {
     cluster.on('message', (worker, message) => {
       if (message === SERVES) this.#began(worker)
+      else if (isReloadMessage(message)) this.#reload(worker, message)
     })
     cluster.on('exit', (worker, exit, signal) => this.#ended(worker, signal ?? exit))
     signals.answer({ stop: () => this.#stop(), hangup: () => this.#hangup() })
@@ -118,6 +121,15 @@ class Supervisor {
 
   #hangup(): void {
     for (const worker of this.#serving) worker.process.kill('SIGHUP')
+    this.#markOutdated()
+  }
+
+  #reload(worker: Worker, message: Parameters<Reloads['take']>[1]): void {
+    this.#reloads.take(worker, message, this.#serving)
+    if (message.reload === 'ask') this.#markOutdated()
+  }
+
+  #markOutdated(): void {
     this.#outdated = new Set([...this.#born.keys()].filter((worker) => !this.#serving.has(worker)))
   }
 
@@ -202,6 +214,7 @@ class Supervisor {
     this.#born.delete(worker)
     this.#serving.delete(worker)
     this.#outdated.delete(worker)
+    this.#reloads.gone(worker)
     const hasFailed = typeof how === 'number' && how !== 0
     if (!this.#isStopping && (this.#serves || typeof how === 'string')) {
       this.#replace(`worker ${worker.process.pid} ended (${how})`, age)

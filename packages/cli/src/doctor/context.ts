@@ -29,6 +29,12 @@ export interface DoctorOptions {
   readonly time: readonly string[]
 }
 
+/** Where nobody has said anything: whom we connect to outside, and who is asked for the time. */
+export const USUAL_DOCTOR = {
+  outbound: ['gmail.com', 'outlook.com'],
+  time: ['time.cloudflare.com', 'pool.ntp.org'],
+} as const satisfies DoctorOptions
+
 /** Lists that most receivers ask; `--blocklist` names others. */
 const LISTS: readonly Blocklist[] = [
   { zone: 'zen.spamhaus.org', of: 'address' },
