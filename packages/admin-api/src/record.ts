@@ -1,6 +1,6 @@
 /** Transactions: the canonical record of each, rows of lists, the search, and stories that join the records of one mail. */
 import { z } from 'zod'
-import { address, base, count, duration, mode, next, octets, outcome, page, sentence, time } from './piece.ts'
+import { address, base, count, duration, next, octets, outcome, page, sentence, time } from './piece.ts'
 
 /** What one handler said, as the canonical record has it. */
 export const opinion = z.looseObject({
@@ -69,18 +69,8 @@ export const row = z.object({
   failed: z.boolean().describe('A plugin failed or was late'),
 })
 
-/** One run of a handler. */
-export const run = z.object({
-  hook: z.string(),
-  wave: count,
-  plugin: z.string(),
-  mode,
-  ms: duration,
-  opinions: z.array(opinion),
-})
-
-/** What points come to. */
-export const threshold = z.object({ at: z.number(), action: z.string(), met: z.boolean() })
+/** A threshold that the points of a mail have reached. */
+export const threshold = z.object({ at: z.number(), action: z.string() })
 
 /** What to search for. */
 export const transactionsQuery = z.object({
@@ -118,7 +108,6 @@ export const transaction = z.object({
   record,
   sentence,
   story: z.string().optional().describe('Id of the story it belongs to'),
-  runs: z.array(run).optional(),
   thresholds: z.array(threshold).optional(),
   failures: z
     .array(z.object({ plugin: z.string(), hook: z.string(), text: z.string() }))

@@ -1,7 +1,7 @@
 /** The server itself: its state, its configuration, what it listens on, its plugins, its numbers. */
 import { z } from 'zod'
 import { base, count, duration, mode, next, octets, page, role, sentence, share, span, time } from './piece.ts'
-import { record, row, transaction } from './record.ts'
+import { record, row } from './record.ts'
 
 /** Of one worker. */
 export const worker = z.object({
@@ -134,7 +134,6 @@ export const plugin = z.object({
   scopes: z.array(z.string()),
   hooks: z.array(z.string()),
   mode,
-  shadowSince: time.optional(),
   onError: z.record(z.string(), z.string()).describe('By hook'),
   runs: count.optional(),
   opinions: opinions.optional(),
@@ -154,13 +153,19 @@ export const spanQuery = z.object({ span: span.default('24h') })
 export const shadow = z.object({
   ...base,
   plugin: z.string(),
-  since: time.optional(),
-  seen: count,
+  from: time.describe('Since when it is counted: the beginning of the span, or later, where there were too many'),
+  seen: count.describe('Its runs in the span'),
   would: z.record(z.string(), count).describe('Opinions by kind'),
-  ofThese: z.object({ accepted: count, quarantined: count, turnedAwayByOthers: count, delivered: count.optional() }),
-  steps: z.object({ from: time, stepMs: duration, would: z.array(count), agreed: z.array(count) }).optional(),
+  ofThese: z
+    .object({ accepted: count, quarantined: count, turnedAwayByOthers: count })
+    .describe('What became of those that it would have turned away'),
+  steps: z.object({
+    from: time,
+    stepMs: duration,
+    would: z.array(count).describe('That it would have turned away'),
+    agreed: z.array(count).describe('Of these, those that were not accepted'),
+  }),
   disputed: z.array(row).describe('It would have turned these away, and they were accepted'),
-  proposal: z.string().optional().describe('Difference to the configuration that would put it in force'),
 })
 
 /** Which numbers, of which time. */
@@ -224,7 +229,8 @@ export const log = z.object({
 /** Which lines. */
 export const logsQuery = z.object({
   level: z.enum(['debug', 'info', 'warn', 'error']).optional().describe('And what is graver'),
-  q: z.string().max(200).default(''),
+  plugin: z.string().max(200).optional(),
+  q: z.string().max(200).default('').describe('Words, all of which must be in it'),
   ...page,
 })
 /** Lines of the log. */
@@ -232,16 +238,28 @@ export const logs = z.object({
   ...base,
   items: z.array(log),
   next,
-  dropped: count.describe('Lines that are not kept any more'),
+  dropped: count.describe(
+    'Lines that are not kept any more: the last 2,000 of each worker are, of those without a canonical record',
+  ),
 })
 
+/** Whether to look again. */
+export const doctorQuery = z.object({
+  fresh: z
+    .enum(['1'])
+    .optional()
+    .describe('Look again, where the last look is older than a minute; else one of the last ten minutes will do'),
+})
 /** What was checked. */
 export const doctor = z.object({
   ...base,
+  at: time.describe('When it was looked at'),
+  tookMs: duration,
   checks: z.array(
     z.object({
-      id: z.string(),
-      title: z.string(),
+      id: z.string().describe('Name of the check; several findings may have the same'),
+      plugin: z.string().optional().describe('Whose check it is'),
+      subject: z.string(),
       state: z.enum(['ok', 'remark', 'fault']),
       evidence: z.string(),
       rfc: z.string().optional(),
@@ -264,22 +282,53 @@ export const tried = z.object({
   reply: z.string(),
   outcome: row.shape.outcome,
   sentence,
-  record: record.optional(),
-  runs: transaction.shape.runs,
+  steps: z
+    .array(z.object({ command: z.string(), reply: z.string() }))
+    .describe('The conversation, as far as the client would have come'),
+  record,
 })
 
 /** Whether it went well. */
-export const reload = z.object({ ...base, ok: z.boolean(), text: z.string(), mistakes: z.array(z.string()) })
-
-/** What is proposed. */
-export const proposalBody = z.object({ plugin: z.string().max(200), scope: z.string().max(200).optional(), mode })
-/** A difference that the operator may apply. */
-export const proposal = z.object({
+export const reload = z.object({
   ...base,
-  id: z.string(),
-  file: z.string().describe('The configuration that it is a difference to'),
-  written: z.string().optional().describe('Where it was written'),
-  difference: z.string().describe('A unified difference, or what to write where that cannot be said'),
+  ok: z.boolean().describe('Every worker has it in force'),
+  text: z.string(),
+  mistakes: z.array(z.string()),
+  outcomes: z.array(
+    z.object({
+      worker: count,
+      pid: count,
+      state: z.enum(['reloaded', 'failed', 'silent']).describe('silent: it has not answered in time'),
+      mistakes: z.array(z.string()),
+    }),
+  ),
+})
+
+const glob = z.string().min(1).max(1_000)
+/** What to follow; all that is said has to fit. */
+export const traceQuery = z.object({
+  ip: z
+    .union([z.string().max(100), z.array(z.string().max(100)).max(100)])
+    .optional()
+    .describe('Networks of the peer, 192.0.2.0/24'),
+  from: glob.optional().describe('Glob of the reverse-path: *@example.com'),
+  to: glob.optional().describe('Glob of a recipient'),
+  listener: z.string().max(100).optional(),
+  out: glob.optional().describe('Glob of the name or address of a next hop: connections of ours to others, * for all'),
+  content: z.enum(['1']).optional().describe('Messages as they are, too'),
+})
+/** One line of a connection. */
+export const traceLine = z.object({
+  time,
+  ms: duration.describe('Since the line of this connection before it'),
+  connection: z.string(),
+  pid: count,
+  side: z.enum(['server', 'client']),
+  by: z.enum(['C', 'S', 'hook', 'note']),
+  listener: z.string().optional(),
+  host: z.string().optional(),
+  remote: z.string().optional(),
+  text: z.string(),
 })
 
 /** Who asks. */
@@ -315,14 +364,19 @@ export const audit = z.object({
 export const pageQuery = z.object(page)
 
 /** A token, without its secret. */
-export const token = z.object({ name: z.string(), roles: z.array(z.string()), expires: time.optional() })
-/** All tokens. */
+export const token = z.object({
+  name: z.string(),
+  roles: z.array(z.string()),
+  created: time.optional(),
+  expires: time.optional(),
+})
+/** All tokens of the file of this listener; those that its configuration has are not among them. */
 export const tokens = z.object({ ...base, tokens: z.array(token) })
 /** The token to be made. */
-export const tokenBody = z.object({
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/),
+export const tokenBody = z.strictObject({
+  name: z.string().regex(/^[\w.@-]{1,64}$/, 'at most 64 letters, digits, dots, hyphens, @ and _'),
   role: z.union([role, z.literal('send')]),
-  expires: span.optional(),
+  expires: span.optional().describe('After so long; absent: never'),
 })
 /** The token that was made. */
 export const newToken = z.object({ ...base, token, secret: z.string().describe('Shown this once') })

@@ -260,8 +260,13 @@ class KeptRecords implements MailRecords {
     const ended = against.map(outcomeOf)
     const count = (outcome: MailOutcome): number => ended.filter((one) => one === outcome).length
     const { plugins } = await this.plugins({ span })
+    // Newest first: of more than are looked at the older ones do not count.
+    const oldest = found.length < SHADOWED ? undefined : found.at(-1)
+    const since = oldest === undefined ? now - span : Math.max(now - span, timeOf(oldest))
     return {
       plugin,
+      from: since,
+      steps: stepsOf(against, since, now),
       seen: plugins.find(({ name }) => name === plugin)?.runs ?? found.length,
       would,
       ofThese: {
@@ -287,6 +292,20 @@ class KeptRecords implements MailRecords {
   }
 }
 
+/** Steps of a picture of what a plugin in shadow would have done. */
+const STEPS = 48
+
+function stepsOf(against: readonly StoredRecord[], from: number, to: number): Answer<'shadow'>['steps'] {
+  const stepMs = Math.max(1, Math.ceil((to - from) / STEPS))
+  const [would, agreed] = [Array<number>(STEPS).fill(0), Array<number>(STEPS).fill(0)]
+  for (const record of against) {
+    const step = Math.min(STEPS - 1, Math.max(0, Math.floor((timeOf(record) - from) / stepMs)))
+    would[step] = (would[step] ?? 0) + 1
+    if (outcomeOf(record) !== 'accepted') agreed[step] = (agreed[step] ?? 0) + 1
+  }
+  return { from, stepMs, would, agreed }
+}
+
 function segmentOf({ bytes }: Bounds): number {
   return Math.min(SEGMENT, Math.max(Math.floor(bytes / 16), 65_536))
 }
@@ -299,7 +318,7 @@ export function transactionOf(record: StoredRecord): Answer<'transaction'> {
     sentence: [...transactionSentence(record)],
     story: record.id,
     ...(record.thresholds && {
-      thresholds: record.thresholds.map(({ at, level }) => ({ at, action: level, met: true })),
+      thresholds: record.thresholds.map(({ at, level }) => ({ at, action: level })),
     }),
     failures: (record.opinions ?? []).flatMap(({ plugin, hook, kind, reason }) =>
       kind === 'error' || kind === 'late' ? [{ plugin, hook, text: reason ?? '' }] : [],

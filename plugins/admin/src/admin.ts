@@ -21,7 +21,10 @@ import { eventCalls } from './event-calls.ts'
 import { healthRoutes } from './health.ts'
 import { Hub } from './hub.ts'
 import { Jobs } from './jobs.ts'
+import { logAnswer, logCalls } from './log-calls.ts'
+import { LogRing } from './log-ring.ts'
 import { openApi } from './openapi.ts'
+import { operatorCalls } from './operator-calls.ts'
 import { options as schema } from './options.ts'
 import { pageRoutes } from './page.ts'
 import { Previews } from './preview.ts'
@@ -32,6 +35,8 @@ import { sealIn } from './seal.ts'
 import { serverCalls, workerNumbers } from './server-calls.ts'
 import { Sessions } from './session.ts'
 import { sessionCalls } from './session-calls.ts'
+import { tokenCalls } from './token-calls.ts'
+import { traceCalls } from './trace-calls.ts'
 import { measureWorker } from './worker.ts'
 
 const { version } = createRequire(import.meta.url)('../package.json') as { readonly version: string } // ours
@@ -61,11 +66,30 @@ export const admin = definePlugin({
     const acting = { host, audit, jobs, previews: new Previews(seal, store), circle: theCircle, hostname }
     const hub = new Hub(feed, theCircle)
     let stopKeeping: (() => void) | undefined
-    const server = serverCalls({ host, hostname, version, audit, circle: theCircle, can: () => can(), since: now() })
+    let lines: ReturnType<typeof LogRing.open> | undefined
+    const theRing = (): LogRing => {
+      if (!lines) throw new Error('the plugin has not been started')
+      return lines.ring
+    }
+    const closing = new AbortController()
+    const server = serverCalls({
+      host,
+      hostname,
+      version,
+      audit,
+      records,
+      circle: theCircle,
+      can: () => can(),
+      since: now(),
+    })
     const can = (): ReadonlySet<string> => answerable(Object.keys(handlers), host)
     const handlers: CallHandlers = {
       ...sessionCalls(sessions, audit),
       ...server.handlers,
+      ...operatorCalls(host, audit, closing.signal),
+      ...logCalls(theRing, theCircle),
+      ...tokenCalls(host, audit),
+      ...traceCalls({ host, audit, log }),
       ...recordCalls(records, host),
       ...eventCalls({
         hub,
@@ -98,18 +122,26 @@ export const admin = definePlugin({
         if (rehearsal) return
         measureWorker()
         stopKeeping = records.keep(feed)
+        lines = LogRing.open(folder, feed)
         circle = await Circle.join(folder, (url, method, response) => {
           if (url.pathname === '/events') return hub.serve(response)
           const stop = /^\/jobs\/([\w-]+)\/stop$/.exec(url.pathname)
           if (stop && method === 'POST') jobs.stop(stop[1] ?? '')
-          const answer = url.pathname === '/worker' ? workerNumbers(host) : { jobs: jobs.all }
+          const answer =
+            url.pathname === '/worker'
+              ? workerNumbers(host)
+              : url.pathname === '/logs'
+                ? logAnswer(theRing(), url.searchParams)
+                : { jobs: jobs.all }
           response.end(JSON.stringify(answer))
         })
       },
       async close(stop) {
         // Of a reload the jobs go on to their end; when the server stops, what was done is done.
         if (stop.aborted) jobs.stopAll()
+        closing.abort()
         hub.close()
+        lines?.close()
         stopKeeping?.()
         await circle?.leave()
       },
@@ -125,6 +157,7 @@ function answerable(names: readonly string[], host: Host): ReadonlySet<string> {
     ...(host.desks(LearningDesk).length === 0 ? ['learn'] : []),
     ...(host.desks(QuarantineDesk).some(({ desk }) => desk.digests) ? [] : ['digest']),
     ...(host.reload ? [] : ['reload']),
+    ...(host.rehearse ? [] : ['try']),
   ])
   return new Set(names.filter((name) => !lacks.has(name)))
 }

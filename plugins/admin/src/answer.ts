@@ -76,6 +76,7 @@ function routeFor(name: ApiCall, handler: Handler<ApiCall>, stamp: () => Stamp):
       try {
         const query = 'query' in call ? parsed(call.query, queryOf(context.url), 'query') : undefined
         const body = 'body' in call ? parsed(call.body, await bodyOf(context.request), 'body') : undefined
+        if ('takes' in call) isOf(call.takes, context.request)
         const asked = { context, query, body, caller: context.caller?.name ?? 'nobody' }
         const answer = await handler(asked as AskedCall<ApiCall>) // parsed by the schemas of this very call
         return answer instanceof Response ? answer : Response.json({ ...stamp(), ...answer })
@@ -103,10 +104,14 @@ function queryOf(url: URL): Readonly<Record<string, unknown>> {
   return Object.fromEntries(query)
 }
 
-/** A form, which any page may send, cannot say that it is JSON. */
-async function bodyOf(request: Request): Promise<unknown> {
+/** A form, which any page may send, cannot say that it is JSON, or a message. */
+function isOf(wanted: string, request: Request): void {
   const [type = ''] = (request.headers.get('content-type') ?? '').toLowerCase().split(';')
-  if (type.trim() !== 'application/json') throw new CallRefused(415, 'This takes application/json')
+  if (type.trim() !== wanted) throw new CallRefused(415, `This takes ${wanted}`)
+}
+
+async function bodyOf(request: Request): Promise<unknown> {
+  isOf('application/json', request)
   const text = await request.text()
   try {
     return text === '' ? {} : JSON.parse(text)

@@ -4,6 +4,8 @@ import type { MailRecords } from '@postroad/records'
 import { type AskedCall, type CallHandlers, CallRefused } from './answer.ts'
 import type { Hub, LiveEvent } from './hub.ts'
 import type { Jobs } from './jobs.ts'
+import { wordsOf } from './log-calls.ts'
+import { isWanted, type LogEntry } from './log-ring.ts'
 
 /** What it works on. */
 export interface EventDeps {
@@ -37,6 +39,8 @@ export function eventCalls({ hub, jobs, records, most, status }: EventDeps): Cal
           { 'retry-after': String(AGAIN_S) },
         )
       const names = new Set((only ?? 'open,hook,end,status,job').split(',').map((name) => name.trim()))
+      // As `/v1/logs`, which is not for everybody either.
+      if (!context.caller?.roles.includes('operate')) names.delete('log')
       return eventStream(
         context,
         ({ send, follow }, lastEventId) => {
@@ -77,15 +81,13 @@ type Wanted = Pick<AskedCall<'events'>['query'], 'filter' | 'outcome'> & { reado
 
 /** Whoever asks the same has the same key, and is given the same octets. */
 function wantsOf({ names, filter, outcome }: Wanted): WantedEvents<LiveEvent> {
-  const words = filter
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== '')
+  const words = wordsOf(filter)
   const isFiltered = words.length > 0 || outcome !== undefined
   return {
     key: JSON.stringify([[...names].sort(), words, outcome]),
     isWanted(live) {
       if (!names.has(live.event)) return false
+      if (live.event === 'log') return words.length === 0 || isWanted(JSON.parse(live.data) as LogEntry, { words }) // of the hub
       if (!isFiltered) return true
       // Of what is not over yet nobody knows whether it fits.
       return live.event === 'end' && (outcome === undefined || live.row?.outcome === outcome) && fits(live, words)

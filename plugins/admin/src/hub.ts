@@ -7,10 +7,11 @@ import { EventRing } from '@postroad/http'
 import type { Feed } from '@postroad/plugin'
 import { rowOf, type StoredRecord } from '@postroad/records'
 import type { Circle } from './circle.ts'
+import { logEntry } from './log-ring.ts'
 
 /** An event of this worker or another, ready to be sent. */
 export interface LiveEvent {
-  readonly event: 'open' | 'hook' | 'end'
+  readonly event: 'open' | 'hook' | 'end' | 'log'
   /** Milliseconds since the epoch, and what tells events of one moment apart. */
   readonly id: string
   /** JSON. */
@@ -106,6 +107,10 @@ export class Hub {
         const row = rowOf(stored)
         const plugins = (stored.opinions ?? []).map(({ plugin }) => plugin)
         this.#own('end', row.at, { row, record }, { row, plugins })
+      },
+      logged: (line) => {
+        const entry = logEntry(line)
+        this.#own('log', entry.at, entry)
       },
     })
   }

@@ -72,7 +72,8 @@ function withoutFailures<R extends { readonly opinions?: readonly ApiShape<'opin
   return { ...record, opinions }
 }
 
-function msOf(text: string): number {
+/** Of a span of time. @throws {CallRefused} 400 */
+export function msOf(text: string): number {
   const ms = /^\d+$/.test(text) ? Number(text) : parseDuration(text)
   if (ms === undefined || !(ms >= 1_000) || ms > LONGEST)
     throw new CallRefused(400, `${text} is no span of time from 1s to 400d`)

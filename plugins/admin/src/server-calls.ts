@@ -3,8 +3,9 @@ import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { ApiShape } from '@postroad/admin-api'
 import { calls } from '@postroad/admin-api/zod'
-import { type Host, QuarantineDesk, textOf } from '@postroad/plugin'
-import { type AskedCall, type CallHandlers, CallRefused } from './answer.ts'
+import { type Host, QuarantineDesk } from '@postroad/plugin'
+import type { MailRecords } from '@postroad/records'
+import type { AskedCall, CallHandlers } from './answer.ts'
 import type { AuditLog } from './audit.ts'
 import type { Circle } from './circle.ts'
 import { queueDesks } from './queue-calls.ts'
@@ -16,6 +17,7 @@ export interface ServerDeps {
   readonly hostname: string
   readonly version: string
   readonly audit: AuditLog
+  readonly records: MailRecords
   circle(): Circle
   /** Names of calls that are answered. */
   can(): ReadonlySet<string>
@@ -41,7 +43,7 @@ export function serverCalls(deps: ServerDeps) {
   const { host, audit, circle } = deps
   const numbers = shared(() => circle().ask(workerNumbers(host), '/worker'))
   const status = async (context: AskedCall<'status'>['context']) => {
-    const [{ all, workers }, counts] = await Promise.all([numbers(), countsOf(host, context.signal)])
+    const [{ all, workers }, counts] = await Promise.all([numbers(), countsOf(deps, context.signal)])
     const roles = context.caller?.roles ?? []
     return {
       hostname: deps.hostname,
@@ -88,49 +90,6 @@ export function serverCalls(deps: ServerDeps) {
             ...(text !== undefined && { text }),
           })),
         ],
-      }
-    },
-    async doctor() {
-      const findings = await host.inspect()
-      const warnings = scopesOf(host).flatMap(({ name, warnings: some }) => some.map((text) => ({ name, text })))
-      const checks = [
-        ...findings.map((evidence, at) => ({
-          id: `configuration-${at + 1}`,
-          title: 'What the configuration names is there, and may be used',
-          state: 'fault' as const,
-          evidence,
-        })),
-        ...warnings.map(({ name, text }, at) => ({
-          id: `scope-${at + 1}`,
-          title: `Scope ${name} does what it seems to`,
-          state: 'remark' as const,
-          evidence: text,
-        })),
-      ]
-      const well = {
-        id: 'configuration',
-        title: 'Configuration',
-        state: 'ok' as const,
-        evidence: 'Nothing is wrong with it',
-      }
-      return { checks: checks.length > 0 ? checks : [well] }
-    },
-    async reload({ context }) {
-      if (!host.reload)
-        throw new CallRefused(501, 'Who started this server does not let it read its configuration again')
-      const before = host.generation
-      try {
-        await host.reload()
-        await audit.add(context, { action: 'reload', target: host.file ?? '', count: before + 1, ok: true })
-        return { ok: true, text: 'The configuration was read again', mistakes: [] }
-      } catch (error) {
-        const text = textOf(error)
-        await audit.add(context, { action: 'reload', target: host.file ?? '', count: before, ok: false, text })
-        return {
-          ok: false,
-          text: 'The old configuration stays',
-          mistakes: text.split('\n').filter((line) => line !== ''),
-        }
       }
     },
     async audit({ query: { before, limit } }) {
@@ -223,23 +182,41 @@ function placeOf(place: string | undefined, file: string | undefined): { file?: 
 
 /** Milliseconds that a count of the quarantine is good for: it is a walk over all of it. */
 const COUNTED_MS = 10_000
-const counted = new WeakMap<Host, { readonly at: number; readonly count: Promise<number | undefined> }>()
+interface Counted {
+  readonly at: number
+  readonly quarantined: Promise<number | undefined>
+  readonly failures: Promise<number | undefined>
+}
+const counted = new WeakMap<Host, Counted>()
 
 /** What cannot be counted is absent. */
-async function countsOf(host: Host, signal: AbortSignal) {
+async function countsOf({ host, records }: ServerDeps, signal: AbortSignal) {
   const stats = await Promise.all(queueDesks(host).map(({ desk }) => desk.stats().catch(() => undefined)))
   const known = stats.filter((one) => one !== undefined)
   let own = counted.get(host)
-  if (!own || performance.now() - own.at > COUNTED_MS)
-    counted.set(host, (own = { at: performance.now(), count: quarantinedOf(host) }))
+  if (!own || performance.now() - own.at > COUNTED_MS) {
+    own = { at: performance.now(), quarantined: quarantinedOf(host), failures: failuresOf(records) }
+    counted.set(host, own)
+  }
   signal.throwIfAborted()
-  const quarantined = await own.count
+  const [quarantined, failures] = await Promise.all([own.quarantined, own.failures])
   return {
     ...(known.length > 0 && {
       waiting: known.reduce((sum, { messages }) => sum + messages, 0),
       held: known.reduce((sum, { held }) => sum + held, 0),
     }),
     ...(quarantined !== undefined && { quarantined }),
+    ...(failures !== undefined && { failures }),
+  }
+}
+
+/** Of the last hour. */
+async function failuresOf(records: MailRecords): Promise<number | undefined> {
+  try {
+    const { plugins } = await records.plugins({ span: 3_600_000 })
+    return plugins.flatMap(({ failures }) => failures).reduce((sum, { count }) => sum + count, 0)
+  } catch {
+    return undefined // the numbers of this hour cannot be read: the log says so
   }
 }
 
