@@ -180,13 +180,12 @@ export function shadow(base: Base, now: number, disputed: readonly ApiShape<'row
   return {
     ...base,
     plugin: 'link-rule',
-    since: now - 3 * DAY,
+    from: now - 3 * DAY,
     seen: 18_400,
     would: { reject: 37 },
     ofThese: { accepted: 2, quarantined: 6, turnedAwayByOthers: 29 },
     steps: { from: now - 3 * DAY, stepMs: HOUR, would, agreed: would.map((count) => (r() < 0.7 ? count : 0)) },
     disputed: [...disputed],
-    proposal: "  app.use(linkRule({ links: 20 }), {\n-   mode: 'shadow',\n+   mode: 'enforce',\n  })",
   }
 }
 

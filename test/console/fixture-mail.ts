@@ -198,16 +198,14 @@ export function transaction(
 }
 
 /** Runs of a record, as a panel needs them. */
-export function runsOf(record: ApiShape<'record'>): ApiShape<'run'>[] {
+export function runsOf(record: ApiShape<'record'>) {
   return ROAD.flatMap(([hook, waves]) =>
-    waves.flatMap((wave, n) =>
+    waves.flatMap((wave) =>
       wave
         .filter((plugin) => record.plugins?.[plugin] !== undefined)
         .map((plugin) => ({
           hook,
-          wave: n + 1,
           plugin,
-          mode: plugin === 'link-rule' ? ('shadow' as const) : ('enforce' as const),
           ms: record.plugins?.[plugin] ?? 0,
           opinions: (record.opinions ?? []).filter((one) => one.plugin === plugin && one.hook === hook),
         })),

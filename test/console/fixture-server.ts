@@ -217,11 +217,6 @@ export class FixtureServer implements AsyncDisposable {
               .map(({ row }) => row),
           ),
         ]
-      case 'POST /v1/proposals':
-        return [
-          'proposal',
-          { ...base, id: 'p1', file: 'postroad.config.ts', difference: answers.shadow(base, now, []).proposal ?? '' },
-        ]
       case 'GET /v1/transactions': {
         const words = (url.searchParams.get('q') ?? '').toLowerCase().split(/\s+/).filter(Boolean)
         const outcome = url.searchParams.get('outcome')
@@ -256,11 +251,7 @@ export class FixtureServer implements AsyncDisposable {
               ...base,
               ...it,
               sentence: sentenceOf(it.row),
-              runs: runsOf(it.record),
-              thresholds: [
-                { at: 6, action: 'quarantine', met: it.row.points >= 6 },
-                { at: 10, action: 'reject', met: false },
-              ],
+              thresholds: it.row.points >= 6 ? [{ at: 6, action: 'quarantine' }] : [],
             },
           ]
         )
@@ -338,19 +329,21 @@ export class FixtureServer implements AsyncDisposable {
           'doctor',
           {
             ...base,
+            at: now - 90_000,
+            tookMs: 2_140,
             checks: [
               {
                 id: 'ptr',
-                title: 'Reverse name',
+                subject: '192.0.2.25',
                 state: 'fault',
-                evidence: '192.0.2.25 has no PTR record',
+                evidence: 'it has no PTR record',
                 rfc: 'RFC 5321 §4.1.4',
                 fix: 'Ask who gave you the address to set it to mx1.example.com',
               },
-              { id: 'spf', title: 'SPF record', state: 'ok', evidence: '4 of 10 lookups' },
+              { id: 'spf', subject: 'example.com', state: 'ok', evidence: '4 of 10 lookups' },
               {
-                id: 'fsync',
-                title: 'Disk',
+                id: 'disk',
+                subject: '/var/lib/postroad',
                 state: 'remark',
                 evidence: 'fsync takes 31 ms',
                 fix: 'A disk with a write cache that survives power loss',

@@ -15,7 +15,6 @@ const OPERATE = new Set([
   'deleteKept',
   'learn',
   'quarantineAction',
-  'proposal',
   'try',
   'body',
 ])

@@ -1,4 +1,4 @@
-/** One transaction beside the list: a sentence, what it was, and what each plugin said in which wave. */
+/** One transaction beside the list: a sentence, what it was, and what each plugin said. */
 import type { ApiAnswer, ApiShape } from '@postroad/admin-api'
 import type { ComponentChildren } from 'preact'
 import { Meter } from '../part/meter.tsx'
@@ -46,7 +46,7 @@ export function Panel({ id, tx, stages, close }: Props) {
       {problem?.status !== 404 && <Trouble problem={problem} again={again} />}
       <Facts row={row} record={record} tx={tx} id={id} />
       <h3>Opinions{row === undefined ? '' : `, ${took(row.ms)} in all`}</h3>
-      <Tree runs={answer?.runs} cells={tx?.cells} record={record} stages={stages} />
+      <Tree cells={tx?.cells} record={record} stages={stages} />
       {row !== undefined && (row.points !== 0 || (answer?.thresholds?.length ?? 0) > 0) && (
         <>
           <h3>Points</h3>
@@ -173,45 +173,34 @@ interface Leaf {
   readonly cell: CellState
 }
 
-/** Who was asked in which wave; without the runs (a record has sums only) by the columns. */
+/** Who was asked at which hook: of what was seen live all, of a record those that had something to say. */
 export function Tree({
-  runs,
   cells,
   record,
   stages,
   isBrief = false,
 }: {
-  runs: readonly ApiShape<'run'>[] | undefined
   cells: ReadonlyMap<string, CellState> | undefined
   record: ApiShape<'record'> | undefined
   stages: readonly Stage[]
   /** Without those that had nothing to say; how many they were stands below. */
   isBrief?: boolean
 }) {
-  const all = runs === undefined || runs.length === 0 ? hooksOfCells(cells, record, stages) : hooksOfRuns(runs)
+  const all = hooksOfCells(cells, record, stages)
   const hooks = isBrief ? all.flatMap(spoken) : all
   const quiet = countOf(all) - countOf(hooks)
-  const slowest = Math.max(1, ...hooks.flatMap(({ waves }) => waves.flat().map(({ cell }) => cell.ms ?? 0)))
+  const slowest = Math.max(1, ...hooks.flatMap(({ leaves }) => leaves.map(({ cell }) => cell.ms ?? 0)))
   if (all.length === 0) return <p class="note">Nobody was asked.</p>
   return (
     <>
       <ul class="tree">
-        {hooks.map(({ hook, waves }) => (
+        {hooks.map(({ hook, leaves }) => (
           <li>
             <div class="hook">{hook}</div>
             <ul>
-              {waves.length === 1
-                ? waves.flat().map((leaf) => <Opinion leaf={leaf} slowest={slowest} />)
-                : waves.map((wave, n) => (
-                    <li>
-                      <div class="wave">wave {n + 1}</div>
-                      <ul>
-                        {wave.map((leaf) => (
-                          <Opinion leaf={leaf} slowest={slowest} />
-                        ))}
-                      </ul>
-                    </li>
-                  ))}
+              {leaves.map((leaf) => (
+                <Opinion leaf={leaf} slowest={slowest} />
+              ))}
             </ul>
           </li>
         ))}
@@ -227,15 +216,15 @@ export function Tree({
 
 interface Asked {
   readonly hook: string
-  readonly waves: readonly (readonly Leaf[])[]
+  readonly leaves: readonly Leaf[]
 }
 
-const countOf = (hooks: readonly Asked[]): number => hooks.reduce((sum, { waves }) => sum + waves.flat().length, 0)
+const countOf = (hooks: readonly Asked[]): number => hooks.reduce((sum, { leaves }) => sum + leaves.length, 0)
 
 /** A hook with those that had something to say; none, when all were silent. */
-function spoken({ hook, waves }: Asked): Asked[] {
-  const left = waves.map((wave) => wave.filter(({ cell }) => cell.kind !== 'silent')).filter((wave) => wave.length > 0)
-  return left.length === 0 ? [] : [{ hook, waves: left }]
+function spoken({ hook, leaves }: Asked): Asked[] {
+  const left = leaves.filter(({ cell }) => cell.kind !== 'silent')
+  return left.length === 0 ? [] : [{ hook, leaves: left }]
 }
 
 function Opinion({ leaf: { plugin, cell }, slowest }: { leaf: Leaf; slowest: number }) {
@@ -260,21 +249,6 @@ function Opinion({ leaf: { plugin, cell }, slowest }: { leaf: Leaf; slowest: num
   )
 }
 
-function hooksOfRuns(runs: readonly ApiShape<'run'>[]): Asked[] {
-  const hooks = new Map<string, Map<number, Leaf[]>>()
-  for (const { hook, wave, plugin, ms, opinions } of runs) {
-    const waves = hooks.get(hook) ?? new Map<number, Leaf[]>()
-    hooks.set(hook, waves)
-    const leaves = waves.get(wave) ?? []
-    waves.set(wave, leaves)
-    leaves.push({ plugin, cell: cellOf(opinions, ms) })
-  }
-  return [...hooks].map(([hook, waves]) => ({
-    hook,
-    waves: [...waves].sort(([a], [b]) => a - b).map(([, leaves]) => leaves),
-  }))
-}
-
 function hooksOfCells(
   cells: ReadonlyMap<string, CellState> | undefined,
   record: ApiShape<'record'> | undefined,
@@ -286,7 +260,7 @@ function hooksOfCells(
         const cell = cells.get(keyOf(column))
         return cell === undefined ? [] : [{ plugin: column.plugin, cell }]
       })
-      return leaves.length === 0 ? [] : [{ hook, waves: [leaves] }]
+      return leaves.length === 0 ? [] : [{ hook, leaves }]
     })
   const hooks = new Map<string, Leaf[]>()
   for (const opinion of record?.opinions ?? []) {
@@ -294,5 +268,5 @@ function hooksOfCells(
     hooks.set(opinion.hook, leaves)
     leaves.push({ plugin: opinion.plugin, cell: cellOf([opinion]) })
   }
-  return [...hooks].map(([hook, leaves]) => ({ hook, waves: [leaves] }))
+  return [...hooks].map(([hook, leaves]) => ({ hook, leaves }))
 }

@@ -1,15 +1,12 @@
-/** A plugin in shadow: what it would have done, and whom that would have met. The page proposes; the operator changes the configuration. */
+/** A plugin in shadow: what it would have done, and whom that would have met. The page says where to change that; the operator does. */
 import type { ApiAnswer, ApiShape } from '@postroad/admin-api'
-import { useState } from 'preact/hooks'
 import { Path } from '../part/address.tsx'
 import { Mirror } from '../part/mirror.tsx'
 import { Say } from '../part/opinion.tsx'
 import { Visible } from '../part/visible.tsx'
-import { post } from '../state/api.ts'
 import { useAsked } from '../state/asked.ts'
 import { linkTo } from '../state/route.ts'
 import { may } from '../state/session.ts'
-import { copy, tell } from '../state/toast.ts'
 import { ageOf, number, whenOf } from '../word.ts'
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -25,30 +22,19 @@ export function Shadow({ plugin, span }: { plugin: ApiShape<'plugin'>; span: str
     may('shadow') ? `v1/plugins/${encodeURIComponent(plugin.name)}/shadow?span=${span}` : undefined,
     60_000,
   )
-  const [proposal, setProposal] = useState<ApiAnswer<'proposal'> | undefined>(undefined)
-  const propose = async (): Promise<void> => {
-    try {
-      const made = await post<ApiAnswer<'proposal'>>('v1/proposals', { plugin: plugin.name, mode: 'enforce' })
-      setProposal(made)
-      tell(
-        made.written === undefined
-          ? 'Nothing has changed; this is what to write.'
-          : `Written to ${made.written}; nothing has changed yet.`,
-      )
-    } catch (error) {
-      tell(error instanceof Error ? error.message : String(error))
-    }
-  }
+  const config = useAsked<ApiAnswer<'config'>>(may('config') ? 'v1/config' : undefined).answer
   if (answer === undefined) return null
-  const { would, ofThese, steps, disputed, seen, since } = answer
+  const { would, ofThese, steps, disputed, seen, from } = answer
   const sum = Object.values(would).reduce((total, count) => total + count, 0)
-  const difference = proposal?.difference ?? answer.proposal
+  // Of several scopes that use it in shadow each has a place of its own.
+  const places =
+    config?.values.filter(({ path, value }) => value === 'shadow' && path.endsWith(`.use.${plugin.name}.mode`)) ?? []
   return (
     <article class="card shadowcard" aria-label={`${plugin.name} in shadow`}>
       <div>
         <p class="eyebrow">
           <Say kind="reject" word="shadow" isShadow /> <b>{plugin.name}</b>
-          {since !== undefined && ` since ${whenOf(since)}, ${ageOf(Date.now() - since)}`}
+          {`, counted since ${whenOf(from)}`}
         </p>
         <h2>
           {sum === 0 ? (
@@ -70,8 +56,7 @@ export function Shadow({ plugin, span }: { plugin: ApiShape<'plugin'>; span: str
         </h2>
         <p>
           {number(ofThese.turnedAwayByOthers)} were turned away by others anyway
-          {ofThese.quarantined > 0 && `, ${number(ofThese.quarantined)} quarantined`}
-          {ofThese.delivered !== undefined && `; ${number(ofThese.delivered)} were delivered`}.
+          {ofThese.quarantined > 0 && `, ${number(ofThese.quarantined)} quarantined`}.
           {disputed.length > 0 && ' Look at these before you enforce it.'}
         </p>
         {disputed.length > 0 && (
@@ -88,16 +73,21 @@ export function Shadow({ plugin, span }: { plugin: ApiShape<'plugin'>; span: str
             ))}
           </ul>
         )}
-        {may('proposal') && (
-          <p class="acts">
-            <button type="button" class="btn primary" onClick={propose}>
-              Propose enforcing it…
-            </button>
+        {places.map(({ path, origin }) => (
+          <p class="note">
+            To enforce it, write <code>mode: 'enforce'</code> at <code>{path}</code>
+            {origin.file !== undefined && (
+              <>
+                {' '}
+                in <code>{`${origin.file}${origin.line === undefined ? '' : `:${origin.line}`}`}</code>
+              </>
+            )}
+            .
           </p>
-        )}
+        ))}
       </div>
       <div class="vis">
-        {steps !== undefined && (
+        {sum > 0 && (
           <>
             <div
               class="chart mid"
@@ -127,30 +117,7 @@ export function Shadow({ plugin, span }: { plugin: ApiShape<'plugin'>; span: str
             </ul>
           </>
         )}
-        {difference !== undefined && <Difference text={difference} file={proposal?.file} />}
       </div>
     </article>
-  )
-}
-
-function Difference({ text, file }: { text: string; file: string | undefined }) {
-  return (
-    <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and who has no mouse scrolls by keys */}
-      <pre class="diff" tabIndex={0}>
-        {text.split('\n').map((line) => {
-          const end = `${line}\n`
-          if (line.startsWith('+') && !line.startsWith('+++')) return <ins>{end}</ins>
-          if (line.startsWith('-') && !line.startsWith('---')) return <del>{end}</del>
-          return <span>{end}</span>
-        })}
-      </pre>
-      <p class="note">
-        {file}{' '}
-        <button type="button" class="link" onClick={() => copy(text, 'the difference')}>
-          Copy
-        </button>
-      </p>
-    </>
   )
 }

@@ -1,16 +1,22 @@
 /** Doctor: what is wrong with this machine and the server's names, each with evidence and what to do. */
 import type { ApiAnswer } from '@postroad/admin-api'
+import { useState } from 'preact/hooks'
 import { Say } from '../part/opinion.tsx'
 import { Trouble, Waiting } from '../part/state.tsx'
 import { Visible } from '../part/visible.tsx'
 import { useAsked } from '../state/asked.ts'
-import { counted, plural } from '../word.ts'
+import { counted, plural, timeOf, took } from '../word.ts'
 
 const ORDER = ['fault', 'remark', 'ok']
 
 /** The screen. */
 export function Doctor() {
-  const { answer, problem, again, isAsking } = useAsked<ApiAnswer<'doctor'>>('v1/doctor')
+  const [rounds, setRounds] = useState(0)
+  // Asked for again it looks again; else what was seen within minutes will do.
+  const { answer, problem, isAsking } = useAsked<ApiAnswer<'doctor'>>(
+    rounds === 0 ? 'v1/doctor' : `v1/doctor?fresh=1&round=${rounds}`,
+  )
+  const again = (): void => setRounds(rounds + 1)
   const checks = answer?.checks.toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)) ?? []
   const count = (state: string): number => checks.filter((one) => one.state === state).length
   return (
@@ -36,14 +42,25 @@ export function Doctor() {
           {isAsking ? 'Looking …' : 'Look again'}
         </button>
       </header>
-      {answer === undefined && isAsking && <Waiting />}
+      {answer === undefined && isAsking && (
+        <>
+          <Waiting />
+          <p class="note">DNS, our own listeners and this machine are asked: it takes as long as they do.</p>
+        </>
+      )}
+      {answer !== undefined && (
+        <p class="note">
+          Looked at {timeOf(answer.at)}, in {took(answer.tookMs)}. <code>postroad doctor</code> finds the same.
+        </p>
+      )}
       <ul class="checks">
-        {checks.map(({ id, title, state, evidence, rfc, fix }) => (
-          <li class={state} key={id}>
+        {checks.map(({ id, plugin, subject, state, evidence, rfc, fix }, n) => (
+          <li class={state} key={n}>
             <Say kind={state} />
             <div>
               <p>
-                <b>{title}</b> {rfc !== undefined && <small>{rfc}</small>}
+                <b>{plugin === undefined ? id : `${plugin}: ${id}`}</b> <Visible text={subject} />{' '}
+                {rfc !== undefined && <small>{rfc}</small>}
               </p>
               <p class="evidence">
                 <Visible text={evidence} />

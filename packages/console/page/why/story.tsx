@@ -197,7 +197,7 @@ function Line({
               <li class={`within${n === list.length - 1 ? ' end' : ''}`}>
                 <time />
                 <div>
-                  <Tree isBrief runs={answer.runs} cells={undefined} record={answer.record} stages={[]} />
+                  <Tree isBrief cells={undefined} record={answer.record} stages={[]} />
                   {answer.failures?.map(({ plugin, hook, text }) => (
                     <p class="failure">
                       <Say kind="failed" word={`${plugin} at ${hook}`} /> <Visible text={text} />
