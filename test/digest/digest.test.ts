@@ -194,6 +194,15 @@ test('a digest that is quarantined itself is kept, and no digest tells of it', a
   assert.deepEqual([await told('alice@example.com'), await told('bob@example.com')], [1, 1])
 })
 
+test('a listener of links wants no token, and who says all that is needed hears no warning of it', async (t) => {
+  const it = await start(t)
+  const warnings = it.server.explain().flatMap((scope) => scope.warnings)
+  assert.deepEqual(
+    warnings.filter((text) => /links|digest|quarantine/.test(text)),
+    [],
+  )
+})
+
 test('explain says where links lead and when digests go out, and warns of an address that is not https', async (t) => {
   const it = await start(t, { url: 'http://mail.example.com', at: ['07:00', '13:00'], days: ['mon'] })
   const scopes = it.server.explain()

@@ -36,6 +36,7 @@ import { withNormalDomains } from '../policy/thresholds.ts'
 import { Lifetime } from '../session/lifetime.ts'
 import type { Scope } from '../session/scope.ts'
 import { SessionStages } from '../stages/session.ts'
+import { type BesideHooks, besideHooks } from './beside-hooks.ts'
 import { byPlugin } from './by-plugin.ts'
 import { closedInTime } from './closing.ts'
 import { createDeliveryHooks } from './delivery-hooks.ts'
@@ -83,16 +84,13 @@ export interface ServerContext {
 }
 
 /** What the configuration made of one scope: the scope itself, and what stands before it. */
-export interface CompiledScope {
+export interface CompiledScope extends BesideHooks {
   readonly scope: Scope
   /** The same for sessions in which another server takes responsibility. */
   readonly judging: Scope
   readonly roles: Roles
   readonly offer: Offer
   readonly routes: readonly OwnedRoute[]
-  readonly identify: NonNullable<HttpSite['identify']>
-  /** What its own plugins want said of them; each sentence begins with the plugin. */
-  readonly remarks: { readonly notes: readonly string[]; readonly warnings: readonly string[] }
   readonly listening: readonly Listening[]
 }
 
@@ -287,8 +285,7 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
       judging: { ...scope, role: 'filter', table: judging(table) },
       offer: offerOf(table),
       routes,
-      identify: spec.visible.flatMap((use) => instances.get(use)?.identify ?? []),
-      remarks: { notes: remarks(spec, instances, 'notes'), warnings: remarks(spec, instances, 'warnings') },
+      ...besideHooks(spec, instances),
       listening: await checkListeners(spec, {
         table,
         routes,
@@ -312,14 +309,6 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
   if (mistakes.any) await generation.close()
   mistakes.throwIfAny()
   return generation
-}
-
-function remarks(
-  { uses }: ScopeSpec,
-  instances: ReadonlyMap<Use, PluginInstance>,
-  kind: 'notes' | 'warnings',
-): readonly string[] {
-  return uses.flatMap((use) => (instances.get(use)?.remarks?.[kind] ?? []).map((text) => `${use.name}: ${text}`))
 }
 
 /** A throw of the operator's own code, or of a plugin's factory, is a mistake like any other; where it was made is told, too. */

@@ -113,7 +113,7 @@ function warningsOf(options: HttpListenerOptions, served: readonly OwnedRoute[])
   const isClosed = tokens.length === 0 && anonymousOf(options) === 'none'
   // Who serves a login has a way of its own to say who may.
   const hasLogin = served.some(({ route }) => route.access === 'login')
-  return isClosed && !hasLogin && served.some(({ route }) => route.access !== 'public')
+  return isClosed && !hasLogin && served.some(({ route: { access } }) => access !== 'public' && access !== 'link')
     ? [`${name}: there is no token, and without one nobody may ask for what is not public: \`postroad token new\``]
     : []
 }
