@@ -15,6 +15,7 @@ test('held, told, released by its link into the mailbox of that recipient alone'
   const [digest = ''] = await it.mailbox('alice')
   assert.match(digest, /^Return-Path: <>\r\n/)
   assert.match(digest, /Subject: 1 message in quarantine/)
+  assert.match(digest, /^DKIM-Signature: [\s\S]*?d=example\.com; s=s1/m, 'signed as the scope of the listener does')
   assert.deepEqual(await it.mailbox('bob'), [])
   const [link = ''] = linksOf(digest).release
   assert.match(link, /^https:\/\/mail\.example\.com\/q\/[\w.~-]+$/)
@@ -29,6 +30,7 @@ test('held, told, released by its link into the mailbox of that recipient alone'
   assert.deepEqual([done.status, /<h1>Released<\/h1>/.test(done.text)], [200, true])
   const [, released = ''] = await it.mailbox('alice')
   assert.match(released, /The body of \[spam\] tickets/)
+  assert.doesNotMatch(released, /DKIM-Signature/, 'what strangers wrote is not signed')
   assert.deepEqual(await it.mailbox('bob'), [], 'the other one has not asked for it')
   assert.equal((await it.run('list')).rows[0]?.['to'], 'bob@example.com')
 

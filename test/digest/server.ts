@@ -1,10 +1,12 @@
 /** A server with a quarantine that tells its recipients: mail comes over SMTP, digests and released messages end in Maildirs, links are asked for over HTTP. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { admin } from '@postroad/admin'
 import { createServer, type Server } from '@postroad/core'
+import { signDkim } from '@postroad/dkim'
 import { zoneDns } from '@postroad/dns'
 import { embeddedServices } from '@postroad/embedded'
 import { newToken } from '@postroad/http'
@@ -51,7 +53,10 @@ export async function start(
   const services = embeddedServices(join(folder, 'services'))
   const records = openRecords({ folder: join(folder, 'records') })
   const token = newToken()
-  const own = join(folder, 'own.sock')
+  const [own, released] = [join(folder, 'own.sock'), join(folder, 'released.sock')]
+  const key = join(folder, 'dkim.pem')
+  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
+  await writeFile(key, pem, { mode: 0o600 })
   const server = await createServer(
     {
       hostname: 'mx.test',
@@ -65,7 +70,7 @@ export async function start(
           .use(maildir({ folder: join(folder, 'mail') }))
           .use(
             quarantine({
-              release: { path: own },
+              release: { path: released },
               digest: {
                 url: 'https://mail.example.com',
                 from: 'quarantine@example.com',
@@ -77,7 +82,12 @@ export async function start(
             }),
           )
         app.scope('mx', (mx) => mx.use(rules()).listen({ name: 'mx', host: '127.0.0.1', port: 0 }))
-        app.scope('own', (behind) => behind.listen({ name: 'own', path: own }))
+        app.scope('released', (behind) => behind.listen({ name: 'released', path: released }))
+        app.scope('own', (behind) =>
+          behind
+            .use(signDkim({ keys: [{ domain: 'example.com', selector: 's1', file: key }], unauthenticated: true }))
+            .listen({ name: 'own', path: own }),
+        )
         app.listen({
           name: 'links',
           protocol: 'http',
