@@ -118,7 +118,11 @@ function loadOf(
 
 async function warm(scenario: Scenario, server: ServerProcess, sink: ServerProcess): Promise<void> {
   // Most of the warm-up goes over connections that stay, so that a wait in each greeting does not last minutes.
-  const load = { ...loadOf(scenario, server.port), messages: scenario.warmUp, limitMs: 20_000 }
+  const load = {
+    ...loadOf(scenario, server.port),
+    messages: scenario.warmUp,
+    limitMs: scenario.warmUpLimitMs ?? 20_000,
+  }
   const before = await received(sink)
   const driver = await openFor(scenario, server)
   const many = await driver.send({ ...load, single: false, sessions: Math.min(scenario.sessions, 200) })
@@ -173,7 +177,8 @@ async function measureOnce(
   const driver = await openFor(scenario, server)
   const before = await server.usage()
   const started = performance.now()
-  const { messages, waits } = await driver.send({ ...loadOf(scenario, server.port), limitMs })
+  const load = { ...loadOf(scenario, server.port), limitMs: Math.min(limitMs, scenario.roundLimitMs ?? limitMs) }
+  const { messages, waits } = await driver.send(load)
   if (scenario.forwards) await arrival(sink, arrived + messages)
   const ms = performance.now() - started
   // What is still to be done for the last messages is part of their price.

@@ -18,6 +18,10 @@ export interface Scenario {
   readonly messages: number
   /** Messages before anything is counted: a cold Node costs a third more. */
   readonly warmUp: number
+  /** Milliseconds after which a slow target is warm enough. Default 20,000. */
+  readonly warmUpLimitMs?: number
+  /** Milliseconds after which a round begins no new message, where less tells as much as what was asked for. */
+  readonly roundLimitMs?: number
   /** Rounds at most, where one more would tell nothing new. */
   readonly maxRounds?: number
   readonly single?: boolean
@@ -180,7 +184,7 @@ export const SCENARIOS: readonly Scenario[] = [
     sessions: 1,
     octets: SMALL,
     messages: 2_000,
-    warmUp: 5_000,
+    warmUp: 20_000,
     waits: true,
     speaks: { 'milter-continue': 'milter', 'postroad-milter': 'milter' },
     get data() {
@@ -197,7 +201,7 @@ export const SCENARIOS: readonly Scenario[] = [
     sessions: 20,
     octets: SMALL,
     messages: 4_000,
-    warmUp: 5_000,
+    warmUp: 20_000,
     speaks: { 'postroad-milter': 'milter' },
     get data() {
       return filteredData()
@@ -214,6 +218,8 @@ export const SCENARIOS: readonly Scenario[] = [
     octets: 0,
     messages: 40_000,
     warmUp: 40_000,
+    warmUpLimitMs: 6_000,
+    roundLimitMs: 4_000,
     waits: true,
     speaks: {
       'policyd-spf': 'policy',

@@ -9,9 +9,25 @@ import type { Field, HeaderSection } from './headers.ts'
 /** The edits that make `after` of `before`. */
 export function headerEdits(before: HeaderSection, after: HeaderSection): readonly HeaderEdit[] {
   if (before === after) return []
+  const added = addedOnTop(before, after)
+  if (added !== undefined) return added
   const kept = keptFields(before, after)
   const replacements = replacementsOf(before, after, kept)
   return [...changes(before, kept, replacements), ...insertions(after, kept, new Set(replacements.values()))]
+}
+
+/** The edits where there are new fields on top and nothing else has changed, as is most often so; undefined where that is not so. */
+function addedOnTop(before: HeaderSection, after: HeaderSection): readonly HeaderEdit[] | undefined {
+  const count = after.blocks.length - before.blocks.length
+  if (count < 0) return undefined
+  for (const [place, block] of before.blocks.entries()) if (after.blocks[count + place] !== block) return undefined
+  const inserts: HeaderEdit[] = []
+  for (let place = count - 1; place >= 0; place--) {
+    const block = after.blocks[place]
+    if (!block?.isTop) return undefined
+    for (const { name, raw } of block.fields.toReversed()) inserts.push({ kind: 'insert', name, before: 0, raw })
+  }
+  return inserts
 }
 
 /** The fields of `after` that are as received, with their places in `before`. */

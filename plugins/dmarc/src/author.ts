@@ -31,9 +31,12 @@ function readAddresses(value: string): string[] {
     .filter((parsed) => parsed !== '')
 }
 
-/** A line that is no proper field but could be read as From counts: some reader will show it. */
-function fromValue({ name, value }: HeaderField): string | undefined {
-  if (name.trim().toLowerCase() === 'from') return value
-  const disguised = name === '' ? /^\s*from\s*:/i.exec(value) : null
+/** A line that is no proper field but could be read as From counts: some reader will show it. Values are read only where they may matter. */
+function fromValue(field: HeaderField): string | undefined {
+  const { name } = field
+  if (name === 'From' || name.trim().toLowerCase() === 'from') return field.value
+  if (name !== '') return undefined
+  const { value } = field
+  const disguised = /^\s*from\s*:/i.exec(value)
   return disguised ? value.slice(disguised[0].length) : undefined
 }

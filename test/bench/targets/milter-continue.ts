@@ -4,11 +4,11 @@ import { createServer, type Socket } from 'node:net'
 import { ACTION, COMMAND, STEP, VERSION } from '@postroad/milter-protocol'
 import type { Target } from '../target.ts'
 
-const QUIET =
+/** As `wantsOf` derives them for `spf`, `dkim`, `dmarc` and `authResults`: MAIL is answered, because `spf` hooks it. */
+const STEPS =
   STEP.quietConnect |
   STEP.quietHelo |
-  STEP.quietMail |
-  STEP.quietData |
+  STEP.noData |
   STEP.quietHeader |
   STEP.quietEndOfHeader |
   STEP.quietBody |
@@ -20,7 +20,8 @@ OPTIONS.writeUInt32BE(13, 0)
 OPTIONS[4] = COMMAND.options
 OPTIONS.writeUInt32BE(VERSION, 5)
 OPTIONS.writeUInt32BE(ACTION.addHeaders | ACTION.changeHeaders, 9)
-OPTIONS.writeUInt32BE(QUIET, 13)
+OPTIONS.writeUInt32BE(STEPS, 13)
+const ANSWERED: ReadonlySet<number | undefined> = new Set([COMMAND.mail, COMMAND.rcpt, COMMAND.endOfMessage])
 
 export const target: Target = {
   title: 'a milter that only says continue',
@@ -50,7 +51,7 @@ function serve(socket: Socket): void {
       const code = rest[4]
       rest = rest.subarray(4 + rest.readUInt32BE(0))
       if (code === COMMAND.options) socket.write(OPTIONS)
-      else if (code === COMMAND.rcpt || code === COMMAND.endOfMessage) socket.write(CONTINUE)
+      else if (ANSWERED.has(code)) socket.write(CONTINUE)
     }
   })
 }
