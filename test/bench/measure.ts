@@ -121,7 +121,7 @@ async function warm(scenario: Scenario, server: ServerProcess, sink: ServerProce
   const load = {
     ...loadOf(scenario, server.port),
     messages: scenario.warmUp,
-    limitMs: scenario.warmUpLimitMs ?? 20_000,
+    limitMs: limitOf(scenario, server, 20_000),
   }
   const before = await received(sink)
   const driver = await openFor(scenario, server)
@@ -131,6 +131,12 @@ async function warm(scenario: Scenario, server: ServerProcess, sink: ServerProce
     : undefined
   driver.close()
   if (scenario.forwards) await arrival(sink, before + many.messages + (single?.messages ?? 0))
+}
+
+const SLOW_LIMIT_MS = 4_000
+
+function limitOf({ slow }: Scenario, { target }: ServerProcess, limitMs: number): number {
+  return slow?.includes(target) ? Math.min(limitMs, SLOW_LIMIT_MS) : limitMs
 }
 
 function openFor(scenario: Scenario, server: ServerProcess): Promise<Driver> {
@@ -177,7 +183,7 @@ async function measureOnce(
   const driver = await openFor(scenario, server)
   const before = await server.usage()
   const started = performance.now()
-  const load = { ...loadOf(scenario, server.port), limitMs: Math.min(limitMs, scenario.roundLimitMs ?? limitMs) }
+  const load = { ...loadOf(scenario, server.port), limitMs: limitOf(scenario, server, limitMs) }
   const { messages, waits } = await driver.send(load)
   if (scenario.forwards) await arrival(sink, arrived + messages)
   const ms = performance.now() - started

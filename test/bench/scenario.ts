@@ -18,10 +18,8 @@ export interface Scenario {
   readonly messages: number
   /** Messages before anything is counted: a cold Node costs a third more. */
   readonly warmUp: number
-  /** Milliseconds after which a slow target is warm enough. Default 20,000. */
-  readonly warmUpLimitMs?: number
-  /** Milliseconds after which a round begins no new message, where less tells as much as what was asked for. */
-  readonly roundLimitMs?: number
+  /** Targets that are so slow that a few seconds of them, warming up and in a round, tell as much. */
+  readonly slow?: readonly string[]
   /** Rounds at most, where one more would tell nothing new. */
   readonly maxRounds?: number
   readonly single?: boolean
@@ -218,8 +216,7 @@ export const SCENARIOS: readonly Scenario[] = [
     octets: 0,
     messages: 40_000,
     warmUp: 40_000,
-    warmUpLimitMs: 6_000,
-    roundLimitMs: 4_000,
+    slow: ['policyd-spf', 'postgrey'],
     waits: true,
     speaks: {
       'policyd-spf': 'policy',
