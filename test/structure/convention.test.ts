@@ -92,6 +92,21 @@ test('tests write nothing where `npm start` keeps its mail', () => {
   )
 })
 
+test('RFC 5321 §4.2: what our own code answers a client is ASCII: another sign would arrive as a question mark', () => {
+  const speaking = production.filter(
+    ({ path }) => !/^packages\/(?:cli|console|doctor|create-postroad|testing)\//.test(path),
+  )
+  const answer =
+    /(?:\b(?:reply|reject|defer|refuse|last|no)\(|\bcode: [245]\d\d\b)[^\n]*?(?:'[^'\n]*[^\x00-\x7f][^'\n]*'|"[^"\n]*[^\x00-\x7f][^"\n]*"|`[^`\n]*[^\x00-\x7f][^`\n]*`)/
+  assert.ok(
+    answer.test('defer("a’s")') && answer.test("{ code: 550, text: 'a – b' }") && !answer.test("no('a') // b’s"),
+  )
+  assert.deepEqual(
+    check(speaking, ({ text }) => answer.exec(text.replace(/\/\*[\s\S]*?\*\//g, ''))?.[0]),
+    [],
+  )
+})
+
 test('nothing is unfinished by its own word', () => {
   const word = new RegExp(`\\b(?:${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`)
   assert.deepEqual(
