@@ -43,7 +43,7 @@ import { createDeliveryHooks } from './delivery-hooks.ts'
 import { makeFolder } from './folder.ts'
 import { GenerationHost, type GenerationView, type RunningState } from './generation-host.ts'
 import type { Listening } from './listener-kind.ts'
-import { checkListeners } from './listening.ts'
+import { checkListeners, checkTogether } from './listening.ts'
 import { offerOf } from './offer.ts'
 import { validated } from './options.ts'
 import { OwnMail } from './own-mail.ts'
@@ -301,7 +301,8 @@ export async function buildGeneration(judged: JudgedConfig, server: ServerContex
     for (const child of spec.children) await build(child, own.scope())
   }
   await build(root, services)
-  checkAll(scopes, server.listens, mistakes)
+  const listening = scopes.flatMap((scope) => scope.listening)
+  checkTogether(listening, server.listens, mistakes)
   const first = scopes.find(({ scope: { table } }) => table.queue) ?? scopes[0]
   const queue = new OwnMail(sending, { scope: first?.scope.name ?? root.name, identity: 'program' })
   generation = new Generation({ scopes, instances, lifetime, controller, log: server.log, places, queue })
@@ -383,18 +384,5 @@ function makeScope(
       return own
     },
     singleRecipientClients: server.singleRecipientClients,
-  }
-}
-
-function checkAll(scopes: readonly CompiledScope[], listens: boolean, mistakes: Mistakes): void {
-  const listening = scopes.flatMap((scope) => scope.listening)
-  if (listens && listening.length === 0) mistakes.add('ERR_NO_LISTENER', 'no scope listens')
-  const names = new Set<string>()
-  const places = new Set<string>()
-  for (const { name, place, socket } of listening) {
-    if (names.has(name)) mistakes.add('ERR_LISTEN_TWICE', `two listeners have the name "${name}"`)
-    if (socket.port !== 0 && places.has(place)) mistakes.add('ERR_LISTEN_TWICE', `two listeners want ${place}`)
-    names.add(name)
-    places.add(place)
   }
 }

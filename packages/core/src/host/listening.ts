@@ -187,3 +187,16 @@ function selfMadeNow({ name }: SelfSignedPlace): Certificate {
 function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 }
+
+/** What can only be seen of all listeners of a configuration: that there is one, and that none has the name or the place of another. */
+export function checkTogether(listening: readonly Listening[], listens: boolean, mistakes: Mistakes): void {
+  if (listens && listening.length === 0) mistakes.add('ERR_NO_LISTENER', 'no scope listens')
+  const names = new Set<string>()
+  const places = new Set<string>()
+  for (const { name, place, socket } of listening) {
+    if (names.has(name)) mistakes.add('ERR_LISTEN_TWICE', `two listeners have the name "${name}"`)
+    if (socket.port !== 0 && places.has(place)) mistakes.add('ERR_LISTEN_TWICE', `two listeners want ${place}`)
+    names.add(name)
+    places.add(place)
+  }
+}
