@@ -19,10 +19,13 @@ else process.exitCode = 1
 async function build(): Promise<boolean> {
   const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', TURBO_NO_UPDATE_NOTIFIER: '1' }
   const turbo = join(ROOT, 'node_modules/.bin/turbo')
+  // What was built before takes a moment; else somebody sits before a terminal that says nothing.
+  const patience = setTimeout(() => process.stderr.write('Building: the first time takes a minute …\n'), 2_000)
   const result = await runCommand(
     [turbo, 'run', 'build', '--filter=@postroad-example/quickstart...', '--output-logs=errors-only'],
     { env },
   )
+  clearTimeout(patience)
   if (result.code === 0) return true
   process.stderr.write(`${result.output}\nThe build failed.\n`)
   return false
