@@ -133,6 +133,7 @@ test('every call answers what its schema says', async (context) => {
     outcomes: { released: boolean }[]
   }
   assert.equal(released.outcomes[0]?.released, false)
+  await check('digest', '/v1/quarantine/digest', { to: 'bob@a.test', dryRun: true })
   await check('quarantineAction', '/v1/quarantine/actions', { action: 'delete', filter: { q: 'ann@' }, dryRun: true })
   await check('learn', `/v1/quarantine/${kept}/learn`, { as: 'spam' })
   await check('deleteKept', `/v1/quarantine/${kept}/delete`, {})

@@ -76,7 +76,12 @@ export async function start(
         .use(admin({ viewers }))
         .use(rules())
         .use(queue({ retry: ['1 h'] }))
-        .use(quarantine({ release: { port: 9 } }))
+        .use(
+          quarantine({
+            release: { port: 9 },
+            digest: { url: 'https://mail.test', from: 'q@a.test', submit: { port: 9 }, recipients: 'a.test' },
+          }),
+        )
       more?.(app)
       app.listen({ name: 'mx', host: '127.0.0.1', port: 0 })
       app.listen({
