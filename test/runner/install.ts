@@ -4,7 +4,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { programPath, systemPath } from './program.ts'
 
 const POLICY = '/usr/sbin/policy-rc.d'
-const INSTALL_LIMIT_MS = 240_000
+const INSTALL_LIMIT_MS = 540_000
 
 const packages = process.argv.slice(2)
 try {
@@ -22,6 +22,8 @@ function install(): void {
     // A new machine has no package lists at all, an old one has stale ones: look again only when what is there does not do.
     const first = apt(['install', ...packages])
     if (first.code === 0) return
+    // Whoever was ended in the middle, we for one, leaves packages that are not set up, and apt-get will do nothing before they are.
+    if (/dpkg was interrupted/.test(first.output)) run('dpkg', ['--configure', '-a'])
     const update = apt(['update'])
     const second = apt(['install', ...packages])
     if (second.code !== 0) throw new Error(explain(`${update.output}\n${second.output}`))
@@ -32,8 +34,12 @@ function install(): void {
 
 function apt(args: readonly string[]): { readonly code: number | null; readonly output: string } {
   const options = ['-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=1']
+  return run('apt-get', [...options, ...args])
+}
+
+function run(program: string, args: readonly string[]): { readonly code: number | null; readonly output: string } {
   const env = { ...process.env, PATH: systemPath(), DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' }
-  const { status, stdout, stderr } = spawnSync(programPath('apt-get'), [...options, ...args], {
+  const { status, stdout, stderr } = spawnSync(programPath(program), args, {
     encoding: 'utf8',
     env,
     timeout: INSTALL_LIMIT_MS,

@@ -92,8 +92,15 @@ test('foreign text cannot break the field, its comment or its end', () => {
       const outside = value.replace(/<[^>]*>/g, '')
       assert.match(
         outside,
-        /^from [^ ()\\"<>;]+ \([^()\\"]*\) by mx\.example\.com \([^()\\]*\) with ESMTP id 01JX(?: for )?; Sun, 09 Sep 2001 01:46:40 \+0000$/,
+        /^from [^ ()\\"<>;]+(?: \([^()\\"]*\))? by mx\.example\.com \([^()\\]*\) with ESMTP id 01JX(?: for )?; Sun, 09 Sep 2001 01:46:40 \+0000$/,
       )
     }),
+  )
+})
+
+test('a client that has no address, on a UNIX socket or within, is not given an empty one', () => {
+  assert.match(
+    field({ remoteAddress: '' }),
+    /^Received: from mail\.example\r\n by mx\.example\.com with ESMTP id 01JX;/,
   )
 })

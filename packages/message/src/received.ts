@@ -5,7 +5,7 @@ import { type Address, isAtext } from '@postroad/mail'
 export interface ReceivedOptions {
   /** What the client called itself in HELO, EHLO or LHLO. */
   readonly helo: string
-  /** IP address of the client, without brackets. */
+  /** IP address of the client, without brackets; empty: it came over a UNIX socket, or from within. */
   readonly remoteAddress: string
   /** Name the address has in the DNS, verified or not. */
   readonly rdns?: string | undefined
@@ -53,7 +53,8 @@ export function receivedField(options: ReceivedOptions): Buffer {
   const { helo, remoteAddress, rdns, by, protocol, id, tls, date } = options
   const literal = `[${remoteAddress.includes(':') ? 'IPv6:' : ''}${cleanComment(remoteAddress, 64)}]`
   const info = rdns ? `${cleanDomain(rdns)} ${literal}` : literal
-  let text = `Received: from ${cleanDomain(helo) || 'unknown'} (${info})\r\n by ${cleanDomain(by)}`
+  const from = remoteAddress === '' ? '' : ` (${info})`
+  let text = `Received: from ${cleanDomain(helo) || 'unknown'}${from}\r\n by ${cleanDomain(by)}`
   if (tls) text += ` (${cleanComment(tls.version, 32)} ${cleanComment(tls.cipher, 64)})\r\n`
   text += ` with ${protocolKeyword(protocol)} id ${cleanAtom(id)}`
   const recipient = options.for === undefined ? '' : forPath(String(options.for))

@@ -30,12 +30,23 @@ export interface ClientScript {
   readonly timeoutMs: number
   /** Takes the lines of the dialogue: `>` ours, `<` theirs, `*` what is to be known besides. */
   print(line: string): void
+  /** Told of each recipient that was refused while others were taken. */
+  refused?(address: string, reply: string): void
+  /** What MAIL and RCPT say of reports, RFC 3461, where the server knows it. */
+  readonly dsn?: { readonly ret?: 'FULL' | 'HDRS'; readonly envid?: string; readonly notify?: readonly string[] }
+}
+
+/** What nodemailer says of a message that was taken for one at least. */
+interface Sent {
+  readonly response: string
+  readonly rejected?: readonly string[] | undefined
+  readonly rejectedErrors?: readonly Failure[] | undefined
 }
 
 /** What nodemailer says of a failure. */
 interface Failure extends Error {
   readonly response?: string
-  readonly rejectedErrors?: readonly Failure[]
+  readonly rejectedErrors?: readonly Failure[] | undefined
 }
 
 /**
@@ -68,7 +79,7 @@ export async function converse(server: RemoteServer, conversation: ClientScript)
 async function speak(
   connection: SMTPConnection,
   server: RemoteServer,
-  { from, to, message, print }: ClientScript,
+  { from, to, message, print, dsn, ...script }: ClientScript,
 ): Promise<string> {
   await new Promise<void>((resolve) => connection.connect(() => resolve()))
   if (connection.secure) {
@@ -82,9 +93,13 @@ async function speak(
     await called<unknown>((done) => connection.login(login, done))
   }
   const use8BitMime = message.some((octet) => octet > 127)
-  const { response } = await called<{ response: string }>((done) =>
-    connection.send({ from, to: [...to], use8BitMime }, message, done),
-  )
+  const { notify, ...rest } = dsn ?? {}
+  const reports = dsn && { dsn: { ...rest, ...(notify && { notify: [...notify] }) } }
+  const envelope = { from, to: [...to], use8BitMime, ...reports }
+  const sent = await called<Sent>((done) => connection.send(envelope, message, done))
+  const { response, rejected = [], rejectedErrors = [] } = sent
+  for (const [at, address] of rejected.entries())
+    script.refused?.(address, lastLine(rejectedErrors[at]?.response ?? ''))
   return response
 }
 

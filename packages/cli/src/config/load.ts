@@ -43,9 +43,9 @@ export async function loadConfig(given = '.'): Promise<LoadedConfig> {
   return { config, file, base, outdated: outdatedPackages() }
 }
 
-/** Whether the working directory has one: for commands that can do without. */
-export async function hasConfig(): Promise<boolean> {
-  return await find(path.resolve('.')).then(
+/** Whether a folder, by default the working directory, has one: for commands that can do without. */
+export async function hasConfig(folder = '.'): Promise<boolean> {
+  return await find(path.resolve(folder)).then(
     () => true,
     () => false, // what is wrong with it is said when it is asked for
   )
