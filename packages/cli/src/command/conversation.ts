@@ -45,7 +45,7 @@ interface Sent {
 
 /** What nodemailer says of a failure. */
 interface Failure extends Error {
-  readonly response?: string
+  readonly response?: string | undefined
   readonly rejectedErrors?: readonly Failure[] | undefined
 }
 
