@@ -51,7 +51,7 @@ export function readSendmailArguments(args: readonly string[]): SendmailArgument
         throw new UsageError(
           `There is no option --${name}; there are ${LONG.map((known) => `--${known}`).join(', ')}, --help`,
         )
-      else said.set(name, inline ?? valueOf(`--${name}`, words))
+      else said.set(name, inline ?? taken(`--${name}`, words))
     } else if (word.startsWith('-') && word !== '-') readLetters(word.slice(1), words, said)
     else to.push(word)
   }
@@ -82,7 +82,7 @@ function readLetters(letters: string, words: string[], said: Map<string, string>
       return
     }
     if (VALUED.has(letter)) {
-      said.set(letter, rest === '' ? valueOf(`-${letter}`, words) : rest)
+      said.set(letter, rest === '' ? taken(`-${letter}`, words) : rest)
       return
     }
     if (!IGNORED.has(letter)) throw new UsageError(`sendmail: there is no option -${letter}`)
@@ -90,7 +90,7 @@ function readLetters(letters: string, words: string[], said: Map<string, string>
   }
 }
 
-function valueOf(option: string, words: string[]): string {
+function taken(option: string, words: string[]): string {
   const value = words.shift()
   if (value === undefined) throw new UsageError(`sendmail: ${option} needs a value`)
   return value
