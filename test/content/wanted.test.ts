@@ -7,12 +7,10 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { App } from '@postroad/core'
-import { zoneDns } from '@postroad/dns'
-import { Dns, type Plugin } from '@postroad/plugin'
-import { createTestServer, sessionOn, type TestServer, type Used } from '@postroad/testing'
-import { checkContent, thresholds } from '../../examples/mx-gateway-full/postroad.config.ts'
+import { sessionOn } from '@postroad/testing'
+import { thresholds } from '../../examples/mx-gateway-full/postroad.config.ts'
 import { missing, suiteFile } from '../identity/suite.ts'
+import { startContent } from './content-server.ts'
 
 interface Judged {
   readonly file: string
@@ -31,21 +29,8 @@ interface Opinion {
 /** Old mail is not late: what is said of its date does not count. */
 const isLate = ({ reason }: Opinion): boolean => reason?.startsWith('headers: past: ') ?? false
 
-/** With the plugins that the example uses for content, as it uses them. */
-function started(): Promise<TestServer> {
-  const used: Used[] = []
-  const app: Pick<App, 'use'> = {
-    use(plugin, options) {
-      used.push(options ? [plugin as Plugin, options] : (plugin as Plugin)) // as: of the example, which gives no lists
-      return app as App // as: nobody of the example's checks asks more of it
-    },
-  }
-  checkContent(app)
-  return createTestServer(used, { services: [[Dns, zoneDns({})]] })
-}
-
 async function judge(files: readonly string[]): Promise<readonly Judged[]> {
-  const server = await started()
+  const server = await startContent()
   const judged: Judged[] = []
   try {
     for (const file of files) {

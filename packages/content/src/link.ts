@@ -42,6 +42,10 @@ const LENGTH = 2_048
 /** Characters of text in which links are looked for. */
 const TEXT = 262_144
 
+/** Links of text, the same ones too, after which nobody looks for more. */
+const MATCHES = 2_000
+const PIECE = 16_384
+
 const finder = new LinkifyIt({ fuzzyLink: true, fuzzyEmail: false, urlAuth: true, maxLength: LENGTH })
 const known = new WeakMap<Mime, MessageLinks>()
 
@@ -84,10 +88,17 @@ class Found {
   addText(text: string): void {
     // Most text has none, and says so by not having these.
     if (!text.includes('.') && !text.includes('://')) return
-    for (const { url, schema } of finder.match(text) ?? []) {
-      if (this.isFull) return
-      if (schema !== 'mailto:')
-        this.#add(schema === '//' ? `http:${url}` : url, { from: 'text', element: '', shown: '' })
+    // Piece by piece, so that what is found ends the search: a link costs more to find than to look at.
+    let matches = 0
+    for (let start = 0; start < text.length && !this.isFull; ) {
+      const end = pieceEnd(text, start)
+      for (const { url, schema } of finder.match(text.slice(start, end)) ?? []) {
+        this.isFull ||= ++matches > MATCHES
+        if (this.isFull) return
+        if (schema !== 'mailto:')
+          this.#add(schema === '//' ? `http:${url}` : url, { from: 'text', element: '', shown: '' })
+      }
+      start = end
     }
   }
 
@@ -175,4 +186,12 @@ function unescaped(text: string): string {
   } catch {
     return text // a percent sign that is none: taken as it is
   }
+}
+
+/** Between words where there is a place for it: no link goes over white space. */
+function pieceEnd(text: string, start: number): number {
+  const most = start + PIECE
+  if (most >= text.length) return text.length
+  for (let at = most; at > most - LENGTH; at--) if (text.charCodeAt(at) <= 0x20) return at
+  return most
 }

@@ -1,155 +1,211 @@
-/** Files in archives, as libarchive lists them: zip, 7z, rar, tar, cab, iso, cpio, ar, lha, with gzip, bzip2, xz around them. */
-import { createRequire } from 'node:module'
-import { gunzipSync } from 'node:zlib'
-import type { Inspector } from './inspector.ts'
-
-/** What we use of libarchive-wasm. */
-interface Library {
-  readonly module: { readonly HEAP8: Int8Array; _malloc(octets: number): number; _free(pointer: number): void }
-  read_new_memory(pointer: number, length: number): number
-  read_next_entry(archive: number): number
-  read_data(archive: number, pointer: number, length: number): number
-  /** Above 0: it has. */
-  read_has_encrypted_entries(archive: number): number
-  read_free(archive: number): void
-  entry_pathname(entry: number): string | null
-  entry_size(entry: number): number
-  entry_filetype(entry: number): number
-  entry_is_encrypted(entry: number): number
-}
-
-const { libarchiveWasm } = createRequire(import.meta.url)('libarchive-wasm') as {
-  libarchiveWasm(): Promise<Library>
-} // as: what its declarations say, of which we need the lower part
+/** Files in archives, as libarchive lists them: zip, 7z, rar, tar, cab, iso, cpio, ar, lha, and what is in one file that is only compressed. */
+import { Growing, type Inspector, release } from './inspector.ts'
+import { breakLibrary, type Library, library } from './library.ts'
+import { BACK, FRONT, learn, type Single, singleOf, zipRecords } from './single.ts'
 
 const PIECE = 65_536
 const FOLDER = 0o040000
-/** Octets of memory that a library with a file in it may have. */
-const MEMORY = 192 * 1_048_576
-/** One that has grown beyond this is not kept. */
-const KEPT = 48 * 1_048_576
-/** What is looked into, by its name or by what it begins with. */
+/** What is looked into wholly, by its name or by what it begins with. */
 const LOOKED_INTO =
-  /\.(?:zip|jar|7z|rar|tar|tgz|gz|bz2|xz|cab|iso|doc[mx]?|xls[bmx]?|ppt[mx]?|dot[mx]?|rtf|pdf|html?|svg)$/i
-const BEGINS = /^(?:PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b|BZh|\xfd7zXZ|MSCF|\xd0\xcf\x11\xe0|%PDF|\{\\rt)/
+  /\.(?:zip|jar|7z|rar|arj|tar|tgz|gz|bz2|xz|zst|cab|iso|img|doc[mx]?|xls[bmx]?|ppt[mx]?|dot[mx]?|rtf|pdf|x?html?|shtml|svg|csv|eml|dat|bin|rels)$/i
+const BEGINS =
+  /^(?:PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|MSCF|\x60\xea|SZDD|\x78\x9f\x3e\x22|\xd0\xcf\x11\xe0|%PDF|\s*\{\\rt|\s*<)/
+/** Parts of documents that say what is in them, and what is fetched. */
+const PART = /\/(?:\[Content_Types\]\.xml|word\/document\.xml|xl\/externalLinks\/[^/]+\.xml|META-INF\/manifest\.xml)$/i
 
 /** Where an archive is. */
-interface Place {
+export interface Place {
   readonly name: string
   readonly inspector: Inspector
-  /** Looks into a file in it. */
-  look(octets: Buffer, name: string): Promise<void>
+  /** Without a file in it, it is no archive, and nothing is said. */
+  readonly isGuess: boolean
+  /** Names in the order of its files, where they are known: the library has stars for letters beyond ASCII, or nothing. */
+  readonly names: readonly string[]
+  /** Looks into a file in it. @returns whether its octets are kept */
+  look(octets: Buffer, name: string): boolean
 }
 
-/** To make one takes a while; after an error it is not to be used again. */
-let spare: Library | undefined
+/** An archive that is open. */
+interface Opened {
+  readonly archive: number
+  readonly pieces: number
+  /** What nobody asks for costs nothing: its octets stand by themselves. */
+  readonly skips: boolean
+}
 
-/** Lists an archive, and looks into what is in it. */
+/** Lists an archive, and looks into what is in it. The octets are given back. */
 export async function listArchive(octets: Buffer, place: Place): Promise<void> {
   const { name, inspector } = place
-  const library = spare ?? (await libarchiveWasm())
-  // An archive in this one needs another.
-  spare = undefined
-  const pointer = library.module._malloc(octets.length)
-  library.module.HEAP8.set(octets, pointer)
-  let isListed = false
-  try {
-    const archive = library.read_new_memory(pointer, octets.length)
-    for (let entry = library.read_next_entry(archive); entry !== 0; entry = library.read_next_entry(archive)) {
-      isListed = true
-      if (library.module.HEAP8.length > MEMORY) return inspector.add('unread', `${name}: it takes too much memory`)
-      if (!(await readEntry(library, { archive, entry }, place))) return
-    }
-    if (!isListed && library.read_has_encrypted_entries(archive) <= 0) throw new Error('it has nothing in it')
-    if (!isListed) inspector.add('encrypted', `${name}: its directory`)
-    library.read_free(archive)
-    library.module._free(pointer)
-    if (library.module.HEAP8.length <= KEPT) spare = library
-  } catch {
-    const inner = isListed ? undefined : unwrapped(octets, inspector)
-    if (inner) await place.look(inner, `${name}/content`)
-    // A program may have an archive in it, or not.
-    else if (isListed || octets.toString('latin1', 0, 2) !== 'MZ')
-      inspector.add('unread', `${name}: damaged, or of an unknown kind`)
+  const used = await library().catch(() => undefined)
+  if (!used) {
+    inspector.add('unread', `${name}: what came before has broken the reader`)
+    return
   }
+  const { module } = used
+  const single = singleOf(octets)
+  const held = module._malloc(FRONT + octets.length + BACK + PIECE)
+  if (held === 0) {
+    inspector.add('unread', `${name}: it takes too much memory`)
+    return
+  }
+  const pointer = held + FRONT
+  const { length } = octets
+  const skips = octets.toString('latin1', 0, 2) === 'PK'
+  module.HEAP8.set(octets, pointer)
+  release(octets)
+  let became = readAll(used, { pointer, length, skips }, place)
+  // Twice more at most: for the sum, and for the size.
+  for (let attempt = 0; attempt < 3 && became === 'nothing' && single; attempt++) {
+    const [front, back] = zipRecords(single)
+    const start = pointer + single.start - front.length
+    module.HEAP8.set(front, start)
+    module.HEAP8.set(back, pointer + single.end)
+    const whole = { pointer: start, length: pointer + single.end + back.length - start, skips: false }
+    became = readAll(used, whole, { ...place, single })
+  }
+  if (became === 'broken') breakLibrary()
+  else module._free(held)
+  if (became === 'nothing' && !place.isGuess) inspector.add('unread', `${name}: damaged, or of an unknown kind`)
+}
+
+/** Where the octets are in the memory of the library, with room for a piece behind them. */
+interface Held {
+  readonly pointer: number
+  readonly length: number
+  readonly skips: boolean
+}
+
+interface Opening extends Place {
+  /** It is the only file, compressed by itself. */
+  readonly single?: Single
+}
+
+/** What came of it: it is no archive, or the library may not be used again. */
+type Reading = 'listed' | 'nothing' | 'broken'
+
+function readAll(used: Library, { pointer, length, skips }: Held, place: Opening): Reading {
+  const { name, inspector } = place
+  let archive = 0
+  let reading: Reading = 'nothing'
+  let index = 0
+  try {
+    archive = opened(used)
+    used.read_open_memory(archive, pointer, length)
+    const around = { archive, pieces: pointer + length, skips }
+    for (let entry = used.read_next_entry(archive); entry !== 0; entry = used.read_next_entry(archive)) {
+      reading = 'listed'
+      if (!readEntry(used, around, { entry, place, index: index++ })) break
+    }
+    if (reading === 'nothing' && used.read_has_encrypted_entries(archive) > 0) {
+      inspector.add('encrypted', `${name}: its directory`)
+      reading = 'listed'
+    }
+  } catch (error) {
+    if (isFatal(error)) {
+      if (!place.isGuess) inspector.add('unread', `${name}: it breaks its reader`)
+      return 'broken'
+    }
+    if (error instanceof Unread) reading = 'nothing'
+    else if (reading === 'listed') inspector.add('unread', `${name}: damaged`)
+  }
+  try {
+    if (archive !== 0) used.read_free(archive)
+    return reading
+  } catch (error) {
+    return isFatal(error) ? 'broken' : reading
+  }
+}
+
+/** An archive of any kind. That some filters are programs of the system, which there are none of here, is no failure. */
+function opened(used: Library): number {
+  const archive = used.read_new()
+  if (archive === 0) throw new Error('more memory than a file may have')
+  for (const support of [used.read_support_filter_all, used.read_support_format_all])
+    try {
+      support(archive)
+    } catch (error) {
+      if (isFatal(error)) throw error
+    }
+  return archive
+}
+
+/** It can be read when it is opened once more. */
+class Unread extends Error {}
+
+/** Not what the library says of a file, but that it does not know any more what it does. */
+function isFatal(error: unknown): boolean {
+  return !(error instanceof Error) || error.name === 'RuntimeError' || error.name === 'ExitStatus'
 }
 
 /** @returns whether to go on */
-async function readEntry(
-  library: Library,
-  { archive, entry }: { readonly archive: number; readonly entry: number },
-  { name, inspector, look }: Place,
-): Promise<boolean> {
-  const path = `${name}/${library.entry_pathname(entry) ?? ''}`
-  if (library.entry_filetype(entry) === FOLDER) return true
-  if (!inspector.list(path)) {
+function readEntry(
+  used: Library,
+  opened: Opened,
+  { entry, place, index }: { readonly entry: number; readonly place: Opening; readonly index: number },
+): boolean {
+  const { name, inspector, look, single } = place
+  const inner = single ? single.name : nameOf(used.entry_pathname(entry), place.names[index])
+  if (inner === undefined) inspector.add('unread', `${name}: a name that cannot be read`)
+  const path = `${name}/${inner ?? ''}`
+  if (used.entry_filetype(entry) === FOLDER) return true
+  if (inspector.files.at(-1) !== path && !inspector.list(path)) {
     inspector.add('unread', `${name}: more than is looked at`)
     return false
   }
-  checkOoxml(path, inspector)
-  if (library.entry_is_encrypted(entry) !== 0) {
+  if (used.entry_is_encrypted(entry) !== 0) {
     inspector.add('encrypted', path)
     return true
   }
-  const isRelation = path.endsWith('.rels')
-  const octets = contentOf(library, archive, { inspector, isWhole: isRelation || LOOKED_INTO.test(path), path })
-  if (octets === undefined) {
-    inspector.add('unread', `${path}: more than is looked at`)
-    return false
-  }
-  if (isRelation && isTemplate(octets)) inspector.add('template', path)
-  await look(octets, path)
-  return true
+  const content = contentOf(used, opened, { inspector, path, single })
+  const { octets } = content
+  if (!look(octets, path)) release(octets)
+  if (content.isEnough) inspector.add('unread', `${path}: more than is looked at`)
+  return !content.isEnough
 }
 
-/** The octets of the entry, or the first ones where it is nothing to look into; undefined when they are too many. */
+function nameOf(given: string | null, known: string | undefined): string | undefined {
+  return given && !given.includes('*') ? given : (known ?? (given || undefined))
+}
+
+interface Content {
+  readonly octets: Buffer
+  /** No more may be looked at. */
+  readonly isEnough: boolean
+}
+
+/** The octets of the entry, or the first ones where it is nothing to look into. */
 function contentOf(
-  library: Library,
-  archive: number,
-  { inspector, isWhole, path }: { readonly inspector: Inspector; readonly isWhole: boolean; readonly path: string },
-): Buffer | undefined {
-  const { module } = library
-  const pieces: Buffer[] = []
-  const pointer = module._malloc(PIECE)
+  used: Library,
+  { archive, pieces, skips }: Opened,
+  {
+    inspector,
+    path,
+    single,
+  }: { readonly inspector: Inspector; readonly path: string; readonly single: Single | undefined },
+): Content {
+  const { module } = used
+  const content = new Growing(Math.max(PIECE, inspector.room))
+  let isWhole = single !== undefined || LOOKED_INTO.test(path) || PART.test(path)
+  let isFirst = true
   try {
-    for (let looksInto = isWhole; ; ) {
-      const length = library.read_data(archive, pointer, PIECE)
-      if (length <= 0) return Buffer.concat(pieces)
-      const piece = Buffer.from(module.HEAP8.slice(pointer, pointer + length).buffer)
-      if (pieces.length === 0) looksInto ||= BEGINS.test(piece.toString('latin1', 0, 16))
-      if (!inspector.take(length)) return undefined
-      pieces.push(piece)
-      if (!looksInto) return piece
+    for (;;) {
+      const length = used.read_data(archive, pieces, PIECE)
+      if (length <= 0) return { octets: content.octets, isEnough: false }
+      const piece = new Uint8Array(module.HEAP8.buffer, pieces, length)
+      if (isFirst) isWhole ||= BEGINS.test(Buffer.from(piece.subarray(0, 64)).toString('latin1'))
+      // To come to the next file of a stream all of this one is unpacked: that costs time, and no memory.
+      const isTaken = isFirst || isWhole ? inspector.take(length) && content.add(piece) : inspector.hasTime()
+      if (!isTaken) return { octets: content.octets, isEnough: true }
+      isFirst = false
+      if (!isWhole && skips) return { octets: content.octets, isEnough: false }
     }
   } catch (error) {
     // A wrong sum, or a way to compress that is not known: other programs may open it. What there is is looked at.
-    if (!(error instanceof Error) || error.name === 'RuntimeError') throw error
-    inspector.add('unread', `${path}: damaged`)
-    return Buffer.concat(pieces)
-  } finally {
-    module._free(pointer)
-  }
-}
-
-/** Macros of documents since 2007 (ECMA-376) stand in files of their own. */
-function checkOoxml(path: string, inspector: Inspector): void {
-  if (/\/vbaProject\.bin$/i.test(path)) inspector.add('macro', path)
-  else if (/\/xl\/macrosheets\//i.test(path)) inspector.add('macro', path)
-  else if (/\/embeddings\/[^/]+\.bin$/i.test(path)) inspector.add('object', path)
-}
-
-function isTemplate(octets: Buffer): boolean {
-  const text = octets.toString('latin1', 0, 262_144)
-  return /attachedTemplate|\/oleObject|\/frame"/i.test(text) && /TargetMode\s*=\s*["']External/i.test(text)
-}
-
-/** What is compressed by itself, without an archive in it. */
-function unwrapped(octets: Buffer, inspector: Inspector): Buffer | undefined {
-  if (octets[0] !== 0x1f || octets[1] !== 0x8b) return undefined
-  try {
-    const inner = gunzipSync(octets, { maxOutputLength: 8_388_608 })
-    return inspector.take(inner.length) ? inner : undefined
-  } catch {
-    return undefined // damaged, or too much: it is said
+    if (isFatal(error)) throw error
+    if (single && isFirst && error instanceof Error && learn(single, error)) throw new Unread()
+    // Of what is compressed by itself but by gzip the size is not known, and the end is always an error.
+    if (!single || single.method === 8 || isFirst)
+      inspector.add('unread', `${path}: damaged, or packed in an unknown way`)
+    return { octets: content.octets, isEnough: false }
   }
 }

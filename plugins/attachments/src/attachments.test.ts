@@ -1,43 +1,7 @@
-import { crc32, deflateRawSync, gzipSync } from 'node:zlib'
+import { gzipSync } from 'node:zlib'
 import { pluginContract, testPlugin } from '@postroad/testing'
 import { attachments } from './index.ts'
-
-interface Stored {
-  readonly name: string
-  readonly data?: Buffer | string
-  readonly isEncrypted?: boolean
-}
-
-/** A zip archive of these. */
-function zip(files: readonly Stored[]): Buffer {
-  const local: Buffer[] = []
-  const central: Buffer[] = []
-  let offset = 0
-  for (const { name, data = 'x', isEncrypted = false } of files) {
-    const octets = Buffer.from(data)
-    const packed = deflateRawSync(octets)
-    const common = Buffer.alloc(26)
-    common.writeUInt16LE(20, 0)
-    common.writeUInt16LE((isEncrypted ? 1 : 0) | 0x800, 2)
-    common.writeUInt16LE(8, 4)
-    common.writeUInt32LE(crc32(octets), 10)
-    common.writeUInt32LE(packed.length, 14)
-    common.writeUInt32LE(octets.length, 18)
-    common.writeUInt16LE(Buffer.byteLength(name), 22)
-    local.push(Buffer.from('PK\x03\x04'), common, Buffer.from(name), packed)
-    const tail = Buffer.alloc(14)
-    tail.writeUInt32LE(offset, 10)
-    central.push(Buffer.from('PK\x01\x02\x14\0'), common, tail, Buffer.from(name))
-    offset += 30 + Buffer.byteLength(name) + packed.length
-  }
-  const end = Buffer.alloc(22)
-  end.write('PK\x05\x06', 'latin1')
-  end.writeUInt16LE(files.length, 8)
-  end.writeUInt16LE(files.length, 10)
-  end.writeUInt32LE(Buffer.concat(central).length, 12)
-  end.writeUInt32LE(offset, 16)
-  return Buffer.concat([...local, ...central, end])
-}
+import { zip } from './make-archive.test.ts'
 
 function attached(name: string, content: Buffer | string = 'x'): string {
   const base64 = Buffer.from(content).toString('base64').replace(/.{76}/g, '$&\n')

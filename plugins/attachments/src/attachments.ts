@@ -2,9 +2,8 @@
 import { contentOf, opinionsOn, type Signal, Signals } from '@postroad/content'
 import { glob } from '@postroad/options'
 import { type Attachment, defineFact, definePlugin } from '@postroad/plugin'
-import { Inspections } from './inspections.ts'
+import { type InspectionAnswer, Inspections } from './inspections.ts'
 import { options } from './options.ts'
-import type { ThreadAnswer } from './thread.ts'
 
 /** Kinds of findings. */
 export type AttachmentSignal =
@@ -47,7 +46,8 @@ const DANGEROUS = new Set([
 ])
 /** Nothing of interest is in them. */
 const PLAIN = /^(?:image\/(?!svg)|video\/|audio\/)/
-const TURNED = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/
+/** Not the marks of Hebrew and Arabic (U+200E, U+200F), which honest names have and which turn nothing around. */
+const TURNED = /[\u202a-\u202e\u2066-\u2069]/
 /** An ending of a document before that of a program. */
 const DOUBLE = /\.(?:pdf|docx?|xlsx?|pptx?|txt|rtf|jpe?g|png|gif|mp[34]|zip|html?)[\s_.\u00a0]*\.[a-z0-9]{2,10}$/i
 const BLANKS = /\s{8,}\.\w+$/
@@ -105,10 +105,16 @@ function refusal({ signal, evidence: [first = ''] }: Signal): string {
 type Found = Signals<AttachmentSignal>
 
 function checkName(signals: Found, name: string, isUnwanted: (name: string) => boolean): void {
-  const last = name.slice(name.lastIndexOf('/') + 1)
-  const unwanted = isUnwanted(last)
+  const whole = name.slice(name.lastIndexOf('/') + 1)
+  // Windows drops blanks and dots at the end, and names of streams; some programs stop at NUL.
+  const last = whole
+    .replace(/\0.*$/s, '')
+    .replace(/:[^:]{0,40}(?::\$DATA)?$/i, '')
+    .replace(/[\s.]+$/, '')
+  const unwanted = isUnwanted(last) || isUnwanted(whole)
   if (unwanted) signals.add('name', name)
-  if (TURNED.test(last) || BLANKS.test(last) || (unwanted && DOUBLE.test(last))) signals.add('disguise', name)
+  const isDisguised = TURNED.test(whole) || BLANKS.test(whole) || whole.includes('\0')
+  if (isDisguised || (unwanted && (DOUBLE.test(last) || last.length < whole.length))) signals.add('disguise', name)
 }
 
 /** Tells what it is by its octets. @returns whether there may be something in it */
@@ -124,18 +130,12 @@ function isLookedInto(signals: Found, { filename, part, sniffedType, size }: Att
 /** @returns names of the files in them */
 function noteInspections(
   signals: Found,
-  answer: ThreadAnswer | undefined,
+  { found, lost }: InspectionAnswer,
   isUnwanted: (name: string) => boolean,
 ): string[] {
-  if (!answer) {
-    signals.add('unread', 'it took too long')
-    return []
-  }
-  const files = answer.flatMap((inspection) => inspection.files)
-  for (const { programs, signals: found } of answer) {
-    for (const name of programs) if (name.includes('/')) signals.add('type', `${name}: a program`)
-    for (const [signal, evidence] of found) signals.add(signal, evidence)
-  }
+  for (const name of lost) signals.add('unread', `${name}: it took too long`)
+  const files = found.flatMap((inspection) => inspection.files)
+  for (const inspection of found) for (const [signal, evidence] of inspection.signals) signals.add(signal, evidence)
   for (const name of files) checkName(signals, name, isUnwanted)
   return files
 }

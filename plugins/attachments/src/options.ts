@@ -10,14 +10,22 @@ const weights = z.strictObject({
   type: action.default(5).describe('A program, a shortcut or a disk image by its octets, whatever it is called'),
   disguise: action
     .default(3)
-    .describe('A name that hides what it is: two endings (`bill.pdf.exe`), writing that is turned around, many blanks'),
+    .describe(
+      'A name that hides what it is: two endings (`bill.pdf.exe`), writing that is turned around, many blanks, other names in the same archive',
+    ),
   encrypted: action.default(1.5).describe('An archive or a document that is encrypted: nobody has looked into it'),
   nested: action.default(1).describe('An archive within an archive'),
-  macro: action.default(3).describe('A document of Office with macros'),
-  template: action.default(3).describe('A document of Office that fetches a template from elsewhere'),
+  macro: action.default(3).describe('A document of Office or LibreOffice with macros, those of Excel 4 too'),
+  template: action
+    .default(3)
+    .describe('A document of Office or RTF that fetches a template or an object from elsewhere'),
   object: action.default(2.5).describe('A program or another object in a document: OLE packages, RTF objects'),
-  pdf: action.default(2).describe('A PDF that runs scripts or starts programs'),
-  script: action.default(3).describe('HTML or SVG that makes a file by itself, or runs a script'),
+  pdf: action.default(2).describe('A PDF that runs scripts or starts programs, in compressed objects too'),
+  script: action
+    .default(3)
+    .describe(
+      'HTML or SVG that makes a file by itself, or runs a script; a cell or a field that starts a program (DDE)',
+    ),
   unread: action
     .default(1)
     .describe('Not all of it was looked at: damaged, more than is looked at, or it took too long'),
@@ -42,7 +50,7 @@ export const options = z.strictObject({
     .default(DANGEROUS)
     .describe('Names of files that are not wanted: patterns, without regard to case'),
   time: durationOf({ min: 10, max: 60_000 })
-    .prefault('250 ms')
+    .prefault('120 ms')
     .describe(
       'How long the attachments of one message may be looked into, on a thread of their own: time of the processor',
     ),

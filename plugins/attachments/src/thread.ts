@@ -1,23 +1,27 @@
-/** The thread: looks into the files of one message at a time, and says what is in them. */
+/** The thread: looks into one file at a time, and says what is in it. */
 import { parentPort } from 'node:worker_threads'
 import { inspect } from './inspect.ts'
-import { type Inspection, type InspectLimits, processorTime } from './inspector.ts'
+import type { Inspection, InspectLimits } from './inspector.ts'
+import { isSpent } from './library.ts'
 
-/** The files of one message. */
+/** A file, whose octets are the thread's from then on. */
 export interface ThreadWork {
-  readonly files: readonly { readonly name: string; readonly octets: Uint8Array }[]
+  readonly name: string
+  readonly octets: Uint8Array
+  /** What the files before it have left. */
   readonly limits: InspectLimits
 }
 
-/** One for each file. */
-export type ThreadAnswer = readonly Inspection[]
+/** What is in it. */
+export interface ThreadAnswer {
+  /** Undefined: it is ready for the first file. */
+  readonly inspection: Inspection | undefined
+  /** The thread has more memory than one that waits should have: it is to be ended when the message is done. */
+  readonly isSpent: boolean
+}
 
-parentPort?.on('message', async ({ files, limits }: ThreadWork) => {
-  const answer: Inspection[] = []
-  const end = processorTime() + limits.time
-  for (const { name, octets } of files) {
-    const time = Math.max(0, end - processorTime())
-    answer.push(await inspect(Buffer.from(octets.buffer, octets.byteOffset, octets.length), name, { ...limits, time }))
-  }
-  parentPort?.postMessage(answer satisfies ThreadAnswer)
+parentPort?.on('message', async ({ name, octets, limits }: ThreadWork) => {
+  const inspection = await inspect(Buffer.from(octets.buffer, octets.byteOffset, octets.length), name, limits)
+  parentPort?.postMessage({ inspection, isSpent: isSpent() } satisfies ThreadAnswer)
 })
+parentPort?.postMessage({ inspection: undefined, isSpent: false } satisfies ThreadAnswer)
