@@ -14,7 +14,7 @@ const BEGINS =
 const PART = /\/(?:\[Content_Types\]\.xml|word\/document\.xml|xl\/externalLinks\/[^/]+\.xml|META-INF\/manifest\.xml)$/i
 
 /** Where an archive is. */
-export interface Place {
+export interface ArchivePlace {
   readonly name: string
   readonly inspector: Inspector
   /** Without a file in it, it is no archive, and nothing is said. */
@@ -34,7 +34,7 @@ interface Opened {
 }
 
 /** Lists an archive, and looks into what is in it. The octets are given back. */
-export async function listArchive(octets: Buffer, place: Place): Promise<void> {
+export async function listArchive(octets: Buffer, place: ArchivePlace): Promise<void> {
   const { name, inspector } = place
   const used = await library().catch(() => undefined)
   if (!used) {
@@ -75,7 +75,7 @@ interface Held {
   readonly skips: boolean
 }
 
-interface Opening extends Place {
+interface Opening extends ArchivePlace {
   /** It is the only file, compressed by itself. */
   readonly single?: Single
 }
