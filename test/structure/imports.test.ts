@@ -74,8 +74,8 @@ const BESIDES: ReadonlyMap<string, readonly string[]> = new Map([
   // Where a plugin meets the configured Redis; its types are those of ioredis.
   ['redis', ['redis-link']],
   ['redis-queue', ['redis-link']],
-  // What it learns with; nobody else does.
-  ['junk', ['learn']],
+  // What it learns with; nobody else does. And where lessons of several nodes are.
+  ['junk', ['learn', 'redis-link']],
   // Streams of events and refusals as listeners of kind `http` have them, and the files of the page.
   ['admin', ['http', 'console']],
   // The plugin asks filters, and speaks their protocol.

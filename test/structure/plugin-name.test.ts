@@ -7,6 +7,7 @@ import { readWorkspaces } from './workspace.ts'
 const SECOND: ReadonlyMap<string, string> = new Map([
   ['dkim-sign', 'dkim'],
   ['redis-dns', 'redis'],
+  ['redis-junk', 'junk'],
 ])
 
 for (const { folder, name, kind, manifest } of readWorkspaces().filter(({ kind }) => kind === 'plugins'))

@@ -5,7 +5,7 @@
  *   judge.ts, fact.ts    from scores to verdicts, opinions, and what the log has
  *   mind.ts, own-corrections.ts   all that was learned, as a pure function of the journal; tally.ts counts its errors
  *   keeper.ts            follows the journal, writes the mind down, makes it anew when lessons are undone
- *   journal.ts, lesson.ts, state-file.ts  the files: lessons in their order, and the mind
+ *   journal.ts, lesson.ts, state-file.ts  lessons in their order, and the mind; redis-journal.ts the same for several nodes (redis-junk.ts)
  *   teacher.ts           from octets to a lesson; content-key.ts knows a message in all its copies, known-facts.ts what other plugins said
  *   learning-address.ts, maildir-watch.ts, route.ts, command.ts  the ways to teach
  *
@@ -15,3 +15,4 @@
  */
 export { type JunkFact, junkFact } from './fact.ts'
 export { junk } from './junk.ts'
+export { redisJunk } from './redis-junk.ts'

@@ -7,6 +7,7 @@
  */
 import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isMissing, readIfThere, replaceFile, syncFolder } from './durable-file.ts'
 import { blankRecord, type JournalRecord, readRecord } from './lesson.ts'
 
 /** A place in a journal; opaque, and the same on all who read it. `''`: the beginning. */
@@ -29,6 +30,11 @@ export interface Journal {
   hasMore(after: Position): Promise<boolean>
   /** Makes lessons unreadable, in their places, that `matches` holds of. Resolves to how many. */
   blank(matches: (record: JournalRecord) => boolean): Promise<number>
+  /** What was learned before the journal begins; its position is within the first octets that `peekBase` gives. */
+  readBase(): Promise<Buffer | undefined>
+  peekBase(): Promise<Buffer | undefined>
+  /** In the place of the one before, as a whole. */
+  writeBase(pieces: readonly Uint8Array[]): Promise<void>
   /** Nothing before this place is needed any more. */
   forget(before: Position): Promise<void>
   /** Whether the first place is before the second. */
@@ -38,6 +44,10 @@ export interface Journal {
   close(): Promise<void>
 }
 
+/** Of what was learned before the first file. */
+const BASE = 'base'
+/** Octets of it that have its position in them. */
+const PEEKED = 256
 const FILE = /^lessons-(\d{6})\.log$/
 /** Octets from which on the next file is begun. */
 const LARGE = 16_777_216
@@ -175,6 +185,18 @@ class FileJournal implements Journal {
     return sizes.reduce((sum, size) => sum + size, 0)
   }
 
+  readBase(): Promise<Buffer | undefined> {
+    return readIfThere(join(this.#folder, BASE))
+  }
+
+  peekBase(): Promise<Buffer | undefined> {
+    return readIfThere(join(this.#folder, BASE), PEEKED)
+  }
+
+  writeBase(pieces: readonly Uint8Array[]): Promise<void> {
+    return replaceFile(this.#folder, BASE, pieces)
+  }
+
   async close(): Promise<void> {
     await this.#writing
   }
@@ -230,16 +252,6 @@ async function lengthOf(file: FileHandle, { before, behind }: { before: number; 
   throw new Error('the journal of lessons has changed while it was read')
 }
 
-/** What was made or renamed in a folder stays after a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
 function positionOf(number: number, offset: number): Position {
   return `${number}:${offset}`
 }
@@ -247,9 +259,4 @@ function positionOf(number: number, offset: number): Position {
 function placeOf(position: Position): { readonly number: number; readonly offset: number } {
   const [number = 0, offset = 0] = position === '' ? [] : position.split(':').map(Number)
   return { number, offset }
-}
-
-/** Whether an error of `node:fs` says that there is no such file. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

@@ -10,6 +10,8 @@ import {
   Lock,
   type Message,
   type MessageContext,
+  type PluginInstance,
+  type Setup,
 } from '@postroad/plugin'
 import { SenderFields } from '@postroad/upstream'
 import { junkCommands } from './command.ts'
@@ -18,9 +20,9 @@ import { judge, mostCautious, opinionsOn, type Scored } from './judge.ts'
 import { FACTS_FIELD, factsOf, SPEAKERS, writeFacts } from './known-facts.ts'
 import { LearningAddresses } from './learning-address.ts'
 import { MaildirWatch } from './maildir-watch.ts'
-import { options } from './options.ts'
+import { type JunkOptions, options } from './options.ts'
 import { junkRoutes } from './route.ts'
-import { School } from './school.ts'
+import { School, type SharedLessons } from './school.ts'
 import { OUTCOME_TEXT, type Teacher } from './teacher.ts'
 
 /** Fields that are ours, and that nobody else is to bring. */
@@ -44,142 +46,150 @@ export const junk = definePlugin({
   name: 'junk',
   options,
   needs: { clock: Clock, lock: Lock },
-  setup({ options, clock, lock, log, hostname, rehearsal, signal, resolve, folder }) {
-    const own = options.folder === undefined ? undefined : resolve(options.folder)
-    const school = new School({
-      folder: async () => own ?? (await folder()),
-      options,
-      hostname,
-      clock,
-      lock,
-      log,
-      isReadOnly: rehearsal,
-    })
-    const addresses = options.addresses && new LearningAddresses(options.addresses)
-    const forged = new SenderFields(OWN_FIELDS)
-    const noted = new WeakMap<object, Noted>()
-    let watch: MaildirWatch | undefined
-    let timer: NodeJS.Timeout | undefined
-    let wasReady: boolean | undefined
+  setup: (given) => setUpJunk(given),
+})
 
-    async function look(context: MessageContext, teacher: Teacher) {
-      const { envelope, message } = context
-      const facts = factsOf(context)
-      const octets = await headOf(message)
-      const features = teacher.scan(octets, facts)
-      const { mind } = teacher.keeper
-      const recipients = envelope.recipients.map(({ address }) => address)
-      const judgements = judge(mind, features, recipients, (address) => teacher.who(address))
-      const isReady = mind.readiness().isReady
-      const whole = mostCautious(judgements)
-      if (!whole) return undefined
-      const because = (judgement: Scored): readonly string[] =>
-        judgement.verdict === 'wanted' || options.explain === 0
-          ? []
-          : reasonsOf(
-              explain(teacher.scanner, mind.model, octets, {
-                facts,
-                corrections: correctionsOf(teacher, judgement),
-                limit: options.explain,
-              }),
-            )
-      const fact: JunkFact = {
-        verdict: whole.verdict,
-        score: roundScore(whole.score.verdict),
-        threshold: roundScore(mind.thresholds.junk),
-        probability: roundScore(mind.calibration.probability(whole.score.verdict)),
-        shadow: !isReady,
-        because: because(whole),
-        ...(judgements.length > 1 && {
-          differs: judgements.map(({ verdict, score, recipients: about }) => ({
-            verdict,
-            score: roundScore(score.verdict),
-            for: about?.map(String) ?? [],
-          })),
-        }),
-      }
-      context.set(junkFact, fact)
-      noted.set(envelope, { facts, fact })
-      return isReady ? opinionsOn(judgements, options, (judgement) => reasonOf(judgement, fact)) : undefined
+/** What the filter is set up with. */
+type JunkSetup = Setup & { readonly options: JunkOptions; readonly clock: Clock; readonly lock: Lock }
+
+/** The hooks of the filter. @param shared where lessons are, when it is not a folder of this machine */
+export function setUpJunk(given: JunkSetup, shared?: SharedLessons): PluginInstance {
+  const { options, clock, lock, log, hostname, rehearsal, signal, resolve, folder } = given
+  const own = options.folder === undefined ? undefined : resolve(options.folder)
+  const school = new School({
+    folder: async () => own ?? (await folder()),
+    options,
+    hostname,
+    clock,
+    lock,
+    log,
+    isReadOnly: rehearsal,
+    shared,
+  })
+  const addresses = options.addresses && new LearningAddresses(options.addresses)
+  const forged = new SenderFields(OWN_FIELDS)
+  const noted = new WeakMap<object, Noted>()
+  let watch: MaildirWatch | undefined
+  let timer: NodeJS.Timeout | undefined
+  let wasReady: boolean | undefined
+
+  async function look(context: MessageContext, teacher: Teacher) {
+    const { envelope, message } = context
+    const facts = factsOf(context)
+    const octets = await headOf(message)
+    const features = teacher.scan(octets, facts)
+    const { mind } = teacher.keeper
+    const recipients = envelope.recipients.map(({ address }) => address)
+    const judgements = judge(mind, features, recipients, (address) => teacher.who(address))
+    const isReady = mind.readiness().isReady
+    const whole = mostCautious(judgements)
+    if (!whole) return undefined
+    const because = (judgement: Scored): readonly string[] =>
+      judgement.verdict === 'wanted' || options.explain === 0
+        ? []
+        : reasonsOf(
+            explain(teacher.scanner, mind.model, octets, {
+              facts,
+              corrections: correctionsOf(teacher, judgement),
+              limit: options.explain,
+            }),
+          )
+    const fact: JunkFact = {
+      verdict: whole.verdict,
+      score: roundScore(whole.score.verdict),
+      threshold: roundScore(mind.thresholds.junk),
+      probability: roundScore(mind.calibration.probability(whole.score.verdict)),
+      shadow: !isReady,
+      because: because(whole),
+      ...(judgements.length > 1 && {
+        differs: judgements.map(({ verdict, score, recipients: about }) => ({
+          verdict,
+          score: roundScore(score.verdict),
+          for: about?.map(String) ?? [],
+        })),
+      }),
     }
+    context.set(junkFact, fact)
+    noted.set(envelope, { facts, fact })
+    return isReady ? opinionsOn(judgements, options, (judgement) => reasonOf(judgement, fact)) : undefined
+  }
 
-    function tellReadiness(teacher: Teacher): void {
-      const { isReady, missing } = teacher.keeper.mind.readiness()
-      if (isReady === wasReady) return
-      wasReady = isReady
-      if (isReady) log.info({ budget: options.budget }, 'enough was learned: junk is treated as the options say')
-      else log.info({ missing }, 'shadow mode: nothing is done to junk until more was learned')
-    }
+  function tellReadiness(teacher: Teacher): void {
+    const { isReady, missing } = teacher.keeper.mind.readiness()
+    if (isReady === wasReady) return
+    wasReady = isReady
+    if (isReady) log.info({ budget: options.budget }, 'enough was learned: junk is treated as the options say')
+    else log.info({ missing }, 'shadow mode: nothing is done to junk until more was learned')
+  }
 
-    return {
-      ...(addresses && {
-        rcpt: {
-          handler: (context) => (addresses.labelOf(context.recipient) ? addresses.refusal(context) : undefined),
-        },
-        route: {
-          before: ['routing', 'recipients', 'proxy'],
-          handler: ({ recipient }) => (addresses.labelOf(recipient) ? { via: 'discard' } : undefined),
+  return {
+    ...(addresses && {
+      rcpt: {
+        handler: (context) => (addresses.labelOf(context.recipient) ? addresses.refusal(context) : undefined),
+      },
+      route: {
+        before: ['routing', 'recipients', 'proxy'],
+        handler: ({ recipient }) => (addresses.labelOf(recipient) ? { via: 'discard' } : undefined),
+      },
+    }),
+    message: {
+      after: [...SPEAKERS],
+      provides: [junkFact],
+      async handler(context) {
+        const { envelope, message } = context
+        forged.note(envelope, message)
+        const taught = addresses && (await addresses.learn(context, () => school.open()))
+        if (taught && taught.length === envelope.recipients.length) return taught
+        const { teacher } = school
+        // Errors are never evidence: what cannot be read says nothing of mail.
+        const opinions = teacher && teacher.keeper.trouble === undefined ? await look(context, teacher) : undefined
+        return [...(taught ?? []), ...(opinions ?? [])]
+      },
+    },
+    rewrite: {
+      changes: 'header',
+      handler({ envelope, message }) {
+        const clean = forged.strip(envelope, message)
+        const note = noted.get(envelope)
+        const { teacher } = school
+        return note && teacher && options.fields ? withFields(clean, note, teacher) : clean
+      },
+    },
+    commands: junkCommands({ school, options, clock }),
+    routes: junkRoutes(school, { options, clock }),
+    desks: [
+      desk(LearningDesk, {
+        // Who may teach by this desk is an operator: it counts for everybody.
+        async learn(message, { as }) {
+          const teacher = await school.open()
+          const label = as === 'spam' ? 'junk' : 'wanted'
+          return OUTCOME_TEXT[await teacher.teach(await readAll(message), { label, source: 'desk' })]
         },
       }),
-      message: {
-        after: [...SPEAKERS],
-        provides: [junkFact],
-        async handler(context) {
-          const { envelope, message } = context
-          forged.note(envelope, message)
-          const taught = addresses && (await addresses.learn(context, () => school.open()))
-          if (taught && taught.length === envelope.recipients.length) return taught
-          const { teacher } = school
-          // Errors are never evidence: what cannot be read says nothing of mail.
-          const opinions = teacher && teacher.keeper.trouble === undefined ? await look(context, teacher) : undefined
-          return [...(taught ?? []), ...(opinions ?? [])]
+    ],
+    ...(own !== undefined && { folders: [{ path: own, at: 'junk.folder' }] }),
+    async start() {
+      const opening = school.open().then(
+        (teacher) => {
+          teacher.keeper.follow()
+          tellReadiness(teacher)
+          timer = setInterval(() => tellReadiness(teacher), MINUTE).unref()
+          if (rehearsal || options.maildirs.length === 0) return
+          watch = new MaildirWatch({ options, teacher, lock, log, signal, folder: teacher.keeper.folder })
+          watch.start()
         },
-      },
-      rewrite: {
-        changes: 'header',
-        handler({ envelope, message }) {
-          const clean = forged.strip(envelope, message)
-          const note = noted.get(envelope)
-          const { teacher } = school
-          return note && teacher && options.fields ? withFields(clean, note, teacher) : clean
-        },
-      },
-      commands: junkCommands({ school, options, clock }),
-      routes: junkRoutes(school, { options, clock }),
-      desks: [
-        desk(LearningDesk, {
-          // Who may teach by this desk is an operator: it counts for everybody.
-          async learn(message, { as }) {
-            const teacher = await school.open()
-            const label = as === 'spam' ? 'junk' : 'wanted'
-            return OUTCOME_TEXT[await teacher.teach(await readAll(message), { label, source: 'desk' })]
-          },
-        }),
-      ],
-      ...(own !== undefined && { folders: [{ path: own, at: 'junk.folder' }] }),
-      async start() {
-        const opening = school.open().then(
-          (teacher) => {
-            teacher.keeper.follow()
-            tellReadiness(teacher)
-            timer = setInterval(() => tellReadiness(teacher), MINUTE).unref()
-            if (rehearsal || options.maildirs.length === 0) return
-            watch = new MaildirWatch({ options, teacher, lock, log, signal, folder: teacher.keeper.folder })
-            watch.start()
-          },
-          (error: unknown) =>
-            log.error({ error: errorOf(error) }, 'what was learned cannot be read, mail goes on without'),
-        )
-        await atMost(PATIENCE, opening)
-      },
-      async close() {
-        clearInterval(timer)
-        await watch?.close()
-        await school.close()
-      },
-    }
-  },
-})
+        (error: unknown) =>
+          log.error({ error: errorOf(error) }, 'what was learned cannot be read, mail goes on without'),
+      )
+      await atMost(PATIENCE, opening)
+    },
+    async close() {
+      clearInterval(timer)
+      await watch?.close()
+      await school.close()
+    },
+  }
+}
 
 /** As much as the filter looks at. */
 async function headOf(message: Message): Promise<Uint8Array> {

@@ -8,10 +8,11 @@ import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Clock, errorOf, type Lock, type Logger } from '@postroad/plugin'
+import { readIfThere, replaceFile } from './durable-file.ts'
 import type { Journal, Position } from './journal.ts'
 import { encodeRecord, type JournalEntry, type LessonEntry } from './lesson.ts'
 import { type LessonOutcome, Mind, type MindOptions } from './mind.ts'
-import { encodeMind, peekPosition, readMind, replaceFile, StateError } from './state-file.ts'
+import { decodeMind, encodeMind, type KeptMind, PEEKED, positionIn, StateError } from './state-file.ts'
 
 /** What a keeper works with. */
 export interface KeeperDeps {
@@ -30,8 +31,6 @@ export interface KeeperDeps {
 
 /** Of the mind as it is. */
 const STATE = 'state'
-/** Of the mind at the beginning of the journal. */
-const BASE = 'base'
 /** Milliseconds of work before others have their turn. */
 const SLICE = 4
 /** Milliseconds between looks at the journal. */
@@ -134,13 +133,13 @@ export class Keeper {
 
   /** Deletes all of a user: from the mind, and from the files. */
   async erase(user: string, entry: { readonly id: string; readonly at: number }): Promise<void> {
-    const { journal, folder } = this.#deps
+    const { journal } = this.#deps
     await this.submit({ kind: 'delete', ...entry, user })
     await journal.blank(({ entry: one }) => one.kind === 'lesson' && one.user === user)
     await this.#inTurn(async () => {
-      const base = await this.#read(BASE)
+      const base = await this.#readBase()
       base?.mind.forget(user)
-      if (base) await replaceFile(folder, BASE, encodeMind(base))
+      if (base) await journal.writeBase(encodeMind(base))
       await this.#save()
     })
   }
@@ -200,7 +199,10 @@ export class Keeper {
     this.#isLoaded = true
     this.#saved = { position: '', at: this.#deps.clock.now() }
     this.#compactedOn = this.#saved.at
-    const kept = (await this.#read(STATE)) ?? (await this.#read(BASE))
+    const [own, base] = [await this.#readState(), positionIn(await this.#deps.journal.peekBase())]
+    // Away for so long that lessons have gone meanwhile which it has not seen.
+    const isBehind = own && base !== undefined && this.#deps.journal.isBefore(own.position, base)
+    const kept = own && !isBehind ? own : await this.#readBase()
     if (!kept) return
     this.#mind = kept.mind
     this.#position = kept.position
@@ -208,14 +210,25 @@ export class Keeper {
   }
 
   /** A damaged file is put aside, and what is in it is learned again from the journal. */
-  async #read(name: string) {
-    const path = join(this.#deps.folder, name)
+  async #readState(): Promise<KeptMind | undefined> {
+    const path = join(this.#deps.folder, STATE)
+    const octets = await readIfThere(path)
+    const kept = octets && this.#decoded(octets)
+    if (octets && !kept && !this.#deps.isReadOnly) await rename(path, `${path}.damaged`)
+    return kept
+  }
+
+  async #readBase(): Promise<KeptMind | undefined> {
+    const octets = await this.#deps.journal.readBase()
+    return octets && this.#decoded(octets)
+  }
+
+  #decoded(octets: Buffer): KeptMind | undefined {
     try {
-      return await readMind(path, this.#deps.options)
+      return decodeMind(octets, this.#deps.options)
     } catch (error) {
       if (!(error instanceof StateError)) throw error
-      this.#deps.log.error({ error, file: path }, 'what was learned is damaged, and is learned again from the journal')
-      if (!this.#deps.isReadOnly) await rename(path, `${path}.damaged`)
+      this.#deps.log.error({ error }, 'what was learned is damaged, and is learned again from the journal')
       return undefined
     }
   }
@@ -248,7 +261,7 @@ export class Keeper {
   /** The mind as it is at a place, had it never heard what was undone before that. */
   async #rebuild(until: Position): Promise<Mind> {
     const { journal, options } = this.#deps
-    const base = await this.#read(BASE)
+    const base = await this.#readBase()
     const start = base?.position ?? ''
     const undone = await this.#undone(start, until)
     const mind = base?.mind ?? new Mind(options)
@@ -288,8 +301,8 @@ export class Keeper {
     const { isReadOnly, folder, lock, journal, clock } = this.#deps
     if (isReadOnly || this.#position === this.#saved.position) return
     const [mind, position] = [this.#mind, this.#position]
-    await lock.tryWith('junk:save', SAVE_LIMIT, async () => {
-      const there = await peekPosition(join(folder, STATE))
+    await lock.tryWith(`junk:save:${folder}`, SAVE_LIMIT, async () => {
+      const there = positionIn(await readIfThere(join(folder, STATE), PEEKED))
       if (there === undefined || journal.isBefore(there, position))
         await replaceFile(folder, STATE, encodeMind({ mind, position }))
     })
@@ -299,10 +312,10 @@ export class Keeper {
 
   /** What is too old to be undone becomes the base, and its lessons go. */
   async #compact(now: number): Promise<void> {
-    const { isReadOnly, folder, journal, keep, lock } = this.#deps
+    const { isReadOnly, journal, keep, lock } = this.#deps
     if (isReadOnly) return
     await lock.tryWith('junk:compact', 10 * SAVE_LIMIT, async () => {
-      const base = await this.#read(BASE)
+      const base = await this.#readBase()
       let last = base?.position ?? ''
       for await (const { record, position } of journal.read(last)) {
         if ('at' in record.entry && record.entry.at > now - keep) break
@@ -310,7 +323,7 @@ export class Keeper {
       }
       if (last === (base?.position ?? '')) return
       await this.#save()
-      await replaceFile(folder, BASE, encodeMind({ mind: await this.#rebuild(last), position: last }))
+      await journal.writeBase(encodeMind({ mind: await this.#rebuild(last), position: last }))
       await journal.forget(last)
     })
   }

@@ -3,9 +3,8 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { errorOf, type Lock, type Logger } from '@postroad/plugin'
 import { contentKey, fieldOf } from './content-key.ts'
-import { isMissing } from './journal.ts'
+import { isMissing, replaceFile } from './durable-file.ts'
 import type { JunkOptions } from './options.ts'
-import { replaceFile } from './state-file.ts'
 import type { Teacher } from './teacher.ts'
 
 /** What a watch works with. */

@@ -6,6 +6,12 @@ import type { JunkOptions } from './options.ts'
 import { type Secret, secretIn } from './secret.ts'
 import { Teacher } from './teacher.ts'
 
+/** Lessons of several nodes, and the secret by which they are written. */
+export interface SharedLessons {
+  journal(): Journal
+  secret(): Promise<Secret>
+}
+
 /** What a filter is opened with. */
 export interface SchoolDeps {
   /** Absolute; made on first use. */
@@ -17,7 +23,7 @@ export interface SchoolDeps {
   readonly log: Logger
   readonly isReadOnly: boolean
   /** Where lessons and the secret are, when it is not the folder. */
-  readonly shared?: { journal(): Journal; secret(): Promise<Secret> } | undefined
+  readonly shared?: SharedLessons | undefined
 }
 
 /** Opens a filter once, and closes it. */

@@ -2,7 +2,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing, syncFolder } from './journal.ts'
+import { isMissing, syncFolder } from './durable-file.ts'
 
 /** Octets of a digest that are kept. */
 const SHORT = 12

@@ -1,9 +1,7 @@
-/** A mind as one file: written beside the old one and put in its place, with a checksum, so that a killed process leaves the old one or the new one. */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+/** A mind as octets, with checksums: what is written down, and read when a process starts. */
 import { crc32 } from 'node:zlib'
 import { Calibration, Canaries, LossBudget, readSnapshot, UserTrust, writeSnapshot } from '@postroad/learn'
-import { isMissing, type Position, syncFolder } from './journal.ts'
+import type { Position } from './journal.ts'
 import { type Counts, Mind, type MindOptions } from './mind.ts'
 import { LearnedMessages, OwnCorrections } from './own-corrections.ts'
 import { Tally, type TallyDay } from './tally.ts'
@@ -107,53 +105,10 @@ function mindOf(head: Head, pieces: readonly Uint8Array[], options: MindOptions)
   return { mind, position: head.position }
 }
 
-/** Puts octets in the place of a file: all of them are there, or it is as it was. */
-export async function replaceFile(folder: string, name: string, pieces: readonly Uint8Array[]): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const temporary = join(folder, `.${name}.${process.pid}`)
-  const file = await open(temporary, 'w', 0o600)
-  try {
-    for (const piece of pieces) await file.writeFile(piece)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  try {
-    await rename(temporary, join(folder, name))
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-  await syncFolder(folder)
-}
+/** Octets at the beginning of a kept mind that have its position in them. */
+export const PEEKED = 256
 
-/** The mind in a file; undefined when there is none. @throws {StateError} when the file is damaged */
-export async function readMind(path: string, options: MindOptions): Promise<KeptMind | undefined> {
-  let octets: Buffer
-  try {
-    octets = await readFile(path)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
-  return decodeMind(octets, options)
-}
-
-/** Octets of a file that have its position in them. */
-const PEEKED = 256
-
-/** Up to which place the mind in a file knows the journal; undefined when there is none, or it is damaged. */
-export async function peekPosition(path: string): Promise<Position | undefined> {
-  try {
-    const file = await open(path, 'r')
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(PEEKED), 0, PEEKED, 0)
-      return /"position":"([^"]*)"/.exec(buffer.toString('latin1', 0, bytesRead))?.[1]
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+/** Up to which place a kept mind knows the journal, by its first octets; undefined when these are of something else. */
+export function positionIn(octets: Buffer | undefined): Position | undefined {
+  return /"position":"([^"]*)"/.exec(octets?.toString('latin1', 0, PEEKED) ?? '')?.[1]
 }
