@@ -24,20 +24,10 @@ scopes:
 const file = await operator.config('words.yaml', CONFIG)
 const run = (...args: readonly string[]) => operator.run(...args, '--config', file)
 
-const NONE = 'is neither a command nor a plugin with commands in this configuration'
 const TABLE: readonly (readonly [args: readonly string[], said: RegExp])[] = [
-  [['chekc'], new RegExp(`^"chekc" ${NONE}; did you mean "check"\\?$`, 'm')],
-  [['queu', 'list'], new RegExp(`^"queu" ${NONE}; did you mean "queue"\\?$`, 'm')],
-  [['rout', 'a@ours.test'], new RegExp(`^"rout" ${NONE}; did you mean "route"\\?$`, 'm')],
-  [
-    ['something'],
-    new RegExp(`^"something" ${NONE}\\. There are\\n {2}postroad: start, check, .*\\n {2}postroad queue: list, show, `),
-  ],
+  [['chekc'], /^"chekc" is neither a command nor a plugin .*; did you mean "check"\?$/m],
   [['queue', 'lst'], /^"lst" is no command of queue; did you mean "list"\?$/m],
-  [['queue', 'something'], /^"something" is no command of queue; there are list, show, .*, corrupt/],
   [['queue', 'list', '--form', 'a'], /^--form: there is no such option; did you mean "--from"\?$/m],
-  [['queue', 'show', '--something'], /^--something: there is no such option; there are --help$/m],
-  [['route', 'a@ours.test', '--frm=b@c.test'], /^--frm: there is no such option; did you mean "--from"\?$/m],
 ]
 
 for (const [args, said] of TABLE)
