@@ -22,8 +22,9 @@ test('a server that has just been started says on each screen what would be ther
     queue: 'Nothing waits.',
     quarantine: 'Nothing is in quarantine.',
   }
+  await using window = await stage.chromium.open('about:blank')
   for (const [screen, text] of Object.entries(words)) {
-    await using window = await stage.chromium.open(`${url}#${screen}`)
+    await window.page.goto(`${url}#${screen}`)
     await window.page.getByText(text).waitFor()
     assert.deepEqual(await findBarriers(window.page), [])
     assert.deepEqual(window.complaints, [])
