@@ -39,8 +39,12 @@ export interface RealServer extends AsyncDisposable {
   readonly released: string[]
 }
 
-/** Starts it on free ports of the loopback. */
-export async function startRealServer(): Promise<RealServer> {
+/** Starts it on free ports of the loopback. `fill` puts records into their folder before. */
+export async function startRealServer({
+  fill,
+}: {
+  readonly fill?: (folder: string) => Promise<void>
+} = {}): Promise<RealServer> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-console-'))
   const released: string[] = []
   const sink = new SMTPServer({
@@ -59,6 +63,7 @@ export async function startRealServer(): Promise<RealServer> {
   })
   await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve))
   const services = embeddedServices(join(folder, 'services'))
+  await fill?.(join(folder, 'records'))
   const records = openRecords({ folder: join(folder, 'records') })
   const token = newToken()
   const address = sink.server.address()
