@@ -1,7 +1,9 @@
 /** One scenario: every target warmed up, then rounds that take turns, and the medians of the rounds. */
 
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openDriver } from './drive.ts'
 import { type Driver, type Load, makeData } from './load.ts'
@@ -50,6 +52,7 @@ export async function measure(
   targets: readonly string[],
   options: MeasureOptions,
 ): Promise<Figures[]> {
+  if (scenario.isMicro) return measureMicro(scenario, targets, options)
   await using _besides = await scenario.besides?.()
   const sink = await ServerProcess.start('floor', 0)
   const servers: ServerProcess[] = []
@@ -70,6 +73,21 @@ export async function measure(
   } finally {
     await Promise.all([...servers, sink].map((server) => server.stop()))
   }
+}
+
+/** Each round is a process of its own. */
+function measureMicro({ messages }: Scenario, targets: readonly string[], { rounds, say }: MeasureOptions): Figures[] {
+  return targets.map((target) => {
+    const all = Array.from({ length: rounds }, (_, round): Round => {
+      say(`round ${round + 1} of ${rounds}: ${target}`)
+      const file = join(import.meta.dirname, `${target}.ts`)
+      const cpu = Number(
+        execFileSync(process.execPath, ['--conditions=@postroad/source', file, String(messages)], { encoding: 'utf8' }),
+      )
+      return { cpu, rate: 1_000 / cpu }
+    })
+    return { target, rounds: all, peakRss: 0 }
+  })
 }
 
 async function startTarget(

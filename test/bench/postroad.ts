@@ -24,6 +24,8 @@ export interface PostroadOptions {
   readonly listener?: Pick<ListenerOptions, 'certificate'>
   /** In place of a listener that takes mail. */
   readonly listen?: Parameters<App['listen']>[0]
+  /** Another listener. */
+  readonly beside?: Parameters<App['listen']>[0]
   readonly thresholds?: Config['thresholds']
   /** Default: the system's resolvers. */
   readonly dns?: DnsOptions
@@ -51,6 +53,7 @@ export async function startPostroad(
     ...(options.thresholds && { thresholds: options.thresholds }),
     setup(app) {
       for (const plugin of plugins) app.use(plugin)
+      if (options.beside) app.listen(options.beside)
       if (options.listen) app.listen(options.listen)
       else app.listen({ port, host: '127.0.0.1', backlog: 1024, limits: LIMITS, ...options.listener })
     },

@@ -56,9 +56,11 @@ export function judge(scenario: Scenario, figures: readonly Figures[], bars: rea
       const own = find(target)
       const other = figure === 'wait' ? slowest(figures, against) : find(against)
       const value =
-        figure === 'cpu' || figure === 'rate' || figure === 'wait'
-          ? own && other && (isDifference ? difference : ratio)(own, other, figure)
-          : own && absolute(own, figure)
+        figure === 'cpu' && against === undefined
+          ? own && median(own.rounds.map(({ cpu }) => cpu))
+          : figure === 'cpu' || figure === 'rate' || figure === 'wait'
+            ? own && other && (isDifference ? difference : ratio)(own, other, figure)
+            : own && absolute(own, figure)
       if (value === undefined) return []
       const limit = atMost ?? atLeast ?? Number.NaN
       const what = `${scenario.name}: ${figure} of ${target}${against === undefined ? '' : ` ${isDifference ? '−' : '/'} ${against}`} ${atMost === undefined ? '≥' : '≤'} ${limit}`
@@ -84,7 +86,7 @@ export function compare(scenario: Scenario, figures: readonly Figures[], most: n
   })
 }
 
-function absolute({ idle, peakRss }: Figures, figure: 'idle' | 'peakRss'): number | undefined {
+function absolute({ idle, peakRss }: Figures, figure: Bar['figure']): number | undefined {
   return figure === 'idle' ? idle : peakRss / 1e6
 }
 
@@ -114,5 +116,5 @@ function slowest(figures: readonly Figures[], names = ''): Figures | undefined {
 
 /** One line a bar. */
 export function formatJudgement({ bar, value, isMet }: Judgement): string {
-  return `  ${isMet ? 'pass' : 'FAIL'}  ${bar}: ${value >= 100 ? value.toFixed(0) : value.toFixed(3)}`
+  return `  ${isMet ? 'pass' : 'FAIL'}  ${bar}: ${value >= 100 ? value.toFixed(0) : value >= 0.01 ? value.toFixed(3) : value.toPrecision(2)}`
 }

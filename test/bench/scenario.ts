@@ -38,6 +38,8 @@ export interface Scenario {
   readonly speaks?: Readonly<Record<string, Speech>>
   /** Each target has one core, with all it starts. */
   readonly oneCore?: boolean
+  /** The targets are files here that measure themselves, a round each time they are run: they print milliseconds of CPU a message. */
+  readonly isMicro?: boolean
   /** Name by which it can be chosen with others. */
   readonly group?: string
   /** Starts what all targets ask; they hear of it by their environment. */
@@ -247,6 +249,29 @@ export const SCENARIOS: readonly Scenario[] = [
     octets: SMALL,
     messages: 4_000,
     warmUp: 5_000,
+    isLong: true,
+  },
+  {
+    name: 'console-viewers',
+    group: 'console',
+    title: '20 sessions, 4 KB, with every check of a mail exchanger and the admin interface: nobody looks, and ten do',
+    targets: ['postroad-console', 'postroad-watched'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 4_000,
+    warmUp: 5_000,
+    isLong: true,
+  },
+  {
+    name: 'console-nobody',
+    group: 'console',
+    title: 'what it costs a message that somebody could watch, and nobody does',
+    targets: ['watching'],
+    sessions: 0,
+    octets: 0,
+    messages: 200_000,
+    warmUp: 0,
+    isMicro: true,
     isLong: true,
   },
   {

@@ -126,6 +126,22 @@ test('a transaction is a row from its first event on, and one row until its end'
   assert.equal(traffic.list[0]?.isOpen, false)
 })
 
+test('what is told of a session when its transaction has its row makes no row', () => {
+  const traffic = new Traffic()
+  traffic.take(
+    [
+      { name: 'open', data: { id: 'S', at: 1, listener: 'mx', remote: '192.0.2.7', worker: 1 } },
+      { name: 'hook', data: { id: 'S.1', hook: 'rcpt', at: 2, runs: [{ plugin: 'greylist', ms: 1, opinions: [] }] } },
+      { name: 'hook', data: { id: 'S', hook: 'closed', at: 3, runs: [{ plugin: 'telemetry', ms: 1, opinions: [] }] } },
+    ],
+    false,
+  )
+  assert.deepEqual(
+    traffic.list.map(({ id }) => id),
+    ['S.1'],
+  )
+})
+
 test('what was said of a session stands in each of its transactions; its own row becomes the first of them', () => {
   const traffic = new Traffic()
   const runs = (plugin: string, hook: string) => [{ plugin, ms: 1, opinions: [{ plugin, hook, kind: 'accept' }] }]

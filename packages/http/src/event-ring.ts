@@ -7,13 +7,15 @@ import { octetsOf, type ServerSentEvent } from './event.ts'
 
 /** Events that are kept; who is further behind has missed some. */
 const KEPT = 512
-/** Milliseconds between two looks at who can take more, and how long one may last: a tenth of the time. */
-const PAUSE_MS = 30
+/** Milliseconds of a look at who can take more, and between two of them: forty times what the last has taken, so that all readers together take a fortieth of the time. */
 const SLICE_MS = 3
+const SHORTEST_MS = 50
+const LONGEST_MS = 1_000
+const SHARE = 40
 /** Readers in one turn of the event loop. */
 const AT_ONCE = 16
 /** Octets of a batch: what is given to a reader at once. */
-const BATCH = 32_768
+const BATCH = 16_384
 
 /** Somebody who reads. */
 export interface RingReader {
@@ -45,9 +47,12 @@ export class EventRing<E extends ServerSentEvent = ServerSentEvent> {
   #counted = 0
   /** Who has all there is, and who has not, and can take more. All others wait for their clients. */
   readonly #idle = new Set<RingReader>()
-  readonly #ready = new Set<RingReader>()
+  #ready = new Set<RingReader>()
+  /** Of those that were ready when the last turn of all began: who has not had his turn. */
+  #turn = new Set<RingReader>()
   readonly #batches = new Map<string, Batch>()
   #timer: NodeJS.Timeout | undefined
+  #pause = SHORTEST_MS
   /** Where readers that had all were told to go on. */
   #servedTo = 0
 
@@ -63,7 +68,7 @@ export class EventRing<E extends ServerSentEvent = ServerSentEvent> {
     this.#countedBefore[place] = this.#counted
     this.#end++
     if (this.#isCounted(event)) this.#counted++
-    this.#batches.clear()
+    if (this.#batches.size > 0) this.#batches.clear()
     if (this.#idle.size > 0) this.#later()
   }
 
@@ -97,6 +102,7 @@ export class EventRing<E extends ServerSentEvent = ServerSentEvent> {
   leave(reader: RingReader): void {
     this.#idle.delete(reader)
     this.#ready.delete(reader)
+    this.#turn.delete(reader)
   }
 
   /** Events from this place on, which is kept, as many as go into one batch. */
@@ -121,29 +127,33 @@ export class EventRing<E extends ServerSentEvent = ServerSentEvent> {
   }
 
   #later(): void {
-    this.#timer ??= setTimeout(() => this.#serve(), PAUSE_MS).unref()
+    this.#timer ??= setTimeout(() => this.#serve(), this.#pause).unref()
   }
 
   #serve(): void {
     this.#servedTo = this.#end
     for (const reader of this.#idle) this.#ready.add(reader)
     this.#idle.clear()
-    this.#serveSome(performance.now() + SLICE_MS)
+    // Nobody has a second turn before all had one, nor in the same slice: what readers cost in a second is bounded for each, too.
+    if (this.#turn.size === 0) [this.#turn, this.#ready] = [this.#ready, this.#turn]
+    this.#serveSome(performance.now())
   }
 
   /** What readers take is written after this turn of the event loop, and what has come for others meanwhile counts as well: mail is first. */
-  #serveSome(until: number): void {
+  #serveSome(began: number): void {
     let served = 0
-    for (const reader of this.#ready) {
-      this.#ready.delete(reader)
+    for (const reader of this.#turn) {
+      this.#turn.delete(reader)
       reader.take()
       if (++served === AT_ONCE) break
     }
     setImmediate(() => {
-      if (this.#ready.size > 0 && performance.now() < until) this.#serveSome(until)
+      const took = performance.now() - began
+      if (this.#turn.size > 0 && took < SLICE_MS) this.#serveSome(began)
       else {
         this.#timer = undefined
-        if (this.#ready.size > 0 || this.#hasNews()) this.#later()
+        this.#pause = Math.min(Math.max(took * SHARE, SHORTEST_MS), LONGEST_MS)
+        if (this.#turn.size > 0 || this.#ready.size > 0 || this.#hasNews()) this.#later()
       }
     }).unref()
   }

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { createInterface } from 'node:readline'
 import type { ApiEvent } from '@postroad/admin-api'
 import { EventRing } from '@postroad/http'
-import type { Feed } from '@postroad/plugin'
+import { type Feed, HOOKS } from '@postroad/plugin'
 import { rowOf, type StoredRecord } from '@postroad/records'
 import type { Circle } from './circle.ts'
 import { logEntry } from './log-ring.ts'
@@ -22,10 +22,66 @@ export interface LiveEvent {
   readonly plugins?: readonly string[]
 }
 
+/** Of this worker. Most events are never read when there are many: what is sent is made when somebody reads it. */
+class OwnEvent implements LiveEvent {
+  readonly event: LiveEvent['event']
+  readonly #at: number
+  readonly #seq: number
+  readonly told: object
+
+  constructor(event: LiveEvent['event'], at: number, seq: number, told: object) {
+    this.event = event
+    this.#at = at
+    this.#seq = seq
+    this.told = told
+  }
+
+  get id(): string {
+    return `${this.#at}-${process.pid}-${this.#seq}`
+  }
+
+  get data(): string {
+    return JSON.stringify(this.told)
+  }
+
+  /** For another worker. */
+  toJSON(): LiveEvent {
+    return { event: this.event, id: this.id, data: this.data }
+  }
+}
+
+class OwnEnd extends OwnEvent {
+  readonly #record: StoredRecord
+  #row: LiveEvent['row']
+
+  constructor(at: number, seq: number, record: StoredRecord) {
+    super('end', at, seq, record)
+    this.#record = record
+  }
+
+  get row(): NonNullable<LiveEvent['row']> {
+    return (this.#row ??= rowOf(this.#record))
+  }
+
+  get plugins(): readonly string[] {
+    return (this.#record.opinions ?? []).map(({ plugin }) => plugin)
+  }
+
+  override get data(): string {
+    return JSON.stringify({ row: this.row, record: this.#record })
+  }
+
+  override toJSON(): LiveEvent {
+    return { ...super.toJSON(), row: this.row, plugins: this.plugins }
+  }
+}
+
 type Watcher = (event: LiveEvent) => void
 
 /** Milliseconds between looks for workers that have come. */
 const LOOK_MS = 5_000
+/** Hooks that tell what has happened. */
+const AFTERWARDS: ReadonlySet<string> = new Set(HOOKS.flatMap(({ name, kind }) => (kind === 'tell' ? [name] : [])))
 /** Octets that wait for a worker which does not read; then it misses events. */
 const LATE = 1_048_576
 
@@ -92,7 +148,9 @@ export class Hub {
     const worker = cluster.worker?.id ?? 1
     this.#stop ??= this.#feed.watch({
       opened: ({ id, at, listener, remote }) => this.#own('open', at, { id, at, listener, remote, worker }),
-      ran: ({ id, hook, at, from, to, plugin, ms, opinions }) =>
+      ran: ({ id, hook, at, from, to, plugin, ms, opinions }) => {
+        // Who is told afterwards has no say, and may be told when the row is over.
+        if (AFTERWARDS.has(hook)) return
         this.#own('hook', at, {
           id,
           hook,
@@ -100,13 +158,12 @@ export class Hub {
           ...(from !== undefined && { from }),
           ...(to !== undefined && { to }),
           runs: [{ plugin, ms, opinions }],
-        }),
+        })
+      },
       recorded: (record) => {
         if (record.event !== 'transaction' && record.event !== 'session') return
         const stored = record as StoredRecord // what is of another type is passed over there
-        const row = rowOf(stored)
-        const plugins = (stored.opinions ?? []).map(({ plugin }) => plugin)
-        this.#own('end', row.at, { row, record }, { row, plugins })
+        this.#own('end', Date.parse(stored.time), stored)
       },
       logged: (line) => {
         const entry = logEntry(line)
@@ -121,8 +178,9 @@ export class Hub {
     this.#stop = undefined
   }
 
-  #own(event: LiveEvent['event'], at: number, data: object, more: Pick<LiveEvent, 'row' | 'plugins'> = {}): void {
-    const live: LiveEvent = { event, id: `${at}-${process.pid}-${++this.#seq}`, data: JSON.stringify(data), ...more }
+  #own(event: LiveEvent['event'], at: number, told: object): void {
+    const live =
+      event === 'end' ? new OwnEnd(at, ++this.#seq, told as StoredRecord) : new OwnEvent(event, at, ++this.#seq, told) // of an end it is the record
     if (this.#viewers > 0) this.ring.add(live)
     for (const watcher of this.#siblings) watcher(live)
   }

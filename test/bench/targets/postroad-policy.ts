@@ -56,7 +56,7 @@ export const target: Target = {
 export async function startPolicy(
   place: Place,
   before: readonly Plugin[] = [],
-  settings: Pick<PostroadOptions, 'log'> = {},
+  settings: Pick<PostroadOptions, 'log' | 'beside'> = {},
 ): Promise<Running> {
   const zone = await serveZone(ZONE)
   const running = await startPostroad(place, [...before, ...plugins()], {

@@ -156,6 +156,8 @@ export class Traffic {
   }
 
   #hook(data: ApiEvent<'hook'>, fresh: Tx[]): void {
+    // Said of the session again, when its row is that of its first transaction.
+    if (this.#sessions.has(data.id) && !this.#byId.has(data.id)) return
     const tx = this.#find(data.id, data.at, fresh)
     tx.hook = data.hook
     tx.version += 1

@@ -14,6 +14,7 @@ const WORDS: Readonly<Record<string, string>> = {
   defer: 'deferred',
   quarantine: 'quarantined',
   discard: 'discarded',
+  suspect: 'given points to',
 }
 
 /** The card. */

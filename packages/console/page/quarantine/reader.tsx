@@ -15,6 +15,7 @@ import { linkTo } from '../state/route.ts'
 import { may } from '../state/session.ts'
 import { tell } from '../state/toast.ts'
 import { counted, dayOf, octets } from '../word.ts'
+import { reasonOf } from './reason.ts'
 import { Stretches } from './stretches.tsx'
 
 type Text = ApiAnswer<'quarantineText'>
@@ -81,7 +82,7 @@ export function Reader({ id, kept, canRelease, canLearn, isOpen, back, done }: P
           word={mail.points > 0 ? `${Math.round(mail.points * 10) / 10} points` : 'quarantined'}
         />
         <span>
-          <Visible text={mail.reason} />
+          <Visible text={reasonOf(mail)} />
         </span>
       </p>
       <h2 dir="auto">

@@ -18,6 +18,17 @@ export function Detail({ site }: { site: ApiShape<'site'> }) {
             {suspended.reason === '' ? '.' : ': '}
             {suspended.reason !== '' && <Visible text={suspended.reason} />}
           </p>
+        ) : lastReply !== undefined && /^[45]\.4\.[12]$/.test(lastReply.status ?? '') ? (
+          <p>
+            At {timeOf(lastReply.at).slice(0, 5)} there was no answer
+            {lastReply.host !== undefined && (
+              <>
+                {' '}
+                of <bdi dir="ltr">{lastReply.host}</bdi>
+              </>
+            )}
+            : <Visible text={lastReply.text} />.
+          </p>
         ) : lastReply !== undefined && lastReply.code >= 400 ? (
           <p>
             At {timeOf(lastReply.at).slice(0, 5)}{' '}

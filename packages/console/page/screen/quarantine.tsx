@@ -8,6 +8,7 @@ import { Trouble, Waiting } from '../part/state.tsx'
 import { Visible } from '../part/visible.tsx'
 import { Many, type ManyAction } from '../quarantine/many.tsx'
 import { Reader } from '../quarantine/reader.tsx'
+import { reasonOf } from '../quarantine/reason.ts'
 import { query } from '../state/api.ts'
 import { useAsked } from '../state/asked.ts'
 import { useKeys } from '../state/keys.ts'
@@ -179,9 +180,9 @@ function List({
             <Path from={mail.from} to={mail.to} />
           </div>
           <div class="because">
-            <Say kind="quarantined" word={mail.points > 0 ? String(Math.round(mail.points * 10) / 10) : 'rule'} />
+            <Say kind="quarantined" word={mail.points > 0 ? `${Math.round(mail.points * 10) / 10} points` : 'rule'} />
             <span>
-              <Visible text={mail.reason} />
+              <Visible text={reasonOf(mail)} />
             </span>
           </div>
         </div>

@@ -107,7 +107,7 @@ function FactValue({ value }: { value: unknown }) {
       {details.map(([name, detail], n) => (
         <span class="shadow">
           {n > 0 && ', '}
-          {name} <Visible text={typeof detail === 'object' ? JSON.stringify(detail) : String(detail)} />
+          {name} {typeof detail === 'object' ? <FactValue value={detail} /> : <Visible text={String(detail)} />}
         </span>
       ))}
     </>

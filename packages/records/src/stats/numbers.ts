@@ -151,7 +151,7 @@ function summarySentence(sum: Bucket): readonly SentencePart[] {
   const who = most?.[0].slice(0, most[0].lastIndexOf(' '))
   const by: readonly SentencePart[] =
     most && who !== '-' && who !== undefined
-      ? [text('; most of it by '), { kind: 'plugin', name: who }, text(` (${most[1]})`)]
+      ? [text('; most often by '), { kind: 'plugin', name: who }, text(` (${most[1]})`)]
       : []
   return [
     text('Of '),
