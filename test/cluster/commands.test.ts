@@ -7,24 +7,34 @@ import { type TestContext, test } from 'node:test'
 import { openLmdbStore } from '@postroad/embedded'
 import { makeQueueId } from '@postroad/mail'
 import type { CommandIo } from '@postroad/plugin'
-import { DestinationRules, type QueuedMessage, type QueueStore, queueCommands } from '@postroad/queue-engine'
+import {
+  type CommandedQueue,
+  DEFAULT_BACKOFF,
+  DestinationRules,
+  type QueuedMessage,
+  type QueueStore,
+  queueCommands,
+} from '@postroad/queue-engine'
 import { deliveryOptions } from '@postroad/queue-engine/zod'
 import { z } from 'zod'
 import { at, gateOpen, makeMessage, octetsOf, sourceOf } from '../../packages/testing/src/contract/queue-fixture.ts'
 import { Link } from '../../plugins/redis/src/link.ts'
+import { SharedSlots } from '../../plugins/redis-queue/src/slot/shared-slots.ts'
 import { RedisStore } from '../../plugins/redis-queue/src/store/redis-store.ts'
 import { requires } from '../runner/requires.ts'
 import { linkOptions, silent } from './link.ts'
 import { startRedis } from './redis.ts'
 
 const skip = requires('redis-server')
+const REFUSED = { code: 451, status: '4.4.1', text: 'Connection refused' } as const
 
 /** Runs commands on a store; what they say, without what differs by chance. */
-function commanding(t: TestContext, open: () => Promise<QueueStore>, json = false) {
+function commanding(t: TestContext, open: () => Promise<QueueStore>, json = false, reopen?: CommandedQueue['reopen']) {
   const commands = queueCommands({
     rules: new DestinationRules(z.strictObject(deliveryOptions).parse({})),
     reporter: { hostname: 'mx.test', returnLimit: 1_000, route: async () => ({ via: 'smtp' }) },
     plan: { maxRecipients: 100 },
+    reopen,
     now: () => at(10),
     store: open,
   })
@@ -143,4 +153,53 @@ test('what cannot be read is set aside, in nobody’s way, and shown', { skip },
   const run = commanding(t, async () => store)
   assert.deepEqual((await run('corrupt')).rows, [{ id: damaged.id, size: 11 }])
   assert.equal((await store.stats()).corrupt, 1)
+})
+
+test('retry is tried at once, by whichever node: the operator knows that a destination is up again', {
+  skip,
+}, async (t) => {
+  await using redis = await startRedis()
+  await using link = disposable(new Link(linkOptions({ url: redis.url }), silent))
+  const store = new RedisStore({ link, name: 'mail' })
+  const slots = new SharedSlots(link, 'mail', DEFAULT_BACKOFF)
+  t.after(() => slots.close())
+  const message = makeMessage()
+  await fill(store, [message])
+  const [{ destination = '' } = {}] = message.deliveries
+  const limits = { concurrency: 20 }
+  const fails = async () => {
+    const entry = await slots.enter(destination, limits)
+    if (entry.kind === 'enter') await slots.leave(destination, entry.slot, { health: 'down', reply: REFUSED })
+    return entry.kind
+  }
+  assert.deepEqual([await fails(), await fails(), await fails(), await fails()], ['enter', 'enter', 'enter', 'closed'])
+  const reopened: string[] = []
+  const run = commanding(
+    t,
+    async () => new RedisStore({ link, name: 'mail' }),
+    false,
+    async (deliveries) => {
+      reopened.push(...deliveries.map((delivery) => delivery.destination))
+      for (const name of reopened) await slots.reopen(name)
+    },
+  )
+  await run('hold', message.id)
+  assert.deepEqual(reopened, [])
+  await run('retry', message.id)
+  assert.deepEqual(reopened, [destination])
+  const probe = await slots.enter(destination, limits)
+  assert.equal(probe.kind, 'enter')
+  // One at a time until it has shown that it is up, and one failure closes it again.
+  assert.equal((await slots.enter(destination, limits)).kind, 'wait')
+  if (probe.kind === 'enter') await slots.leave(destination, probe.slot, { health: 'down', reply: REFUSED })
+  assert.equal((await slots.enter(destination, limits)).kind, 'closed')
+  await slots.reopen(destination)
+  const second = await slots.enter(destination, limits)
+  if (second.kind === 'enter') await slots.leave(destination, second.slot, { health: 'up' })
+  await slots.reopen('smtp:never.example')
+  const all = await Promise.all([1, 2, 3].map(() => slots.enter(destination, limits)))
+  assert.deepEqual(
+    all.map(({ kind }) => kind),
+    ['enter', 'enter', 'enter'],
+  )
 })

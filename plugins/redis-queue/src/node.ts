@@ -134,6 +134,11 @@ export class QueueNode {
       rules: this.rules,
       reporter: reporterOf({ ...this.#context, carries: this.transports.has }),
       plan: { maxRecipients: options.maxRecipients },
+      reopen: async (deliveries) => {
+        const routes = new Map(deliveries.map(({ destination, route }) => [destination, route]))
+        const sites = await Promise.all([...routes].map(([name, route]) => this.rules.siteOf(name, route)))
+        await Promise.all([...new Set(sites.map(({ name }) => name))].map((name) => this.#slots.reopen(name)))
+      },
       now: () => clock.now(),
       store: async () => this.store,
       // What a command has claimed, a notification for one, goes to the schedule, and a wake-up with it.

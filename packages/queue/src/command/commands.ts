@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { isQueueId } from '@postroad/mail'
 import type { CommandIo, PluginCommand } from '@postroad/plugin'
 import type { ReporterOptions } from '../engine/reporter.ts'
+import type { QueuedDelivery } from '../model.ts'
 import { selected } from '../operate/filter.ts'
 import { carryOut, type Ordering, type QueueOrder } from '../operate/order.ts'
 import { sitesOfQueue } from '../operate/sites.ts'
@@ -22,6 +23,8 @@ export interface CommandedQueue {
   readonly reporter: ReporterOptions
   /** How mail that is sent another way is split. */
   readonly plan: PlanOptions
+  /** Ends the back-off of where these go, as far as processes share it: for what an operator wants tried now. */
+  readonly reopen?: ((deliveries: readonly QueuedDelivery[]) => Promise<void>) | undefined
   now(): number
   /** Opened by the command that runs, never because of `--help`. */
   store(): Promise<QueueStore>

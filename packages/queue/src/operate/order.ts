@@ -3,6 +3,7 @@ import type { RouteSettings, Unchecked } from '@postroad/mail/settings'
 import { type Route, waysOf } from '@postroad/plugin'
 import type { ReporterOptions } from '../engine/reporter.ts'
 import { giveUp } from '../give-up.ts'
+import type { QueuedDelivery } from '../model.ts'
 import { DISCARD, type PlanOptions } from '../plan.ts'
 import { parseWay, type RerouteInput, reroute, waysOfDelivery } from '../reroute.ts'
 import type { Operation, QueueEntry, QueueStore } from '../store.ts'
@@ -23,6 +24,8 @@ export interface Orderly {
   readonly store: QueueStore
   readonly reporter: ReporterOptions
   readonly plan: PlanOptions
+  /** Ends the back-off of where these go, as far as processes share it. */
+  readonly reopen?: ((deliveries: readonly QueuedDelivery[]) => Promise<void>) | undefined
 }
 
 /** How it goes on; `note` is told to people. */
@@ -58,12 +61,14 @@ export function carryOut(orderly: Orderly, order: QueueOrder, ordering: Ordering
 }
 
 async function* changed(
-  { store }: Orderly,
+  { store, reopen }: Orderly,
   { filter }: QueueOrder,
   { ordering, operation }: { readonly ordering: Ordering; readonly operation: Operation },
 ): AsyncGenerator<OrderStep> {
   let page: QueueEntry[] = []
   const flush = async (): Promise<OrderStep[]> => {
+    // Who says "now" knows that the other end is back: else the attempt would end with what closed it.
+    if (operation.kind === 'retry') await reopen?.(page.flatMap(undelivered))
     const counts = await Promise.all(page.map(({ message }) => store.operate(message.id, operation, ordering.now())))
     const steps = page.map((entry, at) => {
       const count = counts[at] ?? 0
@@ -82,6 +87,10 @@ async function* changed(
   }
   for await (const entry of selected(store, filter, ordering)) if (page.push(entry) === PAGE) yield* await flush()
   yield* await flush()
+}
+
+function undelivered({ message, states }: QueueEntry): readonly QueuedDelivery[] {
+  return message.deliveries.filter((_, index) => states[index]?.status.kind !== 'done')
 }
 
 async function* bounced(

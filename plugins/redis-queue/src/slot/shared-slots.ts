@@ -77,6 +77,12 @@ for _, slot in ipairs(ARGV) do redis.call('ZADD', KEYS[1], 'XX', now + ${SLOT_LI
 return redis.call('PEXPIRE', KEYS[1], ${SLOT_LIFE_MS * 2})
 `)
 
+/** KEYS: state. The failures stay: the first transaction is a probe, and one that fails closes it again. */
+const REOPEN = script(`#!lua flags=allow-oom
+if redis.call('HEXISTS', KEYS[1], 'until') == 1 then redis.call('HSET', KEYS[1], 'until', 0, 'wait', 0) end
+return 0
+`)
+
 const CLOSED: Reply = {
   code: 451,
   status: '4.4.1',
@@ -120,6 +126,11 @@ export class SharedSlots implements SiteSlots {
     const { failures, firstMs, maxMs } = end.backoff ?? this.#backoff
     const args = [slot, end.health, failures, firstMs, maxMs, Math.random(), JSON.stringify(end.reply ?? CLOSED)]
     await this.#link.run(LEAVE, this.#keys(destination), args).catch(() => {})
+  }
+
+  /** Ends the back-off of a site, if there is one: an operator says that it is up again. */
+  async reopen(destination: string): Promise<void> {
+    await this.#link.run(REOPEN, [this.#keys(destination)[1]], [])
   }
 
   close(): void {
