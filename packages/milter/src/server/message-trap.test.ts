@@ -211,11 +211,15 @@ for (const [v, step, reply, said] of [
   ['Postfix 3.7.11', 'rcpt', { ...LATER, disconnect: true }, '421 4.7.1 Later'],
   ['Postfix 3.7.11', 'rcpt', stay, '550 5.7.1 No'],
   ['Postfix 3.7.11', 'connect', { ...REFUSED, disconnect: true }, '421 4.1.1 No such user'],
+  ['Postroad', 'rcpt', { ...REFUSED, disconnect: true }, '521 5.1.1 No such user'],
+  ['Postroad', 'rcpt', { ...LATER, disconnect: true }, '421 4.7.1 Later'],
+  ['Postroad', 'rcpt', stay, '550 5.7.1 No'],
+  ['Postroad', 'connect', { ...REFUSED, disconnect: true }, '521 5.1.1 No such user'],
   ['8.17.1', 'rcpt', { ...REFUSED, disconnect: true }, '421 4.1.1 No such user'],
   ['8.17.1', 'rcpt', { ...LATER, disconnect: true }, '421 4.7.1 Later'],
   ['8.17.1', 'rcpt', stay, '521 5.7.1 No'],
 ] as const)
-  test(`${v} hears ${said.slice(0, 9)} at ${step} of who is to ${'disconnect' in reply ? 'go' : 'stay'}: Postfix hangs up after 421 and 521, Sendmail after 421 only`, async (t) => {
+  test(`${v} hears ${said.slice(0, 9)} at ${step} of who is to ${'disconnect' in reply ? 'go' : 'stay'}: Postfix and Postroad hang up after 421 and 521, Sendmail after 421 only`, async (t) => {
     const { connect } = await listenFor(t, { stages: { [step]: () => reply } })
     const server = await connect()
     server.tell('connect', { v })

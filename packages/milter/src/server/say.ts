@@ -36,7 +36,7 @@ export function writeReply(out: FrameWriter, reply: WireReply, hangsUpFor521: bo
   out.add(ANSWER.reply, `${text.replaceAll('%', '%%')}\0`)
 }
 
-/** Postfix ends the connection after 421 and after 521, whoever said it; Sendmail after 421 only. */
+/** Postfix and Postroad end the connection after 421 and after 521, whoever said it; Sendmail after 421 only. */
 function parting(reply: WireReply, hangsUpFor521: boolean): WireReply {
   const { code, status, disconnect } = reply
   if (!disconnect) return hangsUpFor521 && code === 521 ? { ...reply, code: 550 } : reply

@@ -304,9 +304,13 @@ export class MilterSession {
     out.add(ANSWER[telling.pass])
   }
 
-  /** At connect Postfix has its own words: it hangs up after 421, and goes on after 521. */
   #refuse(reply: WireReply, step = 0): void {
-    writeReply(this.#context.out, reply, this.#isPostfix && step !== STEP.quietConnect)
+    writeReply(this.#context.out, reply, this.#hangsUpFor521(step))
+  }
+
+  /** At connect Postfix has its own words: it hangs up after 421, and goes on after 521. Another Postroad does after either. */
+  #hangsUpFor521(step: number): boolean {
+    return this.#isPostfix ? step !== STEP.quietConnect : this.#board.get('v') === 'Postroad'
   }
 
   #telling(transaction: AskedTransaction): Telling {
