@@ -6,9 +6,10 @@
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import promises, { cp, type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
+import promises, { cp, type FileHandle, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,7 +41,13 @@ test('kill -9 at every step: what was told is there, and nothing else', async (t
   const steps = new Set(copies.map(({ step }) => step))
   for (const step of ['write', 'write:half', 'datasync', 'writeFile:half', 'sync', 'rename', 'rm', 'link'])
     assert.ok([...steps].includes(step), `${step} is among ${[...steps].join(' ')}`)
-  for (const told of copies) await recovers(told)
+  // Many copies are alike: a sync changes nothing that a kill leaves.
+  const seen = new Set<string>()
+  for (const told of copies) {
+    const key = await digestOf(told)
+    if (!seen.has(key)) await recovers(told)
+    seen.add(key)
+  }
 })
 
 /** Runs through the life of a filter, and copies its folder at each step. */
@@ -90,6 +97,14 @@ async function record(t: TestContext, top: string): Promise<readonly Told[]> {
     restore()
   }
   return copies
+}
+
+/** The same for what a process would find the same, and must find the same in. */
+async function digestOf({ folder, learned, open: opening, leaving }: Told): Promise<string> {
+  const digest = createHash('sha256').update(JSON.stringify([[...learned], [...opening], [...leaving]]))
+  for (const name of (await readdir(folder).catch(() => [])).sort())
+    digest.update(`${name}\0`).update(await readFile(join(folder, name)))
+  return digest.digest('hex')
 }
 
 /** The folder as a process that starts after the kill finds it. */

@@ -175,7 +175,9 @@ export function setUpJunk(given: JunkSetup, shared?: SharedLessons): PluginInsta
           tellReadiness(teacher)
           timer = setInterval(() => tellReadiness(teacher), MINUTE).unref()
           if (rehearsal || options.maildirs.length === 0) return
-          watch = new MaildirWatch({ options, teacher, lock, log, signal, folder: teacher.keeper.folder })
+          const maildirs = options.maildirs.map((one) => ({ ...one, folder: resolve(one.folder) }))
+          const { folder: kept } = teacher.keeper
+          watch = new MaildirWatch({ options: { ...options, maildirs }, teacher, lock, log, signal, folder: kept })
           watch.start()
         },
         (error: unknown) =>
