@@ -94,7 +94,7 @@ export function poisoned(
   const trust = new UserTrust()
   let held = 0
   const give = (user: string, features: Features, label: Label) => {
-    const { isTrusted } = trust.judge(user, model.score(features).rank, label)
+    const { isTrusted } = trust.judge(user, model.score(features).verdict, label)
     if (isTrusted) model.learn(features, label)
     return isTrusted
   }
@@ -103,8 +103,8 @@ export function poisoned(
   const before = figuresOf(judgedBy(model, test))
   let believed = 0
   for (const [i, { features, label }] of bad.slice(0, options.honest + 500).entries()) {
-    const isLie = i >= options.honest
-    if (give('attacker', features, isLie ? options.lie(label) : label) && isLie) believed++
+    const said = i >= options.honest ? options.lie(label) : label
+    if (give('attacker', features, said) && said !== label) believed++
   }
   return { before, after: figuresOf(judgedBy(model, test)), heldHonest: (100 * held) / train.length, believed }
 }

@@ -2,6 +2,8 @@
 import type { Label } from './model/reservoir.ts'
 
 const LEAST_SCORES = 500
+/** So many times the budget is looked at: 1 in n + 1 is expected beyond the largest of n, and a third of the budget is left to chance. */
+const WINDOWS = 1.5
 const MOST_SCORES = 20_000
 /** Junk verdicts that are kept for where `unsure` begins. */
 const JUNK_SCORES = 1000
@@ -30,6 +32,7 @@ export interface LossBudgetState {
 /** Watches verdicts of messages whose label is known. One in `oneIn` wanted messages may be called junk. */
 export class LossBudget {
   readonly oneIn: number
+  readonly #needed: number
   readonly #wanted: Recent
   readonly #junk: Recent
   #thresholds: LossThresholds | undefined
@@ -38,7 +41,8 @@ export class LossBudget {
     if (!Number.isSafeInteger(oneIn) || oneIn < 10 || oneIn > MOST_SCORES)
       throw new RangeError(`A budget is one in 10 to ${MOST_SCORES} wanted messages, not one in ${oneIn}`)
     this.oneIn = oneIn
-    this.#wanted = new Recent(Math.max(LEAST_SCORES, oneIn))
+    this.#needed = Math.max(LEAST_SCORES, oneIn)
+    this.#wanted = new Recent(Math.ceil(WINDOWS * this.#needed))
     this.#junk = new Recent(JUNK_SCORES)
   }
 
@@ -69,14 +73,13 @@ export class LossBudget {
 
   #read(): LossThresholds {
     const wanted = this.#wanted.all().sort((a, b) => b - a)
-    const spare = Math.floor(wanted.length / this.oneIn) - 1
-    const junk = wanted[Math.max(0, spare)] ?? Number.POSITIVE_INFINITY
+    const junk = wanted[Math.floor(wanted.length / (WINDOWS * this.oneIn + 1))] ?? Number.POSITIVE_INFINITY
     return {
       junk,
       unsure: Math.min(junk, unsureFrom(wanted, this.#junk.all())),
       wanted: wanted.length,
-      needed: this.#wanted.room,
-      isProven: wanted.length >= this.#wanted.room,
+      needed: this.#needed,
+      isProven: wanted.length >= this.#needed,
     }
   }
 }

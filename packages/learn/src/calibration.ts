@@ -56,7 +56,8 @@ export class Calibration {
     this.#fresh = 0
     const junk = this.#junk.reduce<number>((sum, y) => sum + y, 0)
     if (junk < LEAST || this.#junk.length - junk < LEAST) return
-    let [slope, offset] = [1, 0]
+    // From zero the method does not overshoot.
+    let [slope, offset] = [0, 0]
     for (let round = 0; round < ROUNDS; round++) {
       let [ga, gb, aa, ab, bb] = [slope - 1, offset, 1, 0, 1]
       for (const [i, x] of this.#verdicts.entries()) {

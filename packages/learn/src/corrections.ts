@@ -10,11 +10,14 @@ const MASK = SLOTS - 1
 /** Weights are kept as whole numbers of this part of a logit. */
 const UNIT = 1 / 4096
 const MOST = 32_767
-const SALTS = { grams: 0x3c6ef372, words: 0x1b873593, headers: 0x5bd1e995 }
+const SALTS = { words: 0x1b873593, headers: 0x5bd1e995 }
 /** A lesson moves its own message to this side, by no more than MOST_MOVED. */
 const MARGIN = 1
-const MOST_MOVED = 4
-const TRUSTED_AFTER = 2
+const MOST_MOVED = 8
+const TRUSTED_AFTER = 1
+/** Others that are looked at, and how quickly what they have in common loses its worth. */
+const MOST_OTHERS = 32
+const RARITY = 6
 const VERSION = 1
 
 /** Corrections of one user or domain: 48 KB. */
@@ -38,23 +41,23 @@ export class Corrections {
     return ((sum * UNIT) / Math.sqrt(sizeOf(features))) * this.#shrink()
   }
 
-  /** Moves the message to the side of its label; `rank` is what it had with all corrections before. */
-  learn(features: Features, label: Label, rank: number): LessonReceipt {
+  /**
+   * Moves the message to the side of its label; `rank` is what it had with all corrections before. `others` are messages of the other label
+   * (`Model.sample`): the more of them have a feature, the less it moves, so that a letter nobody asked for takes no other mail with it.
+   */
+  learn(features: Features, label: Label, rank: number, others: readonly Features[] = []): LessonReceipt {
     const sign = label === 'junk' ? 1 : -1
-    const missing = Math.min(MOST_MOVED, Math.max(0, MARGIN - sign * rank))
     this.lessons++
-    let reach = 0
-    for (const [family, salt] of familiesOf(features))
-      for (let i = 0; i < family.length; i++)
-        reach += 1 / Math.sqrt(1 + (this.#counts[slotOf(family[i] ?? 0, salt)] ?? 0))
-    const step = reach === 0 ? 0 : (sign * missing * Math.sqrt(sizeOf(features))) / reach
-    this.#move(features, step, 1)
+    const missing = Math.min(MOST_MOVED, Math.max(0, MARGIN - sign * rank)) / this.#shrink()
+    const rarity = rarityAmong(others)
+    const step = this.#stepFor(features, sign * missing, rarity)
+    this.#move(features, step, rarity, 1)
     return { label, steps: Float64Array.of(step) }
   }
 
-  /** Takes a lesson back. */
-  unlearn(features: Features, { steps }: LessonReceipt): void {
-    this.#move(features, -(steps[0] ?? 0), -1)
+  /** Takes a lesson back: exactly with the same others and when nothing was learned since, otherwise nearly. */
+  unlearn(features: Features, { steps }: LessonReceipt, others: readonly Features[] = []): void {
+    this.#move(features, -(steps[0] ?? 0), rarityAmong(others), -1)
     this.lessons = Math.max(0, this.lessons - 1)
   }
 
@@ -99,30 +102,62 @@ export class Corrections {
     return this.lessons / (this.lessons + TRUSTED_AFTER)
   }
 
+  /** The step by which a message moves so far. */
+  #stepFor(features: Features, distance: number, rarity: Float64Array): number {
+    let reach = 0
+    for (const [family, salt] of familiesOf(features))
+      for (let i = 0; i < family.length; i++) {
+        const slot = slotOf(family[i] ?? 0, salt)
+        reach += (rarity[common[slot] ?? 0] ?? 1) / Math.sqrt(1 + (this.#counts[slot] ?? 0))
+      }
+    return reach < 1e-6 ? 0 : (distance * Math.sqrt(sizeOf(features))) / reach
+  }
+
   /** Moves weights and counts; backwards the counts first, so that each weight moves by what it had moved. */
-  #move(features: Features, step: number, direction: 1 | -1): void {
+  #move(features: Features, step: number, rarity: Float64Array, direction: 1 | -1): void {
     for (const [family, salt] of familiesOf(features))
       for (let i = 0; i < family.length; i++) {
         const slot = slotOf(family[i] ?? 0, salt)
         const count = this.#counts[slot] ?? 0
         const before = direction > 0 ? count : Math.max(0, count - 1)
-        const moved = Math.round(step / UNIT / Math.sqrt(1 + before))
+        const moved = Math.round(((step / UNIT) * (rarity[common[slot] ?? 0] ?? 1)) / Math.sqrt(1 + before))
         this.#weights[slot] = Math.max(-MOST, Math.min(MOST, (this.#weights[slot] ?? 0) + moved))
         this.#counts[slot] = direction > 0 ? Math.min(255, count + 1) : before
       }
   }
 }
 
-function familiesOf({ grams, words, headers }: Features): readonly (readonly [Int32Array, number])[] {
+/** In how many of the others a slot is: filled by `rarityAmong`, and read at once by whoever called it. */
+const common = new Uint8Array(SLOTS)
+
+/** Counts slots of others; gives what a slot is worth by its count. */
+function rarityAmong(others: readonly Features[]): Float64Array {
+  common.fill(0)
+  const used = others.slice(0, MOST_OTHERS)
+  for (const other of used)
+    for (const [family, salt] of familiesOf(other))
+      for (let i = 0; i < family.length; i++) {
+        const slot = slotOf(family[i] ?? 0, salt)
+        common[slot] = Math.min(used.length, (common[slot] ?? 0) + 1)
+      }
+  return Float64Array.from({ length: used.length + 1 }, (_, count) =>
+    used.length === 0 ? 1 : (1 - count / used.length) ** RARITY,
+  )
+}
+
+/** Who sent a message and how is what tells one user's mail from another's: all of the header, and one word in eight, so that the table stays empty enough. */
+function familiesOf({ words, headers }: Features): readonly (readonly [Int32Array, number])[] {
   return [
-    [grams, SALTS.grams],
-    [words, SALTS.words],
+    [words.filter((hash) => hash >>> 29 === 0), SALTS.words],
     [headers, SALTS.headers],
   ]
 }
 
-function sizeOf({ grams, words, headers }: Features): number {
-  return Math.max(1, grams.length + words.length + headers.length)
+function sizeOf(features: Features): number {
+  return Math.max(
+    1,
+    familiesOf(features).reduce((sum, [family]) => sum + family.length, 0),
+  )
 }
 
 function slotOf(hash: number, salt: number): number {

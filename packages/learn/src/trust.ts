@@ -1,8 +1,8 @@
 /** Whose labels the others may learn from: who contradicts what the model is sure of teaches only their own table, until it passes. */
 import type { Label } from './model/reservoir.ts'
 
-/** A label against a rank beyond this contradicts it. Unit: logit. */
-const SURE = 1.5
+/** A label against a verdict beyond this contradicts it. Unit: logit. */
+const SURE = 2.5
 /** What is left of older labels after each newer one: some twenty count. */
 const FORGETTING = 0.93
 const FIRST = { right: 4, wrong: 0.5 }
@@ -41,18 +41,18 @@ export class UserTrust {
     return this.#users.size
   }
 
-  /** Counts a label of a user and says what it is worth; `rank` is that of the message before, without the user's own corrections. */
-  judge(user: string, rank: number, label: Label): LabelWorth {
+  /** Counts a label of a user and says what it is worth; `verdict` is that of the message before it is learned, without the user's own corrections. */
+  judge(user: string, verdict: number, label: Label): LabelWorth {
     const known = this.#users.get(user)
     const record = known ?? { ...FIRST }
     // Who taught last stands last: the one who has been silent for longest is forgotten first.
     if (known !== undefined) this.#users.delete(user)
     this.#users.set(user, record)
     if (this.#users.size > MOST_USERS) forgetFirst(this.#users)
-    if (Math.abs(rank) > SURE) {
+    if (Math.abs(verdict) > SURE) {
       record.right *= FORGETTING
       record.wrong *= FORGETTING
-      if (rank > 0 === (label === 'junk')) record.right++
+      if (verdict > 0 === (label === 'junk')) record.right++
       else record.wrong++
     }
     const share = record.wrong / (record.right + record.wrong)

@@ -9,7 +9,7 @@ export interface ModelOptions extends Partial<Rates> {
   readonly bits?: Readonly<Record<'grams' | 'words' | 'headers', number>>
   /** Steps towards each lesson. Default: 1. */
   readonly passes?: number
-  /** Lessons of each label that are replayed after each lesson. Default: 3. */
+  /** Lessons of each label that are replayed after each lesson. Default: 4. */
   readonly replay?: number
   /** Lessons of each label that are kept for it. Default: 800. */
   readonly reservoir?: number
@@ -56,7 +56,7 @@ const DEFAULTS = {
   start: 1e-5,
   margin: 4,
   passes: 1,
-  replay: 3,
+  replay: 4,
   reservoir: 800,
 }
 /** Known features at which half of the variance is believed. */
@@ -154,6 +154,15 @@ export class Model {
   relabel(features: Features, before: LessonReceipt, label: Label, options: LearnOptions = {}): LessonReceipt {
     this.unlearn(features, before)
     return this.learn(features, label, options)
+  }
+
+  /** Lessons of a label, spread over those that are kept: what corrections are held against. The same `turn` gives the same ones. */
+  sample(label: Label, count: number, turn: number): readonly Features[] {
+    const kept = this.reservoir.kept[label]
+    const length = Math.min(count, kept.length)
+    return Array.from({ length }, (_, i) => kept[(turn * count + i * 97) % kept.length]?.features).filter(
+      (features) => features !== undefined,
+    )
   }
 
   /** Lets weights fade that were not learned for a month: half of them is left after two more. Call it daily; more often does nothing. */

@@ -168,21 +168,25 @@ export class Scanner implements MimeVisitor {
   #plain(count: number): void {
     const points = this.#points
     const text = this.#text
+    // Where the last link ended: none begins inside of another, so that no point is looked at twice.
+    let linkEnd = 0
     for (let i = 0; i < count && !text.isFull; i++) {
       const point = points[i] ?? 0
       text.push(point)
-      if (point === 0x2f && points[i + 1] === 0x2f && i > 1 && points[i - 1] === 0x3a) this.#linkAt(i, count)
+      if (point === 0x2f && points[i + 1] === 0x2f && i > linkEnd + 1 && points[i - 1] === 0x3a)
+        linkEnd = this.#linkAt(i, count)
     }
   }
 
-  /** A link whose `//` stands at `at`. */
-  #linkAt(at: number, count: number): void {
+  /** Takes a link whose `//` stands at `at`, and gives where it ends. */
+  #linkAt(at: number, count: number): number {
     const points = this.#points
     let from = at - 1
     while (from > 0 && at - from < 8 && isAsciiLetter(points[from - 1] ?? 0)) from--
     let to = at
     while (to < count && to - at < 512 && isInLink(points[to] ?? 0)) to++
     if (from < at - 2) this.#html.takeLink(points, from, to)
+    return to
   }
 
   #readSubject(fields: readonly FieldSpan[]): void {
