@@ -9,7 +9,7 @@ export interface ModelOptions extends Partial<Rates> {
   readonly bits?: Readonly<Record<'grams' | 'words' | 'headers', number>>
   /** Steps towards each lesson. Default: 1. */
   readonly passes?: number
-  /** Lessons of each label that are replayed after each lesson. Default: 4. */
+  /** Lessons of each label that are replayed after each lesson. Default: 3. */
   readonly replay?: number
   /** Lessons of each label that are kept for it. Default: 800. */
   readonly reservoir?: number
@@ -56,7 +56,7 @@ const DEFAULTS = {
   start: 1e-5,
   margin: 4,
   passes: 1,
-  replay: 4,
+  replay: 3,
   reservoir: 800,
 }
 /** Known features at which half of the variance is believed. */
