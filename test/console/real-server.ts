@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { admin } from '@postroad/admin'
-import { createServer, type Server } from '@postroad/core'
+import { type App, createServer, type Server, type ServerOptions } from '@postroad/core'
 import { zoneDns } from '@postroad/dns'
 import { embeddedServices } from '@postroad/embedded'
 import { newToken } from '@postroad/http'
@@ -34,17 +34,22 @@ export interface RealServer extends AsyncDisposable {
   readonly url: string
   readonly smtp: number
   readonly token: string
+  /** Of the role admin. */
+  readonly adminToken: string
   readonly server: Server
   /** Messages that were released. */
   readonly released: string[]
 }
 
-/** Starts it on free ports of the loopback. `fill` puts records into their folder before. */
+/** Starts it on free ports of the loopback. `fill` puts records into their folder before, `more` adds plugins. */
 export async function startRealServer({
   fill,
+  more,
+  ...options
 }: {
   readonly fill?: (folder: string) => Promise<void>
-} = {}): Promise<RealServer> {
+  readonly more?: (app: App) => void
+} & Partial<ServerOptions> = {}): Promise<RealServer> {
   const folder = await mkdtemp(join(tmpdir(), 'postroad-console-'))
   const released: string[] = []
   const sink = new SMTPServer({
@@ -65,7 +70,7 @@ export async function startRealServer({
   const services = embeddedServices(join(folder, 'services'))
   await fill?.(join(folder, 'records'))
   const records = openRecords({ folder: join(folder, 'records') })
-  const token = newToken()
+  const [token, adminToken] = [newToken(), newToken()]
   const address = sink.server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   const server = await createServer(
@@ -80,16 +85,21 @@ export async function startRealServer({
           .use(rules())
           .use(queue({ retry: ['1 h'] }))
           .use(quarantine({ release: { port } }))
+        more?.(app)
         app.listen({ name: 'mx', host: '127.0.0.1', port: 0 })
         app.listen({
           name: 'web',
           protocol: 'http',
           port: 0,
-          tokens: [{ name: 'ops', sha256: token.sha256, roles: ['operate'] }],
+          tokens: [
+            { name: 'ops', sha256: token.sha256, roles: ['operate'] },
+            { name: 'root', sha256: adminToken.sha256, roles: ['admin'] },
+          ],
         })
       },
     },
     {
+      ...options,
       services: [
         ...services.services,
         { service: Dns, create: () => zoneDns({}) },
@@ -103,6 +113,7 @@ export async function startRealServer({
     url: `http://127.0.0.1:${portOf('web')}/`,
     smtp: portOf('mx'),
     token: token.secret,
+    adminToken: adminToken.secret,
     server,
     released,
     async [Symbol.asyncDispose]() {

@@ -1,6 +1,7 @@
 /** Configuration: what is in force and where each value comes from; what it warns of; who did what. Nothing is changed here. */
 import type { ApiAnswer } from '@postroad/admin-api'
 import { useState } from 'preact/hooks'
+import { Tokens } from '../config/tokens.tsx'
 import { Icon } from '../part/icon.tsx'
 import { Say } from '../part/opinion.tsx'
 import { Trouble, Waiting } from '../part/state.tsx'
@@ -26,7 +27,7 @@ export function ConfigScreen() {
   const reload = async (): Promise<void> => {
     try {
       const { ok, text, mistakes } = await post<ApiAnswer<'reload'>>('v1/reload', {})
-      tell(ok ? text : `${text} ${mistakes.join(' ')}`)
+      tell(ok ? `${text}.` : `${text}: ${mistakes.join(' ')}`)
       again()
     } catch (error) {
       tell(error instanceof Error ? error.message : String(error))
@@ -86,6 +87,7 @@ export function ConfigScreen() {
           {answer.changes.length > 0 && <Changes changes={answer.changes} />}
         </>
       )}
+      {may('tokens') && <Tokens />}
       {audit.answer !== undefined && audit.answer.items.length > 0 && <Audit items={audit.answer.items} />}
     </section>
   )

@@ -4,7 +4,9 @@ import { useState } from 'preact/hooks'
 import { Say } from '../part/opinion.tsx'
 import { Trouble, Waiting } from '../part/state.tsx'
 import { Visible } from '../part/visible.tsx'
+import { Warnings } from '../part/warnings.tsx'
 import { useAsked } from '../state/asked.ts'
+import { may } from '../state/session.ts'
 import { counted, plural, timeOf, took } from '../word.ts'
 
 const ORDER = ['fault', 'remark', 'ok']
@@ -49,8 +51,16 @@ export function Doctor() {
         </>
       )}
       {answer !== undefined && (
-        <p class="note">
-          Looked at {timeOf(answer.at)}, in {took(answer.tookMs)}. <code>postroad doctor</code> finds the same.
+        <p class="note before">
+          Looked at {timeOf(answer.at)}, in {took(answer.tookMs)}.
+          {checks.some(({ id }) => id !== 'configuration') ? (
+            <>
+              {' '}
+              <code>postroad doctor</code> does the same.
+            </>
+          ) : (
+            ' This server looks at its configuration alone.'
+          )}
         </p>
       )}
       <ul class="checks">
@@ -59,7 +69,7 @@ export function Doctor() {
             <Say kind={state} />
             <div>
               <p>
-                <b>{plugin === undefined ? id : `${plugin}: ${id}`}</b> <Visible text={subject} />{' '}
+                <b>{plugin === undefined ? id : `${plugin}: ${id}`}</b> {subject !== id && <Visible text={subject} />}{' '}
                 {rfc !== undefined && <small>{rfc}</small>}
               </p>
               <p class="evidence">
@@ -74,6 +84,7 @@ export function Doctor() {
           </li>
         ))}
       </ul>
+      {may('logs') && <Warnings />}
     </section>
   )
 }

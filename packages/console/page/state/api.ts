@@ -28,7 +28,7 @@ export function query(values: Readonly<Record<string, string | number | undefine
  * @throws {Problem} when it is refused, or nobody answers
  */
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return ask<T>(path, { headers: { accept: 'application/json' }, ...(signal && { signal }) })
+  return send<T>(path, { headers: { accept: 'application/json' }, ...(signal && { signal }) })
 }
 
 /**
@@ -42,14 +42,19 @@ export async function post<T>(
   { method = 'POST', token }: { readonly method?: 'POST' | 'DELETE'; readonly token?: string } = {},
 ): Promise<T> {
   const headers = { accept: 'application/json', 'content-type': 'application/json' }
-  return ask<T>(path, {
+  return send<T>(path, {
     method,
     headers: token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` },
     body: JSON.stringify(body),
   })
 }
 
-async function ask<T>(path: string, init: RequestInit): Promise<T> {
+/**
+ * Any other request to the API.
+ *
+ * @throws {Problem} as {@link get}
+ */
+export async function send<T>(path: string, init: RequestInit): Promise<T> {
   let response: Response
   try {
     response = await fetch(addressOf(path), { credentials: 'same-origin', redirect: 'error', ...init })

@@ -1,9 +1,9 @@
-/** "What would happen today?": the mail through the rules in force now. Only for mail whose octets are still here, in the queue or the quarantine. */
+/** "What would happen today?": the mail through the rules of the configuration as its file is now. Only for mail whose octets are still here, in the queue or the quarantine. */
 import type { ApiAnswer } from '@postroad/admin-api'
 import { useState } from 'preact/hooks'
 import { cssOf, Say } from '../part/opinion.tsx'
 import { Sentence } from '../part/sentence.tsx'
-import { addressOf, Problem, query } from '../state/api.ts'
+import { addressOf, Problem, query, send } from '../state/api.ts'
 import { useKeys } from '../state/keys.ts'
 import { may } from '../state/session.ts'
 
@@ -23,7 +23,7 @@ export function TryToday({ answer }: { answer: ApiAnswer<'transaction'> | undefi
   const canTry = answer !== undefined && receipt !== undefined && raw !== undefined && may('try')
   const ask = async (): Promise<void> => {
     if (!canTry) return
-    setSaid('Asking …')
+    setSaid('It is tried; that takes some seconds …')
     try {
       setTried(await tryAgain(answer, `${raw}/${encodeURIComponent(receipt)}/raw`))
       setSaid('')
@@ -58,7 +58,7 @@ export function TryToday({ answer }: { answer: ApiAnswer<'transaction'> | undefi
                 </td>
               </tr>
               <tr>
-                <th scope="row">Generation {tried.generation}, now</th>
+                <th scope="row">Now</th>
                 <td class={`num ${cssOf(tried.outcome)}`}>{tried.reply.slice(0, 9)}</td>
                 <td>
                   <Say kind={tried.outcome} />
@@ -80,12 +80,9 @@ async function tryAgain({ row, record }: ApiAnswer<'transaction'>, path: string)
   if (!octets.ok) throw new Problem(octets.status, 'Its octets are not here any more.')
   const search = query({ from: row.from, remote: row.remote, helo: row.helo, listener: row.listener })
   const to = (record.to ?? row.to).map((one) => `to=${encodeURIComponent(one)}`).join('&')
-  const response = await fetch(addressOf(`v1/try${search}${search === '' ? '?' : '&'}${to}`), {
+  return send<ApiAnswer<'try'>>(`v1/try${search}${search === '' ? '?' : '&'}${to}`, {
     method: 'POST',
-    credentials: 'same-origin',
     headers: { 'content-type': 'message/rfc822', accept: 'application/json' },
     body: await octets.arrayBuffer(),
   })
-  if (!response.ok) throw new Problem(response.status, `The server answered ${response.status}.`)
-  return (await response.json()) as ApiAnswer<'try'> // the shape is that of the schema
 }
