@@ -7,12 +7,13 @@ import { type TestContext, test } from 'node:test'
 import { definePlugin, type HostOperator } from '@postroad/plugin'
 import { type Rig, start, TOKENS } from './server.ts'
 
-/** Events of a stream, as they come. */
-function follow(context: TestContext, rig: Rig, url: string, token: keyof typeof TOKENS) {
+/** Events of a stream, as they come. @param token of the rig by its name, or a secret */
+function follow(context: TestContext, rig: Rig, url: string, token: string) {
+  const known = Object.entries(TOKENS).find(([name]) => name === token)?.[1].secret
   const events: { readonly event: string; readonly data: any }[] = [] // what each is about is the test's to know
   let status = 0
   const sent = request(
-    { host: '127.0.0.1', port: rig.port, path: url, headers: { authorization: `Bearer ${TOKENS[token].secret}` } },
+    { host: '127.0.0.1', port: rig.port, path: url, headers: { authorization: `Bearer ${known ?? token}` } },
     (answer) => {
       status = answer.statusCode ?? 0
       let text = ''
@@ -34,11 +35,14 @@ function follow(context: TestContext, rig: Rig, url: string, token: keyof typeof
   return { events, status: () => status, end: () => sent.destroy() }
 }
 
-async function until(look: () => boolean | Promise<boolean>, what = 'it'): Promise<void> {
+/** Whoever shows a token that is not known yet too often has to wait for a minute. */
+const SELDOM = 500
+
+async function until(look: () => boolean | Promise<boolean>, what = 'it', everyMs = 20): Promise<void> {
   const deadline = Date.now() + 60_000
   while (!(await look())) {
     if (Date.now() > deadline) throw new Error(`${what} did not come`)
-    await new Promise((wake) => setTimeout(wake, 20))
+    await new Promise((wake) => setTimeout(wake, everyMs))
   }
 }
 
@@ -59,7 +63,7 @@ test('a token is made, works at once, is kept as a hash for the server alone, an
   assert.ok(!listed.text.includes(sha256))
   const headers = { authorization: `Bearer ${made.secret}` }
   // Listeners look at the file every second.
-  await until(async () => (await rig.ask('GET', '/v1/status', { headers })).status === 200, 'the token')
+  await until(async () => (await rig.ask('GET', '/v1/status', { headers })).status === 200, 'the token', SELDOM)
   assert.deepEqual((await rig.ask('GET', '/v1/status', { headers })).json().caller, {
     name: 'ann',
     roles: ['read', 'operate'],
@@ -67,7 +71,7 @@ test('a token is made, works at once, is kept as a hash for the server alone, an
   assert.equal((await rig.ask('POST', '/v1/tokens', { headers, body: { name: 'eve', role: 'admin' } })).status, 403)
   assert.equal((await rig.ask('GET', '/v1/tokens', { headers })).status, 403)
   assert.deepEqual((await rig.ask('DELETE', '/v1/tokens/ann', { token: 'admin' })).json().tokens, [])
-  await until(async () => (await rig.ask('GET', '/v1/status', { headers })).status === 401, 'its end')
+  await until(async () => (await rig.ask('GET', '/v1/status', { headers })).status === 401, 'its end', SELDOM)
   const { items } = (await rig.ask('GET', '/v1/audit', { token: 'read' })).json()
   assert.deepEqual(
     items.map(({ action, target }: Record<string, string>) => [action, target]),
@@ -76,6 +80,25 @@ test('a token is made, works at once, is kept as a hash for the server alone, an
       ['make a token', 'ann'],
     ],
   )
+})
+
+test('the status that a stream tells is that of who reads it, also where others may the same', async (context) => {
+  const rig = await start(context)
+  const { secret } = (
+    await rig.ask('POST', '/v1/tokens', { token: 'admin', body: { name: 'ann', role: 'read' } })
+  ).json()
+  await until(
+    async () => {
+      const headers = { authorization: `Bearer ${secret}` }
+      return (await rig.ask('GET', '/v1/status', { headers })).status === 200
+    },
+    'the token',
+    SELDOM,
+  )
+  const [own, hers] = [follow(context, rig, '/v1/events', 'read'), follow(context, rig, '/v1/events', secret)]
+  const names = () => [own, hers].map(({ events }) => events.find(({ event }) => event === 'status')?.data.caller.name)
+  await until(() => names().every((name) => name !== undefined))
+  assert.deepEqual(names(), ['read', 'ann'])
 })
 
 test('names of tokens cannot be anything, nor come twice, also of many at once', async (context) => {

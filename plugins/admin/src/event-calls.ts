@@ -97,16 +97,16 @@ function wantsOf({ names, filter, outcome }: Wanted): WantedEvents<LiveEvent> {
 
 type Told = { readonly event: 'status'; readonly data: object }
 
-/** Viewers who may the same see the same, which is found out once. */
+/** Viewers of the same name who may the same see the same, which is found out once: the name is in it. */
 function sharedStatus(status: EventDeps['status']): (context: AskedCall<'events'>['context']) => Promise<Told> {
   const known = new Map<string, { readonly at: number; readonly told: Promise<Told> }>()
   return (context) => {
-    const roles = String(context.caller?.roles)
+    const who = JSON.stringify([context.caller?.name, context.caller?.roles])
     const now = performance.now()
-    let one = known.get(roles)
+    let one = known.get(who)
     if (!one || now - one.at > STATUS_MS / 2) {
       one = { at: now, told: status(context).then((data) => ({ event: 'status', data })) }
-      known.set(roles, one)
+      known.set(who, one)
     }
     return one.told
   }
