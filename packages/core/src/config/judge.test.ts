@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { suggestion } from '@postroad/options'
 import type { Config } from './config.ts'
 import { judgeConfig, judgeData, judgeListen, judgeUse } from './judge.ts'
 import type { ListenOptions } from './listen.ts'
-import { suggestion } from '@postroad/options'
 
 const setup = () => undefined
 const said = ({ mistakes }: { readonly mistakes: readonly { readonly message: string }[] }) =>
