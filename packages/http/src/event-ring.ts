@@ -6,7 +6,7 @@
 import { octetsOf, type ServerSentEvent } from './event.ts'
 
 /** Events that are kept; who is further behind has missed some. */
-const KEPT = 512
+const KEPT = 2_048
 /** Milliseconds of a look at who can take more, and between two of them: forty times what the last has taken, so that all readers together take a fortieth of the time. */
 const SLICE_MS = 3
 const SHORTEST_MS = 50
@@ -14,8 +14,12 @@ const LONGEST_MS = 1_000
 const SHARE = 40
 /** Readers in one turn of the event loop. */
 const AT_ONCE = 16
-/** Octets of a batch: what is given to a reader at once. */
-const BATCH = 16_384
+/** Octets of a batch, what is given to a reader at once: the more readers there are, the less, down to the smallest. */
+const SMALLEST_BATCH = 16_384
+const LARGEST_BATCH = 131_072
+const OF_ALL = 1_048_576
+/** What the last look has taken counts no more than this: on a machine that others use it may have stood still. */
+const MOST_MS = 4 * SLICE_MS
 
 /** Somebody who reads. */
 export interface RingReader {
@@ -115,8 +119,10 @@ export class EventRing<E extends ServerSentEvent = ServerSentEvent> {
 
   #collect(from: number, isWanted: (event: E) => boolean): Batch {
     const parts: Uint8Array[] = []
+    const readers = this.#idle.size + this.#ready.size + this.#turn.size
+    const most = Math.min(Math.max(OF_ALL / readers, SMALLEST_BATCH), LARGEST_BATCH)
     let next = from
-    for (let length = 0; next < this.#end && length < BATCH; next++) {
+    for (let length = 0; next < this.#end && length < most; next++) {
       const event = this.#events[next % KEPT]
       if (!event || !isWanted(event)) continue
       const octets = octetsOf(event)
@@ -136,26 +142,31 @@ export class EventRing<E extends ServerSentEvent = ServerSentEvent> {
     this.#idle.clear()
     // Nobody has a second turn before all had one, nor in the same slice: what readers cost in a second is bounded for each, too.
     if (this.#turn.size === 0) [this.#turn, this.#ready] = [this.#ready, this.#turn]
-    this.#serveSome(performance.now())
+    this.#serveSome(0)
   }
 
-  /** What readers take is written after this turn of the event loop, and what has come for others meanwhile counts as well: mail is first. */
-  #serveSome(began: number): void {
-    let served = 0
-    for (const reader of this.#turn) {
-      this.#turn.delete(reader)
-      reader.take()
-      if (++served === AT_ONCE) break
-    }
+  /**
+   * What readers take is written when this callback is over, and before the next one of this phase of the event loop: between the two nothing
+   * else runs, so that what others do meanwhile, mail for one, is not taken for the readers'. They are not unreferenced: the loop would sleep.
+   */
+  #serveSome(before: number): void {
+    let began = 0
     setImmediate(() => {
-      const took = performance.now() - began
-      if (this.#turn.size > 0 && took < SLICE_MS) this.#serveSome(began)
-      else {
-        this.#timer = undefined
-        this.#pause = Math.min(Math.max(took * SHARE, SHORTEST_MS), LONGEST_MS)
-        if (this.#turn.size > 0 || this.#ready.size > 0 || this.#hasNews()) this.#later()
+      began = performance.now()
+      let served = 0
+      for (const reader of this.#turn) {
+        this.#turn.delete(reader)
+        reader.take()
+        if (++served === AT_ONCE) break
       }
-    }).unref()
+    })
+    setImmediate(() => {
+      const took = before + performance.now() - began
+      if (this.#turn.size > 0 && took < SLICE_MS) return this.#serveSome(took)
+      this.#timer = undefined
+      this.#pause = Math.min(Math.max(Math.min(took, MOST_MS) * SHARE, SHORTEST_MS), LONGEST_MS)
+      if (this.#turn.size > 0 || this.#ready.size > 0 || this.#hasNews()) this.#later()
+    })
   }
 
   /** Something was added while others were served. */
