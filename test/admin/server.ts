@@ -56,7 +56,11 @@ const rules = definePlugin({
 export async function start(
   context: Pick<TestContext, 'after'>,
   rest: Partial<Config> = {},
-  limits: { readonly connections?: number; readonly connectionsPerAddress?: number } = {},
+  limits: {
+    readonly connections?: number
+    readonly connectionsPerAddress?: number
+    readonly wrongTokens?: number
+  } = {},
   {
     more,
     viewers = 200,
