@@ -66,10 +66,10 @@ const reportSocket = path.join(folder, 'reports.sock')
 const reports = { from: `reports@${DOMAIN}`, ...(existsSync(reportKey) ? { submit: { path: reportSocket } } : {}) }
 
 // A list's own refusal (127.255.255.0/24: asked from a public resolver, or too often) is never a hit; `dnsbl` and `urls` see to that.
-const CLIENT_LISTS = [
+const CLIENT_LISTS: { zone: string; of?: 'sender'; codes: Record<string, number | 'none'> }[] = [
   { zone: 'zen.spamhaus.org', codes: { '127.0.0.2/31': 8, '127.0.0.4/30': 8, '127.0.0.10/31': 4 } },
-  { zone: 'dbl.spamhaus.org', of: 'sender' as const, codes: { '127.0.1.0/24': 4 } },
-  { zone: 'list.dnswl.org', codes: { '127.0.0.0/16': -2, '127.0.0.255': 'none' as const } }, // .255: asked too often
+  { zone: 'dbl.spamhaus.org', of: 'sender', codes: { '127.0.1.0/24': 4 } },
+  { zone: 'list.dnswl.org', codes: { '127.0.0.0/16': -2, '127.0.0.255': 'none' } }, // .255: asked too often
 ]
 const LINK_LISTS = [{ zone: 'multi.surbl.org' }, { zone: 'multi.uribl.com' }, { zone: 'dbl.spamhaus.org' }]
 

@@ -41,9 +41,9 @@ export async function start(http: number, options: ReceiveOptions) {
     })
     lines.length = Math.min(lines.length, SHOWN)
   })
-  await web.listen({ host: '127.0.0.1', port: http })
+  const url = await web.listen({ host: '127.0.0.1', port: http })
   return {
-    web: web.addresses()[0]?.port ?? 0,
+    web: Number(new URL(url).port),
     mail: inbox.port,
     async [Symbol.asyncDispose]() {
       await inbox.close()
