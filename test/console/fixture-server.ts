@@ -324,6 +324,24 @@ export class FixtureServer implements AsyncDisposable {
           'release',
           { ...base, id, outcomes: [{ to: 'alice@example.com', released: true, reply: '250 2.0.0 Ok' }] },
         ]
+      case 'GET /v1/logs':
+        return [
+          'logs',
+          {
+            ...base,
+            items: [
+              {
+                at: now - 40_000,
+                worker: 2,
+                level: 'warn',
+                plugin: 'dnsbl',
+                text: 'a list does not answer',
+                fields: { zone: 'list.example.net', error: { message: 'timed out' } },
+              },
+            ],
+            dropped: 12,
+          },
+        ]
       case 'GET /v1/doctor':
         return [
           'doctor',

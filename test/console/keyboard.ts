@@ -72,7 +72,7 @@ test('queue: choose, hold with a preview, leave it by Escape; nothing was done',
   await page.keyboard.press('h')
   await page.getByText('This would hold').waitFor()
   await page.keyboard.press('Escape')
-  assert.equal(await page.locator('dialog').count(), 0)
+  await page.locator('dialog').waitFor({ state: 'detached' })
   assert.equal(
     stage.server.done.slice(before).every(({ body }) => (body as { dryRun?: boolean }).dryRun),
     true,
