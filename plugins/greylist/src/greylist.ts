@@ -30,8 +30,8 @@ export const greylist = definePlugin({
   name: 'greylist',
   options,
   needs: { store: Store },
-  setup({ options, store }) {
-    const memory = new Greylist(store, options)
+  setup({ options, store, log }) {
+    const memory = new Greylist(store, options, log)
     const isTrusted = networks(options.trusted)
     const trustedNames = new DomainTable(options.trustedNames.map((pattern) => [pattern, true]))
     const trustedDomains = new DomainTable(options.trustedDomains.map((pattern) => [pattern, true]))
@@ -58,6 +58,7 @@ export const greylist = definePlugin({
     }
     const facts = options.trustedNames.length > 0 ? [reverseDns] : []
     return {
+      close: () => memory.settled(),
       ...(options.at === 'rcpt' && {
         rcpt: {
           after: ['access', 'spf', 'recipients', 'routing', ...facts],

@@ -1,7 +1,7 @@
 /** What greylisting remembers: who was seen first when, who came back, whose network has earned trust. */
 import { createHash } from 'node:crypto'
 import { networkOf } from '@postroad/options'
-import type { Address, Store } from '@postroad/plugin'
+import type { Address, Logger, Store } from '@postroad/plugin'
 import type { GreylistOptions } from './options.ts'
 
 /** Keys of the store: `first` an attempt, `count` of them by network, `known` one that came back, `network` one whose mail was `good`. */
@@ -15,6 +15,9 @@ const PREFIX = {
 
 /** What the wire says of a client whom nobody can name. */
 const UNNAMED = 'unknown'
+
+/** First attempts that are written down while nobody waits for it. */
+const MOST_WRITING = 1_000
 
 /** So often, at most, is an entry prolonged within its lifetime. */
 const REFRESHES = 36
@@ -41,10 +44,16 @@ export interface Memory {
 export class Greylist {
   readonly #store: Store
   readonly #options: GreylistOptions
+  readonly #log: Pick<Logger, 'warn'>
+  /** First attempts that are being written down. */
+  readonly #writing = new Set<Promise<unknown>>()
+  /** The last one could not be: until one can, whoever attempts waits for the store, and hears what it says. */
+  #isFailing = false
 
-  constructor(store: Store, options: GreylistOptions) {
+  constructor(store: Store, options: GreylistOptions, log: Pick<Logger, 'warn'>) {
     this.#store = store
     this.#options = options
+    this.#log = log
   }
 
   /** Undefined for a client without an address: a UNIX socket. Clients whom nobody can name are one network. */
@@ -74,20 +83,40 @@ export class Greylist {
   /**
    * Remembers a first attempt, unless its network has made too many: who tries every name there is fills no disk, and after that writes
    * nothing at all. The count and the attempt are written at once, so that they share a commit; of sessions at the same time some more than allowed may be remembered.
+   *
+   * Nobody waits for it while the store does well: the answer is the same whatever becomes of it, and an attempt that is forgotten by a crash is made again.
    */
   async #begin(
     network: string,
     key: string,
     { now, signal }: { readonly now: number; readonly signal: AbortSignal },
   ): Promise<string> {
-    const { attempts, window } = this.#options
+    const { attempts, window, delay } = this.#options
     const count = await this.#store.get(PREFIX.count + network, signal)
     if (Number(count ?? 0) >= attempts) return String(now)
-    const [first] = await Promise.all([
-      this.#store.setIfAbsent(PREFIX.first + key, String(now), window, signal),
-      this.#store.increment(PREFIX.count + network, 1, window, signal),
+    // The client may leave: its attempt was one.
+    const written = Promise.all([
+      this.#store.setIfAbsent(PREFIX.first + key, String(now), window),
+      this.#store.increment(PREFIX.count + network, 1, window),
     ])
-    return first
+    if (delay === 0 || this.#isFailing || this.#writing.size >= MOST_WRITING) {
+      const [first] = await written
+      this.#isFailing = false
+      return first
+    }
+    const ended = written
+      .catch((error: unknown) => {
+        this.#isFailing = true
+        this.#log.warn({ error }, 'a first attempt could not be written down')
+      })
+      .finally(() => this.#writing.delete(ended))
+    this.#writing.add(ended)
+    return String(now)
+  }
+
+  /** Resolves when all that is being written down is. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#writing)
   }
 
   /** A message from there was accepted. */
