@@ -28,7 +28,7 @@ ${EXPORT} defineConfig({
 })
 `
 
-test('of two workers: a reload is told by each, a message is tried, the log and the trace are of both, and doctor has looked', async (t) => {
+test('of two workers: a reload is told by each, a message is tried, the log is of both, and doctor has looked', async (t) => {
   const [smtp, web] = [await freePort(), await freePort()]
   const config = await operator.config('postroad.config.ts', configuration(smtp, web))
   const made = await operator.run('token', 'new', 'ann', '--role', 'admin', '--config', config)

@@ -42,7 +42,7 @@ function feed(program: string, args: readonly string[], input: string): Promise<
   })
 }
 
-/** Bogofilter with its defaults, which were better than tuned ones on the development half: registered in bulk, scores with all digits. */
+/** Bogofilter with its defaults, which nobody has tuned here: registered in bulk, scores with all digits. */
 export function bogofilter(): Peer {
   const program = programPath('bogofilter')
   return {

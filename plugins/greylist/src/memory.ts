@@ -91,7 +91,7 @@ export class Greylist {
     key: string,
     { now, signal }: { readonly now: number; readonly signal: AbortSignal },
   ): Promise<string> {
-    const { attempts, window, delay } = this.#options
+    const { attempts, window } = this.#options
     const count = await this.#store.get(PREFIX.count + network, signal)
     if (Number(count ?? 0) >= attempts) return String(now)
     // The client may leave: its attempt was one.
@@ -99,7 +99,7 @@ export class Greylist {
       this.#store.setIfAbsent(PREFIX.first + key, String(now), window),
       this.#store.increment(PREFIX.count + network, 1, window),
     ])
-    if (delay === 0 || this.#isFailing || this.#writing.size >= MOST_WRITING) {
+    if (this.#isFailing || this.#writing.size >= MOST_WRITING) {
       const [first] = await written
       this.#isFailing = false
       return first

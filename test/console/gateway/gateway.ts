@@ -64,7 +64,11 @@ export async function startGateway(workers: number): Promise<Gateway> {
       env,
     })
   const server = command(['start', CONFIG, '--workers', String(workers), '--log', 'json'])
+  // A test that is cut by its time limit disposes of nothing.
+  const end = () => void server.kill('SIGTERM')
+  process.once('exit', end)
   started.defer(async () => {
+    process.off('exit', end)
     server.kill('SIGTERM')
     if (server.exitCode === null) await new Promise((resolve) => server.once('exit', resolve))
   })

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Message } from '@postroad/mail'
 import { messageFromBytes } from '@postroad/message'
 import addressparser from 'nodemailer/lib/addressparser'
+import { encodeWords } from 'nodemailer/lib/mime-funcs'
 import type { SendmailArguments } from './sendmail-arguments.ts'
 
 /** Ready to be sent. */
@@ -61,17 +62,7 @@ function addressesOf(message: Message, name: string): readonly string[] {
 function mailbox(name: string | undefined, address: string): string {
   if (name === undefined || name === '') return `<${address}>`
   if (/^[\x20-\x7e]*$/.test(name)) return `"${name.replace(/["\\]/g, '\\$&')}" <${address}>`
-  // One encoded word has 75 characters at most, §2: 45 octets in base64 are 60.
-  const words: string[] = []
-  let word = ''
-  for (const character of name.replace(/[\u0000-\u001f\u007f]/g, '')) {
-    if (Buffer.byteLength(word + character) > 42) {
-      words.push(word)
-      word = ''
-    }
-    word += character
-  }
-  return `${[...words, word].map((part) => `=?UTF-8?B?${Buffer.from(part).toString('base64')}?=`).join(' ')} <${address}>`
+  return `${encodeWords(name.replace(/[\u0000-\u001f\u007f]/g, ''), 'B', 52, true)} <${address}>`
 }
 
 function bare(address: string): string {

@@ -151,7 +151,7 @@ class Sending {
     if (end) throw new SendError(shown(end), refused)
   }
 
-  /** Lines end with CRLF on every way, RFC 5321 §2.3.8; a stream that fails leaves nothing behind. */
+  /** Lines end with CRLF on every way, RFC 5321 §2.3.8; of a stream that fails the session ends, and nothing is left. */
   async #write(message: OutgoingMail['message']): Promise<void> {
     const content = this.#stages.content()
     let [before, last] = [-1, -1]
@@ -162,19 +162,14 @@ class Sending {
       last = octets.at(-1) ?? last
       await content.write(octets)
     }
-    try {
-      if (typeof message === 'string') await write(Buffer.from(message))
-      else if (message instanceof Uint8Array) await write(message)
-      else
-        for await (const chunk of message) {
-          this.#signal?.throwIfAborted()
-          await write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
-        }
-      if (before !== CR || last !== LF) await content.write(Buffer.from(last === CR ? '\n' : '\r\n'))
-    } catch (error) {
-      content.abort()
-      throw error
-    }
+    if (typeof message === 'string') await write(Buffer.from(message))
+    else if (message instanceof Uint8Array) await write(message)
+    else
+      for await (const chunk of message) {
+        this.#signal?.throwIfAborted()
+        await write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+      }
+    if (before !== CR || last !== LF) await content.write(Buffer.from(last === CR ? '\n' : '\r\n'))
     this.#signal?.throwIfAborted()
   }
 }
