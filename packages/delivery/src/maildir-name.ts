@@ -41,6 +41,6 @@ const host = hostname().replaceAll('/', '\\057').replaceAll(':', '\\072')
 export function uniqueName(now: number, size: number): string {
   const seconds = Math.floor(now / 1000)
   const micros = (now - seconds * 1000) * 1000
-  // R is in it because containers may share a host name and a process id.
-  return `${seconds}.M${Math.floor(micros)}P${process.pid}Q${++deliveries}R${random}.${host},S=${size}`
+  // Six digits, so that names of one process sort as its deliveries did. R is in it because containers may share a host name and a process id.
+  return `${seconds}.M${String(Math.floor(micros)).padStart(6, '0')}P${process.pid}Q${++deliveries}R${random}.${host},S=${size}`
 }

@@ -162,4 +162,6 @@ test('names of messages are unique, sort by time, and have neither slash nor col
   const names = Array.from({ length: 1000 }, () => uniqueName(1_700_000_000_123, 5))
   assert.equal(new Set(names).size, 1000)
   assert.match(names[0] ?? '', /^1700000000\.M123000P\d+Q\d+R[0-9a-f]{12}\.[^/:]+,S=5$/)
+  const later = [0, 1, 9, 10, 98, 99, 100, 103, 999, 1000, 1001].map((ms) => uniqueName(1_700_000_000_000 + ms, 5))
+  assert.deepEqual(later.toSorted(), later)
 })
