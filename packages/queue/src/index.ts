@@ -18,6 +18,8 @@
  * Begin to read at `STATES.md`, then `model.ts`, `store.ts` and `engine/engine.ts`.
  */
 
+export type { BounceClass } from './bounce-table.ts'
+export { type BounceFault, classify, faultOf } from './classify.ts'
 export { type CommandedQueue, queueCommands } from './command/commands.ts'
 export { ContentFiles, syncFolder } from './disk/content-files.ts'
 export { Disk, UNWRITABLE } from './disk/disk.ts'
