@@ -1,10 +1,12 @@
 /** Finds records in the segments of all processes: filters say which blocks are worth a look, the newest first. */
-import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseRecord, type StoredRecord, timeOf } from '../record.ts'
 import { isOlder, newestFirst, type RecordPlace, type RecordQuestion, type RecordSource } from '../source.ts'
 import { meets, type Sieve, sieveOf, wordsOf } from '../words.ts'
-import { blockAt, ENTRY, mayHave, probesOf, type RecordBlock } from './block.ts'
+import { probesOf, type RecordBlock } from './block.ts'
+import { SegmentIndexes } from './segment-indexes.ts'
+import { readAt } from './turned.ts'
 
 /** Octets that are read at once of what has no index yet. */
 const PIECE = 1_048_576
@@ -38,9 +40,11 @@ const AT_ONCE = 8
 /** Reads a folder of segments, whoever writes them. */
 export class RecordReader implements RecordSource {
   readonly #folder: string
+  readonly #indexes: SegmentIndexes
 
   constructor(folder: string) {
     this.#folder = folder
+    this.#indexes = new SegmentIndexes(folder)
   }
 
   async find(question: RecordQuestion): Promise<readonly StoredRecord[]> {
@@ -90,22 +94,17 @@ export class RecordReader implements RecordSource {
     const candidates: Candidate[] = []
     let [records, octets, oldest] = [0, 0, Infinity]
     const names = await segmentsIn(this.#folder)
+    this.#indexes.forget(names)
     for (let first = 0; first < names.length; first += AT_ONCE) {
       const some = names.slice(first, first + AT_ONCE)
-      for (const { name, index, size } of await Promise.all(some.map((name) => readSegment(this.#folder, name)))) {
+      const all = await Promise.all(some.map((name) => this.#indexes.look(name, { probes, from, to: end })))
+      for (const [at, { blocks, indexed, size, count, first: since }] of all.entries()) {
+        const name = some[at] ?? ''
         octets += size
-        let known = 0
-        for (let at = 0; at < index.length; at += ENTRY) {
-          const block = blockAt(index, at)
-          // An index may be ahead of its segment when the power was cut: then the segment is what counts.
-          if (!block || block.offset + block.length > size || block.offset !== known) break
-          known = block.offset + block.length
-          records += block.count
-          oldest = Math.min(oldest, block.first)
-          if (block.last >= from && block.first <= end && mayHave(index, at, probes))
-            candidates.push({ name, ...block })
-        }
-        for (; known < size; known += PIECE)
+        records += count
+        oldest = Math.min(oldest, since)
+        for (const block of blocks) candidates.push({ name, ...block })
+        for (let known = indexed; known < size; known += PIECE)
           candidates.push({ name, offset: known, length: size - known, count: 0, first: -Infinity, last: Infinity })
       }
     }
@@ -173,17 +172,6 @@ function decode(octets: Buffer): string {
   return octets.toString('utf8')
 }
 
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const octets = Buffer.allocUnsafe(length)
-  let done = 0
-  while (done < length) {
-    const { bytesRead } = await file.read(octets, done, length - done, position + done)
-    if (bytesRead === 0) break
-    done += bytesRead
-  }
-  return octets.subarray(0, done)
-}
-
 /** Names of segments, the oldest first; none when there is no folder. */
 export async function segmentsIn(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder).catch(() => [])
@@ -191,19 +179,4 @@ export async function segmentsIn(folder: string): Promise<readonly string[]> {
     .filter((name) => /^\d{14}-\d+-\d+\.log$/.test(name))
     .map((name) => name.slice(0, -4))
     .sort()
-}
-
-async function readSegment(folder: string, name: string) {
-  const [index, size] = await Promise.all([
-    readFile(join(folder, `${name}.idx`)).catch(() => Buffer.alloc(0)),
-    sizeOf(join(folder, `${name}.log`)),
-  ])
-  return { name, index, size }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  )
 }

@@ -11,6 +11,8 @@ export interface Bounds {
 }
 
 const DAY = 86_400_000
+/** Of the names of a segment's files. */
+const ENDS = ['log', 'idx', 'bits', 'bits.new'] as const
 
 /** Deletes what is beyond the bounds. `own` is being written by this process, and stays. */
 export async function sweep(
@@ -22,17 +24,12 @@ export async function sweep(
   let sum = all.reduce((total, { octets }) => total + octets, 0)
   for (const { name, octets, changedAt } of all) {
     if (name === own || (sum <= bytes && now - changedAt <= days * DAY)) continue
-    await Promise.all([
-      rm(join(folder, `${name}.log`), { force: true }),
-      rm(join(folder, `${name}.idx`), { force: true }),
-    ])
+    await Promise.all(ENDS.map((end) => rm(join(folder, `${name}.${end}`), { force: true })))
     sum -= octets
   }
 }
 
 async function measured(folder: string, name: string) {
-  const [log, index] = await Promise.all(
-    ['log', 'idx'].map((end) => stat(join(folder, `${name}.${end}`)).catch(() => undefined)),
-  )
-  return { name, octets: (log?.size ?? 0) + (index?.size ?? 0), changedAt: log?.mtimeMs ?? 0 }
+  const files = await Promise.all(ENDS.map((end) => stat(join(folder, `${name}.${end}`)).catch(() => undefined)))
+  return { name, octets: files.reduce((sum, file) => sum + (file?.size ?? 0), 0), changedAt: files[0]?.mtimeMs ?? 0 }
 }

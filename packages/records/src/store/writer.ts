@@ -1,5 +1,5 @@
 /**
- * Writes records into segments of this process's own: `TIME-PID-N.log` has a JSON line each, `.idx` beside it an entry for each block. What is
+ * Writes records into segments of this process's own: `TIME-PID-N.log` has a JSON line each, `.idx` beside it an entry for each block, which becomes `.bits` when the segment ends. What is
  * added waits a moment and is written together. Mail is never hurt: what cannot be written, or is too much, is dropped and counted.
  */
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
@@ -8,6 +8,7 @@ import type { Logger } from '@postroad/plugin'
 import type { StoredRecord } from '../record.ts'
 import { wordsOf } from '../words.ts'
 import { BlockFilter } from './block.ts'
+import { turnIndex } from './turned.ts'
 
 /** Records of a block. */
 const BLOCK = 64
@@ -198,6 +199,8 @@ export class RecordWriter {
       // What the index does not have is read from the segment itself.
     }
     await Promise.allSettled([segment.log.close(), segment.index.close()])
+    // Where it cannot be written the index serves as it is.
+    await turnIndex(join(this.#options.folder, segment.name)).catch(() => undefined)
   }
 
   #complain(error: unknown): void {
