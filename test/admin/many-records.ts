@@ -23,6 +23,15 @@ export const NEEDLE = {
   plugin: 'zeppelin',
 } as const
 
+/** When the needle was, of as many records that end at `now`; in milliseconds since the epoch. */
+export function needleTime(count: number, now: number): number {
+  return timeAt(Math.floor(count / 3), { count, now })
+}
+
+function timeAt(at: number, { count, now }: { readonly count: number; readonly now: number }): number {
+  return now - DAYS * DAY + Math.floor((at * DAYS * DAY) / count)
+}
+
 /** Writes `count` records that end at `now` into the folder, with the needle two thirds of the way. */
 export async function writeRecords(folder: string, { count, now }: { readonly count: number; readonly now: number }) {
   await mkdir(folder, { recursive: true })
@@ -42,7 +51,7 @@ export async function writeRecords(folder: string, { count, now }: { readonly co
   for (let at = 0; at < count; ) {
     const end = Math.min(at + BATCH, count)
     for (; at < end; at++) {
-      clock = now - DAYS * DAY + Math.floor((at * DAYS * DAY) / count)
+      clock = timeAt(at, { count, now })
       writers[at % WORKERS]?.add(at === needleAt ? needle(clock) : record(at, clock))
     }
     await Promise.all(writers.map((writer) => writer.flush()))

@@ -63,12 +63,19 @@ export async function start(
   } = {},
   {
     more,
+    fill,
     viewers = 200,
     ...options
-  }: { readonly more?: (app: App) => void; readonly viewers?: number } & Partial<ServerOptions> = {},
+  }: {
+    readonly more?: (app: App) => void
+    /** Puts records into their folder before. */
+    readonly fill?: (folder: string) => Promise<void>
+    readonly viewers?: number
+  } & Partial<ServerOptions> = {},
 ): Promise<Rig> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'postroad-admin-'))
   const services = embeddedServices(path.join(folder, 'services'))
+  await fill?.(path.join(folder, 'records'))
   const records = openRecords({ folder: path.join(folder, 'records') })
   const config: Config = {
     hostname: 'mx.test',

@@ -5,6 +5,7 @@ import type { ApiAnswer, ApiShape } from '@postroad/admin-api'
 import { cellOf, cellsOf, roadInWords, stagesOf } from '../page/now/road.ts'
 import { fits, MOST, Traffic } from '../page/now/traffic.ts'
 import { stepped } from '../page/state/stepped.ts'
+import { whenIn } from '../page/why/when.ts'
 import { ageOf, bare, counted, octets, percent, took } from '../page/word.ts'
 
 const handler = (plugin: string, mode: 'enforce' | 'shadow' = 'enforce') => ({
@@ -234,4 +235,37 @@ test('a step goes on from where one stood, also when that row is gone', () => {
   // None was chosen yet: the first one, and the second with two keys.
   assert.equal(stepped({ count: 5, at: -1, last: undefined, by: 1 }), 0)
   assert.equal(stepped({ count: 5, at: -1, last: undefined, by: 2 }), 1)
+})
+
+test('words that say when are taken from a question, in the time of who asks', () => {
+  const now = new Date(2026, 10, 30, 16, 0).getTime()
+  const spanOf = (text: string) => {
+    const { q, from = Number.NaN, to = Number.NaN } = whenIn(text, now)
+    const said = (time: number) => {
+      const date = new Date(time)
+      return `${date.getDate()} ${date.getHours()}:${String(date.getMinutes()).padStart(2, '0')}`
+    }
+    return [q, said(from), said(to + 1)]
+  }
+  assert.deepEqual(whenIn('ann@a.test 5xx'), { q: 'ann@a.test 5xx' })
+  assert.deepEqual(spanOf('ann@a.test 2026-11-29'), ['ann@a.test', '29 0:00', '30 0:00'])
+  assert.deepEqual(spanOf('14:05'), ['', '30 14:05', '30 14:06'])
+  assert.deepEqual(spanOf('17:30 lunch'), ['lunch', '29 17:30', '29 17:31'])
+  assert.deepEqual(spanOf('2026-11-28T9:05'), ['', '28 9:05', '28 9:06'])
+  assert.deepEqual(spanOf('14:00..15:30 2026-11-28'), ['', '28 14:00', '28 15:31'])
+  assert.deepEqual(spanOf('2026-11-27..2026-11-29'), ['', '27 0:00', '30 0:00'])
+  assert.deepEqual(spanOf('23:00..00:30'), ['', '29 23:00', '30 0:31'])
+  assert.deepEqual(spanOf('2026-11-27T23:00..2026-11-29T1:00'), ['', '27 23:00', '29 1:01'])
+  for (const word of [
+    '2026-13-01',
+    '2026-02-30',
+    '25:00',
+    '14:75',
+    '192.0.2.1',
+    '2001:db8::5',
+    '..',
+    '12:30..',
+    'a..b',
+  ])
+    assert.deepEqual(whenIn(word, now), { q: word })
 })

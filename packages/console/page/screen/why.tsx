@@ -1,16 +1,16 @@
 /** Why: one field, and the answer is a story. A sentence first, then what happened, then the record. */
 import type { ApiAnswer, ApiShape } from '@postroad/admin-api'
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { Path } from '../part/address.tsx'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { Icon } from '../part/icon.tsx'
-import { cssOf, Say } from '../part/opinion.tsx'
 import { Empty, Trouble, Waiting } from '../part/state.tsx'
 import { Visible } from '../part/visible.tsx'
 import { useKeys } from '../state/keys.ts'
 import { go, linkTo, place } from '../state/route.ts'
 import { useSteps } from '../state/steps.ts'
+import { RowLine } from '../why/row-line.tsx'
 import { type Search, useSearch } from '../why/search.ts'
 import { Story } from '../why/story.tsx'
+import { type AskedWhen, whenIn } from '../why/when.ts'
 import { ageOf, counted, dayOf, number, plural, timeOf, took } from '../word.ts'
 
 type Found = ApiAnswer<'transactions'>
@@ -24,9 +24,10 @@ export function Why() {
   const [text, setText] = useState(q || (id ?? ''))
   const field = useRef<HTMLInputElement>(null)
   useEffect(() => setText(q || (id ?? '')), [q, id])
+  const when = useMemo(() => whenIn(q), [q])
   const found = useSearch(
     id === undefined || q !== ''
-      ? { q, limit: q === '' ? 12 : LIMIT, outcome: q === '' ? 'refused' : undefined }
+      ? { ...when, limit: q === '' ? 12 : LIMIT, outcome: q === '' ? 'refused' : undefined }
       : undefined,
   )
   const { items } = found
@@ -63,7 +64,7 @@ export function Why() {
           />
           <kbd>/</kbd>
         </label>
-        <Hints found={found} q={q} />
+        <Hints found={found} q={q} when={when} />
       </form>
       <Trouble problem={found.problem} again={found.again} />
       {q === '' && id === undefined ? (
@@ -71,7 +72,7 @@ export function Why() {
       ) : (
         <>
           {items.length > 1 && <Results rows={items} shown={shown} q={q} found={found} />}
-          {shown !== undefined && <Story key={shown} id={shown} />}
+          {shown !== undefined && <Story key={shown} id={shown} known={items.find((row) => row.id === shown)} />}
           {items.length === 0 && found.answer !== undefined && found.more === undefined && (
             <Nothing q={q} kept={found.answer.kept} />
           )}
@@ -83,7 +84,7 @@ export function Why() {
 }
 
 /** How much there is to search, how far it was looked at, and how long it took. */
-function Hints({ found: { answer, items, ms, more }, q }: { found: Search; q: string }) {
+function Hints({ found: { answer, items, ms, more }, q, when }: { found: Search; q: string; when: AskedWhen }) {
   const kept = answer?.kept
   return (
     <p class="hints">
@@ -102,7 +103,10 @@ function Hints({ found: { answer, items, ms, more }, q }: { found: Search; q: st
             : `${number(items.length)}${more === undefined ? '' : ' and more'} found`}
           {answer.until === undefined
             ? ` in ${took(Math.round(answer.tookMs * 10) / 10)}.`
-            : `, looked back to ${dayOf(answer.until)} ${timeOf(answer.until).slice(0, 5)}.`}
+            : `, looked back to ${minuteOf(answer.until)}.`}
+          {when.from !== undefined &&
+            when.to !== undefined &&
+            ` From ${minuteOf(when.from)} to ${minuteOf(when.to + 1)}.`}
         </span>
       )}
       {q === '' && (
@@ -114,11 +118,33 @@ function Hints({ found: { answer, items, ms, more }, q }: { found: Search; q: st
           <button type="button" onClick={() => go('why', { q: '4xx' })}>
             4xx
           </button>{' '}
+          <button type="button" onClick={() => go('why', { q: dayWord() })}>
+            {dayWord()}
+          </button>{' '}
+          <button type="button" onClick={() => go('why', { q: hourWord() })}>
+            {hourWord()}
+          </button>{' '}
           or the id at the end of a reply.
         </>
       )}
     </p>
   )
+}
+
+function minuteOf(time: number): string {
+  return `${dayOf(time)} ${timeOf(time).slice(0, 5)}`
+}
+
+/** Today, as a question has it. */
+function dayWord(): string {
+  const now = new Date()
+  return [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((part) => String(part).padStart(2, '0')).join('-')
+}
+
+/** The last hour that is over, and the one that is not. */
+function hourWord(): string {
+  const [end, begin] = [new Date(), new Date(Date.now() - 3_600_000)]
+  return `${timeOf(begin.getTime()).slice(0, 2)}:00..${timeOf(end.getTime()).slice(0, 5)}`
 }
 
 /** Everything that fits, newest first; the chosen one is told below. */
@@ -154,31 +180,6 @@ function Results({
         </p>
       )}
     </nav>
-  )
-}
-
-function RowLine({ row }: { row: ApiShape<'row'> }) {
-  const [code = '', ...rest] = row.reply.split(' ')
-  return (
-    <>
-      <time>
-        {dayOf(row.at)} {timeOf(row.at).slice(0, 5)}
-      </time>
-      <Say kind={row.outcome} />
-      <span class="who">
-        {row.from === undefined ? (
-          <code>{row.remote}</code>
-        ) : (
-          <Path from={row.from} to={row.to} more={row.recipients - row.to.length} />
-        )}
-      </span>
-      <span class="rep">
-        <b class={cssOf(row.outcome)}>{code}</b>
-        <bdi>
-          <Visible text={row.outcome === 'accepted' ? (row.subject ?? rest.join(' ')) : rest.join(' ')} />
-        </bdi>
-      </span>
-    </>
   )
 }
 

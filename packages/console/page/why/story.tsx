@@ -2,6 +2,7 @@
 import type { ApiAnswer, ApiShape } from '@postroad/admin-api'
 import { useState } from 'preact/hooks'
 import { Tree, thresholdsOf } from '../now/panel.tsx'
+import { Path } from '../part/address.tsx'
 import { Meter } from '../part/meter.tsx'
 import { cssOf, Say } from '../part/opinion.tsx'
 import { Sentence } from '../part/sentence.tsx'
@@ -21,8 +22,8 @@ type Step = ApiShape<'step'>
 /** From here on the time between two steps is a step of its own, in milliseconds. */
 const GAP_MS = 10_000
 
-/** By the id of one of its transactions. */
-export function Story({ id }: { id: string }) {
+/** By the id of one of its transactions; `known` of it is shown until the story is there. */
+export function Story({ id, known }: { id: string; known?: ApiShape<'row'> | undefined }) {
   const path = encodeURIComponent(id)
   const story = useAsked<Told>(`v1/stories/${path}`, 0)
   const [chosen, setChosen] = useState(id)
@@ -55,7 +56,7 @@ export function Story({ id }: { id: string }) {
     return (
       <>
         <Trouble problem={story.problem ?? one.problem} again={story.again} />
-        <Waiting />
+        {known === undefined ? <Waiting /> : <First row={known} />}
       </>
     )
   return (
@@ -114,6 +115,33 @@ export function Story({ id }: { id: string }) {
           <Json value={record} />
         </details>
       )}
+    </div>
+  )
+}
+
+/** What the search has said already. */
+function First({ row }: { row: ApiShape<'row'> }) {
+  return (
+    <div id="answer" aria-busy="true">
+      <article class="story">
+        <p class="eyebrow">
+          <Say kind={row.outcome} />
+          <time>
+            {dayOf(row.at)} {timeOf(row.at)}
+          </time>
+        </p>
+        <h2>
+          {row.from === undefined ? (
+            <code>{row.remote}</code>
+          ) : (
+            <Path from={row.from} to={row.to} more={row.recipients - row.to.length} />
+          )}
+          :{' '}
+          <b class={cssOf(row.outcome)}>
+            <Visible text={row.reply} />
+          </b>
+        </h2>
+      </article>
     </div>
   )
 }
