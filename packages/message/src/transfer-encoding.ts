@@ -42,15 +42,59 @@ function* plainPieces(bytes: Buffer, from: number, to: number): Iterable<Buffer>
   for (let at = from; at < to; at += PIECE) yield bytes.subarray(at, Math.min(at + PIECE, to))
 }
 
-/** By hand: the platform's decoder ends at padding, and cannot go on in the middle of four characters. */
+/** The platform decodes what is clean, which most is; the rest by hand, as its decoder ends at padding and takes other letters. */
 function* base64Pieces(bytes: Buffer, from: number, to: number): Iterable<Buffer> {
-  let bits = 0
-  let count = 0
+  /** Characters, fewer than four, that wait for others. */
+  let rest = ''
   for (let at = from; at < to; ) {
     const end = Math.min(at + PIECE, to)
-    const piece = Buffer.allocUnsafe(end - at)
+    const clean = rest + bytes.latin1Slice(at, end).replace(LINE_ENDS, '')
+    if (NOT_BASE64.test(clean)) {
+      const byHand = new Base64(bytes, at, to)
+      const piece = byHand.decode(end, rest)
+      if (piece.length > 0) yield piece
+      at = byHand.at
+      rest = ''
+      continue
+    }
+    const whole = clean.length - (clean.length % 4)
+    if (whole > 0) yield Buffer.from(clean.slice(0, whole), 'base64')
+    rest = clean.slice(whole)
+    at = end
+  }
+  if (rest.length > 1) yield Buffer.from(rest, 'base64')
+}
+
+const LINE_ENDS = /[\r\n]+/g
+const NOT_BASE64 = /[^A-Za-z0-9+/]/
+
+/** A function of its own, as loops in generators are slow. */
+class Base64 {
+  at: number
+  readonly #bytes: Buffer
+  readonly #to: number
+
+  constructor(bytes: Buffer, from: number, to: number) {
+    this.#bytes = bytes
+    this.at = from
+    this.#to = to
+  }
+
+  /** To there, and the few octets further until four characters are complete. @param before characters in front of them */
+  decode(end: number, before: string): Buffer {
+    const bytes = this.#bytes
+    const to = this.#to
+    const piece = Buffer.allocUnsafe(end - this.at + 2 * before.length + 4)
+    let bits = 0
+    let count = 0
     let size = 0
-    for (; at < end; at++) {
+    for (const character of before) {
+      bits = (bits << 6) | (SIX_BITS[character.charCodeAt(0)] ?? 0)
+      count += 6
+    }
+    for (; count >= 8; count -= 8) piece[size++] = (bits >> (count - 8)) & 0xff
+    let at = this.at
+    for (; at < to && (at < end || count > 0); at++) {
       const six = SIX_BITS[bytes[at] ?? 0] ?? JUNK
       if (six < JUNK) {
         bits = (bits << 6) | six
@@ -61,7 +105,8 @@ function* base64Pieces(bytes: Buffer, from: number, to: number): Iterable<Buffer
         }
       } else if (six === PADDING) count = 0
     }
-    if (size > 0) yield piece.subarray(0, size)
+    this.at = at
+    return piece.subarray(0, size)
   }
 }
 
