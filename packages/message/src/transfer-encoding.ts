@@ -48,7 +48,7 @@ function* base64Pieces(bytes: Buffer, from: number, to: number): Iterable<Buffer
   let rest = ''
   for (let at = from; at < to; ) {
     const end = Math.min(at + PIECE, to)
-    const clean = rest + bytes.latin1Slice(at, end).replace(LINE_ENDS, '')
+    const clean = rest + bytes.toString('latin1', at, end).replace(LINE_ENDS, '')
     if (NOT_BASE64.test(clean)) {
       const byHand = new Base64(bytes, at, to)
       const piece = byHand.decode(end, rest)
