@@ -39,6 +39,7 @@ const HREF = 2_048
 const TEXT = 500
 const VALUE = 4_096
 const DEPTH = 200
+const STYLES = 100
 
 /** Attributes that are looked at. */
 const ATTRIBUTES = new Set(
@@ -108,6 +109,8 @@ class Reader implements TokenizerCallbacks, HtmlDocument {
   #attribute = ''
   #value = ''
   #values = new Map<string, string>()
+  /** Whether the last styles hide something: a message has few, many times. */
+  readonly #styles = new Map<string, boolean>()
   #anchor: HtmlLink | undefined
   /** The element whose content is not shown, how often it stands in itself, and whether its content is text. */
   #unseen: { readonly name: string; readonly isText: boolean; nested: number } | undefined
@@ -199,7 +202,21 @@ class Reader implements TokenizerCallbacks, HtmlDocument {
     if (this.#unseen) {
       if (this.#unseen.name === name && this.#unseen.nested < DEPTH) this.#unseen.nested++
     } else if (SILENT.has(name)) this.#unseen = { name, isText: false, nested: 0 }
-    else if (!VOID.has(name) && isHidden(this.#values)) this.#unseen = { name, isText: true, nested: 0 }
+    else if (!VOID.has(name) && this.#isHidden()) this.#unseen = { name, isText: true, nested: 0 }
+  }
+
+  /** By its own attributes. */
+  #isHidden(): boolean {
+    if (this.#values.has('hidden')) return true
+    const style = this.#values.get('style')
+    if (style === undefined) return false
+    const color = this.#values.get('bgcolor') ?? ''
+    const key = `${style}\n${color}`
+    const before = this.#styles.get(key)
+    if (before !== undefined) return before
+    const hides = hidesText(style, color)
+    if (this.#styles.size < STYLES) this.#styles.set(key, hides)
+    return hides
   }
 
   #link(element: string, href: string | undefined): void {
@@ -223,11 +240,8 @@ function trimmed(href: string): string {
     .trimEnd()
 }
 
-/** By its own attributes. */
-function isHidden(values: ReadonlyMap<string, string>): boolean {
-  if (values.has('hidden')) return true
-  const style = values.get('style')
-  if (style === undefined) return false
+/** @param bgcolor the attribute; `''` without */
+function hidesText(style: string, bgcolor: string): boolean {
   const plain = style.toLowerCase().replace(/\s+/g, '')
   if (
     /display:none|visibility:hidden|mso-hide:all|(?:font-size|opacity|max-height):0(?:px|pt|em|%)?(?:[;!]|$)/.test(
@@ -236,8 +250,8 @@ function isHidden(values: ReadonlyMap<string, string>): boolean {
   )
     return true
   const color = /(?:^|;)color:([^;!]+)/.exec(plain)?.[1]
-  const background = /(?:^|;)background(?:-color)?:([^;!]+)/.exec(plain)?.[1] ?? values.get('bgcolor')?.toLowerCase()
-  return color !== undefined && background !== undefined && colorOf(color) === colorOf(background)
+  const background = /(?:^|;)background(?:-color)?:([^;!]+)/.exec(plain)?.[1] ?? bgcolor.toLowerCase()
+  return color !== undefined && background !== '' && colorOf(color) === colorOf(background)
 }
 
 function colorOf(text: string): string {

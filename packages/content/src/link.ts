@@ -140,20 +140,39 @@ export function readLink(
   const text = href.slice(0, LENGTH)
   const url = parsed(text, base)
   if (!url || url.hostname === '') return undefined
-  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
-  const isAddress = isIP(host) > 0
+  const { host, shownHost, domain, isAddress } = hostOf(url.hostname)
   return {
     text,
     url,
     host,
-    shownHost: host.includes('xn--') ? domainToUnicode(host) || host : host,
-    domain: isAddress ? undefined : registeredDomain(host),
+    shownHost,
+    domain,
     isAddress,
     from,
     element,
     shown,
     target: isInner ? undefined : targetOf(url),
   }
+}
+
+type Host = Pick<FoundLink, 'host' | 'shownHost' | 'domain' | 'isAddress'>
+
+/** Those of the last messages: most links of a message lead to the same few. */
+const hosts = new Map<string, Host>()
+const HOSTS = 500
+/** RFC 1035 §3.1; what is longer is not kept. */
+const NAME = 253
+
+function hostOf(hostname: string): Host {
+  const before = hosts.get(hostname)
+  if (before) return before
+  const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
+  const isAddress = isIP(host) > 0
+  const shownHost = host.includes('xn--') ? domainToUnicode(host) || host : host
+  const facts = { host, shownHost, domain: isAddress ? undefined : registeredDomain(host), isAddress }
+  if (hosts.size >= HOSTS) hosts.clear()
+  if (hostname.length <= NAME) hosts.set(hostname, facts)
+  return facts
 }
 
 /** What somebody has registered a host under, by the public suffix list, private suffixes too (`x.github.io`); undefined when it is not below a suffix. */

@@ -43,7 +43,8 @@ test('base64: clean and damaged, in whatever pieces, is decoded as letter by let
 
 test('base64: a part of the octets is decoded as if there were no others', () => {
   const bytes = Buffer.from(`QUJD${'\r\n'}REVGRw==`)
-  const of = (from: number, to: number): string => Buffer.concat([...decodePieces(bytes, 'base64', from, to)]).toString()
+  const of = (from: number, to: number): string =>
+    Buffer.concat([...decodePieces(bytes, 'base64', from, to)]).toString()
   assert.equal(of(0, bytes.length), 'ABCDEFG')
   assert.equal(of(4, 10), 'DEF')
   assert.equal(of(0, 3), 'AB')
