@@ -4,6 +4,7 @@
  */
 import type { Mime } from '@postroad/mail'
 import { Tokenizer, type TokenizerCallbacks } from 'htmlparser2'
+import { remembered } from './remembered.ts'
 
 /** A link, or something else that has an address. */
 export interface HtmlLink {
@@ -72,15 +73,10 @@ const SILENT = new Set(['script', 'style', 'template', 'title', 'noembed', 'nofr
 const ZERO_WIDTH = /[\u200b-\u200d\u2060\ufeff\u00ad]/
 const SPLIT = /\p{L}[\u200b-\u200d\u2060\ufeff\u00ad]+(?=\p{L})/gu
 
-const known = new WeakMap<Mime, HtmlDocument | undefined>()
-
 /** The HTML of a message, read once for all plugins; undefined when it has none. */
-export function htmlOf(mime: Mime): HtmlDocument | undefined {
-  if (known.has(mime)) return known.get(mime)
-  const document = mime.html === undefined ? undefined : readHtml(mime.html)
-  known.set(mime, document)
-  return document
-}
+export const htmlOf: (mime: Mime) => HtmlDocument | undefined = remembered('html', ({ html }) =>
+  html === undefined ? undefined : readHtml(html),
+)
 
 /** Reads HTML. */
 export function readHtml(html: string): HtmlDocument {

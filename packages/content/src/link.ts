@@ -5,6 +5,7 @@ import type { Mime } from '@postroad/mail'
 import { LinkifyIt } from 'linkify-it'
 import { getDomain } from 'tldts'
 import { type HtmlDocument, htmlOf } from './html-document.ts'
+import { remembered } from './remembered.ts'
 
 /** A link. */
 export interface FoundLink {
@@ -47,16 +48,9 @@ const MATCHES = 2_000
 const PIECE = 16_384
 
 const finder = new LinkifyIt({ fuzzyLink: true, fuzzyEmail: false, urlAuth: true, maxLength: LENGTH })
-const known = new WeakMap<Mime, MessageLinks>()
 
 /** The links of a message, read once for all plugins. */
-export function linksOf(mime: Mime): MessageLinks {
-  const before = known.get(mime)
-  if (before) return before
-  const links = readLinks(mime)
-  known.set(mime, links)
-  return links
-}
+export const linksOf: (mime: Mime) => MessageLinks = remembered('links', readLinks)
 
 function readLinks(mime: Mime): MessageLinks {
   const html = htmlOf(mime)
