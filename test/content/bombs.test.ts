@@ -5,7 +5,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { promisify } from 'node:util'
+import { inflateRawSync } from 'node:zlib'
 import { BOMBS } from './bombs.ts'
+import { quine } from './quine.ts'
 
 /** Milliseconds of the processor. The bound is 250 where nobody else works; on a machine that is full each costs more. */
 const TIME = 1_000
@@ -46,3 +48,9 @@ for (const name of BOMBS.keys())
     assert.ok(cost.memory <= MEMORY, `${cost.memory} octets`)
     if (!SILENT.test(name)) assert.match(JSON.stringify(cost.facts), /"signal":"(?:unread|many)"/)
   })
+
+test('the archive in itself is one', () => {
+  const archive = quine()
+  const [start, length] = [30 + archive.readUInt16LE(26), archive.readUInt32LE(18)]
+  assert.ok(inflateRawSync(archive.subarray(start, start + length)).equals(archive))
+})

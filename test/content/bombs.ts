@@ -1,10 +1,12 @@
 /** Messages that are made to cost: each a few KB or MB that want to be gigabytes, or a million of something. */
 import { constants, deflateRawSync, gzipSync } from 'node:zlib'
 import { nested, overlapping, zip } from '../../plugins/attachments/src/make-archive.test.ts'
+import { quine } from './quine.ts'
 
 /** The octets of a message; what they want to be is in its name. */
 export const BOMBS: ReadonlyMap<string, () => Buffer> = new Map([
   ['zip in zip, 16^4 files of 4 MB', () => attached('42.zip', nested(4, 16, 4_194_304))],
+  ['a zip archive that is the only file in itself', () => attached('again.zip', quine())],
   ['10 GB in gzip', () => attached('zeros.gz', zeros(640))],
   ['10 GB of a tar archive in gzip', () => attached('zeros.tgz', zeros(640, tarHeader(0o77777777777)))],
   [

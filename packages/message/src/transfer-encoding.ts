@@ -42,37 +42,24 @@ function* plainPieces(bytes: Buffer, from: number, to: number): Iterable<Buffer>
   for (let at = from; at < to; at += PIECE) yield bytes.subarray(at, Math.min(at + PIECE, to))
 }
 
-/** The platform decodes what is clean, which most is; the rest by hand, as its decoder ends at padding and takes other letters. */
+/** By hand: the platform's decoder ends at padding, and cannot go on in the middle of four characters. */
 function* base64Pieces(bytes: Buffer, from: number, to: number): Iterable<Buffer> {
-  /** Characters, fewer than four, that wait for others. */
-  let rest = ''
-  for (let at = from; at < to; ) {
-    const end = Math.min(at + PIECE, to)
-    const clean = rest + bytes.toString('latin1', at, end).replace(LINE_ENDS, '')
-    if (NOT_BASE64.test(clean)) {
-      const byHand = new Base64(bytes, at, to)
-      const piece = byHand.decode(end, rest)
-      if (piece.length > 0) yield piece
-      at = byHand.at
-      rest = ''
-      continue
-    }
-    const whole = clean.length - (clean.length % 4)
-    if (whole > 0) yield Buffer.from(clean.slice(0, whole), 'base64')
-    rest = clean.slice(whole)
-    at = end
+  const reader = new Base64(bytes, from, to)
+  while (reader.at < to) {
+    // Room for three more, so that the last ones find theirs.
+    const piece = Buffer.allocUnsafe(Math.min(PIECE, to - reader.at) + 3)
+    const size = reader.fill(piece)
+    if (size > 0) yield piece.subarray(0, size)
   }
-  if (rest.length > 1) yield Buffer.from(rest, 'base64')
 }
 
-const LINE_ENDS = /[\r\n]+/g
-const NOT_BASE64 = /[^A-Za-z0-9+/]/
-
-/** A function of its own, as loops in generators are slow. */
+/** Decodes as much as there is room for; a function of its own, as loops in generators are slow. */
 class Base64 {
   at: number
   readonly #bytes: Buffer
   readonly #to: number
+  #bits = 0
+  #count = 0
 
   constructor(bytes: Buffer, from: number, to: number) {
     this.#bytes = bytes
@@ -80,22 +67,31 @@ class Base64 {
     this.#to = to
   }
 
-  /** To there, and the few octets further until four characters are complete. @param before characters in front of them */
-  decode(end: number, before: string): Buffer {
+  /** Octets that were decoded. */
+  fill(piece: Buffer): number {
     const bytes = this.#bytes
     const to = this.#to
-    const piece = Buffer.allocUnsafe(end - this.at + 2 * before.length + 4)
-    let bits = 0
-    let count = 0
-    let size = 0
-    for (const character of before) {
-      bits = (bits << 6) | (SIX_BITS[character.charCodeAt(0)] ?? 0)
-      count += 6
-    }
-    for (; count >= 8; count -= 8) piece[size++] = (bits >> (count - 8)) & 0xff
     let at = this.at
-    for (; at < to && (at < end || count > 0); at++) {
-      const six = SIX_BITS[bytes[at] ?? 0] ?? JUNK
+    let bits = this.#bits
+    let count = this.#count
+    let size = 0
+    while (at < to && size + 3 <= piece.length) {
+      if (count === 0 && at + 4 <= to) {
+        // Most are four characters of the alphabet.
+        const first = SIX_BITS[bytes[at] ?? 0] ?? JUNK
+        const second = SIX_BITS[bytes[at + 1] ?? 0] ?? JUNK
+        const third = SIX_BITS[bytes[at + 2] ?? 0] ?? JUNK
+        const fourth = SIX_BITS[bytes[at + 3] ?? 0] ?? JUNK
+        if ((first | second | third | fourth) < JUNK) {
+          piece[size] = (first << 2) | (second >> 4)
+          piece[size + 1] = ((second << 4) | (third >> 2)) & 0xff
+          piece[size + 2] = ((third << 6) | fourth) & 0xff
+          size += 3
+          at += 4
+          continue
+        }
+      }
+      const six = SIX_BITS[bytes[at++] ?? 0] ?? JUNK
       if (six < JUNK) {
         bits = (bits << 6) | six
         count += 6
@@ -106,7 +102,9 @@ class Base64 {
       } else if (six === PADDING) count = 0
     }
     this.at = at
-    return piece.subarray(0, size)
+    this.#bits = bits
+    this.#count = count
+    return size
   }
 }
 
