@@ -268,6 +268,7 @@ export function sites(base: Base, now: number): ApiAnswer<'sites'> {
     ...base,
     queue: 'queue',
     bounds: BOUNDS,
+    ages: [...BOUNDS, 0].map((_, at) => list.reduce((sum, [, , ages]) => sum + (ages[at] ?? 0), 0)),
     messages: 3_061,
     corrupt: 0,
     freeOctets: 41.2e9,

@@ -29,6 +29,8 @@ export const sites = z.object({
   ...base,
   queue: z.string().describe('Name of the plugin'),
   bounds: z.array(duration).describe('Ends of all classes of age but the last'),
+  ages: z.array(count).describe('Messages by age, each once: one may wait for several destinations'),
+  oldestAt: time.optional(),
   sites: z.array(site),
   messages: count,
   corrupt: count,

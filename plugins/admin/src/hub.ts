@@ -199,6 +199,7 @@ export class Hub {
           lines.on('line', (line) => {
             this.ring.add(JSON.parse(line) as LiveEvent) // of a worker of the same server
           })
+          lines.on('error', () => undefined) // how it ends does not matter: the close is heard
           lines.on('close', () => known.delete(name))
         })
         .catch(() => undefined)

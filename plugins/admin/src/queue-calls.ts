@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { ApiBody } from '@postroad/admin-api'
 import type { Host, HostDesk } from '@postroad/plugin'
 import { QueueDesk, type QueueFilter, type QueueOrder } from '@postroad/queue-engine'
-import { type AskedCall, type CallHandlers, CallRefused } from './answer.ts'
+import { type AskedCall, type CallAnswer, type CallHandlers, CallRefused } from './answer.ts'
 import type { AuditLog } from './audit.ts'
 import type { Circle } from './circle.ts'
 import type { Jobs, JobView } from './jobs.ts'
@@ -93,6 +93,37 @@ function theDesk(host: Host): QueueDesk {
 /** All there are, for who counts. */
 export function queueDesks(host: Host): readonly HostDesk<QueueDesk>[] {
   return host.desks(QueueDesk)
+}
+
+/** Milliseconds that an age of the queue is good for: it is a walk over all of it. */
+const AGES_MS = 20_000
+type Ages = NonNullable<CallAnswer<'summary'>['queue']>
+const aged = new WeakMap<Host, { readonly at: number; readonly ages: Promise<Ages | undefined> }>()
+
+/** How long messages have waited, of all queues together; undefined where nothing queues, or it is too much to be counted. */
+export function queueAges(host: Host): Promise<Ages | undefined> {
+  let own = aged.get(host)
+  if (!own || performance.now() - own.at > AGES_MS) {
+    own = { at: performance.now(), ages: agesOf(host) }
+    aged.set(host, own)
+  }
+  return own.ages
+}
+
+async function agesOf(host: Host): Promise<Ages | undefined> {
+  try {
+    const all = await Promise.all(queueDesks(host).map(({ desk }) => desk.sites(new AbortController().signal)))
+    const [first] = all
+    if (!first || all.some(({ complete }) => !complete)) return undefined
+    const oldest = Math.min(...all.map(({ oldestAt }) => oldestAt ?? Number.POSITIVE_INFINITY))
+    return {
+      bounds: first.bounds,
+      ages: first.ages.map((_, at) => all.reduce((sum, { ages }) => sum + (ages[at] ?? 0), 0)),
+      ...(Number.isFinite(oldest) && { oldestAt: oldest }),
+    }
+  } catch {
+    return undefined // the store says no: its own log has why
+  }
 }
 
 async function act({ body, context, caller }: AskedCall<'queueAction'>, deps: ActingDeps) {

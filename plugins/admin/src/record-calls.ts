@@ -4,6 +4,7 @@ import { parseDuration } from '@postroad/options'
 import type { Host } from '@postroad/plugin'
 import type { MailRecords } from '@postroad/records'
 import { type AskedCall, type CallHandlers, CallRefused } from './answer.ts'
+import { queueAges } from './queue-calls.ts'
 import { usesOf } from './uses.ts'
 
 /** Milliseconds of a span, at most: records are not kept longer. */
@@ -38,7 +39,10 @@ export function recordCalls(records: MailRecords, host: Host): CallHandlers {
       const list = names.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]))
       return records.series({ names: list.slice(0, 100), span: ms, step: stepMs })
     },
-    summary: ({ query: { span } }) => records.summary({ span: msOf(span) }),
+    async summary({ query: { span } }) {
+      const [summary, queue] = await Promise.all([records.summary({ span: msOf(span) }), queueAges(host)])
+      return { ...summary, ...(queue && { queue }) }
+    },
     async plugins({ query: { span } }) {
       const { plugins, ...rest } = await records.plugins({ span: msOf(span) })
       const known = new Map(plugins.map((one) => [one.name, one]))

@@ -56,7 +56,9 @@ export class Row extends Component<Props> {
         </span>
         <span class="who" role="gridcell">
           {row !== undefined && row.from === undefined ? (
-            <span class="shadow">{row.outcome === 'left' ? 'left' : 'turned away'} before MAIL</span>
+            <span class="shadow">
+              <code>{row.remote}</code> {row.outcome === 'left' ? 'left' : 'turned away'} before MAIL
+            </span>
           ) : (
             <Path from={tx.from} to={tx.to} more={row === undefined ? 0 : row.recipients - row.to.length} />
           )}

@@ -17,6 +17,8 @@ const WORDS: Readonly<Record<string, string>> = {
   suspect: 'given points to',
 }
 
+const AGAINST: ReadonlySet<string> = new Set(['reject', 'defer', 'quarantine', 'discard'])
+
 /** The card. */
 export function Shadow({ plugin, span }: { plugin: ApiShape<'plugin'>; span: string }) {
   const { answer } = useAsked<ApiAnswer<'shadow'>>(
@@ -27,6 +29,8 @@ export function Shadow({ plugin, span }: { plugin: ApiShape<'plugin'>; span: str
   if (answer === undefined) return null
   const { would, ofThese, steps, disputed, seen, from } = answer
   const sum = Object.values(would).reduce((total, count) => total + count, 0)
+  // Points turn nobody away by themselves: what became of that mail says nothing of them.
+  const against = Object.entries(would).reduce((total, [kind, count]) => total + (AGAINST.has(kind) ? count : 0), 0)
   // Of several scopes that use it in shadow each has a place of its own.
   const places =
     config?.values.filter(({ path, value }) => value === 'shadow' && path.endsWith(`.use.${plugin.name}.mode`)) ?? []
@@ -51,15 +55,23 @@ export function Shadow({ plugin, span }: { plugin: ApiShape<'plugin'>; span: str
                     {WORDS[kind] ?? kind} <b>{number(count)}</b>
                   </>
                 ))}
-              ; <b>{number(ofThese.accepted)}</b> of them were accepted by all others.
+              {against === 0 ? (
+                ', and turned nobody away by itself.'
+              ) : (
+                <>
+                  ; <b>{number(ofThese.accepted)}</b> of those turned away were accepted by all others.
+                </>
+              )}
             </>
           )}
         </h2>
-        <p>
-          {number(ofThese.turnedAwayByOthers)} were turned away by others anyway
-          {ofThese.quarantined > 0 && `, ${number(ofThese.quarantined)} quarantined`}.
-          {disputed.length > 0 && ' Look at these before you enforce it.'}
-        </p>
+        {against > 0 && (
+          <p>
+            {number(ofThese.turnedAwayByOthers)} were turned away by others anyway
+            {ofThese.quarantined > 0 && `, ${number(ofThese.quarantined)} quarantined`}.
+            {disputed.length > 0 && ' Look at these before you enforce it.'}
+          </p>
+        )}
         {disputed.length > 0 && (
           <ul class="two">
             {disputed.slice(0, 5).map((row) => (
@@ -88,12 +100,12 @@ export function Shadow({ plugin, span }: { plugin: ApiShape<'plugin'>; span: str
         ))}
       </div>
       <div class="vis">
-        {sum > 0 && (
+        {against > 0 && (
           <>
             <div
               class="chart mid"
               role="img"
-              aria-label={`What ${plugin.name} would have done: ${number(sum)} in ${steps.would.length} steps of ${ageOf(steps.stepMs)}`}
+              aria-label={`What ${plugin.name} would have done: ${number(against)} in ${steps.would.length} steps of ${ageOf(steps.stepMs)}`}
             >
               <Mirror
                 bars={steps.would.map((count, n) => ({

@@ -58,7 +58,7 @@ function Cards({ summary, series, span }: { summary: Summary; series: ApiAnswer<
           <Bars
             caption="Refusals and deferrals by plugin"
             rows={turnedAway.slice(0, 9).map(({ plugin, outcome, count }) => ({
-              word: plugin,
+              word: plugin === '-' ? 'the server' : plugin,
               count,
               kind: outcome === 'deferred' ? 'defer' : 'reject',
             }))}

@@ -35,7 +35,8 @@ export async function sitesOfQueue(
   { name, now, signal }: { readonly name: string; readonly signal: AbortSignal; now(): number },
 ): Promise<Sites> {
   const [began, sites] = [now(), new Map<string, Counting>()]
-  let [messages, complete] = [0, true]
+  const ages = [...AGES, 0].map(() => 0)
+  let [messages, complete, oldestAt] = [0, true, Number.POSITIVE_INFINITY]
   for await (const entry of store.list({ signal })) {
     if (messages >= LOOK_LIMIT || (messages % 1_000 === 999 && now() - began > LOOK_MS)) {
       complete = false
@@ -43,12 +44,17 @@ export async function sitesOfQueue(
     }
     messages++
     count(entry, sites, began)
+    const at = classOf(entry.message.queuedAt, began)
+    ages[at] = (ages[at] ?? 0) + 1
+    oldestAt = Math.min(oldestAt, entry.message.queuedAt)
   }
   const [suspensions, stats] = await Promise.all([store.suspensions(), store.stats()])
   for (const { target } of suspensions) if (target.includes(':') && !sites.has(target)) sites.set(target, counting())
   return {
     queue: name,
     bounds: [...AGES],
+    ages,
+    ...(Number.isFinite(oldestAt) && { oldestAt }),
     sites: [...sites].map(([site, one]) => shown(site, one, suspensions)).sort((a, b) => b.messages - a.messages),
     messages: complete ? messages : Math.max(messages, stats.messages),
     corrupt: stats.corrupt,
@@ -74,7 +80,7 @@ function counting(): Counting {
 function count(entry: QueueEntry, sites: Map<string, Counting>, now: number): void {
   const { message, states } = entry
   const touched = new Set<Counting>()
-  const age = AGES.findIndex((end) => now - message.queuedAt < end)
+  const age = classOf(message.queuedAt, now)
   for (const [index, { destination }] of message.deliveries.entries()) {
     const state = states[index]
     if (!state || state.status.kind === 'done') continue
@@ -90,8 +96,7 @@ function count(entry: QueueEntry, sites: Map<string, Counting>, now: number): vo
     site.messages++
     site.octets += message.size
     site.oldestAt = Math.min(site.oldestAt, message.queuedAt)
-    const at = age < 0 ? AGES.length : age
-    site.ages[at] = (site.ages[at] ?? 0) + 1
+    site.ages[age] = (site.ages[age] ?? 0) + 1
   }
   for (const { address, index } of recipientsOf(entry)) {
     const site = sites.get(message.deliveries[index]?.destination ?? '')
@@ -99,6 +104,11 @@ function count(entry: QueueEntry, sites: Map<string, Counting>, now: number): vo
     site.recipients++
     site.domains.set(address.domain, (site.domains.get(address.domain) ?? 0) + 1)
   }
+}
+
+function classOf(queuedAt: number, now: number): number {
+  const age = AGES.findIndex((end) => now - queuedAt < end)
+  return age < 0 ? AGES.length : age
 }
 
 function shown(site: string, one: Counting, suspensions: readonly Suspension[]): Site {

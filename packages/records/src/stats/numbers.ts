@@ -145,8 +145,10 @@ function workOf(sum: Bucket): { readonly cpuMs: number } | undefined {
 function summarySentence(sum: Bucket): readonly SentencePart[] {
   const count = transactionsOf(sum)
   if (count === 0) return [text('No mail has come in this time.')]
-  const { accepted, quarantined, refused, deferred } = totalsOf(sum)
+  const { accepted, quarantined, discarded, refused, deferred, left } = totalsOf(sum)
   const aside = quarantined > 0 ? `, ${quarantined} set aside` : ''
+  const dropped = discarded > 0 ? `, ${discarded} discarded` : ''
+  const gone = left > 0 ? `; ${left} the client left` : ''
   const [most] = Object.entries(sum.away).sort(([, one], [, other]) => other - one)
   const who = most?.[0].slice(0, most[0].lastIndexOf(' '))
   const by: readonly SentencePart[] =
@@ -156,7 +158,9 @@ function summarySentence(sum: Bucket): readonly SentencePart[] {
   return [
     text('Of '),
     code(String(count)),
-    text(` transactions ${accepted} were accepted${aside}, ${refused} refused and ${deferred} refused for now`),
+    text(
+      ` transactions ${accepted} were accepted${aside}${dropped}, ${refused} refused and ${deferred} refused for now${gone}`,
+    ),
     ...by,
     text('.'),
   ]
