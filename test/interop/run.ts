@@ -1,5 +1,5 @@
 /**
- * `npm run interop -- NAME…`: the tests against real programs. (Helpers: this is the one runner; keep it, rename yours to NAME.long.ts.) Those of `NAME.test.ts` take seconds each and are a part of `npm test`; those of
+ * `npm run interop -- NAME…`: the tests against real programs. Those of `NAME.test.ts` take seconds each and are a part of `npm test`; those of
  * `NAME.long.ts` run here only. With `all` the result is written to `result.md`, to be committed.
  */
 import { spawnSync } from 'node:child_process'
