@@ -1,0 +1,134 @@
+/** Runs the plugins of one hook as Haraka does: one after the other, until one has an answer. What goes wrong is a failure, and ends in time. */
+
+import { type BaseContext, errorOf } from '@postroad/plugin'
+import constants from 'haraka-constants'
+import type { Registered } from './harness.ts'
+
+/** What a chain came to. */
+export interface ChainAnswer {
+  /** One of Haraka's return codes. */
+  readonly code: number
+  /** What was said with it: a text, a DSN, the answer of `get_mx`. */
+  readonly message: unknown
+  /** Who said it; undefined when nobody did. */
+  readonly by: Registered | undefined
+}
+
+/** How a chain is run. */
+export interface ChainRun {
+  /** A connection, a mail of the queue, or the server. */
+  readonly object: unknown
+  readonly params?: unknown
+  readonly signal?: AbortSignal
+  readonly failOpen: boolean
+  /** Names of plugins that are passed over. */
+  readonly skip?: readonly string[]
+  /** What comes too late, or twice. */
+  late(plugin: string, what: string): void
+  /** An answer that refuses; what comes of it. */
+  refused?(answer: ChainAnswer): Promise<boolean>
+}
+
+/** Chains whose answers end nothing: all plugins are always run. */
+const ALL_RUN: ReadonlySet<string> = new Set(['connect_init', 'disconnect', 'reset_transaction', 'init_master', 'log'])
+
+/** Hooks that tell what has happened: their plugins are run though the client may have left. */
+export const TOLD: ReadonlySet<string> = new Set(['queue_ok', 'reset_transaction', 'disconnect', 'deny'])
+
+/** Nobody has said anything. */
+export const CONT: ChainAnswer = { code: constants.cont, message: undefined, by: undefined }
+
+/** Writes down what comes too late, or twice. */
+export function lateTo({ log }: Pick<BaseContext, 'log'>): ChainRun['late'] {
+  return (plugin, what) => log.warn({ haraka: plugin, what }, 'a plugin of Haraka answers wrongly')
+}
+
+/** Whether a return code refuses. */
+export function isDeny(code: number): boolean {
+  return (
+    code === constants.deny ||
+    code === constants.denysoft ||
+    code === constants.denydisconnect ||
+    code === constants.denysoftdisconnect
+  )
+}
+
+/**
+ * Runs a chain.
+ *
+ * @throws {Error} that names the plugin which threw, rejected, or did not answer in time
+ */
+export async function runChain(chain: readonly Registered[] | undefined, run: ChainRun): Promise<ChainAnswer> {
+  for (const one of chain ?? []) {
+    if (run.skip?.includes(one.plugin.name)) continue
+    if (run.signal?.aborted) return CONT
+    const answer = await ask(one, run)
+    if (answer.code === constants.cont || ALL_RUN.has(one.hook)) continue
+    // The hook `deny` may take a refusal back; the plugins after it are asked then.
+    if (isDeny(answer.code) && (await run.refused?.(answer))) continue
+    return answer
+  }
+  return CONT
+}
+
+async function ask(one: Registered, run: ChainRun): Promise<ChainAnswer> {
+  const { plugin, hook, method } = one
+  const timedOut = `plugin "${plugin.name}" did not call next() at ${hook} within ${plugin.timeout} s`
+  let timer: NodeJS.Timeout | undefined
+  let gone: (() => void) | undefined
+  try {
+    return await new Promise<ChainAnswer>((resolve, reject) => {
+      let isDone = false
+      const next = (code?: unknown, message?: unknown): void => {
+        if (isDone) {
+          run.late(plugin.name, `next() at ${hook} once more, or too late`)
+          return
+        }
+        isDone = true
+        resolve({ code: typeof code === 'number' ? code : constants.cont, message, by: one })
+      }
+      const fail = (thrown: unknown): void => {
+        if (isDone) {
+          run.late(plugin.name, `at ${hook}, after its answer: ${errorOf(thrown).message}`)
+          return
+        }
+        isDone = true
+        reject(new Error(`plugin "${plugin.name}" failed at ${hook}: ${errorOf(thrown).message}`, { cause: thrown }))
+      }
+      // Its word, `0` is none: as in Haraka.
+      if (plugin.timeout > 0)
+        timer = setTimeout(() => {
+          isDone = true
+          reject(new TimeoutError(timedOut))
+        }, plugin.timeout * 1_000)
+      gone = () => {
+        isDone = true
+        resolve(CONT)
+      }
+      run.signal?.addEventListener('abort', gone, { once: true })
+      try {
+        const call = plugin[method]
+        if (typeof call !== 'function') throw new TypeError(`it registers "${method}", which it does not have`)
+        const made: unknown = call.call(plugin, next, run.object, run.params)
+        if (made instanceof Promise) made.catch(fail)
+        else if (isThenable(made)) made.then(undefined, fail)
+      } catch (thrown) {
+        fail(thrown)
+      }
+    })
+  } catch (error) {
+    if (!run.failOpen) throw error
+    run.late(plugin.name, errorOf(error).message)
+    // What Haraka does: a throw is passed over, silence is DENYSOFT.
+    return error instanceof TimeoutError ? { code: constants.denysoft, message: 'plugin timeout', by: one } : CONT
+  } finally {
+    clearTimeout(timer)
+    if (gone) run.signal?.removeEventListener('abort', gone)
+  }
+}
+
+class TimeoutError extends Error {}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
