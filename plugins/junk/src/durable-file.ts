@@ -2,13 +2,16 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Puts octets in the place of a file: all of them are there, or it is as it was. */
-export async function replaceFile(folder: string, name: string, pieces: readonly Uint8Array[]): Promise<void> {
+/** Octets that are written at once; others have their turn in between. */
+const PIECE = 262_144
+
+/** Puts octets in the place of a file: all of them are there, or it is as it was. What is to come is made while what has come is written. */
+export async function replaceFile(folder: string, name: string, slices: Iterable<Uint8Array>): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const temporary = join(folder, `.${name}.${process.pid}`)
   const file = await open(temporary, 'w', 0o600)
   try {
-    for (const piece of pieces) await file.writeFile(piece)
+    for (const piece of gathered(slices)) await file.writeFile(piece)
     await file.sync()
   } finally {
     await file.close()
@@ -20,6 +23,21 @@ export async function replaceFile(folder: string, name: string, pieces: readonly
     throw error
   }
   await syncFolder(folder)
+}
+
+/** The same octets in pieces that are worth a call. */
+export function* gathered(slices: Iterable<Uint8Array>): Generator<Uint8Array, void> {
+  let pending: Uint8Array[] = []
+  let size = 0
+  for (const slice of slices) {
+    pending.push(slice)
+    size += slice.length
+    if (size < PIECE) continue
+    yield Buffer.concat(pending)
+    pending = []
+    size = 0
+  }
+  if (size > 0) yield Buffer.concat(pending)
 }
 
 /** A file, or its first octets; undefined when there is none. */

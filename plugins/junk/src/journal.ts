@@ -34,7 +34,7 @@ export interface Journal {
   readBase(): Promise<Buffer | undefined>
   peekBase(): Promise<Buffer | undefined>
   /** In the place of the one before, as a whole. */
-  writeBase(pieces: readonly Uint8Array[]): Promise<void>
+  writeBase(slices: Iterable<Uint8Array>): Promise<void>
   /** Nothing before this place is needed any more. */
   forget(before: Position): Promise<void>
   /** Whether the first place is before the second. */
@@ -193,8 +193,8 @@ class FileJournal implements Journal {
     return readIfThere(join(this.#folder, BASE), PEEKED)
   }
 
-  writeBase(pieces: readonly Uint8Array[]): Promise<void> {
-    return replaceFile(this.#folder, BASE, pieces)
+  writeBase(slices: Iterable<Uint8Array>): Promise<void> {
+    return replaceFile(this.#folder, BASE, slices)
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { channel } from 'node:diagnostics_channel'
 import { after, test } from 'node:test'
 import { messageFromBytes } from '@postroad/message'
 import { definePlugin, Host, LearningDesk } from '@postroad/plugin'
@@ -6,6 +7,7 @@ import { createTestServer, session, sessionOn, testPlugin } from '@postroad/test
 import { type JunkFact, junk } from './index.ts'
 import { mailOf } from './mail-fixture.test.ts'
 import { ACTING, schoolOf, teachMany, trainedFolder } from './school-fixture.test.ts'
+import type { JunkSample } from './stats.ts'
 
 const { folder, remove } = await trainedFolder()
 after(remove)
@@ -164,4 +166,24 @@ test('the desk for programs learns what a quarantine shows it', async () => {
   } finally {
     await server.close()
   }
+})
+
+test('who counts in this process is told how the filter does, as long as it runs', async () => {
+  const asked: [string, Promise<readonly JunkSample[]>][] = []
+  const ask = () => {
+    asked.length = 0
+    channel('postroad:junk:stats').publish({
+      add: (filter: string, samples: Promise<readonly JunkSample[]>) => asked.push([filter, samples]),
+    })
+  }
+  const server = await createTestServer([junk(base)])
+  ask()
+  const [[filter = '', samples = Promise.resolve([])] = []] = asked
+  assert.equal(filter, folder)
+  const ready = (await samples).find(({ name }) => name === 'ready')
+  assert.equal(ready?.value, 1)
+  assert.ok((await samples).some(({ name, labels }) => name === 'lessons' && labels?.['label'] === 'ham'))
+  await server.close()
+  ask()
+  assert.deepEqual(asked, [])
 })

@@ -23,6 +23,8 @@ import { MaildirWatch } from './maildir-watch.ts'
 import { type JunkOptions, options } from './options.ts'
 import { junkRoutes } from './route.ts'
 import { School, type SharedLessons } from './school.ts'
+import { samplesOf, statsOf } from './stats.ts'
+import { answerStats } from './stats-request.ts'
 import { OUTCOME_TEXT, type Teacher } from './teacher.ts'
 
 /** Fields that are ours, and that nobody else is to bring. */
@@ -72,6 +74,8 @@ export function setUpJunk(given: JunkSetup, shared?: SharedLessons): PluginInsta
   let watch: MaildirWatch | undefined
   let timer: NodeJS.Timeout | undefined
   let wasReady: boolean | undefined
+  let wasPaused = false
+  let answering: { stop(): void } | undefined
 
   async function look(context: MessageContext, teacher: Teacher) {
     const { envelope, message } = context
@@ -115,7 +119,15 @@ export function setUpJunk(given: JunkSetup, shared?: SharedLessons): PluginInsta
   }
 
   function tellReadiness(teacher: Teacher): void {
-    const { isReady, missing } = teacher.keeper.mind.readiness()
+    const { mind } = teacher.keeper
+    const { isReady, missing } = mind.readiness()
+    const isPaused = mind.counts.pausedAt !== undefined
+    if (isPaused && !wasPaused)
+      log.error(
+        { since: mind.counts.pausedAt },
+        'learning has stopped, and junk is let through: lessons made the filter wrong about mail that it knows. "postroad junk undo" takes back those that were wrong, "postroad junk resume" goes on',
+      )
+    wasPaused = isPaused
     if (isReady === wasReady) return
     wasReady = isReady
     if (isReady) log.info({ budget: options.budget }, 'enough was learned: junk is treated as the options say')
@@ -173,6 +185,9 @@ export function setUpJunk(given: JunkSetup, shared?: SharedLessons): PluginInsta
         (teacher) => {
           teacher.keeper.follow()
           tellReadiness(teacher)
+          answering = answerStats(options.folder ?? '', async () =>
+            samplesOf(await statsOf(teacher.keeper, options, clock.now())),
+          )
           timer = setInterval(() => tellReadiness(teacher), MINUTE).unref()
           if (rehearsal || options.maildirs.length === 0) return
           const maildirs = options.maildirs.map((one) => ({ ...one, folder: resolve(one.folder) }))
@@ -187,6 +202,7 @@ export function setUpJunk(given: JunkSetup, shared?: SharedLessons): PluginInsta
     },
     async close() {
       clearInterval(timer)
+      answering?.stop()
       await watch?.close()
       await school.close()
     },

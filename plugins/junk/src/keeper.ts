@@ -12,7 +12,7 @@ import { readIfThere, replaceFile } from './durable-file.ts'
 import type { Journal, Position } from './journal.ts'
 import { encodeRecord, type JournalEntry, type LessonEntry } from './lesson.ts'
 import { type LessonOutcome, Mind, type MindOptions } from './mind.ts'
-import { decodeMind, encodeMind, type KeptMind, PEEKED, positionIn, StateError } from './state-file.ts'
+import { type KeptMind, mindSlices, PEEKED, positionIn, readingMind, StateError } from './state-file.ts'
 
 /** What a keeper works with. */
 export interface KeeperDeps {
@@ -139,7 +139,7 @@ export class Keeper {
     await this.#inTurn(async () => {
       const base = await this.#readBase()
       base?.mind.forget(user)
-      if (base) await journal.writeBase(encodeMind(base))
+      if (base) await journal.writeBase(mindSlices(base))
       await this.#save()
     })
   }
@@ -213,19 +213,19 @@ export class Keeper {
   async #readState(): Promise<KeptMind | undefined> {
     const path = join(this.#deps.folder, STATE)
     const octets = await readIfThere(path)
-    const kept = octets && this.#decoded(octets)
+    const kept = octets && (await this.#decoded(octets))
     if (octets && !kept && !this.#deps.isReadOnly) await rename(path, `${path}.damaged`)
     return kept
   }
 
   async #readBase(): Promise<KeptMind | undefined> {
     const octets = await this.#deps.journal.readBase()
-    return octets && this.#decoded(octets)
+    return octets && (await this.#decoded(octets))
   }
 
-  #decoded(octets: Buffer): KeptMind | undefined {
+  async #decoded(octets: Buffer): Promise<KeptMind | undefined> {
     try {
-      return decodeMind(octets, this.#deps.options)
+      return await inSlices(readingMind(octets, this.#deps.options))
     } catch (error) {
       if (!(error instanceof StateError)) throw error
       this.#deps.log.error({ error }, 'what was learned is damaged, and is learned again from the journal')
@@ -304,7 +304,7 @@ export class Keeper {
     await lock.tryWith(`junk:save:${folder}`, SAVE_LIMIT, async () => {
       const there = positionIn(await readIfThere(join(folder, STATE), PEEKED))
       if (there === undefined || journal.isBefore(there, position))
-        await replaceFile(folder, STATE, encodeMind({ mind, position }))
+        await replaceFile(folder, STATE, mindSlices({ mind, position }))
     })
     this.#saved = { position, at: clock.now() }
     this.#unsaved = 0
@@ -323,8 +323,20 @@ export class Keeper {
       }
       if (last === (base?.position ?? '')) return
       await this.#save()
-      await journal.writeBase(encodeMind({ mind: await this.#rebuild(last), position: last }))
+      await journal.writeBase(mindSlices({ mind: await this.#rebuild(last), position: last }))
       await journal.forget(last)
     })
+  }
+}
+
+/** Does work step by step, and lets others have their turn. */
+async function inSlices<T>(steps: Generator<unknown, T>): Promise<T> {
+  let until = performance.now() + SLICE
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    if (performance.now() < until) continue
+    await turn()
+    until = performance.now() + SLICE
   }
 }

@@ -11,13 +11,14 @@ import {
   decodeFeatures,
   type Features,
   type Label,
+  type LessonReceipt,
   LossBudget,
   Model,
   type Score,
   UserTrust,
 } from '@postroad/learn'
 import type { LessonEntry } from './lesson.ts'
-import { LearnedMessages, OwnCorrections } from './own-corrections.ts'
+import { type LearnedMessage, LearnedMessages, OwnCorrections } from './own-corrections.ts'
 import { Tally } from './tally.ts'
 
 /** What a lesson came to. */
@@ -64,8 +65,13 @@ export interface Audience {
 const MOST = 40_000
 /** Of both kinds so many must be known before scores of wanted mail say anything: who knows only ham calls all of it ham. */
 const BOTH = 50
-/** Of how many lessons one becomes a canary, and how many of a kind there are. */
-const CANARY = { every: 5, most: 200, check: 25 } as const
+/**
+ * Of each kind one lesson in `every` is a canary in place of being learned, once so many were learned that it can be spared; after each lesson so
+ * many canaries are looked at.
+ */
+const CANARY = { every: 10, after: 100, look: 16 } as const
+/** What is kept of a lesson that was not learned: it is a canary. */
+const NO_STEPS = new Float64Array()
 const DAY = 86_400_000
 
 /** Everything that was learned. */
@@ -157,7 +163,6 @@ export class Mind {
   resume(): void {
     this.counts.pausedAt = undefined
     this.canaries = new Canaries()
-    this.counts.canaries = { junk: 0, wanted: 0 }
   }
 
   /** What is kept of a user by their name goes. */
@@ -213,12 +218,37 @@ export class Mind {
 
   #learnForAll({ key, label, at, user }: LessonEntry, features: Features): void {
     const before = this.learned.get(key)
-    const lesson = before
-      ? this.model.relabel(features, before.lesson, label, { at })
-      : this.model.learn(features, label, { at })
-    this.learned.set(key, { lesson, at })
+    if (before === undefined) this.counts.offered[label]++
+    const isCanary = before === undefined && this.#isSpared(label)
+    if (isCanary) this.canaries.add(key, features, label)
+    this.learned.set(key, {
+      lesson: isCanary ? { label, steps: NO_STEPS } : this.#teach(before, { key, label, at }, features),
+      at,
+    })
     if (user === undefined) this.counts.operator[label]++
-    this.#watch(features, label, at)
+    this.#watch(at)
+  }
+
+  #teach(
+    before: LearnedMessage | undefined,
+    { key, label, at }: { readonly key: string; readonly label: Label; readonly at: number },
+    features: Features,
+  ): LessonReceipt {
+    if (before === undefined) return this.model.learn(features, label, { at })
+    if (before.lesson.steps.length > 0) return this.model.relabel(features, before.lesson, label, { at })
+    // Who calls it otherwise has found that it is no canary: what it was called was never learned.
+    this.canaries.remove(key)
+    return this.model.learn(features, label, { at })
+  }
+
+  /** Whether a new lesson is to be a canary. */
+  #isSpared(label: Label): boolean {
+    const { lessons } = this.model
+    return (
+      Math.min(lessons.junk, lessons.wanted) >= CANARY.after &&
+      this.counts.offered[label] % CANARY.every === 0 &&
+      this.canaries.needs(label)
+    )
   }
 
   /** Believed, or enough others have said the same. */
@@ -245,14 +275,10 @@ export class Mind {
     this.calibration.observe(verdict, label)
   }
 
-  #watch(features: Features, label: Label, at: number): void {
-    const { counts } = this
-    counts.lessons++
-    if (counts.lessons % CANARY.every === 0 && counts.canaries[label] < CANARY.most) {
-      counts.canaries[label]++
-      this.canaries.add(features, label)
-    }
-    if (counts.lessons % CANARY.check === 0 && this.canaries.check(this.model).isAlarm) counts.pausedAt = at
+  /** Looks at some of the canaries; when they are judged wrong much more often than before learning stops. */
+  #watch(at: number): void {
+    this.counts.lessons++
+    if (this.canaries.step(this.model, CANARY.look)?.isAlarm) this.counts.pausedAt = at
   }
 
   #circleOf(name: string): OwnCorrections {
@@ -270,7 +296,8 @@ export interface Counts {
   fadedOn: number
   pausedAt: number | undefined
   operator: { junk: number; wanted: number }
-  canaries: { junk: number; wanted: number }
+  /** New lessons by kind: some of them become canaries. */
+  offered: { junk: number; wanted: number }
   outcomes: Partial<Record<LessonOutcome, number>>
   today: { day: number; users: Map<string, number> }
 }
@@ -282,7 +309,7 @@ function newCounts(): Counts {
     fadedOn: 0,
     pausedAt: undefined,
     operator: { junk: 0, wanted: 0 },
-    canaries: { junk: 0, wanted: 0 },
+    offered: { junk: 0, wanted: 0 },
     outcomes: {},
     today: { day: 0, users: new Map() },
   }

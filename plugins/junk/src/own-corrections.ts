@@ -8,6 +8,8 @@ export interface LearnedMessage {
   readonly at: number
 }
 
+const MESSAGES_A_SLICE = 500
+
 /** Messages by key with what was learned of them; the oldest is forgotten when there are too many. */
 export class LearnedMessages {
   readonly #most: number
@@ -33,15 +35,21 @@ export class LearnedMessages {
     if (oldest !== undefined) this.#all.delete(oldest)
   }
 
-  encode(): Buffer {
-    return Buffer.concat([...this.#all].map(([key, receipt]) => encodeLearned(key, receipt)))
+  /** All of them, some at a time. */
+  *slices(): Generator<Buffer, void> {
+    let slice: Buffer[] = []
+    for (const [key, receipt] of this.#all) {
+      slice.push(encodeLearned(key, receipt))
+      if (slice.length < MESSAGES_A_SLICE) continue
+      yield Buffer.concat(slice)
+      slice = []
+    }
+    if (slice.length > 0) yield Buffer.concat(slice)
   }
 
-  /** @throws {RangeError} when the octets are not those of `encode` */
-  static decode(octets: Buffer, most: number): LearnedMessages {
-    const learned = new LearnedMessages(most)
-    for (let at = 0; at < octets.length; ) at = learned.#decodeOne(octets, at)
-    return learned
+  /** Takes what `slices` gave, in its order. @throws {RangeError} when it is something else */
+  decode(slice: Buffer): void {
+    for (let at = 0; at < slice.length; ) at = this.#decodeOne(slice, at)
   }
 
   #decodeOne(octets: Buffer, start: number): number {
@@ -96,14 +104,5 @@ export class OwnCorrections {
     if (before) this.corrections.unlearn(features, before.lesson)
     this.learned.set(key, { lesson: this.corrections.learn(features, label, rank), at })
     return true
-  }
-
-  encode(): readonly [corrections: Uint8Array, learned: Uint8Array] {
-    return [this.corrections.toSnapshot(), this.learned.encode()]
-  }
-
-  /** @throws when the octets are not those of `encode` */
-  static decode([corrections, learned]: readonly [Uint8Array, Uint8Array]): OwnCorrections {
-    return new OwnCorrections(Corrections.fromSnapshot(corrections), LearnedMessages.decode(Buffer.from(learned), MOST))
   }
 }

@@ -1,6 +1,7 @@
 /** Lessons of several nodes: a stream of Redis, which all of them append to and apply in its order. */
 import { randomBytes } from 'node:crypto'
 import type { RedisLink } from '@postroad/redis-link'
+import { gathered } from './durable-file.ts'
 import type { Journal, Placed, Position } from './journal.ts'
 import { type JournalRecord, readRecord } from './lesson.ts'
 import { Secret } from './secret.ts'
@@ -8,6 +9,8 @@ import { Secret } from './secret.ts'
 /** Entries that are read at once. */
 const PAGE = 200
 const FIELD = 'r'
+/** Seconds after which a base that nobody has finished goes. */
+const LEFT_FOR = 600
 /** Octets of the base that have its position in them. */
 const PEEKED = 255
 
@@ -18,7 +21,7 @@ export function redisJournal(redis: RedisLink): Journal {
 
 /** The secret that all nodes share, made by the first. */
 export async function redisSecret(redis: RedisLink): Promise<Secret> {
-  const key = `${redis.prefix}junk:secret`
+  const key = `${redis.prefix}:junk:secret`
   await redis.send('SET', [key, randomBytes(32).toString('hex'), 'NX'])
   const text = await redis.send('GET', [key])
   if (typeof text !== 'string' || !/^[0-9a-f]{64}$/.test(text))
@@ -33,8 +36,8 @@ class RedisJournal implements Journal {
 
   constructor(redis: RedisLink) {
     this.#redis = redis
-    this.#stream = `${redis.prefix}junk:lessons`
-    this.#base = `${redis.prefix}junk:base`
+    this.#stream = `${redis.prefix}:junk:lessons`
+    this.#base = `${redis.prefix}:junk:{base}`
   }
 
   async append(record: Uint8Array): Promise<void> {
@@ -90,8 +93,15 @@ class RedisJournal implements Journal {
     return octets instanceof Buffer && octets.length > 0 ? octets : undefined
   }
 
-  async writeBase(pieces: readonly Uint8Array[]): Promise<void> {
-    await this.#redis.send('SET', [this.#base, Buffer.concat(pieces)])
+  async writeBase(slices: Iterable<Uint8Array>): Promise<void> {
+    // Beside the one that is there, piece by piece; who is killed meanwhile leaves something that goes by itself.
+    const next = `${this.#base}:${randomBytes(8).toString('hex')}`
+    for (const piece of gathered(slices)) {
+      await this.#redis.send('APPEND', [next, Buffer.from(piece)])
+      await this.#redis.send('EXPIRE', [next, LEFT_FOR])
+    }
+    await this.#redis.send('PERSIST', [next])
+    await this.#redis.send('RENAME', [next, this.#base])
   }
 
   async close(): Promise<void> {

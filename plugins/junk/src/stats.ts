@@ -108,31 +108,49 @@ export async function statsRows(
   return rows.map(([what, value]) => ({ what, value }))
 }
 
+/** One number of a filter, as metrics have it. */
+export interface JunkSample {
+  /** Behind `postroad_junk_`. */
+  readonly name: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+/** The numbers of a filter; what is not known is left out. */
+export function samplesOf(stats: JunkStats): readonly JunkSample[] {
+  const [day] = stats.lately
+  const { paused = 0 } = stats.outcomes
+  const samples: [string, Readonly<Record<string, string>> | undefined, number | undefined][] = [
+    ['ready', undefined, stats.ready ? 1 : 0],
+    ['learning', undefined, stats.pausedAt === undefined ? 1 : 0],
+    ['trouble', undefined, stats.trouble === undefined ? 0 : 1],
+    ['lessons', { label: 'spam' }, stats.spam],
+    ['lessons', { label: 'ham' }, stats.ham],
+    ['lessons_paused', undefined, paused],
+    ['users', undefined, stats.users],
+    ['threshold', undefined, stats.threshold],
+    ['today', { label: 'spam', outcome: 'missed' }, day?.missed],
+    ['today', { label: 'spam', outcome: 'all' }, day?.spam],
+    ['today', { label: 'ham', outcome: 'lost' }, day?.lost],
+    ['today', { label: 'ham', outcome: 'all' }, day?.ham],
+    ['today_log_loss', undefined, day?.loss],
+    ['journal_octets', undefined, stats.journalOctets],
+  ]
+  return samples.flatMap(([name, labels, value]) =>
+    value === undefined ? [] : [{ name, value, ...(labels && { labels }) }],
+  )
+}
+
 /** In the text format of Prometheus. */
 export function statsText(stats: JunkStats): string {
-  const [day] = stats.lately
-  const lines: [string, string, number | undefined][] = [
-    ['junk_ready', 'gauge', stats.ready ? 1 : 0],
-    ['junk_learning', 'gauge', stats.pausedAt === undefined ? 1 : 0],
-    ['junk_lessons{label="spam"}', 'gauge', stats.spam],
-    ['junk_lessons{label="ham"}', 'gauge', stats.ham],
-    ['junk_users', 'gauge', stats.users],
-    ['junk_threshold', 'gauge', stats.threshold],
-    ['junk_today{label="spam",outcome="missed"}', 'gauge', day?.missed],
-    ['junk_today{label="spam",outcome="all"}', 'gauge', day?.spam],
-    ['junk_today{label="ham",outcome="lost"}', 'gauge', day?.lost],
-    ['junk_today{label="ham",outcome="all"}', 'gauge', day?.ham],
-    ['junk_today_log_loss', 'gauge', day?.loss],
-    ['junk_journal_octets', 'gauge', stats.journalOctets],
-  ]
   const seen = new Set<string>()
-  return lines
-    .filter(([, , value]) => value !== undefined)
-    .map(([name, kind, value]) => {
-      const base = `postroad_${name.replace(/\{.*/, '')}`
-      const type = seen.has(base) ? '' : `# TYPE ${base} ${kind}\n`
+  return samplesOf(stats)
+    .map(({ name, labels, value }) => {
+      const base = `postroad_junk_${name}`
+      const type = seen.has(base) ? '' : `# TYPE ${base} gauge\n`
       seen.add(base)
-      return `${type}postroad_${name} ${value}\n`
+      const inner = Object.entries(labels ?? {}).map(([label, text]) => `${label}="${text}"`)
+      return `${type}${base}${inner.length > 0 ? `{${inner.join()}}` : ''} ${value}\n`
     })
     .join('')
 }

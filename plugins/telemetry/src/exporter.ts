@@ -8,6 +8,7 @@ import { Siblings } from '@postroad/siblings'
 import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client'
 import { measureCertificates } from './certificate-stats.ts'
 import { measureDns } from './dns-stats.ts'
+import { measureJunk } from './junk-stats.ts'
 import { Meter } from './meter.ts'
 import { watchOutboundTls } from './outbound-tls.ts'
 import { measureQueues } from './queue-stats.ts'
@@ -54,6 +55,7 @@ export class Exporter {
     measureDns(this.#all, () => this.dns)
     measureQueues(this.#all)
     measureCertificates(this.#all)
+    measureJunk(this.#all)
     this.#server = createServer((request, response) => void this.#respond(request, response))
     this.#server.maxConnections = CONNECTIONS
   }

@@ -236,6 +236,43 @@ test('queues of the process are counted once each, whoever has them open; one th
     }
   }))
 
+test('filters that learn are asked at each scrape; who is away or silent is left out', () =>
+  withServer([], async (_, samples) => {
+    assert.equal(
+      [...(await samples()).keys()].some((name) => name.startsWith('postroad_junk')),
+      false,
+    )
+    const own = [
+      { name: 'learning', value: 0 },
+      { name: 'lessons', labels: { label: 'spam' }, value: 7 },
+      { name: 'of another version', value: 1 },
+    ]
+    const filters: [string, () => Promise<object>][] = [
+      ['', async () => own],
+      ['sales', async () => [{ name: 'learning', value: 1 }]],
+      ['away', async () => assert.fail('away')],
+      ['silent', () => new Promise(() => {})],
+    ]
+    const answer = (statsRequest: unknown): void => {
+      for (const [name, ask] of filters)
+        (statsRequest as { add(filter: string, samples: object): void }).add(name, ask()) // the channel's own message
+    }
+    subscribe('postroad:junk:stats', answer)
+    try {
+      const seen = await samples()
+      assert.deepEqual(
+        [...seen].filter(([name]) => name.startsWith('postroad_junk')),
+        [
+          ['postroad_junk_learning{filter=""}', 0],
+          ['postroad_junk_learning{filter="sales"}', 1],
+          ['postroad_junk_lessons{filter="",label="spam"}', 7],
+        ],
+      )
+    } finally {
+      unsubscribe('postroad:junk:stats', answer)
+    }
+  }))
+
 test('what foreigners write is in no label, and makes no series', () =>
   withServer([plugin('strict', { mail: () => reject('No') })], async (server, samples) => {
     await sessionOn(server).helo('first.test').mail('first@a.test').quit()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Scanner } from '../scan/scanner.ts'
 import { Model } from './model.ts'
-import { readSnapshot, writeSnapshot } from './snapshot.ts'
+import { readingSnapshot, readSnapshot, snapshotSlices, writeSnapshot } from './snapshot.ts'
 
 const SMALL = { bits: { grams: 14, words: 14, headers: 12 } }
 const scanner = new Scanner()
@@ -110,8 +110,22 @@ test('a damaged snapshot is refused with its reason', () => {
     ['shape', new Uint8Array(3)],
     ['shape', damaged((octets) => void (octets[0] = 0))],
     ['version', damaged((octets) => void (octets[4] = 9))],
-    ['shape', damaged((octets) => octets.slice(0, -1))],
+    ['checksum', damaged((octets) => octets.slice(0, -1))],
     ['checksum', damaged((octets) => void (octets[octets.length - 5] = (octets[octets.length - 5] ?? 0) ^ 1))],
   ]
   for (const [reason, octets] of cases) assert.throws(() => readSnapshot(octets), { name: 'SnapshotError', reason })
+})
+
+test('a snapshot of the usual size is written and read in slices, none of which has much in it', () => {
+  const model = new Model()
+  for (let i = 0; i < 200; i++) model.learn(i % 2 ? junk(i) : wanted(i), i % 2 ? 'junk' : 'wanted')
+  const slices = [...snapshotSlices(model)]
+  assert.ok(slices.length > 20, `${slices.length} slices`)
+  assert.ok(Math.max(...slices.map(({ length }) => length)) <= 131_072)
+  assert.deepEqual(Buffer.concat(slices), Buffer.from(writeSnapshot(model)))
+  const octets = writeSnapshot(model)
+  let steps = 0
+  const reading = readingSnapshot(octets)
+  while (!reading.next().done) steps++
+  assert.ok(steps > octets.length / 131_072 + 10, `${steps} steps`)
 })
