@@ -1,6 +1,6 @@
-/** Builds the page into `dist/page`: one script, one sheet, one document, all small, none from elsewhere. */
+/** Builds the pages into `dist/page`: for each one script, one sheet, one document, all small, none from elsewhere. */
 import { cpSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { build } from 'esbuild'
 
 const PAGE = join(import.meta.dirname, 'page')
@@ -8,7 +8,7 @@ const OUT = join(import.meta.dirname, 'dist/page')
 
 mkdirSync(OUT, { recursive: true })
 await build({
-  entryPoints: { console: join(PAGE, 'main.tsx') },
+  entryPoints: { console: join(PAGE, 'main.tsx'), catch: join(PAGE, 'catch/main.tsx') },
   bundle: true,
   minify: true,
   format: 'iife',
@@ -19,5 +19,11 @@ await build({
   legalComments: 'none',
   outdir: OUT,
 })
-await build({ entryPoints: [join(PAGE, 'console.css')], bundle: true, minify: true, outdir: OUT })
-for (const name of ['index.html', 'icon.svg']) cpSync(join(PAGE, name), join(OUT, name))
+await build({
+  entryPoints: [join(PAGE, 'console.css'), join(PAGE, 'catch/catch.css')],
+  bundle: true,
+  minify: true,
+  outdir: OUT,
+  entryNames: '[name]',
+})
+for (const name of ['index.html', 'icon.svg', 'catch/catch.html']) cpSync(join(PAGE, name), join(OUT, basename(name)))

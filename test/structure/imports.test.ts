@@ -84,7 +84,7 @@ const BESIDES: ReadonlyMap<string, readonly string[]> = new Map([
 ])
 
 /** Servers made of plugins, for programs: above all the others, and imported by none of them. */
-const COMPOSED: ReadonlySet<string> = new Set(['receive'])
+const COMPOSED: ReadonlySet<string> = new Set(['receive', 'catch'])
 
 /** Packages by folder that production code of this workspace may import. */
 function allowedFor({ kind, name }: Workspace): readonly string[] | 'packages' | 'all' {

@@ -14,6 +14,7 @@ const COMMANDS: ReadonlyMap<string, Add> = new Map<string, Add>([
   ['try', async (...to) => (await import('./command/try.ts')).tryCommand(...to)],
   ['send', async (...to) => (await import('./command/send.ts')).sendCommand(...to)],
   ['sendmail', async (...to) => (await import('./command/sendmail.ts')).sendmailCommand(...to)],
+  ['catch', async (...to) => (await import('./command/catch.ts')).catchCommand(...to)],
   ['dialogue', async (...to) => (await import('./command/dialogue.ts')).dialogueCommand(...to)],
   ['dev', async (...to) => (await import('./command/dev.ts')).devCommand(...to)],
   ['plugin', async (program) => (await import('./command/plugin-new.ts')).pluginNewCommand(program)],

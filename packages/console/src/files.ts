@@ -22,23 +22,34 @@ export const CONSOLE_POLICY =
 
 const consoleFolder = fileURLToPath(new URL('../dist/page/', import.meta.url))
 
-const FILES = [
-  ['/', 'index.html', 'text/html; charset=utf-8'],
-  ['/console.js', 'console.js', 'text/javascript; charset=utf-8'],
+const HTML = 'text/html; charset=utf-8'
+const SCRIPT = 'text/javascript; charset=utf-8'
+const SHARED = [
   ['/console.css', 'console.css', 'text/css; charset=utf-8'],
   ['/icon.svg', 'icon.svg', 'image/svg+xml'],
 ] as const
+const FILES = {
+  console: [['/', 'index.html', HTML], ['/console.js', 'console.js', SCRIPT], ...SHARED],
+  catch: [
+    ['/', 'catch.html', HTML],
+    ['/catch.js', 'catch.js', SCRIPT],
+    ['/catch.css', 'catch.css', 'text/css; charset=utf-8'],
+    ...SHARED,
+  ],
+} as const
 
 /**
- * Every file of the page by the path it is served at, `/` first.
+ * Every file of a page by the path it is served at, `/` first.
  *
+ * @param page `console` (default): that of the admin API; `catch`: that of `postroad catch`, made of the same parts
+
  * @throws {Error} when the page has not been built: `npm run build -w @postroad/console`
  * @example
  * const files = readConsole()
  * const file = files.get(new URL(request.url).pathname)
  */
-export function readConsole(): ReadonlyMap<string, ConsoleFile> {
-  return new Map(FILES.map(([path, name, type]) => [path, readFile(join(consoleFolder, name), type)]))
+export function readConsole(page: keyof typeof FILES = 'console'): ReadonlyMap<string, ConsoleFile> {
+  return new Map(FILES[page].map(([path, name, type]) => [path, readFile(join(consoleFolder, name), type)]))
 }
 
 function readFile(path: string, type: string): ConsoleFile {

@@ -9,6 +9,8 @@
  * asks of `v1/…`, relative to its own address, and the types of the answers are those of `@postroad/admin-api`. It draws what an answer has:
  * what the server does not know has no place on it.
  *
+ * The page of `postroad catch` is made of the same parts, and stands in `page/catch`: `readConsole('catch')`.
+ *
  * Begin with `page/main.tsx`: the frame, the screens and the keys.
  */
 export { CONSOLE_POLICY, type ConsoleFile, readConsole } from './files.ts'
