@@ -7,7 +7,7 @@ await Promise.all(
     { length: Number(count) },
     () =>
       new Promise<void>((resolve, reject) => {
-        request({ socketPath, path: '/v1/events', agent: false }, (answer) => {
+        request({ socketPath, path: '/v1/events?sample=1', agent: false }, (answer) => {
           if (answer.statusCode !== 200) reject(new Error(`${answer.statusCode}`))
           answer.once('data', () => resolve()).resume()
         })

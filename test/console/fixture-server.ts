@@ -18,6 +18,8 @@ export interface FixtureState {
   token: string | undefined
   /** A server that has just been started. */
   isNew: boolean
+  /** As many read events as may. */
+  isFull: boolean
   /** Transactions a second of the stream. */
   rate: number
   /** Instead of what was made up. */
@@ -34,6 +36,7 @@ export class FixtureServer implements AsyncDisposable {
     answered: 4,
     token: undefined,
     isNew: false,
+    isFull: false,
     rate: 0,
     kept: undefined,
     texts: new Map(),
@@ -91,6 +94,11 @@ export class FixtureServer implements AsyncDisposable {
     }
   }
 
+  /** The ends of `count` more alone, as of a server that has too many to tell of each. */
+  emitEnds(count: number): void {
+    for (let n = 0; n < count; n += 1) this.#send('end', transaction(++this.#count, Date.now()))
+  }
+
   #send(name: string, data: unknown): void {
     for (const stream of this.#streams) stream.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
   }
@@ -117,7 +125,8 @@ export class FixtureServer implements AsyncDisposable {
         .end(JSON.stringify({ name: 'ops', roles: ['operate'] }))
     }
     if (!isKnown) return refuse(response, 401, 'a token is wanted')
-    if (url.pathname === '/v1/events') return this.#stream(request, response)
+    if (url.pathname === '/v1/events')
+      return this.state.isFull ? refuse(response, 503, '200 readers of events are as many as this server has at once') : this.#stream(request, response) // biome-ignore format: one line
     if (request.method === 'GET' && /^\/v1\/quarantine\/[^/]+\/html$/.test(url.pathname))
       return void response
         .writeHead(200, {

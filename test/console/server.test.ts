@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Page } from 'playwright-core'
+import { SmtpClient } from '../failure/smtp-client.ts'
 import { requires } from '../runner/requires.ts'
 import { buildPage, Chromium, findBarriers, PACKAGES, type Window } from './browser.ts'
 import { holdAndRelease, readHostile } from './heavy.ts'
@@ -89,6 +90,37 @@ test('a transaction appears while it happens, and is found again with the reason
   await page.goto(`${real.url}#why?q=${id}`)
   await page.locator('.story h2').getByText('550 5.1.1').waitFor()
   assert.deepEqual(await findBarriers(page), [])
+})
+
+test('a connection that is open is traced from its row: both directions and hooks, until it is ended', {
+  skip,
+}, async () => {
+  await using window = await chromium.open(`${real.url}#now`)
+  const { page } = window
+  await logIn(page)
+  await page.getByText('Reply, or subject').waitFor()
+  const client = await SmtpClient.connect(real.smtp)
+  await client.reply()
+  await client.send('EHLO traced.test')
+  await client.send('MAIL FROM:<traced@example.test>')
+  const row = page.locator('.tx', { hasText: 'traced' })
+  await row.waitFor()
+  await row.click()
+  await page.getByRole('button', { name: 'Trace' }).click()
+  await page.getByText('Listening.').waitFor()
+  await client.send('RCPT TO:<nobody@a.test>')
+  const trace = page.getByRole('region', { name: /^Trace of/ })
+  await trace.getByText('RCPT TO:<nobody@a.test>').waitFor()
+  await trace.getByText(/^550 5\.1\.1 No such user here/).waitFor()
+  await trace.getByText(/^rcpt: rules reject/).waitFor()
+  assert.deepEqual(await findBarriers(page), [])
+  await page.getByRole('button', { name: 'End trace' }).click()
+  await trace.waitFor({ state: 'detached' })
+  await client.quit()
+  assert.deepEqual(
+    window.complaints.filter((text) => !text.includes('401')),
+    [],
+  )
 })
 
 test('overview, plugins and configuration of a real server have no barrier and draw what it knows', {

@@ -115,3 +115,18 @@ test('a token that has been revoked leads back to the form', { skip }, async (t)
   await window.page.keyboard.press('4')
   await window.page.getByText('Who are you?').waitFor()
 })
+
+test('a stream of events that is refused is said on Now in the words of the server, and comes by itself when there is room', {
+  skip,
+}, async (t) => {
+  const { server, url } = await fresh(t)
+  server.state.isFull = true
+  await using window = await stage.chromium.open(`${url}#now`)
+  const { page } = window
+  await page.getByText('200 readers of events are as many as this server has at once').waitFor()
+  await page.locator('#pause').getByText('No events').waitFor()
+  assert.deepEqual(await findBarriers(page), [])
+  server.state.isFull = false
+  await page.locator('#pause').getByText('Live').waitFor()
+  assert.equal(await page.locator('.trouble').count(), 0)
+})

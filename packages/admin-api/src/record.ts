@@ -149,6 +149,7 @@ export const events = {
   }),
   end: z.object({ row, record }),
   skipped: z.object({ count }),
+  sampled: z.object({ count, outcomes: z.partialRecord(outcome, count) }),
 } as const
 
 /** Which events. */
@@ -160,4 +161,10 @@ export const eventsQuery = z.object({
     .max(100)
     .optional()
     .describe('Names of events, with commas: open, hook, end, status, job, log. Default: open,hook,end,status,job'),
+  sample: z
+    .enum(['1'])
+    .optional()
+    .describe(
+      'For who looks on: beyond 100 mails a second of a worker rows come when they are over and not all of them, and events `sampled` say each second how many were left out, and how they ended',
+    ),
 })

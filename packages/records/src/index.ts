@@ -26,7 +26,7 @@ export {
 } from './records.ts'
 export type { RecordSource } from './source.ts'
 export { RecordReader } from './store/reader.ts'
-export { rowOf } from './story/outcome.ts'
+export { outcomeOf, rowOf } from './story/outcome.ts'
 export { plainText } from './story/plain.ts'
 export { transactionSentence } from './story/sentence.ts'
 export { type Story, storyOf } from './story/story.ts'

@@ -124,7 +124,7 @@ export const admin = definePlugin({
         stopKeeping = records.keep(feed)
         lines = LogRing.open(folder, feed)
         circle = await Circle.join(folder, (url, method, response) => {
-          if (url.pathname === '/events') return hub.serve(response)
+          if (url.pathname === '/events') return hub.serve(response, url.searchParams.has('sample'))
           const stop = /^\/jobs\/([\w-]+)\/stop$/.exec(url.pathname)
           if (stop && method === 'POST') jobs.stop(stop[1] ?? '')
           const answer =

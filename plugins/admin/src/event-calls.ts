@@ -31,7 +31,7 @@ const AGAIN_S = 30
 export function eventCalls({ hub, jobs, records, most, status }: EventDeps): CallHandlers {
   const statusOf = sharedStatus(status)
   return {
-    events({ context, query: { filter, outcome, only } }) {
+    events({ context, query: { filter, outcome, only, sample } }) {
       if (hub.viewers >= most)
         throw new CallRefused(
           503,
@@ -44,8 +44,10 @@ export function eventCalls({ hub, jobs, records, most, status }: EventDeps): Cal
       return eventStream(
         context,
         ({ send, follow }, lastEventId) => {
-          const stops = [hub.view()]
-          follow(hub.ring, wantsOf({ names, filter, outcome }))
+          const isSample = sample !== undefined
+          if (isSample && names.has('end')) names.add('sampled')
+          const stops = [hub.view(isSample)]
+          follow(hub.ring, wantsOf({ names, filter, outcome, isSample }))
           if (names.has('job')) stops.push(jobs.watch((job) => send({ event: 'job', data: job })))
           const tell = (): void => {
             // When it cannot be told now, the next one may be.
@@ -77,16 +79,19 @@ export function eventCalls({ hub, jobs, records, most, status }: EventDeps): Cal
   }
 }
 
-type Wanted = Pick<AskedCall<'events'>['query'], 'filter' | 'outcome'> & { readonly names: ReadonlySet<string> }
+type Wanted = Pick<AskedCall<'events'>['query'], 'filter' | 'outcome'> & {
+  readonly names: ReadonlySet<string>
+  readonly isSample: boolean
+}
 
 /** Whoever asks the same has the same key, and is given the same octets. */
-function wantsOf({ names, filter, outcome }: Wanted): WantedEvents<LiveEvent> {
+function wantsOf({ names, filter, outcome, isSample }: Wanted): WantedEvents<LiveEvent> {
   const words = wordsOf(filter)
   const isFiltered = words.length > 0 || outcome !== undefined
   return {
-    key: JSON.stringify([[...names].sort(), words, outcome]),
+    key: JSON.stringify([[...names].sort(), words, outcome, isSample]),
     isWanted(live) {
-      if (!names.has(live.event)) return false
+      if (!names.has(live.event) || (isSample && !live.isSample)) return false
       if (live.event === 'log') return words.length === 0 || isWanted(JSON.parse(live.data) as LogEntry, { words }) // of the hub
       if (!isFiltered) return true
       // Of what is not over yet nobody knows whether it fits.

@@ -4,14 +4,17 @@ import type { ServerResponse } from 'node:http'
 import { createInterface } from 'node:readline'
 import type { ApiEvent } from '@postroad/admin-api'
 import { EventRing } from '@postroad/http'
-import { type Feed, HOOKS } from '@postroad/plugin'
+import { type Feed, type FeedWatcher, HOOKS } from '@postroad/plugin'
 import { rowOf, type StoredRecord } from '@postroad/records'
 import type { Circle } from './circle.ts'
 import { logEntry } from './log-ring.ts'
+import { Sampling } from './sampling.ts'
 
 /** An event of this worker or another, ready to be sent. */
 export interface LiveEvent {
-  readonly event: 'open' | 'hook' | 'end' | 'log'
+  readonly event: 'open' | 'hook' | 'end' | 'sampled' | 'log'
+  /** It is told to those, too, whom a sample is enough for. */
+  readonly isSample: boolean
   /** Milliseconds since the epoch, and what tells events of one moment apart. */
   readonly id: string
   /** JSON. */
@@ -22,17 +25,26 @@ export interface LiveEvent {
   readonly plugins?: readonly string[]
 }
 
+/** When it was, and for whom it is. */
+interface Place {
+  readonly at: number
+  readonly seq: number
+  readonly isSample: boolean
+}
+
 /** Of this worker. Most events are never read when there are many: what is sent is made when somebody reads it. */
 class OwnEvent implements LiveEvent {
   readonly event: LiveEvent['event']
+  readonly isSample: boolean
   readonly #at: number
   readonly #seq: number
   readonly told: object
 
-  constructor(event: LiveEvent['event'], at: number, seq: number, told: object) {
+  constructor(event: LiveEvent['event'], { at, seq, isSample }: Place, told: object) {
     this.event = event
     this.#at = at
     this.#seq = seq
+    this.isSample = isSample
     this.told = told
   }
 
@@ -46,7 +58,7 @@ class OwnEvent implements LiveEvent {
 
   /** For another worker. */
   toJSON(): LiveEvent {
-    return { event: this.event, id: this.id, data: this.data }
+    return { event: this.event, isSample: this.isSample, id: this.id, data: this.data }
   }
 }
 
@@ -54,8 +66,8 @@ class OwnEnd extends OwnEvent {
   readonly #record: StoredRecord
   #row: LiveEvent['row']
 
-  constructor(at: number, seq: number, record: StoredRecord) {
-    super('end', at, seq, record)
+  constructor(place: Place, record: StoredRecord) {
+    super('end', place, record)
     this.#record = record
   }
 
@@ -78,6 +90,8 @@ class OwnEnd extends OwnEvent {
 
 type Watcher = (event: LiveEvent) => void
 
+/** Milliseconds between two looks at how much happens. */
+const TICK_MS = 1_000
 /** Milliseconds between looks for workers that have come. */
 const LOOK_MS = 5_000
 /** Hooks that tell what has happened. */
@@ -91,11 +105,17 @@ export class Hub {
   readonly #circle: () => Circle
   /** Events of all workers: see there what readers cost. */
   readonly ring = new EventRing<LiveEvent>(({ event }) => event === 'end')
+  readonly #sampling = new Sampling()
   #viewers = 0
+  /** Readers here, and workers, whom a sample is not enough for. */
+  #whole = 0
   /** Other workers, which want ours alone. */
   readonly #siblings = new Set<Watcher>()
   #stop: (() => void) | undefined
-  #following: AbortController | undefined
+  /** Whether what is watched is all, or what is over. */
+  #watchesRuns = false
+  #timer: NodeJS.Timeout | undefined
+  #following: { readonly controller: AbortController; readonly isWhole: boolean } | undefined
   #seq = 0
 
   constructor(feed: Feed, circle: () => Circle) {
@@ -108,92 +128,128 @@ export class Hub {
     return this.#viewers
   }
 
-  /** From now on events of all workers are in the ring, until what it returns is called. */
-  view(): () => void {
+  /** From now on events of all workers are in the ring, until what it returns is called. `isSample`: some of them are enough when there are many. */
+  view(isSample: boolean): () => void {
     this.#viewers++
+    if (!isSample) this.#whole++
     this.#begin()
-    this.#following ??= this.#follow()
+    if (this.#following && !isSample && !this.#following.isWhole) this.#unfollow()
+    this.#following ??= { controller: this.#follow(!isSample), isWhole: !isSample }
     return () => {
       this.#viewers--
-      if (this.#viewers === 0) {
-        this.#following?.abort()
-        this.#following = undefined
-      }
+      if (!isSample) this.#whole--
+      if (this.#viewers === 0) this.#unfollow()
       this.#end()
     }
   }
 
   /** Our events for another worker, one JSON line each. */
-  serve(response: ServerResponse): void {
+  serve(response: ServerResponse, isSample: boolean): void {
     const watcher: Watcher = (event) => {
+      if (isSample && !event.isSample) return
       if (response.writableLength < LATE) response.write(`${JSON.stringify(event)}\n`)
     }
     response.writeHead(200, { 'content-type': 'application/x-ndjson' })
     response.flushHeaders()
     this.#siblings.add(watcher)
+    if (!isSample) this.#whole++
     this.#begin()
     response.once('close', () => {
       this.#siblings.delete(watcher)
+      if (!isSample) this.#whole--
       this.#end()
     })
   }
 
   close(): void {
     this.#siblings.clear()
-    this.#following?.abort()
+    this.#unfollow()
     this.#end()
   }
 
+  #unfollow(): void {
+    this.#following?.controller.abort()
+    this.#following = undefined
+  }
+
   #begin(): void {
-    const worker = cluster.worker?.id ?? 1
-    this.#stop ??= this.#feed.watch({
-      opened: ({ id, at, listener, remote }) => this.#own('open', at, { id, at, listener, remote, worker }),
-      ran: ({ id, hook, at, from, to, plugin, ms, opinions }) => {
-        // Who is told afterwards has no say, and may be told when the row is over.
-        if (AFTERWARDS.has(hook)) return
-        this.#own('hook', at, {
-          id,
-          hook,
-          at,
-          ...(from !== undefined && { from }),
-          ...(to !== undefined && { to }),
-          runs: [{ plugin, ms, opinions }],
-        })
-      },
-      recorded: (record) => {
-        if (record.event !== 'transaction' && record.event !== 'session') return
-        const stored = record as StoredRecord // what is of another type is passed over there
-        this.#own('end', Date.parse(stored.time), stored)
-      },
-      logged: (line) => {
-        const entry = logEntry(line)
-        this.#own('log', entry.at, entry)
-      },
-    })
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
+    const wantsRuns = this.#whole > 0 || !this.#sampling.isBusy
+    if (this.#stop && this.#watchesRuns === wantsRuns) return
+    this.#stop?.()
+    this.#watchesRuns = wantsRuns
+    this.#stop = this.#feed.watch(wantsRuns ? { ...this.#ends, ...this.#runs } : this.#ends)
+  }
+
+  #tick(): void {
+    const left = this.#sampling.tick()
+    if (left) this.#tell(new OwnEvent('sampled', this.#place(Date.now(), true), left))
+    // Of what is under way nothing is told while it is too much, and then again.
+    this.#begin()
+  }
+
+  readonly #ends: FeedWatcher = {
+    recorded: (record) => {
+      if (record.event !== 'transaction' && record.event !== 'session') return
+      const stored = record as StoredRecord // what is of another type is passed over there
+      const isSample = this.#sampling.takes(stored)
+      if (isSample || this.#whole > 0) this.#tell(new OwnEnd(this.#place(Date.parse(stored.time), isSample), stored))
+    },
+    logged: (line) => {
+      const entry = logEntry(line)
+      this.#tell(new OwnEvent('log', this.#place(entry.at, true), entry))
+    },
+  }
+
+  readonly #runs: FeedWatcher = {
+    opened: ({ id, at, listener, remote }) =>
+      this.#underWay('open', at, { id, at, listener, remote, worker: cluster.worker?.id ?? 1 }),
+    ran: ({ id, hook, at, from, to, plugin, ms, opinions }) => {
+      // Who is told afterwards has no say, and may be told when the row is over.
+      if (AFTERWARDS.has(hook)) return
+      this.#underWay('hook', at, {
+        id,
+        hook,
+        at,
+        ...(from !== undefined && { from }),
+        ...(to !== undefined && { to }),
+        runs: [{ plugin, ms, opinions }],
+      })
+    },
+  }
+
+  #underWay<T extends { readonly id: string }>(event: 'open' | 'hook', at: number, told: T): void {
+    const isSample = !this.#sampling.isBusy
+    if (isSample) this.#sampling.begun(told.id)
+    this.#tell(new OwnEvent(event, this.#place(at, isSample), told))
   }
 
   #end(): void {
     if (this.#viewers > 0 || this.#siblings.size > 0) return
     this.#stop?.()
     this.#stop = undefined
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
-  #own(event: LiveEvent['event'], at: number, told: object): void {
-    const live =
-      event === 'end' ? new OwnEnd(at, ++this.#seq, told as StoredRecord) : new OwnEvent(event, at, ++this.#seq, told) // of an end it is the record
+  #place(at: number, isSample: boolean): Place {
+    return { at, seq: ++this.#seq, isSample }
+  }
+
+  #tell(live: LiveEvent): void {
     if (this.#viewers > 0) this.ring.add(live)
     for (const watcher of this.#siblings) watcher(live)
   }
 
   /** Follows the others until nobody views any more. */
-  #follow(): AbortController {
+  #follow(isWhole: boolean): AbortController {
     const controller = new AbortController()
     const { signal } = controller
     const known = new Set<string>()
     const look = (): void => {
       // A worker that cannot be followed now is looked for again.
       this.#circle()
-        .follow('/events', { signal, known }, (stream, name) => {
+        .follow(isWhole ? '/events' : '/events?sample=1', { signal, known }, (stream, name) => {
           known.add(name)
           const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })
           lines.on('line', (line) => {

@@ -1,6 +1,7 @@
 /** One transaction beside the list: a sentence, what it was, and what each plugin said. */
 import type { ApiAnswer, ApiShape } from '@postroad/admin-api'
 import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
 import { Meter } from '../part/meter.tsx'
 import { Cell, Say } from '../part/opinion.tsx'
 import { Sentence } from '../part/sentence.tsx'
@@ -9,10 +10,12 @@ import { Visible } from '../part/visible.tsx'
 import { useAsked } from '../state/asked.ts'
 import { useKeys } from '../state/keys.ts'
 import { linkTo } from '../state/route.ts'
+import { may } from '../state/session.ts'
 import { copy } from '../state/toast.ts'
 import { bare, counted, exactTimeOf, took } from '../word.ts'
 import { type CellState, cellOf, keyOf, type Stage } from './road.ts'
 import { wordOf } from './rows.tsx'
+import { Trace } from './trace.tsx'
 import type { Tx } from './traffic.ts'
 
 interface Props {
@@ -30,6 +33,8 @@ export function Panel({ id, tx, stages, close }: Props) {
   )
   const row = answer?.row ?? tx?.row
   const record = answer?.record ?? tx?.record
+  const remote = row?.remote ?? tx?.remote ?? ''
+  const [isTraced, setTraced] = useState(false)
   useKeys({ c: () => record && copy(JSON.stringify(record), 'the canonical record') })
   return (
     <aside class="side open" aria-label="The transaction">
@@ -67,7 +72,13 @@ export function Panel({ id, tx, stages, close }: Props) {
             Copy<kbd>c</kbd>
           </button>
         )}
+        {may('trace') && remote !== '' && (
+          <button class="btn" type="button" aria-pressed={isTraced} onClick={() => setTraced(!isTraced)}>
+            {isTraced ? 'End trace' : 'Trace'}
+          </button>
+        )}
       </div>
+      {isTraced && <Trace ip={remote} />}
     </aside>
   )
 }

@@ -59,6 +59,9 @@ export class Traffic {
   readonly said = new Set<string>()
   /** Rows that the server left out because we were slow. */
   skipped = 0
+  /** Rows that nobody could have read, in the last of {@link sampledAt}. */
+  sampled = 0
+  sampledAt = 0
   stages: readonly Stage[] = []
   #byId = new Map<string, Tx>()
   /** What was said of a session before its transactions: each of these has passed it. */
@@ -73,6 +76,7 @@ export class Traffic {
       else if (name === 'hook') this.#hook(data, fresh)
       else if (name === 'end') this.#end(data, fresh)
       else if (name === 'skipped') this.skipped += data.count
+      else if (name === 'sampled') this.#sampled(data)
     }
     if (fresh.length > 0) this.waiting = this.#bound([...fresh.reverse(), ...this.waiting])
     if (!isHeld) this.show()
@@ -176,11 +180,23 @@ export class Traffic {
     const tx = this.#find(row.id, row.at, fresh)
     finish(tx, row, record, this.stages)
     for (const opinion of record.opinions ?? []) this.said.add(keyOf(opinion))
-    const second = Math.floor(Date.now() / 1_000)
+    this.#beat(Math.floor(Date.now() / 1_000), row.outcome, 1)
+  }
+
+  /** What is no row counts in the pulse all the same. */
+  #sampled({ count, outcomes }: ApiEvent<'sampled'>): void {
+    const now = Date.now()
+    this.sampled = count
+    this.sampledAt = now
+    // It is said at the end of the second that it tells of.
+    for (const [outcome, some] of Object.entries(outcomes)) this.#beat(Math.floor(now / 1_000) - 1, outcome, some)
+  }
+
+  #beat(second: number, outcome: string, count: number): void {
     let beat = this.#beats.get(second)
     if (beat === undefined) this.#beats.set(second, (beat = { ok: 0, quarantine: 0, defer: 0, reject: 0 }))
-    const kind = BEATS[row.outcome]
-    if (kind !== undefined) beat[kind] += 1
+    const kind = BEATS[outcome]
+    if (kind !== undefined) beat[kind] += count
   }
 
   #add(

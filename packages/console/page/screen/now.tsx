@@ -13,13 +13,15 @@ import { useAsked } from '../state/asked.ts'
 import { useKeys } from '../state/keys.ts'
 import { go, place } from '../state/route.ts'
 import { stepped } from '../state/stepped.ts'
-import { listen } from '../state/stream.ts'
+import { listen, refusal } from '../state/stream.ts'
 import { number } from '../word.ts'
 
 /** Rows of the past that are asked for at first. */
 const FILL = 200
 /** A client that is under way for longer is not believed to be: milliseconds. */
 const SILENT_MS = 900_000
+/** What was said of a sample is true for so long: milliseconds. */
+const SAMPLED_MS = 3_000
 /** One list for as long as the page is open: who comes back finds it as it was. */
 const traffic = new Traffic()
 
@@ -146,11 +148,11 @@ export function Now() {
           <Pulse traffic={traffic} tick={tick} />
           <button type="button" class="btn" id="pause" aria-pressed={isPaused} onClick={pause}>
             <i class="dot live" aria-hidden="true" />
-            <span>{isPaused ? 'Paused' : 'Live'}</span>
+            <span>{isPaused ? 'Paused' : refusal.value === undefined ? 'Live' : 'No events'}</span>
             <kbd>Space</kbd>
           </button>
         </div>
-        <Trouble problem={explain.problem} again={explain.again} />
+        <Trouble problem={explain.problem ?? refusal.value} {...(explain.problem && { again: explain.again })} />
         <div class="gridwrap">
           <div class="grid" role="grid" aria-label="Transactions, newest first" aria-rowcount={list.length + 1}>
             <Head stages={traffic.stages} />
@@ -189,6 +191,8 @@ export function Now() {
             <kbd>k</kbd> move <kbd>Enter</kbd> why <kbd>Esc</kbd> close
           </p>
           <p class="num">
+            {Date.now() - traffic.sampledAt < SAMPLED_MS &&
+              `more than can be read: ${number(traffic.sampled)} of the last second are counted and have no row; `}
             {traffic.skipped > 0 && `${number(traffic.skipped)} rows skipped, this page was too slow; `}
             {list.length === traffic.list.length
               ? `the last ${number(list.length)}`

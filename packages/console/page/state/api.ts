@@ -67,7 +67,8 @@ export async function send<T>(path: string, init: RequestInit): Promise<T> {
   return (response.status === 204 ? undefined : await response.json()) as T
 }
 
-async function detailOf(response: Response): Promise<string> {
+/** Why an answer is none, in the words of the server. */
+export async function detailOf(response: Response): Promise<string> {
   try {
     const { detail, title } = (await response.json()) as { detail?: unknown; title?: unknown } // foreign: looked at below
     if (typeof detail === 'string') return detail

@@ -1,7 +1,12 @@
 /** Server-sent events: one connection a page, opened again by itself. What comes is handed on in batches, at most one a frame. */
+
+import { signal } from '@preact/signals'
 import type { Arrived } from '../now/traffic.ts'
-import { addressOf, query } from './api.ts'
+import { addressOf, detailOf, Problem, query } from './api.ts'
 import { onLost, take, watchStatus } from './session.ts'
+
+/** Why there are no events; undefined while there are. */
+export const refusal = signal<Problem | undefined>(undefined)
 
 /** Milliseconds until a connection that was refused is tried again. */
 const RETRY_MS = 3_000
@@ -34,15 +39,21 @@ export function listen(names: readonly string[], onBatch: (events: readonly Arri
     if (document.hidden) setTimeout(flush, 500)
     else requestAnimationFrame(flush)
   }
+  const path = `v1/events${query({ only: names.join(','), sample: 1 })}`
   const open = (): void => {
-    source = new EventSource(addressOf(`v1/events${query({ only: names.join(',') })}`))
+    source = new EventSource(addressOf(path))
     // The browser has an event `open` of its own, without data.
-    for (const name of [...names, 'skipped'])
+    for (const name of [...names, 'skipped', 'sampled'])
       source.addEventListener(name, (event) => event instanceof MessageEvent && arrive(name, String(event.data)))
+    source.addEventListener('open', () => {
+      refusal.value = undefined
+    })
     source.addEventListener('error', () => {
       // The browser comes again by itself, unless it was refused.
-      if (source?.readyState === EventSource.CLOSED) timer = setTimeout(open, RETRY_MS)
-      else onLost()
+      if (source?.readyState === EventSource.CLOSED) {
+        timer = setTimeout(open, RETRY_MS)
+        void whyRefused(path)
+      } else onLost()
       void watchStatus()
     })
   }
@@ -50,5 +61,18 @@ export function listen(names: readonly string[], onBatch: (events: readonly Arri
   return () => {
     clearTimeout(timer)
     source?.close()
+    refusal.value = undefined
+  }
+}
+
+/** A stream that is refused does not say why; who asks the same by a request is told. */
+async function whyRefused(path: string): Promise<void> {
+  const abort = new AbortController()
+  try {
+    const answer = await fetch(addressOf(path), { credentials: 'same-origin', signal: abort.signal })
+    if (!answer.ok) refusal.value = new Problem(answer.status, await detailOf(answer))
+    abort.abort()
+  } catch {
+    // Nobody answers at all: the head of the page says so.
   }
 }

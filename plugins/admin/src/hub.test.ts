@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { FeedWatcher } from '@postroad/plugin'
+import type { Circle } from './circle.ts'
+import { Hub, type LiveEvent } from './hub.ts'
+
+/** A hub alone, with a feed by hand. */
+function alone(context: TestContext) {
+  context.mock.timers.enable({ apis: ['setInterval'] })
+  const watchers = new Set<FeedWatcher>()
+  const feed = {
+    watch(watcher: FeedWatcher) {
+      watchers.add(watcher)
+      return () => void watchers.delete(watcher)
+    },
+  }
+  const circle = { follow: async () => undefined } as unknown as Circle // nobody else is there
+  const hub = new Hub(feed, () => circle)
+  const told: LiveEvent[] = []
+  const add = hub.ring.add.bind(hub.ring)
+  context.mock.method(hub.ring, 'add', (event: LiveEvent) => {
+    told.push(event)
+    add(event)
+  })
+  return {
+    hub,
+    told,
+    watchers,
+    tick: () => context.mock.timers.tick(1_000),
+    mails(count: number, from = 0) {
+      for (let n = from; n < from + count; n++)
+        for (const watcher of watchers) {
+          watcher.ran?.({ id: `S${n}.1`, hook: 'rcpt', at: n, plugin: 'p', shadow: false, ms: 1, opinions: [] })
+          watcher.recorded?.({ event: 'transaction', id: `S${n}.1`, time: '2026-11-30T12:00:00Z', reply: '250 Ok', receipt: 'q' }) // biome-ignore format: one line
+        }
+    },
+  }
+}
+
+const count = (told: readonly LiveEvent[], event: string) => told.filter((one) => one.event === event).length
+
+test('where a sample is enough nothing is told of runs while there is too much, and what has no row is counted', (context) => {
+  const { hub, told, watchers, mails, tick } = alone(context)
+  const stop = hub.view(true)
+  mails(20)
+  assert.deepEqual([count(told, 'hook'), count(told, 'end')], [20, 20])
+  tick()
+  // Those that were begun have an end.
+  mails(150)
+  assert.equal(count(told, 'end'), 170)
+  for (const { recorded } of watchers)
+    for (let n = 0; n < 30; n++) recorded?.({ event: 'transaction', id: `T${n}.1`, time: '2026-11-30T12:00:00Z', reply: '550 No' }) // biome-ignore format: one line
+  assert.equal(count(told, 'end'), 170)
+  tick()
+  const [sampled] = told.filter(({ event }) => event === 'sampled')
+  assert.deepEqual(JSON.parse(sampled?.data ?? ''), { count: 30, outcomes: { refused: 30 } })
+  assert.deepEqual([...watchers].map(({ ran }) => ran !== undefined), [false]) // biome-ignore format: one line
+  mails(250, 1_000)
+  assert.deepEqual([count(told, 'hook'), count(told, 'end')], [170, 270])
+  for (let second = 0; second < 4; second++) tick()
+  assert.deepEqual([...watchers].map(({ ran }) => ran !== undefined), [true]) // biome-ignore format: one line
+  assert.equal(count(told, 'sampled'), 2)
+  stop()
+  assert.equal(watchers.size, 0)
+})
+
+test('who wants all is told all, and those beside him a sample', (context) => {
+  const { hub, told, watchers, mails, tick } = alone(context)
+  const stops = [hub.view(true), hub.view(false)]
+  for (let second = 0; second < 3; second++) {
+    for (const { recorded } of watchers)
+      for (let n = 0; n < 300; n++) recorded?.({ event: 'transaction', id: `${second}T${n}.1`, time: '2026-11-30T12:00:00Z', reply: '550 No' }) // biome-ignore format: one line
+    tick()
+  }
+  const ends = told.filter(({ event }) => event === 'end')
+  assert.deepEqual([ends.length, ends.filter(({ isSample }) => isSample).length], [900, 300])
+  mails(10)
+  // All is told while it is under way to who wants all, and to nobody else.
+  assert.deepEqual([count(told, 'hook'), told.some(({ event, isSample }) => event === 'hook' && isSample)], [10, false])
+  for (const stop of stops) stop()
+  assert.equal(watchers.size, 0)
+})
