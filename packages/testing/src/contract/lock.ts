@@ -4,7 +4,8 @@ import { describe, test } from 'node:test'
 import type { Lock } from '@postroad/plugin'
 import { type Fixture, type MakeFixture, onFixture } from './store.ts'
 
-const TTL = 600
+/** Milliseconds: a machine that is full does not prolong a lock of half a second in time. */
+const TTL = 2_000
 
 /**
  * Registers the tests of the lock contract.
