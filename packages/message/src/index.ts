@@ -16,6 +16,8 @@
  * message and its edits: mime-scan.ts finds the parts as mail clients do, within limits; attachment.ts lists files, decoded when asked for;
  * mime-text.ts has the npm package mailparser read the texts, and html-text.ts makes text of HTML.
  *
+ * Who reads reports gets the parts by their types: sectionsOf (section.ts).
+ *
  * What goes wrong has a code: MessageError, whose texts hold nothing of the message. receivedField (received.ts) writes the trace field.
  *
  * Where to begin: message.ts for what a message is, content-store.ts and stored.ts for where its octets are.
@@ -32,5 +34,6 @@ export {
   withFields,
 } from './message.ts'
 export { receivedField } from './received.ts'
+export { type Section, type Sections, sectionsOf } from './section.ts'
 export type { SpillFile } from './spill-file.ts'
 export type { Stored } from './stored.ts'

@@ -13,6 +13,7 @@
  *   http.ts       routes that a plugin serves on listeners of kind `http`
  *   service.ts    what lives longer than a session: Store, Limiter, Lock, Dns, Clock, Spool, and services of plugins
  *   feed.ts       the service that tells what happens, as it happens: for who shows or keeps it
+ *   feedback.ts   what others report of mail that was sent
  *   delivery-hooks.ts  the service by which a queue asks and tells the hooks of its deliveries
  *   queue.ts      the service that sends mail of one's own
  *   host.ts       the server as its operators see it, and what plugins let programs do
@@ -87,6 +88,7 @@ export {
 export { type DeliveryFacts, DeliveryHooks } from './delivery-hooks.ts'
 export { defineFact, type Fact, type FactScope } from './fact.ts'
 export { Feed, type FeedOpened, type FeedRecord, type FeedRun, type FeedWatcher } from './feed.ts'
+export { type Feedback, feedback } from './feedback.ts'
 export type { HealthCheck, HealthFinding } from './health.ts'
 export {
   type Changes,

@@ -1,6 +1,7 @@
 /** The commands by which an operator looks at the quarantine and empties it. */
+
+import type { TokenKeys } from '@postroad/options'
 import type { Clock, CommandIo, Message, PluginCommand, QuarantineDesk } from '@postroad/plugin'
-import type { LinkKeys } from './digest/keys.ts'
 import { concerns, type VaultEntry } from './entry.ts'
 import type { Vault } from './vault.ts'
 
@@ -10,7 +11,7 @@ export interface VaultCommandDeps {
   readonly desk: QuarantineDesk
   readonly clock: Pick<Clock, 'now'>
   /** Absent: there are no digests. */
-  readonly keys?: LinkKeys | undefined
+  readonly keys?: TokenKeys | undefined
 }
 
 const USAGE = 64

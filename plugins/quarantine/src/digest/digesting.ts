@@ -1,10 +1,10 @@
 /** The parts of a quarantine that tells recipients what it keeps. */
 import path from 'node:path'
+import { TokenKeys } from '@postroad/options'
 import type { HttpRoute, Message, QuarantineDesk } from '@postroad/plugin'
 import type { VaultEntry } from '../entry.ts'
 import type { DigestOptions } from '../options.ts'
 import { type DigestDeps, Digests } from './digests.ts'
-import { LinkKeys } from './keys.ts'
 import { isDigestMark } from './link.ts'
 import { LINK_PATH, linkRoutes } from './routes.ts'
 import { scheduleInWords } from './schedule.ts'
@@ -12,7 +12,7 @@ import { scheduleInWords } from './schedule.ts'
 /** What is made of the option. */
 export interface Digesting {
   readonly digests: Digests
-  readonly keys: LinkKeys
+  readonly keys: TokenKeys
   readonly remarks: { readonly notes: readonly string[]; readonly warnings: readonly string[] }
   routes(desk: QuarantineDesk): readonly HttpRoute[]
   /** Whether a message is a digest of ours that was quarantined itself. */
@@ -31,7 +31,9 @@ export function digesting(
 ): Digesting {
   const { resolve, folder, vault, store, log } = given
   const file = options.keys
-  const keys = new LinkKeys(async () => (file === undefined ? path.join(await folder(), 'digest.keys') : resolve(file)))
+  const keys = new TokenKeys(async () =>
+    file === undefined ? path.join(await folder(), 'digest.keys') : resolve(file),
+  )
   const socket = options.submit.path
   const submit = { ...options.submit, ...(socket !== undefined && { path: resolve(socket) }) }
   const digests = new Digests({ ...given, keys, options: { ...options, submit } })

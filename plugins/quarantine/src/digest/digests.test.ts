@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { memorySource } from '@postroad/mail'
+import { TokenKeys } from '@postroad/options'
 import type { Logger, Message, Store } from '@postroad/plugin'
 import {
   createSink,
@@ -20,7 +21,6 @@ import type { VaultEntry } from '../entry.ts'
 import { options as schema } from '../options.ts'
 import { Vault } from '../vault.ts'
 import { Digests } from './digests.ts'
-import { LinkKeys } from './keys.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -73,7 +73,7 @@ async function rig(
   const store = memoryStore(clock)
   const spool = memorySpool()
   const lock = memoryLock()
-  const keys = new LinkKeys(async () => join(folder, 'keys'))
+  const keys = new TokenKeys(async () => join(folder, 'keys'))
   const another = (own = store): Digests =>
     new Digests({
       vault: new Vault(spool, own),

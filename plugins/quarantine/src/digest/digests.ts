@@ -1,10 +1,10 @@
 /** Tells recipients what is kept of their mail: at its times, once each, and when an operator asks for it. */
 import { parseAddress } from '@postroad/mail'
+import type { TokenKeys } from '@postroad/options'
 import type { Lock, Logger, QuarantineDesk, Store } from '@postroad/plugin'
 import type { DigestOptions } from '../options.ts'
 import type { Vault } from '../vault.ts'
 import { collect, type DigestContent, type DigestItem, owners } from './collect.ts'
-import type { LinkKeys } from './keys.ts'
 import { digestMark, type LinkAction, signLink } from './link.ts'
 import { type DigestMail, digestId, encodeDigest, writeDigest } from './mail.ts'
 import { LINK_PATH } from './routes.ts'
@@ -19,7 +19,7 @@ export interface DigestDeps {
   readonly clock: { now(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> }
   readonly log: Logger
   readonly hostname: string
-  readonly keys: LinkKeys
+  readonly keys: TokenKeys
   readonly options: DigestOptions
 }
 

@@ -3,8 +3,8 @@ import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { TokenKeys } from '@postroad/options'
 import fc from 'fast-check'
-import { LinkKeys } from './keys.ts'
 import { type DigestLink, digestMark, isDigestMark, openLink, signLink } from './link.ts'
 
 const key = { name: 'k1', secret: Buffer.alloc(32, 1) }
@@ -70,7 +70,7 @@ test('keys: made once by whoever comes first, for nobody else to read, kept over
   const folder = await mkdtemp(join(tmpdir(), 'postroad-keys-'))
   t.after(() => rm(folder, { recursive: true }))
   const file = join(folder, 'digest.keys')
-  const open = (): LinkKeys => new LinkKeys(async () => file)
+  const open = (): TokenKeys => new TokenKeys(async () => file)
   const all = await Promise.all(Array.from({ length: 8 }, () => open().all()))
   assert.equal(new Set(all.map(([first]) => first?.secret.toString('hex'))).size, 1)
   assert.equal((await stat(file)).mode & 0o777, 0o600)

@@ -1,6 +1,6 @@
 /** Links of a digest: what may be done to which message, for whom, and until when, under a signature of ours. Nothing of it is a secret but the signature. */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { LinkKey } from './keys.ts'
+import type { TokenKey } from '@postroad/options'
 
 /** What a link does. */
 export type LinkAction = 'release' | 'delete'
@@ -29,13 +29,13 @@ const MOST = 512
 const FORM = /^([A-Za-z0-9]{1,16})~([rd])~([0-9a-z]{1,10})~([\w-]{16})~([A-Za-z0-9._-]{1,200})~([\w-]{43})$/
 
 /** The last part of a link's path. */
-export function signLink({ action, id, address, expires }: DigestLink, { name, secret }: LinkKey): string {
+export function signLink({ action, id, address, expires }: DigestLink, { name, secret }: TokenKey): string {
   const text = [name, LETTERS[action], Math.floor(expires / 1_000).toString(36), tagOf(address, secret), id].join('~')
   return `${text}~${markOf(text, secret).toString('base64url')}`
 }
 
 /** Undefined of what was not signed with one of the keys. An expired one is opened: whether it is still good is the caller's to say. */
-export function openLink(text: string, keys: readonly LinkKey[]): OpenedLink | undefined {
+export function openLink(text: string, keys: readonly TokenKey[]): OpenedLink | undefined {
   const [, name = '', letter, seconds = '', tag = '', id = '', given = ''] =
     (text.length <= MOST ? FORM.exec(text) : null) ?? []
   const key = keys.find((one) => one.name === name)
@@ -54,7 +54,7 @@ export function openLink(text: string, keys: readonly LinkKey[]): OpenedLink | u
 }
 
 /** A mark of ours in a digest's own header: one that comes into the quarantine itself is known by it. */
-export function digestMark(messageId: string, owner: string, { name, secret }: LinkKey): string {
+export function digestMark(messageId: string, owner: string, { name, secret }: TokenKey): string {
   return `${name}.${createHmac('sha256', secret).update(`digest\0${messageId}\0${owner}`).digest('base64url')}`
 }
 
@@ -62,7 +62,7 @@ export function digestMark(messageId: string, owner: string, { name, secret }: L
 export function isDigestMark(
   mark: string,
   { messageId, owner }: { readonly messageId: string; readonly owner: string },
-  keys: readonly LinkKey[],
+  keys: readonly TokenKey[],
 ): boolean {
   const shown = Buffer.from(mark)
   return keys.some((key) => {

@@ -1,7 +1,8 @@
 /** What answers where a link of a digest leads. A GET shows what would be done and does nothing: programs that look at mail follow links. */
+
+import type { TokenKeys } from '@postroad/options'
 import type { HttpContext, HttpRoute, QuarantineDesk, Store } from '@postroad/plugin'
 import type { Vault } from '../vault.ts'
-import type { LinkKeys } from './keys.ts'
 import { type LinkAction, type OpenedLink, openLink } from './link.ts'
 import { type PageWords, pageOf } from './page.ts'
 
@@ -10,7 +11,7 @@ export interface LinkDeps {
   readonly vault: Vault
   readonly desk: QuarantineDesk
   readonly store: Store
-  readonly keys: LinkKeys
+  readonly keys: TokenKeys
   readonly timeZone: string
 }
 

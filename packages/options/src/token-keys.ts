@@ -1,24 +1,24 @@
-/** Secrets that links are signed with: a file of one a line, `NAME KEY`, in which the first one signs and all are believed. */
+/** Secrets that a plugin signs with what strangers will show it again (links, addresses): a file of one a line, `NAME KEY`, in which the first one signs and all are believed. */
 import { randomBytes } from 'node:crypto'
 import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
 
-/** A secret, and what links call it. */
-export interface LinkKey {
+/** A secret, and what is signed with it calls it. */
+export interface TokenKey {
   readonly name: string
   readonly secret: Buffer
 }
 
 /** Octets of a secret. */
 const OCTETS = 32
-/** Older ones are dropped when a new one is made: links of theirs have expired long since. */
+/** Older ones are dropped when a new one is made: what they have signed has expired long since. */
 const MOST = 8
 /** Milliseconds for which a file is believed to be as it was. */
 const FRESH_MS = 1_000
 
 /** The secrets of a file; made when it is first needed, by whichever process comes first. */
-export class LinkKeys {
+export class TokenKeys {
   readonly #file: () => Promise<string>
-  #known: { readonly version: string; readonly keys: readonly LinkKey[]; readonly lookedAt: number } | undefined
+  #known: { readonly version: string; readonly keys: readonly TokenKey[]; readonly lookedAt: number } | undefined
 
   /** @param file its absolute path */
   constructor(file: () => Promise<string>) {
@@ -30,7 +30,7 @@ export class LinkKeys {
    *
    * @throws {Error} when the file can be read by others, or is none of keys
    */
-  async all(): Promise<readonly LinkKey[]> {
+  async all(): Promise<readonly TokenKey[]> {
     const file = await this.#file()
     const now = performance.now()
     if (this.#known && now - this.#known.lookedAt < FRESH_MS) return this.#known.keys
@@ -66,7 +66,7 @@ async function versionOf(file: string): Promise<string | undefined> {
   }
 }
 
-function parseKeys(text: string, file: string): readonly LinkKey[] {
+function parseKeys(text: string, file: string): readonly TokenKey[] {
   const keys = text
     .split('\n')
     .map((line) => line.trim())
@@ -80,12 +80,12 @@ function parseKeys(text: string, file: string): readonly LinkKey[] {
   return keys
 }
 
-function fresh(): LinkKey {
+function fresh(): TokenKey {
   return { name: randomBytes(4).toString('hex'), secret: randomBytes(OCTETS) }
 }
 
 /** Nobody reads half of it: it is written beside, and then put in its place. Where it must be new, the first to come wins. */
-async function write(file: string, keys: readonly LinkKey[], isReplacing: boolean): Promise<void> {
+async function write(file: string, keys: readonly TokenKey[], isReplacing: boolean): Promise<void> {
   const beside = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.new`
   const handle = await open(beside, 'wx', 0o600)
   try {

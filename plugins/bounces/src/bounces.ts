@@ -1,0 +1,100 @@
+/** Knows bounces of one's own mail by the address they come to, refuses forged ones, and reads what the others say. */
+import { parseAddress } from '@postroad/mail'
+import { AddressTable, TokenKeys } from '@postroad/options'
+import { type Address, Clock, defineFact, definePlugin, discard, feedback, rewrite, Store } from '@postroad/plugin'
+import { bounceCommands } from './command.ts'
+import { options } from './options.ts'
+import { Receiving } from './receiving.ts'
+import { Sending } from './sending.ts'
+import { BounceAddress } from './token.ts'
+
+/** Whom mail that is no report goes to, in place of the address it came to. */
+const forwarded = defineFact<readonly { readonly from: Address; readonly to: Address }[]>('bounces-forwarded')
+
+/**
+ * Sends mail with reverse-paths of its own (VERP) and reads the bounces, complaints and receipts that come back.
+ *
+ * @example app.use(bounces({ address: 'bounce@b.example.com', senders: ['news@example.com'] }))
+ */
+export const bounces = definePlugin({
+  name: 'bounces',
+  options,
+  needs: { store: Store, clock: Clock },
+  setup({ options, store, clock, log, signal, rehearsal, resolve, folder }) {
+    const address = new BounceAddress(options.address)
+    const { keys: file } = options
+    const keys = new TokenKeys(async () => (file === undefined ? `${await folder()}/keys` : resolve(file)))
+    const senders = new AddressTable(options.senders.map((pattern) => [pattern, true]))
+    const receiving = new Receiving({
+      options,
+      address,
+      keys,
+      store,
+      isSender: (one) => senders.find(one) !== undefined,
+    })
+    const sending = new Sending({
+      options,
+      address,
+      keys,
+      store,
+      log,
+      isSender: (one) => senders.find(one) !== undefined,
+    })
+    const unread = parseAddress(options.unread ?? `postmaster@${parseAddress(options.address)?.domain}`, {
+      smtputf8: true,
+    })
+    return {
+      rcpt: {
+        before: ['recipients', 'greylist'],
+        points: false,
+        handler: ({ recipient, envelope, session, now, signal }) =>
+          receiving.judge({ recipient, from: envelope.from, isOwn: session.identity !== undefined }, now(), signal),
+      },
+      route: {
+        before: ['routing'],
+        ways: () => [{ via: 'discard', at: 'address' }],
+        handler: ({ recipient }) => (receiving.isOwn(recipient) ? { via: 'discard' } : undefined),
+      },
+      message: {
+        provides: [feedback, forwarded],
+        async handler(context) {
+          const { envelope, message, signal } = context
+          const own = envelope.recipients.map((one) => one.address).filter((one) => receiving.isOwn(one))
+          if (own.length === 0) return undefined
+          const said = await receiving.read(message, own, signal)
+          if (said) {
+            context.set(feedback, said)
+            return discard('bounces: a report that was read', { for: own })
+          }
+          const onwards = await Promise.all(
+            own.map(async (from) => ({ from, to: (await receiving.senderOf(from, signal)) ?? unread })),
+          )
+          context.set(
+            forwarded,
+            onwards.flatMap(({ from, to }) => (to ? [{ from, to }] : [])),
+          )
+          return undefined
+        },
+      },
+      rewrite: {
+        changes: 'envelope',
+        after: [forwarded],
+        handler({ find }) {
+          const onwards = find(forwarded) ?? []
+          return onwards.length === 0
+            ? undefined
+            : rewrite({ remove: onwards.map(({ from }) => from), add: onwards.map(({ to }) => to) })
+        },
+      },
+      delivery: (context) => sending.mark(context, context.now()),
+      commands: bounceCommands({ keys, address, store, life: options.life, now: () => clock.now() }),
+      start() {
+        // Where it cannot be written down now, the first bounce without a mark does it.
+        if (!rehearsal && options.strict)
+          void receiving.begin(clock.now(), signal).catch((error: unknown) => {
+            if (!signal.aborted) log.warn({ error }, 'when mail began to be marked could not be written down')
+          })
+      },
+    }
+  },
+})
