@@ -24,7 +24,7 @@ import {
   testDialogue,
   type Used,
 } from '@postroad/testing'
-import { hashPassword } from '../../plugins/auth-file/src/password.ts'
+import { hashPassword } from '../../packages/login/src/index.ts'
 import { startServer } from './server.ts'
 
 const file = (name: string) => new URL(`./dialogues/${name}.smtp`, import.meta.url)

@@ -20,6 +20,7 @@ const COMMANDS: ReadonlyMap<string, Add> = new Map<string, Add>([
   ['plugin', async (program) => (await import('./command/plugin-new.ts')).pluginNewCommand(program)],
   ['replay', async (...to) => (await import('./command/replay.ts')).replayCommand(...to)],
   ['why', async (...to) => (await import('./command/why.ts')).whyCommand(...to)],
+  ['lookup', async (...to) => (await import('./command/lookup.ts')).lookupCommand(...to)],
   ['reports', async (...to) => (await import('./command/reports.ts')).reportsCommand(...to)],
   ['tls', async (...to) => (await import('./command/tls.ts')).tlsCommands(...to)],
   ['token', async (program) => (await import('./command/token.ts')).tokenCommand(program)],

@@ -2,7 +2,16 @@
 import os from 'node:os'
 import path from 'node:path'
 import type { SocketKeeper } from '@postroad/listener'
-import type { DefaultService, HealthCheck, HostOperator, PluginCommand, Queue, Role } from '@postroad/plugin'
+import type {
+  DefaultService,
+  HealthCheck,
+  HostDesk,
+  HostOperator,
+  PluginCommand,
+  Queue,
+  Role,
+  Service,
+} from '@postroad/plugin'
 import type { AttachJudging } from '@postroad/smtp'
 import type { Config, ServerSettings } from './config/config.ts'
 import { judgeConfig } from './config/judge.ts'
@@ -93,6 +102,8 @@ export interface Server extends AsyncDisposable {
   readonly queue: Queue
   /** What plugins want looked at, for `postroad doctor`; `plugin` as in `commands`. */
   readonly checks: readonly { readonly plugin: string; readonly check: HealthCheck }[]
+  /** What plugins let programs ask and do, of one kind, from all scopes. */
+  desks<T>(kind: Service<T>): readonly HostDesk<T>[]
   /**
    * The engine behind a listener, or behind the first of a scope, without a socket: for tests and `postroad try`. The protocol of the wire it
    * is given says which role the session has.
@@ -216,6 +227,9 @@ class RunningServer implements Server {
   }
   get checks() {
     return this.#generation.checks
+  }
+  desks<T>(kind: Service<T>): readonly HostDesk<T>[] {
+    return this.#generation.desks(kind)
   }
   get queue(): Queue {
     return this.#generation.queue

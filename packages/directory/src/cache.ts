@@ -2,7 +2,7 @@
 import type { Entry } from './entry.ts'
 
 /** An answer, and since when it is known. */
-export interface Kept {
+export interface KeptAnswer {
   /** Undefined: there is no such key. */
   readonly entry: Entry | undefined
   /** Milliseconds, by the monotonic clock. */
@@ -17,7 +17,7 @@ const LONGEST = 1_024
 /** Least recently used goes. */
 export class AnswerCache {
   readonly #size: number
-  readonly #kept = new Map<string, Kept>()
+  readonly #kept = new Map<string, KeptAnswer>()
 
   constructor(size: number) {
     this.#size = size
@@ -27,7 +27,7 @@ export class AnswerCache {
     return this.#kept.size
   }
 
-  get(key: string): Kept | undefined {
+  get(key: string): KeptAnswer | undefined {
     const kept = this.#kept.get(key)
     // Moved to the end: a `Map` is in the order in which its keys were put in.
     if (kept !== undefined) {
@@ -37,7 +37,7 @@ export class AnswerCache {
     return kept
   }
 
-  set(key: string, kept: Kept): void {
+  set(key: string, kept: KeptAnswer): void {
     if (this.#size === 0 || key.length > LONGEST) return
     this.#kept.delete(key)
     this.#kept.set(key, kept)

@@ -1,14 +1,15 @@
 /** A directory as plugins ask it: what is known is answered at once, what is not is asked for once, and an outage is never an answer. */
 import { createHash } from 'node:crypto'
-import { type Clock, errorOf, type Logger, type Store } from '@postroad/plugin'
-import { AnswerCache, type Kept } from './cache.ts'
+import { errorOf } from '@postroad/plugin'
+import { AnswerCache, type KeptAnswer } from './cache.ts'
+import type { DirectoryDeps, DirectoryStats } from './deps.ts'
 import { type Entry, entryOf, keyOf, type PlainEntry, plainOf } from './entry.ts'
 import type { From } from './from.ts'
-import { Health } from './health.ts'
-import { Listing } from './listing.ts'
+import { SourceHealth } from './health.ts'
+import { KeyList } from './listing.ts'
 import { offerStats } from './metrics.ts'
 import { openSource } from './open-source.ts'
-import { type Source, within } from './source.ts'
+import { type DirectorySource, within } from './source.ts'
 
 /** Look-ups on their way at once; more fail at once instead of filling the memory. */
 const IN_FLIGHT = 1_000
@@ -19,46 +20,12 @@ export class DirectoryError extends Error {
 }
 
 /** Where an answer comes from. */
-export interface Answer {
+export interface LookupAnswer {
   readonly entry: Entry | undefined
   /** `asked`: just now; `kept`: from the memory; `list`: of the last list; `stale`: of before an outage. */
   readonly how: 'asked' | 'kept' | 'list' | 'stale'
   /** Milliseconds since it was the source's word. */
   readonly age: number
-}
-
-/** What a directory has counted since it was opened. */
-export interface DirectoryStats {
-  /** Answered from memory. */
-  readonly hits: number
-  /** Asked, and found. */
-  readonly found: number
-  /** Asked, and not found. */
-  readonly unknown: number
-  /** Waited for a question somebody else had asked. */
-  readonly shared: number
-  readonly failed: number
-  /** Answered by what was known before an outage. */
-  readonly stale: number
-  /** Of all questions to the source. */
-  readonly seconds: number
-  /** Keys in memory. */
-  readonly cached: number
-  readonly inFlight: number
-}
-
-/** What {@link openDirectory} stands on. */
-export interface DirectoryDeps {
-  /** Where `from` has none: the plugin's name, and the place of the option if it has several. */
-  readonly name: string
-  readonly clock: Clock
-  readonly log: Logger
-  /** Keeps entries for an outage after a restart; absent: nothing of what is found is written anywhere. */
-  readonly store?: Store
-  /** Makes a path of the configuration absolute. */
-  resolve(file: string): string
-  /** A folder of the plugin's own, for the last list; absent: it does not outlive the process. */
-  folder?(): Promise<string>
 }
 
 /** One directory of the configuration. */
@@ -75,7 +42,7 @@ export interface Directory {
    */
   find(key: string): Entry | undefined | Promise<Entry | undefined>
   /** As `find`, with where the answer comes from: for people. */
-  look(key: string): Promise<Answer>
+  look(key: string): Promise<LookupAnswer>
   /** Whether a password is that of an entry, by the source itself (LDAP); absent: it cannot. Rejects when nobody could say. */
   readonly verify?: (entry: Entry, password: string, signal: AbortSignal) => Promise<boolean>
   /** Background work begins: lists are read. */
@@ -110,18 +77,18 @@ class Asked implements Directory {
   readonly verify?: NonNullable<Directory['verify']>
   readonly #from: From
   readonly #deps: DirectoryDeps
-  readonly #source: Source
+  readonly #source: DirectorySource
   readonly #isLocal: boolean
   readonly #cache: AnswerCache
-  readonly #health: Health
-  readonly #listing: Listing | undefined
-  readonly #flights = new Map<string, Promise<Answer>>()
+  readonly #health: SourceHealth
+  readonly #listing: KeyList | undefined
+  readonly #flights = new Map<string, Promise<LookupAnswer>>()
   readonly #closed = new AbortController()
   readonly #prefix: string
   readonly #withdraw: () => void
   readonly #counts = { hits: 0, found: 0, unknown: 0, shared: 0, failed: 0, stale: 0, seconds: 0 }
 
-  constructor(from: From, source: Source, deps: DirectoryDeps) {
+  constructor(from: From, source: DirectorySource, deps: DirectoryDeps) {
     const { log } = deps
     this.name = from.name ?? deps.name
     this.source = source.name
@@ -131,7 +98,7 @@ class Asked implements Directory {
     this.#source = source
     this.#isLocal = from.file !== undefined
     this.#cache = new AnswerCache(from.cache.size)
-    this.#health = new Health({ name: this.name, source: source.name, log, now: () => this.#now() })
+    this.#health = new SourceHealth({ name: this.name, source: source.name, log, now: () => this.#now() })
     // Another query is another directory: what was kept of the last one says nothing of this.
     const digest = createHash('sha256')
       .update(JSON.stringify({ ...from, cache: undefined, name: undefined }))
@@ -140,7 +107,7 @@ class Asked implements Directory {
     this.#prefix = `directory:${this.name}:${digest}:`
     if (from.list) {
       if (!source.list) throw new TypeError(`${this.name}: "list" is not for this directory`)
-      this.#listing = new Listing(from.list, {
+      this.#listing = new KeyList(from.list, {
         source,
         deps,
         file: `${this.name}-${digest}.json`,
@@ -157,7 +124,7 @@ class Asked implements Directory {
     return known === undefined ? this.#ask(key).then(entryIn) : known.entry
   }
 
-  async look(key: string): Promise<Answer> {
+  async look(key: string): Promise<LookupAnswer> {
     const known = this.#known(key)
     if (known === undefined) return this.#ask(key)
     const how = this.#listing ? 'list' : this.#isLocal ? 'asked' : 'kept'
@@ -186,7 +153,7 @@ class Asked implements Directory {
   }
 
   /** What needs no question. */
-  #known(key: string): Pick<Kept, 'entry' | 'at'> | undefined {
+  #known(key: string): Pick<KeptAnswer, 'entry' | 'at'> | undefined {
     const now = this.#now()
     if (this.#isLocal) {
       this.#counts.hits++
@@ -198,7 +165,9 @@ class Asked implements Directory {
     return kept
   }
 
-  #ask(key: string): Promise<Answer> {
+  #ask(key: string): Promise<LookupAnswer> {
+    // Some servers end a key at NUL, and take what is before for all of it.
+    if (!isKey(key)) return Promise.resolve({ entry: undefined, how: 'asked', age: 0 })
     const underWay = this.#flights.get(key)
     if (underWay) {
       this.#counts.shared++
@@ -211,7 +180,7 @@ class Asked implements Directory {
     return flight
   }
 
-  async #askList(listing: Listing, key: string): Promise<Answer> {
+  async #askList(listing: KeyList, key: string): Promise<LookupAnswer> {
     try {
       const kept = await within(
         listing.wait(key),
@@ -224,7 +193,7 @@ class Asked implements Directory {
     }
   }
 
-  async #askSource(key: string): Promise<Answer> {
+  async #askSource(key: string): Promise<LookupAnswer> {
     const begun = this.#now()
     try {
       if (this.#flights.size >= IN_FLIGHT) throw new Error(`${IN_FLIGHT} look-ups wait already`)
@@ -277,7 +246,7 @@ class Asked implements Directory {
   }
 
   /** What is known of before, while it may serve; never that there is none. */
-  async #stale(key: string): Promise<Answer | undefined> {
+  async #stale(key: string): Promise<LookupAnswer | undefined> {
     const { found, stale } = this.#from.cache
     if (stale === 0) return undefined
     const kept = this.#cache.get(key) ?? (await this.#stored(key))
@@ -287,7 +256,7 @@ class Asked implements Directory {
       : undefined
   }
 
-  async #stored(key: string): Promise<Kept | undefined> {
+  async #stored(key: string): Promise<KeptAnswer | undefined> {
     const { store, clock } = this.#deps
     const text = await store?.get(this.#prefix + key).catch(() => undefined) // then there is none
     if (text === undefined) return undefined
@@ -308,6 +277,11 @@ class Asked implements Directory {
   }
 }
 
-function entryIn({ entry }: Answer): Entry | undefined {
+/** Control characters and halves of a pair are in no name. */
+function isKey(text: string): boolean {
+  return !/[\x00-\x1f\x7f]|\p{Surrogate}/u.test(text)
+}
+
+function entryIn({ entry }: LookupAnswer): Entry | undefined {
   return entry
 }

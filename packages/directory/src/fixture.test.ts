@@ -6,7 +6,8 @@ import type { TestContext } from 'node:test'
 import type { Clock, Logger } from '@postroad/plugin'
 import { type FakeClock, fakeClock } from '@postroad/testing'
 import type { z } from 'zod'
-import { type Directory, type DirectoryDeps, openDirectory } from './directory.ts'
+import type { DirectoryDeps } from './deps.ts'
+import { type Directory, openDirectory } from './directory.ts'
 import { fromOption } from './zod.ts'
 
 const schema = fromOption()

@@ -1,5 +1,5 @@
 /** So many at once; the others wait in line, and leave it when their time is up. */
-export class Gate {
+export class ConnectionLine {
   #free: number
   readonly #waiting = new Set<() => void>()
 

@@ -8,7 +8,7 @@ const PAUSE = 2_000
 /** Milliseconds between two lines of the log about one outage. */
 const SAY_AGAIN = 60_000
 
-/** Settings of {@link Health}. */
+/** Settings of {@link SourceHealth}. */
 export interface HealthSettings {
   readonly name: string
   readonly source: string
@@ -17,7 +17,7 @@ export interface HealthSettings {
 }
 
 /** Counts how it goes, and says it to the log once. */
-export class Health {
+export class SourceHealth {
   readonly #settings: HealthSettings
   #failures = 0
   #triedAt = Number.NEGATIVE_INFINITY

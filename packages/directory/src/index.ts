@@ -15,7 +15,9 @@
  *
  * Where to begin: directory.ts.
  */
+
+export type { DirectoryDeps } from './deps.ts'
 export { LookupDesk, lookupDesk } from './desk.ts'
-export { type Answer, type Directory, type DirectoryDeps, DirectoryError, openDirectory } from './directory.ts'
+export { type Directory, DirectoryError, type LookupAnswer, openDirectory } from './directory.ts'
 export type { Entry } from './entry.ts'
 export type { From } from './from.ts'

@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto'
 import { open, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorOf } from '@postroad/plugin'
-import type { Kept } from './cache.ts'
-import type { DirectoryDeps } from './directory.ts'
+import type { KeptAnswer } from './cache.ts'
+import type { DirectoryDeps } from './deps.ts'
 import { type Entry, entryOf, type PlainEntry, plainOf } from './entry.ts'
 import type { ListFrom } from './from.ts'
-import type { Source } from './source.ts'
+import type { DirectorySource } from './source.ts'
 
 /** Milliseconds between tries while it cannot be read, at most. */
 const RETRY = 60_000
@@ -16,9 +16,9 @@ const MOST = 10_000_000
 /** Milliseconds one reading may take, in deadlines of one question. */
 const PATIENCE = 60
 
-/** What a {@link Listing} stands on. */
-export interface ListingSettings {
-  readonly source: Source
+/** What a {@link KeyList} stands on. */
+export interface KeyListSettings {
+  readonly source: DirectorySource
   readonly deps: DirectoryDeps
   /** Name of the file it is kept in. */
   readonly file: string
@@ -45,16 +45,16 @@ const PAGE = 200
 type Page = readonly (readonly [key: string, entry: PlainEntry])[]
 
 /** One list, in memory and in a file. */
-export class Listing {
+export class KeyList {
   readonly #options: ListFrom
-  readonly #settings: ListingSettings
+  readonly #settings: KeyListSettings
   readonly #closed = new AbortController()
   #list: List | undefined
   #reading: Promise<void> | undefined
   #isStarted = false
   #failure: Error | undefined
 
-  constructor(options: ListFrom, settings: ListingSettings) {
+  constructor(options: ListFrom, settings: KeyListSettings) {
     this.#options = options
     this.#settings = settings
   }
@@ -64,7 +64,7 @@ export class Listing {
   }
 
   /** What the list says, at once; undefined: there is none that may serve. */
-  find(key: string, now: number): Kept | undefined {
+  find(key: string, now: number): KeptAnswer | undefined {
     const list = this.#list
     if (!list) return undefined
     const age = this.#age(list)
@@ -73,7 +73,7 @@ export class Listing {
   }
 
   /** As `find`, when the first reading has ended. @throws {Error} when there is no list, or only one too old */
-  async wait(key: string): Promise<Kept> {
+  async wait(key: string): Promise<KeptAnswer> {
     this.start()
     await this.#reading
     const { clock } = this.#settings.deps

@@ -1,6 +1,6 @@
 /** What directories have counted, for who measures: a request on a channel of `node:diagnostics_channel`, which each of them answers. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { DirectoryStats } from './directory.ts'
+import type { DirectoryStats } from './deps.ts'
 
 const CHANNEL = 'postroad:directory:stats'
 

@@ -1,9 +1,9 @@
 /** The provider that an option names. Libraries of databases are loaded only when one is used. */
 import type { From } from './from.ts'
-import type { Source, SourceDeps } from './source.ts'
+import type { DirectorySource, SourceDeps } from './source.ts'
 
 /** @throws {Error} when its library is not there, or an option is one it cannot take */
-export async function openSource(from: From, deps: SourceDeps): Promise<Source> {
+export async function openSource(from: From, deps: SourceDeps): Promise<DirectorySource> {
   const { file, sql, ldap, redis, http, dovecot, socketmap } = from
   if (file) return (await import('./source/file.ts')).openFile(file, deps)
   if (sql) return (await import('./source/sql.ts')).openSql(sql, deps)

@@ -3,7 +3,7 @@ import type { Logger } from '@postroad/plugin'
 import type { Entry, Key } from './entry.ts'
 
 /** Somebody who knows. Any rejection means that nobody could say; that there is no such key is an answer. */
-export interface Source {
+export interface DirectorySource {
   /** For logs, metrics and commands, without what is secret: `ldaps://dc1.example.com`. */
   readonly name: string
   find(key: Key, signal: AbortSignal): Entry | undefined | Promise<Entry | undefined>

@@ -1,5 +1,6 @@
 /** Lists of whom to let in and whom to keep out, by what is known of them at each step of the protocol. */
 
+import { lookupDesk } from '@postroad/directory'
 import { parseAddress } from '@postroad/mail'
 import {
   type Allowed,
@@ -15,7 +16,8 @@ import {
   reverseDns,
 } from '@postroad/plugin'
 import { type Hit, type Lists, openLists } from './lists.ts'
-import { type AccessOptions, options } from './options.ts'
+import { type AccessOptions, type Kind, options } from './options.ts'
+import { addressKeys, nameKeys, openTables } from './tables.ts'
 
 /**
  * Allow and deny lists. An allowed client, reverse-path or recipient ends the hook (later plugins are not asked) and is
@@ -27,11 +29,14 @@ export const access = definePlugin({
   name: 'access',
   options,
   needs: { clock: Clock },
-  async setup({ options, log, clock, resolve }) {
+  async setup(setup) {
+    const { options, log, clock, resolve } = setup
     const onError = (file: string, error: Error) =>
       log.error({ file, error }, 'a list cannot be read, its former entries stay')
     const lists = await openLists({ options, now: clock.now, onError, resolve })
-    const opinion = (
+    const tables = await openTables(options.tables, setup)
+    const uses = (kind: Kind): boolean => lists.uses(kind) || tables.uses(kind)
+    const judged = (
       hit: Hit | undefined,
       on: string,
       allow: (allowed: Allowed) => void,
@@ -40,33 +45,67 @@ export const access = definePlugin({
       if (hit) allow({ pattern: hit.pattern, reason: hit.reason })
       return hit && accept()
     }
-    const usesNames = lists.uses('names')
+    /** The lists here go before directories: they cost nothing. */
+    const opinion = (
+      hit: Hit | undefined,
+      on: string,
+      { kind, keys, allow }: { readonly kind: Kind; keys(): readonly string[]; allow(allowed: Allowed): void },
+    ): CommandOpinion | undefined | Promise<CommandOpinion | undefined> => {
+      const asked = hit || !tables.uses(kind) ? undefined : tables.find(kind, keys())
+      return asked ? asked.then((found) => judged(found, on, allow)) : judged(hit, on, allow)
+    }
+    const usesNames = uses('names')
     return {
-      ...((lists.uses('clients') || usesNames) && {
+      ...(tables.directories.length > 0 && {
+        start() {
+          for (const directory of tables.directories) directory.start()
+        },
+        desks: [lookupDesk(tables.directories)],
+      }),
+      ...((uses('clients') || usesNames) && {
         connect: {
           provides: [allowedClient],
           after: usesNames ? [reverseDns] : [],
-          handler({ session, find, set }) {
+          async handler({ session, find, set }) {
+            const { address } = session.remote
             const name = usesNames ? find(reverseDns)?.name : undefined
-            const hit = lists.client(session.remote.address) ?? (name === undefined ? undefined : lists.name(name))
-            return opinion(hit, 'client', (allowed) => set(allowedClient, allowed))
+            const hit = lists.client(address) ?? (name === undefined ? undefined : lists.name(name))
+            const allow = (allowed: Allowed): void => set(allowedClient, allowed)
+            const said = await opinion(hit, 'client', { kind: 'clients', keys: () => [address], allow })
+            if (said || hit || name === undefined) return said
+            return opinion(undefined, 'client', { kind: 'names', keys: () => nameKeys(name), allow })
           },
         },
       }),
       // HELO is what a stranger says of itself: it can condemn, and exempts from this hook only.
-      ...(lists.uses('helo') && { helo: ({ helo }) => opinion(lists.helo(helo.name), 'helo', () => undefined) }),
-      ...(lists.uses('senders') && {
+      ...(uses('helo') && {
+        helo: ({ helo }) =>
+          opinion(lists.helo(helo.name), 'helo', {
+            kind: 'helo',
+            keys: () => nameKeys(helo.name),
+            allow: () => undefined,
+          }),
+      }),
+      ...(uses('senders') && {
         mail: {
           provides: [allowedSender],
           handler: ({ envelope, set }) =>
-            opinion(lists.sender(envelope.from), 'reverse-path', (allowed) => set(allowedSender, allowed)),
+            opinion(lists.sender(envelope.from), 'reverse-path', {
+              kind: 'senders',
+              keys: () => addressKeys(envelope.from),
+              allow: (allowed) => set(allowedSender, allowed),
+            }),
         },
       }),
-      ...(lists.uses('recipients') && {
+      ...(uses('recipients') && {
         rcpt: {
           provides: [allowedRecipient],
           handler: ({ recipient, set }) =>
-            opinion(lists.recipient(recipient), 'recipient', (allowed) => set(allowedRecipient, allowed)),
+            opinion(lists.recipient(recipient), 'recipient', {
+              kind: 'recipients',
+              keys: () => addressKeys(recipient),
+              allow: (allowed) => set(allowedRecipient, allowed),
+            }),
         },
       }),
       commands: {
@@ -79,7 +118,10 @@ export const access = definePlugin({
           },
         },
       },
-      close: () => lists.close(),
+      async close() {
+        lists.close()
+        await tables.close()
+      },
     }
   },
 })

@@ -1,4 +1,5 @@
 /** What an operator may say to `access`. */
+import { fromOption } from '@postroad/directory/zod'
 import { action, addressPattern, domainPattern, network } from '@postroad/options/zod'
 import { z } from 'zod'
 
@@ -26,17 +27,30 @@ const file = z.strictObject({
   say: z.enum(['allow', 'deny']).describe('Which list it belongs to'),
 })
 
+const table = z.strictObject({
+  of: z
+    .enum(KINDS)
+    .describe('What its keys are: addresses, names, addresses and `@domain`, `<>` for the null reverse-path'),
+  say: z
+    .enum(['allow', 'deny', 'value'])
+    .default('value')
+    .describe('What being in it means; `value`: its value begins with `allow` or `deny`, and a reason may follow'),
+  from: fromOption().describe('The directory'),
+})
+
 /** The options of {@link access}. */
 export const options = z.strictObject({
   allow: lists.prefault({}).describe('Whom no further check of that hook concerns'),
   deny: lists.prefault({}).describe('Whom to refuse'),
   files: z.array(file).default([]).describe('More entries; read again when they change'),
+  tables: z.array(table).default([]).describe('Entries in directories, asked where the lists here say nothing'),
   action: action.default('reject').describe('What being denied is worth'),
   text: z.string().default('Access denied').describe('What the client is told'),
 })
 
 export type AccessOptions = z.output<typeof options>
 export type AccessEntry = z.output<ReturnType<typeof entryOf>>
+export type AccessTable = z.output<typeof table>
 export type Kind = (typeof KINDS)[number]
 
 function entryOf(pattern: z.ZodType<string, string>) {

@@ -4,10 +4,10 @@ import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { formatScram, hashPassword, parseScram, scramKeys, verifyPassword } from '@postroad/login'
 import type { CommandIo, ScramKeys } from '@postroad/plugin'
 import { createTestServer, sessionOn, type TestServer } from '@postroad/testing'
 import { authFile } from './index.ts'
-import { formatScram, hashPassword, parseScram, scramKeys, verifyPassword } from './password.ts'
 import { parseUsers } from './users.ts'
 
 const CHEAP = { ln: 4, r: 8, p: 1 }

@@ -1,6 +1,16 @@
 /** Users whose passwords, keys and certificates are in a file; for a submission server without a directory. */
 import { createHmac, randomBytes } from 'node:crypto'
-import { AddressTable, watchFile } from '@postroad/options'
+import {
+  checkPassword,
+  Guard,
+  HashesBusy,
+  HashPool,
+  hasArgon2,
+  hashLimitsOf,
+  makeHash,
+  ownAddresses,
+} from '@postroad/login'
+import { type AddressTable, watchFile } from '@postroad/options'
 import {
   type AuthAttempt,
   type AuthContext,
@@ -18,11 +28,7 @@ import {
   Store,
 } from '@postroad/plugin'
 import { userCommands } from './command.ts'
-import { Guard } from './guard.ts'
-import { HashesBusy, HashPool } from './hash/pool.ts'
-import { hasArgon2 } from './hash/work.ts'
-import { type AuthFileOptions, costOf, hashLimitsOf, options } from './options.ts'
-import { checkPassword, makeHash } from './password.ts'
+import { type AuthFileOptions, costOf, options } from './options.ts'
 import { parseUsers, type User, type Users, userKey } from './users.ts'
 
 const WRONG = reject('Authentication credentials invalid', { status: '5.7.8' })
@@ -52,8 +58,8 @@ export const authFile = definePlugin({
       absent: '',
       onError: (error) => log.error({ file: path, error }, 'the file of users cannot be read, the former users stay'),
     })
-    const guard = new Guard({ limiter, store, failures: options.failures })
-    const hashes = new HashPool(hashLimitsOf(options))
+    const guard = new Guard({ limiter, store, prefix: 'auth-file', failures: options.failures, now: clock.now })
+    const hashes = new HashPool(hashLimitsOf(options.checks))
     const judge = new Judge({ options, hashes, users: () => file.value })
     let saidAt = Number.NEGATIVE_INFINITY
     const sayBusy = (): void => {
@@ -61,13 +67,17 @@ export const authFile = definePlugin({
       saidAt = clock.now()
       log.warn({ ...hashes.counts }, 'more logins at once than passwords can be checked, some are deferred')
     }
-    const own = ownAddresses(options)
+    const own = addressesOf(options)
     return {
       auth: {
         mechanisms: mechanismsOf(options),
         timeout: 30_000,
         async handler({ attempt, session, signal }: AuthContext): Promise<Identity | Refusal> {
-          const about = { address: session.remote.address, user: userKey(attempt.username) }
+          const about = {
+            address: session.remote.address,
+            user: userKey(attempt.username),
+            ...('password' in attempt && { password: attempt.password }),
+          }
           const user = await guard.judge(about, signal, () => judge.judge(attempt, signal)).catch(unlessBusy)
           if (user === 'busy') sayBusy()
           if (user === 'busy') return BUSY
@@ -111,15 +121,12 @@ function mechanismsOf({ plain, certificates, verifyToken }: AuthFileOptions): re
 }
 
 /** The addresses of each user, made once for each version of the file. */
-function ownAddresses({ domains }: AuthFileOptions): (user: User) => AddressTable<boolean> {
+function addressesOf({ domains }: AuthFileOptions): (user: User) => AddressTable<boolean> {
   const made = new WeakMap<User, AddressTable<boolean>>()
   return (user) => {
     let table = made.get(user)
     if (!table) {
-      const names = user.name.includes('@')
-        ? [user.name]
-        : domains.map((domain) => `${user.name}@${domain.replace(/^\./, '*.')}`)
-      table = new AddressTable([...names, ...user.from].map((pattern) => [pattern, true]))
+      table = ownAddresses(user, domains)
       made.set(user, table)
     }
     return table

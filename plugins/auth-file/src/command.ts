@@ -1,10 +1,9 @@
 /** The commands by which an operator manages users. */
 import { randomBytes } from 'node:crypto'
+import { type Guard, hashPassword, scramKeys } from '@postroad/login'
 import { AddressTable } from '@postroad/options'
 import type { CommandIo, Lock, PluginCommand } from '@postroad/plugin'
-import type { Guard } from './guard.ts'
 import { type AuthFileOptions, costOf } from './options.ts'
-import { hashPassword, scramKeys } from './password.ts'
 import { readPassword } from './prompt.ts'
 import { type User, type Users, userKey, writeUser } from './users.ts'
 

@@ -1,17 +1,8 @@
 /** What an operator may say to `auth-file`. */
 
-import { type Limit, parseLimit } from '@postroad/options'
-import { domainPattern, duration, MIB, sizeOf } from '@postroad/options/zod'
+import type { Argon2Cost, ScryptCost } from '@postroad/login'
+import { loginOptions } from '@postroad/login/zod'
 import { z } from 'zod'
-import { defaultThreads, type HashLimits } from './hash/pool.ts'
-import type { Argon2Cost, ScryptCost } from './hash/work.ts'
-
-const rate = z.string().transform((text, context): Exclude<Limit, { atOnce: number }> => {
-  const limit = parseLimit(text)
-  if (limit && !('atOnce' in limit)) return limit
-  context.addIssue({ code: 'custom', message: 'not a limit such as "10 per 15 min"' })
-  return z.NEVER
-})
 
 /** Judges a token of XOAUTH2 or OAUTHBEARER, RFC 7628. */
 export type VerifyToken = (token: string, username: string, signal: AbortSignal) => Promise<boolean>
@@ -19,14 +10,6 @@ export type VerifyToken = (token: string, username: string, signal: AbortSignal)
 /** The options of {@link authFile}. */
 export const options = z.strictObject({
   path: z.string().describe('The file; made by `postroad auth-file add`'),
-  senders: z
-    .enum(['own', 'any'])
-    .default('own')
-    .describe('Reverse-paths a user may use: the own address and those of `from=` in the file, or any'),
-  domains: z
-    .array(domainPattern)
-    .default([])
-    .describe('A user without a domain owns the address of that name in these'),
   hash: z
     .enum(['scrypt', 'argon2id'])
     .default('scrypt')
@@ -57,38 +40,7 @@ export const options = z.strictObject({
     .custom<VerifyToken>((value) => typeof value === 'function', 'not a function')
     .optional()
     .describe('Offer XOAUTH2 and OAUTHBEARER, and judge their tokens by this function'),
-  failures: z
-    .strictObject({
-      byAddress: rate.prefault('10 per 15 min').describe('Of one network'),
-      byUser: rate
-        .prefault('20 per 15 min')
-        .describe('For one name, from networks where that user has not logged in before'),
-    })
-    .prefault({})
-    .describe('Failed attempts, after which further ones are deferred unseen'),
-  checks: z
-    .strictObject({
-      atOnce: z
-        .int()
-        .min(1)
-        .max(64)
-        .optional()
-        .describe(
-          'Passwords checked at once, each on a thread of its own. Default: one less than there are cores, from 1 to 8',
-        ),
-      waiting: z
-        .int()
-        .min(0)
-        .max(10_000)
-        .default(64)
-        .describe('Further ones that may wait; beyond them an attempt is deferred unseen'),
-      memory: sizeOf({ unit: MIB, min: 1 })
-        .default(256)
-        .describe('MiB that checks at once may take; a hash that needs more is checked alone'),
-    })
-    .prefault({})
-    .describe('How much of the machine the checking of passwords may take'),
-  delay: duration.prefault('2 s').describe('How long the answer to a failed attempt is held back'),
+  ...loginOptions(),
 })
 
 export type AuthFileOptions = z.output<typeof options>
@@ -96,9 +48,4 @@ export type AuthFileOptions = z.output<typeof options>
 /** Of new hashes. */
 export function costOf({ hash, argon2, scrypt }: AuthFileOptions): Argon2Cost | ScryptCost {
   return hash === 'argon2id' ? argon2 : scrypt
-}
-
-/** Of the threads that check passwords. */
-export function hashLimitsOf({ checks: { atOnce = defaultThreads(), waiting, memory } }: AuthFileOptions): HashLimits {
-  return { atOnce, waiting, memory: memory * 1_048_576 }
 }

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
+import { hashPassword } from '@postroad/login'
 import { type FakeClock, fakeClock, sessionOn, testPlugin } from '@postroad/testing'
 import { authFile } from './index.ts'
-import { hashPassword } from './password.ts'
 
 const CHEAP = { ln: 4, r: 8, p: 1 }
 const START = Date.UTC(2026, 0, 1)
@@ -32,6 +32,9 @@ const alice = { username: 'alice@example.com', password: 'secret' }
 const bob = { username: 'bob', password: 'hidden' }
 const stranger = { username: 'nobody', password: 'guess' }
 const guess = { username: 'alice@example.com', password: 'guess' }
+let guesses = 0
+/** Another one each time: the same one again is no further guess. */
+const another = (who = guess) => ({ ...who, password: `guess ${guesses++}` })
 
 testPlugin(authFile, [
   {
@@ -80,7 +83,7 @@ testPlugin(authFile, [
     name: 'RFC 4954 §6: after too many failures of one address not even the right password is looked at',
     options: { ...options, failures: { byAddress: '2/h' } },
     clock: restless(),
-    earlier: [{ auth: guess }, { auth: guess }],
+    earlier: [{ auth: another() }, { auth: another() }],
     auth: alice,
     expect: { refused: '4.7.0', code: 454 },
   },
@@ -88,7 +91,7 @@ testPlugin(authFile, [
     name: 'failures for a name lock it, but not in a network where it has logged in',
     options: { ...options, failures: { byUser: '2/h' } },
     clock: restless(),
-    earlier: [{ auth: alice }, { from: '203.0.113.9', auth: guess }, { from: '203.0.113.9', auth: guess }],
+    earlier: [{ auth: alice }, { from: '203.0.113.9', auth: another() }, { from: '203.0.113.9', auth: another() }],
     auth: alice,
     expect: {
       accepted: true,
@@ -101,16 +104,24 @@ testPlugin(authFile, [
     name: 'ten wrong passwords of others behind one address do not lock out who has logged in from there',
     options: { ...options, failures: { byAddress: '10/h', byUser: '5/h' } },
     clock: restless(),
-    earlier: [{ auth: alice }, ...Array.from({ length: 10 }, () => ({ auth: stranger }))],
+    earlier: [{ auth: alice }, ...Array.from({ length: 10 }, () => ({ auth: another(stranger) }))],
     auth: alice,
     expect: {
       accepted: true,
       async check({ server }) {
         // Of a name that is guessed there the guesses are few, also where its owner is at home.
-        for (let i = 0; i < 12; i++) await sessionOn(server).auth(guess).expectRefusal().quit()
+        for (let i = 0; i < 12; i++) await sessionOn(server).auth(another()).expectRefusal().quit()
         await sessionOn(server).auth(alice).expectRefusal('4.7.0').quit()
       },
     },
+  },
+  {
+    name: 'a program that tries an old password again and again has guessed once, and locks nobody out',
+    options: { ...options, failures: { byAddress: '3/h', byUser: '3/h' } },
+    clock: restless(),
+    earlier: Array.from({ length: 40 }, () => ({ auth: guess })),
+    auth: alice,
+    expect: 'accepted',
   },
   {
     name: 'a missing file is one without users',

@@ -6,9 +6,9 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises'
 import path from 'node:path'
+import { formatScram, isPasswordHash, parseScram } from '@postroad/login'
 import { AddressTable, parseLines } from '@postroad/options'
 import type { ScramKeys } from '@postroad/plugin'
-import { formatScram, isPasswordHash, parseScram } from './password.ts'
 
 /** One user. */
 export interface User {

@@ -43,15 +43,15 @@ const READ: Readonly<Record<NamedPart, (subject: Subject) => string | undefined>
   listener: ({ session }) => session.listener,
 }
 
-/** The key of a subject; undefined when a part of it is not there. */
-export function keyOf(name: string, by: readonly KeyPart[], subject: Subject): string | undefined {
+/** What is counted by, part by part; undefined when one is not there. */
+export function partsOf(by: readonly KeyPart[], subject: Subject): readonly string[] | undefined {
   const values: string[] = []
   for (const part of by) {
     const value = typeof part === 'function' ? part(subject) : READ[part](subject)
     if (value === undefined) return undefined
     values.push(value)
   }
-  return keyFor(name, values)
+  return values
 }
 
 /** Bounded, whatever a stranger writes; parts cannot run into each other. */

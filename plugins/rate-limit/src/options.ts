@@ -1,4 +1,5 @@
 /** What an operator may say to `rate-limit`. */
+import { fromOption } from '@postroad/directory/zod'
 import { type Limit, parseLimit } from '@postroad/options'
 import { listOf, network } from '@postroad/options/zod'
 import { z } from 'zod'
@@ -29,6 +30,11 @@ const limit = z.strictObject({
     .prefault('address')
     .describe('Counted separately for each: a part, several, or a function; `[]`: all together'),
   limit: amount.describe('`100/h`, `10 per 15 min`, `5 MB/day`, `20 at once` (connections and messages)'),
+  from: fromOption()
+    .optional()
+    .describe(
+      'A directory that has another limit for some: by the parts of `by`, parted by blanks; its value is a limit',
+    ),
   burst: z.number().positive().optional().describe('Most that may come at once; default: the amount'),
   action: z
     .union([z.number(), z.enum(['defer', 'reject', 'disconnect', 'none'])])

@@ -1,7 +1,16 @@
 /** Counts connections, messages, recipients, octets and errors, by whatever is known of who causes them. */
+import { type Directory, lookupDesk, openDirectory } from '@postroad/directory'
 import { networks } from '@postroad/options'
-import { type CommandIo, type CommandOpinion, defineFact, definePlugin, Limiter, type Session } from '@postroad/plugin'
-import { Gauge, type GaugeSlot } from './gauge.ts'
+import {
+  Clock,
+  type CommandIo,
+  type CommandOpinion,
+  defineFact,
+  definePlugin,
+  Limiter,
+  type Session,
+} from '@postroad/plugin'
+import { Gauge, type GaugeKey, type GaugeSlot } from './gauge.ts'
 import type { Subject } from './key.ts'
 import { type LimitOptions, options } from './options.ts'
 
@@ -27,9 +36,17 @@ interface Takings {
 export const rateLimit = definePlugin({
   name: 'rate-limit',
   options,
-  needs: { limiter: Limiter },
-  setup({ options, limiter, log }) {
-    const gauges = options.limits.map((limit) => new Gauge(limit, limiter))
+  needs: { limiter: Limiter, clock: Clock },
+  async setup(setup) {
+    const { options, limiter, log } = setup
+    const directories: Directory[] = []
+    const gauges: Gauge[] = []
+    for (const [index, limit] of options.limits.entries()) {
+      const name = options.limits.length > 1 ? `${setup.name}-${limit.name ?? index}` : setup.name
+      const directory = limit.from && (await openDirectory(limit.from, { ...setup, name }))
+      if (directory) directories.push(directory)
+      gauges.push(new Gauge(limit, limiter, directory))
+    }
     checkLimits(gauges)
     const isExempt = networks(options.exempt)
     const by = (of: LimitOptions['of']) => gauges.filter((gauge) => gauge.options.of === of)
@@ -46,6 +63,15 @@ export const rateLimit = definePlugin({
     )
     const marks = messages.length + recipients.length > 0
     return {
+      ...(directories.length > 0 && {
+        start() {
+          for (const directory of directories) directory.start()
+        },
+        desks: [lookupDesk(directories)],
+        async close() {
+          for (const directory of directories) await directory.close()
+        },
+      }),
       ...(connections.length + errors.length > 0 && {
         connect: async ({ session, signal }) => {
           const subject = { session, helo: undefined }
@@ -230,7 +256,7 @@ class Meter {
   }
 
   #concerned(gauges: readonly Gauge[], subject: Subject): Concerned {
-    const concerned: [Gauge, string][] = []
+    const concerned: [Gauge, GaugeKey][] = []
     if (gauges.length === 0 || this.#isExempt(subject.session.remote.address)) return concerned
     for (const gauge of gauges) {
       const key = gauge.key(subject)
@@ -261,7 +287,7 @@ class Meter {
 }
 
 /** Limits that concern a subject, and its key in each. */
-type Concerned = readonly (readonly [Gauge, string])[]
+type Concerned = readonly (readonly [Gauge, GaugeKey])[]
 
 interface Act {
   readonly subject: Subject

@@ -1,4 +1,5 @@
 /** What an operator may say to `recipients`. */
+import { fromOption } from '@postroad/directory/zod'
 import { addressPattern, domainPattern, duration } from '@postroad/options/zod'
 import { z } from 'zod'
 
@@ -27,6 +28,7 @@ export const options = z.strictObject({
   files: z.array(z.string()).default([]).describe('Files with an address pattern a line; read again when they change'),
   http: http.optional().describe('A service that knows'),
   callout: callout.optional().describe('A mail server that knows: it is asked with MAIL FROM:<> and RCPT TO'),
+  from: fromOption().optional().describe('A directory that knows: SQL, LDAP, Redis, a service, Dovecot, a socketmap'),
   always: z
     .array(z.string())
     .default(['postmaster', 'abuse'])

@@ -1,6 +1,16 @@
 /** Refuses recipients that do not exist, so that their mail is not taken and bounced to an innocent third party. */
+import { lookupDesk, openDirectory } from '@postroad/directory'
 import { DomainTable } from '@postroad/options'
-import { type Address, type CommandOpinion, defer, definePlugin, knownRecipient, reject, Store } from '@postroad/plugin'
+import {
+  type Address,
+  Clock,
+  type CommandOpinion,
+  defer,
+  definePlugin,
+  knownRecipient,
+  reject,
+  Store,
+} from '@postroad/plugin'
 import { options, type RecipientsOptions } from './options.ts'
 import { openSources, type Source, type SourceAnswer } from './source.ts'
 
@@ -15,18 +25,21 @@ const KEY = 'recipients:'
 export const recipients = definePlugin({
   name: 'recipients',
   options,
-  needs: { store: Store },
-  async setup({ options, store, log, hostname, resolve }) {
-    const { users, files, http, callout } = options
-    if (!users && files.length === 0 && !http && !callout)
-      throw new TypeError('recipients: needs one of "users", "files", "http" and "callout"')
+  needs: { store: Store, clock: Clock },
+  async setup(setup) {
+    const { options, store, log, hostname, resolve } = setup
+    const { users, files, from, http, callout } = options
+    if (!users && files.length === 0 && !from && !http && !callout)
+      throw new TypeError('recipients: needs one of "users", "files", "from", "http" and "callout"')
     const onError = (source: string, error: unknown) =>
       log.warn({ source, error }, 'a source of recipients cannot be asked')
-    const sources = await openSources({ options, hostname, onError, resolve })
+    const directory = from && (await openDirectory(from, setup))
+    const sources = await openSources({ options, hostname, directory, onError, resolve })
     const domains = new DomainTable(options.domains.map((pattern) => [pattern, true]))
     const always = new Set(options.always.map((local) => local.toLowerCase()))
     const inquiry = new Inquiry(sources, store, options)
     return {
+      ...(directory && { start: () => directory.start(), desks: [lookupDesk([directory])] }),
       rcpt: {
         after: ['access', 'routing'],
         points: false,

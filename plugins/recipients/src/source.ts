@@ -1,6 +1,7 @@
 /** Those who know which recipients exist: lists, an HTTP service, another mail server. */
 
 import { ConnectError, Pool, Relay, type Target } from '@postroad/delivery'
+import { type Directory, DirectoryError } from '@postroad/directory'
 import { AddressTable, parseLines, watchFile } from '@postroad/options'
 import type { Address, Reply } from '@postroad/plugin'
 import type { RecipientsOptions } from './options.ts'
@@ -20,13 +21,20 @@ export interface Source {
 export interface SourceSettings {
   readonly options: RecipientsOptions
   readonly hostname: string
+  readonly directory: Directory | undefined
   /** Makes a path of the configuration absolute. */
   resolve(file: string): string
   onError(what: string, error: unknown): void
 }
 
 /** @throws {Error} when a file cannot be read, or a pattern is not one */
-export async function openSources({ options, hostname, onError, resolve }: SourceSettings): Promise<readonly Source[]> {
+export async function openSources({
+  options,
+  hostname,
+  directory,
+  onError,
+  resolve,
+}: SourceSettings): Promise<readonly Source[]> {
   const { users, files, http, callout, separator } = options
   const sources: Source[] = []
   if (users) {
@@ -45,6 +53,7 @@ export async function openSources({ options, hostname, onError, resolve }: Sourc
     const file = await watchFile({ path: resolve(path), parse, onError: (error) => onError(path, error) })
     sources.push({ ...tableSource(() => file.value), close: file.close })
   }
+  if (directory) sources.push(directorySource(directory, separator, onError))
   if (http) sources.push(httpSource(http, onError))
   if (callout) sources.push(calloutSource(callout, { hostname, timeout: options.timeout, onError }))
   return sources
@@ -52,6 +61,26 @@ export async function openSources({ options, hostname, onError, resolve }: Sourc
 
 function tableSource(table: () => AddressTable<boolean>): Source {
   return { isRemote: false, ask: (address) => (table().find(address) ? 'exists' : 'unknown') }
+}
+
+/** It keeps answers itself. With `onError: pass` those whom nobody can be asked about are let in. */
+function directorySource(directory: Directory, separator: string, onError: SourceSettings['onError']): Source {
+  return {
+    isRemote: false,
+    async ask({ local, domain }) {
+      const folded = local.normalize('NFC').toLowerCase()
+      const cut = separator === '' ? -1 : folded.indexOf(separator, 1)
+      try {
+        if (await directory.find(`${folded}@${domain}`)) return 'exists'
+        return cut > 0 && (await directory.find(`${folded.slice(0, cut)}@${domain}`)) ? 'exists' : 'unknown'
+      } catch (error) {
+        if (!(error instanceof DirectoryError)) throw error
+        onError(directory.name, error)
+        return directory.passes ? 'exists' : 'unavailable'
+      }
+    },
+    close: () => directory.close(),
+  }
 }
 
 function httpSource(

@@ -1,6 +1,7 @@
 /** Tables that are elsewhere: in a file, the store, behind HTTP, or in a user's function. */
+import { type Directory, type Entry as DirectoryEntry, openDirectory } from '@postroad/directory'
 import { AddressTable, DomainTable, parseLines, watchFile } from '@postroad/options'
-import type { Clock, Store } from '@postroad/plugin'
+import type { Clock, Logger, Store } from '@postroad/plugin'
 import type { Lookup, TableOptions } from './options.ts'
 import { type Domain, readTarget } from './target.ts'
 
@@ -28,14 +29,19 @@ export interface Table {
   refresh?(): Promise<void>
   /** Each `via` that its rows name, with the key of the first that does, as far as it can be known without asking. */
   ways?(): Iterable<{ readonly key: string; readonly via: string }>
-  close?(): void
+  readonly directory?: Directory
+  close?(): void | Promise<void>
 }
 
 /** What tables stand on. */
 export interface TableDeps {
   readonly separator: string
+  /** Of the plugin. */
+  readonly name: string
+  readonly log: Logger
   readonly store: Store
   readonly clock: Clock
+  folder(): Promise<string>
   /** Makes a path of the configuration absolute. */
   resolve(file: string): string
   onError(table: string, error: Error): void
@@ -49,13 +55,44 @@ const PATIENCE = 10_000
 
 /** @throws {Error} when the file cannot be read or has what is no target, or the table is none or two at once */
 export async function openTable(options: TableOptions, deps: TableDeps): Promise<Table> {
-  const { file, store, http, lookup, of } = options
-  const kinds = [file, store, http, lookup].filter((kind) => kind !== undefined)
-  if (kinds.length !== 1) throw new TypeError('routing: a table needs one of "file", "store", "http" and "lookup"')
+  const { file, store, http, from, lookup, of } = options
+  const kinds = [file, store, http, from, lookup].filter((kind) => kind !== undefined)
+  if (kinds.length !== 1)
+    throw new TypeError('routing: a table needs one of "file", "store", "from", "http" and "lookup"')
   if (file !== undefined) return fileTable(file, of, deps)
   if (store !== undefined) return keyed(of, deps, (key, signal) => deps.store.get(`${store}${key}`, signal))
+  if (from !== undefined) return directoryTable(of, from, deps)
   const ask = lookup ?? httpLookup(http ?? '')
   return keyed(of, deps, cached(ask, options.cache, deps.clock))
+}
+
+async function directoryTable(
+  of: TableOptions['of'],
+  from: NonNullable<TableOptions['from']>,
+  deps: TableDeps,
+): Promise<Table> {
+  // Without its route a recipient of ours would be refused as somebody else's.
+  if (from.onError === 'pass') throw new TypeError('routing: "onError": "pass" is not for a table of routes')
+  const directory = await openDirectory(from, deps)
+  const table = keyed(of, deps, async (key) => {
+    const entry = await directory.find(key)
+    return entry && targetIn(entry)
+  })
+  return { ...table, directory, close: () => directory.close() }
+}
+
+/** Fields named as in the configuration, or a text: several values are addresses. */
+function targetIn({ values, fields }: DirectoryEntry): unknown {
+  const text = (name: string) => fields.get(name)?.[0] || undefined
+  const via = text('via')
+  if (via === undefined) return values.join(' ')
+  const port = text('port')
+  return {
+    via,
+    ...(text('host') !== undefined && { host: text('host') }),
+    ...(port !== undefined && { port: Number(port) }),
+    ...(fields.get('to')?.length && { to: fields.get('to') }),
+  }
 }
 
 async function fileTable(

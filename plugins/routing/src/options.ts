@@ -1,4 +1,5 @@
 /** What an operator may say to `routing`. */
+import { fromOption } from '@postroad/directory/zod'
 import {
   addressPattern,
   DAY,
@@ -114,7 +115,10 @@ const rule = z.strictObject({
 export type Lookup = (key: string, signal: AbortSignal) => unknown
 
 const table = z.strictObject({
-  of: z.enum(['addresses', 'domains']).default('addresses').describe('What its keys are'),
+  of: z
+    .enum(['addresses', 'domains', 'senders'])
+    .default('addresses')
+    .describe('What its keys are; of `senders`: the way of what clients that may relay send, by their reverse-path'),
   file: z.string().optional().describe('Lines of a pattern and a value; read again when it changes'),
   store: z.string().optional().describe('Prefix of keys in the store'),
   http: z
@@ -122,6 +126,7 @@ const table = z.strictObject({
     .regex(/^https?:\/\//)
     .optional()
     .describe('URL asked with GET; `{key}` is filled in. 200: the value, as text or JSON; 404: there is none'),
+  from: fromOption().optional().describe('A directory: SQL, LDAP, Redis, Dovecot, a socketmap'),
   lookup: z
     .custom<Lookup>((value) => typeof value === 'function', 'not a function')
     .optional()

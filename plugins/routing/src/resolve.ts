@@ -55,7 +55,21 @@ function* steps(tables: Tables, recipient: Address, question: Question): Steps<R
   const outcome = yield* new Resolution(tables, question).lookUp(recipient, [], 0)
   if (outcome) return withoutSenderRoute(tables, recipient, outcome, question)
   if (!tables.mayRelay(question.session)) return undefined
-  return { answer: shown(tables, tables.relay, question), by: ['relay'] }
+  const own = yield* wayOfSender(tables, question)
+  return { answer: shown(tables, own?.route ?? tables.relay, question), by: own ? ['relay', own.by] : ['relay'] }
+}
+
+/** A relay of its own for who sends: the tables of `senders`, asked in order. */
+function* wayOfSender(
+  { tables }: Tables,
+  { from, context }: Question,
+): Steps<{ readonly route: Route; readonly by: string } | undefined> {
+  if (!from) return undefined
+  for (const [index, table] of tables.entries()) {
+    const row = table.of === 'senders' ? yield* wait(table.find(from, context)) : undefined
+    if (row?.target.route) return { route: row.target.route, by: `tables[${index}]["${row.key}"]` }
+  }
+  return undefined
 }
 
 function withoutSenderRoute(

@@ -218,7 +218,15 @@ test('what is not a pattern, an address or an action is a boot error', async () 
 })
 
 test('no forward-path, however odd, has a route that leaves our domains when the client may not relay', async () => {
-  const deps = { store: memoryStore(), clock: fakeClock(), resolve: (file: string) => file, onError: () => undefined }
+  const deps = {
+    name: 'routing',
+    log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+    store: memoryStore(),
+    clock: fakeClock(),
+    folder: async () => '',
+    resolve: (file: string) => file,
+    onError: () => undefined,
+  }
   const tables = await compile(
     options.parse({
       domains: { 'mx.test': { via: 'maildir' }, '*.mx.test': { via: 'maildir' } },

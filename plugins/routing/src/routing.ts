@@ -1,5 +1,6 @@
 /** Says where each recipient's mail goes; without it, or another plugin that does, no mail is accepted at all. */
 
+import { lookupDesk } from '@postroad/directory'
 import { sameMailbox } from '@postroad/mail'
 import {
   type Address,
@@ -39,14 +40,22 @@ export const routing = definePlugin({
   name: 'routing',
   options,
   needs: { store: Store, clock: Clock },
-  async setup({ options, log, store, clock, resolve: absolute }) {
+  async setup(setup) {
+    const { options, log, store } = setup
     const onError = (table: string, error: Error) =>
       log.error({ table, error }, 'a table cannot be read, its former entries stay')
-    const tables = await compile(options, { store, clock, onError, resolve: absolute })
+    const tables = await compile(options, { ...setup, onError })
     const outcomeOf = (context: RcptContext) => resolve(tables, context.recipient, questionOf(context))
     const hasHold = tables.rules.some((rule) => rule.hold !== undefined)
     const { contentRules, masquerade } = tables
+    const directories = tables.tables.flatMap(({ directory }) => directory ?? [])
     return {
+      ...(directories.length > 0 && {
+        start() {
+          for (const directory of directories) directory.start()
+        },
+        desks: [lookupDesk(directories)],
+      }),
       // A user that does not exist is refused at once and for good, not first greylisted.
       rcpt: {
         after: ['access'],

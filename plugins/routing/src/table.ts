@@ -44,7 +44,7 @@ export interface Tables {
   readonly masquerade: DomainTable<string> | undefined
   mayRelay(session: Question['session']): boolean
   now(): number
-  close(): void
+  close(): Promise<void>
 }
 
 /** @throws {TypeError} naming the pattern or address that is not one */
@@ -54,7 +54,10 @@ export async function compile(options: RoutingOptions, deps: Omit<TableDeps, 'se
   const rules = options.routes.map((rule, index) => compileRule(rule, index, separator))
   const masqueraded = Object.entries(masquerade).map(([pattern, shown]) => [pattern, checkedDomain(shown)] as const)
   const opened: Table[] = []
-  for (const table of options.tables) opened.push(await openTable(table, { ...deps, separator }))
+  for (const [index, table] of options.tables.entries()) {
+    const name = options.tables.length > 1 ? `${deps.name}-${index}` : deps.name
+    opened.push(await openTable(table, { ...deps, name, separator }))
+  }
   return {
     rules: rules.filter(({ condition }) => !condition.ofContent),
     contentRules: rules.filter(({ condition }) => condition.ofContent),
@@ -77,8 +80,8 @@ export async function compile(options: RoutingOptions, deps: Omit<TableDeps, 'se
       relay !== undefined &&
       ((relay.authenticated && session.identity !== undefined) || isNear(session.remote.address)),
     now: deps.clock.now,
-    close() {
-      for (const table of opened) table.close?.()
+    async close() {
+      for (const table of opened) await table.close?.()
     },
   }
 }

@@ -82,11 +82,19 @@ export class GenerationHost implements Host {
   }
 
   desks<T>(kind: Service<T>): readonly HostDesk<T>[] {
-    return [...(this.#built?.instances ?? [])].flatMap(([use, { desks = [] }]) =>
-      desks
-        .filter((one) => one.kind.name === kind.name)
-        // `as`: the helper that makes a desk ties it to its kind.
-        .map(({ desk }) => ({ plugin: use.name, scope: use.scope, desk: desk as T })),
-    )
+    return desksOf(this.#built?.instances ?? [], kind)
   }
+}
+
+/** What these plugins offer of a kind. */
+export function desksOf<T>(
+  instances: Iterable<readonly [Use, PluginInstance]>,
+  kind: Service<T>,
+): readonly HostDesk<T>[] {
+  return [...instances].flatMap(([use, { desks = [] }]) =>
+    desks
+      .filter((one) => one.kind.name === kind.name)
+      // `as`: the helper that makes a desk ties it to its kind.
+      .map(({ desk }) => ({ plugin: use.name, scope: use.scope, desk: desk as T })),
+  )
 }

@@ -12,10 +12,12 @@ import {
   Feed,
   type HealthCheck,
   Host,
+  type HostDesk,
   type PluginCommand,
   type PluginInstance,
   Queue,
   type Role,
+  type Service,
   textOf,
 } from '@postroad/plugin'
 import type { AttachJudging, Offer, Wire } from '@postroad/smtp'
@@ -41,7 +43,7 @@ import { byPlugin } from './by-plugin.ts'
 import { closedInTime } from './closing.ts'
 import { createDeliveryHooks } from './delivery-hooks.ts'
 import { makeFolder } from './folder.ts'
-import { GenerationHost, type GenerationView, type RunningState } from './generation-host.ts'
+import { desksOf, GenerationHost, type GenerationView, type RunningState } from './generation-host.ts'
 import type { Listening } from './listener-kind.ts'
 import { checkListeners, checkTogether } from './listening.ts'
 import { offerOf } from './offer.ts'
@@ -131,6 +133,11 @@ export class Generation {
     this.commands = byPlugin(this.#instances, ({ commands }) => commands)
     const checks = byPlugin(this.#instances, (instance) => instance.checks)
     this.checks = [...checks].flatMap(([plugin, own]) => own.map((check) => ({ plugin, check })))
+  }
+
+  /** What plugins let programs ask, of one kind. */
+  desks<T>(kind: Service<T>): readonly HostDesk<T>[] {
+    return desksOf(this.#instances, kind)
   }
 
   /** The other side of a new connection. */

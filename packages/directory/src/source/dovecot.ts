@@ -2,14 +2,15 @@
 import { type Daemon, Exchange } from '@postroad/upstream'
 import { type Entry, entryOf, type Key, valueEntry } from '../entry.ts'
 import type { DovecotFrom } from '../from.ts'
-import type { Source, SourceDeps } from '../source.ts'
+import type { DirectorySource, SourceDeps } from '../source.ts'
 import { filled } from '../template.ts'
 import { escapeField, unescapeField } from './dovecot-text.ts'
 
 /** Octets of an answer. */
 const LONGEST = 65_536
 
-export function openDovecot(options: DovecotFrom, { resolve }: SourceDeps): Source {
+/** Dovecot at this socket. */
+export function openDovecot(options: DovecotFrom, { resolve }: SourceDeps): DirectorySource {
   const path = resolve(options.socket)
   const daemon: Daemon = { name: `dovecot ${path}`, path, tls: false }
   return {
@@ -46,14 +47,15 @@ async function askUser({ key }: Key, { daemon, signal }: Asking): Promise<Entry 
 /** Dovecot's dict protocol, major 3 (2.3.15 and later): hello, then a look-up; the answer is `O` and the value, `N`, or `F`. */
 async function askDict(key: Key, { options, daemon, signal }: Asking): Promise<Entry | undefined> {
   const path = filled(options.key, key, (part) => part)
-  const isReply = (line: string) => /^[ONFM]/.test(line)
+  // A server may promise an answer (`*1`) and give it later (`+1`).
+  const isReply = (line: string) => /^(?:\+\d+\t)?[ONFM]/.test(line)
   const request = `H3\t2\t0\t\t${escapeField(options.dict)}\nL${escapeField(path)}\t\n`
-  const reply = await ask(daemon, request, { isReply, signal })
+  const reply = (await ask(daemon, request, { isReply, signal })).replace(/^\+\d+\t/, '')
+  // Behind the first field are times.
+  const value = unescapeField(reply.slice(1).split('\t')[0] ?? '')
   if (reply.startsWith('N')) return undefined
-  if (reply.startsWith('F'))
-    throw new Error(`dovecot cannot say: ${unescapeField(reply.slice(1).split('\t')[0] ?? '')}`)
-  const [value = '', ...more] = reply.slice(1).split('\t').map(unescapeField)
-  return valueEntry(reply.startsWith('M') ? [value, ...more] : [value])
+  if (reply.startsWith('F')) throw new Error(`dovecot cannot say: ${value}`)
+  return valueEntry(reply.startsWith('M') ? value.split('\t').map(unescapeField) : [value])
 }
 
 interface Reading {

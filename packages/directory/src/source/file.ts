@@ -2,10 +2,13 @@
 import { parseLines, watchFile } from '@postroad/options'
 import { type Entry, valueEntry } from '../entry.ts'
 import type { From } from '../from.ts'
-import type { Source, SourceDeps } from '../source.ts'
+import type { DirectorySource, SourceDeps } from '../source.ts'
 
 /** @throws {Error} naming the file, when it cannot be read now */
-export async function openFile({ path }: NonNullable<From['file']>, { log, resolve }: SourceDeps): Promise<Source> {
+export async function openFile(
+  { path }: NonNullable<From['file']>,
+  { log, resolve }: SourceDeps,
+): Promise<DirectorySource> {
   const file = resolve(path)
   const watched = await watchFile({
     path: file,

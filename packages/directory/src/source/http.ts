@@ -1,7 +1,7 @@
 /** A service over HTTP: 200 with a text or JSON is an entry, 404 and 410 are none, and everything else is no answer. */
 import { type Entry, entryOf, textsOf, valueEntry } from '../entry.ts'
 import type { HttpFrom } from '../from.ts'
-import type { Source } from '../source.ts'
+import type { DirectorySource } from '../source.ts'
 import { filled } from '../template.ts'
 
 /** Octets of an entry: more is a page that is there by mistake. */
@@ -9,7 +9,8 @@ const LONGEST = 65_536
 /** Octets of a list. */
 const LONGEST_LIST = 256 * 1_048_576
 
-export function openHttp({ url, headers }: HttpFrom): Source {
+/** The service at this URL. */
+export function openHttp({ url, headers }: HttpFrom): DirectorySource {
   const name = new URL(url.replaceAll(/[{}]/g, '')).origin
   const get = (target: string, signal: AbortSignal): Promise<Response> =>
     fetch(target, { headers, signal, redirect: 'error' })

@@ -4,8 +4,8 @@ import { connect as connectTls } from 'node:tls'
 import type { Client, Entry as LdapEntry } from 'ldapts'
 import { type Entry, entryOf, keyOf, textsOf } from '../entry.ts'
 import type { LdapFrom } from '../from.ts'
-import { Gate } from '../gate.ts'
-import type { Source, SourceDeps } from '../source.ts'
+import { ConnectionLine } from '../gate.ts'
+import type { DirectorySource, SourceDeps } from '../source.ts'
 import { filled } from '../template.ts'
 import { type TlsSettings, tlsOf } from '../tls.ts'
 
@@ -24,7 +24,7 @@ export function escapeFilter(text: string): string {
 }
 
 /** @throws {Error} when the filter is none, or ldapts is not there */
-export async function openLdap(options: LdapFrom, deps: SourceDeps): Promise<Source> {
+export async function openLdap(options: LdapFrom, deps: SourceDeps): Promise<DirectorySource> {
   const { FilterParser } = await import('ldapts')
   if (options.startTls && !options.url.startsWith('ldap://'))
     throw new TypeError('ldap: "startTls" is for "ldap://": an "ldaps://" is secure from the beginning')
@@ -38,14 +38,14 @@ export async function openLdap(options: LdapFrom, deps: SourceDeps): Promise<Sou
   return new LdapSource(options, deps, await tlsOf(options.tls, deps))
 }
 
-class LdapSource implements Source {
+class LdapSource implements DirectorySource {
   readonly name: string
   readonly #options: LdapFrom
   readonly #deps: SourceDeps
   readonly #tls: TlsSettings
   /** Of searches; several of them share one. */
   readonly #sessions: (Promise<Client> | undefined)[]
-  readonly #binds: Gate
+  readonly #binds: ConnectionLine
   #turn = 0
 
   constructor(options: LdapFrom, deps: SourceDeps, tls: TlsSettings) {
@@ -54,7 +54,7 @@ class LdapSource implements Source {
     this.#deps = deps
     this.#tls = tls
     this.#sessions = new Array(deps.connections).fill(undefined)
-    this.#binds = new Gate(deps.connections)
+    this.#binds = new ConnectionLine(deps.connections)
   }
 
   async find(key: ReturnType<typeof keyOf>): Promise<Entry | undefined> {

@@ -2,13 +2,14 @@
 import type { RowDataPacket } from 'mysql2/promise'
 import { rowsEntry, textsOf } from '../entry.ts'
 import type { SqlFrom } from '../from.ts'
-import { Gate } from '../gate.ts'
-import { type Source, type SourceDeps, within } from '../source.ts'
+import { ConnectionLine } from '../gate.ts'
+import { type DirectorySource, type SourceDeps, within } from '../source.ts'
 import { bound } from '../template.ts'
 import { tlsOf } from '../tls.ts'
-import { nameOf } from './sql.ts'
+import { nameOf } from './url-name.ts'
 
-export async function openMysql(options: SqlFrom, deps: SourceDeps): Promise<Source> {
+/** @throws {Error} when mysql2 is not there, or a certificate cannot be read */
+export async function openMysql(options: SqlFrom, deps: SourceDeps): Promise<DirectorySource> {
   const { createPool } = await import('mysql2/promise')
   const { createConnection } = await import('mysql2')
   const { url, password, socket, tls, query } = options
@@ -24,7 +25,7 @@ export async function openMysql(options: SqlFrom, deps: SourceDeps): Promise<Sou
     dateStrings: true,
   }
   const pool = createPool({ ...settings, connectionLimit: connections, enableKeepAlive: true })
-  const gate = new Gate(connections)
+  const gate = new ConnectionLine(connections)
   const statement = bound(query, () => '?')
   return {
     name: nameOf(url),

@@ -2,18 +2,19 @@
 import { errorOf } from '@postroad/plugin'
 import { rowsEntry, textsOf } from '../entry.ts'
 import type { SqlFrom } from '../from.ts'
-import { Gate } from '../gate.ts'
-import type { Source, SourceDeps } from '../source.ts'
+import { ConnectionLine } from '../gate.ts'
+import type { DirectorySource, SourceDeps } from '../source.ts'
 import { bound } from '../template.ts'
 import { tlsOf } from '../tls.ts'
-import { nameOf } from './sql.ts'
+import { nameOf } from './url-name.ts'
 
 /** Milliseconds an unused connection is kept. */
 const IDLE = 60_000
 /** Rows of a list that come at once. */
 const PAGE = 1_000
 
-export async function openPostgres(options: SqlFrom, deps: SourceDeps): Promise<Source> {
+/** @throws {Error} when pg is not there, or a certificate cannot be read */
+export async function openPostgres(options: SqlFrom, deps: SourceDeps): Promise<DirectorySource> {
   const { default: pg } = await import('pg')
   const { url, password, socket, tls, query } = options
   const { deadline, connections, log } = deps
@@ -30,14 +31,12 @@ export async function openPostgres(options: SqlFrom, deps: SourceDeps): Promise<
   const pool = new pg.Pool({ ...settings, max: connections, idleTimeoutMillis: IDLE, query_timeout: deadline })
   // An unused connection that ends: the next question opens another.
   pool.on('error', (error) => log.debug({ error: errorOf(error) }, 'a connection to the database has ended'))
-  const gate = new Gate(connections)
+  const gate = new ConnectionLine(connections)
   const statement = bound(query, (index) => `$${index}`)
   return {
     name: nameOf(url),
     find: (key, signal) =>
-      key.key.includes('\0')
-        ? undefined // no text of PostgreSQL
-        : gate.run(async () => rowsEntry((await pool.query(statement.text, statement.of(key))).rows), signal),
+      gate.run(async () => rowsEntry((await pool.query(statement.text, statement.of(key))).rows), signal),
     async *list(ask, signal) {
       const client = new pg.Client(settings)
       client.on('error', () => undefined) // the query under way rejects

@@ -1,14 +1,15 @@
 /** Redis: a text, a hash or a set at a key. A connection of its own, which fails rather than waits. */
 import { type Entry, entryOf, valueEntry } from '../entry.ts'
 import type { RedisFrom } from '../from.ts'
-import type { Source, SourceDeps } from '../source.ts'
+import type { DirectorySource, SourceDeps } from '../source.ts'
 import { filled } from '../template.ts'
 import { tlsOf } from '../tls.ts'
 
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2_000
 
-export async function openRedis(options: RedisFrom, deps: SourceDeps): Promise<Source> {
+/** @throws {Error} when ioredis is not there, or a certificate cannot be read */
+export async function openRedis(options: RedisFrom, deps: SourceDeps): Promise<DirectorySource> {
   const { Redis } = await import('ioredis')
   const { url, password, key: template, type, tls } = options
   const isSecure = url.startsWith('rediss:') || tls !== undefined

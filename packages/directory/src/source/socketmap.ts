@@ -2,12 +2,13 @@
 import { Exchange } from '@postroad/upstream'
 import { valueEntry } from '../entry.ts'
 import type { SocketmapFrom } from '../from.ts'
-import type { Source } from '../source.ts'
+import type { DirectorySource } from '../source.ts'
 
 /** Octets of an answer: Postfix takes no more either. */
 const LONGEST = 100_000
 
-export function openSocketmap({ at: daemon, map }: SocketmapFrom): Source {
+/** The map of this name. */
+export function openSocketmap({ at: daemon, map }: SocketmapFrom): DirectorySource {
   return {
     name: `socketmap ${daemon.name} ${map}`,
     async find({ key }, signal) {

@@ -3,14 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { rowsEntry, textsOf } from '../entry.ts'
 import type { SqlFrom } from '../from.ts'
-import { type Source, type SourceDeps, within } from '../source.ts'
+import { type DirectorySource, type SourceDeps, within } from '../source.ts'
 import { bound } from '../template.ts'
 import type { SqliteAnswer, SqliteRow, SqliteWork } from './sqlite-thread.ts'
 
 /** Milliseconds after which a database is asked again that somebody writes to. */
 const BUSY_WAIT = 20
 
-export function openSqlite({ url, query }: SqlFrom, { resolve }: SourceDeps): Source {
+/** The file of this name; opened with the first question. */
+export function openSqlite({ url, query }: SqlFrom, { resolve }: SourceDeps): DirectorySource {
   const path = resolve(decodeURI(url.slice('sqlite:'.length)))
   const thread = new SqliteThread(path)
   const statement = bound(query, () => '?')

@@ -1,17 +1,27 @@
 /** Makes guessing passwords slow: who failed too often is not even heard, by network and by name. */
-import { createHash } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { networkOf } from '@postroad/options'
 import type { Limiter, Rate, Store } from '@postroad/plugin'
-import type { AuthFileOptions } from './options.ts'
 
 /** How long a network is remembered where a user has logged in. */
 const REMEMBER = 30 * 86_400_000
+
+/** Milliseconds in which a password that was wrong is not looked at again. */
+const KNOWN_WRONG = 60_000
+/** Milliseconds in which it counts as one failure, however often it is tried: a phone with an old password guesses nothing. */
+const COUNTED_ONCE = 86_400_000
+/** Of these. */
+const MOST_WRONG = 10_000
 
 /** What a {@link Guard} stands on. */
 export interface GuardSettings {
   readonly limiter: Limiter
   readonly store: Store
-  readonly failures: AuthFileOptions['failures']
+  /** Begins all keys: the plugin's name. */
+  readonly prefix: string
+  readonly failures: { readonly byAddress: Rate; readonly byUser: Rate }
+  /** Milliseconds since the epoch. */
+  now(): number
 }
 
 /** One attempt: where from, and for whom. */
@@ -19,6 +29,8 @@ export interface Attempt {
   readonly address: string
   /** As it is looked up. */
   readonly user: string
+  /** The password, where there is one: a program that tries an old one again and again guesses once. */
+  readonly password?: string
 }
 
 /** What is counted: a bucket and how fast it fills. */
@@ -29,6 +41,9 @@ export class Guard {
   readonly #settings: GuardSettings
   /** Attempts that are being judged, by network and by name. */
   readonly #running = new Map<string, Set<Promise<unknown>>>()
+  /** Wrong passwords, as digests that only this process can make, and when they were last found wrong. */
+  readonly #wrong = new Map<string, number>()
+  readonly #secret = randomBytes(32)
 
   constructor(settings: GuardSettings) {
     this.#settings = settings
@@ -44,7 +59,12 @@ export class Guard {
     signal: AbortSignal,
     judge: () => Promise<T | undefined>,
   ): Promise<T | undefined | 'later'> {
-    const place = keys(attempt)
+    const { prefix, now } = this.#settings
+    const place = keys(prefix, attempt)
+    const guess = this.#guessOf(attempt)
+    const since = guess === undefined ? undefined : this.#wrong.get(guess)
+    const age = since === undefined ? Number.POSITIVE_INFINITY : now() - since
+    if (age < KNOWN_WRONG) return undefined
     let taken = await this.#take(place, signal)
     while (!taken) {
       // Many right ones at once, as a mail program has them, are no guesses: those before may give back what they took.
@@ -53,9 +73,25 @@ export class Guard {
       await Promise.race(before)
       taken = await this.#take(place, signal)
     }
-    const judged = this.#conclude(judge(), place, taken)
+    const judged = this.#conclude(judge(), place, { taken, isCounted: age >= COUNTED_ONCE })
     this.#run(judged, place)
-    return judged
+    const user = await judged
+    if (guess !== undefined && user === undefined) this.#remember(guess)
+    return user
+  }
+
+  #guessOf({ address, user, password }: Attempt): string | undefined {
+    if (password === undefined) return undefined
+    return createHmac('sha256', this.#secret)
+      .update(JSON.stringify([address, user, password]))
+      .digest('base64url')
+  }
+
+  #remember(guess: string): void {
+    this.#wrong.delete(guess)
+    this.#wrong.set(guess, this.#settings.now())
+    const [oldest] = this.#wrong.keys()
+    if (this.#wrong.size > MOST_WRONG && oldest !== undefined) this.#wrong.delete(oldest)
   }
 
   async #take({ network, user, home, here }: Keys, signal: AbortSignal): Promise<readonly Count[] | undefined> {
@@ -77,12 +113,17 @@ export class Guard {
     return undefined
   }
 
-  async #conclude<T>(judging: Promise<T | undefined>, { home }: Keys, taken: readonly Count[]): Promise<T | undefined> {
+  async #conclude<T>(
+    judging: Promise<T | undefined>,
+    { home }: Keys,
+    { taken, isCounted }: { readonly taken: readonly Count[]; readonly isCounted: boolean },
+  ): Promise<T | undefined> {
     const user = await judging.catch(async (error: unknown) => {
       await this.#giveBack(taken) // nobody knows whether it was wrong
       throw error
     })
     if (user) await Promise.all([this.#giveBack(taken), this.#settings.store.set(home, '', REMEMBER)])
+    else if (!isCounted) await this.#giveBack(taken)
     return user
   }
 
@@ -102,7 +143,8 @@ export class Guard {
 
   /** Lets a user, or a network, try again at once. */
   async unlock(what: string): Promise<void> {
-    const { network, user } = keys({ address: what, user: what.normalize('NFKC').toLowerCase() })
+    this.#wrong.clear()
+    const { network, user } = keys(this.#settings.prefix, { address: what, user: what.normalize('NFKC').toLowerCase() })
     await Promise.all([this.#settings.limiter.reset(network), this.#settings.limiter.reset(user)])
   }
 }
@@ -116,14 +158,14 @@ interface Keys {
   readonly here: string
 }
 
-function keys({ address, user }: Attempt): Keys {
+function keys(prefix: string, { address, user }: Attempt): Keys {
   const network = networkOf(address, { v4: 32, v6: 64 }) ?? (address === 'unknown' ? address : 'socket')
   // Whatever a client calls itself: a key is short.
   const name = createHash('sha256').update(user).digest('base64url')
   return {
-    network: `auth-file:network:${network}`,
-    user: `auth-file:user:${name}`,
-    home: `auth-file:home:${name}:${network}`,
-    here: `auth-file:here:${name}:${network}`,
+    network: `${prefix}:network:${network}`,
+    user: `${prefix}:user:${name}`,
+    home: `${prefix}:home:${name}:${network}`,
+    here: `${prefix}:here:${name}:${network}`,
   }
 }

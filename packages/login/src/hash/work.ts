@@ -1,5 +1,7 @@
 /** One computation of a password hash: what goes to a thread, and how it is done there. */
 import * as crypto from 'node:crypto'
+import bcrypt from 'bcryptjs'
+import { shaCrypt } from './sha-crypt.ts'
 
 /** Cost of scrypt, RFC 7914 §2. */
 export interface ScryptCost {
@@ -11,6 +13,8 @@ export interface ScryptCost {
 
 /** Cost of argon2id, RFC 9106 §3.1. */
 export interface Argon2Cost {
+  /** Absent: argon2id. */
+  readonly variant?: 'argon2i'
   /** KiB */
   readonly m: number
   readonly t: number
@@ -22,13 +26,19 @@ export interface Pbkdf2Cost {
   readonly iterations: number
 }
 
+/** A hash in the notation of `crypt(3)`: its setting (scheme, cost and salt) says how; the result is all of the text. */
+export interface CryptCost {
+  /** `$2y$10$…`, `$6$rounds=…$salt`. */
+  readonly setting: string
+}
+
 /** What is to be hashed; the cost says how. */
 export interface HashWork {
   readonly password: string
   readonly salt: Uint8Array
   /** Octets of the result. */
   readonly length: number
-  readonly cost: ScryptCost | Argon2Cost | Pbkdf2Cost
+  readonly cost: ScryptCost | Argon2Cost | Pbkdf2Cost | CryptCost
 }
 
 /** Who does the work. */
@@ -41,7 +51,7 @@ export function hasArgon2(): boolean {
 
 /** Octets of memory the work takes while it is done. */
 export function memoryOf({ cost }: HashWork): number {
-  if ('iterations' in cost) return 0
+  if ('iterations' in cost || 'setting' in cost) return 0
   if ('m' in cost) return cost.m * 1024
   return 128 * cost.r * (2 ** cost.ln + cost.p)
 }
@@ -54,6 +64,7 @@ export function memoryOf({ cost }: HashWork): number {
  */
 export function hashNow(work: HashWork): Uint8Array {
   const { password, salt, length, cost } = work
+  if ('setting' in cost) return Buffer.from(cryptNow(password, cost.setting))
   if ('iterations' in cost) return crypto.pbkdf2Sync(password, salt, cost.iterations, length, 'sha256')
   if ('m' in cost) {
     if (!hasArgon2()) throw new TypeError('argon2id needs Node 24')
@@ -65,9 +76,13 @@ export function hashNow(work: HashWork): Uint8Array {
       memory: cost.m,
       passes: cost.t,
     }
-    return crypto.argon2Sync('argon2id', parameters)
+    return crypto.argon2Sync(cost.variant ?? 'argon2id', parameters)
   }
   const { ln, r, p } = cost
   // What OpenSSL counts is a little more than RFC 7914 says.
   return crypto.scryptSync(password, salt, length, { N: 2 ** ln, r, p, maxmem: 2 * memoryOf(work) + 1_048_576 })
+}
+
+function cryptNow(password: string, setting: string): string {
+  return /^\$[56]\$/.test(setting) ? shaCrypt(password, setting) : bcrypt.hashSync(password, setting)
 }

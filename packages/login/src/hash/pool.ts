@@ -17,13 +17,27 @@ export interface HashLimits {
   readonly memory: number
 }
 
+/** Of the option `checks`. */
+export function hashLimitsOf({
+  atOnce = defaultThreads(),
+  waiting,
+  memory,
+}: {
+  readonly atOnce?: number | undefined
+  readonly waiting: number
+  /** MiB */
+  readonly memory: number
+}): HashLimits {
+  return { atOnce, waiting, memory: memory * 1_048_576 }
+}
+
 /** The line is full: the work was not looked at. */
 export class HashesBusy extends Error {
   override readonly name = 'HashesBusy'
 }
 
 /** One core is left for mail. */
-export function defaultThreads(): number {
+function defaultThreads(): number {
   return Math.max(1, Math.min(8, availableParallelism() - 1))
 }
 
