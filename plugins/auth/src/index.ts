@@ -1,0 +1,2 @@
+/** Logins by a directory. */
+export { auth } from './auth.ts'
