@@ -7,6 +7,7 @@ import type { Dns } from '@postroad/plugin'
 import { Siblings } from '@postroad/siblings'
 import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client'
 import { measureCertificates } from './certificate-stats.ts'
+import { measureDirectories } from './directory-stats.ts'
 import { measureDns } from './dns-stats.ts'
 import { measureJunk } from './junk-stats.ts'
 import { Meter } from './meter.ts'
@@ -54,6 +55,7 @@ export class Exporter {
   private constructor() {
     measureDns(this.#all, () => this.dns)
     measureQueues(this.#all)
+    measureDirectories(this.#all)
     measureCertificates(this.#all)
     measureJunk(this.#all)
     this.#server = createServer((request, response) => void this.#respond(request, response))
