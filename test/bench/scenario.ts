@@ -241,6 +241,16 @@ export const SCENARIOS: readonly Scenario[] = [
     isLong: true,
   },
   {
+    name: 'junk',
+    title: '20 sessions, 4 KB, with every check of a mail exchanger: without and with a junk filter that has learned',
+    targets: ['postroad-policy', 'postroad-junk'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 4_000,
+    warmUp: 5_000,
+    isLong: true,
+  },
+  {
     name: 'console-records',
     group: 'console',
     title: '20 sessions, 4 KB, with every check of a mail exchanger and its log: without and with records of it',

@@ -24,7 +24,7 @@ export interface RspamdBayes extends AsyncDisposable {
 }
 
 const PASSWORD = 'secret'
-const START_LIMIT = 120_000
+const START_LIMIT = 600_000
 /** Of its symbols: an answer has two digits of a probability, and many of a score. */
 const WEIGHT = 1_000_000
 

@@ -29,5 +29,14 @@ test('what is kept comes back as it was', () => {
   const calibration = new Calibration()
   for (let i = 0; i < 3000; i++) calibration.observe((i % 9) - 4, (i * 7) % 9 > 4 ? 'junk' : 'wanted')
   const copy = Calibration.from(JSON.parse(JSON.stringify(calibration)))
-  assert.ok(Math.abs(copy.probability(1) - calibration.probability(1)) < 0.02)
+  assert.equal(copy.probability(1), calibration.probability(1))
+  for (let i = 0; i < 60; i++) for (const each of [copy, calibration]) each.observe(i % 3, 'junk')
+  assert.equal(copy.probability(1), calibration.probability(1), 'and goes on as the other does')
+})
+
+test('the verdict of a probability has that probability', () => {
+  const calibration = new Calibration()
+  for (let i = 0; i < 1000; i++) calibration.observe((i % 9) - 4, (i * 7) % 9 > 4 ? 'junk' : 'wanted')
+  for (const probability of [0.1, 0.5, 0.8, 0.99])
+    assert.ok(Math.abs(calibration.probability(calibration.verdictAt(probability)) - probability) < 1e-9)
 })

@@ -50,6 +50,11 @@ export class Calibration {
     return 1 / (1 + Math.exp(-(this.#slope * verdict + this.#offset)))
   }
 
+  /** The verdict from which on a message is as likely junk as that. */
+  verdictAt(probability: number): number {
+    return (Math.log(probability / (1 - probability)) - this.#offset) / this.#slope
+  }
+
   /** All that there is to keep. */
   toJSON(): CalibrationState {
     return { verdicts: [...this.#verdicts], junk: [...this.#junk], line: [this.#slope, this.#offset, this.#fresh] }

@@ -8,7 +8,7 @@ import { SnapshotError } from './model/snapshot-error.ts'
 const SLOTS = 16_384
 const MASK = SLOTS - 1
 /** Weights are kept as whole numbers of this part of a logit. */
-const UNIT = 1 / 4096
+const UNIT = 1 / 2048
 const MOST = 32_767
 const SALTS = { words: 0x1b873593, headers: 0x5bd1e995 }
 /** A lesson moves its own message to this side, by no more than MOST_MOVED. */
@@ -18,7 +18,7 @@ const TRUSTED_AFTER = 1
 /** Others that are looked at, and how quickly what they have in common loses its worth. */
 const MOST_OTHERS = 32
 const RARITY = 6
-const VERSION = 1
+const VERSION = 2
 
 /** Corrections of one user or domain: 48 KB. */
 export class Corrections {

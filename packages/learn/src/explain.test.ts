@@ -32,6 +32,30 @@ test('reasons say what stands in the message and where', () => {
   assert.match(of(wanted(99)).join('\n'), /^- (?:text|subject): "[^"]*minutes[^"]*"$/m)
 })
 
+test('what is in the structure is said with what it is, not only that it is', () => {
+  const told = (text: string) => {
+    const octets = Buffer.from(text)
+    const fresh = new Model({ bits: { grams: 14, words: 14, headers: 12 } })
+    for (let i = 0; i < 3; i++) fresh.learn(scanner.scan(octets), 'junk')
+    return explain(scanner, fresh, octets, { limit: 500 }).junk.map(({ place, text }) => `${place}: ${text}`)
+  }
+  const lines = told(
+    'FROM: a@b.example\nMessage-Id: <AB12@b.example>\nTo: x y\n\nTHIS IS ALL OF THE TEXT THAT THERE IS\u200b\n',
+  )
+  for (const line of [
+    'structure: the field from stands first',
+    'structure: the field message-id stands below from',
+    'structure: the field from is written "FROM"',
+    'field to: 2 words',
+    'field message-id: a Message-ID of the form of <AB12@b.example>',
+    'structure: no field subject',
+    'structure: a text of 32 to 63 characters',
+    'text: all of the letters are capitals',
+  ])
+    assert.ok(lines.includes(line), `${line}\n${lines.join('\n')}`)
+  assert.ok(told('Subject: x\n\n').includes('structure: no text'))
+})
+
 test('reasons add up to the rank, but for the small biases', () => {
   const { score, junk: pro, wanted: contra } = explain(scanner, model, junk(50), { limit: 10_000 })
   const sum = [...pro, ...contra].reduce((total, { weight }) => total + weight, 0)

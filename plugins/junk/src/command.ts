@@ -1,7 +1,7 @@
 /** `postroad junk …`: teaching, asking, and taking back. */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { explain } from '@postroad/learn'
+import { explain, type Score } from '@postroad/learn'
 import { parseDuration } from '@postroad/options'
 import { type Clock, type CommandIo, errorOf, type PluginCommand } from '@postroad/plugin'
 import { roundScore } from './fact.ts'
@@ -139,16 +139,31 @@ async function explainCommand(args: readonly string[], io: CommandIo, { school, 
       ? `worth: ${typeof worth === 'number' ? `${worth} points` : worth}`
       : `worth nothing yet, it still needs: ${missing.join('; ')}`,
   )
+  io.print(`made of: ${partsOf(score)}`)
   if (score.isReport) io.print('a report or an automatic answer: never junk by its text alone')
   for (const [title, reasons] of [
     ['for junk', junk],
     ['for wanted mail', wanted],
   ] as const) {
     io.print(`${title}:${reasons.length === 0 ? ' nothing' : ''}`)
-    for (const { text, place, weight } of reasons)
-      io.print(`  ${weight > 0 ? '+' : ''}${roundScore(weight)}  ${text} (${place})`)
+    for (const { text, place, weight } of reasons) io.print(`  ${signed(weight)}  ${text} (${place})`)
   }
   return 0
+}
+
+/** Where a score comes from, and how much of it is believed. */
+function partsOf({ parts, rank, verdict, known }: Score): string {
+  const said = [
+    `letters ${signed(parts.grams)}`,
+    `words and links ${signed(parts.words)}`,
+    `header ${signed(parts.headers)}`,
+    ...(parts.corrections === 0 ? [] : [`own lessons ${signed(parts.corrections)}`]),
+  ]
+  return `${said.join(', ')}; that is ${signed(rank)}, of which ${signed(verdict)} is believed as ${known} of its features have been seen before`
+}
+
+function signed(value: number): string {
+  return `${value > 0 ? '+' : ''}${roundScore(value)}`
 }
 
 /** Of a file, or of the standard input. */

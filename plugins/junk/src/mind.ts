@@ -72,6 +72,8 @@ const BOTH = 50
 const CANARY = { every: 10, after: 100, look: 16 } as const
 /** What is kept of a lesson that was not learned: it is a canary. */
 const NO_STEPS = new Float64Array()
+/** A probability below which a message is not called unsure. */
+const LIKELY = 0.8
 const DAY = 86_400_000
 
 /** Everything that was learned. */
@@ -120,10 +122,14 @@ export class Mind {
     return found
   }
 
-  /** From which scores on mail is junk, and unsure. What leans to wanted is neither, however low scores of wanted mail are. */
+  /**
+   * From which scores on mail is junk, and unsure. What leans to wanted is neither, however low scores of wanted mail are; and what is less likely
+   * junk than `LIKELY` is not unsure, though most of what scores higher is junk.
+   */
   get thresholds(): { readonly junk: number; readonly unsure: number } {
-    const { junk, unsure } = this.budget.state
-    return { junk: Math.max(0, junk), unsure: Math.max(0, Math.min(junk, unsure)) }
+    const state = this.budget.state
+    const junk = Math.max(0, state.junk)
+    return { junk, unsure: Math.min(junk, Math.max(0, state.unsure, this.calibration.verdictAt(LIKELY))) }
   }
 
   /** Whether it may be obeyed yet. */

@@ -52,7 +52,7 @@ export interface LearnOptions {
 const DAY = 86_400_000
 const DEFAULTS = {
   bits: { grams: 19, words: 19, headers: 18 },
-  rate: 0.7,
+  rate: 1,
   start: 1e-5,
   margin: 4,
   passes: 1,

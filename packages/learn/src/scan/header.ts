@@ -43,6 +43,7 @@ export class HeaderReader {
 
   read(octets: Uint8Array, fields: readonly FieldSpan[]): void {
     let before = 0
+    let above = ''
     const routes: FieldSpan[] = []
     const seen = new Set<string>()
     for (const field of fields) {
@@ -53,8 +54,9 @@ export class HeaderReader {
         continue
       }
       seen.add(name)
-      const hash = this.#structure(octets, field, before)
+      const hash = this.#structure(octets, field, { hash: before, name: above })
       before = hash
+      above = name
       if (WITH_TOKENS.has(name) || name.startsWith('x-')) this.#tokens(octets, field.from, field.to, hash, name)
       else if (name === 'message-id') this.#shape(octets, field)
     }
@@ -70,17 +72,24 @@ export class HeaderReader {
       this.#say(finish(takeText(take(this.#space, FACT), fact)), 'facts', () => fact)
   }
 
-  #structure(octets: Uint8Array, { name, nameFrom }: FieldSpan, before: number): number {
+  /** @param before the field above it */
+  #structure(
+    octets: Uint8Array,
+    { name, nameFrom }: FieldSpan,
+    before: { readonly hash: number; readonly name: string },
+  ): number {
     const hash = finish(takeText(take(this.#space, NAME), name))
     this.#say(hash, 'structure', () => `a field ${name}`)
-    this.#say(
-      finish(take(take(take(this.#space, ORDER), before), hash)),
-      'structure',
-      () => `where the field ${name} stands`,
+    this.#say(finish(take(take(take(this.#space, ORDER), before.hash), hash)), 'structure', () =>
+      before.name === '' ? `the field ${name} stands first` : `the field ${name} stands below ${before.name}`,
     )
     let written = take(this.#space, CASE)
     for (let i = 0; i < name.length; i++) written = take(written, octets[nameFrom + i] ?? 0)
-    this.#say(finish(written), 'structure', () => `how the name of ${name} is written`)
+    this.#say(
+      finish(written),
+      'structure',
+      () => `the field ${name} is written "${asWritten(octets, nameFrom, name.length)}"`,
+    )
     return hash
   }
 
@@ -110,7 +119,7 @@ export class HeaderReader {
     this.#say(
       finish(take(take(space, SHAPE), Math.min(count, 12))),
       `field ${name}`,
-      () => `a field ${name} of ${count} words`,
+      () => `${count >= 12 ? '12 or more' : count} ${count === 1 ? 'word' : 'words'}`,
     )
   }
 
@@ -147,7 +156,11 @@ export class HeaderReader {
       if (kind !== last) running = take(running, kind)
       last = kind
     }
-    this.#say(finish(running), `field ${name}`, () => 'the shape of the Message-ID')
+    this.#say(
+      finish(running),
+      `field ${name}`,
+      () => `a Message-ID of the form of ${asWritten(octets, from, Math.min(to - from, 60)).trim()}`,
+    )
     this.#domain(octets, from, to, take(this.#space, SHAPE), name)
   }
 
@@ -236,4 +249,11 @@ function kindOf(octet: number): number {
   if (octet >= 0x61 && octet <= 0x7a) return 0x61
   if (octet >= 0x41 && octet <= 0x5a) return 0x41
   return octet >= 0x30 && octet <= 0x39 ? 0x30 : octet
+}
+
+/** With its capitals; for explanations. */
+function asWritten(octets: Uint8Array, from: number, length: number): string {
+  let text = ''
+  for (let i = 0; i < length; i++) text += String.fromCharCode(octets[from + i] ?? 0x20)
+  return text
 }

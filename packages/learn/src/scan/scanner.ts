@@ -217,14 +217,26 @@ export class Scanner implements MimeVisitor {
   #shape(): void {
     const { length, letters, capitals, invisible } = this.#text
     const space = take(this.#space, SHAPE)
-    this.#say(finish(take(space, 32 - Math.clz32(length))), 'structure', 'the length of the text')
-    if (letters > 20)
-      this.#say(
-        finish(take(take(space, 1), Math.floor((8 * capitals) / letters))),
-        'text',
-        'how many capitals there are',
+    const size = 32 - Math.clz32(length)
+    this.#tell(finish(take(space, size)), 'structure', () =>
+      length === 0 ? 'no text' : `a text of ${2 ** (size - 1)} to ${2 ** size - 1} characters`,
+    )
+    if (letters > 20) {
+      const eighths = Math.floor((8 * capitals) / letters)
+      this.#tell(finish(take(take(space, 1), eighths)), 'text', () =>
+        eighths === 0
+          ? 'few capitals'
+          : `${eighths === 8 ? 'all' : `${Math.floor(12.5 * eighths)} % or more`} of the letters are capitals`,
       )
-    if (invisible > 0) this.#say(finish(take(take(space, 2), Math.min(3, invisible))), 'text', 'signs that nobody sees')
+    }
+    if (invisible > 0)
+      this.#tell(finish(take(take(space, 2), Math.min(3, invisible))), 'text', () =>
+        invisible < 3 ? `${invisible} of the signs are invisible` : 'three or more of the signs are invisible',
+      )
+  }
+
+  #tell(hash: number, place: string, words: () => string): void {
+    this.#say(hash, place, this.#sink.notes === undefined ? '' : words())
   }
 
   #say(hash: number, place: string, words: string): void {
