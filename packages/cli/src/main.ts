@@ -17,6 +17,7 @@ const COMMANDS: ReadonlyMap<string, Add> = new Map<string, Add>([
   ['catch', async (...to) => (await import('./command/catch.ts')).catchCommand(...to)],
   ['dialogue', async (...to) => (await import('./command/dialogue.ts')).dialogueCommand(...to)],
   ['dev', async (...to) => (await import('./command/dev.ts')).devCommand(...to)],
+  ['haraka', async (...to) => (await import('./command/haraka.ts')).harakaCommand(...to)],
   ['plugin', async (program) => (await import('./command/plugin-new.ts')).pluginNewCommand(program)],
   ['replay', async (...to) => (await import('./command/replay.ts')).replayCommand(...to)],
   ['why', async (...to) => (await import('./command/why.ts')).whyCommand(...to)],

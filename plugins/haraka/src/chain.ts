@@ -3,6 +3,7 @@
 import { type BaseContext, errorOf } from '@postroad/plugin'
 import constants from 'haraka-constants'
 import type { Registered } from './harness.ts'
+import { asWritten, calledBy } from './old-address.ts'
 
 /** What a chain came to. */
 export interface ChainAnswer {
@@ -109,7 +110,8 @@ async function ask(one: Registered, run: ChainRun): Promise<ChainAnswer> {
       try {
         const call = plugin[method]
         if (typeof call !== 'function') throw new TypeError(`it registers "${method}", which it does not have`)
-        const made: unknown = call.call(plugin, next, run.object, run.params)
+        const params = plugin.callsAddresses ? calledBy(run.object, run.params) : run.params
+        const made: unknown = call.call(plugin, next, run.object, params)
         if (made instanceof Promise) made.catch(fail)
         else if (isThenable(made)) made.then(undefined, fail)
       } catch (thrown) {
@@ -122,6 +124,7 @@ async function ask(one: Registered, run: ChainRun): Promise<ChainAnswer> {
     // What Haraka does: a throw is passed over, silence is DENYSOFT.
     return error instanceof TimeoutError ? { code: constants.denysoft, message: 'plugin timeout', by: one } : CONT
   } finally {
+    if (plugin.callsAddresses) asWritten(run.object)
     clearTimeout(timer)
     if (gone) run.signal?.removeEventListener('abort', gone)
   }

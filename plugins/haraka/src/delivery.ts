@@ -47,6 +47,7 @@ export async function afterDelivery(
   hook: 'delivered' | 'deferred' | 'bounce',
   context: DeliveryResultContext,
 ): Promise<void> {
+  if (!use.has(hook)) return
   const hmail = hmailOf(context)
   const { reply, host = '', tookMs = 0 } = context
   const text = `${reply.code} ${reply.text}`

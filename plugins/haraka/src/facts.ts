@@ -136,9 +136,12 @@ export function resultsOf(connection: HarakaConnection, names: readonly string[]
 }
 
 function withoutEmpty(result: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const isShown = (value: unknown): boolean =>
-    value !== undefined && typeof value !== 'function' && !(Array.isArray(value) && value.length === 0)
-  return Object.fromEntries(Object.entries(result).filter(([, value]) => isShown(value)))
+  const isShown = (key: string, value: unknown): boolean =>
+    !key.startsWith('human') &&
+    value !== undefined &&
+    typeof value !== 'function' &&
+    !(Array.isArray(value) && value.length === 0)
+  return Object.fromEntries(Object.entries(result).filter(([key, value]) => isShown(key, value)))
 }
 
 /** Sets a fact, if there is anything to say. */

@@ -13,7 +13,7 @@ test('what a plugin says to next() is the reply, with the code of Haraka at that
     ['mail', "DENY, 'no'", /^550 5\.7\.1 no/],
     ['mail', 'DENYSOFT', /^450 4\.7\.1 sender <.+> denied/],
     ['rcpt', "DENY, '5.1.1 nobody'", /^550 5\.1\.1 nobody/],
-    ['rcpt', 'DENYSOFT', /^450 4\.7\.1 recipient <b@mx\.test> denied/],
+    ['rcpt', 'DENYSOFT', /^450 4\.7\.1 recipient <.+> denied/],
     ['data', "DENY, ['one', 'two']", /^554 5\.7\.1 one/],
     ['data_post', "DENY, 'spam'", /^550 5\.7\.1 spam/],
     ['data_post', "DENYSOFT, 'busy'", /^450 4\.7\.1 busy/],

@@ -23,7 +23,7 @@ import watch from 'haraka-config/lib/watch.js'
 import { judgesLogins, mechanismsOf } from './auth.ts'
 import { afterDelivery, beforeDelivery } from './delivery.ts'
 import { harakaResult, SHOWN_AFTER } from './facts.ts'
-import { chainsOf, type Ground, type HarakaPlugin, loadPlugins, type Registered } from './harness.ts'
+import { Chains, type Ground, type HarakaPlugin, loadPlugins } from './harness.ts'
 import { type LogItem, type LogSink, levelOf, makeLogger } from './logger.ts'
 import { type HarakaOptions, options as schema } from './options.ts'
 import { harakaServer } from './server.ts'
@@ -61,7 +61,7 @@ export const haraka = definePlugin({
     const ground = groundOf(options, { resolve, sink: { log } })
     const lines = linesOf(options, ground)
     const plugins = loadPlugins(lines, ground)
-    const chains = chainsOf(ground.registered)
+    const chains = new Chains(ground.registered)
     alive++
     const { server, logger } = ground
     const use = new HarakaUse({
@@ -107,7 +107,7 @@ export const haraka = definePlugin({
           handler: (context: AuthContext) => use.auth(context),
         },
       }),
-      ...((has('mail', 'reset_transaction') || provides('spf')) && {
+      ...((has('mail', 'reset_transaction', 'queue_ok') || provides('spf')) && {
         mail: {
           ...asked('mail'),
           ...(provides('spf') && { provides: [spfFact] }),
@@ -155,9 +155,9 @@ export const haraka = definePlugin({
           handler: (context: DeliveryContext) => beforeDelivery(use, context),
         },
       }),
-      ...(has('delivered') && { delivered: told(use, 'delivered', timeoutOf('delivered')) }),
-      ...(has('deferred') && { deferred: told(use, 'deferred', timeoutOf('deferred')) }),
-      ...(has('bounce') && { bounced: told(use, 'bounce', timeoutOf('bounce')) }),
+      delivered: told(use, 'delivered', timeoutOf('delivered')),
+      deferred: told(use, 'deferred', timeoutOf('deferred')),
+      bounced: told(use, 'bounce', timeoutOf('bounce')),
       remarks: { notes: [`runs ${plugins.map(({ name: one }) => one).join(', ')}`], warnings: warningsOf(plugins) },
       start: async () => {
         if (!rehearsal) await use.runOn('init_master', server, undefined, { log })
@@ -217,16 +217,12 @@ function linesOf({ plugin, plugins }: HarakaOptions, { config: files }: Ground):
 }
 
 /** Plugins with a `log` hook hear what all say; they cannot be waited for. */
-function listenersOf(
-  chains: ReadonlyMap<string, readonly Registered[]>,
-  logger: object,
-): ((item: LogItem) => void) | undefined {
-  const listeners = chains.get('log')
-  if (!listeners) return undefined
+function listenersOf(chains: Chains, logger: object): (item: LogItem) => void {
   let isTelling = false
   return (item) => {
+    const listeners = chains.get('log')
     // What it says itself is not told to it.
-    if (isTelling) return
+    if (!listeners || isTelling) return
     isTelling = true
     try {
       for (const { plugin, method } of listeners) {

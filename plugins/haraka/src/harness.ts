@@ -42,7 +42,9 @@ export class HarakaPlugin {
   readonly hooks: Record<string, string[]> = {}
   readonly server: HarakaServer
   config: HarakaConfig
-  timeout: number;
+  timeout: number
+  /** It was written for addresses whose `address` and `host` are methods, as they were before 2026. */
+  readonly callsAddresses: boolean;
   [name: string]: unknown
 
   constructor(located: Located, ground: Ground) {
@@ -54,6 +56,7 @@ export class HarakaPlugin {
     this.timeout = timeoutFor(this)
     Object.defineProperty(this, 'ground', { value: ground, enumerable: false })
     addLogMethods(this, located.name, ground.sinkOf, () => ground.logger.loglevel)
+    this.callsAddresses = /\b(?!server)\w+\.address\(\)/.test(textOf(located))
     compile(this, ground)
   }
 
@@ -123,12 +126,32 @@ export function loadPlugins(lines: readonly string[], ground: Ground): readonly 
   })
 }
 
-/** The hooks of a chain, each in the order of priority and registration. */
-export function chainsOf(registered: readonly Registered[]): ReadonlyMap<string, readonly Registered[]> {
-  const chains = new Map<string, Registered[]>()
-  for (const one of registered) chains.set(one.hook, [...(chains.get(one.hook) ?? []), one])
-  for (const chain of chains.values()) chain.sort((a, b) => a.priority - b.priority || a.order - b.order)
-  return chains
+/** The plugins of each hook, in the order of priority and registration. Some register late, when a server that they ask has answered. */
+export class Chains {
+  readonly #registered: readonly Registered[]
+  #known = 0
+  #chains = new Map<string, readonly Registered[]>()
+
+  constructor(registered: readonly Registered[]) {
+    this.#registered = registered
+  }
+
+  get(hook: string): readonly Registered[] | undefined {
+    if (this.#known !== this.#registered.length) this.#sort()
+    return this.#chains.get(hook)
+  }
+
+  has(hook: string): boolean {
+    return this.get(hook) !== undefined
+  }
+
+  #sort(): void {
+    const chains = new Map<string, Registered[]>()
+    for (const one of this.#registered) chains.set(one.hook, [...(chains.get(one.hook) ?? []), one])
+    for (const chain of chains.values()) chain.sort((a, b) => a.priority - b.priority || a.order - b.order)
+    this.#chains = chains
+    this.#known = this.#registered.length
+  }
 }
 
 function groundOf(plugin: HarakaPlugin): Ground {
@@ -151,6 +174,15 @@ function timeoutFor({ name, config }: HarakaPlugin): number {
   return TIMEOUT
 }
 
+function textOf({ path, isPackage }: Located): string {
+  try {
+    return readFileSync(isPackage ? createRequire(path).resolve(dirname(path)) : path, 'utf8')
+  } catch {
+    // What is wrong with it is said when it is compiled.
+    return ''
+  }
+}
+
 function compile(plugin: HarakaPlugin, ground: Ground): void {
   const { plugin_path: path } = plugin
   const require = createRequire(path)
@@ -159,6 +191,9 @@ function compile(plugin: HarakaPlugin, ground: Ground): void {
     const folder = dirname(path)
     forget(require, folder)
     const exported: unknown = require(folder)
+    // Some log by what they export, and not by `this`.
+    if (typeof exported === 'object' && exported !== null && Object.isExtensible(exported))
+      addLogMethods(exported, plugin.name, ground.sinkOf, () => ground.logger.loglevel)
     // What is a key of every plugin (`name`, `config`) a package may export, too: as in Haraka it wins.
     for (const name in exported as object) plugin[name] = (exported as Record<string, unknown>)[name]
     return

@@ -1,6 +1,6 @@
 /** What one use of `haraka` is made of. */
 import type { Dns } from '@postroad/plugin'
-import type { HarakaPlugin, Registered } from './harness.ts'
+import type { Chains, HarakaPlugin } from './harness.ts'
 import type { HarakaLogger, LogSink } from './logger.ts'
 import type { HarakaOptions } from './options.ts'
 import type { HarakaServer } from './server.ts'
@@ -10,7 +10,7 @@ export interface UseParts {
   readonly name: string
   readonly options: HarakaOptions
   readonly plugins: readonly HarakaPlugin[]
-  readonly chains: ReadonlyMap<string, readonly Registered[]>
+  readonly chains: Chains
   readonly server: HarakaServer
   readonly logger: HarakaLogger
   readonly hostname: string
