@@ -11,6 +11,7 @@ import { zoneDns } from '@postroad/dns'
 import { embeddedServices } from '@postroad/embedded'
 import { Dns, definePlugin } from '@postroad/plugin'
 import { queue } from '@postroad/queue'
+import { suppression } from '@postroad/suppression'
 import { freePort } from '../cli/operator.ts'
 import { requires } from '../runner/requires.ts'
 import { certificate } from './certificate.ts'
@@ -54,7 +55,10 @@ before(async () => {
       },
       setup(app) {
         app.use(bounces({ address: 'bounce@b.shop.test', senders: ['news@shop.test'] }))
-        app.use(byDomain()).use(queue({ minFree: 0 }))
+        app
+          .use(suppression())
+          .use(byDomain())
+          .use(queue({ minFree: 0 }))
         app.listen({ port, host: '127.0.0.1' })
       },
     },
@@ -79,16 +83,21 @@ async function untilLine(fits: (line: Line) => boolean): Promise<Line> {
   }
 }
 
+const SUPPRESSED = /550 5\.1\.1 Recipient is suppressed since \S+: there was no such mailbox/
+
+const sendTo = (recipient: string) =>
+  server.queue.send({
+    from: 'news@shop.test',
+    to: [recipient],
+    message: 'From: news@shop.test\r\nSubject: News\r\n\r\nHello\r\n',
+  })
+
 const factsOf = ({ facts }: Line) => (facts as Line | undefined)?.['feedback'] // a record of the log
 
 test('Postfix bounces what it took: the bounce is laid to the mail, its recipient, and whose fault it is', {
   skip,
 }, async () => {
-  const { id } = await server.queue.send({
-    from: 'news@shop.test',
-    to: ['gone@to.test'],
-    message: 'From: news@shop.test\r\nSubject: News\r\n\r\nHello\r\n',
-  })
+  const { id } = await sendTo('gone@to.test')
   const sent = await untilLine(({ text, to }) => text === 'delivered' && to === 'gone@to.test')
   assert.equal(sent['id'], id)
   const report = await untilLine((line) => factsOf(line) !== undefined)
@@ -111,4 +120,24 @@ test('Postfix bounces what it took: the bounce is laid to the mail, its recipien
       fault: 'address',
     },
   )
+  await assert.rejects(sendTo('gone@to.test'), SUPPRESSED)
+})
+
+test('what Postfix refuses at once is learned as well, and nothing else of it: a mailbox that is there is written to', {
+  skip,
+}, async () => {
+  await sendTo('nobody@to.test')
+  await untilLine(({ text, to }) => text === 'bounced' && to === 'nobody@to.test')
+  // Hooks of what has happened are not waited for.
+  for (const end = performance.now() + PATIENCE; ; await sleep(50)) {
+    const refused = await sendTo('nobody@to.test').then(
+      () => false,
+      (error: unknown) => SUPPRESSED.test(String(error)) || Promise.reject(error),
+    )
+    if (refused) break
+    assert.ok(performance.now() < end)
+  }
+  await sendTo('alice@to.test')
+  await untilLine(({ text, to }) => text === 'delivered' && to === 'alice@to.test')
+  await sendTo('alice@to.test')
 })

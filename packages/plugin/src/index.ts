@@ -16,6 +16,7 @@
  *   feedback.ts   what others report of mail that was sent
  *   delivery-hooks.ts  the service by which a queue asks and tells the hooks of its deliveries
  *   queue.ts      the service that sends mail of one's own
+ *   suppression.ts  the service that knows who is not written to any more
  *   host.ts       the server as its operators see it, and what plugins let programs do
  *   session.ts    what is known of the client
  *   policy.ts     facts that policy plugins share (an allow list that fitted, for one), and what a finding is worth
@@ -139,6 +140,7 @@ export {
   Store,
 } from './service.ts'
 export type { Receipt, Session, SessionProtocol, SessionRole } from './session.ts'
+export { type Suppression, type SuppressionReason, Suppressions } from './suppression.ts'
 export { errorOf, textOf } from './thrown.ts'
 export {
   accept,

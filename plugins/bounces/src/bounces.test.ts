@@ -57,7 +57,7 @@ testPlugin(
       data: dsnOf('gone@example.org'),
       expect: {
         accepted: true,
-        route: { via: 'discard' },
+        route: { via: 'bounces' },
         delivered: false,
         facts: { feedback: [{ ...known, recipient: 'gone@example.org', reported: 'gone@example.org', ...dead }] },
       },

@@ -1,13 +1,15 @@
 /** Knows bounces of one's own mail by the address they come to, refuses forged ones, and reads what the others say. */
 import { parseAddress } from '@postroad/mail'
 import { AddressTable, TokenKeys } from '@postroad/options'
-import { type Address, Clock, defineFact, definePlugin, discard, feedback, rewrite, Store } from '@postroad/plugin'
+import { type Address, Clock, defineFact, definePlugin, feedback, rewrite, Store } from '@postroad/plugin'
 import { bounceCommands } from './command.ts'
 import { options } from './options.ts'
 import { Receiving } from './receiving.ts'
 import { Sending } from './sending.ts'
 import { BounceAddress } from './token.ts'
 
+/** Where reports go: here. */
+const WAY = 'bounces'
 /** Whom mail that is no report goes to, in place of the address it came to. */
 const forwarded = defineFact<readonly { readonly from: Address; readonly to: Address }[]>('bounces-forwarded')
 
@@ -52,8 +54,8 @@ export const bounces = definePlugin({
       },
       route: {
         before: ['routing'],
-        ways: () => [{ via: 'discard', at: 'address' }],
-        handler: ({ recipient }) => (receiving.isOwn(recipient) ? { via: 'discard' } : undefined),
+        ways: () => [{ via: WAY, at: 'address' }],
+        handler: ({ recipient }) => (receiving.isOwn(recipient) ? { via: WAY } : undefined),
       },
       message: {
         provides: [feedback, forwarded],
@@ -62,9 +64,10 @@ export const bounces = definePlugin({
           const own = envelope.recipients.map((one) => one.address).filter((one) => receiving.isOwn(one))
           if (own.length === 0) return undefined
           const said = await receiving.read(message, own, signal)
+          // No opinion: plugins that go by what was read are asked after this one.
           if (said) {
             context.set(feedback, said)
-            return discard('bounces: a report that was read', { for: own })
+            return undefined
           }
           const onwards = await Promise.all(
             own.map(async (from) => ({ from, to: (await receiving.senderOf(from, signal)) ?? unread })),
@@ -85,6 +88,13 @@ export const bounces = definePlugin({
             ? undefined
             : rewrite({ remove: onwards.map(({ from }) => from), add: onwards.map(({ to }) => to) })
         },
+      },
+      queue: {
+        supports: ['8BITMIME', 'BINARYMIME', 'SMTPUTF8', 'DSN', 'REQUIRETLS'],
+        carries: (via) => via === WAY,
+        // It was read, and written down by who goes by it.
+        handler: ({ deliveries, envelope }) =>
+          deliveries.every(({ route }) => route.via === WAY) ? { id: envelope.id } : undefined,
       },
       delivery: (context) => sending.mark(context, context.now()),
       commands: bounceCommands({ keys, address, store, life: options.life, now: () => clock.now() }),
