@@ -42,6 +42,19 @@ test('held, told, released by its link into the mailbox of that recipient alone'
   assert.deepEqual([gone.status, /not here any more/.test(gone.text)], [410, true])
 })
 
+test('without `submit` a digest goes out by the scope of the plugin, and is signed and queued there', async (t) => {
+  const it = await start(t, { submit: undefined })
+  await it.send('[spam] by itself', ['alice@example.com'])
+  const { code, rows } = await it.run('digest', '--send', 'alice@example.com')
+  assert.deepEqual([code, rows[0]?.['sent']], [0, true], JSON.stringify(rows))
+  const [digest = ''] = await it.mailbox('alice')
+  assert.match(digest, /^Return-Path: <>\r\n/)
+  assert.match(digest, /Subject: 1 message in quarantine/)
+  const [link = ''] = linksOf(digest).release
+  assert.equal((await it.follow('POST', link, 'confirm=yes')).status, 200)
+  assert.match((await it.mailbox('alice'))[1] ?? '', /The body of \[spam\] by itself/)
+})
+
 test('deleted by its link for one recipient: the other keeps it', async (t) => {
   const it = await start(t)
   await it.send('[spam] one', ['alice@example.com', 'bob@example.com'])

@@ -30,7 +30,10 @@ const digest = z.strictObject({
       port: z.int().min(1).max(65_535).optional().describe('Default 25'),
       path: z.string().optional().describe('UNIX socket, in place of host and port'),
     })
-    .describe('A listener of this server in whose scope mail is signed, routed and queued, and nothing is quarantined'),
+    .optional()
+    .describe(
+      'A listener in whose scope mail is signed, routed and queued, and nothing is quarantined; default: the scope of this plugin, without a listener, as mail of a client that has authenticated',
+    ),
   recipients: listOf(addressPattern).describe(
     'Who may get digests: your own addresses, for outgoing mail is quarantined too',
   ),

@@ -1,6 +1,6 @@
 /** Takes what the decision was to quarantine: keeps it durably, shows it to an operator, and sends it on when they say so. */
 import { glob } from '@postroad/options'
-import { Clock, definePlugin, desk, Lock, QuarantineDesk, Spool, Store } from '@postroad/plugin'
+import { Clock, definePlugin, desk, Lock, QuarantineDesk, Queue, Spool, Store } from '@postroad/plugin'
 import { quarantineCommands } from './command.ts'
 import { quarantineDesk } from './desk.ts'
 import { digesting } from './digest/digesting.ts'
@@ -19,8 +19,8 @@ const HOUR = 3_600_000
 export const quarantine = definePlugin({
   name: 'quarantine',
   options,
-  needs: { spool: Spool, store: Store, clock: Clock, lock: Lock },
-  setup({ options, spool, store, clock, lock, hostname, log, signal, rehearsal, resolve, folder }) {
+  needs: { spool: Spool, store: Store, clock: Clock, lock: Lock, queue: Queue },
+  setup({ options, spool, store, clock, lock, queue, hostname, log, signal, rehearsal, resolve, folder }) {
     const vault = new Vault(spool, store)
     const digests =
       options.digest &&
@@ -30,6 +30,7 @@ export const quarantine = definePlugin({
         store,
         clock,
         lock,
+        queue,
         hostname,
         log,
         resolve,

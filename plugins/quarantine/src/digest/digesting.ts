@@ -34,8 +34,8 @@ export function digesting(
   const keys = new TokenKeys(async () =>
     file === undefined ? path.join(await folder(), 'digest.keys') : resolve(file),
   )
-  const socket = options.submit.path
-  const submit = { ...options.submit, ...(socket !== undefined && { path: resolve(socket) }) }
+  const socket = options.submit?.path
+  const submit = options.submit && { ...options.submit, ...(socket !== undefined && { path: resolve(socket) }) }
   const digests = new Digests({ ...given, keys, options: { ...options, submit } })
   return {
     digests,
@@ -54,7 +54,7 @@ export function digesting(
       if (isOwn)
         log.warn(
           { id: entry.id, reason: entry.reason },
-          'a digest was quarantined: use a listener for `submit` that judges nothing',
+          'a digest was quarantined: say with `submit` a listener that judges nothing',
         )
       return isOwn
     },

@@ -79,6 +79,7 @@ async function rig(
       vault: new Vault(spool, own),
       store: own,
       lock,
+      queue: { send: () => assert.fail('there is a listener') },
       clock,
       log: silent,
       hostname: 'mx.test',

@@ -1,7 +1,7 @@
 /** Tells recipients what is kept of their mail: at its times, once each, and when an operator asks for it. */
 import { parseAddress } from '@postroad/mail'
 import type { TokenKeys } from '@postroad/options'
-import type { Lock, Logger, QuarantineDesk, Store } from '@postroad/plugin'
+import type { Lock, Logger, QuarantineDesk, Queue, Store } from '@postroad/plugin'
 import type { DigestOptions } from '../options.ts'
 import type { Vault } from '../vault.ts'
 import { collect, type DigestContent, type DigestItem, owners } from './collect.ts'
@@ -16,6 +16,7 @@ export interface DigestDeps {
   readonly vault: Vault
   readonly store: Store
   readonly lock: Lock
+  readonly queue: Queue
   readonly clock: { now(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> }
   readonly log: Logger
   readonly hostname: string
@@ -167,7 +168,7 @@ export class Digests implements Offered {
   }
 
   async #deliver(content: DigestContent, until: number, signal: AbortSignal): Promise<readonly [Fate, string]> {
-    const { keys, hostname, options, log, clock } = this.#deps
+    const { keys, hostname, options, log, clock, queue } = this.#deps
     const to = parseAddress(content.owner, { smtputf8: true })
     const [key] = await keys.all()
     if (to === undefined || key === undefined) return ['refused', 'not an address']
@@ -181,7 +182,7 @@ export class Digests implements Offered {
     })
     const octets = encodeDigest(mail, digestMark(digestId(mail), content.owner, key))
     const from = options.returnPath === '' ? undefined : parseAddress(options.returnPath)
-    const reply = await submit({ at: options.submit, hostname, from, to, octets, signal })
+    const reply = await submit({ at: options.submit, queue, hostname, from, to, octets, signal })
     const said = `${reply.code} ${reply.text}`
     const fate = reply.code < 300 ? 'taken' : reply.code < 500 ? 'later' : 'refused'
     const about = { to: content.owner, messages: content.total, reply: said }
