@@ -53,9 +53,24 @@ export function addConsequences(): void {
   }
   followPeers(workspaces)
   const scaffold = workspaces.find(({ manifest }) => manifest.name === SCAFFOLD)
-  const made = Object.keys(scaffold?.manifest.devDependencies ?? {}).filter((name) => announced().has(name))
+  const needs = { ...scaffold?.manifest.devDependencies, ...templateVersions() }
+  const made = Object.keys(needs).filter((name) => announced().has(name))
   if (made.length > 0)
-    write('scaffold', [`"${SCAFFOLD}": patch`], `New plugins begin with this version of ${made.join(' and ')}.`)
+    write('scaffold', [`"${SCAFFOLD}": patch`], `What is begun begins with this version of ${made.join(' and ')}.`)
+}
+
+const VERSIONS = path.join(ROOT, 'packages/create-postroad/template/versions.json')
+
+/** Packages of what `npm create postroad` begins. They are no dependencies of it: `postroad` depends on it itself. */
+function templateVersions(): Readonly<Record<string, string>> {
+  return JSON.parse(readFileSync(VERSIONS, 'utf8'))
+}
+
+/** After `changeset version`: the scaffold writes the versions that are here now. */
+export function writeTemplateVersions(): void {
+  const here = new Map(readWorkspaces().map(({ manifest }) => [manifest.name, manifest.version]))
+  const next = Object.entries(templateVersions()).map(([name, version]) => [name, here.get(name) ?? version])
+  writeFileSync(VERSIONS, `${JSON.stringify(Object.fromEntries(next), undefined, 2)}\n`)
 }
 
 /** Whoever has a peer that breaks breaks with it, and takes its coming version. */

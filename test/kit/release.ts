@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { ROOT, readWorkspaces } from '../structure/workspace.ts'
 import { withoutAddress, writeAddress } from './address.ts'
 import { apiReports, unannounced } from './api-report.ts'
-import { addConsequences, announced } from './changeset.ts'
+import { addConsequences, announced, writeTemplateVersions } from './changeset.ts'
 import { digestOf, readReleased, writeReleased } from './released.ts'
 
 const { values } = parseArgs({
@@ -39,6 +39,7 @@ function address(url: string): number {
 function prepare(): number {
   addConsequences()
   run(bin('changeset'), ['version'])
+  writeTemplateVersions()
   run('npm', ['install', '--package-lock-only', '--no-audit', '--no-fund'])
   return 0
 }

@@ -11,6 +11,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, describe, test } from 'node:test'
 import { collect, until } from '../kit/command.ts'
+import { programPath } from '../runner/program.ts'
 import { ROOT } from '../structure/workspace.ts'
 import { copyExamples, FOREIGN, followReadme } from './example.ts'
 import { build, installProject, installTools, PUBLISHED, packAll, readTarball, run } from './project.ts'
@@ -162,6 +163,46 @@ test('a plugin that was just begun passes its own tests, is type-checked and bui
     "import { begun } from './dist/index.js'; console.log(begun().name)",
   ])
   assert.deepEqual(loaded, { code: 0, out: 'begun\n' })
+})
+
+test('a plugin that was packed outside of the workspace is installed beside the packed server, passes its contract there, and refuses mail', async () => {
+  const place = await mkdtemp(path.join(os.tmpdir(), 'postroad-outside-'))
+  after(() => rm(place, { recursive: true, force: true }))
+  const own = path.join(place, 'postroad-plugin-outside')
+  const scaffolded = run(place, process.execPath, [
+    path.join(project, 'node_modules/create-postroad/dist/bin.js'),
+    'outside',
+  ])
+  assert.equal(scaffolded.code, 0, scaffolded.out)
+  const npm = programPath('npm')
+  const tarballs = packed.map(({ tarball }) => tarball)
+  const wants = ['--prefer-offline', '--no-audit', '--no-fund', '--no-save', '--ignore-scripts']
+  // What it is built with: the API and the tools from tarballs, as its author has them.
+  const tooled = run(own, npm, ['install', ...wants, ...tarballs])
+  assert.equal(tooled.code, 0, tooled.out.slice(-2_000))
+  const packing = run(own, npm, ['pack', '--json', '--pack-destination', place])
+  assert.equal(packing.code, 0, packing.out.slice(-2_000))
+  const server = path.join(place, 'server')
+  await mkdir(server)
+  await writeFile(path.join(server, 'package.json'), JSON.stringify({ name: 'server', private: true, type: 'module' }))
+  const installed = run(server, npm, [
+    'install',
+    ...wants,
+    ...tarballs,
+    path.join(place, 'postroad-plugin-outside-0.1.0.tgz'),
+  ])
+  assert.equal(installed.code, 0, installed.out.slice(-2_000))
+  assert.ok(
+    !existsSync(path.join(server, 'node_modules/postroad-plugin-outside/node_modules')),
+    'there is one API, and not two',
+  )
+  await writeFile(
+    path.join(server, 'outside.test.ts'),
+    "import { pluginContract, testPlugin } from '@postroad/testing'\nimport { outside } from 'postroad-plugin-outside'\npluginContract(outside)\ntestPlugin(outside, [{ name: 'refuses', data: { Subject: 'You won the LOTTERY' }, expect: '5.7.1' }])\n",
+  )
+  const contract = run(server, process.execPath, ['--test', 'outside.test.ts'])
+  assert.equal(contract.code, 0, contract.out)
+  assert.ok(Number(/pass (\d+)/.exec(contract.out)?.[1]) > 10, contract.out)
 })
 
 describe('every example, copied out of the repository', async () => {

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { pipeline } from 'node:stream/promises'
 import type { Entry, Name } from './entry.ts'
-import type { MailCondition } from './query.ts'
+import { ALL, type MailCondition } from './query.ts'
 
 /** How much is kept. */
 export interface CatchBounds {
@@ -43,8 +43,13 @@ const TABLE = `
   CREATE TABLE IF NOT EXISTS mail (
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, size INTEGER NOT NULL, read INTEGER NOT NULL,
     attachments INTEGER NOT NULL, inline INTEGER NOT NULL, messageId TEXT NOT NULL, subject TEXT NOT NULL, sender TEXT NOT NULL,
-    people TEXT NOT NULL, tags TEXT NOT NULL, rest TEXT NOT NULL, search TEXT NOT NULL
-  )`
+    people TEXT NOT NULL, tags TEXT NOT NULL, rest TEXT NOT NULL
+  );
+  CREATE INDEX IF NOT EXISTS tagged ON mail (n) WHERE tags <> '[]';
+  CREATE INDEX IF NOT EXISTS unread ON mail (n) WHERE read = 0;
+  -- What is searched stands apart: who only lists does not read it.
+  CREATE TABLE IF NOT EXISTS text (n INTEGER PRIMARY KEY, search TEXT NOT NULL);
+  CREATE TRIGGER IF NOT EXISTS gone AFTER DELETE ON mail BEGIN DELETE FROM text WHERE n = old.n; END`
 const COLUMNS = 'n, id, at, size, read, attachments, inline, messageId, subject, sender, people, tags, rest'
 
 /** All that was caught, newest first. */
@@ -110,8 +115,9 @@ export class Collection {
     const people = JSON.stringify({ from, to, cc, bcc, replyTo })
     const line = [id, at, size, Number(read), attachments, inline, messageId, subject, sender, people]
     const { lastInsertRowid } = this.#prepare(
-      'INSERT INTO mail (id, at, size, read, attachments, inline, messageId, subject, sender, people, tags, rest, search) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)',
-    ).run(...line, JSON.stringify(tags), JSON.stringify(rest), search)
+      'INSERT INTO mail (id, at, size, read, attachments, inline, messageId, subject, sender, people, tags, rest) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)',
+    ).run(...line, JSON.stringify(tags), JSON.stringify(rest))
+    this.#prepare('INSERT INTO text (n, search) VALUES (?, ?)').run(lastInsertRowid, search)
     this.#total++
     this.#octets += size
     if (!read) this.#unread++
@@ -136,14 +142,15 @@ export class Collection {
     { start, limit }: { readonly start: number; readonly limit: number },
   ): { readonly entries: readonly Entry[]; readonly count: number; readonly unread: number } {
     const rows = this.#prepare(`SELECT ${COLUMNS} FROM mail WHERE ${sql} ORDER BY n DESC LIMIT ? OFFSET ?`)
+    return { entries: rows.all(...values, limit, start).map(entryOf), ...this.#sums({ sql, values }) }
+  }
+
+  #sums({ sql, values }: MailCondition): { readonly count: number; readonly unread: number } {
+    if (sql === ALL.sql) return { count: this.#total, unread: this.#unread }
     const sums = this.#prepare(
       `SELECT count(*) AS count, coalesce(sum(1 - read), 0) AS unread FROM mail WHERE ${sql}`,
     ).get(...values)
-    return {
-      entries: rows.all(...values, limit, start).map(entryOf),
-      count: Number(sums?.['count']),
-      unread: Number(sums?.['unread']),
-    }
+    return { count: Number(sums?.['count']), unread: Number(sums?.['unread']) }
   }
 
   /** The oldest of those that came after `n` and of which this holds. */
@@ -168,7 +175,7 @@ export class Collection {
   /** How many of each tag. */
   tags(): ReadonlyMap<string, number> {
     const rows = this.#prepare(
-      'SELECT value AS tag, count(*) AS n FROM mail, json_each(mail.tags) GROUP BY value ORDER BY lower(value)',
+      "SELECT value AS tag, count(*) AS n FROM mail INDEXED BY tagged, json_each(mail.tags) WHERE mail.tags <> '[]' GROUP BY value ORDER BY lower(value)",
     ).all()
     return new Map(rows.map((row) => [String(row['tag']), Number(row['n'])]))
   }

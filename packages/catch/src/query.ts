@@ -71,7 +71,12 @@ function positive(word: string): MailCondition {
   const state = STATES.get(lower)
   if (state !== undefined) return { sql: state, values: [] }
   const [, key = '', value = ''] = /^([a-z-]+):(.*)$/s.exec(lower) ?? []
-  return (value !== '' && keyed(key, value)) || { sql: 'instr(search, ?) > 0', values: [lower] }
+  return (
+    (value !== '' && keyed(key, value)) || {
+      sql: 'instr((SELECT search FROM text WHERE text.n = mail.n), ?) > 0',
+      values: [lower],
+    }
+  )
 }
 
 function keyed(key: string, value: string): MailCondition | undefined {

@@ -1,7 +1,8 @@
 /**
- * The beginning of a Postroad plugin: a folder of its own that passes its tests at once, or one file in a project that is there.
+ * The beginning of a Postroad plugin: a folder of its own that passes its tests at once, or one file in a project that is there. And that of a
+ * server, a filter or a program (server.ts), for the command alone.
  *
- * `npm create postroad NAME` is `bin.ts`; `postroad plugin new` calls the same function. Both do two things:
+ * `npm create postroad` is `bin.ts`; `postroad plugin new` calls the same function. Both do two things:
  *
  *   scaffold           copies the folder `template/` under another name, and writes the versions this package was tested with
  *   describeScaffold   says to people what was written and what to do next

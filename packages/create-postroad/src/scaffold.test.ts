@@ -68,3 +68,12 @@ test('a name that is a word of the language still makes an identifier', async ()
   await scaffold({ name: 'delete', folder: place, kind: 'file' })
   assert.match(await readFile(path.join(place, 'delete.ts'), 'utf8'), /export const deletePlugin = /)
 })
+
+test('the versions that a server begins with are those that are here', async () => {
+  const root = path.join(import.meta.dirname, '../../..')
+  const read = async (file: string) => JSON.parse(await readFile(path.join(root, file), 'utf8'))
+  for (const [name, version] of Object.entries(await read('packages/create-postroad/template/versions.json'))) {
+    const manifest = await read(path.join('node_modules', name, 'package.json'))
+    assert.equal(version, manifest.version, name)
+  }
+})
