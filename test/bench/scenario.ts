@@ -162,6 +162,16 @@ export const SCENARIOS: readonly Scenario[] = [
     isLong: true,
   },
   {
+    name: 'receive',
+    title: '20 sessions, 4 KB: a function of a program by `receive`, and the same as a plugin',
+    targets: ['receive-plugin', 'receive'],
+    sessions: 20,
+    octets: SMALL,
+    messages: 2_000,
+    warmUp: 3_000,
+    isLong: true,
+  },
+  {
     name: 'milter',
     title:
       '20 sessions, 4 KB with a signature, SPF, DKIM and DMARC: beside Postfix (the CPU of its filters alone), and by SMTP',

@@ -34,7 +34,7 @@ async function follow({ command, output }: ShownCommand): Promise<void> {
     place = path.join(place, words[1] ?? '')
     return
   }
-  if (command.endsWith(' &')) return begin(words.slice(2, -1), output)
+  if (command.endsWith(' &')) return begin(words.slice(0, -1), output)
   // Packages are installed from tarballs by test/pack, and published by nobody here.
   if (/^npm (?:install|run build|publish)/.test(command)) return
   const { code, out, err } = await runShown(words)
@@ -68,14 +68,17 @@ async function grep([pattern = '', where = '']: readonly string[]): Promise<Ran>
 }
 
 /** A server that goes on until the next one begins. */
-async function begin(args: readonly string[], output: readonly string[]): Promise<void> {
+async function begin([program, name = '', ...args]: readonly string[], output: readonly string[]): Promise<void> {
   const before = running.at(-1)
   if (before && before.exitCode === null) {
     before.kill('SIGTERM')
     await once(before, 'exit')
   }
   // A reader sits at a terminal; here is none, and the log would be JSON.
-  const child = startCommand(place, ...args, ...(args[0] === 'start' ? ['--log', 'pretty'] : []))
+  const child =
+    program === 'node'
+      ? startNode(place, name, ...args)
+      : startCommand(place, ...args, ...(args[0] === 'start' ? ['--log', 'pretty'] : []))
   running.push(child)
   const [out, err] = [collect(child.stdout), collect(child.stderr)]
   await until(() => (`${out()}${err()}`.includes(`:${port}`) ? true : undefined))

@@ -7,7 +7,8 @@ import { createServer as createTcpServer } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
-import { definePlugin } from '@postroad/plugin'
+import { parseForwardPath } from '@postroad/mail'
+import { definePlugin, rewrite } from '@postroad/plugin'
 import { defer, type MailHandler, type ReceiveOptions, type Receiver, receive, reject } from '@postroad/receive'
 import nodemailer from 'nodemailer'
 import { SmtpClient } from '../failure/smtp-client.ts'
@@ -175,6 +176,44 @@ test('forged mail is told by default, refused when it is asked for, and not look
   assert.match(await send(none, forged), /^250 /)
   assert.deepEqual(results, ['fail', 'pass', undefined])
   assert.equal(zone.questions, asked)
+})
+
+test('a message that goes elsewhere as well is not half the function’s: it is not called, and the client comes again', async () => {
+  let calls = 0
+  const elsewhere = definePlugin({
+    name: 'elsewhere',
+    hooks: {
+      route: {
+        before: ['routing'],
+        handler: ({ recipient }) => (recipient.local === 'archive' ? { via: 'archive' } : undefined),
+      },
+      queue: {
+        supports: [],
+        carries: (via) => via === 'archive',
+        handler: ({ deliveries, envelope }) =>
+          deliveries.every(({ route }) => route.via === 'archive') ? { id: envelope.id } : undefined,
+      },
+    },
+  })
+  const archive = parseForwardPath('<archive@example.com>')
+  assert.ok(archive)
+  const copies = definePlugin({
+    name: 'copies',
+    hooks: {
+      rewrite: {
+        changes: 'envelope',
+        handler: ({ message }) => (message.subject === 'copy' ? rewrite({ add: [archive] }) : message),
+      },
+    },
+  })
+  await using own = await inbox(() => void calls++, { plugins: (app) => app.use(elsewhere()).use(copies()) })
+  assert.match(await send(own, { subject: 'copy' }), /^45\d 4\.\d\.\d /)
+  assert.equal(calls, 0)
+  assert.match(await send(own, { to: 'archive@example.com' }), /^250 /)
+  assert.equal(calls, 0)
+  // Of recipients that the client names the second is asked to come by itself.
+  assert.match(await send(own, { to: 'bob@example.com, archive@example.com' }), /^250 /)
+  assert.equal(calls, 1)
 })
 
 test('plugins see a message before the function does', async () => {

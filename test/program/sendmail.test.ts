@@ -6,7 +6,11 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { maildir } from '@postroad/maildir'
+import { definePlugin } from '@postroad/plugin'
+import { routing } from '@postroad/routing'
 import nodemailer from 'nodemailer'
+import { createServer } from 'postroad'
 import { freePorts } from '../interop/loopback.ts'
 import { ended, makeFolder } from '../kit/command.ts'
 import { programPath } from '../runner/program.ts'
@@ -110,6 +114,37 @@ test('nodemailer’s transport of that name: attachments and envelope arrive', a
   const [mail = ''] = mails('node')
   assert.match(mail, /^Return-Path: <shop@host\.test>/)
   assert.ok(mail.length > 130_000)
+})
+
+test('Python’s smtplib hands in its mail: STARTTLS, a login, two recipients', { skip }, async () => {
+  const anybody = definePlugin({
+    name: 'anybody',
+    hooks: { auth: { mechanisms: ['PLAIN', 'LOGIN'], handler: ({ attempt }) => ({ name: attempt.username }) } },
+  })
+  const place = path.join(folder, 'submission')
+  const server = await createServer({
+    hostname: 'localhost',
+    folder: path.join(place, 'var'),
+    log: { format: 'silent' },
+    setup: (app) =>
+      void app
+        .use(anybody())
+        .use(routing({ domains: { 'example.test': { via: 'maildir' } } }))
+        .use(maildir({ folder: path.join(folder, 'mail') }))
+        .listen({ port: 0, host: '127.0.0.1', selfSigned: true, tls: 'required', auth: 'required' }),
+  })
+  await using _ = server
+  await server.listen()
+  const script = `
+import smtplib, ssl
+context = ssl.create_default_context(); context.check_hostname = False; context.verify_mode = ssl.CERT_NONE
+with smtplib.SMTP('127.0.0.1', ${server.addresses[0]?.port}) as s:
+    s.starttls(context=context); s.login('ann', 'any')
+    s.sendmail('ann@host.test', ['smtplib1@example.test', 'smtplib2@example.test'], 'Subject: Hi\\r\\n\\r\\n.dot\\r\\n')
+`
+  const python = spawn(programPath('python3'), ['-c', script], { stdio: ['ignore', 'pipe', 'pipe'] })
+  assert.deepEqual(await ended(python), { code: 0, out: '', err: '' })
+  for (const local of ['smtplib1', 'smtplib2']) assert.match(mails(local)[0] ?? '', /\r\n\r\n\.dot\r\n$/)
 })
 
 test('PHP’s mail() and Python’s subprocess, as their pages say', { skip }, async () => {
