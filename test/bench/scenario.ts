@@ -161,16 +161,8 @@ export const SCENARIOS: readonly Scenario[] = [
     data: htmlMessage(),
     isLong: true,
   },
-  {
-    name: 'receive',
-    title: '20 sessions, 4 KB: a function of a program by `receive`, and the same as a plugin',
-    targets: ['receive-plugin', 'receive'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 2_000,
-    warmUp: 3_000,
-    isLong: true,
-  },
+  // biome-ignore format: short
+  { name: 'receive', title: '20 sessions, 4 KB: a function of a program by `receive`, and the same as a plugin', targets: ['receive-plugin', 'receive'], sessions: 20, octets: SMALL, messages: 2_000, warmUp: 3_000, isLong: true },
   {
     name: 'milter',
     title:

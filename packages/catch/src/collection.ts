@@ -4,7 +4,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { pipeline } from 'node:stream/promises'
-import type { Entry, Name } from './entry.ts'
+import type { CaughtEntry, Name } from './entry.ts'
 import { ALL, type MailCondition } from './query.ts'
 
 /** How much is kept. */
@@ -17,7 +17,7 @@ export interface CatchBounds {
 
 /** What happens to the collection, for who shows it. */
 export type Change =
-  | { readonly kind: 'added'; readonly entry: Entry }
+  | { readonly kind: 'added'; readonly entry: CaughtEntry }
   | { readonly kind: 'deleted'; readonly ids: readonly string[] | 'all' }
   | { readonly kind: 'changed'; readonly ids: readonly string[] | 'all' }
   /** The oldest had to go, because there were too many. */
@@ -99,7 +99,7 @@ export class Collection {
   }
 
   /** Takes it: the octets first, then the line of the index. The oldest go when there is no room. */
-  async add(entry: Omit<Entry, 'n'>, search: string, octets: AsyncIterable<Uint8Array>): Promise<Entry> {
+  async add(entry: Omit<CaughtEntry, 'n'>, search: string, octets: AsyncIterable<Uint8Array>): Promise<CaughtEntry> {
     const file = this.#fileOf(entry.id)
     const folder = path.dirname(file)
     if (!this.#folders.has(folder)) await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -128,7 +128,7 @@ export class Collection {
   }
 
   /** One; `latest` is the newest. */
-  get(id: string): Entry | undefined {
+  get(id: string): CaughtEntry | undefined {
     const row =
       id === 'latest'
         ? this.#prepare(`SELECT ${COLUMNS} FROM mail ORDER BY n DESC LIMIT 1`).get()
@@ -140,7 +140,7 @@ export class Collection {
   find(
     { sql, values }: MailCondition,
     { start, limit }: { readonly start: number; readonly limit: number },
-  ): { readonly entries: readonly Entry[]; readonly count: number; readonly unread: number } {
+  ): { readonly entries: readonly CaughtEntry[]; readonly count: number; readonly unread: number } {
     const rows = this.#prepare(`SELECT ${COLUMNS} FROM mail WHERE ${sql} ORDER BY n DESC LIMIT ? OFFSET ?`)
     return { entries: rows.all(...values, limit, start).map(entryOf), ...this.#sums({ sql, values }) }
   }
@@ -154,7 +154,7 @@ export class Collection {
   }
 
   /** The oldest of those that came after `n` and of which this holds. */
-  next({ sql, values }: MailCondition, n: number): Entry | undefined {
+  next({ sql, values }: MailCondition, n: number): CaughtEntry | undefined {
     const row = this.#prepare(`SELECT ${COLUMNS} FROM mail WHERE n > ? AND (${sql}) ORDER BY n LIMIT 1`).get(
       n,
       ...values,
@@ -257,7 +257,7 @@ export class Collection {
   }
 }
 
-function entryOf(row: Readonly<Record<string, unknown>>): Entry {
+function entryOf(row: Readonly<Record<string, unknown>>): CaughtEntry {
   // Written by `add` above, in this shape.
   const people = JSON.parse(String(row['people'])) as {
     from: Name | null
@@ -267,7 +267,7 @@ function entryOf(row: Readonly<Record<string, unknown>>): Entry {
     replyTo: Name[]
   }
   const rest = JSON.parse(String(row['rest'])) as Pick<
-    Entry,
+    CaughtEntry,
     'recipients' | 'username' | 'snippet' | 'client' | 'authentication'
   >
   return {

@@ -1,7 +1,7 @@
 /** `postroad catch`: one command, nothing to configure. */
 import { guardProcess } from 'postroad'
 import { type CatchArguments, HELP, readArguments, WrongArguments } from './arguments.ts'
-import type { Entry } from './entry.ts'
+import type { CaughtEntry } from './entry.ts'
 import { type RunningCatch, startCatch } from './start.ts'
 
 export { startCatch } from './start.ts'
@@ -71,7 +71,7 @@ function placed(host: string, port: number): string {
 }
 
 /** What came, in a line; nothing of it moves the cursor of the terminal. */
-function line({ at, sender, recipients, subject }: Entry): string {
+function line({ at, sender, recipients, subject }: CaughtEntry): string {
   const [to = '', ...others] = recipients
   const more = others.length > 0 ? ` +${others.length}` : ''
   return visible(

@@ -18,7 +18,7 @@ export interface Checked {
 }
 
 /** One message. */
-export interface Entry {
+export interface CaughtEntry {
   /** Its number since the collection began; later ones have greater numbers. */
   readonly n: number
   readonly id: string
@@ -57,7 +57,7 @@ const RECIPIENTS = 1_000
 /** The entry of a message that has just come, and the text it is searched by. */
 export async function newEntry(
   context: QueueContext,
-): Promise<{ readonly entry: Omit<Entry, 'n'>; readonly search: string }> {
+): Promise<{ readonly entry: Omit<CaughtEntry, 'n'>; readonly search: string }> {
   const { envelope, message, session } = context
   const mime = await mimeOf(message)
   const recipients = envelope.recipients.slice(0, RECIPIENTS).map(({ address }) => address.toString())

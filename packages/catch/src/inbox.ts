@@ -1,7 +1,7 @@
 /** An inbox for tests: a server on a free port, and messages as they come. */
 import { parseDuration } from '@postroad/options'
 import type { Config } from 'postroad'
-import type { Entry } from './entry.ts'
+import type { CaughtEntry } from './entry.ts'
 import { type CaughtMail, caughtMail } from './mail.ts'
 import { ALL, withIds } from './query.ts'
 import { type RunningCatch, startCatch } from './start.ts'
@@ -101,7 +101,7 @@ class TestInbox implements Inbox {
   readonly #running: RunningCatch
   readonly #refused: RefusedMail[]
   /** Not given yet, oldest first. */
-  #waiting: Entry[] = []
+  #waiting: CaughtEntry[] = []
   readonly #calls = new Set<() => void>()
 
   constructor(running: RunningCatch, refused: RefusedMail[]) {
@@ -144,7 +144,7 @@ class TestInbox implements Inbox {
     }
   }
 
-  #first(fits: (entry: Entry) => boolean, ms: number): Promise<Entry | undefined> {
+  #first(fits: (entry: CaughtEntry) => boolean, ms: number): Promise<CaughtEntry | undefined> {
     return new Promise((resolve) => {
       const look = (): void => {
         const at = this.#waiting.findIndex(fits)
@@ -218,7 +218,7 @@ function inWords({ to, from, subject }: MailFilter): string {
   return `with ${said.map(([name, value]) => `${name} ${value instanceof RegExp ? value : JSON.stringify(value)}`).join(' and ')} `
 }
 
-function fitting({ to, from, subject, ...others }: MailFilter): (entry: Entry) => boolean {
+function fitting({ to, from, subject, ...others }: MailFilter): (entry: CaughtEntry) => boolean {
   const [unknown] = Object.keys(others)
   if (unknown !== undefined)
     throw new TypeError(`There is nothing to choose mail by called "${unknown}"; there are to, from, subject`)

@@ -4,7 +4,7 @@ import { messageFromBytes } from '@postroad/message'
 import { parseDuration } from '@postroad/options'
 import type { HttpRoute } from '@postroad/plugin'
 import type { Collection } from './collection.ts'
-import type { Entry } from './entry.ts'
+import type { CaughtEntry } from './entry.ts'
 import { own } from './own-site.ts'
 import { conditionOf, type MailCondition } from './query.ts'
 import { messageOf, summaryOf } from './shape.ts'
@@ -75,12 +75,12 @@ export function waitFor(
     readonly timeout: number
     readonly signal?: AbortSignal
   },
-): Promise<Entry | undefined> {
+): Promise<CaughtEntry | undefined> {
   const { condition, after, timeout, signal } = asked
   const there = collection.next(condition, after)
   if (there || timeout === 0) return Promise.resolve(there)
   return new Promise((resolve) => {
-    const end = (found: Entry | undefined): void => {
+    const end = (found: CaughtEntry | undefined): void => {
       clearTimeout(timer)
       unwatch()
       signal?.removeEventListener('abort', stop)

@@ -2,7 +2,7 @@
 import { linksOf } from '@postroad/content'
 import { messageFromBytes } from '@postroad/message'
 import type { Attachment, Headers } from '@postroad/plugin'
-import { type Checked, type Entry, mimeOf, type Name } from './entry.ts'
+import { type CaughtEntry, type Checked, mimeOf, type Name } from './entry.ts'
 
 /** One message that was caught. */
 export interface CaughtMail {
@@ -35,7 +35,7 @@ export interface CaughtMail {
 }
 
 /** Reads it. */
-export async function caughtMail(entry: Entry, raw: Buffer): Promise<CaughtMail> {
+export async function caughtMail(entry: CaughtEntry, raw: Buffer): Promise<CaughtMail> {
   const message = messageFromBytes(raw)
   const mime = await mimeOf(message)
   const { id, from, to, cc, replyTo, subject, messageId, authentication, username, size } = entry

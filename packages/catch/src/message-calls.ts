@@ -3,7 +3,7 @@ import { problem } from '@postroad/http'
 import { messageFromBytes } from '@postroad/message'
 import type { HttpContext, HttpRoute, Message } from '@postroad/plugin'
 import type { Collection } from './collection.ts'
-import { type Entry, filesOf, mimeOf } from './entry.ts'
+import { type CaughtEntry, filesOf, mimeOf } from './entry.ts'
 import { own } from './own-site.ts'
 import { withIds } from './query.ts'
 import { headersOf, messageOf } from './shape.ts'
@@ -18,7 +18,7 @@ export function messageRoutes(collection: Collection): readonly HttpRoute[] {
   /** With its octets; a refusal when it is not there, or not any more. */
   const opened = async (
     id: string,
-    use: (entry: Entry, message: Message, octets: Buffer) => Response | Promise<Response>,
+    use: (entry: CaughtEntry, message: Message, octets: Buffer) => Response | Promise<Response>,
   ): Promise<Response> => {
     const entry = collection.get(id)
     const octets = entry && (await collection.read(entry.id))

@@ -1,12 +1,12 @@
 /** Messages as the REST API of Mailpit has them, so that its clients can read them. Names of fields are Mailpit's. */
 import { createHash } from 'node:crypto'
 import type { Attachment, Message } from '@postroad/plugin'
-import { type Entry, filesOf, mimeOf, type Name } from './entry.ts'
+import { type CaughtEntry, filesOf, mimeOf, type Name } from './entry.ts'
 
 const address = ({ name, address }: Name) => ({ Name: name, Address: address })
 
 /** One of a list. */
-export function summaryOf(entry: Entry) {
+export function summaryOf(entry: CaughtEntry) {
   return {
     ID: entry.id,
     MessageID: entry.messageId,
@@ -27,7 +27,7 @@ export function summaryOf(entry: Entry) {
 }
 
 /** One message, decoded. What Mailpit has not is in `Postroad`. */
-export async function messageOf(entry: Entry, message: Message) {
+export async function messageOf(entry: CaughtEntry, message: Message) {
   const mime = await mimeOf(message)
   const { inline, attached } = filesOf(mime)
   const { Read: _, Created: created, Snippet: _snippet, ...summary } = summaryOf(entry)
