@@ -165,6 +165,6 @@ export const eventsQuery = z.object({
     .enum(['1'])
     .optional()
     .describe(
-      'For who looks on: beyond 100 mails a second of a worker rows come when they are over and not all of them, and events `sampled` say each second how many were left out, and how they ended',
+      'For who looks on: beyond 50 mails a second of a worker rows come when they are over and not all of them, and events `sampled` say each second how many were left out, and how they ended',
     ),
 })

@@ -9,7 +9,7 @@ import { octetsOf, type ServerSentEvent } from './event.ts'
 const KEPT = 2_048
 /** Milliseconds of a look at who can take more, and between two of them: forty times what the last has taken, so that all readers together take a fortieth of the time. */
 const SLICE_MS = 3
-const SHORTEST_MS = 50
+const SHORTEST_MS = 100
 const LONGEST_MS = 1_000
 const SHARE = 40
 /** Readers in one turn of the event loop. */

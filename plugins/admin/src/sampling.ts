@@ -4,7 +4,7 @@ import { outcomeOf, type StoredRecord } from '@postroad/records'
 type MailOutcome = ReturnType<typeof outcomeOf>
 
 /** Mails a second of one worker that are told in full. */
-const MOST = 100
+const MOST = 50
 /** Looks, one a second, without a mail left out, after which it is quiet again. */
 const QUIET = 3
 /** Ids that are remembered. */
