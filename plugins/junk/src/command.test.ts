@@ -83,6 +83,10 @@ test('explain: what speaks for and against, with the place', async () => {
   assert.equal(code, 0)
   assert.match(text, /^(?:junk|unsure|wanted): score [\d.]+; junk from .*, unsure from .*; \d+ % likely to be junk\n/)
   assert.match(text, /\nworth nothing yet, it still needs: /)
+  assert.match(
+    text,
+    /\nmade of: letters \+[\d.]+, words and links \+[\d.]+, header [+-][\d.]+; together \+[\d.]+, of which \+[\d.]+ counts: \d+ of its/,
+  )
   assert.match(text, /\nfor junk:\n {2}\+[\d.]+ {2}.+ \(.+\)\n/)
   const { rows } = await run('explain', file, '--json')
   assert.ok(rows.length > 2 && 'score' in (rows[0] ?? {}) && 'place' in (rows[1] ?? {}))

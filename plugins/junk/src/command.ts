@@ -159,7 +159,7 @@ function partsOf({ parts, rank, verdict, known }: Score): string {
     `header ${signed(parts.headers)}`,
     ...(parts.corrections === 0 ? [] : [`own lessons ${signed(parts.corrections)}`]),
   ]
-  return `${said.join(', ')}; that is ${signed(rank)}, of which ${signed(verdict)} is believed as ${known} of its features have been seen before`
+  return `${said.join(', ')}; together ${signed(rank)}, of which ${signed(verdict)} counts: ${known} of its features have been seen before`
 }
 
 function signed(value: number): string {
