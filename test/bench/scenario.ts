@@ -54,6 +54,9 @@ const DISCARDING = ['floor', 'smtp-server', 'wire', 'postroad', 'postroad-plugin
 
 const QUEUEING = ['postfix', 'haraka', 'smtp-server-queue', 'postroad-queue']
 
+/** Of what is measured beside the checks of a mail exchanger. */
+const BESIDE_CHECKS = { sessions: 20, octets: SMALL, messages: 4_000, warmUp: 5_000, isLong: true } as const
+
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'many-20',
@@ -236,43 +239,27 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'telemetry',
     title: '20 sessions, 4 KB, with every check of a mail exchanger and metrics of them',
     targets: ['postroad-policy', 'postroad-telemetry'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 4_000,
-    warmUp: 5_000,
-    isLong: true,
+    ...BESIDE_CHECKS,
   },
   {
     name: 'junk',
     title: '20 sessions, 4 KB, with every check of a mail exchanger: without and with a junk filter that has learned',
     targets: ['postroad-policy', 'postroad-junk'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 4_000,
-    warmUp: 5_000,
-    isLong: true,
+    ...BESIDE_CHECKS,
   },
   {
     name: 'console-records',
     group: 'console',
     title: '20 sessions, 4 KB, with every check of a mail exchanger and its log: without and with records of it',
     targets: ['postroad-logged', 'postroad-records'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 4_000,
-    warmUp: 5_000,
-    isLong: true,
+    ...BESIDE_CHECKS,
   },
   {
     name: 'console-viewers',
     group: 'console',
     title: '20 sessions, 4 KB, with every check of a mail exchanger and the admin interface: nobody looks, and ten do',
     targets: ['postroad-console', 'postroad-watched'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 4_000,
-    warmUp: 5_000,
-    isLong: true,
+    ...BESIDE_CHECKS,
   },
   {
     name: 'console-nobody',
