@@ -67,3 +67,34 @@ test(`mail of ${WORKERS} workers is told once to every reader, with ids of its o
     found = kept.length
   }
 })
+
+test('a trace by one worker has the connections of all, both directions, each line once', {
+  timeout: 240_000,
+}, async () => {
+  await using gateway = await startGateway(2)
+  const controller = new AbortController()
+  const told: Told[] = []
+  const end = read(`${gateway.web}v1/trace`, controller.signal, told).catch(() => undefined)
+  const processes = (): number => told.findLast(({ event }) => event === 'joined')?.data.processes ?? 0
+  while (processes() < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+  const lines = () => told.filter(({ event }) => event === 'line').map(({ data }) => data)
+  // Connections go around: some come to each worker.
+  while (new Set(lines().map(({ pid }) => pid)).size < 2) await gateway.send({ to: ['nobody@example.org'] })
+  await gateway.send({ from: 'traced@client.example', to: ['nobody@example.org'] })
+  const said = () => lines().filter(({ text }) => text.includes('<traced@client.example>'))
+  while (said().length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  const [{ connection, pid }] = said()
+  const own = () => lines().filter((line) => line.connection === connection && line.pid === pid)
+  while (!own().some(({ text }) => text.startsWith('closed'))) await new Promise((resolve) => setTimeout(resolve, 20))
+  assert.deepEqual(own().filter(({ by, text }) => by === 'C' && text.startsWith('MAIL')).length, 1, 'once')
+  assert.ok(
+    own().some(({ by, text }) => by === 'S' && text.startsWith('550 ')),
+    'what the server says',
+  )
+  assert.ok(
+    own().some(({ by }) => by === 'hook'),
+    'and its hooks',
+  )
+  controller.abort()
+  await end
+})

@@ -23,6 +23,8 @@ test(`an answer out of ${RECORDS} records within ${MOST_MS} ms`, { skip, timeout
   await using chromium = await Chromium.start()
   await using window = await chromium.open(`${real.url}#why`)
   const { page } = window
+  // A machine that others use stands still now and then; the best of some rounds counts.
+  page.setDefaultTimeout(90_000)
   await openWhy(page, real.token)
   await page
     .locator('.hints')
