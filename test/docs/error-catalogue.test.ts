@@ -11,6 +11,7 @@ const production = readWorkspaces()
 /** Codes of Node, which we only recognise. */
 const OF_NODE: ReadonlySet<string> = new Set([
   'ERR_BUFFER_TOO_LARGE',
+  'ERR_MODULE_NOT_FOUND',
   'ERR_PARSE_ARGS',
   'ERR_STREAM_DESTROYED',
   'ERR_TLS_CERT_ALTNAME_INVALID',

@@ -101,6 +101,12 @@ export const WITHIN: ReadonlyMap<string, string> = new Map([
   ['SendError', 'has the reply that a client would have heard; who sends reads it there'],
   ['NotTried', 'how a transport gives a job back'],
   ['TimeUp', 'the end of a deadline in a transport'],
+  [
+    'DirectoryError',
+    'nobody could say what a directory holds; the plugin that asked defers mail, or goes on where the operator says so',
+  ],
+  ['WrongArguments', 'wrong words of `postroad catch`, told with what was meant; exit code 2'],
+  ['TimeoutError', 'a plugin of Haraka took too long; onError of the plugin haraka decides'],
   ['CycleError', 'becomes ERR_CYCLE'],
   ['HashesBusy', 'becomes the answer that the server is busy'],
 ])
