@@ -14,7 +14,7 @@ const CONNECTIONS = 4
 /** Pauses of a client between two messages: it is a server at work, not one at its limit. */
 const PAUSE_MS = 10
 /** Milliseconds that the slowest message of a hundred may wait longer. */
-const MOST_MS = 100
+const MOST_MS = 250
 
 const WORDS = [NEEDLE.from, 'nobody@nowhere.test', 'greylisted invoice', '5xx', `552 ${NEEDLE.domain} quarterly`]
 
