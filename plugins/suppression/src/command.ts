@@ -22,7 +22,9 @@ export function suppressionCommands(list: SuppressionList): Readonly<Record<stri
       summary: 'Lets these addresses be written to again',
       usage: '<address>… [--tenant TENANT]',
       async run(args, io) {
-        const { words, options } = split(args)
+        const given = split(args)
+        if (!given) return USAGE
+        const { words, options } = given
         let missing = 0
         for (const address of words) {
           const removed = await list.remove(address, options.get('tenant') ?? '', io.signal)
@@ -37,10 +39,13 @@ export function suppressionCommands(list: SuppressionList): Readonly<Record<stri
       usage: '[part of an address] [--tenant TENANT]',
       onlyLooks: true,
       async run(args, io) {
-        const { words, options } = split(args)
+        const given = split(args)
+        if (!given) return USAGE
+        const { words, options } = given
         const [part = ''] = words
         for await (const entry of list.list(options.get('tenant'), io.signal))
           if (entry.address.includes(part.toLowerCase())) io.row(rowOf(entry))
+        return 0
       },
     },
     import: {
@@ -53,7 +58,9 @@ export function suppressionCommands(list: SuppressionList): Readonly<Record<stri
       usage: '[--tenant TENANT]',
       onlyLooks: true,
       async run(args, io) {
-        const { options } = split(args)
+        const given = split(args)
+        if (!given) return USAGE
+        const { options } = given
         for await (const entry of list.list(options.get('tenant') ?? '', io.signal)) {
           const { address, reason, until, detail } = entry
           if (io.json) io.row(rowOf(entry))
@@ -64,13 +71,16 @@ export function suppressionCommands(list: SuppressionList): Readonly<Record<stri
                 .trimEnd(),
             )
         }
+        return 0
       },
     },
   }
 }
 
 async function add(args: readonly string[], io: CommandIo, list: SuppressionList): Promise<number> {
-  const { words, options } = split(args)
+  const given = split(args)
+  if (!given) return USAGE
+  const { words, options } = given
   const reason = reasonOf(options.get('reason') ?? 'manual', io)
   const length = options.get('for')
   const ms = length === undefined ? undefined : parseDuration(length)
@@ -99,7 +109,9 @@ async function add(args: readonly string[], io: CommandIo, list: SuppressionList
 }
 
 async function importFile(args: readonly string[], io: CommandIo, list: SuppressionList): Promise<number> {
-  const { words, options } = split(args)
+  const given = split(args)
+  if (!given) return USAGE
+  const { words, options } = given
   const [file] = words
   const reason = reasonOf(options.get('reason') ?? 'manual', io)
   if (file === undefined || words.length > 1 || reason === undefined) return USAGE
@@ -146,17 +158,21 @@ function rowOf({ address, tenant, reason, at, until, detail }: Suppression) {
   }
 }
 
-/** Words, and options by name with the word that follows each. */
-function split(args: readonly string[]): {
-  readonly words: readonly string[]
-  readonly options: ReadonlyMap<string, string>
-} {
+/** Words, and options by name with the word that follows each. Undefined when none follows: without a tenant it would be everybody's list. */
+function split(
+  args: readonly string[],
+): { readonly words: readonly string[]; readonly options: ReadonlyMap<string, string> } | undefined {
   const words: string[] = []
   const options = new Map<string, string>()
   for (let at = 0; at < args.length; at++) {
     const word = args[at] ?? ''
-    if (word.startsWith('--')) options.set(word.slice(2), args[++at] ?? '')
-    else words.push(word)
+    if (!word.startsWith('--')) {
+      words.push(word)
+      continue
+    }
+    const value = args[++at]
+    if (value === undefined || value === '' || value.startsWith('--')) return undefined
+    options.set(word.slice(2), value)
   }
   return { words, options }
 }

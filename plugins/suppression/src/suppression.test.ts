@@ -3,7 +3,16 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type CommandIo, definePlugin, type Feedback, feedback, Store, Suppressions } from '@postroad/plugin'
+import { makeAddress } from '@postroad/mail'
+import {
+  type CommandIo,
+  DeliveryHooks,
+  definePlugin,
+  type Feedback,
+  feedback,
+  Store,
+  Suppressions,
+} from '@postroad/plugin'
 import { createTestServer, type FakeClock, fakeClock, memoryStore, sessionOn, type TestServer } from '@postroad/testing'
 import { suppression } from './index.ts'
 import { SuppressionList } from './list.ts'
@@ -226,10 +235,51 @@ test('commands: add, list, export, and an import that takes all or nothing and s
       assert.match(await rcpt('d@x.test'), /^250 /)
       assert.equal((await run('add', 'd@x.test', '--for', '2 moons')).code, 64)
       assert.equal((await run('import', join(folder, 'none'))).code, 66)
+      // Without a tenant it would be everybody's list.
+      assert.equal((await run('remove', 'b@x.test', '--tenant')).code, 64)
+      assert.match(await rcpt('b@x.test'), /^550 /)
     })
   } finally {
     await rm(folder, { recursive: true })
   }
+})
+
+test('a delivery is stopped when nobody of its recipients may be written to, and deferred when the store cannot say', async () => {
+  const store = memoryStore()
+  let isAway = false
+  const away: Store = {
+    ...store,
+    get: (...asked) => (isAway ? Promise.reject(new Error('away')) : store.get(...asked)),
+  }
+  let hooks: DeliveryHooks | undefined
+  let list: Suppressions | undefined
+  const asker = definePlugin({
+    name: 'asker',
+    needs: { own: DeliveryHooks, suppressions: Suppressions },
+    setup: ({ own, suppressions }) => {
+      hooks = own
+      list = suppressions
+      return {}
+    },
+  })
+  const server = await createTestServer([suppression(), asker()], { services: [[Store, away]] })
+  const ask = (...to: string[]) =>
+    hooks?.ask({
+      id: 'Q1',
+      envelope: { id: 'T1', from: makeAddress('news', 'shop.test'), parameters: {} },
+      route: { via: 'smtp' },
+      recipients: to.map((local) => ({ address: makeAddress(local, 'x.test'), parameters: {} })),
+      attempt: 1,
+      queuedAt: 0,
+    })
+  await list?.add({ address: 'a@x.test', tenant: '', reason: 'complaint' })
+  await list?.add({ address: 'b@x.test', tenant: '', reason: 'address' })
+  assert.deepEqual((await ask('a'))?.kind, 'reject')
+  assert.deepEqual((await ask('a', 'b'))?.kind, 'reject')
+  assert.equal(await ask('a', 'c'), undefined)
+  isAway = true
+  assert.deepEqual((await ask('a'))?.kind, 'defer')
+  await server.close()
 })
 
 test('an address that is none is a mistake of the caller, and found by nobody', async () => {
