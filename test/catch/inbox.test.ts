@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { type CatchOptions, catchMail, type Inbox } from '@postroad/catch'
 import nodemailer, { type SendMailOptions } from 'nodemailer'
 import { SmtpClient } from '../failure/smtp-client.ts'
+import { serveZone } from '../identity/dns-server.ts'
 
 async function send(inbox: Inbox, mail: SendMailOptions, auth?: { user: string; pass: string }): Promise<void> {
   const transport = nodemailer.createTransport({
@@ -94,6 +95,19 @@ test('like strict: greylisting, an unknown and a full mailbox, a message that is
   } finally {
     SmtpClient.breakAll()
   }
+})
+
+test('with authentication SPF, DKIM and DMARC are told, and nothing is refused for them', async () => {
+  await using zone = await serveZone({
+    'sender.test': 'v=spf1 -all',
+    '_dmarc.sender.test': 'v=DMARC1; p=reject',
+  })
+  await using inbox = await catchMail({ authentication: { dns: { servers: [`${zone.address}:${zone.port}`] } } })
+  await send(inbox, { subject: 'forged' })
+  const { authentication } = await inbox.next()
+  assert.equal(authentication.spf?.mailFrom.result, 'fail')
+  assert.deepEqual(authentication.dkim?.signatures, [])
+  assert.deepEqual([authentication.dmarc?.result, authentication.dmarc?.policy], ['fail', 'reject'])
 })
 
 test('options that there are not are told, and so is a word to choose by', async () => {

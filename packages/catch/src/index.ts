@@ -7,7 +7,7 @@
  *   inbox.ts          the inbox of a test; mail.ts what it gives
  *   command.ts        `postroad catch`
  *   start.ts          the server: a configuration made of plugins, and its listeners
- *   taker.ts          the plugin that takes everything; strict.ts what refuses with `--like strict`
+ *   taker.ts          the plugin that takes everything; strict.ts what refuses with `--like strict`; checks.ts SPF, DKIM, DMARC
  *   entry.ts          what is kept of a message for lists; collection.ts where: an index (SQLite) and one file a message
  *   query.ts          from what somebody types to a condition of the index
  *   api.ts            lists and actions; message-calls.ts one message; live.ts what happens as it does; shape.ts, send.ts Mailpit's shapes
