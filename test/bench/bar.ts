@@ -39,6 +39,8 @@ export const BARS: readonly Bar[] = [
   { scenario: 'console-viewers', figure: 'cpu', target: 'postroad-watched', against: 'postroad-console', atMost: 1.03 },
   // Two microseconds.
   { scenario: 'console-nobody', figure: 'cpu', target: 'watching', atMost: 0.002 },
+  // Five microseconds.
+  { scenario: 'lookup', figure: 'cpu', target: 'lookup-cached', atMost: 0.005 },
   { scenario: 'milter', figure: 'cpu', target: 'postfix-postroad', against: 'postfix-debian', atMost: 0.333 },
   { scenario: 'milter-cpu', figure: 'cpu', target: 'postroad-milter', against: 'postroad-auth', atMost: 1.15 },
   {

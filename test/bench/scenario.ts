@@ -274,6 +274,17 @@ export const SCENARIOS: readonly Scenario[] = [
     isLong: true,
   },
   {
+    name: 'lookup',
+    title: 'a look-up in a directory, by the cache: 10,000 keys',
+    targets: ['lookup-cached'],
+    sessions: 0,
+    octets: 0,
+    messages: 200_000,
+    warmUp: 0,
+    isMicro: true,
+    isLong: true,
+  },
+  {
     name: 'starttls',
     title: '20 sessions, many messages a connection, 4 KB, after STARTTLS',
     targets: ['smtp-server-starttls', 'postroad-starttls'],
