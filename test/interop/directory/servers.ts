@@ -149,7 +149,6 @@ export async function startMariadb(certificate?: TestCertificate): Promise<Serve
       `--pid-file=${join(folder, 'pid')}`,
       `--init-file=${init}`,
       '--skip-name-resolve',
-      '--innodb-flush-log-at-trx-commit=0',
       '--innodb-buffer-pool-size=32M',
       `--user=${name}`,
       ...(tls ? [`--ssl-cert=${tls.cert}`, `--ssl-key=${tls.key}`] : []),
