@@ -3,6 +3,7 @@
 import type { Speech } from './drive.ts'
 import { filteredData, startZone } from './filters.ts'
 import { htmlMessage } from './html-message.ts'
+import { MICRO_SCENARIOS } from './micro-scenario.ts'
 import { signedData, startScanners } from './scanners.ts'
 
 /** One shape of load, and who meets it. */
@@ -261,29 +262,7 @@ export const SCENARIOS: readonly Scenario[] = [
     targets: ['postroad-console', 'postroad-watched'],
     ...BESIDE_CHECKS,
   },
-  {
-    name: 'console-nobody',
-    group: 'console',
-    title: 'what it costs a message that somebody could watch, and nobody does',
-    targets: ['watching'],
-    sessions: 0,
-    octets: 0,
-    messages: 200_000,
-    warmUp: 0,
-    isMicro: true,
-    isLong: true,
-  },
-  {
-    name: 'lookup',
-    title: 'a look-up in a directory, by the cache: 10,000 keys',
-    targets: ['lookup-cached'],
-    sessions: 0,
-    octets: 0,
-    messages: 200_000,
-    warmUp: 0,
-    isMicro: true,
-    isLong: true,
-  },
+  ...MICRO_SCENARIOS,
   {
     name: 'starttls',
     title: '20 sessions, many messages a connection, 4 KB, after STARTTLS',

@@ -143,12 +143,16 @@ test('a certificate that is not theirs, or no TLS at all, is an outage', { skip 
   await using redis = await startRedis({}, { certificate })
   await redis.command('SET', 'alice@x.test', 'alice@store.test')
   const withTls = (from: FromInput, tls: object): FromInput =>
-    from.sql ? { sql: { ...from.sql, tls } } : { redis: { url: redis.url, ...from.redis, tls } }
+    from.sql
+      ? { sql: { ...from.sql, tls: from.sql.url.startsWith('mysql') ? { servername: 'redis.test', ...tls } : tls } }
+      : { redis: { url: redis.url, ...from.redis, tls } }
   for (const from of [sqlFrom(postgres.url), sqlFrom(maria.url), { redis: { url: redis.url } }]) {
     assert.ok(await (await open(t, withTls(from, ours))).find('alice@x.test'), JSON.stringify(from))
     await fails(await open(t, withTls(from, theirs)), 'alice@x.test')
     await fails(await open(t, withTls(from, {})), 'alice@x.test')
   }
+  await fails(await open(t, withTls(sqlFrom(maria.url), { ...ours, servername: 'other.test' })), 'alice@x.test')
+  await assert.rejects(open(t, withTls(sqlFrom(maria.url), { servername: '127.0.0.1' })), /needs "tls\.servername"/)
   await using clear = await startPostgres()
   await fails(await open(t, withTls(sqlFrom(clear.url), ours)), 'alice@x.test')
 })

@@ -1,10 +1,10 @@
 /** Answers that were given, for a while: as many as the operator says, the one not used for longest goes first. */
-import type { Entry } from './entry.ts'
+import type { DirectoryEntry } from './entry.ts'
 
 /** An answer, and since when it is known. */
 export interface KeptAnswer {
   /** Undefined: there is no such key. */
-  readonly entry: Entry | undefined
+  readonly entry: DirectoryEntry | undefined
   /** Milliseconds, by the monotonic clock. */
   readonly at: number
   /** Milliseconds: until then it is as good as a new one. */

@@ -8,7 +8,7 @@ import { memoryStore } from '@postroad/testing'
 import type { DirectoryStats } from './deps.ts'
 import type { Directory } from './directory.ts'
 import { mistakes, opened, service } from './fixture.test.ts'
-import { DirectoryError, type Entry } from './index.ts'
+import { type DirectoryEntry, DirectoryError } from './index.ts'
 
 const MIN = 60_000
 
@@ -27,7 +27,7 @@ test('a key is asked for once, then known without a promise until its time is ov
   const people = await opened(t, { http: { url: `${http.url}/{key}` } })
   assert.deepEqual(await valuesOf(people, 'a@x.test'), ['b@y.test'])
   assert.equal(await people.find('no@x.test'), undefined)
-  assert.deepEqual((people.find('a@x.test') as Entry).values, ['b@y.test'])
+  assert.deepEqual((people.find('a@x.test') as DirectoryEntry).values, ['b@y.test'])
   assert.equal(people.find('no@x.test'), undefined)
   assert.equal(http.asked.length, 2)
   await people.clock.advance(MIN)
@@ -38,7 +38,7 @@ test('a key is asked for once, then known without a promise until its time is ov
   await people.clock.advance(4 * MIN)
   http.answer = () => [200, '{"mail":["c@y.test","d@y.test"],"quota":5,"off":null}']
   assert.deepEqual(
-    [...((await people.find('a@x.test')) as Entry).fields],
+    [...((await people.find('a@x.test')) as DirectoryEntry).fields],
     [
       ['mail', ['c@y.test', 'd@y.test']],
       ['quota', ['5']],
@@ -132,7 +132,7 @@ test('a list is in memory as a whole; what empties it or halves it is not believ
   const http = await service(t, () => [200, 'a@x.test first\nB@x.test\nc@x.test\nd@x.test\n'])
   const people = await opened(t, { http: { url: `${http.url}/{key}` }, list: { ask: `${http.url}/all`, every: '1 h' } })
   assert.deepEqual(await valuesOf(people, 'a@x.test'), ['first'])
-  assert.deepEqual((people.find('b@x.test') as Entry).values, [])
+  assert.deepEqual((people.find('b@x.test') as DirectoryEntry).values, [])
   assert.equal(people.find('e@x.test'), undefined)
   http.answer = () => [200, 'a@x.test\n']
   await assert.rejects(people.refresh(), /1 keys after 4, and that is not believed/)
@@ -183,7 +183,7 @@ test('a file is known without a promise; a wrong one is a mistake at once', asyn
   const path = join(folderOf(t), 'users')
   writeFileSync(path, '# people\nA@x.test lmtp 127.0.0.1 24\nb@x.test\n')
   const people = await opened(t, { file: path })
-  assert.deepEqual((people.find('a@x.test') as Entry).values, ['lmtp 127.0.0.1 24'])
+  assert.deepEqual((people.find('a@x.test') as DirectoryEntry).values, ['lmtp 127.0.0.1 24'])
   assert.equal(people.find('c@x.test'), undefined)
   writeFileSync(path, 'a@x.test\nA@X.test\n')
   await assert.rejects(opened(t, { file: path }), /line 2: two lines have the key A@X\.test/)

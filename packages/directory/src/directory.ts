@@ -3,13 +3,13 @@ import { createHash } from 'node:crypto'
 import { errorOf } from '@postroad/plugin'
 import { AnswerCache, type KeptAnswer } from './cache.ts'
 import type { DirectoryDeps, DirectoryStats } from './deps.ts'
-import { type Entry, entryOf, keyOf, type PlainEntry, plainOf } from './entry.ts'
+import { type DirectoryEntry, entryOf, keyOf, type PlainEntry, plainOf } from './entry.ts'
 import type { From } from './from.ts'
-import { SourceHealth } from './health.ts'
-import { KeyList } from './listing.ts'
+import { KeyList } from './key-list.ts'
 import { offerStats } from './metrics.ts'
 import { openSource } from './open-source.ts'
 import { type DirectorySource, within } from './source.ts'
+import { SourceHealth } from './source-health.ts'
 
 /** Look-ups on their way at once; more fail at once instead of filling the memory. */
 const IN_FLIGHT = 1_000
@@ -21,7 +21,7 @@ export class DirectoryError extends Error {
 
 /** Where an answer comes from. */
 export interface LookupAnswer {
-  readonly entry: Entry | undefined
+  readonly entry: DirectoryEntry | undefined
   /** `asked`: just now; `kept`: from the memory; `list`: of the last list; `stale`: of before an outage. */
   readonly how: 'asked' | 'kept' | 'list' | 'stale'
   /** Milliseconds since it was the source's word. */
@@ -40,11 +40,11 @@ export interface Directory {
    *
    * @throws {DirectoryError} (as a rejection) when nobody could say: that is no "no"
    */
-  find(key: string): Entry | undefined | Promise<Entry | undefined>
+  find(key: string): DirectoryEntry | undefined | Promise<DirectoryEntry | undefined>
   /** As `find`, with where the answer comes from: for people. */
   look(key: string): Promise<LookupAnswer>
   /** Whether a password is that of an entry, by the source itself (LDAP); absent: it cannot. Rejects when nobody could say. */
-  readonly verify?: (entry: Entry, password: string, signal: AbortSignal) => Promise<boolean>
+  readonly verify?: (entry: DirectoryEntry, password: string, signal: AbortSignal) => Promise<boolean>
   /** Background work begins: lists are read. */
   start(): void
   /** Forgets what is known, and reads a list now; resolves when it has been read. */
@@ -119,7 +119,7 @@ class Asked implements Directory {
     this.#withdraw = offerStats(this.name, () => this.stats())
   }
 
-  find(key: string): Entry | undefined | Promise<Entry | undefined> {
+  find(key: string): DirectoryEntry | undefined | Promise<DirectoryEntry | undefined> {
     const known = this.#known(key)
     return known === undefined ? this.#ask(key).then(entryIn) : known.entry
   }
@@ -157,7 +157,7 @@ class Asked implements Directory {
     const now = this.#now()
     if (this.#isLocal) {
       this.#counts.hits++
-      return { entry: this.#source.find(keyOf(key), this.#closed.signal) as Entry | undefined, at: now } // a file is in memory
+      return { entry: this.#source.find(keyOf(key), this.#closed.signal) as DirectoryEntry | undefined, at: now } // a file is in memory
     }
     const kept = this.#listing ? this.#listing.find(key, now) : this.#cache.get(key)
     if (kept === undefined || kept.until <= now) return undefined
@@ -214,7 +214,7 @@ class Asked implements Directory {
     }
   }
 
-  async #inTime(key: string): Promise<Entry | undefined> {
+  async #inTime(key: string): Promise<DirectoryEntry | undefined> {
     const { deadline } = this.#from
     const over = new AbortController()
     const stop = (): void => over.abort(this.#closed.signal.reason)
@@ -231,7 +231,7 @@ class Asked implements Directory {
     }
   }
 
-  async #keep(key: string, entry: Entry | undefined): Promise<void> {
+  async #keep(key: string, entry: DirectoryEntry | undefined): Promise<void> {
     const { found, unknown, stale } = this.#from.cache
     const at = this.#now()
     this.#cache.set(key, { entry, at, until: at + (entry ? found : unknown) })
@@ -282,6 +282,6 @@ function isKey(text: string): boolean {
   return !/[\x00-\x1f\x7f]|\p{Surrogate}/u.test(text)
 }
 
-function entryIn({ entry }: LookupAnswer): Entry | undefined {
+function entryIn({ entry }: LookupAnswer): DirectoryEntry | undefined {
   return entry
 }

@@ -1,7 +1,7 @@
 /** What a directory knows of a key, whatever keeps it. */
 
 /** One entry: what was found. */
-export interface Entry {
+export interface DirectoryEntry {
   /** All that the first field has, in order: addresses of an alias, the way of a route, or nothing but that the key is there. */
   readonly values: readonly string[]
   /** Columns of a row, attributes, members of a hash or of a JSON object: by name in lower case. */
@@ -24,7 +24,7 @@ export function keyOf(key: string): Key {
 }
 
 /** An entry of fields; `values` are those of the first. */
-export function entryOf(fields: Iterable<readonly [name: string, values: readonly string[]]>): Entry {
+export function entryOf(fields: Iterable<readonly [name: string, values: readonly string[]]>): DirectoryEntry {
   const map = new Map<string, readonly string[]>()
   for (const [name, values] of fields) map.set(name.toLowerCase(), values)
   const [first = []] = map.values()
@@ -32,7 +32,7 @@ export function entryOf(fields: Iterable<readonly [name: string, values: readonl
 }
 
 /** An entry of one field, called `value`. */
-export function valueEntry(values: readonly string[]): Entry {
+export function valueEntry(values: readonly string[]): DirectoryEntry {
   return entryOf([['value', values]])
 }
 
@@ -45,7 +45,7 @@ export function textsOf(value: unknown): readonly string[] {
 }
 
 /** One entry of several rows: the values of each column, row after row, each once. */
-export function rowsEntry(rows: readonly Readonly<Record<string, unknown>>[]): Entry | undefined {
+export function rowsEntry(rows: readonly Readonly<Record<string, unknown>>[]): DirectoryEntry | undefined {
   const [first] = rows
   if (!first) return undefined
   return entryOf(Object.keys(first).map((name) => [name, [...new Set(rows.flatMap((row) => textsOf(row[name])))]]))
@@ -55,6 +55,6 @@ export function rowsEntry(rows: readonly Readonly<Record<string, unknown>>[]): E
 export type PlainEntry = readonly (readonly [name: string, values: readonly string[]])[]
 
 /** Plain data of an entry. */
-export function plainOf({ fields }: Entry): PlainEntry {
+export function plainOf({ fields }: DirectoryEntry): PlainEntry {
   return [...fields]
 }

@@ -4,8 +4,8 @@
  *
  *   directory.ts  what a plugin asks: answers from memory without a promise, one question for all who want the same, a deadline, and what was
  *                 known before an outage
- *   listing.ts    all of it in memory, read again now and then, with yesterday's list in a file
- *   health.ts     a source that fails is left alone for a moment
+ *   key-list.ts   all of it in memory, read again now and then, with yesterday's list in a file
+ *   source-health.ts  a source that fails is left alone for a moment
  *   source/       one file a provider; libraries of databases are loaded when one is used
  *   template.ts   places for the key in queries, filters and URLs: bound, escaped, encoded
  *   desk.ts       what `postroad lookup` asks
@@ -19,5 +19,5 @@
 export type { DirectoryDeps } from './deps.ts'
 export { LookupDesk, lookupDesk } from './desk.ts'
 export { type Directory, DirectoryError, type LookupAnswer, openDirectory } from './directory.ts'
-export type { Entry } from './entry.ts'
+export type { DirectoryEntry } from './entry.ts'
 export type { From } from './from.ts'

@@ -1,16 +1,16 @@
 /** What each provider is to the directory above it. */
 import type { Logger } from '@postroad/plugin'
-import type { Entry, Key } from './entry.ts'
+import type { DirectoryEntry, Key } from './entry.ts'
 
 /** Somebody who knows. Any rejection means that nobody could say; that there is no such key is an answer. */
 export interface DirectorySource {
   /** For logs, metrics and commands, without what is secret: `ldaps://dc1.example.com`. */
   readonly name: string
-  find(key: Key, signal: AbortSignal): Entry | undefined | Promise<Entry | undefined>
+  find(key: Key, signal: AbortSignal): DirectoryEntry | undefined | Promise<DirectoryEntry | undefined>
   /** All keys there are, with their entries; absent: it cannot tell. */
-  list?(ask: string, signal: AbortSignal): AsyncIterable<readonly [key: string, entry: Entry]>
+  list?(ask: string, signal: AbortSignal): AsyncIterable<readonly [key: string, entry: DirectoryEntry]>
   /** Whether a password is that of an entry it has found; absent: it cannot tell. */
-  verify?(entry: Entry, password: string, signal: AbortSignal): Promise<boolean>
+  verify?(entry: DirectoryEntry, password: string, signal: AbortSignal): Promise<boolean>
   close(): void | Promise<void>
 }
 

@@ -1,5 +1,11 @@
 /** Entries in directories: keys from the most particular, as far as they go. */
-import { type Directory, type DirectoryDeps, DirectoryError, type Entry, openDirectory } from '@postroad/directory'
+import {
+  type Directory,
+  type DirectoryDeps,
+  type DirectoryEntry,
+  DirectoryError,
+  openDirectory,
+} from '@postroad/directory'
 import { type AddressParts, domainName } from '@postroad/options'
 import type { Hit } from './lists.ts'
 import type { AccessTable, Kind } from './options.ts'
@@ -49,7 +55,7 @@ async function firstHit(
 }
 
 /** With `onError: pass` a directory that is away says nothing. */
-async function entryOf(directory: Directory, key: string): Promise<Entry | undefined> {
+async function entryOf(directory: Directory, key: string): Promise<DirectoryEntry | undefined> {
   try {
     return await directory.find(key)
   } catch (error) {
@@ -59,7 +65,7 @@ async function entryOf(directory: Directory, key: string): Promise<Entry | undef
 }
 
 function hitOf(
-  { values }: Entry,
+  { values }: DirectoryEntry,
   { key, say, name }: { readonly key: string; readonly say: AccessTable['say']; readonly name: string },
 ): Hit {
   const value = values.join(' ').trim()

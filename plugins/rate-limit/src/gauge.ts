@@ -1,5 +1,5 @@
 /** One limit: whom it concerns, how it counts, and what is said when it is exceeded. */
-import { type Directory, DirectoryError, type Entry } from '@postroad/directory'
+import { type Directory, type DirectoryEntry, DirectoryError } from '@postroad/directory'
 import { type Limit, parseLimit } from '@postroad/options'
 import { type Allowance, type CommandOpinion, defer, type Limiter, type Rate, reject, suspect } from '@postroad/plugin'
 import { type KeyPart, keyFor, partsOf, type Subject } from './key.ts'
@@ -110,7 +110,7 @@ export class Gauge {
     )
   }
 
-  async #entryOf(key: string): Promise<Entry | undefined> {
+  async #entryOf(key: string): Promise<DirectoryEntry | undefined> {
     try {
       return await this.#directory?.find(key)
     } catch (error) {

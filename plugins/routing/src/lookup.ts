@@ -1,5 +1,5 @@
 /** Tables that are elsewhere: in a file, the store, behind HTTP, or in a user's function. */
-import { type Directory, type Entry as DirectoryEntry, openDirectory } from '@postroad/directory'
+import { type Directory, type DirectoryEntry, openDirectory } from '@postroad/directory'
 import { AddressTable, DomainTable, parseLines, watchFile } from '@postroad/options'
 import type { Clock, Logger, Store } from '@postroad/plugin'
 import type { Lookup, TableOptions } from './options.ts'

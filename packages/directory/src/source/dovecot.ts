@@ -1,6 +1,6 @@
 /** Dovecot, asked as its own services ask: its users by the auth socket, or a key of one of its dicts. A connection a question. */
 import { type Daemon, Exchange } from '@postroad/upstream'
-import { type Entry, entryOf, type Key, valueEntry } from '../entry.ts'
+import { type DirectoryEntry, entryOf, type Key, valueEntry } from '../entry.ts'
 import type { DovecotFrom } from '../from.ts'
 import type { DirectorySource, SourceDeps } from '../source.ts'
 import { filled } from '../template.ts'
@@ -27,7 +27,7 @@ interface Asking {
 }
 
 /** Dovecot's auth protocol, version 1: `USER id name service=…`; the answer is `USER`, `NOTFOUND` or `FAIL`. */
-async function askUser({ key }: Key, { daemon, signal }: Asking): Promise<Entry | undefined> {
+async function askUser({ key }: Key, { daemon, signal }: Asking): Promise<DirectoryEntry | undefined> {
   const isReply = (line: string) => /^(?:USER|NOTFOUND|FAIL)\t1(?:\t|$)/.test(line)
   const request = `VERSION\t1\t2\nUSER\t1\t${escapeField(key)}\tservice=postroad\n`
   const reply = await ask(daemon, request, { isReply, signal })
@@ -45,7 +45,7 @@ async function askUser({ key }: Key, { daemon, signal }: Asking): Promise<Entry 
 }
 
 /** Dovecot's dict protocol, major 3 (2.3.15 and later): hello, then a look-up; the answer is `O` and the value, `N`, or `F`. */
-async function askDict(key: Key, { options, daemon, signal }: Asking): Promise<Entry | undefined> {
+async function askDict(key: Key, { options, daemon, signal }: Asking): Promise<DirectoryEntry | undefined> {
   const path = filled(options.key, key, (part) => part)
   // A server may promise an answer (`*1`) and give it later (`+1`).
   const isReply = (line: string) => /^(?:\+\d+\t)?[ONFM]/.test(line)

@@ -1,6 +1,6 @@
 /** A file: lines of a key and its values, in memory, read again when it changes. */
 import { parseLines, watchFile } from '@postroad/options'
-import { type Entry, valueEntry } from '../entry.ts'
+import { type DirectoryEntry, valueEntry } from '../entry.ts'
 import type { From } from '../from.ts'
 import type { DirectorySource, SourceDeps } from '../source.ts'
 
@@ -22,8 +22,8 @@ export async function openFile(
   }
 }
 
-function entriesOf(text: string): ReadonlyMap<string, Entry> {
-  const entries = new Map<string, Entry>()
+function entriesOf(text: string): ReadonlyMap<string, DirectoryEntry> {
+  const entries = new Map<string, DirectoryEntry>()
   parseLines(text, ([key, ...fields]) => {
     const folded = key.normalize('NFC').toLowerCase()
     if (entries.has(folded)) throw new TypeError(`two lines have the key ${key}`)

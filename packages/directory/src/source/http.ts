@@ -1,5 +1,5 @@
 /** A service over HTTP: 200 with a text or JSON is an entry, 404 and 410 are none, and everything else is no answer. */
-import { type Entry, entryOf, textsOf, valueEntry } from '../entry.ts'
+import { type DirectoryEntry, entryOf, textsOf, valueEntry } from '../entry.ts'
 import type { HttpFrom } from '../from.ts'
 import type { DirectorySource } from '../source.ts'
 import { filled } from '../template.ts'
@@ -38,7 +38,7 @@ export function openHttp({ url, headers }: HttpFrom): DirectorySource {
   }
 }
 
-function jsonEntry(value: unknown): Entry | undefined {
+function jsonEntry(value: unknown): DirectoryEntry | undefined {
   if (value === null) return undefined
   if (typeof value !== 'object' || Array.isArray(value)) return valueEntry(textsOf(value))
   return entryOf(Object.entries(value).map(([name, one]) => [name, textsOf(one)]))

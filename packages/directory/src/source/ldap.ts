@@ -2,9 +2,9 @@
 import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Client, Entry as LdapEntry } from 'ldapts'
-import { type Entry, entryOf, keyOf, textsOf } from '../entry.ts'
+import { ConnectionLine } from '../connection-line.ts'
+import { type DirectoryEntry, entryOf, keyOf, textsOf } from '../entry.ts'
 import type { LdapFrom } from '../from.ts'
-import { ConnectionLine } from '../gate.ts'
 import type { DirectorySource, SourceDeps } from '../source.ts'
 import { filled } from '../template.ts'
 import { type TlsSettings, tlsOf } from '../tls.ts'
@@ -57,7 +57,7 @@ class LdapSource implements DirectorySource {
     this.#binds = new ConnectionLine(deps.connections)
   }
 
-  async find(key: ReturnType<typeof keyOf>): Promise<Entry | undefined> {
+  async find(key: ReturnType<typeof keyOf>): Promise<DirectoryEntry | undefined> {
     const { base, scope, filter, attributes, members, dereference } = this.#options
     const client = await this.#session()
     const { searchEntries } = await client.search(base, {
@@ -69,7 +69,7 @@ class LdapSource implements DirectorySource {
     return searchEntries.length === 0 ? undefined : this.#entry(client, searchEntries)
   }
 
-  async *list(ask: string, signal: AbortSignal): AsyncIterable<readonly [string, Entry]> {
+  async *list(ask: string, signal: AbortSignal): AsyncIterable<readonly [string, DirectoryEntry]> {
     const { base, scope, filter, attributes, dereference, pageSize } = this.#options
     const client = await this.#open()
     const stop = (): void => void client.unbind().catch(() => undefined) // it is closed, whatever comes of it
@@ -98,7 +98,7 @@ class LdapSource implements DirectorySource {
   }
 
   /** RFC 4513 §5.1.2: a bind without a password succeeds, and proves nothing. */
-  verify(entry: Entry, password: string, signal: AbortSignal): Promise<boolean> {
+  verify(entry: DirectoryEntry, password: string, signal: AbortSignal): Promise<boolean> {
     const [dn, ...others] = entry.fields.get('dn') ?? []
     if (dn === undefined || dn === '' || others.length > 0)
       return Promise.reject(new Error(others.length > 0 ? 'several entries have this name' : 'the entry has no DN'))
@@ -126,7 +126,7 @@ class LdapSource implements DirectorySource {
     }
   }
 
-  async #entry(client: Client, found: readonly LdapEntry[]): Promise<Entry> {
+  async #entry(client: Client, found: readonly LdapEntry[]): Promise<DirectoryEntry> {
     const { attributes, members } = this.#options
     const [first = '', ...rest] = attributes
     const own = found.flatMap((one) => valuesOf(one, first))

@@ -1,8 +1,9 @@
 /** MySQL and MariaDB by `mysql2`: prepared statements, and a connection that fails is not used again. */
+import { connect, isIP } from 'node:net'
 import type { RowDataPacket } from 'mysql2/promise'
+import { ConnectionLine } from '../connection-line.ts'
 import { rowsEntry, textsOf } from '../entry.ts'
 import type { SqlFrom } from '../from.ts'
-import { ConnectionLine } from '../gate.ts'
 import { type DirectorySource, type SourceDeps, within } from '../source.ts'
 import { bound } from '../template.ts'
 import { tlsOf } from '../tls.ts'
@@ -18,7 +19,7 @@ export async function openMysql(options: SqlFrom, deps: SourceDeps): Promise<Dir
     uri: url.replace(/^mariadb:/, 'mysql:'),
     ...(password !== undefined && { password }),
     ...(socket !== undefined && { socketPath: socket }),
-    ...(tls && { ssl: { ...(await tlsOf(tls, deps)), verifyIdentity: true } }),
+    ...(tls && (await secured(url, tls, deps))),
     connectTimeout: deadline,
     bigNumberStrings: true,
     supportBigNumbers: true,
@@ -60,5 +61,23 @@ export async function openMysql(options: SqlFrom, deps: SourceDeps): Promise<Dir
       }
     },
     close: () => pool.end(),
+  }
+}
+
+/**
+ * mysql2 holds the certificate against the host it thinks it connects to, and against "localhost" where that is an address: so it is told the name, and
+ * given the connection.
+ */
+async function secured(url: string, tls: NonNullable<SqlFrom['tls']>, deps: SourceDeps) {
+  const { hostname, port } = new URL(url)
+  const { servername = hostname, ...files } = await tlsOf(tls, deps)
+  if (isIP(servername.replaceAll(/[[\]]/g, '')) > 0)
+    throw new TypeError('mysql: TLS to an address needs "tls.servername", the name in the certificate of the server')
+  return {
+    ssl: { ...files, verifyIdentity: true },
+    host: servername,
+    ...(servername !== hostname && {
+      stream: () => connect(port === '' ? 3_306 : Number(port), hostname.replaceAll(/[[\]]/g, '')),
+    }),
   }
 }

@@ -1,8 +1,8 @@
 /** PostgreSQL by `pg`: a pool, unnamed statements (so that a pooler may stand before it), and connections that fail are not used again. */
 import { errorOf } from '@postroad/plugin'
+import { ConnectionLine } from '../connection-line.ts'
 import { rowsEntry, textsOf } from '../entry.ts'
 import type { SqlFrom } from '../from.ts'
-import { ConnectionLine } from '../gate.ts'
 import type { DirectorySource, SourceDeps } from '../source.ts'
 import { bound } from '../template.ts'
 import { tlsOf } from '../tls.ts'

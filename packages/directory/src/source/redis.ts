@@ -1,5 +1,5 @@
 /** Redis: a text, a hash or a set at a key. A connection of its own, which fails rather than waits. */
-import { type Entry, entryOf, valueEntry } from '../entry.ts'
+import { type DirectoryEntry, entryOf, valueEntry } from '../entry.ts'
 import type { RedisFrom } from '../from.ts'
 import type { DirectorySource, SourceDeps } from '../source.ts'
 import { filled } from '../template.ts'
@@ -66,11 +66,11 @@ function becomesReady(client: Events, last: () => Error | undefined): Promise<vo
   })
 }
 
-function textEntry(text: string | null): Entry | undefined {
+function textEntry(text: string | null): DirectoryEntry | undefined {
   return text === null ? undefined : valueEntry([text])
 }
 
-function hashEntry(hash: Readonly<Record<string, string>>): Entry | undefined {
+function hashEntry(hash: Readonly<Record<string, string>>): DirectoryEntry | undefined {
   const fields = Object.entries(hash)
   return fields.length === 0 ? undefined : entryOf(fields.map(([name, value]) => [name, [value]]))
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { errorOf } from '@postroad/plugin'
 import type { KeptAnswer } from './cache.ts'
 import type { DirectoryDeps } from './deps.ts'
-import { type Entry, entryOf, type PlainEntry, plainOf } from './entry.ts'
+import { type DirectoryEntry, entryOf, type PlainEntry, plainOf } from './entry.ts'
 import type { ListFrom } from './from.ts'
 import type { DirectorySource } from './source.ts'
 
@@ -27,7 +27,7 @@ export interface KeyListSettings {
 }
 
 interface List {
-  readonly entries: ReadonlyMap<string, Entry>
+  readonly entries: ReadonlyMap<string, DirectoryEntry>
   /** Milliseconds since the epoch. */
   readonly at: number
 }
@@ -151,9 +151,9 @@ export class KeyList {
     }
   }
 
-  async #all(): Promise<Map<string, Entry>> {
+  async #all(): Promise<Map<string, DirectoryEntry>> {
     const { source, deadline } = this.#settings
-    const entries = new Map<string, Entry>()
+    const entries = new Map<string, DirectoryEntry>()
     const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(deadline * PATIENCE)])
     for await (const [key, entry] of source.list?.(this.#options.ask ?? '', signal) ?? []) {
       const folded = key.normalize('NFC').toLowerCase()
@@ -218,7 +218,7 @@ export class KeyList {
 async function readList(path: string): Promise<List | undefined> {
   const handle = await open(path)
   try {
-    const entries = new Map<string, Entry>()
+    const entries = new Map<string, DirectoryEntry>()
     let head: Head | undefined
     for await (const line of handle.readLines({ autoClose: false })) {
       if (head) for (const [key, entry] of JSON.parse(line) as Page) entries.set(key, entryOf(entry))
@@ -243,7 +243,7 @@ async function* linesOf({ at, entries }: List): AsyncGenerator<string> {
 }
 
 /** Two entries of one key: the values of both. */
-function joined(one: Entry, other: Entry): Entry {
+function joined(one: DirectoryEntry, other: DirectoryEntry): DirectoryEntry {
   const fields = new Map(one.fields)
   for (const [name, values] of other.fields) fields.set(name, [...new Set([...(fields.get(name) ?? []), ...values])])
   return entryOf(fields)
