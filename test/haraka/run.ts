@@ -9,6 +9,7 @@ import { EICAR } from '../interop/eicar.ts'
 import { startRspamd } from '../interop/rspamd-daemon.ts'
 import { startSpamd } from '../interop/spamd.ts'
 import { requires } from '../runner/requires.ts'
+import { compare } from './differential.ts'
 import { installPlugins } from './install.ts'
 import { answering, avg, dcc, gone, listening, p0f, sniffer } from './peers.ts'
 import { play } from './play.ts'
@@ -18,11 +19,13 @@ import { type Row, rowsOf, shownTable, writeTable } from './table.ts'
 import { VERSIONS } from './versions.ts'
 import { serveZone } from './zone.ts'
 
-const HELP = `npm run haraka -- [NAME…] [--suites FOLDER] [--write]
+const HELP = `npm run haraka -- [NAME…] [--suites FOLDER] [--differential COUNT] [--write]
 
 Installs every published plugin of Haraka from npm (none of their scripts is run) and plays each through its main dialogues in
 this server, with real Redis, clamd, spamd and rspamd; needs Debian and root for those. Prints a table; exit code 0: at least 33 run.
 --suites FOLDER runs the tests of the plugins themselves, from checkouts in FOLDER, on the objects of this server.
+--differential COUNT plays COUNT dialogues (200, say) against Haraka itself and this server, with the same plugins and files; exit code 0 when
+each difference has a reason, which is printed.
 --write puts the table into docs/coming-from-haraka.md.
 `
 
@@ -30,6 +33,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     suites: { type: 'string' },
+    differential: { type: 'string' },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -50,6 +54,7 @@ else {
 async function main(): Promise<number> {
   const home = await installPlugins()
   if (values.suites !== undefined) return playSuites(values.suites, home)
+  if (values.differential !== undefined) return playBoth(Number(values.differential), home)
   const rows = await playAll(home)
   process.stdout.write(`${shownTable(rows)}\n`)
   const runs = rows.filter(({ faults }) => faults.length === 0).length
@@ -108,4 +113,18 @@ async function playAll(home: string): Promise<readonly Row[]> {
     rmSync(folder, { recursive: true, force: true })
   }
   return rowsOf(results)
+}
+
+async function playBoth(count: number, home: string): Promise<number> {
+  if (!Number.isSafeInteger(count) || count < 1) throw new Error('--differential takes a whole number')
+  const { replies, kept, differences } = await compare(count, home)
+  const reasons = new Map<string, number>()
+  for (const { reason } of differences) if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+  const unknown = differences.filter(({ reason }) => reason === undefined)
+  process.stdout.write(
+    `${count} dialogues, ${replies} replies, ${kept} messages queued by Haraka; ${differences.length} dialogues differ, ${unknown.length} without a reason\n`,
+  )
+  for (const [reason, times] of reasons) process.stdout.write(`  ${String(times).padStart(4)} × ${reason}\n`)
+  for (const one of unknown) process.stdout.write(`  ${JSON.stringify(one).slice(0, 1_500)}\n`)
+  return unknown.length === 0 ? 0 : 1
 }

@@ -112,7 +112,7 @@ function located(name: string, { places }: Ground): Located {
   const short = shortName(name)
   if (existsSync(file)) {
     const { name: own = '' } = JSON.parse(readFileSync(file, 'utf8')) as { readonly name?: string }
-    if ([`haraka-plugin-${short}`, name].includes(own) || name === 'index')
+    if ([`haraka-plugin-${short}`, name].includes(own) || /^(?:\.\.\/)*index$/.test(name))
       return { name: short, path: file, isPackage: true }
   }
   for (const path of [`${name}.js`, join('test/fixtures', `${name}.js`)].map((one) => resolve(one)))

@@ -30,6 +30,7 @@ export class HarakaStream {
   readonly #headers: () => readonly Uint8Array[]
   #body: (() => AsyncIterable<Uint8Array>) | undefined
   #readers = new Set<Readable>()
+  readonly #given: Buffer[] = []
 
   /** @param headers whole fields as they are at the time of reading, with their line ends */
   constructor(uuid: string, headers: () => readonly Uint8Array[]) {
@@ -41,6 +42,17 @@ export class HarakaStream {
   fill(message: Message, body: () => AsyncIterable<Uint8Array> = () => message.body()): void {
     this.#body = body
     this.bytes_read = message.size
+  }
+
+  /** A line of the message on the wire, for tests of plugins: the server fills it at once. */
+  add_line(line: string | Uint8Array): void {
+    this.#given.push(Buffer.from(line as Uint8Array)) // a text is taken, too
+    this.bytes_read += line.length
+  }
+
+  /** The end of what {@link add_line} has taken. */
+  add_line_end(done?: () => void): void {
+    if (done) queueMicrotask(done)
   }
 
   /**
@@ -93,8 +105,18 @@ export class HarakaStream {
     return this
   }
 
+  #bodyGiven(): (() => AsyncIterable<Uint8Array>) | undefined {
+    if (this.#given.length === 0) return undefined
+    const whole = Buffer.concat(this.#given)
+    const end = whole.indexOf('\r\n\r\n')
+    const from = this.#headers().length === 0 || end < 0 ? 0 : end + 4
+    return async function* () {
+      yield whole.subarray(from)
+    }
+  }
+
   #reader(options: PipeOptions): Readable {
-    const body = this.#body
+    const body = this.#body ?? this.#bodyGiven()
     if (!body)
       throw new Error('message_stream is read before the message is there: it can be read in data_post and later')
     const reader = Readable.from(shaped(this.#headers(), body(), options), { objectMode: false })
@@ -110,7 +132,7 @@ async function* shaped(
   options: PipeOptions,
 ): AsyncGenerator<Buffer> {
   const shape = new LineShape(options)
-  if (!options.skip_headers) {
+  if (!options.skip_headers && headers.length > 0) {
     yield shape.take(Buffer.concat([...headers, Buffer.from('\r\n')]))
   }
   for await (const piece of body) {

@@ -47,7 +47,10 @@ export class HarakaTransaction {
     this.uuid = uuid
     this.notes = new Notes()
     this.notes['skip_plugins'] = []
-    this.message_stream = new HarakaStream(uuid, () => this.#edits?.octets() ?? [])
+    this.message_stream = new HarakaStream(
+      uuid,
+      () => this.#edits?.octets() ?? this.header.header_list.map((line) => Buffer.from(line.replace(/\r?\n/g, '\r\n'))),
+    )
   }
 
   /** The changes of the header so far; undefined before the message is there. */
@@ -146,6 +149,7 @@ export class HarakaTransaction {
     const text = typeof line === 'string' ? Buffer.from(line) : Buffer.from(line)
     this.#bytes = this.#bytes ? Buffer.concat([this.#bytes, text]) : text
     this.data_bytes += text.length
+    this.message_stream.add_line(text)
     const isEmpty = text.length <= 2 && /^\r?\n$/.test(text.toString('latin1'))
     if (!this.found_hb_sep && !isEmpty) this.header_lines.push(text.toString('utf8').replace(/\r\n$/, '\n'))
     else if (!this.found_hb_sep) {
