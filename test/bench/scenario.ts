@@ -2,6 +2,7 @@
 
 import type { Speech } from './drive.ts'
 import { filteredData, startZone } from './filters.ts'
+import { HARAKA_SCENARIOS } from './haraka/scenario.ts'
 import { htmlMessage } from './html-message.ts'
 import { MICRO_SCENARIOS } from './micro-scenario.ts'
 import { signedData, startScanners } from './scanners.ts'
@@ -153,29 +154,7 @@ export const SCENARIOS: readonly Scenario[] = [
     besides: startScanners,
     isLong: true,
   },
-  {
-    name: 'haraka-single',
-    title: '20 sessions, one message a connection, 4 KB: eight plugins of Haraka, there and here',
-    targets: ['haraka-eight', 'postroad-haraka'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 1_500,
-    warmUp: 1_500,
-    single: true,
-    group: 'haraka',
-    isLong: true,
-  },
-  {
-    name: 'haraka-many',
-    title: '20 sessions, many messages a connection, 4 KB: eight plugins of Haraka, there and here',
-    targets: ['haraka-eight', 'postroad-haraka'],
-    sessions: 20,
-    octets: SMALL,
-    messages: 2_000,
-    warmUp: 1_500,
-    group: 'haraka',
-    isLong: true,
-  },
+  ...HARAKA_SCENARIOS,
   {
     name: 'content',
     title: 'one session, 20 KB of HTML: MIME parsed, and headers, html and urls on top of it',
