@@ -109,6 +109,7 @@ test('send, wait, search, mark, tag and delete, as the client’s examples do', 
   assert.deepEqual(await found('"two three"'), ['two three'])
   assert.deepEqual(await found('two -three'), ['one two'])
   assert.deepEqual(await found('subject:"one two" from:ANN@'), ['one two'])
+  assert.deepEqual(await found('-from:sender.test'), ['Welcome'])
   assert.deepEqual(await found('to:another'), ['Welcome'])
   assert.deepEqual(await found('addressed:secret'), ['Welcome'])
   assert.deepEqual(await found('has:attachment'), ['Welcome'])

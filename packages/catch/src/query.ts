@@ -83,7 +83,7 @@ function keyed(key: string, value: string): MailCondition | undefined {
   const people = PEOPLE.get(key)
   if (people)
     return {
-      sql: people.map((name) => `instr(lower(json_extract(people, '$.${name}')), ?) > 0`).join(' OR '),
+      sql: people.map((name) => `instr(lower(coalesce(json_extract(people, '$.${name}'), '')), ?) > 0`).join(' OR '),
       // As JSON has it: a quotation mark within.
       values: people.map(() => JSON.stringify(value).slice(1, -1)),
     }
