@@ -172,6 +172,20 @@ test('yesterday’s list serves after a restart while today’s cannot be read, 
   await assert.rejects(Promise.resolve(second.find('u1@x.test')), /the list is older than 172800 s: HTTP status 503/)
 })
 
+test('yesterday’s list answers at once while a server hangs that has today’s', async (t) => {
+  const folder = folderOf(t)
+  const http = await service(t, () => [200, 'a@x.test v'])
+  const from = { http: { url: `${http.url}/{key}` }, list: { ask: `${http.url}/all`, every: '1 h', keep: '2 d' } }
+  const first = await opened(t, from, { folder: async () => folder })
+  await first.find('a@x.test')
+  const { clock } = first
+  await first.close()
+  http.answer = () => new Promise(() => undefined)
+  await clock.advance(24 * 60 * MIN)
+  const second = await opened(t, from, { folder: async () => folder, clock })
+  assert.deepEqual(await valuesOf(second, 'a@x.test'), ['v'])
+})
+
 test('a list that could never be read is an outage', async (t) => {
   const http = await service(t, () => [503])
   const people = await opened(t, { http: { url: `${http.url}/{key}` }, list: { ask: `${http.url}/all` } })
