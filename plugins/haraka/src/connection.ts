@@ -52,8 +52,20 @@ export class HarakaConnection {
   cfg: object = { main: {}, headers: {}, max: {} }
   _relaying = false
   /** A plugin has asked for the end of the connection. */
-  wantsDisconnect = false;
+  wantsDisconnect = false
+  readonly #sinkOf: () => LogSink | undefined
+  readonly #level: number;
   [name: string]: unknown
+
+  // On the class: else ten functions are made for each client.
+  static {
+    addLogMethods(
+      HarakaConnection.prototype,
+      'core',
+      (self) => (#sinkOf in self ? self.#sinkOf() : undefined),
+      (self) => (#level in self ? self.#level : 5),
+    )
+  }
 
   constructor(
     server: HarakaServer,
@@ -65,7 +77,8 @@ export class HarakaConnection {
     this.uuid = uuid
     this.notes = new Notes()
     this.results = new ResultStore(this)
-    addLogMethods(this, 'core', sinkOf, () => level)
+    this.#sinkOf = sinkOf
+    this.#level = level
   }
 
   /** Writes a property by its path, `remote.ip` or `('remote', 'ip')`. */

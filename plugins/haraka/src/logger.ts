@@ -55,15 +55,16 @@ export function levelOf(said: unknown): number {
 export function addLogMethods(
   target: object,
   origin: string,
-  sinkOf: () => LogSink | undefined,
-  level: () => number,
+  sinkOf: (self: object) => LogSink | undefined,
+  level: (self: object) => number,
 ): void {
   for (const [name, severity] of Object.entries(LEVELS)) {
     const method = `log${name.toLowerCase()}`
     if (method in target) continue
-    const log: LogMethod = (...said) => {
-      if (severity > level()) return undefined
-      write(name, severity, { origin, said }, sinkOf())
+    const log: LogMethod = function (this: unknown, ...said) {
+      const self = typeof this === 'object' && this !== null ? this : target
+      if (severity > level(self)) return undefined
+      write(name, severity, { origin, said }, sinkOf(self))
       return true
     }
     Object.defineProperty(target, method, { value: log, writable: true, configurable: true, enumerable: false })
