@@ -14,8 +14,18 @@ describe('npm run release -- --version', () => {
   const cases: readonly (readonly [string, Record<string, string>, (changed: Record<string, string>) => void])[] = [
     [
       'a plugin that changes changes alone',
+      { '@postroad/arc': 'minor' },
+      (changed) => assert.deepEqual(changed, { '@postroad/arc': '0.2.0' }),
+    ],
+    [
+      'a plugin that others are made of takes them along',
       { '@postroad/greylist': 'minor' },
-      (changed) => assert.deepEqual(changed, { '@postroad/greylist': '0.2.0' }),
+      (changed) =>
+        assert.deepEqual(changed, {
+          '@postroad/catch': '0.1.1',
+          '@postroad/greylist': '0.2.0',
+          'create-postroad': '0.1.1',
+        }),
     ],
     [
       'a repair of a package that others depend on reaches them by their range',
