@@ -106,7 +106,7 @@ test('mail is there as it comes; it is read as HTML, text, fields and source; ke
   await page.getByText('Nothing has “from:navy”.').waitFor()
   await page.keyboard.press('Escape')
   await page.keyboard.press('Escape')
-  await page.getByText('4 messages').first().waitFor()
+  await page.getByText('4 messages, 4 unread').waitFor()
   await page.keyboard.press('D')
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
   await page.getByText('Nothing was caught yet.').waitFor()
