@@ -52,7 +52,8 @@ export function Frame() {
   })
   /** After it was deleted: the next one. */
   const gone = (): void => {
-    go({ q, id: (mails[at + 1] ?? mails[at - 1])?.ID }, true)
+    // Who has gone on meanwhile stays where they are.
+    if (place.value.id === id && place.value.q === q) go({ q, id: (mails[at + 1] ?? mails[at - 1])?.ID }, true)
     again()
   }
   return (
