@@ -3,7 +3,14 @@ import { channel } from 'node:diagnostics_channel'
 import { Counter, Gauge, type Registry } from 'prom-client'
 
 /** Counters of a directory, and the outcomes they stand for. */
-const OUTCOMES = { hits: 'hit', found: 'found', unknown: 'unknown', shared: 'shared', stale: 'stale', failed: 'failed' } as const
+const OUTCOMES = {
+  hits: 'hit',
+  found: 'found',
+  unknown: 'unknown',
+  shared: 'shared',
+  stale: 'stale',
+  failed: 'failed',
+} as const
 
 type LookupCounts = Readonly<Record<keyof typeof OUTCOMES | 'seconds' | 'cached' | 'inFlight', number>>
 
