@@ -189,3 +189,38 @@ test('what cannot be is told, and nothing is changed by it', async () => {
     assert.equal((await it.ask(path)).status, 400, path)
   assert.equal((await mailpit.listMessages()).total, 1)
 })
+
+test('what filters would say, and where links lead, is told; nothing is refused for it', async () => {
+  await using asking = await stage({ filters: {} })
+  assert.match(
+    await asking.send({
+      subject: 'Your bill',
+      html: '<a href="https://bad.example.net/x?to=https%3A%2F%2Fother.example.org%2Fy">https://www.bank.example.com/</a>',
+      attachments: [{ filename: 'bill.pdf.exe', content: Buffer.from('MZ') }],
+    }),
+    /^250 /,
+  )
+  const { Postroad: told } = (await (await asking.ask('api/v1/message/latest')).json()) as {
+    Postroad: {
+      Findings: { plugin: string; signal: string; weight: number; evidence: string[] }[]
+      Links: Record<string, string>[]
+    }
+  }
+  const found = told.Findings.map(({ plugin, signal }) => `${plugin} ${signal}`)
+  for (const one of ['attachments name', 'attachments disguise', 'html mismatch', 'urls redirector'])
+    assert.ok(found.includes(one), `${one}: ${found.join(', ')}`)
+  assert.deepEqual(
+    told.Findings.map(({ weight }) => weight),
+    told.Findings.map(({ weight }) => weight).toSorted((a, b) => b - a),
+  )
+  assert.deepEqual(told.Links[0], {
+    URL: 'https://bad.example.net/x?to=https%3A%2F%2Fother.example.org%2Fy',
+    Host: 'bad.example.net',
+    Shown: 'https://www.bank.example.com/',
+    Element: 'a',
+    LeadsTo: 'https://other.example.org/y',
+  })
+  await it.send({ subject: 'Nobody was asked' })
+  const unasked = (await (await it.ask('api/v1/message/latest')).json()) as { Postroad: { Findings: unknown } }
+  assert.equal(unasked.Postroad.Findings, null)
+})

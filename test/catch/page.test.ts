@@ -46,7 +46,7 @@ function strays({ requests }: Window, it: Stage): readonly string[] {
 test('mail is there as it comes; it is read as HTML, text, fields and source; keys and search do the rest', {
   skip,
 }, async () => {
-  await using it = await stage()
+  await using it = await stage({ filters: {} })
   await using window = await chromium.open(it.url)
   const { page } = window
   await page.getByText('Nothing was caught yet.').waitFor()
@@ -87,6 +87,8 @@ test('mail is there as it comes; it is read as HTML, text, fields and source; ke
   await page.locator('pre.source', { hasText: 'Content-Type: multipart/' }).waitFor()
   await page.keyboard.press('5')
   await page.getByText('SPF, DKIM and DMARC were not looked at.').waitFor()
+  await page.getByRole('heading', { name: 'What a filter would say' }).waitFor()
+  await page.locator('.fields dd', { hasText: 'shown as Confirm my address' }).waitFor()
   assert.deepEqual(await findBarriers(page), [])
   const [download] = await Promise.all([
     page.waitForEvent('download'),

@@ -25,6 +25,7 @@ export async function stage(settings: Partial<Settings> = {}): Promise<Stage> {
     bounds: { messages: 1_000, octets: 1e9 },
     folder: undefined,
     authentication: false,
+    filters: undefined,
     tls: false,
     names: [],
     log: { format: 'silent' },

@@ -23,6 +23,8 @@ const OPTIONS = {
   folder: { type: 'string' },
   name: { type: 'string', multiple: true },
   tls: { type: 'boolean', default: false },
+  rspamd: { type: 'string' },
+  spamassassin: { type: 'string' },
   offline: { type: 'boolean', default: false },
   expose: { type: 'boolean', default: false },
   quiet: { type: 'boolean', default: false },
@@ -42,6 +44,8 @@ Takes all mail, whoever it is for, and delivers none: for programs under develop
   --disk SIZE        octets that all together may have; default 2 GB
   --folder FOLDER    keeps them there, also after the end; default: a folder for temporary files, which goes
   --tls              offers STARTTLS, with a certificate that nobody has signed
+  --rspamd HOST:PORT, --spamassassin HOST:PORT
+                     asks that scanner too what it would say; its plugin is to be installed
   --offline          asks no DNS: SPF, DKIM and DMARC are not looked at
   --expose           may be reached from other machines, when HOST is not of this one: whoever reaches it reads all
   --name NAME        another name that browsers call it by; as often as there are names
@@ -56,7 +60,7 @@ export function readArguments(words: readonly string[]): CatchArguments {
   if (values.version) return { mode: 'version' }
   if (positionals.length > 0)
     throw new WrongArguments(`what is ${JSON.stringify(positionals[0])}? Options begin with --`)
-  const { expose, like, max, disk, folder, offline, tls, name = [], quiet } = values
+  const { expose, like, max, disk, folder, rspamd, spamassassin, offline, tls, name = [], quiet } = values
   const smtp = placeOf('--smtp', values.smtp, expose)
   const http = values.http === 'off' ? undefined : placeOf('--http', values.http, expose)
   return {
@@ -67,6 +71,7 @@ export function readArguments(words: readonly string[]): CatchArguments {
     bounds: { messages: wholeOf(max), octets: octetsOf(disk) },
     folder,
     authentication: !offline,
+    filters: { rspamd, spamassassin },
     tls,
     names: name,
     isQuiet: quiet,

@@ -268,7 +268,7 @@ function entryOf(row: Readonly<Record<string, unknown>>): CaughtEntry {
   }
   const rest = JSON.parse(String(row['rest'])) as Pick<
     CaughtEntry,
-    'recipients' | 'username' | 'snippet' | 'client' | 'authentication'
+    'recipients' | 'username' | 'snippet' | 'client' | 'authentication' | 'findings'
   >
   return {
     n: Number(row['n']),

@@ -2,6 +2,7 @@
 import { type Dkim, type Dmarc, dkimFact, dmarcFact, type Spf, spfFact } from '@postroad/authres'
 import { makeQueueId, type NamedAddress } from '@postroad/mail'
 import type { Attachment, Message, Mime, QueueContext } from '@postroad/plugin'
+import type { Finding, Findings } from './filters.ts'
 
 /** A person or list, as fields name them. */
 export interface Name {
@@ -47,6 +48,8 @@ export interface CaughtEntry {
   readonly snippet: string
   readonly client: { readonly address: string; readonly helo: string; readonly tls: string }
   readonly authentication: Checked
+  /** What filters would say, most first; undefined: none was asked. */
+  readonly findings?: readonly Finding[]
 }
 
 /** Characters of what the index keeps. */
@@ -57,6 +60,7 @@ const RECIPIENTS = 1_000
 /** The entry of a message that has just come, and the text it is searched by. */
 export async function newEntry(
   context: QueueContext,
+  findings?: Findings,
 ): Promise<{ readonly entry: Omit<CaughtEntry, 'n'>; readonly search: string }> {
   const { envelope, message, session } = context
   const mime = await mimeOf(message)
@@ -96,6 +100,7 @@ export async function newEntry(
       tls: session.tls?.version ?? '',
     },
     authentication: checked(context),
+    ...(findings && { findings: findings(context.find) }),
   }
   const people = [from, ...to, ...cc, ...bcc, ...replyTo].map((one) => (one ? `${one.name} ${one.address}` : ''))
   const files = attached.map(({ filename = '' }) => filename)

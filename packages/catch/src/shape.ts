@@ -1,7 +1,11 @@
 /** Messages as the REST API of Mailpit has them, so that its clients can read them. Names of fields are Mailpit's. */
 import { createHash } from 'node:crypto'
-import type { Attachment, Message } from '@postroad/plugin'
+import { linksOf } from '@postroad/content'
+import type { Attachment, Message, Mime } from '@postroad/plugin'
 import { type CaughtEntry, filesOf, mimeOf, type Name } from './entry.ts'
+
+/** Links of a message that are told. */
+const LINKS = 200
 
 const address = ({ name, address }: Name) => ({ Name: name, Address: address })
 
@@ -45,11 +49,27 @@ export async function messageOf(entry: CaughtEntry, message: Message) {
       Recipients: entry.recipients,
       Client: entry.client,
       Authentication: entry.authentication,
+      // What filters would say; null: none was asked.
+      Findings: entry.findings ?? null,
+      Links: mime ? linksShown(mime) : [],
       // What no reader may rely on: parts that mail clients read differently.
       Ambiguous: mime?.ambiguous ?? [],
       IsTruncated: mime?.isTruncated ?? true,
     },
   }
+}
+
+/** Where each link leads, and what is shown for it; the same one once. */
+function linksShown(mime: Mime) {
+  return linksOf(mime)
+    .links.slice(0, LINKS)
+    .map(({ url, shown, element, host, target }) => ({
+      URL: url.href,
+      Host: host,
+      Shown: shown,
+      Element: element,
+      LeadsTo: target?.url.href ?? '',
+    }))
 }
 
 function fileOf(file: Attachment) {

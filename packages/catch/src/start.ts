@@ -7,6 +7,7 @@ import type { HttpRoute } from '@postroad/plugin'
 import { type App, type Config, createServer, defineConfig, type Server } from 'postroad'
 import { apiRoutes } from './api.ts'
 import { type CatchBounds, Collection } from './collection.ts'
+import type { FilterSettings } from './filters.ts'
 import { liveRoutes } from './live.ts'
 import { messageRoutes } from './message-calls.ts'
 import { addStrict, LENIENT_LISTENER, STRICT_LISTENER, STRICT_RULES } from './strict.ts'
@@ -30,6 +31,8 @@ export interface CatchSettings {
   readonly folder: string | undefined
   /** SPF, DKIM and DMARC are looked at: asks DNS. */
   readonly authentication: boolean
+  /** What filters would say is kept too; undefined: none is asked. */
+  readonly filters?: FilterSettings | undefined
   /** STARTTLS with a certificate of its own making. */
   readonly tls: boolean
   /** Further names that may stand in `Host`. */
@@ -85,14 +88,14 @@ export async function startCatch(settings: CatchSettings): Promise<RunningCatch>
     const routes = settings.http
       ? [...pageRoutes(), ...apiRoutes(deps), ...messageRoutes(collection), ...liveRoutes(collection)]
       : []
-    const plugin = taker({
+    const taken = {
       collection,
       routes,
-      onRefused(refused) {
+      onRefused(refused: RefusedMail) {
         counts.refused++
         settings.onRefused?.(refused)
       },
-    })
+    }
     server = await createServer(
       defineConfig({
         hostname: 'catch.localhost',
@@ -104,7 +107,9 @@ export async function startCatch(settings: CatchSettings): Promise<RunningCatch>
           if (like === 'strict') addStrict(app)
           // What is loaded for it, an inbox of a test does without.
           if (settings.authentication) (await import('./checks.ts')).addChecks(app)
-          app.use(plugin)
+          const { filters } = settings
+          const findings = filters && (await (await import('./filters.ts')).addFilters(app, filters))
+          app.use(taker({ ...taken, findings }))
           listen(app, settings)
         },
       }),

@@ -2,6 +2,7 @@
 import { definePlugin, type HttpRoute, type Plugin, type Refusal, type Reject } from '@postroad/plugin'
 import type { Collection } from './collection.ts'
 import { newEntry } from './entry.ts'
+import type { Findings } from './filters.ts'
 
 /** What was refused, for who waits for a message that did not come. */
 export interface RefusedMail {
@@ -15,13 +16,15 @@ export interface RefusedMail {
 export interface TakerDeps {
   readonly collection: Collection
   readonly routes: readonly HttpRoute[]
+  /** Undefined: no filter is asked. */
+  readonly findings?: Findings | undefined
   onRefused?(refused: RefusedMail): void
 }
 
 const VIA = 'catch'
 
 /** Takes all mail into the collection. */
-export function taker({ collection, routes, onRefused }: TakerDeps): Plugin {
+export function taker({ collection, routes, findings, onRefused }: TakerDeps): Plugin {
   return definePlugin({
     name: 'catch',
     setup: () => ({
@@ -36,7 +39,7 @@ export function taker({ collection, routes, onRefused }: TakerDeps): Plugin {
         supports: ['8BITMIME', 'BINARYMIME', 'SMTPUTF8', 'REQUIRETLS', 'DSN'],
         carries: (via) => via === VIA,
         async handler(context) {
-          const { entry, search } = await newEntry(context)
+          const { entry, search } = await newEntry(context, findings)
           const { id } = await collection.add(entry, search, context.message.raw())
           return { id }
         },

@@ -183,7 +183,7 @@ function parsed(text: string, base?: URL): URL | undefined {
 /** One level: a link within a link, behind any parameter or as the end of the path. */
 function targetOf(url: URL): FoundLink | undefined {
   if (url.search.length + url.pathname.length < 12) return undefined
-  const inner = /(?:https?:\/\/|https?%3a%2f%2f)[^&\s"'<>]{4,}/i.exec(url.search + url.pathname + url.hash)?.[0]
+  const inner = /(?:https?:\/\/|https?%3a%2f%2f)[^&\s"'<>]{4,}/i.exec(`${url.search} ${url.pathname} ${url.hash}`)?.[0]
   if (inner === undefined) return undefined
   return readLink(inner.includes('%') && !inner.includes('://') ? unescaped(inner) : inner, {
     from: 'html',

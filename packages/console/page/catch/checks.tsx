@@ -2,11 +2,12 @@
 import { Fact } from '../now/panel.tsx'
 import { Icon } from '../part/icon.tsx'
 import { Visible } from '../part/visible.tsx'
-import type { Mail } from './mail.ts'
+import type { Finding, Link, Mail } from './mail.ts'
 
 /** The checks, each with what it means. */
 export function Checks({ mail }: { mail: Mail }) {
   const { Authentication: found, Client: client, Recipients: recipients, Ambiguous: ambiguous } = mail.Postroad
+  const { Findings: findings, Links: links } = mail.Postroad
   const signatures = found.dkim?.signatures
   const isChecked = found.spf !== undefined || found.dkim !== undefined || found.dmarc !== undefined
   return (
@@ -66,8 +67,74 @@ export function Checks({ mail }: { mail: Mail }) {
           <Fact word="Ambiguous">Mail clients may read this differently: {ambiguous.join(', ')}</Fact>
         )}
       </dl>
+      {findings && <Filters findings={findings} />}
+      {links.length > 0 && <Links links={links} />}
     </>
   )
+}
+
+/** What filters would say, and what it is worth where nobody has changed that. */
+function Filters({ findings }: { findings: readonly Finding[] }) {
+  const points = findings.reduce((sum, { weight }) => sum + (typeof weight === 'number' ? weight : 0), 0)
+  return (
+    <section aria-labelledby="filters">
+      <h3 id="filters">What a filter would say</h3>
+      {findings.length === 0 ? (
+        <p class="note">Nothing: no filter that is installed here has found anything.</p>
+      ) : (
+        <>
+          <p class="note">{round(points)} points together. Nothing was done for it: this server takes all mail.</p>
+          <dl class="kv body fields">
+            {findings.map(({ plugin, signal, weight, evidence }) => (
+              <Fact word={plugin}>
+                <b>{typeof weight === 'number' ? round(weight) : weight}</b> <Visible text={signal} />
+                {evidence.length > 0 && (
+                  <p class="note">
+                    <Visible text={evidence.join(', ')} />
+                  </p>
+                )}
+              </Fact>
+            ))}
+          </dl>
+        </>
+      )}
+    </section>
+  )
+}
+
+/** Elements, in words. */
+const WORDS: Readonly<Record<string, string>> = { '': 'text', a: 'link', img: 'picture' }
+
+/** Where links lead. None is followed: that is left to who reads. */
+function Links({ links }: { links: readonly Link[] }) {
+  return (
+    <section aria-labelledby="links">
+      <h3 id="links">Links</h3>
+      <dl class="kv body fields">
+        {links.map(({ URL: url, Shown: shown, Element: element, LeadsTo: leadsTo }) => (
+          <Fact word={WORDS[element] ?? element}>
+            <bdi dir="ltr" class="breaks">
+              <Visible text={url} />
+            </bdi>
+            {shown !== '' && shown !== url && (
+              <p class="note">
+                shown as <Visible text={shown} />
+              </p>
+            )}
+            {leadsTo !== '' && (
+              <p class="note">
+                leads on to <Visible text={leadsTo} />
+              </p>
+            )}
+          </Fact>
+        ))}
+      </dl>
+    </section>
+  )
+}
+
+function round(points: number): string {
+  return String(Math.round(points * 100) / 100)
 }
 
 function Result({ word }: { word: string }) {

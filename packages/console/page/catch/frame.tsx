@@ -24,7 +24,7 @@ export function Frame() {
   const [limit, setLimit] = useState(STEP)
   const [open, setOpen] = useState<'keys' | 'delete' | undefined>(undefined)
   const path = q.trim() === '' ? `api/v1/messages${query({ limit })}` : `api/v1/search${query({ query: q, limit })}`
-  const { answer, problem, again, isAsking } = useAsked<Listed>(path)
+  const { answer, isCurrent, problem, again, isAsking } = useAsked<Listed>(path)
   const { answer: info } = useAsked<Info>('api/v1/info')
   useEffect(() => {
     if (news.value > 0) again()
@@ -47,7 +47,7 @@ export function Frame() {
     '/': () => document.querySelector<HTMLInputElement>('[data-search]')?.focus(),
     Escape: () => go({ q: id === undefined ? '' : q, id: undefined }),
     t: nextTheme,
-    D: () => mails.length > 0 && setOpen('delete'),
+    D: () => isCurrent && mails.length > 0 && setOpen('delete'),
     '?': () => setOpen('keys'),
   })
   /** After it was deleted: the next one. */
@@ -122,10 +122,10 @@ export function Frame() {
             </div>
             <div class="bar counts">
               <p class="plainh" aria-live="polite">
-                {answer === undefined ? '' : inWords(answer, q)}
+                {answer === undefined ? '' : isCurrent ? inWords(answer, q) : 'Looking…'}
               </p>
               {dropped.value > 0 && <small>{number(dropped.value)} of the oldest had to go</small>}
-              {mails.length > 0 && (
+              {isCurrent && mails.length > 0 && (
                 <button type="button" class="btn small danger" onClick={() => setOpen('delete')}>
                   Delete {q.trim() === '' ? 'all' : 'these'}…
                 </button>
@@ -134,10 +134,8 @@ export function Frame() {
             <Trouble problem={problem} again={again} />
             {answer === undefined && isAsking && <Waiting />}
             {mails.length > 0 && <List mails={mails} shown={id} choose={(one) => go({ q, id: one })} />}
-            {answer !== undefined && mails.length === 0 && (
-              <Nothing q={q} mail={info?.Postroad.Mail ?? '127.0.0.1:1025'} />
-            )}
-            {answer !== undefined && answer.messages_count > mails.length && (
+            {isCurrent && mails.length === 0 && <Nothing q={q} mail={info?.Postroad.Mail ?? '127.0.0.1:1025'} />}
+            {isCurrent && answer !== undefined && answer.messages_count > mails.length && (
               <button type="button" class="btn more" onClick={() => setLimit(limit + STEP)}>
                 More
               </button>

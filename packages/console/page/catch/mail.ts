@@ -41,6 +41,23 @@ interface Check {
   readonly comment?: string
 }
 
+/** What a filter would say. */
+export interface Finding {
+  readonly plugin: string
+  readonly signal: string
+  readonly weight: number | string
+  readonly evidence: readonly string[]
+}
+
+/** Where a link leads. */
+export interface Link {
+  readonly URL: string
+  readonly Host: string
+  readonly Shown: string
+  readonly Element: string
+  readonly LeadsTo: string
+}
+
 /** One message. */
 export interface Mail {
   readonly ID: string
@@ -67,6 +84,8 @@ export interface Mail {
       readonly dkim?: { readonly signatures: readonly (Check & { readonly selector?: string })[] }
       readonly dmarc?: Check & { readonly policy?: string; readonly aligned: readonly string[] }
     }
+    readonly Findings: readonly Finding[] | null
+    readonly Links: readonly Link[]
     readonly Ambiguous: readonly string[]
     readonly IsTruncated: boolean
   }

@@ -7,6 +7,8 @@ import { onUnauthorized } from './session.ts'
 export interface Asked<T> {
   /** The last answer; stays while the next is asked for, and when that fails. */
   readonly answer: T | undefined
+  /** The answer is one to this question, and not to that before it. */
+  readonly isCurrent: boolean
   /** Why there is none, or no newer one. */
   readonly problem: Problem | undefined
   readonly isAsking: boolean
@@ -55,6 +57,7 @@ export function useAsked<T>(path: string | undefined, everyMs = 0): Asked<T> {
   }, [path, everyMs, count])
   return {
     answer: state.answer,
+    isCurrent: state.answer !== undefined && state.path === path,
     problem: state.problem,
     ms: state.ms,
     isAsking,
