@@ -53,7 +53,7 @@ else {
 
 async function main(): Promise<number> {
   const home = await installPlugins()
-  if (values.suites !== undefined) return playSuites(values.suites, home)
+  if (values.suites !== undefined) return playSuites(values.suites, home, positionals)
   if (values.differential !== undefined) return playBoth(Number(values.differential), home)
   const rows = await playAll(home)
   process.stdout.write(`${shownTable(rows)}\n`)

@@ -1,7 +1,18 @@
-// Loaded before a test of a plugin of Haraka: `haraka-test-fixtures` is ours where the environment says so, and words of mocha are those of node:test.
+// Loaded before a test of a plugin of Haraka: `haraka-test-fixtures` is ours where the environment says so, Redis is ours at any rate, and words of
+// mocha are those of node:test.
 const Module = require('node:module')
 const { fixtures } = { fixtures: process.env.POSTROAD_FIXTURES }
+const { Socket } = require('node:net')
 const test = require('node:test')
+
+if (process.env.POSTROAD_REDIS) {
+  const { connect } = Socket.prototype
+  Socket.prototype.connect = function (...given) {
+    const [options] = Array.isArray(given[0]) ? given[0] : given
+    if (typeof options === 'object' && Number(options?.port) === 6379) options.port = Number(process.env.POSTROAD_REDIS)
+    return connect.apply(this, given)
+  }
+}
 
 if (fixtures) {
   const load = Module._load

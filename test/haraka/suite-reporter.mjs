@@ -5,9 +5,7 @@ async function* lines(source) {
     if (type === 'test:start') names.length = data.nesting
     if (type === 'test:start') names[data.nesting] = data.name
     if ((type === 'test:pass' || type === 'test:fail') && data.details?.type !== 'suite' && data.skip === undefined) {
-      const isFile = data.nesting === 0 && /\.js$/.test(data.name)
-      if (!isFile)
-        yield `${JSON.stringify({ ok: type === 'test:pass', name: [...names.slice(0, data.nesting), data.name].join(' > '), why: data.details?.error?.cause?.message ?? data.details?.error?.message })}\n`
+      yield `${JSON.stringify({ ok: type === 'test:pass', name: [...names.slice(0, data.nesting), data.name].join(' > '), why: data.details?.error?.cause?.message ?? data.details?.error?.message })}\n`
     }
   }
 }

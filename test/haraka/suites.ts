@@ -3,17 +3,15 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
-import { setTimeout as later, clearTimeout as unset } from 'node:timers'
-import { setTimeout } from 'node:timers/promises'
+import { clearTimeout, setTimeout } from 'node:timers'
+import { startRedis } from '../cluster/redis.ts'
 import { runCommand } from '../runner/command.ts'
-import { programPath } from '../runner/program.ts'
 import { requires } from '../runner/requires.ts'
 
 const HERE = import.meta.dirname
 const OURS = join(HERE, '../../plugins/haraka/src/fixtures.ts')
-/** Milliseconds that one suite may take. */
+/** Milliseconds that one file may take. */
 const LIMIT = 120_000
 
 interface Test {
@@ -27,11 +25,17 @@ interface Test {
  *
  * @param folder checkouts, each by the name of its package
  * @param home where the packages are that they need
+ * @param only names of plugins; none: all
  */
-export async function playSuites(folder: string, home: string): Promise<number> {
+export async function playSuites(folder: string, home: string, only: readonly string[] = []): Promise<number> {
   const older = await installOlder()
-  await using _redis = await usualRedis()
-  const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, 'test')))
+  const skip = requires('redis-server')
+  if (skip !== false) throw new Error(skip)
+  const names = readdirSync(folder).filter(
+    (name) =>
+      existsSync(join(folder, name, 'test')) &&
+      (only.length === 0 || only.includes(name.replace('haraka-plugin-', ''))),
+  )
   const total = { there: 0, here: 0, both: 0 }
   const faults: string[] = []
   process.stdout.write('| Plugin | Tests | Pass on haraka-test-fixtures | Pass here |\n|---|---|---|---|\n')
@@ -61,9 +65,9 @@ export async function playSuites(folder: string, home: string): Promise<number> 
 async function installOlder(): Promise<string> {
   const folder = join(HERE, '../../var/haraka-older')
   const modules = join(folder, 'node_modules')
-  if (existsSync(join(modules, 'sinon'))) return modules
+  if (existsSync(join(modules, 'async'))) return modules
   mkdirSync(folder, { recursive: true })
-  const names = ['address-rfc2821@2.2.1', 'address-rfc2822@2.2.4', 'sinon@22.1.0']
+  const names = ['address-rfc2821@2.2.1', 'address-rfc2822@2.2.4', 'async@3.2.6', 'sinon@22.1.0']
   const { code, output } = await runCommand([
     'npm',
     'install',
@@ -78,44 +82,21 @@ async function installOlder(): Promise<string> {
   return modules
 }
 
-/** Six suites ask Redis where it usually is; where there is one already it is left alone, and these tests do not count. */
-async function usualRedis(): Promise<AsyncDisposable> {
-  const nothing: AsyncDisposable = { async [Symbol.asyncDispose]() {} }
-  if (requires('redis-server') !== false || !(await isFree(6379))) return nothing
-  const child = spawn(
-    programPath('redis-server'),
-    ['--port', '6379', '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', '/tmp'],
-    { stdio: 'ignore' },
-  )
-  while (await isFree(6379)) await setTimeout(50)
-  return {
-    async [Symbol.asyncDispose]() {
-      child.kill()
-      await once(child, 'exit')
-    },
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return false
-  } catch {
-    return true
-  } finally {
-    socket.destroy()
-  }
-}
-
-/** The library of fixtures looks for the plugin around itself, so it has to be in the checkout. */
+/** The library of fixtures looks for the plugin, and for plugins it inherits from, around itself, so those have to be in the checkout. */
 function prepare(checkout: string, home: string): void {
   const modules = join(checkout, 'node_modules')
+  mkdirSync(modules, { recursive: true })
+  const { dependencies = {} } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as {
+    dependencies?: Readonly<Record<string, string>>
+  }
+  for (const name of Object.keys(dependencies)) {
+    const [from, to] = [join(home, 'node_modules', name), join(modules, name)]
+    if (name.startsWith('haraka-plugin-') && existsSync(from) && !existsSync(to)) symlinkSync(from, to)
+  }
   const shared = join(dirname(checkout), 'node_modules')
   if (!existsSync(shared)) symlinkSync(join(home, 'node_modules'), shared)
   const fixtures = join(modules, 'haraka-test-fixtures')
   if (existsSync(fixtures)) return
-  mkdirSync(modules, { recursive: true })
   const require = createRequire(OURS)
   cpSync(dirname(require.resolve('haraka-test-fixtures')), fixtures, { recursive: true })
 }
@@ -124,44 +105,44 @@ async function run(
   checkout: string,
   { fixtures, older }: { readonly fixtures?: string; readonly older: string },
 ): Promise<readonly Test[]> {
+  // Six suites ask Redis, at its usual port, from where they are led to one that is new for each run.
+  await using redis = await startRedis()
   const { scripts = {} } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as {
     scripts?: { test?: string }
   }
-  const isMocha = /mocha/.test(scripts.test ?? '')
-  const files = globSync('test/*.js', { cwd: checkout })
+  const env = {
+    ...process.env,
+    NODE_ENV: 'test',
+    NODE_PATH: older,
+    NODE_TEST_CONTEXT: undefined,
+    POSTROAD_REDIS: String(redis.port),
+    ...(fixtures !== undefined && { POSTROAD_FIXTURES: fixtures }),
+    ...(/mocha/.test(scripts.test ?? '') && { POSTROAD_MOCHA: '1' }),
+  }
+  const tests: Test[] = []
+  for (const file of globSync('test/*.js', { cwd: checkout }).sort())
+    for (const test of await runFile(checkout, file, env)) tests.push({ ...test, name: `${file} > ${test.name}` })
+  return tests
+}
+
+/** In a process of its own, without `--test`: with that and `--test-force-exit`, which tests with open sockets need, results get lost. */
+async function runFile(checkout: string, file: string, env: NodeJS.ProcessEnv): Promise<readonly Test[]> {
   const child = spawn(
     process.execPath,
     [
-      ...['--conditions=@postroad/source', '--no-warnings', '--require', join(HERE, 'suite-preload.cjs'), '--test'],
-      ...[
-        '--test-force-exit',
-        '--test-concurrency=1',
-        '--test-timeout=20000',
-        '--test-reporter',
-        join(HERE, 'suite-reporter.mjs'),
-        ...files,
-      ],
+      ...['--conditions=@postroad/source', '--no-warnings', '--require', join(HERE, 'suite-preload.cjs')],
+      ...['--test-force-exit', '--test-timeout=20000', '--test-reporter', join(HERE, 'suite-reporter.mjs')],
+      file,
     ],
-    {
-      cwd: checkout,
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env: {
-        ...process.env,
-        NODE_ENV: 'test',
-        NODE_PATH: older,
-        NODE_TEST_CONTEXT: undefined,
-        ...(fixtures !== undefined && { POSTROAD_FIXTURES: fixtures }),
-        ...(isMocha && { POSTROAD_MOCHA: '1' }),
-      },
-    },
+    { cwd: checkout, stdio: ['ignore', 'pipe', 'ignore'], env },
   )
-  const timer = later(() => child.kill('SIGKILL'), LIMIT)
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT)
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (piece: string) => {
     text += piece
   })
   await once(child, 'close')
-  unset(timer)
+  clearTimeout(timer)
   return text.split('\n').flatMap((line) => {
     if (!line.startsWith('{"ok"')) return []
     return [JSON.parse(line) as Test]

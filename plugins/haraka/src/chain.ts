@@ -63,7 +63,8 @@ export async function runChain(chain: readonly Registered[] | undefined, run: Ch
   for (const one of chain ?? []) {
     if (run.skip?.includes(one.plugin.name)) continue
     if (run.signal?.aborted) return CONT
-    const answer = await ask(one, run)
+    const asked = ask(one, run)
+    const answer = asked instanceof Promise ? await asked : asked
     if (answer.code === constants.cont || ALL_RUN.has(one.hook)) continue
     // The hook `deny` may take a refusal back; the plugins after it are asked then.
     if (isDeny(answer.code) && (await run.refused?.(answer))) continue
@@ -72,61 +73,99 @@ export async function runChain(chain: readonly Registered[] | undefined, run: Ch
   return CONT
 }
 
-async function ask(one: Registered, run: ChainRun): Promise<ChainAnswer> {
-  const { plugin, hook, method } = one
-  const timedOut = `plugin "${plugin.name}" did not call next() at ${hook} within ${plugin.timeout} s`
-  let timer: NodeJS.Timeout | undefined
-  let gone: (() => void) | undefined
+/** Most plugins answer at once: only the others need a promise, a clock, and an ear for the end of the session. */
+function ask(one: Registered, run: ChainRun): ChainAnswer | Promise<ChainAnswer> {
+  const { plugin, method } = one
+  const question = new Question(one, run)
   try {
-    return await new Promise<ChainAnswer>((resolve, reject) => {
-      let isDone = false
-      const next = (code?: unknown, message?: unknown): void => {
-        if (isDone) {
-          run.late(plugin.name, `next() at ${hook} once more, or too late`)
-          return
-        }
-        isDone = true
-        resolve({ code: typeof code === 'number' ? code : constants.cont, message, by: one })
-      }
-      const fail = (thrown: unknown): void => {
-        if (isDone) {
-          run.late(plugin.name, `at ${hook}, after its answer: ${errorOf(thrown).message}`)
-          return
-        }
-        isDone = true
-        reject(new Error(`plugin "${plugin.name}" failed at ${hook}: ${errorOf(thrown).message}`, { cause: thrown }))
-      }
-      // Its word, `0` is none: as in Haraka.
-      if (plugin.timeout > 0)
-        timer = setTimeout(() => {
-          isDone = true
-          reject(new TimeoutError(timedOut))
-        }, plugin.timeout * 1_000)
-      gone = () => {
-        isDone = true
-        resolve(CONT)
-      }
-      run.signal?.addEventListener('abort', gone, { once: true })
-      try {
-        const call = plugin[method]
-        if (typeof call !== 'function') throw new TypeError(`it registers "${method}", which it does not have`)
-        const params = plugin.callsAddresses ? calledBy(run.object, run.params) : run.params
-        const made: unknown = call.call(plugin, next, run.object, params)
-        if (made instanceof Promise) made.catch(fail)
-        else if (isThenable(made)) made.then(undefined, fail)
-      } catch (thrown) {
-        fail(thrown)
-      }
-    })
-  } catch (error) {
-    if (!run.failOpen) throw error
-    run.late(plugin.name, errorOf(error).message)
+    const call = plugin[method]
+    if (typeof call !== 'function') throw new TypeError(`it registers "${method}", which it does not have`)
+    const params = plugin.callsAddresses ? calledBy(run.object, run.params) : run.params
+    const made: unknown = call.call(plugin, question.next, run.object, params)
+    if (made instanceof Promise) made.catch(question.fail)
+    else if (isThenable(made)) made.then(undefined, question.fail)
+  } catch (thrown) {
+    question.fail(thrown)
+  }
+  return question.isDone ? question.end() : question.wait()
+}
+
+/** One call of a plugin. */
+class Question {
+  readonly #one: Registered
+  readonly #run: ChainRun
+  #answer: ChainAnswer = CONT
+  #error: Error | undefined
+  #settle: (() => void) | undefined
+  isDone = false
+
+  constructor(one: Registered, run: ChainRun) {
+    this.#one = one
+    this.#run = run
+  }
+
+  readonly next = (code?: unknown, message?: unknown): void => {
+    const { plugin, hook } = this.#one
+    if (this.isDone) {
+      this.#run.late(plugin.name, `next() at ${hook} once more, or too late`)
+      return
+    }
+    this.#answer = { code: typeof code === 'number' ? code : constants.cont, message, by: this.#one }
+    this.#done()
+  }
+
+  readonly fail = (thrown: unknown): void => {
+    const { plugin, hook } = this.#one
+    const { message } = errorOf(thrown)
+    if (this.isDone) {
+      this.#run.late(plugin.name, `at ${hook}, after its answer: ${message}`)
+      return
+    }
+    this.#error = new Error(`plugin "${plugin.name}" failed at ${hook}: ${message}`, { cause: thrown })
+    this.#done()
+  }
+
+  async wait(): Promise<ChainAnswer> {
+    const { plugin, hook } = this.#one
+    const { signal } = this.#run
+    const gone = (): void => this.#done()
+    // Its word, `0` is none: as in Haraka.
+    const timer =
+      plugin.timeout > 0
+        ? setTimeout(() => {
+            const late = `plugin "${plugin.name}" did not call next() at ${hook} within ${plugin.timeout} s`
+            this.#error = new TimeoutError(late)
+            this.#done()
+          }, plugin.timeout * 1_000)
+        : undefined
+    signal?.addEventListener('abort', gone, { once: true })
+    try {
+      await new Promise<void>((resolve) => {
+        this.#settle = resolve
+        if (signal?.aborted) gone()
+      })
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', gone)
+    }
+    return this.end()
+  }
+
+  /** @throws {Error} what went wrong, unless that is passed over */
+  end(): ChainAnswer {
+    const { plugin } = this.#one
+    if (plugin.callsAddresses) asWritten(this.#run.object)
+    const error = this.#error
+    if (!error) return this.#answer
+    if (!this.#run.failOpen) throw error
+    this.#run.late(plugin.name, error.message)
     // What Haraka does: a throw is passed over, silence is DENYSOFT.
-    return error instanceof TimeoutError ? { code: constants.denysoft, message: 'plugin timeout', by: one } : CONT
-  } finally {
-    if (plugin.callsAddresses) asWritten(run.object)
-    clearTimeout(timer)
-    if (gone) run.signal?.removeEventListener('abort', gone)
+    return error instanceof TimeoutError ? { code: constants.denysoft, message: 'plugin timeout', by: this.#one } : CONT
+  }
+
+  #done(): void {
+    this.isDone = true
+    this.#settle?.()
   }
 }
 

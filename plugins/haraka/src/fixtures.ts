@@ -98,7 +98,8 @@ function groundHere(): Ground {
   const here = process.cwd()
   return {
     places: { folder: undefined, bases: [here] },
-    config: join(here, 'config'),
+    // As the library does it: tests set this to have files of their own.
+    config: join(process.env['HARAKA'] || here, 'config'),
     server: harakaServer(SILENT),
     logger: makeLogger(() => SILENT, 5),
     sinkOf: () => SILENT,

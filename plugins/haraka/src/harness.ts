@@ -167,7 +167,8 @@ function configFor({ path, isPackage }: Located, ground: Ground): HarakaConfig {
 }
 
 function timeoutFor({ name, config }: HarakaPlugin): number {
-  for (const file of [`${name}.timeout`, 'plugin_timeout']) {
+  // A plugin that is named by a path, `../index`, has a file beside the others.
+  for (const file of [`${name.replace(/^(?:\.\.?\/)+/, '')}.timeout`, 'plugin_timeout']) {
     const seconds = Number.parseFloat(String(config.get(file)))
     if (Number.isFinite(seconds)) return seconds
   }
