@@ -43,6 +43,9 @@ before(async () => {
     })
   writeFileSync(path.join(folder, 'denied-networks'), '203.0.113.0/24\n')
   writeFileSync(path.join(folder, 'users'), '')
+  // What somebody has who comes from Haraka.
+  for (const name of ['config', 'plugins']) mkdirSync(path.join(folder, name))
+  writeFileSync(path.join(folder, 'plugins/members.js'), 'exports.register = function () {}\n')
   process.env['REDIS_URL'] = 'redis://127.0.0.1:6379'
 })
 after(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,7 +1,8 @@
 /**
  * Plugins of Haraka, unchanged: its connection, transaction, results, notes and config over hooks, facts and log of this server.
  *
- *   haraka.ts        the plugin: what is found and loaded once, and which hooks it has
+ *   haraka.ts        the plugin
+ *   set-up.ts        what is found and loaded once, and which hooks it has; quietly.ts keeps what that prints out of the log of the server
  *   use.ts           what it does at each hook: the chain of Haraka's plugins, their answer as an opinion (answer.ts), facts both ways (facts.ts)
  *   chain.ts         plugins one after the other, with deadlines
  *   harness.ts       one plugin: found (locate.ts), compiled and registered as Haraka does it
