@@ -2,7 +2,7 @@
 import { type Dkim, type Dmarc, dkimFact, dmarcFact, type Spf, spfFact } from '@postroad/authres'
 import { makeQueueId, type NamedAddress } from '@postroad/mail'
 import type { Attachment, Message, Mime, QueueContext } from '@postroad/plugin'
-import type { Finding, Findings } from './filters.ts'
+import type { FilterWord, FilterWords } from './filters.ts'
 
 /** A person or list, as fields name them. */
 export interface Name {
@@ -49,7 +49,7 @@ export interface CaughtEntry {
   readonly client: { readonly address: string; readonly helo: string; readonly tls: string }
   readonly authentication: Checked
   /** What filters would say, most first; undefined: none was asked. */
-  readonly findings?: readonly Finding[]
+  readonly findings?: readonly FilterWord[]
 }
 
 /** Characters of what the index keeps. */
@@ -60,7 +60,7 @@ const RECIPIENTS = 1_000
 /** The entry of a message that has just come, and the text it is searched by. */
 export async function newEntry(
   context: QueueContext,
-  findings?: Findings,
+  findings?: FilterWords,
 ): Promise<{ readonly entry: Omit<CaughtEntry, 'n'>; readonly search: string }> {
   const { envelope, message, session } = context
   const mime = await mimeOf(message)

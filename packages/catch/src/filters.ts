@@ -13,7 +13,7 @@ export interface FilterSettings {
 }
 
 /** One finding. */
-export interface Finding {
+export interface FilterWord {
   readonly plugin: string
   readonly signal: string
   /** Points, or what would be done. */
@@ -21,17 +21,17 @@ export interface Finding {
   readonly evidence: readonly string[]
 }
 
-/** Findings of a message, by the facts of the plugins. */
-export type Findings = (find: QueueContext['find']) => readonly Finding[]
+/** FilterWords of a message, by the facts of the plugins. */
+export type FilterWords = (find: QueueContext['find']) => readonly FilterWord[]
 
 interface Filter {
   readonly name: string
   /** What the plugin's package calls its fact. */
   readonly fact: string
-  read(value: unknown): readonly Omit<Finding, 'plugin'>[]
+  read(value: unknown): readonly Omit<FilterWord, 'plugin'>[]
 }
 
-type Signals = readonly Omit<Finding, 'plugin'>[]
+type Signals = readonly Omit<FilterWord, 'plugin'>[]
 
 const CONTENT: readonly Filter[] = [
   { name: 'headers', fact: 'headerSignals', read: (value) => value as Signals },
@@ -88,7 +88,7 @@ const SCANNERS: Readonly<Record<keyof FilterSettings, Filter>> = {
  *
  * @throws {Error} when a scanner was asked for whose plugin is not installed
  */
-export async function addFilters(app: App, settings: FilterSettings): Promise<Findings> {
+export async function addFilters(app: App, settings: FilterSettings): Promise<FilterWords> {
   const added: (readonly [filter: Filter, fact: Fact<unknown>])[] = []
   const use = async (filter: Filter, options: object): Promise<boolean> => {
     const made = await load(filter)
@@ -112,7 +112,7 @@ export async function addFilters(app: App, settings: FilterSettings): Promise<Fi
       .toSorted((a, b) => worth(b) - worth(a))
 }
 
-function worth({ weight }: Finding): number {
+function worth({ weight }: FilterWord): number {
   return typeof weight === 'number' ? weight : weight === 'none' ? 0 : Number.POSITIVE_INFINITY
 }
 

@@ -2,7 +2,7 @@
 import { definePlugin, type HttpRoute, type Plugin, type Refusal, type Reject } from '@postroad/plugin'
 import type { Collection } from './collection.ts'
 import { newEntry } from './entry.ts'
-import type { Findings } from './filters.ts'
+import type { FilterWords } from './filters.ts'
 
 /** What was refused, for who waits for a message that did not come. */
 export interface RefusedMail {
@@ -17,7 +17,7 @@ export interface TakerDeps {
   readonly collection: Collection
   readonly routes: readonly HttpRoute[]
   /** Undefined: no filter is asked. */
-  readonly findings?: Findings | undefined
+  readonly findings?: FilterWords | undefined
   onRefused?(refused: RefusedMail): void
 }
 
