@@ -56,10 +56,11 @@ const STAND_INS: Readonly<Record<string, string>> = {
 
 /** Those that cannot run, and why. */
 const CANNOT: Readonly<Record<string, string>> = {
-  graph: 'needs sqlite3 (native, built by an install script) and Haraka’s web server; telemetry has the figures',
+  graph:
+    'shows its figures in Haraka’s web server, which is not here, and keeps them with sqlite3, which scripts of its package fetch or compile: without that it does nothing. Telemetry has the figures',
   syslog:
-    'needs modern-syslog, a native module built by an install script; where that is built it runs. The log of this server goes to the journal',
-  watch: 'needs Haraka’s web server; the page of admin shows live sessions',
+    'needs modern-syslog, which is compiled when it is installed, and no scripts of packages are run here; tried by hand where it was compiled, it runs. The log of this server goes to the journal',
+  watch: 'shows its page in Haraka’s web server, which is not here; the page of admin shows live sessions',
 }
 
 /** All that was played, and what was not. */

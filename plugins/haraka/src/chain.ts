@@ -20,7 +20,10 @@ export interface ChainRun {
   /** A connection, a mail of the queue, or the server. */
   readonly object: unknown
   readonly params?: unknown
-  readonly signal?: AbortSignal
+  /** Whose signal ends it; it is asked for only while a plugin takes its time, because a signal costs more than most answers. */
+  readonly life?: { readonly signal: AbortSignal }
+  /** Whether anything was waited for since its hook began: only then can the session be over. Written, too. */
+  readonly turn?: { hasWaited: boolean }
   readonly failOpen: boolean
   /** Names of plugins that are passed over. */
   readonly skip?: readonly string[]
@@ -54,27 +57,58 @@ export function isDeny(code: number): boolean {
   )
 }
 
+/** What is there at once, or later. */
+export type Soon<T> = T | Promise<T>
+
+/** Goes on at once where nothing is waited for. */
+export function andThen<A, B>(value: Soon<A>, next: (value: A) => Soon<B>): Soon<B> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}
+
+/** One after the other. */
+export function inOrder<T>(list: readonly T[], work: (one: T) => unknown): Soon<void> {
+  for (const [place, one] of list.entries()) {
+    const made = work(one)
+    if (made instanceof Promise) return made.then(() => inOrder(list.slice(place + 1), work))
+  }
+}
+
 /**
- * Runs a chain.
+ * Runs a chain; its answer is there at once when all plugins answer at once.
  *
  * @throws {Error} that names the plugin which threw, rejected, or did not answer in time
  */
-export async function runChain(chain: readonly Registered[] | undefined, run: ChainRun): Promise<ChainAnswer> {
-  for (const one of chain ?? []) {
+export function runChain(chain: readonly Registered[] | undefined, run: ChainRun): Soon<ChainAnswer> {
+  for (const [place, one] of (chain ?? []).entries()) {
+    if (isOver(run)) return CONT
     if (run.skip?.includes(one.plugin.name)) continue
-    if (run.signal?.aborted) return CONT
     const asked = ask(one, run)
-    const answer = asked instanceof Promise ? await asked : asked
-    if (answer.code === constants.cont || ALL_RUN.has(one.hook)) continue
+    if (asked instanceof Promise && run.turn) run.turn.hasWaited = true
     // The hook `deny` may take a refusal back; the plugins after it are asked then.
-    if (isDeny(answer.code) && (await run.refused?.(answer))) continue
-    return answer
+    if (asked instanceof Promise || (isDeny(asked.code) && run.refused)) return goOn(chain ?? [], place, asked, run)
+    if (asked.code !== constants.cont && !ALL_RUN.has(one.hook)) return asked
   }
   return CONT
 }
 
+async function goOn(
+  chain: readonly Registered[],
+  place: number,
+  asked: Soon<ChainAnswer>,
+  run: ChainRun,
+): Promise<ChainAnswer> {
+  const answer = await asked
+  const isNone = answer.code === constants.cont || ALL_RUN.has(chain[place]?.hook ?? '')
+  if (isNone || (isDeny(answer.code) && (await run.refused?.(answer)))) return runChain(chain.slice(place + 1), run)
+  return answer
+}
+
+function isOver({ turn = { hasWaited: true }, life }: ChainRun): boolean {
+  return turn.hasWaited && life?.signal.aborted === true
+}
+
 /** Most plugins answer at once: only the others need a promise, a clock, and an ear for the end of the session. */
-function ask(one: Registered, run: ChainRun): ChainAnswer | Promise<ChainAnswer> {
+function ask(one: Registered, run: ChainRun): Soon<ChainAnswer> {
   const { plugin, method } = one
   const question = new Question(one, run)
   try {
@@ -127,7 +161,7 @@ class Question {
 
   async wait(): Promise<ChainAnswer> {
     const { plugin, hook } = this.#one
-    const { signal } = this.#run
+    const signal = this.#run.life?.signal
     const gone = (): void => this.#done()
     // Its word, `0` is none: as in Haraka.
     const timer =

@@ -2,9 +2,10 @@
 import constants from 'haraka-constants'
 import netUtils from 'haraka-net-utils'
 import Notes from 'haraka-notes'
-import ResultStore from 'haraka-results'
+import type ResultStore from 'haraka-results'
 import utils from 'haraka-utils'
 import { addLogMethods, type LogSink } from './logger.ts'
+import { makeResults } from './results.ts'
 import type { HarakaServer } from './server.ts'
 import { HarakaTransaction } from './transaction.ts'
 
@@ -76,7 +77,7 @@ export class HarakaConnection {
     this.server = server
     this.uuid = uuid
     this.notes = new Notes()
-    this.results = new ResultStore(this)
+    this.results = makeResults(this)
     this.#sinkOf = sinkOf
     this.#level = level
   }
@@ -151,7 +152,7 @@ export class HarakaConnection {
 
   init_transaction(done?: () => void, uuid: string = this.tran_uuid()): void {
     const transaction = new HarakaTransaction(uuid)
-    transaction.results = new ResultStore(this)
+    transaction.results = makeResults(this)
     this.transaction = transaction
     done?.()
   }

@@ -12,8 +12,12 @@ import {
   type ReverseDns,
   reverseDns,
 } from '@postroad/plugin'
+import constants from 'haraka-constants'
 import type ResultStore from 'haraka-results'
+import { said } from './answer.ts'
+import { andThen, type ChainAnswer, type Soon } from './chain.ts'
 import type { HarakaConnection } from './connection.ts'
+import type { HarakaSession } from './state.ts'
 import type { HarakaTransaction } from './transaction.ts'
 
 /** What the plugins of one use found out about a message, by name: their lists `pass`, `fail`, `skip`, `msg`, `err`, and their own keys. */
@@ -50,7 +54,7 @@ function remoteHost({ result, name, names }: ReverseDns): string {
 }
 
 /** The name of the client as plugins know it: without one NXDOMAIN, DNSERROR when it could not be asked for; undefined for what is no address. */
-export async function nameOf({ find, session, signal }: ConnectContext, dns: Dns): Promise<string | undefined> {
+async function nameOf({ find, session, signal }: ConnectContext, dns: Dns): Promise<string | undefined> {
   const fact = find(reverseDns)
   if (fact) return remoteHost(fact)
   const { address } = session.remote
@@ -62,6 +66,24 @@ export async function nameOf({ find, session, signal }: ConnectContext, dns: Dns
     const { code } = error as { readonly code?: unknown } // a failure of the service says which it is
     return code === 'NXDOMAIN' || code === 'NODATA' ? 'NXDOMAIN' : 'DNSERROR'
   }
+}
+
+/** Writes the name of the client down: what a plugin has said at `lookup_rdns`, or that of the DNS. */
+export function nameClient(
+  state: HarakaSession,
+  { code, message }: ChainAnswer,
+  context: ConnectContext,
+  dns: Dns,
+): Soon<undefined> {
+  const isSaid = code === constants.ok
+  if (!isSaid) state.hasWaited = true
+  return andThen(isSaid ? said(message) : nameOf(context, dns), (host) => {
+    const { remote } = state.connection
+    if (host !== undefined) remote.host = host
+    remote['info'] = remote.host
+    state.hasName = isSaid || host !== undefined
+    return undefined
+  })
 }
 
 /** Writes what is known into `results`, where no plugin of Haraka has. */
@@ -128,20 +150,21 @@ function showDkim({ results, notes }: HarakaTransaction, { signatures }: Dkim): 
 export function resultsOf(connection: HarakaConnection, names: readonly string[]): HarakaResult {
   const out: Record<string, Record<string, unknown>> = {}
   for (const name of names) {
-    const all = [connection.results.get(name), connection.transaction?.results.get(name)]
-    const plain = all.flatMap((one) => (one === undefined ? [] : [withoutEmpty(one)]))
-    if (plain.length > 0) out[name] = Object.assign({}, ...plain)
+    const ofClient = connection.results.get(name)
+    const ofMessage = connection.transaction?.results.get(name)
+    if (ofClient || ofMessage) out[name] = { ...withoutEmpty(ofClient ?? {}), ...withoutEmpty(ofMessage ?? {}) }
   }
   return out
 }
 
 function withoutEmpty(result: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const isShown = (key: string, value: unknown): boolean =>
-    !key.startsWith('human') &&
-    value !== undefined &&
-    typeof value !== 'function' &&
-    !(Array.isArray(value) && value.length === 0)
-  return Object.fromEntries(Object.entries(result).filter(([key, value]) => isShown(key, value)))
+  const out: Record<string, unknown> = {}
+  for (const key of Object.keys(result)) {
+    const value = result[key]
+    if (value === undefined || typeof value === 'function' || key.startsWith('human')) continue
+    if (!Array.isArray(value) || value.length > 0) out[key] = value
+  }
+  return out
 }
 
 /** Sets a fact, if there is anything to say. */

@@ -132,6 +132,22 @@ test('OK at rcpt, or relaying, gives the route of the options; nobody relays wit
   )
 })
 
+test('a plugin with a log hook hears what plugins say by themselves and of a connection', async () => {
+  const folder = plugin(`
+    const heard = []
+    exports.hook_log = (next, logger, { level, data }) => { heard.push(level + ' ' + data); next() }
+    exports.hook_mail = function (next, connection) {
+      this.lognotice('one')
+      connection.logwarn(this, 'two')
+      next(DENY, heard.join('; '))
+    }`)
+  await played([{ folder }], (session) =>
+    session
+      .mail('a@client.test')
+      .expectRefusal('5.7.1', /NOTICE \[NOTICE\] \[-\] \[own\] one; WARN \[WARN\] \[[^\]]{2,}\] \[own\] two/),
+  )
+})
+
 test('several uses share connection and transaction, as the lines of one config/plugins', async () => {
   const first = plugin(`
     exports.hook_connect = (next, { notes }) => { notes.seen = 'connect'; setTimeout(next, 5) }

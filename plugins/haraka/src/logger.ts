@@ -28,7 +28,7 @@ export interface LogItem {
 export interface LogSink {
   readonly log: Logger
   /** Plugins that want to hear them. */
-  heard?(item: LogItem): void
+  heard?: ((item: LogItem) => void) | undefined
 }
 
 type LogMethod = (...said: unknown[]) => boolean | undefined
@@ -64,7 +64,7 @@ export function addLogMethods(
     const log: LogMethod = function (this: unknown, ...said) {
       const self = typeof this === 'object' && this !== null ? this : target
       if (severity > level(self)) return undefined
-      write(name, severity, { origin, said }, sinkOf(self))
+      write(name, severity, { origin, said, self }, sinkOf(self))
       return true
     }
     Object.defineProperty(target, method, { value: log, writable: true, configurable: true, enumerable: false })
@@ -86,19 +86,18 @@ export function makeLogger(sinkOf: () => LogSink | undefined, level: number): Ha
 function write(
   level: string,
   severity: number,
-  { origin, said }: { readonly origin: string; readonly said: readonly unknown[] },
+  { origin, said, self }: { readonly origin: string; readonly said: readonly unknown[]; readonly self: object },
   sink: LogSink | undefined,
 ): void {
   if (!sink) return
   const parts: string[] = []
   let plugin = origin
-  let uuid: string | undefined
+  let uuid = isConnection(self) ? String(self.uuid) : undefined
   for (const one of said) {
     if (typeof one !== 'object') parts.push(String(one))
     else if (one !== null) {
       const { name, uuid: id } = one as { readonly name?: unknown; readonly uuid?: unknown } // anything may be logged
-      const isConnection = one.constructor?.name === 'Connection'
-      if (isConnection) uuid = String(id)
+      if (isConnection(one)) uuid = String(id)
       else if (one instanceof Error) parts.push(errorOf(one).message)
       else if (typeof name === 'string') plugin = name
       else parts.push(pairsOf(one))
@@ -119,6 +118,11 @@ function write(
     data: `[${level}] [${uuid ?? '-'}] [${plugin}] ${text}`,
     obj: { level, uuid: uuid ?? '-', origin: plugin, message: text },
   })
+}
+
+/** As Haraka tells them. */
+function isConnection(value: object): value is { readonly uuid: unknown } {
+  return value.constructor?.name === 'Connection'
 }
 
 function pairsOf(value: object): string {

@@ -36,14 +36,18 @@ function envelopeEdits(
   const sender = transaction.mail_from?.address ?? ''
   const isSame = sender === from || sender.toLowerCase() === from.toLowerCase()
   const path = isSame ? undefined : parseReversePath(`<${sender}>`, { smtputf8: true, lenient: true })
-  const list = transaction.rcpt_to.flatMap((one) => {
-    const found = parseForwardPath(`<${one.address}>`, { smtputf8: true, lenient: true })
-    return found ? [found.address] : []
-  })
   const own = envelope.recipients.map(({ address }) => address)
   const isTouched =
     transaction.rcpt_to.length !== recipients.length ||
     recipients.some((one, place) => transaction.rcpt_to[place] !== one)
+  // Nearly always they are the client's, and nothing is to be read again.
+  const isOwn =
+    !isTouched && recipients.length === own.length && recipients.every(({ address }, i) => address === String(own[i]))
+  if (isOwn) return path ? { from: path.address ?? null } : {}
+  const list = transaction.rcpt_to.flatMap((one) => {
+    const found = parseForwardPath(`<${one.address}>`, { smtputf8: true, lenient: true })
+    return found ? [found.address] : []
+  })
   const isAliased =
     recipients.length !== own.length || !own.every((one) => list.some((other) => sameMailbox(one, other)))
   const add = isTouched || isAliased ? list.filter((one) => !own.some((other) => sameMailbox(one, other))) : []

@@ -61,12 +61,15 @@ export async function setUp({
   resolve,
   rehearsal,
 }: Setup & { readonly options: HarakaOptions; readonly dns: Dns }): Promise<PluginInstance> {
-  const ground = groundOf(options, { resolve, sink: { log } })
+  const sink: LogSink = { log }
+  const ground = groundOf(options, { resolve, sink })
   const lines = linesOf(options, ground)
   const plugins = await quietly(() => loadPlugins(lines, ground), log)
   const chains = new Chains(ground.registered)
   alive++
   const { server, logger } = ground
+  // What plugins say before all of them are there nobody hears.
+  sink.heard = listenersOf(chains, logger)
   const use = new HarakaUse({
     name,
     options,
@@ -77,7 +80,7 @@ export async function setUp({
     hostname,
     dns,
     shadow,
-    heard: listenersOf(chains, logger),
+    heard: sink.heard,
   })
   const timeoutOf = (...hooks: readonly string[]): number =>
     Math.min(

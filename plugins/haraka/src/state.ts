@@ -1,9 +1,10 @@
 /** What plugins of Haraka know of one session: their connection and its transactions, shared by all uses of `haraka` in its way. */
 import { Address as HarakaAddress } from '@haraka/email-address'
 import type { Address, BaseContext, Envelope, Helo, Logger, MailContext, RcptContext, Session } from '@postroad/plugin'
-import ResultStore from 'haraka-results'
+import type { Soon } from './chain.ts'
 import { HarakaConnection } from './connection.ts'
 import type { HarakaLogger, LogSink } from './logger.ts'
+import { makeResults } from './results.ts'
 import type { HarakaServer } from './server.ts'
 import { HarakaTransaction } from './transaction.ts'
 
@@ -33,6 +34,8 @@ export class HarakaSession {
   readonly connection: HarakaConnection
   hasName = false
   isAuthShown = false
+  /** Something was waited for since the hook that has its turn began. */
+  hasWaited = false
   log: Logger | undefined
   readonly #transactions = new Map<string, HarakaMail>()
   readonly #rcpts = new WeakMap<Address, RcptState>()
@@ -65,12 +68,19 @@ export class HarakaSession {
   }
 
   /** Chains of a session run one after the other, though hooks of the server may overlap. */
-  inTurn<T>(work: () => Promise<T>): Promise<T> {
+  inTurn<T>(work: () => Soon<T>): Soon<T> {
     const before = this.#tail
-    const run = before ? before.then(work, work) : work()
-    const tail = run.then(forget, forget).then(() => {
+    this.hasWaited = before !== undefined
+    const begin = (): Soon<T> => {
+      this.hasWaited = true
+      return work()
+    }
+    const run = before ? before.then(begin, begin) : work()
+    if (!(run instanceof Promise)) return run
+    const over = (): void => {
       if (this.#tail === tail) this.#tail = undefined
-    })
+    }
+    const tail = run.then(over, over)
     this.#tail = tail
     return run
   }
@@ -122,7 +132,7 @@ export class HarakaSession {
   #make(id: string, from: Address | undefined): HarakaMail {
     const { connection } = this
     const transaction = new HarakaTransaction(connection.tran_uuid())
-    transaction.results = new ResultStore(connection)
+    transaction.results = makeResults(connection)
     transaction.mail_from = harakaAddress(from)
     const state = {
       transaction,
@@ -194,5 +204,3 @@ export function wordsOf(
 function isTyped(value: unknown): value is { readonly type: string; readonly address: string } {
   return typeof value === 'object' && value !== null && 'type' in value && 'address' in value
 }
-
-function forget(): void {}

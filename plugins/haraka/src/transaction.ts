@@ -8,6 +8,9 @@ import type ResultStore from 'haraka-results'
 import { HeaderEdits } from './header-edits.ts'
 import { HarakaStream } from './stream.ts'
 
+const LF = 0x0a
+const CR = 0x0d
+
 type Filter = (type: string, encoding: string, buffer: Buffer) => Buffer | undefined
 type AttachmentStart = (...given: unknown[]) => void
 
@@ -85,10 +88,13 @@ export class HarakaTransaction {
     if (!body) return
     const changes = this.banner !== null || this.body_filters.length > 0
     const out: Buffer[] = []
-    for await (const line of linesOf(message.body())) {
+    const lines = new BareLines()
+    const parse = (line: Buffer): void => {
       const made = body.parse_more(line)
       if (changes && made.length > 0) out.push(made)
     }
+    for await (const piece of message.body()) lines.take(piece, parse)
+    lines.end(parse)
     const last = body.parse_end()
     if (last.length > 0) body.force_end()
     if (!changes) return
@@ -194,18 +200,29 @@ function filtering(match: unknown, filter: Filter): (type: string, encoding: str
 }
 
 /** Lines with `\n`, as the parser of the library wants them. */
-async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let rest: Buffer = Buffer.alloc(0)
-  for await (const piece of source) {
+class BareLines {
+  #rest: Buffer = Buffer.alloc(0)
+
+  take(piece: Uint8Array, to: (line: Buffer) => void): void {
     const view = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
-    const all = rest.length > 0 ? Buffer.concat([rest, view]) : view
+    const all = this.#rest.length > 0 ? Buffer.concat([this.#rest, view]) : view
+    // All lines of a piece in one new buffer: the octets of the message are not to be changed.
+    const made = Buffer.allocUnsafeSlow(all.length)
     let from = 0
-    for (let at = all.indexOf(0x0a); at >= 0; at = all.indexOf(0x0a, from)) {
-      const isCrlf = at > from && all[at - 1] === 0x0d
-      yield isCrlf ? Buffer.concat([all.subarray(from, at - 1), Buffer.from('\n')]) : all.subarray(from, at + 1)
+    let filled = 0
+    for (let at = all.indexOf(LF); at >= 0; at = all.indexOf(LF, from)) {
+      const isCrlf = at > from && all[at - 1] === CR
+      const begin = filled
+      filled += all.copy(made, filled, from, isCrlf ? at - 1 : at)
+      made[filled++] = LF
+      to(made.subarray(begin, filled))
       from = at + 1
     }
-    rest = all.subarray(from)
+    this.#rest = all.subarray(from)
   }
-  if (rest.length > 0) yield rest
+
+  end(to: (line: Buffer) => void): void {
+    if (this.#rest.length > 0) to(this.#rest)
+    this.#rest = Buffer.alloc(0)
+  }
 }

@@ -12,6 +12,7 @@ import {
   type DataContext,
   type Defer,
   defer,
+  type Fact,
   type HeloContext,
   type Identity,
   type MailContext,
@@ -31,13 +32,24 @@ import {
 import constants from 'haraka-constants'
 import { refusalOf, said, unknownReply, verifyReply } from './answer.ts'
 import { attempt } from './auth.ts'
-import { type ChainAnswer, CONT, lateTo, runChain, TOLD } from './chain.ts'
-import { dkimOf, harakaResult, nameOf, provide, resultsOf, reverseDnsOf, showFacts, spfOf } from './facts.ts'
+import { andThen, type ChainAnswer, CONT, inOrder, lateTo, runChain, type Soon, TOLD } from './chain.ts'
+import {
+  dkimOf,
+  type HarakaResult,
+  harakaResult,
+  nameClient,
+  provide,
+  resultsOf,
+  reverseDnsOf,
+  showFacts,
+  spfOf,
+} from './facts.ts'
 import type { UseParts } from './parts.ts'
 import { rewritten } from './rewriting.ts'
 import { type HarakaMail, HarakaSession, harakaAddress, wordsOf } from './state.ts'
 
-type Refusing = Promise<Reject | Defer | undefined>
+type Refusing = Soon<Reject | Defer | undefined>
+type Told = Pick<BaseContext, 'log'> & { readonly signal?: AbortSignal }
 type AnyContext = BaseContext & { readonly session: Session }
 
 /** What plugins know of sessions; a use in the shadow has a memory of its own, so that nobody obeys it by the way. */
@@ -51,10 +63,12 @@ export class HarakaUse {
   readonly #sessions: WeakMap<Session, HarakaSession>
   readonly #scopes = new Set<string>()
   readonly #names: readonly string[]
+  readonly #result: Fact<HarakaResult, 'transaction'>
 
   constructor(parts: UseParts) {
     this.#parts = parts
     this.#sessions = parts.shadow ? new WeakMap() : shared
+    this.#result = harakaResult(parts.name)
     this.#names = parts.plugins.map(({ name }) => name)
     uses.add(this)
   }
@@ -65,69 +79,66 @@ export class HarakaUse {
 
   /** Who the client is, its name, and `connect`. */
   connect(context: ConnectContext): Refusing {
-    return this.#inTurn(context, async (state) => {
-      const { connection } = state
-      await this.#run(state, 'connect_init', context)
-      if (!state.hasName) {
-        const answer = await this.#run(state, 'lookup_rdns', context)
-        const refusal = refusalOf('lookup_rdns', answer)
-        if (refusal) return refusal
-        const host = answer.code === constants.ok ? said(answer.message) : await nameOf(context, this.#parts.dns)
-        if (host !== undefined) connection.remote.host = host
-        connection.remote['info'] = connection.remote.host
-        state.hasName = answer.code === constants.ok || host !== undefined
-      }
-      showFacts(connection, context)
-      const refusal = await this.#ask(state, 'connect', context)
-      if (this.#parts.options.facts.includes('reverse-dns')) provide(context, reverseDns, reverseDnsOf(connection))
-      return refusal
+    return this.#inTurn(context, (state) => {
+      const named = andThen(this.#run(state, 'connect_init', context), () => this.#named(state, context))
+      return andThen(named, (refused) => {
+        if (refused) return refused
+        showFacts(state.connection, context)
+        return andThen(this.#ask(state, 'connect', context), (refusal) => {
+          if (this.#parts.options.facts.includes('reverse-dns'))
+            provide(context, reverseDns, reverseDnsOf(state.connection))
+          return refusal
+        })
+      })
     })
   }
 
+  #named(state: HarakaSession, context: ConnectContext): Refusing {
+    if (state.hasName) return undefined
+    return andThen(
+      this.#run(state, 'lookup_rdns', context),
+      (answer) => refusalOf('lookup_rdns', answer) ?? nameClient(state, answer, context, this.#parts.dns),
+    )
+  }
+
   helo(context: HeloContext): Refusing {
-    return this.#inTurn(context, async (state) => {
+    return this.#inTurn(context, (state) => {
       const { helo } = context
       state.see(context, helo)
       const { connection } = state
       const hook = helo.extended ? 'ehlo' : 'helo'
       connection.current_line = `${hook.toUpperCase()} ${helo.name}`
       showFacts(connection, context)
-      const refusal = await this.#ask(state, hook, context, helo.name)
-      if (refusal || !helo.extended) return refusal
-      // Only to be seen: the server says what it can.
-      connection.capabilities = ['PIPELINING', '8BITMIME']
-      await this.#run(state, 'capabilities', context)
-      return undefined
+      return andThen(this.#ask(state, hook, context, helo.name), (refusal) => {
+        if (refusal || !helo.extended) return refusal
+        // Only to be seen: the server says what it can.
+        connection.capabilities = ['PIPELINING', '8BITMIME']
+        return andThen(this.#run(state, 'capabilities', context), () => undefined)
+      })
     })
   }
 
   mail(context: MailContext): Refusing {
-    return this.#inTurn(context, async (state) => {
-      await this.#endOthers(state, context.envelope.id, context)
-      const { transaction } = state.begin(context.envelope)
-      const { connection } = state
-      const { from } = context.envelope
-      connection.current_line = `MAIL FROM:<${from ?? ''}>`
-      showFacts(connection, context)
-      const sender = transaction.mail_from ?? harakaAddress(from)
-      const refusal = await this.#ask(
-        state,
-        'mail',
-        context,
-        [sender, wordsOf(context.parameters)],
-        `sender <${from ?? ''}> denied`,
-      )
-      transaction.results.add(
-        { name: 'mail_from' },
-        { action: refusal ? 'reject' : 'accept', address: String(from ?? '') },
-      )
-      if (this.#parts.options.facts.includes('spf')) provide(context, spfFact, spfOf(connection))
-      return refusal
-    })
+    return this.#inTurn(context, (state) =>
+      andThen(this.#endOthers(state, context.envelope.id, context), () => {
+        const { transaction } = state.begin(context.envelope)
+        const { connection } = state
+        const from = String(context.envelope.from ?? '')
+        connection.current_line = `MAIL FROM:<${from}>`
+        showFacts(connection, context)
+        const params = [transaction.mail_from ?? harakaAddress(context.envelope.from), wordsOf(context.parameters)]
+        return andThen(this.#ask(state, 'mail', context, params, `sender <${from}> denied`), (refusal) => {
+          const action = refusal ? 'reject' : 'accept'
+          transaction.results.add({ name: 'mail_from' }, { action, address: from })
+          if (this.#parts.options.facts.includes('spf')) provide(context, spfFact, spfOf(connection))
+          return refusal
+        })
+      }),
+    )
   }
 
   rcpt(context: RcptContext): Refusing {
-    return this.#inTurn(context, async (state) => {
+    return this.#inTurn(context, (state) => {
       const { transaction } = state.begin(context.envelope)
       const { recipient } = context
       const rcpt = state.rcpt(recipient)
@@ -138,11 +149,12 @@ export class HarakaUse {
       state.connection.current_line = `RCPT TO:<${recipient}>`
       showFacts(state.connection, context)
       const params = [rcpt.addresses[0], wordsOf(context.parameters)]
-      const answer = await this.#run(state, 'rcpt', context, params)
-      rcpt.isOk = answer.code === constants.ok
-      if (rcpt.isOk) state.connection.last_rcpt_msg = said(answer.message) ?? null
-      state.takeRcpt(recipient, before, transaction)
-      return this.#refusal(state, 'rcpt', answer, `recipient <${recipient}> denied`)
+      return andThen(this.#run(state, 'rcpt', context, params), (answer) => {
+        rcpt.isOk = answer.code === constants.ok
+        if (rcpt.isOk) state.connection.last_rcpt_msg = said(answer.message) ?? null
+        state.takeRcpt(recipient, before, transaction)
+        return this.#refusal(state, 'rcpt', answer, `recipient <${recipient}> denied`)
+      })
     })
   }
 
@@ -157,17 +169,16 @@ export class HarakaUse {
   }
 
   nexthop(context: RcptContext): Refusing {
-    return this.#inTurn(context, async (state) => {
+    return this.#inTurn(context, (state) => {
       const { transaction } = state.begin(context.envelope)
       const rcpt = state.rcpt(context.recipient)
       transaction.rcpt_to.push(...rcpt.addresses)
-      const answer = await this.#run(state, 'rcpt_ok', context, rcpt.addresses[0])
-      return this.#refusal(state, 'rcpt_ok', answer, `recipient <${context.recipient}> denied`)
+      return this.#ask(state, 'rcpt_ok', context, rcpt.addresses[0], `recipient <${context.recipient}> denied`)
     })
   }
 
   data(context: DataContext): Refusing {
-    return this.#inTurn(context, async (state) => {
+    return this.#inTurn(context, (state) => {
       state.begin(context.envelope)
       state.connection.current_line = 'DATA'
       return this.#ask(state, 'data', context)
@@ -183,7 +194,7 @@ export class HarakaUse {
       const refusal = await this.#ask(state, 'data_post', context)
       if (refusal) current.transaction.msg_status = refusal.kind === 'reject' ? 'rejected' : 'deferred'
       if (this.#parts.options.facts.includes('dkim')) provide(context, dkimFact, dkimOf(connection))
-      context.set(harakaResult(this.#parts.name), resultsOf(connection, this.#names))
+      context.set(this.#result, resultsOf(connection, this.#names))
       return refusal
     })
   }
@@ -198,7 +209,7 @@ export class HarakaUse {
     return rewritten(state, current, context, { authResults: options.authResults, hostname })
   }
 
-  queue(context: QueueContext): Promise<Receipt | Reject | Defer | undefined> {
+  queue(context: QueueContext): Soon<Receipt | Reject | Defer | undefined> {
     return this.#inTurn(context, async (state) => {
       await this.#filled(state, context)
       const hook = state.connection.relaying && this.has('queue_outbound') ? 'queue_outbound' : 'queue'
@@ -208,47 +219,43 @@ export class HarakaUse {
     })
   }
 
-  accepted(context: AcceptedContext): Promise<void> {
-    return this.#inTurn(context, async (state) => {
+  accepted(context: AcceptedContext): Soon<void> {
+    return this.#inTurn(context, (state) => {
       const { transaction } = state.begin(context.envelope)
       transaction.msg_status = 'accepted'
       state.connection.msg_count.accept++
-      await this.#run(state, 'queue_ok', context, context.receipt.id)
-      await this.#reset(state, context.envelope.id, context)
+      return andThen(this.#run(state, 'queue_ok', context, context.receipt.id), () =>
+        this.#reset(state, context.envelope.id, context),
+      )
     })
   }
 
   /** Somebody has refused; plugins of Haraka have heard of their own refusals while they could take them back. */
-  refused(context: RefusedContext): Promise<void> {
+  refused(context: RefusedContext): Soon<void> {
     return this.#inTurn(context, async (state) => {
       const { envelope, refusal, hook, plugin } = context
       if (envelope) state.begin(envelope)
       if (![...uses].some(({ name }) => name === plugin)) {
         const code = refusal.kind === 'reject' ? constants.deny : constants.denysoft
-        const params = [
-          code,
-          refusal.text,
-          plugin ?? 'postroad',
-          hook,
-          undefined,
-          hook === 'message' ? 'data_post' : hook,
-        ]
+        const told = hook === 'message' ? 'data_post' : hook
+        const params = [code, refusal.text, plugin ?? 'postroad', hook, undefined, told]
         await this.#run(state, 'deny', context, params)
       }
       if (envelope && (hook === 'message' || hook === 'queue')) await this.#reset(state, envelope.id, context)
     })
   }
 
-  closed(context: ClosedContext): Promise<void> {
-    return this.#inTurn(context, async (state) => {
-      await this.#endOthers(state, undefined, context)
-      state.connection.state = constants.connection.state['DISCONNECTED']
-      await this.#run(state, 'disconnect', context)
-    })
+  closed(context: ClosedContext): Soon<void> {
+    return this.#inTurn(context, (state) =>
+      andThen(this.#endOthers(state, undefined, context), () => {
+        state.connection.state = constants.connection.state['DISCONNECTED']
+        return andThen(this.#run(state, 'disconnect', context), () => undefined)
+      }),
+    )
   }
 
   /** A verb that the server does not know. */
-  unknown(context: CommandContext): Promise<CommandReply | undefined> {
+  unknown(context: CommandContext): Soon<CommandReply | undefined> {
     return this.#inTurn(context, async (state) => {
       const { verb, argument } = context
       state.connection.current_line = `${verb} ${argument}`.trim()
@@ -258,14 +265,11 @@ export class HarakaUse {
     })
   }
 
-  verify(context: CommandContext): Promise<CommandReply | undefined> {
-    return this.#inTurn(context, async (state) => {
-      const answer = await this.#run(state, 'vrfy', context, [context.argument])
-      return verifyReply(answer)
-    })
+  verify(context: CommandContext): Soon<CommandReply | undefined> {
+    return this.#inTurn(context, (state) => andThen(this.#run(state, 'vrfy', context, [context.argument]), verifyReply))
   }
 
-  auth(context: AuthContext): Promise<Identity | Reject | undefined> {
+  auth(context: AuthContext): Soon<Identity | Reject | undefined> {
     return this.#inTurn(context, async (state) => {
       const found = await attempt(this.#parts.plugins, state.connection, context)
       if (found?.identity) state.showAuth(found.identity.name, found.plugin, context.attempt.mechanism)
@@ -284,25 +288,16 @@ export class HarakaUse {
   }
 
   /** Chains that are of no session. */
-  async runOn(
-    hook: string,
-    object: unknown,
-    params: unknown,
-    context: Pick<BaseContext, 'log'> & { signal?: AbortSignal },
-  ): Promise<ChainAnswer> {
+  runOn(hook: string, object: unknown, params: unknown, context: Told): Soon<ChainAnswer> {
     const { chains, options } = this.#parts
-    return runChain(chains.get(hook), {
-      object,
-      params,
-      ...(context.signal && { signal: context.signal }),
-      failOpen: options.failOpen,
-      late: lateTo(context),
-    })
+    const { log, signal } = context
+    const life = signal && { life: { signal } }
+    return runChain(chains.get(hook), { object, params, ...life, failOpen: options.failOpen, late: lateTo({ log }) })
   }
 
-  #inTurn<C extends AnyContext, T>(context: C, work: (state: HarakaSession) => Promise<T>): Promise<T> {
+  #inTurn<C extends AnyContext, T>(context: C, work: (state: HarakaSession) => Soon<T>): Soon<T> {
     const state = this.#stateOf(context)
-    const begun = (): Promise<T> => {
+    const begun = (): Soon<T> => {
       state.see(context)
       return work(state)
     }
@@ -326,8 +321,8 @@ export class HarakaUse {
     return current
   }
 
-  async #ask(state: HarakaSession, hook: string, context: AnyContext, params?: unknown, denied?: string): Refusing {
-    return this.#refusal(state, hook, await this.#run(state, hook, context, params), denied)
+  #ask(state: HarakaSession, hook: string, context: AnyContext, params?: unknown, denied?: string): Refusing {
+    return andThen(this.#run(state, hook, context, params), (answer) => this.#refusal(state, hook, answer, denied))
   }
 
   #refusal(state: HarakaSession, hook: string, answer: ChainAnswer, denied?: string): Reject | Defer | undefined {
@@ -342,9 +337,9 @@ export class HarakaUse {
     return refusal
   }
 
-  #run(state: HarakaSession, hook: string, context: AnyContext, params?: unknown): Promise<ChainAnswer> {
+  #run(state: HarakaSession, hook: string, context: AnyContext, params?: unknown): Soon<ChainAnswer> {
     const chain = this.#parts.chains.get(hook)
-    if (!chain) return Promise.resolve(CONT)
+    if (!chain) return CONT
     const { connection } = state
     connection.hook = hook
     const { transaction } = connection
@@ -352,8 +347,9 @@ export class HarakaUse {
     return runChain(chain, {
       object: connection,
       params,
+      turn: state,
       // What has happened is told to the end, though the client may be gone.
-      ...(TOLD.has(hook) ? {} : { signal: context.signal }),
+      ...(TOLD.has(hook) ? {} : { life: context }),
       failOpen: this.#parts.options.failOpen,
       skip: Array.isArray(skip) ? skip : [],
       late: lateTo(context),
@@ -379,11 +375,11 @@ export class HarakaUse {
     return false
   }
 
-  async #endOthers(state: HarakaSession, id: string | undefined, context: AnyContext): Promise<void> {
-    for (const [other] of state.others(id)) await this.#reset(state, other, context)
+  #endOthers(state: HarakaSession, id: string | undefined, context: AnyContext): Soon<void> {
+    return inOrder(state.others(id), ([other]) => this.#reset(state, other, context))
   }
 
-  async #reset(state: HarakaSession, id: string, context: AnyContext): Promise<void> {
+  #reset(state: HarakaSession, id: string, context: AnyContext): Soon<void> {
     const current = state.find(id)
     if (!current) return
     state.connection.transaction = current.transaction
@@ -393,7 +389,11 @@ export class HarakaUse {
     // Those who are told first run the chains of all: then it is gone.
     state.end(id)
     state.connection.transaction = current.transaction
-    for (const use of all) await use.#run(state, 'reset_transaction', context)
-    state.connection.transaction = null
+    return andThen(
+      inOrder(all, (use) => use.#run(state, 'reset_transaction', context)),
+      () => {
+        state.connection.transaction = null
+      },
+    )
   }
 }
