@@ -2,8 +2,8 @@
 import type { ApiCall } from '@postroad/admin-api'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { Dialog } from './part/dialog.tsx'
 import { Icon } from './part/icon.tsx'
+import { KeyList, type KeyRow } from './part/key-list.tsx'
 import { Empty } from './part/state.tsx'
 import { ConfigScreen } from './screen/config.tsx'
 import { Doctor } from './screen/doctor.tsx'
@@ -87,7 +87,7 @@ export function Frame() {
           <Absent screen={screen} />
         )}
       </main>
-      {isHelp && <KeyList close={() => setHelp(false)} />}
+      {isHelp && <Help close={() => setHelp(false)} />}
       <p id="live" role="status" class={said.value.isOn ? 'on' : ''}>
         {said.value.text}
       </p>
@@ -210,7 +210,7 @@ function Lost() {
   )
 }
 
-const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
+const KEYS: readonly KeyRow[] = [
   [['1', '6'], 'screens'],
   [['/'], 'search or filter'],
   [['j', 'k'], 'next, previous row'],
@@ -225,40 +225,19 @@ const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
   [['Esc'], 'close, go back'],
 ]
 
-function KeyList({ close }: { close: () => void }) {
+function Help({ close }: { close: () => void }) {
   return (
-    <Dialog label="Keys" close={close}>
-      <h2>Keys</h2>
-      <dl class="keylist">
-        {KEYS.map(([keys, what]) => (
-          <>
-            <dt>
-              {keys.map((key, n) => (
-                <>
-                  {n > 0 && (key === '6' ? ' … ' : ' ')}
-                  <kbd>{key}</kbd>
-                </>
-              ))}
-            </dt>
-            <dd>{what}</dd>
-          </>
-        ))}
-      </dl>
-      <form method="dialog" class="acts">
-        {status.value?.caller !== undefined && (
-          <p class="note who-asks">
-            {status.value.caller.name}, {status.value.caller.roles.join(', ')}
-          </p>
-        )}
-        {may('logout') && (
-          <button type="button" class="btn" onClick={logout}>
-            Log out
-          </button>
-        )}
-        <button type="submit" class="btn" autofocus>
-          Close
+    <KeyList rows={KEYS} close={close}>
+      {status.value?.caller !== undefined && (
+        <p class="note who-asks">
+          {status.value.caller.name}, {status.value.caller.roles.join(', ')}
+        </p>
+      )}
+      {may('logout') && (
+        <button type="button" class="btn" onClick={logout}>
+          Log out
         </button>
-      </form>
-    </Dialog>
+      )}
+    </KeyList>
   )
 }

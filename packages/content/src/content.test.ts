@@ -51,6 +51,16 @@ test('a link in a link is where a redirector goes to', () => {
   ])
     assert.equal(readLink(href)?.target?.domain, 'example.com', href)
   assert.equal(readLink('https://r.test/?u=1')?.target, undefined)
+  assert.equal(readLink('https://r.test/go?to=https%3A%2F%2Fa.test%2Fx#end')?.target?.url.href, 'https://a.test/x')
+})
+
+test('links are read once of a message, and not of another', async () => {
+  const mime = await mimeOf('<a href="http://a.test/">x</a>')
+  assert.equal(linksOf(mime), linksOf(mime))
+  assert.deepEqual(
+    linksOf(await mimeOf('<a href="http://b.test/">x</a>')).links.map(({ host }) => host),
+    ['b.test'],
+  )
 })
 
 test('a registered domain is one below a public suffix', () => {

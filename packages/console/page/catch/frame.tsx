@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { Dialog } from '../part/dialog.tsx'
 import { Icon } from '../part/icon.tsx'
+import { KeyList, type KeyRow } from '../part/key-list.tsx'
 import { Trouble, Waiting } from '../part/state.tsx'
 import { query } from '../state/api.ts'
 import { useAsked } from '../state/asked.ts'
@@ -156,7 +157,11 @@ export function Frame() {
           )}
         </section>
       </main>
-      {open === 'keys' && <Keys close={() => setOpen(undefined)} version={info?.Version} />}
+      {open === 'keys' && (
+        <KeyList rows={KEYS} close={() => setOpen(undefined)}>
+          <p class="note who-asks">{info === undefined ? '' : `Postroad catch ${info.Version}`}</p>
+        </KeyList>
+      )}
       {open === 'delete' && (
         <DeleteAll
           q={q}
@@ -230,7 +235,7 @@ function DeleteAll({ q, count, close, done }: { q: string; count: number; close:
   )
 }
 
-const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
+const KEYS: readonly KeyRow[] = [
   [['/'], 'search'],
   [['j', 'k'], 'next, previous message'],
   [['1', '5'], 'HTML, text, headers, source, checks'],
@@ -240,32 +245,3 @@ const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
   [['t'], 'as the system, light, dark'],
   [['Esc'], 'back to the list'],
 ]
-
-function Keys({ close, version }: { close: () => void; version: string | undefined }) {
-  return (
-    <Dialog label="Keys" close={close}>
-      <h2>Keys</h2>
-      <dl class="keylist">
-        {KEYS.map(([keys, what]) => (
-          <>
-            <dt>
-              {keys.map((key, n) => (
-                <>
-                  {n > 0 && (key === '5' ? ' … ' : ' ')}
-                  <kbd>{key}</kbd>
-                </>
-              ))}
-            </dt>
-            <dd>{what}</dd>
-          </>
-        ))}
-      </dl>
-      <form method="dialog" class="acts">
-        <p class="note who-asks">{version === undefined ? '' : `Postroad catch ${version}`}</p>
-        <button type="submit" class="btn" autofocus>
-          Close
-        </button>
-      </form>
-    </Dialog>
-  )
-}
