@@ -84,11 +84,11 @@ const SCANNERS: Readonly<Record<keyof FilterSettings, Filter>> = {
 }
 
 /**
- * Adds those that are there.
+ * Adds those that are there; undefined when there are none: nobody has looked, which is not that nothing was found.
  *
  * @throws {Error} when a scanner was asked for whose plugin is not installed
  */
-export async function addFilters(app: App, settings: FilterSettings): Promise<FilterWords> {
+export async function addFilters(app: App, settings: FilterSettings): Promise<FilterWords | undefined> {
   const added: (readonly [filter: Filter, fact: Fact<unknown>])[] = []
   const use = async (filter: Filter, options: object): Promise<boolean> => {
     const made = await load(filter)
@@ -103,6 +103,7 @@ export async function addFilters(app: App, settings: FilterSettings): Promise<Fi
     if (at !== undefined && !(await use(filter, { at })))
       throw new Error(`--${name} needs its plugin: npm install @postroad/${name}`)
   }
+  if (added.length === 0) return undefined
   return (find) =>
     added
       .flatMap(([{ name, read }, fact]) => {
