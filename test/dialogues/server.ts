@@ -12,6 +12,7 @@ export interface Taken {
   readonly from: string
   readonly to: readonly string[]
   readonly text: string
+  readonly hasOnlyCrlf: boolean | undefined
 }
 
 /** What {@link startServer} gives. */
@@ -58,7 +59,8 @@ const house = (taken: Taken[]) =>
           const chunks: Uint8Array[] = []
           for await (const chunk of message.raw()) chunks.push(chunk)
           const to = envelope.recipients.map(({ address }) => address.toString())
-          taken.push({ from: envelope.from?.toString() ?? '', to, text: Buffer.concat(chunks).toString('latin1') })
+          const text = Buffer.concat(chunks).toString('latin1')
+          taken.push({ from: envelope.from?.toString() ?? '', to, text, hasOnlyCrlf: message.hasOnlyCrlf })
           return { id: 'taken' }
         },
       },

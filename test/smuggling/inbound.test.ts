@@ -99,3 +99,38 @@ test('CVE-2023-51764: normalised mail has no bare line end, and its dots end not
     }
   }
 })
+
+test('RFC 5321 §2.3.8: what is said to have no bare CR or LF was looked at: text as it came is, binary and repaired mail is not', async () => {
+  await using server = await startServer({ bareLineEndings: 'normalise' })
+  const mail = (parameters: string) =>
+    `EHLO client.test\r\nMAIL FROM:<a@client.test>${parameters}\r\nRCPT TO:<b@mx.test>\r\n`
+  const data = (body: string) => `${mail('')}DATA\r\nSubject: x\r\n\r\n${body}\r\n.\r\nQUIT\r\n`
+  const bdat = (parameters: string, ...chunks: readonly string[]) =>
+    `${mail(parameters)}${chunks.map((chunk, i) => `BDAT ${chunk.length}${i === chunks.length - 1 ? ' LAST' : ''}\r\n${chunk}`).join('')}QUIT\r\n`
+  const cases: readonly (readonly [string, boolean])[] = [
+    [data('plain\r\n..\r\n.x'), true],
+    [data('bare\nhere'), false],
+    [data('bare\rhere'), false],
+    [data('x\r\n.\rhere'), false],
+    [bdat('', 'x\r\n', 'no end'), true],
+    [bdat('', 'x\r', '\ny\r\n'), true],
+    [bdat('', 'x\r\n', 'cut short\r'), false],
+    [bdat(' BODY=BINARYMIME', 'x\r\n\r\nbare\n'), false],
+    [bdat(' BODY=BINARYMIME', 'x\r\n'), false],
+  ]
+  for (const [text, hasOnlyCrlf] of cases) {
+    const octets = Buffer.from(text, 'latin1')
+    for (let cut = octets.length - 40; cut <= octets.length; cut++) {
+      server.taken.length = 0
+      await exchange(
+        server.port,
+        [octets.subarray(0, cut), octets.subarray(cut)].filter(({ length }) => length > 0),
+      )
+      assert.deepEqual(
+        server.taken.map((taken) => taken.hasOnlyCrlf),
+        [hasOnlyCrlf],
+        JSON.stringify(text),
+      )
+    }
+  }
+})

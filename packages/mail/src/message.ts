@@ -9,6 +9,8 @@ export interface MessageSource {
   raw(): AsyncIterable<Uint8Array>
   /** The octets of the whole message, at once, when they are in memory: the fast path. Not to be changed. */
   chunks?(): readonly Uint8Array[] | undefined
+  /** True: it was looked at, and no CR or LF stands by itself, RFC 5321 §2.3.8. Absent or false: nobody knows. */
+  readonly hasOnlyCrlf?: boolean
 }
 
 /** One header field as received. */
@@ -184,11 +186,12 @@ export interface Message extends MessageSource {
   withBody(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Message>
 }
 
-/** A source of octets that are in memory. */
-export function memorySource(chunks: readonly Uint8Array[]): MessageSource {
+/** A source of octets that are in memory. `hasOnlyCrlf` is what is known of them. */
+export function memorySource(chunks: readonly Uint8Array[], hasOnlyCrlf = false): MessageSource {
   const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   return {
     size,
+    hasOnlyCrlf,
     async *raw() {
       yield* chunks
     },

@@ -30,8 +30,8 @@ export interface ContentWriter {
    * system's code when the disk is full. Wait for it before the next call to slow the sender down.
    */
   write(chunk: Uint8Array): void | Promise<void>
-  /** The message is complete. Rejects when a write has failed. */
-  finish(): Stored | Promise<Stored>
+  /** The message is complete. Rejects when a write has failed. `hasOnlyCrlf`: whoever wrote it has seen no CR or LF by itself; default false. */
+  finish(hasOnlyCrlf?: boolean): Stored | Promise<Stored>
   /** The message will not be completed. Safe to call at any time, also while a write is under way. */
   abort(): void | Promise<void>
 }
@@ -93,11 +93,13 @@ class Writer implements ContentWriter {
     return this.#pending
   }
 
-  finish(): Stored | Promise<Stored> {
+  finish(hasOnlyCrlf = false): Stored | Promise<Stored> {
     if (this.#isClosed) throw new MessageError('ERR_BODY_DISPOSED')
     this.#isClosed = true
     this.#sealTail()
-    return this.#isSpilled ? this.#finishFile() : new StoredMemory(this.#chunks, this.size, this.#scanner)
+    return this.#isSpilled
+      ? this.#finishFile(hasOnlyCrlf)
+      : new StoredMemory(this.#chunks, { size: this.size, scanner: this.#scanner, hasOnlyCrlf })
   }
 
   abort(): void | Promise<void> {
@@ -115,7 +117,7 @@ class Writer implements ContentWriter {
     return this.size > this.#memoryLimit && (this.#scanner.bodyStart !== undefined || this.#scanner.excess.headerSize)
   }
 
-  async #finishFile(): Promise<Stored> {
+  async #finishFile(hasOnlyCrlf: boolean): Promise<Stored> {
     if (this.#held > 0 && !this.#failure) this.#flush()
     try {
       await this.#pending
@@ -126,7 +128,7 @@ class Writer implements ContentWriter {
     }
     // Both are there after a flush that did not fail.
     if (!this.#file || !this.#head) throw new MessageError('ERR_BODY_DISPOSED')
-    return new StoredFile(this.#file, this.#head, this.size, this.#scanner)
+    return new StoredFile(this.#file, this.#head, { size: this.size, scanner: this.#scanner, hasOnlyCrlf })
   }
 
   #flush(): void {

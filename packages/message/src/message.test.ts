@@ -100,3 +100,20 @@ test('any series of edits and its inverse keep the rest, octet for octet', async
     }),
   )
 })
+
+test('RFC 5321 §2.3.8: that no CR or LF stands by itself is said where it was seen, and of no other body', async (context) => {
+  for (const memoryLimit of [0, 1024]) {
+    const writer = createContentWriter({ memoryLimit })
+    await writer.write(Buffer.from(LETTER))
+    const stored = await writer.finish(true)
+    context.after(() => stored.dispose())
+    const message = createMessage(stored)
+    assert.equal(message.hasOnlyCrlf, true)
+    assert.equal(message.withHeader('X', 'y').withoutHeader('a').hasOnlyCrlf, true)
+    assert.equal(message.withPrepended(Buffer.from('X: y\n')).hasOnlyCrlf, false)
+    assert.equal(message.withPrepended(Buffer.from('X: \r y\r\n')).hasOnlyCrlf, false)
+    assert.equal(message.withPrepended(Buffer.from('X: y\r')).hasOnlyCrlf, false)
+    assert.equal((await message.withBody([Buffer.from('new\r\n')])).hasOnlyCrlf, false)
+  }
+  assert.equal(letter().hasOnlyCrlf, false)
+})

@@ -43,7 +43,11 @@ export function createMessage(stored: Stored, prepend?: Uint8Array, options: Mes
 export function messageFromBytes(bytes: Uint8Array, options: MessageOptions = {}): ReceivedMessage {
   const scanner = new HeaderScanner()
   scanner.scan(bytes)
-  return createMessage(new StoredMemory([bytes], bytes.length, scanner), undefined, options)
+  return createMessage(
+    new StoredMemory([bytes], { size: bytes.length, scanner, hasOnlyCrlf: false }),
+    undefined,
+    options,
+  )
 }
 
 /** Whether `message` was made from `original`, or is it. */
@@ -220,6 +224,10 @@ class StoredMessage implements ReceivedMessage {
     return rest && blocks.length > 0 ? [...blocks, ...rest] : rest
   }
 
+  get hasOnlyCrlf(): boolean {
+    return this.#shared.stored.hasOnlyCrlf && this.#blocks().every(hasOnlyWholeLines)
+  }
+
   mime(): Promise<Mime> {
     return (this.#shared.mime ??= this.#parse())
   }
@@ -332,4 +340,12 @@ class StoredMessage implements ReceivedMessage {
 function octets(chunk: Uint8Array): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk
   throw new TypeError(`a body is made of octets (Uint8Array), this is ${typeof chunk}`)
+}
+
+/** Whether each CR and LF is half of a CRLF of its own; fields that plugins wrote need not be as they should. */
+function hasOnlyWholeLines(octets: Uint8Array): boolean {
+  for (let at = 0; at < octets.length; at++) {
+    if (octets[at] === 0x0a || (octets[at] === 0x0d && octets[++at] !== 0x0a)) return false
+  }
+  return true
 }

@@ -16,6 +16,8 @@ export interface Stored {
   readonly receivedCount: number
   /** Which limits the header section exceeds; what follows from it is for others to say. */
   readonly excess: HeaderExcess
+  /** No CR or LF stands by itself; false: nobody knows. */
+  readonly hasOnlyCrlf: boolean
   /** The header section. When it exceeds its limit and is in a file: only the whole fields at its beginning. */
   readonly header: Uint8Array
   /** The octets from that offset, at once, when they are in memory. Not to be changed. */
@@ -28,6 +30,13 @@ export interface Stored {
 
 const READ_SIZE = 64 * 1024
 
+/** What is known of a message when it has come to its end. */
+export interface StoredFacts {
+  readonly size: number
+  readonly scanner: HeaderScanner
+  readonly hasOnlyCrlf: boolean
+}
+
 /** What both kinds know of the message. */
 abstract class StoredBase {
   readonly size: number
@@ -36,9 +45,11 @@ abstract class StoredBase {
   readonly fieldCount: number
   readonly receivedCount: number
   readonly excess: HeaderExcess
+  readonly hasOnlyCrlf: boolean
 
-  constructor(size: number, scanner: HeaderScanner) {
+  constructor({ size, scanner, hasOnlyCrlf }: StoredFacts) {
     this.size = size
+    this.hasOnlyCrlf = hasOnlyCrlf
     this.headerSize = scanner.headerSize
     this.bodyStart = scanner.bodyStart ?? size
     this.fieldCount = scanner.fieldCount
@@ -52,8 +63,8 @@ export class StoredMemory extends StoredBase implements Stored {
   #chunks: readonly Uint8Array[] | undefined
   #header: Uint8Array | undefined
 
-  constructor(chunks: readonly Uint8Array[], size: number, scanner: HeaderScanner) {
-    super(size, scanner)
+  constructor(chunks: readonly Uint8Array[], known: StoredFacts) {
+    super(known)
     this.#chunks = chunks
   }
 
@@ -86,10 +97,10 @@ export class StoredFile extends StoredBase implements Stored {
   #readers = 0
   #isDisposed = false
 
-  constructor(file: SpillFile, head: Uint8Array, size: number, scanner: HeaderScanner) {
-    super(size, scanner)
+  constructor(file: SpillFile, head: Uint8Array, known: StoredFacts) {
+    super(known)
     this.#file = file
-    this.header = head.length < scanner.headerSize ? wholeFields(head) : head
+    this.header = head.length < known.scanner.headerSize ? wholeFields(head) : head
   }
 
   chunks(): undefined {

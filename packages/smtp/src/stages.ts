@@ -96,8 +96,12 @@ export interface Stages {
   data(): Maybe<WireReply | undefined>
   /** The store of the coming message. */
   content(): ContentSink
-  /** After the last octet was written. One reply, or one a recipient in the order of RCPT (LMTP, PRDR). Ends the transaction. */
-  message(): Maybe<WireReply | readonly WireReply[]>
+  /**
+   * After the last octet was written. One reply, or one a recipient in the order of RCPT (LMTP, PRDR). Ends the transaction.
+   *
+   * @param hasOnlyCrlf the wire has seen every octet, and no CR or LF stands by itself; absent: it does not know
+   */
+  message(hasOnlyCrlf?: boolean): Maybe<WireReply | readonly WireReply[]>
   /** RSET, or the transaction ended without a message. */
   reset(): void
   verify(argument: string): Maybe<WireReply>

@@ -114,11 +114,11 @@ export class IncomingContent implements ContentSink {
     return heard ? Promise.all([stored, heard]).then(() => undefined) : stored
   }
 
-  /** All bytes are there. */
-  async finish(): Promise<Stored> {
+  /** All bytes are there; `hasOnlyCrlf` is what the wire says of them. */
+  async finish(hasOnlyCrlf = false): Promise<Stored> {
     const heard = this.#tellTaps(undefined)
     if (heard) await heard
-    return this.#writer.finish()
+    return this.#writer.finish(hasOnlyCrlf)
   }
 
   /** Nobody reads it any more; its memory may be another's. */

@@ -18,8 +18,9 @@ import { failed, judgeMessage, NOT_TAKEN, ONE_BY_ONE, oneRefusal, structural } f
 export async function message(
   transaction: Transaction,
   incoming: IncomingContent,
+  hasOnlyCrlf: boolean,
 ): Promise<WireReply | readonly WireReply[]> {
-  const stored = await incoming.finish().catch((cause: unknown) => {
+  const stored = await incoming.finish(hasOnlyCrlf).catch((cause: unknown) => {
     incoming.release()
     throw cause
   })

@@ -120,13 +120,13 @@ export class SessionStages implements JudgingStages {
     return this.#incoming
   }
 
-  async message(): Promise<WireReply | readonly WireReply[]> {
+  async message(hasOnlyCrlf = false): Promise<WireReply | readonly WireReply[]> {
     const transaction = this.#current
     const incoming = this.#incoming
     this.#incoming = undefined
     if (!incoming) throw new Error('there is no content')
     try {
-      const reply = named(await message(transaction, incoming), transaction)
+      const reply = named(await message(transaction, incoming, hasOnlyCrlf), transaction)
       if ('code' in reply ? reply.code < 300 : reply.some((one) => one.code < 300)) this.#session.countAccepted()
       this.#finish(transaction, reply)
       return reply

@@ -4,8 +4,11 @@ import fc from 'fast-check'
 import { DataEncoder } from './data-encoder.ts'
 
 function encode(...chunks: readonly Uint8Array[]): string {
+  return encodeWith(new DataEncoder(), chunks)
+}
+
+function encodeWith(encoder: DataEncoder, chunks: readonly Uint8Array[]): string {
   const out: Uint8Array[] = []
-  const encoder = new DataEncoder()
   for (const chunk of chunks) encoder.encode(chunk, out)
   encoder.end(out)
   return Buffer.concat(out).toString('latin1')
@@ -86,5 +89,22 @@ test('a megabyte of stuffed dots, and one of bare line feeds, take linear time a
     encoder.end(out)
     assert.ok(performance.now() - start < 500)
     assert.ok(out.length <= 18)
+  }
+})
+
+test('where it is known that there is no bare CR or LF, the same goes out, at any cut', () => {
+  const texts = fc.array(fc.constantFrom('\r\n', '.', '\r\n.', 'a', '\0', '\xff'), { maxLength: 40 })
+  fc.assert(
+    fc.property(texts, fc.array(fc.nat(80), { maxLength: 6 }), (pieces, cuts) => {
+      const octets = Buffer.from(pieces.join(''), 'latin1')
+      const bounds = [0, ...cuts.map((cut) => cut % (octets.length + 1)).sort((a, b) => a - b), octets.length]
+      const chunks = bounds.slice(1).map((bound, i) => octets.subarray(bounds[i], bound))
+      assert.equal(encodeWith(new DataEncoder(true), chunks), slowEncode(octets.toString('latin1')))
+    }),
+    { numRuns: 2000 },
+  )
+  for (const size of [65_535, 65_536, 65_537, 131_072]) {
+    const octets = Buffer.from(`${'x'.repeat(size - 3)}\r\n.${'.\r\n'.repeat(50_000)}`, 'latin1')
+    assert.equal(encodeWith(new DataEncoder(true), [octets]), slowEncode(octets.toString('latin1')))
   }
 })

@@ -12,6 +12,7 @@ const DOT = 46
 const PIECE = 65_536
 
 const LINE_END = Buffer.from('\r\n')
+const END_AND_DOT = Buffer.from('\n.')
 const LONE_SPACE = Buffer.from(' ')
 const FINAL = Buffer.from('.\r\n')
 const FINAL_AFTER_TEXT = Buffer.from('\r\n.\r\n')
@@ -21,6 +22,12 @@ export class DataEncoder {
   #atLineStart = true
   /** A CR ended the last chunk; whether it is half of a CRLF will be seen. */
   #hasCr = false
+  readonly #hasOnlyCrlf: boolean
+
+  /** @param hasOnlyCrlf no CR or LF of the message stands by itself: only dots are searched for, by the native search */
+  constructor(hasOnlyCrlf = false) {
+    this.#hasOnlyCrlf = hasOnlyCrlf
+  }
 
   /** Encodes a chunk and appends what is to be sent to `out`. */
   encode(chunk: Uint8Array, out: Uint8Array[]): void {
@@ -59,7 +66,9 @@ export class DataEncoder {
       length--
       if (length === 0) return
     }
-    const bad = findBad(piece, length, this.#atLineStart)
+    const bad = this.#hasOnlyCrlf
+      ? findDot(piece, length, this.#atLineStart)
+      : findBad(piece, length, this.#atLineStart)
     if (bad < 0) {
       out.push(length === piece.length ? piece : piece.subarray(0, length))
       this.#atLineStart = piece[length - 1] === LF
@@ -69,6 +78,14 @@ export class DataEncoder {
     out.push(copy)
     this.#atLineStart = copy[copy.length - 1] === LF
   }
+}
+
+/** Index of the first dot that begins a line, or -1. */
+function findDot(piece: Uint8Array, length: number, atLineStart: boolean): number {
+  if (atLineStart && piece[0] === DOT) return 0
+  const octets = Buffer.from(piece.buffer, piece.byteOffset, length)
+  const end = octets.indexOf(END_AND_DOT)
+  return end < 0 ? -1 : end + 1
 }
 
 /** Index of the first octet that cannot go out as it is, or -1. */

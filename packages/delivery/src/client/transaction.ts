@@ -279,18 +279,21 @@ export class ClientTransaction implements CommandExchange {
   #sendBody(): void {
     const message = this.#message as MessageSource // DATA is sent by `send` only
     const chunks = message.chunks?.()
-    if (chunks === undefined || message.size > ONE_WRITE) return void this.#stream(chunks ?? message.raw())
+    if (chunks === undefined || message.size > ONE_WRITE) return void this.#stream(message, chunks ?? message.raw())
     const out: Uint8Array[] = []
-    const encoder = new DataEncoder()
+    const encoder = new DataEncoder(message.hasOnlyCrlf)
     for (const chunk of chunks) encoder.encode(chunk, out)
     encoder.end(out)
     this.#phase = 'final'
     this.#connection.write(Buffer.concat(out))
   }
 
-  async #stream(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+  async #stream(
+    { hasOnlyCrlf }: MessageSource,
+    chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<void> {
     const connection = this.#connection
-    const encoder = new DataEncoder()
+    const encoder = new DataEncoder(hasOnlyCrlf)
     const out: Uint8Array[] = []
     try {
       for await (const chunk of chunks) {

@@ -46,6 +46,20 @@ test('what was added is there after the process has ended without closing', asyn
   await second.close()
 })
 
+test('what is known of line ends is remembered with a file, and nothing else is believed', async (t) => {
+  const folder = await makeFolder(t)
+  const store = await openIn(folder)
+  t.after(() => store.close())
+  const known: (boolean | undefined)[] = []
+  for (const hasOnlyCrlf of [true, false, undefined]) {
+    const message = makeMessage({ size: 100_000 })
+    const source = sourceOf(octetsOf(100_000))
+    await store.add(message, { ...source, ...(hasOnlyCrlf !== undefined && { hasOnlyCrlf }) })
+    known.push(store.content(message).hasOnlyCrlf)
+  }
+  assert.deepEqual(known, [true, false, false])
+})
+
 test('an I/O error is a rejection, nothing of the message is there, and the store goes on', async (t) => {
   const folder = await makeFolder(t)
   let isBroken = false

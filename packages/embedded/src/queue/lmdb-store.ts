@@ -221,9 +221,10 @@ export class LmdbStore implements QueueStore {
   content(message: QueuedMessage): MessageSource {
     const record = this.#read(message.id)
     if (record?.inline) return memorySource([record.inline])
-    if (record?.fileCrc === undefined) return missingContent(message)
-    const expected = { size: message.size, crc: record.fileCrc }
-    return { size: message.size, raw: () => this.#files.read(message.id, expected) }
+    if (record?.file === undefined) return missingContent(message)
+    const { crc, hasOnlyCrlf } = record.file
+    const expected = { size: message.size, crc }
+    return { size: message.size, hasOnlyCrlf, raw: () => this.#files.read(message.id, expected) }
   }
 
   async get(id: string): Promise<QueueEntry | undefined> {
@@ -322,7 +323,7 @@ export class LmdbStore implements QueueStore {
     if (message.size > this.#inlineLimit) {
       const crc = this.#written.get(message) ?? (await this.#files.write(message.id, source))
       this.#written.set(message, crc)
-      return { owner, record: encodeMessage(message, owner, { crc }) }
+      return { owner, record: encodeMessage(message, owner, { crc, hasOnlyCrlf: source.hasOnlyCrlf === true }) }
     }
     const chunks = source.chunks?.() ?? [await readAll(source)]
     return { owner, record: encodeMessage(message, owner, chunks) }

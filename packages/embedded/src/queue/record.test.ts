@@ -26,8 +26,8 @@ test('what is encoded comes back, with its octets or the checksum of its file', 
       ],
     ],
   )
-  const file = decodeMessage(message.id, encodeMessage(message, 'me', { crc: 7 }))
-  assert.deepEqual([file.fileCrc, file.inline, file.owner], [7, undefined, 'me'])
+  const file = decodeMessage(message.id, encodeMessage(message, 'me', { crc: 7, hasOnlyCrlf: true }))
+  assert.deepEqual([file.file, file.inline, file.owner], [{ crc: 7, hasOnlyCrlf: true }, undefined, 'me'])
 })
 
 test('a record of before the life of a message was the destination’s to say is read as it is', () => {

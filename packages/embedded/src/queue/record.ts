@@ -17,12 +17,23 @@ const VERSION = 1
 /** Version (1), flags (1), reserved (2), CRC-32 of what follows (4), length of the envelope (4). */
 const HEAD = 12
 const INLINE = 1
+const NO_FILE: FileContent = { crc: 0, hasOnlyCrlf: false }
 
 interface StoredMessage extends StoredEnvelope {
   /** The process that took it, and has it as long as no state says otherwise. */
   readonly o: string
   /** CRC-32 of content that is a file. */
   readonly b?: number
+  /** No CR or LF of its content stands by itself; absent: nobody knows. */
+  readonly l?: true
+}
+
+/** Octets that are in a file. */
+export interface FileContent {
+  /** CRC-32. */
+  readonly crc: number
+  /** No CR or LF stands by itself; false: nobody knows. */
+  readonly hasOnlyCrlf: boolean
 }
 
 /** A message's record, and the owner it names. */
@@ -38,8 +49,8 @@ export interface MessageRecord {
   readonly owner: string
   /** The octets, when they are here; a view into what was read. */
   readonly inline: Buffer | undefined
-  /** CRC-32 of the octets, when they are in a file. */
-  readonly fileCrc: number | undefined
+  /** The octets, when they are in a file. */
+  readonly file: FileContent | undefined
 }
 
 /** A state with what leases must know without reading the message. */
@@ -56,14 +67,15 @@ interface StoredState extends Omit<StateRecord, 'status' | 'pendingHold' | 'pend
   readonly lane: string
 }
 
-/** Encodes a message; `content` is either its octets or the checksum of its file. */
+/** Encodes a message; `content` is either its octets or what is known of its file. */
 export function encodeMessage(
   message: QueuedMessage,
   owner: string,
-  content: readonly Uint8Array[] | { readonly crc: number },
+  content: readonly Uint8Array[] | FileContent,
 ): Buffer {
   const chunks = 'crc' in content ? undefined : content
-  const envelope: StoredMessage = { ...storeEnvelope(message), o: owner, ...('crc' in content && { b: content.crc }) }
+  const file = 'crc' in content ? { b: content.crc, ...(content.hasOnlyCrlf && { l: true as const }) } : undefined
+  const envelope: StoredMessage = { ...storeEnvelope(message), o: owner, ...file }
   const text = JSON.stringify(envelope)
   const length = Buffer.byteLength(text)
   const record = Buffer.allocUnsafe(HEAD + length + (chunks ? message.size : 0))
@@ -94,14 +106,14 @@ export function decodeMessage(id: string, record: Buffer): MessageRecord {
     message: loadEnvelope(id, envelope),
     owner: envelope.o,
     inline: isInline ? record.subarray(end) : undefined,
-    fileCrc: envelope.b,
+    file: envelope.b === undefined ? undefined : { crc: envelope.b, hasOnlyCrlf: envelope.l === true },
   }
 }
 
 /** The same message under the name of another owner. */
 export function ownedBy(id: string, record: Buffer, owner: string): Buffer {
-  const { message, inline, fileCrc = 0 } = decodeMessage(id, record)
-  return encodeMessage(message, owner, inline ? [inline] : { crc: fileCrc })
+  const { message, inline, file = NO_FILE } = decodeMessage(id, record)
+  return encodeMessage(message, owner, inline ? [inline] : file)
 }
 
 /** Encodes a state. */

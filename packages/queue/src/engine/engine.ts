@@ -81,7 +81,7 @@ export class QueueEngine {
     const chunks = source.chunks?.()
     const hasRoom = this.#memory + source.size <= this.#options.memoryLimit
     const gathered = chunks || !hasRoom ? undefined : gathering(source)
-    const kept = chunks && memorySource(chunks)
+    const kept = chunks && memorySource(chunks, source.hasOnlyCrlf)
     const leases = await this.#options.store.add(message, kept ?? gathered?.source ?? source)
     this.#offerFresh(leases, kept ?? gathered?.take())
   }

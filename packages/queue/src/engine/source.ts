@@ -7,6 +7,7 @@ export function gathering(source: MessageSource): { readonly source: MessageSour
   return {
     source: {
       size: source.size,
+      hasOnlyCrlf: source.hasOnlyCrlf ?? false,
       async *raw() {
         for await (const chunk of source.raw()) {
           chunks.push(chunk)
@@ -14,7 +15,7 @@ export function gathering(source: MessageSource): { readonly source: MessageSour
         }
       },
     },
-    take: () => memorySource(chunks),
+    take: () => memorySource(chunks, source.hasOnlyCrlf),
   }
 }
 
@@ -23,6 +24,7 @@ export function watched(source: MessageSource, onError: (error: unknown) => void
   if (source.chunks?.()) return source
   return {
     size: source.size,
+    hasOnlyCrlf: source.hasOnlyCrlf ?? false,
     async *raw() {
       try {
         yield* source.raw()

@@ -89,7 +89,7 @@ export function finish(conversation: Conversation, transaction: WireTransaction,
 
 function ask(conversation: Conversation): ReturnType<Conversation['stages']['message']> {
   try {
-    return conversation.stages.message()
+    return conversation.stages.message(conversation.input.decoder.hasOnlyCrlf)
   } catch (error) {
     conversation.settings.onError(error)
     return FAILURE

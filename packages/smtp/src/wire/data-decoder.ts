@@ -62,6 +62,11 @@ export class DataDecoder {
     this.#lineStart = 0
   }
 
+  /** Whether the message so far is text in which no CR or LF stands by itself. */
+  get hasOnlyCrlf(): boolean {
+    return this.#isText && !this.hasBareLineEnd && this.#state !== AFTER_CR
+  }
+
   /** There is no more: a CR at the very end is a bare one. */
   finish(): void {
     if (this.#state === AFTER_CR && this.#isText) this.hasBareLineEnd = true
