@@ -27,12 +27,13 @@ function alone(context: TestContext) {
     told,
     watchers,
     tick: () => context.mock.timers.tick(1_000),
+    /** All of them are under way at the same time. */
     mails(count: number, from = 0) {
-      for (let n = from; n < from + count; n++)
-        for (const watcher of watchers) {
-          watcher.ran?.({ id: `S${n}.1`, hook: 'rcpt', at: n, plugin: 'p', shadow: false, ms: 1, opinions: [] })
-          watcher.recorded?.({ event: 'transaction', id: `S${n}.1`, time: '2026-11-30T12:00:00Z', reply: '250 Ok', receipt: 'q' }) // biome-ignore format: one line
-        }
+      const ids = Array.from({ length: count }, (_, n) => `S${from + n}.1`)
+      for (const { ran } of watchers)
+        for (const id of ids) ran?.({ id, hook: 'rcpt', at: 0, plugin: 'p', shadow: false, ms: 1, opinions: [] })
+      for (const { recorded } of watchers)
+        for (const id of ids) recorded?.({ event: 'transaction', id, time: '2026-11-30T12:00:00Z', reply: '250 Ok', receipt: 'q' }) // biome-ignore format: one line
     },
   }
 }
@@ -62,6 +63,17 @@ test('where a sample is enough nothing is told of runs while there is too much, 
   assert.equal(count(told, 'sampled'), 2)
   stop()
   assert.equal(watchers.size, 0)
+})
+
+test('as many mails, one after the other, are more than can be read, too', (context) => {
+  const { hub, told, mails, tick } = alone(context)
+  const stop = hub.view(true)
+  for (let second = 0; second < 3; second++) {
+    for (let n = 0; n < 200; n++) mails(1, second * 200 + n)
+    tick()
+  }
+  assert.deepEqual([count(told, 'hook'), count(told, 'end'), count(told, 'sampled')], [51, 151, 3])
+  stop()
 })
 
 test('who wants all is told all, and those beside him a sample', (context) => {

@@ -221,6 +221,7 @@ export class Hub {
   #underWay<T extends { readonly id: string }>(event: 'open' | 'hook', at: number, told: T): void {
     const isSample = !this.#sampling.isBusy
     if (isSample) this.#sampling.begun(told.id)
+    else if (this.#whole === 0) return
     this.#tell(new OwnEvent(event, this.#place(at, isSample), told))
   }
 

@@ -37,3 +37,13 @@ test('what was told of while it was under way has an end on the page, however mu
   assert.equal(sampling.takes({ ...mail('B'), event: 'session' }), true)
   assert.equal(sampling.takes(mail('A.2')), false)
 })
+
+test('more than can be read are noticed also when all of them were told of while they were under way', () => {
+  const sampling = new Sampling()
+  for (let n = 0; n < 51; n++) {
+    assert.equal(sampling.isBusy, false)
+    sampling.begun(`S${n}.1`)
+    assert.equal(sampling.takes(mail(`S${n}.1`)), true)
+  }
+  assert.equal(sampling.isBusy, true)
+})

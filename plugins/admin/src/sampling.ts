@@ -45,8 +45,9 @@ export class Sampling {
       this.#left--
       return true
     }
-    if (wasBegun) return true
+    // Or every mail would be begun, and told, however many there are.
     this.#quiet = 0
+    if (wasBegun) return true
     this.#count++
     const outcome = outcomeOf(record)
     this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1
